@@ -1,0 +1,326 @@
+/*
+ * actor — message passing between crash-isolated actors
+ *
+ * An actor is state, a mailbox and a behavior; it handles one message at a time. Actors live in a *group*: one operating-system
+ * process, so a crash ends one group and nobody else. Groups of one node find each other through its broker and then talk directly.
+ *
+ * Threads.  Everything here belongs to the thread that runs the group (actor_group_run), unless a function says otherwise. Handlers
+ *           run there one at a time; no locks are needed in an actor. A handler may wait (actor_call): it alone is parked, others go on.
+ * Errors.   0 or positive is success, a negative errno is failure:
+ *           -EINVAL misuse · -ENOMEM · -ESRCH no such actor or name (noproc) · -ECONNRESET the target ended before it answered ·
+ *           -ENOTCONN no node is running, or it went away · -ETIMEDOUT · -EREMOTEIO the target answered with a named error (see
+ *           actor_msg_error) · -EDEADLK a call to oneself or in a circle · -ECANCELED the calling actor is being stopped · -EBUSY
+ *           mailbox stayed full · -EAGAIN would have to wait, outside a handler · -EEXIST name taken · -EMSGSIZE · -EPROTO bad bytes ·
+ *           -ERANGE a number does not fit · -EALREADY answered twice · -EPERM
+ * Memory.   Strings and arrays passed in are borrowed for the call. What is returned through ret_msg is freed with actor_msg_free.
+ * Bytes.    Bodies are msgpack: the arguments of a message are an array, a result is one value (docs/protocol.md).
+ */
+#ifndef ACTOR_ACTOR_H
+#define ACTOR_ACTOR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define ACTOR_EXPORT __attribute__((visibility("default")))
+#else
+#define ACTOR_EXPORT
+#endif
+
+#define ACTOR_VERSION "0.1.0"
+#define ACTOR_FOREVER INT64_C(-1)
+#define ACTOR_TIMEOUT_DEFAULT INT64_C(-2) /* 5,000 ms */
+
+typedef struct actor_group actor_group; /* this process: its actors, its loop, its links */
+typedef struct actor actor;             /* an actor, seen from its own handlers */
+typedef struct actor_msg actor_msg;     /* a received message, a reply, or a body being written */
+typedef struct actor_from actor_from;   /* whom to answer */
+
+/* An actor's address. Plain data: copy, compare, store, print, send. Never reused. All zero: nobody. serial 0: the group itself. */
+typedef struct actor_ref {
+	uint64_t node;
+	uint64_t group;
+	uint64_t serial;
+} actor_ref;
+
+#define ACTOR_NOBODY ((actor_ref){0, 0, 0})
+#define ACTOR_REF_TEXT_MAX 56 /* "<node.group.serial>" and its NUL */
+
+static inline bool actor_ref_equal(actor_ref a, actor_ref b)
+{
+	return a.serial == b.serial && a.group == b.group && a.node == b.node;
+}
+static inline bool actor_ref_is_nobody(actor_ref a)
+{
+	return !a.serial && !a.group && !a.node;
+}
+/* Writes "<node.group.serial>" (lower-case hexadecimal) and returns @text. */
+ACTOR_EXPORT char *actor_ref_format(actor_ref ref, char text[ACTOR_REF_TEXT_MAX]);
+/* 0, or -EINVAL when @text is not exactly what actor_ref_format() writes. */
+ACTOR_EXPORT int actor_ref_parse(const char *text, actor_ref *ret);
+
+/* ---- why something ended ------------------------------------------------------------------------------------------------------ */
+
+enum actor_exit_kind {
+	ACTOR_EXIT_NONE,   /* an actor ended; its process may live on */
+	ACTOR_EXIT_STATUS, /* the process exited: code */
+	ACTOR_EXIT_SIGNAL, /* a signal ended it: code is its number */
+	ACTOR_EXIT_EXEC,   /* it never ran: code is the errno of exec */
+};
+
+/* reason: normal, shutdown, killed, noproc, noconnection, exit (status ≠ 0), signal, exec, or what the actor said. */
+struct actor_cause {
+	char reason[64];
+	enum actor_exit_kind kind;
+	int code;
+	bool core;
+	char text[192]; /* more for people; may be empty */
+};
+
+/* normal and shutdown are clean ends: a transient child is not restarted after them (OTP's table). */
+ACTOR_EXPORT bool actor_cause_is_clean(const struct actor_cause *cause);
+
+/* ---- messages ----------------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Format strings, as in jansson and sd-bus. Packing takes values, unpacking takes pointers to them:
+ *
+ *   i int          I int64_t        u unsigned      U uint64_t      b bool (int when packing)     f double      n nil
+ *   s const char * (NUL-terminated; unpacked: a copy that lives as long as the message)
+ *   s# const char *, size_t (unpacked: points into the message)          y# const void *, size_t (bin)
+ *   r actor_ref    o const struct msgpack_object * (msgpack-c; unpacked: lives as long as the message)
+ *   m const void *, size_t: one ready-made msgpack value, copied as it is (unpacked: points into the message)
+ *   [ ] an array of what stands between     { } a map: alternating `s` keys and values; unpacking takes literal keys as arguments,
+ *   in any order, unknown keys are skipped, a missing key is -ENOENT unless its value is written with a ? behind: "{s:I,s:s?}"
+ *   * (at the end, unpacking) further elements are allowed.  Spaces, commas and colons are for the eye.
+ *
+ * A message's arguments: the format's values are the elements of the array ("Is" → [1, "x"]). A result is exactly one value ("" → nil).
+ */
+
+ACTOR_EXPORT const char *actor_msg_method(const actor_msg *msg); /* "" for a reply */
+ACTOR_EXPORT actor_ref actor_msg_sender(const actor_msg *msg);
+/* The raw msgpack: args (an array), or the result. */
+ACTOR_EXPORT const void *actor_msg_body(const actor_msg *msg, size_t *ret_size_bytes);
+/* 0, -EPROTO (type or count differs; nothing written is meaningful), -ERANGE, -ENOENT, -EREMOTEIO for an error reply. */
+ACTOR_EXPORT int actor_msg_unpack(const actor_msg *msg, const char *format, ...);
+ACTOR_EXPORT int actor_msg_vunpack(const actor_msg *msg, const char *format, va_list args);
+/* The body as msgpack-c's object; lives as long as the message. NULL when out of memory. */
+struct msgpack_object;
+ACTOR_EXPORT const struct msgpack_object *actor_msg_object(const actor_msg *msg);
+/* Name of the error this reply carries, or NULL; its text for people. */
+ACTOR_EXPORT const char *actor_msg_error(const actor_msg *msg);
+ACTOR_EXPORT const char *actor_msg_error_text(const actor_msg *msg);
+ACTOR_EXPORT actor_msg *actor_msg_free(actor_msg *msg); /* NULL is fine; returns NULL */
+
+/* A body written by hand, for the _msg forms: with a format, or through msgpack-c's packer
+ * (msgpack_packer_init(&pk, msg, actor_msg_write)). One value: an array of arguments, or a result. */
+ACTOR_EXPORT int actor_msg_new(actor_msg **ret);
+ACTOR_EXPORT int actor_msg_pack(actor_msg *msg, const char *format, ...); /* appends the values, bare */
+ACTOR_EXPORT int actor_msg_vpack(actor_msg *msg, const char *format, va_list args);
+ACTOR_EXPORT int actor_msg_write(void *msg, const char *data, size_t size_bytes);
+
+/* ---- behaviors ---------------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Handlers return 0, or a negative errno: the actor then ends with the reason "crash: <errno>" and its monitors hear it.
+ * A call handler answers with actor_reply or actor_reply_error before it returns, or keeps the address (actor_from_keep);
+ * otherwise the caller is told `no_reply`.
+ */
+struct actor_method {
+	const char *name;
+	int (*on_call)(actor *self, const actor_msg *msg, actor_from *from);
+	int (*on_cast)(actor *self, const actor_msg *msg);
+	const char *args; /* for people and tools: "n:int" */
+	const char *doc;
+};
+
+struct actor_behavior {
+	const char *name;                   /* of the kind, for people */
+	size_t state_size;                  /* zeroed memory each actor gets: actor_state(); freed after terminate */
+	const struct actor_method *methods; /* ends with an entry without a name */
+	/* The actor exists when this returns 0; a negative value makes the spawn fail with it. May call and wait. */
+	int (*init)(actor *self, const void *arg);
+	/* Last thing the actor does, on stop and on a handler's failure; not on kill. */
+	void (*terminate)(actor *self, const struct actor_cause *cause);
+	/* A monitor went off: exactly once each, after the last message of @who. */
+	int (*on_down)(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause);
+	/* Messages no method fits; @from is NULL for a cast. Absent: calls get `no_method`, casts are counted and dropped. */
+	int (*on_other)(actor *self, const actor_msg *msg, actor_from *from);
+	uint32_t mailbox_max_messages; /* 0: 4,096 */
+	uint32_t mailbox_max_bytes;    /* 0: 1 MiB */
+};
+
+ACTOR_EXPORT void *actor_state(actor *self);
+ACTOR_EXPORT actor_ref actor_self(const actor *self);
+ACTOR_EXPORT actor_group *actor_group_of(actor *self);
+/* True once this actor was asked to stop: for handlers that run long. */
+ACTOR_EXPORT bool actor_stopping(const actor *self);
+
+/* Starts an actor in this group and waits for its init (in a handler: parks). 0, what init returned, -ENOMEM. */
+ACTOR_EXPORT int actor_spawn(actor *self, const struct actor_behavior *behavior, const void *arg, actor_ref *ret);
+/* Ends an actor: after the message it is handling, queued ones are dropped. reason NULL: "normal". Any actor, anywhere; itself too. */
+ACTOR_EXPORT int actor_stop(actor *self, actor_ref who, const char *reason);
+/* At once, without terminate; what it waits in ends with -ECANCELED. */
+ACTOR_EXPORT int actor_kill(actor *self, actor_ref who);
+
+/* ---- sending ------------------------------------------------------------------------------------------------------------------ */
+
+/*
+ * actor_cast() - send and go on
+ * Order: casts and calls from one actor to another arrive in the order sent.
+ * A cast to a dead actor is lost and that is no error. -EBUSY after 5 s when the target's mailbox stays full; 0 does not mean it was handled.
+ * Shape: wire frame `cast` (docs/protocol.md §3).  Source: gen_server:cast/2.
+ */
+ACTOR_EXPORT int actor_cast(actor *self, actor_ref to, const char *method, const char *format, ...);
+ACTOR_EXPORT int actor_cast_name(actor *self, const char *name, const char *method, const char *format, ...);
+ACTOR_EXPORT int actor_cast_msg(actor *self, actor_ref to, const char *method, actor_msg **take_args);
+
+/*
+ * actor_call() - ask and wait for the answer; only this actor waits
+ * @timeout_ms: or ACTOR_TIMEOUT_DEFAULT, ACTOR_FOREVER
+ * @ret_msg:    the reply; may be NULL. Set on 0 and on -EREMOTEIO (the named error); NULL otherwise.
+ * Ends exactly once: 0, -EREMOTEIO, -ESRCH at once for a dead target, -ECONNRESET when it ends before answering, -ETIMEDOUT,
+ * -EDEADLK, -ECANCELED. A late reply goes nowhere. Nothing is ever sent twice.  Source: gen_server:call/3.
+ */
+ACTOR_EXPORT int actor_call(actor *self, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
+ACTOR_EXPORT int actor_call_name(actor *self, const char *name, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
+ACTOR_EXPORT int actor_call_msg(actor *self, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg);
+
+ACTOR_EXPORT int actor_reply(actor_from *from, const char *format, ...);
+ACTOR_EXPORT int actor_reply_msg(actor_from *from, actor_msg **take_result);
+/* @error: a name like "counter.bad_argument"; @text for people, printf-like. */
+ACTOR_EXPORT int actor_reply_error(actor_from *from, const char *error, const char *text, ...) __attribute__((format(printf, 3, 4)));
+/* Answer after the handler has returned: the result must be answered with or freed. NULL when out of memory. */
+ACTOR_EXPORT actor_from *actor_from_keep(actor_from *from);
+ACTOR_EXPORT actor_from *actor_from_free(actor_from *kept); /* unanswered: answers no_reply */
+ACTOR_EXPORT actor_ref actor_from_ref(const actor_from *from);
+
+/* ---- names, monitors, timers -------------------------------------------------------------------------------------------------- */
+
+/* Unique on the node. 0, -EEXIST, -EINVAL, -ENOTCONN, -ETIMEDOUT. Given back when the actor ends, before its monitors hear of it. */
+ACTOR_EXPORT int actor_register(actor *self, const char *name);
+ACTOR_EXPORT int actor_unregister(actor *self, const char *name);
+/* 0, -ESRCH. Answered from a cache that the broker keeps current; asks it the first time (parks). */
+ACTOR_EXPORT int actor_whereis(actor *self, const char *name, actor_ref *ret);
+
+/* One on_down, exactly once, also when @who is dead already (noproc) or out of reach (noconnection). serial 0: the process of that group. */
+ACTOR_EXPORT int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor);
+/* No on_down of it comes after this. True when it had not gone off. */
+ACTOR_EXPORT bool actor_demonitor(actor *self, uint64_t monitor);
+
+/* A cast to itself later. Cancelled by the actor's end. */
+ACTOR_EXPORT int actor_send_after(actor *self, int64_t delay_ms, const char *method, uint64_t *ret_timer, const char *format, ...);
+ACTOR_EXPORT bool actor_timer_cancel(actor *self, uint64_t timer);
+/* Parks this actor. 0, -ECANCELED. */
+ACTOR_EXPORT int actor_sleep(actor *self, int64_t delay_ms);
+
+/* ---- processes ---------------------------------------------------------------------------------------------------------------- */
+
+enum actor_restart { ACTOR_PERMANENT, ACTOR_TRANSIENT, ACTOR_TEMPORARY };
+
+/* A program the node's spawner runs and watches for this actor. Zero means the default. */
+struct actor_process_spec {
+	const char *name;              /* NULL: made from the program's name */
+	const char *const *argv;       /* NULL-terminated; argv[0] is looked up in PATH when it has no slash */
+	const char *const *env;        /* "K=V", NULL-terminated; NULL: none */
+	const char *cwd;
+	enum actor_restart restart;    /* permanent */
+	int64_t backoff_min_ms;        /* 0: 100; -1: none, restart at once */
+	int64_t backoff_max_ms;        /* 0: 30,000 */
+	int64_t stop_timeout_ms;       /* TERM, this long, then KILL of the whole tree; 0: 10,000 */
+	bool detached;                 /* lives on when the calling actor ends; false: stopped with it */
+	bool wait_ready;               /* wait until it has said hello and started its actors; false: until it was exec'd */
+	bool monitor;                  /* on_down of the calling actor when this incarnation ends; see actor_process.monitor */
+	int64_t timeout_ms;            /* for the wait; 0: 5,000 */
+};
+
+struct actor_process {
+	char name[256];
+	actor_ref group;  /* this incarnation (serial 0) */
+	actor_ref main;   /* its first actor (serial 1), if it is an actor program */
+	int64_t pid;
+	uint64_t monitor; /* 0: none */
+};
+
+/* 0; -EEXIST name taken; -ENOEXEC could not be run (see @error); -ENOTCONN; -ETIMEDOUT. @error: NULL or room for 256 bytes of text. */
+ACTOR_EXPORT int actor_process_start(actor *self, const struct actor_process_spec *spec, struct actor_process *ret, char *error);
+/* Stops it (TERM, grace, KILL of the tree) and forgets it; waits until it is gone. */
+ACTOR_EXPORT int actor_process_stop(actor *self, const char *name, int64_t timeout_ms);
+
+/* ---- the group ---------------------------------------------------------------------------------------------------------------- */
+
+enum actor_link_mode {
+	ACTOR_LINK_DIRECT, /* direct links to other groups, introduced by the broker */
+	ACTOR_LINK_BROKER, /* one link, the broker routes: for short-lived tools */
+	ACTOR_LINK_SPAWNER, /* one link, to the supervisor: node and process verbs, also while the broker is down */
+	ACTOR_LINK_NONE,   /* no node: actors in this process only */
+};
+
+struct actor_group_options {
+	const char *name;        /* NULL: the program's name */
+	const char *runtime_dir; /* NULL: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor (root), /tmp/actor-UID */
+	enum actor_link_mode mode;
+	int64_t connect_timeout_ms; /* 0: 5,000 */
+	bool ignore_token;       /* do not use ACTOR_TOKEN: be a group of one's own although a supervised process started this one */
+	/* Told what an operator should know, one line each; NULL: silence. Called in the group's thread. */
+	void (*log)(const char *line, void *arg);
+	void *log_arg;
+};
+
+/* Says hello to the node and waits for its answer. 0; -ENOTCONN no node; -EACCES; -EPROTO. options NULL: defaults. */
+ACTOR_EXPORT int actor_group_new(actor_group **ret, const struct actor_group_options *options);
+/* Ends what still runs (stop, then kill after 5 s), says bye. NULL is fine; returns NULL. */
+ACTOR_EXPORT actor_group *actor_group_free(actor_group *group);
+/* From outside any actor, before or between runs. */
+ACTOR_EXPORT int actor_group_spawn(actor_group *group, const struct actor_behavior *behavior, const void *arg, const char *name, actor_ref *ret);
+/* Runs until the last actor has ended or actor_group_stop was called. TERM and INT are for the program to handle (actor_main does). */
+ACTOR_EXPORT int actor_group_run(actor_group *group);
+/* Asks every actor to stop; actor_group_run returns when they have. May be called from any thread and from a signal handler. */
+ACTOR_EXPORT void actor_group_stop(actor_group *group);
+/* Embedding: poll fd for reading, then dispatch; handles what is there and returns without waiting: >0 while actors are alive, 0 when all ended. */
+ACTOR_EXPORT int actor_group_get_fd(actor_group *group);
+ACTOR_EXPORT int actor_group_dispatch(actor_group *group);
+ACTOR_EXPORT uint64_t actor_group_node(const actor_group *group);
+ACTOR_EXPORT uint64_t actor_group_id(const actor_group *group);
+/* Watch a file descriptor: @method is cast to the actor with [fd, events] each time poll says so (level-triggered, one at a time). events: POLLIN, POLLOUT. */
+ACTOR_EXPORT int actor_watch_fd(actor *self, int fd, int events, const char *method);
+ACTOR_EXPORT int actor_unwatch_fd(actor *self, int fd);
+
+/*
+ * actor_main() - main() of a program with one first actor
+ * Connects, spawns, registers @name (NULL: no name), runs; TERM and INT stop it in order. Errors go to stderr as one line.
+ * Return: the exit status for main().
+ */
+ACTOR_EXPORT int actor_main(const struct actor_behavior *behavior, const void *arg, const char *name);
+
+/* ---- blocking client, for tools and tests ------------------------------------------------------------------------------------- */
+
+/* Straight-line code without actors: each function waits until done. One thread. */
+typedef struct actor_client actor_client;
+
+ACTOR_EXPORT int actor_client_new(actor_client **ret, const struct actor_group_options *options); /* mode default here: as given */
+ACTOR_EXPORT actor_client *actor_client_free(actor_client *client);
+ACTOR_EXPORT actor_ref actor_client_self(actor_client *client);
+ACTOR_EXPORT int actor_client_call(actor_client *client, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
+ACTOR_EXPORT int actor_client_call_name(actor_client *client, const char *name, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
+/* name NULL: @to. take_args: an array of arguments. */
+ACTOR_EXPORT int actor_client_call_msg(actor_client *client, actor_ref to, const char *name, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg);
+ACTOR_EXPORT int actor_client_cast(actor_client *client, actor_ref to, const char *method, const char *format, ...);
+ACTOR_EXPORT int actor_client_cast_name(actor_client *client, const char *name, const char *method, const char *format, ...);
+ACTOR_EXPORT int actor_client_cast_msg(actor_client *client, actor_ref to, const char *name, const char *method, actor_msg **take_args);
+ACTOR_EXPORT int actor_client_whereis(actor_client *client, const char *name, actor_ref *ret);
+ACTOR_EXPORT int actor_client_monitor(actor_client *client, actor_ref who, uint64_t *ret_monitor);
+/* The next cast sent to this client: *ret_msg; or the next monitor gone off: *ret_msg is NULL and the rest is set. -ETIMEDOUT. */
+ACTOR_EXPORT int actor_client_receive(actor_client *client, int64_t timeout_ms, actor_msg **ret_msg, uint64_t *ret_monitor, actor_ref *ret_who, struct actor_cause *ret_cause);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * Bytes between processes. This is the only header behind which nng is named.
+ *
+ * nng's threads only hand over: every callback appends an event to the transport's list and rings an eventfd. All functions here
+ * belong to one thread, the loop's. Poll transport_fd(), then take events with transport_next() until it returns 0.
+ *
+ *   link      one PAIR0 socket that admits exactly one pipe, whose uid (and pid) the kernel vouches for
+ *   server    a REP0 socket: the rendezvous of a daemon
+ *   request   one REQ0 exchange: a client's hello
+ *
+ * A link's life:  link_listen/link_dial → TRANSPORT_LINK_UP (or _LINK_DOWN: nobody came in time, wrong peer) → _LINK_DATA … →
+ * _LINK_DOWN (exactly once, last) → link_free. link_free before _LINK_DOWN is fine too: no event of it comes afterwards.
+ *
+ * Backpressure: a link with more than TRANSPORT_INBOUND_MAX_BYTES of unread data stops reading its socket until the loop has caught up.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util/buf.h"
+
+#define TRANSPORT_INBOUND_MAX_BYTES (4u << 20)
+#define TRANSPORT_BATCH_BYTES (256u << 10) /* a message is closed when it reached this, unless one frame is bigger */
+
+struct transport;
+struct link;
+struct server;
+struct request;
+
+/* Whom to admit. pid 0: do not compare (unknown, or another pid namespace). */
+struct transport_peer {
+	uid_t uid;
+	pid_t pid;
+};
+
+enum transport_event_type {
+	TRANSPORT_LINK_UP,      /* link, user, peer */
+	TRANSPORT_LINK_DATA,    /* link, user, data: valid until the next transport_next() */
+	TRANSPORT_LINK_DRAINED, /* link, user: all that was written has been handed to the kernel (asked for by link_notify_drained) */
+	TRANSPORT_LINK_DOWN,    /* link, user, error (-ECONNRESET, -ETIMEDOUT, -EACCES, -EMSGSIZE …) */
+	TRANSPORT_HELLO,        /* server, user, hello_id, data, peer: answer with server_answer() */
+	TRANSPORT_ANSWER,       /* request, user, error; data when error is 0 */
+};
+
+struct transport_event {
+	enum transport_event_type type;
+	struct link *link;
+	struct server *server;
+	struct request *request;
+	void *user;
+	uint64_t hello_id;
+	struct transport_peer peer;
+	const uint8_t *data;
+	size_t size_bytes;
+	int error;
+};
+
+int transport_new(struct transport **ret);
+/* Closes every link, server and request that is left. */
+struct transport *transport_free(struct transport *transport);
+int transport_fd(const struct transport *transport); /* level-triggered: readable while events wait */
+/* 1: *ret is filled; 0: nothing waits. */
+int transport_next(struct transport *transport, struct transport_event *ret);
+
+/* @path: a file name without "ipc://"; over 107 bytes it is reached through /proc/self/fd. The socket file is removed once the peer is in. */
+int link_listen(struct transport *transport, const char *path, struct transport_peer expect, int64_t timeout_ms, void *user, struct link **ret);
+int link_dial(struct transport *transport, const char *path, struct transport_peer expect, int64_t timeout_ms, void *user, struct link **ret);
+struct link *link_free(struct link *link);
+void link_set_user(struct link *link, void *user);
+bool link_is_up(const struct link *link);
+/* Append frames here, then link_flush(). What is flushed while a send is in flight leaves together in the next message. Never blocks.
+ * May be used before the link is up: it waits there. */
+struct buf *link_out(struct link *link);
+void link_flush(struct link *link);
+/* Written and not yet taken by the kernel, in bytes (an estimate from above). */
+size_t link_backlog_bytes(const struct link *link);
+/* One TRANSPORT_LINK_DRAINED when the backlog is empty (at once if it is). */
+void link_notify_drained(struct link *link);
+
+int server_listen(struct transport *transport, const char *path, void *user, struct server **ret); /* replaces a stale socket file */
+struct server *server_free(struct server *server);
+/* Every hello is answered exactly once, in any order; bytes are copied. Unknown ids are ignored. */
+void server_answer(struct server *server, uint64_t hello_id, const void *data, size_t size_bytes);
+
+/* Sends @data to a server and waits for the answer: exactly one TRANSPORT_ANSWER (error -ETIMEDOUT, -ECONNREFUSED, -ENOENT …), then request_free. */
+int request_send(struct transport *transport, const char *path, const void *data, size_t size_bytes, int64_t timeout_ms, void *user, struct request **ret);
+struct request *request_free(struct request *request);

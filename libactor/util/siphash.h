@@ -1,0 +1,8 @@
+/* SipHash-2-4 (Aumasson, Bernstein 2012): 64 bit for hash tables keyed by what peers send, 128 bit for tokens. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint64_t siphash64(const void *data, size_t size_bytes, const uint8_t key[16]);
+void siphash128(const void *data, size_t size_bytes, const uint8_t key[16], uint8_t ret[16]);

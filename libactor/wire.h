@@ -1,0 +1,93 @@
+/* Frames ⇄ bytes (docs/protocol.md §3). No I/O, no clock, no allocation while reading. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "actor/actor.h"
+#include "util/buf.h"
+
+#define WIRE_VERSION 1
+#define WIRE_MESSAGE_MAX_BYTES (16u << 20) /* one nng message, so also one frame */
+#define WIRE_NAME_MAX_BYTES 255u
+
+enum wire_type {
+	WIRE_CAST = 1,
+	WIRE_CALL,
+	WIRE_REPLY,
+	WIRE_ERROR,
+	WIRE_STOP,
+	WIRE_KILL,
+	WIRE_MONITOR,
+	WIRE_DEMONITOR,
+	WIRE_DOWN,
+	WIRE_PAUSE,
+	WIRE_RESUME,
+	WIRE_PING,
+	WIRE_PONG,
+	WIRE_BYE,
+	WIRE_TYPE_N
+};
+
+struct wire_str {
+	const char *s; /* borrowed, not NUL-terminated */
+	size_t len;
+};
+
+static inline struct wire_str wire_str(const char *s, size_t len)
+{
+	return (struct wire_str){s, len};
+}
+struct wire_str wire_cstr(const char *s);
+
+/* Whom a frame is for: a ref, or a name when name.s is set. */
+struct wire_dest {
+	actor_ref ref;
+	struct wire_str name;
+};
+
+struct wire_frame {
+	enum wire_type type;
+	struct wire_dest to;
+	actor_ref from;
+	struct wire_str method; /* cast, call; the error name in error */
+	struct wire_str text;   /* error text; reason of stop and bye */
+	const uint8_t *body;    /* args, result or cause: one well-formed msgpack value */
+	size_t body_bytes;
+	uint64_t id;            /* call, reply, error, monitor, demonitor, down; n of ping and pong */
+	int64_t deadline_us;    /* call */
+	bool has_ref;           /* pause, resume: to.ref is set (else the whole link) */
+	const uint8_t *raw;     /* the frame itself */
+	size_t raw_bytes;
+	size_t rest_offset;     /* in raw: where the fields after `to` begin; used to re-address a frame */
+};
+
+/*
+ * Takes the first frame of @data. Return: 1 and *ret filled; 0 for a well-formed frame of unknown type (raw is set, skip it);
+ * -EPROTO. *ret_used is how far to go on.
+ */
+int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size_t *ret_used);
+
+/* Writers append one frame; failures show in buf_error(). @body must be one well-formed value; NULL means an empty array
+ * (cast, call) or nil (reply) or an empty map (down). */
+void wire_put_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body, size_t body_bytes);
+void wire_put_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body, size_t body_bytes,
+	uint64_t id, int64_t deadline_us);
+void wire_put_reply(struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *body, size_t body_bytes);
+void wire_put_error(struct buf *b, actor_ref to, actor_ref from, uint64_t id, struct wire_str name, struct wire_str text);
+void wire_put_stop(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str reason);
+void wire_put_kill(struct buf *b, const struct wire_dest *to, actor_ref from);
+void wire_put_monitor(struct buf *b, const struct wire_dest *to, actor_ref from, uint64_t id);
+void wire_put_demonitor(struct buf *b, actor_ref to, actor_ref from, uint64_t id);
+void wire_put_down(struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *cause, size_t cause_bytes);
+void wire_put_pause(struct buf *b, const actor_ref *ref);
+void wire_put_resume(struct buf *b, const actor_ref *ref);
+void wire_put_ping(struct buf *b, uint64_t n);
+void wire_put_pong(struct buf *b, uint64_t n);
+void wire_put_bye(struct buf *b, struct wire_str reason);
+/* The same frame, addressed to @to: what the broker does to a frame sent to a name. */
+void wire_put_readdressed(struct buf *b, const struct wire_frame *frame, actor_ref to);
+
+/* A name as the protocol allows it: 1..255 bytes, UTF-8, no control characters. */
+bool wire_name_is_valid(const char *s, size_t len);
