@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ACTOR_BACKOFF_H
+#define ACTOR_BACKOFF_H
+
+/* The arithmetic of restarts: how long to wait before the next one, and when there were too many. No clock, no I/O. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The delays of a series of failures: min, min*factor, min*factor^2 ... max, each +- jitter_pct percent (so at the cap
+ * a delay may exceed max_ms by that much: jitter cut off at the cap would line everybody up again).
+ * All zero = no delay at all, as in OTP.
+ */
+struct backoff_spec {
+	uint32_t min_ms;
+	uint32_t max_ms;
+	uint32_t factor;	 /* >= 1 */
+	uint32_t jitter_pct;	 /* 0..100 */
+	uint32_t reset_after_ms; /* served this long without failing: the next failure begins a new series; 0 = never */
+};
+
+/* what `actorctl spawn` gives a child */
+#define BACKOFF_DEFAULT                                                                                              \
+	((struct backoff_spec){.min_ms = 100, .max_ms = 30000, .factor = 2, .jitter_pct = 20, .reset_after_ms = 60000})
+
+/* step 0: no series; step n: the next delay is the n-th of it. Plain data: can be saved and restored. */
+struct backoff {
+	uint32_t step;
+};
+
+/* NULL if @spec makes sense, else one sentence for people that says why not */
+const char *backoff_spec_check(const struct backoff_spec *spec);
+
+/* the n-th (from 0) delay of a series without jitter: what `explain` prints */
+uint64_t backoff_base_ms(const struct backoff_spec *spec, uint32_t n);
+
+/**
+ * backoff_next_ns() - it failed: how long until the next start?
+ * @backoff:    the series; is moved on
+ * @served:     it had got as far as serving (ready, or up for one that has no readiness)
+ * @served_ns:  for how long
+ * @random:     64 random bits for the jitter
+ *
+ * The first failure of one that had served is answered with 0: it may well have been a single bad message.
+ */
+uint64_t backoff_next_ns(struct backoff *backoff, const struct backoff_spec *spec, bool served, uint64_t served_ns,
+	uint64_t random);
+
+static inline void backoff_reset(struct backoff *backoff)
+{
+	backoff->step = 0;
+}
+
+/*
+ * Restart intensity: at most @intensity restarts in any @period; one more is too many. A ring of the last intensity+1
+ * times, exact and O(1). OTP truncates to whole seconds, so its window is up to a second longer; the edge itself counts
+ * as inside in both (a restart exactly @period ago still counts).
+ */
+struct intensity_window {
+	uint64_t *times_ns;
+	uint32_t n_slots; /* intensity + 1 */
+	uint32_t n;	  /* slots in use */
+	uint32_t next;	  /* where the next one goes = the oldest when full */
+	uint64_t period_ns;
+};
+
+#define INTENSITY_MAX 1000000u
+
+/* 0, -EINVAL (intensity > INTENSITY_MAX), -ENOMEM */
+int intensity_window_init(struct intensity_window *window, uint32_t intensity, uint64_t period_ns);
+void intensity_window_deinit(struct intensity_window *window);
+
+/* one more restart at @now_ns: false when that is one too many */
+bool intensity_window_add(struct intensity_window *window, uint64_t now_ns);
+
+#endif
