@@ -1,0 +1,58 @@
+/*
+ * A message as an actor gets it, and the msgpack body of one being written. msgpack-c is named in msg.c only.
+ *
+ * A received message is one allocation: this struct, the method or error name, the text, the body. The runtime queues the same
+ * object (fields under "queue"), so a message costs one malloc from the link to the handler.
+ */
+#pragma once
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "actor/actor.h"
+#include "util/buf.h"
+#include "util/list.h"
+#include "wire.h"
+
+enum msg_kind { MSG_CAST, MSG_CALL, MSG_REPLY, MSG_DOWN };
+
+struct actor_msg {
+	/* queue: owned by the runtime */
+	struct list link;
+	enum msg_kind kind;
+	uint32_t charge_bytes;   /* what it counts for in a mailbox */
+	uint64_t id;             /* of a call, of a monitor */
+	int64_t deadline_us;     /* of a call */
+	struct actor_cause *cause; /* of a down; owned */
+
+	/* content */
+	actor_ref sender;
+	const char *method; /* NUL-terminated, in this allocation; "" for a reply */
+	const char *error;  /* NULL, or the error name of a reply */
+	const char *text;
+	const uint8_t *body;
+	size_t body_bytes;
+
+	/* made when asked for */
+	void *arena;    /* copies for `s`; freed with the message */
+	void *zone;     /* msgpack-c's objects */
+	const void *object;
+	struct buf out; /* a body being written; body points into it once packed */
+};
+
+/* One allocation; everything is copied. body NULL: an empty array. */
+int msg_new_received(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes);
+int msg_new_error(actor_msg **ret, actor_ref sender, struct wire_str name, struct wire_str text);
+
+enum body_kind {
+	BODY_ARGS,   /* the values of the format become the elements of an array */
+	BODY_RESULT, /* exactly one value; none is nil */
+};
+
+/* Appends one body to @b. 0, -EINVAL (bad format, or not one value for a result), -ENOMEM. No allocation but @b's. */
+int body_vpack(struct buf *b, enum body_kind kind, const char *format, va_list args);
+int body_pack(struct buf *b, enum body_kind kind, const char *format, ...);
+
+/* The finished body of a message written by hand: 0, -EINVAL when it is not exactly one value of that kind. */
+int msg_take_body(const actor_msg *msg, enum body_kind kind, const uint8_t **ret, size_t *ret_bytes);
