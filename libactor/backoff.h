@@ -2,27 +2,28 @@
 #ifndef ACTOR_BACKOFF_H
 #define ACTOR_BACKOFF_H
 
-/* The arithmetic of restarts: how long to wait before the next one, and when there were too many. No clock, no I/O. */
+/* The arithmetic of restarts: how long to wait before the next, and when there were too many. No clock, no I/O. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /*
- * The delays of a series of failures: min, min*factor, min*factor^2 ... max, each +- jitter_pct percent (so at the cap
- * a delay may exceed max_ms by that much: jitter cut off at the cap would line everybody up again).
- * All zero = no delay at all, as in OTP.
+ * The delays of a series of failures: min, min*factor, min*factor^2 ... max, each +- jitter_pct percent (so
+ * at the cap a delay may exceed max_ms by that much: jitter cut off at the cap would line everybody up
+ * again). All zero = no delay at all, as in OTP.
  */
 struct backoff_spec {
 	uint32_t min_ms;
 	uint32_t max_ms;
 	uint32_t factor;	 /* >= 1 */
 	uint32_t jitter_pct;	 /* 0..100 */
-	uint32_t reset_after_ms; /* served this long without failing: the next failure begins a new series; 0 = never */
+	uint32_t reset_after_ms; /* served this long: its failure begins a new series; 0 = never */
 };
 
 /* what `actorctl spawn` gives a child */
-#define BACKOFF_DEFAULT                                                                                              \
-	((struct backoff_spec){.min_ms = 100, .max_ms = 30000, .factor = 2, .jitter_pct = 20, .reset_after_ms = 60000})
+#define BACKOFF_DEFAULT                                                                                        \
+	((struct backoff_spec){                                                                                \
+		.min_ms = 100, .max_ms = 30000, .factor = 2, .jitter_pct = 20, .reset_after_ms = 60000})
 
 /* step 0: no series; step n: the next delay is the n-th of it. Plain data: can be saved and restored. */
 struct backoff {
@@ -44,8 +45,8 @@ uint64_t backoff_base_ms(const struct backoff_spec *spec, uint32_t n);
  *
  * The first failure of one that had served is answered with 0: it may well have been a single bad message.
  */
-uint64_t backoff_next_ns(struct backoff *backoff, const struct backoff_spec *spec, bool served, uint64_t served_ns,
-	uint64_t random);
+uint64_t backoff_next_ns(struct backoff *backoff, const struct backoff_spec *spec, bool served,
+	uint64_t served_ns, uint64_t random);
 
 static inline void backoff_reset(struct backoff *backoff)
 {
@@ -53,9 +54,9 @@ static inline void backoff_reset(struct backoff *backoff)
 }
 
 /*
- * Restart intensity: at most @intensity restarts in any @period; one more is too many. A ring of the last intensity+1
- * times, exact and O(1). OTP truncates to whole seconds, so its window is up to a second longer; the edge itself counts
- * as inside in both (a restart exactly @period ago still counts).
+ * Restart intensity: at most @intensity restarts in any @period; one more is too many. A ring of the last
+ * intensity+1 times, exact and O(1). OTP truncates to whole seconds, so its window is up to a second longer;
+ * the edge itself counts as inside in both (a restart exactly @period ago still counts).
  */
 struct intensity_window {
 	uint64_t *times_ns;

@@ -3,13 +3,14 @@
 #define ACTOR_SUPERVISION_H
 
 /*
- * The supervision engine: one `struct supervision` decides for one supervisor what happens to its children. Events and
- * the time go in, actions come out; what a child *is* (an actor, a process, a nested supervisor) only the caller knows.
+ * The supervision engine: one `struct supervision` decides for one supervisor what happens to its children.
+ * Events and the time go in, actions come out; what a child *is* (an actor, a process, a nested supervisor)
+ * only the caller knows.
  *
- * How to use it: call an event function, then take actions with supervision_next_action() until there is none, then
- * arm one timer at supervision_next_deadline(). Every START is answered once, sooner or later, with
- * supervision_child_start_failed() or supervision_child_exited(), and in between with _started() and _ready().
- * The semantics are told at the top of supervision.c.
+ * How to use it: call an event function, then take actions with supervision_next_action() until there is
+ * none, then arm one timer at supervision_next_deadline(). Every START is answered once, sooner or later,
+ * with supervision_child_start_failed() or supervision_child_exited(), and in between with _started() and
+ * _ready(). The semantics are told at the top of supervision.c.
  *
  * All times are CLOCK_MONOTONIC nanoseconds. No locks: one thread.
  * Memory is taken by supervision_new() and supervision_child_add() alone.
@@ -47,7 +48,7 @@ enum supervision_restart {
 enum supervision_exit {
 	SUPERVISION_EXIT_NONE,	   /* has not ended yet */
 	SUPERVISION_EXIT_NORMAL,   /* exit status 0 */
-	SUPERVISION_EXIT_SHUTDOWN, /* ended in good order because it was told to, or a supervisor that gave up */
+	SUPERVISION_EXIT_SHUTDOWN, /* in good order because it was told to; a supervisor that gave up */
 	SUPERVISION_EXIT_ABNORMAL, /* any other status, any signal but KILL, a failed start */
 	SUPERVISION_EXIT_KILLED,
 	SUPERVISION_EXIT_FATAL, /* asks not to be restarted (exit status 125, a start that can never work) */
@@ -74,7 +75,7 @@ enum supervision_cause {
 	SUPERVISION_CAUSE_SIBLING,	/* one_for_all, rest_for_one */
 	SUPERVISION_CAUSE_NOT_READY,	/* ready_timeout_ms has passed */
 	SUPERVISION_CAUSE_OVERSTAYED,	/* KILL: shutdown_ms has passed */
-	SUPERVISION_CAUSE_START_FAILED, /* GONE, DONE: a first start failed and is not retried, or can never work */
+	SUPERVISION_CAUSE_START_FAILED, /* GONE, DONE: the first start failed, or it can never work */
 	SUPERVISION_CAUSE_SHUTDOWN,	/* supervision_shutdown(), and children of any supervisor that ends */
 	SUPERVISION_CAUSE_INTENSITY,	/* GONE, DONE: too many restarts */
 	SUPERVISION_CAUSE_AUTO,		/* DONE: auto_shutdown */
@@ -101,15 +102,15 @@ struct supervision_config {
 	enum supervision_auto_shutdown auto_shutdown;
 	uint32_t intensity; /* restarts allowed in period_ms; OTP's default is 1 in 5 s */
 	uint32_t period_ms;
-	bool start_in_order;	/* next child only after the one before it serves (see await_ready); else all at once */
-	bool parallel_stop;	/* stop all at once instead of one after the other in reverse order (simple_one_for_one) */
-	bool retry_first_start; /* a failed first start is retried like any failure; false: it is refused (OTP) */
-	bool keep_ended;	/* a temporary child that ended stays as DOWN until removed; false: it goes (OTP) */
+	bool start_in_order;	/* the next child only after the one before it serves; else all at once */
+	bool parallel_stop;	/* all at once (simple_one_for_one), not one by one in reverse order */
+	bool retry_first_start; /* a failed first start is retried like any; false: refused (OTP) */
+	bool keep_ended;	/* an ended temporary child stays, DOWN; false: it goes (OTP) */
 	uint64_t seed;		/* for jitter; any number */
 };
 
 struct supervision_child_spec {
-	const char *id; /* copied; NULL = "". Unique or not, and found by it, is the caller's affair: he has the handle */
+	const char *id; /* copied; NULL = "". The caller keeps ids unique and finds children by them */
 	uint64_t key;	/* for callers who name things by number */
 	void *data;	/* the caller's own */
 	enum supervision_restart restart;
@@ -122,7 +123,7 @@ struct supervision_child_spec {
 
 struct supervision;
 
-/* Read what is above the line freely at any time; write nothing. A handle is valid until the child is removed. */
+/* Read what is above the line at any time, write nothing. A handle is valid until the child is removed. */
 struct supervision_child {
 	struct supervision *supervision;
 	struct supervision_child_spec spec;
@@ -142,6 +143,7 @@ struct supervision_child {
 	bool ever_served;
 	bool holds;		/* its backoff holds a group restart */
 	bool killed;		/* KILL was issued for this instance */
+	bool gone_killed;	/* the same, of the instance that GONE is about */
 	unsigned pending;	/* actions not yet taken, a set */
 	enum supervision_cause stop_cause;
 	enum supervision_cause kill_cause;
@@ -157,10 +159,10 @@ enum supervision_action_kind {
 	SUPERVISION_ACTION_START,    /* make an instance */
 	SUPERVISION_ACTION_STOP,     /* ask it to stop. May come before _started() was reported */
 	SUPERVISION_ACTION_KILL,     /* end it by force. The engine waits for _exited() without limit */
-	SUPERVISION_ACTION_GONE,     /* it is DOWN and stays so until a command (or a group restart) says otherwise */
-	SUPERVISION_ACTION_READY,    /* supervision_start() is complete: every child has served once or is gone */
+	SUPERVISION_ACTION_GONE,     /* it is DOWN until a command (or a group restart) says otherwise */
+	SUPERVISION_ACTION_READY,    /* supervision_start() is complete: every child serves or is gone */
 	SUPERVISION_ACTION_ESCALATE, /* .child failed once too often; all the others will be stopped now */
-	SUPERVISION_ACTION_DONE,     /* nothing runs, nothing more will come; to the parent: exit `shutdown` */
+	SUPERVISION_ACTION_DONE,     /* nothing runs, nothing more will come; for the parent: exit shutdown */
 	_SUPERVISION_ACTION_N,
 };
 
@@ -171,7 +173,7 @@ struct supervision_action {
 	int32_t shutdown_ms;		 /* STOP: KILL comes after this long; SUPERVISION_INFINITY */
 	enum supervision_exit exit;	 /* GONE: how its last instance ended */
 	bool killed;			 /* GONE: a KILL was needed, or was its way to be stopped */
-	bool removed;			 /* GONE: the handle dies with the next call of supervision_next_action() */
+	bool removed;			 /* GONE: the handle dies with the next supervision_next_action() */
 };
 
 const char *supervision_action_name(enum supervision_action_kind kind);
@@ -191,8 +193,8 @@ struct supervision *supervision_free(struct supervision *supervision);
 int supervision_start(struct supervision *supervision, uint64_t now_ns);
 
 /*
- * Stop all children in reverse order, then DONE. @force: kill all of them at once; also to make an orderly shutdown
- * that is under way a forced one. -EALREADY after DONE.
+ * Stop all children in reverse order, then DONE. @force: kill all of them at once; also to make an orderly
+ * shutdown that is under way a forced one. -EALREADY after DONE.
  */
 int supervision_shutdown(struct supervision *supervision, uint64_t now_ns, bool force);
 
@@ -205,11 +207,11 @@ uint64_t supervision_next_deadline(const struct supervision *supervision);
 /* false: there is nothing to do */
 bool supervision_next_action(struct supervision *supervision, struct supervision_action *ret);
 
-/* --- commands, per child; none waits for another child --- */
+/* --- commands, per child; none waits for another. -ESRCH: it was removed, its GONE is not taken yet --- */
 
 /*
- * Append a child. Before supervision_start() it is wanted up and starts with the others; after it, it is down until
- * supervision_child_start(). 0, -EINVAL (ask supervision_child_spec_check()), -ENOMEM, -ESHUTDOWN.
+ * Append a child. Before supervision_start() it is wanted up and starts with the others; after it, it is down
+ * until supervision_child_start(). 0, -EINVAL (ask supervision_child_spec_check()), -ENOMEM, -ESHUTDOWN.
  */
 int supervision_child_add(struct supervision *supervision, const struct supervision_child_spec *spec,
 	struct supervision_child **ret);
@@ -227,9 +229,10 @@ int supervision_child_restart(struct supervision_child *child, uint64_t now_ns);
 int supervision_child_remove(struct supervision_child *child);
 
 /*
- * Tell a child that was just added what is known of it from an earlier life of this supervisor: @state DOWN, STARTING,
- * UP or READY (an instance is there; no START goes out), or BACKOFF until @deadline_ns. A WAITING one is restored as
- * BACKOFF that is due, a STOPPING one as UP and then stopped. Call it after supervision_start(). 0, -EINVAL.
+ * Tell a child that was just added what is known of it from an earlier life of this supervisor: @state DOWN,
+ * STARTING, UP or READY (an instance is there; no START goes out), or BACKOFF until @deadline_ns. A WAITING
+ * one is restored as BACKOFF that is due, a STOPPING one as UP and then stopped. So: supervision_start()
+ * without children, then add and restore each. 0, -EINVAL.
  */
 int supervision_child_restore(struct supervision_child *child, enum supervision_state state, bool wanted,
 	uint64_t since_ns, uint64_t deadline_ns, uint64_t n_restarts, struct backoff backoff);
@@ -248,7 +251,7 @@ struct supervision_child *supervision_last_child(const struct supervision *super
 struct supervision_child *supervision_child_next(const struct supervision_child *child);
 struct supervision_child *supervision_child_prev(const struct supervision_child *child);
 
-/* when the state it is in times out (BACKOFF: starts; UP: is stopped; STOPPING: is killed), or SUPERVISION_NEVER */
+/* when its state times out (BACKOFF: starts; UP: is stopped; STOPPING: is killed), or SUPERVISION_NEVER */
 uint64_t supervision_child_deadline(const struct supervision_child *child);
 
 struct supervision_counts {

@@ -3,12 +3,12 @@
 #define ACTOR_UTIL_HEAP_H
 
 /*
- * A binary min-heap of deadlines. Nodes live inside their owners and know their place, so that any of them can be
- * moved or taken out in O(log n). Equal keys come out in the order they went in.
+ * A binary min-heap of deadlines. Nodes live inside their owners and know their place, so that any of them
+ * can be moved or taken out in O(log n). Equal keys come out in the order they went in.
  *
- * The keys are kept in the array beside the node pointers: sifting touches the array and one index per move, not a
- * cold cache line per comparison. Room is made by heap_reserve() alone, where running out of memory can be answered;
- * once there is room heap_insert() cannot fail.
+ * The keys are kept in the array beside the node pointers: sifting touches the array and one index per move,
+ * not a cold cache line per comparison. Room is made by heap_reserve() alone, where running out of memory can
+ * be answered; once there is room heap_insert() cannot fail.
  */
 
 #include <stdbool.h>
@@ -38,7 +38,7 @@ void heap_deinit(struct heap *heap);
 /* make room for at least @n nodes altogether; 0 or -ENOMEM (then nothing changed) */
 int heap_reserve(struct heap *heap, size_t n);
 
-/* put @node in, or move it when it is in already (it then counts as inserted last); 0, or -ENOMEM without room */
+/* put @node in, or move it when it is in (it then counts as inserted last); 0, or -ENOMEM without room */
 int heap_insert(struct heap *heap, struct heap_node *node, uint64_t key);
 
 /* no effect on a node that is not in the heap */
