@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages one way: one way, fan-in, fan-out are one thing with other numbers of senders and receivers.
+ *
+ * Senders send as fast as the system lets them, from `go` on, for warm-up + window + a little. Each receiver counts what
+ * arrives between go + warm-up and go + warm-up + window, by its own clock: a rate while the pipeline is full, neither
+ * helped by what a buffer swallowed at the start nor hurt by the emptying at the end. Then everything is drained, and what
+ * was received must be exactly what was sent, in order.
+ */
+#include "bench.h"
+#include "internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TAIL_NS 10000000u
+#define TAG_END (1ull << 63)
+
+struct header {
+	uint64_t seq;
+	uint64_t tag;                   /* sender, and TAG_END on its last message */
+};
+
+struct bench_sink {
+	const struct bench_env *env;
+	struct bench_slot *slot;
+	uint64_t expected[BENCH_PEERS_MAX];
+	uint64_t n, start_n, start_ns, end_ns;
+	unsigned ended, clock_every;
+	bool started, closed;
+};
+
+static void sink_look(struct bench_sink *k)
+{
+	uint64_t now_ns = bench_now_ns();
+
+	if (!k->started && now_ns >= k->start_ns) {
+		k->started = true;
+		k->start_n = k->n;
+		k->start_ns = now_ns;
+	} else if (k->started && !k->closed && now_ns >= k->end_ns) {
+		k->closed = true;
+		atomic_store(&k->slot->window_n, k->n - k->start_n);
+		atomic_store(&k->slot->window_ns, now_ns - k->start_ns);
+	}
+}
+
+bool bench_sink_feed(struct bench_sink *k, const void *data, size_t size_bytes)
+{
+	struct header h = {0};
+	unsigned from;
+
+	if (size_bytes >= sizeof(h))
+		memcpy(&h, data, sizeof(h));
+	from = (unsigned)(h.tag & 0xffff);
+	if (size_bytes != k->env->size_bytes || from >= k->env->n_senders || h.seq != k->expected[from]) {
+		atomic_fetch_add(&k->env->shm->errors, 1);
+		if (from >= k->env->n_senders)
+			return false;
+	}
+	k->expected[from] = h.seq + 1;
+	if (!k->n) {                    /* go is known by now: somebody sent */
+		k->start_ns = atomic_load(&k->env->shm->go_ns) + k->env->warm_ns;
+		k->end_ns = k->start_ns + k->env->window_ns;
+	}
+	k->n++;
+	atomic_store_explicit(&k->slot->n, k->n, memory_order_relaxed);
+	if (!k->closed && k->n % k->clock_every == 0)
+		sink_look(k);
+	if (h.tag & TAG_END)
+		k->ended++;
+	return k->ended == k->env->n_senders;
+}
+
+void bench_flow_receive(const struct bench_env *env, const struct bench_ops *ops, unsigned index)
+{
+	struct bench_sink sink = {
+		.env = env,
+		.slot = &env->shm->receiver[index],
+		.clock_every = env->size_bytes >= 4096 || env->n_receivers > 1 ? 1 : 16,
+	};
+
+	ops->receive(env, index, &sink);
+	atomic_fetch_add(&env->shm->done, 1);
+	pause();
+}
+
+void bench_flow_send(const struct bench_env *env, const struct bench_ops *ops, unsigned index)
+{
+	struct bench_slot *slot = &env->shm->sender[index];
+	void *sender = ops->sender_new(env, index);
+	uint64_t end_ns, n = 0;
+	bool last = false;
+	char *data;
+
+	data = calloc(1, env->size_bytes);
+	if (!sender || !data)
+		bench_die("%s: sender %u cannot start", env->workload, index);
+	bench_ready(env);
+	while (!atomic_load(&env->shm->go_ns))
+		usleep(200);
+	end_ns = atomic_load(&env->shm->go_ns) + env->warm_ns + env->window_ns + TAIL_NS;
+	while (!last) {
+		struct header h = {.seq = n, .tag = index};
+		int r;
+
+		if (env->size_bytes >= 4096 || n % 16 == 0)
+			last = bench_now_ns() >= end_ns;
+		if (last)
+			h.tag |= TAG_END;
+		memcpy(data, &h, sizeof(h));
+		r = ops->send(sender, data, env->size_bytes);
+		if (r < 0)
+			bench_die("%s: sender %u: message %" PRIu64 ": %s", env->workload, index, n, strerror(-r));
+		n++;
+		atomic_store_explicit(&slot->n, n, memory_order_relaxed);
+	}
+	pause();                        /* until killed: closing would drop what the library still holds */
+}
+
+void bench_pace(const struct bench_env *env, uint64_t sent, uint64_t window)
+{
+	for (unsigned i = 0; i < env->n_receivers; i++) {
+		unsigned spins = 0;
+
+		/* fan-in: the senders share what the one receiver has taken */
+		while (sent * env->n_senders > atomic_load_explicit(&env->shm->receiver[i].n, memory_order_relaxed) + window) {
+			if (++spins > 100)
+				usleep(50);
+			else
+				sched_yield();
+		}
+	}
+}
+
+static uint64_t sum(const struct bench_slot *slots, unsigned n)
+{
+	uint64_t total = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		total += atomic_load(&slots[i].n);
+	return total;
+}
+
+int bench_flow_run(struct bench_env *env, const struct bench_ops *ops)
+{
+	struct bench_shm *shm = env->shm;
+	uint64_t go_ns, cpu_ns, deadline_ns, sent, received, window_n = 0;
+	double rate = 0;
+
+	for (unsigned i = 0; i < env->n_receivers; i++)
+		bench_role_start(env, "receive", i);
+	/* Receivers are ready when they can be sent to, so senders may come after them. */
+	if (bench_wait_ready(env, env->n_receivers, BENCH_BOOT_TIMEOUT_MS))
+		bench_die("%s: a receiver did not come up", env->workload);
+	for (unsigned i = 0; i < env->n_senders; i++)
+		bench_role_start(env, "send", i);
+	if (bench_wait_ready(env, env->n_receivers + env->n_senders, BENCH_BOOT_TIMEOUT_MS))
+		bench_die("%s: a sender did not come up", env->workload);
+	go_ns = bench_now_ns();
+	atomic_store(&shm->go_ns, go_ns);
+	bench_sleep_until(go_ns + env->warm_ns);
+	cpu_ns = bench_cpu_all_ns();
+	bench_sleep_until(go_ns + env->warm_ns + env->window_ns);
+	cpu_ns = bench_cpu_all_ns() - cpu_ns;
+	deadline_ns = bench_now_ns() + 10000000000u;
+	while (atomic_load(&shm->done) < env->n_receivers) {
+		if (bench_now_ns() > deadline_ns) {
+			bench_die("%s %zu B: after 10 s of draining %" PRIu64 " of %" PRIu64 " messages have come",
+				  env->workload, env->size_bytes, sum(shm->receiver, env->n_receivers),
+				  sum(shm->sender, env->n_senders) * env->n_receivers);
+		}
+		bench_check_roles();
+		usleep(500);
+	}
+	for (unsigned i = 0; i < env->n_receivers; i++) {
+		uint64_t n = atomic_load(&shm->receiver[i].window_n), ns = atomic_load(&shm->receiver[i].window_ns);
+
+		if (ns)
+			rate += (double)n * 1e9 / (double)ns;
+		window_n += n;
+	}
+	usleep(1000);                   /* the sender's own count is stored after its last send returned */
+	sent = sum(shm->sender, env->n_senders) * env->n_receivers;
+	received = sum(shm->receiver, env->n_receivers);
+	if (!window_n)
+		bench_die("%s %zu B: no message arrived within the window", env->workload, env->size_bytes);
+	bench_report_rate(env, rate, (double)cpu_ns * 1e-9 / ((double)window_n * 1e-6), window_n, sent, received,
+			  atomic_load(&shm->errors));
+	return sent == received && !atomic_load(&shm->errors) ? 0 : -EIO;
+}

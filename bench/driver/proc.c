@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The processes of one run: exec'd, counted, and gone when the run is. */
+#include "bench.h"
+#include "internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static pid_t pids[BENCH_PEERS_MAX * 2 + 8];
+static unsigned n_pids;
+
+int bench_shm_fd = -1;
+
+void bench_die(const char *format, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "bench: ");
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	bench_kill_all();
+	exit(1);
+}
+
+static void pid_add(pid_t pid)
+{
+	if (n_pids == sizeof(pids) / sizeof(pids[0]))
+		bench_die("more than %u processes", n_pids);
+	pids[n_pids++] = pid;
+}
+
+/* `keep_fd` is moved to fd 3 of the new process; -1: none. */
+static pid_t start(const char *path, char *const argv[], int keep_fd)
+{
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+	int r;
+
+	posix_spawn_file_actions_init(&actions);
+	if (keep_fd >= 0)
+		posix_spawn_file_actions_adddup2(&actions, keep_fd, 3);
+	r = posix_spawnp(&pid, path, &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (r)
+		bench_die("cannot start %s: %s", path, strerror(r));
+	pid_add(pid);
+	return pid;
+}
+
+pid_t bench_role_start(const struct bench_env *env, const char *role, unsigned index)
+{
+	char size[24], index_text[16], senders[16], receivers[16], warm[24], window[24], parent[16];
+
+	snprintf(size, sizeof(size), "%zu", env->size_bytes);
+	snprintf(index_text, sizeof(index_text), "%u", index);
+	snprintf(senders, sizeof(senders), "%u", env->n_senders);
+	snprintf(receivers, sizeof(receivers), "%u", env->n_receivers);
+	snprintf(warm, sizeof(warm), "%llu", (unsigned long long)env->warm_ns);
+	snprintf(window, sizeof(window), "%llu", (unsigned long long)env->window_ns);
+	snprintf(parent, sizeof(parent), "%d", (int)getpid());
+	char *argv[] = {"bench", (char *)env->workload, "--variant", (char *)env->variant, "--dir", (char *)env->dir,
+			"--size", size, "--role", (char *)role, "--index", index_text, "--senders", senders,
+			"--receivers", receivers, "--warm-ns", warm, "--window-ns", window, "--parent", parent, NULL};
+	return start("/proc/self/exe", argv, bench_shm_fd);
+}
+
+/* The kernel kills a role whose parent is gone: nothing outlives a run, not even one that was interrupted. */
+void bench_role_bind(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+}
+
+pid_t bench_daemon_exec(char *const argv[], int keep_fd)
+{
+	return start(argv[0], argv, keep_fd);
+}
+
+void bench_kill(pid_t pid)
+{
+	for (unsigned i = 0; i < n_pids; i++) {
+		if (pids[i] == pid) {
+			pids[i] = pids[--n_pids];
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+			return;
+		}
+	}
+}
+
+void bench_kill_all(void)
+{
+	while (n_pids)
+		bench_kill(pids[n_pids - 1]);
+}
+
+/* A role that ended by itself has said why; the run is over. */
+void bench_check_roles(void)
+{
+	siginfo_t info = {0};
+
+	if (!waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid)
+		bench_die("process %d of this run has ended (status %d)", (int)info.si_pid, info.si_status);
+}
+
+uint64_t bench_cpu_all_ns(void)
+{
+	uint64_t sum = bench_cpu_ns(getpid());
+
+	for (unsigned i = 0; i < n_pids; i++)
+		sum += bench_cpu_ns(pids[i]);
+	return sum;
+}
+
+int bench_wait_ready(const struct bench_env *env, uint32_t n, uint64_t timeout_ms)
+{
+	uint64_t deadline_ns = bench_now_ns() + timeout_ms * 1000000u;
+
+	while (atomic_load(&env->shm->ready) < n) {
+		if (bench_now_ns() > deadline_ns)
+			return -ETIMEDOUT;
+		bench_check_roles();
+		usleep(20);
+	}
+	return 0;
+}
+
+void bench_ready(const struct bench_env *env)
+{
+	atomic_fetch_add(&env->shm->ready, 1);
+}

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The systems: found by their directories, installed and built as far as this machine lets us."""
+
+import glob
+import json
+import os
+import shlex
+import shutil
+import subprocess
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.dirname(HERE)
+CFLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "-Wshadow", "-Wno-unused-parameter"]
+ORDER = ["raw", "nng", "zeromq", "nats", "sdbus", "erlang", "ractor", "ractor_cluster", "python", "ours"]
+
+
+class System:
+    def __init__(self, manifest, entry, directory, build):
+        self.id = entry["id"]
+        self.title = entry["title"]
+        self.floor = entry.get("floor", False)
+        self.ours = entry.get("ours", False)
+        self.settings = entry.get("settings", "")
+        self.workloads = entry["workloads"]
+        self.notes = entry.get("notes", {})
+        self.manifest = manifest
+        self.directory = directory
+        self.run = [a.replace("{build}", build).replace("{dir}", directory).replace("{root}", ROOT) for a in entry["run"]]
+        self.missing = None                             # why it is not run here, in words
+        self.version = "?"
+
+    def has(self, workload):
+        """A workload is listed by the name the programs know it by, or by its own id where only some of a kind exist."""
+        return workload.program in self.workloads or workload.id in self.workloads
+
+
+def load(build):
+    systems = []
+    found = {os.path.basename(os.path.dirname(p)): p for p in glob.glob(os.path.join(HERE, "*", "system.json"))}
+    for name in [n for n in ORDER if n in found] + sorted(set(found) - set(ORDER)):
+        with open(found[name], encoding="utf-8") as f:
+            manifest = json.load(f)
+        for entry in manifest["systems"]:
+            systems.append(System(manifest, entry, os.path.dirname(found[name]), build))
+    return systems
+
+
+def _sh(command, log, cwd=None, timeout=1800):
+    """True and '' or False and the last line it said."""
+    with open(log, "ab") as out:
+        out.write(f"\n$ {command}\n".encode())
+        out.flush()
+        try:
+            r = subprocess.run(command, shell=isinstance(command, str), cwd=cwd, stdout=out, stderr=subprocess.STDOUT,
+                               stdin=subprocess.DEVNULL, timeout=timeout, check=False)
+        except subprocess.TimeoutExpired:
+            return False, f"took more than {timeout} s"
+    if r.returncode == 0:
+        return True, ""
+    with open(log, encoding="utf-8", errors="replace") as f:
+        lines = [line.strip() for line in f if line.strip()]
+    errors = [line for line in lines if "error" in line.lower()]
+    return False, (errors or lines or ["no output"])[-1][:160]
+
+
+def _apt_missing(packages):
+    missing = []
+    for p in packages:
+        r = subprocess.run(["dpkg-query", "-W", "-f", "${Status}", p], capture_output=True, text=True, check=False)
+        if "install ok installed" not in r.stdout:
+            missing.append(p)
+    return missing
+
+
+def install(systems, say, log):
+    """Debian packages of the chosen systems, in one go; what fails is said when the system does not build."""
+    wanted = sorted({p for s in systems for p in s.manifest.get("apt", [])})
+    if not shutil.which("dpkg-query"):
+        say("not a Debian system: nothing is installed, what is here is used")
+        return
+    missing = _apt_missing(wanted)
+    if not missing:
+        return
+    if os.geteuid() != 0:
+        say(f"not root, so these packages stay missing: {' '.join(missing)}")
+        return
+    say(f"installing {' '.join(missing)}")
+    env = "DEBIAN_FRONTEND=noninteractive RUNLEVEL=1"
+    _sh("apt-get update -qq", log)
+    for p in missing:                                   # one by one: one that cannot be had takes no other with it
+        ok, why = _sh(f"{env} apt-get install -y -qq --no-install-recommends {shlex.quote(p)}", log)
+        if not ok:
+            say(f"  {p}: {why}")
+
+
+def _build_cc(manifest, directory, build, log):
+    out = os.path.join(build, manifest["cc"]["out"])
+    sources = sorted(glob.glob(os.path.join(HERE, "driver", "*.c")) + glob.glob(os.path.join(directory, "*.c")))
+    inputs = sources + glob.glob(os.path.join(HERE, "driver", "*.h")) + glob.glob(os.path.join(directory, "*.h"))
+    if os.path.exists(out) and all(os.path.getmtime(s) < os.path.getmtime(out) for s in inputs):
+        return True, ""
+    cc = os.environ.get("CC", "cc")
+    return _sh([cc, *CFLAGS, "-o", out, *sources, *manifest["cc"]["libs"]], log)
+
+
+def build_all(systems, build, say, log):
+    done = {}
+    for s in systems:
+        if s.directory not in done:
+            done[s.directory] = _build_one(s, build, say, log)
+        s.missing, s.version = done[s.directory]
+        if s.missing:
+            say(f"{s.title}: not run here: {s.missing}")
+
+
+def _build_one(s, build, say, log):
+    for tool in s.manifest.get("tools", []):
+        if not shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
+            return f"there is no {tool} on this machine", "?"
+    ok, why = True, ""
+    if "cc" in s.manifest:
+        ok, why = _build_cc(s.manifest, s.directory, build, log)
+    for command in s.manifest.get("build", []):
+        if not ok:
+            break
+        say(f"building {os.path.basename(s.directory)}")
+        ok, why = _sh(command.replace("{build}", build).replace("{dir}", s.directory).replace("{root}", ROOT), log, cwd=s.directory)
+    if not ok:
+        return f"does not build: {why} (see {os.path.relpath(log, ROOT)})", "?"
+    version = "?"
+    if "version" in s.manifest:
+        r = subprocess.run(s.manifest["version"].replace("{root}", ROOT).replace("{dir}", s.directory), shell=True,
+                           capture_output=True, text=True, check=False)
+        version = r.stdout.strip() or "?"
+    return None, version
