@@ -65,7 +65,9 @@ struct wire_frame {
 
 /*
  * Takes the first frame of @data. Return: 1 and *ret filled; 0 for a well-formed frame of unknown type (raw is set, skip it);
- * -EPROTO. *ret_used is how far to go on.
+ * -EPROTO (*ret is then meaningless). *ret_used is how far to go on.
+ * What a caller may rely on: `to` is a name only in cast, call, stop, kill, monitor; names and methods are wire_name_is_valid(); args are an
+ * array, a cause is a map; the body is at most MP_DEPTH_MAX deep; from is somebody in call, monitor, demonitor. Text is any bytes.
  */
 int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size_t *ret_used);
 
@@ -74,6 +76,10 @@ int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size
 void wire_put_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body, size_t body_bytes);
 void wire_put_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body, size_t body_bytes,
 	uint64_t id, int64_t deadline_us);
+/* The same in pieces, for an args array written straight into @b between them (a failure in between: cut b->size_bytes back). */
+void wire_put_cast_head(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method);
+void wire_put_call_head(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method);
+void wire_put_call_tail(struct buf *b, uint64_t id, int64_t deadline_us);
 void wire_put_reply(struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *body, size_t body_bytes);
 void wire_put_error(struct buf *b, actor_ref to, actor_ref from, uint64_t id, struct wire_str name, struct wire_str text);
 void wire_put_stop(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str reason);
@@ -86,7 +92,7 @@ void wire_put_resume(struct buf *b, const actor_ref *ref);
 void wire_put_ping(struct buf *b, uint64_t n);
 void wire_put_pong(struct buf *b, uint64_t n);
 void wire_put_bye(struct buf *b, struct wire_str reason);
-/* The same frame, addressed to @to: what the broker does to a frame sent to a name. */
+/* The same frame (one that has a `to`), addressed to @to: what the broker does to a frame sent to a name. */
 void wire_put_readdressed(struct buf *b, const struct wire_frame *frame, actor_ref to);
 
 /* A name as the protocol allows it: 1..255 bytes, UTF-8, no control characters. */

@@ -17,8 +17,14 @@ struct buf {
 void buf_deinit(struct buf *buf);
 /* Empties it and clears the failure; keeps the memory unless it holds more than @keep_bytes. */
 void buf_reset(struct buf *buf, size_t keep_bytes);
+uint8_t *buf_grow(struct buf *buf, size_t n); /* buf_reserve() when there is no room yet */
 /* Room for @n more bytes; NULL (and failed) when out of memory. Advance with buf->size_bytes += n. */
-uint8_t *buf_reserve(struct buf *buf, size_t n);
+static inline uint8_t *buf_reserve(struct buf *buf, size_t n)
+{
+	if (!buf->failed && n <= buf->capacity_bytes - buf->size_bytes && buf->data)
+		return buf->data + buf->size_bytes;
+	return buf_grow(buf, n);
+}
 void buf_append(struct buf *buf, const void *data, size_t n);
 /* 0 or -ENOMEM */
 int buf_error(const struct buf *buf);

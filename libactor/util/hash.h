@@ -18,6 +18,7 @@ struct hash {
 	struct hash_node **buckets;
 	size_t n_buckets; /* 0 or a power of two */
 	size_t n_items;
+	size_t first; /* buckets below this one are empty: emptying by hash_any() stays linear */
 	uint8_t key[16];
 };
 

@@ -42,6 +42,7 @@ int mp_read_map(struct mp_reader *r, uint32_t *ret_n);        /* n pairs follow;
 int mp_read_ref(struct mp_reader *r, actor_ref *ret);         /* ext type 1, 24 bytes */
 /* One whole value, nested at most MP_DEPTH_MAX deep; -EPROTO otherwise. Not recursive. */
 int mp_skip(struct mp_reader *r);
+int mp_skip_depth(struct mp_reader *r, unsigned depth_max); /* a scalar is 0 deep, [] is 1; depth_max ≤ MP_DEPTH_MAX */
 /* Same, and says where it lay. */
 int mp_read_raw(struct mp_reader *r, const uint8_t **ret, size_t *ret_len);
 /* Compares a str key: for walking maps. */

@@ -1,0 +1,174 @@
+#include "util/hash.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/random.h>
+
+#include "util/siphash.h"
+
+#define HASH_FIRST_BUCKETS 16
+
+static uint8_t hash_seed[16];
+static pthread_once_t hash_seed_once = PTHREAD_ONCE_INIT;
+
+static void hash_seed_init(void)
+{
+	size_t done = 0;
+
+	while (done < sizeof(hash_seed)) {
+		ssize_t n = getrandom(hash_seed + done, sizeof(hash_seed) - done, 0);
+
+		if (n > 0) {
+			done += (size_t)n;
+		} else if (errno != EINTR) {
+			/* No getrandom (a strict seccomp filter): the kernel gave every program 16 random bytes at exec. */
+			const void *at_random = (const void *)(uintptr_t)getauxval(AT_RANDOM);
+
+			if (at_random)
+				memcpy(hash_seed, at_random, sizeof(hash_seed));
+			return;
+		}
+	}
+}
+
+void hash_init(struct hash *h)
+{
+	*h = (struct hash){0};
+	pthread_once(&hash_seed_once, hash_seed_init);
+	memcpy(h->key, hash_seed, sizeof(h->key));
+}
+
+void hash_deinit(struct hash *h)
+{
+	assert(h->n_items == 0);
+	free(h->buckets);
+	h->buckets = NULL;
+	h->n_buckets = h->first = 0;
+}
+
+static inline uint64_t hash_fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Two keyed folded multiplications: ids are mostly counters, and a peer sees neither the key nor the order of buckets. */
+uint64_t hash_of_u64(const struct hash *h, uint64_t v)
+{
+	uint64_t k0, k1;
+
+	memcpy(&k0, h->key, sizeof(k0));
+	memcpy(&k1, h->key + 8, sizeof(k1));
+	return hash_fold(hash_fold(v ^ k0, k1 | 1) ^ k1, UINT64_C(0x9e3779b97f4a7c15));
+}
+
+uint64_t hash_of_bytes(const struct hash *h, const void *data, size_t len)
+{
+	return siphash64(data, len, h->key);
+}
+
+static inline size_t hash_place(const struct hash *h, uint64_t hash)
+{
+	return (size_t)hash & (h->n_buckets - 1);
+}
+
+static void hash_link(struct hash *h, struct hash_node *node)
+{
+	size_t place = hash_place(h, node->hash);
+
+	node->next = h->buckets[place];
+	h->buckets[place] = node;
+	if (place < h->first)
+		h->first = place;
+}
+
+static int hash_grow(struct hash *h)
+{
+	struct hash_node **old = h->buckets, **buckets;
+	size_t n_old = h->n_buckets, n = n_old ? n_old * 2 : HASH_FIRST_BUCKETS;
+
+	buckets = calloc(n, sizeof(struct hash_node *));
+	if (!buckets)
+		return -ENOMEM;
+	h->buckets = buckets;
+	h->n_buckets = n;
+	h->first = n;
+	for (size_t i = 0; i < n_old; i++) {
+		for (struct hash_node *it = old[i], *next; it; it = next) {
+			next = it->next;
+			hash_link(h, it);
+		}
+	}
+	free(old);
+	return 0;
+}
+
+int hash_insert(struct hash *h, struct hash_node *node, uint64_t hash)
+{
+	if (h->n_items >= h->n_buckets && hash_grow(h) && !h->n_buckets)
+		return -ENOMEM;
+	node->hash = hash;
+	hash_link(h, node);
+	h->n_items++;
+	return 0;
+}
+
+void hash_remove(struct hash *h, struct hash_node *node)
+{
+	struct hash_node **at;
+
+	assert(h->n_buckets);
+	for (at = &h->buckets[hash_place(h, node->hash)]; *at != node; at = &(*at)->next)
+		assert(*at);
+	*at = node->next;
+	node->next = NULL;
+	h->n_items--;
+}
+
+struct hash_node *hash_first(const struct hash *h, uint64_t hash)
+{
+	struct hash_node *it;
+
+	if (!h->n_items)
+		return NULL;
+	it = h->buckets[hash_place(h, hash)];
+	while (it && it->hash != hash)
+		it = it->next;
+	return it;
+}
+
+struct hash_node *hash_next(const struct hash_node *node)
+{
+	struct hash_node *it = node->next;
+
+	while (it && it->hash != node->hash)
+		it = it->next;
+	return it;
+}
+
+struct hash_node *hash_any(const struct hash *h)
+{
+	/* `first` is a hint about the buckets, not part of what the table holds. */
+	struct hash *hint = (struct hash *)h;
+
+	if (!h->n_items)
+		return NULL;
+	while (!h->buckets[hint->first])
+		hint->first++;
+	return h->buckets[hint->first];
+}
+
+void hash_each(struct hash *h, void (*fn)(struct hash_node *node, void *arg), void *arg)
+{
+	for (size_t i = h->first; i < h->n_buckets && h->n_items; i++) {
+		for (struct hash_node *it = h->buckets[i], *next; it; it = next) {
+			next = it->next;
+			fn(it, arg);
+		}
+	}
+}

@@ -1,0 +1,24 @@
+#!/bin/sh
+# What libactor.so exports is exactly what libactor.sym lists, and all of it is declared in actor.h.
+# usage: symbols.sh LIBRARY SYMFILE HEADER        (--update as a fourth argument rewrites SYMFILE)
+set -eu
+
+lib=$1 sym=$2 header=$3
+have=$(mktemp)
+trap 'rm -f "$have"' EXIT
+nm -D --defined-only "$lib" | awk '$2 ~ /^[TDBRVW]$/ { sub(/@.*/, "", $3); print $3 }' | LC_ALL=C sort >"$have"
+
+if [ "${4-}" = --update ]; then
+	cat "$have" >"$sym"
+fi
+if ! diff -u "$sym" "$have"; then
+	echo "libactor.so does not export what $sym lists (-: missing, +: not listed)." >&2
+	echo "If that is meant: tests/symbols.sh $lib $sym $header --update" >&2
+	exit 1
+fi
+while read -r name; do
+	if ! grep -Eq "^ACTOR_EXPORT .*[ *]$name\(" "$header"; then
+		echo "$name is exported but not declared ACTOR_EXPORT in $header" >&2
+		exit 1
+	fi
+done <"$have"
