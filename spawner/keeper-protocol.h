@@ -36,6 +36,7 @@
 #define KEEPER_TEXT_SIZE        256
 #define KEEPER_PATH_SIZE        4096
 #define KEEPER_EXTRA_FDS_MAX    4		/* passed into a child beside its stdio */
+#define KEEPER_CHILD_FD_MAX     255		/* highest number a notify or extra fd may have in the child */
 #define KEEPER_RECORD_FDS_MAX   (1 + KEEPER_EXTRA_FDS_MAX)
 #define KEEPER_EXIT_RUNNING     9		/* exit code of actor-spawner: a node is already running here */
 

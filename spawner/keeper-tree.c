@@ -1,0 +1,273 @@
+/*
+ * keeper-tree: how processes end
+ *
+ * The keeper is the subreaper of all its descendants: whoever loses his parent becomes its child, at the very moment of
+ * the loss. So the rest of a dead leader's tree need not be searched for in all of /proc. It is among the keeper's own
+ * children, which the kernel lists in one file; those that are no leaders are the orphans, few or none. An orphan belongs
+ * to the group its marker names, or, if it threw its environment away, to the session of a leader we still hold. Killing
+ * it brings home its own children, and its death brings SIGCHLD and with it the next look, until two looks in a row find
+ * nothing.
+ *
+ * One look serves all leaders that are dead at the time, so a thousand deaths at once cost what one costs. Leaders stay
+ * zombies until their tree is gone: their number, which is also the session's and the process group's, cannot be reused
+ * under our hands. The rest is reaped silently.
+ *
+ * An orphan in the midst of exec has no readable environment for a moment and may be missed. It is found later: an orphan
+ * that names a group which is no more is killed at any look, and one look more is taken when someone could not be told.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "keeper.h"
+#include "sweep.h"
+
+#define CHILDREN_MAX (4 * KEEPER_SLOTS)
+#define RESCAN_NS    (50 * 1000000ull)
+
+static struct children {
+	pid_t pids[CHILDREN_MAX];
+	unsigned int n;
+	bool more; /* than fit */
+	bool unknown; /* one of them could not be told whose it is */
+	pid_t parent;
+} children;
+
+static void children_add(pid_t pid)
+{
+	if (children.n < CHILDREN_MAX)
+		children.pids[children.n++] = pid;
+	else
+		children.more = true;
+}
+
+/* Without CONFIG_PROC_CHILDREN: everybody's parent is asked for. */
+static bool children_visit(pid_t pid, void *data)
+{
+	char path[48], text[1024], *at;
+	ssize_t n;
+	int fd, parent;
+	char state;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	at = strrchr(text, ')');
+	if (at && sscanf(at + 1, " %c %d", &state, &parent) == 2 && parent == children.parent)
+		children_add(pid);
+	return true;
+}
+
+/* All of them are read before the first is reaped: a list that shrinks while it is read would skip some. */
+static void children_read(const struct keeper *keeper)
+{
+	char path[64], text[16384];
+	pid_t pid = 0;
+	ssize_t n, i;
+	int fd;
+
+	children.n = 0;
+	children.more = false;
+	children.parent = keeper->pid;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)keeper->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		sweep_each_process(children_visit, NULL);
+		return;
+	}
+	while ((n = read(fd, text, sizeof(text))) > 0)
+		for (i = 0; i < n; i++) {
+			if (text[i] >= '0' && text[i] <= '9') {
+				pid = pid * 10 + (text[i] - '0');
+			} else if (pid > 0) {
+				children_add(pid);
+				pid = 0;
+			}
+		}
+	close(fd);
+}
+
+void keeper_kill_tree(struct keeper_entry *entry)
+{
+	/* The number is ours until it is reaped. The group is not there yet if the child has not come to setsid. */
+	kill(-entry->pid, SIGKILL);
+	kill(entry->pid, SIGKILL);
+}
+
+void keeper_signal(struct keeper *keeper, const struct keeper_signal *request)
+{
+	struct keeper_entry *entry = keeper_table_by_cookie(&keeper->table, request->cookie);
+	struct sweep_marker marker;
+
+	if (!entry || !keeper_entry_has_process(entry))
+		return;
+	if (!(request->flags & KEEPER_SIGNAL_TREE)) {
+		kill(entry->pid, request->signo);
+		return;
+	}
+	if (kill(-entry->pid, request->signo) < 0)
+		kill(entry->pid, request->signo);
+	marker = (struct sweep_marker){.node_id = keeper->node_id, .group_id = entry->group_id};
+	sweep_signal(&marker, request->signo, entry->pid);
+}
+
+static bool orphan_is_reaped(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid == pid;
+}
+
+static void orphan_look(struct keeper *keeper, pid_t pid)
+{
+	struct keeper_entry *entry;
+	struct sweep_marker marker;
+
+	if (orphan_is_reaped(pid))
+		return;
+	keeper->n_left++;
+	if (keeper->phase == KEEPER_STOPS) {
+		kill(pid, SIGKILL);
+		return;
+	}
+	if (sweep_marker_read(pid, &marker) == 1 && marker.node_id == keeper->node_id) {
+		entry = keeper_table_by_group(&keeper->table, marker.group_id);
+		if (!entry || keeper_entry_is_final(entry)) {
+			kill(pid, SIGKILL);
+			return;
+		}
+	} else {
+		entry = keeper_table_by_pid(&keeper->table, getsid(pid));
+		if (!entry)
+			children.unknown = true;
+	}
+	if (entry && entry->dying) {
+		entry->busy = true;
+		kill(pid, SIGKILL);
+	}
+}
+
+static void orphans_look(struct keeper *keeper)
+{
+	unsigned int i;
+
+	children_read(keeper);
+	children.unknown = false;
+	keeper->n_left = 0;
+	for (i = 0; i < children.n; i++) {
+		pid_t pid = children.pids[i];
+
+		if (pid != keeper->supervisor_pid && !keeper_table_by_pid(&keeper->table, pid))
+			orphan_look(keeper, pid);
+	}
+	if (children.more)
+		keeper->rescan_ns = keeper_now_ns() + RESCAN_NS;
+}
+
+/* How many leaders are dead and not reaped yet. */
+static unsigned int leaders_look(struct keeper *keeper)
+{
+	struct keeper_entry *entry;
+	unsigned int at = 0, n_dying = 0;
+
+	while ((entry = keeper_table_each(&keeper->table, &at))) {
+		siginfo_t info = {0};
+
+		if (!keeper_entry_has_process(entry))
+			continue;
+		if (!entry->dying) {
+			if (waitid(P_PID, (id_t)entry->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid)
+				continue;
+			keeper_exec_heard(keeper, entry);
+			entry->dying = true;
+			entry->code = info.si_code;
+			entry->status = info.si_status;
+			entry->flags = info.si_code == CLD_DUMPED ? KEEPER_SLOT_CORE : 0;
+			entry->exited_ns = keeper_now_ns();
+			kill(-entry->pid, SIGKILL);
+		}
+		entry->busy = false;
+		n_dying++;
+	}
+	return n_dying;
+}
+
+static uint64_t timeval_us(struct timeval t)
+{
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_usec;
+}
+
+static void leader_reap(struct keeper *keeper, struct keeper_entry *entry)
+{
+	struct rusage usage = {0};
+	int status;
+
+	while (wait4(entry->pid, &status, 0, &usage) < 0 && errno == EINTR)
+		;
+	entry->rusage = (struct keeper_rusage){
+			.utime_us = timeval_us(usage.ru_utime), .stime_us = timeval_us(usage.ru_stime),
+			.maxrss_kib = (uint64_t)usage.ru_maxrss,
+			.minflt = (uint64_t)usage.ru_minflt, .majflt = (uint64_t)usage.ru_majflt,
+			.inblock = (uint64_t)usage.ru_inblock, .oublock = (uint64_t)usage.ru_oublock,
+			.nvcsw = (uint64_t)usage.ru_nvcsw, .nivcsw = (uint64_t)usage.ru_nivcsw};
+	keeper_table_reaped(&keeper->table, entry);
+	entry->stage = entry->error ? KEEPER_FAILED : KEEPER_EXITED;
+	entry->dying = false;
+	keeper_table_touch(&keeper->table, entry);
+}
+
+static void leaders_reap(struct keeper *keeper)
+{
+	struct keeper_entry *entry;
+	unsigned int at = 0;
+	uint64_t now_ns = keeper_now_ns();
+
+	while ((entry = keeper_table_each(&keeper->table, &at))) {
+		if (!entry->dying)
+			continue;
+		if (entry->busy || children.more) {
+			if (now_ns - entry->exited_ns < KEEPER_TREE_LIMIT_NS) {
+				if (!keeper->rescan_ns)
+					keeper->rescan_ns = now_ns + RESCAN_NS;
+				continue;
+			}
+			entry->flags |= KEEPER_SLOT_TREE_LEFT;
+			keeper_log("group %llu (%s): something of its process tree cannot be killed, it is given up",
+					(unsigned long long)entry->group_id, entry->name);
+		}
+		leader_reap(keeper, entry);
+	}
+}
+
+static void supervisor_look(struct keeper *keeper)
+{
+	siginfo_t info = {0};
+
+	if (keeper->supervisor_pid > 0 &&
+			waitid(P_PID, (id_t)keeper->supervisor_pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid)
+		keeper_supervisor_died(keeper, info.si_code, info.si_status);
+}
+
+void keeper_reap(struct keeper *keeper)
+{
+	unsigned int n_dying;
+
+	keeper->rescan_ns = 0;
+	supervisor_look(keeper);
+	n_dying = leaders_look(keeper);
+	orphans_look(keeper);
+	if (!n_dying)
+		return;
+	orphans_look(keeper);
+	if (children.unknown)
+		keeper->rescan_ns = keeper_now_ns() + RESCAN_NS;
+	leaders_reap(keeper);
+}

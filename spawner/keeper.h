@@ -1,0 +1,102 @@
+/*
+ * keeper: the parent of every process of a node
+ *
+ * One struct, in static memory, for the one node this program is. keeper.c starts it and turns its loop, keeper-spawn.c
+ * starts children, keeper-tree.c ends them, keeper-supervisor.c keeps the supervisor alive and speaks with it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+#include "keeper-policy.h"
+#include "keeper-protocol.h"
+#include "keeper-table.h"
+#include "runtime-dir.h"
+
+#define KEEPER_TREE_LIMIT_NS  (5 * 1000000000ull) /* then an exit is reported although something of its tree is left */
+#define KEEPER_STOP_LIMIT_NS  (10 * 1000000000ull) /* then the keeper goes although something is left */
+#define KEEPER_LEAVE_LIMIT_NS (5 * 1000000000ull) /* for a supervisor that said STOP or closed its socket */
+
+enum keeper_phase {
+	KEEPER_RUNS,
+	KEEPER_TERMINATES, /* the supervisor was asked for an orderly end */
+	KEEPER_STOPS, /* everything is being killed; the last one out removes the directory */
+};
+
+struct keeper {
+	struct keeper_table table;
+	struct keeper_policy policy;
+	enum keeper_phase phase;
+
+	int epoll_fd, signal_fd, dir_fd, lock_fd, ready_fd;
+	bool dir_made;
+	char dir[RUNTIME_DIR_PATH_SIZE];
+	char log_dir[RUNTIME_DIR_PATH_SIZE];
+	char supervisor[KEEPER_PATH_SIZE], broker[KEEPER_PATH_SIZE];
+	struct rlimit nofile; /* before it was raised */
+	uint64_t node_id, start_ns;
+	uint8_t node_key[16];
+	pid_t pid;
+
+	/* the supervisor that runs, or will */
+	pid_t supervisor_pid; /* 0 = none */
+	uint64_t supervisor_group_id, supervisor_started_ns;
+	uint64_t restart_ns; /* when to start the next one; 0 = not waiting */
+	uint64_t leave_ns; /* it is expected to exit; at this time it is killed; 0 = not expected */
+	bool upgrading; /* its next exit is meant */
+	int last_code, last_status;
+	int state_fd; /* the state memfd it entrusted us with; -1 = none */
+	bool state_aside; /* the next HELLO says so */
+
+	/* what is to be said, beside slots */
+	int socket_fd; /* -1 = none */
+	bool hello_due, synced_due, terminate_due, reply_due, writable;
+	uint32_t socket_events; /* what epoll was told */
+	union keeper_record reply;
+
+	/* the end */
+	int terminate_signo;
+	uint64_t stop_limit_ns; /* for an orderly end */
+	uint64_t deadline_ns; /* of this phase; 0 = none */
+	uint64_t rescan_ns; /* look at the children again then; 0 = no need */
+	unsigned int n_left; /* children that are no leaders, at the last look */
+	int exit_code;
+};
+
+/* What an epoll event is about: the kind, the slot, and the low bits of its group id against a slot reused meanwhile. */
+enum keeper_source {
+	KEEPER_SOURCE_SIGNAL,
+	KEEPER_SOURCE_SOCKET,
+	KEEPER_SOURCE_EXEC,
+};
+
+static inline uint64_t keeper_source(enum keeper_source kind, unsigned int slot, uint64_t group_id)
+{
+	return (uint64_t)kind << 56 | (uint64_t)slot << 32 | (uint32_t)group_id;
+}
+
+uint64_t keeper_now_ns(void);
+
+/* One line to stderr. */
+void keeper_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Everything is killed; when all is gone, the program ends with this code. */
+void keeper_stop(struct keeper *keeper, int exit_code);
+
+/* keeper-spawn.c */
+void keeper_spawn(struct keeper *keeper, const struct keeper_spawn *spawn, const int *fds);
+void keeper_exec_heard(struct keeper *keeper, struct keeper_entry *entry);
+void keeper_entry_close(struct keeper *keeper, struct keeper_entry *entry);
+
+/* keeper-tree.c */
+void keeper_reap(struct keeper *keeper);
+void keeper_kill_tree(struct keeper_entry *entry);
+void keeper_signal(struct keeper *keeper, const struct keeper_signal *request);
+
+/* keeper-supervisor.c */
+int keeper_supervisor_start(struct keeper *keeper);
+void keeper_supervisor_died(struct keeper *keeper, int code, int status);
+bool keeper_socket_receive(struct keeper *keeper); /* true: there may be more */
+void keeper_socket_flush(struct keeper *keeper);
