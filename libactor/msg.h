@@ -1,5 +1,5 @@
 /*
- * A message as an actor gets it, and the msgpack body of one being written. msgpack-c is named in msg.c only.
+ * A message as an actor gets it, and the msgpack body of one being written. msgpack-c is named in object.c only.
  *
  * A received message is one allocation: this struct, the method or error name, the text, the body. The runtime queues the same
  * object (fields under "queue"), so a message costs one malloc from the link to the handler.
@@ -35,13 +35,15 @@ struct actor_msg {
 	size_t body_bytes;
 
 	/* made when asked for */
-	void *arena;    /* copies for `s`; freed with the message */
-	void *zone;     /* msgpack-c's objects */
-	const void *object;
+	void *arena;        /* copies for `s`, msgpack-c's objects; freed with the message */
+	const void *object; /* the body as one, in the arena */
 	struct buf out; /* a body being written; body points into it once packed */
 };
 
-/* One allocation; everything is copied. body NULL: an empty array. */
+/*
+ * One allocation; everything is copied (text made plain: one line, UTF-8). body NULL: an empty array, nil for a reply.
+ * A message without a method is a reply (MSG_REPLY), one with a method a cast until the caller says it is a call.
+ */
 int msg_new_received(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes);
 int msg_new_error(actor_msg **ret, actor_ref sender, struct wire_str name, struct wire_str text);
 
@@ -50,9 +52,23 @@ enum body_kind {
 	BODY_RESULT, /* exactly one value; none is nil */
 };
 
-/* Appends one body to @b. 0, -EINVAL (bad format, or not one value for a result), -ENOMEM. No allocation but @b's. */
+/*
+ * Appends one body to @b. 0, -EINVAL (bad format, or not one value for a result; nested too deep), -EPROTO (an `m` is not one
+ * well-formed value), -EMSGSIZE, -ENOMEM. No allocation but @b's; on failure @b is as long as before.
+ */
 int body_vpack(struct buf *b, enum body_kind kind, const char *format, va_list args);
 int body_pack(struct buf *b, enum body_kind kind, const char *format, ...);
+int body_vpack_bare(struct buf *b, const char *format, va_list args); /* the values alone, any number of them */
 
-/* The finished body of a message written by hand: 0, -EINVAL when it is not exactly one value of that kind. */
+/*
+ * Reads a body by a format (actor_msg_unpack). @arena: where copies go, NULL at first (util/arena.h). Errors as
+ * actor_msg_unpack(), and -EINVAL for a bad format, -ENOMEM.
+ */
+int body_vunpack(const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format, va_list args);
+int body_unpack(const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format, ...);
+
+/*
+ * The finished body of a message written by hand: 0, -EINVAL when it is not exactly one value of that kind, -EMSGSIZE, -ENOMEM when
+ * writing it had failed. Nothing written means no arguments, or nil.
+ */
 int msg_take_body(const actor_msg *msg, enum body_kind kind, const uint8_t **ret, size_t *ret_bytes);

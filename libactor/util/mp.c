@@ -297,6 +297,35 @@ int mp_read_ref(struct mp_reader *r, actor_ref *ret)
 	return 0;
 }
 
+int mp_read_ext(struct mp_reader *r, int8_t *ret_type, const uint8_t **ret, size_t *ret_len)
+{
+	struct mp_reader copy = *r;
+	const struct mp_shape *shape;
+	size_t len;
+
+	if (mp_peek(r) != MP_EXT)
+		return -EPROTO;
+	shape = &mp_shapes[*r->at - 0xc0];
+	if (mp_left(r) < 1u + shape->fixed)
+		return -EPROTO;
+	if (!shape->width) { /* 1, 2, 4, 8 or 16 bytes: all of it is there */
+		*ret_type = (int8_t)r->at[1];
+		*ret = r->at + 2;
+		*ret_len = shape->fixed - 1u;
+		r->at += 1u + shape->fixed;
+		return 0;
+	}
+	len = (size_t)mp_load(r->at + 1, shape->width);
+	copy.at += 1u + shape->fixed;
+	if (len > mp_left(&copy))
+		return -EPROTO;
+	*ret_type = (int8_t)copy.at[-1];
+	*ret = copy.at;
+	*ret_len = len;
+	r->at = copy.at + len;
+	return 0;
+}
+
 int mp_skip_depth(struct mp_reader *r, unsigned depth_max)
 {
 	uint64_t left[MP_DEPTH_MAX]; /* values still to come in each open array or map */
@@ -417,6 +446,14 @@ void mp_put_int(struct buf *b, int64_t v)
 	MP_PUT(b, MP_INT_MAX_BYTES, mp_encode_int(p, v));
 }
 
+void mp_put_float(struct buf *b, float v)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &v, sizeof(bits));
+	MP_PUT(b, MP_INT_MAX_BYTES, mp_encode_u32(p, 0xca, bits));
+}
+
 void mp_put_double(struct buf *b, double v)
 {
 	uint64_t bits;
@@ -428,7 +465,7 @@ void mp_put_double(struct buf *b, double v)
 /* A length that msgpack cannot say is a failed allocation: nothing that big has a place to go. */
 static uint8_t *mp_reserve_bytes(struct buf *b, size_t len)
 {
-	size_t need = len <= UINT32_MAX ? len + MP_HEAD_MAX_BYTES : SIZE_MAX;
+	size_t need = len <= UINT32_MAX ? len + MP_HEAD_MAX_BYTES + 1 : SIZE_MAX; /* + the type of an ext */
 
 	return buf_reserve(b, need);
 }
@@ -455,6 +492,24 @@ void mp_put_bin(struct buf *b, const void *data, size_t len)
 
 	if (p)
 		b->size_bytes = (size_t)(mp_encode_bytes(mp_encode_bin_head(p, (uint32_t)len), data, len) - b->data);
+}
+
+void mp_put_ext(struct buf *b, int8_t type, const void *data, size_t len)
+{
+	uint8_t *p = mp_reserve_bytes(b, len);
+
+	if (!p)
+		return;
+	if (len && len <= 16 && (len & (len - 1)) == 0)
+		*p++ = (uint8_t)(0xd4 + __builtin_ctz((unsigned)len));
+	else if (len <= UINT8_MAX)
+		p = mp_encode_u8(p, 0xc7, (uint8_t)len);
+	else if (len <= UINT16_MAX)
+		p = mp_encode_u16(p, 0xc8, (uint16_t)len);
+	else
+		p = mp_encode_u32(p, 0xc9, (uint32_t)len);
+	*p++ = (uint8_t)type;
+	b->size_bytes = (size_t)(mp_encode_bytes(p, data, len) - b->data);
 }
 
 void mp_put_array(struct buf *b, uint32_t n)

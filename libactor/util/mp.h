@@ -1,7 +1,7 @@
 /*
  * The part of msgpack that the wire itself is made of: a bounds-checked reader over borrowed bytes and a writer
  * into a struct buf. No allocation while reading, no recursion deeper than asked for. Payloads that people look into
- * go through msgpack-c (msg.c); this is for headers, and for skipping over values that are only passed on.
+ * go through body.c and object.c; this is for headers, and for skipping over values that are only passed on.
  *
  * Every read returns 0 or -EPROTO (truncated, or not of that type) and leaves the reader where it was on error.
  * Pointers point into the input.
@@ -40,6 +40,7 @@ int mp_read_bin(struct mp_reader *r, const uint8_t **ret, size_t *ret_len);
 int mp_read_array(struct mp_reader *r, uint32_t *ret_n);      /* n elements follow; n is refused when > bytes left */
 int mp_read_map(struct mp_reader *r, uint32_t *ret_n);        /* n pairs follow; likewise */
 int mp_read_ref(struct mp_reader *r, actor_ref *ret);         /* ext type 1, 24 bytes */
+int mp_read_ext(struct mp_reader *r, int8_t *ret_type, const uint8_t **ret, size_t *ret_len); /* any ext */
 /* One whole value, nested at most MP_DEPTH_MAX deep; -EPROTO otherwise. Not recursive. */
 int mp_skip(struct mp_reader *r);
 int mp_skip_depth(struct mp_reader *r, unsigned depth_max); /* a scalar is 0 deep, [] is 1; depth_max ≤ MP_DEPTH_MAX */
@@ -52,11 +53,13 @@ void mp_put_nil(struct buf *b);
 void mp_put_bool(struct buf *b, bool v);
 void mp_put_uint(struct buf *b, uint64_t v);
 void mp_put_int(struct buf *b, int64_t v);
+void mp_put_float(struct buf *b, float v);
 void mp_put_double(struct buf *b, double v);
 void mp_put_str(struct buf *b, const char *s, size_t len);
 void mp_put_cstr(struct buf *b, const char *s); /* NULL writes nil */
 void mp_put_bin(struct buf *b, const void *data, size_t len);
 void mp_put_array(struct buf *b, uint32_t n);
 void mp_put_map(struct buf *b, uint32_t n);
+void mp_put_ext(struct buf *b, int8_t type, const void *data, size_t len);
 void mp_put_ref(struct buf *b, actor_ref ref);
 void mp_put_raw(struct buf *b, const void *data, size_t len);

@@ -98,7 +98,9 @@ ACTOR_EXPORT bool actor_cause_is_clean(const struct actor_cause *cause);
  *   m const void *, size_t: one ready-made msgpack value, copied as it is (unpacked: points into the message)
  *   [ ] an array of what stands between     { } a map: alternating `s` keys and values; unpacking takes literal keys as arguments,
  *   in any order, unknown keys are skipped, a missing key is -ENOENT unless its value is written with a ? behind: "{s:I,s:s?}"
+ *   ? (unpacking) behind a value: it may be missing, or nil; then what its pointers point to is left as it was. At the end of arrays too.
  *   * (at the end, unpacking) further elements are allowed.  Spaces, commas and colons are for the eye.
+ *   A NULL `s` is packed as nil, but nil is not unpacked into `s` (write s?); neither is a str with a NUL byte in it (write s#).
  *
  * A message's arguments: the format's values are the elements of the array ("Is" → [1, "x"]). A result is exactly one value ("" → nil).
  */

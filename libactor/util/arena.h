@@ -1,0 +1,7 @@
+/* Memory that is freed all at once. An arena is one pointer, NULL at first. */
+#pragma once
+
+#include <stddef.h>
+
+void *arena_alloc(void **arena, size_t size_bytes); /* aligned for anything; NULL when out of memory */
+void arena_free(void *arena);                       /* NULL is fine */
