@@ -45,11 +45,17 @@ def run_one(system, workload, seconds):
 
 
 def _end(p):
-    """Only the session that we started, by its id."""
-    try:
-        os.killpg(p.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    """Only the session that we started, by its id; process groups are not enough, a VM gives its children their own."""
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as f:
+                session = int(f.read().rpartition(")")[2].split()[3])
+            if session == p.pid:
+                os.kill(int(entry), signal.SIGKILL)
+        except (OSError, ValueError, IndexError):
+            continue                                    # gone meanwhile
     p.wait()
 
 
