@@ -59,13 +59,16 @@ int heap_reserve(struct heap *heap, size_t n)
 {
 	struct heap_slot *slots;
 	size_t max = heap->max ? heap->max : 8;
+	size_t size_bytes;
 
 	if (n <= heap->max)
 		return 0;
 	while (max < n)
 		if (__builtin_mul_overflow(max, (size_t)2, &max))
 			return -ENOMEM;
-	slots = reallocarray(heap->slots, max, sizeof(*slots));
+	if (__builtin_mul_overflow(max, sizeof(*slots), &size_bytes))
+		return -ENOMEM;
+	slots = realloc(heap->slots, size_bytes);
 	if (!slots)
 		return -ENOMEM;
 	heap->slots = slots;
