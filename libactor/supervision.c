@@ -468,7 +468,6 @@ static void supervision_begin_shutdown(struct supervision *supervision, enum sup
 	if (supervision->phase >= PHASE_SHUTDOWN)
 		return;
 	supervision->phase = PHASE_SHUTDOWN;
-	supervision->cursor = NULL;
 	supervision->ready_pending = false;
 	supervision->done_cause = cause;
 	/* what is only about to start ends here and now, however long the others take */
@@ -487,20 +486,17 @@ static void supervision_begin_shutdown(struct supervision *supervision, enum sup
 static void supervision_begin_group_restart(struct supervision *supervision, struct supervision_child *child,
 	uint64_t delay_ns)
 {
-	struct supervision_child *sibling, *prev;
-	uint64_t from_order = child->order;
+	struct supervision_child *sibling;
+	uint64_t from_order = child->order; /* if a group restart is under way, this one is before its range */
 
 	if (supervision->config.strategy == SUPERVISION_ONE_FOR_ALL)
 		from_order = 0;
-	else if (supervision->phase == PHASE_STOPPING && supervision->from_order < from_order)
-		from_order = supervision->from_order;
 	else if (supervision->phase == PHASE_STARTING && supervision->cursor &&
 		 supervision->cursor->order < from_order)
 		from_order = supervision->cursor->order;
 
 	supervision->phase = PHASE_STOPPING;
 	supervision->from_order = from_order;
-	supervision->cursor = NULL; /* not to be moved by what follows */
 
 	if (delay_ns) {
 		child_set_state(child, SUPERVISION_BACKOFF);
@@ -513,10 +509,9 @@ static void supervision_begin_group_restart(struct supervision *supervision, str
 
 	if (supervision->config.parallel_stop)
 		for (sibling = TAILQ_LAST(&supervision->children, supervision_list);
-			sibling && sibling->order >= from_order; sibling = prev) {
-			prev = TAILQ_PREV(sibling, supervision_list, link);
+			sibling && sibling->order >= from_order;
+			sibling = TAILQ_PREV(sibling, supervision_list, link))
 			child_stop_as_sibling(sibling);
-		}
 	supervision->cursor = TAILQ_LAST(&supervision->children, supervision_list);
 }
 
@@ -544,8 +539,6 @@ static bool supervision_walk_stopping(struct supervision *supervision)
 
 	while ((child = supervision->cursor) && child->order >= supervision->from_order) {
 		child_stop_as_sibling(child);
-		if (supervision->cursor != child)
-			continue; /* it was temporary and is gone; the cursor was moved */
 		if (child_is_live(child))
 			return false;
 		if ((child->state == SUPERVISION_DOWN && child->wanted) ||

@@ -891,6 +891,48 @@ static void test_siblings_are_stopped_while_the_failed_one_waits_for_its_backoff
 	expect(w, "start a");
 }
 
+static void test_a_child_before_the_group_can_be_removed_while_the_group_waits(void **state)
+{
+	struct world *w = *state;
+	struct supervision_config config = otp(SUPERVISION_REST_FOR_ONE);
+	struct supervision_child_spec spec = spec_of(SUPERVISION_PERMANENT);
+
+	config.retry_first_start = true;
+	begin(w, config);
+	add_all(w, "ab", SUPERVISION_TRANSIENT);
+	spec.backoff = (struct backoff_spec){.min_ms = 100, .max_ms = 1000, .factor = 2};
+	add(w, 'c', spec);
+	supervision_start(w->supervision, w->now_ns);
+	expect(w, "start a");
+	started(w, "a");
+	expect(w, "start b");
+	started(w, "b");
+	exited(w, 'b', NORMAL);
+	expect(w, "start c, gone b:ended");
+	start_failed(w, 'c');
+	assert_int_equal(supervision_child_remove(child(w, 'b')), 0);
+	pass_ms(w, 100);
+	expect(w, "start c");
+	started(w, "c");
+	expect(w, "ready");
+}
+
+static void test_a_temporary_child_that_ends_during_the_first_start_does_not_hold_it_up(void **state)
+{
+	struct world *w = *state;
+	struct supervision_child_spec spec = spec_of(SUPERVISION_TEMPORARY);
+
+	begin(w, otp(SUPERVISION_ONE_FOR_ALL));
+	spec.await_ready = true;
+	add(w, 'a', spec);
+	add_all(w, "b", SUPERVISION_PERMANENT);
+	supervision_start(w->supervision, w->now_ns);
+	expect(w, "start a");
+	started(w, "a");
+	exited(w, 'a', NORMAL);
+	expect(w, "gone a:ended*, start b");
+}
+
 static void test_a_group_whose_failed_child_is_stopped_by_hand_goes_on_without_it(void **state)
 {
 	struct world *w = *state;
@@ -1880,6 +1922,8 @@ int main(void)
 		T(test_a_failure_outside_the_range_of_a_group_restart_widens_it),
 		T(test_an_earlier_child_that_fails_while_a_group_starts_takes_it_back),
 		T(test_siblings_are_stopped_while_the_failed_one_waits_for_its_backoff),
+		T(test_a_child_before_the_group_can_be_removed_while_the_group_waits),
+		T(test_a_temporary_child_that_ends_during_the_first_start_does_not_hold_it_up),
 		T(test_a_group_whose_failed_child_is_stopped_by_hand_goes_on_without_it),
 		T(test_s26_while_it_waits_for_its_backoff_it_can_be_stopped_started_and_shut_down),
 		T(test_unlimited_intensity_never_escalates_and_backoff_holds_the_loop),
