@@ -21,7 +21,7 @@ const char *backoff_spec_check(const struct backoff_spec *spec)
 	if (backoff_is_off(spec))
 		return NULL;
 	if (spec->min_ms == 0)
-		return "a backoff that begins with 0 never grows; begin with at least 1 ms, or set both ends to 0";
+		return "a backoff that begins with 0 never grows; begin with 1 ms, or set both ends to 0";
 	if (spec->factor == 0)
 		return "the factor of a backoff is at least 1";
 	return NULL;

@@ -2,7 +2,7 @@
 #ifndef ACTOR_BACKOFF_H
 #define ACTOR_BACKOFF_H
 
-/* The arithmetic of restarts: how long to wait before the next, and when there were too many. No clock, no I/O. */
+/* The arithmetic of restarts: how long to wait before the next, when there were too many. No clock, no I/O. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,8 +21,8 @@ struct backoff_spec {
 };
 
 /* what `actorctl spawn` gives a child */
-#define BACKOFF_DEFAULT                                                                                        \
-	((struct backoff_spec){                                                                                \
+#define BACKOFF_DEFAULT                                                                                \
+	((struct backoff_spec){                                                                        \
 		.min_ms = 100, .max_ms = 30000, .factor = 2, .jitter_pct = 20, .reset_after_ms = 60000})
 
 /* step 0: no series; step n: the next delay is the n-th of it. Plain data: can be saved and restored. */

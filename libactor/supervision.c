@@ -487,7 +487,7 @@ static void supervision_begin_group_restart(struct supervision *supervision, str
 	uint64_t delay_ns)
 {
 	struct supervision_child *sibling;
-	uint64_t from_order = child->order; /* if a group restart is under way, this one is before its range */
+	uint64_t from_order = child->order; /* before the range of one that is under way already */
 
 	if (supervision->config.strategy == SUPERVISION_ONE_FOR_ALL)
 		from_order = 0;

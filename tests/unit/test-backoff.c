@@ -12,9 +12,11 @@
 #define MS UINT64_C(1000000)
 #define S  (1000 * MS)
 
-static const struct backoff_spec plain = {.min_ms = 100, .max_ms = 30000, .factor = 2, .reset_after_ms = 60000};
+static const struct backoff_spec plain = {.min_ms = 100, .max_ms = 30000, .factor = 2,
+	.reset_after_ms = 60000};
 
-static uint64_t next_ms(struct backoff *backoff, const struct backoff_spec *spec, bool served, uint64_t served_ms)
+static uint64_t next_ms(struct backoff *backoff, const struct backoff_spec *spec, bool served,
+	uint64_t served_ms)
 {
 	return backoff_next_ns(backoff, spec, served, served_ms * MS, 0) / MS;
 }
@@ -113,7 +115,8 @@ static void test_the_largest_numbers_do_not_overflow(void **state)
 	struct backoff backoff = {.step = UINT32_MAX};
 
 	assert_null(backoff_spec_check(&spec));
-	assert_in_range(backoff_next_ns(&backoff, &spec, false, 0, UINT64_MAX), 0, 2 * (uint64_t)UINT32_MAX * MS);
+	assert_in_range(backoff_next_ns(&backoff, &spec, false, 0, UINT64_MAX), 0,
+		2 * (uint64_t)UINT32_MAX * MS);
 	assert_true(backoff.step == UINT32_MAX);
 	spec.min_ms = 1;
 	assert_true(backoff_base_ms(&spec, 1) == UINT32_MAX);
@@ -152,7 +155,7 @@ static void test_n_restarts_in_the_period_are_allowed_and_one_more_is_not(void *
 	intensity_window_deinit(&window);
 }
 
-static void test_a_restart_exactly_one_period_ago_counts_and_a_nanosecond_older_does_not(void **state)
+static void test_a_restart_just_one_period_ago_counts_and_a_nanosecond_older_does_not(void **state)
 {
 	struct intensity_window window;
 
@@ -226,7 +229,7 @@ int main(void)
 		cmocka_unit_test(test_senseless_specs_are_refused_with_a_reason),
 		cmocka_unit_test(test_intensity_0_allows_no_restart),
 		cmocka_unit_test(test_n_restarts_in_the_period_are_allowed_and_one_more_is_not),
-		cmocka_unit_test(test_a_restart_exactly_one_period_ago_counts_and_a_nanosecond_older_does_not),
+		cmocka_unit_test(test_a_restart_just_one_period_ago_counts_and_a_nanosecond_older_does_not),
 		cmocka_unit_test(test_the_sustained_rate_is_accepted_for_ever),
 		cmocka_unit_test(test_an_impossible_intensity_is_refused),
 		cmocka_unit_test(test_the_ring_agrees_with_a_list_of_all_restarts),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random lives of random supervisors: whatever comes in whatever order, the promises hold. The model knows only what a
- * caller knows: which actions it took and what it reported.
+ * Random lives of random supervisors: whatever comes in whatever order, the promises hold. The model knows
+ * only what a caller knows: which actions it took and what it reported. SUPERVISION_SEED=N runs one life.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The supervision engine in virtual time. Children are called a, b, c ...; what the engine wants done is compared as
- * text: "start a, stop b:sibling, gone c:ended*" (after the colon the cause, a star for a handle that is gone).
+ * The supervision engine in virtual time. Children are called a, b, c ...; what the engine wants done is
+ * compared as text: "start a, stop b:sibling, gone c:ended*" (after the colon the cause, a star for a handle
+ * that is gone).
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -156,8 +157,8 @@ static uint64_t deadline_in_ms(struct world *w)
 
 static void is_(struct world *w, char letter, enum supervision_state state, const char *file, int line)
 {
-	_assert_string_equal(supervision_state_name(child(w, letter)->state), supervision_state_name(state), file,
-		line);
+	_assert_string_equal(supervision_state_name(child(w, letter)->state), supervision_state_name(state),
+		file, line);
 }
 
 #define is(w, letter, state) is_(w, letter, SUPERVISION_##state, __FILE__, __LINE__)
@@ -1525,7 +1526,8 @@ static void test_stable_service_resets_the_backoff_of_a_child(void **state)
 	struct supervision_child_spec spec = spec_of(SUPERVISION_PERMANENT);
 
 	begin(w, flat());
-	spec.backoff = (struct backoff_spec){.min_ms = 100, .max_ms = 1000, .factor = 2, .reset_after_ms = 60000};
+	spec.backoff = (struct backoff_spec){
+		.min_ms = 100, .max_ms = 1000, .factor = 2, .reset_after_ms = 60000};
 	add(w, 'a', spec);
 	supervision_start(w->supervision, w->now_ns);
 	expect(w, "start a");
@@ -1695,15 +1697,16 @@ static void test_restored_children_go_on_where_they_were_without_a_start(void **
 	struct supervision_child_spec spec = spec_of(SUPERVISION_PERMANENT);
 
 	begin(w, flat());
-	spec.backoff = (struct backoff_spec){.min_ms = 100, .max_ms = 1000, .factor = 2, .reset_after_ms = 60000};
+	spec.backoff = (struct backoff_spec){
+		.min_ms = 100, .max_ms = 1000, .factor = 2, .reset_after_ms = 60000};
 	supervision_start(w->supervision, w->now_ns);
 	expect(w, "ready");
 	add(w, 'u', spec);
 	add(w, 'b', spec);
 	add(w, 'd', spec);
 	add(w, 's', spec);
-	assert_int_equal(supervision_child_restore(child(w, 'u'), SUPERVISION_UP, true, w->now_ns - 5 * MS, 0, 3,
-				 (struct backoff){.step = 1}),
+	assert_int_equal(supervision_child_restore(child(w, 'u'), SUPERVISION_UP, true, w->now_ns - 5 * MS, 0,
+				 3, (struct backoff){.step = 1}),
 		0);
 	assert_int_equal(supervision_child_restore(child(w, 'b'), SUPERVISION_BACKOFF, true, w->now_ns,
 				 w->now_ns + 50 * MS, 7, (struct backoff){.step = 4}),
