@@ -2,7 +2,7 @@
 #ifndef ACTOR_BACKOFF_H
 #define ACTOR_BACKOFF_H
 
-/* The arithmetic of restarts: how long to wait before the next, when there were too many. No clock, no I/O. */
+/* The arithmetic of restarts: how long to wait for the next, when it was one too many. No clock, no I/O. */
 
 #include <stdbool.h>
 #include <stdint.h>

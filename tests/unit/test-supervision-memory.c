@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the engine takes memory, and what happens when there is none. Linked with --wrap for calloc and realloc. */
+/* Where the engine takes memory, and what if there is none. Linked with --wrap for calloc and realloc. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -17,7 +17,7 @@
 
 #define MS UINT64_C(1000000)
 
-enum { N_LIVES = 500, N_STEPS = 240, MAX_CHILDREN = 10 };
+enum { N_LIVES = 2000, N_STEPS = 240, MAX_CHILDREN = 10 };
 
 struct model_child {
 	struct supervision_child *child; /* NULL: slot is free */
@@ -350,6 +350,14 @@ static bool live(uint64_t seed)
 	return lasted;
 }
 
+static uint64_t running_seed;
+
+static int tell_the_last_seed(void **state)
+{
+	print_message("# last seed %llu\n", (unsigned long long)running_seed);
+	return 0;
+}
+
 static void test_the_promises_hold_over_random_lives(void **state)
 {
 	unsigned n_lasted = 0;
@@ -360,7 +368,7 @@ static void test_the_promises_hold_over_random_lives(void **state)
 		return;
 	}
 	for (uint64_t seed = 0; seed < N_LIVES; seed++) {
-		print_message("# seed %llu\n", (unsigned long long)seed);
+		running_seed = seed;
 		n_lasted += live(seed);
 	}
 	print_message("# %u of %d lasted\n", n_lasted, N_LIVES);
@@ -370,7 +378,7 @@ static void test_the_promises_hold_over_random_lives(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_promises_hold_over_random_lives),
+		cmocka_unit_test_teardown(test_the_promises_hold_over_random_lives, tell_the_last_seed),
 	};
 	return cmocka_run_group_tests_name("supervision, random", tests, NULL, NULL);
 }
