@@ -1,0 +1,85 @@
+/* One supervised process: what it should be, what it is, how it ended last. Owned by a struct node. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "actor/actor.h"
+#include "keeper-protocol.h"
+#include "spec.h"
+#include "supervision.h"
+#include "util/buf.h"
+#include "util/hash.h"
+#include "util/heap.h"
+#include "util/list.h"
+
+/* Somebody who is told when a process ends: one `down` each. */
+struct watch {
+	struct list child_link;
+	struct hash_node by_watcher; /* hash of watcher.group */
+	struct child *child;
+	actor_ref watcher;
+	uint64_t id;
+};
+
+struct last_exit {
+	bool set;
+	uint64_t group; /* the incarnation that ended */
+	struct actor_cause cause;
+	struct keeper_rusage rusage;
+	int64_t at_us; /* CLOCK_MONOTONIC */
+};
+
+/* What the engine knows, while there is no engine: between loading and node_start(). */
+struct child_saved {
+	enum supervision_state state;
+	bool wanted;
+	uint64_t since_ns, deadline_ns, n_restarts;
+	uint32_t backoff_step;
+};
+
+struct child {
+	uint64_t number; /* never reused in a node */
+	char *name;
+	struct spec spec;
+	bool daemon; /* the broker: not listed, not stoppable, last to go */
+	bool adopted; /* its spec is lost: only name and process are known */
+	struct supervision_child *sup;
+	struct child_saved saved;
+
+	uint64_t group; /* of the incarnation that is or is about to be; 0: none, or still waiting for an id */
+	int32_t pid;	/* 0: none (yet) */
+	uint64_t forked_ns, exec_ns;
+	bool told; /* the keeper told us of this incarnation: it has a slot */
+
+	actor_ref owner; /* nobody: not owned */
+	bool removing;	 /* forget it when it is down */
+	bool ended;	 /* down for good by itself, so its name is free */
+	uint64_t n_ends; /* of incarnations, failed starts included */
+	uint64_t n_exec_failures;
+	struct last_exit last_exit;
+	struct list watches;
+	struct list waiters;
+
+	struct list link;	  /* node.children, oldest first */
+	struct list dirty_link;	  /* node.dirty */
+	struct list touched_link; /* node.touched */
+	struct list ended_link;	  /* node.ended, oldest first */
+	struct list idless_link;  /* node.idless: START came, no group id left */
+	struct hash_node by_name, by_group, by_number;
+	struct heap_node failure; /* node.failures: a start that failed and must not be told to the engine yet */
+	bool spec_dirty;
+};
+
+/* "starting", "up", "ready", "stopping", "backoff", "down" */
+const char *child_state_name(const struct child *child);
+bool child_is_up(const struct child *child);	/* up or ready */
+bool child_is_ready(const struct child *child); /* ready, or up when that is all it will ever be */
+bool child_is_down(const struct child *child);
+
+/*
+ * Appends the child map of docs/protocol.md §5. @log_path may be NULL. A long argv is cut to @argv_max_bytes: lists of
+ * thousands must fit into one message.
+ */
+void child_put_map(struct buf *b, const struct child *child, uint64_t node_id, const char *log_path, uint64_t now_ns,
+	size_t argv_max_bytes);

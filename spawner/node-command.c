@@ -1,0 +1,501 @@
+/* What callers want, and who waits for what. */
+#include "node-private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cause.h"
+
+/* --- answers --- */
+
+__attribute__((format(printf, 4, 5))) static void refuse(struct node *node, void *from, const char *error,
+	const char *format, ...)
+{
+	struct node_action *action;
+	va_list ap;
+
+	if (!from)
+		return;
+	action = node_late(node, NODE_REPLY);
+	action->from = from;
+	action->error = error;
+	va_start(ap, format);
+	vsnprintf(action->text, sizeof(action->text), format, ap);
+	va_end(ap);
+}
+
+static void answer_nil(struct node *node, void *from)
+{
+	struct node_action *action;
+
+	if (!from)
+		return;
+	action = node_late(node, NODE_REPLY);
+	action->from = from;
+	mp_put_nil(&action->body);
+}
+
+static void answer_child(struct node *node, void *from, const struct child *child, uint64_t now_ns)
+{
+	struct node_action *action;
+
+	if (!from)
+		return;
+	action = node_late(node, NODE_REPLY);
+	action->from = from;
+	node_put_child(node, &action->body, child, now_ns, SIZE_MAX);
+}
+
+/* Listed children only. */
+static struct child *find(struct node *node, const char *name, void *from)
+{
+	struct child *child = node_child_by_name(node, name);
+
+	if (!child)
+		refuse(node, from, "noproc", "no process is called %s", name);
+	return child;
+}
+
+/* --- waiting --- */
+
+static void waiter_free(struct node *node, struct waiter *waiter)
+{
+	list_remove(&waiter->link);
+	heap_remove(&node->timeouts, &waiter->timeout);
+	node->n_waiters--;
+	free(waiter);
+}
+
+static bool waiter_new(struct node *node, struct child *child, void *from, enum node_wait wait, uint64_t timeout_ms,
+	uint64_t n_starts_min, uint64_t now_ns)
+{
+	struct waiter *waiter;
+
+	if (!from)
+		return true;
+	if (node->n_waiters >= NODE_WAITERS_MAX || heap_reserve(&node->timeouts, node->n_waiters + 1) < 0) {
+		refuse(node, from, "overloaded", "%zu callers wait already", node->n_waiters);
+		return false;
+	}
+	waiter = node_alloc(sizeof(*waiter));
+	*waiter = (struct waiter){
+		.child = child,
+		.from = from,
+		.wait = wait,
+		.timeout_ms = timeout_ms,
+		.n_starts_min = n_starts_min,
+		.n_ends = child->n_ends,
+		.n_exec_failures = child->n_exec_failures,
+	};
+	list_append(&child->waiters, &waiter->link);
+	node->n_waiters++;
+	if (timeout_ms)
+		heap_insert(&node->timeouts, &waiter->timeout, now_ns + timeout_ms * 1000000);
+	return true;
+}
+
+static const char *ended_text(const struct child *child, char text[300])
+{
+	char scratch[16];
+	const struct actor_cause *cause = &child->last_exit.cause;
+
+	if (!child->last_exit.set)
+		snprintf(text, 300, "it was stopped");
+	else if (cause->kind == ACTOR_EXIT_SIGNAL)
+		snprintf(text, 300, "%s%s%s", cause_signal_name(cause->code, scratch), cause->text[0] ? ": " : "", cause->text);
+	else
+		snprintf(text, 300, "exit %d%s%s", cause->code, cause->text[0] ? ": " : "", cause->text);
+	return text;
+}
+
+/* Answers if it has come; true when he is answered. */
+static bool waiter_check(struct node *node, struct waiter *waiter, uint64_t now_ns)
+{
+	const struct child *child = waiter->child;
+	bool started = child->sup->n_starts >= waiter->n_starts_min;
+	bool down = child_is_down(child);
+	bool exec_failed = child->n_exec_failures != waiter->n_exec_failures;
+	char text[300];
+
+	switch (waiter->wait) {
+	case NODE_WAIT_NONE:
+		answer_child(node, waiter->from, child, now_ns);
+		return true;
+	case NODE_WAIT_UP:
+	case NODE_WAIT_READY:
+		if (started && (waiter->wait == NODE_WAIT_UP ? child_is_up(child) : child_is_ready(child))) {
+			answer_child(node, waiter->from, child, now_ns);
+			return true;
+		}
+		if (exec_failed) {
+			refuse(node, waiter->from, "exec", "%s", child->last_exit.cause.text);
+			return true;
+		}
+		if (started && down) {
+			refuse(node, waiter->from, "stopped", "%s ended before it was %s: %s", child->name,
+				waiter->wait == NODE_WAIT_UP ? "up" : "ready", ended_text(child, text));
+			return true;
+		}
+		return false;
+	case NODE_WAIT_EXIT:
+		if (exec_failed)
+			refuse(node, waiter->from, "exec", "%s", child->last_exit.cause.text);
+		else if (down || child->n_ends != waiter->n_ends)
+			answer_child(node, waiter->from, child, now_ns);
+		else
+			return false;
+		return true;
+	case NODE_WAIT_DOWN:
+		if (!down)
+			return false;
+		answer_child(node, waiter->from, child, now_ns);
+		return true;
+	case NODE_WAIT_GONE:
+		return false;
+	}
+	return false;
+}
+
+void node_settle(struct node *node, struct child *child, uint64_t now_ns)
+{
+	list_for_each_safe(link, &child->waiters) {
+		struct waiter *waiter = container_of(link, struct waiter, link);
+
+		if (waiter_check(node, waiter, now_ns))
+			waiter_free(node, waiter);
+	}
+}
+
+void node_waiters_end(struct node *node, struct child *child, uint64_t now_ns)
+{
+	node_settle(node, child, now_ns);
+	list_for_each_safe(link, &child->waiters) {
+		struct waiter *waiter = container_of(link, struct waiter, link);
+
+		if (waiter->wait == NODE_WAIT_GONE)
+			answer_nil(node, waiter->from);
+		else
+			refuse(node, waiter->from, "stopped", "%s was stopped and removed", child->name);
+		waiter_free(node, waiter);
+	}
+}
+
+void node_waiters_expire(struct node *node, uint64_t now_ns)
+{
+	static const char *const goals[] = {
+		[NODE_WAIT_NONE] = "",
+		[NODE_WAIT_UP] = "up",
+		[NODE_WAIT_READY] = "ready",
+		[NODE_WAIT_EXIT] = "at its end",
+		[NODE_WAIT_DOWN] = "down",
+		[NODE_WAIT_GONE] = "gone",
+	};
+	struct heap_node *n;
+
+	while ((n = heap_take(&node->timeouts, now_ns))) {
+		struct waiter *waiter = container_of(n, struct waiter, timeout);
+
+		refuse(node, waiter->from, "timeout", "%s is not %s after %llu ms, but %s", waiter->child->name,
+			goals[waiter->wait], (unsigned long long)waiter->timeout_ms, child_state_name(waiter->child));
+		waiter_free(node, waiter);
+	}
+}
+
+void node_downers_answer(struct node *node)
+{
+	struct list *link;
+
+	while ((link = list_pop(&node->downers))) {
+		struct waiter *waiter = container_of(link, struct waiter, link);
+
+		answer_nil(node, waiter->from);
+		free(waiter);
+	}
+}
+
+static void wait_for(struct node *node, struct child *child, void *from, enum node_wait wait, uint64_t timeout_ms,
+	uint64_t n_starts_min, uint64_t now_ns)
+{
+	if (waiter_new(node, child, from, wait, timeout_ms, n_starts_min, now_ns))
+		node_settle(node, child, now_ns);
+}
+
+/* --- spawn --- */
+
+/* The program's base name, with .2, .3 … when that is taken. Of those that a name may be made of, at least. */
+static char *make_name(const struct node *node, const char *program)
+{
+	const char *slash = strrchr(program, '/');
+	char base[SPEC_NAME_MAX_BYTES - 12], name[SPEC_NAME_MAX_BYTES + 1];
+	struct child *taken;
+	size_t n = 0;
+
+	for (const char *s = slash && slash[1] ? slash + 1 : program; *s && n < sizeof(base) - 1; s++, n++) {
+		bool plain = (unsigned char)*s > 0x20 && (unsigned char)*s < 0x7f && !(n == 0 && *s == '$');
+
+		base[n] = plain ? *s : '_';
+	}
+	base[n] = 0;
+	snprintf(name, sizeof(name), "%s", base);
+	for (unsigned int i = 2; (taken = node_child_by_name(node, name)) && !taken->ended; i++)
+		snprintf(name, sizeof(name), "%s.%u", base, i);
+	return strdup(name);
+}
+
+void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, void *from, enum node_wait wait,
+	uint64_t timeout_ms, uint64_t now_ns)
+{
+	struct spec spec = *take_spec;
+	struct child *child, *taken;
+	char *name;
+
+	*take_spec = (struct spec){0};
+	if (node->stopping) {
+		refuse(node, from, "stopped", "the node is going down");
+		spec_deinit(&spec);
+		return;
+	}
+	if (spec.monitor && node->n_watches >= NODE_WATCHES_MAX) {
+		refuse(node, from, "overloaded", "%zu processes are monitored already", node->n_watches);
+		spec_deinit(&spec);
+		return;
+	}
+	name = spec.name ? strdup(spec.name) : make_name(node, spec.argv[0]);
+	if (!name)
+		abort();
+	taken = node_child_by_name(node, name);
+	if (taken && !(taken->ended && child_is_down(taken))) {
+		refuse(node, from, "in_use", "the name %s is taken: its process is %s; take another name, or remove that one first",
+			name, child_state_name(taken));
+		free(name);
+		spec_deinit(&spec);
+		return;
+	}
+	if (taken)
+		node_child_forget(node, taken);
+	child = node_child_new(node, node->next_number, name, &spec, false);
+	if (node_child_engage(node, child) < 0)
+		abort(); /* what it refuses was refused by spec_parse() */
+	if (child->spec.owned) {
+		struct node_action *action = node_late(node, NODE_OWNER_WATCH);
+
+		child->owner = caller;
+		action->number = child->number;
+		action->watcher = caller;
+	}
+	if (child->spec.monitor)
+		node_watch_add(node, child, caller, child->spec.monitor_id);
+	node_touch(node, child);
+	if (wait == NODE_WAIT_NONE) {
+		supervision_child_start(child->sup, now_ns);
+		node_drain(node, now_ns);
+		answer_child(node, from, child, now_ns);
+		return;
+	}
+	if (!waiter_new(node, child, from, wait, timeout_ms, 1, now_ns)) {
+		node_child_forget(node, child);
+		return;
+	}
+	supervision_child_start(child->sup, now_ns);
+	node_drain(node, now_ns);
+}
+
+/* --- the others --- */
+
+void node_stop(struct node *node, const char *name, bool wait, void *from, uint64_t now_ns)
+{
+	struct child *child = find(node, name, from);
+
+	if (!child)
+		return;
+	if (wait && !waiter_new(node, child, from, NODE_WAIT_DOWN, 0, 0, now_ns))
+		return;
+	if (!wait) {
+		uint64_t number = child->number;
+
+		node_stop_child(node, child, now_ns);
+		child = node_child_by_number(node, number);
+		if (child)
+			answer_child(node, from, child, now_ns);
+		else
+			answer_nil(node, from);
+		return;
+	}
+	node_stop_child(node, child, now_ns);
+}
+
+static bool can_start(struct node *node, const struct child *child, void *from)
+{
+	if (node->stopping)
+		refuse(node, from, "stopped", "the node is going down");
+	else if (child->removing)
+		refuse(node, from, "stopped", "%s is being removed", child->name);
+	else if (child->adopted)
+		refuse(node, from, "spawner.adopted",
+			"%s was adopted after its description was lost: remove it and spawn it anew", child->name);
+	else
+		return true;
+	return false;
+}
+
+void node_child_start(struct node *node, const char *name, bool wait, void *from, uint64_t now_ns)
+{
+	struct child *child = find(node, name, from);
+
+	if (!child || !can_start(node, child, from))
+		return;
+	node_touch(node, child);
+	if (wait) {
+		bool runs = child_is_up(child) || child->sup->state == SUPERVISION_STARTING;
+
+		if (!waiter_new(node, child, from, NODE_WAIT_UP, 0, child->sup->n_starts + !runs, now_ns))
+			return;
+	}
+	supervision_child_start(child->sup, now_ns);
+	node_drain(node, now_ns);
+	if (!wait)
+		answer_child(node, from, child, now_ns);
+	else
+		node_settle(node, child, now_ns);
+}
+
+void node_restart(struct node *node, const char *name, bool wait, void *from, uint64_t now_ns)
+{
+	struct child *child = find(node, name, from);
+
+	if (!child || !can_start(node, child, from))
+		return;
+	node_touch(node, child);
+	if (wait && !waiter_new(node, child, from, NODE_WAIT_UP, 0, child->sup->n_starts + 1, now_ns))
+		return;
+	supervision_child_restart(child->sup, now_ns);
+	node_drain(node, now_ns);
+	if (!wait)
+		answer_child(node, from, child, now_ns);
+}
+
+void node_kill(struct node *node, const char *name, int signo, void *from, uint64_t now_ns)
+{
+	struct child *child = find(node, name, from);
+	struct node_action *action;
+
+	if (!child)
+		return;
+	if (signo < 1 || signo > SIGRTMAX) {
+		refuse(node, from, "bad_args", "%d is no signal", signo);
+		return;
+	}
+	if (!child->group) {
+		refuse(node, from, "noproc", "%s does not run: it is %s", name, child_state_name(child));
+		return;
+	}
+	action = node_late(node, signo == SIGKILL ? NODE_KILL_TREE : NODE_SIGNAL);
+	action->group = child->group;
+	action->signo = signo;
+	answer_nil(node, from);
+}
+
+void node_remove(struct node *node, const char *name, bool force, void *from, uint64_t now_ns)
+{
+	struct child *child = find(node, name, from);
+
+	if (!child)
+		return;
+	if (child_is_down(child)) {
+		node_child_forget(node, child);
+		answer_nil(node, from);
+		return;
+	}
+	if (!force) {
+		refuse(node, from, "running", "%s is %s: stop it first, or remove it by force", name, child_state_name(child));
+		return;
+	}
+	if (!waiter_new(node, child, from, NODE_WAIT_GONE, 0, 0, now_ns))
+		return;
+	child->removing = true;
+	node_stop_child(node, child, now_ns);
+}
+
+void node_wait(struct node *node, const char *name, enum node_wait wait, uint64_t timeout_ms, void *from,
+	uint64_t now_ns)
+{
+	struct child *child = find(node, name, from);
+	bool idle;
+
+	if (!child)
+		return;
+	/* whoever waits for one that is down waits for the next start */
+	idle = child_is_down(child) && (wait == NODE_WAIT_UP || wait == NODE_WAIT_READY);
+	wait_for(node, child, from, wait, timeout_ms, child->sup->n_starts + idle, now_ns);
+}
+
+void node_monitor(struct node *node, uint64_t group, actor_ref watcher, uint64_t id, void *from)
+{
+	struct child *child = node_child_by_group(node, group);
+	struct node_action *action;
+
+	if (child && !child->daemon) {
+		if (node->n_watches >= NODE_WATCHES_MAX) {
+			refuse(node, from, "overloaded", "%zu processes are monitored already", node->n_watches);
+			return;
+		}
+		node_watch_add(node, child, watcher, id);
+		node_touch(node, child);
+		answer_nil(node, from);
+		return;
+	}
+	action = node_early(node, NODE_DOWN);
+	action->watcher = watcher;
+	action->group = group;
+	action->id = id;
+	action->cause = cause_make("noproc");
+	for (size_t i = 0; i < node->n_recent; i++)
+		if (node->recent[i].group == group)
+			action->cause = node->recent[i].cause;
+	answer_nil(node, from);
+}
+
+void node_demonitor(struct node *node, actor_ref watcher, uint64_t id, void *from)
+{
+	struct hash_node *n = hash_first(&node->by_watcher, hash_of_u64(&node->by_watcher, watcher.group));
+	struct node_action *action = node_late(node, NODE_REPLY);
+
+	action->from = from;
+	for (; n; n = hash_next(n)) {
+		struct watch *watch = container_of(n, struct watch, by_watcher);
+
+		if (watch->id == id && actor_ref_equal(watch->watcher, watcher)) {
+			node_touch(node, watch->child);
+			node_watch_free(node, watch);
+			mp_put_bool(&action->body, true);
+			return;
+		}
+	}
+	mp_put_bool(&action->body, false);
+}
+
+void node_down(struct node *node, void *from, uint64_t now_ns)
+{
+	if (from) {
+		struct waiter *waiter = node_alloc(sizeof(*waiter));
+
+		waiter->from = from;
+		list_append(&node->downers, &waiter->link);
+	}
+	if (node->stopped) {
+		node_downers_answer(node);
+		return;
+	}
+	if (!node->stopping) {
+		node->stopping = true;
+		node->meta_dirty = true;
+		for (struct child *child = node_first(node); child; child = node_after(node, child))
+			node_touch(node, child);
+		supervision_shutdown(node->engine, now_ns, false);
+	}
+	node_drain(node, now_ns);
+}

@@ -1,0 +1,299 @@
+/*
+ * The node ⇄ bytes. A chunk is a row of msgpack arrays, each [what, …]. Later ones win, so the changes of a moment are the rows
+ * of what changed, whole. A child has two rows: what it should be, written once, and what it is.
+ */
+#include "node-private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cause.h"
+
+enum row { ROW_NODE = 1, ROW_SPEC, ROW_CHILD, ROW_REMOVED };
+
+bool node_state_is_dirty(const struct node *node)
+{
+	return node->meta_dirty || !list_is_empty(&node->dirty) || !list_is_empty(&node->removed);
+}
+
+static void put_node(const struct node *node, struct buf *b)
+{
+	mp_put_array(b, 3);
+	mp_put_uint(b, ROW_NODE);
+	mp_put_uint(b, node->next_number);
+	mp_put_bool(b, node->stopping);
+}
+
+static void put_spec(const struct child *child, struct buf *b)
+{
+	mp_put_array(b, 7);
+	mp_put_uint(b, ROW_SPEC);
+	mp_put_uint(b, child->number);
+	mp_put_cstr(b, child->name);
+	mp_put_bool(b, child->daemon);
+	mp_put_bool(b, child->adopted);
+	mp_put_ref(b, child->owner);
+	spec_put(b, &child->spec);
+}
+
+static void put_last_exit(const struct last_exit *e, struct buf *b)
+{
+	const uint64_t rusage[9] = {e->rusage.utime_us, e->rusage.stime_us, e->rusage.maxrss_kib, e->rusage.minflt,
+		e->rusage.majflt, e->rusage.inblock, e->rusage.oublock, e->rusage.nvcsw, e->rusage.nivcsw};
+
+	if (!e->set) {
+		mp_put_nil(b);
+		return;
+	}
+	mp_put_array(b, 12);
+	mp_put_uint(b, e->group);
+	mp_put_int(b, e->at_us);
+	cause_put(b, &e->cause);
+	for (size_t i = 0; i < 9; i++)
+		mp_put_uint(b, rusage[i]);
+}
+
+static void put_child(const struct child *child, struct buf *b)
+{
+	uint64_t deadline_ns = supervision_child_deadline(child->sup);
+	uint32_t n_watches = 0;
+
+	list_for_each(link, &child->watches)
+		n_watches++;
+	mp_put_array(b, 18);
+	mp_put_uint(b, ROW_CHILD);
+	mp_put_uint(b, child->number);
+	mp_put_uint(b, child->group);
+	mp_put_int(b, child->pid);
+	mp_put_uint(b, child->forked_ns);
+	mp_put_uint(b, child->exec_ns);
+	mp_put_uint(b, child->sup->state);
+	mp_put_bool(b, child->sup->wanted);
+	mp_put_uint(b, child->sup->state_ns);
+	mp_put_uint(b, deadline_ns == SUPERVISION_NEVER ? 0 : deadline_ns);
+	mp_put_uint(b, child->sup->n_restarts);
+	mp_put_uint(b, child->sup->backoff.step);
+	mp_put_bool(b, child->removing);
+	mp_put_bool(b, child->ended);
+	mp_put_uint(b, child->n_ends);
+	mp_put_uint(b, child->n_exec_failures);
+	put_last_exit(&child->last_exit, b);
+	mp_put_array(b, n_watches * 2);
+	list_for_each(link, &child->watches) {
+		const struct watch *watch = container_of(link, struct watch, child_link);
+
+		mp_put_ref(b, watch->watcher);
+		mp_put_uint(b, watch->id);
+	}
+}
+
+static void written(struct node *node)
+{
+	struct list *link;
+
+	while ((link = list_pop(&node->removed)))
+		free(container_of(link, struct removed, link));
+	while ((link = list_pop(&node->dirty)))
+		container_of(link, struct child, dirty_link)->spec_dirty = false;
+	node->meta_dirty = false;
+}
+
+void node_state_put_changes(struct node *node, struct buf *b)
+{
+	if (node->meta_dirty)
+		put_node(node, b);
+	list_for_each(link, &node->removed) {
+		mp_put_array(b, 2);
+		mp_put_uint(b, ROW_REMOVED);
+		mp_put_uint(b, container_of(link, struct removed, link)->number);
+	}
+	list_for_each(link, &node->dirty) {
+		struct child *child = container_of(link, struct child, dirty_link);
+
+		if (child->spec_dirty)
+			put_spec(child, b);
+		put_child(child, b);
+	}
+	written(node);
+}
+
+void node_state_put_all(struct node *node, struct buf *b)
+{
+	put_node(node, b);
+	if (node->broker) {
+		put_spec(node->broker, b);
+		put_child(node->broker, b);
+	}
+	for (struct child *child = node_first(node); child; child = node_after(node, child)) {
+		put_spec(child, b);
+		put_child(child, b);
+	}
+	written(node);
+}
+
+/* --- and back --- */
+
+#define TRY(expression)                 \
+	do {                            \
+		if ((expression) < 0)   \
+			return -EPROTO; \
+	} while (0)
+
+static int load_spec(struct node *node, struct mp_reader *r)
+{
+	char text[SPEC_TEXT_BYTES];
+	struct spec spec;
+	struct child *child;
+	uint64_t number;
+	bool daemon, adopted;
+	actor_ref owner;
+	const char *name;
+	size_t name_len;
+
+	TRY(mp_read_uint(r, &number));
+	TRY(mp_read_str(r, &name, &name_len));
+	TRY(mp_read_bool(r, &daemon));
+	TRY(mp_read_bool(r, &adopted));
+	TRY(mp_read_ref(r, &owner));
+	TRY(spec_parse(r, &spec, text));
+	child = node_child_by_number(node, number);
+	if (child) {
+		spec_deinit(&child->spec);
+		child->spec = spec;
+		return 0;
+	}
+	if ((daemon && node->broker) || !name_len || memchr(name, 0, name_len)) {
+		spec_deinit(&spec);
+		return -EPROTO;
+	}
+	child = node_child_new(node, number, strndup(name, name_len), &spec, daemon);
+	child->adopted = adopted;
+	child->owner = owner;
+	return 0;
+}
+
+static int load_last_exit(struct mp_reader *r, struct last_exit *ret)
+{
+	struct last_exit e = {.set = true};
+	uint64_t *const rusage[9] = {&e.rusage.utime_us, &e.rusage.stime_us, &e.rusage.maxrss_kib, &e.rusage.minflt,
+		&e.rusage.majflt, &e.rusage.inblock, &e.rusage.oublock, &e.rusage.nvcsw, &e.rusage.nivcsw};
+	const uint8_t *cause;
+	size_t cause_len;
+	uint32_t n;
+
+	if (mp_peek(r) == MP_NIL) {
+		*ret = (struct last_exit){0};
+		return mp_read_nil(r);
+	}
+	TRY(mp_read_array(r, &n));
+	TRY(mp_read_uint(r, &e.group));
+	TRY(mp_read_int(r, &e.at_us));
+	TRY(mp_read_raw(r, &cause, &cause_len));
+	TRY(cause_parse(cause, cause_len, &e.cause));
+	for (size_t i = 0; i < 9; i++)
+		TRY(mp_read_uint(r, rusage[i]));
+	*ret = e;
+	return n == 12 ? 0 : -EPROTO;
+}
+
+static int load_watches(struct node *node, struct child *child, struct mp_reader *r)
+{
+	uint32_t n;
+
+	while (!list_is_empty(&child->watches))
+		node_watch_free(node, container_of(child->watches.next, struct watch, child_link));
+	TRY(mp_read_array(r, &n));
+	for (uint32_t i = 0; i < n / 2; i++) {
+		actor_ref watcher;
+		uint64_t id;
+
+		TRY(mp_read_ref(r, &watcher));
+		TRY(mp_read_uint(r, &id));
+		node_watch_add(node, child, watcher, id);
+	}
+	return n % 2 ? -EPROTO : 0;
+}
+
+static int load_child(struct node *node, struct mp_reader *r)
+{
+	struct child_saved *saved;
+	struct child *child;
+	uint64_t number, group, state, forked_ns, exec_ns, backoff_step;
+	int64_t pid;
+
+	TRY(mp_read_uint(r, &number));
+	child = node_child_by_number(node, number);
+	if (!child)
+		return -EPROTO;
+	saved = &child->saved;
+	TRY(mp_read_uint(r, &group));
+	TRY(mp_read_int(r, &pid));
+	TRY(mp_read_uint(r, &forked_ns));
+	TRY(mp_read_uint(r, &exec_ns));
+	TRY(mp_read_uint(r, &state));
+	TRY(mp_read_bool(r, &saved->wanted));
+	TRY(mp_read_uint(r, &saved->since_ns));
+	TRY(mp_read_uint(r, &saved->deadline_ns));
+	TRY(mp_read_uint(r, &saved->n_restarts));
+	TRY(mp_read_uint(r, &backoff_step));
+	TRY(mp_read_bool(r, &child->removing));
+	TRY(mp_read_bool(r, &child->ended));
+	TRY(mp_read_uint(r, &child->n_ends));
+	TRY(mp_read_uint(r, &child->n_exec_failures));
+	TRY(load_last_exit(r, &child->last_exit));
+	TRY(load_watches(node, child, r));
+	if (state >= _SUPERVISION_STATE_N || pid < 0 || pid > INT32_MAX)
+		return -EPROTO;
+	saved->state = (enum supervision_state)state;
+	saved->backoff_step = backoff_step > UINT32_MAX ? UINT32_MAX : (uint32_t)backoff_step;
+	if (child->group != group)
+		node_set_group(node, child, group);
+	child->pid = (int32_t)pid;
+	child->forked_ns = forked_ns;
+	child->exec_ns = exec_ns;
+	return 0;
+}
+
+static int load_row(struct node *node, struct mp_reader *r)
+{
+	uint64_t what, number;
+	uint32_t n;
+	struct child *child;
+
+	TRY(mp_read_array(r, &n));
+	TRY(mp_read_uint(r, &what));
+	switch (what) {
+	case ROW_NODE:
+		if (n != 3)
+			return -EPROTO;
+		TRY(mp_read_uint(r, &number));
+		TRY(mp_read_bool(r, &node->stopping));
+		if (number > node->next_number)
+			node->next_number = number;
+		return 0;
+	case ROW_SPEC:
+		return n == 7 ? load_spec(node, r) : -EPROTO;
+	case ROW_CHILD:
+		return n == 18 ? load_child(node, r) : -EPROTO;
+	case ROW_REMOVED:
+		if (n != 2)
+			return -EPROTO;
+		TRY(mp_read_uint(r, &number));
+		child = node_child_by_number(node, number);
+		if (child)
+			node_child_unload(node, child);
+		return 0;
+	default:
+		return -EPROTO;
+	}
+}
+
+int node_state_load(struct node *node, const void *data, size_t size_bytes)
+{
+	struct mp_reader r = mp_reader(data, size_bytes);
+
+	while (r.at != r.end)
+		TRY(load_row(node, &r));
+	return 0;
+}

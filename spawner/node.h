@@ -1,0 +1,145 @@
+/*
+ * The processes of a node: what the keeper reports, what callers command and what the clock says goes in; what to tell the keeper,
+ * the callers and the broker comes out. Pure: no sockets, no clock, no processes. Times are CLOCK_MONOTONIC nanoseconds.
+ *
+ * Two engines decide (supervision.h): one for the children, all of them independent of each other, so they are stopped at the same
+ * time; one for the broker, which goes last, because what stops may still want to say something.
+ *
+ * Actions come in two kinds. *Early* ones may be done twice, so they are done before the state is written: notices of ends. *Late*
+ * ones rest on what was written: a spawn on the intent, an acknowledgement on the exit, an answer on what it says. The shell's
+ * turn is: events … → node_next(EARLY) until none → write the state → node_next(LATE) until none.
+ *
+ * Out of memory in the midst of a change is the end of the supervisor: it aborts, the keeper starts another one, and that one
+ * goes on from the state. What a caller asks for is refused instead where that can be told before.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "actor/actor.h"
+#include "child.h"
+#include "keeper-protocol.h"
+#include "spec.h"
+
+#define NODE_ENDED_MAX	 1000  /* children listed as down that ended by themselves */
+#define NODE_RECENT_MAX	 1024  /* exits that can still be asked for by group id */
+#define NODE_WATCHES_MAX 65536 /* of all children together */
+#define NODE_WAITERS_MAX 65536
+
+struct node;
+
+struct node_config {
+	uint64_t node_id;
+	uint64_t seed;
+	const char *broker; /* path of its program; NULL: run none */
+};
+
+enum node_action_kind {
+	/* early */
+	NODE_DOWN,	 /* watcher, group, id, cause */
+	NODE_GROUP_DOWN, /* group, cause: to the broker */
+	NODE_LOG,	 /* text */
+	/* late */
+	NODE_RESERVE,	  /* number: of group ids */
+	NODE_SPAWN,	  /* group: of node_child_by_group() */
+	NODE_SIGNAL,	  /* group, signo */
+	NODE_KILL_TREE,	  /* group */
+	NODE_ACK,	  /* group, number: seq */
+	NODE_CLEAN,	  /* group: its directory is of no use any more */
+	NODE_OWNER_WATCH, /* number: of the child, watcher: the owner */
+	NODE_OWNER_UNWATCH, /* number */
+	NODE_REPLY,	  /* from: error and text, or body: one value */
+	NODE_STOPPED,	  /* everything is down */
+	_NODE_ACTION_N,
+};
+
+struct node_action {
+	enum node_action_kind kind;
+	struct list link;
+	uint64_t group;
+	uint64_t number;
+	int signo;
+	actor_ref watcher;
+	uint64_t id;
+	struct actor_cause cause;
+	void *from;
+	const char *error; /* NULL: body is the result */
+	struct buf body;
+	char text[512];
+};
+
+enum node_wait { NODE_WAIT_NONE, NODE_WAIT_UP, NODE_WAIT_READY, NODE_WAIT_EXIT, NODE_WAIT_DOWN, NODE_WAIT_GONE };
+
+int node_new(struct node **ret, const struct node_config *config);
+struct node *node_free(struct node *node); /* unanswered callers are the shell's: it is told nothing */
+
+/* --- the beginning: load what was saved, start, hear the keeper's table, synced --- */
+
+/* One chunk of the state. 0; -EPROTO: then node_forget() and try another one, or none. */
+int node_state_load(struct node *node, const void *data, size_t size_bytes);
+void node_forget(struct node *node);
+/* Gives the engines what was loaded. Then come the slots. */
+void node_start(struct node *node, uint64_t now_ns);
+/* The table is complete: what has no slot never started, or its slot is gone. Starts the broker if there is none. */
+void node_synced(struct node *node, uint64_t now_ns);
+
+/* --- the state: see state.h --- */
+
+bool node_state_is_dirty(const struct node *node);
+/* What changed since the last call of either; all of it. */
+void node_state_put_changes(struct node *node, struct buf *b);
+void node_state_put_all(struct node *node, struct buf *b);
+
+/* --- events --- */
+
+/* @text: the last lines on stderr, for the cause of an exit; may be NULL. */
+void node_slot(struct node *node, const struct keeper_slot *slot, const char *text, uint64_t now_ns);
+void node_reserved(struct node *node, uint64_t first_group, uint32_t n, uint64_t now_ns);
+void node_refused(struct node *node, uint64_t group, int error, uint64_t now_ns);
+/* The shell could not even ask for it. @error: a positive errno. */
+void node_launch_failed(struct node *node, uint64_t group, int error, const char *text, uint64_t now_ns);
+void node_group_ready(struct node *node, uint64_t group, uint64_t now_ns);
+void node_owner_gone(struct node *node, uint64_t number, uint64_t now_ns);
+void node_timer(struct node *node, uint64_t now_ns);
+uint64_t node_next_deadline(const struct node *node); /* SUPERVISION_NEVER */
+
+/* --- commands. Each is answered by exactly one NODE_REPLY to @from. timeout_ms 0: none --- */
+
+void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, void *from, enum node_wait wait,
+	uint64_t timeout_ms, uint64_t now_ns);
+void node_stop(struct node *node, const char *name, bool wait, void *from, uint64_t now_ns);
+void node_child_start(struct node *node, const char *name, bool wait, void *from, uint64_t now_ns);
+void node_restart(struct node *node, const char *name, bool wait, void *from, uint64_t now_ns);
+void node_kill(struct node *node, const char *name, int signo, void *from, uint64_t now_ns);
+void node_remove(struct node *node, const char *name, bool force, void *from, uint64_t now_ns);
+void node_wait(struct node *node, const char *name, enum node_wait wait, uint64_t timeout_ms, void *from,
+	uint64_t now_ns);
+void node_monitor(struct node *node, uint64_t group, actor_ref watcher, uint64_t id, void *from);
+void node_demonitor(struct node *node, actor_ref watcher, uint64_t id, void *from);
+/* Everything down, in order; @from may be NULL. */
+void node_down(struct node *node, void *from, uint64_t now_ns);
+
+/* --- actions --- */
+
+struct node_action *node_next_early(struct node *node); /* NULL: none. Free each with node_action_free() */
+struct node_action *node_next_late(struct node *node);
+struct node_action *node_action_free(struct node_action *action);
+
+/* --- looking --- */
+
+struct child *node_child_by_name(const struct node *node, const char *name);
+struct child *node_child_by_group(const struct node *node, uint64_t group);
+struct child *node_child_by_number(const struct node *node, uint64_t number);
+struct child *node_broker(const struct node *node); /* NULL: none */
+/* The listed ones, oldest first; NULL ends. */
+struct child *node_first(const struct node *node);
+struct child *node_after(const struct node *node, const struct child *child);
+size_t node_count(const struct node *node);
+bool node_is_stopping(const struct node *node);
+/* [ids of live groups], [[id, cause] of recent ends]: the arguments of the `groups` cast. */
+void node_put_groups(const struct node *node, struct buf *b);
+/* Appends one child map; see child_put_map(). Sets the log directory for it. */
+void node_set_log_path(struct node *node, void (*log_path)(const char *name, char *ret, size_t size, void *arg), void *arg);
+void node_put_child(const struct node *node, struct buf *b, const struct child *child, uint64_t now_ns, size_t argv_max_bytes);
