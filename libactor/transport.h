@@ -75,6 +75,9 @@ bool link_is_up(const struct link *link);
  * May be used before the link is up: it waits there. */
 struct buf *link_out(struct link *link);
 void link_flush(struct link *link);
+/* A frame is complete here: a message may be closed. A frame is never split: messages end only where link_flush or link_mark was called.
+ * Call it at least each 16 MiB (WIRE_MESSAGE_MAX_BYTES): more in one piece ends the link with -EMSGSIZE. */
+void link_mark(struct link *link);
 /* Written and not yet taken by the kernel, in bytes (an estimate from above). */
 size_t link_backlog_bytes(const struct link *link);
 /* One TRANSPORT_LINK_DRAINED when the backlog is empty (at once if it is). */

@@ -1,0 +1,76 @@
+/*
+ * What the files of the transport share, and the only header that includes nng's.
+ *
+ * A source is something that can have events: a link, a server, a request. nng's threads change a source under the
+ * transport's lock and put it into the ready list; the loop takes one event from the first ready source and puts it
+ * back at the end if it has more. So sources take turns, and freeing one frees its events with it.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include <nng/nng.h>
+
+#include "transport.h"
+#include "util/list.h"
+
+/* Longest path that fits struct sockaddr_un with its NUL. */
+#define ADDRESS_PATH_MAX_BYTES 107
+
+enum source_kind { SOURCE_LINK, SOURCE_SERVER, SOURCE_REQUEST };
+
+struct source {
+	struct list ready; /* in transport->ready while it has events */
+	struct list all;   /* in transport->sources as long as it lives; loop only */
+	struct transport *transport;
+	enum source_kind kind;
+};
+
+struct transport {
+	pthread_mutex_t lock; /* never held while nng is called: its callbacks take it */
+	struct list ready;
+	bool rung; /* event_fd is readable; true whenever ready is not empty */
+	int event_fd;
+	struct list sources; /* loop only */
+	nng_msg *current;    /* what the last event's data points into; loop only */
+};
+
+void source_init(struct source *source, struct transport *transport, enum source_kind kind);
+void source_deinit(struct source *source);
+/* With the lock held: the source has an event. True: call transport_ring() once the lock is released. */
+bool source_ready(struct source *source);
+void transport_ring(struct transport *transport);
+
+/* Each takes one event of its source. Called with the lock held, returns without it: 1 and *ret, or 0. */
+int link_next(struct source *source, struct transport_event *ret);
+int server_next(struct source *source, struct transport_event *ret);
+int request_next(struct source *source, struct transport_event *ret);
+
+struct link *link_of_source(struct source *source);
+struct server *server_of_source(struct source *source);
+struct request *request_of_source(struct source *source);
+
+/* Every NNG_E* becomes a -errno here and nowhere else. 0 stays 0. */
+int transport_error(int nng_error);
+/* What nng wants as a duration; negative = for ever. */
+nng_duration transport_duration(int64_t timeout_ms);
+/* Asks the kernel who is at the other end. */
+int transport_peer_of_pipe(nng_pipe pipe, struct transport_peer *ret);
+int transport_message(const void *data, size_t size_bytes, nng_msg **ret);
+/* Ends what the aio does, waits for its callback, frees it and a message left in it. NULL is fine. */
+void transport_aio_free(nng_aio *aio);
+
+/* A Unix socket's path as nng can take it. */
+struct address {
+	char url[sizeof("ipc://") + ADDRESS_PATH_MAX_BYTES];
+	int dir_fd; /* keeps /proc/self/fd/N of a long path alive; -1 for a short one */
+};
+
+int address_init(struct address *address, const char *path);
+void address_deinit(struct address *address);
+const char *address_path(const struct address *address);
+/* 0: somebody listens there; else -ENOENT, -ECONNREFUSED (a socket file without a process), -EACCES … Disturbs nobody. */
+int address_probe(const struct address *address);
+/* Removes a socket file nobody listens on. 0, or -EADDRINUSE when somebody does, -EEXIST when it is no socket. */
+int address_clear(const struct address *address);
