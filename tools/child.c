@@ -1,0 +1,156 @@
+#include "child.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "duration.h"
+
+static const char *child_string(const json_t *map, const char *key, const char *otherwise)
+{
+	const char *text = json_string_value(json_object_get(map, key));
+
+	return text ? text : otherwise;
+}
+
+const char *child_name(const json_t *child)
+{
+	return child_string(child, "name", "?");
+}
+
+const char *child_state(const json_t *child)
+{
+	return child_string(child, "state", "unknown");
+}
+
+int64_t child_pid(const json_t *child)
+{
+	return json_integer_value(json_object_get(child, "pid"));
+}
+
+/* @key of @from, or @otherwise (taken). */
+static int child_copy(json_t *to, const json_t *from, const char *key, json_t *otherwise)
+{
+	json_t *value = json_object_get(from, key);
+
+	if (!value)
+		return json_object_set_new(to, key, otherwise);
+	json_decref(otherwise);
+	return json_object_set(to, key, value);
+}
+
+static int child_copy_rest(json_t *to, const json_t *from)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)from, key, value)
+		if (!json_object_get(to, key) && json_object_set(to, key, value))
+			return -ENOMEM;
+	return 0;
+}
+
+static json_t *child_public_exit(const json_t *exit)
+{
+	json_t *shown;
+	int r = 0;
+
+	if (!json_is_object(exit))
+		return json_null();
+	shown = json_object();
+	r |= child_copy(shown, exit, "kind", json_string("exit"));
+	r |= child_copy(shown, exit, "code", json_integer(0));
+	r |= child_copy(shown, exit, "signal", json_null());
+	r |= child_copy(shown, exit, "core", json_false());
+	r |= child_copy_rest(shown, exit);
+	if (r) {
+		json_decref(shown);
+		return NULL;
+	}
+	return shown;
+}
+
+json_t *child_public(const json_t *child)
+{
+	json_t *shown;
+	int r = 0;
+
+	if (!json_is_object(child))
+		return NULL;
+	shown = json_object();
+	r |= child_copy(shown, child, "name", json_string("?"));
+	r |= child_copy(shown, child, "state", json_string("unknown"));
+	r |= child_copy(shown, child, "pid", json_null());
+	r |= child_copy(shown, child, "restarts", json_integer(0));
+	r |= child_copy(shown, child, "uptime_ms", json_integer(0));
+	r |= json_object_set_new(shown, "last_exit", child_public_exit(json_object_get(child, "last_exit")));
+	r |= child_copy_rest(shown, child);
+	if (r) {
+		json_decref(shown);
+		return NULL;
+	}
+	return shown;
+}
+
+/* How it ended, without the time. */
+static void child_end_text(const json_t *exit, char *text, size_t size)
+{
+	const char *kind = child_string(exit, "kind", "exit");
+	json_int_t code = json_integer_value(json_object_get(exit, "code"));
+	char number[32];
+
+	snprintf(number, sizeof(number), "signal %lld", (long long)code);
+	if (!strcmp(kind, "signal"))
+		snprintf(text, size, "%s%s", child_string(exit, "signal", number),
+			json_is_true(json_object_get(exit, "core")) ? " (core)" : "");
+	else if (!strcmp(kind, "exec"))
+		snprintf(text, size, "exec: %s", strerror((int)code));
+	else
+		snprintf(text, size, "%s %lld", kind, (long long)code);
+}
+
+char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_TEXT_MAX])
+{
+	const json_t *exit = json_object_get(child, "last_exit");
+	const json_t *next = json_object_get(child, "next_start_ms");
+	const json_t *at = json_object_get(exit, "at_us");
+	char end[CHILD_TEXT_MAX / 2] = "-", span[DURATION_TEXT_MAX];
+
+	if (json_is_object(exit))
+		child_end_text(exit, end, sizeof(end));
+	if (!strcmp(child_state(child), "backoff") && json_is_integer(next))
+		snprintf(text, CHILD_TEXT_MAX, "%s, next try in %s", end, duration_format(json_integer_value(next), span));
+	else if (json_is_object(exit) && json_is_integer(at))
+		snprintf(text, CHILD_TEXT_MAX, "%s %s ago", end, duration_format((now_us - json_integer_value(at)) / 1000, span));
+	else
+		snprintf(text, CHILD_TEXT_MAX, "%s", end);
+	return text;
+}
+
+const char *child_state_color(const json_t *child)
+{
+	static const struct {
+		const char *state, *color;
+	} colors[] = {{"up", "green"}, {"ready", "green"}, {"starting", "yellow"}, {"stopping", "yellow"}, {"backoff", "red"}, {"failed", "red"}};
+	const char *state = child_state(child);
+
+	for (size_t i = 0; i < sizeof(colors) / sizeof(*colors); i++)
+		if (!strcmp(colors[i].state, state))
+			return colors[i].color;
+	return NULL;
+}
+
+int child_exit_status(const json_t *child)
+{
+	const json_t *exit = json_object_get(child, "last_exit");
+	const char *kind = child_string(exit, "kind", "exit");
+	int code = (int)json_integer_value(json_object_get(exit, "code"));
+
+	if (!json_is_object(exit))
+		return -1;
+	if (!strcmp(kind, "signal"))
+		return 128 + code;
+	if (!strcmp(kind, "exec"))
+		return code == ENOENT ? 127 : 126;
+	return code & 0xff;
+}

@@ -1,0 +1,28 @@
+/* Child maps of the supervisor (docs/protocol.md §5), as JSON, put into the shape and the words that users see. Pure. */
+#pragma once
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHILD_TEXT_MAX 512
+
+/* What --json shows: name, state, pid, restarts, uptime_ms, last_exit first and always there, then the rest. NULL: no memory, or not a child map. */
+json_t *child_public(const json_t *child);
+
+const char *child_name(const json_t *child);
+const char *child_state(const json_t *child);
+/* 0 when there is no process. */
+int64_t child_pid(const json_t *child);
+
+/*
+ * "SIGSEGV 12m ago", "exit 1, next try in 3.2s", "exec: No such file or directory 3s ago", "-".
+ * @now_us: of the clock of `at_us`.
+ */
+char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_TEXT_MAX]);
+
+/* "green", "yellow", "red" or NULL. */
+const char *child_state_color(const json_t *child);
+
+/* The status a shell would give for this end: code, 128 + signal, 127 or 126 when it could not be run; -1: it has no end. */
+int child_exit_status(const json_t *child);
