@@ -200,6 +200,7 @@ static void loop_run(struct keeper *keeper)
 	int n, i;
 
 	while (!loop_is_over(keeper)) {
+		keeper_socket_flush(keeper);
 		n = epoll_wait(keeper->epoll_fd, events, EVENTS_MAX, loop_timeout_ms(keeper));
 		for (i = 0; i < n; i++) {
 			uint64_t source = events[i].data.u64;
@@ -219,7 +220,6 @@ static void loop_run(struct keeper *keeper)
 			}
 		}
 		loop_timers(keeper);
-		keeper_socket_flush(keeper);
 	}
 }
 
