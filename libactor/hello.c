@@ -7,6 +7,7 @@
 #include "util/utf8.h"
 
 #define HELLO_URL_PREFIX "ipc://"
+#define HELLO_SINGLE "single"
 #define HELLO_URL_MAX_BYTES 4096
 
 void hello_put(struct buf *b, const struct hello *hello)
@@ -25,7 +26,9 @@ void hello_put(struct buf *b, const struct hello *hello)
 		mp_put_bin(b, hello->token, hello->token_bytes);
 	}
 	mp_put_cstr(b, "features");
-	mp_put_array(b, 0);
+	mp_put_array(b, hello->single ? 1 : 0);
+	if (hello->single)
+		mp_put_cstr(b, HELLO_SINGLE);
 }
 
 void hello_answer_put(struct buf *b, const struct hello_answer *answer)
@@ -114,7 +117,7 @@ static int hello_parse_versions(struct mp_reader *r, struct hello *hello)
 	return hello->version_min <= hello->version_max ? 0 : -EPROTO;
 }
 
-static int hello_parse_features(struct mp_reader *r)
+static int hello_parse_features(struct mp_reader *r, struct hello *hello)
 {
 	const char *s;
 	size_t len;
@@ -125,6 +128,8 @@ static int hello_parse_features(struct mp_reader *r)
 	while (n--) {
 		if (mp_read_str(r, &s, &len))
 			return -EPROTO;
+		if (mp_str_is(s, len, HELLO_SINGLE))
+			hello->single = true;
 	}
 	return 0;
 }
@@ -158,7 +163,7 @@ int hello_parse(const void *data, size_t size_bytes, struct hello *ret)
 			e = mp_read_bin(&r, &hello.token, &hello.token_bytes);
 			break;
 		case HELLO_FEATURES:
-			e = hello_parse_features(&r);
+			e = hello_parse_features(&r, &hello);
 			break;
 		case HELLO_KEY_OTHER:
 			break;

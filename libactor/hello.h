@@ -13,6 +13,7 @@ struct hello {
 	uint64_t pid;
 	const uint8_t *token; /* NULL: a newcomer */
 	size_t token_bytes;
+	bool single; /* feature "single": this group has one link only, the daemon routes for it */
 };
 
 struct hello_answer {

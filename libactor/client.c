@@ -1,0 +1,304 @@
+/* The blocking client: a group whose only actor is a letter box, pumped from straight-line code. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime.h"
+
+struct actor_client {
+	actor_group *group;
+	actor_ref self;
+	struct list received; /* actor_msg.link, in the order they came */
+};
+
+struct client_state {
+	struct actor_client *client;
+};
+
+static int client_init(actor *self, const void *arg)
+{
+	struct client_state *state = actor_state(self);
+
+	state->client = (struct actor_client *)arg;
+	return 0;
+}
+
+/* Takes the message out of the runtime's hands: a copy, since the handler's is freed behind it. */
+static int client_other(actor *self, const actor_msg *msg, actor_from *from)
+{
+	struct client_state *state = actor_state(self);
+	actor_msg *copy;
+
+	if (from)
+		return actor_reply_error(from, "no_method", "a client answers no calls");
+	if (msg_new_received(&copy, msg->sender, wire_cstr(msg->method), msg->body, msg->body_bytes) < 0)
+		return 0;
+	copy->kind = MSG_CAST;
+	list_append(&state->client->received, &copy->link);
+	return 0;
+}
+
+static int client_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
+{
+	struct client_state *state = actor_state(self);
+	actor_msg *copy;
+
+	if (msg_new_received(&copy, who, wire_cstr("on_down"), NULL, 0) < 0)
+		return 0;
+	copy->kind = MSG_DOWN;
+	copy->id = monitor;
+	copy->cause = malloc(sizeof(*copy->cause));
+	if (!copy->cause) {
+		actor_msg_free(copy);
+		return 0;
+	}
+	*copy->cause = *cause;
+	list_append(&state->client->received, &copy->link);
+	return 0;
+}
+
+static const struct actor_behavior client_behavior = {
+	.name = "client",
+	.state_size = sizeof(struct client_state),
+	.init = client_init,
+	.on_other = client_other,
+	.on_down = client_down,
+};
+
+int actor_client_new(actor_client **ret, const struct actor_group_options *options)
+{
+	struct actor_group_options client_options = options ? *options : (struct actor_group_options){0};
+	actor_client *client;
+	int r;
+
+	client_options.ignore_token = true; /* a tool run by a supervised program is not that program */
+	client = calloc(1, sizeof(*client));
+	if (!client)
+		return -ENOMEM;
+	list_init(&client->received);
+	r = actor_group_new(&client->group, &client_options);
+	if (r == 0)
+		r = group_spawn(client->group, &client_behavior, client, true, &client->self);
+	if (r < 0) {
+		actor_client_free(client);
+		return r;
+	}
+	*ret = client;
+	return 0;
+}
+
+actor_client *actor_client_free(actor_client *client)
+{
+	struct list *node;
+
+	if (!client)
+		return NULL;
+	actor_group_free(client->group);
+	while ((node = list_pop(&client->received)))
+		actor_msg_free(container_of(node, actor_msg, link));
+	free(client);
+	return NULL;
+}
+
+actor_ref actor_client_self(actor_client *client)
+{
+	return client->self;
+}
+
+static struct actor *client_actor(actor_client *client)
+{
+	return actor_find(client->group, client->self.serial);
+}
+
+/*
+ * What waits here waits by pumping, not by parking: `self` is NULL for the senders, so that they say -EAGAIN instead of parking; that
+ * is answered by running the loop until there is room.
+ */
+static bool client_never(void *arg)
+{
+	return false;
+}
+
+static void client_flush(actor_client *client)
+{
+	scheduler_poll(client->group);
+}
+
+static int64_t deadline_left_ms(int64_t deadline_ns)
+{
+	int64_t left_ns = deadline_ns - clock_now_ns();
+
+	return deadline_ns == NEVER_NS ? ACTOR_FOREVER : left_ns > 0 ? (left_ns + MS_NS - 1) / MS_NS : 0;
+}
+
+static int client_dest(actor_client *client, actor_ref to, const char *name, struct wire_dest *ret)
+{
+	*ret = (struct wire_dest){.ref = to};
+	return name ? send_dest_of_name(client->group, NULL, name, ret) : 0;
+}
+
+static int client_ready(actor_client *client, const struct wire_dest *to, int64_t deadline_ns)
+{
+	int r;
+
+	while ((r = send_ready(client->group, NULL, to)) == -EAGAIN) {
+		if (clock_now_ns() >= deadline_ns)
+			return -EBUSY;
+		(void)scheduler_pump(client->group, client_never, NULL, clock_now_ns() + MS_NS);
+	}
+	return r;
+}
+
+static int client_vcall(actor_client *client, actor_ref to, const char *name, const char *method, int64_t timeout_ms, actor_msg **ret_msg,
+	const char *format, va_list args)
+{
+	int64_t deadline_ns = send_deadline_ns(timeout_ms);
+	struct wire_dest dest;
+	int r;
+
+	if (ret_msg)
+		*ret_msg = NULL;
+	r = client_dest(client, to, name, &dest);
+	if (r == 0)
+		r = client_ready(client, &dest, deadline_ns);
+	if (r < 0)
+		return r;
+	return send_vcall(client->group, NULL, &dest, method, deadline_left_ms(deadline_ns), ret_msg, format, args);
+}
+
+int actor_client_call(actor_client *client, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = client_vcall(client, to, NULL, method, timeout_ms, ret_msg, format, args);
+	va_end(args);
+	return r;
+}
+
+int actor_client_call_name(actor_client *client, const char *name, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	if (!name)
+		return -EINVAL;
+	va_start(args, format);
+	r = client_vcall(client, ACTOR_NOBODY, name, method, timeout_ms, ret_msg, format, args);
+	va_end(args);
+	return r;
+}
+
+int actor_client_call_msg(actor_client *client, actor_ref to, const char *name, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg)
+{
+	int64_t deadline_ns = send_deadline_ns(timeout_ms);
+	struct wire_dest dest;
+	int r;
+
+	if (ret_msg)
+		*ret_msg = NULL;
+	r = client_dest(client, to, name, &dest);
+	if (r == 0)
+		r = client_ready(client, &dest, deadline_ns);
+	if (r < 0)
+		return r;
+	return send_call_msg(client->group, NULL, &dest, method, deadline_left_ms(deadline_ns), take_args, ret_msg);
+}
+
+static int client_vcast(actor_client *client, actor_ref to, const char *name, const char *method, const char *format, va_list args)
+{
+	struct wire_dest dest;
+	int r;
+
+	r = client_dest(client, to, name, &dest);
+	if (r == 0)
+		r = client_ready(client, &dest, deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS));
+	return r < 0 ? r : send_vcast(client->group, client_actor(client), &dest, method, format, args);
+}
+
+int actor_client_cast(actor_client *client, actor_ref to, const char *method, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = client_vcast(client, to, NULL, method, format, args);
+	va_end(args);
+	client_flush(client);
+	return r;
+}
+
+int actor_client_cast_name(actor_client *client, const char *name, const char *method, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	if (!name)
+		return -EINVAL;
+	va_start(args, format);
+	r = client_vcast(client, ACTOR_NOBODY, name, method, format, args);
+	va_end(args);
+	client_flush(client);
+	return r;
+}
+
+int actor_client_cast_msg(actor_client *client, actor_ref to, const char *name, const char *method, actor_msg **take_args)
+{
+	struct wire_dest dest;
+	int r;
+
+	r = client_dest(client, to, name, &dest);
+	if (r == 0)
+		r = client_ready(client, &dest, deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS));
+	if (r == 0)
+		r = send_cast_msg(client->group, client_actor(client), &dest, method, take_args);
+	client_flush(client);
+	return r;
+}
+
+int actor_client_whereis(actor_client *client, const char *name, actor_ref *ret)
+{
+	if (!name || !wire_name_is_valid(name, strlen(name)))
+		return -EINVAL;
+	return name_resolve(client->group, NULL, name, ret);
+}
+
+int actor_client_monitor(actor_client *client, actor_ref who, uint64_t *ret_monitor)
+{
+	int r = actor_monitor(client_actor(client), who, ret_monitor);
+
+	client_flush(client);
+	return r;
+}
+
+static bool client_has_received(void *arg)
+{
+	return !list_is_empty(&((actor_client *)arg)->received);
+}
+
+int actor_client_receive(actor_client *client, int64_t timeout_ms, actor_msg **ret_msg, uint64_t *ret_monitor, actor_ref *ret_who, struct actor_cause *ret_cause)
+{
+	actor_msg *msg;
+	int r;
+
+	if (list_is_empty(&client->received)) {
+		r = scheduler_pump(client->group, client_has_received, client, send_deadline_ns(timeout_ms));
+		if (r < 0)
+			return r;
+	}
+	msg = container_of(list_pop(&client->received), actor_msg, link);
+	if (msg->kind == MSG_DOWN) {
+		if (ret_monitor)
+			*ret_monitor = msg->id;
+		if (ret_who)
+			*ret_who = msg->sender;
+		if (ret_cause)
+			*ret_cause = *msg->cause;
+		msg = actor_msg_free(msg);
+	}
+	if (ret_msg)
+		*ret_msg = msg;
+	else
+		actor_msg_free(msg);
+	return 0;
+}

@@ -1,0 +1,444 @@
+/* The group: what this process is to its node. Setting up, running, ending in order. */
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime.h"
+
+#define CONNECT_TIMEOUT_MS 5000
+#define STOP_PATIENCE_MS 5000
+#define BYE_PATIENCE_MS 1000
+
+void group_log(actor_group *group, const char *format, ...)
+{
+	char line[512];
+	va_list args;
+
+	if (!group->log)
+		return;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	group->log(line, group->log_arg);
+}
+
+int group_path(const actor_group *group, char *ret, size_t size, const char *format, ...)
+{
+	va_list args;
+	int n, m;
+
+	n = snprintf(ret, size, "%s/", group->runtime_dir);
+	if (n < 0 || (size_t)n >= size)
+		return -ENAMETOOLONG;
+	va_start(args, format);
+	m = vsnprintf(ret + n, size - (size_t)n, format, args);
+	va_end(args);
+	return m < 0 || (size_t)m >= size - (size_t)n ? -ENAMETOOLONG : 0;
+}
+
+/* DESIGN: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor for root, /tmp/actor-UID. */
+static int group_find_runtime_dir(actor_group *group, const char *given)
+{
+	const char *env;
+	int n;
+
+	if (given)
+		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "%s", given);
+	else if ((env = getenv("ACTOR_RUNTIME_DIR")) && *env)
+		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "%s", env);
+	else if ((env = getenv("XDG_RUNTIME_DIR")) && *env)
+		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "%s/actor", env);
+	else if (geteuid() == 0)
+		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "/run/actor");
+	else
+		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "/tmp/actor-%u", (unsigned)geteuid());
+	return n < 0 || (size_t)n >= sizeof(group->runtime_dir) ? -ENAMETOOLONG : 0;
+}
+
+/* Whose node is it? Its daemons run as the owner of the directory, and we talk to nobody else there. */
+static int group_check_runtime_dir(actor_group *group)
+{
+	struct stat st;
+
+	if (lstat(group->runtime_dir, &st) < 0)
+		return errno == ENOENT ? -ENOTCONN : -errno;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	group->runtime_uid = st.st_uid;
+	return 0;
+}
+
+static void group_take_token(actor_group *group)
+{
+	const char *hex = getenv("ACTOR_TOKEN");
+	struct token token;
+
+	if (!hex)
+		return;
+	if (token_from_hex(&token, hex) == 0) {
+		memcpy(group->token, token.bytes, token.size_bytes);
+		group->token_bytes = token.size_bytes;
+		group->supervised = true;
+	}
+	unsetenv("ACTOR_TOKEN"); /* our children are not us */
+}
+
+static int group_new(actor_group **ret, enum actor_link_mode mode)
+{
+	actor_group *group = calloc(1, sizeof(*group));
+	int r = 0;
+
+	if (!group)
+		return -ENOMEM;
+	group->epoll_fd = group->wake_fd = group->timer_fd = -1;
+	group->mode = mode;
+	heap_init(&group->timers);
+	hash_init(&group->peers);
+	list_init(&group->dirty);
+	names_init(group);
+	group_now(group);
+	if (mode != ACTOR_LINK_NONE)
+		r = transport_new(&group->transport);
+	if (r == 0)
+		r = scheduler_init(group);
+	if (r == 0)
+		r = uplink_init(group);
+	if (r < 0) {
+		actor_group_free(group);
+		return r;
+	}
+	*ret = group;
+	return 0;
+}
+
+static bool group_is_connected(void *arg)
+{
+	actor_group *group = arg;
+
+	return (group->uplink.state == UPLINK_UP && group->uplink.announced) || uplink_is_hopeless(group);
+}
+
+int actor_group_new(actor_group **ret, const struct actor_group_options *options)
+{
+	static const struct actor_group_options defaults;
+	actor_group *group;
+	int r;
+
+	if (!options)
+		options = &defaults;
+	r = group_new(&group, options->mode);
+	if (r < 0)
+		return r;
+	snprintf(group->name, sizeof(group->name), "%s", options->name ? options->name : program_invocation_short_name);
+	group->log = options->log;
+	group->log_arg = options->log_arg;
+	if (group->mode == ACTOR_LINK_NONE) {
+		group->node = group->id = 1;
+		*ret = group;
+		return 0;
+	}
+	group->connect_timeout_ms = options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+	r = group_find_runtime_dir(group, options->runtime_dir);
+	if (r == 0)
+		r = group_check_runtime_dir(group);
+	if (r < 0) {
+		actor_group_free(group);
+		return r;
+	}
+	if (!options->ignore_token && group->mode == ACTOR_LINK_DIRECT)
+		group_take_token(group);
+	uplink_start(group);
+	r = scheduler_pump(group, group_is_connected, group, deadline_after_ms(clock_now_ns(), group->connect_timeout_ms));
+	if (group->uplink.state != UPLINK_UP || !group->uplink.announced) {
+		r = group->uplink.last_error;
+		if (r == 0 || r == -ENOENT || r == -ECONNREFUSED || r == -ETIMEDOUT || r == -ECONNRESET)
+			r = -ENOTCONN;
+		actor_group_free(group);
+		return r;
+	}
+	*ret = group;
+	return 0;
+}
+
+int service_group_new(actor_group **ret, const struct service_options *options)
+{
+	struct token token;
+	actor_group *group;
+	int r;
+
+	r = group_new(&group, ACTOR_LINK_DIRECT);
+	if (r < 0)
+		return r;
+	group->is_service = true;
+	group->supervised = true;
+	group->node = options->node;
+	group->id = options->group;
+	memcpy(group->key, options->key, sizeof(group->key));
+	snprintf(group->name, sizeof(group->name), "%s", options->name);
+	snprintf(group->broker_up_method, sizeof(group->broker_up_method), "%s", options->broker_up_method ? options->broker_up_method : "");
+	snprintf(group->broker_down_method, sizeof(group->broker_down_method), "%s",
+		options->broker_down_method ? options->broker_down_method : "");
+	group->log = options->log;
+	group->log_arg = options->log_arg;
+	r = token_make(&token, options->key, options->group, options->name);
+	if (r == 0) {
+		memcpy(group->token, token.bytes, token.size_bytes);
+		group->token_bytes = token.size_bytes;
+		r = group_find_runtime_dir(group, options->runtime_dir);
+	}
+	if (r == 0)
+		r = group_check_runtime_dir(group);
+	if (r == 0)
+		r = rendezvous_start(group);
+	if (r == 0)
+		r = server_listen(group->transport, options->listen_path, group, &group->server);
+	if (r < 0) {
+		actor_group_free(group);
+		return r;
+	}
+	uplink_start(group);
+	*ret = group;
+	return 0;
+}
+
+int service_send_down(actor *self, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause)
+{
+	actor_group *group = self->group;
+
+	if (watcher.node != group->node)
+		return -ESRCH;
+	if (watcher.group == group->id)
+		monitor_down_received(group, id, who, cause);
+	else
+		watcher_tell(group, watcher, who, id, cause);
+	return 0;
+}
+
+int service_cast_broker(actor *self, const char *method, const char *format, ...)
+{
+	actor_group *group = self->group;
+	struct wire_dest to = {.ref = group->uplink.service};
+	va_list args;
+	int r;
+
+	if (group->uplink.state != UPLINK_UP)
+		return -ENOTCONN;
+	buf_reset(&group->scratch, 1 << 16);
+	va_start(args, format);
+	r = body_vpack(&group->scratch, BODY_ARGS, format, args);
+	va_end(args);
+	return r < 0 ? r : send_cast(group, self, &to, wire_cstr(method), group->scratch.data, group->scratch.size_bytes);
+}
+
+/* ---- running ---- */
+
+static bool group_is_idle(void *arg)
+{
+	return ((actor_group *)arg)->n_alive == 0;
+}
+
+static bool never(void *arg)
+{
+	return false;
+}
+
+static void group_tell_ready(actor_group *group)
+{
+	if (!group->told_ready && group->mode == ACTOR_LINK_DIRECT && !group->is_service)
+		uplink_tell_ready(group);
+}
+
+int actor_group_run(actor_group *group)
+{
+	if (group->in_loop)
+		return -EDEADLK;
+	group_tell_ready(group);
+	return scheduler_pump(group, group_is_idle, group, NEVER_NS);
+}
+
+void actor_group_stop(actor_group *group)
+{
+	uint64_t one = 1;
+	int saved_errno = errno;
+
+	atomic_store(&group->stop_requested, true);
+	(void)!write(group->wake_fd, &one, sizeof(one));
+	errno = saved_errno;
+}
+
+int actor_group_get_fd(actor_group *group)
+{
+	group->embedded = true;
+	return group->epoll_fd;
+}
+
+int actor_group_dispatch(actor_group *group)
+{
+	if (group->in_loop)
+		return -EDEADLK;
+	group_tell_ready(group);
+	scheduler_poll(group);
+	return group->n_alive > INT_MAX ? INT_MAX : (int)group->n_alive;
+}
+
+uint64_t actor_group_node(const actor_group *group)
+{
+	return group->node;
+}
+
+uint64_t actor_group_id(const actor_group *group)
+{
+	return group->id;
+}
+
+
+static bool group_spawn_is_done(void *arg)
+{
+	return ((struct spawn_wait *)arg)->done;
+}
+
+int group_spawn(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal, actor_ref *ret)
+{
+	struct spawn_wait wait = {0};
+	struct actor *self;
+	actor_ref ref;
+	int r;
+
+	if (!behavior)
+		return -EINVAL;
+	if (group->in_loop)
+		return -EDEADLK;
+	r = actor_new(group, behavior, arg, internal, &self);
+	if (r < 0)
+		return r;
+	ref = self->ref;
+	self->spawn_wait = &wait;
+	r = scheduler_pump(group, group_spawn_is_done, &wait, NEVER_NS);
+	if (!wait.done) {
+		self = actor_find(group, ref.serial);
+		if (self) {
+			self->spawn_wait = NULL;
+			actor_request_kill(self);
+		}
+		return r < 0 ? r : -ECANCELED;
+	}
+	if (wait.result == 0 && ret)
+		*ret = ref;
+	return wait.result;
+}
+
+int actor_group_spawn(actor_group *group, const struct actor_behavior *behavior, const void *arg, const char *name, actor_ref *ret)
+{
+	struct actor *self;
+	actor_ref ref;
+	int r;
+
+	r = group_spawn(group, behavior, arg, false, &ref);
+	if (r == 0 && name) {
+		self = actor_find(group, ref.serial);
+		r = self ? name_register(group, self, name) : -ESRCH;
+		self = actor_find(group, ref.serial);
+		if (r < 0 && self) {
+			actor_request_kill(self);
+			(void)scheduler_pump(group, never, NULL, clock_now_ns());
+		}
+	}
+	if (r == 0 && ret)
+		*ret = ref;
+	return r;
+}
+
+/* ---- the end ---- */
+
+static void bye_say(struct hash_node *node, void *arg)
+{
+	struct peer *peer = container_of(node, struct peer, node);
+
+	if (peer->state != PEER_LINKED || peer->said_bye || !peer->link)
+		return;
+	wire_put_bye(peer_out(peer), wire_cstr("normal"));
+	peer_wrote(peer);
+	peer->said_bye = true;
+}
+
+static void bye_wanting(struct hash_node *node, void *arg)
+{
+	struct peer *peer = container_of(node, struct peer, node);
+
+	if (peer->state == PEER_LINKED && peer->said_bye && !peer->got_bye)
+		*(bool *)arg = true;
+}
+
+static bool bye_is_over(void *arg)
+{
+	actor_group *group = arg;
+	bool wanting = false;
+
+	hash_each(&group->peers, bye_wanting, &wanting);
+	return !wanting;
+}
+
+static void peer_close(struct hash_node *node, void *arg)
+{
+	struct peer *peer = container_of(node, struct peer, node);
+	struct actor_cause cause = cause_make("noconnection");
+
+	if (peer->is_uplink)
+		peer->group->uplink.peer = NULL;
+	peer_fail_all(peer, &cause, -ECONNRESET);
+	peer_free(peer);
+}
+
+actor_group *actor_group_free(actor_group *group)
+{
+	if (!group)
+		return NULL;
+	if (group->in_loop)
+		return NULL; /* from a handler: a bug we cannot mend, and must not crash on */
+	if (group->n_alive) {
+		actors_stop_all(group, "shutdown");
+		if (scheduler_pump(group, group_is_idle, group, deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS)) < 0) {
+			struct actor *self;
+			uint32_t at = 0;
+
+			while ((self = slots_walk(&group->actors, &at)))
+				actor_request_kill(self);
+			(void)scheduler_pump(group, group_is_idle, group, deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS));
+		}
+	}
+	if (group->transport && group->epoll_fd >= 0) {
+		hash_each(&group->peers, bye_say, NULL);
+		if (!bye_is_over(group))
+			(void)scheduler_pump(group, bye_is_over, group, deadline_after_ms(clock_now_ns(), BYE_PATIENCE_MS));
+	}
+	group->closing = true;
+	{
+		struct actor *self;
+		uint32_t at = 0;
+
+		/* what is internal, and what would not end */
+		while ((self = slots_walk(&group->actors, &at)))
+			actor_discard(self);
+	}
+	uplink_stop(group);
+	hash_each(&group->peers, peer_close, NULL);
+	group->server = server_free(group->server);
+	group->transport = transport_free(group->transport);
+	scheduler_deinit(group);
+	names_deinit(group);
+	hash_deinit(&group->peers);
+	slots_deinit(&group->actors);
+	slots_deinit(&group->calls);
+	slots_deinit(&group->monitors);
+	slots_deinit(&group->send_timers);
+	slots_deinit(&group->fd_watches);
+	heap_deinit(&group->timers);
+	buf_deinit(&group->scratch);
+	buf_deinit(&group->discard);
+	free(group);
+	return NULL;
+}

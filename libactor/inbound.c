@@ -1,0 +1,299 @@
+/* What comes from links: frames to mailboxes, answers to calls, DOWNs to monitors; and what the broker tells the runtime itself. */
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime.h"
+#include "util/mp.h"
+
+#define OVERFLOW_MAX_BYTES (8u << 20) /* beyond its mailboxes, from one peer that was told to pause */
+
+/* ---- from the broker to the runtime (serial 0) ---- */
+
+static void told_introduce(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	uint64_t intro_id, group_id, uid, pid;
+	struct wire_str role, path, name;
+
+	if (n < 7 || mp_read_uint(r, &intro_id) < 0 || mp_read_str(r, &role.s, &role.len) < 0 || mp_read_uint(r, &group_id) < 0 ||
+		mp_read_str(r, &path.s, &path.len) < 0 || mp_read_uint(r, &uid) < 0 || mp_read_uint(r, &pid) < 0 ||
+		mp_read_str(r, &name.s, &name.len) < 0)
+		return;
+	peer_introduce(group, intro_id, mp_str_is(role.s, role.len, "listen"), group_id, path, (uid_t)uid, (pid_t)pid, name);
+}
+
+static void told_group_down(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	struct actor_cause cause;
+	uint64_t group_id;
+	const uint8_t *raw;
+	size_t raw_bytes;
+
+	if (n < 2 || mp_read_uint(r, &group_id) < 0 || mp_read_raw(r, &raw, &raw_bytes) < 0 || cause_parse(raw, raw_bytes, &cause) < 0)
+		return;
+	peer_exit_told(group, group_id, &cause);
+}
+
+static void told_name(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	struct wire_str name;
+	actor_ref ref;
+
+	if (n < 2 || mp_read_str(r, &name.s, &name.len) < 0)
+		return;
+	if (mp_read_ref(r, &ref) < 0)
+		ref = ACTOR_NOBODY;
+	name_changed(group, name, ref);
+}
+
+static void told(struct peer *peer, const struct wire_frame *frame)
+{
+	static const struct {
+		const char *method;
+		void (*fn)(actor_group *group, struct mp_reader *r, uint32_t n);
+	} table[] = {
+		{"introduce", told_introduce},
+		{"group_down", told_group_down},
+		{"name", told_name},
+	};
+	struct mp_reader r = mp_reader(frame->body, frame->body_bytes);
+	uint32_t n;
+
+	if (!peer->is_uplink || mp_read_array(&r, &n) < 0)
+		return;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (mp_str_is(frame->method.s, frame->method.len, table[i].method)) {
+			table[i].fn(peer->group, &r, n);
+			return;
+		}
+}
+
+/* ---- frames ---- */
+
+/* The local actor a frame is for; NULL: dead, or not here. */
+static struct actor *frame_target(actor_group *group, const struct wire_frame *frame, actor_ref *ret)
+{
+	struct actor *to;
+	uint64_t serial;
+
+	*ret = frame->to.ref;
+	if (frame->to.name.s) {
+		/* only a service group is asked by name: its clients have no broker to resolve it */
+		serial = group->is_service && frame->to.name.len == strlen(group->name) &&
+					 memcmp(frame->to.name.s, group->name, frame->to.name.len) == 0
+				 ? 1
+				 : 0;
+		*ret = group_ref(group, serial);
+	} else {
+		if (frame->to.ref.group != group->id || frame->to.ref.node != group->node)
+			return NULL;
+		serial = frame->to.ref.serial;
+	}
+	to = serial ? actor_find(group, serial) : NULL;
+	return to && to->status != ACTOR_ENDING ? to : NULL;
+}
+
+static void inbound_message(struct peer *peer, const struct wire_frame *frame)
+{
+	actor_group *group = peer->group;
+	bool is_call = frame->type == WIRE_CALL;
+	struct actor *to;
+	actor_msg *msg;
+	actor_ref ref;
+
+	to = frame_target(group, frame, &ref);
+	if (!to) {
+		if (is_call)
+			call_refuse(group, frame->from, ref, frame->id, ref.serial || frame->to.name.s ? "noproc" : "no_method", "");
+		else if (!frame->to.name.s && ref.serial == 0 && ref.group == group->id)
+			told(peer, frame);
+		else
+			group->stats.casts_dropped++;
+		return;
+	}
+	if (mailbox_is_full(&to->mailbox)) {
+		mailbox_pause_peer(to, peer);
+		peer->overflow_bytes += frame->raw_bytes;
+		if (peer->overflow_bytes > OVERFLOW_MAX_BYTES) {
+			if (!peer->is_uplink) {
+				peer_cut(peer, "it goes on sending to an actor whose mailbox is full");
+				return;
+			}
+			if (is_call)
+				call_refuse(group, frame->from, ref, frame->id, "overloaded", "its mailbox is full");
+			else
+				group->stats.casts_dropped++;
+			return;
+		}
+	} else {
+		peer->overflow_bytes = 0;
+	}
+	if (msg_new_received(&msg, frame->from, frame->method, frame->body, frame->body_bytes) < 0) {
+		if (is_call)
+			call_refuse(group, frame->from, ref, frame->id, "overloaded", "out of memory");
+		return;
+	}
+	msg->kind = is_call ? MSG_CALL : MSG_CAST;
+	if (is_call) {
+		msg->id = frame->id;
+		msg->deadline_us = frame->deadline_us;
+	}
+	mailbox_push(to, msg);
+}
+
+static void inbound_answer(struct peer *peer, const struct wire_frame *frame)
+{
+	actor_msg *reply;
+	int r;
+
+	r = frame->type == WIRE_ERROR ? msg_new_error(&reply, frame->from, frame->method, frame->text)
+				      : msg_new_received(&reply, frame->from, wire_cstr(""), frame->body, frame->body_bytes);
+	if (r < 0)
+		return;
+	reply->kind = MSG_REPLY;
+	call_answered(peer->group, frame->id, reply);
+}
+
+static void inbound_monitor(struct peer *peer, const struct wire_frame *frame)
+{
+	actor_group *group = peer->group;
+	struct actor_cause cause;
+	struct actor *to;
+	actor_ref ref;
+
+	to = frame_target(group, frame, &ref);
+	if (to && watcher_add(group, to->ref, frame->from, frame->id, peer) == 0)
+		return;
+	cause = cause_make("noproc");
+	watcher_tell(group, frame->from, ref, frame->id, &cause);
+}
+
+/* False: the peer is gone (cut). */
+static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
+{
+	actor_group *group = peer->group;
+	struct actor_cause cause;
+	char reason[64];
+	struct actor *to;
+	actor_ref ref;
+	uint64_t id = peer->id;
+
+	if (!peer->is_uplink && !actor_ref_is_nobody(frame->from) && (frame->from.group != peer->id || frame->from.node != group->node) &&
+		!(frame->type == WIRE_DOWN && frame->from.serial == 0)) {
+		peer_cut(peer, "a frame that pretends to be from another group");
+		return false;
+	}
+	switch (frame->type) {
+	case WIRE_CAST:
+	case WIRE_CALL:
+		inbound_message(peer, frame);
+		return peer_find(group, id) != NULL;
+	case WIRE_REPLY:
+	case WIRE_ERROR:
+		inbound_answer(peer, frame);
+		break;
+	case WIRE_STOP:
+	case WIRE_KILL:
+		to = frame_target(group, frame, &ref);
+		if (!to)
+			break;
+		snprintf(reason, sizeof(reason), "%.*s", (int)(frame->text.len < 63 ? frame->text.len : 63), frame->text.s ? frame->text.s : "");
+		if (frame->type == WIRE_STOP)
+			actor_request_stop(to, reason);
+		else
+			actor_request_kill(to);
+		break;
+	case WIRE_MONITOR:
+		inbound_monitor(peer, frame);
+		break;
+	case WIRE_DEMONITOR:
+		if (frame->to.ref.group == group->id)
+			watcher_remove(group, frame->to.ref, frame->from, frame->id);
+		break;
+	case WIRE_DOWN:
+		if (cause_parse(frame->body, frame->body_bytes, &cause) < 0)
+			break;
+		monitor_down_received(group, frame->id, frame->from, &cause);
+		return peer_find(group, id) != NULL;
+	case WIRE_PAUSE:
+		peer_pause_received(peer, frame->has_ref ? &frame->to.ref : NULL);
+		break;
+	case WIRE_RESUME:
+		peer_resume_received(peer, frame->has_ref ? &frame->to.ref : NULL);
+		break;
+	case WIRE_PING:
+		wire_put_pong(peer_out(peer), frame->id);
+		peer_wrote(peer);
+		break;
+	case WIRE_BYE:
+		peer->got_bye = true;
+		if (!peer->said_bye) {
+			wire_put_bye(peer_out(peer), wire_cstr(""));
+			peer_wrote(peer);
+			peer->said_bye = true;
+		}
+		break;
+	case WIRE_PONG:
+	case WIRE_TYPE_N:
+		break;
+	}
+	return true;
+}
+
+void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes)
+{
+	struct wire_frame frame;
+	size_t at = 0, used;
+	int r;
+
+	while (at < size_bytes) {
+		r = wire_parse(data + at, size_bytes - at, &frame, &used);
+		if (r < 0) {
+			peer_cut(peer, "malformed bytes");
+			return;
+		}
+		at += used;
+		if (r > 0 && !inbound_frame(peer, &frame))
+			return;
+	}
+}
+
+void inbound_transport(actor_group *group)
+{
+	struct transport_event event;
+
+	while (transport_next(group->transport, &event) > 0) {
+		struct peer *peer = event.user;
+
+		switch (event.type) {
+		case TRANSPORT_LINK_UP:
+			peer_link_up(peer);
+			break;
+		case TRANSPORT_LINK_DATA:
+			inbound_frames(peer, event.data, event.size_bytes);
+			break;
+		case TRANSPORT_LINK_DRAINED:
+			peer_drained(peer);
+			break;
+		case TRANSPORT_LINK_DOWN:
+			peer_link_down(peer, event.error);
+			break;
+		case TRANSPORT_HELLO:
+			rendezvous_hello(group, &event);
+			break;
+		case TRANSPORT_ANSWER:
+			uplink_answer(group, &event);
+			break;
+		}
+	}
+}
+
+bool transport_is_idle(const actor_group *group)
+{
+	struct pollfd fd;
+
+	if (!group->transport)
+		return true;
+	fd = (struct pollfd){.fd = transport_fd(group->transport), .events = POLLIN};
+	return poll(&fd, 1, 0) <= 0;
+}

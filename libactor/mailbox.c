@@ -1,0 +1,151 @@
+/*
+ * Bounded mailboxes. A mailbox never refuses a message; it is the senders that are held back: a local one is parked until there is
+ * room, a peer group is told to pause (and parks the actors that send there). DOWNs, timers and file descriptor events are pushed
+ * without asking: they are not bounded by the mailbox.
+ */
+#include <stdlib.h>
+
+#include "runtime.h"
+
+struct pause { /* we told @peer to hold back messages for @to */
+	struct list mailbox_link;
+	struct list peer_link;
+	struct peer *peer;
+	struct actor *to;
+};
+
+void mailbox_init(struct mailbox *mailbox, const struct actor_behavior *behavior)
+{
+	*mailbox = (struct mailbox){
+		.max_messages = behavior->mailbox_max_messages ? behavior->mailbox_max_messages : MAILBOX_DEFAULT_MESSAGES,
+		.max_bytes = behavior->mailbox_max_bytes ? behavior->mailbox_max_bytes : MAILBOX_DEFAULT_BYTES,
+	};
+	list_init(&mailbox->messages);
+	list_init(&mailbox->blocked);
+	list_init(&mailbox->paused);
+}
+
+bool mailbox_is_full(const struct mailbox *mailbox)
+{
+	return mailbox->n_messages >= mailbox->max_messages || mailbox->n_bytes >= mailbox->max_bytes;
+}
+
+void mailbox_push(struct actor *to, actor_msg *take)
+{
+	take->charge_bytes = (uint32_t)(sizeof(*take) + (take->body_bytes > UINT32_MAX / 4 ? UINT32_MAX / 4 : take->body_bytes));
+	to->mailbox.n_messages++;
+	if (__builtin_add_overflow(to->mailbox.n_bytes, take->charge_bytes, &to->mailbox.n_bytes))
+		to->mailbox.n_bytes = UINT32_MAX;
+	list_append(&to->mailbox.messages, &take->link);
+	scheduler_make_runnable(to);
+}
+
+static void pause_end(struct pause *pause, bool tell)
+{
+	if (tell && pause->peer->state == PEER_LINKED) {
+		wire_put_resume(peer_out(pause->peer), &pause->to->ref);
+		peer_wrote(pause->peer);
+	}
+	list_remove(&pause->mailbox_link);
+	list_remove(&pause->peer_link);
+	free(pause);
+}
+
+static void mailbox_has_room(struct mailbox *mailbox)
+{
+	/* one for one: whoever is woken fills the place that was made */
+	if (!list_is_empty(&mailbox->blocked) && !mailbox_is_full(mailbox))
+		scheduler_wake(container_of(mailbox->blocked.next, struct actor, blocked_link), 0);
+	if (!list_is_empty(&mailbox->paused) && mailbox->n_messages <= mailbox->max_messages / 2 && mailbox->n_bytes <= mailbox->max_bytes / 2)
+		while (!list_is_empty(&mailbox->paused))
+			pause_end(container_of(mailbox->paused.next, struct pause, mailbox_link), true);
+}
+
+actor_msg *mailbox_pop(struct actor *self)
+{
+	struct list *node = list_pop(&self->mailbox.messages);
+	actor_msg *msg;
+
+	if (!node)
+		return NULL;
+	msg = container_of(node, actor_msg, link);
+	self->mailbox.n_messages--;
+	self->mailbox.n_bytes -= msg->charge_bytes < self->mailbox.n_bytes ? msg->charge_bytes : self->mailbox.n_bytes;
+	mailbox_has_room(&self->mailbox);
+	return msg;
+}
+
+void mailbox_drop_all(struct actor *self, const char *reason)
+{
+	struct list *node;
+
+	while ((node = list_pop(&self->mailbox.messages))) {
+		actor_msg *msg = container_of(node, actor_msg, link);
+
+		if (msg->kind == MSG_CALL)
+			call_refuse(self->group, msg->sender, self->ref, msg->id, "down", reason);
+		else if (msg->kind == MSG_CAST)
+			self->group->stats.casts_dropped++;
+		actor_msg_free(msg);
+	}
+	self->mailbox.n_messages = self->mailbox.n_bytes = 0;
+}
+
+int mailbox_wait_room(actor_group *group, uint64_t serial, struct actor *sender, struct actor **ret)
+{
+	int64_t deadline_ns = 0;
+	struct actor *to;
+	int r;
+
+	for (;;) {
+		to = actor_find(group, serial); /* it may have ended while we waited */
+		if (!to || to->status == ACTOR_ENDING)
+			return -ESRCH;
+		if (to == sender || !mailbox_is_full(&to->mailbox))
+			break;
+		if (!sender || group->current != sender)
+			return -EAGAIN;
+		if (!deadline_ns)
+			deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
+		list_append(&to->mailbox.blocked, &sender->blocked_link);
+		r = scheduler_park(sender, deadline_ns);
+		if (r < 0)
+			return r == -ETIMEDOUT ? -EBUSY : r;
+	}
+	*ret = to;
+	return 0;
+}
+
+void mailbox_pause_peer(struct actor *to, struct peer *peer)
+{
+	struct pause *pause;
+
+	if (peer->is_uplink)
+		return; /* the broker forwards for many */
+	list_for_each(it, &to->mailbox.paused)
+		if (container_of(it, struct pause, mailbox_link)->peer == peer)
+			return;
+	pause = calloc(1, sizeof(*pause));
+	if (!pause)
+		return; /* the next message tries again */
+	pause->peer = peer;
+	pause->to = to;
+	list_append(&to->mailbox.paused, &pause->mailbox_link);
+	list_append(&peer->pauses, &pause->peer_link);
+	wire_put_pause(peer_out(peer), &to->ref);
+	peer_wrote(peer);
+}
+
+void mailbox_forget_peer(actor_group *group, struct peer *peer)
+{
+	while (!list_is_empty(&peer->pauses))
+		pause_end(container_of(peer->pauses.next, struct pause, peer_link), false);
+}
+
+void mailbox_release(struct actor *self)
+{
+	while (!list_is_empty(&self->mailbox.blocked))
+		scheduler_wake(container_of(self->mailbox.blocked.next, struct actor, blocked_link), -ESRCH);
+	while (!list_is_empty(&self->mailbox.paused))
+		pause_end(container_of(self->mailbox.paused.next, struct pause, mailbox_link), true);
+}

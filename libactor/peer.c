@@ -1,0 +1,460 @@
+/*
+ * Other groups. One path to each at a time, so that order holds:
+ *
+ *   introducing → linking → linked          frames wait in order until the link is there
+ *              ↘ routed                     the other has one link only: the broker forwards
+ *   linked → ended → (decided, forgotten)   its death
+ *
+ * A group's death is decided once: the link's end and the exit told by the broker are awaited together, at most a second after the
+ * first; then everything that hangs on the peer (calls, monitors) ends with the same cause. All frames read from the link go first,
+ * because the link's end is read after them. After that the id is unknown again: a later send asks the broker, who knows better.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "runtime.h"
+
+#define BACKLOG_MAX_BYTES (4u << 20) /* written and not taken: like "pause *" */
+
+struct paused_ref {
+	struct list link; /* peer.paused_refs */
+	actor_ref ref;
+	struct list senders; /* actor.blocked_link */
+};
+
+struct peer *peer_find(actor_group *group, uint64_t group_id)
+{
+	uint64_t hash = hash_of_u64(&group->peers, group_id);
+
+	for (struct hash_node *node = hash_first(&group->peers, hash); node; node = hash_next(node)) {
+		struct peer *peer = container_of(node, struct peer, node);
+
+		if (peer->id == group_id)
+			return peer;
+	}
+	return NULL;
+}
+
+static void peer_decide(struct peer *peer)
+{
+	struct actor_cause cause = peer->exit_told ? peer->cause : cause_make(peer->got_bye ? "normal" : "noconnection");
+
+	peer_fail_all(peer, &cause, -ECONNRESET);
+	peer_free(peer);
+}
+
+static void peer_timeout(struct timer *timer)
+{
+	struct peer *peer = container_of(timer, struct peer, timer);
+
+	peer_decide(peer); /* an introduction that led nowhere, or the second half of a death that never came */
+}
+
+struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state)
+{
+	struct peer *peer = calloc(1, sizeof(*peer));
+
+	if (!peer)
+		return NULL;
+	peer->group = group;
+	peer->id = id;
+	peer->state = state;
+	list_init(&peer->calls);
+	list_init(&peer->monitors);
+	list_init(&peer->watchers);
+	list_init(&peer->pauses);
+	list_init(&peer->paused_refs);
+	list_init(&peer->paused_senders);
+	if (timer_init(group, &peer->timer, peer_timeout) < 0) {
+		free(peer);
+		return NULL;
+	}
+	if (hash_insert(&group->peers, &peer->node, hash_of_u64(&group->peers, id)) < 0) {
+		timer_deinit(group, &peer->timer);
+		free(peer);
+		return NULL;
+	}
+	return peer;
+}
+
+static void senders_wake(struct list *senders, int result)
+{
+	while (!list_is_empty(senders))
+		scheduler_wake(container_of(senders->next, struct actor, blocked_link), result);
+}
+
+static void peer_unpause_all(struct peer *peer, int result)
+{
+	senders_wake(&peer->paused_senders, result);
+	while (!list_is_empty(&peer->paused_refs)) {
+		struct paused_ref *paused = container_of(peer->paused_refs.next, struct paused_ref, link);
+
+		senders_wake(&paused->senders, result);
+		list_remove(&paused->link);
+		free(paused);
+	}
+	peer->paused_all = false;
+}
+
+void peer_fail_all(struct peer *peer, const struct actor_cause *cause, int call_error)
+{
+	actor_group *group = peer->group;
+
+	names_forget_group(group, peer->id);
+	peer_unpause_all(peer, -ESRCH);
+	mailbox_forget_peer(group, peer);
+	while (!list_is_empty(&peer->watchers))
+		watcher_free(container_of(peer->watchers.next, struct watcher, peer_link));
+	while (!list_is_empty(&peer->calls))
+		call_finish(container_of(peer->calls.next, struct call, peer_link), call_error, NULL);
+	while (!list_is_empty(&peer->monitors)) {
+		struct monitor *monitor = container_of(peer->monitors.next, struct monitor, target_link);
+
+		monitor_fire(group, monitor, monitor->cause_known ? &monitor->cause : cause);
+	}
+}
+
+void peer_free(struct peer *peer)
+{
+	actor_group *group = peer->group;
+
+	if (peer->is_client)
+		group->n_clients--;
+	list_remove(&peer->dirty_link);
+	peer->link = link_free(peer->link);
+	timer_deinit(group, &peer->timer);
+	hash_remove(&group->peers, &peer->node);
+	buf_deinit(&peer->pending);
+	free(peer);
+}
+
+/* ---- introductions ---- */
+
+static void peer_introduce_answered(struct uplink_request *request, int error, actor_msg *reply)
+{
+	actor_group *group = request->group;
+	uint64_t id = (uint64_t)(uintptr_t)request->arg;
+	struct peer *peer = peer_find(group, id);
+
+	if (!peer || peer->state != PEER_INTRODUCING)
+		return;
+	if (error == 0)
+		timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, INTRODUCTION_MS + 500));
+	else
+		peer_introduction_refused(group, id, reply && reply->error ? reply->error : error == -ESRCH ? "noproc" : "noconnection");
+}
+
+void peer_introduction_refused(actor_group *group, uint64_t group_id, const char *error)
+{
+	struct peer *peer = peer_find(group, group_id);
+	struct actor_cause cause;
+
+	if (!peer || (peer->state != PEER_INTRODUCING && peer->state != PEER_LINKING))
+		return;
+	if (strcmp(error, "single") == 0 && group->uplink.peer) {
+		struct buf *out;
+
+		peer->state = PEER_ROUTED;
+		timer_disarm(group, &peer->timer);
+		out = peer_out(group->uplink.peer);
+		buf_append(out, peer->pending.data, peer->pending.size_bytes);
+		peer_wrote(group->uplink.peer);
+		buf_deinit(&peer->pending);
+		return;
+	}
+	cause = cause_make(strcmp(error, "noproc") == 0 ? "noproc" : "noconnection");
+	peer_fail_all(peer, &cause, strcmp(error, "noproc") == 0 ? -ESRCH : -ECONNRESET);
+	peer_free(peer);
+}
+
+struct peer *peer_route(actor_group *group, uint64_t group_id, bool introduce)
+{
+	struct peer *peer;
+	struct buf args = BUF_INIT;
+
+	peer = peer_find(group, group_id);
+	if (peer)
+		return peer;
+	if (group->mode != ACTOR_LINK_DIRECT || !introduce)
+		return group->uplink.peer; /* may be NULL: no way there */
+	peer = peer_new(group, group_id, PEER_INTRODUCING);
+	if (!peer)
+		return NULL;
+	/* outlives a broker's restart: asked again by the new one */
+	if (body_pack(&args, BODY_ARGS, "U", group_id) < 0 ||
+		uplink_ask(group, "introduce", &args, CALL_TIMEOUT_DEFAULT_MS, peer_introduce_answered, (void *)(uintptr_t)group_id) < 0) {
+		buf_deinit(&args);
+		peer_free(peer);
+		return NULL;
+	}
+	return peer;
+}
+
+void peer_introduce(actor_group *group, uint64_t intro_id, bool listen, uint64_t group_id, struct wire_str path, uid_t uid, pid_t pid,
+	struct wire_str name)
+{
+	struct transport_peer expect = {.uid = uid, .pid = pid};
+	struct peer *peer = peer_find(group, group_id);
+	char text[4096], dir[4096];
+	char *slash;
+	int r;
+
+	if (path.len >= sizeof(text) || group->mode != ACTOR_LINK_DIRECT) {
+		uplink_tell(group, "introduce_failed", "Us", intro_id, "one link only");
+		return;
+	}
+	memcpy(text, path.s, path.len);
+	text[path.len] = 0;
+	if (peer && peer->state == PEER_ROUTED) {
+		peer_free(peer);
+		peer = NULL;
+	}
+	if (peer && peer->state != PEER_INTRODUCING) {
+		/* the broker thinks we know each other no longer; a link that still stands is stale */
+		peer_cut(peer, "introduced anew");
+		peer_decide(peer);
+		peer = NULL;
+	}
+	if (!peer)
+		peer = peer_new(group, group_id, PEER_INTRODUCING);
+	if (!peer) {
+		uplink_tell(group, "introduce_failed", "Us", intro_id, "out of memory");
+		return;
+	}
+	snprintf(peer->name, sizeof(peer->name), "%.*s", (int)(name.len < 255 ? name.len : 255), name.s);
+	if (listen) {
+		strcpy(dir, text);
+		slash = strrchr(dir, '/');
+		if (slash) {
+			*slash = 0;
+			(void)mkdir(dir, 0700); /* supervised groups have theirs already */
+		}
+		r = link_listen(group->transport, text, expect, INTRODUCTION_MS, peer, &peer->link);
+	} else {
+		r = link_dial(group->transport, text, expect, INTRODUCTION_MS, peer, &peer->link);
+	}
+	if (r < 0) {
+		uplink_tell(group, "introduce_failed", "Us", intro_id, strerror(-r));
+		peer_introduction_refused(group, group_id, "noconnection");
+		return;
+	}
+	timer_disarm(group, &peer->timer);
+	peer->state = PEER_LINKING;
+	buf_append(link_out(peer->link), peer->pending.data, peer->pending.size_bytes);
+	buf_deinit(&peer->pending);
+	peer->pending = (struct buf)BUF_INIT;
+	peer_wrote(peer);
+	if (listen)
+		uplink_tell(group, "listening", "U", intro_id);
+}
+
+/* ---- the link ---- */
+
+struct buf *peer_out(struct peer *peer)
+{
+	switch (peer->state) {
+	case PEER_ROUTED:
+		if (peer->group->uplink.peer)
+			return peer_out(peer->group->uplink.peer);
+		break;
+	case PEER_LINKING:
+	case PEER_LINKED:
+		if (peer->link && !peer->said_bye)
+			return link_out(peer->link);
+		break;
+	case PEER_INTRODUCING:
+		return &peer->pending;
+	case PEER_ENDED:
+		break;
+	}
+	buf_reset(&peer->group->discard, 1 << 16); /* to the dead */
+	return &peer->group->discard;
+}
+
+void peer_wrote(struct peer *peer)
+{
+	if (peer->state == PEER_ROUTED) {
+		if (peer->group->uplink.peer)
+			peer_wrote(peer->group->uplink.peer);
+		return;
+	}
+	if (!peer->link)
+		return;
+	link_mark(peer->link);
+	if (!list_is_linked(&peer->dirty_link))
+		list_append(&peer->group->dirty, &peer->dirty_link);
+}
+
+void peers_flush(actor_group *group)
+{
+	struct list *node;
+
+	while ((node = list_pop(&group->dirty))) {
+		struct peer *peer = container_of(node, struct peer, dirty_link);
+
+		if (peer->link)
+			link_flush(peer->link);
+	}
+}
+
+void peer_link_up(struct peer *peer)
+{
+	if (peer->is_uplink) {
+		peer->state = PEER_LINKED;
+		uplink_link_up(peer->group);
+	} else if (peer->state == PEER_LINKING) {
+		peer->state = PEER_LINKED;
+	}
+	peer_wrote(peer);
+}
+
+void peer_link_down(struct peer *peer, int error)
+{
+	actor_group *group = peer->group;
+	bool was_up = peer->state == PEER_LINKED || peer->state == PEER_ENDED;
+
+	peer->link = link_free(peer->link);
+	list_remove(&peer->dirty_link);
+	if (peer->is_uplink) {
+		uplink_link_down(group, error);
+		return;
+	}
+	peer->link_ended = true;
+	if (error != -ECONNRESET && was_up && !peer->got_bye)
+		group_log(group, "link to group %llu (%s) ended: %s", (unsigned long long)peer->id, peer->name, strerror(-error));
+	if (!peer->is_client)
+		uplink_tell(group, "link_down", "U", peer->id);
+	if (!was_up || peer->exit_told || peer->is_client || group->closing) {
+		peer_decide(peer);
+		return;
+	}
+	peer->state = PEER_ENDED;
+	peer_unpause_all(peer, -ESRCH);
+	timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, DEATH_DECISION_MS));
+}
+
+void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_cause *cause)
+{
+	struct peer *peer = peer_find(group, group_id);
+
+	names_forget_group(group, group_id);
+	if (!peer || peer->is_uplink || peer->exit_told)
+		return;
+	peer->exit_told = true;
+	peer->cause = *cause;
+	if (peer->state == PEER_LINKED && !peer->link_ended) {
+		/* what it sent last is still to be read */
+		timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, DEATH_DECISION_MS));
+		return;
+	}
+	peer_decide(peer);
+}
+
+void peer_cut(struct peer *peer, const char *why)
+{
+	actor_group *group = peer->group;
+
+	group->stats.links_cut++;
+	group_log(group, "cut the link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, why);
+	if (peer->is_uplink) {
+		peer_link_down(peer, -EPROTO);
+		return;
+	}
+	peer_link_down(peer, -ECONNRESET);
+}
+
+/* ---- pause and resume, told to us ---- */
+
+static struct paused_ref *peer_paused_ref(struct peer *peer, actor_ref ref)
+{
+	list_for_each(it, &peer->paused_refs) {
+		struct paused_ref *paused = container_of(it, struct paused_ref, link);
+
+		if (actor_ref_equal(paused->ref, ref))
+			return paused;
+	}
+	return NULL;
+}
+
+int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct actor *sender)
+{
+	struct peer *peer = *peerp;
+	actor_group *group = peer->group;
+	uint64_t id = peer->id;
+	int64_t deadline_ns = 0;
+	struct list *queue;
+	int r;
+
+	for (;;) {
+		struct paused_ref *paused;
+		struct peer *at = peer->state == PEER_ROUTED && group->uplink.peer ? group->uplink.peer : peer;
+
+		paused = list_is_empty(&at->paused_refs) ? NULL : peer_paused_ref(at, to);
+		if (paused) {
+			queue = &paused->senders;
+		} else if (at->paused_all) {
+			queue = &at->paused_senders;
+		} else if (at->link ? link_backlog_bytes(at->link) > BACKLOG_MAX_BYTES : at->pending.size_bytes > BACKLOG_MAX_BYTES) {
+			queue = &at->paused_senders;
+			if (at->link)
+				link_notify_drained(at->link);
+		} else {
+			return 0;
+		}
+		if (!sender || group->current != sender)
+			return -EAGAIN;
+		if (!deadline_ns)
+			deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
+		list_append(queue, &sender->blocked_link);
+		r = scheduler_park(sender, deadline_ns);
+		if (r < 0)
+			return r == -ETIMEDOUT ? -EBUSY : r;
+		peer = peer_find(group, id); /* may have gone meanwhile */
+		if (!peer)
+			return -ESRCH;
+		*peerp = peer;
+	}
+}
+
+void peer_drained(struct peer *peer)
+{
+	if (!peer->paused_all)
+		senders_wake(&peer->paused_senders, 0);
+}
+
+void peer_pause_received(struct peer *peer, const actor_ref *ref)
+{
+	struct paused_ref *paused;
+
+	if (!ref) {
+		peer->paused_all = true;
+		return;
+	}
+	if (peer_paused_ref(peer, *ref))
+		return;
+	paused = calloc(1, sizeof(*paused));
+	if (!paused)
+		return; /* we go on sending; the receiver's patience is bounded */
+	paused->ref = *ref;
+	list_init(&paused->senders);
+	list_append(&peer->paused_refs, &paused->link);
+}
+
+void peer_resume_received(struct peer *peer, const actor_ref *ref)
+{
+	struct paused_ref *paused;
+
+	if (!ref) {
+		peer->paused_all = false;
+		senders_wake(&peer->paused_senders, 0);
+		return;
+	}
+	paused = peer_paused_ref(peer, *ref);
+	if (!paused)
+		return;
+	senders_wake(&paused->senders, 0);
+	list_remove(&paused->link);
+	free(paused);
+}

@@ -1,0 +1,210 @@
+/* Processes for actors: requests to `$spawner`, which runs, watches and restarts them (docs/protocol.md §5). */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime.h"
+#include "util/mp.h"
+
+#define START_TIMEOUT_MS 5000
+#define ANSWER_SLACK_MS 2000 /* the spawner answers `timeout` itself before the call does */
+
+static const char *const restart_names[] = {
+	[ACTOR_PERMANENT] = "permanent",
+	[ACTOR_TRANSIENT] = "transient",
+	[ACTOR_TEMPORARY] = "temporary",
+};
+
+static void spec_put_strings(struct buf *out, const char *const *strings)
+{
+	uint32_t n = 0;
+
+	while (strings[n])
+		n++;
+	mp_put_array(out, n);
+	for (uint32_t i = 0; i < n; i++)
+		mp_put_cstr(out, strings[i]);
+}
+
+static int spec_put_env(struct buf *out, const char *const *env)
+{
+	uint32_t n = 0;
+
+	while (env[n])
+		n++;
+	mp_put_map(out, n);
+	for (uint32_t i = 0; i < n; i++) {
+		const char *equals = strchr(env[i], '=');
+
+		if (!equals || equals == env[i])
+			return -EINVAL;
+		mp_put_str(out, env[i], (size_t)(equals - env[i]));
+		mp_put_cstr(out, equals + 1);
+	}
+	return 0;
+}
+
+static void spec_put_ms(struct buf *out, const char *key, int64_t ms, int64_t fallback_ms)
+{
+	mp_put_cstr(out, key);
+	mp_put_uint(out, ms < 0 ? 0 : (uint64_t)(ms ? ms : fallback_ms));
+}
+
+static int spec_put(struct buf *out, const struct actor_process_spec *spec, uint64_t monitor)
+{
+	uint32_t n = 7 + (spec->name ? 1 : 0) + (spec->env ? 1 : 0) + (spec->cwd ? 1 : 0) + (monitor ? 1 : 0);
+	int r = 0;
+
+	mp_put_map(out, n);
+	if (spec->name) {
+		mp_put_cstr(out, "name");
+		mp_put_cstr(out, spec->name);
+	}
+	mp_put_cstr(out, "argv");
+	spec_put_strings(out, spec->argv);
+	if (spec->env) {
+		mp_put_cstr(out, "env");
+		r = spec_put_env(out, spec->env);
+	}
+	if (spec->cwd) {
+		mp_put_cstr(out, "cwd");
+		mp_put_cstr(out, spec->cwd);
+	}
+	mp_put_cstr(out, "restart");
+	mp_put_cstr(out, restart_names[spec->restart]);
+	spec_put_ms(out, "backoff_min_ms", spec->backoff_min_ms, 100);
+	spec_put_ms(out, "backoff_max_ms", spec->backoff_max_ms, 30000);
+	spec_put_ms(out, "stop_timeout_ms", spec->stop_timeout_ms, 10000);
+	mp_put_cstr(out, "ready");
+	mp_put_cstr(out, spec->wait_ready ? "actor" : "exec");
+	mp_put_cstr(out, "owned");
+	mp_put_bool(out, !spec->detached);
+	if (monitor) {
+		mp_put_cstr(out, "monitor");
+		mp_put_uint(out, monitor);
+	}
+	return r;
+}
+
+static void child_read_str(struct mp_reader *r, char *ret, size_t size)
+{
+	const char *s;
+	size_t length;
+
+	if (mp_read_str(r, &s, &length) == 0)
+		snprintf(ret, size, "%.*s", (int)(length < size ? length : size - 1), s);
+	else
+		(void)mp_skip(r);
+}
+
+/* The child map of docs/protocol.md §5, as far as it interests us. */
+static int child_parse(const actor_msg *reply, uint64_t node, struct actor_process *ret)
+{
+	struct mp_reader r = mp_reader(reply->body, reply->body_bytes);
+	struct actor_process process = {0};
+	const char *key;
+	size_t length;
+	uint64_t u;
+	uint32_t n;
+
+	if (mp_read_map(&r, &n) < 0)
+		return -EPROTO;
+	while (n--) {
+		if (mp_read_str(&r, &key, &length) < 0)
+			return -EPROTO;
+		if (mp_str_is(key, length, "name")) {
+			child_read_str(&r, process.name, sizeof(process.name));
+		} else if (mp_str_is(key, length, "pid") && mp_read_uint(&r, &u) == 0) {
+			process.pid = (int64_t)u;
+		} else if (mp_str_is(key, length, "group") && mp_read_uint(&r, &u) == 0) {
+			process.group = (actor_ref){node, u, 0};
+			process.main = (actor_ref){node, u, 1};
+		} else if (mp_skip(&r) < 0) {
+			return -EPROTO;
+		}
+	}
+	*ret = process;
+	return 0;
+}
+
+static int start_error(int r, const actor_msg *reply, char *error)
+{
+	const char *name = r == -EREMOTEIO ? actor_msg_error(reply) : NULL;
+
+	if (error)
+		snprintf(error, 256, "%s", name ? actor_msg_error_text(reply) : strerror(-r));
+	if (!name)
+		return r;
+	if (strcmp(name, "in_use") == 0)
+		return -EEXIST;
+	if (strcmp(name, "exec") == 0)
+		return -ENOEXEC;
+	if (strcmp(name, "bad_args") == 0)
+		return -EINVAL;
+	return r;
+}
+
+int actor_process_start(actor *self, const struct actor_process_spec *spec, struct actor_process *ret, char *error)
+{
+	actor_group *group = self->group;
+	struct monitor *monitor = NULL;
+	struct actor_process process;
+	actor_msg *reply = NULL;
+	struct buf out = BUF_INIT;
+	uint64_t monitor_id = 0;
+	int64_t timeout_ms;
+	int r;
+
+	if (error)
+		*error = 0;
+	if (!spec || !spec->argv || !spec->argv[0] || (unsigned)spec->restart > ACTOR_TEMPORARY || group->current != self)
+		return -EINVAL;
+	if (spec->monitor) {
+		/* before it can die: no window in which an end goes unseen */
+		r = monitor_new(self, ACTOR_NOBODY, &monitor);
+		if (r < 0)
+			return r;
+		monitor_id = monitor->id;
+	}
+	timeout_ms = spec->timeout_ms > 0 ? spec->timeout_ms : START_TIMEOUT_MS;
+	r = spec_put(&out, spec, monitor_id);
+	if (r == 0)
+		r = buf_error(&out);
+	if (r == 0)
+		r = actor_call_name(self, "$spawner", "spawn", timeout_ms + ANSWER_SLACK_MS, &reply, "msI", (const void *)out.data,
+			out.size_bytes, spec->wait_ready ? "ready" : "up", timeout_ms);
+	buf_deinit(&out);
+	if (r == 0)
+		r = child_parse(reply, group->node, &process);
+	else
+		r = start_error(r, reply, error);
+	actor_msg_free(reply);
+	monitor = monitor_id ? slots_get(&group->monitors, monitor_id) : NULL;
+	if (r < 0) {
+		if (monitor)
+			monitor_forget(group, monitor);
+		return r;
+	}
+	process.monitor = monitor_id;
+	if (monitor)
+		monitor_settle(group, monitor, process.group);
+	if (ret)
+		*ret = process;
+	return 0;
+}
+
+int actor_process_stop(actor *self, const char *name, int64_t timeout_ms)
+{
+	int64_t deadline_ns = send_deadline_ns(timeout_ms);
+	int r;
+
+	if (!name)
+		return -EINVAL;
+	r = actor_call_name(self, "$spawner", "stop", timeout_ms, NULL, "sb", name, 1);
+	if (r < 0)
+		return r;
+	timeout_ms = deadline_ns == NEVER_NS ? ACTOR_FOREVER : (deadline_ns - clock_now_ns()) / MS_NS;
+	r = actor_call_name(self, "$spawner", "rm", timeout_ms < 0 && deadline_ns != NEVER_NS ? 0 : timeout_ms, NULL, "sb", name, 0);
+	return r == -ESRCH ? 0 : r;
+}

@@ -1,0 +1,87 @@
+/* A service group's own rendezvous: clients say hello here and get a link, as with the broker, but nothing is routed on. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hello.h"
+#include "runtime.h"
+
+#define CLIENTS_MAX 1000u
+
+int rendezvous_start(actor_group *group)
+{
+	char path[4096];
+	int r;
+
+	r = group_path(group, path, sizeof(path), "g");
+	if (r == 0 && mkdir(path, 0700) < 0 && errno != EEXIST)
+		r = -errno;
+	if (r == 0)
+		r = group_path(group, path, sizeof(path), "g/%llu", (unsigned long long)group->id);
+	if (r == 0 && mkdir(path, 0700) < 0 && errno != EEXIST)
+		r = -errno;
+	return r;
+}
+
+static void refuse(actor_group *group, uint64_t hello_id, const char *error, const char *text)
+{
+	struct hello_answer answer = {.error = wire_cstr(error), .text = wire_cstr(text)};
+	struct buf out = BUF_INIT;
+
+	hello_answer_put(&out, &answer);
+	server_answer(group->server, hello_id, out.data, out.size_bytes);
+	buf_deinit(&out);
+}
+
+void rendezvous_hello(actor_group *group, const struct transport_event *event)
+{
+	struct hello_answer answer = {.version = WIRE_VERSION, .node = group->node, .self = group_ref(group, 1)};
+	struct buf out = BUF_INIT;
+	char path[4096], url[4200];
+	struct hello hello;
+	struct peer *peer;
+	int r;
+
+	if (event->peer.uid != geteuid() && event->peer.uid != 0) {
+		refuse(group, event->hello_id, "permission", "this node belongs to another user");
+		return;
+	}
+	if (hello_parse(event->data, event->size_bytes, &hello) < 0) {
+		group_log(group, "refused a malformed hello of pid %d", (int)event->peer.pid);
+		refuse(group, event->hello_id, "bad_hello", "not a hello of this protocol");
+		return;
+	}
+	if (hello.version_min > WIRE_VERSION || hello.version_max < WIRE_VERSION) {
+		refuse(group, event->hello_id, "version", "this node speaks version 1");
+		return;
+	}
+	if (group->n_clients >= CLIENTS_MAX) {
+		group_log(group, "refused a hello of pid %d: %u clients are connected", (int)event->peer.pid, group->n_clients);
+		refuse(group, event->hello_id, "overloaded", "too many clients");
+		return;
+	}
+	answer.group = UINT64_C(3) << 62 | (group->id & 0x3fffffff) << 32 | ++group->next_client;
+	r = group_path(group, path, sizeof(path), "g/%llu/c%u.ipc", (unsigned long long)group->id, group->next_client);
+	peer = r == 0 ? peer_new(group, answer.group, PEER_LINKING) : NULL;
+	if (peer) {
+		peer->is_client = true;
+		group->n_clients++;
+		snprintf(peer->name, sizeof(peer->name), "%.*s", (int)(hello.name.len < 255 ? hello.name.len : 255), hello.name.s);
+		r = link_listen(group->transport, path, event->peer, INTRODUCTION_MS, peer, &peer->link);
+		if (r < 0)
+			peer_free(peer);
+	} else if (r == 0) {
+		r = -ENOMEM;
+	}
+	if (r < 0) {
+		group_log(group, "refused a hello of pid %d: %s", (int)event->peer.pid, strerror(-r));
+		refuse(group, event->hello_id, "overloaded", strerror(-r));
+		return;
+	}
+	snprintf(url, sizeof(url), "ipc://%s", path);
+	answer.url = wire_cstr(url);
+	hello_answer_put(&out, &answer);
+	server_answer(group->server, event->hello_id, out.data, out.size_bytes);
+	buf_deinit(&out);
+}

@@ -1,0 +1,751 @@
+/* Actors of one group, without a node: what handlers, calls, monitors and timers promise. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "actor/actor.h"
+
+/* Every test runs its story inside a "driver" actor: straight-line code that may call and wait. */
+typedef void (*story_fn)(actor *self);
+
+struct driver {
+	char log[1024]; /* what happened, a word each */
+};
+
+static char story_log[4096];
+static uint64_t last_down_monitor;
+static struct actor_cause last_cause;
+static actor_from *held;
+
+static void note(const char *format, ...)
+{
+	size_t at = strlen(story_log);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(story_log + at, sizeof(story_log) - at, format, args);
+	va_end(args);
+}
+
+static int driver_run(actor *self, const actor_msg *msg)
+{
+	story_fn fn;
+	uint64_t address;
+
+	assert_int_equal(actor_msg_unpack(msg, "U", &address), 0);
+	fn = (story_fn)(uintptr_t)address;
+	fn(self);
+	actor_group_stop(actor_group_of(self));
+	return 0;
+}
+
+static int driver_note(actor *self, const actor_msg *msg)
+{
+	const char *text;
+
+	assert_int_equal(actor_msg_unpack(msg, "s", &text), 0);
+	note("%s ", text);
+	return 0;
+}
+
+static int driver_init(actor *self, const void *arg)
+{
+	return actor_cast(self, actor_self(self), "run", "U", (uint64_t)(uintptr_t)*(const story_fn *)arg);
+}
+
+static const struct actor_method driver_methods[] = {
+	{.name = "run", .on_cast = driver_run},
+	{.name = "note", .on_cast = driver_note},
+	{0},
+};
+
+static const struct actor_behavior driver_behavior = {
+	.name = "driver",
+	.state_size = sizeof(struct driver),
+	.methods = driver_methods,
+	.init = driver_init,
+};
+
+static void story(story_fn fn)
+{
+	struct actor_group_options options = {.mode = ACTOR_LINK_NONE};
+	actor_group *group;
+
+	story_log[0] = 0;
+	last_down_monitor = 0;
+	assert_int_equal(actor_group_new(&group, &options), 0);
+	assert_int_equal(actor_group_spawn(group, &driver_behavior, &fn, NULL, NULL), 0);
+	assert_int_equal(actor_group_run(group), 0);
+	actor_group_free(group);
+}
+
+/* ---- a cast of characters ---- */
+
+struct worker {
+	int64_t total;
+	actor_ref watcher;
+};
+
+static int worker_add(actor *self, const actor_msg *msg, actor_from *from)
+{
+	struct worker *worker = actor_state(self);
+	int64_t n;
+
+	if (actor_msg_unpack(msg, "I", &n) < 0)
+		return actor_reply_error(from, "worker.bad_argument", "add wants one integer");
+	worker->total += n;
+	return actor_reply(from, "I", worker->total);
+}
+
+static int worker_silent(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return 0;
+}
+
+static int worker_hold(actor *self, const actor_msg *msg, actor_from *from)
+{
+	held = actor_from_keep(from);
+	return held ? 0 : -ENOMEM;
+}
+
+static int worker_release(actor *self, const actor_msg *msg)
+{
+	return actor_reply(held, "s", "late but here");
+}
+
+static int worker_slow(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int r = actor_sleep(self, 20);
+
+	note("slow:%d ", r);
+	return actor_reply(from, "s", "slow");
+}
+
+static int worker_sleep(actor *self, const actor_msg *msg)
+{
+	note("sleep:%d ", actor_sleep(self, 60000));
+	note("again:%d ", actor_sleep(self, 60000));
+	return 0;
+}
+
+static int worker_fail(actor *self, const actor_msg *msg)
+{
+	return -EIO;
+}
+
+static int worker_say(actor *self, const actor_msg *msg)
+{
+	actor_ref to;
+	const char *text;
+
+	assert_int_equal(actor_msg_unpack(msg, "rs", &to, &text), 0);
+	return actor_cast(self, to, "note", "s", text);
+}
+
+static int worker_call_back(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_msg *reply;
+	actor_ref to;
+	int r;
+
+	assert_int_equal(actor_msg_unpack(msg, "r", &to), 0);
+	r = actor_call(self, to, "add", 1000, &reply, "i", 1);
+	actor_msg_free(reply);
+	return actor_reply(from, "i", r);
+}
+
+static int worker_watch(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_ref who;
+	uint64_t id;
+
+	assert_int_equal(actor_msg_unpack(msg, "r", &who), 0);
+	assert_int_equal(actor_monitor(self, who, &id), 0);
+	return actor_reply(from, "U", id);
+}
+
+static int worker_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
+{
+	last_down_monitor = monitor;
+	last_cause = *cause;
+	note("down:%s ", cause->reason);
+	return 0;
+}
+
+static int worker_ready(actor *self, const actor_msg *msg)
+{
+	char byte;
+	int fd, events;
+
+	assert_int_equal(actor_msg_unpack(msg, "ii", &fd, &events), 0);
+	assert_true(events & POLLIN);
+	assert_int_equal(read(fd, &byte, 1), 1);
+	note("read:%c ", byte);
+	return 0;
+}
+
+static int worker_watch_fd(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int fd, r;
+
+	assert_int_equal(actor_msg_unpack(msg, "i", &fd), 0);
+	r = actor_watch_fd(self, fd, POLLIN, "ready");
+	return actor_reply(from, "i", r);
+}
+
+static void worker_terminate(actor *self, const struct actor_cause *cause)
+{
+	note("terminate:%s ", cause->reason);
+}
+
+static int worker_block(actor *self, const actor_msg *msg)
+{
+	return actor_sleep(self, 30) == -ECANCELED ? 0 : 0;
+}
+
+static int worker_stop_self(actor *self, const actor_msg *msg)
+{
+	return actor_stop(self, actor_self(self), "shutdown");
+}
+
+static const struct actor_method worker_methods[] = {
+	{.name = "add", .on_call = worker_add},
+	{.name = "silent", .on_call = worker_silent},
+	{.name = "hold", .on_call = worker_hold},
+	{.name = "release", .on_cast = worker_release},
+	{.name = "slow", .on_call = worker_slow},
+	{.name = "sleep", .on_cast = worker_sleep},
+	{.name = "fail", .on_cast = worker_fail},
+	{.name = "say", .on_cast = worker_say},
+	{.name = "call_back", .on_call = worker_call_back},
+	{.name = "watch", .on_call = worker_watch},
+	{.name = "watch_fd", .on_call = worker_watch_fd},
+	{.name = "ready", .on_cast = worker_ready},
+	{.name = "block", .on_cast = worker_block},
+	{.name = "stop_self", .on_cast = worker_stop_self},
+	{0},
+};
+
+static const struct actor_behavior worker_behavior = {
+	.name = "worker",
+	.state_size = sizeof(struct worker),
+	.methods = worker_methods,
+	.terminate = worker_terminate,
+	.on_down = worker_down,
+	.mailbox_max_messages = 8,
+};
+
+static actor_ref worker(actor *self)
+{
+	actor_ref ref;
+
+	assert_int_equal(actor_spawn(self, &worker_behavior, NULL, &ref), 0);
+	return ref;
+}
+
+static int call_i(actor *self, actor_ref to, const char *method, int64_t *ret)
+{
+	actor_msg *reply;
+	int r = actor_call(self, to, method, 1000, &reply, "i", 5);
+
+	if (r == 0)
+		assert_int_equal(actor_msg_unpack(reply, "I", ret), 0);
+	actor_msg_free(reply);
+	return r;
+}
+
+/* ---- calls ---- */
+
+static void story_call(actor *self)
+{
+	actor_ref to = worker(self);
+	int64_t total = 0;
+
+	assert_int_equal(call_i(self, to, "add", &total), 0);
+	assert_int_equal(total, 5);
+	assert_int_equal(call_i(self, to, "add", &total), 0);
+	assert_int_equal(total, 10);
+}
+
+static void test_call_returns_the_reply(void **state)
+{
+	story(story_call);
+}
+
+static void story_errors(actor *self)
+{
+	actor_ref to = worker(self);
+	actor_msg *reply;
+	int64_t n;
+
+	assert_int_equal(actor_call(self, to, "add", 1000, &reply, "s", "five"), -EREMOTEIO);
+	assert_string_equal(actor_msg_error(reply), "worker.bad_argument");
+	assert_string_equal(actor_msg_error_text(reply), "add wants one integer");
+	assert_int_equal(actor_msg_unpack(reply, "I", &n), -EREMOTEIO);
+	actor_msg_free(reply);
+	assert_int_equal(actor_call(self, to, "nonsense", 1000, &reply, ""), -EREMOTEIO);
+	assert_string_equal(actor_msg_error(reply), "no_method");
+	actor_msg_free(reply);
+	assert_int_equal(actor_call(self, to, "silent", 1000, &reply, ""), -EREMOTEIO);
+	assert_string_equal(actor_msg_error(reply), "no_reply");
+	actor_msg_free(reply);
+	assert_int_equal(actor_call(self, to, "", 1000, NULL, ""), -EINVAL);
+	assert_int_equal(actor_call(self, to, "add", 1000, NULL, "Q"), -EINVAL);
+}
+
+static void test_call_errors_are_named(void **state)
+{
+	story(story_errors);
+}
+
+static void story_dead(actor *self)
+{
+	actor_ref to = worker(self), never = to;
+	uint64_t id;
+
+	assert_int_equal(actor_monitor(self, to, &id), 0);
+	assert_int_equal(actor_kill(self, to), 0);
+	assert_int_equal(actor_call(self, to, "slow", 1000, NULL, ""), -ECONNRESET);
+	assert_int_equal(actor_call(self, to, "add", 1000, NULL, "i", 1), -ESRCH);
+	assert_int_equal(actor_cast(self, to, "add", "i", 1), 0);
+	never.serial += UINT64_C(1) << 40;
+	assert_int_equal(actor_call(self, never, "add", 1000, NULL, "i", 1), -ESRCH);
+	never = to;
+	never.node++;
+	assert_int_equal(actor_call(self, never, "add", 1000, NULL, "i", 1), -ESRCH);
+}
+
+static void test_call_to_a_dead_actor_fails_at_once(void **state)
+{
+	story(story_dead);
+}
+
+static void story_timeout(actor *self)
+{
+	actor_ref to = worker(self);
+	int64_t total;
+
+	assert_int_equal(actor_call(self, to, "slow", 1, NULL, ""), -ETIMEDOUT);
+	assert_int_equal(call_i(self, to, "add", &total), 0); /* the late reply went nowhere */
+	assert_int_equal(total, 5);
+	/* a request whose deadline has passed while it was queued is not executed */
+	assert_int_equal(actor_cast(self, to, "block", ""), 0);
+	assert_int_equal(actor_call(self, to, "add", 1, NULL, "i", 100), -ETIMEDOUT);
+	assert_int_equal(call_i(self, to, "add", &total), 0);
+	assert_int_equal(total, 10);
+}
+
+static void test_call_times_out_and_its_late_reply_goes_nowhere(void **state)
+{
+	story(story_timeout);
+}
+
+static void story_deferred(actor *self)
+{
+	actor_ref to = worker(self);
+	actor_msg *reply;
+	const char *text;
+
+	assert_int_equal(actor_send_after(self, 5, "note", NULL, "s", "timer"), 0);
+	assert_int_equal(actor_cast(self, to, "block", ""), 0);
+	/* released by a cast that is queued behind the call */
+	assert_int_equal(actor_spawn(self, &worker_behavior, NULL, NULL), 0);
+	actor_ref helper = worker(self);
+	(void)helper;
+	assert_int_equal(actor_send_after(self, 0, "note", NULL, "s", "x"), 0);
+	held = NULL;
+	assert_int_equal(actor_call(self, to, "hold", 50, NULL, ""), -ETIMEDOUT);
+	assert_non_null(held);
+	actor_from_free(held);
+	assert_int_equal(actor_call(self, to, "add", 1000, &reply, "i", 1), 0);
+	actor_msg_free(reply);
+	(void)text;
+}
+
+static void test_kept_address_outlives_the_handler(void **state)
+{
+	story(story_deferred);
+}
+
+static int releaser_go(actor *self, const actor_msg *msg)
+{
+	actor_ref to;
+
+	assert_int_equal(actor_msg_unpack(msg, "r", &to), 0);
+	actor_sleep(self, 5);
+	return actor_cast(self, to, "release", "");
+}
+
+static const struct actor_method releaser_methods[] = {{.name = "go", .on_cast = releaser_go}, {0}};
+static const struct actor_behavior releaser_behavior = {.name = "releaser", .methods = releaser_methods};
+
+static void story_deferred_reply(actor *self)
+{
+	actor_ref to = worker(self), releaser;
+	actor_msg *reply;
+	const char *text;
+
+	assert_int_equal(actor_spawn(self, &releaser_behavior, NULL, &releaser), 0);
+	assert_int_equal(actor_cast(self, releaser, "go", "r", to), 0);
+	assert_int_equal(actor_call(self, to, "hold", 1000, &reply, ""), 0);
+	assert_int_equal(actor_msg_unpack(reply, "s", &text), 0);
+	assert_string_equal(text, "late but here");
+	actor_msg_free(reply);
+}
+
+static void test_deferred_reply_reaches_the_caller(void **state)
+{
+	story(story_deferred_reply);
+}
+
+static void story_down_answers(actor *self)
+{
+	actor_ref to = worker(self), releaser;
+
+	/* a kept call whose callee ends is answered by its end */
+	assert_int_equal(actor_spawn(self, &releaser_behavior, NULL, &releaser), 0);
+	held = NULL;
+	assert_int_equal(actor_cast(self, to, "block", ""), 0);
+	assert_int_equal(actor_stop(self, to, "enough"), 0);
+	assert_int_equal(actor_call(self, to, "hold", 1000, NULL, ""), -ECONNRESET);
+}
+
+static void test_open_call_ends_when_its_target_ends(void **state)
+{
+	story(story_down_answers);
+}
+
+static void story_circle(actor *self)
+{
+	actor_ref to = worker(self);
+	actor_msg *reply;
+	int r;
+
+	assert_int_equal(actor_call(self, actor_self(self), "note", 1000, NULL, "s", "x"), -EDEADLK);
+	assert_int_equal(actor_call(self, to, "call_back", 1000, &reply, "r", actor_self(self)), 0);
+	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
+	assert_int_equal(r, -EDEADLK);
+	actor_msg_free(reply);
+}
+
+static void test_call_in_a_circle_is_edeadlk(void **state)
+{
+	story(story_circle);
+}
+
+/* ---- waiting ---- */
+
+static void story_parking(actor *self)
+{
+	actor_ref slow = worker(self), quick = worker(self);
+	int64_t total;
+	actor_msg *reply;
+
+	assert_int_equal(actor_cast(self, slow, "sleep", ""), 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(call_i(self, quick, "add", &total), 0);
+	assert_int_equal(total, 500);
+	/* kill ends what it waits in, and every further wait */
+	assert_int_equal(actor_kill(self, slow), 0);
+	assert_int_equal(actor_call(self, quick, "slow", 1000, &reply, ""), 0);
+	actor_msg_free(reply);
+	assert_non_null(strstr(story_log, "sleep:-125 again:-125 "));
+	assert_null(strstr(story_log, "terminate:killed"));
+}
+
+static void test_kill_ends_every_wait_of_a_parked_actor_and_only_of_it(void **state)
+{
+	story(story_parking);
+}
+
+static void story_many_parked(actor *self)
+{
+	actor_ref refs[500];
+	int64_t total;
+
+	for (int i = 0; i < 500; i++) {
+		refs[i] = worker(self);
+		assert_int_equal(actor_cast(self, refs[i], "sleep", ""), 0);
+	}
+	actor_ref quick = worker(self);
+	assert_int_equal(call_i(self, quick, "add", &total), 0);
+	for (int i = 0; i < 500; i++)
+		assert_int_equal(actor_kill(self, refs[i]), 0);
+}
+
+static void test_500_parked_actors_each_keep_their_stack(void **state)
+{
+	story(story_many_parked);
+}
+
+/* ---- monitors ---- */
+
+static void story_monitor(actor *self)
+{
+	actor_ref watcher = worker(self), target = worker(self);
+	actor_msg *reply;
+	uint64_t id;
+
+	assert_int_equal(actor_call(self, watcher, "watch", 1000, &reply, "r", target), 0);
+	assert_int_equal(actor_msg_unpack(reply, "U", &id), 0);
+	actor_msg_free(reply);
+	assert_int_equal(actor_cast(self, target, "fail", ""), 0);
+	assert_int_equal(actor_call(self, watcher, "slow", 1000, &reply, ""), 0);
+	actor_msg_free(reply);
+	assert_int_equal(call_i(self, watcher, "add", &(int64_t){0}), 0);
+	assert_int_equal(last_down_monitor, id);
+	assert_string_equal(last_cause.reason, "crash: EIO");
+	assert_non_null(strstr(story_log, "terminate:crash: EIO"));
+
+	/* dead already: one DOWN, noproc */
+	assert_int_equal(actor_call(self, watcher, "watch", 1000, &reply, "r", target), 0);
+	assert_int_equal(actor_msg_unpack(reply, "U", &id), 0);
+	actor_msg_free(reply);
+	assert_int_equal(call_i(self, watcher, "add", &(int64_t){0}), 0);
+	assert_int_equal(last_down_monitor, id);
+	assert_string_equal(last_cause.reason, "noproc");
+}
+
+static void test_monitor_fires_once_with_the_cause_and_noproc_when_dead(void **state)
+{
+	story(story_monitor);
+}
+
+static void story_down_order(actor *self)
+{
+	actor_ref target = worker(self);
+	uint64_t id;
+
+	assert_int_equal(actor_monitor(self, target, &id), 0);
+	assert_int_equal(actor_cast(self, target, "say", "rs", actor_self(self), "last"), 0);
+	assert_int_equal(actor_cast(self, target, "stop_self", ""), 0);
+	actor_sleep(self, 10);
+	/* both are queued for us now, in order; the demonitor takes the DOWN away again */
+	assert_false(actor_demonitor(self, id));
+}
+
+static int order_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
+{
+	note("DOWN:%s ", cause->reason);
+	actor_group_stop(actor_group_of(self));
+	return 0;
+}
+
+static int order_init(actor *self, const void *arg)
+{
+	actor_ref target = worker(self);
+
+	assert_int_equal(actor_monitor(self, target, NULL), 0);
+	assert_int_equal(actor_cast(self, target, "say", "rs", actor_self(self), "one"), 0);
+	assert_int_equal(actor_cast(self, target, "say", "rs", actor_self(self), "two"), 0);
+	return actor_cast(self, target, "stop_self", "");
+}
+
+static const struct actor_behavior order_behavior = {
+	.name = "order",
+	.state_size = sizeof(struct driver),
+	.methods = driver_methods,
+	.init = order_init,
+	.on_down = order_down,
+};
+
+static void test_down_arrives_after_last_message(void **state)
+{
+	struct actor_group_options options = {.mode = ACTOR_LINK_NONE};
+	actor_group *group;
+
+	story_log[0] = 0;
+	assert_int_equal(actor_group_new(&group, &options), 0);
+	assert_int_equal(actor_group_spawn(group, &order_behavior, NULL, NULL, NULL), 0);
+	assert_int_equal(actor_group_run(group), 0);
+	actor_group_free(group);
+	assert_string_equal(story_log, "terminate:shutdown one two DOWN:shutdown ");
+}
+
+static void test_demonitor_takes_back_a_queued_down(void **state)
+{
+	story(story_down_order);
+	assert_null(strstr(story_log, "DOWN"));
+}
+
+/* ---- timers, mailboxes, descriptors ---- */
+
+static int timed_tick(actor *self, const actor_msg *msg)
+{
+	const char *text;
+
+	assert_int_equal(actor_msg_unpack(msg, "s", &text), 0);
+	note("%s ", text);
+	if (strcmp(text, "c") == 0)
+		actor_stop(self, actor_self(self), NULL);
+	return 0;
+}
+
+static int timed_init(actor *self, const void *arg)
+{
+	uint64_t timer;
+
+	assert_int_equal(actor_send_after(self, 15, "tick", NULL, "s", "c"), 0);
+	assert_int_equal(actor_send_after(self, 5, "tick", NULL, "s", "a"), 0);
+	assert_int_equal(actor_send_after(self, 10, "tick", &timer, "s", "never"), 0);
+	assert_int_equal(actor_send_after(self, 10, "tick", NULL, "s", "b"), 0);
+	assert_true(actor_timer_cancel(self, timer));
+	assert_false(actor_timer_cancel(self, timer));
+	assert_int_equal(actor_send_after(self, -1, "tick", NULL, "s", "x"), -EINVAL);
+	return 0;
+}
+
+static const struct actor_method timed_methods[] = {{.name = "tick", .on_cast = timed_tick}, {0}};
+static const struct actor_behavior timed_behavior = {.name = "timed", .methods = timed_methods, .init = timed_init};
+
+static void test_timers_fire_in_order_of_their_time_unless_cancelled(void **state)
+{
+	struct actor_group_options options = {.mode = ACTOR_LINK_NONE};
+	actor_group *group;
+
+	story_log[0] = 0;
+	assert_int_equal(actor_group_new(&group, &options), 0);
+	assert_int_equal(actor_group_spawn(group, &timed_behavior, NULL, NULL, NULL), 0);
+	assert_int_equal(actor_group_run(group), 0);
+	actor_group_free(group);
+	assert_string_equal(story_log, "a b c ");
+}
+
+static void story_full(actor *self)
+{
+	actor_ref to = worker(self);
+	int64_t total = 0;
+
+	assert_int_equal(actor_cast(self, to, "block", ""), 0);
+	for (int i = 0; i < 100; i++) /* 8 fit; the sender waits and loses nothing */
+		assert_int_equal(actor_cast(self, to, "say", "rs", actor_self(self), "."), 0);
+	assert_int_equal(call_i(self, to, "add", &total), 0);
+	/* to itself an actor never blocks */
+	for (int i = 0; i < 5000; i++)
+		assert_int_equal(actor_cast(self, actor_self(self), "note", "s", ""), 0);
+}
+
+static void test_sender_waits_while_a_mailbox_is_full(void **state)
+{
+	story(story_full);
+}
+
+static void story_fd(actor *self)
+{
+	actor_ref to = worker(self);
+	actor_msg *reply;
+	int fds[2], r;
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(actor_call(self, to, "watch_fd", 1000, &reply, "i", fds[0]), 0);
+	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
+	assert_int_equal(r, 0);
+	actor_msg_free(reply);
+	assert_int_equal(write(fds[1], "ab", 2), 2);
+	actor_sleep(self, 20);
+	assert_non_null(strstr(story_log, "read:a read:b "));
+	assert_int_equal(actor_kill(self, to), 0);
+	actor_sleep(self, 1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_readable_descriptor_is_cast_once_per_readiness(void **state)
+{
+	story(story_fd);
+}
+
+static int bad_init(actor *self, const void *arg)
+{
+	return -ENOSPC;
+}
+
+static const struct actor_behavior bad_behavior = {.name = "bad", .init = bad_init};
+
+static int waiting_init(actor *self, const void *arg)
+{
+	actor_ref to = worker(self);
+	int64_t total;
+
+	return call_i(self, to, "add", &total);
+}
+
+static const struct actor_behavior waiting_behavior = {.name = "waiting", .init = waiting_init};
+
+static void story_init(actor *self)
+{
+	actor_ref ref = ACTOR_NOBODY;
+
+	assert_int_equal(actor_spawn(self, &bad_behavior, NULL, &ref), -ENOSPC);
+	assert_true(actor_ref_is_nobody(ref));
+	assert_int_equal(actor_spawn(self, &waiting_behavior, NULL, &ref), 0);
+	assert_int_equal(actor_stop(self, ref, NULL), 0);
+}
+
+static void test_spawn_returns_what_init_returned(void **state)
+{
+	story(story_init);
+}
+
+static int embed_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void test_embedded_group_is_driven_by_poll_and_dispatch(void **state)
+{
+	struct actor_group_options options = {.mode = ACTOR_LINK_NONE};
+	int before = embed_fds();
+	actor_group *group;
+	struct pollfd fd;
+
+	story_log[0] = 0;
+	assert_int_equal(actor_group_new(&group, &options), 0);
+	assert_int_equal(actor_group_spawn(group, &timed_behavior, NULL, NULL, NULL), 0);
+	fd = (struct pollfd){.fd = actor_group_get_fd(group), .events = POLLIN};
+	while (actor_group_dispatch(group) > 0)
+		assert_true(poll(&fd, 1, 5000) > 0);
+	actor_group_free(group);
+	assert_string_equal(story_log, "a b c ");
+	assert_int_equal(embed_fds(), before);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_call_returns_the_reply),
+		cmocka_unit_test(test_call_errors_are_named),
+		cmocka_unit_test(test_call_to_a_dead_actor_fails_at_once),
+		cmocka_unit_test(test_call_times_out_and_its_late_reply_goes_nowhere),
+		cmocka_unit_test(test_kept_address_outlives_the_handler),
+		cmocka_unit_test(test_deferred_reply_reaches_the_caller),
+		cmocka_unit_test(test_open_call_ends_when_its_target_ends),
+		cmocka_unit_test(test_call_in_a_circle_is_edeadlk),
+		cmocka_unit_test(test_kill_ends_every_wait_of_a_parked_actor_and_only_of_it),
+		cmocka_unit_test(test_500_parked_actors_each_keep_their_stack),
+		cmocka_unit_test(test_monitor_fires_once_with_the_cause_and_noproc_when_dead),
+		cmocka_unit_test(test_down_arrives_after_last_message),
+		cmocka_unit_test(test_demonitor_takes_back_a_queued_down),
+		cmocka_unit_test(test_timers_fire_in_order_of_their_time_unless_cancelled),
+		cmocka_unit_test(test_sender_waits_while_a_mailbox_is_full),
+		cmocka_unit_test(test_readable_descriptor_is_cast_once_per_readiness),
+		cmocka_unit_test(test_spawn_returns_what_init_returned),
+		cmocka_unit_test(test_embedded_group_is_driven_by_poll_and_dispatch),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
