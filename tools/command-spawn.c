@@ -1,0 +1,352 @@
+/* spawn: run a program under supervision */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "commands.h"
+#include "duration.h"
+#include "json.h"
+#include "output.h"
+#include "path.h"
+#include "session.h"
+
+#define SPAWN_SLACK_MS   2000 /* the supervisor's own timeout comes first, and says more */
+#define SPAWN_NAMES_MAX  1000
+#define NAME_BYTES_MAX   255
+
+struct spawn {
+	struct ctl *ctl;
+	struct session *session;
+	json_t *spec;
+	char name[NAME_BYTES_MAX + 1];
+	bool name_is_made;
+	const char *wait;
+	int64_t timeout_ms; /* 0: none */
+};
+
+/* ---- the spec ----------------------------------------------------------------------------------------------------------------- */
+
+static int spawn_spec_restart(struct spawn *spawn, const struct args *args)
+{
+	const char *restart = args_value(args, "restart");
+
+	if (!restart)
+		return 0;
+	if (strcmp(restart, "permanent") && strcmp(restart, "transient") && strcmp(restart, "temporary"))
+		return ctl_fail(spawn->ctl, CTL_USAGE, "usage",
+			"permanent: always; transient: unless it ends well; temporary: never", "unknown restart type '%s'", restart);
+	json_object_set_new(spawn->spec, "restart", json_string(restart));
+	return 0;
+}
+
+static int spawn_spec_times(struct spawn *spawn, const struct args *args)
+{
+	const char *backoff = args_value(args, "backoff"), *stop = args_value(args, "stop-timeout");
+	int64_t min_ms, max_ms = 30000, stop_ms;
+
+	if (backoff) {
+		if (duration_parse_range(backoff, &min_ms, &max_ms))
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write MIN:MAX like 100ms:30s, or 0", "'%s' is no backoff", backoff);
+		if (!min_ms && !strchr(backoff, ':'))
+			max_ms = 0;
+		json_object_set_new(spawn->spec, "backoff_min_ms", json_integer(min_ms));
+		json_object_set_new(spawn->spec, "backoff_max_ms", json_integer(max_ms));
+	}
+	if (stop) {
+		if (duration_parse(stop, &stop_ms))
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write seconds, or 500ms, 10s, 1m", "'%s' is no stop timeout", stop);
+		json_object_set_new(spawn->spec, "stop_timeout_ms", json_integer(stop_ms));
+	}
+	return 0;
+}
+
+static int spawn_spec_env(struct spawn *spawn, const struct args *args)
+{
+	json_t *env = json_object();
+	const char *pair;
+	size_t at = 0;
+
+	json_object_set_new(spawn->spec, "env", env);
+	while ((pair = args_next(args, "env", &at))) {
+		const char *equals = strchr(pair, '=');
+		json_t *value = equals ? json_string(equals + 1) : NULL;
+
+		if (!equals || equals == pair)
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write --env NAME=VALUE", "'%s' is no variable", pair);
+		if (!value || json_object_setn_new(env, pair, (size_t)(equals - pair), value))
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", NULL, "the variable '%s' is not UTF-8", pair);
+	}
+	return 0;
+}
+
+static int spawn_spec_argv(struct spawn *spawn, const struct args *args)
+{
+	json_t *argv = json_array();
+
+	json_object_set_new(spawn->spec, "argv", argv);
+	for (size_t i = 0; i < args->n_values; i++) {
+		char *absolute = NULL;
+		json_t *word;
+
+		/* The node has another current directory than this shell. */
+		if (i == 0 && strchr(args->values[0], '/')) {
+			absolute = path_absolute(args->values[0]);
+			if (!absolute)
+				return ctl_fail_errno(spawn->ctl, errno, NULL, "cannot find out where %s is", args->values[0]);
+		}
+		word = json_string(absolute ? absolute : args->values[i]);
+		free(absolute);
+		if (!word)
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", NULL, "argument %zu of the command is not UTF-8", i);
+		json_array_append_new(argv, word);
+	}
+	return *args->values[0] ? 0 : ctl_fail(spawn->ctl, CTL_USAGE, "usage", NULL, "the command is empty");
+}
+
+static int spawn_spec_cwd(struct spawn *spawn, const struct args *args)
+{
+	char *cwd = path_absolute(args_has(args, "cwd") ? args_value(args, "cwd") : ".");
+	json_t *value = cwd ? json_string(cwd) : NULL;
+	int status = 0;
+
+	if (!cwd)
+		status = ctl_fail_errno(spawn->ctl, errno, "say --cwd DIR", "cannot find out the current directory");
+	else if (!value)
+		status = ctl_fail(spawn->ctl, CTL_USAGE, "usage", "say --cwd DIR", "the directory '%s' is not UTF-8", cwd);
+	else
+		json_object_set_new(spawn->spec, "cwd", value);
+	free(cwd);
+	return status;
+}
+
+static int spawn_wait(struct spawn *spawn, const struct args *args)
+{
+	const char *wait = args_value(args, "wait");
+	const char *restart = json_string_value(json_object_get(spawn->spec, "restart"));
+
+	if (args_has(args, "wait") && !wait)
+		wait = restart && !strcmp(restart, "temporary") ? "exit" : "up";
+	if (!wait)
+		wait = "up";
+	if (strcmp(wait, "none") && strcmp(wait, "up") && strcmp(wait, "ready") && strcmp(wait, "exit"))
+		return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "use --wait=up, ready, exit or none", "cannot wait for '%s'", wait);
+	spawn->wait = wait;
+	if (!strcmp(wait, "ready"))
+		json_object_set_new(spawn->spec, "ready", json_string("actor"));
+	spawn->timeout_ms = ctl_timeout_ms(spawn->ctl, strcmp(wait, "exit") ? CTL_TIMEOUT_DEFAULT_MS : 0);
+	return 0;
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------------------------------- */
+
+static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
+{
+	const struct destination spawner = {.name = "$spawner"};
+	json_t *args;
+
+	json_object_set_new(spawn->spec, "name", json_string(spawn->name));
+	args = json_pack("[OsI]", spawn->spec, spawn->wait, (json_int_t)spawn->timeout_ms);
+	return session_ask(spawn->session, &spawner, "spawn", args, spawn->timeout_ms ? spawn->timeout_ms + SPAWN_SLACK_MS : ACTOR_FOREVER,
+		ret, ret_error);
+}
+
+/* The first of base, base.2, base.3 … that nobody is listed under. */
+static bool spawn_next_name(struct spawn *spawn, const char *base)
+{
+	const struct destination spawner = {.name = "$spawner"};
+	json_t *children = NULL, *names = json_object();
+	struct session_error error;
+	const json_t *child;
+	bool found = false;
+	size_t i;
+
+	if (!session_ask(spawn->session, &spawner, "ls", json_array(), CTL_TIMEOUT_DEFAULT_MS, &children, &error)) {
+		json_array_foreach(children, i, child)
+			json_object_set_new(names, child_name(child), json_true());
+		for (i = 2; !found && i < 100000; i++) {
+			snprintf(spawn->name, sizeof(spawn->name), "%.240s.%zu", base, i);
+			found = !json_object_get(names, spawn->name);
+		}
+	}
+	json_decref(children);
+	json_decref(names);
+	return found;
+}
+
+/*
+ * Names are made here and not by the supervisor: whoever is told that it could not be run must know which one to take away again. Another
+ * actorctl may be quicker with the same name, so it is tried until it works.
+ */
+static int spawn_ask_named(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
+{
+	char base[NAME_BYTES_MAX + 1];
+	int r = spawn_ask(spawn, ret, ret_error);
+
+	memcpy(base, spawn->name, sizeof(base));
+	for (unsigned i = 0; i < SPAWN_NAMES_MAX; i++) {
+		if (!spawn->name_is_made || r != -EREMOTEIO || strcmp(ret_error->name, "in_use") || !spawn_next_name(spawn, base))
+			break;
+		r = spawn_ask(spawn, ret, ret_error);
+	}
+	return r;
+}
+
+/*
+ * It never ran. Nothing half-done: unless --wait=none asked for that, it does not stay behind and try again and again. Its errno is
+ * looked up first, for the exit status.
+ */
+static int spawn_fail_exec(struct spawn *spawn, const struct session_error *error)
+{
+	const struct destination spawner = {.name = "$spawner"};
+	struct session_error ignored;
+	json_t *children = NULL, *gone = NULL;
+	enum ctl_exit status = CTL_FAILED;
+	int code = 0;
+
+	if (!session_ask(spawn->session, &spawner, "ls", json_pack("[s]", spawn->name), CTL_TIMEOUT_DEFAULT_MS, &children, &ignored))
+		code = child_exit_status(json_array_get(children, 0));
+	json_decref(children);
+	session_ask(spawn->session, &spawner, "rm", json_pack("[sb]", spawn->name, 1), CTL_TIMEOUT_DEFAULT_MS, &gone, &ignored);
+	json_decref(gone);
+	if (code == 126)
+		status = CTL_PERMISSION;
+	if (!strcmp(spawn->wait, "exit") && code >= 126)
+		status = (enum ctl_exit)code;
+	return ctl_fail(spawn->ctl, status, "exec", NULL, "cannot spawn '%s': %s", spawn->name, error->text);
+}
+
+static void spawn_tell(const struct spawn *spawn, const json_t *child)
+{
+	const char *ref = json_ref_text(json_object_get(child, "ref"));
+
+	if (spawn->ctl->json) {
+		json_t *shown = child_public(child);
+
+		output_json(spawn->ctl, shown ? shown : child);
+		json_decref(shown);
+		return;
+	}
+	output_text(child_name(child));
+	printf(": %s", child_state(child));
+	if (child_pid(child))
+		printf(", pid %" PRId64, child_pid(child));
+	if (ref && !strcmp(child_state(child), "ready"))
+		printf(", actor %s", ref);
+	if (!strcmp(spawn->wait, "exit")) {
+		char text[CHILD_TEXT_MAX];
+		json_t *without_time = json_copy(json_object_get(child, "last_exit"));
+		json_t *shown = json_pack("{ss}", "state", "down");
+
+		json_object_del(without_time, "at_us");
+		json_object_set_new(shown, "last_exit", without_time);
+		printf(", %s", child_last_exit_text(shown, 0, text));
+		json_decref(shown);
+	}
+	putchar('\n');
+}
+
+static int spawn_go(struct spawn *spawn)
+{
+	struct session_error error;
+	json_t *child = NULL;
+	int status, r;
+
+	status = session_open(spawn->ctl, ACTOR_LINK_SPAWNER, &spawn->session);
+	if (status)
+		return status;
+	r = spawn_ask_named(spawn, &child, &error);
+	if (r == -EREMOTEIO && !strcmp(error.name, "exec")) {
+		status = spawn_fail_exec(spawn, &error);
+	} else if (r) {
+		status = session_fail_spawner(spawn->ctl, "spawn", spawn->name, r, &error, spawn->timeout_ms);
+	} else {
+		spawn_tell(spawn, child);
+		if (!strcmp(spawn->wait, "exit"))
+			status = child_exit_status(child) < 0 ? CTL_FAILED : child_exit_status(child);
+	}
+	json_decref(child);
+	spawn->session = session_close(spawn->session);
+	return status;
+}
+
+static int spawn_name(struct spawn *spawn, const struct args *args)
+{
+	const char *name = args_value(args, "name"), *program = args->values[0], *slash = strrchr(program, '/');
+
+	if (!name) {
+		spawn->name_is_made = true;
+		name = slash && slash[1] ? slash + 1 : program;
+		if (*name == '$')
+			name++;
+		snprintf(spawn->name, sizeof(spawn->name), "%.240s", *name ? name : "process");
+		for (char *c = spawn->name; *c; c++)
+			if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f)
+				*c = '_';
+		return 0;
+	}
+	if (!*name || strlen(name) > NAME_BYTES_MAX)
+		return ctl_fail(spawn->ctl, CTL_USAGE, "bad_name", "a name has 1 to 255 bytes", "'%.40s' cannot be a name", name);
+	snprintf(spawn->name, sizeof(spawn->name), "%s", name);
+	return 0;
+}
+
+static int spawn_run(struct ctl *ctl, const struct args *args)
+{
+	struct spawn spawn = {.ctl = ctl, .spec = json_object()};
+	int status = spawn_name(&spawn, args);
+
+	if (!status)
+		status = spawn_spec_argv(&spawn, args);
+	if (!status)
+		status = spawn_spec_restart(&spawn, args);
+	if (!status)
+		status = spawn_spec_times(&spawn, args);
+	if (!status)
+		status = spawn_spec_env(&spawn, args);
+	if (!status)
+		status = spawn_spec_cwd(&spawn, args);
+	if (!status)
+		status = spawn_wait(&spawn, args);
+	if (!status)
+		status = spawn_go(&spawn);
+	json_decref(spawn.spec);
+	return status;
+}
+
+static const struct option_spec spawn_options[] = {
+	{'n', "name", OPTION_VALUE, "NAME", "default: the program's name, with .2, .3 ... if taken"},
+	{'r', "restart", OPTION_VALUE, "TYPE", "permanent (default), transient or temporary"},
+	{0, "backoff", OPTION_VALUE, "MIN[:MAX]", "between restarts (default 100ms:30s); 0: none"},
+	{'e', "env", OPTION_VALUE, "NAME=VALUE", "for its environment; may be repeated"},
+	{0, "cwd", OPTION_VALUE, "DIR", "its directory (default: the current one)"},
+	{0, "stop-timeout", OPTION_VALUE, "TIME", "from TERM to KILL when it is stopped (default 10s)"},
+	{0, "wait", OPTION_OPTIONAL, "STATE", "up, ready, exit or none; see below"},
+	{0},
+};
+
+const struct command command_spawn = {
+	.name = "spawn",
+	.synopsis = "[OPTION]... [--] CMD [ARG]...",
+	.summary = "run a program under supervision",
+	.examples = "  actorctl spawn -- ./server --port 8080\n"
+		    "  actorctl spawn --name web --env PORT=8080 --backoff 100ms:30s -- ./server\n"
+		    "  actorctl spawn --restart temporary --wait -- make test; echo $?\n"
+		    "  actorctl spawn --wait=ready -- ./counter --name counter\n",
+	.details = "Restart types: permanent is always started again, transient unless it exited with 0, temporary never.\n"
+		   "Restarts wait: MIN after the first failure, twice as long after each further one, at most MAX, and MIN again after it\n"
+		   "ran well for a while. The first restart of one that had been ready is immediate.\n\n"
+		   "The program gets HOME, PATH, USER, LANG and what --env says, nothing else of this shell's environment. A CMD with a\n"
+		   "slash is taken relative to the current directory, one without is looked up in PATH.\n\n"
+		   "--wait=up (the default) returns when the program runs; if it cannot be run that is told, and nothing stays behind.\n"
+		   "--wait=ready waits until it has started its actors, --wait=exit until it ends: actorctl then exits with its status\n"
+		   "(128 + n for signal n, 127 or 126 if it could not be run). --wait=none does not wait, and keeps trying a program that\n"
+		   "is not there yet. --wait alone is --wait=exit for temporary, else --wait=up.\n",
+	.options = spawn_options,
+	.args_flags = ARGS_STOP_AT_FIRST,
+	.args_min = 1,
+	.args_max = -1,
+	.run = spawn_run,
+};

@@ -1,0 +1,103 @@
+# bash completion for actorctl: words come from actorctl itself, names from the running node (at most 200 ms, else none)
+
+_actorctl()
+{
+	local cur prev words cword split
+	local command='' i skip='' dir=()
+
+	if declare -F _init_completion >/dev/null; then
+		_init_completion -n = || return
+	else
+		cur=${COMP_WORDS[COMP_CWORD]}
+		prev=${COMP_WORDS[COMP_CWORD-1]}
+		words=("${COMP_WORDS[@]}")
+		cword=$COMP_CWORD
+	fi
+	COMPREPLY=()
+
+	for ((i = 1; i < cword; i++)); do
+		if [[ -n $skip ]]; then
+			[[ $skip == dir ]] && dir=(--runtime-dir "${words[i]}")
+			skip=''
+			continue
+		fi
+		case ${words[i]} in
+		--runtime-dir) skip=dir ;;
+		--runtime-dir=*) dir=("${words[i]}") ;;
+		-t | --timeout | -n | --name | --lines | -r | --restart | --backoff | -e | --env | --cwd | --stop-timeout | -s | --signal | --log-dir)
+			skip=value ;;
+		--)	[[ $command == spawn ]] && { _actorctl_command "$i"; return; } ;;
+		-*) ;;
+		*)
+			if [[ -z $command ]]; then
+				command=${words[i]}
+			elif [[ $command == spawn ]]; then
+				_actorctl_command $((i - 1))
+				return
+			fi ;;
+		esac
+	done
+
+	case $prev in
+	--runtime-dir | --cwd | --log-dir)
+		COMPREPLY=($(compgen -d -- "$cur"))
+		return ;;
+	-r | --restart)
+		[[ $command == spawn ]] && COMPREPLY=($(compgen -W 'permanent transient temporary' -- "$cur"))
+		return ;;
+	-s | --signal)
+		COMPREPLY=($(compgen -A signal -- "SIG${cur#SIG}"))
+		[[ $cur == SIG* ]] || COMPREPLY=("${COMPREPLY[@]#SIG}")
+		return ;;
+	-t | --timeout | -n | --name | --lines | --backoff | -e | --env | --stop-timeout)
+		return ;;
+	esac
+
+	case $cur in
+	--wait=*)
+		COMPREPLY=($(compgen -W 'up ready exit none' -- "${cur#*=}"))
+		return ;;
+	--color=*)
+		COMPREPLY=($(compgen -W 'auto always never' -- "${cur#*=}"))
+		return ;;
+	-*)
+		COMPREPLY=($(compgen -W "$(actorctl __complete options $command 2>/dev/null)" -- "$cur"))
+		[[ ${COMPREPLY[*]} == *= ]] && compopt -o nospace
+		return ;;
+	esac
+
+	case $command in
+	'')
+		COMPREPLY=($(compgen -W "$(actorctl __complete commands 2>/dev/null)" -- "$cur")) ;;
+	help)
+		COMPREPLY=($(compgen -W "$(actorctl __complete commands 2>/dev/null)" -- "$cur")) ;;
+	ls | status | stop | start | restart | kill | rm | logs)
+		_actorctl_names processes ;;
+	call | send | whereis | names)
+		_actorctl_names names ;;
+	spawn)
+		COMPREPLY=($(compgen -c -- "$cur") $(compgen -f -- "$cur")) ;;
+	esac
+}
+
+# Names may hold anything but control characters: no word splitting, and quoted where the shell needs it.
+_actorctl_names()
+{
+	local name
+
+	while IFS= read -r name; do
+		[[ $name == "$cur"* ]] && COMPREPLY+=("$(printf %q "$name")")
+	done < <(timeout 0.2 actorctl "${dir[@]}" __complete "$1" 2>/dev/null)
+}
+
+# Everything behind `spawn --` is another command line.
+_actorctl_command()
+{
+	if declare -F _command_offset >/dev/null; then
+		_command_offset $(($1 + 1))
+	else
+		COMPREPLY=($(compgen -c -- "$cur") $(compgen -f -- "$cur"))
+	fi
+}
+
+complete -F _actorctl actorctl
