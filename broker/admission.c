@@ -1,0 +1,188 @@
+#include "admission.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "broker.h"
+#include "hello.h"
+#include "peer.h"
+#include "token.h"
+
+#define PATH_BYTES 4352
+
+struct admission {
+	struct broker *broker;
+	uint64_t hello_id;
+	uid_t uid;
+	pid_t pid;
+	struct hello hello;
+	char name[WIRE_NAME_MAX_BYTES + 1];
+	uint64_t group; /* of a good token, then its own */
+	bool newcomer;
+};
+
+static void refuse(struct admission *a, const char *error, const char *text)
+{
+	struct broker *broker = a->broker;
+	struct hello_answer answer = {.error = wire_cstr(error), .text = wire_cstr(text)};
+	struct buf *b = broker_body(broker);
+
+	broker->count.refused++;
+	broker_log(broker, LOG_WARNING, "refused the hello of '%s' (pid %d, uid %u): %s: %s", a->name, (int)a->pid,
+		(unsigned)a->uid, error, text);
+	hello_answer_put(b, &answer);
+	if (buf_error(b) == 0)
+		broker->ops.hello_answer(broker->arg, a->hello_id, b->data, b->size_bytes);
+}
+
+/* 0, or -EACCES after a refusal. */
+static int check(struct admission *a, const void *data, size_t size_bytes)
+{
+	struct broker *broker = a->broker;
+	struct hello *hello = &a->hello;
+	char name[256];
+
+	if (hello_parse(data, size_bytes, hello) < 0) {
+		refuse(a, "bad_hello", "not a hello; see docs/protocol.md section 2");
+		return -EACCES;
+	}
+	if (hello->name.len && !wire_name_is_valid(hello->name.s, hello->name.len)) {
+		refuse(a, "bad_hello", "the name is not 1 to 255 bytes of UTF-8 without control characters");
+		return -EACCES;
+	}
+	snprintf(a->name, sizeof(a->name), "%.*s", (int)hello->name.len, hello->name.len ? hello->name.s : "");
+	if (hello->version_min > WIRE_VERSION || hello->version_max < WIRE_VERSION) {
+		refuse(a, "version", "this broker speaks version 1 only");
+		return -EACCES;
+	}
+	if (hello->token) {
+		if (token_check(hello->token, hello->token_bytes, broker->key, &a->group, name) < 0 || !a->group ||
+			a->group == broker->group) {
+			refuse(a, "bad_token", "the token is not of this node");
+			return -EACCES;
+		}
+		snprintf(a->name, sizeof(a->name), "%s", name);
+	}
+	/* A child may run as another user; its token says that the supervisor started it. */
+	if (a->uid != broker->uid && a->uid != 0 && (!a->group || (a->group & PEER_ID_CLIENT))) {
+		refuse(a, "permission", "another user's node");
+		return -EACCES;
+	}
+	return 0;
+}
+
+/* The peer this hello is of; NULL after a refusal. */
+static struct peer *find_or_make(struct admission *a)
+{
+	struct broker *broker = a->broker;
+	struct peer *peer = a->group ? peer_find(broker, a->group) : NULL;
+
+	/* Others were told that this group is over. Who lives on begins anew. */
+	if (a->group && (broker_is_buried(broker, a->group) || (peer && peer->exited)))
+		a->group = 0;
+	a->newcomer = !a->group;
+	if (a->newcomer) {
+		uint64_t incarnation = broker->group & 0x3fffffff;
+
+		if (broker->n_clients == UINT32_MAX) {
+			refuse(a, "overloaded", "this broker has no ids left");
+			return NULL;
+		}
+		a->group = PEER_ID_CLIENT | incarnation << 32 | ++broker->n_clients;
+		peer = NULL;
+	}
+	if (peer && peer->link) {
+		if (peer->state == PEER_UP || !peer->pid || peer->pid != a->pid) {
+			refuse(a, "in_use", "a link for this token is open");
+			return NULL;
+		}
+		broker_link_close(peer->link); /* it asks again: the first answer did not reach it */
+	}
+	if (!peer)
+		peer = peer_new(broker, a->group);
+	if (!peer)
+		refuse(a, "overloaded", "too many groups, or out of memory");
+	return peer;
+}
+
+/* Nothing came of it: as before. */
+static void undo(struct peer *peer)
+{
+	if (!peer->was_up && !peer->listed && list_is_empty(&peer->pairs) && list_is_empty(&peer->owed)) {
+		peer_forget(peer);
+		return;
+	}
+	peer->state = peer->was_up ? PEER_LOST : PEER_ABSENT;
+	if (peer->was_up)
+		peer_arm(peer);
+}
+
+void admission_undo(struct peer *peer)
+{
+	if (peer->link)
+		broker_link_close(peer->link);
+	undo(peer);
+}
+
+void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data, size_t size_bytes)
+{
+	struct admission a = {.broker = broker, .hello_id = hello_id, .uid = uid, .pid = pid, .name = ""};
+	struct hello_answer answer = {.version = WIRE_VERSION, .node = broker->node, .self = broker->self};
+	struct token resume;
+	struct peer *peer;
+	struct broker_link *link;
+	char url[PATH_BYTES] = "ipc://";
+	struct buf *b;
+	int r;
+
+	broker->count.hellos++;
+	if (check(&a, data, size_bytes) < 0)
+		return;
+	peer = find_or_make(&a);
+	if (!peer)
+		return;
+	peer->uid = uid;
+	peer->pid = pid;
+	memcpy(peer->name, a.name, sizeof(peer->name));
+	peer->is_spawner = peer_is_supervised(peer) && strcmp(a.name, "$spawner") == 0;
+
+	snprintf(url + 6, sizeof(url) - 6, "%s/b/%" PRIu64 ".%" PRIu64 ".ipc", broker->runtime_dir, broker->group,
+		++broker->n_links);
+	link = broker_link_new(peer);
+	if (!link) {
+		refuse(&a, "overloaded", "out of memory");
+		undo(peer);
+		return;
+	}
+	r = token_make(&resume, broker->key, peer->group, peer->name);
+	if (r == 0)
+		r = broker->ops.link_listen(broker->arg, link, url + 6, uid, pid, &link->handle);
+	if (r < 0) {
+		link->peer = NULL;
+		broker_link_close(link);
+		refuse(&a, "overloaded", r == -EMFILE || r == -ENFILE ? "the broker has no file descriptors left" : strerror(-r));
+		undo(peer);
+		return;
+	}
+	peer->link = link;
+	peer->state = PEER_JOINING;
+	peer_disarm(peer);
+	answer.restarted = !a.newcomer && !peer->was_up;
+	if (answer.restarted && !peer->is_spawner)
+		window_await(peer);
+
+	answer.url = wire_cstr(url);
+	answer.group = peer->group;
+	answer.resume = resume.bytes;
+	answer.resume_bytes = resume.size_bytes;
+	b = broker_body(broker);
+	hello_answer_put(b, &answer);
+	if (buf_error(b) < 0) {
+		refuse(&a, "overloaded", "out of memory");
+		admission_undo(peer);
+		return;
+	}
+	broker->ops.hello_answer(broker->arg, hello_id, b->data, b->size_bytes);
+}

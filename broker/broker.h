@@ -1,0 +1,75 @@
+/* The state of the core: one struct that its parts share. Internal. */
+#pragma once
+
+#include "actor/actor.h"
+#include "core.h"
+#include "introductions.h"
+#include "names.h"
+#include "pauses.h"
+#include "routes.h"
+#include "util/hash.h"
+#include "util/list.h"
+#include "window.h"
+
+#define BROKER_GRACE_NS 1000000000 /* for a link to come back, an exit to be reported, a goodbye to be read */
+#define BROKER_SERVICE_SERIAL 1
+
+struct peer;
+
+struct broker_link {
+	struct broker *broker;
+	struct peer *peer; /* NULL: its group has moved on; only a goodbye is on its way */
+	void *handle;
+	struct list dirty; /* broker.dirty */
+	struct list timer; /* broker.farewells */
+	int64_t deadline_ns;
+};
+
+struct broker {
+	uint64_t node;
+	uint64_t group;
+	uint8_t key[TOKEN_KEY_BYTES];
+	uid_t uid;
+	actor_ref self;
+	char *runtime_dir;
+	struct quota_limits limits;
+	struct broker_ops ops;
+	void *arg;
+	int64_t now_ns;
+
+	struct hash peers;    /* struct peer by group id */
+	struct peer *spawner; /* the supervisor's group, NULL when it is away */
+	struct hash dead;     /* ids of groups that were said to have ended: never that id again */
+	struct list dead_by_age;
+	struct names names;
+	struct routes routes;
+	struct introductions introductions;
+	struct pauses pauses;
+	struct window window;
+
+	struct list doomed;    /* peers to be cut when the event at hand is over */
+	struct list timers;    /* peers, one grace each: oldest first */
+	struct list farewells; /* links, likewise */
+	struct list dirty;     /* links with unsent bytes */
+
+	uint64_t n_clients, n_links; /* for ids and paths */
+	uint64_t mark;		     /* of the last walk over peers */
+	struct buf body;	     /* of the frame being made */
+	struct buf sink;	     /* what is written for those who cannot get it any more */
+	struct broker_stats count;
+};
+
+void broker_log(struct broker *broker, enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* One frame of @peer; again when it had to wait. @peer may be doomed afterwards, but is there. */
+void broker_frame(struct broker *broker, struct peer *peer, const struct wire_frame *frame);
+/* An id that will never be a group again. */
+void broker_bury(struct broker *broker, uint64_t group);
+bool broker_is_buried(const struct broker *broker, uint64_t group);
+
+/* Starts a frame's body: the shared buffer, emptied. */
+static inline struct buf *broker_body(struct broker *broker)
+{
+	buf_reset(&broker->body, 1u << 20);
+	return &broker->body;
+}

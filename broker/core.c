@@ -1,0 +1,352 @@
+#include "core.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admission.h"
+#include "broker.h"
+#include "peer.h"
+#include "service.h"
+
+#define DEAD_MAX 65536 /* ids of ended groups that are remembered */
+
+struct dead {
+	struct hash_node node; /* broker.dead */
+	struct list age;
+	uint64_t group;
+};
+
+/* ---- graves ----------------------------------------------------------------------------------------------------- */
+
+static struct dead *dead_find(const struct broker *broker, uint64_t group)
+{
+	struct hash_node *node = hash_first(&broker->dead, hash_of_u64(&broker->dead, group));
+
+	for (; node; node = hash_next(node)) {
+		if (container_of(node, struct dead, node)->group == group)
+			return container_of(node, struct dead, node);
+	}
+	return NULL;
+}
+
+bool broker_is_buried(const struct broker *broker, uint64_t group)
+{
+	return dead_find(broker, group);
+}
+
+void broker_bury(struct broker *broker, uint64_t group)
+{
+	struct dead *dead;
+
+	if (dead_find(broker, group))
+		return;
+	if (broker->dead.n_items < DEAD_MAX) {
+		dead = malloc(sizeof(*dead));
+	} else {
+		dead = container_of(list_pop(&broker->dead_by_age), struct dead, age);
+		hash_remove(&broker->dead, &dead->node);
+	}
+	if (!dead)
+		return;
+	*dead = (struct dead){.group = group};
+	if (hash_insert(&broker->dead, &dead->node, hash_of_u64(&broker->dead, group)) < 0) {
+		free(dead);
+		return;
+	}
+	list_append(&broker->dead_by_age, &dead->age);
+}
+
+/* ---- frames ----------------------------------------------------------------------------------------------------- */
+
+/* Does @peer speak for @frame->from? */
+static bool from_is_own(const struct broker *broker, const struct peer *peer, const struct wire_frame *frame)
+{
+	actor_ref from = frame->from;
+
+	if (from.node == broker->node && from.group == peer->group)
+		return true;
+	if (frame->type == WIRE_CAST)
+		return actor_ref_is_nobody(from);
+	/* The supervisor reports the ends of processes that cannot. */
+	return peer->is_spawner && frame->type == WIRE_DOWN && from.node == broker->node && !from.serial;
+}
+
+void broker_frame(struct broker *broker, struct peer *peer, const struct wire_frame *frame)
+{
+	char text[ACTOR_REF_TEXT_MAX];
+
+	broker->count.frames++;
+	switch (frame->type) {
+	case WIRE_PING:
+		wire_put_pong(peer_out(peer), frame->id);
+		peer_written(peer);
+		return;
+	case WIRE_PONG:
+		return;
+	case WIRE_PAUSE:
+	case WIRE_RESUME:
+		if (frame->has_ref && (frame->to.ref.group != peer->group || frame->to.ref.node != broker->node))
+			peer_doom(peer, true, "it pauses or resumes %s, which is not its own",
+				actor_ref_format(frame->to.ref, text));
+		else if (frame->type == WIRE_PAUSE)
+			pauses_pause(peer, frame->has_ref ? frame->to.ref : ACTOR_NOBODY);
+		else
+			pauses_resume(peer, frame->has_ref ? frame->to.ref : ACTOR_NOBODY);
+		return;
+	default:
+		break;
+	}
+	if (!from_is_own(broker, peer, frame))
+		peer_doom(peer, true, "a frame of type %d is from %s, which is not its own", frame->type,
+			actor_ref_format(frame->from, text));
+	else
+		routes_frame(broker, peer, frame);
+}
+
+/* ---- after each event ------------------------------------------------------------------------------------------- */
+
+static void cut(struct peer *peer)
+{
+	struct broker *broker = peer->broker;
+	struct actor_cause cause = cause_make("noconnection");
+	char who[PEER_WHO_MAX];
+
+	broker_log(broker, LOG_WARNING, "cut the link of %s: %s", peer_who(peer, who), peer->doom);
+	broker->count.cut++;
+	list_remove(&peer->doomed_node);
+	if (!peer->link || peer->state != PEER_UP) {
+		snprintf(cause.text, sizeof(cause.text), "cut: %.180s", peer->doom);
+		peer_end(peer, &cause);
+		return;
+	}
+	peer->doomed = false;
+	if (peer->farewell)
+		broker_link_farewell(peer->link, peer->doom);
+	peer_lost(peer, peer->doom);
+}
+
+static void settle(struct broker *broker)
+{
+	do {
+		while (!list_is_empty(&broker->doomed))
+			cut(container_of(broker->doomed.next, struct peer, doomed_node));
+		window_tick(broker);
+	} while (!list_is_empty(&broker->doomed));
+}
+
+/* ---- events ----------------------------------------------------------------------------------------------------- */
+
+void broker_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data, size_t size_bytes,
+	int64_t now_ns)
+{
+	broker->now_ns = now_ns;
+	admission_hello(broker, hello_id, uid, pid, data, size_bytes);
+	settle(broker);
+}
+
+void broker_link_up(struct broker *broker, struct broker_link *link, int64_t now_ns)
+{
+	broker->now_ns = now_ns;
+	if (link->peer)
+		peer_up(link->peer);
+	settle(broker);
+}
+
+void broker_link_data(struct broker *broker, struct broker_link *link, const void *data, size_t size_bytes,
+	int64_t now_ns)
+{
+	struct peer *peer = link->peer;
+	size_t offset = 0;
+
+	broker->now_ns = now_ns;
+	while (peer && !peer->doomed && offset < size_bytes) {
+		struct wire_frame frame;
+		size_t used;
+		int r = wire_parse((const uint8_t *)data + offset, size_bytes - offset, &frame, &used);
+
+		if (r < 0) {
+			peer_doom(peer, true, "malformed frame at byte %zu of a message of %zu", offset, size_bytes);
+			break;
+		}
+		offset += used;
+		if (r == 0)
+			continue;
+		if (frame.type == WIRE_BYE) {
+			peer_leave(peer, frame.text); /* what follows in this message is not read, the peer may be gone */
+			break;
+		}
+		broker_frame(broker, peer, &frame);
+	}
+	settle(broker);
+}
+
+void broker_link_drained(struct broker *broker, struct broker_link *link, int64_t now_ns)
+{
+	broker->now_ns = now_ns;
+	if (link->peer)
+		pauses_drained(link->peer);
+	settle(broker);
+}
+
+void broker_link_down(struct broker *broker, struct broker_link *link, int error, int64_t now_ns)
+{
+	struct peer *peer = link->peer;
+
+	broker->now_ns = now_ns;
+	if (!peer)
+		broker_link_close(link);
+	else if (peer->state == PEER_UP)
+		peer_lost(peer, error ? strerror(error < 0 ? -error : error) : "closed");
+	else
+		admission_undo(peer);
+	settle(broker);
+}
+
+void broker_tick(struct broker *broker, int64_t now_ns)
+{
+	broker->now_ns = now_ns;
+	while (!list_is_empty(&broker->timers)) {
+		struct peer *peer = container_of(broker->timers.next, struct peer, timer);
+
+		if (peer->deadline_ns > now_ns)
+			break;
+		peer_expired(peer);
+	}
+	while (!list_is_empty(&broker->farewells)) {
+		struct broker_link *link = container_of(broker->farewells.next, struct broker_link, timer);
+
+		if (link->deadline_ns > now_ns)
+			break;
+		broker_link_close(link);
+	}
+	introductions_tick(broker);
+	settle(broker);
+}
+
+int64_t broker_deadline_ns(const struct broker *broker)
+{
+	int64_t deadline_ns = introductions_deadline_ns(broker), other_ns;
+
+	if (!list_is_empty(&broker->timers)) {
+		other_ns = container_of(broker->timers.next, struct peer, timer)->deadline_ns;
+		deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
+	}
+	if (!list_is_empty(&broker->farewells)) {
+		other_ns = container_of(broker->farewells.next, struct broker_link, timer)->deadline_ns;
+		deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
+	}
+	if (window_is_open(&broker->window) && broker->window.deadline_ns < deadline_ns)
+		deadline_ns = broker->window.deadline_ns;
+	return deadline_ns;
+}
+
+void broker_flush(struct broker *broker)
+{
+	struct list *it;
+
+	while ((it = list_pop(&broker->dirty)))
+		broker->ops.link_flush(broker->arg, container_of(it, struct broker_link, dirty)->handle);
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+
+void broker_log(struct broker *broker, enum log_level level, const char *format, ...)
+{
+	char line[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	broker->ops.log(broker->arg, level, line);
+}
+
+struct broker_stats broker_stats(const struct broker *broker)
+{
+	struct broker_stats stats = broker->count;
+
+	stats.groups = broker->peers.n_items;
+	stats.names = broker->names.n_registered;
+	stats.watches = broker->names.watches.n_items;
+	stats.calls = broker->routes.n_calls;
+	stats.monitors = broker->routes.n_monitors;
+	stats.pairs = broker->introductions.pairs.n_items;
+	stats.waiting = broker->window.n_waiting;
+	return stats;
+}
+
+int broker_new(struct broker **ret, const struct broker_options *options, const struct broker_ops *ops, void *arg,
+	int64_t now_ns)
+{
+	struct broker *broker = calloc(1, sizeof(*broker));
+	actor_ref nobody;
+
+	if (!broker)
+		return -ENOMEM;
+	*broker = (struct broker){.node = options->node, .group = options->group, .uid = options->uid,
+		.self = {options->node, options->group, BROKER_SERVICE_SERIAL}, .limits = options->limits, .ops = *ops,
+		.arg = arg, .now_ns = now_ns};
+	memcpy(broker->key, options->key, sizeof(broker->key));
+	quota_limits_default(&broker->limits);
+	hash_init(&broker->peers);
+	hash_init(&broker->dead);
+	list_init(&broker->dead_by_age);
+	list_init(&broker->doomed);
+	list_init(&broker->timers);
+	list_init(&broker->farewells);
+	list_init(&broker->dirty);
+	names_init(&broker->names);
+	routes_init(&broker->routes);
+	introductions_init(&broker->introductions, broker->group);
+	pauses_init(&broker->pauses);
+	window_init(&broker->window, options->window_ms * 1000000, now_ns);
+	broker->runtime_dir = strdup(options->runtime_dir);
+	if (!broker->runtime_dir || names_register(broker, NULL, wire_cstr("$broker"), broker->self, &nobody) < 0) {
+		broker_free(broker);
+		return -ENOMEM;
+	}
+	*ret = broker;
+	return 0;
+}
+
+struct broker *broker_free(struct broker *broker)
+{
+	struct hash_node *node;
+	struct list *it;
+
+	if (!broker)
+		return NULL;
+	while ((node = hash_any(&broker->peers))) {
+		struct peer *peer = container_of(node, struct peer, node);
+
+		peer->doomed = true;
+		names_unwatch(peer);
+		names_release(peer);
+		window_forget(peer);
+		pauses_forget(peer);
+		introductions_end(peer, NULL);
+		routes_forget(peer);
+		peer_forget(peer);
+	}
+	while (!list_is_empty(&broker->farewells))
+		broker_link_close(container_of(broker->farewells.next, struct broker_link, timer));
+	while ((it = list_pop(&broker->dead_by_age))) {
+		hash_remove(&broker->dead, &container_of(it, struct dead, age)->node);
+		free(container_of(it, struct dead, age));
+	}
+	names_deinit(&broker->names);
+	routes_deinit(&broker->routes);
+	introductions_deinit(&broker->introductions);
+	pauses_deinit(&broker->pauses);
+	hash_deinit(&broker->peers);
+	hash_deinit(&broker->dead);
+	buf_deinit(&broker->body);
+	buf_deinit(&broker->sink);
+	free(broker->runtime_dir);
+	free(broker);
+	return NULL;
+}

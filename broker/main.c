@@ -1,0 +1,374 @@
+/*
+ * actor-broker: the core (core.h) with hands. One thread: the transport's events go in, what the core wants is done at once. It
+ * forks nothing, opens no files but its sockets, and never ends because of what a peer does.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../spawner/keeper-protocol.h"
+#include "core.h"
+#include "transport.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+#define JOIN_TIMEOUT_MS 2000
+#define WINDOW_MS 1000
+#define EVENTS_PER_TURN 256 /* then what they wrote is sent and the clock is looked at */
+#define SPARE_FDS 128
+
+struct program {
+	struct transport *transport;
+	struct server *server;
+	struct broker *broker;
+	int signal_fd;
+};
+
+/* ---- the core's operations --------------------------------------------------------------------------------------- */
+
+static int op_link_listen(void *arg, struct broker_link *link, const char *path, uid_t uid, pid_t pid, void **ret_handle)
+{
+	struct program *program = arg;
+	struct transport_peer expect = {.uid = uid, .pid = pid};
+	struct link *handle;
+	int r = link_listen(program->transport, path, expect, JOIN_TIMEOUT_MS, link, &handle);
+
+	if (r == 0)
+		*ret_handle = handle;
+	return r;
+}
+
+static void op_link_close(void *arg, void *handle)
+{
+	link_free(handle);
+}
+
+static struct buf *op_link_out(void *arg, void *handle)
+{
+	return link_out(handle);
+}
+
+static void op_link_flush(void *arg, void *handle)
+{
+	link_flush(handle);
+}
+
+static size_t op_link_backlog(void *arg, void *handle)
+{
+	return link_backlog_bytes(handle);
+}
+
+static void op_link_notify_drained(void *arg, void *handle)
+{
+	link_notify_drained(handle);
+}
+
+static void op_hello_answer(void *arg, uint64_t hello_id, const void *data, size_t size_bytes)
+{
+	struct program *program = arg;
+
+	server_answer(program->server, hello_id, data, size_bytes);
+}
+
+static void op_log(void *arg, enum log_level level, const char *line)
+{
+	log_write(level, "%s", line);
+}
+
+static const struct broker_ops ops = {
+	.link_listen = op_link_listen,
+	.link_close = op_link_close,
+	.link_out = op_link_out,
+	.link_flush = op_link_flush,
+	.link_backlog = op_link_backlog,
+	.link_notify_drained = op_link_notify_drained,
+	.hello_answer = op_hello_answer,
+	.log = op_log,
+};
+
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
+
+static void handle(struct program *program, const struct transport_event *event)
+{
+	struct broker *broker = program->broker;
+	int64_t now_ns = clock_now_ns();
+
+	switch (event->type) {
+	case TRANSPORT_HELLO:
+		broker_hello(broker, event->hello_id, event->peer.uid, event->peer.pid, event->data, event->size_bytes, now_ns);
+		break;
+	case TRANSPORT_LINK_UP:
+		broker_link_up(broker, event->user, now_ns);
+		break;
+	case TRANSPORT_LINK_DATA:
+		broker_link_data(broker, event->user, event->data, event->size_bytes, now_ns);
+		break;
+	case TRANSPORT_LINK_DRAINED:
+		broker_link_drained(broker, event->user, now_ns);
+		break;
+	case TRANSPORT_LINK_DOWN:
+		broker_link_down(broker, event->user, event->error, now_ns);
+		break;
+	case TRANSPORT_ANSWER:
+		break;
+	}
+}
+
+static int turn_timeout_ms(const struct broker *broker)
+{
+	int64_t deadline_ns = broker_deadline_ns(broker);
+	int64_t left_ms;
+
+	if (deadline_ns == INT64_MAX)
+		return -1;
+	left_ms = (deadline_ns - clock_now_ns() + 999999) / 1000000;
+	return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+}
+
+static void run(struct program *program)
+{
+	struct pollfd fds[2] = {
+		{.fd = transport_fd(program->transport), .events = POLLIN},
+		{.fd = program->signal_fd, .events = POLLIN},
+	};
+
+	for (;;) {
+		struct transport_event event;
+
+		if (poll(fds, 2, turn_timeout_ms(program->broker)) < 0 && errno != EINTR) {
+			log_error("poll failed: %s", strerror(errno));
+			return;
+		}
+		if (fds[1].revents)
+			return;
+		for (int i = 0; i < EVENTS_PER_TURN && transport_next(program->transport, &event) == 1; i++)
+			handle(program, &event);
+		if (clock_now_ns() >= broker_deadline_ns(program->broker))
+			broker_tick(program->broker, clock_now_ns());
+		broker_flush(program->broker);
+	}
+}
+
+/* ---- start ------------------------------------------------------------------------------------------------------- */
+
+static const char usage[] =
+	"usage: actor-broker [--runtime-dir DIR] [--node-id N --key-hex HEX --group N] [--window-ms N]\n"
+	"\n"
+	"Names, introductions and routing for one node. Started by the node's supervisor, which gives it the node's\n"
+	"identity on a file descriptor (ACTOR_NODE_FD); the options are for running it by hand.\n";
+
+static int fail(const char *what, const char *on, int error)
+{
+	log_error("%s %s: %s", what, on, strerror(error < 0 ? -error : error));
+	return EXIT_FAILURE;
+}
+
+static int parse_u64(const char *text, uint64_t *ret)
+{
+	char *end;
+	unsigned long long value;
+
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	if (errno || end == text || *end || strchr(text, '-'))
+		return -EINVAL;
+	*ret = value;
+	return 0;
+}
+
+static int parse_key(const char *hex, uint8_t key[TOKEN_KEY_BYTES])
+{
+	if (strlen(hex) != 2 * TOKEN_KEY_BYTES || strspn(hex, "0123456789abcdefABCDEF") != 2 * TOKEN_KEY_BYTES)
+		return -EINVAL;
+	for (int i = 0; i < TOKEN_KEY_BYTES; i++) {
+		char byte[3] = {hex[2 * i], hex[2 * i + 1], 0};
+
+		key[i] = (uint8_t)strtoul(byte, NULL, 16);
+	}
+	return 0;
+}
+
+static int read_node_info(const char *fd_text, struct broker_options *options)
+{
+	struct keeper_node_info info;
+	uint64_t fd;
+
+	if (parse_u64(fd_text, &fd) < 0 || fd > INT_MAX)
+		return -EINVAL;
+	if (pread((int)fd, &info, sizeof(info), 0) != (ssize_t)sizeof(info))
+		return -EBADMSG;
+	close((int)fd);
+	if (info.magic != KEEPER_NODE_INFO_MAGIC || info.version != KEEPER_VERSION)
+		return -EBADMSG;
+	options->node = info.node_id;
+	options->group = info.group_id;
+	memcpy(options->key, info.node_key, sizeof(options->key));
+	return 0;
+}
+
+static int parse_options(int argc, char **argv, struct broker_options *options)
+{
+	static const struct option longs[] = {
+		{"runtime-dir", required_argument, NULL, 'd'}, {"node-id", required_argument, NULL, 'n'},
+		{"key-hex", required_argument, NULL, 'k'},     {"group", required_argument, NULL, 'g'},
+		{"window-ms", required_argument, NULL, 'w'},   {"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	const char *node_fd = getenv("ACTOR_NODE_FD");
+	bool has_key = false;
+	uint64_t n;
+	int c, r;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		r = 0;
+		switch (c) {
+		case 'd':
+			options->runtime_dir = optarg;
+			break;
+		case 'n':
+			r = parse_u64(optarg, &options->node);
+			break;
+		case 'k':
+			r = parse_key(optarg, options->key);
+			has_key = true;
+			break;
+		case 'g':
+			r = parse_u64(optarg, &options->group);
+			break;
+		case 'w':
+			r = parse_u64(optarg, &n);
+			if (r == 0 && n > 3600000)
+				r = -ERANGE;
+			options->window_ms = (int64_t)n;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(EXIT_SUCCESS);
+		default:
+			fputs(usage, stderr);
+			return -EINVAL;
+		}
+		if (r < 0) {
+			log_error("bad value '%s'; see actor-broker --help", optarg);
+			return r;
+		}
+	}
+	if (node_fd && !has_key) {
+		r = read_node_info(node_fd, options);
+		if (r < 0) {
+			log_error("ACTOR_NODE_FD=%s does not hold this node's identity: %s; the broker is started by "
+				  "actor-supervisor, or with --node-id, --key-hex and --group",
+				node_fd, strerror(-r));
+			return r;
+		}
+	} else if (!has_key) {
+		log_error("neither ACTOR_NODE_FD nor --key-hex is given; the broker is started by actor-supervisor");
+		return -EINVAL;
+	}
+	if (!options->node || !options->group || (options->group >> 62)) {
+		log_error("node id and group id must be given, the group id without its two highest bits");
+		return -EINVAL;
+	}
+	if (!options->runtime_dir || options->runtime_dir[0] != '/') {
+		log_error("no runtime directory: give ACTOR_RUNTIME_DIR or --runtime-dir, an absolute path");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* The directory of the clients' sockets, emptied: what is left in it was a former broker's. */
+static int prepare_socket_dir(const char *runtime_dir)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+
+	if (snprintf(path, sizeof(path), "%s/b", runtime_dir) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	if (mkdir(path, 0711) < 0 && errno != EEXIST)
+		return -errno;
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	closedir(dir);
+	return 0;
+}
+
+/* Every group costs up to three file descriptors; what is over is refused before they run out. */
+static size_t raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return 0;
+	return limit.rlim_cur > 2 * SPARE_FDS ? (limit.rlim_cur - SPARE_FDS) / 3 : 16;
+}
+
+int main(int argc, char **argv)
+{
+	struct broker_options options = {.window_ms = WINDOW_MS, .uid = geteuid(), .runtime_dir = getenv("ACTOR_RUNTIME_DIR")};
+	struct program program = {.signal_fd = -1};
+	char path[PATH_MAX];
+	sigset_t signals;
+	size_t max_groups;
+	int r;
+
+	log_init("actor-broker", LOG_INFO);
+	if (parse_options(argc, argv, &options) < 0)
+		return EXIT_FAILURE;
+	max_groups = raise_file_limit();
+	if (max_groups && max_groups < 65536)
+		options.limits.groups = max_groups;
+
+	/* Before there are other threads: they inherit the mask. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	program.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (program.signal_fd < 0)
+		return fail("cannot wait for", "signals", errno);
+
+	r = prepare_socket_dir(options.runtime_dir);
+	if (r < 0)
+		return fail("cannot prepare the socket directory in", options.runtime_dir, r);
+	if (snprintf(path, sizeof(path), "%s/broker.ipc", options.runtime_dir) >= (int)sizeof(path))
+		return fail("cannot listen in", options.runtime_dir, ENAMETOOLONG);
+	r = broker_new(&program.broker, &options, &ops, &program, clock_now_ns());
+	if (r == 0)
+		r = transport_new(&program.transport);
+	if (r < 0)
+		return fail("cannot start in", options.runtime_dir, r);
+	r = server_listen(program.transport, path, NULL, &program.server);
+	if (r < 0)
+		return fail("cannot listen on", path, r);
+	log_info("ready on %s (node %" PRIx64 ", group %" PRIu64 ")", path, options.node, options.group);
+
+	run(&program);
+
+	broker_free(program.broker);
+	transport_free(program.transport);
+	close(program.signal_fd);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,40 @@
+/*
+ * Backpressure through the broker. A group that says `pause r` gets no more casts and calls for r: they are held here, charged to
+ * the groups that sent them, and those are told `pause r` too. A group that does not read its link fast enough is treated likewise,
+ * except that nothing is held: what was in flight is added to its backlog.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "util/hash.h"
+#include "util/list.h"
+#include "wire.h"
+
+struct broker;
+struct peer;
+
+#define PAUSES_CONGESTED_BYTES (1u << 20)	/* of backlog: senders are told */
+#define PAUSES_IN_FLIGHT_MAX_BYTES (4u << 20) /* a sender that goes on after that: its frames are refused */
+
+#define PAUSES_HELD_MAX_BYTES (8u << 20)	/* for one target; what is held goes to it at once in the end */
+
+struct pauses {
+	struct hash by_sender; /* struct pause */
+	struct hash by_ref;    /* struct hold */
+};
+
+void pauses_init(struct pauses *pauses);
+void pauses_deinit(struct pauses *pauses);
+
+/* @target said so of its actor @ref; nobody: of all. */
+void pauses_pause(struct peer *target, actor_ref ref);
+void pauses_resume(struct peer *target, actor_ref ref);
+/*
+ * A frame of @sender for @ref of @target: where to append it, then pauses_written(). NULL: @sender went on for too long.
+ * It is told to pause when it should; only frames that are @holdable are held back.
+ */
+struct buf *pauses_admit(struct peer *sender, struct peer *target, actor_ref ref, size_t size_bytes, bool holdable);
+void pauses_written(struct peer *target, const struct buf *out);
+void pauses_drained(struct peer *target); /* its backlog is gone */
+void pauses_forget(struct peer *peer);	  /* as a sender and as a target */

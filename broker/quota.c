@@ -1,0 +1,58 @@
+#include "quota.h"
+
+#include <assert.h>
+
+#include "broker.h"
+#include "peer.h"
+
+static const struct {
+	const char *what;
+	size_t max;
+} kinds[QUOTA_N] = {
+	[QUOTA_NAMES] = {"names", (1u << 20) + 4096},
+	[QUOTA_WATCHES] = {"watched names", 1u << 18},
+	[QUOTA_CALLS] = {"open calls through the broker", 1u << 16},
+	[QUOTA_MONITORS] = {"monitors through the broker", 1u << 16},
+	[QUOTA_PAIRS] = {"links and monitored groups", 1u << 14},
+	[QUOTA_WAITING] = {"bytes of waiting frames", 16u << 20},
+};
+
+void quota_limits_default(struct quota_limits *limits)
+{
+	for (int i = 0; i < QUOTA_N; i++) {
+		if (!limits->max[i])
+			limits->max[i] = kinds[i].max;
+	}
+	if (!limits->unread_bytes)
+		limits->unread_bytes = 16u << 20;
+	if (!limits->groups)
+		limits->groups = 1u << 16;
+}
+
+bool quota_take(struct peer *peer, enum quota_kind kind, size_t n)
+{
+	struct quota *quota = &peer->quota;
+	size_t max = peer->broker->limits.max[kind];
+	char who[PEER_WHO_MAX];
+
+	if (n <= max && quota->used[kind] <= max - n) {
+		quota->used[kind] += n;
+		return true;
+	}
+	if (!quota->told[kind]) {
+		quota->told[kind] = true;
+		broker_log(peer->broker, LOG_WARNING, "%s is at its limit of %zu %s; what it asks beyond is refused",
+			peer_who(peer, who), max, kinds[kind].what);
+	}
+	return false;
+}
+
+void quota_give(struct peer *peer, enum quota_kind kind, size_t n)
+{
+	struct quota *quota = &peer->quota;
+
+	assert(quota->used[kind] >= n);
+	quota->used[kind] -= n;
+	if (quota->told[kind] && quota->used[kind] < peer->broker->limits.max[kind] / 2)
+		quota->told[kind] = false;
+}

@@ -1,0 +1,33 @@
+/* What a group makes the broker remember is charged to that group, and only that group can run out of it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct peer;
+
+enum quota_kind {
+	QUOTA_NAMES,	/* registered */
+	QUOTA_WATCHES,	/* names it looked up and is told about */
+	QUOTA_CALLS,	/* routed and not answered */
+	QUOTA_MONITORS, /* routed and not fired */
+	QUOTA_PAIRS,	/* introductions, links and groups it monitors */
+	QUOTA_WAITING,	/* bytes of its frames that wait for something else than its own link */
+	QUOTA_N
+};
+
+struct quota_limits {
+	size_t max[QUOTA_N];
+	size_t unread_bytes; /* frames written to a group that does not read: over it, the link is cut */
+	size_t groups;	     /* of the whole broker */
+};
+
+struct quota {
+	size_t used[QUOTA_N];
+	bool told[QUOTA_N]; /* logged; again only after it went below half */
+};
+
+void quota_limits_default(struct quota_limits *limits); /* fills in fields that are 0 */
+/* False (and logged): over the limit. */
+bool quota_take(struct peer *peer, enum quota_kind kind, size_t n);
+void quota_give(struct peer *peer, enum quota_kind kind, size_t n);

@@ -1,0 +1,397 @@
+#include "routes.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+#include "peer.h"
+#include "service.h"
+
+#define NAME_TO_REF_BYTES 32	/* a frame for a name may grow by this when a ref takes its place */
+#define EPOCH_UNSENT UINT32_MAX /* a monitor of a process that has no link yet */
+
+struct route {
+	struct hash_node node; /* routes.open */
+	bool monitor;
+	struct peer *asker;
+	struct peer *target;
+	actor_ref from, to;
+	uint64_t id;
+	int64_t deadline_us; /* calls; 0: none */
+	uint32_t epoch;	     /* of the target's link that it went over */
+	struct list by_asker;
+	struct list by_target;
+	struct list age; /* routes.aging */
+};
+
+void routes_init(struct routes *routes)
+{
+	*routes = (struct routes){0};
+	hash_init(&routes->open);
+	list_init(&routes->aging);
+}
+
+/* ---- the entries ------------------------------------------------------------------------------------------------ */
+
+static uint64_t route_hash(const struct routes *routes, uint64_t group, uint64_t id, bool monitor)
+{
+	uint64_t key[3] = {group, id, monitor};
+
+	return hash_of_bytes(&routes->open, key, sizeof(key));
+}
+
+static struct route *route_find(const struct routes *routes, uint64_t group, uint64_t id, bool monitor)
+{
+	struct hash_node *node = hash_first(&routes->open, route_hash(routes, group, id, monitor));
+
+	for (; node; node = hash_next(node)) {
+		struct route *route = container_of(node, struct route, node);
+
+		if (route->asker->group == group && route->id == id && route->monitor == monitor)
+			return route;
+	}
+	return NULL;
+}
+
+static void route_close(struct route *route)
+{
+	struct routes *routes = &route->asker->broker->routes;
+
+	hash_remove(&routes->open, &route->node);
+	list_remove(&route->by_asker);
+	list_remove(&route->by_target);
+	list_remove(&route->age);
+	quota_give(route->asker, route->monitor ? QUOTA_MONITORS : QUOTA_CALLS, 1);
+	*(route->monitor ? &routes->n_monitors : &routes->n_calls) -= 1;
+	free(route);
+}
+
+static bool route_is_over(const struct route *route, int64_t now_ns)
+{
+	return route->deadline_us && route->deadline_us < now_ns / 1000;
+}
+
+/* Its caller has given up by itself; this is only about our memory. */
+static void routes_age(struct routes *routes, int64_t now_ns)
+{
+	for (int i = 0; i < 2; i++) {
+		struct list *oldest = list_pop(&routes->aging);
+
+		if (!oldest)
+			return;
+		list_append(&routes->aging, oldest);
+		if (route_is_over(container_of(oldest, struct route, age), now_ns))
+			route_close(container_of(oldest, struct route, age));
+	}
+}
+
+/* NULL: refused, and @asker was answered or doomed. */
+static struct route *route_open(struct peer *asker, struct peer *target, const struct wire_frame *frame, actor_ref to)
+{
+	struct broker *broker = asker->broker;
+	struct routes *routes = &broker->routes;
+	bool monitor = frame->type == WIRE_MONITOR;
+	enum quota_kind kind = monitor ? QUOTA_MONITORS : QUOTA_CALLS;
+	struct route *route = route_find(routes, asker->group, frame->id, monitor);
+
+	if (route && route_is_over(route, broker->now_ns)) {
+		route_close(route);
+	} else if (route) {
+		peer_doom(asker, true, "%s id %" PRIu64 " is in use", monitor ? "monitor" : "call", frame->id);
+		return NULL;
+	}
+	if (!monitor)
+		routes_age(routes, broker->now_ns);
+	if (!quota_take(asker, kind, 1))
+		return NULL;
+	route = calloc(1, sizeof(*route));
+	if (!route)
+		goto fail;
+	*route = (struct route){.monitor = monitor, .asker = asker, .target = target, .from = frame->from, .to = to,
+		.id = frame->id, .deadline_us = monitor ? 0 : frame->deadline_us, .epoch = target->epoch};
+	if (hash_insert(&routes->open, &route->node, route_hash(routes, asker->group, frame->id, monitor)) < 0)
+		goto fail;
+	list_append(&asker->asked, &route->by_asker);
+	list_append(&target->owed, &route->by_target);
+	if (route->deadline_us)
+		list_append(&routes->aging, &route->age);
+	*(monitor ? &routes->n_monitors : &routes->n_calls) += 1;
+	return route;
+fail:
+	free(route);
+	quota_give(asker, kind, 1);
+	return NULL;
+}
+
+/* ---- answers of the broker in the name of who cannot ------------------------------------------------------------- */
+
+static void answer_error(struct peer *asker, actor_ref to, actor_ref from, uint64_t id, const char *name, const char *text)
+{
+	wire_put_error(peer_out(asker), to, from, id, wire_cstr(name), wire_cstr(text));
+	peer_written(asker);
+}
+
+static void answer_down(struct peer *asker, actor_ref to, actor_ref from, uint64_t id, const struct actor_cause *cause)
+{
+	struct buf *body = broker_body(asker->broker);
+
+	cause_put(body, cause);
+	if (buf_error(body) < 0) {
+		peer_doom(asker, false, "out of memory for what is written to it");
+		return;
+	}
+	wire_put_down(peer_out(asker), to, from, id, body->data, body->size_bytes);
+	peer_written(asker);
+}
+
+/* What becomes of a frame that cannot be delivered. */
+static void refuse(struct peer *sender, const struct wire_frame *frame, actor_ref to, const char *error, const char *text)
+{
+	struct actor_cause cause;
+
+	switch (frame->type) {
+	case WIRE_CALL:
+		answer_error(sender, frame->from, to, frame->id, error, text);
+		break;
+	case WIRE_MONITOR:
+		cause = cause_make(error);
+		answer_down(sender, frame->from, to, frame->id, &cause);
+		break;
+	default:
+		sender->broker->count.dropped++;
+	}
+}
+
+/* ---- on the way there ------------------------------------------------------------------------------------------- */
+
+/* True: there is @ret_peer (NULL: the broker itself) and @ret; false: nobody, as far as we know. */
+static bool resolve(struct broker *broker, const struct wire_frame *frame, actor_ref *ret, struct peer **ret_peer)
+{
+	actor_ref to = frame->to.ref;
+
+	*ret = to;
+	*ret_peer = NULL;
+	if (frame->to.name.s && !names_find(broker, frame->to.name, &to))
+		return false;
+	*ret = to;
+	if (to.node != broker->node)
+		return false;
+	if (to.group == broker->group)
+		return true;
+	*ret_peer = peer_find(broker, to.group);
+	return *ret_peer != NULL;
+}
+
+/* The process of a group that speaks no protocol, or not yet: its end is reported by the supervisor. */
+static bool is_process_monitor(const struct wire_frame *frame, actor_ref to, const struct peer *target)
+{
+	return frame->type == WIRE_MONITOR && to.serial == 0 && target->listed;
+}
+
+static bool deliver(struct peer *sender, struct peer *target, const struct wire_frame *frame, actor_ref to)
+{
+	bool by_name = frame->to.name.s;
+	size_t size_bytes = frame->raw_bytes + (by_name ? NAME_TO_REF_BYTES : 0);
+	struct buf *out;
+
+	if (size_bytes > WIRE_MESSAGE_MAX_BYTES)
+		return false;
+	out = pauses_admit(sender, target, to, size_bytes, frame->type == WIRE_CAST || frame->type == WIRE_CALL);
+	if (!out)
+		return false;
+	if (by_name)
+		wire_put_readdressed(out, frame, to);
+	else
+		buf_append(out, frame->raw, frame->raw_bytes);
+	pauses_written(target, out);
+	sender->broker->count.routed++;
+	return true;
+}
+
+/* Could whom we do not know turn up before the recovery window closes? */
+static bool may_yet_come(const struct broker *broker, const struct wire_frame *frame, bool found, actor_ref to,
+	const struct peer *target)
+{
+	if (frame->to.name.s && !found)
+		return true;
+	return to.node == broker->node && (!target || target->state == PEER_ABSENT) && !broker_is_buried(broker, to.group);
+}
+
+static void forward(struct broker *broker, struct peer *sender, const struct wire_frame *frame)
+{
+	struct peer *target;
+	struct route *route = NULL;
+	actor_ref to;
+	bool found = resolve(broker, frame, &to, &target);
+
+	if (found && !target) {
+		service_frame(broker, sender, frame);
+		return;
+	}
+	if (window_is_open(&broker->window) &&
+		(sender->n_waiting_routed || may_yet_come(broker, frame, found, to, target))) {
+		if (window_wait(sender, frame, true) < 0)
+			refuse(sender, frame, to, "overloaded", "too much of this group waits for the broker's recovery");
+		return;
+	}
+	if (!found || (target->state == PEER_ABSENT && !is_process_monitor(frame, to, target))) {
+		refuse(sender, frame, to, "noproc", frame->to.name.s ? "no such name" : "no such group");
+		return;
+	}
+	if (frame->type == WIRE_CALL || frame->type == WIRE_MONITOR) {
+		route = route_open(sender, target, frame, to);
+		if (!route && !sender->doomed)
+			refuse(sender, frame, to, "overloaded", "too many open calls or monitors of this group");
+		if (!route)
+			return;
+		if (target->state == PEER_ABSENT) {
+			route->epoch = EPOCH_UNSENT;
+			return;
+		}
+	}
+	if (!deliver(sender, target, frame, to)) {
+		if (route)
+			route_close(route);
+		refuse(sender, frame, to, "overloaded", "the target does not keep up");
+	}
+}
+
+/* ---- and back --------------------------------------------------------------------------------------------------- */
+
+static void answer(struct broker *broker, struct peer *sender, const struct wire_frame *frame)
+{
+	bool monitor = frame->type == WIRE_DOWN;
+	struct route *route = route_find(&broker->routes, frame->to.ref.group, frame->id, monitor);
+	struct peer *asker;
+
+	if (route && route->target != sender && !(sender->is_spawner && monitor))
+		route = NULL;
+	asker = route ? route->asker : NULL;
+	/* The supervisor speaks for processes that cannot; what it answers was asked of it, not of us. */
+	if (!asker && sender->is_spawner && monitor && frame->to.ref.node == broker->node)
+		asker = peer_find(broker, frame->to.ref.group);
+	if (!asker || asker->state == PEER_ABSENT) {
+		broker->count.dropped++;
+		return;
+	}
+	if (route)
+		route_close(route);
+	buf_append(peer_out_for(asker, frame->raw_bytes), frame->raw, frame->raw_bytes);
+	peer_written(asker);
+	broker->count.routed++;
+}
+
+static void demonitor(struct broker *broker, struct peer *sender, const struct wire_frame *frame)
+{
+	struct route *route = route_find(&broker->routes, sender->group, frame->id, true);
+	struct peer *target;
+
+	if (!route)
+		return;
+	target = route->target;
+	route_close(route);
+	if (target->state == PEER_ABSENT)
+		return;
+	wire_put_demonitor(peer_out(target), frame->to.ref, frame->from, frame->id);
+	peer_written(target);
+}
+
+void routes_frame(struct broker *broker, struct peer *peer, const struct wire_frame *frame)
+{
+	switch (frame->type) {
+	case WIRE_CAST:
+	case WIRE_CALL:
+	case WIRE_STOP:
+	case WIRE_KILL:
+	case WIRE_MONITOR:
+		forward(broker, peer, frame);
+		break;
+	case WIRE_REPLY:
+	case WIRE_ERROR:
+	case WIRE_DOWN:
+		answer(broker, peer, frame);
+		break;
+	case WIRE_DEMONITOR:
+		if (peer->n_waiting_routed && window_is_open(&broker->window)) {
+			if (window_wait(peer, frame, true) < 0)
+				peer_doom(peer, true, "too many of its frames wait for the broker's recovery");
+			break;
+		}
+		demonitor(broker, peer, frame);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- the ends of groups ----------------------------------------------------------------------------------------- */
+
+void routes_relink(struct peer *peer)
+{
+	list_for_each_safe(it, &peer->owed) {
+		struct route *route = container_of(it, struct route, by_target);
+		struct wire_dest to = {.ref = route->to};
+
+		if (route->epoch == peer->epoch)
+			continue;
+		if (!route->monitor) {
+			answer_error(route->asker, route->from, route->to, route->id, "noconnection",
+				"the target's link to the broker broke meanwhile");
+			route_close(route);
+			continue;
+		}
+		wire_put_monitor(peer_out(peer), &to, route->from, route->id);
+		peer_written(peer);
+		route->epoch = peer->epoch;
+	}
+}
+
+static void notify(struct peer *other, const struct peer *ended, const struct buf *group_down)
+{
+	if (other->mark == ended->mark)
+		return;
+	other->mark = ended->mark;
+	peer_cast(other, "group_down", group_down);
+}
+
+void routes_end(struct peer *peer, const struct actor_cause *cause, const struct buf *group_down)
+{
+	bool lost = strcmp(cause->reason, "noconnection") == 0;
+
+	list_for_each(it, &peer->owed) {
+		struct route *route = container_of(it, struct route, by_target);
+
+		if (route->monitor)
+			answer_down(route->asker, route->from, route->to, route->id, cause);
+		else
+			answer_error(route->asker, route->from, route->to, route->id, lost ? "noconnection" : "down",
+				lost ? cause->text : cause->reason);
+	}
+	list_for_each_safe(it, &peer->owed) {
+		struct route *route = container_of(it, struct route, by_target);
+
+		notify(route->asker, peer, group_down);
+		route_close(route);
+	}
+	list_for_each_safe(it, &peer->asked) {
+		struct route *route = container_of(it, struct route, by_asker);
+
+		if (route->monitor)
+			notify(route->target, peer, group_down);
+		route_close(route);
+	}
+}
+
+void routes_forget(struct peer *peer)
+{
+	list_for_each_safe(it, &peer->owed)
+		route_close(container_of(it, struct route, by_target));
+	list_for_each_safe(it, &peer->asked)
+		route_close(container_of(it, struct route, by_asker));
+}
+
+void routes_deinit(struct routes *routes)
+{
+	hash_deinit(&routes->open);
+}

@@ -1,0 +1,33 @@
+/*
+ * Frames from one group to another through the broker, and what is open because of them: a call until it is answered, a
+ * monitor until it fired. A reply or down that nothing is open for goes nowhere, so nobody is answered twice.
+ */
+#pragma once
+
+#include "actor/actor.h"
+#include "util/hash.h"
+#include "util/list.h"
+#include "wire.h"
+
+struct broker;
+struct peer;
+struct buf;
+struct actor_cause;
+
+struct routes {
+	struct hash open;
+	struct list aging; /* calls with a deadline; looked through two at a time, by every new call */
+	size_t n_calls, n_monitors;
+};
+
+void routes_init(struct routes *routes);
+void routes_deinit(struct routes *routes);
+
+/* A frame of @peer for somebody else than the broker. */
+void routes_frame(struct broker *broker, struct peer *peer, const struct wire_frame *frame);
+/* @peer lost its link: calls that went over it are answered `noconnection`, monitors are set again. */
+void routes_relink(struct peer *peer);
+/* @peer ended: all that is owed by it is answered, all that it asked is forgotten. Marks the groups that were told with
+ * the broker's current mark and casts `group_down` to each of them once. */
+void routes_end(struct peer *peer, const struct actor_cause *cause, const struct buf *group_down);
+void routes_forget(struct peer *peer); /* the same without a word */

@@ -1,0 +1,560 @@
+#include "service.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "broker.h"
+#include "peer.h"
+#include "util/mp.h"
+
+#define LIST_DEFAULT 1000
+#define LIST_MAX 16384 /* names in one answer: under 5 MiB */
+
+/* ---- answers ---------------------------------------------------------------------------------------------------- */
+
+void service_error(struct peer *peer, const struct wire_frame *call, const char *name, const char *text)
+{
+	if (call->type != WIRE_CALL)
+		return;
+	wire_put_error(peer_out(peer), call->from, peer->broker->self, call->id, wire_cstr(name), wire_cstr(text));
+	peer_written(peer);
+}
+
+void service_nil(struct peer *peer, actor_ref to, uint64_t id)
+{
+	wire_put_reply(peer_out(peer), to, peer->broker->self, id, NULL, 0);
+	peer_written(peer);
+}
+
+static void answer_nil(struct peer *peer, const struct wire_frame *call)
+{
+	if (call->type == WIRE_CALL)
+		service_nil(peer, call->from, call->id);
+}
+
+static void answer(struct peer *peer, const struct wire_frame *call, const struct buf *result)
+{
+	if (call->type != WIRE_CALL)
+		return;
+	if (buf_error(result) < 0) {
+		service_error(peer, call, "overloaded", "out of memory");
+		return;
+	}
+	wire_put_reply(peer_out(peer), call->from, peer->broker->self, call->id, result->data, result->size_bytes);
+	peer_written(peer);
+}
+
+/* ---- arguments -------------------------------------------------------------------------------------------------- */
+
+static int read_name(struct mp_reader *args, struct wire_str *ret)
+{
+	if (mp_read_str(args, &ret->s, &ret->len) < 0 || !wire_name_is_valid(ret->s, ret->len))
+		return -EPROTO;
+	return 0;
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------ */
+
+/* Every method: 0 when it has answered or will, -EPROTO when the arguments are not what it takes. */
+
+static int method_register(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+{
+	struct broker *broker = peer->broker;
+	struct wire_str name;
+	actor_ref ref, holder;
+	char text[ACTOR_REF_TEXT_MAX];
+	int r;
+
+	if (n < 2 || read_name(args, &name) < 0 || mp_read_ref(args, &ref) < 0)
+		return -EPROTO;
+	if (ref.node != broker->node || ref.group != peer->group || !ref.serial) {
+		service_error(peer, call, "bad_args", "a group can register only its own actors");
+		return 0;
+	}
+	if (name.s[0] == '$' && !peer->is_spawner) {
+		service_error(peer, call, "permission", "names that begin with $ are the node's own");
+		return 0;
+	}
+	if (window_is_open(&broker->window) && !peer->is_spawner) {
+		if (window_wait(peer, call, false) < 0)
+			service_error(peer, call, "overloaded", "too much of this group waits for the broker's recovery");
+		return 0;
+	}
+	r = names_register(broker, peer, name, ref, &holder);
+	if (r == 0)
+		answer_nil(peer, call);
+	else if (r == -EEXIST)
+		service_error(peer, call, "in_use", actor_ref_format(holder, text));
+	else
+		service_error(peer, call, "overloaded", r == -EDQUOT ? "too many names of this group" : "out of memory");
+	return 0;
+}
+
+static int method_unregister(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+{
+	struct wire_str name;
+	actor_ref ref;
+
+	if (n < 2 || read_name(args, &name) < 0 || mp_read_ref(args, &ref) < 0)
+		return -EPROTO;
+	if (!list_is_empty(&peer->waiting) && window_is_open(&peer->broker->window)) {
+		if (window_wait(peer, call, false) < 0) /* its register may be among what waits */
+			service_error(peer, call, "overloaded", "too much of this group waits for the broker's recovery");
+		return 0;
+	}
+	names_unregister(peer->broker, peer, name, ref);
+	answer_nil(peer, call);
+	return 0;
+}
+
+static int method_whereis(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+{
+	struct broker *broker = peer->broker;
+	struct wire_str name;
+	actor_ref ref;
+	bool known;
+	int r;
+
+	if (n < 1 || read_name(args, &name) < 0)
+		return -EPROTO;
+	known = names_find(broker, name, &ref);
+	if (!known && window_is_open(&broker->window)) {
+		if (window_wait(peer, call, false) < 0)
+			service_error(peer, call, "overloaded", "too much of this group waits for the broker's recovery");
+		return 0;
+	}
+	r = names_watch(broker, peer, name);
+	if (r < 0) {
+		service_error(peer, call, "overloaded", r == -EDQUOT ? "too many watched names" : "out of memory");
+	} else if (!known) {
+		answer_nil(peer, call);
+	} else {
+		struct buf *result = broker_body(broker);
+
+		mp_put_ref(result, ref);
+		answer(peer, call, result);
+	}
+	return 0;
+}
+
+static int method_names(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+{
+	struct wire_str prefix = wire_str("", 0);
+	uint64_t max = LIST_DEFAULT;
+	struct buf *result;
+
+	if (n > 0 && mp_read_nil(args) < 0 && mp_read_str(args, &prefix.s, &prefix.len) < 0)
+		return -EPROTO;
+	if (n > 1 && mp_read_nil(args) < 0 && mp_read_uint(args, &max) < 0)
+		return -EPROTO;
+	result = broker_body(peer->broker);
+	names_list(peer->broker, prefix, max < LIST_MAX ? max : LIST_MAX, result);
+	answer(peer, call, result);
+	return 0;
+}
+
+/* ---- links ------------------------------------------------------------------------------------------------------ */
+
+static int method_introduce(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+{
+	struct broker *broker = peer->broker;
+	struct peer *other;
+	uint64_t group;
+
+	if (n < 1 || mp_read_uint(args, &group) < 0)
+		return -EPROTO;
+	if (call->type != WIRE_CALL)
+		return 0;
+	other = peer_find(broker, group);
+	if (window_is_open(&broker->window) && (!other || other->state == PEER_ABSENT) && group != broker->group &&
+		!broker_is_buried(broker, group)) {
+		if (window_wait(peer, call, false) < 0)
+			service_error(peer, call, "overloaded", "too much of this group waits for the broker's recovery");
+		return 0;
+	}
+	introductions_ask(peer, group, call);
+	return 0;
+}
+
+static int cast_listening(struct peer *peer, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
+{
+	uint64_t id;
+
+	if (n < 1 || mp_read_uint(args, &id) < 0)
+		return -EPROTO;
+	introductions_listening(peer, id);
+	return 0;
+}
+
+static int cast_introduce_failed(struct peer *peer, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
+{
+	struct wire_str text = wire_str("", 0);
+	uint64_t id;
+
+	if (n < 1 || mp_read_uint(args, &id) < 0 || (n > 1 && mp_read_str(args, &text.s, &text.len) < 0))
+		return -EPROTO;
+	if (text.len && !wire_name_is_valid(text.s, text.len < WIRE_NAME_MAX_BYTES ? text.len : WIRE_NAME_MAX_BYTES))
+		text = wire_cstr("(no readable reason)");
+	introductions_failed(peer, id, text);
+	return 0;
+}
+
+static int cast_link_down(struct peer *peer, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
+{
+	uint64_t group;
+
+	if (n < 1 || mp_read_uint(args, &group) < 0)
+		return -EPROTO;
+	introductions_link_down(peer, group);
+	return 0;
+}
+
+/* ---- announcing ------------------------------------------------------------------------------------------------- */
+
+/* True: @peer has a claim on @group, which is there or may come. */
+static bool announce_group(struct peer *peer, uint64_t group, bool has_link, bool monitors)
+{
+	struct broker *broker = peer->broker;
+	struct peer *other = peer_find(broker, group);
+
+	if (group == peer->group || group == broker->group || !group)
+		return true;
+	if (!other && window_is_open(&broker->window) && !broker_is_buried(broker, group))
+		other = peer_new(broker, group);
+	if (!other)
+		return false;
+	if (introductions_announce(peer, other, has_link, monitors) < 0) {
+		if (other->state == PEER_ABSENT && !other->listed && list_is_empty(&other->pairs))
+			peer_forget(other);
+		return false;
+	}
+	return true;
+}
+
+static void tell_gone(struct peer *peer, uint64_t group)
+{
+	struct actor_cause cause = cause_make("noconnection");
+	struct buf *body = broker_body(peer->broker);
+
+	mp_put_array(body, 2);
+	mp_put_uint(body, group);
+	cause_put(body, &cause);
+	peer_cast(peer, "group_down", body);
+}
+
+static int announce_groups(struct peer *peer, struct mp_reader *args, bool monitors, bool dry)
+{
+	uint64_t group;
+	uint32_t n;
+
+	if (mp_read_array(args, &n) < 0)
+		return -EPROTO;
+	while (n--) {
+		if (mp_read_uint(args, &group) < 0)
+			return -EPROTO;
+		if (!dry && !announce_group(peer, group, !monitors, monitors) && monitors)
+			tell_gone(peer, group);
+	}
+	return 0;
+}
+
+/* One name; true: it has it. */
+static bool announce_name(struct peer *peer, struct wire_str name, actor_ref ref)
+{
+	actor_ref holder;
+
+	if (ref.node != peer->broker->node || ref.group != peer->group || !ref.serial)
+		return false;
+	if (name.s[0] == '$' && !peer->is_spawner)
+		return false;
+	return names_register(peer->broker, peer, name, ref, &holder) == 0;
+}
+
+/* @lost NULL: only looks whether it is well-formed. */
+static int announce_names(struct peer *peer, struct mp_reader *args, struct buf *lost, uint32_t *ret_n_lost)
+{
+	struct wire_str name;
+	actor_ref ref;
+	uint32_t n, n_pair, n_lost = 0;
+
+	if (mp_read_array(args, &n) < 0)
+		return -EPROTO;
+	while (n--) {
+		if (mp_read_array(args, &n_pair) < 0 || n_pair != 2 || read_name(args, &name) < 0 || mp_read_ref(args, &ref) < 0)
+			return -EPROTO;
+		if (lost && !announce_name(peer, name, ref)) {
+			mp_put_str(lost, name.s, name.len);
+			n_lost++;
+		}
+	}
+	if (ret_n_lost)
+		*ret_n_lost = n_lost;
+	return 0;
+}
+
+static int method_announce(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+{
+	struct mp_reader look = *args;
+	struct buf lost = BUF_INIT;
+	uint32_t n_lost = 0;
+
+	if (n < 3 || announce_names(peer, &look, NULL, NULL) < 0 || announce_groups(peer, &look, false, true) < 0 ||
+		announce_groups(peer, &look, true, true) < 0)
+		return -EPROTO;
+	announce_names(peer, args, &lost, &n_lost);
+	announce_groups(peer, args, false, false);
+	announce_groups(peer, args, true, false);
+	if (buf_error(&lost) < 0) {
+		service_error(peer, call, "overloaded", "out of memory");
+	} else {
+		struct buf *result = broker_body(peer->broker);
+
+		mp_put_array(result, n_lost);
+		mp_put_raw(result, lost.data, lost.size_bytes);
+		answer(peer, call, result);
+	}
+	buf_deinit(&lost);
+	return 0;
+}
+
+static int method_announced(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+{
+	window_came(peer);
+	answer_nil(peer, call);
+	return 0;
+}
+
+static void tell_ready(struct peer *peer)
+{
+	struct broker *broker = peer->broker;
+	struct buf *body;
+
+	if (!broker->spawner || broker->spawner == peer || !peer_is_supervised(peer))
+		return;
+	body = broker_body(broker);
+	mp_put_array(body, 1);
+	mp_put_uint(body, peer->group);
+	peer_cast(broker->spawner, "group_ready", body);
+}
+
+static int method_ready(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+{
+	peer->ready = true;
+	tell_ready(peer);
+	answer_nil(peer, call);
+	return 0;
+}
+
+static int method_stats(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+{
+	struct broker_stats stats = broker_stats(peer->broker);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} entries[] = {
+		{"groups", stats.groups},   {"names", stats.names},	{"watches", stats.watches},
+		{"calls", stats.calls},	    {"monitors", stats.monitors}, {"pairs", stats.pairs},
+		{"waiting", stats.waiting}, {"hellos", stats.hellos},	{"refused", stats.refused},
+		{"frames", stats.frames},   {"routed", stats.routed},	{"dropped", stats.dropped},
+		{"cut", stats.cut},	    {"ended", stats.ended},
+	};
+	struct buf *result = broker_body(peer->broker);
+
+	mp_put_map(result, sizeof(entries) / sizeof(entries[0]));
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		mp_put_cstr(result, entries[i].name);
+		mp_put_uint(result, entries[i].value);
+	}
+	answer(peer, call, result);
+	return 0;
+}
+
+/* ---- what the supervisor tells ---------------------------------------------------------------------------------- */
+
+static int read_exit(struct mp_reader *args, uint64_t *ret_group, struct actor_cause *ret)
+{
+	const uint8_t *cause;
+	size_t size_bytes;
+
+	if (mp_read_uint(args, ret_group) < 0 || mp_read_raw(args, &cause, &size_bytes) < 0 ||
+		cause_parse(cause, size_bytes, ret) < 0)
+		return -EPROTO;
+	return 0;
+}
+
+static void group_exited(struct peer *spawner, uint64_t group, const struct actor_cause *cause)
+{
+	struct broker *broker = spawner->broker;
+	struct peer *peer = peer_find(broker, group);
+
+	if (peer == spawner || group == broker->group || (group & PEER_ID_CLIENT))
+		return;
+	if (peer)
+		peer_exited(peer, cause);
+	else
+		broker_bury(broker, group);
+}
+
+static int cast_group_down(struct peer *peer, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
+{
+	struct actor_cause cause;
+	uint64_t group;
+
+	if (n < 2 || read_exit(args, &group, &cause) < 0)
+		return -EPROTO;
+	group_exited(peer, group, &cause);
+	return 0;
+}
+
+static void group_listed(struct peer *spawner, uint64_t group)
+{
+	struct broker *broker = spawner->broker;
+	struct peer *peer = peer_find(broker, group);
+
+	if (!group || group == broker->group || (group & PEER_ID_CLIENT) || broker_is_buried(broker, group))
+		return;
+	if (!peer)
+		peer = peer_new(broker, group);
+	if (!peer || peer == spawner)
+		return;
+	peer->listed = true;
+	if (peer->state == PEER_ABSENT)
+		window_await(peer);
+}
+
+static void replay(struct hash_node *node, void *arg)
+{
+	struct peer *peer = container_of(node, struct peer, node);
+
+	if (peer->state != PEER_UP || peer->doomed)
+		return;
+	peer_tell_spawner(peer);
+	if (peer->ready)
+		tell_ready(peer);
+}
+
+static int cast_groups(struct peer *peer, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
+{
+	struct mp_reader look = *args;
+	struct actor_cause cause;
+	uint64_t group;
+	uint32_t n_live, n_exits, n_pair;
+
+	if (n < 2 || mp_read_array(&look, &n_live) < 0)
+		return -EPROTO;
+	for (uint32_t i = 0; i < n_live; i++) {
+		if (mp_read_uint(&look, &group) < 0)
+			return -EPROTO;
+	}
+	if (mp_read_array(&look, &n_exits) < 0)
+		return -EPROTO;
+	for (uint32_t i = 0; i < n_exits; i++) {
+		if (mp_read_array(&look, &n_pair) < 0 || n_pair != 2 || read_exit(&look, &group, &cause) < 0)
+			return -EPROTO;
+	}
+
+	mp_read_array(args, &n_live);
+	while (n_live--) {
+		mp_read_uint(args, &group);
+		group_listed(peer, group);
+	}
+	mp_read_array(args, &n_exits);
+	while (n_exits--) {
+		mp_read_array(args, &n_pair);
+		read_exit(args, &group, &cause);
+		group_exited(peer, group, &cause);
+	}
+	window_listed(peer->broker);
+	hash_each(&peer->broker->peers, replay, NULL);
+	return 0;
+}
+
+/* ---- the table -------------------------------------------------------------------------------------------------- */
+
+static const struct method {
+	const char *name;
+	int (*run)(struct peer *peer, const struct wire_frame *frame, struct mp_reader *args, uint32_t n_args);
+	bool cast;    /* a cast; malformed arguments end the link, since nobody can be told */
+	bool spawner; /* for the supervisor alone */
+} methods[] = {
+	{"register", method_register},
+	{"unregister", method_unregister},
+	{"whereis", method_whereis},
+	{"names", method_names},
+	{"introduce", method_introduce},
+	{"announce", method_announce},
+	{"announced", method_announced},
+	{"ready", method_ready},
+	{"stats", method_stats},
+	{"listening", cast_listening, .cast = true},
+	{"introduce_failed", cast_introduce_failed, .cast = true},
+	{"link_down", cast_link_down, .cast = true},
+	{"groups", cast_groups, .cast = true, .spawner = true},
+	{"group_down", cast_group_down, .cast = true, .spawner = true},
+};
+
+static const struct method *method_find(struct wire_str name)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (mp_str_is(name.s, name.len, methods[i].name))
+			return &methods[i];
+	}
+	return NULL;
+}
+
+static void run(struct peer *peer, const struct wire_frame *frame)
+{
+	const struct method *method = method_find(frame->method);
+	struct mp_reader args = mp_reader(frame->body, frame->body_bytes);
+	uint32_t n;
+
+	if (!method) {
+		service_error(peer, frame, "no_method", "the broker has no such method");
+		peer->broker->count.dropped += frame->type == WIRE_CAST;
+		return;
+	}
+	if (method->spawner && !peer->is_spawner) {
+		service_error(peer, frame, "permission", "only the node's supervisor says that");
+		if (frame->type == WIRE_CAST)
+			peer_doom(peer, true, "cast %s is for the supervisor alone", method->name);
+		return;
+	}
+	if (mp_read_array(&args, &n) == 0 && method->run(peer, frame, &args, n) == 0) {
+		if (method->cast)
+			answer_nil(peer, frame);
+		return;
+	}
+	service_error(peer, frame, "bad_args", "see docs/protocol.md section 4");
+	if (frame->type == WIRE_CAST)
+		peer_doom(peer, true, "malformed arguments of cast %s", method->name);
+}
+
+void service_frame(struct broker *broker, struct peer *peer, const struct wire_frame *frame)
+{
+	bool ours = frame->to.name.s || frame->to.ref.serial == BROKER_SERVICE_SERIAL || frame->to.ref.serial == 0;
+	struct actor_cause cause;
+
+	switch (frame->type) {
+	case WIRE_CAST:
+	case WIRE_CALL:
+		if (ours)
+			run(peer, frame);
+		else
+			service_error(peer, frame, "noproc", "no such actor in the broker");
+		break;
+	case WIRE_MONITOR:
+		/* The broker's end is the end of this link: who monitors it sees that for itself. */
+		if (!ours) {
+			struct buf *body = broker_body(broker);
+
+			cause = cause_make("noproc");
+			cause_put(body, &cause);
+			wire_put_down(peer_out(peer), frame->from, frame->to.ref, frame->id, body->data, body->size_bytes);
+			peer_written(peer);
+		}
+		break;
+	default:
+		broker->count.dropped++;
+	}
+}

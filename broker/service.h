@@ -1,0 +1,12 @@
+/* The methods of `$broker` (docs/protocol.md §4). */
+#pragma once
+
+#include "wire.h"
+
+struct broker;
+struct peer;
+
+void service_frame(struct broker *broker, struct peer *peer, const struct wire_frame *frame);
+/* Answers of the broker itself; @name is one of the protocol's error names. */
+void service_error(struct peer *peer, const struct wire_frame *call, const char *name, const char *text);
+void service_nil(struct peer *peer, actor_ref to, uint64_t id);

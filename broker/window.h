@@ -1,0 +1,36 @@
+/*
+ * The recovery window. After a restart the broker knows nothing, and an answer given too early would be wrong: a name that is
+ * held would be given away, a group that lives would be said to be dead. So until every group that the supervisor listed has
+ * announced itself, or one second has passed, what depends on the unknown waits here, in order.
+ */
+#pragma once
+
+#include "util/list.h"
+#include "wire.h"
+
+struct broker;
+struct peer;
+
+enum window_state { WINDOW_SUPERVISOR, WINDOW_GROUPS, WINDOW_CLOSED };
+
+struct window {
+	enum window_state state;
+	int64_t length_ns;
+	int64_t deadline_ns;
+	size_t n_awaited;
+	size_t n_waiting;
+	struct list waiting;
+};
+
+void window_init(struct window *window, int64_t length_ns, int64_t now_ns);
+static inline bool window_is_open(const struct window *window)
+{
+	return window->state != WINDOW_CLOSED;
+}
+/* Keeps the frame until the window closes. 0, -EDQUOT, -ENOMEM. @routed: later ones must not overtake it. */
+int window_wait(struct peer *peer, const struct wire_frame *frame, bool routed);
+void window_forget(struct peer *peer); /* frames of it */
+void window_listed(struct broker *broker); /* the supervisor has sent its list; groups of it are awaited */
+void window_await(struct peer *peer);
+void window_came(struct peer *peer); /* announced, or will not */
+void window_tick(struct broker *broker); /* closes it when it is time */
