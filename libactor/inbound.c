@@ -6,7 +6,11 @@
 #include "runtime.h"
 #include "util/mp.h"
 
-#define OVERFLOW_MAX_BYTES (8u << 20) /* beyond its mailboxes, from one peer that was told to pause */
+#define EVENTS_PER_TURN 256
+#define BYTES_PER_TURN (256u << 10)
+
+/* To a full mailbox, from a peer that was told to pause: far more than can be in flight (its backlog, the socket, our unread). */
+#define OVERFLOW_MAX_BYTES (16u << 20)
 
 /* ---- from the broker to the runtime (serial 0) ---- */
 
@@ -111,22 +115,16 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 			group->stats.casts_dropped++;
 		return;
 	}
-	if (mailbox_is_full(&to->mailbox)) {
-		mailbox_pause_peer(to, peer);
-		peer->overflow_bytes += frame->raw_bytes;
-		if (peer->overflow_bytes > OVERFLOW_MAX_BYTES) {
-			if (!peer->is_uplink) {
-				peer_cut(peer, "it goes on sending to an actor whose mailbox is full");
-				return;
-			}
-			if (is_call)
-				call_refuse(group, frame->from, ref, frame->id, "overloaded", "its mailbox is full");
-			else
-				group->stats.casts_dropped++;
+	if (mailbox_is_full(&to->mailbox) && mailbox_pause_peer(to, peer, frame->raw_bytes) > OVERFLOW_MAX_BYTES) {
+		if (!peer->is_uplink) {
+			peer_cut(peer, "it goes on sending to an actor whose mailbox is full");
 			return;
 		}
-	} else {
-		peer->overflow_bytes = 0;
+		if (is_call)
+			call_refuse(group, frame->from, ref, frame->id, "overloaded", "its mailbox is full");
+		else
+			group->stats.casts_dropped++;
+		return;
 	}
 	if (msg_new_received(&msg, frame->from, frame->method, frame->body, frame->body_bytes) < 0) {
 		if (is_call)
@@ -168,7 +166,14 @@ static void inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 	watcher_tell(group, frame->from, ref, frame->id, &cause);
 }
 
-/* False: the peer is gone (cut). */
+static bool peer_still_linked(actor_group *group, uint64_t id)
+{
+	struct peer *peer = peer_find(group, id);
+
+	return peer && peer->link;
+}
+
+/* False: the peer, or its link, is gone. */
 static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 {
 	actor_group *group = peer->group;
@@ -187,7 +192,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 	case WIRE_CAST:
 	case WIRE_CALL:
 		inbound_message(peer, frame);
-		return peer_find(group, id) != NULL;
+		return peer_still_linked(group, id);
 	case WIRE_REPLY:
 	case WIRE_ERROR:
 		inbound_answer(peer, frame);
@@ -214,7 +219,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		if (cause_parse(frame->body, frame->body_bytes, &cause) < 0)
 			break;
 		monitor_down_received(group, frame->id, frame->from, &cause);
-		return peer_find(group, id) != NULL;
+		return peer_still_linked(group, id);
 	case WIRE_PAUSE:
 		peer_pause_received(peer, frame->has_ref ? &frame->to.ref : NULL);
 		break;
@@ -261,8 +266,10 @@ void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes)
 void inbound_transport(actor_group *group)
 {
 	struct transport_event event;
+	size_t taken_bytes = 0;
 
-	while (transport_next(group->transport, &event) > 0) {
+	/* a share at a time: the actors must get to what came, and `pause` must get out */
+	for (int i = 0; i < EVENTS_PER_TURN && taken_bytes < BYTES_PER_TURN && transport_next(group->transport, &event) > 0; i++) {
 		struct peer *peer = event.user;
 
 		switch (event.type) {
@@ -270,6 +277,7 @@ void inbound_transport(actor_group *group)
 			peer_link_up(peer);
 			break;
 		case TRANSPORT_LINK_DATA:
+			taken_bytes += event.size_bytes;
 			inbound_frames(peer, event.data, event.size_bytes);
 			break;
 		case TRANSPORT_LINK_DRAINED:

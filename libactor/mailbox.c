@@ -12,6 +12,7 @@ struct pause { /* we told @peer to hold back messages for @to */
 	struct list peer_link;
 	struct peer *peer;
 	struct actor *to;
+	uint64_t received_bytes; /* since then: what was in flight, or somebody who does not listen */
 };
 
 void mailbox_init(struct mailbox *mailbox, const struct actor_behavior *behavior)
@@ -42,7 +43,7 @@ void mailbox_push(struct actor *to, actor_msg *take)
 
 static void pause_end(struct pause *pause, bool tell)
 {
-	if (tell && pause->peer->state == PEER_LINKED) {
+	if (tell && pause->peer->state == PEER_LINKED && !pause->peer->is_uplink) {
 		wire_put_resume(peer_out(pause->peer), &pause->to->ref);
 		peer_wrote(pause->peer);
 	}
@@ -116,24 +117,28 @@ int mailbox_wait_room(actor_group *group, uint64_t serial, struct actor *sender,
 	return 0;
 }
 
-void mailbox_pause_peer(struct actor *to, struct peer *peer)
+uint64_t mailbox_pause_peer(struct actor *to, struct peer *peer, size_t received_bytes)
 {
 	struct pause *pause;
 
-	if (peer->is_uplink)
-		return; /* the broker forwards for many */
-	list_for_each(it, &to->mailbox.paused)
-		if (container_of(it, struct pause, mailbox_link)->peer == peer)
-			return;
+	list_for_each(it, &to->mailbox.paused) {
+		pause = container_of(it, struct pause, mailbox_link);
+		if (pause->peer == peer)
+			return pause->received_bytes += received_bytes;
+	}
 	pause = calloc(1, sizeof(*pause));
 	if (!pause)
-		return; /* the next message tries again */
+		return 0; /* the next message tries again */
 	pause->peer = peer;
 	pause->to = to;
+	pause->received_bytes = received_bytes;
 	list_append(&to->mailbox.paused, &pause->mailbox_link);
 	list_append(&peer->pauses, &pause->peer_link);
-	wire_put_pause(peer_out(peer), &to->ref);
-	peer_wrote(peer);
+	if (!peer->is_uplink) { /* the broker forwards for many and is not held up for one */
+		wire_put_pause(peer_out(peer), &to->ref);
+		peer_wrote(peer);
+	}
+	return received_bytes;
 }
 
 void mailbox_forget_peer(actor_group *group, struct peer *peer)

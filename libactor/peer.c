@@ -16,7 +16,9 @@
 
 #include "runtime.h"
 
-#define BACKLOG_MAX_BYTES (4u << 20) /* written and not taken: like "pause *" */
+#define BACKLOG_MAX_BYTES (1u << 20) /* written and not taken: like "pause *" */
+#define FLUSH_AT_BYTES (64u << 10)   /* a handler that writes and writes is sent from while it does */
+#define YIELD_AT_BYTES (256u << 10)  /* and lets the loop read now and then, or it would never hear `pause` */
 
 struct paused_ref {
 	struct list link; /* peer.paused_refs */
@@ -192,13 +194,34 @@ struct peer *peer_route(actor_group *group, uint64_t group_id, bool introduce)
 	return peer;
 }
 
+/* "<runtime dir>/g/<our id>/": supervised groups have theirs already, others make it when they first listen. */
+static void peer_make_directory(const char *socket_path)
+{
+	char dir[4096];
+	char *slash, *above;
+
+	snprintf(dir, sizeof(dir), "%s", socket_path);
+	slash = strrchr(dir, '/');
+	if (!slash)
+		return;
+	*slash = 0;
+	if (mkdir(dir, 0700) == 0 || errno != ENOENT)
+		return;
+	above = strrchr(dir, '/');
+	if (!above)
+		return;
+	*above = 0;
+	(void)mkdir(dir, 0700);
+	*above = '/';
+	(void)mkdir(dir, 0700);
+}
+
 void peer_introduce(actor_group *group, uint64_t intro_id, bool listen, uint64_t group_id, struct wire_str path, uid_t uid, pid_t pid,
 	struct wire_str name)
 {
 	struct transport_peer expect = {.uid = uid, .pid = pid};
 	struct peer *peer = peer_find(group, group_id);
-	char text[4096], dir[4096];
-	char *slash;
+	char text[4096];
 	int r;
 
 	if (path.len >= sizeof(text) || group->mode != ACTOR_LINK_DIRECT) {
@@ -225,12 +248,7 @@ void peer_introduce(actor_group *group, uint64_t intro_id, bool listen, uint64_t
 	}
 	snprintf(peer->name, sizeof(peer->name), "%.*s", (int)(name.len < 255 ? name.len : 255), name.s);
 	if (listen) {
-		strcpy(dir, text);
-		slash = strrchr(dir, '/');
-		if (slash) {
-			*slash = 0;
-			(void)mkdir(dir, 0700); /* supervised groups have theirs already */
-		}
+		peer_make_directory(text);
 		r = link_listen(group->transport, text, expect, INTRODUCTION_MS, peer, &peer->link);
 	} else {
 		r = link_dial(group->transport, text, expect, INTRODUCTION_MS, peer, &peer->link);
@@ -283,6 +301,10 @@ void peer_wrote(struct peer *peer)
 	if (!peer->link)
 		return;
 	link_mark(peer->link);
+	if (link_out(peer->link)->size_bytes >= FLUSH_AT_BYTES) {
+		peer->unyielded_bytes += link_out(peer->link)->size_bytes;
+		link_flush(peer->link);
+	}
 	if (!list_is_linked(&peer->dirty_link))
 		list_append(&peer->group->dirty, &peer->dirty_link);
 }
@@ -391,6 +413,17 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct actor *sender)
 		struct paused_ref *paused;
 		struct peer *at = peer->state == PEER_ROUTED && group->uplink.peer ? group->uplink.peer : peer;
 
+		if (at->unyielded_bytes >= YIELD_AT_BYTES && sender && group->current == sender) {
+			at->unyielded_bytes = 0;
+			r = scheduler_park(sender, 0);
+			if (r < 0 && r != -ETIMEDOUT)
+				return r;
+			peer = peer_find(group, id);
+			if (!peer)
+				return -ESRCH;
+			*peerp = peer;
+			continue;
+		}
 		paused = list_is_empty(&at->paused_refs) ? NULL : peer_paused_ref(at, to);
 		if (paused) {
 			queue = &paused->senders;

@@ -156,7 +156,8 @@ actor_msg *mailbox_pop(struct actor *self);
 void mailbox_drop_all(struct actor *self, const char *reason); /* queued calls are answered `down` */
 /* The target once it has room (a local sender waits). 0, -EBUSY, -ECANCELED, -ESRCH (it ended), -EAGAIN (nobody to park). */
 int mailbox_wait_room(actor_group *group, uint64_t serial, struct actor *sender, struct actor **ret);
-void mailbox_pause_peer(struct actor *to, struct peer *peer);
+/* Tells the peer to hold back messages for @to, once. Returns what it has sent to the full mailbox since. */
+uint64_t mailbox_pause_peer(struct actor *to, struct peer *peer, size_t received_bytes);
 void mailbox_forget_peer(actor_group *group, struct peer *peer);
 void mailbox_release(struct actor *self); /* wakes all blocked, resumes all paused: it ends */
 
@@ -286,10 +287,10 @@ struct peer {
 	struct list paused_refs;/* struct paused_ref: told to us */
 	struct list paused_senders; /* actors parked by "pause *" */
 	bool paused_all;
+	uint64_t unyielded_bytes; /* flushed since a sender last let the loop read */
 	bool link_ended, exit_told, said_bye, got_bye;
 	struct actor_cause cause;
 	struct timer timer; /* introduction or death decision */
-	uint64_t overflow_bytes;
 	char name[256];
 };
 
@@ -318,7 +319,7 @@ void peer_resume_received(struct peer *peer, const actor_ref *ref);
 /* ---- inbound.c ---- */
 
 void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes);
-void inbound_transport(actor_group *group); /* takes all waiting transport events */
+void inbound_transport(actor_group *group); /* takes some of the waiting transport events */
 bool transport_is_idle(const actor_group *group);
 
 /* ---- uplink.c ---- */
