@@ -1,0 +1,147 @@
+/*
+ * Whatever comes over a link. Beyond not crashing: what was parsed lies inside the input, obeys the rules of the protocol, and
+ * written again and parsed again is the same.
+ */
+#include <string.h>
+
+#include "cause.h"
+#include "fuzz.h"
+#include "object.h"
+#include "util/arena.h"
+#include "util/mp.h"
+#include "wire.h"
+
+static bool inside(const struct wire_frame *f, const void *p, size_t size_bytes)
+{
+	const uint8_t *at = p;
+
+	return !at || (at >= f->raw && size_bytes <= f->raw_bytes && at + size_bytes <= f->raw + f->raw_bytes);
+}
+
+static void write_again(struct buf *b, const struct wire_frame *f)
+{
+	const actor_ref *ref = f->has_ref ? &f->to.ref : NULL;
+
+	switch (f->type) {
+	case WIRE_CAST:
+		wire_put_cast(b, &f->to, f->from, f->method, f->body, f->body_bytes);
+		break;
+	case WIRE_CALL:
+		wire_put_call(b, &f->to, f->from, f->method, f->body, f->body_bytes, f->id, f->deadline_us);
+		break;
+	case WIRE_REPLY:
+		wire_put_reply(b, f->to.ref, f->from, f->id, f->body, f->body_bytes);
+		break;
+	case WIRE_ERROR:
+		wire_put_error(b, f->to.ref, f->from, f->id, f->method, f->text);
+		break;
+	case WIRE_STOP:
+		wire_put_stop(b, &f->to, f->from, f->text);
+		break;
+	case WIRE_KILL:
+		wire_put_kill(b, &f->to, f->from);
+		break;
+	case WIRE_MONITOR:
+		wire_put_monitor(b, &f->to, f->from, f->id);
+		break;
+	case WIRE_DEMONITOR:
+		wire_put_demonitor(b, f->to.ref, f->from, f->id);
+		break;
+	case WIRE_DOWN:
+		wire_put_down(b, f->to.ref, f->from, f->id, f->body, f->body_bytes);
+		break;
+	case WIRE_PAUSE:
+		wire_put_pause(b, ref);
+		break;
+	case WIRE_RESUME:
+		wire_put_resume(b, ref);
+		break;
+	case WIRE_PING:
+		wire_put_ping(b, f->id);
+		break;
+	case WIRE_PONG:
+		wire_put_pong(b, f->id);
+		break;
+	case WIRE_BYE:
+		wire_put_bye(b, f->text);
+		break;
+	case WIRE_TYPE_N:
+		abort();
+	}
+}
+
+static bool str_equal(struct wire_str a, struct wire_str b)
+{
+	return !a.s == !b.s && a.len == b.len && (!a.len || memcmp(a.s, b.s, a.len) == 0);
+}
+
+static void frame_equal(const struct wire_frame *a, const struct wire_frame *b)
+{
+	FUZZ_CHECK(a->type == b->type && a->id == b->id && a->deadline_us == b->deadline_us && a->has_ref == b->has_ref);
+	FUZZ_CHECK(actor_ref_equal(a->to.ref, b->to.ref) && actor_ref_equal(a->from, b->from) && str_equal(a->to.name, b->to.name));
+	FUZZ_CHECK(str_equal(a->method, b->method) && str_equal(a->text, b->text) && a->body_bytes == b->body_bytes);
+	FUZZ_CHECK(!a->body_bytes || memcmp(a->body, b->body, a->body_bytes) == 0);
+}
+
+static void frame_check(const struct wire_frame *f)
+{
+	struct wire_frame again;
+	struct actor_cause cause;
+	struct buf b = BUF_INIT;
+	struct mp_reader r;
+	size_t used;
+
+	FUZZ_CHECK(inside(f, f->to.name.s, f->to.name.len) && inside(f, f->method.s, f->method.len) && inside(f, f->text.s, f->text.len));
+	FUZZ_CHECK(inside(f, f->body, f->body_bytes));
+	FUZZ_CHECK(!f->to.name.s || wire_name_is_valid(f->to.name.s, f->to.name.len));
+	FUZZ_CHECK(!f->method.s || wire_name_is_valid(f->method.s, f->method.len));
+	if (f->body) {
+		const struct msgpack_object *object;
+		void *arena = NULL;
+
+		r = mp_reader(f->body, f->body_bytes);
+		FUZZ_CHECK(mp_skip(&r) == 0 && r.at == r.end);
+		r = mp_reader(f->body, f->body_bytes);
+		FUZZ_CHECK(object_read(&r, &arena, &object) == 0 && r.at == r.end);
+		FUZZ_CHECK(object_put(&b, object, MP_DEPTH_MAX) == 0);
+		arena_free(arena);
+		buf_reset(&b, 1 << 16);
+	}
+	write_again(&b, f);
+	FUZZ_CHECK(wire_parse(b.data, b.size_bytes, &again, &used) == 1 && used == b.size_bytes);
+	frame_equal(f, &again);
+	if (f->type < WIRE_PAUSE) {
+		buf_reset(&b, 1 << 16);
+		wire_put_readdressed(&b, f, (actor_ref){1, 2, 3});
+		FUZZ_CHECK(wire_parse(b.data, b.size_bytes, &again, &used) == 1 && used == b.size_bytes);
+		FUZZ_CHECK(again.type == f->type && again.to.ref.group == 2 && !again.to.name.s && again.id == f->id);
+	}
+	if (f->type == WIRE_DOWN && cause_parse(f->body, f->body_bytes, &cause) == 0) {
+		struct actor_cause cause_again;
+
+		buf_reset(&b, 1 << 16);
+		cause_put(&b, &cause);
+		FUZZ_CHECK(cause_parse(b.data, b.size_bytes, &cause_again) == 0 && strcmp(cause.reason, cause_again.reason) == 0);
+		FUZZ_CHECK(strcmp(cause.text, cause_again.text) == 0 && cause.kind == cause_again.kind);
+	}
+	buf_deinit(&b);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
+{
+	size_t at = 0;
+
+	while (at < size_bytes) {
+		struct wire_frame frame;
+		size_t used = 0;
+		int r = wire_parse(data + at, size_bytes - at, &frame, &used);
+
+		if (r < 0)
+			break;
+		FUZZ_CHECK(used > 0 && used <= size_bytes - at && frame.raw == data + at && frame.raw_bytes == used);
+		if (r == 1)
+			frame_check(&frame);
+		at += used;
+	}
+	return 0;
+}

@@ -1,0 +1,79 @@
+/* An actor for the tests of tools: says back what it is told, refuses, takes its time, keeps silent, dies. usage: actor-mirror [NAME] */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "actor/actor.h"
+
+struct mirror {
+	int64_t n_casts;
+};
+
+static int mirror_echo(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const void *args;
+	size_t size_bytes;
+
+	args = actor_msg_body(msg, &size_bytes);
+	return actor_reply(from, "m", args, size_bytes);
+}
+
+static int mirror_count(actor *self, const actor_msg *msg)
+{
+	struct mirror *mirror = actor_state(self);
+
+	mirror->n_casts++;
+	return 0;
+}
+
+static int mirror_counted(actor *self, const actor_msg *msg, actor_from *from)
+{
+	struct mirror *mirror = actor_state(self);
+
+	return actor_reply(from, "I", mirror->n_casts);
+}
+
+static int mirror_refuse(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return actor_reply_error(from, "mirror.refused", "it never does this");
+}
+
+static int mirror_sleep(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int64_t ms;
+
+	if (actor_msg_unpack(msg, "I", &ms))
+		return actor_reply_error(from, "bad_args", "milliseconds, please");
+	actor_sleep(self, ms);
+	return actor_reply(from, "");
+}
+
+static int mirror_silence(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return 0;
+}
+
+static int mirror_die(actor *self, const actor_msg *msg, actor_from *from)
+{
+	kill(getpid(), SIGKILL);
+	return 0;
+}
+
+static const struct actor_method mirror_methods[] = {
+	{.name = "echo", .on_call = mirror_echo},
+	{.name = "count", .on_cast = mirror_count},
+	{.name = "counted", .on_call = mirror_counted},
+	{.name = "refuse", .on_call = mirror_refuse},
+	{.name = "sleep", .on_call = mirror_sleep},
+	{.name = "silence", .on_call = mirror_silence},
+	{.name = "die", .on_call = mirror_die},
+	{0},
+};
+
+static const struct actor_behavior mirror = {.name = "mirror", .state_size = sizeof(struct mirror), .methods = mirror_methods};
+
+int main(int argc, char *argv[])
+{
+	return actor_main(&mirror, NULL, argc > 1 ? argv[1] : "mirror");
+}

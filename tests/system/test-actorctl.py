@@ -1,0 +1,795 @@
+#!/usr/bin/env python3
+"""Every verb of actorctl against a real node of its own: what works, what does not, what it says, how it exits.
+
+usage: test-actorctl.py ACTORCTL ACTOR-MIRROR      (writes TAP)
+"""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+import traceback
+
+ACTORCTL = os.path.abspath(sys.argv[1])
+MIRROR = os.path.abspath(sys.argv[2])
+PATIENCE = 60 if os.environ.get("SLOW_TESTS") else 20  # only turns a hang into a failure
+
+ROOT = tempfile.mkdtemp(prefix="test-actorctl-")
+RUNTIME = os.path.join(ROOT, "node")
+LOGS = os.path.join(ROOT, "logs")
+ENV = {k: v for k, v in os.environ.items() if not k.startswith(("ACTOR_", "XDG_")) and k not in ("NO_COLOR", "TERM")}
+ENV.update(ACTOR_RUNTIME_DIR=RUNTIME, ACTOR_LOG_DIR=LOGS, LC_ALL="C.UTF-8", TERM="xterm", CALLERS_OWN="secret")
+
+tests = []
+
+
+def fact(f):
+    tests.append(f)
+    return f
+
+
+class Result:
+    def __init__(self, rc, out, err):
+        self.rc, self.out, self.err = rc, out, err
+
+    def __repr__(self):
+        return f"rc {self.rc}\nout: {self.out!r}\nerr: {self.err!r}"
+
+
+def ctl(*args, rc=0, **kw):
+    p = subprocess.run([ACTORCTL, *args], capture_output=True, text=True, timeout=PATIENCE, env=kw.pop("env", ENV),
+                       cwd=kw.pop("cwd", ROOT), **kw)
+    r = Result(p.returncode, p.stdout, p.stderr)
+    assert r.rc == rc, f"actorctl {' '.join(args)}: expected {rc}, got {r}"
+    if rc == 0:
+        assert r.err == "", f"actorctl {' '.join(args)}: {r}"
+    return r
+
+
+def fails(*args, rc, says, **kw):
+    """One line on stderr, nothing on stdout; with --json the same as one object on stdout, nothing on stderr."""
+    r = ctl(*args, rc=rc, **kw)
+    assert r.out == "", r
+    assert r.err.startswith("actorctl: ") and r.err.count("\n") == 1 and r.err.endswith("\n"), r
+    assert re.search(says, r.err), f"{says!r} is not in {r}"
+    r = ctl("--json", *args, rc=rc, **kw)
+    assert r.err == "", r
+    error = json.loads(r.out)["error"]
+    assert set(error) == {"code", "message", "hint"} and error["code"] and error["message"], r
+    return error
+
+
+def ctl_json(*args, **kw):
+    return json.loads(ctl("--json", *args, **kw).out)
+
+
+def child(name):
+    found = ctl_json("ls", name)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def names():
+    return [c["name"] for c in ctl_json("ls")]
+
+
+def until(condition, what):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"never happened: {what}")
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def of_this_test():
+    """Processes that carry our directory in their command line or environment."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        if int(pid) == os.getpid():
+            continue
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as f:
+                text = f.read()
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                text += f.read()
+        except OSError:
+            continue
+        if ROOT.encode() in text and alive(pid):
+            found.append(int(pid))
+    return found
+
+
+def on_terminal(*args, env=ENV, columns=100):
+    """The output of actorctl with stdout and stderr on a terminal, and its exit status."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        os.chdir(ROOT)
+        os.execve(ACTORCTL, [ACTORCTL, *args], env)
+    text = b""
+    while True:
+        try:
+            part = os.read(fd, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        text += part
+    os.close(fd)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), text.decode().replace("\r\n", "\n")
+
+
+def read_until(stream, what):
+    """From an unbuffered pipe, until the bytes came."""
+    text, deadline = b"", time.monotonic() + PATIENCE
+    while what not in text:
+        left = deadline - time.monotonic()
+        assert left > 0, f"waited for {what!r}, got {text!r}"
+        if select.select([stream], [], [], left)[0]:
+            part = os.read(stream.fileno(), 65536)
+            assert part, f"waited for {what!r}, end after {text!r}"
+            text += part
+    return text
+
+
+def script(name, text, mode=0o755):
+    path = os.path.join(ROOT, name)
+    with open(path, "w") as f:
+        f.write(text)
+    os.chmod(path, mode)
+    return path
+
+
+# ---- without a node ---------------------------------------------------------------------------------------------------------------
+
+@fact
+def without_a_node_every_verb_says_how_to_start_one():
+    for args in (["ls"], ["status"], ["status", "x"], ["spawn", "true"], ["stop", "x"], ["start", "x"], ["restart", "x"],
+                 ["kill", "x"], ["rm", "x"], ["logs", "x"], ["call", "x", "y"], ["send", "x", "y"], ["whereis", "x"], ["names"],
+                 ["down"]):
+        error = fails(*args, rc=7, says=r"no node is running in .*/node; start one with: actorctl up -d")
+        assert error["code"] == "no_node", error
+
+
+@fact
+def unknown_command_is_answered_with_the_nearest():
+    error = fails("spwan", rc=2, says=r"unknown command 'spwan'; did you mean 'spawn'\?")
+    assert error["hint"] == "did you mean 'spawn'?"
+    fails("zebra", rc=2, says="unknown command 'zebra'; see actorctl --help")
+    fails("help", "lss", rc=2, says="did you mean 'ls'")
+
+
+@fact
+def wrong_usage_exits_2_before_any_node_is_asked():
+    fails("ls", "--jsn", rc=2, says=r"unknown option '--jsn'; did you mean --json\?")
+    fails("logs", rc=2, says="logs needs an argument")
+    fails("call", "x", rc=2, says="call needs more arguments: actorctl call DEST METHOD")
+    fails("whereis", "a", "b", rc=2, says="unexpected argument 'b'")
+    fails("-t", "soon", "ls", rc=2, says="'soon' is no time to wait")
+    fails("--color=pink", "ls", rc=2, says="unknown colour mode 'pink'")
+    fails("logs", "-n", "few", "x", rc=2, says="'few' is no number of lines")
+    fails("kill", "-s", "FOO", "x", rc=2, says="no signal 'FOO'")
+    fails("spawn", "--restart", "always", "true", rc=2, says="unknown restart type 'always'")
+    fails("spawn", "--backoff", "9s:1s", "true", rc=2, says="'9s:1s' is no backoff")
+    fails("spawn", "--stop-timeout", "x", "true", rc=2, says="'x' is no stop timeout")
+    fails("spawn", "--env", "FOO", "true", rc=2, says="'FOO' is no variable")
+    fails("spawn", "--wait=tomorrow", "true", rc=2, says="cannot wait for 'tomorrow'")
+    fails("spawn", "--name", "", "true", rc=2, says="cannot be a name")
+    fails("spawn", rc=2, says="spawn needs an argument")
+    assert ctl(rc=2).err.startswith("Run crash-isolated")
+
+
+@fact
+def broken_json_says_where_and_what_to_do():
+    fails("call", "x", "y", "hello", rc=2, says="argument 1 .'hello'. is not JSON: line 1, column 5: .*a string needs its quotes")
+    fails("call", "x", "y", "1", '{"a":\n 1,}', rc=2, says="argument 2 .* line 2, column 4")
+    fails("send", "x", "y", '{"$ref": 1}', rc=2, says=r'argument 1 cannot be sent: "\$ref" must look like')
+    fails("call", "x", "y", "@/no/such/file", rc=1, says="cannot read /no/such/file: No such file or directory")
+    fails("call", "<zz>", "y", rc=2, says="'<zz>' is no ref")
+
+
+@fact
+def help_begins_with_examples():
+    r = ctl("--help")
+    assert r.out.index("Examples:") < r.out.index("Usage:") < r.out.index("Commands:"), r
+    listed = re.findall(r"^  (\w+) {2,}\S", r.out[r.out.index("Commands:"):r.out.index("Options:")], re.M)
+    assert set(listed) >= set("up down status ls spawn stop start restart kill rm logs call send whereis names help version".split())
+    for verb in listed:
+        text = ctl(verb, "--help").out
+        assert "Usage: actorctl " + verb in text and text == ctl("help", verb).out, verb
+        if verb != "version":
+            assert text.index("Examples:") < text.index("Usage:"), verb
+    assert re.fullmatch(r"actorctl \d+\.\d+\.\d+\n", ctl("version").out)
+    assert ctl_json("version").keys() == {"version"}
+    assert ctl("--version").out == ctl("version").out
+
+
+@fact
+def output_that_cannot_be_written_is_an_error():
+    with open("/dev/full", "w") as full:
+        p = subprocess.run([ACTORCTL, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, env=ENV)
+    assert p.returncode == 1 and "cannot write the output: No space left on device" in p.stderr, p
+    p = subprocess.run(["sh", "-c", '"$0" --help >&-', ACTORCTL], stderr=subprocess.PIPE, text=True, env=ENV)
+    assert p.returncode == 1 and "cannot write the output: Bad file descriptor" in p.stderr, p
+    p = subprocess.run(["bash", "-c", '"$0" --help 2>&1 1>&3 | cat; exit ${PIPESTATUS[0]}', ACTORCTL], env=ENV,
+                       pass_fds=[], stdout=subprocess.PIPE, text=True, preexec_fn=closed_pipe_on_3, close_fds=False)
+    assert p.returncode == 141 and p.stdout == "", p
+
+
+def closed_pipe_on_3():
+    r, w = os.pipe()
+    os.dup2(w, 3)
+    os.close(r)
+
+
+@fact
+def a_node_that_cannot_start_says_why():
+    os.mkdir(RUNTIME, 0o755)
+    os.chmod(RUNTIME, 0o777)
+    fails("up", "-d", rc=1, says=r"the node did not start: runtime directory .* is refused: its mode is 0777.* \(log: .*/actor-spawner.log\)")
+    os.rmdir(RUNTIME)
+    with open(os.path.join(ROOT, "file"), "w"):
+        pass
+    fails("up", "-d", "--log-dir", os.path.join(ROOT, "file", "logs"), rc=1, says="cannot make the log directory")
+
+
+# ---- up, status -------------------------------------------------------------------------------------------------------------------
+
+@fact
+def up_returns_when_the_node_is_ready():
+    r = ctl("up", "-d")
+    m = re.fullmatch(r"node is ready: pid (\d+), runtime directory (\S+), log (\S+)\n", r.out)
+    assert m and m[2] == RUNTIME and m[3] == LOGS + "/actor-spawner.log", r
+    assert alive(int(m[1]))
+    with open(f"/proc/{m[1]}/stat") as f:
+        assert f.read().rsplit(")", 1)[1].split()[3] == m[1], "the keeper leads a session of its own"
+    assert ctl_json("ls") == []
+    for fd, mode in ((0, "/dev/null"), (1, m[3]), (2, m[3])):
+        assert os.readlink(f"/proc/{m[1]}/fd/{fd}") == mode
+
+
+@fact
+def second_up_is_a_conflict():
+    pid = ctl_json("status")["keeper"]["pid"]
+    for args in (["up", "-d"], ["up"]):
+        error = fails(*args, rc=9, says=f"a node is already running, pid {pid}, in {RUNTIME}")
+        assert error["code"] == "running", error
+
+
+@fact
+def status_describes_the_node():
+    node = ctl_json("status")
+    for daemon in ("keeper", "supervisor", "broker"):
+        assert alive(node[daemon]["pid"]), node
+    assert node["runtime_dir"] == RUNTIME and node["log_dir"] == LOGS
+    text = ctl("status").out
+    for word in ("keeper", "supervisor", "broker", "processes", RUNTIME, f"pid {node['broker']['pid']}"):
+        assert word in text, text
+
+
+# ---- spawn ------------------------------------------------------------------------------------------------------------------------
+
+@fact
+def spawn_tells_name_and_pid():
+    r = ctl("spawn", "--name", "web", "--", "sleep", "1000")
+    m = re.fullmatch(r"web: (up|ready), pid (\d+)\n", r.out)
+    assert m and alive(int(m[2])), r
+    web = child("web")
+    assert web["pid"] == int(m[2]) and web["restarts"] == 0 and web["last_exit"] is None and web["uptime_ms"] >= 0
+    assert web["restart"] == "permanent"
+    assert list(web)[:6] == ["name", "state", "pid", "restarts", "uptime_ms", "last_exit"]
+    assert ctl_json("ls") == [child("web")] or ctl_json("ls")[0]["name"] == "web"
+
+
+@fact
+def made_names_get_numbers():
+    assert ctl_json("spawn", "sleep", "1000")["name"] == "sleep"
+    assert ctl_json("spawn", "/bin/sleep", "1000")["name"] == "sleep.2"
+    assert ctl("spawn", "--", "sleep", "1000").out.startswith("sleep.3: ")
+    ctl("rm", "-f", "sleep", "sleep.2", "sleep.3")
+
+
+@fact
+def taken_name_is_a_conflict_and_changes_nothing():
+    before = child("web")["pid"]
+    error = fails("spawn", "--name", "web", "--", "true", rc=9, says="cannot spawn 'web': .*taken.*--name.*actorctl rm")
+    assert error["code"] == "in_use", error
+    assert child("web")["pid"] == before and names() == ["web"]
+
+
+@fact
+def missing_executable_leaves_nothing_behind():
+    error = fails("spawn", "--name", "ghost", "--", "/no/such/program", rc=1,
+                  says="cannot spawn 'ghost': .*/no/such/program.*No such file or directory")
+    assert error["code"] == "exec", error
+    fails("spawn", "--", "no-such-program-in-path", rc=1, says="No such file or directory")
+    assert names() == ["web"]
+
+
+@fact
+def file_without_permission_exits_8():
+    path = script("locked", "#!/bin/sh\n", mode=0o644)
+    fails("spawn", path, rc=8, says="Permission denied")
+    fails("spawn", "--wait=exit", "--restart", "temporary", path, rc=126, says="Permission denied")
+    assert names() == ["web"]
+
+
+@fact
+def wait_none_keeps_trying_a_missing_executable():
+    path = os.path.join(ROOT, "later")
+    ctl("spawn", "--name", "later", "--wait=none", "--backoff", "20ms:50ms", "--", path)
+    later = until(lambda: (c := child("later"))["last_exit"] and c, "an exec failure")
+    assert later["last_exit"]["kind"] == "exec" and later["last_exit"]["code"] == 2, later
+    assert later["last_exit"]["signal"] is None and later["last_exit"]["core"] is False
+    until(lambda: "exec: No such file or directory, next try in" in ctl("ls", "later").out, "the table says so")
+    script("later", "#!/bin/sh\nexec sleep 1000\n")
+    until(lambda: child("later")["state"] in ("up", "ready"), "it runs now that it is there")
+    ctl("rm", "-f", "later")
+
+
+@fact
+def wait_of_a_temporary_process_returns_its_status():
+    assert ctl("spawn", "--restart", "temporary", "--wait", "--name", "seven", "--", "sh", "-c", "exit 7", rc=7).out \
+        == "seven: down, exit 7\n"
+    r = ctl("--json", "spawn", "--restart", "temporary", "--wait", "--name", "killed", "--", "sh", "-c", "kill -9 $$", rc=137)
+    killed = json.loads(r.out)
+    assert killed["pid"] is None and killed["state"] == "down"
+    assert {k: killed["last_exit"][k] for k in ("kind", "code", "signal", "core")} == \
+        {"kind": "signal", "code": 9, "signal": "SIGKILL", "core": False}, killed
+    ctl("spawn", "--restart", "temporary", "--wait", "--name", "fine", "--", "true")
+    fails("spawn", "--restart", "temporary", "--wait", "--", "/no/such/program", rc=127, says="No such file")
+    r = ctl("spawn", "-t", "200ms", "--restart", "temporary", "--wait", "--name", "slow", "--", "sleep", "1000", rc=5)
+    assert "cannot spawn 'slow'" in r.err, r
+    ctl("rm", "-f", "slow", "seven", "killed", "fine")
+
+
+@fact
+def ended_process_stays_listed_and_its_name_is_free():
+    ctl("spawn", "--restart", "temporary", "--wait", "--name", "once", "--", "sh", "-c", "exit 3", rc=3)
+    assert child("once")["state"] == "down" and child("once")["last_exit"]["code"] == 3
+    ctl("spawn", "--restart", "temporary", "--wait", "--name", "once", "--", "true")
+    assert child("once")["last_exit"]["code"] == 0 and names().count("once") == 1
+    ctl("rm", "once")
+    assert "once" not in names()
+
+
+@fact
+def callers_environment_is_not_passed():
+    ctl("spawn", "--restart", "temporary", "--wait", "--name", "env", "-e", "GIVEN=a b=c", "--", "env")
+    text = ctl("logs", "env").out
+    assert "GIVEN=a b=c\n" in text and "PATH=" in text, text
+    assert "CALLERS_OWN" not in text, text
+    ctl("rm", "env")
+
+
+@fact
+def paths_are_taken_from_the_callers_directory():
+    script("here", "#!/bin/sh\npwd\n")
+    os.mkdir(os.path.join(ROOT, "sub"))
+    ctl("spawn", "--restart", "temporary", "--wait", "./here", cwd=ROOT)
+    assert ctl("logs", "here").out == ROOT + "\n"
+    ctl("spawn", "--restart", "temporary", "--wait", "--name", "there", "--cwd", "sub", "./here", cwd=ROOT)
+    assert ctl("logs", "there").out == ROOT + "/sub\n"
+    ctl("rm", "here", "there")
+
+
+@fact
+def options_behind_the_command_are_the_commands():
+    assert ctl("spawn", "--restart", "temporary", "--wait", "--name", "own", "sh", "-c", "echo $0 $@", "--json", "-x", "--").rc == 0
+    assert ctl("logs", "own").out == "--json -x --\n"
+    ctl("rm", "own")
+
+
+# ---- ls ---------------------------------------------------------------------------------------------------------------------------
+
+@fact
+def in_a_pipe_columns_are_separated_by_tabs():
+    lines = ctl("ls").out.splitlines()
+    assert lines[0] == "NAME\tSTATE\tPID\tUPTIME\tRESTARTS\tLAST EXIT"
+    cells = lines[1].split("\t")
+    assert cells[0] == "web" and cells[2] == str(child("web")["pid"]) and cells[4:] == ["0", "-"], cells
+    assert ctl("ls", "--no-headings").out.startswith("web\t")
+    assert "\033" in ctl("ls", "--color=always").out
+
+
+@fact
+def on_a_terminal_columns_are_aligned_and_coloured():
+    rc, text = on_terminal("ls")
+    assert rc == 0 and "\033[32m" in text and "\t" not in text, text
+    plain = re.sub(r"\033\[[0-9;]*m", "", text).splitlines()
+    assert re.match(r"NAME +STATE +PID +UPTIME +RESTARTS +LAST EXIT", plain[0]), plain
+    assert plain[0].index("STATE") == plain[1].index(child("web")["state"]), plain
+    for env in (dict(ENV, NO_COLOR="1"), dict(ENV, TERM="dumb")):
+        assert "\033" not in on_terminal("ls", env=env)[1]
+    assert "\033" not in on_terminal("ls", "--color=never")[1]
+    assert json.loads(on_terminal("ls", "--json")[1])[0]["name"] == "web"
+    assert on_terminal("ls", "web")[0] == 0
+
+
+@fact
+def narrow_terminal_cuts_only_the_last_column():
+    ctl("spawn", "--name", "gone", "--wait=none", "--backoff", "1h:1h", "--", "/no/such/program")
+    until(lambda: child("gone")["state"] == "backoff", "backoff")
+    lines = on_terminal("ls", "gone", "--color=never", columns=50)[1].splitlines()
+    assert all(len(line) <= 50 for line in lines) and lines[1].startswith("gone"), lines
+    assert "No such file or directory, next try in" in ctl("ls", "gone").out
+    ctl("rm", "-f", "gone")
+
+
+@fact
+def unknown_names_exit_4():
+    for args in (["ls", "nobody"], ["status", "nobody"], ["stop", "nobody"], ["start", "nobody"], ["restart", "nobody"],
+                 ["kill", "nobody"], ["rm", "nobody"], ["logs", "nobody"]):
+        error = fails(*args, rc=4, says="'nobody': .*; see actorctl ls")
+        assert error["code"] == "noproc", error
+
+
+# ---- stop, start, restart, kill, rm ------------------------------------------------------------------------------------------------
+
+@fact
+def killed_process_comes_back():
+    before = child("web")["pid"]
+    assert ctl("kill", "-s", "KILL", "web").out == "web: signalled\n"
+    web = until(lambda: (c := child("web"))["restarts"] == 1 and c["pid"] and c, "a restart")
+    assert web["pid"] != before and not alive(before)
+    assert web["last_exit"]["signal"] == "SIGKILL" and web["last_exit"]["kind"] == "signal" and web["last_exit"]["code"] == 9
+    assert re.search(r"\tSIGKILL \S+ ago\n", ctl("ls", "web").out)
+
+
+@fact
+def kill_knows_signals_by_name_and_number():
+    ctl("spawn", "--name", "trap", "--", "sh", "-c", "trap 'echo got usr1' USR1; echo armed; while :; do sleep 0.05; done")
+    until(lambda: "armed\n" in ctl("logs", "trap").out, "the trap is set")
+    for n, name in enumerate(("USR1", "SIGUSR1", str(int(signal.SIGUSR1))), 1):
+        ctl("kill", "-s", name, "trap")
+        until(lambda: ctl("logs", "trap").out.count("got usr1") == n, f"signal {name}")
+    ctl("rm", "-f", "trap")
+
+
+@fact
+def stop_start_and_restart():
+    first = child("web")["pid"]
+    assert ctl("stop", "web").out == "web: stopped\n"
+    assert not alive(first)
+    assert child("web")["state"] == "down" and child("web")["pid"] is None
+    ctl("stop", "web")
+    m = re.fullmatch(r"web: started, pid (\d+)\n", ctl("start", "web").out)
+    assert m and alive(int(m[1])) and child("web")["pid"] == int(m[1])
+    m2 = re.fullmatch(r"web: restarted, pid (\d+)\n", ctl("restart", "web").out)
+    assert m2 and m2[1] != m[1] and not alive(int(m[1])) and alive(int(m2[1]))
+    assert ctl_json("stop", "web")["state"] == "down"
+    assert ctl_json("start", "web")["state"] in ("up", "ready")
+
+
+@fact
+def one_unknown_name_does_not_keep_the_others_from_being_stopped():
+    ctl("spawn", "--name", "a", "sleep", "1000")
+    ctl("spawn", "--name", "b", "sleep", "1000")
+    r = ctl("stop", "a", "nobody", "b", rc=4)
+    assert r.out == "a: stopped\nb: stopped\n" and "cannot stop 'nobody'" in r.err, r
+    assert child("a")["state"] == child("b")["state"] == "down"
+    assert ctl("rm", "a", "b").out == "a: removed\nb: removed\n"
+
+
+@fact
+def rm_of_a_running_process_needs_force():
+    pid = ctl_json("spawn", "--name", "busy", "sleep", "1000")["pid"]
+    error = fails("rm", "busy", rc=9, says="cannot rm 'busy': .*rm -f")
+    assert error["code"] == "running" and alive(pid)
+    ctl("rm", "-f", "busy")
+    assert not alive(pid) and "busy" not in names()
+
+
+@fact
+def stop_that_takes_too_long_exits_5():
+    ctl("spawn", "--name", "stubborn", "--stop-timeout", "1h", "--", "sh", "-c", "trap '' TERM; echo armed; while :; do sleep 0.05; done")
+    until(lambda: "armed\n" in ctl("logs", "stubborn").out, "the trap is set")
+    fails("stop", "-t", "100ms", "stubborn", rc=5, says="cannot stop 'stubborn': no answer within 100ms")
+    assert ctl("stop", "--no-wait", "stubborn").out.startswith("stubborn: ")
+    assert child("stubborn")["state"] == "stopping"
+    ctl("kill", "-s", "KILL", "stubborn")
+    until(lambda: child("stubborn")["state"] == "down", "its end")
+    ctl("rm", "stubborn")
+
+
+# ---- status of one, logs ------------------------------------------------------------------------------------------------------------
+
+@fact
+def status_describes_one_process_with_its_last_lines():
+    ctl("spawn", "--name", "talker", "--", "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $i; done; exec sleep 1000")
+    until(lambda: "line 12" in ctl("logs", "talker").out, "all lines")
+    shown = ctl_json("status", "talker")
+    assert shown["log_lines"] == [f"line {i}" for i in range(3, 13)] and shown["state"] in ("up", "ready")
+    text = ctl("status", "talker").out
+    assert f"pid {shown['pid']}" in text and "permanent" in text and "line 12\n" in text and "line 2\n" not in text, text
+    assert "\033[32m" in on_terminal("status", "talker")[1]
+
+
+@fact
+def logs_shows_the_last_lines():
+    assert ctl("logs", "talker").out == "".join(f"line {i}\n" for i in range(1, 13))
+    assert ctl("logs", "-n", "2", "talker").out == "line 11\nline 12\n"
+    assert ctl("logs", "-n0", "talker").out == ""
+    ctl("rm", "-f", "talker")
+
+
+@fact
+def logs_follows_until_it_is_interrupted():
+    fifo = os.path.join(ROOT, "fifo")
+    os.mkfifo(fifo)
+    ctl("spawn", "--name", "tail", "--", "sh", "-c", "echo first; exec cat <>" + fifo)
+    until(lambda: "first" in ctl("logs", "tail").out, "the first line")
+    p = subprocess.Popen([ACTORCTL, "logs", "-f", "tail"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=ENV)
+    read_until(p.stdout, b"first\n")
+    with open(fifo, "w") as f:
+        f.write("second\n")
+    read_until(p.stdout, b"second\n")
+    log = child("tail")["log"]
+    os.rename(log, log + ".1")  # as a rotation does; a later line may go to either
+    with open(log, "w") as f:
+        f.write("rotated\n")
+    read_until(p.stdout, b"rotated\n")
+    p.send_signal(signal.SIGINT)
+    assert p.wait(PATIENCE) == 0 and p.stderr.read() == b"", p
+    p.stdout.close()
+    p.stderr.close()
+
+
+@fact
+def logs_ends_when_nobody_reads_any_more():
+    p = subprocess.Popen([ACTORCTL, "logs", "-f", "tail"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=ENV)
+    read_until(p.stdout, b"rotated\n")
+    p.stdout.close()
+    p.wait(PATIENCE)
+    assert p.stderr.read() == b""
+    p.stderr.close()
+    ctl("rm", "-f", "tail")
+
+
+# ---- call, send, whereis, names -----------------------------------------------------------------------------------------------------
+
+@fact
+def spawn_waits_until_an_actor_program_is_ready():
+    r = ctl("spawn", "--name", "mirror", "--wait=ready", "--", MIRROR, "looking.glass")
+    assert re.fullmatch(r"mirror: ready, pid \d+, actor <[0-9a-f]+\.[0-9a-f]+\.1>\n", r.out), r
+    assert ctl("call", "looking.glass", "counted").out == "0\n"
+
+
+@fact
+def whereis_and_names_show_refs():
+    ref = ctl("whereis", "looking.glass").out.strip()
+    assert re.fullmatch(r"<[0-9a-f]+\.[0-9a-f]+\.1>", ref)
+    assert ctl_json("whereis", "looking.glass") == {"name": "looking.glass", "ref": {"$ref": ref}}
+    assert {"name": "looking.glass", "ref": {"$ref": ref}} in ctl_json("names")
+    assert ctl_json("names", "looking.") == [{"name": "looking.glass", "ref": {"$ref": ref}}]
+    assert ctl_json("names", "nothing.begins.like.this") == []
+    assert f"looking.glass\t{ref}\n" in ctl("names").out
+    fails("whereis", "nobody", rc=4, says="no actor has the name 'nobody'; see actorctl names")
+    assert ctl("call", ref, "counted").out == "0\n"
+
+
+@fact
+def every_json_value_comes_back_as_it_went():
+    values = ["null", "true", "5", "-5", "5.0", "0.1", "-9223372036854775808", '"text"', '"\\u00e4\\ud83d\\ude00\\u0000"', "[]", "{}",
+              '[1, [2, {"a": [null]}]]', '{"$ref": "<1f.2.1>"}', '{"$bin": "AP8Q"}', '{"$str": "//4="}',
+              '{"$uint": "18446744073709551615"}', '{"$float": "nan"}', '{"$map": [[1, 2]]}', '{"$ext": [7, "qg=="]}']
+    r = ctl("call", "looking.glass", "echo", *values)
+    assert json.loads(r.out) == [json.loads(v) for v in values], r
+    assert "5.0" in r.out and "0.1," in r.out and r.out.count("\n") == 1, r
+    assert ctl("call", "looking.glass", "echo").out == "[]\n"
+    with open(os.path.join(ROOT, "big.json"), "w") as f:
+        json.dump(["x" * 1000] * 1000, f)
+    assert len(ctl("call", "looking.glass", "echo", "@big.json").out) > 1000000
+    assert ctl("call", "looking.glass", "echo", "-", input="[1]\n").out == "[[1]]\n"
+
+
+@fact
+def errors_of_the_called_actor_exit_6():
+    error = fails("call", "looking.glass", "refuse", rc=6, says="it answered mirror.refused: it never does this")
+    assert error["code"] == "mirror.refused"
+    assert fails("call", "looking.glass", "sleep", '"x"', rc=6, says="bad_args: milliseconds")["code"] == "bad_args"
+    assert fails("call", "looking.glass", "no-such-method", rc=6, says="no_method")["code"] == "no_method"
+    assert fails("call", "looking.glass", "silence", rc=6, says="no_reply")["code"] == "no_reply"
+
+
+@fact
+def call_that_takes_too_long_exits_5():
+    error = fails("call", "-t", "100ms", "looking.glass", "sleep", "60000", rc=5, says="no answer within 100ms; give it longer with --timeout")
+    assert error["code"] == "timeout"
+    ctl("restart", "mirror")
+    until(lambda: subprocess.run([ACTORCTL, "whereis", "looking.glass"], env=ENV, capture_output=True).returncode == 0, "its name again")
+    ctl("call", "-t", "60", "looking.glass", "sleep", "1")
+
+
+@fact
+def call_to_nobody_exits_4_at_once():
+    assert fails("call", "nobody", "x", rc=4, says="no such actor")["code"] == "noproc"
+    fails("call", "<1.2.3>", "x", rc=4, says="no such actor")
+    fails("send", "nobody", "x", rc=4, says="no such actor")
+
+
+@fact
+def sent_messages_arrive():
+    for _ in range(3):
+        r = ctl("send", "looking.glass", "count")
+        assert r.out == "", r
+    until(lambda: ctl("call", "looking.glass", "counted").out == "3\n", "three casts")
+
+
+@fact
+def death_during_a_call_is_told():
+    pid = child("mirror")["pid"]
+    r = ctl("call", "looking.glass", "die", rc=1)
+    assert "it ended before it answered" in r.err or "its process ended before it answered" in r.err, r
+    until(lambda: child("mirror")["pid"] not in (None, pid), "a restart")
+    until(lambda: subprocess.run([ACTORCTL, "whereis", "looking.glass"], env=ENV, capture_output=True).returncode == 0, "its name again")
+
+
+@fact
+def process_verbs_work_while_the_broker_is_down():
+    pid = ctl_json("status")["broker"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    assert "web" in names()
+    ctl("restart", "web")
+    os.kill(pid, signal.SIGCONT)
+    os.kill(pid, signal.SIGKILL)
+    assert "web" in names()
+    until(lambda: (b := ctl_json("status")["broker"])["pid"] not in (None, pid) and b, "another broker")
+    until(lambda: subprocess.run([ACTORCTL, "call", "looking.glass", "counted"], env=ENV, capture_output=True).returncode == 0,
+          "names again")
+
+
+@fact
+def completion_knows_commands_options_and_live_names():
+    assert "spawn" in ctl("__complete", "commands").out.split()
+    assert "__complete" not in ctl("__complete", "commands").out
+    assert {"--name=", "--wait", "--json"} <= set(ctl("__complete", "options", "spawn").out.split())
+    assert {"web", "mirror"} <= set(ctl("__complete", "processes").out.split())
+    assert "looking.glass" in ctl("__complete", "names").out.split()
+
+
+# ---- down ---------------------------------------------------------------------------------------------------------------------------
+
+@fact
+def down_leaves_nothing():
+    ctl("spawn", "--name", "family", "--", "sh", "-c", "setsid sleep 1000 & sleep 1000 & wait")
+    assert len(of_this_test()) >= 5
+    pid = ctl_json("status")["keeper"]["pid"]
+    assert ctl("down").out == f"node is down: {RUNTIME}\n"
+    assert not alive(pid) and not os.path.exists(RUNTIME)
+    assert of_this_test() == []
+    fails("down", rc=7, says="no node is running")
+
+
+@fact
+def completion_is_silent_without_a_node():
+    assert ctl("__complete", "processes").out == "" and ctl("__complete", "names").out == ""
+
+
+@fact
+def foreground_node_ends_with_ctrl_c():
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        p = subprocess.Popen([ACTORCTL, "up"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=ENV, cwd=ROOT)
+        text = read_until(p.stdout, b"\n").decode()
+        m = re.fullmatch(r"node is ready: pid (\d+), runtime directory (\S+); stop it with Ctrl-C or: actorctl down\n", text)
+        assert m and m[2] == RUNTIME, text
+        ctl("spawn", "sleep", "1000")
+        p.send_signal(sig)
+        assert p.wait(PATIENCE) == 0, p.stderr.read()
+        p.stdout.close()
+        p.stderr.close()
+        until(lambda: of_this_test() == [], "all gone")
+
+
+@fact
+def terminals_interrupt_is_counted_once():
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        os.execve(ACTORCTL, [ACTORCTL, "up"], ENV)
+    text = b""
+    while b"node is ready" not in text:
+        text += os.read(fd, 65536)
+    ctl("spawn", "--name", "slow", "--", "sh", "-c", "trap 'echo bye; exit' TERM; echo armed; while :; do sleep 0.05; done")
+    until(lambda: "armed" in ctl("logs", "slow").out, "the trap is set")
+    os.write(fd, b"\x03")
+    try:
+        while True:
+            part = os.read(fd, 65536)
+            if not part:
+                break
+            text += part
+    except OSError:
+        pass
+    os.close(fd)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, text
+    assert b"killed" not in text, text
+    with open(os.path.join(LOGS, "slow.log")) as f:
+        assert "bye" in f.read(), "it was asked, not killed"
+    until(lambda: of_this_test() == [], "all gone")
+
+
+@fact
+def foreground_node_ends_with_its_actorctl():
+    p = subprocess.Popen([ACTORCTL, "up"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0, env=ENV, cwd=ROOT)
+    read_until(p.stdout, b"\n")
+    ctl("spawn", "sleep", "1000")
+    p.kill()
+    p.wait()
+    p.stdout.close()
+    until(lambda: of_this_test() == [], "all gone")
+
+
+@fact
+def down_stops_a_node_whose_supervisor_does_not_answer():
+    ctl("up", "-d")
+    node = ctl_json("status")
+    os.kill(node["supervisor"]["pid"], signal.SIGSTOP)
+    p = subprocess.Popen([ACTORCTL, "down"], stdout=subprocess.PIPE, env=ENV)
+    os.kill(node["supervisor"]["pid"], signal.SIGCONT)
+    assert p.wait(PATIENCE) == 0
+    p.stdout.close()
+    assert of_this_test() == []
+
+
+@fact
+def runtime_dir_option_stands_before_or_behind_the_command():
+    other = os.path.join(ROOT, "other")
+    assert ctl_json("up", "-d", "--runtime-dir", "other")["runtime_dir"] == other
+    assert ctl_json("--runtime-dir", other, "ls") == ctl_json("ls", "--runtime-dir=other") == []
+    fails("ls", rc=7, says="no node is running in .*/node")
+    rc, text = on_terminal("down", "--runtime-dir", other)
+    assert rc == 0 and f"node is down: {other}\n" in text, text
+    assert of_this_test() == []
+
+
+# ---- the run ------------------------------------------------------------------------------------------------------------------------
+
+def main():
+    failed = 0
+    print(f"1..{len(tests) + 1}", flush=True)
+    for n, test in enumerate(tests, 1):
+        name = test.__name__.replace("_", " ")
+        try:
+            test()
+            print(f"ok {n} - {name}", flush=True)
+        except BaseException:
+            failed += 1
+            print(f"not ok {n} - {name}", flush=True)
+            for line in traceback.format_exc().splitlines():
+                print("# " + line, flush=True)
+    left = of_this_test()
+    print(f"{'not ok' if left else 'ok'} {len(tests) + 1} - no process is left behind{' ' + str(left) if left else ''}", flush=True)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    if failed:
+        for dirpath, _, files in os.walk(LOGS):
+            for file in files:
+                with open(os.path.join(dirpath, file), errors="replace") as f:
+                    for line in f.read().splitlines()[-20:]:
+                        print(f"# {file}: {line}")
+    shutil.rmtree(ROOT, ignore_errors=True)
+    return 1 if failed or left else 0
+
+
+sys.exit(main())
