@@ -162,11 +162,15 @@ int keeper_recv(int fd, union keeper_record *ret_record, int fds[KEEPER_RECORD_F
 	ssize_t n;
 	int r;
 
+	/*
+	 * Whoever dies with something unread resets the connection. The kernel says so once, and before it gives out
+	 * what the dead one had sent; that is still to be read.
+	 */
 	do
 		n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
-		return errno == ECONNRESET ? 0 : errno == EWOULDBLOCK ? -EAGAIN : -errno;
+		return -errno;
 
 	for (c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
 		size_t i, count;

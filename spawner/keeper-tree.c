@@ -12,6 +12,10 @@
  * zombies until their tree is gone: their number, which is also the session's and the process group's, cannot be reused
  * under our hands. The rest is reaped silently.
  *
+ * A process that is ending has lost its memory, and its environment with it, a moment before its files are closed. One that
+ * is in this state and of whom nothing else is known is waited for, briefly: the report of an exit means that sockets
+ * and locks of the whole tree are free again.
+ *
  * An orphan in the midst of exec has no readable environment for a moment and may be missed. It is found later: an orphan
  * that names a group which is no more is killed at any look, and one look more is taken when someone could not be told.
  */
@@ -28,12 +32,15 @@
 
 #define CHILDREN_MAX (4 * KEEPER_SLOTS)
 #define RESCAN_NS    (50 * 1000000ull)
+#define LEAVING_NS   (200 * 1000000ull)
+#define PROCESS_EXITING 4u /* PF_EXITING of the kernel, field 9 of /proc/PID/stat */
 
 static struct children {
 	pid_t pids[CHILDREN_MAX];
 	unsigned int n;
 	bool more; /* than fit */
 	bool unknown; /* one of them could not be told whose it is */
+	bool leaving; /* such a one, and it is on its way out */
 	pid_t parent;
 } children;
 
@@ -45,23 +52,31 @@ static void children_add(pid_t pid)
 		children.more = true;
 }
 
-/* Without CONFIG_PROC_CHILDREN: everybody's parent is asked for. */
-static bool children_visit(pid_t pid, void *data)
+static bool process_stat(pid_t pid, int *ret_parent, unsigned int *ret_flags)
 {
-	char path[48], text[1024], *at;
+	char path[48], text[1024], *at, state;
+	int fd, group, session, tty, tty_group;
 	ssize_t n;
-	int fd, parent;
-	char state;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return true;
+		return false;
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	text[n > 0 ? n : 0] = 0;
-	at = strrchr(text, ')');
-	if (at && sscanf(at + 1, " %c %d", &state, &parent) == 2 && parent == children.parent)
+	at = strrchr(text, ')'); /* the name in the parentheses may hold anything */
+	return at && sscanf(at + 1, " %c %d %d %d %d %d %u", &state, ret_parent, &group, &session, &tty, &tty_group,
+			ret_flags) == 7;
+}
+
+/* Without CONFIG_PROC_CHILDREN: everybody's parent is asked for. */
+static bool children_visit(pid_t pid, void *data)
+{
+	unsigned int flags;
+	int parent;
+
+	if (process_stat(pid, &parent, &flags) && parent == children.parent)
 		children_add(pid);
 	return true;
 }
@@ -130,6 +145,8 @@ static void orphan_look(struct keeper *keeper, pid_t pid)
 {
 	struct keeper_entry *entry;
 	struct sweep_marker marker;
+	unsigned int flags;
+	int parent;
 
 	if (orphan_is_reaped(pid))
 		return;
@@ -146,8 +163,11 @@ static void orphan_look(struct keeper *keeper, pid_t pid)
 		}
 	} else {
 		entry = keeper_table_by_pid(&keeper->table, getsid(pid));
-		if (!entry)
+		if (!entry) {
 			children.unknown = true;
+			if (process_stat(pid, &parent, &flags) && flags & PROCESS_EXITING)
+				children.leaving = true;
+		}
 	}
 	if (entry && entry->dying) {
 		entry->busy = true;
@@ -161,6 +181,7 @@ static void orphans_look(struct keeper *keeper)
 
 	children_read(keeper);
 	children.unknown = false;
+	children.leaving = false;
 	keeper->n_left = 0;
 	for (i = 0; i < children.n; i++) {
 		pid_t pid = children.pids[i];
@@ -231,14 +252,16 @@ static void leaders_reap(struct keeper *keeper)
 	uint64_t now_ns = keeper_now_ns();
 
 	while ((entry = keeper_table_each(&keeper->table, &at))) {
+		bool left = entry->busy || children.more;
+
 		if (!entry->dying)
 			continue;
-		if (entry->busy || children.more) {
-			if (now_ns - entry->exited_ns < KEEPER_TREE_LIMIT_NS) {
-				if (!keeper->rescan_ns)
-					keeper->rescan_ns = now_ns + RESCAN_NS;
-				continue;
-			}
+		if (now_ns - entry->exited_ns < (left ? KEEPER_TREE_LIMIT_NS : children.leaving ? LEAVING_NS : 0)) {
+			if (!keeper->rescan_ns)
+				keeper->rescan_ns = now_ns + RESCAN_NS;
+			continue;
+		}
+		if (left) {
 			entry->flags |= KEEPER_SLOT_TREE_LEFT;
 			keeper_log("group %llu (%s): something of its process tree cannot be killed, it is given up",
 					(unsigned long long)entry->group_id, entry->name);

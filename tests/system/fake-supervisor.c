@@ -15,11 +15,10 @@
 
 int main(void)
 {
-	struct {
+	union {
 		struct cmsghdr header;
-		int fd;
-	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS},
-			.fd = KEEPER_SOCKET_FD};
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct sweep_marker marker;
 	pid_t pid = getpid();
@@ -28,8 +27,9 @@ int main(void)
 			.msg_controllen = CMSG_SPACE(sizeof(int))};
 	struct pollfd polls[2];
 	char code;
-	int fd;
+	int fd = KEEPER_SOCKET_FD;
 
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
 	if (!getenv("ACTOR_GROUP") || !sweep_marker_parse(getenv("ACTOR_GROUP"), &marker))
 		return 20;
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s.ctl", getenv("ACTOR_RUNTIME_DIR"));

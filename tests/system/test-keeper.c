@@ -181,9 +181,9 @@ static int teardown(void **state)
 /* The next supervisor of the node comes and says what it is. */
 static void supervisor_accept(void)
 {
-	struct {
+	union {
 		struct cmsghdr header;
-		int fd;
+		char bytes[CMSG_SPACE(sizeof(int))];
 	} control;
 	pid_t pid;
 	struct iovec iov = {.iov_base = &pid, .iov_len = sizeof(pid)};
@@ -196,7 +196,7 @@ static void supervisor_accept(void)
 	node.control_fd = accept4(node.listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	wait_readable(node.control_fd);
 	assert_int_equal(recvmsg(node.control_fd, &message, MSG_CMSG_CLOEXEC), sizeof(pid));
-	node.socket_fd = control.fd;
+	memcpy(&node.socket_fd, CMSG_DATA(&control.header), sizeof(node.socket_fd));
 	node.supervisor_pid = pid;
 
 	wait_readable(node.socket_fd);

@@ -333,12 +333,30 @@ static void test_a_record_and_its_fds_cross_the_socket(void **state)
 	close(null);
 }
 
+static void test_last_words_of_one_that_died_with_something_unread_are_heard(void **state)
+{
+	union keeper_record record, got;
+	int ends[2], fds[KEEPER_RECORD_FDS_MAX];
+	size_t n_fds;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	keeper_record_init(&record, KEEPER_SYNCED);
+	assert_int_equal(keeper_send(ends[1], &record, NULL, 0), 0);
+	keeper_record_init(&record, KEEPER_READY);
+	assert_int_equal(keeper_send(ends[0], &record, NULL, 0), 0);
+	close(ends[0]);
+	assert_int_equal(keeper_recv(ends[1], &got, fds, &n_fds), 1);
+	assert_int_equal(got.header.type, KEEPER_READY);
+	assert_int_equal(keeper_recv(ends[1], &got, fds, &n_fds), 0);
+	close(ends[1]);
+}
+
 static void test_a_refused_record_leaks_no_fd(void **state)
 {
-	struct {
+	union {
 		struct cmsghdr header;
-		int fds[2];
-	} control = {.header = {.cmsg_len = CMSG_LEN(8), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}, .fds = {0, 0}};
+		char bytes[CMSG_SPACE(2 * sizeof(int))]; /* zeroes: stdin, twice */
+	} control = {.header = {.cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
 	union keeper_record record, got;
 	struct iovec iov = {.iov_base = &record, .iov_len = sizeof(record.ack)};
 	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
@@ -593,6 +611,7 @@ int main(void)
 			cmocka_unit_test_setup(test_a_memfd_without_every_seal_is_refused, setup),
 			cmocka_unit_test_setup(test_what_is_no_memfd_is_refused, setup),
 			cmocka_unit_test(test_a_record_and_its_fds_cross_the_socket),
+			cmocka_unit_test(test_last_words_of_one_that_died_with_something_unread_are_heard),
 			cmocka_unit_test(test_a_refused_record_leaks_no_fd),
 			cmocka_unit_test(test_every_malformed_record_is_refused),
 			cmocka_unit_test(test_a_spawn_that_makes_no_sense_is_refused),
