@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "duration.h"
+#include "util/clock.h"
 
 static const char *child_string(const json_t *map, const char *key, const char *otherwise)
 {
@@ -50,8 +52,30 @@ static int child_copy_rest(json_t *to, const json_t *from)
 	return 0;
 }
 
-static json_t *child_public_exit(const json_t *exit)
+int64_t child_clock_offset_us(void)
 {
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	return (int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000 - clock_now_us();
+}
+
+/* RFC 3339, with microseconds, UTC. */
+static json_t *child_time(int64_t wall_us)
+{
+	time_t seconds = (time_t)(wall_us / 1000000);
+	char text[64], whole[32];
+	struct tm tm;
+
+	if (wall_us < 0 || !gmtime_r(&seconds, &tm) || !strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S", &tm))
+		return json_null();
+	snprintf(text, sizeof(text), "%s.%06dZ", whole, (int)(wall_us % 1000000));
+	return json_string(text);
+}
+
+static json_t *child_public_exit(const json_t *exit, int64_t wall_offset_us)
+{
+	const json_t *at = json_object_get(exit, "at_us");
 	json_t *shown;
 	int r = 0;
 
@@ -62,6 +86,8 @@ static json_t *child_public_exit(const json_t *exit)
 	r |= child_copy(shown, exit, "code", json_integer(0));
 	r |= child_copy(shown, exit, "signal", json_null());
 	r |= child_copy(shown, exit, "core", json_false());
+	if (wall_offset_us && json_is_integer(at))
+		r |= json_object_set_new(shown, "at", child_time(json_integer_value(at) + wall_offset_us));
 	r |= child_copy_rest(shown, exit);
 	if (r) {
 		json_decref(shown);
@@ -70,7 +96,7 @@ static json_t *child_public_exit(const json_t *exit)
 	return shown;
 }
 
-json_t *child_public(const json_t *child)
+json_t *child_public(const json_t *child, int64_t wall_offset_us)
 {
 	json_t *shown;
 	int r = 0;
@@ -83,7 +109,7 @@ json_t *child_public(const json_t *child)
 	r |= child_copy(shown, child, "pid", json_null());
 	r |= child_copy(shown, child, "restarts", json_integer(0));
 	r |= child_copy(shown, child, "uptime_ms", json_integer(0));
-	r |= json_object_set_new(shown, "last_exit", child_public_exit(json_object_get(child, "last_exit")));
+	r |= json_object_set_new(shown, "last_exit", child_public_exit(json_object_get(child, "last_exit"), wall_offset_us));
 	r |= child_copy_rest(shown, child);
 	if (r) {
 		json_decref(shown);

@@ -7,8 +7,14 @@
 
 #define CHILD_TEXT_MAX 512
 
-/* What --json shows: name, state, pid, restarts, uptime_ms, last_exit first and always there, then the rest. NULL: no memory, or not a child map. */
-json_t *child_public(const json_t *child);
+/* How far the wall clock is ahead of the monotonic one that the supervisor counts in. 0: unknown. */
+int64_t child_clock_offset_us(void);
+
+/*
+ * What --json shows: name, state, pid, restarts, uptime_ms, last_exit first and always there, then the rest. last_exit gets `at` as
+ * people write time, unless @wall_offset_us is 0. NULL: no memory, or not a child map.
+ */
+json_t *child_public(const json_t *child, int64_t wall_offset_us);
 
 const char *child_name(const json_t *child);
 const char *child_state(const json_t *child);

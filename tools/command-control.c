@@ -51,7 +51,7 @@ static int control_run(struct ctl *ctl, const struct args *args, const struct co
 		status = session_ask_spawner(session, control->verb, name, control->verb, control->make(args, name), timeout_ms,
 			&child);
 		if (!status && ctl->json) {
-			json_t *shown = child_public(child);
+			json_t *shown = child_public(child, child_clock_offset_us());
 
 			output_json(ctl, shown ? shown : json_null());
 			json_decref(shown);

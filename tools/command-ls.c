@@ -29,9 +29,13 @@ static int ls_ask(const struct ctl *ctl, struct session *session, const char *ve
 	status = session_ask_spawner(session, verb, name, "ls", args, ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS), &children);
 	if (status)
 		return status;
+	if (name && !json_array_size(children)) {
+		json_decref(children);
+		return ctl_fail(ctl, CTL_NO_NAME, "noproc", "see actorctl ls", "cannot %s '%s': no process has this name", verb, name);
+	}
 	shown = json_array();
 	json_array_foreach(children, i, child)
-		json_array_append_new(shown, child_public(child));
+		json_array_append_new(shown, child_public(child, child_clock_offset_us()));
 	json_decref(children);
 	*ret = shown;
 	return 0;
@@ -211,10 +215,6 @@ static int status_child(struct ctl *ctl, struct session *session, const char *na
 	if (status)
 		return status;
 	child = json_array_get(children, 0);
-	if (!child) {
-		json_decref(children);
-		return ctl_fail(ctl, CTL_NO_NAME, "noproc", "see actorctl ls", "cannot show '%s': no process has this name", name);
-	}
 	json_object_set_new(child, "log_lines", status_log_lines(json_string_value(json_object_get(child, "log"))));
 	if (ctl->json)
 		output_json(ctl, child);
@@ -261,6 +261,7 @@ static void status_print_node(const json_t *node)
 	status_print_text(node, "node", "runtime_dir");
 	status_field("uptime");
 	puts(duration_format(json_integer_value(json_object_get(node, "uptime_ms")), span));
+	status_print_text(node, "id", "node");
 	status_print_text(node, "version", "version");
 	status_print_text(node, "logs", "log_dir");
 	status_print_daemon(node, "keeper");
@@ -276,6 +277,21 @@ static void status_print_node(const json_t *node)
 	puts(first ? "none" : "");
 }
 
+/* As it stands in refs; half of all ids are too big for a JSON number. */
+static void status_show_id(json_t *node)
+{
+	const json_t *id = json_object_get(node, "node"), *big = json_object_get(id, "$uint");
+	char text[24];
+
+	if (json_is_integer(id))
+		snprintf(text, sizeof(text), "%llx", (unsigned long long)json_integer_value(id));
+	else if (json_is_string(big))
+		snprintf(text, sizeof(text), "%llx", strtoull(json_string_value(big), NULL, 10));
+	else
+		return;
+	json_object_set_new(node, "node", json_string(text));
+}
+
 static int status_node(struct ctl *ctl, struct session *session)
 {
 	json_t *node = NULL;
@@ -283,6 +299,7 @@ static int status_node(struct ctl *ctl, struct session *session)
 
 	if (status)
 		return status;
+	status_show_id(node);
 	if (ctl->json)
 		output_json(ctl, node);
 	else

@@ -223,7 +223,7 @@ static void spawn_tell(const struct spawn *spawn, const json_t *child)
 	const char *ref = json_ref_text(json_object_get(child, "ref"));
 
 	if (spawn->ctl->json) {
-		json_t *shown = child_public(child);
+		json_t *shown = child_public(child, child_clock_offset_us());
 
 		output_json(spawn->ctl, shown ? shown : child);
 		json_decref(shown);

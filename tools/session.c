@@ -193,7 +193,8 @@ static int session_fail_remote(const struct ctl *ctl, const char *what, const ch
 			snprintf(taken, sizeof(taken), "choose another with --name, or remove it with: actorctl rm -f %.300s", name);
 			hint = taken;
 		}
-		return ctl_fail(ctl, refusals[i].status, error->name, hint, "cannot %s: %s", what, text);
+		return ctl_fail(ctl, refusals[i].status, refusals[i].status == CTL_NO_NAME ? "noproc" : error->name, hint,
+			"cannot %s: %s", what, text);
 	}
 	return ctl_fail(ctl, CTL_FAILED, *error->name ? error->name : "failed", NULL, "cannot %s: %s", what,
 		*error->text ? error->text : error->name);

@@ -52,7 +52,7 @@ static void test_last_exit_reads_like_a_sentence(void **state)
 
 static void test_promised_keys_are_always_there_and_first(void **state)
 {
-	json_t *bare = child("{\"argv\":[\"x\"]}"), *shown = child_public(bare);
+	json_t *bare = child("{\"argv\":[\"x\"]}"), *shown = child_public(bare, 0);
 	char *text = json_dumps(shown, JSON_COMPACT);
 
 	assert_string_equal(text,
@@ -66,11 +66,11 @@ static void test_everything_else_is_passed_on(void **state)
 {
 	json_t *full = child("{\"group\":5,\"last_exit\":{\"at_us\":9,\"kind\":\"signal\",\"code\":11,\"signal\":\"SIGSEGV\",\"core\":true},"
 			     "\"name\":\"web\",\"state\":\"up\",\"pid\":7,\"restarts\":2,\"uptime_ms\":9}");
-	json_t *shown = child_public(full);
+	json_t *shown = child_public(full, 1700000000000000);
 	char *text = json_dumps(shown, JSON_COMPACT);
 
 	assert_string_equal(text, "{\"name\":\"web\",\"state\":\"up\",\"pid\":7,\"restarts\":2,\"uptime_ms\":9,\"last_exit\":{\"kind\":"
-				  "\"signal\",\"code\":11,\"signal\":\"SIGSEGV\",\"core\":true,\"at_us\":9},\"group\":5}");
+				  "\"signal\",\"code\":11,\"signal\":\"SIGSEGV\",\"core\":true,\"at\":\"2023-11-14T22:13:20.000009Z\",\"at_us\":9},\"group\":5}");
 	free(text);
 	json_decref(shown);
 	json_decref(full);
@@ -78,8 +78,8 @@ static void test_everything_else_is_passed_on(void **state)
 
 static void test_what_is_no_child_is_refused(void **state)
 {
-	assert_null(child_public(NULL));
-	assert_null(child_public(json_null()));
+	assert_null(child_public(NULL, 0));
+	assert_null(child_public(json_null(), 0));
 }
 
 static void test_exit_status_is_the_shells(void **state)
