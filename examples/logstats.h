@@ -1,0 +1,121 @@
+/*
+ * logstats: what a web server's access log says, counted by processes that may crash
+ *
+ *   logstats.c         main, and the collector: an actor that starts the parsers, hands out work, adds up
+ *   logstats-parser.c  the parser: an actor in a process of its own, with a bug
+ *   logstats-work.c    the file in batches, and how a line that kills is found
+ *   logstats-totals.c  requests and bytes per key, and their way between processes
+ *   logstats-report.c  the result, for people and as JSON
+ */
+#ifndef LOGSTATS_H
+#define LOGSTATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <actor/actor.h>
+#include <msgpack.h>
+
+/* ---- totals --------------------------------------------------------------------------------------------------------- */
+
+struct tally {
+	uint64_t requests;
+	uint64_t bytes;
+};
+
+struct entry {
+	const char *key; /* NULL: free */
+	size_t key_len;
+	uint64_t hash;
+	struct tally tally;
+};
+
+struct table { /* zeroed: empty */
+	struct entry *entries;
+	size_t capacity; /* a power of two, or 0 */
+	size_t n;
+};
+
+#define STATUS_MIN 100
+#define STATUS_MAX 599
+#define PATHS_MAX  (1 << 20) /* different ones; all further are counted together */
+
+struct totals { /* zeroed: nothing counted */
+	struct tally all;
+	struct tally status[STATUS_MAX - STATUS_MIN + 1];
+	struct table methods;
+	struct table paths;
+	bool borrow; /* keys stay where they are; otherwise they are copied */
+};
+
+int totals_add(struct totals *totals, struct table *table, const char *key, size_t key_len, struct tally tally);
+void totals_clear(struct totals *totals); /* keeps the memory, for the next batch */
+void totals_deinit(struct totals *totals);
+/* Three arrays: [code, requests, bytes, …] per status, [key, requests, bytes, …] per method and per path. */
+void totals_pack(const struct totals *totals, msgpack_packer *out);
+/* The same three values, added. -EPROTO when they are something else; then the totals are of no use any more. */
+int totals_merge(struct totals *totals, const struct msgpack_object *three);
+/* The entries by requests, most first; free() it. NULL when there are none, or no memory. */
+const struct entry **table_sorted(const struct table *table);
+
+/* ---- work ----------------------------------------------------------------------------------------------------------- */
+
+#define WORK_IN_FLIGHT_MAX 2 /* batches a parser has, so that it never waits for the next */
+
+struct batch {
+	struct batch *next;
+	uint64_t id;
+	uint64_t first_line; /* lines are numbered from 1 */
+	uint32_t n_lines;
+	uint32_t n_pieces; /* a suspect is tried in about so many */
+	uint32_t n_deaths; /* parsers that were ended from outside while they had it */
+	bool alone;        /* to be given to a parser that has nothing else */
+	char *text;        /* n_lines lines, each with its newline */
+	size_t size_bytes;
+	char *memory;
+};
+
+struct work {
+	int fd;
+	const char *path;
+	bool at_end;
+	char error[512]; /* why reading ended early */
+	uint64_t n_lines; /* read so far */
+	uint64_t size_bytes, read_bytes; /* of the file; 0 when unknown */
+	uint64_t last_id;
+	char *rest; /* of the last read: a line not yet complete */
+	size_t rest_bytes;
+	struct batch *suspects;
+	uint64_t *bad_lines;
+	size_t n_bad_lines;
+};
+
+int work_init(struct work *work, const char *path);
+void work_deinit(struct work *work);
+/* Something to do for a parser that has these already: 0, -EAGAIN nothing now, or another error (see work->error). */
+int work_take(struct work *work, struct batch *const *has, unsigned n_has, struct batch **ret);
+/* The parser is dead that had @n of them unanswered, oldest first. @crashed: by its own doing. Takes the batches. */
+int work_return(struct work *work, struct batch **batches, unsigned n, bool crashed);
+bool work_is_done(const struct work *work, unsigned n_outstanding);
+void work_sort_bad_lines(struct work *work);
+void batch_free(struct batch *batch);
+
+/* ---- report --------------------------------------------------------------------------------------------------------- */
+
+struct result {
+	const struct work *work;
+	const struct totals *totals;
+	uint64_t crashes;
+	unsigned n_parsers;
+	double seconds;
+};
+
+int report_json(const struct result *result);
+int report_table(const struct result *result);
+
+/* ---- parser --------------------------------------------------------------------------------------------------------- */
+
+int parser_main(const char *collector);
+
+#endif
