@@ -56,7 +56,7 @@ static struct child *find(struct node *node, const char *name, void *from)
 	struct child *child = node_child_by_name(node, name);
 
 	if (!child)
-		refuse(node, from, "noproc", "no process is called %s", name);
+		refuse(node, from, "no_name", "no process is called %s", name);
 	return child;
 }
 
@@ -112,6 +112,16 @@ static const char *ended_text(const struct child *child, char text[300])
 	return text;
 }
 
+/* An owner who is told that it could not be run owns nothing, so it is not tried again. Others may put it right meanwhile. */
+static void refuse_exec(struct node *node, struct waiter *waiter)
+{
+	struct child *child = waiter->child;
+
+	refuse(node, waiter->from, "exec", "%s", child->last_exit.cause.text);
+	if (!actor_ref_is_nobody(child->owner) && child->n_ends == child->n_exec_failures)
+		child->removing = true;
+}
+
 /* Answers if it has come; true when he is answered. */
 static bool waiter_check(struct node *node, struct waiter *waiter, uint64_t now_ns)
 {
@@ -132,18 +142,18 @@ static bool waiter_check(struct node *node, struct waiter *waiter, uint64_t now_
 			return true;
 		}
 		if (exec_failed) {
-			refuse(node, waiter->from, "exec", "%s", child->last_exit.cause.text);
+			refuse_exec(node, waiter);
 			return true;
 		}
 		if (started && down) {
-			refuse(node, waiter->from, "stopped", "%s ended before it was %s: %s", child->name,
+			refuse(node, waiter->from, "ended", "%s ended before it was %s: %s", child->name,
 				waiter->wait == NODE_WAIT_UP ? "up" : "ready", ended_text(child, text));
 			return true;
 		}
 		return false;
 	case NODE_WAIT_EXIT:
 		if (exec_failed)
-			refuse(node, waiter->from, "exec", "%s", child->last_exit.cause.text);
+			refuse_exec(node, waiter);
 		else if (down || child->n_ends != waiter->n_ends)
 			answer_child(node, waiter->from, child, now_ns);
 		else
@@ -179,7 +189,7 @@ void node_waiters_end(struct node *node, struct child *child, uint64_t now_ns)
 		if (waiter->wait == NODE_WAIT_GONE)
 			answer_nil(node, waiter->from);
 		else
-			refuse(node, waiter->from, "stopped", "%s was stopped and removed", child->name);
+			refuse(node, waiter->from, "ended", "%s was stopped and removed", child->name);
 		waiter_free(node, waiter);
 	}
 }
@@ -255,7 +265,7 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 
 	*take_spec = (struct spec){0};
 	if (node->stopping) {
-		refuse(node, from, "stopped", "the node is going down");
+		refuse(node, from, "stopping", "the node is going down");
 		spec_deinit(&spec);
 		return;
 	}
@@ -331,11 +341,11 @@ void node_stop(struct node *node, const char *name, bool wait, void *from, uint6
 static bool can_start(struct node *node, const struct child *child, void *from)
 {
 	if (node->stopping)
-		refuse(node, from, "stopped", "the node is going down");
+		refuse(node, from, "stopping", "the node is going down");
 	else if (child->removing)
-		refuse(node, from, "stopped", "%s is being removed", child->name);
+		refuse(node, from, "stopping", "%s is being removed", child->name);
 	else if (child->adopted)
-		refuse(node, from, "spawner.adopted",
+		refuse(node, from, "adopted",
 			"%s was adopted after its description was lost: remove it and spawn it anew", child->name);
 	else
 		return true;
@@ -390,7 +400,7 @@ void node_kill(struct node *node, const char *name, int signo, void *from, uint6
 		return;
 	}
 	if (!child->group) {
-		refuse(node, from, "noproc", "%s does not run: it is %s", name, child_state_name(child));
+		refuse(node, from, "not_running", "%s does not run: it is %s", name, child_state_name(child));
 		return;
 	}
 	action = node_late(node, signo == SIGKILL ? NODE_KILL_TREE : NODE_SIGNAL);

@@ -392,12 +392,26 @@ static void child_act(struct node *node, struct child *child, const struct super
 	}
 }
 
-static void settle_touched(struct node *node, uint64_t now_ns)
+/* True when that gave the engines something to do. */
+static bool settle_touched(struct node *node, uint64_t now_ns)
 {
 	struct list *link;
+	bool again = false;
 
-	while ((link = list_pop(&node->touched)))
-		node_settle(node, container_of(link, struct child, touched_link), now_ns);
+	while ((link = list_pop(&node->touched))) {
+		struct child *child = container_of(link, struct child, touched_link);
+
+		node_settle(node, child, now_ns);
+		if (!child->removing || child->sup->state == SUPERVISION_STOPPING)
+			continue;
+		if (child_is_down(child)) {
+			node_child_forget(node, child);
+		} else {
+			supervision_child_stop(child->sup, now_ns);
+			again = true;
+		}
+	}
+	return again;
 }
 
 static bool drain_engine(struct node *node, struct supervision *engine, uint64_t now_ns)
@@ -416,14 +430,15 @@ static bool drain_engine(struct node *node, struct supervision *engine, uint64_t
 
 void node_drain(struct node *node, uint64_t now_ns)
 {
-	if (drain_engine(node, node->engine, now_ns))
-		supervision_shutdown(node->daemons, now_ns, false);
-	if (drain_engine(node, node->daemons, now_ns) && !node->stopped) {
-		node->stopped = true;
-		node_downers_answer(node);
-		node_late(node, NODE_STOPPED);
-	}
-	settle_touched(node, now_ns);
+	do {
+		if (drain_engine(node, node->engine, now_ns))
+			supervision_shutdown(node->daemons, now_ns, false);
+		if (drain_engine(node, node->daemons, now_ns) && !node->stopped) {
+			node->stopped = true;
+			node_downers_answer(node);
+			node_late(node, NODE_STOPPED);
+		}
+	} while (settle_touched(node, now_ns));
 }
 
 /* --- ends --- */

@@ -635,7 +635,7 @@ static void test_what_is_not_there_is_noproc(void **arg)
 	node_kill(f->node, "x", 9, FROM(2), f->now_ns);
 	node_remove(f->node, "x", true, FROM(2), f->now_ns);
 	node_wait(f->node, "x", NODE_WAIT_UP, 0, FROM(2), f->now_ns);
-	assert_string_equal(turn(f), "error2(noproc) error2(noproc) error2(noproc) error2(noproc) error2(noproc) error2(noproc)");
+	assert_string_equal(turn(f), "error2(no_name) error2(no_name) error2(no_name) error2(no_name) error2(no_name) error2(no_name)");
 }
 
 static void test_rm_wants_it_down_or_force(void **arg)
@@ -667,7 +667,7 @@ static void test_down_stops_all_then_says_so(void **arg)
 	node_down(f->node, FROM(2), f->now_ns);
 	assert_string_equal(turn(f), "signal(101,15) signal(100,15)"); /* youngest first, none waits for another */
 	spawn(f, "c", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
-	assert_string_equal(turn(f), "error1(stopped)");
+	assert_string_equal(turn(f), "error1(stopping)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
 	assert_string_equal(turn(f), "group_down(100) ack(100)");
 	ends(f, 101, CLD_KILLED, SIGTERM);
@@ -725,6 +725,21 @@ static void test_an_owned_child_goes_with_its_owner(void **arg)
 	assert_int_equal(node_count(f->node), 0);
 	node_owner_gone(f->node, 1, f->now_ns);
 	assert_string_equal(turn(f), "");
+}
+
+static void test_an_owned_child_that_cannot_be_run_is_given_up(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec.owned = true;
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_UP, 0, f->now_ns);
+	turn(f);
+	fails(f, 100, ENOENT);
+	assert_string_equal(turn(f), "group_down(100) ack(100) error1(exec) unowner(1)");
+	assert_int_equal(node_count(f->node), 0);
+	assert_true(node_next_deadline(f->node) == SUPERVISION_NEVER);
 }
 
 static void test_each_monitor_goes_off_once(void **arg)
@@ -950,7 +965,7 @@ static void test_without_a_state_processes_are_adopted(void **arg)
 	assert_string_equal(state_of(f, "web"), "up");
 	assert_string_equal(state_of(f, "web.2"), "up");
 	node_restart(f->node, "web", false, FROM(2), f->now_ns);
-	assert_string_equal(turn(f), "error2(spawner.adopted)");
+	assert_string_equal(turn(f), "error2(adopted)");
 	ends(f, 4, CLD_EXITED, 1);
 	assert_string_equal(turn(f), "group_down(4) ack(4)");
 	assert_string_equal(state_of(f, "web"), "down");
@@ -1139,6 +1154,7 @@ int main(void)
 		T(test_down_stops_all_then_says_so),
 		T(test_the_broker_is_unlisted_comes_back_for_ever_and_goes_last),
 		T(test_an_owned_child_goes_with_its_owner),
+		T(test_an_owned_child_that_cannot_be_run_is_given_up),
 		T(test_each_monitor_goes_off_once),
 		T(test_monitors_of_the_gone_go_off_at_once_with_what_is_known),
 		T(test_the_monitors_of_a_dead_watcher_are_forgotten),
