@@ -548,6 +548,8 @@ static int init(actor *self, const void *arg)
 	r = actor_send_after(self, SUPERVISOR_READY_MS, "broker_late", NULL, "");
 	if (r < 0)
 		return r;
+	if (!node_broker(supervisor->node))
+		supervisor_tell_ready(supervisor); /* there will never be one */
 	supervisor_need_turn(supervisor);
 	return 0;
 }
