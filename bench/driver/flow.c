@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TAIL_NS 10000000u
+#define TAIL_NS 30000000u
 #define TAG_END (1ull << 63)
 
 struct header {

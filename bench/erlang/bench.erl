@@ -8,7 +8,7 @@
 -export([main/0, serve/0, sink/3, start_peer/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
--define(TAIL, 10).
+-define(TAIL, 60).
 
 main() ->
     [Variant, Workload | Options] = init:get_plain_arguments(),
@@ -306,7 +306,7 @@ flow(A, Workload, Size, NSenders, Sinks, Nodes) ->
     Bad = lists:sum([B || {_, _, B} <- Results]),
     Windows = [R || {R, _, _} <- Results, R =/= undefined],
     Count = lists:sum([N || {N, _} <- Windows]),
-    Rate = lists:sum([N * 1.0e9 / T || {N, T} <- Windows]),
+    Rate = 0.0 + lists:sum([N * 1.0e9 / T || {N, T} <- Windows]),
     io:format("{\"workload\":\"~s\",\"size\":~b,\"unit\":\"msgs/s\",\"n\":~b,\"senders\":~b,\"receivers\":~b,\"msgs_per_s\":~.1f,"
               "\"cpu_s_per_mmsg\":~.4f,\"check\":{\"sent\":~b,\"received\":~b,\"errors\":~b}}~n",
               [Workload, Size, Count, NSenders, length(Sinks), Rate, Cpu / (max(Count, 1) / 1.0e6), Sent, Received, Bad]).

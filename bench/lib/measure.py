@@ -24,7 +24,7 @@ def run_one(system, workload, seconds):
             try:
                 out, _ = p.communicate(timeout=TIMEOUT_S)
             except subprocess.TimeoutExpired:
-                out = ""
+                return None, f"not done, or something of it still running, after {TIMEOUT_S} s"
             finally:
                 _end(p)
             err.seek(0)
@@ -79,8 +79,7 @@ def check(r, workload):
 
 def run_rounds(systems, workloads, rounds, seconds_of, say):
     """{key: {system id: [result of each round]}}, and [(system, workload, why)] of what failed."""
-    cells, failures = {}, []
-    broken = set()
+    cells, failures, broken = {}, [], {}
     total = rounds * sum(1 for w in workloads for s in systems if s.has(w) and not s.missing)
     done, start = 0, time.monotonic()
     for r in range(rounds):
@@ -89,14 +88,14 @@ def run_rounds(systems, workloads, rounds, seconds_of, say):
                 if s.missing or not s.has(w):
                     continue
                 done += 1
-                if (s.id, w.id) in broken:
+                if broken.get((s.id, w.id), 0) > 1:     # twice in two rounds, each with a second try: leave it
                     continue
                 results, why = run_one(s, w, seconds_of(w))
                 if results is None:                     # once more: a busy machine may miss one deadline
                     results, why = run_one(s, w, seconds_of(w))
                 if results is None:
-                    failures.append((s.id, w.id, why))
-                    broken.add((s.id, w.id))
+                    failures.append((s.id, w.id, f"round {r + 1}: {why}"))
+                    broken[s.id, w.id] = broken.get((s.id, w.id), 0) + 1
                     say(f"FAILED {s.title}, {w.id}: {why}")
                     continue
                 for x in results:

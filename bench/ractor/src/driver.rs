@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Clock, samples, reports: the same figures by the same rules as bench/driver does for C.
+#![allow(dead_code)]
+
+use std::time::{Duration, Instant};
+
+pub struct Args {
+    pub workload: String,
+    pub seconds: f64,
+    pub peers: usize,
+    pub sizes: Vec<usize>,
+    pub dir: String,
+    pub role: Option<String>,
+}
+
+pub fn args() -> Args {
+    let mut a = Args { workload: String::new(), seconds: 1.0, peers: 1, sizes: vec![64], dir: ".".into(), role: None };
+    let mut it = std::env::args().skip(1);
+    while let Some(x) = it.next() {
+        let mut value = || it.next().unwrap_or_else(|| die(&format!("{x} wants a value")));
+        match x.as_str() {
+            "--seconds" => a.seconds = value().parse().unwrap_or_else(|_| die("--seconds: not a number")),
+            "--peers" => a.peers = value().parse().unwrap_or_else(|_| die("--peers: not a number")),
+            "--size" => a.sizes = value().split(',').map(|s| s.parse().unwrap_or_else(|_| die("--size: not a number"))).collect(),
+            "--dir" => a.dir = value(),
+            "--role" => a.role = Some(value()),
+            _ => a.workload = x,
+        }
+    }
+    a
+}
+
+impl Args {
+    pub fn warm(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds / 4.0)
+    }
+    pub fn window(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+}
+
+pub fn die(why: &str) -> ! {
+    eprintln!("bench: {why}");
+    std::process::exit(1)
+}
+
+/// CPU of a whole process, every thread.
+pub fn cpu_ns(pid: i32) -> u64 {
+    unsafe {
+        let mut clock: libc::clockid_t = 0;
+        let mut ts: libc::timespec = std::mem::zeroed();
+        if libc::clock_getcpuclockid(pid, &mut clock) != 0 || libc::clock_gettime(clock, &mut ts) != 0 {
+            return 0;
+        }
+        ts.tv_sec as u64 * 1_000_000_000 + ts.tv_nsec as u64
+    }
+}
+
+pub fn private_bytes(pid: i32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_else(|e| die(&format!("smaps_rollup: {e}")));
+    text.lines()
+        .filter(|l| l.starts_with("Private_Clean:") || l.starts_with("Private_Dirty:"))
+        .filter_map(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .sum::<u64>()
+        * 1024
+}
+
+pub fn report_latency(workload: &str, size: usize, mut samples: Vec<u64>, received: u64) {
+    if samples.is_empty() {
+        die("not one sample was taken");
+    }
+    samples.sort_unstable();
+    let n = samples.len();
+    let q = |p: f64| samples[((p * n as f64) as usize).min(n - 1)];
+    let mean = samples.iter().sum::<u64>() as f64 / n as f64;
+    println!(
+        "{{\"workload\":\"{workload}\",\"size\":{size},\"unit\":\"ns\",\"n\":{n},\"p50\":{},\"p99\":{},\"p999\":{},\"mean\":{mean:.1},\"min\":{},\"max\":{},\"check\":{{\"sent\":{n},\"received\":{received},\"errors\":0}}}}",
+        q(0.5), q(0.99), q(0.999), samples[0], samples[n - 1]
+    );
+}
+
+#[allow(clippy::too_many_arguments)]
+pub fn report_rate(workload: &str, size: usize, rate: f64, cpu_ns: u64, n: u64, sent: u64, received: u64, errors: u64) {
+    let cpu = cpu_ns as f64 * 1e-9 / (n.max(1) as f64 * 1e-6);
+    println!(
+        "{{\"workload\":\"{workload}\",\"size\":{size},\"unit\":\"msgs/s\",\"n\":{n},\"msgs_per_s\":{rate:.1},\"cpu_s_per_mmsg\":{cpu:.4},\"check\":{{\"sent\":{sent},\"received\":{received},\"errors\":{errors}}}}}"
+    );
+}
+
+pub fn report_bytes(workload: &str, bytes: u64) {
+    println!("{{\"workload\":\"{workload}\",\"unit\":\"bytes\",\"n\":1,\"bytes\":{bytes},\"check\":{{\"sent\":1,\"received\":1,\"errors\":0}}}}");
+}
+
+/// What a receiver of one-way messages counts: all of them, and those within a window that begins a warm-up after the first.
+pub struct Sink {
+    warm: Duration,
+    window: Duration,
+    every: u64,
+    expected: Vec<u64>,
+    pub n: u64,
+    pub errors: u64,
+    pub ended: usize,
+    first: Option<Instant>,
+    start: Option<(Instant, u64)>,
+    pub result: Option<(u64, u64)>,
+}
+
+pub const END: u64 = 1 << 63;
+
+impl Sink {
+    pub fn new(a: &Args, senders: usize, size: usize) -> Self {
+        Sink {
+            warm: a.warm(),
+            window: a.window(),
+            every: if size >= 4096 { 1 } else { 16 },
+            expected: vec![0; senders],
+            n: 0,
+            errors: 0,
+            ended: 0,
+            first: None,
+            start: None,
+            result: None,
+        }
+    }
+
+    /// True when every sender has sent its last.
+    pub fn feed(&mut self, seq: u64, tag: u64) -> bool {
+        let from = (tag & 0xffff) as usize;
+        if self.expected.get(from) != Some(&seq) {
+            self.errors += 1;
+        }
+        if let Some(e) = self.expected.get_mut(from) {
+            *e = seq + 1;
+        }
+        self.n += 1;
+        if self.result.is_none() && self.n % self.every == 0 {
+            self.look();
+        }
+        if tag & END != 0 {
+            self.ended += 1;
+        }
+        self.complete()
+    }
+
+    pub fn complete(&self) -> bool {
+        self.ended == self.expected.len()
+    }
+
+    fn look(&mut self) {
+        let now = Instant::now();
+        match (self.first, self.start) {
+            (None, _) => self.first = Some(now),
+            (Some(t), None) if now - t >= self.warm => self.start = Some((now, self.n)),
+            (_, Some((t, n))) if now - t >= self.window => self.result = Some((self.n - n, (now - t).as_nanos() as u64)),
+            _ => {}
+        }
+    }
+}
+
+/// How long senders go on: the window is the receiver's, so they outlast it.
+pub fn send_until(a: &Args) -> Instant {
+    Instant::now() + a.warm() * 2 + a.window() + Duration::from_millis(50)
+}
