@@ -50,7 +50,8 @@ static void told_name(actor_group *group, struct mp_reader *r, uint32_t n)
 	name_changed(group, name, ref);
 }
 
-static void told(struct peer *peer, const struct wire_frame *frame)
+/* False: it is none of these. */
+static bool told(struct peer *peer, const struct wire_frame *frame)
 {
 	static const struct {
 		const char *method;
@@ -64,12 +65,13 @@ static void told(struct peer *peer, const struct wire_frame *frame)
 	uint32_t n;
 
 	if (!peer->is_uplink || mp_read_array(&r, &n) < 0)
-		return;
+		return true;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (mp_str_is(frame->method.s, frame->method.len, table[i].method)) {
 			table[i].fn(peer->group, &r, n);
-			return;
+			return true;
 		}
+	return false;
 }
 
 /* ---- frames ---- */
@@ -106,11 +108,17 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 	actor_ref ref;
 
 	to = frame_target(group, frame, &ref);
+	if (!to && !is_call && !frame->to.name.s && ref.serial == 0 && ref.group == group->id) {
+		/* what the broker has to say to $spawner is said to the group too; it is for the service actor */
+		if (told(peer, frame) || !group->is_service)
+			return;
+		to = actor_find(group, 1);
+		if (to && to->status == ACTOR_ENDING)
+			to = NULL;
+	}
 	if (!to) {
 		if (is_call)
 			call_refuse(group, frame->from, ref, frame->id, ref.serial || frame->to.name.s ? "noproc" : "no_method", "");
-		else if (!frame->to.name.s && ref.serial == 0 && ref.group == group->id)
-			told(peer, frame);
 		else
 			group->stats.casts_dropped++;
 		return;
