@@ -33,6 +33,7 @@
 #define DOWN_ASK_MS     1000  /* the request is in; whether it is done is seen by the lock */
 #define DOWN_POLL_MS    200
 #define ERROR_TAIL_MAX  2048
+#define LOG_BYTES_MAX   (10 << 20)
 
 struct up {
 	struct ctl *ctl;
@@ -75,6 +76,18 @@ static int up_make_dirs(char *path)
 	}
 }
 
+/* It is the log of a few lines a day. One predecessor is enough. */
+static void up_rotate_log(const char *path)
+{
+	char older[NODE_PATH_SIZE + 40];
+	struct stat st;
+
+	if (lstat(path, &st) || !S_ISREG(st.st_mode) || st.st_size < LOG_BYTES_MAX)
+		return;
+	snprintf(older, sizeof(older), "%s.1", path);
+	rename(path, older);
+}
+
 static int up_open_log(struct up *up)
 {
 	char dir[RUNTIME_DIR_PATH_SIZE];
@@ -86,6 +99,7 @@ static int up_open_log(struct up *up)
 	if (r)
 		return ctl_fail_errno(up->ctl, -r, "choose another place with --log-dir or ACTOR_LOG_DIR", "cannot make the log directory %s", dir);
 	snprintf(up->log_path, sizeof(up->log_path), "%s/actor-spawner.log", dir);
+	up_rotate_log(up->log_path);
 	up->log_fd = open(up->log_path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (up->log_fd < 0)
 		return ctl_fail_errno(up->ctl, errno, "choose another place with --log-dir or ACTOR_LOG_DIR", "cannot write %s", up->log_path);
@@ -254,6 +268,8 @@ static int up_wait_foreground(struct up *up, int signal_fd)
 	if (WIFSIGNALED(status))
 		return ctl_fail(up->ctl, CTL_FAILED, "ended", NULL, "the node ended: actor-spawner was ended by %s",
 			strsignal(WTERMSIG(status)));
+	if (!ready && !interrupted && !up->ctl->json)
+		return CTL_FAILED; /* the keeper has told why, on our stderr */
 	if (!ready && !interrupted)
 		return ctl_fail(up->ctl, CTL_FAILED, "start", NULL, "the node did not start (actor-spawner: exit %d)", WEXITSTATUS(status));
 	return ctl_fail(up->ctl, CTL_FAILED, "ended", NULL, "the node ended with errors (actor-spawner: exit %d)", WEXITSTATUS(status));
@@ -412,10 +428,10 @@ static int down_run(struct ctl *ctl, const struct args *args)
 	pid_t keeper;
 
 	if (node_runtime_dir(ctl, dir))
-		return session_fail_open(ctl, ENAMETOOLONG);
+		return session_fail_open(ctl, ACTOR_LINK_SPAWNER, ENAMETOOLONG);
 	keeper = node_keeper_pid(ctl, &error);
 	if (!keeper)
-		return session_fail_open(ctl, error ? error : ENOTCONN);
+		return session_fail_open(ctl, ACTOR_LINK_SPAWNER, error ? error : ENOTCONN);
 	if (session_try_open(ctl, ACTOR_LINK_SPAWNER, DOWN_ASK_MS, &session))
 		session = NULL;
 	status = down_request(ctl, session, keeper);

@@ -40,8 +40,9 @@ int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t t
 	return 0;
 }
 
-int session_fail_open(const struct ctl *ctl, int error)
+int session_fail_open(const struct ctl *ctl, enum actor_link_mode mode, int error)
 {
+	const char *whom = mode == ACTOR_LINK_BROKER ? "the broker of the node" : "the supervisor of the node";
 	char dir[NODE_PATH_SIZE];
 
 	if (node_runtime_dir(ctl, dir))
@@ -55,17 +56,17 @@ int session_fail_open(const struct ctl *ctl, int error)
 	case ENOENT:
 	case ECONNREFUSED:
 		if (node_is_running(ctl))
-			return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", "it may be starting or stopping: try again",
-				"the node in %s cannot be reached", dir);
+			return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", "it is started again if it died: try again",
+				"%s in %s does not answer", whom, dir);
 		return ctl_fail(ctl, CTL_UNREACHABLE, "no_node", "start one with: actorctl up -d", "no node is running in %s", dir);
 	case ETIMEDOUT:
-		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", "it may be starting or stopping: try again",
-			"the node in %s does not answer", dir);
+		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", "it is started again if it died: try again",
+			"%s in %s does not answer", whom, dir);
 	case EINVAL:
 	case ENAMETOOLONG:
 		return ctl_fail(ctl, CTL_USAGE, "bad_path", NULL, "%s cannot be a runtime directory: %s", dir, strerror(error));
 	default:
-		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", NULL, "cannot reach the node in %s: %s", dir, strerror(error));
+		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", NULL, "cannot reach %s in %s: %s", whom, dir, strerror(error));
 	}
 }
 
@@ -73,7 +74,7 @@ int session_open(const struct ctl *ctl, enum actor_link_mode mode, struct sessio
 {
 	int r = session_try_open(ctl, mode, ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS), ret);
 
-	return r ? session_fail_open(ctl, -r) : 0;
+	return r ? session_fail_open(ctl, mode, -r) : 0;
 }
 
 struct session *session_close(struct session *session)

@@ -19,7 +19,7 @@ int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t t
 struct session *session_close(struct session *session);
 
 /* Says why a node cannot be reached. @error: positive errno. Returns the exit status. */
-int session_fail_open(const struct ctl *ctl, int error);
+int session_fail_open(const struct ctl *ctl, enum actor_link_mode mode, int error);
 
 /* Whom to ask: a name or a ref. */
 struct destination {

@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import shutil
 import signal
 import struct
@@ -22,6 +23,7 @@ import traceback
 
 ACTORCTL = os.path.abspath(sys.argv[1])
 MIRROR = os.path.abspath(sys.argv[2])
+COMPLETION = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/completion/actorctl.bash")
 PATIENCE = 60 if os.environ.get("SLOW_TESTS") else 20  # only turns a hang into a failure
 
 ROOT = tempfile.mkdtemp(prefix="test-actorctl-")
@@ -645,10 +647,12 @@ def death_during_a_call_is_told():
 def process_verbs_work_while_the_broker_is_down():
     pid = ctl_json("status")["broker"]["pid"]
     os.kill(pid, signal.SIGSTOP)
-    assert "web" in names()
-    ctl("restart", "web")
-    os.kill(pid, signal.SIGCONT)
-    os.kill(pid, signal.SIGKILL)
+    try:
+        fails("names", "-t", "100ms", rc=7, says="the broker of the node in .* does not answer")
+        assert "web" in names()
+        ctl("restart", "web")
+    finally:
+        os.kill(pid, signal.SIGKILL)
     assert "web" in names()
     until(lambda: (b := ctl_json("status")["broker"])["pid"] not in (None, pid) and b, "another broker")
     until(lambda: subprocess.run([ACTORCTL, "call", "looking.glass", "counted"], env=ENV, capture_output=True).returncode == 0,
@@ -662,6 +666,43 @@ def completion_knows_commands_options_and_live_names():
     assert {"--name=", "--wait", "--json"} <= set(ctl("__complete", "options", "spawn").out.split())
     assert {"web", "mirror"} <= set(ctl("__complete", "processes").out.split())
     assert "looking.glass" in ctl("__complete", "names").out.split()
+
+
+@fact
+def completion_of_a_shell_offers_what_fits():
+    def complete(line):
+        text = f"""
+            PATH={os.path.dirname(ACTORCTL)}:$PATH
+            . {COMPLETION}
+            COMP_LINE={shlex.quote(line)} COMP_POINT={len(line)}
+            COMP_WORDS=({line.replace("$", "")} {"''" if line.endswith(" ") else ""}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+            _actorctl
+            printf '%s\\n' "${{COMPREPLY[@]}}"
+        """
+        p = subprocess.run(["bash", "--norc", "-c", text], capture_output=True, text=True, env=ENV, timeout=PATIENCE)
+        return p.stdout.split()
+
+    assert {"spawn", "start", "status", "stop", "send"} == set(complete("actorctl s")), complete("actorctl s")
+    assert complete("actorctl --json sta") == ["status", "start"]
+    assert complete("actorctl stop w") == ["web"]
+    assert complete("actorctl stop web mir") == ["mirror"]
+    assert complete("actorctl call look") == ["looking.glass"]
+    assert complete("actorctl spawn --restart t") == ["transient", "temporary"]
+    assert complete("actorctl kill -s US") == ["USR1", "USR2"]
+    assert "--stop-timeout=" in complete("actorctl spawn --st")
+    assert complete(f"actorctl --runtime-dir /nowhere stop w") == []
+
+
+@fact
+def other_users_are_refused():
+    if os.geteuid() != 0:
+        return
+    copy = shutil.copy(ACTORCTL, os.path.join(ROOT, "actorctl"))
+    os.chmod(ROOT, 0o755)
+    for args in (["ls"], ["names"], ["down"], ["stop", "web"]):
+        p = subprocess.run([copy, *args], capture_output=True, text=True, env=ENV, cwd="/", user=65534, group=65534, extra_groups=[])
+        assert p.returncode == 8 and "not allowed to use the node in" in p.stderr, (args, p)
+    assert child("web")["state"] in ("up", "ready")
 
 
 # ---- down ---------------------------------------------------------------------------------------------------------------------------
