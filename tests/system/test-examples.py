@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""The examples do what they say, and the node sees what becomes of those that die.
+
+usage: test-examples.py ACTORCTL EXAMPLES-DIR SOURCE-DIR      (writes TAP)
+"""
+
+import json
+import os
+import re
+import sys
+
+from node import Node, run_tests, until
+
+EXAMPLES, SOURCE = os.path.abspath(sys.argv[2]), os.path.abspath(sys.argv[3])
+node = Node(sys.argv[1], "examples")
+
+
+def spawn(program, *args, name=None, restart="permanent"):
+    name = name or program
+    node.ctl("spawn", "--name", name, "--restart", restart, "--backoff", "0", "--wait=ready", "--", f"{EXAMPLES}/{program}", *args)
+    return node.child(name)
+
+
+def call(to, method, *args, rc=0):
+    p = node.ctl("call", to, method, *(json.dumps(a) for a in args), rc=rc)
+    return json.loads(p.stdout) if rc == 0 else p.stderr
+
+
+def test_counter_counts():
+    spawn("counter")
+    assert call("counter", "add", 5) == 5
+    assert call("counter", "add", -2) == 3
+    assert call("counter", "get") == 3
+    node.ctl("send", "counter", "reset")
+    assert call("counter", "get") == 0
+    until(lambda: call("counter", "uptime") >= 1, "a tick")
+
+
+def test_counter_refuses_nonsense():
+    assert "bad_args" in call("counter", "add", "five", rc=6)
+    assert call("counter", "add", 2**63 - 1) == 2**63 - 1
+    assert "counter.overflow" in call("counter", "add", 1, rc=6)
+    assert "no_method" in call("counter", "subtract", 1, rc=6)
+    assert call("counter", "get") == 2**63 - 1
+
+
+def test_counter_by_another_name():
+    spawn("counter", "--name", "other", name="another-process")
+    assert call("other", "add", 1) == 1
+    assert node.run(f"{EXAMPLES}/counter", "--nme", "x", rc=2).stderr == "usage: counter [--name NAME]\n"
+
+
+def test_first_counts():
+    spawn("first")
+    assert call("first", "add", 40) == 40
+    assert call("first", "add", 2) == 42
+
+
+def test_readme_shows_the_first_actor_as_it_is():
+    with open(f"{SOURCE}/README.md") as readme, open(f"{SOURCE}/examples/first.c") as first:
+        code = re.findall(r"```c\n(.*?)```", readme.read(), re.S)
+        assert first.read() in code, "README.md does not show examples/first.c as it is"
+
+
+def ends_with(kind, args, rc, **cause):
+    """A flaky that is asked to crash: the call fails, the node reports @cause, and it is back under its name."""
+    before = spawn("flaky", "--name", f"flaky-{kind}", name=f"flaky-{kind}")
+    assert call(f"flaky-{kind}", "ping") == "pong"
+    assert call(f"flaky-{kind}", "get") == 1
+    call(f"flaky-{kind}", "crash", kind, *args, rc=rc)
+    after = until(lambda: (c := node.child(f"flaky-{kind}"))["pid"] not in (None, before["pid"]) and c, "a restart")
+    assert after["restarts"] == 1, after
+    for key, value in cause.items():
+        assert after["last_exit"][key] == value, after
+    until(lambda: node.ctl("whereis", f"flaky-{kind}", rc=None).returncode == 0, "the name")
+    assert call(f"flaky-{kind}", "get") == 0
+
+
+SANITIZED = os.environ.get("SANITIZED")  # a sanitizer turns signals into an exit status
+
+
+def signal_or_report(name):
+    return {"kind": "exit"} if SANITIZED else {"kind": "signal", "signal": name}
+
+
+def test_a_bad_pointer():
+    ends_with("segv", [], None, **signal_or_report("SIGSEGV"))
+
+
+def test_an_abort():
+    ends_with("abort", [], None, kind="signal", signal="SIGABRT")
+
+
+def test_an_exit():
+    ends_with("exit", [], None, kind="exit", code=3)
+
+
+def test_an_exit_with_a_code_of_its_own():
+    spawn("flaky", "--name", "flaky-code", name="flaky-code", restart="temporary")
+    call("flaky-code", "crash", "exit", 42, rc=None)
+    child = until(lambda: (c := node.child("flaky-code"))["state"] == "down" and c, "its end")
+    assert child["last_exit"]["kind"] == "exit" and child["last_exit"]["code"] == 42, child
+
+
+def test_memory_that_runs_out():
+    ends_with("oom", [], None, **signal_or_report("SIGSEGV"))
+
+
+def test_a_hang_ends_by_kill():
+    before = spawn("flaky", "--name", "flaky-hang", name="flaky-hang")
+    p = node.ctl("--timeout", "0.3", "call", "flaky-hang", "crash", '"hang"', rc=5)
+    assert p.stderr.count("\n") == 1, p
+    assert node.child("flaky-hang")["pid"] == before["pid"]
+    node.ctl("kill", "-s", "KILL", "flaky-hang")
+    after = until(lambda: (c := node.child("flaky-hang"))["pid"] not in (None, before["pid"]) and c, "a restart")
+    assert after["last_exit"]["signal"] == "SIGKILL", after
+    until(lambda: node.ctl("whereis", "flaky-hang", rc=None).returncode == 0, "the name")
+    assert call("flaky-hang", "ping") == "pong"
+
+
+def test_an_unknown_crash_is_refused():
+    assert "flaky.unknown_kind" in call("flaky-hang", "crash", "boom", rc=6)
+
+
+def test_pingpong_in_one_process_and_in_two():
+    one = node.run(f"{EXAMPLES}/pingpong", "--seconds", "1").stdout
+    two = node.run(f"{EXAMPLES}/pingpong", "--seconds", "1", "--processes").stdout
+    assert re.fullmatch(r"two actors in one process: \d+ round trips/s, [\d.]+ us each\n", one), one
+    assert re.fullmatch(r"two actors in two processes: \d+ round trips/s, [\d.]+ us each\n", two), two
+    until(lambda: not [c for c in node.ctl_json("ls") if "pingpong" in c["name"] and c["pid"]], "the partner's end")
+
+
+node.up()
+run_tests([f for name, f in list(globals().items()) if name.startswith("test_")], node)

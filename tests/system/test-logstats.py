@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""logstats against a count of our own: every good line once, every bad line set aside, whatever crashes on the way.
+
+usage: test-logstats.py ACTORCTL LOGSTATS MAKELOG      (writes TAP)
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+
+from node import Node, run_tests, until
+
+LOGSTATS, MAKELOG = (os.path.abspath(p) for p in sys.argv[2:4])
+node = Node(sys.argv[1], "logstats")
+
+
+def make_log(name, lines, bad, seed=1):
+    """The path of a log, and the numbers of its bad lines."""
+    path, numbers = f"{node.root}/{name}", f"{node.root}/{name}.bad"
+    with open(path, "wb") as f:
+        subprocess.run([MAKELOG, str(lines), str(bad), str(seed), "--bad-lines", numbers], stdout=f, check=True)
+    with open(numbers) as f:
+        return path, [int(n) for n in f]
+
+
+def count(path, bad):
+    """The same figures, by splitting on quotes and blanks, over the lines that are not in @bad."""
+    status, status_bytes, methods, paths, total = Counter(), Counter(), Counter(), Counter(), 0
+    with open(path, errors="surrogateescape") as f:
+        for n, line in enumerate(f, 1):
+            if n in bad:
+                continue
+            parts = line.split('"')
+            method, target, _ = parts[1].split(" ")
+            code, sent = parts[2].split()[:2]
+            sent = 0 if sent == "-" else int(sent)
+            status[code] += 1
+            status_bytes[code] += sent
+            methods[method] += 1
+            paths[target.split("?")[0]] += 1
+            total += sent
+    return status, status_bytes, methods, paths, total
+
+
+def logstats(*args, rc=0):
+    return node.run(LOGSTATS, *args, rc=rc)
+
+
+def check(path, bad, *args):
+    got = json.loads(logstats(path, "--json", *args).stdout)
+    status, status_bytes, methods, paths, total = count(path, set(bad))
+    with open(path, "rb") as f:
+        assert got["lines"] == sum(1 for _ in f), got
+    assert got["bad_lines"] == bad, (got["bad_lines"], bad)
+    assert got["good_lines"] == got["lines"] - len(bad), got
+    assert got["status"] == status, (got["status"], status)
+    assert got["bytes"] == total, (got["bytes"], total)
+    assert {k: v for k, v in got["bytes_by_status"].items()} == status_bytes, got
+    assert got["methods"] == methods, (got["methods"], methods)
+    assert [p["requests"] for p in got["paths"]] == [n for _, n in paths.most_common(10)], got["paths"]
+    assert all(paths[p["path"]] == p["requests"] for p in got["paths"]), got["paths"]
+    assert got["crashes"] >= len(bad) and (bad or got["crashes"] == 0), got["crashes"]
+    return got
+
+
+def test_totals_are_those_of_the_good_lines():
+    got = check(*make_log("some.log", 50000, 5), "--parsers", "3")
+    assert got["parsers"] == 3
+
+
+def test_without_bad_lines_nothing_crashes():
+    check(*make_log("none.log", 20000, 0), "--parsers", "2")
+
+
+def test_only_bad_lines():
+    got = check(*make_log("all.log", 10, 10), "--parsers", "2")
+    assert got["good_lines"] == 0 and got["paths"] == []
+
+
+def test_bad_lines_side_by_side_at_the_first_and_at_the_last():
+    path, _ = make_log("edge.log", 3000, 0)
+    with open(path) as f:
+        lines = f.read().splitlines()
+    bad = [1, 2, 3, 1500, 1502, 3000]
+    for n in bad:
+        lines[n - 1] = "this is no log line"
+    with open(path, "w") as f:
+        f.write("\n".join(lines))  # and no newline at the end
+    check(path, bad, "--parsers", "2")
+
+
+def test_one_parser_does():
+    check(*make_log("one.log", 3000, 2, 9), "--parsers", "1")
+
+
+def test_an_empty_file():
+    path, _ = make_log("empty.log", 0, 0)
+    got = json.loads(logstats(path, "--json").stdout)
+    assert (got["lines"], got["bad_lines"], got["crashes"], got["status"], got["bytes"]) == (0, [], 0, {}, 0), got
+
+
+def test_a_parser_killed_from_outside_costs_no_line():
+    path, bad = make_log("killed.log", 400000, 0)
+    p = subprocess.Popen([LOGSTATS, path, "--json", "--parsers", "2"], env=node.env, stdout=subprocess.PIPE, text=True)
+    try:
+        pids = until(lambda: [c["pid"] for c in node.ctl_json("ls")
+                              if c["pid"] and any("--parse-for" in a for a in c["argv"])], "a parser")
+        os.kill(pids[0], signal.SIGKILL)
+        out, _ = p.communicate(timeout=120)
+    finally:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+    got = json.loads(out)
+    status, _, _, _, total = count(path, set())
+    assert (got["lines"], got["bad_lines"], got["status"], got["bytes"]) == (400000, [], status, total), got
+
+
+def test_the_parsers_end_with_their_collector():
+    path, _ = make_log("end.log", 100000, 0)
+    p = subprocess.Popen([LOGSTATS, path, "--parsers", "2"], env=node.env, stdout=subprocess.DEVNULL)
+    parsers = until(lambda: [c["pid"] for c in node.ctl_json("ls") if c["pid"]], "a parser")
+    p.kill()
+    p.wait()
+    until(lambda: not [c for c in node.ctl_json("ls") if c["pid"]], f"the end of {parsers}")
+
+
+def test_a_table_for_people():
+    path, bad = make_log("table.log", 2000, 1)
+    out = logstats(path).stdout
+    assert "2000 lines" in out and f"line {bad[0]}\n" in out and "GET" in out, out
+
+
+def test_errors_are_one_line():
+    for args, rc, text in (
+        (["/nonexistent.log"], 1, "cannot read /nonexistent.log: No such file or directory"),
+        (["/"], 1, "Is a directory"),
+        ([], 2, "usage: logstats FILE"),
+        (["x", "--parsers", "0"], 2, "--parsers wants a number"),
+        (["x", "--parsers", "2x"], 2, "--parsers wants a number"),
+    ):
+        p = logstats(*args, rc=rc)
+        assert text in p.stderr and p.stderr.count("\n") == 1 and not p.stdout, p
+    path, _ = make_log("nonode.log", 10, 0)
+    p = subprocess.run([LOGSTATS, path], env={**node.env, "ACTOR_RUNTIME_DIR": node.root + "/nowhere"},
+                       capture_output=True, text=True, timeout=60)
+    assert p.returncode == 1 and "no node" in p.stderr and p.stderr.count("\n") == 1, p
+
+
+node.up()
+run_tests([f for name, f in list(globals().items()) if name.startswith("test_")], node)
