@@ -62,18 +62,19 @@ def test_readme_shows_the_first_actor_as_it_is():
         assert first.read() in code, "README.md does not show examples/first.c as it is"
 
 
-def ends_with(kind, args, rc, **cause):
+def ends_with(how, **cause):
     """A flaky that is asked to crash: the call fails, the node reports @cause, and it is back under its name."""
-    before = spawn("flaky", "--name", f"flaky-{kind}", name=f"flaky-{kind}")
-    assert call(f"flaky-{kind}", "ping") == "pong"
-    assert call(f"flaky-{kind}", "get") == 1
-    call(f"flaky-{kind}", "crash", kind, *args, rc=rc)
-    after = until(lambda: (c := node.child(f"flaky-{kind}"))["pid"] not in (None, before["pid"]) and c, "a restart")
+    name = f"flaky-{how}"
+    before = spawn("flaky", "--name", name, name=name)
+    assert call(name, "ping") == "pong"
+    assert call(name, "get") == 1
+    call(name, "crash", how, rc=None)
+    after = until(lambda: (c := node.child(name))["pid"] not in (None, before["pid"]) and c, "a restart")
     assert after["restarts"] == 1, after
     for key, value in cause.items():
         assert after["last_exit"][key] == value, after
-    until(lambda: node.ctl("whereis", f"flaky-{kind}", rc=None).returncode == 0, "the name")
-    assert call(f"flaky-{kind}", "get") == 0
+    until(lambda: node.ctl("whereis", name, rc=None).returncode == 0, "the name")
+    assert call(name, "get") == 0
 
 
 SANITIZED = os.environ.get("SANITIZED")  # a sanitizer turns signals into an exit status
@@ -84,15 +85,15 @@ def signal_or_report(name):
 
 
 def test_a_bad_pointer():
-    ends_with("segv", [], None, **signal_or_report("SIGSEGV"))
+    ends_with("segv", **signal_or_report("SIGSEGV"))
 
 
 def test_an_abort():
-    ends_with("abort", [], None, kind="signal", signal="SIGABRT")
+    ends_with("abort", kind="signal", signal="SIGABRT")
 
 
 def test_an_exit():
-    ends_with("exit", [], None, kind="exit", code=3)
+    ends_with("exit", kind="exit", code=3)
 
 
 def test_an_exit_with_a_code_of_its_own():
@@ -103,7 +104,7 @@ def test_an_exit_with_a_code_of_its_own():
 
 
 def test_memory_that_runs_out():
-    ends_with("oom", [], None, **signal_or_report("SIGSEGV"))
+    ends_with("oom", **signal_or_report("SIGSEGV"))
 
 
 def test_a_hang_ends_by_kill():

@@ -1,0 +1,12 @@
+/* Nothing is included before it, so it must stand alone. */
+#include <actor/actor.h>
+
+int main(void)
+{
+	char text[ACTOR_REF_TEXT_MAX];
+	actor_ref ref;
+
+	if (actor_ref_parse(actor_ref_format(ACTOR_NOBODY, text), &ref) < 0)
+		return 1;
+	return actor_ref_is_nobody(ref) && actor_ref_equal(ref, ACTOR_NOBODY) ? 0 : 1;
+}

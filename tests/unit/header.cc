@@ -1,0 +1,12 @@
+// The public header is C++ as well, and what it declares is found in the library.
+#include <actor/actor.h>
+
+int main()
+{
+	char text[ACTOR_REF_TEXT_MAX];
+	actor_ref ref, nobody = {};
+
+	if (actor_ref_parse(actor_ref_format(nobody, text), &ref) < 0)
+		return 1;
+	return actor_ref_is_nobody(ref) && actor_ref_equal(ref, nobody) ? 0 : 1;
+}
