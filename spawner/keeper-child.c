@@ -1,14 +1,14 @@
 /*
  * keeper-child: what runs between fork and exec
  *
- * The spec is mapped and checked here and not in the keeper: a bad one costs a child. No heap; the two arrays that
- * execve wants lie in an anonymous mapping.
+ * The spec is mapped and checked here and not in the keeper: a bad one costs a child. No heap; the two arrays
+ * that execve wants lie in an anonymous mapping.
  *
- * The order is not free. Descriptors first go up, out of the way of the numbers they are wanted at. Everything is marked
- * close-on-exec in one go; only what is then dup2'ed to its place survives. The cgroup and the limits need the
- * privileges that the change of user gives up. PR_SET_PDEATHSIG comes after it, because a change of credentials clears
- * it, and getppid() after that, because the keeper may have died in between. The directory comes last: it is entered with
- * the user's rights.
+ * The order is not free. Descriptors first go up, out of the way of the numbers they are wanted at.
+ * Everything is marked close-on-exec in one go; only what is then dup2'ed to its place survives. The cgroup
+ * and the limits need the privileges that the change of user gives up. PR_SET_PDEATHSIG comes after it,
+ * because a change of credentials clears it, and getppid() after that, because the keeper may have died in
+ * between. The directory comes last: it is entered with the user's rights.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,9 +28,12 @@
 #include "sweep.h"
 
 #define NODE_INFO_FD 3
-#define CLOSE_RANGE_MARK (1u << 2) /* CLOSE_RANGE_CLOEXEC, whose header clashes with fcntl.h on some libcs */
+#define CLOSE_RANGE_MARK                                                                                     \
+	(1u << 2) /* CLOSE_RANGE_CLOEXEC, whose header clashes with fcntl.h on some libcs                    \
+		   */
 
-static void child_fail(const struct keeper_child *child, enum keeper_step step, int error) __attribute__((noreturn));
+static void child_fail(const struct keeper_child *child, enum keeper_step step, int error)
+	__attribute__((noreturn));
 
 static void child_fail(const struct keeper_child *child, enum keeper_step step, int error)
 {
@@ -69,8 +72,10 @@ static bool fd_lift(int *fd)
 /* The sealed memfd a daemon reads who it is from. */
 static int child_node_info(const struct keeper_child *child)
 {
-	struct keeper_node_info info = {.magic = KEEPER_NODE_INFO_MAGIC, .version = KEEPER_VERSION,
-			.node_id = child->node_id, .group_id = child->spawn->group_id};
+	struct keeper_node_info info = {.magic = KEEPER_NODE_INFO_MAGIC,
+		.version = KEEPER_VERSION,
+		.node_id = child->node_id,
+		.group_id = child->spawn->group_id};
 	int fd;
 
 	memcpy(info.node_key, child->node_key, sizeof(info.node_key));
@@ -78,8 +83,8 @@ static int child_node_info(const struct keeper_child *child)
 	if (fd < 0)
 		return -1;
 	if (write(fd, &info, sizeof(info)) != sizeof(info) || lseek(fd, 0, SEEK_SET) < 0 ||
-			fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0 ||
-			!fd_lift(&fd))
+		fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0 ||
+		!fd_lift(&fd))
 		return -1;
 	return fd;
 }
@@ -93,8 +98,10 @@ static void child_stdio(const struct keeper_child *child, const int pipes[2])
 	if (null < 0 || !fd_lift(&null) || dup2(null, 0) < 0)
 		child_fail(child, KEEPER_STEP_STDIO, errno);
 	for (i = 0; i < 2; i++) {
-		int from = modes[i] == KEEPER_IO_PIPE ? pipes[i] : modes[i] == KEEPER_IO_NULL ? null :
-				modes[i] == KEEPER_IO_STDOUT ? 1 : -1;
+		int from = modes[i] == KEEPER_IO_PIPE     ? pipes[i]
+			   : modes[i] == KEEPER_IO_NULL   ? null
+			   : modes[i] == KEEPER_IO_STDOUT ? 1
+							  : -1;
 
 		if (from >= 0 && dup2(from, 1 + i) < 0)
 			child_fail(child, KEEPER_STEP_STDIO, errno);
@@ -175,9 +182,11 @@ static void child_user(const struct keeper_child *child, const struct keeper_spe
 	uint32_t flags = view->file->flags;
 
 	if ((flags & KEEPER_SPEC_GROUPS && setgroups(view->file->n_groups, view->groups) < 0) ||
-			(flags & KEEPER_SPEC_GID && setresgid(view->file->gid, view->file->gid, view->file->gid) < 0) ||
-			(flags & KEEPER_SPEC_UID && setresuid(view->file->uid, view->file->uid, view->file->uid) < 0) ||
-			(flags & KEEPER_SPEC_NO_NEW_PRIVS && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0))
+		(flags & KEEPER_SPEC_GID &&
+			setresgid(view->file->gid, view->file->gid, view->file->gid) < 0) ||
+		(flags & KEEPER_SPEC_UID &&
+			setresuid(view->file->uid, view->file->uid, view->file->uid) < 0) ||
+		(flags & KEEPER_SPEC_NO_NEW_PRIVS && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0))
 		child_fail(child, KEEPER_STEP_USER, errno);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		child_fail(child, KEEPER_STEP_SESSION, errno);
@@ -193,7 +202,8 @@ static bool variable_is(const char *text, const char *name)
 }
 
 /* As a shell does it: a file that may not be run is passed over, but remembered. */
-static void child_exec(const struct keeper_child *child, const char *program, char *const *argv, char *const *env)
+static void child_exec(
+	const struct keeper_child *child, const char *program, char *const *argv, char *const *env)
 {
 	const char *search = "/usr/local/bin:/usr/bin:/bin";
 	char path[4096];
@@ -213,7 +223,8 @@ static void child_exec(const struct keeper_child *child, const char *program, ch
 		size_t length = strcspn(search, ":");
 
 		if (length + 1 + strlen(program) < sizeof(path)) {
-			snprintf(path, sizeof(path), "%.*s%s%s", (int)length, search, length ? "/" : "", program);
+			snprintf(path, sizeof(path), "%.*s%s%s", (int)length, search, length ? "/" : "",
+				program);
 			execve(path, argv, env);
 			if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
 				child_fail(child, KEEPER_STEP_EXEC, errno);
@@ -242,8 +253,8 @@ void keeper_child_run(const struct keeper_child *child_in)
 	if (r < 0)
 		child_fail(child, KEEPER_STEP_SPEC, -r);
 
-	argv = mmap(NULL, ((size_t)view.file->n_argv + view.file->n_env + 4) * sizeof(*argv), PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	argv = mmap(NULL, ((size_t)view.file->n_argv + view.file->n_env + 4) * sizeof(*argv),
+		PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (argv == MAP_FAILED)
 		child_fail(child, KEEPER_STEP_SPEC, errno);
 	for (i = 0; i < view.file->n_argv; i++)

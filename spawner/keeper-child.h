@@ -20,7 +20,7 @@ struct keeper_child {
 	const uint8_t *node_key; /* 16 bytes */
 	pid_t keeper_pid;
 	const struct rlimit *nofile; /* the limit from before the keeper raised its own */
-	int exec_fd; /* write end */
+	int exec_fd;                 /* write end */
 	int spec_fd;
 	int pipes[3]; /* write ends of stdout, stderr, notify; -1 = none */
 	const int *extra_fds;

@@ -1,8 +1,8 @@
 /*
  * keeper-client: records over the socket, and the spec memfd
  *
- * Everything that comes from outside is checked here, once, in one table (records) and one function (spec), so that
- * neither end needs to look again.
+ * Everything that comes from outside is checked here, once, in one table (records) and one function (spec),
+ * so that neither end needs to look again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,30 +23,37 @@ static const struct keeper_format {
 	size_t size_bytes;
 	size_t min_fds, max_fds;
 } keeper_formats[] = {
-	[KEEPER_SPAWN]     = {sizeof(struct keeper_spawn), 1, KEEPER_RECORD_FDS_MAX},
-	[KEEPER_SIGNAL]    = {sizeof(struct keeper_signal), 0, 0},
+	[KEEPER_SPAWN] = {sizeof(struct keeper_spawn), 1, KEEPER_RECORD_FDS_MAX},
+	[KEEPER_SIGNAL] = {sizeof(struct keeper_signal), 0, 0},
 	[KEEPER_KILL_TREE] = {sizeof(struct keeper_kill_tree), 0, 0},
-	[KEEPER_ACK]       = {sizeof(struct keeper_ack), 0, 0},
-	[KEEPER_RESERVE]   = {sizeof(struct keeper_reserve), 0, 0},
-	[KEEPER_STATE]     = {sizeof(struct keeper_state), 1, 1},
-	[KEEPER_PROGRAM]   = {sizeof(struct keeper_program), 0, 0},
-	[KEEPER_READY]     = {sizeof(struct keeper_ready), 0, 0},
-	[KEEPER_STOP]      = {sizeof(struct keeper_stop), 0, 0},
-	[KEEPER_HELLO]     = {sizeof(struct keeper_hello), 0, 1},
-	[KEEPER_SLOT]      = {sizeof(struct keeper_slot), 0, 3},
-	[KEEPER_SYNCED]    = {sizeof(struct keeper_synced), 0, 0},
-	[KEEPER_RESERVED]  = {sizeof(struct keeper_reserved), 0, 0},
-	[KEEPER_REFUSED]   = {sizeof(struct keeper_refused), 0, 0},
+	[KEEPER_ACK] = {sizeof(struct keeper_ack), 0, 0},
+	[KEEPER_RESERVE] = {sizeof(struct keeper_reserve), 0, 0},
+	[KEEPER_STATE] = {sizeof(struct keeper_state), 1, 1},
+	[KEEPER_PROGRAM] = {sizeof(struct keeper_program), 0, 0},
+	[KEEPER_READY] = {sizeof(struct keeper_ready), 0, 0},
+	[KEEPER_STOP] = {sizeof(struct keeper_stop), 0, 0},
+	[KEEPER_HELLO] = {sizeof(struct keeper_hello), 0, 1},
+	[KEEPER_SLOT] = {sizeof(struct keeper_slot), 0, 3},
+	[KEEPER_SYNCED] = {sizeof(struct keeper_synced), 0, 0},
+	[KEEPER_RESERVED] = {sizeof(struct keeper_reserved), 0, 0},
+	[KEEPER_REFUSED] = {sizeof(struct keeper_refused), 0, 0},
 	[KEEPER_TERMINATE] = {sizeof(struct keeper_terminate), 0, 0},
 };
 
 #define KEEPER_FORMATS_N (sizeof(keeper_formats) / sizeof(keeper_formats[0]))
 
 static const char *const keeper_steps[_KEEPER_STEP_N] = {
-	[KEEPER_STEP_NONE] = "none",     [KEEPER_STEP_FORK] = "fork",   [KEEPER_STEP_SPEC] = "spec",
-	[KEEPER_STEP_SESSION] = "session", [KEEPER_STEP_STDIO] = "stdio", [KEEPER_STEP_FDS] = "fds",
-	[KEEPER_STEP_CGROUP] = "cgroup", [KEEPER_STEP_RLIMIT] = "rlimit", [KEEPER_STEP_USER] = "user",
-	[KEEPER_STEP_CWD] = "cwd",       [KEEPER_STEP_EXEC] = "exec",
+	[KEEPER_STEP_NONE] = "none",
+	[KEEPER_STEP_FORK] = "fork",
+	[KEEPER_STEP_SPEC] = "spec",
+	[KEEPER_STEP_SESSION] = "session",
+	[KEEPER_STEP_STDIO] = "stdio",
+	[KEEPER_STEP_FDS] = "fds",
+	[KEEPER_STEP_CGROUP] = "cgroup",
+	[KEEPER_STEP_RLIMIT] = "rlimit",
+	[KEEPER_STEP_USER] = "user",
+	[KEEPER_STEP_CWD] = "cwd",
+	[KEEPER_STEP_EXEC] = "exec",
 };
 
 const char *keeper_step_name(int step)
@@ -57,8 +64,10 @@ const char *keeper_step_name(int step)
 void keeper_record_init(union keeper_record *record, enum keeper_type type)
 {
 	memset(record, 0, sizeof(*record));
-	record->header = (struct keeper_header){.magic = KEEPER_MAGIC, .version = KEEPER_VERSION,
-			.type = (uint16_t)type, .size_bytes = (uint32_t)keeper_formats[type].size_bytes};
+	record->header = (struct keeper_header){.magic = KEEPER_MAGIC,
+		.version = KEEPER_VERSION,
+		.type = (uint16_t)type,
+		.size_bytes = (uint32_t)keeper_formats[type].size_bytes};
 }
 
 static bool text_ends(const char *text, size_t size_bytes)
@@ -71,9 +80,9 @@ static bool spawn_is_sound(const struct keeper_spawn *spawn, size_t n_fds)
 	bool notify = spawn->flags & KEEPER_SPAWN_NOTIFY;
 
 	return spawn->cookie && spawn->group_id && !(spawn->flags & ~_KEEPER_SPAWN_FLAGS) &&
-			spawn->stdout_io < KEEPER_IO_STDOUT && spawn->stderr_io < _KEEPER_IO_N &&
-			n_fds == 1u + spawn->n_extra_fds && text_ends(spawn->name, sizeof(spawn->name)) &&
-			(!notify || (spawn->notify_fd >= 3 && spawn->notify_fd <= KEEPER_CHILD_FD_MAX));
+	       spawn->stdout_io < KEEPER_IO_STDOUT && spawn->stderr_io < _KEEPER_IO_N &&
+	       n_fds == 1u + spawn->n_extra_fds && text_ends(spawn->name, sizeof(spawn->name)) &&
+	       (!notify || (spawn->notify_fd >= 3 && spawn->notify_fd <= KEEPER_CHILD_FD_MAX));
 }
 
 int keeper_record_check(const union keeper_record *record, size_t size_bytes, size_t n_fds)
@@ -81,10 +90,10 @@ int keeper_record_check(const union keeper_record *record, size_t size_bytes, si
 	const struct keeper_header *header = &record->header;
 	bool sound = true;
 
-	if (size_bytes < sizeof(*header) || header->magic != KEEPER_MAGIC || header->version != KEEPER_VERSION ||
-			header->size_bytes != size_bytes || header->type >= KEEPER_FORMATS_N ||
-			size_bytes != keeper_formats[header->type].size_bytes ||
-			n_fds < keeper_formats[header->type].min_fds || n_fds > keeper_formats[header->type].max_fds)
+	if (size_bytes < sizeof(*header) || header->magic != KEEPER_MAGIC ||
+		header->version != KEEPER_VERSION || header->size_bytes != size_bytes ||
+		header->type >= KEEPER_FORMATS_N || size_bytes != keeper_formats[header->type].size_bytes ||
+		n_fds < keeper_formats[header->type].min_fds || n_fds > keeper_formats[header->type].max_fds)
 		return -EPROTO;
 
 	switch (header->type) {
@@ -93,26 +102,28 @@ int keeper_record_check(const union keeper_record *record, size_t size_bytes, si
 		break;
 	case KEEPER_SIGNAL:
 		sound = record->signal.signo > 0 && record->signal.signo <= 64 &&
-				!(record->signal.flags & ~KEEPER_SIGNAL_TREE);
+			!(record->signal.flags & ~KEEPER_SIGNAL_TREE);
 		break;
 	case KEEPER_RESERVE:
 		sound = record->reserve.n >= 1 && record->reserve.n <= KEEPER_RESERVE_MAX;
 		break;
 	case KEEPER_PROGRAM:
-		sound = record->program.path[0] == '/' && text_ends(record->program.path, sizeof(record->program.path));
+		sound = record->program.path[0] == '/' &&
+			text_ends(record->program.path, sizeof(record->program.path));
 		break;
 	case KEEPER_STOP:
-		sound = text_ends(record->stop.reason, sizeof(record->stop.reason)) && record->stop.exit_code >= 0 &&
-				record->stop.exit_code <= 255;
+		sound = text_ends(record->stop.reason, sizeof(record->stop.reason)) &&
+			record->stop.exit_code >= 0 && record->stop.exit_code <= 255;
 		break;
 	case KEEPER_HELLO:
 		sound = n_fds == (record->hello.flags & KEEPER_HELLO_STATE ? 1 : 0);
 		break;
 	case KEEPER_SLOT:
 		sound = record->slot.stage > KEEPER_FREE && record->slot.stage <= KEEPER_EXITED &&
-				record->slot.step >= 0 && record->slot.step < _KEEPER_STEP_N &&
-				record->slot.fd_mask < 8 && n_fds == (size_t)__builtin_popcount(record->slot.fd_mask) &&
-				text_ends(record->slot.name, sizeof(record->slot.name));
+			record->slot.step >= 0 && record->slot.step < _KEEPER_STEP_N &&
+			record->slot.fd_mask < 8 &&
+			n_fds == (size_t)__builtin_popcount(record->slot.fd_mask) &&
+			text_ends(record->slot.name, sizeof(record->slot.name));
 		break;
 	}
 	return sound ? 0 : -EPROTO;
@@ -135,7 +146,8 @@ int keeper_send(int fd, const union keeper_record *record, const int *fds, size_
 		message.msg_control = control.bytes;
 		message.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
 		control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int) * n_fds),
-				.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS};
 		memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n_fds);
 	}
 	while (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
@@ -155,16 +167,18 @@ int keeper_recv(int fd, union keeper_record *ret_record, int fds[KEEPER_RECORD_F
 		char bytes[CMSG_SPACE(sizeof(int) * KEEPER_RECORD_FDS_MAX)];
 	} control;
 	struct iovec iov = {.iov_base = ret_record, .iov_len = sizeof(*ret_record)};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
-			.msg_controllen = sizeof(control.bytes)};
+	struct msghdr message = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes)};
 	struct cmsghdr *c;
 	size_t n_fds = 0;
 	ssize_t n;
 	int r;
 
 	/*
-	 * Whoever dies with something unread resets the connection. The kernel says so once, and before it gives out
-	 * what the dead one had sent; that is still to be read.
+	 * Whoever dies with something unread resets the connection. The kernel says so once, and before it
+	 * gives out what the dead one had sent; that is still to be read.
 	 */
 	do
 		n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
@@ -183,7 +197,8 @@ int keeper_recv(int fd, union keeper_record *ret_record, int fds[KEEPER_RECORD_F
 	}
 	if (!n && !n_fds)
 		return 0;
-	r = message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : keeper_record_check(ret_record, (size_t)n, n_fds);
+	r = message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO
+							 : keeper_record_check(ret_record, (size_t)n, n_fds);
 	if (r < 0) {
 		while (n_fds > 0)
 			close(fds[--n_fds]);
@@ -196,8 +211,8 @@ int keeper_recv(int fd, union keeper_record *ret_record, int fds[KEEPER_RECORD_F
 /* --- writing a spec ------------------------------------------------------------------------- */
 
 /*
- * A spec is laid out in two passes of the same function: the first, without a destination, counts; the second writes
- * through a mapping. So sizes and offsets cannot disagree.
+ * A spec is laid out in two passes of the same function: the first, without a destination, counts; the second
+ * writes through a mapping. So sizes and offsets cannot disagree.
  */
 struct spec_writer {
 	char *base; /* NULL while counting */
@@ -237,11 +252,17 @@ static uint32_t spec_put_texts(struct spec_writer *w, const char *const *texts, 
 
 static void spec_layout(struct spec_writer *w, const struct keeper_spec *spec, size_t n_argv, size_t n_env)
 {
-	struct keeper_spec_file file = {
-			.magic = KEEPER_SPEC_MAGIC, .version = KEEPER_SPEC_VERSION, .flags = spec->flags,
-			.n_argv = (uint32_t)n_argv, .n_env = (uint32_t)n_env, .n_groups = (uint32_t)spec->n_groups,
-			.n_rlimits = (uint32_t)spec->n_rlimits, .n_extra_fds = (uint32_t)spec->n_extra_fds,
-			.uid = spec->uid, .gid = spec->gid, .umask = spec->umask};
+	struct keeper_spec_file file = {.magic = KEEPER_SPEC_MAGIC,
+		.version = KEEPER_SPEC_VERSION,
+		.flags = spec->flags,
+		.n_argv = (uint32_t)n_argv,
+		.n_env = (uint32_t)n_env,
+		.n_groups = (uint32_t)spec->n_groups,
+		.n_rlimits = (uint32_t)spec->n_rlimits,
+		.n_extra_fds = (uint32_t)spec->n_extra_fds,
+		.uid = spec->uid,
+		.gid = spec->gid,
+		.umask = spec->umask};
 	size_t i;
 
 	for (i = 0; i < spec->n_extra_fds; i++)
@@ -277,7 +298,7 @@ int keeper_spec_seal(const struct keeper_spec *spec, int *ret_fd)
 	_Static_assert(sizeof(gid_t) == sizeof(uint32_t), "groups are copied as they are");
 
 	if (!n_argv || spec->n_groups > KEEPER_SPEC_MAX_GROUPS || spec->n_rlimits > KEEPER_SPEC_MAX_RLIMITS ||
-			spec->n_extra_fds > KEEPER_EXTRA_FDS_MAX || spec->flags & ~_KEEPER_SPEC_FLAGS)
+		spec->n_extra_fds > KEEPER_EXTRA_FDS_MAX || spec->flags & ~_KEEPER_SPEC_FLAGS)
 		return -EINVAL;
 	for (i = 0; i < spec->n_extra_fds; i++)
 		if (spec->extra_fd_targets[i] < 3 || spec->extra_fd_targets[i] > KEEPER_CHILD_FD_MAX)
@@ -317,7 +338,7 @@ fail:
 static bool spec_has(uint64_t size_bytes, uint32_t offset, uint32_t n, uint32_t item_bytes, uint32_t align)
 {
 	return offset >= sizeof(struct keeper_spec_file) && offset % align == 0 &&
-			offset + (uint64_t)n * item_bytes <= size_bytes;
+	       offset + (uint64_t)n * item_bytes <= size_bytes;
 }
 
 static bool spec_has_texts(const char *base, uint64_t size_bytes, uint32_t offset, uint32_t n)
@@ -343,21 +364,22 @@ int keeper_spec_check(const void *base, size_t size_bytes, struct keeper_spec_vi
 	if (size_bytes <= sizeof(*file) || size_bytes > KEEPER_SPEC_MAX_BYTES || bytes[size_bytes - 1])
 		return -EINVAL;
 	if (file->magic != KEEPER_SPEC_MAGIC || file->version != KEEPER_SPEC_VERSION ||
-			file->size_bytes != size_bytes || file->flags & ~_KEEPER_SPEC_FLAGS)
+		file->size_bytes != size_bytes || file->flags & ~_KEEPER_SPEC_FLAGS)
 		return -EINVAL;
-	if (!file->n_argv || file->n_groups > KEEPER_SPEC_MAX_GROUPS || file->n_rlimits > KEEPER_SPEC_MAX_RLIMITS ||
-			file->n_extra_fds > KEEPER_EXTRA_FDS_MAX || file->umask > 0777)
+	if (!file->n_argv || file->n_groups > KEEPER_SPEC_MAX_GROUPS ||
+		file->n_rlimits > KEEPER_SPEC_MAX_RLIMITS || file->n_extra_fds > KEEPER_EXTRA_FDS_MAX ||
+		file->umask > 0777)
 		return -EINVAL;
 	if (!spec_has_texts(bytes, size_bytes, file->argv_offset, file->n_argv) ||
-			!spec_has_texts(bytes, size_bytes, file->env_offset, file->n_env) ||
-			!spec_has(size_bytes, file->groups_offset, file->n_groups, sizeof(uint32_t), 4) ||
-			!spec_has(size_bytes, file->rlimits_offset, file->n_rlimits, sizeof(*rlimits), 8) ||
-			!spec_has(size_bytes, file->program_offset, 1, 1, 1) ||
-			!spec_has(size_bytes, file->cwd_offset, 1, 1, 1) ||
-			(file->cgroup_offset && !spec_has(size_bytes, file->cgroup_offset, 1, 1, 1)))
+		!spec_has_texts(bytes, size_bytes, file->env_offset, file->n_env) ||
+		!spec_has(size_bytes, file->groups_offset, file->n_groups, sizeof(uint32_t), 4) ||
+		!spec_has(size_bytes, file->rlimits_offset, file->n_rlimits, sizeof(*rlimits), 8) ||
+		!spec_has(size_bytes, file->program_offset, 1, 1, 1) ||
+		!spec_has(size_bytes, file->cwd_offset, 1, 1, 1) ||
+		(file->cgroup_offset && !spec_has(size_bytes, file->cgroup_offset, 1, 1, 1)))
 		return -EINVAL;
 	if (!bytes[file->program_offset] || bytes[file->cwd_offset] != '/' ||
-			(file->cgroup_offset && bytes[file->cgroup_offset] != '/'))
+		(file->cgroup_offset && bytes[file->cgroup_offset] != '/'))
 		return -EINVAL;
 
 	rlimits = (const struct keeper_rlimit *)(const void *)(bytes + file->rlimits_offset);
@@ -372,13 +394,15 @@ int keeper_spec_check(const void *base, size_t size_bytes, struct keeper_spec_vi
 				return -EINVAL;
 	}
 
-	*ret_view = (struct keeper_spec_view){
-			.file = file, .base = bytes, .program = bytes + file->program_offset,
-			.cwd = bytes + file->cwd_offset,
-			.cgroup = file->cgroup_offset ? bytes + file->cgroup_offset : NULL,
-			.argv = (const uint32_t *)(const void *)(bytes + file->argv_offset),
-			.env = (const uint32_t *)(const void *)(bytes + file->env_offset),
-			.groups = (const uint32_t *)(const void *)(bytes + file->groups_offset), .rlimits = rlimits};
+	*ret_view = (struct keeper_spec_view){.file = file,
+		.base = bytes,
+		.program = bytes + file->program_offset,
+		.cwd = bytes + file->cwd_offset,
+		.cgroup = file->cgroup_offset ? bytes + file->cgroup_offset : NULL,
+		.argv = (const uint32_t *)(const void *)(bytes + file->argv_offset),
+		.env = (const uint32_t *)(const void *)(bytes + file->env_offset),
+		.groups = (const uint32_t *)(const void *)(bytes + file->groups_offset),
+		.rlimits = rlimits};
 	return 0;
 }
 

@@ -11,8 +11,8 @@ static uint64_t policy_delay(unsigned int n_quick)
 	return delay_ns < KEEPER_POLICY_MAX_NS ? delay_ns : KEEPER_POLICY_MAX_NS;
 }
 
-enum keeper_verdict keeper_policy_death(struct keeper_policy *policy, uint64_t started_ns, uint64_t now_ns,
-		uint64_t *ret_delay_ns)
+enum keeper_verdict keeper_policy_death(
+	struct keeper_policy *policy, uint64_t started_ns, uint64_t now_ns, uint64_t *ret_delay_ns)
 {
 	uint64_t oldest_ns;
 

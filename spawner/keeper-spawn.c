@@ -48,10 +48,11 @@ static int pipe_make(int *ret_read, int *ret_write)
 	return 0;
 }
 
-static int spawn_pipes(struct keeper_entry *entry, const struct keeper_spawn *spawn, struct keeper_child *child)
+static int spawn_pipes(
+	struct keeper_entry *entry, const struct keeper_spawn *spawn, struct keeper_child *child)
 {
-	const bool wanted[KEEPER_PIPES] = {spawn->stdout_io == KEEPER_IO_PIPE, spawn->stderr_io == KEEPER_IO_PIPE,
-			(spawn->flags & KEEPER_SPAWN_NOTIFY) != 0};
+	const bool wanted[KEEPER_PIPES] = {spawn->stdout_io == KEEPER_IO_PIPE,
+		spawn->stderr_io == KEEPER_IO_PIPE, (spawn->flags & KEEPER_SPAWN_NOTIFY) != 0};
 	int i, r;
 
 	for (i = 0; i < KEEPER_PIPES; i++)
@@ -66,8 +67,8 @@ static int spawn_pipes(struct keeper_entry *entry, const struct keeper_spawn *sp
 static int spawn_fork(struct keeper *keeper, struct keeper_entry *entry, struct keeper_child *child)
 {
 	struct epoll_event event = {.events = EPOLLIN,
-			.data.u64 = keeper_source(KEEPER_SOURCE_EXEC, (unsigned int)(entry - keeper->table.entries),
-					entry->group_id)};
+		.data.u64 = keeper_source(
+			KEEPER_SOURCE_EXEC, (unsigned int)(entry - keeper->table.entries), entry->group_id)};
 	pid_t pid;
 	int r;
 
@@ -88,9 +89,15 @@ static int spawn_fork(struct keeper *keeper, struct keeper_entry *entry, struct 
 
 void keeper_spawn(struct keeper *keeper, const struct keeper_spawn *spawn, const int *fds)
 {
-	struct keeper_child child = {.spawn = spawn, .node_id = keeper->node_id, .node_key = keeper->node_key,
-			.keeper_pid = keeper->pid, .nofile = &keeper->nofile, .exec_fd = -1, .spec_fd = fds[0],
-			.pipes = {-1, -1, -1}, .extra_fds = fds + 1};
+	struct keeper_child child = {.spawn = spawn,
+		.node_id = keeper->node_id,
+		.node_key = keeper->node_key,
+		.keeper_pid = keeper->pid,
+		.nofile = &keeper->nofile,
+		.exec_fd = -1,
+		.spec_fd = fds[0],
+		.pipes = {-1, -1, -1},
+		.extra_fds = fds + 1};
 	struct keeper_entry *entry;
 	int i, r;
 
@@ -122,7 +129,8 @@ void keeper_spawn(struct keeper *keeper, const struct keeper_spawn *spawn, const
 
 static void exec_fd_close(struct keeper *keeper, struct keeper_entry *entry)
 {
-	/* A child between fork and close_range still has a copy: closing ours would not take it out of epoll. */
+	/* A child between fork and close_range still has a copy: closing ours would not take it out of epoll.
+	 */
 	if (entry->exec_fd >= 0)
 		epoll_ctl(keeper->epoll_fd, EPOLL_CTL_DEL, entry->exec_fd, NULL);
 	fd_close(&entry->exec_fd);

@@ -1,10 +1,11 @@
 /*
  * keeper-supervisor: keeps the supervisor alive, and speaks with it
  *
- * Each incarnation gets a socketpair of its own, so nothing said to the one before can reach it. Requests are read only
- * while no reply waits to be sent; the supervisor always reads, so this ends.
+ * Each incarnation gets a socketpair of its own, so nothing said to the one before can reach it. Requests are
+ * read only while no reply waits to be sent; the supervisor always reads, so this ends.
  *
- * A supervisor that says nonsense is killed: it is one death more, and its successor starts from what the table says.
+ * A supervisor that says nonsense is killed: it is one death more, and its successor starts from what the
+ * table says.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +32,7 @@ static char supervisor_env_text[9][RUNTIME_DIR_PATH_SIZE + 64];
 static unsigned int env_add(char **env, unsigned int n, const char *name, const char *value)
 {
 	if (value && snprintf(supervisor_env_text[n], sizeof(supervisor_env_text[n]), "%s=%s", name, value) <
-			(int)sizeof(supervisor_env_text[n])) {
+			     (int)sizeof(supervisor_env_text[n])) {
 		env[n] = supervisor_env_text[n];
 		n++;
 	}
@@ -63,8 +64,8 @@ static void supervisor_run(const struct keeper *keeper, int socket_fd)
 	high_socket = fcntl(socket_fd, F_DUPFD_CLOEXEC, 16);
 	high_lock = fcntl(keeper->lock_fd, F_DUPFD_CLOEXEC, 16);
 	if (null < 0 || high_socket < 0 || high_lock < 0 || dup2(null, 0) < 0 ||
-			syscall(SYS_close_range, 3u, ~0u, 1u << 2 /* CLOSE_RANGE_CLOEXEC */) < 0 ||
-			dup2(high_socket, KEEPER_SOCKET_FD) < 0 || dup2(high_lock, KEEPER_LOCK_FD) < 0)
+		syscall(SYS_close_range, 3u, ~0u, 1u << 2 /* CLOSE_RANGE_CLOEXEC */) < 0 ||
+		dup2(high_socket, KEEPER_SOCKET_FD) < 0 || dup2(high_lock, KEEPER_LOCK_FD) < 0)
 		keeper_log("the supervisor's descriptors cannot be set up: %s", strerror(errno));
 	else {
 		keeper_child_reset_signals();
@@ -132,7 +133,8 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 	pid_t pid = keeper->supervisor_pid;
 	char how[64];
 
-	/* What it had said before it died is said: a STOP, or the state of an upgrade, may be the last words. */
+	/* What it had said before it died is said: a STOP, or the state of an upgrade, may be the last words.
+	 */
 	keeper->supervisor_pid = 0;
 	while (keeper_socket_receive(keeper))
 		;
@@ -148,11 +150,13 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 		return;
 	}
 
-	snprintf(how, sizeof(how), code == CLD_EXITED ? "exited with code %d" : "was killed by signal %d", status);
+	snprintf(how, sizeof(how), code == CLD_EXITED ? "exited with code %d" : "was killed by signal %d",
+		status);
 	verdict = keeper_policy_death(&keeper->policy, keeper->supervisor_started_ns, now_ns, &delay_ns);
 	if (verdict == KEEPER_GIVE_UP) {
-		keeper_log("the supervisor (pid %d) %s, the %lluth time, and without its old state too; the node stops",
-				(int)pid, how, (unsigned long long)keeper->policy.n_deaths);
+		keeper_log("the supervisor (pid %d) %s, the %lluth time, and without its old state too; the "
+			   "node stops",
+			(int)pid, how, (unsigned long long)keeper->policy.n_deaths);
 		keeper_stop(keeper, 1);
 		return;
 	}
@@ -164,8 +168,8 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 	}
 	keeper->restart_ns = now_ns + delay_ns;
 	keeper_log("the supervisor (pid %d) %s; it is started again %s%s", (int)pid, how,
-			delay_ns ? "after a pause" : "at once",
-			verdict == KEEPER_RESTART_ASIDE ? ", with its state set aside" : "");
+		delay_ns ? "after a pause" : "at once",
+		verdict == KEEPER_RESTART_ASIDE ? ", with its state set aside" : "");
 }
 
 /* --- what it says --------------------------------------------------------------------------- */
@@ -183,7 +187,8 @@ static void request_ack(struct keeper *keeper, const struct keeper_ack *ack)
 static void request_program(struct keeper *keeper, const char *path)
 {
 	if (access(path, X_OK) < 0) {
-		keeper_log("%s cannot be the next supervisor: %s; the old program stays", path, strerror(errno));
+		keeper_log(
+			"%s cannot be the next supervisor: %s; the old program stays", path, strerror(errno));
 		return;
 	}
 	memcpy(keeper->supervisor, path, strlen(path) + 1);
@@ -231,7 +236,8 @@ static int request_dispatch(struct keeper *keeper, const union keeper_record *re
 		return 0;
 	case KEEPER_RESERVE:
 		keeper_record_init(&keeper->reply, KEEPER_RESERVED);
-		keeper->reply.reserved.first_group_id = keeper_table_reserve(&keeper->table, request->reserve.n);
+		keeper->reply.reserved.first_group_id =
+			keeper_table_reserve(&keeper->table, request->reserve.n);
 		keeper->reply.reserved.n = request->reserve.n;
 		keeper->reply_due = true;
 		return 0;
@@ -281,16 +287,17 @@ bool keeper_socket_receive(struct keeper *keeper)
 	if (r == -EAGAIN || keeper->socket_fd < 0)
 		return false;
 
-	socket_close(keeper);
-	if (!keeper->supervisor_pid)
-		return false;
-	if (r == 0 && !keeper->leave_ns) { /* it is on its way out, or it lost its mind: it has a while */
-		keeper->leave_ns = keeper_now_ns() + KEEPER_LEAVE_LIMIT_NS;
-	} else if (r < 0) {
-		keeper_log("the supervisor (pid %d) breaks the protocol, it is killed: %s", (int)keeper->supervisor_pid,
-				strerror(-r));
+	if (keeper->supervisor_pid > 0 && r < 0) {
+		keeper_log("the supervisor (pid %d) breaks the protocol, it is killed: %s",
+			(int)keeper->supervisor_pid, strerror(-r));
+		/* Before its socket is closed: EOF would tell it that we are dead, and it would end the node.
+		 */
 		kill(keeper->supervisor_pid, SIGKILL);
+	} else if (keeper->supervisor_pid > 0 && !keeper->leave_ns) {
+		/* It is on its way out, or it lost its mind: it has a while. */
+		keeper->leave_ns = keeper_now_ns() + KEEPER_LEAVE_LIMIT_NS;
 	}
+	socket_close(keeper);
 	return false;
 }
 
@@ -309,8 +316,8 @@ static void hello_fill(const struct keeper *keeper, union keeper_record *record,
 	hello->n_slots = keeper->table.n_used;
 	hello->max_slots = KEEPER_SLOTS;
 	hello->flags = (keeper->state_fd >= 0 ? KEEPER_HELLO_STATE : 0) |
-			(keeper->state_aside ? KEEPER_HELLO_STATE_ASIDE : 0) |
-			(keeper->phase == KEEPER_TERMINATES ? KEEPER_HELLO_TERMINATING : 0);
+		       (keeper->state_aside ? KEEPER_HELLO_STATE_ASIDE : 0) |
+		       (keeper->phase == KEEPER_TERMINATES ? KEEPER_HELLO_TERMINATING : 0);
 	hello->n_deaths = (uint32_t)keeper->policy.n_deaths;
 	hello->last_code = keeper->last_code;
 	hello->last_status = keeper->last_status;
@@ -345,8 +352,9 @@ static int socket_say(struct keeper *keeper)
 
 		keeper_record_init(&record, KEEPER_TERMINATE);
 		record.terminate.signo = keeper->terminate_signo;
-		record.terminate.limit_ms = keeper->deadline_ns > now_ns ?
-				(uint32_t)((keeper->deadline_ns - now_ns) / 1000000) : 0;
+		record.terminate.limit_ms = keeper->deadline_ns > now_ns
+						    ? (uint32_t)((keeper->deadline_ns - now_ns) / 1000000)
+						    : 0;
 		r = keeper_send(keeper->socket_fd, &record, NULL, 0);
 		keeper->terminate_due = r == -EAGAIN;
 		return r < 0 ? r : 1;

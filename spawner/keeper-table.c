@@ -7,7 +7,9 @@
 
 static uint64_t entry_key(const struct keeper_entry *entry, enum keeper_key by)
 {
-	return by == KEEPER_BY_COOKIE ? entry->cookie : by == KEEPER_BY_GROUP ? entry->group_id : (uint64_t)entry->pid;
+	return by == KEEPER_BY_COOKIE  ? entry->cookie
+	       : by == KEEPER_BY_GROUP ? entry->group_id
+				       : (uint64_t)entry->pid;
 }
 
 static unsigned int index_home(uint64_t key)
@@ -27,7 +29,8 @@ static unsigned int index_place(const struct keeper_table *table, enum keeper_ke
 
 static void index_add(struct keeper_table *table, enum keeper_key by, const struct keeper_entry *entry)
 {
-	table->index[by][index_place(table, by, entry_key(entry, by))] = (uint16_t)(entry - table->entries + 1);
+	table->index[by][index_place(table, by, entry_key(entry, by))] =
+		(uint16_t)(entry - table->entries + 1);
 }
 
 /* What was pushed past the gap by it moves back into it, so no tombstones pile up over months. */
@@ -83,7 +86,8 @@ static int table_group_use(struct keeper_table *table, uint64_t id)
 	return 0;
 }
 
-int keeper_table_spawn(struct keeper_table *table, const struct keeper_spawn *spawn, struct keeper_entry **ret_entry)
+int keeper_table_spawn(
+	struct keeper_table *table, const struct keeper_spawn *spawn, struct keeper_entry **ret_entry)
 {
 	struct keeper_entry *entry;
 	unsigned int i;
@@ -105,8 +109,12 @@ int keeper_table_spawn(struct keeper_table *table, const struct keeper_spawn *sp
 		;
 	table->lowest = i + 1;
 	entry = &table->entries[i];
-	*entry = (struct keeper_entry){.cookie = spawn->cookie, .group_id = spawn->group_id, .stage = KEEPER_FORKED,
-			.spawn_flags = spawn->flags, .pipes = {-1, -1, -1}, .exec_fd = -1};
+	*entry = (struct keeper_entry){.cookie = spawn->cookie,
+		.group_id = spawn->group_id,
+		.stage = KEEPER_FORKED,
+		.spawn_flags = spawn->flags,
+		.pipes = {-1, -1, -1},
+		.exec_fd = -1};
 	memcpy(entry->name, spawn->name, sizeof(entry->name));
 	index_add(table, KEEPER_BY_COOKIE, entry);
 	index_add(table, KEEPER_BY_GROUP, entry);
@@ -184,8 +192,8 @@ struct keeper_entry *keeper_table_untold(struct keeper_table *table)
 	return NULL;
 }
 
-void keeper_entry_report(const struct keeper_entry *entry, union keeper_record *ret_record, int fds[KEEPER_PIPES],
-		size_t *ret_n_fds)
+void keeper_entry_report(const struct keeper_entry *entry, union keeper_record *ret_record,
+	int fds[KEEPER_PIPES], size_t *ret_n_fds)
 {
 	struct keeper_slot *slot = &ret_record->slot;
 	size_t n_fds = 0;

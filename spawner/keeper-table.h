@@ -1,13 +1,13 @@
 /*
  * keeper-table: the truth about processes, and what the supervisor was told of it; no I/O
  *
- * A fixed array. `seq` counts changes over the whole table and stamps the changed slot, `told_seq` is what this supervisor
- * was told last; unequal means: to be told. That comparison is the whole of the level-triggered protocol, there is no
- * queue that could overflow or be lost with its reader.
+ * A fixed array. `seq` counts changes over the whole table and stamps the changed slot, `told_seq` is what
+ * this supervisor was told last; unequal means: to be told. That comparison is the whole of the
+ * level-triggered protocol, there is no queue that could overflow or be lost with its reader.
  *
- * Group ids come from one counter. Which of the latest KEEPER_GROUP_WINDOW were used is a bitmap, a ring over the
- * numbers; older ones are refused unseen. Ids a dead supervisor had reserved stay good, so that its successor can repeat
- * a spawn that may or may not have been sent.
+ * Group ids come from one counter. Which of the latest KEEPER_GROUP_WINDOW were used is a bitmap, a ring over
+ * the numbers; older ones are refused unseen. Ids a dead supervisor had reserved stay good, so that its
+ * successor can repeat a spawn that may or may not have been sent.
  */
 #pragma once
 
@@ -31,11 +31,11 @@ struct keeper_entry {
 	int error, step;
 	int code, status;
 	uint32_t flags, spawn_flags;
-	bool dying; /* leader is a zombie we hold; its tree is being killed */
-	bool busy; /* the last scan found a living process of its tree */
-	bool fds_told; /* this supervisor has them */
+	bool dying;              /* leader is a zombie we hold; its tree is being killed */
+	bool busy;               /* the last scan found a living process of its tree */
+	bool fds_told;           /* this supervisor has them */
 	int pipes[KEEPER_PIPES]; /* read ends; -1 = none */
-	int exec_fd; /* read end of the exec pipe; -1 = heard */
+	int exec_fd;             /* read end of the exec pipe; -1 = heard */
 	struct keeper_rusage rusage;
 	char name[KEEPER_NAME_SIZE];
 };
@@ -55,9 +55,9 @@ struct keeper_table {
 	struct keeper_entry entries[KEEPER_SLOTS];
 	uint16_t index[_KEEPER_KEY_N][1u << KEEPER_INDEX_BITS]; /* slot + 1; 0 = empty */
 	unsigned int n_used;
-	unsigned int high; /* no entry at or above it is used */
+	unsigned int high;   /* no entry at or above it is used */
 	unsigned int lowest; /* no entry below it is free */
-	unsigned int next; /* where telling goes on: nobody waits for ever behind a busy slot */
+	unsigned int next;   /* where telling goes on: nobody waits for ever behind a busy slot */
 	uint64_t seq;
 	uint64_t next_group_id;
 	uint64_t used[KEEPER_GROUP_WINDOW / 64];
@@ -70,16 +70,18 @@ void keeper_table_init(struct keeper_table *table);
 uint64_t keeper_table_reserve(struct keeper_table *table, unsigned int n);
 
 /*
- * The slot for a spawn. 1: a new one, in stage FORKED, to be filled; 0: the cookie has one already, and it is told again;
- * -ENOSPC; -EINVAL the id was never reserved; -ESTALE it is used up, or too old to know.
+ * The slot for a spawn. 1: a new one, in stage FORKED, to be filled; 0: the cookie has one already, and it is
+ * told again; -ENOSPC; -EINVAL the id was never reserved; -ESTALE it is used up, or too old to know.
  */
-int keeper_table_spawn(struct keeper_table *table, const struct keeper_spawn *spawn, struct keeper_entry **ret_entry);
+int keeper_table_spawn(
+	struct keeper_table *table, const struct keeper_spawn *spawn, struct keeper_entry **ret_entry);
 
 struct keeper_entry *keeper_table_by_cookie(struct keeper_table *table, uint64_t cookie);
 struct keeper_entry *keeper_table_by_group(struct keeper_table *table, uint64_t group_id);
 struct keeper_entry *keeper_table_by_pid(struct keeper_table *table, pid_t pid);
 
-/* The pid of a forked entry, and its end: only of processes that are not reaped, the number may be reused after. */
+/* The pid of a forked entry, and its end: only of processes that are not reaped, the number may be reused
+ * after. */
 void keeper_table_set_pid(struct keeper_table *table, struct keeper_entry *entry, pid_t pid);
 void keeper_table_reaped(struct keeper_table *table, struct keeper_entry *entry);
 
@@ -106,8 +108,8 @@ void keeper_table_forget_told(struct keeper_table *table);
 struct keeper_entry *keeper_table_untold(struct keeper_table *table);
 
 /* The record of an entry, and the fds to send with it. */
-void keeper_entry_report(const struct keeper_entry *entry, union keeper_record *ret_record, int fds[KEEPER_PIPES],
-		size_t *ret_n_fds);
+void keeper_entry_report(const struct keeper_entry *entry, union keeper_record *ret_record,
+	int fds[KEEPER_PIPES], size_t *ret_n_fds);
 
 /* It was sent as it is. */
 void keeper_table_told(struct keeper_table *table, struct keeper_entry *entry);

@@ -1,23 +1,25 @@
 /*
  * keeper-tree: how processes end
  *
- * The keeper is the subreaper of all its descendants: whoever loses his parent becomes its child, at the very moment of
- * the loss. So the rest of a dead leader's tree need not be searched for in all of /proc. It is among the keeper's own
- * children, which the kernel lists in one file; those that are no leaders are the orphans, few or none. An orphan belongs
- * to the group its marker names, or, if it threw its environment away, to the session of a leader we still hold. Killing
- * it brings home its own children, and its death brings SIGCHLD and with it the next look, until two looks in a row find
- * nothing.
+ * The keeper is the subreaper of all its descendants: whoever loses his parent becomes its child, at the very
+ * moment of the loss. So the rest of a dead leader's tree need not be searched for in all of /proc. It is
+ * among the keeper's own children, which the kernel lists in one file; those that are no leaders are the
+ * orphans, few or none. An orphan belongs to the group its marker names, or, if it threw its environment
+ * away, to the session of a leader we still hold. Killing it brings home its own children, and its death
+ * brings SIGCHLD and with it the next look, until two looks in a row find nothing, or one finds no orphan of
+ * anybody.
  *
- * One look serves all leaders that are dead at the time, so a thousand deaths at once cost what one costs. Leaders stay
- * zombies until their tree is gone: their number, which is also the session's and the process group's, cannot be reused
- * under our hands. The rest is reaped silently.
+ * One look serves all leaders that are dead at the time, so a thousand deaths at once cost what one costs.
+ * Leaders stay zombies until their tree is gone: their number, which is also the session's and the process
+ * group's, cannot be reused under our hands. The rest is reaped silently.
  *
- * A process that is ending has lost its memory, and its environment with it, a moment before its files are closed. One that
- * is in this state and of whom nothing else is known is waited for, briefly: the report of an exit means that sockets
- * and locks of the whole tree are free again.
+ * A process that is ending has lost its memory, and its environment with it, a moment before its files are
+ * closed. One that is in this state and of whom nothing else is known is waited for, briefly: the report of
+ * an exit means that sockets and locks of the whole tree are free again.
  *
- * An orphan in the midst of exec has no readable environment for a moment and may be missed. It is found later: an orphan
- * that names a group which is no more is killed at any look, and one look more is taken when someone could not be told.
+ * An orphan in the midst of exec has no readable environment for a moment and may be missed. It is found
+ * later: an orphan that names a group which is no more is killed at any look, and one look more is taken when
+ * someone could not be told.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,15 +32,16 @@
 #include "keeper.h"
 #include "sweep.h"
 
-#define CHILDREN_MAX (4 * KEEPER_SLOTS)
-#define RESCAN_NS    (50 * 1000000ull)
-#define LEAVING_NS   (200 * 1000000ull)
+#define CHILDREN_MAX    (4 * KEEPER_SLOTS)
+#define RESCAN_NS       (50 * 1000000ull)
+#define LEAVING_NS      (200 * 1000000ull)
 #define PROCESS_EXITING 4u /* PF_EXITING of the kernel, field 9 of /proc/PID/stat */
 
 static struct children {
 	pid_t pids[CHILDREN_MAX];
 	unsigned int n;
-	bool more; /* than fit */
+	bool more;    /* than fit */
+	bool orphans; /* one of them is no leader */
 	bool unknown; /* one of them could not be told whose it is */
 	bool leaving; /* such a one, and it is on its way out */
 	pid_t parent;
@@ -66,8 +69,8 @@ static bool process_stat(pid_t pid, int *ret_parent, unsigned int *ret_flags)
 	close(fd);
 	text[n > 0 ? n : 0] = 0;
 	at = strrchr(text, ')'); /* the name in the parentheses may hold anything */
-	return at && sscanf(at + 1, " %c %d %d %d %d %d %u", &state, ret_parent, &group, &session, &tty, &tty_group,
-			ret_flags) == 7;
+	return at && sscanf(at + 1, " %c %d %d %d %d %d %u", &state, ret_parent, &group, &session, &tty,
+			     &tty_group, ret_flags) == 7;
 }
 
 /* Without CONFIG_PROC_CHILDREN: everybody's parent is asked for. */
@@ -112,7 +115,8 @@ static void children_read(const struct keeper *keeper)
 
 void keeper_kill_tree(struct keeper_entry *entry)
 {
-	/* The number is ours until it is reaped. The group is not there yet if the child has not come to setsid. */
+	/* The number is ours until it is reaped. The group is not there yet if the child has not come to
+	 * setsid. */
 	kill(-entry->pid, SIGKILL);
 	kill(entry->pid, SIGKILL);
 }
@@ -180,45 +184,38 @@ static void orphans_look(struct keeper *keeper)
 	unsigned int i;
 
 	children_read(keeper);
+	children.orphans = false;
 	children.unknown = false;
 	children.leaving = false;
 	keeper->n_left = 0;
 	for (i = 0; i < children.n; i++) {
 		pid_t pid = children.pids[i];
 
-		if (pid != keeper->supervisor_pid && !keeper_table_by_pid(&keeper->table, pid))
+		if (pid != keeper->supervisor_pid && !keeper_table_by_pid(&keeper->table, pid)) {
+			children.orphans = true;
 			orphan_look(keeper, pid);
+		}
 	}
 	if (children.more)
 		keeper->rescan_ns = keeper_now_ns() + RESCAN_NS;
 }
 
-/* How many leaders are dead and not reaped yet. */
-static unsigned int leaders_look(struct keeper *keeper)
+/* Marks a leader that is dead. */
+static void leader_look(struct keeper *keeper, struct keeper_entry *entry)
 {
-	struct keeper_entry *entry;
-	unsigned int at = 0, n_dying = 0;
+	siginfo_t info = {0};
 
-	while ((entry = keeper_table_each(&keeper->table, &at))) {
-		siginfo_t info = {0};
-
-		if (!keeper_entry_has_process(entry))
-			continue;
-		if (!entry->dying) {
-			if (waitid(P_PID, (id_t)entry->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid)
-				continue;
-			keeper_exec_heard(keeper, entry);
-			entry->dying = true;
-			entry->code = info.si_code;
-			entry->status = info.si_status;
-			entry->flags = info.si_code == CLD_DUMPED ? KEEPER_SLOT_CORE : 0;
-			entry->exited_ns = keeper_now_ns();
-			kill(-entry->pid, SIGKILL);
-		}
-		entry->busy = false;
-		n_dying++;
-	}
-	return n_dying;
+	if (entry->dying || !keeper_entry_has_process(entry) ||
+		waitid(P_PID, (id_t)entry->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid)
+		return;
+	keeper_exec_heard(keeper, entry);
+	entry->dying = true;
+	entry->code = info.si_code;
+	entry->status = info.si_status;
+	entry->flags = info.si_code == CLD_DUMPED ? KEEPER_SLOT_CORE : 0;
+	entry->exited_ns = keeper_now_ns();
+	keeper->n_dying++;
+	kill(-entry->pid, SIGKILL);
 }
 
 static uint64_t timeval_us(struct timeval t)
@@ -233,13 +230,17 @@ static void leader_reap(struct keeper *keeper, struct keeper_entry *entry)
 
 	while (wait4(entry->pid, &status, 0, &usage) < 0 && errno == EINTR)
 		;
-	entry->rusage = (struct keeper_rusage){
-			.utime_us = timeval_us(usage.ru_utime), .stime_us = timeval_us(usage.ru_stime),
-			.maxrss_kib = (uint64_t)usage.ru_maxrss,
-			.minflt = (uint64_t)usage.ru_minflt, .majflt = (uint64_t)usage.ru_majflt,
-			.inblock = (uint64_t)usage.ru_inblock, .oublock = (uint64_t)usage.ru_oublock,
-			.nvcsw = (uint64_t)usage.ru_nvcsw, .nivcsw = (uint64_t)usage.ru_nivcsw};
+	entry->rusage = (struct keeper_rusage){.utime_us = timeval_us(usage.ru_utime),
+		.stime_us = timeval_us(usage.ru_stime),
+		.maxrss_kib = (uint64_t)usage.ru_maxrss,
+		.minflt = (uint64_t)usage.ru_minflt,
+		.majflt = (uint64_t)usage.ru_majflt,
+		.inblock = (uint64_t)usage.ru_inblock,
+		.oublock = (uint64_t)usage.ru_oublock,
+		.nvcsw = (uint64_t)usage.ru_nvcsw,
+		.nivcsw = (uint64_t)usage.ru_nivcsw};
 	keeper_table_reaped(&keeper->table, entry);
+	keeper->n_dying--;
 	entry->stage = entry->error ? KEEPER_FAILED : KEEPER_EXITED;
 	entry->dying = false;
 	keeper_table_touch(&keeper->table, entry);
@@ -256,41 +257,93 @@ static void leaders_reap(struct keeper *keeper)
 
 		if (!entry->dying)
 			continue;
-		if (now_ns - entry->exited_ns < (left ? KEEPER_TREE_LIMIT_NS : children.leaving ? LEAVING_NS : 0)) {
+		if (now_ns - entry->exited_ns < (left                      ? KEEPER_TREE_LIMIT_NS
+							: children.leaving ? LEAVING_NS
+									   : 0)) {
 			if (!keeper->rescan_ns)
 				keeper->rescan_ns = now_ns + RESCAN_NS;
 			continue;
 		}
 		if (left) {
 			entry->flags |= KEEPER_SLOT_TREE_LEFT;
-			keeper_log("group %llu (%s): something of its process tree cannot be killed, it is given up",
-					(unsigned long long)entry->group_id, entry->name);
+			keeper_log("group %llu (%s): something of its process tree cannot be killed, it is "
+				   "given up",
+				(unsigned long long)entry->group_id, entry->name);
 		}
 		leader_reap(keeper, entry);
 	}
+}
+
+/* A child that is dead, which is not reaped by that: the first in the kernel's list, again and again; or 0.
+ */
+static pid_t zombie_peek(void)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ? 0 : info.si_pid;
 }
 
 static void supervisor_look(struct keeper *keeper)
 {
 	siginfo_t info = {0};
 
-	if (keeper->supervisor_pid > 0 &&
-			waitid(P_PID, (id_t)keeper->supervisor_pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid)
+	if (waitid(P_PID, (id_t)keeper->supervisor_pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid)
 		keeper_supervisor_died(keeper, info.si_code, info.si_status);
 }
 
-void keeper_reap(struct keeper *keeper)
+/* The trees of all leaders that are dying. */
+static void trees_end(struct keeper *keeper)
 {
-	unsigned int n_dying;
+	struct keeper_entry *entry;
+	unsigned int at = 0;
 
-	keeper->rescan_ns = 0;
-	supervisor_look(keeper);
-	n_dying = leaders_look(keeper);
+	while ((entry = keeper_table_each(&keeper->table, &at)))
+		entry->busy = false;
+	/* No orphan, dead or alive, is in sight: there is nobody whose child could be hidden. One look will
+	 * do. */
 	orphans_look(keeper);
-	if (!n_dying)
-		return;
-	orphans_look(keeper);
+	if (children.orphans)
+		orphans_look(keeper);
 	if (children.unknown)
 		keeper->rescan_ns = keeper_now_ns() + RESCAN_NS;
 	leaders_reap(keeper);
+}
+
+/*
+ * Mostly one has died, and the kernel names it. If there is another one then, there may be many, and every
+ * leader is asked for. Whoever dies after that brings another SIGCHLD.
+ */
+void keeper_reap(struct keeper *keeper, bool look)
+{
+	struct keeper_entry *entry;
+	bool first = true;
+	pid_t pid;
+
+	keeper->rescan_ns = 0;
+	while ((pid = zombie_peek()) > 0) {
+		unsigned int at = 0;
+
+		if (pid == keeper->supervisor_pid) {
+			supervisor_look(keeper);
+			continue;
+		}
+		entry = keeper_table_by_pid(&keeper->table, pid);
+		if (!entry) {
+			orphan_is_reaped(pid);
+			continue;
+		}
+		look = false;
+		if (first && !keeper->n_dying) {
+			first = false;
+			leader_look(keeper, entry);
+			trees_end(keeper);
+			continue;
+		}
+		while ((entry = keeper_table_each(&keeper->table, &at)))
+			leader_look(keeper, entry);
+		trees_end(keeper);
+		break;
+	}
+	if (look || keeper->phase == KEEPER_STOPS)
+		orphans_look(keeper);
 }

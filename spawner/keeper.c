@@ -1,13 +1,13 @@
 /*
  * keeper: the parent of every process of a node
  *
- * Everything else of actor may crash and is started again; this program may not, so it is small: one thread, one loop, no
- * heap, libc only. It decides nothing. What runs, when and how often is the supervisor's; the keeper starts what it is
- * told to, holds what must outlive a supervisor (the table of processes, the read ends of their pipes, the supervisor's
- * state), and sees to it that nothing of the node outlives the node.
+ * Everything else of actor may crash and is started again; this program may not, so it is small: one thread,
+ * one loop, no heap, libc only. It decides nothing. What runs, when and how often is the supervisor's; the
+ * keeper starts what it is told to, holds what must outlive a supervisor (the table of processes, the read
+ * ends of their pipes, the supervisor's state), and sees to it that nothing of the node outlives the node.
  *
- * If the keeper itself is killed: its children have PR_SET_PDEATHSIG, the supervisor reads EOF and sweeps the rest, and
- * should that die too, the next node in this directory sweeps before it starts.
+ * If the keeper itself is killed: its children have PR_SET_PDEATHSIG, the supervisor reads EOF and sweeps the
+ * rest, and should that die too, the next node in this directory sweeps before it starts.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,10 +28,10 @@
 #include "keeper-client.h"
 #include "sweep.h"
 
-#define EVENTS_MAX          64
-#define STALE_LIMIT_MS      5000u
-#define STOP_LIMIT_S        60u
-#define TAKEOVER_LIMIT_NS   (5 * 1000000000ull)
+#define EVENTS_MAX        64
+#define STALE_LIMIT_MS    5000u
+#define STOP_LIMIT_S      60u
+#define TAKEOVER_LIMIT_NS (5 * 1000000000ull)
 
 static struct keeper keeper_static; /* a megabyte, of which an idle node touches a few pages */
 
@@ -107,7 +107,7 @@ static void loop_signals(struct keeper *keeper)
 			loop_terminate(keeper, (int)info.ssi_signo);
 	}
 	if (child)
-		keeper_reap(keeper);
+		keeper_reap(keeper, false);
 }
 
 static void loop_exec(struct keeper *keeper, uint64_t source)
@@ -126,7 +126,7 @@ static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
 static int loop_timeout_ms(const struct keeper *keeper)
 {
 	uint64_t next_ns = earlier(earlier(keeper->restart_ns, keeper->leave_ns),
-			earlier(keeper->deadline_ns, keeper->rescan_ns));
+		earlier(keeper->deadline_ns, keeper->rescan_ns));
 	uint64_t now_ns = keeper_now_ns();
 
 	if (!next_ns)
@@ -142,25 +142,26 @@ static void loop_timers(struct keeper *keeper)
 	int r;
 
 	if (keeper->rescan_ns && now_ns >= keeper->rescan_ns)
-		keeper_reap(keeper);
+		keeper_reap(keeper, true);
 	if (keeper->leave_ns && now_ns >= keeper->leave_ns) {
 		keeper->leave_ns = 0;
 		if (keeper->supervisor_pid > 0) {
 			keeper_log("the supervisor (pid %d) said good-bye but stays, it is killed",
-					(int)keeper->supervisor_pid);
+				(int)keeper->supervisor_pid);
 			kill(keeper->supervisor_pid, SIGKILL);
 		}
 	}
 	if (keeper->phase == KEEPER_TERMINATES && now_ns >= keeper->deadline_ns) {
 		keeper_log("no orderly end within %llu s: everything is killed",
-				(unsigned long long)(keeper->stop_limit_ns / 1000000000ull));
+			(unsigned long long)(keeper->stop_limit_ns / 1000000000ull));
 		keeper_stop(keeper, 1);
 	}
 	if (keeper->restart_ns && now_ns >= keeper->restart_ns) {
 		r = keeper_supervisor_start(keeper);
 		if (r < 0) {
 			keeper->restart_ns = now_ns + KEEPER_POLICY_MAX_NS;
-			keeper_log("the supervisor cannot be started, it is tried again in 5 s: %s", strerror(-r));
+			keeper_log("the supervisor cannot be started, it is tried again in 5 s: %s",
+				strerror(-r));
 		}
 	}
 }
@@ -184,13 +185,14 @@ static bool loop_is_over(struct keeper *keeper)
 		return false;
 	loop_release(keeper);
 	if (!keeper->table.n_used && !keeper->supervisor_pid) {
-		keeper_reap(keeper);
+		keeper_reap(keeper, true);
 		if (!keeper->n_left)
 			return true;
 	}
 	if (keeper_now_ns() < keeper->deadline_ns)
 		return false;
-	keeper_log("%u processes cannot be killed; the node is gone without them", keeper->table.n_used + keeper->n_left);
+	keeper_log("%u processes cannot be killed; the node is gone without them",
+		keeper->table.n_used + keeper->n_left);
 	return true;
 }
 
@@ -210,7 +212,8 @@ static void loop_run(struct keeper *keeper)
 				loop_signals(keeper);
 				break;
 			case KEEPER_SOURCE_SOCKET:
-				keeper->writable = keeper->writable || events[i].events & (EPOLLOUT | EPOLLHUP);
+				keeper->writable =
+					keeper->writable || events[i].events & (EPOLLOUT | EPOLLHUP);
 				if (events[i].events & (EPOLLIN | EPOLLHUP))
 					keeper_socket_receive(keeper);
 				break;
@@ -282,11 +285,15 @@ static bool number_read(const char *text, unsigned long max, unsigned long *ret)
 static int start_options(struct keeper *keeper, int argc, char **argv)
 {
 	static const struct option options[] = {
-			{"runtime-dir", required_argument, NULL, 'r'}, {"log-dir", required_argument, NULL, 'l'},
-			{"supervisor", required_argument, NULL, 's'},  {"broker", required_argument, NULL, 'b'},
-			{"ready-fd", required_argument, NULL, 'f'},    {"stop-limit", required_argument, NULL, 't'},
-			{"help", no_argument, NULL, 'h'},              {"version", no_argument, NULL, 'V'},
-			{NULL, 0, NULL, 0},
+		{"runtime-dir", required_argument, NULL, 'r'},
+		{"log-dir", required_argument, NULL, 'l'},
+		{"supervisor", required_argument, NULL, 's'},
+		{"broker", required_argument, NULL, 'b'},
+		{"ready-fd", required_argument, NULL, 'f'},
+		{"stop-limit", required_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
 	};
 	const char *dir = NULL, *log_dir = NULL, *supervisor = NULL, *broker = NULL;
 	unsigned long number;
@@ -307,7 +314,8 @@ static int start_options(struct keeper *keeper, int argc, char **argv)
 			broker = optarg;
 			break;
 		case 'f':
-			if (!number_read(optarg, 1 << 20, &number) || fcntl((int)number, F_SETFD, FD_CLOEXEC) < 0) {
+			if (!number_read(optarg, 1 << 20, &number) ||
+				fcntl((int)number, F_SETFD, FD_CLOEXEC) < 0) {
 				keeper_log("--ready-fd %s is no open file descriptor", optarg);
 				return 2;
 			}
@@ -322,16 +330,19 @@ static int start_options(struct keeper *keeper, int argc, char **argv)
 			break;
 		case 'h':
 			say("Usage: actor-spawner [OPTION]...\n"
-			    "Runs a node: keeps its supervisor alive and is the parent of all its processes.\n\n"
+			    "Runs a node: keeps its supervisor alive and is the parent of all its "
+			    "processes.\n\n"
 			    "  --runtime-dir DIR   where its sockets live ($ACTOR_RUNTIME_DIR)\n"
 			    "  --log-dir DIR       where logs go ($ACTOR_LOG_DIR)\n"
 			    "  --supervisor PATH   the supervisor to run\n"
 			    "  --broker PATH       the broker the supervisor is to run\n"
 			    "  --ready-fd N        gets one newline when the node is ready\n"
-			    "  --stop-limit S      seconds an orderly end may take, then everything is killed (60)\n"
+			    "  --stop-limit S      seconds an orderly end may take, then everything is "
+			    "killed (60)\n"
 			    "  --version, --help\n\n"
 			    "TERM, INT or HUP ends the node in an orderly way, a second one at once.\n"
-			    "Exit codes: 0 ended as asked; 1 failed; 2 usage; 9 a node is already running here.\n");
+			    "Exit codes: 0 ended as asked; 1 failed; 2 usage; 9 a node is already running "
+			    "here.\n");
 			return 0;
 		case 'V':
 			say("actor-spawner " KEEPER_BUILD_VERSION "\n");
@@ -348,15 +359,16 @@ static int start_options(struct keeper *keeper, int argc, char **argv)
 		keeper_log("the path of the runtime or log directory is too long");
 		return 1;
 	}
-	if (supervisor ? !program_given(supervisor, "--supervisor", keeper->supervisor) :
-			!program_find("actor-supervisor", "spawner", keeper->supervisor)) {
+	if (supervisor ? !program_given(supervisor, "--supervisor", keeper->supervisor)
+		       : !program_find("actor-supervisor", "spawner", keeper->supervisor)) {
 		if (!supervisor)
-			keeper_log("actor-supervisor is found neither beside actor-spawner nor in ../libexec/actor; "
+			keeper_log("actor-supervisor is found neither beside actor-spawner nor in "
+				   "../libexec/actor; "
 				   "name it with --supervisor");
 		return 1;
 	}
-	if (broker ? !program_given(broker, "--broker", keeper->broker) :
-			!program_find("actor-broker", "broker", keeper->broker)) {
+	if (broker ? !program_given(broker, "--broker", keeper->broker)
+		   : !program_find("actor-broker", "broker", keeper->broker)) {
 		if (broker)
 			return 1;
 		keeper->broker[0] = 0; /* the supervisor will say so */
@@ -377,8 +389,8 @@ static void start_stdio(void)
 }
 
 /*
- * A directory whose keeper is dead but whose lock is held: its supervisor is sweeping. That takes moments, and "already
- * running" would be wrong.
+ * A directory whose keeper is dead but whose lock is held: its supervisor is sweeping. That takes moments,
+ * and "already running" would be wrong.
  */
 static int start_lock(struct keeper *keeper)
 {
@@ -395,7 +407,8 @@ static int start_lock(struct keeper *keeper)
 			return KEEPER_EXIT_RUNNING;
 		}
 		if (keeper_now_ns() >= until_ns) {
-			keeper_log("%s is still locked by the rest of a node that died; try again", keeper->dir);
+			keeper_log(
+				"%s is still locked by the rest of a node that died; try again", keeper->dir);
 			return KEEPER_EXIT_RUNNING;
 		}
 		nanosleep(&nap, NULL);
@@ -408,13 +421,14 @@ static int start_lock(struct keeper *keeper)
 	if (owner.node_id) {
 		r = sweep_kill(owner.node_id, NULL, 0, NULL, 0, STALE_LIMIT_MS);
 		if (r < 0) {
-			keeper_log("processes of the node that was in %s before cannot be removed: %s", keeper->dir,
-					strerror(-r));
+			keeper_log("processes of the node that was in %s before cannot be removed: %s",
+				keeper->dir, strerror(-r));
 			return 1;
 		}
 		if (r > 0)
-			keeper_log("the node that was in %s before left %d processes behind, they were killed",
-					keeper->dir, r);
+			keeper_log(
+				"the node that was in %s before left %d processes behind, they were killed",
+				keeper->dir, r);
 	}
 	r = runtime_dir_clear(keeper->dir_fd, true);
 	if (r < 0) {
@@ -461,12 +475,12 @@ static int start_node(struct keeper *keeper)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	if (sigprocmask(SIG_SETMASK, &signals, NULL) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
-			chdir("/") < 0)
+		chdir("/") < 0)
 		return -errno;
 	keeper->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	keeper->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (keeper->signal_fd < 0 || keeper->epoll_fd < 0 ||
-			epoll_ctl(keeper->epoll_fd, EPOLL_CTL_ADD, keeper->signal_fd, &event) < 0)
+		epoll_ctl(keeper->epoll_fd, EPOLL_CTL_ADD, keeper->signal_fd, &event) < 0)
 		return -errno;
 	return keeper_supervisor_start(keeper);
 }

@@ -1,8 +1,9 @@
 /*
  * keeper: the parent of every process of a node
  *
- * One struct, in static memory, for the one node this program is. keeper.c starts it and turns its loop, keeper-spawn.c
- * starts children, keeper-tree.c ends them, keeper-supervisor.c keeps the supervisor alive and speaks with it.
+ * One struct, in static memory, for the one node this program is. keeper.c starts it and turns its loop,
+ * keeper-spawn.c starts children, keeper-tree.c ends them, keeper-supervisor.c keeps the supervisor alive and
+ * speaks with it.
  */
 #pragma once
 
@@ -15,14 +16,15 @@
 #include "keeper-table.h"
 #include "runtime-dir.h"
 
-#define KEEPER_TREE_LIMIT_NS  (5 * 1000000000ull) /* then an exit is reported although something of its tree is left */
+/* then an exit is reported although something of its tree is left */
+#define KEEPER_TREE_LIMIT_NS  (5 * 1000000000ull)
 #define KEEPER_STOP_LIMIT_NS  (10 * 1000000000ull) /* then the keeper goes although something is left */
-#define KEEPER_LEAVE_LIMIT_NS (5 * 1000000000ull) /* for a supervisor that said STOP or closed its socket */
+#define KEEPER_LEAVE_LIMIT_NS (5 * 1000000000ull)  /* for a supervisor that said STOP or closed its socket */
 
 enum keeper_phase {
 	KEEPER_RUNS,
 	KEEPER_TERMINATES, /* the supervisor was asked for an orderly end */
-	KEEPER_STOPS, /* everything is being killed; the last one out removes the directory */
+	KEEPER_STOPS,      /* everything is being killed; the last one out removes the directory */
 };
 
 struct keeper {
@@ -44,10 +46,10 @@ struct keeper {
 	pid_t supervisor_pid; /* 0 = none */
 	uint64_t supervisor_group_id, supervisor_started_ns;
 	uint64_t restart_ns; /* when to start the next one; 0 = not waiting */
-	uint64_t leave_ns; /* it is expected to exit; at this time it is killed; 0 = not expected */
-	bool upgrading; /* its next exit is meant */
+	uint64_t leave_ns;   /* it is expected to exit; at this time it is killed; 0 = not expected */
+	bool upgrading;      /* its next exit is meant */
 	int last_code, last_status;
-	int state_fd; /* the state memfd it entrusted us with; -1 = none */
+	int state_fd;     /* the state memfd it entrusted us with; -1 = none */
 	bool state_aside; /* the next HELLO says so */
 
 	/* what is to be said, beside slots */
@@ -59,13 +61,15 @@ struct keeper {
 	/* the end */
 	int terminate_signo;
 	uint64_t stop_limit_ns; /* for an orderly end */
-	uint64_t deadline_ns; /* of this phase; 0 = none */
-	uint64_t rescan_ns; /* look at the children again then; 0 = no need */
-	unsigned int n_left; /* children that are no leaders, at the last look */
+	uint64_t deadline_ns;   /* of this phase; 0 = none */
+	uint64_t rescan_ns;     /* look at the children again then; 0 = no need */
+	unsigned int n_dying;   /* leaders that are dead and held until their trees are gone */
+	unsigned int n_left;    /* children that are no leaders, at the last look */
 	int exit_code;
 };
 
-/* What an epoll event is about: the kind, the slot, and the low bits of its group id against a slot reused meanwhile. */
+/* What an epoll event is about: the kind, the slot, and the low bits of its group id against a slot reused
+ * meanwhile. */
 enum keeper_source {
 	KEEPER_SOURCE_SIGNAL,
 	KEEPER_SOURCE_SOCKET,
@@ -91,7 +95,9 @@ void keeper_exec_heard(struct keeper *keeper, struct keeper_entry *entry);
 void keeper_entry_close(struct keeper *keeper, struct keeper_entry *entry);
 
 /* keeper-tree.c */
-void keeper_reap(struct keeper *keeper);
+/* Reaps who is dead, and ends their trees; look: looks for orphans that should not be, even if nobody died.
+ */
+void keeper_reap(struct keeper *keeper, bool look);
 void keeper_kill_tree(struct keeper_entry *entry);
 void keeper_signal(struct keeper *keeper, const struct keeper_signal *request);
 

@@ -1,8 +1,8 @@
 /*
  * runtime-dir: where a node's sockets live, and who owns that place
  *
- * The lock file is removed at a node's end like everything else, so a lock may be won on a file that is no longer in the
- * directory. Whoever locks looks whether the name still means the file, and starts over if not.
+ * The lock file is removed at a node's end like everything else, so a lock may be won on a file that is no
+ * longer in the directory. Whoever locks looks whether the name still means the file, and starts over if not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -69,7 +69,8 @@ int log_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PATH_SI
 	return path_print(ret_path, environment("HOME"), "/.local/state/actor");
 }
 
-int runtime_dir_open(char path[RUNTIME_DIR_PATH_SIZE], int *ret_dir_fd, bool *ret_made, char why[RUNTIME_DIR_WHY_SIZE])
+int runtime_dir_open(
+	char path[RUNTIME_DIR_PATH_SIZE], int *ret_dir_fd, bool *ret_made, char why[RUNTIME_DIR_WHY_SIZE])
 {
 	char link[48];
 	struct stat st;
@@ -80,32 +81,35 @@ int runtime_dir_open(char path[RUNTIME_DIR_PATH_SIZE], int *ret_dir_fd, bool *re
 	made = mkdir(path, 0700) == 0;
 	if (!made && errno != EEXIST) {
 		r = -errno;
-		snprintf(why, RUNTIME_DIR_WHY_SIZE, "runtime directory %.300s cannot be made: %s", path, strerror(-r));
+		snprintf(why, RUNTIME_DIR_WHY_SIZE, "runtime directory %.300s cannot be made: %s", path,
+			strerror(-r));
 		return r;
 	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
 		r = -errno;
 		snprintf(why, RUNTIME_DIR_WHY_SIZE, "runtime directory %.300s is refused: %s", path,
-				r == -ELOOP || r == -ENOTDIR ? "it is a symlink or no directory" : strerror(-r));
+			r == -ELOOP || r == -ENOTDIR ? "it is a symlink or no directory" : strerror(-r));
 		return r;
 	}
 	if (fstat(fd, &st) < 0) {
 		r = -errno;
-		snprintf(why, RUNTIME_DIR_WHY_SIZE, "runtime directory %.300s is refused: %s", path, strerror(-r));
+		snprintf(why, RUNTIME_DIR_WHY_SIZE, "runtime directory %.300s is refused: %s", path,
+			strerror(-r));
 		goto fail;
 	}
 	if (st.st_uid != geteuid()) {
 		r = -EPERM;
-		snprintf(why, RUNTIME_DIR_WHY_SIZE, "runtime directory %.300s is refused: it belongs to uid %u, not to us (%u)",
-				path, (unsigned int)st.st_uid, (unsigned int)geteuid());
+		snprintf(why, RUNTIME_DIR_WHY_SIZE,
+			"runtime directory %.300s is refused: it belongs to uid %u, not to us (%u)", path,
+			(unsigned int)st.st_uid, (unsigned int)geteuid());
 		goto fail;
 	}
 	if ((st.st_mode & 07777 & ~0011u) != 0700) {
 		r = -EPERM;
 		snprintf(why, RUNTIME_DIR_WHY_SIZE,
-				"runtime directory %.300s is refused: its mode is %04o; make it 0700 (chmod 700)", path,
-				(unsigned int)(st.st_mode & 07777));
+			"runtime directory %.300s is refused: its mode is %04o; make it 0700 (chmod 700)",
+			path, (unsigned int)(st.st_mode & 07777));
 		goto fail;
 	}
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
@@ -154,7 +158,7 @@ int runtime_dir_lock(int dir_fd, int *ret_lock_fd, struct runtime_dir_owner *ret
 			return r;
 		}
 		if (fstat(fd, &here) == 0 && fstatat(dir_fd, "lock", &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-				here.st_ino == named.st_ino && here.st_dev == named.st_dev)
+			here.st_ino == named.st_ino && here.st_dev == named.st_dev)
 			break;
 		close(fd);
 	}
@@ -192,7 +196,8 @@ static int clear_level(int dir_fd, const char *keep, int depth)
 			if (!strcmp(name, ".") || !strcmp(name, "..") || (keep && !strcmp(name, keep)))
 				continue;
 			if (unlinkat(dir_fd, name, 0) < 0) {
-				int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+				int fd =
+					openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 				if (fd >= 0) {
 					if (depth < CLEAR_DEPTH_MAX)

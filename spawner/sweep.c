@@ -1,13 +1,13 @@
 /*
  * sweep: end every process that carries a node's marker
  *
- * /proc/PID/environ is what the process was exec'd with, so fork and setsid do not shake the marker off. It is read
- * through a matcher that needs no more than one buffer, whatever the size of the environment and wherever in it the
- * marker is: a shell in between re-orders it.
+ * /proc/PID/environ is what the process was exec'd with, so fork and setsid do not shake the marker off. It
+ * is read through a matcher that needs no more than one buffer, whatever the size of the environment and
+ * wherever in it the marker is: a shell in between re-orders it.
  *
- * Numbers are reused, so a kill goes through a pidfd, and the marker is read again after the pidfd was opened. The
- * same pidfds say when the killed are gone; only then is the next scan worth its price. Two scans in a row must find
- * none, because a process that forks while it is scanned for can hide its child from one.
+ * Numbers are reused, so a kill goes through a pidfd, and the marker is read again after the pidfd was
+ * opened. The same pidfds say when the killed are gone; only then is the next scan worth its price. Two scans
+ * in a row must find none, because a process that forks while it is scanned for can hide its child from one.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -35,7 +35,7 @@ struct sweep_dirent {
 void sweep_marker_format(char text[SWEEP_MARKER_SIZE], const struct sweep_marker *marker)
 {
 	snprintf(text, SWEEP_MARKER_SIZE, SWEEP_VARIABLE "=%016llx.%llu", (unsigned long long)marker->node_id,
-			(unsigned long long)marker->group_id);
+		(unsigned long long)marker->group_id);
 }
 
 bool sweep_marker_parse(const char *value, struct sweep_marker *ret_marker)
@@ -59,7 +59,7 @@ bool sweep_marker_parse(const char *value, struct sweep_marker *ret_marker)
 		if (value[i] < '0' || value[i] > '9')
 			return false;
 		if (__builtin_mul_overflow(marker.group_id, (uint64_t)10, &marker.group_id) ||
-				__builtin_add_overflow(marker.group_id, (uint64_t)(value[i] - '0'), &marker.group_id))
+			__builtin_add_overflow(marker.group_id, (uint64_t)(value[i] - '0'), &marker.group_id))
 			return false;
 	}
 	*ret_marker = marker;
@@ -70,7 +70,8 @@ int sweep_environ_scan(int fd, struct sweep_marker *ret_marker)
 {
 	static const char key[] = SWEEP_VARIABLE "=";
 	char buffer[4096], value[SWEEP_MARKER_SIZE];
-	size_t matched = 0, length = 0; /* of the key, of the value; matched > key length: not this variable */
+	size_t matched = 0,
+	       length = 0; /* of the key, of the value; matched > key length: not this variable */
 	ssize_t n, i;
 
 	for (;;) {
@@ -135,7 +136,8 @@ int sweep_each_process(bool (*visit)(pid_t pid, void *data), void *data)
 			const struct sweep_dirent *entry = (const struct sweep_dirent *)(buffer + at);
 
 			at += entry->reclen;
-			if (entry->name[0] >= '1' && entry->name[0] <= '9' && !visit((pid_t)atol(entry->name), data))
+			if (entry->name[0] >= '1' && entry->name[0] <= '9' &&
+				!visit((pid_t)atol(entry->name), data))
 				goto out;
 		}
 	}
@@ -152,7 +154,7 @@ struct sweep_scan {
 	size_t n_except;
 	pid_t except_pgid;
 	int signo;
-	int n_hit; /* in this scan */
+	int n_hit;                   /* in this scan */
 	int waiting[SWEEP_WAIT_MAX]; /* pidfds of the killed */
 	size_t n_waiting;
 };
@@ -230,12 +232,15 @@ static void sweep_wait(struct sweep_scan *scan, int64_t deadline_ms)
 		poll(NULL, 0, 1);
 }
 
-int sweep_kill(uint64_t node_id, const uint64_t *group_ids, size_t n_group_ids, const pid_t *except, size_t n_except,
-		unsigned int timeout_ms)
+int sweep_kill(uint64_t node_id, const uint64_t *group_ids, size_t n_group_ids, const pid_t *except,
+	size_t n_except, unsigned int timeout_ms)
 {
-	struct sweep_scan scan = {
-			.node_id = node_id, .group_ids = group_ids, .n_group_ids = n_group_ids, .except = except,
-			.n_except = n_except, .signo = SIGKILL};
+	struct sweep_scan scan = {.node_id = node_id,
+		.group_ids = group_ids,
+		.n_group_ids = n_group_ids,
+		.except = except,
+		.n_except = n_except,
+		.signo = SIGKILL};
 	int64_t deadline_ms = sweep_now_ms() + timeout_ms;
 	int n_killed = 0, n_clean = 0, r;
 
@@ -259,9 +264,11 @@ int sweep_kill(uint64_t node_id, const uint64_t *group_ids, size_t n_group_ids, 
 
 int sweep_signal(const struct sweep_marker *marker, int signo, pid_t except_pgid)
 {
-	struct sweep_scan scan = {
-			.node_id = marker->node_id, .group_ids = &marker->group_id, .n_group_ids = 1,
-			.except_pgid = except_pgid, .signo = signo};
+	struct sweep_scan scan = {.node_id = marker->node_id,
+		.group_ids = &marker->group_id,
+		.n_group_ids = 1,
+		.except_pgid = except_pgid,
+		.signo = signo};
 	int r;
 
 	r = sweep_each_process(sweep_visit, &scan);

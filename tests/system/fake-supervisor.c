@@ -18,13 +18,17 @@ int main(void)
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+			     .cmsg_level = SOL_SOCKET,
+			     .cmsg_type = SCM_RIGHTS}};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct sweep_marker marker;
 	pid_t pid = getpid();
 	struct iovec iov = {.iov_base = &pid, .iov_len = sizeof(pid)};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			.msg_controllen = CMSG_SPACE(sizeof(int))};
+	struct msghdr message = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_SPACE(sizeof(int))};
 	struct pollfd polls[2];
 	char code;
 	int fd = KEEPER_SOCKET_FD;
@@ -34,7 +38,8 @@ int main(void)
 		return 20;
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s.ctl", getenv("ACTOR_RUNTIME_DIR"));
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+		sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
 		return 21;
 
 	polls[0] = (struct pollfd){.fd = KEEPER_SOCKET_FD};

@@ -1,9 +1,9 @@
 /*
  * The keeper as a supervisor sees it.
  *
- * The keeper runs the fake supervisor, which passes its end of the socket on to this test. So the test speaks the
- * protocol itself, and can have its "supervisor" killed without dying. That all of a tree is gone is seen by EOF on the
- * pipe that every member of it has as its stdout.
+ * The keeper runs the fake supervisor, which passes its end of the socket on to this test. So the test speaks
+ * the protocol itself, and can have its "supervisor" killed without dying. That all of a tree is gone is seen
+ * by EOF on the pipe that every member of it has as its stdout.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -68,7 +68,7 @@ static void wait_readable(int fd)
 static void keeper_start(const char *const *more)
 {
 	const char *argv[16] = {getenv("ACTOR_SPAWNER"), "--runtime-dir", node.dir, "--supervisor",
-			getenv("FAKE_SUPERVISOR"), "--ready-fd", "99"};
+		getenv("FAKE_SUPERVISOR"), "--ready-fd", "99"};
 	int ready[2], log_fd, n = 7;
 
 	assert_non_null(argv[0]);
@@ -152,7 +152,8 @@ static int setup(void **state)
 	snprintf(node.log, sizeof(node.log), "%s/log", node.root);
 	snprintf(address.sun_path, sizeof(address.sun_path), "%.80s.ctl", node.dir);
 	node.listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	return bind(node.listen_fd, (struct sockaddr *)&address, sizeof(address)) || listen(node.listen_fd, 8);
+	return bind(node.listen_fd, (struct sockaddr *)&address, sizeof(address)) ||
+	       listen(node.listen_fd, 8);
 }
 
 static int teardown(void **state)
@@ -187,7 +188,8 @@ static void supervisor_accept(void)
 	} control;
 	pid_t pid;
 	struct iovec iov = {.iov_base = &pid, .iov_len = sizeof(pid)};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
 	union keeper_record record;
 	int fds[KEEPER_RECORD_FDS_MAX];
 	size_t n_fds;
@@ -385,7 +387,8 @@ static void round_trip(void)
 
 static const char *const env_path[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
 
-static void spawn_with(uint64_t cookie, uint64_t group_id, struct keeper_spec *spec, struct keeper_spawn flags)
+static void spawn_with(
+	uint64_t cookie, uint64_t group_id, struct keeper_spec *spec, struct keeper_spawn flags)
 {
 	union keeper_record record;
 	int fd;
@@ -622,13 +625,18 @@ static void test_a_child_is_set_up_as_its_spec_says(void **state)
 {
 	static const struct keeper_rlimit limits[] = {{.resource = RLIMIT_CORE, .soft = 0, .hard = 0}};
 	static const gid_t groups[] = {7};
-	struct keeper_spec spec = {
-			.argv = (const char *const[]){"sh", "-c",
-					"pwd; echo $ONE; umask; ulimit -c; ulimit -n; echo $ACTOR_GROUP; ls /proc/self/fd | wc -l;"
-					"test $(ps -o sid= -p $$) = $$ && echo leader", NULL},
-			.env = (const char *const[]){"ACTOR_GROUP=forged", "ONE=1", "PATH=/usr/bin:/bin", NULL},
-			.cwd = "/usr", .flags = KEEPER_SPEC_UMASK | KEEPER_SPEC_NO_NEW_PRIVS, .umask = 027,
-			.rlimits = limits, .n_rlimits = 1, .groups = groups};
+	struct keeper_spec spec = {.argv = (const char *const[]){"sh", "-c",
+					   "pwd; echo $ONE; umask; ulimit -c; ulimit -n; echo $ACTOR_GROUP; "
+					   "ls /proc/self/fd | wc -l;"
+					   "test $(ps -o sid= -p $$) = $$ && echo leader",
+					   NULL},
+		.env = (const char *const[]){"ACTOR_GROUP=forged", "ONE=1", "PATH=/usr/bin:/bin", NULL},
+		.cwd = "/usr",
+		.flags = KEEPER_SPEC_UMASK | KEEPER_SPEC_NO_NEW_PRIVS,
+		.umask = 027,
+		.rlimits = limits,
+		.n_rlimits = 1,
+		.groups = groups};
 	struct rlimit nofile;
 	struct child *child;
 	char text[512], expected[512];
@@ -640,17 +648,21 @@ static void test_a_child_is_set_up_as_its_spec_says(void **state)
 	read_lines(child->fds[0], 0, text, sizeof(text));
 	/* 0, 1, 2, and the one ls reads with */
 	snprintf(expected, sizeof(expected), "/usr\n1\n0027\n0\n%llu\n%016llx.%llu\n4\nleader\n",
-			(unsigned long long)nofile.rlim_cur, (unsigned long long)node.hello.node_id,
-			(unsigned long long)node.next_group_id);
+		(unsigned long long)nofile.rlim_cur, (unsigned long long)node.hello.node_id,
+		(unsigned long long)node.next_group_id);
 	assert_string_equal(text, expected);
 }
 
 static void test_a_child_gets_its_user_and_still_dies_with_the_keeper(void **state)
 {
 	static const gid_t groups[] = {12345};
-	struct keeper_spec spec = {.argv = (const char *const[]){"sh", "-c", "id -u; id -G; exec sleep 1000", NULL},
-			.flags = KEEPER_SPEC_UID | KEEPER_SPEC_GID | KEEPER_SPEC_GROUPS, .uid = 65534, .gid = 65534,
-			.groups = groups, .n_groups = 1};
+	struct keeper_spec spec = {
+		.argv = (const char *const[]){"sh", "-c", "id -u; id -G; exec sleep 1000", NULL},
+		.flags = KEEPER_SPEC_UID | KEEPER_SPEC_GID | KEEPER_SPEC_GROUPS,
+		.uid = 65534,
+		.gid = 65534,
+		.groups = groups,
+		.n_groups = 1};
 	struct child *child;
 	char text[128];
 
@@ -669,7 +681,8 @@ static void test_a_child_gets_its_user_and_still_dies_with_the_keeper(void **sta
 
 static void test_a_daemon_is_told_the_node_and_its_key(void **state)
 {
-	struct keeper_spec spec = {.argv = (const char *const[]){"sh", "-c", "cat <&$ACTOR_NODE_FD; ulimit -n >&2", NULL}};
+	struct keeper_spec spec = {
+		.argv = (const char *const[]){"sh", "-c", "cat <&$ACTOR_NODE_FD; ulimit -n >&2", NULL}};
 	struct keeper_node_info info;
 	struct rlimit nofile;
 	struct child *child;
@@ -693,7 +706,8 @@ static void test_a_daemon_is_told_the_node_and_its_key(void **state)
 static void test_a_notify_pipe_and_an_extra_fd_reach_the_child(void **state)
 {
 	struct keeper_spec spec = {.argv = (const char *const[]){"sh", "-c", "echo ready >&5; cat <&6", NULL},
-			.extra_fd_targets = {6}, .n_extra_fds = 1};
+		.extra_fd_targets = {6},
+		.n_extra_fds = 1};
 	union keeper_record record;
 	struct child *child;
 	char text[64];
@@ -731,9 +745,10 @@ static void test_signals_reach_the_leader_or_the_whole_tree(void **state)
 
 	node_start();
 	/* a grandchild in a session of its own that says what it got */
-	spawn_shell(1, "trap 'echo leader' TERM;"
-			"setsid sh -c 'trap \"echo grandchild; exit\" TERM; echo up; while :; do sleep 0.01; done' &"
-			"while :; do sleep 0.01; done");
+	spawn_shell(1,
+		"trap 'echo leader' TERM;"
+		"setsid sh -c 'trap \"echo grandchild; exit\" TERM; echo up; while :; do sleep 0.01; done' &"
+		"while :; do sleep 0.01; done");
 	child = hear_running(1);
 	read_lines(child->fds[0], 1, text, sizeof(text));
 	assert_string_equal(text, "up\n");
@@ -889,7 +904,8 @@ static void test_the_next_supervisor_is_told_the_whole_table(void **state)
 	node.ack = false;
 	running_group = spawn_shell(1, "echo one; sleep 1000");
 	spawn_shell(2, "echo two; exit 3");
-	spawn_shell(3, "echo three; read x <\"$0\"; kill -USR1 $$"); /* $0 is sh: no file; dies while nobody listens */
+	spawn_shell(3, "echo three; read x <\"$0\"; kill -USR1 $$"); /* $0 is sh: no file; dies while nobody
+									listens */
 	spawn_argv(4, (const char *const[]){"/nonexistent/program", NULL});
 	hear_running(1);
 	hear_final(2);
@@ -926,8 +942,10 @@ static void test_the_next_supervisor_is_told_the_whole_table(void **state)
 
 static void test_a_thousand_exits_at_once_are_all_told(void **state)
 {
-	struct keeper_spec spec = {.argv = (const char *const[]){"sh", "-c", "read x <&3; exit $((N % 100))", NULL},
-			.extra_fd_targets = {3}, .n_extra_fds = 1};
+	struct keeper_spec spec = {
+		.argv = (const char *const[]){"sh", "-c", "read x <&3; exit $((N % 100))", NULL},
+		.extra_fd_targets = {3},
+		.n_extra_fds = 1};
 	char variable[32];
 	const char *env[] = {variable, NULL};
 	union keeper_record record;
@@ -967,7 +985,7 @@ static void test_a_thousand_exits_at_once_are_all_told(void **state)
 	}
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	print_message("# %d exits told within %ld ms\n", MANY,
-			(to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000);
+		(to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000);
 	for (i = 0; i < MANY; i++) {
 		struct child *child = child_of(1000 + i);
 
@@ -975,15 +993,18 @@ static void test_a_thousand_exits_at_once_are_all_told(void **state)
 		assert_int_equal(child->slot.status, i % 100);
 		fds_drop(child);
 	}
-	round_trip(); /* every ack was dealt with */
+	round_trip();                                  /* every ack was dealt with */
 	assert_int_equal(count_children(node.pid), 1); /* no zombie: the supervisor alone */
 	assert_int_equal(count_fds(node.pid), before);
 }
 
 /* --- trees ---------------------------------------------------------------------------------- */
 
-/* A double-forked descendant in a session of its own, which has nothing of its leader's but the environment. */
-#define DAEMONS "for i in 1 2 3; do (setsid sh -c 'echo up; (setsid sh -c \"echo up; sleep 1000\" &) ; sleep 1000' &); done;"
+/* A double-forked descendant in a session of its own, which has nothing of its leader's but the environment.
+ */
+#define DAEMONS                                                                                              \
+	"for i in 1 2 3; do (setsid sh -c 'echo up; (setsid sh -c \"echo up; sleep 1000\" &) ; sleep 1000' " \
+	"&); done;"
 
 static void test_double_forked_grandchildren_end_with_their_group(void **state)
 {
@@ -1232,39 +1253,39 @@ static void test_a_supervisor_that_dies_while_the_node_ends_is_asked_again(void 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-			KEEPER_TEST(test_true_runs_and_exits_with_zero),
-			KEEPER_TEST(test_exit_codes_and_signals_are_told_as_they_are),
-			KEEPER_TEST(test_output_comes_through_pipes_and_stays_readable_after_the_exit),
-			KEEPER_TEST(test_a_program_that_is_not_there_is_enoent),
-			KEEPER_TEST(test_a_file_that_may_not_be_run_is_eacces),
-			KEEPER_TEST(test_a_directory_that_is_not_there_is_told_with_its_step),
-			KEEPER_TEST(test_an_unsealed_spec_fails_its_own_spawn_only),
-			KEEPER_TEST(test_a_child_is_set_up_as_its_spec_says),
-			KEEPER_TEST(test_a_child_gets_its_user_and_still_dies_with_the_keeper),
-			KEEPER_TEST(test_a_daemon_is_told_the_node_and_its_key),
-			KEEPER_TEST(test_a_notify_pipe_and_an_extra_fd_reach_the_child),
-			KEEPER_TEST(test_signals_reach_the_leader_or_the_whole_tree),
-			KEEPER_TEST(test_a_spawn_is_idempotent_by_its_cookie),
-			KEEPER_TEST(test_ids_that_were_not_reserved_are_refused),
-			KEEPER_TEST(test_a_supervisor_that_breaks_the_protocol_is_replaced),
-			KEEPER_TEST(test_state_goes_to_the_next_supervisor),
-			KEEPER_TEST(test_after_five_quick_deaths_the_state_is_set_aside),
-			KEEPER_TEST(test_an_upgrade_is_no_death),
-			KEEPER_TEST(test_the_next_supervisor_is_told_the_whole_table),
-			KEEPER_TEST(test_a_thousand_exits_at_once_are_all_told),
-			KEEPER_TEST(test_double_forked_grandchildren_end_with_their_group),
-			KEEPER_TEST(test_a_descendant_without_the_marker_ends_with_its_session),
-			KEEPER_TEST(test_an_orphan_that_ends_by_itself_is_reaped_silently),
-			KEEPER_TEST(test_keeper_killed_leaves_nobody),
-			KEEPER_TEST(test_a_stale_directory_is_swept_and_taken_over),
-			KEEPER_TEST(test_a_second_start_is_refused),
-			KEEPER_TEST(test_a_directory_that_is_not_private_is_refused),
-			KEEPER_TEST(test_readiness_is_one_newline),
-			KEEPER_TEST(test_term_asks_for_an_orderly_end),
-			KEEPER_TEST(test_stop_kills_what_is_left),
-			KEEPER_TEST(test_a_second_term_kills_everything),
-			KEEPER_TEST(test_an_orderly_end_has_a_limit),
-			KEEPER_TEST(test_a_supervisor_that_dies_while_the_node_ends_is_asked_again),
+		KEEPER_TEST(test_true_runs_and_exits_with_zero),
+		KEEPER_TEST(test_exit_codes_and_signals_are_told_as_they_are),
+		KEEPER_TEST(test_output_comes_through_pipes_and_stays_readable_after_the_exit),
+		KEEPER_TEST(test_a_program_that_is_not_there_is_enoent),
+		KEEPER_TEST(test_a_file_that_may_not_be_run_is_eacces),
+		KEEPER_TEST(test_a_directory_that_is_not_there_is_told_with_its_step),
+		KEEPER_TEST(test_an_unsealed_spec_fails_its_own_spawn_only),
+		KEEPER_TEST(test_a_child_is_set_up_as_its_spec_says),
+		KEEPER_TEST(test_a_child_gets_its_user_and_still_dies_with_the_keeper),
+		KEEPER_TEST(test_a_daemon_is_told_the_node_and_its_key),
+		KEEPER_TEST(test_a_notify_pipe_and_an_extra_fd_reach_the_child),
+		KEEPER_TEST(test_signals_reach_the_leader_or_the_whole_tree),
+		KEEPER_TEST(test_a_spawn_is_idempotent_by_its_cookie),
+		KEEPER_TEST(test_ids_that_were_not_reserved_are_refused),
+		KEEPER_TEST(test_a_supervisor_that_breaks_the_protocol_is_replaced),
+		KEEPER_TEST(test_state_goes_to_the_next_supervisor),
+		KEEPER_TEST(test_after_five_quick_deaths_the_state_is_set_aside),
+		KEEPER_TEST(test_an_upgrade_is_no_death),
+		KEEPER_TEST(test_the_next_supervisor_is_told_the_whole_table),
+		KEEPER_TEST(test_a_thousand_exits_at_once_are_all_told),
+		KEEPER_TEST(test_double_forked_grandchildren_end_with_their_group),
+		KEEPER_TEST(test_a_descendant_without_the_marker_ends_with_its_session),
+		KEEPER_TEST(test_an_orphan_that_ends_by_itself_is_reaped_silently),
+		KEEPER_TEST(test_keeper_killed_leaves_nobody),
+		KEEPER_TEST(test_a_stale_directory_is_swept_and_taken_over),
+		KEEPER_TEST(test_a_second_start_is_refused),
+		KEEPER_TEST(test_a_directory_that_is_not_private_is_refused),
+		KEEPER_TEST(test_readiness_is_one_newline),
+		KEEPER_TEST(test_term_asks_for_an_orderly_end),
+		KEEPER_TEST(test_stop_kills_what_is_left),
+		KEEPER_TEST(test_a_second_term_kills_everything),
+		KEEPER_TEST(test_an_orderly_end_has_a_limit),
+		KEEPER_TEST(test_a_supervisor_that_dies_while_the_node_ends_is_asked_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,12 +24,23 @@ static const char *const argv_full[] = {"prog", "-x", "", "last one", NULL};
 static const char *const env_full[] = {"PATH=/bin", "EMPTY=", NULL};
 static const gid_t groups_full[] = {1, 20, 300};
 static const struct keeper_rlimit rlimits_full[] = {{.resource = RLIMIT_CORE, .soft = 0, .hard = 5},
-		{.resource = RLIMIT_NOFILE, .soft = 64, .hard = ~0ull}};
+	{.resource = RLIMIT_NOFILE, .soft = 64, .hard = ~0ull}};
 
-static const struct keeper_spec spec_full = {.program = "/bin/prog", .argv = argv_full, .env = env_full, .cwd = "/tmp",
-		.cgroup = "/sys/fs/cgroup/x", .flags = _KEEPER_SPEC_FLAGS, .umask = 027, .uid = 4, .gid = 5,
-		.groups = groups_full, .n_groups = 3, .rlimits = rlimits_full, .n_rlimits = 2,
-		.extra_fd_targets = {3, 255}, .n_extra_fds = 2};
+static const struct keeper_spec spec_full = {.program = "/bin/prog",
+	.argv = argv_full,
+	.env = env_full,
+	.cwd = "/tmp",
+	.cgroup = "/sys/fs/cgroup/x",
+	.flags = _KEEPER_SPEC_FLAGS,
+	.umask = 027,
+	.uid = 4,
+	.gid = 5,
+	.groups = groups_full,
+	.n_groups = 3,
+	.rlimits = rlimits_full,
+	.n_rlimits = 2,
+	.extra_fd_targets = {3, 255},
+	.n_extra_fds = 2};
 
 /* The bytes of a good spec, 8-aligned, to be spoilt. */
 static _Alignas(8) unsigned char bytes[4096];
@@ -185,7 +196,8 @@ static void test_every_header_field_out_of_range_is_refused(void **state)
 			if (kept == bad[i])
 				continue;
 			*word = bad[i];
-			if (field == offsetof(struct keeper_spec_file, flags) / 4 && !(bad[i] & ~_KEEPER_SPEC_FLAGS))
+			if (field == offsetof(struct keeper_spec_file, flags) / 4 &&
+				!(bad[i] & ~_KEEPER_SPEC_FLAGS))
 				assert_int_equal(check(), 0);
 			else
 				assert_int_equal(check(), -EINVAL);
@@ -201,13 +213,13 @@ static void test_each_table_and_text_is_checked(void **state)
 	struct keeper_rlimit *limits = (struct keeper_rlimit *)(void *)(bytes + file()->rlimits_offset);
 	uint32_t kept;
 
-#define SPOILT(place, value)                         \
-	do {                                         \
-		__typeof__(place) was = (place);     \
-		(place) = (value);                   \
-		assert_int_equal(check(), -EINVAL);  \
-		(place) = was;                       \
-		assert_int_equal(check(), 0);        \
+#define SPOILT(place, value)                                                                                 \
+	do {                                                                                                 \
+		__typeof__(place) was = (place);                                                             \
+		(place) = (value);                                                                           \
+		assert_int_equal(check(), -EINVAL);                                                          \
+		(place) = was;                                                                               \
+		assert_int_equal(check(), 0);                                                                \
 	} while (0)
 
 	SPOILT(argv_table[1], (uint32_t)n_bytes);
@@ -217,8 +229,8 @@ static void test_each_table_and_text_is_checked(void **state)
 	SPOILT(file()->rlimits_offset, file()->rlimits_offset + 4);
 	SPOILT(file()->n_argv, 0);
 	SPOILT(file()->n_argv, (uint32_t)n_bytes);
-	SPOILT(file()->n_env, 0x40000000u); /* times four wraps in 32 bits */
-	SPOILT(file()->program_offset, (uint32_t)n_bytes - 1); /* an empty one */
+	SPOILT(file()->n_env, 0x40000000u);                     /* times four wraps in 32 bits */
+	SPOILT(file()->program_offset, (uint32_t)n_bytes - 1);  /* an empty one */
 	SPOILT(file()->cwd_offset, file()->program_offset + 1); /* not absolute */
 	SPOILT(file()->cgroup_offset, file()->program_offset + 1);
 	SPOILT(file()->umask, 01000);
@@ -226,7 +238,7 @@ static void test_each_table_and_text_is_checked(void **state)
 	SPOILT(file()->extra_fd_targets[0], 256);
 	SPOILT(file()->extra_fd_targets[0], 255); /* twice the same */
 	SPOILT(limits[0].resource, RLIM_NLIMITS);
-	SPOILT(limits[0].soft, 6); /* over the hard one */
+	SPOILT(limits[0].soft, 6);       /* over the hard one */
 	SPOILT(bytes[n_bytes - 1], 'x'); /* the last text would not end */
 	kept = file()->size_bytes;
 	SPOILT(file()->size_bytes, kept + 1);
@@ -356,10 +368,13 @@ static void test_a_refused_record_leaks_no_fd(void **state)
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(2 * sizeof(int))]; /* zeroes: stdin, twice */
-	} control = {.header = {.cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+	} control = {.header = {.cmsg_len = CMSG_LEN(2 * sizeof(int)),
+			     .cmsg_level = SOL_SOCKET,
+			     .cmsg_type = SCM_RIGHTS}};
 	union keeper_record record, got;
 	struct iovec iov = {.iov_base = &record, .iov_len = sizeof(record.ack)};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
 	int ends[2], fds[KEEPER_RECORD_FDS_MAX], before, after;
 	size_t n_fds;
 
@@ -383,9 +398,9 @@ static int record_check(union keeper_record *record, size_t n_fds)
 
 static void test_every_malformed_record_is_refused(void **state)
 {
-	static const uint16_t types[] = {KEEPER_SIGNAL, KEEPER_KILL_TREE, KEEPER_ACK, KEEPER_RESERVE, KEEPER_STATE,
-			KEEPER_PROGRAM, KEEPER_READY, KEEPER_STOP, KEEPER_HELLO, KEEPER_SLOT, KEEPER_SYNCED,
-			KEEPER_RESERVED, KEEPER_REFUSED, KEEPER_TERMINATE};
+	static const uint16_t types[] = {KEEPER_SIGNAL, KEEPER_KILL_TREE, KEEPER_ACK, KEEPER_RESERVE,
+		KEEPER_STATE, KEEPER_PROGRAM, KEEPER_READY, KEEPER_STOP, KEEPER_HELLO, KEEPER_SLOT,
+		KEEPER_SYNCED, KEEPER_RESERVED, KEEPER_REFUSED, KEEPER_TERMINATE};
 	union keeper_record record;
 	size_t i, n;
 
@@ -393,7 +408,8 @@ static void test_every_malformed_record_is_refused(void **state)
 		keeper_record_init(&record, types[i]);
 		for (n = 0; n <= sizeof(record); n++)
 			if (n != record.header.size_bytes)
-				assert_int_equal(keeper_record_check(&record, n, types[i] == KEEPER_STATE), -EPROTO);
+				assert_int_equal(
+					keeper_record_check(&record, n, types[i] == KEEPER_STATE), -EPROTO);
 		record.signal.signo = types[i] == KEEPER_SIGNAL ? 9 : record.signal.signo;
 		assert_int_equal(record_check(&record, 4), -EPROTO);
 	}
@@ -467,7 +483,8 @@ static void test_a_spawn_that_makes_no_sense_is_refused(void **state)
 
 static void test_a_marker_is_read_back(void **state)
 {
-	struct sweep_marker marker = {.node_id = 0x0123456789abcdefull, .group_id = 18446744073709551615ull}, got;
+	struct sweep_marker marker = {.node_id = 0x0123456789abcdefull, .group_id = 18446744073709551615ull},
+			    got;
 	char text[SWEEP_MARKER_SIZE];
 
 	sweep_marker_format(text, &marker);
@@ -502,7 +519,8 @@ static void test_a_marker_is_found_anywhere_in_an_environment(void **state)
 	size_t before;
 
 	for (before = 0; before < 9000; before += before < 4000 || before > 4200 ? 501 : 1) {
-		/* before it one long variable, so that the marker straddles the reader's buffers in every way */
+		/* before it one long variable, so that the marker straddles the reader's buffers in every way
+		 */
 		memset(text, 'e', before);
 		if (before)
 			text[before - 1] = 0;
@@ -517,7 +535,8 @@ static void test_a_marker_is_found_anywhere_in_an_environment(void **state)
 
 static void test_what_only_looks_like_a_marker_is_none(void **state)
 {
-	static const char inside[] = "X=ACTOR_GROUP=00000000000000aa.7\0XACTOR_GROUP=00000000000000aa.7\0ACTOR_GROUPS=1";
+	static const char inside[] =
+		"X=ACTOR_GROUP=00000000000000aa.7\0XACTOR_GROUP=00000000000000aa.7\0ACTOR_GROUPS=1";
 	static const char cut[] = {'A', 'C', 'T', 'O', 'R', '_', 'G', 'R', 'O', 'U', 'P', '=', '0'};
 	static const char bad[] = "ACTOR_GROUP=zz";
 	struct sweep_marker marker;
@@ -535,7 +554,8 @@ static void test_the_runtime_directory_follows_the_rule(void **state)
 
 	unsetenv("ACTOR_RUNTIME_DIR");
 	unsetenv("XDG_RUNTIME_DIR");
-	snprintf(expected, sizeof(expected), geteuid() ? "/tmp/actor-%u" : "/run/actor", (unsigned int)geteuid());
+	snprintf(expected, sizeof(expected), geteuid() ? "/tmp/actor-%u" : "/run/actor",
+		(unsigned int)geteuid());
 	assert_int_equal(runtime_dir_resolve(NULL, path), 0);
 	assert_string_equal(path, expected);
 	setenv("XDG_RUNTIME_DIR", "/xdg", 1);
@@ -554,7 +574,8 @@ static void test_the_runtime_directory_follows_the_rule(void **state)
 
 static void test_a_runtime_directory_is_cleared_but_nothing_behind_a_symlink(void **state)
 {
-	char root[] = "/tmp/test-runtime-XXXXXX", path[RUNTIME_DIR_PATH_SIZE], why[RUNTIME_DIR_WHY_SIZE], target[64];
+	char root[] = "/tmp/test-runtime-XXXXXX", path[RUNTIME_DIR_PATH_SIZE], why[RUNTIME_DIR_WHY_SIZE],
+	     target[64];
 	int dir_fd, lock_fd, lock_again;
 	struct runtime_dir_owner owner = {.pid = 77, .node_id = 0xabcdef}, got;
 	bool made;
@@ -600,26 +621,26 @@ static void test_a_runtime_directory_is_cleared_but_nothing_behind_a_symlink(voi
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-			cmocka_unit_test_setup(test_a_spec_survives_the_journey, setup),
-			cmocka_unit_test(test_the_smallest_spec_has_defaults),
-			cmocka_unit_test(test_what_cannot_be_meant_is_not_sealed),
-			cmocka_unit_test_setup(test_every_truncation_is_refused, setup),
-			cmocka_unit_test_setup(test_every_truncation_that_admits_it_is_refused_or_sound, setup),
-			cmocka_unit_test_setup(test_every_header_field_out_of_range_is_refused, setup),
-			cmocka_unit_test_setup(test_each_table_and_text_is_checked, setup),
-			cmocka_unit_test_setup(test_no_single_bit_makes_it_unsafe, setup),
-			cmocka_unit_test_setup(test_a_memfd_without_every_seal_is_refused, setup),
-			cmocka_unit_test_setup(test_what_is_no_memfd_is_refused, setup),
-			cmocka_unit_test(test_a_record_and_its_fds_cross_the_socket),
-			cmocka_unit_test(test_last_words_of_one_that_died_with_something_unread_are_heard),
-			cmocka_unit_test(test_a_refused_record_leaks_no_fd),
-			cmocka_unit_test(test_every_malformed_record_is_refused),
-			cmocka_unit_test(test_a_spawn_that_makes_no_sense_is_refused),
-			cmocka_unit_test(test_a_marker_is_read_back),
-			cmocka_unit_test(test_a_marker_is_found_anywhere_in_an_environment),
-			cmocka_unit_test(test_what_only_looks_like_a_marker_is_none),
-			cmocka_unit_test(test_the_runtime_directory_follows_the_rule),
-			cmocka_unit_test(test_a_runtime_directory_is_cleared_but_nothing_behind_a_symlink),
+		cmocka_unit_test_setup(test_a_spec_survives_the_journey, setup),
+		cmocka_unit_test(test_the_smallest_spec_has_defaults),
+		cmocka_unit_test(test_what_cannot_be_meant_is_not_sealed),
+		cmocka_unit_test_setup(test_every_truncation_is_refused, setup),
+		cmocka_unit_test_setup(test_every_truncation_that_admits_it_is_refused_or_sound, setup),
+		cmocka_unit_test_setup(test_every_header_field_out_of_range_is_refused, setup),
+		cmocka_unit_test_setup(test_each_table_and_text_is_checked, setup),
+		cmocka_unit_test_setup(test_no_single_bit_makes_it_unsafe, setup),
+		cmocka_unit_test_setup(test_a_memfd_without_every_seal_is_refused, setup),
+		cmocka_unit_test_setup(test_what_is_no_memfd_is_refused, setup),
+		cmocka_unit_test(test_a_record_and_its_fds_cross_the_socket),
+		cmocka_unit_test(test_last_words_of_one_that_died_with_something_unread_are_heard),
+		cmocka_unit_test(test_a_refused_record_leaks_no_fd),
+		cmocka_unit_test(test_every_malformed_record_is_refused),
+		cmocka_unit_test(test_a_spawn_that_makes_no_sense_is_refused),
+		cmocka_unit_test(test_a_marker_is_read_back),
+		cmocka_unit_test(test_a_marker_is_found_anywhere_in_an_environment),
+		cmocka_unit_test(test_what_only_looks_like_a_marker_is_none),
+		cmocka_unit_test(test_the_runtime_directory_follows_the_rule),
+		cmocka_unit_test(test_a_runtime_directory_is_cleared_but_nothing_behind_a_symlink),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

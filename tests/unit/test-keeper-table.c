@@ -60,7 +60,7 @@ static void test_a_cookie_gets_one_slot(void **state)
 	assert_int_equal(spawn(7, 1, &again), 0);
 	assert_ptr_equal(first, again);
 	assert_ptr_equal(keeper_table_untold(&table), first); /* it is told again */
-	assert_int_equal(spawn(7, 2, &again), 0); /* whatever id comes with it */
+	assert_int_equal(spawn(7, 2, &again), 0);             /* whatever id comes with it */
 	assert_int_equal(table.n_used, 1);
 }
 
@@ -72,7 +72,8 @@ static void test_a_group_id_is_used_once(void **state)
 	finish(entry);
 	assert_ptr_equal(keeper_table_ack(&table, 1, entry->seq), entry);
 	keeper_table_free(&table, entry);
-	assert_int_equal(spawn(7, 1, &other), -ESTALE); /* the same request again, after its process was forgotten */
+	assert_int_equal(
+		spawn(7, 1, &other), -ESTALE); /* the same request again, after its process was forgotten */
 	assert_int_equal(spawn(9, 1, &other), -ESTALE);
 }
 
@@ -190,7 +191,7 @@ static void test_a_slot_is_freed_only_by_an_ack_of_its_final_stage(void **state)
 
 	assert_null(keeper_table_ack(&table, 1, before)); /* not final */
 	finish(entry);
-	assert_null(keeper_table_ack(&table, 1, before)); /* of an older stage */
+	assert_null(keeper_table_ack(&table, 1, before));     /* of an older stage */
 	assert_null(keeper_table_ack(&table, 2, entry->seq)); /* of another group */
 	assert_ptr_equal(keeper_table_ack(&table, 1, entry->seq), entry);
 }
@@ -230,7 +231,8 @@ static void test_look_ups_stay_right_through_a_long_life(void **state)
 		random = random * 1664525u + 1013904223u;
 		if (n < 600 && (random >> 16 & 1 || !n)) {
 			uint64_t id = keeper_table_reserve(&table, 1);
-			struct keeper_entry *entry = must_spawn(id * 4096, id); /* cookies that collide in low bits */
+			struct keeper_entry *entry =
+				must_spawn(id * 4096, id); /* cookies that collide in low bits */
 
 			keeper_table_set_pid(&table, entry, (pid_t)(round % 32768 + 1));
 			cookies[n++] = id * 4096;
@@ -283,7 +285,9 @@ static void test_five_quick_deaths_set_the_state_aside_and_five_more_end_it(void
 	for (i = 1; i <= 10; i++) {
 		enum keeper_verdict verdict = keeper_policy_death(&policy, now, now + MS, &delay);
 
-		assert_int_equal(verdict, i == 5 ? KEEPER_RESTART_ASIDE : i == 10 ? KEEPER_GIVE_UP : KEEPER_RESTART);
+		assert_int_equal(verdict, i == 5    ? KEEPER_RESTART_ASIDE
+					  : i == 10 ? KEEPER_GIVE_UP
+						    : KEEPER_RESTART);
 		now += MS + delay;
 	}
 	assert_int_equal(policy.n_deaths, 10);
@@ -310,7 +314,7 @@ static void test_a_long_life_clears_the_record(void **state)
 	for (round = 0; round < 3; round++) {
 		for (i = 1; i <= 9; i++) {
 			assert_int_equal(keeper_policy_death(&policy, now, now + MS, &delay),
-					i == 5 - (round > 0) ? KEEPER_RESTART_ASIDE : KEEPER_RESTART);
+				i == 5 - (round > 0) ? KEEPER_RESTART_ASIDE : KEEPER_RESTART);
 			now += MS + delay;
 			if (round > 0 && i == 8)
 				break; /* the long life below was the first of five */
@@ -324,23 +328,23 @@ static void test_a_long_life_clears_the_record(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-			cmocka_unit_test_setup(test_group_ids_start_at_one_and_go_on, setup),
-			cmocka_unit_test_setup(test_a_cookie_gets_one_slot, setup),
-			cmocka_unit_test_setup(test_a_group_id_is_used_once, setup),
-			cmocka_unit_test_setup(test_an_id_never_reserved_is_refused, setup),
-			cmocka_unit_test_setup(test_an_id_out_of_the_window_is_stale, setup),
-			cmocka_unit_test_setup(test_a_used_id_does_not_taint_the_one_that_takes_its_place, setup),
-			cmocka_unit_test_setup(test_a_full_table_refuses_and_recovers, setup),
-			cmocka_unit_test_setup(test_only_what_changed_is_told, setup),
-			cmocka_unit_test_setup(test_a_restless_slot_does_not_starve_the_others, setup),
-			cmocka_unit_test_setup(test_a_new_supervisor_is_told_everything_with_fds, setup),
-			cmocka_unit_test_setup(test_a_slot_is_freed_only_by_an_ack_of_its_final_stage, setup),
-			cmocka_unit_test_setup(test_a_failure_reports_its_step_and_an_exit_its_status, setup),
-			cmocka_unit_test_setup(test_look_ups_stay_right_through_a_long_life, setup),
-			cmocka_unit_test(test_restarts_come_at_once_then_ever_later),
-			cmocka_unit_test(test_five_quick_deaths_set_the_state_aside_and_five_more_end_it),
-			cmocka_unit_test(test_slow_deaths_never_end_it),
-			cmocka_unit_test(test_a_long_life_clears_the_record),
+		cmocka_unit_test_setup(test_group_ids_start_at_one_and_go_on, setup),
+		cmocka_unit_test_setup(test_a_cookie_gets_one_slot, setup),
+		cmocka_unit_test_setup(test_a_group_id_is_used_once, setup),
+		cmocka_unit_test_setup(test_an_id_never_reserved_is_refused, setup),
+		cmocka_unit_test_setup(test_an_id_out_of_the_window_is_stale, setup),
+		cmocka_unit_test_setup(test_a_used_id_does_not_taint_the_one_that_takes_its_place, setup),
+		cmocka_unit_test_setup(test_a_full_table_refuses_and_recovers, setup),
+		cmocka_unit_test_setup(test_only_what_changed_is_told, setup),
+		cmocka_unit_test_setup(test_a_restless_slot_does_not_starve_the_others, setup),
+		cmocka_unit_test_setup(test_a_new_supervisor_is_told_everything_with_fds, setup),
+		cmocka_unit_test_setup(test_a_slot_is_freed_only_by_an_ack_of_its_final_stage, setup),
+		cmocka_unit_test_setup(test_a_failure_reports_its_step_and_an_exit_its_status, setup),
+		cmocka_unit_test_setup(test_look_ups_stay_right_through_a_long_life, setup),
+		cmocka_unit_test(test_restarts_come_at_once_then_ever_later),
+		cmocka_unit_test(test_five_quick_deaths_set_the_state_aside_and_five_more_end_it),
+		cmocka_unit_test(test_slow_deaths_never_end_it),
+		cmocka_unit_test(test_a_long_life_clears_the_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
