@@ -195,14 +195,24 @@ void peer_written(struct peer *peer)
 			broker->limits.unread_bytes);
 }
 
-void peer_cast(struct peer *peer, const char *method, const struct buf *body)
+static void cast_to(struct peer *peer, uint64_t serial, const char *method, const struct buf *body)
 {
-	struct wire_dest to = {.ref = {peer->broker->node, peer->group, 0}};
+	struct wire_dest to = {.ref = {peer->broker->node, peer->group, serial}};
 
 	if (peer->state == PEER_ABSENT || buf_error(body) < 0)
 		return;
 	wire_put_cast(peer_out(peer), &to, peer->broker->self, wire_cstr(method), body->data, body->size_bytes);
 	peer_written(peer);
+}
+
+void peer_cast(struct peer *peer, const char *method, const struct buf *body)
+{
+	cast_to(peer, 0, method, body);
+}
+
+void peer_cast_service(struct peer *peer, const char *method, const struct buf *body)
+{
+	cast_to(peer, 1, method, body);
 }
 
 void peer_doom(struct peer *peer, bool farewell, const char *format, ...)
@@ -233,7 +243,7 @@ void peer_tell_spawner(struct peer *peer)
 	mp_put_uint(body, peer->group);
 	mp_put_uint(body, (uint64_t)peer->pid);
 	mp_put_cstr(body, peer->name);
-	peer_cast(broker->spawner, "group_hello", body);
+	peer_cast_service(broker->spawner, "group_hello", body);
 }
 
 void peer_up(struct peer *peer)

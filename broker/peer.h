@@ -82,6 +82,7 @@ void peer_append(struct peer *peer, const struct buf *frames);
 void peer_written(struct peer *peer);
 /* A cast of $broker to the group itself; @body is one array. */
 void peer_cast(struct peer *peer, const char *method, const struct buf *body);
+void peer_cast_service(struct peer *peer, const char *method, const struct buf *body); /* to its first actor: of a daemon */
 size_t peer_unread_bytes(const struct peer *peer);
 
 /* Cuts its link when the event at hand is over. The first reason counts. @farewell: it is told. */

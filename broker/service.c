@@ -335,7 +335,7 @@ static void tell_ready(struct peer *peer)
 	body = broker_body(broker);
 	mp_put_array(body, 1);
 	mp_put_uint(body, peer->group);
-	peer_cast(broker->spawner, "group_ready", body);
+	peer_cast_service(broker->spawner, "group_ready", body);
 }
 
 static int method_ready(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)

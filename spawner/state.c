@@ -175,7 +175,8 @@ bool state_fits(const struct state *state, size_t size_bytes)
 }
 
 /* The head goes last: until it is there, what was written is no chunk. */
-static void chunk_write(uint8_t *at, uint64_t seq, uint32_t flags, const void *data, size_t size_bytes)
+__attribute__((nonnull(1))) static void chunk_write(uint8_t *at, uint64_t seq, uint32_t flags, const void *data,
+	size_t size_bytes)
 {
 	struct chunk chunk = {.magic = CHUNK_MAGIC, .flags = flags, .seq = seq, .size_bytes = size_bytes};
 

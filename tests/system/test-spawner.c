@@ -618,6 +618,73 @@ static void test_an_owned_process_goes_with_its_owner(void **arg)
 	assert_false(alive((pid_t)watched.process.pid));
 }
 
+/* --- actor programs: this program, run with --owner ------------------------------------------------------------------ */
+
+static int owner_init(actor *self, const void *arg)
+{
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	struct actor_process_spec spec = {.name = arg, .argv = argv};
+
+	return actor_process_start(self, &spec, NULL, NULL);
+}
+
+static const struct actor_method owner_methods[] = {{0}};
+static const struct actor_behavior owner_behavior = {.name = "owner", .methods = owner_methods, .init = owner_init};
+
+static void test_an_actor_program_is_ready_when_its_actors_are(void **arg)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (!node.with_broker)
+		skip();
+	self[n] = 0;
+	actor_msg_free(call("spawn", "[{s:s,s:s,s:s,s:[sss]}si]", "name", "owner", "restart", "temporary", "ready", "actor", "argv", self,
+		"--owner", "owned", "ready", 10000));
+	assert_string_equal(field("owner", "state"), "ready");
+	assert_string_equal(field("owned", "state"), "up");
+	actor_msg_free(call("kill", "[si]", "owner", SIGKILL));
+	await_field("owned", "state", "gone");
+}
+
+static void test_an_owner_outlives_supervisor_and_broker_with_what_it_owns(void **arg)
+{
+	pid_t owned, broker, by_hand;
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (!node.with_broker)
+		skip();
+	self[n] = 0;
+	actor_msg_free(call("spawn", "[{s:s,s:s,s:s,s:[sss]}si]", "name", "owner", "restart", "temporary", "ready", "actor", "argv", self,
+		"--owner", "owned", "ready", 10000));
+	by_hand = fork();
+	if (!by_hand) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setenv("ACTOR_RUNTIME_DIR", node.dir, 1);
+		execl(self, self, "--owner", "owned by hand", NULL);
+		_exit(99);
+	}
+	await_field("owned by hand", "state", "up");
+	owned = pid_of("owned");
+	broker = (pid_t)atoi(status("broker.pid"));
+	kill(broker, SIGKILL);
+	await_other("broker.pid", broker);
+	kill((pid_t)atoi(status("supervisor.pid")), SIGKILL);
+	reconnect();
+	nap(1500); /* what is lost would be decided within a second */
+	assert_int_equal(pid_of("owned"), owned);
+	assert_string_equal(field("owned by hand", "restarts"), "0");
+	assert_string_equal(field("owned by hand", "state"), "up");
+	kill(by_hand, SIGKILL);
+	waitpid(by_hand, NULL, 0);
+	await_field("owned by hand", "state", "gone");
+	assert_int_equal(pid_of("owned"), owned);
+	actor_msg_free(call("kill", "[si]", "owner", SIGKILL));
+	await_field("owned", "state", "gone");
+	await_dead(owned);
+}
+
 static void test_logs_hold_what_was_written_and_turn_over(void **arg)
 {
 	struct stat st;
@@ -842,6 +909,8 @@ int main(int argc, char **argv)
 		T(test_an_exec_failure_names_path_and_errno_and_is_retried),
 		T(test_each_monitor_goes_off_once_with_the_cause),
 		T(test_an_owned_process_goes_with_its_owner),
+		T(test_an_actor_program_is_ready_when_its_actors_are),
+		T(test_an_owner_outlives_supervisor_and_broker_with_what_it_owns),
 		T(test_logs_hold_what_was_written_and_turn_over),
 		T(test_a_flood_starves_nobody),
 		T(test_waits_end_with_what_they_wait_for),
@@ -855,6 +924,8 @@ int main(int argc, char **argv)
 		T(test_an_idle_node_does_nothing),
 	};
 
+	if (argc > 2 && !strcmp(argv[1], "--owner"))
+		return actor_main(&owner_behavior, argv[2], NULL);
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
