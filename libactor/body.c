@@ -327,31 +327,34 @@ static bool format_is_optional(const char *at)
 	return *at == '?';
 }
 
+/* A number that does not fit stays unread. (The place alone is kept: copying a reader just moved stalls the processor.) */
 static int unpack_signed(struct mp_reader *r, int64_t min, int64_t max, int64_t *ret)
 {
-	struct mp_reader copy = *r;
-	int64_t v;
+	const uint8_t *at = r->at;
+	int64_t v = 0;
 
-	if (mp_read_int(&copy, &v))
+	if (mp_read_int(r, &v))
 		return mp_peek(r) == MP_UINT ? -ERANGE : -EPROTO;
-	if (v < min || v > max)
+	if (v < min || v > max) {
+		r->at = at;
 		return -ERANGE;
+	}
 	*ret = v;
-	*r = copy;
 	return 0;
 }
 
 static int unpack_unsigned(struct mp_reader *r, uint64_t max, uint64_t *ret)
 {
-	struct mp_reader copy = *r;
-	uint64_t v;
+	const uint8_t *at = r->at;
+	uint64_t v = 0;
 
-	if (mp_read_uint(&copy, &v))
+	if (mp_read_uint(r, &v))
 		return mp_peek(r) == MP_INT ? -ERANGE : -EPROTO;
-	if (v > max)
+	if (v > max) {
+		r->at = at;
 		return -ERANGE;
+	}
 	*ret = v;
-	*r = copy;
 	return 0;
 }
 
@@ -571,6 +574,33 @@ static int unpack_value(struct unpack *u, const char **format, struct mp_reader 
 	}
 }
 
+/*
+ * The short way for what most messages are: a few scalars, and they fit. False means nothing: the long way then finds out what it is
+ * (and writes the same values again).
+ */
+static bool unpack_scalars(struct unpack *u, const char *format, const uint8_t *at, const uint8_t *end, uint32_t n)
+{
+	struct mp_reader r = {at, end};
+
+	for (; *format; n--) {
+		switch (*format) {
+		case 'i':
+		case 'I':
+		case 'u':
+		case 'U':
+		case 'b':
+		case 'f':
+		case 'r':
+			break;
+		default:
+			return false;
+		}
+		if (!n || unpack_value(u, &format, &r))
+			return false;
+	}
+	return !n && r.at == r.end;
+}
+
 int body_vunpack(const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format, va_list args)
 {
 	struct mp_reader r = mp_reader(body, body_bytes);
@@ -578,14 +608,23 @@ int body_vunpack(const void *body, size_t body_bytes, enum body_kind kind, void 
 	const char *at = format_blank(check);
 	struct unpack u = {.arena = arena};
 	uint32_t n_values = 1;
+	bool is_args = kind == BODY_ARGS, is_array, done;
 	int n, e;
 
-	n = format_check(&check, 0, false, kind == BODY_ARGS ? 1 : 0);
-	if (n < 0 || (kind == BODY_RESULT && n > 1))
+	is_array = is_args && mp_read_array(&r, &n_values) == 0;
+	if (is_array || !is_args) {
+		va_copy(u.values.list, args);
+		done = unpack_scalars(&u, at, r.at, r.end, n_values);
+		va_end(u.values.list);
+		if (done)
+			return 0;
+	}
+	n = format_check(&check, 0, false, is_args ? 1 : 0);
+	if (n < 0 || (!is_args && n > 1))
 		return -EINVAL;
-	if (kind == BODY_ARGS && mp_read_array(&r, &n_values))
+	if (is_args && !is_array)
 		return -EPROTO;
-	if (kind == BODY_RESULT && !*at)
+	if (!is_args && !*at)
 		at = "n";
 	va_copy(u.values.list, args);
 	e = unpack_values(&u, &at, 0, &r, n_values);

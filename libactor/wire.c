@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "util/mp-encode.h"
 #include "util/mp.h"
 #include "util/utf8.h"
 
