@@ -7,7 +7,7 @@
 
 #include "broker.h"
 #include "hello.h"
-#include "peer.h"
+#include "member.h"
 #include "token.h"
 
 #define PATH_BYTES 4352
@@ -66,21 +66,21 @@ static int check(struct admission *a, const void *data, size_t size_bytes)
 		snprintf(a->name, sizeof(a->name), "%s", name);
 	}
 	/* A child may run as another user; its token says that the supervisor started it. */
-	if (a->uid != broker->uid && a->uid != 0 && (!a->group || (a->group & PEER_ID_CLIENT))) {
+	if (a->uid != broker->uid && a->uid != 0 && (!a->group || (a->group & MEMBER_ID_CLIENT))) {
 		refuse(a, "permission", "another user's node");
 		return -EACCES;
 	}
 	return 0;
 }
 
-/* The peer this hello is of; NULL after a refusal. */
-static struct peer *find_or_make(struct admission *a)
+/* The member this hello is of; NULL after a refusal. */
+static struct member *find_or_make(struct admission *a)
 {
 	struct broker *broker = a->broker;
-	struct peer *peer = a->group ? peer_find(broker, a->group) : NULL;
+	struct member *member = a->group ? member_find(broker, a->group) : NULL;
 
 	/* Others were told that this group is over. Who lives on begins anew. */
-	if (a->group && (broker_is_buried(broker, a->group) || (peer && peer->exited)))
+	if (a->group && (broker_is_buried(broker, a->group) || (member && member->exited)))
 		a->group = 0;
 	a->newcomer = !a->group;
 	if (a->newcomer) {
@@ -90,40 +90,40 @@ static struct peer *find_or_make(struct admission *a)
 			refuse(a, "overloaded", "this broker has no ids left");
 			return NULL;
 		}
-		a->group = PEER_ID_CLIENT | incarnation << 32 | ++broker->n_clients;
-		peer = NULL;
+		a->group = MEMBER_ID_CLIENT | incarnation << 32 | ++broker->n_clients;
+		member = NULL;
 	}
-	if (peer && peer->link) {
-		if (peer->state == PEER_UP || !peer->pid || peer->pid != a->pid) {
+	if (member && member->link) {
+		if (member->state == MEMBER_UP || !member->pid || member->pid != a->pid) {
 			refuse(a, "in_use", "a link for this token is open");
 			return NULL;
 		}
-		broker_link_close(peer->link); /* it asks again: the first answer did not reach it */
+		broker_link_close(member->link); /* it asks again: the first answer did not reach it */
 	}
-	if (!peer)
-		peer = peer_new(broker, a->group);
-	if (!peer)
+	if (!member)
+		member = member_new(broker, a->group);
+	if (!member)
 		refuse(a, "overloaded", "too many groups, or out of memory");
-	return peer;
+	return member;
 }
 
 /* Nothing came of it: as before. */
-static void undo(struct peer *peer)
+static void undo(struct member *member)
 {
-	if (!peer->was_up && !peer->listed && list_is_empty(&peer->pairs) && list_is_empty(&peer->owed)) {
-		peer_forget(peer);
+	if (!member->was_up && !member->listed && list_is_empty(&member->pairs) && list_is_empty(&member->owed)) {
+		member_forget(member);
 		return;
 	}
-	peer->state = peer->was_up ? PEER_LOST : PEER_ABSENT;
-	if (peer->was_up)
-		peer_arm(peer);
+	member->state = member->was_up ? MEMBER_LOST : MEMBER_ABSENT;
+	if (member->was_up)
+		member_arm(member);
 }
 
-void admission_undo(struct peer *peer)
+void admission_undo(struct member *member)
 {
-	if (peer->link)
-		broker_link_close(peer->link);
-	undo(peer);
+	if (member->link)
+		broker_link_close(member->link);
+	undo(member);
 }
 
 void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data, size_t size_bytes)
@@ -131,7 +131,7 @@ void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t 
 	struct admission a = {.broker = broker, .hello_id = hello_id, .uid = uid, .pid = pid, .name = ""};
 	struct hello_answer answer = {.version = WIRE_VERSION, .node = broker->node, .self = broker->self};
 	struct token resume;
-	struct peer *peer;
+	struct member *member;
 	struct broker_link *link;
 	char url[PATH_BYTES] = "ipc://";
 	struct buf *b;
@@ -140,48 +140,49 @@ void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t 
 	broker->count.hellos++;
 	if (check(&a, data, size_bytes) < 0)
 		return;
-	peer = find_or_make(&a);
-	if (!peer)
+	member = find_or_make(&a);
+	if (!member)
 		return;
-	peer->uid = uid;
-	peer->pid = pid;
-	memcpy(peer->name, a.name, sizeof(peer->name));
-	peer->is_spawner = peer_is_supervised(peer) && strcmp(a.name, "$spawner") == 0;
+	member->uid = uid;
+	member->pid = pid;
+	member->single = a.hello.single;
+	memcpy(member->name, a.name, sizeof(member->name));
+	member->is_spawner = member_is_supervised(member) && strcmp(a.name, "$spawner") == 0;
 
 	snprintf(url + 6, sizeof(url) - 6, "%s/b/%" PRIu64 ".%" PRIu64 ".ipc", broker->runtime_dir, broker->group,
 		++broker->n_links);
-	link = broker_link_new(peer);
+	link = broker_link_new(member);
 	if (!link) {
 		refuse(&a, "overloaded", "out of memory");
-		undo(peer);
+		undo(member);
 		return;
 	}
-	r = token_make(&resume, broker->key, peer->group, peer->name);
+	r = token_make(&resume, broker->key, member->group, member->name);
 	if (r == 0)
 		r = broker->ops.link_listen(broker->arg, link, url + 6, uid, pid, &link->handle);
 	if (r < 0) {
-		link->peer = NULL;
+		link->member = NULL;
 		broker_link_close(link);
 		refuse(&a, "overloaded", r == -EMFILE || r == -ENFILE ? "the broker has no file descriptors left" : strerror(-r));
-		undo(peer);
+		undo(member);
 		return;
 	}
-	peer->link = link;
-	peer->state = PEER_JOINING;
-	peer_disarm(peer);
-	answer.restarted = !a.newcomer && !peer->was_up;
-	if (answer.restarted && !peer->is_spawner)
-		window_await(peer);
+	member->link = link;
+	member->state = MEMBER_JOINING;
+	member_disarm(member);
+	answer.restarted = !a.newcomer && !member->was_up;
+	if (answer.restarted && !member->is_spawner)
+		window_await(member);
 
 	answer.url = wire_cstr(url);
-	answer.group = peer->group;
+	answer.group = member->group;
 	answer.resume = resume.bytes;
 	answer.resume_bytes = resume.size_bytes;
 	b = broker_body(broker);
 	hello_answer_put(b, &answer);
 	if (buf_error(b) < 0) {
 		refuse(&a, "overloaded", "out of memory");
-		admission_undo(peer);
+		admission_undo(member);
 		return;
 	}
 	broker->ops.hello_answer(broker->arg, hello_id, b->data, b->size_bytes);

@@ -1,12 +1,12 @@
-/* Who may come in: from a hello to a peer with a link of its own, or a refusal that says why. */
+/* Who may come in: from a hello to a member with a link of its own, or a refusal that says why. */
 #pragma once
 
 #include <stdint.h>
 #include <sys/types.h>
 
 struct broker;
-struct peer;
+struct member;
 
 void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data, size_t size_bytes);
-/* Nobody came to the link that was made for @peer: it is as it was before its hello. May free it. */
-void admission_undo(struct peer *peer);
+/* Nobody came to the link that was made for @member: it is as it was before its hello. May free it. */
+void admission_undo(struct member *member);

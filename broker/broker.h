@@ -4,7 +4,7 @@
 #include "actor/actor.h"
 #include "core.h"
 #include "introductions.h"
-#include "names.h"
+#include "registry.h"
 #include "pauses.h"
 #include "routes.h"
 #include "util/hash.h"
@@ -14,11 +14,11 @@
 #define BROKER_GRACE_NS 1000000000 /* for a link to come back, an exit to be reported, a goodbye to be read */
 #define BROKER_SERVICE_SERIAL 1
 
-struct peer;
+struct member;
 
 struct broker_link {
 	struct broker *broker;
-	struct peer *peer; /* NULL: its group has moved on; only a goodbye is on its way */
+	struct member *member; /* NULL: its group has moved on; only a goodbye is on its way */
 	void *handle;
 	struct list dirty; /* broker.dirty */
 	struct list timer; /* broker.farewells */
@@ -37,23 +37,23 @@ struct broker {
 	void *arg;
 	int64_t now_ns;
 
-	struct hash peers;    /* struct peer by group id */
-	struct peer *spawner; /* the supervisor's group, NULL when it is away */
+	struct hash members;    /* struct member by group id */
+	struct member *spawner; /* the supervisor's group, NULL when it is away */
 	struct hash dead;     /* ids of groups that were said to have ended: never that id again */
 	struct list dead_by_age;
-	struct names names;
+	struct registry registry;
 	struct routes routes;
 	struct introductions introductions;
 	struct pauses pauses;
 	struct window window;
 
-	struct list doomed;    /* peers to be cut when the event at hand is over */
-	struct list timers;    /* peers, one grace each: oldest first */
+	struct list doomed;    /* members to be cut when the event at hand is over */
+	struct list timers;    /* members, one grace each: oldest first */
 	struct list farewells; /* links, likewise */
 	struct list dirty;     /* links with unsent bytes */
 
 	uint64_t n_clients, n_links; /* for ids and paths */
-	uint64_t mark;		     /* of the last walk over peers */
+	uint64_t mark;		     /* of the last walk over members */
 	struct buf body;	     /* of the frame being made */
 	struct buf sink;	     /* what is written for those who cannot get it any more */
 	struct broker_stats count;
@@ -61,8 +61,8 @@ struct broker {
 
 void broker_log(struct broker *broker, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* One frame of @peer; again when it had to wait. @peer may be doomed afterwards, but is there. */
-void broker_frame(struct broker *broker, struct peer *peer, const struct wire_frame *frame);
+/* One frame of @member; again when it had to wait. @member may be doomed afterwards, but is there. */
+void broker_frame(struct broker *broker, struct member *member, const struct wire_frame *frame);
 /* An id that will never be a group again. */
 void broker_bury(struct broker *broker, uint64_t group);
 bool broker_is_buried(const struct broker *broker, uint64_t group);

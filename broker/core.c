@@ -9,7 +9,7 @@
 
 #include "admission.h"
 #include "broker.h"
-#include "peer.h"
+#include "member.h"
 #include "service.h"
 
 #define DEAD_MAX 65536 /* ids of ended groups that are remembered */
@@ -62,78 +62,76 @@ void broker_bury(struct broker *broker, uint64_t group)
 
 /* ---- frames ----------------------------------------------------------------------------------------------------- */
 
-/* Does @peer speak for @frame->from? */
-static bool from_is_own(const struct broker *broker, const struct peer *peer, const struct wire_frame *frame)
+/* Does @member speak for @frame->from? */
+static bool from_is_own(const struct broker *broker, const struct member *member, const struct wire_frame *frame)
 {
 	actor_ref from = frame->from;
 
-	if (from.node == broker->node && from.group == peer->group)
-		return true;
-	if (frame->type == WIRE_CAST)
-		return actor_ref_is_nobody(from);
+	if ((from.node == broker->node && from.group == member->group) || actor_ref_is_nobody(from))
+		return true; /* nobody: wire_parse() refuses that where an answer would have to go there */
 	/* The supervisor reports the ends of processes that cannot. */
-	return peer->is_spawner && frame->type == WIRE_DOWN && from.node == broker->node && !from.serial;
+	return member->is_spawner && frame->type == WIRE_DOWN && from.node == broker->node && !from.serial;
 }
 
-void broker_frame(struct broker *broker, struct peer *peer, const struct wire_frame *frame)
+void broker_frame(struct broker *broker, struct member *member, const struct wire_frame *frame)
 {
 	char text[ACTOR_REF_TEXT_MAX];
 
 	broker->count.frames++;
 	switch (frame->type) {
 	case WIRE_PING:
-		wire_put_pong(peer_out(peer), frame->id);
-		peer_written(peer);
+		wire_put_pong(member_out(member), frame->id);
+		member_written(member);
 		return;
 	case WIRE_PONG:
 		return;
 	case WIRE_PAUSE:
 	case WIRE_RESUME:
-		if (frame->has_ref && (frame->to.ref.group != peer->group || frame->to.ref.node != broker->node))
-			peer_doom(peer, true, "it pauses or resumes %s, which is not its own",
+		if (frame->has_ref && (frame->to.ref.group != member->group || frame->to.ref.node != broker->node))
+			member_doom(member, true, "it pauses or resumes %s, which is not its own",
 				actor_ref_format(frame->to.ref, text));
 		else if (frame->type == WIRE_PAUSE)
-			pauses_pause(peer, frame->has_ref ? frame->to.ref : ACTOR_NOBODY);
+			pauses_pause(member, frame->has_ref ? frame->to.ref : ACTOR_NOBODY);
 		else
-			pauses_resume(peer, frame->has_ref ? frame->to.ref : ACTOR_NOBODY);
+			pauses_resume(member, frame->has_ref ? frame->to.ref : ACTOR_NOBODY);
 		return;
 	default:
 		break;
 	}
-	if (!from_is_own(broker, peer, frame))
-		peer_doom(peer, true, "a frame of type %d is from %s, which is not its own", frame->type,
+	if (!from_is_own(broker, member, frame))
+		member_doom(member, true, "a frame of type %d is from %s, which is not its own", frame->type,
 			actor_ref_format(frame->from, text));
 	else
-		routes_frame(broker, peer, frame);
+		routes_frame(broker, member, frame);
 }
 
 /* ---- after each event ------------------------------------------------------------------------------------------- */
 
-static void cut(struct peer *peer)
+static void cut(struct member *member)
 {
-	struct broker *broker = peer->broker;
+	struct broker *broker = member->broker;
 	struct actor_cause cause = cause_make("noconnection");
-	char who[PEER_WHO_MAX];
+	char who[MEMBER_WHO_MAX];
 
-	broker_log(broker, LOG_WARNING, "cut the link of %s: %s", peer_who(peer, who), peer->doom);
+	broker_log(broker, LOG_WARNING, "cut the link of %s: %s", member_who(member, who), member->doom);
 	broker->count.cut++;
-	list_remove(&peer->doomed_node);
-	if (!peer->link || peer->state != PEER_UP) {
-		snprintf(cause.text, sizeof(cause.text), "cut: %.180s", peer->doom);
-		peer_end(peer, &cause);
+	list_remove(&member->doomed_node);
+	if (!member->link || member->state != MEMBER_UP) {
+		snprintf(cause.text, sizeof(cause.text), "cut: %.180s", member->doom);
+		member_end(member, &cause);
 		return;
 	}
-	peer->doomed = false;
-	if (peer->farewell)
-		broker_link_farewell(peer->link, peer->doom);
-	peer_lost(peer, peer->doom);
+	member->doomed = false;
+	if (member->farewell)
+		broker_link_farewell(member->link, member->doom);
+	member_lost(member, member->doom);
 }
 
 static void settle(struct broker *broker)
 {
 	do {
 		while (!list_is_empty(&broker->doomed))
-			cut(container_of(broker->doomed.next, struct peer, doomed_node));
+			cut(container_of(broker->doomed.next, struct member, doomed_node));
 		window_tick(broker);
 	} while (!list_is_empty(&broker->doomed));
 }
@@ -151,35 +149,35 @@ void broker_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid
 void broker_link_up(struct broker *broker, struct broker_link *link, int64_t now_ns)
 {
 	broker->now_ns = now_ns;
-	if (link->peer)
-		peer_up(link->peer);
+	if (link->member)
+		member_up(link->member);
 	settle(broker);
 }
 
 void broker_link_data(struct broker *broker, struct broker_link *link, const void *data, size_t size_bytes,
 	int64_t now_ns)
 {
-	struct peer *peer = link->peer;
+	struct member *member = link->member;
 	size_t offset = 0;
 
 	broker->now_ns = now_ns;
-	while (peer && !peer->doomed && offset < size_bytes) {
+	while (member && !member->doomed && offset < size_bytes) {
 		struct wire_frame frame;
 		size_t used;
 		int r = wire_parse((const uint8_t *)data + offset, size_bytes - offset, &frame, &used);
 
 		if (r < 0) {
-			peer_doom(peer, true, "malformed frame at byte %zu of a message of %zu", offset, size_bytes);
+			member_doom(member, true, "malformed frame at byte %zu of a message of %zu", offset, size_bytes);
 			break;
 		}
 		offset += used;
 		if (r == 0)
 			continue;
 		if (frame.type == WIRE_BYE) {
-			peer_leave(peer, frame.text); /* what follows in this message is not read, the peer may be gone */
+			member_leave(member, frame.text); /* what follows in this message is not read, the member may be gone */
 			break;
 		}
-		broker_frame(broker, peer, &frame);
+		broker_frame(broker, member, &frame);
 	}
 	settle(broker);
 }
@@ -187,22 +185,22 @@ void broker_link_data(struct broker *broker, struct broker_link *link, const voi
 void broker_link_drained(struct broker *broker, struct broker_link *link, int64_t now_ns)
 {
 	broker->now_ns = now_ns;
-	if (link->peer)
-		pauses_drained(link->peer);
+	if (link->member)
+		pauses_drained(link->member);
 	settle(broker);
 }
 
 void broker_link_down(struct broker *broker, struct broker_link *link, int error, int64_t now_ns)
 {
-	struct peer *peer = link->peer;
+	struct member *member = link->member;
 
 	broker->now_ns = now_ns;
-	if (!peer)
+	if (!member)
 		broker_link_close(link);
-	else if (peer->state == PEER_UP)
-		peer_lost(peer, error ? strerror(error < 0 ? -error : error) : "closed");
+	else if (member->state == MEMBER_UP)
+		member_lost(member, error ? strerror(error < 0 ? -error : error) : "closed");
 	else
-		admission_undo(peer);
+		admission_undo(member);
 	settle(broker);
 }
 
@@ -210,11 +208,11 @@ void broker_tick(struct broker *broker, int64_t now_ns)
 {
 	broker->now_ns = now_ns;
 	while (!list_is_empty(&broker->timers)) {
-		struct peer *peer = container_of(broker->timers.next, struct peer, timer);
+		struct member *member = container_of(broker->timers.next, struct member, timer);
 
-		if (peer->deadline_ns > now_ns)
+		if (member->deadline_ns > now_ns)
 			break;
-		peer_expired(peer);
+		member_expired(member);
 	}
 	while (!list_is_empty(&broker->farewells)) {
 		struct broker_link *link = container_of(broker->farewells.next, struct broker_link, timer);
@@ -232,7 +230,7 @@ int64_t broker_deadline_ns(const struct broker *broker)
 	int64_t deadline_ns = introductions_deadline_ns(broker), other_ns;
 
 	if (!list_is_empty(&broker->timers)) {
-		other_ns = container_of(broker->timers.next, struct peer, timer)->deadline_ns;
+		other_ns = container_of(broker->timers.next, struct member, timer)->deadline_ns;
 		deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
 	}
 	if (!list_is_empty(&broker->farewells)) {
@@ -269,9 +267,9 @@ struct broker_stats broker_stats(const struct broker *broker)
 {
 	struct broker_stats stats = broker->count;
 
-	stats.groups = broker->peers.n_items;
-	stats.names = broker->names.n_registered;
-	stats.watches = broker->names.watches.n_items;
+	stats.groups = broker->members.n_items;
+	stats.names = broker->registry.n_registered;
+	stats.watches = broker->registry.watches.n_items;
 	stats.calls = broker->routes.n_calls;
 	stats.monitors = broker->routes.n_monitors;
 	stats.pairs = broker->introductions.pairs.n_items;
@@ -292,20 +290,20 @@ int broker_new(struct broker **ret, const struct broker_options *options, const 
 		.arg = arg, .now_ns = now_ns};
 	memcpy(broker->key, options->key, sizeof(broker->key));
 	quota_limits_default(&broker->limits);
-	hash_init(&broker->peers);
+	hash_init(&broker->members);
 	hash_init(&broker->dead);
 	list_init(&broker->dead_by_age);
 	list_init(&broker->doomed);
 	list_init(&broker->timers);
 	list_init(&broker->farewells);
 	list_init(&broker->dirty);
-	names_init(&broker->names);
+	registry_init(&broker->registry);
 	routes_init(&broker->routes);
 	introductions_init(&broker->introductions, broker->group);
 	pauses_init(&broker->pauses);
 	window_init(&broker->window, options->window_ms * 1000000, now_ns);
 	broker->runtime_dir = strdup(options->runtime_dir);
-	if (!broker->runtime_dir || names_register(broker, NULL, wire_cstr("$broker"), broker->self, &nobody) < 0) {
+	if (!broker->runtime_dir || registry_register(broker, NULL, wire_cstr("$broker"), broker->self, &nobody) < 0) {
 		broker_free(broker);
 		return -ENOMEM;
 	}
@@ -320,17 +318,17 @@ struct broker *broker_free(struct broker *broker)
 
 	if (!broker)
 		return NULL;
-	while ((node = hash_any(&broker->peers))) {
-		struct peer *peer = container_of(node, struct peer, node);
+	while ((node = hash_any(&broker->members))) {
+		struct member *member = container_of(node, struct member, node);
 
-		peer->doomed = true;
-		names_unwatch(peer);
-		names_release(peer);
-		window_forget(peer);
-		pauses_forget(peer);
-		introductions_end(peer, NULL);
-		routes_forget(peer);
-		peer_forget(peer);
+		member->doomed = true;
+		registry_unwatch(member);
+		registry_release(member);
+		window_forget(member);
+		pauses_forget(member);
+		introductions_end(member, NULL);
+		routes_forget(member);
+		member_forget(member);
 	}
 	while (!list_is_empty(&broker->farewells))
 		broker_link_close(container_of(broker->farewells.next, struct broker_link, timer));
@@ -338,11 +336,11 @@ struct broker *broker_free(struct broker *broker)
 		hash_remove(&broker->dead, &container_of(it, struct dead, age)->node);
 		free(container_of(it, struct dead, age));
 	}
-	names_deinit(&broker->names);
+	registry_deinit(&broker->registry);
 	routes_deinit(&broker->routes);
 	introductions_deinit(&broker->introductions);
 	pauses_deinit(&broker->pauses);
-	hash_deinit(&broker->peers);
+	hash_deinit(&broker->members);
 	hash_deinit(&broker->dead);
 	buf_deinit(&broker->body);
 	buf_deinit(&broker->sink);

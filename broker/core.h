@@ -31,7 +31,7 @@ struct broker_options {
 };
 
 struct broker_ops {
-	/* Waits 2 s at @path for exactly that peer; then broker_link_up() or broker_link_down() is called. 0 or -errno. */
+	/* Waits 2 s at @path for exactly that member; then broker_link_up() or broker_link_down() is called. 0 or -errno. */
 	int (*link_listen)(void *arg, struct broker_link *link, const char *path, uid_t uid, pid_t pid, void **ret_handle);
 	void (*link_close)(void *arg, void *handle);
 	/* Frames are appended here. A flush may come after any of them, and does before there is a whole message's worth. */

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "broker.h"
-#include "peer.h"
+#include "member.h"
 #include "service.h"
 #include "util/mp.h"
 
@@ -20,9 +20,9 @@
 #define PATH_BYTES 4352
 
 struct pair_end {
-	struct list by_peer; /* peer.pairs */
+	struct list by_member; /* member.pairs */
 	struct pair *pair;
-	struct peer *peer;
+	struct member *member;
 	bool up;
 	bool monitors; /* wants to hear of the other's end */
 	bool asks;     /* its `introduce` waits until the other end's old link is gone; answer to: */
@@ -35,7 +35,7 @@ struct pair {
 	struct hash_node open; /* introductions.open, while id is not 0 */
 	struct list timer;     /* introductions.timers, while the listener has not answered */
 	struct pair_end end[2]; /* lower group id first */
-	struct peer *charged;
+	struct member *charged;
 	uint64_t id;	     /* of the introduction; stays after it was made until one end says otherwise */
 	int listener;	     /* which end */
 	bool listening;	     /* it answered, the other was told to dial */
@@ -65,7 +65,7 @@ static uint64_t pair_hash(const struct introductions *introductions, uint64_t a,
 	return hash_of_bytes(&introductions->pairs, key, sizeof(key));
 }
 
-static struct pair *pair_find(const struct peer *a, const struct peer *b)
+static struct pair *pair_find(const struct member *a, const struct member *b)
 {
 	const struct introductions *introductions = &a->broker->introductions;
 	struct hash_node *node = hash_first(&introductions->pairs, pair_hash(introductions, a->group, b->group));
@@ -73,46 +73,46 @@ static struct pair *pair_find(const struct peer *a, const struct peer *b)
 	for (; node; node = hash_next(node)) {
 		struct pair *pair = container_of(node, struct pair, node);
 
-		if ((pair->end[0].peer == a && pair->end[1].peer == b) || (pair->end[0].peer == b && pair->end[1].peer == a))
+		if ((pair->end[0].member == a && pair->end[1].member == b) || (pair->end[0].member == b && pair->end[1].member == a))
 			return pair;
 	}
 	return NULL;
 }
 
-static struct pair_end *pair_end_of(struct pair *pair, const struct peer *peer)
+static struct pair_end *pair_end_of(struct pair *pair, const struct member *member)
 {
-	return &pair->end[pair->end[1].peer == peer];
+	return &pair->end[pair->end[1].member == member];
 }
 
-static struct pair_end *pair_other_end(struct pair *pair, const struct peer *peer)
+static struct pair_end *pair_other_end(struct pair *pair, const struct member *member)
 {
-	return &pair->end[pair->end[0].peer == peer];
+	return &pair->end[pair->end[0].member == member];
 }
 
-static struct pair *pair_of_end(struct list *by_peer)
+static struct pair *pair_of_end(struct list *by_member)
 {
-	return container_of(by_peer, struct pair_end, by_peer)->pair;
+	return container_of(by_member, struct pair_end, by_member)->pair;
 }
 
-static struct pair *pair_new(struct peer *peer, struct peer *other)
+static struct pair *pair_new(struct member *member, struct member *other)
 {
-	struct introductions *introductions = &peer->broker->introductions;
+	struct introductions *introductions = &member->broker->introductions;
 	struct pair *pair;
 
-	if (!quota_take(peer, QUOTA_PAIRS, 1))
+	if (!quota_take(member, QUOTA_PAIRS, 1))
 		return NULL;
 	pair = calloc(1, sizeof(*pair));
-	if (!pair || hash_insert(&introductions->pairs, &pair->node, pair_hash(introductions, peer->group, other->group)) < 0) {
+	if (!pair || hash_insert(&introductions->pairs, &pair->node, pair_hash(introductions, member->group, other->group)) < 0) {
 		free(pair);
-		quota_give(peer, QUOTA_PAIRS, 1);
+		quota_give(member, QUOTA_PAIRS, 1);
 		return NULL;
 	}
-	pair->charged = peer;
-	pair->end[0].peer = peer->group < other->group ? peer : other;
-	pair->end[1].peer = peer->group < other->group ? other : peer;
+	pair->charged = member;
+	pair->end[0].member = member->group < other->group ? member : other;
+	pair->end[1].member = member->group < other->group ? other : member;
 	for (int i = 0; i < 2; i++) {
 		pair->end[i].pair = pair;
-		list_append(&pair->end[i].peer->pairs, &pair->end[i].by_peer);
+		list_append(&pair->end[i].member->pairs, &pair->end[i].by_member);
 	}
 	return pair;
 }
@@ -131,20 +131,20 @@ static void pair_free(struct introductions *introductions, struct pair *pair)
 	pair_close(introductions, pair);
 	hash_remove(&introductions->pairs, &pair->node);
 	for (int i = 0; i < 2; i++)
-		list_remove(&pair->end[i].by_peer);
+		list_remove(&pair->end[i].by_member);
 	quota_give(pair->charged, QUOTA_PAIRS, 1);
 	free(pair);
 }
 
-static struct pair *pair_find_open(const struct peer *peer, uint64_t id)
+static struct pair *pair_find_open(const struct member *member, uint64_t id)
 {
-	const struct introductions *introductions = &peer->broker->introductions;
+	const struct introductions *introductions = &member->broker->introductions;
 	struct hash_node *node = hash_first(&introductions->open, hash_of_u64(&introductions->open, id));
 
 	for (; node; node = hash_next(node)) {
 		struct pair *pair = container_of(node, struct pair, open);
 
-		if (pair->id == id && (pair->end[0].peer == peer || pair->end[1].peer == peer))
+		if (pair->id == id && (pair->end[0].member == member || pair->end[1].member == member))
 			return pair;
 	}
 	return NULL;
@@ -152,10 +152,10 @@ static struct pair *pair_find_open(const struct peer *peer, uint64_t id)
 
 /* ---- an introduction -------------------------------------------------------------------------------------------- */
 
-static void cast_introduce(struct pair *pair, struct peer *to, struct peer *other)
+static void cast_introduce(struct pair *pair, struct member *to, struct member *other)
 {
 	struct broker *broker = to->broker;
-	bool listens = pair->end[pair->listener].peer == to;
+	bool listens = pair->end[pair->listener].member == to;
 	char path[PATH_BYTES];
 	struct buf *body = broker_body(broker);
 
@@ -169,13 +169,13 @@ static void cast_introduce(struct pair *pair, struct peer *to, struct peer *othe
 	mp_put_uint(body, other->uid);
 	mp_put_uint(body, (uint64_t)other->pid);
 	mp_put_cstr(body, other->name);
-	peer_cast(to, "introduce", body);
+	member_cast(to, "introduce", body);
 }
 
 /* @end dials, the other listens. */
 static bool pair_begin(struct pair *pair, struct pair_end *end)
 {
-	struct broker *broker = end->peer->broker;
+	struct broker *broker = end->member->broker;
 	struct introductions *introductions = &broker->introductions;
 	uint64_t id = introductions->n + 1;
 
@@ -186,19 +186,19 @@ static bool pair_begin(struct pair *pair, struct pair_end *end)
 	pair->listener = end == &pair->end[0];
 	pair->deadline_ns = broker->now_ns + INTRODUCTION_NS;
 	list_append(&introductions->timers, &pair->timer);
-	cast_introduce(pair, pair->end[pair->listener].peer, end->peer);
+	cast_introduce(pair, pair->end[pair->listener].member, end->member);
 	return true;
 }
 
-static void tell_failed(struct peer *peer, const struct peer *other, uint64_t id, struct wire_str text)
+static void tell_failed(struct member *member, const struct member *other, uint64_t id, struct wire_str text)
 {
-	struct buf *body = broker_body(peer->broker);
+	struct buf *body = broker_body(member->broker);
 
 	mp_put_array(body, 3);
 	mp_put_uint(body, id);
 	mp_put_uint(body, other->group);
 	mp_put_str(body, text.s, text.len);
-	peer_cast(peer, "introduce_failed", body);
+	member_cast(member, "introduce_failed", body);
 }
 
 /* An end changed: begin what waits for it, or forget the pair when nothing is left of it. */
@@ -217,11 +217,11 @@ static void pair_settle(struct pair *pair)
 		begun = list_is_linked(&pair->timer) || pair_begin(pair, end);
 		end->asks = false;
 		if (begun) {
-			service_nil(end->peer, end->ask_from, end->ask_id);
+			service_nil(end->member, end->ask_from, end->ask_id);
 		} else {
 			struct wire_frame call = {.from = end->ask_from, .id = end->ask_id, .type = WIRE_CALL};
 
-			service_error(end->peer, &call, "overloaded", "out of memory for an introduction");
+			service_error(end->member, &call, "overloaded", "out of memory for an introduction");
 		}
 	}
 	if (list_is_linked(&pair->timer))
@@ -233,10 +233,10 @@ static void pair_settle(struct pair *pair)
 
 /* ---- requests --------------------------------------------------------------------------------------------------- */
 
-void introductions_ask(struct peer *asker, uint64_t group, const struct wire_frame *call)
+void introductions_ask(struct member *asker, uint64_t group, const struct wire_frame *call)
 {
 	struct broker *broker = asker->broker;
-	struct peer *other = peer_find(broker, group);
+	struct member *other = member_find(broker, group);
 	struct pair *pair;
 	struct pair_end *mine, *theirs;
 
@@ -244,12 +244,16 @@ void introductions_ask(struct peer *asker, uint64_t group, const struct wire_fra
 		service_error(asker, call, "bad_args", "a group needs no link with itself, nor another one with the broker");
 		return;
 	}
-	if (!other || other->state == PEER_ABSENT || other->left || other->exited) {
+	if (!other || other->state == MEMBER_ABSENT || other->left || other->exited) {
 		service_error(asker, call, "noproc", "no such group");
 		return;
 	}
-	if (other->state == PEER_LOST) {
+	if (other->state == MEMBER_LOST) {
 		service_error(asker, call, "noconnection", "that group has no link to the broker now");
+		return;
+	}
+	if (other->single || asker->single) {
+		service_error(asker, call, "single", "that group has one link only: send to it by the broker");
 		return;
 	}
 	pair = pair_find(asker, other);
@@ -284,67 +288,67 @@ void introductions_ask(struct peer *asker, uint64_t group, const struct wire_fra
 	service_nil(asker, call->from, call->id);
 }
 
-void introductions_listening(struct peer *listener, uint64_t id)
+void introductions_listening(struct member *listener, uint64_t id)
 {
 	struct pair *pair = pair_find_open(listener, id);
 
-	if (!pair || pair->listening || pair->end[pair->listener].peer != listener || !list_is_linked(&pair->timer))
+	if (!pair || pair->listening || pair->end[pair->listener].member != listener || !list_is_linked(&pair->timer))
 		return; /* too late: it is void */
 	list_remove(&pair->timer);
 	pair->listening = true;
 	pair->deadline_ns = listener->broker->now_ns + INTRODUCTION_NS;
 	pair->end[0].up = pair->end[1].up = true;
-	cast_introduce(pair, pair->end[!pair->listener].peer, listener);
+	cast_introduce(pair, pair->end[!pair->listener].member, listener);
 }
 
-void introductions_failed(struct peer *peer, uint64_t id, struct wire_str text)
+void introductions_failed(struct member *member, uint64_t id, struct wire_str text)
 {
-	struct pair *pair = pair_find_open(peer, id);
-	struct peer *other;
-	char who[PEER_WHO_MAX], who_other[PEER_WHO_MAX];
+	struct pair *pair = pair_find_open(member, id);
+	struct member *other;
+	char who[MEMBER_WHO_MAX], who_other[MEMBER_WHO_MAX];
 
 	if (!pair)
 		return;
-	other = pair_other_end(pair, peer)->peer;
-	broker_log(peer->broker, LOG_WARNING, "no link between %s and %s: %.*s", peer_who(peer, who),
-		peer_who(other, who_other), (int)(text.len < 200 ? text.len : 200), text.s);
-	if (pair_end_of(pair, peer)->up || list_is_linked(&pair->timer))
-		tell_failed(other, peer, id, text);
+	other = pair_other_end(pair, member)->member;
+	broker_log(member->broker, LOG_WARNING, "no link between %s and %s: %.*s", member_who(member, who),
+		member_who(other, who_other), (int)(text.len < 200 ? text.len : 200), text.s);
+	if (pair_end_of(pair, member)->up || list_is_linked(&pair->timer))
+		tell_failed(other, member, id, text);
 	list_remove(&pair->timer);
-	pair_end_of(pair, peer)->up = false;
+	pair_end_of(pair, member)->up = false;
 	pair_settle(pair);
 }
 
-void introductions_link_down(struct peer *peer, uint64_t group)
+void introductions_link_down(struct member *member, uint64_t group)
 {
-	struct peer *other = peer_find(peer->broker, group);
-	struct pair *pair = other ? pair_find(peer, other) : NULL;
+	struct member *other = member_find(member->broker, group);
+	struct pair *pair = other ? pair_find(member, other) : NULL;
 
 	if (!pair)
 		return;
-	pair_end_of(pair, peer)->up = false;
+	pair_end_of(pair, member)->up = false;
 	pair_settle(pair);
 }
 
-int introductions_announce(struct peer *peer, struct peer *other, bool has_link, bool monitors)
+int introductions_announce(struct member *member, struct member *other, bool has_link, bool monitors)
 {
-	struct pair *pair = pair_find(peer, other);
+	struct pair *pair = pair_find(member, other);
 
 	if (!pair)
-		pair = pair_new(peer, other);
+		pair = pair_new(member, other);
 	if (!pair)
 		return -EDQUOT;
-	pair_end_of(pair, peer)->up |= has_link;
-	pair_end_of(pair, peer)->monitors |= monitors;
+	pair_end_of(pair, member)->up |= has_link;
+	pair_end_of(pair, member)->monitors |= monitors;
 	return 0;
 }
 
 /* ---- ends ------------------------------------------------------------------------------------------------------- */
 
-bool introductions_is_monitored(const struct peer *peer)
+bool introductions_is_monitored(const struct member *member)
 {
-	list_for_each(it, &peer->pairs) {
-		const struct pair_end *other = pair_other_end(pair_of_end(it), peer);
+	list_for_each(it, &member->pairs) {
+		const struct pair_end *other = pair_other_end(pair_of_end(it), member);
 
 		if (other->monitors && !other->up)
 			return true;
@@ -352,22 +356,22 @@ bool introductions_is_monitored(const struct peer *peer)
 	return false;
 }
 
-void introductions_end(struct peer *peer, const struct buf *group_down)
+void introductions_end(struct member *member, const struct buf *group_down)
 {
-	struct broker *broker = peer->broker;
+	struct broker *broker = member->broker;
 
-	list_for_each_safe(it, &peer->pairs) {
+	list_for_each_safe(it, &member->pairs) {
 		struct pair *pair = pair_of_end(it);
-		struct pair_end *other = pair_other_end(pair, peer);
+		struct pair_end *other = pair_other_end(pair, member);
 
 		if (other->asks) {
 			struct wire_frame call = {.type = WIRE_CALL, .from = other->ask_from, .id = other->ask_id};
 
-			service_error(other->peer, &call, "noproc", "that group ended");
+			service_error(other->member, &call, "noproc", "that group ended");
 		}
-		if (group_down && other->peer->mark != peer->mark) {
-			other->peer->mark = peer->mark;
-			peer_cast(other->peer, "group_down", group_down);
+		if (group_down && other->member->mark != member->mark) {
+			other->member->mark = member->mark;
+			member_cast(other->member, "group_down", group_down);
 		}
 		pair_free(&broker->introductions, pair);
 	}
@@ -379,14 +383,14 @@ void introductions_tick(struct broker *broker)
 
 	while (!list_is_empty(timers)) {
 		struct pair *pair = container_of(timers->next, struct pair, timer);
-		struct peer *listener = pair->end[pair->listener].peer;
-		struct peer *dialer = pair->end[!pair->listener].peer;
-		char who[PEER_WHO_MAX], who_dialer[PEER_WHO_MAX];
+		struct member *listener = pair->end[pair->listener].member;
+		struct member *dialer = pair->end[!pair->listener].member;
+		char who[MEMBER_WHO_MAX], who_dialer[MEMBER_WHO_MAX];
 
 		if (pair->deadline_ns > broker->now_ns)
 			return;
 		broker_log(broker, LOG_WARNING, "no link between %s and %s: the first did not listen within 2 s",
-			peer_who(listener, who), peer_who(dialer, who_dialer));
+			member_who(listener, who), member_who(dialer, who_dialer));
 		tell_failed(dialer, listener, pair->id, wire_cstr("the other group did not listen within 2 s"));
 		list_remove(&pair->timer);
 		pair_settle(pair);

@@ -7,7 +7,7 @@
 #include "wire.h"
 
 struct broker;
-struct peer;
+struct member;
 struct buf;
 
 struct introductions {
@@ -21,15 +21,15 @@ void introductions_init(struct introductions *introductions, uint64_t incarnatio
 void introductions_deinit(struct introductions *introductions);
 
 /* The `introduce` call of @asker; answers it, now or when the old link is known to be over. */
-void introductions_ask(struct peer *asker, uint64_t group, const struct wire_frame *call);
-void introductions_listening(struct peer *listener, uint64_t id);
-void introductions_failed(struct peer *peer, uint64_t id, struct wire_str text);
-void introductions_link_down(struct peer *peer, uint64_t group);
+void introductions_ask(struct member *asker, uint64_t group, const struct wire_frame *call);
+void introductions_listening(struct member *listener, uint64_t id);
+void introductions_failed(struct member *member, uint64_t id, struct wire_str text);
+void introductions_link_down(struct member *member, uint64_t group);
 /* Announced after a restart. 0, -EDQUOT, -ENOMEM */
-int introductions_announce(struct peer *peer, struct peer *other, bool has_link, bool monitors);
-/* Does a group monitor @peer that has no link with it, by which it would see for itself? */
-bool introductions_is_monitored(const struct peer *peer);
-/* @peer ended: casts `group_down` (unless NULL) to all who are not yet marked, and forgets its pairs. */
-void introductions_end(struct peer *peer, const struct buf *group_down);
+int introductions_announce(struct member *member, struct member *other, bool has_link, bool monitors);
+/* Does a group monitor @member that has no link with it, by which it would see for itself? */
+bool introductions_is_monitored(const struct member *member);
+/* @member ended: casts `group_down` (unless NULL) to all who are not yet marked, and forgets its pairs. */
+void introductions_end(struct member *member, const struct buf *group_down);
 void introductions_tick(struct broker *broker);
 int64_t introductions_deadline_ns(const struct broker *broker);

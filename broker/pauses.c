@@ -3,15 +3,15 @@
 #include <stdlib.h>
 
 #include "broker.h"
-#include "peer.h"
+#include "member.h"
 
 #define RECORD_BYTES 128 /* what a record is charged with */
 
 /* An actor (nobody: a whole group) that takes nothing now, and what waits for it. */
 struct hold {
 	struct hash_node node; /* pauses.by_ref */
-	struct list by_target; /* peer.holds */
-	struct peer *target;
+	struct list by_target; /* member.holds */
+	struct member *target;
 	actor_ref ref;
 	struct buf frames;
 	size_t size_bytes; /* of them, as charged */
@@ -21,9 +21,9 @@ struct hold {
 /* A sender was told to pause for one ref. */
 struct pause {
 	struct hash_node node; /* pauses.by_sender */
-	struct list by_sender; /* peer.pauses */
-	struct list by_cause;  /* hold.pauses, or peer.slowed of the target */
-	struct peer *sender;
+	struct list by_sender; /* member.pauses */
+	struct list by_cause;  /* hold.pauses, or member.slowed of the target */
+	struct member *sender;
 	struct hold *hold; /* NULL: the target is congested */
 	actor_ref ref;
 	size_t size_bytes; /* that came since */
@@ -37,14 +37,14 @@ void pauses_init(struct pauses *pauses)
 
 /* ---- who was told ----------------------------------------------------------------------------------------------- */
 
-static uint64_t pause_hash(const struct pauses *pauses, const struct peer *sender, actor_ref ref)
+static uint64_t pause_hash(const struct pauses *pauses, const struct member *sender, actor_ref ref)
 {
 	uint64_t key[3] = {sender->group, ref.group, ref.serial};
 
 	return hash_of_bytes(&pauses->by_sender, key, sizeof(key));
 }
 
-static struct pause *pause_find(const struct pauses *pauses, const struct peer *sender, actor_ref ref)
+static struct pause *pause_find(const struct pauses *pauses, const struct member *sender, actor_ref ref)
 {
 	struct hash_node *node = hash_first(&pauses->by_sender, pause_hash(pauses, sender, ref));
 
@@ -57,7 +57,7 @@ static struct pause *pause_find(const struct pauses *pauses, const struct peer *
 	return NULL;
 }
 
-static struct pause *pause_new(struct peer *sender, actor_ref ref)
+static struct pause *pause_new(struct member *sender, actor_ref ref)
 {
 	struct pauses *pauses = &sender->broker->pauses;
 	struct pause *pause;
@@ -73,8 +73,8 @@ static struct pause *pause_new(struct peer *sender, actor_ref ref)
 	pause->sender = sender;
 	pause->ref = ref;
 	list_append(&sender->pauses, &pause->by_sender);
-	wire_put_pause(peer_out(sender), &ref);
-	peer_written(sender);
+	wire_put_pause(member_out(sender), &ref);
+	member_written(sender);
 	return pause;
 }
 
@@ -92,22 +92,22 @@ static void pauses_end(struct list *pauses)
 	list_for_each_safe(it, pauses) {
 		struct pause *pause = container_of(it, struct pause, by_cause);
 
-		wire_put_resume(peer_out(pause->sender), &pause->ref);
-		peer_written(pause->sender);
+		wire_put_resume(member_out(pause->sender), &pause->ref);
+		member_written(pause->sender);
 		pause_free(pause);
 	}
 }
 
 /* ---- what is held ----------------------------------------------------------------------------------------------- */
 
-static uint64_t hold_hash(const struct pauses *pauses, const struct peer *target, actor_ref ref)
+static uint64_t hold_hash(const struct pauses *pauses, const struct member *target, actor_ref ref)
 {
 	uint64_t key[2] = {target->group, ref.serial};
 
 	return hash_of_bytes(&pauses->by_ref, key, sizeof(key)) ^ actor_ref_is_nobody(ref);
 }
 
-static struct hold *hold_find(const struct pauses *pauses, const struct peer *target, actor_ref ref)
+static struct hold *hold_find(const struct pauses *pauses, const struct member *target, actor_ref ref)
 {
 	struct hash_node *node = hash_first(&pauses->by_ref, hold_hash(pauses, target, ref));
 
@@ -130,7 +130,7 @@ static void hold_free(struct hold *hold)
 	free(hold);
 }
 
-void pauses_pause(struct peer *target, actor_ref ref)
+void pauses_pause(struct member *target, actor_ref ref)
 {
 	struct pauses *pauses = &target->broker->pauses;
 	struct hold *hold;
@@ -138,14 +138,14 @@ void pauses_pause(struct peer *target, actor_ref ref)
 	if (hold_find(pauses, target, ref))
 		return;
 	if (!quota_take(target, QUOTA_WAITING, RECORD_BYTES)) {
-		peer_doom(target, true, "it pauses too many actors");
+		member_doom(target, true, "it pauses too many actors");
 		return;
 	}
 	hold = calloc(1, sizeof(*hold));
 	if (!hold || hash_insert(&pauses->by_ref, &hold->node, hold_hash(pauses, target, ref)) < 0) {
 		free(hold);
 		quota_give(target, QUOTA_WAITING, RECORD_BYTES);
-		peer_doom(target, true, "out of memory to pause one of its actors");
+		member_doom(target, true, "out of memory to pause one of its actors");
 		return;
 	}
 	hold->target = target;
@@ -154,7 +154,7 @@ void pauses_pause(struct peer *target, actor_ref ref)
 	list_append(&target->holds, &hold->by_target);
 }
 
-void pauses_resume(struct peer *target, actor_ref ref)
+void pauses_resume(struct member *target, actor_ref ref)
 {
 	struct pauses *pauses = &target->broker->pauses;
 	struct hold *hold = hold_find(pauses, target, ref);
@@ -169,7 +169,7 @@ void pauses_resume(struct peer *target, actor_ref ref)
 		hold->size_bytes = 0;
 		pauses_written(target, &all->frames);
 	} else {
-		peer_append(target, &hold->frames);
+		member_append(target, &hold->frames);
 	}
 	pauses_end(&hold->pauses);
 	hold_free(hold);
@@ -177,34 +177,34 @@ void pauses_resume(struct peer *target, actor_ref ref)
 
 /* ---- the way of a frame ----------------------------------------------------------------------------------------- */
 
-static bool pauses_is_congested(struct peer *target)
+static bool pauses_is_congested(struct member *target)
 {
 	struct broker *broker = target->broker;
 
-	if (!target->congested && peer_unread_bytes(target) > PAUSES_CONGESTED_BYTES) {
+	if (!target->congested && member_unread_bytes(target) > PAUSES_CONGESTED_BYTES) {
 		target->congested = true;
 		broker->ops.link_notify_drained(broker->arg, target->link->handle);
 	}
 	return target->congested;
 }
 
-struct buf *pauses_admit(struct peer *sender, struct peer *target, actor_ref ref, size_t size_bytes, bool holdable)
+struct buf *pauses_admit(struct member *sender, struct member *target, actor_ref ref, size_t size_bytes, bool holdable)
 {
 	struct pauses *pauses = &sender->broker->pauses;
 	struct hold *hold = NULL;
 	struct pause *pause;
 
 	if (target->doomed)
-		return peer_out(target);
-	if (target->state != PEER_UP)
-		return target->parked.size_bytes + size_bytes > PAUSES_HELD_MAX_BYTES ? NULL : peer_out(target);
+		return member_out(target);
+	if (target->state != MEMBER_UP)
+		return target->parked.size_bytes + size_bytes > PAUSES_HELD_MAX_BYTES ? NULL : member_out(target);
 	if (holdable && !list_is_empty(&target->holds)) {
 		hold = hold_find(pauses, target, ref);
 		if (!hold)
 			hold = hold_find(pauses, target, ACTOR_NOBODY);
 	}
 	if (!hold && !pauses_is_congested(target))
-		return peer_out_for(target, size_bytes);
+		return member_out_for(target, size_bytes);
 
 	pause = pause_find(pauses, sender, ref);
 	if (!pause)
@@ -223,7 +223,7 @@ struct buf *pauses_admit(struct peer *sender, struct peer *target, actor_ref ref
 	}
 	pause->size_bytes += size_bytes;
 	if (!hold)
-		return peer_out_for(target, size_bytes);
+		return member_out_for(target, size_bytes);
 	target->held_bytes += size_bytes;
 	hold->size_bytes += size_bytes;
 	return &hold->frames;
@@ -235,31 +235,31 @@ refused:
 	return NULL;
 }
 
-void pauses_written(struct peer *target, const struct buf *out)
+void pauses_written(struct member *target, const struct buf *out)
 {
 	if (buf_error(out) < 0)
-		peer_doom(target, false, "out of memory for what is written to it");
+		member_doom(target, false, "out of memory for what is written to it");
 	else
-		peer_written(target);
+		member_written(target);
 }
 
-void pauses_drained(struct peer *target)
+void pauses_drained(struct member *target)
 {
 	target->congested = false;
 	pauses_end(&target->slowed);
 }
 
-void pauses_forget(struct peer *peer)
+void pauses_forget(struct member *member)
 {
-	list_for_each_safe(it, &peer->pauses)
+	list_for_each_safe(it, &member->pauses)
 		pause_free(container_of(it, struct pause, by_sender));
-	list_for_each_safe(it, &peer->holds) {
+	list_for_each_safe(it, &member->holds) {
 		struct hold *hold = container_of(it, struct hold, by_target);
 
 		pauses_end(&hold->pauses);
 		hold_free(hold);
 	}
-	pauses_drained(peer);
+	pauses_drained(member);
 }
 
 void pauses_deinit(struct pauses *pauses)

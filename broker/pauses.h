@@ -12,7 +12,7 @@
 #include "wire.h"
 
 struct broker;
-struct peer;
+struct member;
 
 #define PAUSES_CONGESTED_BYTES (1u << 20)	/* of backlog: senders are told */
 #define PAUSES_IN_FLIGHT_MAX_BYTES (4u << 20) /* a sender that goes on after that: its frames are refused */
@@ -28,13 +28,13 @@ void pauses_init(struct pauses *pauses);
 void pauses_deinit(struct pauses *pauses);
 
 /* @target said so of its actor @ref; nobody: of all. */
-void pauses_pause(struct peer *target, actor_ref ref);
-void pauses_resume(struct peer *target, actor_ref ref);
+void pauses_pause(struct member *target, actor_ref ref);
+void pauses_resume(struct member *target, actor_ref ref);
 /*
  * A frame of @sender for @ref of @target: where to append it, then pauses_written(). NULL: @sender went on for too long.
  * It is told to pause when it should; only frames that are @holdable are held back.
  */
-struct buf *pauses_admit(struct peer *sender, struct peer *target, actor_ref ref, size_t size_bytes, bool holdable);
-void pauses_written(struct peer *target, const struct buf *out);
-void pauses_drained(struct peer *target); /* its backlog is gone */
-void pauses_forget(struct peer *peer);	  /* as a sender and as a target */
+struct buf *pauses_admit(struct member *sender, struct member *target, actor_ref ref, size_t size_bytes, bool holdable);
+void pauses_written(struct member *target, const struct buf *out);
+void pauses_drained(struct member *target); /* its backlog is gone */
+void pauses_forget(struct member *member);	  /* as a sender and as a target */

@@ -3,7 +3,7 @@
 #include <assert.h>
 
 #include "broker.h"
-#include "peer.h"
+#include "member.h"
 
 static const struct {
 	const char *what;
@@ -29,11 +29,11 @@ void quota_limits_default(struct quota_limits *limits)
 		limits->groups = 1u << 16;
 }
 
-bool quota_take(struct peer *peer, enum quota_kind kind, size_t n)
+bool quota_take(struct member *member, enum quota_kind kind, size_t n)
 {
-	struct quota *quota = &peer->quota;
-	size_t max = peer->broker->limits.max[kind];
-	char who[PEER_WHO_MAX];
+	struct quota *quota = &member->quota;
+	size_t max = member->broker->limits.max[kind];
+	char who[MEMBER_WHO_MAX];
 
 	if (n <= max && quota->used[kind] <= max - n) {
 		quota->used[kind] += n;
@@ -41,18 +41,18 @@ bool quota_take(struct peer *peer, enum quota_kind kind, size_t n)
 	}
 	if (!quota->told[kind]) {
 		quota->told[kind] = true;
-		broker_log(peer->broker, LOG_WARNING, "%s is at its limit of %zu %s; what it asks beyond is refused",
-			peer_who(peer, who), max, kinds[kind].what);
+		broker_log(member->broker, LOG_WARNING, "%s is at its limit of %zu %s; what it asks beyond is refused",
+			member_who(member, who), max, kinds[kind].what);
 	}
 	return false;
 }
 
-void quota_give(struct peer *peer, enum quota_kind kind, size_t n)
+void quota_give(struct member *member, enum quota_kind kind, size_t n)
 {
-	struct quota *quota = &peer->quota;
+	struct quota *quota = &member->quota;
 
 	assert(quota->used[kind] >= n);
 	quota->used[kind] -= n;
-	if (quota->told[kind] && quota->used[kind] < peer->broker->limits.max[kind] / 2)
+	if (quota->told[kind] && quota->used[kind] < member->broker->limits.max[kind] / 2)
 		quota->told[kind] = false;
 }

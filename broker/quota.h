@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct peer;
+struct member;
 
 enum quota_kind {
 	QUOTA_NAMES,	/* registered */
@@ -29,5 +29,5 @@ struct quota {
 
 void quota_limits_default(struct quota_limits *limits); /* fills in fields that are 0 */
 /* False (and logged): over the limit. */
-bool quota_take(struct peer *peer, enum quota_kind kind, size_t n);
-void quota_give(struct peer *peer, enum quota_kind kind, size_t n);
+bool quota_take(struct member *member, enum quota_kind kind, size_t n);
+void quota_give(struct member *member, enum quota_kind kind, size_t n);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "broker.h"
-#include "peer.h"
+#include "member.h"
 #include "service.h"
 
 #define NAME_TO_REF_BYTES 32	/* a frame for a name may grow by this when a ref takes its place */
@@ -14,8 +14,8 @@
 struct route {
 	struct hash_node node; /* routes.open */
 	bool monitor;
-	struct peer *asker;
-	struct peer *target;
+	struct member *asker;
+	struct member *target;
 	actor_ref from, to;
 	uint64_t id;
 	int64_t deadline_us; /* calls; 0: none */
@@ -87,7 +87,7 @@ static void routes_age(struct routes *routes, int64_t now_ns)
 }
 
 /* NULL: refused, and @asker was answered or doomed. */
-static struct route *route_open(struct peer *asker, struct peer *target, const struct wire_frame *frame, actor_ref to)
+static struct route *route_open(struct member *asker, struct member *target, const struct wire_frame *frame, actor_ref to)
 {
 	struct broker *broker = asker->broker;
 	struct routes *routes = &broker->routes;
@@ -98,7 +98,7 @@ static struct route *route_open(struct peer *asker, struct peer *target, const s
 	if (route && route_is_over(route, broker->now_ns)) {
 		route_close(route);
 	} else if (route) {
-		peer_doom(asker, true, "%s id %" PRIu64 " is in use", monitor ? "monitor" : "call", frame->id);
+		member_doom(asker, true, "%s id %" PRIu64 " is in use", monitor ? "monitor" : "call", frame->id);
 		return NULL;
 	}
 	if (!monitor)
@@ -126,27 +126,27 @@ fail:
 
 /* ---- answers of the broker in the name of who cannot ------------------------------------------------------------- */
 
-static void answer_error(struct peer *asker, actor_ref to, actor_ref from, uint64_t id, const char *name, const char *text)
+static void answer_error(struct member *asker, actor_ref to, actor_ref from, uint64_t id, const char *name, const char *text)
 {
-	wire_put_error(peer_out(asker), to, from, id, wire_cstr(name), wire_cstr(text));
-	peer_written(asker);
+	wire_put_error(member_out(asker), to, from, id, wire_cstr(name), wire_cstr(text));
+	member_written(asker);
 }
 
-static void answer_down(struct peer *asker, actor_ref to, actor_ref from, uint64_t id, const struct actor_cause *cause)
+static void answer_down(struct member *asker, actor_ref to, actor_ref from, uint64_t id, const struct actor_cause *cause)
 {
 	struct buf *body = broker_body(asker->broker);
 
 	cause_put(body, cause);
 	if (buf_error(body) < 0) {
-		peer_doom(asker, false, "out of memory for what is written to it");
+		member_doom(asker, false, "out of memory for what is written to it");
 		return;
 	}
-	wire_put_down(peer_out(asker), to, from, id, body->data, body->size_bytes);
-	peer_written(asker);
+	wire_put_down(member_out(asker), to, from, id, body->data, body->size_bytes);
+	member_written(asker);
 }
 
 /* What becomes of a frame that cannot be delivered. */
-static void refuse(struct peer *sender, const struct wire_frame *frame, actor_ref to, const char *error, const char *text)
+static void refuse(struct member *sender, const struct wire_frame *frame, actor_ref to, const char *error, const char *text)
 {
 	struct actor_cause cause;
 
@@ -165,31 +165,31 @@ static void refuse(struct peer *sender, const struct wire_frame *frame, actor_re
 
 /* ---- on the way there ------------------------------------------------------------------------------------------- */
 
-/* True: there is @ret_peer (NULL: the broker itself) and @ret; false: nobody, as far as we know. */
-static bool resolve(struct broker *broker, const struct wire_frame *frame, actor_ref *ret, struct peer **ret_peer)
+/* True: there is @ret_member (NULL: the broker itself) and @ret; false: nobody, as far as we know. */
+static bool resolve(struct broker *broker, const struct wire_frame *frame, actor_ref *ret, struct member **ret_member)
 {
 	actor_ref to = frame->to.ref;
 
 	*ret = to;
-	*ret_peer = NULL;
-	if (frame->to.name.s && !names_find(broker, frame->to.name, &to))
+	*ret_member = NULL;
+	if (frame->to.name.s && !registry_find(broker, frame->to.name, &to))
 		return false;
 	*ret = to;
 	if (to.node != broker->node)
 		return false;
 	if (to.group == broker->group)
 		return true;
-	*ret_peer = peer_find(broker, to.group);
-	return *ret_peer != NULL;
+	*ret_member = member_find(broker, to.group);
+	return *ret_member != NULL;
 }
 
 /* The process of a group that speaks no protocol, or not yet: its end is reported by the supervisor. */
-static bool is_process_monitor(const struct wire_frame *frame, actor_ref to, const struct peer *target)
+static bool is_process_monitor(const struct wire_frame *frame, actor_ref to, const struct member *target)
 {
 	return frame->type == WIRE_MONITOR && to.serial == 0 && target->listed;
 }
 
-static bool deliver(struct peer *sender, struct peer *target, const struct wire_frame *frame, actor_ref to)
+static bool deliver(struct member *sender, struct member *target, const struct wire_frame *frame, actor_ref to)
 {
 	bool by_name = frame->to.name.s;
 	size_t size_bytes = frame->raw_bytes + (by_name ? NAME_TO_REF_BYTES : 0);
@@ -211,16 +211,16 @@ static bool deliver(struct peer *sender, struct peer *target, const struct wire_
 
 /* Could whom we do not know turn up before the recovery window closes? */
 static bool may_yet_come(const struct broker *broker, const struct wire_frame *frame, bool found, actor_ref to,
-	const struct peer *target)
+	const struct member *target)
 {
 	if (frame->to.name.s && !found)
 		return true;
-	return to.node == broker->node && (!target || target->state == PEER_ABSENT) && !broker_is_buried(broker, to.group);
+	return to.node == broker->node && (!target || target->state == MEMBER_ABSENT) && !broker_is_buried(broker, to.group);
 }
 
-static void forward(struct broker *broker, struct peer *sender, const struct wire_frame *frame)
+static void forward(struct broker *broker, struct member *sender, const struct wire_frame *frame)
 {
-	struct peer *target;
+	struct member *target;
 	struct route *route = NULL;
 	actor_ref to;
 	bool found = resolve(broker, frame, &to, &target);
@@ -235,7 +235,7 @@ static void forward(struct broker *broker, struct peer *sender, const struct wir
 			refuse(sender, frame, to, "overloaded", "too much of this group waits for the broker's recovery");
 		return;
 	}
-	if (!found || (target->state == PEER_ABSENT && !is_process_monitor(frame, to, target))) {
+	if (!found || (target->state == MEMBER_ABSENT && !is_process_monitor(frame, to, target))) {
 		refuse(sender, frame, to, "noproc", frame->to.name.s ? "no such name" : "no such group");
 		return;
 	}
@@ -245,7 +245,7 @@ static void forward(struct broker *broker, struct peer *sender, const struct wir
 			refuse(sender, frame, to, "overloaded", "too many open calls or monitors of this group");
 		if (!route)
 			return;
-		if (target->state == PEER_ABSENT) {
+		if (target->state == MEMBER_ABSENT) {
 			route->epoch = EPOCH_UNSENT;
 			return;
 		}
@@ -259,45 +259,47 @@ static void forward(struct broker *broker, struct peer *sender, const struct wir
 
 /* ---- and back --------------------------------------------------------------------------------------------------- */
 
-static void answer(struct broker *broker, struct peer *sender, const struct wire_frame *frame)
+static void answer(struct broker *broker, struct member *sender, const struct wire_frame *frame)
 {
 	bool monitor = frame->type == WIRE_DOWN;
 	struct route *route = route_find(&broker->routes, frame->to.ref.group, frame->id, monitor);
-	struct peer *asker;
+	struct member *asker;
 
 	if (route && route->target != sender && !(sender->is_spawner && monitor))
 		route = NULL;
 	asker = route ? route->asker : NULL;
 	/* The supervisor speaks for processes that cannot; what it answers was asked of it, not of us. */
 	if (!asker && sender->is_spawner && monitor && frame->to.ref.node == broker->node)
-		asker = peer_find(broker, frame->to.ref.group);
-	if (!asker || asker->state == PEER_ABSENT) {
+		asker = member_find(broker, frame->to.ref.group);
+	if (!asker || asker->state == MEMBER_ABSENT) {
 		broker->count.dropped++;
 		return;
 	}
 	if (route)
 		route_close(route);
-	buf_append(peer_out_for(asker, frame->raw_bytes), frame->raw, frame->raw_bytes);
-	peer_written(asker);
+	buf_append(member_out_for(asker, frame->raw_bytes), frame->raw, frame->raw_bytes);
+	member_written(asker);
 	broker->count.routed++;
 }
 
-static void demonitor(struct broker *broker, struct peer *sender, const struct wire_frame *frame)
+static void demonitor(struct broker *broker, struct member *sender, const struct wire_frame *frame)
 {
 	struct route *route = route_find(&broker->routes, sender->group, frame->id, true);
-	struct peer *target;
+	struct member *target;
+	actor_ref to;
 
 	if (!route)
 		return;
 	target = route->target;
+	to = route->to;
 	route_close(route);
-	if (target->state == PEER_ABSENT)
+	if (target->state == MEMBER_ABSENT)
 		return;
-	wire_put_demonitor(peer_out(target), frame->to.ref, frame->from, frame->id);
-	peer_written(target);
+	wire_put_demonitor(member_out(target), to, frame->from, frame->id);
+	member_written(target);
 }
 
-void routes_frame(struct broker *broker, struct peer *peer, const struct wire_frame *frame)
+void routes_frame(struct broker *broker, struct member *member, const struct wire_frame *frame)
 {
 	switch (frame->type) {
 	case WIRE_CAST:
@@ -305,20 +307,20 @@ void routes_frame(struct broker *broker, struct peer *peer, const struct wire_fr
 	case WIRE_STOP:
 	case WIRE_KILL:
 	case WIRE_MONITOR:
-		forward(broker, peer, frame);
+		forward(broker, member, frame);
 		break;
 	case WIRE_REPLY:
 	case WIRE_ERROR:
 	case WIRE_DOWN:
-		answer(broker, peer, frame);
+		answer(broker, member, frame);
 		break;
 	case WIRE_DEMONITOR:
-		if (peer->n_waiting_routed && window_is_open(&broker->window)) {
-			if (window_wait(peer, frame, true) < 0)
-				peer_doom(peer, true, "too many of its frames wait for the broker's recovery");
+		if (member->n_waiting_routed && window_is_open(&broker->window)) {
+			if (window_wait(member, frame, true) < 0)
+				member_doom(member, true, "too many of its frames wait for the broker's recovery");
 			break;
 		}
-		demonitor(broker, peer, frame);
+		demonitor(broker, member, frame);
 		break;
 	default:
 		break;
@@ -327,13 +329,13 @@ void routes_frame(struct broker *broker, struct peer *peer, const struct wire_fr
 
 /* ---- the ends of groups ----------------------------------------------------------------------------------------- */
 
-void routes_relink(struct peer *peer)
+void routes_relink(struct member *member)
 {
-	list_for_each_safe(it, &peer->owed) {
+	list_for_each_safe(it, &member->owed) {
 		struct route *route = container_of(it, struct route, by_target);
 		struct wire_dest to = {.ref = route->to};
 
-		if (route->epoch == peer->epoch)
+		if (route->epoch == member->epoch)
 			continue;
 		if (!route->monitor) {
 			answer_error(route->asker, route->from, route->to, route->id, "noconnection",
@@ -341,25 +343,25 @@ void routes_relink(struct peer *peer)
 			route_close(route);
 			continue;
 		}
-		wire_put_monitor(peer_out(peer), &to, route->from, route->id);
-		peer_written(peer);
-		route->epoch = peer->epoch;
+		wire_put_monitor(member_out(member), &to, route->from, route->id);
+		member_written(member);
+		route->epoch = member->epoch;
 	}
 }
 
-static void notify(struct peer *other, const struct peer *ended, const struct buf *group_down)
+static void notify(struct member *other, const struct member *ended, const struct buf *group_down)
 {
 	if (other->mark == ended->mark)
 		return;
 	other->mark = ended->mark;
-	peer_cast(other, "group_down", group_down);
+	member_cast(other, "group_down", group_down);
 }
 
-void routes_end(struct peer *peer, const struct actor_cause *cause, const struct buf *group_down)
+void routes_end(struct member *member, const struct actor_cause *cause, const struct buf *group_down)
 {
 	bool lost = strcmp(cause->reason, "noconnection") == 0;
 
-	list_for_each(it, &peer->owed) {
+	list_for_each(it, &member->owed) {
 		struct route *route = container_of(it, struct route, by_target);
 
 		if (route->monitor)
@@ -368,26 +370,26 @@ void routes_end(struct peer *peer, const struct actor_cause *cause, const struct
 			answer_error(route->asker, route->from, route->to, route->id, lost ? "noconnection" : "down",
 				lost ? cause->text : cause->reason);
 	}
-	list_for_each_safe(it, &peer->owed) {
+	list_for_each_safe(it, &member->owed) {
 		struct route *route = container_of(it, struct route, by_target);
 
-		notify(route->asker, peer, group_down);
+		notify(route->asker, member, group_down);
 		route_close(route);
 	}
-	list_for_each_safe(it, &peer->asked) {
+	list_for_each_safe(it, &member->asked) {
 		struct route *route = container_of(it, struct route, by_asker);
 
 		if (route->monitor)
-			notify(route->target, peer, group_down);
+			notify(route->target, member, group_down);
 		route_close(route);
 	}
 }
 
-void routes_forget(struct peer *peer)
+void routes_forget(struct member *member)
 {
-	list_for_each_safe(it, &peer->owed)
+	list_for_each_safe(it, &member->owed)
 		route_close(container_of(it, struct route, by_target));
-	list_for_each_safe(it, &peer->asked)
+	list_for_each_safe(it, &member->asked)
 		route_close(container_of(it, struct route, by_asker));
 }
 

@@ -10,7 +10,7 @@
 #include "wire.h"
 
 struct broker;
-struct peer;
+struct member;
 struct buf;
 struct actor_cause;
 
@@ -23,11 +23,11 @@ struct routes {
 void routes_init(struct routes *routes);
 void routes_deinit(struct routes *routes);
 
-/* A frame of @peer for somebody else than the broker. */
-void routes_frame(struct broker *broker, struct peer *peer, const struct wire_frame *frame);
-/* @peer lost its link: calls that went over it are answered `noconnection`, monitors are set again. */
-void routes_relink(struct peer *peer);
-/* @peer ended: all that is owed by it is answered, all that it asked is forgotten. Marks the groups that were told with
+/* A frame of @member for somebody else than the broker. */
+void routes_frame(struct broker *broker, struct member *member, const struct wire_frame *frame);
+/* @member lost its link: calls that went over it are answered `noconnection`, monitors are set again. */
+void routes_relink(struct member *member);
+/* @member ended: all that is owed by it is answered, all that it asked is forgotten. Marks the groups that were told with
  * the broker's current mark and casts `group_down` to each of them once. */
-void routes_end(struct peer *peer, const struct actor_cause *cause, const struct buf *group_down);
-void routes_forget(struct peer *peer); /* the same without a word */
+void routes_end(struct member *member, const struct actor_cause *cause, const struct buf *group_down);
+void routes_forget(struct member *member); /* the same without a word */

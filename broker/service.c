@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "broker.h"
-#include "peer.h"
+#include "member.h"
 #include "util/mp.h"
 
 #define LIST_DEFAULT 1000
@@ -13,36 +13,36 @@
 
 /* ---- answers ---------------------------------------------------------------------------------------------------- */
 
-void service_error(struct peer *peer, const struct wire_frame *call, const char *name, const char *text)
+void service_error(struct member *member, const struct wire_frame *call, const char *name, const char *text)
 {
 	if (call->type != WIRE_CALL)
 		return;
-	wire_put_error(peer_out(peer), call->from, peer->broker->self, call->id, wire_cstr(name), wire_cstr(text));
-	peer_written(peer);
+	wire_put_error(member_out(member), call->from, member->broker->self, call->id, wire_cstr(name), wire_cstr(text));
+	member_written(member);
 }
 
-void service_nil(struct peer *peer, actor_ref to, uint64_t id)
+void service_nil(struct member *member, actor_ref to, uint64_t id)
 {
-	wire_put_reply(peer_out(peer), to, peer->broker->self, id, NULL, 0);
-	peer_written(peer);
+	wire_put_reply(member_out(member), to, member->broker->self, id, NULL, 0);
+	member_written(member);
 }
 
-static void answer_nil(struct peer *peer, const struct wire_frame *call)
+static void answer_nil(struct member *member, const struct wire_frame *call)
 {
 	if (call->type == WIRE_CALL)
-		service_nil(peer, call->from, call->id);
+		service_nil(member, call->from, call->id);
 }
 
-static void answer(struct peer *peer, const struct wire_frame *call, const struct buf *result)
+static void answer(struct member *member, const struct wire_frame *call, const struct buf *result)
 {
 	if (call->type != WIRE_CALL)
 		return;
 	if (buf_error(result) < 0) {
-		service_error(peer, call, "overloaded", "out of memory");
+		service_error(member, call, "overloaded", "out of memory");
 		return;
 	}
-	wire_put_reply(peer_out(peer), call->from, peer->broker->self, call->id, result->data, result->size_bytes);
-	peer_written(peer);
+	wire_put_reply(member_out(member), call->from, member->broker->self, call->id, result->data, result->size_bytes);
+	member_written(member);
 }
 
 /* ---- arguments -------------------------------------------------------------------------------------------------- */
@@ -58,9 +58,9 @@ static int read_name(struct mp_reader *args, struct wire_str *ret)
 
 /* Every method: 0 when it has answered or will, -EPROTO when the arguments are not what it takes. */
 
-static int method_register(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+static int method_register(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
-	struct broker *broker = peer->broker;
+	struct broker *broker = member->broker;
 	struct wire_str name;
 	actor_ref ref, holder;
 	char text[ACTOR_REF_TEXT_MAX];
@@ -68,49 +68,49 @@ static int method_register(struct peer *peer, const struct wire_frame *call, str
 
 	if (n < 2 || read_name(args, &name) < 0 || mp_read_ref(args, &ref) < 0)
 		return -EPROTO;
-	if (ref.node != broker->node || ref.group != peer->group || !ref.serial) {
-		service_error(peer, call, "bad_args", "a group can register only its own actors");
+	if (ref.node != broker->node || ref.group != member->group || !ref.serial) {
+		service_error(member, call, "bad_args", "a group can register only its own actors");
 		return 0;
 	}
-	if (name.s[0] == '$' && !peer->is_spawner) {
-		service_error(peer, call, "permission", "names that begin with $ are the node's own");
+	if (name.s[0] == '$' && !member->is_spawner) {
+		service_error(member, call, "permission", "names that begin with $ are the node's own");
 		return 0;
 	}
-	if (window_is_open(&broker->window) && !peer->is_spawner) {
-		if (window_wait(peer, call, false) < 0)
-			service_error(peer, call, "overloaded", "too much of this group waits for the broker's recovery");
+	if (window_is_open(&broker->window) && !member->is_spawner) {
+		if (window_wait(member, call, false) < 0)
+			service_error(member, call, "overloaded", "too much of this group waits for the broker's recovery");
 		return 0;
 	}
-	r = names_register(broker, peer, name, ref, &holder);
+	r = registry_register(broker, member, name, ref, &holder);
 	if (r == 0)
-		answer_nil(peer, call);
+		answer_nil(member, call);
 	else if (r == -EEXIST)
-		service_error(peer, call, "in_use", actor_ref_format(holder, text));
+		service_error(member, call, "in_use", actor_ref_format(holder, text));
 	else
-		service_error(peer, call, "overloaded", r == -EDQUOT ? "too many names of this group" : "out of memory");
+		service_error(member, call, "overloaded", r == -EDQUOT ? "too many names of this group" : "out of memory");
 	return 0;
 }
 
-static int method_unregister(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+static int method_unregister(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
 	struct wire_str name;
 	actor_ref ref;
 
 	if (n < 2 || read_name(args, &name) < 0 || mp_read_ref(args, &ref) < 0)
 		return -EPROTO;
-	if (!list_is_empty(&peer->waiting) && window_is_open(&peer->broker->window)) {
-		if (window_wait(peer, call, false) < 0) /* its register may be among what waits */
-			service_error(peer, call, "overloaded", "too much of this group waits for the broker's recovery");
+	if (!list_is_empty(&member->waiting) && window_is_open(&member->broker->window)) {
+		if (window_wait(member, call, false) < 0) /* its register may be among what waits */
+			service_error(member, call, "overloaded", "too much of this group waits for the broker's recovery");
 		return 0;
 	}
-	names_unregister(peer->broker, peer, name, ref);
-	answer_nil(peer, call);
+	registry_unregister(member->broker, member, name, ref);
+	answer_nil(member, call);
 	return 0;
 }
 
-static int method_whereis(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+static int method_whereis(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
-	struct broker *broker = peer->broker;
+	struct broker *broker = member->broker;
 	struct wire_str name;
 	actor_ref ref;
 	bool known;
@@ -118,27 +118,27 @@ static int method_whereis(struct peer *peer, const struct wire_frame *call, stru
 
 	if (n < 1 || read_name(args, &name) < 0)
 		return -EPROTO;
-	known = names_find(broker, name, &ref);
+	known = registry_find(broker, name, &ref);
 	if (!known && window_is_open(&broker->window)) {
-		if (window_wait(peer, call, false) < 0)
-			service_error(peer, call, "overloaded", "too much of this group waits for the broker's recovery");
+		if (window_wait(member, call, false) < 0)
+			service_error(member, call, "overloaded", "too much of this group waits for the broker's recovery");
 		return 0;
 	}
-	r = names_watch(broker, peer, name);
+	r = registry_watch(broker, member, name);
 	if (r < 0) {
-		service_error(peer, call, "overloaded", r == -EDQUOT ? "too many watched names" : "out of memory");
+		service_error(member, call, "overloaded", r == -EDQUOT ? "too many watched names" : "out of memory");
 	} else if (!known) {
-		answer_nil(peer, call);
+		answer_nil(member, call);
 	} else {
 		struct buf *result = broker_body(broker);
 
 		mp_put_ref(result, ref);
-		answer(peer, call, result);
+		answer(member, call, result);
 	}
 	return 0;
 }
 
-static int method_names(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+static int method_names(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
 	struct wire_str prefix = wire_str("", 0);
 	uint64_t max = LIST_DEFAULT;
@@ -148,46 +148,46 @@ static int method_names(struct peer *peer, const struct wire_frame *call, struct
 		return -EPROTO;
 	if (n > 1 && mp_read_nil(args) < 0 && mp_read_uint(args, &max) < 0)
 		return -EPROTO;
-	result = broker_body(peer->broker);
-	names_list(peer->broker, prefix, max < LIST_MAX ? max : LIST_MAX, result);
-	answer(peer, call, result);
+	result = broker_body(member->broker);
+	registry_list(member->broker, prefix, max < LIST_MAX ? max : LIST_MAX, result);
+	answer(member, call, result);
 	return 0;
 }
 
 /* ---- links ------------------------------------------------------------------------------------------------------ */
 
-static int method_introduce(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+static int method_introduce(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
-	struct broker *broker = peer->broker;
-	struct peer *other;
+	struct broker *broker = member->broker;
+	struct member *other;
 	uint64_t group;
 
 	if (n < 1 || mp_read_uint(args, &group) < 0)
 		return -EPROTO;
 	if (call->type != WIRE_CALL)
 		return 0;
-	other = peer_find(broker, group);
-	if (window_is_open(&broker->window) && (!other || other->state == PEER_ABSENT) && group != broker->group &&
+	other = member_find(broker, group);
+	if (window_is_open(&broker->window) && (!other || other->state == MEMBER_ABSENT) && group != broker->group &&
 		!broker_is_buried(broker, group)) {
-		if (window_wait(peer, call, false) < 0)
-			service_error(peer, call, "overloaded", "too much of this group waits for the broker's recovery");
+		if (window_wait(member, call, false) < 0)
+			service_error(member, call, "overloaded", "too much of this group waits for the broker's recovery");
 		return 0;
 	}
-	introductions_ask(peer, group, call);
+	introductions_ask(member, group, call);
 	return 0;
 }
 
-static int cast_listening(struct peer *peer, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
+static int cast_listening(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
 {
 	uint64_t id;
 
 	if (n < 1 || mp_read_uint(args, &id) < 0)
 		return -EPROTO;
-	introductions_listening(peer, id);
+	introductions_listening(member, id);
 	return 0;
 }
 
-static int cast_introduce_failed(struct peer *peer, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
+static int cast_introduce_failed(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
 {
 	struct wire_str text = wire_str("", 0);
 	uint64_t id;
@@ -196,54 +196,54 @@ static int cast_introduce_failed(struct peer *peer, const struct wire_frame *cas
 		return -EPROTO;
 	if (text.len && !wire_name_is_valid(text.s, text.len < WIRE_NAME_MAX_BYTES ? text.len : WIRE_NAME_MAX_BYTES))
 		text = wire_cstr("(no readable reason)");
-	introductions_failed(peer, id, text);
+	introductions_failed(member, id, text);
 	return 0;
 }
 
-static int cast_link_down(struct peer *peer, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
+static int cast_link_down(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
 {
 	uint64_t group;
 
 	if (n < 1 || mp_read_uint(args, &group) < 0)
 		return -EPROTO;
-	introductions_link_down(peer, group);
+	introductions_link_down(member, group);
 	return 0;
 }
 
 /* ---- announcing ------------------------------------------------------------------------------------------------- */
 
-/* True: @peer has a claim on @group, which is there or may come. */
-static bool announce_group(struct peer *peer, uint64_t group, bool has_link, bool monitors)
+/* True: @member has a claim on @group, which is there or may come. */
+static bool announce_group(struct member *member, uint64_t group, bool has_link, bool monitors)
 {
-	struct broker *broker = peer->broker;
-	struct peer *other = peer_find(broker, group);
+	struct broker *broker = member->broker;
+	struct member *other = member_find(broker, group);
 
-	if (group == peer->group || group == broker->group || !group)
+	if (group == member->group || group == broker->group || !group)
 		return true;
 	if (!other && window_is_open(&broker->window) && !broker_is_buried(broker, group))
-		other = peer_new(broker, group);
+		other = member_new(broker, group);
 	if (!other)
 		return false;
-	if (introductions_announce(peer, other, has_link, monitors) < 0) {
-		if (other->state == PEER_ABSENT && !other->listed && list_is_empty(&other->pairs))
-			peer_forget(other);
+	if (introductions_announce(member, other, has_link, monitors) < 0) {
+		if (other->state == MEMBER_ABSENT && !other->listed && list_is_empty(&other->pairs))
+			member_forget(other);
 		return false;
 	}
 	return true;
 }
 
-static void tell_gone(struct peer *peer, uint64_t group)
+static void tell_gone(struct member *member, uint64_t group)
 {
 	struct actor_cause cause = cause_make("noconnection");
-	struct buf *body = broker_body(peer->broker);
+	struct buf *body = broker_body(member->broker);
 
 	mp_put_array(body, 2);
 	mp_put_uint(body, group);
 	cause_put(body, &cause);
-	peer_cast(peer, "group_down", body);
+	member_cast(member, "group_down", body);
 }
 
-static int announce_groups(struct peer *peer, struct mp_reader *args, bool monitors, bool dry)
+static int announce_groups(struct member *member, struct mp_reader *args, bool monitors, bool dry)
 {
 	uint64_t group;
 	uint32_t n;
@@ -253,26 +253,26 @@ static int announce_groups(struct peer *peer, struct mp_reader *args, bool monit
 	while (n--) {
 		if (mp_read_uint(args, &group) < 0)
 			return -EPROTO;
-		if (!dry && !announce_group(peer, group, !monitors, monitors) && monitors)
-			tell_gone(peer, group);
+		if (!dry && !announce_group(member, group, !monitors, monitors) && monitors)
+			tell_gone(member, group);
 	}
 	return 0;
 }
 
 /* One name; true: it has it. */
-static bool announce_name(struct peer *peer, struct wire_str name, actor_ref ref)
+static bool announce_name(struct member *member, struct wire_str name, actor_ref ref)
 {
 	actor_ref holder;
 
-	if (ref.node != peer->broker->node || ref.group != peer->group || !ref.serial)
+	if (ref.node != member->broker->node || ref.group != member->group || !ref.serial)
 		return false;
-	if (name.s[0] == '$' && !peer->is_spawner)
+	if (name.s[0] == '$' && !member->is_spawner)
 		return false;
-	return names_register(peer->broker, peer, name, ref, &holder) == 0;
+	return registry_register(member->broker, member, name, ref, &holder) == 0;
 }
 
 /* @lost NULL: only looks whether it is well-formed. */
-static int announce_names(struct peer *peer, struct mp_reader *args, struct buf *lost, uint32_t *ret_n_lost)
+static int announce_names(struct member *member, struct mp_reader *args, struct buf *lost, uint32_t *ret_n_lost)
 {
 	struct wire_str name;
 	actor_ref ref;
@@ -283,7 +283,7 @@ static int announce_names(struct peer *peer, struct mp_reader *args, struct buf 
 	while (n--) {
 		if (mp_read_array(args, &n_pair) < 0 || n_pair != 2 || read_name(args, &name) < 0 || mp_read_ref(args, &ref) < 0)
 			return -EPROTO;
-		if (lost && !announce_name(peer, name, ref)) {
+		if (lost && !announce_name(member, name, ref)) {
 			mp_put_str(lost, name.s, name.len);
 			n_lost++;
 		}
@@ -293,62 +293,62 @@ static int announce_names(struct peer *peer, struct mp_reader *args, struct buf 
 	return 0;
 }
 
-static int method_announce(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+static int method_announce(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
 	struct mp_reader look = *args;
 	struct buf lost = BUF_INIT;
 	uint32_t n_lost = 0;
 
-	if (n < 3 || announce_names(peer, &look, NULL, NULL) < 0 || announce_groups(peer, &look, false, true) < 0 ||
-		announce_groups(peer, &look, true, true) < 0)
+	if (n < 3 || announce_names(member, &look, NULL, NULL) < 0 || announce_groups(member, &look, false, true) < 0 ||
+		announce_groups(member, &look, true, true) < 0)
 		return -EPROTO;
-	announce_names(peer, args, &lost, &n_lost);
-	announce_groups(peer, args, false, false);
-	announce_groups(peer, args, true, false);
+	announce_names(member, args, &lost, &n_lost);
+	announce_groups(member, args, false, false);
+	announce_groups(member, args, true, false);
 	if (buf_error(&lost) < 0) {
-		service_error(peer, call, "overloaded", "out of memory");
+		service_error(member, call, "overloaded", "out of memory");
 	} else {
-		struct buf *result = broker_body(peer->broker);
+		struct buf *result = broker_body(member->broker);
 
 		mp_put_array(result, n_lost);
 		mp_put_raw(result, lost.data, lost.size_bytes);
-		answer(peer, call, result);
+		answer(member, call, result);
 	}
 	buf_deinit(&lost);
 	return 0;
 }
 
-static int method_announced(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+static int method_announced(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
-	window_came(peer);
-	answer_nil(peer, call);
+	window_came(member);
+	answer_nil(member, call);
 	return 0;
 }
 
-static void tell_ready(struct peer *peer)
+static void tell_ready(struct member *member)
 {
-	struct broker *broker = peer->broker;
+	struct broker *broker = member->broker;
 	struct buf *body;
 
-	if (!broker->spawner || broker->spawner == peer || !peer_is_supervised(peer))
+	if (!broker->spawner || broker->spawner == member || !member_is_supervised(member))
 		return;
 	body = broker_body(broker);
 	mp_put_array(body, 1);
-	mp_put_uint(body, peer->group);
-	peer_cast_service(broker->spawner, "group_ready", body);
+	mp_put_uint(body, member->group);
+	member_cast_service(broker->spawner, "group_ready", body);
 }
 
-static int method_ready(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+static int method_ready(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
-	peer->ready = true;
-	tell_ready(peer);
-	answer_nil(peer, call);
+	member->ready = true;
+	tell_ready(member);
+	answer_nil(member, call);
 	return 0;
 }
 
-static int method_stats(struct peer *peer, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+static int method_stats(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
-	struct broker_stats stats = broker_stats(peer->broker);
+	struct broker_stats stats = broker_stats(member->broker);
 	const struct {
 		const char *name;
 		uint64_t value;
@@ -359,14 +359,14 @@ static int method_stats(struct peer *peer, const struct wire_frame *call, struct
 		{"frames", stats.frames},   {"routed", stats.routed},	{"dropped", stats.dropped},
 		{"cut", stats.cut},	    {"ended", stats.ended},
 	};
-	struct buf *result = broker_body(peer->broker);
+	struct buf *result = broker_body(member->broker);
 
 	mp_put_map(result, sizeof(entries) / sizeof(entries[0]));
 	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
 		mp_put_cstr(result, entries[i].name);
 		mp_put_uint(result, entries[i].value);
 	}
-	answer(peer, call, result);
+	answer(member, call, result);
 	return 0;
 }
 
@@ -383,58 +383,58 @@ static int read_exit(struct mp_reader *args, uint64_t *ret_group, struct actor_c
 	return 0;
 }
 
-static void group_exited(struct peer *spawner, uint64_t group, const struct actor_cause *cause)
+static void group_exited(struct member *spawner, uint64_t group, const struct actor_cause *cause)
 {
 	struct broker *broker = spawner->broker;
-	struct peer *peer = peer_find(broker, group);
+	struct member *member = member_find(broker, group);
 
-	if (peer == spawner || group == broker->group || (group & PEER_ID_CLIENT))
+	if (member == spawner || group == broker->group || (group & MEMBER_ID_CLIENT))
 		return;
-	if (peer)
-		peer_exited(peer, cause);
+	if (member)
+		member_exited(member, cause);
 	else
 		broker_bury(broker, group);
 }
 
-static int cast_group_down(struct peer *peer, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
+static int cast_group_down(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
 {
 	struct actor_cause cause;
 	uint64_t group;
 
 	if (n < 2 || read_exit(args, &group, &cause) < 0)
 		return -EPROTO;
-	group_exited(peer, group, &cause);
+	group_exited(member, group, &cause);
 	return 0;
 }
 
-static void group_listed(struct peer *spawner, uint64_t group)
+static void group_listed(struct member *spawner, uint64_t group)
 {
 	struct broker *broker = spawner->broker;
-	struct peer *peer = peer_find(broker, group);
+	struct member *member = member_find(broker, group);
 
-	if (!group || group == broker->group || (group & PEER_ID_CLIENT) || broker_is_buried(broker, group))
+	if (!group || group == broker->group || (group & MEMBER_ID_CLIENT) || broker_is_buried(broker, group))
 		return;
-	if (!peer)
-		peer = peer_new(broker, group);
-	if (!peer || peer == spawner)
+	if (!member)
+		member = member_new(broker, group);
+	if (!member || member == spawner)
 		return;
-	peer->listed = true;
-	if (peer->state == PEER_ABSENT)
-		window_await(peer);
+	member->listed = true;
+	if (member->state == MEMBER_ABSENT)
+		window_await(member);
 }
 
 static void replay(struct hash_node *node, void *arg)
 {
-	struct peer *peer = container_of(node, struct peer, node);
+	struct member *member = container_of(node, struct member, node);
 
-	if (peer->state != PEER_UP || peer->doomed)
+	if (member->state != MEMBER_UP || member->doomed)
 		return;
-	peer_tell_spawner(peer);
-	if (peer->ready)
-		tell_ready(peer);
+	member_tell_spawner(member);
+	if (member->ready)
+		tell_ready(member);
 }
 
-static int cast_groups(struct peer *peer, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
+static int cast_groups(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
 {
 	struct mp_reader look = *args;
 	struct actor_cause cause;
@@ -457,16 +457,16 @@ static int cast_groups(struct peer *peer, const struct wire_frame *cast, struct 
 	mp_read_array(args, &n_live);
 	while (n_live--) {
 		mp_read_uint(args, &group);
-		group_listed(peer, group);
+		group_listed(member, group);
 	}
 	mp_read_array(args, &n_exits);
 	while (n_exits--) {
 		mp_read_array(args, &n_pair);
 		read_exit(args, &group, &cause);
-		group_exited(peer, group, &cause);
+		group_exited(member, group, &cause);
 	}
-	window_listed(peer->broker);
-	hash_each(&peer->broker->peers, replay, NULL);
+	window_listed(member->broker);
+	hash_each(&member->broker->members, replay, NULL);
 	return 0;
 }
 
@@ -474,7 +474,7 @@ static int cast_groups(struct peer *peer, const struct wire_frame *cast, struct 
 
 static const struct method {
 	const char *name;
-	int (*run)(struct peer *peer, const struct wire_frame *frame, struct mp_reader *args, uint32_t n_args);
+	int (*run)(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n_args);
 	bool cast;    /* a cast; malformed arguments end the link, since nobody can be told */
 	bool spawner; /* for the supervisor alone */
 } methods[] = {
@@ -503,34 +503,34 @@ static const struct method *method_find(struct wire_str name)
 	return NULL;
 }
 
-static void run(struct peer *peer, const struct wire_frame *frame)
+static void run(struct member *member, const struct wire_frame *frame)
 {
 	const struct method *method = method_find(frame->method);
 	struct mp_reader args = mp_reader(frame->body, frame->body_bytes);
 	uint32_t n;
 
 	if (!method) {
-		service_error(peer, frame, "no_method", "the broker has no such method");
-		peer->broker->count.dropped += frame->type == WIRE_CAST;
+		service_error(member, frame, "no_method", "the broker has no such method");
+		member->broker->count.dropped += frame->type == WIRE_CAST;
 		return;
 	}
-	if (method->spawner && !peer->is_spawner) {
-		service_error(peer, frame, "permission", "only the node's supervisor says that");
+	if (method->spawner && !member->is_spawner) {
+		service_error(member, frame, "permission", "only the node's supervisor says that");
 		if (frame->type == WIRE_CAST)
-			peer_doom(peer, true, "cast %s is for the supervisor alone", method->name);
+			member_doom(member, true, "cast %s is for the supervisor alone", method->name);
 		return;
 	}
-	if (mp_read_array(&args, &n) == 0 && method->run(peer, frame, &args, n) == 0) {
+	if (mp_read_array(&args, &n) == 0 && method->run(member, frame, &args, n) == 0) {
 		if (method->cast)
-			answer_nil(peer, frame);
+			answer_nil(member, frame);
 		return;
 	}
-	service_error(peer, frame, "bad_args", "see docs/protocol.md section 4");
+	service_error(member, frame, "bad_args", "see docs/protocol.md section 4");
 	if (frame->type == WIRE_CAST)
-		peer_doom(peer, true, "malformed arguments of cast %s", method->name);
+		member_doom(member, true, "malformed arguments of cast %s", method->name);
 }
 
-void service_frame(struct broker *broker, struct peer *peer, const struct wire_frame *frame)
+void service_frame(struct broker *broker, struct member *member, const struct wire_frame *frame)
 {
 	bool ours = frame->to.name.s || frame->to.ref.serial == BROKER_SERVICE_SERIAL || frame->to.ref.serial == 0;
 	struct actor_cause cause;
@@ -539,9 +539,9 @@ void service_frame(struct broker *broker, struct peer *peer, const struct wire_f
 	case WIRE_CAST:
 	case WIRE_CALL:
 		if (ours)
-			run(peer, frame);
+			run(member, frame);
 		else
-			service_error(peer, frame, "noproc", "no such actor in the broker");
+			service_error(member, frame, "noproc", "no such actor in the broker");
 		break;
 	case WIRE_MONITOR:
 		/* The broker's end is the end of this link: who monitors it sees that for itself. */
@@ -550,8 +550,8 @@ void service_frame(struct broker *broker, struct peer *peer, const struct wire_f
 
 			cause = cause_make("noproc");
 			cause_put(body, &cause);
-			wire_put_down(peer_out(peer), frame->from, frame->to.ref, frame->id, body->data, body->size_bytes);
-			peer_written(peer);
+			wire_put_down(member_out(member), frame->from, frame->to.ref, frame->id, body->data, body->size_bytes);
+			member_written(member);
 		}
 		break;
 	default:

@@ -4,9 +4,9 @@
 #include "wire.h"
 
 struct broker;
-struct peer;
+struct member;
 
-void service_frame(struct broker *broker, struct peer *peer, const struct wire_frame *frame);
+void service_frame(struct broker *broker, struct member *member, const struct wire_frame *frame);
 /* Answers of the broker itself; @name is one of the protocol's error names. */
-void service_error(struct peer *peer, const struct wire_frame *call, const char *name, const char *text);
-void service_nil(struct peer *peer, actor_ref to, uint64_t id);
+void service_error(struct member *member, const struct wire_frame *call, const char *name, const char *text);
+void service_nil(struct member *member, actor_ref to, uint64_t id);

@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "broker.h"
-#include "peer.h"
+#include "member.h"
 
 struct waiting {
 	struct list all;     /* window.waiting */
-	struct list by_peer; /* peer.waiting */
-	struct peer *peer;
+	struct list by_member; /* member.waiting */
+	struct member *member;
 	bool routed;
 	size_t size_bytes;
 	uint8_t bytes[];
@@ -26,40 +26,40 @@ void window_init(struct window *window, int64_t length_ns, int64_t now_ns)
 
 /* ---- frames ----------------------------------------------------------------------------------------------------- */
 
-int window_wait(struct peer *peer, const struct wire_frame *frame, bool routed)
+int window_wait(struct member *member, const struct wire_frame *frame, bool routed)
 {
-	struct window *window = &peer->broker->window;
+	struct window *window = &member->broker->window;
 	struct waiting *waiting;
 
-	if (!quota_take(peer, QUOTA_WAITING, sizeof(*waiting) + frame->raw_bytes))
+	if (!quota_take(member, QUOTA_WAITING, sizeof(*waiting) + frame->raw_bytes))
 		return -EDQUOT;
 	waiting = malloc(sizeof(*waiting) + frame->raw_bytes);
 	if (!waiting) {
-		quota_give(peer, QUOTA_WAITING, sizeof(*waiting) + frame->raw_bytes);
+		quota_give(member, QUOTA_WAITING, sizeof(*waiting) + frame->raw_bytes);
 		return -ENOMEM;
 	}
-	*waiting = (struct waiting){.peer = peer, .routed = routed, .size_bytes = frame->raw_bytes};
+	*waiting = (struct waiting){.member = member, .routed = routed, .size_bytes = frame->raw_bytes};
 	memcpy(waiting->bytes, frame->raw, frame->raw_bytes);
 	list_append(&window->waiting, &waiting->all);
-	list_append(&peer->waiting, &waiting->by_peer);
+	list_append(&member->waiting, &waiting->by_member);
 	window->n_waiting++;
-	peer->n_waiting_routed += routed;
+	member->n_waiting_routed += routed;
 	return 0;
 }
 
 static void waiting_unlink(struct waiting *waiting)
 {
 	list_remove(&waiting->all);
-	list_remove(&waiting->by_peer);
-	waiting->peer->broker->window.n_waiting--;
-	waiting->peer->n_waiting_routed -= waiting->routed;
-	quota_give(waiting->peer, QUOTA_WAITING, sizeof(*waiting) + waiting->size_bytes);
+	list_remove(&waiting->by_member);
+	waiting->member->broker->window.n_waiting--;
+	waiting->member->n_waiting_routed -= waiting->routed;
+	quota_give(waiting->member, QUOTA_WAITING, sizeof(*waiting) + waiting->size_bytes);
 }
 
-void window_forget(struct peer *peer)
+void window_forget(struct member *member)
 {
-	list_for_each_safe(it, &peer->waiting) {
-		struct waiting *waiting = container_of(it, struct waiting, by_peer);
+	list_for_each_safe(it, &member->waiting) {
+		struct waiting *waiting = container_of(it, struct waiting, by_member);
 
 		waiting_unlink(waiting);
 		free(waiting);
@@ -68,22 +68,22 @@ void window_forget(struct peer *peer)
 
 /* ---- groups ----------------------------------------------------------------------------------------------------- */
 
-void window_await(struct peer *peer)
+void window_await(struct member *member)
 {
-	struct window *window = &peer->broker->window;
+	struct window *window = &member->broker->window;
 
-	if (peer->awaited || !window_is_open(window))
+	if (member->awaited || !window_is_open(window))
 		return;
-	peer->awaited = true;
+	member->awaited = true;
 	window->n_awaited++;
 }
 
-void window_came(struct peer *peer)
+void window_came(struct member *member)
 {
-	if (!peer->awaited)
+	if (!member->awaited)
 		return;
-	peer->awaited = false;
-	peer->broker->window.n_awaited--;
+	member->awaited = false;
+	member->broker->window.n_awaited--;
 }
 
 void window_listed(struct broker *broker)
@@ -99,17 +99,17 @@ void window_listed(struct broker *broker)
 /* Who has not come by now counts as new. */
 static void give_up_absent(struct hash_node *node, void *arg)
 {
-	struct peer *peer = container_of(node, struct peer, node);
+	struct member *member = container_of(node, struct member, node);
 	struct actor_cause cause = cause_make("noconnection");
 
-	peer->awaited = false;
-	if (peer->state != PEER_ABSENT)
+	member->awaited = false;
+	if (member->state != MEMBER_ABSENT)
 		return;
-	if (introductions_is_monitored(peer)) {
-		peer_end(peer, &cause);
-	} else if (!peer->listed) {
-		introductions_end(peer, NULL);
-		peer_forget(peer);
+	if (introductions_is_monitored(member)) {
+		member_end(member, &cause);
+	} else if (!member->listed) {
+		introductions_end(member, NULL);
+		member_forget(member);
 	}
 }
 
@@ -123,7 +123,7 @@ static void window_close(struct broker *broker)
 		window->n_waiting);
 	window->state = WINDOW_CLOSED;
 	window->n_awaited = 0;
-	hash_each(&broker->peers, give_up_absent, NULL);
+	hash_each(&broker->members, give_up_absent, NULL);
 
 	while ((next = list_pop(&window->waiting))) {
 		struct waiting *waiting = container_of(next, struct waiting, all);
@@ -131,8 +131,8 @@ static void window_close(struct broker *broker)
 		size_t used;
 
 		waiting_unlink(waiting);
-		if (!waiting->peer->doomed && wire_parse(waiting->bytes, waiting->size_bytes, &frame, &used) == 1)
-			broker_frame(broker, waiting->peer, &frame);
+		if (!waiting->member->doomed && wire_parse(waiting->bytes, waiting->size_bytes, &frame, &used) == 1)
+			broker_frame(broker, waiting->member, &frame);
 		free(waiting);
 	}
 }

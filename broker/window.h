@@ -9,7 +9,7 @@
 #include "wire.h"
 
 struct broker;
-struct peer;
+struct member;
 
 enum window_state { WINDOW_SUPERVISOR, WINDOW_GROUPS, WINDOW_CLOSED };
 
@@ -28,9 +28,9 @@ static inline bool window_is_open(const struct window *window)
 	return window->state != WINDOW_CLOSED;
 }
 /* Keeps the frame until the window closes. 0, -EDQUOT, -ENOMEM. @routed: later ones must not overtake it. */
-int window_wait(struct peer *peer, const struct wire_frame *frame, bool routed);
-void window_forget(struct peer *peer); /* frames of it */
+int window_wait(struct member *member, const struct wire_frame *frame, bool routed);
+void window_forget(struct member *member); /* frames of it */
 void window_listed(struct broker *broker); /* the supervisor has sent its list; groups of it are awaited */
-void window_await(struct peer *peer);
-void window_came(struct peer *peer); /* announced, or will not */
+void window_await(struct member *member);
+void window_came(struct member *member); /* announced, or will not */
 void window_tick(struct broker *broker); /* closes it when it is time */

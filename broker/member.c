@@ -1,0 +1,367 @@
+#include "member.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+#include "util/mp.h"
+
+#define MESSAGE_BYTES (256u << 10) /* frames that leave together */
+
+/* ---- the record ------------------------------------------------------------------------------------------------- */
+
+struct member *member_find(const struct broker *broker, uint64_t group)
+{
+	struct hash_node *node = hash_first(&broker->members, hash_of_u64(&broker->members, group));
+
+	for (; node; node = hash_next(node)) {
+		struct member *member = container_of(node, struct member, node);
+
+		if (member->group == group)
+			return member;
+	}
+	return NULL;
+}
+
+struct member *member_new(struct broker *broker, uint64_t group)
+{
+	struct member *member;
+
+	if (broker->members.n_items >= broker->limits.groups)
+		return NULL;
+	member = calloc(1, sizeof(*member));
+	if (!member)
+		return NULL;
+	member->broker = broker;
+	member->group = group;
+	list_init(&member->names);
+	list_init(&member->watches);
+	list_init(&member->asked);
+	list_init(&member->owed);
+	list_init(&member->pairs);
+	list_init(&member->waiting);
+	list_init(&member->pauses);
+	list_init(&member->holds);
+	list_init(&member->slowed);
+	if (hash_insert(&broker->members, &member->node, hash_of_u64(&broker->members, group)) < 0) {
+		free(member);
+		return NULL;
+	}
+	return member;
+}
+
+const char *member_who(const struct member *member, char text[MEMBER_WHO_MAX])
+{
+	snprintf(text, MEMBER_WHO_MAX, "group %" PRIu64 " '%s' (pid %d)", member->group, member->name, (int)member->pid);
+	return text;
+}
+
+void member_forget(struct member *member)
+{
+	struct broker *broker = member->broker;
+
+	window_came(member);
+	if (member->link)
+		broker_link_close(member->link);
+	if (broker->spawner == member)
+		broker->spawner = NULL;
+	member_disarm(member);
+	list_remove(&member->doomed_node);
+	buf_deinit(&member->parked);
+	hash_remove(&broker->members, &member->node);
+	free(member);
+}
+
+void member_arm(struct member *member)
+{
+	member_disarm(member);
+	member->deadline_ns = member->broker->now_ns + BROKER_GRACE_NS;
+	list_append(&member->broker->timers, &member->timer);
+}
+
+void member_disarm(struct member *member)
+{
+	list_remove(&member->timer);
+}
+
+/* ---- links ------------------------------------------------------------------------------------------------------ */
+
+struct broker_link *broker_link_new(struct member *member)
+{
+	struct broker_link *link = calloc(1, sizeof(*link));
+
+	if (!link)
+		return NULL;
+	link->broker = member->broker;
+	link->member = member;
+	return link;
+}
+
+void broker_link_close(struct broker_link *link)
+{
+	struct broker *broker = link->broker;
+
+	if (link->member)
+		link->member->link = NULL;
+	list_remove(&link->dirty);
+	list_remove(&link->timer);
+	if (link->handle)
+		broker->ops.link_close(broker->arg, link->handle);
+	free(link);
+}
+
+void broker_link_farewell(struct broker_link *link, const char *reason)
+{
+	struct broker *broker = link->broker;
+	struct buf *out = broker->ops.link_out(broker->arg, link->handle);
+
+	wire_put_bye(out, wire_cstr(reason));
+	if (link->member)
+		link->member->link = NULL;
+	link->member = NULL;
+	if (buf_error(out) < 0) {
+		broker_link_close(link);
+		return;
+	}
+	if (!list_is_linked(&link->dirty))
+		list_append(&broker->dirty, &link->dirty);
+	link->deadline_ns = broker->now_ns + BROKER_GRACE_NS;
+	list_append(&broker->farewells, &link->timer);
+}
+
+/* ---- writing to it ---------------------------------------------------------------------------------------------- */
+
+struct buf *member_out_for(struct member *member, size_t size_bytes)
+{
+	struct broker *broker = member->broker;
+	struct buf *out;
+
+	if (member->doomed) {
+		buf_reset(&broker->sink, 1u << 20);
+		return &broker->sink;
+	}
+	if (member->state != MEMBER_UP)
+		return &member->parked;
+	if (!list_is_linked(&member->link->dirty))
+		list_append(&broker->dirty, &member->link->dirty);
+	out = broker->ops.link_out(broker->arg, member->link->handle);
+	if (out->size_bytes && out->size_bytes + size_bytes > MESSAGE_BYTES)
+		broker->ops.link_flush(broker->arg, member->link->handle);
+	return out;
+}
+
+void member_append(struct member *member, const struct buf *frames)
+{
+	size_t offset = 0, used;
+	struct wire_frame frame;
+
+	while (offset < frames->size_bytes && !member->doomed) {
+		if (wire_parse(frames->data + offset, frames->size_bytes - offset, &frame, &used) < 0)
+			return; /* cannot be: they were parsed or written by us */
+		buf_append(member_out_for(member, used), frame.raw, used);
+		member_written(member);
+		offset += used;
+	}
+}
+
+size_t member_unread_bytes(const struct member *member)
+{
+	struct broker *broker = member->broker;
+
+	if (member->state != MEMBER_UP)
+		return member->parked.size_bytes;
+	return broker->ops.link_backlog(broker->arg, member->link->handle);
+}
+
+void member_written(struct member *member)
+{
+	struct broker *broker = member->broker;
+	const struct buf *out;
+	size_t unread;
+
+	if (member->doomed)
+		return;
+	out = member->state == MEMBER_UP ? broker->ops.link_out(broker->arg, member->link->handle) : &member->parked;
+	if (buf_error(out) < 0) {
+		member_doom(member, false, "out of memory for what is written to it");
+		return;
+	}
+	unread = member_unread_bytes(member);
+	if (unread > broker->limits.unread_bytes)
+		member_doom(member, false, "it does not read: %zu bytes wait for it (limit %zu)", unread,
+			broker->limits.unread_bytes);
+}
+
+static void cast_to(struct member *member, uint64_t serial, const char *method, const struct buf *body)
+{
+	struct wire_dest to = {.ref = {member->broker->node, member->group, serial}};
+
+	if (member->state == MEMBER_ABSENT || buf_error(body) < 0)
+		return;
+	wire_put_cast(member_out_for(member, body->size_bytes), &to, member->broker->self, wire_cstr(method), body->data,
+		body->size_bytes);
+	member_written(member);
+}
+
+void member_cast(struct member *member, const char *method, const struct buf *body)
+{
+	cast_to(member, 0, method, body);
+}
+
+void member_cast_service(struct member *member, const char *method, const struct buf *body)
+{
+	cast_to(member, 1, method, body);
+}
+
+void member_doom(struct member *member, bool farewell, const char *format, ...)
+{
+	va_list args;
+
+	if (member->doomed)
+		return;
+	va_start(args, format);
+	vsnprintf(member->doom, sizeof(member->doom), format, args);
+	va_end(args);
+	member->doomed = true;
+	member->farewell = farewell;
+	list_append(&member->broker->doomed, &member->doomed_node);
+}
+
+/* ---- its life --------------------------------------------------------------------------------------------------- */
+
+void member_tell_spawner(struct member *member)
+{
+	struct broker *broker = member->broker;
+	struct buf *body;
+
+	if (!broker->spawner || broker->spawner == member || !member_is_supervised(member))
+		return;
+	body = broker_body(broker);
+	mp_put_array(body, 3);
+	mp_put_uint(body, member->group);
+	mp_put_uint(body, (uint64_t)member->pid);
+	mp_put_cstr(body, member->name);
+	member_cast_service(broker->spawner, "group_hello", body);
+}
+
+void member_up(struct member *member)
+{
+	struct broker *broker = member->broker;
+	struct actor_cause replaced = cause_make("noconnection");
+
+	member->state = MEMBER_UP;
+	member_disarm(member);
+	if (member->is_spawner) {
+		if (broker->spawner && broker->spawner != member)
+			member_end(broker->spawner, &replaced); /* there is one supervisor: the one who came last */
+		broker->spawner = member;
+	}
+	routes_relink(member);
+	member->was_up = true;
+	if (member->parked.size_bytes) {
+		member_append(member, &member->parked);
+		buf_deinit(&member->parked);
+		member->parked = (struct buf)BUF_INIT;
+	}
+	member_tell_spawner(member);
+}
+
+void member_lost(struct member *member, const char *why)
+{
+	struct actor_cause cause = cause_make("noconnection");
+
+	if (member->link)
+		broker_link_close(member->link);
+	if (member->exited) {
+		cause = member->cause;
+		member_end(member, &cause);
+		return;
+	}
+	if (member->left)
+		cause = member->cause;
+	else
+		snprintf(cause.text, sizeof(cause.text), "link ended: %s", why);
+	if (!member_is_supervised(member)) {
+		member_end(member, &cause);
+		return;
+	}
+	if (!member->left)
+		member->cause = cause;
+	window_came(member);
+	pauses_forget(member);
+	if (member->broker->spawner == member)
+		member->broker->spawner = NULL;
+	member->state = MEMBER_LOST;
+	member->epoch++;
+	member_arm(member);
+}
+
+void member_leave(struct member *member, struct wire_str reason)
+{
+	char text[sizeof(member->cause.reason)] = "normal";
+
+	if (reason.len && wire_name_is_valid(reason.s, reason.len))
+		snprintf(text, sizeof(text), "%.*s", (int)reason.len, reason.s);
+	member->left = true;
+	if (!member->exited)
+		member->cause = cause_make(text);
+	broker_link_farewell(member->link, "normal");
+	member_lost(member, "bye");
+}
+
+void member_exited(struct member *member, const struct actor_cause *cause)
+{
+	struct actor_cause copy = *cause;
+
+	if (member->state != MEMBER_UP) {
+		member_end(member, &copy);
+		return;
+	}
+	if (member->exited)
+		return;
+	member->cause = copy;
+	member->exited = true;
+	member_arm(member); /* its last frames are still read */
+}
+
+void member_expired(struct member *member)
+{
+	struct actor_cause cause = member->cause;
+
+	member_end(member, &cause);
+}
+
+void member_end(struct member *member, const struct actor_cause *cause)
+{
+	struct broker *broker = member->broker;
+	struct buf notice = BUF_INIT;
+	char who[MEMBER_WHO_MAX];
+
+	if (member->link)
+		broker_link_close(member->link);
+	member->state = MEMBER_LOST;
+	member->doomed = true; /* nothing is written to it from here on */
+	if (broker->spawner == member)
+		broker->spawner = NULL;
+	broker_log(broker, member_is_supervised(member) ? LOG_INFO : LOG_DEBUG, "%s ended: %s%s%s", member_who(member, who),
+		cause->reason, cause->text[0] ? ": " : "", cause->text);
+	broker->count.ended++;
+	broker_bury(broker, member->group);
+
+	registry_release(member);
+	registry_unwatch(member);
+	window_forget(member);
+	pauses_forget(member);
+
+	mp_put_array(&notice, 2);
+	mp_put_uint(&notice, member->group);
+	cause_put(&notice, cause);
+	member->mark = ++broker->mark;
+	routes_end(member, cause, &notice);
+	introductions_end(member, &notice);
+	buf_deinit(&notice);
+	member_forget(member);
+}

@@ -1,0 +1,110 @@
+/* A group as the broker knows it: with a link, about to have one, just lost, or only heard of. */
+#pragma once
+
+#include "cause.h"
+#include "core.h"
+#include "quota.h"
+#include "util/hash.h"
+#include "util/list.h"
+#include "wire.h"
+
+enum member_state {
+	MEMBER_ABSENT,  /* listed by the supervisor or named in an announcement; has not said hello to this broker */
+	MEMBER_JOINING, /* answered, its link is awaited */
+	MEMBER_UP,
+	MEMBER_LOST, /* its link ended; for one grace it may come back */
+};
+
+#define MEMBER_ID_CLIENT (UINT64_C(1) << 63)     /* not started by the supervisor */
+#define MEMBER_ID_SUPERVISOR (UINT64_C(1) << 62) /* a client admitted there */
+#define MEMBER_WHO_MAX 340
+
+struct member {
+	struct hash_node node; /* broker.members */
+	struct broker *broker;
+	uint64_t group;
+	enum member_state state;
+	uid_t uid;
+	pid_t pid;
+	char name[WIRE_NAME_MAX_BYTES + 1];
+	bool is_spawner;
+	bool single;	/* has this link only: is never introduced */
+	bool listed;	/* the supervisor said that it lives */
+	bool was_up;	/* had a link to this broker */
+	bool awaited;	/* the recovery window waits for it */
+	bool ready;
+	bool left;	/* said bye: cause is what it said */
+	bool exited;	/* reported by the supervisor: cause is the truth */
+	bool doomed;
+	bool farewell;	/* doomed, and is told why */
+	bool congested; /* has more unread than the senders should add to */
+	struct actor_cause cause;
+	char doom[200];
+	struct list doomed_node;
+	struct broker_link *link; /* JOINING and UP */
+	struct list timer;
+	int64_t deadline_ns;
+	struct buf parked; /* frames for it while there is no link */
+	size_t held_bytes; /* in its holds */
+	uint32_t epoch;	   /* counts its links */
+	uint64_t mark;
+
+	struct list names;   /* struct name: owned */
+	struct list watches; /* struct watch */
+	struct list asked;   /* struct route: by it */
+	struct list owed;    /* struct route: to it */
+	struct list pairs;   /* struct pair_end */
+	struct list waiting; /* struct waiting */
+	struct list pauses;  /* struct pause: refs of others it was told not to send to */
+	struct list holds;   /* struct hold: refs of its own that take nothing now */
+	struct list slowed;  /* struct pause: senders that were told because it is congested */
+	size_t n_waiting_routed;
+	struct quota quota;
+};
+
+static inline bool member_is_supervised(const struct member *member)
+{
+	return !(member->group & MEMBER_ID_CLIENT);
+}
+
+struct member *member_find(const struct broker *broker, uint64_t group);
+struct member *member_new(struct broker *broker, uint64_t group); /* ABSENT; NULL: out of memory, or too many */
+/* "group 12 'name' (pid 34)" */
+const char *member_who(const struct member *member, char text[MEMBER_WHO_MAX]);
+
+/* Where to append one frame of about that size for it, then member_written(). Never NULL. */
+struct buf *member_out_for(struct member *member, size_t size_bytes);
+static inline struct buf *member_out(struct member *member)
+{
+	return member_out_for(member, 0);
+}
+/* Frames that were kept elsewhere. */
+void member_append(struct member *member, const struct buf *frames);
+void member_written(struct member *member);
+/* A cast of $broker to the group itself; @body is one array. */
+void member_cast(struct member *member, const char *method, const struct buf *body);
+/* The same to its first actor: a daemon's. */
+void member_cast_service(struct member *member, const char *method, const struct buf *body);
+size_t member_unread_bytes(const struct member *member);
+
+/* Cuts its link when the event at hand is over. The first reason counts. @farewell: it is told. */
+void member_doom(struct member *member, bool farewell, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+void member_up(struct member *member);
+void member_tell_spawner(struct member *member); /* `group_hello` */
+/* Its link is gone: end, or one grace to come back. */
+void member_lost(struct member *member, const char *why);
+void member_leave(struct member *member, struct wire_str reason); /* it said bye */
+void member_exited(struct member *member, const struct actor_cause *cause);
+/* The group is over: names first, then everybody who cares is told; then it is freed. */
+void member_end(struct member *member, const struct actor_cause *cause);
+/* Frees it without a word: nobody knew of it. */
+void member_forget(struct member *member);
+void member_expired(struct member *member); /* its grace is over */
+void member_arm(struct member *member);
+void member_disarm(struct member *member);
+
+struct broker_link *broker_link_new(struct member *member);
+void broker_link_close(struct broker_link *link); /* closes and frees; its member has no link then */
+/* Says bye and leaves it open for the member to read that. */
+void broker_link_farewell(struct broker_link *link, const char *reason);

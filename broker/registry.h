@@ -1,0 +1,45 @@
+/* The registry: name → ref, and who is told when that changes. Look-up by seeded hash; a treap keeps the order. */
+#pragma once
+
+#include "actor/actor.h"
+#include "util/buf.h"
+#include "util/hash.h"
+#include "util/list.h"
+#include "wire.h"
+
+struct broker;
+struct member;
+
+struct name {
+	struct hash_node node;
+	struct member *owner; /* NULL: nobody, or the broker itself */
+	actor_ref ref;	    /* nobody: only watched */
+	struct list owned;  /* member.names */
+	struct list watches;
+	struct name *left, *right, *parent; /* of those with a ref; priority is the hash */
+	uint8_t len;
+	char text[];
+};
+
+struct registry {
+	struct hash table;
+	struct hash watches; /* by name and member */
+	struct name *root;
+	size_t n_registered;
+};
+
+void registry_init(struct registry *registry);
+void registry_deinit(struct registry *registry);
+
+/* 0 (also when it is registered so already), -EEXIST and *ret_holder, -EDQUOT, -ENOMEM. @member NULL: the broker itself. */
+int registry_register(struct broker *broker, struct member *member, struct wire_str text, actor_ref ref, actor_ref *ret_holder);
+void registry_unregister(struct broker *broker, struct member *member, struct wire_str text, actor_ref ref);
+/* False: nobody is called so. */
+bool registry_find(const struct broker *broker, struct wire_str text, actor_ref *ret);
+/* Changes of it are told to @member from now on. 0, -EDQUOT, -ENOMEM */
+int registry_watch(struct broker *broker, struct member *member, struct wire_str text);
+/* Writes an array of [name, ref], at most @max, in order. */
+void registry_list(const struct broker *broker, struct wire_str prefix, size_t max, struct buf *b);
+
+void registry_release(struct member *member);	/* its names; watchers are told */
+void registry_unwatch(struct member *member);	/* its watches */
