@@ -360,7 +360,7 @@ static int down_count(struct session *session)
 	int n = 0;
 	size_t i;
 
-	if (!session || session_ask(session, &spawner, "ls", json_array(), DOWN_ASK_MS, &children, &error))
+	if (session_ask(session, &spawner, "ls", json_array(), DOWN_ASK_MS, &children, &error))
 		return -1;
 	json_array_foreach(children, i, child)
 		n += strcmp(child_state(child), "down") != 0;
@@ -368,18 +368,28 @@ static int down_count(struct session *session)
 	return n;
 }
 
-/* The orderly way is to ask; a supervisor that does not answer is asked through the keeper. */
-static int down_request(struct ctl *ctl, struct session *session, pid_t keeper)
+/*
+ * The orderly way is to ask; a supervisor that does not answer is asked through the keeper. The session is left only to see how it
+ * goes on: a supervisor that has answered says good-bye, and must not wait for ours while we wait for its end.
+ */
+static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 {
 	const struct destination spawner = {.name = "$spawner"};
 	struct session_error error;
+	int64_t ask_ms = ctl_timeout_ms(ctl, DOWN_ASK_MS);
 	json_t *nothing = NULL;
 	int r = -ENOTCONN;
 
-	if (session)
-		r = session_ask(session, &spawner, "down", json_array(), DOWN_ASK_MS, &nothing, &error);
+	if (ask_ms > DOWN_ASK_MS)
+		ask_ms = DOWN_ASK_MS;
+
+	if (*session)
+		r = session_ask(*session, &spawner, "down", json_array(), ask_ms, &nothing, &error);
 	json_decref(nothing);
-	if (session && (!r || r == -ETIMEDOUT || r == -ECONNRESET))
+	if (r == -ETIMEDOUT)
+		return 0;
+	*session = session_close(*session);
+	if (!r || r == -ECONNRESET)
 		return 0;
 	if (kill(keeper, SIGTERM) && errno != ESRCH)
 		return ctl_fail_errno(ctl, errno, "run actorctl as the user who started it", "cannot stop the node (pid %d)", (int)keeper);
@@ -387,19 +397,22 @@ static int down_request(struct ctl *ctl, struct session *session, pid_t keeper)
 }
 
 /* The keeper's end, then the lock's: the supervisor holds it until the last process is gone. */
-static int down_wait(struct ctl *ctl, struct session *session, pid_t keeper, const char *dir)
+static int down_wait(struct ctl *ctl, struct session **session, pid_t keeper, const char *dir)
 {
 	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_NO_TIMEOUT), start_ms = clock_now_ms();
 	bool progress = ctl->stderr_is_tty && !ctl->json;
 	struct pollfd fd = {.fd = pidfd_open(keeper, 0), .events = POLLIN};
-	int status = CTL_OK, n = 0, shown = -1;
+	int status = CTL_OK, n, shown = -1;
 
 	while (node_keeper_pid(ctl, NULL) == keeper) {
 		if (timeout_ms >= 0 && clock_now_ms() - start_ms >= timeout_ms) {
 			status = ctl_fail(ctl, CTL_TIMEOUT, "timeout", "see actorctl ls", "the node in %s is still stopping", dir);
 			break;
 		}
-		if (progress && n >= 0 && (n = down_count(session)) >= 0 && n != shown) {
+		n = progress && *session ? down_count(*session) : -1;
+		if (n < 0)
+			*session = session_close(*session);
+		if (n >= 0 && n != shown) {
 			fprintf(stderr, "\rstopping %d %s...\033[K", n, n == 1 ? "process" : "processes");
 			fflush(stderr);
 			shown = n;
@@ -434,9 +447,9 @@ static int down_run(struct ctl *ctl, const struct args *args)
 		return session_fail_open(ctl, ACTOR_LINK_SPAWNER, error ? error : ENOTCONN);
 	if (session_try_open(ctl, ACTOR_LINK_SPAWNER, DOWN_ASK_MS, &session))
 		session = NULL;
-	status = down_request(ctl, session, keeper);
+	status = down_request(ctl, &session, keeper);
 	if (!status)
-		status = down_wait(ctl, session, keeper, dir);
+		status = down_wait(ctl, &session, keeper, dir);
 	session_close(session);
 	if (status)
 		return status;

@@ -719,6 +719,17 @@ def down_leaves_nothing():
 
 
 @fact
+def down_shows_how_it_goes_and_gives_up_when_told_to():
+    ctl("up", "-d")
+    ctl("spawn", "--name", "stubborn", "--stop-timeout", "2s", "--", "sh", "-c", "trap '' TERM; echo armed; while :; do sleep 0.05; done")
+    until(lambda: "armed" in ctl("logs", "stubborn").out, "the trap is set")
+    fails("down", "-t", "100ms", rc=5, says="the node in .* is still stopping; see actorctl ls")
+    rc, text = on_terminal("down")
+    assert rc == 0 and "stopping 1 process..." in text and f"node is down: {RUNTIME}\n" in text, text
+    assert of_this_test() == []
+
+
+@fact
 def completion_is_silent_without_a_node():
     assert ctl("__complete", "processes").out == "" and ctl("__complete", "names").out == ""
 
