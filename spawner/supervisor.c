@@ -224,19 +224,42 @@ static void owner_forget(struct supervisor *supervisor, uint64_t number)
 	}
 }
 
-static void do_early(struct supervisor *supervisor, const struct node_action *action)
+static void tell_down(struct supervisor *supervisor, const struct node_action *action)
+{
+	service_send_down(supervisor->self, action->watcher, (actor_ref){supervisor->node_id, action->group, 0},
+		action->id, &action->cause);
+}
+
+void supervisor_tell_held(struct supervisor *supervisor, bool last)
+{
+	list_for_each_safe(link, &supervisor->held) {
+		struct node_action *action = container_of(link, struct node_action, link);
+
+		tell_down(supervisor, action);
+		if (last) {
+			list_remove(&action->link);
+			node_action_free(action);
+		}
+	}
+}
+
+/* @action is taken if it must be kept. */
+static struct node_action *do_early(struct supervisor *supervisor, struct node_action *action)
 {
 	switch (action->kind) {
 	case NODE_DOWN:
-		service_send_down(supervisor->self, action->watcher,
-			(actor_ref){supervisor->node_id, action->group, 0}, action->id, &action->cause);
-		break;
+		tell_down(supervisor, action);
+		if (supervisor->broker_up)
+			break;
+		list_append(&supervisor->held, &action->link);
+		return NULL;
 	case NODE_GROUP_DOWN:
 		do_group_down(supervisor, action);
 		break;
 	default:
 		log_info("%s", action->text);
 	}
+	return action;
 }
 
 static void do_late(struct supervisor *supervisor, const struct node_action *action)
@@ -351,8 +374,7 @@ void supervisor_turn(struct supervisor *supervisor)
 	while (more) { /* a launch that fails at once leads to further actions */
 		more = false;
 		while ((action = node_next_early(supervisor->node))) {
-			do_early(supervisor, action);
-			node_action_free(action);
+			node_action_free(do_early(supervisor, action));
 			more = true;
 		}
 		state_write(supervisor);
@@ -686,6 +708,7 @@ int main(int argc, char **argv)
 	supervisor.node_start_ns = hello.hello.node_start_ns;
 	supervisor.n_deaths = hello.hello.n_deaths;
 	memcpy(supervisor.key, hello.hello.node_key, sizeof(supervisor.key));
+	list_init(&supervisor.held);
 	hash_init(&supervisor.owners_by_number);
 	hash_init(&supervisor.owners_by_monitor);
 	open_directories(&supervisor);
@@ -709,6 +732,8 @@ int main(int argc, char **argv)
 	state_load(&supervisor, state_fd);
 	sync_with_keeper(&supervisor, &hello.hello);
 	r = run(&supervisor);
+	for (struct list *link; (link = list_pop(&supervisor.held));)
+		node_action_free(container_of(link, struct node_action, link));
 	outputs_deinit(&supervisor.outputs);
 	node_free(supervisor.node);
 	state_deinit(&supervisor.state);

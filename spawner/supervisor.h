@@ -13,6 +13,7 @@
 
 #define SUPERVISOR_READY_MS 5000 /* a node without a broker by then is said to be ready all the same */
 #define SUPERVISOR_SWEEP_MS 5000
+#define SUPERVISOR_WINDOW_MS 1500 /* after this all groups have said hello to a new broker, or never will */
 
 /* Whose end ends a child. */
 struct owner_watch {
@@ -45,6 +46,7 @@ struct supervisor {
 	uint64_t timer;   /* 0: none */
 	uint64_t timer_ns;
 	bool broker_up;
+	struct list held; /* struct node_action: notices of ends whose watcher may be out of reach without a broker */
 	bool ready_told;
 	bool stopped; /* the last turn was taken */
 };
@@ -57,6 +59,8 @@ void supervisor_turn(struct supervisor *supervisor);
 void supervisor_io(struct supervisor *supervisor);
 void supervisor_tell_ready(struct supervisor *supervisor);
 void supervisor_watch_owner(struct supervisor *supervisor, uint64_t number, actor_ref owner);
+/* Once more: whoever has had it does not know the id any more. */
+void supervisor_tell_held(struct supervisor *supervisor, bool last);
 void supervisor_log_path(const char *name, char *ret, size_t size, void *arg);
 /* What a child's log is called after: the broker's cannot be taken by a child. */
 const char *supervisor_log_name(const struct child *child);

@@ -453,6 +453,9 @@ static int on_broker_up(actor *self, const actor_msg *msg)
 				exits_bytes);
 	}
 	buf_deinit(&groups);
+	supervisor_tell_held(supervisor, false);
+	if (!list_is_empty(&supervisor->held))
+		actor_send_after(self, SUPERVISOR_WINDOW_MS, "tell_held", NULL, "");
 	supervisor_tell_ready(supervisor);
 	return 0;
 }
@@ -460,6 +463,15 @@ static int on_broker_up(actor *self, const actor_msg *msg)
 static int on_broker_down(actor *self, const actor_msg *msg)
 {
 	supervisor_of(self)->broker_up = false;
+	return 0;
+}
+
+static int on_tell_held(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+
+	if (supervisor->broker_up)
+		supervisor_tell_held(supervisor, true);
 	return 0;
 }
 
@@ -573,6 +585,7 @@ static const struct actor_method methods[] = {
 	{.name = "timer", .on_cast = on_timer},
 	{.name = "broker_up", .on_cast = on_broker_up},
 	{.name = "broker_down", .on_cast = on_broker_down},
+	{.name = "tell_held", .on_cast = on_tell_held},
 	{.name = "broker_late", .on_cast = on_broker_late},
 	{.name = "group_ready", .on_cast = on_group_ready},
 	{.name = "group_hello", .on_cast = on_group_hello},

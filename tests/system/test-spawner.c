@@ -631,6 +631,53 @@ static int owner_init(actor *self, const void *arg)
 static const struct actor_method owner_methods[] = {{0}};
 static const struct actor_behavior owner_behavior = {.name = "owner", .methods = owner_methods, .init = owner_init};
 
+/* This program, run with --watcher: says on stdout how what it runs has ended. */
+static int end_watcher_init(actor *self, const void *arg)
+{
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	struct actor_process_spec spec = {.name = arg, .argv = argv, .monitor = true, .detached = true, .restart = ACTOR_TEMPORARY};
+
+	return actor_process_start(self, &spec, NULL, NULL);
+}
+
+static int end_watcher_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
+{
+	printf("down %s %d\n", cause->reason, cause->code);
+	fflush(stdout);
+	return 0;
+}
+
+static const struct actor_behavior end_watcher_behavior = {
+	.name = "watcher", .methods = owner_methods, .init = end_watcher_init, .on_down = end_watcher_down};
+
+static void test_a_monitor_goes_off_though_the_supervisor_died_meanwhile(void **arg)
+{
+	pid_t watched_pid, supervisor = (pid_t)atoi(status("supervisor.pid"));
+	uint64_t until_ms = now_ms() + PATIENCE_MS;
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (!node.with_broker)
+		skip();
+	self[n] = 0;
+	actor_msg_free(call("spawn", "[{s:s,s:s,s:s,s:[sss]}si]", "name", "watcher", "restart", "temporary", "ready", "actor", "argv", self,
+		"--watcher", "watched", "ready", 10000));
+	watched_pid = pid_of("watched");
+	kill(supervisor, SIGSTOP);
+	kill(watched_pid, SIGSEGV);
+	await_dead(watched_pid);
+	kill(supervisor, SIGKILL);
+	reconnect();
+	while (!strstr(log_of("watcher"), "down signal 11\n")) {
+		if (now_ms() > until_ms)
+			fail_msg("the watcher says: %s", log_of("watcher"));
+		nap(5);
+	}
+	actor_msg_free(call("stop", "[sb]", "watcher", 1));
+	assert_ptr_equal(strstr(log_of("watcher"), "down"), strstr(log_of("watcher"), "down signal 11\n"));
+	assert_null(strstr(strstr(log_of("watcher"), "down") + 1, "down"));
+}
+
 static void test_an_actor_program_is_ready_when_its_actors_are(void **arg)
 {
 	char self[4096];
@@ -784,6 +831,36 @@ static void test_a_supervisor_killed_over_and_over_loses_nothing(void **arg)
 	assert_int_equal(count(), 10);
 }
 
+static void test_each_new_supervisor_has_the_name(void **arg)
+{
+	struct actor_group_options options = {.runtime_dir = node.dir, .mode = ACTOR_LINK_BROKER, .connect_timeout_ms = PATIENCE_MS};
+	actor_client *client;
+
+	if (!node.with_broker)
+		skip();
+	assert_int_equal(actor_client_new(&client, &options), 0);
+	for (int k = 0; k < 3; k++) {
+		uint64_t until_ms = now_ms() + PATIENCE_MS;
+		pid_t pid = (pid_t)atoi(status("supervisor.pid"));
+		actor_msg *reply = NULL;
+
+		kill(pid, SIGKILL);
+		reconnect();
+		assert_int_not_equal(atoi(status("supervisor.pid")), pid);
+		for (;;) { /* through the broker, by name */
+			int r = actor_client_call_name(client, "$spawner", "status", PATIENCE_MS, &reply, "");
+
+			if (!r)
+				break;
+			if (now_ms() > until_ms)
+				fail_msg("$spawner cannot be called: %d", r);
+			nap(5);
+		}
+		assert_string_equal(reply_field(reply, "supervisor.pid"), status("supervisor.pid"));
+	}
+	actor_client_free(client);
+}
+
 static void test_the_broker_comes_back(void **arg)
 {
 	pid_t broker;
@@ -909,6 +986,7 @@ int main(int argc, char **argv)
 		T(test_an_exec_failure_names_path_and_errno_and_is_retried),
 		T(test_each_monitor_goes_off_once_with_the_cause),
 		T(test_an_owned_process_goes_with_its_owner),
+		T(test_a_monitor_goes_off_though_the_supervisor_died_meanwhile),
 		T(test_an_actor_program_is_ready_when_its_actors_are),
 		T(test_an_owner_outlives_supervisor_and_broker_with_what_it_owns),
 		T(test_logs_hold_what_was_written_and_turn_over),
@@ -916,6 +994,7 @@ int main(int argc, char **argv)
 		T(test_waits_end_with_what_they_wait_for),
 		T(test_a_killed_supervisor_is_replaced_and_exits_meanwhile_are_told),
 		T(test_a_supervisor_killed_over_and_over_loses_nothing),
+		T(test_each_new_supervisor_has_the_name),
 		T(test_the_broker_comes_back),
 		T(test_nothing_is_left_when_the_keeper_is_killed),
 		T(test_a_node_is_ended_in_order),
@@ -926,6 +1005,8 @@ int main(int argc, char **argv)
 
 	if (argc > 2 && !strcmp(argv[1], "--owner"))
 		return actor_main(&owner_behavior, argv[2], NULL);
+	if (argc > 2 && !strcmp(argv[1], "--watcher"))
+		return actor_main(&end_watcher_behavior, argv[2], NULL);
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
