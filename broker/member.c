@@ -284,7 +284,8 @@ void member_lost(struct member *member, const char *why)
 		cause = member->cause;
 	else
 		snprintf(cause.text, sizeof(cause.text), "link ended: %s", why);
-	if (!member_is_supervised(member)) {
+	/* nobody reports the exit of the supervisor, and its successor wants the name */
+	if (!member_is_supervised(member) || member->is_spawner) {
 		member_end(member, &cause);
 		return;
 	}
@@ -292,8 +293,6 @@ void member_lost(struct member *member, const char *why)
 		member->cause = cause;
 	window_came(member);
 	pauses_forget(member);
-	if (member->broker->spawner == member)
-		member->broker->spawner = NULL;
 	member->state = MEMBER_LOST;
 	member->epoch++;
 	member_arm(member);
