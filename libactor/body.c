@@ -327,34 +327,31 @@ static bool format_is_optional(const char *at)
 	return *at == '?';
 }
 
-/* A number that does not fit stays unread. (The place alone is kept: copying a reader just moved stalls the processor.) */
 static int unpack_signed(struct mp_reader *r, int64_t min, int64_t max, int64_t *ret)
 {
-	const uint8_t *at = r->at;
-	int64_t v = 0;
+	struct mp_reader copy = *r;
+	int64_t v;
 
-	if (mp_read_int(r, &v))
+	if (mp_read_int(&copy, &v))
 		return mp_peek(r) == MP_UINT ? -ERANGE : -EPROTO;
-	if (v < min || v > max) {
-		r->at = at;
+	if (v < min || v > max)
 		return -ERANGE;
-	}
 	*ret = v;
+	*r = copy;
 	return 0;
 }
 
 static int unpack_unsigned(struct mp_reader *r, uint64_t max, uint64_t *ret)
 {
-	const uint8_t *at = r->at;
-	uint64_t v = 0;
+	struct mp_reader copy = *r;
+	uint64_t v;
 
-	if (mp_read_uint(r, &v))
+	if (mp_read_uint(&copy, &v))
 		return mp_peek(r) == MP_INT ? -ERANGE : -EPROTO;
-	if (v > max) {
-		r->at = at;
+	if (v > max)
 		return -ERANGE;
-	}
 	*ret = v;
+	*r = copy;
 	return 0;
 }
 
@@ -574,33 +571,6 @@ static int unpack_value(struct unpack *u, const char **format, struct mp_reader 
 	}
 }
 
-/*
- * The short way for what most messages are: a few scalars, and they fit. False means nothing: the long way then finds out what it is
- * (and writes the same values again).
- */
-static bool unpack_scalars(struct unpack *u, const char *format, const uint8_t *at, const uint8_t *end, uint32_t n)
-{
-	struct mp_reader r = {at, end};
-
-	for (; *format; n--) {
-		switch (*format) {
-		case 'i':
-		case 'I':
-		case 'u':
-		case 'U':
-		case 'b':
-		case 'f':
-		case 'r':
-			break;
-		default:
-			return false;
-		}
-		if (!n || unpack_value(u, &format, &r))
-			return false;
-	}
-	return !n && r.at == r.end;
-}
-
 int body_vunpack(const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format, va_list args)
 {
 	struct mp_reader r = mp_reader(body, body_bytes);
@@ -608,23 +578,14 @@ int body_vunpack(const void *body, size_t body_bytes, enum body_kind kind, void 
 	const char *at = format_blank(check);
 	struct unpack u = {.arena = arena};
 	uint32_t n_values = 1;
-	bool is_args = kind == BODY_ARGS, is_array, done;
 	int n, e;
 
-	is_array = is_args && mp_read_array(&r, &n_values) == 0;
-	if (is_array || !is_args) {
-		va_copy(u.values.list, args);
-		done = unpack_scalars(&u, at, r.at, r.end, n_values);
-		va_end(u.values.list);
-		if (done)
-			return 0;
-	}
-	n = format_check(&check, 0, false, is_args ? 1 : 0);
-	if (n < 0 || (!is_args && n > 1))
+	n = format_check(&check, 0, false, kind == BODY_ARGS ? 1 : 0);
+	if (n < 0 || (kind == BODY_RESULT && n > 1))
 		return -EINVAL;
-	if (is_args && !is_array)
+	if (kind == BODY_ARGS && mp_read_array(&r, &n_values))
 		return -EPROTO;
-	if (!is_args && !*at)
+	if (kind == BODY_RESULT && !*at)
 		at = "n";
 	va_copy(u.values.list, args);
 	e = unpack_values(&u, &at, 0, &r, n_values);

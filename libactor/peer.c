@@ -164,6 +164,7 @@ void peer_introduction_refused(actor_group *group, uint64_t group_id, const char
 		buf_append(out, peer->pending.data, peer->pending.size_bytes);
 		peer_wrote(group->uplink.peer);
 		buf_deinit(&peer->pending);
+		peer_drained(peer); /* they wait for the uplink from now on */
 		return;
 	}
 	cause = cause_make(strcmp(error, "noproc") == 0 ? "noproc" : "noconnection");
@@ -330,6 +331,7 @@ void peer_link_up(struct peer *peer)
 		peer->state = PEER_LINKED;
 	}
 	peer_wrote(peer);
+	peer_drained(peer); /* who filled `pending` while there was no link waits for nothing that the link could tell */
 }
 
 void peer_link_down(struct peer *peer, int error)

@@ -132,13 +132,11 @@ static inline uint8_t *mp_encode_bytes(uint8_t *p, const void *data, size_t len)
 
 static inline uint8_t *mp_encode_ref(uint8_t *p, actor_ref ref)
 {
-	uint64_t node = htobe64(ref.node), group = htobe64(ref.group), serial = htobe64(ref.serial);
+	uint64_t be[3] = {htobe64(ref.node), htobe64(ref.group), htobe64(ref.serial)};
 
 	p[0] = 0xc7;
 	p[1] = 24;
 	p[2] = MP_EXT_REF;
-	memcpy(p + 3, &node, 8); /* one by one: gathered in an array they stall on their way through memory */
-	memcpy(p + 11, &group, 8);
-	memcpy(p + 19, &serial, 8);
+	memcpy(p + 3, be, sizeof(be));
 	return p + MP_REF_BYTES;
 }

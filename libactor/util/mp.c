@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "util/mp-encode.h"
+
 static inline size_t mp_left(const struct mp_reader *r)
 {
 	return (size_t)(r->end - r->at);
@@ -74,25 +76,28 @@ static const struct mp_shape {
 	[0x1f] = {4, 4, MP_MAP},
 };
 
-const uint8_t mp_types[256] = {
-	[0x00 ... 0x7f] = MP_UINT,
-	[0x80 ... 0x8f] = MP_MAP,
-	[0x90 ... 0x9f] = MP_ARRAY,
-	[0xa0 ... 0xbf] = MP_STR,
-	[0xc0] = MP_NIL,
-	[0xc1] = MP_BAD,
-	[0xc2 ... 0xc3] = MP_BOOL,
-	[0xc4 ... 0xc6] = MP_BIN,
-	[0xc7 ... 0xc9] = MP_EXT,
-	[0xca ... 0xcb] = MP_FLOAT,
-	[0xcc ... 0xcf] = MP_UINT,
-	[0xd0 ... 0xd3] = MP_INT,
-	[0xd4 ... 0xd8] = MP_EXT,
-	[0xd9 ... 0xdb] = MP_STR,
-	[0xdc ... 0xdd] = MP_ARRAY,
-	[0xde ... 0xdf] = MP_MAP,
-	[0xe0 ... 0xff] = MP_INT,
-};
+enum mp_type mp_peek(const struct mp_reader *r)
+{
+	uint8_t c;
+
+	if (r->at >= r->end)
+		return MP_BAD;
+	c = *r->at;
+	if (c < 0x80)
+		return MP_UINT;
+	if (c < 0x90)
+		return MP_MAP;
+	if (c < 0xa0)
+		return MP_ARRAY;
+	if (c < 0xc0)
+		return MP_STR;
+	if (c >= 0xe0)
+		return MP_INT;
+	/* A signed encoding of a number that is not negative is MP_UINT for whoever reads it. */
+	if (c >= 0xd0 && c <= 0xd3 && mp_left(r) >= 2 && !(r->at[1] & 0x80))
+		return MP_UINT;
+	return (enum mp_type)mp_shapes[c - 0xc0].type;
+}
 
 int mp_read_nil(struct mp_reader *r)
 {
@@ -145,35 +150,29 @@ static int mp_read_integer(struct mp_reader *r, uint64_t *ret, bool *ret_negativ
 	return 0;
 }
 
-int mp_read_uint_long(struct mp_reader *r, uint64_t *ret)
+int mp_read_uint(struct mp_reader *r, uint64_t *ret)
 {
-	const uint8_t *at = r->at;
+	struct mp_reader copy = *r;
 	bool negative;
 	uint64_t v;
 
-	if (mp_read_integer(r, &v, &negative))
+	if (mp_read_integer(&copy, &v, &negative) || negative)
 		return -EPROTO;
-	if (negative) {
-		r->at = at;
-		return -EPROTO;
-	}
 	*ret = v;
+	*r = copy;
 	return 0;
 }
 
-int mp_read_int_long(struct mp_reader *r, int64_t *ret)
+int mp_read_int(struct mp_reader *r, int64_t *ret)
 {
-	const uint8_t *at = r->at;
+	struct mp_reader copy = *r;
 	bool negative;
 	uint64_t v;
 
-	if (mp_read_integer(r, &v, &negative))
+	if (mp_read_integer(&copy, &v, &negative) || (!negative && v > INT64_MAX))
 		return -EPROTO;
-	if (!negative && v > INT64_MAX) {
-		r->at = at;
-		return -EPROTO;
-	}
 	*ret = (int64_t)v;
+	*r = copy;
 	return 0;
 }
 
@@ -234,22 +233,18 @@ static int mp_read_head(struct mp_reader *r, enum mp_type type, uint32_t *ret)
 
 static int mp_read_bytes(struct mp_reader *r, enum mp_type type, const uint8_t **ret, size_t *ret_len)
 {
-	const uint8_t *at = r->at;
+	struct mp_reader copy = *r;
 	uint32_t len;
 
-	if (mp_read_head(r, type, &len))
+	if (mp_read_head(&copy, type, &len) || len > mp_left(&copy))
 		return -EPROTO;
-	if (len > mp_left(r)) {
-		r->at = at;
-		return -EPROTO;
-	}
-	*ret = r->at;
+	*ret = copy.at;
 	*ret_len = len;
-	r->at += len;
+	r->at = copy.at + len;
 	return 0;
 }
 
-int mp_read_str_long(struct mp_reader *r, const char **ret, size_t *ret_len)
+int mp_read_str(struct mp_reader *r, const char **ret, size_t *ret_len)
 {
 	const uint8_t *s;
 	int e = mp_read_bytes(r, MP_STR, &s, ret_len);
@@ -265,30 +260,41 @@ int mp_read_bin(struct mp_reader *r, const uint8_t **ret, size_t *ret_len)
 	return mp_read_bytes(r, MP_BIN, ret, ret_len);
 }
 
-/* The count of an array or map, of which each element takes at least @each bytes. */
-static int mp_read_count(struct mp_reader *r, enum mp_type type, size_t each, uint32_t *ret_n)
+int mp_read_array(struct mp_reader *r, uint32_t *ret_n)
 {
-	const uint8_t *at = r->at;
+	struct mp_reader copy = *r;
 	uint32_t n;
 
-	if (mp_read_head(r, type, &n))
+	if (mp_read_head(&copy, MP_ARRAY, &n) || n > mp_left(&copy))
 		return -EPROTO;
-	if (n > mp_left(r) / each) {
-		r->at = at;
-		return -EPROTO;
-	}
 	*ret_n = n;
+	*r = copy;
 	return 0;
-}
-
-int mp_read_array_long(struct mp_reader *r, uint32_t *ret_n)
-{
-	return mp_read_count(r, MP_ARRAY, 1, ret_n);
 }
 
 int mp_read_map(struct mp_reader *r, uint32_t *ret_n)
 {
-	return mp_read_count(r, MP_MAP, 2, ret_n);
+	struct mp_reader copy = *r;
+	uint32_t n;
+
+	if (mp_read_head(&copy, MP_MAP, &n) || n > mp_left(&copy) / 2)
+		return -EPROTO;
+	*ret_n = n;
+	*r = copy;
+	return 0;
+}
+
+int mp_read_ref(struct mp_reader *r, actor_ref *ret)
+{
+	static const uint8_t head[3] = {0xc7, 24, MP_EXT_REF};
+
+	if (mp_left(r) < MP_REF_BYTES || memcmp(r->at, head, sizeof(head)) != 0)
+		return -EPROTO;
+	ret->node = mp_load(r->at + 3, 8);
+	ret->group = mp_load(r->at + 11, 8);
+	ret->serial = mp_load(r->at + 19, 8);
+	r->at += MP_REF_BYTES;
+	return 0;
 }
 
 int mp_read_ext(struct mp_reader *r, int8_t *ret_type, const uint8_t **ret, size_t *ret_len)

@@ -8,16 +8,12 @@
  */
 #pragma once
 
-#include <endian.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "actor/actor.h"
 #include "util/buf.h"
-#include "util/mp-encode.h"
 
 #define MP_DEPTH_MAX 64
 
@@ -33,100 +29,17 @@ static inline struct mp_reader mp_reader(const void *data, size_t size_bytes)
 	return (struct mp_reader){(const uint8_t *)data, (const uint8_t *)data + size_bytes};
 }
 
-/* By first byte; a signed encoding of a number that is not negative says MP_INT here and MP_UINT in mp_peek(). */
-extern const uint8_t mp_types[256];
-
-/* MP_BAD at the end or on 0xc1 */
-static inline enum mp_type mp_peek(const struct mp_reader *r)
-{
-	enum mp_type type;
-
-	if (r->at >= r->end)
-		return MP_BAD;
-	type = (enum mp_type)mp_types[*r->at];
-	if (type == MP_INT && *r->at < 0xe0 && r->end - r->at >= 2 && !(r->at[1] & 0x80))
-		return MP_UINT;
-	return type;
-}
-
-/* What the short encodings are not enough for. */
-int mp_read_uint_long(struct mp_reader *r, uint64_t *ret);
-int mp_read_int_long(struct mp_reader *r, int64_t *ret);
-int mp_read_str_long(struct mp_reader *r, const char **ret, size_t *ret_len);
-int mp_read_array_long(struct mp_reader *r, uint32_t *ret_n);
-
+enum mp_type mp_peek(const struct mp_reader *r); /* MP_BAD at the end or on 0xc1 */
 int mp_read_nil(struct mp_reader *r);
 int mp_read_bool(struct mp_reader *r, bool *ret);
-
-/* any encoding of an integer ≥ 0 */
-static inline int mp_read_uint(struct mp_reader *r, uint64_t *ret)
-{
-	if (r->at >= r->end || *r->at >= 0x80)
-		return mp_read_uint_long(r, ret);
-	*ret = *r->at++;
-	return 0;
-}
-
-/* any integer that fits */
-static inline int mp_read_int(struct mp_reader *r, int64_t *ret)
-{
-	if (r->at >= r->end || *r->at >= 0x80)
-		return mp_read_int_long(r, ret);
-	*ret = *r->at++;
-	return 0;
-}
-
-int mp_read_double(struct mp_reader *r, double *ret); /* float 32/64 or an integer */
-
-static inline int mp_read_str(struct mp_reader *r, const char **ret, size_t *ret_len)
-{
-	size_t len;
-
-	if (r->at >= r->end || (*r->at & 0xe0) != 0xa0)
-		return mp_read_str_long(r, ret, ret_len);
-	len = *r->at & 0x1f;
-	if (len >= (size_t)(r->end - r->at))
-		return -EPROTO;
-	*ret = (const char *)r->at + 1;
-	*ret_len = len;
-	r->at += 1 + len;
-	return 0;
-}
-
+int mp_read_uint(struct mp_reader *r, uint64_t *ret);         /* any encoding of an integer ≥ 0 */
+int mp_read_int(struct mp_reader *r, int64_t *ret);           /* any integer that fits */
+int mp_read_double(struct mp_reader *r, double *ret);         /* float 32/64 or an integer */
+int mp_read_str(struct mp_reader *r, const char **ret, size_t *ret_len);
 int mp_read_bin(struct mp_reader *r, const uint8_t **ret, size_t *ret_len);
-
-/* n elements follow; n is refused when > bytes left */
-static inline int mp_read_array(struct mp_reader *r, uint32_t *ret_n)
-{
-	uint32_t n;
-
-	if (r->at >= r->end || (*r->at & 0xf0) != 0x90)
-		return mp_read_array_long(r, ret_n);
-	n = *r->at & 0x0f;
-	if (n >= (size_t)(r->end - r->at))
-		return -EPROTO;
-	*ret_n = n;
-	r->at++;
-	return 0;
-}
-
-int mp_read_map(struct mp_reader *r, uint32_t *ret_n); /* n pairs follow; likewise */
-
-/* ext type 1, 24 bytes */
-static inline int mp_read_ref(struct mp_reader *r, actor_ref *ret)
-{
-	uint64_t be[3];
-
-	if (r->end - r->at < MP_REF_BYTES || r->at[0] != 0xc7 || r->at[1] != 24 || r->at[2] != MP_EXT_REF)
-		return -EPROTO;
-	memcpy(be, r->at + 3, sizeof(be));
-	ret->node = be64toh(be[0]);
-	ret->group = be64toh(be[1]);
-	ret->serial = be64toh(be[2]);
-	r->at += MP_REF_BYTES;
-	return 0;
-}
-
+int mp_read_array(struct mp_reader *r, uint32_t *ret_n);      /* n elements follow; n is refused when > bytes left */
+int mp_read_map(struct mp_reader *r, uint32_t *ret_n);        /* n pairs follow; likewise */
+int mp_read_ref(struct mp_reader *r, actor_ref *ret);         /* ext type 1, 24 bytes */
 int mp_read_ext(struct mp_reader *r, int8_t *ret_type, const uint8_t **ret, size_t *ret_len); /* any ext */
 /* One whole value, nested at most MP_DEPTH_MAX deep; -EPROTO otherwise. Not recursive. */
 int mp_skip(struct mp_reader *r);

@@ -56,41 +56,20 @@ static inline bool utf8_is_control(unsigned char c)
 	return c < 0x20 || c == 0x7f;
 }
 
-/* Eight at a time: the top bit of a byte shows when it is not ASCII, is 0x7f (+ 1), or is below 0x20 (- 0x20). */
-static inline bool utf8_word_is_plain(uint64_t x)
+bool utf8_is_plain(const char *s, size_t len)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101);
 
-	return !((x | (x + ones) | (x - ones * 0x20)) & ones * 0x80);
-}
-
-/* Up to seven bytes as a word, some of them twice: what is asked of them is asked of each alone. */
-static inline uint64_t utf8_load_short(const char *s, size_t len)
-{
-	uint32_t low, high;
-
-	if (len >= 4) {
-		memcpy(&low, s, sizeof(low));
-		memcpy(&high, s + len - 4, sizeof(high));
-		return (uint64_t)high << 32 | low;
-	}
-	return UINT64_C(0x2020202020000000) | (uint64_t)(unsigned char)s[0] << 16 | (uint64_t)(unsigned char)s[len / 2] << 8 |
-		(unsigned char)s[len - 1];
-}
-
-bool utf8_is_plain(const char *s, size_t len)
-{
-	uint64_t x;
-
+	/* Eight at a time: the top bit of a byte shows when it is not ASCII, is 0x7f (+ 1), or is below 0x20 (- 0x20). */
 	while (len >= 8) {
+		uint64_t x;
+
 		memcpy(&x, s, sizeof(x));
-		if (!utf8_word_is_plain(x))
+		if ((x | (x + ones) | (x - ones * 0x20)) & ones * 0x80)
 			break;
 		s += 8;
 		len -= 8;
 	}
-	if (len && len < 8 && utf8_word_is_plain(utf8_load_short(s, len)))
-		return true;
 	while (len) {
 		size_t n = utf8_char_bytes(s, len);
 
