@@ -27,7 +27,8 @@ struct bench_slot {
 	_Atomic uint64_t n;             /* sender: sent; receiver: received and checked */
 	_Atomic uint64_t window_n;      /* receiver: those within the window */
 	_Atomic uint64_t window_ns;     /* receiver: the window as it really was */
-	char pad[40];                   /* one cache line each: the counters must not slow each other */
+	_Atomic uint64_t total_ns;      /* receiver: from go to its last message */
+	char pad[32];                   /* one cache line each: the counters must not slow each other */
 };
 
 struct bench_shm {
@@ -83,7 +84,13 @@ int bench_main(int argc, char **argv, const struct bench_ops *ops);
 
 /* for the roles */
 void bench_ready(const struct bench_env *env);
+struct bench_sink *bench_sink_new(const struct bench_env *env, unsigned index);
 bool bench_sink_feed(struct bench_sink *sink, const void *data, size_t size_bytes);
+/* Sends until the window is over, the last message marked; go must have been given. */
+void bench_send_loop(const struct bench_env *env, unsigned index, int (*send)(void *sender, const void *data, size_t size_bytes),
+		     void *sender);
+/* All roles are up: gives go, measures, waits until everything has arrived, reports. */
+int bench_flow_measure(const struct bench_env *env);
 /* For systems that drop what a slow reader leaves: waits until fewer than `window` of our messages are under way. */
 void bench_pace(const struct bench_env *env, uint64_t sent, uint64_t window);
 void bench_path(const struct bench_env *env, char *ret_path, size_t size_bytes, const char *format, ...)

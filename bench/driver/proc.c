@@ -19,6 +19,7 @@ extern char **environ;
 
 static pid_t pids[BENCH_PEERS_MAX * 2 + 8];
 static unsigned n_pids;
+static pid_t daemon_pid;
 
 int bench_shm_fd = -1;
 
@@ -87,7 +88,8 @@ void bench_role_bind(pid_t parent)
 
 pid_t bench_daemon_exec(char *const argv[], int keep_fd)
 {
-	return start(argv[0], argv, keep_fd);
+	daemon_pid = start(argv[0], argv, keep_fd);
+	return daemon_pid;
 }
 
 void bench_kill(pid_t pid)
@@ -102,8 +104,24 @@ void bench_kill(pid_t pid)
 	}
 }
 
+/* A daemon is asked first: what it leaves behind would burden the next system's run. */
+static void daemon_end(void)
+{
+	uint64_t deadline_ns = bench_now_ns() + 3000000000u;
+	siginfo_t info = {0};
+
+	if (!daemon_pid)
+		return;
+	kill(daemon_pid, SIGTERM);
+	while (bench_now_ns() < deadline_ns && !waitid(P_PID, (id_t)daemon_pid, &info, WEXITED | WNOHANG | WNOWAIT) && !info.si_pid)
+		usleep(1000);
+	bench_kill(daemon_pid);
+	daemon_pid = 0;
+}
+
 void bench_kill_all(void)
 {
+	daemon_end();
 	while (n_pids)
 		bench_kill(pids[n_pids - 1]);
 }
@@ -117,12 +135,29 @@ void bench_check_roles(void)
 		bench_die("process %d of this run has ended (status %d)", (int)info.si_pid, info.si_status);
 }
 
+/* Of a process and of its children: a daemon may have some. */
+static uint64_t cpu_family_ns(pid_t pid)
+{
+	uint64_t sum = bench_cpu_ns(pid);
+	char path[64];
+	int child;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	f = fopen(path, "re");
+	while (f && fscanf(f, "%d", &child) == 1)
+		sum += bench_cpu_ns(child);
+	if (f)
+		fclose(f);
+	return sum;
+}
+
 uint64_t bench_cpu_all_ns(void)
 {
 	uint64_t sum = bench_cpu_ns(getpid());
 
 	for (unsigned i = 0; i < n_pids; i++)
-		sum += bench_cpu_ns(pids[i]);
+		sum += cpu_family_ns(pids[i]);
 	return sum;
 }
 
