@@ -121,7 +121,6 @@ static void actor_end(struct actor *self, bool terminate)
 		monitor_remove(group, container_of(self->monitors.next, struct monitor, watcher_link));
 	self->cancelled = false;
 	names_release(self);
-	names_forget_ref(group, self->ref);
 	watchers_fire(self, &cause);
 	mailbox_drop_all(self, cause.reason); /* what came while it waited for its names */
 	actor_free(self);

@@ -11,8 +11,9 @@
 #define RELEASE_WAIT_MS 1000
 
 struct cached_name {
-	struct hash_node node;
-	actor_ref ref; /* nobody: being asked for again */
+	struct hash_node node;       /* group->name_cache, by name */
+	struct hash_node group_node; /* group->name_owners, by the owner's group: its death is not a walk over all names */
+	actor_ref ref;
 	uint32_t length;
 	char name[];
 };
@@ -20,14 +21,18 @@ struct cached_name {
 void names_init(actor_group *group)
 {
 	hash_init(&group->name_cache);
+	hash_init(&group->name_owners);
 }
 
 static void cached_name_free(struct hash_node *node, void *arg)
 {
 	actor_group *group = arg;
 
-	hash_remove(&group->name_cache, node);
-	free(container_of(node, struct cached_name, node));
+	struct cached_name *cached = container_of(node, struct cached_name, node);
+
+	hash_remove(&group->name_cache, &cached->node);
+	hash_remove(&group->name_owners, &cached->group_node);
+	free(cached);
 }
 
 void names_forget_all(actor_group *group)
@@ -39,6 +44,7 @@ void names_deinit(actor_group *group)
 {
 	names_forget_all(group);
 	hash_deinit(&group->name_cache);
+	hash_deinit(&group->name_owners);
 }
 
 static struct cached_name *name_find(actor_group *group, struct wire_str name)
@@ -58,7 +64,9 @@ static void name_store(actor_group *group, struct wire_str name, actor_ref ref)
 {
 	struct cached_name *cached = name_find(group, name);
 
-	if (!cached) {
+	if (cached) {
+		hash_remove(&group->name_owners, &cached->group_node);
+	} else {
 		cached = malloc(sizeof(*cached) + name.len + 1);
 		if (!cached)
 			return; /* asked again next time */
@@ -71,13 +79,17 @@ static void name_store(actor_group *group, struct wire_str name, actor_ref ref)
 		}
 	}
 	cached->ref = ref;
+	if (hash_insert(&group->name_owners, &cached->group_node, hash_of_u64(&group->name_owners, ref.group)) < 0) {
+		hash_remove(&group->name_cache, &cached->node);
+		free(cached);
+	}
 }
 
 bool name_cached(actor_group *group, const char *name, actor_ref *ret)
 {
 	struct cached_name *cached = name_find(group, wire_cstr(name));
 
-	if (!cached || actor_ref_is_nobody(cached->ref))
+	if (!cached)
 		return false;
 	*ret = cached->ref;
 	return true;
@@ -96,33 +108,27 @@ void name_changed(actor_group *group, struct wire_str name, actor_ref ref)
 		cached_name_free(&cached->node, group);
 }
 
-struct names_forget {
-	actor_group *group;
-	actor_ref ref;
-	bool whole_group;
-};
-
-static void name_forget_if(struct hash_node *node, void *arg)
+static void names_forget_owner(actor_group *group, actor_ref owner, bool whole_group)
 {
-	struct cached_name *cached = container_of(node, struct cached_name, node);
-	struct names_forget *forget = arg;
+	struct hash_node *node = hash_first(&group->name_owners, hash_of_u64(&group->name_owners, owner.group)), *next;
 
-	if (forget->whole_group ? cached->ref.group == forget->ref.group : actor_ref_equal(cached->ref, forget->ref))
-		cached_name_free(node, forget->group);
+	for (; node; node = next) {
+		struct cached_name *cached = container_of(node, struct cached_name, group_node);
+
+		next = hash_next(node);
+		if (whole_group ? cached->ref.group == owner.group : actor_ref_equal(cached->ref, owner))
+			cached_name_free(&cached->node, group);
+	}
 }
 
 void names_forget_group(actor_group *group, uint64_t group_id)
 {
-	struct names_forget forget = {group, {group->node, group_id, 0}, true};
-
-	hash_each(&group->name_cache, name_forget_if, &forget);
+	names_forget_owner(group, (actor_ref){group->node, group_id, 0}, true);
 }
 
 void names_forget_ref(actor_group *group, actor_ref ref)
 {
-	struct names_forget forget = {group, ref, false};
-
-	hash_each(&group->name_cache, name_forget_if, &forget);
+	names_forget_owner(group, ref, false);
 }
 
 static void name_refreshed(struct uplink_request *request, int error, actor_msg *reply)
@@ -280,6 +286,8 @@ void names_release(struct actor *self)
 {
 	struct list *node;
 
+	if (!list_is_empty(&self->names))
+		names_forget_ref(self->group, self->ref); /* we may have looked ourselves up */
 	while ((node = list_pop(&self->names))) {
 		struct own_name *own = container_of(node, struct own_name, link);
 

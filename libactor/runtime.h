@@ -333,12 +333,12 @@ struct uplink {
 	actor_ref service;    /* its service actor */
 	struct timer timer;
 	int64_t backoff_ms;
-	int first_error;      /* why the first hello failed */
 	bool ever_up;
 	bool announced;
 	uint64_t n_connects;
 	int last_error;
 	int64_t started_ns;
+	int64_t lost_ns; /* since when it is not there */
 	struct list requests; /* struct uplink_request: unanswered; asked again when a link comes up */
 };
 
@@ -449,6 +449,7 @@ struct actor_group {
 	bool told_ready, supervised;
 
 	struct hash name_cache;
+	struct hash name_owners;
 
 	struct buf scratch; /* a body being packed; never across a wait */
 	struct buf discard; /* frames to peers that are gone */

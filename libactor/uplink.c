@@ -17,7 +17,9 @@
 #define HELLO_TIMEOUT_MS 2000
 #define LINK_TIMEOUT_MS 2000
 #define BACKOFF_MIN_MS 10
+#define BACKOFF_SOON_MS 40   /* at most, for the first two seconds: a broker is back within a tenth of one */
 #define BACKOFF_MAX_MS 500
+#define SOON_MS 2000
 #define REFUSED_PATIENCE_MS 1000 /* a socket file nobody listens behind: a broker being restarted, or the remains of a node */
 
 static void uplink_hello(actor_group *group);
@@ -25,16 +27,18 @@ static void uplink_hello(actor_group *group);
 static void uplink_retry(actor_group *group, int error)
 {
 	struct uplink *uplink = &group->uplink;
+	int64_t max_ms;
 
-	if (!uplink->first_error)
-		uplink->first_error = error;
 	uplink->last_error = error;
 	if (uplink->state == UPLINK_NONE)
 		return;
+	if (uplink->state == UPLINK_UP || !uplink->lost_ns)
+		uplink->lost_ns = clock_now_ns();
+	max_ms = clock_now_ns() - uplink->lost_ns < SOON_MS * MS_NS ? BACKOFF_SOON_MS : BACKOFF_MAX_MS;
 	uplink->state = UPLINK_WAITING;
 	uplink->backoff_ms = uplink->backoff_ms ? uplink->backoff_ms * 2 : BACKOFF_MIN_MS;
-	if (uplink->backoff_ms > BACKOFF_MAX_MS)
-		uplink->backoff_ms = BACKOFF_MAX_MS;
+	if (uplink->backoff_ms > max_ms)
+		uplink->backoff_ms = max_ms;
 	timer_arm(group, &uplink->timer, deadline_after_ms(clock_now_ns(), uplink->backoff_ms));
 }
 

@@ -1,0 +1,161 @@
+"""The kill matrix: kill -9 of each part of a node while a group serves calls in a loop, and what must be true afterwards.
+Arguments: actorctl, the counter example, caller."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from node import Node, alive, run_tests, until
+
+actorctl, counter, caller = (os.path.abspath(p) for p in sys.argv[1:4])
+node = Node(actorctl, "faults").up()
+
+# a program that leaves a double-forked grandchild in a session of its own
+DAEMON = """
+import os, sys, time
+r, w = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        open(sys.argv[1], "w").write(str(os.getpid()))
+        os.write(w, b"x")
+        time.sleep(1000)
+    os._exit(0)
+os.read(r, 1)
+time.sleep(1000)
+"""
+
+
+class Load:
+    """A caller in a loop; at the end no call may have failed and the served group must be the same process."""
+
+    def __enter__(self):
+        self.pid = node.child("counter")["pid"]
+        self.process = subprocess.Popen([caller, "counter"], env=node.env, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "calling\n"
+        return self
+
+    def __exit__(self, kind, *_):
+        self.process.send_signal(signal.SIGTERM)
+        out = self.process.stdout.readlines()
+        assert self.process.wait(30) == 0
+        if kind:
+            return
+        result = json.loads(out[-1])
+        print(f"# {result}")
+        assert result["calls"] > 0 and result["failures"] == 0, result
+        assert node.child("counter")["pid"] == self.pid and alive(self.pid)
+
+
+def names_resolve(since):
+    until(lambda: node.ctl("whereis", "counter", rc=None).returncode == 0, "counter resolves")
+    print(f"# names resolved {time.monotonic() - since:.3f} s after the kill")
+
+
+def status():
+    return node.ctl_json("status")
+
+
+def kill_and_time(pid):
+    os.kill(pid, signal.SIGKILL)
+    return time.monotonic()
+
+
+def calls_are_served_while_another_group_is_killed():
+    node.ctl("spawn", "--name", "counter", "--wait=ready", "--", counter)
+    node.ctl("spawn", "--name", "other", "--wait=ready", "--", counter, "--name", "other")
+    with Load():
+        for restarts in range(1, 4):
+            old = node.child("other")["pid"]
+            kill_and_time(old)
+            # the first comes back at once, the others after their backoff
+            until(lambda: (c := node.child("other"))["state"] == "ready" and c["pid"] != old and c["restarts"] == restarts, "other is back")
+        exit_ = node.child("other")["last_exit"]
+        assert (exit_["kind"], exit_["signal"]) == ("signal", "SIGKILL"), exit_
+        until(lambda: node.ctl("call", "other", "get", rc=None).returncode == 0, "other serves again")
+
+
+def calls_are_served_while_the_broker_is_killed():
+    with Load():
+        for _ in range(3):
+            old = status()["broker"]["pid"]
+            since = kill_and_time(old)
+            names_resolve(since)
+            assert node.ctl_json("ls"), "process verbs work without asking the broker"
+            until(lambda: status()["broker"]["pid"] not in (None, old), "a new broker")
+        assert node.ctl("call", "counter", "get").stdout.strip().isdigit()
+
+
+def calls_are_served_while_the_supervisor_is_killed_and_exits_meanwhile_are_told():
+    with Load():
+        for code in range(3, 6):
+            fifo = f"{node.root}/fifo{code}"
+            os.mkfifo(fifo)
+            name = f"exits{code}"
+            node.ctl("spawn", "--name", name, "--restart", "temporary", "--", "sh", "-c", f"read x < {fifo}; exit {code}")
+            old = status()["supervisor"]["pid"]
+            os.kill(old, signal.SIGSTOP)  # so that the exit surely falls into its absence
+            with open(fifo, "w") as f:
+                f.write("go\n")
+            since = kill_and_time(old)
+            until(lambda: status()["supervisor"]["pid"] != old if node.ctl("status", rc=None).returncode == 0 else False, "a new supervisor")
+            child = until(lambda: (c := node.child(name))["state"] == "down" and c, f"{name} is down")
+            assert (child["last_exit"]["kind"], child["last_exit"]["code"]) == ("exit", code), child
+            names_resolve(since)
+
+
+def a_killed_group_takes_its_setsid_grandchildren_along():
+    pidfile = node.root + "/grandchild"
+    node.ctl("spawn", "--name", "daemon", "--restart", "temporary", "--", "python3", "-c", DAEMON, pidfile)
+    until(lambda: os.path.exists(pidfile) and open(pidfile).read(), "the grandchild")
+    pid = int(open(pidfile).read())
+    kill_and_time(node.child("daemon")["pid"])
+    until(lambda: not alive(pid), "the end of the grandchild")
+
+
+def keeper_killed(with_supervisor):
+    pidfile = node.root + f"/grandchild-{with_supervisor}"
+    if node.ctl("status", rc=None).returncode:
+        node.up()  # takes over what the last one left
+    node.ctl("spawn", "--name", "plain", "--", "sleep", "1000")
+    node.ctl("spawn", "--name", "again", "--wait=ready", "--", counter, "--name", "again")
+    if not with_supervisor:
+        node.ctl("spawn", "--name", "daemon2", "--", "python3", "-c", DAEMON, pidfile)
+        until(lambda: os.path.exists(pidfile) and open(pidfile).read(), "the grandchild")
+    s = status()
+    assert len(node.processes()) >= 5
+    since = time.monotonic()
+    if with_supervisor:
+        os.kill(s["supervisor"]["pid"], signal.SIGSTOP)  # or it would see the end of the keeper first
+        os.kill(s["keeper"]["pid"], signal.SIGSTOP)
+        os.kill(s["supervisor"]["pid"], signal.SIGKILL)
+    os.kill(s["keeper"]["pid"], signal.SIGKILL)
+    until(lambda: not node.processes(), "the end of every process of the node")
+    print(f"# the last process of the node ended {time.monotonic() - since:.3f} s after the kill")
+
+
+def nothing_is_left_when_the_keeper_is_killed():
+    keeper_killed(False)
+    assert not os.path.exists(node.env["ACTOR_RUNTIME_DIR"] + "/broker.ipc"), "the supervisor cleans up"
+
+
+def nothing_is_left_when_keeper_and_supervisor_are_killed():
+    keeper_killed(True)
+
+
+def a_stale_directory_is_taken_over():
+    node.up()
+    node.ctl("spawn", "--name", "counter", "--wait=ready", "--", counter)
+    assert node.ctl("call", "counter", "add", "5").stdout.strip() == "5"
+
+
+run_tests([calls_are_served_while_another_group_is_killed,
+           calls_are_served_while_the_broker_is_killed,
+           calls_are_served_while_the_supervisor_is_killed_and_exits_meanwhile_are_told,
+           a_killed_group_takes_its_setsid_grandchildren_along,
+           nothing_is_left_when_the_keeper_is_killed,
+           nothing_is_left_when_keeper_and_supervisor_are_killed,
+           a_stale_directory_is_taken_over], node)
