@@ -108,7 +108,7 @@ static void test_only_normal_and_shutdown_are_clean(void **state)
 
 static void test_reasons_are_cut_between_characters_and_made_plain(void **state)
 {
-	char reason[200] = "";
+	char reason[40 * 5 + 1] = "";
 	struct actor_cause cause;
 
 	for (int i = 0; i < 40; i++)

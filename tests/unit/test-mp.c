@@ -233,7 +233,7 @@ static void test_strings_binaries_and_containers_round_trip_at_every_head_size(v
 static void test_refs_and_floats_round_trip(void **state)
 {
 	static const double floats[] = {0, -0.0, 1.5, DBL_MAX, DBL_MIN, -1e300};
-	actor_ref ref = {1, UINT64_MAX, UINT64_C(0x0123456789abcdef)}, back;
+	actor_ref ref = {1, UINT64_MAX, UINT64_C(0x0123456789abcdef)}, back = ACTOR_NOBODY;
 	struct buf b = BUF_INIT;
 	struct mp_reader r;
 	double f;

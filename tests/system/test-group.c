@@ -1,0 +1,540 @@
+/*
+ * Groups of one node, as real processes beside a real broker: direct links, names, deaths. ACTOR_BROKER: the program.
+ * This program is also the other groups: `test-group server NAME`.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "actor/actor.h"
+
+#define LONG_MS 10000 /* nothing takes that long; then the test fails */
+
+static const char *self_program;
+static char dir[64];
+static pid_t broker_pid;
+static int broker_start_number;
+
+/* ---- the other group ---- */
+
+static int64_t ticks;
+
+static int server_echo(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *s;
+	size_t length;
+
+	if (actor_msg_unpack(msg, "s#", &s, &length) < 0)
+		return actor_reply_error(from, "server.bad_argument", "echo wants a string");
+	return actor_reply(from, "s#", s, length);
+}
+
+static int server_tick(actor *self, const actor_msg *msg)
+{
+	ticks++;
+	return 0;
+}
+
+static int server_ticks(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return actor_reply(from, "I", ticks);
+}
+
+/* Sends n numbered casts to whom it is told, then dies without a word. */
+static int server_say_and_die(actor *self, const actor_msg *msg)
+{
+	actor_ref to;
+	int n;
+
+	if (actor_msg_unpack(msg, "ri", &to, &n) < 0)
+		return -EINVAL;
+	for (int i = 0; i < n; i++)
+		if (actor_cast(self, to, "say", "i", i) < 0)
+			return -EIO;
+	/* a moment for the bytes to leave: what nng holds dies with the process */
+	return actor_send_after(self, 200, "die", NULL, "");
+}
+
+static int server_die(actor *self, const actor_msg *msg)
+{
+	kill(getpid(), SIGKILL);
+	return 0;
+}
+
+static int server_leave(actor *self, const actor_msg *msg)
+{
+	return actor_stop(self, actor_self(self), "had enough");
+}
+
+static int server_hang(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_sleep(self, 60000);
+	return 0;
+}
+
+static int server_relay(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_msg *reply = NULL;
+	const char *name, *text;
+	int r;
+
+	if (actor_msg_unpack(msg, "s", &name) < 0)
+		return -EINVAL;
+	r = actor_call_name(self, name, "echo", ACTOR_TIMEOUT_DEFAULT, &reply, "s", "through two");
+	if (r == 0)
+		r = actor_msg_unpack(reply, "s", &text);
+	r = r < 0 ? actor_reply(from, "i", r) : actor_reply(from, "s", text);
+	actor_msg_free(reply);
+	return r;
+}
+
+static const struct actor_method server_methods[] = {
+	{.name = "echo", .on_call = server_echo},
+	{.name = "tick", .on_cast = server_tick},
+	{.name = "ticks", .on_call = server_ticks},
+	{.name = "say_and_die", .on_cast = server_say_and_die},
+	{.name = "die", .on_cast = server_die},
+	{.name = "leave", .on_cast = server_leave},
+	{.name = "hang", .on_call = server_hang},
+	{.name = "relay", .on_call = server_relay},
+	{0},
+};
+
+static const struct actor_behavior server_behavior = {.name = "server", .methods = server_methods};
+
+/* ---- processes ---- */
+
+static pid_t start(const char *const *argv)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execv(argv[0], (char *const *)argv);
+		_exit(127);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+static void reap(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+static void broker_kill(void)
+{
+	kill(broker_pid, SIGKILL);
+	reap(broker_pid);
+}
+
+static pid_t server_start(const char *name)
+{
+	return start((const char *const[]){self_program, "server", name, NULL});
+}
+
+static actor_client *client_new(enum actor_link_mode mode)
+{
+	struct actor_group_options options = {.name = "test", .runtime_dir = dir, .mode = mode};
+	actor_client *client = NULL;
+	int64_t tries = 0;
+	int r;
+
+	/* the broker may be starting still: its socket is the event we wait for */
+	while ((r = actor_client_new(&client, &options)) == -ENOTCONN && tries++ < LONG_MS)
+		usleep(1000);
+	assert_int_equal(r, 0);
+	return client;
+}
+
+static void broker_start(void)
+{
+	char group[16];
+
+	snprintf(group, sizeof(group), "%d", ++broker_start_number);
+	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id", "77", "--key-hex",
+		"000102030405060708090a0b0c0d0e0f", "--group", group, NULL});
+	actor_client_free(client_new(ACTOR_LINK_BROKER)); /* it answers */
+}
+
+static actor_ref find(actor_client *client, const char *name)
+{
+	actor_ref ref = ACTOR_NOBODY;
+	int tries = 0;
+
+	while (actor_client_whereis(client, name, &ref) == -ESRCH && tries++ < LONG_MS)
+		usleep(1000);
+	assert_false(actor_ref_is_nobody(ref));
+	return ref;
+}
+
+static void expect_echo(actor_client *client, actor_ref to, const char *text)
+{
+	actor_msg *reply;
+	const char *s;
+
+	assert_int_equal(actor_client_call(client, to, "echo", LONG_MS, &reply, "s", text), 0);
+	assert_int_equal(actor_msg_unpack(reply, "s", &s), 0);
+	assert_string_equal(s, text);
+	actor_msg_free(reply);
+}
+
+static void expect_down(actor_client *client, uint64_t monitor, const char *reason)
+{
+	struct actor_cause cause;
+	actor_msg *msg;
+	uint64_t id;
+	actor_ref who;
+
+	assert_int_equal(actor_client_receive(client, LONG_MS, &msg, &id, &who, &cause), 0);
+	assert_null(msg);
+	assert_int_equal(id, monitor);
+	assert_string_equal(cause.reason, reason);
+}
+
+static int fds_open(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* nng closes behind our back: the number it comes to rest at. */
+static int idle_fds(void)
+{
+	int n = fds_open();
+
+	for (int same = 0; same < 50; same++) {
+		int now;
+
+		usleep(2000);
+		now = fds_open();
+		if (now != n)
+			same = 0;
+		n = now;
+	}
+	return n;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	strcpy(dir, "/tmp/actor-test-group-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	setenv("ACTOR_RUNTIME_DIR", dir, 1);
+	broker_start();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	pid_t pid;
+
+	/* nobody may be left but the broker */
+	kill(broker_pid, SIGKILL);
+	waitpid(broker_pid, NULL, 0);
+	pid = waitpid(-1, NULL, WNOHANG);
+	if (pid != -1 || errno != ECHILD)
+		return -1;
+	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- tests ---- */
+
+static void test_call_between_groups_goes_over_a_direct_link(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	pid_t server = server_start("echo");
+	actor_ref to = find(client, "echo");
+	actor_msg *reply;
+
+	expect_echo(client, to, "hello");
+	assert_int_equal(actor_client_call(client, to, "echo", LONG_MS, &reply, "i", 1), -EREMOTEIO);
+	assert_string_equal(actor_msg_error(reply), "server.bad_argument");
+	actor_msg_free(reply);
+	assert_int_equal(actor_client_call(client, to, "nonsense", LONG_MS, &reply, ""), -EREMOTEIO);
+	assert_string_equal(actor_msg_error(reply), "no_method");
+	actor_msg_free(reply);
+	/* the proof that it is direct: it needs no broker */
+	broker_kill();
+	expect_echo(client, to, "without a broker");
+	broker_start();
+	actor_client_free(client);
+	kill(server, SIGTERM);
+	reap(server);
+}
+
+static void test_single_link_client_is_routed_by_the_broker(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_BROKER);
+	pid_t server = server_start("echo");
+	actor_msg *reply;
+	actor_ref to = find(client, "echo");
+	actor_ref nowhere = to;
+
+	expect_echo(client, to, "by ref");
+	assert_int_equal(actor_client_call_name(client, "echo", "echo", LONG_MS, &reply, "s", "by name"), 0);
+	actor_msg_free(reply);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(actor_client_cast_name(client, "echo", "tick", ""), 0);
+	assert_int_equal(actor_client_call(client, to, "ticks", LONG_MS, &reply, ""), 0);
+	int64_t n;
+	assert_int_equal(actor_msg_unpack(reply, "I", &n), 0);
+	assert_int_equal(n, 100);
+	actor_msg_free(reply);
+	assert_int_equal(actor_client_call_name(client, "nobody", "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	nowhere.group = 12345;
+	assert_int_equal(actor_client_call(client, nowhere, "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	nowhere = to;
+	nowhere.serial = 999;
+	assert_int_equal(actor_client_call(client, nowhere, "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	actor_client_free(client);
+	kill(server, SIGTERM);
+	reap(server);
+}
+
+static void test_call_to_a_dead_or_unknown_group_fails_at_once(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	pid_t server = server_start("echo");
+	actor_ref to = find(client, "echo"), unknown = to;
+	uint64_t monitor;
+
+	expect_echo(client, to, "alive");
+	kill(server, SIGKILL);
+	reap(server);
+	assert_int_equal(actor_client_call(client, to, "hang", LONG_MS, NULL, ""), -ECONNRESET);
+	assert_int_equal(actor_client_call(client, to, "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	unknown.group = 4711;
+	assert_int_equal(actor_client_call(client, unknown, "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	assert_int_equal(actor_client_call_name(client, "echo", "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	assert_int_equal(actor_client_monitor(client, to, &monitor), 0);
+	expect_down(client, monitor, "noproc");
+	actor_client_free(client);
+}
+
+static void test_down_arrives_after_the_last_message_of_a_killed_group(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	pid_t server = server_start("echo");
+	actor_ref to = find(client, "echo");
+	struct actor_cause cause;
+	actor_msg *msg;
+	uint64_t monitor, id;
+
+	assert_int_equal(actor_client_monitor(client, to, &monitor), 0);
+	assert_int_equal(actor_client_cast(client, to, "say_and_die", "ri", actor_client_self(client), 1000), 0);
+	for (int i = 0; i < 1000; i++) {
+		int n = -1;
+
+		assert_int_equal(actor_client_receive(client, LONG_MS, &msg, NULL, NULL, NULL), 0);
+		assert_non_null(msg);
+		assert_int_equal(actor_msg_unpack(msg, "i", &n), 0);
+		assert_int_equal(n, i);
+		actor_msg_free(msg);
+	}
+	assert_int_equal(actor_client_receive(client, LONG_MS, &msg, &id, NULL, &cause), 0);
+	assert_null(msg);
+	assert_int_equal(id, monitor);
+	assert_string_equal(cause.reason, "noconnection");
+	assert_int_equal(actor_client_receive(client, 50, &msg, NULL, NULL, NULL), -ETIMEDOUT);
+	reap(server);
+	actor_client_free(client);
+}
+
+static void test_actor_that_stops_gives_its_reason_and_its_name_back(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	pid_t server = server_start("echo");
+	actor_ref to = find(client, "echo");
+	uint64_t monitor;
+	actor_ref ref;
+
+	assert_int_equal(actor_client_monitor(client, to, &monitor), 0);
+	assert_int_equal(actor_client_cast(client, to, "leave", ""), 0);
+	expect_down(client, monitor, "had enough");
+	/* whoever hears DOWN may take the name */
+	assert_int_equal(actor_client_whereis(client, "echo", &ref), -ESRCH);
+	reap(server);
+	actor_client_free(client);
+}
+
+static void test_monitor_through_the_broker_hears_of_a_killed_group(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_BROKER);
+	pid_t server = server_start("echo");
+	actor_ref to = find(client, "echo");
+	uint64_t monitor;
+
+	assert_int_equal(actor_client_monitor(client, to, &monitor), 0);
+	expect_echo(client, to, "settled");
+	kill(server, SIGKILL);
+	reap(server);
+	expect_down(client, monitor, "noconnection");
+	actor_client_free(client);
+}
+
+static void test_taken_name_is_refused_and_free_after_its_owner(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	pid_t first = server_start("echo"), second;
+	uint64_t monitor;
+	int status;
+
+	(void)find(client, "echo");
+	second = server_start("echo");
+	assert_int_equal(waitpid(second, &status, 0), second);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	assert_int_equal(actor_client_monitor(client, find(client, "echo"), &monitor), 0);
+	kill(first, SIGKILL);
+	reap(first);
+	expect_down(client, monitor, "noconnection");
+	first = server_start("echo");
+	expect_echo(client, find(client, "echo"), "the new one");
+	kill(first, SIGTERM);
+	reap(first);
+	actor_client_free(client);
+}
+
+static void test_groups_call_each_other_both_ways_at_once(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	pid_t a = server_start("a"), b = server_start("b");
+	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
+	actor_msg *reply;
+	const char *text;
+
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(actor_client_call(client, i % 2 ? ref_a : ref_b, "relay", LONG_MS, &reply, "s", i % 2 ? "b" : "a"), 0);
+		assert_int_equal(actor_msg_unpack(reply, "s", &text), 0);
+		assert_string_equal(text, "through two");
+		actor_msg_free(reply);
+	}
+	kill(a, SIGTERM);
+	kill(b, SIGTERM);
+	reap(a);
+	reap(b);
+	actor_client_free(client);
+}
+
+static void test_names_resolve_again_after_the_broker_was_killed(void **state)
+{
+	actor_client *old = client_new(ACTOR_LINK_DIRECT), *client;
+	pid_t server = server_start("echo");
+	actor_ref to = find(old, "echo"), again;
+
+	expect_echo(old, to, "before");
+	for (int round = 0; round < 3; round++) {
+		broker_kill();
+		expect_echo(old, to, "during");
+		broker_start();
+		client = client_new(ACTOR_LINK_BROKER);
+		again = find(client, "echo");
+		assert_true(actor_ref_equal(to, again)); /* the same group, the same id */
+		expect_echo(client, again, "after");
+		actor_client_free(client);
+	}
+	assert_int_equal(actor_client_whereis(old, "echo", &again), 0);
+	kill(server, SIGTERM);
+	reap(server);
+	actor_client_free(old);
+}
+
+static void test_call_to_a_group_that_dies_meanwhile_ends_with_it(void **state)
+{
+	for (int mode = ACTOR_LINK_DIRECT; mode <= ACTOR_LINK_BROKER; mode++) {
+		actor_client *client = client_new(mode);
+		pid_t server = server_start("echo");
+		actor_ref to = find(client, "echo");
+		pid_t killer;
+
+		expect_echo(client, to, "ready");
+		killer = fork();
+		if (killer == 0) {
+			usleep(50000);
+			kill(server, SIGKILL);
+			_exit(0);
+		}
+		assert_int_equal(actor_client_call(client, to, "hang", LONG_MS, NULL, ""), -ECONNRESET);
+		reap(killer);
+		reap(server);
+		actor_client_free(client);
+	}
+}
+
+static void test_no_descriptor_is_left_behind(void **state)
+{
+	int before = 0;
+
+	for (int round = 0; round < 3; round++) {
+		actor_client *client = client_new(ACTOR_LINK_DIRECT);
+		pid_t server = server_start("echo");
+
+		expect_echo(client, find(client, "echo"), "x");
+		kill(server, SIGKILL);
+		reap(server);
+		actor_client_free(client);
+		if (round == 0) {
+			actor_client_free(client_new(ACTOR_LINK_DIRECT)); /* nng's own are there from its first use on */
+			before = idle_fds();
+		}
+	}
+	assert_int_equal(idle_fds(), before);
+}
+
+static void test_no_node_is_enotconn(void **state)
+{
+	struct actor_group_options options = {.runtime_dir = "/tmp/actor-test-no-such-node"};
+	actor_client *client = NULL;
+
+	assert_int_equal(actor_client_new(&client, &options), -ENOTCONN);
+	assert_null(client);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_call_between_groups_goes_over_a_direct_link, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_single_link_client_is_routed_by_the_broker, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_call_to_a_dead_or_unknown_group_fails_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_down_arrives_after_the_last_message_of_a_killed_group, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_actor_that_stops_gives_its_reason_and_its_name_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_monitor_through_the_broker_hears_of_a_killed_group, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_taken_name_is_refused_and_free_after_its_owner, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_groups_call_each_other_both_ways_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names_resolve_again_after_the_broker_was_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_call_to_a_group_that_dies_meanwhile_ends_with_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_descriptor_is_left_behind, setup, teardown),
+		cmocka_unit_test(test_no_node_is_enotconn),
+	};
+
+	self_program = argv[0];
+	if (argc == 3 && strcmp(argv[1], "server") == 0)
+		return actor_main(&server_behavior, NULL, argv[2]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
