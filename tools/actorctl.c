@@ -1,4 +1,7 @@
-/* actorctl: the node, its processes and its actors from a shell. This file: what all commands share, and the way to one. */
+/*
+ * actorctl: the node, its processes and its actors from a shell. This file: what all commands share, and the
+ * way to one.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -30,9 +33,9 @@ const struct option_spec ctl_global_options[] = {
 };
 
 const struct command *const ctl_commands[] = {
-	&command_up,   &command_down,    &command_status, &command_ls,    &command_spawn,    &command_stop,    &command_start,
-	&command_restart, &command_kill, &command_rm,     &command_logs,  &command_call,     &command_send,    &command_whereis,
-	&command_names, &command_help,   &command_version, &command_complete, NULL,
+	&command_up, &command_down, &command_status, &command_ls, &command_spawn, &command_stop, &command_start,
+	&command_restart, &command_kill, &command_rm, &command_logs, &command_call, &command_send,
+	&command_whereis, &command_names, &command_help, &command_version, &command_complete, NULL,
 };
 
 const struct command *ctl_command_find(const char *name)
@@ -43,7 +46,7 @@ const struct command *ctl_command_find(const char *name)
 	return NULL;
 }
 
-/* ---- failing ------------------------------------------------------------------------------------------------------------------ */
+/* ---- failing --------------------------------------------------------------------------------- */
 
 /* What came from elsewhere stays on its line. */
 static void ctl_flatten(char *text)
@@ -53,14 +56,16 @@ static void ctl_flatten(char *text)
 			*text = ' ';
 }
 
-static int ctl_vfail(const struct ctl *ctl, enum ctl_exit status, const char *code, const char *hint, const char *format, va_list list)
+static int ctl_vfail(const struct ctl *ctl, enum ctl_exit status, const char *code, const char *hint,
+	const char *format, va_list list)
 {
 	char message[1024] = "failed";
 
 	vsnprintf(message, sizeof(message), format, list);
 	ctl_flatten(message);
 	if (ctl->json) {
-		json_t *error = json_pack("{s{sssssO?}}", "error", "code", code, "message", message, "hint", NULL);
+		json_t *error = json_pack("{s{sssssO?}}", "error", "code", code, "message", message, "hint",
+			NULL);
 
 		if (hint)
 			json_object_set_new(json_object_get(error, "error"), "hint", json_string(hint));
@@ -72,11 +77,13 @@ static int ctl_vfail(const struct ctl *ctl, enum ctl_exit status, const char *co
 	}
 	fflush(stdout);
 	/* A question mark ends its own sentence. */
-	fprintf(stderr, "actorctl: %s%s%s\n", message, !hint ? "" : message[strlen(message) - 1] == '?' ? " " : "; ", hint ? hint : "");
+	fprintf(stderr, "actorctl: %s%s%s\n", message,
+		!hint ? "" : message[strlen(message) - 1] == '?' ? " " : "; ", hint ? hint : "");
 	return status;
 }
 
-int ctl_fail(const struct ctl *ctl, enum ctl_exit status, const char *code, const char *hint, const char *format, ...)
+int ctl_fail(const struct ctl *ctl, enum ctl_exit status, const char *code, const char *hint,
+	const char *format, ...)
 {
 	va_list list;
 
@@ -99,8 +106,8 @@ int ctl_fail_errno(const struct ctl *ctl, int error, const char *hint, const cha
 	va_start(list, format);
 	vsnprintf(message, sizeof(message), format, list);
 	va_end(list);
-	return ctl_fail(ctl, status, strerrorname_np(error) ? strerrorname_np(error) : "failed", hint, "%s: %s", message,
-		strerror(error));
+	return ctl_fail(ctl, status, strerrorname_np(error) ? strerrorname_np(error) : "failed", hint,
+		"%s: %s", message, strerror(error));
 }
 
 void ctl_note(const struct ctl *ctl, const char *format, ...)
@@ -133,7 +140,7 @@ bool ctl_colors(const struct ctl *ctl)
 	return ctl->stdout_is_tty && term && strcmp(term, "dumb");
 }
 
-/* ---- global options ----------------------------------------------------------------------------------------------------------- */
+/* ---- global options -------------------------------------------------------------------------- */
 
 static int ctl_apply(struct ctl *ctl, const struct args *args)
 {
@@ -148,7 +155,8 @@ static int ctl_apply(struct ctl *ctl, const struct args *args)
 		ctl->headings = false;
 	if (timeout) {
 		if (duration_parse(timeout, &ms) || ms < 1)
-			return ctl_fail(ctl, CTL_USAGE, "usage", "write seconds, or 100ms, 2s, 1m", "'%s' is no time to wait", timeout);
+			return ctl_fail(ctl, CTL_USAGE, "usage", "write seconds, or 100ms, 2s, 1m",
+				"'%s' is no time to wait", timeout);
 		ctl->timeout_ms = ms;
 	}
 	if (args_has(args, "color")) {
@@ -159,16 +167,18 @@ static int ctl_apply(struct ctl *ctl, const struct args *args)
 		else if (!strcmp(color, "never"))
 			ctl->color = CTL_COLOR_NEVER;
 		else
-			return ctl_fail(ctl, CTL_USAGE, "usage", "use --color=auto, always or never", "unknown colour mode '%s'",
-				color);
+			return ctl_fail(ctl, CTL_USAGE, "usage", "use --color=auto, always or never",
+				"unknown colour mode '%s'", color);
 	}
 	if (runtime_dir) {
 		if (!*runtime_dir)
-			return ctl_fail(ctl, CTL_USAGE, "usage", NULL, "option --runtime-dir needs a directory");
+			return ctl_fail(ctl, CTL_USAGE, "usage", NULL,
+				"option --runtime-dir needs a directory");
 		free((char *)ctl->runtime_dir);
 		ctl->runtime_dir = path_absolute(runtime_dir);
 		if (!ctl->runtime_dir)
-			return ctl_fail_errno(ctl, errno, NULL, "cannot use the runtime directory %s", runtime_dir);
+			return ctl_fail_errno(ctl, errno, NULL, "cannot use the runtime directory %s",
+				runtime_dir);
 	}
 	return 0;
 }
@@ -182,7 +192,7 @@ static bool ctl_wants_json(int argc, char *const argv[])
 	return false;
 }
 
-/* ---- help --------------------------------------------------------------------------------------------------------------------- */
+/* ---- help ------------------------------------------------------------------------------------ */
 
 static void ctl_print_options(const struct option_spec *options, FILE *to)
 {
@@ -196,8 +206,8 @@ static void ctl_print_options(const struct option_spec *options, FILE *to)
 		if (o->value == OPTION_FLAG)
 			snprintf(left, sizeof(left), "%s--%s", letter, o->name);
 		else
-			snprintf(left, sizeof(left), o->value == OPTION_VALUE ? "%s--%s %s" : "%s--%s[=%s]", letter, o->name,
-				o->value_name);
+			snprintf(left, sizeof(left), o->value == OPTION_VALUE ? "%s--%s %s" : "%s--%s[=%s]",
+				letter, o->name, o->value_name);
 		fprintf(to, "  %-28s %s\n", left, o->help);
 	}
 }
@@ -235,7 +245,8 @@ int ctl_print_command_help(const struct command *command, FILE *to)
 	}
 	if (command->examples)
 		fprintf(to, "\nExamples:\n%s", command->examples);
-	fprintf(to, "\nUsage: actorctl %s%s%s\n", command->name, *command->synopsis ? " " : "", command->synopsis);
+	fprintf(to, "\nUsage: actorctl %s%s%s\n", command->name, *command->synopsis ? " " : "",
+		command->synopsis);
 	if (command->options) {
 		fputs("\nOptions:\n", to);
 		ctl_print_options(command->options, to);
@@ -247,7 +258,7 @@ int ctl_print_command_help(const struct command *command, FILE *to)
 	return CTL_OK;
 }
 
-/* ---- main --------------------------------------------------------------------------------------------------------------------- */
+/* ---- main ------------------------------------------------------------------------------------ */
 
 static int ctl_no_command(const struct ctl *ctl, const char *name)
 {
@@ -275,7 +286,8 @@ static int ctl_run_command(struct ctl *ctl, int argc, const char *const argv[])
 		return ctl_no_command(ctl, argv[0]);
 	ctl->command = command;
 	snprintf(hint, sizeof(hint), "see actorctl %s --help", command->name);
-	if (args_parse(&args, command->options, ctl_global_options, command->args_flags, argc - 1, argv + 1, error))
+	if (args_parse(&args, command->options, ctl_global_options, command->args_flags, argc - 1, argv + 1,
+		error))
 		return ctl_fail(ctl, CTL_USAGE, "usage", hint, "%s: %s", command->name, error);
 	status = ctl_apply(ctl, &args);
 	if (status)
@@ -292,8 +304,8 @@ static int ctl_run_command(struct ctl *ctl, int argc, const char *const argv[])
 		status = ctl_fail(ctl, CTL_USAGE, "usage", hint, "%s needs %s: actorctl %s %s", command->name,
 			args.n_values ? "more arguments" : "an argument", command->name, command->synopsis);
 	else if (command->args_max >= 0 && (int)args.n_values > command->args_max)
-		status = ctl_fail(ctl, CTL_USAGE, "usage", hint, "%s: unexpected argument '%s'", command->name,
-			args.values[command->args_max]);
+		status = ctl_fail(ctl, CTL_USAGE, "usage", hint, "%s: unexpected argument '%s'",
+			command->name, args.values[command->args_max]);
 	else
 		status = command->run(ctl, &args);
 out:
@@ -301,11 +313,15 @@ out:
 	return status;
 }
 
-/* Sockets must not land on 0, 1 or 2. A closed stdout is opened for reading, so that writing to it still fails and is told. */
+/*
+ * Sockets must not land on 0, 1 or 2. A closed stdout is opened for reading, so that writing to it still
+ * fails and is told.
+ */
 static void ctl_open_std_fds(void)
 {
 	for (int fd = 0; fd < 3; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+			open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
 			_exit(CTL_FAILED);
 }
 
@@ -323,7 +339,8 @@ int main(int argc, char *argv[])
 	ctl.stderr_is_tty = isatty(STDERR_FILENO);
 	ctl.json = ctl_wants_json(argc, argv);
 
-	if (args_parse(&args, NULL, ctl_global_options, ARGS_STOP_AT_FIRST, argc - 1, (const char *const *)argv + 1, error)) {
+	if (args_parse(&args, NULL, ctl_global_options, ARGS_STOP_AT_FIRST, argc - 1,
+		(const char *const *)argv + 1, error)) {
 		status = ctl_fail(&ctl, CTL_USAGE, "usage", "see actorctl --help", "%s", error);
 		goto out;
 	}

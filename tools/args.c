@@ -8,8 +8,8 @@
 
 #include "suggest.h"
 
-static const struct option_spec *args_find(const struct option_spec *own, const struct option_spec *global, const char *name,
-	size_t len)
+static const struct option_spec *args_find(const struct option_spec *own, const struct option_spec *global,
+	const char *name, size_t len)
 {
 	const struct option_spec *tables[] = {own, global};
 
@@ -20,7 +20,8 @@ static const struct option_spec *args_find(const struct option_spec *own, const 
 	return NULL;
 }
 
-static const struct option_spec *args_find_letter(const struct option_spec *own, const struct option_spec *global, char letter)
+static const struct option_spec *args_find_letter(const struct option_spec *own,
+	const struct option_spec *global, char letter)
 {
 	const struct option_spec *tables[] = {own, global};
 
@@ -31,7 +32,8 @@ static const struct option_spec *args_find_letter(const struct option_spec *own,
 	return NULL;
 }
 
-static int args_unknown(const struct option_spec *own, const struct option_spec *global, const char *name, size_t len, char *error)
+static int args_unknown(const struct option_spec *own, const struct option_spec *global, const char *name,
+	size_t len, char *error)
 {
 	const struct option_spec *tables[] = {own, global};
 	struct suggest suggest = SUGGEST_INIT;
@@ -42,7 +44,8 @@ static int args_unknown(const struct option_spec *own, const struct option_spec 
 		for (const struct option_spec *o = tables[t]; o && o->name; o++)
 			suggest_offer(&suggest, text, o->name);
 	if (suggest.best)
-		snprintf(error, ARGS_ERROR_MAX, "unknown option '--%s'; did you mean --%s?", text, suggest.best);
+		snprintf(error, ARGS_ERROR_MAX, "unknown option '--%s'; did you mean --%s?", text,
+			suggest.best);
 	else
 		snprintf(error, ARGS_ERROR_MAX, "unknown option '--%s'", text);
 	return -EINVAL;
@@ -62,8 +65,8 @@ static bool args_is_number(const char *text)
 	return isdigit((unsigned char)*text);
 }
 
-static int args_parse_long(struct args *args, const struct option_spec *own, const struct option_spec *global, int argc,
-	const char *const argv[], int *at, char *error)
+static int args_parse_long(struct args *args, const struct option_spec *own, const struct option_spec *global,
+	int argc, const char *const argv[], int *at, char *error)
 {
 	const char *text = argv[*at] + 2;
 	const char *equals = strchr(text, '=');
@@ -79,8 +82,8 @@ static int args_parse_long(struct args *args, const struct option_spec *own, con
 	}
 	if (spec->value == OPTION_VALUE && !value) {
 		if (*at + 1 >= argc) {
-			snprintf(error, ARGS_ERROR_MAX, "option --%s needs a value: --%s %s", spec->name, spec->name,
-				spec->value_name);
+			snprintf(error, ARGS_ERROR_MAX, "option --%s needs a value: --%s %s", spec->name,
+				spec->name, spec->value_name);
 			return -EINVAL;
 		}
 		value = argv[++*at];
@@ -89,15 +92,16 @@ static int args_parse_long(struct args *args, const struct option_spec *own, con
 	return 0;
 }
 
-static int args_parse_short(struct args *args, const struct option_spec *own, const struct option_spec *global, int argc,
-	const char *const argv[], int *at, char *error)
+static int args_parse_short(struct args *args, const struct option_spec *own,
+	const struct option_spec *global, int argc, const char *const argv[], int *at, char *error)
 {
 	for (const char *letter = argv[*at] + 1; *letter; letter++) {
 		const struct option_spec *spec = args_find_letter(own, global, *letter);
 		const char *value = NULL;
 
 		if (!spec) {
-			snprintf(error, ARGS_ERROR_MAX, "unknown option '-%c'", isprint((unsigned char)*letter) ? *letter : '?');
+			snprintf(error, ARGS_ERROR_MAX, "unknown option '-%c'",
+				isprint((unsigned char)*letter) ? *letter : '?');
 			return -EINVAL;
 		}
 		if (spec->value != OPTION_VALUE) {
@@ -119,8 +123,8 @@ static int args_parse_short(struct args *args, const struct option_spec *own, co
 	return 0;
 }
 
-int args_parse(struct args *args, const struct option_spec *own, const struct option_spec *global, unsigned flags, int argc,
-	const char *const argv[], char error[ARGS_ERROR_MAX])
+int args_parse(struct args *args, const struct option_spec *own, const struct option_spec *global,
+	unsigned flags, int argc, const char *const argv[], char error[ARGS_ERROR_MAX])
 {
 	size_t room = 1;
 	bool only_values = false;
@@ -144,7 +148,8 @@ int args_parse(struct args *args, const struct option_spec *own, const struct op
 			only_values = true;
 			continue;
 		}
-		if (only_values || text[0] != '-' || !text[1] || ((flags & ARGS_NUMBERS) && args_is_number(text))) {
+		if (only_values || text[0] != '-' || !text[1] ||
+			((flags & ARGS_NUMBERS) && args_is_number(text))) {
 			args->values[args->n_values++] = text;
 			if (flags & ARGS_STOP_AT_FIRST)
 				only_values = true;

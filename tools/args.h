@@ -1,6 +1,7 @@
 /*
- * A command line, taken apart by a table of options. Not getopt_long: a verb shares its options with the global ones, "-5" is a JSON
- * argument and not an option, an unknown option is answered with the nearest one, and the parts must be testable without globals.
+ * A command line, taken apart by a table of options. Not getopt_long: a verb shares its options with the
+ * global ones, "-5" is a JSON argument and not an option, an unknown option is answered with the nearest one,
+ * and the parts must be testable without globals.
  *
  * Pure: no output, no exit. Strings are borrowed from argv.
  */
@@ -44,8 +45,8 @@ struct args {
  *
  * Return: 0, -EINVAL (see @error), -ENOMEM.
  */
-int args_parse(struct args *args, const struct option_spec *own, const struct option_spec *global, unsigned flags, int argc,
-	const char *const argv[], char error[ARGS_ERROR_MAX]);
+int args_parse(struct args *args, const struct option_spec *own, const struct option_spec *global,
+	unsigned flags, int argc, const char *const argv[], char error[ARGS_ERROR_MAX]);
 void args_deinit(struct args *args);
 
 bool args_has(const struct args *args, const char *name);

@@ -67,7 +67,8 @@ static json_t *child_time(int64_t wall_us)
 	char text[64], whole[32];
 	struct tm tm;
 
-	if (wall_us < 0 || !gmtime_r(&seconds, &tm) || !strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S", &tm))
+	if (wall_us < 0 || !gmtime_r(&seconds, &tm) || !strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S",
+		&tm))
 		return json_null();
 	snprintf(text, sizeof(text), "%s.%06dZ", whole, (int)(wall_us % 1000000));
 	return json_string(text);
@@ -109,7 +110,8 @@ json_t *child_public(const json_t *child, int64_t wall_offset_us)
 	r |= child_copy(shown, child, "pid", json_null());
 	r |= child_copy(shown, child, "restarts", json_integer(0));
 	r |= child_copy(shown, child, "uptime_ms", json_integer(0));
-	r |= json_object_set_new(shown, "last_exit", child_public_exit(json_object_get(child, "last_exit"), wall_offset_us));
+	r |= json_object_set_new(shown, "last_exit", child_public_exit(json_object_get(child, "last_exit"),
+		wall_offset_us));
 	r |= child_copy_rest(shown, child);
 	if (r) {
 		json_decref(shown);
@@ -145,9 +147,11 @@ char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_
 	if (json_is_object(exit))
 		child_end_text(exit, end, sizeof(end));
 	if (!strcmp(child_state(child), "backoff") && json_is_integer(next))
-		snprintf(text, CHILD_TEXT_MAX, "%s, next try in %s", end, duration_format(json_integer_value(next), span));
+		snprintf(text, CHILD_TEXT_MAX, "%s, next try in %s", end,
+			duration_format(json_integer_value(next), span));
 	else if (json_is_object(exit) && json_is_integer(at))
-		snprintf(text, CHILD_TEXT_MAX, "%s %s ago", end, duration_format((now_us - json_integer_value(at)) / 1000, span));
+		snprintf(text, CHILD_TEXT_MAX, "%s %s ago", end,
+			duration_format((now_us - json_integer_value(at)) / 1000, span));
 	else
 		snprintf(text, CHILD_TEXT_MAX, "%s", end);
 	return text;
@@ -157,7 +161,8 @@ const char *child_state_color(const json_t *child)
 {
 	static const struct {
 		const char *state, *color;
-	} colors[] = {{"up", "green"}, {"ready", "green"}, {"starting", "yellow"}, {"stopping", "yellow"}, {"backoff", "red"}, {"failed", "red"}};
+	} colors[] = {{"up", "green"}, {"ready", "green"}, {"starting", "yellow"}, {"stopping", "yellow"},
+		{"backoff", "red"}, {"failed", "red"}};
 	const char *state = child_state(child);
 
 	for (size_t i = 0; i < sizeof(colors) / sizeof(*colors); i++)

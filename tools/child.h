@@ -1,4 +1,7 @@
-/* Child maps of the supervisor (docs/protocol.md §5), as JSON, put into the shape and the words that users see. Pure. */
+/*
+ * Child maps of the supervisor (docs/protocol.md §5), as JSON, put into the shape and the words that users
+ * see. Pure.
+ */
 #pragma once
 
 #include <jansson.h>
@@ -11,8 +14,8 @@
 int64_t child_clock_offset_us(void);
 
 /*
- * What --json shows: name, state, pid, restarts, uptime_ms, last_exit first and always there, then the rest. last_exit gets `at` as
- * people write time, unless @wall_offset_us is 0. NULL: no memory, or not a child map.
+ * What --json shows: name, state, pid, restarts, uptime_ms, last_exit first and always there, then the rest.
+ * last_exit gets `at` as people write time, unless @wall_offset_us is 0. NULL: no memory, or not a child map.
  */
 json_t *child_public(const json_t *child, int64_t wall_offset_us);
 
@@ -30,5 +33,8 @@ char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_
 /* "green", "yellow", "red" or NULL. */
 const char *child_state_color(const json_t *child);
 
-/* The status a shell would give for this end: code, 128 + signal, 127 or 126 when it could not be run; -1: it has no end. */
+/*
+ * The status a shell would give for this end: code, 128 + signal, 127 or 126 when it could not be run; -1: it
+ * has no end.
+ */
 int child_exit_status(const json_t *child);

@@ -20,7 +20,8 @@ struct control {
 	control_args *make;
 };
 
-static void control_tell(const struct ctl *ctl, const struct control *control, const char *name, const json_t *child)
+static void control_tell(const struct ctl *ctl, const struct control *control, const char *name,
+	const json_t *child)
 {
 	if (ctl->json)
 		return;
@@ -32,8 +33,8 @@ static void control_tell(const struct ctl *ctl, const struct control *control, c
 }
 
 /*
- * One failure does not keep the others from being tried; the first one gives the exit status. With --json one line for each name: the
- * child, or null where there is none any more.
+ * One failure does not keep the others from being tried; the first one gives the exit status. With --json one
+ * line for each name: the child, or null where there is none any more.
  */
 static int control_run(struct ctl *ctl, const struct args *args, const struct control *control)
 {
@@ -48,8 +49,8 @@ static int control_run(struct ctl *ctl, const struct args *args, const struct co
 		const char *name = args->values[i];
 		json_t *child = NULL;
 
-		status = session_ask_spawner(session, control->verb, name, control->verb, control->make(args, name), timeout_ms,
-			&child);
+		status = session_ask_spawner(session, control->verb, name, control->verb,
+			control->make(args, name), timeout_ms, &child);
 		if (!status && ctl->json) {
 			json_t *shown = child_public(child, child_clock_offset_us());
 
@@ -78,7 +79,7 @@ static const struct option_spec wait_options[] = {
 	{0},
 };
 
-/* ---- stop, start, restart ----------------------------------------------------------------------------------------------------- */
+/* ---- stop, start, restart -------------------------------------------------------------------- */
 
 static int stop_run(struct ctl *ctl, const struct args *args)
 {
@@ -93,8 +94,9 @@ const struct command command_stop = {
 	.summary = "end processes and leave them down",
 	.examples = "  actorctl stop web\n"
 		    "  actorctl stop --no-wait web worker\n",
-	.details = "SIGTERM first; what is left after the stop timeout of the process (spawn --stop-timeout, 10s) is killed, its whole tree.\n"
-		   "A stopped process stays listed; 'actorctl start' brings it back, 'actorctl rm' forgets it.\n",
+	.details =
+		"SIGTERM first; what is left after the stop timeout of the process (spawn --stop-timeout, 10s) is killed, its whole tree.\n"
+		"A stopped process stays listed; 'actorctl start' brings it back, 'actorctl rm' forgets it.\n",
 	.options = wait_options,
 	.args_min = 1,
 	.args_max = -1,
@@ -137,7 +139,7 @@ const struct command command_restart = {
 	.run = restart_run,
 };
 
-/* ---- kill --------------------------------------------------------------------------------------------------------------------- */
+/* ---- kill ------------------------------------------------------------------------------------ */
 
 static json_t *control_args_kill(const struct args *args, const char *name)
 {
@@ -152,7 +154,8 @@ static int kill_run(struct ctl *ctl, const struct args *args)
 	const char *signal = args_value(args, "signal");
 
 	if (signal && cause_signal_number(signal) < 1)
-		return ctl_fail(ctl, CTL_USAGE, "usage", "write KILL, SIGUSR1 or 10, see kill -l", "there is no signal '%s'", signal);
+		return ctl_fail(ctl, CTL_USAGE, "usage", "write KILL, SIGUSR1 or 10, see kill -l",
+			"there is no signal '%s'", signal);
 	return control_run(ctl, args, &control);
 }
 
@@ -168,15 +171,16 @@ const struct command command_kill = {
 	.examples = "  actorctl kill web\n"
 		    "  actorctl kill -s HUP web\n"
 		    "  actorctl kill -s KILL web       the whole tree of it\n",
-	.details = "The signal goes to the main process, KILL to its whole tree. What ends by it is restarted as its restart type says;\n"
-		   "to end a process and keep it down use 'actorctl stop'.\n",
+	.details =
+		"The signal goes to the main process, KILL to its whole tree. What ends by it is restarted as its restart type says;\n"
+		"to end a process and keep it down use 'actorctl stop'.\n",
 	.options = kill_options,
 	.args_min = 1,
 	.args_max = -1,
 	.run = kill_run,
 };
 
-/* ---- rm ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- rm -------------------------------------------------------------------------------------- */
 
 static json_t *control_args_rm(const struct args *args, const char *name)
 {

@@ -25,8 +25,8 @@ static int help_run(struct ctl *ctl, const struct args *args)
 			suggest_offer(&suggest, args->values[0], (*c)->name);
 	if (suggest.best)
 		snprintf(hint, sizeof(hint), "did you mean '%s'?", suggest.best);
-	return ctl_fail(ctl, CTL_USAGE, "unknown_command", suggest.best ? hint : "see actorctl --help", "unknown command '%s'",
-		args->values[0]);
+	return ctl_fail(ctl, CTL_USAGE, "unknown_command", suggest.best ? hint : "see actorctl --help",
+		"unknown command '%s'", args->values[0]);
 }
 
 const struct command command_help = {
@@ -59,7 +59,7 @@ const struct command command_version = {
 	.run = version_run,
 };
 
-/* ---- __complete --------------------------------------------------------------------------------------------------------------- */
+/* ---- __complete ------------------------------------------------------------------------------ */
 
 #define COMPLETE_TIMEOUT_MS 200 /* longer, and the Tab key feels stuck */
 
@@ -82,9 +82,11 @@ static void complete_names(const struct ctl *ctl, enum actor_link_mode mode)
 
 	if (session_try_open(ctl, mode, COMPLETE_TIMEOUT_MS, &session))
 		return;
-	if (!session_ask(session, &to, actors ? "names" : "ls", json_array(), COMPLETE_TIMEOUT_MS, &list, &error)) {
+	if (!session_ask(session, &to, actors ? "names" : "ls", json_array(), COMPLETE_TIMEOUT_MS, &list,
+		&error)) {
 		json_array_foreach(list, i, entry) {
-			const char *name = actors ? json_string_value(json_array_get(entry, 0)) : child_name(entry);
+			const char *name = actors ? json_string_value(json_array_get(entry, 0))
+				: child_name(entry);
 
 			if (name)
 				output_text(name), putchar('\n');

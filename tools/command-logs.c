@@ -1,4 +1,7 @@
-/* logs: what a process wrote. Sleeps between lines: inotify says when the file grows and when another takes its place. */
+/*
+ * logs: what a process wrote. Sleeps between lines: inotify says when the file grows and when another takes
+ * its place.
+ */
 #include <errno.h>
 #include <libgen.h>
 #include <poll.h>
@@ -38,7 +41,10 @@ static int logs_find(struct ctl *ctl, const char *name, char **ret_path)
 	return *ret_path ? 0 : ctl_fail(ctl, CTL_FAILED, "no_log", NULL, "'%s' has no log", name);
 }
 
-/* The file for its growth, its directory for the file that replaces it. A watch that stands already is only confirmed. */
+/*
+ * The file for its growth, its directory for the file that replaces it. A watch that stands already is only
+ * confirmed.
+ */
 static void logs_watch(int inotify_fd, const char *path)
 {
 	char *copy = strdup(path);
@@ -124,7 +130,8 @@ const struct command command_logs = {
 	.summary = "show what a process wrote",
 	.examples = "  actorctl logs web\n"
 		    "  actorctl logs -f -n 20 web\n",
-	.details = "stdout and stderr of the process, over its restarts. The log is text in any mode; --json is for errors only.\n",
+	.details =
+		"stdout and stderr of the process, over its restarts. The log is text in any mode; --json is for errors only.\n",
 	.options = logs_options,
 	.args_min = 1,
 	.args_max = 1,

@@ -17,7 +17,8 @@
 
 #define STATUS_LOG_LINES 10
 
-static int ls_ask(const struct ctl *ctl, struct session *session, const char *verb, const char *name, json_t **ret)
+static int ls_ask(const struct ctl *ctl, struct session *session, const char *verb, const char *name,
+	json_t **ret)
 {
 	json_t *args = json_array(), *children = NULL, *shown;
 	const json_t *child;
@@ -26,12 +27,14 @@ static int ls_ask(const struct ctl *ctl, struct session *session, const char *ve
 
 	if (name)
 		json_array_append_new(args, json_string(name));
-	status = session_ask_spawner(session, verb, name, "ls", args, ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS), &children);
+	status = session_ask_spawner(session, verb, name, "ls", args,
+		ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS), &children);
 	if (status)
 		return status;
 	if (name && !json_array_size(children)) {
 		json_decref(children);
-		return ctl_fail(ctl, CTL_NO_NAME, "noproc", "see actorctl ls", "cannot %s '%s': no process has this name", verb, name);
+		return ctl_fail(ctl, CTL_NO_NAME, "noproc", "see actorctl ls",
+			"cannot %s '%s': no process has this name", verb, name);
 	}
 	shown = json_array();
 	json_array_foreach(children, i, child)
@@ -41,10 +44,11 @@ static int ls_ask(const struct ctl *ctl, struct session *session, const char *ve
 	return 0;
 }
 
-/* ---- ls ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- ls -------------------------------------------------------------------------------------- */
 
 static const struct table_column ls_columns[] = {
-	{"NAME"}, {"STATE"}, {"PID", TABLE_RIGHT}, {"UPTIME", TABLE_RIGHT}, {"RESTARTS", TABLE_RIGHT}, {"LAST EXIT", TABLE_CUT}, {NULL},
+	{"NAME"}, {"STATE"}, {"PID", TABLE_RIGHT}, {"UPTIME", TABLE_RIGHT}, {"RESTARTS", TABLE_RIGHT},
+		{"LAST EXIT", TABLE_CUT}, {NULL},
 };
 
 static void ls_add(struct table *table, const json_t *child, int64_t now_us)
@@ -56,7 +60,8 @@ static void ls_add(struct table *table, const json_t *child, int64_t now_us)
 		snprintf(pid, sizeof(pid), "%" PRId64, child_pid(child));
 		duration_format(json_integer_value(json_object_get(child, "uptime_ms")), uptime);
 	}
-	snprintf(restarts, sizeof(restarts), "%lld", (long long)json_integer_value(json_object_get(child, "restarts")));
+	snprintf(restarts, sizeof(restarts), "%lld",
+		(long long)json_integer_value(json_object_get(child, "restarts")));
 	child_last_exit_text(child, now_us, last);
 	if (!table_add(table, cells))
 		table_color(table, 1, child_state_color(child));
@@ -104,13 +109,14 @@ const struct command command_ls = {
 	.examples = "  actorctl ls\n"
 		    "  actorctl ls web\n"
 		    "  actorctl ls --json | jq -r '.[] | select(.state == \"backoff\") | .name'\n",
-	.details = "States: starting, up, ready (an actor program that has started its actors), stopping, backoff (waits for its next\n"
-		   "start), down (ended for good; stays listed until 'actorctl rm', its name may be taken at once).\n",
+	.details =
+		"States: starting, up, ready (an actor program that has started its actors), stopping, backoff (waits for its next\n"
+		"start), down (ended for good; stays listed until 'actorctl rm', its name may be taken at once).\n",
 	.args_max = 1,
 	.run = ls_run,
 };
 
-/* ---- status of one child ------------------------------------------------------------------------------------------------------ */
+/* ---- status of one child --------------------------------------------------------------------- */
 
 static json_t *status_log_lines(const char *path)
 {
@@ -167,7 +173,8 @@ static void status_print_argv(const json_t *argv)
 
 static void status_print_child(struct ctl *ctl, const json_t *child)
 {
-	const char *ref = json_ref_text(json_object_get(child, "ref")), *owner = json_ref_text(json_object_get(child, "owner"));
+	const char *ref = json_ref_text(json_object_get(child, "ref")),
+		*owner = json_ref_text(json_object_get(child, "owner"));
 	const char *restart = json_string_value(json_object_get(child, "restart"));
 	const char *log = json_string_value(json_object_get(child, "log"));
 	const json_t *line, *lines = json_object_get(child, "log_lines");
@@ -191,7 +198,8 @@ static void status_print_child(struct ctl *ctl, const json_t *child)
 	if (json_is_array(json_object_get(child, "argv")))
 		status_print_argv(json_object_get(child, "argv"));
 	status_field("restart");
-	printf("%s, %lld restarts\n", restart ? restart : "?", (long long)json_integer_value(json_object_get(child, "restarts")));
+	printf("%s, %lld restarts\n", restart ? restart : "?",
+		(long long)json_integer_value(json_object_get(child, "restarts")));
 	status_field("last exit");
 	output_text(child_last_exit_text(child, clock_now_us(), text));
 	putchar('\n');
@@ -215,7 +223,8 @@ static int status_child(struct ctl *ctl, struct session *session, const char *na
 	if (status)
 		return status;
 	child = json_array_get(children, 0);
-	json_object_set_new(child, "log_lines", status_log_lines(json_string_value(json_object_get(child, "log"))));
+	json_object_set_new(child, "log_lines",
+		status_log_lines(json_string_value(json_object_get(child, "log"))));
 	if (ctl->json)
 		output_json(ctl, child);
 	else
@@ -224,7 +233,7 @@ static int status_child(struct ctl *ctl, struct session *session, const char *na
 	return CTL_OK;
 }
 
-/* ---- status of the node ------------------------------------------------------------------------------------------------------- */
+/* ---- status of the node ---------------------------------------------------------------------- */
 
 static void status_print_daemon(const json_t *node, const char *name)
 {
@@ -295,7 +304,8 @@ static void status_show_id(json_t *node)
 static int status_node(struct ctl *ctl, struct session *session)
 {
 	json_t *node = NULL;
-	int status = session_ask_spawner(session, "show the node", NULL, "status", json_array(), ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS), &node);
+	int status = session_ask_spawner(session, "show the node", NULL, "status", json_array(),
+		ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS), &node);
 
 	if (status)
 		return status;

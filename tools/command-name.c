@@ -21,7 +21,8 @@ static int whereis_run(struct ctl *ctl, const struct args *args)
 		return status;
 	r = session_whereis(session, name, &ref);
 	if (r == -ESRCH) {
-		status = ctl_fail(ctl, CTL_NO_NAME, "noproc", "see actorctl names", "no actor has the name '%s'", name);
+		status = ctl_fail(ctl, CTL_NO_NAME, "noproc", "see actorctl names",
+			"no actor has the name '%s'", name);
 	} else if (r) {
 		status = message_fail(ctl, "look up", name, "", r, NULL, CTL_TIMEOUT_DEFAULT_MS);
 	} else {
@@ -61,7 +62,8 @@ static json_t *names_public(const json_t *pairs)
 	size_t i;
 
 	json_array_foreach(pairs, i, pair)
-		json_array_append_new(shown, json_pack("{sOsO}", "name", json_array_get(pair, 0), "ref", json_array_get(pair, 1)));
+		json_array_append_new(shown, json_pack("{sOsO}", "name", json_array_get(pair, 0), "ref",
+			json_array_get(pair, 1)));
 	return shown;
 }
 

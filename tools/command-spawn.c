@@ -27,7 +27,7 @@ struct spawn {
 	int64_t timeout_ms; /* 0: none */
 };
 
-/* ---- the spec ----------------------------------------------------------------------------------------------------------------- */
+/* ---- the spec -------------------------------------------------------------------------------- */
 
 static int spawn_spec_restart(struct spawn *spawn, const struct args *args)
 {
@@ -49,7 +49,8 @@ static int spawn_spec_times(struct spawn *spawn, const struct args *args)
 
 	if (backoff) {
 		if (duration_parse_range(backoff, &min_ms, &max_ms))
-			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write MIN:MAX like 100ms:30s, or 0", "'%s' is no backoff", backoff);
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write MIN:MAX like 100ms:30s, or 0",
+				"'%s' is no backoff", backoff);
 		if (!min_ms && !strchr(backoff, ':'))
 			max_ms = 0;
 		json_object_set_new(spawn->spec, "backoff_min_ms", json_integer(min_ms));
@@ -57,7 +58,8 @@ static int spawn_spec_times(struct spawn *spawn, const struct args *args)
 	}
 	if (stop) {
 		if (duration_parse(stop, &stop_ms))
-			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write seconds, or 500ms, 10s, 1m", "'%s' is no stop timeout", stop);
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write seconds, or 500ms, 10s, 1m",
+				"'%s' is no stop timeout", stop);
 		json_object_set_new(spawn->spec, "stop_timeout_ms", json_integer(stop_ms));
 	}
 	return 0;
@@ -75,9 +77,11 @@ static int spawn_spec_env(struct spawn *spawn, const struct args *args)
 		json_t *value = equals ? json_string(equals + 1) : NULL;
 
 		if (!equals || equals == pair)
-			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write --env NAME=VALUE", "'%s' is no variable", pair);
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write --env NAME=VALUE",
+				"'%s' is no variable", pair);
 		if (!value || json_object_setn_new(env, pair, (size_t)(equals - pair), value))
-			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", NULL, "the variable '%s' is not UTF-8", pair);
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", NULL,
+				"the variable '%s' is not UTF-8", pair);
 	}
 	return 0;
 }
@@ -95,12 +99,14 @@ static int spawn_spec_argv(struct spawn *spawn, const struct args *args)
 		if (i == 0 && strchr(args->values[0], '/')) {
 			absolute = path_absolute(args->values[0]);
 			if (!absolute)
-				return ctl_fail_errno(spawn->ctl, errno, NULL, "cannot find out where %s is", args->values[0]);
+				return ctl_fail_errno(spawn->ctl, errno, NULL, "cannot find out where %s is",
+					args->values[0]);
 		}
 		word = json_string(absolute ? absolute : args->values[i]);
 		free(absolute);
 		if (!word)
-			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", NULL, "argument %zu of the command is not UTF-8", i);
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", NULL,
+				"argument %zu of the command is not UTF-8", i);
 		json_array_append_new(argv, word);
 	}
 	return *args->values[0] ? 0 : ctl_fail(spawn->ctl, CTL_USAGE, "usage", NULL, "the command is empty");
@@ -113,9 +119,11 @@ static int spawn_spec_cwd(struct spawn *spawn, const struct args *args)
 	int status = 0;
 
 	if (!cwd)
-		status = ctl_fail_errno(spawn->ctl, errno, "say --cwd DIR", "cannot find out the current directory");
+		status = ctl_fail_errno(spawn->ctl, errno, "say --cwd DIR",
+			"cannot find out the current directory");
 	else if (!value)
-		status = ctl_fail(spawn->ctl, CTL_USAGE, "usage", "say --cwd DIR", "the directory '%s' is not UTF-8", cwd);
+		status = ctl_fail(spawn->ctl, CTL_USAGE, "usage", "say --cwd DIR",
+			"the directory '%s' is not UTF-8", cwd);
 	else
 		json_object_set_new(spawn->spec, "cwd", value);
 	free(cwd);
@@ -132,7 +140,8 @@ static int spawn_wait(struct spawn *spawn, const struct args *args)
 	if (!wait)
 		wait = "up";
 	if (strcmp(wait, "none") && strcmp(wait, "up") && strcmp(wait, "ready") && strcmp(wait, "exit"))
-		return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "use --wait=up, ready, exit or none", "cannot wait for '%s'", wait);
+		return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "use --wait=up, ready, exit or none",
+			"cannot wait for '%s'", wait);
 	spawn->wait = wait;
 	if (!strcmp(wait, "ready"))
 		json_object_set_new(spawn->spec, "ready", json_string("actor"));
@@ -140,7 +149,7 @@ static int spawn_wait(struct spawn *spawn, const struct args *args)
 	return 0;
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
 {
@@ -149,8 +158,8 @@ static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *re
 
 	json_object_set_new(spawn->spec, "name", json_string(spawn->name));
 	args = json_pack("[OsI]", spawn->spec, spawn->wait, (json_int_t)spawn->timeout_ms);
-	return session_ask(spawn->session, &spawner, "spawn", args, spawn->timeout_ms ? spawn->timeout_ms + SPAWN_SLACK_MS : ACTOR_FOREVER,
-		ret, ret_error);
+	return session_ask(spawn->session, &spawner, "spawn", args,
+		spawn->timeout_ms ? spawn->timeout_ms + SPAWN_SLACK_MS : ACTOR_FOREVER, ret, ret_error);
 }
 
 /* The first of base, base.2, base.3 … that nobody is listed under. */
@@ -163,7 +172,8 @@ static bool spawn_next_name(struct spawn *spawn, const char *base)
 	bool found = false;
 	size_t i;
 
-	if (!session_ask(spawn->session, &spawner, "ls", json_array(), CTL_TIMEOUT_DEFAULT_MS, &children, &error)) {
+	if (!session_ask(spawn->session, &spawner, "ls", json_array(), CTL_TIMEOUT_DEFAULT_MS, &children,
+		&error)) {
 		json_array_foreach(children, i, child)
 			json_object_set_new(names, child_name(child), json_true());
 		for (i = 2; !found && i < 100000; i++) {
@@ -177,8 +187,8 @@ static bool spawn_next_name(struct spawn *spawn, const char *base)
 }
 
 /*
- * Names are made here and not by the supervisor: whoever is told that it could not be run must know which one to take away again. Another
- * actorctl may be quicker with the same name, so it is tried until it works.
+ * Names are made here and not by the supervisor: whoever is told that it could not be run must know which one
+ * to take away again. Another actorctl may be quicker with the same name, so it is tried until it works.
  */
 static int spawn_ask_named(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
 {
@@ -187,7 +197,8 @@ static int spawn_ask_named(struct spawn *spawn, json_t **ret, struct session_err
 
 	memcpy(base, spawn->name, sizeof(base));
 	for (unsigned i = 0; i < SPAWN_NAMES_MAX; i++) {
-		if (!spawn->name_is_made || r != -EREMOTEIO || strcmp(ret_error->name, "in_use") || !spawn_next_name(spawn, base))
+		if (!spawn->name_is_made || r != -EREMOTEIO || strcmp(ret_error->name, "in_use") ||
+			!spawn_next_name(spawn, base))
 			break;
 		r = spawn_ask(spawn, ret, ret_error);
 	}
@@ -195,8 +206,8 @@ static int spawn_ask_named(struct spawn *spawn, json_t **ret, struct session_err
 }
 
 /*
- * It never ran. Nothing half-done: unless --wait=none asked for that, it does not stay behind and try again and again. Its errno is
- * looked up first, for the exit status.
+ * It never ran. Nothing half-done: unless --wait=none asked for that, it does not stay behind and try again
+ * and again. Its errno is looked up first, for the exit status.
  */
 static int spawn_fail_exec(struct spawn *spawn, const struct session_error *error)
 {
@@ -206,10 +217,12 @@ static int spawn_fail_exec(struct spawn *spawn, const struct session_error *erro
 	enum ctl_exit status = CTL_FAILED;
 	int code = 0;
 
-	if (!session_ask(spawn->session, &spawner, "ls", json_pack("[s]", spawn->name), CTL_TIMEOUT_DEFAULT_MS, &children, &ignored))
+	if (!session_ask(spawn->session, &spawner, "ls", json_pack("[s]", spawn->name),
+		CTL_TIMEOUT_DEFAULT_MS, &children, &ignored))
 		code = child_exit_status(json_array_get(children, 0));
 	json_decref(children);
-	session_ask(spawn->session, &spawner, "rm", json_pack("[sb]", spawn->name, 1), CTL_TIMEOUT_DEFAULT_MS, &gone, &ignored);
+	session_ask(spawn->session, &spawner, "rm", json_pack("[sb]", spawn->name, 1), CTL_TIMEOUT_DEFAULT_MS,
+		&gone, &ignored);
 	json_decref(gone);
 	if (code == 126)
 		status = CTL_PERMISSION;
@@ -274,7 +287,8 @@ static int spawn_go(struct spawn *spawn)
 
 static int spawn_name(struct spawn *spawn, const struct args *args)
 {
-	const char *name = args_value(args, "name"), *program = args->values[0], *slash = strrchr(program, '/');
+	const char *name = args_value(args, "name"), *program = args->values[0],
+		*slash = strrchr(program, '/');
 
 	if (!name) {
 		spawn->name_is_made = true;
@@ -288,7 +302,8 @@ static int spawn_name(struct spawn *spawn, const struct args *args)
 		return 0;
 	}
 	if (!*name || strlen(name) > NAME_BYTES_MAX)
-		return ctl_fail(spawn->ctl, CTL_USAGE, "bad_name", "a name has 1 to 255 bytes", "'%.40s' cannot be a name", name);
+		return ctl_fail(spawn->ctl, CTL_USAGE, "bad_name", "a name has 1 to 255 bytes",
+			"'%.40s' cannot be a name", name);
 	snprintf(spawn->name, sizeof(spawn->name), "%s", name);
 	return 0;
 }
@@ -335,15 +350,16 @@ const struct command command_spawn = {
 		    "  actorctl spawn --name web --env PORT=8080 --backoff 100ms:30s -- ./server\n"
 		    "  actorctl spawn --restart temporary --wait -- make test; echo $?\n"
 		    "  actorctl spawn --wait=ready -- ./counter --name counter\n",
-	.details = "Restart types: permanent is always started again, transient unless it exited with 0, temporary never.\n"
-		   "Restarts wait: MIN after the first failure, twice as long after each further one, at most MAX, and MIN again after it\n"
-		   "ran well for a while. The first restart of one that had been ready is immediate.\n\n"
-		   "The program gets HOME, PATH, USER, LANG and what --env says, nothing else of this shell's environment. A CMD with a\n"
-		   "slash is taken relative to the current directory, one without is looked up in PATH.\n\n"
-		   "--wait=up (the default) returns when the program runs; if it cannot be run that is told, and nothing stays behind.\n"
-		   "--wait=ready waits until it has started its actors, --wait=exit until it ends: actorctl then exits with its status\n"
-		   "(128 + n for signal n, 127 or 126 if it could not be run). --wait=none does not wait, and keeps trying a program that\n"
-		   "is not there yet. --wait alone is --wait=exit for temporary, else --wait=up.\n",
+	.details =
+		"Restart types: permanent is always started again, transient unless it exited with 0, temporary never.\n"
+		"Restarts wait: MIN after the first failure, twice as long after each further one, at most MAX, and MIN again after it\n"
+		"ran well for a while. The first restart of one that had been ready is immediate.\n\n"
+		"The program gets HOME, PATH, USER, LANG and what --env says, nothing else of this shell's environment. A CMD with a\n"
+		"slash is taken relative to the current directory, one without is looked up in PATH.\n\n"
+		"--wait=up (the default) returns when the program runs; if it cannot be run that is told, and nothing stays behind.\n"
+		"--wait=ready waits until it has started its actors, --wait=exit until it ends: actorctl then exits with its status\n"
+		"(128 + n for signal n, 127 or 126 if it could not be run). --wait=none does not wait, and keeps trying a program that\n"
+		"is not there yet. --wait alone is --wait=exit for temporary, else --wait=up.\n",
 	.options = spawn_options,
 	.args_flags = ARGS_STOP_AT_FIRST,
 	.args_min = 1,

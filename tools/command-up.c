@@ -1,9 +1,10 @@
 /*
  * up, down: a node's beginning and end
  *
- * `up` starts the keeper and stays its parent: Ctrl-C reaches both (the keeper ends the node in order), a signal sent to actorctl alone
- * is passed on, and should actorctl be killed the keeper gets TERM. With -d the keeper has its own session and a log file, and
- * actorctl leaves as soon as the node is ready. In both cases a pipe says when that is: a newline, or its end when the start failed.
+ * `up` starts the keeper and stays its parent: Ctrl-C reaches both (the keeper ends the node in order), a
+ * signal sent to actorctl alone is passed on, and should actorctl be killed the keeper gets TERM. With -d the
+ * keeper has its own session and a log file, and actorctl leaves as soon as the node is ready. In both cases
+ * a pipe says when that is: a newline, or its end when the start failed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,14 +49,15 @@ struct up {
 	pid_t pid;
 };
 
-/* ---- up ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- up -------------------------------------------------------------------------------------- */
 
 static int up_fail_running(const struct up *up)
 {
 	pid_t pid = node_keeper_pid(up->ctl, NULL);
 
 	if (!pid)
-		return ctl_fail(up->ctl, CTL_CONFLICT, "running", "try again", "a node that was in %s is not wholly gone yet", up->dir);
+		return ctl_fail(up->ctl, CTL_CONFLICT, "running", "try again",
+			"a node that was in %s is not wholly gone yet", up->dir);
 	return ctl_fail(up->ctl, CTL_CONFLICT, "running", "see actorctl status; stop it with: actorctl down",
 		"a node is already running, pid %d, in %s", (int)pid, up->dir);
 }
@@ -97,12 +99,14 @@ static int up_open_log(struct up *up)
 		return ctl_fail_errno(up->ctl, -r, NULL, "cannot use the log directory");
 	r = up_make_dirs(dir);
 	if (r)
-		return ctl_fail_errno(up->ctl, -r, "choose another place with --log-dir or ACTOR_LOG_DIR", "cannot make the log directory %s", dir);
+		return ctl_fail_errno(up->ctl, -r, "choose another place with --log-dir or ACTOR_LOG_DIR",
+			"cannot make the log directory %s", dir);
 	snprintf(up->log_path, sizeof(up->log_path), "%s/actor-spawner.log", dir);
 	up_rotate_log(up->log_path);
 	up->log_fd = open(up->log_path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (up->log_fd < 0)
-		return ctl_fail_errno(up->ctl, errno, "choose another place with --log-dir or ACTOR_LOG_DIR", "cannot write %s", up->log_path);
+		return ctl_fail_errno(up->ctl, errno, "choose another place with --log-dir or ACTOR_LOG_DIR",
+			"cannot write %s", up->log_path);
 	up->log_start = lseek(up->log_fd, 0, SEEK_END);
 	return 0;
 }
@@ -121,7 +125,8 @@ static void up_exec(const struct up *up, int ready_fd, const sigset_t *mask, pid
 	if (up->detach) {
 		setsid();
 		null_fd = open("/dev/null", O_RDONLY);
-		if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(up->log_fd, 1) < 0 || dup2(up->log_fd, 2) < 0 || chdir("/"))
+		if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(up->log_fd, 1) < 0 ||
+			dup2(up->log_fd, 2) < 0 || chdir("/"))
 			_exit(CTL_FAILED);
 	} else {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -186,9 +191,11 @@ static int up_fail_start(const struct up *up, int wait_status)
 		}
 	}
 	if (WIFSIGNALED(wait_status))
-		return ctl_fail(up->ctl, CTL_FAILED, "start", NULL, "the node did not start: actor-spawner was ended by %s; see %s",
+		return ctl_fail(up->ctl, CTL_FAILED, "start", NULL,
+			"the node did not start: actor-spawner was ended by %s; see %s",
 			strsignal(WTERMSIG(wait_status)), up->log_path);
-	return ctl_fail(up->ctl, CTL_FAILED, "start", NULL, "the node did not start: %s (log: %s)", line, up->log_path);
+	return ctl_fail(up->ctl, CTL_FAILED, "start", NULL, "the node did not start: %s (log: %s)", line,
+		up->log_path);
 }
 
 static void up_tell(const struct up *up)
@@ -196,17 +203,20 @@ static void up_tell(const struct up *up)
 	const struct ctl *ctl = up->ctl;
 
 	if (ctl->json) {
-		json_t *shown = json_pack("{sssisO?}", "runtime_dir", up->dir, "pid", (int)up->pid, "log", NULL);
+		json_t *shown = json_pack("{sssisO?}", "runtime_dir", up->dir, "pid", (int)up->pid, "log",
+			NULL);
 
 		if (up->detach)
 			json_object_set_new(shown, "log", json_string(up->log_path));
 		output_json(ctl, shown);
 		json_decref(shown);
 	} else if (up->detach) {
-		printf("node is ready: pid %d, runtime directory %s, log %s\n", (int)up->pid, up->dir, up->log_path);
+		printf("node is ready: pid %d, runtime directory %s, log %s\n", (int)up->pid, up->dir,
+			up->log_path);
 	} else {
-		printf("node is ready: pid %d, runtime directory %s; stop it with Ctrl-C or: actorctl%s%s down\n", (int)up->pid, up->dir,
-			ctl->runtime_dir ? " --runtime-dir " : "", ctl->runtime_dir ? up->dir : "");
+		printf("node is ready: pid %d, runtime directory %s; stop it with Ctrl-C or: actorctl%s%s down\n",
+			(int)up->pid, up->dir, ctl->runtime_dir ? " --runtime-dir " : "",
+			ctl->runtime_dir ? up->dir : "");
 	}
 	fflush(stdout);
 }
@@ -220,7 +230,8 @@ static int up_wait_detached(struct up *up)
 
 	n = poll(&fd, 1, timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms);
 	if (n == 0)
-		return ctl_fail(up->ctl, CTL_TIMEOUT, "timeout", "it may still come up: see actorctl status, or stop it with: actorctl down",
+		return ctl_fail(up->ctl, CTL_TIMEOUT, "timeout",
+			"it may still come up: see actorctl status, or stop it with: actorctl down",
 			"the node (pid %d) is not ready yet; log: %s", (int)up->pid, up->log_path);
 	if (n < 0 || read(up->ready_fd, &byte, 1) != 1) {
 		waitpid(up->pid, &status, 0);
@@ -230,7 +241,10 @@ static int up_wait_detached(struct up *up)
 	return CTL_OK;
 }
 
-/* SIGCHLD ends it; everything else is the keeper's to act on. A key at the terminal (SI_KERNEL) has reached the keeper already. */
+/*
+ * SIGCHLD ends it; everything else is the keeper's to act on. A key at the terminal (SI_KERNEL) has reached
+ * the keeper already.
+ */
 static int up_wait_foreground(struct up *up, int signal_fd)
 {
 	struct pollfd fds[2] = {{.fd = signal_fd, .events = POLLIN}, {.fd = up->ready_fd, .events = POLLIN}};
@@ -266,13 +280,15 @@ static int up_wait_foreground(struct up *up, int signal_fd)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == KEEPER_EXIT_RUNNING)
 		return CTL_CONFLICT; /* the keeper has told it */
 	if (WIFSIGNALED(status))
-		return ctl_fail(up->ctl, CTL_FAILED, "ended", NULL, "the node ended: actor-spawner was ended by %s",
-			strsignal(WTERMSIG(status)));
+		return ctl_fail(up->ctl, CTL_FAILED, "ended", NULL,
+			"the node ended: actor-spawner was ended by %s", strsignal(WTERMSIG(status)));
 	if (!ready && !interrupted && !up->ctl->json)
 		return CTL_FAILED; /* the keeper has told why, on our stderr */
 	if (!ready && !interrupted)
-		return ctl_fail(up->ctl, CTL_FAILED, "start", NULL, "the node did not start (actor-spawner: exit %d)", WEXITSTATUS(status));
-	return ctl_fail(up->ctl, CTL_FAILED, "ended", NULL, "the node ended with errors (actor-spawner: exit %d)", WEXITSTATUS(status));
+		return ctl_fail(up->ctl, CTL_FAILED, "start", NULL,
+			"the node did not start (actor-spawner: exit %d)", WEXITSTATUS(status));
+	return ctl_fail(up->ctl, CTL_FAILED, "ended", NULL,
+		"the node ended with errors (actor-spawner: exit %d)", WEXITSTATUS(status));
 }
 
 static int up_go(struct up *up)
@@ -311,7 +327,8 @@ static int up_run(struct ctl *ctl, const struct args *args)
 	int status;
 
 	if (node_runtime_dir(ctl, up.dir))
-		return ctl_fail(ctl, CTL_USAGE, "bad_path", NULL, "the path of the runtime directory is too long");
+		return ctl_fail(ctl, CTL_USAGE, "bad_path", NULL,
+			"the path of the runtime directory is too long");
 	absolute = path_absolute(up.dir);
 	if (absolute)
 		snprintf(up.dir, sizeof(up.dir), "%s", absolute);
@@ -322,7 +339,8 @@ static int up_run(struct ctl *ctl, const struct args *args)
 	if (node_keeper_pid(ctl, NULL))
 		return up_fail_running(&up);
 	up.log_dir = log_dir ? path_absolute(log_dir) : NULL;
-	status = log_dir && !up.log_dir ? ctl_fail_errno(ctl, errno, NULL, "cannot use the log directory %s", log_dir) : up_go(&up);
+	status = log_dir && !up.log_dir ? ctl_fail_errno(ctl, errno, NULL, "cannot use the log directory %s",
+		log_dir) : up_go(&up);
 	free(up.log_dir);
 	if (up.log_fd >= 0)
 		close(up.log_fd);
@@ -343,12 +361,13 @@ const struct command command_up = {
 	.summary = "start a node",
 	.examples = "  actorctl up -d\n"
 		    "  actorctl --runtime-dir /tmp/n1 up       in the foreground, Ctrl-C stops it\n",
-	.details = "Everything that is started later gets nothing of this shell's environment, see 'actorctl help spawn'.\n",
+	.details =
+		"Everything that is started later gets nothing of this shell's environment, see 'actorctl help spawn'.\n",
 	.options = up_options,
 	.run = up_run,
 };
 
-/* ---- down --------------------------------------------------------------------------------------------------------------------- */
+/* ---- down ------------------------------------------------------------------------------------ */
 
 /* How many processes are not down yet; -1: nobody answers any more. */
 static int down_count(struct session *session)
@@ -369,8 +388,9 @@ static int down_count(struct session *session)
 }
 
 /*
- * The orderly way is to ask; a supervisor that does not answer is asked through the keeper. The session is left only to see how it
- * goes on: a supervisor that has answered says good-bye, and must not wait for ours while we wait for its end.
+ * The orderly way is to ask; a supervisor that does not answer is asked through the keeper. The session is
+ * left only to see how it goes on: a supervisor that has answered says good-bye, and must not wait for ours
+ * while we wait for its end.
  */
 static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 {
@@ -392,7 +412,8 @@ static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 	if (!r || r == -ECONNRESET)
 		return 0;
 	if (kill(keeper, SIGTERM) && errno != ESRCH)
-		return ctl_fail_errno(ctl, errno, "run actorctl as the user who started it", "cannot stop the node (pid %d)", (int)keeper);
+		return ctl_fail_errno(ctl, errno, "run actorctl as the user who started it",
+			"cannot stop the node (pid %d)", (int)keeper);
 	return 0;
 }
 
@@ -406,7 +427,8 @@ static int down_wait(struct ctl *ctl, struct session **session, pid_t keeper, co
 
 	while (node_keeper_pid(ctl, NULL) == keeper) {
 		if (timeout_ms >= 0 && clock_now_ms() - start_ms >= timeout_ms) {
-			status = ctl_fail(ctl, CTL_TIMEOUT, "timeout", "see actorctl ls", "the node in %s is still stopping", dir);
+			status = ctl_fail(ctl, CTL_TIMEOUT, "timeout", "see actorctl ls",
+				"the node in %s is still stopping", dir);
 			break;
 		}
 		n = progress && *session ? down_count(*session) : -1;

@@ -1,8 +1,9 @@
 /*
  * What every command of actorctl knows: the global options, how to fail, how to write.
  *
- * A command returns the exit status of the program. It has failed only through ctl_fail(), which writes the one line for people on
- * stderr, or with --json the one object for programs on stdout, and returns the status; so nothing fails twice or in silence.
+ * A command returns the exit status of the program. It has failed only through ctl_fail(), which writes the
+ * one line for people on stderr, or with --json the one object for programs on stdout, and returns the
+ * status; so nothing fails twice or in silence.
  */
 #pragma once
 
@@ -64,13 +65,16 @@ extern const struct command *const ctl_commands[];
 const struct command *ctl_command_find(const char *name);
 
 /*
- * Says that it failed, and how to go on: "actorctl: <message>; <hint>". @code is the word for programs ("in_use"), @hint may be
- * NULL. Returns @status.
+ * Says that it failed, and how to go on: "actorctl: <message>; <hint>". @code is the word for programs
+ * ("in_use"), @hint may be NULL. Returns @status.
  */
-int ctl_fail(const struct ctl *ctl, enum ctl_exit status, const char *code, const char *hint, const char *format, ...)
+int ctl_fail(const struct ctl *ctl, enum ctl_exit status, const char *code, const char *hint,
+	const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
-/* The same for a request that fails with an errno of the system or of libactor. @error is a positive errno. */
+/*
+ * The same for a request that fails with an errno of the system or of libactor. @error is a positive errno.
+ */
 int ctl_fail_errno(const struct ctl *ctl, int error, const char *hint, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 

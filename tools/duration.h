@@ -8,7 +8,8 @@
 #define DURATION_TEXT_MAX 32
 
 /*
- * "100ms", "2s", "1.5s", "1m30s", "3h", "1d"; a bare number is seconds. 0, or -EINVAL; -ERANGE beyond ten years.
+ * "100ms", "2s", "1.5s", "1m30s", "3h", "1d"; a bare number is seconds. 0, or -EINVAL; -ERANGE beyond ten
+ * years.
  */
 int duration_parse(const char *text, int64_t *ret_ms);
 /* "100ms:30s" or "100ms" (then *ret_max_ms stays as it is). -EINVAL also when the first is the greater. */

@@ -10,7 +10,7 @@
 #include "base64.h"
 #include "util/mp.h"
 
-/* ---- msgpack → JSON ----------------------------------------------------------------------------------------------------------- */
+/* ---- msgpack → JSON -------------------------------------------------------------------------- */
 
 static json_t *json_read_value(struct mp_reader *r);
 
@@ -90,7 +90,8 @@ static json_t *json_read_ext(struct mp_reader *r)
 	head = raw[0] == 0xc7 ? 3 : raw[0] == 0xc8 ? 4 : raw[0] == 0xc9 ? 6 : 2;
 	pair = json_array();
 	data = json_base64(raw + head, size_bytes - head);
-	if (json_array_append_new(pair, json_integer((int8_t)raw[head - 1])) || json_array_append_new(pair, data)) {
+	if (json_array_append_new(pair, json_integer((int8_t)raw[head - 1])) ||
+		json_array_append_new(pair, data)) {
 		json_decref(pair);
 		return NULL;
 	}
@@ -127,7 +128,8 @@ static json_t *json_read_pairs(struct mp_reader *r)
 	for (uint32_t i = 0; i < n; i++) {
 		json_t *pair = json_array();
 
-		if (json_array_append_new(pair, json_read_value(r)) || json_array_append_new(pair, json_read_value(r))) {
+		if (json_array_append_new(pair, json_read_value(r)) ||
+			json_array_append_new(pair, json_read_value(r))) {
 			json_decref(pair);
 			json_decref(pairs);
 			return NULL;
@@ -141,8 +143,8 @@ static json_t *json_read_pairs(struct mp_reader *r)
 }
 
 /*
- * Whether a JSON object can hold it. Asked before anything is read: to read and to start over at an unfit key would double the work
- * at every level.
+ * Whether a JSON object can hold it. Asked before anything is read: to read and to start over at an unfit key
+ * would double the work at every level.
  */
 static bool json_map_is_object(struct mp_reader r)
 {
@@ -158,7 +160,8 @@ static bool json_map_is_object(struct mp_reader r)
 
 		if (mp_peek(&r) != MP_STR || mp_read_str(&r, &key, &len))
 			goto out;
-		if (memchr(key, '\0', len) || (n == 1 && len && key[0] == '$') || json_object_getn(keys, key, len))
+		if (memchr(key, '\0', len) || (n == 1 && len && key[0] == '$') ||
+			json_object_getn(keys, key, len))
 			goto out;
 		if (json_object_setn_new(keys, key, len, json_true()) || mp_skip(&r))
 			goto out; /* not UTF-8 */
@@ -233,13 +236,14 @@ json_t *json_body_read(const void *data, size_t size_bytes)
 	return json_read_value(&r);
 }
 
-/* ---- JSON → msgpack ----------------------------------------------------------------------------------------------------------- */
+/* ---- JSON → msgpack -------------------------------------------------------------------------- */
 
 static int json_write_value(const json_t *value, struct buf *b, unsigned depth, char *error);
 
 static void json_put_ext(struct buf *b, int8_t type, const uint8_t *data, size_t len)
 {
-	uint8_t head[6] = {0xc9, (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len, (uint8_t)type};
+	uint8_t head[6] = {0xc9, (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8),
+		(uint8_t)len, (uint8_t)type};
 
 	mp_put_raw(b, head, sizeof(head));
 	mp_put_raw(b, data, len);
@@ -362,7 +366,8 @@ static int json_write_form(const char *key, const json_t *value, struct buf *b, 
 		const json_t *type = json_array_get(value, 0);
 		json_int_t number = json_integer_value(type);
 
-		if (json_array_size(value) == 2 && json_is_integer(type) && number >= INT8_MIN && number <= INT8_MAX)
+		if (json_array_size(value) == 2 && json_is_integer(type) && number >= INT8_MIN &&
+			number <= INT8_MAX)
 			r = json_write_form_bytes(json_array_get(value, 1), b, 'e', (int8_t)number);
 		break;
 	}
@@ -376,7 +381,8 @@ static int json_write_form(const char *key, const json_t *value, struct buf *b, 
 		r = json_write_form_map(value, b, depth, error);
 		break;
 	default:
-		snprintf(error, JSON_ERROR_MAX, "an object with the single key \"%.32s\" has no meaning here; "
+		snprintf(error, JSON_ERROR_MAX,
+			"an object with the single key \"%.32s\" has no meaning here; "
 			"to send it as a map write {\"$map\": [[\"%.32s\", ...]]}", key, key);
 		return -EINVAL;
 	}
@@ -458,7 +464,7 @@ int json_body_write(const json_t *value, struct buf *b, char error[JSON_ERROR_MA
 	return r ? r : buf_error(b);
 }
 
-/* ---- text --------------------------------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 /* A bare word is what people type first when they mean a string. */
 static bool json_text_is_word(const char *text, size_t len)
@@ -468,7 +474,8 @@ static bool json_text_is_word(const char *text, size_t len)
 	for (size_t i = 0; i < len; i++)
 		if (strchr("\"'{}[],: \t\r\n", text[i]))
 			return false;
-	return (text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z') || text[0] == '<' || text[0] == '/';
+	return (text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z') || text[0] == '<' ||
+		text[0] == '/';
 }
 
 int json_text_read(const char *text, size_t len, json_t **ret, char error[JSON_ERROR_MAX])
@@ -485,18 +492,21 @@ int json_text_read(const char *text, size_t len, json_t **ret, char error[JSON_E
 		return -ENOMEM;
 	}
 	if (json_text_is_word(text, len) && len <= 64)
-		snprintf(error, JSON_ERROR_MAX, "line %d, column %d: %s; a string needs its quotes: '\"%.*s\"'", e.line, e.column, e.text,
-			(int)len, text);
+		snprintf(error, JSON_ERROR_MAX,
+			"line %d, column %d: %s; a string needs its quotes: '\"%.*s\"'", e.line, e.column,
+			e.text, (int)len, text);
 	else if (json_error_code(&e) == json_error_numeric_overflow)
-		snprintf(error, JSON_ERROR_MAX, "line %d, column %d: %s; over 2^63-1 write {\"$uint\": \"...\"}", e.line,
-			e.column, e.text);
-	else
-		snprintf(error, JSON_ERROR_MAX, "line %d, column %d: %s", e.line < 1 ? 1 : e.line, e.column < 0 ? 0 : e.column,
+		snprintf(error, JSON_ERROR_MAX,
+			"line %d, column %d: %s; over 2^63-1 write {\"$uint\": \"...\"}", e.line, e.column,
 			e.text);
+	else
+		snprintf(error, JSON_ERROR_MAX, "line %d, column %d: %s", e.line < 1 ? 1 : e.line,
+			e.column < 0 ? 0 : e.column, e.text);
 	return -EINVAL;
 }
 
 const char *json_ref_text(const json_t *value)
 {
-	return json_is_object(value) && json_object_size(value) == 1 ? json_string_value(json_object_get(value, "$ref")) : NULL;
+	return json_is_object(value) && json_object_size(value) == 1
+		? json_string_value(json_object_get(value, "$ref")) : NULL;
 }

@@ -1,8 +1,9 @@
 /*
  * JSON text ⇄ msgpack bodies, for call, send and everything --json prints.
  *
- * What both have is written as itself: nil, booleans, integers (5 stays an integer, 5.0 stays a float), strings, arrays, maps.
- * What JSON has not is written as an object with one key that begins with `$`, and the same form is taken as input:
+ * What both have is written as itself: nil, booleans, integers (5 stays an integer, 5.0 stays a float),
+ * strings, arrays, maps. What JSON has not is written as an object with one key that begins with `$`, and the
+ * same form is taken as input:
  *
  *   ref                          {"$ref": "<1f.2.1>"}
  *   bin                          {"$bin": "base64"}
@@ -27,7 +28,9 @@
 /* One msgpack value. NULL: malformed, deeper than 64, bytes behind it, or out of memory. */
 json_t *json_body_read(const void *data, size_t size_bytes);
 
-/* Appends @value to @b. 0; -EINVAL (a `$` form that is none; see @error), -E2BIG (deeper than 64), -ENOMEM. */
+/*
+ * Appends @value to @b. 0; -EINVAL (a `$` form that is none; see @error), -E2BIG (deeper than 64), -ENOMEM.
+ */
 int json_body_write(const json_t *value, struct buf *b, char error[JSON_ERROR_MAX]);
 
 /*

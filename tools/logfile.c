@@ -71,8 +71,8 @@ static int logfile_copy(int fd, off_t *at, FILE *to)
 }
 
 /*
- * Goes back from the end until *n lines lie behind: *ret is where they begin, *n how many more are wanted from the file before.
- * A newline at the very end ends a line and begins none.
+ * Goes back from the end until *n lines lie behind: *ret is where they begin, *n how many more are wanted
+ * from the file before. A newline at the very end ends a line and begins none.
  */
 static int logfile_seek_back(int fd, uint64_t *n, off_t *ret)
 {
@@ -134,8 +134,8 @@ int logfile_tail(struct logfile *log, uint64_t n, FILE *to)
 	}
 	r = logfile_seek_back(log->fd, &wanted, &begin);
 	/*
-	 * Predecessors are kept open from here on: a rotation while we print renames them and takes nothing away. The writer rotates
-	 * between lines, so each file begins with a whole line.
+	 * Predecessors are kept open from here on: a rotation while we print renames them and takes nothing
+	 * away. The writer rotates between lines, so each file begins with a whole line.
 	 */
 	while (!r && wanted && n_older < PREDECESSORS_MAX) {
 		int fd = logfile_open_predecessor(log, n_older + 1);
@@ -164,7 +164,10 @@ static bool logfile_is_older(const struct stat *a, const struct stat *b)
 	return a->st_mtim.tv_nsec < b->st_mtim.tv_nsec;
 }
 
-/* The file that came after ours: FILE, or a FILE.n when there were several rotations meanwhile. An fd or -errno. */
+/*
+ * The file that came after ours: FILE, or a FILE.n when there were several rotations meanwhile. An fd or
+ * -errno.
+ */
 static int logfile_open_successor(const struct logfile *log, const struct stat *ours)
 {
 	int newer = open(log->path, O_RDONLY | O_CLOEXEC);
@@ -177,7 +180,8 @@ static int logfile_open_successor(const struct logfile *log, const struct stat *
 
 		if (fd < 0)
 			break;
-		if (fstat(fd, &st) || (st.st_ino == ours->st_ino && st.st_dev == ours->st_dev) || logfile_is_older(&st, ours)) {
+		if (fstat(fd, &st) || (st.st_ino == ours->st_ino && st.st_dev == ours->st_dev) ||
+			logfile_is_older(&st, ours)) {
 			close(fd);
 			break;
 		}

@@ -14,13 +14,15 @@ int message_destination(const struct ctl *ctl, const char *text, struct destinat
 {
 	if (text[0] != '<') {
 		if (!*text || strlen(text) > 255)
-			return ctl_fail(ctl, CTL_USAGE, "bad_name", "a name has 1 to 255 bytes", "'%.40s' cannot be a name", text);
+			return ctl_fail(ctl, CTL_USAGE, "bad_name", "a name has 1 to 255 bytes",
+				"'%.40s' cannot be a name", text);
 		*ret = (struct destination){.name = text};
 		return 0;
 	}
 	*ret = (struct destination){0};
 	if (actor_ref_parse(text, &ret->ref))
-		return ctl_fail(ctl, CTL_USAGE, "bad_ref", "a ref looks like '<1f.2.1>', in quotes for the shell", "'%s' is no ref", text);
+		return ctl_fail(ctl, CTL_USAGE, "bad_ref",
+			"a ref looks like '<1f.2.1>', in quotes for the shell", "'%s' is no ref", text);
 	return 0;
 }
 
@@ -85,15 +87,16 @@ static int message_arg(const struct ctl *ctl, const char *text, size_t number, j
 	r = json_text_read(read ? read : text, len, &value, error);
 	free(read);
 	if (r)
-		return ctl_fail(ctl, CTL_USAGE, "bad_json", NULL, "argument %zu (%s%.40s%s) is not JSON: %s", number, path ? "" : "'", text,
-			path ? "" : "'", error);
+		return ctl_fail(ctl, CTL_USAGE, "bad_json", NULL, "argument %zu (%s%.40s%s) is not JSON: %s",
+			number, path ? "" : "'", text, path ? "" : "'", error);
 	r = json_body_write(value, &b, error);
 	buf_deinit(&b);
 	if (r) {
 		json_decref(value);
 		if (r == -ENOMEM)
 			return ctl_fail_errno(ctl, ENOMEM, NULL, "cannot send argument %zu", number);
-		return ctl_fail(ctl, CTL_USAGE, "bad_json", NULL, "argument %zu cannot be sent: %s", number, error);
+		return ctl_fail(ctl, CTL_USAGE, "bad_json", NULL, "argument %zu cannot be sent: %s", number,
+			error);
 	}
 	*ret = value;
 	return 0;
@@ -134,15 +137,17 @@ static int message_fail_remote(const struct ctl *ctl, const char *what, const st
 {
 	for (size_t i = 0; i < sizeof(runtime_errors) / sizeof(*runtime_errors); i++)
 		if (!strcmp(runtime_errors[i].name, error->name))
-			return ctl_fail(ctl, runtime_errors[i].status, error->name, runtime_errors[i].hint, "cannot %s: %s%s%s%s", what,
-				runtime_errors[i].text, *error->text ? " (" : "", error->text, *error->text ? ")" : "");
+			return ctl_fail(ctl, runtime_errors[i].status, error->name, runtime_errors[i].hint,
+				"cannot %s: %s%s%s%s", what, runtime_errors[i].text, *error->text ? " (" : "",
+				error->text, *error->text ? ")" : "");
 	return ctl_fail(ctl, CTL_REMOTE, *error->name ? error->name : "error",
-		!strcmp(error->name, "no_method") ? "the actor does not know this method" : NULL, "%s: it answered %s%s%s", what,
+		!strcmp(error->name, "no_method") ? "the actor does not know this method" : NULL,
+			"%s: it answered %s%s%s", what,
 		error->name, *error->text ? ": " : "", error->text);
 }
 
-int message_fail(const struct ctl *ctl, const char *verb, const char *to, const char *method, int r, const struct session_error *error,
-	int64_t timeout_ms)
+int message_fail(const struct ctl *ctl, const char *verb, const char *to, const char *method, int r,
+	const struct session_error *error, int64_t timeout_ms)
 {
 	const struct session_error nothing = {0};
 	char what[640], after[DURATION_TEXT_MAX];
@@ -152,24 +157,31 @@ int message_fail(const struct ctl *ctl, const char *verb, const char *to, const 
 	case EREMOTEIO:
 		return message_fail_remote(ctl, what, error ? error : &nothing);
 	case ESRCH:
-		return ctl_fail(ctl, CTL_NO_NAME, "noproc", "see actorctl names", "cannot %s: there is no such actor", what);
+		return ctl_fail(ctl, CTL_NO_NAME, "noproc", "see actorctl names",
+			"cannot %s: there is no such actor", what);
 	case ETIMEDOUT:
-		return ctl_fail(ctl, CTL_TIMEOUT, "timeout", "give it longer with --timeout", "cannot %s: no answer within %s", what,
-			duration_format(timeout_ms, after));
+		return ctl_fail(ctl, CTL_TIMEOUT, "timeout", "give it longer with --timeout",
+			"cannot %s: no answer within %s", what, duration_format(timeout_ms, after));
 	case ECONNRESET:
-		return ctl_fail(ctl, CTL_FAILED, "down", "see actorctl ls", "cannot %s: it ended before it answered", what);
+		return ctl_fail(ctl, CTL_FAILED, "down", "see actorctl ls",
+			"cannot %s: it ended before it answered", what);
 	case ENOTCONN:
-		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", "the broker is restarted at once: try again",
+		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
+			"the broker is restarted at once: try again",
 			"cannot %s: the connection to the broker was lost", what);
 	case EBUSY:
 	case EAGAIN:
-		return ctl_fail(ctl, CTL_OVERLOADED, "overloaded", "try again later", "cannot %s: its mailbox is full", what);
+		return ctl_fail(ctl, CTL_OVERLOADED, "overloaded", "try again later",
+			"cannot %s: its mailbox is full", what);
 	case EMSGSIZE:
-		return ctl_fail(ctl, CTL_FAILED, "too_large", "a message carries at most 16 MiB", "cannot %s: too large", what);
+		return ctl_fail(ctl, CTL_FAILED, "too_large", "a message carries at most 16 MiB",
+			"cannot %s: too large", what);
 	case EINVAL:
-		return ctl_fail(ctl, CTL_USAGE, "usage", "names and methods have 1 to 255 bytes", "cannot %s: not a valid request", what);
+		return ctl_fail(ctl, CTL_USAGE, "usage", "names and methods have 1 to 255 bytes",
+			"cannot %s: not a valid request", what);
 	case EPROTO:
-		return ctl_fail(ctl, CTL_FAILED, "protocol", NULL, "cannot %s: the answer is not well-formed", what);
+		return ctl_fail(ctl, CTL_FAILED, "protocol", NULL, "cannot %s: the answer is not well-formed",
+			what);
 	default:
 		return ctl_fail_errno(ctl, -r, NULL, "cannot %s", what);
 	}

@@ -1,4 +1,7 @@
-/* What call, send, whereis and names have in common: destinations, arguments, and what can go wrong with a message. */
+/*
+ * What call, send, whereis and names have in common: destinations, arguments, and what can go wrong with a
+ * message.
+ */
 #pragma once
 
 #include <jansson.h>
@@ -13,5 +16,5 @@ int message_destination(const struct ctl *ctl, const char *text, struct destinat
 int message_args(const struct ctl *ctl, const char *const texts[], size_t n, json_t **ret);
 
 /* Tells why "<verb> <to> <method>" failed; @r as of session_ask(). Returns the exit status. */
-int message_fail(const struct ctl *ctl, const char *verb, const char *to, const char *method, int r, const struct session_error *error,
-	int64_t timeout_ms);
+int message_fail(const struct ctl *ctl, const char *verb, const char *to, const char *method, int r,
+	const struct session_error *error, int64_t timeout_ms);

@@ -33,7 +33,8 @@ pid_t node_keeper_pid(const struct ctl *ctl, int *ret_errno)
 		error = errno == ENOENT || errno == ENOTDIR ? 0 : errno;
 	} else {
 		/* Shared and only for a blink: two that look at once do not see each other. */
-		if (flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK && read(fd, text, sizeof(text) - 1) > 0)
+		if (flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK &&
+			read(fd, text, sizeof(text) - 1) > 0)
 			pid = (pid_t)strtol(text, NULL, 10);
 		close(fd);
 	}

@@ -13,5 +13,8 @@ int node_runtime_dir(const struct ctl *ctl, char ret[NODE_PATH_SIZE]);
 
 /* Somebody holds the directory's lock: a node is starting, running, or not wholly gone. */
 bool node_is_running(const struct ctl *ctl);
-/* The keeper's pid, out of the lock file; 0 when nobody holds the lock. *ret_errno, if not NULL: why it cannot be told, or 0. */
+/*
+ * The keeper's pid, out of the lock file; 0 when nobody holds the lock. *ret_errno, if not NULL: why it
+ * cannot be told, or 0.
+ */
 pid_t node_keeper_pid(const struct ctl *ctl, int *ret_errno);

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* jansson writes every real with the same number of digits: 17 are always enough and 0.1 looks terrible with them. */
+/*
+ * jansson writes every real with the same number of digits: 17 are always enough and 0.1 looks terrible with
+ * them.
+ */
 static unsigned output_digits(const json_t *value)
 {
 	unsigned most = 1, n;
@@ -43,7 +46,8 @@ void output_json(const struct ctl *ctl, const json_t *value)
 		output_json_line(value);
 		return;
 	}
-	json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_REAL_PRECISION(output_digits(value)) | JSON_INDENT(2));
+	json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_REAL_PRECISION(output_digits(value))
+		| JSON_INDENT(2));
 	putchar('\n');
 }
 

@@ -5,7 +5,10 @@
 
 #include "ctl.h"
 
-/* One value and a newline; on a terminal indented, else on one line. Numbers as short as they can be without a loss. */
+/*
+ * One value and a newline; on a terminal indented, else on one line. Numbers as short as they can be without
+ * a loss.
+ */
 void output_json(const struct ctl *ctl, const json_t *value);
 /* The same, on one line wherever it goes. */
 void output_json_line(const json_t *value);
@@ -14,7 +17,7 @@ void output_json_line(const json_t *value);
 void output_text(const char *text);
 
 /*
- * Flushes. Returns @status, or CTL_FAILED when something could not be written. When the reader of a pipe went away the program ends
- * as if by SIGPIPE, like every other program in a pipe.
+ * Flushes. Returns @status, or CTL_FAILED when something could not be written. When the reader of a pipe went
+ * away the program ends as if by SIGPIPE, like every other program in a pipe.
  */
 int output_finish(int status);

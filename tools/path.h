@@ -11,6 +11,7 @@
 char *path_absolute(const char *path);
 
 /*
- * A program of this project: beside actorctl, in the build tree (../@room/), where it was installed, in PATH. 0 or -ENOENT.
+ * A program of this project: beside actorctl, in the build tree (../@room/), where it was installed, in PATH.
+ * 0 or -ENOENT.
  */
 int path_find_program(const char *name, const char *room, char ret[PATH_SIZE]);

@@ -15,7 +15,8 @@ struct session {
 	enum actor_link_mode mode;
 };
 
-int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t timeout_ms, struct session **ret)
+int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t timeout_ms,
+	struct session **ret)
 {
 	struct actor_group_options options = {
 		.name = "actorctl",
@@ -42,7 +43,8 @@ int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t t
 
 int session_fail_open(const struct ctl *ctl, enum actor_link_mode mode, int error)
 {
-	const char *whom = mode == ACTOR_LINK_BROKER ? "the broker of the node" : "the supervisor of the node";
+	const char *whom = mode == ACTOR_LINK_BROKER ? "the broker of the node"
+		: "the supervisor of the node";
 	char dir[NODE_PATH_SIZE];
 
 	if (node_runtime_dir(ctl, dir))
@@ -56,17 +58,22 @@ int session_fail_open(const struct ctl *ctl, enum actor_link_mode mode, int erro
 	case ENOENT:
 	case ECONNREFUSED:
 		if (node_is_running(ctl))
-			return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", "it is started again if it died: try again",
+			return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
+				"it is started again if it died: try again",
 				"%s in %s does not answer", whom, dir);
-		return ctl_fail(ctl, CTL_UNREACHABLE, "no_node", "start one with: actorctl up -d", "no node is running in %s", dir);
+		return ctl_fail(ctl, CTL_UNREACHABLE, "no_node", "start one with: actorctl up -d",
+			"no node is running in %s", dir);
 	case ETIMEDOUT:
-		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", "it is started again if it died: try again",
+		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
+			"it is started again if it died: try again",
 			"%s in %s does not answer", whom, dir);
 	case EINVAL:
 	case ENAMETOOLONG:
-		return ctl_fail(ctl, CTL_USAGE, "bad_path", NULL, "%s cannot be a runtime directory: %s", dir, strerror(error));
+		return ctl_fail(ctl, CTL_USAGE, "bad_path", NULL, "%s cannot be a runtime directory: %s", dir,
+			strerror(error));
 	default:
-		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", NULL, "cannot reach %s in %s: %s", whom, dir, strerror(error));
+		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", NULL, "cannot reach %s in %s: %s", whom,
+			dir, strerror(error));
 	}
 }
 
@@ -115,8 +122,8 @@ static void session_copy_error(const actor_msg *reply, struct session_error *ret
 	snprintf(ret->text, sizeof(ret->text), "%s", text ? text : "");
 }
 
-int session_ask(struct session *session, const struct destination *to, const char *method, json_t *args, int64_t timeout_ms,
-	json_t **ret, struct session_error *ret_error)
+int session_ask(struct session *session, const struct destination *to, const char *method, json_t *args,
+	int64_t timeout_ms, json_t **ret, struct session_error *ret_error)
 {
 	actor_msg *msg = NULL, *reply = NULL;
 	const void *body;
@@ -161,7 +168,7 @@ int session_whereis(struct session *session, const char *name, actor_ref *ret)
 	return actor_client_whereis(session->client, name, ret);
 }
 
-/* ---- refusals of the supervisor ----------------------------------------------------------------------------------------------- */
+/* ---- refusals of the supervisor -------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -178,10 +185,12 @@ static const struct {
 	{"permission", CTL_PERMISSION, "not permitted", NULL},
 	{"overloaded", CTL_OVERLOADED, "the supervisor is overloaded", "try again later"},
 	{"stopped", CTL_FAILED, "it is being stopped", NULL},
-	{"down", CTL_UNREACHABLE, "the supervisor ended before it answered", "it is restarted at once: try again"},
+	{"down", CTL_UNREACHABLE, "the supervisor ended before it answered",
+		"it is restarted at once: try again"},
 };
 
-static int session_fail_remote(const struct ctl *ctl, const char *what, const char *name, const struct session_error *error)
+static int session_fail_remote(const struct ctl *ctl, const char *what, const char *name,
+	const struct session_error *error)
 {
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
 		char taken[512];
@@ -191,18 +200,20 @@ static int session_fail_remote(const struct ctl *ctl, const char *what, const ch
 		if (strcmp(refusals[i].name, error->name))
 			continue;
 		if (!strcmp(error->name, "in_use") && name) {
-			snprintf(taken, sizeof(taken), "choose another with --name, or remove it with: actorctl rm -f %.300s", name);
+			snprintf(taken, sizeof(taken),
+				"choose another with --name, or remove it with: actorctl rm -f %.300s", name);
 			hint = taken;
 		}
-		return ctl_fail(ctl, refusals[i].status, refusals[i].status == CTL_NO_NAME ? "noproc" : error->name, hint,
+		return ctl_fail(ctl, refusals[i].status, refusals[i].status == CTL_NO_NAME ? "noproc"
+			: error->name, hint,
 			"cannot %s: %s", what, text);
 	}
 	return ctl_fail(ctl, CTL_FAILED, *error->name ? error->name : "failed", NULL, "cannot %s: %s", what,
 		*error->text ? error->text : error->name);
 }
 
-int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *name, int r, const struct session_error *error,
-	int64_t timeout_ms)
+int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *name, int r,
+	const struct session_error *error, int64_t timeout_ms)
 {
 	char what[400], after[DURATION_TEXT_MAX];
 
@@ -214,16 +225,20 @@ int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *na
 	case EREMOTEIO:
 		return session_fail_remote(ctl, what, name, error);
 	case ETIMEDOUT:
-		return ctl_fail(ctl, CTL_TIMEOUT, "timeout", "give it longer with --timeout, see actorctl ls", "cannot %s: no answer within %s",
-			what, duration_format(timeout_ms == ACTOR_TIMEOUT_DEFAULT ? CTL_TIMEOUT_DEFAULT_MS : timeout_ms, after));
+		return ctl_fail(ctl, CTL_TIMEOUT, "timeout", "give it longer with --timeout, see actorctl ls",
+			"cannot %s: no answer within %s", what,
+			duration_format(timeout_ms == ACTOR_TIMEOUT_DEFAULT ? CTL_TIMEOUT_DEFAULT_MS
+			: timeout_ms, after));
 	case ESRCH:
 	case ENOTCONN:
 	case ECONNRESET:
-		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", "the supervisor is restarted at once: try again",
+		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
+			"the supervisor is restarted at once: try again",
 			"cannot %s: the connection to the supervisor was lost", what);
 	case EBUSY:
 	case EAGAIN:
-		return ctl_fail(ctl, CTL_OVERLOADED, "overloaded", "try again later", "cannot %s: the supervisor is overloaded", what);
+		return ctl_fail(ctl, CTL_OVERLOADED, "overloaded", "try again later",
+			"cannot %s: the supervisor is overloaded", what);
 	case EPROTO:
 		return ctl_fail(ctl, CTL_FAILED, "protocol", "are actorctl and the node of the same version?",
 			"cannot %s: the supervisor's answer makes no sense", what);
@@ -232,8 +247,8 @@ int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *na
 	}
 }
 
-int session_ask_spawner(struct session *session, const char *verb, const char *name, const char *method, json_t *args,
-	int64_t timeout_ms, json_t **ret)
+int session_ask_spawner(struct session *session, const char *verb, const char *name, const char *method,
+	json_t *args, int64_t timeout_ms, json_t **ret)
 {
 	const struct destination spawner = {.name = "$spawner"};
 	struct session_error error;

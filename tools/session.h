@@ -1,6 +1,6 @@
 /*
- * A connection to the node for one command: to the supervisor (node and process verbs; works while the broker is down) or to the
- * broker (names and messages). Bodies go in and come out as JSON.
+ * A connection to the node for one command: to the supervisor (node and process verbs; works while the broker
+ * is down) or to the broker (names and messages). Bodies go in and come out as JSON.
  */
 #pragma once
 
@@ -15,7 +15,8 @@ struct session;
 /* 0, or the exit status after the failure was told. */
 int session_open(const struct ctl *ctl, enum actor_link_mode mode, struct session **ret);
 /* The same without a word: negative errno. */
-int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t timeout_ms, struct session **ret);
+int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t timeout_ms,
+	struct session **ret);
 struct session *session_close(struct session *session);
 
 /* Says why a node cannot be reached. @error: positive errno. Returns the exit status. */
@@ -37,10 +38,11 @@ struct session_error {
  * session_ask() - call, and wait for the answer
  * @args: an array; taken
  *
- * Return: 0 and *ret (may be a JSON null), or a negative errno as of actor_call(); -EREMOTEIO fills @ret_error.
+ * Return: 0 and *ret (may be a JSON null), or a negative errno as of actor_call(); -EREMOTEIO fills
+ * @ret_error.
  */
-int session_ask(struct session *session, const struct destination *to, const char *method, json_t *args, int64_t timeout_ms,
-	json_t **ret, struct session_error *ret_error);
+int session_ask(struct session *session, const struct destination *to, const char *method, json_t *args,
+	int64_t timeout_ms, json_t **ret, struct session_error *ret_error);
 int session_send(struct session *session, const struct destination *to, const char *method, json_t *args);
 int session_whereis(struct session *session, const char *name, actor_ref *ret);
 
@@ -51,8 +53,8 @@ int session_whereis(struct session *session, const char *name, actor_ref *ret);
  *
  * Return: 0, or the exit status after the failure was told.
  */
-int session_ask_spawner(struct session *session, const char *verb, const char *name, const char *method, json_t *args,
-	int64_t timeout_ms, json_t **ret);
+int session_ask_spawner(struct session *session, const char *verb, const char *name, const char *method,
+	json_t *args, int64_t timeout_ms, json_t **ret);
 /* The telling part of it, for who asked with session_ask(). */
-int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *name, int r, const struct session_error *error,
-	int64_t timeout_ms);
+int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *name, int r,
+	const struct session_error *error, int64_t timeout_ms);

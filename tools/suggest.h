@@ -1,4 +1,7 @@
-/* "did you mean …?": of the words offered, the one nearest to what was typed, if any is near enough to be meant. */
+/*
+ * "did you mean …?": of the words offered, the one nearest to what was typed, if any is near enough to be
+ * meant.
+ */
 #pragma once
 
 #include <stddef.h>

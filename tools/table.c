@@ -28,7 +28,8 @@ struct table *table_new(const struct ctl *ctl, const struct table_column *column
 		return table_free(table);
 	for (; columns[table->n_columns].heading; table->n_columns++) {
 		const struct table_column *c = &columns[table->n_columns];
-		int flags = (c->flags & TABLE_RIGHT ? SCOLS_FL_RIGHT : 0) | (c->flags & TABLE_CUT ? SCOLS_FL_TRUNC : 0);
+		int flags = (c->flags & TABLE_RIGHT ? SCOLS_FL_RIGHT : 0)
+			| (c->flags & TABLE_CUT ? SCOLS_FL_TRUNC : 0);
 
 		if (!scols_table_new_column(table->scols, c->heading, c->flags & TABLE_CUT ? 0.1 : 0, flags))
 			return table_free(table);
@@ -97,7 +98,10 @@ int table_print(struct table *table)
 	if (!table->ctl->stdout_is_tty && table->ctl->color != CTL_COLOR_ALWAYS)
 		return table_print_tabs(table);
 	if (!scols_table_get_nlines(table->scols)) {
-		/* libsmartcols prints nothing at all for no lines; an empty list still shows what it would list. */
+		/*
+		 * libsmartcols prints nothing at all for no lines; an empty list still shows what it would
+		 * list.
+		 */
 		for (size_t i = 0; table->ctl->headings && i < table->n_columns; i++)
 			printf("%s%s", table->columns[i].heading, i + 1 < table->n_columns ? "  " : "\n");
 		return 0;

@@ -1,4 +1,7 @@
-/* An actor for the tests of tools: says back what it is told, refuses, takes its time, keeps silent, dies. usage: actor-mirror [NAME] */
+/*
+ * An actor for the tests of tools: says back what it is told, refuses, takes its time, keeps silent, dies.
+ * usage: actor-mirror [NAME]
+ */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +74,8 @@ static const struct actor_method mirror_methods[] = {
 	{0},
 };
 
-static const struct actor_behavior mirror = {.name = "mirror", .state_size = sizeof(struct mirror), .methods = mirror_methods};
+static const struct actor_behavior mirror = {.name = "mirror", .state_size = sizeof(struct mirror),
+	.methods = mirror_methods};
 
 int main(int argc, char *argv[])
 {

@@ -165,15 +165,18 @@ static void test_distance_counts_slips_of_the_finger(void **state)
 	assert_int_equal(suggest_distance("pawn", "spawn"), 1);
 	assert_int_equal(suggest_distance("sspawn", "spawn"), 1);
 	assert_int_equal(suggest_distance("", "ls"), 2);
-	assert_int_equal(suggest_distance("0123456789012345678901234567890123456789012345678901234567890123", "ls"), SIZE_MAX);
+	assert_int_equal(suggest_distance("0123456789012345678901234567890123456789012345678901234567890123",
+		"ls"), SIZE_MAX);
 }
 
 static void test_nearest_word_is_suggested_or_none(void **state)
 {
-	static const char *const words[] = {"up", "down", "status", "ls", "spawn", "stop", "start", "restart", "kill"};
+	static const char *const words[] = {"up", "down", "status", "ls", "spawn", "stop", "start", "restart",
+		"kill"};
 	static const struct {
 		const char *typed, *best;
-	} cases[] = {{"spwan", "spawn"}, {"stat", "status"}, {"lss", "ls"}, {"statsu", "status"}, {"zebra", NULL}, {"x", NULL}, {"klil", "kill"}};
+	} cases[] = {{"spwan", "spawn"}, {"stat", "status"}, {"lss", "ls"}, {"statsu", "status"},
+		{"zebra", NULL}, {"x", NULL}, {"klil", "kill"}};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct suggest suggest = SUGGEST_INIT;

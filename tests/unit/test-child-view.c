@@ -33,8 +33,10 @@ static void test_last_exit_reads_like_a_sentence(void **state)
 			"SIGSEGV 12m ago"},
 		{"{\"state\":\"up\",\"last_exit\":{\"kind\":\"signal\",\"code\":6,\"signal\":\"SIGABRT\",\"core\":true,\"at_us\":999999000000}}",
 			"SIGABRT (core) 1.0s ago"},
-		{"{\"state\":\"up\",\"last_exit\":{\"kind\":\"signal\",\"code\":42,\"signal\":null}}", "signal 42"},
-		{"{\"state\":\"down\",\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"at_us\":999940000000}}", "exit 0 1m00s ago"},
+		{"{\"state\":\"up\",\"last_exit\":{\"kind\":\"signal\",\"code\":42,\"signal\":null}}",
+			"signal 42"},
+		{"{\"state\":\"down\",\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"at_us\":999940000000}}",
+			"exit 0 1m00s ago"},
 		{"{\"state\":\"backoff\",\"next_start_ms\":3200,\"last_exit\":{\"kind\":\"exit\",\"code\":1,\"at_us\":1}}",
 			"exit 1, next try in 3.2s"},
 		{"{\"state\":\"backoff\",\"next_start_ms\":100,\"last_exit\":{\"kind\":\"exec\",\"code\":2,\"at_us\":1}}",
@@ -64,12 +66,14 @@ static void test_promised_keys_are_always_there_and_first(void **state)
 
 static void test_everything_else_is_passed_on(void **state)
 {
-	json_t *full = child("{\"group\":5,\"last_exit\":{\"at_us\":9,\"kind\":\"signal\",\"code\":11,\"signal\":\"SIGSEGV\",\"core\":true},"
+	json_t *full =
+		child("{\"group\":5,\"last_exit\":{\"at_us\":9,\"kind\":\"signal\",\"code\":11,\"signal\":\"SIGSEGV\",\"core\":true},"
 			     "\"name\":\"web\",\"state\":\"up\",\"pid\":7,\"restarts\":2,\"uptime_ms\":9}");
 	json_t *shown = child_public(full, 1700000000000000);
 	char *text = json_dumps(shown, JSON_COMPACT);
 
-	assert_string_equal(text, "{\"name\":\"web\",\"state\":\"up\",\"pid\":7,\"restarts\":2,\"uptime_ms\":9,\"last_exit\":{\"kind\":"
+	assert_string_equal(text,
+		"{\"name\":\"web\",\"state\":\"up\",\"pid\":7,\"restarts\":2,\"uptime_ms\":9,\"last_exit\":{\"kind\":"
 				  "\"signal\",\"code\":11,\"signal\":\"SIGSEGV\",\"core\":true,\"at\":\"2023-11-14T22:13:20.000009Z\",\"at_us\":9},\"group\":5}");
 	free(text);
 	json_decref(shown);
@@ -107,7 +111,8 @@ static void test_exit_status_is_the_shells(void **state)
 
 static void test_states_have_colors(void **state)
 {
-	json_t *up = child("{\"state\":\"up\"}"), *down = child("{\"state\":\"down\"}"), *odd = child("{\"state\":\"odd\"}");
+	json_t *up = child("{\"state\":\"up\"}"), *down = child("{\"state\":\"down\"}"),
+		*odd = child("{\"state\":\"odd\"}");
 
 	assert_string_equal(child_state_color(up), "green");
 	assert_null(child_state_color(down));

@@ -16,7 +16,10 @@
 
 static char error[JSON_ERROR_MAX];
 
-/* Bytes → JSON text → value → bytes: the text is as expected, the bytes mean the same again (compared as text). */
+/*
+ * Bytes → JSON text → value → bytes: the text is as expected, the bytes mean the same again (compared as
+ * text).
+ */
 static void assert_body(const void *data, size_t size_bytes, const char *expected)
 {
 	json_t *value = json_body_read(data, size_bytes), *again;
@@ -86,8 +89,10 @@ static void test_integers_stay_integers_and_floats_floats(void **state)
 
 static void test_refs_travel_both_ways(void **state)
 {
-	ASSERT_BODY("\xc7\x18\x01\0\0\0\0\0\0\x01\x2f\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01", "{\"$ref\":\"<12f.2.1>\"}");
-	ASSERT_PACKS("{\"$ref\": \"<12f.2.1>\"}", "\xc7\x18\x01\0\0\0\0\0\0\x01\x2f\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01");
+	ASSERT_BODY("\xc7\x18\x01\0\0\0\0\0\0\x01\x2f\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01",
+		"{\"$ref\":\"<12f.2.1>\"}");
+	ASSERT_PACKS("{\"$ref\": \"<12f.2.1>\"}",
+		"\xc7\x18\x01\0\0\0\0\0\0\x01\x2f\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01");
 }
 
 static void test_what_json_has_not_gets_a_form(void **state)
@@ -117,7 +122,10 @@ static void test_maps_that_are_no_json_objects_get_a_form(void **state)
 	ASSERT_BODY("\x82\xa4$ref\x01\xa1" "a\x02", "{\"$ref\":1,\"a\":2}");
 }
 
-/* An unfit map in an unfit map in …: each level is looked at a fixed number of times, not twice as often as the one above. */
+/*
+ * An unfit map in an unfit map in …: each level is looked at a fixed number of times, not twice as often as
+ * the one above.
+ */
 static void test_deep_unfit_maps_take_no_time(void **state)
 {
 	struct buf b = BUF_INIT;
@@ -186,11 +194,14 @@ static void test_broken_forms_are_refused_with_their_shape(void **state)
 		{"{\"$ref\": \"12\"}", "\"$ref\" must look like {\"$ref\": \"<node.group.serial>\"}"},
 		{"{\"$ref\": 5}", "\"$ref\" must look like {\"$ref\": \"<node.group.serial>\"}"},
 		{"{\"$bin\": \"a\"}", "\"$bin\" must look like {\"$bin\": \"base64\"}"},
-		{"{\"$ext\": [300, \"\"]}", "\"$ext\" must look like {\"$ext\": [type, \"base64\"]} with a type from -128 to 127"},
-		{"{\"$ext\": 1}", "\"$ext\" must look like {\"$ext\": [type, \"base64\"]} with a type from -128 to 127"},
+		{"{\"$ext\": [300, \"\"]}",
+			"\"$ext\" must look like {\"$ext\": [type, \"base64\"]} with a type from -128 to 127"},
+		{"{\"$ext\": 1}",
+			"\"$ext\" must look like {\"$ext\": [type, \"base64\"]} with a type from -128 to 127"},
 		{"{\"$uint\": \"18446744073709551616\"}", "\"$uint\" must look like {\"$uint\": \"digits\"}"},
 		{"{\"$uint\": \"-1\"}", "\"$uint\" must look like {\"$uint\": \"digits\"}"},
-		{"{\"$float\": \"x\"}", "\"$float\" must look like {\"$float\": \"nan\"}, \"inf\" or \"-inf\""},
+		{"{\"$float\": \"x\"}",
+			"\"$float\" must look like {\"$float\": \"nan\"}, \"inf\" or \"-inf\""},
 		{"{\"$map\": [[1]]}", "\"$map\" must look like {\"$map\": [[key, value], ...]}"},
 		{"[{\"$map\": [[1, {\"$bin\": 1}]]}]", "\"$bin\" must look like {\"$bin\": \"base64\"}"},
 		{"{\"$what\": 1}", "an object with the single key \"$what\" has no meaning here; "
@@ -214,19 +225,22 @@ static void test_broken_json_says_where_and_what_to_do(void **state)
 	static const struct {
 		const char *text, *error;
 	} cases[] = {
-		{"hello", "line 1, column 5: invalid token near 'hello'; a string needs its quotes: '\"hello\"'"},
+		{"hello",
+			"line 1, column 5: invalid token near 'hello'; a string needs its quotes: '\"hello\"'"},
 		{"{\"a\":\n 1,}", "line 2, column 4: string or '}' expected near '}'"},
 		{"[1, 2", "line 1, column 5: ']' expected near end of file"},
 		{"", "line 1, column 0: '[' or '{' expected near end of file"},
 		{"{\"a\":1,\"a\":2}", "line 1, column 10: duplicate object key near '\"a\"'"},
 		{"1 2", "line 1, column 3: end of file expected near '2'"},
-		{"99999999999999999999", "line 1, column 20: too big integer near '99999999999999999999'; over 2^63-1 write {\"$uint\": \"...\"}"},
+		{"99999999999999999999",
+			"line 1, column 20: too big integer near '99999999999999999999'; over 2^63-1 write {\"$uint\": \"...\"}"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		json_t *value = NULL;
 
-		assert_int_equal(json_text_read(cases[i].text, strlen(cases[i].text), &value, error), -EINVAL);
+		assert_int_equal(json_text_read(cases[i].text, strlen(cases[i].text), &value, error),
+			-EINVAL);
 		assert_null(value);
 		if (i != 3) /* the wording for nothing at all is jansson's */
 			assert_string_equal(error, cases[i].error);
@@ -235,8 +249,10 @@ static void test_broken_json_says_where_and_what_to_do(void **state)
 
 static void test_base64_both_ways(void **state)
 {
-	static const char *const pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}};
-	static const char *const broken[] = {"Z", "Zg", "Zg=", "Zg=a", "=g==", "Z===", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", "Zm9-"};
+	static const char *const pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
+		{"foobar", "Zm9vYmFy"}};
+	static const char *const broken[] = {"Z", "Zg", "Zg=", "Zg=a", "=g==", "Z===", "Zh==", "Zm9=", "Zm 9",
+		"Zm9v\n", "Zm9-"};
 	uint8_t *data;
 	size_t n;
 
@@ -254,10 +270,14 @@ static void test_base64_both_ways(void **state)
 		assert_int_equal(base64_decode(broken[i], strlen(broken[i]), &data, &n), -EINVAL);
 }
 
-/* Every truncation and every single changed byte of a body with everything in it: refused or read, never worse. */
+/*
+ * Every truncation and every single changed byte of a body with everything in it: refused or read, never
+ * worse.
+ */
 static void test_mutated_bodies_never_break_the_reader(void **state)
 {
-	static const char body[] = "\x86\xa1" "a\x93\x01\xcb\x40\x14\0\0\0\0\0\0\xc0\xa1" "b\xc4\x03\0\xff\x10\xa1" "c\xd4\x07\xaa\xa1" "d"
+	static const char body[] =
+		"\x86\xa1" "a\x93\x01\xcb\x40\x14\0\0\0\0\0\0\xc0\xa1" "b\xc4\x03\0\xff\x10\xa1" "c\xd4\x07\xaa\xa1" "d"
 				   "\x81\x01\xa2\xff\xfe\xa1" "e\xcf\xff\xff\xff\xff\xff\xff\xff\xff\xa1" "f\xc7\x18\x01\0\0\0\0\0\0\x01\x2f"
 				   "\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01";
 	char copy[sizeof(body)];
