@@ -50,10 +50,12 @@ int actor_main(const struct actor_behavior *behavior, const void *arg, const cha
 	}
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
+	crash_report_start(program_group);
 	r = actor_group_spawn(program_group, behavior, arg, name, NULL);
 	if (r < 0) {
 		snprintf(what, sizeof(what), "cannot start the actor '%s'%s%s%s", behavior && behavior->name ? behavior->name : "?", name ? " as '" : "",
 			name ? name : "", name ? "'" : "");
+		crash_report_stop();
 		program_fail(program_group, what, r);
 		program_group = NULL;
 		return EXIT_FAILURE;
@@ -63,6 +65,7 @@ int actor_main(const struct actor_behavior *behavior, const void *arg, const cha
 		fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, program_group->first_failure.reason, program_group->first_failure.text);
 		r = -ECANCELED;
 	}
+	crash_report_stop();
 	program_group = actor_group_free(program_group);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -398,6 +398,10 @@ int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest
 	actor_msg **take_args, actor_msg **ret_msg);
 void send_timers_end(struct actor *self);
 
+/* ---- crash.c ---- */
+void crash_report_start(actor_group *group); /* for programs whose process is the group's own (actor_main) */
+void crash_report_stop(void);
+
 /* ---- the group (group.c) ---- */
 
 struct actor_group {
