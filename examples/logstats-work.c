@@ -2,11 +2,11 @@
  * The file in batches, and how a line that kills is found
  *
  * Lines go out in batches of some 64 KiB, two to a parser, so that it never waits. When a parser dies, what it had not
- * answered is suspect: not only the line it died of, for what it had answered may have been lost on the way. So
+ * answered is suspect, all of it: the answer it gave just before may have been lost on the way. So
  *
- *   1. the oldest unanswered batch, in which it most likely is, comes back in pieces: line by line, when there are not too
- *      many lines; the younger one as a whole;
- *   2. a suspect, or a piece of one, goes to a parser that has nothing else, and that gets nothing else until it answered;
+ *   1. a suspect is tried again in about as many pieces as a piece has lines, and the piece that kills line by line: some
+ *      40 messages and two more crashes for 400 lines;
+ *   2. a piece goes to a parser that has nothing else, and that gets nothing else until it answered;
  *   3. a parser that dies with one line as all it had was killed by that line: the line is set aside, by its number.
  *
  * Every batch is answered with one message and counted at that moment, or not at all: no line is lost or counted twice.
@@ -24,7 +24,7 @@
 
 #define BATCH_BYTES     (64 << 10)
 #define LINE_BYTES_MAX  (1 << 20)
-#define PIECES_MAX      512 /* a message there and back costs about as much as a 200th of a crash */
+#define LINES_FEW       32 /* so many are tried line by line */
 #define DEATHS_MAX      3
 
 /* ---- batches -------------------------------------------------------------------------------------------------------- */
@@ -195,6 +195,18 @@ out:
 
 /* ---- suspects ------------------------------------------------------------------------------------------------------- */
 
+/* About the square root. */
+static uint32_t pieces_of(const struct batch *batch)
+{
+	uint32_t n = 1;
+
+	if (batch->n_lines <= LINES_FEW)
+		return batch->n_lines;
+	while (n < batch->n_lines / n)
+		n++;
+	return n;
+}
+
 static void work_suspect(struct work *work, struct batch *batch, uint32_t n_pieces)
 {
 	batch->alone = true;
@@ -278,10 +290,10 @@ int work_return(struct work *work, struct batch **batches, unsigned n, bool cras
 
 		if (!crashed)
 			batch->n_deaths++;
-		if (i > 0 || (!crashed && batch->n_deaths < DEATHS_MAX))
+		if (!crashed && batch->n_deaths < DEATHS_MAX)
 			work_suspect(work, batch, 1);
 		else if (n > 1 || batch->n_lines > 1)
-			work_suspect(work, batch, batch->n_lines < PIECES_MAX ? batch->n_lines : PIECES_MAX);
+			work_suspect(work, batch, pieces_of(batch));
 		else
 			r = work_set_aside(work, batch);
 	}

@@ -297,7 +297,8 @@ int main(int argc, char **argv)
 		{0},
 	};
 	long n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	struct run run = {.n_parsers = n_cpus < 1 ? 1 : n_cpus > 16 ? 16 : (unsigned)n_cpus}, *arg = &run;
+	/* twice: while one is being started again there is another */
+	struct run run = {.n_parsers = n_cpus < 1 ? 2 : n_cpus > 8 ? 16 : (unsigned)n_cpus * 2}, *arg = &run;
 	char none[] = "", *end = none;
 	int c, r;
 
