@@ -102,13 +102,22 @@ def test_an_empty_file():
     assert (got["lines"], got["bad_lines"], got["crashes"], got["status"], got["bytes"]) == (0, [], 0, {}, 0), got
 
 
+def parsers():
+    return [c["pid"] for c in node.ctl_json("ls") if c["pid"] and "--parse-for" in c["argv"]]
+
+
 def test_a_parser_killed_from_outside_costs_no_line():
-    path, bad = make_log("killed.log", 400000, 0)
-    p = subprocess.Popen([LOGSTATS, path, "--json", "--parsers", "2"], env=node.env, stdout=subprocess.PIPE, text=True)
+    path, bad = make_log("killed.log", 20000, 0)
+    fifo = node.root + "/fifo"
+    os.mkfifo(fifo)  # so that logstats cannot be done before its parser is killed
+    until(lambda: not parsers(), "the end of the parsers before")
+    p = subprocess.Popen([LOGSTATS, fifo, "--json", "--parsers", "2"], env=node.env, stdout=subprocess.PIPE, text=True)
     try:
-        pids = until(lambda: [c["pid"] for c in node.ctl_json("ls")
-                              if c["pid"] and any("--parse-for" in a for a in c["argv"])], "a parser")
-        os.kill(pids[0], signal.SIGKILL)
+        with open(path, "rb") as log, open(fifo, "wb") as f:
+            f.write(log.read(1 << 20))
+            f.flush()
+            os.kill(until(parsers, "a parser")[0], signal.SIGKILL)
+            f.write(log.read())
         out, _ = p.communicate(timeout=120)
     finally:
         if p.poll() is None:
@@ -116,16 +125,21 @@ def test_a_parser_killed_from_outside_costs_no_line():
             p.wait()
     got = json.loads(out)
     status, _, _, _, total = count(path, set())
-    assert (got["lines"], got["bad_lines"], got["status"], got["bytes"]) == (400000, [], status, total), got
+    assert (got["lines"], got["bad_lines"], got["status"], got["bytes"]) == (20000, [], status, total), got
+    assert got["crashes"] == 1, got
 
 
 def test_the_parsers_end_with_their_collector():
-    path, _ = make_log("end.log", 100000, 0)
-    p = subprocess.Popen([LOGSTATS, path, "--parsers", "2"], env=node.env, stdout=subprocess.DEVNULL)
-    parsers = until(lambda: [c["pid"] for c in node.ctl_json("ls") if c["pid"]], "a parser")
+    fifo = node.root + "/fifo-of-nothing"
+    os.mkfifo(fifo)
+    writer = os.open(fifo, os.O_RDWR)
+    until(lambda: not parsers(), "the end of the parsers before")
+    p = subprocess.Popen([LOGSTATS, fifo, "--parsers", "2"], env=node.env, stdout=subprocess.DEVNULL)
+    pids = until(parsers, "a parser")
     p.kill()
     p.wait()
-    until(lambda: not [c for c in node.ctl_json("ls") if c["pid"]], f"the end of {parsers}")
+    until(lambda: not parsers(), f"the end of {pids}")
+    os.close(writer)
 
 
 def test_a_table_for_people():
