@@ -831,6 +831,86 @@ static void test_a_supervisor_killed_over_and_over_loses_nothing(void **arg)
 	assert_int_equal(count(), 10);
 }
 
+/* Each child writes its name once. Whoever was told that it started finds it once, whoever was not, at most once. */
+static void test_no_process_is_started_twice_whoever_dies_when(void **arg)
+{
+	enum { N = 120, KILLS = 4 /* a fifth would set the state aside */ };
+	unsigned char told[N] = {0}, seen[N] = {0};
+	char path[96], script[160], name[16];
+	int n_kills = 0, i;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/names", node.root);
+	for (i = 0; i < N; i++) {
+		actor_msg *reply = NULL;
+		pid_t supervisor = (pid_t)atoi(status("supervisor.pid"));
+		int r;
+
+		snprintf(name, sizeof(name), "t%d", i);
+		snprintf(script, sizeof(script), "echo %d >> %s", i, path);
+		if (i % (N / KILLS) == 5 && n_kills < KILLS) {
+			/* somewhere in the midst of it */
+			pid_t killer = fork();
+
+			if (!killer) {
+				struct timespec ts = {.tv_nsec = 200000L + 700000L * n_kills};
+
+				nanosleep(&ts, NULL);
+				kill(supervisor, SIGKILL);
+				_exit(0);
+			}
+			n_kills++;
+			r = actor_client_call_name(node.client, "$spawner", "spawn", PATIENCE_MS, &reply, "{s:s,s:s,s:[sss]}si", "name", name,
+				"restart", "temporary", "argv", "/bin/sh", "-c", script, "none", 0);
+			waitpid(killer, NULL, 0);
+			reconnect();
+		} else {
+			r = actor_client_call_name(node.client, "$spawner", "spawn", PATIENCE_MS, &reply, "{s:s,s:s,s:[sss]}si", "name", name,
+				"restart", "temporary", "argv", "/bin/sh", "-c", script, "none", 0);
+			assert_int_equal(r, 0);
+		}
+		told[i] = r == 0;
+		actor_msg_free(reply);
+	}
+	for (i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "t%d", i);
+		if (strcmp(field(name, "state"), "gone"))
+			assert_string_equal(reply_field(call("wait", "[ssi]", name, "down", PATIENCE_MS), "last_exit.code"), "0");
+		else
+			assert_false(told[i]);
+	}
+	file = fopen(path, "r");
+	assert_non_null(file);
+	while (fscanf(file, "%d", &i) == 1)
+		seen[i]++;
+	fclose(file);
+	for (i = 0; i < N; i++)
+		if (seen[i] > 1 || (told[i] && !seen[i]))
+			fail_msg("t%d was %s and ran %d times", i, told[i] ? "told" : "not told", seen[i]);
+}
+
+static void test_keeper_and_supervisor_killed_together_leave_no_child(void **arg)
+{
+	pid_t pid, supervisor = (pid_t)atoi(status("supervisor.pid")), broker = (pid_t)atoi(status("broker.pid"));
+	uint64_t node_id = strtoull(status("node"), NULL, 10);
+
+	shell("a", "permanent", "exec sleep 1000", "up");
+	pid = pid_of("a");
+	kill(supervisor, SIGSTOP);
+	kill(node.keeper, SIGKILL);
+	kill(supervisor, SIGKILL);
+	waitpid(node.keeper, NULL, 0);
+	node.keeper = 0;
+	await_dead(pid);
+	await_dead(supervisor);
+	if (broker > 0)
+		await_dead(broker);
+	assert_int_equal(n_marked(node_id), 0);
+	node.client = actor_client_free(node.client);
+	node_start(); /* what is left of the directory is taken over */
+	assert_int_equal(count(), 0);
+}
+
 static void test_each_new_supervisor_has_the_name(void **arg)
 {
 	struct actor_group_options options = {.runtime_dir = node.dir, .mode = ACTOR_LINK_BROKER, .connect_timeout_ms = PATIENCE_MS};
@@ -876,7 +956,7 @@ static void test_the_broker_comes_back(void **arg)
 
 static void test_nothing_is_left_when_the_keeper_is_killed(void **arg)
 {
-	uint64_t node_id = strtoull(status("node"), NULL, 10), until_ms;
+	uint64_t node_id = strtoull(status("node"), NULL, 10), then_ms;
 	pid_t supervisor = (pid_t)atoi(status("supervisor.pid"));
 
 	shell("tree", "permanent", "setsid sh -c 'setsid sleep 1000 & sleep 1000' & setsid setsid sleep 1000 & exec sleep 1000", "up");
@@ -886,11 +966,12 @@ static void test_nothing_is_left_when_the_keeper_is_killed(void **arg)
 	kill(node.keeper, SIGKILL);
 	waitpid(node.keeper, NULL, 0);
 	node.keeper = 0;
-	until_ms = now_ms() + 2000;
+	then_ms = now_ms();
 	while (n_marked(node_id) > 0 || alive(supervisor)) {
-		assert_true(now_ms() < until_ms);
+		assert_true(now_ms() < then_ms + PATIENCE_MS);
 		nap(5);
 	}
+	print_message("# nothing was left after %d ms\n", (int)(now_ms() - then_ms));
 	assert_int_equal(access(node.dir, F_OK), -1);
 }
 
@@ -994,6 +1075,8 @@ int main(int argc, char **argv)
 		T(test_waits_end_with_what_they_wait_for),
 		T(test_a_killed_supervisor_is_replaced_and_exits_meanwhile_are_told),
 		T(test_a_supervisor_killed_over_and_over_loses_nothing),
+		T(test_no_process_is_started_twice_whoever_dies_when),
+		T(test_keeper_and_supervisor_killed_together_leave_no_child),
 		T(test_each_new_supervisor_has_the_name),
 		T(test_the_broker_comes_back),
 		T(test_nothing_is_left_when_the_keeper_is_killed),
