@@ -318,8 +318,13 @@ static pid_t await_other(const char *path, pid_t old)
 
 static void reconnect(void)
 {
+	uint64_t until_ms = now_ms() + PATIENCE_MS;
+	int r;
+
 	node.client = actor_client_free(node.client);
-	assert_int_equal(connect_client(), 0);
+	while ((r = connect_client()) == -ENOTCONN && now_ms() < until_ms)
+		nap(2); /* the next one is about to listen */
+	assert_int_equal(r, 0);
 }
 
 static void shell(const char *name, const char *restart, const char *script, const char *wait)
