@@ -22,7 +22,6 @@ class System:
         self.ours = entry.get("ours", False)
         self.settings = entry.get("settings", "")
         self.workloads = entry["workloads"]
-        self.notes = entry.get("notes", {})
         self.manifest = manifest
         self.directory = directory
         self.run = [a.replace("{build}", build).replace("{dir}", directory).replace("{root}", ROOT) for a in entry["run"]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured. What each one means is in docs/benchmarks.md; a test of compare checks that every id is named there."""
+"""What is measured. What each one means is in docs/benchmarks.md; the self-test checks that every id is named there."""
 
 SIZES_ALL = [2 ** i for i in range(4, 21)]              # 16 B to 1 MiB
 SIZES_TABLE = [4 ** i for i in range(2, 11)]
