@@ -51,6 +51,9 @@ struct link *link_of_source(struct source *source);
 struct server *server_of_source(struct source *source);
 struct request *request_of_source(struct source *source);
 
+/* Puts transport-stream.c into the program, and says whether it found nng behind it. */
+int transport_stream_init(void);
+
 /* Every NNG_E* becomes a -errno here and nowhere else. 0 stays 0. */
 int transport_error(int nng_error);
 /* What nng wants as a duration; negative = for ever. */

@@ -123,6 +123,9 @@ static int nng_start(void)
 	nng_aio *aio;
 	int r;
 
+	r = transport_stream_init();
+	if (r < 0)
+		return r;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = nng_aio_alloc(&aio, NULL, NULL);

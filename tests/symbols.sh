@@ -1,5 +1,6 @@
 #!/bin/sh
-# What libactor.so exports is exactly what libactor.sym lists, and all of it is declared in actor.h.
+# What libactor.so exports is exactly what libactor.sym lists, and all of it is declared in actor.h
+# but for the two functions of nng's that it goes before (transport-stream.c).
 # usage: symbols.sh LIBRARY SYMFILE HEADER        (--update as a fourth argument rewrites SYMFILE)
 set -eu
 
@@ -17,6 +18,9 @@ if ! diff -u "$sym" "$have"; then
 	exit 1
 fi
 while read -r name; do
+	case $name in
+	nng_stream_recv | nng_stream_send) continue ;;
+	esac
 	if ! grep -Eq "^ACTOR_EXPORT .*[ *]$name\(" "$header"; then
 		echo "$name is exported but not declared ACTOR_EXPORT in $header" >&2
 		exit 1
