@@ -13,6 +13,19 @@
 #define FRAMES_MAX 48
 #define ALT_STACK_BYTES (64u << 10) /* a handler that ran over its stack has none left to report on */
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+
+/* The sanitizer has its own last words. */
+void crash_report_start(actor_group *group)
+{
+}
+
+void crash_report_stop(void)
+{
+}
+
+#else
+
 static actor_group *crash_group;
 static pid_t crash_thread;
 
@@ -88,7 +101,6 @@ static void crash(int signo, siginfo_t *info, void *context)
 
 void crash_report_start(actor_group *group)
 {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 	struct sigaction action = {.sa_sigaction = crash, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER};
 	static char *alt_stack;
@@ -105,10 +117,11 @@ void crash_report_start(actor_group *group)
 	sigemptyset(&action.sa_mask);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaction(signals[i], &action, NULL);
-#endif
 }
 
 void crash_report_stop(void)
 {
 	crash_group = NULL;
 }
+
+#endif
