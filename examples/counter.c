@@ -66,7 +66,8 @@ static const struct actor_method counter_methods[] = {
 };
 
 static const struct actor_behavior counter = {
-	.name = "counter", .state_size = sizeof(struct counter), .methods = counter_methods, .init = counter_init,
+	.name = "counter", .state_size = sizeof(struct counter),
+	.methods = counter_methods, .init = counter_init,
 };
 
 int main(int argc, char **argv)

@@ -5,9 +5,9 @@
  *   crash abort  calls abort()
  *   crash exit   calls exit(3), or with the code given
  *   crash hang   loops for ever: the process lives on but answers nobody, until somebody kills it
- *   crash oom    uses memory until there is none. The program limits its own address space first (RLIMIT_AS), so that
- *                it runs out long before the machine does, and then, like most programs, does not look at what malloc
- *                returned.
+ *   crash oom    uses memory until there is none. The program limits its own address space first
+ *                (RLIMIT_AS), so that it runs out long before the machine does, and then, like most
+ *                programs, does not look at what malloc returned.
  *
  * The caller of `crash` is answered by the runtime: its call ends with what became of the process.
  */
@@ -70,7 +70,8 @@ static const struct crash {
 	const char *kind;
 	void (*run)(int code);
 } crashes[] = {
-	{"segv", crash_segv}, {"abort", crash_abort}, {"exit", crash_exit}, {"hang", crash_hang}, {"oom", crash_oom},
+	{"segv", crash_segv}, {"abort", crash_abort}, {"exit", crash_exit},
+	{"hang", crash_hang}, {"oom", crash_oom},
 };
 
 static int flaky_crash(actor *self, const actor_msg *msg, actor_from *from)
@@ -79,7 +80,7 @@ static int flaky_crash(actor *self, const actor_msg *msg, actor_from *from)
 	int code = 3;
 
 	if (actor_msg_unpack(msg, "si?", &kind, &code) < 0)
-		return actor_reply_error(from, "bad_args", "crash wants a kind, and for exit a code if you like");
+		return actor_reply_error(from, "bad_args", "crash wants a kind, and for exit maybe a code");
 	for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++) {
 		if (strcmp(kind, crashes[i].kind) == 0) {
 			printf("flaky: crash %s, as asked\n", kind);
@@ -87,7 +88,8 @@ static int flaky_crash(actor *self, const actor_msg *msg, actor_from *from)
 			crashes[i].run(code);
 		}
 	}
-	return actor_reply_error(from, "flaky.unknown_kind", "'%s' is none of segv, abort, exit, hang, oom", kind);
+	return actor_reply_error(from, "flaky.unknown_kind",
+		"'%s' is none of segv, abort, exit, hang, oom", kind);
 }
 
 static int flaky_ping(actor *self, const actor_msg *msg, actor_from *from)
@@ -106,7 +108,8 @@ static int flaky_get(actor *self, const actor_msg *msg, actor_from *from)
 }
 
 static const struct actor_method flaky_methods[] = {
-	{.name = "crash", .on_call = flaky_crash, .args = "kind:str code:int?", .doc = "dies of segv, abort, exit, hang or oom"},
+	{.name = "crash", .on_call = flaky_crash, .args = "kind:str code:int?",
+		.doc = "dies of segv, abort, exit, hang or oom"},
 	{.name = "ping", .on_call = flaky_ping, .doc = "answers pong"},
 	{.name = "get", .on_call = flaky_get, .doc = "answers how many pings this life has seen"},
 	{0},

@@ -1,9 +1,11 @@
 /*
- * The parser: takes batches of lines, answers with what it counted. And it has a bug, of the everyday kind: parse_line()
- * believes that every line looks like the lines it was tested with. A line without quotes, a request field that is not
- * "METHOD PATH PROTOCOL", a status that is no status: strchr() and status_tally() answer NULL, and nobody looks.
+ * The parser: takes batches of lines, answers with what it counted. And it has a bug, of the everyday kind:
+ * parse_line() believes that every line looks like the lines it was tested with. A line without quotes, a
+ * request field that is not "METHOD PATH PROTOCOL", a status that is no status: strchr() and status_tally()
+ * answer NULL, and nobody looks.
  *
- * Nothing here guards against it. The process dies, the node starts it again, and the collector sees to the rest.
+ * Nothing here guards against it. The process dies, the node starts it again, and the collector sees to the
+ * rest.
  */
 #include <errno.h>
 #include <stdio.h>

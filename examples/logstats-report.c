@@ -7,12 +7,13 @@
 #define PATHS_SHOWN     10
 #define BAD_LINES_SHOWN 20
 
-/* ---- JSON ----------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------------- */
 
 /* Length of the UTF-8 character at @s, 0 when it is none. */
 static size_t utf8_length(const unsigned char *s, size_t size)
 {
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	unsigned char c = s[0];
+	size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
 
 	if (n > size)
 		return 0;
@@ -54,7 +55,8 @@ static void json_status(const struct totals *totals, const char *name, bool byte
 
 		if (!tally->requests)
 			continue;
-		printf("%s\"%d\": %llu", comma, STATUS_MIN + i, (unsigned long long)(bytes ? tally->bytes : tally->requests));
+		printf("%s\"%d\": %llu", comma, STATUS_MIN + i,
+			(unsigned long long)(bytes ? tally->bytes : tally->requests));
 		comma = ", ";
 	}
 	printf("},\n");
@@ -82,7 +84,8 @@ static void json_paths(const struct table *table)
 	for (size_t i = 0; sorted && i < table->n && i < PATHS_SHOWN; i++) {
 		printf("%s\n    {\"path\": ", i ? "," : "");
 		json_string(sorted[i]->key, sorted[i]->key_len);
-		printf(", \"requests\": %llu, \"bytes\": %llu}", (unsigned long long)sorted[i]->tally.requests,
+		printf(", \"requests\": %llu, \"bytes\": %llu}",
+			(unsigned long long)sorted[i]->tally.requests,
 			(unsigned long long)sorted[i]->tally.bytes);
 	}
 	printf("%s],\n", table->n ? "\n  " : "");
@@ -111,7 +114,7 @@ int report_json(const struct result *result)
 	return fflush(stdout);
 }
 
-/* ---- for people ----------------------------------------------------------------------------------------------------- */
+/* ---- for people ------------------------------------------------------------------------------------- */
 
 static void table_row(const char *key, size_t key_len, struct tally tally)
 {
@@ -139,14 +142,15 @@ int report_table(const struct result *result)
 	const struct work *work = result->work;
 	char code[16];
 
-	printf("%s: %llu lines, %llu bytes sent, %zu bad lines, %llu crashes, %.2f s with %u parsers\n", work->path,
-		(unsigned long long)work->n_lines, (unsigned long long)totals->all.bytes, work->n_bad_lines,
-		(unsigned long long)result->crashes, result->seconds, result->n_parsers);
+	printf("%s: %llu lines, %llu bytes sent, %zu bad lines, %llu crashes, %.2f s with %u parsers\n",
+		work->path, (unsigned long long)work->n_lines, (unsigned long long)totals->all.bytes,
+		work->n_bad_lines, (unsigned long long)result->crashes, result->seconds, result->n_parsers);
 	if (totals->all.requests) {
 		printf("\n  %12s %16s  %s\n", "requests", "bytes", "status");
 		for (int i = 0; i <= STATUS_MAX - STATUS_MIN; i++)
 			if (totals->status[i].requests)
-				table_row(code, (size_t)snprintf(code, sizeof(code), "%d", STATUS_MIN + i), totals->status[i]);
+				table_row(code, (size_t)snprintf(code, sizeof(code), "%d", STATUS_MIN + i),
+					totals->status[i]);
 		table_rows("method", &totals->methods, PATHS_SHOWN);
 		table_rows("path", &totals->paths, PATHS_SHOWN);
 	}

@@ -44,7 +44,8 @@ static int table_grow(struct table *table)
 	return 0;
 }
 
-int totals_add(struct totals *totals, struct table *table, const char *key, size_t key_len, struct tally tally)
+int totals_add(struct totals *totals, struct table *table, const char *key, size_t key_len,
+	struct tally tally)
 {
 	uint64_t hash = key_hash(key, key_len);
 	struct entry *entry;
@@ -140,7 +141,8 @@ void totals_pack(const struct totals *totals, msgpack_packer *out)
 
 static bool object_is_uint(const msgpack_object *object, uint64_t min, uint64_t max)
 {
-	return object->type == MSGPACK_OBJECT_POSITIVE_INTEGER && object->via.u64 >= min && object->via.u64 <= max;
+	return object->type == MSGPACK_OBJECT_POSITIVE_INTEGER &&
+		object->via.u64 >= min && object->via.u64 <= max;
 }
 
 /* The rows of an array of three columns. */

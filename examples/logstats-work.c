@@ -1,16 +1,19 @@
 /*
  * The file in batches, and how a line that kills is found
  *
- * Lines go out in batches of some 64 KiB, two to a parser, so that it never waits. When a parser dies, what it had not
- * answered is suspect, all of it: the answer it gave just before may have been lost on the way. So
+ * Lines go out in batches of some 64 KiB, two to a parser, so that it never waits. When a parser dies, what
+ * it had not answered is suspect, all of it: the answer it gave just before may have been lost on the way.
+ * So
  *
- *   1. a suspect is tried again in about as many pieces as a piece has lines, and the piece that kills line by line: some
- *      40 messages and two more crashes for 400 lines;
+ *   1. a suspect is tried again in about as many pieces as a piece has lines, and the piece that kills line
+ *      by line: some 40 messages and two more crashes for 400 lines;
  *   2. a piece goes to a parser that has nothing else, and that gets nothing else until it answered;
- *   3. a parser that dies with one line as all it had was killed by that line: the line is set aside, by its number.
+ *   3. a parser that dies with one line as all it had was killed by that line: the line is set aside, by its
+ *      number.
  *
- * Every batch is answered with one message and counted at that moment, or not at all: no line is lost or counted twice.
- * A parser ended from outside (kill -9, say) is not the line's fault: it is tried again, three times at most.
+ * Every batch is answered with one message and counted at that moment, or not at all: no line is lost or
+ * counted twice. A parser ended from outside (kill -9, say) is not the line's fault: it is tried again,
+ * three times at most.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +30,7 @@
 #define LINES_FEW       32 /* so many are tried line by line */
 #define DEATHS_MAX      3
 
-/* ---- batches -------------------------------------------------------------------------------------------------------- */
+/* ---- batches ---------------------------------------------------------------------------------------- */
 
 static struct batch *batch_new(size_t size_bytes)
 {
@@ -62,7 +65,7 @@ static uint32_t lines_count(const char *text, size_t size_bytes)
 	return n;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------- */
 
 int work_init(struct work *work, const char *path)
 {
@@ -170,7 +173,8 @@ static int work_read(struct work *work, struct batch **ret)
 		capacity *= 2; /* a line longer than a batch */
 	} while (r == -EAGAIN && capacity <= LINE_BYTES_MAX);
 	if (r == -EAGAIN) {
-		snprintf(work->error, sizeof(work->error), "%s: line %llu is longer than %d bytes; is it an access log?",
+		snprintf(work->error, sizeof(work->error),
+			"%s: line %llu is longer than %d bytes; is it an access log?",
 			work->path, (unsigned long long)work->n_lines + 1, LINE_BYTES_MAX);
 		r = -EFBIG;
 	}
@@ -193,7 +197,7 @@ out:
 	return r;
 }
 
-/* ---- suspects ------------------------------------------------------------------------------------------------------- */
+/* ---- suspects --------------------------------------------------------------------------------------- */
 
 /* About the square root. */
 static uint32_t pieces_of(const struct batch *batch)
@@ -260,7 +264,7 @@ static int work_set_aside(struct work *work, struct batch *line)
 	return 0;
 }
 
-/* ---- for the collector ---------------------------------------------------------------------------------------------- */
+/* ---- for the collector ------------------------------------------------------------------------------ */
 
 int work_take(struct work *work, struct batch *const *has, unsigned n_has, struct batch **ret)
 {

@@ -1,11 +1,13 @@
 /*
- * logstats FILE [--parsers N] [--json]: requests and bytes of a web access log, per status, per method, per path
+ * logstats FILE [--parsers N] [--json]: requests and bytes of a web access log, per status, per method, per
+ * path
  *
- * The collector is the one actor of this process. It has the node start N processes that run this same program as parsers,
- * and start each again at once when it dies. A parser says `ready`; the collector watches it from then on, casts it
- * batches of lines, and adds up what comes back. When it goes down, what it had not answered is work again (how, is told
- * in logstats-work.c) and the next `ready` is that of its successor. The parsers are owned by the collector: when this
- * process ends, in whatever way, the node stops them.
+ * The collector is the one actor of this process. It has the node start N processes that run this same
+ * program as parsers, and start each again at once when it dies. A parser says `ready`; the collector
+ * watches it from then on, casts it batches of lines, and adds up what comes back. When it goes down, what
+ * it had not answered is work again (how, is told in logstats-work.c) and the next `ready` is that of its
+ * successor. The parsers are owned by the collector: when this process ends, in whatever way, the node stops
+ * them.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -60,11 +62,12 @@ static void progress_show(const struct run *run)
 
 	if (run->progress)
 		fprintf(stderr, "\r%3llu %%  %llu lines, %zu bad lines, %llu crashes ",
-			(unsigned long long)(work->size_bytes ? work->read_bytes * 100 / work->size_bytes : 100),
-			(unsigned long long)work->n_lines, work->n_bad_lines, (unsigned long long)run->crashes);
+			(unsigned long long)(work->size_bytes ? work->read_bytes * 100 / work->size_bytes : 0),
+			(unsigned long long)work->n_lines, work->n_bad_lines,
+			(unsigned long long)run->crashes);
 }
 
-/* ---- the end -------------------------------------------------------------------------------------------------------- */
+/* ---- the end ---------------------------------------------------------------------------------------- */
 
 static void progress_clear(const struct run *run)
 {
@@ -97,7 +100,7 @@ static int run_finish(actor *self)
 	return 0;
 }
 
-/* ---- parsers come and go -------------------------------------------------------------------------------------------- */
+/* ---- parsers come and go ---------------------------------------------------------------------------- */
 
 /* Gives every parser what it can take. Nobody waits: a batch is a cast. */
 static int run_feed(actor *self)
@@ -110,9 +113,10 @@ static int run_feed(actor *self)
 		while ((r = work_take(&run->work, parser->has, parser->n_has, &batch)) == 0) {
 			parser->has[parser->n_has++] = batch;
 			run->n_outstanding++;
-			r = actor_cast(self, parser->ref, "parse", "Uy#", batch->id, batch->text, batch->size_bytes);
+			r = actor_cast(self, parser->ref, "parse", "Uy#",
+				batch->id, batch->text, batch->size_bytes);
 			if (r < 0)
-				break; /* it is gone, or will be found out: on_down or the stall has the batch back */
+				break; /* it is gone: on_down has the batch back */
 		}
 		if (r < 0 && r != -EAGAIN && run->work.error[0])
 			return run_fail(self, run->work.error);
@@ -140,12 +144,18 @@ static int collector_ready(actor *self, const actor_msg *msg)
 	return run_feed(self);
 }
 
+/* By its own doing, or the line's; somebody's kill is neither. */
+static bool cause_is_crash(const struct actor_cause *cause)
+{
+	if (cause->kind == ACTOR_EXIT_SIGNAL)
+		return cause->code != SIGKILL && cause->code != SIGTERM && cause->code != SIGINT;
+	return cause->kind == ACTOR_EXIT_STATUS && !actor_cause_is_clean(cause);
+}
+
 static int collector_on_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
 {
 	struct run *run = run_of(self);
 	struct parser **link = &run->parsers, *parser;
-	bool crashed = cause->kind == ACTOR_EXIT_STATUS || (cause->kind == ACTOR_EXIT_SIGNAL && cause->code != SIGKILL &&
-		cause->code != SIGTERM && cause->code != SIGINT && cause->code != SIGHUP);
 	int r;
 
 	while (*link && (*link)->monitor != monitor)
@@ -157,12 +167,12 @@ static int collector_on_down(actor *self, uint64_t monitor, actor_ref who, const
 	run->heard_ms = now_ms();
 	run->crashes += actor_cause_is_clean(cause) ? 0 : 1;
 	run->n_outstanding -= parser->n_has;
-	r = work_return(&run->work, parser->has, parser->n_has, crashed && !actor_cause_is_clean(cause));
+	r = work_return(&run->work, parser->has, parser->n_has, cause_is_crash(cause));
 	free(parser);
 	return r < 0 ? run_fail(self, run->work.error) : run_feed(self);
 }
 
-/* ---- answers -------------------------------------------------------------------------------------------------------- */
+/* ---- answers ---------------------------------------------------------------------------------------- */
 
 static struct batch *parser_answered(struct parser *parser, uint64_t id)
 {
@@ -200,10 +210,12 @@ static int collector_parsed(actor *self, const actor_msg *msg)
 	batch_free(batch);
 	run->n_outstanding--;
 	run->heard_ms = now_ms();
-	return good ? run_feed(self) : run_fail(self, "an answer that does not fit its batch: this is a bug in logstats");
+	if (!good)
+		return run_fail(self, "an answer that does not fit its batch: this is a bug in logstats");
+	return run_feed(self);
 }
 
-/* ---- the beginning -------------------------------------------------------------------------------------------------- */
+/* ---- the beginning ---------------------------------------------------------------------------------- */
 
 static int collector_begin(actor *self, const actor_msg *msg)
 {
@@ -223,7 +235,8 @@ static int collector_begin(actor *self, const actor_msg *msg)
 		if (r == -ECANCELED)
 			return 0;
 		if (r < 0) {
-			snprintf(what, sizeof(what), "cannot start a parser: %s", error[0] ? error : strerror(-r));
+			snprintf(what, sizeof(what), "cannot start a parser: %s",
+				error[0] ? error : strerror(-r));
 			return run_fail(self, what);
 		}
 	}
@@ -255,7 +268,8 @@ static const struct actor_method collector_methods[] = {
 	{.name = "begin", .on_cast = collector_begin},
 	{.name = "tick", .on_cast = collector_tick},
 	{.name = "ready", .on_cast = collector_ready, .doc = "a parser is there"},
-	{.name = "parsed", .on_cast = collector_parsed, .args = "batch:int lines:int status:array methods:array paths:array"},
+	{.name = "parsed", .on_cast = collector_parsed,
+		.args = "batch:int lines:int status:array methods:array paths:array"},
 	{0},
 };
 

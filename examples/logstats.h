@@ -17,7 +17,7 @@
 #include <actor/actor.h>
 #include <msgpack.h>
 
-/* ---- totals --------------------------------------------------------------------------------------------------------- */
+/* ---- totals ----------------------------------------------------------------------------------------- */
 
 struct tally {
 	uint64_t requests;
@@ -49,17 +49,18 @@ struct totals { /* zeroed: nothing counted */
 	bool borrow; /* keys stay where they are; otherwise they are copied */
 };
 
-int totals_add(struct totals *totals, struct table *table, const char *key, size_t key_len, struct tally tally);
+int totals_add(struct totals *totals, struct table *table, const char *key, size_t key_len,
+	struct tally tally);
 void totals_clear(struct totals *totals); /* keeps the memory, for the next batch */
 void totals_deinit(struct totals *totals);
 /* Three arrays: [code, requests, bytes, …] per status, [key, requests, bytes, …] per method and per path. */
 void totals_pack(const struct totals *totals, msgpack_packer *out);
-/* The same three values, added. -EPROTO when they are something else; then the totals are of no use any more. */
+/* The same three values, added. -EPROTO when they are none; then the totals are of no use any more. */
 int totals_merge(struct totals *totals, const struct msgpack_object *three);
 /* The entries by requests, most first; free() it. NULL when there are none, or no memory. */
 const struct entry **table_sorted(const struct table *table);
 
-/* ---- work ----------------------------------------------------------------------------------------------------------- */
+/* ---- work ------------------------------------------------------------------------------------------- */
 
 #define WORK_IN_FLIGHT_MAX 2 /* batches a parser has, so that it never waits for the next */
 
@@ -93,15 +94,15 @@ struct work {
 
 int work_init(struct work *work, const char *path);
 void work_deinit(struct work *work);
-/* Something to do for a parser that has these already: 0, -EAGAIN nothing now, or another error (see work->error). */
+/* Something to do for a parser that has these already: 0, -EAGAIN nothing now, or worse (see work->error). */
 int work_take(struct work *work, struct batch *const *has, unsigned n_has, struct batch **ret);
-/* The parser is dead that had @n of them unanswered, oldest first. @crashed: by its own doing. Takes the batches. */
+/* The parser is dead that had these @n unanswered, oldest first. @crashed: by its own doing. Takes them. */
 int work_return(struct work *work, struct batch **batches, unsigned n, bool crashed);
 bool work_is_done(const struct work *work, unsigned n_outstanding);
 void work_sort_bad_lines(struct work *work);
 void batch_free(struct batch *batch);
 
-/* ---- report --------------------------------------------------------------------------------------------------------- */
+/* ---- report ----------------------------------------------------------------------------------------- */
 
 struct result {
 	const struct work *work;
@@ -114,7 +115,7 @@ struct result {
 int report_json(const struct result *result);
 int report_table(const struct result *result);
 
-/* ---- parser --------------------------------------------------------------------------------------------------------- */
+/* ---- parser ----------------------------------------------------------------------------------------- */
 
 int parser_main(const char *collector);
 

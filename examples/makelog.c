@@ -1,8 +1,8 @@
 /*
  * makelog LINES [BAD [SEED]] [--bad-lines FILE]: an access log to try things with, on stdout
  *
- * Combined Log Format, the same for the same arguments. BAD of the lines, spread over the whole, are malformed in the
- * ways that are seen in real logs; their numbers go to FILE, one a line.
+ * Combined Log Format, the same for the same arguments. BAD of the lines, spread over the whole, are
+ * malformed in the ways that are seen in real logs; their numbers go to FILE, one a line.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -34,10 +34,15 @@ static uint32_t random_below(uint32_t n)
 /* The first of @n is chosen most often, the last hardly ever. */
 static uint32_t random_skewed(uint32_t n)
 {
-	return (uint32_t)((uint64_t)random_below(n) * random_below(n) / n * random_below(n) / n);
+	uint64_t skewed = random_below(n);
+
+	skewed = skewed * random_below(n) / n;
+	return (uint32_t)(skewed * random_below(n) / n);
 }
 
-static const char *const methods[] = {"GET", "GET", "GET", "GET", "GET", "GET", "GET", "POST", "POST", "HEAD", "PUT", "DELETE"};
+static const char *const methods[] = {
+	"GET", "GET", "GET", "GET", "GET", "GET", "GET", "POST", "POST", "HEAD", "PUT", "DELETE",
+};
 static const char *const agents[] = {
 	"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
 	"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
@@ -45,8 +50,12 @@ static const char *const agents[] = {
 	"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
 	"curl/7.88.1",
 };
-static const char *const rooms[] = {"articles", "images", "products", "api/v1/items", "static/js", "users", "search"};
-static const int statuses[] = {200, 200, 200, 200, 200, 200, 200, 200, 304, 301, 302, 404, 404, 403, 500, 503};
+static const char *const rooms[] = {
+	"articles", "images", "products", "api/v1/items", "static/js", "users", "search",
+};
+static const int statuses[] = {
+	200, 200, 200, 200, 200, 200, 200, 200, 304, 301, 302, 404, 404, 403, 500, 503,
+};
 
 static void put_path(void)
 {
@@ -82,6 +91,7 @@ static void put_start(uint64_t line)
 static void put_good(uint64_t line)
 {
 	int status = statuses[random_below(ARRAY_SIZE(statuses))];
+	const char *referrer;
 
 	put_start(line);
 	printf("\"%s ", methods[random_below(ARRAY_SIZE(methods))]);
@@ -91,13 +101,14 @@ static void put_good(uint64_t line)
 		putchar('-');
 	else
 		printf("%u", 200 + random_skewed(200000));
-	printf(" \"%s\" \"%s\"\n", random_below(3) ? "-" : "https://www.example.com/", agents[random_skewed(ARRAY_SIZE(agents))]);
+	referrer = random_below(3) ? "-" : "https://www.example.com/";
+	printf(" \"%s\" \"%s\"\n", referrer, agents[random_skewed(ARRAY_SIZE(agents))]);
 }
 
 static void put_bad(uint64_t line)
 {
 	static const char *const requests[] = {
-		"\"-\" 408 0 \"-\" \"-\"",                                   /* nothing came before the time was out */
+		"\"-\" 408 0 \"-\" \"-\"",                                   /* nothing came in time */
 		"\"GET /index.html\" 400 226 \"-\" \"-\"",                   /* two parts */
 		"\"\\x16\\x03\\x01\\x02\\x00\\x01\" 400 226 \"-\" \"-\"",    /* TLS to a port that speaks none */
 		"\"\" 400 0 \"-\" \"-\"",
@@ -150,7 +161,7 @@ int main(int argc, char **argv)
 	n_bad = argc - optind > 1 ? number_or_exit(argv[optind + 1]) : 0;
 	random_state = argc - optind > 2 ? number_or_exit(argv[optind + 2]) : 1;
 	if (n_bad > n_lines || n_lines > UINT32_MAX)
-		return fprintf(stderr, "makelog: more bad lines than lines, or more than 4,294,967,295 lines\n"), 2;
+		return fprintf(stderr, "makelog: more bad lines than lines, or too many lines\n"), 2;
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	for (uint64_t line = 1; line <= n_lines; line++) {
 		if (bad < n_bad && !next_bad) { /* one in each of BAD equal stretches */

@@ -1,8 +1,8 @@
 /*
  * pingpong [--processes] [--seconds N]: how many calls a second?
  *
- * Two actors that call back and forth, in one process; with --processes the partner lives in a second one, which the
- * node starts, watches and stops for us. The code that calls is the same.
+ * Two actors that call back and forth, in one process; with --processes the partner lives in a second one,
+ * which the node starts, watches and stops for us. The code that calls is the same.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -20,7 +20,7 @@ struct pingpong {
 	int exit_status;
 };
 
-/* ---- the partner -------------------------------------------------------------------------------------------------- */
+/* ---- the partner ------------------------------------------------------------------------------------ */
 
 static int pong_ping(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -38,7 +38,7 @@ static const struct actor_method pong_methods[] = {
 
 static const struct actor_behavior pong = {.name = "pong", .methods = pong_methods};
 
-/* ---- the one that measures ------------------------------------------------------------------------------------------ */
+/* ---- the one that measures -------------------------------------------------------------------------- */
 
 static double now_seconds(void)
 {
@@ -94,14 +94,15 @@ static int ping_measure(actor *self, const struct pingpong *pingpong)
 			return r;
 		}
 		if (answer != n) {
-			fprintf(stderr, "pingpong: call %lld was answered with %lld\n", (long long)n, (long long)answer);
+			fprintf(stderr, "pingpong: call %lld was answered with %lld\n",
+				(long long)n, (long long)answer);
 			return -EPROTO;
 		}
 		now = now_seconds();
 	}
 	now = now_seconds() - start;
-	printf("two actors in %s: %.0f round trips/s, %.2f us each\n", pingpong->processes ? "two processes" : "one process",
-		(double)n / now, now / (double)n * 1e6);
+	printf("two actors in %s: %.0f round trips/s, %.2f us each\n",
+		pingpong->processes ? "two processes" : "one process", (double)n / now, now / (double)n * 1e6);
 	return 0;
 }
 

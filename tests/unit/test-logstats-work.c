@@ -1,7 +1,7 @@
 /*
- * How logstats finds the lines that kill, in a simulation: parsers that take batches, answer, lose answers, crash on bad
- * lines and are killed for nothing, in every order chance brings. Whatever happens, each good line is counted once and
- * each bad line is set aside.
+ * How logstats finds the lines that kill, in a simulation: parsers that take batches, answer, lose answers,
+ * crash on bad lines and are killed for nothing, in every order chance brings. Whatever happens, each good
+ * line is counted once and each bad line is set aside.
  */
 #include <errno.h>
 #include <setjmp.h>
