@@ -18,7 +18,10 @@
  * question is asked with an empty message: once that is accepted, everything before it is the kernel's. Empty messages carry no
  * frames; we drop those we get. (NNG_OPT_SENDFD would tell without one, but nng 1.5 leaks its descriptors.)
  *
- * Nothing of nng is called with the lock held, nor from a pipe callback except nng_pipe_get_* and nng_pipe_close.
+ * Nothing of nng is called with the lock held, but for nng_recv_aio: when a pipe is taken away while its last message is handed
+ * over, pair0 remembers a message of no pipe, and the next receive crashes on it (1.5.2). REM_POST comes before that and wants the
+ * lock, so whoever sees under it that the link has not ended may receive. From a pipe callback nothing is called except
+ * nng_pipe_get_* and nng_pipe_close.
  */
 #include "transport-private.h"
 
@@ -35,6 +38,7 @@
 #define RECEIVE_MAX_BYTES (WIRE_MESSAGE_MAX_BYTES + 4096u)
 #define MESSAGE_OVERHEAD_BYTES 256u /* what an unread message costs besides its bytes */
 #define BUFFER_KEEP_BYTES (64u << 10)
+#define CLOSE_BUFFER_N 64
 
 struct inbox {
 	nng_msg **slots; /* a ring */
@@ -244,6 +248,9 @@ static void link_unlink(struct link *link)
 /* Loop only. Afterwards no callback of this link runs or will. */
 static void link_close(struct link *link)
 {
+	/* What comes once nobody receives must have a place that nng_close() frees: pair0 forgets it otherwise. */
+	if (link->has_socket)
+		nng_socket_set_int(link->socket, NNG_OPT_RECVBUF, CLOSE_BUFFER_N);
 	transport_aio_free(link->receive_aio);
 	transport_aio_free(link->send_aio);
 	transport_aio_free(link->timer_aio);
@@ -337,13 +344,13 @@ static void receive_done(void *arg)
 			again = false;
 		}
 	}
+	if (again && !link->ended)
+		nng_recv_aio(link->socket, link->receive_aio);
 	link_unlock(link);
 
 	nng_msg_free(msg);
 	if (ring)
 		transport_ring(link->source.transport);
-	if (again)
-		nng_recv_aio(link->socket, link->receive_aio);
 }
 
 /* The batch becomes send_aio's message; link->sending is set. */
@@ -665,8 +672,10 @@ int link_next(struct source *source, struct transport_event *ret)
 		msg = inbox_pop(&link->inbox);
 		link->inbox_bytes -= message_cost(msg);
 		resume = link->paused && !link->ended && link->inbox_bytes <= TRANSPORT_INBOUND_MAX_BYTES / 2;
-		if (resume)
+		if (resume) {
 			link->paused = false;
+			nng_recv_aio(link->socket, link->receive_aio);
+		}
 	} else if (link->drained) {
 		ret->type = TRANSPORT_LINK_DRAINED;
 		link->drained = false;
@@ -701,7 +710,5 @@ int link_next(struct source *source, struct transport_event *ret)
 		ret->data = nng_msg_body(msg);
 		ret->size_bytes = nng_msg_len(msg);
 	}
-	if (resume)
-		nng_recv_aio(link->socket, link->receive_aio);
 	return 1;
 }
