@@ -135,9 +135,19 @@ def median_cell(results, kind):
 
     main = {"latency": "p50", "rate": "msgs_per_s", "bytes": "bytes"}[kind]
     cell = {"rounds": len(results), "n": sum(x["n"] for x in results), "value": of(main),
-            "low": min(x[main] for x in results), "high": max(x[main] for x in results)}
+            "low": min(x[main] for x in results), "high": max(x[main] for x in results),
+            "series": [x[main] for x in results]}
     if kind == "latency":
         cell["p99"], cell["p999"] = of("p99"), of("p999")
     if kind == "rate":
         cell["cpu_s_per_mmsg"] = of("cpu_s_per_mmsg")
     return cell
+
+
+def cell_ratio(a, b):
+    """`a` as a multiple of `b`: round by round, then the median, so that what slowed a whole round cancels out."""
+    if a is None or b is None or not all(b["series"]):
+        return None
+    if len(a["series"]) != len(b["series"]):
+        return a["value"] / b["value"]
+    return statistics.median(x / y for x, y in zip(a["series"], b["series"]))
