@@ -34,6 +34,7 @@ struct bench_slot {
 struct bench_shm {
 	_Atomic uint32_t ready;         /* roles that have come up */
 	_Atomic uint32_t done;          /* receivers that have seen every end mark */
+	_Atomic uint32_t sent_all;      /* senders whose last send has returned, and is counted */
 	_Atomic uint64_t errors;        /* messages lost, repeated, out of order or of a wrong length */
 	_Atomic uint64_t go_ns;         /* 0, or when the senders may begin */
 	struct bench_slot sender[BENCH_PEERS_MAX], receiver[BENCH_PEERS_MAX];

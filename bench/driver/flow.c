@@ -128,6 +128,7 @@ void bench_send_loop(const struct bench_env *env, unsigned index, int (*send)(vo
 		atomic_store_explicit(&slot->n, n, memory_order_relaxed);
 	}
 	free(data);
+	atomic_fetch_add(&env->shm->sent_all, 1);
 }
 
 void bench_flow_send(const struct bench_env *env, const struct bench_ops *ops, unsigned index)
@@ -196,7 +197,7 @@ int bench_flow_measure(const struct bench_env *env)
 	bench_sleep_until(go_ns + env->warm_ns + env->window_ns);
 	window_cpu_ns = bench_cpu_all_ns() - window_cpu_ns;
 	deadline_ns = bench_now_ns() + 10000000000u;
-	while (atomic_load(&shm->done) < env->n_receivers) {
+	while (atomic_load(&shm->done) < env->n_receivers || atomic_load(&shm->sent_all) < env->n_senders) {
 		if (bench_now_ns() > deadline_ns) {
 			bench_die("%s %zu B: after 10 s of draining %" PRIu64 " of %" PRIu64 " messages have come",
 				  env->workload, env->size_bytes, sum(shm->receiver, env->n_receivers),
@@ -218,7 +219,6 @@ int bench_flow_measure(const struct bench_env *env)
 		rate += (double)n * 1e9 / (double)ns;
 		window_n += n;
 	}
-	usleep(1000);                   /* the sender's own count is stored after its last send returned */
 	sent = sum(shm->sender, env->n_senders) * env->n_receivers;
 	received = sum(shm->receiver, env->n_receivers);
 	bench_report_rate(env, rate, whole ? (double)total_cpu_ns * 1e-3 / (double)received : (double)window_cpu_ns * 1e-3 / (double)window_n,

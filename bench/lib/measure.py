@@ -70,7 +70,7 @@ def check(r, workload):
         return "measured nothing"
     if workload.kind == "latency" and not 0 < r["p50"] <= r["p99"] <= r["p999"] <= r["max"]:
         return f"quantiles out of order: {r['p50']} {r['p99']} {r['p999']} {r['max']}"
-    if workload.kind == "rate" and not (r["msgs_per_s"] > 0 and r["cpu_s_per_mmsg"] > 0):
+    if workload.kind == "rate" and not (r["msgs_per_s"] > 0 and r["cpu_s_per_mmsg"] >= 0):
         return f"rate {r['msgs_per_s']}, CPU {r['cpu_s_per_mmsg']}"
     if workload.kind == "bytes" and r["bytes"] <= 0:
         return "no memory measured"
