@@ -334,7 +334,7 @@ int actor_reply_error(actor_from *from, const char *error, const char *text, ...
 	char line[512];
 	va_list args;
 
-	if (!from || !error || !*error)
+	if (!from || !error || !wire_name_is_valid(error, strlen(error)))
 		return -EINVAL;
 	if (from->answered)
 		return -EALREADY;

@@ -254,10 +254,13 @@ static void group_tell_ready(actor_group *group)
 
 int actor_group_run(actor_group *group)
 {
+	int r;
+
 	if (group->in_loop)
 		return -EDEADLK;
 	group_tell_ready(group);
-	return scheduler_pump(group, group_is_idle, group, NEVER_NS);
+	r = scheduler_pump(group, group_is_idle, group, NEVER_NS);
+	return r == 0 && group->uplink.gone ? -ENOTCONN : r;
 }
 
 void actor_group_stop(actor_group *group)

@@ -128,20 +128,24 @@ static int child_parse(const actor_msg *reply, uint64_t node, struct actor_proce
 	return 0;
 }
 
-static int start_error(int r, const actor_msg *reply, char *error)
+/* What the spawner's named errors are in this API; others stay -EREMOTEIO. */
+static const struct {
+	const char *name;
+	int error;
+} spawner_errors[] = {
+	{"in_use", -EEXIST}, {"exec", -ENOEXEC}, {"bad_args", -EINVAL}, {"timeout", -ETIMEDOUT}, {"ended", -ECONNRESET}, {"no_name", -ESRCH},
+};
+
+static int spawner_error(int r, const actor_msg *reply, char *error)
 {
 	const char *name = r == -EREMOTEIO ? actor_msg_error(reply) : NULL;
 
 	if (error)
 		snprintf(error, 256, "%s", name ? actor_msg_error_text(reply) : strerror(-r));
-	if (!name)
-		return r;
-	if (strcmp(name, "in_use") == 0)
-		return -EEXIST;
-	if (strcmp(name, "exec") == 0)
-		return -ENOEXEC;
-	if (strcmp(name, "bad_args") == 0)
-		return -EINVAL;
+	for (size_t i = 0; name && i < sizeof(spawner_errors) / sizeof(spawner_errors[0]); i++) {
+		if (strcmp(name, spawner_errors[i].name) == 0)
+			return spawner_errors[i].error;
+	}
 	return r;
 }
 
@@ -178,7 +182,7 @@ int actor_process_start(actor *self, const struct actor_process_spec *spec, stru
 	if (r == 0)
 		r = child_parse(reply, group->node, &process);
 	else
-		r = start_error(r, reply, error);
+		r = spawner_error(r, reply, error);
 	actor_msg_free(reply);
 	monitor = monitor_id ? slots_get(&group->monitors, monitor_id) : NULL;
 	if (r < 0) {
@@ -197,14 +201,19 @@ int actor_process_start(actor *self, const struct actor_process_spec *spec, stru
 int actor_process_stop(actor *self, const char *name, int64_t timeout_ms)
 {
 	int64_t deadline_ns = send_deadline_ns(timeout_ms);
+	actor_msg *reply = NULL;
 	int r;
 
 	if (!name)
 		return -EINVAL;
-	r = actor_call_name(self, "$spawner", "stop", timeout_ms, NULL, "sb", name, 1);
+	r = actor_call_name(self, "$spawner", "stop", timeout_ms, &reply, "sb", name, 1);
+	r = spawner_error(r, reply, NULL);
+	actor_msg_free(reply);
 	if (r < 0)
 		return r;
 	timeout_ms = deadline_ns == NEVER_NS ? ACTOR_FOREVER : (deadline_ns - clock_now_ns()) / MS_NS;
-	r = actor_call_name(self, "$spawner", "rm", timeout_ms < 0 && deadline_ns != NEVER_NS ? 0 : timeout_ms, NULL, "sb", name, 0);
-	return r == -ESRCH ? 0 : r;
+	r = actor_call_name(self, "$spawner", "rm", timeout_ms < 0 && deadline_ns != NEVER_NS ? 0 : timeout_ms, &reply, "sb", name, 0);
+	r = spawner_error(r, reply, NULL);
+	actor_msg_free(reply);
+	return r == -ESRCH ? 0 : r; /* an owned one is forgotten at its end */
 }

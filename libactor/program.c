@@ -61,6 +61,8 @@ int actor_main(const struct actor_behavior *behavior, const void *arg, const cha
 		return EXIT_FAILURE;
 	}
 	r = actor_group_run(program_group);
+	if (r == -ENOTCONN)
+		fprintf(stderr, "%s: ended: the node it belonged to does not know it any more; start it again\n", program_invocation_short_name);
 	if (r == 0 && program_group->first_failure.reason[0]) {
 		fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, program_group->first_failure.reason, program_group->first_failure.text);
 		r = -ECANCELED;

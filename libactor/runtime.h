@@ -334,6 +334,7 @@ struct uplink {
 	struct timer timer;
 	int64_t backoff_ms;
 	bool ever_up;
+	bool gone; /* for good: nobody knows us any more */
 	bool announced;
 	uint64_t n_connects;
 	int last_error;

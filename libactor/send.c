@@ -93,11 +93,10 @@ static int cast_result(actor_group *group, int r)
 	return r;
 }
 
+/* What a peer would refuse, and end the link for, does not leave. */
 static int method_check(const char *method)
 {
-	size_t length = method ? strlen(method) : 0;
-
-	return length >= 1 && length <= WIRE_NAME_MAX_BYTES ? 0 : -EINVAL;
+	return method && wire_name_is_valid(method, strlen(method)) ? 0 : -EINVAL;
 }
 
 /* ---- what actors, and the client, send with ---- */

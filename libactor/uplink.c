@@ -24,6 +24,15 @@
 
 static void uplink_hello(actor_group *group);
 
+/* Another node is there, or a broker that gave us up: our refs are dead for all others, so what we are cannot go on as if nothing was. */
+static void uplink_end(actor_group *group)
+{
+	group->uplink.state = UPLINK_NONE;
+	group->uplink.gone = true;
+	group->stop_begun = true;
+	actors_stop_all(group, "noconnection");
+}
+
 static void uplink_retry(actor_group *group, int error)
 {
 	struct uplink *uplink = &group->uplink;
@@ -32,6 +41,10 @@ static void uplink_retry(actor_group *group, int error)
 	uplink->last_error = error;
 	if (uplink->state == UPLINK_NONE)
 		return;
+	if ((error == -ESTALE || error == -EACCES) && uplink->ever_up && !group->is_service) {
+		uplink_end(group);
+		return;
+	}
 	if (uplink->state == UPLINK_UP || !uplink->lost_ns)
 		uplink->lost_ns = clock_now_ns();
 	max_ms = clock_now_ns() - uplink->lost_ns < SOON_MS * MS_NS ? BACKOFF_SOON_MS : BACKOFF_MAX_MS;
@@ -112,8 +125,8 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 		answer.resume_bytes > sizeof(group->token) || !answer.node || !answer.group)
 		return -EPROTO;
 	if (group->node && (group->node != answer.node || (group->id != answer.group && !group->is_service))) {
-		/* another node has taken the place of ours; what we are is not known there */
-		group_log(group, "the node we belong to is gone");
+		group_log(group, group->node != answer.node ? "the node this process belonged to is gone: another has its place" :
+			"the node has given this process up, and would take it for a new one");
 		return -ESTALE;
 	}
 	group->node = answer.node;

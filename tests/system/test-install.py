@@ -68,6 +68,20 @@ def test_a_program_built_with_meson():
     answers(project + "/build/first", "by-meson")
 
 
+def test_a_program_run_by_hand_ends_with_a_word_when_another_node_has_its_node_s_place():
+    p = subprocess.Popen([node.root + "/first", "by-hand"], env=node.env, stderr=subprocess.PIPE, text=True)
+    try:
+        until(lambda: node.ctl("whereis", "by-hand", rc=None).returncode == 0, "the name")
+        node.ctl("down")
+        node.up()
+        _, said = p.communicate(timeout=60)
+        assert p.returncode == 1 and "start it again" in said and len(said.splitlines()) <= 2, (p.returncode, said)
+    finally:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+
+
 def test_the_manual_is_installed():
     if not shutil.which("scdoc"):
         return

@@ -577,6 +577,31 @@ static int watcher_watch(actor *self, const actor_msg *msg)
 	return actor_call_name(self, "$spawner", "kill", PATIENCE_MS, NULL, "si", "mine", SIGABRT);
 }
 
+/* Every way a start or a stop can fail has its errno. */
+static int watcher_fail(actor *self, const actor_msg *msg)
+{
+	static const char *const never[] = {"sleep", "1000", NULL}, *const short_lived[] = {"true", NULL}, *const missing[] = {"/no/such", NULL};
+	struct actor_process_spec spec = {.name = "fails", .argv = missing, .restart = ACTOR_TEMPORARY};
+	char error[256];
+
+	assert_int_equal(actor_process_start(self, &spec, NULL, error), -ENOEXEC);
+	assert_non_null(strstr(error, "/no/such"));
+	spec.argv = short_lived;
+	spec.wait_ready = true;
+	spec.timeout_ms = PATIENCE_MS;
+	assert_int_equal(actor_process_start(self, &spec, NULL, error), -ECONNRESET);
+	assert_non_null(strstr(error, "ended before it was ready"));
+	spec.argv = never;
+	spec.timeout_ms = 50;
+	assert_int_equal(actor_process_start(self, &spec, NULL, error), -ETIMEDOUT);
+	spec.timeout_ms = PATIENCE_MS;
+	assert_int_equal(actor_process_start(self, &spec, NULL, error), -EEXIST);
+	assert_int_equal(actor_process_stop(self, "fails", PATIENCE_MS), 0);
+	assert_int_equal(actor_process_stop(self, "fails", PATIENCE_MS), -ESRCH);
+	watched.started = 0;
+	return actor_stop(self, actor_self(self), NULL);
+}
+
 static int watcher_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
 {
 	if (monitor == watched.monitor)
@@ -592,7 +617,8 @@ static int watcher_init(actor *self, const void *arg)
 static void watcher_run(const char *method)
 {
 	static const struct actor_method methods[] = {
-		{.name = "start", .on_cast = watcher_start}, {.name = "watch", .on_cast = watcher_watch}, {0}};
+		{.name = "start", .on_cast = watcher_start}, {.name = "watch", .on_cast = watcher_watch},
+		{.name = "fail", .on_cast = watcher_fail}, {0}};
 	static const struct actor_behavior behavior = {.name = "watcher", .methods = methods, .init = watcher_init, .on_down = watcher_down};
 	struct actor_group_options options = {.runtime_dir = node.dir, .mode = ACTOR_LINK_SPAWNER};
 	actor_group *group;
@@ -613,6 +639,12 @@ static void test_each_monitor_goes_off_once_with_the_cause(void **arg)
 	assert_int_equal(watched.n_downs, 2);
 	assert_string_equal(watched.cause.reason, "signal");
 	assert_int_equal(watched.cause.code, SIGABRT);
+}
+
+static void test_a_failed_start_or_stop_says_which(void **arg)
+{
+	watcher_run("fail");
+	assert_int_equal(watched.started, 0);
 }
 
 static void test_an_owned_process_goes_with_its_owner(void **arg)
@@ -1071,6 +1103,7 @@ int main(int argc, char **argv)
 		T(test_one_that_ignores_term_is_killed_with_its_tree),
 		T(test_an_exec_failure_names_path_and_errno_and_is_retried),
 		T(test_each_monitor_goes_off_once_with_the_cause),
+		T(test_a_failed_start_or_stop_says_which),
 		T(test_an_owned_process_goes_with_its_owner),
 		T(test_a_monitor_goes_off_though_the_supervisor_died_meanwhile),
 		T(test_an_actor_program_is_ready_when_its_actors_are),

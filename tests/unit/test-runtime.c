@@ -112,6 +112,12 @@ static int worker_silent(actor *self, const actor_msg *msg, actor_from *from)
 	return 0;
 }
 
+static int worker_misnamed(actor *self, const actor_msg *msg, actor_from *from)
+{
+	assert_int_equal(actor_reply_error(from, "a\nb", "no name for an error"), -EINVAL);
+	return actor_reply(from, "");
+}
+
 static int worker_hold(actor *self, const actor_msg *msg, actor_from *from)
 {
 	held = actor_from_keep(from);
@@ -221,6 +227,7 @@ static int worker_stop_self(actor *self, const actor_msg *msg)
 static const struct actor_method worker_methods[] = {
 	{.name = "add", .on_call = worker_add},
 	{.name = "silent", .on_call = worker_silent},
+	{.name = "misnamed", .on_call = worker_misnamed},
 	{.name = "hold", .on_call = worker_hold},
 	{.name = "release", .on_cast = worker_release},
 	{.name = "slow", .on_call = worker_slow},
@@ -300,7 +307,10 @@ static void story_errors(actor *self)
 	assert_string_equal(actor_msg_error(reply), "no_reply");
 	actor_msg_free(reply);
 	assert_int_equal(actor_call(self, to, "", 1000, NULL, ""), -EINVAL);
+	assert_int_equal(actor_call(self, to, "no\xff" "utf8", 1000, NULL, ""), -EINVAL);
+	assert_int_equal(actor_cast(self, to, "new\nline", ""), -EINVAL);
 	assert_int_equal(actor_call(self, to, "add", 1000, NULL, "Q"), -EINVAL);
+	assert_int_equal(actor_call(self, to, "misnamed", 1000, NULL, ""), 0);
 }
 
 static void test_call_errors_are_named(void **state)
