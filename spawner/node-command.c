@@ -279,7 +279,7 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 		abort();
 	taken = node_child_by_name(node, name);
 	if (taken && !(taken->ended && child_is_down(taken))) {
-		refuse(node, from, "in_use", "the name %s is taken: its process is %s; take another name, or remove that one first",
+		refuse(node, from, "in_use", "the name %s is taken: its process is %s",
 			name, child_state_name(taken));
 		free(name);
 		spec_deinit(&spec);
@@ -421,7 +421,7 @@ void node_remove(struct node *node, const char *name, bool force, void *from, ui
 		return;
 	}
 	if (!force) {
-		refuse(node, from, "running", "%s is %s: stop it first, or remove it by force", name, child_state_name(child));
+		refuse(node, from, "running", "%s is %s", name, child_state_name(child));
 		return;
 	}
 	if (!waiter_new(node, child, from, NODE_WAIT_GONE, 0, 0, now_ns))

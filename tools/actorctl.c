@@ -20,6 +20,7 @@
 #include "output.h"
 #include "path.h"
 #include "suggest.h"
+#include "util/utf8.h"
 
 const struct option_spec ctl_global_options[] = {
 	{'j', "json", OPTION_FLAG, NULL, "write JSON on stdout, errors too"},
@@ -48,12 +49,19 @@ const struct command *ctl_command_find(const char *name)
 
 /* ---- failing --------------------------------------------------------------------------------- */
 
-/* What came from elsewhere stays on its line. */
+/* What came from elsewhere stays on its line, and is UTF-8. */
 static void ctl_flatten(char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+	size_t left = strlen(text), n;
+
+	for (; left; text += n, left -= n) {
+		n = utf8_char_bytes(text, left);
+		if (!n)
+			*text = '?';
+		else if ((unsigned char)*text < 0x20 || *text == 0x7f)
 			*text = ' ';
+		n += !n;
+	}
 }
 
 static int ctl_vfail(const struct ctl *ctl, enum ctl_exit status, const char *code, const char *hint,

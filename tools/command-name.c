@@ -94,9 +94,12 @@ static int names_run(struct ctl *ctl, const struct args *args)
 	json_t *pairs = NULL, *names, *request = json_array();
 	struct session_error error;
 	struct session *session;
-	int r, status;
+	int r, status = 0;
 
-	status = session_open(ctl, ACTOR_LINK_BROKER, &session);
+	if (args->n_values && *args->values[0])
+		status = session_check_name(ctl, args->values[0]);
+	if (!status)
+		status = session_open(ctl, ACTOR_LINK_BROKER, &session);
 	if (status) {
 		json_decref(request);
 		return status;

@@ -15,13 +15,12 @@
 
 #define SPAWN_SLACK_MS   2000 /* the supervisor's own timeout comes first, and says more */
 #define SPAWN_NAMES_MAX  1000
-#define NAME_BYTES_MAX   255
 
 struct spawn {
 	struct ctl *ctl;
 	struct session *session;
 	json_t *spec;
-	char name[NAME_BYTES_MAX + 1];
+	char name[SESSION_NAME_MAX_BYTES + 1];
 	bool name_is_made;
 	const char *wait;
 	int64_t timeout_ms; /* 0: none */
@@ -192,7 +191,7 @@ static bool spawn_next_name(struct spawn *spawn, const char *base)
  */
 static int spawn_ask_named(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
 {
-	char base[NAME_BYTES_MAX + 1];
+	char base[SESSION_NAME_MAX_BYTES + 1];
 	int r = spawn_ask(spawn, ret, ret_error);
 
 	memcpy(base, spawn->name, sizeof(base));
@@ -215,16 +214,19 @@ static int spawn_fail_exec(struct spawn *spawn, const struct session_error *erro
 	struct session_error ignored;
 	json_t *children = NULL, *gone = NULL;
 	enum ctl_exit status = CTL_FAILED;
-	int code = 0;
+	int code = 0, exec_errno = 0;
 
 	if (!session_ask(spawn->session, &spawner, "ls", json_pack("[s]", spawn->name),
-		CTL_TIMEOUT_DEFAULT_MS, &children, &ignored))
+		CTL_TIMEOUT_DEFAULT_MS, &children, &ignored)) {
 		code = child_exit_status(json_array_get(children, 0));
+		exec_errno = (int)json_integer_value(json_object_get(json_object_get(json_array_get(children, 0),
+			"last_exit"), "code"));
+	}
 	json_decref(children);
 	session_ask(spawn->session, &spawner, "rm", json_pack("[sb]", spawn->name, 1), CTL_TIMEOUT_DEFAULT_MS,
 		&gone, &ignored);
 	json_decref(gone);
-	if (code == 126)
+	if (exec_errno == EACCES || exec_errno == EPERM)
 		status = CTL_PERMISSION;
 	if (!strcmp(spawn->wait, "exit") && code >= 126)
 		status = (enum ctl_exit)code;
@@ -301,11 +303,8 @@ static int spawn_name(struct spawn *spawn, const struct args *args)
 				*c = '_';
 		return 0;
 	}
-	if (!*name || strlen(name) > NAME_BYTES_MAX)
-		return ctl_fail(spawn->ctl, CTL_USAGE, "bad_name", "a name has 1 to 255 bytes",
-			"'%.40s' cannot be a name", name);
 	snprintf(spawn->name, sizeof(spawn->name), "%s", name);
-	return 0;
+	return session_check_name(spawn->ctl, name);
 }
 
 static int spawn_run(struct ctl *ctl, const struct args *args)

@@ -8,6 +8,7 @@
 #include "duration.h"
 #include "json.h"
 #include "node.h"
+#include "util/utf8.h"
 
 struct session {
 	const struct ctl *ctl;
@@ -247,12 +248,27 @@ int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *na
 	}
 }
 
+int session_check_name(const struct ctl *ctl, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len >= 1 && len <= SESSION_NAME_MAX_BYTES && utf8_is_plain(name, len))
+		return 0;
+	return ctl_fail(ctl, CTL_USAGE, "bad_name", "a name has 1 to 255 bytes of UTF-8, without control characters",
+		"'%.40s' cannot be a name", name);
+}
+
 int session_ask_spawner(struct session *session, const char *verb, const char *name, const char *method,
 	json_t *args, int64_t timeout_ms, json_t **ret)
 {
 	const struct destination spawner = {.name = "$spawner"};
 	struct session_error error;
-	int r = session_ask(session, &spawner, method, args, timeout_ms, ret, &error);
+	int r = name ? session_check_name(session->ctl, name) : 0;
 
+	if (r) {
+		json_decref(args);
+		return r;
+	}
+	r = session_ask(session, &spawner, method, args, timeout_ms, ret, &error);
 	return r ? session_fail_spawner(session->ctl, verb, name, r, &error, timeout_ms) : 0;
 }

@@ -10,6 +10,8 @@
 #include "actor/actor.h"
 #include "ctl.h"
 
+#define SESSION_NAME_MAX_BYTES 255
+
 struct session;
 
 /* 0, or the exit status after the failure was told. */
@@ -46,6 +48,8 @@ int session_ask(struct session *session, const struct destination *to, const cha
 int session_send(struct session *session, const struct destination *to, const char *method, json_t *args);
 int session_whereis(struct session *session, const char *name, actor_ref *ret);
 
+/* 0, or the exit status after it was told that no process can have this name. */
+int session_check_name(const struct ctl *ctl, const char *name);
 /*
  * session_ask_spawner() - ask the supervisor; a refusal is told as "cannot <verb> '<name>': …"
  * @name: the child it is about, or NULL

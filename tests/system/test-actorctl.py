@@ -308,6 +308,25 @@ def made_names_get_numbers():
 
 
 @fact
+def a_name_that_is_not_utf8_is_refused_everywhere():
+    before = names()
+    fails("spawn", "--name", "a\udcff", "--", "true", rc=2, says="cannot be a name; .*UTF-8")
+    for verb in "ls", "status", "logs", "stop", "rm":
+        fails(verb, "a\udcff", rc=2, says="cannot be a name; .*UTF-8")
+    fails("names", "a\udcff", rc=2, says="cannot be a name")
+    fails("call", "web", "a\udcff", rc=2, says="not a valid request")
+    assert names() == before
+
+
+@fact
+def only_permission_is_not_permitted():
+    missing = os.path.join(ROOT, "not-a-directory")
+    open(missing, "w").close()
+    fails("spawn", "--cwd", missing, "--", "true", rc=1, says="Not a directory")
+    fails("spawn", "--", missing, rc=8, says="Permission denied")
+
+
+@fact
 def taken_name_is_a_conflict_and_changes_nothing():
     before = child("web")["pid"]
     error = fails("spawn", "--name", "web", "--", "true", rc=9, says="cannot spawn 'web': .*taken.*--name.*actorctl rm")
