@@ -528,6 +528,7 @@ static void test_a_second_link_for_a_token_is_refused(void **state)
 {
 	struct client *a = client_connect("a", NULL), *b = client_new();
 
+	expect_nil(a, ask(a, "ready", NULL, NULL)); /* now the broker, too, has seen the link come up */
 	client_hello(b, "b", &a->resume);
 	assert_string_equal(b->refused, "in_use");
 	client_free(a);
