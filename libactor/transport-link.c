@@ -3,8 +3,9 @@
  *
  * Who may in: nng shows every new pipe to pipe_event() before it reads a frame from it. The first whose kernel credentials are
  * the expected ones is admitted; all others are closed there. An admitted pipe counts once it has started (or brought data): one
- * that speaks another SP protocol gives the slot back. nng's endpoints would go on accepting and re-dialling, so the socket is closed
- * by the loop as soon as the pipe is gone.
+ * that speaks another SP protocol gives the slot back.
+ * nng's dialers dial again when their pipe is gone (at once, in half of the cases, however long the reconnect
+ * time), so ours is closed in REM_POST; the socket is closed by the loop.
  *
  * Receiving: one aio is always armed, unless too much lies unread. A message is put into the inbox before the aio is armed again, so
  * their order holds although nng runs callbacks on several threads. When the pipe ends, a callback with data may still be on its way:
@@ -20,8 +21,8 @@
  *
  * Nothing of nng is called with the lock held, but for nng_recv_aio: when a pipe is taken away while its last message is handed
  * over, pair0 remembers a message of no pipe, and the next receive crashes on it (1.5.2). REM_POST comes before that and wants the
- * lock, so whoever sees under it that the link has not ended may receive. From a pipe callback nothing is called except
- * nng_pipe_get_* and nng_pipe_close.
+ * lock, so whoever sees under it that the link has not ended may receive. From pipe callbacks only nng_pipe_get_* and
+ * nng_pipe_close are called, and nng_dialer_close in REM_POST, where nng 1.5 to 1.11 holds no lock.
  */
 #include "transport-private.h"
 
@@ -56,6 +57,7 @@ struct link {
 	struct source source;
 	struct address address;
 	nng_socket socket;
+	nng_dialer dialer; /* unless it listens */
 	nng_aio *receive_aio;
 	nng_aio *send_aio;
 	nng_aio *timer_aio;
@@ -313,6 +315,8 @@ static void pipe_event(nng_pipe pipe, nng_pipe_ev event, void *arg)
 
 	if (refuse)
 		nng_pipe_close(pipe);
+	if (event == NNG_PIPE_EV_REM_POST && !link->listens)
+		nng_dialer_close(link->dialer);
 	if (ring)
 		transport_ring(link->source.transport);
 }
@@ -520,8 +524,9 @@ int link_dial(struct transport *transport, const char *path, struct transport_pe
 	if (r < 0) {
 		link_fail(link, r);
 	} else {
-		r = nng_dial(link->socket, link->address.url, NULL, NNG_FLAG_NONBLOCK);
-		if (r != 0) {
+		/* In two steps: pipe_event() has to know the dialer. */
+		if ((r = nng_dialer_create(&link->dialer, link->socket, link->address.url)) != 0 ||
+			(r = nng_dialer_start(link->dialer, NNG_FLAG_NONBLOCK)) != 0) {
 			link_free(link);
 			return transport_error(r);
 		}

@@ -1,5 +1,5 @@
 /*
- * What the files of the transport share, and the only header that includes nng's.
+ * What the files of the nng transport share, and the only header that includes nng's.
  *
  * A source is something that can have events: a link, a server, a request. nng's threads change a source under the
  * transport's lock and put it into the ready list; the loop takes one event from the first ready source and puts it
@@ -12,11 +12,9 @@
 
 #include <nng/nng.h>
 
+#include "address.h"
 #include "transport.h"
 #include "util/list.h"
-
-/* Longest path that fits struct sockaddr_un with its NUL. */
-#define ADDRESS_PATH_MAX_BYTES 107
 
 enum source_kind { SOURCE_LINK, SOURCE_SERVER, SOURCE_REQUEST };
 
@@ -63,17 +61,3 @@ int transport_peer_of_pipe(nng_pipe pipe, struct transport_peer *ret);
 int transport_message(const void *data, size_t size_bytes, nng_msg **ret);
 /* Ends what the aio does, waits for its callback, frees it and a message left in it. NULL is fine. */
 void transport_aio_free(nng_aio *aio);
-
-/* A Unix socket's path as nng can take it. */
-struct address {
-	char url[sizeof("ipc://") + ADDRESS_PATH_MAX_BYTES];
-	int dir_fd; /* keeps /proc/self/fd/N of a long path alive; -1 for a short one */
-};
-
-int address_init(struct address *address, const char *path);
-void address_deinit(struct address *address);
-const char *address_path(const struct address *address);
-/* 0: somebody listens there; else -ENOENT, -ECONNREFUSED (a socket file without a process), -EACCES … Disturbs nobody. */
-int address_probe(const struct address *address);
-/* Removes a socket file nobody listens on. 0, or -EADDRINUSE when somebody does, -EEXIST when it is no socket. */
-int address_clear(const struct address *address);

@@ -1,17 +1,27 @@
 /*
- * Bytes between processes. This is the only header behind which nng is named.
+ * Bytes between processes. On the wire everything is nng's: PAIR0, REQ0 and REP0 over its ipc transport, so
+ * that nng in any language is a peer. Two implementations, chosen when building (-Dtransport=): `native`,
+ * sockets in one epoll set and no threads; `nng`, the library, whose name is known in transport*.c only.
+ * native-transport.c compares them.
  *
- * nng's threads only hand over: every callback appends an event to the transport's list and rings an eventfd. All functions here
- * belong to one thread, the loop's. Poll transport_fd(), then take events with transport_next() until it returns 0.
+ * All functions belong to one thread, the loop's. Poll transport_fd(), then take events with transport_next()
+ * until it returns 0: that is also what writes the rest of messages the kernel did not take at once.
  *
- *   link      one PAIR0 socket that admits exactly one pipe, whose uid (and pid) the kernel vouches for
- *   server    a REP0 socket: the rendezvous of a daemon
+ *   link      one PAIR0 connection to exactly one peer, whose uid (and pid) the kernel vouches for
+ *   server    REP0: the rendezvous of a daemon
  *   request   one REQ0 exchange: a client's hello
  *
- * A link's life:  link_listen/link_dial → TRANSPORT_LINK_UP (or _LINK_DOWN: nobody came in time, wrong peer) → _LINK_DATA … →
- * _LINK_DOWN (exactly once, last) → link_free. link_free before _LINK_DOWN is fine too: no event of it comes afterwards.
+ * A link's life: link_listen/link_dial → TRANSPORT_LINK_UP (or _LINK_DOWN: nobody came in time, wrong peer)
+ * → _LINK_DATA … → _LINK_DOWN (exactly once, last) → link_free. link_free before _LINK_DOWN is fine too: no
+ * event of it comes afterwards. Who is not the expected peer is closed before a byte is read, and does not
+ * use up the place.
  *
- * Backpressure: a link with more than TRANSPORT_INBOUND_MAX_BYTES of unread data stops reading its socket until the loop has caught up.
+ * Backpressure: what the loop does not take stays with the kernel (nng: TRANSPORT_INBOUND_MAX_BYTES of it in
+ * memory), and the sender's link_backlog_bytes() grows.
+ *
+ * Descriptors: a transport 3, a link 1 (while it waits for its peer up to 5), a server 1 and one per client
+ * (at most 257), a request 1; one more each for a path over 107 bytes. nng: a transport 1 and the process 2,
+ * a link that dialled 1, one that listened 2.
  */
 #pragma once
 
@@ -23,7 +33,7 @@
 #include "util/buf.h"
 
 #define TRANSPORT_INBOUND_MAX_BYTES (4u << 20)
-#define TRANSPORT_BATCH_BYTES (256u << 10) /* a message is closed when it reached this, unless one frame is bigger */
+#define TRANSPORT_BATCH_BYTES (256u << 10) /* a message is closed when it reached this */
 
 struct transport;
 struct link;
@@ -39,8 +49,13 @@ struct transport_peer {
 enum transport_event_type {
 	TRANSPORT_LINK_UP,      /* link, user, peer */
 	TRANSPORT_LINK_DATA,    /* link, user, data: valid until the next transport_next() */
-	TRANSPORT_LINK_DRAINED, /* link, user: all that was written has been handed to the kernel (asked for by link_notify_drained) */
-	TRANSPORT_LINK_DOWN,    /* link, user, error (-ECONNRESET, -ETIMEDOUT, -EACCES, -EMSGSIZE …) */
+	TRANSPORT_LINK_DRAINED, /* link, user: all that was written is the kernel's: link_notify_drained() */
+	/*
+	 * link, user, error: -ECONNRESET the peer went; -ETIMEDOUT, -EACCES (only others came), -ENOENT,
+	 * -ECONNREFUSED: it never was up; -EPROTO, -EMSGSIZE: for what it sent (nng says -ECONNRESET);
+	 * -EMSGSIZE, -ENOMEM: for what we wrote.
+	 */
+	TRANSPORT_LINK_DOWN,
 	TRANSPORT_HELLO,        /* server, user, hello_id, data, peer: answer with server_answer() */
 	TRANSPORT_ANSWER,       /* request, user, error; data when error is 0 */
 };
@@ -58,6 +73,7 @@ struct transport_event {
 	int error;
 };
 
+const char *transport_name(void); /* "nng 1.5.2" or "native" */
 int transport_new(struct transport **ret);
 /* Closes every link, server and request that is left. */
 struct transport *transport_free(struct transport *transport);
@@ -65,29 +81,38 @@ int transport_fd(const struct transport *transport); /* level-triggered: readabl
 /* 1: *ret is filled; 0: nothing waits. */
 int transport_next(struct transport *transport, struct transport_event *ret);
 
-/* @path: a file name without "ipc://"; over 107 bytes it is reached through /proc/self/fd. The socket file is removed once the peer is in. */
-int link_listen(struct transport *transport, const char *path, struct transport_peer expect, int64_t timeout_ms, void *user, struct link **ret);
-int link_dial(struct transport *transport, const char *path, struct transport_peer expect, int64_t timeout_ms, void *user, struct link **ret);
+/* @path: a file name without "ipc://"; over 107 bytes it is reached through /proc/self/fd. The socket file
+ * is removed once the peer is in. */
+/* Negative timeout_ms: none. A dialer finds its listener there at once or fails at once. */
+int link_listen(struct transport *transport, const char *path, struct transport_peer expect,
+	int64_t timeout_ms, void *user, struct link **ret);
+int link_dial(struct transport *transport, const char *path, struct transport_peer expect,
+	int64_t timeout_ms, void *user, struct link **ret);
 struct link *link_free(struct link *link);
 void link_set_user(struct link *link, void *user);
 bool link_is_up(const struct link *link);
-/* Append frames here, then link_flush(). What is flushed while a send is in flight leaves together in the next message. Never blocks.
- * May be used before the link is up: it waits there. */
+/* Append frames here, then link_flush(). What is flushed while a send is in flight leaves together in the
+ * next message. Never blocks. May be used before the link is up: it waits there. */
 struct buf *link_out(struct link *link);
 void link_flush(struct link *link);
-/* A frame is complete here: a message may be closed. A frame is never split: messages end only where link_flush or link_mark was called.
- * Call it at least each 16 MiB (WIRE_MESSAGE_MAX_BYTES): more in one piece ends the link with -EMSGSIZE. */
+/* A frame is complete here: a message may be closed. A frame is never split: messages end only where
+ * link_flush or link_mark was called. Call it at least each 16 MiB (WIRE_MESSAGE_MAX_BYTES): more in one
+ * piece ends the link with -EMSGSIZE. */
 void link_mark(struct link *link);
 /* Written and not yet taken by the kernel, in bytes (an estimate from above). */
 size_t link_backlog_bytes(const struct link *link);
-/* One TRANSPORT_LINK_DRAINED when the backlog is empty (at once if it is). */
+/* One TRANSPORT_LINK_DRAINED when the backlog is empty (at once if it is): the kernel has it, and keeps it
+ * for the peer even if we die. */
 void link_notify_drained(struct link *link);
 
-int server_listen(struct transport *transport, const char *path, void *user, struct server **ret); /* replaces a stale socket file */
+/* Replaces a stale socket file; -EADDRINUSE when somebody listens there. */
+int server_listen(struct transport *transport, const char *path, void *user, struct server **ret);
 struct server *server_free(struct server *server);
 /* Every hello is answered exactly once, in any order; bytes are copied. Unknown ids are ignored. */
 void server_answer(struct server *server, uint64_t hello_id, const void *data, size_t size_bytes);
 
-/* Sends @data to a server and waits for the answer: exactly one TRANSPORT_ANSWER (error -ETIMEDOUT, -ECONNREFUSED, -ENOENT …), then request_free. */
-int request_send(struct transport *transport, const char *path, const void *data, size_t size_bytes, int64_t timeout_ms, void *user, struct request **ret);
+/* Sends @data to a server and waits for the answer: exactly one TRANSPORT_ANSWER (error -ETIMEDOUT,
+ * -ECONNREFUSED, -ENOENT …), then request_free. */
+int request_send(struct transport *transport, const char *path, const void *data, size_t size_bytes,
+	int64_t timeout_ms, void *user, struct request **ret);
 struct request *request_free(struct request *request);

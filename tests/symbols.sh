@@ -12,7 +12,13 @@ nm -D --defined-only "$lib" | awk '$2 ~ /^[TDBRVW]$/ { sub(/@.*/, "", $3); print
 if [ "${4-}" = --update ]; then
 	cat "$have" >"$sym"
 fi
-if ! diff -u "$sym" "$have"; then
+listed=$sym
+if ! grep -q '^nng_' "$have"; then # built with -Dtransport=native
+	listed=$have.listed
+	trap 'rm -f "$have" "$listed"' EXIT
+	grep -v '^nng_' "$sym" >"$listed"
+fi
+if ! diff -u "$listed" "$have"; then
 	echo "libactor.so does not export what $sym lists (-: missing, +: not listed)." >&2
 	echo "If that is meant: tests/symbols.sh $lib $sym $header --update" >&2
 	exit 1
