@@ -10,6 +10,7 @@
 #include "native-transport.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -46,17 +47,26 @@ static int address_socket(const struct address *address, struct sockaddr_un *ret
 int address_listen(const struct address *address, unsigned mode)
 {
 	struct sockaddr_un sun;
-	int fd, r;
+	const char *final;
+	int fd, n, r;
 
 	fd = address_socket(address, &sun);
 	if (fd < 0)
 		return fd;
-	if (fchmod(fd, mode) < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
+	/* bound under another name first: who sees the path finds somebody listening there, with the right mode */
+	final = address_path(address);
+	n = snprintf(sun.sun_path, sizeof(sun.sun_path), "%s~", final);
+	if (n < 0 || (size_t)n >= sizeof(sun.sun_path))
+		strcpy(sun.sun_path, final); /* too long by one: then without that */
+	else
+		unlink(sun.sun_path);
+	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
 		r = -errno;
 		close(fd);
 		return r;
 	}
-	if (chmod(sun.sun_path, mode) < 0 || listen(fd, BACKLOG) < 0) {
+	if (chmod(sun.sun_path, mode) < 0 || listen(fd, BACKLOG) < 0 ||
+		(strcmp(sun.sun_path, final) != 0 && rename(sun.sun_path, final) < 0)) {
 		r = -errno;
 		unlink(sun.sun_path);
 		close(fd);
