@@ -16,6 +16,8 @@
 #include "transport.h"
 #include "util/list.h"
 
+#define HELLO_MAX_BYTES (64u << 10) /* a hello, and its answer */
+
 enum source_kind { SOURCE_LINK, SOURCE_SERVER, SOURCE_REQUEST };
 
 struct source {
