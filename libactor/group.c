@@ -11,7 +11,7 @@
 
 #define CONNECT_TIMEOUT_MS 5000
 #define STOP_PATIENCE_MS 5000
-#define BYE_PATIENCE_MS 1000
+
 
 void group_log(actor_group *group, const char *format, ...)
 {
@@ -416,7 +416,7 @@ actor_group *actor_group_free(actor_group *group)
 	if (group->transport && group->epoll_fd >= 0) {
 		hash_each(&group->peers, bye_say, NULL);
 		if (!bye_is_over(group))
-			(void)scheduler_pump(group, bye_is_over, group, deadline_after_ms(clock_now_ns(), BYE_PATIENCE_MS));
+			(void)scheduler_pump(group, bye_is_over, group, deadline_after_ms(clock_now_ns(), BYE_MS));
 	}
 	group->closing = true;
 	{

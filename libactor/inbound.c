@@ -11,6 +11,7 @@
 
 /* To a full mailbox, from a peer that was told to pause: far more than can be in flight (its backlog, the socket, our unread). */
 #define OVERFLOW_MAX_BYTES (16u << 20)
+#define WATCHERS_MAX (1u << 18) /* monitors of one peer group */
 
 /* ---- from the broker to the runtime (serial 0) ---- */
 
@@ -160,7 +161,8 @@ static void inbound_answer(struct peer *peer, const struct wire_frame *frame)
 	call_answered(peer->group, frame->id, reply);
 }
 
-static void inbound_monitor(struct peer *peer, const struct wire_frame *frame)
+/* False: it asked for too many, and the link is gone. */
+static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 {
 	actor_group *group = peer->group;
 	struct actor_cause cause;
@@ -168,10 +170,15 @@ static void inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 	actor_ref ref;
 
 	to = frame_target(group, frame, &ref);
+	if (to && !peer->is_uplink && peer->n_watchers >= WATCHERS_MAX) {
+		peer_cut(peer, "it has too many monitors here");
+		return false;
+	}
 	if (to && watcher_add(group, to->ref, frame->from, frame->id, peer) == 0)
-		return;
+		return true;
 	cause = cause_make("noproc");
 	watcher_tell(group, frame->from, ref, frame->id, &cause);
+	return true;
 }
 
 static bool peer_still_linked(actor_group *group, uint64_t id)
@@ -191,6 +198,10 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 	actor_ref ref;
 	uint64_t id = peer->id;
 
+	if (peer->got_bye && !peer->is_uplink) {
+		peer_cut(peer, "it goes on after its bye");
+		return false;
+	}
 	if (!peer->is_uplink && !actor_ref_is_nobody(frame->from) && (frame->from.group != peer->id || frame->from.node != group->node) &&
 		!(frame->type == WIRE_DOWN && frame->from.serial == 0)) {
 		peer_cut(peer, "a frame that pretends to be from another group");
@@ -217,8 +228,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 			actor_request_kill(to);
 		break;
 	case WIRE_MONITOR:
-		inbound_monitor(peer, frame);
-		break;
+		return inbound_monitor(peer, frame);
 	case WIRE_DEMONITOR:
 		if (frame->to.ref.group == group->id)
 			watcher_remove(group, frame->to.ref, frame->from, frame->id);
@@ -230,7 +240,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		return peer_still_linked(group, id);
 	case WIRE_PAUSE:
 		peer_pause_received(peer, frame->has_ref ? &frame->to.ref : NULL);
-		break;
+		return peer_still_linked(group, id);
 	case WIRE_RESUME:
 		peer_resume_received(peer, frame->has_ref ? &frame->to.ref : NULL);
 		break;
@@ -245,6 +255,8 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 			peer_wrote(peer);
 			peer->said_bye = true;
 		}
+		if (!peer->is_uplink) /* it should end the link now; one that does not is not waited for */
+			timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, BYE_MS));
 		break;
 	case WIRE_PONG:
 	case WIRE_TYPE_N:

@@ -232,13 +232,18 @@ int watcher_add(actor_group *group, actor_ref target, actor_ref who, uint64_t id
 	watcher->who = who;
 	watcher->id = id;
 	list_append(&watched->watchers, &watcher->target_link);
-	if (peer)
+	if (peer) {
+		watcher->peer = peer;
+		peer->n_watchers++;
 		list_append(&peer->watchers, &watcher->peer_link);
+	}
 	return 0;
 }
 
 void watcher_free(struct watcher *watcher)
 {
+	if (watcher->peer)
+		watcher->peer->n_watchers--;
 	list_remove(&watcher->target_link);
 	list_remove(&watcher->peer_link);
 	free(watcher);

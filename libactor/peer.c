@@ -18,6 +18,7 @@
 
 #define BACKLOG_MAX_BYTES (1u << 20) /* written and not taken: like "pause *" */
 #define FLUSH_AT_BYTES (64u << 10)   /* a handler that writes and writes is sent from while it does */
+#define PAUSED_REFS_MAX 4096u	    /* actors of one peer with full mailboxes at a time */
 #define YIELD_AT_BYTES (256u << 10)  /* and lets the loop read now and then, or it would never hear `pause` */
 
 struct paused_ref {
@@ -51,6 +52,10 @@ static void peer_timeout(struct timer *timer)
 {
 	struct peer *peer = container_of(timer, struct peer, timer);
 
+	if (peer->state == PEER_LINKED && peer->got_bye && !peer->exit_told) {
+		peer_link_down(peer, -ECONNRESET);
+		return;
+	}
 	peer_decide(peer); /* an introduction that led nowhere, or the second half of a death that never came */
 }
 
@@ -97,6 +102,7 @@ static void peer_unpause_all(struct peer *peer, int result)
 		list_remove(&paused->link);
 		free(paused);
 	}
+	peer->n_paused_refs = 0;
 	peer->paused_all = false;
 }
 
@@ -469,12 +475,17 @@ void peer_pause_received(struct peer *peer, const actor_ref *ref)
 	}
 	if (peer_paused_ref(peer, *ref))
 		return;
+	if (!peer->is_uplink && peer->n_paused_refs >= PAUSED_REFS_MAX) {
+		peer_cut(peer, "it pauses too many actors");
+		return;
+	}
 	paused = calloc(1, sizeof(*paused));
 	if (!paused)
 		return; /* we go on sending; the receiver's patience is bounded */
 	paused->ref = *ref;
 	list_init(&paused->senders);
 	list_append(&peer->paused_refs, &paused->link);
+	peer->n_paused_refs++;
 }
 
 void peer_resume_received(struct peer *peer, const actor_ref *ref)
@@ -492,4 +503,5 @@ void peer_resume_received(struct peer *peer, const actor_ref *ref)
 	senders_wake(&paused->senders, 0);
 	list_remove(&paused->link);
 	free(paused);
+	peer->n_paused_refs--;
 }

@@ -43,6 +43,7 @@
 #define MAILBOX_DEFAULT_MESSAGES 4096u
 #define MAILBOX_DEFAULT_BYTES (1u << 20)
 #define DEATH_DECISION_MS 1000
+#define BYE_MS 1000
 #define INTRODUCTION_MS 2000
 
 struct actor;
@@ -220,6 +221,7 @@ struct watcher { /* somebody watches a local actor */
 	uint64_t id;
 	struct list target_link; /* actor.watchers */
 	struct list peer_link;   /* peer.watchers, when the watcher is elsewhere */
+	struct peer *peer;       /* and that peer */
 };
 
 void monitor_fire(actor_group *group, struct monitor *monitor, const struct actor_cause *cause); /* frees it */
@@ -283,8 +285,10 @@ struct peer {
 	struct list calls;      /* struct call.peer_link */
 	struct list monitors;   /* struct monitor.target_link */
 	struct list watchers;   /* struct watcher.peer_link */
+	uint32_t n_watchers;
 	struct list pauses;     /* struct pause.peer_link: told by us */
 	struct list paused_refs;/* struct paused_ref: told to us */
+	uint32_t n_paused_refs;
 	struct list paused_senders; /* actors parked by "pause *" */
 	bool paused_all;
 	uint64_t unyielded_bytes; /* flushed since a sender last let the loop read */
