@@ -9,7 +9,7 @@ import tempfile
 import time
 import traceback
 
-PATIENCE = 120  # only turns a hang into a failure
+PATIENCE = int(os.environ.get("PATIENCE", "120"))  # only turns a hang into a failure
 
 
 def alive(pid):

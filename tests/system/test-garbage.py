@@ -1,0 +1,336 @@
+"""What a node does with peers that lie: at most their own connection ends, with a reason in the log; nobody else notices.
+Arguments: actorctl, the counter example, caller. GARBAGE_N scales the floods (default 1)."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+from node import Node, alive, run_tests, until
+from rawpeer import Link, Ref, connect, depth, ended, hello, message, pack, sp_header, unpack_all, PAIR0, REQ0
+
+actorctl, counter, caller = (os.path.abspath(p) for p in sys.argv[1:4])
+scale = float(os.environ.get("GARBAGE_N", "1"))
+node = Node(actorctl, "garbage").up()
+node.ctl("spawn", "--name", "counter", "--wait=ready", "--", counter)
+node.ctl("spawn", "--name", "victim", "--wait=ready", "--", counter, "--name", "victim")
+BROKER, SPAWNER = node.root + "/node/broker.ipc", node.root + "/node/spawner.ipc"
+STATUS = node.ctl_json("status")
+PIDS = {part: STATUS[part]["pid"] for part in ("keeper", "supervisor", "broker")}
+PIDS.update({name: node.child(name)["pid"] for name in ("counter", "victim")})
+rng = random.Random(1)
+
+
+def fds(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def rss_kib(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+
+def cpu_s(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+FDS = {part: fds(pid) for part, pid in PIDS.items()}
+RSS = {part: rss_kib(pid) for part, pid in PIDS.items()}
+
+
+def logged():
+    text = ""
+    for at, _, files in os.walk(node.root + "/logs"):
+        for name in files:
+            with open(os.path.join(at, name), errors="replace") as f:
+                text += f.read()
+    return text
+
+
+class Bystander:
+    """Calls counter in a loop; nobody's lies may make one fail. Afterwards the same processes live, idle, with their fds back."""
+
+    def __enter__(self):
+        self.process = subprocess.Popen([caller, "counter"], env=node.env, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "calling\n"
+        return self
+
+    def __exit__(self, kind, *_):
+        self.process.send_signal(signal.SIGTERM)
+        out = self.process.stdout.readlines()
+        assert self.process.wait(30) == 0
+        if kind:
+            return
+        result = json.loads(out[-1])
+        assert result["calls"] > 0 and result["failures"] == 0, result
+        for part, pid in PIDS.items():
+            assert alive(pid), f"{part} is gone"
+        unchanged()
+
+
+def unchanged():
+    status = node.ctl_json("status")
+    assert {part: status[part]["pid"] for part in ("keeper", "supervisor", "broker")} == {k: PIDS[k] for k in ("keeper", "supervisor", "broker")}
+    for part, pid in PIDS.items():
+        # "more": what a process opens once and keeps
+        until(lambda: fds(pid) <= FDS[part] + 2, f"fds of {part} back from {fds(pid)} to {FDS[part]}")
+        assert rss_kib(pid) < RSS[part] + 96 * 1024, f"{part}: {RSS[part]} -> {rss_kib(pid)} KiB"
+    before = {part: cpu_s(pid) for part, pid in PIDS.items()}
+    time.sleep(0.3)
+    for part, pid in PIDS.items():
+        assert cpu_s(pid) - before[part] < 0.2, f"{part} spins"
+
+
+def expect_end(path, data, what):
+    s = connect(path)
+    try:
+        s.sendall(data)
+    except OSError:
+        pass
+    assert ended(s), what
+    s.close()
+
+
+# ---- before there is a link --------------------------------------------------------------------------------------
+
+def bytes_that_are_no_sp_end_the_connection():
+    with Bystander():
+        for path in BROKER, SPAWNER:
+            for what, data in {"text": b"GET / HTTP/1.1\r\n\r\n", "zeros": b"\0" * 100, "random": rng.randbytes(5000),
+                               "pair": sp_header(PAIR0) + message(b"x"), "version": b"\0SP\1\0\x30\0\0",
+                               "ff": b"\xff" * 64}.items():
+                expect_end(path, data, what)
+
+
+def connections_that_say_half_or_nothing_can_be_dropped():
+    with Bystander():
+        for path in BROKER, SPAWNER:
+            for data in b"", b"\0S", sp_header(REQ0), sp_header(REQ0) + b"\1\0\0", sp_header(REQ0) + message(b"abc"), \
+                    sp_header(REQ0) + b"\1" + b"\0" * 6 + b"\1\0" + b"half":
+                for _ in range(5):
+                    s = connect(path)
+                    s.sendall(data)
+                    s.close()
+
+
+def messages_that_are_too_long_end_the_connection():
+    with Bystander():
+        for path in BROKER, SPAWNER:
+            for n in (65 << 10, 17 << 20, 1 << 40, (1 << 64) - 1):
+                expect_end(path, sp_header(REQ0) + b"\1" + n.to_bytes(8, "big") + b"x" * 1000, n)
+            expect_end(path, sp_header(REQ0) + b"\7" + bytes(8), "unknown kind")
+
+
+def bad_hellos_are_refused_in_words():
+    good = {"v": [1, 1], "name": "raw", "pid": os.getpid()}
+    bad = [b"", b"\xc1", rng.randbytes(300), pack(7), pack("hello"), pack([]), pack({}), b"\xdf\xff\xff\xff\xff", b"\xdd\xff\xff\xff\xff",
+           pack({**good, "name": "x" * 60000}), pack({**good, "name": 7}), pack({**good, "name": "a\nb"}), pack({**good, "v": [2, 9]}),
+           pack({**good, "v": "1"}), pack({**good, "v": [1]}), pack({**good, "v": [9, 1]}), pack({**good, "pid": "x"}),
+           pack({**good, "pid": -1}),
+           pack({**good, "token": "text"}), pack({**good, "features": 7}), pack({**good, "features": [7]}), pack(good) + b"x",
+           pack(good)[:-1], b"\x81\xa1x" + depth(200), b"\x81\xa1x" + depth(60000), b"\x81\xa1x\xc6\xff\xff\xff\xff"]
+    bad_tokens = [pack({**good, "token": b"junk"}), pack({**good, "token": b"\1" + rng.randbytes(40)})]
+    with Bystander():
+        for path in BROKER, SPAWNER: # who speaks to the supervisor needs no token
+            for body in bad + (bad_tokens if path == BROKER else []):
+                answer, = unpack_all(hello(path, body))
+                assert "error" in answer and "url" not in answer, (body[:80], answer)
+            for _ in range(200):
+                body = bytearray(pack(good))
+                body[rng.randrange(len(body))] = rng.randrange(256)
+                assert isinstance(unpack_all(hello(path, bytes(body)))[0], dict)
+
+
+def hellos_that_never_take_up_their_link_are_forgotten():
+    n = int(300 * scale)
+    body = pack({"v": [1, 1], "name": "raw", "pid": os.getpid()})
+    with Bystander():
+        for path in BROKER, SPAWNER:
+            for _ in range(n):
+                hello(path, body)
+
+
+def silent_connections_do_no_harm():
+    with Bystander():
+        for path in BROKER, SPAWNER:
+            silent = [connect(path) for _ in range(int(500 * scale))]
+            assert ended(silent[0]) # the oldest make room
+            silent[-1].sendall(sp_header(REQ0))
+            assert ended(silent[-2]) and ended(silent[-1]) # they had their time to say something
+            for s in silent:
+                s.close()
+
+
+# ---- on a link ---------------------------------------------------------------------------------------------------
+
+def links():
+    """A fresh link with each kind of peer, for one lie each."""
+    yield "broker", lambda: Link(BROKER)
+    yield "supervisor", lambda: Link(SPAWNER)
+    yield "group", direct
+
+
+def direct():
+    link = Link(BROKER)
+    direct_link = link.introduce(link.call("whereis", "victim")[4][1])
+    direct_link.to_broker = link
+    return direct_link
+
+
+def lies(link):
+    """Each ends the link."""
+    me, you = link.me, link.service
+    foreign = Ref((me[0], you[1], 1))
+    yield "garbage", rng.randbytes(1000)
+    yield "never used byte", b"\xc1"
+    yield "truncated", pack([1, you, me, "get", []])[:-1]
+    yield "frame and a half", pack([12, 1]) + pack([12, 1])[:-3]
+    yield "no array", pack({"a": 1})
+    yield "empty array", pack([])
+    yield "type is text", pack(["cast", you, me, "get", []])
+    yield "count bomb", b"\xdd\xff\xff\xff\xff"
+    yield "length bomb", b"\x95\x01\xc6\xff\xff\xff\xff"
+    yield "depth bomb", depth(100000)
+    yield "deep args", b"\x95\x01" + pack(you) + pack(me) + b"\xa3get" + depth(66)
+    yield "foreign from", pack([1, you, foreign, "get", []])
+    yield "foreign call", pack([2, you, foreign, "get", [], 1, 0])
+    yield "nobody calls", pack([2, you, Ref((0, 0, 0)), "get", [], 1, 0])
+    yield "args no array", pack([1, you, me, "get", 7])
+    yield "method empty or not", pack([1, you, me, 7, []])
+    yield "17 MiB", b"\0" * (17 << 20)
+    yield "after bye", pack([14, "normal"]) + pack([1, you, me, "get", []]) * 100
+
+
+def lies_end_the_link_they_came_on_and_no_other():
+    with Bystander():
+        for kind, make in links():
+            link = make()
+            cases = [what for what, _ in lies(link)]
+            link.close()
+            for i, what in enumerate(cases):
+                link, other = make(), make()
+                data = [body for _, body in lies(link)][i]
+                try:
+                    link.send_bytes(data)
+                except OSError:
+                    pass
+                assert link.ended(), f"{kind}: {what}"
+                other.send([12, 77])
+                assert other.receive() == [13, 77], f"{kind}: {what}: another link of mine does not answer"
+                link.close()
+                other.close()
+
+
+def answers_nobody_asked_for_go_nowhere():
+    with Bystander():
+        for kind, make in links():
+            link = make()
+            me, you = link.me, link.service
+            for serial in 0, 1, 2, 3, 99, (1 << 64) - 1:
+                to = Ref((you[0], you[1], serial))
+                frames = [[3, to, me, n, "surprise"] for n in (0, 1, 2, 1 << 63)]
+                frames += [[4, to, me, n, "noproc", "x"] for n in (0, 1, 2)]
+                frames += [[9, to, me, n, {"reason": "normal"}] for n in (0, 1, 2)]
+                frames += [[8, to, me, n] for n in (0, 1, 2)]
+                frames += [[10, Ref((me[0], me[1], 7))], [11, Ref((me[0], me[1], 7))], [11, None], [10, None], [11, None]]
+                link.send(*frames)
+            link.send([200, "unknown", {"x": [1]}], [12, 5])
+            got = link.receive()
+            while got != [13, 5]:
+                got = link.receive()
+            link.close()
+
+
+def floods_cost_only_the_flooder():
+    n = int(20000 * scale)
+    with Bystander():
+        for kind, make in links():
+            link = make()
+            me, you = link.me, link.service
+            floods = {
+                "pause and resume": lambda i: [10 + i % 2, None],
+                "monitors": lambda i: [7, Ref((you[0], you[1], 1)), me, i + 1],
+                "monitors of the dead": lambda i: [7, Ref((you[0], you[1], 1000 + i)), me, 1000000 + i],
+                "calls of the dead": lambda i: [2, Ref((you[0], you[1], 1000 + i)), me, "get", [], 2000000 + i, 0],
+                "casts": lambda i: [1, you, me, "get", [i]],
+            }
+            if kind == "broker":
+                floods["names"] = lambda i: [2, you, me, "register", [f"flood.{i}", me], 3000000 + i, 0]
+            for what, frame in floods.items():
+                link.socket.settimeout(5)
+                try:
+                    for at in range(0, n, 500):
+                        link.send(*(frame(i) for i in range(at, min(at + 500, n))))
+                        drain(link)
+                except OSError as e:
+                    print(f"# {kind}: {what}: {e}")
+                    link.close()
+                    link = make()
+                    me, you = link.me, link.service
+            link.close()
+
+
+def drain(link):
+    link.socket.setblocking(False)
+    try:
+        while link.socket.recv(1 << 20):
+            pass
+    except OSError:
+        pass
+    link.socket.setblocking(True)
+    link.socket.settimeout(5)
+
+
+def a_receiver_that_stopped_reading_is_cut_or_held_and_nobody_else():
+    node.ctl("spawn", "--name", "stalled", "--wait=ready", "--", counter, "--name", "stalled")
+    pid = node.child("stalled")["pid"]
+    with Bystander():
+        links = []
+        for single in (False, True):
+            link = Link(BROKER, **({"features": ["single"]} if single else {}))
+            ref = link.call("whereis", "stalled")[4]
+            links.append((single, link, link if single else link.introduce(ref[1])))
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for single, link, to in links:
+                to.socket.settimeout(2)
+                frames = b"".join(pack([1, ref, link.me, "reset", ["x" * 1000]]) for _ in range(200))
+                sent = 0
+                try:
+                    while sent < (64 << 20) * scale:
+                        to.send_bytes(frames)
+                        sent += len(frames)
+                except OSError as e:
+                    print(f"# {'by the broker' if single else 'direct'}: {sent >> 20} MiB, then {e}")
+                assert rss_kib(PIDS["broker"]) < RSS["broker"] + 96 * 1024, rss_kib(PIDS["broker"])
+                to.close()
+                link.close()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        node.ctl("stop", "stalled")
+        node.ctl("rm", "stalled")
+
+
+def reasons_are_in_the_log():
+    log = logged()
+    assert "raw" in log and ("malformed" in log or "EPROTO" in log or "not valid" in log), log[-3000:]
+    assert "Sanitizer" not in log and "runtime error" not in log, log[-3000:]
+
+
+ONLY = os.environ.get("ONLY", "")
+run_tests([t for t in [bytes_that_are_no_sp_end_the_connection,
+           connections_that_say_half_or_nothing_can_be_dropped,
+           messages_that_are_too_long_end_the_connection,
+           bad_hellos_are_refused_in_words,
+           hellos_that_never_take_up_their_link_are_forgotten,
+           silent_connections_do_no_harm,
+           lies_end_the_link_they_came_on_and_no_other,
+           answers_nobody_asked_for_go_nowhere,
+           floods_cost_only_the_flooder,
+           a_receiver_that_stopped_reading_is_cut_or_held_and_nobody_else,
+           reasons_are_in_the_log] if ONLY in t.__name__], node)
