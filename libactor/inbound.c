@@ -27,6 +27,15 @@ static void told_introduce(actor_group *group, struct mp_reader *r, uint32_t n)
 	peer_introduce(group, intro_id, mp_str_is(role.s, role.len, "listen"), group_id, path, (uid_t)uid, (pid_t)pid, name);
 }
 
+static void told_introduce_failed(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	uint64_t intro_id, group_id;
+
+	if (n < 2 || mp_read_uint(r, &intro_id) < 0 || mp_read_uint(r, &group_id) < 0)
+		return;
+	peer_introduction_refused(group, group_id, "noconnection");
+}
+
 static void told_group_down(actor_group *group, struct mp_reader *r, uint32_t n)
 {
 	struct actor_cause cause;
@@ -59,6 +68,7 @@ static bool told(struct peer *peer, const struct wire_frame *frame)
 		void (*fn)(actor_group *group, struct mp_reader *r, uint32_t n);
 	} table[] = {
 		{"introduce", told_introduce},
+		{"introduce_failed", told_introduce_failed},
 		{"group_down", told_group_down},
 		{"name", told_name},
 	};
@@ -203,7 +213,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		return false;
 	}
 	if (!peer->is_uplink && !actor_ref_is_nobody(frame->from) && (frame->from.group != peer->id || frame->from.node != group->node) &&
-		!(frame->type == WIRE_DOWN && frame->from.serial == 0)) {
+		!(frame->type == WIRE_DOWN && frame->from.serial == 0 && strcmp(peer->name, "$spawner") == 0)) {
 		peer_cut(peer, "a frame that pretends to be from another group");
 		return false;
 	}

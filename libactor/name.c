@@ -220,10 +220,17 @@ int name_register(actor_group *group, struct actor *self, const char *name)
 	if (r == 0)
 		r = uplink_ask_wait(group, group->in_loop ? self : NULL, "register", &args, CALL_TIMEOUT_DEFAULT_MS, NULL);
 	buf_deinit(&args);
+	args = (struct buf)BUF_INIT;
 	self = actor_find(group, ref.serial); /* outside a handler it may have ended meanwhile */
 	if (r == 0 && !self)
 		r = -ESRCH;
 	if (r < 0) {
+		/* refused it was not: we stopped waiting, and the broker may do it yet */
+		if (r != -EEXIST && r != -EINVAL && r != -EPERM) {
+			if (body_pack(&args, BODY_ARGS, "sr", name, ref) == 0)
+				(void)uplink_ask(group, "unregister", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
+			buf_deinit(&args);
+		}
 		free(own);
 		return r;
 	}

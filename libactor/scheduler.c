@@ -19,6 +19,7 @@
 
 #define BATCH_ACTORS 64     /* actors run before links and timers are looked at */
 #define POLL_EVERY_TURNS 16 /* a busy loop looks at its file descriptors this often */
+#define DISPATCH_TURNS_MAX 64 /* then actor_group_dispatch returns, however much there is to do */
 
 void scheduler_make_runnable(struct actor *self)
 {
@@ -84,6 +85,19 @@ static void loop_arm_timerfd(actor_group *group)
 	timerfd_settime(group->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
+/* Leaves what embeds us a descriptor that is readable when there is something to do. */
+static void loop_leave_poll(actor_group *group)
+{
+	uint64_t one = 1;
+
+	if (group->embedded) {
+		loop_arm_timerfd(group);
+		if (!list_is_empty(&group->runnable))
+			(void)!write(group->wake_fd, &one, sizeof(one));
+	}
+	loop_leave(group, 0);
+}
+
 static void loop_turn(actor_group *group, unsigned *turns)
 {
 	struct list *node;
@@ -120,15 +134,14 @@ static void loop_turn(actor_group *group, unsigned *turns)
 	if (!list_is_empty(&group->runnable)) {
 		if (++*turns % POLL_EVERY_TURNS == 0)
 			loop_wait(group, group->now_ns);
+		if (group->poll_only && *turns >= DISPATCH_TURNS_MAX)
+			loop_leave_poll(group);
 		return;
 	}
 	if (group->poll_only) {
 		loop_wait(group, group->now_ns);
-		if (list_is_empty(&group->runnable) && transport_is_idle(group)) {
-			if (group->embedded)
-				loop_arm_timerfd(group);
-			loop_leave(group, 0);
-		}
+		if (list_is_empty(&group->runnable) && transport_is_idle(group))
+			loop_leave_poll(group);
 		return;
 	}
 	if (group->now_ns >= group->until_ns)

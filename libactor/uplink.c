@@ -117,9 +117,12 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 	if (r < 0)
 		return r;
 	if (answer.error.s) {
+		r = uplink_refusal(&answer);
+		if (r == uplink->last_error)
+			return r; /* said once is enough */
 		group_log(group, "the node refused the hello: %.*s %.*s", (int)answer.error.len, answer.error.s, (int)answer.text.len,
 			answer.text.s ? answer.text.s : "");
-		return uplink_refusal(&answer);
+		return r;
 	}
 	if (answer.url.len < 7 || memcmp(answer.url.s, "ipc://", 6) != 0 || answer.url.len - 6 >= sizeof(path) ||
 		answer.resume_bytes > sizeof(group->token) || !answer.node || !answer.group)
@@ -169,6 +172,7 @@ void uplink_link_up(actor_group *group)
 	actor_msg *msg;
 
 	uplink->state = UPLINK_UP;
+	uplink->last_error = 0;
 	uplink->backoff_ms = 0;
 	uplink->ever_up = true;
 	uplink->announced = false;
