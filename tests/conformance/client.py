@@ -1,0 +1,502 @@
+#!/usr/bin/env python3
+"""An actor group in Python, written from docs/protocol.md alone: standard library only, no nng, nothing of ours.
+
+It keeps one link (`single`): the broker routes all it sends. It shows that any language can take part, and is small enough to be
+read as the example of how: msgpack, sockets, and then the frames of a link.
+
+usage: client.py call DEST METHOD [JSON]...      asks an actor, prints the answer as JSON
+       client.py serve NAME [SECONDS]            is an actor of that name: methods `echo`, `add`, `fail`, `ask`, `quit`
+"""
+
+import json
+import os
+import re
+import socket
+import struct
+import sys
+import time
+
+# ---- msgpack --------------------------------------------------------------------------------------
+
+
+class Ref(tuple):
+    """(node, group, serial)"""
+
+    def __str__(self):
+        return "<%x.%x.%x>" % self
+
+    @classmethod
+    def parse(cls, text):
+        m = re.fullmatch("<([0-9a-f]+)\\.([0-9a-f]+)\\.([0-9a-f]+)>", text)
+        return cls(int(x, 16) for x in m.groups()) if m else None
+
+
+class Pairs(list):
+    """A map with keys that a dict would mix up: [key, value] pairs."""
+
+
+class Ext:
+    """An extension that means nothing to us."""
+
+    def __init__(self, kind, data):
+        self.kind, self.data = kind, data
+
+
+NOBODY = Ref((0, 0, 0))
+
+
+def head(n, fix, fix_max, codes):
+    if n <= fix_max:
+        return bytes([fix | n])
+    for code, form, top in zip(codes, (">B", ">H", ">I"), (0xff, 0xffff, 0xffffffff)):
+        if code and n <= top:
+            return bytes([code]) + struct.pack(form, n)
+    raise ValueError(n)
+
+
+def pack(v):
+    if v is None:
+        return b"\xc0"
+    if isinstance(v, bool):
+        return b"\xc3" if v else b"\xc2"
+    if isinstance(v, int):
+        if v >= 0:
+            return head(v, 0, 0x7f, (0xcc, 0xcd, 0xce)) if v < 1 << 32 else b"\xcf" + struct.pack(">Q", v)
+        if v >= -32:
+            return struct.pack(">b", v)
+        forms = ((0xd0, ">b", 7), (0xd1, ">h", 15), (0xd2, ">i", 31), (0xd3, ">q", 63))
+        code, form = next((code, form) for code, form, bits in forms if v >= -1 << bits)
+        return bytes([code]) + struct.pack(form, v)
+    if isinstance(v, float):
+        return b"\xcb" + struct.pack(">d", v)
+    if isinstance(v, str):
+        v = v.encode(errors="surrogateescape")
+        return head(len(v), 0xa0, 31, (0xd9, 0xda, 0xdb)) + v
+    if isinstance(v, bytes):
+        return head(len(v), 0, -1, (0xc4, 0xc5, 0xc6)) + v
+    if isinstance(v, Ref):
+        return b"\xc7\x18\x01" + struct.pack(">QQQ", *v)
+    if isinstance(v, Ext):
+        fixed = {1: 0xd4, 2: 0xd5, 4: 0xd6, 8: 0xd7, 16: 0xd8}.get(len(v.data))
+        return (bytes([fixed]) if fixed else head(len(v.data), 0, -1, (0xc7, 0xc8, 0xc9))) + struct.pack(">b", v.kind) + v.data
+    if isinstance(v, Pairs):
+        return head(len(v), 0x80, 15, (None, 0xde, 0xdf)) + b"".join(pack(k) + pack(x) for k, x in v)
+    if isinstance(v, (list, tuple)):
+        return head(len(v), 0x90, 15, (None, 0xdc, 0xdd)) + b"".join(map(pack, v))
+    if isinstance(v, dict):
+        return head(len(v), 0x80, 15, (None, 0xde, 0xdf)) + b"".join(pack(k) + pack(x) for k, x in v.items())
+    raise TypeError(v)
+
+
+class Malformed(Exception):
+    pass
+
+
+class Reader:
+    SCALARS = {0xca: ">f", 0xcb: ">d", 0xcc: ">B", 0xcd: ">H", 0xce: ">I", 0xcf: ">Q", 0xd0: ">b", 0xd1: ">h", 0xd2: ">i",
+               0xd3: ">q"}
+    LENGTHS = {0xc4: ">B", 0xc5: ">H", 0xc6: ">I", 0xc7: ">B", 0xc8: ">H", 0xc9: ">I", 0xd9: ">B", 0xda: ">H", 0xdb: ">I",
+               0xdc: ">H", 0xdd: ">I", 0xde: ">H", 0xdf: ">I"}
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, n):
+        if n > len(self.data) - self.at:
+            raise Malformed("cut short")
+        self.at += n
+        return self.data[self.at - n:self.at]
+
+    def number(self, form):
+        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
+
+    def text(self, n):
+        return self.take(n).decode(errors="surrogateescape")  # str need not be UTF-8 where the protocol does not say so
+
+    def items(self, n, depth):
+        if depth == 0 or n > len(self.data) - self.at:  # each takes a byte at least
+            raise Malformed("too deep, or cut short")
+        return [self.value(depth - 1) for _ in range(n)]
+
+    def mapping(self, n, depth):
+        flat = self.items(2 * n, depth)
+        pairs = Pairs(zip(flat[::2], flat[1::2]))
+        return dict(pairs) if all(isinstance(k, str) for k, _ in pairs) and len({k for k, _ in pairs}) == n else pairs
+
+    def ext(self, n, code):
+        kind, data = self.number(">b"), self.take(n)
+        if kind != 1:
+            return Ext(kind, data)
+        if n != 24 or code != 0xc7:
+            raise Malformed("a ref has one encoding")
+        return Ref(struct.unpack(">QQQ", data))
+
+    def value(self, depth=65):
+        c = self.take(1)[0]
+        if c <= 0x7f or c >= 0xe0:
+            return c if c <= 0x7f else c - 256
+        if c <= 0x8f:
+            return self.mapping(c & 15, depth)
+        if c <= 0x9f:
+            return self.items(c & 15, depth)
+        if c <= 0xbf:
+            return self.text(c & 31)
+        if c in (0xc0, 0xc2, 0xc3):
+            return {0xc0: None, 0xc2: False, 0xc3: True}[c]
+        if c in self.SCALARS:
+            return self.number(self.SCALARS[c])
+        if 0xd4 <= c <= 0xd8:
+            return self.ext(1 << (c - 0xd4), c)
+        if c not in self.LENGTHS:
+            raise Malformed("0xc1")
+        n = self.number(self.LENGTHS[c])
+        if c <= 0xc6:
+            return self.take(n)
+        if c <= 0xc9:
+            return self.ext(n, c)
+        return self.text(n) if c <= 0xdb else self.items(n, depth) if c <= 0xdd else self.mapping(n, depth)
+
+
+# ---- nng's wire over a Unix socket (docs/protocol.md §6) ------------------------------------------
+
+PAIR0, REQ0, REP0 = 0x10, 0x30, 0x31
+MESSAGE_MAX_BYTES = 16 << 20
+
+
+class Lost(Exception):
+    """The link, or the node, is gone."""
+
+
+class Pipe:
+    def __init__(self, path, us, them, timeout):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(timeout)
+        directory = os.open(os.path.dirname(path), os.O_PATH)  # a path may be longer than the 107 bytes of an address
+        try:
+            self.socket.connect(f"/proc/self/fd/{directory}/{os.path.basename(path)}")
+        finally:
+            os.close(directory)
+        self.socket.sendall(b"\0SP\0" + struct.pack(">HH", us, 0))
+        if self.exactly(8) != b"\0SP\0" + struct.pack(">HH", them, 0):
+            raise Lost("not the protocol that was expected")
+
+    def exactly(self, n):
+        data = bytearray()
+        while len(data) < n:
+            part = self.socket.recv(min(n - len(data), 1 << 20))
+            if not part:
+                raise Lost("the other end has closed the connection")
+            data += part
+        return bytes(data)
+
+    def send(self, message):
+        self.socket.sendall(b"\1" + struct.pack(">Q", len(message)) + message)
+
+    def receive(self, timeout):
+        """A message, or None when none begins in time."""
+        self.socket.settimeout(timeout)
+        try:
+            kind = self.socket.recv(1)
+        except (TimeoutError, BlockingIOError):
+            return None
+        if not kind:
+            raise Lost("the other end has closed the connection")
+        self.socket.settimeout(None)
+        n, = struct.unpack(">Q", self.exactly(8))
+        if kind != b"\1" or n > MESSAGE_MAX_BYTES:
+            raise Malformed("message header")
+        return self.exactly(n)
+
+
+# ---- a group --------------------------------------------------------------------------------------
+
+CAST, CALL, REPLY, ERROR, STOP, KILL, MONITOR, DEMONITOR, DOWN, PAUSE, RESUME, PING, PONG, BYE = range(1, 15)
+
+
+FRAME_FIELDS = {
+    "cast": ("to", "from", "method", "args"),
+    "call": ("to", "from", "method", "args", "id", "deadline_us"),
+    "reply": ("to", "from", "id", "result"),
+    "error": ("to", "from", "id", "name", "text"),
+    "stop": ("to", "from", "reason"),
+    "kill": ("to", "from"),
+    "monitor": ("to", "from", "id"),
+    "demonitor": ("to", "from", "id"),
+    "down": ("to", "from", "id", "cause"),
+    "pause": ("ref",),
+    "resume": ("ref",),
+    "ping": ("n",),
+    "pong": ("n",),
+    "bye": ("reason",),
+}
+
+
+def is_uint(v, bits=64):
+    return type(v) is int and 0 <= v < 1 << bits
+
+
+def is_name(v):
+    """Of an actor, a method or an error."""
+    return isinstance(v, str) and 1 <= len(v.encode(errors="replace")) <= 255 and \
+        all(c >= " " and c != "\x7f" and not "\ud800" <= c <= "\udfff" for c in v)
+
+
+def known(v):
+    """A map as a dict, without the keys that are no strings: they are nobody's yet."""
+    return v if isinstance(v, dict) else {k: x for k, x in v if isinstance(k, str)} if isinstance(v, Pairs) else {}
+
+
+def is_cause(v):
+    v = known(v)
+    kinds = {"reason": lambda x: isinstance(x, str) and x, "kind": lambda x: isinstance(x, str),
+             "code": lambda x: type(x) is int and -1 << 31 <= x < 1 << 31, "signal": lambda x: isinstance(x, str),
+             "core": lambda x: isinstance(x, bool), "text": lambda x: isinstance(x, str)}
+    return "reason" in v and all(kinds[k](x) for k, x in v.items() if k in kinds)
+
+
+def check_frame(frame):
+    """Raises Malformed unless @frame is one, known or unknown."""
+    if not isinstance(frame, list) or not frame or not is_uint(frame[0]):
+        raise Malformed("no frame")
+    if not 1 <= frame[0] <= len(FRAME_FIELDS):
+        return
+    kind, fields = list(FRAME_FIELDS.items())[frame[0] - 1]
+    if len(frame) <= len(fields):
+        raise Malformed(f"a {kind} of {len(frame)} fields")
+    to_may_be_a_name = kind in ("cast", "call", "stop", "kill", "monitor")
+    checks = {
+        "to": lambda v: isinstance(v, Ref) or to_may_be_a_name and is_name(v),
+        "from": lambda v: isinstance(v, Ref) and (v != NOBODY or kind not in ("call", "monitor", "demonitor")),
+        "method": is_name, "name": is_name, "id": is_uint, "n": is_uint,
+        "deadline_us": lambda v: type(v) is int and -1 << 63 <= v < 1 << 63,
+        "args": lambda v: isinstance(v, list), "result": lambda v: True,
+        "text": lambda v: isinstance(v, str), "reason": lambda v: isinstance(v, str),
+        "ref": lambda v: v is None or isinstance(v, Ref), "cause": is_cause,
+    }
+    for field, value in zip(fields, frame[1:]):
+        if not checks[field](value):
+            raise Malformed(f"{field} of a {kind}")
+
+
+def frames(message):
+    """Each frame of a message; there is one at least."""
+    reader = Reader(message)
+    while reader.at < len(message) or not message:
+        frame = reader.value()
+        check_frame(frame)
+        yield frame
+
+
+class NamedError(Exception):
+    def __init__(self, name, text):
+        super().__init__(f"{name}: {text}")
+        self.name, self.text = name, text
+
+
+def runtime_dir():
+    if os.environ.get("ACTOR_RUNTIME_DIR"):
+        return os.environ["ACTOR_RUNTIME_DIR"]
+    if os.environ.get("XDG_RUNTIME_DIR"):
+        return os.environ["XDG_RUNTIME_DIR"] + "/actor"
+    return f"/tmp/actor-{os.getuid()}" if os.getuid() else "/run/actor"
+
+
+def now_us():
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+
+
+class Group:
+    """This process, with one actor (serial 1). @handle(method, args) returns the result of a call, or raises NamedError."""
+
+    def __init__(self, name, handle=None):
+        self.handle = handle
+        self.downs = {}  # monitor id → cause
+        self.n_ids = 0
+        self.stopped = None
+        hello = {"v": [1, 1], "name": name, "pid": os.getpid(), "features": ["single"]}
+        token = os.environ.pop("ACTOR_TOKEN", None)
+        if token:
+            hello["token"] = bytes.fromhex(token)
+        rendezvous = Pipe(runtime_dir() + "/broker.ipc", REQ0, REP0, 5)
+        request_id = struct.pack(">I", 1 << 31 | 1)
+        rendezvous.send(request_id + pack(hello))
+        answer = rendezvous.receive(5)
+        rendezvous.socket.close()
+        if answer is None or answer[:4] != request_id:
+            raise Lost("the broker does not answer")
+        answer = known(Reader(answer[4:]).value())
+        if "error" in answer:
+            raise NamedError(answer["error"], answer.get("text", ""))
+        self.broker = answer["self"]
+        self.group = Ref((answer["node"], answer["group"], 0))
+        self.actor = Ref((answer["node"], answer["group"], 1))
+        self.link = Pipe(answer["url"][len("ipc://"):], PAIR0, PAIR0, 5)
+        if answer.get("restarted"):  # no word of ours has reached this broker yet: we have nothing, that is all
+            self.ask_broker("announce", [], [], [])
+            self.ask_broker("announced")
+
+    def send(self, *frame):
+        self.link.send(pack(frame))
+
+    def next_id(self):
+        self.n_ids += 1
+        return self.n_ids
+
+    def call(self, to, method, *args, timeout=5, sender=None):
+        """Sends a call, and handles what comes until its answer is there."""
+        call_id, deadline_us = self.next_id(), now_us() + int(timeout * 1e6)
+        self.send(CALL, to, sender or self.actor, method, list(args), call_id, deadline_us)
+        while now_us() < deadline_us:
+            for kind, *fields in self.receive((deadline_us - now_us()) / 1e6):
+                if kind == REPLY and fields[2] == call_id:
+                    return fields[3]
+                if kind == ERROR and fields[2] == call_id:
+                    raise NamedError(fields[3], fields[4])
+        raise NamedError("timeout", f"no answer within {timeout} s")
+
+    def cast(self, to, method, *args):
+        self.send(CAST, to, self.actor, method, list(args))
+
+    def monitor(self, who):
+        monitor_id = self.next_id()
+        self.send(MONITOR, who, self.actor, monitor_id)
+        return monitor_id
+
+    def ask_broker(self, method, *args):
+        return self.call(self.broker, method, *args, sender=self.group)
+
+    def receive(self, timeout):
+        """Handles what comes in the next message; what is no request is returned. Answers to nobody's question go nowhere."""
+        message = self.link.receive(max(timeout, 0.001))
+        rest = []
+        if message is None:
+            return rest
+        for frame in frames(message):
+            kind, *fields = frame
+            if kind == CALL:
+                self.answer(*fields[:6])
+            elif kind == CAST:
+                self.handle_cast(*fields[:4])
+            elif kind == MONITOR:
+                if fields[0][2] > 1:
+                    self.send(DOWN, fields[1], fields[0], fields[2], {"reason": "noproc"})
+            elif kind == DOWN:
+                self.downs[fields[2]] = known(fields[3])
+            elif kind in (STOP, KILL):
+                self.stopped = fields[2] if kind == STOP else "killed"
+            elif kind == PING:
+                self.send(PONG, fields[0])
+            elif kind == BYE:
+                self.send(BYE, "")
+                raise Lost("bye: " + fields[0])
+            elif kind in (REPLY, ERROR):
+                rest.append(frame)
+            # whatever else there is, now or in years, is skipped
+        return rest
+
+    def handle_cast(self, to, sender, method, args):
+        if to == self.actor and self.handle:
+            try:
+                self.handle(method, args)
+            except NamedError:
+                pass  # nobody asked
+
+    def answer(self, to, sender, method, args, call_id, deadline_us):
+        if deadline_us and deadline_us < now_us():
+            return  # nobody waits for it any more
+        try:
+            if to != self.actor or not self.handle:
+                raise NamedError("noproc", "")
+            result = self.handle(method, args)
+        except NamedError as e:
+            self.send(ERROR, sender, to, call_id, e.name, e.text)
+        else:
+            self.send(REPLY, sender, to, call_id, result)
+
+    def serve(self, seconds):
+        until = time.monotonic() + seconds
+        while self.stopped is None and time.monotonic() < until:
+            self.receive(until - time.monotonic())
+
+    def close(self):
+        """All that was sent arrives: bye is the last, and the other end says it, too."""
+        try:
+            self.send(BYE, "")
+            until = time.monotonic() + 1
+            while time.monotonic() < until:
+                message = self.link.receive(until - time.monotonic())
+                if message is None or Reader(message).value()[0] == BYE:
+                    break
+        except (Lost, OSError):
+            pass
+        self.link.socket.close()
+
+
+# ---- the two commands -----------------------------------------------------------------------------
+
+
+def from_json(v):
+    if isinstance(v, dict) and list(v) == ["$ref"]:
+        return Ref.parse(v["$ref"])
+    return v
+
+
+def to_json(v):
+    if isinstance(v, Ref):
+        return {"$ref": str(v)}
+    if isinstance(v, (list, tuple)):
+        return [to_json(x) for x in v]
+    if isinstance(v, dict):
+        return {str(k): to_json(x) for k, x in v.items()}
+    return v.hex() if isinstance(v, bytes) else v
+
+
+def command_call(to, method, *args):
+    group = Group("client.py")
+    try:
+        print(json.dumps(to_json(group.call(Ref.parse(to) or to, method, *(from_json(json.loads(a)) for a in args)))))
+    finally:
+        group.close()
+
+
+def command_serve(name, seconds="3600"):
+    def handle(method, args):
+        if method == "echo":
+            return args
+        if method == "add":
+            if not all(isinstance(a, int) for a in args):
+                raise NamedError("bad_args", "add wants integers")
+            return sum(args)
+        if method == "fail":
+            raise NamedError("client.failed", "as asked")
+        if method == "ask":  # a call within a call: what comes meanwhile is handled
+            return group.call(*args)
+        if method == "monitor":
+            return group.monitor(*args)
+        if method == "downs":
+            return [[i, cause["reason"]] for i, cause in group.downs.items()]
+        if method == "quit":
+            group.stopped = "normal"
+            return None
+        raise NamedError("no_method", method)
+
+    group = Group(name, handle)
+    group.ask_broker("register", name, group.actor)
+    group.ask_broker("ready")
+    print("serving", group.actor, flush=True)
+    group.serve(float(seconds))
+    group.close()
+
+
+def main():
+    commands = {"call": command_call, "serve": command_serve}
+    if len(sys.argv) < 3 or sys.argv[1] not in commands:
+        sys.exit(__doc__[__doc__.index("usage"):])
+    try:
+        commands[sys.argv[1]](*sys.argv[2:])
+    except (NamedError, Lost, Malformed, OSError) as e:
+        sys.exit(f"client.py: {e}")
+
+
+if __name__ == "__main__":
+    main()
