@@ -183,6 +183,8 @@ int actor_process_start(actor *self, const struct actor_process_spec *spec, stru
 		r = child_parse(reply, group->node, &process);
 	else
 		r = spawner_error(r, reply, error);
+	if (r == -ETIMEDOUT && error)
+		snprintf(error, 256, "it is not %s after %lld ms", spec->wait_ready ? "ready" : "up", (long long)timeout_ms);
 	actor_msg_free(reply);
 	monitor = monitor_id ? slots_get(&group->monitors, monitor_id) : NULL;
 	if (r < 0) {

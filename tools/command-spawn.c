@@ -275,6 +275,14 @@ static int spawn_go(struct spawn *spawn)
 	r = spawn_ask_named(spawn, &child, &error);
 	if (r == -EREMOTEIO && !strcmp(error.name, "exec")) {
 		status = spawn_fail_exec(spawn, &error);
+	} else if (r == -ETIMEDOUT) {
+		char after[DURATION_TEXT_MAX];
+
+		status = ctl_fail(spawn->ctl, CTL_TIMEOUT, "timeout",
+			"it goes on: see actorctl ls; give it longer with --timeout",
+			"'%s' %s after %s", spawn->name, !strcmp(spawn->wait, "exit") ? "has not ended"
+			: !strcmp(spawn->wait, "ready") ? "is not ready" : "is not up",
+			duration_format(spawn->timeout_ms, after));
 	} else if (r) {
 		status = session_fail_spawner(spawn->ctl, "spawn", spawn->name, r, &error, spawn->timeout_ms);
 	} else {
@@ -353,8 +361,8 @@ const struct command command_spawn = {
 		"Restart types: permanent is always started again, transient unless it exited with 0, temporary never.\n"
 		"Restarts wait: MIN after the first failure, twice as long after each further one, at most MAX, and MIN again after it\n"
 		"ran well for a while. The first restart of one that had been ready is immediate.\n\n"
-		"The program gets HOME, PATH, USER, LANG and what --env says, nothing else of this shell's environment. A CMD with a\n"
-		"slash is taken relative to the current directory, one without is looked up in PATH.\n\n"
+		"The program gets HOME, PATH, USER, LANG as the node was started with and what --env says, nothing of this shell's\n"
+		"environment. A CMD with a slash is taken relative to the current directory, one without is looked up in PATH.\n\n"
 		"--wait=up (the default) returns when the program runs; if it cannot be run that is told, and nothing stays behind.\n"
 		"--wait=ready waits until it has started its actors, --wait=exit until it ends: actorctl then exits with its status\n"
 		"(128 + n for signal n, 127 or 126 if it could not be run). --wait=none does not wait, and keeps trying a program that\n"

@@ -594,6 +594,7 @@ static int watcher_fail(actor *self, const actor_msg *msg)
 	spec.argv = never;
 	spec.timeout_ms = 50;
 	assert_int_equal(actor_process_start(self, &spec, NULL, error), -ETIMEDOUT);
+	assert_string_equal(error, "it is not ready after 50 ms");
 	spec.timeout_ms = PATIENCE_MS;
 	assert_int_equal(actor_process_start(self, &spec, NULL, error), -EEXIST);
 	assert_int_equal(actor_process_stop(self, "fails", PATIENCE_MS), 0);

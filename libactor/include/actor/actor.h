@@ -13,6 +13,7 @@
  *           mailbox stayed full · -EAGAIN would have to wait, outside a handler · -EEXIST name taken · -EMSGSIZE · -EPROTO bad bytes ·
  *           -ERANGE a number does not fit · -EALREADY answered twice · -EPERM
  * Memory.   Strings and arrays passed in are borrowed for the call. What is returned through ret_msg is freed with actor_msg_free.
+ * Names.    Of actors, methods and errors: 1 to 255 bytes of UTF-8 without control characters, else -EINVAL.
  * Bytes.    Bodies are msgpack: the arguments of a message are an array, a result is one value (docs/protocol.md).
  */
 #ifndef ACTOR_ACTOR_H
@@ -121,7 +122,8 @@ ACTOR_EXPORT const char *actor_msg_error_text(const actor_msg *msg);
 ACTOR_EXPORT actor_msg *actor_msg_free(actor_msg *msg); /* NULL is fine; returns NULL */
 
 /* A body written by hand, for the _msg forms: with a format, or through msgpack-c's packer
- * (msgpack_packer_init(&pk, msg, actor_msg_write)). One value: an array of arguments, or a result. */
+ * (msgpack_packer_init(&pk, msg, actor_msg_write)). One value: an array of arguments ("[Is]"), or a result. Reading it back, too, is
+ * as for a result: one value. An array of a length known only at run time is the packer's business. */
 ACTOR_EXPORT int actor_msg_new(actor_msg **ret);
 ACTOR_EXPORT int actor_msg_pack(actor_msg *msg, const char *format, ...); /* appends the values, bare */
 ACTOR_EXPORT int actor_msg_vpack(actor_msg *msg, const char *format, va_list args);
@@ -176,7 +178,7 @@ ACTOR_EXPORT int actor_kill(actor *self, actor_ref who);
 /*
  * actor_cast() - send and go on
  * Order: casts and calls from one actor to another arrive in the order sent.
- * A cast to a dead actor is lost and that is no error. -EBUSY after 5 s when the target's mailbox stays full; 0 does not mean it was handled.
+ * A cast to a dead actor, or to a name nobody has, is lost and that is no error. -EBUSY after 5 s when the target's mailbox stays full; 0 does not mean it was handled.
  * Shape: wire frame `cast` (docs/protocol.md §3).  Source: gen_server:cast/2.
  */
 ACTOR_EXPORT int actor_cast(actor *self, actor_ref to, const char *method, const char *format, ...);
@@ -198,15 +200,19 @@ ACTOR_EXPORT int actor_reply(actor_from *from, const char *format, ...);
 ACTOR_EXPORT int actor_reply_msg(actor_from *from, actor_msg **take_result);
 /* @error: a name like "counter.bad_argument"; @text for people, printf-like. */
 ACTOR_EXPORT int actor_reply_error(actor_from *from, const char *error, const char *text, ...) __attribute__((format(printf, 3, 4)));
-/* Answer after the handler has returned: the result must be answered with or freed. NULL when out of memory. */
+/* Answer after the handler has returned, with what is returned here. A successful actor_reply or actor_reply_error frees it: do not touch
+ * it again. One that is not answered is freed with actor_from_free; the actor's end frees all it kept. NULL when out of memory, or
+ * answered already. */
 ACTOR_EXPORT actor_from *actor_from_keep(actor_from *from);
 ACTOR_EXPORT actor_from *actor_from_free(actor_from *kept); /* unanswered: answers no_reply */
 ACTOR_EXPORT actor_ref actor_from_ref(const actor_from *from);
 
 /* ---- names, monitors, timers -------------------------------------------------------------------------------------------------- */
 
-/* Unique on the node. 0, -EEXIST, -EINVAL, -ENOTCONN, -ETIMEDOUT. Given back when the actor ends, before its monitors hear of it. */
+/* Unique on the node. 0 (also when it is its own already), -EEXIST, -EINVAL, -EPERM (names that begin with $), -ENOTCONN, -ETIMEDOUT.
+ * Given back when the actor ends, before its monitors hear of it. */
 ACTOR_EXPORT int actor_register(actor *self, const char *name);
+/* 0, -ESRCH when it is not its own. */
 ACTOR_EXPORT int actor_unregister(actor *self, const char *name);
 /* 0, -ESRCH. Answered from a cache that the broker keeps current; asks it the first time (parks). */
 ACTOR_EXPORT int actor_whereis(actor *self, const char *name, actor_ref *ret);
@@ -230,8 +236,8 @@ enum actor_restart { ACTOR_PERMANENT, ACTOR_TRANSIENT, ACTOR_TEMPORARY };
 struct actor_process_spec {
 	const char *name;              /* NULL: made from the program's name */
 	const char *const *argv;       /* NULL-terminated; argv[0] is looked up in PATH when it has no slash */
-	const char *const *env;        /* "K=V", NULL-terminated; NULL: none */
-	const char *cwd;
+	const char *const *env;        /* "K=V", NULL-terminated; NULL: none. Beside HOME, PATH, USER and LANG of the node, not of this process */
+	const char *cwd;               /* NULL: / */
 	enum actor_restart restart;    /* permanent */
 	int64_t backoff_min_ms;        /* 0: 100; -1: none, restart at once */
 	int64_t backoff_max_ms;        /* 0: 30,000 */
@@ -250,9 +256,13 @@ struct actor_process {
 	uint64_t monitor; /* 0: none */
 };
 
-/* 0; -EEXIST name taken; -ENOEXEC could not be run (see @error); -ENOTCONN; -ETIMEDOUT. @error: NULL or room for 256 bytes of text. */
+/*
+ * 0; -EEXIST name taken; -ENOEXEC could not be run; -ECONNRESET it ended before it was up or ready; -ETIMEDOUT it is not ready yet, and goes on:
+ * actor_process_stop() ends it; -EINVAL; -ENOTCONN; -EREMOTEIO the spawner refused for another reason.
+ * @error: NULL, or room for 256 bytes of text that says more.
+ */
 ACTOR_EXPORT int actor_process_start(actor *self, const struct actor_process_spec *spec, struct actor_process *ret, char *error);
-/* Stops it (TERM, grace, KILL of the tree) and forgets it; waits until it is gone. */
+/* Stops it (TERM, grace, KILL of the tree) and forgets it; waits until it is gone. 0, -ESRCH no such process, -ETIMEDOUT. */
 ACTOR_EXPORT int actor_process_stop(actor *self, const char *name, int64_t timeout_ms);
 
 /* ---- the group ---------------------------------------------------------------------------------------------------------------- */
@@ -281,7 +291,11 @@ ACTOR_EXPORT int actor_group_new(actor_group **ret, const struct actor_group_opt
 ACTOR_EXPORT actor_group *actor_group_free(actor_group *group);
 /* From outside any actor, before or between runs. */
 ACTOR_EXPORT int actor_group_spawn(actor_group *group, const struct actor_behavior *behavior, const void *arg, const char *name, actor_ref *ret);
-/* Runs until the last actor has ended or actor_group_stop was called. TERM and INT are for the program to handle (actor_main does). */
+/*
+ * Runs until the last actor has ended or actor_group_stop was called. TERM and INT are for the program to handle (actor_main does).
+ * 0; -ENOTCONN: another node has the place of the one it belonged to, or the node has given it up, so its refs mean nothing any
+ * more; its actors were stopped (noconnection). A node or broker that is just away is waited for.
+ */
 ACTOR_EXPORT int actor_group_run(actor_group *group);
 /* Asks every actor to stop; actor_group_run returns when they have. May be called from any thread and from a signal handler. */
 ACTOR_EXPORT void actor_group_stop(actor_group *group);
@@ -290,14 +304,15 @@ ACTOR_EXPORT int actor_group_get_fd(actor_group *group);
 ACTOR_EXPORT int actor_group_dispatch(actor_group *group);
 ACTOR_EXPORT uint64_t actor_group_node(const actor_group *group);
 ACTOR_EXPORT uint64_t actor_group_id(const actor_group *group);
-/* Watch a file descriptor: @method is cast to the actor with [fd, events] each time poll says so (level-triggered, one at a time). events: POLLIN, POLLOUT. */
+/* Watch a file descriptor: @method is cast to the actor with [fd, events] each time poll says so (level-triggered, one at a time). events: POLLIN, POLLOUT.
+ * 0, -EINVAL, -EEXIST or another error of epoll_ctl(2). unwatch: 0, -ENOENT. */
 ACTOR_EXPORT int actor_watch_fd(actor *self, int fd, int events, const char *method);
 ACTOR_EXPORT int actor_unwatch_fd(actor *self, int fd);
 
 /*
  * actor_main() - main() of a program with one first actor
  * Connects, spawns, registers @name (NULL: no name), runs; TERM and INT stop it in order. Errors go to stderr as one line.
- * Return: the exit status for main().
+ * Return: the exit status for main(): failure also when any actor of the group ended by a handler's error.
  */
 ACTOR_EXPORT int actor_main(const struct actor_behavior *behavior, const void *arg, const char *name);
 
@@ -306,7 +321,8 @@ ACTOR_EXPORT int actor_main(const struct actor_behavior *behavior, const void *a
 /* Straight-line code without actors: each function waits until done. One thread. */
 typedef struct actor_client actor_client;
 
-ACTOR_EXPORT int actor_client_new(actor_client **ret, const struct actor_group_options *options); /* mode default here: as given */
+/* Errors as of actor_group_new(). options NULL: defaults; ACTOR_TOKEN is never used. A single link (mode ACTOR_LINK_BROKER) is quicker to make. */
+ACTOR_EXPORT int actor_client_new(actor_client **ret, const struct actor_group_options *options);
 ACTOR_EXPORT actor_client *actor_client_free(actor_client *client);
 ACTOR_EXPORT actor_ref actor_client_self(actor_client *client);
 ACTOR_EXPORT int actor_client_call(actor_client *client, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
