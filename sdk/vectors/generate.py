@@ -207,6 +207,7 @@ def nested(depth):
 
 
 def frames_good():
+    y_frames("none")  # an empty message
     y_frames("cast", Frame("cast", B, A, "add", [5]))
     y_frames("cast_no_args", Frame("cast", B, A, "tick", []))
     y_frames("cast_to_name", Frame("cast", "counter", A, "add", [5]))
@@ -277,7 +278,6 @@ def frames_bad():
     good = pack([1, B, A, "add", [5]])
     for cut in (1, 2, 3, 10, 28, 29, 30, 56, 57, 60, len(good) - 1):
         n_frames("truncated_%02d" % cut, good[:cut])
-    n_frames("empty")
     n_frames("second_truncated", good, good[:-1])
     n_frames("garbage_behind", good, b"\xc1")
     n_frames("reserved_byte", b"\xc1")

@@ -279,9 +279,9 @@ def check_frame(frame):
 
 
 def frames(message):
-    """Each frame of a message; there is one at least."""
+    """Each frame of a message."""
     reader = Reader(message)
-    while reader.at < len(message) or not message:
+    while reader.at < len(message):
         frame = reader.value()
         check_frame(frame)
         yield frame
