@@ -58,6 +58,16 @@ static int read_name(struct mp_reader *args, struct wire_str *ret)
 
 /* Every method: 0 when it has answered or will, -EPROTO when the arguments are not what it takes. */
 
+/*
+ * A supervised program that crashed may be back, and ask for its name, before its end was told here: its link has ended, but for one
+ * grace that may mean less. One of the same token name and a later id is the word of the supervisor that it is over.
+ */
+static bool is_predecessor(const struct member *holder, const struct member *member)
+{
+	return holder && member_is_supervised(holder) && member_is_supervised(member) && holder->group < member->group &&
+		!strcmp(holder->name, member->name);
+}
+
 static int method_register(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
 	struct broker *broker = member->broker;
@@ -82,6 +92,10 @@ static int method_register(struct member *member, const struct wire_frame *call,
 		return 0;
 	}
 	r = registry_register(broker, member, name, ref, &holder);
+	if (r == -EEXIST && is_predecessor(member_find(broker, holder.group), member)) {
+		registry_unregister(broker, member_find(broker, holder.group), name, holder);
+		r = registry_register(broker, member, name, ref, &holder);
+	}
 	if (r == 0)
 		answer_nil(member, call);
 	else if (r == -EEXIST)

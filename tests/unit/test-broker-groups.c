@@ -196,6 +196,20 @@ static void test_the_true_cause_is_told_when_it_comes_after_the_link_ended(void 
 	client_expect_nothing(b);
 }
 
+static void test_who_is_started_again_has_its_name_before_its_end_was_told(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"), *other, *next;
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_break(a);
+	other = world_supervised(&w, 18, "other");
+	client_expect_error(other, client_ask(other, "register", pack(&w, "a2sr", "n", client_ref(other, 1))), "in_use");
+	next = world_supervised(&w, 19, "worker");
+	client_expect_nil(next, client_ask(next, "register", pack(&w, "a2sr", "n", client_ref(next, 1))));
+	tell_group_down(s, 17, "signal");
+	client_expect_error(other, client_ask(other, "register", pack(&w, "a2sr", "n", client_ref(other, 1))), "in_use");
+}
+
 static void test_last_frames_are_read_after_the_exit_was_reported(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"),
@@ -468,6 +482,7 @@ int main(void)
 		T(test_a_supervised_group_may_come_back_within_a_second),
 		T(test_a_supervised_group_that_does_not_come_back_is_down),
 		T(test_the_true_cause_is_told_when_it_comes_after_the_link_ended),
+		T(test_who_is_started_again_has_its_name_before_its_end_was_told),
 		T(test_last_frames_are_read_after_the_exit_was_reported),
 		T(test_a_link_that_outlives_its_process_is_waited_for_one_second),
 		T(test_bye_of_a_client_is_normal_and_at_once),
