@@ -249,7 +249,7 @@ static struct node_action *do_early(struct supervisor *supervisor, struct node_a
 	switch (action->kind) {
 	case NODE_DOWN:
 		tell_down(supervisor, action);
-		if (supervisor->broker_up)
+		if (supervisor->broker_up || action->watcher.group >> 62 == 3) /* who has its link with us is reached by it */
 			break;
 		list_append(&supervisor->held, &action->link);
 		return NULL;
