@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <stdio.h>
 
 #include "broker.h"
