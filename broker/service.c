@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "broker.h"
 #include "member.h"

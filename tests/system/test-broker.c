@@ -617,9 +617,9 @@ static void test_two_hundred_clients_leave_nothing_behind(void **state)
 		client_free(clients[i]);
 	while (count_groups(watcher) != 1)
 		;
-	for (int64_t end_ms = clock_now_ms() + LONG_MS; broker_fds() != fds && clock_now_ms() < end_ms;)
+	for (int64_t end_ms = clock_now_ms() + LONG_MS; broker_fds() > fds && clock_now_ms() < end_ms;)
 		usleep(2000); /* nng closes listeners in its own time */
-	assert_int_equal(broker_fds(), fds);
+	assert_true(broker_fds() <= fds); /* less: the first one's hello was still open */
 	client_free(watcher);
 }
 
