@@ -28,6 +28,7 @@ VICTIMS = ["v0", "v1", "v2", "v3"]
 over = threading.Event()
 problems = []
 deaths = []
+watched = []  # how many monitors, of each process whose end was waited for
 
 
 def fds(pid):
@@ -136,12 +137,14 @@ def watcher(rng):
         listed = link.call("ls", rng.choice(VICTIMS))
         if listed[0] != 3 or not listed[4] or not listed[4][0]["group"] or not listed[4][0]["pid"]:
             link.close()
+            over.wait(0.02)
             return
         child = listed[4][0]
         n = rng.randrange(1, 5)
         for i in range(n):
             assert link.call("monitor", child["group"], Ref((link.me[0], link.me[1], 0)), 100 + i)[0] == 3
     except (OSError, EOFError, AssertionError):
+        over.wait(0.02)
         return  # the supervisor was hit
     try:
         send_signal(child["pid"], signal.SIGKILL)
@@ -158,6 +161,7 @@ def watcher(rng):
                 seen.append(frame[3])
                 causes.append(frame[4])
         assert sorted(seen) == [100 + i for i in range(n)], f"downs {seen} of {n} monitors: {causes}"
+        watched.append(n)
     except (EOFError, ConnectionError):
         pass  # the supervisor was hit
     except TimeoutError:
@@ -198,11 +202,13 @@ def everything_holds_after_a_storm():
         assert not worker.is_alive(), f"{worker.name} hangs"
         print(f"# {worker.name}: {worker.n} turns")
 
+    print(f"# {sum(watched)} monitors on {len(watched)} processes, one down each")
     load.send_signal(signal.SIGTERM)
     result = json.loads(load.stdout.readlines()[-1])
     assert load.wait(30) == 0
     print(f"# {result}")
     assert not problems, problems
+    assert watched
     # the calls of a direct link do not fail, whoever else is hit, and who was not hit keeps its process
     assert result["failures"] == 0, result
     assert node.child("counter")["pid"] == untouched and alive(untouched)
