@@ -378,7 +378,7 @@ int actor_spawn(actor *self, const struct actor_behavior *behavior, const void *
 	return 0;
 }
 
-int actor_stop(actor *self, actor_ref who, const char *reason)
+static int actor_end_other(actor *self, actor_ref who, bool kill, const char *reason)
 {
 	actor_group *group = self->group;
 	struct wire_dest to = {.ref = who};
@@ -391,37 +391,29 @@ int actor_stop(actor *self, actor_ref who, const char *reason)
 		target = actor_find(group, who.serial);
 		if (!target)
 			return -ESRCH;
-		actor_request_stop(target, reason);
+		if (kill)
+			actor_request_kill(target);
+		else
+			actor_request_stop(target, reason);
 		return 0;
 	}
 	peer = peer_route(group, who.group, true);
 	if (!peer)
 		return -ENOMEM;
-	wire_put_stop(peer_out(peer), &to, self->ref, wire_cstr(reason ? reason : "normal"));
+	if (kill)
+		wire_put_kill(peer_out(peer), &to, self->ref);
+	else
+		wire_put_stop(peer_out(peer), &to, self->ref, wire_cstr(reason));
 	peer_wrote(peer);
 	return 0;
 }
 
+int actor_stop(actor *self, actor_ref who, const char *reason)
+{
+	return actor_end_other(self, who, false, reason ? reason : "normal");
+}
+
 int actor_kill(actor *self, actor_ref who)
 {
-	actor_group *group = self->group;
-	struct wire_dest to = {.ref = who};
-	struct actor *target;
-	struct peer *peer;
-
-	if (who.node != group->node)
-		return -ESRCH;
-	if (who.group == group->id) {
-		target = actor_find(group, who.serial);
-		if (!target)
-			return -ESRCH;
-		actor_request_kill(target);
-		return 0;
-	}
-	peer = peer_route(group, who.group, true);
-	if (!peer)
-		return -ENOMEM;
-	wire_put_kill(peer_out(peer), &to, self->ref);
-	peer_wrote(peer);
-	return 0;
+	return actor_end_other(self, who, true, NULL);
 }

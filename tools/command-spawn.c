@@ -360,7 +360,7 @@ const struct command command_spawn = {
 	.details =
 		"Restart types: permanent is always started again, transient unless it exited with 0, temporary never.\n"
 		"Restarts wait: MIN after the first failure, twice as long after each further one, at most MAX, and MIN again after it\n"
-		"ran well for a while. The first restart of one that had been ready is immediate.\n\n"
+		"ran for a minute. The first restart of one that had been ready is immediate.\n\n"
 		"The program gets HOME, PATH, USER, LANG as the node was started with and what --env says, nothing of this shell's\n"
 		"environment. A CMD with a slash is taken relative to the current directory, one without is looked up in PATH.\n\n"
 		"--wait=up (the default) returns when the program runs; if it cannot be run that is told, and nothing stays behind.\n"
