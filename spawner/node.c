@@ -161,7 +161,7 @@ void node_set_group(struct node *node, struct child *child, uint64_t group)
 	child->group = group;
 	child->pid = 0;
 	child->forked_ns = child->exec_ns = 0;
-	child->told = false;
+	child->told = child->ready_early = false;
 	if (group && hash_insert(&node->by_group, &child->by_group, hash_of_u64(&node->by_group, group)) < 0)
 		abort();
 }
@@ -652,6 +652,8 @@ void node_slot(struct node *node, const struct keeper_slot *slot, const char *te
 		child->exec_ns = slot->exec_ns;
 		node_touch(node, child);
 		supervision_child_started(child->sup, now_ns);
+		if (child->ready_early)
+			supervision_child_ready(child->sup, now_ns);
 	}
 	node_drain(node, now_ns); /* who waits for `up` hears of it, even if it is over by now */
 	if (slot->stage == KEEPER_FAILED) {
@@ -713,7 +715,14 @@ void node_group_ready(struct node *node, uint64_t group, uint64_t now_ns)
 {
 	struct child *child = node_child_by_group(node, group);
 
-	if (!child || supervision_child_ready(child->sup, now_ns) < 0)
+	if (!child)
+		return;
+	if (!child->exec_ns) {
+		/* by way of the broker it can be quicker than the keeper's word; nobody is told of a process without a pid */
+		child->ready_early = true;
+		return;
+	}
+	if (supervision_child_ready(child->sup, now_ns) < 0)
 		return;
 	node_touch(node, child);
 	node_drain(node, now_ns);

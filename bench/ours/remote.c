@@ -107,6 +107,8 @@ static int death_body(actor *self, struct director *d)
 	actor_sleep(self, 2);
 	d->sent++;
 	d->start_ns = bench_now_ns();
+	if (process.pid <= 0)
+		bench_die("a process that answered has no pid");
 	kill((pid_t)process.pid, SIGKILL);
 	return 0;
 }

@@ -330,6 +330,22 @@ static void test_ready_is_waited_for_by_those_who_ask(void **arg)
 	assert_string_equal(turn(f), "reply1(ready)");
 }
 
+static void test_ready_that_comes_before_the_pid_is_told_with_it(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec.ready_actor = true;
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_READY, 0, f->now_ns);
+	assert_string_equal(turn(f), "spawn(a,100)");
+	node_group_ready(f->node, 100, f->now_ns);
+	assert_string_equal(turn(f), "");
+	runs(f, 100);
+	assert_string_equal(turn(f), "reply1(ready)");
+	assert_true(node_child_by_name(f->node, "a")->pid > 0);
+}
+
 static void test_a_program_without_readiness_is_ready_when_up(void **arg)
 {
 	struct fixture *f = *arg;
@@ -1129,6 +1145,7 @@ int main(void)
 		T(test_up_is_answered_even_if_it_is_over_in_the_same_report),
 		T(test_spawn_exit_answers_with_the_end),
 		T(test_ready_is_waited_for_by_those_who_ask),
+		T(test_ready_that_comes_before_the_pid_is_told_with_it),
 		T(test_a_program_without_readiness_is_ready_when_up),
 		T(test_a_wait_times_out),
 		T(test_a_taken_name_is_refused),
