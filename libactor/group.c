@@ -214,7 +214,8 @@ int service_send_down(actor *self, actor_ref watcher, actor_ref who, uint64_t id
 	if (watcher.group == group->id)
 		monitor_down_received(group, id, who, cause);
 	else
-		watcher_tell(group, watcher, who, id, cause);
+		/* a successor has no link with who watched by its predecessor; what went by the broker would be lost if that died now */
+		watcher_tell(group, watcher, who, id, cause, !(watcher.group >> 62 & 1));
 	return 0;
 }
 

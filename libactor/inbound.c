@@ -187,7 +187,7 @@ static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 	if (to && watcher_add(group, to->ref, frame->from, frame->id, peer) == 0)
 		return true;
 	cause = cause_make("noproc");
-	watcher_tell(group, frame->from, ref, frame->id, &cause);
+	watcher_tell(group, frame->from, ref, frame->id, &cause, false);
 	return true;
 }
 

@@ -278,15 +278,15 @@ void watchers_fire(struct actor *target, const struct actor_cause *cause)
 			if (monitor)
 				monitor_fire(group, monitor, cause);
 		} else {
-			watcher_tell(group, watcher->who, target->ref, watcher->id, cause);
+			watcher_tell(group, watcher->who, target->ref, watcher->id, cause, false);
 		}
 		watcher_free(watcher);
 	}
 }
 
-void watcher_tell(actor_group *group, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause)
+void watcher_tell(actor_group *group, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause, bool introduce)
 {
-	struct peer *peer = peer_route(group, watcher.group, false);
+	struct peer *peer = peer_route(group, watcher.group, introduce);
 	struct buf body = BUF_INIT;
 
 	if (!peer)

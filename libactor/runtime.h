@@ -230,8 +230,8 @@ int watcher_add(actor_group *group, actor_ref target, actor_ref who, uint64_t id
 void watcher_remove(actor_group *group, actor_ref target, actor_ref who, uint64_t id);
 void watchers_fire(struct actor *target, const struct actor_cause *cause);
 void watcher_free(struct watcher *watcher);
-/* A down frame to a watcher elsewhere. */
-void watcher_tell(actor_group *group, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause);
+/* A down frame to a watcher elsewhere. @introduce: make a direct link for it if there is none, rather than go by the broker. */
+void watcher_tell(actor_group *group, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause, bool introduce);
 /* Without telling anyone. */
 void monitor_forget(actor_group *group, struct monitor *monitor);
 /* A monitor made before its process had an id learns it. */
