@@ -146,6 +146,9 @@ out:
 	return r;
 }
 
+#define SWEEP_CLEAN_SCANS 3 /* that find nobody, in a row, apart by … */
+#define SWEEP_SETTLE_MS 40
+
 struct sweep_scan {
 	uint64_t node_id;
 	const uint64_t *group_ids;
@@ -253,10 +256,12 @@ int sweep_kill(uint64_t node_id, const uint64_t *group_ids, size_t n_group_ids, 
 		}
 		n_killed += scan.n_hit;
 		n_clean = scan.n_hit ? 0 : n_clean + 1;
-		if (n_clean == 2)
+		if (n_clean == SWEEP_CLEAN_SCANS)
 			return n_killed;
 		if (scan.n_hit)
 			sweep_wait(&scan, deadline_ms);
+		else
+			poll(NULL, 0, SWEEP_SETTLE_MS); /* one in the middle of exec shows no environment: give it time to arrive */
 		if (sweep_now_ms() >= deadline_ms && scan.n_hit)
 			return -ETIMEDOUT;
 	}

@@ -38,7 +38,7 @@ int sweep_each_process(bool (*visit)(pid_t pid, void *data), void *data);
 
 /*
  * Kills every process whose marker has this node id, and, if n_group_ids > 0, one of these group ids; never
- * itself, nor one of except. Goes on until two scans of /proc find none. Number of kills sent; -ETIMEDOUT
+ * itself, nor one of except. Goes on until three scans of /proc, 40 ms apart, find none. Number of kills sent; -ETIMEDOUT
  * when some were still there after timeout_ms; other negative errno if /proc cannot be read.
  */
 int sweep_kill(uint64_t node_id, const uint64_t *group_ids, size_t n_group_ids, const pid_t *except,
