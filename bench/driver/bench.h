@@ -43,7 +43,8 @@ struct bench_shm {
 struct bench_env {
 	const char *workload;
 	const char *variant;
-	const char *dir;                /* empty directory of this run: sockets go here */
+	const char *dir;                /* empty directory of this run and size: sockets go here */
+	const char *out_dir;            /* that of the whole run: samples go here */
 	size_t size_bytes;
 	unsigned n_senders, n_receivers;
 	uint64_t warm_ns, window_ns;

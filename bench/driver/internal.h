@@ -10,6 +10,14 @@ void bench_role_bind(pid_t parent);
 
 /* run.c: the side that orders and measures */
 int bench_run(struct bench_env *env, const struct bench_ops *ops);
+pid_t bench_serve_start(const struct bench_env *env);
+/* call.c */
+int bench_call_once(const struct bench_env *env, const struct bench_ops *ops, void *caller, uint64_t seq);
+int bench_call_run(const struct bench_env *env, const struct bench_ops *ops, bool idle);
+/* death.c, restart.c, memory.c */
+int bench_death_run(const struct bench_env *env, const struct bench_ops *ops);
+int bench_restart_run(const struct bench_env *env, const struct bench_ops *ops);
+int bench_memory_run(const struct bench_env *env, const struct bench_ops *ops);
 /* flow.c: messages one way */
 void bench_flow_send(const struct bench_env *env, const struct bench_ops *ops, unsigned index);
 void bench_flow_receive(const struct bench_env *env, const struct bench_ops *ops, unsigned index);

@@ -82,7 +82,7 @@ int bench_main(int argc, char **argv, const struct bench_ops *ops)
 		{"window-ns", required_argument, NULL, 'W'}, {"parent", required_argument, NULL, 'P'},
 		{0},
 	};
-	struct bench_env env = {.variant = "", .dir = ".", .n_senders = 1, .n_receivers = 1};
+	struct bench_env env = {.variant = "", .dir = ".", .out_dir = ".", .n_senders = 1, .n_receivers = 1};
 	const char *role = NULL;
 	char *sizes = NULL, fallback[] = "64";
 	double seconds = 1;
@@ -97,7 +97,7 @@ int bench_main(int argc, char **argv, const struct bench_ops *ops)
 		case 's': sizes = optarg; break;
 		case 't': seconds = strtod(optarg, NULL); break;
 		case 'p': env.n_senders = (unsigned)strtoul(optarg, NULL, 10); break;
-		case 'd': env.dir = optarg; break;
+		case 'd': env.dir = env.out_dir = optarg; break;
 		case 'r': role = optarg; break;
 		case 'i': index = (unsigned)strtoul(optarg, NULL, 10); break;
 		case 'S': env.n_senders = (unsigned)strtoul(optarg, NULL, 10); break;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int compare_u32(const void *a, const void *b)
 {
@@ -19,6 +21,18 @@ static uint32_t quantile(const struct bench_samples *s, double q)
 	return s->ns[at < s->n ? at : s->n - 1];
 }
 
+/* Beside the sockets, for whoever pools the tails of many runs. */
+static void samples_write(const struct bench_env *env, const struct bench_samples *s)
+{
+	char path[4096];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/samples", env->out_dir);
+	f = fopen(path, "we");
+	if (!f || fwrite(s->ns, sizeof(*s->ns), s->n, f) != s->n || fclose(f))
+		bench_die("%s: %s", path, strerror(errno));
+}
+
 void bench_report_latency(const struct bench_env *env, struct bench_samples *s, uint64_t sent, uint64_t received)
 {
 	double sum = 0;
@@ -26,6 +40,7 @@ void bench_report_latency(const struct bench_env *env, struct bench_samples *s, 
 	if (!s->n)
 		bench_die("%s: not one sample was taken", env->workload);
 	qsort(s->ns, s->n, sizeof(*s->ns), compare_u32);
+	samples_write(env, s);
 	for (size_t i = 0; i < s->n; i++)
 		sum += s->ns[i];
 	printf("{\"workload\":\"%s\",\"size\":%zu,\"unit\":\"ns\",\"n\":%zu,\"p50\":%u,\"p99\":%u,\"p999\":%u,"

@@ -12,7 +12,7 @@
 
 main() ->
     [Variant, Workload | Options] = init:get_plain_arguments(),
-    Args = options(Options, #{seconds => 1.0, peers => 1, sizes => [64]}),
+    Args = options(Options, #{seconds => 1.0, peers => 1, sizes => [64], dir => "."}),
     %% a heap of its own size, so that keeping samples is not what is measured
     {Pid, Ref} = spawn_opt(fun() -> run(list_to_atom(Variant), list_to_atom(Workload), Args) end,
                            [monitor, {min_heap_size, 4000000}]),
@@ -28,7 +28,7 @@ options(["--peers", N | T], A) -> options(T, A#{peers := list_to_integer(N)});
 options(["--size", S | T], A) -> options(T, A#{sizes := [list_to_integer(X) || X <- string:tokens(S, ",")]});
 options(["--port", P | T], A) -> options(T, A#{port => P});
 options(["--killer", P | T], A) -> options(T, A#{killer => P});
-options(["--dir", _ | T], A) -> options(T, A);
+options(["--dir", D | T], A) -> options(T, A#{dir := D});
 options([], A) -> A.
 
 to_float(S) ->
@@ -188,7 +188,7 @@ run(vm, group_join, A) ->
     Pids = [spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, 1000)],
     End = now_ns() + window_ns(A),
     Samples = join_all(Pids, End, []),
-    report_latency(group_join, 64, Samples);
+    report_latency(group_join, 64, Samples, A);
 run(vm, group_cast, A) -> group_cast(A);
 run(vm, mem_actor, _A) ->
     Pid = list_to_integer(os:getpid()),
@@ -233,7 +233,7 @@ timed_actor(Body, Feed) ->
 repeated(Workload, A, Units, F) ->
     F(),
     End = now_ns() + window_ns(A),
-    report_latency(Workload, 64, repeat(F, Units, End, [])).
+    report_latency(Workload, 64, repeat(F, Units, End, []), A).
 
 repeat(F, Units, End, Acc) ->
     Sample = F() / Units,
@@ -249,7 +249,7 @@ batches(Workload, A, F, Tidy) ->
     erase(),
     Warm = now_ns() + warm_ns(A),
     batch(F, Tidy, Warm, 0, []),
-    report_latency(Workload, 64, batch(F, Tidy, now_ns() + window_ns(A), 0, [])).
+    report_latency(Workload, 64, batch(F, Tidy, now_ns() + window_ns(A), 0, []), A).
 
 batch(F, Tidy, End, N, Acc) ->
     T0 = now_ns(),
@@ -272,7 +272,7 @@ calls(#{sizes := Sizes} = A, Before) ->
          Ask = fun(Seq) -> {Seq, Pad} = gen_server:call({echo, Node}, {echo, {Seq, Pad}}) end,
          call_loop(Ask, Before, now_ns() + warm_ns(A), 0, []),
          Samples = call_loop(Ask, Before, now_ns() + window_ns(A), 0, []),
-         report_latency(call, Size, Samples)
+         report_latency(call, Size, Samples, A)
      end || Size <- Sizes].
 
 call_loop(Ask, Before, End, Seq, Acc) ->
@@ -364,7 +364,7 @@ os_now() -> erlang:convert_time_unit(proplists:get_value(time, erlang:system_inf
 death(A) ->
     Killer = killer(A),
     End = now_ns() + window_ns(A),
-    report_latency(death, 64, tl(lists:reverse(death_loop(A, Killer, End, [])))).
+    report_latency(death, 64, tl(lists:reverse(death_loop(A, Killer, End, []))), A).
 
 death_loop(A, Killer, End, Acc) ->
     {Node, Pid, Port} = node_start(A),
@@ -398,7 +398,7 @@ restart(A) ->
     end),
     receive up -> ok end,
     End = now_ns() + window_ns(A),
-    report_latency(restart, 64, tl(lists:reverse(restart_loop(Killer, node_name(), End, 0, [])))).
+    report_latency(restart, 64, tl(lists:reverse(restart_loop(Killer, node_name(), End, 0, []))), A).
 
 supervisor_start(A) ->
     supervisor:start_link(bench_sup, {?MODULE, start_peer, [A]}).
@@ -432,7 +432,9 @@ private_bytes(Pid) ->
     {match, Found} = re:run(Text, "Private_(?:Clean|Dirty): +(\\d+) kB", [global, {capture, [1], list}]),
     lists:sum([list_to_integer(N) || [N] <- Found]) * 1024.
 
-report_latency(Workload, Size, Samples) ->
+%% Every sample goes into DIR/samples too, as native 32-bit integers, for whoever pools the tails of many runs.
+report_latency(Workload, Size, Samples, #{dir := Dir}) ->
+    ok = file:write_file(filename:join(Dir, "samples"), [<<(min(round(S), 16#ffffffff)):32/native>> || S <- Samples]),
     Sorted = list_to_tuple(lists:sort(Samples)),
     N = tuple_size(Sorted),
     Q = fun(P) -> round(element(min(N, trunc(P * N) + 1), Sorted)) end,

@@ -1,35 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running: one program at a time, systems interleaved, every result checked before it counts."""
 
+import array
 import json
 import os
 import shutil
 import signal
-import statistics
 import subprocess
 import tempfile
 import time
+
+from . import figures, machine
+from .human import human_bytes, human_n, human_ns
 
 TIMEOUT_S = 90
 
 
 def run_one(system, workload, seconds):
-    """The JSON objects one program printed, or (None, why)."""
+    """The JSON objects one program printed, or (None, why). A latency has its samples with it, apart from what is kept of the round."""
     directory = tempfile.mkdtemp(prefix="bench-")
     command = [*system.run, workload.program, "--seconds", str(seconds), "--dir", directory, *workload.args]
     try:
-        with tempfile.TemporaryFile("w+", errors="replace") as err:
+        with machine.Awake(workload.awake), tempfile.TemporaryFile("w+", errors="replace") as err:
             p = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, stdin=subprocess.DEVNULL, text=True,
                                  cwd=directory, start_new_session=True)
             try:
                 out, _ = p.communicate(timeout=TIMEOUT_S)
             except subprocess.TimeoutExpired:
-                return None, f"not done, or something of it still running, after {TIMEOUT_S} s"
+                return None, f"was not done, or something of it still running, after {TIMEOUT_S} s"
             finally:
                 _end(p)
             err.seek(0)
             said = [line.strip() for line in err if line.strip()]
         results = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        if workload.kind == "latency" and p.returncode == 0:
+            _samples_read(results, os.path.join(directory, "samples"))
     except (OSError, ValueError) as e:
         return None, str(e)
     finally:
@@ -42,6 +47,16 @@ def run_one(system, workload, seconds):
         if fault:
             return None, fault
     return (results, "") if results else (None, "printed no result")
+
+
+def _samples_read(results, path):
+    """Every sample of a latency, as 32-bit integers of the machine, in a file beside the sockets: too many to print, and needed for the tail."""
+    samples = array.array("I")
+    size = os.path.getsize(path) if os.path.exists(path) else 0
+    with open(path, "rb") as f:
+        samples.fromfile(f, size // samples.itemsize)
+    for r in results:
+        r["samples"] = samples
 
 
 def _end(p):
@@ -63,23 +78,26 @@ def check(r, workload):
     """What is wrong with a result, or None: a benchmark that loses messages or measures nothing is no benchmark."""
     c = r.get("check", {})
     if c.get("sent", 0) <= 0 or c.get("sent") != c.get("received"):
-        return f"{c.get('sent')} sent, {c.get('received')} received"
+        return f"lost messages: {c.get('sent')} sent, {c.get('received')} received"
     if c.get("errors", 0):
-        return f"{c['errors']} messages lost, repeated or out of order"
+        return f"had {c['errors']} messages lost, repeated or out of order"
     if r.get("n", 0) <= 0:
         return "measured nothing"
+    if workload.kind == "latency" and len(r.get("samples", ())) != r["n"]:
+        return f"told of {r['n']} samples, wrote {len(r.get('samples', ()))}"
     if workload.kind == "latency" and not 0 < r["p50"] <= r["p99"] <= r["p999"] <= r["max"]:
-        return f"quantiles out of order: {r['p50']} {r['p99']} {r['p999']} {r['max']}"
+        return f"has quantiles out of order: {r['p50']} {r['p99']} {r['p999']} {r['max']}"
     if workload.kind == "rate" and not (r["msgs_per_s"] > 0 and r["cpu_s_per_mmsg"] >= 0):
-        return f"rate {r['msgs_per_s']}, CPU {r['cpu_s_per_mmsg']}"
+        return f"has a rate of {r['msgs_per_s']}, CPU {r['cpu_s_per_mmsg']}"
     if workload.kind == "bytes" and r["bytes"] <= 0:
-        return "no memory measured"
+        return "measured no memory"
     return None
 
 
 def run_rounds(systems, workloads, rounds, seconds_of, say):
-    """{key: {system id: [result of each round]}}, and [(system, workload, why)] of what failed."""
-    cells, failures, broken = {}, [], {}
+    """What was measured: `cells` {key: {system id: [result of each round]}}, `tails` {key: {system id: tail of all rounds}}, `failures` and
+    `again` (run a second time, and then well) [(system, workload, why)]."""
+    cells, pools, failures, again, broken = {}, {}, [], [], {}
     total = rounds * sum(1 for w in workloads for s in systems if s.has(w) and not s.missing)
     done, start = 0, time.monotonic()
     for r in range(rounds):
@@ -91,19 +109,26 @@ def run_rounds(systems, workloads, rounds, seconds_of, say):
                 if broken.get((s.id, w.id), 0) > 1:     # twice in two rounds, each with a second try: leave it
                     continue
                 results, why = run_one(s, w, seconds_of(w))
-                if results is None:                     # once more: a busy machine may miss one deadline
+                if results is None:                     # once more, and it is told: a busy machine may miss one deadline
+                    first = why
+                    say(f"{s.title}, {w.id}: once more, for it {why}")
                     results, why = run_one(s, w, seconds_of(w))
+                    if results is not None:
+                        again.append((s.id, w.id, f"round {r + 1}: {first}"))
                 if results is None:
                     failures.append((s.id, w.id, f"round {r + 1}: {why}"))
                     broken[s.id, w.id] = broken.get((s.id, w.id), 0) + 1
                     say(f"FAILED {s.title}, {w.id}: {why}")
                     continue
                 for x in results:
-                    cells.setdefault(w.key(x), {}).setdefault(s.id, []).append(x)
+                    if "samples" in x:
+                        pools.setdefault(w.key(x), {}).setdefault(s.id, array.array("I")).extend(x.pop("samples"))
+                    cells.setdefault(w.key(x), {}).setdefault(s.id, []).append({"round": r + 1, **x})
                 left = (time.monotonic() - start) / done * (total - done)
                 say(f"round {r + 1}/{rounds}  {w.id:16} {s.title:18} {brief(results[0], w):28} "
                     f"{done}/{total}, {left / 60:.1f} min left", progress=True)
-    return cells, failures
+    tails = {key: {sid: figures.tail(pool) for sid, pool in row.items()} for key, row in pools.items()}
+    return {"cells": cells, "tails": tails, "failures": failures, "again": again}
 
 
 def brief(r, workload):
@@ -111,43 +136,4 @@ def brief(r, workload):
         return f"p50 {human_ns(r['p50'])}"
     if workload.kind == "rate":
         return f"{human_n(r['msgs_per_s'])}/s"
-    return f"{human_n(r['bytes'])}B"
-
-
-def human_ns(ns):
-    for limit, div, unit in ((1e3, 1, "ns"), (1e6, 1e3, "µs"), (1e9, 1e6, "ms")):
-        if ns < limit:
-            return f"{ns / div:.3g} {unit}"
-    return f"{ns / 1e9:.3g} s"
-
-
-def human_n(n):
-    for limit, div, unit in ((1e3, 1, ""), (1e6, 1e3, " k"), (1e9, 1e6, " M")):
-        if n < limit:
-            return f"{n / div:.3g}{unit}"
-    return f"{n / 1e9:.3g} G"
-
-
-def median_cell(results, kind):
-    """One figure of all rounds: the median of each number, the spread of the first, how much was counted in all."""
-    def of(name):
-        return statistics.median(x[name] for x in results)
-
-    main = {"latency": "p50", "rate": "msgs_per_s", "bytes": "bytes"}[kind]
-    cell = {"rounds": len(results), "n": sum(x["n"] for x in results), "value": of(main),
-            "low": min(x[main] for x in results), "high": max(x[main] for x in results),
-            "series": [x[main] for x in results]}
-    if kind == "latency":
-        cell["p99"], cell["p999"] = of("p99"), of("p999")
-    if kind == "rate":
-        cell["cpu_s_per_mmsg"] = of("cpu_s_per_mmsg")
-    return cell
-
-
-def cell_ratio(a, b):
-    """`a` as a multiple of `b`: round by round, then the median, so that what slowed a whole round cancels out."""
-    if a is None or b is None or not all(b["series"]):
-        return None
-    if len(a["series"]) != len(b["series"]):
-        return a["value"] / b["value"]
-    return statistics.median(x / y for x, y in zip(a["series"], b["series"]))
+    return human_bytes(r["bytes"])

@@ -12,9 +12,13 @@
 
 #include "../driver/internal.h"
 
+#define SAMPLES_MAX (1u << 20)
+
 #ifndef OURS_SPAWNER
 #error "OURS_SPAWNER: the actor-spawner to run"
 #endif
+
+const struct actor_method ours_no_methods[] = {{0}};
 
 void ours_check(int r, const char *what)
 {
@@ -101,6 +105,17 @@ int ours_direct(const struct bench_env *env, struct director *director, enum act
 	ours_check(actor_group_run(group), "run");
 	actor_group_free(group);
 	return director->result;
+}
+
+int ours_latency(const struct bench_env *env, int (*body)(actor *self, struct director *director), enum actor_link_mode mode)
+{
+	struct director d = {.body = body, .end_ns = bench_now_ns() + env->window_ns};
+
+	bench_samples_init(&d.samples, SAMPLES_MAX);
+	ours_direct(env, &d, mode);
+	bench_report_latency(env, &d.samples, d.sent, d.sent);
+	bench_samples_deinit(&d.samples);
+	return 0;
 }
 
 void ours_process_start(actor *self, const struct bench_env *env, const char *role, unsigned index, const char *name,

@@ -14,18 +14,30 @@ struct director {
 	struct bench_samples samples;
 	uint64_t sent, received;
 	uint64_t start_ns, end_ns;
-	pid_t pid;
 	bool again;                     /* body has more to wait for: on_down goes on */
 	int result;
 };
 
 int ours_daemon_start(const struct bench_env *env);
 int ours_direct(const struct bench_env *env, struct director *director, enum actor_link_mode mode);
+/* The same for a body that fills d->samples and counts d->sent; d->end_ns is the window's end. Reports. */
+int ours_latency(const struct bench_env *env, int (*body)(actor *self, struct director *director), enum actor_link_mode mode);
 /* Another group: this program again, in another role. Its first actor is `ret->main`. */
 void ours_process_start(actor *self, const struct bench_env *env, const char *role, unsigned index, const char *name,
 			enum actor_restart restart, struct actor_process *ret);
 int ours_role_main(int argc, char **argv);
 void ours_check(int r, const char *what);
+
+/* An echo in another group has answered with what it was sent, or the benchmark dies. */
+void ours_call_echo(actor *self, actor_ref to, uint64_t seq, size_t size_bytes);
+
+extern const struct actor_method ours_no_methods[];
+
+/* gate.c: one at a time in a process */
+void ours_gate_start(actor *self);
+void ours_gate_set(uint64_t n);
+void ours_gate_pass(void);
+void ours_gate_await(actor *self);
 
 /* the workloads */
 int ours_call(const struct bench_env *env);

@@ -4,6 +4,7 @@
 method is the default one of Linux, fork; for memory it is spawn, or the child would share its pages with us."""
 
 import argparse
+import array
 import json
 import multiprocessing as mp
 import os
@@ -31,10 +32,13 @@ def report(workload, size, unit, n, check, **figures):
     print(json.dumps({"workload": workload, "size": size, "unit": unit, "n": n, **figures, "check": check}), flush=True)
 
 
-def report_latency(workload, size, samples):
+def report_latency(args, size, samples):
+    """Every sample goes into DIR/samples too, as native 32-bit integers, for whoever pools the tails of many runs."""
+    with open(os.path.join(args.dir, "samples"), "wb") as f:
+        array.array("I", samples).tofile(f)
     s, n = sorted(samples), len(samples)
     q = [s[min(int(p * n), n - 1)] for p in (0.5, 0.99, 0.999)]
-    report(workload, size, "ns", n, {"sent": n, "received": n, "errors": 0}, p50=q[0], p99=q[1], p999=q[2],
+    report(args.workload, size, "ns", n, {"sent": n, "received": n, "errors": 0}, p50=q[0], p99=q[1], p999=q[2],
            mean=sum(s) / n, min=s[0], max=s[-1])
 
 
@@ -77,7 +81,7 @@ def calls(args, idle):
                 call(conn, request)
                 samples.append(time.monotonic_ns() - start)
                 seq += 1
-        report_latency(args.workload, size, samples)
+        report_latency(args, size, samples)
         process.kill()
         process.join()
 
@@ -183,7 +187,7 @@ def death(args):
         connection.wait([process.sentinel])
         samples.append(time.monotonic_ns() - start)
         process.join()
-    report_latency("death", 64, samples[1:])
+    report_latency(args, 64, samples[1:])
 
 
 def restart(args):
@@ -200,7 +204,7 @@ def restart(args):
         call(conn, b"x")
         samples.append(time.monotonic_ns() - start)
     process.kill()
-    report_latency("restart", 64, samples[1:])
+    report_latency(args, 64, samples[1:])
 
 
 def mem_process(args):
@@ -216,7 +220,7 @@ def main():
     p.add_argument("--seconds", type=float, default=1.0)
     p.add_argument("--size", default="64", type=lambda s: [int(x) for x in s.split(",")])
     p.add_argument("--peers", type=int, default=1)
-    p.add_argument("--dir")
+    p.add_argument("--dir", default=".")
     args = p.parse_args()
     mp.set_start_method("spawn" if args.workload == "mem_process" else "fork")
     run = {"call_hot": lambda: calls(args, False), "call_idle": lambda: calls(args, True), "oneway": lambda: flows(args, 1, 1),

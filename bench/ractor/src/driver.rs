@@ -65,10 +65,14 @@ pub fn private_bytes(pid: i32) -> u64 {
         * 1024
 }
 
-pub fn report_latency(workload: &str, size: usize, mut samples: Vec<u64>, received: u64) {
+/// Every sample goes into DIR/samples too, as native u32, for whoever pools the tails of many runs.
+pub fn report_latency(a: &Args, size: usize, mut samples: Vec<u64>, received: u64) {
     if samples.is_empty() {
         die("not one sample was taken");
     }
+    let workload = &a.workload;
+    let bytes: Vec<u8> = samples.iter().flat_map(|&s| (s.min(u32::MAX as u64) as u32).to_ne_bytes()).collect();
+    std::fs::write(format!("{}/samples", a.dir), bytes).unwrap_or_else(|e| die(&format!("samples: {e}")));
     samples.sort_unstable();
     let n = samples.len();
     let q = |p: f64| samples[((p * n as f64) as usize).min(n - 1)];

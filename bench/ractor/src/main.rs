@@ -156,7 +156,7 @@ where
         samples.push(f().await.as_nanos() as u64 / units);
     }
     let n = samples.len() as u64;
-    report_latency(&a.workload, 64, samples, n);
+    report_latency(a, 64, samples, n);
 }
 
 async fn count<M: Send + 'static>(target: u64, make: impl Fn(u64) -> M) -> Duration {
@@ -188,7 +188,7 @@ async fn run(a: Args) {
                 }
                 if timed {
                     let n = samples.len() as u64;
-                    report_latency(&a.workload, 8, samples, n);
+                    report_latency(&a, 8, samples, n);
                 }
             }
         }
@@ -236,7 +236,7 @@ async fn run(a: Args) {
                 }
                 if timed {
                     let n = samples.len() as u64;
-                    report_latency(&a.workload, 8, samples, n);
+                    report_latency(&a, 8, samples, n);
                 }
             }
         }
@@ -299,7 +299,7 @@ async fn run(a: Args) {
                 samples.push(start.elapsed().as_nanos() as u64);
             }
             let n = ractor::pg::get_members(&"group".into()).len() as u64;
-            report_latency(&a.workload, 8, samples, n);
+            report_latency(&a, 8, samples, n);
         }
         "group_cast" => {
             let count = Arc::new(AtomicU64::new(0));

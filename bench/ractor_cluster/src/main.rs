@@ -196,7 +196,7 @@ async fn calls(a: &Args, idle: bool) {
             }
             if timed {
                 let n = samples.len() as u64;
-                report_latency(&a.workload, size, samples, n);
+                report_latency(a, size, samples, n);
             }
         }
     }
@@ -299,7 +299,7 @@ async fn death(a: &Args) {
     }
     samples.remove(0);
     let n = samples.len() as u64;
-    report_latency(&a.workload, 64, samples, n);
+    report_latency(a, 64, samples, n);
 }
 
 async fn run(a: Args) {

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is the benchmark one? The checker refuses what it must, the document says what is measured, and every workload's counts add up."""
+
+import array
+import os
+import re
+
+from . import figures, measure, table
+from .systems import ROOT
+from .workloads import BY_ID, WORKLOADS
+
+
+def facts():
+    """(fact, holds): about the checker itself, the arithmetic, and the document."""
+    good = {"n": 9, "p50": 1, "p99": 2, "p999": 3, "max": 4, "samples": [1] * 9, "msgs_per_s": 5.0, "cpu_s_per_mmsg": 1.0,
+            "check": {"sent": 9, "received": 9, "errors": 0}}
+    latency, rate = BY_ID["call_hot"], BY_ID["oneway"]
+
+    def refused(w, **change):
+        return measure.check({**good, **change}, w) is not None
+
+    def row(w):
+        return next((line for line in document.splitlines() if line.startswith("|") and f"`{w.id}`" in line), "")
+
+    with open(os.path.join(ROOT, "docs", "benchmarks.md"), encoding="utf-8") as f:
+        document = f.read()
+    tail = figures.tail(array.array("I", range(1, 1001)))
+    systems = [{"id": "a", "floor": True, "ours": False}, {"id": "b", "floor": False, "ours": True}]
+
+    def run(*b):
+        return {"cells": {"call_hot": {"a": [{"round": r, "n": 1, "p50": 10} for r in range(len(b))],
+                                       "b": [{"round": r, "n": 1, "p50": v} for r, v in enumerate(b)]}},
+                "systems": systems, "date": "", "rounds": len(b), "machine": {}}
+
+    twice, moved = figures.compare(run(20, 20, 90), run(20, 21, 22)), figures.compare(run(20, 20), run(24, 24))
+    return [("a good result is accepted", not refused(latency) and not refused(rate)),
+            ("a lost message is refused", refused(rate, check={"sent": 9, "received": 8, "errors": 0})),
+            ("a message out of order is refused", refused(rate, check={"sent": 9, "received": 9, "errors": 1})),
+            ("nothing sent is refused", refused(latency, check={"sent": 0, "received": 0, "errors": 0})),
+            ("nothing measured is refused", refused(rate, n=0) and refused(rate, msgs_per_s=0.0)),
+            ("quantiles out of order are refused", refused(latency, p50=3)),
+            ("samples that are missing are refused", refused(latency, samples=[1])),
+            ("the tail is that of all samples", (tail["p99"], tail["p999"]) == (991, 1000)),
+            ("a tail of too few samples is none", figures.tail(array.array("I", range(99)))["p99"] is None),
+            ("a ratio that holds in two runs is not named", twice["total"] == 1 and not twice["moved"]),
+            ("a ratio that moves by a fifth is named", [round(m["change"], 2) for m in moved["moved"]] == [0.2]),
+            ("where another system is better, it is said by how much",
+             figures.losses(figures.summarise(run(20, 20)), "b")[0][2:5:2] == ("a", 2.0)),
+            ("every workload is described", all(row(w) for w in WORKLOADS)),
+            ("what processors do in it is described", all(("| awake |" in row(w)) == w.awake for w in WORKLOADS)),
+            ("no workload is described that there is not", set(re.findall(r"^\| `(\w+)`", document, re.M)) <= set(BY_ID)),
+            ("the figures have their place in the document", table.BEGIN in document and table.END in document)]
+
+
+def run(chosen, workloads, seconds):
+    """TAP: the facts, then one point for each workload of each system."""
+    points = [(s, w) for s in chosen for w in workloads if s.has(w)]
+    told, failed = facts(), 0
+    print(f"1..{len(told) + len(points)}")
+    for i, (fact, holds) in enumerate(told, 1):
+        failed += not holds
+        print(f"{'ok' if holds else 'not ok'} {i} - {fact}", flush=True)
+    for i, (s, w) in enumerate(points, len(told) + 1):
+        name = f"{s.id} {w.id}"
+        if s.missing:
+            print(f"ok {i} - {name} # SKIP {s.missing}", flush=True)
+            continue
+        results, why = measure.run_one(s, w, min(seconds, 0.2) if w.id == "oneway_sizes" else seconds)
+        failed += results is None
+        print(f"{'not ok' if results is None else 'ok'} {i} - {name}{': it ' + why if results is None else ''}", flush=True)
+    return 1 if failed else 0

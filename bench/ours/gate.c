@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whoever must wait for something to be complete calls the gate: it answers when the last of those it was set for has passed. A handler
+ * waits for a call only, so this is how a user would wait too.
+ */
+#include "ours.h"
+
+#include <errno.h>
+
+static uint64_t left;
+static actor_from *waiter;
+static actor_ref ref;
+
+void ours_gate_pass(void)
+{
+	if (--left == 0 && waiter) {
+		actor_reply(waiter, "");
+		waiter = NULL;
+	}
+}
+
+static int gate_wait(actor *self, const actor_msg *msg, actor_from *from)
+{
+	if (!left)
+		return actor_reply(from, "");
+	waiter = actor_from_keep(from);
+	return waiter ? 0 : -ENOMEM;
+}
+
+void ours_gate_start(actor *self)
+{
+	static const struct actor_method methods[] = {{.name = "wait", .on_call = gate_wait}, {0}};
+	static const struct actor_behavior gate = {.name = "gate", .methods = methods};
+
+	ours_check(actor_spawn(self, &gate, NULL, &ref), "spawn");
+}
+
+void ours_gate_set(uint64_t n)
+{
+	left = n;
+}
+
+void ours_gate_await(actor *self)
+{
+	ours_check(actor_call(self, ref, "wait", ACTOR_FOREVER, NULL, ""), "wait");
+}
