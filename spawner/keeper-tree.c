@@ -13,13 +13,13 @@
  * Leaders stay zombies until their tree is gone: their number, which is also the session's and the process
  * group's, cannot be reused under our hands. The rest is reaped silently.
  *
- * A process that is ending has lost its memory, and its environment with it, a moment before its files are
- * closed. One that is in this state and of whom nothing else is known is waited for, briefly: the report of
- * an exit means that sockets and locks of the whole tree are free again.
+ * A process shows no environment for a moment while it ends, between losing its memory and closing its files,
+ * and in the midst of exec, between its old memory and its new one. Its arguments are away as well then, which
+ * tells it from one that threw its environment away. One in this state and of whom nothing else is known is
+ * waited for, briefly: the report of an exit means that the whole tree is gone, its sockets and locks free.
  *
- * An orphan in the midst of exec has no readable environment for a moment and may be missed. It is found
- * later: an orphan that names a group which is no more is killed at any look, and one look more is taken when
- * someone could not be told.
+ * An orphan that names a group which is no more is killed at any look, and one look more is taken when someone
+ * could not be told.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,8 +34,8 @@
 
 #define CHILDREN_MAX    (4 * KEEPER_SLOTS)
 #define RESCAN_NS       (50 * 1000000ull)
-#define LEAVING_NS      (200 * 1000000ull)
-#define PROCESS_EXITING 4u /* PF_EXITING of the kernel, field 9 of /proc/PID/stat */
+#define AWAY_LIMIT_NS   (200 * 1000000ull)
+#define AWAY_RESCAN_NS  (5 * 1000000ull)
 
 static struct children {
 	pid_t pids[CHILDREN_MAX];
@@ -43,7 +43,7 @@ static struct children {
 	bool more;    /* than fit */
 	bool orphans; /* one of them is no leader */
 	bool unknown; /* one of them could not be told whose it is */
-	bool leaving; /* such a one, and it is on its way out */
+	bool away;    /* such a one, and its memory is away: it ends, or is in the midst of exec */
 	pid_t parent;
 } children;
 
@@ -55,31 +55,44 @@ static void children_add(pid_t pid)
 		children.more = true;
 }
 
-static bool process_stat(pid_t pid, int *ret_parent, unsigned int *ret_flags)
+static ssize_t process_read(pid_t pid, const char *file, char *text, size_t size_bytes)
 {
-	char path[48], text[1024], *at, state;
-	int fd, group, session, tty, tty_group;
+	char path[48];
 	ssize_t n;
+	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
+		return -1;
+	n = read(fd, text, size_bytes - 1);
 	close(fd);
 	text[n > 0 ? n : 0] = 0;
+	return n;
+}
+
+static bool process_is_away(pid_t pid)
+{
+	char text[2];
+
+	return process_read(pid, "cmdline", text, sizeof(text)) == 0;
+}
+
+static int process_parent(pid_t pid)
+{
+	char text[1024], *at, state;
+	int parent;
+
+	if (process_read(pid, "stat", text, sizeof(text)) <= 0)
+		return -1;
 	at = strrchr(text, ')'); /* the name in the parentheses may hold anything */
-	return at && sscanf(at + 1, " %c %d %d %d %d %d %u", &state, ret_parent, &group, &session, &tty,
-			     &tty_group, ret_flags) == 7;
+	return at && sscanf(at + 1, " %c %d", &state, &parent) == 2 ? parent : -1;
 }
 
 /* Without CONFIG_PROC_CHILDREN: everybody's parent is asked for. */
 static bool children_visit(pid_t pid, void *data)
 {
-	unsigned int flags;
-	int parent;
-
-	if (process_stat(pid, &parent, &flags) && parent == children.parent)
+	if (process_parent(pid) == children.parent)
 		children_add(pid);
 	return true;
 }
@@ -145,12 +158,22 @@ static bool orphan_is_reaped(pid_t pid)
 	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid == pid;
 }
 
+/* Asked again after one that is not away has shown none: it may have come back from exec just in between. */
+static bool orphan_marker(const struct keeper *keeper, pid_t pid, struct sweep_marker *ret_marker, bool *ret_away)
+{
+	bool found = sweep_marker_read(pid, ret_marker) == 1;
+
+	*ret_away = !found && process_is_away(pid);
+	if (!found && !*ret_away)
+		found = sweep_marker_read(pid, ret_marker) == 1;
+	return found && ret_marker->node_id == keeper->node_id;
+}
+
 static void orphan_look(struct keeper *keeper, pid_t pid)
 {
 	struct keeper_entry *entry;
 	struct sweep_marker marker;
-	unsigned int flags;
-	int parent;
+	bool away;
 
 	if (orphan_is_reaped(pid))
 		return;
@@ -159,7 +182,7 @@ static void orphan_look(struct keeper *keeper, pid_t pid)
 		kill(pid, SIGKILL);
 		return;
 	}
-	if (sweep_marker_read(pid, &marker) == 1 && marker.node_id == keeper->node_id) {
+	if (orphan_marker(keeper, pid, &marker, &away)) {
 		entry = keeper_table_by_group(&keeper->table, marker.group_id);
 		if (!entry || keeper_entry_is_final(entry)) {
 			kill(pid, SIGKILL);
@@ -169,8 +192,7 @@ static void orphan_look(struct keeper *keeper, pid_t pid)
 		entry = keeper_table_by_pid(&keeper->table, getsid(pid));
 		if (!entry) {
 			children.unknown = true;
-			if (process_stat(pid, &parent, &flags) && flags & PROCESS_EXITING)
-				children.leaving = true;
+			children.away |= away;
 		}
 	}
 	if (entry && entry->dying) {
@@ -186,7 +208,7 @@ static void orphans_look(struct keeper *keeper)
 	children_read(keeper);
 	children.orphans = false;
 	children.unknown = false;
-	children.leaving = false;
+	children.away = false;
 	keeper->n_left = 0;
 	for (i = 0; i < children.n; i++) {
 		pid_t pid = children.pids[i];
@@ -257,11 +279,11 @@ static void leaders_reap(struct keeper *keeper)
 
 		if (!entry->dying)
 			continue;
-		if (now_ns - entry->exited_ns < (left                      ? KEEPER_TREE_LIMIT_NS
-							: children.leaving ? LEAVING_NS
-									   : 0)) {
-			if (!keeper->rescan_ns)
-				keeper->rescan_ns = now_ns + RESCAN_NS;
+		if (now_ns - entry->exited_ns < (left ? KEEPER_TREE_LIMIT_NS : children.away ? AWAY_LIMIT_NS : 0)) {
+			uint64_t rescan_ns = now_ns + (children.away ? AWAY_RESCAN_NS : RESCAN_NS);
+
+			if (!keeper->rescan_ns || keeper->rescan_ns > rescan_ns)
+				keeper->rescan_ns = rescan_ns;
 			continue;
 		}
 		if (left) {

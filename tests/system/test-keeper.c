@@ -1032,6 +1032,38 @@ static void test_double_forked_grandchildren_end_with_their_group(void **state)
 	assert_int_equal(count_children(node.pid), 1);
 }
 
+/* It execs itself again and again, so it is mostly in the midst of that, where it shows no environment. */
+static void test_a_grandchild_in_the_midst_of_exec_ends_with_its_group(void **state)
+{
+	char path[80], script[256], text[64];
+	struct child *child;
+	uint64_t cookie;
+	FILE *f;
+
+	node_start();
+	snprintf(path, sizeof(path), "%s/again", node.root);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fprintf(f, "#!/bin/sh\nexec %s\n", path);
+	fclose(f);
+	chmod(path, 0700);
+	snprintf(script, sizeof(script), "for i in 1 2 3 4; do (setsid %s &); done; echo up; exec sleep 1000", path);
+	for (cookie = 1; cookie <= 20; cookie++) {
+		struct pollfd end = {.events = POLLIN};
+
+		spawn_shell(cookie, script);
+		child = hear_running(cookie);
+		read_lines(child->fds[0], 1, text, sizeof(text));
+		kill(child->slot.pid, SIGTERM);
+		child = hear_final(cookie);
+		end.fd = child->fds[0];
+		assert_int_equal(poll(&end, 1, 0), 1); /* at the report, not later */
+		assert_int_equal(end.revents, POLLHUP);
+		assert_int_equal(child->slot.flags & KEEPER_SLOT_TREE_LEFT, 0);
+	}
+	unlink(path);
+}
+
 static void test_a_descendant_without_the_marker_ends_with_its_session(void **state)
 {
 	struct child *child;
@@ -1274,6 +1306,7 @@ int main(void)
 		KEEPER_TEST(test_the_next_supervisor_is_told_the_whole_table),
 		KEEPER_TEST(test_a_thousand_exits_at_once_are_all_told),
 		KEEPER_TEST(test_double_forked_grandchildren_end_with_their_group),
+		KEEPER_TEST(test_a_grandchild_in_the_midst_of_exec_ends_with_its_group),
 		KEEPER_TEST(test_a_descendant_without_the_marker_ends_with_its_session),
 		KEEPER_TEST(test_an_orphan_that_ends_by_itself_is_reaped_silently),
 		KEEPER_TEST(test_keeper_killed_leaves_nobody),
