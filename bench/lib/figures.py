@@ -50,31 +50,36 @@ def ratio(a, b):
     return statistics.median(every) if every else None
 
 
-def losses(cells, ours):
-    """[(key, ours, system id, its cell, how many times better it is)]: the best of those that beat ours, for each workload."""
-    found = []
+def marked(systems, what):
+    """The system that is the "floor", or "ours"; or None."""
+    return next((s["id"] for s in systems if s[what]), None)
+
+
+def better_by(c, mine, kind):
+    """How many times better `c` is than ours, below 1 if it is worse; or None."""
+    r = ratio(c, mine)
+    return None if not r else r if kind == "rate" else 1 / r
+
+
+def losses(cells, systems):
+    """Where somebody beats ours: [(key, ours, the best other system or None, how many times better it is, the same of the floor or None)].
+    The floor is no system to choose, so it is told beside the best of them."""
+    ours, floor, found = marked(systems, "ours"), marked(systems, "floor"), []
     for key, row in cells.items():
-        mine = row.get(ours)
-        if not mine:
+        if ours not in row:
             continue
-        better = []
-        for sid, c in row.items():
-            r = ratio(c, mine) if sid != ours else None
-            if r:
-                better.append((r if KINDS[key.split("@")[0]] == "rate" else 1 / r, sid))
-        times, sid = max(better, default=(0, None))
-        if times > 1:
-            found.append((key, mine, sid, row[sid], times))
+        times = {sid: better_by(c, row[ours], KINDS[key.split("@")[0]]) for sid, c in row.items() if sid != ours}
+        above = {sid: t for sid, t in times.items() if t and t > 1}
+        best = max((sid for sid in above if sid != floor), key=above.get, default=None)
+        if above:
+            found.append((key, row[ours], best, above.get(best), above.get(floor)))
     return found
 
 
 def base_of(row, systems):
     """What a row's ratios are to: the floor, else ours, else its first system."""
-    for wanted in ("floor", "ours"):
-        for s in systems:
-            if s[wanted] and s["id"] in row:
-                return s["id"]
-    return next(s["id"] for s in systems if s["id"] in row)
+    here = [s["id"] for s in systems if s["id"] in row]
+    return next((sid for sid in (marked(systems, "floor"), marked(systems, "ours")) if sid in row), here[0])
 
 
 def _quartiles(values):
