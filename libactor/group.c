@@ -98,6 +98,7 @@ static int group_new(actor_group **ret, enum actor_link_mode mode)
 	group->mode = mode;
 	heap_init(&group->timers);
 	hash_init(&group->peers);
+	hash_init(&group->pauses);
 	list_init(&group->dirty);
 	names_init(group);
 	group_now(group);
@@ -435,6 +436,7 @@ actor_group *actor_group_free(actor_group *group)
 	scheduler_deinit(group);
 	names_deinit(group);
 	hash_deinit(&group->peers);
+	hash_deinit(&group->pauses);
 	slots_deinit(&group->actors);
 	slots_deinit(&group->calls);
 	slots_deinit(&group->monitors);

@@ -8,6 +8,7 @@
 #include "runtime.h"
 
 struct pause { /* we told @peer to hold back messages for @to */
+	struct hash_node node; /* group->pauses, by both: each message to a full mailbox looks its pause up */
 	struct list mailbox_link;
 	struct list peer_link;
 	struct peer *peer;
@@ -41,12 +42,38 @@ void mailbox_push(struct actor *to, actor_msg *take)
 	scheduler_make_runnable(to);
 }
 
+static uint64_t pause_hash(const struct hash *pauses, const struct actor *to, const struct peer *peer)
+{
+	return hash_of_u64(pauses, hash_of_u64(pauses, peer->id) + to->ref.serial);
+}
+
+static struct pause *pause_find(struct actor *to, struct peer *peer)
+{
+	const struct hash *pauses = &to->group->pauses;
+
+	/* most often the one it was told last: what comes from a peer comes in batches */
+	if (!list_is_empty(&peer->pauses)) {
+		struct pause *last = container_of(peer->pauses.next, struct pause, peer_link);
+
+		if (last->to == to)
+			return last;
+	}
+	for (struct hash_node *node = hash_first(pauses, pause_hash(pauses, to, peer)); node; node = hash_next(node)) {
+		struct pause *pause = container_of(node, struct pause, node);
+
+		if (pause->to == to && pause->peer == peer)
+			return pause;
+	}
+	return NULL;
+}
+
 static void pause_end(struct pause *pause, bool tell)
 {
 	if (tell && pause->peer->state == PEER_LINKED && !pause->peer->is_uplink) {
 		wire_put_resume(peer_out(pause->peer), &pause->to->ref);
 		peer_wrote(pause->peer);
 	}
+	hash_remove(&pause->to->group->pauses, &pause->node);
 	list_remove(&pause->mailbox_link);
 	list_remove(&pause->peer_link);
 	free(pause);
@@ -119,21 +146,21 @@ int mailbox_wait_room(actor_group *group, uint64_t serial, struct actor *sender,
 
 uint64_t mailbox_pause_peer(struct actor *to, struct peer *peer, size_t received_bytes)
 {
-	struct pause *pause;
+	struct hash *pauses = &to->group->pauses;
+	struct pause *pause = pause_find(to, peer);
 
-	list_for_each(it, &to->mailbox.paused) {
-		pause = container_of(it, struct pause, mailbox_link);
-		if (pause->peer == peer)
-			return pause->received_bytes += received_bytes;
-	}
+	if (pause)
+		return pause->received_bytes += received_bytes;
 	pause = calloc(1, sizeof(*pause));
-	if (!pause)
+	if (!pause || hash_insert(pauses, &pause->node, pause_hash(pauses, to, peer)) < 0) {
+		free(pause);
 		return 0; /* the next message tries again */
+	}
 	pause->peer = peer;
 	pause->to = to;
 	pause->received_bytes = received_bytes;
 	list_append(&to->mailbox.paused, &pause->mailbox_link);
-	list_append(&peer->pauses, &pause->peer_link);
+	list_prepend(&peer->pauses, &pause->peer_link);
 	if (!peer->is_uplink) { /* the broker forwards for many and is not held up for one */
 		wire_put_pause(peer_out(peer), &to->ref);
 		peer_wrote(peer);

@@ -286,7 +286,7 @@ struct peer {
 	struct list monitors;   /* struct monitor.target_link */
 	struct list watchers;   /* struct watcher.peer_link */
 	uint32_t n_watchers;
-	struct list pauses;     /* struct pause.peer_link: told by us */
+	struct list pauses;     /* struct pause.peer_link: told by us, the last first */
 	struct list paused_refs;/* struct paused_ref: told to us */
 	uint32_t n_paused_refs;
 	struct list paused_senders; /* actors parked by "pause *" */
@@ -453,6 +453,7 @@ struct actor_group {
 
 	struct transport *transport;
 	struct hash peers;
+	struct hash pauses; /* struct pause.node (mailbox.c): what we told peers to hold back */
 	struct list dirty;
 	struct uplink uplink;
 	bool told_ready, supervised;
