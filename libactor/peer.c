@@ -16,7 +16,11 @@
 
 #include "runtime.h"
 
-#define BACKLOG_MAX_BYTES (1u << 20) /* written and not taken: like "pause *" */
+/*
+ * Written and not taken: like "pause *". One batch, so that the kernel finds the next one ready; more would make nothing faster, and all
+ * of it still comes when the receiver has said `pause`, from each of its senders.
+ */
+#define BACKLOG_MAX_BYTES TRANSPORT_BATCH_BYTES
 #define FLUSH_AT_BYTES (64u << 10)   /* a handler that writes and writes is sent from while it does */
 #define PAUSED_REFS_MAX 4096u	    /* actors of one peer with full mailboxes at a time */
 #define YIELD_AT_BYTES (256u << 10)  /* and lets the loop read now and then, or it would never hear `pause` */

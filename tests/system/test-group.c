@@ -22,6 +22,7 @@
 
 #include "actor/actor.h"
 
+#define FLOODERS_N 3
 #define LONG_MS 10000 /* nothing takes that long; then the test fails */
 
 static const char *self_program;
@@ -102,7 +103,74 @@ static int server_relay(actor *self, const actor_msg *msg, actor_from *from)
 	return r;
 }
 
+/* A second actor of a server: casts numbered kilobytes, as fast as it may, while the server goes on answering. */
+static int64_t flooded;
+
+static int flooder_flood(actor *self, const actor_msg *msg)
+{
+	char kilobyte[1000] = "";
+	actor_ref to;
+	int from, n;
+
+	if (actor_msg_unpack(msg, "rii", &to, &from, &n) < 0)
+		return -EINVAL;
+	for (int i = 0; i < n; i++) {
+		if (actor_cast(self, to, "numbered", "iiy#", from, i, kilobyte, sizeof(kilobyte)) < 0)
+			return -EIO;
+		flooded++;
+	}
+	return 0;
+}
+
+static const struct actor_method flooder_methods[] = {{.name = "flood", .on_cast = flooder_flood}, {0}};
+static const struct actor_behavior flooder_behavior = {.name = "flooder", .methods = flooder_methods};
+
+static int server_flood(actor *self, const actor_msg *msg)
+{
+	actor_ref flooder, to;
+	int from, n;
+
+	if (actor_msg_unpack(msg, "rii", &to, &from, &n) < 0)
+		return -EINVAL;
+	if (actor_spawn(self, &flooder_behavior, NULL, &flooder) < 0)
+		return -ENOMEM;
+	return actor_cast(self, flooder, "flood", "rii", to, from, n);
+}
+
+static int server_flooded(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return actor_reply(from, "I", flooded);
+}
+
+static int numbered[FLOODERS_N];
+
+static int server_numbered(actor *self, const actor_msg *msg)
+{
+	const void *data;
+	size_t n;
+	int from, i;
+
+	if (actor_msg_unpack(msg, "iiy#", &from, &i, &data, &n) < 0 || from < 0 || from >= FLOODERS_N)
+		return -EINVAL;
+	if (numbered[from] != i)
+		return -EPROTO; /* ends this actor, and with it the test */
+	numbered[from]++;
+	ticks++;
+	return 0;
+}
+
+static int server_nap(actor *self, const actor_msg *msg)
+{
+	int ms;
+
+	return actor_msg_unpack(msg, "i", &ms) < 0 ? -EINVAL : actor_sleep(self, ms);
+}
+
 static const struct actor_method server_methods[] = {
+	{.name = "flood", .on_cast = server_flood},
+	{.name = "flooded", .on_call = server_flooded},
+	{.name = "numbered", .on_cast = server_numbered},
+	{.name = "nap", .on_cast = server_nap},
 	{.name = "echo", .on_call = server_echo},
 	{.name = "tick", .on_cast = server_tick},
 	{.name = "ticks", .on_call = server_ticks},
@@ -487,6 +555,96 @@ static void test_call_to_a_group_that_dies_meanwhile_ends_with_it(void **state)
 	}
 }
 
+static int64_t ask_number(actor_client *client, actor_ref to, const char *method)
+{
+	actor_msg *reply;
+	int64_t n;
+
+	assert_int_equal(actor_client_call(client, to, method, LONG_MS, &reply, ""), 0);
+	assert_int_equal(actor_msg_unpack(reply, "I", &n), 0);
+	actor_msg_free(reply);
+	return n;
+}
+
+static void expect_number(actor_client *client, actor_ref to, const char *method, int64_t number)
+{
+	for (int tries = 0; ask_number(client, to, method) != number; tries++) {
+		assert_true(tries < LONG_MS);
+		usleep(1000);
+	}
+}
+
+/* What the kernel keeps for a socket nobody reads. */
+static int64_t socket_bytes(void)
+{
+	FILE *f = fopen("/proc/sys/net/core/wmem_default", "re");
+	int64_t n = 0;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%ld", &n), 1);
+	fclose(f);
+	return n;
+}
+
+/* What is under way when a receiver says `pause` comes all the same, from every sender: it has to be little. */
+static void test_little_is_sent_to_a_group_that_does_not_read(void **state)
+{
+	pid_t a = server_start("a"), b = server_start("b");
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
+	int64_t n, before = 0;
+
+	assert_int_equal(actor_client_cast(client, ref_a, "flood", "rii", ref_b, 0, 1), 0);
+	expect_number(client, ref_b, "ticks", 1); /* they are linked */
+	kill(b, SIGSTOP);
+	assert_int_equal(actor_client_cast(client, ref_a, "flood", "rii", ref_b, 1, 4000), 0);
+	for (int same = 0; same < 50; same++) {
+		usleep(5000);
+		n = ask_number(client, ref_a, "flooded");
+		if (n != before || n < 2)
+			same = 0;
+		before = n;
+	}
+	kill(b, SIGCONT);
+	assert_in_range(n * 1000, 1, socket_bytes() + (512 << 10));
+	expect_number(client, ref_b, "ticks", 4001);
+	actor_client_free(client);
+	kill(a, SIGKILL);
+	kill(b, SIGKILL);
+	reap(a);
+	reap(b);
+}
+
+/* Each of its senders is told to pause, once, and to resume; nothing is lost and nothing overtaken. */
+static void test_an_actor_that_sleeps_holds_back_all_who_send_to_it(void **state)
+{
+	pid_t senders[FLOODERS_N], b = server_start("b");
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_ref ref_b = find(client, "b"), refs[FLOODERS_N];
+	int64_t n = 0;
+
+	assert_int_equal(actor_client_cast(client, ref_b, "nap", "i", 1000), 0);
+	for (int i = 0; i < FLOODERS_N; i++) {
+		char name[2] = {(char)('p' + i), 0};
+
+		senders[i] = server_start(name);
+		refs[i] = find(client, name);
+		assert_int_equal(actor_client_cast(client, refs[i], "flood", "rii", ref_b, i, 6000), 0);
+	}
+	usleep(500000);
+	for (int i = 0; i < FLOODERS_N; i++)
+		n += ask_number(client, refs[i], "flooded");
+	assert_in_range(n, 1, FLOODERS_N * 6000 - 1);
+	expect_number(client, ref_b, "ticks", FLOODERS_N * 6000);
+	actor_client_free(client);
+	for (int i = 0; i < FLOODERS_N; i++) {
+		kill(senders[i], SIGKILL);
+		reap(senders[i]);
+	}
+	kill(b, SIGKILL);
+	reap(b);
+}
+
 static void test_no_descriptor_is_left_behind(void **state)
 {
 	int before = 0;
@@ -529,6 +687,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_groups_call_each_other_both_ways_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_resolve_again_after_the_broker_was_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_call_to_a_group_that_dies_meanwhile_ends_with_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_little_is_sent_to_a_group_that_does_not_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_an_actor_that_sleeps_holds_back_all_who_send_to_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_descriptor_is_left_behind, setup, teardown),
 		cmocka_unit_test(test_no_node_is_enotconn),
 	};
