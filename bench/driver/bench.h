@@ -116,8 +116,9 @@ void bench_samples_add(struct bench_samples *s, uint64_t ns);
 
 /* report.c: one JSON object a line */
 void bench_report_latency(const struct bench_env *env, struct bench_samples *s, uint64_t sent, uint64_t received);
-void bench_report_rate(const struct bench_env *env, double msgs_per_s, double cpu_s_per_mmsg, uint64_t n,
-		       uint64_t sent, uint64_t received, uint64_t errors);
+/* `whole`: no window could be cut, all of the run is counted */
+void bench_report_rate(const struct bench_env *env, double msgs_per_s, double cpu_s_per_mmsg, uint64_t n, bool whole, uint64_t sent,
+		       uint64_t received, uint64_t errors);
 void bench_report_bytes(const struct bench_env *env, uint64_t bytes, uint64_t sent, uint64_t received);
 
 /* proc.c */

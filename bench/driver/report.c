@@ -16,9 +16,11 @@ static int compare_u32(const void *a, const void *b)
 
 static uint32_t quantile(const struct bench_samples *s, double q)
 {
-	size_t at = (size_t)(q * (double)s->n);
+	size_t rank = (size_t)(q * (double)s->n);
 
-	return s->ns[at < s->n ? at : s->n - 1];
+	if ((double)rank < q * (double)s->n)
+		rank++;
+	return s->ns[rank ? rank - 1 : 0];
 }
 
 /* Beside the sockets, for whoever pools the tails of many runs. */
@@ -50,13 +52,13 @@ void bench_report_latency(const struct bench_env *env, struct bench_samples *s, 
 	fflush(stdout);
 }
 
-void bench_report_rate(const struct bench_env *env, double msgs_per_s, double cpu_s_per_mmsg, uint64_t n,
+void bench_report_rate(const struct bench_env *env, double msgs_per_s, double cpu_s_per_mmsg, uint64_t n, bool whole,
 		       uint64_t sent, uint64_t received, uint64_t errors)
 {
-	printf("{\"workload\":\"%s\",\"size\":%zu,\"unit\":\"msgs/s\",\"n\":%" PRIu64 ",\"senders\":%u,\"receivers\":%u,"
+	printf("{\"workload\":\"%s\",\"size\":%zu,\"unit\":\"msgs/s\",\"n\":%" PRIu64 ",\"whole\":%s,\"senders\":%u,\"receivers\":%u,"
 	       "\"msgs_per_s\":%.1f,\"cpu_s_per_mmsg\":%.4f,\"check\":{\"sent\":%" PRIu64 ",\"received\":%" PRIu64
 	       ",\"errors\":%" PRIu64 "}}\n",
-	       env->workload, env->size_bytes, n, env->n_senders, env->n_receivers, msgs_per_s, cpu_s_per_mmsg, sent,
+	       env->workload, env->size_bytes, n, whole ? "true" : "false", env->n_senders, env->n_receivers, msgs_per_s, cpu_s_per_mmsg, sent,
 	       received, errors);
 	fflush(stdout);
 }

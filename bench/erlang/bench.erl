@@ -90,13 +90,14 @@ sink_look(Kind, Tag, N, Look, #{every := Every, ended := Ended} = S0) ->
 done({_, N, _, #{ended := E, senders := E, waiter := W, errors := Bad} = S} = State) ->
     %% bursts so long that no window can be cut: the whole run counts
     Result = maps:get(result, S, {N, max(1, now_ns() - maps:get(first, S, now_ns()))}),
-    gen_server:reply(W, {Result, N, Bad}),
+    gen_server:reply(W, {Result, N, Bad, not maps:is_key(result, S)}),
     State;
 done(State) -> State.
 
 %% On the other node.
 serve() ->
     {ok, _} = gen_server:start({local, echo}, ?MODULE, {echo, self()}, []),
+    spawn(fun() -> timer:sleep(10000), nodes(connected) =/= [] orelse halt(1) end),
     ok.
 
 sink(Senders, Args, Size) ->
@@ -134,8 +135,8 @@ runtime_ms(Nodes) -> lists:sum([element(1, erpc:call(N, erlang, statistics, [run
 
 %% ---- workloads ----
 
-run(nodes, call_hot, A) -> calls(A, fun() -> ok end);
-run(nodes, call_idle, A) -> calls(A, fun() -> timer:sleep(1) end);
+run(nodes, call_hot, A) -> calls(call_hot, A, fun() -> ok end);
+run(nodes, call_idle, A) -> calls(call_idle, A, fun() -> timer:sleep(1) end);
 run(nodes, oneway, A) -> flows(A, oneway, 1, 1);
 run(nodes, fanin, #{peers := N} = A) -> flows(A, fanin, N, 1);
 run(nodes, fanout, #{peers := N} = A) -> flows(A, fanout, 1, N);
@@ -151,7 +152,7 @@ run(vm, local_call, A) ->
     batches(local_call, A, fun(I) -> I = gen_server:call(Pid, {echo, I}) end);
 run(vm, local_oneway, A) -> local_flow(A);
 run(vm, local_spawn, A) ->
-    batches(local_spawn, A, fun(_) -> put(last, spawn(fun() -> receive stop -> ok end end)) end,
+    batches(local_spawn, A, fun(_) -> spawn(fun() -> receive stop -> ok end end) end,
             fun(Pids) -> [exit(P, kill) || P <- Pids] end);
 run(vm, suite_create, A) ->
     repeated(suite_create, A, 10000, fun() ->
@@ -202,8 +203,12 @@ run(vm, mem_actor, _A) ->
     report_bytes(mem_actor, max(1, (After - Before) div N));
 run(V, W, _) -> exit({no_such_workload, V, W}).
 
+%% Made by a process of their own, whose garbage goes with it.
 idle_actors(N) ->
-    Pids = [begin {ok, P} = gen_server:start(?MODULE, {echo, self()}, []), P end || _ <- lists:seq(1, N)],
+    {Pid, Ref} = spawn_monitor(fun() ->
+        exit({made, [begin {ok, P} = gen_server:start(?MODULE, {echo, self()}, []), P end || _ <- lists:seq(1, N)]}) end),
+    Pids = receive {'DOWN', Ref, process, Pid, {made, All}} -> All end,
+    garbage_collect(),
     timer:sleep(50),
     Pids.
 
@@ -242,37 +247,34 @@ repeat(F, Units, End, Acc) ->
         _ -> [Sample | Acc]
     end.
 
-batches(Workload, A, F) -> batches(Workload, A, F, fun(_) -> ok end).
+%% Batches of 100: the clock is read once for each. The first of the two is the plain loop a user would write.
+batches(Workload, A, F) ->
+    batch(fun(N) -> loop(F, N, N + 100) end, now_ns() + warm_ns(A), 0, []),
+    report_latency(Workload, 64, batch(fun(N) -> loop(F, N, N + 100) end, now_ns() + window_ns(A), 0, []), A).
 
-%% Batches of 100: the clock is read once for each. `last` in the process dictionary collects for the tidying.
+%% What each of a batch returned is tidied up after it, not timed.
 batches(Workload, A, F, Tidy) ->
-    erase(),
-    Warm = now_ns() + warm_ns(A),
-    batch(F, Tidy, Warm, 0, []),
-    report_latency(Workload, 64, batch(F, Tidy, now_ns() + window_ns(A), 0, []), A).
+    Timed = fun(N) -> T0 = now_ns(), All = [F(I) || I <- lists:seq(N, N + 99)], T = now_ns() - T0, Tidy(All), T end,
+    batch(Timed, now_ns() + warm_ns(A), 0, []),
+    report_latency(Workload, 64, batch(Timed, now_ns() + window_ns(A), 0, []), A).
 
-batch(F, Tidy, End, N, Acc) ->
-    T0 = now_ns(),
-    Collected = batch_100(F, N, 100, []),
-    T1 = now_ns(),
-    Tidy(Collected),
-    if T1 < End -> batch(F, Tidy, End, N + 100, [(T1 - T0) / 100 | Acc]); true -> [(T1 - T0) / 100 | Acc] end.
+batch(Timed, End, N, Acc) ->
+    Samples = [Timed(N) / 100 | Acc],
+    case now_ns() < End of true -> batch(Timed, End, N + 100, Samples); false -> Samples end.
 
-batch_100(_, _, 0, Acc) -> Acc;
-batch_100(F, N, Left, Acc) ->
-    case F(N) of
-        _ -> case get(last) of undefined -> batch_100(F, N + 1, Left - 1, Acc);
-                               Pid -> batch_100(F, N + 1, Left - 1, [Pid | Acc]) end
-    end.
+loop(F, N, End) -> loop(F, N, End, now_ns()).
 
-calls(#{sizes := Sizes} = A, Before) ->
+loop(_, End, End, T0) -> now_ns() - T0;
+loop(F, N, End, T0) -> F(N), loop(F, N + 1, End, T0).
+
+calls(Workload, #{sizes := Sizes} = A, Before) ->
     {Node, _, _} = node_start(A),
     [begin
          Pad = binary:copy(<<0>>, Size - 8),
          Ask = fun(Seq) -> {Seq, Pad} = gen_server:call({echo, Node}, {echo, {Seq, Pad}}) end,
          call_loop(Ask, Before, now_ns() + warm_ns(A), 0, []),
          Samples = call_loop(Ask, Before, now_ns() + window_ns(A), 0, []),
-         report_latency(call, Size, Samples, A)
+         report_latency(Workload, Size, Samples, A)
      end || Size <- Sizes].
 
 call_loop(Ask, Before, End, Seq, Acc) ->
@@ -296,22 +298,25 @@ flow(A, Workload, Size, NSenders, Sinks, Nodes) ->
     Every = if Size >= 4096 -> 1; true -> 16 end,
     End = now_ns() + warm_ns(A) + window_ns(A) + ?TAIL * 1000000 + warm_ns(A),
     Self = self(),
+    AtGo = runtime_ms(Nodes),
     [spawn_link(fun() -> Self ! {sent, send_loop(Sinks, Pad, I, 0, Every, End)} end) || I <- lists:seq(0, NSenders - 1)],
     timer:sleep(warm_ns(A) div 1000000),
     Cpu0 = runtime_ms(Nodes),
     T0 = now_ns(),
     timer:sleep(window_ns(A) div 1000000),
-    Cpu = (runtime_ms(Nodes) - Cpu0) / 1000 * (window_ns(A) / (now_ns() - T0)),
+    Share = (runtime_ms(Nodes) - Cpu0) * 1.0e6 / (now_ns() - T0),
     Sent = lists:sum([receive {sent, N} -> N end || _ <- lists:seq(1, NSenders)]) * length(Sinks),
     Results = [gen_server:call(S, result, 60000) || S <- Sinks],
-    Received = lists:sum([N || {_, N, _} <- Results]),
-    Bad = lists:sum([B || {_, _, B} <- Results]),
-    Windows = [R || {R, _, _} <- Results],
+    Received = lists:sum([N || {_, N, _, _} <- Results]),
+    Bad = lists:sum([B || {_, _, B, _} <- Results]),
+    Whole = lists:any(fun({_, _, _, W}) -> W end, Results),
+    Windows = [R || {R, _, _, _} <- Results],
     Count = lists:sum([N || {N, _} <- Windows]),
     Rate = 0.0 + lists:sum([N * 1.0e9 / T || {N, T} <- Windows]),
-    io:format("{\"workload\":\"~s\",\"size\":~b,\"unit\":\"msgs/s\",\"n\":~b,\"senders\":~b,\"receivers\":~b,\"msgs_per_s\":~.1f,"
+    Cost = if Whole -> (runtime_ms(Nodes) - AtGo) * 1.0e3 / max(Received, 1); true -> Share * 1.0e6 / Rate end,
+    io:format("{\"workload\":\"~s\",\"size\":~b,\"unit\":\"msgs/s\",\"n\":~b,\"whole\":~s,\"senders\":~b,\"receivers\":~b,\"msgs_per_s\":~.1f,"
               "\"cpu_s_per_mmsg\":~.4f,\"check\":{\"sent\":~b,\"received\":~b,\"errors\":~b}}~n",
-              [Workload, Size, Count, NSenders, length(Sinks), Rate, Cpu / (max(Count, 1) / 1.0e6), Sent, Received, Bad]).
+              [Workload, Size, Count, Whole, NSenders, length(Sinks), Rate, Cost, Sent, Received, Bad]).
 
 send_loop(Sinks, Pad, Tag, N, Every, End) when N rem Every =:= 0 ->
     case now_ns() >= End of
@@ -437,7 +442,7 @@ report_latency(Workload, Size, Samples, #{dir := Dir}) ->
     ok = file:write_file(filename:join(Dir, "samples"), [<<(min(round(S), 16#ffffffff)):32/native>> || S <- Samples]),
     Sorted = list_to_tuple(lists:sort(Samples)),
     N = tuple_size(Sorted),
-    Q = fun(P) -> round(element(min(N, trunc(P * N) + 1), Sorted)) end,
+    Q = fun(P) -> round(element(max(1, ceil(P * N)), Sorted)) end,
     io:format("{\"workload\":\"~s\",\"size\":~b,\"unit\":\"ns\",\"n\":~b,\"p50\":~b,\"p99\":~b,\"p999\":~b,\"mean\":~.1f,\"min\":~b,"
               "\"max\":~b,\"check\":{\"sent\":~b,\"received\":~b,\"errors\":0}}~n",
               [Workload, Size, N, Q(0.5), Q(0.99), Q(0.999), lists:sum(Samples) / N, round(element(1, Sorted)),

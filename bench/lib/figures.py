@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """From rounds to figures: medians, ratios, pooled tails, and what moved between two runs. Numbers in, numbers out."""
 
+import math
 import statistics
 
 from .workloads import KINDS
 
 LIMIT = 0.15                                            # a ratio that moves more between two runs is named
 MAIN = {"latency": "p50", "rate": "msgs_per_s", "bytes": "bytes"}
-TAILS = {"p99": 0.99, "p999": 0.999}
+NEEDED = {"latency": ["p50", "p99", "p999"], "rate": ["msgs_per_s", "cpu_s_per_mmsg"], "bytes": ["bytes"]}
+QUANTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
+
+
+def quantiles(samples):
+    """By nearest rank: no interpolation between what was not seen."""
+    ordered = sorted(samples)
+    return {name: ordered[math.ceil(q * len(ordered)) - 1] for name, q in QUANTILES.items()}
 
 
 def tail(samples):
     """p99 and p99.9 of the samples of all rounds together; None where no sample lies beyond it."""
-    ordered, n = sorted(samples), len(samples)
-    found = {name: ordered[int(q * n)] if n * (1 - q) >= 0.999 else None for name, q in TAILS.items()}
-    return {"n": n, **found}
+    n = len(samples)
+    return {"n": n, **{name: value if math.ceil(QUANTILES[name] * n) < n else None for name, value in quantiles(samples).items() if name != "p50"}}
 
 
 def cell(results, kind, tails=None):
@@ -24,9 +31,10 @@ def cell(results, kind, tails=None):
     c = {"rounds": len(results), "n": sum(x["n"] for x in results), "value": statistics.median(series.values()),
          "low": min(series.values()), "high": max(series.values()), "series": series}
     if kind == "latency":
-        c.update({name: (tails or {}).get(name) for name in TAILS})
+        c.update({name: (tails or {}).get(name) for name in ("p99", "p999")})
     if kind == "rate":
         c["cpu_s_per_mmsg"] = statistics.median(x["cpu_s_per_mmsg"] for x in results)
+        c["whole"] = sum(bool(x.get("whole")) for x in results)
     return c
 
 
@@ -62,18 +70,16 @@ def better_by(c, mine, kind):
 
 
 def losses(cells, systems):
-    """Where somebody beats ours: [(key, ours, the best other system or None, how many times better it is, the same of the floor or None)].
-    The floor is no system to choose, so it is told beside the best of them."""
-    ours, floor, found = marked(systems, "ours"), marked(systems, "floor"), []
+    """Where somebody beats ours: [(key, ours, {system id: how many times better it is})], the most beaten first."""
+    ours, found = marked(systems, "ours"), []
     for key, row in cells.items():
         if ours not in row:
             continue
         times = {sid: better_by(c, row[ours], KINDS[key.split("@")[0]]) for sid, c in row.items() if sid != ours}
         above = {sid: t for sid, t in times.items() if t and t > 1}
-        best = max((sid for sid in above if sid != floor), key=above.get, default=None)
         if above:
-            found.append((key, row[ours], best, above.get(best), above.get(floor)))
-    return found
+            found.append((key, row[ours], dict(sorted(above.items(), key=lambda x: -x[1]))))
+    return sorted(found, key=lambda f: -max(f[2].values()))
 
 
 def base_of(row, systems):
@@ -85,7 +91,7 @@ def base_of(row, systems):
 def _quartiles(values):
     if len(values) < 2:
         return values * 2
-    q = statistics.quantiles(values, n=4)
+    q = statistics.quantiles(values, n=4, method="inclusive")
     return [q[0], q[2]]
 
 
@@ -105,10 +111,10 @@ def compare(first, second):
             r1, r2 = (statistics.median(e) for e in every)
             total += 1
             change = r2 / r1 - 1
-            if abs(change) > LIMIT:
+            if max(r1 / r2, r2 / r1) - 1 > LIMIT:
                 half = [_quartiles(e) for e in every]
                 moved.append({"key": key, "system": sid, "base": base, "first": r1, "second": r2, "change": change, "half": half,
                               "overlap": half[0][0] <= half[1][1] and half[1][0] <= half[0][1]})
-    moved.sort(key=lambda m: -abs(m["change"]))
+    moved.sort(key=lambda m: -max(m["first"] / m["second"], m["second"] / m["first"]))
     return {"total": total, "moved": moved, "date": second["date"], "rounds": [first["rounds"], second["rounds"]],
             "stolen": [first["machine"].get("stolen"), second["machine"].get("stolen")]}

@@ -2,7 +2,9 @@
 """Running: one program at a time, systems interleaved, every result checked before it counts."""
 
 import array
+import ctypes
 import json
+import math
 import os
 import shutil
 import signal
@@ -14,121 +16,187 @@ from . import figures, machine
 from .human import human_bytes, human_n, human_ns
 
 TIMEOUT_S = 90
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Fault(Exception):
+    """What is wrong with a run, as a verb's end: "it …"."""
+
+
+def adopt_orphans():
+    """Whoever a program leaves behind becomes our child and can be found: a session of its own is no way out."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def run_one(system, workload, seconds):
-    """The JSON objects one program printed, or (None, why). A latency has its samples with it, apart from what is kept of the round."""
+    """The results one program printed, checked, or (None, why). A latency has its samples with it, apart from what is kept of the round."""
     directory = tempfile.mkdtemp(prefix="bench-")
-    command = [*system.run, workload.program, "--seconds", str(seconds), "--dir", directory, *workload.args]
     try:
-        with machine.Awake(workload.awake), tempfile.TemporaryFile("w+", errors="replace") as err:
-            p = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, stdin=subprocess.DEVNULL, text=True,
-                                 cwd=directory, start_new_session=True)
-            try:
-                out, _ = p.communicate(timeout=TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                return None, f"was not done, or something of it still running, after {TIMEOUT_S} s"
-            finally:
-                _end(p)
-            err.seek(0)
-            said = [line.strip() for line in err if line.strip()]
-        results = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-        if workload.kind == "latency" and p.returncode == 0:
-            _samples_read(results, os.path.join(directory, "samples"))
-    except (OSError, ValueError) as e:
+        return _checked(system, workload, seconds, directory), ""
+    except (Fault, OSError) as e:
         return None, str(e)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    if p.returncode != 0:
-        why = said[-1] if said else "said nothing"
-        return None, f"ended with {p.returncode}: {why[:200]}"
-    for r in results:
-        fault = check(r, workload)
-        if fault:
-            return None, fault
-    return (results, "") if results else (None, "printed no result")
 
 
-def _samples_read(results, path):
-    """Every sample of a latency, as 32-bit integers of the machine, in a file beside the sockets: too many to print, and needed for the tail."""
-    samples = array.array("I")
-    size = os.path.getsize(path) if os.path.exists(path) else 0
-    with open(path, "rb") as f:
-        samples.fromfile(f, size // samples.itemsize)
-    for r in results:
-        r["samples"] = samples
+def _checked(system, workload, seconds, directory):
+    out = _output(system, workload, seconds, directory)
+    results = []
+    for line in out.splitlines():
+        if line.startswith("{"):
+            try:
+                results.append(json.loads(line))
+            except ValueError as e:
+                raise Fault(f"printed no JSON: {line[:80]}") from e
+    if workload.kind == "latency" and len(results) == 1 and isinstance(results[0], dict):
+        results[0].update(_samples(os.path.join(directory, "samples")))
+    fault = check(results, workload)
+    if fault:
+        raise Fault(fault)
+    return results
+
+
+def _output(system, workload, seconds, directory):
+    command = [*system.run, workload.program, "--seconds", str(seconds), "--dir", directory, *workload.args]
+    with machine.Awake(workload.awake), tempfile.TemporaryFile("w+", errors="replace") as err:
+        p = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, stdin=subprocess.DEVNULL, text=True, errors="replace",
+                             cwd=directory, start_new_session=True)
+        try:
+            out, _ = p.communicate(timeout=TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise Fault(f"was not done, or something of it still ran, after {TIMEOUT_S} s") from None
+        finally:
+            _end(p)
+        err.seek(0)
+        said = [line.strip() for line in err if line.strip()]
+    if p.returncode != 0:                               # the first that calls itself the benchmark's knows the reason, what follows from it does not
+        why = next((line for line in said if line.startswith("bench:")), said[-1] if said else "said nothing")
+        raise Fault(f"ended with {p.returncode}: {why[:200]}")
+    return out
+
+
+def _descendants():
+    parents = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as f:
+                    parents[int(entry)] = int(f.read().rpartition(")")[2].split()[1])
+            except (OSError, ValueError, IndexError):
+                continue                                # gone meanwhile
+    found, new = set(), {os.getpid()}
+    while new:
+        new = {pid for pid, parent in parents.items() if parent in new} - found
+        found |= new
+    return found
 
 
 def _end(p):
-    """Only the session that we started, by its id; process groups are not enough, a VM gives its children their own."""
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as f:
-                session = int(f.read().rpartition(")")[2].split()[3])
-            if session == p.pid:
-                os.kill(int(entry), signal.SIGKILL)
-        except (OSError, ValueError, IndexError):
-            continue                                    # gone meanwhile
-    p.wait()
+    """Everything that came of this program, until there is nothing: who is killed may have just had a child."""
+    while True:
+        left = _descendants() if p.returncode is None else _descendants() - {p.pid}
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        p.wait()
+        for pid in left:
+            try:
+                os.waitpid(pid, 0)
+            except ChildProcessError:
+                pass                                    # not ours yet, or gone
+        if not left:
+            return
 
 
-def check(r, workload):
-    """What is wrong with a result, or None: a benchmark that loses messages or measures nothing is no benchmark."""
-    c = r.get("check", {})
-    if c.get("sent", 0) <= 0 or c.get("sent") != c.get("received"):
-        return f"lost messages: {c.get('sent')} sent, {c.get('received')} received"
-    if c.get("errors", 0):
+def _samples(path):
+    """Every sample of a latency, as 32-bit integers of the machine, in a file beside the sockets: too many to print. The quantiles are ours."""
+    samples = array.array("I")
+    if not os.path.exists(path):
+        raise Fault("wrote no samples")
+    with open(path, "rb") as f:
+        samples.fromfile(f, os.path.getsize(path) // samples.itemsize)
+    if not samples:
+        raise Fault("measured nothing")
+    return {"samples": samples, **figures.quantiles(samples)}
+
+
+def _numbers(r, *names):
+    return all(isinstance(r.get(n), (int, float)) and not isinstance(r.get(n), bool) and math.isfinite(r[n]) for n in names)
+
+
+def check(results, workload):
+    """What is wrong with what a program printed, or None: a benchmark that loses messages or measures nothing is no benchmark."""
+    if not all(isinstance(r, dict) for r in results):
+        return "printed no JSON object"
+    sizes = [r.get("size") for r in results]
+    if workload.sizes and sizes != workload.sizes:
+        return f"measured the sizes {sizes} for {workload.sizes}"
+    if not workload.sizes and len(results) != 1:
+        return f"printed {len(results)} results for one"
+    return next((fault for fault in (_fault(r, workload) for r in results) if fault), None)
+
+
+def _fault(r, workload):
+    c = r.get("check")
+    if r.get("workload") not in (workload.id, workload.program):
+        return f"measured {r.get('workload')}"
+    if not isinstance(c, dict) or not _numbers(c, "sent", "received", "errors") or not _numbers(r, "n", *figures.NEEDED[workload.kind]):
+        return f"printed no numbers for n, check or {', '.join(figures.NEEDED[workload.kind])}"
+    if c["sent"] <= 0 or c["sent"] != c["received"]:
+        return f"lost messages: {c['sent']} sent, {c['received']} received"
+    if c["errors"]:
         return f"had {c['errors']} messages lost, repeated or out of order"
-    if r.get("n", 0) <= 0:
+    if r["n"] <= 0:
         return "measured nothing"
     if workload.kind == "latency" and len(r.get("samples", ())) != r["n"]:
         return f"told of {r['n']} samples, wrote {len(r.get('samples', ()))}"
-    if workload.kind == "latency" and not 0 < r["p50"] <= r["p99"] <= r["p999"] <= r["max"]:
-        return f"has quantiles out of order: {r['p50']} {r['p99']} {r['p999']} {r['max']}"
-    if workload.kind == "rate" and not (r["msgs_per_s"] > 0 and r["cpu_s_per_mmsg"] >= 0):
-        return f"has a rate of {r['msgs_per_s']}, CPU {r['cpu_s_per_mmsg']}"
-    if workload.kind == "bytes" and r["bytes"] <= 0:
-        return "measured no memory"
+    if not all(r[n] > 0 for n in figures.NEEDED[workload.kind] if n != "cpu_s_per_mmsg") or r.get("cpu_s_per_mmsg", 0) < 0:
+        return "measured " + ", ".join(f"{n} {r[n]}" for n in figures.NEEDED[workload.kind])
     return None
 
 
-def run_rounds(systems, workloads, rounds, seconds_of, say):
+def run_rounds(systems, workloads, rounds, seconds_of, say, keep):
     """What was measured: `cells` {key: {system id: [result of each round]}}, `tails` {key: {system id: tail of all rounds}}, `failures` and
-    `again` (run a second time, and then well) [(system, workload, why)]."""
-    cells, pools, failures, again, broken = {}, {}, [], [], {}
-    total = rounds * sum(1 for w in workloads for s in systems if s.has(w) and not s.missing)
+    `again` (run a second time, and then well) [(system, workload, why)]. `keep` is called with it after each round, for who is interrupted."""
+    cells, pools, failures, again, hung = {}, {}, [], [], set()
+    todo = [(s, w) for w in workloads for s in systems if s.has(w) and not s.missing]
     done, start = 0, time.monotonic()
+
+    def measured(complete):
+        return {"rounds": complete, "cells": cells, "tails": {key: {sid: figures.tail(p) for sid, p in row.items()} for key, row in pools.items()},
+                "failures": failures, "again": again}
+
     for r in range(rounds):
-        for w in workloads:
-            for s in systems:
-                if s.missing or not s.has(w):
-                    continue
-                done += 1
-                if broken.get((s.id, w.id), 0) > 1:     # twice in two rounds, each with a second try: leave it
-                    continue
+        for s, w in todo:
+            left = (time.monotonic() - start) / done * (rounds * len(todo) - done) if done else 0
+            at = f"round {r + 1}/{rounds}  {w.id:16} {s.title.strip('*'):18}"
+            done += 1
+            if (s.id, w.id) in hung:
+                failures.append((s.id, w.id, f"round {r + 1}: not tried, it hung before"))
+                continue
+            say(f"{at} … {left / 60:.1f} min left", progress=True)
+            results, why = run_one(s, w, seconds_of(w))
+            if results is None and "was not done" in why:
+                hung.add((s.id, w.id))
+            elif results is None:                       # once more, and it is told: a busy machine may miss one deadline
+                first = why
                 results, why = run_one(s, w, seconds_of(w))
-                if results is None:                     # once more, and it is told: a busy machine may miss one deadline
-                    first = why
-                    say(f"{s.title}, {w.id}: once more, for it {why}")
-                    results, why = run_one(s, w, seconds_of(w))
-                    if results is not None:
-                        again.append((s.id, w.id, f"round {r + 1}: {first}"))
-                if results is None:
-                    failures.append((s.id, w.id, f"round {r + 1}: {why}"))
-                    broken[s.id, w.id] = broken.get((s.id, w.id), 0) + 1
-                    say(f"FAILED {s.title}, {w.id}: {why}")
-                    continue
-                for x in results:
-                    if "samples" in x:
-                        pools.setdefault(w.key(x), {}).setdefault(s.id, array.array("I")).extend(x.pop("samples"))
-                    cells.setdefault(w.key(x), {}).setdefault(s.id, []).append({"round": r + 1, **x})
-                left = (time.monotonic() - start) / done * (total - done)
-                say(f"round {r + 1}/{rounds}  {w.id:16} {s.title:18} {brief(results[0], w):28} "
-                    f"{done}/{total}, {left / 60:.1f} min left", progress=True)
-    tails = {key: {sid: figures.tail(pool) for sid, pool in row.items()} for key, row in pools.items()}
-    return {"cells": cells, "tails": tails, "failures": failures, "again": again}
+                if results is not None:
+                    again.append((s.id, w.id, f"round {r + 1}: it {first}"))
+                    say(f"{s.title}, {w.id}: made once more, for it {first}")
+            if results is None:
+                failures.append((s.id, w.id, f"round {r + 1}: it {why}"))
+                say(f"FAILED {s.title}, {w.id}: it {why}")
+                continue
+            for x in results:
+                if "samples" in x:
+                    pools.setdefault(w.key(x), {}).setdefault(s.id, array.array("I")).extend(x.pop("samples"))
+                cells.setdefault(w.key(x), {}).setdefault(s.id, []).append({"round": r + 1, **x})
+            say(f"{at} {brief(results[0], w):28} {done}/{rounds * len(todo)}, {left / 60:.1f} min left", progress=None)
+        keep(measured(r + 1))
+    return measured(rounds)
 
 
 def brief(r, workload):

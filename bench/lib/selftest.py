@@ -12,12 +12,15 @@ from .workloads import BY_ID, WORKLOADS
 
 def facts():
     """(fact, holds): about the checker itself, the arithmetic, and the document."""
-    good = {"n": 9, "p50": 1, "p99": 2, "p999": 3, "max": 4, "samples": [1] * 9, "msgs_per_s": 5.0, "cpu_s_per_mmsg": 1.0,
+    good = {"n": 9, "p50": 1, "p99": 2, "p999": 3, "samples": [1] * 9, "msgs_per_s": 5.0, "cpu_s_per_mmsg": 1.0, "size": 64,
             "check": {"sent": 9, "received": 9, "errors": 0}}
-    latency, rate = BY_ID["call_hot"], BY_ID["oneway"]
+    latency, rate, sizes = BY_ID["call_hot"], BY_ID["oneway"], BY_ID["oneway_sizes"]
 
-    def refused(w, **change):
-        return measure.check({**good, **change}, w) is not None
+    def refused(w, *results, **change):
+        results = results or ({**good, "workload": w.program, **change},)
+        return measure.check(list(results), w) is not None
+
+    every_size = [{**good, "workload": "oneway", "size": z} for z in sizes.sizes]
 
     def row(w):
         return next((line for line in document.splitlines() if line.startswith("|") and f"`{w.id}`" in line), "")
@@ -38,14 +41,18 @@ def facts():
             ("a message out of order is refused", refused(rate, check={"sent": 9, "received": 9, "errors": 1})),
             ("nothing sent is refused", refused(latency, check={"sent": 0, "received": 0, "errors": 0})),
             ("nothing measured is refused", refused(rate, n=0) and refused(rate, msgs_per_s=0.0)),
-            ("quantiles out of order are refused", refused(latency, p50=3)),
+            ("what is no number is refused", all(refused(rate, msgs_per_s=x) for x in (None, "5", True, float("nan"), float("inf")))
+             and refused(latency, check=[1]) and refused(latency, check={"sent": "9", "received": "9", "errors": 0}) and refused(latency, 1)),
+            ("another workload's result is refused", refused(latency, workload="call_idle")),
+            ("a result too many is refused", refused(latency, {**good, "workload": "call_hot"}, {**good, "workload": "call_hot"})),
+            ("a size that is missing is refused", not refused(sizes, *every_size) and refused(sizes, *every_size[1:])),
             ("samples that are missing are refused", refused(latency, samples=[1])),
-            ("the tail is that of all samples", (tail["p99"], tail["p999"]) == (991, 1000)),
-            ("a tail of too few samples is none", figures.tail(array.array("I", range(99)))["p99"] is None),
+            ("the tail is that of all samples, by nearest rank", (tail["p99"], tail["p999"]) == (990, 999)),
+            ("a tail of too few samples is none", figures.tail(array.array("I", range(99)))["p99"] is None and figures.tail(array.array("I", range(100)))["p99"] == 98),
             ("a ratio that holds in two runs is not named", twice["total"] == 1 and not twice["moved"]),
             ("a ratio that moves by a fifth is named", [round(m["change"], 2) for m in moved["moved"]] == [0.2]),
             ("where another system is better, it is said by how much",
-             [r[2:] for r in figures.losses(figures.summarise(run(20, 20)), systems)] == [(None, None, 2.0)]),
+             [f[2] for f in figures.losses(figures.summarise(run(20, 20)), systems)] == [{"a": 2.0}]),
             ("every workload is described", all(row(w) for w in WORKLOADS)),
             ("what processors do in it is described", all(("| awake |" in row(w)) == w.awake for w in WORKLOADS)),
             ("no workload is described that there is not", set(re.findall(r"^\| `(\w+)`", document, re.M)) <= set(BY_ID)),
@@ -65,7 +72,7 @@ def run(chosen, workloads, seconds):
         if s.missing:
             print(f"ok {i} - {name} # SKIP {s.missing}", flush=True)
             continue
-        results, why = measure.run_one(s, w, min(seconds, 0.2) if w.id == "oneway_sizes" else seconds)
+        results, why = measure.run_one(s, w, min(seconds, 0.1) if w.sizes else seconds)
         failed += results is None
         print(f"{'not ok' if results is None else 'ok'} {i} - {name}{': it ' + why if results is None else ''}", flush=True)
     return 1 if failed else 0

@@ -10,6 +10,9 @@ STYLE = ("<style>text{font:12px system-ui,sans-serif;fill:#333}.t{font-size:14px
          ".w{fill:none;stroke-width:1.8}.e{stroke:#222;stroke-width:1.2}</style>")
 
 
+THICK = ' style="stroke-width:3.2"'
+
+
 def _decades(low, high):
     return range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
 
@@ -21,7 +24,7 @@ def _document(width, height, body):
 
 def bars(title, rows, human):
     """rows: (name, value, low, high, is ours). Longer is not always better: the title says which."""
-    left, right, top, step = 150, 110, 46, 22
+    left, right, top, step = 170, 110, 46, 22
     width, height = 760, top + step * len(rows) + 30
     decades = _decades(min(r[2] for r in rows) * 0.99, max(r[3] for r in rows) * 1.01)
     low, span = decades[0], max(len(decades) - 1, 1)
@@ -44,10 +47,10 @@ def bars(title, rows, human):
 
 
 def lines(title, x_label, series, human_x, human_y):
-    """series: {name: [(x, y)]}; both axes logarithmic."""
-    left, right, top, bottom = 70, 150, 40, 46
-    width, height = 820, 440
-    points = [p for line in series.values() for p in line]
+    """series: [(name, [(x, y)], is ours)]; both axes logarithmic."""
+    left, right, top, bottom = 70, 180, 40, 46
+    width, height = 850, 440
+    points = [p for _, line, _ in series for p in line]
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     x0, x1 = math.log10(min(xs)), math.log10(max(xs))
     decades = _decades(min(ys), max(ys))
@@ -65,16 +68,24 @@ def lines(title, x_label, series, human_x, human_y):
         body.append(f'<line class="g" x1="{left}" x2="{width - right}" y1="{py(10 ** d):.1f}" y2="{py(10 ** d):.1f}"/>'
                     f'<text x="{left - 6}" y="{py(10 ** d) + 4:.1f}" text-anchor="end">{human_y(10 ** d)}</text>')
     ticks = sorted(set(xs))
-    for v in ticks[:: max(1, len(ticks) // 9)]:
+    for v in ticks[:: math.ceil(len(ticks) / 9)]:
         body.append(f'<text x="{px(v):.1f}" y="{height - bottom + 18}" text-anchor="middle">{human_x(v)}</text>')
-    ends = sorted(((py(line[-1][1]), name) for name, line in series.items()), reverse=False)
-    label_y, last = {}, -1e9
-    for y, name in ends:                                # names at the right, pushed apart
-        last = max(y, last + 14)
-        label_y[name] = last
-    for i, (name, line) in enumerate(series.items()):
-        colour = COLOURS[i % len(COLOURS)]
+    label_y = _apart([(py(line[-1][1]), name) for name, line, _ in series], top, height - bottom)
+    for i, (name, line, ours) in enumerate(series):
+        colour = COLOURS[1] if ours else [c for c in COLOURS if c != COLOURS[1]][i % (len(COLOURS) - 1)]
         path = " ".join(f"{px(a):.1f},{py(b):.1f}" for a, b in line)
-        body.append(f'<polyline class="w" stroke="{colour}" points="{path}"/>'
-                    f'<text x="{width - right + 8}" y="{label_y[name] + 4:.1f}" style="fill:{colour}">{escape(name)}</text>')
+        body.append(f'<polyline class="w" stroke="{colour}"{THICK if ours else ""} points="{path}"/>'
+                    f'<text x="{width - right + 8}" y="{label_y[name] + 4:.1f}" style="fill:{colour}{";font-weight:700" if ours else ""}">'
+                    f'{escape(name)}</text>')
     return _document(width, height, body)
+
+
+def _apart(ends, top, bottom, step=14):
+    """Where the names at the lines' ends stand: in their order, one under the other, none below the axis."""
+    found, last = {}, top - step
+    for y, name in sorted(ends):
+        last = found[name] = max(y, last + step)
+    last = bottom + step
+    for name in sorted(found, key=found.get, reverse=True):
+        last = found[name] = min(found[name], last - step)
+    return found

@@ -33,14 +33,16 @@ class System:
         return workload.program in self.workloads or workload.id in self.workloads
 
 
-def load(build):
+def load(build, say=print):
     systems = []
     found = {os.path.basename(os.path.dirname(p)): p for p in glob.glob(os.path.join(HERE, "*", "system.json"))}
     for name in [n for n in ORDER if n in found] + sorted(set(found) - set(ORDER)):
-        with open(found[name], encoding="utf-8") as f:
-            manifest = json.load(f)
-        for entry in manifest["systems"]:
-            systems.append(System(manifest, entry, os.path.dirname(found[name]), build))
+        try:
+            with open(found[name], encoding="utf-8") as f:
+                manifest = json.load(f)
+            systems += [System(manifest, entry, os.path.dirname(found[name]), build) for entry in manifest["systems"]]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+            say(f"{os.path.relpath(found[name])}: left out, it cannot be read: {e!r}")
     return systems
 
 
@@ -49,6 +51,7 @@ def _sh(command, log, cwd=None, timeout=1800):
     with open(log, "ab") as out:
         out.write(f"\n$ {command}\n".encode())
         out.flush()
+        began = out.tell()
         try:
             r = subprocess.run(command, shell=isinstance(command, str), cwd=cwd, stdout=out, stderr=subprocess.STDOUT,
                                stdin=subprocess.DEVNULL, timeout=timeout, check=False)
@@ -56,8 +59,10 @@ def _sh(command, log, cwd=None, timeout=1800):
             return False, f"took more than {timeout} s"
     if r.returncode == 0:
         return True, ""
-    with open(log, encoding="utf-8", errors="replace") as f:
-        lines = [line.strip() for line in f if line.strip()]
+    with open(log, "rb") as f:
+        f.seek(began)
+        text = f.read().decode(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
     return False, (errors or lines or ["no output"])[-1][:160]
 
@@ -112,6 +117,13 @@ def build_all(systems, build, say, log):
             say(f"{s.title}: not run here: {s.missing}")
 
 
+def _placed(command, s, build):
+    """A command of system.json for the shell, its places filled in, whatever characters they hold."""
+    for name, value in (("{build}", build), ("{dir}", s.directory), ("{root}", ROOT)):
+        command = command.replace(name, shlex.quote(value))
+    return command
+
+
 def _build_one(s, build, say, log):
     for tool in s.manifest.get("tools", []):
         if not shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
@@ -123,12 +135,12 @@ def _build_one(s, build, say, log):
         if not ok:
             break
         say(f"building {os.path.basename(s.directory)}")
-        ok, why = _sh(command.replace("{build}", build).replace("{dir}", s.directory).replace("{root}", ROOT), log, cwd=s.directory)
+        ok, why = _sh(_placed(command, s, build), log, cwd=s.directory)
     if not ok:
         return f"does not build: {why} (see {os.path.relpath(log, ROOT)})", "?"
     version = "?"
     if "version" in s.manifest:
-        r = subprocess.run(s.manifest["version"].replace("{root}", ROOT).replace("{dir}", s.directory), shell=True,
+        r = subprocess.run(_placed(s.manifest["version"], s, build), shell=True,
                            capture_output=True, text=True, check=False)
         version = r.stdout.strip() or "?"
     return None, version

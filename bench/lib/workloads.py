@@ -18,10 +18,11 @@ class Workload:
         self.program = program or wid                   # the name the programs know it by
         self.quick = quick
         self.awake = awake
+        self.sizes = [int(n) for n in self.args[1].split(",")] if "--size" in self.args else []
 
     def key(self, result):
         """Where a result belongs: a sweep over sizes prints one line for each size."""
-        return f"{self.id}@{result['size']}" if self.id == "oneway_sizes" else self.id
+        return f"{self.id}@{result['size']}" if self.sizes else self.id
 
 
 WORKLOADS = [

@@ -296,7 +296,7 @@ static int group_cast(const struct bench_env *env)
 	while (n > atomic_load(&delivered) && bench_now_ns() < end_ns + 10000000000u)
 		usleep(50);
 	cpu_ns = bench_cpu_all_ns() - cpu_ns;
-	bench_report_rate(env, (double)n * 1e9 / (double)(bench_now_ns() - start_ns), (double)cpu_ns * 1e-3 / (double)n, n, n,
+	bench_report_rate(env, (double)n * 1e9 / (double)(bench_now_ns() - start_ns), (double)cpu_ns * 1e-3 / (double)n, n, false, n,
 			  atomic_load(&delivered), 0);
 	return 0;
 }

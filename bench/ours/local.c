@@ -100,6 +100,7 @@ static int oneway_body(actor *self, struct director *d)
 	struct bench_shm *shm = d->env->shm;
 	struct bench_sink *sink = bench_sink_new(d->env, 0);
 	struct local_sender sender = {.self = self};
+	bool whole;
 	uint64_t cpu_ns, sent, received, window_n, window_ns;       /* a window, or all: see flow.c */
 
 	ours_gate_start(self);
@@ -114,12 +115,13 @@ static int oneway_body(actor *self, struct director *d)
 	received = atomic_load(&shm->receiver[0].n);
 	window_n = atomic_load(&shm->receiver[0].window_n);
 	window_ns = atomic_load(&shm->receiver[0].window_ns);
-	if (window_ns < d->env->window_ns / 2) {
+	whole = window_ns < d->env->window_ns / 2;
+	if (whole) {
 		window_n = received;
 		window_ns = atomic_load(&shm->receiver[0].total_ns);
 	}
-	bench_report_rate(d->env, (double)window_n * 1e9 / (double)window_ns, (double)cpu_ns * 1e-3 / (double)received, window_n, sent,
-			  received, atomic_load(&shm->errors));
+	bench_report_rate(d->env, (double)window_n * 1e9 / (double)window_ns, (double)cpu_ns * 1e-3 / (double)received, window_n, whole,
+			  sent, received, atomic_load(&shm->errors));
 	return 0;
 }
 

@@ -6,6 +6,7 @@ method is the default one of Linux, fork; for memory it is spawn, or the child w
 import argparse
 import array
 import json
+import math
 import multiprocessing as mp
 import os
 import signal
@@ -37,7 +38,7 @@ def report_latency(args, size, samples):
     with open(os.path.join(args.dir, "samples"), "wb") as f:
         array.array("I", samples).tofile(f)
     s, n = sorted(samples), len(samples)
-    q = [s[min(int(p * n), n - 1)] for p in (0.5, 0.99, 0.999)]
+    q = [s[math.ceil(p * n) - 1] for p in (0.5, 0.99, 0.999)]
     report(args.workload, size, "ns", n, {"sent": n, "received": n, "errors": 0}, p50=q[0], p99=q[1], p999=q[2],
            mean=sum(s) / n, min=s[0], max=s[-1])
 
@@ -112,7 +113,7 @@ def receive(source, senders, size, warm_ns, window_ns, result):
         if tag & END:
             ended += 1
     # bursts so long that no window can be cut: the whole run counts
-    result.put((window or (n, max(1, time.monotonic_ns() - first)), n, errors))
+    result.put((window or (n, max(1, time.monotonic_ns() - first)), n, errors, window is None))
 
 
 def send(targets, index, size, go, duration_ns, result):
@@ -154,21 +155,23 @@ def flow(args, size, senders, receivers):
         result.get(timeout=30)
     for _ in tx:
         sent_q.get(timeout=30)
-    go.set()
 
     def cpu():
         return time.process_time_ns() + sum(cpu_ns(p.pid) for p in processes)
 
+    at_go = cpu()
+    go.set()
     time.sleep(warm_ns / 1e9)
     before, t0 = cpu(), time.monotonic_ns()
     time.sleep(window_ns / 1e9)
-    used = (cpu() - before) * window_ns / (time.monotonic_ns() - t0)
+    share = (cpu() - before) / (time.monotonic_ns() - t0)
     sent = sum(sent_q.get(timeout=30) for _ in tx) * receivers
     results = [result.get(timeout=30) for _ in rx]
-    windows = [w for w, _, _ in results]
-    n = sum(w[0] for w in windows)
-    report(args.workload, size, "msgs/s", n, {"sent": sent, "received": sum(r[1] for r in results), "errors": sum(r[2] for r in results)},
-           msgs_per_s=sum(w[0] * 1e9 / w[1] for w in windows), cpu_s_per_mmsg=used / 1e9 / (max(n, 1) / 1e6))
+    whole = any(r[3] for r in results)
+    n, received = sum(r[0][0] for r in results), sum(r[1] for r in results)
+    rate = sum(r[0][0] * 1e9 / r[0][1] for r in results)
+    report(args.workload, size, "msgs/s", n, {"sent": sent, "received": received, "errors": sum(r[2] for r in results)}, msgs_per_s=rate,
+           whole=whole, cpu_s_per_mmsg=(cpu() - at_go) / 1e3 / max(received, 1) if whole else share * 1e6 / rate)
     for p in processes:
         p.kill()
         p.join()

@@ -75,7 +75,7 @@ pub fn report_latency(a: &Args, size: usize, mut samples: Vec<u64>, received: u6
     std::fs::write(format!("{}/samples", a.dir), bytes).unwrap_or_else(|e| die(&format!("samples: {e}")));
     samples.sort_unstable();
     let n = samples.len();
-    let q = |p: f64| samples[((p * n as f64) as usize).min(n - 1)];
+    let q = |p: f64| samples[((p * n as f64).ceil() as usize).max(1) - 1];
     let mean = samples.iter().sum::<u64>() as f64 / n as f64;
     println!(
         "{{\"workload\":\"{workload}\",\"size\":{size},\"unit\":\"ns\",\"n\":{n},\"p50\":{},\"p99\":{},\"p999\":{},\"mean\":{mean:.1},\"min\":{},\"max\":{},\"check\":{{\"sent\":{n},\"received\":{received},\"errors\":0}}}}",
@@ -83,12 +83,26 @@ pub fn report_latency(a: &Args, size: usize, mut samples: Vec<u64>, received: u6
     );
 }
 
+/// What a rate's messages cost: of the window, or of the whole run where no window could be cut.
+pub struct Cpu {
+    pub at_go_ns: u64,
+    pub share: f64, // CPU seconds a second, in the window
+}
+
 #[allow(clippy::too_many_arguments)]
-pub fn report_rate(workload: &str, size: usize, rate: f64, cpu_ns: u64, n: u64, sent: u64, received: u64, errors: u64) {
-    let cpu = cpu_ns as f64 * 1e-9 / (n.max(1) as f64 * 1e-6);
+pub fn report_rate(workload: &str, size: usize, rate: f64, cpu_s_per_mmsg: f64, n: u64, whole: bool, sent: u64, received: u64, errors: u64) {
     println!(
-        "{{\"workload\":\"{workload}\",\"size\":{size},\"unit\":\"msgs/s\",\"n\":{n},\"msgs_per_s\":{rate:.1},\"cpu_s_per_mmsg\":{cpu:.4},\"check\":{{\"sent\":{sent},\"received\":{received},\"errors\":{errors}}}}}"
+        "{{\"workload\":\"{workload}\",\"size\":{size},\"unit\":\"msgs/s\",\"n\":{n},\"whole\":{whole},\"msgs_per_s\":{rate:.1},\"cpu_s_per_mmsg\":{cpu_s_per_mmsg:.4},\"check\":{{\"sent\":{sent},\"received\":{received},\"errors\":{errors}}}}}"
     );
+}
+
+/// CPU seconds per million messages.
+pub fn cpu_per_message(now_ns: u64, cpu: &Cpu, rate: f64, whole: bool, received: u64) -> f64 {
+    if whole {
+        (now_ns - cpu.at_go_ns) as f64 * 1e-3 / received.max(1) as f64
+    } else {
+        cpu.share * 1e6 / rate
+    }
 }
 
 pub fn report_bytes(workload: &str, bytes: u64) {
@@ -107,6 +121,7 @@ pub struct Sink {
     first: Option<Instant>,
     start: Option<(Instant, u64)>,
     pub result: Option<(u64, u64)>,
+    pub whole: bool,
 }
 
 pub const END: u64 = 1 << 63;
@@ -124,6 +139,7 @@ impl Sink {
             first: None,
             start: None,
             result: None,
+            whole: false,
         }
     }
 
@@ -146,6 +162,7 @@ impl Sink {
         if self.complete() && self.result.is_none() {
             // bursts so long that no window can be cut: the whole run counts
             let first = self.first.unwrap_or_else(Instant::now);
+            self.whole = true;
             self.result = Some((self.n, (first.elapsed().as_nanos() as u64).max(1)));
         }
         self.complete()

@@ -196,6 +196,7 @@ async fn run(a: Args) {
             let (tx, rx) = tokio::sync::oneshot::channel();
             let state = (Sink::new(&a, 1, 16), Some(tx));
             let (sink, _) = Actor::spawn(None, Drain, state).await.unwrap_or_else(|e| die(&format!("spawn: {e}")));
+            let at_go_ns = cpu_ns(0);
             let end = send_until(&a);
             let sender = tokio::spawn(async move {
                 let mut n = 0;
@@ -212,13 +213,15 @@ async fn run(a: Args) {
                 }
             });
             tokio::time::sleep(a.warm()).await;
-            let cpu = cpu_ns(0);
+            let (before, start) = (cpu_ns(0), Instant::now());
             tokio::time::sleep(a.window()).await;
-            let cpu = cpu_ns(0) - cpu;
+            let cpu = Cpu { at_go_ns, share: (cpu_ns(0) - before) as f64 / start.elapsed().as_nanos() as f64 };
             let sent = sender.await.unwrap_or(0);
             let sink = rx.await.unwrap_or_else(|_| die("the sink has gone"));
             let (n, ns) = sink.result.unwrap_or((0, 1));
-            report_rate(&a.workload, 16, n as f64 * 1e9 / ns as f64, cpu, n, sent, sink.n, sink.errors);
+            let rate = n as f64 * 1e9 / ns as f64;
+            let cost = cpu_per_message(cpu_ns(0), &cpu, rate, sink.whole, sink.n);
+            report_rate(&a.workload, 16, rate, cost, n, sink.whole, sent, sink.n, sink.errors);
         }
         "local_spawn" => {
             for timed in [false, true] {
@@ -322,7 +325,8 @@ async fn run(a: Args) {
                 tokio::task::yield_now().await;
             }
             let rate = n as f64 / start.elapsed().as_secs_f64();
-            report_rate(&a.workload, 8, rate, cpu_ns(0) - cpu, n, n, count.load(Ordering::Relaxed), 0);
+            let cost = (cpu_ns(0) - cpu) as f64 * 1e-3 / n as f64;
+            report_rate(&a.workload, 8, rate, cost, n, false, n, count.load(Ordering::Relaxed), 0);
         }
         "mem_actor" => {
             let mut keep = vec![];

@@ -64,7 +64,7 @@ impl Actor for Server {
         if s.sink.ended > 0 && s.sink.complete() {
             if let Some(reply) = s.waiter.take() {
                 let (n, ns) = s.sink.result.unwrap_or((0, 1));
-                let _ = reply.send(vec![n, ns, s.sink.n, s.sink.errors]);
+                let _ = reply.send(vec![n, ns, s.sink.n, s.sink.errors, s.sink.whole as u64]);
             }
         }
         Ok(())
@@ -213,6 +213,7 @@ async fn flow(a: &Args, size: usize) {
     let senders = if a.workload == "fanout" { 1 } else { a.peers };
     let pid = p.child.id() as i32;
     let counts = counters(&a.dir);
+    let at_go_ns = cpu_ns(0) + cpu_ns(pid);
     let end = send_until(a);
     let in_flight = IN_FLIGHT_MAX.min(IN_FLIGHT_BYTES / size as u64);
     let mut tasks = vec![];
@@ -243,25 +244,27 @@ async fn flow(a: &Args, size: usize) {
         }));
     }
     tokio::time::sleep(a.warm()).await;
-    let (cpu, start) = (cpu_ns(0) + cpu_ns(pid), Instant::now());
+    let (before, start) = (cpu_ns(0) + cpu_ns(pid), Instant::now());
     tokio::time::sleep(a.window()).await;
-    let cpu = (cpu_ns(0) + cpu_ns(pid) - cpu) as f64 * a.seconds / start.elapsed().as_secs_f64();
+    let cpu = Cpu { at_go_ns, share: (cpu_ns(0) + cpu_ns(pid) - before) as f64 / start.elapsed().as_nanos() as f64 };
     let mut sent = 0;
     for t in tasks {
         sent += t.await.unwrap_or(0);
     }
-    let (mut n, mut rate, mut received, mut errors) = (0, 0.0, 0, 0);
+    let (mut n, mut rate, mut received, mut errors, mut whole) = (0, 0.0, 0, 0, false);
     for to in &p.actors {
         let r = match call!(to, Message::Result) {
-            Ok(r) if r.len() == 4 => r,
+            Ok(r) if r.len() == 5 => r,
             _ => die("a sink does not answer"),
         };
         n += r[0];
         rate += r[0] as f64 * 1e9 / r[1] as f64;
         received += r[2];
         errors += r[3];
+        whole |= r[4] != 0;
     }
-    report_rate(&a.workload, size, rate, cpu as u64, n, sent * p.actors.len() as u64, received, errors);
+    let cost = cpu_per_message(cpu_ns(0) + cpu_ns(pid), &cpu, rate, whole, received);
+    report_rate(&a.workload, size, rate, cost, n, whole, sent * p.actors.len() as u64, received, errors);
 }
 
 struct Gone(std::sync::Mutex<std::sync::mpsc::Sender<Instant>>);
