@@ -52,10 +52,17 @@ def ratios(a, b):
     return [value / b["series"][r] for r, value in a["series"].items() if b["series"].get(r)]
 
 
+def middle(values):
+    """The geometric mean of the middle half: as deaf to strays as the median, and steadier where values fall into two heaps."""
+    values = sorted(values)
+    cut = len(values) // 4
+    return math.exp(statistics.fmean(math.log(v) for v in values[cut:len(values) - cut]))
+
+
 def ratio(a, b):
-    """The median of the rounds' ratios, so that what slowed a whole round cancels out; or None."""
+    """The middle of the rounds' ratios, so that what slowed a whole round cancels out; or None."""
     every = ratios(a, b)
-    return statistics.median(every) if every else None
+    return middle(every) if every else None
 
 
 def marked(systems, what):
@@ -108,7 +115,7 @@ def compare(first, second):
             every = [ratios(x[key][sid], x[key][base]) for x in (a, b)]
             if sid == base or not all(every):
                 continue
-            r1, r2 = (statistics.median(e) for e in every)
+            r1, r2 = (middle(e) for e in every)
             total += 1
             change = r2 / r1 - 1
             if max(r1 / r2, r2 / r1) - 1 > LIMIT:

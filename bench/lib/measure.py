@@ -157,7 +157,7 @@ def _fault(r, workload):
     return None
 
 
-def run_rounds(systems, workloads, rounds, seconds_of, say, keep):
+def run_rounds(systems, workloads, rounds, say, keep):
     """What was measured: `cells` {key: {system id: [result of each round]}}, `tails` {key: {system id: tail of all rounds}}, `failures` and
     `again` (run a second time, and then well) [(system, workload, why)]. `keep` is called with it after each round, for who is interrupted."""
     cells, pools, failures, again, hung = {}, {}, [], [], set()
@@ -177,12 +177,12 @@ def run_rounds(systems, workloads, rounds, seconds_of, say, keep):
                 failures.append((s.id, w.id, f"round {r + 1}: not tried, it hung before"))
                 continue
             say(f"{at} … {left / 60:.1f} min left", progress=True)
-            results, why = run_one(s, w, seconds_of(w))
+            results, why = run_one(s, w, w.seconds)
             if results is None and "was not done" in why:
                 hung.add((s.id, w.id))
             elif results is None:                       # once more, and it is told: a busy machine may miss one deadline
                 first = why
-                results, why = run_one(s, w, seconds_of(w))
+                results, why = run_one(s, w, w.seconds)
                 if results is not None:
                     again.append((s.id, w.id, f"round {r + 1}: it {first}"))
                     say(f"{s.title}, {w.id}: made once more, for it {first}")

@@ -134,7 +134,7 @@ def losses(data, cells):
     lines = ["", "### Where ours loses", ""]
     if not rows:
         return lines + ["Nowhere in this run."]
-    lines += ["To every system named, by the factor beside it (round by round, then the median); the floor is told apart.", "",
+    lines += ["To every system named, by the factor beside it; the floor is told apart.", "",
               "| workload | ours | better | the floor |", "|---|---:|---|---:|"]
     for key, mine, above in rows:
         show = UNIT[KINDS[key.split("@")[0]]]
