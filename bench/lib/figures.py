@@ -102,6 +102,14 @@ def _quartiles(values):
     return [q[0], q[2]]
 
 
+def _why(change, row_change, halves):
+    """Why a ratio moved: "base": most of its row did, and with it, so it is what they are measured against that moved; "noise": the middle halves
+    of the rounds overlap, so the rounds of one run differ by as much; else "shift"."""
+    if row_change and max(change / row_change, row_change / change) - 1 <= LIMIT:
+        return "base"
+    return "noise" if halves[0][0] <= halves[1][1] and halves[1][0] <= halves[0][1] else "shift"
+
+
 def compare(first, second):
     """Two runs of the same: how many ratios there are, and each that moved by more than LIMIT, with the middle half of its rounds in both."""
     a, b = summarise(first), summarise(second)
@@ -111,17 +119,19 @@ def compare(first, second):
         if not row:
             continue
         base = base_of(row, first["systems"])
-        for sid in row:
-            every = [ratios(x[key][sid], x[key][base]) for x in (a, b)]
-            if sid == base or not all(every):
-                continue
-            r1, r2 = (middle(e) for e in every)
-            total += 1
-            change = r2 / r1 - 1
-            if max(r1 / r2, r2 / r1) - 1 > LIMIT:
+        pairs = {sid: [ratios(x[key][sid], x[key][base]) for x in (a, b)] for sid in row if sid != base}
+        pairs = {sid: every for sid, every in pairs.items() if all(every)}
+        changes = {sid: middle(every[1]) / middle(every[0]) for sid, every in pairs.items()}
+        row_change = statistics.median(changes.values()) if len(changes) >= 3 else None
+        if row_change and max(row_change, 1 / row_change) - 1 <= LIMIT / 2:
+            row_change = None
+        total += len(pairs)
+        for sid, every in pairs.items():
+            change = changes[sid]
+            if max(change, 1 / change) - 1 > LIMIT:
                 half = [_quartiles(e) for e in every]
-                moved.append({"key": key, "system": sid, "base": base, "first": r1, "second": r2, "change": change, "half": half,
-                              "overlap": half[0][0] <= half[1][1] and half[1][0] <= half[0][1]})
+                moved.append({"key": key, "system": sid, "base": base, "first": middle(every[0]), "second": middle(every[1]), "change": change - 1,
+                              "half": half, "why": _why(change, row_change, half)})
     moved.sort(key=lambda m: -max(m["first"] / m["second"], m["second"] / m["first"]))
     return {"total": total, "moved": moved, "date": second["date"], "rounds": [first["rounds"], second["rounds"]],
             "stolen": [first["machine"].get("stolen"), second["machine"].get("stolen")]}

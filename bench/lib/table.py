@@ -156,13 +156,14 @@ def repeat(data):
              f"Run twice, {r['rounds'][0]} and {r['rounds'][1]} rounds{stolen}: {held} of {r['total']} ratios ({held / max(r['total'], 1):.0%}) are within "
              f"{figures.LIMIT:.0%} of each other (to the floor; where the floor has no such thing, to ours)."]
     if r["moved"]:
-        lines += ["", "Those that are not, with the middle half of their rounds in each run. *Noise*: the halves overlap, so the rounds of one run "
-                  "already differ by as much. *Shift*: they do not; something lasted through one run and not the other.", "",
+        lines += ["", "Those that are not, with the middle half of their rounds in each run. *Base*: most ratios of the row moved alike, so it is what they "
+                  "are measured against that did. *Noise*: the halves overlap, so the rounds of one run already differ by as much. *Shift*: they do not; "
+                  "something lasted through one run and not the other.", "",
                   "| workload | system | to | first run | second run | moved | why |", "|---|---|---|---:|---:|---:|---|"]
         for m in r["moved"]:
             halves = [f"{human_ratio(m[run])} ({human_ratio(h[0])} – {human_ratio(h[1])})" for run, h in zip(("first", "second"), m["half"])]
             lines.append(f"| {_key_title(m['key'])} | {titles[m['system']]} | {titles[m['base']]} | {halves[0]} | {halves[1]} | {m['change']:+.0%} | "
-                         f"{'noise' if m['overlap'] else 'shift'} |")
+                         f"{m['why']} |")
     return lines
 
 
