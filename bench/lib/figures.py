@@ -102,7 +102,7 @@ def _quartiles(values):
     return [q[0], q[2]]
 
 
-def _why(change, row_change, halves):
+def why_moved(change, row_change, halves):
     """Why a ratio moved: "base": most of its row did, and with it, so it is what they are measured against that moved; "noise": the middle halves
     of the rounds overlap, so the rounds of one run differ by as much; else "shift"."""
     if row_change and max(change / row_change, row_change / change) - 1 <= LIMIT:
@@ -131,7 +131,7 @@ def compare(first, second):
             if max(change, 1 / change) - 1 > LIMIT:
                 half = [_quartiles(e) for e in every]
                 moved.append({"key": key, "system": sid, "base": base, "first": middle(every[0]), "second": middle(every[1]), "change": change - 1,
-                              "half": half, "why": _why(change, row_change, half)})
+                              "half": half, "why": why_moved(change, row_change, half)})
     moved.sort(key=lambda m: -max(m["first"] / m["second"], m["second"] / m["first"]))
     return {"total": total, "moved": moved, "date": second["date"], "rounds": [first["rounds"], second["rounds"]],
             "stolen": [first["machine"].get("stolen"), second["machine"].get("stolen")]}

@@ -66,7 +66,7 @@ def _output(system, workload, seconds, directory):
         except subprocess.TimeoutExpired:
             raise Fault(f"was not done, or something of it still ran, after {TIMEOUT_S} s") from None
         finally:
-            _end(p)
+            end_descendants(p)
         err.seek(0)
         said = [line.strip() for line in err if line.strip()]
     if p.returncode != 0:                               # the first that calls itself the benchmark's knows the reason, what follows from it does not
@@ -91,16 +91,17 @@ def _descendants():
     return found
 
 
-def _end(p):
-    """Everything that came of this program, until there is nothing: who is killed may have just had a child."""
+def end_descendants(reaped=None):
+    """Everything that came of us, until there is nothing: who is killed may have just had a child. `reaped` is a Popen whose own wait counts."""
     while True:
-        left = _descendants() if p.returncode is None else _descendants() - {p.pid}
+        left = _descendants() - ({reaped.pid} if reaped and reaped.returncode is not None else set())
         for pid in left:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        p.wait()
+        if reaped:
+            reaped.wait()
         for pid in left:
             try:
                 os.waitpid(pid, 0)

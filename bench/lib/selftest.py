@@ -51,7 +51,7 @@ def facts():
             ("a tail of too few samples is none", figures.tail(array.array("I", range(99)))["p99"] is None and figures.tail(array.array("I", range(100)))["p99"] == 98),
             ("a ratio that holds in two runs is not named", twice["total"] == 1 and not twice["moved"]),
             ("a ratio that moves by a fifth is named", [round(m["change"], 2) for m in moved["moved"]] == [0.2]),
-            ("why it moved is said", [m["why"] for m in moved["moved"]] == ["shift"] and figures._why(1.3, 1.25, None) == "base"),
+            ("why it moved is said", [m["why"] for m in moved["moved"]] == ["shift"] and figures.why_moved(1.3, 1.25, None) == "base"),
             ("where another system is better, it is said by how much",
              [f[2] for f in figures.losses(figures.summarise(run(20, 20)), systems)] == [{"a": 2.0}]),
             ("every workload is described", all(row(w) for w in WORKLOADS)),

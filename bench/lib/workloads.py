@@ -6,9 +6,9 @@ SIZES_TABLE = [4 ** i for i in range(2, 11)]
 
 
 class Workload:
-    """`args` are given to a system's program; `seconds`: of one run, short and many rather than
-    long and few, for what disturbs them lasts longer than they do; `quick`: part of --quick; `awake`: an idle processor
-    polls while it runs (machine.py says why). Those that begin with everybody asleep leave the processors as they are."""
+    """`args` are given to a system's program; `seconds` of one run: short and many rather than long and few, for what disturbs them lasts longer
+    than they do; `quick`: part of --quick; `awake`: an idle processor polls while it runs (machine.py says why). Those that begin with
+    everybody asleep leave the processors as they are."""
 
     def __init__(self, wid, title, kind, seconds, args=(), program=None, quick=True, awake=True):
         self.id = wid
