@@ -231,6 +231,14 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		to = frame_target(group, frame, &ref);
 		if (!to)
 			break;
+		if (group->is_service) {
+			/* a node is ended by `down`, which is asked for; no frame of a peer ends what everybody else depends on */
+			if (!peer->refused_end)
+				group_log(group, "group %llu (%s) asks by a frame that %s ends: refused", (unsigned long long)frame->from.group,
+					peer->name, group->name);
+			peer->refused_end = true;
+			break;
+		}
 		snprintf(reason, sizeof(reason), "%.*s", (int)(frame->text.len < 63 ? frame->text.len : 63), frame->text.s ? frame->text.s : "");
 		if (frame->type == WIRE_STOP)
 			actor_request_stop(to, reason);

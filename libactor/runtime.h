@@ -293,6 +293,7 @@ struct peer {
 	bool paused_all;
 	uint64_t unyielded_bytes; /* flushed since a sender last let the loop read */
 	bool link_ended, exit_told, said_bye, got_bye;
+	bool refused_end; /* it asked that our service actor ends: logged once */
 	struct actor_cause cause;
 	struct timer timer; /* introduction or death decision */
 	char name[256];

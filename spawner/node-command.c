@@ -472,20 +472,24 @@ void node_monitor(struct node *node, uint64_t group, actor_ref watcher, uint64_t
 void node_demonitor(struct node *node, actor_ref watcher, uint64_t id, void *from)
 {
 	struct hash_node *n = hash_first(&node->by_watcher, hash_of_u64(&node->by_watcher, watcher.group));
-	struct node_action *action = node_late(node, NODE_REPLY);
+	struct node_action *action;
+	bool found = false;
 
-	action->from = from;
-	for (; n; n = hash_next(n)) {
+	for (; n && !found; n = hash_next(n)) {
 		struct watch *watch = container_of(n, struct watch, by_watcher);
 
-		if (watch->id == id && actor_ref_equal(watch->watcher, watcher)) {
-			node_touch(node, watch->child);
-			node_watch_free(node, watch);
-			mp_put_bool(&action->body, true);
-			return;
-		}
+		if (watch->id != id || !actor_ref_equal(watch->watcher, watcher))
+			continue;
+		node_touch(node, watch->child);
+		node_watch_free(node, watch);
+		found = true;
+		break;
 	}
-	mp_put_bool(&action->body, false);
+	if (!from)
+		return;
+	action = node_late(node, NODE_REPLY);
+	action->from = from;
+	mp_put_bool(&action->body, found);
 }
 
 void node_down(struct node *node, void *from, uint64_t now_ns)

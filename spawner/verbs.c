@@ -234,6 +234,20 @@ static int on_wait(actor *self, const actor_msg *msg, actor_from *from)
 	return 0;
 }
 
+/* Whoever asks pays for what is asked for. */
+static bool is_of_caller(actor_ref watcher, const actor_from *from)
+{
+	actor_ref caller = actor_from_ref(from);
+
+	return watcher.group == caller.group && watcher.node == caller.node;
+}
+
+static int not_yours(actor_from *from)
+{
+	actor_reply_error(from, "permission", "the watcher is of another group than the caller");
+	return 0;
+}
+
 static int on_monitor(actor *self, const actor_msg *msg, actor_from *from)
 {
 	struct supervisor *supervisor = supervisor_of(self);
@@ -243,6 +257,8 @@ static int on_monitor(actor *self, const actor_msg *msg, actor_from *from)
 
 	if (args_uint(&args, &group) < 0 || args_ref(&args, &watcher) < 0 || args_uint(&args, &id) < 0)
 		return bad_args(from, "group:int watcher:ref id:int");
+	if (!is_of_caller(watcher, from))
+		return not_yours(from);
 	from = keep(supervisor, from);
 	if (from)
 		node_monitor(supervisor->node, group, watcher, id, from);
@@ -258,9 +274,26 @@ static int on_demonitor(actor *self, const actor_msg *msg, actor_from *from)
 
 	if (args_ref(&args, &watcher) < 0 || args_uint(&args, &id) < 0)
 		return bad_args(from, "watcher:ref id:int");
+	if (!is_of_caller(watcher, from))
+		return not_yours(from);
 	from = keep(supervisor, from);
 	if (from)
 		node_demonitor(supervisor->node, watcher, id, from);
+	return 0;
+}
+
+/* A runtime takes its monitors back without waiting for an answer. */
+static int on_demonitor_cast(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+	struct args args = args_of(msg);
+	actor_ref watcher;
+	uint64_t id;
+
+	if (args_ref(&args, &watcher) < 0 || args_uint(&args, &id) < 0 || watcher.group != actor_msg_sender(msg).group)
+		return 0;
+	node_demonitor(supervisor->node, watcher, id, NULL);
+	supervisor_need_turn(supervisor);
 	return 0;
 }
 
@@ -410,18 +443,25 @@ static int on_logs(actor *self, const actor_msg *msg, actor_from *from)
 
 /* --- what comes without being asked for --- */
 
+/* The runtime, timers and descriptors of this group speak to the actor by casts. Anybody can send a cast that looks like one of theirs. */
+static bool is_from_within(actor *self, const actor_msg *msg)
+{
+	return actor_msg_sender(msg).group == actor_self(self).group;
+}
+
 static int on_turn(actor *self, const actor_msg *msg)
 {
 	struct supervisor *supervisor = supervisor_of(self);
 
-	if (supervisor->turn_is_due)
+	if (is_from_within(self, msg) && supervisor->turn_is_due)
 		supervisor_turn(supervisor);
 	return 0;
 }
 
 static int on_io(actor *self, const actor_msg *msg)
 {
-	supervisor_io(supervisor_of(self));
+	if (is_from_within(self, msg))
+		supervisor_io(supervisor_of(self));
 	return 0;
 }
 
@@ -429,6 +469,8 @@ static int on_timer(actor *self, const actor_msg *msg)
 {
 	struct supervisor *supervisor = supervisor_of(self);
 
+	if (!is_from_within(self, msg))
+		return 0;
 	supervisor->timer = 0;
 	node_timer(supervisor->node, supervisor_now_ns());
 	supervisor_need_turn(supervisor);
@@ -444,6 +486,8 @@ static int on_broker_up(actor *self, const actor_msg *msg)
 	size_t live_bytes, exits_bytes;
 	uint32_t n;
 
+	if (!is_from_within(self, msg))
+		return 0;
 	supervisor->broker_up = true;
 	node_put_groups(supervisor->node, &groups);
 	if (!buf_error(&groups)) {
@@ -462,7 +506,8 @@ static int on_broker_up(actor *self, const actor_msg *msg)
 
 static int on_broker_down(actor *self, const actor_msg *msg)
 {
-	supervisor_of(self)->broker_up = false;
+	if (is_from_within(self, msg))
+		supervisor_of(self)->broker_up = false;
 	return 0;
 }
 
@@ -470,7 +515,7 @@ static int on_tell_held(actor *self, const actor_msg *msg)
 {
 	struct supervisor *supervisor = supervisor_of(self);
 
-	if (supervisor->broker_up)
+	if (is_from_within(self, msg) && supervisor->broker_up)
 		supervisor_tell_held(supervisor, true);
 	return 0;
 }
@@ -479,6 +524,8 @@ static int on_broker_late(actor *self, const actor_msg *msg)
 {
 	struct supervisor *supervisor = supervisor_of(self);
 
+	if (!is_from_within(self, msg))
+		return 0;
 	if (!supervisor->ready_told)
 		log_warning("there is no broker after %d s: processes run, but names and calls between groups do not work",
 			SUPERVISOR_READY_MS / 1000);
@@ -577,7 +624,7 @@ static const struct actor_method methods[] = {
 	{"status", on_status, NULL, "", "the node"},
 	{"wait", on_wait, NULL, "name:str condition:up|ready|down timeout_ms:int", "waits for a process to get there"},
 	{"monitor", on_monitor, NULL, "group:int watcher:ref id:int", "one `down` when that process ends"},
-	{"demonitor", on_demonitor, NULL, "watcher:ref id:int", "no `down` any more"},
+	{"demonitor", on_demonitor, on_demonitor_cast, "watcher:ref id:int", "no `down` any more"},
 	{"down", on_down_verb, NULL, "", "ends the node in order"},
 	{"logs", on_logs, NULL, "name:str", "where the log is"},
 	{.name = "turn", .on_cast = on_turn},

@@ -245,6 +245,51 @@ def answers_nobody_asked_for_go_nowhere():
             link.close()
 
 
+def no_frame_ends_a_daemon():
+    with Bystander():
+        for path, name in (SPAWNER, "$spawner"), (BROKER, "$broker"):
+            link = Link(path)
+            for to in link.service, Ref((*link.service[:2], 0)), name:
+                for _ in range(5):
+                    link.send([6, to, link.me], [5, to, link.me, "enough"])
+            # by way of the broker too, and in the name of nobody
+            link.send([6, link.service, Ref((0, 0, 0))], [12, 9])
+            while link.receive() != [13, 9]:
+                pass
+            link.close()
+        link = Link(BROKER)
+        for _ in range(5):
+            link.send([6, "$spawner", link.me], [5, "$spawner", link.me, "enough"])
+        link.send([12, 9])
+        while link.receive() != [13, 9]:
+            pass
+        link.close()
+        assert node.ctl_json("ls"), "the supervisor answers"
+    assert "asks by a frame that $spawner ends: refused" in logged(), logged()[-2000:]
+
+
+def casts_that_only_the_daemon_itself_may_send_do_nothing():
+    with Bystander():
+        link = Link(SPAWNER)
+        for serial in 1, 0:
+            to = Ref((*link.service[:2], serial))
+            for method in "broker_down", "broker_up", "turn", "io", "timer", "tell_held", "broker_late", "group_ready", "group_hello", "watch_owner":
+                link.cast(method, to=to)
+                link.cast(method, 1, link.me, to=to)
+        assert link.call("status")[0] == 3
+        link.close()
+
+
+def monitors_in_the_name_of_another_group_are_refused():
+    link = Link(SPAWNER)
+    group, foreign = node.child("victim")["group"], Ref((link.me[0], node.child("counter")["group"], 1))
+    assert link.call("monitor", group, foreign, 1)[4] == "permission"
+    assert link.call("demonitor", foreign, 1)[4] == "permission"
+    assert link.call("monitor", group, link.me, 1)[0] == 3
+    assert link.call("demonitor", link.me, 1)[4] is True
+    link.close()
+
+
 def floods_cost_only_the_flooder():
     n = int(20000 * scale)
     with Bystander():
@@ -330,6 +375,9 @@ run_tests([t for t in [bytes_that_are_no_sp_end_the_connection,
            silent_connections_do_no_harm,
            lies_end_the_link_they_came_on_and_no_other,
            answers_nobody_asked_for_go_nowhere,
+           no_frame_ends_a_daemon,
+           casts_that_only_the_daemon_itself_may_send_do_nothing,
+           monitors_in_the_name_of_another_group_are_refused,
            floods_cost_only_the_flooder,
            a_receiver_that_stopped_reading_is_cut_or_held_and_nobody_else,
            reasons_are_in_the_log] if ONLY in t.__name__], node)
