@@ -288,11 +288,12 @@ static int parse_options(int argc, char **argv, struct broker_options *options)
 	return 0;
 }
 
-/* The directory of the clients' sockets, emptied: what is left in it was a former broker's. */
+/* The directory of the clients' sockets, without those a former broker left in it. */
 static int prepare_socket_dir(const char *runtime_dir)
 {
 	char path[PATH_MAX];
 	struct dirent *entry;
+	struct stat st;
 	DIR *dir;
 
 	if (snprintf(path, sizeof(path), "%s/b", runtime_dir) >= (int)sizeof(path))
@@ -303,7 +304,7 @@ static int prepare_socket_dir(const char *runtime_dir)
 	if (!dir)
 		return -errno;
 	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] != '.')
+		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode))
 			unlinkat(dirfd(dir), entry->d_name, 0);
 	}
 	closedir(dir);

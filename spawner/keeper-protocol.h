@@ -31,7 +31,7 @@
 #define KEEPER_SLOTS          4096 /* processes at a time */
 #define KEEPER_RESERVE_MAX    1024 /* group ids in one RESERVE; HELLO carries as many */
 #define KEEPER_SOCKET_FD      3    /* in the supervisor, at its start */
-#define KEEPER_LOCK_FD        4 /* in the supervisor: the runtime directory's lock, keep it open to the end */
+#define KEEPER_LOCK_FD        4 /* in the supervisor: the runtime directory, locked; keep it open to the end */
 #define KEEPER_NAME_SIZE      64 /* with the NUL */
 #define KEEPER_TEXT_SIZE      256
 #define KEEPER_PATH_SIZE      4096

@@ -62,7 +62,7 @@ static void supervisor_run(const struct keeper *keeper, int socket_fd)
 	setsid();
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	high_socket = fcntl(socket_fd, F_DUPFD_CLOEXEC, 16);
-	high_lock = fcntl(keeper->lock_fd, F_DUPFD_CLOEXEC, 16);
+	high_lock = fcntl(keeper->dir_fd, F_DUPFD_CLOEXEC, 16);
 	if (null < 0 || high_socket < 0 || high_lock < 0 || dup2(null, 0) < 0 ||
 		syscall(SYS_close_range, 3u, ~0u, 1u << 2 /* CLOSE_RANGE_CLOEXEC */) < 0 ||
 		dup2(high_socket, KEEPER_SOCKET_FD) < 0 || dup2(high_lock, KEEPER_LOCK_FD) < 0)

@@ -430,8 +430,9 @@ static int start_lock(struct keeper *keeper)
 				"the node that was in %s before left %d processes behind, they were killed",
 				keeper->dir, r);
 	}
-	r = runtime_dir_clear(keeper->dir_fd, true);
-	if (r < 0) {
+	keeper->dir_made = keeper->dir_made || owner.made;
+	r = runtime_dir_clear(keeper->dir_fd);
+	if (r < 0 && r != -ENOTEMPTY) {
 		keeper_log("%s cannot be cleared: %s", keeper->dir, strerror(-r));
 		return 1;
 	}
@@ -456,7 +457,8 @@ static int start_node(struct keeper *keeper)
 			return -errno;
 	if (getrandom(keeper->node_key, sizeof(keeper->node_key), 0) != sizeof(keeper->node_key))
 		return -errno;
-	owner = (struct runtime_dir_owner){.pid = keeper->pid, .node_id = keeper->node_id};
+	owner = (struct runtime_dir_owner){
+		.pid = keeper->pid, .node_id = keeper->node_id, .made = keeper->dir_made};
 	r = runtime_dir_own(keeper->lock_fd, &owner);
 	if (r < 0)
 		return r;
@@ -502,6 +504,10 @@ int main(int argc, char **argv)
 		keeper_log("%s", why);
 		return 1;
 	}
+	if (runtime_dir_check(keeper->dir_fd, keeper->dir, why) < 0) {
+		keeper_log("%s", why);
+		return 1;
+	}
 	r = start_lock(keeper);
 	if (r >= 0)
 		return r;
@@ -512,8 +518,7 @@ int main(int argc, char **argv)
 	} else {
 		loop_run(keeper);
 	}
-	runtime_dir_clear(keeper->dir_fd, false);
-	if (keeper->dir_made)
-		rmdir(keeper->dir);
+	if (runtime_dir_leave(keeper->dir_fd, keeper->dir) == -ENOTEMPTY)
+		keeper_log("%s stays: it has something that no node made", keeper->dir);
 	return keeper->exit_code;
 }

@@ -1,8 +1,13 @@
 /*
  * runtime-dir: where a node's sockets live, and who owns that place
  *
- * The lock file is removed at a node's end like everything else, so a lock may be won on a file that is no
- * longer in the directory. Whoever locks looks whether the name still means the file, and starts over if not.
+ * Only what a node makes is ever removed: sockets, and the directories they lie in, each by its name. A user
+ * may name any directory, so everything else in it is somebody's data.
+ *
+ * The lock is on the directory itself, which a cleaner that removes files cannot take away (systemd-tmpfiles
+ * even leaves a locked directory alone). The lock file says who has it and is locked too, for those who only
+ * look. It is removed at a node's end like everything else, so a lock may be won on a file that is no longer
+ * in the directory. Whoever locks looks whether the name still means the file, and starts over if not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +20,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "runtime-dir.h"
-
-#define CLEAR_DEPTH_MAX 16
 
 struct clear_dirent {
 	uint64_t ino;
@@ -128,25 +131,150 @@ fail:
 	return r;
 }
 
+/* --- what is in it ---------------------------------------------------------------------------- */
+
+typedef int entry_visit(int dir_fd, const char *name, mode_t mode, void *arg);
+
+/* Each entry but the lock file, until one is answered with non-zero, which is returned. */
+static int each_entry(int dir_fd, entry_visit *visit, void *arg)
+{
+	_Alignas(struct clear_dirent) char buffer[2048];
+	int r = 0;
+	long n, at;
+
+	if (lseek(dir_fd, 0, SEEK_SET) < 0)
+		return -errno;
+	while ((n = syscall(SYS_getdents64, dir_fd, buffer, sizeof(buffer))) > 0) {
+		for (at = 0; at < n;) {
+			const struct clear_dirent *entry = (const struct clear_dirent *)(buffer + at);
+			const char *name = entry->name;
+			struct stat st;
+
+			at += entry->reclen;
+			if (!strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "lock"))
+				continue;
+			if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+				if (errno == ENOENT)
+					continue;
+				return -errno;
+			}
+			r = visit(dir_fd, name, st.st_mode, arg);
+			if (r)
+				return r;
+		}
+	}
+	return n < 0 ? -errno : 0;
+}
+
+static bool name_is_number(const char *name)
+{
+	return *name && !name[strspn(name, "0123456789")];
+}
+
+static bool entry_is_ours(const char *name, mode_t mode)
+{
+	if (!strcmp(name, "broker.ipc") || !strcmp(name, "spawner.ipc"))
+		return S_ISSOCK(mode);
+	return (!strcmp(name, "b") || !strcmp(name, "g")) && S_ISDIR(mode);
+}
+
+static int entry_find_other(int dir_fd, const char *name, mode_t mode, void *arg)
+{
+	(void)dir_fd;
+	if (entry_is_ours(name, mode))
+		return 0;
+	snprintf(arg, 64, "%.60s", name);
+	return 1;
+}
+
 static void owner_read(int lock_fd, struct runtime_dir_owner *ret_owner)
 {
 	unsigned long long node_id = 0;
-	char text[64];
+	char text[64], made[8] = "";
 	ssize_t n;
 	int pid = 0;
 
 	n = pread(lock_fd, text, sizeof(text) - 1, 0);
 	text[n > 0 ? n : 0] = 0;
-	if (sscanf(text, "%9d\n%16llx", &pid, &node_id) < 1 || pid < 0)
+	if (sscanf(text, "%9d\n%16llx\n%7s", &pid, &node_id, made) < 1 || pid < 0)
 		pid = 0;
-	*ret_owner = (struct runtime_dir_owner){.pid = pid, .node_id = node_id};
+	*ret_owner = (struct runtime_dir_owner){.pid = pid, .node_id = node_id, .made = !strcmp(made, "made")};
 }
+
+/* A lock file that a node wrote: a pid, and 16 digits of a node id. */
+static bool lock_is_of_a_node(int dir_fd)
+{
+	char text[64];
+	struct stat st;
+	ssize_t n = -1;
+	size_t digits;
+	int fd;
+
+	fd = openat(dir_fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid())
+		n = pread(fd, text, sizeof(text) - 1, 0);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	digits = strspn(text, "0123456789");
+	return digits && text[digits] == '\n' && strspn(text + digits + 1, "0123456789abcdef") == 16 &&
+	       text[digits + 17] == '\n';
+}
+
+/* Nothing, or an empty file: a node died, or another starts, between making it and writing to it. */
+static bool lock_is_empty(int dir_fd)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, "lock", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT;
+	return S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
+int runtime_dir_check(int dir_fd, const char *path, char why[RUNTIME_DIR_WHY_SIZE])
+{
+	char other[64] = "lock";
+	int r = 0;
+
+	if (lock_is_of_a_node(dir_fd))
+		return 0;
+	if (lock_is_empty(dir_fd)) {
+		r = each_entry(dir_fd, entry_find_other, other);
+		if (r == 0)
+			return 0;
+	}
+	if (r < 0) {
+		snprintf(why, RUNTIME_DIR_WHY_SIZE, "runtime directory %.300s cannot be read: %s", path,
+			strerror(-r));
+		return r;
+	}
+	snprintf(why, RUNTIME_DIR_WHY_SIZE,
+		"runtime directory %.300s is refused: no node made it and it is not empty (it has '%s'); "
+		"choose an empty directory",
+		path, other);
+	return -ENOTEMPTY;
+}
+
+/* --- the lock --------------------------------------------------------------------------------- */
 
 int runtime_dir_lock(int dir_fd, int *ret_lock_fd, struct runtime_dir_owner *ret_owner)
 {
 	struct stat here, named;
 	int fd, r;
 
+	*ret_owner = (struct runtime_dir_owner){0};
+	if (flock(dir_fd, LOCK_EX | LOCK_NB) < 0) {
+		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		fd = openat(dir_fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		if (fd >= 0) {
+			owner_read(fd, ret_owner);
+			close(fd);
+		}
+		return r;
+	}
 	for (;;) {
 		fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0)
@@ -172,48 +300,97 @@ int runtime_dir_own(int lock_fd, const struct runtime_dir_owner *owner)
 	char text[64];
 	int n;
 
-	n = snprintf(text, sizeof(text), "%d\n%016llx\n", owner->pid, (unsigned long long)owner->node_id);
+	n = snprintf(text, sizeof(text), "%d\n%016llx\n%s\n", owner->pid, (unsigned long long)owner->node_id,
+		owner->made ? "made" : "given");
 	if (pwrite(lock_fd, text, (size_t)n, 0) != n || ftruncate(lock_fd, n) < 0)
 		return errno ? -errno : -EIO;
 	return 0;
 }
 
-static int clear_level(int dir_fd, const char *keep, int depth)
+/* --- removing --------------------------------------------------------------------------------- */
+
+static int remove_entry(int dir_fd, const char *name, int flags)
 {
-	_Alignas(struct clear_dirent) char buffer[2048];
-	int r = 0;
-	long n, at;
-
-	if (lseek(dir_fd, 0, SEEK_SET) < 0)
-		return -errno;
-	while ((n = syscall(SYS_getdents64, dir_fd, buffer, sizeof(buffer))) > 0) {
-		for (at = 0; at < n;) {
-			const struct clear_dirent *entry = (const struct clear_dirent *)(buffer + at);
-			const char *name = entry->name;
-			int flags = 0;
-
-			at += entry->reclen;
-			if (!strcmp(name, ".") || !strcmp(name, "..") || (keep && !strcmp(name, keep)))
-				continue;
-			if (unlinkat(dir_fd, name, 0) < 0) {
-				int fd =
-					openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-				if (fd >= 0) {
-					if (depth < CLEAR_DEPTH_MAX)
-						clear_level(fd, NULL, depth + 1);
-					close(fd);
-					flags = AT_REMOVEDIR;
-				}
-				if (unlinkat(dir_fd, name, flags) < 0 && errno != ENOENT && !r)
-					r = -errno;
-			}
-		}
-	}
-	return n < 0 ? -errno : r;
+	if (unlinkat(dir_fd, name, flags) == 0 || errno == ENOENT)
+		return 0;
+	return errno == EEXIST ? -ENOTEMPTY : -errno;
 }
 
-int runtime_dir_clear(int dir_fd, bool keep_lock)
+static void first_error(int *r, int next)
 {
-	return clear_level(dir_fd, keep_lock ? "lock" : NULL, 0);
+	if (next < 0 && *r == 0)
+		*r = next;
+}
+
+static int remove_socket(int dir_fd, const char *name, mode_t mode, void *arg)
+{
+	first_error(arg, S_ISSOCK(mode) ? remove_entry(dir_fd, name, 0) : -ENOTEMPTY);
+	return 0;
+}
+
+static int remove_group(int dir_fd, const char *name, mode_t mode, void *arg)
+{
+	first_error(arg, S_ISDIR(mode) && name_is_number(name) ? runtime_dir_remove(dir_fd, name) : -ENOTEMPTY);
+	return 0;
+}
+
+/* Visits what is in the directory, then removes it if it is empty. */
+static int remove_directory(int dir_fd, const char *name, entry_visit *visit)
+{
+	int fd, r, result = 0;
+
+	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	r = each_entry(fd, visit, &result);
+	close(fd);
+	first_error(&result, r);
+	first_error(&result, remove_entry(dir_fd, name, AT_REMOVEDIR));
+	return result;
+}
+
+int runtime_dir_remove(int dir_fd, const char *name)
+{
+	return remove_directory(dir_fd, name, remove_socket);
+}
+
+static int remove_top(int dir_fd, const char *name, mode_t mode, void *arg)
+{
+	if (!entry_is_ours(name, mode))
+		first_error(arg, -ENOTEMPTY);
+	else if (S_ISSOCK(mode))
+		first_error(arg, remove_entry(dir_fd, name, 0));
+	else
+		first_error(arg, remove_directory(dir_fd, name, *name == 'g' ? remove_group : remove_socket));
+	return 0;
+}
+
+int runtime_dir_clear(int dir_fd)
+{
+	int r, result = 0;
+
+	r = each_entry(dir_fd, remove_top, &result);
+	first_error(&result, r);
+	return result;
+}
+
+int runtime_dir_leave(int dir_fd, const char *path)
+{
+	struct runtime_dir_owner owner = {0}, nobody = {0};
+	int fd, r;
+
+	fd = openat(dir_fd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0)
+		owner_read(fd, &owner);
+	nobody.made = owner.made;
+	r = runtime_dir_clear(dir_fd);
+	if (r == 0)
+		r = remove_entry(dir_fd, "lock", 0);
+	else if (fd >= 0)
+		runtime_dir_own(fd, &nobody);
+	if (fd >= 0)
+		close(fd);
+	if (r == 0 && owner.made)
+		rmdir(path);
+	return r;
 }

@@ -2,7 +2,10 @@
  * runtime-dir: where a node's sockets live, and who owns that place; libc only, no heap
  *
  * $ACTOR_RUNTIME_DIR, else $XDG_RUNTIME_DIR/actor, else /run/actor (root) or /tmp/actor-$UID. Owned by us, no
- * symlink, 0700 (0711 while a child has another user), else refused.
+ * symlink, 0700 (0711 while a child has another user), and empty or made by a node, else refused.
+ *
+ * In it: lock; broker.ipc, spawner.ipc; b/ with the broker's sockets; g/ID/ with the sockets of each group.
+ * Nothing else is ever removed, and of these only sockets, and directories that are empty then.
  */
 #pragma once
 
@@ -28,20 +31,38 @@ int log_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PATH_SI
 int runtime_dir_open(
 	char path[RUNTIME_DIR_PATH_SIZE], int *ret_dir_fd, bool *ret_made, char why[RUNTIME_DIR_WHY_SIZE]);
 
+/*
+ * Before anything is done to it: 0 if a node made what is in it, or nothing is in it but names that a node
+ * makes; -ENOTEMPTY and why. A node made it if its lock file is one that a node wrote.
+ */
+int runtime_dir_check(int dir_fd, const char *path, char why[RUNTIME_DIR_WHY_SIZE]);
+
 struct runtime_dir_owner {
 	int pid;          /* of the keeper that has or had the directory; 0 = nobody wrote it down */
 	uint64_t node_id; /* 0 = unknown */
+	bool made;        /* a node made the directory, so a node's end removes it */
 };
 
 /*
- * Takes DIR/lock. The lock belongs to the open file description, so whoever inherits the fd holds it too. 0,
- * and who had it before; -EBUSY, and who has it.
+ * Locks the directory and DIR/lock. The lock of the directory belongs to its open file description, so whoever
+ * inherits dir_fd holds it too. 0, and who had it before; -EBUSY, and who has it (then dir_fd may be locked:
+ * call again, or close it).
  */
 int runtime_dir_lock(int dir_fd, int *ret_lock_fd, struct runtime_dir_owner *ret_owner);
 
-/* Writes down the owner in the locked file: "pid\nnode id, 16 hex\n". */
+/* Writes down the owner in the locked file: "pid\nnode id, 16 hex\nmade or given\n". */
 int runtime_dir_own(int lock_fd, const struct runtime_dir_owner *owner);
 
-/* Removes everything in it, keep_lock: but the lock. Follows no symlink. 0, or the first error met (it goes
- * on). */
-int runtime_dir_clear(int dir_fd, bool keep_lock);
+/* Removes the sockets in the directory NAME of dir_fd, then NAME. 0, -ENOTEMPTY: something else is in it and
+ * stays, or the first error. Follows no symlink. */
+int runtime_dir_remove(int dir_fd, const char *name);
+
+/* Removes all that a node makes but the lock file. Results as of runtime_dir_remove(). */
+int runtime_dir_clear(int dir_fd);
+
+/*
+ * At a node's end: clears it, removes the lock file, and the directory (path) if a node made it. If something
+ * else is in it (-ENOTEMPTY), the lock file stays and says that nobody has the directory: the next node may
+ * use it.
+ */
+int runtime_dir_leave(int dir_fd, const char *path);

@@ -63,8 +63,7 @@ static void __attribute__((noreturn)) end_of_node(struct supervisor *supervisor)
 	r = sweep_kill(supervisor->node_id, NULL, 0, NULL, 0, SUPERVISOR_SWEEP_MS);
 	if (r < 0)
 		log_error("not all processes could be ended: %s", strerror(-r));
-	runtime_dir_clear(supervisor->runtime_dir_fd, false);
-	rmdir(supervisor->runtime_dir);
+	runtime_dir_leave(supervisor->runtime_dir_fd, supervisor->runtime_dir);
 	_exit(1);
 }
 
@@ -108,17 +107,10 @@ static void group_dir_make(struct supervisor *supervisor, uint64_t group)
 static void group_dir_remove(struct supervisor *supervisor, uint64_t group)
 {
 	char name[24];
-	int fd;
 
 	snprintf(name, sizeof(name), "%" PRIu64, group);
-	if (unlinkat(supervisor->groups_dir_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-		return;
-	fd = openat(supervisor->groups_dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	runtime_dir_clear(fd, false);
-	close(fd);
-	unlinkat(supervisor->groups_dir_fd, name, AT_REMOVEDIR);
+	if (runtime_dir_remove(supervisor->groups_dir_fd, name) == -ENOTEMPTY)
+		log_info("%s/g/%s stays: it has something that is no socket", supervisor->runtime_dir, name);
 }
 
 /* --- actions --- */

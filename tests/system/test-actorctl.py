@@ -254,6 +254,20 @@ def a_node_that_cannot_start_says_why():
 # ---- up, status -------------------------------------------------------------------------------------------------------------------
 
 @fact
+def up_in_a_directory_with_somebodys_files_is_refused_and_removes_nothing():
+    home = os.path.join(ROOT, "home")
+    os.makedirs(os.path.join(home, "sub"), 0o700)
+    os.chmod(home, 0o700)
+    for name in ("thesis", "sub/notes"):
+        with open(os.path.join(home, name), "w") as f:
+            f.write("mine")
+    before = sorted(os.walk(home))
+    fails("--runtime-dir", home, "up", "-d", rc=1, says="no node made it and it is not empty")
+    assert sorted(os.walk(home)) == before, list(os.walk(home))
+    shutil.rmtree(home)
+
+
+@fact
 def up_returns_when_the_node_is_ready():
     r = ctl("up", "-d")
     m = re.fullmatch(r"node is ready: pid (\d+), runtime directory (\S+), log (\S+)\n", r.out)

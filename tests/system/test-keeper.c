@@ -1130,8 +1130,8 @@ static void test_a_stale_directory_is_swept_and_taken_over(void **state)
 	child = hear_running(1);
 	out = dup(child->fds[0]);
 	read_lines(out, 6, text, sizeof(text));
-	snprintf(path, sizeof(path), "%s/left.ipc", node.dir);
-	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	snprintf(path, sizeof(path), "%s/broker.ipc", node.dir);
+	assert_int_equal(mknod(path, S_IFSOCK | 0600, 0), 0);
 	kill(node.supervisor_pid, SIGSTOP); /* both die: nobody is left to sweep */
 	kill(node.pid, SIGKILL);
 	kill(node.supervisor_pid, SIGKILL);
@@ -1174,6 +1174,42 @@ static void test_a_directory_that_is_not_private_is_refused(void **state)
 	assert_int_equal(WEXITSTATUS(keeper_wait()), 1);
 	log_expect("symlink");
 	unlink(node.dir);
+}
+
+static void test_somebodys_files_are_refused_and_stay(void **state)
+{
+	char path[128];
+
+	mkdir(node.dir, 0700);
+	snprintf(path, sizeof(path), "%s/thesis", node.dir);
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	keeper_start(NULL);
+	assert_int_equal(WEXITSTATUS(keeper_wait()), 1);
+	log_expect("it has 'thesis'");
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(node.dir), 0); /* nor was a lock made in it */
+}
+
+static void test_a_file_that_came_later_outlives_the_node(void **state)
+{
+	char path[128], lock[128];
+
+	node_start();
+	snprintf(path, sizeof(path), "%s/thesis", node.dir);
+	snprintf(lock, sizeof(lock), "%s/lock", node.dir);
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	send_stop(0);
+	assert_int_equal(write(node.control_fd, "\0", 1), 1);
+	assert_int_equal(keeper_wait(), 0);
+	supervisor_forget();
+	log_expect("it has something that no node made");
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(access(lock, F_OK), 0);
+
+	node_start(); /* it is still a node's */
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(unlink(path), 0);
 }
 
 static void test_readiness_is_one_newline(void **state)
@@ -1313,6 +1349,8 @@ int main(void)
 		KEEPER_TEST(test_a_stale_directory_is_swept_and_taken_over),
 		KEEPER_TEST(test_a_second_start_is_refused),
 		KEEPER_TEST(test_a_directory_that_is_not_private_is_refused),
+		KEEPER_TEST(test_somebodys_files_are_refused_and_stay),
+		KEEPER_TEST(test_a_file_that_came_later_outlives_the_node),
 		KEEPER_TEST(test_readiness_is_one_newline),
 		KEEPER_TEST(test_term_asks_for_an_orderly_end),
 		KEEPER_TEST(test_stop_kills_what_is_left),

@@ -572,40 +572,209 @@ static void test_the_runtime_directory_follows_the_rule(void **state)
 	free(long_path);
 }
 
-static void test_a_runtime_directory_is_cleared_but_nothing_behind_a_symlink(void **state)
+static void socket_make(int dir_fd, const char *name)
 {
-	char root[] = "/tmp/test-runtime-XXXXXX", path[RUNTIME_DIR_PATH_SIZE], why[RUNTIME_DIR_WHY_SIZE],
-	     target[64];
-	int dir_fd, lock_fd, lock_again;
-	struct runtime_dir_owner owner = {.pid = 77, .node_id = 0xabcdef}, got;
+	assert_int_equal(mknodat(dir_fd, name, S_IFSOCK | 0600, 0), 0);
+}
+
+static void file_make(int dir_fd, const char *name, const char *text)
+{
+	int fd = openat(dir_fd, name, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static bool is_there(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+struct runtime {
+	char root[32], path[RUNTIME_DIR_PATH_SIZE], why[RUNTIME_DIR_WHY_SIZE];
+	int dir_fd, lock_fd;
+	bool made;
+};
+
+static void runtime_open(struct runtime *runtime)
+{
+	strcpy(runtime->root, "/tmp/test-runtime-XXXXXX");
+	assert_non_null(mkdtemp(runtime->root));
+	snprintf(runtime->path, sizeof(runtime->path), "%s/run", runtime->root);
+	assert_int_equal(runtime_dir_open(runtime->path, &runtime->dir_fd, &runtime->made, runtime->why), 0);
+	assert_true(runtime->made);
+	runtime->lock_fd = -1;
+}
+
+static void runtime_close(struct runtime *runtime)
+{
+	if (runtime->lock_fd >= 0)
+		close(runtime->lock_fd);
+	close(runtime->dir_fd);
+	assert_int_equal(rmdir(runtime->root), 0);
+}
+
+static void runtime_own(struct runtime *runtime, bool made)
+{
+	struct runtime_dir_owner owner = {.pid = 77, .node_id = 0xabcdef, .made = made}, got;
+
+	assert_int_equal(runtime_dir_lock(runtime->dir_fd, &runtime->lock_fd, &got), 0);
+	assert_int_equal(got.pid, 0);
+	assert_int_equal(runtime_dir_own(runtime->lock_fd, &owner), 0);
+}
+
+static void test_a_locked_runtime_directory_says_who_has_it(void **state)
+{
+	struct runtime_dir_owner got;
+	struct runtime runtime;
+	int again, lock_fd;
+
+	runtime_open(&runtime);
+	runtime_own(&runtime, true);
+	again = open(runtime.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(runtime_dir_lock(again, &lock_fd, &got), -EBUSY);
+	assert_int_equal(got.pid, 77);
+	assert_int_equal(got.node_id, 0xabcdef);
+	assert_true(got.made);
+	assert_int_equal(unlinkat(runtime.dir_fd, "lock", 0), 0); /* by a cleaner */
+	assert_int_equal(runtime_dir_lock(again, &lock_fd, &got), -EBUSY);
+	assert_int_equal(got.pid, 0);
+	close(again);
+	assert_int_equal(rmdir(runtime.path), 0);
+	runtime_close(&runtime);
+}
+
+static void test_a_node_leaves_nothing_of_its_own_in_its_directory(void **state)
+{
+	struct runtime runtime;
+
+	runtime_open(&runtime);
+	runtime_own(&runtime, true);
+	socket_make(runtime.dir_fd, "broker.ipc");
+	socket_make(runtime.dir_fd, "spawner.ipc");
+	assert_int_equal(mkdirat(runtime.dir_fd, "b", 0711), 0);
+	socket_make(runtime.dir_fd, "b/2.1.ipc");
+	assert_int_equal(mkdirat(runtime.dir_fd, "g", 0700), 0);
+	assert_int_equal(mkdirat(runtime.dir_fd, "g/4", 0700), 0);
+	socket_make(runtime.dir_fd, "g/4/5.1.ipc");
+	assert_int_equal(runtime_dir_clear(runtime.dir_fd), 0);
+	assert_true(is_there(runtime.dir_fd, "lock"));
+	assert_false(is_there(runtime.dir_fd, "g"));
+	assert_false(is_there(runtime.dir_fd, "broker.ipc"));
+	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path), 0);
+	assert_int_equal(access(runtime.path, F_OK), -1);
+	runtime_close(&runtime);
+}
+
+static void test_a_directory_that_was_given_stays_at_the_end(void **state)
+{
+	struct runtime runtime;
+
+	runtime_open(&runtime);
+	runtime_own(&runtime, false);
+	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path), 0);
+	assert_false(is_there(runtime.dir_fd, "lock"));
+	assert_int_equal(rmdir(runtime.path), 0);
+	runtime_close(&runtime);
+}
+
+static void test_what_no_node_made_is_never_removed(void **state)
+{
+	static const char *const others[] = {"notes", "g/notes", "g/4/notes", "g/4/link", "b/notes", "g/sub/deep/notes",
+		"g/4/sub/notes", "h.ipc", "linked"};
+	struct runtime runtime;
+	char outside[64];
+	size_t i;
+
+	runtime_open(&runtime);
+	runtime_own(&runtime, true);
+	snprintf(outside, sizeof(outside), "%s/outside", runtime.root);
+	assert_int_equal(mkdir(outside, 0700), 0);
+	for (i = 0; i < 6; i++)
+		assert_int_equal(mkdirat(runtime.dir_fd,
+			(const char *const[]){"g", "g/4", "b", "g/sub", "g/sub/deep", "g/4/sub"}[i], 0700), 0);
+	file_make(AT_FDCWD, (snprintf(runtime.why, sizeof(runtime.why), "%s/secret", outside), runtime.why), "s");
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strstr(others[i], "link"))
+			assert_int_equal(symlinkat(outside, runtime.dir_fd, others[i]), 0);
+		else
+			file_make(runtime.dir_fd, others[i], "mine");
+	socket_make(runtime.dir_fd, "g/4/5.1.ipc");
+	file_make(runtime.dir_fd, "broker.ipc", "no socket");
+	assert_int_equal(symlinkat(outside, runtime.dir_fd, "g/5"), 0);
+
+	assert_int_equal(runtime_dir_clear(runtime.dir_fd), -ENOTEMPTY);
+	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path), -ENOTEMPTY);
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		assert_true(is_there(runtime.dir_fd, others[i]));
+		assert_int_equal(unlinkat(runtime.dir_fd, others[i], 0), 0);
+	}
+	assert_false(is_there(runtime.dir_fd, "g/4/5.1.ipc"));
+	assert_true(is_there(runtime.dir_fd, "broker.ipc"));
+	assert_true(is_there(runtime.dir_fd, "lock")); /* so that the next node may use it */
+	assert_int_equal(runtime_dir_check(runtime.dir_fd, runtime.path, runtime.why), 0);
+	snprintf(runtime.why, sizeof(runtime.why), "%s/secret", outside);
+	assert_int_equal(unlink(runtime.why), 0);
+	assert_int_equal(rmdir(outside), 0);
+	for (i = 0; i < 9; i++)
+		assert_int_equal(unlinkat(runtime.dir_fd,
+			(const char *const[]){"broker.ipc", "lock", "g/5", "g/4/sub", "g/4", "g/sub/deep", "g/sub", "g", "b"}[i],
+			i < 3 ? 0 : AT_REMOVEDIR), 0);
+	assert_int_equal(rmdir(runtime.path), 0);
+	runtime_close(&runtime);
+}
+
+static void test_a_directory_with_what_no_node_made_is_refused(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		int result;
+	} cases[] = {
+		{"notes", "mine", -ENOTEMPTY},
+		{"lock", "mine", -ENOTEMPTY},
+		{"lock", "77\n", -ENOTEMPTY},
+		{"lock", "77\n0000000000abcdef\n", 0}, /* as an older node wrote it */
+		{"lock", "77\n0000000000abcdef\nmade\n", 0},
+		{"lock", "", 0}, /* of one that is about to write to it */
+		{"broker.ipc", "mine", -ENOTEMPTY},
+	};
+	struct runtime runtime;
+	size_t i;
+
+	runtime_open(&runtime);
+	assert_int_equal(runtime_dir_check(runtime.dir_fd, runtime.path, runtime.why), 0);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		file_make(runtime.dir_fd, cases[i].name, cases[i].text);
+		assert_int_equal(runtime_dir_check(runtime.dir_fd, runtime.path, runtime.why), cases[i].result);
+		if (cases[i].result)
+			assert_non_null(strstr(runtime.why, cases[i].name));
+		assert_int_equal(unlinkat(runtime.dir_fd, cases[i].name, 0), 0);
+	}
+	/* the lock file is gone, all else is ours: a cleaner removes files and leaves sockets */
+	socket_make(runtime.dir_fd, "broker.ipc");
+	assert_int_equal(mkdirat(runtime.dir_fd, "g", 0700), 0);
+	assert_int_equal(runtime_dir_check(runtime.dir_fd, runtime.path, runtime.why), 0);
+	file_make(runtime.dir_fd, "lock", "");
+	file_make(runtime.dir_fd, "notes", "mine");
+	assert_int_equal(runtime_dir_check(runtime.dir_fd, runtime.path, runtime.why), -ENOTEMPTY);
+	assert_int_equal(unlinkat(runtime.dir_fd, "notes", 0), 0);
+	assert_int_equal(unlinkat(runtime.dir_fd, "lock", 0), 0);
+	assert_int_equal(runtime_dir_clear(runtime.dir_fd), 0);
+	assert_int_equal(rmdir(runtime.path), 0);
+	runtime_close(&runtime);
+}
+
+static void test_a_runtime_directory_is_private_and_no_symlink(void **state)
+{
+	char root[] = "/tmp/test-runtime-XXXXXX", path[RUNTIME_DIR_PATH_SIZE], why[RUNTIME_DIR_WHY_SIZE];
+	int dir_fd;
 	bool made;
 
 	assert_non_null(mkdtemp(root));
 	snprintf(path, sizeof(path), "%s/run", root);
-	assert_int_equal(runtime_dir_open(path, &dir_fd, &made, why), 0);
-	assert_true(made);
-	assert_int_equal(runtime_dir_lock(dir_fd, &lock_fd, &got), 0);
-	assert_int_equal(got.pid, 0);
-	assert_int_equal(runtime_dir_own(lock_fd, &owner), 0);
-	assert_int_equal(runtime_dir_lock(dir_fd, &lock_again, &got), -EBUSY);
-	assert_int_equal(got.pid, 77);
-	assert_int_equal(got.node_id, 0xabcdef);
-
-	snprintf(target, sizeof(target), "%s/outside", root);
-	close(open(target, O_CREAT | O_WRONLY, 0600));
-	assert_int_equal(mkdirat(dir_fd, "g", 0700), 0);
-	assert_int_equal(mkdirat(dir_fd, "g/1", 0700), 0);
-	assert_int_equal(symlinkat(root, dir_fd, "g/1/link"), 0);
-	close(openat(dir_fd, "g/1/socket", O_CREAT | O_WRONLY, 0600));
-	assert_int_equal(runtime_dir_clear(dir_fd, true), 0);
-	assert_int_equal(faccessat(dir_fd, "lock", F_OK, 0), 0);
-	assert_int_equal(faccessat(dir_fd, "g", F_OK, 0), -1);
-	assert_int_equal(access(target, F_OK), 0);
-	assert_int_equal(runtime_dir_clear(dir_fd, false), 0);
-	close(lock_fd);
-	close(dir_fd);
-	assert_int_equal(rmdir(path), 0);
-
 	assert_int_equal(symlink(root, path), 0);
 	assert_true(runtime_dir_open(path, &dir_fd, &made, why) < 0);
 	assert_non_null(strstr(why, "symlink"));
@@ -614,7 +783,6 @@ static void test_a_runtime_directory_is_cleared_but_nothing_behind_a_symlink(voi
 	assert_int_equal(runtime_dir_open(path, &dir_fd, &made, why), -EPERM);
 	assert_non_null(strstr(why, "0755"));
 	rmdir(path);
-	unlink(target);
 	assert_int_equal(rmdir(root), 0);
 }
 
@@ -640,7 +808,12 @@ int main(void)
 		cmocka_unit_test(test_a_marker_is_found_anywhere_in_an_environment),
 		cmocka_unit_test(test_what_only_looks_like_a_marker_is_none),
 		cmocka_unit_test(test_the_runtime_directory_follows_the_rule),
-		cmocka_unit_test(test_a_runtime_directory_is_cleared_but_nothing_behind_a_symlink),
+		cmocka_unit_test(test_a_locked_runtime_directory_says_who_has_it),
+		cmocka_unit_test(test_a_node_leaves_nothing_of_its_own_in_its_directory),
+		cmocka_unit_test(test_a_directory_that_was_given_stays_at_the_end),
+		cmocka_unit_test(test_what_no_node_made_is_never_removed),
+		cmocka_unit_test(test_a_directory_with_what_no_node_made_is_refused),
+		cmocka_unit_test(test_a_runtime_directory_is_private_and_no_symlink),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
