@@ -41,6 +41,15 @@ bool child_is_down(const struct child *child)
 	return child->sup->state == SUPERVISION_DOWN;
 }
 
+const char *child_outcome(const struct child *child)
+{
+	if (!child_is_down(child))
+		return NULL;
+	if (child->stopped || !child->last_exit.set)
+		return "stopped";
+	return actor_cause_is_clean(&child->last_exit.cause) ? "done" : "failed";
+}
+
 static void put_rusage(struct buf *b, const struct keeper_rusage *u)
 {
 	const struct {
@@ -120,7 +129,7 @@ void child_put_map(struct buf *b, const struct child *child, uint64_t node_id, c
 	bool lives = child->group && child->pid;
 	bool runs = lives && child->exec_ns;
 
-	mp_put_map(b, 14);
+	mp_put_map(b, 15);
 	mp_put_cstr(b, "name");
 	mp_put_cstr(b, child->name);
 	mp_put_cstr(b, "state");
@@ -165,6 +174,8 @@ void child_put_map(struct buf *b, const struct child *child, uint64_t node_id, c
 		mp_put_ref(b, child->owner);
 	mp_put_cstr(b, "log");
 	mp_put_cstr(b, log_path);
+	mp_put_cstr(b, "outcome");
+	mp_put_cstr(b, child_outcome(child));
 	mp_put_cstr(b, "adopted");
 	mp_put_bool(b, child->adopted);
 }

@@ -56,6 +56,7 @@ struct child {
 	actor_ref owner; /* nobody: not owned */
 	bool removing;	 /* forget it when it is down */
 	bool ended;	 /* down for good by itself, so its name is free */
+	bool stopped;	 /* down because somebody wanted it down */
 	uint64_t n_ends; /* of incarnations, failed starts included */
 	uint64_t n_exec_failures;
 	struct last_exit last_exit;
@@ -77,6 +78,8 @@ const char *child_state_name(const struct child *child);
 bool child_is_up(const struct child *child);	/* up or ready */
 bool child_is_ready(const struct child *child); /* ready, or up when that is all it will ever be */
 bool child_is_down(const struct child *child);
+/* How it came to be down: "stopped" (somebody wanted that), "done" (it ended well), "failed"; NULL: it is not down. */
+const char *child_outcome(const struct child *child);
 
 /*
  * Appends the child map of docs/protocol.md §5. @log_path may be NULL. A long argv is cut to @argv_max_bytes: lists of

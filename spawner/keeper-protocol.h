@@ -203,6 +203,7 @@ enum keeper_step {
 
 #define KEEPER_SLOT_CORE      1u /* core dumped */
 #define KEEPER_SLOT_TREE_LEFT 2u /* a process of its tree could not be killed in time (uninterruptible) */
+#define KEEPER_SLOT_TREE_ENDED 4u /* processes of its tree outlived its leader, and were killed */
 
 struct keeper_rusage {
 	uint64_t utime_us, stime_us;

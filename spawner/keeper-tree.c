@@ -151,11 +151,13 @@ void keeper_signal(struct keeper *keeper, const struct keeper_signal *request)
 	sweep_signal(&marker, request->signo, entry->pid);
 }
 
-static bool orphan_is_reaped(pid_t pid)
+static bool orphan_is_reaped(pid_t pid, bool *ret_killed)
 {
 	siginfo_t info = {0};
+	bool reaped = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid == pid;
 
-	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid == pid;
+	*ret_killed = info.si_pid == pid && info.si_code == CLD_KILLED && info.si_status == SIGKILL;
+	return reaped;
 }
 
 /* Asked again after one that is not away has shown none: it may have come back from exec just in between. */
@@ -171,12 +173,15 @@ static bool orphan_marker(const struct keeper *keeper, pid_t pid, struct sweep_m
 
 static void orphan_look(struct keeper *keeper, pid_t pid)
 {
-	struct keeper_entry *entry;
+	struct keeper_entry *entry = keeper_table_by_pid(&keeper->table, getsid(pid));
 	struct sweep_marker marker;
-	bool away;
+	bool away, killed;
 
-	if (orphan_is_reaped(pid))
+	if (orphan_is_reaped(pid, &killed)) {
+		if (killed && entry && entry->dying) /* it went with its leader's process group */
+			entry->flags |= KEEPER_SLOT_TREE_ENDED;
 		return;
+	}
 	keeper->n_left++;
 	if (keeper->phase == KEEPER_STOPS) {
 		kill(pid, SIGKILL);
@@ -197,6 +202,7 @@ static void orphan_look(struct keeper *keeper, pid_t pid)
 	}
 	if (entry && entry->dying) {
 		entry->busy = true;
+		entry->flags |= KEEPER_SLOT_TREE_ENDED;
 		kill(pid, SIGKILL);
 	}
 }
@@ -351,7 +357,9 @@ void keeper_reap(struct keeper *keeper, bool look)
 		}
 		entry = keeper_table_by_pid(&keeper->table, pid);
 		if (!entry) {
-			orphan_is_reaped(pid);
+			bool killed;
+
+			orphan_is_reaped(pid, &killed);
 			continue;
 		}
 		look = false;

@@ -1,9 +1,14 @@
 #include "launch.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "keeper-client.h"
 
@@ -87,4 +92,136 @@ out:
 	free(dir_variable);
 	free(env.list);
 	return err;
+}
+
+/* --- a program that could not be run ----------------------------------------------------------------------------- */
+
+#define FIRST_LINE_BYTES 256u /* as much as the kernel looks at */
+
+static const char *child_path_variable(const struct child *child)
+{
+	const char *path = getenv("PATH");
+
+	for (char **env = child->spec.env; env && *env; env++)
+		if (!strncmp(*env, "PATH=", 5))
+			path = *env + 5;
+	return path ? path : DEFAULT_PATH;
+}
+
+/* A regular file that exec came upon, open for reading; its path. -1: there is none, or it cannot be read. */
+static int program_open_at(const char *dir, size_t dir_length, const char *program, char path[PATH_MAX])
+{
+	struct stat st;
+	int fd;
+
+	if (dir_length + 1 + strlen(program) >= PATH_MAX)
+		return -1;
+	snprintf(path, PATH_MAX, "%.*s%s%s", (int)dir_length, dir, dir_length ? "/" : "", program);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static int program_open(const struct child *child, char path[PATH_MAX])
+{
+	const char *program = child->spec.argv[0], *cwd = child->spec.cwd ? child->spec.cwd : "/";
+	const char *search = child_path_variable(child);
+
+	if (program[0] == '/')
+		return program_open_at("", 0, program, path);
+	if (strchr(program, '/'))
+		return program_open_at(cwd, strlen(cwd), program, path);
+	for (;;) {
+		size_t length = strcspn(search, ":");
+		int fd = program_open_at(length ? search : cwd, length ? length : strlen(cwd), program, path);
+
+		if (fd >= 0 || !search[length])
+			return fd;
+		search += length + 1;
+	}
+}
+
+/* What the first line names, its control characters made visible; false: there is no such line. */
+static bool interpreter_of(const char *line, size_t size_bytes, char ret[2 * FIRST_LINE_BYTES], bool *ret_carriage)
+{
+	size_t n = 0, at = 2;
+
+	*ret_carriage = false;
+	if (size_bytes < 2 || line[0] != '#' || line[1] != '!')
+		return false;
+	while (at < size_bytes && (line[at] == ' ' || line[at] == '\t'))
+		at++;
+	for (; at < size_bytes && !strchr(" \t\n", line[at]) && line[at] && n < 2 * FIRST_LINE_BYTES - 5; at++) {
+		unsigned char c = (unsigned char)line[at];
+
+		if (c == '\r')
+			n += (size_t)sprintf(ret + n, "\\r");
+		else if (c < 0x20 || c == 0x7f)
+			n += (size_t)sprintf(ret + n, "\\x%02x", c);
+		else
+			ret[n++] = (char)c;
+		*ret_carriage |= c == '\r';
+	}
+	ret[n] = 0;
+	return n > 0;
+}
+
+/* The dynamic loader that an ELF program names. */
+static bool loader_of(int fd, char *ret, size_t size_bytes)
+{
+	Elf64_Ehdr head;
+
+	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
+		head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_phentsize != sizeof(Elf64_Phdr))
+		return false;
+	for (unsigned int i = 0; i < head.e_phnum; i++) {
+		Elf64_Phdr part;
+		ssize_t n;
+
+		if (pread(fd, &part, sizeof(part), (off_t)(head.e_phoff + i * sizeof(part))) != sizeof(part))
+			return false;
+		if (part.p_type != PT_INTERP)
+			continue;
+		n = pread(fd, ret, part.p_filesz < size_bytes ? part.p_filesz : size_bytes - 1, (off_t)part.p_offset);
+		if (n <= 0)
+			return false;
+		ret[n] = 0;
+		return true;
+	}
+	return false;
+}
+
+bool launch_explain(const struct child *child, int error, char text[LAUNCH_TEXT_BYTES])
+{
+	char line[FIRST_LINE_BYTES], named[2 * FIRST_LINE_BYTES], path[PATH_MAX];
+	bool carriage, scripted, is_elf, explained = false;
+	ssize_t n;
+	int fd;
+
+	if (error != ENOENT && error != EACCES && error != ENOEXEC)
+		return false;
+	fd = program_open(child, path);
+	if (fd < 0)
+		return false;
+	n = read(fd, line, sizeof(line));
+	scripted = n > 0 && interpreter_of(line, (size_t)n, named, &carriage);
+	is_elf = n >= SELFMAG && !memcmp(line, ELFMAG, SELFMAG);
+	if (scripted && error != ENOEXEC && (carriage || access(named, X_OK) < 0)) {
+		snprintf(text, LAUNCH_TEXT_BYTES, "%s: %.60s%s, the interpreter of %.100s", strerror(error), named,
+			carriage ? " (it ends in a carriage return)" : "", path);
+		explained = true;
+	} else if (error == ENOENT && loader_of(fd, named, sizeof(named))) {
+		snprintf(text, LAUNCH_TEXT_BYTES, "%s: %.80s, the loader that %.100s was built for", strerror(error), named, path);
+		explained = true;
+	} else if (error == ENOEXEC && !scripted && n >= 0) {
+		snprintf(text, LAUNCH_TEXT_BYTES, is_elf ? "%s: %.100s is a program for another kind of machine"
+			: n ? "%s: %.100s is no program, and has no first line with #! that names an interpreter" : "%s: %.100s is empty",
+			strerror(error), path);
+		explained = true;
+	}
+	close(fd);
+	return explained;
 }

@@ -122,6 +122,19 @@ static void refuse_exec(struct node *node, struct waiter *waiter)
 		child->removing = true;
 }
 
+/* The same for one that ended before it was what its spawn waits for: to wait longer would tell the caller less, and later. */
+static void refuse_ended(struct node *node, struct waiter *waiter)
+{
+	struct child *child = waiter->child;
+	bool owned = !actor_ref_is_nobody(child->owner) && waiter->first;
+	char text[300];
+
+	refuse(node, waiter->from, "ended", "%s ended before it was %s: %s%s", child->name,
+		waiter->wait == NODE_WAIT_UP ? "up" : "ready", ended_text(child, text),
+		child_is_down(child) || owned ? "" : "; it is started again");
+	child->removing |= owned;
+}
+
 /* Answers if it has come; true when he is answered. */
 static bool waiter_check(struct node *node, struct waiter *waiter, uint64_t now_ns)
 {
@@ -129,7 +142,6 @@ static bool waiter_check(struct node *node, struct waiter *waiter, uint64_t now_
 	bool started = child->sup->n_starts >= waiter->n_starts_min;
 	bool down = child_is_down(child);
 	bool exec_failed = child->n_exec_failures != waiter->n_exec_failures;
-	char text[300];
 
 	switch (waiter->wait) {
 	case NODE_WAIT_NONE:
@@ -145,9 +157,8 @@ static bool waiter_check(struct node *node, struct waiter *waiter, uint64_t now_
 			refuse_exec(node, waiter);
 			return true;
 		}
-		if (started && down) {
-			refuse(node, waiter->from, "ended", "%s ended before it was %s: %s", child->name,
-				waiter->wait == NODE_WAIT_UP ? "up" : "ready", ended_text(child, text));
+		if (started && (down || (waiter->first && child->n_ends != waiter->n_ends))) {
+			refuse_ended(node, waiter);
 			return true;
 		}
 		return false;
@@ -310,6 +321,8 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 		node_child_forget(node, child);
 		return;
 	}
+	if (from)
+		container_of(child->waiters.prev, struct waiter, link)->first = true;
 	supervision_child_start(child->sup, now_ns);
 	node_drain(node, now_ns);
 }

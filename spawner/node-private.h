@@ -58,6 +58,7 @@ struct waiter {
 	uint64_t n_starts_min; /* up, ready: of the engine; a start before does not count */
 	uint64_t n_ends;       /* when he began to wait */
 	uint64_t n_exec_failures;
+	bool first; /* of a spawn: an end before it was ready is its answer */
 };
 
 /* --- node.c --- */

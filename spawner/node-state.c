@@ -61,7 +61,7 @@ static void put_child(const struct child *child, struct buf *b)
 
 	list_for_each(link, &child->watches)
 		n_watches++;
-	mp_put_array(b, 18);
+	mp_put_array(b, 19);
 	mp_put_uint(b, ROW_CHILD);
 	mp_put_uint(b, child->number);
 	mp_put_uint(b, child->group);
@@ -86,6 +86,7 @@ static void put_child(const struct child *child, struct buf *b)
 		mp_put_ref(b, watch->watcher);
 		mp_put_uint(b, watch->id);
 	}
+	mp_put_bool(b, child->stopped);
 }
 
 static void written(struct node *node)
@@ -215,7 +216,8 @@ static int load_watches(struct node *node, struct child *child, struct mp_reader
 	return n % 2 ? -EPROTO : 0;
 }
 
-static int load_child(struct node *node, struct mp_reader *r)
+/* @n_fields: older ones have 18. */
+static int load_child(struct node *node, struct mp_reader *r, uint32_t n_fields)
 {
 	struct child_saved *saved;
 	struct child *child;
@@ -243,6 +245,8 @@ static int load_child(struct node *node, struct mp_reader *r)
 	TRY(mp_read_uint(r, &child->n_exec_failures));
 	TRY(load_last_exit(r, &child->last_exit));
 	TRY(load_watches(node, child, r));
+	if (n_fields > 18)
+		TRY(mp_read_bool(r, &child->stopped));
 	if (state >= _SUPERVISION_STATE_N || pid < 0 || pid > INT32_MAX)
 		return -EPROTO;
 	saved->state = (enum supervision_state)state;
@@ -275,7 +279,7 @@ static int load_row(struct node *node, struct mp_reader *r)
 	case ROW_SPEC:
 		return n == 7 ? load_spec(node, r) : -EPROTO;
 	case ROW_CHILD:
-		return n == 18 ? load_child(node, r) : -EPROTO;
+		return n == 18 || n == 19 ? load_child(node, r, n) : -EPROTO;
 	case ROW_REMOVED:
 		if (n != 2)
 			return -EPROTO;

@@ -10,8 +10,11 @@
 #include <sys/wait.h>
 
 #include "cause.h"
+#include "util/utf8.h"
 
 #define GROUPS_LOW     256u /* reserve more when fewer are left */
+#define LEFT_TEXT \
+	"ended with 0 and left processes behind, which were ended too: if it goes into the background, run it in the foreground"
 #define EXEC_FAILURE_NS 100000000ull /* a program that cannot be run costs no CPU, even without a backoff */
 
 /* --- small steps --- */
@@ -299,7 +302,7 @@ static void request_groups(struct node *node)
 /* A new incarnation: its id is its cookie too. The intent is written before the keeper hears of it. */
 static void start_instance(struct node *node, struct child *child)
 {
-	child->ended = false;
+	child->ended = child->stopped = false;
 	if (list_is_linked(&child->ended_link)) {
 		list_remove(&child->ended_link);
 		node->n_ended--;
@@ -333,6 +336,7 @@ static void child_gone(struct node *node, struct child *child, const struct supe
 {
 	if (!child_is_down(child))
 		return; /* a command was faster */
+	child->stopped = action->cause != SUPERVISION_CAUSE_ENDED && action->cause != SUPERVISION_CAUSE_START_FAILED;
 	node_settle(node, child, now_ns);
 	if (child->removing) {
 		node_child_forget(node, child);
@@ -340,8 +344,7 @@ static void child_gone(struct node *node, struct child *child, const struct supe
 	}
 	if (child->daemon || node->stopping)
 		return;
-	if (child->spec.restart != SUPERVISION_TEMPORARY && action->cause != SUPERVISION_CAUSE_ENDED &&
-		action->cause != SUPERVISION_CAUSE_START_FAILED)
+	if (child->stopped && child->spec.restart != SUPERVISION_TEMPORARY)
 		return;
 	child->ended = true;
 	if (!list_is_linked(&child->ended_link)) {
@@ -547,7 +550,8 @@ static const char *step_text(int step)
 	}
 }
 
-static struct actor_cause failed_cause(const struct child *child, int step, int error)
+/* @text: what the shell found out about it, or NULL. */
+static struct actor_cause failed_cause(const struct child *child, int step, int error, const char *text)
 {
 	const char *program = child->spec.argv[0];
 	struct actor_cause cause = cause_from_exec_errno(error, program);
@@ -557,6 +561,8 @@ static struct actor_cause failed_cause(const struct child *child, int step, int 
 			child->spec.cwd ? child->spec.cwd : "/", strerror(error));
 	else if (step != KEEPER_STEP_EXEC && step != KEEPER_STEP_NONE)
 		snprintf(cause.text, sizeof(cause.text), "%.100s: %s: %s", program, step_text(step), strerror(error));
+	else if (text && text[0])
+		utf8_copy_plain(cause.text, sizeof(cause.text), text, strlen(text));
 	return cause;
 }
 
@@ -581,6 +587,12 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 		exit = SUPERVISION_EXIT_SHUTDOWN;
 	if (stopping && (exit == SUPERVISION_EXIT_SHUTDOWN || exit == SUPERVISION_EXIT_NORMAL))
 		snprintf(cause.reason, sizeof(cause.reason), "shutdown");
+	if (exit == SUPERVISION_EXIT_NORMAL && !stopping && !child->daemon && slot->flags & KEEPER_SLOT_TREE_ENDED) {
+		/* the most common mistake of all with programs that were made to run without a supervisor */
+		if (strcmp(child->last_exit.cause.text, LEFT_TEXT) != 0)
+			node_log(node, "%s (pid %d) %s", child->name, slot->pid, LEFT_TEXT);
+		snprintf(cause.text, sizeof(cause.text), "%s", LEFT_TEXT);
+	}
 	if (slot->flags & KEEPER_SLOT_TREE_LEFT)
 		node_log(node, "%s (pid %d) left a process behind that the kernel does not let go of", child->name,
 			slot->pid);
@@ -657,7 +669,7 @@ void node_slot(struct node *node, const struct keeper_slot *slot, const char *te
 	}
 	node_drain(node, now_ns); /* who waits for `up` hears of it, even if it is over by now */
 	if (slot->stage == KEEPER_FAILED) {
-		struct actor_cause cause = failed_cause(child, slot->step, slot->error);
+		struct actor_cause cause = failed_cause(child, slot->step, slot->error, text);
 
 		start_failed(node, child, &cause, now_ns);
 	} else if (slot->stage == KEEPER_EXITED) {

@@ -94,7 +94,7 @@ void node_state_put_all(struct node *node, struct buf *b);
 
 /* --- events --- */
 
-/* @text: the last lines on stderr, for the cause of an exit; may be NULL. */
+/* @text: for the cause of an exit the last lines on stderr, of a failed exec what is wrong with the program; may be NULL. */
 void node_slot(struct node *node, const struct keeper_slot *slot, const char *text, uint64_t now_ns);
 void node_reserved(struct node *node, uint64_t first_group, uint32_t n, uint64_t now_ns);
 void node_refused(struct node *node, uint64_t group, int error, uint64_t now_ns);

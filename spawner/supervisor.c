@@ -399,7 +399,7 @@ static void take_slot(struct supervisor *supervisor, const struct keeper_slot *s
 {
 	int pipes[2] = {-1, -1};
 	size_t i = 0;
-	char text[192] = "";
+	char text[LAUNCH_TEXT_BYTES] = "";
 	bool final = slot->stage == KEEPER_EXITED || slot->stage == KEEPER_FAILED;
 
 	if (slot->fd_mask & KEEPER_FD_STDOUT && i < n_fds)
@@ -416,6 +416,13 @@ static void take_slot(struct supervisor *supervisor, const struct keeper_slot *s
 	}
 	if (final)
 		output_end(&supervisor->outputs, slot->group_id, text, sizeof(text));
+	if (slot->stage == KEEPER_FAILED) {
+		const struct child *child = node_child_by_group(supervisor->node, slot->group_id);
+
+		text[0] = 0;
+		if (child && slot->step == KEEPER_STEP_EXEC)
+			launch_explain(child, slot->error, text);
+	}
 	node_slot(supervisor->node, slot, text, supervisor_now_ns());
 }
 

@@ -281,6 +281,16 @@ static void await_field(const char *name, const char *path, const char *value)
 	}
 }
 
+static void write_program(char path[128], const char *name, const char *text)
+{
+	int fd;
+
+	snprintf(path, 128, "%s/%s", node.root, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
 static pid_t pid_of(const char *name)
 {
 	return (pid_t)atoi(field(name, "pid"));
@@ -524,6 +534,56 @@ static void test_one_that_ignores_term_is_killed_with_its_tree(void **arg)
 	actor_msg_free(call("stop", "[sb]", "a", 1));
 	assert_string_equal(field("a", "last_exit.signal"), "SIGKILL");
 	assert_false(alive(grandchild));
+}
+
+static void exec_refused(const char *path, const char *expect)
+{
+	actor_msg *reply = call_error("spawn", -EREMOTEIO, "[{s:s,s:s,s:[s]}si]", "name", "bad", "restart", "temporary", "argv", path, "up",
+		10000);
+
+	assert_string_equal(actor_msg_error(reply), "exec");
+	if (!strstr(actor_msg_error_text(reply), expect))
+		fail_msg("'%s' does not say '%s'", actor_msg_error_text(reply), expect);
+	actor_msg_free(reply);
+}
+
+static void test_an_interpreter_that_is_missing_is_named(void **arg)
+{
+	char path[128];
+
+	write_program(path, "a.sh", "#!/bin/bash42 -e\necho x\n");
+	exec_refused(path, "No such file or directory: /bin/bash42, the interpreter of ");
+	write_program(path, "crlf.sh", "#!/bin/sh\r\necho x\r\n");
+	exec_refused(path, "/bin/sh\\r (it ends in a carriage return), the interpreter of ");
+	write_program(path, "none.sh", "echo x\n");
+	exec_refused(path, "has no first line with #!");
+	exec_refused("/tmp/is/not/there", "No such file or directory: /tmp/is/not/there");
+}
+
+static void test_one_that_goes_into_the_background_is_said_to(void **arg)
+{
+	shell("apart", "temporary", "setsid sleep 1000 & exit 0", "exit");
+	assert_non_null(strstr(field("apart", "last_exit.text"), "run it in the foreground"));
+	assert_string_equal(field("apart", "outcome"), "done");
+	shell("same", "temporary", "sleep 1000 & exit 0", "exit");
+	assert_non_null(strstr(field("same", "last_exit.text"), "run it in the foreground"));
+	shell("waits", "temporary", "sleep 0.01 & wait; exit 0", "exit");
+	assert_string_equal(field("waits", "last_exit.text"), "");
+	shell("finished", "temporary", "true & sleep 0.1; exit 0", "exit");
+	assert_string_equal(field("finished", "last_exit.text"), "");
+}
+
+static void test_an_end_before_it_was_ready_is_told_at_once(void **arg)
+{
+	actor_msg *reply;
+
+	if (!node.with_broker)
+		skip();
+	reply = call_error("spawn", -EREMOTEIO, "[{s:s,s:s,s:[sss]}si]", "name", "never", "ready", "actor", "argv", "/bin/sh", "-c",
+		"echo cannot >&2; exit 127", "ready", 20000);
+	assert_string_equal(actor_msg_error(reply), "ended");
+	assert_string_equal(actor_msg_error_text(reply), "never ended before it was ready: exit 127: cannot; it is started again");
+	actor_msg_free(reply);
 }
 
 static void test_an_exec_failure_names_path_and_errno_and_is_retried(void **arg)
@@ -1103,6 +1163,9 @@ int main(int argc, char **argv)
 		T(test_restart_is_a_new_process),
 		T(test_one_that_ignores_term_is_killed_with_its_tree),
 		T(test_an_exec_failure_names_path_and_errno_and_is_retried),
+		T(test_an_interpreter_that_is_missing_is_named),
+		T(test_one_that_goes_into_the_background_is_said_to),
+		T(test_an_end_before_it_was_ready_is_told_at_once),
 		T(test_each_monitor_goes_off_once_with_the_cause),
 		T(test_a_failed_start_or_stop_says_which),
 		T(test_an_owned_process_goes_with_its_owner),

@@ -346,6 +346,107 @@ static void test_ready_that_comes_before_the_pid_is_told_with_it(void **arg)
 	assert_true(node_child_by_name(f->node, "a")->pid > 0);
 }
 
+static void test_an_end_before_it_was_ready_is_told_at_once(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec.ready_actor = true;
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_READY, 5000, f->now_ns);
+	turn(f);
+	ends(f, 100, CLD_EXITED, 127);
+	assert_non_null(strstr(turn(f), "error1(ended)"));
+	assert_string_equal(state_of(f, "a"), "backoff"); /* nobody owns it: it goes on by its restart type */
+	node_wait(f->node, "a", NODE_WAIT_READY, 5000, FROM(2), f->now_ns);
+	advance(f, 200);
+	assert_string_equal(turn(f), "spawn(a,101)");
+	ends(f, 101, CLD_EXITED, 127);
+	assert_null(strstr(turn(f), "2(")); /* who waits for it to get there goes on waiting */
+}
+
+static void test_an_owned_one_that_ends_before_it_is_ready_is_given_up(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec.ready_actor = spec.owned = true;
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_READY, 5000, f->now_ns);
+	turn(f);
+	ends(f, 100, CLD_EXITED, 127);
+	assert_non_null(strstr(turn(f), "error1(ended)"));
+	assert_string_equal(state_of(f, "a"), "none");
+}
+
+static void test_how_it_came_to_be_down_is_told(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "done", SUPERVISION_TRANSIENT, NODE_WAIT_NONE);
+	spawn(f, "failed", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "stopped", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "brief", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "fails", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	assert_string_equal(field(f, "done", "outcome"), "nil");
+	ends(f, 100, CLD_EXITED, 0);
+	ends(f, 101, CLD_EXITED, 3);
+	node_stop(f->node, "stopped", false, FROM(1), f->now_ns);
+	ends(f, 102, CLD_KILLED, SIGTERM);
+	node_stop(f->node, "brief", false, FROM(1), f->now_ns);
+	ends(f, 103, CLD_KILLED, SIGTERM);
+	ends(f, 104, CLD_EXITED, 1); /* is started again at once, then not so soon */
+	ends(f, 105, CLD_EXITED, 1);
+	turn(f);
+	assert_string_equal(state_of(f, "fails"), "backoff");
+	node_stop(f->node, "fails", false, FROM(1), f->now_ns); /* while it waits for its next start */
+	turn(f);
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(field(f, "done", "outcome"), "done");
+		assert_string_equal(field(f, "failed", "outcome"), "failed");
+		assert_string_equal(field(f, "stopped", "outcome"), "stopped");
+		assert_string_equal(field(f, "brief", "outcome"), "stopped");
+		assert_string_equal(field(f, "fails", "outcome"), "stopped");
+		die(f);
+		node_synced(f->node, f->now_ns);
+	}
+	node_child_start(f->node, "stopped", false, FROM(1), f->now_ns);
+	assert_string_equal(field(f, "stopped", "outcome"), "nil");
+}
+
+static void test_one_that_goes_into_the_background_is_said_to(void **arg)
+{
+	struct fixture *f = *arg;
+	struct keeper_slot slot;
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	turn(f);
+	slot = slot_of(f, 100, KEEPER_EXITED);
+	slot.flags = KEEPER_SLOT_TREE_ENDED;
+	node_slot(f->node, &slot, "a word on stderr", f->now_ns);
+	assert_non_null(strstr(node_child_by_name(f->node, "a")->last_exit.cause.text, "run it in the foreground"));
+	slot = slot_of(f, 101, KEEPER_EXITED);
+	slot.status = 1;
+	slot.flags = KEEPER_SLOT_TREE_ENDED;
+	node_slot(f->node, &slot, "a word on stderr", f->now_ns);
+	assert_string_equal(node_child_by_name(f->node, "a")->last_exit.cause.text, "a word on stderr");
+}
+
+static void test_what_is_known_of_a_failed_exec_is_told(void **arg)
+{
+	struct fixture *f = *arg;
+	struct keeper_slot slot;
+
+	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_UP);
+	turn(f);
+	slot = slot_of(f, 100, KEEPER_FAILED);
+	slot.error = ENOENT;
+	slot.step = KEEPER_STEP_EXEC;
+	node_slot(f->node, &slot, "the interpreter is not there", f->now_ns);
+	assert_string_equal(node_child_by_name(f->node, "a")->last_exit.cause.text, "the interpreter is not there");
+	assert_int_equal(node_child_by_name(f->node, "a")->last_exit.cause.code, ENOENT);
+}
+
 static void test_a_program_without_readiness_is_ready_when_up(void **arg)
 {
 	struct fixture *f = *arg;
@@ -1146,6 +1247,11 @@ int main(void)
 		T(test_spawn_exit_answers_with_the_end),
 		T(test_ready_is_waited_for_by_those_who_ask),
 		T(test_ready_that_comes_before_the_pid_is_told_with_it),
+		T(test_an_end_before_it_was_ready_is_told_at_once),
+		T(test_an_owned_one_that_ends_before_it_is_ready_is_given_up),
+		T(test_how_it_came_to_be_down_is_told),
+		T(test_one_that_goes_into_the_background_is_said_to),
+		T(test_what_is_known_of_a_failed_exec_is_told),
 		T(test_a_program_without_readiness_is_ready_when_up),
 		T(test_a_wait_times_out),
 		T(test_a_taken_name_is_refused),

@@ -257,8 +257,8 @@ struct actor_process {
 };
 
 /*
- * 0; -EEXIST name taken; -ENOEXEC could not be run; -ECONNRESET it ended before it was up or ready; -ETIMEDOUT it is not ready yet, and goes on:
- * actor_process_stop() ends it; -EINVAL; -ENOTCONN; -EREMOTEIO the spawner refused for another reason.
+ * 0; -EEXIST name taken; -ENOEXEC could not be run; -ECONNRESET it ended before it was up or ready (both: it is forgotten, but a detached one is
+ * tried again by its restart type); -ETIMEDOUT it is not ready yet, and goes on: actor_process_stop() ends it; -EINVAL; -ENOTCONN; -EREMOTEIO the spawner refused for another reason.
  * @error: NULL, or room for 256 bytes of text that says more.
  */
 ACTOR_EXPORT int actor_process_start(actor *self, const struct actor_process_spec *spec, struct actor_process *ret, char *error);
