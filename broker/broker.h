@@ -9,6 +9,7 @@
 #include "routes.h"
 #include "util/hash.h"
 #include "util/list.h"
+#include "waits.h"
 #include "window.h"
 
 #define BROKER_GRACE_NS 1000000000 /* for a link to come back, an exit to be reported, a goodbye to be read */
@@ -45,6 +46,7 @@ struct broker {
 	struct routes routes;
 	struct introductions introductions;
 	struct pauses pauses;
+	struct waits waits;
 	struct window window;
 
 	struct list doomed;    /* members to be cut when the event at hand is over */

@@ -133,6 +133,7 @@ static void settle(struct broker *broker)
 		while (!list_is_empty(&broker->doomed))
 			cut(container_of(broker->doomed.next, struct member, doomed_node));
 		window_tick(broker);
+		waits_run(broker);
 	} while (!list_is_empty(&broker->doomed));
 }
 
@@ -273,7 +274,7 @@ struct broker_stats broker_stats(const struct broker *broker)
 	stats.calls = broker->routes.n_calls;
 	stats.monitors = broker->routes.n_monitors;
 	stats.pairs = broker->introductions.pairs.n_items;
-	stats.waiting = broker->window.n_waiting;
+	stats.waiting = broker->waits.n;
 	return stats;
 }
 
@@ -301,6 +302,7 @@ int broker_new(struct broker **ret, const struct broker_options *options, const 
 	routes_init(&broker->routes);
 	introductions_init(&broker->introductions, broker->group);
 	pauses_init(&broker->pauses);
+	waits_init(&broker->waits);
 	window_init(&broker->window, options->window_ms * 1000000, now_ns);
 	broker->runtime_dir = strdup(options->runtime_dir);
 	if (!broker->runtime_dir || registry_register(broker, NULL, wire_cstr("$broker"), broker->self, &nobody) < 0) {
@@ -324,7 +326,7 @@ struct broker *broker_free(struct broker *broker)
 		member->doomed = true;
 		registry_unwatch(member);
 		registry_release(member);
-		window_forget(member);
+		waits_forget(member);
 		pauses_forget(member);
 		introductions_end(member, NULL);
 		routes_forget(member);

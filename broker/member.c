@@ -42,7 +42,7 @@ struct member *member_new(struct broker *broker, uint64_t group)
 	list_init(&member->asked);
 	list_init(&member->owed);
 	list_init(&member->pairs);
-	list_init(&member->waiting);
+	list_init(&member->waits);
 	list_init(&member->pauses);
 	list_init(&member->holds);
 	list_init(&member->slowed);
@@ -57,6 +57,15 @@ const char *member_who(const struct member *member, char text[MEMBER_WHO_MAX])
 {
 	snprintf(text, MEMBER_WHO_MAX, "group %" PRIu64 " '%s' (pid %d)", member->group, member->name, (int)member->pid);
 	return text;
+}
+
+bool member_is_new(const struct member *member)
+{
+	const struct broker *broker = member->broker;
+
+	if (member_is_supervised(member)) /* in the list is who lived before the list was made */
+		return broker->window.state != WINDOW_SUPERVISOR && !member->listed && !member->is_spawner;
+	return (member->group & MEMBER_ID_SUPERVISOR) || (member->group >> 32 & 0x3fffffff) == (broker->group & 0x3fffffff);
 }
 
 void member_forget(struct member *member)
@@ -260,6 +269,7 @@ void member_up(struct member *member)
 		broker->spawner = member;
 	}
 	routes_relink(member);
+	registry_back(member);
 	member->was_up = true;
 	if (member->parked.size_bytes) {
 		member_append(member, &member->parked);
@@ -352,7 +362,7 @@ void member_end(struct member *member, const struct actor_cause *cause)
 
 	registry_release(member);
 	registry_unwatch(member);
-	window_forget(member);
+	waits_forget(member);
 	pauses_forget(member);
 
 	mp_put_array(&notice, 2);

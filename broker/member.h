@@ -54,11 +54,11 @@ struct member {
 	struct list asked;   /* struct route: by it */
 	struct list owed;    /* struct route: to it */
 	struct list pairs;   /* struct pair_end */
-	struct list waiting; /* struct waiting */
+	struct list waits;   /* struct wait */
 	struct list pauses;  /* struct pause: refs of others it was told not to send to */
 	struct list holds;   /* struct hold: refs of its own that take nothing now */
 	struct list slowed;  /* struct pause: senders that were told because it is congested */
-	size_t n_waiting_routed;
+	size_t n_waits_routed;
 	struct quota quota;
 };
 
@@ -67,8 +67,16 @@ static inline bool member_is_supervised(const struct member *member)
 	return !(member->group & MEMBER_ID_CLIENT);
 }
 
+/* Whether it lives is not known now: its link is gone and may come back, or its exit was reported and its last frames are read. */
+static inline bool member_is_in_doubt(const struct member *member)
+{
+	return member->state != MEMBER_UP || member->exited;
+}
+
 struct member *member_find(const struct broker *broker, uint64_t group);
 struct member *member_new(struct broker *broker, uint64_t group); /* ABSENT; NULL: out of memory, or too many */
+/* It cannot have been known to an earlier broker. */
+bool member_is_new(const struct member *member);
 /* "group 12 'name' (pid 34)" */
 const char *member_who(const struct member *member, char text[MEMBER_WHO_MAX]);
 

@@ -140,6 +140,7 @@ static struct name *name_new(struct registry *registry, struct wire_str text)
 	if (!name)
 		return NULL;
 	list_init(&name->watches);
+	list_init(&name->look_ups);
 	name->len = (uint8_t)text.len;
 	memcpy(name->text, text.s, text.len);
 	if (hash_insert(&registry->table, &name->node, hash_of_bytes(&registry->table, text.s, text.len)) < 0) {
@@ -186,6 +187,7 @@ static void name_give_back(struct broker *broker, struct name *name)
 		quota_give(name->owner, QUOTA_NAMES, 1);
 	name->owner = NULL;
 	name->ref = ACTOR_NOBODY;
+	waits_release(broker, &name->look_ups);
 	name_tell(broker, name);
 	name_settle(registry, name);
 }
@@ -236,6 +238,22 @@ bool registry_find(const struct broker *broker, struct wire_str text, actor_ref 
 		return false;
 	*ret = name->ref;
 	return true;
+}
+
+bool registry_wait(struct member *asker, const struct wire_frame *look_up, struct wire_str text, int *ret_error)
+{
+	struct name *name = name_find(&asker->broker->registry, text);
+
+	if (!name || !name->owner || !member_is_in_doubt(name->owner))
+		return false;
+	*ret_error = waits_add(asker, &name->look_ups, look_up, false);
+	return true;
+}
+
+void registry_back(struct member *member)
+{
+	list_for_each(it, &member->names)
+		waits_release(member->broker, &container_of(it, struct name, owned)->look_ups);
 }
 
 void registry_list(const struct broker *broker, struct wire_str prefix, size_t max, struct buf *b)

@@ -16,6 +16,7 @@ struct name {
 	actor_ref ref;	    /* nobody: only watched */
 	struct list owned;  /* member.names */
 	struct list watches;
+	struct list look_ups; /* of those that wait until it is known whether the owner lives */
 	struct name *left, *right, *parent; /* of those with a ref; priority is the hash */
 	uint8_t len;
 	char text[];
@@ -38,6 +39,9 @@ void registry_unregister(struct broker *broker, struct member *member, struct wi
 bool registry_find(const struct broker *broker, struct wire_str text, actor_ref *ret);
 /* Changes of it are told to @member from now on. 0, -EDQUOT, -ENOMEM */
 int registry_watch(struct broker *broker, struct member *member, struct wire_str text);
+/* False: whether the owner lives is known (or nobody is called so). True: it is not, and the look-up waits for that; *ret_error as waits_add(). */
+bool registry_wait(struct member *asker, const struct wire_frame *look_up, struct wire_str text, int *ret_error);
+void registry_back(struct member *member); /* it is there again: look-ups of its names go on */
 /* Writes an array of [name, ref], at most @max, in order. */
 void registry_list(const struct broker *broker, struct wire_str prefix, size_t max, struct buf *b);
 

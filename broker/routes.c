@@ -230,7 +230,7 @@ static void forward(struct broker *broker, struct member *sender, const struct w
 		return;
 	}
 	if (window_is_open(&broker->window) &&
-		(sender->n_waiting_routed || may_yet_come(broker, frame, found, to, target))) {
+		(sender->n_waits_routed || may_yet_come(broker, frame, found, to, target))) {
 		if (window_wait(sender, frame, true) < 0)
 			refuse(sender, frame, to, "overloaded", "too much of this group waits for the broker's recovery");
 		return;
@@ -315,7 +315,7 @@ void routes_frame(struct broker *broker, struct member *member, const struct wir
 		answer(broker, member, frame);
 		break;
 	case WIRE_DEMONITOR:
-		if (member->n_waiting_routed && window_is_open(&broker->window)) {
+		if (member->n_waits_routed && window_is_open(&broker->window)) {
 			if (window_wait(member, frame, true) < 0)
 				member_doom(member, true, "too many of its frames wait for the broker's recovery");
 			break;

@@ -46,6 +46,12 @@ static void answer(struct member *member, const struct wire_frame *call, const s
 	member_written(member);
 }
 
+static void wait_for_window(struct member *member, const struct wire_frame *call)
+{
+	if (window_wait(member, call, false) < 0)
+		service_error(member, call, "overloaded", "too much of this group waits for the broker's recovery");
+}
+
 /* ---- arguments -------------------------------------------------------------------------------------------------- */
 
 static int read_name(struct mp_reader *args, struct wire_str *ret)
@@ -69,6 +75,22 @@ static bool is_predecessor(const struct member *holder, const struct member *mem
 		!strcmp(holder->name, member->name);
 }
 
+/* As registry_register(), and from a predecessor that is over. */
+static int take_name(struct member *member, struct wire_str name, actor_ref ref, actor_ref *ret_holder)
+{
+	struct broker *broker = member->broker;
+	struct member *holder;
+	int r = registry_register(broker, member, name, ref, ret_holder);
+
+	if (r != -EEXIST)
+		return r;
+	holder = member_find(broker, ret_holder->group);
+	if (!is_predecessor(holder, member))
+		return r;
+	registry_unregister(broker, holder, name, *ret_holder);
+	return registry_register(broker, member, name, ref, ret_holder);
+}
+
 static int method_register(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
 	struct broker *broker = member->broker;
@@ -88,15 +110,10 @@ static int method_register(struct member *member, const struct wire_frame *call,
 		return 0;
 	}
 	if (window_is_open(&broker->window) && !member->is_spawner) {
-		if (window_wait(member, call, false) < 0)
-			service_error(member, call, "overloaded", "too much of this group waits for the broker's recovery");
+		wait_for_window(member, call);
 		return 0;
 	}
-	r = registry_register(broker, member, name, ref, &holder);
-	if (r == -EEXIST && is_predecessor(member_find(broker, holder.group), member)) {
-		registry_unregister(broker, member_find(broker, holder.group), name, holder);
-		r = registry_register(broker, member, name, ref, &holder);
-	}
+	r = take_name(member, name, ref, &holder);
 	if (r == 0)
 		answer_nil(member, call);
 	else if (r == -EEXIST)
@@ -113,9 +130,8 @@ static int method_unregister(struct member *member, const struct wire_frame *cal
 
 	if (n < 2 || read_name(args, &name) < 0 || mp_read_ref(args, &ref) < 0)
 		return -EPROTO;
-	if (!list_is_empty(&member->waiting) && window_is_open(&member->broker->window)) {
-		if (window_wait(member, call, false) < 0) /* its register may be among what waits */
-			service_error(member, call, "overloaded", "too much of this group waits for the broker's recovery");
+	if (!list_is_empty(&member->waits) && window_is_open(&member->broker->window)) {
+		wait_for_window(member, call); /* its register may be among what waits */
 		return 0;
 	}
 	registry_unregister(member->broker, member, name, ref);
@@ -135,8 +151,13 @@ static int method_whereis(struct member *member, const struct wire_frame *call, 
 		return -EPROTO;
 	known = registry_find(broker, name, &ref);
 	if (!known && window_is_open(&broker->window)) {
-		if (window_wait(member, call, false) < 0)
-			service_error(member, call, "overloaded", "too much of this group waits for the broker's recovery");
+		wait_for_window(member, call);
+		return 0;
+	}
+	/* An answer given now might be a ref of the dead, to somebody who was told of that death. */
+	if (registry_wait(member, call, name, &r)) {
+		if (r < 0)
+			service_error(member, call, "overloaded", "too much of this group waits for owners of names to come back");
 		return 0;
 	}
 	r = registry_watch(broker, member, name);
@@ -184,8 +205,7 @@ static int method_introduce(struct member *member, const struct wire_frame *call
 	other = member_find(broker, group);
 	if (window_is_open(&broker->window) && (!other || other->state == MEMBER_ABSENT) && group != broker->group &&
 		!broker_is_buried(broker, group)) {
-		if (window_wait(member, call, false) < 0)
-			service_error(member, call, "overloaded", "too much of this group waits for the broker's recovery");
+		wait_for_window(member, call);
 		return 0;
 	}
 	introductions_ask(member, group, call);
@@ -283,7 +303,7 @@ static bool announce_name(struct member *member, struct wire_str name, actor_ref
 		return false;
 	if (name.s[0] == '$' && !member->is_spawner)
 		return false;
-	return registry_register(member->broker, member, name, ref, &holder) == 0;
+	return take_name(member, name, ref, &holder) == 0;
 }
 
 /* @lost NULL: only looks whether it is well-formed. */
@@ -310,13 +330,17 @@ static int announce_names(struct member *member, struct mp_reader *args, struct 
 
 static int method_announce(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
-	struct mp_reader look = *args;
+	struct mp_reader look = *args, peek = *args;
 	struct buf lost = BUF_INIT;
-	uint32_t n_lost = 0;
+	uint32_t n_lost = 0, n_names = 0;
 
-	if (n < 3 || announce_names(member, &look, NULL, NULL) < 0 || announce_groups(member, &look, false, true) < 0 ||
+	if (n < 3 || mp_read_array(&peek, &n_names) < 0 || announce_names(member, &look, NULL, NULL) < 0 || announce_groups(member, &look, false, true) < 0 ||
 		announce_groups(member, &look, true, true) < 0)
 		return -EPROTO;
+	if (n_names && window_is_open(&member->broker->window) && member_is_new(member)) {
+		wait_for_window(member, call); /* as if it registered them: who had one before comes first */
+		return 0;
+	}
 	announce_names(member, args, &lost, &n_lost);
 	announce_groups(member, args, false, false);
 	announce_groups(member, args, true, false);

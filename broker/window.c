@@ -1,20 +1,7 @@
 #include "window.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "broker.h"
 #include "member.h"
-
-struct waiting {
-	struct list all;     /* window.waiting */
-	struct list by_member; /* member.waiting */
-	struct member *member;
-	bool routed;
-	size_t size_bytes;
-	uint8_t bytes[];
-};
 
 void window_init(struct window *window, int64_t length_ns, int64_t now_ns)
 {
@@ -24,46 +11,9 @@ void window_init(struct window *window, int64_t length_ns, int64_t now_ns)
 		window->state = WINDOW_CLOSED;
 }
 
-/* ---- frames ----------------------------------------------------------------------------------------------------- */
-
 int window_wait(struct member *member, const struct wire_frame *frame, bool routed)
 {
-	struct window *window = &member->broker->window;
-	struct waiting *waiting;
-
-	if (!quota_take(member, QUOTA_WAITING, sizeof(*waiting) + frame->raw_bytes))
-		return -EDQUOT;
-	waiting = malloc(sizeof(*waiting) + frame->raw_bytes);
-	if (!waiting) {
-		quota_give(member, QUOTA_WAITING, sizeof(*waiting) + frame->raw_bytes);
-		return -ENOMEM;
-	}
-	*waiting = (struct waiting){.member = member, .routed = routed, .size_bytes = frame->raw_bytes};
-	memcpy(waiting->bytes, frame->raw, frame->raw_bytes);
-	list_append(&window->waiting, &waiting->all);
-	list_append(&member->waiting, &waiting->by_member);
-	window->n_waiting++;
-	member->n_waiting_routed += routed;
-	return 0;
-}
-
-static void waiting_unlink(struct waiting *waiting)
-{
-	list_remove(&waiting->all);
-	list_remove(&waiting->by_member);
-	waiting->member->broker->window.n_waiting--;
-	waiting->member->n_waiting_routed -= waiting->routed;
-	quota_give(waiting->member, QUOTA_WAITING, sizeof(*waiting) + waiting->size_bytes);
-}
-
-void window_forget(struct member *member)
-{
-	list_for_each_safe(it, &member->waiting) {
-		struct waiting *waiting = container_of(it, struct waiting, by_member);
-
-		waiting_unlink(waiting);
-		free(waiting);
-	}
+	return waits_add(member, &member->broker->window.waiting, frame, routed);
 }
 
 /* ---- groups ----------------------------------------------------------------------------------------------------- */
@@ -116,25 +66,14 @@ static void give_up_absent(struct hash_node *node, void *arg)
 static void window_close(struct broker *broker)
 {
 	struct window *window = &broker->window;
-	struct list *next;
 
 	broker_log(broker, window->n_awaited ? LOG_WARNING : LOG_DEBUG,
 		"recovery is over: %zu groups did not announce themselves, %zu requests waited", window->n_awaited,
-		window->n_waiting);
+		broker->waits.n);
 	window->state = WINDOW_CLOSED;
 	window->n_awaited = 0;
 	hash_each(&broker->members, give_up_absent, NULL);
-
-	while ((next = list_pop(&window->waiting))) {
-		struct waiting *waiting = container_of(next, struct waiting, all);
-		struct wire_frame frame;
-		size_t used;
-
-		waiting_unlink(waiting);
-		if (!waiting->member->doomed && wire_parse(waiting->bytes, waiting->size_bytes, &frame, &used) == 1)
-			broker_frame(broker, waiting->member, &frame);
-		free(waiting);
-	}
+	waits_release(broker, &window->waiting);
 }
 
 void window_tick(struct broker *broker)

@@ -18,7 +18,6 @@ struct window {
 	int64_t length_ns;
 	int64_t deadline_ns;
 	size_t n_awaited;
-	size_t n_waiting;
 	struct list waiting;
 };
 
@@ -29,7 +28,6 @@ static inline bool window_is_open(const struct window *window)
 }
 /* Keeps the frame until the window closes. 0, -EDQUOT, -ENOMEM. @routed: later ones must not overtake it. */
 int window_wait(struct member *member, const struct wire_frame *frame, bool routed);
-void window_forget(struct member *member); /* frames of it */
 void window_listed(struct broker *broker); /* the supervisor has sent its list; groups of it are awaited */
 void window_await(struct member *member);
 void window_came(struct member *member); /* announced, or will not */

@@ -428,7 +428,7 @@ void script_finish(struct script *s)
 	assert_int_equal(broker->introductions.open.n_items, 0);
 	assert_int_equal(broker->pauses.by_ref.n_items, 0);
 	assert_int_equal(broker->pauses.by_sender.n_items, 0);
-	assert_int_equal(broker->window.n_waiting, 0);
+	assert_int_equal(broker->waits.n, 0);
 	assert_int_equal(broker->window.n_awaited, 0);
 	assert_int_equal(s->world->n_open, 0);
 	free(s->answered);

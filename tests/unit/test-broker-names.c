@@ -12,6 +12,12 @@ static int setup(void **state)
 	return 0;
 }
 
+static int setup_with_window(void **state)
+{
+	world_init(&w, 1000, NULL);
+	return 0;
+}
+
 static int teardown(void **state)
 {
 	world_deinit(&w);
@@ -204,6 +210,171 @@ static void test_a_hundred_thousand_names(void **state)
 	assert_int_equal(list(b, pack(&w, "a1s", "a"), first, last), 0);
 }
 
+/* ---- a look-up while its owner is in doubt ------------------------------------------------------------------------ */
+
+static void test_a_look_up_waits_until_it_is_known_whether_the_owner_lives(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "a"), *b = world_newcomer(&w, "b");
+	uint64_t id, after;
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_break(a);
+	id = client_ask(b, "whereis", pack(&w, "a1s", "n"));
+	client_expect_nothing(b);
+	after = client_ask(b, "whereis", pack(&w, "a1s", "other")); /* holds up nothing else */
+	client_expect_nil(b, after);
+	world_advance(&w, 999 * MS);
+	client_expect_nothing(b);
+	world_advance(&w, 1 * MS);
+	client_expect_nil(b, id);
+	a = world_newcomer(&w, "a");
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	expect_name(b, "n", client_ref(a, 1)); /* it watches, like after any look-up */
+	assert_int_equal(broker_stats(w.broker).waiting, 0);
+}
+
+static void test_a_look_up_finds_the_owner_that_came_back(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "a"), *b = world_newcomer(&w, "b");
+	actor_ref ref = client_ref(a, 1);
+	uint64_t id;
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", ref)));
+	client_break(a);
+	id = client_ask(b, "whereis", pack(&w, "a1s", "n"));
+	world_advance(&w, 500 * MS);
+	world_supervised(&w, 17, "a");
+	assert_true(actor_ref_equal(client_expect_ref(b, id), ref));
+}
+
+static void test_a_look_up_finds_the_successor_of_a_dead_owner(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "a"), *b = world_newcomer(&w, "b");
+	uint64_t id;
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_break(a);
+	id = client_ask(b, "whereis", pack(&w, "a1s", "n"));
+	a = world_supervised(&w, 19, "a");
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	assert_true(actor_ref_equal(client_expect_ref(b, id), client_ref(a, 1)));
+}
+
+static void test_a_reported_exit_hides_the_name_before_its_link_ends(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"), *b = world_newcomer(&w, "b");
+	uint64_t id;
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_tell(s, "group_down", pack(&w, "a2um1ss", UINT64_C(17), "reason", "signal"));
+	id = client_ask(b, "whereis", pack(&w, "a1s", "n"));
+	client_expect_nothing(b);
+	client_break(a);
+	client_expect_nil(b, id);
+}
+
+static void test_who_looked_up_and_left_leaves_nothing(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "a"), *b = world_newcomer(&w, "b");
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_break(a);
+	client_ask(b, "whereis", pack(&w, "a1s", "n"));
+	assert_int_equal(broker_stats(w.broker).waiting, 1);
+	client_break(b);
+	assert_int_equal(broker_stats(w.broker).waiting, 0);
+	world_advance(&w, 2000 * MS);
+}
+
+/* ---- announcing --------------------------------------------------------------------------------------------------- */
+
+static uint64_t announce(struct client *c, const char *name)
+{
+	return client_ask(c, "announce", pack(&w, "a3a1a2sra0a0", name, client_ref(c, 1)));
+}
+
+/* What it could not get. */
+static void expect_lost(struct client *c, uint64_t id, const char *name)
+{
+	struct wire_frame frame = client_expect(c, WIRE_REPLY);
+	struct mp_reader r = mp_reader(frame.body, frame.body_bytes);
+	const char *s;
+	size_t len;
+	uint32_t n;
+
+	assert_int_equal(frame.id, id);
+	assert_int_equal(mp_read_array(&r, &n), 0);
+	assert_int_equal(n, name != NULL);
+	if (!name)
+		return;
+	assert_int_equal(mp_read_str(&r, &s, &len), 0);
+	assert_true(mp_str_is(s, len, name));
+}
+
+static void test_a_newcomer_takes_no_bystanders_name_by_announcing_it(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *thief = world_newcomer(&w, "thief"), *owner;
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	id = announce(thief, "n");
+	client_expect_nothing(thief);
+	owner = world_supervised(&w, 17, "owner");
+	expect_lost(owner, announce(owner, "n"), NULL);
+	client_expect_nil(owner, client_ask(owner, "announced", pack(&w, "a0")));
+	expect_lost(thief, id, "n");
+	assert_int_equal(client_expect_ref(thief, client_ask(thief, "whereis", pack(&w, "a1s", "n"))).group, 17);
+}
+
+static void test_a_process_started_after_the_list_takes_no_bystanders_name(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *young, *owner;
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	young = world_supervised(&w, 18, "young");
+	id = announce(young, "n");
+	client_expect_nothing(young);
+	owner = world_supervised(&w, 17, "owner");
+	expect_lost(owner, announce(owner, "n"), NULL);
+	world_advance(&w, 1000 * MS);
+	expect_lost(young, id, "n");
+}
+
+static void test_a_client_of_the_supervisor_takes_no_bystanders_name(void **state)
+{
+	struct token token = world_token(&w, UINT64_C(0xc000000100000001), "ctl");
+	struct client *s = world_supervised(&w, 1, "$spawner"), *thief, *owner;
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	thief = world_connect(&w, "ctl", &token);
+	id = announce(thief, "n");
+	client_expect_nothing(thief);
+	owner = world_supervised(&w, 17, "owner");
+	expect_lost(owner, announce(owner, "n"), NULL);
+	world_advance(&w, 1000 * MS);
+	expect_lost(thief, id, "n");
+}
+
+static void test_an_announcement_without_names_waits_for_nobody(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a");
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	expect_lost(a, client_ask(a, "announce", pack(&w, "a3a0a0a0")), NULL);
+}
+
+static void test_announcing_a_name_of_the_dead_predecessor_takes_it_over(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "a"), *next;
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_break(a);
+	next = world_supervised(&w, 19, "a");
+	expect_lost(next, announce(next, "n"), NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +387,16 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_the_supervisor_may_have_a_name_of_the_node, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_lists_by_prefix_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_hundred_thousand_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_look_up_waits_until_it_is_known_whether_the_owner_lives, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_look_up_finds_the_owner_that_came_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_look_up_finds_the_successor_of_a_dead_owner, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_reported_exit_hides_the_name_before_its_link_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_who_looked_up_and_left_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_newcomer_takes_no_bystanders_name_by_announcing_it, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_a_process_started_after_the_list_takes_no_bystanders_name, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_a_client_of_the_supervisor_takes_no_bystanders_name, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_an_announcement_without_names_waits_for_nobody, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_announcing_a_name_of_the_dead_predecessor_takes_it_over, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,25 @@
+/*
+ * Frames whose answer depends on what is not known yet. Each waits in a queue of what it waits for (the recovery window, a name
+ * whose owner is in doubt), charged to the group that sent it, and is handled again, as if it came only now, when that is decided.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "util/list.h"
+#include "wire.h"
+
+struct broker;
+struct member;
+
+struct waits {
+	struct list due; /* decided; handled when the event at hand is over */
+	size_t n;	 /* in all queues */
+};
+
+void waits_init(struct waits *waits);
+/* 0, -EDQUOT, -ENOMEM. @routed: for another group, so that later ones must not overtake it. */
+int waits_add(struct member *member, struct list *queue, const struct wire_frame *frame, bool routed);
+void waits_release(struct broker *broker, struct list *queue); /* what it waited for is decided */
+void waits_run(struct broker *broker);			       /* handles what was released, in order */
+void waits_forget(struct member *member);		       /* its frames, wherever they wait */
