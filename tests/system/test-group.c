@@ -21,8 +21,10 @@
 #include <cmocka.h>
 
 #include "actor/actor.h"
+#include "token.h"
 
 #define FLOODERS_N 3
+#define DEATHS_N 20
 #define LONG_MS 10000 /* nothing takes that long; then the test fails */
 
 static const char *self_program;
@@ -223,6 +225,22 @@ static void broker_kill(void)
 static pid_t server_start(const char *name)
 {
 	return start((const char *const[]){self_program, "server", name, NULL});
+}
+
+/* As the supervisor starts it: with an id of its own, that may come back. */
+static pid_t server_start_supervised(uint64_t group, const char *name)
+{
+	static const uint8_t key[TOKEN_KEY_BYTES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+	char hex[2 * TOKEN_MAX_BYTES + 1];
+	struct token token;
+	pid_t pid;
+
+	assert_int_equal(token_make(&token, key, group, name), 0);
+	token_to_hex(&token, hex);
+	setenv("ACTOR_TOKEN", hex, 1);
+	pid = server_start(name);
+	unsetenv("ACTOR_TOKEN");
+	return pid;
 }
 
 static actor_client *client_new(enum actor_link_mode mode)
@@ -475,6 +493,44 @@ static void test_monitor_through_the_broker_hears_of_a_killed_group(void **state
 	actor_client_free(client);
 }
 
+/* The supervisor is away, so nobody reports the exits: watcher and broker each decide for themselves. */
+static void test_who_heard_of_a_death_does_not_find_the_dead_by_name(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	pid_t servers[DEATHS_N];
+	actor_ref refs[DEATHS_N];
+	uint64_t monitors[DEATHS_N];
+	char name[DEATHS_N][16];
+	int stale = 0;
+
+	for (int i = 0; i < DEATHS_N; i++) {
+		snprintf(name[i], sizeof(name[i]), "echo-%d", i);
+		servers[i] = server_start_supervised(1000 + (uint64_t)i, name[i]);
+	}
+	for (int i = 0; i < DEATHS_N; i++) {
+		refs[i] = find(client, name[i]);
+		assert_int_equal(actor_client_monitor(client, refs[i], &monitors[i]), 0);
+		expect_echo(client, refs[i], "settled");
+	}
+	for (int i = 0; i < DEATHS_N; i++)
+		kill(servers[i], SIGKILL);
+	for (int i = 0; i < DEATHS_N; i++) {
+		actor_msg *msg;
+		actor_ref who, found;
+		int n = 0;
+
+		assert_int_equal(actor_client_receive(client, LONG_MS, &msg, NULL, &who, NULL), 0);
+		assert_null(msg);
+		while (!actor_ref_equal(refs[n], who))
+			n++;
+		stale += actor_client_whereis(client, name[n], &found) != -ESRCH;
+	}
+	assert_int_equal(stale, 0);
+	for (int i = 0; i < DEATHS_N; i++)
+		reap(servers[i]);
+	actor_client_free(client);
+}
+
 static void test_taken_name_is_refused_and_free_after_its_owner(void **state)
 {
 	actor_client *client = client_new(ACTOR_LINK_DIRECT);
@@ -696,6 +752,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_down_arrives_after_the_last_message_of_a_killed_group, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_actor_that_stops_gives_its_reason_and_its_name_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_monitor_through_the_broker_hears_of_a_killed_group, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_who_heard_of_a_death_does_not_find_the_dead_by_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_taken_name_is_refused_and_free_after_its_owner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_groups_call_each_other_both_ways_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_resolve_again_after_the_broker_was_killed, setup, teardown),
