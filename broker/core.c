@@ -224,12 +224,14 @@ void broker_tick(struct broker *broker, int64_t now_ns)
 	}
 	introductions_tick(broker);
 	settle(broker);
+	routes_tick(broker); /* last: what waited may have been too late when it went on */
 }
 
 int64_t broker_deadline_ns(const struct broker *broker)
 {
-	int64_t deadline_ns = introductions_deadline_ns(broker), other_ns;
+	int64_t deadline_ns = introductions_deadline_ns(broker), other_ns = routes_deadline_ns(broker);
 
+	deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
 	if (!list_is_empty(&broker->timers)) {
 		other_ns = container_of(broker->timers.next, struct member, timer)->deadline_ns;
 		deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;

@@ -9,7 +9,6 @@
 #include "service.h"
 
 #define NAME_TO_REF_BYTES 32	/* a frame for a name may grow by this when a ref takes its place */
-#define EPOCH_UNSENT UINT32_MAX /* a monitor of a process that has no link yet */
 
 struct route {
 	struct hash_node node; /* routes.open */
@@ -18,18 +17,17 @@ struct route {
 	struct member *target;
 	actor_ref from, to;
 	uint64_t id;
-	int64_t deadline_us; /* calls; 0: none */
 	uint32_t epoch;	     /* of the target's link that it went over */
 	struct list by_asker;
 	struct list by_target;
-	struct list age; /* routes.aging */
+	struct heap_node deadline; /* routes.deadlines */
 };
 
 void routes_init(struct routes *routes)
 {
 	*routes = (struct routes){0};
 	hash_init(&routes->open);
-	list_init(&routes->aging);
+	heap_init(&routes->deadlines);
 }
 
 /* ---- the entries ------------------------------------------------------------------------------------------------ */
@@ -61,29 +59,10 @@ static void route_close(struct route *route)
 	hash_remove(&routes->open, &route->node);
 	list_remove(&route->by_asker);
 	list_remove(&route->by_target);
-	list_remove(&route->age);
+	heap_remove(&routes->deadlines, &route->deadline);
 	quota_give(route->asker, route->monitor ? QUOTA_MONITORS : QUOTA_CALLS, 1);
 	*(route->monitor ? &routes->n_monitors : &routes->n_calls) -= 1;
 	free(route);
-}
-
-static bool route_is_over(const struct route *route, int64_t now_ns)
-{
-	return route->deadline_us && route->deadline_us < now_ns / 1000;
-}
-
-/* Its caller has given up by itself; this is only about our memory. */
-static void routes_age(struct routes *routes, int64_t now_ns)
-{
-	for (int i = 0; i < 2; i++) {
-		struct list *oldest = list_pop(&routes->aging);
-
-		if (!oldest)
-			return;
-		list_append(&routes->aging, oldest);
-		if (route_is_over(container_of(oldest, struct route, age), now_ns))
-			route_close(container_of(oldest, struct route, age));
-	}
 }
 
 /* NULL: refused, and @asker was answered or doomed. */
@@ -93,29 +72,31 @@ static struct route *route_open(struct member *asker, struct member *target, con
 	struct routes *routes = &broker->routes;
 	bool monitor = frame->type == WIRE_MONITOR;
 	enum quota_kind kind = monitor ? QUOTA_MONITORS : QUOTA_CALLS;
-	struct route *route = route_find(routes, asker->group, frame->id, monitor);
+	struct route *route;
+	bool has_deadline;
 
-	if (route && route_is_over(route, broker->now_ns)) {
-		route_close(route);
-	} else if (route) {
+	routes_tick(broker);
+	route = route_find(routes, asker->group, frame->id, monitor);
+	if (route) {
 		member_doom(asker, true, "%s id %" PRIu64 " is in use", monitor ? "monitor" : "call", frame->id);
 		return NULL;
 	}
-	if (!monitor)
-		routes_age(routes, broker->now_ns);
 	if (!quota_take(asker, kind, 1))
 		return NULL;
 	route = calloc(1, sizeof(*route));
 	if (!route)
 		goto fail;
 	*route = (struct route){.monitor = monitor, .asker = asker, .target = target, .from = frame->from, .to = to,
-		.id = frame->id, .deadline_us = monitor ? 0 : frame->deadline_us, .epoch = target->epoch};
+		.id = frame->id, .epoch = target->epoch};
+	has_deadline = !monitor && frame->deadline_us;
+	if (has_deadline && heap_reserve(&routes->deadlines, routes->deadlines.n + 1) < 0)
+		goto fail;
 	if (hash_insert(&routes->open, &route->node, route_hash(routes, asker->group, frame->id, monitor)) < 0)
 		goto fail;
 	list_append(&asker->asked, &route->by_asker);
 	list_append(&target->owed, &route->by_target);
-	if (route->deadline_us)
-		list_append(&routes->aging, &route->age);
+	if (has_deadline)
+		(void)heap_insert(&routes->deadlines, &route->deadline, frame->deadline_us > 0 ? (uint64_t)frame->deadline_us : 0);
 	*(monitor ? &routes->n_monitors : &routes->n_calls) += 1;
 	return route;
 fail:
@@ -183,10 +164,11 @@ static bool resolve(struct broker *broker, const struct wire_frame *frame, actor
 	return *ret_member != NULL;
 }
 
-/* The process of a group that speaks no protocol, or not yet: its end is reported by the supervisor. */
-static bool is_process_monitor(const struct wire_frame *frame, actor_ref to, const struct member *target)
+/* Of the whole group: kept here, since its end is seen here. The group need not speak the protocol, or not yet: the supervisor
+ * reports its end. */
+static bool is_group_monitor(enum wire_type type, actor_ref to)
 {
-	return frame->type == WIRE_MONITOR && to.serial == 0 && target->listed;
+	return type == WIRE_MONITOR && to.serial == 0;
 }
 
 static bool deliver(struct member *sender, struct member *target, const struct wire_frame *frame, actor_ref to)
@@ -235,7 +217,7 @@ static void forward(struct broker *broker, struct member *sender, const struct w
 			refuse(sender, frame, to, "overloaded", "too much of this group waits for the broker's recovery");
 		return;
 	}
-	if (!found || (target->state == MEMBER_ABSENT && !is_process_monitor(frame, to, target))) {
+	if (!found || (target->state == MEMBER_ABSENT && !(is_group_monitor(frame->type, to) && target->listed))) {
 		refuse(sender, frame, to, "noproc", frame->to.name.s ? "no such name" : "no such group");
 		return;
 	}
@@ -245,10 +227,8 @@ static void forward(struct broker *broker, struct member *sender, const struct w
 			refuse(sender, frame, to, "overloaded", "too many open calls or monitors of this group");
 		if (!route)
 			return;
-		if (target->state == MEMBER_ABSENT) {
-			route->epoch = EPOCH_UNSENT;
+		if (is_group_monitor(frame->type, to))
 			return;
-		}
 	}
 	if (!deliver(sender, target, frame, to)) {
 		if (route)
@@ -259,14 +239,30 @@ static void forward(struct broker *broker, struct member *sender, const struct w
 
 /* ---- and back --------------------------------------------------------------------------------------------------- */
 
+/* Was that one asked? The group may speak for an actor that it no longer has, and the supervisor for a process. */
+static bool answers(const struct member *sender, const struct wire_frame *frame, const struct route *route)
+{
+	if (route->target != sender)
+		return sender->is_spawner && frame->type == WIRE_DOWN && actor_ref_equal(frame->from, route->to);
+	return frame->from.serial == route->to.serial || frame->from.serial == 0;
+}
+
 static void answer(struct broker *broker, struct member *sender, const struct wire_frame *frame)
 {
 	bool monitor = frame->type == WIRE_DOWN;
 	struct route *route = route_find(&broker->routes, frame->to.ref.group, frame->id, monitor);
+	char text[ACTOR_REF_TEXT_MAX];
 	struct member *asker;
 
-	if (route && route->target != sender && !(sender->is_spawner && monitor))
-		route = NULL;
+	if (route && !answers(sender, frame, route)) {
+		if (sender->is_spawner && monitor) {
+			route = NULL;
+		} else {
+			member_doom(sender, true, "it answers %s %" PRIu64 " of group %" PRIu64 ", which was for %s",
+				monitor ? "monitor" : "call", frame->id, route->asker->group, actor_ref_format(route->to, text));
+			return;
+		}
+	}
 	asker = route ? route->asker : NULL;
 	/* The supervisor speaks for processes that cannot; what it answers was asked of it, not of us. */
 	if (!asker && sender->is_spawner && monitor && frame->to.ref.node == broker->node)
@@ -293,7 +289,7 @@ static void demonitor(struct broker *broker, struct member *sender, const struct
 	target = route->target;
 	to = route->to;
 	route_close(route);
-	if (target->state == MEMBER_ABSENT)
+	if (!to.serial)
 		return;
 	wire_put_demonitor(member_out(target), to, frame->from, frame->id);
 	member_written(target);
@@ -343,8 +339,10 @@ void routes_relink(struct member *member)
 			route_close(route);
 			continue;
 		}
-		wire_put_monitor(member_out(member), &to, route->from, route->id);
-		member_written(member);
+		if (route->to.serial) {
+			wire_put_monitor(member_out(member), &to, route->from, route->id);
+			member_written(member);
+		}
 		route->epoch = member->epoch;
 	}
 }
@@ -393,7 +391,24 @@ void routes_forget(struct member *member)
 		route_close(container_of(it, struct route, by_asker));
 }
 
+void routes_tick(struct broker *broker)
+{
+	struct heap *deadlines = &broker->routes.deadlines;
+	struct heap_node *node;
+
+	while ((node = heap_take(deadlines, (uint64_t)broker->now_ns / 1000)))
+		route_close(container_of(node, struct route, deadline));
+}
+
+int64_t routes_deadline_ns(const struct broker *broker)
+{
+	uint64_t key_us = heap_first_key(&broker->routes.deadlines);
+
+	return key_us >= INT64_MAX / 1000 ? INT64_MAX : (int64_t)key_us * 1000;
+}
+
 void routes_deinit(struct routes *routes)
 {
+	heap_deinit(&routes->deadlines);
 	hash_deinit(&routes->open);
 }

@@ -1,11 +1,13 @@
 /*
  * Frames from one group to another through the broker, and what is open because of them: a call until it is answered, a
- * monitor until it fired. A reply or down that nothing is open for goes nowhere, so nobody is answered twice.
+ * monitor until it fired. A reply or down that nothing is open for goes nowhere, so nobody is answered twice; one for what somebody
+ * else was asked ends its sender's link.
  */
 #pragma once
 
 #include "actor/actor.h"
 #include "util/hash.h"
+#include "util/heap.h"
 #include "util/list.h"
 #include "wire.h"
 
@@ -16,7 +18,7 @@ struct actor_cause;
 
 struct routes {
 	struct hash open;
-	struct list aging; /* calls with a deadline; looked through two at a time, by every new call */
+	struct heap deadlines; /* of calls that have one, in CLOCK_MONOTONIC us */
 	size_t n_calls, n_monitors;
 };
 
@@ -31,3 +33,6 @@ void routes_relink(struct member *member);
  * the broker's current mark and casts `group_down` to each of them once. */
 void routes_end(struct member *member, const struct actor_cause *cause, const struct buf *group_down);
 void routes_forget(struct member *member); /* the same without a word */
+/* Calls whose deadline is past are forgotten: their callers have given up by themselves. */
+void routes_tick(struct broker *broker);
+int64_t routes_deadline_ns(const struct broker *broker);

@@ -73,6 +73,23 @@ static void test_open_calls_and_monitors_are_limited(void **state)
 	assert_false(b->closed);
 }
 
+static void test_calls_past_their_deadline_are_charged_to_nobody(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+
+	for (uint64_t i = 0; i < 3; i++) {
+		wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 100 + i, w.now_ns / 1000 + 1000);
+		wire_put_call(&c->out, &to, client_ref(c, 1), wire_cstr("m"), NULL, 0, 100 + i, w.now_ns / 1000 + 1000000);
+	}
+	client_send(c);
+	client_send(a);
+	world_advance(&w, 2 * MS);
+	for (uint64_t i = 0; i < 3; i++)
+		wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 200 + i, w.now_ns / 1000 + 1000);
+	client_send(a);
+	client_expect_nothing(a);
+}
+
 static void test_links_are_limited(void **state)
 {
 	for (int i = 0; i < 3; i++) {
@@ -200,6 +217,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		T(test_names_and_watches_are_limited),
 		T(test_open_calls_and_monitors_are_limited),
+		T(test_calls_past_their_deadline_are_charged_to_nobody),
 		T(test_links_are_limited),
 		T(test_a_sender_is_told_to_pause_when_the_receiver_does_not_read),
 		T(test_who_does_not_pause_is_refused_and_nobody_is_cut),

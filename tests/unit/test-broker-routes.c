@@ -112,6 +112,55 @@ static void test_only_the_one_who_was_asked_can_answer(void **state)
 	assert_int_equal(broker_stats(w.broker).calls, 1);
 }
 
+static void test_who_answers_for_somebody_else_loses_its_link(void **state)
+{
+	struct client *c = world_newcomer(&w, "c");
+	struct actor_cause cause = cause_make("tired");
+	struct buf body = BUF_INIT;
+	uint64_t id = call_b("add");
+
+	wire_put_error(&c->out, client_ref(a, 1), client_ref(c, 1), id, wire_cstr("mine"), wire_cstr(""));
+	client_send(c);
+	client_expect(c, WIRE_BYE);
+	assert_non_null(strstr(w.log, "'c'"));
+	monitor(a, client_ref(b, 1), 9);
+	cause_put(&body, &cause);
+	c = world_newcomer(&w, "d");
+	wire_put_down(&c->out, client_ref(a, 1), client_ref(c, 1), 9, body.data, body.size_bytes);
+	client_send(c);
+	client_expect(c, WIRE_BYE);
+	buf_deinit(&body);
+	client_expect_nothing(a);
+	assert_int_equal(broker_stats(w.broker).calls, 1);
+	assert_int_equal(broker_stats(w.broker).monitors, 1);
+}
+
+static void test_another_actor_of_the_group_that_was_asked_cannot_answer(void **state)
+{
+	uint64_t id = call_b("add");
+
+	client_expect(b, WIRE_CALL);
+	wire_put_reply(&b->out, client_ref(a, 1), client_ref(b, 2), id, NULL, 0);
+	client_send(b);
+	client_expect(b, WIRE_BYE);
+	client_expect_error(a, id, "noconnection");
+}
+
+static void test_an_answer_after_the_deadline_is_no_offence(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+
+	wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 1000, w.now_ns / 1000 + 5);
+	client_send(a);
+	world_advance(&w, 1 * MS);
+	wire_put_reply(&b->out, client_ref(a, 1), client_ref(b, 1), 1000, NULL, 0);
+	client_send(b);
+	client_expect_nothing(a);
+	assert_false(b->closed);
+	client_expect(b, WIRE_CALL);
+	client_expect_nothing(b);
+}
+
 static void test_a_call_to_nobody_is_answered_at_once(void **state)
 {
 	struct wire_dest gone = to_ref((actor_ref){WORLD_NODE, 4711, 1}), name = to_name("nobody");
@@ -164,6 +213,38 @@ static void test_a_monitor_fires_once_with_the_end_of_the_group(void **state)
 	assert_string_equal(expect_down(a, client_ref(b, 2), 10).reason, "normal");
 	assert_int_equal(client_expect_group_down(a, NULL), b->group);
 	client_expect_nothing(a);
+}
+
+static void test_a_monitor_of_a_whole_group_is_kept_by_the_broker(void **state)
+{
+	monitor(a, client_ref(b, 0), 9);
+	monitor(a, client_ref(b, 0), 10);
+	wire_put_demonitor(&a->out, client_ref(b, 0), client_ref(a, 1), 10);
+	client_send(a);
+	client_expect_nothing(b);
+	client_expect_nothing(a);
+	client_bye(b);
+	assert_string_equal(expect_down(a, client_ref(b, 0), 9).reason, "normal");
+	assert_int_equal(client_expect_group_down(a, NULL), b->group);
+	client_expect_nothing(a);
+	assert_int_equal(broker_stats(w.broker).monitors, 0);
+}
+
+static void test_a_monitor_of_a_whole_group_outlives_its_link_and_has_the_true_cause(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *c = world_supervised(&w, 17, "c");
+	actor_ref ref = client_ref(c, 0);
+
+	monitor(a, ref, 9);
+	client_break(c);
+	c = world_supervised(&w, 17, "c");
+	client_expect_nothing(c);
+	client_break(c);
+	monitor(a, ref, 10); /* it may come back still */
+	client_expect_nothing(a);
+	client_tell(s, "group_down", pack(&w, "a2um1ss", UINT64_C(17), "reason", "signal"));
+	assert_string_equal(expect_down(a, ref, 9).reason, "signal");
+	assert_string_equal(expect_down(a, ref, 10).reason, "signal");
 }
 
 static void test_a_down_that_passed_is_not_followed_by_another(void **state)
@@ -326,6 +407,35 @@ static void test_expired_calls_are_forgotten(void **state)
 	assert_int_equal(broker_stats(w.broker).calls, 100);
 }
 
+static void test_calls_that_nobody_answers_are_forgotten_at_their_deadline(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+
+	for (uint64_t i = 0; i < 1000; i++)
+		wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 1000 + i,
+			w.now_ns / 1000 + 1000 * (int64_t)(1 + i % 5));
+	wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 1, INT64_MAX);
+	wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 2, 0);
+	client_send(a);
+	world_advance(&w, 3 * MS);
+	assert_int_equal(broker_stats(w.broker).calls, 402);
+	world_advance(&w, 2 * MS);
+	assert_int_equal(broker_stats(w.broker).calls, 2);
+	world_advance(&w, 1000000 * MS);
+	assert_int_equal(broker_stats(w.broker).calls, 2); /* until it is answered, or an end */
+}
+
+static void test_a_call_whose_deadline_is_past_is_forgotten_at_once(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+
+	wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 1, 1);
+	wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 2, -1);
+	client_send(a);
+	world_advance(&w, 1);
+	assert_int_equal(broker_stats(w.broker).calls, 0);
+}
+
 static void test_a_paused_actor_gets_nothing_until_it_resumes(void **state)
 {
 	struct wire_dest one = to_ref(client_ref(b, 1)), two = to_ref(client_ref(b, 2));
@@ -387,10 +497,15 @@ int main(void)
 		T(test_a_name_is_replaced_by_the_ref),
 		T(test_an_answer_that_nobody_waits_for_goes_nowhere),
 		T(test_only_the_one_who_was_asked_can_answer),
+		T(test_who_answers_for_somebody_else_loses_its_link),
+		T(test_another_actor_of_the_group_that_was_asked_cannot_answer),
+		T(test_an_answer_after_the_deadline_is_no_offence),
 		T(test_a_call_to_nobody_is_answered_at_once),
 		T(test_open_calls_end_with_the_group),
 		T(test_open_calls_end_with_bye_as_down),
 		T(test_a_monitor_fires_once_with_the_end_of_the_group),
+		T(test_a_monitor_of_a_whole_group_is_kept_by_the_broker),
+		T(test_a_monitor_of_a_whole_group_outlives_its_link_and_has_the_true_cause),
 		T(test_a_down_that_passed_is_not_followed_by_another),
 		T(test_after_demonitor_nothing_comes),
 		T(test_names_are_free_before_anybody_hears_of_the_end),
@@ -402,6 +517,8 @@ int main(void)
 		T(test_unknown_frames_are_skipped),
 		T(test_a_call_id_in_use_ends_the_link),
 		T(test_expired_calls_are_forgotten),
+		T(test_calls_that_nobody_answers_are_forgotten_at_their_deadline),
+		T(test_a_call_whose_deadline_is_past_is_forgotten_at_once),
 		T(test_a_paused_actor_gets_nothing_until_it_resumes),
 		T(test_a_paused_group_still_gets_answers),
 		T(test_a_foreign_pause_ends_the_link),
