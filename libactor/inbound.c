@@ -180,6 +180,8 @@ static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 	actor_ref ref;
 
 	to = frame_target(group, frame, &ref);
+	if (!frame->to.name.s && ref.serial == 0 && ref.group == group->id && ref.node == group->node)
+		return true; /* of the whole group: who sees this link end, the watcher's runtime or the broker, tells it */
 	if (to && !peer->is_uplink && peer->n_watchers >= WATCHERS_MAX) {
 		peer_cut(peer, "it has too many monitors here");
 		return false;

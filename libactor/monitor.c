@@ -57,6 +57,12 @@ static void monitor_fire_reason(actor_group *group, struct monitor *monitor, con
 	monitor_fire(group, monitor, &cause);
 }
 
+/* Serial 0 is the process: one of the supervisor's is watched by who reaps it, any other by the end of its link. */
+static bool is_of_process(actor_ref who)
+{
+	return !who.serial && !(who.group >> 63);
+}
+
 void monitor_remove(actor_group *group, struct monitor *monitor)
 {
 	actor_ref who = monitor->who;
@@ -64,7 +70,7 @@ void monitor_remove(actor_group *group, struct monitor *monitor)
 
 	if (who.group == group->id) {
 		watcher_remove(group, who, monitor->watcher->ref, monitor->id);
-	} else if (who.serial == 0) {
+	} else if (is_of_process(who)) {
 		struct wire_dest spawner = {0};
 
 		/* best effort: a DOWN that comes all the same finds no monitor */
@@ -175,7 +181,7 @@ int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
 		else if (r < 0)
 			monitor_free(group, monitor);
 		return r == -ESRCH ? 0 : r;
-	} else if (!who.serial) {
+	} else if (is_of_process(who)) {
 		if (group->current != self) {
 			monitor_free(group, monitor);
 			return -EAGAIN;

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 from node import Node, run_tests, until
+from rawpeer import Link, Ref as RawRef
 
 EXAMPLES, SOURCE = os.path.abspath(sys.argv[2]), os.path.abspath(sys.argv[3])
 CLIENT, VECTORS = SOURCE + "/tests/conformance/client.py", SOURCE + "/sdk/vectors/"
@@ -106,6 +107,26 @@ def test_it_watches():
     os.kill(node.child("flaky")["pid"], signal.SIGKILL)
     until(lambda: [monitor, "signal"] in node.ctl_json("call", "py", "downs"), "the down of flaky")
     assert len(node.ctl_json("call", "py", "downs")) == 2
+
+
+def test_it_watches_a_whole_group():
+    ref = Ref.parse(node.ctl("whereis", "counter").stdout.strip())
+    monitor = int(node.ctl("call", "py", "monitor", json.dumps({"$ref": str(Ref((*ref[:2], 0)))})).stdout)
+    assert node.ctl("call", "py", "ask", '"counter"', '"get"').returncode == 0  # what it had to say of that came before
+    assert monitor not in dict(node.ctl_json("call", "py", "downs"))
+    os.kill(node.child("counter")["pid"], signal.SIGKILL)
+    until(lambda: [monitor, "signal"] in node.ctl_json("call", "py", "downs"), "the down of counter as a whole")
+
+
+def test_over_a_direct_link_a_whole_group_is_watched_without_an_answer():
+    until(lambda: node.child("counter")["state"] == "ready", "counter is back")
+    group = Ref.parse(node.ctl("whereis", "counter").stdout.strip())[1]
+    link = Link(node.root + "/node/broker.ipc")
+    direct = link.introduce(group)
+    direct.send([7, RawRef((link.me[0], group, 0)), link.me, 99], [12, 1])
+    assert direct.receive()[0] == 13  # the pong: no down before it
+    direct.close()
+    link.close()
 
 
 def test_it_is_back_after_a_crash_and_its_name_leads_to_the_new_one():

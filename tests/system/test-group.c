@@ -493,6 +493,33 @@ static void test_monitor_through_the_broker_hears_of_a_killed_group(void **state
 	actor_client_free(client);
 }
 
+static void expect_monitor_of_the_whole_group(enum actor_link_mode mode)
+{
+	actor_client *client = client_new(mode);
+	pid_t server = server_start("echo");
+	actor_ref to = find(client, "echo"), whole = {to.node, to.group, 0};
+	uint64_t monitor;
+	actor_msg *msg;
+
+	assert_int_equal(actor_client_monitor(client, whole, &monitor), 0);
+	expect_echo(client, to, "lives");
+	assert_int_equal(actor_client_receive(client, 0, &msg, NULL, NULL, NULL), -ETIMEDOUT); /* a DOWN would be here before the echo */
+	kill(server, SIGKILL);
+	reap(server);
+	expect_down(client, monitor, "noconnection");
+	actor_client_free(client);
+}
+
+static void test_a_whole_group_is_watched_over_its_link(void **state)
+{
+	expect_monitor_of_the_whole_group(ACTOR_LINK_DIRECT);
+}
+
+static void test_a_whole_group_is_watched_through_the_broker(void **state)
+{
+	expect_monitor_of_the_whole_group(ACTOR_LINK_BROKER);
+}
+
 /* The supervisor is away, so nobody reports the exits: watcher and broker each decide for themselves. */
 static void test_who_heard_of_a_death_does_not_find_the_dead_by_name(void **state)
 {
@@ -752,6 +779,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_down_arrives_after_the_last_message_of_a_killed_group, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_actor_that_stops_gives_its_reason_and_its_name_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_monitor_through_the_broker_hears_of_a_killed_group, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_whole_group_is_watched_over_its_link, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_whole_group_is_watched_through_the_broker, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_heard_of_a_death_does_not_find_the_dead_by_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_taken_name_is_refused_and_free_after_its_owner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_groups_call_each_other_both_ways_at_once, setup, teardown),
