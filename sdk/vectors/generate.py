@@ -244,11 +244,13 @@ def frames_good():
     y_frames("monitor_name", Frame("monitor", "counter", A, 9))
     y_frames("monitor_process", Frame("monitor", Ref(1, 7, 0), A, 9))
     y_frames("demonitor", Frame("demonitor", B, A, 9))
+    y_frames("demonitor_process", Frame("demonitor", Ref(1, 7, 0), A, 9))
     y_frames("down_normal", Frame("down", A, B, 9, {"reason": "normal"}))
     y_frames("down_noproc", Frame("down", A, NOBODY, 9, {"reason": "noproc"}))
     y_frames("down_exit", Frame("down", A, B, 9, {"reason": "exit", "kind": "exit", "code": 3}))
     y_frames("down_signal", Frame("down", A, B, 9, {
         "reason": "signal", "kind": "signal", "code": 11, "signal": "SIGSEGV", "core": True, "text": "in counter.add"}))
+    y_frames("down_process", Frame("down", A, Ref(1, 7, 0), 9, {"reason": "signal", "kind": "signal", "code": 9, "signal": "SIGKILL", "core": False}))
     y_frames("down_exec", Frame("down", A, B, 9, {"reason": "exec", "kind": "exec", "code": 2, "text": "No such file or directory: /x"}))
     y_frames("down_unknown_keys", Frame("down", A, B, 9, Pairs((5, 6), ("x", [1]), ("reason", "crash: -22"))))
     y_frames("pause_ref", Frame("pause", B))
