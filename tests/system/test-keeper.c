@@ -628,7 +628,7 @@ static void test_a_child_is_set_up_as_its_spec_says(void **state)
 	struct keeper_spec spec = {.argv = (const char *const[]){"sh", "-c",
 					   "pwd; echo $ONE; umask; ulimit -c; ulimit -n; echo $ACTOR_GROUP; "
 					   "ls /proc/self/fd | wc -l;"
-					   "test $(ps -o sid= -p $$) = $$ && echo leader",
+					   "test $(cut -d ' ' -f 6 /proc/$$/stat) = $$ && echo leader",
 					   NULL},
 		.env = (const char *const[]){"ACTOR_GROUP=forged", "ONE=1", "PATH=/usr/bin:/bin", NULL},
 		.cwd = "/usr",
