@@ -77,6 +77,10 @@ static int ctl_vfail(const struct ctl *ctl, enum ctl_exit status, const char *co
 
 		if (hint)
 			json_object_set_new(json_object_get(error, "error"), "hint", json_string(hint));
+		if (error && ctl->keep_error && !*ctl->keep_error) {
+			*ctl->keep_error = error;
+			return status;
+		}
 		if (error) {
 			output_json(ctl, error);
 			json_decref(error);

@@ -134,7 +134,39 @@ static void child_end_text(const json_t *exit, char *text, size_t size)
 	else if (!strcmp(kind, "exec"))
 		snprintf(text, size, "exec: %s", strerror((int)code));
 	else
-		snprintf(text, size, "%s %lld", kind, (long long)code);
+		snprintf(text, size, "%s %lld%s", kind, (long long)code,
+			code == 127 ? " (command not found?)" : code == 126 ? " (cannot be run?)" : ""); /* as shells say it */
+}
+
+const char *child_last_words(const json_t *child)
+{
+	const char *text = child_string(json_object_get(child, "last_exit"), "text", "");
+
+	return *text ? text : NULL;
+}
+
+char *child_ends_text(const json_t *child, char text[CHILD_TEXT_MAX])
+{
+	const json_t *exit = json_object_get(child, "last_exit");
+	json_int_t n = json_integer_value(json_object_get(child, "restarts")) + (child_pid(child) == 0);
+	const char *kind = child_string(exit, "kind", "exit"), *words = child_last_words(child);
+	char end[CHILD_TEXT_MAX / 2], times[48];
+
+	if (!json_is_object(exit) || n < 1)
+		return NULL;
+	if (n == 1)
+		snprintf(times, sizeof(times), "once");
+	else
+		snprintf(times, sizeof(times), "%lld times, the last time", (long long)n);
+	if (!strcmp(kind, "exec")) {
+		snprintf(times, sizeof(times), n > 1 ? " (tried %lld times)" : "", (long long)n);
+		snprintf(text, CHILD_TEXT_MAX, "it could not be run%s: %s", times,
+			words ? words : strerror((int)json_integer_value(json_object_get(exit, "code"))));
+		return text;
+	}
+	child_end_text(exit, end, sizeof(end));
+	snprintf(text, CHILD_TEXT_MAX, "it ended %s with %s%s%.250s", times, end, words ? ": " : "", words ? words : "");
+	return text;
 }
 
 char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_TEXT_MAX])

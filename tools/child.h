@@ -30,6 +30,14 @@ int64_t child_pid(const json_t *child);
  */
 char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_TEXT_MAX]);
 
+/* What it said last, or why it could not be run; NULL: nothing is known. */
+const char *child_last_words(const json_t *child);
+
+/*
+ * "it ended 5 times, the last time with exit 1: cannot bind to port 80". NULL: it has not ended, as far as is known.
+ */
+char *child_ends_text(const json_t *child, char text[CHILD_TEXT_MAX]);
+
 /* "green", "yellow", "red" or NULL. */
 const char *child_state_color(const json_t *child);
 

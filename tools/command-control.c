@@ -9,64 +9,135 @@
 #include "commands.h"
 #include "output.h"
 #include "session.h"
+#include "util/clock.h"
 
 /* What a verb asks for one name: the method's arguments, a new reference. */
 typedef json_t *control_args(const struct args *args, const char *name);
 
 struct control {
-	const char *verb;   /* and method */
-	const char *done;   /* "stopped" */
-	bool waits;         /* takes as long as the process takes: no timeout unless one is given */
+	const char *verb;    /* and method */
+	const char *done;    /* "stopped" */
+	const char *goal;    /* what is waited for; NULL: the answer comes at once */
+	const char *goes_on; /* what goes on without us; NULL likewise */
 	control_args *make;
 };
 
-static void control_tell(const struct ctl *ctl, const struct control *control, const char *name,
-	const json_t *child)
+struct control_run {
+	struct ctl *ctl;
+	struct session *session;
+	const struct control *control;
+	int64_t asked_ms;
+	bool waits;
+	json_t *list; /* with --json, of several names: what came of each */
+	int status;   /* of the first failure */
+};
+
+static const char *control_done(const struct control_run *run, const json_t *child)
 {
-	if (ctl->json)
-		return;
+	int64_t uptime_ms = json_integer_value(json_object_get(child, "uptime_ms"));
+
+	/* It has run for longer than we have been asking. */
+	if (!strcmp(run->control->verb, "start") && uptime_ms > clock_now_ms() - run->asked_ms)
+		return !strcmp(child_state(child), "ready") ? "already ready" : "already up";
+	if (!run->waits && !strcmp(child_state(child), "stopping"))
+		return "stopping";
+	if (!run->waits && !strcmp(run->control->verb, "start") && !child_pid(child))
+		return "starting";
+	return run->control->done;
+}
+
+static void control_tell(const struct control_run *run, const char *name, const json_t *child)
+{
 	output_text(name);
-	printf(": %s", control->done);
+	printf(": %s", control_done(run, child));
 	if (child_pid(child))
 		printf(", pid %" PRId64, child_pid(child));
 	putchar('\n');
 }
 
-/*
- * One failure does not keep the others from being tried; the first one gives the exit status. With --json one
- * line for each name: the child, or null where there is none any more.
- */
+/* With --json: the child, or null where there is none any more. */
+static void control_show(const struct control_run *run, const json_t *child)
+{
+	json_t *shown = child_public(child, child_clock_offset_us());
+
+	if (!shown)
+		shown = json_null();
+	if (run->list)
+		json_array_append(run->list, shown);
+	else
+		output_json(run->ctl, shown);
+	json_decref(shown);
+}
+
+/* One failure does not keep the others from being told; the first one gives the exit status. */
+static void control_answered(struct question *question, void *arg)
+{
+	struct control_run *run = arg;
+	json_t *error = NULL;
+	int status;
+
+	if (!question->r) {
+		if (run->ctl->json)
+			control_show(run, question->ret);
+		else
+			control_tell(run, question->name, question->ret);
+		return;
+	}
+	if (run->status == CTL_UNREACHABLE && !run->list)
+		return; /* one sentence is enough for all of them */
+	run->ctl->keep_error = run->list ? &error : NULL;
+	status = session_fail_answer(run->session, run->control->verb, question);
+	run->ctl->keep_error = NULL;
+	if (error) {
+		json_object_set_new(error, "name", json_string(question->name));
+		json_array_append_new(run->list, error);
+	}
+	if (!run->status)
+		run->status = status;
+}
+
+static int control_check_names(struct ctl *ctl, const struct args *args)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < args->n_values && !status; i++)
+		status = session_check_name(ctl, args->values[i]);
+	return status;
+}
+
+/* All are asked at once, so that it takes as long as the slowest of them. What is said stands in the order of the names. */
 static int control_run(struct ctl *ctl, const struct args *args, const struct control *control)
 {
-	int64_t timeout_ms = ctl_timeout_ms(ctl, control->waits ? ACTOR_FOREVER : CTL_TIMEOUT_DEFAULT_MS);
-	struct session *session;
-	int status, first = 0;
+	struct control_run run = {.ctl = ctl, .control = control, .waits = control->goal && !args_has(args, "no-wait")};
+	int64_t timeout_ms = ctl_timeout_ms(ctl, run.waits ? ACTOR_FOREVER : CTL_TIMEOUT_DEFAULT_MS);
+	struct vigil vigil = {control->goal, control->goes_on, control_answered, NULL, &run};
+	struct question *questions;
+	int status;
 
-	status = session_open(ctl, ACTOR_LINK_SPAWNER, &session);
+	status = control_check_names(ctl, args);
+	if (!status)
+		status = session_open(ctl, ACTOR_LINK_SPAWNER, &run.session);
 	if (status)
 		return status;
-	for (size_t i = 0; i < args->n_values; i++) {
-		const char *name = args->values[i];
-		json_t *child = NULL;
-
-		status = session_ask_spawner(session, control->verb, name, control->verb,
-			control->make(args, name), timeout_ms, &child);
-		if (!status && ctl->json) {
-			json_t *shown = child_public(child, child_clock_offset_us());
-
-			output_json(ctl, shown ? shown : json_null());
-			json_decref(shown);
-		}
-		if (!status)
-			control_tell(ctl, control, name, child);
-		if (status && !first)
-			first = status;
-		json_decref(child);
-		if (status == CTL_UNREACHABLE)
-			break;
-	}
-	session_close(session);
-	return first;
+	questions = calloc(args->n_values, sizeof(*questions));
+	if (ctl->json && args->n_values > 1)
+		run.list = json_array();
+	for (size_t i = 0; questions && i < args->n_values; i++)
+		questions[i] = (struct question){.name = args->values[i], .method = control->verb,
+			.args = control->make(args, args->values[i]), .timeout_ms = timeout_ms};
+	run.asked_ms = clock_now_ms();
+	if (questions)
+		session_ask_all(run.session, questions, args->n_values, &vigil);
+	else
+		run.status = ctl_fail_errno(ctl, ENOMEM, NULL, "cannot %s", control->verb);
+	if (run.list && questions)
+		output_json(ctl, run.list);
+	for (size_t i = 0; questions && i < args->n_values; i++)
+		json_decref(questions[i].ret);
+	free(questions);
+	json_decref(run.list);
+	session_close(run.session);
+	return run.status;
 }
 
 static json_t *control_args_wait(const struct args *args, const char *name)
@@ -83,7 +154,8 @@ static const struct option_spec wait_options[] = {
 
 static int stop_run(struct ctl *ctl, const struct args *args)
 {
-	static const struct control control = {"stop", "stopped", true, control_args_wait};
+	static const struct control control = {"stop", "stopped", "to end", "asked to end, and killed when its stop timeout is over",
+		control_args_wait};
 
 	return control_run(ctl, args, &control);
 }
@@ -105,7 +177,7 @@ const struct command command_stop = {
 
 static int start_run(struct ctl *ctl, const struct args *args)
 {
-	static const struct control control = {"start", "started", true, control_args_wait};
+	static const struct control control = {"start", "started", "to start", "started without us", control_args_wait};
 
 	return control_run(ctl, args, &control);
 }
@@ -123,7 +195,8 @@ const struct command command_start = {
 
 static int restart_run(struct ctl *ctl, const struct args *args)
 {
-	static const struct control control = {"restart", "restarted", true, control_args_wait};
+	static const struct control control = {"restart", "restarted", "to end and start again",
+		"stopped and started again without us", control_args_wait};
 
 	return control_run(ctl, args, &control);
 }
@@ -150,7 +223,7 @@ static json_t *control_args_kill(const struct args *args, const char *name)
 
 static int kill_run(struct ctl *ctl, const struct args *args)
 {
-	static const struct control control = {"kill", "signalled", false, control_args_kill};
+	static const struct control control = {"kill", "signalled", NULL, NULL, control_args_kill};
 	const char *signal = args_value(args, "signal");
 
 	if (signal && cause_signal_number(signal) < 1)
@@ -189,7 +262,7 @@ static json_t *control_args_rm(const struct args *args, const char *name)
 
 static int rm_run(struct ctl *ctl, const struct args *args)
 {
-	static const struct control control = {"rm", "removed", true, control_args_rm};
+	static const struct control control = {"rm", "removed", "to end", "asked to end, and removed without us", control_args_rm};
 
 	return control_run(ctl, args, &control);
 }

@@ -157,16 +157,13 @@ static void status_print_argv(const json_t *argv)
 
 	status_field("command");
 	json_array_foreach(argv, i, word) {
-		const char *text = json_string_value(word);
-		bool plain = text && *text && !text[strcspn(text, " \t\n\"'\\$`*?&|;<>()")];
+		size_t size_bytes;
+		char *text = json_to_bytes(word, &size_bytes);
 
 		if (i)
 			putchar(' ');
-		if (!plain)
-			putchar('\'');
-		output_text(text ? text : "?");
-		if (!plain)
-			putchar('\'');
+		output_word(text ? text : "?", text ? size_bytes : 1);
+		free(text);
 	}
 	putchar('\n');
 }
@@ -203,6 +200,8 @@ static void status_print_child(struct ctl *ctl, const json_t *child)
 	status_field("last exit");
 	output_text(child_last_exit_text(child, clock_now_us(), text));
 	putchar('\n');
+	if (child_last_words(child))
+		status_field("last words"), output_text(child_last_words(child)), putchar('\n');
 	if (ref && child_pid(child))
 		status_field("actor"), puts(ref);
 	if (owner)

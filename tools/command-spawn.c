@@ -15,6 +15,7 @@
 
 #define SPAWN_SLACK_MS   2000 /* the supervisor's own timeout comes first, and says more */
 #define SPAWN_NAMES_MAX  1000
+#define SPAWN_LOOK_MS    1000 /* whoever was interrupted wants to go */
 
 struct spawn {
 	struct ctl *ctl;
@@ -64,23 +65,42 @@ static int spawn_spec_times(struct spawn *spawn, const struct args *args)
 	return 0;
 }
 
+static void spawn_env_add(json_t *pairs, const char *name, size_t name_bytes, const char *value)
+{
+	json_t *pair = json_array();
+
+	json_array_append_new(pair, json_of_bytes(name, name_bytes));
+	json_array_append_new(pair, json_of_bytes(value, strlen(value)));
+	json_array_append_new(pairs, pair);
+}
+
 static int spawn_spec_env(struct spawn *spawn, const struct args *args)
 {
-	json_t *env = json_object();
-	const char *pair;
+	json_t *pairs = json_array(), *env = json_object();
+	const char *pair, *name;
 	size_t at = 0;
 
+	/* Not an object: names and values are any bytes but NUL. The last one of a name counts. */
+	json_object_set_new(env, "$map", pairs);
 	json_object_set_new(spawn->spec, "env", env);
+	while ((name = args_next(args, "pass", &at))) {
+		const char *value = getenv(name);
+
+		if (!*name || strchr(name, '='))
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "to set it write --env NAME=VALUE",
+				"'%s' cannot be the name of a variable", name);
+		if (value)
+			spawn_env_add(pairs, name, strlen(name), value);
+	}
+	at = 0;
 	while ((pair = args_next(args, "env", &at))) {
 		const char *equals = strchr(pair, '=');
-		json_t *value = equals ? json_string(equals + 1) : NULL;
 
 		if (!equals || equals == pair)
-			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write --env NAME=VALUE",
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage",
+				"write --env NAME=VALUE, or --pass NAME to give it what it is here",
 				"'%s' is no variable", pair);
-		if (!value || json_object_setn_new(env, pair, (size_t)(equals - pair), value))
-			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", NULL,
-				"the variable '%s' is not UTF-8", pair);
+		spawn_env_add(pairs, pair, (size_t)(equals - pair), equals + 1);
 	}
 	return 0;
 }
@@ -91,8 +111,8 @@ static int spawn_spec_argv(struct spawn *spawn, const struct args *args)
 
 	json_object_set_new(spawn->spec, "argv", argv);
 	for (size_t i = 0; i < args->n_values; i++) {
+		const char *word = args->values[i];
 		char *absolute = NULL;
-		json_t *word;
 
 		/* The node has another current directory than this shell. */
 		if (i == 0 && strchr(args->values[0], '/')) {
@@ -101,12 +121,10 @@ static int spawn_spec_argv(struct spawn *spawn, const struct args *args)
 				return ctl_fail_errno(spawn->ctl, errno, NULL, "cannot find out where %s is",
 					args->values[0]);
 		}
-		word = json_string(absolute ? absolute : args->values[i]);
+		if (absolute)
+			word = absolute;
+		json_array_append_new(argv, json_of_bytes(word, strlen(word)));
 		free(absolute);
-		if (!word)
-			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", NULL,
-				"argument %zu of the command is not UTF-8", i);
-		json_array_append_new(argv, word);
 	}
 	return *args->values[0] ? 0 : ctl_fail(spawn->ctl, CTL_USAGE, "usage", NULL, "the command is empty");
 }
@@ -114,19 +132,13 @@ static int spawn_spec_argv(struct spawn *spawn, const struct args *args)
 static int spawn_spec_cwd(struct spawn *spawn, const struct args *args)
 {
 	char *cwd = path_absolute(args_has(args, "cwd") ? args_value(args, "cwd") : ".");
-	json_t *value = cwd ? json_string(cwd) : NULL;
-	int status = 0;
 
 	if (!cwd)
-		status = ctl_fail_errno(spawn->ctl, errno, "say --cwd DIR",
+		return ctl_fail_errno(spawn->ctl, errno, "say --cwd DIR",
 			"cannot find out the current directory");
-	else if (!value)
-		status = ctl_fail(spawn->ctl, CTL_USAGE, "usage", "say --cwd DIR",
-			"the directory '%s' is not UTF-8", cwd);
-	else
-		json_object_set_new(spawn->spec, "cwd", value);
+	json_object_set_new(spawn->spec, "cwd", json_of_bytes(cwd, strlen(cwd)));
 	free(cwd);
-	return status;
+	return 0;
 }
 
 static int spawn_wait(struct spawn *spawn, const struct args *args)
@@ -150,15 +162,55 @@ static int spawn_wait(struct spawn *spawn, const struct args *args)
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
+/* As `ls` knows it now; NULL: it is not listed, or nobody answers. */
+static json_t *spawn_look(struct spawn *spawn, int64_t timeout_ms)
 {
 	const struct destination spawner = {.name = "$spawner"};
-	json_t *args;
+	json_t *children = NULL, *child = NULL;
+	struct session_error error;
+
+	if (!session_ask(spawn->session, &spawner, "ls", json_pack("[s]", spawn->name), timeout_ms, &children,
+		&error))
+		child = json_incref(json_array_get(children, 0));
+	json_decref(children);
+	return child;
+}
+
+/* What was asked for goes on without us: how, and how to end it. */
+static void spawn_interrupted(void *arg)
+{
+	struct spawn *spawn = arg;
+	json_t *child = spawn_look(spawn, SPAWN_LOOK_MS);
+	char hint[SESSION_NAME_MAX_BYTES + 64], pid[40] = "";
+
+	if (child_pid(child))
+		snprintf(pid, sizeof(pid), ", pid %" PRId64 ",", child_pid(child));
+	snprintf(hint, sizeof(hint), "end it with: actorctl stop %s", spawn->name);
+	if (child && !strcmp(child_state(child), "down"))
+		ctl_fail(spawn->ctl, CTL_INTERRUPTED, "interrupted", "see actorctl ls", "interrupted; '%s' has ended",
+			spawn->name);
+	else
+		ctl_fail(spawn->ctl, CTL_INTERRUPTED, "interrupted", hint, "interrupted; '%s'%s goes on%s", spawn->name,
+			pid, child ? "" : ", if it has been started");
+	json_decref(child);
+}
+
+static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
+{
+	const struct vigil vigil = {
+		.goal = !strcmp(spawn->wait, "exit") ? "to end" : !strcmp(spawn->wait, "ready") ? "to be ready" : "to start",
+		.interrupted = spawn_interrupted,
+		.arg = spawn,
+	};
+	struct question question = {.name = spawn->name, .method = "spawn"};
 
 	json_object_set_new(spawn->spec, "name", json_string(spawn->name));
-	args = json_pack("[OsI]", spawn->spec, spawn->wait, (json_int_t)spawn->timeout_ms);
-	return session_ask(spawn->session, &spawner, "spawn", args,
-		spawn->timeout_ms ? spawn->timeout_ms + SPAWN_SLACK_MS : ACTOR_FOREVER, ret, ret_error);
+	question.args = json_pack("[OsI]", spawn->spec, spawn->wait, (json_int_t)spawn->timeout_ms);
+	question.timeout_ms = spawn->timeout_ms ? spawn->timeout_ms + SPAWN_SLACK_MS : ACTOR_FOREVER;
+	session_ask_all(spawn->session, &question, 1, &vigil);
+	*ret = question.ret;
+	*ret_error = question.error;
+	return question.r;
 }
 
 /* The first of base, base.2, base.3 … that nobody is listed under. */
@@ -212,17 +264,15 @@ static int spawn_fail_exec(struct spawn *spawn, const struct session_error *erro
 {
 	const struct destination spawner = {.name = "$spawner"};
 	struct session_error ignored;
-	json_t *children = NULL, *gone = NULL;
+	json_t *child = spawn_look(spawn, CTL_TIMEOUT_DEFAULT_MS), *gone = NULL;
 	enum ctl_exit status = CTL_FAILED;
 	int code = 0, exec_errno = 0;
 
-	if (!session_ask(spawn->session, &spawner, "ls", json_pack("[s]", spawn->name),
-		CTL_TIMEOUT_DEFAULT_MS, &children, &ignored)) {
-		code = child_exit_status(json_array_get(children, 0));
-		exec_errno = (int)json_integer_value(json_object_get(json_object_get(json_array_get(children, 0),
-			"last_exit"), "code"));
+	if (child) {
+		code = child_exit_status(child);
+		exec_errno = (int)json_integer_value(json_object_get(json_object_get(child, "last_exit"), "code"));
 	}
-	json_decref(children);
+	json_decref(child);
 	session_ask(spawn->session, &spawner, "rm", json_pack("[sb]", spawn->name, 1), CTL_TIMEOUT_DEFAULT_MS,
 		&gone, &ignored);
 	json_decref(gone);
@@ -263,6 +313,32 @@ static void spawn_tell(const struct spawn *spawn, const json_t *child)
 	putchar('\n');
 }
 
+/*
+ * It is not there in time. One that runs is only slow; one that ended meanwhile, perhaps again and again, will most likely never
+ * be there, and what it said last tells why.
+ */
+static int spawn_fail_timeout(struct spawn *spawn)
+{
+	const char *goal = !strcmp(spawn->wait, "exit") ? "has not ended" : !strcmp(spawn->wait, "ready") ? "is not ready"
+		: "is not up";
+	json_t *child = spawn_look(spawn, CTL_TIMEOUT_DEFAULT_MS);
+	char after[DURATION_TEXT_MAX], ends[CHILD_TEXT_MAX], hint[2 * SESSION_NAME_MAX_BYTES + 128];
+	int status;
+
+	duration_format(spawn->timeout_ms, after);
+	if (!child_ends_text(child, ends)) {
+		status = ctl_fail(spawn->ctl, CTL_TIMEOUT, "timeout",
+			"it goes on: see actorctl ls; give it longer with --timeout", "'%s' %s after %s", spawn->name, goal,
+			after);
+	} else {
+		snprintf(hint, sizeof(hint), "it is started again and again: see actorctl logs %s, end it with: actorctl rm -f %s",
+			spawn->name, spawn->name);
+		status = ctl_fail(spawn->ctl, CTL_TIMEOUT, "ended", hint, "'%s' %s after %s: %s", spawn->name, goal, after, ends);
+	}
+	json_decref(child);
+	return status;
+}
+
 static int spawn_go(struct spawn *spawn)
 {
 	struct session_error error;
@@ -276,13 +352,7 @@ static int spawn_go(struct spawn *spawn)
 	if (r == -EREMOTEIO && !strcmp(error.name, "exec")) {
 		status = spawn_fail_exec(spawn, &error);
 	} else if (r == -ETIMEDOUT) {
-		char after[DURATION_TEXT_MAX];
-
-		status = ctl_fail(spawn->ctl, CTL_TIMEOUT, "timeout",
-			"it goes on: see actorctl ls; give it longer with --timeout",
-			"'%s' %s after %s", spawn->name, !strcmp(spawn->wait, "exit") ? "has not ended"
-			: !strcmp(spawn->wait, "ready") ? "is not ready" : "is not up",
-			duration_format(spawn->timeout_ms, after));
+		status = spawn_fail_timeout(spawn);
 	} else if (r) {
 		status = session_fail_spawner(spawn->ctl, "spawn", spawn->name, r, &error, spawn->timeout_ms);
 	} else {
@@ -343,6 +413,7 @@ static const struct option_spec spawn_options[] = {
 	{'r', "restart", OPTION_VALUE, "TYPE", "permanent (default), transient or temporary"},
 	{0, "backoff", OPTION_VALUE, "MIN[:MAX]", "between restarts (default 100ms:30s); 0: none"},
 	{'e', "env", OPTION_VALUE, "NAME=VALUE", "for its environment; may be repeated"},
+	{0, "pass", OPTION_VALUE, "NAME", "a variable as it is here, if it is set; may be repeated"},
 	{0, "cwd", OPTION_VALUE, "DIR", "its directory (default: the current one)"},
 	{0, "stop-timeout", OPTION_VALUE, "TIME", "from TERM to KILL when it is stopped (default 10s)"},
 	{0, "wait", OPTION_OPTIONAL, "STATE", "up, ready, exit or none; see below"},
@@ -361,8 +432,8 @@ const struct command command_spawn = {
 		"Restart types: permanent is always started again, transient unless it exited with 0, temporary never.\n"
 		"Restarts wait: MIN after the first failure, twice as long after each further one, at most MAX, and MIN again after it\n"
 		"ran for a minute. The first restart of one that had been ready is immediate.\n\n"
-		"The program gets HOME, PATH, USER, LANG as the node was started with and what --env says, nothing of this shell's\n"
-		"environment. A CMD with a slash is taken relative to the current directory, one without is looked up in PATH.\n\n"
+		"The program gets HOME, PATH, USER, LANG as the node was started with and what --env and --pass say, nothing else of\n"
+		"this shell's environment, and /dev/null as its stdin. A CMD with a slash is taken relative to the current directory, one without is looked up in PATH.\n\n"
 		"--wait=up (the default) returns when the program runs; if it cannot be run that is told, and nothing stays behind.\n"
 		"--wait=ready waits until it has started its actors, --wait=exit until it ends: actorctl then exits with its status\n"
 		"(128 + n for signal n, 127 or 126 if it could not be run). --wait=none does not wait, and keeps trying a program that\n"

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -43,6 +44,7 @@ struct ctl {
 	enum ctl_color color;
 	bool stdout_is_tty;
 	bool stderr_is_tty;
+	json_t **keep_error; /* with --json: the failure goes here and not to stdout */
 };
 
 struct command {

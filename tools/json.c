@@ -37,16 +37,47 @@ static json_t *json_base64(const void *data, size_t size_bytes)
 	return value;
 }
 
+json_t *json_of_bytes(const char *data, size_t size_bytes)
+{
+	json_t *value = json_stringn(data, size_bytes); /* refuses what is not UTF-8 */
+
+	return value ? value : json_form("$str", json_base64(data, size_bytes));
+}
+
+char *json_to_bytes(const json_t *value, size_t *ret_size_bytes)
+{
+	const json_t *form = json_object_size(value) == 1 ? json_object_get(value, "$str") : NULL;
+	uint8_t *data;
+	char *bytes;
+
+	if (form) {
+		if (!json_is_string(form) ||
+			base64_decode(json_string_value(form), json_string_length(form), &data, ret_size_bytes))
+			return NULL;
+		bytes = realloc(data, *ret_size_bytes + 1);
+		if (!bytes) {
+			free(data);
+			return NULL;
+		}
+	} else {
+		if (!json_is_string(value))
+			return NULL;
+		*ret_size_bytes = json_string_length(value);
+		bytes = malloc(*ret_size_bytes + 1);
+		if (!bytes)
+			return NULL;
+		memcpy(bytes, json_string_value(value), *ret_size_bytes);
+	}
+	bytes[*ret_size_bytes] = 0;
+	return bytes;
+}
+
 static json_t *json_read_str(struct mp_reader *r)
 {
 	const char *s;
 	size_t len;
-	json_t *value;
 
-	if (mp_read_str(r, &s, &len))
-		return NULL;
-	value = json_stringn(s, len); /* refuses what is not UTF-8 */
-	return value ? value : json_form("$str", json_base64(s, len));
+	return mp_read_str(r, &s, &len) ? NULL : json_of_bytes(s, len);
 }
 
 static json_t *json_read_number(struct mp_reader *r)

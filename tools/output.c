@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/utf8.h"
+
 /*
  * jansson writes every real with the same number of digits: 17 are always enough and 0.1 looks terrible with
  * them.
@@ -61,6 +63,52 @@ void output_text(const char *text)
 {
 	for (; *text; text++)
 		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+}
+
+static bool output_word_is_plain(const char *word, size_t size_bytes)
+{
+	for (size_t i = 0; i < size_bytes; i++)
+		if ((unsigned char)word[i] <= 0x20 || strchr("\"'\\$`*?&|;<>()[]{}#~!", word[i]))
+			return false;
+	return size_bytes > 0;
+}
+
+/* Inside of $'…' */
+static void output_escaped(const char *word, size_t size_bytes)
+{
+	size_t n;
+
+	for (size_t i = 0; i < size_bytes; i += n) {
+		n = utf8_char_bytes(word + i, size_bytes - i);
+		if (!n || (unsigned char)word[i] < 0x20 || word[i] == 0x7f) {
+			n = 1;
+			printf(word[i] == '\n' ? "\\n" : word[i] == '\r' ? "\\r" : word[i] == '\t' ? "\\t" : "\\x%02x",
+				(unsigned char)word[i]);
+			continue;
+		}
+		if (word[i] == '\'' || word[i] == '\\')
+			putchar('\\');
+		fwrite(word + i, 1, n, stdout);
+	}
+}
+
+void output_word(const char *word, size_t size_bytes)
+{
+	if (!utf8_is_plain(word, size_bytes)) {
+		fputs("$'", stdout);
+		output_escaped(word, size_bytes);
+		putchar('\'');
+	} else if (output_word_is_plain(word, size_bytes)) {
+		fwrite(word, 1, size_bytes, stdout);
+	} else {
+		putchar('\'');
+		for (size_t i = 0; i < size_bytes; i++)
+			if (word[i] == '\'')
+				fputs("'\\''", stdout);
+			else
+				putchar(word[i]);
+		putchar('\'');
+	}
 }
 
 int output_finish(int status)

@@ -17,6 +17,11 @@ void output_json_line(const json_t *value);
 void output_text(const char *text);
 
 /*
+ * A word as one would type it in a shell: quoted when it has to be, bytes that are no text as $'\\xe9'.
+ */
+void output_word(const char *word, size_t size_bytes);
+
+/*
  * Flushes. Returns @status, or CTL_FAILED when something could not be written. When the reader of a pipe went
  * away the program ends as if by SIGPIPE, like every other program in a pipe.
  */

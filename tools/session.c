@@ -1,19 +1,33 @@
 #include "session.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "duration.h"
 #include "json.h"
 #include "node.h"
+#include "util/clock.h"
 #include "util/utf8.h"
 
+#define SESSION_IN_FLIGHT_MAX 500  /* questions under way; whoever is the last of thousands waits a little longer */
+#define SESSION_QUIET_MS      1000 /* people do not wonder what goes on before that */
+#define SESSION_NAMES_SAID    8
+
+/*
+ * To the broker one question at a time is enough, of any size; to the supervisor there may be many at once, each asked by an actor
+ * of its own.
+ */
 struct session {
 	const struct ctl *ctl;
-	actor_client *client;
-	enum actor_link_mode mode;
+	actor_client *client; /* broker */
+	actor_group *group;   /* supervisor */
+	int group_fd;
 };
 
 int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t timeout_ms,
@@ -32,12 +46,14 @@ int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t t
 	if (!session)
 		return -ENOMEM;
 	session->ctl = ctl;
-	session->mode = mode;
-	r = actor_client_new(&session->client, &options);
+	r = mode == ACTOR_LINK_SPAWNER ? actor_group_new(&session->group, &options)
+		: actor_client_new(&session->client, &options);
 	if (r) {
 		free(session);
 		return r;
 	}
+	if (session->group)
+		session->group_fd = actor_group_get_fd(session->group); /* before the first dispatch: it includes timers from now on */
 	*ret = session;
 	return 0;
 }
@@ -87,8 +103,10 @@ int session_open(const struct ctl *ctl, enum actor_link_mode mode, struct sessio
 
 struct session *session_close(struct session *session)
 {
-	if (session)
+	if (session) {
 		actor_client_free(session->client);
+		actor_group_free(session->group);
+	}
 	free(session);
 	return NULL;
 }
@@ -123,34 +141,224 @@ static void session_copy_error(const actor_msg *reply, struct session_error *ret
 	snprintf(ret->text, sizeof(ret->text), "%s", text ? text : "");
 }
 
+/* What a call came to; takes the reply. */
+static int session_answer(int r, actor_msg *reply, json_t **ret, struct session_error *ret_error)
+{
+	const void *body;
+	size_t size_bytes;
+
+	if (r) {
+		if (reply)
+			session_copy_error(reply, ret_error);
+	} else {
+		body = actor_msg_body(reply, &size_bytes);
+		*ret = json_body_read(body, size_bytes);
+		if (!*ret)
+			r = -EPROTO;
+	}
+	actor_msg_free(reply);
+	return r;
+}
+
+/* ---- many questions to the supervisor -------------------------------------------------------- */
+
+struct asker {
+	struct question *question;
+};
+
+static int asker_init(actor *self, const void *arg)
+{
+	struct asker *asker = actor_state(self);
+
+	asker->question = *(struct question *const *)arg;
+	return actor_cast(self, actor_self(self), "ask", "");
+}
+
+static int asker_call(actor *self, struct question *question)
+{
+	static const char *const formats[] = {"", "m", "mm", "mmm"};
+	enum { N_MAX = sizeof(formats) / sizeof(*formats) - 1 };
+	struct buf b[N_MAX] = {BUF_INIT, BUF_INIT, BUF_INIT};
+	size_t n = json_array_size(question->args);
+	char error[JSON_ERROR_MAX];
+	actor_msg *reply = NULL;
+	int r = n > N_MAX ? -E2BIG : 0;
+
+	for (size_t i = 0; i < n && !r; i++)
+		r = json_body_write(json_array_get(question->args, i), &b[i], error);
+	if (!r) {
+		r = actor_call_name(self, "$spawner", question->method, question->timeout_ms, &reply, formats[n],
+			b[0].data, b[0].size_bytes, b[1].data, b[1].size_bytes, b[2].data, b[2].size_bytes);
+		r = session_answer(r, reply, &question->ret, &question->error);
+	}
+	for (size_t i = 0; i < N_MAX; i++)
+		buf_deinit(&b[i]);
+	return r;
+}
+
+static int asker_ask(actor *self, const actor_msg *msg)
+{
+	struct asker *asker = actor_state(self);
+
+	(void)msg;
+	asker->question->r = asker_call(self, asker->question);
+	asker->question->answered = true;
+	return actor_stop(self, actor_self(self), NULL);
+}
+
+static const struct actor_method asker_methods[] = {
+	{.name = "ask", .on_cast = asker_ask},
+	{0},
+};
+
+static const struct actor_behavior asker_behavior = {
+	.name = "asker",
+	.state_size = sizeof(struct asker),
+	.methods = asker_methods,
+	.init = asker_init,
+};
+
+/* The names that are still waited for, for people. */
+static void session_names(const struct question *questions, size_t n, char text[512])
+{
+	size_t left = 0, said = 0, at = 0;
+
+	text[0] = 0;
+	for (size_t i = 0; i < n; i++)
+		left += !questions[i].answered;
+	for (size_t i = 0; i < n && said < SESSION_NAMES_SAID && at < 400; i++)
+		if (!questions[i].answered)
+			at += (size_t)snprintf(text + at, 512 - at, "%s%.64s", said++ ? ", " : "", questions[i].name);
+	if (left > said)
+		snprintf(text + at, 512 - at, " and %zu more", left - said);
+}
+
+/* As by the signal itself, so that a shell's loop ends too. */
+__attribute__((noreturn)) static void session_die(int signo)
+{
+	sigset_t set;
+
+	fflush(stdout);
+	signal(signo, SIG_DFL);
+	raise(signo);
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	_exit(128 + signo);
+}
+
+static void session_interrupted(struct session *session, const struct question *questions, size_t n,
+	const struct vigil *vigil, int signo)
+{
+	char names[512];
+
+	if (vigil->interrupted) {
+		vigil->interrupted(vigil->arg);
+	} else {
+		session_names(questions, n, names);
+		ctl_fail(session->ctl, CTL_INTERRUPTED, "interrupted", "see actorctl ls", "interrupted; %s: %s", names,
+			vigil->goes_on);
+	}
+	session_die(signo);
+}
+
+/* 0, or the signal that came first. */
+static int session_poll(struct session *session, int signal_fd, int timeout_ms)
+{
+	struct pollfd fds[2] = {{.fd = session->group_fd, .events = POLLIN},
+		{.fd = signal_fd, .events = POLLIN}};
+	struct signalfd_siginfo info;
+
+	poll(fds, 2, timeout_ms);
+	return fds[1].revents & POLLIN && read(signal_fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
+}
+
+static int session_block_signals(sigset_t *before)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, before);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static size_t session_in_flight(const struct question *questions, size_t n_asked)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_asked; i++)
+		n += !questions[i].answered;
+	return n;
+}
+
+void session_ask_all(struct session *session, struct question *questions, size_t n, const struct vigil *vigil)
+{
+	size_t n_asked = 0, n_told = 0;
+	bool quiet = !vigil || !vigil->goal || session->ctl->json || !session->ctl->stderr_is_tty;
+	bool catches = vigil && (vigil->goes_on || vigil->interrupted);
+	int64_t note_ms = clock_now_ms() + SESSION_QUIET_MS;
+	int signal_fd = -1, signo;
+	char names[512];
+	sigset_t before;
+
+	if (catches)
+		signal_fd = session_block_signals(&before);
+	for (;;) {
+		for (; n_asked < n && session_in_flight(questions, n_asked) < SESSION_IN_FLIGHT_MAX; n_asked++) {
+			struct question *question = &questions[n_asked];
+
+			question->r = actor_group_spawn(session->group, &asker_behavior, &question, NULL, NULL);
+			question->answered = question->r != 0;
+		}
+		actor_group_dispatch(session->group);
+		for (; n_told < n_asked && questions[n_told].answered; n_told++)
+			if (vigil && vigil->answered)
+				vigil->answered(&questions[n_told], vigil->arg);
+		if (n_told == n)
+			break;
+		fflush(stdout);
+		if (!quiet && clock_now_ms() >= note_ms) {
+			session_names(questions, n, names);
+			ctl_note(session->ctl, "waiting for %s %s", names, vigil->goal);
+			quiet = true;
+		}
+		signo = session_poll(session, signal_fd, quiet ? -1 : (int)(note_ms - clock_now_ms()) + 1);
+		if (signo)
+			session_interrupted(session, questions, n, vigil, signo);
+	}
+	if (catches) {
+		close(signal_fd);
+		sigprocmask(SIG_SETMASK, &before, NULL);
+	}
+	for (size_t i = 0; i < n; i++)
+		json_decref(questions[i].args);
+}
+
+/* ---- one question ---------------------------------------------------------------------------- */
+
 int session_ask(struct session *session, const struct destination *to, const char *method, json_t *args,
 	int64_t timeout_ms, json_t **ret, struct session_error *ret_error)
 {
 	actor_msg *msg = NULL, *reply = NULL;
-	const void *body;
-	size_t size_bytes;
-	json_t *value;
 	int r;
 
 	*ret_error = (struct session_error){0};
+	if (session->group) {
+		struct question question = {.method = method, .args = args, .timeout_ms = timeout_ms};
+
+		session_ask_all(session, &question, 1, NULL);
+		*ret = question.ret;
+		*ret_error = question.error;
+		return question.r;
+	}
 	r = session_pack(args, &msg);
 	if (r)
 		return r;
 	r = actor_client_call_msg(session->client, to->ref, to->name, method, timeout_ms, &msg, &reply);
 	actor_msg_free(msg);
-	if (r) {
-		if (reply)
-			session_copy_error(reply, ret_error);
-		actor_msg_free(reply);
-		return r;
-	}
-	body = actor_msg_body(reply, &size_bytes);
-	value = json_body_read(body, size_bytes);
-	actor_msg_free(reply);
-	if (!value)
-		return -EPROTO;
-	*ret = value;
-	return 0;
+	return session_answer(r, reply, ret, ret_error);
 }
 
 int session_send(struct session *session, const struct destination *to, const char *method, json_t *args)
@@ -246,6 +454,12 @@ int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *na
 	default:
 		return ctl_fail_errno(ctl, -r, NULL, "cannot %s", what);
 	}
+}
+
+int session_fail_answer(struct session *session, const char *verb, const struct question *question)
+{
+	return question->r ? session_fail_spawner(session->ctl, verb, question->name, question->r, &question->error,
+		question->timeout_ms) : 0;
 }
 
 int session_check_name(const struct ctl *ctl, const char *name)

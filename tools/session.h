@@ -45,6 +45,38 @@ struct session_error {
  */
 int session_ask(struct session *session, const struct destination *to, const char *method, json_t *args,
 	int64_t timeout_ms, json_t **ret, struct session_error *ret_error);
+
+/* One of several requests to the supervisor that are under way at the same time. */
+struct question {
+	const char *name;   /* the child it is about */
+	const char *method;
+	json_t *args;       /* an array of at most three; taken */
+	int64_t timeout_ms;
+
+	/* set when it is answered */
+	bool answered;
+	int r;              /* as of session_ask() */
+	json_t *ret;        /* for the asker to free */
+	struct session_error error;
+};
+
+/* What is said, and done, while answers are waited for. */
+struct vigil {
+	const char *goal;    /* after a second, on a terminal: "waiting for a, b <goal>". NULL: nothing is said */
+	const char *goes_on; /* when we are interrupted: "a, b: <goes_on>". NULL: nothing is */
+	/* Each question when it and all before it are answered; may be NULL. */
+	void (*answered)(struct question *question, void *arg);
+	/* Instead of saying @goes_on; may be NULL. */
+	void (*interrupted)(void *arg);
+	void *arg;
+};
+
+/*
+ * session_ask_all() - ask the supervisor everything at once, then wait for all the answers
+ * INT and TERM: it is said that what was asked for goes on without us, and the program ends by that signal.
+ */
+void session_ask_all(struct session *session, struct question *questions, size_t n, const struct vigil *vigil);
+
 int session_send(struct session *session, const struct destination *to, const char *method, json_t *args);
 int session_whereis(struct session *session, const char *name, actor_ref *ret);
 
@@ -62,3 +94,5 @@ int session_ask_spawner(struct session *session, const char *verb, const char *n
 /* The telling part of it, for who asked with session_ask(). */
 int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *name, int r,
 	const struct session_error *error, int64_t timeout_ms);
+/* The same for one of many. */
+int session_fail_answer(struct session *session, const char *verb, const struct question *question);

@@ -4,6 +4,7 @@
 usage: test-actorctl.py ACTORCTL ACTOR-MIRROR      (writes TAP)
 """
 
+import base64
 import fcntl
 import json
 import os
@@ -431,6 +432,104 @@ def options_behind_the_command_are_the_commands():
     ctl("rm", "own")
 
 
+@fact
+def any_bytes_but_nul_are_arguments_variables_and_directories():
+    raw = b"caf\xe9 100%% 'q' \xff\n"
+    place = os.path.join(os.fsencode(ROOT), b"caf\xe9")
+    os.mkdir(place)
+    with open(os.path.join(place, b"show"), "wb") as f:
+        f.write(b'#!/bin/sh\nprintf "%s|%s|" "$1" "$V"; pwd\n')
+    os.chmod(f.name, 0o755)
+    p = subprocess.run([ACTORCTL, "spawn", "--restart", "temporary", "--wait", "-n", "bytes", "-e", b"V=" + raw, "--", b"./show", raw],
+                       capture_output=True, env=ENV, cwd=place, timeout=PATIENCE)
+    assert p.returncode == 0, p
+    with open(child("bytes")["log"], "rb") as f:
+        assert raw + b"|" + raw + b"|" + place + b"\n" in f.read()
+    argv = child("bytes")["argv"]
+    assert argv[1] == {"$str": base64.b64encode(raw).decode()} and argv[0]["$str"], argv
+    shown = re.search(r"command  (.*)", ctl("status", "bytes").out)[1]
+    out = subprocess.run(["bash", "-c", "printf '%s|' " + shown], capture_output=True, check=True).stdout
+    assert out == place + b"/show|" + raw + b"|", (shown, out)
+    ctl("rm", "bytes")
+
+
+@fact
+def pass_gives_a_variable_as_it_is_here():
+    ctl("spawn", "--restart", "temporary", "--wait", "-n", "env", "--pass", "CALLERS_OWN", "--pass", "NOT_SET_ANYWHERE", "--", "env")
+    text = ctl("logs", "env").out
+    assert "CALLERS_OWN=secret\n" in text and "NOT_SET_ANYWHERE" not in text, text
+    fails("spawn", "--pass", "A=B", "--", "true", rc=2, says="'A=B' cannot be the name of a variable")
+    ctl("rm", "env")
+
+
+@fact
+def a_program_that_never_gets_ready_is_told_with_how_it_ended():
+    r = ctl("spawn", "--name", "broken", "--wait=ready", "-t", "1s", "--backoff", "50ms:50ms", "--", "sh", "-c", "echo cannot bind >&2; exit 127",
+            rc=5)
+    assert re.search(r"'broken' is not ready after 1.0s: it ended \d+ times, the last time with exit 127 .command not found\?.: cannot bind; "
+                     r"it is started again and again: see actorctl logs broken", r.err), r
+    until(lambda: "exit 127 (command not found?)" in ctl("ls", "broken").out, "the list says so")
+    until(lambda: "last words  cannot bind\n" in ctl("status", "broken").out, "what it said last")
+    ctl("rm", "-f", "broken")
+    r = ctl("spawn", "--name", "slow", "--wait=ready", "-t", "200ms", "--", "sleep", "1000", rc=5)
+    assert "'slow' is not ready after 200ms; it goes on" in r.err, r
+    ctl("rm", "-f", "slow")
+
+
+def spawn_stubborn(stop_timeout):
+    """One that does not end by TERM."""
+    log = os.path.join(LOGS, "stubborn.log")
+    if os.path.exists(log):
+        os.unlink(log)  # what an earlier one said
+    ctl("spawn", "--name", "stubborn", "--stop-timeout", stop_timeout, "--restart", "temporary", "--", "sh", "-c",
+        "trap '' TERM; echo armed; while :; do sleep 0.05; done")
+    until(lambda: "armed\n" in ctl("logs", "stubborn").out, "the trap is set")
+
+
+def remove_by_force(name):
+    p = subprocess.Popen([ACTORCTL, "rm", "-f", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENV)
+
+    def gone():
+        subprocess.run([ACTORCTL, "kill", "-s", "KILL", name], capture_output=True, env=ENV)
+        return p.poll() is not None and name not in names()
+
+    until(gone, f"the end of {name}")
+
+
+def interrupted(*args, when, sig=signal.SIGINT, json=False):
+    """Ends actorctl by a signal once @when holds; what it said."""
+    p = subprocess.Popen([ACTORCTL, *(["--json"] if json else []), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV,
+                         cwd=ROOT)
+    until(when, f"{args} is under way")
+    p.send_signal(sig)
+    out, err = p.communicate(timeout=PATIENCE)
+    assert p.returncode == -sig, (p.returncode, out, err)  # for a shell: 128 + sig
+    return Result(p.returncode, out, err)
+
+
+@fact
+def an_interrupted_spawn_says_what_goes_on_without_it():
+    r = interrupted("spawn", "-n", "job", "--restart", "temporary", "--wait", "--", "sleep", "1000",
+                    when=lambda: "job" in names() and child("job")["state"] == "up")
+    pid = child("job")["pid"]
+    assert r.err == f"actorctl: interrupted; 'job', pid {pid}, goes on; end it with: actorctl stop job\n" and alive(pid), r
+    ctl("rm", "-f", "job")
+    r = interrupted("spawn", "-n", "job", "--wait=exit", "--", "sleep", "1000", json=True, sig=signal.SIGTERM,
+                    when=lambda: "job" in names() and child("job")["state"] == "up")
+    assert json.loads(r.out)["error"]["code"] == "interrupted" and not r.err, r
+    ctl("rm", "-f", "job")
+
+
+@fact
+def an_interrupted_stop_says_that_it_goes_on():
+    for verb, says in (("stop", "asked to end, and killed when its stop timeout is over"), ("restart", "stopped and started again without us"),
+                       ("rm -f", "asked to end, and removed without us")):
+        spawn_stubborn("1h")
+        r = interrupted(*verb.split(), "stubborn", when=lambda: child("stubborn")["state"] == "stopping")
+        assert r.err == f"actorctl: interrupted; stubborn: {says}; see actorctl ls\n", r
+        remove_by_force("stubborn")
+
+
 # ---- ls ---------------------------------------------------------------------------------------------------------------------------
 
 @fact
@@ -513,6 +612,48 @@ def stop_start_and_restart():
 
 
 @fact
+def start_of_what_runs_says_so():
+    pid = child("web")["pid"] or ctl_json("start", "web")["pid"]
+    until(lambda: child("web")["uptime_ms"] > 100, "some time")
+    assert ctl("start", "web").out == f"web: already up, pid {pid}\n"
+    assert ctl("stop", "--no-wait", "web").out.startswith("web: stop")
+
+
+@fact
+def stop_of_many_asks_all_before_it_waits():
+    """Each ends only when it sees that all others were asked, too."""
+    many = [f"m{i}" for i in range(5)]
+    for name in many:
+        ctl("spawn", "--name", name, "--stop-timeout", "1h", "--env", f"ROOT={ROOT}", "--env", f"ME={name}", "--", "sh", "-c",
+            'all() { touch $ROOT/asked-$ME; until [ $(ls $ROOT | grep -c asked-) = 5 ]; do sleep 0.02; done; exit 0; };'
+            'trap all TERM; echo armed; while :; do sleep 0.02; done')
+    for name in many:
+        until(lambda: "armed\n" in ctl("logs", name).out, "the trap is set")
+    assert ctl("stop", *many).out == "".join(f"{name}: stopped\n" for name in many)
+    assert [child(name)["last_exit"]["code"] for name in many] == [0] * 5
+    ctl("rm", *many)
+
+
+@fact
+def json_of_several_names_is_one_array():
+    ctl("spawn", "--name", "a", "sleep", "1000")
+    ctl("spawn", "--name", "b", "sleep", "1000")
+    r = ctl("--json", "stop", "a", "nobody", "b", rc=4)
+    got = json.loads(r.out)
+    assert [g["name"] for g in got] == ["a", "nobody", "b"] and got[0]["state"] == got[2]["state"] == "down" and not r.err, r
+    assert got[1]["error"]["code"] == "noproc" and got[1]["error"]["hint"], r
+    assert json.loads(ctl("--json", "rm", "a", "b").out) == [None, None]
+
+
+@fact
+def waiting_for_more_than_a_second_says_what_for():
+    spawn_stubborn("1500ms")
+    rc, text = on_terminal("stop", "stubborn")
+    assert rc == 0 and text == "waiting for stubborn to end\nstubborn: stopped\n", (rc, text)
+    ctl("rm", "stubborn")
+
+
+@fact
 def one_unknown_name_does_not_keep_the_others_from_being_stopped():
     ctl("spawn", "--name", "a", "sleep", "1000")
     ctl("spawn", "--name", "b", "sleep", "1000")
@@ -533,8 +674,7 @@ def rm_of_a_running_process_needs_force():
 
 @fact
 def stop_that_takes_too_long_exits_5():
-    ctl("spawn", "--name", "stubborn", "--stop-timeout", "1h", "--", "sh", "-c", "trap '' TERM; echo armed; while :; do sleep 0.05; done")
-    until(lambda: "armed\n" in ctl("logs", "stubborn").out, "the trap is set")
+    spawn_stubborn("1h")
     fails("stop", "-t", "100ms", "stubborn", rc=5, says="cannot stop 'stubborn': no answer within 100ms")
     assert ctl("stop", "--no-wait", "stubborn").out.startswith("stubborn: ")
     assert child("stubborn")["state"] == "stopping"

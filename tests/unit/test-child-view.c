@@ -39,6 +39,8 @@ static void test_last_exit_reads_like_a_sentence(void **state)
 			"exit 0 1m00s ago"},
 		{"{\"state\":\"backoff\",\"next_start_ms\":3200,\"last_exit\":{\"kind\":\"exit\",\"code\":1,\"at_us\":1}}",
 			"exit 1, next try in 3.2s"},
+		{"{\"state\":\"backoff\",\"next_start_ms\":3200,\"last_exit\":{\"kind\":\"exit\",\"code\":127,\"at_us\":1}}",
+			"exit 127 (command not found?), next try in 3.2s"},
 		{"{\"state\":\"backoff\",\"next_start_ms\":100,\"last_exit\":{\"kind\":\"exec\",\"code\":2,\"at_us\":1}}",
 			"exec: No such file or directory, next try in 100ms"},
 	};
@@ -48,6 +50,34 @@ static void test_last_exit_reads_like_a_sentence(void **state)
 		char text[CHILD_TEXT_MAX];
 
 		assert_string_equal(child_last_exit_text(value, NOW_US, text), cases[i].text);
+		json_decref(value);
+	}
+}
+
+static void test_ends_are_counted_and_told_with_the_last_words(void **state)
+{
+	static const struct {
+		const char *child, *text;
+	} cases[] = {
+		{"{\"state\":\"up\",\"pid\":7,\"restarts\":0,\"last_exit\":null}", NULL},
+		{"{\"state\":\"up\",\"pid\":7,\"restarts\":0,\"last_exit\":{\"kind\":\"exit\",\"code\":0}}", NULL},
+		{"{\"state\":\"down\",\"pid\":null,\"restarts\":0,\"last_exit\":{\"kind\":\"exit\",\"code\":3}}", "it ended once with exit 3"},
+		{"{\"state\":\"up\",\"pid\":7,\"restarts\":2,\"last_exit\":{\"kind\":\"signal\",\"code\":11,\"signal\":\"SIGSEGV\"}}",
+			"it ended 2 times, the last time with SIGSEGV"},
+		{"{\"state\":\"backoff\",\"pid\":null,\"restarts\":4,\"last_exit\":{\"kind\":\"exit\",\"code\":1,\"text\":\"cannot bind\"}}",
+			"it ended 5 times, the last time with exit 1: cannot bind"},
+		{"{\"state\":\"backoff\",\"pid\":null,\"restarts\":1,\"last_exit\":{\"kind\":\"exec\",\"code\":2}}",
+			"it could not be run (tried 2 times): No such file or directory"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		json_t *value = child(cases[i].child);
+		char text[CHILD_TEXT_MAX];
+
+		if (cases[i].text)
+			assert_string_equal(child_ends_text(value, text), cases[i].text);
+		else
+			assert_null(child_ends_text(value, text));
 		json_decref(value);
 	}
 }
@@ -126,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_last_exit_reads_like_a_sentence),
+		cmocka_unit_test(test_ends_are_counted_and_told_with_the_last_words),
 		cmocka_unit_test(test_promised_keys_are_always_there_and_first),
 		cmocka_unit_test(test_everything_else_is_passed_on),
 		cmocka_unit_test(test_what_is_no_child_is_refused),

@@ -292,6 +292,30 @@ static void test_mutated_bodies_never_break_the_reader(void **state)
 	}
 }
 
+static void test_bytes_of_any_kind_go_both_ways(void **state)
+{
+	static const char *const texts[] = {"", "plain", "\xc3\xa9", "caf\xe9", "\xff\n'"};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		json_t *value = json_of_bytes(texts[i], strlen(texts[i]));
+		size_t size_bytes;
+		char *back = json_to_bytes(value, &size_bytes);
+
+		assert_int_equal(json_is_string(value), i < 3);
+		assert_int_equal(size_bytes, strlen(texts[i]));
+		assert_string_equal(back, texts[i]);
+		free(back);
+		json_decref(value);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		json_t *value = json_loads(((const char *const[]){"5", "{\"$str\": 5}", "{\"$str\": \"?\"}"})[i], JSON_DECODE_ANY, NULL);
+		size_t size_bytes;
+
+		assert_null(json_to_bytes(value, &size_bytes));
+		json_decref(value);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_broken_forms_are_refused_with_their_shape),
 		cmocka_unit_test(test_broken_json_says_where_and_what_to_do),
 		cmocka_unit_test(test_base64_both_ways),
+		cmocka_unit_test(test_bytes_of_any_kind_go_both_ways),
 		cmocka_unit_test(test_mutated_bodies_never_break_the_reader),
 	};
 

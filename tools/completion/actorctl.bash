@@ -24,7 +24,10 @@ _actorctl()
 		case ${words[i]} in
 		--runtime-dir) skip=dir ;;
 		--runtime-dir=*) dir=("${words[i]}") ;;
-		-t | --timeout | -n | --name | --lines | -r | --restart | --backoff | -e | --env | --cwd | --stop-timeout | -s | --signal | --log-dir)
+		--pass)
+		COMPREPLY=($(compgen -v -- "$cur"))
+		return ;;
+	-t | --timeout | -n | --name | --lines | -r | --restart | --backoff | -e | --env | --pass | --cwd | --stop-timeout | -s | --signal | --log-dir)
 			skip=value ;;
 		--)	[[ $command == spawn ]] && { _actorctl_command "$i"; return; } ;;
 		-*) ;;
