@@ -1,0 +1,396 @@
+"""Kill at every step: the same story of a node is told again and again, and each time one of its processes gets SIGKILL at another of its system
+calls: at its 1st, its 2nd, its 3rd … (kill-at.c). Whenever that is, what must hold holds.
+
+The story: a node starts; a counter that nobody may disturb is called in a loop over a direct link; a second program is started, watched, called, cast to,
+killed, stopped, started; a job ends with 3; the node goes down.
+
+What must hold: every request is answered, or its link ends; one process for each child; the counter keeps its process, its calls fail only when the node dies; a watcher hears
+of each end once, with the true cause; what was promised before the kill (a spawn, a stop) is so after it; exit statuses are told truly; after `down` nothing is left,
+and the directory can be used again.
+
+usage: kill-steps.py ACTORCTL COUNTER CALLER KILL-AT [--parts supervisor,broker,keeper,group] [--points N | --every N] [--seed N] [--seconds N] [--jobs N]
+--points: so many of each part's steps, chosen by chance (default 12); --every: each N-th step, all of them; --seconds: begin no new one after that."""
+
+import argparse
+import concurrent.futures
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
+from node import PATIENCE, alive  # noqa: E402
+from rawpeer import Link, Ref  # noqa: E402
+
+options = argparse.ArgumentParser()
+options.add_argument("programs", nargs=4)
+options.add_argument("--parts", default="supervisor,broker,keeper,group")
+options.add_argument("--points", type=int, default=12)
+options.add_argument("--every", type=int, default=0)
+options.add_argument("--seed", type=int, default=1)
+options.add_argument("--seconds", type=float, default=1e9)
+options.add_argument("--jobs", type=int, default=2)
+options.add_argument("--at", type=int, default=0)
+options = options.parse_args()
+actorctl, counter, caller, kill_at = (os.path.abspath(p) for p in options.programs)
+build = os.path.dirname(os.path.dirname(actorctl))
+spawner = os.path.join(build, "spawner/actor-spawner")
+PROGRAMS = {"supervisor": "actor-supervisor", "broker": "actor-broker", "keeper": "actor-spawner", "group": "victim"}
+REPLY, ERROR, DOWN = 3, 4, 9
+
+
+class NodeIsGone(Exception):
+    """The keeper was killed: the story is over, and only what is left matters."""
+
+
+def wait_for(condition, what):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.005)
+    raise AssertionError(f"never happened: {what}")
+
+
+class Story:
+    def __init__(self, part, at):
+        self.part, self.at = part, at
+        self.root = tempfile.mkdtemp(prefix="test-steps-")
+        self.dir = self.root + "/node"
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("ACTOR_", "XDG_"))}
+        self.env.update(ACTOR_RUNTIME_DIR=self.dir, ACTOR_LOG_DIR=self.root + "/logs", LC_ALL="C.UTF-8")
+        self.victim_program = self.root + "/victim"
+        shutil.copy(counter, self.victim_program)
+        self.keeper = self.load = None
+        self.said = ""
+
+    # ---- the node ----
+
+    def start(self, traced=True):
+        argv = [spawner, "--runtime-dir", self.dir, "--log-dir", self.root + "/logs"]
+        if traced:
+            argv = [kill_at, PROGRAMS[self.part], str(self.at), *argv]
+        self.keeper = subprocess.Popen(argv, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.errors = []
+        self.readers = [threading.Thread(target=self.read_out), threading.Thread(target=self.read_errors)]
+        for reader in self.readers:
+            reader.start()
+
+    def read_out(self):
+        for line in self.keeper.stdout:
+            self.said = line.strip()
+
+    def read_errors(self):
+        for line in self.keeper.stderr:
+            self.errors.append(line.rstrip())
+
+    def ended(self):
+        return self.keeper.poll() is not None
+
+    def processes(self):
+        """Living processes that carry this node's directory."""
+        found = {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            text = b""
+            for part in "environ", "cmdline":
+                try:
+                    with open(f"/proc/{pid}/{part}", "rb") as f:
+                        text += f.read()
+                except OSError:
+                    pass
+            if self.root.encode() in text and int(pid) != self.keeper.pid and alive(pid):
+                found[int(pid)] = text
+        return found
+
+    def gone(self):
+        if self.ended():
+            raise NodeIsGone
+
+    # ---- asking ----
+
+    def link(self, door="spawner.ipc"):
+        """A link to supervisor or broker, as soon as there is one to be had."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self.gone()
+            try:
+                return Link(f"{self.dir}/{door}")
+            except (OSError, EOFError, AssertionError):
+                assert time.monotonic() < deadline, f"nobody answers at {door}"
+                time.sleep(0.005)
+
+    def ask(self, method, *args, may=()):
+        """What the supervisor answers; asked again when its link ended. An error named in @may counts as an answer, but only when the request may have
+        been carried out already, because it had to be asked again."""
+        again = False
+        while True:
+            link = None
+            try:
+                link = self.link()
+                link.socket.settimeout(PATIENCE)
+                frame = link.call(method, *args)
+            except (EOFError, ConnectionError, AssertionError):
+                self.gone()
+                again = True
+                continue
+            finally:
+                if link:
+                    link.close()
+            if frame[0] == ERROR:
+                if frame[4] in ("shutdown", "down", "noconnection", "not_ready"):
+                    again = True
+                    continue
+                told = self.part == "group" and frame[4] == "ended"  # that was the injected kill
+                assert told or (again and frame[4] in may), f"{method} {args}: {frame[4]}: {frame[5]}"
+                return None
+            return frame[4]
+
+    def child(self, name):
+        found = self.ask("ls", name)
+        assert len(found) == 1, f"{name}: {found}"
+        return found[0]
+
+    def until_state(self, name, states):
+        return wait_for(lambda: (c := self.child(name))["state"] in states and c, f"{name} is {states}: {self.child(name)}")
+
+    def spawn(self, wait, **spec):
+        self.ask("spawn", spec, wait, 0, may=("in_use", "ended"))
+
+    # ---- the story ----
+
+    def watch(self, group):
+        """Watches a process until its end; returns its causes. Watched anew when the link that watched ended; a process that is gone by then is `noproc`."""
+        causes = []
+        while not causes:
+            link = self.link()
+            try:
+                link.socket.settimeout(PATIENCE)
+                frame = link.call("monitor", group, Ref((link.me[0], link.me[1], 0)), 77)
+                assert frame[0] == REPLY, frame
+                self.watching.set()
+                while True:
+                    frame = link.receive() if not causes else self.receive_what_is_there(link)
+                    if frame is None:
+                        break
+                    if frame[0] == DOWN and frame[3] == 77:
+                        causes.append(frame[4])
+            except (EOFError, ConnectionError):
+                self.gone()
+            finally:
+                link.close()
+        return causes
+
+    @staticmethod
+    def receive_what_is_there(link):
+        """Everything that was sent before now: the answer to a ping comes after it."""
+        if not hasattr(link, "pinged"):
+            link.pinged = True
+            link.send([12, 5])
+        frame = link.receive()
+        return None if frame == [13, 5] else frame
+
+    def tell(self):
+        self.ask("status")
+        self.spawn("ready", name="steady", argv=[counter, "--name", "steady"], ready="actor")
+        steady = self.until_state("steady", ("ready",))
+        self.steady_pid = steady["pid"]
+        self.load = subprocess.Popen([caller, "steady"], env=self.env, stdout=subprocess.PIPE, text=True)
+        first = self.load.stdout.readline()
+        if first != "calling\n":
+            self.gone()
+            raise AssertionError(f"the load says {first!r}")
+
+        self.spawn("ready", name="victim", argv=[self.victim_program, "--name", "victim"], ready="actor",
+                   env={"LD_LIBRARY_PATH": os.path.join(build, "libactor")}, backoff_min_ms=10, backoff_max_ms=50)
+        victim = self.until_state("victim", ("ready",))
+        self.called("victim")
+
+        # one end, told once, with its cause
+        self.watching = threading.Event()
+        pool = concurrent.futures.ThreadPoolExecutor(1)
+        watcher = pool.submit(self.watch, victim["group"])
+        wait_for(lambda: self.watching.is_set() or watcher.done(), "it is watched")
+        try:
+            os.kill(victim["pid"], signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # that was the injected kill
+        causes = watcher.result(PATIENCE)
+        assert len(causes) == 1, causes
+        assert causes[0]["reason"] in ("signal", "noproc"), causes
+        if causes[0]["reason"] == "signal":
+            assert causes[0]["signal"] == "SIGKILL", causes
+        back = wait_for(lambda: (c := self.child("victim"))["state"] == "ready" and c["pid"] != victim["pid"] and c, "the victim is back")
+        assert back["restarts"] >= 1 and back["last_exit"]["signal"] == "SIGKILL", back
+        self.called("victim")
+
+        # a job's status
+        self.spawn("none", name="job", argv=["/bin/sh", "-c", "exit 3"], restart="temporary")
+        job = self.until_state("job", ("down",))
+        assert (job["last_exit"]["kind"], job["last_exit"]["code"]) == ("exit", 3), job
+
+        # what was asked for stays so
+        self.ask("stop", "victim", True)
+        assert self.child("victim")["state"] == "down"
+        self.ask("status")
+        assert self.child("victim")["state"] == "down"
+        self.ask("start", "victim", True, may=("running",))
+        self.until_state("victim", ("ready",))
+        self.called("victim")
+
+        # nobody was disturbed, and there is one process for each child
+        self.load.send_signal(signal.SIGTERM)
+        result = self.load.stdout.readlines()[-1]
+        assert '"failures": 0,' in result, result
+        assert self.load.wait(PATIENCE) == 0
+        assert self.child("steady")["pid"] == self.steady_pid and alive(self.steady_pid)
+        for name in ("steady", "victim"):
+            pids = [pid for pid, text in self.processes().items() if f"--name\0{name}\0".encode() in text]
+            assert len(pids) == 1, f"{name}: {pids}"
+        os.kill(self.keeper_pid(), signal.SIGTERM)
+        wait_for(self.ended, "the node's end")
+        if self.part != "keeper":
+            assert self.keeper.returncode == 0, (self.keeper.returncode, self.errors[-5:])
+
+    def keeper_pid(self):
+        with open(self.dir + "/lock") as f:
+            return int(f.read().split()[0])
+
+    def called(self, name):
+        """Somebody answers under that name: found by the broker, called through it."""
+        def answered():
+            link = None
+            try:
+                link = self.link("broker.ipc")
+                frame = link.call("whereis", name)
+                return frame[0] == REPLY and frame[4] and link.call("add", 0, to=frame[4])[0] == REPLY
+            except (EOFError, ConnectionError, AssertionError):
+                self.gone()
+                return False
+            finally:
+                if link:
+                    link.close()
+
+        wait_for(answered, f"{name} answers")
+
+    def end(self):
+        """Nothing is left, and the directory can be used again. Returns what is wrong."""
+        if self.load and self.load.poll() is None:
+            self.load.send_signal(signal.SIGTERM)  # each of its calls ends, whoever else did
+            try:
+                self.load.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.load.kill()
+                return "the load hangs"
+        if not self.ended():
+            self.keeper.terminate()
+            try:
+                self.keeper.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.keeper.kill()
+                return "the node does not end"
+        for reader in self.readers:
+            reader.join()
+        try:
+            wait_for(lambda: not self.processes(), "no process is left")
+        except AssertionError as e:
+            return f"{e}: {self.processes()}"
+        said = self.said
+        if self.part == "keeper":
+            self.start(traced=False)
+            try:
+                self.ask("status")
+            except (AssertionError, NodeIsGone) as e:
+                return f"no second start: {e} {self.errors[-5:]}"
+            self.keeper.terminate()
+            if self.keeper.wait(PATIENCE) != 0:
+                return f"the second start ended with {self.keeper.returncode}: {self.errors[-5:]}"
+            for reader in self.readers:
+                reader.join()
+        self.said = said
+        return None
+
+    def run(self):
+        """None, or what went wrong."""
+        problem = None
+        self.start()
+        try:
+            self.tell()
+        except NodeIsGone:
+            if self.part != "keeper":
+                problem = f"the node ended: {self.errors[-5:]}"
+        except Exception as e:
+            problem = f"{type(e).__name__}: {e}"
+        if problem and self.ended() and self.part == "keeper":
+            problem = None  # it broke on the end of the node
+        problem = self.end() or problem
+        if problem:
+            for at, _, files in os.walk(self.root + "/logs"):
+                for name in sorted(files):
+                    with open(os.path.join(at, name), errors="replace") as f:
+                        for line in f.readlines()[-15:]:
+                            problem += f"\n#   {name}: {line.rstrip()}"
+        if not problem or not os.environ.get("KEEP"):
+            shutil.rmtree(self.root, ignore_errors=True)
+        return problem
+
+
+def steps(part):
+    """How many system calls that part makes in the story."""
+    story = Story(part, 0)
+    problem = story.run()
+    assert not problem, f"the undisturbed story: {problem}"
+    assert story.said.startswith("ended after "), story.said
+    return int(story.said.split()[-1])
+
+
+def main():
+    start = time.monotonic()
+    rng = random.Random(options.seed)
+    parts = options.parts.split(",")
+    points = []
+    print(f"1..{len(parts)}")
+    print(f"# seed {options.seed}")
+    for part in parts:
+        if options.at:
+            points.append((part, options.at))
+            continue
+        n = steps(part)
+        chosen = range(1, n + 1, options.every) if options.every else sorted(rng.sample(range(1, n + 1), min(options.points, n)))
+        print(f"# {part}: {n} system calls, {len(chosen)} of them tried", flush=True)
+        points += [(part, at) for at in chosen]
+    if options.every:
+        rng.shuffle(points)  # so that a run that is cut short has seen something of everything
+
+    failed, tried, missed = {part: [] for part in parts}, dict.fromkeys(parts, 0), 0
+    def one(point):
+        if time.monotonic() - start > options.seconds:
+            return None
+        story = Story(*point)
+        return story.run(), story.said
+
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for (part, at), result in zip(points, pool.map(one, points)):
+            if result is None:
+                continue
+            problem, said = result
+            tried[part] += 1
+            missed += not said.startswith("killed")
+            if problem:
+                failed[part].append(at)
+                print(f"# {part} killed at {at} ({said}): {problem}", flush=True)
+    for i, part in enumerate(parts, 1):
+        if failed[part] or not tried[part]:
+            print(f"# {part}: violations at {failed[part]}; again: --parts {part} --at N")
+        print(f"{'not ok' if failed[part] or not tried[part] else 'ok'} {i} - what_must_hold_holds_wherever_the_{part}_is_killed", flush=True)
+    print(f"# {sum(tried.values())} points, {missed} of them after the last call, {sum(map(len, failed.values()))} violations, "
+          f"{time.monotonic() - start:.0f} s")
+    sys.exit(any(failed.values()) or not all(tried.values()))
+
+
+main()
