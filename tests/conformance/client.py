@@ -2,15 +2,18 @@
 """An actor group in Python, written from docs/protocol.md alone: standard library only, no nng, nothing of ours.
 
 It keeps one link (`single`): the broker routes all it sends. It shows that any language can take part, and is small enough to be
-read as the example of how: msgpack, sockets, and then the frames of a link.
+read as the example of how: msgpack, sockets, and then the frames of a link. What it does when the link ends, when it is told to pause,
+and when it ends itself is the protocol's word too, so read that with care.
 
 usage: client.py call DEST METHOD [JSON]...      asks an actor, prints the answer as JSON
-       client.py serve NAME [SECONDS]            is an actor of that name: methods `echo`, `add`, `fail`, `ask`, `quit`
+       client.py serve NAME [SECONDS]            is an actor of that name: methods `echo`, `add`, `fail`, `ask`, `tell`, `monitor`,
+                                                 `downs`, `quit`
 """
 
 import json
 import os
 import re
+import signal
 import socket
 import struct
 import sys
@@ -167,8 +170,13 @@ class Lost(Exception):
     """The link, or the node, is gone."""
 
 
+class Interrupted(Exception):
+    """A signal came while we waited."""
+
+
 class Pipe:
     def __init__(self, path, us, them, timeout):
+        self.waits = False
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         directory = os.open(os.path.dirname(path), os.O_PATH)  # a path may be longer than the 107 bytes of an address
@@ -195,10 +203,13 @@ class Pipe:
     def receive(self, timeout):
         """A message, or None when none begins in time."""
         self.socket.settimeout(timeout)
+        self.waits = True  # for a message to begin: here it may be interrupted
         try:
             kind = self.socket.recv(1)
         except (TimeoutError, BlockingIOError):
             return None
+        finally:
+            self.waits = False
         if not kind:
             raise Lost("the other end has closed the connection")
         self.socket.settimeout(None)
@@ -309,14 +320,28 @@ class Group:
     """This process, with one actor (serial 1). @handle(method, args) returns the result of a call, or raises NamedError."""
 
     def __init__(self, name, handle=None):
-        self.handle = handle
-        self.downs = {}  # monitor id → cause
+        self.name, self.handle = name, handle
+        self.names = []      # that our actor is registered under
+        self.is_ready = False
+        self.answers = {}    # id of each open call → its answer, None before it is there
+        self.monitors = {}   # id of each open monitor → whom it watches
+        self.downs = {}      # id of each monitor that has fired → cause
+        self.paused = set()  # refs to which nothing may be sent now; None among them: nothing at all
+        self.inbox = []      # frames that came and wait to be handled
         self.n_ids = 0
         self.stopped = None
-        hello = {"v": [1, 1], "name": name, "pid": os.getpid(), "features": ["single"]}
-        token = os.environ.pop("ACTOR_TOKEN", None)
-        if token:
-            hello["token"] = bytes.fromhex(token)
+        self.group = self.link = None
+        token = os.environ.pop("ACTOR_TOKEN", None)  # our children are not us
+        self.token = bytes.fromhex(token) if token else None
+        self.connect()
+
+    # ---- the link, and the next one
+
+    def connect(self):
+        """hello → link → announce (docs/protocol.md §2)."""
+        hello = {"v": [1, 1], "name": self.name, "pid": os.getpid(), "features": ["single"]}
+        if self.token:
+            hello["token"] = self.token
         rendezvous = Pipe(runtime_dir() + "/broker.ipc", REQ0, REP0, 5)
         request_id = struct.pack(">I", 1 << 31 | 1)
         rendezvous.send(request_id + pack(hello))
@@ -327,72 +352,160 @@ class Group:
         answer = known(Reader(answer[4:]).value())
         if "error" in answer:
             raise NamedError(answer["error"], answer.get("text", ""))
-        self.broker = answer["self"]
-        self.group = Ref((answer["node"], answer["group"], 0))
-        self.actor = Ref((answer["node"], answer["group"], 1))
+        group, again = Ref((answer["node"], answer["group"], 0)), self.group is not None
+        if again and group != self.group:
+            raise NamedError("gone", "the node takes us for a new group: nobody knows our refs any more")
+        self.broker, self.group, self.actor = answer["self"], group, Ref((*group[:2], 1))
+        self.token = answer.get("resume", self.token)
         self.link = Pipe(answer["url"][len("ipc://"):], PAIR0, PAIR0, 5)
-        if answer.get("restarted"):  # no word of ours has reached this broker yet: we have nothing, that is all
-            self.ask_broker("announce", [], [], [])
+        if again or answer.get("restarted"):
+            self.names = [name for name in self.names if name not in
+                          self.ask_broker("announce", [[name, self.actor] for name in self.names], [], [])]
             self.ask_broker("announced")
+            if self.is_ready:
+                self.ask_broker("ready")
+
+    def lost(self):
+        """What was open by that link ends with it; nothing is sent again."""
+        self.link.socket.close()
+        self.link = None
+        self.paused.clear()
+        self.inbox.clear()
+        for call_id, answer in self.answers.items():
+            if answer is None:
+                self.answers[call_id] = [ERROR, self.actor, NOBODY, call_id, "noconnection", "the link to the broker was lost"]
+        for monitor_id in self.monitors:
+            self.downs[monitor_id] = {"reason": "noconnection"}
+        self.monitors.clear()
+
+    def reconnect(self):
+        """The broker is back within a moment, or later: for ever, but for a word that is final."""
+        pause_s = 0.01
+        while self.stopped is None:
+            try:
+                return self.connect()
+            except NamedError as e:
+                if e.name not in ("in_use", "overloaded", "noconnection"):
+                    raise
+            except (Lost, OSError):
+                pass
+            if self.link:
+                self.lost()
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, 0.5)
+
+    # ---- saying something
 
     def send(self, *frame):
-        self.link.send(pack(frame))
+        if not self.link:
+            raise NamedError("noconnection", "there is no link to the broker now")
+        try:
+            self.link.send(pack(frame))
+        except OSError:
+            self.lost()
+            raise NamedError("noconnection", "the link to the broker was lost")
+
+    def send_when_not_paused(self, until, to, *frame):
+        """Casts and calls are held back while their receiver is paused; all else goes at once."""
+        while None in self.paused or to in self.paused:
+            if time.monotonic() > until:
+                raise NamedError("overloaded", "the receiver takes nothing now")
+            self.receive(until - time.monotonic())
+        self.send(*frame)
 
     def next_id(self):
         self.n_ids += 1
         return self.n_ids
 
     def call(self, to, method, *args, timeout=5, sender=None):
-        """Sends a call, and handles what comes until its answer is there."""
-        call_id, deadline_us = self.next_id(), now_us() + int(timeout * 1e6)
-        self.send(CALL, to, sender or self.actor, method, list(args), call_id, deadline_us)
-        while now_us() < deadline_us:
-            for kind, *fields in self.receive((deadline_us - now_us()) / 1e6):
-                if kind == REPLY and fields[2] == call_id:
-                    return fields[3]
-                if kind == ERROR and fields[2] == call_id:
-                    raise NamedError(fields[3], fields[4])
-        raise NamedError("timeout", f"no answer within {timeout} s")
+        """Sends a call, and handles what comes until its answer is there: requests, and answers to other calls too."""
+        call_id, until, deadline_us = self.next_id(), time.monotonic() + timeout, now_us() + int(timeout * 1e6)
+        self.answers[call_id] = None
+        try:
+            self.send_when_not_paused(until, to, CALL, to, sender or self.actor, method, list(args), call_id, deadline_us)
+            while self.answers[call_id] is None:
+                if time.monotonic() > until:
+                    raise NamedError("timeout", f"no answer within {timeout} s")
+                self.receive(until - time.monotonic())
+            kind, *fields = self.answers[call_id]
+        finally:
+            del self.answers[call_id]
+        if kind == ERROR:
+            raise NamedError(fields[3], fields[4])
+        return fields[3]
 
     def cast(self, to, method, *args):
-        self.send(CAST, to, self.actor, method, list(args))
+        self.send_when_not_paused(time.monotonic() + 5, to, CAST, to, self.actor, method, list(args))
 
     def monitor(self, who):
         monitor_id = self.next_id()
+        self.monitors[monitor_id] = who
         self.send(MONITOR, who, self.actor, monitor_id)
         return monitor_id
 
     def ask_broker(self, method, *args):
         return self.call(self.broker, method, *args, sender=self.group)
 
+    def register(self, name):
+        self.ask_broker("register", name, self.actor)
+        self.names.append(name)
+
+    def ready(self):
+        self.ask_broker("ready")
+        self.is_ready = True
+
+    # ---- hearing something
+
     def receive(self, timeout):
-        """Handles what comes in the next message; what is no request is returned. Answers to nobody's question go nowhere."""
-        message = self.link.receive(max(timeout, 0.001))
-        rest = []
-        if message is None:
-            return rest
-        for frame in frames(message):
-            kind, *fields = frame
-            if kind == CALL:
-                self.answer(*fields[:6])
-            elif kind == CAST:
-                self.handle_cast(*fields[:4])
-            elif kind == MONITOR:
-                if fields[0][2] > 1:
-                    self.send(DOWN, fields[1], fields[0], fields[2], {"reason": "noproc"})
-            elif kind == DOWN:
+        """
+        Handles the next frame, if one comes in time. One: what handles it may wait for the next itself, be it in the same message.
+        A link that ends meanwhile is a fact like any other.
+        """
+        if not self.link:
+            raise NamedError("noconnection", "there is no link to the broker now")
+        if not self.inbox:
+            try:
+                self.inbox += frames(self.link.receive(max(timeout, 0.001)) or b"")
+            except Malformed as e:  # ends the link, not us
+                print("client.py: the link is ended: malformed message:", e, file=sys.stderr)
+                self.send(BYE, f"malformed message: {e}")
+                self.lost()
+            except (Lost, OSError):
+                self.lost()
+        if self.inbox:
+            try:
+                self.handle_frame(*self.inbox.pop(0))
+            except NamedError:
+                pass  # an answer that cannot be sent any more: nobody waits for it
+
+    def handle_frame(self, kind, *fields):
+        if kind == CALL:
+            self.answer(*fields[:6])
+        elif kind == CAST:
+            self.handle_cast(*fields[:4])
+        elif kind in (REPLY, ERROR):
+            if fields[2] in self.answers:  # else it is late: nobody waits for it
+                self.answers[fields[2]] = [kind, *fields]
+        elif kind == MONITOR:
+            if fields[0][2] > 1:  # of our actor, or of all of us: our end is told by the broker
+                self.send(DOWN, fields[1], fields[0], fields[2], {"reason": "noproc"})
+        elif kind == DOWN:
+            if self.monitors.pop(fields[2], None):
                 self.downs[fields[2]] = known(fields[3])
-            elif kind in (STOP, KILL):
+        elif kind in (STOP, KILL):
+            if fields[0] == self.actor:
                 self.stopped = fields[2] if kind == STOP else "killed"
-            elif kind == PING:
-                self.send(PONG, fields[0])
-            elif kind == BYE:
-                self.send(BYE, "")
-                raise Lost("bye: " + fields[0])
-            elif kind in (REPLY, ERROR):
-                rest.append(frame)
-            # whatever else there is, now or in years, is skipped
-        return rest
+        elif kind == PAUSE:
+            self.paused.add(fields[0])
+        elif kind == RESUME:
+            self.paused.discard(fields[0])
+        elif kind == PING:
+            self.send(PONG, fields[0])
+        elif kind == BYE:
+            print("client.py: the broker ends the link:", fields[0], file=sys.stderr)
+            self.send(BYE, "")
+            self.lost()
+        # whatever else there is, now or in years, is skipped
 
     def handle_cast(self, to, sender, method, args):
         if to == self.actor and self.handle:
@@ -404,30 +517,48 @@ class Group:
     def answer(self, to, sender, method, args, call_id, deadline_us):
         if deadline_us and deadline_us < now_us():
             return  # nobody waits for it any more
+        link = self.link
         try:
             if to != self.actor or not self.handle:
                 raise NamedError("noproc", "")
             result = self.handle(method, args)
         except NamedError as e:
-            self.send(ERROR, sender, to, call_id, e.name, e.text)
+            answer = (ERROR, sender, to, call_id, e.name, e.text)
         else:
-            self.send(REPLY, sender, to, call_id, result)
+            answer = (REPLY, sender, to, call_id, result)
+        if self.link is link:  # an answer goes back by the link its call came by, or nowhere
+            self.send(*answer)
+
+    # ---- a whole life
 
     def serve(self, seconds):
         until = time.monotonic() + seconds
-        while self.stopped is None and time.monotonic() < until:
-            self.receive(until - time.monotonic())
+        try:
+            while self.stopped is None and time.monotonic() < until:
+                if self.link:
+                    self.receive(until - time.monotonic())
+                else:
+                    self.reconnect()
+        except Interrupted:
+            pass
+
+    def terminate(self, *_):
+        """SIGTERM: an order to end in order."""
+        self.stopped = "shutdown"
+        if self.link and self.link.waits:
+            raise Interrupted
 
     def close(self):
-        """All that was sent arrives: bye is the last, and the other end says it, too."""
+        """All that was sent arrives: bye is the last, and the other end says it, too. Nothing is said after it."""
+        if not self.link:
+            return
         try:
-            self.send(BYE, "")
+            self.link.send(pack([BYE, self.stopped or "normal"]))
             until = time.monotonic() + 1
-            while time.monotonic() < until:
-                message = self.link.receive(until - time.monotonic())
-                if message is None or Reader(message).value()[0] == BYE:
+            while (left := until - time.monotonic()) > 0:
+                if any(frame[0] == BYE for frame in frames(self.link.receive(left) or b"")):
                     break
-        except (Lost, OSError):
+        except (Lost, Malformed, OSError):
             pass
         self.link.socket.close()
 
@@ -471,6 +602,10 @@ def command_serve(name, seconds="3600"):
             raise NamedError("client.failed", "as asked")
         if method == "ask":  # a call within a call: what comes meanwhile is handled
             return group.call(*args)
+        if method == "tell":  # DEST, N: casts that many
+            for i in range(args[1]):
+                group.cast(args[0], "told", i)
+            return args[1]
         if method == "monitor":
             return group.monitor(*args)
         if method == "downs":
@@ -481,8 +616,9 @@ def command_serve(name, seconds="3600"):
         raise NamedError("no_method", method)
 
     group = Group(name, handle)
-    group.ask_broker("register", name, group.actor)
-    group.ask_broker("ready")
+    signal.signal(signal.SIGTERM, group.terminate)
+    group.register(name)
+    group.ready()
     print("serving", group.actor, flush=True)
     group.serve(float(seconds))
     group.close()

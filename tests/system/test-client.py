@@ -100,6 +100,51 @@ def test_it_asks_while_it_is_asked():
     assert node.ctl("call", "py", "ask", '"counter"', '"add"', "1").stdout == "6\n"
 
 
+class Peer:
+    """A group of the test's own: its actor of serial 1 answers when the test says so."""
+
+    def __enter__(self):
+        self.link = Link(node.root + "/node/broker.ipc", features=["single"])
+        self.actor = RawRef((*self.link.me[:2], 1))
+        self.py = self.link.call("whereis", "py")[4]
+        return self
+
+    def __exit__(self, *_):
+        self.link.close()
+
+    def ask(self, call_id, method, *args):
+        self.link.send([2, self.py, self.link.me, method, list(args), call_id, 0])
+
+    def expect(self, kind):
+        frame = self.link.receive()
+        assert frame[0] == kind, frame
+        return frame
+
+
+def test_it_takes_each_answer_while_it_waits_for_another():
+    with Peer() as peer:
+        peer.ask(101, "ask", peer.actor, "first")
+        first = peer.expect(2)
+        peer.ask(102, "ask", peer.actor, "second")  # a call within a call: the second has to be answered first
+        second = peer.expect(2)
+        for call, result in (first, "one"), (second, "two"):
+            peer.link.send([3, call[2], call[1], call[5], result])
+        assert [peer.expect(3)[3:] for _ in range(2)] == [[102, "two"], [101, "one"]]
+
+
+def test_it_holds_back_while_it_is_paused_and_answers_all_the_same():
+    with Peer() as peer:
+        peer.link.send([10, peer.actor])
+        peer.ask(100, "tell", peer.actor, 1)  # held by the broker, which tells py to pause
+        assert peer.expect(3)[3:] == [100, 1]
+        peer.ask(101, "tell", peer.actor, 2)
+        peer.ask(102, "add", 1, 2)
+        assert peer.expect(3)[3:] == [102, 3]
+        peer.link.send([11, peer.actor])
+        assert [peer.expect(1)[3:] for _ in range(3)] == [["told", [i]] for i in (0, 0, 1)]
+        assert peer.expect(3)[3:] == [101, 2]
+
+
 def test_it_watches():
     monitor = int(node.ctl("call", "py", "monitor", '"flaky"').stdout)
     dead = int(node.ctl("call", "py", "monitor", '{"$ref": "<1.2.3>"}').stdout)
@@ -134,6 +179,40 @@ def test_it_is_back_after_a_crash_and_its_name_leads_to_the_new_one():
     os.kill(before, signal.SIGKILL)
     until(lambda: (c := node.child("py"))["state"] == "ready" and c["pid"] != before, "py is back")
     assert node.ctl("call", "py", "add", "1").stdout == "1\n"
+
+
+def test_it_is_there_again_after_the_broker_was_killed():
+    pid = node.child("py")["pid"]
+    hand = subprocess.Popen([sys.executable, CLIENT, "serve", "hand"], env=node.env, stdout=subprocess.PIPE, text=True)
+    try:
+        assert hand.stdout.readline().startswith("serving <")
+        refs = {name: node.ctl("whereis", name).stdout for name in ("py", "hand")}
+        for _ in range(3):
+            broker = node.ctl_json("status")["broker"]["pid"]
+            os.kill(broker, signal.SIGKILL)
+            until(lambda: node.ctl_json("status")["broker"]["pid"] not in (broker, None), "there is a broker again")
+            for name in refs:
+                until(lambda: node.ctl("whereis", name, rc=None).stdout == refs[name], f"{name} has its name again")
+                assert node.ctl("call", name, "add", "1", "2").stdout == "3\n"
+        assert node.child("py")["pid"] == pid
+        hand.send_signal(signal.SIGTERM)
+        assert hand.wait(60) == 0
+        until(lambda: node.ctl("whereis", "hand", rc=None).returncode == 4, "the name is free")
+    finally:
+        hand.kill()
+        hand.wait()
+        hand.stdout.close()
+
+
+def test_what_it_asked_and_watched_by_a_killed_broker_ends():
+    with Peer() as peer:
+        monitor = int(node.ctl("call", "py", "monitor", json.dumps({"$ref": str(Ref(peer.actor))})).stdout)
+        peer.ask(101, "ask", peer.actor, "never answered")
+        while peer.link.receive()[0] != 2:
+            pass
+        os.kill(node.ctl_json("status")["broker"]["pid"], signal.SIGKILL)
+        until(lambda: [monitor, "noconnection"] in json.loads(
+            node.ctl("--json", "call", "py", "downs", rc=None).stdout or "[]"), "its monitor ended")
 
 
 def test_it_is_told_who_has_its_name():
