@@ -118,7 +118,12 @@ static bool client_never(void *arg)
 	return false;
 }
 
-static void client_flush(actor_client *client)
+int actor_client_flush(actor_client *client, int64_t timeout_ms)
+{
+	return actor_group_flush(client->group, timeout_ms);
+}
+
+static void client_poll(actor_client *client)
 {
 	scheduler_poll(client->group);
 }
@@ -224,7 +229,7 @@ int actor_client_cast(actor_client *client, actor_ref to, const char *method, co
 	va_start(args, format);
 	r = client_vcast(client, to, NULL, method, format, args);
 	va_end(args);
-	client_flush(client);
+	client_poll(client);
 	return r;
 }
 
@@ -238,7 +243,7 @@ int actor_client_cast_name(actor_client *client, const char *name, const char *m
 	va_start(args, format);
 	r = client_vcast(client, ACTOR_NOBODY, name, method, format, args);
 	va_end(args);
-	client_flush(client);
+	client_poll(client);
 	return r;
 }
 
@@ -252,7 +257,7 @@ int actor_client_cast_msg(actor_client *client, actor_ref to, const char *name, 
 		r = client_ready(client, &dest, deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS));
 	if (r == 0)
 		r = send_cast_msg(client->group, client_actor(client), &dest, method, take_args);
-	client_flush(client);
+	client_poll(client);
 	return r;
 }
 
@@ -267,7 +272,7 @@ int actor_client_monitor(actor_client *client, actor_ref who, uint64_t *ret_moni
 {
 	int r = actor_monitor(client_actor(client), who, ret_monitor);
 
-	client_flush(client);
+	client_poll(client);
 	return r;
 }
 

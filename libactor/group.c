@@ -11,6 +11,7 @@
 
 #define CONNECT_TIMEOUT_MS 5000
 #define STOP_PATIENCE_MS 5000
+#define END_PATIENCE_MS 8000 /* for stopping and flushing together: with the byes it is less than a child's stop timeout (10 s) */
 
 
 void group_log(actor_group *group, const char *format, ...)
@@ -100,6 +101,7 @@ static int group_new(actor_group **ret, enum actor_link_mode mode)
 	hash_init(&group->peers);
 	hash_init(&group->pauses);
 	list_init(&group->dirty);
+	list_init(&group->flushes);
 	names_init(group);
 	group_now(group);
 	if (mode != ACTOR_LINK_NONE)
@@ -359,11 +361,18 @@ int actor_group_spawn(actor_group *group, const struct actor_behavior *behavior,
 
 /* ---- the end ---- */
 
+struct farewell {
+	actor_group *group;
+	bool uplink; /* the daemon's turn */
+	bool wanting;
+};
+
 static void bye_say(struct hash_node *node, void *arg)
 {
 	struct peer *peer = container_of(node, struct peer, node);
+	const struct farewell *farewell = arg;
 
-	if (peer->state != PEER_LINKED || peer->said_bye || !peer->link)
+	if (peer->is_uplink != farewell->uplink || peer->state != PEER_LINKED || peer->said_bye || !peer->link)
 		return;
 	wire_put_bye(peer_out(peer), wire_cstr("normal"));
 	peer_wrote(peer);
@@ -373,18 +382,33 @@ static void bye_say(struct hash_node *node, void *arg)
 static void bye_wanting(struct hash_node *node, void *arg)
 {
 	struct peer *peer = container_of(node, struct peer, node);
+	struct farewell *farewell = arg;
 
 	if (peer->state == PEER_LINKED && peer->said_bye && !peer->got_bye)
-		*(bool *)arg = true;
+		farewell->wanting = true;
 }
 
 static bool bye_is_over(void *arg)
 {
-	actor_group *group = arg;
-	bool wanting = false;
+	struct farewell *farewell = arg;
 
-	hash_each(&group->peers, bye_wanting, &wanting);
-	return !wanting;
+	farewell->wanting = false;
+	hash_each(&farewell->group->peers, bye_wanting, farewell);
+	return !farewell->wanting;
+}
+
+/* The broker tells everybody of our end when it has our bye, so it is the last to get it: by then the peers have read what we sent. */
+static void group_say_bye(actor_group *group)
+{
+	struct farewell farewell = {.group = group};
+	int64_t deadline_ns = deadline_after_ms(clock_now_ns(), BYE_MS);
+
+	for (int turn = 0; turn < 2; turn++) {
+		farewell.uplink = turn == 1;
+		hash_each(&group->peers, bye_say, &farewell);
+		if (!bye_is_over(&farewell))
+			(void)scheduler_pump(group, bye_is_over, &farewell, deadline_ns);
+	}
 }
 
 static void peer_close(struct hash_node *node, void *arg)
@@ -398,27 +422,35 @@ static void peer_close(struct hash_node *node, void *arg)
 	peer_free(peer);
 }
 
+static void group_stop_actors(actor_group *group)
+{
+	struct actor *self;
+	uint32_t at = 0;
+
+	actors_stop_all(group, "shutdown");
+	if (scheduler_pump(group, group_is_idle, group, deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS)) == 0)
+		return;
+	while ((self = slots_walk(&group->actors, &at)))
+		actor_request_kill(self);
+	(void)scheduler_pump(group, group_is_idle, group, deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS));
+}
+
 actor_group *actor_group_free(actor_group *group)
 {
+	int64_t patience_ns;
+
 	if (!group)
 		return NULL;
 	if (group->in_loop)
 		return NULL; /* from a handler: a bug we cannot mend, and must not crash on */
-	if (group->n_alive) {
-		actors_stop_all(group, "shutdown");
-		if (scheduler_pump(group, group_is_idle, group, deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS)) < 0) {
-			struct actor *self;
-			uint32_t at = 0;
-
-			while ((self = slots_walk(&group->actors, &at)))
-				actor_request_kill(self);
-			(void)scheduler_pump(group, group_is_idle, group, deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS));
-		}
-	}
+	patience_ns = deadline_after_ms(clock_now_ns(), END_PATIENCE_MS);
+	if (group->n_alive)
+		group_stop_actors(group);
 	if (group->transport && group->epoll_fd >= 0) {
-		hash_each(&group->peers, bye_say, NULL);
-		if (!bye_is_over(group))
-			(void)scheduler_pump(group, bye_is_over, group, deadline_after_ms(clock_now_ns(), BYE_MS));
+		int64_t left_ms = (patience_ns - clock_now_ns()) / MS_NS;
+
+		(void)actor_group_flush(group, left_ms < 0 ? 0 : left_ms < FLUSH_MS ? left_ms : FLUSH_MS);
+		group_say_bye(group);
 	}
 	group->closing = true;
 	{

@@ -341,6 +341,8 @@ void peer_link_up(struct peer *peer)
 		peer->state = PEER_LINKED;
 	}
 	peer_wrote(peer);
+	if (peer->draining)
+		link_notify_drained(peer->link);
 	peer_drained(peer); /* who filled `pending` while there was no link waits for nothing that the link could tell */
 }
 
@@ -465,6 +467,10 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct actor *sender)
 
 void peer_drained(struct peer *peer)
 {
+	if (peer->draining && peer->link && link_backlog_bytes(peer->link) > 0)
+		link_notify_drained(peer->link); /* more was written since it was asked for */
+	else
+		peer->draining = false;
 	if (!peer->paused_all)
 		senders_wake(&peer->paused_senders, 0);
 }

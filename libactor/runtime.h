@@ -44,6 +44,7 @@
 #define MAILBOX_DEFAULT_BYTES (1u << 20)
 #define DEATH_DECISION_MS 1000
 #define BYE_MS 1000
+#define FLUSH_MS 5000
 #define INTRODUCTION_MS 2000
 
 struct actor;
@@ -292,6 +293,7 @@ struct peer {
 	struct list paused_senders; /* actors parked by "pause *" */
 	bool paused_all;
 	uint64_t unyielded_bytes; /* flushed since a sender last let the loop read */
+	bool draining;            /* a flush waits for the link's word that the kernel has everything */
 	bool link_ended, exit_told, said_bye, got_bye;
 	bool refused_end; /* it asked that our service actor ends: logged once */
 	struct actor_cause cause;
@@ -320,6 +322,9 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct actor *sender);
 void peer_drained(struct peer *peer);
 void peer_pause_received(struct peer *peer, const actor_ref *ref);
 void peer_resume_received(struct peer *peer, const actor_ref *ref);
+
+/* ---- flush.c ---- */
+void flushes_turn(actor_group *group); /* once a turn: wakes whose flush is done */
 
 /* ---- inbound.c ---- */
 
@@ -456,6 +461,7 @@ struct actor_group {
 	struct hash peers;
 	struct hash pauses; /* struct pause.node (mailbox.c): what we told peers to hold back */
 	struct list dirty;
+	struct list flushes; /* struct flush.link: parked actors */
 	struct uplink uplink;
 	bool told_ready, supervised;
 

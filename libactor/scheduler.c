@@ -128,6 +128,8 @@ static void loop_turn(actor_group *group, unsigned *turns)
 	}
 	uplink_turn(group);
 	peers_flush(group);
+	if (!list_is_empty(&group->flushes))
+		flushes_turn(group);
 
 	if (group->until && group->until(group->until_arg))
 		loop_leave(group, 0);

@@ -179,11 +179,28 @@ ACTOR_EXPORT int actor_kill(actor *self, actor_ref who);
  * actor_cast() - send and go on
  * Order: casts and calls from one actor to another arrive in the order sent.
  * A cast to a dead actor, or to a name nobody has, is lost and that is no error. -EBUSY after 5 s when the target's mailbox stays full; 0 does not mean it was handled.
+ * 0 means: it is written, in the order sent. It leaves this process soon (when the handler returns, or waits, or after 64 KiB), and what
+ * has left is not lost while the target lives. What has not left is lost when this process crashes: a handler's last casts too, if the
+ * handler crashes before it returns. See actor_flush(). An orderly end (actor_main, actor_group_free, actor_client_free) flushes first.
+ * Between groups of which one has a single link (ACTOR_LINK_BROKER) casts go by the broker, and those in its hands are lost if it crashes.
  * Shape: wire frame `cast` (docs/protocol.md §3).  Source: gen_server:cast/2.
  */
 ACTOR_EXPORT int actor_cast(actor *self, actor_ref to, const char *method, const char *format, ...);
 ACTOR_EXPORT int actor_cast_name(actor *self, const char *name, const char *method, const char *format, ...);
 ACTOR_EXPORT int actor_cast_msg(actor *self, actor_ref to, const char *method, actor_msg **take_args);
+
+/*
+ * actor_flush() - wait until what this group has sent has left the process
+ * Sent means: the kernel has it for the other group, and keeps it for that group even when this process is killed now. That includes first
+ * contact (the two groups are being introduced) and a full socket (the other group does not read). For a group with a single link, and
+ * for what is sent to one, the kernel has it for the broker.
+ * @timeout_ms: or ACTOR_TIMEOUT_DEFAULT, ACTOR_FOREVER; 0: what can leave without waiting leaves, and the result says if that was all.
+ * Only this actor waits (parks). Casts, calls, answers and all else of every actor of this group is waited for, messages within the group
+ * are not. 0: all of it has left, or was for groups that have ended. -ETIMEDOUT: some has not; the group's log says how many bytes for
+ * whom, and they go on waiting in order. -ENOTCONN: some will never leave, because the daemon or the node is gone. -ECANCELED, -ENOMEM,
+ * -EINVAL outside a handler of @self.
+ */
+ACTOR_EXPORT int actor_flush(actor *self, int64_t timeout_ms);
 
 /*
  * actor_call() - ask and wait for the answer; only this actor waits
@@ -287,8 +304,13 @@ struct actor_group_options {
 
 /* Says hello to the node and waits for its answer. 0; -ENOTCONN no node; -EACCES; -EPROTO. options NULL: defaults. */
 ACTOR_EXPORT int actor_group_new(actor_group **ret, const struct actor_group_options *options);
-/* Ends what still runs (stop, then kill after 5 s), says bye. NULL is fine; returns NULL. */
+/*
+ * Ends what still runs (stop, then kill after 5 s), flushes what was sent (5 s; 8 s with the stopping), says bye (1 s). What could not be
+ * sent in that time is lost, and the log says how many bytes for whom. NULL is fine; returns NULL.
+ */
 ACTOR_EXPORT actor_group *actor_group_free(actor_group *group);
+/* Runs the group, as actor_group_run does, until what it has sent has left the process: actor_flush() from outside. -EDEADLK in a handler. */
+ACTOR_EXPORT int actor_group_flush(actor_group *group, int64_t timeout_ms);
 /* From outside any actor, before or between runs. */
 ACTOR_EXPORT int actor_group_spawn(actor_group *group, const struct actor_behavior *behavior, const void *arg, const char *name, actor_ref *ret);
 /*
@@ -311,7 +333,8 @@ ACTOR_EXPORT int actor_unwatch_fd(actor *self, int fd);
 
 /*
  * actor_main() - main() of a program with one first actor
- * Connects, spawns, registers @name (NULL: no name), runs; TERM and INT stop it in order. Errors go to stderr as one line.
+ * Connects, spawns, registers @name (NULL: no name), runs; TERM and INT stop it in order, and what it has sent is flushed (see
+ * actor_group_free); a second TERM or INT ends it at once. Errors go to stderr as one line.
  * Return: the exit status for main(): failure also when any actor of the group ended by a handler's error.
  */
 ACTOR_EXPORT int actor_main(const struct actor_behavior *behavior, const void *arg, const char *name);
@@ -323,7 +346,10 @@ typedef struct actor_client actor_client;
 
 /* Errors as of actor_group_new(). options NULL: defaults; ACTOR_TOKEN is never used. A single link (mode ACTOR_LINK_BROKER) is quicker to make. */
 ACTOR_EXPORT int actor_client_new(actor_client **ret, const struct actor_group_options *options);
+/* Flushes what was sent first: at most 5 s, see actor_group_free(). */
 ACTOR_EXPORT actor_client *actor_client_free(actor_client *client);
+/* Waits until what was sent has left the process: as actor_group_flush(). */
+ACTOR_EXPORT int actor_client_flush(actor_client *client, int64_t timeout_ms);
 ACTOR_EXPORT actor_ref actor_client_self(actor_client *client);
 ACTOR_EXPORT int actor_client_call(actor_client *client, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
 ACTOR_EXPORT int actor_client_call_name(actor_client *client, const char *name, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);

@@ -1,0 +1,459 @@
+/*
+ * What returned 0 arrives, although its sender ends in the next moment: real groups beside a real broker. ACTOR_BROKER: the program.
+ * This program is also the other groups: `test-flush sink`, `test-flush source HOW N`.
+ */
+#include <errno.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* cmocka.h needs these */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "actor/actor.h"
+
+#define LONG_MS 30000 /* nothing takes that long; then the test fails */
+
+static const char *self_program;
+static char dir[64];
+static pid_t broker_pid, sink_pid;
+static char said[8][512]; /* by a group of this process, for an operator */
+static int n_said;
+
+static void say(const char *line, void *arg)
+{
+	if (n_said < 8)
+		snprintf(said[n_said++], sizeof(said[0]), "%s", line);
+}
+
+/* ---- the sink: counts items, and those out of order ---- */
+
+static int64_t items, items_wrong;
+static volatile sig_atomic_t released;
+
+static void release(int signo)
+{
+	released = 1;
+}
+
+static int sink_item(actor *self, const actor_msg *msg)
+{
+	int64_t i;
+
+	if (actor_msg_unpack(msg, "I*", &i) < 0 || i != items)
+		items_wrong++;
+	items++;
+	return 0;
+}
+
+static int sink_got(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return actor_reply(from, "[II]", items, items_wrong);
+}
+
+/* A handler that computes: nothing of this process is served until SIGUSR1. */
+static int sink_compute(actor *self, const actor_msg *msg)
+{
+	sigset_t usr1, old;
+
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &usr1, &old);
+	while (!released)
+		sigsuspend(&old);
+	released = 0;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return 0;
+}
+
+static const struct actor_method sink_methods[] = {
+	{.name = "item", .on_cast = sink_item},
+	{.name = "compute", .on_cast = sink_compute},
+	{.name = "got", .on_call = sink_got},
+	{0},
+};
+static const struct actor_behavior sink_behavior = {.name = "sink", .methods = sink_methods};
+
+/* ---- the source: casts n items to the sink and ends in some way ---- */
+
+static const char *source_how;
+static int64_t source_n;
+
+static int source_send(actor *self)
+{
+	for (int64_t i = 0; i < source_n; i++) {
+		int r = actor_cast_name(self, "sink", "item", "I", i);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int source_init(actor *self, const void *arg)
+{
+	int r = source_send(self);
+
+	if (r < 0)
+		return r;
+	if (strcmp(source_how, "stop") == 0)
+		return actor_stop(self, actor_self(self), "normal");
+	if (strcmp(source_how, "fail") == 0)
+		return -EIO;
+	if (strcmp(source_how, "crash") == 0) {
+		r = actor_flush(self, ACTOR_TIMEOUT_DEFAULT);
+		if (r == 0)
+			kill(getpid(), SIGKILL);
+		return r;
+	}
+	puts("sent"); /* lives on until TERM */
+	fflush(stdout);
+	return 0;
+}
+
+static const struct actor_behavior source_behavior = {.name = "source", .init = source_init};
+
+/* ---- processes ---- */
+
+static pid_t start(const char *const *argv, int *ret_stdout)
+{
+	int out[2];
+	pid_t pid;
+
+	if (ret_stdout)
+		assert_int_equal(pipe(out), 0);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (ret_stdout) {
+			dup2(out[1], 1);
+			close(out[0]);
+			close(out[1]);
+		}
+		execv(argv[0], (char *const *)argv);
+		_exit(127);
+	}
+	assert_true(pid > 0);
+	if (ret_stdout) {
+		close(out[1]);
+		*ret_stdout = out[0];
+	}
+	return pid;
+}
+
+static int reap(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static pid_t source_start(const char *how, const char *n, int *ret_stdout)
+{
+	return start((const char *const[]){self_program, "source", how, n, NULL}, ret_stdout);
+}
+
+static actor_client *client_new(enum actor_link_mode mode)
+{
+	struct actor_group_options options = {.name = "test", .runtime_dir = dir, .mode = mode, .log = say};
+	actor_client *client = NULL;
+	int64_t tries = 0;
+	int r;
+
+	/* the broker may be starting still: its socket is the event we wait for */
+	while ((r = actor_client_new(&client, &options)) == -ENOTCONN && tries++ < LONG_MS)
+		usleep(1000);
+	assert_int_equal(r, 0);
+	return client;
+}
+
+static actor_ref find_sink(actor_client *client)
+{
+	actor_ref ref = ACTOR_NOBODY;
+	int tries = 0;
+
+	while (actor_client_whereis(client, "sink", &ref) == -ESRCH && tries++ < LONG_MS)
+		usleep(1000);
+	assert_false(actor_ref_is_nobody(ref));
+	return ref;
+}
+
+static void cast_items(actor_client *client, actor_ref sink, int64_t from, int64_t n)
+{
+	for (int64_t i = from; i < from + n; i++)
+		assert_int_equal(actor_client_cast(client, sink, "item", "I", i), 0);
+}
+
+/* What came from senders of whom nobody is left: waits for all of it, and then it must be in order. */
+static void expect_items(int64_t n)
+{
+	actor_client *client = client_new(ACTOR_LINK_BROKER);
+	actor_ref sink = find_sink(client);
+	int64_t got = 0, wrong = 0, tries = 0;
+	actor_msg *reply;
+
+	do {
+		usleep(tries ? 1000 : 0);
+		assert_int_equal(actor_client_call(client, sink, "got", LONG_MS, &reply, ""), 0);
+		assert_int_equal(actor_msg_unpack(reply, "[II]", &got, &wrong), 0);
+		actor_msg_free(reply);
+	} while (got < n && tries++ < 2000);
+	assert_int_equal(got, n);
+	assert_int_equal(wrong, 0);
+	actor_client_free(client);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	actor_client *client;
+
+	strcpy(dir, "/tmp/actor-test-flush-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	setenv("ACTOR_RUNTIME_DIR", dir, 1);
+	n_said = 0;
+	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id", "77", "--key-hex",
+		"000102030405060708090a0b0c0d0e0f", "--group", "1", NULL}, NULL);
+	client = client_new(ACTOR_LINK_BROKER);
+	sink_pid = start((const char *const[]){self_program, "sink", NULL}, NULL);
+	(void)find_sink(client);
+	actor_client_free(client);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	pid_t pid;
+
+	kill(sink_pid, SIGKILL);
+	waitpid(sink_pid, NULL, 0);
+	kill(broker_pid, SIGKILL);
+	waitpid(broker_pid, NULL, 0);
+	pid = waitpid(-1, NULL, WNOHANG);
+	if (pid != -1 || errno != ECHILD)
+		return -1;
+	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- orderly ends ---- */
+
+static void test_casts_to_a_stranger_arrive_although_the_client_is_freed_at_once(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+
+	for (int64_t i = 0; i < 10; i++)
+		assert_int_equal(actor_client_cast_name(client, "sink", "item", "I", i), 0);
+	actor_client_free(client);
+	expect_items(10);
+	assert_int_equal(n_said, 0);
+}
+
+static void test_casts_of_a_client_with_one_link_arrive_although_it_is_freed_at_once(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_BROKER);
+
+	for (int64_t i = 0; i < 1000; i++)
+		assert_int_equal(actor_client_cast_name(client, "sink", "item", "I", i), 0);
+	actor_client_free(client);
+	expect_items(1000);
+	assert_int_equal(n_said, 0);
+}
+
+static void test_casts_of_a_program_that_stops_in_its_init_arrive(void **state)
+{
+	assert_int_equal(reap(source_start("stop", "10", NULL)), 0);
+	expect_items(10);
+}
+
+static void test_casts_of_a_program_whose_init_fails_arrive(void **state)
+{
+	int status = reap(source_start("fail", "10", NULL));
+
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	expect_items(10);
+}
+
+static void test_casts_before_sigterm_arrive_although_the_receiver_stood_still(void **state)
+{
+	char line[8] = "";
+	pid_t source;
+	int out;
+
+	kill(sink_pid, SIGSTOP);
+	source = source_start("live", "1000", &out);
+	assert_int_equal(read(out, line, sizeof(line)), 5); /* sent: they wait, since the two have not met */
+	close(out);
+	kill(source, SIGTERM);
+	kill(sink_pid, SIGCONT);
+	assert_int_equal(reap(source), 0);
+	expect_items(1000);
+}
+
+static void test_casts_arrive_although_the_broker_stood_still_when_the_client_was_freed(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_ref sink = find_sink(client);
+	pid_t waker;
+
+	kill(broker_pid, SIGSTOP);
+	cast_items(client, sink, 0, 100);
+	waker = fork();
+	if (waker == 0) {
+		usleep(300000); /* while the client is being freed */
+		kill(broker_pid, SIGCONT);
+		_exit(0);
+	}
+	actor_client_free(client);
+	reap(waker);
+	expect_items(100);
+	assert_int_equal(n_said, 0);
+}
+
+/* Its bye is answered by nobody, its link ends, the broker tells of its end: all that before the receiver has read a byte. */
+static void test_casts_arrive_although_the_receiver_computed_until_after_its_senders_end(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_ref sink = find_sink(client);
+
+	assert_int_equal(actor_client_call(client, sink, "got", LONG_MS, NULL, ""), 0); /* they have met */
+	assert_int_equal(actor_client_cast(client, sink, "compute", ""), 0);
+	cast_items(client, sink, 0, 100);
+	actor_client_free(client);
+	assert_int_equal(n_said, 0);
+	kill(sink_pid, SIGUSR1);
+	expect_items(100);
+}
+
+/* ---- flushing ---- */
+
+static void test_flushed_casts_of_a_handler_that_is_killed_arrive(void **state)
+{
+	int status = reap(source_start("crash", "5000", NULL));
+
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	expect_items(5000);
+}
+
+static void test_flush_says_what_is_not_sent_and_the_casts_go_on_waiting(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_ref sink = find_sink(client);
+	char group[32];
+
+	snprintf(group, sizeof(group), "%llu", (unsigned long long)sink.group);
+	assert_int_equal(actor_client_flush(client, 0), 0); /* nothing is there */
+	kill(broker_pid, SIGSTOP);
+	cast_items(client, sink, 0, 10);
+	assert_int_equal(actor_client_flush(client, 50), -ETIMEDOUT);
+	assert_int_equal(n_said, 1);
+	assert_non_null(strstr(said[0], group));
+	assert_non_null(strstr(said[0], "bytes"));
+	kill(broker_pid, SIGCONT);
+	assert_int_equal(actor_client_flush(client, LONG_MS), 0);
+	cast_items(client, sink, 10, 10);
+	assert_int_equal(actor_client_flush(client, LONG_MS), 0);
+	expect_items(20);
+	actor_client_free(client);
+	assert_int_equal(n_said, 1);
+}
+
+/* Stops the sink, and sends it items until its socket is full and some wait here; returns how many. */
+static int64_t fill_the_socket(actor_client *client, actor_ref sink)
+{
+	char kilobyte[1000] = "";
+	int64_t n = 0;
+	int status;
+
+	assert_int_equal(actor_client_call(client, sink, "got", LONG_MS, NULL, ""), 0); /* they have met */
+	kill(sink_pid, SIGSTOP);
+	assert_int_equal(waitpid(sink_pid, &status, WUNTRACED), sink_pid);
+	assert_true(WIFSTOPPED(status));
+	while (actor_client_flush(client, 0) == 0)
+		assert_int_equal(actor_client_cast(client, sink, "item", "Iy#", n++, kilobyte, sizeof(kilobyte)), 0);
+	n_said = 0;
+	return n;
+}
+
+static void test_a_receiver_that_does_not_read_is_told_of_and_gets_all_when_it_does(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	int64_t n = fill_the_socket(client, find_sink(client));
+
+	assert_int_equal(actor_client_flush(client, 20), -ETIMEDOUT);
+	assert_int_equal(n_said, 1);
+	assert_non_null(strstr(said[0], "test-flush")); /* the sink's program */
+	kill(sink_pid, SIGCONT);
+	assert_int_equal(actor_client_flush(client, LONG_MS), 0);
+	actor_client_free(client);
+	expect_items(n);
+}
+
+static void test_what_was_for_the_dead_is_not_waited_for(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_ref sink = find_sink(client);
+
+	assert_int_equal(actor_client_call(client, sink, "got", LONG_MS, NULL, ""), 0);
+	kill(sink_pid, SIGKILL);
+	cast_items(client, sink, 0, 10);
+	assert_int_equal(actor_client_flush(client, LONG_MS), 0);
+	actor_client_free(client);
+	assert_int_equal(n_said, 0);
+}
+
+static void test_freeing_ends_although_the_receiver_never_reads_and_says_what_is_lost(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+
+	(void)fill_the_socket(client, find_sink(client));
+	actor_client_free(client);
+	assert_true(n_said > 0);
+	assert_non_null(strstr(said[n_said - 1], "bytes"));
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_casts_to_a_stranger_arrive_although_the_client_is_freed_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_casts_of_a_client_with_one_link_arrive_although_it_is_freed_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_casts_of_a_program_that_stops_in_its_init_arrive, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_casts_of_a_program_whose_init_fails_arrive, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_casts_before_sigterm_arrive_although_the_receiver_stood_still, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_casts_arrive_although_the_broker_stood_still_when_the_client_was_freed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_casts_arrive_although_the_receiver_computed_until_after_its_senders_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_flushed_casts_of_a_handler_that_is_killed_arrive, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_flush_says_what_is_not_sent_and_the_casts_go_on_waiting, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_receiver_that_does_not_read_is_told_of_and_gets_all_when_it_does, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_was_for_the_dead_is_not_waited_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_freeing_ends_although_the_receiver_never_reads_and_says_what_is_lost, setup, teardown),
+	};
+
+	self_program = argv[0];
+	if (argc == 2 && strcmp(argv[1], "sink") == 0) {
+		signal(SIGUSR1, release);
+		return actor_main(&sink_behavior, NULL, "sink");
+	}
+	if (argc == 4 && strcmp(argv[1], "source") == 0) {
+		source_how = argv[2];
+		source_n = atoi(argv[3]);
+		return actor_main(&source_behavior, NULL, NULL);
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
