@@ -135,7 +135,8 @@ static void child_end_text(const json_t *exit, char *text, size_t size)
 		snprintf(text, size, "exec: %s", strerror((int)code));
 	else
 		snprintf(text, size, "%s %lld%s", kind, (long long)code,
-			code == 127 ? " (command not found?)" : code == 126 ? " (cannot be run?)" : ""); /* as shells say it */
+			code == 127 ? " (command not found?)" : code == 126 ? " (cannot be run?)" /* as shells say it */
+			: !code && *child_string(exit, "text", "") ? " (left processes behind)" : "");
 }
 
 const char *child_last_words(const json_t *child)
@@ -145,47 +146,30 @@ const char *child_last_words(const json_t *child)
 	return *text ? text : NULL;
 }
 
-char *child_ends_text(const json_t *child, char text[CHILD_TEXT_MAX])
-{
-	const json_t *exit = json_object_get(child, "last_exit");
-	json_int_t n = json_integer_value(json_object_get(child, "restarts")) + (child_pid(child) == 0);
-	const char *kind = child_string(exit, "kind", "exit"), *words = child_last_words(child);
-	char end[CHILD_TEXT_MAX / 2], times[48];
-
-	if (!json_is_object(exit) || n < 1)
-		return NULL;
-	if (n == 1)
-		snprintf(times, sizeof(times), "once");
-	else
-		snprintf(times, sizeof(times), "%lld times, the last time", (long long)n);
-	if (!strcmp(kind, "exec")) {
-		snprintf(times, sizeof(times), n > 1 ? " (tried %lld times)" : "", (long long)n);
-		snprintf(text, CHILD_TEXT_MAX, "it could not be run%s: %s", times,
-			words ? words : strerror((int)json_integer_value(json_object_get(exit, "code"))));
-		return text;
-	}
-	child_end_text(exit, end, sizeof(end));
-	snprintf(text, CHILD_TEXT_MAX, "it ended %s with %s%s%.250s", times, end, words ? ": " : "", words ? words : "");
-	return text;
-}
-
 char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_TEXT_MAX])
 {
 	const json_t *exit = json_object_get(child, "last_exit");
 	const json_t *next = json_object_get(child, "next_start_ms");
 	const json_t *at = json_object_get(exit, "at_us");
-	char end[CHILD_TEXT_MAX / 2] = "-", span[DURATION_TEXT_MAX];
+	const char *outcome = child_string(child, "outcome", NULL);
+	char end[CHILD_TEXT_MAX / 2] = "-", how[CHILD_TEXT_MAX / 2 + 32], span[DURATION_TEXT_MAX];
 
 	if (json_is_object(exit))
 		child_end_text(exit, end, sizeof(end));
+	if (!outcome)
+		snprintf(how, sizeof(how), "%s", end);
+	else if (!json_is_object(exit))
+		snprintf(how, sizeof(how), "%s", outcome);
+	else
+		snprintf(how, sizeof(how), "%s: %s", outcome, end);
 	if (!strcmp(child_state(child), "backoff") && json_is_integer(next))
-		snprintf(text, CHILD_TEXT_MAX, "%s, next try in %s", end,
+		snprintf(text, CHILD_TEXT_MAX, "%s, next try in %s", how,
 			duration_format(json_integer_value(next), span));
 	else if (json_is_object(exit) && json_is_integer(at))
-		snprintf(text, CHILD_TEXT_MAX, "%s %s ago", end,
+		snprintf(text, CHILD_TEXT_MAX, "%s %s ago", how,
 			duration_format((now_us - json_integer_value(at)) / 1000, span));
 	else
-		snprintf(text, CHILD_TEXT_MAX, "%s", end);
+		snprintf(text, CHILD_TEXT_MAX, "%s", how);
 	return text;
 }
 
@@ -194,9 +178,11 @@ const char *child_state_color(const json_t *child)
 	static const struct {
 		const char *state, *color;
 	} colors[] = {{"up", "green"}, {"ready", "green"}, {"starting", "yellow"}, {"stopping", "yellow"},
-		{"backoff", "red"}, {"failed", "red"}};
+		{"backoff", "red"}};
 	const char *state = child_state(child);
 
+	if (!strcmp(child_string(child, "outcome", ""), "failed"))
+		return "red";
 	for (size_t i = 0; i < sizeof(colors) / sizeof(*colors); i++)
 		if (!strcmp(colors[i].state, state))
 			return colors[i].color;

@@ -26,17 +26,13 @@ int64_t child_pid(const json_t *child);
 
 /*
  * "SIGSEGV 12m ago", "exit 1, next try in 3.2s", "exec: No such file or directory 3s ago", "-".
+ * Of one that is down with its outcome: "stopped: SIGTERM 3s ago", "done: exit 0 1m ago", "failed: exit 3 1m ago".
  * @now_us: of the clock of `at_us`.
  */
 char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_TEXT_MAX]);
 
 /* What it said last, or why it could not be run; NULL: nothing is known. */
 const char *child_last_words(const json_t *child);
-
-/*
- * "it ended 5 times, the last time with exit 1: cannot bind to port 80". NULL: it has not ended, as far as is known.
- */
-char *child_ends_text(const json_t *child, char text[CHILD_TEXT_MAX]);
 
 /* "green", "yellow", "red" or NULL. */
 const char *child_state_color(const json_t *child);

@@ -111,7 +111,8 @@ const struct command command_ls = {
 		    "  actorctl ls --json | jq -r '.[] | select(.state == \"backoff\") | .name'\n",
 	.details =
 		"States: starting, up, ready (an actor program that has started its actors), stopping, backoff (waits for its next\n"
-		"start), down (ended for good; stays listed until 'actorctl rm', its name may be taken at once).\n",
+		"start), down (stays listed until 'actorctl rm'): stopped by a command, done (it ended well by itself) or failed. The name\n"
+		"of one that is done or failed may be taken at once.\n",
 	.args_max = 1,
 	.run = ls_run,
 };
@@ -174,6 +175,7 @@ static void status_print_child(struct ctl *ctl, const json_t *child)
 		*owner = json_ref_text(json_object_get(child, "owner"));
 	const char *restart = json_string_value(json_object_get(child, "restart"));
 	const char *log = json_string_value(json_object_get(child, "log"));
+	const char *outcome = json_string_value(json_object_get(child, "outcome"));
 	const json_t *line, *lines = json_object_get(child, "log_lines");
 	const char *color = ctl_colors(ctl) ? child_state_color(child) : NULL;
 	char text[CHILD_TEXT_MAX], span[DURATION_TEXT_MAX];
@@ -188,6 +190,9 @@ static void status_print_child(struct ctl *ctl, const json_t *child)
 	output_text(child_state(child));
 	if (color)
 		printf("\033[0m");
+	if (outcome)
+		printf(", %s", !strcmp(outcome, "stopped") ? "stopped by a command" : !strcmp(outcome, "done")
+			? "done: it ended well by itself" : outcome);
 	if (child_pid(child))
 		printf(", pid %" PRId64 ", for %s", child_pid(child),
 			duration_format(json_integer_value(json_object_get(child, "uptime_ms")), span));

@@ -313,30 +313,23 @@ static void spawn_tell(const struct spawn *spawn, const json_t *child)
 	putchar('\n');
 }
 
-/*
- * It is not there in time. One that runs is only slow; one that ended meanwhile, perhaps again and again, will most likely never
- * be there, and what it said last tells why.
- */
+/* It ended first, and is started again by its restart type. */
+static int spawn_fail_ended(struct spawn *spawn, const struct session_error *error)
+{
+	char hint[2 * SESSION_NAME_MAX_BYTES + 64];
+
+	snprintf(hint, sizeof(hint), "see actorctl logs %s, end it with: actorctl rm -f %s", spawn->name, spawn->name);
+	return ctl_fail(spawn->ctl, CTL_FAILED, "ended", hint, "cannot spawn '%s': %s", spawn->name, error->text);
+}
+
 static int spawn_fail_timeout(struct spawn *spawn)
 {
 	const char *goal = !strcmp(spawn->wait, "exit") ? "has not ended" : !strcmp(spawn->wait, "ready") ? "is not ready"
 		: "is not up";
-	json_t *child = spawn_look(spawn, CTL_TIMEOUT_DEFAULT_MS);
-	char after[DURATION_TEXT_MAX], ends[CHILD_TEXT_MAX], hint[2 * SESSION_NAME_MAX_BYTES + 128];
-	int status;
+	char after[DURATION_TEXT_MAX];
 
-	duration_format(spawn->timeout_ms, after);
-	if (!child_ends_text(child, ends)) {
-		status = ctl_fail(spawn->ctl, CTL_TIMEOUT, "timeout",
-			"it goes on: see actorctl ls; give it longer with --timeout", "'%s' %s after %s", spawn->name, goal,
-			after);
-	} else {
-		snprintf(hint, sizeof(hint), "it is started again and again: see actorctl logs %s, end it with: actorctl rm -f %s",
-			spawn->name, spawn->name);
-		status = ctl_fail(spawn->ctl, CTL_TIMEOUT, "ended", hint, "'%s' %s after %s: %s", spawn->name, goal, after, ends);
-	}
-	json_decref(child);
-	return status;
+	return ctl_fail(spawn->ctl, CTL_TIMEOUT, "timeout", "it goes on: see actorctl ls; give it longer with --timeout",
+		"'%s' %s after %s", spawn->name, goal, duration_format(spawn->timeout_ms, after));
 }
 
 static int spawn_go(struct spawn *spawn)
@@ -351,6 +344,8 @@ static int spawn_go(struct spawn *spawn)
 	r = spawn_ask_named(spawn, &child, &error);
 	if (r == -EREMOTEIO && !strcmp(error.name, "exec")) {
 		status = spawn_fail_exec(spawn, &error);
+	} else if (r == -EREMOTEIO && !strcmp(error.name, "ended")) {
+		status = spawn_fail_ended(spawn, &error);
 	} else if (r == -ETIMEDOUT) {
 		status = spawn_fail_timeout(spawn);
 	} else if (r) {

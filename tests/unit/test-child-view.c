@@ -41,6 +41,13 @@ static void test_last_exit_reads_like_a_sentence(void **state)
 			"exit 1, next try in 3.2s"},
 		{"{\"state\":\"backoff\",\"next_start_ms\":3200,\"last_exit\":{\"kind\":\"exit\",\"code\":127,\"at_us\":1}}",
 			"exit 127 (command not found?), next try in 3.2s"},
+		{"{\"state\":\"down\",\"outcome\":\"stopped\",\"last_exit\":{\"kind\":\"signal\",\"code\":15,\"signal\":\"SIGTERM\",\"at_us\":999997000000}}",
+			"stopped: SIGTERM 3.0s ago"},
+		{"{\"state\":\"down\",\"outcome\":\"stopped\",\"last_exit\":null}", "stopped"},
+		{"{\"state\":\"down\",\"outcome\":\"done\",\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"at_us\":999997000000}}", "done: exit 0 3.0s ago"},
+		{"{\"state\":\"down\",\"outcome\":\"failed\",\"last_exit\":{\"kind\":\"exit\",\"code\":3,\"at_us\":999997000000}}", "failed: exit 3 3.0s ago"},
+		{"{\"state\":\"backoff\",\"next_start_ms\":3200,\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"text\":\"left\",\"at_us\":1}}",
+			"exit 0 (left processes behind), next try in 3.2s"},
 		{"{\"state\":\"backoff\",\"next_start_ms\":100,\"last_exit\":{\"kind\":\"exec\",\"code\":2,\"at_us\":1}}",
 			"exec: No such file or directory, next try in 100ms"},
 	};
@@ -50,34 +57,6 @@ static void test_last_exit_reads_like_a_sentence(void **state)
 		char text[CHILD_TEXT_MAX];
 
 		assert_string_equal(child_last_exit_text(value, NOW_US, text), cases[i].text);
-		json_decref(value);
-	}
-}
-
-static void test_ends_are_counted_and_told_with_the_last_words(void **state)
-{
-	static const struct {
-		const char *child, *text;
-	} cases[] = {
-		{"{\"state\":\"up\",\"pid\":7,\"restarts\":0,\"last_exit\":null}", NULL},
-		{"{\"state\":\"up\",\"pid\":7,\"restarts\":0,\"last_exit\":{\"kind\":\"exit\",\"code\":0}}", NULL},
-		{"{\"state\":\"down\",\"pid\":null,\"restarts\":0,\"last_exit\":{\"kind\":\"exit\",\"code\":3}}", "it ended once with exit 3"},
-		{"{\"state\":\"up\",\"pid\":7,\"restarts\":2,\"last_exit\":{\"kind\":\"signal\",\"code\":11,\"signal\":\"SIGSEGV\"}}",
-			"it ended 2 times, the last time with SIGSEGV"},
-		{"{\"state\":\"backoff\",\"pid\":null,\"restarts\":4,\"last_exit\":{\"kind\":\"exit\",\"code\":1,\"text\":\"cannot bind\"}}",
-			"it ended 5 times, the last time with exit 1: cannot bind"},
-		{"{\"state\":\"backoff\",\"pid\":null,\"restarts\":1,\"last_exit\":{\"kind\":\"exec\",\"code\":2}}",
-			"it could not be run (tried 2 times): No such file or directory"},
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		json_t *value = child(cases[i].child);
-		char text[CHILD_TEXT_MAX];
-
-		if (cases[i].text)
-			assert_string_equal(child_ends_text(value, text), cases[i].text);
-		else
-			assert_null(child_ends_text(value, text));
 		json_decref(value);
 	}
 }
@@ -141,11 +120,13 @@ static void test_exit_status_is_the_shells(void **state)
 
 static void test_states_have_colors(void **state)
 {
-	json_t *up = child("{\"state\":\"up\"}"), *down = child("{\"state\":\"down\"}"),
+	json_t *failed = child("{\"state\":\"down\",\"outcome\":\"failed\"}"), *up = child("{\"state\":\"up\"}"), *down = child("{\"state\":\"down\"}"),
 		*odd = child("{\"state\":\"odd\"}");
 
 	assert_string_equal(child_state_color(up), "green");
 	assert_null(child_state_color(down));
+	assert_string_equal(child_state_color(failed), "red");
+	json_decref(failed);
 	assert_null(child_state_color(odd));
 	json_decref(up);
 	json_decref(down);
@@ -156,7 +137,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_last_exit_reads_like_a_sentence),
-		cmocka_unit_test(test_ends_are_counted_and_told_with_the_last_words),
 		cmocka_unit_test(test_promised_keys_are_always_there_and_first),
 		cmocka_unit_test(test_everything_else_is_passed_on),
 		cmocka_unit_test(test_what_is_no_child_is_refused),
