@@ -1,0 +1,187 @@
+/*
+ * meeter NAME LEDGER: an actor program that meets others, and writes down what came of it. For meetings.py.
+ *
+ * meet: a visitor is made for each meeting, an actor of its own. It watches the other, sends numbered notes, asks how many arrived, and stays to hear of the
+ * other's end. Lines of the ledger, appended in one write each, so that a killed process has said what it knew:
+ *   sent VISITOR TARGET COUNT ERROR          COUNT notes were accepted; ERROR: why not all
+ *   call VISITOR TARGET ERROR NOTED SENT TOOK-MS TIMEOUT-MS
+ *   down VISITOR TARGET REASON
+ *   hole VISITOR EXPECTED CAME               as the receiver of notes
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <actor/actor.h>
+
+#define VISITORS_MAX 65536 /* whose notes are counted here */
+
+struct meeting {
+	actor_ref target;
+	int64_t n;
+	int64_t timeout_ms;
+	int64_t sent;
+};
+
+static struct sender {
+	char key[ACTOR_REF_TEXT_MAX];
+	int64_t n;
+} senders[VISITORS_MAX];
+static size_t n_senders;
+static int ledger_fd;
+
+static void __attribute__((format(printf, 1, 2))) ledger(const char *format, ...)
+{
+	char line[512];
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (write(ledger_fd, line, (size_t)n) != n)
+		abort();
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static struct sender *sender_of(const char *key)
+{
+	for (size_t i = n_senders; i > 0; i--)
+		if (strcmp(senders[i - 1].key, key) == 0)
+			return &senders[i - 1];
+	if (n_senders == VISITORS_MAX)
+		abort();
+	snprintf(senders[n_senders].key, sizeof(senders[0].key), "%s", key);
+	return &senders[n_senders++];
+}
+
+/* ---- the visitor ---- */
+
+static int visitor_init(actor *self, const void *arg)
+{
+	*(struct meeting *)actor_state(self) = *(const struct meeting *)arg;
+	return actor_send_after(self, 0, "go", NULL, "");
+}
+
+static int visitor_go(actor *self, const actor_msg *msg)
+{
+	struct meeting *meeting = actor_state(self);
+	char me[ACTOR_REF_TEXT_MAX], target[ACTOR_REF_TEXT_MAX];
+	actor_msg *reply;
+	int64_t start_ms, noted = -1;
+	int r = 0;
+
+	actor_ref_format(actor_self(self), me);
+	actor_ref_format(meeting->target, target);
+	if (actor_monitor(self, meeting->target, NULL) < 0)
+		return -ENOMEM;
+	while (meeting->sent < meeting->n && r == 0) {
+		r = actor_cast(self, meeting->target, "note", "sI", me, meeting->sent + 1);
+		if (r == 0)
+			meeting->sent++;
+	}
+	ledger("sent %s %s %lld %d\n", me, target, (long long)meeting->sent, r);
+	start_ms = now_ms();
+	r = actor_call(self, meeting->target, "ask", meeting->timeout_ms, &reply, "s", me);
+	if (r == 0 && actor_msg_unpack(reply, "I", &noted) < 0)
+		noted = -2;
+	actor_msg_free(reply);
+	ledger("call %s %s %d %lld %lld %lld %lld\n", me, target, r, (long long)noted, (long long)meeting->sent, (long long)(now_ms() - start_ms),
+		(long long)meeting->timeout_ms);
+	return 0;
+}
+
+static int visitor_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
+{
+	char me[ACTOR_REF_TEXT_MAX], target[ACTOR_REF_TEXT_MAX];
+
+	ledger("down %s %s %s\n", actor_ref_format(actor_self(self), me), actor_ref_format(who, target), cause->reason);
+	return 0;
+}
+
+static const struct actor_method visitor_methods[] = {{.name = "go", .on_cast = visitor_go}, {0}};
+
+static const struct actor_behavior visitor = {
+	.name = "visitor",
+	.state_size = sizeof(struct meeting),
+	.methods = visitor_methods,
+	.init = visitor_init,
+	.on_down = visitor_down,
+};
+
+/* ---- the first actor ---- */
+
+static int meeter_meet(actor *self, const actor_msg *msg)
+{
+	struct meeting meeting = {0};
+
+	if (actor_msg_unpack(msg, "rII", &meeting.target, &meeting.n, &meeting.timeout_ms) < 0)
+		return -EINVAL;
+	return actor_spawn(self, &visitor, &meeting, NULL);
+}
+
+static int meeter_busy(actor *self, const actor_msg *msg)
+{
+	int ms;
+
+	if (actor_msg_unpack(msg, "i", &ms) < 0)
+		return -EINVAL;
+	usleep((useconds_t)ms * 1000); /* nobody in this process gets on meanwhile */
+	return 0;
+}
+
+static int meeter_note(actor *self, const actor_msg *msg)
+{
+	struct sender *sender;
+	const char *key;
+	int64_t n;
+
+	if (actor_msg_unpack(msg, "sI", &key, &n) < 0)
+		return -EINVAL;
+	sender = sender_of(key);
+	if (n != sender->n + 1)
+		ledger("hole %s %lld %lld\n", key, (long long)sender->n + 1, (long long)n);
+	sender->n = n;
+	return 0;
+}
+
+static int meeter_ask(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *key;
+
+	if (actor_msg_unpack(msg, "s", &key) < 0)
+		return actor_reply_error(from, "bad_args", "ask wants a visitor");
+	return actor_reply(from, "I", sender_of(key)->n);
+}
+
+static const struct actor_method methods[] = {
+	{.name = "meet", .on_cast = meeter_meet},
+	{.name = "busy", .on_cast = meeter_busy},
+	{.name = "note", .on_cast = meeter_note},
+	{.name = "ask", .on_call = meeter_ask},
+	{0},
+};
+
+static const struct actor_behavior behavior = {.name = "meeter", .methods = methods};
+
+int main(int argc, char **argv)
+{
+	if (argc != 3)
+		return 2;
+	ledger_fd = open(argv[2], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (ledger_fd < 0)
+		return 2;
+	return actor_main(&behavior, NULL, argv[1]);
+}
