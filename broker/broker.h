@@ -50,6 +50,7 @@ struct broker {
 	struct window window;
 
 	struct list doomed;    /* members to be cut when the event at hand is over */
+	struct list forgotten; /* members that are over; freed when the event at hand is, so that nobody in the midst of it holds a freed one */
 	struct list timers;    /* members, one grace each: oldest first */
 	struct list farewells; /* links, likewise */
 	struct list dirty;     /* links with unsent bytes */

@@ -135,6 +135,7 @@ static void settle(struct broker *broker)
 		window_tick(broker);
 		waits_run(broker);
 	} while (!list_is_empty(&broker->doomed));
+	members_free_forgotten(broker);
 }
 
 /* ---- events ----------------------------------------------------------------------------------------------------- */
@@ -222,16 +223,14 @@ void broker_tick(struct broker *broker, int64_t now_ns)
 			break;
 		broker_link_close(link);
 	}
-	introductions_tick(broker);
 	settle(broker);
 	routes_tick(broker); /* last: what waited may have been too late when it went on */
 }
 
 int64_t broker_deadline_ns(const struct broker *broker)
 {
-	int64_t deadline_ns = introductions_deadline_ns(broker), other_ns = routes_deadline_ns(broker);
+	int64_t deadline_ns = routes_deadline_ns(broker), other_ns;
 
-	deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
 	if (!list_is_empty(&broker->timers)) {
 		other_ns = container_of(broker->timers.next, struct member, timer)->deadline_ns;
 		deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
@@ -297,6 +296,7 @@ int broker_new(struct broker **ret, const struct broker_options *options, const 
 	hash_init(&broker->dead);
 	list_init(&broker->dead_by_age);
 	list_init(&broker->doomed);
+	list_init(&broker->forgotten);
 	list_init(&broker->timers);
 	list_init(&broker->farewells);
 	list_init(&broker->dirty);
@@ -334,6 +334,7 @@ struct broker *broker_free(struct broker *broker)
 		routes_forget(member);
 		member_forget(member);
 	}
+	members_free_forgotten(broker);
 	while (!list_is_empty(&broker->farewells))
 		broker_link_close(container_of(broker->farewells.next, struct broker_link, timer));
 	while ((it = list_pop(&broker->dead_by_age))) {

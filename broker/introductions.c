@@ -3,6 +3,8 @@
  * broker told that end to make it (or that end announced it), and cleared when that end says it is gone. Only when both
  * are clear a new link is begun, so no end ever holds two links with the same group, and no frame of an old link comes after one
  * of a new.
+ *
+ * No time-out ends an introduction: a group that does not answer is busy, and who asked waits with it. Only the end of a group ends it.
  */
 #include "introductions.h"
 
@@ -16,7 +18,6 @@
 #include "service.h"
 #include "util/mp.h"
 
-#define INTRODUCTION_NS 2000000000 /* docs/protocol.md: void after 2 s at both ends */
 #define PATH_BYTES 4352
 
 struct pair_end {
@@ -25,7 +26,7 @@ struct pair_end {
 	struct member *member;
 	bool up;
 	bool monitors; /* wants to hear of the other's end */
-	bool asks;     /* its `introduce` waits until the other end's old link is gone; answer to: */
+	bool asks;     /* its `introduce` waits until the other is there and has no old link; answer to: */
 	actor_ref ask_from;
 	uint64_t ask_id;
 };
@@ -33,13 +34,11 @@ struct pair_end {
 struct pair {
 	struct hash_node node; /* introductions.pairs */
 	struct hash_node open; /* introductions.open, while id is not 0 */
-	struct list timer;     /* introductions.timers, while the listener has not answered */
 	struct pair_end end[2]; /* lower group id first */
 	struct member *charged;
-	uint64_t id;	     /* of the introduction; stays after it was made until one end says otherwise */
-	int listener;	     /* which end */
-	bool listening;	     /* it answered, the other was told to dial */
-	int64_t deadline_ns; /* until then nothing an end asks can mean that it wants another one */
+	uint64_t id;	/* of the introduction; stays after it was made until both ends say that the link is gone */
+	int listener;	/* which end */
+	bool waits;	/* for the listener's answer: the other was not told yet */
 };
 
 void introductions_init(struct introductions *introductions, uint64_t incarnation)
@@ -47,7 +46,6 @@ void introductions_init(struct introductions *introductions, uint64_t incarnatio
 	*introductions = (struct introductions){.n = incarnation << 32};
 	hash_init(&introductions->pairs);
 	hash_init(&introductions->open);
-	list_init(&introductions->timers);
 }
 
 void introductions_deinit(struct introductions *introductions)
@@ -119,11 +117,10 @@ static struct pair *pair_new(struct member *member, struct member *other)
 
 static void pair_close(struct introductions *introductions, struct pair *pair)
 {
-	list_remove(&pair->timer);
 	if (pair->id)
 		hash_remove(&introductions->open, &pair->open);
 	pair->id = 0;
-	pair->listening = false;
+	pair->waits = false;
 }
 
 static void pair_free(struct introductions *introductions, struct pair *pair)
@@ -172,6 +169,12 @@ static void cast_introduce(struct pair *pair, struct member *to, struct member *
 	member_cast(to, "introduce", body);
 }
 
+/* Can it be told to make a link? If not, who asks for it waits until it is back, or over. */
+static bool end_is_there(const struct pair_end *end)
+{
+	return end->member->state == MEMBER_UP;
+}
+
 /* @end dials, the other listens. */
 static bool pair_begin(struct pair *pair, struct pair_end *end)
 {
@@ -184,8 +187,8 @@ static bool pair_begin(struct pair *pair, struct pair_end *end)
 		return false;
 	introductions->n = pair->id = id;
 	pair->listener = end == &pair->end[0];
-	pair->deadline_ns = broker->now_ns + INTRODUCTION_NS;
-	list_append(&introductions->timers, &pair->timer);
+	pair->waits = true;
+	pair->end[pair->listener].up = true;
 	cast_introduce(pair, pair->end[pair->listener].member, end->member);
 	return true;
 }
@@ -202,19 +205,24 @@ static void tell_failed(struct member *member, const struct member *other, uint6
 }
 
 /* An end changed: begin what waits for it, or forget the pair when nothing is left of it. */
-static void pair_settle(struct pair *pair)
+static void pair_settle_or_free(struct pair *pair)
 {
 	struct introductions *introductions = &pair->charged->broker->introductions;
+	bool begun = false, wanted = false;
 
-	if (pair->end[0].up || pair->end[1].up || list_is_linked(&pair->timer))
+	if (pair->end[0].up || pair->end[1].up)
 		return;
+	pair_close(introductions, pair);
 	for (int i = 0; i < 2; i++) {
 		struct pair_end *end = &pair->end[i];
-		bool begun;
 
 		if (!end->asks)
 			continue;
-		begun = list_is_linked(&pair->timer) || pair_begin(pair, end);
+		if (!begun && !end_is_there(&pair->end[!i])) {
+			wanted = true;
+			continue;
+		}
+		begun = begun || pair_begin(pair, end);
 		end->asks = false;
 		if (begun) {
 			service_nil(end->member, end->ask_from, end->ask_id);
@@ -224,10 +232,7 @@ static void pair_settle(struct pair *pair)
 			service_error(end->member, &call, "overloaded", "out of memory for an introduction");
 		}
 	}
-	if (list_is_linked(&pair->timer))
-		return;
-	pair_close(introductions, pair);
-	if (!pair->end[0].monitors && !pair->end[1].monitors)
+	if (!begun && !wanted && !pair->end[0].monitors && !pair->end[1].monitors)
 		pair_free(introductions, pair);
 }
 
@@ -238,18 +243,14 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	struct broker *broker = asker->broker;
 	struct member *other = member_find(broker, group);
 	struct pair *pair;
-	struct pair_end *mine, *theirs;
+	struct pair_end *mine;
 
 	if (other == asker || group == broker->group) {
 		service_error(asker, call, "bad_args", "a group needs no link with itself, nor another one with the broker");
 		return;
 	}
-	if (!other || other->state == MEMBER_ABSENT || other->left || other->exited) {
+	if (!other || other->left || other->exited) {
 		service_error(asker, call, "noproc", "no such group");
-		return;
-	}
-	if (other->state == MEMBER_LOST) {
-		service_error(asker, call, "noconnection", "that group has no link to the broker now");
 		return;
 	}
 	if (other->single || asker->single) {
@@ -264,70 +265,74 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 		return;
 	}
 	mine = pair_end_of(pair, asker);
-	theirs = pair_other_end(pair, asker);
 
-	/* Asked from both sides, or twice: one is under way, or was made so lately that this request crossed it. */
-	if (list_is_linked(&pair->timer) || (mine->up && pair->id && broker->now_ns < pair->deadline_ns)) {
+	/* Asked from both sides, or twice: this request crossed what it was told, or will be told. An old link it has given up before. */
+	if (mine->up || pair->waits) {
 		service_nil(asker, call->from, call->id);
 		return;
 	}
-	mine->up = false;
-	if (theirs->up) {
-		if (mine->asks)
-			service_nil(asker, mine->ask_from, mine->ask_id);
-		mine->asks = true;
-		mine->ask_from = call->from;
-		mine->ask_id = call->id;
-		return;
-	}
-	if (!pair_begin(pair, mine)) {
-		service_error(asker, call, "overloaded", "out of memory for an introduction");
-		pair_settle(pair);
-		return;
-	}
-	service_nil(asker, call->from, call->id);
+	if (mine->asks)
+		service_nil(asker, mine->ask_from, mine->ask_id);
+	mine->asks = true;
+	mine->ask_from = call->from;
+	mine->ask_id = call->id;
+	pair_settle_or_free(pair);
+}
+
+void introductions_came(struct member *member)
+{
+	list_for_each_safe(it, &member->pairs)
+		pair_settle_or_free(pair_of_end(it));
 }
 
 void introductions_listening(struct member *listener, uint64_t id)
 {
 	struct pair *pair = pair_find_open(listener, id);
 
-	if (!pair || pair->listening || pair->end[pair->listener].member != listener || !list_is_linked(&pair->timer))
-		return; /* too late: it is void */
-	list_remove(&pair->timer);
-	pair->listening = true;
-	pair->deadline_ns = listener->broker->now_ns + INTRODUCTION_NS;
-	pair->end[0].up = pair->end[1].up = true;
+	if (!pair || !pair->waits || pair->end[pair->listener].member != listener)
+		return;
+	pair->waits = false;
+	pair->end[!pair->listener].up = true;
 	cast_introduce(pair, pair->end[!pair->listener].member, listener);
+}
+
+/* The link of that introduction is over at this end, or never came up. The other hears of it, gives up its end as well, and asks again if
+ * it still has something to send; so does this one. */
+static void end_gives_up(struct pair_end *mine, struct pair_end *other, struct wire_str text)
+{
+	struct pair *pair = mine->pair;
+
+	mine->up = false;
+	if (pair->waits || (other->up && text.s))
+		tell_failed(other->member, mine->member, pair->id, text);
+	pair_settle_or_free(pair);
 }
 
 void introductions_failed(struct member *member, uint64_t id, struct wire_str text)
 {
 	struct pair *pair = pair_find_open(member, id);
-	struct member *other;
+	struct pair_end *mine, *other;
 	char who[MEMBER_WHO_MAX], who_other[MEMBER_WHO_MAX];
 
 	if (!pair)
 		return;
-	other = pair_other_end(pair, member)->member;
+	mine = pair_end_of(pair, member);
+	other = pair_other_end(pair, member);
+	if (!mine->up)
+		return;
 	broker_log(member->broker, LOG_WARNING, "no link between %s and %s: %.*s", member_who(member, who),
-		member_who(other, who_other), (int)(text.len < 200 ? text.len : 200), text.s);
-	if (pair_end_of(pair, member)->up || list_is_linked(&pair->timer))
-		tell_failed(other, member, id, text);
-	list_remove(&pair->timer);
-	pair_end_of(pair, member)->up = false;
-	pair_settle(pair);
+		member_who(other->member, who_other), (int)(text.len < 200 ? text.len : 200), text.s);
+	end_gives_up(mine, other, text);
 }
 
-void introductions_link_down(struct member *member, uint64_t group)
+void introductions_link_down(struct member *member, uint64_t group, uint64_t id)
 {
 	struct member *other = member_find(member->broker, group);
 	struct pair *pair = other ? pair_find(member, other) : NULL;
 
-	if (!pair)
-		return;
-	pair_end_of(pair, member)->up = false;
-	pair_settle(pair);
+	if (!pair || !pair_end_of(pair, member)->up || (id && pair->id && id != pair->id))
+		return; /* that link is forgotten already */
+	end_gives_up(pair_end_of(pair, member), pair_other_end(pair, member), pair->waits ? wire_cstr("it gave the link up") : wire_str(NULL, 0));
 }
 
 int introductions_announce(struct member *member, struct member *other, bool has_link, bool monitors)
@@ -375,31 +380,4 @@ void introductions_end(struct member *member, const struct buf *group_down)
 		}
 		pair_free(&broker->introductions, pair);
 	}
-}
-
-void introductions_tick(struct broker *broker)
-{
-	struct list *timers = &broker->introductions.timers;
-
-	while (!list_is_empty(timers)) {
-		struct pair *pair = container_of(timers->next, struct pair, timer);
-		struct member *listener = pair->end[pair->listener].member;
-		struct member *dialer = pair->end[!pair->listener].member;
-		char who[MEMBER_WHO_MAX], who_dialer[MEMBER_WHO_MAX];
-
-		if (pair->deadline_ns > broker->now_ns)
-			return;
-		broker_log(broker, LOG_WARNING, "no link between %s and %s: the first did not listen within 2 s",
-			member_who(listener, who), member_who(dialer, who_dialer));
-		tell_failed(dialer, listener, pair->id, wire_cstr("the other group did not listen within 2 s"));
-		list_remove(&pair->timer);
-		pair_settle(pair);
-	}
-}
-
-int64_t introductions_deadline_ns(const struct broker *broker)
-{
-	const struct list *timers = &broker->introductions.timers;
-
-	return list_is_empty(timers) ? INT64_MAX : container_of(timers->next, struct pair, timer)->deadline_ns;
 }

@@ -80,8 +80,18 @@ void member_forget(struct member *member)
 	member_disarm(member);
 	list_remove(&member->doomed_node);
 	buf_deinit(&member->parked);
+	member->parked = (struct buf)BUF_INIT;
+	member->doomed = true; /* nothing is written to it from here on */
 	hash_remove(&broker->members, &member->node);
-	free(member);
+	list_append(&broker->forgotten, &member->doomed_node);
+}
+
+void members_free_forgotten(struct broker *broker)
+{
+	struct list *it;
+
+	while ((it = list_pop(&broker->forgotten)))
+		free(container_of(it, struct member, doomed_node));
 }
 
 void member_arm(struct member *member)
@@ -277,6 +287,7 @@ void member_up(struct member *member)
 		member->parked = (struct buf)BUF_INIT;
 	}
 	member_tell_spawner(member);
+	introductions_came(member);
 }
 
 void member_lost(struct member *member, const char *why)

@@ -106,8 +106,9 @@ void member_leave(struct member *member, struct wire_str reason); /* it said bye
 void member_exited(struct member *member, const struct actor_cause *cause);
 /* The group is over: names first, then everybody who cares is told; then it is freed. */
 void member_end(struct member *member, const struct actor_cause *cause);
-/* Frees it without a word: nobody knew of it. */
+/* Takes it out without a word: nobody knew of it. Like whatever was said to end above, its memory stays until the event at hand is over. */
 void member_forget(struct member *member);
+void members_free_forgotten(struct broker *broker);
 void member_expired(struct member *member); /* its grace is over */
 void member_arm(struct member *member);
 void member_disarm(struct member *member);

@@ -237,11 +237,11 @@ static int cast_introduce_failed(struct member *member, const struct wire_frame 
 
 static int cast_link_down(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
 {
-	uint64_t group;
+	uint64_t group, id = 0;
 
-	if (n < 1 || mp_read_uint(args, &group) < 0)
+	if (n < 1 || mp_read_uint(args, &group) < 0 || (n > 1 && mp_read_uint(args, &id) < 0))
 		return -EPROTO;
-	introductions_link_down(member, group);
+	introductions_link_down(member, group, id);
 	return 0;
 }
 

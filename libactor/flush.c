@@ -23,9 +23,11 @@ struct flush {
 
 static bool peer_is_unsent(const struct peer *peer)
 {
+	if (peer->pending.size_bytes > 0)
+		return true; /* its link is not there, or not up */
 	switch (peer->state) {
 	case PEER_INTRODUCING:
-		return peer->pending.size_bytes > 0;
+		return false;
 	case PEER_LINKING:
 	case PEER_LINKED:
 		return peer->link && (peer->draining || link_backlog_bytes(peer->link) > 0);
@@ -38,7 +40,7 @@ static bool peer_is_unsent(const struct peer *peer)
 
 static size_t peer_unsent_bytes(const struct peer *peer)
 {
-	return peer->link ? link_backlog_bytes(peer->link) : peer->pending.size_bytes;
+	return peer->pending.size_bytes + (peer->link ? link_backlog_bytes(peer->link) : 0);
 }
 
 /* Asks for the link's word; a peer without one yet asks when it has it. */

@@ -100,6 +100,7 @@ static int group_new(actor_group **ret, enum actor_link_mode mode)
 	heap_init(&group->timers);
 	hash_init(&group->peers);
 	hash_init(&group->pauses);
+	list_init(&group->peers_over);
 	list_init(&group->dirty);
 	list_init(&group->flushes);
 	names_init(group);
@@ -419,7 +420,7 @@ static void peer_close(struct hash_node *node, void *arg)
 	if (peer->is_uplink)
 		peer->group->uplink.peer = NULL;
 	peer_fail_all(peer, &cause, -ECONNRESET);
-	peer_free(peer);
+	peer_forget(peer);
 }
 
 static void group_stop_actors(actor_group *group)
@@ -463,6 +464,7 @@ actor_group *actor_group_free(actor_group *group)
 	}
 	uplink_stop(group);
 	hash_each(&group->peers, peer_close, NULL);
+	peers_free_over(group);
 	group->server = server_free(group->server);
 	group->transport = transport_free(group->transport);
 	scheduler_deinit(group);

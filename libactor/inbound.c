@@ -33,7 +33,7 @@ static void told_introduce_failed(actor_group *group, struct mp_reader *r, uint3
 
 	if (n < 2 || mp_read_uint(r, &intro_id) < 0 || mp_read_uint(r, &group_id) < 0)
 		return;
-	peer_introduction_refused(group, group_id, "noconnection");
+	peer_introduction_failed(group, intro_id, group_id);
 }
 
 static void told_group_down(actor_group *group, struct mp_reader *r, uint32_t n)

@@ -1,13 +1,18 @@
 /*
  * Other groups. One path to each at a time, so that order holds:
  *
- *   introducing → linking → linked          frames wait in order until the link is there
+ *   introducing ⇄ linking → linked          frames wait in order, in `pending`, until the link is up
  *              ↘ routed                     the other has one link only: the broker forwards
  *   linked → ended → (decided, forgotten)   its death
+ *
+ * A link that does not come up is no death: the broker is asked again, as long as anything waits for it. How long a message may wait is
+ * its sender's business (a call's time-out, a bounded `pending`). Only the end of a link that was up, and the broker's word, end a peer.
  *
  * A group's death is decided once: the link's end and the exit told by the broker are awaited together, at most a second after the
  * first; then everything that hangs on the peer (calls, monitors) ends with the same cause. All frames read from the link go first,
  * because the link's end is read after them. After that the id is unknown again: a later send asks the broker, who knows better.
+ *
+ * Whoever holds a struct peer may find it over (`peer->over`), never freed: its memory stays until the turn of the loop has ended.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +29,8 @@
 #define FLUSH_AT_BYTES (64u << 10)   /* a handler that writes and writes is sent from while it does */
 #define PAUSED_REFS_MAX 4096u	    /* actors of one peer with full mailboxes at a time */
 #define YIELD_AT_BYTES (256u << 10)  /* and lets the loop read now and then, or it would never hear `pause` */
+#define TRY_AGAIN_MIN_MS 10	    /* after an introduction that failed; doubled each time */
+#define TRY_AGAIN_MAX_MS 500
 
 struct paused_ref {
 	struct list link; /* peer.paused_refs */
@@ -44,23 +51,39 @@ struct peer *peer_find(actor_group *group, uint64_t group_id)
 	return NULL;
 }
 
+static void peer_try_again(struct peer *peer);
+static void peer_ask(struct peer *peer);
+
+/* The peer is over after this. */
 static void peer_decide(struct peer *peer)
 {
 	struct actor_cause cause = peer->exit_told ? peer->cause : cause_make(peer->got_bye ? "normal" : "noconnection");
 
+	if (peer->over)
+		return;
 	peer_fail_all(peer, &cause, -ECONNRESET);
-	peer_free(peer);
+	peer_forget(peer);
+}
+
+/* Does anything here wait for a link with it? */
+static bool peer_is_wanted(const struct peer *peer)
+{
+	return peer->pending.size_bytes || peer->pending.failed || !list_is_empty(&peer->calls) || !list_is_empty(&peer->monitors) ||
+		!list_is_empty(&peer->watchers) || !list_is_empty(&peer->paused_senders);
 }
 
 static void peer_timeout(struct timer *timer)
 {
 	struct peer *peer = container_of(timer, struct peer, timer);
 
-	if (peer->state == PEER_LINKED && peer->got_bye && !peer->exit_told) {
+	if (peer->state == PEER_LINKED && peer->got_bye && !peer->exit_told)
 		peer_link_down(peer, -ECONNRESET);
-		return;
-	}
-	peer_decide(peer); /* an introduction that led nowhere, or the second half of a death that never came */
+	else if (peer->state != PEER_INTRODUCING)
+		peer_decide(peer); /* the second half of a death never came */
+	else if (peer_is_wanted(peer))
+		peer_ask(peer);
+	else
+		peer_forget(peer);
 }
 
 struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state)
@@ -128,10 +151,14 @@ void peer_fail_all(struct peer *peer, const struct actor_cause *cause, int call_
 	}
 }
 
-void peer_free(struct peer *peer)
+void peer_forget(struct peer *peer)
 {
 	actor_group *group = peer->group;
 
+	if (peer->over)
+		return;
+	peer->over = true;
+	peer->state = PEER_ENDED;
 	if (peer->is_client)
 		group->n_clients--;
 	list_remove(&peer->dirty_link);
@@ -139,69 +166,170 @@ void peer_free(struct peer *peer)
 	timer_deinit(group, &peer->timer);
 	hash_remove(&group->peers, &peer->node);
 	buf_deinit(&peer->pending);
-	free(peer);
+	peer->pending = (struct buf)BUF_INIT;
+	list_append(&group->peers_over, &peer->over_link);
+}
+
+void peers_free_over(actor_group *group)
+{
+	struct list *node;
+
+	while ((node = list_pop(&group->peers_over)))
+		free(container_of(node, struct peer, over_link));
 }
 
 /* ---- introductions ---- */
 
+/* What waited goes to @to, frame by frame: one message holds at most 16 MiB. */
+static void pending_move(struct peer *peer, struct peer *to)
+{
+	struct buf pending = peer->pending;
+	struct wire_frame frame;
+	size_t at = 0, used;
+
+	peer->pending = (struct buf)BUF_INIT;
+	if (pending.failed)
+		peer_out(to)->failed = true; /* frames are missing: the link must not go on as if none were */
+	while (at < pending.size_bytes && wire_parse(pending.data + at, pending.size_bytes - at, &frame, &used) >= 0) {
+		buf_append(peer_out(to), pending.data + at, used);
+		peer_wrote(to);
+		at += used;
+	}
+	buf_deinit(&pending);
+	peer_wrote(to);
+}
+
+static void peer_fail(struct peer *peer, const char *reason, int call_error)
+{
+	struct actor_cause cause = cause_make(reason);
+
+	if (peer->over)
+		return;
+	peer_fail_all(peer, &cause, call_error);
+	peer_forget(peer);
+}
+
 static void peer_introduce_answered(struct uplink_request *request, int error, actor_msg *reply)
 {
 	actor_group *group = request->group;
-	uint64_t id = (uint64_t)(uintptr_t)request->arg;
-	struct peer *peer = peer_find(group, id);
+	struct peer *peer = peer_find(group, (uint64_t)(uintptr_t)request->arg);
+	const char *name = reply && reply->error ? reply->error : "";
 
-	if (!peer || peer->state != PEER_INTRODUCING)
+	if (!peer || !peer->asked)
 		return;
-	if (error == 0)
-		timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, INTRODUCTION_MS + 500));
-	else
-		peer_introduction_refused(group, id, reply && reply->error ? reply->error : error == -ESRCH ? "noproc" : "noconnection");
+	peer->asked = false;
+	if (error == 0 || peer->state != PEER_INTRODUCING)
+		return; /* it is under way: the broker tells us more */
+	if (error == -ESRCH || strcmp(name, "bad_args") == 0) {
+		peer_fail(peer, "noproc", -ESRCH);
+	} else if (error == -ENOTCONN) {
+		peer_fail(peer, "noconnection", -ECONNRESET); /* the node is gone */
+	} else if (strcmp(name, "single") == 0 && peer->pending.failed) {
+		peer_fail(peer, "noconnection", -ECONNRESET); /* frames are missing */
+	} else if (strcmp(name, "single") == 0 && group->uplink.peer) {
+		peer->state = PEER_ROUTED;
+		pending_move(peer, group->uplink.peer);
+		peer_drained(peer); /* they wait for the uplink from now on */
+	} else {
+		if (!peer->n_tries)
+			group_log(group, "the broker does not introduce us to group %llu yet: %s", (unsigned long long)peer->id,
+				*name ? name : strerror(-error));
+		peer_try_again(peer);
+	}
 }
 
-void peer_introduction_refused(actor_group *group, uint64_t group_id, const char *error)
+/* Outlives a broker's restart: asked again of the new one. */
+static void peer_ask(struct peer *peer)
+{
+	struct buf args = BUF_INIT;
+	int r;
+
+	if (peer->asked)
+		return;
+	peer->asked = true; /* before it is answered, which may be at once */
+	r = body_pack(&args, BODY_ARGS, "U", peer->id);
+	if (r == 0)
+		r = uplink_ask(peer->group, "introduce", &args, ACTOR_FOREVER, peer_introduce_answered, (void *)(uintptr_t)peer->id);
+	buf_deinit(&args);
+	if (r < 0) {
+		peer->asked = false;
+		peer_try_again(peer);
+	}
+}
+
+/* Nothing came of it; no word of a death, though. */
+static void peer_try_again(struct peer *peer)
+{
+	int64_t pause_ms = (int64_t)TRY_AGAIN_MIN_MS << (peer->n_tries < 6 ? peer->n_tries : 6);
+
+	peer->link = link_free(peer->link);
+	list_remove(&peer->dirty_link);
+	peer->state = PEER_INTRODUCING;
+	peer->n_tries++;
+	timer_arm(peer->group, &peer->timer, deadline_after_ms(clock_now_ns(), pause_ms < TRY_AGAIN_MAX_MS ? pause_ms : TRY_AGAIN_MAX_MS));
+}
+
+static void ask_again(struct hash_node *node, void *arg)
+{
+	struct peer *peer = container_of(node, struct peer, node);
+
+	/* one that listens may wait for a dialer that the old broker never told */
+	if ((peer->state == PEER_INTRODUCING || (peer->state == PEER_LINKING && peer->listens)) && !peer->is_uplink && !peer->is_client &&
+		peer_is_wanted(peer))
+		peer_ask(peer);
+}
+
+void peers_ask_again(actor_group *group)
+{
+	hash_each(&group->peers, ask_again, NULL);
+}
+
+/* What the broker must know even if it is away now. Exact by the introduction's id, so it may come late and twice. */
+static void tell_broker(actor_group *group, const char *method, const char *format, ...)
+{
+	struct buf body = BUF_INIT;
+	va_list args;
+
+	va_start(args, format);
+	if (body_vpack(&body, BODY_ARGS, format, args) == 0)
+		(void)uplink_ask(group, method, &body, ACTOR_FOREVER, NULL, NULL);
+	va_end(args);
+	buf_deinit(&body);
+}
+
+static void tell_link_down(struct peer *peer)
+{
+	tell_broker(peer->group, "link_down", "UU", peer->id, peer->intro_id);
+}
+
+void peer_introduction_failed(actor_group *group, uint64_t intro_id, uint64_t group_id)
 {
 	struct peer *peer = peer_find(group, group_id);
-	struct actor_cause cause;
 
-	if (!peer || (peer->state != PEER_INTRODUCING && peer->state != PEER_LINKING))
+	if (!peer)
 		return;
-	if (strcmp(error, "single") == 0 && group->uplink.peer) {
-		struct buf *out;
-
-		peer->state = PEER_ROUTED;
-		timer_disarm(group, &peer->timer);
-		out = peer_out(group->uplink.peer);
-		buf_append(out, peer->pending.data, peer->pending.size_bytes);
-		peer_wrote(group->uplink.peer);
-		buf_deinit(&peer->pending);
-		peer_drained(peer); /* they wait for the uplink from now on */
-		return;
+	if (peer->state == PEER_LINKING && peer->intro_id == intro_id) {
+		tell_link_down(peer);
+		peer_try_again(peer);
+	} else if (peer->state == PEER_INTRODUCING && !peer->asked) {
+		peer_try_again(peer);
 	}
-	cause = cause_make(strcmp(error, "noproc") == 0 ? "noproc" : "noconnection");
-	peer_fail_all(peer, &cause, strcmp(error, "noproc") == 0 ? -ESRCH : -ECONNRESET);
-	peer_free(peer);
 }
 
 struct peer *peer_route(actor_group *group, uint64_t group_id, bool introduce)
 {
 	struct peer *peer;
-	struct buf args = BUF_INIT;
 
 	peer = peer_find(group, group_id);
 	if (peer)
 		return peer;
 	if (group->mode != ACTOR_LINK_DIRECT || !introduce)
 		return group->uplink.peer; /* may be NULL: no way there */
+	if (group->uplink.state == UPLINK_NONE)
+		return NULL; /* the node is gone */
 	peer = peer_new(group, group_id, PEER_INTRODUCING);
-	if (!peer)
-		return NULL;
-	/* outlives a broker's restart: asked again by the new one */
-	if (body_pack(&args, BODY_ARGS, "U", group_id) < 0 ||
-		uplink_ask(group, "introduce", &args, CALL_TIMEOUT_DEFAULT_MS, peer_introduce_answered, (void *)(uintptr_t)group_id) < 0) {
-		buf_deinit(&args);
-		peer_free(peer);
-		return NULL;
-	}
+	if (peer)
+		peer_ask(peer);
 	return peer;
 }
 
@@ -236,47 +364,45 @@ void peer_introduce(actor_group *group, uint64_t intro_id, bool listen, uint64_t
 	int r;
 
 	if (path.len >= sizeof(text) || group->mode != ACTOR_LINK_DIRECT) {
-		uplink_tell(group, "introduce_failed", "Us", intro_id, "one link only");
+		tell_broker(group, "introduce_failed", "Us", intro_id, "one link only");
 		return;
 	}
 	memcpy(text, path.s, path.len);
 	text[path.len] = 0;
-	if (peer && peer->state == PEER_ROUTED) {
-		peer_free(peer);
-		peer = NULL;
-	}
-	if (peer && peer->state != PEER_INTRODUCING) {
+	if (peer && peer->state == PEER_LINKING) {
+		peer->link = link_free(peer->link); /* of an introduction that the broker has given up */
+		list_remove(&peer->dirty_link);
+	} else if (peer && peer->state != PEER_INTRODUCING) {
 		/* the broker thinks we know each other no longer; a link that still stands is stale */
-		peer_cut(peer, "introduced anew");
+		if (peer->link)
+			peer_cut(peer, "introduced anew");
 		peer_decide(peer);
 		peer = NULL;
 	}
 	if (!peer)
 		peer = peer_new(group, group_id, PEER_INTRODUCING);
 	if (!peer) {
-		uplink_tell(group, "introduce_failed", "Us", intro_id, "out of memory");
+		tell_broker(group, "introduce_failed", "Us", intro_id, "out of memory");
 		return;
 	}
 	snprintf(peer->name, sizeof(peer->name), "%.*s", (int)(name.len < 255 ? name.len : 255), name.s);
+	peer->intro_id = intro_id;
+	peer->listens = listen;
 	if (listen) {
 		peer_make_directory(text);
-		r = link_listen(group->transport, text, expect, INTRODUCTION_MS, peer, &peer->link);
+		r = link_listen(group->transport, text, expect, -1, peer, &peer->link);
 	} else {
-		r = link_dial(group->transport, text, expect, INTRODUCTION_MS, peer, &peer->link);
+		r = link_dial(group->transport, text, expect, -1, peer, &peer->link);
 	}
 	if (r < 0) {
-		uplink_tell(group, "introduce_failed", "Us", intro_id, strerror(-r));
-		peer_introduction_refused(group, group_id, "noconnection");
+		tell_broker(group, "introduce_failed", "Us", intro_id, strerror(-r));
+		peer_try_again(peer);
 		return;
 	}
 	timer_disarm(group, &peer->timer);
 	peer->state = PEER_LINKING;
-	buf_append(link_out(peer->link), peer->pending.data, peer->pending.size_bytes);
-	buf_deinit(&peer->pending);
-	peer->pending = (struct buf)BUF_INIT;
-	peer_wrote(peer);
 	if (listen)
-		uplink_tell(group, "listening", "U", intro_id);
+		tell_broker(group, "listening", "U", intro_id);
 }
 
 /* ---- the link ---- */
@@ -289,6 +415,9 @@ struct buf *peer_out(struct peer *peer)
 			return peer_out(peer->group->uplink.peer);
 		break;
 	case PEER_LINKING:
+		if (!peer->is_uplink && !peer->is_client)
+			return &peer->pending;
+		/* fall through */
 	case PEER_LINKED:
 		if (peer->link && !peer->said_bye)
 			return link_out(peer->link);
@@ -339,6 +468,8 @@ void peer_link_up(struct peer *peer)
 		uplink_link_up(peer->group);
 	} else if (peer->state == PEER_LINKING) {
 		peer->state = PEER_LINKED;
+		peer->n_tries = 0;
+		pending_move(peer, peer);
 	}
 	peer_wrote(peer);
 	if (peer->draining)
@@ -351,17 +482,28 @@ void peer_link_down(struct peer *peer, int error)
 	actor_group *group = peer->group;
 	bool was_up = peer->state == PEER_LINKED || peer->state == PEER_ENDED;
 
+	if (peer->over)
+		return;
 	peer->link = link_free(peer->link);
 	list_remove(&peer->dirty_link);
 	if (peer->is_uplink) {
 		uplink_link_down(group, error);
 		return;
 	}
+	if (!was_up && !peer->is_client && !peer->exit_told && !group->closing) {
+		/* it never came up: whether the other lives the broker knows */
+		if (peer->listens)
+			tell_link_down(peer);
+		else
+			tell_broker(group, "introduce_failed", "Us", peer->intro_id, strerror(-error));
+		peer_try_again(peer);
+		return;
+	}
 	peer->link_ended = true;
 	if (error != -ECONNRESET && was_up && !peer->got_bye)
 		group_log(group, "link to group %llu (%s) ended: %s", (unsigned long long)peer->id, peer->name, strerror(-error));
 	if (!peer->is_client)
-		uplink_tell(group, "link_down", "U", peer->id);
+		tell_link_down(peer);
 	if (!was_up || peer->exit_told || peer->is_client || group->closing) {
 		peer_decide(peer);
 		return;
@@ -380,7 +522,7 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 		return;
 	peer->exit_told = true;
 	peer->cause = *cause;
-	if (peer->state == PEER_LINKED && !peer->link_ended) {
+	if ((peer->state == PEER_LINKED || peer->state == PEER_LINKING) && !peer->link_ended) {
 		/* what it sent last is still to be read */
 		timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, DEATH_DECISION_MS));
 		return;
@@ -392,6 +534,8 @@ void peer_cut(struct peer *peer, const char *why)
 {
 	actor_group *group = peer->group;
 
+	if (peer->over)
+		return;
 	group->stats.links_cut++;
 	group_log(group, "cut the link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, why);
 	if (peer->is_uplink) {

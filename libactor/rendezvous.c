@@ -68,9 +68,9 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 		peer->is_client = true;
 		group->n_clients++;
 		snprintf(peer->name, sizeof(peer->name), "%.*s", (int)(hello.name.len < 255 ? hello.name.len : 255), hello.name.s);
-		r = link_listen(group->transport, path, event->peer, INTRODUCTION_MS, peer, &peer->link);
+		r = link_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->link);
 		if (r < 0)
-			peer_free(peer);
+			peer_forget(peer);
 	} else if (r == 0) {
 		r = -ENOMEM;
 	}

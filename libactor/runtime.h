@@ -45,7 +45,7 @@
 #define DEATH_DECISION_MS 1000
 #define BYE_MS 1000
 #define FLUSH_MS 5000
-#define INTRODUCTION_MS 2000
+#define CLIENT_LINK_MS 2000 /* docs/protocol.md: how long a link waits for who said hello */
 
 struct actor;
 struct peer;
@@ -267,7 +267,7 @@ void names_refresh(actor_group *group); /* the broker is a new one */
 
 enum peer_state {
 	PEER_INTRODUCING, /* the broker was asked; frames wait in pending */
-	PEER_LINKING,     /* a link exists and is not up yet; frames wait in it */
+	PEER_LINKING,     /* a link exists and is not up yet; frames wait in pending (the uplink's: in the link) */
 	PEER_LINKED,
 	PEER_ROUTED,      /* has one link only: the broker routes */
 	PEER_ENDED,       /* the link ended or the exit was told: waiting for the other, at most 1 s */
@@ -280,8 +280,14 @@ struct peer {
 	enum peer_state state;
 	bool is_uplink; /* the daemon this group said hello to */
 	bool is_client; /* came by our own rendezvous */
+	bool over;      /* forgotten: nothing of it is left but this memory, until the turn has ended */
+	bool asked;     /* an `introduce` of it is unanswered */
+	bool listens;   /* at our end, rather than dials */
+	uint32_t n_tries; /* introductions that failed in a row */
+	uint64_t intro_id; /* of the link, or of the try to have one */
+	struct list over_link; /* group->peers_over */
 	struct link *link;
-	struct buf pending;
+	struct buf pending;     /* frames, until the link is up; a peer with one link only needs none */
 	struct list dirty_link; /* group->dirty: has frames to flush */
 	struct list calls;      /* struct call.peer_link */
 	struct list monitors;   /* struct monitor.target_link */
@@ -297,7 +303,7 @@ struct peer {
 	bool link_ended, exit_told, said_bye, got_bye;
 	bool refused_end; /* it asked that our service actor ends: logged once */
 	struct actor_cause cause;
-	struct timer timer; /* introduction or death decision */
+	struct timer timer; /* INTRODUCING: the next try; later the decision about its death */
 	char name[256];
 };
 
@@ -311,11 +317,13 @@ void peer_link_up(struct peer *peer);
 void peer_link_down(struct peer *peer, int error);
 void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_cause *cause);
 void peer_introduce(actor_group *group, uint64_t intro_id, bool listen, uint64_t group_id, struct wire_str path, uid_t uid, pid_t pid, struct wire_str name);
-void peer_introduction_refused(actor_group *group, uint64_t group_id, const char *error);
-void peer_cut(struct peer *peer, const char *why); /* ends the link; our side */
+void peer_introduction_failed(actor_group *group, uint64_t intro_id, uint64_t group_id);
+void peers_ask_again(actor_group *group); /* the broker is a new one: who has no link yet and needs one */
+void peer_cut(struct peer *peer, const char *why); /* ends the link; our side. The peer may be over then */
 struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state);
 void peer_fail_all(struct peer *peer, const struct actor_cause *cause, int call_error);
-void peer_free(struct peer *peer);
+void peer_forget(struct peer *peer); /* it is over: unlinked now, freed by peers_free_over(); once is enough */
+void peers_free_over(actor_group *group); /* where nobody holds one: between the turns of the loop */
 void peers_close(actor_group *group);
 /* Sender side of pause/resume: 0 go on; else as mailbox_wait_room. */
 int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct actor *sender);
@@ -361,7 +369,7 @@ struct uplink_request {
 	bool in_flight;
 	struct timer timer;
 	struct buf args;
-	char method[16];
+	char method[24];
 	/* Exactly once, then freed. error 0 or -EREMOTEIO: reply is borrowed. -ETIMEDOUT, -ENOTCONN */
 	void (*done)(struct uplink_request *request, int error, actor_msg *reply);
 	void *arg;
@@ -459,6 +467,7 @@ struct actor_group {
 
 	struct transport *transport;
 	struct hash peers;
+	struct list peers_over; /* struct peer.over_link */
 	struct hash pauses; /* struct pause.node (mailbox.c): what we told peers to hold back */
 	struct list dirty;
 	struct list flushes; /* struct flush.link: parked actors */

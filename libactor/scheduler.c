@@ -130,6 +130,7 @@ static void loop_turn(actor_group *group, unsigned *turns)
 	peers_flush(group);
 	if (!list_is_empty(&group->flushes))
 		flushes_turn(group);
+	peers_free_over(group);
 
 	if (group->until && group->until(group->until_arg))
 		loop_leave(group, 0);

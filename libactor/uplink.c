@@ -23,6 +23,7 @@
 #define REFUSED_PATIENCE_MS 1000 /* a socket file nobody listens behind: a broker being restarted, or the remains of a node */
 
 static void uplink_hello(actor_group *group);
+static void requests_give_up(actor_group *group);
 
 /* Another node is there, or a broker that gave us up: our refs are dead for all others, so what we are cannot go on as if nothing was. */
 static void uplink_end(actor_group *group)
@@ -30,6 +31,7 @@ static void uplink_end(actor_group *group)
 	group->uplink.state = UPLINK_NONE;
 	group->uplink.gone = true;
 	group->stop_begun = true;
+	requests_give_up(group); /* nobody answers them any more */
 	actors_stop_all(group, "noconnection");
 }
 
@@ -147,7 +149,7 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 	snprintf(path, sizeof(path), "%.*s", (int)answer.url.len - 6, answer.url.s + 6);
 	r = link_dial(group->transport, path, expect, LINK_TIMEOUT_MS, uplink->peer, &uplink->peer->link);
 	if (r < 0) {
-		peer_free(uplink->peer);
+		peer_forget(uplink->peer);
 		uplink->peer = NULL;
 		return r;
 	}
@@ -197,7 +199,7 @@ void uplink_link_down(actor_group *group, int error)
 	uplink->announced = false;
 	if (peer) {
 		peer_fail_all(peer, &cause, -ECONNRESET);
-		peer_free(peer);
+		peer_forget(peer);
 	}
 	if (group->mode != ACTOR_LINK_DIRECT)
 		names_forget_all(group);
@@ -221,6 +223,12 @@ static void request_finish(struct uplink_request *request, int error, actor_msg 
 		request->done(request, error, reply);
 	buf_deinit(&request->args);
 	free(request);
+}
+
+static void requests_give_up(actor_group *group)
+{
+	while (!list_is_empty(&group->uplink.requests))
+		request_finish(container_of(group->uplink.requests.next, struct uplink_request, link), -ENOTCONN, NULL);
 }
 
 static void request_timed_out(struct timer *timer)
@@ -389,7 +397,9 @@ static void announce_peer(struct hash_node *node, void *arg)
 	struct peer *peer = container_of(node, struct peer, node);
 	struct announce_list *list = arg;
 
-	if (peer->is_uplink || peer->is_client || (list->monitored ? list_is_empty(&peer->monitors) : peer->state != PEER_LINKED))
+	bool linked = peer->state == PEER_LINKED || (peer->state == PEER_LINKING && !peer->listens);
+
+	if (peer->is_uplink || peer->is_client || (list->monitored ? list_is_empty(&peer->monitors) : !linked))
 		return;
 	mp_put_uint(&list->items, peer->id);
 	list->n++;
@@ -477,8 +487,10 @@ static void uplink_announce(actor_group *group)
 		if (!request->in_flight)
 			request_start(request);
 	}
-	if (group->uplink.n_connects > 1)
+	if (group->uplink.n_connects > 1) {
 		names_refresh(group);
+		peers_ask_again(group);
+	}
 	if (group->told_ready)
 		uplink_tell_ready(group);
 }
@@ -549,7 +561,6 @@ void uplink_stop(actor_group *group)
 
 	uplink->state = UPLINK_NONE;
 	uplink->request = request_free(uplink->request);
-	while (!list_is_empty(&uplink->requests))
-		request_finish(container_of(uplink->requests.next, struct uplink_request, link), -ENOTCONN, NULL);
+	requests_give_up(group);
 	timer_deinit(group, &uplink->timer);
 }

@@ -107,6 +107,7 @@ static int server_relay(actor *self, const actor_msg *msg, actor_from *from)
 
 /* A second actor of a server: casts numbered kilobytes, as fast as it may, while the server goes on answering. */
 static int64_t flooded;
+static actor_ref flooder_ref;
 
 static int flooder_flood(actor *self, const actor_msg *msg)
 {
@@ -136,7 +137,23 @@ static int server_flood(actor *self, const actor_msg *msg)
 		return -EINVAL;
 	if (actor_spawn(self, &flooder_behavior, NULL, &flooder) < 0)
 		return -ENOMEM;
+	flooder_ref = flooder;
 	return actor_cast(self, flooder, "flood", "rii", to, from, n);
+}
+
+/* Casts `flooder_failed` to whom it is told when the flooder has ended: a cast of its was refused. */
+static actor_ref flooder_watcher;
+
+static int server_watch_flooder(actor *self, const actor_msg *msg)
+{
+	if (actor_msg_unpack(msg, "r", &flooder_watcher) < 0)
+		return -EINVAL;
+	return actor_monitor(self, flooder_ref, NULL);
+}
+
+static int server_on_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
+{
+	return actor_cast(self, flooder_watcher, "flooder_failed", "s", cause->reason);
 }
 
 static int server_flooded(actor *self, const actor_msg *msg, actor_from *from)
@@ -179,6 +196,7 @@ static int server_hold(actor *self, const actor_msg *msg)
 static const struct actor_method server_methods[] = {
 	{.name = "flood", .on_cast = server_flood},
 	{.name = "flooded", .on_call = server_flooded},
+	{.name = "watch_flooder", .on_cast = server_watch_flooder},
 	{.name = "numbered", .on_cast = server_numbered},
 	{.name = "hold", .on_cast = server_hold},
 	{.name = "echo", .on_call = server_echo},
@@ -192,7 +210,7 @@ static const struct actor_method server_methods[] = {
 	{0},
 };
 
-static const struct actor_behavior server_behavior = {.name = "server", .methods = server_methods};
+static const struct actor_behavior server_behavior = {.name = "server", .methods = server_methods, .on_down = server_on_down};
 
 /* ---- processes ---- */
 
@@ -678,6 +696,16 @@ static int64_t flooded_settles(actor_client *client, actor_ref to, int64_t least
 	return n;
 }
 
+static void expect_flooder_failed(actor_client *client)
+{
+	actor_msg *msg;
+
+	assert_int_equal(actor_client_receive(client, LONG_MS, &msg, NULL, NULL, NULL), 0);
+	assert_non_null(msg);
+	assert_string_equal(actor_msg_method(msg), "flooder_failed");
+	actor_msg_free(msg);
+}
+
 /* What the kernel keeps for a socket nobody reads. */
 static int64_t socket_bytes(void)
 {
@@ -741,6 +769,172 @@ static void test_an_actor_that_is_busy_holds_back_all_who_send_to_it(void **stat
 	reap(b);
 }
 
+/* ---- first contact with who is busy ---- */
+
+#define BUSY_MS 2700	     /* longer than any time-out that was once taken for a death */
+#define BROKER_BUSY_MS 5500
+
+/* Goes on after a while. A stopped process is to others what one is whose handler computes. */
+static pid_t continue_after(pid_t pid, int ms)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		usleep((useconds_t)ms * 1000);
+		kill(pid, SIGCONT);
+		_exit(0);
+	}
+	assert_true(child > 0);
+	return child;
+}
+
+static void end_server(pid_t pid)
+{
+	kill(pid, SIGTERM);
+	reap(pid);
+}
+
+static void test_a_stranger_waits_for_a_busy_group(void **state)
+{
+	actor_client *finder = client_new(ACTOR_LINK_BROKER), *stranger;
+	pid_t server = server_start("busy"), helper;
+	actor_ref to = find(finder, "busy");
+	uint64_t monitor;
+
+	stranger = client_new(ACTOR_LINK_DIRECT);
+	kill(server, SIGSTOP);
+	helper = continue_after(server, BUSY_MS);
+	assert_int_equal(actor_client_monitor(stranger, to, &monitor), 0);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(actor_client_cast(stranger, to, "tick", ""), 0);
+	assert_int_equal(ask_number(stranger, to, "ticks"), 1000);
+	assert_int_equal(actor_client_receive(stranger, 0, NULL, NULL, NULL, NULL), -ETIMEDOUT); /* no DOWN */
+	reap(helper);
+	end_server(server);
+	expect_down(stranger, monitor, "shutdown");
+	actor_client_free(stranger);
+	actor_client_free(finder);
+}
+
+static void test_casts_of_a_stranger_to_a_busy_group_arrive_in_order(void **state)
+{
+	pid_t a = server_start("a"), b = server_start("b"), helper;
+	actor_client *client = client_new(ACTOR_LINK_BROKER);
+	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
+
+	kill(b, SIGSTOP);
+	helper = continue_after(b, BUSY_MS);
+	assert_int_equal(actor_client_cast(client, ref_a, "flood", "rii", ref_b, 0, 4000), 0);
+	expect_number(client, ref_a, "flooded", 4000);
+	expect_number(client, ref_b, "ticks", 4000); /* and b is there: a gap would have ended it */
+	reap(helper);
+	actor_client_free(client);
+	end_server(a);
+	end_server(b);
+}
+
+static void test_a_second_try_finds_a_busy_group_alive(void **state)
+{
+	actor_client *finder = client_new(ACTOR_LINK_BROKER), *stranger;
+	pid_t server = server_start("busy"), helper;
+	actor_ref to = find(finder, "busy");
+
+	stranger = client_new(ACTOR_LINK_DIRECT);
+	kill(server, SIGSTOP);
+	helper = continue_after(server, BUSY_MS);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(actor_client_call(stranger, to, "echo", 450, NULL, "s", "impatient"), -ETIMEDOUT);
+	expect_echo(stranger, to, "patient");
+	reap(helper);
+	expect_echo(finder, to, "alive");
+	actor_client_free(stranger);
+	actor_client_free(finder);
+	end_server(server);
+}
+
+static void test_casts_to_a_hung_stranger_are_refused_beyond_the_bounds(void **state)
+{
+	pid_t a = server_start("a"), b = server_start("b");
+	actor_client *client = client_new(ACTOR_LINK_BROKER);
+	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
+	int64_t n;
+	uint64_t monitor;
+
+	kill(b, SIGSTOP);
+	assert_int_equal(actor_client_cast(client, ref_a, "flood", "rii", ref_b, 0, 100000), 0);
+	n = flooded_settles(client, ref_a, 1);
+	assert_in_range(n * 1000, 1, socket_bytes() + (1 << 20));
+	assert_int_equal(actor_client_cast(client, ref_a, "watch_flooder", "r", actor_client_self(client)), 0);
+	expect_flooder_failed(client);
+	assert_int_equal(ask_number(client, ref_a, "flooded"), n);
+	kill(b, SIGCONT);
+	expect_number(client, ref_b, "ticks", n); /* all that was taken, no more */
+	assert_int_equal(actor_client_monitor(client, ref_b, &monitor), 0);
+	end_server(b);
+	expect_down(client, monitor, "shutdown");
+	actor_client_free(client);
+	end_server(a);
+}
+
+static void test_casts_of_a_first_contact_survive_a_stopped_broker(void **state)
+{
+	actor_client *finder = client_new(ACTOR_LINK_DIRECT), *stranger = client_new(ACTOR_LINK_DIRECT);
+	pid_t server = server_start("echo"), helper;
+	actor_ref to = find(finder, "echo");
+
+	expect_echo(finder, to, "hello");
+	kill(broker_pid, SIGSTOP);
+	helper = continue_after(broker_pid, BROKER_BUSY_MS);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(actor_client_cast(stranger, to, "tick", ""), 0);
+	assert_int_equal(ask_number(stranger, to, "ticks"), 100);
+	reap(helper);
+	actor_client_free(stranger);
+	actor_client_free(finder);
+	end_server(server);
+}
+
+static void test_a_first_contact_survives_the_death_of_the_broker(void **state)
+{
+	actor_client *finder = client_new(ACTOR_LINK_DIRECT), *stranger = client_new(ACTOR_LINK_DIRECT);
+	pid_t server = server_start("echo"), helper;
+	actor_ref to = find(finder, "echo");
+
+	expect_echo(finder, to, "hello");
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(actor_client_cast(finder, to, "tick", ""), 0);
+	kill(server, SIGSTOP);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(actor_client_cast(stranger, to, "tick", ""), 0);
+	assert_int_equal(actor_client_receive(stranger, 100, NULL, NULL, NULL, NULL), -ETIMEDOUT); /* its loop runs: it is being introduced */
+	broker_kill();
+	broker_start();
+	helper = continue_after(server, 0);
+	expect_number(stranger, to, "ticks", 200);
+	reap(helper);
+	actor_client_free(stranger);
+	actor_client_free(finder);
+	end_server(server);
+}
+
+static void test_the_death_of_a_busy_group_is_told_to_a_stranger(void **state)
+{
+	actor_client *finder = client_new(ACTOR_LINK_DIRECT), *stranger = client_new(ACTOR_LINK_DIRECT);
+	pid_t server = server_start("echo");
+	actor_ref to = find(finder, "echo");
+	uint64_t monitor;
+
+	kill(server, SIGSTOP);
+	assert_int_equal(actor_client_monitor(stranger, to, &monitor), 0);
+	assert_int_equal(actor_client_call(stranger, to, "echo", 100, NULL, "s", "x"), -ETIMEDOUT);
+	kill(server, SIGKILL);
+	reap(server);
+	expect_down(stranger, monitor, "noconnection");
+	assert_int_equal(actor_client_call(stranger, to, "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	actor_client_free(stranger);
+	actor_client_free(finder);
+}
+
 static void test_no_descriptor_is_left_behind(void **state)
 {
 	int before = 0;
@@ -788,6 +982,13 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_call_to_a_group_that_dies_meanwhile_ends_with_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_little_is_sent_to_a_group_that_does_not_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_an_actor_that_is_busy_holds_back_all_who_send_to_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_stranger_waits_for_a_busy_group, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_casts_of_a_stranger_to_a_busy_group_arrive_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_second_try_finds_a_busy_group_alive, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_casts_to_a_hung_stranger_are_refused_beyond_the_bounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_casts_of_a_first_contact_survive_a_stopped_broker, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_first_contact_survives_the_death_of_the_broker, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_death_of_a_busy_group_is_told_to_a_stranger, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_descriptor_is_left_behind, setup, teardown),
 		cmocka_unit_test(test_no_node_is_enotconn),
 	};
@@ -796,5 +997,7 @@ int main(int argc, char **argv)
 	signal(SIGUSR1, release);
 	if (argc == 3 && strcmp(argv[1], "server") == 0)
 		return actor_main(&server_behavior, NULL, argv[2]);
+	if (argc == 2)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

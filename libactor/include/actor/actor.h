@@ -178,7 +178,8 @@ ACTOR_EXPORT int actor_kill(actor *self, actor_ref who);
 /*
  * actor_cast() - send and go on
  * Order: casts and calls from one actor to another arrive in the order sent.
- * A cast to a dead actor, or to a name nobody has, is lost and that is no error. -EBUSY after 5 s when the target's mailbox stays full; 0 does not mean it was handled.
+ * A cast to a dead actor, or to a name nobody has, is lost and that is no error. -EBUSY after 5 s when the target's mailbox stays full, or its
+ * group takes nothing (it is busy, or was never met and does not answer) and 256 KiB wait for it; 0 does not mean it was handled.
  * 0 means: it is written, in the order sent. It leaves this process soon (when the handler returns, or waits, or after 64 KiB), and what
  * has left is not lost while the target lives. What has not left is lost when this process crashes: a handler's last casts too, if the
  * handler crashes before it returns. See actor_flush(). An orderly end (actor_main, actor_group_free, actor_client_free) flushes first.
