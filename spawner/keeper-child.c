@@ -56,13 +56,16 @@ void keeper_child_reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Above all numbers that are wanted in this child, and no higher: the limit may be low. */
+static int fd_floor = 3;
+
 static bool fd_lift(int *fd)
 {
 	int high;
 
 	if (*fd < 0)
 		return true;
-	high = fcntl(*fd, F_DUPFD_CLOEXEC, KEEPER_CHILD_FD_MAX + 1);
+	high = fcntl(*fd, F_DUPFD_CLOEXEC, fd_floor);
 	if (high < 0)
 		return false;
 	*fd = high;
@@ -125,6 +128,13 @@ static void child_fds(struct keeper_child *child, const struct keeper_spec_view 
 
 	if (view->file->n_extra_fds != child->spawn->n_extra_fds)
 		child_fail(child, KEEPER_STEP_FDS, EINVAL);
+	if (child->spawn->flags & KEEPER_SPAWN_DAEMON)
+		fd_floor = NODE_INFO_FD + 1;
+	if (child->spawn->flags & KEEPER_SPAWN_NOTIFY && child->spawn->notify_fd >= fd_floor)
+		fd_floor = child->spawn->notify_fd + 1;
+	for (i = 0; i < child->spawn->n_extra_fds; i++)
+		if ((int)view->file->extra_fd_targets[i] >= fd_floor)
+			fd_floor = (int)view->file->extra_fd_targets[i] + 1;
 	if (!fd_lift(&exec_fd))
 		child_fail(child, KEEPER_STEP_FDS, errno);
 	child->exec_fd = exec_fd;
@@ -163,12 +173,14 @@ static void child_cgroup(const struct keeper_child *child, const char *path)
 		child_fail(child, KEEPER_STEP_CGROUP, errno);
 }
 
-static void child_limits(const struct keeper_child *child, const struct keeper_spec_view *view)
+static void child_limits(const struct keeper_child *child, const struct keeper_spec_view *view,
+	const struct sweep_marker *marker)
 {
 	uint32_t i;
 
 	if (!(child->spawn->flags & KEEPER_SPAWN_DAEMON) && setrlimit(RLIMIT_NOFILE, child->nofile) < 0)
 		child_fail(child, KEEPER_STEP_RLIMIT, errno);
+	sweep_limit_set(marker);
 	for (i = 0; i < view->file->n_rlimits; i++) {
 		struct rlimit limit = {.rlim_cur = view->rlimits[i].soft, .rlim_max = view->rlimits[i].hard};
 
@@ -277,7 +289,7 @@ void keeper_child_run(const struct keeper_child *child_in)
 	child_fds(child, &view);
 	if (view.cgroup)
 		child_cgroup(child, view.cgroup);
-	child_limits(child, &view);
+	child_limits(child, &view, &marker);
 	child_user(child, &view);
 	if (view.file->flags & KEEPER_SPEC_UMASK)
 		umask(view.file->umask);

@@ -75,6 +75,12 @@ static bool text_ends(const char *text, size_t size_bytes)
 	return memchr(text, 0, size_bytes) != NULL;
 }
 
+static bool signal_flags_are_sound(const struct keeper_signal *signal)
+{
+	return signal->flags <= KEEPER_SIGNAL_TREE ? !signal->grace_ms
+						   : signal->flags == (KEEPER_SIGNAL_TREE | KEEPER_SIGNAL_STOP);
+}
+
 static bool spawn_is_sound(const struct keeper_spawn *spawn, size_t n_fds)
 {
 	bool notify = spawn->flags & KEEPER_SPAWN_NOTIFY;
@@ -102,7 +108,7 @@ int keeper_record_check(const union keeper_record *record, size_t size_bytes, si
 		break;
 	case KEEPER_SIGNAL:
 		sound = record->signal.signo > 0 && record->signal.signo <= 64 &&
-			!(record->signal.flags & ~KEEPER_SIGNAL_TREE);
+			signal_flags_are_sound(&record->signal);
 		break;
 	case KEEPER_RESERVE:
 		sound = record->reserve.n >= 1 && record->reserve.n <= KEEPER_RESERVE_MAX;

@@ -27,7 +27,7 @@
 #include <sys/types.h>
 
 #define KEEPER_MAGIC          0x4b504141u /* "AAPK" in memory */
-#define KEEPER_VERSION        1
+#define KEEPER_VERSION        2
 #define KEEPER_SLOTS          4096 /* processes at a time */
 #define KEEPER_RESERVE_MAX    1024 /* group ids in one RESERVE; HELLO carries as many */
 #define KEEPER_SOCKET_FD      3    /* in the supervisor, at its start */
@@ -103,14 +103,19 @@ struct keeper_spawn {
 	char name[KEEPER_NAME_SIZE]; /* for people and for adoption without state; NUL-terminated */
 };
 
-/* its process group and every process that carries the marker, else the leader alone */
+/* its process group and everything else that is of the group, else the leader alone */
 #define KEEPER_SIGNAL_TREE 1u
+/* with TREE: the beginning of a stop. CONT follows the signal, and when the leader ends, the rest of its tree has what
+ * is left of grace_ms, or until KILL_TREE, before it is killed. The exit is told when the whole tree is gone. */
+#define KEEPER_SIGNAL_STOP 2u
 
 struct keeper_signal {
 	struct keeper_header header;
 	uint64_t cookie;
 	int32_t signo;
 	uint32_t flags;
+	uint32_t grace_ms; /* with STOP, else 0 */
+	uint32_t reserved;
 };
 
 struct keeper_kill_tree {

@@ -8,31 +8,13 @@
 #include "keeper.h"
 #include "keeper-child.h"
 #include "keeper-client.h"
+#include "process-tree.h"
 
 static void fd_close(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
-}
-
-static uint64_t process_start_ticks(pid_t pid)
-{
-	char path[48], text[1024], *at;
-	ssize_t n;
-	int fd, field;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = 0;
-	at = strrchr(text, ')'); /* the name in the parentheses may hold anything */
-	for (field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	return at ? strtoull(at + 1, NULL, 10) : 0;
 }
 
 /* Read ends are non-blocking for whoever gets them; the child's ends block as every program expects. */
@@ -69,6 +51,7 @@ static int spawn_fork(struct keeper *keeper, struct keeper_entry *entry, struct 
 	struct epoll_event event = {.events = EPOLLIN,
 		.data.u64 = keeper_source(
 			KEEPER_SOURCE_EXEC, (unsigned int)(entry - keeper->table.entries), entry->group_id)};
+	struct process_stat stat;
 	pid_t pid;
 	int r;
 
@@ -83,7 +66,8 @@ static int spawn_fork(struct keeper *keeper, struct keeper_entry *entry, struct 
 	if (!pid)
 		keeper_child_run(child);
 	keeper_table_set_pid(&keeper->table, entry, pid);
-	entry->start_ticks = process_start_ticks(pid);
+	process_stat_read(pid, &stat);
+	entry->start_ticks = stat.start_ticks;
 	return 0;
 }
 

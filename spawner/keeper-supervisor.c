@@ -60,6 +60,7 @@ static void supervisor_run(const struct keeper *keeper, int socket_fd)
 	n = env_add(env, n, "ACTOR_BROKER", keeper->broker);
 
 	setsid();
+	sweep_limit_set(&marker);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	high_socket = fcntl(socket_fd, F_DUPFD_CLOEXEC, 16);
 	high_lock = fcntl(keeper->dir_fd, F_DUPFD_CLOEXEC, 16);
@@ -229,7 +230,7 @@ static int request_dispatch(struct keeper *keeper, const union keeper_record *re
 	case KEEPER_KILL_TREE:
 		entry = keeper_table_by_cookie(&keeper->table, request->kill_tree.cookie);
 		if (entry && keeper_entry_has_process(entry))
-			keeper_kill_tree(entry);
+			keeper_kill_tree(keeper, entry);
 		return 0;
 	case KEEPER_ACK:
 		request_ack(keeper, &request->ack);

@@ -31,7 +31,9 @@ struct keeper_entry {
 	int error, step;
 	int code, status;
 	uint32_t flags, spawn_flags;
-	bool dying;              /* leader is a zombie we hold; its tree is being killed */
+	uint64_t grace_ns;       /* until then its tree is not killed when the leader has ended; 0 = at once */
+	uint64_t killed_ns;      /* since then its tree is being killed */
+	bool dying;              /* leader is a zombie we hold; its tree ends, or is being killed */
 	bool busy;               /* the last scan found a living process of its tree */
 	bool fds_told;           /* this supervisor has them */
 	int pipes[KEEPER_PIPES]; /* read ends; -1 = none */

@@ -4,14 +4,21 @@
  * The keeper is the subreaper of all its descendants: whoever loses his parent becomes its child, at the very
  * moment of the loss. So the rest of a dead leader's tree need not be searched for in all of /proc. It is
  * among the keeper's own children, which the kernel lists in one file; those that are no leaders are the
- * orphans, few or none. An orphan belongs to the group its marker names, or, if it threw its environment
- * away, to the session of a leader we still hold. Killing it brings home its own children, and its death
- * brings SIGCHLD and with it the next look, until two looks in a row find nothing, or one finds no orphan of
- * anybody.
+ * orphans, few or none. Killing one brings home its own children, and its death brings SIGCHLD and with it the
+ * next look, until two looks in a row find nothing, or one finds no orphan of anybody.
+ *
+ * Whose an orphan is, say, in this order: the mark in its limits (sweep.h); the marker in its environment; its
+ * session, if it is that of a leader we still hold; what was remembered of it when its group was told to stop and
+ * it still hung on the tree; and its age, for it can only be of a group that was there when it began. What hangs
+ * on somebody of a group is of that group, whatever it has thrown away: before anybody is killed, all that descends
+ * from him is stopped, listed, and killed with him.
  *
  * One look serves all leaders that are dead at the time, so a thousand deaths at once cost what one costs.
  * Leaders stay zombies until their tree is gone: their number, which is also the session's and the process
  * group's, cannot be reused under our hands. The rest is reaped silently.
+ *
+ * A leader that ends by itself takes its tree along at once. One that was asked to stop leaves the others what is left
+ * of the grace: they were asked too.
  *
  * A process shows no environment for a moment while it ends, between losing its memory and closing its files,
  * and in the midst of exec, between its old memory and its new one. Its arguments are away as well then, which
@@ -19,7 +26,8 @@
  * waited for, briefly: the report of an exit means that the whole tree is gone, its sockets and locks free.
  *
  * An orphan that names a group which is no more is killed at any look, and one look more is taken when someone
- * could not be told.
+ * could not be told. Who can not be told at all, which takes a session of its own, a fresh environment, a fresh limit,
+ * no parent, and an older group that lives, is named in the log and ends with the last such group or with the node.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,12 +38,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "keeper.h"
+#include "process-tree.h"
 #include "sweep.h"
 
 #define CHILDREN_MAX    (4 * KEEPER_SLOTS)
 #define RESCAN_NS       (50 * 1000000ull)
 #define AWAY_LIMIT_NS   (200 * 1000000ull)
 #define AWAY_RESCAN_NS  (5 * 1000000ull)
+#define GRACE_RESCAN_NS (1000 * 1000000ull) /* deaths are told; this is for what is not */
+#define REMEMBERED_MAX  4096
+#define REPORTED_MAX    64
 
 static struct children {
 	pid_t pids[CHILDREN_MAX];
@@ -78,21 +90,12 @@ static bool process_is_away(pid_t pid)
 	return process_read(pid, "cmdline", text, sizeof(text)) == 0;
 }
 
-static int process_parent(pid_t pid)
-{
-	char text[1024], *at, state;
-	int parent;
-
-	if (process_read(pid, "stat", text, sizeof(text)) <= 0)
-		return -1;
-	at = strrchr(text, ')'); /* the name in the parentheses may hold anything */
-	return at && sscanf(at + 1, " %c %d", &state, &parent) == 2 ? parent : -1;
-}
-
 /* Without CONFIG_PROC_CHILDREN: everybody's parent is asked for. */
 static bool children_visit(pid_t pid, void *data)
 {
-	if (process_parent(pid) == children.parent)
+	struct process_stat stat;
+
+	if (process_stat_read(pid, &stat) && stat.parent == children.parent)
 		children_add(pid);
 	return true;
 }
@@ -126,29 +129,10 @@ static void children_read(const struct keeper *keeper)
 	close(fd);
 }
 
-void keeper_kill_tree(struct keeper_entry *entry)
+unsigned int keeper_count_children(const struct keeper *keeper)
 {
-	/* The number is ours until it is reaped. The group is not there yet if the child has not come to
-	 * setsid. */
-	kill(-entry->pid, SIGKILL);
-	kill(entry->pid, SIGKILL);
-}
-
-void keeper_signal(struct keeper *keeper, const struct keeper_signal *request)
-{
-	struct keeper_entry *entry = keeper_table_by_cookie(&keeper->table, request->cookie);
-	struct sweep_marker marker;
-
-	if (!entry || !keeper_entry_has_process(entry))
-		return;
-	if (!(request->flags & KEEPER_SIGNAL_TREE)) {
-		kill(entry->pid, request->signo);
-		return;
-	}
-	if (kill(-entry->pid, request->signo) < 0)
-		kill(entry->pid, request->signo);
-	marker = (struct sweep_marker){.node_id = keeper->node_id, .group_id = entry->group_id};
-	sweep_signal(&marker, request->signo, entry->pid);
+	children_read(keeper);
+	return children.n;
 }
 
 static bool orphan_is_reaped(pid_t pid, bool *ret_killed)
@@ -158,6 +142,50 @@ static bool orphan_is_reaped(pid_t pid, bool *ret_killed)
 
 	*ret_killed = info.si_pid == pid && info.si_code == CLD_KILLED && info.si_status == SIGKILL;
 	return reaped;
+}
+
+/* --- whose an orphan is --------------------------------------------------------------------- */
+
+/* Members of groups that were told to stop, which have no more to do with their leader's session. A ring. */
+static struct remembered {
+	pid_t pid;
+	uint64_t start_ticks, group_id;
+} remembered[REMEMBERED_MAX];
+static unsigned int n_remembered;
+
+static void remember(const struct process_tree *members, const struct keeper_entry *entry)
+{
+	struct process_stat stat;
+	unsigned int i;
+
+	for (i = 0; i < members->n; i++) {
+		pid_t pid = members->members[i].pid;
+
+		if (getsid(pid) != entry->pid && process_stat_read(pid, &stat))
+			remembered[n_remembered++ % REMEMBERED_MAX] =
+				(struct remembered){pid, stat.start_ticks, entry->group_id};
+	}
+}
+
+static uint64_t remembered_group(pid_t pid)
+{
+	struct process_stat stat;
+	unsigned int i;
+
+	for (i = 0; i < REMEMBERED_MAX && i < n_remembered; i++)
+		if (remembered[i].pid == pid)
+			return process_stat_read(pid, &stat) && stat.start_ticks == remembered[i].start_ticks
+				       ? remembered[i].group_id
+				       : 0;
+	return 0;
+}
+
+/* The latest id with these digits. */
+static uint64_t group_of_low(const struct keeper *keeper, uint32_t low)
+{
+	uint64_t last = keeper->table.next_group_id - 1, id = last - last % SWEEP_GROUP_LOW + low;
+
+	return id <= last ? id : id < SWEEP_GROUP_LOW ? 0 : id - SWEEP_GROUP_LOW;
 }
 
 /* Asked again after one that is not away has shown none: it may have come back from exec just in between. */
@@ -171,14 +199,191 @@ static bool orphan_marker(const struct keeper *keeper, pid_t pid, struct sweep_m
 	return found && ret_marker->node_id == keeper->node_id;
 }
 
+/* 0 = not known. */
+static uint64_t orphan_group(struct keeper *keeper, pid_t pid, bool *ret_away)
+{
+	struct keeper_entry *entry;
+	struct sweep_marker marker;
+	uint32_t low;
+
+	*ret_away = false;
+	if (sweep_limit_read(pid, keeper->node_id, &low))
+		return group_of_low(keeper, low);
+	if (orphan_marker(keeper, pid, &marker, ret_away))
+		return marker.group_id;
+	entry = keeper_table_by_pid(&keeper->table, getsid(pid));
+	return entry ? entry->group_id : remembered_group(pid);
+}
+
+static bool entry_has_grace(const struct keeper_entry *entry)
+{
+	return entry->dying && entry->grace_ns;
+}
+
+/* --- the end of a tree ---------------------------------------------------------------------- */
+
+static struct process_tree tree; /* what is to be signalled next */
+
+static void tree_kill(void)
+{
+	if (!tree.n)
+		return;
+	process_tree_descend(&tree, true);
+	process_tree_signal(&tree, SIGKILL, 0);
+	process_tree_clear(&tree);
+}
+
+/* All that is of a group: its leader, its orphans, and what descends from them. */
+static void tree_of(struct keeper *keeper, const struct keeper_entry *entry)
+{
+	unsigned int i;
+	bool away;
+
+	process_tree_clear(&tree);
+	if (!entry->dying)
+		process_tree_add_root(&tree, entry->pid);
+	children_read(keeper);
+	for (i = 0; i < children.n; i++) {
+		pid_t pid = children.pids[i];
+
+		if (pid != keeper->supervisor_pid && !keeper_table_by_pid(&keeper->table, pid) &&
+			orphan_group(keeper, pid, &away) == entry->group_id)
+			process_tree_add_root(&tree, pid);
+	}
+}
+
+/* The number is ours until it is reaped. The process group is not there yet if the child has not come to setsid. */
+static void leader_signal(const struct keeper_entry *entry, int signo)
+{
+	if (kill(-entry->pid, signo) < 0)
+		kill(entry->pid, signo);
+}
+
+/* From now on, whoever of it is seen is killed. */
+static void grace_end(struct keeper_entry *entry)
+{
+	entry->grace_ns = 0;
+	entry->killed_ns = keeper_now_ns();
+	kill(-entry->pid, SIGKILL);
+}
+
+void keeper_kill_all(struct keeper *keeper)
+{
+	struct keeper_entry *entry;
+	unsigned int at = 0;
+
+	while ((entry = keeper_table_each(&keeper->table, &at)))
+		if (keeper_entry_has_process(entry)) {
+			entry->grace_ns = 0;
+			kill(-entry->pid, SIGKILL);
+			kill(entry->pid, SIGKILL);
+		}
+}
+
+void keeper_kill_tree(struct keeper *keeper, struct keeper_entry *entry)
+{
+	if (entry->dying) {
+		if (entry->grace_ns) {
+			grace_end(entry);
+			keeper->rescan_ns = keeper_now_ns();
+		}
+		return;
+	}
+	entry->grace_ns = 0;
+	tree_of(keeper, entry);
+	tree_kill();
+	leader_signal(entry, SIGKILL);
+}
+
+void keeper_signal(struct keeper *keeper, const struct keeper_signal *request)
+{
+	struct keeper_entry *entry = keeper_table_by_cookie(&keeper->table, request->cookie);
+
+	if (!entry || !keeper_entry_has_process(entry))
+		return;
+	if (!(request->flags & KEEPER_SIGNAL_TREE)) {
+		kill(entry->pid, request->signo);
+		return;
+	}
+	tree_of(keeper, entry);
+	process_tree_descend(&tree, false);
+	leader_signal(entry, request->signo);
+	process_tree_signal(&tree, request->signo, entry->pid);
+	if (request->flags & KEEPER_SIGNAL_STOP) {
+		remember(&tree, entry);
+		/* a stopped process hears it only when it goes on */
+		leader_signal(entry, SIGCONT);
+		process_tree_signal(&tree, SIGCONT, entry->pid);
+		if (!entry->dying)
+			entry->grace_ns = keeper_now_ns() + request->grace_ms * 1000000ull;
+	}
+	process_tree_clear(&tree);
+}
+
+/* --- looks ---------------------------------------------------------------------------------- */
+
+static void orphan_report(pid_t pid)
+{
+	static struct remembered reported[REPORTED_MAX];
+	static unsigned int n_reported;
+	struct process_stat stat;
+	char name[64] = "";
+	unsigned int i;
+
+	if (!process_stat_read(pid, &stat))
+		return;
+	for (i = 0; i < REPORTED_MAX; i++)
+		if (reported[i].pid == pid && reported[i].start_ticks == stat.start_ticks)
+			return;
+	reported[n_reported++ % REPORTED_MAX] = (struct remembered){.pid = pid, .start_ticks = stat.start_ticks};
+	process_read(pid, "comm", name, sizeof(name));
+	name[strcspn(name, "\n")] = 0;
+	keeper_log("process %d (%s) has lost its parent and carries nothing that says of which group it is: it goes on "
+		   "until no older group is left, or the node ends",
+		(int)pid, name);
+}
+
+/*
+ * Nothing is known of it but its age. It is of a group that was there when it began: if one of those lives, it may
+ * be that one's. If a process that is none of the node's can be our child, nothing follows from age.
+ */
+static void orphan_guess(struct keeper *keeper, pid_t pid, bool away)
+{
+	bool alive = !keeper->only_ours, grace = false;
+	struct keeper_entry *entry;
+	struct process_stat stat;
+	unsigned int at = 0;
+
+	if (!process_stat_read(pid, &stat))
+		return;
+	while ((entry = keeper_table_each(&keeper->table, &at)))
+		if (keeper_entry_has_process(entry) && !(entry->spawn_flags & KEEPER_SPAWN_DAEMON) &&
+			entry->start_ticks <= stat.start_ticks) {
+			alive = alive || !entry->dying;
+			grace = grace || entry_has_grace(entry);
+		}
+	if (alive) {
+		children.unknown = true;
+		children.away |= away;
+		if (!away)
+			orphan_report(pid);
+		return;
+	}
+	for (at = 0; (entry = keeper_table_each(&keeper->table, &at));)
+		if (entry->dying && entry->start_ticks <= stat.start_ticks)
+			entry->busy = true;
+	if (!grace)
+		process_tree_add_root(&tree, pid);
+}
+
 static void orphan_look(struct keeper *keeper, pid_t pid)
 {
 	struct keeper_entry *entry = keeper_table_by_pid(&keeper->table, getsid(pid));
-	struct sweep_marker marker;
+	uint64_t group_id;
 	bool away, killed;
 
 	if (orphan_is_reaped(pid, &killed)) {
-		if (killed && entry && entry->dying) /* it went with its leader's process group */
+		if (killed && entry && entry->dying && !entry->grace_ns) /* it went with its leader's process group */
 			entry->flags |= KEEPER_SLOT_TREE_ENDED;
 		return;
 	}
@@ -187,24 +392,19 @@ static void orphan_look(struct keeper *keeper, pid_t pid)
 		kill(pid, SIGKILL);
 		return;
 	}
-	if (orphan_marker(keeper, pid, &marker, &away)) {
-		entry = keeper_table_by_group(&keeper->table, marker.group_id);
-		if (!entry || keeper_entry_is_final(entry)) {
-			kill(pid, SIGKILL);
-			return;
-		}
-	} else {
-		entry = keeper_table_by_pid(&keeper->table, getsid(pid));
-		if (!entry) {
-			children.unknown = true;
-			children.away |= away;
-		}
+	group_id = orphan_group(keeper, pid, &away);
+	if (!group_id) {
+		orphan_guess(keeper, pid, away);
+		return;
 	}
+	entry = keeper_table_by_group(&keeper->table, group_id);
 	if (entry && entry->dying) {
 		entry->busy = true;
-		entry->flags |= KEEPER_SLOT_TREE_ENDED;
-		kill(pid, SIGKILL);
+		if (!entry->grace_ns)
+			entry->flags |= KEEPER_SLOT_TREE_ENDED;
 	}
+	if (!entry || keeper_entry_is_final(entry) || (entry->dying && !entry->grace_ns))
+		process_tree_add_root(&tree, pid);
 }
 
 static void orphans_look(struct keeper *keeper)
@@ -216,6 +416,7 @@ static void orphans_look(struct keeper *keeper)
 	children.unknown = false;
 	children.away = false;
 	keeper->n_left = 0;
+	process_tree_clear(&tree);
 	for (i = 0; i < children.n; i++) {
 		pid_t pid = children.pids[i];
 
@@ -224,6 +425,7 @@ static void orphans_look(struct keeper *keeper)
 			orphan_look(keeper, pid);
 		}
 	}
+	tree_kill();
 	if (children.more)
 		keeper->rescan_ns = keeper_now_ns() + RESCAN_NS;
 }
@@ -243,7 +445,8 @@ static void leader_look(struct keeper *keeper, struct keeper_entry *entry)
 	entry->flags = info.si_code == CLD_DUMPED ? KEEPER_SLOT_CORE : 0;
 	entry->exited_ns = keeper_now_ns();
 	keeper->n_dying++;
-	kill(-entry->pid, SIGKILL);
+	if (!entry->grace_ns)
+		grace_end(entry);
 }
 
 static uint64_t timeval_us(struct timeval t)
@@ -282,12 +485,22 @@ static void leaders_reap(struct keeper *keeper)
 
 	while ((entry = keeper_table_each(&keeper->table, &at))) {
 		bool left = entry->busy || children.more;
+		uint64_t rescan_ns = 0;
 
 		if (!entry->dying)
 			continue;
-		if (now_ns - entry->exited_ns < (left ? KEEPER_TREE_LIMIT_NS : children.away ? AWAY_LIMIT_NS : 0)) {
-			uint64_t rescan_ns = now_ns + (children.away ? AWAY_RESCAN_NS : RESCAN_NS);
-
+		if (entry->grace_ns && left)
+			rescan_ns = now_ns + GRACE_RESCAN_NS;
+		else if (entry->grace_ns && children.away && now_ns - entry->exited_ns < AWAY_LIMIT_NS)
+			rescan_ns = now_ns + AWAY_RESCAN_NS;
+		else if (!entry->grace_ns && now_ns - entry->killed_ns <
+						     (left	      ? KEEPER_TREE_LIMIT_NS
+						      : children.away ? AWAY_LIMIT_NS
+								      : 0))
+			rescan_ns = now_ns + (children.away ? AWAY_RESCAN_NS : RESCAN_NS);
+		if (rescan_ns) {
+			if (entry->grace_ns && rescan_ns > entry->grace_ns)
+				rescan_ns = entry->grace_ns;
 			if (!keeper->rescan_ns || keeper->rescan_ns > rescan_ns)
 				keeper->rescan_ns = rescan_ns;
 			continue;
@@ -325,8 +538,11 @@ static void trees_end(struct keeper *keeper)
 	struct keeper_entry *entry;
 	unsigned int at = 0;
 
-	while ((entry = keeper_table_each(&keeper->table, &at)))
+	while ((entry = keeper_table_each(&keeper->table, &at))) {
 		entry->busy = false;
+		if (entry_has_grace(entry) && keeper_now_ns() >= entry->grace_ns)
+			grace_end(entry);
+	}
 	/* No orphan, dead or alive, is in sight: there is nobody whose child could be hidden. One look will
 	 * do. */
 	orphans_look(keeper);

@@ -63,9 +63,6 @@ void keeper_log(const char *format, ...)
 
 void keeper_stop(struct keeper *keeper, int exit_code)
 {
-	struct keeper_entry *entry;
-	unsigned int at = 0;
-
 	if (keeper->phase == KEEPER_STOPS)
 		return;
 	keeper->phase = KEEPER_STOPS;
@@ -73,9 +70,7 @@ void keeper_stop(struct keeper *keeper, int exit_code)
 	keeper->deadline_ns = keeper_now_ns() + KEEPER_STOP_LIMIT_NS;
 	keeper->restart_ns = 0;
 	keeper->rescan_ns = keeper_now_ns(); /* the orphans */
-	while ((entry = keeper_table_each(&keeper->table, &at)))
-		if (keeper_entry_has_process(entry))
-			keeper_kill_tree(entry);
+	keeper_kill_all(keeper);
 	if (keeper->supervisor_pid > 0 && !keeper->leave_ns)
 		kill(keeper->supervisor_pid, SIGKILL);
 }
@@ -451,6 +446,7 @@ static int start_node(struct keeper *keeper)
 
 	keeper_table_init(&keeper->table);
 	keeper->pid = getpid();
+	keeper->only_ours = keeper->pid != 1 && keeper_count_children(keeper) == 0;
 	keeper->start_ns = keeper_now_ns();
 	while (!keeper->node_id)
 		if (getrandom(&keeper->node_id, sizeof(keeper->node_id), 0) < 0)

@@ -41,6 +41,7 @@ struct keeper {
 	uint64_t node_id, start_ns;
 	uint8_t node_key[16];
 	pid_t pid;
+	bool only_ours; /* whoever becomes our child descends from a group: we are not pid 1, and began without children */
 
 	/* the supervisor that runs, or will */
 	pid_t supervisor_pid; /* 0 = none */
@@ -98,7 +99,11 @@ void keeper_entry_close(struct keeper *keeper, struct keeper_entry *entry);
 /* Reaps who is dead, and ends their trees; look: looks for orphans that should not be, even if nobody died.
  */
 void keeper_reap(struct keeper *keeper, bool look);
-void keeper_kill_tree(struct keeper_entry *entry);
+/* The leader of a group and all that is of it; what hangs on none of them is found when the leader is dead. */
+void keeper_kill_tree(struct keeper *keeper, struct keeper_entry *entry);
+/* The leaders of all groups, at the end of the node. */
+void keeper_kill_all(struct keeper *keeper);
+unsigned int keeper_count_children(const struct keeper *keeper);
 void keeper_signal(struct keeper *keeper, const struct keeper_signal *request);
 
 /* keeper-supervisor.c */

@@ -317,14 +317,6 @@ static void start_instance(struct node *node, struct child *child)
 	node_late(node, NODE_SPAWN)->group = child->group;
 }
 
-static void node_signal(struct node *node, uint64_t group, int signo)
-{
-	struct node_action *action = node_late(node, NODE_SIGNAL);
-
-	action->group = group;
-	action->signo = signo;
-}
-
 static void trim_ended(struct node *node)
 {
 	while (node->n_ended > NODE_ENDED_MAX)
@@ -357,6 +349,8 @@ static void child_gone(struct node *node, struct child *child, const struct supe
 static void child_act(struct node *node, struct child *child, const struct supervision_action *action,
 	uint64_t now_ns)
 {
+	struct node_action *term;
+
 	node_touch(node, child);
 	switch (action->kind) {
 	case SUPERVISION_ACTION_START:
@@ -381,8 +375,9 @@ static void child_act(struct node *node, struct child *child, const struct super
 		if (action->cause == SUPERVISION_CAUSE_NOT_READY)
 			node_log(node, "%s (pid %d) was not ready after %u ms: stopping it", child->name, child->pid,
 				child->spec.ready_timeout_ms);
-		node_signal(node, child->group, SIGTERM);
-		node_signal(node, child->group, SIGCONT); /* a stopped process hears TERM only when it goes on */
+		term = node_late(node, NODE_TERM);
+		term->group = child->group;
+		term->number = child->spec.stop_timeout_ms;
 		break;
 	case SUPERVISION_ACTION_GONE:
 		child_gone(node, child, action, now_ns);

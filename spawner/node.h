@@ -44,7 +44,8 @@ enum node_action_kind {
 	/* late */
 	NODE_RESERVE,	  /* number: of group ids */
 	NODE_SPAWN,	  /* group: of node_child_by_group() */
-	NODE_SIGNAL,	  /* group, signo */
+	NODE_TERM,	  /* group, number: ms of grace: TERM to the whole tree */
+	NODE_SIGNAL,	  /* group, signo: to its main process */
 	NODE_KILL_TREE,	  /* group */
 	NODE_ACK,	  /* group, number: seq */
 	NODE_CLEAN,	  /* group: its directory is of no use any more */

@@ -139,6 +139,18 @@ static void do_spawn(struct supervisor *supervisor, uint64_t group)
 	keeper_tell(supervisor, &record, fd);
 }
 
+static void do_term(struct supervisor *supervisor, uint64_t group, uint64_t grace_ms)
+{
+	union keeper_record record;
+
+	keeper_record_init(&record, KEEPER_SIGNAL);
+	record.signal.cookie = group;
+	record.signal.signo = SIGTERM;
+	record.signal.flags = KEEPER_SIGNAL_TREE | KEEPER_SIGNAL_STOP;
+	record.signal.grace_ms = (uint32_t)grace_ms;
+	keeper_tell(supervisor, &record, -1);
+}
+
 static void do_signal(struct supervisor *supervisor, uint64_t group, int signo)
 {
 	union keeper_record record;
@@ -262,6 +274,9 @@ static void do_late(struct supervisor *supervisor, const struct node_action *act
 		break;
 	case NODE_SPAWN:
 		do_spawn(supervisor, action->group);
+		break;
+	case NODE_TERM:
+		do_term(supervisor, action->group, action->number);
 		break;
 	case NODE_SIGNAL:
 		do_signal(supervisor, action->group, action->signo);

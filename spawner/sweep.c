@@ -1,5 +1,5 @@
 /*
- * sweep: end every process that carries a node's marker
+ * sweep: end every process that carries a node's marks
  *
  * /proc/PID/environ is what the process was exec'd with, so fork and setsid do not shake the marker off. It
  * is read through a matcher that needs no more than one buffer, whatever the size of the environment and
@@ -17,12 +17,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "process-tree.h"
 #include "sweep.h"
 
 #define SWEEP_WAIT_MAX 64 /* pidfds held open at a time */
+
+/* bit 62, 38 bits of the node id, 24 of the group id */
+#define LIMIT_SET        (1ull << 62)
+#define LIMIT_GROUP_BITS 24
+#define LIMIT_NODE_MASK  ((1ull << 38) - 1)
 
 struct sweep_dirent {
 	uint64_t ino;
@@ -117,13 +124,65 @@ int sweep_marker_read(pid_t pid, struct sweep_marker *ret_marker)
 	return r;
 }
 
-int sweep_each_process(bool (*visit)(pid_t pid, void *data), void *data)
+static uint64_t limit_of(uint64_t node_id, uint64_t group_id)
+{
+	return LIMIT_SET | (node_id & LIMIT_NODE_MASK) << LIMIT_GROUP_BITS | group_id % SWEEP_GROUP_LOW;
+}
+
+bool sweep_limit_set(const struct sweep_marker *marker)
+{
+	struct rlimit limit;
+
+	if (sizeof(unsigned long) < 8 || getrlimit(RLIMIT_RTTIME, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY ||
+		limit.rlim_max != RLIM_INFINITY)
+		return false;
+	limit.rlim_cur = limit.rlim_max = limit_of(marker->node_id, marker->group_id);
+	return setrlimit(RLIMIT_RTTIME, &limit) == 0;
+}
+
+/* Of a process of another user it cannot be asked for, but read. */
+static uint64_t limit_read(pid_t pid)
+{
+	static const char name[] = "Max realtime timeout";
+	struct rlimit limit;
+	char path[48], text[4096], *at;
+	ssize_t n;
+	int fd;
+
+	if (prlimit(pid, RLIMIT_RTTIME, NULL, &limit) == 0)
+		return limit.rlim_max;
+	if (errno != EPERM)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	at = strstr(text, name);
+	if (!at)
+		return 0;
+	at += sizeof(name) - 1;
+	strtoull(at, &at, 10); /* soft; "unlimited" is no number */
+	return strtoull(at, NULL, 10);
+}
+
+bool sweep_limit_read(pid_t pid, uint64_t node_id, uint32_t *ret_group_low)
+{
+	uint64_t limit = limit_read(pid);
+
+	*ret_group_low = (uint32_t)(limit % SWEEP_GROUP_LOW);
+	return limit == limit_of(node_id, *ret_group_low);
+}
+
+int sweep_each_number(const char *path, bool (*visit)(pid_t pid, void *data), void *data)
 {
 	_Alignas(struct sweep_dirent) char buffer[16384];
 	int fd, r = 0;
 	long n, at;
 
-	fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	for (;;) {
@@ -146,67 +205,109 @@ out:
 	return r;
 }
 
+int sweep_each_process(bool (*visit)(pid_t pid, void *data), void *data)
+{
+	return sweep_each_number("/proc", visit, data);
+}
+
 #define SWEEP_CLEAN_SCANS 3 /* that find nobody, in a row, apart by … */
 #define SWEEP_SETTLE_MS 40
 
 struct sweep_scan {
 	uint64_t node_id;
-	const uint64_t *group_ids;
-	size_t n_group_ids;
+	pid_t *sessions;
+	size_t n_sessions;
 	const pid_t *except;
 	size_t n_except;
-	pid_t except_pgid;
-	int signo;
-	int n_hit;                   /* in this scan */
+	int n_hit;                   /* in this scan: they are waited for */
+	int n_killed;                /* without those that were on their way out */
 	int waiting[SWEEP_WAIT_MAX]; /* pidfds of the killed */
 	size_t n_waiting;
 };
 
-static bool sweep_matches(const struct sweep_scan *scan, pid_t pid)
+static struct process_tree sweep_tree;
+
+/* The limit first: it is cheaper to read, and there at any time. */
+static bool sweep_is_marked(const struct sweep_scan *scan, pid_t pid)
 {
 	struct sweep_marker marker;
+	uint32_t group_low;
+
+	return sweep_limit_read(pid, scan->node_id, &group_low) ||
+	       (sweep_marker_read(pid, &marker) == 1 && marker.node_id == scan->node_id);
+}
+
+static bool sweep_matches(const struct sweep_scan *scan, pid_t pid)
+{
+	pid_t session;
 	size_t i;
 
-	if (sweep_marker_read(pid, &marker) != 1 || marker.node_id != scan->node_id)
-		return false;
-	for (i = 0; i < scan->n_group_ids; i++)
-		if (scan->group_ids[i] == marker.group_id)
+	if (sweep_is_marked(scan, pid))
+		return true;
+	session = scan->n_sessions ? getsid(pid) : 0;
+	for (i = 0; i < scan->n_sessions && session > 0; i++)
+		if (scan->sessions[i] == session)
 			return true;
-	return scan->n_group_ids == 0;
+	return false;
+}
+
+static bool sweep_is_excepted(const struct sweep_scan *scan, pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < scan->n_except; i++)
+		if (scan->except[i] == pid)
+			return true;
+	return pid == getpid();
 }
 
 static bool sweep_visit(pid_t pid, void *data)
 {
 	struct sweep_scan *scan = data;
-	size_t i;
+	struct process_stat stat;
 	int fd;
 
-	if (pid == getpid())
+	if (sweep_is_excepted(scan, pid) || !sweep_matches(scan, pid) || !process_stat_read(pid, &stat) ||
+		process_is_zombie(&stat))
 		return true;
-	for (i = 0; i < scan->n_except; i++)
-		if (scan->except[i] == pid)
-			return true;
-	if (!sweep_matches(scan, pid) || (scan->except_pgid > 0 && getpgid(pid) == scan->except_pgid))
-		return true;
-
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0) {
 		if (errno != ESRCH) { /* out of fds: better the number than a survivor */
-			kill(pid, scan->signo);
+			kill(pid, SIGKILL);
 			scan->n_hit++;
+			scan->n_killed++;
 		}
 		return true;
 	}
-	if (sweep_matches(scan, pid)) {
-		syscall(SYS_pidfd_send_signal, fd, scan->signo, NULL, 0);
-		scan->n_hit++;
-		if (scan->signo == SIGKILL && scan->n_waiting < SWEEP_WAIT_MAX) {
-			scan->waiting[scan->n_waiting++] = fd;
-			return true;
-		}
+	if (!sweep_matches(scan, pid)) {
+		close(fd);
+		return true;
 	}
-	close(fd);
+	/* What descends from it may have no mark at all. */
+	process_tree_clear(&sweep_tree);
+	process_tree_add_root(&sweep_tree, pid);
+	process_tree_descend(&sweep_tree, true);
+	process_tree_signal(&sweep_tree, SIGKILL, 0);
+	scan->n_hit++;
+	scan->n_killed += !stat.exiting;
+	if (scan->n_waiting < SWEEP_WAIT_MAX)
+		scan->waiting[scan->n_waiting++] = fd;
+	else
+		close(fd);
 	return true;
+}
+
+/* A number that is in use as a session's is not given to a new process; so it is still the group's, unless a process
+ * has it that is none of ours. */
+static void sweep_check_sessions(struct sweep_scan *scan)
+{
+	struct process_stat stat;
+	size_t i;
+
+	for (i = 0; i < scan->n_sessions; i++)
+		if (scan->sessions[i] > 0 && process_stat_read(scan->sessions[i], &stat) &&
+			!process_is_zombie(&stat) && !sweep_is_marked(scan, scan->sessions[i]))
+			scan->sessions[i] = 0;
 }
 
 static int64_t sweep_now_ms(void)
@@ -235,18 +336,18 @@ static void sweep_wait(struct sweep_scan *scan, int64_t deadline_ms)
 		poll(NULL, 0, 1);
 }
 
-int sweep_kill(uint64_t node_id, const uint64_t *group_ids, size_t n_group_ids, const pid_t *except,
-	size_t n_except, unsigned int timeout_ms)
+int sweep_kill(uint64_t node_id, pid_t *sessions, size_t n_sessions, const pid_t *except, size_t n_except,
+	unsigned int timeout_ms)
 {
 	struct sweep_scan scan = {.node_id = node_id,
-		.group_ids = group_ids,
-		.n_group_ids = n_group_ids,
+		.sessions = sessions,
+		.n_sessions = n_sessions,
 		.except = except,
-		.n_except = n_except,
-		.signo = SIGKILL};
+		.n_except = n_except};
 	int64_t deadline_ms = sweep_now_ms() + timeout_ms;
-	int n_killed = 0, n_clean = 0, r;
+	int n_clean = 0, r;
 
+	sweep_check_sessions(&scan);
 	for (;;) {
 		scan.n_hit = 0;
 		r = sweep_each_process(sweep_visit, &scan);
@@ -254,10 +355,9 @@ int sweep_kill(uint64_t node_id, const uint64_t *group_ids, size_t n_group_ids, 
 			sweep_wait(&scan, 0);
 			return r;
 		}
-		n_killed += scan.n_hit;
 		n_clean = scan.n_hit ? 0 : n_clean + 1;
 		if (n_clean == SWEEP_CLEAN_SCANS)
-			return n_killed;
+			return scan.n_killed;
 		if (scan.n_hit)
 			sweep_wait(&scan, deadline_ms);
 		else
@@ -265,19 +365,4 @@ int sweep_kill(uint64_t node_id, const uint64_t *group_ids, size_t n_group_ids, 
 		if (sweep_now_ms() >= deadline_ms && scan.n_hit)
 			return -ETIMEDOUT;
 	}
-}
-
-int sweep_signal(const struct sweep_marker *marker, int signo, pid_t except_pgid)
-{
-	struct sweep_scan scan = {.node_id = marker->node_id,
-		.group_ids = &marker->group_id,
-		.n_group_ids = 1,
-		.except_pgid = except_pgid,
-		.signo = signo};
-	int r;
-
-	r = sweep_each_process(sweep_visit, &scan);
-	while (scan.n_waiting > 0)
-		close(scan.waiting[--scan.n_waiting]);
-	return r < 0 ? r : scan.n_hit;
 }

@@ -1,8 +1,9 @@
 /*
- * sweep: end every process that carries a node's marker; libc only, no heap
+ * sweep: end every process that carries a node's marks; libc only, no heap
  *
  * Each child of a node has ACTOR_GROUP=<node id, 16 hex>.<group id, decimal> in its environment, and so have
- * its descendants, however often they fork or call setsid.
+ * its descendants, however often they fork or call setsid. And it has a resource limit that says the same, which
+ * stays with those too that start with a fresh environment (env -i, sudo, cron).
  */
 #pragma once
 
@@ -33,17 +34,34 @@ int sweep_environ_scan(int fd, struct sweep_marker *ret_marker);
  */
 int sweep_marker_read(pid_t pid, struct sweep_marker *ret_marker);
 
-/* Calls visit for every process there is, until it returns false. 0, or why /proc cannot be read. */
+/*
+ * The second mark: the limit RLIMIT_RTTIME, which says for how many microseconds a real-time thread may run without
+ * a pause. It is a number beyond all reach (more than 100,000 years), so it limits nobody, and its digits are node and
+ * group. As a resource limit it is inherited by everything that descends from a child, whatever happens to session
+ * and environment; it can be read while a process is in the midst of exec or exit, and whoever it belongs to.
+ * Nothing sheds it but a program that sets this very limit, as a log-in through PAM may.
+ */
+
+/* Marks the calling process. False: it has such a limit already (a node within a node keeps the outer one's), or the
+ * machine's limits have no room for it (32 bit). */
+bool sweep_limit_set(const struct sweep_marker *marker);
+
+/* Whether a process carries this mark of the node; *ret_group_low: the group id modulo SWEEP_GROUP_LOW. */
+#define SWEEP_GROUP_LOW (1u << 24)
+bool sweep_limit_read(pid_t pid, uint64_t node_id, uint32_t *ret_group_low);
+
+/* Calls visit for every entry of a directory that is a number, until it returns false. 0, or why it cannot be read. */
+int sweep_each_number(const char *path, bool (*visit)(pid_t pid, void *data), void *data);
+
+/* The same for every process there is. */
 int sweep_each_process(bool (*visit)(pid_t pid, void *data), void *data);
 
 /*
- * Kills every process whose marker has this node id, and, if n_group_ids > 0, one of these group ids; never
- * itself, nor one of except. Goes on until three scans of /proc, 40 ms apart, find none. Number of kills sent; -ETIMEDOUT
- * when some were still there after timeout_ms; other negative errno if /proc cannot be read.
+ * Kills every process that has one of the two marks of this node, or is in one of the sessions, and all that descends
+ * from it; never itself, nor one of except. sessions: numbers of leaders of groups that
+ * were alive a moment ago; the numbers of those that are somebody else's now are overwritten with 0.
+ * Goes on until three scans of /proc, 40 ms apart, find none. Number of kills sent; -ETIMEDOUT when some were still
+ * there after timeout_ms; other negative errno if /proc cannot be read.
  */
-int sweep_kill(uint64_t node_id, const uint64_t *group_ids, size_t n_group_ids, const pid_t *except,
-	size_t n_except, unsigned int timeout_ms);
-
-/* One scan, one signal to each process of one group that is not in except_pgid (0 = none). How many, or
- * errno. */
-int sweep_signal(const struct sweep_marker *marker, int signo, pid_t except_pgid);
+int sweep_kill(uint64_t node_id, pid_t *sessions, size_t n_sessions, const pid_t *except, size_t n_except,
+	unsigned int timeout_ms);

@@ -615,7 +615,7 @@ static int init(actor *self, const void *arg)
 
 static const struct actor_method methods[] = {
 	{"spawn", on_spawn, NULL, "spec:map wait:none|up|ready|exit timeout_ms:int", "starts a process"},
-	{"stop", on_stop, NULL, "name:str wait:bool", "TERM, grace, KILL of the whole tree; it stays down"},
+	{"stop", on_stop, NULL, "name:str wait:bool", "TERM to the whole tree, grace, KILL; it stays down"},
 	{"start", on_start, NULL, "name:str wait:bool", "starts one that is down"},
 	{"restart", on_restart, NULL, "name:str wait:bool", "stops it, then starts it"},
 	{"kill", on_kill, NULL, "name:str signal:int", "sends a signal; 9 goes to the whole tree"},

@@ -260,6 +260,19 @@ static void send_signal(uint64_t cookie, int signo, uint32_t flags)
 	send_record(&record, NULL, 0);
 }
 
+/* TERM to the whole tree, which then has the grace. */
+static void send_stop_tree(uint64_t cookie, uint32_t grace_ms)
+{
+	union keeper_record record;
+
+	keeper_record_init(&record, KEEPER_SIGNAL);
+	record.signal.cookie = cookie;
+	record.signal.signo = SIGTERM;
+	record.signal.flags = KEEPER_SIGNAL_TREE | KEEPER_SIGNAL_STOP;
+	record.signal.grace_ms = grace_ms;
+	send_record(&record, NULL, 0);
+}
+
 static void send_kill_tree(uint64_t cookie)
 {
 	union keeper_record record;
@@ -1094,6 +1107,187 @@ static void test_an_orphan_that_ends_by_itself_is_reaped_silently(void **state)
 	assert_int_equal(node.n_children, 1);
 }
 
+static void await_zombie(pid_t pid)
+{
+	char path[48], text[512], *state;
+	int fd, i;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	for (i = 0; i < PATIENCE_MS; i++) {
+		ssize_t n;
+
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		assert_true(fd >= 0);
+		n = read(fd, text, sizeof(text) - 1);
+		close(fd);
+		text[n > 0 ? n : 0] = 0;
+		state = strrchr(text, ')');
+		if (state && state[2] == 'Z')
+			return;
+		poll(NULL, 0, 1);
+	}
+	fail_msg("process %d has not ended", (int)pid);
+}
+
+static void test_a_stop_leaves_the_tree_its_grace_when_the_leader_has_ended(void **state)
+{
+	char text[64], fifo[80], script[512];
+	struct child *child;
+	int fd;
+
+	node_start();
+	snprintf(fifo, sizeof(fifo), "%s/fifo", node.root);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	snprintf(script, sizeof(script),
+		"sh -c 'trap \"echo heard; read x <%s; echo clean; exit\" TERM; echo up; while :; do sleep 0.01; done' & "
+		"wait", fifo);
+	spawn_shell(1, script);
+	child = hear_running(1);
+	read_lines(child->fds[0], 1, text, sizeof(text));
+	send_stop_tree(1, PATIENCE_MS);
+	read_lines(child->fds[0], 1, text, sizeof(text));
+	assert_string_equal(text, "heard\n");
+	await_zombie(child->slot.pid); /* the leader is dead, and held */
+	round_trip();
+	assert_int_equal(child_of(1)->slot.stage, KEEPER_RUNNING);
+	fd = open(fifo, O_WRONLY | O_CLOEXEC);
+	close(fd);
+	unlink(fifo);
+	read_lines(child->fds[0], 1, text, sizeof(text));
+	assert_string_equal(text, "clean\n");
+	child = hear_final(1);
+	assert_int_equal(child->slot.code, CLD_KILLED);
+	assert_int_equal(child->slot.status, SIGTERM); /* the leader's own */
+	assert_int_equal(child->slot.flags & KEEPER_SLOT_TREE_LEFT, 0);
+	expect_eof(child->fds[0]);
+}
+
+static void test_what_is_left_when_the_grace_is_over_is_killed(void **state)
+{
+	struct child *child;
+	char text[64];
+
+	node_start();
+	spawn_shell(1, "(trap '' TERM; echo up; exec sleep 1000) & (trap '' TERM; echo up; exec setsid sleep 1000) & wait");
+	child = hear_running(1);
+	read_lines(child->fds[0], 2, text, sizeof(text));
+	send_stop_tree(1, 50);
+	child = hear_final(1);
+	assert_int_equal(child->slot.status, SIGTERM);
+	expect_eof(child->fds[0]);
+	round_trip();
+	assert_int_equal(count_children(node.pid), 1);
+}
+
+static void test_a_kill_ends_the_grace(void **state)
+{
+	struct child *child;
+	char text[64];
+
+	node_start();
+	spawn_shell(1, "(trap '' TERM; echo up; exec sleep 1000) & wait");
+	child = hear_running(1);
+	read_lines(child->fds[0], 1, text, sizeof(text));
+	send_stop_tree(1, 3600 * 1000);
+	await_zombie(child->slot.pid);
+	send_kill_tree(1);
+	child = hear_final(1);
+	assert_int_equal(child->slot.status, SIGTERM);
+	expect_eof(child->fds[0]);
+}
+
+/* A session of its own, an empty environment, no parent, and an older group that lives. */
+#define STRANGER "(env -i /usr/bin/setsid /bin/sh -c '(echo up; exec /bin/sleep 1000) &') & "
+
+static void test_a_descendant_that_threw_away_its_environment_and_session_ends_with_its_group(void **state)
+{
+	struct child *child, *older;
+	char text[64];
+
+	node_start();
+	spawn_shell(1, "exec sleep 1000");
+	older = hear_running(1);
+	spawn_shell(2, STRANGER "exec sleep 1000");
+	spawn_shell(3, STRANGER "exec sleep 1000");
+	child = hear_running(2);
+	hear_running(3);
+	read_lines(child->fds[0], 1, text, sizeof(text));
+	read_lines(child_of(3)->fds[0], 1, text, sizeof(text));
+	kill(child->slot.pid, SIGKILL);
+	child = hear_final(2);
+	expect_eof(child->fds[0]);
+	send_kill_tree(3);
+	child = hear_final(3);
+	expect_eof(child->fds[0]);
+	assert_int_equal(kill(older->slot.pid, 0), 0);
+	round_trip();
+	assert_int_equal(count_children(node.pid), 2); /* the supervisor and the older one's leader */
+}
+
+/* Beside that, a limit of its own: nothing says whose it is. This program's --shed starts one. */
+static const char *self_path(void)
+{
+	static char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = 0;
+	return self;
+}
+
+static int shed(bool stay)
+{
+	struct rlimit limit = {1000000, 1000000};
+
+	if (!stay) {
+		if (fork() > 0)
+			return execl("/bin/sleep", "sleep", "1000", NULL);
+		if (fork() > 0)
+			return 0;
+	}
+	setrlimit(RLIMIT_RTTIME, &limit);
+	setsid();
+	/* "up" is said when the old environment is gone */
+	return execle("/bin/sh", "sh", "-c", "echo up; while :; do /bin/sleep 1000; done", NULL, (char *[]){NULL});
+}
+
+static void test_one_that_shed_everything_ends_with_the_last_group_it_can_be_of(void **state)
+{
+	struct child *child;
+	char text[64];
+
+	node_start();
+	spawn_shell(1, "exec sleep 1000");
+	hear_running(1);
+	spawn_argv(2, (const char *const[]){self_path(), "--shed", NULL});
+	child = hear_running(2);
+	read_lines(child->fds[0], 1, text, sizeof(text));
+	kill(child->slot.pid, SIGKILL);
+	hear_final(2);
+	log_expect("carries nothing that says of which group it is");
+	assert_int_equal(count_children(node.pid), 3); /* it may be the first group's */
+	send_kill_tree(1);
+	hear_final(1);
+	expect_eof(child_of(2)->fds[0]);
+}
+
+static void test_one_that_shed_everything_is_found_while_it_hangs_on_the_tree(void **state)
+{
+	struct child *child;
+	char text[64];
+
+	node_start();
+	spawn_shell(1, "exec sleep 1000");
+	hear_running(1);
+	spawn_argv(2, (const char *const[]){"/bin/sh", "-c", "\"$0\" --shed-and-stay & echo; wait", self_path(), NULL});
+	child = hear_running(2);
+	read_lines(child->fds[0], 2, text, sizeof(text));
+	send_kill_tree(2);
+	child = hear_final(2);
+	while (count_children(node.pid) != 2)
+		round_trip();
+	expect_eof(child->fds[0]);
+}
+
 /* --- the end of the node --------------------------------------------------------------------- */
 
 static void test_keeper_killed_leaves_nobody(void **state)
@@ -1115,6 +1309,19 @@ static void test_keeper_killed_leaves_nobody(void **state)
 	wait_readable(node.control_fd); /* the supervisor swept, and went */
 	assert_int_equal(read(node.control_fd, text, 1), 0);
 	assert_int_equal(sweep_kill(node.hello.node_id, NULL, 0, NULL, 0, PATIENCE_MS), 0);
+}
+
+static void test_a_keeper_that_is_killed_leaves_nobody_who_threw_away_his_environment(void **state)
+{
+	struct child *child;
+	char text[64];
+
+	node_start();
+	spawn_shell(1, STRANGER "env -i /bin/sh -c 'echo up; exec /bin/sleep 1000' & wait");
+	child = hear_running(1);
+	read_lines(child->fds[0], 2, text, sizeof(text));
+	kill(node.pid, SIGKILL);
+	expect_eof(child->fds[0]);
 }
 
 static void test_a_stale_directory_is_swept_and_taken_over(void **state)
@@ -1318,7 +1525,7 @@ static void test_a_supervisor_that_dies_while_the_node_ends_is_asked_again(void 
 
 #define KEEPER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		KEEPER_TEST(test_true_runs_and_exits_with_zero),
@@ -1345,6 +1552,13 @@ int main(void)
 		KEEPER_TEST(test_a_grandchild_in_the_midst_of_exec_ends_with_its_group),
 		KEEPER_TEST(test_a_descendant_without_the_marker_ends_with_its_session),
 		KEEPER_TEST(test_an_orphan_that_ends_by_itself_is_reaped_silently),
+		KEEPER_TEST(test_a_stop_leaves_the_tree_its_grace_when_the_leader_has_ended),
+		KEEPER_TEST(test_what_is_left_when_the_grace_is_over_is_killed),
+		KEEPER_TEST(test_a_kill_ends_the_grace),
+		KEEPER_TEST(test_a_descendant_that_threw_away_its_environment_and_session_ends_with_its_group),
+		KEEPER_TEST(test_one_that_shed_everything_ends_with_the_last_group_it_can_be_of),
+		KEEPER_TEST(test_one_that_shed_everything_is_found_while_it_hangs_on_the_tree),
+		KEEPER_TEST(test_a_keeper_that_is_killed_leaves_nobody_who_threw_away_his_environment),
 		KEEPER_TEST(test_keeper_killed_leaves_nobody),
 		KEEPER_TEST(test_a_stale_directory_is_swept_and_taken_over),
 		KEEPER_TEST(test_a_second_start_is_refused),
@@ -1359,5 +1573,7 @@ int main(void)
 		KEEPER_TEST(test_a_supervisor_that_dies_while_the_node_ends_is_asked_again),
 	};
 
+	if (argc > 1)
+		return shed(!strcmp(argv[1], "--shed-and-stay"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,9 +120,11 @@ static void act(struct fixture *f, struct node_action *a)
 		word(f, "spawn(%s,%llu)", child ? child->name : "?", (unsigned long long)a->group);
 		break;
 	}
+	case NODE_TERM:
+		word(f, "term(%llu,%llu)", (unsigned long long)a->group, (unsigned long long)a->number);
+		break;
 	case NODE_SIGNAL:
-		if (a->signo != SIGCONT)
-			word(f, "signal(%llu,%d)", (unsigned long long)a->group, a->signo);
+		word(f, "signal(%llu,%d)", (unsigned long long)a->group, a->signo);
 		break;
 	case NODE_KILL_TREE:
 		word(f, "kill(%llu)", (unsigned long long)a->group);
@@ -671,7 +673,7 @@ static void test_stop_is_term_then_after_the_grace_kill(void **arg)
 	runs(f, 100);
 	turn(f);
 	node_stop(f->node, "a", true, FROM(2), f->now_ns);
-	assert_string_equal(turn(f), "signal(100,15)");
+	assert_string_equal(turn(f), "term(100,1000)");
 	advance(f, 999);
 	assert_string_equal(turn(f), "");
 	advance(f, 1);
@@ -689,7 +691,7 @@ static void test_a_stopped_child_ended_by_term_says_shutdown(void **arg)
 	node_monitor(f->node, 100, caller, 9, FROM(3));
 	turn(f);
 	node_stop(f->node, "a", false, FROM(2), f->now_ns);
-	assert_string_equal(turn(f), "signal(100,15) reply2(stopping)");
+	assert_string_equal(turn(f), "term(100,1000) reply2(stopping)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
 	assert_string_equal(turn(f), "down(100,9,shutdown) group_down(100) ack(100)");
 }
@@ -702,7 +704,7 @@ static void test_restart_is_a_new_incarnation_that_costs_no_backoff(void **arg)
 	runs(f, 100);
 	turn(f);
 	node_restart(f->node, "a", true, FROM(2), f->now_ns);
-	assert_string_equal(turn(f), "signal(100,15)");
+	assert_string_equal(turn(f), "term(100,1000)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
 	assert_string_equal(turn(f), "group_down(100) ack(100) spawn(a,101)");
 	runs(f, 101);
@@ -766,7 +768,7 @@ static void test_rm_wants_it_down_or_force(void **arg)
 	assert_string_equal(turn(f), "error2(running)");
 	node_wait(f->node, "a", NODE_WAIT_DOWN, 0, FROM(3), f->now_ns);
 	node_remove(f->node, "a", true, FROM(2), f->now_ns);
-	assert_string_equal(turn(f), "signal(100,15)");
+	assert_string_equal(turn(f), "term(100,1000)");
 	ends(f, 100, CLD_EXITED, 0);
 	assert_string_equal(turn(f), "group_down(100) ack(100) reply3(down) reply2");
 	assert_int_equal(node_count(f->node), 0);
@@ -782,7 +784,7 @@ static void test_down_stops_all_then_says_so(void **arg)
 	runs(f, 101);
 	turn(f);
 	node_down(f->node, FROM(2), f->now_ns);
-	assert_string_equal(turn(f), "signal(101,15) signal(100,15)"); /* youngest first, none waits for another */
+	assert_string_equal(turn(f), "term(101,1000) term(100,1000)"); /* youngest first, none waits for another */
 	spawn(f, "c", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
 	assert_string_equal(turn(f), "error1(stopping)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
@@ -816,9 +818,9 @@ static void test_the_broker_is_unlisted_comes_back_for_ever_and_goes_last(void *
 	runs(f, 121);
 	turn(f);
 	node_down(f->node, FROM(2), f->now_ns);
-	assert_string_equal(turn(f), "signal(121,15)");
+	assert_string_equal(turn(f), "term(121,1000)");
 	ends(f, 121, CLD_EXITED, 0);
-	assert_string_equal(turn(f), "group_down(121) ack(121) signal(120,15)");
+	assert_string_equal(turn(f), "group_down(121) ack(121) term(120,2000)");
 	ends(f, 120, CLD_EXITED, 0);
 	assert_string_equal(turn(f), "ack(120) reply2 stopped");
 }
@@ -836,7 +838,7 @@ static void test_an_owned_child_goes_with_its_owner(void **arg)
 	assert_string_equal(turn(f), "owner(1) spawn(a,100) reply1(starting)");
 	runs(f, 100);
 	node_owner_gone(f->node, 1, f->now_ns);
-	assert_string_equal(turn(f), "signal(100,15)");
+	assert_string_equal(turn(f), "term(100,1000)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
 	assert_string_equal(turn(f), "group_down(100) ack(100) unowner(1)");
 	assert_int_equal(node_count(f->node), 0);
@@ -1022,7 +1024,7 @@ static void test_a_stop_under_way_goes_on(void **arg)
 	runs(f, 101);
 	runs(f, 102);
 	node_synced(f->node, f->now_ns);
-	assert_string_equal(turn(f), "signal(100,15) signal(101,15) signal(102,15)");
+	assert_string_equal(turn(f), "term(100,1000) term(101,1000) term(102,1000)");
 	ends(f, 100, CLD_EXITED, 0);
 	ends(f, 101, CLD_EXITED, 0);
 	ends(f, 102, CLD_EXITED, 0);
@@ -1066,7 +1068,7 @@ static void test_owners_and_monitors_outlive_the_supervisor(void **arg)
 	assert_string_equal(turn(f), "owner(1)");
 	node_owner_gone(f->node, 1, f->now_ns);
 	ends(f, 100, CLD_KILLED, SIGTERM);
-	assert_string_equal(turn(f), "down(100,8,shutdown) group_down(100) signal(100,15) ack(100) unowner(1)");
+	assert_string_equal(turn(f), "down(100,8,shutdown) group_down(100) term(100,1000) ack(100) unowner(1)");
 }
 
 static void test_without_a_state_processes_are_adopted(void **arg)

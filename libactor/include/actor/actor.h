@@ -259,7 +259,7 @@ struct actor_process_spec {
 	enum actor_restart restart;    /* permanent */
 	int64_t backoff_min_ms;        /* 0: 100; -1: none, restart at once */
 	int64_t backoff_max_ms;        /* 0: 30,000 */
-	int64_t stop_timeout_ms;       /* TERM, this long, then KILL of the whole tree; 0: 10,000 */
+	int64_t stop_timeout_ms;       /* TERM to its tree, this long, then KILL to what is left; 0: 10,000 */
 	bool detached;                 /* lives on when the calling actor ends; false: stopped with it */
 	bool wait_ready;               /* wait until it has said hello and started its actors; false: until it was exec'd */
 	bool monitor;                  /* on_down of the calling actor when this incarnation ends; see actor_process.monitor */
