@@ -1,8 +1,8 @@
 /*
  * The parser: takes batches of lines, answers with what it counted. And it has a bug, of the everyday kind:
  * parse_line() believes that every line looks like the lines it was tested with. A line without quotes, a
- * request field that is not "METHOD PATH PROTOCOL", a status that is no status: strchr() and status_tally()
- * answer NULL, and nobody looks.
+ * request field that is not "METHOD PATH PROTOCOL", a method that is no word, a status that is no status:
+ * quote_end(), strchr(), method_table() and status_tally() answer NULL, and nobody looks.
  *
  * Nothing here guards against it. The process dies, the node starts it again, and the collector sees to the
  * rest.
@@ -28,6 +28,23 @@ static struct tally *status_tally(struct totals *totals, long status)
 	return &totals->status[status - STATUS_MIN];
 }
 
+/* A method is a token of HTTP: a word, at least one letter long. */
+static struct table *method_table(struct totals *totals, const char *method)
+{
+	static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!#$%&'*+^`|~";
+	size_t len = strspn(method, token);
+
+	return len && !method[len] ? &totals->methods : NULL;
+}
+
+/* Where a field ends that began with a quote: servers write a quote in it as \". */
+static char *quote_end(char *field)
+{
+	for (field += strcspn(field, "\"\\"); *field == '\\'; field += strcspn(field, "\"\\"))
+		field += field[1] ? 2 : 1;
+	return *field ? field : NULL;
+}
+
 /* 192.0.2.7 - - [22/Nov/2026:08:44:10 +0000] "GET /index.html HTTP/1.1" 200 5120 "-" "Mozilla/5.0" */
 static int parse_line(struct totals *totals, char *line)
 {
@@ -36,7 +53,7 @@ static int parse_line(struct totals *totals, char *line)
 	int r;
 
 	method = strchr(line, '"') + 1;
-	end = strchr(method, '"');
+	end = quote_end(method);
 	*end = '\0';
 	path = strchr(method, ' ');
 	*path++ = '\0';
@@ -49,7 +66,7 @@ static int parse_line(struct totals *totals, char *line)
 	tally = status_tally(totals, strtol(status, NULL, 10));
 	tally->requests += one.requests;
 	tally->bytes += one.bytes;
-	r = totals_add(totals, &totals->methods, method, strlen(method), one);
+	r = totals_add(totals, method_table(totals, method), method, strlen(method), one);
 	if (r < 0)
 		return r;
 	return totals_add(totals, &totals->paths, path, strcspn(path, "?"), one);

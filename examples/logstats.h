@@ -89,14 +89,17 @@ struct work {
 	size_t rest_bytes;
 	struct batch *suspects;
 	uint64_t *bad_lines;
-	size_t n_bad_lines;
+	size_t n_bad_lines, n_bad_sample; /* of all lines, of the first ones */
 };
 
 int work_init(struct work *work, const char *path);
 void work_deinit(struct work *work);
 /* Something to do for a parser that has these already: 0, -EAGAIN nothing now, or worse (see work->error). */
 int work_take(struct work *work, struct batch *const *has, unsigned n_has, struct batch **ret);
-/* The parser is dead that had these @n unanswered, oldest first. @crashed: by its own doing. Takes them. */
+/*
+ * The parser is dead that had these @n unanswered, oldest first. @crashed: by its own doing. Takes them. 0, or worse (see
+ * work->error): -EBADMSG when the file turns out to be no such log.
+ */
 int work_return(struct work *work, struct batch **batches, unsigned n, bool crashed);
 bool work_is_done(const struct work *work, unsigned n_outstanding);
 void work_sort_bad_lines(struct work *work);

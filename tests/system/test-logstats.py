@@ -142,6 +142,34 @@ def test_the_parsers_end_with_their_collector():
     os.close(writer)
 
 
+def test_quotes_in_a_request_and_odd_methods():
+    lines = [
+        rb'192.0.2.16 - - [10/Oct/2021:13:55:36 +0000] "GET /s?q=\"x\" HTTP/1.1" 200 7 "-" "-"',
+        rb'192.0.2.16 - - [10/Oct/2021:13:55:36 +0000] "GET /\"quoted\" HTTP/1.1" 200 7 "-" "an \"agent\""',
+        rb'192.0.2.16 - - [10/Oct/2021:13:55:36 +0000] "VERSION-CONTROL /back\\ HTTP/1.1" 200 7 "-" "-"',
+        rb'192.0.2.16 - - [10/Oct/2021:13:55:36 +0000] "  " 200 726 "-" "-"',
+        rb'192.0.2.16 - - [10/Oct/2021:13:55:36 +0000] "G=T / HTTP/1.1" 200 726 "-" "-"',
+        rb'192.0.2.16 - - [10/Oct/2021:13:55:36 +0000] "GET /never-ends\" HTTP/1.1 200 726 -',
+    ]
+    path = f"{node.root}/quotes.log"
+    with open(path, "wb") as f:
+        f.write(b"\n".join(lines))
+    got = json.loads(logstats(path, "--json", "--parsers", "2").stdout)
+    assert got["bad_lines"] == [4, 5, 6] and got["methods"] == {"GET": 2, "VERSION-CONTROL": 1} and got["bytes"] == 21, got
+    assert {p["path"] for p in got["paths"]} == {"/s", '/\\"quoted\\"', "/back\\\\"}, got
+
+
+def test_a_file_of_another_kind_is_given_up_and_told():
+    path = f"{node.root}/other.log"
+    with open(path, "w") as f:
+        for i in range(3000):
+            f.write(f"{1700000000 + i}.{i % 1000:03} {i} 192.0.2.{i % 250} TCP_MISS/200 {i} GET http://example.org/{i} - HIER_DIRECT/198.51.100.7\n")
+    p = logstats(path, "--parsers", "4", rc=1)
+    assert p.stderr.endswith("other.log is not an access log in the common or combined format: more than half of its first 1000 lines are bad\n"), p
+    assert p.stderr.count("\n") == 1 and not p.stdout, p
+    until(lambda: not parsers(), "the end of the parsers")
+
+
 def test_a_table_for_people():
     path, bad = make_log("table.log", 2000, 1)
     out = logstats(path).stdout

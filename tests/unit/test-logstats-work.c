@@ -163,7 +163,7 @@ static char *text_new(unsigned n, unsigned len_max, unsigned bad_one_in, unsigne
 
 static void test_every_line_is_counted_once_or_set_aside(void **state)
 {
-	static const unsigned one_in[] = {0, 1, 2, 50, 1000, 5000};
+	static const unsigned one_in[] = {0, 1, 3, 50, 1000, 5000};
 
 	for (unsigned round = 0; round < 60; round++) {
 		unsigned n_bad, n = round % 3 == 0 ? chance(20) + 1 : chance(8000) + 1;
@@ -237,6 +237,58 @@ static void test_one_bad_line_costs_three_crashes_at_most(void **state)
 	free(text);
 }
 
+/* Until it is done, or known to be of another kind. */
+static int sim_judge(struct sim *sim)
+{
+	int r = 0;
+
+	while (!r && !work_is_done(&sim->work, sim_outstanding(sim))) {
+		int p = (int)chance(PARSERS);
+		struct batch *batch;
+
+		if (work_take(&sim->work, sim->has[p], sim->n_has[p], &batch) == 0) {
+			sim->has[p][sim->n_has[p]++] = batch;
+		} else if (sim->n_has[p] && !batch_bad(sim->has[p][0])) {
+			sim_answer(sim, p);
+		} else if (sim->n_has[p]) {
+			r = work_return(&sim->work, sim->has[p], sim->n_has[p], true);
+			sim->n_has[p] = 0;
+			sim->crashes++;
+		}
+	}
+	for (int p = 0; p < PARSERS; p++)
+		while (sim->n_has[p])
+			batch_free(sim->has[p][--sim->n_has[p]]);
+	return r;
+}
+
+static void test_a_file_of_another_kind_is_known_by_its_first_lines(void **state)
+{
+	static const char good[] = "good line\n", bad[] = "xbad line\n";
+	enum { LINES = 50000, LINE_BYTES = sizeof(good) - 1 };
+	char *text = malloc(LINES * LINE_BYTES + 1);
+	struct sim sim;
+
+	random_state = 3;
+	for (unsigned i = 0; i < LINES; i++)
+		memcpy(text + i * LINE_BYTES, bad, LINE_BYTES);
+	sim_init(&sim, text, LINES * LINE_BYTES);
+	assert_int_equal(sim_judge(&sim), -EBADMSG);
+	assert_non_null(strstr(sim.work.error, "is not an access log"));
+	/* one crash for each line of half the sample, and those on the way to them */
+	assert_in_range(sim.crashes, 501, 2 * 501);
+	sim_deinit(&sim);
+
+	/* half of the first 1,000 is not more than half, and what comes later does not count */
+	for (unsigned i = 0; i < LINES; i++)
+		memcpy(text + i * LINE_BYTES, i >= 2000 || (i < 1000 && i % 2) ? good : bad, LINE_BYTES);
+	sim_init(&sim, text, LINES * LINE_BYTES);
+	assert_int_equal(sim_judge(&sim), 0);
+	assert_int_equal(sim.work.n_bad_lines, 1500);
+	sim_deinit(&sim);
+	free(text);
+}
+
 static void test_an_empty_file_is_no_work(void **state)
 {
 	struct batch *batch;
@@ -292,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_a_parser_killed_from_outside_costs_no_line),
 		cmocka_unit_test(test_a_single_line_is_not_blamed_for_one_kill),
 		cmocka_unit_test(test_one_bad_line_costs_three_crashes_at_most),
+		cmocka_unit_test(test_a_file_of_another_kind_is_known_by_its_first_lines),
 		cmocka_unit_test(test_an_empty_file_is_no_work),
 		cmocka_unit_test(test_a_long_line_is_read_and_a_longer_one_refused),
 		cmocka_unit_test(test_a_directory_and_a_missing_file_are_refused),
