@@ -169,6 +169,26 @@ static const struct actor_method *actor_method_find(const struct actor_behavior 
 	return NULL;
 }
 
+/* The commonest mistake is the method of the right name, asked for the wrong way. */
+static void actor_refuse_method(struct actor_from *from, const struct actor_method *method, const char *name)
+{
+	char text[320];
+
+	snprintf(text, sizeof(text), method && method->on_cast ? "%.255s is a cast, not a call" : "%.255s", name);
+	from_refuse(from, "no_method", text);
+}
+
+/* Nobody waits for an answer who could be told: the log is, once per actor. */
+static void actor_drop_cast(struct actor *self, const struct actor_method *method, const char *name)
+{
+	self->group->stats.casts_dropped++;
+	if (!method || !method->on_call || self->told_wrong_kind)
+		return;
+	self->told_wrong_kind = true;
+	group_log(self->group, "dropped a cast to %s: its method '%.255s' is a call, not a cast (said once per actor)",
+		self->behavior->name ? self->behavior->name : "an actor", name);
+}
+
 static int actor_handle_call(struct actor *self, actor_msg *msg)
 {
 	const struct actor_method *method = actor_method_find(self->behavior, msg->method);
@@ -185,7 +205,7 @@ static int actor_handle_call(struct actor *self, actor_msg *msg)
 	else if (self->behavior->on_other)
 		r = self->behavior->on_other(self, msg, &from);
 	else
-		from_refuse(&from, "no_method", msg->method);
+		actor_refuse_method(&from, method, msg->method);
 	if (r < 0)
 		actor_fail(self, r);
 	if (!from.answered)
@@ -201,7 +221,7 @@ static int actor_handle_cast(struct actor *self, actor_msg *msg)
 		return method->on_cast(self, msg);
 	if (self->behavior->on_other)
 		return self->behavior->on_other(self, msg, NULL);
-	self->group->stats.casts_dropped++;
+	actor_drop_cast(self, method, msg->method);
 	return 0;
 }
 

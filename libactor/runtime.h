@@ -110,6 +110,7 @@ struct actor {
 	bool killed;
 	bool stopping;
 	bool ended_self; /* the reason is set: end after the running handler */
+	bool told_wrong_kind; /* that a cast came for a method that is a call */
 	struct actor_cause cause;
 
 	struct list monitors; /* struct monitor.watcher_link: what it watches */

@@ -141,9 +141,9 @@ static int message_fail_remote(const struct ctl *ctl, const char *what, const st
 				"cannot %s: %s%s%s%s", what, runtime_errors[i].text, *error->text ? " (" : "",
 				error->text, *error->text ? ")" : "");
 	return ctl_fail(ctl, CTL_REMOTE, *error->name ? error->name : "error",
-		!strcmp(error->name, "no_method") ? "the actor does not know this method" : NULL,
-			"%s: it answered %s%s%s", what,
-		error->name, *error->text ? ": " : "", error->text);
+		strcmp(error->name, "no_method") ? NULL : strstr(error->text, " is a cast") ? "use actorctl send"
+		: "the actor does not know this method",
+		"%s: it answered %s%s%s", what, error->name, *error->text ? ": " : "", error->text);
 }
 
 int message_fail(const struct ctl *ctl, const char *verb, const char *to, const char *method, int r,

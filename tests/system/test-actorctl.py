@@ -801,6 +801,10 @@ def errors_of_the_called_actor_exit_6():
     assert error["code"] == "mirror.refused"
     assert fails("call", "looking.glass", "sleep", '"x"', rc=6, says="bad_args: milliseconds")["code"] == "bad_args"
     assert fails("call", "looking.glass", "no-such-method", rc=6, says="no_method")["code"] == "no_method"
+    error = fails("call", "looking.glass", "count", rc=6, says="no_method: count is a cast, not a call; use actorctl send")
+    assert error["code"] == "no_method", error
+    ctl("send", "looking.glass", "counted")
+    until(lambda: "its method 'counted' is a call, not a cast" in ctl("logs", "mirror").out, "its log says so")
     assert fails("call", "looking.glass", "silence", rc=6, says="no_reply")["code"] == "no_reply"
 
 

@@ -302,6 +302,11 @@ static void story_errors(actor *self)
 	actor_msg_free(reply);
 	assert_int_equal(actor_call(self, to, "nonsense", 1000, &reply, ""), -EREMOTEIO);
 	assert_string_equal(actor_msg_error(reply), "no_method");
+	assert_string_equal(actor_msg_error_text(reply), "nonsense");
+	actor_msg_free(reply);
+	assert_int_equal(actor_call(self, to, "release", 1000, &reply, ""), -EREMOTEIO);
+	assert_string_equal(actor_msg_error(reply), "no_method");
+	assert_string_equal(actor_msg_error_text(reply), "release is a cast, not a call");
 	actor_msg_free(reply);
 	assert_int_equal(actor_call(self, to, "silent", 1000, &reply, ""), -EREMOTEIO);
 	assert_string_equal(actor_msg_error(reply), "no_reply");

@@ -154,7 +154,8 @@ struct actor_behavior {
 	void (*terminate)(actor *self, const struct actor_cause *cause);
 	/* A monitor went off: exactly once each, after the last message of @who. */
 	int (*on_down)(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause);
-	/* Messages no method fits; @from is NULL for a cast. Absent: calls get `no_method`, casts are counted and dropped. */
+	/* Messages no method fits; @from is NULL for a cast. Absent: calls get `no_method`, casts are counted and dropped.
+	 * A method that exists as the other kind is said: to a caller in the error's text, of a cast in the group's log. */
 	int (*on_other)(actor *self, const actor_msg *msg, actor_from *from);
 	uint32_t mailbox_max_messages; /* 0: 4,096 */
 	uint32_t mailbox_max_bytes;    /* 0: 1 MiB */
