@@ -122,7 +122,7 @@ static int pack_bytes(struct buf *b, struct body_values *values, char c)
 
 	if (!data && size_bytes)
 		return -EINVAL;
-	if (size_bytes > WIRE_MESSAGE_MAX_BYTES)
+	if (size_bytes > ACTOR_BODY_MAX_BYTES)
 		return -EMSGSIZE;
 	if (c == 's')
 		mp_put_str(b, data, size_bytes);
@@ -218,7 +218,7 @@ static int pack_end(struct buf *b, size_t start_bytes, int e)
 {
 	if (!e)
 		e = buf_error(b);
-	if (!e && b->size_bytes - start_bytes > WIRE_MESSAGE_MAX_BYTES)
+	if (!e && b->size_bytes - start_bytes > ACTOR_BODY_MAX_BYTES)
 		e = -EMSGSIZE;
 	if (e)
 		b->size_bytes = start_bytes;

@@ -204,7 +204,7 @@ int msg_take_body(const actor_msg *msg, enum body_kind kind, const uint8_t **ret
 		*ret_bytes = 1;
 		return 0;
 	}
-	if (msg->body_bytes > WIRE_MESSAGE_MAX_BYTES)
+	if (msg->body_bytes > ACTOR_BODY_MAX_BYTES)
 		return -EMSGSIZE;
 	r = mp_reader(msg->body, msg->body_bytes);
 	if ((kind == BODY_ARGS && mp_peek(&r) != MP_ARRAY) || mp_skip(&r) || r.at != r.end)

@@ -53,8 +53,8 @@ enum body_kind {
 };
 
 /*
- * Appends one body to @b. 0, -EINVAL (bad format, or not one value for a result; nested too deep), -EPROTO (an `m` is not one
- * well-formed value), -EMSGSIZE, -ENOMEM. No allocation but @b's; on failure @b is as long as before.
+ * Appends one body to @b. 0, -EINVAL (bad format, or not one value for a result), -EPROTO (the data: an `m` is not one well-formed
+ * value, an `o` or `m` is nested too deep), -EMSGSIZE (more than ACTOR_BODY_MAX_BYTES), -ENOMEM. No allocation but @b's; on failure @b is as long as before.
  */
 int body_vpack(struct buf *b, enum body_kind kind, const char *format, va_list args);
 int body_pack(struct buf *b, enum body_kind kind, const char *format, ...);

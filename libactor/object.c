@@ -39,14 +39,14 @@ int object_put(struct buf *b, const msgpack_object *object, unsigned depth_max)
 		break;
 	case MSGPACK_OBJECT_ARRAY:
 		if (!depth_max)
-			return -EINVAL;
+			return -EPROTO;
 		mp_put_array(b, object->via.array.size);
 		for (uint32_t i = 0; i < object->via.array.size && !e; i++)
 			e = object_put(b, &object->via.array.ptr[i], depth_max - 1);
 		break;
 	case MSGPACK_OBJECT_MAP:
 		if (!depth_max)
-			return -EINVAL;
+			return -EPROTO;
 		mp_put_map(b, object->via.map.size);
 		for (uint32_t i = 0; i < object->via.map.size && !e; i++) {
 			e = object_put(b, &object->via.map.ptr[i].key, depth_max - 1);

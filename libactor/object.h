@@ -9,7 +9,7 @@
 
 struct msgpack_object;
 
-/* Appends @object. 0, -EINVAL (deeper than @depth_max, or no such type), -ENOMEM. */
+/* Appends @object. 0, -EPROTO (deeper than @depth_max), -EINVAL (no such type), -ENOMEM. */
 int object_put(struct buf *b, const struct msgpack_object *object, unsigned depth_max);
 /* One value; strings point into the input. -EPROTO, -ENOMEM; the reader stays where it was on error. */
 int object_read(struct mp_reader *r, void **arena, const struct msgpack_object **ret);

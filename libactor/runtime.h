@@ -193,12 +193,13 @@ void call_refuse(actor_group *group, actor_ref caller, actor_ref callee, uint64_
 int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method, const void *args,
 	size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg);
 
-struct actor_from {
+struct actor_from { /* in a handler a pointer to it is what the program has; of a kept one it has a number (call.c) */
 	actor_group *group;
-	struct actor *callee; /* NULL once it ended */
+	struct actor *callee; /* answers in its name, whoever does; its end answers what it kept */
 	actor_ref to;
 	uint64_t id;
 	bool answered;
+	uint64_t kept_id;
 	struct list link; /* kept ones: actor.froms */
 };
 

@@ -73,8 +73,6 @@ int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to
 		mailbox_push(target, msg);
 		return 0;
 	}
-	if (args_bytes > WIRE_MESSAGE_MAX_BYTES - 1024)
-		return -EMSGSIZE;
 	peer = to->name.s ? group->uplink.peer : peer_route(group, to->ref.group, true);
 	if (!peer)
 		return to->name.s ? -ENOTCONN : -ENOMEM;

@@ -9,7 +9,7 @@
 #include "util/buf.h"
 
 #define WIRE_VERSION 1
-#define WIRE_MESSAGE_MAX_BYTES (16u << 20) /* one nng message, so also one frame */
+#define WIRE_MESSAGE_MAX_BYTES (16u << 20) /* one nng message, so also one frame; ACTOR_BODY_MAX_BYTES leaves room for all but the body */
 #define WIRE_NAME_MAX_BYTES 255u
 
 enum wire_type {

@@ -443,13 +443,13 @@ static void test_body_by_hand_is_taken_when_it_is_one_value(void **state)
 static void test_bodies_beyond_the_limit_are_emsgsize(void **state)
 {
 	struct buf b = BUF_INIT;
-	char *big = calloc(1, WIRE_MESSAGE_MAX_BYTES + 1);
+	char *big = calloc(1, ACTOR_BODY_MAX_BYTES + 1);
 
 	assert_non_null(big);
-	assert_int_equal(body_pack(&b, BODY_ARGS, "y#", big, (size_t)WIRE_MESSAGE_MAX_BYTES + 1), -EMSGSIZE);
-	assert_int_equal(body_pack(&b, BODY_ARGS, "y#", big, (size_t)WIRE_MESSAGE_MAX_BYTES), -EMSGSIZE);
+	assert_int_equal(body_pack(&b, BODY_ARGS, "y#", big, (size_t)ACTOR_BODY_MAX_BYTES + 1), -EMSGSIZE);
+	assert_int_equal(body_pack(&b, BODY_ARGS, "y#", big, (size_t)ACTOR_BODY_MAX_BYTES), -EMSGSIZE);
 	assert_int_equal(b.size_bytes, 0);
-	assert_int_equal(body_pack(&b, BODY_ARGS, "y#", big, (size_t)WIRE_MESSAGE_MAX_BYTES - 64), 0);
+	assert_int_equal(body_pack(&b, BODY_ARGS, "y#", big, (size_t)ACTOR_BODY_MAX_BYTES - 64), 0);
 	free(big);
 	buf_deinit(&b);
 }

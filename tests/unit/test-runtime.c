@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "actor/actor.h"
+#include "runtime.h"
 
 /* Every test runs its story inside a "driver" actor: straight-line code that may call and wait. */
 typedef void (*story_fn)(actor *self);
@@ -23,6 +23,7 @@ struct driver {
 };
 
 static char story_log[4096];
+static bool driver_stays; /* after its story, until it is cast `end` */
 static uint64_t last_down_monitor;
 static struct actor_cause last_cause;
 static actor_from *held;
@@ -45,6 +46,13 @@ static int driver_run(actor *self, const actor_msg *msg)
 	assert_int_equal(actor_msg_unpack(msg, "U", &address), 0);
 	fn = (story_fn)(uintptr_t)address;
 	fn(self);
+	if (!driver_stays)
+		actor_group_stop(actor_group_of(self));
+	return 0;
+}
+
+static int driver_end(actor *self, const actor_msg *msg)
+{
 	actor_group_stop(actor_group_of(self));
 	return 0;
 }
@@ -58,6 +66,12 @@ static int driver_note(actor *self, const actor_msg *msg)
 	return 0;
 }
 
+static int driver_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
+{
+	note("DOWN:%s ", cause->reason);
+	return 0;
+}
+
 static int driver_init(actor *self, const void *arg)
 {
 	return actor_cast(self, actor_self(self), "run", "U", (uint64_t)(uintptr_t)*(const story_fn *)arg);
@@ -66,6 +80,7 @@ static int driver_init(actor *self, const void *arg)
 static const struct actor_method driver_methods[] = {
 	{.name = "run", .on_cast = driver_run},
 	{.name = "note", .on_cast = driver_note},
+	{.name = "end", .on_cast = driver_end},
 	{0},
 };
 
@@ -74,6 +89,7 @@ static const struct actor_behavior driver_behavior = {
 	.state_size = sizeof(struct driver),
 	.methods = driver_methods,
 	.init = driver_init,
+	.on_down = driver_down,
 };
 
 static void story(story_fn fn)
@@ -219,6 +235,75 @@ static int worker_block(actor *self, const actor_msg *msg)
 	return actor_sleep(self, 30) == -ECANCELED ? 0 : 0;
 }
 
+/* An answer of as many bytes as the caller asks for, in the idiom of every example. */
+static int worker_give(actor *self, const actor_msg *msg, actor_from *from)
+{
+	char *bytes;
+	int64_t n;
+	int r;
+
+	assert_int_equal(actor_msg_unpack(msg, "I", &n), 0);
+	bytes = calloc(1, (size_t)n);
+	assert_non_null(bytes);
+	r = actor_reply(from, "y#", bytes, (size_t)n);
+	free(bytes);
+	return r;
+}
+
+static int worker_give_msg(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_msg *result;
+	char *bytes;
+	int64_t n;
+	int r;
+
+	assert_int_equal(actor_msg_unpack(msg, "I", &n), 0);
+	bytes = calloc(1, (size_t)n);
+	assert_non_null(bytes);
+	assert_int_equal(actor_msg_new(&result), 0);
+	/* more than one value by hand, so that nothing is refused before it is an answer */
+	assert_int_equal(actor_msg_write(result, "\xc6", 1), 0);
+	assert_int_equal(actor_msg_write(result, (char[]){(char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n}, 4), 0);
+	assert_int_equal(actor_msg_write(result, bytes, (size_t)n), 0);
+	free(bytes);
+	r = actor_reply_msg(from, &result);
+	assert_null(result);
+	return r;
+}
+
+/* What it was given, deeper by two. */
+static int worker_wrap(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const void *raw;
+	size_t n;
+
+	assert_int_equal(actor_msg_unpack(msg, "m", &raw, &n), 0);
+	return actor_reply(from, "[[m]]", raw, n);
+}
+
+static int worker_wrap_object(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return actor_reply(from, "[[o]]", actor_msg_object(msg));
+}
+
+static int worker_wrap_msg(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_msg *result;
+	const void *raw;
+	size_t n;
+
+	raw = actor_msg_body(msg, &n);
+	assert_int_equal(actor_msg_new(&result), 0);
+	assert_int_equal(actor_msg_write(result, "\x91\x91", 2), 0);
+	assert_int_equal(actor_msg_write(result, raw, n), 0);
+	return actor_reply_msg(from, &result);
+}
+
+static int worker_fail_unanswered(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return -EIO;
+}
+
 static int worker_stop_self(actor *self, const actor_msg *msg)
 {
 	return actor_stop(self, actor_self(self), "shutdown");
@@ -240,6 +325,12 @@ static const struct actor_method worker_methods[] = {
 	{.name = "ready", .on_cast = worker_ready},
 	{.name = "block", .on_cast = worker_block},
 	{.name = "stop_self", .on_cast = worker_stop_self},
+	{.name = "give", .on_call = worker_give},
+	{.name = "give_msg", .on_call = worker_give_msg},
+	{.name = "wrap", .on_call = worker_wrap},
+	{.name = "wrap_object", .on_call = worker_wrap_object},
+	{.name = "wrap_msg", .on_call = worker_wrap_msg},
+	{.name = "fail_unanswered", .on_call = worker_fail_unanswered},
 	{0},
 };
 
@@ -323,6 +414,78 @@ static void test_call_errors_are_named(void **state)
 	story(story_errors);
 }
 
+static void expect_error(int r, actor_msg *reply, const char *error)
+{
+	assert_int_equal(r, -EREMOTEIO);
+	assert_string_equal(actor_msg_error(reply), error);
+	actor_msg_free(reply);
+}
+
+static void story_too_big(actor *self)
+{
+	static const char *const ways[] = {"give", "give_msg"};
+	static char big[ACTOR_BODY_MAX_BYTES];
+	actor_ref to = worker(self);
+	int64_t total = 0;
+	actor_msg *reply;
+	int r;
+
+	assert_int_equal(call_i(self, to, "add", &total), 0);
+	for (int i = 0; i < 2; i++) {
+		r = actor_call(self, to, ways[i], 10000, &reply, "I", (int64_t)ACTOR_BODY_MAX_BYTES - 4);
+		expect_error(r, reply, "too_big");
+		r = actor_call(self, to, ways[i], 10000, &reply, "I", INT64_C(20) << 20);
+		expect_error(r, reply, "too_big");
+		assert_int_equal(actor_call(self, to, ways[i], 10000, &reply, "I", (int64_t)ACTOR_BODY_MAX_BYTES - 5), 0);
+		actor_msg_free(reply);
+	}
+	/* what the sender makes too big it hears itself, near or far */
+	assert_int_equal(actor_cast(self, to, "add", "y#", big, sizeof(big)), -EMSGSIZE);
+	assert_int_equal(actor_call(self, to, "add", 1000, NULL, "y#", big, sizeof(big)), -EMSGSIZE);
+	assert_int_equal(actor_send_after(self, 0, "note", NULL, "y#", big, sizeof(big)), -EMSGSIZE);
+	assert_int_equal(call_i(self, to, "add", &total), 0);
+	assert_int_equal(total, 10); /* it is the same actor, with its state */
+}
+
+static void test_answer_that_is_too_big_is_a_named_error_and_the_actor_lives(void **state)
+{
+	story(story_too_big);
+}
+
+static void story_too_deep(actor *self)
+{
+	static const char *const ways[] = {"wrap", "wrap_object", "wrap_msg"};
+	uint8_t deep[64];
+	actor_ref to = worker(self);
+	int64_t total = 0;
+	actor_msg *reply;
+	int r;
+
+	memset(deep, 0x91, sizeof(deep) - 1);
+	deep[sizeof(deep) - 1] = 0xc0; /* 63 deep: as an argument just allowed */
+	for (int i = 0; i < 3; i++) {
+		r = actor_call(self, to, ways[i], 1000, &reply, "m", deep, sizeof(deep));
+		expect_error(r, reply, "bad_result");
+	}
+	assert_int_equal(call_i(self, to, "add", &total), 0);
+	assert_int_equal(total, 5);
+}
+
+static void test_answer_that_is_too_deep_is_a_named_error_and_the_actor_lives(void **state)
+{
+	story(story_too_deep);
+}
+
+static void story_failed_handler(actor *self)
+{
+	assert_int_equal(actor_call(self, worker(self), "fail_unanswered", 1000, NULL, ""), -ECONNRESET);
+}
+
+static void test_call_whose_handler_fails_ends_as_the_actor_does(void **state)
+{
+	story(story_failed_handler);
+}
+
 static void story_dead(actor *self)
 {
 	actor_ref to = worker(self), never = to;
@@ -404,6 +567,20 @@ static int releaser_go(actor *self, const actor_msg *msg)
 static const struct actor_method releaser_methods[] = {{.name = "go", .on_cast = releaser_go}, {0}};
 static const struct actor_behavior releaser_behavior = {.name = "releaser", .methods = releaser_methods};
 
+static int ender_go(actor *self, const actor_msg *msg)
+{
+	actor_ref to;
+	int kill;
+
+	assert_int_equal(actor_msg_unpack(msg, "ri", &to, &kill), 0);
+	while (!held)
+		actor_sleep(self, 1);
+	return kill ? actor_kill(self, to) : actor_stop(self, to, "enough");
+}
+
+static const struct actor_method ender_methods[] = {{.name = "go", .on_cast = ender_go}, {0}};
+static const struct actor_behavior ender_behavior = {.name = "ender", .methods = ender_methods};
+
 static void story_deferred_reply(actor *self)
 {
 	actor_ref to = worker(self), releaser;
@@ -438,6 +615,61 @@ static void story_down_answers(actor *self)
 static void test_open_call_ends_when_its_target_ends(void **state)
 {
 	story(story_down_answers);
+}
+
+static void story_kept_end(actor *self)
+{
+	for (int kill = 0; kill < 2; kill++) {
+		actor_ref to = worker(self), ender;
+		int64_t total;
+
+		/* it must have kept the address by then, and be idle: the end of the actor is all that can answer */
+		assert_int_equal(actor_spawn(self, &ender_behavior, NULL, &ender), 0);
+		held = NULL;
+		assert_int_equal(actor_cast(self, ender, "go", "ri", to, kill), 0);
+		assert_int_equal(actor_call(self, to, "hold", ACTOR_FOREVER, NULL, ""), -ECONNRESET);
+		assert_non_null(held);
+
+		/* whoever holds it still is told that it is over, each time, and has no memory of the dead in his hands */
+		assert_true(actor_ref_is_nobody(actor_from_ref(held)));
+		assert_int_equal(actor_reply(held, "i", 1), -ESRCH);
+		assert_int_equal(actor_reply_error(held, "too.late", "x"), -ESRCH);
+		assert_int_equal(actor_reply(held, "i", 1), -ESRCH);
+		assert_null(actor_from_keep(held));
+		assert_null(actor_from_free(held));
+		assert_int_equal(call_i(self, worker(self), "add", &total), 0);
+	}
+}
+
+static void test_kept_call_is_answered_by_its_actors_end_and_its_address_is_over(void **state)
+{
+	story(story_kept_end);
+}
+
+static void story_kept_twice(actor *self)
+{
+	actor_ref to = worker(self), releaser;
+	actor_from *first;
+	actor_msg *reply;
+
+	assert_int_equal(actor_spawn(self, &releaser_behavior, NULL, &releaser), 0);
+	assert_int_equal(actor_cast(self, releaser, "go", "r", to), 0);
+	assert_int_equal(actor_call(self, to, "hold", ACTOR_FOREVER, &reply, ""), 0);
+	actor_msg_free(reply);
+	first = held;
+	assert_int_equal(actor_reply(first, "i", 1), -ESRCH);
+	/* the next one kept does not take its place */
+	assert_int_equal(actor_call(self, to, "hold", 1, NULL, ""), -ETIMEDOUT);
+	assert_ptr_not_equal(held, first);
+	assert_int_equal(actor_reply(first, "i", 1), -ESRCH);
+	assert_null(actor_from_free(first));
+	assert_int_equal(actor_reply(held, "i", 1), 0);
+	assert_int_equal(actor_reply(held, "i", 1), -ESRCH);
+}
+
+static void test_kept_address_answers_once_and_is_never_used_again(void **state)
+{
+	story(story_kept_twice);
 }
 
 static void story_circle(actor *self)
@@ -544,9 +776,64 @@ static void story_down_order(actor *self)
 	assert_int_equal(actor_monitor(self, target, &id), 0);
 	assert_int_equal(actor_cast(self, target, "say", "rs", actor_self(self), "last"), 0);
 	assert_int_equal(actor_cast(self, target, "stop_self", ""), 0);
-	actor_sleep(self, 10);
+	assert_int_equal(actor_call(self, target, "add", 1000, NULL, "i", 1), -ECONNRESET);
 	/* both are queued for us now, in order; the demonitor takes the DOWN away again */
 	assert_false(actor_demonitor(self, id));
+	/* and had it not, it would come before this, and the group does not end before its driver */
+	assert_int_equal(actor_cast(self, actor_self(self), "note", "s", "after"), 0);
+	assert_int_equal(actor_cast(self, actor_self(self), "end", ""), 0);
+}
+
+static void story_first_reason(actor *self)
+{
+	actor_ref watcher = worker(self), target = worker(self);
+	actor_msg *reply;
+
+	assert_int_equal(actor_call(self, watcher, "watch", 1000, &reply, "r", target), 0);
+	actor_msg_free(reply);
+	assert_int_equal(actor_stop(self, target, "the first"), 0);
+	assert_int_equal(actor_stop(self, target, "the second"), 0);
+	assert_int_equal(actor_call(self, watcher, "slow", 1000, NULL, ""), 0);
+	assert_string_equal(last_cause.reason, "the first");
+	assert_non_null(strstr(story_log, "terminate:the first "));
+	/* but killed is killed, whatever it was asked before */
+	target = worker(self);
+	assert_int_equal(actor_call(self, watcher, "watch", 1000, &reply, "r", target), 0);
+	actor_msg_free(reply);
+	assert_int_equal(actor_stop(self, target, "a stop"), 0);
+	assert_int_equal(actor_kill(self, target), 0);
+	assert_int_equal(actor_call(self, watcher, "slow", 1000, NULL, ""), 0);
+	assert_string_equal(last_cause.reason, "killed");
+}
+
+static void test_first_reason_to_stop_is_the_reason_unless_killed(void **state)
+{
+	story(story_first_reason);
+}
+
+static void story_dying_watcher(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	actor_ref watcher = worker(self), target = worker(self);
+	actor_msg *reply;
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(actor_call(self, watcher, "watch", 1000, &reply, "r", target), 0);
+		actor_msg_free(reply);
+	}
+	assert_int_equal(group->monitors.n_items, 3);
+	assert_int_equal(actor_stop(self, watcher, NULL), 0);
+	assert_int_equal(actor_call(self, watcher, "add", 1000, NULL, "i", 1), -ECONNRESET);
+	assert_int_equal(group->monitors.n_items, 0);
+	assert_true(list_is_empty(&actor_find(group, target.serial)->watchers));
+	assert_int_equal(actor_stop(self, target, NULL), 0);
+	assert_int_equal(actor_call(self, target, "add", 1000, NULL, "i", 1), -ECONNRESET);
+	assert_null(strstr(story_log, "down:"));
+}
+
+static void test_monitors_go_with_the_actor_that_made_them(void **state)
+{
+	story(story_dying_watcher);
 }
 
 static int order_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
@@ -589,8 +876,10 @@ static void test_down_arrives_after_last_message(void **state)
 
 static void test_demonitor_takes_back_a_queued_down(void **state)
 {
+	driver_stays = true;
 	story(story_down_order);
-	assert_null(strstr(story_log, "DOWN"));
+	driver_stays = false;
+	assert_string_equal(story_log, "terminate:shutdown last after ");
 }
 
 /* ---- timers, mailboxes, descriptors ---- */
@@ -653,6 +942,46 @@ static void story_full(actor *self)
 static void test_sender_waits_while_a_mailbox_is_full(void **state)
 {
 	story(story_full);
+}
+
+static actor_ref blocked_at;
+static int blocked_result;
+
+static int blocked_fill(actor *self, const actor_msg *msg)
+{
+	for (int i = 0; i < 9; i++) { /* 8 fit */
+		blocked_result = actor_cast(self, blocked_at, "add", "i", 1);
+		note("%d ", i);
+	}
+	return 0;
+}
+
+static const struct actor_method blocked_methods[] = {{.name = "fill", .on_cast = blocked_fill}, {0}};
+static const struct actor_behavior blocked_behavior = {.name = "blocked", .methods = blocked_methods};
+
+static void story_blocked(actor *self)
+{
+	actor_ref sender;
+
+	blocked_at = worker(self);
+	blocked_result = 1;
+	assert_int_equal(actor_cast(self, blocked_at, "sleep", ""), 0);
+	actor_sleep(self, 1); /* it sleeps in its handler, its mailbox is empty */
+	assert_int_equal(actor_spawn(self, &blocked_behavior, NULL, &sender), 0);
+	assert_int_equal(actor_cast(self, sender, "fill", ""), 0);
+	while (!strstr(story_log, "7 "))
+		actor_sleep(self, 1);
+	assert_null(strstr(story_log, "8 "));
+	assert_int_equal(actor_kill(self, blocked_at), 0);
+	/* a cast to the dead is lost and no error; had nobody woken the sender, it would be -EBUSY after its five seconds */
+	while (!strstr(story_log, "8 "))
+		actor_sleep(self, 1);
+	assert_int_equal(blocked_result, 0);
+}
+
+static void test_sender_that_waits_for_room_is_woken_by_the_end_of_its_target(void **state)
+{
+	story(story_blocked);
 }
 
 static void story_fd(actor *self)
@@ -749,6 +1078,11 @@ int main(void)
 		cmocka_unit_test(test_kept_address_outlives_the_handler),
 		cmocka_unit_test(test_deferred_reply_reaches_the_caller),
 		cmocka_unit_test(test_open_call_ends_when_its_target_ends),
+		cmocka_unit_test(test_kept_call_is_answered_by_its_actors_end_and_its_address_is_over),
+		cmocka_unit_test(test_kept_address_answers_once_and_is_never_used_again),
+		cmocka_unit_test(test_answer_that_is_too_big_is_a_named_error_and_the_actor_lives),
+		cmocka_unit_test(test_answer_that_is_too_deep_is_a_named_error_and_the_actor_lives),
+		cmocka_unit_test(test_call_whose_handler_fails_ends_as_the_actor_does),
 		cmocka_unit_test(test_call_in_a_circle_is_edeadlk),
 		cmocka_unit_test(test_kill_ends_every_wait_of_a_parked_actor_and_only_of_it),
 		cmocka_unit_test(test_500_parked_actors_each_keep_their_stack),
@@ -757,6 +1091,9 @@ int main(void)
 		cmocka_unit_test(test_demonitor_takes_back_a_queued_down),
 		cmocka_unit_test(test_timers_fire_in_order_of_their_time_unless_cancelled),
 		cmocka_unit_test(test_sender_waits_while_a_mailbox_is_full),
+		cmocka_unit_test(test_sender_that_waits_for_room_is_woken_by_the_end_of_its_target),
+		cmocka_unit_test(test_first_reason_to_stop_is_the_reason_unless_killed),
+		cmocka_unit_test(test_monitors_go_with_the_actor_that_made_them),
 		cmocka_unit_test(test_readable_descriptor_is_cast_once_per_readiness),
 		cmocka_unit_test(test_spawn_returns_what_init_returned),
 		cmocka_unit_test(test_embedded_group_is_driven_by_poll_and_dispatch),

@@ -15,6 +15,8 @@
  * Memory.   Strings and arrays passed in are borrowed for the call. What is returned through ret_msg is freed with actor_msg_free.
  * Names.    Of actors, methods and errors: 1 to 255 bytes of UTF-8 without control characters, else -EINVAL.
  * Bytes.    Bodies are msgpack: the arguments of a message are an array, a result is one value (docs/protocol.md).
+ * Limits.   A body: ACTOR_BODY_MAX_BYTES, nested at most 64 deep (the array of arguments counts). A mailbox: see struct actor_behavior.
+ *           What is larger is refused where it is made: -EMSGSIZE to the sender, the error `too_big` to the caller when it is an answer.
  */
 #ifndef ACTOR_ACTOR_H
 #define ACTOR_ACTOR_H
@@ -37,6 +39,7 @@ extern "C" {
 #define ACTOR_VERSION "0.1.0"
 #define ACTOR_FOREVER INT64_C(-1)
 #define ACTOR_TIMEOUT_DEFAULT INT64_C(-2) /* 5,000 ms */
+#define ACTOR_BODY_MAX_BYTES ((16u << 20) - 4096u) /* arguments or result of one message */
 
 typedef struct actor_group actor_group; /* this process: its actors, its loop, its links */
 typedef struct actor actor;             /* an actor, seen from its own handlers */
@@ -132,7 +135,8 @@ ACTOR_EXPORT int actor_msg_write(void *msg, const char *data, size_t size_bytes)
 /* ---- behaviors ---------------------------------------------------------------------------------------------------------------- */
 
 /*
- * Handlers return 0, or a negative errno: the actor then ends with the reason "crash: <errno>" and its monitors hear it.
+ * Handlers return 0, or a negative errno: the actor then ends with the reason "crash: <errno>" and its monitors hear it. So return what
+ * the actor cannot go on after, and no more: of a cast that failed (-EBUSY, -EMSGSIZE …) that is seldom true.
  * A call handler answers with actor_reply or actor_reply_error before it returns, or keeps the address (actor_from_keep);
  * otherwise the caller is told `no_reply`.
  */
@@ -215,16 +219,29 @@ ACTOR_EXPORT int actor_call(actor *self, actor_ref to, const char *method, int64
 ACTOR_EXPORT int actor_call_name(actor *self, const char *name, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
 ACTOR_EXPORT int actor_call_msg(actor *self, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg);
 
+/*
+ * actor_reply() - answer a call, once
+ * 0: the caller has its answer, or a named error that says why it cannot be sent: `too_big` (more than ACTOR_BODY_MAX_BYTES), `bad_result`
+ * (an `m`, `o` or message that is malformed or nested more than 64 deep), `overloaded` (no memory). So `return actor_reply(...)` never
+ * ends an actor by what its data is.
+ * Negative: misuse, and the call is still open: -EINVAL (a format that is none, or not one value), -EALREADY (answered before);
+ * -ESRCH: a kept address that is over, see actor_from_keep().
+ */
 ACTOR_EXPORT int actor_reply(actor_from *from, const char *format, ...);
+/* @take_result: freed and set to NULL on 0. */
 ACTOR_EXPORT int actor_reply_msg(actor_from *from, actor_msg **take_result);
 /* @error: a name like "counter.bad_argument"; @text for people, printf-like. */
 ACTOR_EXPORT int actor_reply_error(actor_from *from, const char *error, const char *text, ...) __attribute__((format(printf, 3, 4)));
-/* Answer after the handler has returned, with what is returned here. A successful actor_reply or actor_reply_error frees it: do not touch
- * it again. One that is not answered is freed with actor_from_free; the actor's end frees all it kept. NULL when out of memory, or
- * answered already. */
+/*
+ * actor_from_keep() - answer after the handler has returned, with what is returned here; any actor of this group may
+ * It is a handle, and is over when the call is answered, when actor_from_free() gave it up, or when the actor that was called has ended
+ * (which answered `down`). What is over costs nothing and may be held for as long as one likes: answering it is -ESRCH, freeing it does
+ * nothing. @from itself is valid until its handler returns, no longer.
+ * NULL when out of memory, or answered already.
+ */
 ACTOR_EXPORT actor_from *actor_from_keep(actor_from *from);
 ACTOR_EXPORT actor_from *actor_from_free(actor_from *kept); /* unanswered: answers no_reply */
-ACTOR_EXPORT actor_ref actor_from_ref(const actor_from *from);
+ACTOR_EXPORT actor_ref actor_from_ref(const actor_from *from); /* who asked; nobody when it is over */
 
 /* ---- names, monitors, timers -------------------------------------------------------------------------------------------------- */
 
