@@ -54,6 +54,29 @@ int call_error_number(const char *error_name)
 	return -EREMOTEIO;
 }
 
+void call_fail(actor_group *group, uint64_t id, int error)
+{
+	struct call *call = slots_get(&group->calls, id);
+
+	if (call)
+		call_finish(call, error, NULL);
+}
+
+bool call_may_be_answered(actor_group *group, uint64_t id, const struct peer *peer, actor_ref from)
+{
+	const struct call *call = slots_get(&group->calls, id);
+
+	if (!call)
+		return true;
+	if (actor_ref_is_nobody(call->callee))
+		return peer->is_uplink;
+	if (call->callee.group == group->id || (!peer->is_uplink && peer->id != call->callee.group))
+		return false;
+	/* its serial 0, and nobody, answer for an actor that is gone */
+	return actor_ref_is_nobody(from) || actor_ref_equal(from, call->callee) ||
+	       actor_ref_equal(from, (actor_ref){call->callee.node, call->callee.group, 0});
+}
+
 void call_answered(actor_group *group, uint64_t id, actor_msg *take_reply)
 {
 	struct call *call = slots_get(&group->calls, id);
@@ -79,7 +102,7 @@ static bool call_is_circle(const struct call *call)
 	while (at) {
 		if (at == call->caller)
 			return true;
-		if (!at->waiting_call || at->waiting_call->callee.group != group->id)
+		if (!at->waiting_call || at->waiting_call->callee.group != group->id || at->waiting_call->callee.node != group->node)
 			return false;
 		at = actor_find(group, at->waiting_call->callee.serial);
 	}
@@ -132,7 +155,7 @@ int call_start(struct call *call, actor_group *group, struct actor *caller, cons
 
 	call->group = group;
 	call->caller = caller;
-	call->callee = local ? to->ref : ACTOR_NOBODY;
+	call->callee = to->name.s ? ACTOR_NOBODY : to->ref;
 	call->peer_link = (struct list){0};
 	if (!to->name.s && to->ref.node != group->node)
 		return -ESRCH;
@@ -229,10 +252,7 @@ static void call_send_answer(actor_group *group, actor_ref caller, actor_ref cal
 		r = error ? msg_new_error(&reply, callee, wire_cstr(error), wire_cstr(text))
 			  : msg_new_received(&reply, callee, wire_cstr(""), result, result_bytes);
 		if (r < 0) {
-			struct call *call = slots_get(&group->calls, id);
-
-			if (call)
-				call_finish(call, r, NULL);
+			call_fail(group, id, r);
 			return;
 		}
 		reply->kind = MSG_REPLY;

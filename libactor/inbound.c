@@ -60,8 +60,13 @@ static void told_name(actor_group *group, struct mp_reader *r, uint32_t n)
 	name_changed(group, name, ref);
 }
 
-/* False: it is none of these. */
-static bool told(struct peer *peer, const struct wire_frame *frame)
+enum told {
+	TOLD,     /* it was for the runtime */
+	TOLD_NOT, /* it is none of these */
+	TOLD_LIE, /* only the broker says such things, and it was not the broker */
+};
+
+static enum told told(struct peer *peer, const struct wire_frame *frame)
 {
 	static const struct {
 		const char *method;
@@ -75,14 +80,27 @@ static bool told(struct peer *peer, const struct wire_frame *frame)
 	struct mp_reader r = mp_reader(frame->body, frame->body_bytes);
 	uint32_t n;
 
-	if (!peer->is_uplink || mp_read_array(&r, &n) < 0)
-		return true;
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (mp_str_is(frame->method.s, frame->method.len, table[i].method)) {
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (!mp_str_is(frame->method.s, frame->method.len, table[i].method))
+			continue;
+		/* what others send goes over the broker's link too, but in their own name */
+		if (!peer->is_uplink || frame->from.group != peer->id)
+			return TOLD_LIE;
+		if (mp_read_array(&r, &n) == 0)
 			table[i].fn(peer->group, &r, n);
-			return true;
-		}
-	return false;
+		return TOLD;
+	}
+	return TOLD_NOT;
+}
+
+/*
+ * What nobody but another may say. Over a direct link it ends the link; what the broker forwarded in somebody's name is dropped: the
+ * broker is no liar, and its link is everybody's.
+ */
+static void inbound_lie(struct peer *peer, const char *what)
+{
+	if (!peer->is_uplink)
+		peer_cut(peer, what);
 }
 
 /* ---- frames ---- */
@@ -120,9 +138,21 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 
 	to = frame_target(group, frame, &ref);
 	if (!to && !is_call && !frame->to.name.s && ref.serial == 0 && ref.group == group->id) {
-		/* what the broker has to say to $spawner is said to the group too; it is for the service actor */
-		if (told(peer, frame) || !group->is_service)
+		switch (told(peer, frame)) {
+		case TOLD:
 			return;
+		case TOLD_LIE:
+			group->stats.casts_dropped++;
+			inbound_lie(peer, "it speaks as if it were the broker");
+			return;
+		case TOLD_NOT:
+			break;
+		}
+		/* what the broker has to say to $spawner is said to the group too; it is for the service actor */
+		if (!group->is_service || !peer->is_uplink) {
+			group->stats.casts_dropped++;
+			return;
+		}
 		to = actor_find(group, 1);
 		if (to && to->status == ACTOR_ENDING)
 			to = NULL;
@@ -158,17 +188,25 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 	mailbox_push(to, msg);
 }
 
-static void inbound_answer(struct peer *peer, const struct wire_frame *frame)
+/* False: it is not the sender's to give, and the link is gone. */
+static bool inbound_answer(struct peer *peer, const struct wire_frame *frame)
 {
 	actor_msg *reply;
 	int r;
 
+	if (!call_may_be_answered(peer->group, frame->id, peer, frame->from)) {
+		inbound_lie(peer, "it answers a call that was made to somebody else");
+		return peer->is_uplink;
+	}
 	r = frame->type == WIRE_ERROR ? msg_new_error(&reply, frame->from, frame->method, frame->text)
 				      : msg_new_received(&reply, frame->from, wire_cstr(""), frame->body, frame->body_bytes);
-	if (r < 0)
-		return;
+	if (r < 0) {
+		call_fail(peer->group, frame->id, r);
+		return true;
+	}
 	reply->kind = MSG_REPLY;
 	call_answered(peer->group, frame->id, reply);
+	return true;
 }
 
 /* False: it asked for too many, and the link is gone. */
@@ -193,6 +231,12 @@ static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 	return true;
 }
 
+/* Is @ref an actor of the group at the other end (the broker speaks for those it routes to)? */
+static bool inbound_is_own(const struct peer *peer, actor_ref ref)
+{
+	return peer->is_uplink || (ref.group == peer->id && ref.node == peer->group->node);
+}
+
 static bool peer_still_linked(actor_group *group, uint64_t id)
 {
 	struct peer *peer = peer_find(group, id);
@@ -215,7 +259,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		return false;
 	}
 	if (!peer->is_uplink && !actor_ref_is_nobody(frame->from) && (frame->from.group != peer->id || frame->from.node != group->node) &&
-		!(frame->type == WIRE_DOWN && frame->from.serial == 0 && strcmp(peer->name, "$spawner") == 0)) {
+		!(frame->type == WIRE_DOWN && frame->from.serial == 0 && peer_is_spawner(peer))) {
 		peer_cut(peer, "a frame that pretends to be from another group");
 		return false;
 	}
@@ -226,8 +270,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		return peer_still_linked(group, id);
 	case WIRE_REPLY:
 	case WIRE_ERROR:
-		inbound_answer(peer, frame);
-		break;
+		return inbound_answer(peer, frame);
 	case WIRE_STOP:
 	case WIRE_KILL:
 		to = frame_target(group, frame, &ref);
@@ -254,14 +297,26 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 			watcher_remove(group, frame->to.ref, frame->from, frame->id);
 		break;
 	case WIRE_DOWN:
+		if (!monitor_may_be_told(group, frame->id, peer, frame->from)) {
+			peer_cut(peer, "it reports the end of somebody else");
+			return false;
+		}
 		if (cause_parse(frame->body, frame->body_bytes, &cause) < 0)
 			break;
 		monitor_down_received(group, frame->id, frame->from, &cause);
 		return peer_still_linked(group, id);
 	case WIRE_PAUSE:
+		if (frame->has_ref && !inbound_is_own(peer, frame->to.ref)) {
+			peer_cut(peer, "it pauses or resumes an actor of another group");
+			return false;
+		}
 		peer_pause_received(peer, frame->has_ref ? &frame->to.ref : NULL);
 		return peer_still_linked(group, id);
 	case WIRE_RESUME:
+		if (frame->has_ref && !inbound_is_own(peer, frame->to.ref)) {
+			peer_cut(peer, "it pauses or resumes an actor of another group");
+			return false;
+		}
 		peer_resume_received(peer, frame->has_ref ? &frame->to.ref : NULL);
 		break;
 	case WIRE_PING:

@@ -89,6 +89,15 @@ void monitor_remove(actor_group *group, struct monitor *monitor)
 	monitor_free(group, monitor);
 }
 
+bool monitor_may_be_told(actor_group *group, uint64_t id, const struct peer *peer, actor_ref who)
+{
+	const struct monitor *monitor = slots_get(&group->monitors, id);
+
+	if (!monitor || peer->is_uplink || (monitor->who.serial == 0 && peer_is_spawner(peer)))
+		return true;
+	return monitor->who.serial && monitor->who.group == peer->id && actor_ref_equal(monitor->who, who);
+}
+
 void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const struct actor_cause *cause)
 {
 	struct monitor *monitor = slots_get(&group->monitors, id);

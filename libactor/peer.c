@@ -51,6 +51,11 @@ struct peer *peer_find(actor_group *group, uint64_t group_id)
 	return NULL;
 }
 
+bool peer_is_spawner(const struct peer *peer)
+{
+	return !(peer->id >> 63) && strcmp(peer->name, "$spawner") == 0;
+}
+
 static void peer_try_again(struct peer *peer);
 static void peer_ask(struct peer *peer);
 

@@ -170,7 +170,7 @@ struct call {
 	uint64_t id;
 	actor_group *group;
 	struct actor *caller;  /* who gets -ECANCELED at its end; NULL: the runtime itself */
-	actor_ref callee;      /* local: for the search for circles */
+	actor_ref callee;      /* only its group, in its name, may answer. Nobody: asked by name, so the daemon at the end of the only link */
 	struct list peer_link; /* struct peer.calls */
 	struct timer timer;
 	/* Exactly once. reply is NULL unless error is 0 or -EREMOTEIO, and then taken. */
@@ -184,6 +184,10 @@ int call_start(struct call *call, actor_group *group, struct actor *caller, cons
 	const void *args, size_t args_bytes, int64_t deadline_ns);
 void call_cancel(struct call *call); /* done() does not run; a late answer goes nowhere */
 void call_finish(struct call *call, int error, actor_msg *take_reply);
+/* It cannot be answered any more, though somebody tried. */
+void call_fail(actor_group *group, uint64_t id, int error);
+/* Does @peer speak for whom the call was made to? An id that is not open is a late reply, and anybody's. */
+bool call_may_be_answered(actor_group *group, uint64_t id, const struct peer *peer, actor_ref from);
 /* An answer came. Unknown ids are late replies. */
 void call_answered(actor_group *group, uint64_t id, actor_msg *take_reply);
 int call_error_number(const char *error_name);
@@ -240,6 +244,8 @@ void monitor_forget(actor_group *group, struct monitor *monitor);
 /* A monitor made before its process had an id learns it. */
 void monitor_settle(actor_group *group, struct monitor *monitor, actor_ref who);
 int monitor_new(struct actor *watcher, actor_ref who, struct monitor **ret);
+/* Does @peer know of @who's end: is it its group, the broker, or for a process the spawner? An id that is not open is anybody's. */
+bool monitor_may_be_told(actor_group *group, uint64_t id, const struct peer *peer, actor_ref who);
 /* A down frame came. */
 void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const struct actor_cause *cause);
 
@@ -310,6 +316,8 @@ struct peer {
 };
 
 struct peer *peer_find(actor_group *group, uint64_t group_id);
+/* Anybody may call himself so; only of a supervised group (bit 63 of its id is clear) it is the name in the token that admitted it. */
+bool peer_is_spawner(const struct peer *peer);
 /* Where frames for that group go; starts an introduction if need be. NULL: out of memory. */
 struct peer *peer_route(actor_group *group, uint64_t group_id, bool introduce);
 struct buf *peer_out(struct peer *peer);   /* append one frame, then peer_wrote() */

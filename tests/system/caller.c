@@ -1,4 +1,5 @@
 /*
+ * caller NAME [TIMEOUT_MS]
  * Calls `add 1` on a named counter over a direct link, over and over, until TERM; then says how it went, as JSON:
  * {"calls": N, "failures": N, "last_error": errno, "longest_us": N}. The line "calling" on stdout: the first call has been answered.
  */
@@ -34,7 +35,7 @@ int main(int argc, char **argv)
 	int r, last_error = 0;
 	actor_ref to;
 
-	if (argc != 2)
+	if (argc != 2 && argc != 3)
 		return 2;
 	signal(SIGTERM, on_term);
 	r = actor_client_new(&client, &(struct actor_group_options){.name = "caller", .mode = ACTOR_LINK_DIRECT});
@@ -47,7 +48,7 @@ int main(int argc, char **argv)
 	while (!atomic_load(&over)) {
 		int64_t start_us = now_us(), took_us;
 
-		r = actor_client_call(client, to, "add", 5000, NULL, "i", 1);
+		r = actor_client_call(client, to, "add", argc == 3 ? atoi(argv[2]) : 5000, NULL, "i", 1);
 		took_us = now_us() - start_us;
 		if (took_us > longest_us)
 			longest_us = took_us;

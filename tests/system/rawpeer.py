@@ -207,14 +207,19 @@ class Link:
     def introduce(self, group):
         """A direct link with another group."""
         self.call("introduce", group)
+        return self.introduced(group)
+
+    def introduced(self, group=None):
+        """The direct link the broker says is to be made, with @group or whoever asked for it."""
         while True:
             frame = self.receive()
-            if frame[0] == 1 and frame[3] == "introduce" and frame[4][2] == group:
+            if frame[0] == 1 and frame[3] == "introduce" and group in (None, frame[4][2]):
                 break
-        intro, role, _, path = frame[4][:4]
+        intro, role, group, path = frame[4][:4]
         if role == "dial":
             sock = connect(path)
         else:
+            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
             listener = socket.socket(socket.AF_UNIX)
             listener.bind(path)
             listener.listen(1)

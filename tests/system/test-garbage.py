@@ -290,6 +290,50 @@ def monitors_in_the_name_of_another_group_are_refused():
     link.close()
 
 
+def an_answer_of_a_third_group_hits_no_call_and_ends_its_link():
+    """A caller waits for the answer of one of us; another of us guesses the call's id, 2,000 times a lie."""
+    asked = Link(BROKER)
+    ref = Ref((asked.me[0], asked.me[1], 1))
+    assert asked.call("register", "asked", ref)[0] == 3
+    with Bystander(), subprocess.Popen([caller, "asked", "60000"], env=node.env, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            link = asked.introduced()
+            _, _, to, _, _, call_id, _ = link.receive()[:7]
+            guesses = [n << 32 | slot for n in range(500) for slot in range(1, 5)]
+            assert call_id in guesses, call_id
+            for lie in (lambda liar, n: [3, to, liar, n, "lie"], lambda liar, n: [4, to, liar, n, "noproc", "lie"],
+                        lambda liar, n: [3, to, ref, n, "lie"], lambda liar, n: [3, to, Ref((0, 0, 0)), n, "lie"]):
+                broker = Link(BROKER)
+                third = broker.introduce(to[1])
+                third.to_broker = broker
+                try:
+                    third.send(*(lie(third.me, n) for n in guesses))
+                except OSError:
+                    pass # cut in the middle of it
+                assert third.ended()
+                third.close()
+            # by the broker: it knows that nothing was asked of the liar
+            single = Link(BROKER, features=["single"])
+            single.send(*([3, to, single.me, n, "lie"] for n in guesses), [12, 1])
+            while single.receive() != [13, 1]:
+                pass
+            single.close()
+            link.send([12, 5])
+            assert link.receive() == [13, 5], "the caller has gone on: a lie was taken for the answer"
+            assert process.poll() is None
+            link.send([3, to, ref, call_id, 1])
+            assert process.stdout.readline() == "calling\n" # the first of its calls was answered
+            process.send_signal(signal.SIGTERM)
+            frame = link.receive() # it is in its next call: answered, it ends
+            link.send([3, to, ref, frame[5], 1])
+            result = json.loads(process.stdout.readlines()[-1])
+            assert result["failures"] == 0, result
+            link.close()
+            asked.close()
+        finally:
+            process.kill()
+
+
 def floods_cost_only_the_flooder():
     n = int(20000 * scale)
     with Bystander():
@@ -375,6 +419,7 @@ run_tests([t for t in [bytes_that_are_no_sp_end_the_connection,
            silent_connections_do_no_harm,
            lies_end_the_link_they_came_on_and_no_other,
            answers_nobody_asked_for_go_nowhere,
+           an_answer_of_a_third_group_hits_no_call_and_ends_its_link,
            no_frame_ends_a_daemon,
            casts_that_only_the_daemon_itself_may_send_do_nothing,
            monitors_in_the_name_of_another_group_are_refused,
