@@ -112,7 +112,7 @@ static struct peer *peer_of(actor_group *group, uint64_t id, const char *name)
 
 	if (!peer || peer->state != PEER_LINKED) {
 		if (peer)
-			peer_free(peer);
+			peer_forget(peer);
 		peer = peer_new(group, id, PEER_LINKED);
 		assert_non_null(peer);
 		strcpy(peer->name, name);
@@ -271,6 +271,27 @@ static void story_local_call(actor *self)
 static void test_call_within_the_group_is_answered_by_no_peer(void **state)
 {
 	story(story_local_call);
+}
+
+static void story_of_the_gone(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	actor_ref callee = ref_of(ASKED, 1), me;
+	uint64_t id;
+
+	(void)peer_of(group, ASKED, "asked");
+	for (int i = 0; i < 2; i++) {
+		id = ask(self, callee, &me);
+		put_reply(me, i ? ref_of(ASKED, 0) : ACTOR_NOBODY, id, 5);
+		assert_false(says(peer_of(group, ASKED, "asked")));
+		assert_int_equal(actor_sleep(self, 1), 0);
+		assert_int_equal(asker_number, 5);
+	}
+}
+
+static void test_asked_group_answers_for_an_actor_that_is_gone(void **state)
+{
+	story(story_of_the_gone);
 }
 
 static void story_by_broker(actor *self)
@@ -438,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_answer_counts_only_from_the_actor_that_was_asked),
 		cmocka_unit_test(test_call_within_the_group_is_answered_by_no_peer),
 		cmocka_unit_test(test_answer_that_the_broker_brings_counts),
+		cmocka_unit_test(test_asked_group_answers_for_an_actor_that_is_gone),
 		cmocka_unit_test(test_down_counts_only_from_the_group_that_is_watched),
 		cmocka_unit_test(test_end_of_a_process_is_the_spawners_to_tell),
 		cmocka_unit_test(test_group_pauses_its_own_actors_and_no_others),
