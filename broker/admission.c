@@ -30,7 +30,7 @@ static void refuse(struct admission *a, const char *error, const char *text)
 	struct buf *b = broker_body(broker);
 
 	broker->count.refused++;
-	broker_log(broker, LOG_WARNING, "refused the hello of '%s' (pid %d, uid %u): %s: %s", a->name, (int)a->pid,
+	broker_complain(broker, a->pid, a->uid, "refused the hello of '%s' (pid %d, uid %u): %s: %s", a->name, (int)a->pid,
 		(unsigned)a->uid, error, text);
 	hello_answer_put(b, &answer);
 	if (buf_error(b) == 0)

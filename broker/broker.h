@@ -9,6 +9,7 @@
 #include "routes.h"
 #include "util/hash.h"
 #include "util/list.h"
+#include "util/throttle.h"
 #include "waits.h"
 #include "window.h"
 
@@ -53,10 +54,12 @@ struct broker {
 	struct list forgotten; /* members that are over; freed when the event at hand is, so that nobody in the midst of it holds a freed one */
 	struct list timers;    /* members, one grace each: oldest first */
 	struct list farewells; /* links, likewise */
+	size_t n_farewells;
 	struct list dirty;     /* links with unsent bytes */
 
 	uint64_t n_clients, n_links; /* for ids and paths */
 	uint64_t mark;		     /* of the last walk over members */
+	struct throttle complaints;
 	struct buf body;	     /* of the frame being made */
 	struct buf sink;	     /* what is written for those who cannot get it any more */
 	struct broker_stats count;
@@ -64,6 +67,9 @@ struct broker {
 
 void broker_log(struct broker *broker, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* A warning of what a peer did. @pid and @uid are the kernel's; who does it again and again is not written of each time. */
+void broker_complain(struct broker *broker, pid_t pid, uid_t uid, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 /* One frame of @member; again when it had to wait. @member may be doomed afterwards, but is there. */
 void broker_frame(struct broker *broker, struct member *member, const struct wire_frame *frame);
 /* An id that will never be a group again. */

@@ -113,7 +113,7 @@ static void cut(struct member *member)
 	struct actor_cause cause = cause_make("noconnection");
 	char who[MEMBER_WHO_MAX];
 
-	broker_log(broker, LOG_WARNING, "cut the link of %s: %s", member_who(member, who), member->doom);
+	broker_complain(broker, member->pid, member->uid, "cut the link of %s: %s", member_who(member, who), member->doom);
 	broker->count.cut++;
 	list_remove(&member->doomed_node);
 	if (!member->link || member->state != MEMBER_UP) {
@@ -192,17 +192,35 @@ void broker_link_drained(struct broker *broker, struct broker_link *link, int64_
 	settle(broker);
 }
 
+static const char *link_error(int error)
+{
+	switch (error) {
+	case -EMSGSIZE:
+		return "a message of more than 16 MiB";
+	case -EPROTO:
+		return "bytes that are no message (docs/protocol.md section 6)";
+	default:
+		return strerror(error < 0 ? -error : error);
+	}
+}
+
 void broker_link_down(struct broker *broker, struct broker_link *link, int error, int64_t now_ns)
 {
 	struct member *member = link->member;
+	char who[MEMBER_WHO_MAX];
 
 	broker->now_ns = now_ns;
-	if (!member)
+	if (!member) {
 		broker_link_close(link);
-	else if (member->state == MEMBER_UP)
-		member_lost(member, error ? strerror(error < 0 ? -error : error) : "closed");
-	else
+	} else if (member->state == MEMBER_UP) {
+		if (error && error != -ECONNRESET)
+			broker_complain(broker, member->pid, member->uid, "the link of %s ended: %s", member_who(member, who), link_error(error));
+		member_lost(member, error ? link_error(error) : "closed");
+	} else {
+		broker_complain(broker, member->pid, member->uid, "%s said hello and got no link: %s", member_who(member, who),
+			error == -ETIMEDOUT ? "it did not come in time" : error == -EACCES ? "only others came" : link_error(error));
 		admission_undo(member);
+	}
 	settle(broker);
 }
 
@@ -263,6 +281,23 @@ void broker_log(struct broker *broker, enum log_level level, const char *format,
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	broker->ops.log(broker->arg, level, line);
+}
+
+void broker_complain(struct broker *broker, pid_t pid, uid_t uid, const char *format, ...)
+{
+	char line[1024];
+	uint64_t n_missed;
+	va_list args;
+
+	if (!throttle_take(&broker->complaints, throttle_key((uint64_t)uid << 32 | (uint32_t)pid, format), broker->now_ns, &n_missed))
+		return;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (n_missed)
+		broker_log(broker, LOG_WARNING, "%s (%" PRIu64 " more lines like this were not written)", line, n_missed);
+	else
+		broker_log(broker, LOG_WARNING, "%s", line);
 }
 
 struct broker_stats broker_stats(const struct broker *broker)

@@ -45,8 +45,10 @@ static int op_link_listen(void *arg, struct broker_link *link, const char *path,
 	struct link *handle;
 	int r = link_listen(program->transport, path, expect, JOIN_TIMEOUT_MS, link, &handle);
 
-	if (r == 0)
+	if (r == 0) {
+		link_say_why(handle);
 		*ret_handle = handle;
+	}
 	return r;
 }
 

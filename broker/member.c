@@ -9,6 +9,7 @@
 #include "broker.h"
 #include "util/mp.h"
 
+#define FAREWELLS_MAX 256 /* links that are over and open, for a goodbye to be read: no quota counts their descriptors */
 #define MESSAGE_BYTES (256u << 10) /* frames that leave together */
 
 /* ---- the record ------------------------------------------------------------------------------------------------- */
@@ -126,6 +127,7 @@ void broker_link_close(struct broker_link *link)
 	if (link->member)
 		link->member->link = NULL;
 	list_remove(&link->dirty);
+	broker->n_farewells -= list_is_linked(&link->timer);
 	list_remove(&link->timer);
 	if (link->handle)
 		broker->ops.link_close(broker->arg, link->handle);
@@ -147,8 +149,11 @@ void broker_link_farewell(struct broker_link *link, const char *reason)
 	}
 	if (!list_is_linked(&link->dirty))
 		list_append(&broker->dirty, &link->dirty);
+	if (broker->n_farewells >= FAREWELLS_MAX)
+		broker_link_close(container_of(broker->farewells.next, struct broker_link, timer));
 	link->deadline_ns = broker->now_ns + BROKER_GRACE_NS;
 	list_append(&broker->farewells, &link->timer);
+	broker->n_farewells++;
 }
 
 /* ---- writing to it ---------------------------------------------------------------------------------------------- */

@@ -41,7 +41,7 @@ bool quota_take(struct member *member, enum quota_kind kind, size_t n)
 	}
 	if (!quota->told[kind]) {
 		quota->told[kind] = true;
-		broker_log(member->broker, LOG_WARNING, "%s is at its limit of %zu %s; what it asks beyond is refused",
+		broker_complain(member->broker, member->pid, member->uid, "%s is at its limit of %zu %s; what it asks beyond is refused",
 			member_who(member, who), max, kinds[kind].what);
 	}
 	return false;

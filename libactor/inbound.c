@@ -279,7 +279,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		if (group->is_service) {
 			/* a node is ended by `down`, which is asked for; no frame of a peer ends what everybody else depends on */
 			if (!peer->refused_end)
-				group_log(group, "group %llu (%s) asks by a frame that %s ends: refused", (unsigned long long)frame->from.group,
+				group_complain(group, peer->is_client ? 0 : peer->id, "group %llu (%s) asks by a frame that %s ends: refused", (unsigned long long)frame->from.group,
 					peer->name, group->name);
 			peer->refused_end = true;
 			break;

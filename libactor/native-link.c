@@ -39,6 +39,7 @@ struct link {
 	struct transport_peer expect;
 	void *user;
 	bool refused; /* somebody else tried */
+	bool says_why;
 	struct connection candidates[CANDIDATES_N];
 	struct connection *connection; /* the peer's: one of the candidates */
 	struct buf out;
@@ -365,6 +366,26 @@ size_t link_backlog_bytes(const struct link *link)
 	return link->connection ? n + stream_backlog_bytes(&link->connection->stream) : n;
 }
 
+void link_say_why(struct link *link)
+{
+	link->says_why = true;
+}
+
+/* What came cannot be read on. */
+static void link_bye(struct link *link, int error)
+{
+	struct buf bye = BUF_INIT;
+	struct iovec piece;
+
+	if (!link->says_why || link->ended || stream_wants_to_write(&link->connection->stream))
+		return;
+	wire_put_bye(&bye, wire_cstr(error == -EMSGSIZE ? "a message of more than 16 MiB" : "bytes that are no message"));
+	piece = (struct iovec){bye.data, bye.size_bytes};
+	if (!bye.failed)
+		(void)stream_send(&link->connection->stream, &piece, 1);
+	buf_deinit(&bye);
+}
+
 void link_notify_drained(struct link *link)
 {
 	link_flush(link);
@@ -450,6 +471,8 @@ int link_next(struct source *source, struct transport_event *ret)
 				source_ready(source, true);
 			return 1;
 		}
+		if (r == -EMSGSIZE || r == -EPROTO)
+			link_bye(link, r);
 		if (r < 0)
 			link_end(link, r);
 	}

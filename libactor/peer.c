@@ -32,6 +32,8 @@
 #define TRY_AGAIN_MIN_MS 10	    /* after an introduction that failed; doubled each time */
 #define TRY_AGAIN_MAX_MS 500
 
+#define CLIENTS 0 /* to group_complain(): all clients of a service, which come under a new id each time */
+
 struct paused_ref {
 	struct list link; /* peer.paused_refs */
 	actor_ref ref;
@@ -506,7 +508,7 @@ void peer_link_down(struct peer *peer, int error)
 	}
 	peer->link_ended = true;
 	if (error != -ECONNRESET && was_up && !peer->got_bye)
-		group_log(group, "link to group %llu (%s) ended: %s", (unsigned long long)peer->id, peer->name, strerror(-error));
+		group_complain(group, peer->is_client ? CLIENTS : peer->id, "link to group %llu (%s) ended: %s", (unsigned long long)peer->id, peer->name, strerror(-error));
 	if (!peer->is_client)
 		tell_link_down(peer);
 	if (!was_up || peer->exit_told || peer->is_client || group->closing) {
@@ -542,7 +544,11 @@ void peer_cut(struct peer *peer, const char *why)
 	if (peer->over)
 		return;
 	group->stats.links_cut++;
-	group_log(group, "cut the link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, why);
+	group_complain(group, peer->is_client ? CLIENTS : peer->id, "cut the link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, why);
+	if (peer->is_client && peer->link && !peer->said_bye) { /* ours is the daemon's end: it says why */
+		wire_put_bye(peer_out(peer), wire_cstr(why));
+		link_flush(peer->link);
+	}
 	if (peer->is_uplink) {
 		peer_link_down(peer, -EPROTO);
 		return;

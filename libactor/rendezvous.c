@@ -44,20 +44,23 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 	int r;
 
 	if (event->peer.uid != geteuid() && event->peer.uid != 0) {
+		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: it is of uid %u", (int)event->peer.pid,
+			(unsigned)event->peer.uid);
 		refuse(group, event->hello_id, "permission", "this node belongs to another user");
 		return;
 	}
 	if (hello_parse(event->data, event->size_bytes, &hello) < 0) {
-		group_log(group, "refused a malformed hello of pid %d", (int)event->peer.pid);
+		group_complain(group, (uint64_t)event->peer.pid, "refused a malformed hello of pid %d", (int)event->peer.pid);
 		refuse(group, event->hello_id, "bad_hello", "not a hello of this protocol");
 		return;
 	}
 	if (hello.version_min > WIRE_VERSION || hello.version_max < WIRE_VERSION) {
+		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: it speaks no version 1", (int)event->peer.pid);
 		refuse(group, event->hello_id, "version", "this node speaks version 1");
 		return;
 	}
 	if (group->n_clients >= CLIENTS_MAX) {
-		group_log(group, "refused a hello of pid %d: %u clients are connected", (int)event->peer.pid, group->n_clients);
+		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: %u clients are connected", (int)event->peer.pid, group->n_clients);
 		refuse(group, event->hello_id, "overloaded", "too many clients");
 		return;
 	}
@@ -71,11 +74,13 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 		r = link_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->link);
 		if (r < 0)
 			peer_forget(peer);
+		else
+			link_say_why(peer->link);
 	} else if (r == 0) {
 		r = -ENOMEM;
 	}
 	if (r < 0) {
-		group_log(group, "refused a hello of pid %d: %s", (int)event->peer.pid, strerror(-r));
+		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: %s", (int)event->peer.pid, strerror(-r));
 		refuse(group, event->hello_id, "overloaded", strerror(-r));
 		return;
 	}

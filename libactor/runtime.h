@@ -33,6 +33,7 @@
 #include "util/heap.h"
 #include "util/list.h"
 #include "util/slots.h"
+#include "util/throttle.h"
 #include "wire.h"
 
 #define NEVER_NS INT64_MAX
@@ -439,6 +440,7 @@ struct actor_group {
 	enum actor_link_mode mode;
 	char name[256];
 	char runtime_dir[4096];
+	struct throttle complaints;
 	uid_t runtime_uid;
 	int64_t connect_timeout_ms;
 	uint8_t token[TOKEN_MAX_BYTES];
@@ -503,6 +505,8 @@ struct actor_group {
 };
 
 void group_log(actor_group *group, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Of what a peer did. @who: a group id, a pid, or what else names it; who does it again and again is not written of each time. */
+void group_complain(actor_group *group, uint64_t who, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int group_path(const actor_group *group, char *ret, size_t size, const char *format, ...) __attribute__((format(printf, 4, 5)));
 static inline actor_ref group_ref(const actor_group *group, uint64_t serial)
 {

@@ -632,6 +632,10 @@ size_t link_backlog_bytes(const struct link *link)
 	return n + link->out.size_bytes;
 }
 
+void link_say_why(struct link *link)
+{
+}
+
 void link_notify_drained(struct link *link)
 {
 	struct batch *mark, *batch = NULL;

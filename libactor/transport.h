@@ -101,6 +101,9 @@ void link_flush(struct link *link);
 void link_mark(struct link *link);
 /* Written and not yet taken by the kernel, in bytes (an estimate from above). */
 size_t link_backlog_bytes(const struct link *link);
+/* A daemon's end: when the link ends with -EPROTO or -EMSGSIZE for what came, the peer is sent a bye that says why, and reads it before
+ * it sees the end. Best effort; nothing over nng, which has closed the pipe by then. */
+void link_say_why(struct link *link);
 /* One TRANSPORT_LINK_DRAINED when the backlog is empty (at once if it is): the kernel has it, and keeps it
  * for the peer even if we die. */
 void link_notify_drained(struct link *link);

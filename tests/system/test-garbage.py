@@ -225,6 +225,18 @@ def lies_end_the_link_they_came_on_and_no_other():
                 other.close()
 
 
+def a_daemon_says_why_it_ends_a_link():
+    for path, name in (BROKER, "$broker"), (SPAWNER, "$spawner"):
+        for data, why in (message(b"")[:1] + (17 << 20).to_bytes(8, "big"), "more than 16 MiB"), (b"\7" + bytes(8), "no message"), \
+                (message(b"\xc1"), "malformed"):
+            link = Link(path)
+            link.socket.sendall(data)
+            bye = link.receive()
+            assert bye[0] == 14 and why in bye[1], (name, bye)
+            assert link.ended()
+            until(lambda: why in logged(), f"{name} logs {why}")
+
+
 def answers_nobody_asked_for_go_nowhere():
     with Bystander():
         for kind, make in links():
@@ -418,6 +430,7 @@ run_tests([t for t in [bytes_that_are_no_sp_end_the_connection,
            hellos_that_never_take_up_their_link_are_forgotten,
            silent_connections_do_no_harm,
            lies_end_the_link_they_came_on_and_no_other,
+           a_daemon_says_why_it_ends_a_link,
            answers_nobody_asked_for_go_nowhere,
            an_answer_of_a_third_group_hits_no_call_and_ends_its_link,
            no_frame_ends_a_daemon,

@@ -246,8 +246,13 @@ struct client *world_supervised(struct world *w, uint64_t group, const char *nam
 
 void client_break(struct client *c)
 {
+	client_break_for(c, -ECONNRESET);
+}
+
+void client_break_for(struct client *c, int error)
+{
 	c->up = false;
-	broker_link_down(c->world->broker, c->link, -ECONNRESET, c->world->now_ns);
+	broker_link_down(c->world->broker, c->link, error, c->world->now_ns);
 	broker_flush(c->world->broker);
 }
 

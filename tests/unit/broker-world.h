@@ -77,6 +77,7 @@ struct client *world_connect(struct world *w, const char *name, const struct tok
 struct client *world_newcomer(struct world *w, const char *name);
 struct client *world_supervised(struct world *w, uint64_t group, const char *name);
 void client_break(struct client *c); /* the link ends */
+void client_break_for(struct client *c, int error);
 void client_bye(struct client *c);
 
 actor_ref client_ref(const struct client *c, uint64_t serial);

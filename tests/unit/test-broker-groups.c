@@ -311,6 +311,43 @@ static void test_there_is_one_supervisor_the_last(void **state)
 	client_expect_nil(new, client_ask(new, "register", pack(&w, "a2sr", "$spawner", client_ref(new, 1))));
 }
 
+/* ---- why ---------------------------------------------------------------------------------------------------------- */
+
+static void test_a_link_that_ends_for_what_came_is_logged_by_name(void **state)
+{
+	struct client *a = world_newcomer(&w, "a");
+
+	client_break_for(a, -EMSGSIZE);
+	assert_true(a->closed);
+	assert_non_null(strstr(w.log, "'a'"));
+	assert_non_null(strstr(w.log, "more than 16 MiB"));
+	client_break(world_newcomer(&w, "b")); /* just went */
+	assert_int_equal(w.n_logged, 1);
+}
+
+static void test_who_said_hello_and_did_not_come_is_named(void **state)
+{
+	client_break_for(world_hello(&w, "late", NULL), -ETIMEDOUT);
+	assert_non_null(strstr(w.log, "'late'"));
+	assert_non_null(strstr(w.log, "did not come"));
+}
+
+static void test_who_lies_without_end_fills_no_log(void **state)
+{
+	for (int i = 0; i < 100000; i++) {
+		w.answered = false;
+		broker_hello(w.broker, 1, WORLD_UID, 5, "x", 1, w.now_ns);
+	}
+	assert_int_equal(w.n_logged, 10);
+	w.answered = false;
+	broker_hello(w.broker, 1, WORLD_UID, 6, "x", 1, w.now_ns); /* another is still heard */
+	assert_int_equal(w.n_logged, 11);
+	world_advance(&w, 60000 * MS);
+	w.answered = false;
+	broker_hello(w.broker, 1, WORLD_UID, 5, "x", 1, w.now_ns);
+	assert_non_null(strstr(w.log, "99990 more"));
+}
+
 /* ---- after a restart --------------------------------------------------------------------------------------------- */
 
 static void announce(struct client *c, const char *name)
@@ -490,6 +527,9 @@ int main(void)
 		T(test_the_supervisor_hears_of_hello_and_ready),
 		T(test_only_the_supervisor_reports_exits),
 		T(test_there_is_one_supervisor_the_last),
+		T(test_a_link_that_ends_for_what_came_is_logged_by_name),
+		T(test_who_said_hello_and_did_not_come_is_named),
+		T(test_who_lies_without_end_fills_no_log),
 		W(test_at_a_fresh_start_nobody_waits_for_groups),
 		W(test_without_a_supervisor_the_window_ends_after_a_second),
 		W(test_registrations_wait_until_all_have_announced),

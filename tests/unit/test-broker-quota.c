@@ -198,6 +198,18 @@ static void test_what_is_held_is_charged_to_the_sender(void **state)
 	buf_deinit(&args);
 }
 
+static void test_goodbyes_nobody_reads_are_limited(void **state)
+{
+	size_t before = w.n_open;
+
+	for (int i = 0; i < 1000; i++)
+		client_send_bytes(world_newcomer(&w, "liar"), "\xc1", 1);
+	assert_true(w.n_open <= before + 256);
+	world_advance(&w, 1000 * MS);
+	assert_int_equal(w.n_open, before);
+	client_expect_nothing(a);
+}
+
 static void test_groups_are_limited(void **state)
 {
 	struct quota_limits limits = {.groups = 2};
@@ -222,6 +234,7 @@ int main(void)
 		T(test_a_sender_is_told_to_pause_when_the_receiver_does_not_read),
 		T(test_who_does_not_pause_is_refused_and_nobody_is_cut),
 		T(test_a_receiver_that_never_reads_is_cut_by_name),
+		T(test_goodbyes_nobody_reads_are_limited),
 		T(test_what_is_held_is_charged_to_the_sender),
 		cmocka_unit_test(test_groups_are_limited),
 	};
