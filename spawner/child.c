@@ -129,7 +129,7 @@ void child_put_map(struct buf *b, const struct child *child, uint64_t node_id, c
 	bool lives = child->group && child->pid;
 	bool runs = lives && child->exec_ns;
 
-	mp_put_map(b, 15);
+	mp_put_map(b, child->n_lost_bytes ? 16 : 15);
 	mp_put_cstr(b, "name");
 	mp_put_cstr(b, child->name);
 	mp_put_cstr(b, "state");
@@ -178,4 +178,8 @@ void child_put_map(struct buf *b, const struct child *child, uint64_t node_id, c
 	mp_put_cstr(b, child_outcome(child));
 	mp_put_cstr(b, "adopted");
 	mp_put_bool(b, child->adopted);
+	if (child->n_lost_bytes) {
+		mp_put_cstr(b, "log_lost_bytes");
+		mp_put_uint(b, child->n_lost_bytes);
+	}
 }

@@ -59,6 +59,7 @@ struct child {
 	bool stopped;	 /* down because somebody wanted it down */
 	uint64_t n_ends; /* of incarnations, failed starts included */
 	uint64_t n_exec_failures;
+	uint64_t n_lost_bytes; /* of its output: the log could not be written; since this supervisor started */
 	struct last_exit last_exit;
 	struct list watches;
 	struct list waiters;

@@ -415,7 +415,6 @@ static void take_slot(struct supervisor *supervisor, const struct keeper_slot *s
 	int pipes[2] = {-1, -1};
 	size_t i = 0;
 	char text[LAUNCH_TEXT_BYTES] = "";
-	bool final = slot->stage == KEEPER_EXITED || slot->stage == KEEPER_FAILED;
 
 	if (slot->fd_mask & KEEPER_FD_STDOUT && i < n_fds)
 		pipes[0] = fds[i++];
@@ -425,12 +424,19 @@ static void take_slot(struct supervisor *supervisor, const struct keeper_slot *s
 		close(fds[i]);
 	if (pipes[0] >= 0 || pipes[1] >= 0) {
 		struct child *child = node_child_by_group(supervisor->node, slot->group_id);
-		const char *name = slot->spawn_flags & KEEPER_SPAWN_DAEMON ? "$broker" : slot->name[0] ? slot->name : "adopted";
+		struct output_life life = {.group = slot->group_id, .forked_ns = slot->forked_ns, .pid = slot->pid};
 
-		output_add(&supervisor->outputs, slot->group_id, child ? supervisor_log_name(child) : name, pipes);
+		life.log_name = slot->spawn_flags & KEEPER_SPAWN_DAEMON ? "$broker" : slot->name[0] ? slot->name : "adopted";
+		if (child) {
+			life.log_name = supervisor_log_name(child);
+			life.number = (uint32_t)child->n_ends + 1;
+		}
+		output_add(&supervisor->outputs, &life, pipes);
 	}
-	if (final)
-		output_end(&supervisor->outputs, slot->group_id, text, sizeof(text));
+	if (slot->stage == KEEPER_EXITED)
+		output_end(&supervisor->outputs, slot->group_id, STAMP_ENDED, slot->code, slot->status, text, sizeof(text));
+	else if (slot->stage == KEEPER_FAILED)
+		output_end(&supervisor->outputs, slot->group_id, STAMP_FAILED, 0, slot->error, text, sizeof(text));
 	if (slot->stage == KEEPER_FAILED) {
 		const struct child *child = node_child_by_group(supervisor->node, slot->group_id);
 
@@ -593,11 +599,17 @@ static void receive_hello(struct supervisor *supervisor, union keeper_record *re
 	exit(2);
 }
 
+static void output_was_lost(uint64_t group, uint64_t n_bytes, void *arg)
+{
+	struct supervisor *supervisor = arg;
+	struct child *child = node_child_by_group(supervisor->node, group);
+
+	if (child)
+		child->n_lost_bytes += n_bytes;
+}
+
 static void open_directories(struct supervisor *supervisor)
 {
-	char path[RUNTIME_DIR_PATH_SIZE];
-	int dir_fd;
-
 	supervisor->runtime_dir = getenv("ACTOR_RUNTIME_DIR");
 	supervisor->log_dir = getenv("ACTOR_LOG_DIR");
 	if (!supervisor->runtime_dir || !supervisor->log_dir) {
@@ -614,20 +626,10 @@ static void open_directories(struct supervisor *supervisor)
 		log_error("%s/g: %s", supervisor->runtime_dir, strerror(errno));
 		exit(1);
 	}
-	/* with what is above it, as far as it is not there */
-	snprintf(path, sizeof(path), "%s", supervisor->log_dir);
-	for (char *s = path + 1; *s; s++)
-		if (*s == '/') {
-			*s = 0;
-			mkdir(path, 0755);
-			*s = '/';
-		}
-	mkdir(path, 0750);
-	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0)
-		log_warning("there will be no logs: %s: %s", path, strerror(errno));
-	if (outputs_init(&supervisor->outputs, dir_fd) < 0)
+	if (outputs_init(&supervisor->outputs, supervisor->log_dir) < 0)
 		abort();
+	supervisor->outputs.lost = output_was_lost;
+	supervisor->outputs.arg = supervisor;
 }
 
 /* Everything the keeper knows, before anybody else can ask. */
@@ -710,6 +712,7 @@ int main(int argc, char **argv)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log beyond the limit of a file's size likewise */
 	receive_hello(&supervisor, &hello, &state_fd);
 	fcntl(KEEPER_SOCKET_FD, F_SETFD, FD_CLOEXEC);
 	fcntl(KEEPER_LOCK_FD, F_SETFD, FD_CLOEXEC);

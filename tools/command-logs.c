@@ -45,13 +45,14 @@ static int logs_find(struct ctl *ctl, const char *name, char **ret_path)
  * The file for its growth, its directory for the file that replaces it. A watch that stands already is only
  * confirmed.
  */
-static void logs_watch(int inotify_fd, const char *path)
+static void logs_watch(int inotify_fd, const char *path, bool stamped)
 {
 	char *copy = strdup(path);
 
 	inotify_add_watch(inotify_fd, path, IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF | IN_ATTRIB);
 	if (copy)
-		inotify_add_watch(inotify_fd, dirname(copy), IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+		inotify_add_watch(inotify_fd, dirname(copy),
+			IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | (stamped ? IN_MODIFY : 0)); /* of the stamps */
 	free(copy);
 }
 
@@ -70,7 +71,7 @@ static int logs_follow(struct ctl *ctl, struct logfile *log)
 	fds[1].fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	for (;;) {
 		if (fds[1].fd >= 0)
-			logs_watch(fds[1].fd, log->path);
+			logs_watch(fds[1].fd, log->path, log->stamped);
 		r = logfile_catch_up(log, stdout);
 		if (r || fflush(stdout))
 			break;
@@ -100,6 +101,8 @@ static int logs_run(struct ctl *ctl, const struct args *args)
 		if (lines[0] < '0' || lines[0] > '9' || *end || errno)
 			return ctl_fail(ctl, CTL_USAGE, "usage", NULL, "'%s' is no number of lines", lines);
 	}
+	if (args_has(args, "stamps") && args_has(args, "no-stamps"))
+		return ctl_fail(ctl, CTL_USAGE, "usage", NULL, "--stamps and --no-stamps exclude each other");
 	status = logs_find(ctl, args->values[0], &path);
 	if (status)
 		return status;
@@ -107,6 +110,7 @@ static int logs_run(struct ctl *ctl, const struct args *args)
 	if (r) {
 		status = ctl_fail_errno(ctl, -r, NULL, "cannot read %s", path);
 	} else {
+		log.stamped = args_has(args, "stamps") || (!args_has(args, "no-stamps") && isatty(STDOUT_FILENO));
 		r = logfile_tail(&log, n, stdout);
 		if (r && !ferror(stdout))
 			status = ctl_fail_errno(ctl, -r, NULL, "cannot read %s", path);
@@ -121,17 +125,21 @@ static int logs_run(struct ctl *ctl, const struct args *args)
 static const struct option_spec logs_options[] = {
 	{'f', "follow", OPTION_FLAG, NULL, "go on with what comes; Ctrl-C ends it"},
 	{'n', "lines", OPTION_VALUE, "N", "how many of the last lines (default 100)"},
+	{0, "stamps", OPTION_FLAG, NULL, "say of each line when it was read and of which life it is (as on a terminal)"},
+	{0, "no-stamps", OPTION_FLAG, NULL, "the bytes as they were written (as into a pipe or file)"},
 	{0},
 };
 
 const struct command command_logs = {
 	.name = "logs",
-	.synopsis = "[-f] [-n N] NAME",
+	.synopsis = "[-f] [-n N] [--stamps | --no-stamps] NAME",
 	.summary = "show what a process wrote",
 	.examples = "  actorctl logs web\n"
 		    "  actorctl logs -f -n 20 web\n",
 	.details =
-		"stdout and stderr of the process, over its restarts. The log is text in any mode; --json is for errors only.\n",
+		"stdout and stderr of the process, over its restarts. On a terminal each line has the time it was read, the number\n"
+		"of the life that wrote it, and | for stdout, ! for stderr, + for the rest of a line too long for one file; lines\n"
+		"with --- say where a life began and how it ended. The log is text in any mode; --json is for errors only.\n",
 	.options = logs_options,
 	.args_min = 1,
 	.args_max = 1,

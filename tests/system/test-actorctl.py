@@ -726,6 +726,67 @@ def logs_shows_the_last_lines():
 
 
 @fact
+def logs_says_when_and_in_which_life_a_line_was_written():
+    ctl("spawn", "--name", "lives", "--backoff", "10ms:10ms", "--", "sh", "-c",
+        "echo out; echo err >&2; test -e second && exec sleep 600; touch second; printf last; kill -SEGV $$")
+    until(lambda: child("lives")["restarts"] == 1 and ctl("logs", "lives").out.count("err") == 2, "the second life")
+    time_re = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} "
+    for text in (ctl("logs", "--stamps", "lives").out, on_terminal("logs", "lives")[1]):
+        lines = [re.sub("^" + time_re, "", line) for line in text.splitlines()]
+        assert lines[0].startswith("#1 --- started pid ") and set(lines[1:4]) == {"#1 | out", "#1 ! err", "#1 | last"}, text
+        assert lines[4] == "#1 --- ended: SIGSEGV" and lines[5] == f"#2 --- started pid {child('lives')['pid']}", text
+        assert set(lines[6:]) == {"#2 | out", "#2 ! err"} and len(lines) == 8, text
+    # into a pipe it is what was written, and each life begins on a line of its own
+    text = ctl("logs", "lives").out
+    assert text == on_terminal("logs", "--no-stamps", "lives")[1] and "last" in text and "---" not in text, text
+    assert text.splitlines()[-2:] in (["out", "err"], ["err", "out"]), text
+    fails("logs", "--stamps", "--no-stamps", "lives", rc=2, says="exclude each other")
+    ctl("rm", "-f", "lives")
+
+
+@fact
+def a_log_that_was_moved_or_removed_is_made_anew():
+    fifo = os.path.join(ROOT, "moved.fifo")
+    os.mkfifo(fifo)
+    ctl("spawn", "--name", "moved", "--", "sh", "-c", "exec cat <>" + fifo)
+    log = child("moved")["log"]
+    with open(fifo, "w") as f:
+        f.write("one\n")
+    until(lambda: ctl("logs", "moved").out == "one\n", "the first line")
+    os.rename(log, log + "-old")
+    with open(fifo, "w") as f:
+        f.write("two\n")
+    until(lambda: ctl("logs", "moved").out == "two\n", "a new file")
+    os.unlink(log)
+    with open(fifo, "w") as f:
+        f.write("three\n")
+    until(lambda: ctl("logs", "moved").out == "three\n", "a new file again")
+    with open(log + "-old") as f:
+        assert f.read() == "one\n"
+    ctl("rm", "-f", "moved")
+
+
+@fact
+def what_could_not_be_logged_is_counted():
+    fifo = os.path.join(ROOT, "lost.fifo")
+    os.mkfifo(fifo)
+    log = os.path.join(LOGS, "lost.log")
+    os.mkdir(log)  # nothing can be written there
+    ctl("spawn", "--name", "lost", "--", "sh", "-c", "exec cat <>" + fifo)
+    assert "log_lost_bytes" not in child("lost")
+    with open(fifo, "w") as f:
+        f.write("gone\n")
+    until(lambda: child("lost").get("log_lost_bytes") == 5, "the count")
+    os.rmdir(log)
+    with open(fifo, "w") as f:
+        f.write("there\n")
+    until(lambda: "there" in ctl("logs", "lost").out, "the next line")
+    assert "--- 5 bytes are lost: they could not be written here\n" in ctl("logs", "--stamps", "lost").out
+    assert child("lost")["log_lost_bytes"] == 5
+    ctl("rm", "-f", "lost")
+
+
+@fact
 def logs_follows_until_it_is_interrupted():
     fifo = os.path.join(ROOT, "fifo")
     os.mkfifo(fifo)

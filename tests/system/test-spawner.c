@@ -1125,7 +1125,10 @@ static void test_a_thousand_that_end_at_once_are_a_thousand_exits(void **arg)
 	print_message("# ls of 1000 children: %d ms\n", (int)(now_ms() - then_ms));
 	assert_int_equal(n_zombies(node.keeper), 0);
 	assert_int_equal(n_zombies(supervisor), 0);
-	assert_int_equal(n_fds(node.keeper), keeper_fds);
+	/* the keeper lets go of a pipe some moments after the exit was told, here and when they were counted before */
+	while (n_fds(node.keeper) > keeper_fds && now_ms() < then_ms + PATIENCE_MS)
+		poll(NULL, 0, 10);
+	assert_true(n_fds(node.keeper) <= keeper_fds);
 	assert_int_equal(n_fds(supervisor), supervisor_fds);
 }
 
