@@ -77,32 +77,44 @@ static int group_find_runtime_dir(actor_group *group, const char *given)
 	return n < 0 || (size_t)n >= sizeof(group->runtime_dir) ? -ENAMETOOLONG : 0;
 }
 
-/* Whose node is it? Its daemons run as the owner of the directory, and we talk to nobody else there. */
+/*
+ * Whose node is it? Whoever owns the directory can read all that is said there and answer in the node's place. So it must be ours, or root's,
+ * or the one of the supervisor that started us (it may run its children as other users): what the keeper refuses for itself is refused here.
+ */
 static int group_check_runtime_dir(actor_group *group)
 {
 	struct stat st;
 
 	if (lstat(group->runtime_dir, &st) < 0)
 		return errno == ENOENT ? -ENOTCONN : -errno;
-	if (!S_ISDIR(st.st_mode))
+	if (!S_ISDIR(st.st_mode)) {
+		group_log(group, "runtime directory %s is refused: it is a symlink or no directory", group->runtime_dir);
 		return -ENOTDIR;
+	}
+	if (st.st_uid != geteuid() && st.st_uid != 0 && !group->supervised) {
+		group_log(group, "runtime directory %s is refused: it belongs to uid %u, not to us (%u); run this as the user who started the node",
+			group->runtime_dir, (unsigned)st.st_uid, (unsigned)geteuid());
+		return -EPERM;
+	}
+	if ((st.st_mode & 07777 & ~0011u) != 0700) {
+		group_log(group, "runtime directory %s is refused: its mode is %04o; make it 0700 (chmod 700)", group->runtime_dir,
+			(unsigned)(st.st_mode & 07777));
+		return -EPERM;
+	}
 	group->runtime_uid = st.st_uid;
 	return 0;
 }
 
-static void group_take_token(actor_group *group)
+static void group_read_token(actor_group *group)
 {
 	const char *hex = getenv("ACTOR_TOKEN");
 	struct token token;
 
-	if (!hex)
+	if (!hex || token_from_hex(&token, hex) < 0)
 		return;
-	if (token_from_hex(&token, hex) == 0) {
-		memcpy(group->token, token.bytes, token.size_bytes);
-		group->token_bytes = token.size_bytes;
-		group->supervised = true;
-	}
-	unsetenv("ACTOR_TOKEN"); /* our children are not us */
+	memcpy(group->token, token.bytes, token.size_bytes);
+	group->token_bytes = token.size_bytes;
+	group->supervised = true;
 }
 
 static int group_new(actor_group **ret, enum actor_link_mode mode)
@@ -163,6 +175,8 @@ int actor_group_new(actor_group **ret, const struct actor_group_options *options
 		return 0;
 	}
 	group->connect_timeout_ms = options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+	if (!options->ignore_token && group->mode == ACTOR_LINK_DIRECT)
+		group_read_token(group);
 	r = group_find_runtime_dir(group, options->runtime_dir);
 	if (r == 0)
 		r = group_check_runtime_dir(group);
@@ -171,7 +185,7 @@ int actor_group_new(actor_group **ret, const struct actor_group_options *options
 		return r;
 	}
 	if (!options->ignore_token && group->mode == ACTOR_LINK_DIRECT)
-		group_take_token(group);
+		unsetenv("ACTOR_TOKEN"); /* our children are not us */
 	uplink_start(group);
 	r = scheduler_pump(group, group_is_connected, group, deadline_after_ms(clock_now_ns(), group->connect_timeout_ms));
 	if (group->uplink.state != UPLINK_UP || !group->uplink.announced) {

@@ -20,6 +20,7 @@
 #define BACKOFF_SOON_MS 40   /* at most, for the first two seconds: a broker is back within a tenth of one */
 #define BACKOFF_MAX_MS 500
 #define SOON_MS 2000
+#define IN_USE_MAX 3 /* once could be an end that the broker has not seen yet */
 #define REFUSED_PATIENCE_MS 1000 /* a socket file nobody listens behind: a broker being restarted, or the remains of a node */
 
 static void uplink_hello(actor_group *group);
@@ -46,6 +47,12 @@ static void uplink_retry(actor_group *group, int error)
 	if ((error == -ESTALE || error == -EACCES) && uplink->ever_up && !group->is_service) {
 		uplink_end(group);
 		return;
+	}
+	if (error == -EBUSY && !uplink->ever_up && group->token_bytes && !group->is_service && ++uplink->n_in_use >= IN_USE_MAX) {
+		/* a shell may have started two of us, or that one us: both have its token, and one is the supervised child */
+		group_log(group, "another process is the supervised child already: this one joins as a client of its own, and is not restarted");
+		group->token_bytes = 0;
+		group->supervised = false;
 	}
 	if (uplink->state == UPLINK_UP || !uplink->lost_ns)
 		uplink->lost_ns = clock_now_ns();

@@ -30,6 +30,13 @@ struct session {
 	int group_fd;
 };
 
+static char session_said[512]; /* what the library said last: why a runtime directory is refused */
+
+static void session_say(const char *line, void *arg)
+{
+	snprintf(session_said, sizeof(session_said), "%s", line);
+}
+
 int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t timeout_ms,
 	struct session **ret)
 {
@@ -39,6 +46,7 @@ int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t t
 		.mode = mode,
 		.connect_timeout_ms = timeout_ms,
 		.ignore_token = true,
+		.log = session_say,
 	};
 	struct session *session = calloc(1, sizeof(*session));
 	int r;
@@ -66,6 +74,8 @@ int session_fail_open(const struct ctl *ctl, enum actor_link_mode mode, int erro
 
 	if (node_runtime_dir(ctl, dir))
 		snprintf(dir, sizeof(dir), "the runtime directory");
+	if (strncmp(session_said, "runtime directory", 17) == 0)
+		return ctl_fail(ctl, CTL_PERMISSION, "permission", NULL, "%s", session_said);
 	switch (error) {
 	case EACCES:
 	case EPERM:

@@ -321,7 +321,12 @@ struct actor_group_options {
 	void *log_arg;
 };
 
-/* Says hello to the node and waits for its answer. 0; -ENOTCONN no node; -EACCES; -EPROTO. options NULL: defaults. */
+/*
+ * Says hello to the node and waits for its answer. 0; -ENOTCONN no node; -EPERM the runtime directory belongs to neither this user nor root,
+ * or its mode is not 0700 (or 0711), -ENOTDIR it is a symlink or no directory (the log says which); -EACCES; -EPROTO. options NULL: defaults.
+ * One process holds an ACTOR_TOKEN at a time. The next one with the same token (a supervised shell started two programs) becomes a client of
+ * its own, with a line in the log: it is not restarted, and the supervisor does not report its end.
+ */
 ACTOR_EXPORT int actor_group_new(actor_group **ret, const struct actor_group_options *options);
 /*
  * Ends what still runs (stop, then kill after 5 s), flushes what was sent (5 s; 8 s with the stopping), says bye (1 s). What could not be
