@@ -43,11 +43,11 @@ static size_t peer_unsent_bytes(const struct peer *peer)
 	return peer->pending.size_bytes + (peer->link ? link_backlog_bytes(peer->link) : 0);
 }
 
-/* Asks for the link's word; a peer without one yet asks when it has it. */
+/* Asks for the link's word; one that is not up yet is asked when what waits has been given to it. */
 static void peer_drain(struct peer *peer)
 {
 	peer->draining = true;
-	if (peer->link)
+	if (peer->state == PEER_LINKED && peer->link)
 		link_notify_drained(peer->link);
 }
 

@@ -126,6 +126,12 @@ static void senders_wake(struct list *senders, int result)
 		scheduler_wake(container_of(senders->next, struct actor, blocked_link), result);
 }
 
+static void senders_go_on(struct peer *peer)
+{
+	if (!peer->paused_all)
+		senders_wake(&peer->paused_senders, 0);
+}
+
 static void peer_unpause_all(struct peer *peer, int result)
 {
 	senders_wake(&peer->paused_senders, result);
@@ -236,7 +242,7 @@ static void peer_introduce_answered(struct uplink_request *request, int error, a
 	} else if (strcmp(name, "single") == 0 && group->uplink.peer) {
 		peer->state = PEER_ROUTED;
 		pending_move(peer, group->uplink.peer);
-		peer_drained(peer); /* they wait for the uplink from now on */
+		senders_go_on(peer); /* they wait for the uplink from now on */
 	} else {
 		if (!peer->n_tries)
 			group_log(group, "the broker does not introduce us to group %llu yet: %s", (unsigned long long)peer->id,
@@ -481,7 +487,7 @@ void peer_link_up(struct peer *peer)
 	peer_wrote(peer);
 	if (peer->draining)
 		link_notify_drained(peer->link);
-	peer_drained(peer); /* who filled `pending` while there was no link waits for nothing that the link could tell */
+	senders_go_on(peer); /* who filled `pending` while there was no link waits for nothing that the link could tell */
 }
 
 void peer_link_down(struct peer *peer, int error)
@@ -626,8 +632,7 @@ void peer_drained(struct peer *peer)
 		link_notify_drained(peer->link); /* more was written since it was asked for */
 	else
 		peer->draining = false;
-	if (!peer->paused_all)
-		senders_wake(&peer->paused_senders, 0);
+	senders_go_on(peer);
 }
 
 void peer_pause_received(struct peer *peer, const actor_ref *ref)

@@ -428,6 +428,38 @@ static void test_freeing_ends_although_the_receiver_never_reads_and_says_what_is
 	assert_non_null(strstr(said[n_said - 1], "bytes"));
 }
 
+static void test_freeing_ends_although_the_broker_stands_still_and_says_what_is_lost(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_ref sink = find_sink(client);
+
+	kill(broker_pid, SIGSTOP); /* nobody introduces the two */
+	cast_items(client, sink, 0, 10);
+	actor_client_free(client);
+	kill(broker_pid, SIGCONT);
+	assert_int_equal(n_said, 1);
+	assert_non_null(strstr(said[0], "bytes"));
+}
+
+/* It learns only from the broker that there will be no link: what waited goes by the broker. */
+static void test_casts_to_a_client_with_one_link_arrive_although_their_sender_is_freed_at_once(void **state)
+{
+	actor_client *single = client_new(ACTOR_LINK_BROKER), *client = client_new(ACTOR_LINK_DIRECT);
+
+	cast_items(client, actor_client_self(single), 0, 100);
+	actor_client_free(client);
+	for (int64_t i = 0, n; i < 100; i++) {
+		actor_msg *msg;
+
+		assert_int_equal(actor_client_receive(single, LONG_MS, &msg, NULL, NULL, NULL), 0);
+		assert_int_equal(actor_msg_unpack(msg, "I", &n), 0);
+		assert_int_equal(n, i);
+		actor_msg_free(msg);
+	}
+	actor_client_free(single);
+	assert_int_equal(n_said, 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -443,6 +475,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_a_receiver_that_does_not_read_is_told_of_and_gets_all_when_it_does, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_was_for_the_dead_is_not_waited_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_freeing_ends_although_the_receiver_never_reads_and_says_what_is_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_freeing_ends_although_the_broker_stands_still_and_says_what_is_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_casts_to_a_client_with_one_link_arrive_although_their_sender_is_freed_at_once, setup, teardown),
 	};
 
 	self_program = argv[0];
