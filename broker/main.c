@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../spawner/keeper-protocol.h"
+#include "aftermath.h"
 #include "core.h"
 #include "transport.h"
 #include "util/clock.h"
@@ -34,6 +35,7 @@ struct program {
 	struct server *server;
 	struct broker *broker;
 	int signal_fd;
+	pid_t keeper_pid; /* our parent; 0: run by hand */
 };
 
 /* ---- the core's operations --------------------------------------------------------------------------------------- */
@@ -139,6 +141,23 @@ static int turn_timeout_ms(const struct broker *broker)
 	return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
+/* It is told by SIGCONT, which also wakes one that somebody has stopped (KEEPER_DEATH_SIGNAL). */
+static bool keeper_is_gone(const struct program *program)
+{
+	return program->keeper_pid && getppid() != program->keeper_pid;
+}
+
+/* True: the program ends. */
+static bool take_signals(struct program *program)
+{
+	struct signalfd_siginfo info;
+	bool end = false;
+
+	while (read(program->signal_fd, &info, sizeof(info)) == sizeof(info))
+		end = end || info.ssi_signo != KEEPER_DEATH_SIGNAL;
+	return end || keeper_is_gone(program);
+}
+
 static void run(struct program *program)
 {
 	struct pollfd fds[2] = {
@@ -153,7 +172,7 @@ static void run(struct program *program)
 			log_error("poll failed: %s", strerror(errno));
 			return;
 		}
-		if (fds[1].revents)
+		if (fds[1].revents && take_signals(program))
 			return;
 		for (int i = 0; i < EVENTS_PER_TURN && transport_next(program->transport, &event) == 1; i++)
 			handle(program, &event);
@@ -202,7 +221,7 @@ static int parse_key(const char *hex, uint8_t key[TOKEN_KEY_BYTES])
 	return 0;
 }
 
-static int read_node_info(const char *fd_text, struct broker_options *options)
+static int read_node_info(const char *fd_text, struct broker_options *options, pid_t *ret_keeper_pid)
 {
 	struct keeper_node_info info;
 	uint64_t fd;
@@ -215,12 +234,13 @@ static int read_node_info(const char *fd_text, struct broker_options *options)
 	if (info.magic != KEEPER_NODE_INFO_MAGIC || info.version != KEEPER_VERSION)
 		return -EBADMSG;
 	options->node = info.node_id;
+	*ret_keeper_pid = info.keeper_pid;
 	options->group = info.group_id;
 	memcpy(options->key, info.node_key, sizeof(options->key));
 	return 0;
 }
 
-static int parse_options(int argc, char **argv, struct broker_options *options)
+static int parse_options(int argc, char **argv, struct broker_options *options, pid_t *ret_keeper_pid)
 {
 	static const struct option longs[] = {
 		{"runtime-dir", required_argument, NULL, 'd'}, {"node-id", required_argument, NULL, 'n'},
@@ -268,7 +288,7 @@ static int parse_options(int argc, char **argv, struct broker_options *options)
 		}
 	}
 	if (node_fd && !has_key) {
-		r = read_node_info(node_fd, options);
+		r = read_node_info(node_fd, options, ret_keeper_pid);
 		if (r < 0) {
 			log_error("ACTOR_NODE_FD=%s does not hold this node's identity: %s; the broker is started by "
 				  "actor-supervisor, or with --node-id, --key-hex and --group",
@@ -337,7 +357,7 @@ int main(int argc, char **argv)
 	int r;
 
 	log_init("actor-broker", LOG_INFO);
-	if (parse_options(argc, argv, &options) < 0)
+	if (parse_options(argc, argv, &options, &program.keeper_pid) < 0)
 		return EXIT_FAILURE;
 	max_groups = raise_file_limit();
 	if (max_groups && max_groups < 65536)
@@ -347,6 +367,7 @@ int main(int argc, char **argv)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, KEEPER_DEATH_SIGNAL);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	program.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -368,10 +389,13 @@ int main(int argc, char **argv)
 		return fail("cannot listen on", path, r);
 	log_info("ready on %s (node %" PRIx64 ", group %" PRIu64 ")", path, options.node, options.group);
 
-	run(&program);
+	if (!keeper_is_gone(&program)) /* it may have ended before we could hear of it */
+		run(&program);
 
 	broker_free(program.broker);
 	transport_free(program.transport);
 	close(program.signal_fd);
+	if (keeper_is_gone(&program))
+		aftermath_run(options.runtime_dir, options.node);
 	return EXIT_SUCCESS;
 }

@@ -78,7 +78,8 @@ static int child_node_info(const struct keeper_child *child)
 	struct keeper_node_info info = {.magic = KEEPER_NODE_INFO_MAGIC,
 		.version = KEEPER_VERSION,
 		.node_id = child->node_id,
-		.group_id = child->spawn->group_id};
+		.group_id = child->spawn->group_id,
+		.keeper_pid = child->keeper_pid};
 	int fd;
 
 	memcpy(info.node_key, child->node_key, sizeof(info.node_key));
@@ -200,7 +201,7 @@ static void child_user(const struct keeper_child *child, const struct keeper_spe
 			setresuid(view->file->uid, view->file->uid, view->file->uid) < 0) ||
 		(flags & KEEPER_SPEC_NO_NEW_PRIVS && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0))
 		child_fail(child, KEEPER_STEP_USER, errno);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+	if (prctl(PR_SET_PDEATHSIG, child->spawn->flags & KEEPER_SPAWN_DAEMON ? KEEPER_DEATH_SIGNAL : SIGKILL) < 0)
 		child_fail(child, KEEPER_STEP_SESSION, errno);
 	if (getppid() != child->keeper_pid)
 		_exit(127);

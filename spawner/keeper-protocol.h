@@ -23,6 +23,7 @@
  */
 #pragma once
 
+#include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -38,6 +39,7 @@
 #define KEEPER_EXTRA_FDS_MAX  4   /* passed into a child beside its stdio */
 #define KEEPER_CHILD_FD_MAX   255 /* highest number a notify or extra fd may have in the child */
 #define KEEPER_RECORD_FDS_MAX (1 + KEEPER_EXTRA_FDS_MAX)
+#define KEEPER_DEATH_SIGNAL   SIGCONT /* to supervisor and daemons: wakes one that is stopped, and harms nobody */
 #define KEEPER_EXIT_RUNNING   9 /* exit code of actor-spawner: a node is already running here */
 
 enum keeper_type {
@@ -78,7 +80,8 @@ enum keeper_io {
 	_KEEPER_IO_N,
 };
 
-/* fd 3 = struct keeper_node_info, ACTOR_NODE_FD=3; RLIMIT_NOFILE stays raised */
+/* fd 3 = struct keeper_node_info, ACTOR_NODE_FD=3; RLIMIT_NOFILE stays raised; it gets KEEPER_DEATH_SIGNAL, not KILL,
+ * when the keeper dies, so that it can see to what is left */
 #define KEEPER_SPAWN_DAEMON 1u
 /* the child gets the write end of a pipe as fd notify_fd; its read end comes with the slot */
 #define KEEPER_SPAWN_NOTIFY 2u
@@ -295,4 +298,6 @@ struct keeper_node_info {
 	uint64_t node_id;
 	uint64_t group_id; /* the child's own */
 	uint8_t node_key[16];
+	int32_t keeper_pid; /* its parent, as long as that lives */
+	uint32_t reserved;
 };

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -70,6 +71,7 @@ static void supervisor_run(const struct keeper *keeper, int socket_fd)
 		keeper_log("the supervisor's descriptors cannot be set up: %s", strerror(errno));
 	else {
 		keeper_child_reset_signals();
+		prctl(PR_SET_PDEATHSIG, KEEPER_DEATH_SIGNAL);
 		execve(keeper->supervisor, argv, env);
 		keeper_log("%s cannot be started: %s", keeper->supervisor, strerror(errno));
 	}

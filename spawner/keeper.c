@@ -7,7 +7,8 @@
  * ends of their pipes, the supervisor's state), and sees to it that nothing of the node outlives the node.
  *
  * If the keeper itself is killed: its children have PR_SET_PDEATHSIG, the supervisor reads EOF and sweeps the
- * rest, and should that die too, the next node in this directory sweeps before it starts.
+ * rest; should that die too, the broker does; and should all three, the next node in this directory sweeps before
+ * it starts.
  */
 #include <errno.h>
 #include <fcntl.h>

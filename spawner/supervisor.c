@@ -55,15 +55,37 @@ void supervisor_log_path(const char *name, char *ret, size_t size, void *arg)
 
 /* --- the keeper is gone --- */
 
+/* Of the leaders that were alive when the keeper was heard last: their sessions may hold somebody without a mark. */
+static size_t sessions_of(const struct node *node, pid_t **ret)
+{
+	size_t n = 0, n_max = node ? node_count(node) : 0;
+
+	*ret = n_max ? calloc(n_max, sizeof(**ret)) : NULL;
+	for (struct child *child = *ret ? node_first(node) : NULL; child && n < n_max; child = node_after(node, child))
+		if (child->pid > 0)
+			(*ret)[n++] = child->pid;
+	return n;
+}
+
+/*
+ * The broker goes last: should we be killed meanwhile, it goes on with this. It waits for that as long as we hold the
+ * lock of the directory (broker/aftermath.c).
+ */
 static void __attribute__((noreturn)) end_of_node(struct supervisor *supervisor)
 {
+	struct child *broker = supervisor->node ? node_broker(supervisor->node) : NULL;
+	pid_t *sessions, except = broker ? broker->pid : 0;
+	size_t n_sessions = sessions_of(supervisor->node, &sessions);
 	int r;
 
 	log_error("the keeper is gone: everything of this node is ended");
-	r = sweep_kill(supervisor->node_id, NULL, 0, NULL, 0, SUPERVISOR_SWEEP_MS);
+	r = sweep_kill(supervisor->node_id, sessions, n_sessions, &except, except > 0, SUPERVISOR_SWEEP_MS);
+	if (r >= 0 && except > 0)
+		r = sweep_kill(supervisor->node_id, NULL, 0, NULL, 0, SUPERVISOR_SWEEP_MS);
 	if (r < 0)
 		log_error("not all processes could be ended: %s", strerror(-r));
-	runtime_dir_leave(supervisor->runtime_dir_fd, supervisor->runtime_dir);
+	if (supervisor->runtime_dir_fd >= 0)
+		runtime_dir_leave(supervisor->runtime_dir_fd, supervisor->runtime_dir);
 	_exit(1);
 }
 
@@ -575,6 +597,20 @@ static void state_load(struct supervisor *supervisor, int fd)
 	log_error("the state of the supervisor before cannot be used: what runs is adopted");
 }
 
+/* The keeper died before it could say hello. Which node that was is in our own marker. */
+static void hello_missed(struct supervisor *supervisor)
+{
+	const char *value = getenv(SWEEP_VARIABLE);
+	struct sweep_marker marker;
+
+	supervisor->runtime_dir = getenv("ACTOR_RUNTIME_DIR");
+	if (!value || !sweep_marker_parse(value, &marker) || !supervisor->runtime_dir)
+		return;
+	supervisor->node_id = marker.node_id;
+	supervisor->runtime_dir_fd = open(supervisor->runtime_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	end_of_node(supervisor);
+}
+
 static void receive_hello(struct supervisor *supervisor, union keeper_record *ret, int *ret_state_fd)
 {
 	int fds[KEEPER_RECORD_FDS_MAX], r;
@@ -593,6 +629,8 @@ static void receive_hello(struct supervisor *supervisor, union keeper_record *re
 			*ret_state_fd = n_fds ? fds[0] : -1;
 			return;
 		}
+		if (r == 0)
+			hello_missed(supervisor);
 		break;
 	}
 	log_error("this program is started by actor-spawner; fd %d is no socket of one", KEEPER_SOCKET_FD);
@@ -687,14 +725,14 @@ static int run(struct supervisor *supervisor)
 	}
 	keeper_record_init(&record, KEEPER_STOP);
 	fcntl(supervisor->keeper.fd, F_SETFL, fcntl(supervisor->keeper.fd, F_GETFL) & ~O_NONBLOCK);
-	keeper_link_flush(&supervisor->keeper);
-	keeper_link_send(&supervisor->keeper, &record, -1);
+	if (keeper_link_flush(&supervisor->keeper) == -EPIPE || keeper_link_send(&supervisor->keeper, &record, -1) == -EPIPE)
+		end_of_node(supervisor); /* what nobody could be told of may still be there */
 	while (keeper_link_is_waiting(&supervisor->keeper)) {
 		struct pollfd poll_fd = {.fd = supervisor->keeper.fd, .events = POLLOUT};
 
 		poll(&poll_fd, 1, -1);
 		if (keeper_link_flush(&supervisor->keeper) < 0)
-			break;
+			end_of_node(supervisor);
 	}
 	return 0;
 }

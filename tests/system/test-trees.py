@@ -1,0 +1,146 @@
+"""Processes and what descends from them: what a stop reaches, what a death takes along, and what is left when those who see to it are
+killed themselves. Arguments: actorctl. CYCLES and SEED: of the test that kills the daemons one after the other."""
+
+import os
+import random
+import signal
+import sys
+import time
+
+from node import Node, alive, run_tests, until
+
+actorctl = os.path.abspath(sys.argv[1])
+node = Node(actorctl, "trees").up()
+CYCLES = int(os.environ.get("CYCLES", "12"))
+SEED = int(os.environ.get("SEED", str(random.randrange(1 << 30))))
+GONE_S = 30  # far more than any of it takes
+
+
+def said(name):
+    """The pid that a script wrote into a file of this name."""
+    path = f"{node.root}/{name}"
+    return int(until(lambda: os.path.exists(path) and open(path).read().strip(), f"{name} says its pid"))
+
+
+def program(name, then="exec /bin/sleep 1000"):
+    """A command that says its pid, then does that."""
+    path = f"{node.root}/{name}"
+    with open(path + ".sh", "w") as f:
+        f.write(f"echo $$ >{path}.tmp; mv {path}.tmp {path}\n{then}\n")
+    return f"sh {path}.sh"
+
+
+def stranger(name):
+    """A session of its own, an empty environment, no parent; and a child."""
+    return f"(env -i PATH=$PATH setsid sh -c '{program(name, '/bin/sleep 1000; :')} &') & "
+
+
+def gone(*pids):
+    deadline = time.monotonic() + GONE_S
+    while time.monotonic() < deadline:
+        left = [pid for pid in pids if alive(pid)]
+        if not left:
+            return
+        time.sleep(0.01)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    raise AssertionError(f"{len(left)} of {len(pids)} live {GONE_S} s later")
+
+
+def spawn(name, text, *options):
+    node.ctl("spawn", "--name", name, "--restart", "temporary", *options, "--", "sh", "-c", text)
+
+
+def a_program_behind_a_shell_ends_in_its_own_order():
+    worker = program("worker", f"trap 'sleep 0.2; echo clean >{node.root}/saved; exit 0' TERM; while :; do sleep 0.05; done")
+    spawn("web", worker + " & wait", "--stop-timeout", "60s")
+    pid = said("worker")
+    node.ctl("stop", "web")
+    assert not alive(pid), "stop returned, and the program behind the shell lives"
+    assert open(node.root + "/saved").read() == "clean\n"
+
+
+def a_stopped_process_is_woken_to_hear_of_its_stop():
+    spawn("frozen", "exec " + program("frozen", f"trap 'echo heard >{node.root}/heard; exit 0' TERM; while :; do sleep 0.05; done"),
+          "--stop-timeout", "60s")
+    os.kill(said("frozen"), signal.SIGSTOP)
+    node.ctl("stop", "frozen")
+    assert open(node.root + "/heard").read() == "heard\n"
+
+
+def strangers_are_gone_when_stop_returns():
+    node.ctl("spawn", "--name", "older", "--", "sleep", "1000")
+    spawn("family", stranger("s1") + "exec " + program("leader1"), "--stop-timeout", "60s")
+    pids = [said("s1"), said("leader1")]
+    node.ctl("stop", "family")
+    assert not any(alive(pid) for pid in pids)
+
+
+def strangers_end_with_a_leader_that_is_killed():
+    spawn("victim", stranger("s2") + "exec " + program("leader2"))
+    pids = [said("s2"), said("leader2")]
+    os.kill(pids[1], signal.SIGKILL)
+    gone(*pids)
+    assert node.child("older")["state"] == "up"
+
+
+def what_hangs_on_a_stranger_ends_with_it():
+    """The child of one that is known, with nothing that says so itself."""
+    spawn("nested", f"env -i PATH=$PATH setsid {program('s3', '/bin/sleep 1000; :')} & exec " + program("leader3"))
+    pid = said("s3")
+    child = int(until(lambda: open(f"/proc/{pid}/task/{pid}/children").read(), "its child").split()[0])
+    node.ctl("kill", "-s", "KILL", "nested")
+    gone(pid, child)
+
+
+def restart_node():
+    until(lambda: not node.processes(), "the end of every marked process")
+    node.up()
+
+
+def nobody_is_left_when_the_keeper_is_killed():
+    spawn("same-session", f"env -i PATH=$PATH {program('s4')} & {stranger('s5')} wait")
+    pids = [said("s4"), said("s5")]
+    os.kill(node.ctl_json("status")["keeper"]["pid"], signal.SIGKILL)
+    gone(*pids)
+    restart_node()
+
+
+def nobody_is_left_when_the_supervisor_is_stopped_and_the_keeper_killed():
+    spawn("asleep", stranger("s6") + "exec " + program("leader6"))
+    pids = [said("s6"), said("leader6")]
+    daemons = node.ctl_json("status")
+    os.kill(daemons["supervisor"]["pid"], signal.SIGSTOP)
+    os.kill(daemons["keeper"]["pid"], signal.SIGKILL)
+    gone(*pids, daemons["supervisor"]["pid"], daemons["broker"]["pid"])
+    restart_node()
+
+
+def nobody_is_left_when_supervisor_and_keeper_are_killed_one_after_the_other():
+    print(f"# SEED={SEED} CYCLES={CYCLES}")
+    rng = random.Random(SEED)
+    for cycle in range(CYCLES):
+        names = [f"c{cycle}-{i}" for i in range(2)]
+        spawn(f"group{cycle}", f"{stranger(names[0])} (setsid {program(names[1])} &); exec sleep 1000")
+        pids = [said(name) for name in names]
+        daemons = node.ctl_json("status")
+        keeper, supervisor, broker = (daemons[key]["pid"] for key in ("keeper", "supervisor", "broker"))
+        first, second = (supervisor, keeper) if rng.random() < 0.7 else (keeper, supervisor)
+        os.kill(first, signal.SIGKILL)
+        time.sleep(rng.choice([0, 0.001, 0.003, 0.01, 0.03, 0.1]) * rng.random())
+        try:
+            os.kill(second, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it was done already
+        gone(*pids, broker, keeper)
+        restart_node()
+
+
+run_tests([a_program_behind_a_shell_ends_in_its_own_order,
+           a_stopped_process_is_woken_to_hear_of_its_stop,
+           strangers_are_gone_when_stop_returns,
+           strangers_end_with_a_leader_that_is_killed,
+           what_hangs_on_a_stranger_ends_with_it,
+           nobody_is_left_when_the_keeper_is_killed,
+           nobody_is_left_when_the_supervisor_is_stopped_and_the_keeper_killed,
+           nobody_is_left_when_supervisor_and_keeper_are_killed_one_after_the_other], node)
