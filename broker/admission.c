@@ -114,7 +114,7 @@ static void undo(struct member *member)
 		member_forget(member);
 		return;
 	}
-	member->state = member->was_up ? MEMBER_LOST : MEMBER_ABSENT;
+	member->state = member->was_up || (member->listed && !window_is_open(&member->broker->window)) ? MEMBER_LOST : MEMBER_ABSENT;
 	if (member->was_up)
 		member_arm(member);
 }

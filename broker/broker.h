@@ -41,6 +41,7 @@ struct broker {
 
 	struct hash members;    /* struct member by group id */
 	struct member *spawner; /* the supervisor's group, NULL when it is away */
+	bool supervised;	/* a supervisor has said who lives: ends of its groups are its word */
 	struct hash dead;     /* ids of groups that were said to have ended: never that id again */
 	struct list dead_by_age;
 	struct registry registry;

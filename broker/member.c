@@ -356,6 +356,12 @@ void member_expired(struct member *member)
 {
 	struct actor_cause cause = member->cause;
 
+	/* Its link ended, and its process may live on, stopped or busy. Only the supervisor knows; one that is being restarted says it soon. */
+	if (!member->left && !member->exited && member->broker->supervised) {
+		member_disarm(member);
+		registry_back(member);
+		return;
+	}
 	member_end(member, &cause);
 }
 

@@ -12,7 +12,7 @@ enum member_state {
 	MEMBER_ABSENT,  /* listed by the supervisor or named in an announcement; has not said hello to this broker */
 	MEMBER_JOINING, /* answered, its link is awaited */
 	MEMBER_UP,
-	MEMBER_LOST, /* its link ended; for one grace it may come back */
+	MEMBER_LOST, /* it is without a link and may come back: what is for it waits */
 };
 
 #define MEMBER_ID_CLIENT (UINT64_C(1) << 63)     /* not started by the supervisor */
@@ -30,6 +30,7 @@ struct member {
 	bool is_spawner;
 	bool single;	/* has this link only: is never introduced */
 	bool listed;	/* the supervisor said that it lives */
+	bool speaks;	/* the supervisor said that it speaks the protocol: without a link it is late, not silent */
 	bool was_up;	/* had a link to this broker */
 	bool awaited;	/* the recovery window waits for it */
 	bool ready;
@@ -67,10 +68,11 @@ static inline bool member_is_supervised(const struct member *member)
 	return !(member->group & MEMBER_ID_CLIENT);
 }
 
-/* Whether it lives is not known now: its link is gone and may come back, or its exit was reported and its last frames are read. */
+/* Whether it lives will be known soon: its link has just gone, or its exit was reported and its last frames are read. One that stays away, and of
+ * whom the supervisor has said nothing, lives. */
 static inline bool member_is_in_doubt(const struct member *member)
 {
-	return member->state != MEMBER_UP || member->exited;
+	return member->exited || member->state == MEMBER_JOINING || (member->state == MEMBER_LOST && list_is_linked(&member->timer));
 }
 
 struct member *member_find(const struct broker *broker, uint64_t group);

@@ -458,8 +458,33 @@ static void group_listed(struct member *spawner, uint64_t group)
 	if (!member || member == spawner)
 		return;
 	member->listed = true;
+}
+
+/* Those who do not speak the protocol are not waited for: they never come. */
+static void group_speaks(struct broker *broker, uint64_t group)
+{
+	struct member *member = member_find(broker, group);
+
+	if (!member || !member->listed)
+		return;
+	member->speaks = true;
 	if (member->state == MEMBER_ABSENT)
 		window_await(member);
+}
+
+static void unlist(struct hash_node *node, void *arg)
+{
+	container_of(node, struct member, node)->listed = false;
+}
+
+/* One without a link, older than the youngest in the list (@arg) and not in it: the supervisor does not know it any more. */
+static void end_unlisted(struct hash_node *node, void *arg)
+{
+	struct member *member = container_of(node, struct member, node);
+	struct actor_cause cause = member->cause;
+
+	if (member->state == MEMBER_LOST && member_is_supervised(member) && !member->listed && member->group < *(uint64_t *)arg)
+		member_end(member, &cause);
 }
 
 static void replay(struct hash_node *node, void *arg)
@@ -475,10 +500,11 @@ static void replay(struct hash_node *node, void *arg)
 
 static int cast_groups(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
 {
+	struct broker *broker = member->broker;
 	struct mp_reader look = *args;
 	struct actor_cause cause;
-	uint64_t group;
-	uint32_t n_live, n_exits, n_pair;
+	uint64_t group, youngest = 0;
+	uint32_t n_live, n_exits, n_pair, n_speaking = 0;
 
 	if (n < 2 || mp_read_array(&look, &n_live) < 0)
 		return -EPROTO;
@@ -492,11 +518,22 @@ static int cast_groups(struct member *member, const struct wire_frame *cast, str
 		if (mp_read_array(&look, &n_pair) < 0 || n_pair != 2 || read_exit(&look, &group, &cause) < 0)
 			return -EPROTO;
 	}
+	if (n > 2 && mp_read_array(&look, &n_speaking) < 0)
+		return -EPROTO;
+	for (uint32_t i = 0; i < n_speaking; i++) {
+		if (mp_read_uint(&look, &group) < 0)
+			return -EPROTO;
+	}
 
+	hash_each(&broker->members, unlist, NULL);
 	mp_read_array(args, &n_live);
 	while (n_live--) {
 		mp_read_uint(args, &group);
 		group_listed(member, group);
+		if (n == 2)
+			group_speaks(broker, group);
+		if (group > youngest)
+			youngest = group;
 	}
 	mp_read_array(args, &n_exits);
 	while (n_exits--) {
@@ -504,8 +541,16 @@ static int cast_groups(struct member *member, const struct wire_frame *cast, str
 		read_exit(args, &group, &cause);
 		group_exited(member, group, &cause);
 	}
-	window_listed(member->broker);
-	hash_each(&member->broker->members, replay, NULL);
+	if (n > 2)
+		mp_read_array(args, &n_speaking);
+	while (n_speaking--) {
+		mp_read_uint(args, &group);
+		group_speaks(broker, group);
+	}
+	broker->supervised = true;
+	hash_each(&broker->members, end_unlisted, &youngest);
+	window_listed(broker);
+	hash_each(&broker->members, replay, NULL);
 	return 0;
 }
 

@@ -46,7 +46,7 @@ void window_listed(struct broker *broker)
 	window->deadline_ns = broker->now_ns + window->length_ns;
 }
 
-/* Who has not come by now counts as new. */
+/* Who has not come by now: one that lives by the supervisor's word is late, and what is for it waits; of another nothing is known, so it counts as gone. */
 static void give_up_absent(struct hash_node *node, void *arg)
 {
 	struct member *member = container_of(node, struct member, node);
@@ -55,7 +55,10 @@ static void give_up_absent(struct hash_node *node, void *arg)
 	member->awaited = false;
 	if (member->state != MEMBER_ABSENT)
 		return;
-	if (introductions_is_monitored(member)) {
+	if (member->listed && (member->speaks || !list_is_empty(&member->pairs))) {
+		member->cause = cause;
+		member->state = MEMBER_LOST;
+	} else if (introductions_is_monitored(member)) {
 		member_end(member, &cause);
 	} else if (!member->listed) {
 		introductions_end(member, NULL);

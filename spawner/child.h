@@ -50,6 +50,7 @@ struct child {
 	uint64_t group; /* of the incarnation that is or is about to be; 0: none, or still waiting for an id */
 	int32_t pid;	/* 0: none (yet) */
 	uint64_t forked_ns, exec_ns;
+	bool said_hello;  /* to the broker: it speaks the protocol */
 	bool ready_early; /* it said ready before the keeper told that it runs */
 	bool told; /* the keeper told us of this incarnation: it has a slot */
 

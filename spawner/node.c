@@ -164,7 +164,7 @@ void node_set_group(struct node *node, struct child *child, uint64_t group)
 	child->group = group;
 	child->pid = 0;
 	child->forked_ns = child->exec_ns = 0;
-	child->told = child->ready_early = false;
+	child->told = child->ready_early = child->said_hello = false;
 	if (group && hash_insert(&node->by_group, &child->by_group, hash_of_u64(&node->by_group, group)) < 0)
 		abort();
 }
@@ -920,13 +920,29 @@ static size_t recent_index(const struct node *node, size_t age)
 	return (node->next_recent + NODE_RECENT_MAX - 1 - age) % NODE_RECENT_MAX;
 }
 
+/* Does its process speak the protocol, so that a new broker should wait for it? */
+static bool child_speaks(const struct child *child)
+{
+	return child->group && (child->said_hello || child->spec.ready_actor);
+}
+
+void node_group_hello(struct node *node, uint64_t group)
+{
+	struct child *child = node_child_by_group(node, group);
+
+	if (child)
+		child->said_hello = true;
+}
+
 void node_put_groups(const struct node *node, struct buf *b)
 {
-	uint32_t n_live = 0;
+	uint32_t n_live = 0, n_speaking = 0;
 
-	for (struct child *child = node_first(node); child; child = node_after(node, child))
+	for (struct child *child = node_first(node); child; child = node_after(node, child)) {
 		n_live += child->group != 0;
-	mp_put_array(b, 2);
+		n_speaking += child_speaks(child);
+	}
+	mp_put_array(b, 3);
 	mp_put_array(b, n_live);
 	for (struct child *child = node_first(node); child; child = node_after(node, child))
 		if (child->group)
@@ -939,6 +955,10 @@ void node_put_groups(const struct node *node, struct buf *b)
 		mp_put_uint(b, e->group);
 		cause_put(b, &e->cause);
 	}
+	mp_put_array(b, n_speaking);
+	for (struct child *child = node_first(node); child; child = node_after(node, child))
+		if (child_speaks(child))
+			mp_put_uint(b, child->group);
 }
 
 void node_set_log_path(struct node *node, void (*log_path)(const char *name, char *ret, size_t size, void *arg), void *arg)

@@ -101,6 +101,7 @@ void node_reserved(struct node *node, uint64_t first_group, uint32_t n, uint64_t
 void node_refused(struct node *node, uint64_t group, int error, uint64_t now_ns);
 /* The shell could not even ask for it. @error: a positive errno. */
 void node_launch_failed(struct node *node, uint64_t group, int error, const char *text, uint64_t now_ns);
+void node_group_hello(struct node *node, uint64_t group);
 void node_group_ready(struct node *node, uint64_t group, uint64_t now_ns);
 void node_owner_gone(struct node *node, uint64_t number, uint64_t now_ns);
 void node_timer(struct node *node, uint64_t now_ns);

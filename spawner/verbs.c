@@ -482,8 +482,8 @@ static int on_broker_up(actor *self, const actor_msg *msg)
 	struct supervisor *supervisor = supervisor_of(self);
 	struct buf groups = BUF_INIT;
 	struct mp_reader r;
-	const uint8_t *live, *exits;
-	size_t live_bytes, exits_bytes;
+	const uint8_t *live, *exits, *speaking;
+	size_t live_bytes, exits_bytes, speaking_bytes;
 	uint32_t n;
 
 	if (!is_from_within(self, msg))
@@ -492,9 +492,10 @@ static int on_broker_up(actor *self, const actor_msg *msg)
 	node_put_groups(supervisor->node, &groups);
 	if (!buf_error(&groups)) {
 		r = mp_reader(groups.data, groups.size_bytes);
-		if (!mp_read_array(&r, &n) && !mp_read_raw(&r, &live, &live_bytes) && !mp_read_raw(&r, &exits, &exits_bytes))
-			service_cast_broker(self, "groups", "mm", (const void *)live, live_bytes, (const void *)exits,
-				exits_bytes);
+		if (!mp_read_array(&r, &n) && !mp_read_raw(&r, &live, &live_bytes) && !mp_read_raw(&r, &exits, &exits_bytes) &&
+			!mp_read_raw(&r, &speaking, &speaking_bytes))
+			service_cast_broker(self, "groups", "mmm", (const void *)live, live_bytes, (const void *)exits, exits_bytes,
+				(const void *)speaking, speaking_bytes);
 	}
 	buf_deinit(&groups);
 	supervisor_tell_held(supervisor, false);
@@ -533,14 +534,20 @@ static int on_broker_late(actor *self, const actor_msg *msg)
 	return 0;
 }
 
+static bool is_from_broker(const struct supervisor *supervisor, const actor_msg *msg)
+{
+	const struct child *broker = node_broker(supervisor->node);
+
+	return broker && actor_msg_sender(msg).group == broker->group;
+}
+
 static int on_group_ready(actor *self, const actor_msg *msg)
 {
 	struct supervisor *supervisor = supervisor_of(self);
-	const struct child *broker = node_broker(supervisor->node);
 	struct args args = args_of(msg);
 	uint64_t group;
 
-	if (!broker || actor_msg_sender(msg).group != broker->group || args_uint(&args, &group) < 0)
+	if (!is_from_broker(supervisor, msg) || args_uint(&args, &group) < 0)
 		return 0;
 	node_group_ready(supervisor->node, group, supervisor_now_ns());
 	supervisor_need_turn(supervisor);
@@ -549,7 +556,13 @@ static int on_group_ready(actor *self, const actor_msg *msg)
 
 static int on_group_hello(actor *self, const actor_msg *msg)
 {
-	return 0; /* that it is ready is what counts */
+	struct supervisor *supervisor = supervisor_of(self);
+	struct args args = args_of(msg);
+	uint64_t group;
+
+	if (is_from_broker(supervisor, msg) && args_uint(&args, &group) == 0)
+		node_group_hello(supervisor->node, group);
+	return 0;
 }
 
 static int on_watch_owner(actor *self, const actor_msg *msg)

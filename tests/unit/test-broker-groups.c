@@ -180,6 +180,48 @@ static void test_a_supervised_group_that_does_not_come_back_is_down(void **state
 	assert_false(a->restarted);
 }
 
+static void test_a_group_that_lost_its_link_lives_until_the_supervisor_says_otherwise(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"), *b = world_newcomer(&w, "b");
+	struct wire_dest to = to_ref(client_ref(a, 1));
+	struct actor_cause cause;
+
+	client_tell(s, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(17), UINT64_C(17)));
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	watch(b, 17);
+	client_break(a);
+	world_advance(&w, 60000 * MS);
+	assert_int_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n"))).group, 17);
+	client_cast(b, &to, "kept", NULL);
+	client_expect_nothing(b);
+	a = world_supervised(&w, 17, "worker");
+	assert_int_equal(a->group, 17);
+	assert_true(str_is(client_expect(a, WIRE_CAST).method, "kept"));
+	client_break(a);
+	world_advance(&w, 60000 * MS);
+	tell_group_down(s, 17, "signal");
+	client_expect_cast(b, "name");
+	assert_int_equal(client_expect_group_down(b, &cause), 17);
+	assert_string_equal(cause.reason, "signal");
+}
+
+static void test_who_is_in_no_list_any_more_is_down(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"), *b = world_newcomer(&w, "b");
+
+	client_tell(s, "groups", pack(&w, "a3a2uua0a2uu", UINT64_C(17), UINT64_C(18), UINT64_C(17), UINT64_C(18)));
+	watch(b, 17);
+	watch(b, 18);
+	client_break(a);
+	world_advance(&w, 2000 * MS);
+	client_expect_nothing(b);
+	client_break(s);
+	s = world_supervised(&w, 9, "$spawner");
+	client_tell(s, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(18), UINT64_C(18)));
+	assert_int_equal(client_expect_group_down(b, NULL), 17);
+	client_expect_nothing(b);
+}
+
 static void test_the_true_cause_is_told_when_it_comes_after_the_link_ended(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"),
@@ -434,6 +476,43 @@ static void test_frames_for_who_has_not_come_back_wait_in_order(void **state)
 	assert_true(str_is(client_expect(b, WIRE_CAST).method, "four"));
 }
 
+static void test_a_busy_group_is_late_and_not_down(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"), *single = world_newcomer(&w, "b"), *late;
+	struct wire_dest to = to_ref((actor_ref){WORLD_NODE, 18, 1}), quiet = to_ref((actor_ref){WORLD_NODE, 19, 1});
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a3a3uuua0a2uu", UINT64_C(17), UINT64_C(18), UINT64_C(19), UINT64_C(17), UINT64_C(18)));
+	id = client_ask(a, "announce", pack(&w, "a3a0a0a1u", UINT64_C(18)));
+	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
+	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
+	world_advance(&w, 60000 * MS);
+	client_expect_nothing(a);
+	client_cast(single, &to, "kept", NULL);
+	client_expect_nothing(single);
+	client_expect_error(single, client_call(single, &quiet, "x", NULL), "noproc"); /* 19 speaks no protocol */
+	late = world_supervised(&w, 18, "c");
+	assert_int_equal(late->group, 18);
+	assert_true(late->restarted);
+	assert_true(str_is(client_expect(late, WIRE_CAST).method, "kept"));
+	client_expect_nothing(a);
+	tell_group_down(s, 18, "exit");
+	client_break(late);
+	assert_int_equal(client_expect_group_down(a, NULL), 18);
+}
+
+static void test_nobody_waits_for_programs_that_speak_no_protocol(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a");
+	uint64_t id;
+
+	id = client_ask(a, "whereis", pack(&w, "a1s", "n"));
+	client_expect_nothing(a);
+	client_expect_nil(s, client_ask(s, "announced", pack(&w, "a0")));
+	client_tell(s, "groups", pack(&w, "a3a1ua0a0", UINT64_C(17)));
+	client_expect_nil(a, id);
+}
+
 static void test_whom_nobody_announces_is_down_for_its_watchers(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"),
@@ -441,8 +520,8 @@ static void test_whom_nobody_announces_is_down_for_its_watchers(void **state)
 	struct token resume = world_token(&w, UINT64_C(0x8000000100000005), "client");
 	uint64_t id;
 
-	client_tell(s, "groups", pack(&w, "a2a2uua0", UINT64_C(17), UINT64_C(18)));
-	/* monitors 18 and a client; has a link with 19 and monitors it: that one it would see for itself */
+	client_tell(s, "groups", pack(&w, "a2a2uua0", UINT64_C(17), UINT64_C(20)));
+	/* monitors 18, which the supervisor does not know, and a client; has a link with 19 and monitors it: that one it would see for itself */
 	id = client_ask(a, "announce", pack(&w, "a3a0a1ua3uuu", UINT64_C(19), UINT64_C(18), UINT64_C(0x8000000100000005), UINT64_C(19)));
 	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
 	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
@@ -492,7 +571,7 @@ static void test_the_process_of_a_silent_group_can_be_monitored(void **state)
 	struct wire_dest to = to_ref((actor_ref){WORLD_NODE, 17, 0}), one = to_ref((actor_ref){WORLD_NODE, 17, 1});
 	struct wire_frame frame;
 
-	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	client_tell(s, "groups", pack(&w, "a3a1ua0a0", UINT64_C(17)));
 	world_advance(&w, 1000 * MS);
 	wire_put_monitor(&a->out, &to, client_ref(a, 1), 5);
 	wire_put_monitor(&a->out, &one, client_ref(a, 1), 6);
@@ -518,6 +597,8 @@ int main(void)
 		T(test_a_link_nobody_comes_to_leaves_nothing),
 		T(test_a_supervised_group_may_come_back_within_a_second),
 		T(test_a_supervised_group_that_does_not_come_back_is_down),
+		T(test_a_group_that_lost_its_link_lives_until_the_supervisor_says_otherwise),
+		T(test_who_is_in_no_list_any_more_is_down),
 		T(test_the_true_cause_is_told_when_it_comes_after_the_link_ended),
 		T(test_who_is_started_again_has_its_name_before_its_end_was_told),
 		T(test_last_frames_are_read_after_the_exit_was_reported),
@@ -535,6 +616,8 @@ int main(void)
 		W(test_registrations_wait_until_all_have_announced),
 		W(test_the_window_ends_after_a_second_without_them),
 		W(test_frames_for_who_has_not_come_back_wait_in_order),
+		W(test_a_busy_group_is_late_and_not_down),
+		W(test_nobody_waits_for_programs_that_speak_no_protocol),
 		W(test_whom_nobody_announces_is_down_for_its_watchers),
 		T(test_a_resume_token_keeps_the_id_over_a_restart),
 		W(test_a_recent_exit_in_the_list_is_told),
