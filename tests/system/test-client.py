@@ -6,7 +6,9 @@ usage: test-client.py ACTORCTL EXAMPLES-DIR SOURCE-DIR      (writes TAP)
 
 import json
 import os
+import re
 import signal
+import struct
 import subprocess
 import sys
 
@@ -62,6 +64,22 @@ def test_every_bad_frame_of_the_vectors_is_refused():
             else:
                 raise AssertionError(f"{name} was accepted")
     assert n > 100
+
+
+def test_the_session_in_the_text_is_what_it_writes():
+    with open(SOURCE + "/docs/protocol.md") as f:
+        session = f.read().split("## 8. A session in bytes")[1].split("```")[1]
+    messages = [bytes.fromhex("".join(re.findall(r"(?m)(?<= )(?:[0-9a-f]{2}(?: |$))+$", part)))
+                for part in re.split(r"\n(?=[CB] →)", session)]
+    messages = {len(m): m for m in messages if m[:1] == b"\1"}
+    hello, answer, call, reply, bye = (body[9:] for body in messages.values())
+    assert all(len(m) == 9 + struct.unpack(">Q", m[1:9])[0] for m in messages.values())
+    assert hello[4:] == pack({"v": [1, 1], "name": "me", "pid": 4711, "features": ["single"]})
+    node_id, group, me = 0x1f2e3d4c5b6a7988, 0x8000000200000001, Ref((0x1f2e3d4c5b6a7988, 0x8000000200000001, 1))
+    assert answer[4:] == pack({"v": 1, "url": "ipc:///run/actor/b/2.1.ipc", "node": node_id, "group": group,
+                               "self": Ref((node_id, 2, 1)), "resume": b"\1\2"})
+    assert list(frames(call + reply + bye)) == [[2, "counter", me, "add", [5], 1, 123456789012],
+                                                [3, me, Ref((node_id, 7, 1)), 1, 5], [14, "normal"]]
 
 
 def test_it_says_what_is_missing():
