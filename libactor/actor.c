@@ -200,6 +200,7 @@ static int actor_handle_call(struct actor *self, actor_msg *msg)
 		return 0;
 	}
 	from_init(&from, self, msg);
+	self->answering = &from;
 	if (method && method->on_call)
 		r = method->on_call(self, msg, &from);
 	else if (self->behavior->on_other)
@@ -208,6 +209,7 @@ static int actor_handle_call(struct actor *self, actor_msg *msg)
 		actor_refuse_method(&from, method, msg->method);
 	if (r < 0)
 		actor_fail(self, r);
+	self->answering = NULL;
 	if (!from.answered)
 		from_refuse(&from, r < 0 ? "down" : "no_reply", r < 0 ? self->cause.reason : msg->method);
 	return r;
@@ -419,7 +421,7 @@ static int actor_end_other(actor *self, actor_ref who, bool kill, const char *re
 	}
 	peer = peer_route(group, who.group, true);
 	if (!peer)
-		return -ENOMEM;
+		return send_no_route(group, &to);
 	if (kill)
 		wire_put_kill(peer_out(peer), &to, self->ref);
 	else

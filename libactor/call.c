@@ -46,6 +46,7 @@ int call_error_number(const char *error_name)
 		{"killed", -ECONNRESET},
 		{"stopped", -ECONNRESET},
 		{"timeout", -ETIMEDOUT},
+		{"deadlock", -EDEADLK},
 	};
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
@@ -93,20 +94,116 @@ void call_answered(actor_group *group, uint64_t id, actor_msg *take_reply)
 	call_finish(call, error, take_reply);
 }
 
-/* Is @caller's own answer what the callee waits for? */
-static bool call_is_circle(const struct call *call)
-{
-	actor_group *group = call->group;
-	struct actor *at = actor_find(group, call->callee.serial);
+/* ---- circles ----
+ *
+ * An actor that handles a call and makes one itself keeps its caller waiting, and whom that keeps waiting. These calls travel with the
+ * new one (`waits`, docs/protocol.md §3), so that whoever gets it can tell whether it waits for one of them itself: then no answer will
+ * ever come, and the caller hears -EDEADLK at once. What is certain counts, nothing else: a caller whose time is up waits no longer.
+ */
 
-	while (at) {
-		if (at == call->caller)
+/* False: it waits no longer, or there is no more room. */
+static bool waits_add(struct wire_waits *waits, actor_ref caller, uint64_t id, int64_t until_us)
+{
+	if (waits->n == WIRE_WAITS_MAX || (until_us && until_us < clock_now_us()))
+		return false;
+	if (until_us && (!waits->until_us || until_us < waits->until_us))
+		waits->until_us = until_us;
+	waits->calls[waits->n].caller = caller;
+	waits->calls[waits->n].id = id;
+	waits->n++;
+	return true;
+}
+
+static bool waits_have(const struct wire_waits *waits, actor_ref caller, uint64_t id)
+{
+	for (uint32_t i = 0; i < waits->n; i++)
+		if (actor_ref_equal(waits->calls[i].caller, caller) && waits->calls[i].id == id)
 			return true;
-		if (!at->waiting_call || at->waiting_call->callee.group != group->id || at->waiting_call->callee.node != group->node)
+	return false;
+}
+
+static bool waits_have_actor(const struct wire_waits *waits, actor_ref caller)
+{
+	for (uint32_t i = 0; i < waits->n; i++)
+		if (actor_ref_equal(waits->calls[i].caller, caller))
+			return true;
+	return false;
+}
+
+/* Who waits until @self has answered what it handles. Returns the group the chain came from, 0: it began here. */
+static uint64_t waits_of(struct actor *self, struct wire_waits *waits)
+{
+	actor_group *group = self->group;
+	struct wire_waits far;
+
+	waits->n = 0;
+	waits->until_us = 0;
+	while (self && self->answering && !self->answering->answered) {
+		const struct actor_from *from = self->answering;
+
+		if (from->to.group == group->id) {
+			self = actor_find(group, from->to.serial);
+			if (!self || !self->waiting_call || self->waiting_call->id != from->id ||
+				!waits_add(waits, from->to, from->id, from->msg->deadline_us))
+				return 0;
+			continue;
+		}
+		if (!waits_add(waits, from->to, from->id, from->msg->deadline_us))
+			return 0;
+		if (from->msg->waits && wire_waits_read(from->msg->waits, from->msg->waits_bytes, &far) == 0)
+			for (uint32_t i = 0; i < far.n; i++)
+				if (!waits_add(waits, far.calls[i].caller, far.calls[i].id, far.until_us))
+					break;
+		return from->to.group;
+	}
+	return 0;
+}
+
+/*
+ * Does @to, or whom of ours it waits for, wait for @caller (ours, or nobody) or one of @waits? @via: the group that @waits came from. Of
+ * what it has answered we know, since its answers come before its calls; of what a third group has answered we do not.
+ */
+static bool waits_are_for(actor_group *group, struct actor *to, const struct actor *caller, const struct wire_waits *waits, uint64_t via)
+{
+	while (to) {
+		const struct call *call = to->waiting_call;
+
+		if (to == caller || (call && waits_have(waits, to->ref, call->id)))
+			return true;
+		if (!call)
 			return false;
-		at = actor_find(group, at->waiting_call->callee.serial);
+		if (call->callee.group != group->id || call->callee.node != group->node)
+			return via && call->callee.group == via && waits_have_actor(waits, call->callee);
+		to = actor_find(group, call->callee.serial);
 	}
 	return false;
+}
+
+bool call_closes_circle(struct actor *to, const struct wire_frame *frame)
+{
+	struct wire_waits waits = {.n = 0};
+	struct wire_waits far;
+
+	if (!waits_add(&waits, frame->from, frame->id, frame->deadline_us))
+		return false;
+	if (frame->waits && wire_waits_read(frame->waits, frame->waits_bytes, &far) == 0)
+		for (uint32_t i = 0; i < far.n; i++)
+			if (!waits_add(&waits, far.calls[i].caller, far.calls[i].id, far.until_us))
+				break;
+	return waits_are_for(to->group, to, NULL, &waits, frame->from.group);
+}
+
+static bool call_is_circle(const struct call *call, struct actor *to)
+{
+	struct wire_waits waits;
+	uint64_t via;
+
+	if (to == call->caller)
+		return true;
+	if (!to->waiting_call)
+		return false;
+	via = waits_of(call->caller, &waits);
+	return waits_are_for(call->group, to, call->caller, &waits, via);
 }
 
 static int call_start_local(struct call *call, struct actor *sender, struct wire_str method, const void *args, size_t args_bytes,
@@ -119,7 +216,7 @@ static int call_start_local(struct call *call, struct actor *sender, struct wire
 
 	if (!to || to->status == ACTOR_ENDING)
 		return -ESRCH;
-	if (call->caller && call_is_circle(call))
+	if (call->caller && call_is_circle(call, to))
 		return -EDEADLK;
 	r = msg_new_received(&msg, sender ? sender->ref : group_ref(group, 0), method, args, args_bytes);
 	if (r < 0)
@@ -135,13 +232,17 @@ static int call_start_remote(struct call *call, struct actor *sender, const stru
 	const void *args, size_t args_bytes, int64_t deadline_ns)
 {
 	actor_group *group = call->group;
+	struct wire_waits waits;
 	struct peer *peer;
 
 	peer = to->name.s ? group->uplink.peer : peer_route(group, to->ref.group, true);
 	if (!peer)
-		return to->name.s ? -ENOTCONN : -ENOMEM;
-	wire_put_call(peer_out(peer), to, sender ? sender->ref : group_ref(group, 0), method, args, args_bytes, call->id,
-		deadline_ns == NEVER_NS ? 0 : deadline_ns / 1000);
+		return send_no_route(group, to);
+	waits.n = 0;
+	if (sender && sender->answering)
+		(void)waits_of(sender, &waits);
+	wire_put_nested_call(peer_out(peer), to, sender ? sender->ref : group_ref(group, 0), method, args, args_bytes, call->id,
+		deadline_ns == NEVER_NS ? 0 : deadline_ns / 1000, &waits);
 	list_append(&peer->calls, &call->peer_link);
 	peer_wrote(peer);
 	return 0;
@@ -191,8 +292,10 @@ static void call_wait_done(struct call *call, int error, actor_msg *reply)
 	wait->done = true;
 	wait->error = error;
 	wait->reply = reply;
-	if (call->caller)
+	if (call->caller) {
+		call->caller->waiting_call = NULL; /* from now on: it runs only later */
 		scheduler_wake(call->caller, 0);
+	}
 }
 
 static bool call_wait_is_done(void *arg)
@@ -342,7 +445,7 @@ static int from_find(const actor_from *from, struct actor_from **ret)
 
 void from_init(struct actor_from *from, struct actor *callee, const actor_msg *msg)
 {
-	*from = (struct actor_from){.group = callee->group, .callee = callee, .to = msg->sender, .id = msg->id};
+	*from = (struct actor_from){.group = callee->group, .callee = callee, .to = msg->sender, .id = msg->id, .msg = msg};
 }
 
 static void from_answered(struct actor_from *from)
@@ -465,6 +568,7 @@ actor_from *actor_from_keep(actor_from *from)
 	if (!kept)
 		return NULL;
 	*kept = *from;
+	kept->msg = NULL;
 	if (kept_take(kept) < 0) {
 		free(kept);
 		return NULL;

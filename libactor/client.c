@@ -128,26 +128,20 @@ static void client_poll(actor_client *client)
 	scheduler_poll(client->group);
 }
 
-static int64_t deadline_left_ms(int64_t deadline_ns)
-{
-	int64_t left_ns = deadline_ns - clock_now_ns();
-
-	return deadline_ns == NEVER_NS ? ACTOR_FOREVER : left_ns > 0 ? (left_ns + MS_NS - 1) / MS_NS : 0;
-}
-
-static int client_dest(actor_client *client, actor_ref to, const char *name, struct wire_dest *ret)
+static int client_dest(actor_client *client, actor_ref to, const char *name, int64_t deadline_ns, struct wire_dest *ret)
 {
 	*ret = (struct wire_dest){.ref = to};
-	return name ? send_dest_of_name(client->group, NULL, name, ret) : 0;
+	return name ? send_dest_of_name(client->group, NULL, name, send_left_ms(deadline_ns), ret) : 0;
 }
 
-static int client_ready(actor_client *client, const struct wire_dest *to, int64_t deadline_ns)
+/* @is_call: its time-out is over; else it is a cast, for which there is no room. */
+static int client_ready(actor_client *client, const struct wire_dest *to, int64_t deadline_ns, bool is_call)
 {
 	int r;
 
-	while ((r = send_ready(client->group, NULL, to)) == -EAGAIN) {
+	while ((r = send_ready(client->group, NULL, to, deadline_ns)) == -EAGAIN) {
 		if (clock_now_ns() >= deadline_ns)
-			return -EBUSY;
+			return is_call ? -ETIMEDOUT : -EBUSY;
 		(void)scheduler_pump(client->group, client_never, NULL, clock_now_ns() + MS_NS);
 	}
 	return r;
@@ -162,12 +156,12 @@ static int client_vcall(actor_client *client, actor_ref to, const char *name, co
 
 	if (ret_msg)
 		*ret_msg = NULL;
-	r = client_dest(client, to, name, &dest);
+	r = client_dest(client, to, name, deadline_ns, &dest);
 	if (r == 0)
-		r = client_ready(client, &dest, deadline_ns);
+		r = client_ready(client, &dest, deadline_ns, true);
 	if (r < 0)
 		return r;
-	return send_vcall(client->group, NULL, &dest, method, deadline_left_ms(deadline_ns), ret_msg, format, args);
+	return send_vcall(client->group, NULL, &dest, method, deadline_ns, ret_msg, format, args);
 }
 
 int actor_client_call(actor_client *client, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
@@ -202,22 +196,23 @@ int actor_client_call_msg(actor_client *client, actor_ref to, const char *name, 
 
 	if (ret_msg)
 		*ret_msg = NULL;
-	r = client_dest(client, to, name, &dest);
+	r = client_dest(client, to, name, deadline_ns, &dest);
 	if (r == 0)
-		r = client_ready(client, &dest, deadline_ns);
+		r = client_ready(client, &dest, deadline_ns, true);
 	if (r < 0)
 		return r;
-	return send_call_msg(client->group, NULL, &dest, method, deadline_left_ms(deadline_ns), take_args, ret_msg);
+	return send_call_msg(client->group, NULL, &dest, method, send_left_ms(deadline_ns), take_args, ret_msg);
 }
 
 static int client_vcast(actor_client *client, actor_ref to, const char *name, const char *method, const char *format, va_list args)
 {
+	int64_t deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
 	struct wire_dest dest;
 	int r;
 
-	r = client_dest(client, to, name, &dest);
+	r = client_dest(client, to, name, deadline_ns, &dest);
 	if (r == 0)
-		r = client_ready(client, &dest, deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS));
+		r = client_ready(client, &dest, deadline_ns, false);
 	return r < 0 ? r : send_vcast(client->group, client_actor(client), &dest, method, format, args);
 }
 
@@ -249,12 +244,13 @@ int actor_client_cast_name(actor_client *client, const char *name, const char *m
 
 int actor_client_cast_msg(actor_client *client, actor_ref to, const char *name, const char *method, actor_msg **take_args)
 {
+	int64_t deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
 	struct wire_dest dest;
 	int r;
 
-	r = client_dest(client, to, name, &dest);
+	r = client_dest(client, to, name, deadline_ns, &dest);
 	if (r == 0)
-		r = client_ready(client, &dest, deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS));
+		r = client_ready(client, &dest, deadline_ns, false);
 	if (r == 0)
 		r = send_cast_msg(client->group, client_actor(client), &dest, method, take_args);
 	client_poll(client);
@@ -265,7 +261,7 @@ int actor_client_whereis(actor_client *client, const char *name, actor_ref *ret)
 {
 	if (!name || !wire_name_is_valid(name, strlen(name)))
 		return -EINVAL;
-	return name_resolve(client->group, NULL, name, ret);
+	return name_resolve(client->group, NULL, name, CALL_TIMEOUT_DEFAULT_MS, ret);
 }
 
 int actor_client_monitor(actor_client *client, actor_ref who, uint64_t *ret_monitor)

@@ -164,6 +164,10 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 			group->stats.casts_dropped++;
 		return;
 	}
+	if (is_call && to->waiting_call && call_closes_circle(to, frame)) {
+		call_refuse(group, frame->from, ref, frame->id, "deadlock", "it waits for an answer of who calls it");
+		return;
+	}
 	if (mailbox_is_full(&to->mailbox) && mailbox_pause_peer(to, peer, frame->raw_bytes) > OVERFLOW_MAX_BYTES) {
 		if (!peer->is_uplink) {
 			peer_cut(peer, "it goes on sending to an actor whose mailbox is full");
@@ -175,15 +179,10 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 			group->stats.casts_dropped++;
 		return;
 	}
-	if (msg_new_received(&msg, frame->from, frame->method, frame->body, frame->body_bytes) < 0) {
+	if (msg_new_of_frame(&msg, frame) < 0) {
 		if (is_call)
 			call_refuse(group, frame->from, ref, frame->id, "overloaded", "out of memory");
 		return;
-	}
-	msg->kind = is_call ? MSG_CALL : MSG_CAST;
-	if (is_call) {
-		msg->id = frame->id;
-		msg->deadline_us = frame->deadline_us;
 	}
 	mailbox_push(to, msg);
 }

@@ -119,9 +119,9 @@ void mailbox_drop_all(struct actor *self, const char *reason)
 	self->mailbox.n_messages = self->mailbox.n_bytes = 0;
 }
 
-int mailbox_wait_room(actor_group *group, uint64_t serial, struct actor *sender, struct actor **ret)
+int mailbox_wait_room(actor_group *group, uint64_t serial, struct actor *sender, int64_t deadline_ns, struct actor **ret)
 {
-	int64_t deadline_ns = 0;
+	int timed_out = deadline_ns == SEND_BLOCK_MAX ? -EBUSY : -ETIMEDOUT;
 	struct actor *to;
 	int r;
 
@@ -133,12 +133,12 @@ int mailbox_wait_room(actor_group *group, uint64_t serial, struct actor *sender,
 			break;
 		if (!sender || group->current != sender)
 			return -EAGAIN;
-		if (!deadline_ns)
+		if (deadline_ns == SEND_BLOCK_MAX)
 			deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
 		list_append(&to->mailbox.blocked, &sender->blocked_link);
 		r = scheduler_park(sender, deadline_ns);
 		if (r < 0)
-			return r == -ETIMEDOUT ? -EBUSY : r;
+			return r == -ETIMEDOUT ? timed_out : r;
 	}
 	*ret = to;
 	return 0;

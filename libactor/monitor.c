@@ -151,14 +151,15 @@ static int monitor_process(struct actor *self, struct monitor *monitor)
 	uint64_t id = monitor->id;
 	int r;
 
-	r = actor_call_name(self, "$spawner", "monitor", ACTOR_TIMEOUT_DEFAULT, NULL, "UrU", monitor->who.group, self->ref, id);
+	r = spawner_ask(self, "monitor", true, ACTOR_TIMEOUT_DEFAULT, NULL, "UrU", monitor->who.group, self->ref, id);
 	monitor = slots_get(&self->group->monitors, id);
 	if (r < 0 && monitor) {
 		if (r == -ECANCELED) {
 			monitor_free(self->group, monitor);
 			return r;
 		}
-		monitor_fire_reason(self->group, monitor, r == -ESRCH || r == -EREMOTEIO ? "noproc" : "noconnection");
+		/* whether it lives is not known: the spawner would have sent a DOWN for a process that it does not have */
+		monitor_fire_reason(self->group, monitor, "noconnection");
 	}
 	return 0;
 }
@@ -200,7 +201,7 @@ int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
 		peer = peer_route(group, who.group, true);
 		if (!peer) {
 			monitor_free(group, monitor);
-			return -ENOMEM;
+			return send_no_route(group, &to);
 		}
 		wire_put_monitor(peer_out(peer), &to, self->ref, id);
 		list_append(&peer->monitors, &monitor->target_link);

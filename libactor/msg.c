@@ -30,7 +30,8 @@ static int msg_alloc(actor_msg **ret, size_t a_bytes, size_t b_bytes, char **ret
 	return 0;
 }
 
-int msg_new_received(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes)
+static int msg_new(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes, const void *waits,
+	size_t waits_bytes)
 {
 	actor_msg *msg;
 	char *room;
@@ -40,7 +41,7 @@ int msg_new_received(actor_msg **ret, actor_ref sender, struct wire_str method, 
 		body = method.len ? msg_no_args : msg_nil;
 		body_bytes = 1;
 	}
-	e = msg_alloc(&msg, method.len + 1, body_bytes, &room);
+	e = msg_alloc(&msg, method.len + 1 + waits_bytes, body_bytes, &room);
 	if (e)
 		return e;
 	msg->kind = method.len ? MSG_CAST : MSG_REPLY;
@@ -53,7 +54,31 @@ int msg_new_received(actor_msg **ret, actor_ref sender, struct wire_str method, 
 	memcpy(room, body, body_bytes);
 	msg->body = (const uint8_t *)room;
 	msg->body_bytes = body_bytes;
+	if (waits) {
+		memcpy(room + body_bytes, waits, waits_bytes);
+		msg->waits = (const uint8_t *)room + body_bytes;
+		msg->waits_bytes = waits_bytes;
+	}
 	*ret = msg;
+	return 0;
+}
+
+int msg_new_received(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes)
+{
+	return msg_new(ret, sender, method, body, body_bytes, NULL, 0);
+}
+
+int msg_new_of_frame(actor_msg **ret, const struct wire_frame *frame)
+{
+	int e = msg_new(ret, frame->from, frame->method, frame->body, frame->body_bytes, frame->waits, frame->waits ? frame->waits_bytes : 0);
+
+	if (e)
+		return e;
+	(*ret)->kind = frame->type == WIRE_CALL ? MSG_CALL : MSG_CAST;
+	if (frame->type == WIRE_CALL) {
+		(*ret)->id = frame->id;
+		(*ret)->deadline_us = frame->deadline_us;
+	}
 	return 0;
 }
 

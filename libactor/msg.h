@@ -24,6 +24,8 @@ struct actor_msg {
 	uint32_t charge_bytes;   /* what it counts for in a mailbox */
 	uint64_t id;             /* of a call, of a monitor */
 	int64_t deadline_us;     /* of a call */
+	const uint8_t *waits;    /* of a call that was made while another was handled (wire_waits_read); in this allocation */
+	size_t waits_bytes;
 	struct actor_cause *cause; /* of a down; owned */
 
 	/* content */
@@ -45,6 +47,8 @@ struct actor_msg {
  * A message without a method is a reply (MSG_REPLY), one with a method a cast until the caller says it is a call.
  */
 int msg_new_received(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes);
+/* The same, of a frame (cast or call). */
+int msg_new_of_frame(actor_msg **ret, const struct wire_frame *frame);
 int msg_new_error(actor_msg **ret, actor_ref sender, struct wire_str name, struct wire_str text);
 
 enum body_kind {

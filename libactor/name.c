@@ -161,7 +161,7 @@ void names_refresh(actor_group *group)
 	hash_each(&group->name_cache, name_refresh, group);
 }
 
-int name_resolve(actor_group *group, struct actor *self, const char *name, actor_ref *ret)
+int name_resolve(actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, actor_ref *ret)
 {
 	struct buf args = BUF_INIT;
 	actor_msg *reply = NULL;
@@ -176,7 +176,7 @@ int name_resolve(actor_group *group, struct actor *self, const char *name, actor
 	}
 	r = body_pack(&args, BODY_ARGS, "s", name);
 	if (r == 0)
-		r = uplink_ask_wait(group, self, "whereis", &args, CALL_TIMEOUT_DEFAULT_MS, &reply);
+		r = uplink_ask_wait(group, self, "whereis", &args, timeout_ms, &reply);
 	buf_deinit(&args);
 	if (r < 0) {
 		actor_msg_free(reply);
@@ -196,7 +196,7 @@ int actor_whereis(actor *self, const char *name, actor_ref *ret)
 {
 	if (!name || !wire_name_is_valid(name, strlen(name)))
 		return -EINVAL;
-	return name_resolve(self->group, self, name, ret);
+	return name_resolve(self->group, self, name, CALL_TIMEOUT_DEFAULT_MS, ret);
 }
 
 /* ---- our own ---- */

@@ -575,12 +575,12 @@ static struct paused_ref *peer_paused_ref(struct peer *peer, actor_ref ref)
 	return NULL;
 }
 
-int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct actor *sender)
+int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct actor *sender, int64_t deadline_ns)
 {
 	struct peer *peer = *peerp;
 	actor_group *group = peer->group;
+	int timed_out = deadline_ns == SEND_BLOCK_MAX ? -EBUSY : -ETIMEDOUT;
 	uint64_t id = peer->id;
-	int64_t deadline_ns = 0;
 	struct list *queue;
 	int r;
 
@@ -613,12 +613,12 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct actor *sender)
 		}
 		if (!sender || group->current != sender)
 			return -EAGAIN;
-		if (!deadline_ns)
+		if (deadline_ns == SEND_BLOCK_MAX)
 			deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
 		list_append(queue, &sender->blocked_link);
 		r = scheduler_park(sender, deadline_ns);
 		if (r < 0)
-			return r == -ETIMEDOUT ? -EBUSY : r;
+			return r == -ETIMEDOUT ? timed_out : r;
 		peer = peer_find(group, id); /* may have gone meanwhile */
 		if (!peer)
 			return -ESRCH;

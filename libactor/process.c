@@ -8,6 +8,7 @@
 #include "util/mp.h"
 
 #define START_TIMEOUT_MS 5000
+#define SPAWNER_AGAIN_MS 20
 #define ANSWER_SLACK_MS 2000 /* the spawner answers `timeout` itself before the call does */
 
 static const char *const restart_names[] = {
@@ -149,6 +150,35 @@ static int spawner_error(int r, const actor_msg *reply, char *error)
 	return r;
 }
 
+int spawner_ask(struct actor *self, const char *method, bool repeatable, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
+{
+	int64_t deadline_ns = send_deadline_ns(timeout_ms), again_ns;
+	struct wire_dest to;
+	va_list args;
+	int r;
+
+	for (;;) {
+		if (ret_msg)
+			*ret_msg = NULL;
+		r = send_dest_of_name(self->group, self, "$spawner", send_left_ms(deadline_ns), &to);
+		if (r == 0) {
+			va_start(args, format);
+			r = send_vcall(self->group, self, &to, method, deadline_ns, ret_msg, format, args);
+			va_end(args);
+			if (r == -ECONNRESET && !repeatable)
+				return -ENOTCONN;
+		}
+		if (r != -ESRCH && r != -ENOTCONN && r != -ECONNRESET)
+			return r;
+		again_ns = deadline_after_ms(clock_now_ns(), SPAWNER_AGAIN_MS);
+		if (self->group->mode == ACTOR_LINK_NONE || again_ns >= deadline_ns)
+			return -ENOTCONN;
+		r = actor_sleep(self, SPAWNER_AGAIN_MS);
+		if (r < 0)
+			return r;
+	}
+}
+
 int actor_process_start(actor *self, const struct actor_process_spec *spec, struct actor_process *ret, char *error)
 {
 	actor_group *group = self->group;
@@ -176,13 +206,15 @@ int actor_process_start(actor *self, const struct actor_process_spec *spec, stru
 	if (r == 0)
 		r = buf_error(&out);
 	if (r == 0)
-		r = actor_call_name(self, "$spawner", "spawn", timeout_ms + ANSWER_SLACK_MS, &reply, "msI", (const void *)out.data,
+		r = spawner_ask(self, "spawn", false, timeout_ms + ANSWER_SLACK_MS, &reply, "msI", (const void *)out.data,
 			out.size_bytes, spec->wait_ready ? "ready" : "up", timeout_ms);
 	buf_deinit(&out);
 	if (r == 0)
 		r = child_parse(reply, group->node, &process);
 	else
 		r = spawner_error(r, reply, error);
+	if (r == -ENOTCONN && error)
+		snprintf(error, 256, "the node's spawner is away; whether the process was started is not known if it went away just now");
 	if (r == -ETIMEDOUT && error)
 		snprintf(error, 256, "it is not %s after %lld ms", spec->wait_ready ? "ready" : "up", (long long)timeout_ms);
 	actor_msg_free(reply);
@@ -208,13 +240,14 @@ int actor_process_stop(actor *self, const char *name, int64_t timeout_ms)
 
 	if (!name)
 		return -EINVAL;
-	r = actor_call_name(self, "$spawner", "stop", timeout_ms, &reply, "sb", name, 1);
+	if (self->group->current != self)
+		return -EINVAL;
+	r = spawner_ask(self, "stop", true, timeout_ms, &reply, "sb", name, 1);
 	r = spawner_error(r, reply, NULL);
 	actor_msg_free(reply);
 	if (r < 0)
 		return r;
-	timeout_ms = deadline_ns == NEVER_NS ? ACTOR_FOREVER : (deadline_ns - clock_now_ns()) / MS_NS;
-	r = actor_call_name(self, "$spawner", "rm", timeout_ms < 0 && deadline_ns != NEVER_NS ? 0 : timeout_ms, &reply, "sb", name, 0);
+	r = spawner_ask(self, "rm", true, send_left_ms(deadline_ns), &reply, "sb", name, 0);
 	r = spawner_error(r, reply, NULL);
 	actor_msg_free(reply);
 	return r == -ESRCH ? 0 : r; /* an owned one is forgotten at its end */

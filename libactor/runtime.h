@@ -41,6 +41,7 @@
 
 #define CALL_TIMEOUT_DEFAULT_MS 5000
 #define SEND_BLOCK_MAX_MS 5000
+#define SEND_BLOCK_MAX INT64_C(0) /* as a deadline: SEND_BLOCK_MAX_MS from when one has to wait, so that the clock is read only then */
 #define MAILBOX_DEFAULT_MESSAGES 4096u
 #define MAILBOX_DEFAULT_BYTES (1u << 20)
 #define DEATH_DECISION_MS 1000
@@ -104,7 +105,8 @@ struct actor {
 	bool woken;
 	int wake_result;
 	struct timer wake_timer;
-	struct call *waiting_call;
+	struct call *waiting_call;    /* unanswered yet */
+	struct actor_from *answering; /* the call that is being handled */
 	struct list blocked_link; /* in a mailbox's or a pause's list of senders */
 
 	bool cancelled; /* every wait ends with -ECANCELED */
@@ -158,8 +160,9 @@ bool mailbox_is_full(const struct mailbox *mailbox);
 void mailbox_push(struct actor *to, actor_msg *take); /* never refuses: limits are the sender's business */
 actor_msg *mailbox_pop(struct actor *self);
 void mailbox_drop_all(struct actor *self, const char *reason); /* queued calls are answered `down` */
-/* The target once it has room (a local sender waits). 0, -EBUSY, -ECANCELED, -ESRCH (it ended), -EAGAIN (nobody to park). */
-int mailbox_wait_room(actor_group *group, uint64_t serial, struct actor *sender, struct actor **ret);
+/* The target once it has room (a local sender waits). 0, -ECANCELED, -ESRCH (it ended), -EAGAIN (nobody to park); when it has none until
+ * @deadline_ns -ETIMEDOUT, or with SEND_BLOCK_MAX, which is for casts, -EBUSY. */
+int mailbox_wait_room(actor_group *group, uint64_t serial, struct actor *sender, int64_t deadline_ns, struct actor **ret);
 /* Tells the peer to hold back messages for @to, once. Returns what it has sent to the full mailbox since. */
 uint64_t mailbox_pause_peer(struct actor *to, struct peer *peer, size_t received_bytes);
 void mailbox_forget_peer(actor_group *group, struct peer *peer);
@@ -185,6 +188,8 @@ int call_start(struct call *call, actor_group *group, struct actor *caller, cons
 	const void *args, size_t args_bytes, int64_t deadline_ns);
 void call_cancel(struct call *call); /* done() does not run; a late answer goes nowhere */
 void call_finish(struct call *call, int error, actor_msg *take_reply);
+/* Would this call to an actor of ours never end, because its caller is waited for? */
+bool call_closes_circle(struct actor *to, const struct wire_frame *frame);
 /* It cannot be answered any more, though somebody tried. */
 void call_fail(actor_group *group, uint64_t id, int error);
 /* Does @peer speak for whom the call was made to? An id that is not open is a late reply, and anybody's. */
@@ -203,6 +208,7 @@ struct actor_from { /* in a handler a pointer to it is what the program has; of 
 	struct actor *callee; /* answers in its name, whoever does; its end answers what it kept */
 	actor_ref to;
 	uint64_t id;
+	const actor_msg *msg; /* the call; NULL: a kept one */
 	bool answered;
 	uint64_t kept_id;
 	struct list link; /* kept ones: actor.froms */
@@ -263,7 +269,7 @@ void names_deinit(actor_group *group);
 /* Gives the names of an ending actor back and waits for the broker's word if there is one. */
 void names_release(struct actor *self);
 int name_register(actor_group *group, struct actor *self, const char *name);
-int name_resolve(actor_group *group, struct actor *self, const char *name, actor_ref *ret); /* parks or pumps */
+int name_resolve(actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, actor_ref *ret); /* parks or pumps */
 bool name_cached(actor_group *group, const char *name, actor_ref *ret);
 void name_changed(actor_group *group, struct wire_str name, actor_ref ref); /* nobody: gone */
 void names_forget_all(actor_group *group);
@@ -337,7 +343,7 @@ void peer_forget(struct peer *peer); /* it is over: unlinked now, freed by peers
 void peers_free_over(actor_group *group); /* where nobody holds one: between the turns of the loop */
 void peers_close(actor_group *group);
 /* Sender side of pause/resume: 0 go on; else as mailbox_wait_room. */
-int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct actor *sender);
+int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct actor *sender, int64_t deadline_ns);
 void peer_drained(struct peer *peer);
 void peer_pause_received(struct peer *peer, const actor_ref *ref);
 void peer_resume_received(struct peer *peer, const actor_ref *ref);
@@ -414,20 +420,31 @@ void fd_watch_handled(actor_group *group, uint64_t id); /* its message has been 
 void fd_watches_end(struct actor *self);
 
 /* ---- send.c ---- */
-/* Waits until @to may be sent to. 0, -EBUSY, -ECANCELED, -EAGAIN (nobody to park), -ESRCH, -ENOTCONN. After it, send at once. */
-int send_ready(actor_group *group, struct actor *self, const struct wire_dest *to);
+/* Waits until @to may be sent to. 0, -EBUSY or -ETIMEDOUT (as mailbox_wait_room), -ECANCELED, -EAGAIN (nobody to park), -ESRCH, -ENOTCONN.
+ * After it, send at once. */
+int send_ready(actor_group *group, struct actor *self, const struct wire_dest *to, int64_t deadline_ns);
+/* What it means that peer_route() or the uplink has no peer for @to. */
+int send_no_route(const actor_group *group, const struct wire_dest *to);
 int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method, const void *args, size_t args_bytes);
 /* A name becomes a ref (DIRECT mode), or stays a name for the daemon at the end of the only link. */
-int send_dest_of_name(actor_group *group, struct actor *self, const char *name, struct wire_dest *ret);
+int send_dest_of_name(actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, struct wire_dest *ret);
 int group_spawn(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal, actor_ref *ret);
 int64_t send_deadline_ns(int64_t timeout_ms);
+int64_t send_left_ms(int64_t deadline_ns); /* ACTOR_FOREVER for NEVER_NS */
 int send_vcast(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, const char *format, va_list args);
 int send_cast_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, actor_msg **take_args);
-int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, int64_t timeout_ms,
+int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, int64_t deadline_ns,
 	actor_msg **ret_msg, const char *format, va_list args);
 int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, int64_t timeout_ms,
 	actor_msg **take_args, actor_msg **ret_msg);
 void send_timers_end(struct actor *self);
+
+/* ---- process.c ---- */
+/*
+ * A call to $spawner. A supervisor that is away is started again in a moment, so a request that has not reached one is sent again until
+ * the time-out; with @repeatable also one of which it is not known. As actor_call_name(), but never -ESRCH or -ECONNRESET: -ENOTCONN.
+ */
+int spawner_ask(struct actor *self, const char *method, bool repeatable, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
 
 /* ---- crash.c ---- */
 void crash_report_start(actor_group *group); /* for programs whose process is the group's own (actor_main) */

@@ -16,13 +16,26 @@ int64_t send_deadline_ns(int64_t timeout_ms)
 	return deadline_after_ms(clock_now_ns(), timeout_ms);
 }
 
-int send_ready(actor_group *group, struct actor *self, const struct wire_dest *to)
+int send_no_route(const actor_group *group, const struct wire_dest *to)
+{
+	/* whoever has no more than the link to a daemon has no way while that is away; others make one, unless there is no memory for it */
+	return to->name.s || group->mode != ACTOR_LINK_DIRECT || group->uplink.state == UPLINK_NONE ? -ENOTCONN : -ENOMEM;
+}
+
+int64_t send_left_ms(int64_t deadline_ns)
+{
+	int64_t left_ns = deadline_ns - clock_now_ns();
+
+	return deadline_ns == NEVER_NS ? ACTOR_FOREVER : left_ns > 0 ? (left_ns + MS_NS - 1) / MS_NS : 0;
+}
+
+int send_ready(actor_group *group, struct actor *self, const struct wire_dest *to, int64_t deadline_ns)
 {
 	struct actor *target;
 	struct peer *peer;
 
 	if (dest_is_local(group, to))
-		return mailbox_wait_room(group, to->ref.serial, self, &target);
+		return mailbox_wait_room(group, to->ref.serial, self, deadline_ns, &target);
 	if (to->name.s) {
 		peer = group->uplink.peer;
 		if (!peer)
@@ -32,12 +45,12 @@ int send_ready(actor_group *group, struct actor *self, const struct wire_dest *t
 			return -ESRCH;
 		peer = peer_route(group, to->ref.group, true);
 		if (!peer)
-			return -ENOMEM;
+			return send_no_route(group, to);
 	}
-	return peer_wait_unpaused(&peer, to->ref, self);
+	return peer_wait_unpaused(&peer, to->ref, self, deadline_ns);
 }
 
-int send_dest_of_name(actor_group *group, struct actor *self, const char *name, struct wire_dest *ret)
+int send_dest_of_name(actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, struct wire_dest *ret)
 {
 	int r;
 
@@ -48,7 +61,7 @@ int send_dest_of_name(actor_group *group, struct actor *self, const char *name, 
 		ret->name = wire_cstr(name);
 		return 0;
 	}
-	r = name_resolve(group, self, name, &ret->ref);
+	r = name_resolve(group, self, name, timeout_ms, &ret->ref);
 	return r;
 }
 
@@ -75,7 +88,7 @@ int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to
 	}
 	peer = to->name.s ? group->uplink.peer : peer_route(group, to->ref.group, true);
 	if (!peer)
-		return to->name.s ? -ENOTCONN : -ENOMEM;
+		return send_no_route(group, to);
 	wire_put_cast(peer_out(peer), to, from, method, args, args_bytes);
 	peer_wrote(peer);
 	return 0;
@@ -105,7 +118,7 @@ int send_vcast(actor_group *group, struct actor *self, const struct wire_dest *t
 
 	r = method_check(method);
 	if (r == 0)
-		r = send_ready(group, self, to);
+		r = send_ready(group, self, to, SEND_BLOCK_MAX);
 	if (r < 0)
 		return cast_result(group, r);
 	buf_reset(&group->scratch, 1 << 16);
@@ -124,7 +137,7 @@ int send_cast_msg(actor_group *group, struct actor *self, const struct wire_dest
 		r = msg_take_body(*take_args, BODY_ARGS, &body, &body_bytes);
 	if (r < 0)
 		return r;
-	r = send_ready(group, self, to);
+	r = send_ready(group, self, to, SEND_BLOCK_MAX);
 	if (r == 0)
 		r = send_cast(group, self, to, wire_cstr(method), body, body_bytes);
 	r = cast_result(group, r);
@@ -133,17 +146,16 @@ int send_cast_msg(actor_group *group, struct actor *self, const struct wire_dest
 	return r;
 }
 
-int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, int64_t timeout_ms,
+int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, int64_t deadline_ns,
 	actor_msg **ret_msg, const char *format, va_list args)
 {
-	int64_t deadline_ns = send_deadline_ns(timeout_ms);
 	int r;
 
 	if (ret_msg)
 		*ret_msg = NULL;
 	r = method_check(method);
 	if (r == 0)
-		r = send_ready(group, self, to);
+		r = send_ready(group, self, to, deadline_ns);
 	if (r < 0)
 		return r;
 	buf_reset(&group->scratch, 1 << 16);
@@ -168,7 +180,7 @@ int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest
 	if (r == 0 && take_args && *take_args)
 		r = msg_take_body(*take_args, BODY_ARGS, &body, &body_bytes);
 	if (r == 0)
-		r = send_ready(group, self, to);
+		r = send_ready(group, self, to, deadline_ns);
 	if (r < 0)
 		return r;
 	if (take_args) {
@@ -198,7 +210,7 @@ int actor_cast_name(actor *self, const char *name, const char *method, const cha
 	va_list args;
 	int r;
 
-	r = send_dest_of_name(self->group, self, name, &dest);
+	r = send_dest_of_name(self->group, self, name, SEND_BLOCK_MAX_MS, &dest);
 	if (r < 0)
 		return cast_result(self->group, r);
 	va_start(args, format);
@@ -221,24 +233,25 @@ int actor_call(actor *self, actor_ref to, const char *method, int64_t timeout_ms
 	int r;
 
 	va_start(args, format);
-	r = send_vcall(self->group, self, &dest, method, timeout_ms, ret_msg, format, args);
+	r = send_vcall(self->group, self, &dest, method, send_deadline_ns(timeout_ms), ret_msg, format, args);
 	va_end(args);
 	return r;
 }
 
 int actor_call_name(actor *self, const char *name, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
 {
+	int64_t deadline_ns = send_deadline_ns(timeout_ms);
 	struct wire_dest dest;
 	va_list args;
 	int r;
 
 	if (ret_msg)
 		*ret_msg = NULL;
-	r = send_dest_of_name(self->group, self, name, &dest);
+	r = send_dest_of_name(self->group, self, name, send_left_ms(deadline_ns), &dest);
 	if (r < 0)
 		return r;
 	va_start(args, format);
-	r = send_vcall(self->group, self, &dest, method, timeout_ms, ret_msg, format, args);
+	r = send_vcall(self->group, self, &dest, method, deadline_ns, ret_msg, format, args);
 	va_end(args);
 	return r;
 }

@@ -37,14 +37,15 @@ enum wire_field {
 	FIELD_TEXT,    /* any str */
 	FIELD_ID,
 	FIELD_DEADLINE,
-	FIELD_REF, /* a ref or nil */
+	FIELD_REF,  /* a ref or nil */
+	FIELD_MORE, /* may be missing: a map of what was thought of later; anything else is skipped */
 };
 
-#define WIRE_FIELDS_MAX 7
+#define WIRE_FIELDS_MAX 8
 
 static const uint8_t wire_fields[WIRE_TYPE_N][WIRE_FIELDS_MAX] = {
 	[WIRE_CAST] = {FIELD_DEST, FIELD_FROM, FIELD_METHOD, FIELD_ARGS},
-	[WIRE_CALL] = {FIELD_DEST, FIELD_FROM_ME, FIELD_METHOD, FIELD_ARGS, FIELD_ID, FIELD_DEADLINE},
+	[WIRE_CALL] = {FIELD_DEST, FIELD_FROM_ME, FIELD_METHOD, FIELD_ARGS, FIELD_ID, FIELD_DEADLINE, FIELD_MORE},
 	[WIRE_REPLY] = {FIELD_TO, FIELD_FROM, FIELD_ID, FIELD_RESULT},
 	[WIRE_ERROR] = {FIELD_TO, FIELD_FROM, FIELD_ID, FIELD_METHOD, FIELD_TEXT},
 	[WIRE_STOP] = {FIELD_DEST, FIELD_FROM, FIELD_TEXT},
@@ -70,6 +71,59 @@ static inline int wire_read_name(struct mp_reader *r, struct wire_str *name)
 {
 	if (mp_read_str(r, &name->s, &name->len) || !wire_name_is_valid(name->s, name->len))
 		return -EPROTO;
+	return 0;
+}
+
+int wire_waits_read(const uint8_t *data, size_t size_bytes, struct wire_waits *ret)
+{
+	struct mp_reader r = mp_reader(data, size_bytes);
+	uint32_t n;
+
+	ret->n = 0;
+	if (mp_read_array(&r, &n) || n % 2 == 0 || n / 2 > WIRE_WAITS_MAX || mp_read_int(&r, &ret->until_us))
+		return -EPROTO;
+	for (; ret->n < n / 2; ret->n++)
+		if (mp_read_ref(&r, &ret->calls[ret->n].caller) || mp_read_uint(&r, &ret->calls[ret->n].id))
+			return -EPROTO;
+	return r.at == r.end ? 0 : -EPROTO;
+}
+
+static int wire_read_more(struct mp_reader *r, struct wire_frame *frame)
+{
+	struct mp_reader whole = *r;
+	struct wire_waits waits;
+	const char *key;
+	size_t key_bytes;
+	uint32_t n;
+
+	/* its depth first, as a whole: the values below are looked at one by one */
+	if (mp_skip(&whole))
+		return -EPROTO;
+	if (mp_peek(r) != MP_MAP) {
+		*r = whole;
+		return 0;
+	}
+	if (mp_read_map(r, &n))
+		return -EPROTO;
+	while (n--) {
+		if (mp_peek(r) != MP_STR) { /* no key of ours */
+			if (mp_skip(r) || mp_skip(r))
+				return -EPROTO;
+			continue;
+		}
+		if (mp_read_str(r, &key, &key_bytes))
+			return -EPROTO;
+		if (!mp_str_is(key, key_bytes, "waits")) {
+			if (mp_skip(r))
+				return -EPROTO;
+			continue;
+		}
+		if (mp_read_raw(r, &frame->waits, &frame->waits_bytes))
+			return -EPROTO;
+		/* it helps to tell a circle from a long wait, no more: one that we do not understand is none */
+		if (wire_waits_read(frame->waits, frame->waits_bytes, &waits) || !waits.n)
+			frame->waits = NULL;
+	}
 	return 0;
 }
 
@@ -105,6 +159,8 @@ static int wire_read_field(struct mp_reader *r, struct wire_frame *frame, enum w
 			return 0;
 		frame->has_ref = true;
 		return mp_read_ref(r, &frame->to.ref);
+	case FIELD_MORE:
+		return wire_read_more(r, frame);
 	case FIELD_END:
 		break;
 	}
@@ -127,6 +183,8 @@ int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size
 		ret->type = (enum wire_type)type;
 		fields = wire_fields[type];
 		for (; *fields != FIELD_END; fields++, n--) {
+			if (!n && *fields == FIELD_MORE)
+				break;
 			if (!n || wire_read_field(&r, ret, (enum wire_field)*fields))
 				return -EPROTO;
 			if (fields == wire_fields[type])
@@ -220,20 +278,45 @@ void wire_put_cast(struct buf *b, const struct wire_dest *to, actor_ref from, st
 		wire_commit(b, wire_encode_body(p, body, body_bytes, 0x90));
 }
 
-void wire_put_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body, size_t body_bytes,
-	uint64_t id, int64_t deadline_us)
+/* {"waits": [until_us, caller, id, caller, id …]} */
+static uint8_t *wire_encode_waits(uint8_t *p, const struct wire_waits *waits)
 {
-	size_t more_bytes;
+	p = mp_encode_map(p, 1);
+	p = wire_encode_str(p, wire_cstr("waits"));
+	p = mp_encode_array(p, 1 + 2 * waits->n);
+	p = mp_encode_int(p, waits->until_us);
+	for (uint32_t i = 0; i < waits->n; i++) {
+		p = mp_encode_ref(p, waits->calls[i].caller);
+		p = mp_encode_uint(p, waits->calls[i].id);
+	}
+	return p;
+}
+
+void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body,
+	size_t body_bytes, uint64_t id, int64_t deadline_us, const struct wire_waits *waits)
+{
+	size_t fixed_bytes = 2 * MP_INT_MAX_BYTES, more_bytes;
 	uint8_t *p;
 
-	if (__builtin_add_overflow(body ? body_bytes : 1, (size_t)2 * MP_INT_MAX_BYTES, &more_bytes))
+	if (waits && !waits->n)
+		waits = NULL;
+	if (waits)
+		fixed_bytes += 3 * MP_HEAD_MAX_BYTES + sizeof("waits") + MP_INT_MAX_BYTES + waits->n * (MP_REF_BYTES + MP_INT_MAX_BYTES);
+	if (__builtin_add_overflow(body ? body_bytes : 1, fixed_bytes, &more_bytes))
 		more_bytes = SIZE_MAX;
-	p = wire_start_message(b, WIRE_CALL, 6, to, from, method, more_bytes);
+	p = wire_start_message(b, WIRE_CALL, waits ? 7 : 6, to, from, method, more_bytes);
 	if (!p)
 		return;
 	p = wire_encode_body(p, body, body_bytes, 0x90);
 	p = mp_encode_uint(p, id);
-	wire_commit(b, mp_encode_int(p, deadline_us));
+	p = mp_encode_int(p, deadline_us);
+	wire_commit(b, waits ? wire_encode_waits(p, waits) : p);
+}
+
+void wire_put_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body, size_t body_bytes,
+	uint64_t id, int64_t deadline_us)
+{
+	wire_put_nested_call(b, to, from, method, body, body_bytes, id, deadline_us, NULL);
 }
 
 void wire_put_cast_head(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method)

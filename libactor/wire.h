@@ -47,6 +47,18 @@ struct wire_dest {
 	struct wire_str name;
 };
 
+#define WIRE_WAITS_MAX 16u
+
+/* Calls whose callers wait, and go on only when the call is answered that this comes with: the nearest first. */
+struct wire_waits {
+	int64_t until_us; /* until then they all wait at least (CLOCK_MONOTONIC); 0: for ever */
+	uint32_t n;
+	struct {
+		actor_ref caller;
+		uint64_t id;
+	} calls[WIRE_WAITS_MAX];
+};
+
 struct wire_frame {
 	enum wire_type type;
 	struct wire_dest to;
@@ -57,6 +69,8 @@ struct wire_frame {
 	size_t body_bytes;
 	uint64_t id;            /* call, reply, error, monitor, demonitor, down; n of ping and pong */
 	int64_t deadline_us;    /* call */
+	const uint8_t *waits;   /* call: for wire_waits_read(), which understands it; NULL: none */
+	size_t waits_bytes;
 	bool has_ref;           /* pause, resume: to.ref is set (else the whole link) */
 	const uint8_t *raw;     /* the frame itself */
 	size_t raw_bytes;
@@ -76,6 +90,11 @@ int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size
 void wire_put_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body, size_t body_bytes);
 void wire_put_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body, size_t body_bytes,
 	uint64_t id, int64_t deadline_us);
+/* A call made while a call is being handled; @waits NULL or empty: as wire_put_call(). */
+void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body,
+	size_t body_bytes, uint64_t id, int64_t deadline_us, const struct wire_waits *waits);
+/* What a frame said: 0, -EPROTO (not of a frame that was parsed). */
+int wire_waits_read(const uint8_t *data, size_t size_bytes, struct wire_waits *ret);
 /* The same in pieces, for an args array written straight into @b between them (a failure in between: cut b->size_bytes back). */
 void wire_put_cast_head(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method);
 void wire_put_call_head(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method);

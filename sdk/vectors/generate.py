@@ -167,15 +167,17 @@ BIG = (1 << 64) - 1
 
 
 class Frame:
-    """One frame: its bytes and its meaning. extra: fields after the last one listed."""
+    """One frame: its bytes and its meaning. extra: fields after the last one listed; waits: of a call."""
 
-    def __init__(self, kind, *fields, extra=()):
+    def __init__(self, kind, *fields, extra=(), waits=None):
         number, names = FRAMES[kind]
         names = names.split()
         assert len(fields) == len(names), kind
-        self.data = pack([number, *fields, *extra])
+        self.data = pack([number, *fields, *([{"waits": waits}] if waits else []), *extra])
         self.means = {"type": kind}
         self.means.update((n, mean(f)) for n, f in zip(names, fields))
+        if waits:
+            self.means["waits"] = mean(waits)
 
 
 class Unknown:
@@ -230,6 +232,14 @@ def frames_good():
     y_frames("call_no_deadline", Frame("call", "counter", A, "get", ["k"], BIG, 0))
     y_frames("call_deadline_in_the_past", Frame("call", B, A, "get", [], 300, -1))
     y_frames("call_extra_fields", Frame("call", B, A, "get", [], 1, 5, extra=({"trace": b"\x01"},)), canonical=False)
+    y_frames("call_waits", Frame("call", B, A, "get", [], 7, 5, waits=[5, Ref(1, 7, 2), 300]))
+    y_frames("call_waits_16", Frame("call", B, A, "get", [], 7, 0, waits=[0, *[x for i in range(16) for x in (Ref(1, i + 1, BIG), BIG)]]))
+    # a hint that is not understood is no hint
+    for what, odd in {"nil": None, "empty": [], "no_calls": [5], "id_missing": [5, A], "until_str": ["5", A, 1], "id_negative": [5, A, -1],
+                      "no_ref": [5, "counter", 1], "17": [0, *[x for i in range(17) for x in (A, i)]]}.items():
+        y_frames("call_waits_odd_" + what, Frame("call", B, A, "get", [], 7, 5, extra=({"waits": odd},)), canonical=False)
+    y_frames("call_waits_among_others", Frame("call", B, A, "get", [], 7, 5, extra=(Pairs((1, "x"), ("trace", b"t"), ("later", [])), "y")),
+             canonical=False)
     y_frames("reply", Frame("reply", A, B, 1, {"n": 3}))
     y_frames("reply_nil", Frame("reply", A, B, 1, None))
     y_frames("reply_ref", Frame("reply", A, B, 70000, A))
@@ -353,6 +363,8 @@ def frames_bad():
     n_frames("depth_65_map", [1, B, A, "x", [Raw(b"\x81\x01" * 64 + b"\x01")]])
     n_frames("depth_65_map_key", [1, B, A, "x", [Raw(b"\x81" * 64 + b"\x01" * 65)]])
     n_frames("depth_65_unknown", [77, Raw(nest(65))])
+    n_frames("depth_65_call_waits", [2, B, A, "x", [], 1, 0, {"waits": Raw(nest(65))}])
+    n_frames("call_more_cut", [2, B, A, "x", [], 1, 0, Raw(b"\x81\xa5waits")])
     n_frames("depth_65_extra_field", [12, 1, Raw(nest(65))])
     n_frames("depth_bomb", b"\x95\x01", B, A, "x", b"\x91" * 8192)
     n_frames("depth_bomb_frame", b"\x91" * 8192)

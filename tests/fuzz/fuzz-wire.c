@@ -21,13 +21,16 @@ static bool inside(const struct wire_frame *f, const void *p, size_t size_bytes)
 static void write_again(struct buf *b, const struct wire_frame *f)
 {
 	const actor_ref *ref = f->has_ref ? &f->to.ref : NULL;
+	struct wire_waits waits;
 
 	switch (f->type) {
 	case WIRE_CAST:
 		wire_put_cast(b, &f->to, f->from, f->method, f->body, f->body_bytes);
 		break;
 	case WIRE_CALL:
-		wire_put_call(b, &f->to, f->from, f->method, f->body, f->body_bytes, f->id, f->deadline_us);
+		if (f->waits)
+			FUZZ_CHECK(wire_waits_read(f->waits, f->waits_bytes, &waits) == 0);
+		wire_put_nested_call(b, &f->to, f->from, f->method, f->body, f->body_bytes, f->id, f->deadline_us, f->waits ? &waits : NULL);
 		break;
 	case WIRE_REPLY:
 		wire_put_reply(b, f->to.ref, f->from, f->id, f->body, f->body_bytes);
@@ -81,6 +84,15 @@ static void frame_equal(const struct wire_frame *a, const struct wire_frame *b)
 	FUZZ_CHECK(actor_ref_equal(a->to.ref, b->to.ref) && actor_ref_equal(a->from, b->from) && str_equal(a->to.name, b->to.name));
 	FUZZ_CHECK(str_equal(a->method, b->method) && str_equal(a->text, b->text) && a->body_bytes == b->body_bytes);
 	FUZZ_CHECK(!a->body_bytes || memcmp(a->body, b->body, a->body_bytes) == 0);
+	if (a->waits) {
+		struct wire_waits x, y;
+
+		FUZZ_CHECK(wire_waits_read(a->waits, a->waits_bytes, &x) == 0);
+		FUZZ_CHECK(b->waits && wire_waits_read(b->waits, b->waits_bytes, &y) == 0);
+		FUZZ_CHECK(x.n == y.n && x.until_us == y.until_us);
+		for (uint32_t i = 0; i < x.n; i++)
+			FUZZ_CHECK(actor_ref_equal(x.calls[i].caller, y.calls[i].caller) && x.calls[i].id == y.calls[i].id);
+	}
 }
 
 static void frame_check(const struct wire_frame *f)
@@ -92,7 +104,7 @@ static void frame_check(const struct wire_frame *f)
 	size_t used;
 
 	FUZZ_CHECK(inside(f, f->to.name.s, f->to.name.len) && inside(f, f->method.s, f->method.len) && inside(f, f->text.s, f->text.len));
-	FUZZ_CHECK(inside(f, f->body, f->body_bytes));
+	FUZZ_CHECK(inside(f, f->body, f->body_bytes) && inside(f, f->waits, f->waits_bytes));
 	FUZZ_CHECK(!f->to.name.s || wire_name_is_valid(f->to.name.s, f->to.name.len));
 	FUZZ_CHECK(!f->method.s || wire_name_is_valid(f->method.s, f->method.len));
 	if (f->body) {

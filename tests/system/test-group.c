@@ -35,6 +35,8 @@ static int broker_start_number;
 /* ---- the other group ---- */
 
 static int64_t ticks;
+static int last_round, rounds;
+static const struct actor_behavior twin_behavior;
 
 static int server_echo(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -125,6 +127,81 @@ static int flooder_flood(actor *self, const actor_msg *msg)
 	return 0;
 }
 
+/*
+ * round [name, name …]: calls the first of them for a round of the others; the answer is what the innermost got. [] is a round, too: 0.
+ * With "!" in front of a name the caller is answered before.
+ */
+static int server_round(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_msg *reply = NULL;
+	const char *name, *rest;
+	int r, inner = 0;
+
+	if (actor_msg_unpack(msg, "ss", &name, &rest) < 0)
+		return -EINVAL;
+	if (!*name)
+		return actor_reply(from, "i", 0);
+	if (*name == '!') {
+		r = actor_reply(from, "i", 0);
+		if (r < 0)
+			return r;
+	}
+	{
+		char next[64];
+		size_t n = strcspn(rest, " ");
+
+		snprintf(next, sizeof(next), "%.*s", (int)n, rest);
+		r = actor_call_name(self, name + (*name == '!'), "round", LONG_MS, &reply, "ss", next, rest[n] ? rest + n + 1 : "");
+	}
+	if (r == 0 && actor_msg_unpack(reply, "i", &inner) < 0)
+		inner = -EPROTO;
+	actor_msg_free(reply);
+	last_round = r ? r : inner;
+	rounds++;
+	return *name == '!' ? 0 : actor_reply(from, "i", last_round);
+}
+
+static int server_last_round(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return rounds ? actor_reply(from, "i", last_round) : actor_reply_error(from, "server.no_round", "there was none yet");
+}
+
+/* The same from a cast: nobody waits for it. */
+static int server_start_round(actor *self, const actor_msg *msg)
+{
+	actor_msg *reply = NULL;
+	const char *name;
+	int r;
+
+	if (actor_msg_unpack(msg, "s", &name) < 0)
+		return -EINVAL;
+	r = actor_call_name(self, name, "round", LONG_MS, &reply, "ss", "", "");
+	actor_msg_free(reply);
+	last_round = r;
+	rounds++;
+	return 0;
+}
+
+/* Another actor of this group, of that name. */
+static int server_twin(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *name;
+	int r;
+
+	if (actor_msg_unpack(msg, "s", &name) < 0)
+		return -EINVAL;
+	r = actor_spawn(self, &twin_behavior, name, NULL);
+	return actor_reply(from, "i", r);
+}
+
+static int twin_init(actor *self, const void *arg)
+{
+	return actor_register(self, arg);
+}
+
+static const struct actor_method twin_methods[] = {{.name = "round", .on_call = server_round}, {0}};
+static const struct actor_behavior twin_behavior = {.name = "twin", .methods = twin_methods, .init = twin_init};
+
 static const struct actor_method flooder_methods[] = {{.name = "flood", .on_cast = flooder_flood}, {0}};
 static const struct actor_behavior flooder_behavior = {.name = "flooder", .methods = flooder_methods};
 
@@ -207,6 +284,10 @@ static const struct actor_method server_methods[] = {
 	{.name = "leave", .on_cast = server_leave},
 	{.name = "hang", .on_call = server_hang},
 	{.name = "relay", .on_call = server_relay},
+	{.name = "round", .on_call = server_round},
+	{.name = "start_round", .on_cast = server_start_round},
+	{.name = "last_round", .on_call = server_last_round},
+	{.name = "twin", .on_call = server_twin},
 	{0},
 };
 
@@ -619,6 +700,88 @@ static void test_groups_call_each_other_both_ways_at_once(void **state)
 	actor_client_free(client);
 }
 
+static int round_of(actor_client *client, actor_ref to, const char *first, const char *rest)
+{
+	actor_msg *reply;
+	int r;
+
+	assert_int_equal(actor_client_call(client, to, "round", LONG_MS, &reply, "ss", first, rest), 0);
+	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
+	actor_msg_free(reply);
+	return r;
+}
+
+static void test_call_in_a_circle_over_processes_is_edeadlk(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	pid_t a = server_start("a"), b = server_start("b"), c = server_start("c");
+	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
+	actor_msg *reply;
+	int r;
+
+	(void)find(client, "c");
+	assert_int_equal(actor_client_call(client, ref_a, "twin", LONG_MS, &reply, "s", "a2"), 0);
+	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
+	assert_int_equal(r, 0);
+	actor_msg_free(reply);
+
+	assert_int_equal(round_of(client, ref_a, "b", "c"), 0); /* no circle: the names end before it closes */
+	assert_int_equal(round_of(client, ref_a, "b", "a"), -EDEADLK);
+	assert_int_equal(round_of(client, ref_a, "b", "c a"), -EDEADLK);
+	assert_int_equal(round_of(client, ref_a, "b", "c b"), -EDEADLK);
+	assert_int_equal(round_of(client, ref_a, "b", "a2 a"), -EDEADLK); /* closed within the group, by way of another */
+	assert_int_equal(round_of(client, ref_a, "a2", "b a"), -EDEADLK);
+	assert_int_equal(round_of(client, ref_a, "a2", "b a2"), -EDEADLK);
+	assert_int_equal(round_of(client, ref_a, "b", "a2 c"), 0);
+
+	/* who was answered before waits no longer */
+	assert_int_equal(round_of(client, ref_a, "b", "!a"), 0);
+	assert_int_equal(actor_client_call(client, ref_b, "last_round", LONG_MS, &reply, ""), 0); /* queued behind it */
+	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
+	assert_int_equal(r, 0);
+	actor_msg_free(reply);
+
+	/* and they go on as if nothing had been */
+	expect_echo(client, ref_a, "a");
+	expect_echo(client, ref_b, "b");
+	actor_client_free(client);
+	kill(a, SIGKILL);
+	kill(b, SIGKILL);
+	kill(c, SIGKILL);
+	reap(a);
+	reap(b);
+	reap(c);
+}
+
+static void test_two_that_call_each_other_at_once_do_not_wait_for_ever(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	pid_t a = server_start("a"), b = server_start("b");
+	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
+
+	for (int i = 0; i < 200; i++) {
+		actor_ref refs[] = {ref_a, ref_b};
+
+		assert_int_equal(actor_client_cast(client, ref_a, "start_round", "s", "b"), 0);
+		assert_int_equal(actor_client_cast(client, ref_b, "start_round", "s", "a"), 0);
+		for (int j = 0; j < 2; j++) {
+			actor_msg *reply;
+			int r;
+
+			/* queued behind it */
+			assert_int_equal(actor_client_call(client, refs[j], "last_round", LONG_MS, &reply, ""), 0);
+			assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
+			assert_true(r == 0 || r == -EDEADLK);
+			actor_msg_free(reply);
+		}
+	}
+	actor_client_free(client);
+	kill(a, SIGKILL);
+	kill(b, SIGKILL);
+	reap(a);
+	reap(b);
+}
+
 static void test_names_resolve_again_after_the_broker_was_killed(void **state)
 {
 	actor_client *old = client_new(ACTOR_LINK_DIRECT), *client;
@@ -975,6 +1138,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_who_heard_of_a_death_does_not_find_the_dead_by_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_taken_name_is_refused_and_free_after_its_owner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_groups_call_each_other_both_ways_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_call_in_a_circle_over_processes_is_edeadlk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_two_that_call_each_other_at_once_do_not_wait_for_ever, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_resolve_again_after_the_broker_was_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_call_to_a_group_that_dies_meanwhile_ends_with_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_little_is_sent_to_a_group_that_does_not_read, setup, teardown),

@@ -186,6 +186,59 @@ static int worker_call_back(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", r);
 }
 
+/* Asks [0] to call back [1]; its answer is what came of that. */
+static int worker_call_through(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_ref through, to;
+	actor_msg *reply;
+	int r, back = 1;
+
+	assert_int_equal(actor_msg_unpack(msg, "rr", &through, &to), 0);
+	r = actor_call(self, through, "call_back", 1000, &reply, "r", to);
+	if (r == 0)
+		assert_int_equal(actor_msg_unpack(reply, "i", &back), 0);
+	actor_msg_free(reply);
+	return actor_reply(from, "i", r ? r : back);
+}
+
+static int worker_call_back_through(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *method;
+	actor_ref through;
+
+	assert_int_equal(actor_msg_unpack(msg, "rs", &through, &method), 0);
+	assert_int_equal(actor_call(self, through, method, 1000, NULL, "r", actor_self(self)), 0);
+	return actor_reply(from, "");
+}
+
+static int worker_answer_first(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_ref to;
+
+	assert_int_equal(actor_msg_unpack(msg, "r", &to), 0);
+	assert_int_equal(actor_reply(from, ""), 0);
+	note("back:%d ", actor_call(self, to, "add", 1000, NULL, "i", 1));
+	return 0;
+}
+
+static int worker_answer_late(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_ref to;
+
+	assert_int_equal(actor_msg_unpack(msg, "r", &to), 0);
+	actor_sleep(self, 20);
+	note("back:%d ", actor_call(self, to, "add", 1000, NULL, "i", 1));
+	return actor_reply(from, "");
+}
+
+static int worker_give_up(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_ref to;
+
+	assert_int_equal(actor_msg_unpack(msg, "r", &to), 0);
+	return actor_reply(from, "i", actor_call(self, to, "answer_late", 1, NULL, "r", actor_self(self)));
+}
+
 static int worker_watch(actor *self, const actor_msg *msg, actor_from *from)
 {
 	actor_ref who;
@@ -320,6 +373,11 @@ static const struct actor_method worker_methods[] = {
 	{.name = "fail", .on_cast = worker_fail},
 	{.name = "say", .on_cast = worker_say},
 	{.name = "call_back", .on_call = worker_call_back},
+	{.name = "call_through", .on_call = worker_call_through},
+	{.name = "call_back_through", .on_call = worker_call_back_through},
+	{.name = "answer_first", .on_call = worker_answer_first},
+	{.name = "answer_late", .on_call = worker_answer_late},
+	{.name = "give_up", .on_call = worker_give_up},
 	{.name = "watch", .on_call = worker_watch},
 	{.name = "watch_fd", .on_call = worker_watch_fd},
 	{.name = "ready", .on_cast = worker_ready},
@@ -683,6 +741,43 @@ static void story_circle(actor *self)
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	assert_int_equal(r, -EDEADLK);
 	actor_msg_free(reply);
+
+	/* us → to → second → us; and a circle of others is no concern of who calls into it */
+	for (int self_too = 0; self_too < 2; self_too++) {
+		actor_ref second = worker(self);
+
+		assert_int_equal(actor_call(self, to, "call_through", 1000, &reply, "rr", second, self_too ? actor_self(self) : to), 0);
+		assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
+		assert_int_equal(r, -EDEADLK);
+		actor_msg_free(reply);
+	}
+}
+
+static void story_no_circle(actor *self)
+{
+	actor_ref to = worker(self), asker = worker(self);
+	actor_msg *reply;
+	int r;
+
+	/* it has answered before it calls back */
+	assert_int_equal(actor_call(self, asker, "call_back_through", 1000, &reply, "rs", to, "answer_first"), 0);
+	actor_msg_free(reply);
+	assert_int_equal(actor_call(self, asker, "slow", 1000, NULL, ""), 0);
+	assert_non_null(strstr(story_log, "back:0 "));
+	/* the caller waits no longer */
+	story_log[0] = 0;
+	assert_int_equal(actor_call(self, asker, "give_up", 1000, &reply, "r", to), 0);
+	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
+	assert_int_equal(r, -ETIMEDOUT);
+	actor_msg_free(reply);
+	while (!strstr(story_log, "back:"))
+		actor_sleep(self, 1);
+	assert_non_null(strstr(story_log, "back:0 "));
+}
+
+static void test_call_back_to_who_waits_no_more_is_no_circle(void **state)
+{
+	story(story_no_circle);
 }
 
 static void test_call_in_a_circle_is_edeadlk(void **state)
@@ -984,6 +1079,47 @@ static void test_sender_that_waits_for_room_is_woken_by_the_end_of_its_target(vo
 	story(story_blocked);
 }
 
+static int impatient_result;
+
+static int impatient_go(actor *self, const actor_msg *msg)
+{
+	actor_msg *args;
+
+	while (actor_cast(self, blocked_at, "add", "i", 1) == 0 && !mailbox_is_full(&actor_find(actor_group_of(self), blocked_at.serial)->mailbox))
+		;
+	impatient_result = actor_call(self, blocked_at, "add", 10, NULL, "i", 1);
+	note("%d ", impatient_result);
+	assert_int_equal(actor_msg_new(&args), 0);
+	assert_int_equal(actor_msg_pack(args, "[i]", 1), 0);
+	impatient_result = actor_call_msg(self, blocked_at, "add", 10, &args, NULL);
+	actor_msg_free(args);
+	note("%d done", impatient_result);
+	return 0;
+}
+
+static const struct actor_method impatient_methods[] = {{.name = "go", .on_cast = impatient_go}, {0}};
+static const struct actor_behavior impatient_behavior = {.name = "impatient", .methods = impatient_methods};
+
+static void story_impatient(actor *self)
+{
+	actor_ref sender;
+
+	blocked_at = worker(self);
+	assert_int_equal(actor_cast(self, blocked_at, "sleep", ""), 0);
+	actor_sleep(self, 1);
+	assert_int_equal(actor_spawn(self, &impatient_behavior, NULL, &sender), 0);
+	assert_int_equal(actor_cast(self, sender, "go", ""), 0);
+	while (!strstr(story_log, "done"))
+		actor_sleep(self, 1);
+	assert_string_equal(story_log, "-110 -110 done");
+	assert_int_equal(actor_kill(self, blocked_at), 0);
+}
+
+static void test_call_to_a_full_mailbox_ends_with_its_own_time_out(void **state)
+{
+	story(story_impatient);
+}
+
 static void story_fd(actor *self)
 {
 	actor_ref to = worker(self);
@@ -1084,6 +1220,7 @@ int main(void)
 		cmocka_unit_test(test_answer_that_is_too_deep_is_a_named_error_and_the_actor_lives),
 		cmocka_unit_test(test_call_whose_handler_fails_ends_as_the_actor_does),
 		cmocka_unit_test(test_call_in_a_circle_is_edeadlk),
+		cmocka_unit_test(test_call_back_to_who_waits_no_more_is_no_circle),
 		cmocka_unit_test(test_kill_ends_every_wait_of_a_parked_actor_and_only_of_it),
 		cmocka_unit_test(test_500_parked_actors_each_keep_their_stack),
 		cmocka_unit_test(test_monitor_fires_once_with_the_cause_and_noproc_when_dead),
@@ -1091,6 +1228,7 @@ int main(void)
 		cmocka_unit_test(test_demonitor_takes_back_a_queued_down),
 		cmocka_unit_test(test_timers_fire_in_order_of_their_time_unless_cancelled),
 		cmocka_unit_test(test_sender_waits_while_a_mailbox_is_full),
+		cmocka_unit_test(test_call_to_a_full_mailbox_ends_with_its_own_time_out),
 		cmocka_unit_test(test_sender_that_waits_for_room_is_woken_by_the_end_of_its_target),
 		cmocka_unit_test(test_first_reason_to_stop_is_the_reason_unless_killed),
 		cmocka_unit_test(test_monitors_go_with_the_actor_that_made_them),

@@ -209,15 +209,34 @@ static json_t *json_text(struct wire_str s)
 	return json_stringn(s.s, s.len);
 }
 
+static json_t *json_waits(const struct wire_frame *f)
+{
+	struct wire_waits waits;
+	json_t *json;
+
+	assert_int_equal(wire_waits_read(f->waits, f->waits_bytes, &waits), 0);
+	json = json_pack("[I]", (json_int_t)waits.until_us);
+	for (uint32_t i = 0; i < waits.n; i++) {
+		json_array_append_new(json, json_ref(waits.calls[i].caller));
+		json_array_append_new(json, json_uint(waits.calls[i].id));
+	}
+	return json;
+}
+
 static json_t *json_frame(const struct wire_frame *f)
 {
+	json_t *json;
+
 	switch (f->type) {
 	case WIRE_CAST:
 		return json_pack("{ss so so so so}", "type", "cast", "to", json_dest(&f->to), "from", json_ref(f->from), "method",
 			json_text(f->method), "args", json_body(f));
 	case WIRE_CALL:
-		return json_pack("{ss so so so so so sI}", "type", "call", "to", json_dest(&f->to), "from", json_ref(f->from), "method",
+		json = json_pack("{ss so so so so so sI}", "type", "call", "to", json_dest(&f->to), "from", json_ref(f->from), "method",
 			json_text(f->method), "args", json_body(f), "id", json_uint(f->id), "deadline_us", (json_int_t)f->deadline_us);
+		if (f->waits)
+			json_object_set_new(json, "waits", json_waits(f));
+		return json;
 	case WIRE_REPLY:
 		return json_pack("{ss so so so so}", "type", "reply", "to", json_ref(f->to.ref), "from", json_ref(f->from), "id",
 			json_uint(f->id), "result", json_body(f));
@@ -254,12 +273,16 @@ static json_t *json_frame(const struct wire_frame *f)
 
 static void frame_write(struct buf *b, const struct wire_frame *f)
 {
+	struct wire_waits waits;
+
 	switch (f->type) {
 	case WIRE_CAST:
 		wire_put_cast(b, &f->to, f->from, f->method, f->body, f->body_bytes);
 		break;
 	case WIRE_CALL:
-		wire_put_call(b, &f->to, f->from, f->method, f->body, f->body_bytes, f->id, f->deadline_us);
+		if (f->waits)
+			assert_int_equal(wire_waits_read(f->waits, f->waits_bytes, &waits), 0);
+		wire_put_nested_call(b, &f->to, f->from, f->method, f->body, f->body_bytes, f->id, f->deadline_us, f->waits ? &waits : NULL);
 		break;
 	case WIRE_REPLY:
 		wire_put_reply(b, f->to.ref, f->from, f->id, f->body, f->body_bytes);

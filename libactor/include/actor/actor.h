@@ -214,6 +214,9 @@ ACTOR_EXPORT int actor_flush(actor *self, int64_t timeout_ms);
  * @ret_msg:    the reply; may be NULL. Set on 0 and on -EREMOTEIO (the named error); NULL otherwise.
  * Ends exactly once: 0, -EREMOTEIO, -ESRCH at once for a dead target, -ECONNRESET when it ends before answering, -ETIMEDOUT,
  * -EDEADLK, -ECANCELED. A late reply goes nowhere. Nothing is ever sent twice.  Source: gen_server:call/3.
+ * The time-out is for all of it: finding a name, waiting while the target's mailbox is full (where a cast would be -EBUSY), the answer.
+ * -EDEADLK: a call to oneself, or to who waits for an answer of the caller, of whom the caller is answering, and so on, in this and other
+ * processes, over up to 16 calls. A circle that is closed by a call still queued elsewhere is not seen and ends with the time-outs.
  */
 ACTOR_EXPORT int actor_call(actor *self, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
 ACTOR_EXPORT int actor_call_name(actor *self, const char *name, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
@@ -294,7 +297,8 @@ struct actor_process {
 
 /*
  * 0; -EEXIST name taken; -ENOEXEC could not be run; -ECONNRESET it ended before it was up or ready (both: it is forgotten, but a detached one is
- * tried again by its restart type); -ETIMEDOUT it is not ready yet, and goes on: actor_process_stop() ends it; -EINVAL; -ENOTCONN; -EREMOTEIO the spawner refused for another reason.
+ * tried again by its restart type); -ETIMEDOUT it is not ready yet, and goes on: actor_process_stop() ends it; -EINVAL; -ENOTCONN the spawner is away
+ * for longer than the time-out, or went away while it was asked, when the process may have been started; -EREMOTEIO the spawner refused for another reason.
  * @error: NULL, or room for 256 bytes of text that says more.
  */
 ACTOR_EXPORT int actor_process_start(actor *self, const struct actor_process_spec *spec, struct actor_process *ret, char *error);
