@@ -352,6 +352,15 @@ void member_exited(struct member *member, const struct actor_cause *cause)
 	member_arm(member); /* its last frames are still read */
 }
 
+bool member_is_in_doubt(const struct member *member)
+{
+	const struct member *spawner = member->broker->spawner;
+
+	if (member->exited || member->state == MEMBER_JOINING)
+		return true;
+	return member->state == MEMBER_LOST && (list_is_linked(&member->timer) || !spawner || !spawner->has_listed);
+}
+
 void member_expired(struct member *member)
 {
 	struct actor_cause cause = member->cause;
@@ -359,7 +368,8 @@ void member_expired(struct member *member)
 	/* Its link ended, and its process may live on, stopped or busy. Only the supervisor knows; one that is being restarted says it soon. */
 	if (!member->left && !member->exited && member->broker->supervised) {
 		member_disarm(member);
-		registry_back(member);
+		if (!member_is_in_doubt(member))
+			registry_back(member);
 		return;
 	}
 	member_end(member, &cause);

@@ -30,6 +30,7 @@ struct member {
 	bool is_spawner;
 	bool single;	/* has this link only: is never introduced */
 	bool listed;	/* the supervisor said that it lives */
+	bool has_listed; /* the supervisor: it has said so of all who do */
 	bool speaks;	/* the supervisor said that it speaks the protocol: without a link it is late, not silent */
 	bool was_up;	/* had a link to this broker */
 	bool awaited;	/* the recovery window waits for it */
@@ -68,12 +69,9 @@ static inline bool member_is_supervised(const struct member *member)
 	return !(member->group & MEMBER_ID_CLIENT);
 }
 
-/* Whether it lives will be known soon: its link has just gone, or its exit was reported and its last frames are read. One that stays away, and of
- * whom the supervisor has said nothing, lives. */
-static inline bool member_is_in_doubt(const struct member *member)
-{
-	return member->exited || member->state == MEMBER_JOINING || (member->state == MEMBER_LOST && list_is_linked(&member->timer));
-}
+/* Whether it lives will be known soon: its link has just gone, or its exit was reported and its last frames are read, or who would report that is
+ * away. One that stays away, and of whom a supervisor that is there has said nothing, lives. */
+bool member_is_in_doubt(const struct member *member);
 
 struct member *member_find(const struct broker *broker, uint64_t group);
 struct member *member_new(struct broker *broker, uint64_t group); /* ABSENT; NULL: out of memory, or too many */

@@ -491,6 +491,8 @@ static void replay(struct hash_node *node, void *arg)
 {
 	struct member *member = container_of(node, struct member, node);
 
+	if (member->state == MEMBER_LOST && !member_is_in_doubt(member))
+		registry_back(member); /* it lives, whenever it comes */
 	if (member->state != MEMBER_UP || member->doomed)
 		return;
 	member_tell_spawner(member);
@@ -547,7 +549,7 @@ static int cast_groups(struct member *member, const struct wire_frame *cast, str
 		mp_read_uint(args, &group);
 		group_speaks(broker, group);
 	}
-	broker->supervised = true;
+	broker->supervised = member->has_listed = true;
 	hash_each(&broker->members, end_unlisted, &youngest);
 	window_listed(broker);
 	hash_each(&broker->members, replay, NULL);

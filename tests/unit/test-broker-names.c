@@ -273,6 +273,28 @@ static void test_a_reported_exit_hides_the_name_before_its_link_ends(void **stat
 	client_expect_nil(b, id);
 }
 
+static void test_without_a_supervisor_nobody_knows_whether_the_owner_lives(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"), *c = world_supervised(&w, 18, "c"),
+		      *b = world_newcomer(&w, "b");
+	uint64_t dead, alive;
+
+	client_tell(s, "groups", pack(&w, "a3a2uua0a2uu", UINT64_C(17), UINT64_C(18), UINT64_C(17), UINT64_C(18)));
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "dead", client_ref(a, 1))));
+	client_expect_nil(c, client_ask(c, "register", pack(&w, "a2sr", "alive", client_ref(c, 1))));
+	client_break(s);
+	client_break(a);
+	client_break(c);
+	dead = client_ask(b, "whereis", pack(&w, "a1s", "dead"));
+	world_advance(&w, 60000 * MS);
+	alive = client_ask(b, "whereis", pack(&w, "a1s", "alive"));
+	s = world_supervised(&w, 9, "$spawner");
+	client_expect_nothing(b);
+	client_tell(s, "groups", pack(&w, "a3a1ua1a2um1ssa1u", UINT64_C(18), UINT64_C(17), "reason", "signal", UINT64_C(18)));
+	client_expect_nil(b, dead);
+	assert_int_equal(client_expect_ref(b, alive).group, 18);
+}
+
 static void test_who_looked_up_and_left_leaves_nothing(void **state)
 {
 	struct client *a = world_supervised(&w, 17, "a"), *b = world_newcomer(&w, "b");
@@ -391,6 +413,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_look_up_finds_the_owner_that_came_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_look_up_finds_the_successor_of_a_dead_owner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_reported_exit_hides_the_name_before_its_link_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_without_a_supervisor_nobody_knows_whether_the_owner_lives, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_looked_up_and_left_leaves_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_newcomer_takes_no_bystanders_name_by_announcing_it, setup_with_window, teardown),
 		cmocka_unit_test_setup_teardown(test_a_process_started_after_the_list_takes_no_bystanders_name, setup_with_window, teardown),
