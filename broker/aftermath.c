@@ -37,7 +37,7 @@ void aftermath_run(const char *runtime_dir, uint64_t node_id)
 	if (r < 0)
 		log_error("not all processes could be ended: %s", strerror(-r));
 	if (locked && owner.node_id == node_id)
-		runtime_dir_leave(dir_fd, runtime_dir);
+		runtime_dir_leave(dir_fd, runtime_dir, node_id);
 	if (dir_fd >= 0)
 		close(dir_fd);
 }

@@ -34,9 +34,12 @@ struct program {
 	struct transport *transport;
 	struct server *server;
 	struct broker *broker;
+	const char *runtime_dir;
 	int signal_fd;
 	pid_t keeper_pid; /* our parent; 0: run by hand */
 };
+
+static int prepare_socket_dir(const char *runtime_dir);
 
 /* ---- the core's operations --------------------------------------------------------------------------------------- */
 
@@ -47,6 +50,9 @@ static int op_link_listen(void *arg, struct broker_link *link, const char *path,
 	struct link *handle;
 	int r = link_listen(program->transport, path, expect, JOIN_TIMEOUT_MS, link, &handle);
 
+	/* somebody cleaned up */
+	if (r == -ENOENT && prepare_socket_dir(program->runtime_dir) == 0)
+		r = link_listen(program->transport, path, expect, JOIN_TIMEOUT_MS, link, &handle);
 	if (r == 0) {
 		link_say_why(handle);
 		*ret_handle = handle;
@@ -374,6 +380,7 @@ int main(int argc, char **argv)
 	if (program.signal_fd < 0)
 		return fail("cannot wait for", "signals", errno);
 
+	program.runtime_dir = options.runtime_dir;
 	r = prepare_socket_dir(options.runtime_dir);
 	if (r < 0)
 		return fail("cannot prepare the socket directory in", options.runtime_dir, r);

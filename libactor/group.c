@@ -58,22 +58,28 @@ int group_path(const actor_group *group, char *ret, size_t size, const char *for
 	return m < 0 || (size_t)m >= size - (size_t)n ? -ENAMETOOLONG : 0;
 }
 
-/* DESIGN: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor for root, /tmp/actor-UID. */
+/* As spawner/runtime-dir.c: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor for root, /run/user/UID/actor if that is there, /tmp/actor-UID. */
 static int group_find_runtime_dir(actor_group *group, const char *given)
 {
+	unsigned uid = (unsigned)geteuid();
+	char session[32];
 	const char *env;
+	struct stat st;
 	int n;
 
+	snprintf(session, sizeof(session), "/run/user/%u", uid);
 	if (given)
 		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "%s", given);
 	else if ((env = getenv("ACTOR_RUNTIME_DIR")) && *env)
 		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "%s", env);
 	else if ((env = getenv("XDG_RUNTIME_DIR")) && *env)
 		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "%s/actor", env);
-	else if (geteuid() == 0)
+	else if (uid == 0)
 		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "/run/actor");
+	else if (lstat(session, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == uid)
+		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "%s/actor", session);
 	else
-		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "/tmp/actor-%u", (unsigned)geteuid());
+		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "/tmp/actor-%u", uid);
 	return n < 0 || (size_t)n >= sizeof(group->runtime_dir) ? -ENAMETOOLONG : 0;
 }
 

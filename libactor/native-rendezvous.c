@@ -5,6 +5,9 @@
  * A client has one hello open at a time: until it is answered nothing more is read from it. When there are
  * too many connections the one that has been silent longest goes, so nobody can shut others out by
  * connecting.
+ *
+ * The name of the socket may be taken away (by a cleaner of /tmp), and the directory with it: then nobody can
+ * reach us any more, though nothing else is wrong. So inotify watches for that, and the socket is made anew.
  */
 #include "native-transport.h"
 
@@ -12,12 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HELLO_MAX_BYTES (64u << 10)
 #define CLIENTS_MAX 256
 #define ACCEPT_PAUSE_MS 100
+#define AGAIN_MS 200       /* between two tries to make the socket anew */
+#define LOOK_MS 2000       /* between two looks at its name, where inotify cannot be had */
 #define TRACE_MAX_BYTES 32u /* eight hops, as in nng */
 
 struct client {
@@ -34,8 +41,13 @@ struct client {
 
 struct server {
 	struct source source;
+	char *path;
 	struct address address;
 	struct io listener;
+	struct io watch; /* inotify; fd -1: none could be had */
+	int watched;     /* the watch of the directory; -1: none */
+	dev_t dev;       /* of the socket's file */
+	ino_t ino;
 	void *user;
 	struct list clients, asking, active;
 	unsigned n_clients;
@@ -136,9 +148,114 @@ static void listener_handle(struct io *io, uint32_t events)
 		source_ready(&server->source, false);
 }
 
+static bool server_is_named(const struct server *server)
+{
+	struct stat st;
+
+	return lstat(server->path, &st) == 0 && st.st_dev == server->dev && st.st_ino == server->ino;
+}
+
+static void server_watch(struct server *server)
+{
+	char dir[4096], *slash;
+
+	if (server->watch.fd < 0 || strlen(server->path) >= sizeof(dir))
+		return;
+	strcpy(dir, server->path);
+	slash = strrchr(dir, '/');
+	if (!slash)
+		return;
+	slash[slash == dir] = 0;
+	if (server->watched >= 0)
+		inotify_rm_watch(server->watch.fd, server->watched);
+	server->watched = inotify_add_watch(server->watch.fd, dir,
+		IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+}
+
+/* In place of the listener that may be there: the new one's descriptor is in the set before. */
+static int server_bind(struct server *server)
+{
+	struct io old = server->listener;
+	struct address address;
+	struct stat st;
+	int r;
+
+	r = address_init(&address, server->path);
+	if (r < 0)
+		return r;
+	r = address_clear(&address);
+	/* 0600 because all clients have our uid now. Children of other users will need 0666 here: then the
+	 * directory's mode says who may try, and who somebody is the kernel says. */
+	if (r == 0)
+		r = address_listen(&address, 0600);
+	if (r >= 0) {
+		int fd = r;
+
+		r = lstat(server->path, &st) < 0 ? -errno : 0;
+		if (r == 0) {
+			server->listener.fd = fd;
+			r = transport_watch(server->source.transport, &server->listener, EPOLLIN);
+		}
+		if (r < 0) {
+			server->listener.fd = old.fd;
+			close(fd);
+		}
+	}
+	if (r < 0) {
+		address_deinit(&address);
+		return r;
+	}
+	if (old.fd >= 0)
+		close(old.fd); /* leaves the set with it */
+	address_deinit(&server->address);
+	server->address = address;
+	server->dev = st.st_dev;
+	server->ino = st.st_ino;
+	server_watch(server);
+	return 0;
+}
+
+/* Makes the socket anew if its name means something else, or nothing. */
+static void server_look(struct server *server)
+{
+	int r;
+
+	if (server_is_named(server)) {
+		if (server->watched < 0) {
+			server_watch(server);
+			if (server->watched < 0)
+				source_set_timeout(&server->source, LOOK_MS);
+		}
+		return;
+	}
+	/* who has connected meanwhile is let in before the old one is closed */
+	for (unsigned n = 0; n < CLIENTS_MAX && server->n_clients <= CLIENTS_MAX; n++) {
+		unsigned before = server->n_clients;
+
+		listener_handle(&server->listener, EPOLLIN);
+		if (server->n_clients == before)
+			break;
+	}
+	r = server_bind(server);
+	if (r < 0)
+		source_set_timeout(&server->source, AGAIN_MS); /* the directory is made anew by somebody else */
+}
+
+static void watch_handle(struct io *io, uint32_t events)
+{
+	_Alignas(struct inotify_event) char bytes[4096];
+
+	while (read(io->fd, bytes, sizeof(bytes)) > 0)
+		;
+	server_look(container_of(io, struct server, watch));
+}
+
 void server_timeout(struct source *source)
 {
-	transport_rewatch(source->transport, &server_of_source(source)->listener, EPOLLIN);
+	struct server *server = server_of_source(source);
+
+	transport_rewatch(source->transport, &server->listener, EPOLLIN);
+	server_look(server);
 }
 
 int server_listen(struct transport *transport, const char *path, void *user, struct server **ret)
@@ -156,22 +273,25 @@ int server_listen(struct transport *transport, const char *path, void *user, str
 	server->user = user;
 	server->address.dir_fd = -1;
 	server->listener = (struct io){-1, listener_handle};
+	server->watch = (struct io){-1, watch_handle};
+	server->watched = -1;
+	server->path = strdup(path);
 
-	r = address_init(&server->address, path);
-	if (r == 0)
-		r = address_clear(&server->address);
-	/* 0600 because all clients have our uid now. Children of other users will need 0666 here: then the
-	 * directory's mode says who may try, and who somebody is the kernel says. */
-	if (r == 0)
-		r = address_listen(&server->address, 0600);
-	if (r >= 0) {
-		server->listener.fd = r;
-		r = transport_watch(transport, &server->listener, EPOLLIN);
+	r = server->path ? 0 : -ENOMEM;
+	if (r == 0) {
+		server->watch.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+		if (server->watch.fd >= 0 && transport_watch(transport, &server->watch, EPOLLIN) < 0) {
+			close(server->watch.fd);
+			server->watch.fd = -1;
+		}
+		r = server_bind(server);
 	}
 	if (r < 0) {
 		server_free(server);
 		return r;
 	}
+	if (server->watched < 0)
+		source_set_timeout(&server->source, LOOK_MS);
 	*ret = server;
 	return 0;
 }
@@ -188,9 +308,15 @@ struct server *server_free(struct server *server)
 	if (server->listener.fd >= 0) {
 		transport_unwatch(server->source.transport, &server->listener);
 		close(server->listener.fd);
-		unlink(address_path(&server->address));
+		if (server_is_named(server))
+			unlink(server->path);
+	}
+	if (server->watch.fd >= 0) {
+		transport_unwatch(server->source.transport, &server->watch);
+		close(server->watch.fd);
 	}
 	address_deinit(&server->address);
+	free(server->path);
 	source_deinit(&server->source);
 	free(server);
 	return NULL;

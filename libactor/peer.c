@@ -347,7 +347,7 @@ struct peer *peer_route(actor_group *group, uint64_t group_id, bool introduce)
 }
 
 /* "<runtime dir>/g/<our id>/": supervised groups have theirs already, others make it when they first listen. */
-static void peer_make_directory(const char *socket_path)
+void peer_make_directory(const char *socket_path)
 {
 	char dir[4096];
 	char *slash, *above;

@@ -72,6 +72,10 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 		group->n_clients++;
 		snprintf(peer->name, sizeof(peer->name), "%.*s", (int)(hello.name.len < 255 ? hello.name.len : 255), hello.name.s);
 		r = link_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->link);
+		if (r == -ENOENT) { /* somebody cleaned up */
+			peer_make_directory(path);
+			r = link_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->link);
+		}
 		if (r < 0)
 			peer_forget(peer);
 		else

@@ -333,6 +333,8 @@ void peers_flush(actor_group *group);
 void peer_link_up(struct peer *peer);
 void peer_link_down(struct peer *peer, int error);
 void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_cause *cause);
+/* The directory of a socket of ours, and g/ above it, as far as they are not there. */
+void peer_make_directory(const char *socket_path);
 void peer_introduce(actor_group *group, uint64_t intro_id, bool listen, uint64_t group_id, struct wire_str path, uid_t uid, pid_t pid, struct wire_str name);
 void peer_introduction_failed(actor_group *group, uint64_t intro_id, uint64_t group_id);
 void peers_ask_again(actor_group *group); /* the broker is a new one: who has no link yet and needs one */

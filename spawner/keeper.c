@@ -121,7 +121,7 @@ static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
 
 static int loop_timeout_ms(const struct keeper *keeper)
 {
-	uint64_t next_ns = earlier(earlier(keeper->restart_ns, keeper->leave_ns),
+	uint64_t next_ns = earlier(earlier(earlier(keeper->restart_ns, keeper->leave_ns), keeper->place_ns),
 		earlier(keeper->deadline_ns, keeper->rescan_ns));
 	uint64_t now_ns = keeper_now_ns();
 
@@ -139,6 +139,8 @@ static void loop_timers(struct keeper *keeper)
 
 	if (keeper->rescan_ns && now_ns >= keeper->rescan_ns)
 		keeper_reap(keeper, true);
+	if (keeper->place_ns && now_ns >= keeper->place_ns)
+		keeper_place_look(keeper);
 	if (keeper->leave_ns && now_ns >= keeper->leave_ns) {
 		keeper->leave_ns = 0;
 		if (keeper->supervisor_pid > 0) {
@@ -215,6 +217,9 @@ static void loop_run(struct keeper *keeper)
 				break;
 			case KEEPER_SOURCE_EXEC:
 				loop_exec(keeper, source);
+				break;
+			case KEEPER_SOURCE_PLACE:
+				keeper_place_look(keeper);
 				break;
 			}
 		}
@@ -481,6 +486,7 @@ static int start_node(struct keeper *keeper)
 	if (keeper->signal_fd < 0 || keeper->epoll_fd < 0 ||
 		epoll_ctl(keeper->epoll_fd, EPOLL_CTL_ADD, keeper->signal_fd, &event) < 0)
 		return -errno;
+	keeper_place_watch(keeper);
 	return keeper_supervisor_start(keeper);
 }
 
@@ -490,7 +496,7 @@ int main(int argc, char **argv)
 	char why[RUNTIME_DIR_WHY_SIZE];
 	int r;
 
-	keeper->epoll_fd = keeper->signal_fd = keeper->dir_fd = keeper->lock_fd = -1;
+	keeper->epoll_fd = keeper->signal_fd = keeper->dir_fd = keeper->lock_fd = keeper->place_fd = -1;
 	keeper->ready_fd = keeper->state_fd = keeper->socket_fd = -1;
 	keeper->stop_limit_ns = STOP_LIMIT_S * 1000000000ull;
 	start_stdio();
@@ -515,7 +521,7 @@ int main(int argc, char **argv)
 	} else {
 		loop_run(keeper);
 	}
-	if (runtime_dir_leave(keeper->dir_fd, keeper->dir) == -ENOTEMPTY)
+	if (runtime_dir_leave(keeper->dir_fd, keeper->dir, keeper->node_id) == -ENOTEMPTY)
 		keeper_log("%s stays: it has something that no node made", keeper->dir);
 	return keeper->exit_code;
 }

@@ -2,8 +2,8 @@
  * keeper: the parent of every process of a node
  *
  * One struct, in static memory, for the one node this program is. keeper.c starts it and turns its loop,
- * keeper-spawn.c starts children, keeper-tree.c ends them, keeper-supervisor.c keeps the supervisor alive and
- * speaks with it.
+ * keeper-place.c sees to it that the node is found, keeper-spawn.c starts children, keeper-tree.c ends them,
+ * keeper-supervisor.c keeps the supervisor alive and speaks with it.
  */
 #pragma once
 
@@ -33,6 +33,9 @@ struct keeper {
 	enum keeper_phase phase;
 
 	int epoll_fd, signal_fd, dir_fd, lock_fd, ready_fd;
+	int place_fd;      /* inotify: what happens to the directory; -1 = none */
+	uint64_t place_ns; /* look at it again then; 0 = no need */
+	bool place_said;   /* that it cannot be made anew */
 	bool dir_made;
 	char dir[RUNTIME_DIR_PATH_SIZE];
 	char log_dir[RUNTIME_DIR_PATH_SIZE];
@@ -75,6 +78,7 @@ enum keeper_source {
 	KEEPER_SOURCE_SIGNAL,
 	KEEPER_SOURCE_SOCKET,
 	KEEPER_SOURCE_EXEC,
+	KEEPER_SOURCE_PLACE,
 };
 
 static inline uint64_t keeper_source(enum keeper_source kind, unsigned int slot, uint64_t group_id)
@@ -89,6 +93,12 @@ void keeper_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Everything is killed; when all is gone, the program ends with this code. */
 void keeper_stop(struct keeper *keeper, int exit_code);
+
+/* keeper-place.c */
+/* From now on notices when the runtime directory or its lock file is taken away. */
+void keeper_place_watch(struct keeper *keeper);
+/* Looks, and makes anew what is not there. */
+void keeper_place_look(struct keeper *keeper);
 
 /* keeper-spawn.c */
 void keeper_spawn(struct keeper *keeper, const struct keeper_spawn *spawn, const int *fds);

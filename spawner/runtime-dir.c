@@ -43,9 +43,17 @@ static int path_print(char path[RUNTIME_DIR_PATH_SIZE], const char *head, const 
 	return n < 0 || n >= RUNTIME_DIR_PATH_SIZE ? -ENAMETOOLONG : 0;
 }
 
+/* Whether the session manager has made its directory for us: nothing in there is swept. */
+static bool session_dir(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+}
+
 int runtime_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PATH_SIZE])
 {
-	char uid[32];
+	char session[32];
 
 	if (!explicit_path)
 		explicit_path = environment("ACTOR_RUNTIME_DIR");
@@ -55,8 +63,10 @@ int runtime_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PAT
 		return path_print(ret_path, environment("XDG_RUNTIME_DIR"), "/actor");
 	if (geteuid() == 0)
 		return path_print(ret_path, "/run/actor", "");
-	snprintf(uid, sizeof(uid), "%u", (unsigned int)geteuid());
-	return path_print(ret_path, "/tmp/actor-", uid);
+	snprintf(session, sizeof(session), "/run/user/%u", (unsigned int)geteuid());
+	if (session_dir(session))
+		return path_print(ret_path, session, "/actor");
+	return path_print(ret_path, "/tmp/actor-", strrchr(session, '/') + 1);
 }
 
 int log_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PATH_SIZE])
@@ -173,8 +183,12 @@ static bool name_is_number(const char *name)
 
 static bool entry_is_ours(const char *name, mode_t mode)
 {
-	if (!strcmp(name, "broker.ipc") || !strcmp(name, "spawner.ipc"))
-		return S_ISSOCK(mode);
+	static const char *const sockets[] = {"broker.ipc", "spawner.ipc", "broker.ipc~", "spawner.ipc~"}; /* ~: not named yet */
+	size_t i;
+
+	for (i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++)
+		if (!strcmp(name, sockets[i]))
+			return S_ISSOCK(mode);
 	return (!strcmp(name, "b") || !strcmp(name, "g")) && S_ISDIR(mode);
 }
 
@@ -374,7 +388,7 @@ int runtime_dir_clear(int dir_fd)
 	return result;
 }
 
-int runtime_dir_leave(int dir_fd, const char *path)
+int runtime_dir_leave(int dir_fd, const char *path, uint64_t node_id)
 {
 	struct runtime_dir_owner owner = {0}, nobody = {0};
 	int fd, r;
@@ -382,6 +396,10 @@ int runtime_dir_leave(int dir_fd, const char *path)
 	fd = openat(dir_fd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd >= 0)
 		owner_read(fd, &owner);
+	if (owner.node_id && owner.node_id != node_id) {
+		close(fd);
+		return -ESTALE;
+	}
 	nobody.made = owner.made;
 	r = runtime_dir_clear(dir_fd);
 	if (r == 0)

@@ -1,7 +1,8 @@
 /*
  * runtime-dir: where a node's sockets live, and who owns that place; libc only, no heap
  *
- * $ACTOR_RUNTIME_DIR, else $XDG_RUNTIME_DIR/actor, else /run/actor (root) or /tmp/actor-$UID. Owned by us, no
+ * $ACTOR_RUNTIME_DIR, else $XDG_RUNTIME_DIR/actor, else /run/actor (root), else /run/user/$UID/actor if the
+ * session manager made /run/user/$UID, else /tmp/actor-$UID. Owned by us, no
  * symlink, 0700 (0711 while a child has another user), and empty or made by a node, else refused.
  *
  * In it: lock; broker.ipc, spawner.ipc; b/ with the broker's sockets; g/ID/ with the sockets of each group.
@@ -63,6 +64,6 @@ int runtime_dir_clear(int dir_fd);
 /*
  * At a node's end: clears it, removes the lock file, and the directory (path) if a node made it. If something
  * else is in it (-ENOTEMPTY), the lock file stays and says that nobody has the directory: the next node may
- * use it.
+ * use it. -ESTALE and nothing is done if its lock file says that another node has it by now.
  */
-int runtime_dir_leave(int dir_fd, const char *path);
+int runtime_dir_leave(int dir_fd, const char *path, uint64_t node_id);

@@ -76,7 +76,7 @@ static void __attribute__((noreturn)) end_of_node(struct supervisor *supervisor)
 	struct child *broker = supervisor->node ? node_broker(supervisor->node) : NULL;
 	pid_t *sessions, except = broker ? broker->pid : 0;
 	size_t n_sessions = sessions_of(supervisor->node, &sessions);
-	int r;
+	int dir_fd, r;
 
 	log_error("the keeper is gone: everything of this node is ended");
 	r = sweep_kill(supervisor->node_id, sessions, n_sessions, &except, except > 0, SUPERVISOR_SWEEP_MS);
@@ -84,8 +84,9 @@ static void __attribute__((noreturn)) end_of_node(struct supervisor *supervisor)
 		r = sweep_kill(supervisor->node_id, NULL, 0, NULL, 0, SUPERVISOR_SWEEP_MS);
 	if (r < 0)
 		log_error("not all processes could be ended: %s", strerror(-r));
-	if (supervisor->runtime_dir_fd >= 0)
-		runtime_dir_leave(supervisor->runtime_dir_fd, supervisor->runtime_dir);
+	dir_fd = open(supervisor->runtime_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir_fd >= 0)
+		runtime_dir_leave(dir_fd, supervisor->runtime_dir, supervisor->node_id);
 	_exit(1);
 }
 
@@ -117,10 +118,41 @@ static void keeper_watch(struct supervisor *supervisor)
 
 /* --- the directories of groups --- */
 
+/* 0, or negative errno. */
+static int groups_dir_open(struct supervisor *supervisor)
+{
+	int dir_fd = open(supervisor->runtime_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
+
+	if (dir_fd < 0)
+		return -errno;
+	if (supervisor->groups_dir_fd >= 0)
+		close(supervisor->groups_dir_fd);
+	supervisor->groups_dir_fd = -1;
+	if (mkdirat(dir_fd, "g", 0700) == 0 || errno == EEXIST)
+		supervisor->groups_dir_fd = openat(dir_fd, "g", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (supervisor->groups_dir_fd < 0)
+		r = -errno;
+	close(dir_fd);
+	return r;
+}
+
+/* Opens it anew if its name means something else by now, or nothing. */
+static void groups_dir_look(struct supervisor *supervisor)
+{
+	char path[RUNTIME_DIR_PATH_SIZE + 4];
+	struct stat here, named;
+
+	snprintf(path, sizeof(path), "%s/g", supervisor->runtime_dir);
+	if (supervisor->groups_dir_fd < 0 || fstat(supervisor->groups_dir_fd, &here) < 0 || lstat(path, &named) < 0 ||
+		here.st_ino != named.st_ino || here.st_dev != named.st_dev)
+		groups_dir_open(supervisor);
+}
+
 static void group_dir_make(struct supervisor *supervisor, uint64_t group)
 {
 	char name[24];
 
+	groups_dir_look(supervisor);
 	snprintf(name, sizeof(name), "%" PRIu64, group);
 	if (mkdirat(supervisor->groups_dir_fd, name, 0700) < 0 && errno != EEXIST)
 		log_warning("%s/g/%s cannot be made: %s", supervisor->runtime_dir, name, strerror(errno));
@@ -130,6 +162,7 @@ static void group_dir_remove(struct supervisor *supervisor, uint64_t group)
 {
 	char name[24];
 
+	groups_dir_look(supervisor);
 	snprintf(name, sizeof(name), "%" PRIu64, group);
 	if (runtime_dir_remove(supervisor->groups_dir_fd, name) == -ENOTEMPTY)
 		log_info("%s/g/%s stays: it has something that is no socket", supervisor->runtime_dir, name);
@@ -607,7 +640,6 @@ static void hello_missed(struct supervisor *supervisor)
 	if (!value || !sweep_marker_parse(value, &marker) || !supervisor->runtime_dir)
 		return;
 	supervisor->node_id = marker.node_id;
-	supervisor->runtime_dir_fd = open(supervisor->runtime_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	end_of_node(supervisor);
 }
 
@@ -648,20 +680,18 @@ static void output_was_lost(uint64_t group, uint64_t n_bytes, void *arg)
 
 static void open_directories(struct supervisor *supervisor)
 {
+	int r;
+
 	supervisor->runtime_dir = getenv("ACTOR_RUNTIME_DIR");
 	supervisor->log_dir = getenv("ACTOR_LOG_DIR");
 	if (!supervisor->runtime_dir || !supervisor->log_dir) {
 		log_error("ACTOR_RUNTIME_DIR or ACTOR_LOG_DIR is not set: this program is started by actor-spawner");
 		exit(2);
 	}
-	supervisor->runtime_dir_fd = open(supervisor->runtime_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (supervisor->runtime_dir_fd < 0 || (mkdirat(supervisor->runtime_dir_fd, "g", 0700) < 0 && errno != EEXIST)) {
-		log_error("%s: %s", supervisor->runtime_dir, strerror(errno));
-		exit(1);
-	}
-	supervisor->groups_dir_fd = openat(supervisor->runtime_dir_fd, "g", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (supervisor->groups_dir_fd < 0) {
-		log_error("%s/g: %s", supervisor->runtime_dir, strerror(errno));
+	supervisor->groups_dir_fd = -1;
+	r = groups_dir_open(supervisor);
+	if (r < 0) {
+		log_error("%s/g: %s", supervisor->runtime_dir, strerror(-r));
 		exit(1);
 	}
 	if (outputs_init(&supervisor->outputs, supervisor->log_dir) < 0)

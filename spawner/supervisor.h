@@ -35,7 +35,7 @@ struct supervisor {
 	struct hash owners_by_number, owners_by_monitor;
 
 	const char *runtime_dir, *log_dir;
-	int runtime_dir_fd, groups_dir_fd; /* of `g` in it; -1: none yet */
+	int groups_dir_fd; /* of `g` in the runtime directory; -1: none yet */
 	uint64_t node_id, group_id;
 	uint8_t key[16];
 	uint64_t node_start_ns, start_ns;

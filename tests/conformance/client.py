@@ -309,7 +309,12 @@ def runtime_dir():
         return os.environ["ACTOR_RUNTIME_DIR"]
     if os.environ.get("XDG_RUNTIME_DIR"):
         return os.environ["XDG_RUNTIME_DIR"] + "/actor"
-    return f"/tmp/actor-{os.getuid()}" if os.getuid() else "/run/actor"
+    if os.getuid() == 0:
+        return "/run/actor"
+    session = f"/run/user/{os.getuid()}"
+    if os.path.isdir(session) and not os.path.islink(session) and os.stat(session).st_uid == os.getuid():
+        return session + "/actor"
+    return f"/tmp/actor-{os.getuid()}"
 
 
 def now_us():

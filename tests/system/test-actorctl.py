@@ -704,6 +704,37 @@ def stop_that_takes_too_long_exits_5():
     ctl("rm", "stubborn")
 
 
+# ---- places that are taken away ------------------------------------------------------------------------------------------------------
+
+@fact
+def a_node_whose_sockets_and_lock_were_removed_is_reached_again():
+    ctl("spawn", "--name", "stays", "--wait=ready", "--", MIRROR, "stays.mirror")
+    pid = child("stays")["pid"]
+    before = {name: ctl_json("status")[name]["pid"] for name in ("keeper", "supervisor", "broker")}
+
+    def reached():
+        for args in ["ls"], ["call", "stays.mirror", "counted"]:
+            if subprocess.run([ACTORCTL, *args], capture_output=True, env=ENV, timeout=PATIENCE).returncode:
+                return False
+        return True
+
+    taken = os.path.join(ROOT, "taken")
+    for what in ["spawner.ipc", "broker.ipc"], ["lock"], ["b"], ["g"], ["."]:
+        for name in what:
+            path = os.path.normpath(os.path.join(RUNTIME, name))
+            os.rename(path, taken)  # at once: they come back while a tree is being removed
+            shutil.rmtree(taken) if os.path.isdir(taken) else os.unlink(taken)
+        until(reached, f"an answer after {what} was removed")
+        until(lambda: os.path.exists(os.path.join(RUNTIME, "lock")), "the lock")
+        assert {name: ctl_json("status")[name]["pid"] for name in before} == before and child("stays")["pid"] == pid
+        fails("up", "-d", rc=9, says="already running, pid " + str(before["keeper"]))
+    # who comes later finds them, and they find each other
+    ctl("spawn", "--name", "comes", "--wait=ready", "--", MIRROR, "comes.mirror")
+    assert ctl("call", "comes.mirror", "counted").out == "0\n"
+    ctl("rm", "-f", "comes")
+    ctl("rm", "-f", "stays")
+
+
 # ---- status of one, logs ------------------------------------------------------------------------------------------------------------
 
 @fact

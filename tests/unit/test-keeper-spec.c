@@ -554,8 +554,13 @@ static void test_the_runtime_directory_follows_the_rule(void **state)
 
 	unsetenv("ACTOR_RUNTIME_DIR");
 	unsetenv("XDG_RUNTIME_DIR");
-	snprintf(expected, sizeof(expected), geteuid() ? "/tmp/actor-%u" : "/run/actor",
-		(unsigned int)geteuid());
+	snprintf(expected, sizeof(expected), "/run/user/%u", (unsigned int)geteuid());
+	if (geteuid() == 0)
+		strcpy(expected, "/run/actor");
+	else if (access(expected, F_OK) == 0)
+		strcat(expected, "/actor");
+	else
+		snprintf(expected, sizeof(expected), "/tmp/actor-%u", (unsigned int)geteuid());
 	assert_int_equal(runtime_dir_resolve(NULL, path), 0);
 	assert_string_equal(path, expected);
 	setenv("XDG_RUNTIME_DIR", "/xdg", 1);
@@ -655,6 +660,7 @@ static void test_a_node_leaves_nothing_of_its_own_in_its_directory(void **state)
 	runtime_own(&runtime, true);
 	socket_make(runtime.dir_fd, "broker.ipc");
 	socket_make(runtime.dir_fd, "spawner.ipc");
+	socket_make(runtime.dir_fd, "spawner.ipc~"); /* of one that died before it gave it its name */
 	assert_int_equal(mkdirat(runtime.dir_fd, "b", 0711), 0);
 	socket_make(runtime.dir_fd, "b/2.1.ipc");
 	assert_int_equal(mkdirat(runtime.dir_fd, "g", 0700), 0);
@@ -664,7 +670,7 @@ static void test_a_node_leaves_nothing_of_its_own_in_its_directory(void **state)
 	assert_true(is_there(runtime.dir_fd, "lock"));
 	assert_false(is_there(runtime.dir_fd, "g"));
 	assert_false(is_there(runtime.dir_fd, "broker.ipc"));
-	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path), 0);
+	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path, 0xabcdef), 0);
 	assert_int_equal(access(runtime.path, F_OK), -1);
 	runtime_close(&runtime);
 }
@@ -675,7 +681,9 @@ static void test_a_directory_that_was_given_stays_at_the_end(void **state)
 
 	runtime_open(&runtime);
 	runtime_own(&runtime, false);
-	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path), 0);
+	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path, 0xabcdee), -ESTALE); /* not that node's */
+	assert_true(is_there(runtime.dir_fd, "lock"));
+	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path, 0xabcdef), 0);
 	assert_false(is_there(runtime.dir_fd, "lock"));
 	assert_int_equal(rmdir(runtime.path), 0);
 	runtime_close(&runtime);
@@ -707,7 +715,7 @@ static void test_what_no_node_made_is_never_removed(void **state)
 	assert_int_equal(symlinkat(outside, runtime.dir_fd, "g/5"), 0);
 
 	assert_int_equal(runtime_dir_clear(runtime.dir_fd), -ENOTEMPTY);
-	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path), -ENOTEMPTY);
+	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path, 0xabcdef), -ENOTEMPTY);
 	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		assert_true(is_there(runtime.dir_fd, others[i]));
 		assert_int_equal(unlinkat(runtime.dir_fd, others[i], 0), 0);

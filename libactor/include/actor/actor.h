@@ -316,7 +316,7 @@ enum actor_link_mode {
 
 struct actor_group_options {
 	const char *name;        /* NULL: the program's name */
-	const char *runtime_dir; /* NULL: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor (root), /tmp/actor-UID */
+	const char *runtime_dir; /* NULL: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor (root), /run/user/UID/actor, /tmp/actor-UID */
 	enum actor_link_mode mode;
 	int64_t connect_timeout_ms; /* 0: 5,000 */
 	bool ignore_token;       /* do not use ACTOR_TOKEN: be a group of one's own although a supervised process started this one */
