@@ -9,6 +9,8 @@
 
 #include "runtime.h"
 
+#define ANSWERS_MAX_BYTES (64u << 20) /* that one peer has not read; then it gets errors in their place */
+
 /* ---- the caller's end ---- */
 
 static void call_timed_out(struct timer *timer)
@@ -365,6 +367,10 @@ static void call_send_answer(actor_group *group, actor_ref caller, actor_ref cal
 	peer = peer_route(group, caller.group, false);
 	if (!peer)
 		return; /* the caller's group is gone */
+	if (!error && peer->link && link_backlog_bytes(peer->link) > ANSWERS_MAX_BYTES) {
+		error = "overloaded";
+		text = "64 MiB of answers wait for the asking group, which does not read them";
+	}
 	if (error)
 		wire_put_error(peer_out(peer), caller, callee, id, wire_cstr(error), wire_cstr(text));
 	else

@@ -11,6 +11,8 @@
 
 /* To a full mailbox, from a peer that was told to pause: far more than can be in flight (its backlog, the socket, our unread). */
 #define OVERFLOW_MAX_BYTES (16u << 20)
+#define UNREAD_MAX_BYTES (4u << 20) /* that a peer has not read: what it asks is put aside */
+#define ASIDE_MAX_BYTES (32u << 20) /* of it: two of the largest messages */
 #define WATCHERS_MAX (1u << 18) /* monitors of one peer group */
 
 /* ---- from the broker to the runtime (serial 0) ---- */
@@ -168,7 +170,7 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 		call_refuse(group, frame->from, ref, frame->id, "deadlock", "it waits for an answer of who calls it");
 		return;
 	}
-	if (mailbox_is_full(&to->mailbox) && mailbox_pause_peer(to, peer, frame->raw_bytes) > OVERFLOW_MAX_BYTES) {
+	if (mailbox_is_full(&to->mailbox) && mailbox_pause_peer(to, peer, peer->takes_aside ? 0 : frame->raw_bytes) > OVERFLOW_MAX_BYTES) {
 		if (!peer->is_uplink) {
 			peer_cut(peer, "it goes on sending to an actor whose mailbox is full");
 			return;
@@ -339,8 +341,96 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 	return true;
 }
 
+/* ---- put aside ---- */
+
+/*
+ * Answers cannot be paused: whoever asks and does not read makes them pile up here. So while more than UNREAD_MAX_BYTES wait for a peer,
+ * what it asks is put aside, in order, and handled when it has read. What it answers to us is handled in any case, or two groups that have
+ * much to answer each other would wait for each other for ever. A healthy peer is slowed down to what it reads; one that goes on asking and
+ * reads nothing loses its link.
+ */
+static bool peer_is_behind(const struct peer *peer)
+{
+	return peer->aside.size_bytes || (peer->link && link_backlog_bytes(peer->link) > UNREAD_MAX_BYTES);
+}
+
+static bool frame_is_an_answer(const struct wire_frame *frame)
+{
+	switch (frame->type) {
+	case WIRE_REPLY:
+	case WIRE_ERROR:
+	case WIRE_PAUSE:
+	case WIRE_RESUME:
+	case WIRE_PONG:
+		return true;
+	default: /* DOWN too: it comes after the last message of who ended */
+		return false;
+	}
+}
+
+/* False: the link is gone. */
+static bool inbound_put_aside(struct peer *peer, const struct wire_frame *frame)
+{
+	struct buf *aside = &peer->aside;
+	char why[160] = "out of memory for what it asks";
+
+	if (!aside->size_bytes)
+		link_notify_drained(peer->link);
+	if (peer->aside_at > ASIDE_MAX_BYTES) {
+		memmove(aside->data, aside->data + peer->aside_at, aside->size_bytes - peer->aside_at);
+		aside->size_bytes -= peer->aside_at;
+		peer->aside_at = 0;
+	}
+	buf_append(aside, frame->raw, frame->raw_bytes);
+	if (!aside->failed && aside->size_bytes - peer->aside_at <= ASIDE_MAX_BYTES)
+		return true;
+	if (!aside->failed)
+		snprintf(why, sizeof(why), "it goes on asking and does not read its answers: %zu bytes wait for it", link_backlog_bytes(peer->link));
+	buf_deinit(aside);
+	*aside = (struct buf)BUF_INIT;
+	peer_cut(peer, why);
+	return false;
+}
+
+/* Handles what was put aside: a share of it, as long as the peer reads; or @all. Returns how many bytes. May end the link. */
+static size_t inbound_aside(struct peer *peer, bool all)
+{
+	struct buf aside = peer->aside;
+	size_t at = peer->aside_at, from = at, used;
+	struct wire_frame frame;
+	bool linked = true;
+
+	peer->takes_aside = true; /* no fault of its own that it comes after a `pause` */
+	peer->aside = (struct buf)BUF_INIT; /* a link that ends meanwhile finds nothing to handle */
+	peer->aside_at = 0;
+	while (linked && at < aside.size_bytes && (all || (at - from < BYTES_PER_TURN && !peer_is_behind(peer)))) {
+		int r = wire_parse(aside.data + at, aside.size_bytes - at, &frame, &used);
+
+		if (r < 0)
+			break; /* cannot be: it was parsed before */
+		at += used;
+		linked = inbound_frame(peer, &frame);
+	}
+	peer->takes_aside = false;
+	if (linked && at < aside.size_bytes && !all) {
+		peer->aside = aside;
+		peer->aside_at = at;
+		link_notify_drained(peer->link);
+	} else {
+		buf_deinit(&aside);
+	}
+	return at - from;
+}
+
+void inbound_link_ends(struct peer *peer)
+{
+	if (peer->aside.size_bytes)
+		(void)inbound_aside(peer, true);
+}
+
 void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes)
 {
+	bool behind = peer_is_behind(peer);
 	struct wire_frame frame;
 	size_t at = 0, used;
 	int r;
@@ -352,7 +442,7 @@ void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes)
 			return;
 		}
 		at += used;
-		if (r > 0 && !inbound_frame(peer, &frame))
+		if (r > 0 && !(behind && !frame_is_an_answer(&frame) ? inbound_put_aside(peer, &frame) : inbound_frame(peer, &frame)))
 			return;
 	}
 }
@@ -376,6 +466,8 @@ void inbound_transport(actor_group *group)
 			break;
 		case TRANSPORT_LINK_DRAINED:
 			peer_drained(peer);
+			if (peer->aside.size_bytes)
+				taken_bytes += inbound_aside(peer, false);
 			break;
 		case TRANSPORT_LINK_DOWN:
 			peer_link_down(peer, event.error);

@@ -180,6 +180,8 @@ void peer_forget(struct peer *peer)
 	hash_remove(&group->peers, &peer->node);
 	buf_deinit(&peer->pending);
 	peer->pending = (struct buf)BUF_INIT;
+	buf_deinit(&peer->aside);
+	peer->aside = (struct buf)BUF_INIT;
 	list_append(&group->peers_over, &peer->over_link);
 }
 
@@ -493,10 +495,13 @@ void peer_link_up(struct peer *peer)
 void peer_link_down(struct peer *peer, int error)
 {
 	actor_group *group = peer->group;
-	bool was_up = peer->state == PEER_LINKED || peer->state == PEER_ENDED;
+	bool was_up = peer->state == PEER_LINKED || peer->state == PEER_ENDED, had_link = peer->link;
 
 	if (peer->over)
 		return;
+	inbound_link_ends(peer);
+	if (peer->over || (had_link && !peer->link))
+		return; /* what it had said ended the link */
 	peer->link = link_free(peer->link);
 	list_remove(&peer->dirty_link);
 	if (peer->is_uplink) {

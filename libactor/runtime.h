@@ -303,6 +303,9 @@ struct peer {
 	struct list over_link; /* group->peers_over */
 	struct link *link;
 	struct buf pending;     /* frames, until the link is up; a peer with one link only needs none */
+	struct buf aside;       /* frames it sent that wait until it has read its answers (inbound.c) */
+	size_t aside_at;        /* where they begin */
+	bool takes_aside;       /* they are being handled */
 	struct list dirty_link; /* group->dirty: has frames to flush */
 	struct list calls;      /* struct call.peer_link */
 	struct list monitors;   /* struct monitor.target_link */
@@ -356,6 +359,7 @@ void flushes_turn(actor_group *group); /* once a turn: wakes whose flush is done
 /* ---- inbound.c ---- */
 
 void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes);
+void inbound_link_ends(struct peer *peer); /* what was put aside is handled before its end */
 void inbound_transport(actor_group *group); /* takes some of the waiting transport events */
 bool transport_is_idle(const actor_group *group);
 

@@ -1,5 +1,5 @@
 /*
- * What returned 0 arrives, although its sender ends in the next moment: real groups beside a real broker. ACTOR_BROKER: the program.
+ * The sending side: what returned 0 arrives, although its sender ends in the next moment; answers nobody reads are bounded. Real groups, a real broker. ACTOR_BROKER: the program.
  * This program is also the other groups: `test-flush sink`, `test-flush source HOW N`.
  */
 #include <errno.h>
@@ -77,7 +77,15 @@ static int sink_compute(actor *self, const actor_msg *msg)
 	return 0;
 }
 
+static int sink_big(actor *self, const actor_msg *msg, actor_from *from)
+{
+	static const char megabyte[1 << 20];
+
+	return actor_reply(from, "y#", megabyte, sizeof(megabyte));
+}
+
 static const struct actor_method sink_methods[] = {
+	{.name = "big", .on_call = sink_big},
 	{.name = "item", .on_cast = sink_item},
 	{.name = "compute", .on_cast = sink_compute},
 	{.name = "got", .on_call = sink_got},
@@ -101,9 +109,56 @@ static int source_send(actor *self)
 	return 0;
 }
 
+/* Many actors ask for a megabyte each; then the process stops, and later says how often it was answered, and refused as `overloaded`. */
+static int64_t answered, refused;
+
+static int asker_ask(actor *self, const actor_msg *msg)
+{
+	actor_msg *reply = NULL;
+	int r = actor_call_name(self, "sink", "big", LONG_MS, &reply, "");
+
+	if (r == 0)
+		answered++;
+	else if (r == -EREMOTEIO && strcmp(actor_msg_error(reply), "overloaded") == 0)
+		refused++;
+	actor_msg_free(reply);
+	if (answered + refused < source_n)
+		return 0;
+	printf("%ld %ld\n", (long)answered, (long)refused);
+	fflush(stdout);
+	return 0;
+}
+
+static const struct actor_method asker_methods[] = {{.name = "ask", .on_cast = asker_ask}, {0}};
+static const struct actor_behavior asker_behavior = {.name = "asker", .methods = asker_methods};
+
+static int source_freeze(actor *self, const actor_msg *msg)
+{
+	int r = actor_flush(self, ACTOR_TIMEOUT_DEFAULT);
+
+	raise(SIGSTOP);
+	return r;
+}
+
+static int source_ask(actor *self)
+{
+	int r = actor_call_name(self, "sink", "got", LONG_MS, NULL, "");
+
+	if (r == 0)
+		r = actor_cast_name(self, "sink", "compute", ""); /* nothing is answered yet */
+	for (int64_t i = 0; r == 0 && i < source_n; i++) {
+		actor_ref asker;
+
+		r = actor_spawn(self, &asker_behavior, NULL, &asker);
+		if (r == 0)
+			r = actor_cast(self, asker, "ask", "");
+	}
+	return r < 0 ? r : actor_cast(self, actor_self(self), "freeze", "");
+}
+
 static int source_init(actor *self, const void *arg)
 {
-	int r = source_send(self);
+	int r = strcmp(source_how, "ask") == 0 ? source_ask(self) : source_send(self);
 
 	if (r < 0)
 		return r;
@@ -117,12 +172,15 @@ static int source_init(actor *self, const void *arg)
 			kill(getpid(), SIGKILL);
 		return r;
 	}
+	if (strcmp(source_how, "ask") == 0)
+		return 0;
 	puts("sent"); /* lives on until TERM */
 	fflush(stdout);
 	return 0;
 }
 
-static const struct actor_behavior source_behavior = {.name = "source", .init = source_init};
+static const struct actor_method source_methods[] = {{.name = "freeze", .on_cast = source_freeze}, {0}};
+static const struct actor_behavior source_behavior = {.name = "source", .init = source_init, .methods = source_methods};
 
 /* ---- processes ---- */
 
@@ -460,6 +518,33 @@ static void test_casts_to_a_client_with_one_link_arrive_although_their_sender_is
 	assert_int_equal(n_said, 0);
 }
 
+/* ---- answers nobody reads ---- */
+
+static void test_a_group_that_reads_no_answers_gets_errors_beyond_64_mib_of_them(void **state)
+{
+	actor_client *client;
+	long ok = 0, overloaded = 0;
+	char line[64] = "";
+	pid_t source;
+	int out, status;
+
+	source = source_start("ask", "200", &out);
+	assert_int_equal(waitpid(source, &status, WUNTRACED), source);
+	assert_true(WIFSTOPPED(status));
+	kill(sink_pid, SIGUSR1);
+	client = client_new(ACTOR_LINK_BROKER);
+	assert_int_equal(actor_client_call(client, find_sink(client), "got", LONG_MS, NULL, ""), 0); /* it has answered all that came before */
+	actor_client_free(client);
+	kill(source, SIGCONT);
+	assert_true(read(out, line, sizeof(line) - 1) > 0);
+	assert_int_equal(sscanf(line, "%ld %ld", &ok, &overloaded), 2);
+	assert_int_equal(ok + overloaded, 200);
+	assert_in_range(ok, 64, 80);
+	close(out);
+	kill(source, SIGTERM);
+	assert_int_equal(reap(source), 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,6 +562,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_freeing_ends_although_the_receiver_never_reads_and_says_what_is_lost, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_freeing_ends_although_the_broker_stands_still_and_says_what_is_lost, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_casts_to_a_client_with_one_link_arrive_although_their_sender_is_freed_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_group_that_reads_no_answers_gets_errors_beyond_64_mib_of_them, setup, teardown),
 	};
 
 	self_program = argv[0];

@@ -416,6 +416,44 @@ def a_receiver_that_stopped_reading_is_cut_or_held_and_nobody_else():
         node.ctl("rm", "stalled")
 
 
+def answers_that_nobody_reads_cost_their_caller_its_link_and_nobody_memory():
+    with Bystander():
+        for kind, make in links():
+            if kind == "broker":
+                continue  # it has a quota of its own
+            link = make()
+            link.socket.settimeout(60)
+            ask = "ls" if kind == "supervisor" else "get"
+            calls = b"".join(pack([2, link.service, link.me, ask, [], i, 0]) for i in range(1, 2001))
+            sent, most = 0, (256 << 20) * scale
+            pid = PIDS["supervisor" if kind == "supervisor" else "victim"]
+            kib = before = rss_kib(pid)
+            try:
+                while sent < most:
+                    link.send_bytes(calls)
+                    sent += len(calls)
+                    kib = max(kib, rss_kib(pid))
+            except OSError as e:
+                print(f"# {kind}: {sent >> 20} MiB of calls, then {e}; {before} -> {kib} KiB")
+            assert sent < most, f"{kind}: not cut; {before} -> {kib} KiB"
+            assert kib - before < (160 << 10), (kind, before, kib)
+            link.close()
+        assert "does not read its answers" in logged()
+
+
+def a_caller_that_reads_late_gets_every_answer_in_order():
+    with Bystander():
+        link = direct()
+        n = 100000  # of which the answers are 7 MB and the calls 10: they fit neither the sockets nor what may be unread
+        for at in range(1, n, 1000):
+            link.send(*([2, link.service, link.me, "get", [], i, 0] for i in range(at, at + 1000)))
+        for i in range(1, n + 1):
+            while (frame := link.receive())[0] in (10, 11):
+                pass  # what is on its way comes all the same
+            assert frame[0] == 3 and frame[3] == i, (i, frame)
+        link.close()
+
+
 def reasons_are_in_the_log():
     log = logged()
     assert "raw" in log and ("malformed" in log or "EPROTO" in log or "not valid" in log), log[-3000:]
@@ -438,4 +476,6 @@ run_tests([t for t in [bytes_that_are_no_sp_end_the_connection,
            monitors_in_the_name_of_another_group_are_refused,
            floods_cost_only_the_flooder,
            a_receiver_that_stopped_reading_is_cut_or_held_and_nobody_else,
+           answers_that_nobody_reads_cost_their_caller_its_link_and_nobody_memory,
+           a_caller_that_reads_late_gets_every_answer_in_order,
            reasons_are_in_the_log] if ONLY in t.__name__], node)

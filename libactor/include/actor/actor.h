@@ -17,6 +17,8 @@
  * Bytes.    Bodies are msgpack: the arguments of a message are an array, a result is one value (docs/protocol.md).
  * Limits.   A body: ACTOR_BODY_MAX_BYTES, nested at most 64 deep (the array of arguments counts). A mailbox: see struct actor_behavior.
  *           What is larger is refused where it is made: -EMSGSIZE to the sender, the error `too_big` to the caller when it is an answer.
+ *           Answers that a group has not read: beyond 4 MiB what it asks next waits, unhandled, until it has read them (32 MiB; then its link
+ *           is ended, with a line in the log); beyond 64 MiB its calls are answered with the error `overloaded`.
  */
 #ifndef ACTOR_ACTOR_H
 #define ACTOR_ACTOR_H
@@ -225,7 +227,7 @@ ACTOR_EXPORT int actor_call_msg(actor *self, actor_ref to, const char *method, i
 /*
  * actor_reply() - answer a call, once
  * 0: the caller has its answer, or a named error that says why it cannot be sent: `too_big` (more than ACTOR_BODY_MAX_BYTES), `bad_result`
- * (an `m`, `o` or message that is malformed or nested more than 64 deep), `overloaded` (no memory). So `return actor_reply(...)` never
+ * (an `m`, `o` or message that is malformed or nested more than 64 deep), `overloaded` (no memory, or 64 MiB of unread answers). So `return actor_reply(...)` never
  * ends an actor by what its data is.
  * Negative: misuse, and the call is still open: -EINVAL (a format that is none, or not one value), -EALREADY (answered before);
  * -ESRCH: a kept address that is over, see actor_from_keep().
