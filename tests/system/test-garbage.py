@@ -436,7 +436,7 @@ def answers_that_nobody_reads_cost_their_caller_its_link_and_nobody_memory():
             except OSError as e:
                 print(f"# {kind}: {sent >> 20} MiB of calls, then {e}; {before} -> {kib} KiB")
             assert sent < most, f"{kind}: not cut; {before} -> {kib} KiB"
-            assert kib - before < (160 << 10), (kind, before, kib)
+            assert kib - before < MORE_KIB, (kind, before, kib)
             link.close()
         assert "does not read its answers" in logged()
 
