@@ -27,6 +27,7 @@
 #include <unistd.h>
 #include "keeper.h"
 #include "keeper-client.h"
+#include "node-log.h"
 #include "sweep.h"
 
 #define EVENTS_MAX        64
@@ -56,6 +57,7 @@ void keeper_log(const char *format, ...)
 	va_end(arguments);
 	n = n < 0 ? 0 : n + head > (int)sizeof(text) - 2 ? (int)sizeof(text) - 2 : n + head;
 	text[n++] = '\n';
+	node_log_look();
 	if (write(STDERR_FILENO, text, (size_t)n) < 0)
 		return; /* nobody to tell */
 }
@@ -356,7 +358,8 @@ static int start_options(struct keeper *keeper, int argc, char **argv)
 		keeper_log("%s is not understood; see --help", argv[optind]);
 		return 2;
 	}
-	if (runtime_dir_resolve(dir, keeper->dir) < 0 || log_dir_resolve(log_dir, keeper->log_dir) < 0) {
+	if (runtime_dir_resolve(dir, keeper->dir) < 0 ||
+		log_dir_resolve(log_dir, keeper->dir, keeper->log_dir) < 0) {
 		keeper_log("the path of the runtime or log directory is too long");
 		return 1;
 	}
@@ -441,6 +444,7 @@ static int start_lock(struct keeper *keeper)
 	return -1;
 }
 
+/* 0; negative errno; 1: why not is said already. */
 static int start_node(struct keeper *keeper)
 {
 	struct sigaction action = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
@@ -448,6 +452,7 @@ static int start_node(struct keeper *keeper)
 	struct runtime_dir_owner owner;
 	struct rlimit raised;
 	sigset_t signals;
+	char why[RUNTIME_DIR_WHY_SIZE];
 	int r;
 
 	keeper_table_init(&keeper->table);
@@ -464,6 +469,13 @@ static int start_node(struct keeper *keeper)
 	r = runtime_dir_own(keeper->lock_fd, &owner);
 	if (r < 0)
 		return r;
+	/* A place that cannot be taken for another reason cannot be written either: that is for the supervisor to say. */
+	node_log_init(keeper->log_dir);
+	keeper->log_dir_fd = log_dir_claim(keeper->log_dir, keeper->dir, why);
+	if (keeper->log_dir_fd == -EBUSY) {
+		keeper_log("%s", why);
+		return 1;
+	}
 
 	getrlimit(RLIMIT_NOFILE, &keeper->nofile);
 	raised = (struct rlimit){.rlim_cur = keeper->nofile.rlim_max, .rlim_max = keeper->nofile.rlim_max};
@@ -515,12 +527,12 @@ int main(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	r = start_node(keeper);
-	if (r < 0) {
+	if (r < 0)
 		keeper_log("the node cannot be started: %s", strerror(-r));
+	if (r)
 		keeper->exit_code = 1;
-	} else {
+	else
 		loop_run(keeper);
-	}
 	if (runtime_dir_leave(keeper->dir_fd, keeper->dir, keeper->node_id) == -ENOTEMPTY)
 		keeper_log("%s stays: it has something that no node made", keeper->dir);
 	return keeper->exit_code;

@@ -33,6 +33,7 @@ struct keeper {
 	enum keeper_phase phase;
 
 	int epoll_fd, signal_fd, dir_fd, lock_fd, ready_fd;
+	int log_dir_fd;    /* the claim of the log directory; negative = none */
 	int place_fd;      /* inotify: what happens to the directory; -1 = none */
 	uint64_t place_ns; /* look at it again then; 0 = no need */
 	bool place_said;   /* that it cannot be made anew */

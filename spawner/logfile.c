@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime-dir.h"
 #include "util/siphash.h"
 #include "util/utf8.h"
 
@@ -53,27 +54,11 @@ static uint64_t now_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
 
-static int log_dir_make(struct log_dir *dir)
-{
-	char path[4096];
-
-	if ((size_t)snprintf(path, sizeof(path), "%s", dir->path) >= sizeof(path))
-		return -ENAMETOOLONG;
-	for (char *s = path + 1; *s; s++)
-		if (*s == '/') {
-			*s = 0;
-			mkdir(path, 0755);
-			*s = '/';
-		}
-	mkdir(path, 0750);
-	dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return dir->fd < 0 ? -errno : 0;
-}
-
 int log_dir_open(struct log_dir *dir, const char *path)
 {
 	*dir = (struct log_dir){.path = path, .fd = -1, .checked_ns = now_ns(CLOCK_MONOTONIC)};
-	return log_dir_make(dir);
+	dir->fd = log_dir_make(path);
+	return dir->fd < 0 ? dir->fd : 0;
 }
 
 void log_dir_close(struct log_dir *dir)
@@ -94,7 +79,8 @@ static bool log_dir_again(struct log_dir *dir)
 		here.st_dev == named.st_dev)
 		return false;
 	log_dir_close(dir);
-	return log_dir_make(dir) == 0;
+	dir->fd = log_dir_make(dir->path);
+	return dir->fd >= 0;
 }
 
 /* Now and then, so that a program that writes much pays nothing for it. True as above. */

@@ -21,6 +21,8 @@
 #include <unistd.h>
 #include "runtime-dir.h"
 
+#define NODE_NAME_MAX 200 /* of a directory in nodes/ */
+
 struct clear_dirent {
 	uint64_t ino;
 	int64_t off;
@@ -51,14 +53,10 @@ static bool session_dir(const char *path)
 	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
 }
 
-int runtime_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PATH_SIZE])
+static int runtime_dir_usual(char ret_path[RUNTIME_DIR_PATH_SIZE])
 {
 	char session[32];
 
-	if (!explicit_path)
-		explicit_path = environment("ACTOR_RUNTIME_DIR");
-	if (explicit_path)
-		return path_print(ret_path, explicit_path, "");
 	if (environment("XDG_RUNTIME_DIR"))
 		return path_print(ret_path, environment("XDG_RUNTIME_DIR"), "/actor");
 	if (geteuid() == 0)
@@ -69,17 +67,98 @@ int runtime_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PAT
 	return path_print(ret_path, "/tmp/actor-", strrchr(session, '/') + 1);
 }
 
-int log_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PATH_SIZE])
+int runtime_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PATH_SIZE])
 {
 	if (!explicit_path)
-		explicit_path = environment("ACTOR_LOG_DIR");
-	if (explicit_path)
-		return path_print(ret_path, explicit_path, "");
+		explicit_path = environment("ACTOR_RUNTIME_DIR");
+	return explicit_path ? path_print(ret_path, explicit_path, "") : runtime_dir_usual(ret_path);
+}
+
+/* The default place of logs, of all nodes of this user. */
+static int log_dir_default(char ret_path[RUNTIME_DIR_PATH_SIZE])
+{
 	if (environment("XDG_STATE_HOME"))
 		return path_print(ret_path, environment("XDG_STATE_HOME"), "/actor");
 	if (geteuid() == 0 || !environment("HOME"))
 		return path_print(ret_path, "/var/log/actor", "");
 	return path_print(ret_path, environment("HOME"), "/.local/state/actor");
+}
+
+int log_dir_resolve(const char *explicit_path, const char *runtime_dir, char ret_path[RUNTIME_DIR_PATH_SIZE])
+{
+	char usual[RUNTIME_DIR_PATH_SIZE], name[NODE_NAME_MAX + sizeof("/nodes/")];
+	size_t n = strlen(runtime_dir), skip = n > NODE_NAME_MAX ? n - NODE_NAME_MAX : 0;
+	int r;
+
+	if (!explicit_path)
+		explicit_path = environment("ACTOR_LOG_DIR");
+	if (explicit_path)
+		return path_print(ret_path, explicit_path, "");
+	r = log_dir_default(ret_path);
+	if (r < 0)
+		return r;
+	if (runtime_dir_usual(usual) == 0 && !strcmp(usual, runtime_dir))
+		return 0;
+	/* what this leaves alike is kept apart by the claim */
+	snprintf(name, sizeof(name), "/nodes/%s", runtime_dir + skip + (runtime_dir[skip] == '/'));
+	for (char *c = name + strlen("/nodes/"); *c; c++)
+		if (*c == '/')
+			*c = '-';
+	n = strlen(ret_path);
+	if (n + strlen(name) >= RUNTIME_DIR_PATH_SIZE)
+		return -ENAMETOOLONG;
+	strcpy(ret_path + n, name);
+	return 0;
+}
+
+int log_dir_make(const char *path)
+{
+	char above[RUNTIME_DIR_PATH_SIZE];
+	int fd;
+
+	if (path_print(above, path, "") < 0)
+		return -ENAMETOOLONG;
+	for (char *s = above + 1; *s; s++)
+		if (*s == '/') {
+			*s = 0;
+			mkdir(above, 0755);
+			*s = '/';
+		}
+	mkdir(above, 0750);
+	fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int log_dir_claim(const char *path, const char *runtime_dir, char why[RUNTIME_DIR_WHY_SIZE])
+{
+	char owner[RUNTIME_DIR_WHY_SIZE];
+	int dir_fd, fd, r;
+	ssize_t n;
+
+	dir_fd = log_dir_make(path);
+	if (dir_fd < 0)
+		return dir_fd;
+	fd = openat(dir_fd, ".node", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	r = fd < 0 ? -errno : 0;
+	close(dir_fd);
+	if (r < 0)
+		return r;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		n = pread(fd, owner, sizeof(owner) - 1, 0);
+		owner[n > 0 ? n : 0] = 0;
+		owner[strcspn(owner, "\n")] = 0;
+		snprintf(why, RUNTIME_DIR_WHY_SIZE,
+			"log directory %.150s is in use by the node in %.150s; give this node another one: --log-dir or "
+			"ACTOR_LOG_DIR",
+			path, *owner ? owner : "another directory");
+		close(fd);
+		return r;
+	}
+	n = snprintf(owner, sizeof(owner), "%.400s\n", runtime_dir);
+	if (pwrite(fd, owner, (size_t)n, 0) != n || ftruncate(fd, n) < 0)
+		return fd; /* the disk is full: then only the lock says that somebody has it */
+	return fd;
 }
 
 int runtime_dir_open(

@@ -21,9 +21,21 @@
 /* The path by the rule; explicit_path may be NULL. 0 or -ENAMETOOLONG. */
 int runtime_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PATH_SIZE]);
 
-/* Where logs go: explicit, $ACTOR_LOG_DIR, /var/log/actor (root), $XDG_STATE_HOME/actor,
- * ~/.local/state/actor. */
-int log_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PATH_SIZE]);
+/*
+ * Where the logs of the node in runtime_dir (as runtime_dir_resolve() gave it) go: explicit, $ACTOR_LOG_DIR, else
+ * $XDG_STATE_HOME/actor, /var/log/actor (root), ~/.local/state/actor; and in there nodes/NAME, made of the runtime
+ * directory's path, if that is not the one that nodes have when nobody says which. 0 or -ENAMETOOLONG.
+ */
+int log_dir_resolve(const char *explicit_path, const char *runtime_dir, char ret_path[RUNTIME_DIR_PATH_SIZE]);
+
+/* Makes it, with what is above it, as far as it is not there. Its descriptor, or negative errno. */
+int log_dir_make(const char *path);
+
+/*
+ * Makes the log directory and takes it for the node in runtime_dir, as long as the descriptor that is returned is
+ * open. -EBUSY: another node has it, and why says which. Other errors: it cannot be taken, nor be written probably.
+ */
+int log_dir_claim(const char *path, const char *runtime_dir, char why[RUNTIME_DIR_WHY_SIZE]);
 
 /*
  * Opens the directory, made if it is not there. On failure why is one line for people. The path comes back

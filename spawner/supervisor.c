@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "cause.h"
+#include "node-log.h"
 #include "runtime-dir.h"
 #include "service.h"
 #include "sweep.h"
@@ -775,6 +776,10 @@ int main(int argc, char **argv)
 	int state_fd, r;
 
 	log_init("actor-supervisor", LOG_INFO);
+	if (getenv("ACTOR_LOG_DIR")) {
+		node_log_init(getenv("ACTOR_LOG_DIR"));
+		log_before(node_log_turn_over);
+	}
 	/* the keeper ends us, by STOP or by its own end; a pipe without reader is an error code */
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);

@@ -93,7 +93,7 @@ static void up_rotate_log(const char *path)
 static int up_open_log(struct up *up)
 {
 	char dir[RUNTIME_DIR_PATH_SIZE];
-	int r = log_dir_resolve(up->log_dir, dir);
+	int r = log_dir_resolve(up->log_dir, up->dir, dir);
 
 	if (r)
 		return ctl_fail_errno(up->ctl, -r, NULL, "cannot use the log directory");

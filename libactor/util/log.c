@@ -18,6 +18,7 @@ static const char *const log_level_names[] = {
 
 static char log_program[64];
 static enum log_level log_max = LOG_INFO;
+static void (*log_hook)(void);
 
 void log_init(const char *program, enum log_level max)
 {
@@ -29,6 +30,11 @@ void log_init(const char *program, enum log_level max)
 		if (strcmp(wish, log_level_names[i]) == 0)
 			log_max = (enum log_level)i;
 	}
+}
+
+void log_before(void (*before)(void))
+{
+	log_hook = before;
 }
 
 /* One write() per line, so that lines of several processes on one pipe do not mix. What peers said cannot begin a new line. */
@@ -59,6 +65,8 @@ void log_write(enum log_level level, const char *format, ...)
 			line[i] = '?';
 	}
 	line[size++] = '\n';
+	if (log_hook)
+		log_hook();
 	/* Nobody to tell when stderr is gone. */
 	if (write(STDERR_FILENO, line, size) < 0)
 		size = 0;

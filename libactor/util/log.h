@@ -4,6 +4,7 @@
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 void log_init(const char *program, enum log_level max); /* ACTOR_LOG_LEVEL=error|warning|info|debug overrides */
+void log_before(void (*before)(void)); /* is called before each line is written, for one who sees to where stderr goes */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)

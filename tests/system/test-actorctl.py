@@ -269,6 +269,56 @@ def up_in_a_directory_with_somebodys_files_is_refused_and_removes_nothing():
 
 
 @fact
+def two_nodes_do_not_share_a_log_directory():
+    second = os.path.join(ROOT, "second")
+    try:
+        assert ctl_json("--runtime-dir", second, "up", "-d")["runtime_dir"] == second
+        error = fails("up", "-d", rc=1, says="log directory .*/logs is in use by the node in .*/second; give this node another one")
+        assert not os.path.exists(RUNTIME), error
+    finally:
+        ctl("--runtime-dir", second, "down")
+    # by default a node elsewhere than usual has its logs in a directory of its own
+    env = {k: v for k, v in ENV.items() if not k.startswith("ACTOR_")}
+    env.update(XDG_STATE_HOME=os.path.join(ROOT, "state"), XDG_RUNTIME_DIR=ROOT)
+    for args, expected in ((["--runtime-dir", second], "actor/nodes/" + second[1:].replace("/", "-")), ([], "actor")):
+        ctl(*args, "up", "-d", env=env)
+        try:
+            assert ctl_json(*args, "status", env=env)["log_dir"] == os.path.join(ROOT, "state", expected)
+        finally:
+            ctl(*args, "down", env=env)
+
+
+@fact
+def the_log_of_the_node_turns_over_and_no_child_writes_to_it():
+    second, logs = os.path.join(ROOT, "second"), os.path.join(ROOT, "second-logs")
+    args = ["--runtime-dir", second]
+    log = os.path.join(logs, "actor-spawner.log")
+
+    def complain():  # keeper and supervisor say that the one before died
+        status = ctl_json(*args, "status")["supervisor"]
+        os.kill(status["pid"], signal.SIGKILL)
+        until(lambda: subprocess.run([ACTORCTL, *args, "status"], capture_output=True, env=ENV).returncode == 0
+              and ctl_json(*args, "status")["supervisor"]["pid"] != status["pid"], "another supervisor")
+
+    ctl(*args, "up", "-d", "--log-dir", logs)
+    try:
+        with open(log, "a") as f:
+            f.write("x" * 99 + "\n" + "much\n" * (1 << 18))
+        complain()
+        until(lambda: os.path.exists(log + ".1"), "the older log")
+        assert os.path.getsize(log + ".1") > 1 << 20 and os.path.getsize(log) < 1 << 16
+        os.rename(log, log + "-moved")
+        complain()
+        until(lambda: os.path.exists(log) and os.path.getsize(log), "a new log")
+        ctl(*args, "spawn", "--name", "actor-spawner", "--restart", "temporary", "--wait", "--", "echo", "of the child")
+        with open(log) as f:
+            assert "of the child" not in f.read()
+        assert ctl(*args, "logs", "actor-spawner").out == "of the child\n"
+    finally:
+        ctl(*args, "down")
+
+
+@fact
 def up_returns_when_the_node_is_ready():
     r = ctl("up", "-d")
     m = re.fullmatch(r"node is ready: pid (\d+), runtime directory (\S+), log (\S+)\n", r.out)
