@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "actor/actor.h"
+#include "runtime.h"
 #include "token.h"
 
 #define FLOODERS_N 3
@@ -199,6 +199,29 @@ static int twin_init(actor *self, const void *arg)
 	return actor_register(self, arg);
 }
 
+/* One that fails after it has taken a name: what its spawner is told, how many actors there are then, and is the name free? */
+static int failing_init(actor *self, const void *arg)
+{
+	int r = actor_register(self, arg);
+
+	return r < 0 ? r : -ENOSPC;
+}
+
+static const struct actor_behavior failing_behavior = {.name = "failing", .init = failing_init};
+
+static int server_failing(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *name;
+	size_t n_alive;
+	int r;
+
+	if (actor_msg_unpack(msg, "s", &name) < 0)
+		return -EINVAL;
+	r = actor_spawn(self, &failing_behavior, name, NULL);
+	n_alive = actor_group_of(self)->n_alive;
+	return actor_reply(from, "[iUi]", r, (uint64_t)n_alive, actor_register(self, name));
+}
+
 static const struct actor_method twin_methods[] = {{.name = "round", .on_call = server_round}, {0}};
 static const struct actor_behavior twin_behavior = {.name = "twin", .methods = twin_methods, .init = twin_init};
 
@@ -288,6 +311,7 @@ static const struct actor_method server_methods[] = {
 	{.name = "start_round", .on_cast = server_start_round},
 	{.name = "last_round", .on_call = server_last_round},
 	{.name = "twin", .on_call = server_twin},
+	{.name = "failing", .on_call = server_failing},
 	{0},
 };
 
@@ -698,6 +722,29 @@ static void test_groups_call_each_other_both_ways_at_once(void **state)
 	reap(a);
 	reap(b);
 	actor_client_free(client);
+}
+
+/* The spawner of an actor whose init failed may take its names at once: it hears of the failure when the broker has them back. */
+static void test_failed_init_has_given_its_names_back_when_its_spawner_hears_of_it(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	pid_t server = server_start("echo");
+	actor_ref to = find(client, "echo"), ref;
+	int spawned = 1, registered = 1;
+	actor_msg *reply;
+	uint64_t n_alive;
+
+	assert_int_equal(actor_client_call(client, to, "failing", LONG_MS, &reply, "s", "taken"), 0);
+	assert_int_equal(actor_msg_unpack(reply, "[iUi]", &spawned, &n_alive, &registered), 0);
+	actor_msg_free(reply);
+	assert_int_equal(spawned, -ENOSPC);
+	assert_int_equal(n_alive, 1);
+	assert_int_equal(registered, 0);
+	assert_int_equal(actor_client_whereis(client, "taken", &ref), 0);
+	assert_true(actor_ref_equal(ref, to));
+	actor_client_free(client);
+	kill(server, SIGTERM);
+	reap(server);
 }
 
 static int round_of(actor_client *client, actor_ref to, const char *first, const char *rest)
@@ -1138,6 +1185,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_who_heard_of_a_death_does_not_find_the_dead_by_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_taken_name_is_refused_and_free_after_its_owner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_groups_call_each_other_both_ways_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failed_init_has_given_its_names_back_when_its_spawner_hears_of_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_call_in_a_circle_over_processes_is_edeadlk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_that_call_each_other_at_once_do_not_wait_for_ever, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_resolve_again_after_the_broker_was_killed, setup, teardown),

@@ -86,7 +86,20 @@ static int watcher_watch(actor *self, const actor_msg *msg)
 
 static const struct actor_method asker_methods[] = {{.name = "ask", .on_cast = asker_ask}, {.name = "keep", .on_call = asker_keep}, {0}};
 static const struct actor_behavior asker = {.name = "asker", .methods = asker_methods};
-static const struct actor_method watcher_methods[] = {{.name = "watch", .on_cast = watcher_watch}, {0}};
+static int watcher_monitor(actor *self, const actor_msg *msg)
+{
+	actor_ref who;
+
+	assert_int_equal(actor_msg_unpack(msg, "r", &who), 0);
+	assert_int_equal(actor_monitor(self, who, NULL), 0);
+	return 0;
+}
+
+static const struct actor_method watcher_methods[] = {
+	{.name = "watch", .on_cast = watcher_watch},
+	{.name = "monitor", .on_cast = watcher_monitor},
+	{0},
+};
 static const struct actor_behavior watcher = {.name = "watcher", .methods = watcher_methods, .on_down = watcher_down};
 static const struct actor_method driver_methods[] = {{.name = "run", .on_cast = driver_run}, {0}};
 static const struct actor_behavior driver = {.name = "driver", .methods = driver_methods, .init = driver_init, .on_down = driver_down};
@@ -324,6 +337,12 @@ static uint64_t watch(actor *self, actor_ref who, actor_ref *ret_watcher)
 	return monitor_of_self;
 }
 
+static void broker_tells_the_end(actor_group *group)
+{
+	put_cast(ref_of(1, 0), ref_of(BROKER, 0), "group_down", "U{s:s,s:s,s:i}", (uint64_t)ASKED, "reason", "signal", "kind", "signal", "code", 11);
+	assert_false(says(peer_of(group, BROKER, "$broker")));
+}
+
 static void expect_downs(actor *self, unsigned n)
 {
 	assert_int_equal(actor_sleep(self, 1), 0);
@@ -358,6 +377,39 @@ static void story_down(actor *self)
 static void test_down_counts_only_from_the_group_that_is_watched(void **state)
 {
 	story(story_down);
+}
+
+static void story_true_cause(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+
+	for (int link_first = 0; link_first < 2; link_first++) {
+		struct peer *asked = peer_of(group, ASKED, "asked");
+		actor_ref who, me;
+
+		n_downs = 0;
+		assert_int_equal(actor_spawn(self, &watcher, NULL, &me), 0);
+		assert_int_equal(actor_cast(self, me, "monitor", "r", ref_of(ASKED, 1)), 0);
+		(void)ask(self, ref_of(ASKED, 1), &who);
+		if (link_first)
+			peer_link_down(asked, -ECONNRESET);
+		else
+			broker_tells_the_end(group);
+		expect_downs(self, 0); /* one half of its death: the other is awaited */
+		assert_int_equal(asker_result, 1);
+		if (link_first)
+			broker_tells_the_end(group);
+		else
+			peer_link_down(asked, -ECONNRESET);
+		expect_downs(self, 1);
+		assert_string_equal(down_reason, "signal");
+		assert_int_equal(asker_result, -ECONNRESET);
+	}
+}
+
+static void test_end_of_a_group_has_the_cause_that_the_broker_told(void **state)
+{
+	story(story_true_cause);
 }
 
 static void story_process_down(actor *self)
@@ -452,6 +504,25 @@ static void test_words_of_the_broker_count_only_from_the_broker(void **state)
 	story(story_told);
 }
 
+/* ---- and to whom there is no way ---- */
+
+static void story_no_way(actor *self)
+{
+	actor_ref far = ref_of(ASKED, 1);
+	uint64_t monitor;
+
+	assert_int_equal(actor_call(self, far, "x", 1000, NULL, ""), -ENOTCONN);
+	assert_int_equal(actor_cast(self, far, "x", ""), -ENOTCONN);
+	assert_int_equal(actor_stop(self, far, NULL), -ENOTCONN);
+	assert_int_equal(actor_kill(self, far), -ENOTCONN);
+	assert_int_equal(actor_monitor(self, far, &monitor), -ENOTCONN);
+}
+
+static void test_no_way_to_a_group_is_enotconn(void **state)
+{
+	story(story_no_way);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -461,8 +532,10 @@ int main(void)
 		cmocka_unit_test(test_answer_that_the_broker_brings_counts),
 		cmocka_unit_test(test_asked_group_answers_for_an_actor_that_is_gone),
 		cmocka_unit_test(test_down_counts_only_from_the_group_that_is_watched),
+		cmocka_unit_test(test_end_of_a_group_has_the_cause_that_the_broker_told),
 		cmocka_unit_test(test_end_of_a_process_is_the_spawners_to_tell),
 		cmocka_unit_test(test_group_pauses_its_own_actors_and_no_others),
+		cmocka_unit_test(test_no_way_to_a_group_is_enotconn),
 		cmocka_unit_test(test_words_of_the_broker_count_only_from_the_broker),
 	};
 
