@@ -24,6 +24,8 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	uint64_t serial;
 	int r;
 
+	if (behavior->stack_size_bytes > ACTOR_STACK_MAX_BYTES)
+		return -EINVAL;
 	self = calloc(1, sizeof(*self));
 	if (!self)
 		return -ENOMEM;
@@ -31,6 +33,8 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	self->behavior = behavior;
 	self->internal = internal;
 	self->init_arg = arg;
+	if (behavior->stack_size_bytes)
+		self->stack_bytes = stack_size_bytes(behavior->stack_size_bytes);
 	if (behavior->state_size) {
 		self->state = calloc(1, behavior->state_size);
 		if (!self->state) {

@@ -1,5 +1,5 @@
 /*
- * The last words of a crashing group: which actor, which method, where. On stderr, which the supervisor keeps, so that the cause of a
+ * The last words of a crashing group: which actor, which method, which function, and whether its stack was too small. On stderr, which the supervisor keeps, so that the cause of a
  * group's end says more than a signal number. Then the signal does what it would have done: same wait status, same core.
  */
 #include <execinfo.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "runtime.h"
+#include "symbol.h"
 
 #define FRAMES_MAX 48
 #define ALT_STACK_BYTES (64u << 10) /* a handler that ran over its stack has none left to report on */
@@ -45,6 +46,19 @@ static void line_add_str(struct line *line, const char *s)
 	line->length += n;
 }
 
+static void line_add_dec(struct line *line, uint64_t v)
+{
+	char digits[21];
+	int at = sizeof(digits) - 1;
+
+	digits[at] = 0;
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	line_add_str(line, digits + at);
+}
+
 static void line_add_hex(struct line *line, uint64_t v)
 {
 	char digits[17];
@@ -58,17 +72,72 @@ static void line_add_hex(struct line *line, uint64_t v)
 	line_add_str(line, digits + at);
 }
 
+static void line_add_symbol(struct line *line, const struct symbol *symbol)
+{
+	line_add_str(line, symbol->name);
+	line_add_str(line, "+0x");
+	line_add_hex(line, symbol->offset);
+}
+
+static void line_write(struct line *line)
+{
+	line_add_str(line, "\n");
+	(void)!write(STDERR_FILENO, line->text, line->length);
+}
+
+/* One line a frame; @ret: the first function of the program itself, which is what its author knows, else the first that has a name. */
+static void frames_write(void *const *frames, int n, struct symbol *ret)
+{
+	struct symbol symbol;
+	int n_same = 0;
+
+	*ret = (struct symbol){.name = ""};
+	for (int i = 0; i < n; i++) {
+		struct line line = {0};
+
+		/* a function that called itself until the stack was full says nothing new each time */
+		n_same = i && frames[i] == frames[i - 1] ? n_same + 1 : 0;
+		if (n_same > 1)
+			continue;
+		symbol_find(frames[i], i > 0, &symbol);
+		if (symbol.name[0] && (!ret->name[0] || (symbol.in_program && !ret->in_program)))
+			*ret = symbol;
+		line_add_str(&line, "  ");
+		if (symbol.name[0])
+			line_add_symbol(&line, &symbol);
+		else
+			line_add_str(&line, "?");
+		line_add_str(&line, " (");
+		line_add_str(&line, symbol.file[0] ? symbol.file : "?");
+		line_add_str(&line, "+0x");
+		line_add_hex(&line, symbol.file[0] ? symbol.file_offset : (uintptr_t)frames[i]);
+		line_add_str(&line, ")");
+		line_write(&line);
+	}
+}
+
 static void crash(int signo, siginfo_t *info, void *context)
 {
-	struct actor *self = crash_group && gettid() == crash_thread ? crash_group->current : NULL;
+	const struct stack *stack = crash_group && gettid() == crash_thread ? crash_group->stack : NULL;
+	struct actor *self = stack ? crash_group->current : NULL;
+	struct symbol where;
 	struct line line = {0};
 	char scratch[16];
 	void *frames[FRAMES_MAX];
 	int n;
 
+	n = backtrace(frames, FRAMES_MAX);
+	/* ours and the trampoline's come first */
+	frames_write(frames + 2, n > 2 ? n - 2 : 0, &where);
 	line_add_str(&line, "crash: ");
 	line_add_str(&line, cause_signal_name(signo, scratch));
-	if (signo == SIGSEGV || signo == SIGBUS) {
+	if (stack_overrun) {
+		line_add_str(&line, ": stack overflow, seen too late to say of whom");
+	} else if ((signo == SIGSEGV || signo == SIGBUS) && info->si_code > 0 && stack && stack_is_overflow(stack, info->si_addr)) {
+		line_add_str(&line, ": stack overflow (it has ");
+		line_add_dec(&line, stack->size_bytes >> 10);
+		line_add_str(&line, " KiB)");
+	} else if (signo == SIGSEGV || signo == SIGBUS) {
 		line_add_str(&line, " at address 0x");
 		line_add_hex(&line, (uint64_t)(uintptr_t)info->si_addr);
 	}
@@ -87,13 +156,12 @@ static void crash(int signo, siginfo_t *info, void *context)
 	} else {
 		line_add_str(&line, " outside of any actor");
 	}
-	line_add_str(&line, "\n");
-	n = backtrace(frames, FRAMES_MAX);
-	/* ours and the trampoline's come first */
-	if (n > 2)
-		backtrace_symbols_fd(frames + 2, n - 2, STDERR_FILENO);
+	if (where.name[0]) {
+		line_add_str(&line, ", in ");
+		line_add_str(&line, where.name);
+	}
 	/* last, because the last line is what the cause of the end quotes */
-	(void)!write(STDERR_FILENO, line.text, line.length);
+	line_write(&line);
 	/* SA_RESETHAND: returning runs the faulting instruction again, now with the default action; a sent signal is sent again */
 	if (info->si_code <= 0 || signo == SIGABRT)
 		raise(signo);

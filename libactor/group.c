@@ -123,7 +123,7 @@ static void group_read_token(actor_group *group)
 	group->supervised = true;
 }
 
-static int group_new(actor_group **ret, enum actor_link_mode mode)
+static int group_new(actor_group **ret, enum actor_link_mode mode, size_t stack_bytes)
 {
 	actor_group *group = calloc(1, sizeof(*group));
 	int r = 0;
@@ -132,6 +132,7 @@ static int group_new(actor_group **ret, enum actor_link_mode mode)
 		return -ENOMEM;
 	group->epoll_fd = group->wake_fd = group->timer_fd = -1;
 	group->mode = mode;
+	stack_pool_init(&group->stacks, stack_size_bytes(stack_bytes));
 	heap_init(&group->timers);
 	hash_init(&group->peers);
 	hash_init(&group->pauses);
@@ -165,11 +166,15 @@ int actor_group_new(actor_group **ret, const struct actor_group_options *options
 {
 	static const struct actor_group_options defaults;
 	actor_group *group;
+	size_t stack_bytes;
 	int r;
 
 	if (!options)
 		options = &defaults;
-	r = group_new(&group, options->mode);
+	if (options->stack_size_bytes > ACTOR_STACK_MAX_BYTES)
+		return -EINVAL;
+	stack_bytes = options->stack_size_bytes ? options->stack_size_bytes : ACTOR_STACK_DEFAULT_BYTES;
+	r = group_new(&group, options->mode, stack_bytes < ACTOR_STACK_MIN_BYTES ? ACTOR_STACK_MIN_BYTES : stack_bytes);
 	if (r < 0)
 		return r;
 	snprintf(group->name, sizeof(group->name), "%s", options->name ? options->name : program_invocation_short_name);
@@ -211,7 +216,7 @@ int service_group_new(actor_group **ret, const struct service_options *options)
 	actor_group *group;
 	int r;
 
-	r = group_new(&group, ACTOR_LINK_DIRECT);
+	r = group_new(&group, ACTOR_LINK_DIRECT, ACTOR_STACK_DEFAULT_BYTES);
 	if (r < 0)
 		return r;
 	group->is_service = true;

@@ -102,6 +102,7 @@ struct actor {
 
 	/* waiting: see scheduler.c */
 	struct stack *stack;     /* kept while parked, else NULL */
+	size_t stack_bytes;      /* what its handlers need; 0: any stack will do */
 	bool woken;
 	int wake_result;
 	struct timer wake_timer;

@@ -98,6 +98,22 @@ static void loop_leave_poll(actor_group *group)
 	loop_leave(group, 0);
 }
 
+static void loop_entry(void *arg);
+
+/* Enters the loop afresh on a stack that is large enough for @self, which comes next. Returns only when there is none. */
+static void loop_move(actor_group *group, struct actor *self)
+{
+	struct stack *next;
+
+	if (stack_get(&group->stacks, self->stack_bytes, loop_entry, group, &next) < 0)
+		return;
+	list_prepend(&group->runnable, &self->run_link);
+	group->retiring = group->stack;
+	group->stack = next;
+	group->entered_from = &group->retiring->context;
+	context_switch(&group->retiring->context, &next->context, true);
+}
+
 static void loop_turn(actor_group *group, unsigned *turns)
 {
 	struct list *node;
@@ -107,6 +123,12 @@ static void loop_turn(actor_group *group, unsigned *turns)
 		struct actor *self = container_of(node, struct actor, run_link);
 
 		if (!self->stack) {
+			if (self->stack_bytes > group->stack->size_bytes) {
+				loop_move(group, self);
+				actor_request_kill(self); /* its code would run over the end of this one */
+				group_log(group, "out of memory for the stack of an actor (%s): killed", self->behavior->name ? self->behavior->name : "?");
+				self->stack_bytes = 0;
+			}
 			actor_run(self);
 		} else if (self->woken) {
 			group->retiring = group->stack;
@@ -159,6 +181,10 @@ static void loop_entry(void *arg)
 	unsigned turns = 0;
 
 	context_entered(group->entered_from);
+	if (group->retiring) {
+		stack_put(&group->stacks, group->retiring);
+		group->retiring = NULL;
+	}
 	for (;;)
 		loop_turn(group, &turns);
 }
@@ -175,7 +201,7 @@ int scheduler_park(struct actor *self, int64_t deadline_ns)
 		return -ECANCELED;
 	}
 	stack = group->stack;
-	r = stack_get(&group->stacks, loop_entry, group, &next);
+	r = stack_get(&group->stacks, 0, loop_entry, group, &next);
 	if (r < 0) {
 		list_remove(&self->blocked_link);
 		return r;
@@ -203,7 +229,7 @@ int scheduler_pump(actor_group *group, bool (*done)(void *arg), void *arg, int64
 
 	if (group->in_loop)
 		return -EDEADLK;
-	r = stack_get(&group->stacks, loop_entry, group, &stack);
+	r = stack_get(&group->stacks, 0, loop_entry, group, &stack);
 	if (r < 0)
 		return r;
 	group->in_loop = true;
@@ -240,7 +266,6 @@ int scheduler_init(actor_group *group)
 	int r;
 
 	list_init(&group->runnable);
-	stack_pool_init(&group->stacks);
 	group->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (group->epoll_fd < 0)
 		return -errno;

@@ -119,10 +119,20 @@ static void *context_layout(void *top, void (*entry)(void *), void *arg)
 #error "stack.c knows x86_64 and aarch64"
 #endif
 
-void stack_pool_init(struct stack_pool *pool)
+bool stack_overrun;
+
+size_t stack_size_bytes(size_t wanted_bytes)
 {
-	*pool = (struct stack_pool){0};
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (wanted_bytes + page - 1) / page * page * STACK_FACTOR;
+}
+
+void stack_pool_init(struct stack_pool *pool, size_t size_bytes)
+{
+	*pool = (struct stack_pool){.size_bytes = size_bytes};
 	list_init(&pool->cached);
+	list_init(&pool->large);
 }
 
 static void stack_free(struct stack_pool *pool, struct stack *stack)
@@ -144,20 +154,20 @@ void stack_pool_deinit(struct stack_pool *pool)
 {
 	struct list *node;
 
-	while ((node = list_pop(&pool->cached)))
+	while ((node = list_pop(&pool->cached)) || (node = list_pop(&pool->large)))
 		stack_free(pool, container_of(node, struct stack, link));
 	assert(pool->n_stacks == 0);
 }
 
-static int stack_new(struct stack_pool *pool, struct stack **ret)
+static int stack_new(struct stack_pool *pool, size_t size_bytes, struct stack **ret)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct stack *stack = calloc(1, sizeof(*stack));
 
 	if (!stack)
 		return -ENOMEM;
 	stack->guarded = pool->n_stacks < STACK_GUARDED_MAX;
-	stack->mapping_bytes = STACK_SIZE_BYTES + (stack->guarded ? page : 0);
+	stack->size_bytes = size_bytes;
+	stack->mapping_bytes = size_bytes + (stack->guarded ? STACK_GUARD_BYTES : 0);
 	stack->mapping = mmap(NULL, stack->mapping_bytes, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	if (stack->mapping == MAP_FAILED) {
@@ -166,18 +176,18 @@ static int stack_new(struct stack_pool *pool, struct stack **ret)
 	}
 	stack->low = stack->mapping;
 	if (stack->guarded) {
-		if (mprotect(stack->mapping, page, PROT_NONE) < 0) {
+		if (mprotect(stack->mapping, STACK_GUARD_BYTES, PROT_NONE) < 0) {
 			munmap(stack->mapping, stack->mapping_bytes);
 			free(stack);
 			return -ENOMEM;
 		}
-		stack->low = (char *)stack->mapping + page;
+		stack->low = (char *)stack->mapping + STACK_GUARD_BYTES;
 	} else {
 		*(uint64_t *)stack->low = CANARY; /* neighbours merge into one mapping: an overflow is seen at the next switch */
 	}
 	pool->n_stacks++;
 #ifdef STACK_ASAN
-	__lsan_register_root_region(stack->low, STACK_SIZE_BYTES);
+	__lsan_register_root_region(stack->low, stack->size_bytes);
 #endif
 #ifdef STACK_VALGRIND
 	VALGRIND_STACK_REGISTER(stack->low, (char *)stack->mapping + stack->mapping_bytes);
@@ -186,27 +196,48 @@ static int stack_new(struct stack_pool *pool, struct stack **ret)
 	return 0;
 }
 
-int stack_get(struct stack_pool *pool, void (*entry)(void *arg), void *arg, struct stack **ret)
+/* An idle one that is larger than the pool's and large enough, or NULL. */
+static struct stack *stack_get_large(struct stack_pool *pool, size_t size_bytes)
 {
+	list_for_each(it, &pool->large) {
+		struct stack *stack = container_of(it, struct stack, link);
+
+		if (stack->size_bytes >= size_bytes) {
+			list_remove(&stack->link);
+			pool->n_large--;
+			return stack;
+		}
+	}
+	return NULL;
+}
+
+int stack_get(struct stack_pool *pool, size_t size_bytes, void (*entry)(void *arg), void *arg, struct stack **ret)
+{
+	bool large = size_bytes > pool->size_bytes;
 	struct stack *stack;
 	int r;
 
-	if (!list_is_empty(&pool->cached)) {
+	if (large) {
+		stack = stack_get_large(pool, size_bytes);
+		r = stack ? 0 : stack_new(pool, size_bytes, &stack);
+		if (r < 0)
+			return r;
+	} else if (!list_is_empty(&pool->cached)) {
 		/* the one put back last: still warm */
 		stack = container_of(pool->cached.prev, struct stack, link);
 		list_remove(&stack->link);
 		pool->n_cached--;
 	} else {
-		r = stack_new(pool, &stack);
+		r = stack_new(pool, pool->size_bytes, &stack);
 		if (r < 0)
 			return r;
 	}
 #ifdef STACK_ASAN
 	/* frames that were abandoned here left their redzones */
-	__asan_unpoison_memory_region(stack->low, STACK_SIZE_BYTES);
+	__asan_unpoison_memory_region(stack->low, stack->size_bytes);
 #endif
 	stack->context.bottom = stack->low;
-	stack->context.size_bytes = STACK_SIZE_BYTES;
+	stack->context.size_bytes = stack->size_bytes;
 	stack->context.fake_stack = NULL;
 #ifdef STACK_TSAN
 	if (stack->context.fiber)
@@ -220,14 +251,30 @@ int stack_get(struct stack_pool *pool, void (*entry)(void *arg), void *arg, stru
 
 void stack_put(struct stack_pool *pool, struct stack *stack)
 {
-	if (!stack->guarded && *(uint64_t *)stack->low != CANARY)
-		abort(); /* a handler ran over the end of its stack: the memory below is not ours any more */
+	if (!stack->guarded && *(uint64_t *)stack->low != CANARY) {
+		stack_overrun = true; /* by a handler: the memory below is not ours any more */
+		abort();
+	}
+	if (stack->size_bytes > pool->size_bytes) {
+		if (pool->n_large >= STACK_LARGE_MAX) {
+			stack_free(pool, stack);
+			return;
+		}
+		list_append(&pool->large, &stack->link);
+		pool->n_large++;
+		return;
+	}
 	if (pool->n_cached >= STACK_CACHED_MAX) {
 		stack_free(pool, stack);
 		return;
 	}
 	list_append(&pool->cached, &stack->link);
 	pool->n_cached++;
+}
+
+bool stack_is_overflow(const struct stack *stack, const void *address)
+{
+	return stack->guarded && (const char *)address >= (const char *)stack->mapping && (const char *)address < (const char *)stack->low;
 }
 
 void context_entered(struct context *from)

@@ -86,6 +86,9 @@ def signal_or_report(name):
 
 def test_a_bad_pointer():
     ends_with("segv", **signal_or_report("SIGSEGV"))
+    if not SANITIZED:
+        text = node.child("flaky-segv")["last_exit"]["text"]
+        assert re.search(r"crash: SIGSEGV at address 0x4 in actor <[0-9a-f.]+> \(flaky\), method 'crash', in crash_segv$", text), text
 
 
 def test_an_abort():

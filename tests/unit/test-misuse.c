@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "actor/actor.h"
+#include "runtime.h"
 
 typedef void (*story_fn)(actor *self);
 
@@ -531,10 +531,217 @@ static void test_a_stack_overflow_is_a_sigsegv_and_nothing_else(void **state)
 #endif
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+/* What the last words of a program are whose only actor runs @fn, of a group as actor_main() sets it up. */
+static void last_words(story_fn fn, char *ret, size_t size, int signo)
+{
+	struct rlimit none = {0};
+	size_t n = 0;
+	int fds[2], status;
+	ssize_t got;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct actor_group_options options = {.mode = ACTOR_LINK_NONE};
+		actor_group *group;
+
+		setrlimit(RLIMIT_CORE, &none);
+		dup2(fds[1], STDERR_FILENO);
+		close(fds[0]);
+		close(fds[1]);
+		if (actor_group_new(&group, &options) < 0)
+			_exit(2);
+		crash_report_start(group);
+		actor_group_spawn(group, &driver, &fn, NULL, NULL);
+		actor_group_run(group);
+		_exit(3);
+	}
+	close(fds[1]);
+	while ((got = read(fds[0], ret + n, size - 1 - n)) > 0)
+		n += (size_t)got;
+	ret[n] = 0;
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), signo);
+}
+
+static const char *last_line(const char *text)
+{
+	const char *end = strrchr(text, '\n'), *at = end;
+
+	assert_non_null(end);
+	while (at > text && at[-1] != '\n')
+		at--;
+	return at;
+}
+
+static void test_a_stack_overflow_is_called_so_with_actor_method_and_function(void **state)
+{
+	static char text[65536];
+	const char *last;
+
+	last_words(overflow, text, sizeof(text), SIGSEGV);
+	last = last_line(text);
+	assert_non_null(strstr(last, "crash: SIGSEGV: stack overflow (it has 256 KiB) in actor <1.1.1> (driver), method 'run', in deeper\n"));
+	assert_true(strlen(last) < sizeof(((struct actor_cause *)0)->text));
+}
+
+static int __attribute__((noinline)) big_frame(void)
+{
+	volatile char big[300 << 10];
+
+	big[0] = 1; /* below the guard's first page, and below the stack */
+	return big[0];
+}
+
+static void overflow_at_once(actor *self)
+{
+	_exit(big_frame());
+}
+
+static void test_an_array_that_is_larger_than_the_stack_is_a_stack_overflow(void **state)
+{
+	static char text[65536];
+
+	last_words(overflow_at_once, text, sizeof(text), SIGSEGV);
+	assert_non_null(strstr(last_line(text), "stack overflow"));
+}
+
+static int *nowhere;
+
+static void __attribute__((noinline)) write_nowhere(actor *self)
+{
+	*nowhere = 5;
+}
+
+static void test_a_crash_names_the_function_although_it_is_static(void **state)
+{
+	static char text[65536];
+	const char *last;
+
+	last_words(write_nowhere, text, sizeof(text), SIGSEGV);
+	last = last_line(text);
+	assert_non_null(strstr(last, "crash: SIGSEGV at address 0x0 in actor <1.1.1> (driver), method 'run', in write_nowhere\n"));
+	/* and of all that led there: a line each, with what addr2line wants */
+	assert_non_null(strstr(text, "  write_nowhere+0x"));
+	assert_non_null(strstr(text, "  driver_run+0x"));
+	assert_non_null(strstr(text, " (test-misuse+0x"));
+}
+
+static void give_up(actor *self)
+{
+	abort();
+}
+
+static void test_an_abort_names_the_function_of_the_program(void **state)
+{
+	static char text[65536];
+
+	last_words(give_up, text, sizeof(text), SIGABRT);
+	assert_non_null(strstr(last_line(text), "crash: SIGABRT in actor <1.1.1> (driver), method 'run', in give_up\n"));
+}
+
+#endif
+
+/* Uses most of what it asked for, waits, and has it still. */
+static int roomy_use(actor *self, const actor_msg *msg, actor_from *from)
+{
+	size_t size_bytes = self->behavior->stack_size_bytes - (48u << 10);
+	volatile char *room = __builtin_alloca(size_bytes);
+	int n = 0;
+
+	for (size_t i = 0; i < size_bytes; i += 4096)
+		room[i] = (char)(i >> 12);
+	(void)actor_sleep(self, 1);
+	for (size_t i = 0; i < size_bytes; i += 4096)
+		n += room[i] == (char)(i >> 12);
+	return actor_reply(from, "i", n);
+}
+
+static const struct actor_method roomy_methods[] = {{.name = "use", .on_call = roomy_use}, {0}};
+static const struct actor_behavior roomy = {.name = "roomy", .methods = roomy_methods, .stack_size_bytes = 1u << 20};
+static const struct actor_behavior roomier = {.name = "roomier", .methods = roomy_methods, .stack_size_bytes = 8u << 20};
+static const struct actor_behavior too_roomy = {.name = "too roomy", .methods = roomy_methods, .stack_size_bytes = SIZE_MAX};
+
+static void larger_stacks(actor *self)
+{
+	actor_ref large[8], larger, small;
+	actor_msg *reply;
+	int n;
+
+	assert_int_equal(actor_spawn(self, &too_roomy, NULL, &small), -EINVAL);
+	assert_int_equal(actor_spawn(self, &roomier, NULL, &larger), 0);
+	assert_int_equal(actor_spawn(self, &sleeper, NULL, &small), 0);
+	assert_int_equal(actor_cast(self, small, "run", ""), 0);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(actor_spawn(self, &roomy, NULL, &large[i]), 0);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 8; i++) {
+			assert_int_equal(actor_call(self, large[i], "use", 10000, &reply, ""), 0);
+			assert_int_equal(actor_msg_unpack(reply, "i", &n), 0);
+			assert_int_equal(n, ((1 << 20) - (48 << 10)) / 4096);
+			actor_msg_free(reply);
+		}
+		assert_int_equal(actor_call(self, larger, "use", 10000, &reply, ""), 0);
+		assert_int_equal(actor_msg_unpack(reply, "i", &n), 0);
+		assert_int_equal(n, ((8 << 20) - (48 << 10)) / 4096);
+		actor_msg_free(reply);
+	}
+	assert_int_equal(actor_kill(self, small), 0);
+}
+
+static void test_a_behavior_gets_the_stack_it_asks_for(void **state)
+{
+	story(larger_stacks);
+}
+
+static void half_a_mebibyte(actor *self)
+{
+	volatile char *room = __builtin_alloca(448u << 10);
+
+	for (size_t i = 0; i < 448u << 10; i += 4096)
+		room[i] = 1;
+	(void)actor_sleep(self, 1);
+	assert_int_equal(room[0], 1);
+}
+
+static void test_a_group_gets_the_stacks_it_asks_for(void **state)
+{
+	struct actor_group_options options = {.mode = ACTOR_LINK_NONE, .stack_size_bytes = 512u << 10};
+	story_fn fn = half_a_mebibyte;
+	actor_group *group;
+
+	assert_int_equal(actor_group_new(&group, &options), 0);
+	assert_int_equal(actor_group_spawn(group, &driver, &fn, NULL, NULL), 0);
+	assert_int_equal(actor_group_run(group), 0);
+	actor_group_free(group);
+	options.stack_size_bytes = SIZE_MAX;
+	assert_int_equal(actor_group_new(&group, &options), -EINVAL);
+	/* too little is as much as the runtime itself needs */
+	options.stack_size_bytes = 1;
+	fn = answers;
+	assert_int_equal(actor_group_new(&group, &options), 0);
+	assert_int_equal(actor_group_spawn(group, &driver, &fn, NULL, NULL), 0);
+	assert_int_equal(actor_group_run(group), 0);
+	actor_group_free(group);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_stack_overflow_is_a_sigsegv_and_nothing_else),
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+		cmocka_unit_test(test_a_stack_overflow_is_called_so_with_actor_method_and_function),
+		cmocka_unit_test(test_an_array_that_is_larger_than_the_stack_is_a_stack_overflow),
+		cmocka_unit_test(test_a_crash_names_the_function_although_it_is_static),
+		cmocka_unit_test(test_an_abort_names_the_function_of_the_program),
+#endif
+		cmocka_unit_test(test_a_behavior_gets_the_stack_it_asks_for),
+		cmocka_unit_test(test_a_group_gets_the_stacks_it_asks_for),
 		cmocka_unit_test(test_an_actor_may_end_itself_in_every_callback),
 		cmocka_unit_test(test_a_kill_ends_every_kind_of_wait),
 		cmocka_unit_test(test_a_group_is_freed_with_all_kinds_of_parked_actors),

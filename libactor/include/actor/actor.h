@@ -19,6 +19,10 @@
  *           What is larger is refused where it is made: -EMSGSIZE to the sender, the error `too_big` to the caller when it is an answer.
  *           Answers that a group has not read: beyond 4 MiB what it asks next waits, unhandled, until it has read them (32 MiB; then its link
  *           is ended, with a line in the log); beyond 64 MiB its calls are answered with the error `overloaded`.
+ * Stacks.   Handlers run on stacks of 256 KiB (reserved; memory is what is touched), not on the thread's 8 MiB. A behavior or a group may
+ *           want more: stack_size_bytes. Running over the end is a SIGSEGV; under actor_main() stderr says "stack overflow", the actor,
+ *           its method and the functions (of any program that was not stripped). From 16,000 stacks on they have no guard; what ran
+ *           over the end of one of those ends in abort() later.
  */
 #ifndef ACTOR_ACTOR_H
 #define ACTOR_ACTOR_H
@@ -41,6 +45,9 @@ extern "C" {
 #define ACTOR_VERSION "0.1.0"
 #define ACTOR_FOREVER INT64_C(-1)
 #define ACTOR_TIMEOUT_DEFAULT INT64_C(-2) /* 5,000 ms */
+#define ACTOR_STACK_DEFAULT_BYTES (256u << 10)
+#define ACTOR_STACK_MIN_BYTES (64u << 10)
+#define ACTOR_STACK_MAX_BYTES (1u << 30)
 #define ACTOR_BODY_MAX_BYTES ((16u << 20) - 4096u) /* arguments or result of one message */
 
 typedef struct actor_group actor_group; /* this process: its actors, its loop, its links */
@@ -86,7 +93,7 @@ struct actor_cause {
 	enum actor_exit_kind kind;
 	int code;
 	bool core;
-	char text[192]; /* more for people; may be empty */
+	char text[256]; /* more for people; may be empty */
 };
 
 /* normal and shutdown are clean ends: a transient child is not restarted after them (OTP's table). */
@@ -165,6 +172,7 @@ struct actor_behavior {
 	int (*on_other)(actor *self, const actor_msg *msg, actor_from *from);
 	uint32_t mailbox_max_messages; /* 0: 4,096 */
 	uint32_t mailbox_max_bytes;    /* 0: 1 MiB */
+	size_t stack_size_bytes;       /* what its handlers have at least; 0: the group's (see Stacks above); at most ACTOR_STACK_MAX_BYTES */
 };
 
 ACTOR_EXPORT void *actor_state(actor *self);
@@ -322,6 +330,7 @@ struct actor_group_options {
 	enum actor_link_mode mode;
 	int64_t connect_timeout_ms; /* 0: 5,000 */
 	bool ignore_token;       /* do not use ACTOR_TOKEN: be a group of one's own although a supervised process started this one */
+	size_t stack_size_bytes; /* of handlers; 0: ACTOR_STACK_DEFAULT_BYTES. From 64 KiB to ACTOR_STACK_MAX_BYTES */
 	/* Told what an operator should know, one line each; NULL: silence. Called in the group's thread. */
 	void (*log)(const char *line, void *arg);
 	void *log_arg;

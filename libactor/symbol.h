@@ -1,0 +1,21 @@
+/*
+ * The name of the function at an address, read from the symbol table of the program or library it is in. For crash reports: handlers are
+ * static functions, which the dynamic symbols (dladdr, backtrace_symbols) do not have, however a program is linked; its own table does
+ * unless it was stripped. Only calls that may be made in a signal handler (and dladdr, which takes the loader's lock); no heap.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct symbol {
+	char name[128];      /* "": not known */
+	char file[128];      /* its base name; "": no object has the address */
+	uintptr_t offset;    /* in the function */
+	uintptr_t file_offset; /* in the object: what addr2line wants */
+	bool in_program;     /* not in a library */
+};
+
+/* @pc: exactly there, or right behind the call when @is_return. */
+void symbol_find(const void *pc, bool is_return, struct symbol *ret);
