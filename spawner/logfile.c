@@ -159,7 +159,7 @@ static void stamps_open(struct logfile *log)
 
 static void stamp_put(struct logfile *log, struct stamp stamp)
 {
-	if (log->stamps_fd < 0)
+	if (log->stamps_fd < 0 || (log->no_stamps && (stamp.kind == STAMP_LINES || stamp.kind == STAMP_CUT)))
 		return;
 	stamp.time_us = (int64_t)(now_ns(CLOCK_REALTIME) / 1000);
 	stamp.pid = log->pid;
@@ -475,9 +475,9 @@ int logfile_started(struct logfile *log, uint64_t group, uint64_t forked_ns)
 
 	if (r)
 		return r;
-	if (stamps_header_read(log, &header)) {
-		if (header.group == group && header.forked_ns == forked_ns)
-			return 0;
+	if (!stamps_header_read(log, &header))
+		return 0; /* whether it is the life that we know is not known either */
+	if (header.group != group || header.forked_ns != forked_ns) {
 		r = logfile_end_line(log);
 		header.group = group;
 		header.forked_ns = forked_ns;

@@ -42,6 +42,7 @@ struct logfile {
 	uint64_t size_bytes;
 	bool in_line;	      /* its last byte is no newline */
 	uint8_t stream;	      /* that wrote last; 0: not known */
+	bool no_stamps;	      /* set by the owner after logfile_init(): only lives are stamped, not lines */
 	bool cut;	      /* what comes next is the rest of a line that was cut */
 	uint64_t stamps_bytes;
 	struct stamp last;    /* as it was written; kind 0: none since it was opened */

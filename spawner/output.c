@@ -112,6 +112,7 @@ int output_add(struct outputs *outputs, const struct output_life *life, const in
 		output->forked_ns = life->forked_ns;
 		output->fds[0] = output->fds[1] = -1;
 		logfile_init(&output->log, &outputs->dir, life->log_name);
+		output->log.no_stamps = life->no_stamps;
 		output->log.pid = life->pid;
 		output->log.life = life->number;
 		logfile_started(&output->log, life->group, life->forked_ns);

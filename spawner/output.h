@@ -53,6 +53,7 @@ struct output_life {
 	int32_t pid;
 	uint32_t number; /* of this child's lives, from 1; 0: unknown */
 	const char *log_name;
+	bool no_stamps;
 };
 
 /* Takes the descriptors (-1: none). The log says that a life began, once for each. */

@@ -185,6 +185,14 @@ static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct spe
 		spec->ready_actor = mp_str_is(s, len, "actor");
 		return 0;
 	}
+	if (mp_str_is(k, k_len, "stamps")) {
+		bool stamps;
+
+		if (mp_read_bool(r, &stamps) < 0)
+			return wrong(text, "`stamps` must be true or false");
+		spec->no_stamps = !stamps;
+		return 0;
+	}
 	if (mp_str_is(k, k_len, "owned"))
 		return mp_read_bool(r, &spec->owned) < 0 ? wrong(text, "`owned` must be true or false") : 0;
 	if (mp_str_is(k, k_len, "monitor")) {
@@ -254,7 +262,7 @@ void spec_put(struct buf *b, const struct spec *spec)
 		n_argv++;
 	while (spec->env && spec->env[n_env])
 		n_env++;
-	mp_put_map(b, 10);
+	mp_put_map(b, 11);
 	mp_put_cstr(b, "name");
 	mp_put_cstr(b, spec->name);
 	mp_put_cstr(b, "argv");
@@ -283,4 +291,6 @@ void spec_put(struct buf *b, const struct spec *spec)
 	mp_put_uint(b, spec->ready_timeout_ms);
 	mp_put_cstr(b, "ready");
 	mp_put_cstr(b, spec->ready_actor ? "actor" : "exec");
+	mp_put_cstr(b, "stamps");
+	mp_put_bool(b, !spec->no_stamps);
 }

@@ -24,6 +24,7 @@ struct spec {
 	uint32_t stop_timeout_ms;
 	uint32_t ready_timeout_ms; /* 0: none */
 	bool ready_actor;	   /* ready when its group says so; false: as soon as it was exec'd */
+	bool no_stamps; /* of the lines in its log; lives have theirs */
 	bool owned;
 	bool monitor;
 	uint64_t monitor_id;

@@ -486,6 +486,7 @@ static void take_slot(struct supervisor *supervisor, const struct keeper_slot *s
 		if (child) {
 			life.log_name = supervisor_log_name(child);
 			life.number = (uint32_t)child->n_ends + 1;
+			life.no_stamps = child->spec.no_stamps;
 		}
 		output_add(&supervisor->outputs, &life, pipes);
 	}

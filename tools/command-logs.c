@@ -110,6 +110,8 @@ static int logs_run(struct ctl *ctl, const struct args *args)
 	if (r) {
 		status = ctl_fail_errno(ctl, -r, NULL, "cannot read %s", path);
 	} else {
+		if (log.fd < 0 && !args_has(args, "follow"))
+			ctl_note(ctl, "there is no %s: it was removed, or could not be written", path);
 		log.stamped = args_has(args, "stamps") || (!args_has(args, "no-stamps") && isatty(STDOUT_FILENO));
 		r = logfile_tail(&log, n, stdout);
 		if (r && !ferror(stdout))

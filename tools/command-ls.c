@@ -175,6 +175,7 @@ static void status_print_child(struct ctl *ctl, const json_t *child)
 		*owner = json_ref_text(json_object_get(child, "owner"));
 	const char *restart = json_string_value(json_object_get(child, "restart"));
 	const char *log = json_string_value(json_object_get(child, "log"));
+	json_int_t lost = json_integer_value(json_object_get(child, "log_lost_bytes"));
 	const char *outcome = json_string_value(json_object_get(child, "outcome"));
 	const json_t *line, *lines = json_object_get(child, "log_lines");
 	const char *color = ctl_colors(ctl) ? child_state_color(child) : NULL;
@@ -213,6 +214,8 @@ static void status_print_child(struct ctl *ctl, const json_t *child)
 		status_field("owner"), puts(owner);
 	if (log)
 		status_field("log"), output_text(log), putchar('\n');
+	if (lost)
+		status_field("lost"), printf("%lld bytes of its output could not be written to the log\n", (long long)lost);
 	if (json_array_size(lines))
 		putchar('\n');
 	json_array_foreach(lines, i, line)

@@ -62,6 +62,8 @@ static int spawn_spec_times(struct spawn *spawn, const struct args *args)
 				"'%s' is no stop timeout", stop);
 		json_object_set_new(spawn->spec, "stop_timeout_ms", json_integer(stop_ms));
 	}
+	if (args_has(args, "no-stamps"))
+		json_object_set_new(spawn->spec, "stamps", json_false());
 	return 0;
 }
 
@@ -411,6 +413,7 @@ static const struct option_spec spawn_options[] = {
 	{0, "pass", OPTION_VALUE, "NAME", "a variable as it is here, if it is set; may be repeated"},
 	{0, "cwd", OPTION_VALUE, "DIR", "its directory (default: the current one)"},
 	{0, "stop-timeout", OPTION_VALUE, "TIME", "from TERM to KILL when it is stopped (default 10s)"},
+	{0, "no-stamps", OPTION_FLAG, NULL, "do not note when it wrote each line (see actorctl logs)"},
 	{0, "wait", OPTION_OPTIONAL, "STATE", "up, ready, exit or none; see below"},
 	{0},
 };

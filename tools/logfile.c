@@ -119,11 +119,10 @@ static void stamps_seek(struct logfile_stamps *stamps, off_t offset)
 	stamps->at += low * (off_t)sizeof(stamp);
 	for (off_t at = stamps->at; at > (off_t)sizeof(struct stamp_header) && !stamp_is_of_lines(&stamps->current);) {
 		at -= (off_t)sizeof(stamp);
-		if (!stamp_read(stamps->fd, at, &stamps->current))
+		if (!stamp_read(stamps->fd, at, &stamps->current) || stamps->current.kind == STAMP_STARTED)
 			break;
 	}
-	if (!stamp_is_of_lines(&stamps->current) || stamps->current.kind == STAMP_CUT)
-		stamps->current.kind = stamps->current.kind == STAMP_CUT ? STAMP_LINES : 0;
+	stamps->current.kind = stamp_is_of_lines(&stamps->current) ? STAMP_LINES : 0;
 }
 
 static void stamps_open(struct logfile *log, int fd, off_t offset)
@@ -183,10 +182,13 @@ static void stamps_advance(struct logfile_stamps *stamps, off_t offset, FILE *to
 
 	while (stamps->fd >= 0 && stamp_read(stamps->fd, stamps->at, &stamp) && (off_t)stamp.offset <= offset) {
 		stamps->at += (off_t)sizeof(stamp);
-		if (stamp_is_of_lines(&stamp))
+		if (stamp_is_of_lines(&stamp)) {
 			stamps->current = stamp;
-		else
-			put_event(stamps, &stamp, to);
+			continue;
+		}
+		if (stamp.kind == STAMP_STARTED)
+			stamps->current.kind = 0; /* its lines may have none */
+		put_event(stamps, &stamp, to);
 	}
 }
 

@@ -822,6 +822,9 @@ def logs_says_when_and_in_which_life_a_line_was_written():
     assert text == on_terminal("logs", "--no-stamps", "lives")[1] and "last" in text and "---" not in text, text
     assert text.splitlines()[-2:] in (["out", "err"], ["err", "out"]), text
     fails("logs", "--stamps", "--no-stamps", "lives", rc=2, says="exclude each other")
+    ctl("spawn", "--name", "bare", "--no-stamps", "--restart", "temporary", "--wait", "--", "echo", "bare")
+    text = ctl("logs", "--stamps", "bare").out.splitlines()
+    assert len(text) == 3 and " #1 --- started pid " in text[0] and text[1] == "bare" and text[2].endswith(" #1 --- ended: exit 0"), text
     ctl("rm", "-f", "lives")
 
 
@@ -864,6 +867,7 @@ def what_could_not_be_logged_is_counted():
     until(lambda: "there" in ctl("logs", "lost").out, "the next line")
     assert "--- 5 bytes are lost: they could not be written here\n" in ctl("logs", "--stamps", "lost").out
     assert child("lost")["log_lost_bytes"] == 5
+    assert re.search(r"lost  5 bytes of its output could not be written to the log\n", ctl("status", "lost").out)
     ctl("rm", "-f", "lost")
 
 

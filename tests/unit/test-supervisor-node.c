@@ -1166,6 +1166,7 @@ static void test_a_spec_needs_argv_and_has_defaults(void **arg)
 	assert_int_equal(spec.backoff_min_ms, 100);
 	assert_int_equal(spec.backoff_max_ms, 30000);
 	assert_int_equal(spec.stop_timeout_ms, 10000);
+	assert_false(spec.no_stamps);
 	assert_string_equal(spec.argv[0], "/x");
 	assert_null(spec.argv[1]);
 	spec_deinit(&spec);
@@ -1234,6 +1235,7 @@ static void test_bad_specs_are_refused_by_the_key_that_is_wrong(void **arg)
 	refused("backoff_min_ms", put_huge);
 	refused("backoff_max_ms", put_true);
 	refused("stop_timeout_ms", put_huge);
+	refused("stamps", put_dollar);
 	refused("owned", put_dollar);
 	refused("monitor", put_dollar);
 	refused("argv", put_true);
