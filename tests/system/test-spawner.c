@@ -613,6 +613,7 @@ static struct {
 	struct actor_cause cause;
 	uint64_t monitor;
 	int n_downs, started;
+	pid_t supervisor;
 } watched;
 
 static int watcher_start(actor *self, const actor_msg *msg)
@@ -663,6 +664,31 @@ static int watcher_fail(actor *self, const actor_msg *msg)
 	return actor_stop(self, actor_self(self), NULL);
 }
 
+/* Kills the supervisor; its work is wanted before there is another. */
+static void watcher_take_supervisor_away(void)
+{
+	kill(watched.supervisor, SIGKILL);
+	await_dead(watched.supervisor);
+}
+
+static int watcher_start_while_away(actor *self, const actor_msg *msg)
+{
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	struct actor_process_spec spec = {.name = "mine", .argv = argv, .monitor = true, .restart = ACTOR_TEMPORARY, .timeout_ms = PATIENCE_MS};
+
+	watcher_take_supervisor_away();
+	watched.started = actor_process_start(self, &spec, &watched.process, NULL);
+	watched.supervisor = watched.started < 0 ? 0 : (pid_t)atoi((reconnect(), status("supervisor.pid")));
+	if (watched.started < 0)
+		return -EINVAL;
+	watcher_take_supervisor_away();
+	/* it lives: to be told that it is gone, or out of reach, would be false */
+	if (actor_monitor(self, watched.process.group, &watched.monitor) < 0)
+		return -EINVAL;
+	kill((pid_t)watched.process.pid, SIGABRT);
+	return 0;
+}
+
 static int watcher_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
 {
 	if (monitor == watched.monitor)
@@ -679,13 +705,15 @@ static void watcher_run(const char *method)
 {
 	static const struct actor_method methods[] = {
 		{.name = "start", .on_cast = watcher_start}, {.name = "watch", .on_cast = watcher_watch},
-		{.name = "fail", .on_cast = watcher_fail}, {0}};
+		{.name = "fail", .on_cast = watcher_fail}, {.name = "start_while_away", .on_cast = watcher_start_while_away}, {0}};
 	static const struct actor_behavior behavior = {.name = "watcher", .methods = methods, .init = watcher_init, .on_down = watcher_down};
-	struct actor_group_options options = {.runtime_dir = node.dir, .mode = ACTOR_LINK_SPAWNER};
+	bool away = strcmp(method, "start_while_away") == 0;
+	struct actor_group_options options = {.runtime_dir = node.dir, .mode = away ? ACTOR_LINK_DIRECT : ACTOR_LINK_SPAWNER};
 	actor_group *group;
 	actor_ref ref;
 
 	memset(&watched, 0, sizeof(watched));
+	watched.supervisor = (pid_t)atoi(status("supervisor.pid"));
 	watched.started = -1;
 	assert_int_equal(actor_group_new(&group, &options), 0);
 	assert_int_equal(actor_group_spawn(group, &behavior, method, NULL, &ref), 0);
@@ -706,6 +734,15 @@ static void test_a_failed_start_or_stop_says_which(void **arg)
 {
 	watcher_run("fail");
 	assert_int_equal(watched.started, 0);
+}
+
+static void test_a_process_is_started_and_watched_although_the_supervisor_is_away(void **arg)
+{
+	watcher_run("start_while_away");
+	assert_int_equal(watched.started, 0);
+	assert_int_equal(watched.n_downs, 2);
+	assert_string_equal(watched.cause.reason, "signal");
+	assert_int_equal(watched.cause.code, SIGABRT);
 }
 
 static void test_an_owned_process_goes_with_its_owner(void **arg)
@@ -1171,6 +1208,7 @@ int main(int argc, char **argv)
 		T(test_an_end_before_it_was_ready_is_told_at_once),
 		T(test_each_monitor_goes_off_once_with_the_cause),
 		T(test_a_failed_start_or_stop_says_which),
+		T(test_a_process_is_started_and_watched_although_the_supervisor_is_away),
 		T(test_an_owned_process_goes_with_its_owner),
 		T(test_a_monitor_goes_off_though_the_supervisor_died_meanwhile),
 		T(test_an_actor_program_is_ready_when_its_actors_are),
