@@ -1166,7 +1166,7 @@ static void test_a_thousand_that_end_at_once_are_a_thousand_exits(void **arg)
 	while (n_fds(node.keeper) > keeper_fds && now_ms() < then_ms + PATIENCE_MS)
 		poll(NULL, 0, 10);
 	assert_true(n_fds(node.keeper) <= keeper_fds);
-	assert_int_equal(n_fds(supervisor), supervisor_fds);
+	assert_true(n_fds(supervisor) <= supervisor_fds); /* less: it keeps only the logs open that were written to last */
 }
 
 static void test_an_idle_node_does_nothing(void **arg)
