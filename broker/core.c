@@ -370,6 +370,7 @@ struct broker *broker_free(struct broker *broker)
 		member_forget(member);
 	}
 	members_free_forgotten(broker);
+	waits_deinit(&broker->waits);
 	while (!list_is_empty(&broker->farewells))
 		broker_link_close(container_of(broker->farewells.next, struct broker_link, timer));
 	while ((it = list_pop(&broker->dead_by_age))) {

@@ -394,7 +394,7 @@ void member_end(struct member *member, const struct actor_cause *cause)
 
 	registry_release(member);
 	registry_unwatch(member);
-	waits_forget(member);
+	waits_leave(member);
 	pauses_forget(member);
 
 	mp_put_array(&notice, 2);

@@ -237,6 +237,26 @@ static void forward(struct broker *broker, struct member *sender, const struct w
 	}
 }
 
+void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame)
+{
+	struct member *target;
+	struct buf *out;
+	actor_ref to;
+
+	if (!resolve(broker, frame, &to, &target) || !target || target->state == MEMBER_ABSENT || target->doomed) {
+		broker->count.dropped++;
+		return;
+	}
+	/* not held, though its actor may pause: there is nobody to charge, and it is little */
+	out = member_out_for(target, frame->raw_bytes + NAME_TO_REF_BYTES);
+	if (frame->to.name.s)
+		wire_put_readdressed(out, frame, to);
+	else
+		buf_append(out, frame->raw, frame->raw_bytes);
+	pauses_written(target, out);
+	broker->count.routed++;
+}
+
 /* ---- and back --------------------------------------------------------------------------------------------------- */
 
 /* Was that one asked? The group may speak for an actor that it no longer has, and the supervisor for a process. */

@@ -27,6 +27,8 @@ void routes_deinit(struct routes *routes);
 
 /* A frame of @member for somebody else than the broker. */
 void routes_frame(struct broker *broker, struct member *member, const struct wire_frame *frame);
+/* One that needs no answer, whose sender has ended meanwhile. */
+void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame);
 /* @member lost its link: calls that went over it are answered `noconnection`, monitors are set again. */
 void routes_relink(struct member *member);
 /* @member ended: all that is owed by it is answered, all that it asked is forgotten. Marks the groups that were told with

@@ -1,16 +1,20 @@
 #include "waits.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker.h"
 #include "member.h"
+#include "routes.h"
+
+#define LEFT_MAX_BYTES (16u << 20)
 
 struct wait {
 	struct list by_queue;
-	struct list by_member; /* member.waits */
-	struct member *member;
+	struct list by_member; /* member.waits, or waits.left */
+	struct member *member; /* NULL: it has ended */
 	bool routed;
 	size_t size_bytes;
 	uint8_t bytes[];
@@ -20,6 +24,7 @@ void waits_init(struct waits *waits)
 {
 	*waits = (struct waits){0};
 	list_init(&waits->due);
+	list_init(&waits->left);
 }
 
 int waits_add(struct member *member, struct list *queue, const struct wire_frame *frame, bool routed)
@@ -51,6 +56,14 @@ static void wait_unlink(struct wait *wait)
 	quota_give(wait->member, QUOTA_WAITING, sizeof(*wait) + wait->size_bytes);
 }
 
+static void left_unlink(struct waits *waits, struct wait *wait)
+{
+	list_remove(&wait->by_queue);
+	list_remove(&wait->by_member);
+	waits->n--;
+	waits->left_bytes -= sizeof(*wait) + wait->size_bytes;
+}
+
 void waits_release(struct broker *broker, struct list *queue)
 {
 	list_splice(&broker->waits.due, queue);
@@ -63,6 +76,13 @@ void waits_run(struct broker *broker)
 		struct wire_frame frame;
 		size_t used;
 
+		if (!wait->member) {
+			left_unlink(&broker->waits, wait);
+			if (wire_parse(wait->bytes, wait->size_bytes, &frame, &used) == 1)
+				routes_frame_of_ended(broker, &frame);
+			free(wait);
+			continue;
+		}
 		wait_unlink(wait);
 		if (!wait->member->doomed && wire_parse(wait->bytes, wait->size_bytes, &frame, &used) == 1)
 			broker_frame(broker, wait->member, &frame);
@@ -76,6 +96,55 @@ void waits_forget(struct member *member)
 		struct wait *wait = container_of(it, struct wait, by_member);
 
 		wait_unlink(wait);
+		free(wait);
+	}
+}
+
+/* Its sender was told that it is sent, and nobody waits for an answer. */
+static bool wait_outlives_its_sender(const struct wait *wait)
+{
+	struct wire_frame frame;
+	size_t used;
+
+	if (!wait->routed || wire_parse(wait->bytes, wait->size_bytes, &frame, &used) != 1)
+		return false;
+	return frame.type == WIRE_CAST || frame.type == WIRE_STOP || frame.type == WIRE_KILL;
+}
+
+void waits_leave(struct member *member)
+{
+	struct waits *waits = &member->broker->waits;
+	size_t n_lost = 0;
+
+	list_for_each_safe(it, &member->waits) {
+		struct wait *wait = container_of(it, struct wait, by_member);
+		size_t size_bytes = sizeof(*wait) + wait->size_bytes;
+
+		if (!wait_outlives_its_sender(wait))
+			continue;
+		if (waits->left_bytes + size_bytes > LEFT_MAX_BYTES) {
+			n_lost++;
+			continue;
+		}
+		quota_give(member, QUOTA_WAITING, size_bytes);
+		member->n_waits_routed--;
+		list_remove(&wait->by_member);
+		list_append(&waits->left, &wait->by_member);
+		waits->left_bytes += size_bytes;
+		wait->member = NULL;
+	}
+	if (n_lost)
+		broker_log(member->broker, LOG_WARNING, "%zu casts of group %" PRIu64 " '%s', which has ended, are lost: 16 MiB of such wait already",
+			n_lost, member->group, member->name);
+	waits_forget(member);
+}
+
+void waits_deinit(struct waits *waits)
+{
+	list_for_each_safe(it, &waits->left) {
+		struct wait *wait = container_of(it, struct wait, by_member);
+
+		left_unlink(waits, wait);
 		free(wait);
 	}
 }

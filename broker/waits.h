@@ -15,6 +15,8 @@ struct member;
 struct waits {
 	struct list due; /* decided; handled when the event at hand is over */
 	size_t n;	 /* in all queues */
+	struct list left; /* struct wait.by_member: casts of senders that have ended */
+	size_t left_bytes;
 };
 
 void waits_init(struct waits *waits);
@@ -23,3 +25,6 @@ int waits_add(struct member *member, struct list *queue, const struct wire_frame
 void waits_release(struct broker *broker, struct list *queue); /* what it waited for is decided */
 void waits_run(struct broker *broker);			       /* handles what was released, in order */
 void waits_forget(struct member *member);		       /* its frames, wherever they wait */
+/* It has ended: what it had sent to others and needs no answer goes on waiting, 16 MiB of all such; the rest is forgotten. */
+void waits_leave(struct member *member);
+void waits_deinit(struct waits *waits);

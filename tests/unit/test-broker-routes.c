@@ -489,12 +489,68 @@ static void test_a_foreign_pause_ends_the_link(void **state)
 	client_expect(a, WIRE_BYE);
 }
 
+/* ---- casts of who has left --------------------------------------------------------------------------------------- */
+
+static int setup_with_window(void **state)
+{
+	world_init(&w, 1000, NULL);
+	return 0;
+}
+
+/* A tool that sends and ends, just after the broker was restarted: what it has sent waits for the receiver to announce itself. */
+static void test_casts_that_wait_for_the_recovery_outlive_their_sender(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *tool, *target;
+	struct wire_dest by_name = to_name("n"), by_ref;
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	for (int how = 0; how < 2; how++) {
+		tool = world_newcomer(&w, "tool");
+		by_ref = to_ref((actor_ref){WORLD_NODE, 17, 1});
+		client_cast(tool, how ? &by_ref : &by_name, "one", pack(&w, "a0"));
+		client_cast(tool, how ? &by_ref : &by_name, "two", pack(&w, "a0"));
+		(void)client_call(tool, how ? &by_ref : &by_name, "asked", pack(&w, "a0")); /* nobody is left for its answer */
+		if (how)
+			client_break(tool);
+		else
+			client_bye(tool);
+	}
+
+	target = world_supervised(&w, 17, "target");
+	id = client_ask(target, "announce", pack(&w, "a3a1a2sra0a0", "n", client_ref(target, 1)));
+	client_expect(target, WIRE_REPLY);
+	client_expect_nil(target, client_ask(target, "announced", pack(&w, "a0")));
+	(void)id;
+	for (int how = 0; how < 2; how++) {
+		struct wire_frame frame = client_expect(target, WIRE_CAST);
+
+		assert_true(str_is(frame.method, "one"));
+		assert_true(actor_ref_equal(frame.to.ref, client_ref(target, 1)));
+		frame = client_expect(target, WIRE_CAST);
+		assert_true(str_is(frame.method, "two"));
+	}
+	client_expect_nothing(target);
+}
+
+static void test_casts_that_wait_are_forgotten_with_the_broker(void **state)
+{
+	struct client *tool = world_newcomer(&w, "tool");
+	struct wire_dest to = to_name("n");
+
+	client_cast(tool, &to, "one", pack(&w, "a0"));
+	client_bye(tool);
+	/* teardown: the leak checker looks */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		T(test_a_call_by_ref_is_passed_on_unchanged_and_answered),
 		T(test_a_name_is_replaced_by_the_ref),
+		cmocka_unit_test_setup_teardown(test_casts_that_wait_for_the_recovery_outlive_their_sender, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_casts_that_wait_are_forgotten_with_the_broker, setup_with_window, teardown),
 		T(test_an_answer_that_nobody_waits_for_goes_nowhere),
 		T(test_only_the_one_who_was_asked_can_answer),
 		T(test_who_answers_for_somebody_else_loses_its_link),
