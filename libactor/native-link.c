@@ -13,6 +13,7 @@
 #include "native-transport.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -306,6 +307,23 @@ void link_set_user(struct link *link, void *user)
 bool link_is_up(const struct link *link)
 {
 	return link->up;
+}
+
+bool link_has_unread(const struct link *link)
+{
+	struct pollfd fds[CANDIDATES_N + 1];
+	nfds_t n = 0;
+
+	if (link->down_told)
+		return false;
+	if (link->ended || (link->connection && stream_has_unread(&link->connection->stream)))
+		return true;
+	if (link->listener.fd >= 0)
+		fds[n++] = (struct pollfd){.fd = link->listener.fd, .events = POLLIN};
+	for (int i = 0; i < CANDIDATES_N; i++)
+		if (link->candidates[i].used)
+			fds[n++] = (struct pollfd){.fd = link->candidates[i].io.fd, .events = POLLIN};
+	return poll(fds, n, 0) > 0;
 }
 
 struct buf *link_out(struct link *link)

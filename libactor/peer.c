@@ -83,6 +83,11 @@ static void peer_timeout(struct timer *timer)
 {
 	struct peer *peer = container_of(timer, struct peer, timer);
 
+	if (peer->exit_told && peer->link && link_has_unread(peer->link)) {
+		/* it is we who are slow: what it left in the kernel is read first. The timer is for a socket that somebody else still holds open */
+		timer_arm(peer->group, &peer->timer, deadline_after_ms(peer->group->now_ns, DEATH_DECISION_MS));
+		return;
+	}
 	if (peer->state == PEER_LINKED && peer->got_bye && !peer->exit_told)
 		peer_link_down(peer, -ECONNRESET);
 	else if (peer->state != PEER_INTRODUCING)

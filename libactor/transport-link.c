@@ -564,6 +564,17 @@ bool link_is_up(const struct link *link)
 	return link->up;
 }
 
+bool link_has_unread(const struct link *link)
+{
+	struct link *mutable = (struct link *)link;
+	bool unread;
+
+	link_lock(mutable);
+	unread = !link->down_told && (link->inbox.n > 0 || link->ended || (link->started && !link->up_told));
+	link_unlock(mutable);
+	return unread;
+}
+
 struct buf *link_out(struct link *link)
 {
 	return &link->out;

@@ -91,6 +91,8 @@ int link_dial(struct transport *transport, const char *path, struct transport_pe
 struct link *link_free(struct link *link);
 void link_set_user(struct link *link, void *user);
 bool link_is_up(const struct link *link);
+/* Something came (be it the end, or who dials) that has not been taken. Costs a system call. */
+bool link_has_unread(const struct link *link);
 /* Append frames here, then link_flush(). What is flushed while a send is in flight leaves together in the
  * next message. Never blocks. May be used before the link is up: it waits there. */
 struct buf *link_out(struct link *link);

@@ -77,6 +77,26 @@ static int sink_compute(actor *self, const actor_msg *msg)
 	return 0;
 }
 
+/* As sink_compute, for longer than anybody waits for the second half of a death. */
+static int sink_nap(actor *self, const actor_msg *msg)
+{
+	usleep(1300000);
+	return 0;
+}
+
+static int64_t parcels;
+
+static int sink_parcel(actor *self, const actor_msg *msg)
+{
+	parcels++;
+	return 0;
+}
+
+static int sink_parcels(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return actor_reply(from, "I", parcels);
+}
+
 static int sink_big(actor *self, const actor_msg *msg, actor_from *from)
 {
 	static const char megabyte[1 << 20];
@@ -86,6 +106,9 @@ static int sink_big(actor *self, const actor_msg *msg, actor_from *from)
 
 static const struct actor_method sink_methods[] = {
 	{.name = "big", .on_call = sink_big},
+	{.name = "nap", .on_cast = sink_nap},
+	{.name = "parcel", .on_cast = sink_parcel},
+	{.name = "parcels", .on_call = sink_parcels},
 	{.name = "item", .on_cast = sink_item},
 	{.name = "compute", .on_cast = sink_compute},
 	{.name = "got", .on_call = sink_got},
@@ -399,6 +422,46 @@ static void test_casts_arrive_although_the_receiver_computed_until_after_its_sen
 	expect_items(100);
 }
 
+/*
+ * The ends of many senders are told while the receiver has read little of what they left for it in the kernel; and then it computes for more
+ * than the second that it gives the end of a link.
+ */
+static void test_what_many_senders_left_arrives_although_the_receiver_is_slow(void **state)
+{
+	enum { SENDERS_N = 20, PARCELS_N = 80 };
+	actor_client *clients[SENDERS_N], *client;
+	char kilobyte[1000] = "";
+	int64_t n = 0, tries = 0;
+	actor_msg *reply;
+	actor_ref sink = ACTOR_NOBODY;
+
+	for (int i = 0; i < SENDERS_N; i++) {
+		clients[i] = client_new(ACTOR_LINK_DIRECT);
+		sink = find_sink(clients[i]);
+		assert_int_equal(actor_client_call(clients[i], sink, "got", LONG_MS, NULL, ""), 0); /* they have met */
+	}
+	assert_int_equal(actor_client_cast(clients[0], sink, "compute", ""), 0);
+	client = client_new(ACTOR_LINK_BROKER);
+	assert_int_equal(actor_client_cast(client, sink, "nap", ""), 0); /* so what the broker has to say is read first */
+	assert_int_equal(actor_client_flush(client, LONG_MS), 0);
+	for (int i = 0; i < SENDERS_N; i++) {
+		for (int j = 0; j < PARCELS_N; j++)
+			assert_int_equal(actor_client_cast(clients[i], sink, "parcel", "y#", kilobyte, sizeof(kilobyte)), 0);
+	}
+	for (int i = 0; i < SENDERS_N; i++)
+		actor_client_free(clients[i]);
+	assert_int_equal(n_said, 0);
+	kill(sink_pid, SIGUSR1);
+	do {
+		usleep(tries ? 1000 : 0);
+		assert_int_equal(actor_client_call(client, sink, "parcels", LONG_MS, &reply, ""), 0);
+		assert_int_equal(actor_msg_unpack(reply, "I", &n), 0);
+		actor_msg_free(reply);
+	} while (n < SENDERS_N * PARCELS_N && tries++ < 2000);
+	assert_int_equal(n, SENDERS_N * PARCELS_N);
+	actor_client_free(client);
+}
+
 /* ---- flushing ---- */
 
 static void test_flushed_casts_of_a_handler_that_is_killed_arrive(void **state)
@@ -555,6 +618,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_casts_before_sigterm_arrive_although_the_receiver_stood_still, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_casts_arrive_although_the_broker_stood_still_when_the_client_was_freed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_casts_arrive_although_the_receiver_computed_until_after_its_senders_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_many_senders_left_arrives_although_the_receiver_is_slow, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flushed_casts_of_a_handler_that_is_killed_arrive, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flush_says_what_is_not_sent_and_the_casts_go_on_waiting, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_receiver_that_does_not_read_is_told_of_and_gets_all_when_it_does, setup, teardown),
