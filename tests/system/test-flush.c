@@ -428,7 +428,7 @@ static void test_casts_arrive_although_the_receiver_computed_until_after_its_sen
  */
 static void test_what_many_senders_left_arrives_although_the_receiver_is_slow(void **state)
 {
-	enum { SENDERS_N = 20, PARCELS_N = 80 };
+	enum { SENDERS_N = 10, PARCELS_N = 80 };
 	actor_client *clients[SENDERS_N], *client;
 	char kilobyte[1000] = "";
 	int64_t n = 0, tries = 0;
