@@ -86,7 +86,7 @@ class Node:
     def logs(self):
         """What the node's processes wrote, for a failed test."""
         for at, _, files in os.walk(self.root + "/logs"):
-            for name in sorted(files):
+            for name in sorted(f for f in files if ".times" not in f):
                 with open(os.path.join(at, name), errors="replace") as f:
                     for line in f.readlines()[-30:]:
                         print(f"#   {name}: {line.rstrip()}")

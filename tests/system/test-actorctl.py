@@ -1176,7 +1176,7 @@ def main():
         os.kill(pid, signal.SIGKILL)
     if failed:
         for dirpath, _, files in os.walk(LOGS):
-            for file in files:
+            for file in (f for f in files if ".times" not in f):
                 with open(os.path.join(dirpath, file), errors="replace") as f:
                     for line in f.read().splitlines()[-20:]:
                         print(f"# {file}: {line}")
