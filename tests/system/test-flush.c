@@ -479,7 +479,7 @@ static void test_flush_says_what_is_not_sent_and_the_casts_go_on_waiting(void **
 	char group[32];
 
 	snprintf(group, sizeof(group), "%llu", (unsigned long long)sink.group);
-	assert_int_equal(actor_client_flush(client, 0), 0); /* nothing is there */
+	assert_int_equal(actor_client_flush(client, LONG_MS), 0); /* nothing is there */
 	kill(broker_pid, SIGSTOP);
 	cast_items(client, sink, 0, 10);
 	assert_int_equal(actor_client_flush(client, 50), -ETIMEDOUT);
@@ -506,7 +506,7 @@ static int64_t fill_the_socket(actor_client *client, actor_ref sink)
 	kill(sink_pid, SIGSTOP);
 	assert_int_equal(waitpid(sink_pid, &status, WUNTRACED), sink_pid);
 	assert_true(WIFSTOPPED(status));
-	while (actor_client_flush(client, 0) == 0)
+	while (actor_client_flush(client, 100) == 0) /* waits only when something is left */
 		assert_int_equal(actor_client_cast(client, sink, "item", "Iy#", n++, kilobyte, sizeof(kilobyte)), 0);
 	n_said = 0;
 	return n;
