@@ -173,6 +173,7 @@ void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t 
 	answer.restarted = !a.newcomer && !member->was_up;
 	if (answer.restarted && !member->is_spawner)
 		window_await(member);
+	member->unannounced = answer.restarted && !member->single;
 
 	answer.url = wire_cstr(url);
 	answer.group = member->group;

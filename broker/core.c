@@ -84,6 +84,7 @@ void broker_frame(struct broker *broker, struct member *member, const struct wir
 		member_written(member);
 		return;
 	case WIRE_PONG:
+	case WIRE_JOIN: /* for doors */
 		return;
 	case WIRE_PAUSE:
 	case WIRE_RESUME:

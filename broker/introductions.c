@@ -5,6 +5,9 @@
  * of a new.
  *
  * No time-out ends an introduction: a group that does not answer is busy, and who asked waits with it. Only the end of a group ends it.
+ *
+ * A group that has a door is dialled there: it is told whom to expect, the other where to dial, both at once, and the dialer need not
+ * wait for it. Two groups without doors (or of different users) make a place for each link: the listener first, then the dialer.
  */
 #include "introductions.h"
 
@@ -29,6 +32,11 @@ struct pair_end {
 	bool asks;     /* its `introduce` waits until the other is there and has no old link; answer to: */
 	actor_ref ask_from;
 	uint64_t ask_id;
+	bool admits;   /* its `admit` waits until it is known who the other is; answer to: */
+	actor_ref admit_from;
+	uint64_t admit_id;
+	uid_t admit_uid;
+	pid_t admit_pid;
 };
 
 struct pair {
@@ -38,7 +46,7 @@ struct pair {
 	struct member *charged;
 	uint64_t id;	/* of the introduction; stays after it was made until both ends say that the link is gone */
 	int listener;	/* which end */
-	bool waits;	/* for the listener's answer: the other was not told yet */
+	bool waits;	/* for the listener's place: the dialer was not told yet, or could not get there */
 };
 
 void introductions_init(struct introductions *introductions, uint64_t incarnation)
@@ -149,48 +157,113 @@ static struct pair *pair_find_open(const struct member *member, uint64_t id)
 
 /* ---- an introduction -------------------------------------------------------------------------------------------- */
 
-static void cast_introduce(struct pair *pair, struct member *to, struct member *other)
+/* Where the pair's listener can be dialled by the other; NULL: at no door. */
+static const char *door_for(const struct pair_end *dialer, const struct pair_end *listener)
 {
-	struct broker *broker = to->broker;
-	bool listens = pair->end[pair->listener].member == to;
-	char path[PATH_BYTES];
-	struct buf *body = broker_body(broker);
+	const struct member *from = dialer->member, *to = listener->member;
 
-	snprintf(path, sizeof(path), "%s/g/%" PRIu64 "/%" PRIu64 ".%" PRIu64 ".ipc", broker->runtime_dir,
-		listens ? to->group : other->group, listens ? other->group : to->group, pair->id);
-	mp_put_array(body, 7);
-	mp_put_uint(body, pair->id);
-	mp_put_cstr(body, listens ? "listen" : "dial");
-	mp_put_uint(body, other->group);
-	mp_put_cstr(body, path);
+	return to->door && (from->uid == to->uid || from->uid == 0) ? to->door : NULL;
+}
+
+/* Asks for its door. */
+static void cast_door(struct member *member)
+{
+	struct buf *body = broker_body(member->broker);
+
+	mp_put_array(body, 0);
+	member_cast(member, "door", body);
+}
+
+static void put_who(struct buf *body, const struct member *other)
+{
 	mp_put_uint(body, other->uid);
 	mp_put_uint(body, (uint64_t)other->pid);
 	mp_put_cstr(body, other->name);
+}
+
+static void cast_introduce(struct pair *pair, struct member *to, struct member *other, const char *role, const char *path)
+{
+	struct buf *body = broker_body(to->broker);
+
+	mp_put_array(body, 7);
+	mp_put_uint(body, pair->id);
+	mp_put_cstr(body, role);
+	mp_put_uint(body, other->group);
+	mp_put_cstr(body, path);
+	put_who(body, other);
 	member_cast(to, "introduce", body);
 }
 
-/* Can it be told to make a link? If not, who asks for it waits until it is back, or over. */
-static bool end_is_there(const struct pair_end *end)
+static void cast_expect(struct pair *pair, struct member *to, struct member *other)
 {
-	return end->member->state == MEMBER_UP;
+	struct buf *body = broker_body(to->broker);
+
+	mp_put_array(body, 5);
+	mp_put_uint(body, pair->id);
+	mp_put_uint(body, other->group);
+	put_who(body, other);
+	member_cast(to, "expect", body);
 }
 
-/* @end dials, the other listens. */
-static bool pair_begin(struct pair *pair, struct pair_end *end)
+/* The place that two groups without doors make for one link. */
+static void pair_path(const struct pair *pair, char path[PATH_BYTES])
 {
-	struct broker *broker = end->member->broker;
-	struct introductions *introductions = &broker->introductions;
+	const struct member *listener = pair->end[pair->listener].member, *dialer = pair->end[!pair->listener].member;
+
+	snprintf(path, PATH_BYTES, "%s/g/%" PRIu64 "/%" PRIu64 ".%" PRIu64 ".ipc", listener->broker->runtime_dir, listener->group,
+		dialer->group, pair->id);
+}
+
+/* Can it be told to make a link? If not, who asks for it waits until it is back, or over. One that is back has to say first where its door is. */
+static bool end_is_there(const struct pair_end *end)
+{
+	return end->member->state == MEMBER_UP && !end->member->unannounced;
+}
+
+/* @end has asked: it dials, unless only it has a door. Nothing is told yet. */
+static bool pair_open(struct pair *pair, struct pair_end *end)
+{
+	struct introductions *introductions = &end->member->broker->introductions;
+	struct pair_end *other = &pair->end[end == &pair->end[0]];
 	uint64_t id = introductions->n + 1;
 
 	pair_close(introductions, pair);
 	if (hash_insert(&introductions->open, &pair->open, hash_of_u64(&introductions->open, id)) < 0)
 		return false;
 	introductions->n = pair->id = id;
-	pair->listener = end == &pair->end[0];
-	pair->waits = true;
-	pair->end[pair->listener].up = true;
-	cast_introduce(pair, pair->end[pair->listener].member, end->member);
+	if (!door_for(end, other) && door_for(other, end))
+		other = end;
+	pair->listener = other == &pair->end[1];
 	return true;
+}
+
+static void tell_dialer(struct pair *pair)
+{
+	struct pair_end *listener = &pair->end[pair->listener], *dialer = &pair->end[!pair->listener];
+	const char *door = door_for(dialer, listener);
+	char path[PATH_BYTES];
+
+	pair->waits = false;
+	dialer->up = true;
+	if (!door)
+		pair_path(pair, path);
+	cast_introduce(pair, dialer->member, listener->member, door ? "join" : "dial", door ? door : path);
+}
+
+static void pair_tell(struct pair *pair)
+{
+	struct pair_end *listener = &pair->end[pair->listener], *dialer = &pair->end[!pair->listener];
+	char path[PATH_BYTES];
+
+	listener->up = true;
+	if (door_for(dialer, listener)) {
+		cast_expect(pair, listener->member, dialer->member);
+		tell_dialer(pair);
+		return;
+	}
+	pair->waits = true;
+	pair_path(pair, path);
+	cast_introduce(pair, listener->member, dialer->member, "listen", path);
 }
 
 static void tell_failed(struct member *member, const struct member *other, uint64_t id, struct wire_str text)
@@ -204,12 +277,39 @@ static void tell_failed(struct member *member, const struct member *other, uint6
 	member_cast(member, "introduce_failed", body);
 }
 
+static void answer_admit(struct pair_end *mine)
+{
+	const struct member *other = mine->pair->end[mine == &mine->pair->end[0]].member;
+	struct wire_frame call = {.type = WIRE_CALL, .from = mine->admit_from, .id = mine->admit_id};
+	struct buf *body;
+
+	mine->admits = false;
+	if (mine->admit_uid != other->uid || (mine->admit_pid && other->pid && mine->admit_pid != other->pid)) {
+		service_error(mine->member, &call, "permission", "that group is another process");
+		return;
+	}
+	mine->up = true;
+	body = broker_body(mine->member->broker);
+	mp_put_array(body, 2);
+	mp_put_uint(body, mine->pair->id);
+	mp_put_cstr(body, other->name);
+	service_answer(mine->member, &call, body);
+	if (mine->asks)
+		service_nil(mine->member, mine->ask_from, mine->ask_id);
+	mine->asks = false;
+}
+
 /* An end changed: begin what waits for it, or forget the pair when nothing is left of it. */
 static void pair_settle_or_free(struct pair *pair)
 {
 	struct introductions *introductions = &pair->charged->broker->introductions;
 	bool begun = false, wanted = false;
 
+	for (int i = 0; i < 2; i++) {
+		if (pair->end[i].admits && member_is_known(pair->end[!i].member))
+			answer_admit(&pair->end[i]);
+		wanted = wanted || pair->end[i].admits;
+	}
 	if (pair->end[0].up || pair->end[1].up)
 		return;
 	pair_close(introductions, pair);
@@ -222,7 +322,7 @@ static void pair_settle_or_free(struct pair *pair)
 			wanted = true;
 			continue;
 		}
-		begun = begun || pair_begin(pair, end);
+		begun = begun || pair_open(pair, end);
 		end->asks = false;
 		if (begun) {
 			service_nil(end->member, end->ask_from, end->ask_id);
@@ -232,7 +332,9 @@ static void pair_settle_or_free(struct pair *pair)
 			service_error(end->member, &call, "overloaded", "out of memory for an introduction");
 		}
 	}
-	if (!begun && !wanted && !pair->end[0].monitors && !pair->end[1].monitors)
+	if (begun)
+		pair_tell(pair);
+	else if (!wanted && !pair->end[0].monitors && !pair->end[1].monitors)
 		pair_free(introductions, pair);
 }
 
@@ -291,9 +393,60 @@ void introductions_listening(struct member *listener, uint64_t id)
 
 	if (!pair || !pair->waits || pair->end[pair->listener].member != listener)
 		return;
-	pair->waits = false;
-	pair->end[!pair->listener].up = true;
-	cast_introduce(pair, pair->end[!pair->listener].member, listener);
+	tell_dialer(pair);
+}
+
+void introductions_door(struct member *member)
+{
+	list_for_each_safe(it, &member->pairs) {
+		struct pair *pair = pair_of_end(it);
+		struct pair_end *listener = &pair->end[pair->listener], *dialer = &pair->end[!pair->listener];
+
+		if (!pair->waits || listener->member != member)
+			continue;
+		if (door_for(dialer, listener)) {
+			tell_dialer(pair);
+			continue;
+		}
+		listener->up = false;
+		if (pair_open(pair, dialer)) {
+			pair_tell(pair);
+		} else {
+			tell_failed(dialer->member, member, pair->id, wire_cstr("out of memory for an introduction"));
+			pair_settle_or_free(pair);
+		}
+	}
+}
+
+void introductions_admit(struct member *member, uint64_t group, uid_t uid, pid_t pid, const struct wire_frame *call)
+{
+	struct member *other = member_find(member->broker, group);
+	struct pair_end *mine;
+	struct pair *pair;
+
+	if (!other || other == member || other->left || other->single) {
+		service_error(member, call, "noproc", "no such group, or one with a single link");
+		return;
+	}
+	pair = pair_find(member, other);
+	if (!pair)
+		pair = pair_new(member, other);
+	if (!pair) {
+		service_error(member, call, "overloaded", "too many links of this group");
+		return;
+	}
+	mine = pair_end_of(pair, member);
+	if (mine->admits) {
+		struct wire_frame older = {.type = WIRE_CALL, .from = mine->admit_from, .id = mine->admit_id};
+
+		service_error(member, &older, "in_use", "asked again");
+	}
+	mine->admits = true;
+	mine->admit_from = call->from;
+	mine->admit_id = call->id;
+	mine->admit_uid = uid;
+	mine->admit_pid = pid;
+	pair_settle_or_free(pair);
 }
 
 /* The link of that introduction is over at this end, or never came up. The other hears of it, gives up its end as well, and asks again if
@@ -322,7 +475,14 @@ void introductions_failed(struct member *member, uint64_t id, struct wire_str te
 		return;
 	broker_log(member->broker, LOG_WARNING, "no link between %s and %s: %.*s", member_who(member, who),
 		member_who(other->member, who_other), (int)(text.len < 200 ? text.len : 200), text.s);
-	end_gives_up(mine, other, text);
+	if (other != &pair->end[pair->listener] || !other->up || !door_for(mine, other)) {
+		end_gives_up(mine, other, text);
+		return;
+	}
+	/* somebody may have removed the door's file: the listener looks, and says where it is now */
+	mine->up = false;
+	pair->waits = true;
+	cast_door(other->member);
 }
 
 void introductions_link_down(struct member *member, uint64_t group, uint64_t id)
@@ -371,6 +531,11 @@ void introductions_end(struct member *member, const struct buf *group_down)
 
 		if (other->asks) {
 			struct wire_frame call = {.type = WIRE_CALL, .from = other->ask_from, .id = other->ask_id};
+
+			service_error(other->member, &call, "noproc", "that group ended");
+		}
+		if (other->admits) {
+			struct wire_frame call = {.type = WIRE_CALL, .from = other->admit_from, .id = other->admit_id};
 
 			service_error(other->member, &call, "noproc", "that group ended");
 		}

@@ -1,6 +1,8 @@
 /* Who has a direct link with whom, who gets one now, and who wants to hear of whose end. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "actor/actor.h"
 #include "util/hash.h"
 #include "util/list.h"
@@ -24,6 +26,10 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 /* @member can be told to make links: what waited for that begins. */
 void introductions_came(struct member *member);
 void introductions_listening(struct member *listener, uint64_t id);
+/* It said where its door is, or that it has none: who could not get there is told. */
+void introductions_door(struct member *member);
+/* The `admit` call of @member, to which somebody came who says to be @group: is it? Answers it, when that is known; the link counts then. */
+void introductions_admit(struct member *member, uint64_t group, uid_t uid, pid_t pid, const struct wire_frame *call);
 void introductions_failed(struct member *member, uint64_t id, struct wire_str text);
 /* @id: of the introduction that made the link; 0: whichever it was. */
 void introductions_link_down(struct member *member, uint64_t group, uint64_t id);

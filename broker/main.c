@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../spawner/keeper-protocol.h"
+#include "../spawner/runtime-dir.h"
 #include "aftermath.h"
 #include "core.h"
 #include "transport.h"
@@ -92,6 +93,22 @@ static void op_hello_answer(void *arg, uint64_t hello_id, const void *data, size
 	server_answer(program->server, hello_id, data, size_bytes);
 }
 
+static void op_group_gone(void *arg, uint64_t group)
+{
+	struct program *program = arg;
+	char path[PATH_MAX], name[24];
+	int dir_fd;
+
+	if (snprintf(path, sizeof(path), "%s/g", program->runtime_dir) >= (int)sizeof(path))
+		return;
+	dir_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0)
+		return;
+	snprintf(name, sizeof(name), "%" PRIu64, group);
+	(void)runtime_dir_remove(dir_fd, name); /* what is not a socket stays, and was not ours */
+	close(dir_fd);
+}
+
 static void op_log(void *arg, enum log_level level, const char *line)
 {
 	log_write(level, "%s", line);
@@ -104,6 +121,7 @@ static const struct broker_ops ops = {
 	.link_flush = op_link_flush,
 	.link_backlog = op_link_backlog,
 	.link_notify_drained = op_link_notify_drained,
+	.group_gone = op_group_gone,
 	.hello_answer = op_hello_answer,
 	.log = op_log,
 };
@@ -132,6 +150,7 @@ static void handle(struct program *program, const struct transport_event *event)
 		broker_link_down(broker, event->user, event->error, now_ns);
 		break;
 	case TRANSPORT_ANSWER:
+	case TRANSPORT_KNOCK: /* it has no door: who wants to talk to it says hello */
 		break;
 	}
 }

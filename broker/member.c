@@ -1,5 +1,6 @@
 #include "member.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,6 +55,13 @@ struct member *member_new(struct broker *broker, uint64_t group)
 	return member;
 }
 
+int member_set_door(struct member *member, struct wire_str path)
+{
+	free(member->door);
+	member->door = path.s ? strndup(path.s, path.len) : NULL;
+	return path.s && !member->door ? -ENOMEM : 0;
+}
+
 const char *member_who(const struct member *member, char text[MEMBER_WHO_MAX])
 {
 	snprintf(text, MEMBER_WHO_MAX, "group %" PRIu64 " '%s' (pid %d)", member->group, member->name, (int)member->pid);
@@ -91,8 +99,12 @@ void members_free_forgotten(struct broker *broker)
 {
 	struct list *it;
 
-	while ((it = list_pop(&broker->forgotten)))
-		free(container_of(it, struct member, doomed_node));
+	while ((it = list_pop(&broker->forgotten))) {
+		struct member *member = container_of(it, struct member, doomed_node);
+
+		free(member->door);
+		free(member);
+	}
 }
 
 void member_arm(struct member *member)
@@ -404,5 +416,7 @@ void member_end(struct member *member, const struct actor_cause *cause)
 	routes_end(member, cause, &notice);
 	introductions_end(member, &notice);
 	buf_deinit(&notice);
+	if (!member_is_supervised(member) && member->door)
+		broker->ops.group_gone(broker->arg, member->group); /* of the others the supervisor knows more */
 	member_forget(member);
 }

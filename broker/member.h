@@ -18,6 +18,7 @@ enum member_state {
 #define MEMBER_ID_CLIENT (UINT64_C(1) << 63)     /* not started by the supervisor */
 #define MEMBER_ID_SUPERVISOR (UINT64_C(1) << 62) /* a client admitted there */
 #define MEMBER_WHO_MAX 340
+#define MEMBER_DOOR_MAX_BYTES 4095u
 
 struct member {
 	struct hash_node node; /* broker.members */
@@ -27,6 +28,7 @@ struct member {
 	uid_t uid;
 	pid_t pid;
 	char name[WIRE_NAME_MAX_BYTES + 1];
+	char *door;	/* path of the socket where others may dial it; NULL: it has none */
 	bool is_spawner;
 	bool single;	/* has this link only: is never introduced */
 	bool listed;	/* the supervisor said that it lives */
@@ -34,6 +36,7 @@ struct member {
 	bool speaks;	/* the supervisor said that it speaks the protocol: without a link it is late, not silent */
 	bool was_up;	/* had a link to this broker */
 	bool awaited;	/* the recovery window waits for it */
+	bool unannounced; /* an earlier broker knew it, or it is supervised: what it has to say about itself is not said yet */
 	bool ready;
 	bool left;	/* said bye: cause is what it said */
 	bool exited;	/* reported by the supervisor: cause is the truth */
@@ -69,6 +72,12 @@ static inline bool member_is_supervised(const struct member *member)
 	return !(member->group & MEMBER_ID_CLIENT);
 }
 
+/* It has said hello to this broker, so the kernel has said who it is. */
+static inline bool member_is_known(const struct member *member)
+{
+	return member->was_up || member->state == MEMBER_JOINING;
+}
+
 /* Whether it lives will be known soon: its link has just gone, or its exit was reported and its last frames are read, or who would report that is
  * away. One that stays away, and of whom a supervisor that is there has said nothing, lives. */
 bool member_is_in_doubt(const struct member *member);
@@ -77,6 +86,8 @@ struct member *member_find(const struct broker *broker, uint64_t group);
 struct member *member_new(struct broker *broker, uint64_t group); /* ABSENT; NULL: out of memory, or too many */
 /* It cannot have been known to an earlier broker. */
 bool member_is_new(const struct member *member);
+/* @path: absolute and without NUL, or NULL for none. 0 or -ENOMEM (then it has none). */
+int member_set_door(struct member *member, struct wire_str path);
 /* "group 12 'name' (pid 34)" */
 const char *member_who(const struct member *member, char text[MEMBER_WHO_MAX]);
 

@@ -34,7 +34,7 @@ static void answer_nil(struct member *member, const struct wire_frame *call)
 		service_nil(member, call->from, call->id);
 }
 
-static void answer(struct member *member, const struct wire_frame *call, const struct buf *result)
+void service_answer(struct member *member, const struct wire_frame *call, const struct buf *result)
 {
 	if (call->type != WIRE_CALL)
 		return;
@@ -169,7 +169,7 @@ static int method_whereis(struct member *member, const struct wire_frame *call, 
 		struct buf *result = broker_body(broker);
 
 		mp_put_ref(result, ref);
-		answer(member, call, result);
+		service_answer(member, call, result);
 	}
 	return 0;
 }
@@ -186,11 +186,17 @@ static int method_names(struct member *member, const struct wire_frame *call, st
 		return -EPROTO;
 	result = broker_body(member->broker);
 	registry_list(member->broker, prefix, max < LIST_MAX ? max : LIST_MAX, result);
-	answer(member, call, result);
+	service_answer(member, call, result);
 	return 0;
 }
 
 /* ---- links ------------------------------------------------------------------------------------------------------ */
+
+/* After a restart: was not heard of yet. */
+static bool may_still_come(const struct broker *broker, uint64_t group, const struct member *other)
+{
+	return window_is_open(&broker->window) && (!other || other->state == MEMBER_ABSENT) && !broker_is_buried(broker, group);
+}
 
 static int method_introduce(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
@@ -203,12 +209,49 @@ static int method_introduce(struct member *member, const struct wire_frame *call
 	if (call->type != WIRE_CALL)
 		return 0;
 	other = member_find(broker, group);
-	if (window_is_open(&broker->window) && (!other || other->state == MEMBER_ABSENT) && group != broker->group &&
-		!broker_is_buried(broker, group)) {
+	if (group != broker->group && may_still_come(broker, group, other)) {
 		wait_for_window(member, call);
 		return 0;
 	}
 	introductions_ask(member, group, call);
+	return 0;
+}
+
+static int method_admit(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+{
+	uint64_t group, uid, pid;
+
+	if (n < 3 || mp_read_uint(args, &group) < 0 || mp_read_uint(args, &uid) < 0 || mp_read_uint(args, &pid) < 0)
+		return -EPROTO;
+	if (call->type != WIRE_CALL)
+		return 0;
+	if (may_still_come(member->broker, group, member_find(member->broker, group)))
+		wait_for_window(member, call);
+	else
+		introductions_admit(member, group, (uid_t)uid, (pid_t)pid, call);
+	return 0;
+}
+
+/* nil, or an absolute path. */
+static int read_door(struct mp_reader *args, struct wire_str *ret)
+{
+	*ret = wire_str(NULL, 0);
+	if (mp_read_nil(args) == 0)
+		return 0;
+	if (mp_read_str(args, &ret->s, &ret->len) < 0 || !ret->len || ret->len > MEMBER_DOOR_MAX_BYTES || ret->s[0] != '/' ||
+		memchr(ret->s, 0, ret->len))
+		return -EPROTO;
+	return 0;
+}
+
+static int cast_door(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
+{
+	struct wire_str path;
+
+	if (n < 1 || read_door(args, &path) < 0)
+		return -EPROTO;
+	(void)member_set_door(member, path); /* without memory it has none: there is another way */
+	introductions_door(member);
 	return 0;
 }
 
@@ -331,12 +374,14 @@ static int announce_names(struct member *member, struct mp_reader *args, struct 
 static int method_announce(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
 	struct mp_reader look = *args, peek = *args;
+	struct wire_str door = wire_str(NULL, 0);
 	struct buf lost = BUF_INIT;
 	uint32_t n_lost = 0, n_names = 0;
 
 	if (n < 3 || mp_read_array(&peek, &n_names) < 0 || announce_names(member, &look, NULL, NULL) < 0 || announce_groups(member, &look, false, true) < 0 ||
-		announce_groups(member, &look, true, true) < 0)
+		announce_groups(member, &look, true, true) < 0 || (n > 3 && read_door(&look, &door) < 0))
 		return -EPROTO;
+	(void)member_set_door(member, door);
 	if (n_names && window_is_open(&member->broker->window) && member_is_new(member)) {
 		wait_for_window(member, call); /* as if it registered them: who had one before comes first */
 		return 0;
@@ -351,7 +396,7 @@ static int method_announce(struct member *member, const struct wire_frame *call,
 
 		mp_put_array(result, n_lost);
 		mp_put_raw(result, lost.data, lost.size_bytes);
-		answer(member, call, result);
+		service_answer(member, call, result);
 	}
 	buf_deinit(&lost);
 	return 0;
@@ -361,6 +406,8 @@ static int method_announced(struct member *member, const struct wire_frame *call
 {
 	window_came(member);
 	answer_nil(member, call);
+	member->unannounced = false;
+	introductions_came(member);
 	return 0;
 }
 
@@ -405,7 +452,7 @@ static int method_stats(struct member *member, const struct wire_frame *call, st
 		mp_put_cstr(result, entries[i].name);
 		mp_put_uint(result, entries[i].value);
 	}
-	answer(member, call, result);
+	service_answer(member, call, result);
 	return 0;
 }
 
@@ -569,6 +616,7 @@ static const struct method {
 	{"whereis", method_whereis},
 	{"names", method_names},
 	{"introduce", method_introduce},
+	{"admit", method_admit},
 	{"announce", method_announce},
 	{"announced", method_announced},
 	{"ready", method_ready},
@@ -576,6 +624,7 @@ static const struct method {
 	{"listening", cast_listening, .cast = true},
 	{"introduce_failed", cast_introduce_failed, .cast = true},
 	{"link_down", cast_link_down, .cast = true},
+	{"door", cast_door, .cast = true},
 	{"groups", cast_groups, .cast = true, .spawner = true},
 	{"group_down", cast_group_down, .cast = true, .spawner = true},
 };

@@ -137,6 +137,7 @@ static int group_new(actor_group **ret, enum actor_link_mode mode, size_t stack_
 	hash_init(&group->peers);
 	hash_init(&group->pauses);
 	list_init(&group->peers_over);
+	list_init(&group->knocks);
 	list_init(&group->dirty);
 	list_init(&group->flushes);
 	names_init(group);
@@ -507,6 +508,7 @@ actor_group *actor_group_free(actor_group *group)
 	uplink_stop(group);
 	hash_each(&group->peers, peer_close, NULL);
 	peers_free_over(group);
+	door_close_own(group);
 	group->server = server_free(group->server);
 	group->transport = transport_free(group->transport);
 	scheduler_deinit(group);

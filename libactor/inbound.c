@@ -26,7 +26,26 @@ static void told_introduce(actor_group *group, struct mp_reader *r, uint32_t n)
 		mp_read_str(r, &path.s, &path.len) < 0 || mp_read_uint(r, &uid) < 0 || mp_read_uint(r, &pid) < 0 ||
 		mp_read_str(r, &name.s, &name.len) < 0)
 		return;
-	peer_introduce(group, intro_id, mp_str_is(role.s, role.len, "listen"), group_id, path, (uid_t)uid, (pid_t)pid, name);
+	peer_introduce(group, intro_id, role, group_id, path, (struct transport_peer){(uid_t)uid, (pid_t)pid}, name);
+}
+
+static void told_expect(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	uint64_t intro_id, group_id, uid, pid;
+	struct wire_str name;
+	struct peer *peer;
+
+	if (n < 5 || mp_read_uint(r, &intro_id) < 0 || mp_read_uint(r, &group_id) < 0 || mp_read_uint(r, &uid) < 0 ||
+		mp_read_uint(r, &pid) < 0 || mp_read_str(r, &name.s, &name.len) < 0)
+		return;
+	peer = peer_expect(group, intro_id, group_id, (struct transport_peer){(uid_t)uid, (pid_t)pid}, name);
+	if (peer)
+		knocks_expected(peer);
+}
+
+static void told_door(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	door_asked(group);
 }
 
 static void told_introduce_failed(actor_group *group, struct mp_reader *r, uint32_t n)
@@ -75,6 +94,8 @@ static enum told told(struct peer *peer, const struct wire_frame *frame)
 		void (*fn)(actor_group *group, struct mp_reader *r, uint32_t n);
 	} table[] = {
 		{"introduce", told_introduce},
+		{"expect", told_expect},
+		{"door", told_door},
 		{"introduce_failed", told_introduce_failed},
 		{"group_down", told_group_down},
 		{"name", told_name},
@@ -335,6 +356,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 			timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, BYE_MS));
 		break;
 	case WIRE_PONG:
+	case WIRE_JOIN: /* was for the door */
 	case WIRE_TYPE_N:
 		break;
 	}
@@ -471,6 +493,9 @@ void inbound_transport(actor_group *group)
 			break;
 		case TRANSPORT_LINK_DOWN:
 			peer_link_down(peer, event.error);
+			break;
+		case TRANSPORT_KNOCK:
+			knock_received(group, &event);
 			break;
 		case TRANSPORT_HELLO:
 			rendezvous_hello(group, &event);

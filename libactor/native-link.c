@@ -6,6 +6,9 @@
  * listening socket, its file and the other candidates go. A dialer asks the kernel as well, before it says a
  * word.
  *
+ * Who dials a door (link_join), or came by ours (link_adopt), is the peer at once: the kernel has said who it is, and the door's backlog
+ * keeps what is written until the other reads.
+ *
  * The kernel's buffers are the inbound queue: what the loop does not take stays there, and the sender is
  * held. Outbound, a message is written at once if the kernel takes it; what is flushed while something waits
  * gathers and becomes one message.
@@ -46,7 +49,7 @@ struct link {
 	struct buf out;
 	struct buf gathered; /* frames that wait until the link is up or what is before them is written */
 	bool up;
-	bool up_told;
+	bool tell_up; /* LINK_UP is due, without a greeting */
 	bool drain_wanted;
 	bool drained;
 	bool ended;
@@ -277,6 +280,64 @@ int link_dial(struct transport *transport, const char *path, struct transport_pe
 	return 0;
 }
 
+/* The peer is known, and nobody else can come: what is written goes to the kernel. */
+static void link_be_up(struct link *link)
+{
+	link->connection = &link->candidates[0];
+	link->up = true;
+}
+
+int link_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first, size_t first_bytes,
+	void *user, struct link **ret)
+{
+	struct iovec piece = {(void *)first, first_bytes};
+	int r;
+
+	r = link_dial(transport, path, expect, -1, user, ret);
+	if (r < 0 || (*ret)->ended)
+		return r;
+	link_be_up(*ret);
+	if (stream_send(&(*ret)->connection->stream, &piece, 1) < 0) {
+		link_end(*ret, -ENOMEM);
+		return 0;
+	}
+	if (stream_wants_to_write(&(*ret)->connection->stream))
+		connection_watch((*ret)->connection);
+	(*ret)->tell_up = true;
+	source_ready(&(*ret)->source, false);
+	return 0;
+}
+
+int link_adopt(struct transport *transport, int fd, const struct transport_peer *peer, void *user, struct link **ret)
+{
+	struct link *link = calloc(1, sizeof(*link));
+	struct connection *connection;
+	int r;
+
+	if (!link) {
+		close(fd);
+		return -ENOMEM;
+	}
+	source_init(&link->source, transport, SOURCE_LINK);
+	link->listener = (struct io){-1, listener_handle};
+	link->address.dir_fd = -1;
+	link->user = user;
+	connection = &link->candidates[0];
+	connection->link = link;
+	connection->peer = *peer;
+	connection->io = (struct io){fd, connection_handle};
+	stream_init_greeted(&connection->stream, &transport->shared, fd, STREAM_PAIR0, WIRE_MESSAGE_MAX_BYTES);
+	connection->used = true;
+	r = transport_watch(transport, &connection->io, EPOLLIN);
+	if (r < 0) {
+		link_free(link);
+		return r;
+	}
+	link_be_up(link);
+	*ret = link;
+	return 0;
+}
+
 struct link *link_free(struct link *link)
 {
 	if (!link)
@@ -423,7 +484,7 @@ static void link_come_up(struct link *link, struct connection *connection)
 	candidates_close(link, connection);
 	listener_close(link);
 	source_set_timeout(&link->source, -1);
-	link->up = link->up_told = true;
+	link->up = true;
 	link_send_gathered(link);
 	if (stream_wants_to_write(&connection->stream))
 		connection_watch(connection);
@@ -471,6 +532,14 @@ int link_next(struct source *source, struct transport_event *ret)
 	if (link->down_told)
 		return 0;
 
+	if (link->tell_up && !link->ended) {
+		link->tell_up = false;
+		ret->type = TRANSPORT_LINK_UP;
+		ret->peer = link->connection->peer;
+		if (link->connection->stream.readable || link->drained)
+			source_ready(source, false);
+		return 1;
+	}
 	if (!link->connection && !link->ended && candidates_next(link)) {
 		ret->type = TRANSPORT_LINK_UP;
 		ret->peer = link->connection->peer;

@@ -229,6 +229,9 @@ static void timer_handle(struct io *io, uint32_t events)
 		case SOURCE_LINK:
 			link_timeout(source);
 			break;
+		case SOURCE_DOOR:
+			door_timeout(source);
+			break;
 		case SOURCE_SERVER:
 			server_timeout(source);
 			break;
@@ -253,6 +256,8 @@ static int source_next(struct source *source, struct transport_event *ret)
 	switch (source->kind) {
 	case SOURCE_LINK:
 		return link_next(source, ret);
+	case SOURCE_DOOR:
+		return door_source_next(source, ret);
 	case SOURCE_SERVER:
 		return server_next(source, ret);
 	case SOURCE_REQUEST:
@@ -342,6 +347,9 @@ struct transport *transport_free(struct transport *transport)
 		switch (source->kind) {
 		case SOURCE_LINK:
 			link_free(link_of_source(source));
+			break;
+		case SOURCE_DOOR:
+			door_free(door_of_source(source));
 			break;
 		case SOURCE_SERVER:
 			server_free(server_of_source(source));

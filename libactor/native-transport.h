@@ -14,7 +14,7 @@
 #include "transport.h"
 #include "util/list.h"
 
-enum source_kind { SOURCE_LINK, SOURCE_SERVER, SOURCE_REQUEST };
+enum source_kind { SOURCE_LINK, SOURCE_DOOR, SOURCE_SERVER, SOURCE_REQUEST };
 
 struct source {
 	struct list ready; /* in transport->ready while it may have events */
@@ -59,10 +59,16 @@ int link_next(struct source *source, struct transport_event *ret);
 int server_next(struct source *source, struct transport_event *ret);
 int request_next(struct source *source, struct transport_event *ret);
 void link_timeout(struct source *source);
+void door_timeout(struct source *source);
 void server_timeout(struct source *source);
 void request_timeout(struct source *source);
 
 struct link *link_of_source(struct source *source);
+int door_source_next(struct source *source, struct transport_event *ret);
+struct door *door_of_source(struct source *source);
+/* A link over a connection that has been greeted both ways; takes @fd, also when it fails. */
+int link_adopt(struct transport *transport, int fd, const struct transport_peer *peer, void *user, struct link **ret);
+
 struct server *server_of_source(struct source *source);
 struct request *request_of_source(struct source *source);
 

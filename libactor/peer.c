@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 
 #include "runtime.h"
+#include "util/mp.h"
 
 /*
  * Written and not taken: like "pause *". One batch, so that the kernel finds the next one ready; more would make nothing faster, and all
@@ -90,7 +91,7 @@ static void peer_timeout(struct timer *timer)
 	}
 	if (peer->state == PEER_LINKED && peer->got_bye && !peer->exit_told)
 		peer_link_down(peer, -ECONNRESET);
-	else if (peer->state != PEER_INTRODUCING)
+	else if (peer->state != PEER_INTRODUCING || peer->exit_told)
 		peer_decide(peer); /* the second half of a death never came */
 	else if (peer_is_wanted(peer))
 		peer_ask(peer);
@@ -293,9 +294,17 @@ static void ask_again(struct hash_node *node, void *arg)
 {
 	struct peer *peer = container_of(node, struct peer, node);
 
+	if (peer->is_uplink || peer->is_client)
+		return;
+	if (peer->group->uplink.restarted) {
+		peer->expected = false; /* whoever comes now is asked about */
+		if (peer->state == PEER_INTRODUCING && !peer->asked && !peer->exit_told && !peer_is_wanted(peer)) {
+			peer_forget(peer);
+			return;
+		}
+	}
 	/* one that listens may wait for a dialer that the old broker never told */
-	if ((peer->state == PEER_INTRODUCING || (peer->state == PEER_LINKING && peer->listens)) && !peer->is_uplink && !peer->is_client &&
-		peer_is_wanted(peer))
+	if ((peer->state == PEER_INTRODUCING || (peer->state == PEER_LINKING && peer->listens)) && peer_is_wanted(peer))
 		peer_ask(peer);
 }
 
@@ -304,22 +313,15 @@ void peers_ask_again(actor_group *group)
 	hash_each(&group->peers, ask_again, NULL);
 }
 
-/* What the broker must know even if it is away now. Exact by the introduction's id, so it may come late and twice. */
-static void tell_broker(actor_group *group, const char *method, const char *format, ...)
-{
-	struct buf body = BUF_INIT;
-	va_list args;
-
-	va_start(args, format);
-	if (body_vpack(&body, BODY_ARGS, format, args) == 0)
-		(void)uplink_ask(group, method, &body, ACTOR_FOREVER, NULL, NULL);
-	va_end(args);
-	buf_deinit(&body);
-}
-
 static void tell_link_down(struct peer *peer)
 {
-	tell_broker(peer->group, "link_down", "UU", peer->id, peer->intro_id);
+	uplink_tell_surely(peer->group, "link_down", "UU", peer->id, peer->intro_id);
+}
+
+/* A link that came of an earlier broker's introduction: this one counts it from now on. */
+static void tell_linked(struct peer *peer)
+{
+	uplink_tell_surely(peer->group, "admit", "UUU", peer->id, (uint64_t)peer->expect.uid, (uint64_t)peer->expect.pid);
 }
 
 void peer_introduction_failed(actor_group *group, uint64_t intro_id, uint64_t group_id)
@@ -375,23 +377,15 @@ void peer_make_directory(const char *socket_path)
 	(void)mkdir(dir, 0700);
 }
 
-void peer_introduce(actor_group *group, uint64_t intro_id, bool listen, uint64_t group_id, struct wire_str path, uid_t uid, pid_t pid,
-	struct wire_str name)
+/* A link with it is to be made, by that introduction. Its peer, without a link now; NULL: out of memory. */
+static struct peer *peer_begin(actor_group *group, uint64_t intro_id, uint64_t group_id, struct transport_peer expect, struct wire_str name)
 {
-	struct transport_peer expect = {.uid = uid, .pid = pid};
 	struct peer *peer = peer_find(group, group_id);
-	char text[4096];
-	int r;
 
-	if (path.len >= sizeof(text) || group->mode != ACTOR_LINK_DIRECT) {
-		tell_broker(group, "introduce_failed", "Us", intro_id, "one link only");
-		return;
-	}
-	memcpy(text, path.s, path.len);
-	text[path.len] = 0;
 	if (peer && peer->state == PEER_LINKING) {
 		peer->link = link_free(peer->link); /* of an introduction that the broker has given up */
 		list_remove(&peer->dirty_link);
+		peer->state = PEER_INTRODUCING;
 	} else if (peer && peer->state != PEER_INTRODUCING) {
 		/* the broker thinks we know each other no longer; a link that still stands is stale */
 		if (peer->link)
@@ -401,28 +395,92 @@ void peer_introduce(actor_group *group, uint64_t intro_id, bool listen, uint64_t
 	}
 	if (!peer)
 		peer = peer_new(group, group_id, PEER_INTRODUCING);
-	if (!peer) {
-		tell_broker(group, "introduce_failed", "Us", intro_id, "out of memory");
-		return;
-	}
+	if (!peer)
+		return NULL;
 	snprintf(peer->name, sizeof(peer->name), "%.*s", (int)(name.len < 255 ? name.len : 255), name.s);
 	peer->intro_id = intro_id;
-	peer->listens = listen;
-	if (listen) {
+	peer->expect = expect;
+	peer->expected = false;
+	peer->told_at = group->uplink.n_connects;
+	return peer;
+}
+
+static int peer_join(struct peer *peer, const char *path)
+{
+	struct buf join = BUF_INIT;
+	int r;
+
+	wire_put_join(&join, peer->group->id);
+	r = buf_error(&join);
+	if (r == 0)
+		r = link_join(peer->group->transport, path, peer->expect, join.data, join.size_bytes, peer, &peer->link);
+	buf_deinit(&join);
+	return r;
+}
+
+void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role, uint64_t group_id, struct wire_str path,
+	struct transport_peer expect, struct wire_str name)
+{
+	struct peer *peer = NULL;
+	char text[4096];
+	int r;
+
+	if (path.len < sizeof(text) && group->mode == ACTOR_LINK_DIRECT)
+		peer = peer_begin(group, intro_id, group_id, expect, name);
+	if (!peer) {
+		uplink_tell_surely(group, "introduce_failed", "Us", intro_id, group->mode == ACTOR_LINK_DIRECT ? "out of memory" : "one link only");
+		return;
+	}
+	memcpy(text, path.s, path.len);
+	text[path.len] = 0;
+	peer->listens = mp_str_is(role.s, role.len, "listen");
+	if (peer->listens) {
 		peer_make_directory(text);
 		r = link_listen(group->transport, text, expect, -1, peer, &peer->link);
+	} else if (mp_str_is(role.s, role.len, "join")) {
+		r = peer_join(peer, text);
 	} else {
 		r = link_dial(group->transport, text, expect, -1, peer, &peer->link);
 	}
 	if (r < 0) {
-		tell_broker(group, "introduce_failed", "Us", intro_id, strerror(-r));
+		uplink_tell_surely(group, "introduce_failed", "Us", intro_id, strerror(-r));
 		peer_try_again(peer);
 		return;
 	}
 	timer_disarm(group, &peer->timer);
 	peer->state = PEER_LINKING;
-	if (listen)
-		tell_broker(group, "listening", "U", intro_id);
+	if (peer->listens)
+		uplink_tell_surely(group, "listening", "U", intro_id);
+}
+
+struct peer *peer_expect(actor_group *group, uint64_t intro_id, uint64_t group_id, struct transport_peer expect, struct wire_str name)
+{
+	struct peer *peer = group->mode == ACTOR_LINK_DIRECT ? peer_begin(group, intro_id, group_id, expect, name) : NULL;
+
+	if (peer) {
+		timer_disarm(group, &peer->timer);
+		peer->expected = true;
+		peer->listens = true;
+	}
+	return peer;
+}
+
+void peer_admit(struct peer *peer, uint64_t knock_id)
+{
+	actor_group *group = peer->group;
+	int r;
+
+	r = door_admit(group->door, knock_id, peer, &peer->link);
+	if (r < 0) {
+		group_log(group, "no link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, strerror(-r));
+		tell_link_down(peer);
+		peer->expected = false;
+		peer_try_again(peer);
+		return;
+	}
+	peer->expected = false;
+	peer->state = PEER_LINKING;
+	peer_link_up(peer);
 }
 
 /* ---- the link ---- */
@@ -489,6 +547,8 @@ void peer_link_up(struct peer *peer)
 	} else if (peer->state == PEER_LINKING) {
 		peer->state = PEER_LINKED;
 		peer->n_tries = 0;
+		if (peer->listens && !peer->is_client && peer->told_at != peer->group->uplink.n_connects)
+			tell_linked(peer);
 		pending_move(peer, peer);
 	}
 	peer_wrote(peer);
@@ -518,7 +578,7 @@ void peer_link_down(struct peer *peer, int error)
 		if (peer->listens)
 			tell_link_down(peer);
 		else
-			tell_broker(group, "introduce_failed", "Us", peer->intro_id, strerror(-error));
+			uplink_tell_surely(group, "introduce_failed", "Us", peer->intro_id, strerror(-error));
 		peer_try_again(peer);
 		return;
 	}
@@ -545,6 +605,11 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 		return;
 	peer->exit_told = true;
 	peer->cause = *cause;
+	/* it may have come by our door, written, and ended, before we turned to it */
+	if (peer->state == PEER_INTRODUCING && peer->expected && !knocks_take_all(group)) {
+		timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, DEATH_DECISION_MS));
+		return;
+	}
 	if ((peer->state == PEER_LINKED || peer->state == PEER_LINKING) && !peer->link_ended) {
 		/* what it sent last is still to be read */
 		timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, DEATH_DECISION_MS));

@@ -298,6 +298,9 @@ struct peer {
 	bool is_client; /* came by our own rendezvous */
 	bool over;      /* forgotten: nothing of it is left but this memory, until the turn has ended */
 	bool asked;     /* an `introduce` of it is unanswered */
+	bool expected;  /* at our door, by the broker's word: `expect` says whom the kernel must have seen */
+	struct transport_peer expect;
+	uint64_t told_at; /* uplink.n_connects when the broker told us of the link */
 	bool listens;   /* at our end, rather than dials */
 	uint32_t n_tries; /* introductions that failed in a row */
 	uint64_t intro_id; /* of the link, or of the try to have one */
@@ -337,9 +340,14 @@ void peers_flush(actor_group *group);
 void peer_link_up(struct peer *peer);
 void peer_link_down(struct peer *peer, int error);
 void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_cause *cause);
+/* @role: listen, dial (the place made for this link) or join (its door). */
+void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role, uint64_t group_id, struct wire_str path,
+	struct transport_peer expect, struct wire_str name);
+/* It will come by our door. NULL: out of memory. */
+struct peer *peer_expect(actor_group *group, uint64_t intro_id, uint64_t group_id, struct transport_peer expect, struct wire_str name);
+void peer_admit(struct peer *peer, uint64_t knock_id); /* it came; its link is up */
 /* The directory of a socket of ours, and g/ above it, as far as they are not there. */
 void peer_make_directory(const char *socket_path);
-void peer_introduce(actor_group *group, uint64_t intro_id, bool listen, uint64_t group_id, struct wire_str path, uid_t uid, pid_t pid, struct wire_str name);
 void peer_introduction_failed(actor_group *group, uint64_t intro_id, uint64_t group_id);
 void peers_ask_again(actor_group *group); /* the broker is a new one: who has no link yet and needs one */
 void peer_cut(struct peer *peer, const char *why); /* ends the link; our side. The peer may be over then */
@@ -356,6 +364,16 @@ void peer_resume_received(struct peer *peer, const actor_ref *ref);
 
 /* ---- flush.c ---- */
 void flushes_turn(actor_group *group); /* once a turn: wakes whose flush is done */
+
+/* ---- our door (knocks.c) ---- */
+
+void door_open_own(actor_group *group); /* once our id is known; without one others are still introduced, but slower */
+void door_close_own(actor_group *group);
+void door_put_path(const actor_group *group, struct buf *out); /* a str, or nil */
+void door_asked(actor_group *group); /* by the broker: where is it? */
+void knock_received(actor_group *group, const struct transport_event *event);
+void knocks_expected(struct peer *peer); /* who came before the broker's word lets itself be let in */
+bool knocks_take_all(actor_group *group); /* all who have come so far. False: there may be more */
 
 /* ---- inbound.c ---- */
 
@@ -377,6 +395,7 @@ struct uplink {
 	int64_t backoff_ms;
 	bool ever_up;
 	bool gone; /* for good: nobody knows us any more */
+	bool restarted; /* the broker is a new one: it knows only what it is told again */
 	bool announced;
 	uint64_t n_connects;
 	int last_error;
@@ -413,6 +432,8 @@ void uplink_link_down(actor_group *group, int error);
 int uplink_ask(actor_group *group, const char *method, struct buf *take_args, int64_t timeout_ms,
 	void (*done)(struct uplink_request *request, int error, actor_msg *reply), void *arg);
 void uplink_tell(actor_group *group, const char *method, const char *format, ...); /* cast; dropped when down */
+/* What the broker must know even if it is away now: a call, made again until it is answered. So it may come late, and twice. */
+void uplink_tell_surely(actor_group *group, const char *method, const char *format, ...);
 /* Same, and waits (parks @self or pumps). -EEXIST for in_use, else as actor_call. */
 int uplink_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args, int64_t timeout_ms, actor_msg **ret_msg);
 
@@ -505,6 +526,9 @@ struct actor_group {
 	struct transport *transport;
 	struct hash peers;
 	struct list peers_over; /* struct peer.over_link */
+	struct door *door;      /* NULL: none */
+	uint64_t door_id;       /* our id when it was made */
+	struct list knocks;     /* struct knock.link (knocks.c) */
 	struct hash pauses; /* struct pause.node (mailbox.c): what we told peers to hold back */
 	struct list dirty;
 	struct list flushes; /* struct flush.link: parked actors */

@@ -6,18 +6,34 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define GREETING_BYTES 8u
-#define HEAD_BYTES 9u
 #define PIECES_MAX 4
 #define PART_KEEP_BYTES 4096u
 
 /* --- heads ------------------------------------------------------------------------------------------- */
 
-static void head_put(uint8_t head[HEAD_BYTES], uint64_t size_bytes)
+static void head_put(uint8_t head[STREAM_HEAD_BYTES], uint64_t size_bytes)
 {
 	head[0] = 1;
 	for (int i = 8; i > 0; i--, size_bytes >>= 8)
 		head[i] = (uint8_t)size_bytes;
+}
+
+size_t stream_head_read(const uint8_t head[STREAM_HEAD_BYTES])
+{
+	uint64_t size_bytes = 0;
+
+	if (head[0] != 1)
+		return SIZE_MAX;
+	for (int i = 1; i < 9; i++)
+		size_bytes = size_bytes << 8 | head[i];
+	return size_bytes < SIZE_MAX ? (size_t)size_bytes : SIZE_MAX;
+}
+
+void stream_greeting(uint8_t ret[STREAM_GREETING_BYTES], enum stream_protocol self)
+{
+	const uint8_t bytes[STREAM_GREETING_BYTES] = {0, 'S', 'P', 0, 0, (uint8_t)self, 0, 0};
+
+	memcpy(ret, bytes, sizeof(bytes));
 }
 
 /* How long the first unit of the input is, head included; 0: cannot be seen yet. */
@@ -26,12 +42,12 @@ static int unit_size(const struct stream *stream, const uint8_t *data, size_t n,
 	uint64_t size_bytes = 0;
 
 	if (!stream->greeted) {
-		*ret = GREETING_BYTES;
+		*ret = STREAM_GREETING_BYTES;
 		return 0;
 	}
 	if (n > 0 && data[0] != 1)
 		return -EPROTO;
-	if (n < HEAD_BYTES) {
+	if (n < STREAM_HEAD_BYTES) {
 		*ret = 0;
 		return 0;
 	}
@@ -39,15 +55,16 @@ static int unit_size(const struct stream *stream, const uint8_t *data, size_t n,
 		size_bytes = size_bytes << 8 | data[i];
 	if (size_bytes > stream->max_bytes)
 		return -EMSGSIZE;
-	*ret = HEAD_BYTES + (size_t)size_bytes;
+	*ret = STREAM_HEAD_BYTES + (size_t)size_bytes;
 	return 0;
 }
 
 static bool greeting_is_right(const uint8_t *data, enum stream_protocol peer)
 {
-	const uint8_t right[GREETING_BYTES] = {0, 'S', 'P', 0, 0, (uint8_t)peer, 0, 0};
+	uint8_t right[STREAM_GREETING_BYTES];
 
-	return memcmp(data, right, GREETING_BYTES) == 0;
+	stream_greeting(right, peer);
+	return memcmp(data, right, STREAM_GREETING_BYTES) == 0;
 }
 
 /* --- reading ----------------------------------------------------------------------------------------- */
@@ -148,8 +165,8 @@ static int stream_take(struct stream *stream, bool only_greet, const uint8_t **r
 			if (unit > STREAM_SHARED_BYTES) {
 				if (part->size_bytes == unit) {
 					stream->part_given = true;
-					*ret = part->data + HEAD_BYTES;
-					*ret_size_bytes = unit - HEAD_BYTES;
+					*ret = part->data + STREAM_HEAD_BYTES;
+					*ret_size_bytes = unit - STREAM_HEAD_BYTES;
 					return 1;
 				}
 				if (!stream->readable)
@@ -172,8 +189,8 @@ static int stream_take(struct stream *stream, bool only_greet, const uint8_t **r
 		if (unit > 0 && n >= unit) {
 			stream->at += unit;
 			if (stream->greeted) {
-				*ret = data + HEAD_BYTES;
-				*ret_size_bytes = unit - HEAD_BYTES;
+				*ret = data + STREAM_HEAD_BYTES;
+				*ret_size_bytes = unit - STREAM_HEAD_BYTES;
 				return 1;
 			}
 			if (!greeting_is_right(data, stream->peer))
@@ -286,7 +303,7 @@ void stream_write(struct stream *stream)
 int stream_send(struct stream *stream, const struct iovec *pieces, int n)
 {
 	struct iovec all[PIECES_MAX];
-	uint8_t head[HEAD_BYTES];
+	uint8_t head[STREAM_HEAD_BYTES];
 	size_t size_bytes = 0, written = 0;
 
 	if (stream->broken)
@@ -326,14 +343,21 @@ size_t stream_backlog_bytes(const struct stream *stream)
 void stream_init(struct stream *stream, struct stream_shared *shared, int fd, enum stream_protocol self,
 	enum stream_protocol peer, size_t max_bytes)
 {
-	uint8_t bytes[GREETING_BYTES] = {0, 'S', 'P', 0, 0, (uint8_t)self, 0, 0};
+	uint8_t bytes[STREAM_GREETING_BYTES];
 	struct iovec greeting = {bytes, sizeof(bytes)};
 
+	stream_greeting(bytes, self);
 	*stream = (struct stream){.shared = shared, .fd = fd, .peer = peer, .max_bytes = max_bytes};
 	list_init(&stream->batches);
 	/* A new socket has room for eight bytes; if not, the peer is gone. */
-	if (stream_write_pieces(stream, &greeting, 1) < GREETING_BYTES)
+	if (stream_write_pieces(stream, &greeting, 1) < STREAM_GREETING_BYTES)
 		stream_break(stream);
+}
+
+void stream_init_greeted(struct stream *stream, struct stream_shared *shared, int fd, enum stream_protocol peer, size_t max_bytes)
+{
+	*stream = (struct stream){.shared = shared, .fd = fd, .peer = peer, .max_bytes = max_bytes, .greeted = true};
+	list_init(&stream->batches);
 }
 
 void stream_deinit(struct stream *stream)

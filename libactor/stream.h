@@ -19,6 +19,8 @@
 
 #define STREAM_SHARED_BYTES (256u << 10)
 #define STREAM_BATCH_BYTES (256u << 10)
+#define STREAM_GREETING_BYTES 8u
+#define STREAM_HEAD_BYTES 9u
 
 /* SP protocol numbers. */
 enum stream_protocol { STREAM_PAIR0 = 0x10, STREAM_REQ0 = 0x30, STREAM_REP0 = 0x31 };
@@ -59,6 +61,11 @@ struct stream {
 /* Takes @fd. Writes the greeting. */
 void stream_init(struct stream *stream, struct stream_shared *shared, int fd, enum stream_protocol self,
 	enum stream_protocol peer, size_t max_bytes);
+/* The same for a connection on which both greetings have been said and read. */
+void stream_init_greeted(struct stream *stream, struct stream_shared *shared, int fd, enum stream_protocol peer, size_t max_bytes);
+/* How long the message is whose head of STREAM_HEAD_BYTES this is, without it; SIZE_MAX: it is none. */
+size_t stream_head_read(const uint8_t head[STREAM_HEAD_BYTES]);
+void stream_greeting(uint8_t ret[STREAM_GREETING_BYTES], enum stream_protocol self);
 void stream_deinit(struct stream *stream);
 /* 1: the peer has greeted rightly; 0: not yet; negative as below. */
 int stream_greet(struct stream *stream);

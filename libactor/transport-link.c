@@ -51,6 +51,7 @@ struct inbox {
 struct batch {
 	struct list node; /* in link->batches */
 	struct buf buf;   /* empty: the mark of link_notify_drained */
+	bool closed;      /* a message of its own: nothing is added */
 };
 
 struct link {
@@ -171,7 +172,7 @@ static int batches_take_out(struct link *link)
 		last = container_of(link->batches.prev, struct batch, node);
 
 	link->batches_bytes += out->size_bytes;
-	if (last && last->buf.size_bytes > 0 && last->buf.size_bytes + out->size_bytes <= TRANSPORT_BATCH_BYTES) {
+	if (last && last->buf.size_bytes > 0 && !last->closed && last->buf.size_bytes + out->size_bytes <= TRANSPORT_BATCH_BYTES) {
 		buf_append(&last->buf, out->data, out->size_bytes);
 		buf_reset(out, BUFFER_KEEP_BYTES);
 		return buf_error(&last->buf);
@@ -204,6 +205,7 @@ static struct batch *batches_pop(struct link *link)
 static void batch_done(struct link *link, struct batch *batch)
 {
 	buf_reset(&batch->buf, 2 * TRANSPORT_BATCH_BYTES);
+	batch->closed = false;
 	if (link->spare)
 		batch_free(batch);
 	else
@@ -533,6 +535,32 @@ int link_dial(struct transport *transport, const char *path, struct transport_pe
 		link_start_timer(link, timeout_ms);
 	}
 	*ret = link;
+	return 0;
+}
+
+int link_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first, size_t first_bytes,
+	void *user, struct link **ret)
+{
+	struct batch *batch;
+	struct link *link;
+	int r;
+
+	r = link_dial(transport, path, expect, -1, user, ret);
+	if (r < 0)
+		return r;
+	link = *ret;
+	link_lock(link);
+	batch = link->ended ? NULL : batch_new(link);
+	if (batch) {
+		buf_append(&batch->buf, first, first_bytes);
+		batch->closed = true;
+		link->batches_bytes += first_bytes;
+		list_append(&link->batches, &batch->node);
+	}
+	r = link->ended || (batch && buf_error(&batch->buf) == 0) ? 0 : -ENOMEM;
+	link_unlock(link);
+	if (r < 0)
+		link_fail(link, r);
 	return 0;
 }
 

@@ -8,8 +8,13 @@
  * until it returns 0: that is also what writes the rest of messages the kernel did not take at once.
  *
  *   link      one PAIR0 connection to exactly one peer, whose uid (and pid) the kernel vouches for
+ *   door      a place where many may dial at any time: each connection that is admitted becomes a link (native only)
  *   server    REP0: the rendezvous of a daemon
  *   request   one REQ0 exchange: a client's hello
+ *
+ * A door's: door_listen → TRANSPORT_KNOCK … → door_free. It accepts whom the kernel gives our uid or root, reads the first message of
+ * each, which says who it is, and no byte more, until door_admit() makes a link of it or door_refuse() closes it. What the
+ * other wrote meanwhile lies in the kernel, also when the other has ended since.
  *
  * A link's life: link_listen/link_dial → TRANSPORT_LINK_UP (or _LINK_DOWN: nobody came in time, wrong peer)
  * → _LINK_DATA … → _LINK_DOWN (exactly once, last) → link_free. link_free before _LINK_DOWN is fine too: no
@@ -19,8 +24,8 @@
  * Backpressure: what the loop does not take stays with the kernel (nng: TRANSPORT_INBOUND_MAX_BYTES of it in
  * memory), and the sender's link_backlog_bytes() grows.
  *
- * Descriptors: a transport 3, a link 1 (while it waits for its peer up to 5), a server 1 and one per client
- * (at most 257), a request 1; one more each for a path over 107 bytes. nng: a transport 1 and the process 2,
+ * Descriptors: a transport 3, a link 1 (while it waits for its peer up to 5), a door 1 and one per knock (at most DOOR_KNOCKS_MAX), a
+ * server 1 and one per client (at most 257), a request 1; one more each for a path over 107 bytes. nng: a transport 1 and the process 2,
  * a link that dialled 1, one that listened 2.
  */
 #pragma once
@@ -34,9 +39,12 @@
 
 #define TRANSPORT_INBOUND_MAX_BYTES (4u << 20)
 #define TRANSPORT_BATCH_BYTES (256u << 10) /* a message is closed when it reached this */
+#define DOOR_KNOCKS_MAX 256		     /* more wait in the kernel's backlog */
+#define DOOR_FIRST_MAX_BYTES 64		     /* of the first message */
 
 struct transport;
 struct link;
+struct door;
 struct server;
 struct request;
 
@@ -56,6 +64,7 @@ enum transport_event_type {
 	 * -EMSGSIZE, -ENOMEM: for what we wrote.
 	 */
 	TRANSPORT_LINK_DOWN,
+	TRANSPORT_KNOCK,        /* door, user, knock_id, peer, data: the first message. door_admit() or door_refuse(), some time */
 	TRANSPORT_HELLO,        /* server, user, hello_id, data, peer: answer with server_answer() */
 	TRANSPORT_ANSWER,       /* request, user, error; data when error is 0 */
 };
@@ -63,10 +72,11 @@ enum transport_event_type {
 struct transport_event {
 	enum transport_event_type type;
 	struct link *link;
+	struct door *door;
 	struct server *server;
 	struct request *request;
 	void *user;
-	uint64_t hello_id;
+	uint64_t hello_id, knock_id;
 	struct transport_peer peer;
 	const uint8_t *data;
 	size_t size_bytes;
@@ -88,6 +98,10 @@ int link_listen(struct transport *transport, const char *path, struct transport_
 	int64_t timeout_ms, void *user, struct link **ret);
 int link_dial(struct transport *transport, const char *path, struct transport_peer expect,
 	int64_t timeout_ms, void *user, struct link **ret);
+/* Dials a door and says @first there, one message of at most DOOR_FIRST_MAX_BYTES. LINK_UP comes as soon as the listener's process is
+ * known to be @expect (nng: has greeted): it need not be awake, what is written waits for it in the kernel. */
+int link_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first, size_t first_bytes,
+	void *user, struct link **ret);
 struct link *link_free(struct link *link);
 void link_set_user(struct link *link, void *user);
 bool link_is_up(const struct link *link);
@@ -109,6 +123,18 @@ void link_say_why(struct link *link);
 /* One TRANSPORT_LINK_DRAINED when the backlog is empty (at once if it is): the kernel has it, and keeps it
  * for the peer even if we die. */
 void link_notify_drained(struct link *link);
+
+/* A file of mode 0600, in place of whatever had that name. -EOPNOTSUPP: this build of the transport has none. */
+int door_listen(struct transport *transport, const char *path, void *user, struct door **ret);
+struct door *door_free(struct door *door); /* closes who was not admitted, removes the file */
+/* Is the file still ours? If not, makes it anew; who has dialled the old one still comes in. */
+int door_renew(struct door *door);
+/* The next knock, now, as transport_next() would give it: 1; 0 when nobody is there (any more); -EBUSY: somebody may wait and cannot come
+ * in yet (no place, no descriptor). For where the death of somebody is to be decided: what it wrote is in the kernel then. */
+int door_next(struct door *door, struct transport_event *ret);
+/* Its link is up, there is no LINK_UP. Unknown ids: -ENOENT. */
+int door_admit(struct door *door, uint64_t knock_id, void *user, struct link **ret);
+void door_refuse(struct door *door, uint64_t knock_id);
 
 /* Replaces a stale socket file; -EADDRINUSE when somebody listens there. */
 int server_listen(struct transport *transport, const char *path, void *user, struct server **ret);

@@ -143,6 +143,8 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 	}
 	group->node = answer.node;
 	group->id = answer.group;
+	uplink->restarted = answer.restarted;
+	door_open_own(group); /* before anybody can hear of us */
 	if (answer.resume) {
 		memcpy(group->token, answer.resume, answer.resume_bytes);
 		group->token_bytes = answer.resume_bytes;
@@ -302,6 +304,18 @@ int uplink_ask(actor_group *group, const char *method, struct buf *take_args, in
 	if (group->uplink.state == UPLINK_UP && group->uplink.announced)
 		request_start(request);
 	return 0;
+}
+
+void uplink_tell_surely(actor_group *group, const char *method, const char *format, ...)
+{
+	struct buf body = BUF_INIT;
+	va_list args;
+
+	va_start(args, format);
+	if (body_vpack(&body, BODY_ARGS, format, args) == 0)
+		(void)uplink_ask(group, method, &body, ACTOR_FOREVER, NULL, NULL);
+	va_end(args);
+	buf_deinit(&body);
 }
 
 struct ask_wait {
@@ -468,13 +482,14 @@ static void uplink_announce(actor_group *group)
 	announce_names(group, &names);
 	hash_each(&group->peers, announce_peer, &linked);
 	hash_each(&group->peers, announce_peer, &monitored);
-	mp_put_array(&args, 3);
+	mp_put_array(&args, 4);
 	mp_put_array(&args, names.n);
 	mp_put_raw(&args, names.items.data, names.items.size_bytes);
 	mp_put_array(&args, linked.n);
 	mp_put_raw(&args, linked.items.data, linked.items.size_bytes);
 	mp_put_array(&args, monitored.n);
 	mp_put_raw(&args, monitored.items.data, monitored.items.size_bytes);
+	door_put_path(group, &args);
 	if (names.items.failed || linked.items.failed || monitored.items.failed)
 		args.failed = true;
 	buf_deinit(&names.items);

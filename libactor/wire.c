@@ -58,6 +58,7 @@ static const uint8_t wire_fields[WIRE_TYPE_N][WIRE_FIELDS_MAX] = {
 	[WIRE_PING] = {FIELD_ID},
 	[WIRE_PONG] = {FIELD_ID},
 	[WIRE_BYE] = {FIELD_TEXT},
+	[WIRE_JOIN] = {FIELD_ID},
 };
 
 static int wire_read_body(struct mp_reader *r, struct wire_frame *frame, enum wire_field field)
@@ -473,6 +474,11 @@ void wire_put_bye(struct buf *b, struct wire_str reason)
 
 	if (p)
 		wire_commit(b, wire_encode_str(wire_encode_head(p, WIRE_BYE, 1), reason));
+}
+
+void wire_put_join(struct buf *b, uint64_t group)
+{
+	wire_put_number(b, WIRE_JOIN, group);
 }
 
 void wire_put_readdressed(struct buf *b, const struct wire_frame *frame, actor_ref to)

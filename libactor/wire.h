@@ -27,6 +27,7 @@ enum wire_type {
 	WIRE_PING,
 	WIRE_PONG,
 	WIRE_BYE,
+	WIRE_JOIN,
 	WIRE_TYPE_N
 };
 
@@ -67,7 +68,7 @@ struct wire_frame {
 	struct wire_str text;   /* error text; reason of stop and bye */
 	const uint8_t *body;    /* args, result or cause: one well-formed msgpack value */
 	size_t body_bytes;
-	uint64_t id;            /* call, reply, error, monitor, demonitor, down; n of ping and pong */
+	uint64_t id;            /* call, reply, error, monitor, demonitor, down; n of ping and pong; group id of join */
 	int64_t deadline_us;    /* call */
 	const uint8_t *waits;   /* call: for wire_waits_read(), which understands it; NULL: none */
 	size_t waits_bytes;
@@ -111,6 +112,7 @@ void wire_put_resume(struct buf *b, const actor_ref *ref);
 void wire_put_ping(struct buf *b, uint64_t n);
 void wire_put_pong(struct buf *b, uint64_t n);
 void wire_put_bye(struct buf *b, struct wire_str reason);
+void wire_put_join(struct buf *b, uint64_t group);
 /* The same frame (one that has a `to`), addressed to @to: what the broker does to a frame sent to a name. */
 void wire_put_readdressed(struct buf *b, const struct wire_frame *frame, actor_ref to);
 

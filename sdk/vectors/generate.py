@@ -158,6 +158,7 @@ FRAMES = {
     "ping": (12, "n"),
     "pong": (13, "n"),
     "bye": (14, "reason"),
+    "join": (15, "group"),
 }
 
 A = Ref(0x1f2e3d4c5b6a7988, 2, 1)
@@ -270,10 +271,13 @@ def frames_good():
     y_frames("ping", Frame("ping", 0))
     y_frames("pong", Frame("pong", BIG))
     y_frames("bye", Frame("bye", "normal"))
+    y_frames("join", Frame("join", 7))
+    y_frames("join_of_a_client", Frame("join", 1 << 63 | 2 << 32 | 9))
+    y_frames("join_extra_fields", Frame("join", 7, extra=("x", [])), canonical=False)
     y_frames("bye_extra_fields", Frame("bye", "", extra=(1, 2, 3)), canonical=False)
     y_frames("batch", Frame("cast", B, A, "add", [1]), Frame("cast", B, A, "add", [2]), Frame("call", B, A, "get", [], 2, 0),
              Frame("ping", 1))
-    y_frames("batch_with_unknown", Frame("ping", 1), Unknown(15), Unknown(31, A, [B]), Frame("ping", 2), canonical=False)
+    y_frames("batch_with_unknown", Frame("ping", 1), Unknown(16), Unknown(31, A, [B]), Frame("ping", 2), canonical=False)
     y_frames("unknown_type_with_anything", Unknown(BIG, {"a": [1, 2]}, Ext(9, b"q"), Raw(nest(64))), canonical=False)
     y_frames("unknown_type_zero", Unknown(0, "reserved"), canonical=False)
     # longer encodings than needed are fine
@@ -305,7 +309,7 @@ def frames_bad():
     n_frames("type_nil", [None])
     for kind, (number, names) in FRAMES.items():
         fields = {"to": A, "from": B, "method": "m", "args": [], "id": 1, "deadline_us": 0, "result": 1, "name": "x.y", "text": "",
-                  "reason": "r", "cause": {"reason": "r"}, "ref": A, "n": 1}
+                  "reason": "r", "cause": {"reason": "r"}, "ref": A, "n": 1, "group": 7}
         whole = [fields[n] for n in names.split()]
         n_frames(kind + "_field_missing", [number, *whole[:-1]])
         n_frames(kind + "_alone", [number])

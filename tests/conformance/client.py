@@ -221,7 +221,7 @@ class Pipe:
 
 # ---- a group --------------------------------------------------------------------------------------
 
-CAST, CALL, REPLY, ERROR, STOP, KILL, MONITOR, DEMONITOR, DOWN, PAUSE, RESUME, PING, PONG, BYE = range(1, 15)
+CAST, CALL, REPLY, ERROR, STOP, KILL, MONITOR, DEMONITOR, DOWN, PAUSE, RESUME, PING, PONG, BYE, JOIN = range(1, 16)
 
 
 FRAME_FIELDS = {
@@ -239,6 +239,7 @@ FRAME_FIELDS = {
     "ping": ("n",),
     "pong": ("n",),
     "bye": ("reason",),
+    "join": ("group",),
 }
 
 
@@ -278,7 +279,7 @@ def check_frame(frame):
     checks = {
         "to": lambda v: isinstance(v, Ref) or to_may_be_a_name and is_name(v),
         "from": lambda v: isinstance(v, Ref) and (v != NOBODY or kind not in ("call", "monitor", "demonitor")),
-        "method": is_name, "name": is_name, "id": is_uint, "n": is_uint,
+        "method": is_name, "name": is_name, "id": is_uint, "n": is_uint, "group": is_uint,
         "deadline_us": lambda v: type(v) is int and -1 << 63 <= v < 1 << 63,
         "args": lambda v: isinstance(v, list), "result": lambda v: True,
         "text": lambda v: isinstance(v, str), "reason": lambda v: isinstance(v, str),

@@ -68,6 +68,9 @@ static void write_again(struct buf *b, const struct wire_frame *f)
 	case WIRE_BYE:
 		wire_put_bye(b, f->text);
 		break;
+	case WIRE_JOIN:
+		wire_put_join(b, f->id);
+		break;
 	case WIRE_TYPE_N:
 		abort();
 	}

@@ -168,7 +168,7 @@ def hello(path, body, timeout=30):
 class Link:
     """A PAIR0 link to a daemon (path: its rendezvous) or over a socket that is connected already."""
 
-    def __init__(self, path=None, sock=None, **more):
+    def __init__(self, path=None, sock=None, first=(), **more):
         self.queue, self.next_id, self.to_broker = [], 1, None # to_broker: closed with this link
         if path:
             self.answer, = unpack_all(hello(path, pack({"v": [1, 1], "name": "raw", "pid": os.getpid(), **more})))
@@ -179,6 +179,8 @@ class Link:
         self.socket = sock
         sock.settimeout(30)
         sock.sendall(sp_header(PAIR0))
+        if first: # before the other end has turned to us
+            self.send(*first)
         assert read_exactly(sock, 8) == sp_header(PAIR0)
 
     def send_bytes(self, body):
@@ -216,7 +218,7 @@ class Link:
             if frame[0] == 1 and frame[3] == "introduce" and group in (None, frame[4][2]):
                 break
         intro, role, group, path = frame[4][:4]
-        if role == "dial":
+        if role in ("dial", "join"):
             sock = connect(path)
         else:
             os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
@@ -227,7 +229,7 @@ class Link:
             self.cast("listening", intro)
             sock, _ = listener.accept()
             listener.close()
-        link = Link(sock=sock)
+        link = Link(sock=sock, first=[[15, self.me[1]]] if role == "join" else [])
         link.me, link.service = self.me, Ref((self.me[0], group, 1))
         return link
 

@@ -165,7 +165,12 @@ static void service(struct script *s, struct client *c)
 		client_ask(c, "introduce", pack(w, "a1u", any_group(s)));
 		break;
 	case 8:
-		client_ask(c, "announce", pack(w, "a3a1a2sra1ua2uu", any_name(s), client_ref(c, 1), any_group(s), any_group(s), any_group(s)));
+		if (pick(s, 2)) {
+			client_ask(c, "admit", pack(w, "a3uuu", any_group(s), (uint64_t)WORLD_UID, (uint64_t)100 + pick(s, 50)));
+			break;
+		}
+		client_ask(c, "announce", pack(w, pick(s, 2) ? "a4a1a2sra1ua2uus" : "a4a1a2sra1ua2uun", any_name(s), client_ref(c, 1),
+			any_group(s), any_group(s), any_group(s), "/run/x/g/1/door.ipc"));
 		break;
 	case 9:
 		client_ask(c, pick(s, 2) ? "announced" : "ready", pack(w, "a0"));
@@ -183,7 +188,10 @@ static void tell(struct script *s, struct client *c)
 {
 	struct world *w = s->world;
 
-	switch (pick(s, 4)) {
+	switch (pick(s, 6)) {
+	case 2:
+		client_tell(c, "door", pick(s, 3) ? pack(w, "a1s", "/run/x/g/1/door.ipc") : pack(w, "a1n"));
+		break;
 	case 0:
 		client_tell(c, "listening", pack(w, "a1u", pick(s, 4) ? s->last_intro : s->last_intro - pick(s, 5)));
 		break;

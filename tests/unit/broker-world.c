@@ -91,6 +91,11 @@ static void hand_hello_answer(void *arg, uint64_t hello_id, const void *data, si
 	w->answer_resume.size_bytes = w->answer.resume_bytes;
 }
 
+static void hand_group_gone(void *arg, uint64_t group)
+{
+	((struct world *)arg)->gone = group;
+}
+
 static void hand_log(void *arg, enum log_level level, const char *line)
 {
 	struct world *w = arg;
@@ -103,7 +108,7 @@ static void hand_log(void *arg, enum log_level level, const char *line)
 
 static const struct broker_ops hands = {
 	hand_link_listen, hand_link_close, hand_link_out, hand_link_flush, hand_link_backlog, hand_link_notify_drained,
-	hand_hello_answer, hand_log,
+	hand_group_gone, hand_hello_answer, hand_log,
 };
 
 /* ---- the world -------------------------------------------------------------------------------------------------- */

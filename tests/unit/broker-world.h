@@ -56,6 +56,7 @@ struct world {
 	struct hello_answer answer; /* strings and tokens in it: not to be used */
 	struct token answer_resume;
 	size_t n_open; /* handles */
+	uint64_t gone; /* the last whose directory may go */
 	char log[1024]; /* the last line of level warning or worse */
 	size_t n_logged;
 	pid_t pids;

@@ -10,15 +10,24 @@ static struct client *a, *b;
 
 struct introduction {
 	uint64_t id, group, uid, pid;
-	bool listen;
+	bool listen, join;
 	char path[512];
 };
+
+/* What a group says first, of itself: nothing but where its door is. */
+static void announce(struct client *c, const char *door)
+{
+	client_ask(c, "announce", door ? pack(&w, "a4a0a0a0s", door) : pack(&w, "a4a0a0a0n"));
+	client_expect(c, WIRE_REPLY);
+	client_expect_nil(c, client_ask(c, "announced", pack(&w, "a0")));
+}
 
 static int setup(void **state)
 {
 	world_init(&w, 0, NULL);
 	a = world_newcomer(&w, "a");
 	b = world_supervised(&w, 17, "b");
+	announce(b, NULL);
 	return 0;
 }
 
@@ -38,7 +47,8 @@ static struct introduction expect_introduction(struct client *c)
 	assert_int_equal(mp_read_uint(&r, &in.id), 0);
 	assert_int_equal(mp_read_str(&r, &s, &len), 0);
 	in.listen = mp_str_is(s, len, "listen");
-	assert_true(in.listen || mp_str_is(s, len, "dial"));
+	in.join = mp_str_is(s, len, "join");
+	assert_true(in.listen || in.join || mp_str_is(s, len, "dial"));
 	assert_int_equal(mp_read_uint(&r, &in.group), 0);
 	assert_int_equal(mp_read_str(&r, &s, &len), 0);
 	snprintf(in.path, sizeof(in.path), "%.*s", (int)len, s);
@@ -198,6 +208,22 @@ static void test_who_has_no_link_now_is_waited_for_until_it_is_over(void **state
 	client_expect_error(a, id, "noproc");
 }
 
+/* Which may be told before it has said where its door is. */
+static void test_who_has_not_announced_itself_yet_is_waited_for(void **state)
+{
+	struct client *c = world_supervised(&w, 18, "c");
+	uint64_t id = ask(a, c);
+
+	client_expect_nothing(a);
+	client_expect_nothing(c);
+	client_ask(c, "announce", pack(&w, "a4a0a0a0s", "/run/x/g/18/door.ipc"));
+	client_expect(c, WIRE_REPLY);
+	client_expect_nothing(a);
+	client_expect_nil(c, client_ask(c, "announced", pack(&w, "a0")));
+	client_expect_nil(a, id);
+	assert_true(expect_introduction(a).join);
+}
+
 /* `introduce_failed` of a dialer: its end has no link, and the listener gives up its own. Then whoever asks gets a new one. */
 static void test_after_a_failing_dialer_the_pair_begins_anew(void **state)
 {
@@ -289,6 +315,233 @@ static void test_an_announced_link_counts(void **state)
 	expect_introduction(b);
 }
 
+/* ---- doors ---- */
+
+#define DOOR_A "/run/x/g/a/door.ipc"
+#define DOOR_B "/run/x/g/17/door.ipc"
+
+static struct introduction expect_expectation(struct client *c)
+{
+	struct mp_reader r = client_expect_cast(c, "expect");
+	struct introduction in = {0};
+	const char *s;
+	size_t len;
+
+	assert_int_equal(mp_read_uint(&r, &in.id), 0);
+	assert_int_equal(mp_read_uint(&r, &in.group), 0);
+	assert_int_equal(mp_read_uint(&r, &in.uid), 0);
+	assert_int_equal(mp_read_uint(&r, &in.pid), 0);
+	assert_int_equal(mp_read_str(&r, &s, &len), 0);
+	snprintf(in.path, sizeof(in.path), "%.*s", (int)len, s);
+	return in;
+}
+
+static struct introduction expect_join(struct client *c, const char *door)
+{
+	struct introduction in = expect_introduction(c);
+
+	assert_true(in.join);
+	assert_string_equal(in.path, door);
+	return in;
+}
+
+static void test_a_door_is_dialled_at_once_and_told_whom_to_expect(void **state)
+{
+	struct introduction in, dial;
+
+	announce(b, DOOR_B);
+	client_expect_nil(a, ask(a, b));
+	dial = expect_join(a, DOOR_B);
+	assert_int_equal(dial.group, 17);
+	assert_int_equal(dial.uid, WORLD_UID);
+	assert_int_equal(dial.pid, b->pid);
+	in = expect_expectation(b);
+	assert_int_equal(in.id, dial.id);
+	assert_int_equal(in.group, a->group);
+	assert_int_equal(in.uid, WORLD_UID);
+	assert_int_equal(in.pid, a->pid);
+	assert_string_equal(in.path, "a");
+	client_expect_nothing(a);
+	client_expect_nothing(b);
+}
+
+static void test_who_has_no_door_dials_who_has_one(void **state)
+{
+	announce(b, DOOR_B);
+	client_expect_nil(b, ask(b, a)); /* b asks, a dials */
+	expect_expectation(b);
+	expect_join(a, DOOR_B);
+	client_expect_nothing(b);
+}
+
+static void test_of_two_with_doors_the_asker_dials(void **state)
+{
+	announce(a, DOOR_A);
+	announce(b, DOOR_B);
+	client_expect_nil(b, ask(b, a));
+	expect_join(b, DOOR_A);
+	ask(a, b); /* sent before it read what comes first */
+	expect_expectation(a);
+	client_expect_nil(a, a->ids);
+	client_expect_nothing(b);
+}
+
+static void test_a_door_of_another_user_is_not_dialled(void **state)
+{
+	struct token token = world_token(&w, 19, "other");
+	struct client *other = world_hello_as(&w, "other", &token, WORLD_UID + 1, 4711);
+
+	client_up(other);
+	announce(other, "/run/x/g/19/door.ipc"); /* of mode 0600 */
+	client_expect_nil(a, ask(a, other));
+	assert_true(expect_introduction(other).listen);
+}
+
+static void test_a_door_that_cannot_be_reached_is_asked_for_anew(void **state)
+{
+	struct introduction in;
+
+	announce(b, DOOR_B);
+	client_expect_nil(a, ask(a, b));
+	in = expect_join(a, DOOR_B);
+	expect_expectation(b);
+	client_tell(a, "introduce_failed", pack(&w, "a2us", in.id, "No such file or directory"));
+	client_expect_cast(b, "door");
+	client_expect_nil(a, ask(a, b)); /* it will be told again */
+	client_expect_nothing(a);
+	client_tell(b, "door", pack(&w, "a1s", "/run/x/g/17/door.2.ipc"));
+	assert_int_equal(expect_join(a, "/run/x/g/17/door.2.ipc").id, in.id);
+	client_expect_nothing(b);
+}
+
+static void test_without_its_door_the_listener_makes_a_place(void **state)
+{
+	struct introduction in;
+
+	announce(b, DOOR_B);
+	client_expect_nil(a, ask(a, b));
+	in = expect_join(a, DOOR_B);
+	expect_expectation(b);
+	client_tell(a, "introduce_failed", pack(&w, "a2us", in.id, "No such file or directory"));
+	client_expect_cast(b, "door");
+	client_tell(b, "door", pack(&w, "a1n"));
+	assert_true(expect_introduction(b).listen);
+	client_expect_nothing(a);
+}
+
+static void expect_admitted(struct client *c, uint64_t id, uint64_t intro_id, const char *name)
+{
+	struct wire_frame frame = client_expect(c, WIRE_REPLY);
+	struct mp_reader r = mp_reader(frame.body, frame.body_bytes);
+	uint64_t intro;
+	const char *s;
+	size_t len;
+	uint32_t n;
+
+	assert_int_equal(frame.id, id);
+	assert_int_equal(mp_read_array(&r, &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(mp_read_uint(&r, &intro), 0);
+	assert_int_equal(intro, intro_id);
+	assert_int_equal(mp_read_str(&r, &s, &len), 0);
+	assert_true(mp_str_is(s, len, name));
+}
+
+static uint64_t ask_admit(struct client *c, uint64_t group, uint64_t uid, uint64_t pid)
+{
+	return client_ask(c, "admit", pack(&w, "a3uuu", group, uid, pid));
+}
+
+static void test_who_comes_before_it_is_expected_is_admitted_by_what_the_kernel_says(void **state)
+{
+	struct introduction in;
+
+	announce(b, DOOR_B);
+	client_expect_nil(a, ask(a, b));
+	in = expect_join(a, DOOR_B);
+	expect_expectation(b);
+	expect_admitted(b, ask_admit(b, a->group, WORLD_UID, (uint64_t)a->pid), in.id, "a");
+	expect_admitted(b, ask_admit(b, a->group, WORLD_UID, 0), in.id, "a"); /* another pid namespace */
+	client_expect_error(b, ask_admit(b, a->group, WORLD_UID, (uint64_t)a->pid + 1), "permission");
+	client_expect_error(b, ask_admit(b, a->group, WORLD_UID + 1, (uint64_t)a->pid), "permission");
+	client_expect_error(b, ask_admit(b, a->group + 7, WORLD_UID, 1), "noproc");
+	client_expect_error(b, ask_admit(b, b->group, WORLD_UID, (uint64_t)b->pid), "noproc");
+}
+
+/* The broker is a new one: the dialer is linked and says so; the listener has not turned to its door yet, and wants the link as well. */
+static void test_an_admission_is_the_answer_to_what_the_listener_asked(void **state)
+{
+	uint64_t id;
+
+	announce(b, DOOR_B);
+	client_ask(a, "announce", pack(&w, "a4a0a1ua0n", b->group));
+	client_expect(a, WIRE_REPLY);
+	id = ask(b, a);
+	client_expect_nothing(b);
+	expect_admitted(b, ask_admit(b, a->group, WORLD_UID, (uint64_t)a->pid), 0, "a");
+	client_expect_nil(b, id);
+	/* and both ends count now */
+	client_tell(a, "link_down", pack(&w, "a2uu", b->group, UINT64_C(5)));
+	id = ask(a, b);
+	client_expect_nothing(a);
+	client_tell(b, "link_down", pack(&w, "a2uu", a->group, UINT64_C(0)));
+	client_expect_nil(a, id);
+}
+
+static void test_an_admission_waits_until_it_is_known_who_the_other_is(void **state)
+{
+	struct token token = world_token(&w, 20, "$spawner"), late = world_token(&w, 21, "late");
+	struct client *spawner = world_connect(&w, "$spawner", &token), *c;
+	uint64_t id;
+
+	client_tell(spawner, "groups", pack(&w, "a2a1ua0", UINT64_C(21)));
+	id = ask_admit(b, 21, WORLD_UID, 77);
+	client_expect_nothing(b);
+	c = world_hello_as(&w, "late", &late, WORLD_UID, 77);
+	client_up(c);
+	expect_admitted(b, id, 0, "late");
+}
+
+static void test_an_admission_that_waits_ends_with_the_other(void **state)
+{
+	struct token token = world_token(&w, 20, "$spawner");
+	struct client *spawner = world_connect(&w, "$spawner", &token);
+	uint64_t id;
+
+	client_tell(spawner, "groups", pack(&w, "a2a1ua0", UINT64_C(21)));
+	id = ask_admit(b, 21, WORLD_UID, 77);
+	client_expect_nothing(b);
+	client_tell(spawner, "group_down", pack(&w, "a2um1ss", UINT64_C(21), "reason", "signal"));
+	client_expect_error(b, id, "noproc");
+}
+
+static void test_the_directory_of_a_client_that_had_a_door_goes_with_it(void **state)
+{
+	uint64_t group = a->group;
+
+	client_break(a);
+	assert_int_equal(w.gone, 0);
+	a = world_newcomer(&w, "a");
+	announce(a, DOOR_A);
+	group = a->group;
+	client_break(a);
+	assert_int_equal(w.gone, group);
+	w.gone = 0;
+	announce(b, DOOR_B);
+	client_bye(b);
+	world_advance(&w, 2000 * MS);
+	assert_int_equal(w.gone, 0); /* its supervisor removes it */
+}
+
+static void test_a_door_is_an_absolute_path(void **state)
+{
+	client_expect_error(a, client_ask(a, "announce", pack(&w, "a4a0a0a0s", "door.ipc")), "bad_args");
+	client_expect_error(a, client_ask(a, "door", pack(&w, "a1s", "")), "bad_args");
+	client_expect_error(a, client_ask(a, "admit", pack(&w, "a2uu", UINT64_C(1), UINT64_C(2))), "bad_args");
+	client_tell(a, "door", pack(&w, "a1u", UINT64_C(1)));
+	client_expect(a, WIRE_BYE);
+}
+
 static void test_a_group_with_a_single_link_is_not_introduced(void **state)
 {
 	struct hello hello = {.version_min = 1, .version_max = 1, .name = wire_cstr("s"), .pid = 9, .single = true};
@@ -317,6 +570,7 @@ int main(void)
 		T(test_the_death_of_a_busy_listener_is_told),
 		T(test_who_has_no_link_now_is_waited_for_until_it_is_back),
 		T(test_who_has_no_link_now_is_waited_for_until_it_is_over),
+		T(test_who_has_not_announced_itself_yet_is_waited_for),
 		T(test_after_a_failing_dialer_the_pair_begins_anew),
 		T(test_after_a_failing_listener_the_pair_begins_anew),
 		T(test_a_listener_that_gives_up_lets_the_asker_know),
@@ -324,6 +578,18 @@ int main(void)
 		T(test_an_ask_that_waits_is_answered_when_the_other_ends),
 		T(test_nobody_is_introduced_to_the_dead_or_to_itself),
 		T(test_an_announced_link_counts),
+		T(test_a_door_is_dialled_at_once_and_told_whom_to_expect),
+		T(test_who_has_no_door_dials_who_has_one),
+		T(test_of_two_with_doors_the_asker_dials),
+		T(test_a_door_of_another_user_is_not_dialled),
+		T(test_a_door_that_cannot_be_reached_is_asked_for_anew),
+		T(test_without_its_door_the_listener_makes_a_place),
+		T(test_who_comes_before_it_is_expected_is_admitted_by_what_the_kernel_says),
+		T(test_an_admission_is_the_answer_to_what_the_listener_asked),
+		T(test_an_admission_waits_until_it_is_known_who_the_other_is),
+		T(test_an_admission_that_waits_ends_with_the_other),
+		T(test_the_directory_of_a_client_that_had_a_door_goes_with_it),
+		T(test_a_door_is_an_absolute_path),
 		T(test_a_group_with_a_single_link_is_not_introduced),
 	};
 

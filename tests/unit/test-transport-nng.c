@@ -141,6 +141,74 @@ static void test_a_pair_socket_that_we_dial(void **state)
 	pair_test(*state, true);
 }
 
+static void *pair_join_and_echo(void *arg)
+{
+	if (nng_send(*(nng_socket *)arg, (void *)"\x92\x0f\x07", 3, 0) != 0)
+		return (void *)"join";
+	return pair_echo(arg);
+}
+
+/* What a binding has to do to come in by a door: dial it, and say its `join` first. */
+static void test_a_pair_socket_that_dials_our_door(void **state)
+{
+	struct world *w = *state;
+	struct transport_event event;
+	struct door *door;
+	struct link *link;
+	nng_socket socket;
+	pthread_t thread;
+	void *trouble;
+
+	if (door_listen(w->transport, w->path, NULL, &door) == -EOPNOTSUPP)
+		return; /* the build over the library has none */
+	assert_int_equal(nng_pair0_open(&socket), 0);
+	nng_socket_set_ms(socket, NNG_OPT_RECVTIMEO, PATIENCE_MS);
+	assert_int_equal(nng_dial(socket, w->url, NULL, NNG_FLAG_NONBLOCK), 0);
+	assert_int_equal(pthread_create(&thread, NULL, pair_join_and_echo, &socket), 0);
+	expect_event(w, TRANSPORT_KNOCK, &event);
+	assert_int_equal(event.peer.pid, getpid());
+	assert_int_equal(event.size_bytes, 3);
+	assert_memory_equal(event.data, "\x92\x0f\x07", 3);
+	assert_int_equal(door_admit(door, event.knock_id, NULL, &link), 0);
+	echo_all(w, link);
+	nng_close(socket);
+	pthread_join(thread, &trouble);
+	if (trouble)
+		fail_msg("nng could not %s", (const char *)trouble);
+	expect_event(w, TRANSPORT_LINK_DOWN, &event);
+	link_free(link);
+	door_free(door);
+}
+
+/* Our half, against nng as the listener: it greets, and the first message is one of its own. */
+static void test_we_join_a_pair_socket(void **state)
+{
+	struct world *w = *state;
+	struct transport_peer expect = {.uid = getuid(), .pid = getpid()};
+	struct link *link;
+	nng_socket socket;
+	nng_msg *msg;
+
+	assert_int_equal(nng_pair0_open(&socket), 0);
+	nng_socket_set_ms(socket, NNG_OPT_RECVTIMEO, PATIENCE_MS);
+	assert_int_equal(nng_listen(socket, w->url, NULL, 0), 0);
+	assert_int_equal(link_join(w->transport, w->path, expect, "join", 4, NULL, &link), 0);
+	buf_append(link_out(link), "and more", 8);
+	link_flush(link);
+	for (int i = 0; i < 2; i++) {
+		struct transport_event event;
+
+		if (i == 0)
+			expect_event(w, TRANSPORT_LINK_UP, &event);
+		assert_int_equal(nng_recvmsg(socket, &msg, 0), 0);
+		assert_int_equal(nng_msg_len(msg), i == 0 ? 4 : 8);
+		assert_memory_equal(nng_msg_body(msg), i == 0 ? "join" : "and more", nng_msg_len(msg));
+		nng_msg_free(msg);
+	}
+	link_free(link);
+	nng_close(socket);
+}
+
 static void *ask_three_times(void *arg)
 {
 	nng_socket socket;
@@ -236,6 +304,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_pair_socket_that_dials_us),
 		TEST(test_a_pair_socket_that_we_dial),
+		TEST(test_a_pair_socket_that_dials_our_door),
+		TEST(test_we_join_a_pair_socket),
 		TEST(test_a_req_socket_asks_our_server),
 		TEST(test_our_request_to_a_rep_socket),
 	};

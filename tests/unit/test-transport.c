@@ -1025,6 +1025,244 @@ static void test_signals_are_not_for_the_threads_of_nng(void **state)
 	assert_true(checked > 0 || is_native());
 }
 
+/* --- doors ------------------------------------------------------------------------------------------- */
+
+/* Only the native transport has them; nng's links can dial them (test-transport-nng.c). */
+static struct door *make_door(struct world *w)
+{
+	struct door *door = NULL;
+	int r = door_listen(w->a, w->path, w, &door);
+
+	assert_int_equal(r, is_native() ? 0 : -EOPNOTSUPP);
+	return door;
+}
+
+static void expect_knock(struct world *w, struct door *door, const char *first, struct transport_event *ret)
+{
+	expect_event(w->a, TRANSPORT_KNOCK, ret);
+	assert_ptr_equal(ret->door, door);
+	assert_ptr_equal(ret->user, w);
+	assert_int_equal(ret->peer.uid, getuid());
+	assert_int_equal(ret->size_bytes, strlen(first));
+	assert_memory_equal(ret->data, first, strlen(first));
+}
+
+static void knock(struct world *w, const char *first, struct link **ret)
+{
+	assert_int_equal(link_join(w->b, w->path, myself(), first, strlen(first), NULL, ret), 0);
+}
+
+static void test_who_dials_a_door_writes_before_it_is_let_in(void **state)
+{
+	struct world *w = *state;
+	struct door *door = make_door(w);
+	struct transport_event event;
+	struct link *a, *b;
+
+	if (!door)
+		return;
+	knock(w, "it is me", &b);
+	assert_true(next_within(w->b, &event, PATIENCE_MS, NULL)); /* the other has not turned to it */
+	assert_int_equal(event.type, TRANSPORT_LINK_UP);
+	assert_int_equal(event.peer.pid, getpid());
+	say(b, "one");
+	say(b, "two");
+	link_notify_drained(b);
+	assert_true(next_within(w->b, &event, PATIENCE_MS, NULL));
+	assert_int_equal(event.type, TRANSPORT_LINK_DRAINED);
+	expect_knock(w, door, "it is me", &event);
+	expect_silence(w->a); /* not a byte more is read */
+	assert_int_equal(door_admit(door, event.knock_id, w, &a), 0);
+	assert_true(link_is_up(a));
+	say(a, "welcome");
+	expect_data(w->a, a, "one");
+	expect_data(w->a, a, "two");
+	expect_data(w->b, b, "welcome");
+	link_free(b);
+	expect_down(w->a, a, -ECONNRESET);
+	link_free(a);
+	assert_int_equal(door_admit(door, event.knock_id, w, &a), -ENOENT);
+	door_free(door);
+}
+
+static void test_what_is_written_at_a_door_outlives_its_writer(void **state)
+{
+	struct world *w = *state;
+	struct door *door = make_door(w);
+	struct transport_event event;
+	struct link *a;
+	uint32_t expected = 0;
+	pid_t pid;
+
+	if (!door)
+		return;
+	pid = peer_start("join-and-die", w->path);
+	peer_reap(pid, true);
+	expect_knock(w, door, "mortal", &event);
+	assert_int_equal(event.peer.pid, pid);
+	assert_int_equal(door_admit(door, event.knock_id, NULL, &a), 0);
+	for (;;) {
+		assert_true(next_event(w->a, &event));
+		if (event.type == TRANSPORT_LINK_DOWN)
+			break;
+		assert_int_equal(event.type, TRANSPORT_LINK_DATA);
+		for (size_t at = 0; at < event.size_bytes; at += 4, expected++)
+			assert_memory_equal(event.data + at, &expected, 4);
+	}
+	assert_int_equal(expected, 100);
+	link_free(a);
+	door_free(door);
+}
+
+static void test_who_is_refused_at_a_door_sees_the_end(void **state)
+{
+	struct world *w = *state;
+	struct door *door = make_door(w);
+	struct transport_event event;
+	struct link *b;
+
+	if (!door)
+		return;
+	knock(w, "stranger", &b);
+	expect_event(w->b, TRANSPORT_LINK_UP, NULL);
+	expect_knock(w, door, "stranger", &event);
+	door_refuse(door, event.knock_id);
+	door_refuse(door, event.knock_id);
+	expect_down(w->b, b, -ECONNRESET);
+	link_free(b);
+	door_free(door);
+}
+
+static void test_garbage_at_a_door_costs_only_itself(void **state)
+{
+	static const uint8_t too_long[9] = {1, 0, 0, 0, 0, 0, 0, 0, DOOR_FIRST_MAX_BYTES + 1};
+	static const uint8_t no_message[9] = {2, 0, 0, 0, 0, 0, 0, 0, 1};
+	struct world *w = *state;
+	struct door *door = make_door(w);
+	struct transport_event event;
+	struct link *b;
+	int fds[5];
+
+	if (!door)
+		return;
+	for (int i = 0; i < 5; i++)
+		fds[i] = raw_connect(w->path);
+	raw_write(fds[0], sp_req, 8);
+	raw_write(fds[0], too_long, 9);
+	raw_write(fds[1], sp_pair, 8);
+	raw_write(fds[1], too_long, 9);
+	raw_write(fds[2], sp_pair, 8);
+	raw_write(fds[2], no_message, 9);
+	raw_write(fds[3], "GET / HTTP/1.1\r\n\r\n", 18);
+	raw_write(fds[4], sp_pair, 3); /* and is silent from then on */
+	for (int i = 0; i < 4; i++)
+		raw_wait_closed(w->a, fds[i]);
+	knock(w, "decent", &b);
+	expect_knock(w, door, "decent", &event);
+	link_free(b);
+	door_free(door);
+	close(fds[4]);
+}
+
+static void test_the_longest_silent_makes_room_at_a_door(void **state)
+{
+	struct world *w = *state;
+	struct door *door = make_door(w);
+	int fds[DOOR_KNOCKS_MAX + 1];
+	struct transport_event event;
+	struct link *b;
+
+	if (!door)
+		return;
+	for (int i = 0; i < DOOR_KNOCKS_MAX + 1; i++)
+		fds[i] = raw_connect(w->path);
+	raw_wait_closed(w->a, fds[0]);
+	knock(w, "decent", &b);
+	expect_knock(w, door, "decent", &event);
+	raw_wait_closed(w->a, fds[1]);
+	for (int i = 2; i < DOOR_KNOCKS_MAX + 1; i++)
+		close(fds[i]);
+	link_free(b);
+	door_free(door);
+}
+
+static void test_who_waits_for_an_answer_at_a_door_never_makes_room(void **state)
+{
+	struct world *w = *state;
+	struct door *door = make_door(w);
+	struct link *links[DOOR_KNOCKS_MAX + 10], *a;
+	struct transport_event event;
+
+	if (!door)
+		return;
+	for (int i = 0; i < DOOR_KNOCKS_MAX + 10; i++)
+		knock(w, "patient", &links[i]);
+	for (int i = 0; i < DOOR_KNOCKS_MAX; i++)
+		expect_knock(w, door, "patient", &event);
+	expect_silence(w->a);
+	assert_int_equal(door_next(door, &event), -EBUSY);
+	/* one goes in, one comes nearer */
+	for (uint64_t id = 1; id <= DOOR_KNOCKS_MAX + 10; id++) {
+		assert_int_equal(door_admit(door, id, NULL, &a), 0);
+		link_free(a);
+		if (id <= 10)
+			expect_knock(w, door, "patient", &event);
+	}
+	assert_int_equal(door_next(door, &event), 0);
+	for (int i = 0; i < DOOR_KNOCKS_MAX + 10; i++)
+		link_free(links[i]);
+	door_free(door);
+}
+
+static void test_a_door_whose_file_was_removed_is_renewed_and_nobody_is_lost(void **state)
+{
+	struct world *w = *state;
+	struct door *door = make_door(w);
+	struct transport_event event;
+	struct link *first, *second, *b;
+
+	if (!door)
+		return;
+	assert_int_equal(door_renew(door), 0); /* it is there */
+	knock(w, "before", &first);
+	unlink(w->path);
+	assert_int_equal(link_join(w->b, w->path, myself(), "x", 1, NULL, &b), 0);
+	expect_event(w->b, TRANSPORT_LINK_UP, NULL);
+	expect_down(w->b, b, -ENOENT);
+	link_free(b);
+	assert_int_equal(door_renew(door), 0);
+	knock(w, "after", &second);
+	expect_knock(w, door, "before", &event);
+	expect_knock(w, door, "after", &event);
+	/* somebody else's place is not taken away at the end */
+	unlink(w->path);
+	close(raw_bind(w->path, true));
+	door_free(door);
+	assert_int_equal(unlink(w->path), 0);
+	link_free(first);
+	link_free(second);
+}
+
+static void test_what_waits_at_a_door_is_to_be_had_at_once(void **state)
+{
+	struct world *w = *state;
+	struct door *door = make_door(w);
+	struct transport_event event;
+	struct link *b[3];
+
+	if (!door)
+		return;
+	for (int i = 0; i < 3; i++)
+		knock(w, "here", &b[i]);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(door_next(door, &event), 1);
+	assert_int_equal(door_next(door, &event), 0);
+	expect_silence(w->a); /* and is not told again */
+	for (int i = 0; i < 3; i++)
+		link_free(b[i]);
+	door_free(door);
+}
+
 /* --- the second process ------------------------------------------------------------------------------ */
 
 static int peer_main(const char *mode, const char *path)
@@ -1038,16 +1276,17 @@ static int peer_main(const char *mode, const char *path)
 		raise(SIGSTOP);
 	if (transport_new(&transport) < 0)
 		return 2;
-	if (link_dial(transport, path, expect, PATIENCE_MS, NULL, &link) < 0)
+	if (strcmp(mode, "join-and-die") == 0 ? link_join(transport, path, expect, "mortal", 6, NULL, &link) < 0
+					      : link_dial(transport, path, expect, PATIENCE_MS, NULL, &link) < 0)
 		return 3;
 	for (;;) {
 		if (!next_within(transport, &event, PATIENCE_MS, NULL))
 			return 4;
 		switch (event.type) {
 		case TRANSPORT_LINK_UP:
-			if (strcmp(mode, "send-and-die") != 0)
+			if (strcmp(mode, "send-and-die") != 0 && strcmp(mode, "join-and-die") != 0)
 				break;
-			for (uint32_t i = 0; i < 10000; i++) {
+			for (uint32_t i = 0; i < (*mode == 'j' ? 100u : 10000u); i++) {
 				buf_append(link_out(link), &i, sizeof(i));
 				link_flush(link);
 			}
@@ -1098,6 +1337,14 @@ int main(int argc, char **argv)
 		TEST(test_garbage_does_not_stop_a_server),
 		TEST(test_clients_that_come_and_go_do_no_harm),
 		TEST(test_a_server_reads_one_hello_of_a_client_at_a_time),
+		TEST(test_who_dials_a_door_writes_before_it_is_let_in),
+		TEST(test_what_is_written_at_a_door_outlives_its_writer),
+		TEST(test_who_is_refused_at_a_door_sees_the_end),
+		TEST(test_garbage_at_a_door_costs_only_itself),
+		TEST(test_the_longest_silent_makes_room_at_a_door),
+		TEST(test_who_waits_for_an_answer_at_a_door_never_makes_room),
+		TEST(test_a_door_whose_file_was_removed_is_renewed_and_nobody_is_lost),
+		TEST(test_what_waits_at_a_door_is_to_be_had_at_once),
 		TEST(test_signals_are_not_for_the_threads_of_nng),
 	};
 

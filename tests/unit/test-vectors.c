@@ -264,6 +264,8 @@ static json_t *json_frame(const struct wire_frame *f)
 		return json_pack("{ss so}", "type", f->type == WIRE_PING ? "ping" : "pong", "n", json_uint(f->id));
 	case WIRE_BYE:
 		return json_pack("{ss so}", "type", "bye", "reason", json_text(f->text));
+	case WIRE_JOIN:
+		return json_pack("{ss so}", "type", "join", "group", json_uint(f->id));
 	case WIRE_TYPE_N:
 		break;
 	}
@@ -319,6 +321,9 @@ static void frame_write(struct buf *b, const struct wire_frame *f)
 		break;
 	case WIRE_BYE:
 		wire_put_bye(b, f->text);
+		break;
+	case WIRE_JOIN:
+		wire_put_join(b, f->id);
 		break;
 	case WIRE_TYPE_N:
 		break;
