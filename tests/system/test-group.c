@@ -796,6 +796,13 @@ static void test_call_in_a_circle_over_processes_is_edeadlk(void **state)
 	assert_int_equal(r, 0);
 	actor_msg_free(reply);
 
+	/* nor does anybody wait for who was answered, though his own caller waits still */
+	assert_int_equal(round_of(client, find(client, "c"), "a", "b !c"), 0);
+	assert_int_equal(actor_client_call(client, ref_b, "last_round", LONG_MS, &reply, ""), 0);
+	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
+	assert_int_equal(r, 0);
+	actor_msg_free(reply);
+
 	/* and they go on as if nothing had been */
 	expect_echo(client, ref_a, "a");
 	expect_echo(client, ref_b, "b");

@@ -201,6 +201,18 @@ static int worker_call_through(actor *self, const actor_msg *msg, actor_from *fr
 	return actor_reply(from, "i", r ? r : back);
 }
 
+static int worker_call_later(actor *self, const actor_msg *msg)
+{
+	const char *who;
+	int64_t ms;
+	actor_ref to;
+
+	assert_int_equal(actor_msg_unpack(msg, "rIs", &to, &ms, &who), 0);
+	actor_sleep(self, ms);
+	note("%s:%d ", who, actor_call(self, to, "add", 5000, NULL, "i", 1));
+	return 0;
+}
+
 static int worker_call_back_through(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const char *method;
@@ -374,6 +386,7 @@ static const struct actor_method worker_methods[] = {
 	{.name = "say", .on_cast = worker_say},
 	{.name = "call_back", .on_call = worker_call_back},
 	{.name = "call_through", .on_call = worker_call_through},
+	{.name = "call_later", .on_cast = worker_call_later},
 	{.name = "call_back_through", .on_call = worker_call_back_through},
 	{.name = "answer_first", .on_call = worker_answer_first},
 	{.name = "answer_late", .on_call = worker_answer_late},
@@ -751,6 +764,23 @@ static void story_circle(actor *self)
 		assert_int_equal(r, -EDEADLK);
 		actor_msg_free(reply);
 	}
+}
+
+/* Nobody handles a call here: each is busy with a cast, and its call waits in the mailbox of the next. */
+static void story_queued_circle(actor *self)
+{
+	actor_ref a = worker(self), b = worker(self), c = worker(self);
+
+	assert_int_equal(actor_cast(self, c, "call_later", "rIs", a, INT64_C(20), "c"), 0);
+	assert_int_equal(actor_cast(self, b, "call_later", "rIs", c, INT64_C(0), "b"), 0);
+	assert_int_equal(actor_cast(self, a, "call_later", "rIs", b, INT64_C(0), "a"), 0);
+	assert_int_equal(actor_call(self, a, "add", 10000, NULL, "i", 1), 0);
+	assert_string_equal(story_log, "c:-35 b:0 a:0 ");
+}
+
+static void test_last_of_those_that_wait_for_each_other_hears_edeadlk_and_the_others_go_on(void **state)
+{
+	story(story_queued_circle);
 }
 
 static void story_no_circle(actor *self)
@@ -1221,6 +1251,7 @@ int main(void)
 		cmocka_unit_test(test_call_whose_handler_fails_ends_as_the_actor_does),
 		cmocka_unit_test(test_call_in_a_circle_is_edeadlk),
 		cmocka_unit_test(test_call_back_to_who_waits_no_more_is_no_circle),
+		cmocka_unit_test(test_last_of_those_that_wait_for_each_other_hears_edeadlk_and_the_others_go_on),
 		cmocka_unit_test(test_kill_ends_every_wait_of_a_parked_actor_and_only_of_it),
 		cmocka_unit_test(test_500_parked_actors_each_keep_their_stack),
 		cmocka_unit_test(test_monitor_fires_once_with_the_cause_and_noproc_when_dead),
