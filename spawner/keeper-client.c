@@ -32,12 +32,15 @@ static const struct keeper_format {
 	[KEEPER_PROGRAM] = {sizeof(struct keeper_program), 0, 0},
 	[KEEPER_READY] = {sizeof(struct keeper_ready), 0, 0},
 	[KEEPER_STOP] = {sizeof(struct keeper_stop), 0, 0},
+	[KEEPER_DOWN] = {sizeof(struct keeper_plain), 0, 0},
+	[KEEPER_PONG] = {sizeof(struct keeper_plain), 0, 0},
 	[KEEPER_HELLO] = {sizeof(struct keeper_hello), 0, 1},
 	[KEEPER_SLOT] = {sizeof(struct keeper_slot), 0, 3},
 	[KEEPER_SYNCED] = {sizeof(struct keeper_synced), 0, 0},
 	[KEEPER_RESERVED] = {sizeof(struct keeper_reserved), 0, 0},
 	[KEEPER_REFUSED] = {sizeof(struct keeper_refused), 0, 0},
 	[KEEPER_TERMINATE] = {sizeof(struct keeper_terminate), 0, 0},
+	[KEEPER_PING] = {sizeof(struct keeper_plain), 0, 0},
 };
 
 #define KEEPER_FORMATS_N (sizeof(keeper_formats) / sizeof(keeper_formats[0]))

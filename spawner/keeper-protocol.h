@@ -53,6 +53,8 @@ enum keeper_type {
 	KEEPER_PROGRAM, /* upgrade: the supervisor's next start runs this; its next exit is no death */
 	KEEPER_READY,   /* the node is ready: --ready-fd gets its newline; more than once is harmless */
 	KEEPER_STOP,    /* the node stops: everything is gone or may be killed; the supervisor exits next */
+	KEEPER_DOWN,    /* an orderly end has begun: from now on it has its limit, and a successor is told TERMINATE */
+	KEEPER_PONG,    /* the answer to a PING */
 
 	/* keeper → supervisor */
 	KEEPER_HELLO = 64, /* first; + state memfd if KEEPER_HELLO_STATE */
@@ -61,6 +63,7 @@ enum keeper_type {
 	KEEPER_RESERVED,
 	KEEPER_REFUSED,   /* a SPAWN that got no slot */
 	KEEPER_TERMINATE, /* the keeper got TERM or INT: an orderly `down`, please, then STOP */
+	KEEPER_PING,      /* are you there? Three in a row without an answer, and the supervisor is killed and started again */
 };
 
 struct keeper_header {
@@ -270,6 +273,10 @@ struct keeper_terminate {
 	uint32_t limit_ms; /* after that everything is killed */
 };
 
+struct keeper_plain {
+	struct keeper_header header;
+};
+
 union keeper_record {
 	struct keeper_header header;
 	struct keeper_spawn spawn;
@@ -287,6 +294,7 @@ union keeper_record {
 	struct keeper_reserved reserved;
 	struct keeper_refused refused;
 	struct keeper_terminate terminate;
+	struct keeper_plain plain; /* DOWN, PING, PONG */
 };
 
 /* What a child started with KEEPER_SPAWN_DAEMON reads from fd 3 (a sealed memfd, offset 0). */

@@ -5,7 +5,9 @@
  * read only while no reply waits to be sent; the supervisor always reads, so this ends.
  *
  * A supervisor that says nonsense is killed: it is one death more, and its successor starts from what the
- * table says.
+ * table says. So is one that does not answer: not because silence were death, but because its end costs next to nothing
+ * (its state is with us, its successor goes on), and a supervisor that hangs costs every control over the node. What is
+ * counted are looks and not time: after a pause of the whole machine there is one look, not many.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -116,8 +118,48 @@ int keeper_supervisor_start(struct keeper *keeper)
 	keeper->synced_due = true;
 	keeper->terminate_due = keeper->phase == KEEPER_TERMINATES;
 	keeper->reply_due = false;
+	keeper->ping_due = false;
+	keeper->n_silent = 0;
+	keeper->ping_ns = keeper->supervisor_started_ns + keeper->hang_limit_ns / KEEPER_HANG_LOOKS;
 	keeper->writable = true;
 	return 0;
+}
+
+static bool process_is_traced(pid_t pid)
+{
+	char path[48], text[2048], *at;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	at = strstr(text, "\nTracerPid:");
+	return at && strtol(at + 11, NULL, 10) > 0;
+}
+
+void keeper_supervisor_ping(struct keeper *keeper)
+{
+	keeper->ping_ns = keeper_now_ns() + keeper->hang_limit_ns / KEEPER_HANG_LOOKS;
+	if (keeper->supervisor_pid <= 0 || keeper->socket_fd < 0 || keeper->phase == KEEPER_STOPS) {
+		keeper->ping_ns = 0; /* its end is awaited, with a limit of its own */
+		return;
+	}
+	if (keeper->n_silent < KEEPER_HANG_LOOKS) {
+		keeper->ping_due |= keeper->n_silent++ == 0;
+		return;
+	}
+	keeper->n_silent = 0;
+	keeper->ping_due = false;
+	if (process_is_traced(keeper->supervisor_pid)) /* somebody looks into it with a debugger */
+		return;
+	keeper_log("the supervisor (pid %d) does not answer for %llu s: it is killed, and started again",
+		(int)keeper->supervisor_pid, (unsigned long long)(keeper->hang_limit_ns / 1000000000ull));
+	kill(keeper->supervisor_pid, SIGKILL);
 }
 
 static void socket_close(struct keeper *keeper)
@@ -259,6 +301,12 @@ static int request_dispatch(struct keeper *keeper, const union keeper_record *re
 	case KEEPER_STOP:
 		request_stop(keeper, &request->stop);
 		return 0;
+	case KEEPER_DOWN:
+		keeper_terminate(keeper);
+		return 0;
+	case KEEPER_PONG:
+		keeper->n_silent = 0;
+		return 0;
 	default:
 		return -EPROTO; /* well-formed, but ours to say */
 	}
@@ -354,12 +402,18 @@ static int socket_say(struct keeper *keeper)
 		uint64_t now_ns = keeper_now_ns();
 
 		keeper_record_init(&record, KEEPER_TERMINATE);
-		record.terminate.signo = keeper->terminate_signo;
+		record.terminate.signo = keeper->terminate_signo ? keeper->terminate_signo : SIGTERM;
 		record.terminate.limit_ms = keeper->deadline_ns > now_ns
 						    ? (uint32_t)((keeper->deadline_ns - now_ns) / 1000000)
 						    : 0;
 		r = keeper_send(keeper->socket_fd, &record, NULL, 0);
 		keeper->terminate_due = r == -EAGAIN;
+		return r < 0 ? r : 1;
+	}
+	if (keeper->ping_due) {
+		keeper_record_init(&record, KEEPER_PING);
+		r = keeper_send(keeper->socket_fd, &record, NULL, 0);
+		keeper->ping_due = r == -EAGAIN;
 		return r < 0 ? r : 1;
 	}
 	entry = keeper_table_untold(&keeper->table);

@@ -33,6 +33,7 @@
 #define EVENTS_MAX        64
 #define STALE_LIMIT_MS    5000u
 #define STOP_LIMIT_S      60u
+#define HANG_LIMIT_S      30u
 #define TAKEOVER_LIMIT_NS (5 * 1000000000ull)
 
 static struct keeper keeper_static; /* a megabyte, of which an idle node touches a few pages */
@@ -78,19 +79,33 @@ void keeper_stop(struct keeper *keeper, int exit_code)
 		kill(keeper->supervisor_pid, SIGKILL);
 }
 
-static void loop_terminate(struct keeper *keeper, int signo)
+void keeper_terminate(struct keeper *keeper)
 {
-	if (keeper->phase == KEEPER_RUNS) {
-		keeper->phase = KEEPER_TERMINATES;
-		keeper->terminate_signo = signo;
-		keeper->terminate_due = true;
-		keeper->deadline_ns = keeper_now_ns() + keeper->stop_limit_ns;
-		if (keeper->restart_ns) /* somebody must see to an orderly end */
-			keeper->restart_ns = keeper_now_ns();
-	} else if (keeper->phase == KEEPER_TERMINATES) {
+	if (keeper->phase != KEEPER_RUNS)
+		return;
+	keeper->phase = KEEPER_TERMINATES;
+	keeper->deadline_ns = keeper_now_ns() + keeper->stop_limit_ns;
+	if (keeper->restart_ns) /* somebody must see to an orderly end */
+		keeper->restart_ns = keeper_now_ns();
+}
+
+/* A second signal means: now; but not one that was queued, which is how actorctl asks when it cannot tell whether it
+ * was heard. */
+static void loop_terminate(struct keeper *keeper, const struct signalfd_siginfo *info)
+{
+	bool queued = info->ssi_code == SI_QUEUE;
+
+	if (keeper->phase == KEEPER_STOPS)
+		return;
+	if (keeper->terminate_signo && !queued) {
 		keeper_log("asked twice: everything is killed");
 		keeper_stop(keeper, 0);
+		return;
 	}
+	if (!queued)
+		keeper->terminate_signo = (int)info->ssi_signo;
+	keeper->terminate_due = true;
+	keeper_terminate(keeper);
 }
 
 static void loop_signals(struct keeper *keeper)
@@ -102,7 +117,7 @@ static void loop_signals(struct keeper *keeper)
 		if (info.ssi_signo == SIGCHLD)
 			child = true;
 		else
-			loop_terminate(keeper, (int)info.ssi_signo);
+			loop_terminate(keeper, &info);
 	}
 	if (child)
 		keeper_reap(keeper, false);
@@ -123,8 +138,8 @@ static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
 
 static int loop_timeout_ms(const struct keeper *keeper)
 {
-	uint64_t next_ns = earlier(earlier(earlier(keeper->restart_ns, keeper->leave_ns), keeper->place_ns),
-		earlier(keeper->deadline_ns, keeper->rescan_ns));
+	uint64_t next_ns = earlier(earlier(keeper->restart_ns, earlier(keeper->leave_ns, keeper->ping_ns)),
+		earlier(earlier(keeper->deadline_ns, keeper->rescan_ns), keeper->place_ns));
 	uint64_t now_ns = keeper_now_ns();
 
 	if (!next_ns)
@@ -151,6 +166,8 @@ static void loop_timers(struct keeper *keeper)
 			kill(keeper->supervisor_pid, SIGKILL);
 		}
 	}
+	if (keeper->ping_ns && now_ns >= keeper->ping_ns)
+		keeper_supervisor_ping(keeper);
 	if (keeper->phase == KEEPER_TERMINATES && now_ns >= keeper->deadline_ns) {
 		keeper_log("no orderly end within %llu s: everything is killed",
 			(unsigned long long)(keeper->stop_limit_ns / 1000000000ull));
@@ -294,6 +311,7 @@ static int start_options(struct keeper *keeper, int argc, char **argv)
 		{"broker", required_argument, NULL, 'b'},
 		{"ready-fd", required_argument, NULL, 'f'},
 		{"stop-limit", required_argument, NULL, 't'},
+		{"hang-limit", required_argument, NULL, 'p'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
@@ -331,6 +349,13 @@ static int start_options(struct keeper *keeper, int argc, char **argv)
 			}
 			keeper->stop_limit_ns = number * 1000000000ull;
 			break;
+		case 'p':
+			if (!number_read(optarg, 86400, &number) || !number) {
+				keeper_log("--hang-limit %s is no number of seconds from 1 to 86400", optarg);
+				return 2;
+			}
+			keeper->hang_limit_ns = number * 1000000000ull;
+			break;
 		case 'h':
 			say("Usage: actor-spawner [OPTION]...\n"
 			    "Runs a node: keeps its supervisor alive and is the parent of all its "
@@ -342,6 +367,8 @@ static int start_options(struct keeper *keeper, int argc, char **argv)
 			    "  --ready-fd N        gets one newline when the node is ready\n"
 			    "  --stop-limit S      seconds an orderly end may take, then everything is "
 			    "killed (60)\n"
+			    "  --hang-limit S      seconds the supervisor may be silent before it is started "
+			    "again (30)\n"
 			    "  --version, --help\n\n"
 			    "TERM, INT or HUP ends the node in an orderly way, a second one at once.\n"
 			    "Exit codes: 0 ended as asked; 1 failed; 2 usage; 9 a node is already running "
@@ -511,6 +538,7 @@ int main(int argc, char **argv)
 	keeper->epoll_fd = keeper->signal_fd = keeper->dir_fd = keeper->lock_fd = keeper->place_fd = -1;
 	keeper->ready_fd = keeper->state_fd = keeper->socket_fd = -1;
 	keeper->stop_limit_ns = STOP_LIMIT_S * 1000000000ull;
+	keeper->hang_limit_ns = HANG_LIMIT_S * 1000000000ull;
 	start_stdio();
 	r = start_options(keeper, argc, argv);
 	if (r >= 0)

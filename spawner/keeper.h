@@ -19,6 +19,7 @@
 /* then an exit is reported although something of its tree is left */
 #define KEEPER_TREE_LIMIT_NS  (5 * 1000000000ull)
 #define KEEPER_STOP_LIMIT_NS  (10 * 1000000000ull) /* then the keeper goes although something is left */
+#define KEEPER_HANG_LOOKS     3 /* within the limit of a hang */
 #define KEEPER_LEAVE_LIMIT_NS (5 * 1000000000ull)  /* for a supervisor that said STOP or closed its socket */
 
 enum keeper_phase {
@@ -53,18 +54,21 @@ struct keeper {
 	uint64_t restart_ns; /* when to start the next one; 0 = not waiting */
 	uint64_t leave_ns;   /* it is expected to exit; at this time it is killed; 0 = not expected */
 	bool upgrading;      /* its next exit is meant */
+	uint64_t hang_limit_ns; /* so long it may leave a ping without an answer */
+	uint64_t ping_ns;       /* the next ping, or look whether the one before was answered; 0 = nobody there */
+	unsigned int n_silent;  /* looks in a row that found none */
 	int last_code, last_status;
 	int state_fd;     /* the state memfd it entrusted us with; -1 = none */
 	bool state_aside; /* the next HELLO says so */
 
 	/* what is to be said, beside slots */
 	int socket_fd; /* -1 = none */
-	bool hello_due, synced_due, terminate_due, reply_due, writable;
+	bool hello_due, synced_due, terminate_due, reply_due, ping_due, writable;
 	uint32_t socket_events; /* what epoll was told */
 	union keeper_record reply;
 
 	/* the end */
-	int terminate_signo;
+	int terminate_signo; /* the plain signal that asked for it; 0 = none */
 	uint64_t stop_limit_ns; /* for an orderly end */
 	uint64_t deadline_ns;   /* of this phase; 0 = none */
 	uint64_t rescan_ns;     /* look at the children again then; 0 = no need */
@@ -95,6 +99,9 @@ void keeper_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Everything is killed; when all is gone, the program ends with this code. */
 void keeper_stop(struct keeper *keeper, int exit_code);
 
+/* An orderly end has begun: from now on it has its limit. */
+void keeper_terminate(struct keeper *keeper);
+
 /* keeper-place.c */
 /* From now on notices when the runtime directory or its lock file is taken away. */
 void keeper_place_watch(struct keeper *keeper);
@@ -119,6 +126,8 @@ void keeper_signal(struct keeper *keeper, const struct keeper_signal *request);
 
 /* keeper-supervisor.c */
 int keeper_supervisor_start(struct keeper *keeper);
+/* It is time to ask whether it is there, or to do something because it is not. */
+void keeper_supervisor_ping(struct keeper *keeper);
 void keeper_supervisor_died(struct keeper *keeper, int code, int status);
 bool keeper_socket_receive(struct keeper *keeper); /* true: there may be more */
 void keeper_socket_flush(struct keeper *keeper);

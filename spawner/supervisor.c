@@ -103,6 +103,19 @@ static void keeper_tell(struct supervisor *supervisor, const union keeper_record
 	}
 }
 
+static void tell_plain(struct supervisor *supervisor, enum keeper_type type)
+{
+	union keeper_record record;
+
+	keeper_record_init(&record, type);
+	keeper_tell(supervisor, &record, -1);
+}
+
+void supervisor_tell_down(struct supervisor *supervisor)
+{
+	tell_plain(supervisor, KEEPER_DOWN);
+}
+
 /* Hear when it can be written to, if something waits. */
 static void keeper_watch(struct supervisor *supervisor)
 {
@@ -534,6 +547,9 @@ static int take_record(struct supervisor *supervisor, bool *ret_synced)
 	case KEEPER_TERMINATE:
 		log_info("asked to end the node");
 		node_down(supervisor->node, NULL, now_ns);
+		break;
+	case KEEPER_PING:
+		tell_plain(supervisor, KEEPER_PONG);
 		break;
 	case KEEPER_SYNCED:
 		if (ret_synced)

@@ -58,6 +58,8 @@ void supervisor_turn(struct supervisor *supervisor);
 /* The keeper's socket or a child's pipe is readable. */
 void supervisor_io(struct supervisor *supervisor);
 void supervisor_tell_ready(struct supervisor *supervisor);
+/* An orderly end has begun: the keeper sees to its limit. */
+void supervisor_tell_down(struct supervisor *supervisor);
 void supervisor_watch_owner(struct supervisor *supervisor, uint64_t number, actor_ref owner);
 /* Once more: whoever has had it does not know the id any more. */
 void supervisor_tell_held(struct supervisor *supervisor, bool last);

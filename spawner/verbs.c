@@ -304,6 +304,7 @@ static int on_down_verb(actor *self, const actor_msg *msg, actor_from *from)
 	from = keep(supervisor, from);
 	if (from) {
 		log_info("asked to end the node");
+		supervisor_tell_down(supervisor);
 		node_down(supervisor->node, from, supervisor_now_ns());
 	}
 	return 0;

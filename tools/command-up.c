@@ -406,12 +406,13 @@ static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 	if (*session)
 		r = session_ask(*session, &spawner, "down", json_array(), ask_ms, &nothing, &error);
 	json_decref(nothing);
-	if (r == -ETIMEDOUT)
+	if (r != -ETIMEDOUT)
+		*session = session_close(*session);
+	if (!r)
 		return 0;
-	*session = session_close(*session);
-	if (!r || r == -ECONNRESET)
-		return 0;
-	if (kill(keeper, SIGTERM) && errno != ESRCH)
+	/* It may take its time, or hang, or be gone: the keeper knows what to do. A queued TERM asks once more and
+	 * never means "at once", as a second plain one does. */
+	if (sigqueue(keeper, SIGTERM, (union sigval){0}) && errno != ESRCH)
 		return ctl_fail_errno(ctl, errno, "run actorctl as the user who started it",
 			"cannot stop the node (pid %d)", (int)keeper);
 	return 0;

@@ -54,6 +54,8 @@ static struct node {
 	struct child children[CHILDREN_MAX];
 	unsigned int n_children;
 	bool ack;
+	unsigned int n_pings;
+	bool silent; /* pings are heard, and not answered */
 } node;
 
 /* --- fixture --------------------------------------------------------------------------------- */
@@ -358,6 +360,11 @@ static int hear(void)
 		break;
 	case KEEPER_TERMINATE:
 		node.terminate = record.terminate;
+		break;
+	case KEEPER_PING:
+		node.n_pings++;
+		if (!node.silent)
+			send_plain(KEEPER_PONG);
 		break;
 	default:
 		fail_msg("unexpected record of type %u", record.header.type);
@@ -1507,6 +1514,70 @@ static void test_an_orderly_end_has_a_limit(void **state)
 	log_expect("no orderly end within 1 s");
 }
 
+static void test_a_supervisor_that_answers_is_left_alone(void **state)
+{
+	keeper_start((const char *const[]){"--hang-limit", "1", NULL});
+	supervisor_accept();
+	while (node.n_pings < 5)
+		assert_int_equal(hear(), 1);
+	assert_int_equal(node.hello.n_deaths, 0);
+	round_trip();
+}
+
+static void test_a_supervisor_that_does_not_answer_is_started_again(void **state)
+{
+	struct child *child;
+	pid_t pid;
+
+	keeper_start((const char *const[]){"--hang-limit", "1", NULL});
+	supervisor_accept();
+	spawn_argv(1, (const char *const[]){"sleep", "1000", NULL});
+	child = hear_running(1);
+	pid = child->slot.pid;
+	node.silent = true;
+	while (hear())
+		;
+	supervisor_forget();
+	node.silent = false;
+	supervisor_accept();
+	assert_int_equal(node.hello.n_deaths, 1);
+	assert_int_equal(node.hello.last_status, SIGKILL);
+	log_expect("does not answer");
+	assert_int_equal(hear_running(1)->slot.pid, pid); /* nobody else was hurt */
+}
+
+static void test_the_limit_of_an_orderly_end_counts_from_the_supervisors_word(void **state)
+{
+	int status;
+
+	keeper_start((const char *const[]){"--stop-limit", "1", NULL});
+	supervisor_accept();
+	spawn_argv(1, (const char *const[]){"sleep", "1000", NULL});
+	hear_running(1);
+	send_plain(KEEPER_DOWN);
+	status = keeper_wait();
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+	log_expect("no orderly end within 1 s");
+}
+
+static void test_a_queued_term_never_means_at_once(void **state)
+{
+	node_start();
+	hear_synced();
+	sigqueue(node.pid, SIGTERM, (union sigval){0});
+	while (!node.terminate.signo)
+		assert_int_equal(hear(), 1);
+	for (int i = 0; i < 3; i++) {
+		memset(&node.terminate, 0, sizeof(node.terminate));
+		sigqueue(node.pid, SIGTERM, (union sigval){0});
+		while (!node.terminate.signo)
+			assert_int_equal(hear(), 1);
+	}
+	send_stop(0);
+	assert_int_equal(WEXITSTATUS(keeper_wait()), 0);
+}
+
 static void test_a_supervisor_that_dies_while_the_node_ends_is_asked_again(void **state)
 {
 	node_start();
@@ -1571,6 +1642,10 @@ int main(int argc, char **argv)
 		KEEPER_TEST(test_a_second_term_kills_everything),
 		KEEPER_TEST(test_an_orderly_end_has_a_limit),
 		KEEPER_TEST(test_a_supervisor_that_dies_while_the_node_ends_is_asked_again),
+		KEEPER_TEST(test_a_supervisor_that_answers_is_left_alone),
+		KEEPER_TEST(test_a_supervisor_that_does_not_answer_is_started_again),
+		KEEPER_TEST(test_the_limit_of_an_orderly_end_counts_from_the_supervisors_word),
+		KEEPER_TEST(test_a_queued_term_never_means_at_once),
 	};
 
 	if (argc > 1)

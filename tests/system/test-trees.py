@@ -1,15 +1,16 @@
 """Processes and what descends from them: what a stop reaches, what a death takes along, and what is left when those who see to it are
-killed themselves. Arguments: actorctl. CYCLES and SEED: of the test that kills the daemons one after the other."""
+killed or hang themselves. Arguments: actorctl, actor-spawner. CYCLES and SEED: of the test that kills the daemons one after the other."""
 
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 
 from node import Node, alive, run_tests, until
 
-actorctl = os.path.abspath(sys.argv[1])
+actorctl, spawner = (os.path.abspath(p) for p in sys.argv[1:3])
 node = Node(actorctl, "trees").up()
 CYCLES = int(os.environ.get("CYCLES", "12"))
 SEED = int(os.environ.get("SEED", str(random.randrange(1 << 30))))
@@ -136,6 +137,38 @@ def nobody_is_left_when_supervisor_and_keeper_are_killed_one_after_the_other():
         restart_node()
 
 
+class PatientNode(Node):
+    """A node whose keeper is started by hand: actorctl has no option for how long the supervisor may be silent."""
+
+    def __init__(self, *options):
+        super().__init__(actorctl, "hung")
+        self.keeper = subprocess.Popen([spawner, *options], env=self.env, stderr=subprocess.DEVNULL)
+        until(lambda: self.ctl("status", rc=None).returncode == 0, "the node is up")
+
+
+def a_supervisor_that_hangs_is_started_again_and_its_processes_live():
+    hung = PatientNode("--hang-limit", "1")
+    hung.ctl("spawn", "--name", "a", "--", "sleep", "1000")
+    pid = hung.child("a")["pid"]
+    supervisor = hung.ctl_json("status")["supervisor"]["pid"]
+    os.kill(supervisor, signal.SIGSTOP)
+    until(lambda: not alive(supervisor), "the end of the one that hangs")
+    until(lambda: hung.ctl("ls", rc=None).returncode == 0, "a new supervisor")
+    assert hung.child("a")["pid"] == pid and alive(pid)
+    hung.down()
+    assert hung.keeper.wait(GONE_S) == 0
+
+
+def down_ends_a_node_whose_supervisor_hangs():
+    hung = PatientNode("--hang-limit", "1")
+    hung.ctl("spawn", "--name", "a", "--", "sh", "-c", f"trap 'echo heard >{hung.root}/heard; exit' TERM; while :; do sleep 0.05; done")
+    os.kill(hung.ctl_json("status")["supervisor"]["pid"], signal.SIGSTOP)
+    hung.ctl("down")
+    assert open(hung.root + "/heard").read() == "heard\n", "in order, for the next supervisor sees to it"
+    assert hung.keeper.wait(GONE_S) == 0
+    hung.down()
+
+
 run_tests([a_program_behind_a_shell_ends_in_its_own_order,
            a_stopped_process_is_woken_to_hear_of_its_stop,
            strangers_are_gone_when_stop_returns,
@@ -143,4 +176,6 @@ run_tests([a_program_behind_a_shell_ends_in_its_own_order,
            what_hangs_on_a_stranger_ends_with_it,
            nobody_is_left_when_the_keeper_is_killed,
            nobody_is_left_when_the_supervisor_is_stopped_and_the_keeper_killed,
-           nobody_is_left_when_supervisor_and_keeper_are_killed_one_after_the_other], node)
+           nobody_is_left_when_supervisor_and_keeper_are_killed_one_after_the_other,
+           a_supervisor_that_hangs_is_started_again_and_its_processes_live,
+           down_ends_a_node_whose_supervisor_hangs], node)

@@ -400,7 +400,8 @@ static void test_every_malformed_record_is_refused(void **state)
 {
 	static const uint16_t types[] = {KEEPER_SIGNAL, KEEPER_KILL_TREE, KEEPER_ACK, KEEPER_RESERVE,
 		KEEPER_STATE, KEEPER_PROGRAM, KEEPER_READY, KEEPER_STOP, KEEPER_HELLO, KEEPER_SLOT,
-		KEEPER_SYNCED, KEEPER_RESERVED, KEEPER_REFUSED, KEEPER_TERMINATE};
+		KEEPER_SYNCED, KEEPER_RESERVED, KEEPER_REFUSED, KEEPER_TERMINATE,
+		KEEPER_DOWN, KEEPER_PING, KEEPER_PONG};
 	union keeper_record record;
 	size_t i, n;
 
@@ -423,10 +424,18 @@ static void test_every_malformed_record_is_refused(void **state)
 	for (n = 0; n < 65536; n += 7) {
 		keeper_record_init(&record, KEEPER_READY);
 		record.header.type = (uint16_t)n;
-		if (n != KEEPER_READY && n != KEEPER_SYNCED)
+		if (n != KEEPER_READY && n != KEEPER_SYNCED && n != KEEPER_DOWN && n != KEEPER_PING && n != KEEPER_PONG)
 			assert_int_equal(record_check(&record, 0), -EPROTO);
 	}
 
+	keeper_record_init(&record, KEEPER_SIGNAL);
+	record.signal.signo = 15;
+	record.signal.grace_ms = 1; /* without a stop */
+	assert_int_equal(record_check(&record, 0), -EPROTO);
+	record.signal.flags = KEEPER_SIGNAL_STOP; /* of a leader alone */
+	assert_int_equal(record_check(&record, 0), -EPROTO);
+	record.signal.flags = KEEPER_SIGNAL_TREE | KEEPER_SIGNAL_STOP;
+	assert_int_equal(record_check(&record, 0), 0);
 	keeper_record_init(&record, KEEPER_SIGNAL);
 	assert_int_equal(record_check(&record, 0), -EPROTO); /* signal 0 */
 	record.signal.signo = 65;
