@@ -6,6 +6,7 @@
 #include "message.h"
 #include "output.h"
 #include "session.h"
+#include "wait.h"
 
 #define MESSAGE_JSON_HELP                                                                                                      \
 	"DEST is a registered name, or a ref in quotes: '<1f.2.1>'. Each argument is one JSON value, '-' for stdin or @FILE for a\n"  \
@@ -31,7 +32,9 @@ static int call_run(struct ctl *ctl, const struct args *args)
 		json_decref(request);
 		return status;
 	}
+	wait_note_later(ctl, "waiting for %.64s to answer %.64s", to, method);
 	r = session_ask(session, &destination, method, request, timeout_ms, &result, &error);
+	wait_note_cancel();
 	session_close(session);
 	if (r)
 		return message_fail(ctl, "call", to, method, r, &error, timeout_ms);

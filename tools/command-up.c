@@ -29,6 +29,7 @@
 #include "runtime-dir.h"
 #include "session.h"
 #include "util/clock.h"
+#include "wait.h"
 
 #define UP_TIMEOUT_MS   30000 /* of -d, for a machine under load */
 #define DOWN_ASK_MS     1000  /* the request is in; whether it is done is seen by the lock */
@@ -224,11 +225,25 @@ static void up_tell(const struct up *up)
 static int up_wait_detached(struct up *up)
 {
 	int64_t timeout_ms = ctl_timeout_ms(up->ctl, UP_TIMEOUT_MS);
-	struct pollfd fd = {.fd = up->ready_fd, .events = POLLIN};
-	int status = 0, n;
+	struct wait_signals signals;
+	struct pollfd fds[2] = {{.fd = up->ready_fd, .events = POLLIN}, {.events = POLLIN}};
+	int status = 0, n, signo;
 	char byte;
 
-	n = poll(&fd, 1, timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms);
+	wait_signals_begin(&signals);
+	fds[1].fd = signals.fd;
+	wait_note_later(up->ctl, "waiting for the node to be ready; log: %.400s", up->log_path);
+	do {
+		n = poll(fds, 2, timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms);
+	} while (n < 0 && errno == EINTR);
+	wait_note_cancel();
+	signo = wait_signals_take(&signals);
+	if (signo) {
+		ctl_fail(up->ctl, CTL_INTERRUPTED, "interrupted", "see actorctl status, or stop it with: actorctl down",
+			"interrupted; the node (pid %d) goes on starting", (int)up->pid);
+		wait_die(signo);
+	}
+	wait_signals_end(&signals);
 	if (n == 0)
 		return ctl_fail(up->ctl, CTL_TIMEOUT, "timeout",
 			"it may still come up: see actorctl status, or stop it with: actorctl down",
@@ -419,12 +434,13 @@ static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 }
 
 /* The keeper's end, then the lock's: the supervisor holds it until the last process is gone. */
-static int down_wait(struct ctl *ctl, struct session **session, pid_t keeper, const char *dir)
+static int down_wait(struct ctl *ctl, struct session **session, pid_t keeper, const char *dir,
+	const struct wait_signals *signals)
 {
 	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_NO_TIMEOUT), start_ms = clock_now_ms();
 	bool progress = ctl->stderr_is_tty && !ctl->json;
-	struct pollfd fd = {.fd = pidfd_open(keeper, 0), .events = POLLIN};
-	int status = CTL_OK, n, shown = -1;
+	struct pollfd fds[2] = {{.fd = pidfd_open(keeper, 0), .events = POLLIN}, {.fd = signals->fd, .events = POLLIN}};
+	int status = CTL_OK, n, shown = -1, signo;
 
 	while (node_keeper_pid(ctl, NULL) == keeper) {
 		if (timeout_ms >= 0 && clock_now_ms() - start_ms >= timeout_ms) {
@@ -440,25 +456,34 @@ static int down_wait(struct ctl *ctl, struct session **session, pid_t keeper, co
 			fflush(stderr);
 			shown = n;
 		}
-		poll(&fd, 1, DOWN_POLL_MS);
-		if (fd.revents) {
-			if (fd.fd >= 0)
-				close(fd.fd);
-			fd.fd = -1;
-			fd.revents = 0;
+		poll(fds, 2, DOWN_POLL_MS);
+		signo = wait_signals_take(signals);
+		if (signo) {
+			if (shown >= 0)
+				fputs("\r\033[K", stderr);
+			ctl_fail(ctl, CTL_INTERRUPTED, "interrupted", "see actorctl ls", "interrupted; the node in %s goes on stopping",
+				dir);
+			wait_die(signo);
+		}
+		if (fds[0].revents) {
+			if (fds[0].fd >= 0)
+				close(fds[0].fd);
+			fds[0].fd = -1;
+			fds[0].revents = 0;
 			poll(NULL, 0, 5); /* the lock follows at once */
 		}
 	}
 	if (shown >= 0)
 		fputs("\r\033[K", stderr);
-	if (fd.fd >= 0)
-		close(fd.fd);
+	if (fds[0].fd >= 0)
+		close(fds[0].fd);
 	return status;
 }
 
 static int down_run(struct ctl *ctl, const struct args *args)
 {
 	struct session *session = NULL;
+	struct wait_signals signals;
 	char dir[NODE_PATH_SIZE];
 	int status, error;
 	pid_t keeper;
@@ -470,9 +495,11 @@ static int down_run(struct ctl *ctl, const struct args *args)
 		return session_fail_open(ctl, ACTOR_LINK_SPAWNER, error ? error : ENOTCONN);
 	if (session_try_open(ctl, ACTOR_LINK_SPAWNER, DOWN_ASK_MS, &session))
 		session = NULL;
+	wait_signals_begin(&signals);
 	status = down_request(ctl, &session, keeper);
 	if (!status)
-		status = down_wait(ctl, &session, keeper, dir);
+		status = down_wait(ctl, &session, keeper, dir, &signals);
+	wait_signals_end(&signals);
 	session_close(session);
 	if (status)
 		return status;

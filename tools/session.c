@@ -2,21 +2,18 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "duration.h"
 #include "json.h"
 #include "node.h"
 #include "util/clock.h"
 #include "util/utf8.h"
+#include "wait.h"
 
 #define SESSION_IN_FLIGHT_MAX 500  /* questions under way; whoever is the last of thousands waits a little longer */
-#define SESSION_QUIET_MS      1000 /* people do not wonder what goes on before that */
 #define SESSION_NAMES_SAID    8
 
 /*
@@ -243,20 +240,6 @@ static void session_names(const struct question *questions, size_t n, char text[
 		snprintf(text + at, 512 - at, " and %zu more", left - said);
 }
 
-/* As by the signal itself, so that a shell's loop ends too. */
-__attribute__((noreturn)) static void session_die(int signo)
-{
-	sigset_t set;
-
-	fflush(stdout);
-	signal(signo, SIG_DFL);
-	raise(signo);
-	sigemptyset(&set);
-	sigaddset(&set, signo);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	_exit(128 + signo);
-}
-
 static void session_interrupted(struct session *session, const struct question *questions, size_t n,
 	const struct vigil *vigil, int signo)
 {
@@ -269,29 +252,7 @@ static void session_interrupted(struct session *session, const struct question *
 		ctl_fail(session->ctl, CTL_INTERRUPTED, "interrupted", "see actorctl ls", "interrupted; %s: %s", names,
 			vigil->goes_on);
 	}
-	session_die(signo);
-}
-
-/* 0, or the signal that came first. */
-static int session_poll(struct session *session, int signal_fd, int timeout_ms)
-{
-	struct pollfd fds[2] = {{.fd = session->group_fd, .events = POLLIN},
-		{.fd = signal_fd, .events = POLLIN}};
-	struct signalfd_siginfo info;
-
-	poll(fds, 2, timeout_ms);
-	return fds[1].revents & POLLIN && read(signal_fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
-}
-
-static int session_block_signals(sigset_t *before)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, before);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	wait_die(signo);
 }
 
 static size_t session_in_flight(const struct question *questions, size_t n_asked)
@@ -306,15 +267,15 @@ static size_t session_in_flight(const struct question *questions, size_t n_asked
 void session_ask_all(struct session *session, struct question *questions, size_t n, const struct vigil *vigil)
 {
 	size_t n_asked = 0, n_told = 0;
-	bool quiet = !vigil || !vigil->goal || session->ctl->json || !session->ctl->stderr_is_tty;
 	bool catches = vigil && (vigil->goes_on || vigil->interrupted);
-	int64_t note_ms = clock_now_ms() + SESSION_QUIET_MS;
-	int signal_fd = -1, signo;
+	bool quiet = !vigil || !vigil->goal || !wait_is_watched(session->ctl);
+	int64_t note_ms = clock_now_ms() + WAIT_QUIET_MS;
+	struct wait_signals signals = {.fd = -1};
 	char names[512];
-	sigset_t before;
+	int signo;
 
 	if (catches)
-		signal_fd = session_block_signals(&before);
+		wait_signals_begin(&signals);
 	for (;;) {
 		for (; n_asked < n && session_in_flight(questions, n_asked) < SESSION_IN_FLIGHT_MAX; n_asked++) {
 			struct question *question = &questions[n_asked];
@@ -334,14 +295,14 @@ void session_ask_all(struct session *session, struct question *questions, size_t
 			ctl_note(session->ctl, "waiting for %s %s", names, vigil->goal);
 			quiet = true;
 		}
-		signo = session_poll(session, signal_fd, quiet ? -1 : (int)(note_ms - clock_now_ms()) + 1);
+		poll((struct pollfd[]){{session->group_fd, POLLIN, 0}, {signals.fd, POLLIN, 0}}, 2,
+			quiet ? -1 : (int)(note_ms - clock_now_ms()) + 1);
+		signo = wait_signals_take(&signals);
 		if (signo)
 			session_interrupted(session, questions, n, vigil, signo);
 	}
-	if (catches) {
-		close(signal_fd);
-		sigprocmask(SIG_SETMASK, &before, NULL);
-	}
+	if (catches)
+		wait_signals_end(&signals);
 	for (size_t i = 0; i < n; i++)
 		json_decref(questions[i].args);
 }

@@ -961,6 +961,8 @@ def call_that_takes_too_long_exits_5():
     ctl("restart", "mirror")
     until(lambda: subprocess.run([ACTORCTL, "whereis", "looking.glass"], env=ENV, capture_output=True).returncode == 0, "its name again")
     ctl("call", "-t", "60", "looking.glass", "sleep", "1")
+    assert on_terminal("call", "-t", "60", "looking.glass", "sleep", "1100") == \
+        (0, "waiting for looking.glass to answer sleep\nnull\n")
 
 
 @fact
@@ -1060,6 +1062,35 @@ def down_leaves_nothing():
     assert not alive(pid) and not os.path.exists(RUNTIME)
     assert of_this_test() == []
     fails("down", rc=7, says="no node is running")
+
+
+@fact
+def an_interrupted_up_says_that_the_node_goes_on_starting():
+    place = os.path.join(ROOT, "slow")
+    os.mkdir(place)
+    copy = shutil.copy(ACTORCTL, place)
+    script("slow/actor-spawner", f"#!/bin/sh\necho $$ >{place}/pid\nexec sleep 1000\n")  # one that does not get ready
+    p = subprocess.Popen([copy, "up", "-d"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV, cwd=ROOT)
+    until(lambda: os.path.exists(place + "/pid") and os.path.getsize(place + "/pid"), "the start")
+    with open(place + "/pid") as f:
+        pid = int(f.read())
+    p.send_signal(signal.SIGINT)
+    out, err = p.communicate(timeout=PATIENCE)
+    assert p.returncode == -signal.SIGINT and not out, (p.returncode, out, err)
+    assert err == f"actorctl: interrupted; the node (pid {pid}) goes on starting; see actorctl status, or stop it with: actorctl down\n", err
+    os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(place)
+
+
+@fact
+def an_interrupted_down_says_that_the_node_goes_on_stopping():
+    ctl("up", "-d")
+    spawn_stubborn("1h")
+    pid = child("stubborn")["pid"]
+    r = interrupted("down", when=lambda: ctl_json("status")["stopping"])
+    assert r.err == f"actorctl: interrupted; the node in {RUNTIME} goes on stopping; see actorctl ls\n", r
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: of_this_test() == [], "the node's end")
 
 
 @fact
