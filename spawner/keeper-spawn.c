@@ -17,6 +17,12 @@ static void fd_close(int *fd)
 	*fd = -1;
 }
 
+/* Descriptors are numbered from the bottom, so a high number says that few are left. */
+static bool fds_run_out(const struct keeper *keeper, int fd)
+{
+	return (rlim_t)fd + KEEPER_FILES_RESERVE >= keeper->nofile.rlim_max;
+}
+
 /* Read ends are non-blocking for whoever gets them; the child's ends block as every program expects. */
 static int pipe_make(int *ret_read, int *ret_write)
 {
@@ -31,7 +37,7 @@ static int pipe_make(int *ret_read, int *ret_write)
 }
 
 static int spawn_pipes(
-	struct keeper_entry *entry, const struct keeper_spawn *spawn, struct keeper_child *child)
+	const struct keeper *keeper, struct keeper_entry *entry, const struct keeper_spawn *spawn, struct keeper_child *child)
 {
 	const bool wanted[KEEPER_PIPES] = {spawn->stdout_io == KEEPER_IO_PIPE,
 		spawn->stderr_io == KEEPER_IO_PIPE, (spawn->flags & KEEPER_SPAWN_NOTIFY) != 0};
@@ -43,7 +49,8 @@ static int spawn_pipes(
 			if (r < 0)
 				return r;
 		}
-	return pipe_make(&entry->exec_fd, &child->exec_fd);
+	r = pipe_make(&entry->exec_fd, &child->exec_fd);
+	return r < 0 ? r : fds_run_out(keeper, child->exec_fd) ? -EMFILE : 0;
 }
 
 static int spawn_fork(struct keeper *keeper, struct keeper_entry *entry, struct keeper_child *child)
@@ -55,7 +62,7 @@ static int spawn_fork(struct keeper *keeper, struct keeper_entry *entry, struct 
 	pid_t pid;
 	int r;
 
-	r = spawn_pipes(entry, child->spawn, child);
+	r = spawn_pipes(keeper, entry, child->spawn, child);
 	if (r < 0)
 		return r;
 	if (epoll_ctl(keeper->epoll_fd, EPOLL_CTL_ADD, entry->exec_fd, &event) < 0)

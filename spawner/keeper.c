@@ -472,6 +472,16 @@ static int start_lock(struct keeper *keeper)
 }
 
 /* 0; negative errno; 1: why not is said already. */
+/* -1: go on; else exit with this code. */
+static int start_limits(struct keeper *keeper)
+{
+	if (getrlimit(RLIMIT_NOFILE, &keeper->nofile) < 0 || keeper->nofile.rlim_max >= KEEPER_FILES_MIN)
+		return -1;
+	keeper_log("the limit of open files is %llu (ulimit -Hn): a node needs %d, and 2 for each process; raise it and try "
+		   "again", (unsigned long long)keeper->nofile.rlim_max, KEEPER_FILES_MIN);
+	return 1;
+}
+
 static int start_node(struct keeper *keeper)
 {
 	struct sigaction action = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
@@ -504,7 +514,6 @@ static int start_node(struct keeper *keeper)
 		return 1;
 	}
 
-	getrlimit(RLIMIT_NOFILE, &keeper->nofile);
 	raised = (struct rlimit){.rlim_cur = keeper->nofile.rlim_max, .rlim_max = keeper->nofile.rlim_max};
 	setrlimit(RLIMIT_NOFILE, &raised);
 
@@ -541,6 +550,9 @@ int main(int argc, char **argv)
 	keeper->hang_limit_ns = HANG_LIMIT_S * 1000000000ull;
 	start_stdio();
 	r = start_options(keeper, argc, argv);
+	if (r >= 0)
+		return r;
+	r = start_limits(keeper);
 	if (r >= 0)
 		return r;
 	if (runtime_dir_open(keeper->dir, &keeper->dir_fd, &keeper->dir_made, why) < 0) {

@@ -272,11 +272,16 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 {
 	struct spec spec = *take_spec;
 	struct child *child, *taken;
-	char *name;
+	char *name, text[200];
 
 	*take_spec = (struct spec){0};
 	if (node->stopping) {
 		refuse(node, from, "stopping", "the node is going down");
+		spec_deinit(&spec);
+		return;
+	}
+	if (node_is_full(node, 1, text, sizeof(text))) {
+		refuse(node, from, "overloaded", "%s", text);
 		spec_deinit(&spec);
 		return;
 	}

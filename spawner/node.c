@@ -139,6 +139,19 @@ struct child *node_after(const struct node *node, const struct child *child)
 	return child->link.next == &node->children ? NULL : container_of(child->link.next, struct child, link);
 }
 
+bool node_is_full(const struct node *node, size_t n_more, char *text, size_t size)
+{
+	size_t n = node->by_group.n_items - (node->broker && node->broker->group ? 1 : 0);
+
+	if (!node->config.max_processes || n + n_more <= node->config.max_processes)
+		return false;
+	snprintf(text, size,
+		"%zu processes run, and the node's limit of open files (%llu, ulimit -Hn) has room for no more: raise it "
+		"before the node is started",
+		node->config.max_processes, (unsigned long long)node->config.max_files);
+	return true;
+}
+
 size_t node_count(const struct node *node)
 {
 	return node->n_children;

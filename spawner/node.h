@@ -34,6 +34,8 @@ struct node_config {
 	uint64_t node_id;
 	uint64_t seed;
 	const char *broker; /* path of its program; NULL: run none */
+	size_t max_processes; /* that the daemons' descriptors suffice for; 0: no limit */
+	uint64_t max_files; /* the limit it comes from, for messages */
 };
 
 enum node_action_kind {
@@ -139,6 +141,8 @@ struct child *node_broker(const struct node *node); /* NULL: none */
 struct child *node_first(const struct node *node);
 struct child *node_after(const struct node *node, const struct child *child);
 size_t node_count(const struct node *node);
+/* With @n_more beside those that have a group id already there were too many. Sets @text: why, and what to do about it. */
+bool node_is_full(const struct node *node, size_t n_more, char *text, size_t size);
 bool node_is_stopping(const struct node *node);
 /* [ids of live groups], [[id, cause] of recent ends]: the arguments of the `groups` cast. */
 void node_put_groups(const struct node *node, struct buf *b);

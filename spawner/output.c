@@ -49,7 +49,7 @@ static void log_used(struct outputs *outputs, struct output *output, bool last)
 	if (!logfile_is_open(&output->log))
 		return;
 	list_append(&outputs->open, &output->open_link);
-	if (++outputs->n_open > OUTPUT_OPEN_MAX) {
+	if (++outputs->n_open > outputs->open_max) {
 		struct output *oldest = container_of(list_pop(&outputs->open), struct output, open_link);
 
 		logfile_close(&oldest->log);

@@ -19,7 +19,8 @@
 #define OUTPUT_LAST_BYTES (4u << 20)   /* of one pipe at its end: more than a pipe can hold */
 #define OUTPUT_KEEPER	  UINT64_MAX   /* tag of the keeper's socket in the same epoll */
 
-#define OUTPUT_OPEN_MAX	  64u	       /* logs kept open: the others are opened for each write */
+#define OUTPUT_OPEN_MAX	  64u	       /* logs kept open, at most: the others are opened for each write */
+#define OUTPUT_LOG_FDS	  2	       /* of one open log */
 
 struct outputs {
 	int epoll_fd;
@@ -27,7 +28,7 @@ struct outputs {
 	struct log_dir dir;
 	struct hash by_group;
 	struct list open; /* struct output: whose log is open, longest unused first */
-	unsigned int n_open;
+	unsigned int n_open, open_max; /* where descriptors are few: fewer */
 	/* that so many bytes of a group's were lost: its log could not be written */
 	void (*lost)(uint64_t group, uint64_t n_bytes, void *arg);
 	void *arg;

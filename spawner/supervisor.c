@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +34,8 @@
 #include "util/log.h"
 
 #define HELLO_TIMEOUT_MS 10000
+#define FILES_OWN	 32  /* descriptors of our own, and of the broker's output */
+#define FILES_CONTROL_MAX 128 /* for clients and their links; of few, a quarter */
 #define TURN_RECORDS 256 /* of the keeper's in one go: the rest after what it led to was done */
 
 uint64_t supervisor_now_ns(void)
@@ -193,6 +196,10 @@ static void do_spawn(struct supervisor *supervisor, uint64_t group)
 
 	if (!child)
 		return;
+	if (!child->daemon && node_is_full(supervisor->node, 0, text, sizeof(text))) {
+		node_launch_failed(supervisor->node, group, EMFILE, text, supervisor_now_ns());
+		return;
+	}
 	err = launch_seal(&supervisor->launch, child, &fd, text);
 	if (err) {
 		node_launch_failed(supervisor->node, group, -err, text, supervisor_now_ns());
@@ -785,6 +792,27 @@ static int run(struct supervisor *supervisor)
 	return 0;
 }
 
+/*
+ * What is left for children when we keep enough to be spoken to: two descriptors each. The keeper needs as many and has
+ * less of its own.
+ */
+static void limit_processes(struct supervisor *supervisor, struct node_config *config)
+{
+	struct rlimit limit;
+	rlim_t reserve, files;
+
+	supervisor->outputs.open_max = OUTPUT_OPEN_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > 1 << 20)
+		return;
+	files = limit.rlim_cur;
+	if (files / 16 < OUTPUT_OPEN_MAX)
+		supervisor->outputs.open_max = (unsigned int)(files / 16);
+	reserve = files / 4 < FILES_CONTROL_MAX ? files / 4 : FILES_CONTROL_MAX;
+	reserve += FILES_OWN + OUTPUT_LOG_FDS * supervisor->outputs.open_max;
+	config->max_files = files;
+	config->max_processes = files > reserve + 2 ? (files - reserve) / 2 : 1;
+}
+
 int main(int argc, char **argv)
 {
 	static struct supervisor supervisor = {.state = STATE_INIT};
@@ -827,6 +855,7 @@ int main(int argc, char **argv)
 		log_warning("no actor-broker was found: names and calls between groups will not work");
 	if (getrandom(&config.seed, sizeof(config.seed), 0) < 0)
 		config.seed = supervisor.start_ns;
+	limit_processes(&supervisor, &config);
 	r = node_new(&supervisor.node, &config);
 	if (r) {
 		log_error("%s", strerror(-r));

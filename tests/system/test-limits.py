@@ -1,0 +1,86 @@
+"""A node under low limits of open files: it works, or says which limit is too low. Arguments: actorctl, the counter example."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+from node import Node, run_tests, until
+
+actorctl, counter = (os.path.abspath(p) for p in sys.argv[1:3])
+
+
+class LimitedNode(Node):
+    def __init__(self, limit):
+        super().__init__(actorctl, f"limit{limit}")
+        self.started = subprocess.run([actorctl, "up", "-d"], env=self.env, capture_output=True, text=True,
+                                      preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+
+    def fill(self):
+        """Spawns until it is refused. How many run, and what was said."""
+        for i in range(1000):
+            p = self.ctl("spawn", "--name", f"c{i}", "--", "sleep", "1000", rc=None)
+            if p.returncode:
+                return i, p.stderr
+        raise AssertionError("a thousand, and no refusal")
+
+    def states(self):
+        return [child["state"] for child in self.ctl_json("ls")]
+
+
+def under_a_low_limit_programs_are_started():
+    for limit in 1024, 512, 257, 256, 200, 128, 64:
+        node = LimitedNode(limit)
+        assert node.started.returncode == 0, (limit, node.started.stderr)
+        node.ctl("spawn", "--name", "a", "--", "sleep", "1000")
+        node.ctl("spawn", "--name", "counter", "--wait=ready", "--", counter)
+        assert node.ctl("call", "counter", "add", "5").stdout.strip() == "5", limit
+        node.down()
+
+
+def a_limit_that_is_too_low_for_anything_is_named():
+    for limit in 63, 32, 20:
+        node = LimitedNode(limit)
+        assert node.started.returncode, limit
+        assert "limit of open files" in node.started.stderr and str(limit) in node.started.stderr, node.started.stderr
+        node.down()
+
+
+def a_full_node_says_so_answers_and_comes_back():
+    node = LimitedNode(128)
+    n, said = node.fill()
+    assert "limit of open files (128" in said and "raise it" in said, said
+    assert node.states() == ["up"] * n and n >= 16, (n, node.states())
+    daemons = node.ctl_json("status")
+    for daemon in "broker", "supervisor":
+        os.kill(daemons[daemon]["pid"], signal.SIGKILL)
+        until(lambda: node.ctl("status", rc=None).returncode == 0 and
+              node.ctl_json("status")[daemon]["pid"] not in (None, daemons[daemon]["pid"]), f"a new {daemon}")
+        assert node.states() == ["up"] * n
+    pid = node.child("c0")["pid"]
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: (c := node.child("c0"))["state"] == "up" and c["pid"] != pid, "the one that was killed is back")
+    assert "limit of open files" in node.ctl("spawn", "--name", "more", "--", "sleep", "1000", rc=None).stderr
+    node.ctl("stop", "c1", "c2")
+    node.ctl("spawn", "--name", "more", "--", "sleep", "1000")
+    node.ctl("spawn", "--name", "more2", "--", "sleep", "1000")
+    p = node.ctl("start", "c1", rc=None)
+    assert "limit of open files" in node.ctl("status", "c1").stdout + p.stderr, (p.stderr, node.ctl("status", "c1").stdout)
+    node.ctl("stop", "more")
+    until(lambda: node.child("c1")["state"] == "up", "the one that found no room comes up")
+    node.down()
+
+
+def a_program_gets_the_limit_that_the_node_was_started_with():
+    node = LimitedNode(200)
+    node.ctl("spawn", "--name", "l", "--restart", "temporary", "--wait=exit", "--", "sh", "-c", "ulimit -Sn; ulimit -Hn")
+    assert node.ctl("logs", "l").stdout.count("200\n") == 2, node.ctl("logs", "l").stdout
+    node.down()
+
+
+last = LimitedNode(1024)
+run_tests([under_a_low_limit_programs_are_started,
+           a_limit_that_is_too_low_for_anything_is_named,
+           a_full_node_says_so_answers_and_comes_back,
+           a_program_gets_the_limit_that_the_node_was_started_with], last)
