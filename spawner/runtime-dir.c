@@ -18,10 +18,13 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include "runtime-dir.h"
 
 #define NODE_NAME_MAX 200 /* of a directory in nodes/ */
+#define LOG_DIR_PATIENCE     50  /* times 10 ms */
+#define LOG_DIR_PATIENCE_OWN 500
 
 struct clear_dirent {
 	uint64_t ino;
@@ -129,9 +132,32 @@ int log_dir_make(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+/*
+ * A process that ends closes its descriptors one after the other, so a node that has let go of its runtime
+ * directory may hold its log directory for a moment more. 0, -EBUSY, or another error.
+ */
+static int log_dir_lock(int fd, const char *runtime_dir, char owner[RUNTIME_DIR_WHY_SIZE])
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+	ssize_t n;
+
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		n = pread(fd, owner, RUNTIME_DIR_WHY_SIZE - 1, 0);
+		owner[n > 0 ? n : 0] = 0;
+		owner[strcspn(owner, "\n")] = 0;
+		/* our runtime directory is ours by now: a node that was in it is ending */
+		if (i >= (strcmp(owner, runtime_dir) ? LOG_DIR_PATIENCE : LOG_DIR_PATIENCE_OWN))
+			return -EBUSY;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 int log_dir_claim(const char *path, const char *runtime_dir, char why[RUNTIME_DIR_WHY_SIZE])
 {
-	char owner[RUNTIME_DIR_WHY_SIZE];
+	char owner[RUNTIME_DIR_WHY_SIZE] = "";
 	int dir_fd, fd, r;
 	ssize_t n;
 
@@ -143,11 +169,8 @@ int log_dir_claim(const char *path, const char *runtime_dir, char why[RUNTIME_DI
 	close(dir_fd);
 	if (r < 0)
 		return r;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
-		n = pread(fd, owner, sizeof(owner) - 1, 0);
-		owner[n > 0 ? n : 0] = 0;
-		owner[strcspn(owner, "\n")] = 0;
+	r = log_dir_lock(fd, runtime_dir, owner);
+	if (r < 0) {
 		snprintf(why, RUNTIME_DIR_WHY_SIZE,
 			"log directory %.150s is in use by the node in %.150s; give this node another one: --log-dir or "
 			"ACTOR_LOG_DIR",

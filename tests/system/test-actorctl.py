@@ -82,6 +82,11 @@ def child(name):
     return found[0]
 
 
+def logged(name):
+    """What is in the log by now; that it is not there yet may be said."""
+    return subprocess.run([ACTORCTL, "logs", name], capture_output=True, text=True, timeout=PATIENCE, env=ENV).stdout
+
+
 def names():
     return [c["name"] for c in ctl_json("ls")]
 
@@ -250,6 +255,20 @@ def a_node_that_cannot_start_says_why():
     with open(os.path.join(ROOT, "file"), "w"):
         pass
     fails("up", "-d", "--log-dir", os.path.join(ROOT, "file", "logs"), rc=1, says="cannot make the log directory")
+
+
+@fact
+def up_waits_for_a_node_that_is_just_letting_go_of_the_log_directory():
+    os.makedirs(LOGS, exist_ok=True)
+    with open(os.path.join(LOGS, ".node"), "w") as f:
+        f.write(RUNTIME + "\n")
+        f.flush()
+        fcntl.flock(f, fcntl.LOCK_EX)
+        p = subprocess.Popen([ACTORCTL, "up", "-d"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV, cwd=ROOT)
+        until(lambda: os.path.exists(RUNTIME + "/lock"), "the new node has the runtime directory")
+    out, err = p.communicate(timeout=PATIENCE)
+    assert p.returncode == 0 and not err, (p.returncode, out, err)
+    ctl("down")
 
 
 # ---- up, status -------------------------------------------------------------------------------------------------------------------
@@ -531,7 +550,7 @@ def spawn_stubborn(stop_timeout):
         os.unlink(log)  # what an earlier one said
     ctl("spawn", "--name", "stubborn", "--stop-timeout", stop_timeout, "--restart", "temporary", "--", "sh", "-c",
         "trap '' TERM; echo armed; while :; do sleep 0.05; done")
-    until(lambda: "armed\n" in ctl("logs", "stubborn").out, "the trap is set")
+    until(lambda: "armed\n" in logged("stubborn"), "the trap is set")
 
 
 def remove_by_force(name):
@@ -660,10 +679,10 @@ def killed_process_comes_back():
 @fact
 def kill_knows_signals_by_name_and_number():
     ctl("spawn", "--name", "trap", "--", "sh", "-c", "trap 'echo got usr1' USR1; echo armed; while :; do sleep 0.05; done")
-    until(lambda: "armed\n" in ctl("logs", "trap").out, "the trap is set")
+    until(lambda: "armed\n" in logged("trap"), "the trap is set")
     for n, name in enumerate(("USR1", "SIGUSR1", str(int(signal.SIGUSR1))), 1):
         ctl("kill", "-s", name, "trap")
-        until(lambda: ctl("logs", "trap").out.count("got usr1") == n, f"signal {name}")
+        until(lambda: logged("trap").count("got usr1") == n, f"signal {name}")
     ctl("rm", "-f", "trap")
 
 
@@ -790,7 +809,7 @@ def a_node_whose_sockets_and_lock_were_removed_is_reached_again():
 @fact
 def status_describes_one_process_with_its_last_lines():
     ctl("spawn", "--name", "talker", "--", "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $i; done; exec sleep 1000")
-    until(lambda: "line 12" in ctl("logs", "talker").out, "all lines")
+    until(lambda: "line 12" in logged("talker"), "all lines")
     shown = ctl_json("status", "talker")
     assert shown["log_lines"] == [f"line {i}" for i in range(3, 13)] and shown["state"] in ("up", "ready")
     text = ctl("status", "talker").out
@@ -810,7 +829,7 @@ def logs_shows_the_last_lines():
 def logs_says_when_and_in_which_life_a_line_was_written():
     ctl("spawn", "--name", "lives", "--backoff", "10ms:10ms", "--", "sh", "-c",
         "echo out; echo err >&2; test -e second && exec sleep 600; touch second; printf last; kill -SEGV $$")
-    until(lambda: child("lives")["restarts"] == 1 and ctl("logs", "lives").out.count("err") == 2, "the second life")
+    until(lambda: child("lives")["restarts"] == 1 and logged("lives").count("err") == 2, "the second life")
     time_re = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} "
     for text in (ctl("logs", "--stamps", "lives").out, on_terminal("logs", "lives")[1]):
         lines = [re.sub("^" + time_re, "", line) for line in text.splitlines()]
@@ -836,15 +855,15 @@ def a_log_that_was_moved_or_removed_is_made_anew():
     log = child("moved")["log"]
     with open(fifo, "w") as f:
         f.write("one\n")
-    until(lambda: ctl("logs", "moved").out == "one\n", "the first line")
+    until(lambda: logged("moved") == "one\n", "the first line")
     os.rename(log, log + "-old")
     with open(fifo, "w") as f:
         f.write("two\n")
-    until(lambda: ctl("logs", "moved").out == "two\n", "a new file")
+    until(lambda: logged("moved") == "two\n", "a new file")
     os.unlink(log)
     with open(fifo, "w") as f:
         f.write("three\n")
-    until(lambda: ctl("logs", "moved").out == "three\n", "a new file again")
+    until(lambda: logged("moved") == "three\n", "a new file again")
     with open(log + "-old") as f:
         assert f.read() == "one\n"
     ctl("rm", "-f", "moved")
@@ -864,7 +883,7 @@ def what_could_not_be_logged_is_counted():
     os.rmdir(log)
     with open(fifo, "w") as f:
         f.write("there\n")
-    until(lambda: "there" in ctl("logs", "lost").out, "the next line")
+    until(lambda: "there" in logged("lost"), "the next line")
     assert "--- 5 bytes are lost: they could not be written here\n" in ctl("logs", "--stamps", "lost").out
     assert child("lost")["log_lost_bytes"] == 5
     assert re.search(r"lost  5 bytes of its output could not be written to the log\n", ctl("status", "lost").out)
@@ -876,7 +895,7 @@ def logs_follows_until_it_is_interrupted():
     fifo = os.path.join(ROOT, "fifo")
     os.mkfifo(fifo)
     ctl("spawn", "--name", "tail", "--", "sh", "-c", "echo first; exec cat <>" + fifo)
-    until(lambda: "first" in ctl("logs", "tail").out, "the first line")
+    until(lambda: "first" in logged("tail"), "the first line")
     p = subprocess.Popen([ACTORCTL, "logs", "-f", "tail"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=ENV)
     read_until(p.stdout, b"first\n")
     with open(fifo, "w") as f:
@@ -950,7 +969,7 @@ def errors_of_the_called_actor_exit_6():
     error = fails("call", "looking.glass", "count", rc=6, says="no_method: count is a cast, not a call; use actorctl send")
     assert error["code"] == "no_method", error
     ctl("send", "looking.glass", "counted")
-    until(lambda: "its method 'counted' is a call, not a cast" in ctl("logs", "mirror").out, "its log says so")
+    until(lambda: "its method 'counted' is a call, not a cast" in logged("mirror"), "its log says so")
     assert fails("call", "looking.glass", "silence", rc=6, says="no_reply")["code"] == "no_reply"
 
 
@@ -1097,7 +1116,7 @@ def an_interrupted_down_says_that_the_node_goes_on_stopping():
 def down_shows_how_it_goes_and_gives_up_when_told_to():
     ctl("up", "-d")
     ctl("spawn", "--name", "stubborn", "--stop-timeout", "2s", "--", "sh", "-c", "trap '' TERM; echo armed; while :; do sleep 0.05; done")
-    until(lambda: "armed" in ctl("logs", "stubborn").out, "the trap is set")
+    until(lambda: "armed" in logged("stubborn"), "the trap is set")
     fails("down", "-t", "100ms", rc=5, says="the node in .* is still stopping; see actorctl ls")
     rc, text = on_terminal("down")
     assert rc == 0 and "stopping 1 process..." in text and f"node is down: {RUNTIME}\n" in text, text
@@ -1134,7 +1153,7 @@ def terminals_interrupt_is_counted_once():
     while b"node is ready" not in text:
         text += os.read(fd, 65536)
     ctl("spawn", "--name", "slow", "--", "sh", "-c", "trap 'echo bye; exit' TERM; echo armed; while :; do sleep 0.05; done")
-    until(lambda: "armed" in ctl("logs", "slow").out, "the trap is set")
+    until(lambda: "armed" in logged("slow"), "the trap is set")
     os.write(fd, b"\x03")
     try:
         while True:
