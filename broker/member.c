@@ -416,7 +416,7 @@ void member_end(struct member *member, const struct actor_cause *cause)
 	routes_end(member, cause, &notice);
 	introductions_end(member, &notice);
 	buf_deinit(&notice);
-	if (!member_is_supervised(member) && member->door)
+	if (!member_is_supervised(member) && !member->single)
 		broker->ops.group_gone(broker->arg, member->group); /* of the others the supervisor knows more */
 	member_forget(member);
 }

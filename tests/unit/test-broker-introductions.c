@@ -515,15 +515,10 @@ static void test_an_admission_that_waits_ends_with_the_other(void **state)
 	client_expect_error(b, id, "noproc");
 }
 
-static void test_the_directory_of_a_client_that_had_a_door_goes_with_it(void **state)
+static void test_the_directory_of_a_client_goes_with_it(void **state)
 {
 	uint64_t group = a->group;
 
-	client_break(a);
-	assert_int_equal(w.gone, 0);
-	a = world_newcomer(&w, "a");
-	announce(a, DOOR_A);
-	group = a->group;
 	client_break(a);
 	assert_int_equal(w.gone, group);
 	w.gone = 0;
@@ -588,7 +583,7 @@ int main(void)
 		T(test_an_admission_is_the_answer_to_what_the_listener_asked),
 		T(test_an_admission_waits_until_it_is_known_who_the_other_is),
 		T(test_an_admission_that_waits_ends_with_the_other),
-		T(test_the_directory_of_a_client_that_had_a_door_goes_with_it),
+		T(test_the_directory_of_a_client_goes_with_it),
 		T(test_a_door_is_an_absolute_path),
 		T(test_a_group_with_a_single_link_is_not_introduced),
 	};
