@@ -3,6 +3,7 @@
  *
  * meet: a visitor is made for each meeting, an actor of its own. It watches the other, sends numbered notes, asks how many arrived, and stays to hear of the
  * other's end. Lines of the ledger, appended in one write each, so that a killed process has said what it knew:
+ *   begin VISITOR TARGET                     a visitor is on its way: a `call` line will follow
  *   sent VISITOR TARGET COUNT ERROR          COUNT notes were accepted; ERROR: why not all
  *   call VISITOR TARGET ERROR NOTED SENT TOOK-MS TIMEOUT-MS
  *   down VISITOR TARGET REASON
@@ -125,11 +126,17 @@ static const struct actor_behavior visitor = {
 
 static int meeter_meet(actor *self, const actor_msg *msg)
 {
+	char who[ACTOR_REF_TEXT_MAX], target[ACTOR_REF_TEXT_MAX];
 	struct meeting meeting = {0};
+	actor_ref ref;
+	int r;
 
 	if (actor_msg_unpack(msg, "rII", &meeting.target, &meeting.n, &meeting.timeout_ms) < 0)
 		return -EINVAL;
-	return actor_spawn(self, &visitor, &meeting, NULL);
+	r = actor_spawn(self, &visitor, &meeting, &ref);
+	if (r == 0)
+		ledger("begin %s %s\n", actor_ref_format(ref, who), actor_ref_format(meeting.target, target));
+	return r;
 }
 
 static int meeter_busy(actor *self, const actor_msg *msg)

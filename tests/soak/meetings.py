@@ -226,7 +226,9 @@ def those_who_meet_tell_the_truth():
 
     # everything that was begun ends by itself: busy ones get through, calls end within their time, each death is heard of
     def settled():
-        for m in meeters:
+        if not all(broker.ask("ask", "nobody", to=m.ref)[0] == REPLY for m in meeters if not m.end):
+            return False
+        for m in meeters: # each has made the visitors it was told to make: none is on its way unseen
             if m.end == "stopped" and alive(m.pid):
                 return False
             if m.end:
@@ -239,7 +241,7 @@ def those_who_meet_tell_the_truth():
                 target = next(t for t in meeters if t.text == next(iter(lines.values()))[0])
                 if "call" not in lines or (target.end and "down" not in lines):
                     return False
-        return all(broker.ask("ask", "nobody", to=m.ref)[0] == REPLY for m in meeters if not m.end)
+        return True
 
     problems = []
     try:

@@ -381,13 +381,14 @@ static void test_who_lies_without_end_fills_no_log(void **state)
 		broker_hello(w.broker, 1, WORLD_UID, 5, "x", 1, w.now_ns);
 	}
 	assert_int_equal(w.n_logged, 10);
-	w.answered = false;
-	broker_hello(w.broker, 1, WORLD_UID, 6, "x", 1, w.now_ns); /* another is still heard */
-	assert_int_equal(w.n_logged, 11);
 	world_advance(&w, 60000 * MS);
 	w.answered = false;
 	broker_hello(w.broker, 1, WORLD_UID, 5, "x", 1, w.now_ns);
 	assert_non_null(strstr(w.log, "99990 more"));
+	/* another is still heard; last, because it may take the first one's place in the table */
+	w.answered = false;
+	broker_hello(w.broker, 1, WORLD_UID, 6, "x", 1, w.now_ns);
+	assert_int_equal(w.n_logged, 12);
 }
 
 /* ---- after a restart --------------------------------------------------------------------------------------------- */
