@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime.h"
+#include "util/mp.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 #define STOP_PATIENCE_MS 5000
@@ -264,6 +265,30 @@ int service_send_down(actor *self, actor_ref watcher, actor_ref who, uint64_t id
 		/* a successor has no link with who watched by its predecessor; what went by the broker would be lost if that died now */
 		watcher_tell(group, watcher, who, id, cause, !(watcher.group >> 62 & 1));
 	return 0;
+}
+
+static void broker_lives(struct uplink_request *request, int error, actor_msg *reply)
+{
+	struct actor *service = actor_find(request->group, 1);
+	actor_msg *msg;
+
+	if (error != 0 && error != -EREMOTEIO) /* an error is an answer too */
+		return;
+	if (service && msg_new_received(&msg, group_ref(request->group, 0), wire_cstr(request->arg), NULL, 0) == 0) {
+		msg->kind = MSG_CAST;
+		mailbox_push(service, msg);
+	}
+}
+
+int service_ping_broker(actor *self, const char *answered, int64_t timeout_ms)
+{
+	struct buf args = BUF_INIT;
+	int r;
+
+	mp_put_array(&args, 0);
+	r = uplink_ask(self->group, "stats", &args, timeout_ms, broker_lives, (void *)answered);
+	buf_deinit(&args);
+	return r;
 }
 
 int service_cast_broker(actor *self, const char *method, const char *format, ...)

@@ -29,5 +29,11 @@ int service_group_new(actor_group **ret, const struct service_options *options);
 /* Sends a `down` frame for @who (a process: serial 0) to @watcher's group. Delivered once if that group is there. */
 int service_send_down(actor *self, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause);
 
+/*
+ * Asks the broker for a sign of life; when it comes, @answered (which must live as long as the group) is cast to the service actor. Nothing
+ * comes if there is none within @timeout_ms. 0, -ENOTCONN, -ENOMEM.
+ */
+int service_ping_broker(actor *self, const char *answered, int64_t timeout_ms);
+
 /* Cast to the broker's service actor; dropped with -ENOTCONN when there is no link to it now. */
 int service_cast_broker(actor *self, const char *method, const char *format, ...);

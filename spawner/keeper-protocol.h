@@ -39,6 +39,7 @@
 #define KEEPER_EXTRA_FDS_MAX  4   /* passed into a child beside its stdio */
 #define KEEPER_CHILD_FD_MAX   255 /* highest number a notify or extra fd may have in the child */
 #define KEEPER_RECORD_FDS_MAX (1 + KEEPER_EXTRA_FDS_MAX)
+#define KEEPER_HANG_LOOKS     3  /* in a row, within the limit of a hang */
 #define KEEPER_FILES_MIN      64 /* under a lower limit of open files there is no node */
 #define KEEPER_DEATH_SIGNAL   SIGCONT /* to supervisor and daemons: wakes one that is stopped, and harms nobody */
 #define KEEPER_EXIT_RUNNING   9 /* exit code of actor-spawner: a node is already running here */
@@ -182,6 +183,7 @@ struct keeper_hello {
 	int32_t last_status; /* exit code or signal */
 	int32_t keeper_pid;
 	uint64_t node_start_ns; /* CLOCK_MONOTONIC */
+	uint64_t hang_limit_ns; /* so long supervisor and broker may be silent */
 };
 
 enum keeper_stage {

@@ -24,6 +24,7 @@
 #include "keeper.h"
 #include "keeper-child.h"
 #include "keeper-client.h"
+#include "process-tree.h"
 #include "sweep.h"
 
 #define READ_BATCH 64 /* requests per turn of the loop, so that exits are not starved by spawns */
@@ -123,23 +124,6 @@ int keeper_supervisor_start(struct keeper *keeper)
 	keeper->ping_ns = keeper->supervisor_started_ns + keeper->hang_limit_ns / KEEPER_HANG_LOOKS;
 	keeper->writable = true;
 	return 0;
-}
-
-static bool process_is_traced(pid_t pid)
-{
-	char path[48], text[2048], *at;
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = 0;
-	at = strstr(text, "\nTracerPid:");
-	return at && strtol(at + 11, NULL, 10) > 0;
 }
 
 void keeper_supervisor_ping(struct keeper *keeper)
@@ -374,6 +358,7 @@ static void hello_fill(const struct keeper *keeper, union keeper_record *record,
 	hello->last_status = keeper->last_status;
 	hello->keeper_pid = keeper->pid;
 	hello->node_start_ns = keeper->start_ns;
+	hello->hang_limit_ns = keeper->hang_limit_ns;
 }
 
 /* One record, the most urgent. 1 sent; 0 nothing to say; negative errno. */

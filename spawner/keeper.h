@@ -20,7 +20,6 @@
 #define KEEPER_TREE_LIMIT_NS  (5 * 1000000000ull)
 #define KEEPER_STOP_LIMIT_NS  (10 * 1000000000ull) /* then the keeper goes although something is left */
 #define KEEPER_FILES_RESERVE  24 /* descriptors no child may take: for a new supervisor, for /proc, for requests */
-#define KEEPER_HANG_LOOKS     3 /* within the limit of a hang */
 #define KEEPER_LEAVE_LIMIT_NS (5 * 1000000000ull)  /* for a supervisor that said STOP or closed its socket */
 
 enum keeper_phase {

@@ -53,6 +53,17 @@ bool process_stat_read(pid_t pid, struct process_stat *ret)
 	return true;
 }
 
+bool process_is_traced(pid_t pid)
+{
+	char path[48], text[2048], *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (file_read(path, text, sizeof(text)) <= 0)
+		return false;
+	at = strstr(text, "\nTracerPid:");
+	return at && strtol(at + 11, NULL, 10) > 0;
+}
+
 /* --- children ------------------------------------------------------------------------------- */
 
 struct child_search {

@@ -42,6 +42,9 @@ static inline bool process_is_zombie(const struct process_stat *stat)
 	return (stat->state == 'Z' || stat->state == 'X') && stat->n_threads <= 1;
 }
 
+/* Somebody looks into it with a debugger. */
+bool process_is_traced(pid_t pid);
+
 /* Calls visit for each child of pid; unlike our own, they may come and go meanwhile, and one may be missed then. */
 void process_each_child(pid_t pid, void (*visit)(pid_t child, pid_t parent, void *data), void *data);
 

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "cause.h"
+#include "process-tree.h"
 #include "node-log.h"
 #include "runtime-dir.h"
 #include "service.h"
@@ -244,6 +245,17 @@ static void do_kill_tree(struct supervisor *supervisor, uint64_t group)
 	keeper_record_init(&record, KEEPER_KILL_TREE);
 	record.kill_tree.cookie = group;
 	keeper_tell(supervisor, &record, -1);
+}
+
+void supervisor_kill_broker(struct supervisor *supervisor)
+{
+	const struct child *broker = node_broker(supervisor->node);
+
+	if (!broker || broker->pid <= 0 || process_is_traced(broker->pid))
+		return;
+	log_warning("the broker (pid %d) does not answer for %" PRId64 " s: it is killed, and started again", (int)broker->pid,
+		supervisor->hang_limit_ms / 1000);
+	do_kill_tree(supervisor, broker->group);
 }
 
 static void do_ack(struct supervisor *supervisor, uint64_t group, uint64_t seq)
@@ -841,6 +853,7 @@ int main(int argc, char **argv)
 	supervisor.group_id = hello.hello.group_id;
 	supervisor.keeper_pid = hello.hello.keeper_pid;
 	supervisor.node_start_ns = hello.hello.node_start_ns;
+	supervisor.hang_limit_ms = (int64_t)(hello.hello.hang_limit_ns / 1000000);
 	supervisor.n_deaths = hello.hello.n_deaths;
 	memcpy(supervisor.key, hello.hello.node_key, sizeof(supervisor.key));
 	list_init(&supervisor.held);

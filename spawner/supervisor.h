@@ -46,6 +46,8 @@ struct supervisor {
 	uint64_t timer;   /* 0: none */
 	uint64_t timer_ns;
 	bool broker_up;
+	unsigned int n_silent; /* looks in a row that found no answer of the broker */
+	int64_t hang_limit_ms;
 	struct list held; /* struct node_action: notices of ends whose watcher may be out of reach without a broker */
 	bool ready_told;
 	bool stopped; /* the last turn was taken */
@@ -58,6 +60,8 @@ void supervisor_turn(struct supervisor *supervisor);
 /* The keeper's socket or a child's pipe is readable. */
 void supervisor_io(struct supervisor *supervisor);
 void supervisor_tell_ready(struct supervisor *supervisor);
+/* The broker does not answer: its end is its way back. */
+void supervisor_kill_broker(struct supervisor *supervisor);
 /* An orderly end has begun: the keeper sees to its limit. */
 void supervisor_tell_down(struct supervisor *supervisor);
 void supervisor_watch_owner(struct supervisor *supervisor, uint64_t number, actor_ref owner);

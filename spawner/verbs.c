@@ -478,6 +478,33 @@ static int on_timer(actor *self, const actor_msg *msg)
 	return 0;
 }
 
+/*
+ * As the keeper looks after us: three looks in a row without an answer, and the broker is killed. Direct links go on meanwhile, and
+ * every group announces itself to the next one. A broker that has no link with us is not judged: others may reach it.
+ */
+static int on_broker_look(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+
+	if (!is_from_within(self, msg))
+		return 0;
+	if (!supervisor->broker_up)
+		supervisor->n_silent = 0;
+	else if (supervisor->n_silent >= KEEPER_HANG_LOOKS) {
+		supervisor->n_silent = 0;
+		supervisor_kill_broker(supervisor);
+	} else if (supervisor->n_silent++ == 0 && service_ping_broker(self, "broker_lives", supervisor->hang_limit_ms) < 0)
+		supervisor->n_silent = 0;
+	return actor_send_after(self, supervisor->hang_limit_ms / KEEPER_HANG_LOOKS, "broker_look", NULL, "");
+}
+
+static int on_broker_lives(actor *self, const actor_msg *msg)
+{
+	if (is_from_within(self, msg))
+		supervisor_of(self)->n_silent = 0;
+	return 0;
+}
+
 static int on_broker_up(actor *self, const actor_msg *msg)
 {
 	struct supervisor *supervisor = supervisor_of(self);
@@ -490,6 +517,7 @@ static int on_broker_up(actor *self, const actor_msg *msg)
 	if (!is_from_within(self, msg))
 		return 0;
 	supervisor->broker_up = true;
+	supervisor->n_silent = 0;
 	node_put_groups(supervisor->node, &groups);
 	if (!buf_error(&groups)) {
 		r = mp_reader(groups.data, groups.size_bytes);
@@ -618,6 +646,9 @@ static int init(actor *self, const void *arg)
 	r = actor_watch_fd(self, supervisor->outputs.epoll_fd, POLLIN, "io");
 	if (r < 0)
 		return r;
+	r = actor_send_after(self, supervisor->hang_limit_ms / KEEPER_HANG_LOOKS, "broker_look", NULL, "");
+	if (r < 0)
+		return r;
 	r = actor_send_after(self, SUPERVISOR_READY_MS, "broker_late", NULL, "");
 	if (r < 0)
 		return r;
@@ -645,6 +676,8 @@ static const struct actor_method methods[] = {
 	{.name = "io", .on_cast = on_io},
 	{.name = "timer", .on_cast = on_timer},
 	{.name = "broker_up", .on_cast = on_broker_up},
+	{.name = "broker_look", .on_cast = on_broker_look},
+	{.name = "broker_lives", .on_cast = on_broker_lives},
 	{.name = "broker_down", .on_cast = on_broker_down},
 	{.name = "tell_held", .on_cast = on_tell_held},
 	{.name = "broker_late", .on_cast = on_broker_late},

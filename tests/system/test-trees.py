@@ -159,6 +159,19 @@ def a_supervisor_that_hangs_is_started_again_and_its_processes_live():
     assert hung.keeper.wait(GONE_S) == 0
 
 
+def a_broker_that_hangs_is_started_again():
+    hung = PatientNode("--hang-limit", "1")
+    hung.ctl("spawn", "--name", "a", "--", "sleep", "1000")
+    broker, pid = hung.ctl_json("status")["broker"]["pid"], hung.child("a")["pid"]
+    until(lambda: hung.ctl("names", rc=None).returncode == 0, "the broker answers")
+    os.kill(broker, signal.SIGSTOP)
+    until(lambda: not alive(broker), "the end of the one that hangs")
+    until(lambda: hung.ctl("names", rc=None).returncode == 0, "a new broker")
+    assert hung.child("a")["pid"] == pid and alive(pid)
+    hung.down()
+    assert hung.keeper.wait(GONE_S) == 0
+
+
 def down_ends_a_node_whose_supervisor_hangs():
     hung = PatientNode("--hang-limit", "1")
     hung.ctl("spawn", "--name", "a", "--", "sh", "-c", f"trap 'echo heard >{hung.root}/heard; exit' TERM; while :; do sleep 0.05; done")
@@ -178,4 +191,5 @@ run_tests([a_program_behind_a_shell_ends_in_its_own_order,
            nobody_is_left_when_the_supervisor_is_stopped_and_the_keeper_killed,
            nobody_is_left_when_supervisor_and_keeper_are_killed_one_after_the_other,
            a_supervisor_that_hangs_is_started_again_and_its_processes_live,
+           a_broker_that_hangs_is_started_again,
            down_ends_a_node_whose_supervisor_hangs], node)
