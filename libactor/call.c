@@ -346,8 +346,8 @@ int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to
 
 /* ---- the callee's end ---- */
 
-static void call_send_answer(actor_group *group, actor_ref caller, actor_ref callee, uint64_t id, const char *error, const char *text,
-	const void *result, size_t result_bytes)
+static void call_send_answer(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee, uint64_t id, const char *error,
+	const char *text, const void *result, size_t result_bytes)
 {
 	struct peer *peer;
 	actor_msg *reply;
@@ -364,9 +364,9 @@ static void call_send_answer(actor_group *group, actor_ref caller, actor_ref cal
 		call_answered(group, id, reply);
 		return;
 	}
-	peer = peer_route(group, caller.group, false);
+	peer = peer_back(group, caller.group, way);
 	if (!peer)
-		return; /* the caller's group is gone */
+		return; /* the caller's group is gone, or knows that the link is */
 	if (!error && peer->link && link_backlog_bytes(peer->link) > ANSWERS_MAX_BYTES) {
 		error = "overloaded";
 		text = "64 MiB of answers wait for the asking group, which does not read them";
@@ -378,9 +378,9 @@ static void call_send_answer(actor_group *group, actor_ref caller, actor_ref cal
 	peer_wrote(peer);
 }
 
-void call_refuse(actor_group *group, actor_ref caller, actor_ref callee, uint64_t id, const char *error, const char *text)
+void call_refuse(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee, uint64_t id, const char *error, const char *text)
 {
-	call_send_answer(group, caller, callee, id, error, text ? text : "", NULL, 0);
+	call_send_answer(group, caller, way, callee, id, error, text ? text : "", NULL, 0);
 }
 
 /*
@@ -451,7 +451,7 @@ static int from_find(const actor_from *from, struct actor_from **ret)
 
 void from_init(struct actor_from *from, struct actor *callee, const actor_msg *msg)
 {
-	*from = (struct actor_from){.group = callee->group, .callee = callee, .to = msg->sender, .id = msg->id, .msg = msg};
+	*from = (struct actor_from){.group = callee->group, .callee = callee, .to = msg->sender, .id = msg->id, .way = msg->way, .msg = msg};
 }
 
 static void from_answered(struct actor_from *from)
@@ -466,7 +466,7 @@ static void from_answered(struct actor_from *from)
 
 void from_refuse(struct actor_from *from, const char *error, const char *text)
 {
-	call_refuse(from->group, from->to, from->callee->ref, from->id, error, text);
+	call_refuse(from->group, from->to, from->way, from->callee->ref, from->id, error, text);
 	from_answered(from);
 }
 
@@ -486,7 +486,7 @@ static int from_reply(struct actor_from *from, int error, const void *body, size
 
 	switch (error) {
 	case 0:
-		call_send_answer(from->group, from->to, from->callee->ref, from->id, NULL, NULL, body, body_bytes);
+		call_send_answer(from->group, from->to, from->way, from->callee->ref, from->id, NULL, NULL, body, body_bytes);
 		from_answered(from);
 		return 0;
 	case -EMSGSIZE:

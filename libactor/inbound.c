@@ -182,13 +182,13 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 	}
 	if (!to) {
 		if (is_call)
-			call_refuse(group, frame->from, ref, frame->id, ref.serial || frame->to.name.s ? "noproc" : "no_method", "");
+			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ref.serial || frame->to.name.s ? "noproc" : "no_method", "");
 		else
 			group->stats.casts_dropped++;
 		return;
 	}
 	if (is_call && to->waiting_call && call_closes_circle(to, frame)) {
-		call_refuse(group, frame->from, ref, frame->id, "deadlock", "it waits for an answer of who calls it");
+		call_refuse(group, frame->from, peer_way(peer), ref, frame->id, "deadlock", "it waits for an answer of who calls it");
 		return;
 	}
 	if (mailbox_is_full(&to->mailbox) && mailbox_pause_peer(to, peer, peer->takes_aside ? 0 : frame->raw_bytes) > OVERFLOW_MAX_BYTES) {
@@ -197,16 +197,17 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 			return;
 		}
 		if (is_call)
-			call_refuse(group, frame->from, ref, frame->id, "overloaded", "its mailbox is full");
+			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, "overloaded", "its mailbox is full");
 		else
 			group->stats.casts_dropped++;
 		return;
 	}
 	if (msg_new_of_frame(&msg, frame) < 0) {
 		if (is_call)
-			call_refuse(group, frame->from, ref, frame->id, "overloaded", "out of memory");
+			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, "overloaded", "out of memory");
 		return;
 	}
+	msg->way = peer_way(peer);
 	mailbox_push(to, msg);
 }
 
@@ -249,7 +250,7 @@ static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 	if (to && watcher_add(group, to->ref, frame->from, frame->id, peer) == 0)
 		return true;
 	cause = cause_make("noproc");
-	watcher_tell(group, frame->from, ref, frame->id, &cause, false);
+	watcher_tell_by(peer, frame->from, ref, frame->id, &cause);
 	return true;
 }
 

@@ -111,7 +111,7 @@ void mailbox_drop_all(struct actor *self, const char *reason)
 		actor_msg *msg = container_of(node, actor_msg, link);
 
 		if (msg->kind == MSG_CALL)
-			call_refuse(self->group, msg->sender, self->ref, msg->id, "down", reason);
+			call_refuse(self->group, msg->sender, msg->way, self->ref, msg->id, "down", reason);
 		else if (msg->kind == MSG_CAST)
 			self->group->stats.casts_dropped++;
 		actor_msg_free(msg);

@@ -293,8 +293,8 @@ void watchers_fire(struct actor *target, const struct actor_cause *cause)
 
 			if (monitor)
 				monitor_fire(group, monitor, cause);
-		} else {
-			watcher_tell(group, watcher->who, target->ref, watcher->id, cause, false);
+		} else if (watcher->peer) {
+			watcher_tell_by(watcher->peer, watcher->who, target->ref, watcher->id, cause);
 		}
 		watcher_free(watcher);
 	}
@@ -303,10 +303,15 @@ void watchers_fire(struct actor *target, const struct actor_cause *cause)
 void watcher_tell(actor_group *group, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause, bool introduce)
 {
 	struct peer *peer = peer_route(group, watcher.group, introduce);
+
+	if (peer)
+		watcher_tell_by(peer, watcher, who, id, cause);
+}
+
+void watcher_tell_by(struct peer *peer, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause)
+{
 	struct buf body = BUF_INIT;
 
-	if (!peer)
-		return;
 	cause_put(&body, cause);
 	if (buf_error(&body) == 0) {
 		wire_put_down(peer_out(peer), watcher, who, id, body.data, body.size_bytes);

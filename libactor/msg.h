@@ -24,6 +24,7 @@ struct actor_msg {
 	uint32_t charge_bytes;   /* what it counts for in a mailbox */
 	uint64_t id;             /* of a call, of a monitor */
 	int64_t deadline_us;     /* of a call */
+	uint64_t way;            /* a call came by: peer_way() */
 	const uint8_t *waits;    /* of a call that was made while another was handled (wire_waits_read); in this allocation */
 	size_t waits_bytes;
 	struct actor_cause *cause; /* of a down; owned */

@@ -338,6 +338,18 @@ void peer_introduction_failed(actor_group *group, uint64_t intro_id, uint64_t gr
 	}
 }
 
+uint64_t peer_way(const struct peer *peer)
+{
+	return peer->is_uplink ? peer->group->uplink.n_connects : 0;
+}
+
+struct peer *peer_back(actor_group *group, uint64_t group_id, uint64_t way)
+{
+	if (way)
+		return way == group->uplink.n_connects ? group->uplink.peer : NULL;
+	return peer_find(group, group_id);
+}
+
 struct peer *peer_route(actor_group *group, uint64_t group_id, bool introduce)
 {
 	struct peer *peer;

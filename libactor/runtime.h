@@ -199,7 +199,7 @@ bool call_may_be_answered(actor_group *group, uint64_t id, const struct peer *pe
 void call_answered(actor_group *group, uint64_t id, actor_msg *take_reply);
 int call_error_number(const char *error_name);
 /* Answers a call that is not (or cannot be) handled. */
-void call_refuse(actor_group *group, actor_ref caller, actor_ref callee, uint64_t id, const char *error, const char *text);
+void call_refuse(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee, uint64_t id, const char *error, const char *text);
 /* Parks @self (or pumps, outside a handler) until the answer is there. */
 int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method, const void *args,
 	size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg);
@@ -209,6 +209,7 @@ struct actor_from { /* in a handler a pointer to it is what the program has; of 
 	struct actor *callee; /* answers in its name, whoever does; its end answers what it kept */
 	actor_ref to;
 	uint64_t id;
+	uint64_t way; /* back: peer_way() */
 	const actor_msg *msg; /* the call; NULL: a kept one */
 	bool answered;
 	uint64_t kept_id;
@@ -245,7 +246,9 @@ int watcher_add(actor_group *group, actor_ref target, actor_ref who, uint64_t id
 void watcher_remove(actor_group *group, actor_ref target, actor_ref who, uint64_t id);
 void watchers_fire(struct actor *target, const struct actor_cause *cause);
 void watcher_free(struct watcher *watcher);
-/* A down frame to a watcher elsewhere. @introduce: make a direct link for it if there is none, rather than go by the broker. */
+/* A down frame over @peer. */
+void watcher_tell_by(struct peer *peer, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause);
+/* To a watcher who asked somebody else, and not by a link of ours. @introduce: make a direct link for it if there is none, rather than go by the broker. */
 void watcher_tell(actor_group *group, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause, bool introduce);
 /* Without telling anyone. */
 void monitor_forget(actor_group *group, struct monitor *monitor);
@@ -334,6 +337,9 @@ struct peer *peer_find(actor_group *group, uint64_t group_id);
 bool peer_is_spawner(const struct peer *peer);
 /* Where frames for that group go; starts an introduction if need be. NULL: out of memory. */
 struct peer *peer_route(actor_group *group, uint64_t group_id, bool introduce);
+/* Answers go back the way that was asked by: 0 the direct link with the asker's group, else the n-th link to the broker. */
+uint64_t peer_way(const struct peer *peer);
+struct peer *peer_back(actor_group *group, uint64_t group_id, uint64_t way); /* NULL: it has ended, and what would go there is dropped */
 struct buf *peer_out(struct peer *peer);   /* append one frame, then peer_wrote() */
 void peer_wrote(struct peer *peer);
 void peers_flush(actor_group *group);

@@ -192,6 +192,26 @@ def test_over_a_direct_link_a_whole_group_is_watched_without_an_answer():
     link.close()
 
 
+def test_answers_go_back_by_the_link_that_was_asked_by():
+    until(lambda: node.child("flaky")["state"] == "ready", "flaky is back")
+    link = Link(node.root + "/node/broker.ipc")
+    flaky = RawRef(link.call("whereis", "flaky")[4])
+    direct = link.introduce(flaky[1])
+    for by, i in (link, 80), (direct, 90):
+        by.send([2, flaky, link.me, "no such method", [], i, 0], [7, flaky, link.me, i + 1],
+                [7, RawRef((*flaky[:2], 99)), link.me, i + 2])
+        got = [by.receive() for _ in range(2)]
+        assert sorted((f[0], f[3]) for f in got) == [(4, i), (9, i + 2)], got
+    assert link.call("stats")[4]["calls"] == 0  # none is open at the broker
+    os.kill(node.child("flaky")["pid"], signal.SIGTERM)
+    for by, i in (link, 80), (direct, 90):  # the actor ends before its process, and says so itself
+        while (frame := by.receive())[0] != 9:
+            pass
+        assert frame[3] == i + 1, frame
+    direct.close()
+    link.close()
+
+
 def test_it_is_back_after_a_crash_and_its_name_leads_to_the_new_one():
     before = node.child("py")["pid"]
     os.kill(before, signal.SIGKILL)
