@@ -200,7 +200,7 @@ static void first_calls(int n)
 }
 
 /* In a process of its own: ready, then at the signal the first call; its time, or -1, to the parent. */
-static void meet(int i, int go_fd, int told_fd, int stay_fd)
+static int meet(int i, int go_fd, int told_fd, int stay_fd)
 {
 	actor_client *client = client_new(ACTOR_LINK_DIRECT);
 	actor_ref target;
@@ -208,15 +208,15 @@ static void meet(int i, int go_fd, int told_fd, int stay_fd)
 	char byte;
 
 	if (write(told_fd, &took_ns, sizeof(took_ns)) < 0 || read(go_fd, &byte, 1) < 0)
-		_exit(1);
+		return 1;
 	if (took_ns == 0)
 		took_ns = call_ns(client, target, i);
 	if (write(told_fd, &took_ns, sizeof(took_ns)) < 0)
-		_exit(1);
+		return 1;
 	if (read(stay_fd, &byte, 1) < 0) /* all stay until the last one was answered */
-		_exit(1);
+		return 1;
 	actor_client_free(client);
-	_exit(0);
+	return 0;
 }
 
 static int64_t told(int fd)
@@ -240,9 +240,16 @@ static void all_at_once(int n)
 		pids[i] = fork();
 		if (pids[i] == 0) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			char text[4][16];
+
 			close(go[1]);
 			close(stay[1]);
-			meet(i, go[0], tell[1], stay[0]);
+			snprintf(text[0], 16, "%d", i);
+			snprintf(text[1], 16, "%d", go[0]);
+			snprintf(text[2], 16, "%d", tell[1]);
+			snprintf(text[3], 16, "%d", stay[0]);
+			execl("/proc/self/exe", "first-contact", "meet", text[0], text[1], text[2], text[3], NULL);
+			_exit(127);
 		}
 	}
 	close(tell[1]); /* should all of them end, we see it */
@@ -285,6 +292,10 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "target") == 0)
 		return actor_main(&target_behavior, NULL, "target");
+	if (argc == 6 && strcmp(argv[1], "meet") == 0) {
+		snprintf(dir, sizeof(dir), "%s", getenv("ACTOR_RUNTIME_DIR"));
+		return meet(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
+	}
 	setvbuf(stdout, NULL, _IONBF, 0); /* children have nothing of ours to say again */
 	if (!broker || n_contacts < 1 || n_groups < 1 || n_groups > 10000) {
 		fprintf(stderr, "usage: ACTOR_BROKER=…/actor-broker first-contact [CONTACTS [GROUPS]]\n");
