@@ -27,6 +27,7 @@
 #include <unistd.h>
 #include "keeper.h"
 #include "keeper-client.h"
+#include "process-tree.h"
 #include "node-log.h"
 #include "sweep.h"
 
@@ -419,6 +420,27 @@ static void start_stdio(void)
 		close(fd);
 }
 
+/* -1: go on; else exit with this code. */
+static int start_dir(struct keeper *keeper)
+{
+	char why[RUNTIME_DIR_WHY_SIZE];
+
+	if (runtime_dir_open(keeper->dir, &keeper->dir_fd, &keeper->dir_made, why) < 0 ||
+		runtime_dir_check(keeper->dir_fd, keeper->dir, why) < 0) {
+		keeper_log("%s", why);
+		return 1;
+	}
+	return -1;
+}
+
+/* A zombie is dead: whoever is to reap it may take his time. */
+static bool process_is_dead(pid_t pid)
+{
+	struct process_stat stat;
+
+	return (kill(pid, 0) < 0 && errno == ESRCH) || (process_stat_read(pid, &stat) && (stat.exiting || process_is_zombie(&stat)));
+}
+
 /*
  * A directory whose keeper is dead but whose lock is held: its supervisor is sweeping. That takes moments,
  * and "already running" would be wrong.
@@ -430,8 +452,8 @@ static int start_lock(struct keeper *keeper)
 	struct runtime_dir_owner owner;
 	int r;
 
-	while ((r = runtime_dir_lock(keeper->dir_fd, &keeper->lock_fd, &owner)) == -EBUSY) {
-		bool dead = owner.pid > 0 && kill(owner.pid, 0) < 0 && errno == ESRCH;
+	while ((r = runtime_dir_lock(keeper->dir_fd, &keeper->lock_fd, &owner)) == -EBUSY || r == -ENOENT) {
+		bool dead = owner.pid > 0 && process_is_dead(owner.pid);
 
 		if (!dead && owner.pid > 0) {
 			keeper_log("already running, pid %d, in %s", owner.pid, keeper->dir);
@@ -441,6 +463,12 @@ static int start_lock(struct keeper *keeper)
 			keeper_log(
 				"%s is still locked by the rest of a node that died; try again", keeper->dir);
 			return KEEPER_EXIT_RUNNING;
+		}
+		if (r == -ENOENT) { /* who was there before has removed the directory meanwhile */
+			close(keeper->dir_fd);
+			r = start_dir(keeper);
+			if (r >= 0)
+				return r;
 		}
 		nanosleep(&nap, NULL);
 	}
@@ -541,7 +569,6 @@ static int start_node(struct keeper *keeper)
 int main(int argc, char **argv)
 {
 	struct keeper *keeper = &keeper_static;
-	char why[RUNTIME_DIR_WHY_SIZE];
 	int r;
 
 	keeper->epoll_fd = keeper->signal_fd = keeper->dir_fd = keeper->lock_fd = keeper->place_fd = -1;
@@ -555,14 +582,9 @@ int main(int argc, char **argv)
 	r = start_limits(keeper);
 	if (r >= 0)
 		return r;
-	if (runtime_dir_open(keeper->dir, &keeper->dir_fd, &keeper->dir_made, why) < 0) {
-		keeper_log("%s", why);
-		return 1;
-	}
-	if (runtime_dir_check(keeper->dir_fd, keeper->dir, why) < 0) {
-		keeper_log("%s", why);
-		return 1;
-	}
+	r = start_dir(keeper);
+	if (r >= 0)
+		return r;
 	r = start_lock(keeper);
 	if (r >= 0)
 		return r;

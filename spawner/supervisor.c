@@ -86,7 +86,7 @@ static void __attribute__((noreturn)) end_of_node(struct supervisor *supervisor)
 	log_error("the keeper is gone: everything of this node is ended");
 	r = sweep_kill(supervisor->node_id, sessions, n_sessions, &except, except > 0, SUPERVISOR_SWEEP_MS);
 	if (r >= 0 && except > 0)
-		r = sweep_kill(supervisor->node_id, NULL, 0, NULL, 0, SUPERVISOR_SWEEP_MS);
+		r = sweep_kill_one(supervisor->node_id, except, SUPERVISOR_SWEEP_MS);
 	if (r < 0)
 		log_error("not all processes could be ended: %s", strerror(-r));
 	dir_fd = open(supervisor->runtime_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -366,3 +366,18 @@ int sweep_kill(uint64_t node_id, pid_t *sessions, size_t n_sessions, const pid_t
 			return -ETIMEDOUT;
 	}
 }
+
+int sweep_kill_one(uint64_t node_id, pid_t pid, unsigned int timeout_ms)
+{
+	struct sweep_scan scan = {.node_id = node_id};
+	int64_t deadline_ms = sweep_now_ms() + timeout_ms;
+
+	do {
+		scan.n_hit = 0;
+		sweep_visit(pid, &scan);
+		if (!scan.n_hit)
+			return 0;
+		sweep_wait(&scan, deadline_ms);
+	} while (sweep_now_ms() < deadline_ms);
+	return -ETIMEDOUT;
+}

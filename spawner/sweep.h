@@ -65,3 +65,6 @@ int sweep_each_process(bool (*visit)(pid_t pid, void *data), void *data);
  */
 int sweep_kill(uint64_t node_id, pid_t *sessions, size_t n_sessions, const pid_t *except, size_t n_except,
 	unsigned int timeout_ms);
+
+/* Kills one process and what descends from it, if it has a mark of this node, and waits until it is gone. 0, -ETIMEDOUT. */
+int sweep_kill_one(uint64_t node_id, pid_t pid, unsigned int timeout_ms);

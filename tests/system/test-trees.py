@@ -107,6 +107,22 @@ def nobody_is_left_when_the_keeper_is_killed():
     restart_node()
 
 
+def a_node_starts_while_the_one_before_is_ended_by_its_supervisor():
+    """Whose keeper is a zombie as well, as long as this test does not reap it."""
+    dead = PatientNode()
+    pids = []
+    for i in range(3):
+        dead.ctl("spawn", "--name", f"p{i}", "--", "sleep", "1000")
+        pids.append(dead.child(f"p{i}")["pid"])
+    os.kill(dead.keeper.pid, signal.SIGKILL)
+    until(lambda: not alive(dead.keeper.pid), "the keeper is a zombie")
+    dead.ctl("up", "-d")
+    assert not any(alive(pid) for pid in pids)
+    assert dead.ctl_json("ls") == []
+    dead.keeper.wait()
+    dead.down()
+
+
 def nobody_is_left_when_the_supervisor_is_stopped_and_the_keeper_killed():
     spawn("asleep", stranger("s6") + "exec " + program("leader6"))
     pids = [said("s6"), said("leader6")]
@@ -188,6 +204,7 @@ run_tests([a_program_behind_a_shell_ends_in_its_own_order,
            strangers_end_with_a_leader_that_is_killed,
            what_hangs_on_a_stranger_ends_with_it,
            nobody_is_left_when_the_keeper_is_killed,
+           a_node_starts_while_the_one_before_is_ended_by_its_supervisor,
            nobody_is_left_when_the_supervisor_is_stopped_and_the_keeper_killed,
            nobody_is_left_when_supervisor_and_keeper_are_killed_one_after_the_other,
            a_supervisor_that_hangs_is_started_again_and_its_processes_live,
