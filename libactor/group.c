@@ -291,6 +291,14 @@ int service_ping_broker(actor *self, const char *answered, int64_t timeout_ms)
 	return r;
 }
 
+bool service_broker_is_silent(const actor *self)
+{
+	const struct uplink *uplink = &self->group->uplink;
+
+	return uplink->state != UPLINK_UP && (uplink->last_error == -ETIMEDOUT || uplink->last_error == -ECONNREFUSED ||
+		uplink->last_error == -ENOENT);
+}
+
 int service_cast_broker(actor *self, const char *method, const char *format, ...)
 {
 	actor_group *group = self->group;

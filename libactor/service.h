@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "actor/actor.h"
@@ -34,6 +35,9 @@ int service_send_down(actor *self, actor_ref watcher, actor_ref who, uint64_t id
  * comes if there is none within @timeout_ms. 0, -ENOTCONN, -ENOMEM.
  */
 int service_ping_broker(actor *self, const char *answered, int64_t timeout_ms);
+
+/* Nobody answered the last hello, or nobody was there to take it. One that refused it is not silent. */
+bool service_broker_is_silent(const actor *self);
 
 /* Cast to the broker's service actor; dropped with -ENOTCONN when there is no link to it now. */
 int service_cast_broker(actor *self, const char *method, const char *format, ...);

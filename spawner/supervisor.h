@@ -47,6 +47,7 @@ struct supervisor {
 	uint64_t timer_ns;
 	bool broker_up;
 	unsigned int n_silent; /* looks in a row that found no answer of the broker */
+	uint64_t looked_at; /* group id of that broker */
 	int64_t hang_limit_ms;
 	struct list held; /* struct node_action: notices of ends whose watcher may be out of reach without a broker */
 	bool ready_told;

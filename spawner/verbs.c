@@ -480,20 +480,23 @@ static int on_timer(actor *self, const actor_msg *msg)
 
 /*
  * As the keeper looks after us: three looks in a row without an answer, and the broker is killed. Direct links go on meanwhile, and
- * every group announces itself to the next one. A broker that has no link with us is not judged: others may reach it.
+ * every group announces itself to the next one. Without a link to it, a look counts when it did not answer the last hello.
  */
 static int on_broker_look(actor *self, const actor_msg *msg)
 {
 	struct supervisor *supervisor = supervisor_of(self);
+	const struct child *broker = node_broker(supervisor->node);
 
 	if (!is_from_within(self, msg))
 		return 0;
-	if (!supervisor->broker_up)
+	if (!broker || broker->group != supervisor->looked_at || (!supervisor->broker_up && !service_broker_is_silent(self))) {
 		supervisor->n_silent = 0;
-	else if (supervisor->n_silent >= KEEPER_HANG_LOOKS) {
+		supervisor->looked_at = broker ? broker->group : 0;
+	} else if (supervisor->n_silent >= KEEPER_HANG_LOOKS) {
 		supervisor->n_silent = 0;
 		supervisor_kill_broker(supervisor);
-	} else if (supervisor->n_silent++ == 0 && service_ping_broker(self, "broker_lives", supervisor->hang_limit_ms) < 0)
+	} else if (supervisor->n_silent++ == 0 && supervisor->broker_up &&
+		service_ping_broker(self, "broker_lives", supervisor->hang_limit_ms) < 0)
 		supervisor->n_silent = 0;
 	return actor_send_after(self, supervisor->hang_limit_ms / KEEPER_HANG_LOOKS, "broker_look", NULL, "");
 }

@@ -23,11 +23,11 @@ def said(name):
     return int(until(lambda: os.path.exists(path) and open(path).read().strip(), f"{name} says its pid"))
 
 
-def program(name, then="exec /bin/sleep 1000"):
-    """A command that says its pid, then does that."""
+def program(name, then="exec /bin/sleep 1000", first=":"):
+    """A command that does one thing, says its pid, then does another."""
     path = f"{node.root}/{name}"
     with open(path + ".sh", "w") as f:
-        f.write(f"echo $$ >{path}.tmp; mv {path}.tmp {path}\n{then}\n")
+        f.write(f"{first}\necho $$ >{path}.tmp; mv {path}.tmp {path}\n{then}\n")
     return f"sh {path}.sh"
 
 
@@ -53,7 +53,7 @@ def spawn(name, text, *options):
 
 
 def a_program_behind_a_shell_ends_in_its_own_order():
-    worker = program("worker", f"trap 'sleep 0.2; echo clean >{node.root}/saved; exit 0' TERM; while :; do sleep 0.05; done")
+    worker = program("worker", "while :; do sleep 0.05; done", f"trap 'sleep 0.2; echo clean >{node.root}/saved; exit 0' TERM")
     spawn("web", worker + " & wait", "--stop-timeout", "60s")
     pid = said("worker")
     node.ctl("stop", "web")
@@ -62,7 +62,7 @@ def a_program_behind_a_shell_ends_in_its_own_order():
 
 
 def a_stopped_process_is_woken_to_hear_of_its_stop():
-    spawn("frozen", "exec " + program("frozen", f"trap 'echo heard >{node.root}/heard; exit 0' TERM; while :; do sleep 0.05; done"),
+    spawn("frozen", "exec " + program("frozen", "while :; do sleep 0.05; done", f"trap 'echo heard >{node.root}/heard; exit 0' TERM"),
           "--stop-timeout", "60s")
     os.kill(said("frozen"), signal.SIGSTOP)
     node.ctl("stop", "frozen")
@@ -184,13 +184,22 @@ def a_broker_that_hangs_is_started_again():
     until(lambda: not alive(broker), "the end of the one that hangs")
     until(lambda: hung.ctl("names", rc=None).returncode == 0, "a new broker")
     assert hung.child("a")["pid"] == pid and alive(pid)
+    # and one that hangs before anybody has a link with it
+    broker = hung.ctl_json("status")["broker"]["pid"]
+    os.kill(broker, signal.SIGKILL)
+    early = until(lambda: (p := hung.ctl_json("status")["broker"]["pid"]) not in (None, broker) and p, "another broker")
+    os.kill(early, signal.SIGSTOP)
+    until(lambda: not alive(early), "the end of the one that hangs early")
+    until(lambda: hung.ctl("names", rc=None).returncode == 0, "a new broker")
     hung.down()
     assert hung.keeper.wait(GONE_S) == 0
 
 
 def down_ends_a_node_whose_supervisor_hangs():
     hung = PatientNode("--hang-limit", "1")
-    hung.ctl("spawn", "--name", "a", "--", "sh", "-c", f"trap 'echo heard >{hung.root}/heard; exit' TERM; while :; do sleep 0.05; done")
+    hung.ctl("spawn", "--name", "a", "--", "sh", "-c",
+             f"trap 'echo heard >{hung.root}/heard; exit' TERM; echo >{hung.root}/up; while :; do sleep 0.05; done")
+    until(lambda: os.path.exists(hung.root + "/up"), "it can hear")
     os.kill(hung.ctl_json("status")["supervisor"]["pid"], signal.SIGSTOP)
     hung.ctl("down")
     assert open(hung.root + "/heard").read() == "heard\n", "in order, for the next supervisor sees to it"
