@@ -331,7 +331,7 @@ class Story:
         problem = self.end() or problem
         if problem:
             for at, _, files in os.walk(self.root + "/logs"):
-                for name in sorted(files):
+                for name in sorted(f for f in files if not f.endswith(".times")):
                     with open(os.path.join(at, name), errors="replace") as f:
                         for line in f.readlines()[-15:]:
                             problem += f"\n#   {name}: {line.rstrip()}"

@@ -7,6 +7,7 @@
  *   sent VISITOR TARGET COUNT ERROR          COUNT notes were accepted; ERROR: why not all
  *   call VISITOR TARGET ERROR NOTED SENT TOOK-MS TIMEOUT-MS
  *   down VISITOR TARGET REASON
+ *   stale VISITOR TARGET NAME                after that the name still led to the dead
  *   hole VISITOR EXPECTED CAME               as the receiver of notes
  */
 #include <errno.h>
@@ -27,6 +28,7 @@ struct meeting {
 	int64_t n;
 	int64_t timeout_ms;
 	int64_t sent;
+	char name[256]; /* looked up when the other ended; may be empty */
 };
 
 static struct sender {
@@ -107,8 +109,12 @@ static int visitor_go(actor *self, const actor_msg *msg)
 static int visitor_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
 {
 	char me[ACTOR_REF_TEXT_MAX], target[ACTOR_REF_TEXT_MAX];
+	struct meeting *meeting = actor_state(self);
+	actor_ref found = ACTOR_NOBODY;
 
 	ledger("down %s %s %s\n", actor_ref_format(actor_self(self), me), actor_ref_format(who, target), cause->reason);
+	if (meeting->name[0] && actor_whereis(self, meeting->name, &found) == 0 && actor_ref_equal(found, meeting->target))
+		ledger("stale %s %s %s\n", me, target, meeting->name);
 	return 0;
 }
 
@@ -128,11 +134,13 @@ static int meeter_meet(actor *self, const actor_msg *msg)
 {
 	char who[ACTOR_REF_TEXT_MAX], target[ACTOR_REF_TEXT_MAX];
 	struct meeting meeting = {0};
+	const char *name = "";
 	actor_ref ref;
 	int r;
 
-	if (actor_msg_unpack(msg, "rII", &meeting.target, &meeting.n, &meeting.timeout_ms) < 0)
+	if (actor_msg_unpack(msg, "rIIs?", &meeting.target, &meeting.n, &meeting.timeout_ms, &name) < 0)
 		return -EINVAL;
+	snprintf(meeting.name, sizeof(meeting.name), "%s", name);
 	r = actor_spawn(self, &visitor, &meeting, &ref);
 	if (r == 0)
 		ledger("begin %s %s\n", actor_ref_format(ref, who), actor_ref_format(meeting.target, target));
