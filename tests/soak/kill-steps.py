@@ -171,15 +171,16 @@ class Story:
             link = self.link()
             try:
                 link.socket.settimeout(PATIENCE)
-                frame = link.call("monitor", group, Ref((link.me[0], link.me[1], 0)), 77)
-                assert frame[0] == REPLY, frame
-                self.watching.set()
+                link.send([2, link.service, link.me, "monitor", [group, Ref((link.me[0], link.me[1], 0)), 77], 9, 0])
                 while True:
                     frame = link.receive() if not causes else self.receive_what_is_there(link)
                     if frame is None:
                         break
-                    if frame[0] == DOWN and frame[3] == 77:
+                    if frame[0] == DOWN and frame[3] == 77:  # of one that is gone it can come before the answer
                         causes.append(frame[4])
+                    elif frame[0] in (REPLY, ERROR):
+                        assert frame[0] == REPLY, frame
+                        self.watching.set()
             except (EOFError, ConnectionError):
                 self.gone()
             finally:
