@@ -114,8 +114,8 @@ static void undo(struct member *member)
 		member_forget(member);
 		return;
 	}
-	member->state = member->was_up || (member->listed && !window_is_open(&member->broker->window)) ? MEMBER_LOST : MEMBER_ABSENT;
-	if (member->was_up)
+	member->state = member->was_up || !window_is_open(&member->broker->window) ? MEMBER_LOST : MEMBER_ABSENT;
+	if (member->state == MEMBER_LOST)
 		member_arm(member);
 }
 

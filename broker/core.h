@@ -39,6 +39,7 @@ struct broker_ops {
 	void (*link_flush)(void *arg, void *handle);
 	size_t (*link_backlog)(void *arg, void *handle);      /* bytes written and not taken by the kernel, link_out included */
 	void (*link_notify_drained)(void *arg, void *handle);  /* broker_link_drained() once when there is no backlog */
+	bool (*group_lives)(void *arg, uint64_t group); /* of a client without a link here: its door is open, says the kernel */
 	void (*group_gone)(void *arg, uint64_t group); /* a client ended: what it left in its directory may go */
 	void (*hello_answer)(void *arg, uint64_t hello_id, const void *data, size_t size_bytes);
 	void (*log)(void *arg, enum log_level level, const char *line);

@@ -93,6 +93,14 @@ static void op_hello_answer(void *arg, uint64_t hello_id, const void *data, size
 	server_answer(program->server, hello_id, data, size_bytes);
 }
 
+static bool op_group_lives(void *arg, uint64_t group)
+{
+	struct program *program = arg;
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/g/%" PRIu64 "/door.ipc", program->runtime_dir, group) < (int)sizeof(path) && door_is_open(path);
+}
+
 static void op_group_gone(void *arg, uint64_t group)
 {
 	struct program *program = arg;
@@ -121,6 +129,7 @@ static const struct broker_ops ops = {
 	.link_flush = op_link_flush,
 	.link_backlog = op_link_backlog,
 	.link_notify_drained = op_link_notify_drained,
+	.group_lives = op_group_lives,
 	.group_gone = op_group_gone,
 	.hello_answer = op_hello_answer,
 	.log = op_log,

@@ -373,12 +373,23 @@ bool member_is_in_doubt(const struct member *member)
 	return member->state == MEMBER_LOST && (list_is_linked(&member->timer) || !spawner || !spawner->has_listed);
 }
 
+bool member_is_client_alive(const struct member *member)
+{
+	struct broker *broker = member->broker;
+
+	return !member_is_supervised(member) && broker->ops.group_lives(broker->arg, member->group);
+}
+
 void member_expired(struct member *member)
 {
 	struct actor_cause cause = member->cause;
 
+	if (!member->left && !member->exited && member_is_client_alive(member)) {
+		member_arm(member);
+		return;
+	}
 	/* Its link ended, and its process may live on, stopped or busy. Only the supervisor knows; one that is being restarted says it soon. */
-	if (!member->left && !member->exited && member->broker->supervised) {
+	if (member_is_supervised(member) && !member->left && !member->exited && member->broker->supervised) {
 		member_disarm(member);
 		if (!member_is_in_doubt(member))
 			registry_back(member);

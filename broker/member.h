@@ -120,6 +120,8 @@ void member_end(struct member *member, const struct actor_cause *cause);
 /* Takes it out without a word: nobody knew of it. Like whatever was said to end above, its memory stays until the event at hand is over. */
 void member_forget(struct member *member);
 void members_free_forgotten(struct broker *broker);
+/* A client that has a door, and listens there. */
+bool member_is_client_alive(const struct member *member);
 void member_expired(struct member *member); /* its grace is over */
 void member_arm(struct member *member);
 void member_disarm(struct member *member);

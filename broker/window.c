@@ -46,7 +46,7 @@ void window_listed(struct broker *broker)
 	window->deadline_ns = broker->now_ns + window->length_ns;
 }
 
-/* Who has not come by now: one that lives by the supervisor's word is late, and what is for it waits; of another nothing is known, so it counts as gone. */
+/* Who has not come by now: one that lives by the supervisor's or the kernel's word is late, and what is for it waits; of another nothing is known, so it counts as gone. */
 static void give_up_absent(struct hash_node *node, void *arg)
 {
 	struct member *member = container_of(node, struct member, node);
@@ -58,6 +58,10 @@ static void give_up_absent(struct hash_node *node, void *arg)
 	if (member->listed && (member->speaks || !list_is_empty(&member->pairs))) {
 		member->cause = cause;
 		member->state = MEMBER_LOST;
+	} else if (member_is_client_alive(member)) {
+		member->cause = cause;
+		member->state = MEMBER_LOST;
+		member_arm(member); /* nobody reports its end: it is looked at again */
 	} else if (introductions_is_monitored(member)) {
 		member_end(member, &cause);
 	} else if (!member->listed) {

@@ -427,3 +427,17 @@ struct door *door_free(struct door *door)
 	free(door);
 	return NULL;
 }
+
+bool door_is_open(const char *path)
+{
+	struct address address;
+	int fd;
+
+	if (address_init(&address, path) < 0)
+		return false;
+	fd = address_connect(&address);
+	address_deinit(&address);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || fd == -EAGAIN; /* EAGAIN: so many wait there that we cannot */
+}

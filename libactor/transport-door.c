@@ -36,3 +36,8 @@ int door_admit(struct door *door, uint64_t knock_id, void *user, struct link **r
 void door_refuse(struct door *door, uint64_t knock_id)
 {
 }
+
+bool door_is_open(const char *path)
+{
+	return false;
+}

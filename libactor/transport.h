@@ -135,6 +135,8 @@ int door_next(struct door *door, struct transport_event *ret);
 /* Its link is up, there is no LINK_UP. Unknown ids: -ENOENT. */
 int door_admit(struct door *door, uint64_t knock_id, void *user, struct link **ret);
 void door_refuse(struct door *door, uint64_t knock_id);
+/* Does a living process listen at that door? The kernel's word, whatever else it is busy with. Over nng always false: it has none. */
+bool door_is_open(const char *path);
 
 /* Replaces a stale socket file; -EADDRINUSE when somebody listens there. */
 int server_listen(struct transport *transport, const char *path, void *user, struct server **ret);

@@ -91,6 +91,11 @@ static void hand_hello_answer(void *arg, uint64_t hello_id, const void *data, si
 	w->answer_resume.size_bytes = w->answer.resume_bytes;
 }
 
+static bool hand_group_lives(void *arg, uint64_t group)
+{
+	return ((struct world *)arg)->lives == group;
+}
+
 static void hand_group_gone(void *arg, uint64_t group)
 {
 	((struct world *)arg)->gone = group;
@@ -108,7 +113,7 @@ static void hand_log(void *arg, enum log_level level, const char *line)
 
 static const struct broker_ops hands = {
 	hand_link_listen, hand_link_close, hand_link_out, hand_link_flush, hand_link_backlog, hand_link_notify_drained,
-	hand_group_gone, hand_hello_answer, hand_log,
+	hand_group_lives, hand_group_gone, hand_hello_answer, hand_log,
 };
 
 /* ---- the world -------------------------------------------------------------------------------------------------- */

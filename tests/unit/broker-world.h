@@ -57,6 +57,7 @@ struct world {
 	struct token answer_resume;
 	size_t n_open; /* handles */
 	uint64_t gone; /* the last whose directory may go */
+	uint64_t lives; /* the client whose door is open */
 	char log[1024]; /* the last line of level warning or worse */
 	size_t n_logged;
 	pid_t pids;

@@ -502,6 +502,44 @@ static void test_a_busy_group_is_late_and_not_down(void **state)
 	assert_int_equal(client_expect_group_down(a, NULL), 18);
 }
 
+static void test_a_busy_client_with_a_door_is_late_and_not_down(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"), *late;
+	const uint64_t client = UINT64_C(0x8000000100000005);
+	struct token resume = world_token(&w, client, "client");
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(17), UINT64_C(17)));
+	id = client_ask(a, "announce", pack(&w, "a3a0a0a1u", client));
+	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
+	w.lives = client;
+	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
+	world_advance(&w, 60000 * MS);
+	client_expect_nothing(a);
+	late = world_connect(&w, "client", &resume);
+	assert_int_equal(late->group, client);
+	client_break(late);
+	assert_int_equal(client_expect_group_down(a, NULL), client);
+}
+
+static void test_a_client_that_dies_before_it_was_back_is_down(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a");
+	const uint64_t client = UINT64_C(0x8000000100000005);
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(17), UINT64_C(17)));
+	id = client_ask(a, "announce", pack(&w, "a3a0a0a1u", client));
+	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
+	w.lives = client;
+	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
+	world_advance(&w, 5000 * MS);
+	client_expect_nothing(a);
+	w.lives = 0;
+	world_advance(&w, 1000 * MS);
+	assert_int_equal(client_expect_group_down(a, NULL), client);
+}
+
 static void test_nobody_waits_for_programs_that_speak_no_protocol(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a");
@@ -618,6 +656,8 @@ int main(void)
 		W(test_the_window_ends_after_a_second_without_them),
 		W(test_frames_for_who_has_not_come_back_wait_in_order),
 		W(test_a_busy_group_is_late_and_not_down),
+		W(test_a_busy_client_with_a_door_is_late_and_not_down),
+		W(test_a_client_that_dies_before_it_was_back_is_down),
 		W(test_nobody_waits_for_programs_that_speak_no_protocol),
 		W(test_whom_nobody_announces_is_down_for_its_watchers),
 		T(test_a_resume_token_keeps_the_id_over_a_restart),
