@@ -24,7 +24,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
-from node import PATIENCE, alive  # noqa: E402
+from node import PATIENCE, alive, plain  # noqa: E402
 from rawpeer import Link, Ref  # noqa: E402
 
 options = argparse.ArgumentParser()
@@ -65,6 +65,7 @@ class Story:
         self.dir = self.root + "/node"
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("ACTOR_", "XDG_"))}
         self.env.update(ACTOR_RUNTIME_DIR=self.dir, ACTOR_LOG_DIR=self.root + "/logs", LC_ALL="C.UTF-8")
+        self.env["ASAN_OPTIONS"] = self.env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"  # LeakSanitizer does not work under ptrace
         self.victim_program = self.root + "/victim"
         shutil.copy(counter, self.victim_program)
         self.keeper = self.load = None
@@ -335,7 +336,7 @@ class Story:
                 for name in sorted(f for f in files if not f.endswith(".times")):
                     with open(os.path.join(at, name), errors="replace") as f:
                         for line in f.readlines()[-15:]:
-                            problem += f"\n#   {name}: {line.rstrip()}"
+                            problem += f"\n#   {name}: {plain(line.rstrip())}"
         if not problem or not os.environ.get("KEEP"):
             shutil.rmtree(self.root, ignore_errors=True)
         return problem

@@ -20,6 +20,11 @@ def alive(pid):
         return False
 
 
+def plain(text):
+    """Printable, whatever a log holds: test results end up in XML."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
 def until(condition, what):
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
@@ -89,7 +94,7 @@ class Node:
             for name in sorted(f for f in files if ".times" not in f):
                 with open(os.path.join(at, name), errors="replace") as f:
                     for line in f.readlines()[-30:]:
-                        print(f"#   {name}: {line.rstrip()}")
+                        print(f"#   {name}: {plain(line.rstrip())}")
 
 
 def run_tests(tests, node):
