@@ -81,7 +81,7 @@ static void put_last_exit(struct buf *b, const struct last_exit *e)
 		mp_put_nil(b);
 		return;
 	}
-	mp_put_map(b, 8);
+	mp_put_map(b, 8 + e->left);
 	mp_put_cstr(b, "kind");
 	mp_put_cstr(b, kinds[e->cause.kind]);
 	mp_put_cstr(b, "code");
@@ -98,6 +98,10 @@ static void put_last_exit(struct buf *b, const struct last_exit *e)
 	put_rusage(b, &e->rusage);
 	mp_put_cstr(b, "at_us");
 	mp_put_int(b, e->at_us);
+	if (e->left) {
+		mp_put_cstr(b, "left");
+		mp_put_bool(b, true);
+	}
 }
 
 static void put_argv(struct buf *b, char *const *argv, size_t max_bytes)

@@ -24,6 +24,7 @@ struct watch {
 
 struct last_exit {
 	bool set;
+	bool left;	/* it ended well and left processes behind, as a program does that goes into the background */
 	uint64_t group; /* the incarnation that ended */
 	struct actor_cause cause;
 	struct keeper_rusage rusage;

@@ -46,12 +46,13 @@ static void put_last_exit(const struct last_exit *e, struct buf *b)
 		mp_put_nil(b);
 		return;
 	}
-	mp_put_array(b, 12);
+	mp_put_array(b, 13);
 	mp_put_uint(b, e->group);
 	mp_put_int(b, e->at_us);
 	cause_put(b, &e->cause);
 	for (size_t i = 0; i < 9; i++)
 		mp_put_uint(b, rusage[i]);
+	mp_put_bool(b, e->left);
 }
 
 static void put_child(const struct child *child, struct buf *b)
@@ -194,8 +195,10 @@ static int load_last_exit(struct mp_reader *r, struct last_exit *ret)
 	TRY(cause_parse(cause, cause_len, &e.cause));
 	for (size_t i = 0; i < 9; i++)
 		TRY(mp_read_uint(r, rusage[i]));
+	if (n == 13) /* older ones have 12 */
+		TRY(mp_read_bool(r, &e.left));
 	*ret = e;
-	return n == 12 ? 0 : -EPROTO;
+	return n == 12 || n == 13 ? 0 : -EPROTO;
 }
 
 static int load_watches(struct node *node, struct child *child, struct mp_reader *r)

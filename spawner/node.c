@@ -580,6 +580,7 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 	enum supervision_exit exit = SUPERVISION_EXIT_ABNORMAL;
 	bool stopping = child->sup->state == SUPERVISION_STOPPING;
 	struct actor_cause cause;
+	bool left;
 
 	cause = cause_from_wait_status(slot->code == CLD_EXITED ? (slot->status & 0xff) << 8
 			: (slot->status & 0x7f) | (slot->code == CLD_DUMPED ? 0x80 : 0));
@@ -595,9 +596,10 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 		exit = SUPERVISION_EXIT_SHUTDOWN;
 	if (stopping && (exit == SUPERVISION_EXIT_SHUTDOWN || exit == SUPERVISION_EXIT_NORMAL))
 		snprintf(cause.reason, sizeof(cause.reason), "shutdown");
-	if (exit == SUPERVISION_EXIT_NORMAL && !stopping && !child->daemon && slot->flags & KEEPER_SLOT_TREE_ENDED) {
+	left = exit == SUPERVISION_EXIT_NORMAL && !stopping && !child->daemon && slot->flags & KEEPER_SLOT_TREE_ENDED;
+	if (left) {
 		/* the most common mistake of all with programs that were made to run without a supervisor */
-		if (strcmp(child->last_exit.cause.text, LEFT_TEXT) != 0)
+		if (!child->last_exit.left)
 			node_log(node, "%s (pid %d) %s", child->name, slot->pid, LEFT_TEXT);
 		snprintf(cause.text, sizeof(cause.text), "%s", LEFT_TEXT);
 	}
@@ -605,6 +607,7 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 		node_log(node, "%s (pid %d) left a process behind that the kernel does not let go of", child->name,
 			slot->pid);
 	record_end(node, child, &cause, &slot->rusage, slot->exited_ns);
+	child->last_exit.left = left;
 	supervision_child_exited(child->sup, now_ns, exit);
 	node_drain(node, now_ns);
 }

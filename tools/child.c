@@ -136,7 +136,7 @@ static void child_end_text(const json_t *exit, char *text, size_t size)
 	else
 		snprintf(text, size, "%s %lld%s", kind, (long long)code,
 			code == 127 ? " (command not found?)" : code == 126 ? " (cannot be run?)" /* as shells say it */
-			: !code && *child_string(exit, "text", "") ? " (left processes behind)" : "");
+			: json_is_true(json_object_get(exit, "left")) ? " (left processes behind)" : "");
 }
 
 const char *child_last_words(const json_t *child)

@@ -661,7 +661,22 @@ def a_program_that_went_into_the_background_is_told():
     ctl("spawn", "--name", "daemon", "--backoff", "1h:1h", "--", "sh", "-c", "sleep 1000 & exit 0")
     until(lambda: "exit 0 (left processes behind), next try in" in ctl("ls", "daemon").out, "the list says so")
     assert "run it in the foreground" in ctl("status", "daemon").out, ctl("status", "daemon")
+    assert child("daemon")["last_exit"]["left"] is True, child("daemon")
     ctl("rm", "-f", "daemon")
+
+
+@fact
+def last_words_before_a_good_end_do_not_mean_that_processes_were_left():
+    for name, program in ("polite", "echo bye >&2; exit 0"), ("asked", "trap 'echo bye >&2; exit 0' TERM; echo armed; while :; do sleep 0.05; done"):
+        ctl("spawn", "--name", name, "--restart", "temporary", "--wait=none", "--", "sh", "-c", program)
+    until(lambda: "armed\n" in logged("asked"), "the trap is set")
+    ctl("stop", "asked")
+    until(lambda: child("polite")["state"] == "down", "its end")
+    for name, outcome in ("polite", "done"), ("asked", "stopped"):
+        last = child(name)["last_exit"]
+        assert last["code"] == 0 and last["text"].endswith("bye") and "left" not in last, last
+        assert f"\t{outcome}: exit 0 " in ctl("ls", name).out and "left" not in ctl("ls", name).out, ctl("ls", name)
+    ctl("rm", "polite", "asked")
 
 
 # ---- stop, start, restart, kill, rm ------------------------------------------------------------------------------------------------

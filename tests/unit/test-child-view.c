@@ -46,8 +46,11 @@ static void test_last_exit_reads_like_a_sentence(void **state)
 		{"{\"state\":\"down\",\"outcome\":\"stopped\",\"last_exit\":null}", "stopped"},
 		{"{\"state\":\"down\",\"outcome\":\"done\",\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"at_us\":999997000000}}", "done: exit 0 3.0s ago"},
 		{"{\"state\":\"down\",\"outcome\":\"failed\",\"last_exit\":{\"kind\":\"exit\",\"code\":3,\"at_us\":999997000000}}", "failed: exit 3 3.0s ago"},
-		{"{\"state\":\"backoff\",\"next_start_ms\":3200,\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"text\":\"left\",\"at_us\":1}}",
+		{"{\"state\":\"backoff\",\"next_start_ms\":3200,\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"text\":\"left\",\"left\":true,\"at_us\":1}}",
 			"exit 0 (left processes behind), next try in 3.2s"},
+		/* last words after a good end are just that */
+		{"{\"state\":\"backoff\",\"next_start_ms\":3200,\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"text\":\"bye\",\"at_us\":1}}",
+			"exit 0, next try in 3.2s"},
 		{"{\"state\":\"backoff\",\"next_start_ms\":100,\"last_exit\":{\"kind\":\"exec\",\"code\":2,\"at_us\":1}}",
 			"exec: No such file or directory, next try in 100ms"},
 	};

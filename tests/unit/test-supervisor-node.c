@@ -427,11 +427,19 @@ static void test_one_that_goes_into_the_background_is_said_to(void **arg)
 	slot.flags = KEEPER_SLOT_TREE_ENDED;
 	node_slot(f->node, &slot, "a word on stderr", f->now_ns);
 	assert_non_null(strstr(node_child_by_name(f->node, "a")->last_exit.cause.text, "run it in the foreground"));
+	assert_true(node_child_by_name(f->node, "a")->last_exit.left);
+	turn(f);
+	die(f); /* and the next supervisor knows it too */
+	runs(f, 101);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	assert_true(node_child_by_name(f->node, "a")->last_exit.left);
 	slot = slot_of(f, 101, KEEPER_EXITED);
 	slot.status = 1;
 	slot.flags = KEEPER_SLOT_TREE_ENDED;
 	node_slot(f->node, &slot, "a word on stderr", f->now_ns);
 	assert_string_equal(node_child_by_name(f->node, "a")->last_exit.cause.text, "a word on stderr");
+	assert_false(node_child_by_name(f->node, "a")->last_exit.left);
 }
 
 static void test_what_is_known_of_a_failed_exec_is_told(void **arg)
