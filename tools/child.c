@@ -152,24 +152,24 @@ char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_
 	const json_t *next = json_object_get(child, "next_start_ms");
 	const json_t *at = json_object_get(exit, "at_us");
 	const char *outcome = child_string(child, "outcome", NULL);
-	char end[CHILD_TEXT_MAX / 2] = "-", how[CHILD_TEXT_MAX / 2 + 32], span[DURATION_TEXT_MAX];
+	char end[CHILD_TEXT_MAX / 2] = "-", span[DURATION_TEXT_MAX];
+	const char *comma = outcome ? ", " : "";
 
-	if (json_is_object(exit))
+	if (json_is_object(exit)) {
 		child_end_text(exit, end, sizeof(end));
+	} else if (outcome) {
+		snprintf(text, CHILD_TEXT_MAX, "%s", outcome);
+		return text;
+	}
 	if (!outcome)
-		snprintf(how, sizeof(how), "%s", end);
-	else if (!json_is_object(exit))
-		snprintf(how, sizeof(how), "%s", outcome);
-	else
-		snprintf(how, sizeof(how), "%s: %s", outcome, end);
+		outcome = "";
 	if (!strcmp(child_state(child), "backoff") && json_is_integer(next))
-		snprintf(text, CHILD_TEXT_MAX, "%s, next try in %s", how,
-			duration_format(json_integer_value(next), span));
+		snprintf(text, CHILD_TEXT_MAX, "%s, next try in %s%s%s", end, duration_format(json_integer_value(next), span), comma, outcome);
 	else if (json_is_object(exit) && json_is_integer(at))
-		snprintf(text, CHILD_TEXT_MAX, "%s %s ago", how,
-			duration_format((now_us - json_integer_value(at)) / 1000, span));
+		snprintf(text, CHILD_TEXT_MAX, "%s %s ago%s%s", end, duration_format((now_us - json_integer_value(at)) / 1000, span), comma,
+			outcome);
 	else
-		snprintf(text, CHILD_TEXT_MAX, "%s", how);
+		snprintf(text, CHILD_TEXT_MAX, "%s%s%s", end, comma, outcome);
 	return text;
 }
 

@@ -42,10 +42,10 @@ static void test_last_exit_reads_like_a_sentence(void **state)
 		{"{\"state\":\"backoff\",\"next_start_ms\":3200,\"last_exit\":{\"kind\":\"exit\",\"code\":127,\"at_us\":1}}",
 			"exit 127 (command not found?), next try in 3.2s"},
 		{"{\"state\":\"down\",\"outcome\":\"stopped\",\"last_exit\":{\"kind\":\"signal\",\"code\":15,\"signal\":\"SIGTERM\",\"at_us\":999997000000}}",
-			"stopped: SIGTERM 3.0s ago"},
+			"SIGTERM 3.0s ago, stopped"},
 		{"{\"state\":\"down\",\"outcome\":\"stopped\",\"last_exit\":null}", "stopped"},
-		{"{\"state\":\"down\",\"outcome\":\"done\",\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"at_us\":999997000000}}", "done: exit 0 3.0s ago"},
-		{"{\"state\":\"down\",\"outcome\":\"failed\",\"last_exit\":{\"kind\":\"exit\",\"code\":3,\"at_us\":999997000000}}", "failed: exit 3 3.0s ago"},
+		{"{\"state\":\"down\",\"outcome\":\"done\",\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"at_us\":999997000000}}", "exit 0 3.0s ago, done"},
+		{"{\"state\":\"down\",\"outcome\":\"failed\",\"last_exit\":{\"kind\":\"exit\",\"code\":3,\"at_us\":999997000000}}", "exit 3 3.0s ago, failed"},
 		{"{\"state\":\"backoff\",\"next_start_ms\":3200,\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"text\":\"left\",\"left\":true,\"at_us\":1}}",
 			"exit 0 (left processes behind), next try in 3.2s"},
 		/* last words after a good end are just that */
