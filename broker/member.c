@@ -283,6 +283,18 @@ void member_tell_spawner(struct member *member)
 	member_cast_service(broker->spawner, "group_hello", body);
 }
 
+void member_tell_spawner_gone(struct broker *broker, uint64_t group)
+{
+	struct buf *body;
+
+	if (!broker->spawner || !(group & MEMBER_ID_CLIENT))
+		return;
+	body = broker_body(broker);
+	mp_put_array(body, 1);
+	mp_put_uint(body, group);
+	member_cast_service(broker->spawner, "group_gone", body);
+}
+
 void member_up(struct member *member)
 {
 	struct broker *broker = member->broker;
@@ -429,5 +441,6 @@ void member_end(struct member *member, const struct actor_cause *cause)
 	buf_deinit(&notice);
 	if (!member_is_supervised(member) && !member->single)
 		broker->ops.group_gone(broker->arg, member->group); /* of the others the supervisor knows more */
+	member_tell_spawner_gone(broker, member->group);
 	member_forget(member);
 }

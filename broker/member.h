@@ -34,6 +34,7 @@ struct member {
 	bool listed;	/* the supervisor said that it lives */
 	bool has_listed; /* the supervisor: it has said so of all who do */
 	bool speaks;	/* the supervisor said that it speaks the protocol: without a link it is late, not silent */
+	bool kept;	/* a client: the supervisor keeps what it made, and must hear if it does not come back */
 	bool was_up;	/* had a link to this broker */
 	bool awaited;	/* the recovery window waits for it */
 	bool unannounced; /* an earlier broker knew it, or it is supervised: what it has to say about itself is not said yet */
@@ -111,6 +112,8 @@ void member_doom(struct member *member, bool farewell, const char *format, ...) 
 
 void member_up(struct member *member);
 void member_tell_spawner(struct member *member); /* `group_hello` */
+/* A client ended: nobody but the broker knows. */
+void member_tell_spawner_gone(struct broker *broker, uint64_t group);
 /* Its link is gone: end, or one grace to come back. */
 void member_lost(struct member *member, const char *why);
 void member_leave(struct member *member, struct wire_str reason); /* it said bye */

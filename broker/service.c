@@ -534,6 +534,25 @@ static void end_unlisted(struct hash_node *node, void *arg)
 		member_end(member, &cause);
 }
 
+/* The supervisor keeps something that this client made. If it is gone, now or when the window closes, the supervisor hears of it. */
+static void client_kept(struct member *spawner, uint64_t group)
+{
+	struct broker *broker = spawner->broker;
+	struct member *member = member_find(broker, group);
+
+	if (!(group & MEMBER_ID_CLIENT) || group & UINT64_C(1) << 62)
+		return; /* not one that a broker admitted */
+	if (!member && window_is_open(&broker->window) && !broker_is_buried(broker, group))
+		member = member_new(broker, group);
+	if (!member) {
+		member_tell_spawner_gone(broker, group);
+		return;
+	}
+	member->kept = true;
+	if (member->state == MEMBER_ABSENT)
+		window_await(member);
+}
+
 static void replay(struct hash_node *node, void *arg)
 {
 	struct member *member = container_of(node, struct member, node);
@@ -553,7 +572,7 @@ static int cast_groups(struct member *member, const struct wire_frame *cast, str
 	struct mp_reader look = *args;
 	struct actor_cause cause;
 	uint64_t group, youngest = 0;
-	uint32_t n_live, n_exits, n_pair, n_speaking = 0;
+	uint32_t n_live, n_exits, n_pair, n_speaking = 0, n_clients = 0;
 
 	if (n < 2 || mp_read_array(&look, &n_live) < 0)
 		return -EPROTO;
@@ -570,6 +589,12 @@ static int cast_groups(struct member *member, const struct wire_frame *cast, str
 	if (n > 2 && mp_read_array(&look, &n_speaking) < 0)
 		return -EPROTO;
 	for (uint32_t i = 0; i < n_speaking; i++) {
+		if (mp_read_uint(&look, &group) < 0)
+			return -EPROTO;
+	}
+	if (n > 3 && mp_read_array(&look, &n_clients) < 0)
+		return -EPROTO;
+	for (uint32_t i = 0; i < n_clients; i++) {
 		if (mp_read_uint(&look, &group) < 0)
 			return -EPROTO;
 	}
@@ -595,6 +620,12 @@ static int cast_groups(struct member *member, const struct wire_frame *cast, str
 	while (n_speaking--) {
 		mp_read_uint(args, &group);
 		group_speaks(broker, group);
+	}
+	if (n > 3)
+		mp_read_array(args, &n_clients);
+	while (n_clients--) {
+		mp_read_uint(args, &group);
+		client_kept(member, group);
 	}
 	broker->supervised = member->has_listed = true;
 	hash_each(&broker->members, end_unlisted, &youngest);

@@ -230,6 +230,10 @@ int service_group_new(actor_group **ret, const struct service_options *options)
 	snprintf(group->broker_up_method, sizeof(group->broker_up_method), "%s", options->broker_up_method ? options->broker_up_method : "");
 	snprintf(group->broker_down_method, sizeof(group->broker_down_method), "%s",
 		options->broker_down_method ? options->broker_down_method : "");
+	snprintf(group->client_gone_method, sizeof(group->client_gone_method), "%s",
+		options->client_gone_method ? options->client_gone_method : "");
+	snprintf(group->handed_over_method, sizeof(group->handed_over_method), "%s",
+		options->handed_over_method ? options->handed_over_method : "");
 	group->log = options->log;
 	group->log_arg = options->log_arg;
 	r = token_make(&token, options->key, options->group, options->name);

@@ -357,6 +357,8 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 			timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, BYE_MS));
 		break;
 	case WIRE_PONG:
+		handovers_pong(peer, frame->id);
+		break;
 	case WIRE_JOIN: /* was for the door */
 	case WIRE_TYPE_N:
 		break;
@@ -491,6 +493,7 @@ void inbound_transport(actor_group *group)
 			peer_drained(peer);
 			if (peer->aside.size_bytes)
 				taken_bytes += inbound_aside(peer, false);
+			handovers_drained(peer);
 			break;
 		case TRANSPORT_LINK_DOWN:
 			peer_link_down(peer, event.error);

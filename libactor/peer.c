@@ -111,6 +111,7 @@ struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state)
 	list_init(&peer->calls);
 	list_init(&peer->monitors);
 	list_init(&peer->watchers);
+	list_init(&peer->handovers);
 	list_init(&peer->pauses);
 	list_init(&peer->paused_refs);
 	list_init(&peer->paused_senders);
@@ -178,8 +179,11 @@ void peer_forget(struct peer *peer)
 		return;
 	peer->over = true;
 	peer->state = PEER_ENDED;
-	if (peer->is_client)
+	handovers_fail(peer);
+	if (peer->is_client) {
 		group->n_clients--;
+		service_client_gone(group, peer->id);
+	}
 	list_remove(&peer->dirty_link);
 	peer->link = link_free(peer->link);
 	timer_deinit(group, &peer->timer);
@@ -250,6 +254,7 @@ static void peer_introduce_answered(struct uplink_request *request, int error, a
 	} else if (strcmp(name, "single") == 0 && group->uplink.peer) {
 		peer->state = PEER_ROUTED;
 		pending_move(peer, group->uplink.peer);
+		handovers_route(peer, group->uplink.peer);
 		senders_go_on(peer); /* they wait for the uplink from now on */
 	} else {
 		if (!peer->n_tries)
@@ -566,6 +571,7 @@ void peer_link_up(struct peer *peer)
 	peer_wrote(peer);
 	if (peer->draining)
 		link_notify_drained(peer->link);
+	handovers_linked(peer);
 	senders_go_on(peer); /* who filled `pending` while there was no link waits for nothing that the link could tell */
 }
 
@@ -581,6 +587,7 @@ void peer_link_down(struct peer *peer, int error)
 		return; /* what it had said ended the link */
 	peer->link = link_free(peer->link);
 	list_remove(&peer->dirty_link);
+	handovers_fail(peer);
 	if (peer->is_uplink) {
 		uplink_link_down(group, error);
 		return;

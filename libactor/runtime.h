@@ -318,6 +318,7 @@ struct peer {
 	struct list monitors;   /* struct monitor.target_link */
 	struct list watchers;   /* struct watcher.peer_link */
 	uint32_t n_watchers;
+	struct list handovers;  /* struct handover.link (service.c) */
 	struct list pauses;     /* struct pause.peer_link: told by us, the last first */
 	struct list paused_refs;/* struct paused_ref: told to us */
 	uint32_t n_paused_refs;
@@ -443,6 +444,14 @@ void uplink_tell_surely(actor_group *group, const char *method, const char *form
 /* Same, and waits (parks @self or pumps). -EEXIST for in_use, else as actor_call. */
 int uplink_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args, int64_t timeout_ms, actor_msg **ret_msg);
 
+/* ---- service.c: for a service group ---- */
+void service_client_gone(actor_group *group, uint64_t client);
+void handovers_linked(struct peer *peer);  /* its link is up */
+void handovers_drained(struct peer *peer); /* and the kernel has what was written */
+void handovers_pong(struct peer *peer, uint64_t ping);
+void handovers_route(struct peer *peer, struct peer *uplink); /* what it was to be sent goes by the broker */
+void handovers_fail(struct peer *peer);
+
 /* ---- rendezvous.c: our own, for a service group ---- */
 int rendezvous_start(actor_group *group);
 void rendezvous_hello(actor_group *group, const struct transport_event *event);
@@ -552,7 +561,8 @@ struct actor_group {
 	/* service groups */
 	bool is_service;
 	uint8_t key[TOKEN_KEY_BYTES];
-	char broker_up_method[64], broker_down_method[64];
+	char broker_up_method[64], broker_down_method[64], client_gone_method[64], handed_over_method[64];
+	uint64_t last_ping;
 	struct server *server;
 	uint32_t next_client, n_clients;
 

@@ -20,6 +20,10 @@ struct service_options {
 	/* Cast to the first actor (serial 1) each time the link to a broker is up, before anything else is sent on it. Args: none. */
 	const char *broker_up_method;
 	const char *broker_down_method;
+	/* Cast to the first actor when a client of our own rendezvous is gone. Args: its group id. */
+	const char *client_gone_method;
+	/* Cast to the first actor, once for each service_hand_over(). Args: group id, number, ok (bool), routed (bool). */
+	const char *handed_over_method;
 	void (*log)(const char *line, void *arg);
 	void *log_arg;
 };
@@ -38,6 +42,13 @@ int service_ping_broker(actor *self, const char *answered, int64_t timeout_ms);
 
 /* Nobody answered the last hello, or nobody was there to take it. One that refused it is not silent. */
 bool service_broker_is_silent(const actor *self);
+
+/*
+ * Asks when all that was sent to @group (0: the broker) before is out of our hands. *ok*: the kernel has it for a group with a direct
+ * link, and the broker has passed it on to the kernel for a group that it routes for (*routed*); our death cannot lose it any more. Not ok:
+ * the way broke, some of it may be lost. The answers for one group come in the order of the asking.
+ */
+void service_hand_over(actor *self, uint64_t group, uint64_t number);
 
 /* Cast to the broker's service actor; dropped with -ENOTCONN when there is no link to it now. */
 int service_cast_broker(actor *self, const char *method, const char *format, ...);

@@ -13,13 +13,25 @@
 #include "util/heap.h"
 #include "util/list.h"
 
-/* Somebody who is told when a process ends: one `down` each. */
+struct client;
+struct ending;
+
+/*
+ * Somebody who is told when a process ends, by one `down`: a watch as long as the process is there, then a notice until the `down` was
+ * handed over. It is state of the node at every moment between.
+ */
 struct watch {
-	struct list child_link;
-	struct hash_node by_watcher; /* hash of watcher.group */
-	struct child *child;
+	struct hash_node by_id;	   /* node.by_id: of watcher and id */
+	struct list child_link;	   /* child.watches; a notice is in none */
+	struct list client_link;   /* client.watches; of a notice client.untold or client.told */
+	struct list changed_link;  /* node.changed_watches: to be written down */
+	struct client *client;	   /* who is charged for it */
+	struct child *child;	   /* NULL: a notice */
+	struct ending *ending;	   /* NULL: a watch */
+	uint64_t number;	   /* of a notice: they grow */
 	actor_ref watcher;
 	uint64_t id;
+	bool written; /* it stands in the state */
 };
 
 struct last_exit {
@@ -56,6 +68,7 @@ struct child {
 	bool told; /* the keeper told us of this incarnation: it has a slot */
 
 	actor_ref owner; /* nobody: not owned */
+	struct list owner_link; /* client.owned */
 	bool removing;	 /* forget it when it is down */
 	bool ended;	 /* down for good by itself, so its name is free */
 	bool stopped;	 /* down because somebody wanted it down */

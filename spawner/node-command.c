@@ -64,25 +64,76 @@ static struct child *find(struct node *node, const char *name, void *from)
 
 static void waiter_free(struct node *node, struct waiter *waiter)
 {
+	struct client *client = waiter->client;
+
 	list_remove(&waiter->link);
+	list_remove(&waiter->client_link);
 	heap_remove(&node->timeouts, &waiter->timeout);
 	node->n_waiters--;
 	free(waiter);
+	if (client) {
+		client->n_waiters--;
+		node_client_settle(node, client);
+	}
+}
+
+void node_waiters_of_gone(struct node *node, struct client *client)
+{
+	while (!list_is_empty(&client->waiters)) {
+		struct waiter *waiter = container_of(client->waiters.next, struct waiter, client_link);
+
+		refuse(node, waiter->from, "stopped", "the caller's group has ended"); /* nobody hears it, but the address is given back */
+		waiter_free(node, waiter);
+	}
+}
+
+/* Whom a wait is charged to, in *ret (NULL: nobody). False: it was refused. */
+static bool waiter_charge(struct node *node, void *from, struct client **ret)
+{
+	uint64_t group = node->config.caller_group ? node->config.caller_group(from) : 0;
+	struct client *client = group ? node_client_get(node, group) : NULL;
+
+	*ret = client;
+	if (group && !client) {
+		refuse(node, from, "stopped", "the caller's group has ended");
+		return false;
+	}
+	if (client && client->n_waiters >= NODE_CLIENT_WAITERS_MAX) {
+		refuse(node, from, "overloaded", "%zu calls of this group wait already", client->n_waiters);
+		return false;
+	}
+	if (node->n_waiters >= NODE_WAITERS_MAX || heap_reserve(&node->timeouts, node->n_waiters + 1) < 0) {
+		refuse(node, from, "overloaded", "%zu callers wait already", node->n_waiters);
+		if (client)
+			node_client_settle(node, client);
+		return false;
+	}
+	return true;
+}
+
+static void waiter_add(struct node *node, struct waiter *waiter, struct list *where)
+{
+	list_append(where, &waiter->link);
+	if (waiter->client) {
+		list_append(&waiter->client->waiters, &waiter->client_link);
+		waiter->client->n_waiters++;
+	}
+	node->n_waiters++;
 }
 
 static bool waiter_new(struct node *node, struct child *child, void *from, enum node_wait wait, uint64_t timeout_ms,
 	uint64_t n_starts_min, uint64_t now_ns)
 {
+	struct client *client;
 	struct waiter *waiter;
 
 	if (!from)
 		return true;
-	if (node->n_waiters >= NODE_WAITERS_MAX || heap_reserve(&node->timeouts, node->n_waiters + 1) < 0) {
-		refuse(node, from, "overloaded", "%zu callers wait already", node->n_waiters);
+	if (!waiter_charge(node, from, &client))
 		return false;
-	}
 	waiter = node_alloc(sizeof(*waiter));
 	*waiter = (struct waiter){
+		.client = client,
 		.child = child,
 		.from = from,
 		.wait = wait,
@@ -91,8 +142,7 @@ static bool waiter_new(struct node *node, struct child *child, void *from, enum 
 		.n_ends = child->n_ends,
 		.n_exec_failures = child->n_exec_failures,
 	};
-	list_append(&child->waiters, &waiter->link);
-	node->n_waiters++;
+	waiter_add(node, waiter, &child->waiters);
 	if (timeout_ms)
 		heap_insert(&node->timeouts, &waiter->timeout, now_ns + timeout_ms * 1000000);
 	return true;
@@ -228,21 +278,24 @@ void node_waiters_expire(struct node *node, uint64_t now_ns)
 
 void node_downers_answer(struct node *node)
 {
-	struct list *link;
-
-	while ((link = list_pop(&node->downers))) {
-		struct waiter *waiter = container_of(link, struct waiter, link);
+	while (!list_is_empty(&node->downers)) {
+		struct waiter *waiter = container_of(node->downers.next, struct waiter, link);
 
 		answer_nil(node, waiter->from);
-		free(waiter);
+		waiter_free(node, waiter);
 	}
 }
 
 static void wait_for(struct node *node, struct child *child, void *from, enum node_wait wait, uint64_t timeout_ms,
 	uint64_t n_starts_min, uint64_t now_ns)
 {
-	if (waiter_new(node, child, from, wait, timeout_ms, n_starts_min, now_ns))
-		node_settle(node, child, now_ns);
+	struct waiter *waiter;
+
+	if (!from || !waiter_new(node, child, from, wait, timeout_ms, n_starts_min, now_ns))
+		return;
+	waiter = container_of(child->waiters.prev, struct waiter, link); /* the others have nothing new to hear */
+	if (waiter_check(node, waiter, now_ns))
+		waiter_free(node, waiter);
 }
 
 /* --- spawn --- */
@@ -272,6 +325,7 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 {
 	struct spec spec = *take_spec;
 	struct child *child, *taken;
+	const char *why;
 	char *name, text[200];
 
 	*take_spec = (struct spec){0};
@@ -285,8 +339,9 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 		spec_deinit(&spec);
 		return;
 	}
-	if (spec.monitor && node->n_watches >= NODE_WATCHES_MAX) {
-		refuse(node, from, "overloaded", "%zu processes are monitored already", node->n_watches);
+	why = spec.monitor ? node_watch_refusal(node, caller) : NULL;
+	if (why) {
+		refuse(node, from, "overloaded", "%s", why);
 		spec_deinit(&spec);
 		return;
 	}
@@ -309,7 +364,7 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 	if (child->spec.owned) {
 		struct node_action *action = node_late(node, NODE_OWNER_WATCH);
 
-		child->owner = caller;
+		node_owner_set(node, child, caller);
 		action->number = child->number;
 		action->watcher = caller;
 	}
@@ -464,45 +519,33 @@ void node_wait(struct node *node, const char *name, enum node_wait wait, uint64_
 void node_monitor(struct node *node, uint64_t group, actor_ref watcher, uint64_t id, void *from)
 {
 	struct child *child = node_child_by_group(node, group);
-	struct node_action *action;
+	struct actor_cause cause = cause_make("noproc");
+	const char *why = node_watch_refusal(node, watcher);
 
+	if (why) {
+		refuse(node, from, "overloaded", "%s", why);
+		return;
+	}
 	if (child && !child->daemon) {
-		if (node->n_watches >= NODE_WATCHES_MAX) {
-			refuse(node, from, "overloaded", "%zu processes are monitored already", node->n_watches);
-			return;
-		}
 		node_watch_add(node, child, watcher, id);
-		node_touch(node, child);
 		answer_nil(node, from);
 		return;
 	}
-	action = node_early(node, NODE_DOWN);
-	action->watcher = watcher;
-	action->group = group;
-	action->id = id;
-	action->cause = cause_make("noproc");
 	for (size_t i = 0; i < node->n_recent; i++)
 		if (node->recent[i].group == group)
-			action->cause = node->recent[i].cause;
-	answer_nil(node, from);
+			cause = node->recent[i].cause;
+	answer_nil(node, from); /* first: who waits for the answer may not look at what comes before it */
+	node_notice_add(node, group, &cause, watcher, id);
 }
 
 void node_demonitor(struct node *node, actor_ref watcher, uint64_t id, void *from)
 {
-	struct hash_node *n = hash_first(&node->by_watcher, hash_of_u64(&node->by_watcher, watcher.group));
+	struct watch *watch = node_watch_find(node, watcher, id);
 	struct node_action *action;
-	bool found = false;
+	bool found = watch && watch->child; /* of a notice nothing can be taken back, but it need not be told again */
 
-	for (; n && !found; n = hash_next(n)) {
-		struct watch *watch = container_of(n, struct watch, by_watcher);
-
-		if (watch->id != id || !actor_ref_equal(watch->watcher, watcher))
-			continue;
-		node_touch(node, watch->child);
+	if (watch)
 		node_watch_free(node, watch);
-		found = true;
-		break;
-	}
 	if (!from)
 		return;
 	action = node_late(node, NODE_REPLY);
@@ -513,10 +556,14 @@ void node_demonitor(struct node *node, actor_ref watcher, uint64_t id, void *fro
 void node_down(struct node *node, void *from, uint64_t now_ns)
 {
 	if (from) {
-		struct waiter *waiter = node_alloc(sizeof(*waiter));
+		struct client *client;
+		struct waiter *waiter;
 
-		waiter->from = from;
-		list_append(&node->downers, &waiter->link);
+		if (!waiter_charge(node, from, &client))
+			return;
+		waiter = node_alloc(sizeof(*waiter));
+		*waiter = (struct waiter){.client = client, .from = from};
+		waiter_add(node, waiter, &node->downers);
 	}
 	if (node->stopped) {
 		node_downers_answer(node);

@@ -10,11 +10,13 @@
 
 #include "cause.h"
 
-enum row { ROW_NODE = 1, ROW_SPEC, ROW_CHILD, ROW_REMOVED };
+enum row { ROW_NODE = 1, ROW_SPEC, ROW_CHILD, ROW_REMOVED, ROW_WATCH, ROW_UNWATCH, ROW_ENDED, ROW_NOTICE, ROW_BROKER_TOLD };
 
 bool node_state_is_dirty(const struct node *node)
 {
-	return node->meta_dirty || !list_is_empty(&node->dirty) || !list_is_empty(&node->removed);
+	return node->meta_dirty || !list_is_empty(&node->dirty) || !list_is_empty(&node->removed) ||
+		!list_is_empty(&node->changed_watches) || !list_is_empty(&node->unwatched) ||
+		!list_is_empty(&node->changed_endings) || node->broker_told_dirty;
 }
 
 static void put_node(const struct node *node, struct buf *b)
@@ -58,10 +60,6 @@ static void put_last_exit(const struct last_exit *e, struct buf *b)
 static void put_child(const struct child *child, struct buf *b)
 {
 	uint64_t deadline_ns = supervision_child_deadline(child->sup);
-	uint32_t n_watches = 0;
-
-	list_for_each(link, &child->watches)
-		n_watches++;
 	mp_put_array(b, 19);
 	mp_put_uint(b, ROW_CHILD);
 	mp_put_uint(b, child->number);
@@ -80,19 +78,55 @@ static void put_child(const struct child *child, struct buf *b)
 	mp_put_uint(b, child->n_ends);
 	mp_put_uint(b, child->n_exec_failures);
 	put_last_exit(&child->last_exit, b);
-	mp_put_array(b, n_watches * 2);
-	list_for_each(link, &child->watches) {
-		const struct watch *watch = container_of(link, struct watch, child_link);
+	mp_put_array(b, 0); /* where its watches were: they are rows of their own */
+	mp_put_bool(b, child->stopped);
+}
 
+static void put_watch(const struct watch *watch, struct buf *b)
+{
+	if (watch->ending) {
+		mp_put_array(b, 5);
+		mp_put_uint(b, ROW_NOTICE);
+		mp_put_uint(b, watch->number);
 		mp_put_ref(b, watch->watcher);
 		mp_put_uint(b, watch->id);
+		mp_put_uint(b, watch->ending->group);
+		return;
 	}
-	mp_put_bool(b, child->stopped);
+	mp_put_array(b, 4);
+	mp_put_uint(b, ROW_WATCH);
+	mp_put_uint(b, watch->child->number);
+	mp_put_ref(b, watch->watcher);
+	mp_put_uint(b, watch->id);
+}
+
+static void put_ending(const struct ending *ending, struct buf *b)
+{
+	mp_put_array(b, 4);
+	mp_put_uint(b, ROW_ENDED);
+	mp_put_uint(b, ending->group);
+	cause_put(b, &ending->cause);
+	mp_put_uint(b, ending->owed);
+}
+
+static void put_broker_told(const struct node *node, struct buf *b)
+{
+	mp_put_array(b, 2);
+	mp_put_uint(b, ROW_BROKER_TOLD);
+	mp_put_uint(b, node->broker_told);
 }
 
 static void written(struct node *node)
 {
 	struct list *link;
+
+	while ((link = list_pop(&node->unwatched)))
+		free(container_of(link, struct unwatched, link));
+	while ((link = list_pop(&node->changed_watches)))
+		container_of(link, struct watch, changed_link)->written = true;
+	while (list_pop(&node->changed_endings))
+		;
+	node->broker_told_dirty = false;
 
 	while ((link = list_pop(&node->removed)))
 		free(container_of(link, struct removed, link));
@@ -117,7 +151,42 @@ void node_state_put_changes(struct node *node, struct buf *b)
 			put_spec(child, b);
 		put_child(child, b);
 	}
+	/* what was taken back goes before what was made, endings before their notices */
+	list_for_each(link, &node->unwatched) {
+		const struct unwatched *unwatched = container_of(link, struct unwatched, link);
+
+		mp_put_array(b, 3);
+		mp_put_uint(b, ROW_UNWATCH);
+		mp_put_ref(b, unwatched->watcher);
+		mp_put_uint(b, unwatched->id);
+	}
+	list_for_each(link, &node->changed_endings)
+		put_ending(container_of(link, struct ending, changed_link), b);
+	list_for_each(link, &node->changed_watches)
+		put_watch(container_of(link, struct watch, changed_link), b);
+	if (node->broker_told_dirty)
+		put_broker_told(node, b);
 	written(node);
+}
+
+static void put_ending_unowed(struct hash_node *n, void *arg)
+{
+	const struct ending *ending = container_of(n, struct ending, by_group);
+
+	if (!list_is_linked(&ending->owed_link))
+		put_ending(ending, arg);
+}
+
+static void put_client(struct hash_node *n, void *arg)
+{
+	const struct client *client = container_of(n, struct client, by_group);
+
+	list_for_each(link, &client->watches)
+		put_watch(container_of(link, struct watch, client_link), arg);
+	list_for_each(link, &client->told)
+		put_watch(container_of(link, struct watch, client_link), arg);
+	list_for_each(link, &client->untold)
+		put_watch(container_of(link, struct watch, client_link), arg);
 }
 
 void node_state_put_all(struct node *node, struct buf *b)
@@ -131,7 +200,17 @@ void node_state_put_all(struct node *node, struct buf *b)
 		put_spec(child, b);
 		put_child(child, b);
 	}
+	list_for_each(link, &node->owed) /* in this order */
+		put_ending(container_of(link, struct ending, owed_link), b);
+	hash_each(&node->endings, put_ending_unowed, b);
+	hash_each(&node->clients, put_client, b);
+	put_broker_told(node, b);
 	written(node);
+}
+
+void node_state_not_written(struct node *node)
+{
+	node->meta_dirty = true;
 }
 
 /* --- and back --- */
@@ -171,7 +250,7 @@ static int load_spec(struct node *node, struct mp_reader *r)
 	}
 	child = node_child_new(node, number, strndup(name, name_len), &spec, daemon);
 	child->adopted = adopted;
-	child->owner = owner;
+	node_owner_set(node, child, owner);
 	return 0;
 }
 
@@ -201,12 +280,23 @@ static int load_last_exit(struct mp_reader *r, struct last_exit *ret)
 	return n == 12 || n == 13 ? 0 : -EPROTO;
 }
 
+static void load_watch(struct node *node, struct child *child, actor_ref watcher, uint64_t id)
+{
+	struct watch *watch;
+
+	node_watch_add(node, child, watcher, id);
+	watch = node_watch_find(node, watcher, id);
+	if (!watch)
+		return;
+	list_remove(&watch->changed_link);
+	watch->written = true;
+}
+
+/* A state from before watches had rows. */
 static int load_watches(struct node *node, struct child *child, struct mp_reader *r)
 {
 	uint32_t n;
 
-	while (!list_is_empty(&child->watches))
-		node_watch_free(node, container_of(child->watches.next, struct watch, child_link));
 	TRY(mp_read_array(r, &n));
 	for (uint32_t i = 0; i < n / 2; i++) {
 		actor_ref watcher;
@@ -214,7 +304,7 @@ static int load_watches(struct node *node, struct child *child, struct mp_reader
 
 		TRY(mp_read_ref(r, &watcher));
 		TRY(mp_read_uint(r, &id));
-		node_watch_add(node, child, watcher, id);
+		load_watch(node, child, watcher, id);
 	}
 	return n % 2 ? -EPROTO : 0;
 }
@@ -262,6 +352,50 @@ static int load_child(struct node *node, struct mp_reader *r, uint32_t n_fields)
 	return 0;
 }
 
+/* A row that names a watch: ROW_WATCH, ROW_UNWATCH, ROW_NOTICE. */
+static int load_watch_row(struct node *node, enum row what, struct mp_reader *r)
+{
+	uint64_t number = 0, id, group;
+	struct child *child;
+	struct watch *watch;
+	actor_ref watcher;
+
+	if (what != ROW_UNWATCH)
+		TRY(mp_read_uint(r, &number));
+	TRY(mp_read_ref(r, &watcher));
+	TRY(mp_read_uint(r, &id));
+	watch = node_watch_find(node, watcher, id);
+	if (what == ROW_UNWATCH) {
+		if (watch)
+			node_watch_free(node, watch);
+		return 0;
+	}
+	if (what == ROW_NOTICE) {
+		TRY(mp_read_uint(r, &group));
+		return node_notice_load(node, number, watcher, id, group);
+	}
+	child = node_child_by_number(node, number);
+	if (!child)
+		return -EPROTO;
+	load_watch(node, child, watcher, id);
+	return 0;
+}
+
+static int load_ending(struct node *node, struct mp_reader *r)
+{
+	struct actor_cause cause;
+	uint64_t group, owed;
+	const uint8_t *raw;
+	size_t raw_bytes;
+
+	TRY(mp_read_uint(r, &group));
+	TRY(mp_read_raw(r, &raw, &raw_bytes));
+	TRY(cause_parse(raw, raw_bytes, &cause));
+	TRY(mp_read_uint(r, &owed));
+	node_ending_load(node, group, &cause, owed);
+	return 0;
+}
+
 static int load_row(struct node *node, struct mp_reader *r)
 {
 	uint64_t what, number;
@@ -290,6 +424,23 @@ static int load_row(struct node *node, struct mp_reader *r)
 		child = node_child_by_number(node, number);
 		if (child)
 			node_child_unload(node, child);
+		return 0;
+	case ROW_WATCH:
+		return n == 4 ? load_watch_row(node, ROW_WATCH, r) : -EPROTO;
+	case ROW_UNWATCH:
+		return n == 3 ? load_watch_row(node, ROW_UNWATCH, r) : -EPROTO;
+	case ROW_NOTICE:
+		return n == 5 ? load_watch_row(node, ROW_NOTICE, r) : -EPROTO;
+	case ROW_ENDED:
+		return n == 4 ? load_ending(node, r) : -EPROTO;
+	case ROW_BROKER_TOLD:
+		if (n != 2)
+			return -EPROTO;
+		TRY(mp_read_uint(r, &number));
+		if (number > node->broker_told)
+			node->broker_told = number;
+		if (number > node->next_notice)
+			node->next_notice = number;
 		return 0;
 	default:
 		return -EPROTO;

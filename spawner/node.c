@@ -182,26 +182,6 @@ void node_set_group(struct node *node, struct child *child, uint64_t group)
 		abort();
 }
 
-struct watch *node_watch_add(struct node *node, struct child *child, actor_ref watcher, uint64_t id)
-{
-	struct watch *watch = node_alloc(sizeof(*watch));
-
-	*watch = (struct watch){.child = child, .watcher = watcher, .id = id};
-	list_append(&child->watches, &watch->child_link);
-	if (hash_insert(&node->by_watcher, &watch->by_watcher, hash_of_u64(&node->by_watcher, watcher.group)) < 0)
-		abort();
-	node->n_watches++;
-	return watch;
-}
-
-void node_watch_free(struct node *node, struct watch *watch)
-{
-	list_remove(&watch->child_link);
-	hash_remove(&node->by_watcher, &watch->by_watcher);
-	node->n_watches--;
-	free(watch);
-}
-
 struct child *node_child_new(struct node *node, uint64_t number, char *name, struct spec *take_spec, bool daemon)
 {
 	struct child *child = node_alloc(sizeof(*child));
@@ -268,6 +248,7 @@ static void child_free(struct node *node, struct child *child)
 		node->n_ended--;
 	}
 	heap_remove(&node->failures, &child->failure);
+	node_owner_set(node, child, ACTOR_NOBODY);
 	while (!list_is_empty(&child->watches))
 		node_watch_free(node, container_of(child->watches.next, struct watch, child_link));
 	if (child->group)
@@ -454,7 +435,7 @@ void node_drain(struct node *node, uint64_t now_ns)
 
 /* --- ends --- */
 
-static void recent_add(struct node *node, uint64_t group, const struct actor_cause *cause)
+void node_recent_add(struct node *node, uint64_t group, const struct actor_cause *cause)
 {
 	node->recent[node->next_recent] = (struct recent_exit){group, *cause};
 	node->next_recent = (node->next_recent + 1) % NODE_RECENT_MAX;
@@ -462,42 +443,11 @@ static void recent_add(struct node *node, uint64_t group, const struct actor_cau
 		node->n_recent++;
 }
 
-/* The dead wait for nothing. */
-static void drop_watches_of(struct node *node, uint64_t watcher_group)
-{
-	struct hash_node *n, *next;
-
-	for (n = hash_first(&node->by_watcher, hash_of_u64(&node->by_watcher, watcher_group)); n; n = next) {
-		struct watch *watch = container_of(n, struct watch, by_watcher);
-
-		next = hash_next(n);
-		if (watch->watcher.group == watcher_group) {
-			node_touch(node, watch->child);
-			node_watch_free(node, watch);
-		}
-	}
-}
-
-static void tell_watchers(struct node *node, struct child *child, const struct actor_cause *cause)
-{
-	while (!list_is_empty(&child->watches)) {
-		struct watch *watch = container_of(child->watches.next, struct watch, child_link);
-		struct node_action *action = node_early(node, NODE_DOWN);
-
-		action->watcher = watch->watcher;
-		action->group = child->group;
-		action->id = watch->id;
-		action->cause = *cause;
-		node_watch_free(node, watch);
-	}
-}
-
 /* Everything that an end means but what the engine does about it. */
 static void record_end(struct node *node, struct child *child, const struct actor_cause *cause,
 	const struct keeper_rusage *rusage, uint64_t at_ns)
 {
 	uint64_t group = child->group;
-	struct node_action *action;
 
 	child->last_exit = (struct last_exit){
 		.set = true,
@@ -509,14 +459,8 @@ static void record_end(struct node *node, struct child *child, const struct acto
 		child->last_exit.rusage = *rusage;
 	child->n_ends++;
 	child->n_exec_failures += cause->kind == ACTOR_EXIT_EXEC;
-	recent_add(node, group, cause);
-	tell_watchers(node, child, cause);
-	drop_watches_of(node, group);
-	if (!child->daemon) {
-		action = node_early(node, NODE_GROUP_DOWN);
-		action->group = group;
-		action->cause = *cause;
-	}
+	node_recent_add(node, group, cause);
+	node_child_ended(node, child, cause);
 	node_late(node, NODE_CLEAN)->group = group;
 	node_set_group(node, child, 0);
 	node_touch(node, child);
@@ -610,6 +554,7 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 	child->last_exit.left = left;
 	supervision_child_exited(child->sup, now_ns, exit);
 	node_drain(node, now_ns);
+	node_client_gone(node, slot->group_id, now_ns); /* the dead wait for nothing */
 }
 
 /* --- events --- */
@@ -843,7 +788,7 @@ static void child_restore(struct node *node, struct child *child, uint64_t now_n
 		action->watcher = child->owner;
 	}
 	if (child->last_exit.set)
-		recent_add(node, child->last_exit.group, &child->last_exit.cause);
+		node_recent_add(node, child->last_exit.group, &child->last_exit.cause);
 	node_touch(node, child);
 }
 
@@ -862,6 +807,7 @@ void node_start(struct node *node, uint64_t now_ns)
 		if (child->removing && child_is_down(child))
 			node_child_forget(node, child);
 	}
+	node_clients_start(node, now_ns);
 	node_drain(node, now_ns);
 }
 
@@ -922,6 +868,7 @@ void node_synced(struct node *node, uint64_t now_ns)
 	if (node->config.broker && !node->stopping)
 		broker_start(node, now_ns);
 	request_groups(node);
+	node_clients_synced(node, now_ns);
 	if (node->stopping) {
 		node->stopping = false;
 		node_down(node, NULL, now_ns);
@@ -950,15 +897,34 @@ void node_group_hello(struct node *node, uint64_t group)
 		child->said_hello = true;
 }
 
+/* One whose end only the broker knows. */
+static bool is_broker_client(const struct hash_node *n)
+{
+	const struct client *client = container_of(n, struct client, by_group);
+
+	return client->group >> 62 == 2 && !list_is_linked(&client->gone_link);
+}
+
+static void broker_client_count(struct hash_node *n, void *arg)
+{
+	*(uint32_t *)arg += is_broker_client(n);
+}
+
+static void broker_client_put(struct hash_node *n, void *arg)
+{
+	if (is_broker_client(n))
+		mp_put_uint(arg, container_of(n, struct client, by_group)->group);
+}
+
 void node_put_groups(const struct node *node, struct buf *b)
 {
-	uint32_t n_live = 0, n_speaking = 0;
+	uint32_t n_live = 0, n_speaking = 0, n_clients = 0;
 
 	for (struct child *child = node_first(node); child; child = node_after(node, child)) {
 		n_live += child->group != 0;
 		n_speaking += child_speaks(child);
 	}
-	mp_put_array(b, 3);
+	mp_put_array(b, 4);
 	mp_put_array(b, n_live);
 	for (struct child *child = node_first(node); child; child = node_after(node, child))
 		if (child->group)
@@ -975,6 +941,9 @@ void node_put_groups(const struct node *node, struct buf *b)
 	for (struct child *child = node_first(node); child; child = node_after(node, child))
 		if (child_speaks(child))
 			mp_put_uint(b, child->group);
+	hash_each((struct hash *)&node->clients, broker_client_count, &n_clients);
+	mp_put_array(b, n_clients);
+	hash_each((struct hash *)&node->clients, broker_client_put, b);
 }
 
 void node_set_log_path(struct node *node, void (*log_path)(const char *name, char *ret, size_t size, void *arg), void *arg)
@@ -1023,7 +992,15 @@ int node_new(struct node **ret, const struct node_config *config)
 	hash_init(&node->by_name);
 	hash_init(&node->by_group);
 	hash_init(&node->by_number);
-	hash_init(&node->by_watcher);
+	hash_init(&node->by_id);
+	hash_init(&node->clients);
+	hash_init(&node->endings);
+	list_init(&node->gone);
+	list_init(&node->again);
+	list_init(&node->owed);
+	list_init(&node->changed_watches);
+	list_init(&node->changed_endings);
+	list_init(&node->unwatched);
 	heap_init(&node->timeouts);
 	heap_init(&node->failures);
 	err = supervision_new(&node->engine, &engine);
@@ -1045,6 +1022,8 @@ static void waiters_drop(struct node *node, struct list *waiters)
 		struct waiter *waiter = container_of(link, struct waiter, link);
 
 		heap_remove(&node->timeouts, &waiter->timeout);
+		list_remove(&waiter->client_link);
+		node->n_waiters--;
 		free(waiter);
 	}
 }
@@ -1060,6 +1039,8 @@ void node_forget(struct node *node)
 	}
 	while ((link = list_pop(&node->removed)))
 		free(container_of(link, struct removed, link));
+	waiters_drop(node, &node->downers);
+	node_clients_forget(node);
 	node->stopping = false;
 }
 
@@ -1071,14 +1052,15 @@ struct node *node_free(struct node *node)
 		return NULL;
 	while ((action = node_next_early(node)) || (action = node_next_late(node)))
 		node_action_free(action);
-	waiters_drop(node, &node->downers);
 	node_forget(node);
 	supervision_free(node->engine);
 	supervision_free(node->daemons);
 	hash_deinit(&node->by_name);
 	hash_deinit(&node->by_group);
 	hash_deinit(&node->by_number);
-	hash_deinit(&node->by_watcher);
+	hash_deinit(&node->by_id);
+	hash_deinit(&node->clients);
+	hash_deinit(&node->endings);
 	heap_deinit(&node->timeouts);
 	heap_deinit(&node->failures);
 	free(node);

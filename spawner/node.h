@@ -5,9 +5,13 @@
  * Two engines decide (supervision.h): one for the children, all of them independent of each other, so they are stopped at the same
  * time; one for the broker, which goes last, because what stops may still want to say something.
  *
- * Actions come in two kinds. *Early* ones may be done twice, so they are done before the state is written: notices of ends. *Late*
- * ones rest on what was written: a spawn on the intent, an acknowledgement on the exit, an answer on what it says. The shell's
- * turn is: events … → node_next(EARLY) until none → write the state → node_next(LATE) until none.
+ * Actions come in two kinds. *Early* ones may be done twice, and are done before the state is written: lines for the log. *Late* ones
+ * rest on what was written: a spawn on the intent, an acknowledgement on the exit, an answer on what it says, a notice on its row. The
+ * shell's turn is: events … → node_next_early() until none → write the state → take all of node_next_late(), then do them → once more.
+ *
+ * A notice of an end (`down` to who watches, `group_down` to the broker) is state until the shell says that it was handed over: the
+ * kernel has it for the watcher, the broker has passed it on. Until then it is told again, by this supervisor or the next one; a `down`
+ * that comes twice finds no monitor. So at whatever instruction the supervisor dies, nobody misses an end.
  *
  * Out of memory in the midst of a change is the end of the supervisor: it aborts, the keeper starts another one, and that one
  * goes on from the state. What a caller asks for is refused instead where that can be told before.
@@ -24,9 +28,12 @@
 #include "spec.h"
 
 #define NODE_ENDED_MAX	 1000  /* children listed as down that ended by themselves */
-#define NODE_RECENT_MAX	 1024  /* exits that can still be asked for by group id */
-#define NODE_WATCHES_MAX 65536 /* of all children together */
-#define NODE_WAITERS_MAX 65536
+#define NODE_RECENT_MAX	 1024  /* exits that can still be asked for by group id, and that a broker can be owed */
+#define NODE_WATCHES_MAX (1u << 20) /* of all callers together, notices that are not handed over included */
+#define NODE_WAITERS_MAX (1u << 18)
+#define NODE_CLIENT_WATCHES_MAX 16384 /* of one group: four for each process that can be */
+#define NODE_CLIENT_WAITERS_MAX 4096
+#define NODE_GONE_MAX 1024 /* callers that are known to be gone */
 
 struct node;
 
@@ -36,14 +43,15 @@ struct node_config {
 	const char *broker; /* path of its program; NULL: run none */
 	size_t max_processes; /* that the daemons' descriptors suffice for; 0: no limit */
 	uint64_t max_files; /* the limit it comes from, for messages */
+	uint64_t (*caller_group)(const void *from); /* whom a wait is charged to; NULL: nobody */
 };
 
 enum node_action_kind {
 	/* early */
-	NODE_DOWN,	 /* watcher, group, id, cause */
-	NODE_GROUP_DOWN, /* group, cause: to the broker */
-	NODE_LOG,	 /* text */
+	NODE_LOG, /* text */
 	/* late */
+	NODE_GROUP_DOWN,  /* group, cause, number: to the broker; then node_broker_told() */
+	NODE_TELL,	  /* group: of a client with notices: node_next_notice() */
 	NODE_RESERVE,	  /* number: of group ids */
 	NODE_SPAWN,	  /* group: of node_child_by_group() */
 	NODE_TERM,	  /* group, number: ms of grace: TERM to the whole tree */
@@ -65,7 +73,6 @@ struct node_action {
 	uint64_t number;
 	int signo;
 	actor_ref watcher;
-	uint64_t id;
 	struct actor_cause cause;
 	void *from;
 	const char *error; /* NULL: body is the result */
@@ -94,6 +101,8 @@ bool node_state_is_dirty(const struct node *node);
 /* What changed since the last call of either; all of it. */
 void node_state_put_changes(struct node *node, struct buf *b);
 void node_state_put_all(struct node *node, struct buf *b);
+/* What was put could not be written: all of it is to be put again. */
+void node_state_not_written(struct node *node);
 
 /* --- events --- */
 
@@ -106,6 +115,8 @@ void node_launch_failed(struct node *node, uint64_t group, int error, const char
 void node_group_hello(struct node *node, uint64_t group);
 void node_group_ready(struct node *node, uint64_t group, uint64_t now_ns);
 void node_owner_gone(struct node *node, uint64_t number, uint64_t now_ns);
+/* A group of callers has ended: everything it made goes. */
+void node_client_gone(struct node *node, uint64_t group, uint64_t now_ns);
 void node_timer(struct node *node, uint64_t now_ns);
 uint64_t node_next_deadline(const struct node *node); /* SUPERVISION_NEVER */
 
@@ -124,6 +135,27 @@ void node_monitor(struct node *node, uint64_t group, actor_ref watcher, uint64_t
 void node_demonitor(struct node *node, actor_ref watcher, uint64_t id, void *from);
 /* Everything down, in order; @from may be NULL. */
 void node_down(struct node *node, void *from, uint64_t now_ns);
+
+/* --- notices --- */
+
+struct node_notice {
+	uint64_t number;
+	actor_ref watcher;
+	uint64_t group, id;
+	const struct actor_cause *cause;
+};
+
+/* The next one for the group @client that was not given out yet, or was lost; by number. */
+bool node_next_notice(struct node *node, uint64_t client, struct node_notice *ret);
+/* Up to this number they are where the death of nobody but the watcher can lose them. */
+void node_notices_handed(struct node *node, uint64_t client, uint64_t number);
+/* What was given out may be lost: node_tell_again() gives it out again. */
+void node_notices_lost(struct node *node, uint64_t client);
+void node_tell_again(struct node *node);
+/* The highest number given so far: what it stands for is among node_put_groups(), if the broker is owed it. */
+uint64_t node_last_number(const struct node *node);
+/* The broker has heard of all NODE_GROUP_DOWN up to this number. */
+void node_broker_told(struct node *node, uint64_t number);
 
 /* --- actions --- */
 
@@ -144,7 +176,7 @@ size_t node_count(const struct node *node);
 /* With @n_more beside those that have a group id already there were too many. Sets @text: why, and what to do about it. */
 bool node_is_full(const struct node *node, size_t n_more, char *text, size_t size);
 bool node_is_stopping(const struct node *node);
-/* [ids of live groups], [[id, cause] of recent ends]: the arguments of the `groups` cast. */
+/* [ids of live groups], [[id, cause] of recent ends], [ids of clients]: the arguments of the `groups` cast. */
 void node_put_groups(const struct node *node, struct buf *b);
 /* Appends one child map; see child_put_map(). Sets the log directory for it. */
 void node_set_log_path(struct node *node, void (*log_path)(const char *name, char *ret, size_t size, void *arg), void *arg);

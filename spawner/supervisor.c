@@ -291,9 +291,9 @@ static void do_group_down(struct supervisor *supervisor, const struct node_actio
 	struct buf cause = BUF_INIT;
 
 	cause_put(&cause, &action->cause);
-	if (!buf_error(&cause))
-		service_cast_broker(supervisor->self, "group_down", "Um", action->group, (const void *)cause.data,
-			cause.size_bytes);
+	if (!buf_error(&cause) && service_cast_broker(supervisor->self, "group_down", "Um", action->group, (const void *)cause.data,
+					  cause.size_bytes) == 0)
+		service_hand_over(supervisor->self, 0, action->number);
 	buf_deinit(&cause);
 }
 
@@ -316,42 +316,37 @@ static void owner_forget(struct supervisor *supervisor, uint64_t number)
 	}
 }
 
-static void tell_down(struct supervisor *supervisor, const struct node_action *action)
+/* Each of them to its watcher; a watcher in another group than @client cannot be. */
+static void do_tell(struct supervisor *supervisor, uint64_t client)
 {
-	service_send_down(supervisor->self, action->watcher, (actor_ref){supervisor->node_id, action->group, 0},
-		action->id, &action->cause);
+	struct node_notice notice;
+	uint64_t last = 0;
+
+	while (node_next_notice(supervisor->node, client, &notice)) {
+		service_send_down(supervisor->self, notice.watcher, (actor_ref){supervisor->node_id, notice.group, 0}, notice.id,
+			notice.cause);
+		last = notice.number;
+	}
+	if (last)
+		service_hand_over(supervisor->self, client, last);
 }
 
-void supervisor_tell_held(struct supervisor *supervisor, bool last)
+void supervisor_handed_over(struct supervisor *supervisor, uint64_t group, uint64_t number, bool ok, bool routed)
 {
-	list_for_each_safe(link, &supervisor->held) {
-		struct node_action *action = container_of(link, struct node_action, link);
+	/* a broker that has just been started does not know yet whom it routes for: what is for one of those it may have dropped */
+	bool early = routed && supervisor_now_ns() - supervisor->broker_up_ns < SUPERVISOR_WINDOW_MS * UINT64_C(1000000);
 
-		tell_down(supervisor, action);
-		if (last) {
-			list_remove(&action->link);
-			node_action_free(action);
-		}
+	if (!group) {
+		if (ok)
+			node_broker_told(supervisor->node, number); /* else: the next `groups` says it */
+	} else if (ok && !early) {
+		node_notices_handed(supervisor->node, group, number);
+	} else {
+		node_notices_lost(supervisor->node, group);
+		if (!supervisor->again_is_due && actor_send_after(supervisor->self, SUPERVISOR_AGAIN_MS, "tell_again", NULL, "") == 0)
+			supervisor->again_is_due = true;
 	}
-}
-
-/* @action is taken if it must be kept. */
-static struct node_action *do_early(struct supervisor *supervisor, struct node_action *action)
-{
-	switch (action->kind) {
-	case NODE_DOWN:
-		tell_down(supervisor, action);
-		if (supervisor->broker_up || action->watcher.group >> 62 == 3) /* who has its link with us is reached by it */
-			break;
-		list_append(&supervisor->held, &action->link);
-		return NULL;
-	case NODE_GROUP_DOWN:
-		do_group_down(supervisor, action);
-		break;
-	default:
-		log_info("%s", action->text);
-	}
-	return action;
+	supervisor_need_turn(supervisor);
 }
 
 static void do_late(struct supervisor *supervisor, const struct node_action *action)
@@ -387,11 +382,15 @@ static void do_late(struct supervisor *supervisor, const struct node_action *act
 	case NODE_REPLY:
 		do_reply(action);
 		break;
+	case NODE_TELL:
+		do_tell(supervisor, action->group);
+		break;
+	case NODE_GROUP_DOWN:
+		do_group_down(supervisor, action);
+		break;
 	case NODE_STOPPED:
 		supervisor->stopped = true;
 		break;
-	case NODE_DOWN:
-	case NODE_GROUP_DOWN:
 	case NODE_LOG:
 	case _NODE_ACTION_N:
 		break;
@@ -435,9 +434,12 @@ static void state_write(struct supervisor *supervisor)
 		r = state_snapshot(&supervisor->state, bytes.data, bytes.size_bytes);
 	if (r == 1)
 		state_hand_over(supervisor);
-	if (r < 0)
+	if (r < 0) {
 		log_error("the state cannot be written: %s; processes started from now on may be adopted without it",
 			strerror(-r));
+		supervisor->state.used_bytes = 0; /* no change can be understood behind what is missing: all of it, the next time */
+		node_state_not_written(supervisor->node);
+	}
 }
 
 /* --- a turn --- */
@@ -463,22 +465,25 @@ static void timer_arm(struct supervisor *supervisor)
 void supervisor_turn(struct supervisor *supervisor)
 {
 	struct node_action *action;
-	bool more = true;
+	struct list late, *link;
 
 	supervisor->turn_is_due = false;
-	while (more) { /* a launch that fails at once leads to further actions */
-		more = false;
+	list_init(&late);
+	do { /* a launch that fails at once leads to further actions: they rest on a state that is not written yet */
 		while ((action = node_next_early(supervisor->node))) {
-			node_action_free(do_early(supervisor, action));
-			more = true;
+			log_info("%s", action->text);
+			node_action_free(action);
 		}
 		state_write(supervisor);
-		while ((action = node_next_late(supervisor->node))) {
+		while ((action = node_next_late(supervisor->node)))
+			list_append(&late, &action->link);
+		link = late.next;
+		while (!list_is_empty(&late)) {
+			action = container_of(list_pop(&late), struct node_action, link);
 			do_late(supervisor, action);
 			node_action_free(action);
-			more = true;
 		}
-	}
+	} while (link != &late);
 	if (keeper_link_flush(&supervisor->keeper) == -EPIPE)
 		end_of_node(supervisor);
 	keeper_watch(supervisor);
@@ -753,6 +758,11 @@ static void sync_with_keeper(struct supervisor *supervisor, const struct keeper_
 	node_synced(supervisor->node, supervisor_now_ns());
 }
 
+static uint64_t caller_group(const void *from)
+{
+	return actor_from_ref(from).group;
+}
+
 static void log_line(const char *line, void *arg)
 {
 	log_info("%s", line);
@@ -769,6 +779,8 @@ static int run(struct supervisor *supervisor)
 		.listen_path = listen_path,
 		.broker_up_method = "broker_up",
 		.broker_down_method = "broker_down",
+		.client_gone_method = "client_gone",
+		.handed_over_method = "handed_over",
 		.log = log_line,
 	};
 	union keeper_record record;
@@ -828,7 +840,7 @@ static void limit_processes(struct supervisor *supervisor, struct node_config *c
 int main(int argc, char **argv)
 {
 	static struct supervisor supervisor = {.state = STATE_INIT};
-	struct node_config config = {.broker = getenv("ACTOR_BROKER")};
+	struct node_config config = {.broker = getenv("ACTOR_BROKER"), .caller_group = caller_group};
 	union keeper_record hello;
 	int state_fd, r;
 
@@ -856,7 +868,6 @@ int main(int argc, char **argv)
 	supervisor.hang_limit_ms = (int64_t)(hello.hello.hang_limit_ns / 1000000);
 	supervisor.n_deaths = hello.hello.n_deaths;
 	memcpy(supervisor.key, hello.hello.node_key, sizeof(supervisor.key));
-	list_init(&supervisor.held);
 	hash_init(&supervisor.owners_by_number);
 	hash_init(&supervisor.owners_by_monitor);
 	open_directories(&supervisor);
@@ -881,8 +892,6 @@ int main(int argc, char **argv)
 	state_load(&supervisor, state_fd);
 	sync_with_keeper(&supervisor, &hello.hello);
 	r = run(&supervisor);
-	for (struct list *link; (link = list_pop(&supervisor.held));)
-		node_action_free(container_of(link, struct node_action, link));
 	outputs_deinit(&supervisor.outputs);
 	node_free(supervisor.node);
 	state_deinit(&supervisor.state);

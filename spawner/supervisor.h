@@ -13,6 +13,7 @@
 
 #define SUPERVISOR_READY_MS 5000 /* a node without a broker by then is said to be ready all the same */
 #define SUPERVISOR_SWEEP_MS 5000
+#define SUPERVISOR_AGAIN_MS 1000 /* after a notice was lost on the way */
 #define SUPERVISOR_WINDOW_MS 1500 /* after this all groups have said hello to a new broker, or never will */
 
 /* Whose end ends a child. */
@@ -49,7 +50,8 @@ struct supervisor {
 	unsigned int n_silent; /* looks in a row that found no answer of the broker */
 	uint64_t looked_at; /* group id of that broker */
 	int64_t hang_limit_ms;
-	struct list held; /* struct node_action: notices of ends whose watcher may be out of reach without a broker */
+	uint64_t broker_up_ns;
+	bool again_is_due; /* a timer will tell notices again that were lost on the way */
 	bool ready_told;
 	bool stopped; /* the last turn was taken */
 };
@@ -66,8 +68,8 @@ void supervisor_kill_broker(struct supervisor *supervisor);
 /* An orderly end has begun: the keeper sees to its limit. */
 void supervisor_tell_down(struct supervisor *supervisor);
 void supervisor_watch_owner(struct supervisor *supervisor, uint64_t number, actor_ref owner);
-/* Once more: whoever has had it does not know the id any more. */
-void supervisor_tell_held(struct supervisor *supervisor, bool last);
+/* What service_hand_over() has to say. */
+void supervisor_handed_over(struct supervisor *supervisor, uint64_t group, uint64_t number, bool ok, bool routed);
 void supervisor_log_path(const char *name, char *ret, size_t size, void *arg);
 /* What a child's log is called after: the broker's cannot be taken by a child. */
 const char *supervisor_log_name(const struct child *child);

@@ -513,26 +513,27 @@ static int on_broker_up(actor *self, const actor_msg *msg)
 	struct supervisor *supervisor = supervisor_of(self);
 	struct buf groups = BUF_INIT;
 	struct mp_reader r;
-	const uint8_t *live, *exits, *speaking;
-	size_t live_bytes, exits_bytes, speaking_bytes;
+	const uint8_t *live, *exits, *speaking, *clients;
+	size_t live_bytes, exits_bytes, speaking_bytes, clients_bytes;
 	uint32_t n;
 
 	if (!is_from_within(self, msg))
 		return 0;
 	supervisor->broker_up = true;
 	supervisor->n_silent = 0;
+	supervisor->broker_up_ns = supervisor_now_ns();
 	node_put_groups(supervisor->node, &groups);
 	if (!buf_error(&groups)) {
 		r = mp_reader(groups.data, groups.size_bytes);
 		if (!mp_read_array(&r, &n) && !mp_read_raw(&r, &live, &live_bytes) && !mp_read_raw(&r, &exits, &exits_bytes) &&
-			!mp_read_raw(&r, &speaking, &speaking_bytes))
-			service_cast_broker(self, "groups", "mmm", (const void *)live, live_bytes, (const void *)exits, exits_bytes,
-				(const void *)speaking, speaking_bytes);
+			!mp_read_raw(&r, &speaking, &speaking_bytes) && !mp_read_raw(&r, &clients, &clients_bytes) &&
+			service_cast_broker(self, "groups", "mmmm", (const void *)live, live_bytes, (const void *)exits, exits_bytes,
+				(const void *)speaking, speaking_bytes, (const void *)clients, clients_bytes) == 0)
+			service_hand_over(self, 0, node_last_number(supervisor->node)); /* whatever a broker can be owed is among these */
 	}
 	buf_deinit(&groups);
-	supervisor_tell_held(supervisor, false);
-	if (!list_is_empty(&supervisor->held))
-		actor_send_after(self, SUPERVISOR_WINDOW_MS, "tell_held", NULL, "");
+	node_tell_again(supervisor->node);
+	supervisor_need_turn(supervisor);
 	supervisor_tell_ready(supervisor);
 	return 0;
 }
@@ -544,12 +545,40 @@ static int on_broker_down(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-static int on_tell_held(actor *self, const actor_msg *msg)
+static int on_tell_again(actor *self, const actor_msg *msg)
 {
 	struct supervisor *supervisor = supervisor_of(self);
 
-	if (is_from_within(self, msg) && supervisor->broker_up)
-		supervisor_tell_held(supervisor, true);
+	if (!is_from_within(self, msg))
+		return 0;
+	supervisor->again_is_due = false;
+	node_tell_again(supervisor->node);
+	supervisor_need_turn(supervisor);
+	return 0;
+}
+
+static int on_handed_over(actor *self, const actor_msg *msg)
+{
+	struct args args = args_of(msg);
+	uint64_t group, number;
+	bool ok, routed;
+
+	if (is_from_within(self, msg) && !args_uint(&args, &group) && !args_uint(&args, &number) && !args_bool(&args, false, &ok) &&
+		!args_bool(&args, false, &routed))
+		supervisor_handed_over(supervisor_of(self), group, number, ok, routed);
+	return 0;
+}
+
+static int on_client_gone(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+	struct args args = args_of(msg);
+	uint64_t group;
+
+	if (!is_from_within(self, msg) || args_uint(&args, &group) < 0)
+		return 0;
+	node_client_gone(supervisor->node, group, supervisor_now_ns());
+	supervisor_need_turn(supervisor);
 	return 0;
 }
 
@@ -571,6 +600,20 @@ static bool is_from_broker(const struct supervisor *supervisor, const actor_msg 
 	const struct child *broker = node_broker(supervisor->node);
 
 	return broker && actor_msg_sender(msg).group == broker->group;
+}
+
+/* Of a group that the broker admitted: nobody else knows. */
+static int on_group_gone(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+	struct args args = args_of(msg);
+	uint64_t group;
+
+	if (!is_from_broker(supervisor, msg) || args_uint(&args, &group) < 0 || group >> 62 != 2)
+		return 0;
+	node_client_gone(supervisor->node, group, supervisor_now_ns());
+	supervisor_need_turn(supervisor);
+	return 0;
 }
 
 static int on_group_ready(actor *self, const actor_msg *msg)
@@ -682,9 +725,12 @@ static const struct actor_method methods[] = {
 	{.name = "broker_look", .on_cast = on_broker_look},
 	{.name = "broker_lives", .on_cast = on_broker_lives},
 	{.name = "broker_down", .on_cast = on_broker_down},
-	{.name = "tell_held", .on_cast = on_tell_held},
+	{.name = "tell_again", .on_cast = on_tell_again},
+	{.name = "handed_over", .on_cast = on_handed_over},
+	{.name = "client_gone", .on_cast = on_client_gone},
 	{.name = "broker_late", .on_cast = on_broker_late},
 	{.name = "group_ready", .on_cast = on_group_ready},
+	{.name = "group_gone", .on_cast = on_group_gone},
 	{.name = "group_hello", .on_cast = on_group_hello},
 	{.name = "watch_owner", .on_cast = on_watch_owner},
 	{0},

@@ -347,6 +347,62 @@ def an_answer_of_a_third_group_hits_no_call_and_ends_its_link():
             process.kill()
 
 
+def call_many(link, frames):
+    """Sends calls and takes their answers; returns how many were answered by a reply, and the names of errors."""
+    n_replies, errors = 0, []
+    frames = list(frames)
+    for at in range(0, len(frames), 200):
+        some = frames[at:at + 200]
+        link.send(*some)
+        left = len(some)
+        while left:
+            frame = link.receive()
+            if frame[0] == 3:
+                n_replies += 1
+            elif frame[0] == 4:
+                errors.append(frame[4])
+            left -= frame[0] in (3, 4)
+    return n_replies, errors
+
+
+def monitors_go_with_the_client_that_made_them():
+    group = node.child("victim")["group"]
+    with Bystander():
+        for kind in "supervisor", "broker", "single":
+            for _ in range(int(70 * max(scale, 1)) // (1 if kind == "supervisor" else 7)):
+                link = Link(SPAWNER) if kind == "supervisor" else Link(BROKER, **({"features": ["single"]} if kind == "single" else {}))
+                to = link.service if kind == "supervisor" else link.call("whereis", "$spawner")[4]
+                at = link if kind != "broker" else link.introduce(to[1])
+                assert call_many(at, ([2, to, link.me, "monitor", [group, link.me, i], 10 + i, 0] for i in range(1000))) == (1000, [])
+                if at != link:
+                    at.close()
+                link.close()
+        link = Link(SPAWNER)
+        assert link.call("monitor", group, link.me, 1)[0] == 3, "a bystander is not refused for what others left"
+        link.close()
+
+
+def a_client_gets_what_one_may_have():
+    link, other = Link(SPAWNER), Link(SPAWNER)
+    group = node.child("victim")["group"]
+    n, errors = call_many(link, ([2, link.service, link.me, "monitor", [group, link.me, i], 10 + i, 0] for i in range(16384 + 5)))
+    assert (n, errors) == (16384, ["overloaded"] * 5), (n, errors)
+    n_waits = int(20000 * max(scale, 1))
+    for at in range(0, n_waits, 200): # the first ones wait, the others are refused at once
+        link.send(*([2, link.service, link.me, "wait", ["victim", "down", 0], 1000000 + at + i, 0] for i in range(200)))
+    refused = 0
+    while refused < n_waits - 4096:
+        frame = link.receive()
+        assert frame[0] == 4 and frame[4] == "overloaded", frame
+        refused += 1
+    assert other.call("monitor", group, other.me, 1)[0] == 3
+    assert other.call("wait", "victim", "up", 0)[0] == 3
+    link.send([12, 7])
+    assert link.receive() == [13, 7], "and no more is answered"
+    link.close()
+    other.close()
+
+
 def floods_cost_only_the_flooder():
     n = int(20000 * scale)
     with Bystander():
@@ -475,6 +531,8 @@ run_tests([t for t in [bytes_that_are_no_sp_end_the_connection,
            no_frame_ends_a_daemon,
            casts_that_only_the_daemon_itself_may_send_do_nothing,
            monitors_in_the_name_of_another_group_are_refused,
+           monitors_go_with_the_client_that_made_them,
+           a_client_gets_what_one_may_have,
            floods_cost_only_the_flooder,
            a_receiver_that_stopped_reading_is_cut_or_held_and_nobody_else,
            answers_that_nobody_reads_cost_their_caller_its_link_and_nobody_memory,

@@ -332,6 +332,52 @@ static void test_the_supervisor_hears_of_hello_and_ready(void **state)
 	client_expect_nothing(s);
 }
 
+static uint64_t expect_group_gone(struct client *s)
+{
+	struct mp_reader r = client_expect_cast(s, "group_gone");
+	uint64_t group;
+
+	assert_int_equal(mp_read_uint(&r, &group), 0);
+	return group;
+}
+
+static void test_the_supervisor_hears_of_the_ends_of_clients(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a"), *b = world_supervised(&w, 17, "worker");
+
+	uint64_t gone = a->group;
+
+	client_tell(s, "groups", pack(&w, "a4a1ua0a0a1u", UINT64_C(17), gone));
+	client_expect_cast(s, "group_hello"); /* as it came */
+	client_expect_cast(s, "group_hello"); /* and for the list */
+	client_expect_nothing(s);
+	client_break(a);
+	assert_int_equal(expect_group_gone(s), gone);
+	client_break(b); /* whose end the supervisor reports */
+	world_advance(&w, 2000 * MS);
+	client_expect_nothing(s);
+	/* one of which it had heard too late */
+	client_tell(s, "groups", pack(&w, "a4a0a0a0a2uu", gone, UINT64_C(3) << 62 | 5));
+	assert_int_equal(expect_group_gone(s), gone);
+	client_expect_nothing(s);
+}
+
+static void test_the_supervisor_hears_of_clients_that_do_not_come_back_to_a_new_broker(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a;
+	struct token resume = world_token(&w, UINT64_C(0x8000000100000005), "client");
+
+	client_tell(s, "groups", pack(&w, "a4a0a0a0a2uu", UINT64_C(0x8000000100000005), UINT64_C(0x8000000100000006)));
+	a = world_connect(&w, "client", &resume);
+	assert_int_equal(a->group, UINT64_C(0x8000000100000005));
+	client_expect_nothing(s);
+	world_advance(&w, 1000 * MS);
+	assert_int_equal(expect_group_gone(s), UINT64_C(0x8000000100000006));
+	client_expect_nothing(s);
+	client_break(a);
+	assert_int_equal(expect_group_gone(s), UINT64_C(0x8000000100000005));
+}
+
 static void test_only_the_supervisor_reports_exits(void **state)
 {
 	struct client *a = world_newcomer(&w, "$spawner"), *b = world_supervised(&w, 17, "worker");
@@ -645,6 +691,8 @@ int main(void)
 		T(test_bye_of_a_client_is_normal_and_at_once),
 		T(test_a_client_without_bye_is_lost),
 		T(test_the_supervisor_hears_of_hello_and_ready),
+		T(test_the_supervisor_hears_of_the_ends_of_clients),
+		W(test_the_supervisor_hears_of_clients_that_do_not_come_back_to_a_new_broker),
 		T(test_only_the_supervisor_reports_exits),
 		T(test_there_is_one_supervisor_the_last),
 		T(test_a_link_that_ends_for_what_came_is_logged_by_name),

@@ -18,7 +18,9 @@
 #define NODE_ID 0xabcu
 #define WORDS_MAX 4096
 
-static const actor_ref caller = {NODE_ID, 77, 5};
+#define CLIENT(n) (UINT64_C(1) << 63 | (n)) /* a group that the broker admitted */
+
+static const actor_ref caller = {NODE_ID, CLIENT(77), 5};
 
 /* What came out, as words in order. */
 struct fixture {
@@ -27,15 +29,23 @@ struct fixture {
 	uint64_t next_group;
 	uint64_t seq;
 	char words[WORDS_MAX];
+	uint64_t last_notice;
 	struct buf state[2]; /* the chunks of a state: snapshot and what followed, in one */
 };
 
 static int from_token[8]; /* addresses stand for callers */
 #define FROM(n) (&from_token[n])
+static bool with_broker;
+static uint64_t charged_group; /* of whoever waits; 0: nobody */
+
+static uint64_t caller_group(const void *from)
+{
+	return charged_group;
+}
 
 static struct node *fresh_node(void)
 {
-	struct node_config config = {.node_id = NODE_ID, .seed = 1, .broker = NULL};
+	struct node_config config = {.node_id = NODE_ID, .seed = 1, .broker = with_broker ? "/bin/broker" : NULL, .caller_group = caller_group};
 	struct node *node;
 
 	assert_int_equal(node_new(&node, &config), 0);
@@ -46,6 +56,8 @@ static int setup(void **arg)
 {
 	static struct fixture f;
 
+	charged_group = 0;
+	with_broker = false;
 	f = (struct fixture){.now_ns = 1000 * 1000 * MS, .next_group = 100};
 	f.node = fresh_node();
 	node_start(f.node, f.now_ns);
@@ -107,9 +119,15 @@ static const char *value_of(const struct buf *body, const char *key)
 
 static void act(struct fixture *f, struct node_action *a)
 {
+	struct node_notice notice;
+
 	switch (a->kind) {
-	case NODE_DOWN:
-		word(f, "down(%llu,%llu,%s)", (unsigned long long)a->group, (unsigned long long)a->id, a->cause.reason);
+	case NODE_TELL:
+		while (node_next_notice(f->node, a->group, &notice)) {
+			word(f, "down(%llu,%llu,%s)", (unsigned long long)notice.group, (unsigned long long)notice.id,
+				notice.cause->reason);
+			f->last_notice = notice.number;
+		}
 		break;
 	case NODE_GROUP_DOWN:
 		word(f, "group_down(%llu)", (unsigned long long)a->group);
@@ -301,7 +319,7 @@ static void test_up_is_answered_even_if_it_is_over_in_the_same_report(void **arg
 	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_UP);
 	turn(f);
 	ends(f, 100, CLD_EXITED, 0);
-	assert_string_equal(turn(f), "group_down(100) ack(100) reply1(up)");
+	assert_string_equal(turn(f), "ack(100) reply1(up) group_down(100)");
 	assert_string_equal(state_of(f, "a"), "down");
 }
 
@@ -314,7 +332,7 @@ static void test_spawn_exit_answers_with_the_end(void **arg)
 	runs(f, 100);
 	assert_string_equal(turn(f), "");
 	ends(f, 100, CLD_EXITED, 7);
-	assert_string_equal(turn(f), "group_down(100) ack(100) reply1(down)");
+	assert_string_equal(turn(f), "ack(100) group_down(100) reply1(down)");
 	assert_int_equal(node_child_by_name(f->node, "a")->last_exit.cause.code, 7);
 }
 
@@ -576,10 +594,10 @@ static void test_the_first_restart_is_immediate_then_it_backs_off(void **arg)
 	runs(f, 100);
 	turn(f);
 	ends(f, 100, CLD_DUMPED, SIGSEGV);
-	assert_string_equal(turn(f), "group_down(100) ack(100) spawn(a,101)");
+	assert_string_equal(turn(f), "ack(100) group_down(100) spawn(a,101)");
 	runs(f, 101);
 	ends(f, 101, CLD_KILLED, SIGKILL);
-	assert_string_equal(turn(f), "group_down(101) ack(101)");
+	assert_string_equal(turn(f), "ack(101) group_down(101)");
 	assert_string_equal(state_of(f, "a"), "backoff");
 	assert_string_equal(field(f, "a", "pid"), "nil");
 	assert_in_range(atoi(field(f, "a", "next_start_ms")), 79, 120);
@@ -621,7 +639,7 @@ static void test_an_exec_failure_is_told_and_retried_later(void **arg)
 	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_UP);
 	turn(f);
 	fails(f, 100, ENOENT);
-	assert_string_equal(turn(f), "group_down(100) ack(100) error1(exec)");
+	assert_string_equal(turn(f), "ack(100) group_down(100) error1(exec)");
 	assert_string_equal(state_of(f, "a"), "backoff");
 	assert_int_equal(node_child_by_name(f->node, "a")->last_exit.cause.kind, ACTOR_EXIT_EXEC);
 	assert_int_equal(node_child_by_name(f->node, "a")->last_exit.cause.code, ENOENT);
@@ -656,7 +674,7 @@ static void test_a_temporary_that_cannot_be_run_is_down(void **arg)
 
 	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_EXIT);
 	fails(f, 100, EACCES);
-	assert_string_equal(turn(f), "group_down(100) spawn(?,100) ack(100) error1(exec)");
+	assert_string_equal(turn(f), "spawn(?,100) ack(100) group_down(100) error1(exec)");
 	assert_string_equal(state_of(f, "a"), "down");
 }
 
@@ -687,7 +705,7 @@ static void test_stop_is_term_then_after_the_grace_kill(void **arg)
 	advance(f, 1);
 	assert_string_equal(turn(f), "kill(100)");
 	ends(f, 100, CLD_KILLED, SIGKILL);
-	assert_string_equal(turn(f), "group_down(100) ack(100) reply2(down)");
+	assert_string_equal(turn(f), "ack(100) group_down(100) reply2(down)");
 }
 
 static void test_a_stopped_child_ended_by_term_says_shutdown(void **arg)
@@ -701,7 +719,7 @@ static void test_a_stopped_child_ended_by_term_says_shutdown(void **arg)
 	node_stop(f->node, "a", false, FROM(2), f->now_ns);
 	assert_string_equal(turn(f), "term(100,1000) reply2(stopping)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
-	assert_string_equal(turn(f), "down(100,9,shutdown) group_down(100) ack(100)");
+	assert_string_equal(turn(f), "ack(100) group_down(100) down(100,9,shutdown)");
 }
 
 static void test_restart_is_a_new_incarnation_that_costs_no_backoff(void **arg)
@@ -714,7 +732,7 @@ static void test_restart_is_a_new_incarnation_that_costs_no_backoff(void **arg)
 	node_restart(f->node, "a", true, FROM(2), f->now_ns);
 	assert_string_equal(turn(f), "term(100,1000)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
-	assert_string_equal(turn(f), "group_down(100) ack(100) spawn(a,101)");
+	assert_string_equal(turn(f), "ack(100) group_down(100) spawn(a,101)");
 	runs(f, 101);
 	assert_string_equal(turn(f), "reply2(up)");
 	assert_string_equal(field(f, "a", "restarts"), "0");
@@ -778,7 +796,7 @@ static void test_rm_wants_it_down_or_force(void **arg)
 	node_remove(f->node, "a", true, FROM(2), f->now_ns);
 	assert_string_equal(turn(f), "term(100,1000)");
 	ends(f, 100, CLD_EXITED, 0);
-	assert_string_equal(turn(f), "group_down(100) ack(100) reply3(down) reply2");
+	assert_string_equal(turn(f), "ack(100) group_down(100) reply3(down) reply2");
 	assert_int_equal(node_count(f->node), 0);
 }
 
@@ -796,9 +814,9 @@ static void test_down_stops_all_then_says_so(void **arg)
 	spawn(f, "c", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
 	assert_string_equal(turn(f), "error1(stopping)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
-	assert_string_equal(turn(f), "group_down(100) ack(100)");
+	assert_string_equal(turn(f), "ack(100) group_down(100)");
 	ends(f, 101, CLD_KILLED, SIGTERM);
-	assert_string_equal(turn(f), "group_down(101) ack(101) reply2 stopped");
+	assert_string_equal(turn(f), "ack(101) group_down(101) reply2 stopped");
 }
 
 static void test_the_broker_is_unlisted_comes_back_for_ever_and_goes_last(void **arg)
@@ -828,7 +846,7 @@ static void test_the_broker_is_unlisted_comes_back_for_ever_and_goes_last(void *
 	node_down(f->node, FROM(2), f->now_ns);
 	assert_string_equal(turn(f), "term(121,1000)");
 	ends(f, 121, CLD_EXITED, 0);
-	assert_string_equal(turn(f), "group_down(121) ack(121) term(120,2000)");
+	assert_string_equal(turn(f), "ack(121) group_down(121) term(120,2000)");
 	ends(f, 120, CLD_EXITED, 0);
 	assert_string_equal(turn(f), "ack(120) reply2 stopped");
 }
@@ -848,7 +866,7 @@ static void test_an_owned_child_goes_with_its_owner(void **arg)
 	node_owner_gone(f->node, 1, f->now_ns);
 	assert_string_equal(turn(f), "term(100,1000)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
-	assert_string_equal(turn(f), "group_down(100) ack(100) unowner(1)");
+	assert_string_equal(turn(f), "ack(100) group_down(100) unowner(1)");
 	assert_int_equal(node_count(f->node), 0);
 	node_owner_gone(f->node, 1, f->now_ns);
 	assert_string_equal(turn(f), "");
@@ -864,7 +882,7 @@ static void test_an_owned_child_that_cannot_be_run_is_given_up(void **arg)
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_UP, 0, f->now_ns);
 	turn(f);
 	fails(f, 100, ENOENT);
-	assert_string_equal(turn(f), "group_down(100) ack(100) error1(exec) unowner(1)");
+	assert_string_equal(turn(f), "ack(100) group_down(100) error1(exec) unowner(1)");
 	assert_int_equal(node_count(f->node), 0);
 	assert_true(node_next_deadline(f->node) == SUPERVISION_NEVER);
 }
@@ -884,10 +902,10 @@ static void test_each_monitor_goes_off_once(void **arg)
 	runs(f, 100);
 	turn(f);
 	ends(f, 100, CLD_KILLED, SIGABRT);
-	assert_string_equal(turn(f), "down(100,5,signal) down(100,6,signal) group_down(100) ack(100) spawn(a,101)");
+	assert_string_equal(turn(f), "ack(100) group_down(100) down(100,5,signal) down(100,6,signal) spawn(a,101)");
 	runs(f, 101);
 	ends(f, 101, CLD_KILLED, SIGABRT);
-	assert_string_equal(turn(f), "group_down(101) ack(101)");
+	assert_string_equal(turn(f), "ack(101) group_down(101)");
 }
 
 static void test_monitors_of_the_gone_go_off_at_once_with_what_is_known(void **arg)
@@ -900,7 +918,7 @@ static void test_monitors_of_the_gone_go_off_at_once_with_what_is_known(void **a
 	turn(f);
 	node_monitor(f->node, 100, caller, 1, FROM(2));
 	node_monitor(f->node, 4711, caller, 2, FROM(2));
-	assert_string_equal(turn(f), "down(100,1,exit) down(4711,2,noproc) reply2 reply2");
+	assert_string_equal(turn(f), "reply2 reply2 down(100,1,exit) down(4711,2,noproc)");
 }
 
 static void test_the_monitors_of_a_dead_watcher_are_forgotten(void **arg)
@@ -917,7 +935,278 @@ static void test_the_monitors_of_a_dead_watcher_are_forgotten(void **arg)
 	ends(f, 101, CLD_EXITED, 0);
 	turn(f);
 	ends(f, 100, CLD_EXITED, 0);
-	assert_string_equal(turn(f), "group_down(100) ack(100) spawn(a,102)");
+	assert_string_equal(turn(f), "ack(100) group_down(100) spawn(a,102)");
+}
+
+/* --- notices: told until they were handed over, whoever dies when -------------------------------------------------- */
+
+static void watched_end(struct fixture *f)
+{
+	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	runs(f, 100);
+	node_monitor(f->node, 100, caller, 1, FROM(2));
+	turn(f);
+	ends(f, 100, CLD_KILLED, SIGSEGV);
+}
+
+static void restarted(struct fixture *f)
+{
+	die(f);
+	node_synced(f->node, f->now_ns);
+}
+
+static void test_a_notice_that_was_not_handed_over_is_told_by_the_next_supervisor(void **arg)
+{
+	struct fixture *f = *arg;
+
+	watched_end(f);
+	assert_string_equal(turn(f), "ack(100) group_down(100) down(100,1,signal)");
+	for (int i = 0; i < 3; i++) {
+		restarted(f);
+		assert_string_equal(turn(f), "down(100,1,signal)");
+	}
+	assert_string_equal(turn(f), "");
+}
+
+static void test_a_notice_that_was_written_and_not_told_is_told_by_the_next_supervisor(void **arg)
+{
+	struct fixture *f = *arg;
+
+	watched_end(f);
+	node_state_put_changes(f->node, &f->state[0]); /* and it dies before the first late action */
+	restarted(f);
+	assert_string_equal(turn(f), "down(100,1,signal)");
+}
+
+static void test_a_notice_that_was_handed_over_is_not_told_again(void **arg)
+{
+	struct fixture *f = *arg;
+
+	watched_end(f);
+	turn(f);
+	node_notices_handed(f->node, caller.group, f->last_notice);
+	assert_true(node_state_is_dirty(f->node));
+	assert_string_equal(turn(f), "");
+	restarted(f);
+	assert_string_equal(turn(f), "");
+	node_notices_handed(f->node, caller.group, f->last_notice); /* of whom nothing is left: no matter */
+}
+
+static void test_a_notice_that_was_lost_on_the_way_is_told_again_before_later_ones(void **arg)
+{
+	struct fixture *f = *arg;
+
+	watched_end(f);
+	turn(f);
+	node_monitor(f->node, 4711, caller, 2, FROM(2));
+	node_notices_lost(f->node, caller.group);
+	node_tell_again(f->node);
+	assert_string_equal(turn(f), "reply2 down(100,1,signal) down(4711,2,noproc)");
+	node_tell_again(f->node);
+	assert_string_equal(turn(f), "");
+	node_notices_handed(f->node, caller.group, f->last_notice - 1); /* the first one */
+	node_notices_lost(f->node, caller.group);
+	node_tell_again(f->node);
+	assert_string_equal(turn(f), "down(4711,2,noproc)");
+}
+
+static void test_a_notice_that_was_taken_back_is_not_told_again(void **arg)
+{
+	struct fixture *f = *arg;
+
+	watched_end(f);
+	turn(f);
+	node_demonitor(f->node, caller, 1, NULL);
+	turn(f);
+	restarted(f);
+	assert_string_equal(turn(f), "");
+}
+
+static uint32_t n_groups_put(struct fixture *f, unsigned int which)
+{
+	struct buf b = BUF_INIT;
+	struct mp_reader r;
+	uint32_t n;
+
+	node_put_groups(f->node, &b);
+	r = mp_reader(b.data, b.size_bytes);
+	assert_int_equal(mp_read_array(&r, &n), 0);
+	assert_int_equal(n, 4);
+	while (which--)
+		assert_int_equal(mp_skip(&r), 0);
+	assert_int_equal(mp_read_array(&r, &n), 0);
+	buf_deinit(&b);
+	return n;
+}
+
+#define EXITS 1
+#define CLIENTS 3
+
+static void test_the_broker_is_owed_an_end_until_it_has_heard_of_it(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	node_free(f->node);
+	with_broker = true;
+	f->node = fresh_node();
+	node_start(f->node, f->now_ns);
+	node_reserved(f->node, 100, 1024, f->now_ns);
+	node_synced(f->node, f->now_ns);
+	turn(f); /* the broker is group 100 */
+	spec_make(&spec, "a", SUPERVISION_TEMPORARY);
+	spec.owned = true; /* so that it is forgotten at its end */
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
+	runs(f, 101);
+	node_owner_gone(f->node, node_child_by_name(f->node, "a")->number, f->now_ns);
+	ends(f, 101, CLD_KILLED, SIGSEGV);
+	turn(f);
+	assert_int_equal(node_count(f->node), 0);
+	for (int i = 0; i < 2; i++) {
+		restarted(f);
+		turn(f);
+		assert_int_equal(n_groups_put(f, EXITS), 1);
+	}
+	node_broker_told(f->node, node_last_number(f->node));
+	turn(f);
+	restarted(f);
+	assert_int_equal(n_groups_put(f, EXITS), 0);
+}
+
+/* --- what a caller made is charged to it and goes with it -------------------------------------------------------- */
+
+static void test_what_a_caller_made_goes_with_it(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spec_make(&spec, "owned", SUPERVISION_PERMANENT);
+	spec.owned = true;
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
+	runs(f, 100);
+	runs(f, 101);
+	node_monitor(f->node, 100, caller, 1, FROM(2));
+	charged_group = caller.group;
+	node_wait(f->node, "a", NODE_WAIT_DOWN, 0, FROM(3), f->now_ns);
+	charged_group = CLIENT(78);
+	node_wait(f->node, "a", NODE_WAIT_DOWN, 0, FROM(4), f->now_ns);
+	node_monitor(f->node, 100, (actor_ref){NODE_ID, CLIENT(78), 1}, 2, FROM(2));
+	turn(f);
+	assert_int_equal(n_groups_put(f, CLIENTS), 2);
+	node_client_gone(f->node, caller.group, f->now_ns);
+	assert_string_equal(turn(f), "error3(stopped) term(101,1000)");
+	assert_int_equal(n_groups_put(f, CLIENTS), 1);
+	node_stop(f->node, "a", false, NULL, f->now_ns);
+	ends(f, 100, CLD_KILLED, SIGTERM);
+	assert_string_equal(turn(f), "term(100,1000) ack(100) group_down(100) down(100,2,shutdown) reply4(down)");
+	node_notices_handed(f->node, CLIENT(78), f->last_notice);
+	assert_int_equal(n_groups_put(f, CLIENTS), 0);
+}
+
+static void test_notices_of_a_caller_that_is_gone_are_dropped(void **arg)
+{
+	struct fixture *f = *arg;
+
+	watched_end(f);
+	turn(f);
+	node_client_gone(f->node, caller.group, f->now_ns);
+	turn(f);
+	restarted(f);
+	assert_string_equal(turn(f), "");
+}
+
+static void test_what_comes_from_a_caller_after_its_end_makes_nothing(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	turn(f);
+	node_client_gone(f->node, caller.group, f->now_ns);
+	node_monitor(f->node, 100, caller, 1, FROM(2));
+	charged_group = caller.group;
+	node_wait(f->node, "a", NODE_WAIT_DOWN, 0, FROM(3), f->now_ns);
+	assert_string_equal(turn(f), "error2(overloaded) error3(stopped)");
+	assert_int_equal(n_groups_put(f, CLIENTS), 0);
+	for (uint64_t i = 0; i < 2 * NODE_GONE_MAX; i++) /* that is not kept for ever */
+		node_client_gone(f->node, CLIENT(1000 + i), f->now_ns);
+	node_monitor(f->node, 100, caller, 1, FROM(2));
+	assert_string_equal(turn(f), "reply2");
+}
+
+static void test_clients_of_the_supervisor_before_are_gone(void **arg)
+{
+	struct fixture *f = *arg;
+	actor_ref its = {NODE_ID, UINT64_C(3) << 62 | 5, 1};
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	node_monitor(f->node, 100, its, 1, FROM(2));
+	turn(f);
+	die(f);
+	runs(f, 100);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	ends(f, 100, CLD_KILLED, SIGKILL);
+	assert_null(strstr(turn(f), "down(100,1"));
+}
+
+static void test_a_watcher_that_ended_unseen_is_told_nothing(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	node_monitor(f->node, 100, (actor_ref){NODE_ID, 99, 1}, 1, FROM(2)); /* of no group that is there */
+	turn(f);
+	die(f);
+	runs(f, 100);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	ends(f, 100, CLD_KILLED, SIGKILL);
+	assert_null(strstr(turn(f), "down(100,1"));
+}
+
+static void test_a_caller_gets_as_much_as_one_may_have_and_others_get_theirs(void **arg)
+{
+	struct fixture *f = *arg;
+	const actor_ref other = {NODE_ID, CLIENT(78), 1};
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	turn(f);
+	for (uint64_t id = 1; id <= NODE_CLIENT_WATCHES_MAX; id++)
+		node_monitor(f->node, 100, (actor_ref){NODE_ID, caller.group, id % 10 + 1}, id, NULL);
+	node_monitor(f->node, 100, caller, 1 << 20, FROM(1));
+	node_monitor(f->node, 100, other, 1, FROM(2));
+	assert_string_equal(turn(f), "error1(overloaded) reply2");
+	node_demonitor(f->node, (actor_ref){NODE_ID, caller.group, 2}, 1, NULL);
+	node_monitor(f->node, 100, caller, 1 << 20, FROM(1));
+	assert_string_equal(turn(f), "reply1");
+
+	charged_group = caller.group;
+	for (int i = 0; i < NODE_CLIENT_WAITERS_MAX; i++)
+		node_wait(f->node, "a", NODE_WAIT_DOWN, 0, FROM(3), f->now_ns);
+	assert_string_equal(turn(f), "");
+	node_wait(f->node, "a", NODE_WAIT_DOWN, 0, FROM(3), f->now_ns);
+	assert_string_equal(turn(f), "error3(overloaded)");
+	charged_group = other.group;
+	node_wait(f->node, "a", NODE_WAIT_UP, 0, FROM(4), f->now_ns);
+	assert_string_equal(turn(f), "reply4(up)");
+}
+
+static void test_the_same_monitor_twice_is_one(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	runs(f, 100);
+	node_monitor(f->node, 100, caller, 1, FROM(2));
+	node_monitor(f->node, 100, caller, 1, FROM(2));
+	turn(f);
+	ends(f, 100, CLD_EXITED, 3);
+	assert_string_equal(turn(f), "ack(100) group_down(100) down(100,1,exit)");
 }
 
 static void test_the_last_lines_are_in_the_cause(void **arg)
@@ -983,7 +1272,7 @@ static void test_exits_meanwhile_have_their_true_status(void **arg)
 	die(f);
 	ends(f, 100, CLD_DUMPED, SIGSEGV);
 	node_synced(f->node, f->now_ns);
-	assert_string_equal(turn(f), "down(100,3,signal) group_down(100) ack(100)");
+	assert_string_equal(turn(f), "ack(100) group_down(100) down(100,3,signal)");
 	assert_true(node_child_by_name(f->node, "a")->last_exit.cause.core);
 }
 
@@ -1037,7 +1326,7 @@ static void test_a_stop_under_way_goes_on(void **arg)
 	ends(f, 101, CLD_EXITED, 0);
 	ends(f, 102, CLD_EXITED, 0);
 	assert_string_equal(turn(f),
-		"group_down(100) group_down(101) group_down(102) ack(100) ack(101) spawn(restart,5100) ack(102)");
+		"ack(100) group_down(100) ack(101) group_down(101) spawn(restart,5100) ack(102) group_down(102)");
 	assert_string_equal(state_of(f, "stop"), "down");
 	assert_string_equal(state_of(f, "rm"), "none");
 }
@@ -1056,7 +1345,7 @@ static void test_a_node_going_down_goes_on_going_down(void **arg)
 	assert_true(node_is_stopping(f->node));
 	turn(f);
 	ends(f, 100, CLD_EXITED, 0);
-	assert_string_equal(turn(f), "group_down(100) ack(100) stopped");
+	assert_string_equal(turn(f), "ack(100) group_down(100) stopped");
 }
 
 static void test_owners_and_monitors_outlive_the_supervisor(void **arg)
@@ -1076,7 +1365,7 @@ static void test_owners_and_monitors_outlive_the_supervisor(void **arg)
 	assert_string_equal(turn(f), "owner(1)");
 	node_owner_gone(f->node, 1, f->now_ns);
 	ends(f, 100, CLD_KILLED, SIGTERM);
-	assert_string_equal(turn(f), "down(100,8,shutdown) group_down(100) term(100,1000) ack(100) unowner(1)");
+	assert_string_equal(turn(f), "term(100,1000) ack(100) group_down(100) down(100,8,shutdown) unowner(1)");
 }
 
 static void test_without_a_state_processes_are_adopted(void **arg)
@@ -1094,7 +1383,7 @@ static void test_without_a_state_processes_are_adopted(void **arg)
 	node_restart(f->node, "web", false, FROM(2), f->now_ns);
 	assert_string_equal(turn(f), "error2(adopted)");
 	ends(f, 4, CLD_EXITED, 1);
-	assert_string_equal(turn(f), "group_down(4) ack(4)");
+	assert_string_equal(turn(f), "ack(4) group_down(4)");
 	assert_string_equal(state_of(f, "web"), "down");
 }
 
@@ -1106,6 +1395,10 @@ static void test_a_spoilt_state_is_refused_not_believed(void **arg)
 	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	node_monitor(f->node, 100, caller, 8, FROM(2));
+	node_monitor(f->node, 100, caller, 9, FROM(2));
+	node_monitor(f->node, 4711, caller, 10, FROM(2)); /* a notice */
+	turn(f);
+	node_demonitor(f->node, caller, 9, NULL);
 	turn(f);
 	for (size_t i = 0; i < f->state[0].size_bytes; i++) {
 		uint8_t was = f->state[0].data[i];
@@ -1138,6 +1431,11 @@ static void test_a_snapshot_says_the_same_as_its_changes(void **arg)
 	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
 	spawn(f, "b", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
 	runs(f, 100);
+	node_monitor(f->node, 101, caller, 1, FROM(2));
+	node_monitor(f->node, 100, caller, 2, FROM(2));
+	node_monitor(f->node, 100, caller, 3, FROM(2));
+	turn(f);
+	node_demonitor(f->node, caller, 3, NULL);
 	ends(f, 101, CLD_EXITED, 2);
 	turn(f);
 	node_state_put_all(f->node, &all);
@@ -1293,6 +1591,19 @@ int main(void)
 		T(test_each_monitor_goes_off_once),
 		T(test_monitors_of_the_gone_go_off_at_once_with_what_is_known),
 		T(test_the_monitors_of_a_dead_watcher_are_forgotten),
+		T(test_a_notice_that_was_not_handed_over_is_told_by_the_next_supervisor),
+		T(test_a_notice_that_was_written_and_not_told_is_told_by_the_next_supervisor),
+		T(test_a_notice_that_was_handed_over_is_not_told_again),
+		T(test_a_notice_that_was_lost_on_the_way_is_told_again_before_later_ones),
+		T(test_a_notice_that_was_taken_back_is_not_told_again),
+		T(test_the_broker_is_owed_an_end_until_it_has_heard_of_it),
+		T(test_what_a_caller_made_goes_with_it),
+		T(test_notices_of_a_caller_that_is_gone_are_dropped),
+		T(test_what_comes_from_a_caller_after_its_end_makes_nothing),
+		T(test_clients_of_the_supervisor_before_are_gone),
+		T(test_a_watcher_that_ended_unseen_is_told_nothing),
+		T(test_a_caller_gets_as_much_as_one_may_have_and_others_get_theirs),
+		T(test_the_same_monitor_twice_is_one),
 		T(test_the_last_lines_are_in_the_cause),
 		T(test_a_successor_goes_on_where_it_was),
 		T(test_exits_meanwhile_have_their_true_status),
