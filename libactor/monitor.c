@@ -151,7 +151,7 @@ static int monitor_process(struct actor *self, struct monitor *monitor)
 	uint64_t id = monitor->id;
 	int r;
 
-	r = spawner_ask(self, "monitor", true, ACTOR_TIMEOUT_DEFAULT, NULL, "UrU", monitor->who.group, self->ref, id);
+	r = spawner_ask(self, "monitor", ACTOR_TIMEOUT_DEFAULT, NULL, "UrU", monitor->who.group, self->ref, id);
 	monitor = slots_get(&self->group->monitors, id);
 	if (r < 0 && monitor) {
 		if (r == -ECANCELED) {

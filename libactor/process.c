@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "runtime.h"
 #include "util/mp.h"
@@ -52,9 +53,20 @@ static void spec_put_ms(struct buf *out, const char *key, int64_t ms, int64_t fa
 	mp_put_uint(out, ms < 0 ? 0 : (uint64_t)(ms ? ms : fallback_ms));
 }
 
+/* Of a request to start something: asked again, after a supervisor died, it starts nothing more. */
+static uint64_t cookie_new(void)
+{
+	uint64_t cookie = 0;
+
+	while (!cookie)
+		if (getrandom(&cookie, sizeof(cookie), 0) < 0)
+			cookie = (uint64_t)clock_now_ns();
+	return cookie;
+}
+
 static int spec_put(struct buf *out, const struct actor_process_spec *spec, uint64_t monitor)
 {
-	uint32_t n = 7 + (spec->name ? 1 : 0) + (spec->env ? 1 : 0) + (spec->cwd ? 1 : 0) + (monitor ? 1 : 0);
+	uint32_t n = 8 + (spec->name ? 1 : 0) + (spec->env ? 1 : 0) + (spec->cwd ? 1 : 0) + (monitor ? 1 : 0);
 	int r = 0;
 
 	mp_put_map(out, n);
@@ -79,6 +91,8 @@ static int spec_put(struct buf *out, const struct actor_process_spec *spec, uint
 	spec_put_ms(out, "stop_timeout_ms", spec->stop_timeout_ms, 10000);
 	mp_put_cstr(out, "ready");
 	mp_put_cstr(out, spec->wait_ready ? "actor" : "exec");
+	mp_put_cstr(out, "cookie");
+	mp_put_uint(out, cookie_new());
 	mp_put_cstr(out, "owned");
 	mp_put_bool(out, !spec->detached);
 	if (monitor) {
@@ -150,7 +164,7 @@ static int spawner_error(int r, const actor_msg *reply, char *error)
 	return r;
 }
 
-int spawner_ask(struct actor *self, const char *method, bool repeatable, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
+int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
 {
 	int64_t deadline_ns = send_deadline_ns(timeout_ms), again_ns;
 	struct wire_dest to;
@@ -165,8 +179,6 @@ int spawner_ask(struct actor *self, const char *method, bool repeatable, int64_t
 			va_start(args, format);
 			r = send_vcall(self->group, self, &to, method, deadline_ns, ret_msg, format, args);
 			va_end(args);
-			if (r == -ECONNRESET && !repeatable)
-				return -ENOTCONN;
 		}
 		if (r != -ESRCH && r != -ENOTCONN && r != -ECONNRESET)
 			return r;
@@ -206,7 +218,7 @@ int actor_process_start(actor *self, const struct actor_process_spec *spec, stru
 	if (r == 0)
 		r = buf_error(&out);
 	if (r == 0)
-		r = spawner_ask(self, "spawn", false, timeout_ms + ANSWER_SLACK_MS, &reply, "msI", (const void *)out.data,
+		r = spawner_ask(self, "spawn", timeout_ms + ANSWER_SLACK_MS, &reply, "msI", (const void *)out.data,
 			out.size_bytes, spec->wait_ready ? "ready" : "up", timeout_ms);
 	buf_deinit(&out);
 	if (r == 0)
@@ -214,7 +226,7 @@ int actor_process_start(actor *self, const struct actor_process_spec *spec, stru
 	else
 		r = spawner_error(r, reply, error);
 	if (r == -ENOTCONN && error)
-		snprintf(error, 256, "the node's spawner is away; whether the process was started is not known if it went away just now");
+		snprintf(error, 256, "the node's spawner is away; whether the process was started is not known if it was away for all of the time-out");
 	if (r == -ETIMEDOUT && error)
 		snprintf(error, 256, "it is not %s after %lld ms", spec->wait_ready ? "ready" : "up", (long long)timeout_ms);
 	actor_msg_free(reply);
@@ -242,12 +254,12 @@ int actor_process_stop(actor *self, const char *name, int64_t timeout_ms)
 		return -EINVAL;
 	if (self->group->current != self)
 		return -EINVAL;
-	r = spawner_ask(self, "stop", true, timeout_ms, &reply, "sb", name, 1);
+	r = spawner_ask(self, "stop", timeout_ms, &reply, "sb", name, 1);
 	r = spawner_error(r, reply, NULL);
 	actor_msg_free(reply);
 	if (r < 0)
 		return r;
-	r = spawner_ask(self, "rm", true, send_left_ms(deadline_ns), &reply, "sb", name, 0);
+	r = spawner_ask(self, "rm", send_left_ms(deadline_ns), &reply, "sb", name, 0);
 	r = spawner_error(r, reply, NULL);
 	actor_msg_free(reply);
 	return r == -ESRCH ? 0 : r; /* an owned one is forgotten at its end */

@@ -484,10 +484,10 @@ void send_timers_end(struct actor *self);
 
 /* ---- process.c ---- */
 /*
- * A call to $spawner. A supervisor that is away is started again in a moment, so a request that has not reached one is sent again until
- * the time-out; with @repeatable also one of which it is not known. As actor_call_name(), but never -ESRCH or -ECONNRESET: -ENOTCONN.
+ * A call to $spawner. A supervisor that is away is started again in a moment, so a request is sent again until the time-out, also one of
+ * which it is not known whether it was heard: asking twice must do no harm. As actor_call_name(), but never -ESRCH or -ECONNRESET: -ENOTCONN.
  */
-int spawner_ask(struct actor *self, const char *method, bool repeatable, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
+int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
 
 /* ---- crash.c ---- */
 void crash_report_start(actor_group *group); /* for programs whose process is the group's own (actor_main) */

@@ -320,6 +320,40 @@ static char *make_name(const struct node *node, const char *program)
 	return strdup(name);
 }
 
+static struct child *child_by_cookie(const struct node *node, uint64_t cookie)
+{
+	for (struct child *child = node_first(node); cookie && child; child = node_after(node, child))
+		if (child->spec.cookie == cookie)
+			return child;
+	return NULL;
+}
+
+/* Its answer was lost with a supervisor: it is answered as the first time, and nothing is started. */
+static void spawn_asked_again(struct node *node, struct child *child, actor_ref caller, void *from, enum node_wait wait, uint64_t timeout_ms,
+	uint64_t now_ns)
+{
+	if (child->spec.owned && !actor_ref_equal(child->owner, caller)) {
+		struct node_action *action = node_late(node, NODE_OWNER_WATCH);
+
+		node_owner_set(node, child, caller);
+		action->number = child->number;
+		action->watcher = caller;
+	}
+	if (wait == NODE_WAIT_NONE) {
+		answer_child(node, from, child, now_ns);
+		return;
+	}
+	if (!from || !waiter_new(node, child, from, wait, timeout_ms, 1, now_ns))
+		return;
+	struct waiter *waiter = container_of(child->waiters.prev, struct waiter, link);
+
+	waiter->first = true;
+	waiter->n_ends = 0;
+	waiter->n_exec_failures = 0;
+	node_touch(node, child);
+	node_drain(node, now_ns);
+}
+
 void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, void *from, enum node_wait wait,
 	uint64_t timeout_ms, uint64_t now_ns)
 {
@@ -329,6 +363,14 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 	char *name, text[200];
 
 	*take_spec = (struct spec){0};
+	child = child_by_cookie(node, spec.cookie);
+	if (child) {
+		if (spec.monitor && child->group)
+			node_watch_add(node, child, caller, spec.monitor_id);
+		spec_deinit(&spec);
+		spawn_asked_again(node, child, caller, from, wait, timeout_ms, now_ns);
+		return;
+	}
 	if (node->stopping) {
 		refuse(node, from, "stopping", "the node is going down");
 		spec_deinit(&spec);

@@ -193,6 +193,8 @@ static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct spe
 		spec->no_stamps = !stamps;
 		return 0;
 	}
+	if (mp_str_is(k, k_len, "cookie"))
+		return mp_read_uint(r, &spec->cookie) < 0 ? wrong(text, "`cookie` must be a number") : 0;
 	if (mp_str_is(k, k_len, "owned"))
 		return mp_read_bool(r, &spec->owned) < 0 ? wrong(text, "`owned` must be true or false") : 0;
 	if (mp_str_is(k, k_len, "monitor")) {
@@ -262,7 +264,7 @@ void spec_put(struct buf *b, const struct spec *spec)
 		n_argv++;
 	while (spec->env && spec->env[n_env])
 		n_env++;
-	mp_put_map(b, 11);
+	mp_put_map(b, 11 + (spec->cookie != 0));
 	mp_put_cstr(b, "name");
 	mp_put_cstr(b, spec->name);
 	mp_put_cstr(b, "argv");
@@ -293,4 +295,8 @@ void spec_put(struct buf *b, const struct spec *spec)
 	mp_put_cstr(b, spec->ready_actor ? "actor" : "exec");
 	mp_put_cstr(b, "stamps");
 	mp_put_bool(b, !spec->no_stamps);
+	if (spec->cookie) {
+		mp_put_cstr(b, "cookie");
+		mp_put_uint(b, spec->cookie);
+	}
 }

@@ -25,6 +25,7 @@ struct spec {
 	uint32_t ready_timeout_ms; /* 0: none */
 	bool ready_actor;	   /* ready when its group says so; false: as soon as it was exec'd */
 	bool no_stamps; /* of the lines in its log; lives have theirs */
+	uint64_t cookie; /* of the request: the same one asked again means the same child; 0: none */
 	bool owned;
 	bool monitor;
 	uint64_t monitor_id;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -13,6 +14,8 @@
 #include "path.h"
 #include "session.h"
 
+#define SPAWN_AGAIN_MAX 10     /* supervisors that die while they are asked */
+#define SPAWN_AGAIN_MS  10000  /* for the next one */
 #define SPAWN_SLACK_MS   2000 /* the supervisor's own timeout comes first, and says more */
 #define SPAWN_NAMES_MAX  1000
 #define SPAWN_LOOK_MS    1000 /* whoever was interrupted wants to go */
@@ -197,7 +200,7 @@ static void spawn_interrupted(void *arg)
 	json_decref(child);
 }
 
-static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
+static int spawn_ask_once(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
 {
 	const struct vigil vigil = {
 		.goal = !strcmp(spawn->wait, "exit") ? "to end" : !strcmp(spawn->wait, "ready") ? "to be ready" : "to start",
@@ -213,6 +216,20 @@ static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *re
 	*ret = question.ret;
 	*ret_error = question.error;
 	return question.r;
+}
+
+/* A supervisor that died took the answer with it. Its successor is asked again: by the cookie it knows what was started already. */
+static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
+{
+	int r = spawn_ask_once(spawn, ret, ret_error);
+
+	for (int i = 0; i < SPAWN_AGAIN_MAX && (r == -ECONNRESET || r == -ENOTCONN || r == -ESRCH); i++) {
+		spawn->session = session_close(spawn->session);
+		if (session_try_open(spawn->ctl, ACTOR_LINK_SPAWNER, SPAWN_AGAIN_MS, &spawn->session) < 0)
+			break;
+		r = spawn_ask_once(spawn, ret, ret_error);
+	}
+	return r;
 }
 
 /* The first of base, base.2, base.3 … that nobody is listed under. */
@@ -385,6 +402,7 @@ static int spawn_name(struct spawn *spawn, const struct args *args)
 static int spawn_run(struct ctl *ctl, const struct args *args)
 {
 	struct spawn spawn = {.ctl = ctl, .spec = json_object()};
+	uint64_t cookie;
 	int status = spawn_name(&spawn, args);
 
 	if (!status)
@@ -399,6 +417,8 @@ static int spawn_run(struct ctl *ctl, const struct args *args)
 		status = spawn_spec_cwd(&spawn, args);
 	if (!status)
 		status = spawn_wait(&spawn, args);
+	if (!status && getrandom(&cookie, sizeof(cookie), 0) == sizeof(cookie))
+		json_object_set_new(spawn.spec, "cookie", json_integer((json_int_t)(cookie >> 1 | 1)));
 	if (!status)
 		status = spawn_go(&spawn);
 	json_decref(spawn.spec);

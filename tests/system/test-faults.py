@@ -152,7 +152,23 @@ def a_stale_directory_is_taken_over():
     assert node.ctl("call", "counter", "add", "5").stdout.strip() == "5"
 
 
-run_tests([calls_are_served_while_another_group_is_killed,
+def a_job_runs_once_although_the_supervisor_dies():
+    mark = node.root + "/mark"
+    job = subprocess.Popen([actorctl, "spawn", "--name", "job", "--restart", "temporary", "--wait=exit", "--", "sh", "-c",
+                            f"echo x >>{mark}; while [ ! -e {mark}.go ]; do sleep 0.02; done; exit 7"],
+                           env=node.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    until(lambda: os.path.exists(mark) and os.path.getsize(mark), "it runs")
+    old = status()["supervisor"]["pid"]
+    kill_and_time(old)
+    until(lambda: (p := node.ctl("--json", "status", rc=None)).returncode == 0 and json.loads(p.stdout)["supervisor"]["pid"] != old, "another supervisor")
+    open(mark + ".go", "w").close()
+    out, err = job.communicate(timeout=60)
+    assert job.returncode == 7, (job.returncode, out, err)
+    assert open(mark).read() == "x\n", "it ran once"
+
+
+run_tests([a_job_runs_once_although_the_supervisor_dies,
+           calls_are_served_while_another_group_is_killed,
            calls_are_served_while_the_broker_is_killed,
            calls_are_served_while_the_supervisor_is_killed_and_exits_meanwhile_are_told,
            a_killed_group_takes_its_setsid_grandchildren_along,

@@ -336,6 +336,36 @@ static void test_spawn_exit_answers_with_the_end(void **arg)
 	assert_int_equal(node_child_by_name(f->node, "a")->last_exit.cause.code, 7);
 }
 
+static void test_a_job_that_is_asked_for_again_runs_once(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	spec_make(&spec, "a", SUPERVISION_TEMPORARY);
+	spec.cookie = 77;
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_EXIT, 0, f->now_ns);
+	assert_string_equal(turn(f), "spawn(a,100)");
+	runs(f, 100);
+	turn(f);
+	die(f);
+	spec_make(&spec, "a", SUPERVISION_TEMPORARY); /* by somebody who got no answer */
+	spec.cookie = 77;
+	node_spawn(f->node, &spec, caller, FROM(2), NODE_WAIT_EXIT, 0, f->now_ns);
+	runs(f, 100);
+	node_synced(f->node, f->now_ns);
+	assert_null(strstr(turn(f), "spawn"));
+	ends(f, 100, CLD_EXITED, 7);
+	assert_string_equal(turn(f), "ack(100) group_down(100) reply2(down)");
+	spec_make(&spec, "a", SUPERVISION_TEMPORARY); /* and after its end */
+	spec.cookie = 77;
+	node_spawn(f->node, &spec, caller, FROM(3), NODE_WAIT_EXIT, 0, f->now_ns);
+	assert_string_equal(turn(f), "reply3(down)");
+	spec_make(&spec, "a", SUPERVISION_TEMPORARY);
+	spec.cookie = 78;
+	node_spawn(f->node, &spec, caller, FROM(4), NODE_WAIT_NONE, 0, f->now_ns);
+	assert_non_null(strstr(turn(f), "spawn(a,"));
+}
+
 static void test_ready_is_waited_for_by_those_who_ask(void **arg)
 {
 	struct fixture *f = *arg;
@@ -1555,6 +1585,7 @@ int main(void)
 		T(test_spawn_up_answers_when_it_was_execed),
 		T(test_up_is_answered_even_if_it_is_over_in_the_same_report),
 		T(test_spawn_exit_answers_with_the_end),
+		T(test_a_job_that_is_asked_for_again_runs_once),
 		T(test_ready_is_waited_for_by_those_who_ask),
 		T(test_ready_that_comes_before_the_pid_is_told_with_it),
 		T(test_an_end_before_it_was_ready_is_told_at_once),

@@ -307,8 +307,8 @@ struct actor_process {
 
 /*
  * 0; -EEXIST name taken; -ENOEXEC could not be run; -ECONNRESET it ended before it was up or ready (both: it is forgotten, but a detached one is
- * tried again by its restart type); -ETIMEDOUT it is not ready yet, and goes on: actor_process_stop() ends it; -EINVAL; -ENOTCONN the spawner is away
- * for longer than the time-out, or went away while it was asked, when the process may have been started; -EREMOTEIO the spawner refused for another reason.
+ * tried again by its restart type); -ETIMEDOUT it is not ready yet, and goes on: actor_process_stop() ends it; -EINVAL; -ENOTCONN the spawner was away
+ * until the time-out, and the process may have been started if it went away while it was asked (one that is back in time is asked again, and starts nothing twice); -EREMOTEIO the spawner refused for another reason.
  * @error: NULL, or room for 256 bytes of text that says more.
  */
 ACTOR_EXPORT int actor_process_start(actor *self, const struct actor_process_spec *spec, struct actor_process *ret, char *error);
