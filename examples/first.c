@@ -7,13 +7,14 @@ struct counter {
 static int counter_add(actor *self, const actor_msg *msg, actor_from *from)
 {
 	struct counter *counter = actor_state(self);
-	int64_t n;
+	int64_t n, total;
 
 	if (actor_msg_unpack(msg, "I", &n) < 0)
 		return actor_reply_error(from, "bad_args", "add wants one integer");
-	if (__builtin_add_overflow(counter->total, n, &counter->total))
+	if (__builtin_add_overflow(counter->total, n, &total))
 		return actor_reply_error(from, "counter.overflow", "the total does not fit in 64 bits");
-	return actor_reply(from, "I", counter->total);
+	counter->total = total;
+	return actor_reply(from, "I", total);
 }
 
 static const struct actor_method methods[] = {

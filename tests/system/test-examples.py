@@ -54,6 +54,8 @@ def test_first_counts():
     spawn("first")
     assert call("first", "add", 40) == 40
     assert call("first", "add", 2) == 42
+    assert "counter.overflow" in call("first", "add", 2**63 - 1, rc=6)
+    assert call("first", "add", 0) == 42, "a sum that was refused is not kept"
 
 
 def test_readme_shows_the_first_actor_as_it_is():

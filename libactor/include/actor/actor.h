@@ -9,7 +9,7 @@
  * Errors.   0 or positive is success, a negative errno is failure:
  *           -EINVAL misuse · -ENOMEM · -ESRCH no such actor or name (noproc) · -ECONNRESET the target ended before it answered ·
  *           -ENOTCONN no node is running, or it went away · -ETIMEDOUT · -EREMOTEIO the target answered with a named error (see
- *           actor_msg_error) · -EDEADLK a call to oneself or in a circle · -ECANCELED the calling actor is being stopped · -EBUSY
+ *           actor_msg_error) · -EDEADLK a call to oneself or in a circle · -ECANCELED the calling actor was killed · -EBUSY
  *           mailbox stayed full · -EAGAIN would have to wait, outside a handler · -EEXIST name taken · -EMSGSIZE · -EPROTO bad bytes ·
  *           -ERANGE a number does not fit · -EALREADY answered twice · -EPERM
  * Memory.   Strings and arrays passed in are borrowed for the call. What is returned through ret_msg is freed with actor_msg_free.
@@ -163,7 +163,8 @@ struct actor_behavior {
 	const struct actor_method *methods; /* ends with an entry without a name */
 	/* The actor exists when this returns 0; a negative value makes the spawn fail with it. May call and wait. */
 	int (*init)(actor *self, const void *arg);
-	/* Last thing the actor does, on stop and on a handler's failure; not on kill. */
+	/* Last thing the actor does, on stop and on a handler's failure; not on kill. May call and wait. The end of a group (TERM, actor_group_stop)
+	 * stops all its actors at once: another one of them may have ended already, so an actor saves what it must by itself, or calls other groups. */
 	void (*terminate)(actor *self, const struct actor_cause *cause);
 	/* A monitor went off: exactly once each, after the last message of @who. */
 	int (*on_down)(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause);
@@ -178,7 +179,8 @@ struct actor_behavior {
 ACTOR_EXPORT void *actor_state(actor *self);
 ACTOR_EXPORT actor_ref actor_self(const actor *self);
 ACTOR_EXPORT actor_group *actor_group_of(actor *self);
-/* True once this actor was asked to stop: for handlers that run long. */
+/* True once this actor was asked to stop. A stop waits for the handler and ends nothing that it waits in (a kill does, with -ECANCELED): those that
+ * run long, or try again, ask this. */
 ACTOR_EXPORT bool actor_stopping(const actor *self);
 
 /* Starts an actor in this group and waits for its init (in a handler: parks). 0, what init returned, -ENOMEM. */
@@ -274,7 +276,7 @@ ACTOR_EXPORT bool actor_demonitor(actor *self, uint64_t monitor);
 /* A cast to itself later. Cancelled by the actor's end. */
 ACTOR_EXPORT int actor_send_after(actor *self, int64_t delay_ms, const char *method, uint64_t *ret_timer, const char *format, ...);
 ACTOR_EXPORT bool actor_timer_cancel(actor *self, uint64_t timer);
-/* Parks this actor. 0, -ECANCELED. */
+/* Parks this actor. 0, -ECANCELED (killed). */
 ACTOR_EXPORT int actor_sleep(actor *self, int64_t delay_ms);
 
 /* ---- processes ---------------------------------------------------------------------------------------------------------------- */
