@@ -597,7 +597,12 @@ def command_call(to, method, *args):
 
 
 def command_serve(name, seconds="3600"):
+    wants = {"ask": [(Ref, str), str], "tell": [(Ref, str), int], "monitor": [(Ref, str)]}  # what they begin with
+
     def handle(method, args):
+        kinds = wants.get(method, [])
+        if len(args) < len(kinds) or not all(map(isinstance, args, kinds)):  # nobody's arguments end this actor
+            raise NamedError("bad_args", method)
         if method == "echo":
             return args
         if method == "add":
@@ -613,7 +618,7 @@ def command_serve(name, seconds="3600"):
                 group.cast(args[0], "told", i)
             return args[1]
         if method == "monitor":
-            return group.monitor(*args)
+            return group.monitor(args[0])
         if method == "downs":
             return [[i, cause["reason"]] for i, cause in group.downs.items()]
         if method == "quit":

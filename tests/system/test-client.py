@@ -118,6 +118,13 @@ def test_it_asks_while_it_is_asked():
     assert node.ctl("call", "py", "ask", '"counter"', '"add"', "1").stdout == "6\n"
 
 
+def test_no_arguments_end_it():
+    pid = node.child("py")["pid"]
+    for method, args in ("ask", []), ("ask", ["5", '"add"']), ("tell", ['"counter"', '"many"']), ("monitor", ["5"]), ("add", ['"1"']):
+        assert "bad_args" in node.ctl("call", "py", method, *args, rc=6).stderr, (method, args)
+    assert node.child("py")["pid"] == pid
+
+
 class Peer:
     """A group of the test's own: its actor of serial 1 answers when the test says so."""
 
