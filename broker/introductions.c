@@ -473,7 +473,7 @@ void introductions_failed(struct member *member, uint64_t id, struct wire_str te
 	other = pair_other_end(pair, member);
 	if (!mine->up)
 		return;
-	broker_log(member->broker, LOG_WARNING, "no link between %s and %s: %.*s", member_who(member, who),
+	broker_complain(member->broker, member->pid, member->uid, "no link between %s and %s: %.*s", member_who(member, who),
 		member_who(other->member, who_other), (int)(text.len < 200 ? text.len : 200), text.s);
 	if (other != &pair->end[pair->listener] || !other->up || !door_for(mine, other)) {
 		end_gives_up(mine, other, text);

@@ -84,7 +84,7 @@ void door_asked(actor_group *group)
 		r = door_renew(group->door);
 	}
 	if (r < 0) {
-		group_log(group, "cannot listen at %s again: %s", path, strerror(-r));
+		group_complain(group, 0, "cannot listen at %s again: %s", path, strerror(-r)); /* as often as somebody says that it did not get there */
 		mp_put_array(&args, 1);
 		mp_put_nil(&args); /* there is another way, without doors */
 	} else {
@@ -110,7 +110,7 @@ static struct knock *knock_find(actor_group *group, uint64_t id)
 
 static void knock_refuse(actor_group *group, uint64_t id, const struct transport_peer *from, const char *why)
 {
-	group_log(group, "closed a connection of pid %d: %s", (int)from->pid, why);
+	group_complain(group, (uint64_t)from->pid, "closed a connection of pid %d: %s", (int)from->pid, why);
 	door_refuse(group->door, id);
 }
 

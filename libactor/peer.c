@@ -489,7 +489,7 @@ void peer_admit(struct peer *peer, uint64_t knock_id)
 
 	r = door_admit(group->door, knock_id, peer, &peer->link);
 	if (r < 0) {
-		group_log(group, "no link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, strerror(-r));
+		group_complain(group, peer->id, "no link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, strerror(-r));
 		tell_link_down(peer);
 		peer->expected = false;
 		peer_try_again(peer);

@@ -511,6 +511,34 @@ def a_caller_that_reads_late_gets_every_answer_in_order():
         link.close()
 
 
+def what_is_said_of_a_liar_is_bounded():
+    """Each peer has a burst of lines and then a slow rate, whatever it lies about, and wherever: the log of the one it lies to is not its own to fill."""
+    victim = node.child("victim")
+    door = f"{node.root}/node/g/{victim['group']}/door.ipc"
+
+    def knocks(n):
+        for _ in range(n):
+            s = connect(door)
+            s.sendall(sp_header(PAIR0) + message(b"\xc0"))
+            s.close()
+
+    def failures(n):
+        link = Link(BROKER)
+        for i in range(n):
+            link.send([2, link.service, link.me, "introduce", [victim["group"]], i + 1, 0])
+            while (frame := link.receive())[0] != 1 or frame[3] != "introduce":
+                pass
+            link.cast("introduce_failed", frame[4][0], "it is a lie")
+        link.close()
+
+    with Bystander():
+        for liar, line in (knocks, "closed a connection of pid"), (failures, "it is a lie"):
+            before = logged().count(line)
+            liar(int(3000 * max(scale, 1)))
+            until(lambda: logged().count(line) > before, line)
+            assert logged().count(line) - before < 200, (line, logged().count(line) - before)
+
+
 def reasons_are_in_the_log():
     log = logged()
     assert "raw" in log and ("malformed" in log or "EPROTO" in log or "not valid" in log), log[-3000:]
@@ -537,4 +565,5 @@ run_tests([t for t in [bytes_that_are_no_sp_end_the_connection,
            a_receiver_that_stopped_reading_is_cut_or_held_and_nobody_else,
            answers_that_nobody_reads_cost_their_caller_its_link_and_nobody_memory,
            a_caller_that_reads_late_gets_every_answer_in_order,
+           what_is_said_of_a_liar_is_bounded,
            reasons_are_in_the_log] if ONLY in t.__name__], node)
