@@ -13,12 +13,21 @@
 
 struct knock { /* waits for the broker's word */
 	struct list link; /* group->knocks */
-	uint64_t id;
+	uint64_t id;     /* the door's, from one on at each door */
+	uint64_t ask_id; /* the group's, never used twice: an answer that comes late finds nobody else */
 	uint64_t group_id; /* who it says to be */
 	struct transport_peer from;
 };
 
 /* ---- the place ---- */
+
+/* With all who wait at it. */
+static void door_drop(actor_group *group)
+{
+	group->door = door_free(group->door);
+	while (!list_is_empty(&group->knocks))
+		free(container_of(list_pop(&group->knocks), struct knock, link));
+}
 
 static int door_path(const actor_group *group, char *ret, size_t size)
 {
@@ -32,7 +41,7 @@ void door_open_own(actor_group *group)
 
 	if (group->mode != ACTOR_LINK_DIRECT || (group->door && group->door_id == group->id))
 		return;
-	group->door = door_free(group->door);
+	door_drop(group);
 	group->door_id = group->id;
 	r = door_path(group, path, sizeof(path));
 	if (r == 0) {
@@ -49,9 +58,7 @@ void door_close_own(actor_group *group)
 
 	if (!group->door)
 		return;
-	group->door = door_free(group->door);
-	while (!list_is_empty(&group->knocks))
-		free(container_of(list_pop(&group->knocks), struct knock, link));
+	door_drop(group);
 	/* a supervised group's directory is its supervisor's */
 	if (!group->supervised && door_path(group, path, sizeof(path)) == 0) {
 		*strrchr(path, '/') = 0;
@@ -97,12 +104,12 @@ void door_asked(actor_group *group)
 
 /* ---- who comes ---- */
 
-static struct knock *knock_find(actor_group *group, uint64_t id)
+static struct knock *knock_find(actor_group *group, uint64_t ask_id)
 {
 	list_for_each(it, &group->knocks) {
 		struct knock *knock = container_of(it, struct knock, link);
 
-		if (knock->id == id)
+		if (knock->ask_id == ask_id)
 			return knock;
 	}
 	return NULL;
@@ -148,12 +155,12 @@ static void knock_ask(actor_group *group, uint64_t id, uint64_t group_id, const 
 	int r = -ENOMEM;
 
 	if (knock) {
-		*knock = (struct knock){.id = id, .group_id = group_id, .from = *from};
+		*knock = (struct knock){.id = id, .ask_id = ++group->n_knocks_asked, .group_id = group_id, .from = *from};
 		list_append(&group->knocks, &knock->link);
 		r = body_pack(&args, BODY_ARGS, "UUU", group_id, (uint64_t)from->uid, (uint64_t)from->pid);
 	}
 	if (r == 0)
-		r = uplink_ask(group, "admit", &args, ACTOR_FOREVER, knock_answered, (void *)(uintptr_t)id);
+		r = uplink_ask(group, "admit", &args, ACTOR_FOREVER, knock_answered, (void *)(uintptr_t)knock->ask_id);
 	buf_deinit(&args);
 	if (r < 0 && knock) {
 		list_remove(&knock->link);

@@ -544,6 +544,7 @@ struct actor_group {
 	struct door *door;      /* NULL: none */
 	uint64_t door_id;       /* our id when it was made */
 	struct list knocks;     /* struct knock.link (knocks.c) */
+	uint64_t n_knocks_asked;
 	struct hash pauses; /* struct pause.node (mailbox.c): what we told peers to hold back */
 	struct list dirty;
 	struct list flushes; /* struct flush.link: parked actors */

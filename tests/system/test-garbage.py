@@ -498,6 +498,19 @@ def answers_that_nobody_reads_cost_their_caller_its_link_and_nobody_memory():
         assert "does not read its answers" in logged()
 
 
+def liars_at_a_door_are_closed_and_do_not_fill_the_log():
+    door = f"{node.root}/node/g/{node.child('victim')['group']}/door.ipc"
+    if not os.path.exists(door):
+        return  # over the nng library nobody has one
+    before, n = logged().count("closed a connection"), 500
+    with Bystander():
+        for what, data in {"no frame": b"x", "no join": pack([12, 1]), "of nobody": pack([15, 12345])}.items():
+            for _ in range(n):
+                expect_end(door, sp_header(PAIR0) + message(data), what)
+    until(lambda: logged().count("closed a connection") > before, "a reason in the log")
+    assert logged().count("closed a connection") - before < n // 5, "the log grows with each of them"
+
+
 def a_caller_that_reads_late_gets_every_answer_in_order():
     with Bystander():
         link = direct()
@@ -564,6 +577,7 @@ run_tests([t for t in [bytes_that_are_no_sp_end_the_connection,
            floods_cost_only_the_flooder,
            a_receiver_that_stopped_reading_is_cut_or_held_and_nobody_else,
            answers_that_nobody_reads_cost_their_caller_its_link_and_nobody_memory,
+           liars_at_a_door_are_closed_and_do_not_fill_the_log,
            a_caller_that_reads_late_gets_every_answer_in_order,
            what_is_said_of_a_liar_is_bounded,
            reasons_are_in_the_log] if ONLY in t.__name__], node)
