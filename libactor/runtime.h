@@ -362,7 +362,6 @@ struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state);
 void peer_fail_all(struct peer *peer, const struct actor_cause *cause, int call_error);
 void peer_forget(struct peer *peer); /* it is over: unlinked now, freed by peers_free_over(); once is enough */
 void peers_free_over(actor_group *group); /* where nobody holds one: between the turns of the loop */
-void peers_close(actor_group *group);
 /* Sender side of pause/resume: 0 go on; else as mailbox_wait_room. */
 int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct actor *sender, int64_t deadline_ns);
 void peer_drained(struct peer *peer);
@@ -438,7 +437,6 @@ void uplink_link_down(actor_group *group, int error);
 /* take_args: an args array. */
 int uplink_ask(actor_group *group, const char *method, struct buf *take_args, int64_t timeout_ms,
 	void (*done)(struct uplink_request *request, int error, actor_msg *reply), void *arg);
-void uplink_tell(actor_group *group, const char *method, const char *format, ...); /* cast; dropped when down */
 /* What the broker must know even if it is away now: a call, made again until it is answered. So it may come late, and twice. */
 void uplink_tell_surely(actor_group *group, const char *method, const char *format, ...);
 /* Same, and waits (parks @self or pumps). -EEXIST for in_use, else as actor_call. */

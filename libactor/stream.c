@@ -39,7 +39,7 @@ void stream_greeting(uint8_t ret[STREAM_GREETING_BYTES], enum stream_protocol se
 /* How long the first unit of the input is, head included; 0: cannot be seen yet. */
 static int unit_size(const struct stream *stream, const uint8_t *data, size_t n, size_t *ret)
 {
-	uint64_t size_bytes = 0;
+	size_t size_bytes;
 
 	if (!stream->greeted) {
 		*ret = STREAM_GREETING_BYTES;
@@ -51,11 +51,10 @@ static int unit_size(const struct stream *stream, const uint8_t *data, size_t n,
 		*ret = 0;
 		return 0;
 	}
-	for (int i = 1; i < 9; i++)
-		size_bytes = size_bytes << 8 | data[i];
+	size_bytes = stream_head_read(data);
 	if (size_bytes > stream->max_bytes)
 		return -EMSGSIZE;
-	*ret = STREAM_HEAD_BYTES + (size_t)size_bytes;
+	*ret = STREAM_HEAD_BYTES + size_bytes;
 	return 0;
 }
 

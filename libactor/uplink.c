@@ -389,22 +389,6 @@ int uplink_ask_wait(actor_group *group, struct actor *self, const char *method, 
 	return wait.error;
 }
 
-void uplink_tell(actor_group *group, const char *method, const char *format, ...)
-{
-	struct wire_dest to = {.ref = group->uplink.service};
-	va_list args;
-	int r;
-
-	if (group->uplink.state != UPLINK_UP || group->mode == ACTOR_LINK_SPAWNER)
-		return;
-	buf_reset(&group->scratch, 1 << 16);
-	va_start(args, format);
-	r = body_vpack(&group->scratch, BODY_ARGS, format, args);
-	va_end(args);
-	if (r == 0)
-		(void)send_cast(group, NULL, &to, wire_cstr(method), group->scratch.data, group->scratch.size_bytes);
-}
-
 /* ---- announcing ---- */
 
 struct announce_list {
