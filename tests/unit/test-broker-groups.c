@@ -62,6 +62,12 @@ static void test_bad_hellos_are_refused_by_name(void **state)
 	hello_put(&b, &old);
 	broker_hello(w.broker, 1, WORLD_UID, 5, b.data, b.size_bytes, w.now_ns);
 	assert_string_equal(w.error, "version");
+	w.answered = false;
+	old.version_min = old.version_max = 0;
+	buf_reset(&b, SIZE_MAX);
+	hello_put(&b, &old);
+	broker_hello(w.broker, 1, WORLD_UID, 5, b.data, b.size_bytes, w.now_ns);
+	assert_string_equal(w.error, "version");
 	buf_deinit(&b);
 	token.bytes[8] ^= 1;
 	assert_null(world_hello(&w, "x", &token));
@@ -81,6 +87,14 @@ static void test_a_child_of_another_user_comes_in_with_its_token(void **state)
 
 	assert_non_null(c);
 	assert_int_equal(c->uid, WORLD_UID + 1);
+}
+
+static void test_the_token_of_a_client_opens_no_door_to_another_user(void **state)
+{
+	struct token resume = world_newcomer(&w, "a")->resume;
+
+	assert_null(world_hello_as(&w, "x", &resume, WORLD_UID + 1, 5));
+	assert_string_equal(w.error, "permission");
 }
 
 static void test_one_link_for_a_token(void **state)
@@ -523,6 +537,22 @@ static void test_frames_for_who_has_not_come_back_wait_in_order(void **state)
 	assert_true(str_is(client_expect(b, WIRE_CAST).method, "four"));
 }
 
+static void test_a_demonitor_does_not_overtake_the_monitor_that_waits(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a"), *b;
+	struct wire_dest to = to_ref((actor_ref){WORLD_NODE, 17, 1});
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	wire_put_monitor(&a->out, &to, client_ref(a, 1), 900);
+	wire_put_demonitor(&a->out, to.ref, client_ref(a, 1), 900);
+	client_send(a);
+	b = world_supervised(&w, 17, "b");
+	announce(b, "n");
+	assert_int_equal(client_expect(b, WIRE_MONITOR).id, 900);
+	assert_int_equal(client_expect(b, WIRE_DEMONITOR).id, 900);
+	assert_int_equal(broker_stats(w.broker).monitors, 0);
+}
+
 static void test_a_busy_group_is_late_and_not_down(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"), *single = world_newcomer(&w, "b"), *late;
@@ -677,6 +707,7 @@ int main(void)
 		T(test_a_token_gives_the_id_it_says),
 		T(test_bad_hellos_are_refused_by_name),
 		T(test_a_child_of_another_user_comes_in_with_its_token),
+		T(test_the_token_of_a_client_opens_no_door_to_another_user),
 		T(test_one_link_for_a_token),
 		T(test_without_file_descriptors_a_hello_is_refused),
 		T(test_a_link_nobody_comes_to_leaves_nothing),
@@ -703,6 +734,7 @@ int main(void)
 		W(test_registrations_wait_until_all_have_announced),
 		W(test_the_window_ends_after_a_second_without_them),
 		W(test_frames_for_who_has_not_come_back_wait_in_order),
+		W(test_a_demonitor_does_not_overtake_the_monitor_that_waits),
 		W(test_a_busy_group_is_late_and_not_down),
 		W(test_a_busy_client_with_a_door_is_late_and_not_down),
 		W(test_a_client_that_dies_before_it_was_back_is_down),

@@ -128,6 +128,9 @@ static void test_a_sender_is_told_to_pause_when_the_receiver_does_not_read(void 
 		n++;
 	assert_int_equal(n, 8);
 	assert_true(actor_ref_equal(client_expect(a, WIRE_RESUME).to.ref, client_ref(b, 1)));
+	client_cast(a, &to, "m", NULL);
+	client_expect(b, WIRE_CAST);
+	client_expect_nothing(a); /* it is not told again to pause */
 	free(data);
 	buf_deinit(&args);
 }
@@ -149,6 +152,7 @@ static void test_who_does_not_pause_is_refused_and_nobody_is_cut(void **state)
 	assert_true(b->in.size_bytes < 8000000);
 	client_cast(c, &to, "small", NULL); /* another sender's go on */
 	assert_int_equal(broker_stats(w.broker).dropped, 34);
+	assert_int_equal(broker_stats(w.broker).calls, 0); /* what was refused is not open */
 	free(data);
 	buf_deinit(&args);
 }
@@ -210,6 +214,27 @@ static void test_goodbyes_nobody_reads_are_limited(void **state)
 	client_expect_nothing(a);
 }
 
+static void test_look_ups_that_waited_are_charged_no_more(void **state)
+{
+	struct quota_limits limits = {.max = {[QUOTA_WAITING] = 1000}};
+	struct client *owner, *asker;
+	struct world small;
+	uint64_t id;
+
+	world_init(&small, 0, &limits);
+	owner = world_supervised(&small, 17, "owner");
+	asker = world_newcomer(&small, "asker");
+	client_expect_nil(owner, client_ask(owner, "register", pack(&small, "a2sr", "n", client_ref(owner, 1))));
+	for (int i = 0; i < 100; i++) {
+		client_break(owner);
+		id = client_ask(asker, "whereis", pack(&small, "a1s", "n"));
+		client_expect_nothing(asker);
+		owner = world_supervised(&small, 17, "owner");
+		client_expect_ref(asker, id);
+	}
+	world_deinit(&small);
+}
+
 static void test_groups_are_limited(void **state)
 {
 	struct quota_limits limits = {.groups = 2};
@@ -236,6 +261,7 @@ int main(void)
 		T(test_a_receiver_that_never_reads_is_cut_by_name),
 		T(test_goodbyes_nobody_reads_are_limited),
 		T(test_what_is_held_is_charged_to_the_sender),
+		cmocka_unit_test(test_look_ups_that_waited_are_charged_no_more),
 		cmocka_unit_test(test_groups_are_limited),
 	};
 

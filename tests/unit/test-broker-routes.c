@@ -1,6 +1,7 @@
 /* Frames through the broker, and what becomes of them when a group ends. */
 #include "broker-world.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cause.h"
@@ -144,6 +145,18 @@ static void test_another_actor_of_the_group_that_was_asked_cannot_answer(void **
 	client_send(b);
 	client_expect(b, WIRE_BYE);
 	client_expect_error(a, id, "noconnection");
+}
+
+static void test_a_group_answers_for_an_actor_that_it_no_longer_has(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 7));
+	uint64_t id = client_call(a, &to, "m", NULL);
+
+	client_expect(b, WIRE_CALL);
+	wire_put_error(&b->out, client_ref(a, 1), client_ref(b, 0), id, wire_cstr("noproc"), wire_cstr(""));
+	client_send(b);
+	client_expect_error(a, id, "noproc");
+	assert_false(b->closed);
 }
 
 static void test_an_answer_after_the_deadline_is_no_offence(void **state)
@@ -480,6 +493,35 @@ static void test_a_paused_group_still_gets_answers(void **state)
 	client_expect(b, WIRE_CAST);
 }
 
+static void test_what_a_paused_actor_had_waiting_does_not_overtake_the_pause_of_its_group(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+	actor_ref ref = client_ref(b, 1);
+
+	wire_put_pause(&b->out, &ref);
+	client_send(b);
+	client_cast(a, &to, "held", NULL);
+	wire_put_pause(&b->out, NULL);
+	wire_put_resume(&b->out, &ref);
+	client_send(b);
+	client_expect_nothing(b);
+	wire_put_resume(&b->out, NULL);
+	client_send(b);
+	assert_true(str_is(client_expect(b, WIRE_CAST).method, "held"));
+}
+
+static void test_a_stop_reaches_an_actor_that_is_paused(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+	actor_ref ref = client_ref(b, 1);
+
+	wire_put_pause(&b->out, &ref);
+	client_send(b);
+	wire_put_stop(&a->out, &to, client_ref(a, 1), wire_cstr("normal"));
+	client_send(a);
+	client_expect(b, WIRE_STOP);
+}
+
 static void test_a_foreign_pause_ends_the_link(void **state)
 {
 	actor_ref ref = client_ref(b, 1);
@@ -533,6 +575,29 @@ static void test_casts_that_wait_for_the_recovery_outlive_their_sender(void **st
 	client_expect_nothing(target);
 }
 
+static void test_of_casts_whose_sender_has_left_16_mib_wait_and_what_is_lost_is_said(void **state)
+{
+	struct wire_dest to = to_name("n");
+	char *data = calloc(1, 1000000);
+	struct buf args = BUF_INIT;
+
+	assert_non_null(data);
+	mp_put_array(&args, 1);
+	mp_put_bin(&args, data, 1000000);
+	for (int t = 0; t < 2; t++) {
+		struct client *tool = world_newcomer(&w, "tool");
+
+		for (int i = 0; i < 10; i++)
+			client_cast(tool, &to, "m", &args);
+		assert_int_equal(w.n_logged, 0);
+		client_bye(tool);
+	}
+	assert_non_null(strstr(w.log, "4 casts of group"));
+	assert_int_equal(broker_stats(w.broker).waiting, 16);
+	buf_deinit(&args);
+	free(data);
+}
+
 static void test_casts_that_wait_are_forgotten_with_the_broker(void **state)
 {
 	struct client *tool = world_newcomer(&w, "tool");
@@ -550,11 +615,13 @@ int main(void)
 		T(test_a_call_by_ref_is_passed_on_unchanged_and_answered),
 		T(test_a_name_is_replaced_by_the_ref),
 		cmocka_unit_test_setup_teardown(test_casts_that_wait_for_the_recovery_outlive_their_sender, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_of_casts_whose_sender_has_left_16_mib_wait_and_what_is_lost_is_said, setup_with_window, teardown),
 		cmocka_unit_test_setup_teardown(test_casts_that_wait_are_forgotten_with_the_broker, setup_with_window, teardown),
 		T(test_an_answer_that_nobody_waits_for_goes_nowhere),
 		T(test_only_the_one_who_was_asked_can_answer),
 		T(test_who_answers_for_somebody_else_loses_its_link),
 		T(test_another_actor_of_the_group_that_was_asked_cannot_answer),
+		T(test_a_group_answers_for_an_actor_that_it_no_longer_has),
 		T(test_an_answer_after_the_deadline_is_no_offence),
 		T(test_a_call_to_nobody_is_answered_at_once),
 		T(test_open_calls_end_with_the_group),
@@ -577,6 +644,8 @@ int main(void)
 		T(test_a_call_whose_deadline_is_past_is_forgotten_at_once),
 		T(test_a_paused_actor_gets_nothing_until_it_resumes),
 		T(test_a_paused_group_still_gets_answers),
+		T(test_what_a_paused_actor_had_waiting_does_not_overtake_the_pause_of_its_group),
+		T(test_a_stop_reaches_an_actor_that_is_paused),
 		T(test_a_foreign_pause_ends_the_link),
 	};
 

@@ -61,6 +61,9 @@ static void test_wait_status_tells_exit_from_signal(void **state)
 	assert_int_equal(cause.kind, ACTOR_EXIT_STATUS);
 	assert_true(actor_cause_is_clean(&cause));
 	assert_round_trip(&cause);
+	cause = cause_of_child(0, 1);
+	assert_string_equal(cause.reason, "exit");
+	assert_int_equal(cause.code, 1);
 	cause = cause_of_child(0, 3);
 	assert_string_equal(cause.reason, "exit");
 	assert_int_equal(cause.code, 3);

@@ -830,6 +830,23 @@ static void test_rm_wants_it_down_or_force(void **arg)
 	assert_int_equal(node_count(f->node), 0);
 }
 
+static void test_what_was_removed_does_not_come_back_with_the_next_supervisor(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	node_stop(f->node, "a", false, FROM(2), f->now_ns);
+	ends(f, 100, CLD_EXITED, 0);
+	turn(f);
+	node_remove(f->node, "a", false, FROM(3), f->now_ns);
+	turn(f);
+	die(f);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	assert_null(node_child_by_name(f->node, "a"));
+}
+
 static void test_down_stops_all_then_says_so(void **arg)
 {
 	struct fixture *f = *arg;
@@ -1452,6 +1469,24 @@ static void test_a_spoilt_state_is_refused_not_believed(void **arg)
 	}
 }
 
+static void test_a_snapshot_holds_who_watches(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	node_monitor(f->node, 100, caller, 8, FROM(2));
+	turn(f);
+	buf_reset(&f->state[0], SIZE_MAX);
+	node_state_put_all(f->node, &f->state[0]);
+	die(f);
+	runs(f, 100);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	ends(f, 100, CLD_KILLED, SIGKILL);
+	assert_non_null(strstr(turn(f), "down(100,8,signal)"));
+}
+
 static void test_a_snapshot_says_the_same_as_its_changes(void **arg)
 {
 	struct fixture *f = *arg;
@@ -1556,8 +1591,55 @@ static void put_huge(struct buf *b)
 	mp_put_uint(b, UINT64_MAX);
 }
 
+static void put_argv(struct buf *b)
+{
+	mp_put_array(b, 1);
+	mp_put_cstr(b, "y");
+}
+
+static void test_a_backoff_that_begins_above_the_usual_end_moves_that_end_and_no_other(void **arg)
+{
+	char text[SPEC_TEXT_BYTES] = "";
+	struct spec spec;
+
+	assert_int_equal(parse(&spec, "\x82\xa4" "argv\x91\xa2/x\xae" "backoff_min_ms\xcd\xea\x60", 28, text), 0);
+	assert_int_equal(spec.backoff_min_ms, 60000);
+	assert_int_equal(spec.backoff_max_ms, 60000);
+	spec_deinit(&spec);
+	assert_int_equal(parse(&spec, "\x83\xa4" "argv\x91\xa2/x\xae" "backoff_min_ms\xcd\xea\x60\xae" "backoff_max_ms\x01", 44, text), -EINVAL);
+	assert_non_null(strstr(text, "backoff_max_ms"));
+}
+
+static void test_arguments_may_be_as_long_together_as_the_kernel_takes(void **arg)
+{
+	char *half = malloc(SPEC_BYTES_MAX / 2 + 1), text[SPEC_TEXT_BYTES] = "";
+	struct buf b = BUF_INIT;
+	struct mp_reader r;
+	struct spec spec;
+
+	assert_non_null(half);
+	memset(half, 'x', SPEC_BYTES_MAX / 2);
+	half[SPEC_BYTES_MAX / 2] = 0;
+	for (uint32_t n = 1; n <= 2; n++) {
+		buf_reset(&b, SIZE_MAX);
+		mp_put_map(&b, 1);
+		mp_put_cstr(&b, "argv");
+		mp_put_array(&b, n);
+		for (uint32_t i = 0; i < n; i++)
+			mp_put_cstr(&b, half);
+		r = mp_reader(b.data, b.size_bytes);
+		assert_int_equal(spec_parse(&r, &spec, text), n == 1 ? 0 : -EINVAL);
+		if (n == 1)
+			spec_deinit(&spec);
+	}
+	assert_non_null(strstr(text, "argv"));
+	buf_deinit(&b);
+	free(half);
+}
+
 static void test_bad_specs_are_refused_by_the_key_that_is_wrong(void **arg)
 {
+	refused("argv", put_argv); /* twice */
 	refused("name", put_true);
 	refused("name", put_dollar);
 	refused("name", put_nul);
@@ -1615,6 +1697,7 @@ int main(void)
 		T(test_kill_9_goes_to_the_tree_other_signals_to_the_leader),
 		T(test_what_is_not_there_is_noproc),
 		T(test_rm_wants_it_down_or_force),
+		T(test_what_was_removed_does_not_come_back_with_the_next_supervisor),
 		T(test_down_stops_all_then_says_so),
 		T(test_the_broker_is_unlisted_comes_back_for_ever_and_goes_last),
 		T(test_an_owned_child_goes_with_its_owner),
@@ -1645,8 +1728,11 @@ int main(void)
 		T(test_owners_and_monitors_outlive_the_supervisor),
 		T(test_without_a_state_processes_are_adopted),
 		T(test_a_spoilt_state_is_refused_not_believed),
+		T(test_a_snapshot_holds_who_watches),
 		T(test_a_snapshot_says_the_same_as_its_changes),
 		T(test_a_spec_needs_argv_and_has_defaults),
+		T(test_a_backoff_that_begins_above_the_usual_end_moves_that_end_and_no_other),
+		T(test_arguments_may_be_as_long_together_as_the_kernel_takes),
 		T(test_bad_specs_are_refused_by_the_key_that_is_wrong),
 	};
 
