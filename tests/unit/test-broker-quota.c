@@ -51,6 +51,20 @@ static void test_names_and_watches_are_limited(void **state)
 	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "z", client_ref(a, 1))));
 }
 
+static void test_a_limit_that_is_reached_again_is_said_again(void **state)
+{
+	for (int i = 0; i < 3; i++)
+		client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", nth(i), client_ref(a, 1))));
+	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "x", client_ref(a, 1))), "overloaded");
+	assert_int_equal(w.n_logged, 1);
+	for (int i = 0; i < 3; i++)
+		client_expect_nil(a, client_ask(a, "unregister", pack(&w, "a2sr", nth(i), client_ref(a, 1))));
+	for (int i = 0; i < 3; i++)
+		client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", nth(i), client_ref(a, 1))));
+	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "x", client_ref(a, 1))), "overloaded");
+	assert_int_equal(w.n_logged, 2);
+}
+
 static void test_open_calls_and_monitors_are_limited(void **state)
 {
 	struct wire_dest to = to_ref(client_ref(b, 1));
@@ -178,6 +192,29 @@ static void test_a_receiver_that_never_reads_is_cut_by_name(void **state)
 	buf_deinit(&args);
 }
 
+static void test_what_waits_for_a_lost_group_is_limited(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *d = world_supervised(&w, 17, "d");
+	struct wire_dest to = to_ref(client_ref(d, 1));
+	struct buf args = BUF_INIT;
+	char *data = big(&args, 1000000);
+	int n = 0;
+
+	client_tell(s, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(17), UINT64_C(17)));
+	client_break(d);
+	for (int i = 0; i < 40; i++)
+		client_cast(a, &to, "m", &args);
+	assert_int_equal(broker_stats(w.broker).dropped, 32); /* 8 MiB are kept */
+	d = world_supervised(&w, 17, "d");
+	while (n < 8) {
+		client_expect(d, WIRE_CAST);
+		n++;
+	}
+	client_expect_nothing(d);
+	free(data);
+	buf_deinit(&args);
+}
+
 static void test_what_is_held_is_charged_to_the_sender(void **state)
 {
 	struct wire_dest to = to_ref(client_ref(b, 1));
@@ -260,6 +297,8 @@ int main(void)
 		T(test_who_does_not_pause_is_refused_and_nobody_is_cut),
 		T(test_a_receiver_that_never_reads_is_cut_by_name),
 		T(test_goodbyes_nobody_reads_are_limited),
+		T(test_a_limit_that_is_reached_again_is_said_again),
+		T(test_what_waits_for_a_lost_group_is_limited),
 		T(test_what_is_held_is_charged_to_the_sender),
 		cmocka_unit_test(test_look_ups_that_waited_are_charged_no_more),
 		cmocka_unit_test(test_groups_are_limited),

@@ -1145,6 +1145,43 @@ static void story_impatient(actor *self)
 	assert_int_equal(actor_kill(self, blocked_at), 0);
 }
 
+static bool killed;
+
+static int killer_go(actor *self, const actor_msg *msg)
+{
+	actor_sleep(self, 20);
+	killed = true;
+	return actor_kill(self, blocked_at);
+}
+
+static const struct actor_method killer_methods[] = {{.name = "go", .on_cast = killer_go}, {0}};
+static const struct actor_behavior killer_behavior = {.name = "killer", .methods = killer_methods};
+
+static void story_full_of_bytes(actor *self)
+{
+	static char text[2000];
+	struct actor_behavior small = worker_behavior;
+	actor_ref killer;
+
+	small.mailbox_max_messages = 0;
+	small.mailbox_max_bytes = 1000;
+	memset(text, 'x', sizeof(text) - 1);
+	assert_int_equal(actor_spawn(self, &small, NULL, &blocked_at), 0);
+	assert_int_equal(actor_spawn(self, &killer_behavior, NULL, &killer), 0);
+	assert_int_equal(actor_cast(self, blocked_at, "sleep", ""), 0);
+	actor_sleep(self, 1);
+	assert_int_equal(actor_cast(self, blocked_at, "note", "s", text), 0); /* there was room */
+	assert_int_equal(actor_cast(self, killer, "go", ""), 0);
+	killed = false;
+	assert_int_equal(actor_cast(self, blocked_at, "note", "s", "."), 0);
+	assert_true(killed); /* it waited until the other was gone: a cast to the dead is lost */
+}
+
+static void test_bytes_fill_a_mailbox_as_messages_do(void **state)
+{
+	story(story_full_of_bytes);
+}
+
 static void test_call_to_a_full_mailbox_ends_with_its_own_time_out(void **state)
 {
 	story(story_impatient);
@@ -1259,6 +1296,7 @@ int main(void)
 		cmocka_unit_test(test_demonitor_takes_back_a_queued_down),
 		cmocka_unit_test(test_timers_fire_in_order_of_their_time_unless_cancelled),
 		cmocka_unit_test(test_sender_waits_while_a_mailbox_is_full),
+		cmocka_unit_test(test_bytes_fill_a_mailbox_as_messages_do),
 		cmocka_unit_test(test_call_to_a_full_mailbox_ends_with_its_own_time_out),
 		cmocka_unit_test(test_sender_that_waits_for_room_is_woken_by_the_end_of_its_target),
 		cmocka_unit_test(test_first_reason_to_stop_is_the_reason_unless_killed),

@@ -124,6 +124,22 @@ static void test_reading_goes_on_with_the_other_area_untouched(void **arg)
 	assert_string_equal(text_of(f, 1), "one two");
 }
 
+/* Whatever the size of a chunk says, nothing beyond the area is looked at. */
+static void test_a_chunk_that_claims_more_than_there_is_is_ignored(void **arg)
+{
+	static const uint64_t claims[] = {UINT64_MAX, UINT64_MAX - 6, UINT64_MAX - 31, INT64_MAX, UINT64_C(1) << 40};
+	struct fixture *f = *arg;
+	size_t used;
+
+	snapshot(f, "one");
+	used = f->state.used_bytes;
+	append(f, "two");
+	for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+		memcpy(area(f, 0) + used + 16, &claims[i], sizeof(claims[i]));
+		assert_string_equal(text_of(f, 0), "one");
+	}
+}
+
 static void test_a_torn_last_chunk_is_ignored(void **arg)
 {
 	struct fixture *f = *arg;
@@ -244,6 +260,7 @@ int main(void)
 		T(test_the_first_snapshot_makes_a_memfd_the_next_does_not),
 		T(test_snapshots_alternate_and_the_newer_one_counts),
 		T(test_reading_goes_on_with_the_other_area_untouched),
+		T(test_a_chunk_that_claims_more_than_there_is_is_ignored),
 		T(test_a_torn_last_chunk_is_ignored),
 		T(test_a_torn_snapshot_leaves_the_other_area),
 		T(test_both_areas_spoilt_is_nothing),
