@@ -256,8 +256,8 @@ def test_what_it_asked_and_watched_by_a_killed_broker_ends():
         while peer.link.receive()[0] != 2:
             pass
         os.kill(node.ctl_json("status")["broker"]["pid"], signal.SIGKILL)
-        until(lambda: [monitor, "noconnection"] in json.loads(
-            node.ctl("--json", "call", "py", "downs", rc=None).stdout or "[]"), "its monitor ended")
+        until(lambda: (p := node.ctl("--json", "call", "py", "downs", rc=None)).returncode == 0 and
+              [monitor, "noconnection"] in json.loads(p.stdout), "its monitor ended")
 
 
 def test_it_is_told_who_has_its_name():
