@@ -1263,6 +1263,46 @@ static void test_s40_counts_hold_while_restarts_fail(void **state)
 	is(w, 'a', BACKOFF);
 }
 
+static void test_a_shutdown_takes_back_a_readiness_that_was_not_told(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, otp(SUPERVISION_ONE_FOR_ONE));
+	add_all(w, "a", SUPERVISION_PERMANENT);
+	supervision_start(w->supervision, w->now_ns);
+	expect(w, "start a");
+	started(w, "a"); /* it is ready now, and nobody was told */
+	supervision_shutdown(w->supervision, w->now_ns, false);
+	expect(w, "stop a:shutdown");
+	exited(w, 'a', SHUTDOWN);
+	expect(w, "gone a:shutdown, done:shutdown");
+}
+
+static void test_a_start_by_command_begins_the_backoff_anew(void **state)
+{
+	struct world *w = *state;
+	struct supervision_child_spec spec = spec_of(SUPERVISION_PERMANENT);
+
+	begin(w, flat());
+	spec.backoff = (struct backoff_spec){.min_ms = 100, .max_ms = 100000, .factor = 2};
+	add(w, 'a', spec);
+	supervision_start(w->supervision, w->now_ns);
+	expect(w, "start a");
+	for (int i = 0; i < 5; i++) {
+		start_failed(w, 'a');
+		pass_ms(w, deadline_in_ms(w) + 1);
+		expect(w, "start a");
+	}
+	start_failed(w, 'a');
+	assert_true(deadline_in_ms(w) > 1000);
+	supervision_child_stop(child(w, 'a'), w->now_ns);
+	supervision_child_start(child(w, 'a'), w->now_ns);
+	expect(w, "gone a:command, start a, ready");
+	started(w, "a");
+	exited(w, 'a', CRASH); /* it served: its first failure costs no wait */
+	expect(w, "start a");
+}
+
 static void test_s41_a_slow_stop_delays_nobody_else_in_one_for_one(void **state)
 {
 	struct world *w = *state;
@@ -1958,6 +1998,8 @@ int main(void)
 		T(test_s37_only_a_child_that_is_down_can_be_removed),
 		T(test_s38_a_new_child_whose_start_fails_is_not_kept),
 		T(test_s40_counts_hold_while_restarts_fail),
+		T(test_a_shutdown_takes_back_a_readiness_that_was_not_told),
+		T(test_a_start_by_command_begins_the_backoff_anew),
 		T(test_s41_a_slow_stop_delays_nobody_else_in_one_for_one),
 		T(test_restart_of_a_running_child_is_stop_then_start_and_costs_nothing),
 		T(test_restart_of_a_child_that_is_down_starts_it),
