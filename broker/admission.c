@@ -73,6 +73,38 @@ static int check(struct admission *a, const void *data, size_t size_bytes)
 	return 0;
 }
 
+struct census {
+	pid_t pid;
+	size_t n_clients, n_of_pid;
+};
+
+static void count(struct hash_node *node, void *arg)
+{
+	const struct member *member = container_of(node, struct member, node);
+	struct census *census = arg;
+
+	if (member_is_supervised(member))
+		return;
+	census->n_clients++;
+	census->n_of_pid += member->pid == census->pid;
+}
+
+/*
+ * Is there a place for one client more? Half of them are for supervised groups, which end when they are refused; and one process has at
+ * most a quarter, so that who holds links and links keeps out nobody else. Counted only when it may be so.
+ */
+static bool client_fits(const struct admission *a)
+{
+	const struct broker *broker = a->broker;
+	const size_t max = (broker->limits.groups + 1) / 2, max_of_pid = (broker->limits.groups + 3) / 4;
+	struct census census = {.pid = a->pid};
+
+	if (broker->members.n_items < max_of_pid)
+		return true;
+	hash_each(&a->broker->members, count, &census);
+	return census.n_clients < max && census.n_of_pid < max_of_pid;
+}
+
 /* The member this hello is of; NULL after a refusal. */
 static struct member *find_or_make(struct admission *a)
 {
@@ -88,6 +120,10 @@ static struct member *find_or_make(struct admission *a)
 
 		if (broker->n_clients == UINT32_MAX) {
 			refuse(a, "overloaded", "this broker has no ids left");
+			return NULL;
+		}
+		if (!client_fits(a)) {
+			refuse(a, "overloaded", "too many clients, or too many of this process; supervised groups have places of their own");
 			return NULL;
 		}
 		a->group = MEMBER_ID_CLIENT | incarnation << 32 | ++broker->n_clients;

@@ -1,6 +1,7 @@
 /* A service group's own rendezvous: clients say hello here and get a link, as with the broker, but nothing is routed on. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include "runtime.h"
 
 #define CLIENTS_MAX 1000u
+#define CLIENTS_FILES_SHARE 4 /* of our descriptors at most one in that many is a client's: with the others we do what we are there for */
 
 int rendezvous_start(actor_group *group)
 {
@@ -34,11 +36,42 @@ static void refuse(actor_group *group, uint64_t hello_id, const char *error, con
 	buf_deinit(&out);
 }
 
+static unsigned clients_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / CLIENTS_FILES_SHARE >= CLIENTS_MAX)
+		return CLIENTS_MAX;
+	return (unsigned)(limit.rlim_cur / CLIENTS_FILES_SHARE);
+}
+
+struct census {
+	pid_t pid;
+	unsigned n;
+};
+
+static void count(struct hash_node *node, void *arg)
+{
+	const struct peer *peer = container_of(node, struct peer, node);
+	struct census *census = arg;
+
+	census->n += peer->is_client && peer->expect.pid == census->pid;
+}
+
+static unsigned clients_of(actor_group *group, pid_t pid)
+{
+	struct census census = {.pid = pid};
+
+	hash_each(&group->peers, count, &census);
+	return census.n;
+}
+
 void rendezvous_hello(actor_group *group, const struct transport_event *event)
 {
 	struct hello_answer answer = {.version = WIRE_VERSION, .node = group->node, .self = group_ref(group, 1)};
 	struct buf out = BUF_INIT;
 	char path[4096], url[4200];
+	const unsigned max = clients_max();
 	struct hello hello;
 	struct peer *peer;
 	int r;
@@ -59,7 +92,12 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 		refuse(group, event->hello_id, "version", "this node speaks version 1");
 		return;
 	}
-	if (group->n_clients >= CLIENTS_MAX) {
+	if (group->n_clients >= max / 2 && clients_of(group, event->peer.pid) >= max / 2) { /* so it keeps out nobody else */
+		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: it has %u links already", (int)event->peer.pid, max / 2);
+		refuse(group, event->hello_id, "overloaded", "too many links of this process");
+		return;
+	}
+	if (group->n_clients >= max) {
 		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: %u clients are connected", (int)event->peer.pid, group->n_clients);
 		refuse(group, event->hello_id, "overloaded", "too many clients");
 		return;
@@ -69,6 +107,7 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 	peer = r == 0 ? peer_new(group, answer.group, PEER_LINKING) : NULL;
 	if (peer) {
 		peer->is_client = true;
+		peer->expect = event->peer;
 		group->n_clients++;
 		snprintf(peer->name, sizeof(peer->name), "%.*s", (int)(hello.name.len < 255 ? hello.name.len : 255), hello.name.s);
 		r = link_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->link);

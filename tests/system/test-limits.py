@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from node import Node, run_tests, until
+from rawpeer import Link
 
 actorctl, counter = (os.path.abspath(p) for p in sys.argv[1:3])
 
@@ -79,8 +80,35 @@ def a_program_gets_the_limit_that_the_node_was_started_with():
     node.down()
 
 
+def hold_links(path):
+    """All that one process gets."""
+    links = []
+    try:
+        for _ in range(1000):
+            links.append(Link(path))
+    except AssertionError as refused:
+        assert "overloaded" in str(refused), refused
+        return links
+    raise AssertionError("a thousand, and no refusal")
+
+
+def one_process_that_holds_all_links_it_can_get_keeps_out_nobody():
+    node = LimitedNode(128)
+    node.ctl("spawn", "--name", "counter", "--wait=ready", "--", counter)
+    for place in "spawner", "broker":
+        links = hold_links(f"{node.root}/node/{place}.ipc")
+        assert len(links) >= 4, (place, len(links))
+        assert node.ctl_json("ls")[0]["state"] == "ready"
+        assert node.ctl("call", "counter", "get").stdout.strip() == "0"
+        node.ctl("spawn", "--name", place, "--wait=ready", "--", counter, "--name", place)
+        for link in links:
+            link.close()
+    node.down()
+
+
 last = LimitedNode(1024)
 run_tests([under_a_low_limit_programs_are_started,
            a_limit_that_is_too_low_for_anything_is_named,
            a_full_node_says_so_answers_and_comes_back,
-           a_program_gets_the_limit_that_the_node_was_started_with], last)
+           a_program_gets_the_limit_that_the_node_was_started_with,
+           one_process_that_holds_all_links_it_can_get_keeps_out_nobody], last)

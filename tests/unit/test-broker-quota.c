@@ -274,7 +274,7 @@ static void test_look_ups_that_waited_are_charged_no_more(void **state)
 
 static void test_groups_are_limited(void **state)
 {
-	struct quota_limits limits = {.groups = 2};
+	struct quota_limits limits = {.groups = 4};
 	struct world small;
 
 	world_init(&small, 0, &limits);
@@ -282,6 +282,45 @@ static void test_groups_are_limited(void **state)
 	world_newcomer(&small, "b");
 	assert_null(world_hello(&small, "c", NULL));
 	assert_string_equal(small.error, "overloaded");
+	world_deinit(&small);
+}
+
+static void test_clients_leave_half_of_the_places_to_supervised_groups(void **state)
+{
+	struct quota_limits limits = {.groups = 16};
+	struct token token;
+	struct world small;
+
+	world_init(&small, 0, &limits);
+	for (int i = 0; i < 8; i++)
+		world_newcomer(&small, "client");
+	assert_null(world_hello(&small, "one too many", NULL));
+	assert_string_equal(small.error, "overloaded");
+	for (uint64_t group = 10; group < 18; group++)
+		world_supervised(&small, group, "child");
+	token = world_token(&small, 18, "child");
+	assert_null(world_hello(&small, "child", &token));
+	world_deinit(&small);
+}
+
+static void test_one_process_leaves_places_to_other_clients(void **state)
+{
+	struct quota_limits limits = {.groups = 16};
+	struct client *mine[4];
+	struct world small;
+
+	world_init(&small, 0, &limits);
+	for (int i = 0; i < 4; i++) {
+		mine[i] = world_hello_as(&small, "hog", NULL, WORLD_UID, 77);
+		assert_non_null(mine[i]);
+		client_up(mine[i]);
+	}
+	assert_null(world_hello_as(&small, "hog", NULL, WORLD_UID, 77));
+	assert_string_equal(small.error, "overloaded");
+	world_newcomer(&small, "other");
+	client_bye(mine[0]);
+	client_break(mine[0]);
+	assert_non_null(world_hello_as(&small, "hog", NULL, WORLD_UID, 77));
 	world_deinit(&small);
 }
 
@@ -302,6 +341,8 @@ int main(void)
 		T(test_what_is_held_is_charged_to_the_sender),
 		cmocka_unit_test(test_look_ups_that_waited_are_charged_no_more),
 		cmocka_unit_test(test_groups_are_limited),
+		cmocka_unit_test(test_clients_leave_half_of_the_places_to_supervised_groups),
+		cmocka_unit_test(test_one_process_leaves_places_to_other_clients),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
