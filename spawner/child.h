@@ -15,6 +15,7 @@
 
 struct client;
 struct ending;
+struct request;
 
 /*
  * Somebody who is told when a process ends, by one `down`: a watch as long as the process is there, then a notice until the `down` was
@@ -55,6 +56,7 @@ struct child {
 	uint64_t number; /* never reused in a node */
 	char *name;
 	struct spec spec;
+	struct request *request; /* NULL: its spec has no cookie */
 	bool daemon; /* the broker: not listed, not stoppable, last to go */
 	bool adopted; /* its spec is lost: only name and process are known */
 	struct supervision_child *sup;

@@ -320,12 +320,76 @@ static char *make_name(const struct node *node, const char *program)
 	return strdup(name);
 }
 
-static struct child *child_by_cookie(const struct node *node, uint64_t cookie)
+static struct request *request_find(const struct node *node, uint64_t cookie)
 {
-	for (struct child *child = node_first(node); cookie && child; child = node_after(node, child))
-		if (child->spec.cookie == cookie)
-			return child;
+	struct hash_node *n = cookie ? hash_first(&node->requests, hash_of_u64(&node->requests, cookie)) : NULL;
+
+	for (; n; n = hash_next(n)) {
+		struct request *request = container_of(n, struct request, by_cookie);
+
+		if (request->cookie == cookie)
+			return request;
+	}
 	return NULL;
+}
+
+static struct request *request_new(struct node *node, uint64_t cookie)
+{
+	struct request *request = node_alloc(sizeof(*request));
+
+	request->cookie = cookie;
+	if (hash_insert(&node->requests, &request->by_cookie, hash_of_u64(&node->requests, cookie)) < 0)
+		abort();
+	return request;
+}
+
+static void request_free(struct node *node, struct request *request)
+{
+	if (list_is_linked(&request->spent_link)) {
+		list_remove(&request->spent_link);
+		node->n_spent--;
+	}
+	hash_remove(&node->requests, &request->by_cookie);
+	free(request);
+}
+
+static void request_spend(struct node *node, struct request *request)
+{
+	request->child = NULL;
+	list_append(&node->spent, &request->spent_link);
+	if (++node->n_spent > NODE_SPENT_MAX)
+		request_free(node, container_of(node->spent.next, struct request, spent_link));
+}
+
+void node_request_new(struct node *node, struct child *child)
+{
+	if (!child->spec.cookie || request_find(node, child->spec.cookie))
+		return;
+	child->request = request_new(node, child->spec.cookie);
+	child->request->child = child;
+}
+
+void node_request_end(struct node *node, struct child *child, bool spent)
+{
+	struct request *request = child->request;
+
+	child->request = NULL;
+	if (request && spent)
+		request_spend(node, request);
+	else if (request)
+		request_free(node, request);
+}
+
+void node_request_load_spent(struct node *node, uint64_t cookie)
+{
+	if (cookie && !request_find(node, cookie))
+		request_spend(node, request_new(node, cookie));
+}
+
+void node_requests_forget(struct node *node)
+{
+	while (!list_is_empty(&node->spent))
+		request_free(node, container_of(node->spent.next, struct request, spent_link));
 }
 
 /* Its answer was lost with a supervisor: it is answered as the first time, and nothing is started. */
@@ -359,12 +423,19 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 {
 	struct spec spec = *take_spec;
 	struct child *child, *taken;
+	struct request *request;
 	const char *why;
 	char *name, text[200];
 
 	*take_spec = (struct spec){0};
-	child = child_by_cookie(node, spec.cookie);
-	if (child) {
+	request = request_find(node, spec.cookie);
+	if (request && !request->child) {
+		refuse(node, from, "ended", "it was started by this very request before, and has ended and been removed since");
+		spec_deinit(&spec);
+		return;
+	}
+	if (request) {
+		child = request->child;
 		if (spec.monitor && child->group)
 			node_watch_add(node, child, caller, spec.monitor_id);
 		spec_deinit(&spec);
@@ -420,6 +491,7 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 		return;
 	}
 	if (!waiter_new(node, child, from, wait, timeout_ms, 1, now_ns)) {
+		node_request_end(node, child, false); /* it was refused, so it may be asked for again */
 		node_child_forget(node, child);
 		return;
 	}

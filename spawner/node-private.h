@@ -39,6 +39,17 @@ struct client {
 	struct node_action *tell; /* NODE_TELL, not done yet; NULL: none */
 };
 
+/*
+ * A spawn that may be asked for again by its cookie. It outlives its child for a while: who asks again after somebody took the name, or
+ * removed the child, must not start it a second time.
+ */
+struct request {
+	struct hash_node by_cookie; /* node.requests */
+	struct list spent_link;	    /* node.spent: the oldest first */
+	uint64_t cookie;
+	struct child *child; /* NULL: forgotten */
+};
+
 struct node {
 	struct node_config config;
 	struct supervision *engine;  /* the children's */
@@ -47,9 +58,9 @@ struct node {
 	size_t n_children;
 	struct child *broker;
 	struct hash by_name, by_group, by_number, by_id;
-	struct hash clients, endings;
-	struct list gone, again, owed;
-	size_t n_gone, n_owed;
+	struct hash clients, endings, requests;
+	struct list gone, again, owed, spent;
+	size_t n_gone, n_owed, n_spent;
 	struct list changed_watches, changed_endings;
 	struct list unwatched; /* struct unwatched: to be written down */
 	uint64_t next_notice, broker_told;
@@ -158,6 +169,13 @@ int node_notice_load(struct node *node, uint64_t number, actor_ref watcher, uint
 void node_ending_load(struct node *node, uint64_t group, const struct actor_cause *cause, uint64_t owed);
 
 /* --- node-command.c --- */
+
+/* Of a child with a cookie that is known already: nothing. */
+void node_request_new(struct node *node, struct child *child);
+/* @child is about to be freed. @spent: the cookie is remembered. */
+void node_request_end(struct node *node, struct child *child, bool spent);
+void node_request_load_spent(struct node *node, uint64_t cookie);
+void node_requests_forget(struct node *node);
 
 /* Of @client, which is gone. */
 void node_waiters_of_gone(struct node *node, struct client *client);

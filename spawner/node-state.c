@@ -10,7 +10,7 @@
 
 #include "cause.h"
 
-enum row { ROW_NODE = 1, ROW_SPEC, ROW_CHILD, ROW_REMOVED, ROW_WATCH, ROW_UNWATCH, ROW_ENDED, ROW_NOTICE, ROW_BROKER_TOLD };
+enum row { ROW_NODE = 1, ROW_SPEC, ROW_CHILD, ROW_REMOVED, ROW_WATCH, ROW_UNWATCH, ROW_ENDED, ROW_NOTICE, ROW_BROKER_TOLD, ROW_SPENT };
 
 bool node_state_is_dirty(const struct node *node)
 {
@@ -199,6 +199,11 @@ void node_state_put_all(struct node *node, struct buf *b)
 	for (struct child *child = node_first(node); child; child = node_after(node, child)) {
 		put_spec(child, b);
 		put_child(child, b);
+	}
+	list_for_each(link, &node->spent) { /* in this order; a change needs no row: a child that is removed leaves its cookie */
+		mp_put_array(b, 2);
+		mp_put_uint(b, ROW_SPENT);
+		mp_put_uint(b, container_of(link, struct request, spent_link)->cookie);
 	}
 	list_for_each(link, &node->owed) /* in this order */
 		put_ending(container_of(link, struct ending, owed_link), b);
@@ -441,6 +446,12 @@ static int load_row(struct node *node, struct mp_reader *r)
 			node->broker_told = number;
 		if (number > node->next_notice)
 			node->next_notice = number;
+		return 0;
+	case ROW_SPENT:
+		if (n != 2)
+			return -EPROTO;
+		TRY(mp_read_uint(r, &number));
+		node_request_load_spent(node, number);
 		return 0;
 	default:
 		return -EPROTO;

@@ -211,6 +211,7 @@ struct child *node_child_new(struct node *node, uint64_t number, char *name, str
 		node->next_number = number + 1;
 		node->meta_dirty = true;
 	}
+	node_request_new(node, child);
 	return child;
 }
 
@@ -248,6 +249,7 @@ static void child_free(struct node *node, struct child *child)
 		node->n_ended--;
 	}
 	heap_remove(&node->failures, &child->failure);
+	node_request_end(node, child, false);
 	node_owner_set(node, child, ACTOR_NOBODY);
 	while (!list_is_empty(&child->watches))
 		node_watch_free(node, container_of(child->watches.next, struct watch, child_link));
@@ -267,6 +269,7 @@ static void child_free(struct node *node, struct child *child)
 
 void node_child_unload(struct node *node, struct child *child)
 {
+	node_request_end(node, child, true);
 	child_free(node, child);
 }
 
@@ -279,6 +282,7 @@ void node_child_forget(struct node *node, struct child *child)
 		node_late(node, NODE_OWNER_UNWATCH)->number = child->number;
 	removed->number = child->number;
 	list_append(&node->removed, &removed->link);
+	node_request_end(node, child, true);
 	supervision_child_remove(child->sup);
 	child_free(node, child);
 }
@@ -995,9 +999,11 @@ int node_new(struct node **ret, const struct node_config *config)
 	hash_init(&node->by_id);
 	hash_init(&node->clients);
 	hash_init(&node->endings);
+	hash_init(&node->requests);
 	list_init(&node->gone);
 	list_init(&node->again);
 	list_init(&node->owed);
+	list_init(&node->spent);
 	list_init(&node->changed_watches);
 	list_init(&node->changed_endings);
 	list_init(&node->unwatched);
@@ -1041,6 +1047,7 @@ void node_forget(struct node *node)
 		free(container_of(link, struct removed, link));
 	waiters_drop(node, &node->downers);
 	node_clients_forget(node);
+	node_requests_forget(node);
 	node->stopping = false;
 }
 
@@ -1061,6 +1068,7 @@ struct node *node_free(struct node *node)
 	hash_deinit(&node->by_id);
 	hash_deinit(&node->clients);
 	hash_deinit(&node->endings);
+	hash_deinit(&node->requests);
 	heap_deinit(&node->timeouts);
 	heap_deinit(&node->failures);
 	free(node);

@@ -34,6 +34,7 @@
 #define NODE_CLIENT_WATCHES_MAX 16384 /* of one group: four for each process that can be */
 #define NODE_CLIENT_WAITERS_MAX 4096
 #define NODE_GONE_MAX 1024 /* callers that are known to be gone */
+#define NODE_SPENT_MAX 1024 /* requests whose child was forgotten: a spawn with such a cookie is refused */
 
 struct node;
 

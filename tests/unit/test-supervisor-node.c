@@ -366,6 +366,93 @@ static void test_a_job_that_is_asked_for_again_runs_once(void **arg)
 	assert_non_null(strstr(turn(f), "spawn(a,"));
 }
 
+static void spawn_by_request(struct fixture *f, const char *name, uint64_t cookie, void *from)
+{
+	struct spec spec;
+
+	spec_make(&spec, name, SUPERVISION_TEMPORARY);
+	spec.cookie = cookie;
+	node_spawn(f->node, &spec, caller, from, NODE_WAIT_EXIT, 0, f->now_ns);
+}
+
+/* Runs a job to its end. */
+static void job_runs(struct fixture *f, const char *name, uint64_t cookie, void *from)
+{
+	uint64_t group;
+
+	spawn_by_request(f, name, cookie, from);
+	group = node_child_by_name(f->node, name)->group;
+	turn(f);
+	runs(f, group);
+	ends(f, group, CLD_EXITED, 0);
+	turn(f);
+}
+
+static void test_a_job_whose_name_another_has_by_now_does_not_run_again(void **arg)
+{
+	struct fixture *f = *arg;
+
+	job_runs(f, "a", 77, FROM(1));
+	job_runs(f, "a", 78, FROM(2));
+	spawn_by_request(f, "a", 77, FROM(3));
+	assert_string_equal(turn(f), "error3(ended)");
+	die(f);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	spawn_by_request(f, "a", 77, FROM(4));
+	assert_string_equal(turn(f), "error4(ended)");
+	spawn_by_request(f, "a", 78, FROM(5));
+	assert_string_equal(turn(f), "reply5(down)");
+}
+
+static void test_a_job_that_was_removed_does_not_run_again_after_a_snapshot(void **arg)
+{
+	struct fixture *f = *arg;
+
+	job_runs(f, "a", 77, FROM(1));
+	node_remove(f->node, "a", false, FROM(2), f->now_ns);
+	turn(f);
+	buf_reset(&f->state[0], SIZE_MAX);
+	node_state_put_all(f->node, &f->state[0]);
+	die(f);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	spawn_by_request(f, "a", 77, FROM(3));
+	assert_string_equal(turn(f), "error3(ended)");
+}
+
+static void test_what_was_refused_before_it_started_can_be_asked_for_again(void **arg)
+{
+	struct fixture *f = *arg;
+
+	charged_group = caller.group;
+	job_runs(f, "z", 76, FROM(1));
+	for (int i = 0; i < NODE_CLIENT_WAITERS_MAX; i++)
+		node_wait(f->node, "z", NODE_WAIT_READY, 0, FROM(1), f->now_ns);
+	turn(f);
+	spawn_by_request(f, "a", 77, FROM(2));
+	assert_string_equal(turn(f), "error2(overloaded)");
+	node_client_gone(f->node, caller.group, f->now_ns);
+	turn(f);
+	charged_group = 0;
+	spawn_by_request(f, "a", 77, FROM(3));
+	assert_non_null(strstr(turn(f), "spawn(a,"));
+}
+
+/* Room for those that are asked for again within a while, not for all there ever were. */
+static void test_requests_of_the_forgotten_are_bounded(void **arg)
+{
+	struct fixture *f = *arg;
+
+	node_reserved(f->node, 10000, 2 * NODE_SPENT_MAX, f->now_ns);
+	for (uint64_t i = 1; i <= NODE_SPENT_MAX + 2; i++) /* each forgets the one before */
+		job_runs(f, "a", i, FROM(1));
+	spawn_by_request(f, "a", 2, FROM(2));
+	assert_string_equal(turn(f), "error2(ended)");
+	spawn_by_request(f, "a", 1, FROM(3));
+	assert_non_null(strstr(turn(f), "spawn(a,"));
+}
+
 static void test_ready_is_waited_for_by_those_who_ask(void **arg)
 {
 	struct fixture *f = *arg;
@@ -1668,6 +1755,10 @@ int main(void)
 		T(test_up_is_answered_even_if_it_is_over_in_the_same_report),
 		T(test_spawn_exit_answers_with_the_end),
 		T(test_a_job_that_is_asked_for_again_runs_once),
+		T(test_a_job_whose_name_another_has_by_now_does_not_run_again),
+		T(test_a_job_that_was_removed_does_not_run_again_after_a_snapshot),
+		T(test_what_was_refused_before_it_started_can_be_asked_for_again),
+		T(test_requests_of_the_forgotten_are_bounded),
 		T(test_ready_is_waited_for_by_those_who_ask),
 		T(test_ready_that_comes_before_the_pid_is_told_with_it),
 		T(test_an_end_before_it_was_ready_is_told_at_once),
