@@ -18,25 +18,20 @@ static void monitor_free(actor_group *group, struct monitor *monitor)
 
 void monitor_fire(actor_group *group, struct monitor *monitor, const struct actor_cause *cause)
 {
-	struct actor *watcher = monitor->watcher;
-	uint64_t id = monitor->id;
-	actor_ref who = monitor->who;
 	actor_msg *msg;
 
-	monitor_free(group, monitor);
-	if (watcher->status == ACTOR_ENDING)
-		return;
-	if (msg_new_received(&msg, who, wire_cstr("on_down"), NULL, 0) < 0)
-		return;
-	msg->kind = MSG_DOWN;
-	msg->id = id;
-	msg->cause = malloc(sizeof(*msg->cause));
-	if (!msg->cause) {
-		actor_msg_free(msg);
-		return;
+	if (monitor->watcher->status != ACTOR_ENDING && msg_new_received(&msg, monitor->who, wire_cstr("on_down"), NULL, 0) == 0) {
+		msg->kind = MSG_DOWN;
+		msg->id = monitor->id;
+		msg->cause = malloc(sizeof(*msg->cause));
+		if (msg->cause) {
+			*msg->cause = *cause;
+			mailbox_push(monitor->watcher, msg);
+		} else {
+			actor_msg_free(msg);
+		}
 	}
-	*msg->cause = *cause;
-	mailbox_push(watcher, msg);
+	monitor_free(group, monitor); /* last: @cause may be its own */
 }
 
 void monitor_forget(actor_group *group, struct monitor *monitor)

@@ -15,6 +15,7 @@
 #include "util/mp.h"
 
 #define ASKED 7u                            /* the group that was asked, or is watched */
+#define HELD_MAX_BYTES (16u << 20)          /* of frames for an actor that is paused, by docs/protocol.md */
 #define THIRD 9u                            /* one that has nothing to do with it */
 #define BROKER 2u
 #define SPAWNER 3u
@@ -435,6 +436,48 @@ static void test_end_of_a_process_is_the_spawners_to_tell(void **state)
 	story(story_process_down);
 }
 
+static void story_last_messages(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *ended = peer_of(group, ASKED, "asked");
+	actor_ref target = ref_of(ASKED, 0), me;
+	uint64_t id = watch(self, target, &me);
+
+	put_down(me, target, id, "signal");
+	assert_false(says(peer_of(group, SPAWNER, "$spawner")));
+	expect_downs(self, 0); /* what it sent last may be on its link still */
+	peer_link_down(ended, -ECONNRESET);
+	expect_downs(self, 1);
+	assert_string_equal(down_reason, "signal");
+}
+
+static void test_end_of_a_process_waits_for_the_end_of_its_link(void **state)
+{
+	story(story_last_messages);
+}
+
+static void story_name_of_the_dead(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	actor_ref dead = ref_of(ASKED, 1), sibling = ref_of(ASKED, 2), me, found;
+	struct peer *asked = peer_of(group, ASKED, "asked");
+	uint64_t id = watch(self, dead, &me);
+
+	name_changed(group, wire_cstr("store"), dead);
+	name_changed(group, wire_cstr("shop"), sibling);
+	put_down(me, dead, id, "crash");
+	assert_false(says(asked));
+	/* the broker's word that the name is free comes by another link, maybe later than this */
+	assert_false(name_cached(group, "store", &found));
+	assert_true(name_cached(group, "shop", &found));
+	assert_true(actor_ref_equal(found, sibling));
+}
+
+static void test_name_of_an_actor_leads_nowhere_once_its_down_is_here(void **state)
+{
+	story(story_name_of_the_dead);
+}
+
 /* ---- pauses ---- */
 
 static void story_pauses(actor *self)
@@ -459,6 +502,40 @@ static void story_pauses(actor *self)
 static void test_group_pauses_its_own_actors_and_no_others(void **state)
 {
 	story(story_pauses);
+}
+
+static void story_deaf_sender(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *sender = peer_of(group, THIRD, "third");
+	static struct actor_behavior small;
+	static char text[60000];
+	size_t n_bytes = 0;
+	actor_ref to;
+	bool cut;
+
+	memset(text, 'x', sizeof(text) - 1);
+	small = asker;
+	small.mailbox_max_messages = 1;
+	assert_int_equal(actor_spawn(self, &small, NULL, &to), 0);
+	assert_int_equal(actor_cast(self, to, "ask", "r", ref_of(ASKED, 1)), 0); /* full */
+	do {
+		put_cast(to, ref_of(THIRD, 1), "ask", "s", text);
+		n_bytes += sizeof(text);
+		cut = says(sender);
+		assert_int_equal(group->pauses.n_items, 1); /* it is told once, however much comes */
+	} while (!cut && n_bytes < 2 * HELD_MAX_BYTES);
+	/* one that does not listen costs no more memory than the limit: then its link is over */
+	assert_true(cut);
+	assert_true(n_bytes > HELD_MAX_BYTES - sizeof(text));
+	assert_int_equal(actor_kill(self, to), 0);
+	assert_int_equal(actor_sleep(self, 1), 0);
+	assert_int_equal(group->pauses.n_items, 0);
+}
+
+static void test_sender_is_paused_once_and_cut_when_it_does_not_listen(void **state)
+{
+	story(story_deaf_sender);
 }
 
 /* ---- the broker's words ---- */
@@ -534,7 +611,10 @@ int main(void)
 		cmocka_unit_test(test_down_counts_only_from_the_group_that_is_watched),
 		cmocka_unit_test(test_end_of_a_group_has_the_cause_that_the_broker_told),
 		cmocka_unit_test(test_end_of_a_process_is_the_spawners_to_tell),
+		cmocka_unit_test(test_end_of_a_process_waits_for_the_end_of_its_link),
+		cmocka_unit_test(test_name_of_an_actor_leads_nowhere_once_its_down_is_here),
 		cmocka_unit_test(test_group_pauses_its_own_actors_and_no_others),
+		cmocka_unit_test(test_sender_is_paused_once_and_cut_when_it_does_not_listen),
 		cmocka_unit_test(test_no_way_to_a_group_is_enotconn),
 		cmocka_unit_test(test_words_of_the_broker_count_only_from_the_broker),
 	};
