@@ -1007,6 +1007,28 @@ static void test_demonitor_takes_back_a_queued_down(void **state)
 	assert_string_equal(story_log, "terminate:shutdown last after ");
 }
 
+static void story_foreign_monitor(actor *self)
+{
+	actor_ref watcher = worker(self), target = worker(self);
+	actor_msg *reply;
+	uint64_t id;
+
+	assert_int_equal(actor_call(self, watcher, "watch", 1000, &reply, "r", target), 0);
+	assert_int_equal(actor_msg_unpack(reply, "U", &id), 0);
+	actor_msg_free(reply);
+	assert_false(actor_demonitor(self, id));
+	assert_int_equal(actor_stop(self, target, "over"), 0);
+	assert_int_equal(actor_call(self, target, "add", 1000, NULL, "i", 1), -ECONNRESET);
+	assert_int_equal(call_i(self, watcher, "add", &(int64_t){0}), 0);
+	assert_int_equal(last_down_monitor, id);
+	assert_string_equal(last_cause.reason, "over");
+}
+
+static void test_demonitor_of_a_monitor_of_another_does_nothing(void **state)
+{
+	story(story_foreign_monitor);
+}
+
 /* ---- timers, mailboxes, descriptors ---- */
 
 static int timed_tick(actor *self, const actor_msg *msg)
@@ -1097,6 +1119,8 @@ static void story_blocked(actor *self)
 	while (!strstr(story_log, "7 "))
 		actor_sleep(self, 1);
 	assert_null(strstr(story_log, "8 "));
+	/* a target that never makes room does not hold it for ever */
+	assert_true(heap_contains(&actor_find(actor_group_of(self), sender.serial)->wake_timer.node));
 	assert_int_equal(actor_kill(self, blocked_at), 0);
 	/* a cast to the dead is lost and no error; had nobody woken the sender, it would be -EBUSY after its five seconds */
 	while (!strstr(story_log, "8 "))
@@ -1294,6 +1318,7 @@ int main(void)
 		cmocka_unit_test(test_monitor_fires_once_with_the_cause_and_noproc_when_dead),
 		cmocka_unit_test(test_down_arrives_after_last_message),
 		cmocka_unit_test(test_demonitor_takes_back_a_queued_down),
+		cmocka_unit_test(test_demonitor_of_a_monitor_of_another_does_nothing),
 		cmocka_unit_test(test_timers_fire_in_order_of_their_time_unless_cancelled),
 		cmocka_unit_test(test_sender_waits_while_a_mailbox_is_full),
 		cmocka_unit_test(test_bytes_fill_a_mailbox_as_messages_do),

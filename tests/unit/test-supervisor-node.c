@@ -36,6 +36,7 @@ struct fixture {
 static int from_token[8]; /* addresses stand for callers */
 #define FROM(n) (&from_token[n])
 static bool with_broker;
+static size_t max_processes; /* 0: no limit */
 static uint64_t charged_group; /* of whoever waits; 0: nobody */
 
 static uint64_t caller_group(const void *from)
@@ -45,7 +46,14 @@ static uint64_t caller_group(const void *from)
 
 static struct node *fresh_node(void)
 {
-	struct node_config config = {.node_id = NODE_ID, .seed = 1, .broker = with_broker ? "/bin/broker" : NULL, .caller_group = caller_group};
+	struct node_config config = {
+		.node_id = NODE_ID,
+		.seed = 1,
+		.broker = with_broker ? "/bin/broker" : NULL,
+		.caller_group = caller_group,
+		.max_processes = max_processes,
+		.max_files = 1024,
+	};
 	struct node *node;
 
 	assert_int_equal(node_new(&node, &config), 0);
@@ -58,6 +66,7 @@ static int setup(void **arg)
 
 	charged_group = 0;
 	with_broker = false;
+	max_processes = 0;
 	f = (struct fixture){.now_ns = 1000 * 1000 * MS, .next_group = 100};
 	f.node = fresh_node();
 	node_start(f.node, f.now_ns);
@@ -682,6 +691,55 @@ static void test_a_thousand_ended_ones_are_listed_the_oldest_go(void **arg)
 	assert_string_equal(state_of(f, "t10"), "down");
 }
 
+static void test_one_that_is_removed_by_force_takes_no_place_of_the_ended(void **arg)
+{
+	struct fixture *f = *arg;
+	char name[16];
+	uint64_t group;
+
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "t%d", i);
+		spawn(f, name, SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+		ends(f, 100 + (uint64_t)i, CLD_EXITED, 0);
+		turn(f);
+		if (i == 400)
+			node_reserved(f->node, 1124, 1024, f->now_ns);
+	}
+	spawn(f, "forced", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	group = node_child_by_name(f->node, "forced")->group;
+	runs(f, group);
+	node_remove(f->node, "forced", true, FROM(2), f->now_ns);
+	turn(f);
+	ends(f, group, CLD_KILLED, SIGTERM);
+	turn(f);
+	assert_string_equal(state_of(f, "forced"), "none");
+	assert_string_equal(state_of(f, "t0"), "down");
+	assert_int_equal(node_count(f->node), 1000);
+}
+
+static void test_no_more_processes_than_descriptors_suffice_for(void **arg)
+{
+	struct fixture *f = *arg;
+
+	teardown(arg);
+	max_processes = 2;
+	f->node = fresh_node();
+	f->state[0] = (struct buf)BUF_INIT;
+	node_start(f->node, f->now_ns);
+	node_reserved(f->node, f->next_group, 1024, f->now_ns);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "b", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	turn(f);
+	spawn(f, "c", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	assert_string_equal(turn(f), "error1(overloaded)");
+	ends(f, 100, CLD_EXITED, 0);
+	turn(f);
+	spawn(f, "c", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	assert_non_null(strstr(turn(f), "spawn(c,"));
+}
+
 static void test_starts_wait_for_group_ids(void **arg)
 {
 	struct fixture *f = *arg;
@@ -1238,6 +1296,26 @@ static void test_what_a_caller_made_goes_with_it(void **arg)
 	assert_int_equal(n_groups_put(f, CLIENTS), 0);
 }
 
+static void test_what_was_removed_is_not_its_owners_any_more(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	spec_make(&spec, "owned", SUPERVISION_TEMPORARY);
+	spec.owned = true;
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
+	runs(f, 100);
+	ends(f, 100, CLD_EXITED, 0);
+	turn(f);
+	if (node_child_by_name(f->node, "owned"))
+		node_remove(f->node, "owned", false, FROM(2), f->now_ns);
+	turn(f);
+	assert_null(node_child_by_name(f->node, "owned"));
+	assert_int_equal(n_groups_put(f, CLIENTS), 0);
+	node_client_gone(f->node, caller.group, f->now_ns);
+	assert_string_equal(turn(f), "");
+}
+
 static void test_notices_of_a_caller_that_is_gone_are_dropped(void **arg)
 {
 	struct fixture *f = *arg;
@@ -1773,6 +1851,8 @@ int main(void)
 		T(test_the_name_of_one_that_ended_is_free),
 		T(test_the_name_of_one_that_was_stopped_is_not),
 		T(test_a_thousand_ended_ones_are_listed_the_oldest_go),
+		T(test_one_that_is_removed_by_force_takes_no_place_of_the_ended),
+		T(test_no_more_processes_than_descriptors_suffice_for),
 		T(test_starts_wait_for_group_ids),
 		T(test_the_first_restart_is_immediate_then_it_backs_off),
 		T(test_transient_comes_back_from_failure_only),
@@ -1803,6 +1883,7 @@ int main(void)
 		T(test_a_notice_that_was_taken_back_is_not_told_again),
 		T(test_the_broker_is_owed_an_end_until_it_has_heard_of_it),
 		T(test_what_a_caller_made_goes_with_it),
+		T(test_what_was_removed_is_not_its_owners_any_more),
 		T(test_notices_of_a_caller_that_is_gone_are_dropped),
 		T(test_what_comes_from_a_caller_after_its_end_makes_nothing),
 		T(test_clients_of_the_supervisor_before_are_gone),

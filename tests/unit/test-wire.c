@@ -279,6 +279,28 @@ static void test_frames_of_unknown_type_are_skipped(void **state)
 	assert_int_equal(frame.type, WIRE_PING);
 }
 
+static void test_cause_is_a_map(void **state)
+{
+	static const uint8_t text[] = {0xa6, 'n', 'o', 'r', 'm', 'a', 'l'}, nil[] = {0xc0}, array[] = {0x90};
+	static const struct wire_str wrong[] = {{(const char *)text, sizeof(text)}, {(const char *)nil, 1}, {(const char *)array, 1}};
+	struct buf out = BUF_INIT;
+	struct wire_frame frame;
+	size_t used;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		wire_put_down(&out, a, b, 300, wrong[i].s, wrong[i].len);
+		assert_int_equal(wire_parse(out.data, out.size_bytes, &frame, &used), -EPROTO);
+		buf_deinit(&out);
+		out = (struct buf)BUF_INIT;
+	}
+	/* one that is not known is an empty map */
+	wire_put_down(&out, a, b, 300, NULL, 0);
+	frame = parsed(out.data, out.size_bytes);
+	assert_int_equal(frame.body_bytes, 1);
+	assert_int_equal(frame.body[0], 0x80);
+	buf_deinit(&out);
+}
+
 static void test_counts_bigger_than_what_is_left_are_refused(void **state)
 {
 	static const uint8_t heads[][5] = {{0xdd, 0xff, 0xff, 0xff, 0xff}, {0xdd, 0, 0, 0, 5}, {0xdf, 0xff, 0xff, 0xff, 0xff},
@@ -436,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_every_corrupted_byte_gives_a_sound_frame_or_none),
 		cmocka_unit_test(test_frames_in_a_row_are_taken_one_by_one),
 		cmocka_unit_test(test_frames_of_unknown_type_are_skipped),
+		cmocka_unit_test(test_cause_is_a_map),
 		cmocka_unit_test(test_counts_bigger_than_what_is_left_are_refused),
 		cmocka_unit_test(test_readdressed_frame_differs_in_its_target_only),
 		cmocka_unit_test(test_readdressing_keeps_fields_we_do_not_know),
