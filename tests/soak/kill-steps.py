@@ -4,11 +4,11 @@ calls: at its 1st, its 2nd, its 3rd … (kill-at.c). Whenever that is, what must
 The story: a node starts; a counter that nobody may disturb is called in a loop over a direct link; a second program is started, watched, called, cast to,
 killed, stopped, started; a job ends with 3; the node goes down.
 
-What must hold: every request is answered, or its link ends; one process for each child; the counter keeps its process, its calls fail only when the node dies; a watcher hears
-of each end once, with the true cause; what was promised before the kill (a spawn, a stop) is so after it; exit statuses are told truly; after `down` nothing is left,
+What must hold: every request is answered, or its link ends; one process for each child; the counter keeps its process, its calls fail only when the node dies; who watches hears
+of each end with the true cause, an actor once: over a link with the supervisor, by the broker, as an actor program. The two last outlive the supervisor, and do not ask again; what was promised before the kill (a spawn, a stop) is so after it; exit statuses are told truly; after `down` nothing is left,
 and the directory can be used again.
 
-usage: kill-steps.py ACTORCTL COUNTER CALLER KILL-AT [--parts supervisor,broker,keeper,group] [--points N | --every N] [--seed N] [--seconds N] [--jobs N]
+usage: kill-steps.py ACTORCTL COUNTER CALLER KILL-AT WATCHER [--parts supervisor,broker,keeper,group] [--points N | --every N] [--seed N] [--seconds N] [--jobs N]
 --points: so many of each part's steps, chosen by chance (default 12); --every: each N-th step, all of them; --seconds: begin no new one after that."""
 
 import argparse
@@ -28,7 +28,7 @@ from node import PATIENCE, alive, plain  # noqa: E402
 from rawpeer import Link, Ref  # noqa: E402
 
 options = argparse.ArgumentParser()
-options.add_argument("programs", nargs=4)
+options.add_argument("programs", nargs=5)
 options.add_argument("--parts", default="supervisor,broker,keeper,group")
 options.add_argument("--points", type=int, default=12)
 options.add_argument("--every", type=int, default=0)
@@ -37,11 +37,12 @@ options.add_argument("--seconds", type=float, default=1e9)
 options.add_argument("--jobs", type=int, default=2)
 options.add_argument("--at", type=int, default=0)
 options = options.parse_args()
-actorctl, counter, caller, kill_at = (os.path.abspath(p) for p in options.programs)
+actorctl, counter, caller, kill_at, watcher = (os.path.abspath(p) for p in options.programs)
 build = os.path.dirname(os.path.dirname(actorctl))
 spawner = os.path.join(build, "spawner/actor-spawner")
 PROGRAMS = {"supervisor": "actor-supervisor", "broker": "actor-broker", "keeper": "actor-spawner", "group": "victim"}
 REPLY, ERROR, DOWN = 3, 4, 9
+RETRY = ("shutdown", "down", "noconnection", "not_ready", "noproc")
 
 
 class NodeIsGone(Exception):
@@ -68,7 +69,7 @@ class Story:
         self.env["ASAN_OPTIONS"] = self.env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"  # LeakSanitizer does not work under ptrace
         self.victim_program = self.root + "/victim"
         shutil.copy(counter, self.victim_program)
-        self.keeper = self.load = None
+        self.keeper = self.load = self.watching_program = None
         self.said = ""
 
     # ---- the node ----
@@ -115,13 +116,13 @@ class Story:
 
     # ---- asking ----
 
-    def link(self, door="spawner.ipc"):
+    def link(self, door="spawner.ipc", **more):
         """A link to supervisor or broker, as soon as there is one to be had."""
         deadline = time.monotonic() + PATIENCE
         while True:
             self.gone()
             try:
-                return Link(f"{self.dir}/{door}")
+                return Link(f"{self.dir}/{door}", **more)
             except (OSError, EOFError, AssertionError):
                 assert time.monotonic() < deadline, f"nobody answers at {door}"
                 time.sleep(0.005)
@@ -188,6 +189,72 @@ class Story:
                 link.close()
         return causes
 
+    def watch_by_broker(self, group, watching):
+        """As a group that has its only link with the broker: its monitor must outlive a supervisor. Asks again only for what was not answered, or when the broker ended."""
+        while True:
+            link, causes, answered = self.link("broker.ipc", features=["single"]), [], False
+            try:
+                link.socket.settimeout(PATIENCE)
+                while not answered:
+                    frame = link.call("whereis", "$spawner")
+                    if frame[0] != REPLY or not frame[4]:
+                        time.sleep(0.005)
+                        continue
+                    link.send([2, frame[4], link.me, "monitor", [group, link.me, 78], 9, 0])
+                    while not causes:  # of one that is gone it can come before the answer
+                        frame = link.receive()
+                        if frame[0] == DOWN and frame[3] == 78:
+                            causes.append(frame[4])
+                        elif frame[0] in (REPLY, ERROR) and frame[3] == 9:
+                            break
+                    answered = causes or frame[0] == REPLY
+                    assert answered or frame[4] in RETRY, frame
+                watching.set()
+                while not causes:
+                    frame = link.receive()
+                    if frame[0] == DOWN and frame[3] == 78:
+                        causes.append(frame[4])
+                return causes
+            except TimeoutError:
+                self.gone()
+                raise AssertionError("by the broker: a watch is lost, its end is never told") from None
+            except (EOFError, ConnectionError):
+                self.gone()
+                assert self.part in ("broker", "keeper"), "the broker ended the link"
+            finally:
+                link.close()
+
+    def watch_as_program(self, ref):
+        """An actor program hears of the end by whatever link it has. Returns a function that waits for the notices."""
+        env = {**self.env, "LD_LIBRARY_PATH": os.path.join(build, "libactor")}
+        while True:
+            program = subprocess.Popen([watcher, "<{:x}.{:x}.0>".format(*ref[:2])], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            self.watching_program = program
+            lines = [program.stdout.readline()]
+            if lines[0]:
+                break
+            program.wait()
+            self.gone()
+            assert self.part == "broker", f"the watching program ended: {program.returncode}"
+        reader = threading.Thread(target=lambda: lines.extend(program.stdout))
+        reader.start()
+
+        def notices():
+            return [line.split()[1:] for line in list(lines) if line.startswith("down")]
+
+        def told():
+            try:
+                wait_for(lambda: notices() or program.poll() is not None or self.ended(), "as a program: a watch is lost, its end is never told")
+                self.gone()
+                self.ask("status")  # the successor has told what it had to tell
+                return notices()
+            finally:
+                program.kill()
+                program.wait()
+                reader.join()
+
+        return told
+
     @staticmethod
     def receive_what_is_there(link):
         """Everything that was sent before now: the answer to a ping comes after it."""
@@ -215,18 +282,27 @@ class Story:
 
         # one end, told once, with its cause
         self.watching = threading.Event()
-        pool = concurrent.futures.ThreadPoolExecutor(1)
-        watcher = pool.submit(self.watch, victim["group"])
-        wait_for(lambda: self.watching.is_set() or watcher.done(), "it is watched")
+        pool = concurrent.futures.ThreadPoolExecutor(2)
+        by_link = pool.submit(self.watch, victim["group"])
+        wait_for(lambda: self.watching.is_set() or by_link.done(), "it is watched")
+        watching = threading.Event()
+        by_broker = pool.submit(self.watch_by_broker, victim["group"], watching)
+        wait_for(lambda: watching.is_set() or by_broker.done(), "it is watched by the broker")
+        as_program = self.watch_as_program(victim["ref"])
         try:
             os.kill(victim["pid"], signal.SIGKILL)
         except ProcessLookupError:
             pass  # that was the injected kill
-        causes = watcher.result(PATIENCE)
+        causes = by_link.result(PATIENCE)
         assert len(causes) == 1, causes
         assert causes[0]["reason"] in ("signal", "noproc"), causes
         if causes[0]["reason"] == "signal":
             assert causes[0]["signal"] == "SIGKILL", causes
+        true = ("signal", "noproc") if self.part in ("group", "broker") else ("signal",)  # noproc: it ended before it was watched, or watched anew
+        for cause in by_broker.result(2 * PATIENCE):
+            assert cause["reason"] in true and cause.get("signal") in ("SIGKILL", None), f"by the broker: {cause}"
+        notices = as_program()
+        assert len(notices) == 1 and (notices[0] == ["signal", "9"] or notices[0][0] in true[1:]), f"as a program: {notices}"
         back = wait_for(lambda: (c := self.child("victim"))["state"] == "ready" and c["pid"] != victim["pid"] and c, "the victim is back")
         assert back["restarts"] >= 1 and back["last_exit"]["signal"] == "SIGKILL", back
         self.called("victim")
@@ -282,6 +358,9 @@ class Story:
 
     def end(self):
         """Nothing is left, and the directory can be used again. Returns what is wrong."""
+        if self.watching_program and self.watching_program.poll() is None:
+            self.watching_program.kill()
+            self.watching_program.wait()
         if self.load and self.load.poll() is None:
             self.load.send_signal(signal.SIGTERM)  # each of its calls ends, whoever else did
             try:
