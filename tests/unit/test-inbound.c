@@ -328,6 +328,63 @@ static void test_answer_that_the_broker_brings_counts(void **state)
 	story(story_by_broker);
 }
 
+/* ---- who waits ---- */
+
+static int relay_go(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int answers_first;
+
+	assert_int_equal(actor_msg_unpack(msg, "i", &answers_first), 0);
+	if (answers_first)
+		assert_int_equal(actor_reply(from, ""), 0);
+	(void)actor_call(self, ref_of(THIRD, 1), "x", ACTOR_FOREVER, NULL, "");
+	return 0;
+}
+
+static const struct actor_method relay_methods[] = {{.name = "go", .on_call = relay_go}, {0}};
+static const struct actor_behavior relay = {.name = "relay", .methods = relay_methods};
+
+static void story_waits(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *asked = peer_of(group, ASKED, "asked"), *third = peer_new(group, THIRD, PEER_INTRODUCING);
+
+	assert_non_null(third);
+	for (int answers_first = 0; answers_first < 2; answers_first++) {
+		struct wire_dest to = {0};
+		struct buf args = BUF_INIT;
+		struct wire_frame call;
+		struct wire_waits waits;
+		size_t used;
+
+		assert_int_equal(actor_spawn(self, &relay, NULL, &to.ref), 0);
+		assert_int_equal(body_pack(&args, BODY_ARGS, "i", answers_first), 0);
+		wire_put_call(&frame, &to, ref_of(ASKED, 1), wire_cstr("go"), args.data, args.size_bytes, 55, 0);
+		buf_deinit(&args);
+		assert_false(says(asked));
+		assert_int_equal(actor_sleep(self, 1), 0);
+		assert_int_equal(wire_parse(third->pending.data, third->pending.size_bytes, &call, &used), 1);
+		assert_int_equal(call.type, WIRE_CALL);
+		if (answers_first) {
+			assert_null(call.waits);
+		} else {
+			assert_int_equal(wire_waits_read(call.waits, call.waits_bytes, &waits), 0);
+			assert_int_equal(waits.n, 1);
+			assert_int_equal(waits.calls[0].id, 55);
+			assert_true(actor_ref_equal(waits.calls[0].caller, ref_of(ASKED, 1)));
+		}
+		assert_int_equal(actor_kill(self, to.ref), 0);
+		assert_int_equal(actor_sleep(self, 1), 0);
+		buf_deinit(&third->pending);
+		third->pending = (struct buf)BUF_INIT;
+	}
+}
+
+static void test_call_says_who_waits_for_its_answer_and_not_who_was_answered(void **state)
+{
+	story(story_waits);
+}
+
 /* ---- ends ---- */
 
 static uint64_t watch(actor *self, actor_ref who, actor_ref *ret_watcher)
@@ -608,6 +665,7 @@ int main(void)
 		cmocka_unit_test(test_call_within_the_group_is_answered_by_no_peer),
 		cmocka_unit_test(test_answer_that_the_broker_brings_counts),
 		cmocka_unit_test(test_asked_group_answers_for_an_actor_that_is_gone),
+		cmocka_unit_test(test_call_says_who_waits_for_its_answer_and_not_who_was_answered),
 		cmocka_unit_test(test_down_counts_only_from_the_group_that_is_watched),
 		cmocka_unit_test(test_end_of_a_group_has_the_cause_that_the_broker_told),
 		cmocka_unit_test(test_end_of_a_process_is_the_spawners_to_tell),
