@@ -840,6 +840,36 @@ static void test_kill_ends_every_wait_of_a_parked_actor_and_only_of_it(void **st
 	story(story_parking);
 }
 
+static int spoiler_spoil(actor *self, const actor_msg *msg)
+{
+	errno = ENOTTY;
+	note("spoilt ");
+	return 0;
+}
+
+static const struct actor_method spoiler_methods[] = {{.name = "spoil", .on_cast = spoiler_spoil}, {0}};
+static const struct actor_behavior spoiler = {.name = "spoiler", .methods = spoiler_methods};
+
+static void story_errno(actor *self)
+{
+	actor_ref ref;
+	int after;
+
+	assert_int_equal(actor_spawn(self, &spoiler, NULL, &ref), 0);
+	assert_int_equal(actor_cast(self, ref, "spoil", ""), 0);
+	assert_null(strstr(story_log, "spoilt"));
+	errno = E2BIG;
+	actor_sleep(self, 1);
+	after = errno;
+	assert_non_null(strstr(story_log, "spoilt"));
+	assert_int_equal(after, E2BIG);
+}
+
+static void test_errno_is_each_actors_own_while_it_waits(void **state)
+{
+	story(story_errno);
+}
+
 static void story_many_parked(actor *self)
 {
 	actor_ref refs[500];
@@ -1263,6 +1293,66 @@ static void story_init(actor *self)
 	assert_int_equal(actor_stop(self, ref, NULL), 0);
 }
 
+static void story_fd_of_the_busy(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	actor_ref to = worker(self);
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(actor_call(self, to, "watch_fd", 1000, NULL, "i", fds[0]), 0);
+	assert_int_equal(actor_cast(self, to, "sleep", ""), 0);
+	actor_sleep(self, 1);
+	assert_int_equal(write(fds[1], "a", 1), 1);
+	while (!actor_find(group, to.serial)->mailbox.n_messages)
+		actor_sleep(self, 1);
+	for (int i = 0; i < 5; i++) /* it is readable in each of these turns */
+		actor_sleep(self, 1);
+	assert_int_equal(actor_find(group, to.serial)->mailbox.n_messages, 1);
+	assert_int_equal(actor_kill(self, to), 0);
+	actor_sleep(self, 1);
+	assert_int_equal(group->fd_watches.n_items, 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_descriptor_of_a_busy_actor_waits_as_one_cast_and_is_let_go_of_at_its_end(void **state)
+{
+	story(story_fd_of_the_busy);
+}
+
+static void story_unwatch(actor *self)
+{
+	int first[2], second[2];
+
+	assert_int_equal(pipe(first), 0);
+	assert_int_equal(pipe(second), 0);
+	assert_int_equal(actor_watch_fd(self, first[0], POLLIN, "note"), 0);
+	assert_int_equal(actor_watch_fd(self, second[0], POLLIN, "note"), 0);
+	assert_int_equal(actor_unwatch_fd(self, second[0]), 0);
+	assert_int_equal(actor_unwatch_fd(self, second[0]), -ENOENT);
+	assert_int_equal(actor_unwatch_fd(self, first[0]), 0);
+	for (int i = 0; i < 2; i++) {
+		close(first[i]);
+		close(second[i]);
+	}
+}
+
+static void test_unwatch_lets_go_of_that_descriptor_and_no_other(void **state)
+{
+	story(story_unwatch);
+}
+
+static void test_time_that_no_clock_reaches_is_no_limit(void **state)
+{
+	static const int64_t times_ms[] = {-1, INT64_MIN, INT64_MAX, INT64_MAX / 1000000, INT64_MAX / 1000000 + 1};
+
+	for (size_t i = 0; i < sizeof(times_ms) / sizeof(times_ms[0]); i++)
+		assert_true(deadline_after_ms(1000000, times_ms[i]) == NEVER_NS);
+	assert_true(deadline_after_ms(1000000, 0) == 1000000);
+	assert_true(deadline_after_ms(1000000, 2) == 3000000);
+}
+
 static void test_spawn_returns_what_init_returned(void **state)
 {
 	story(story_init);
@@ -1314,6 +1404,7 @@ int main(void)
 		cmocka_unit_test(test_call_back_to_who_waits_no_more_is_no_circle),
 		cmocka_unit_test(test_last_of_those_that_wait_for_each_other_hears_edeadlk_and_the_others_go_on),
 		cmocka_unit_test(test_kill_ends_every_wait_of_a_parked_actor_and_only_of_it),
+		cmocka_unit_test(test_errno_is_each_actors_own_while_it_waits),
 		cmocka_unit_test(test_500_parked_actors_each_keep_their_stack),
 		cmocka_unit_test(test_monitor_fires_once_with_the_cause_and_noproc_when_dead),
 		cmocka_unit_test(test_down_arrives_after_last_message),
@@ -1327,6 +1418,9 @@ int main(void)
 		cmocka_unit_test(test_first_reason_to_stop_is_the_reason_unless_killed),
 		cmocka_unit_test(test_monitors_go_with_the_actor_that_made_them),
 		cmocka_unit_test(test_readable_descriptor_is_cast_once_per_readiness),
+		cmocka_unit_test(test_descriptor_of_a_busy_actor_waits_as_one_cast_and_is_let_go_of_at_its_end),
+		cmocka_unit_test(test_unwatch_lets_go_of_that_descriptor_and_no_other),
+		cmocka_unit_test(test_time_that_no_clock_reaches_is_no_limit),
 		cmocka_unit_test(test_spawn_returns_what_init_returned),
 		cmocka_unit_test(test_embedded_group_is_driven_by_poll_and_dispatch),
 	};
