@@ -185,6 +185,19 @@ static int server_start_round(actor *self, const actor_msg *msg)
 }
 
 /* Another actor of this group, of that name. */
+/* Takes two names, gives one that it has not and then the second back, the second twice; how the last three went. */
+static int server_names(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int foreign, second, again;
+
+	if (actor_register(self, "echo-1") < 0 || actor_register(self, "echo-2") < 0)
+		return -EEXIST;
+	foreign = actor_unregister(self, "echo-3");
+	second = actor_unregister(self, "echo-2");
+	again = actor_unregister(self, "echo-2");
+	return actor_reply(from, "[iii]", foreign, second, again);
+}
+
 static int server_twin(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const char *name;
@@ -318,6 +331,7 @@ static const struct actor_method server_methods[] = {
 	{.name = "round", .on_call = server_round},
 	{.name = "start_round", .on_cast = server_start_round},
 	{.name = "last_round", .on_call = server_last_round},
+	{.name = "names", .on_call = server_names},
 	{.name = "twin", .on_call = server_twin},
 	{.name = "failing", .on_call = server_failing},
 	{0},
@@ -708,6 +722,28 @@ static void test_taken_name_is_refused_and_free_after_its_owner(void **state)
 	expect_echo(client, find(client, "echo"), "the new one");
 	kill(first, SIGTERM);
 	reap(first);
+	actor_client_free(client);
+}
+
+static void test_actor_gives_one_of_its_names_back_and_no_other(void **state)
+{
+	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	pid_t server = server_start("echo");
+	actor_ref to = find(client, "echo"), ref;
+	int foreign, second, again;
+	actor_msg *reply;
+
+	assert_int_equal(actor_client_call(client, to, "names", LONG_MS, &reply, ""), 0);
+	assert_int_equal(actor_msg_unpack(reply, "[iii]", &foreign, &second, &again), 0);
+	actor_msg_free(reply);
+	assert_int_equal(foreign, -ESRCH);
+	assert_int_equal(second, 0);
+	assert_int_equal(again, -ESRCH);
+	assert_int_equal(actor_client_whereis(client, "echo-1", &ref), 0);
+	assert_true(actor_ref_equal(ref, to));
+	assert_int_equal(actor_client_whereis(client, "echo-2", &ref), -ESRCH);
+	kill(server, SIGTERM);
+	reap(server);
 	actor_client_free(client);
 }
 
@@ -1397,6 +1433,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_a_whole_group_is_watched_through_the_broker, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_heard_of_a_death_does_not_find_the_dead_by_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_taken_name_is_refused_and_free_after_its_owner, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_actor_gives_one_of_its_names_back_and_no_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_groups_call_each_other_both_ways_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failed_init_has_given_its_names_back_when_its_spawner_hears_of_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_call_in_a_circle_over_processes_is_edeadlk, setup, teardown),
