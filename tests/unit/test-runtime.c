@@ -1353,6 +1353,17 @@ static void test_time_that_no_clock_reaches_is_no_limit(void **state)
 	assert_true(deadline_after_ms(1000000, 2) == 3000000);
 }
 
+static void story_flush_within(actor *self)
+{
+	assert_int_equal(actor_group_flush(actor_group_of(self), 0), -EDEADLK);
+	assert_int_equal(actor_flush(self, 0), 0);
+}
+
+static void test_group_is_not_flushed_from_within_but_an_actor_may_wait_for_it(void **state)
+{
+	story(story_flush_within);
+}
+
 static void test_spawn_returns_what_init_returned(void **state)
 {
 	story(story_init);
@@ -1421,6 +1432,7 @@ int main(void)
 		cmocka_unit_test(test_descriptor_of_a_busy_actor_waits_as_one_cast_and_is_let_go_of_at_its_end),
 		cmocka_unit_test(test_unwatch_lets_go_of_that_descriptor_and_no_other),
 		cmocka_unit_test(test_time_that_no_clock_reaches_is_no_limit),
+		cmocka_unit_test(test_group_is_not_flushed_from_within_but_an_actor_may_wait_for_it),
 		cmocka_unit_test(test_spawn_returns_what_init_returned),
 		cmocka_unit_test(test_embedded_group_is_driven_by_poll_and_dispatch),
 	};
