@@ -3,8 +3,8 @@
  *
  * A knock is read to the end of its first message and not a byte further, so that what follows it lies in the kernel, where it costs us
  * nothing and outlives whoever wrote it. Those that have not said their first message are the silent ones: when places get scarce, the
- * one that has been silent longest goes; those that wait for our answer never do. While all places are taken, more wait in the
- * kernel's backlog.
+ * one that has been silent longest goes, after a last look at what it wrote; those that wait for our answer never do. While all places
+ * are taken, more wait in the kernel's backlog.
  *
  * Nothing is accepted or read in a handler: they only note that something is to be had. So door_next() can be called for what there is
  * now, in the midst of any other event.
@@ -222,6 +222,7 @@ void door_timeout(struct source *source)
 static int door_candidate(struct door *door, struct knock **ret)
 {
 	struct list *first = list_pop(&door->ready);
+	struct knock *knock;
 	int r = 0;
 
 	if (first) {
@@ -235,7 +236,12 @@ static int door_candidate(struct door *door, struct knock **ret)
 			door_watch(door, 0);
 			return -EBUSY;
 		}
-		knock_free(container_of(door->silent.next, struct knock, node));
+		knock = container_of(door->silent.next, struct knock, node);
+		if (knock_read(knock) != 0) { /* it has spoken, or is over, and was not heard yet */
+			*ret = knock;
+			return 1;
+		}
+		knock_free(knock);
 	}
 	if (door->old.fd >= 0) {
 		r = door_accept(door, door->old.fd, ret);

@@ -291,16 +291,19 @@ int link_join(struct transport *transport, const char *path, struct transport_pe
 	void *user, struct link **ret)
 {
 	struct iovec piece = {(void *)first, first_bytes};
+	struct stream *stream;
 	int r;
 
 	r = link_dial(transport, path, expect, -1, user, ret);
 	if (r < 0 || (*ret)->ended)
 		return r;
-	link_be_up(*ret);
-	if (stream_send(&(*ret)->connection->stream, &piece, 1) < 0) {
-		link_end(*ret, -ENOMEM);
+	stream = &(*ret)->candidates[0].stream;
+	r = stream_send(stream, &piece, 1);
+	if (r < 0 || stream->broken) {
+		link_end(*ret, r < 0 ? -ENOMEM : -ECONNRESET); /* broken: the listener made room for others before we spoke. It was never up */
 		return 0;
 	}
+	link_be_up(*ret);
 	if (stream_wants_to_write(&(*ret)->connection->stream))
 		connection_watch((*ret)->connection);
 	(*ret)->tell_up = true;

@@ -1027,6 +1027,42 @@ static void test_signals_are_not_for_the_threads_of_nng(void **state)
 
 /* --- doors ------------------------------------------------------------------------------------------- */
 
+/* Before a write of a dialer the door comes to turn out whoever is silent at it (linked with --wrap=sendmsg). */
+static struct sendmsg_hook {
+	struct door *door; /* NULL: nothing is to happen */
+	const char *path;
+	int after; /* so many writes */
+} sendmsg_hook;
+
+ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+
+static void door_turn_out(struct door *door, const char *path)
+{
+	struct transport_event event;
+	int fds[DOOR_KNOCKS_MAX];
+
+	assert_int_equal(door_next(door, &event), 0); /* it is in, and silent */
+	for (int i = 0; i < DOOR_KNOCKS_MAX; i++)
+		fds[i] = raw_connect(path);
+	assert_int_equal(door_next(door, &event), 0);
+	for (int i = 0; i < DOOR_KNOCKS_MAX; i++)
+		close(fds[i]);
+	while (door_next(door, &event) > 0)
+		continue;
+}
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	struct door *door = sendmsg_hook.door;
+
+	if (door && sendmsg_hook.after-- == 0) {
+		sendmsg_hook.door = NULL;
+		door_turn_out(door, sendmsg_hook.path);
+	}
+	return __real_sendmsg(fd, message, flags);
+}
+
 /* Only the native transport has them; nng's links can dial them (test-transport-nng.c). */
 static struct door *make_door(struct world *w)
 {
@@ -1186,6 +1222,56 @@ static void test_the_longest_silent_makes_room_at_a_door(void **state)
 	door_free(door);
 }
 
+/* Its words lie in the kernel, and the loop has not come to them. */
+static void test_who_has_spoken_does_not_make_room_at_a_door(void **state)
+{
+	static const uint8_t first[9 + 7] = {1, 0, 0, 0, 0, 0, 0, 0, 7, 'i', 't', ' ', 'i', 's', ' ', 'I'};
+	struct world *w = *state;
+	struct door *door = make_door(w);
+	int fds[DOOR_KNOCKS_MAX + 10];
+	struct transport_event event;
+
+	if (!door)
+		return;
+	for (int i = 0; i < DOOR_KNOCKS_MAX - 1; i++)
+		fds[i] = raw_connect(w->path);
+	assert_int_equal(door_next(door, &event), 0);
+	raw_write(fds[0], sp_pair, 8);
+	raw_write(fds[0], first, sizeof(first));
+	for (int i = DOOR_KNOCKS_MAX - 1; i < DOOR_KNOCKS_MAX + 10; i++)
+		fds[i] = raw_connect(w->path);
+	assert_int_equal(door_next(door, &event), 1);
+	assert_int_equal(event.size_bytes, 7);
+	assert_memory_equal(event.data, "it is I", 7);
+	assert_int_equal(door_next(door, &event), 0);
+	for (int i = 0; i < DOOR_KNOCKS_MAX + 10; i++)
+		close(fds[i]);
+	door_free(door);
+}
+
+/* The other made room for others between our connect() and our first word: the listener is not over, so we never were in. */
+static void test_who_lost_its_place_at_a_door_before_it_spoke_was_never_up(void **state)
+{
+	struct world *w = *state;
+	struct door *door = make_door(w);
+	struct transport_event event;
+	struct link *b;
+
+	if (!door)
+		return;
+	for (int i = 0; i < 2; i++) { /* before the greeting, and between it and the first message */
+		sendmsg_hook = (struct sendmsg_hook){.door = door, .path = w->path, .after = i};
+		knock(w, "late", &b);
+		assert_null(sendmsg_hook.door); /* it was called */
+		assert_true(next_within(w->b, &event, PATIENCE_MS, NULL));
+		assert_int_equal(event.type, TRANSPORT_LINK_DOWN);
+		assert_ptr_equal(event.link, b);
+		assert_false(link_is_up(b));
+		link_free(b);
+	}
+	door_free(door);
+}
+
 static void test_who_waits_for_an_answer_at_a_door_never_makes_room(void **state)
 {
 	struct world *w = *state;
@@ -1342,6 +1428,8 @@ int main(int argc, char **argv)
 		TEST(test_who_is_refused_at_a_door_sees_the_end),
 		TEST(test_garbage_at_a_door_costs_only_itself),
 		TEST(test_the_longest_silent_makes_room_at_a_door),
+		TEST(test_who_has_spoken_does_not_make_room_at_a_door),
+		TEST(test_who_lost_its_place_at_a_door_before_it_spoke_was_never_up),
 		TEST(test_who_waits_for_an_answer_at_a_door_never_makes_room),
 		TEST(test_a_door_whose_file_was_removed_is_renewed_and_nobody_is_lost),
 		TEST(test_what_waits_at_a_door_is_to_be_had_at_once),
