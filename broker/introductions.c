@@ -345,7 +345,7 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	struct broker *broker = asker->broker;
 	struct member *other = member_find(broker, group);
 	struct pair *pair;
-	struct pair_end *mine;
+	struct pair_end *mine, *theirs;
 
 	if (other == asker || group == broker->group) {
 		service_error(asker, call, "bad_args", "a group needs no link with itself, nor another one with the broker");
@@ -378,6 +378,10 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	mine->asks = true;
 	mine->ask_from = call->from;
 	mine->ask_id = call->id;
+	/* it gave its end up: the other sees that too, unless it never let it in at its door and still expects it */
+	theirs = pair_other_end(pair, asker);
+	if (theirs->up && pair->id && theirs == &pair->end[pair->listener] && door_for(mine, theirs) && end_is_there(theirs))
+		tell_failed(other, asker, pair->id, wire_cstr("it gave the link up and asks again"));
 	pair_settle_or_free(pair);
 }
 

@@ -338,6 +338,15 @@ void peer_introduction_failed(actor_group *group, uint64_t intro_id, uint64_t gr
 	if (peer->state == PEER_LINKING && peer->intro_id == intro_id) {
 		tell_link_down(peer);
 		peer_try_again(peer);
+	} else if (peer->expected && peer->intro_id == intro_id) {
+		/* it may have come by our door, written, and given up, before we turned to it */
+		(void)knocks_take_all(group);
+		peer = peer_find(group, group_id);
+		if (!peer || !peer->expected || peer->intro_id != intro_id)
+			return;
+		peer->expected = false;
+		tell_link_down(peer);
+		peer_try_again(peer);
 	} else if (peer->state == PEER_INTRODUCING && !peer->asked) {
 		peer_try_again(peer);
 	}

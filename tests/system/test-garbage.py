@@ -511,6 +511,26 @@ def liars_at_a_door_are_closed_and_do_not_fill_the_log():
     assert logged().count("closed a connection") - before < n // 5, "the log grows with each of them"
 
 
+def who_gave_up_before_it_was_let_in_can_begin_anew():
+    victim = node.child("victim")
+    if not os.path.exists(f"{node.root}/node/g/{victim['group']}/door.ipc"):
+        return
+    with Bystander():
+        link = Link(BROKER)
+        to = link.call("whereis", "victim")[4]
+        for _ in range(3):
+            link.send([2, link.service, link.me, "introduce", [to[1]], 1, 0])
+            while (frame := link.receive())[0] != 1 or frame[3] != "introduce":
+                pass
+            intro, role = frame[4][:2]
+            assert role == "join", role
+            link.cast("link_down", to[1], intro) # and never went there
+        there = link.introduce(to[1])
+        assert there.call("get", to=to)[0] == 3
+        there.close()
+        link.close()
+
+
 def a_caller_that_reads_late_gets_every_answer_in_order():
     with Bystander():
         link = direct()
@@ -578,6 +598,7 @@ run_tests([t for t in [bytes_that_are_no_sp_end_the_connection,
            a_receiver_that_stopped_reading_is_cut_or_held_and_nobody_else,
            answers_that_nobody_reads_cost_their_caller_its_link_and_nobody_memory,
            liars_at_a_door_are_closed_and_do_not_fill_the_log,
+           who_gave_up_before_it_was_let_in_can_begin_anew,
            a_caller_that_reads_late_gets_every_answer_in_order,
            what_is_said_of_a_liar_is_bounded,
            reasons_are_in_the_log] if ONLY in t.__name__], node)

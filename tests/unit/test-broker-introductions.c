@@ -414,6 +414,33 @@ static void test_a_door_that_cannot_be_reached_is_asked_for_anew(void **state)
 	client_expect_nothing(b);
 }
 
+/* It believed to be up, and the listener never let it in: the listener cannot know that it waits for nobody. */
+static void test_who_gave_up_at_a_door_and_asks_again_is_not_waited_for_there(void **state)
+{
+	struct introduction in, again;
+	struct mp_reader r;
+	uint64_t id = 0, group = 0;
+
+	announce(b, DOOR_B);
+	client_expect_nil(a, ask(a, b));
+	in = expect_join(a, DOOR_B);
+	expect_expectation(b);
+	client_tell(a, "link_down", pack(&w, "a2uu", b->group, in.id));
+	client_expect_nothing(b); /* it may see the end itself */
+	ask(a, b);
+	r = client_expect_cast(b, "introduce_failed");
+	assert_int_equal(mp_read_uint(&r, &id), 0);
+	assert_int_equal(id, in.id);
+	assert_int_equal(mp_read_uint(&r, &group), 0);
+	assert_int_equal(group, a->group);
+	client_expect_nothing(a); /* not before both ends are over */
+	client_tell(b, "link_down", pack(&w, "a2uu", a->group, in.id));
+	client_expect_nil(a, a->ids);
+	again = expect_join(a, DOOR_B);
+	assert_int_not_equal(again.id, in.id);
+	assert_int_equal(expect_expectation(b).id, again.id);
+}
+
 static void test_without_its_door_the_listener_makes_a_place(void **state)
 {
 	struct introduction in;
@@ -578,6 +605,7 @@ int main(void)
 		T(test_of_two_with_doors_the_asker_dials),
 		T(test_a_door_of_another_user_is_not_dialled),
 		T(test_a_door_that_cannot_be_reached_is_asked_for_anew),
+		T(test_who_gave_up_at_a_door_and_asks_again_is_not_waited_for_there),
 		T(test_without_its_door_the_listener_makes_a_place),
 		T(test_who_comes_before_it_is_expected_is_admitted_by_what_the_kernel_says),
 		T(test_an_admission_is_the_answer_to_what_the_listener_asked),
