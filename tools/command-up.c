@@ -485,7 +485,7 @@ static int down_run(struct ctl *ctl, const struct args *args)
 	struct session *session = NULL;
 	struct wait_signals signals;
 	char dir[NODE_PATH_SIZE];
-	int status, error;
+	int status, error, r;
 	pid_t keeper;
 
 	if (node_runtime_dir(ctl, dir))
@@ -493,7 +493,10 @@ static int down_run(struct ctl *ctl, const struct args *args)
 	keeper = node_keeper_pid(ctl, &error);
 	if (!keeper)
 		return session_fail_open(ctl, ACTOR_LINK_SPAWNER, error ? error : ENOTCONN);
-	if (session_try_open(ctl, ACTOR_LINK_SPAWNER, DOWN_ASK_MS, &session))
+	r = session_try_open(ctl, ACTOR_LINK_SPAWNER, DOWN_ASK_MS, &session);
+	if (r == -EPERM || r == -EACCES || r == -ENOTDIR) /* another user's, or open to others: the lock file may name anybody */
+		return session_fail_open(ctl, ACTOR_LINK_SPAWNER, -r);
+	if (r)
 		session = NULL;
 	wait_signals_begin(&signals);
 	status = down_request(ctl, &session, keeper);

@@ -1088,6 +1088,30 @@ def other_users_are_refused():
 # ---- down ---------------------------------------------------------------------------------------------------------------------------
 
 @fact
+def down_signals_nobody_whom_a_refused_directory_names():
+    """Whoever can write to the directory writes the lock file, and would have the caller's processes stopped."""
+    directory = os.path.join(ROOT, "not-ours")
+    os.mkdir(directory, 0o777)
+    os.chmod(directory, 0o777)
+    stranger = subprocess.Popen(["sleep", "1000"])
+    try:
+        with open(os.path.join(directory, "lock"), "w") as f:
+            f.write(f"{stranger.pid}\n")
+            f.flush()
+            fcntl.flock(f, fcntl.LOCK_EX)
+            fails("down", rc=8, says="is refused: its mode is 0777", env={**ENV, "ACTOR_RUNTIME_DIR": directory})
+            if os.geteuid() == 0:
+                os.chmod(directory, 0o700)
+                os.chown(directory, 65534, 65534)
+                fails("down", rc=8, says="it belongs to uid 65534", env={**ENV, "ACTOR_RUNTIME_DIR": directory})
+        assert stranger.poll() is None, "somebody who has nothing to do with it got the signal"
+    finally:
+        stranger.kill()
+        stranger.wait()
+        shutil.rmtree(directory)
+
+
+@fact
 def down_leaves_nothing():
     ctl("spawn", "--name", "family", "--", "sh", "-c", "setsid sleep 1000 & sleep 1000 & wait")
     assert len(of_this_test()) >= 5
