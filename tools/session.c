@@ -91,6 +91,10 @@ int session_fail_open(const struct ctl *ctl, enum actor_link_mode mode, int erro
 		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
 			"it is started again if it died: try again",
 			"%s in %s does not answer", whom, dir);
+	case EAGAIN: /* it answers, and refuses */
+		return ctl_fail(ctl, CTL_UNREACHABLE, "overloaded",
+			"actor-spawner.log says why: too many clients, no descriptors, or no room in the runtime directory",
+			"%s in %s has no place for another client", whom, dir);
 	case EINVAL:
 	case ENAMETOOLONG:
 		return ctl_fail(ctl, CTL_USAGE, "bad_path", NULL, "%s cannot be a runtime directory: %s", dir,

@@ -106,9 +106,39 @@ def one_process_that_holds_all_links_it_can_get_keeps_out_nobody():
     node.down()
 
 
+def who_finds_no_place_is_told_so():
+    """Not "Resource temporarily unavailable"."""
+    node = LimitedNode(128)
+    holders = []
+    for _ in range(2): # one process gets half of the places
+        r, w = os.pipe()
+        pid = os.fork()
+        if not pid:
+            try:
+                links = hold_links(f"{node.root}/node/spawner.ipc")
+                os.write(w, b"full" if links else b"none")
+                signal.pause()
+            finally:
+                os._exit(1)
+        os.close(w)
+        holders.append((pid, r))
+    try:
+        assert [os.read(r, 4) for _, r in holders] == [b"full"] * 2
+        p = node.ctl("--timeout", "1s", "ls", rc=None)
+        assert p.returncode == 7 and "has no place for another client" in p.stderr and "actor-spawner.log" in p.stderr, p
+    finally:
+        for pid, r in holders:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            os.close(r)
+    until(lambda: node.ctl("ls", rc=None).returncode == 0, "the places are free")
+    node.down()
+
+
 last = LimitedNode(1024)
 run_tests([under_a_low_limit_programs_are_started,
            a_limit_that_is_too_low_for_anything_is_named,
            a_full_node_says_so_answers_and_comes_back,
            a_program_gets_the_limit_that_the_node_was_started_with,
-           one_process_that_holds_all_links_it_can_get_keeps_out_nobody], last)
+           one_process_that_holds_all_links_it_can_get_keeps_out_nobody,
+           who_finds_no_place_is_told_so], last)
