@@ -1,6 +1,7 @@
 /* spawn: run a program under supervision */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -10,12 +11,15 @@
 #include "commands.h"
 #include "duration.h"
 #include "json.h"
+#include "node.h"
 #include "output.h"
 #include "path.h"
 #include "session.h"
+#include "util/clock.h"
 
 #define SPAWN_AGAIN_MAX 10     /* supervisors that die while they are asked */
-#define SPAWN_AGAIN_MS  10000  /* for the next one */
+#define SPAWN_AGAIN_MS  10000  /* for the next one: the keeper pauses 5 s at most */
+#define SPAWN_PAUSE_MS  10
 #define SPAWN_SLACK_MS   2000 /* the supervisor's own timeout comes first, and says more */
 #define SPAWN_NAMES_MAX  1000
 #define SPAWN_LOOK_MS    1000 /* whoever was interrupted wants to go */
@@ -218,14 +222,28 @@ static int spawn_ask_once(struct spawn *spawn, json_t **ret, struct session_erro
 	return question.r;
 }
 
+/* To the next supervisor, as soon as there is one: between two the socket is missing, or nobody listens. */
+static int spawn_reopen(struct spawn *spawn)
+{
+	int64_t deadline_ms = clock_now_ms() + SPAWN_AGAIN_MS;
+	int r;
+
+	spawn->session = session_close(spawn->session);
+	for (;;) {
+		r = session_try_open(spawn->ctl, ACTOR_LINK_SPAWNER, SPAWN_AGAIN_MS, &spawn->session);
+		if (!r || r == -EPERM || r == -EACCES || !node_is_running(spawn->ctl) || clock_now_ms() >= deadline_ms)
+			return r;
+		poll(NULL, 0, SPAWN_PAUSE_MS);
+	}
+}
+
 /* A supervisor that died took the answer with it. Its successor is asked again: by the cookie it knows what was started already. */
 static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
 {
 	int r = spawn_ask_once(spawn, ret, ret_error);
 
 	for (int i = 0; i < SPAWN_AGAIN_MAX && (r == -ECONNRESET || r == -ENOTCONN || r == -ESRCH); i++) {
-		spawn->session = session_close(spawn->session);
-		if (session_try_open(spawn->ctl, ACTOR_LINK_SPAWNER, SPAWN_AGAIN_MS, &spawn->session) < 0)
+		if (spawn_reopen(spawn) < 0)
 			break;
 		r = spawn_ask_once(spawn, ret, ret_error);
 	}
