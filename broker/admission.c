@@ -1,14 +1,14 @@
-#include "admission.h"
+#include "broker/admission.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "broker.h"
-#include "hello.h"
-#include "member.h"
-#include "token.h"
+#include "broker/broker.h"
+#include "libactor/protocol/hello.h"
+#include "broker/member.h"
+#include "libactor/protocol/token.h"
 
 #define PATH_BYTES 4352
 

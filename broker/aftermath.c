@@ -1,4 +1,4 @@
-#include "aftermath.h"
+#include "broker/aftermath.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../spawner/runtime-dir.h"
-#include "../spawner/sweep.h"
-#include "util/clock.h"
-#include "util/log.h"
+#include "spawner/shared/runtime-dir.h"
+#include "spawner/shared/sweep.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/log.h"
 
 #define SUPERVISOR_LIMIT_MS 10000 /* it needs a fraction of a second, and ends us too */
 #define SWEEP_LIMIT_MS	    5000

@@ -2,16 +2,16 @@
 #pragma once
 
 #include "actor/actor.h"
-#include "core.h"
-#include "introductions.h"
-#include "registry.h"
-#include "pauses.h"
-#include "routes.h"
-#include "util/hash.h"
-#include "util/list.h"
-#include "util/throttle.h"
-#include "waits.h"
-#include "window.h"
+#include "broker/core.h"
+#include "broker/introductions.h"
+#include "broker/registry.h"
+#include "broker/pauses.h"
+#include "broker/routes.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
+#include "libactor/util/throttle.h"
+#include "broker/waits.h"
+#include "broker/window.h"
 
 #define BROKER_GRACE_NS 1000000000 /* for a link to come back, an exit to be reported, a goodbye to be read */
 #define BROKER_SERVICE_SERIAL 1

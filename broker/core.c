@@ -1,4 +1,4 @@
-#include "core.h"
+#include "broker/core.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admission.h"
-#include "broker.h"
-#include "member.h"
-#include "service.h"
+#include "broker/admission.h"
+#include "broker/broker.h"
+#include "broker/member.h"
+#include "broker/service.h"
 
 #define DEAD_MAX 65536 /* ids of ended groups that are remembered */
 

@@ -12,10 +12,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "quota.h"
-#include "token.h"
-#include "util/buf.h"
-#include "util/log.h"
+#include "broker/quota.h"
+#include "libactor/protocol/token.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/log.h"
 
 struct broker;
 struct broker_link; /* one connection as the core sees it: what the shell keeps beside its own handle */

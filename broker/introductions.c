@@ -9,17 +9,17 @@
  * A group that has a door is dialled there: it is told whom to expect, the other where to dial, both at once, and the dialer need not
  * wait for it. Two groups without doors (or of different users) make a place for each link: the listener first, then the dialer.
  */
-#include "introductions.h"
+#include "broker/introductions.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "broker.h"
-#include "member.h"
-#include "service.h"
-#include "util/mp.h"
+#include "broker/broker.h"
+#include "broker/member.h"
+#include "broker/service.h"
+#include "libactor/protocol/mp.h"
 
 #define PATH_BYTES 4352
 

@@ -18,13 +18,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../spawner/keeper-protocol.h"
-#include "../spawner/runtime-dir.h"
-#include "aftermath.h"
-#include "core.h"
-#include "transport.h"
-#include "util/clock.h"
-#include "util/log.h"
+#include "spawner/shared/protocol.h"
+#include "spawner/shared/runtime-dir.h"
+#include "broker/aftermath.h"
+#include "broker/core.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/log.h"
 
 #define JOIN_TIMEOUT_MS 2000
 #define WINDOW_MS 1000

@@ -1,4 +1,4 @@
-#include "member.h"
+#include "broker/member.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker.h"
-#include "util/mp.h"
+#include "broker/broker.h"
+#include "libactor/protocol/mp.h"
 
 #define FAREWELLS_MAX 256 /* links that are over and open, for a goodbye to be read: no quota counts their descriptors */
 #define MESSAGE_BYTES (256u << 10) /* frames that leave together */

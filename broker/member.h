@@ -1,12 +1,12 @@
 /* A group as the broker knows it: with a link, about to have one, just lost, or only heard of. */
 #pragma once
 
-#include "cause.h"
-#include "core.h"
-#include "quota.h"
-#include "util/hash.h"
-#include "util/list.h"
-#include "wire.h"
+#include "libactor/protocol/cause.h"
+#include "broker/core.h"
+#include "broker/quota.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
+#include "libactor/protocol/wire.h"
 
 enum member_state {
 	MEMBER_ABSENT,  /* listed by the supervisor or named in an announcement; has not said hello to this broker */

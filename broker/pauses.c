@@ -1,9 +1,9 @@
-#include "pauses.h"
+#include "broker/pauses.h"
 
 #include <stdlib.h>
 
-#include "broker.h"
-#include "member.h"
+#include "broker/broker.h"
+#include "broker/member.h"
 
 #define RECORD_BYTES 128 /* what a record is charged with */
 

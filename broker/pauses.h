@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-#include "util/hash.h"
-#include "util/list.h"
-#include "wire.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
+#include "libactor/protocol/wire.h"
 
 struct broker;
 struct member;

@@ -1,9 +1,9 @@
-#include "quota.h"
+#include "broker/quota.h"
 
 #include <assert.h>
 
-#include "broker.h"
-#include "member.h"
+#include "broker/broker.h"
+#include "broker/member.h"
 
 static const struct {
 	const char *what;

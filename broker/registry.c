@@ -1,13 +1,13 @@
-#include "registry.h"
+#include "broker/registry.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker.h"
-#include "member.h"
-#include "util/mp.h"
+#include "broker/broker.h"
+#include "broker/member.h"
+#include "libactor/protocol/mp.h"
 
 struct watch {
 	struct hash_node node; /* registry.watches */

@@ -2,10 +2,10 @@
 #pragma once
 
 #include "actor/actor.h"
-#include "util/buf.h"
-#include "util/hash.h"
-#include "util/list.h"
-#include "wire.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
+#include "libactor/protocol/wire.h"
 
 struct broker;
 struct member;

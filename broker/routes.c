@@ -1,12 +1,12 @@
-#include "routes.h"
+#include "broker/routes.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker.h"
-#include "member.h"
-#include "service.h"
+#include "broker/broker.h"
+#include "broker/member.h"
+#include "broker/service.h"
 
 #define NAME_TO_REF_BYTES 32	/* a frame for a name may grow by this when a ref takes its place */
 

@@ -6,10 +6,10 @@
 #pragma once
 
 #include "actor/actor.h"
-#include "util/hash.h"
-#include "util/heap.h"
-#include "util/list.h"
-#include "wire.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/heap.h"
+#include "libactor/util/list.h"
+#include "libactor/protocol/wire.h"
 
 struct broker;
 struct member;

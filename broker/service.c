@@ -1,13 +1,13 @@
-#include "service.h"
+#include "broker/service.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "broker.h"
-#include "member.h"
-#include "util/mp.h"
+#include "broker/broker.h"
+#include "broker/member.h"
+#include "libactor/protocol/mp.h"
 
 #define LIST_DEFAULT 1000
 #define LIST_MAX 16384 /* names in one answer: under 5 MiB */

@@ -1,7 +1,7 @@
 /* The methods of `$broker` (docs/protocol.md §4). */
 #pragma once
 
-#include "wire.h"
+#include "libactor/protocol/wire.h"
 
 struct broker;
 struct member;

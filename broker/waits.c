@@ -1,13 +1,13 @@
-#include "waits.h"
+#include "broker/waits.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker.h"
-#include "member.h"
-#include "routes.h"
+#include "broker/broker.h"
+#include "broker/member.h"
+#include "broker/routes.h"
 
 #define LEFT_MAX_BYTES (16u << 20)
 

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-#include "util/list.h"
-#include "wire.h"
+#include "libactor/util/list.h"
+#include "libactor/protocol/wire.h"
 
 struct broker;
 struct member;

@@ -1,7 +1,7 @@
-#include "window.h"
+#include "broker/window.h"
 
-#include "broker.h"
-#include "member.h"
+#include "broker/broker.h"
+#include "broker/member.h"
 
 void window_init(struct window *window, int64_t length_ns, int64_t now_ns)
 {

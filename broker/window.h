@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "util/list.h"
-#include "wire.h"
+#include "libactor/util/list.h"
+#include "libactor/protocol/wire.h"
 
 struct broker;
 struct member;

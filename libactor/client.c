@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime.h"
+#include "libactor/runtime.h"
 
 struct actor_client {
 	actor_group *group;

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime.h"
-#include "symbol.h"
+#include "libactor/runtime.h"
+#include "libactor/util/symbol.h"
 
 #define FRAMES_MAX 48
 #define ALT_STACK_BYTES (64u << 10) /* a handler that ran over its stack has none left to report on */

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime.h"
-#include "util/mp.h"
+#include "libactor/runtime.h"
+#include "libactor/protocol/mp.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 #define STOP_PATIENCE_MS 5000
@@ -59,7 +59,7 @@ int group_path(const actor_group *group, char *ret, size_t size, const char *for
 	return m < 0 || (size_t)m >= size - (size_t)n ? -ENAMETOOLONG : 0;
 }
 
-/* As spawner/runtime-dir.c: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor for root, /run/user/UID/actor if that is there, /tmp/actor-UID. */
+/* As spawner/shared/runtime-dir.c: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor for root, /run/user/UID/actor if that is there, /tmp/actor-UID. */
 static int group_find_runtime_dir(actor_group *group, const char *given)
 {
 	unsigned uid = (unsigned)geteuid();

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "runtime.h"
-#include "util/mp.h"
+#include "libactor/runtime.h"
+#include "libactor/protocol/mp.h"
 
 #define START_TIMEOUT_MS 5000
 #define SPAWNER_AGAIN_MS 20

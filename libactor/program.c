@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime.h"
+#include "libactor/runtime.h"
 
 static actor_group *program_group;
 

@@ -7,7 +7,7 @@
  *   peer.c       elsewhere: onto the link to its group (the broker introduces the two the first time)
  *   transport.c  bytes
  *   inbound.c    a frame from a link → mailbox, pending call, monitor
- *   scheduler.c  the loop: runnable actors, links, timers
+ *   loop/loop.c  the loop: runnable actors, links, timers
  *   actor.c      the handler
  *
  * Everything belongs to the loop's thread. The two exceptions are marked atomic.
@@ -21,20 +21,20 @@
 #include <sys/types.h>
 
 #include "actor/actor.h"
-#include "cause.h"
-#include "msg.h"
-#include "service.h"
-#include "stack.h"
-#include "token.h"
-#include "transport.h"
-#include "util/buf.h"
-#include "util/clock.h"
-#include "util/hash.h"
-#include "util/heap.h"
-#include "util/list.h"
-#include "util/slots.h"
-#include "util/throttle.h"
-#include "wire.h"
+#include "libactor/protocol/cause.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/service.h"
+#include "libactor/loop/stack.h"
+#include "libactor/protocol/token.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/heap.h"
+#include "libactor/util/list.h"
+#include "libactor/util/slots.h"
+#include "libactor/util/throttle.h"
+#include "libactor/protocol/wire.h"
 
 #define NEVER_NS INT64_MAX
 #define MS_NS INT64_C(1000000)
@@ -100,7 +100,7 @@ struct actor {
 	struct mailbox mailbox;
 	const char *method;   /* being handled; for crash reports */
 
-	/* waiting: see scheduler.c */
+	/* waiting: see loop/loop.c */
 	struct stack *stack;     /* kept while parked, else NULL */
 	size_t stack_bytes;      /* what its handlers need; 0: any stack will do */
 	bool woken;
@@ -141,7 +141,7 @@ struct spawn_wait {
 	int result;
 };
 
-/* ---- scheduler.c ---- */
+/* ---- loop/loop.c ---- */
 
 void scheduler_make_runnable(struct actor *self);
 /* Parks the running actor. Returns what scheduler_wake() was given, -ETIMEDOUT at the deadline, -ECANCELED, -ENOMEM (no stack). */

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime.h"
+#include "libactor/runtime.h"
 
 static bool dest_is_local(const actor_group *group, const struct wire_dest *to)
 {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What libactor.so exports is exactly what libactor.sym lists, and all of it is declared in actor.h
-# but for the two functions of nng's that it goes before (transport-stream.c).
+# but for the two functions of nng's that it goes before (transport/nng/sp.c).
 # usage: symbols.sh LIBRARY SYMFILE HEADER        (--update as a fourth argument rewrites SYMFILE)
 set -eu
 

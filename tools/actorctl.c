@@ -14,13 +14,13 @@
 #include <jansson.h>
 
 #include "actor/actor.h"
-#include "commands.h"
-#include "ctl.h"
-#include "duration.h"
-#include "output.h"
-#include "path.h"
-#include "suggest.h"
-#include "util/utf8.h"
+#include "tools/commands/commands.h"
+#include "tools/view/ctl.h"
+#include "tools/lib/duration.h"
+#include "tools/view/output.h"
+#include "tools/lib/path.h"
+#include "tools/lib/suggest.h"
+#include "libactor/util/utf8.h"
 
 const struct option_spec ctl_global_options[] = {
 	{'j', "json", OPTION_FLAG, NULL, "write JSON on stdout, errors too"},

@@ -1,4 +1,4 @@
-#include "util/arena.h"
+#include "libactor/util/arena.h"
 
 #include <stdalign.h>
 #include <stdint.h>

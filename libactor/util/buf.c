@@ -1,4 +1,4 @@
-#include "util/buf.h"
+#include "libactor/util/buf.h"
 
 #include <errno.h>
 #include <stdlib.h>

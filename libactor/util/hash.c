@@ -1,4 +1,4 @@
-#include "util/hash.h"
+#include "libactor/util/hash.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <sys/auxv.h>
 #include <sys/random.h>
 
-#include "util/siphash.h"
+#include "libactor/util/siphash.h"
 
 #define HASH_FIRST_BUCKETS 16
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "util/heap.h"
+#include "libactor/util/heap.h"
 
 /* Places are 1-based: the children of i are 2i and 2i+1, and place 0 of a zeroed node says "not in". */
 

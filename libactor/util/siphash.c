@@ -1,4 +1,4 @@
-#include "util/siphash.h"
+#include "libactor/util/siphash.h"
 
 #include <endian.h>
 #include <string.h>

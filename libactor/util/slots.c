@@ -1,4 +1,4 @@
-#include "util/slots.h"
+#include "libactor/util/slots.h"
 
 #include <assert.h>
 #include <errno.h>

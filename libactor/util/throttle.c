@@ -1,4 +1,4 @@
-#include "throttle.h"
+#include "libactor/util/throttle.h"
 
 static bool slot_has_room(const struct throttle_slot *slot, int64_t now_ns, int64_t rate_ns, int64_t burst_n)
 {

@@ -1,4 +1,4 @@
-#include "util/utf8.h"
+#include "libactor/util/utf8.h"
 
 #include <stdint.h>
 #include <string.h>

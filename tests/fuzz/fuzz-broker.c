@@ -1,6 +1,6 @@
-/* Groups that do anything at any time: the input chooses what. See tests/unit/broker-script.h. */
-#include "../unit/broker-script.h"
-#include "fuzz.h"
+/* Groups that do anything at any time: the input chooses what. See tests/unit/broker/broker-script.h. */
+#include "tests/unit/broker/broker-script.h"
+#include "tests/fuzz/fuzz.h"
 
 struct input {
 	const uint8_t *at, *end;

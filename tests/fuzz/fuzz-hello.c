@@ -1,9 +1,9 @@
 /* Whatever is sent to a rendezvous, or answered by one; and tokens. */
 #include <string.h>
 
-#include "fuzz.h"
-#include "hello.h"
-#include "util/utf8.h"
+#include "tests/fuzz/fuzz.h"
+#include "libactor/protocol/hello.h"
+#include "libactor/util/utf8.h"
 
 static void hello_check(const struct hello *hello)
 {

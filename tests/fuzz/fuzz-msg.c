@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fuzz.h"
-#include "msg.h"
-#include "util/mp.h"
+#include "tests/fuzz/fuzz.h"
+#include "libactor/message/msg.h"
+#include "libactor/protocol/mp.h"
 
 static void check_inside(const actor_msg *msg, const void *p, size_t size_bytes)
 {

@@ -4,12 +4,12 @@
  */
 #include <string.h>
 
-#include "cause.h"
-#include "fuzz.h"
-#include "object.h"
-#include "util/arena.h"
-#include "util/mp.h"
-#include "wire.h"
+#include "libactor/protocol/cause.h"
+#include "tests/fuzz/fuzz.h"
+#include "libactor/message/object.h"
+#include "libactor/util/arena.h"
+#include "libactor/protocol/mp.h"
+#include "libactor/protocol/wire.h"
 
 static bool inside(const struct wire_frame *f, const void *p, size_t size_bytes)
 {

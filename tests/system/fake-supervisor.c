@@ -10,8 +10,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "keeper-protocol.h"
-#include "sweep.h"
+#include "spawner/shared/protocol.h"
+#include "spawner/shared/sweep.h"
 
 int main(void)
 {

@@ -17,14 +17,14 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "cause.h"
-#include "hello.h"
-#include "token.h"
-#include "transport.h"
-#include "util/clock.h"
-#include "util/list.h"
-#include "util/mp.h"
-#include "wire.h"
+#include "libactor/protocol/cause.h"
+#include "libactor/protocol/hello.h"
+#include "libactor/protocol/token.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/list.h"
+#include "libactor/protocol/mp.h"
+#include "libactor/protocol/wire.h"
 
 #define NODE UINT64_C(0x77)
 #define KEY_HEX "000102030405060708090a0b0c0d0e0f"

@@ -22,8 +22,8 @@
 
 #include <cmocka.h>
 
-#include "runtime.h"
-#include "token.h"
+#include "libactor/runtime.h"
+#include "libactor/protocol/token.h"
 
 #define FLOODERS_N 3
 #define DEATHS_N 20

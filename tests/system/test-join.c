@@ -24,7 +24,7 @@
 #include <cmocka.h>
 
 #include "actor/actor.h"
-#include "token.h"
+#include "libactor/protocol/token.h"
 
 #define LONG_MS 30000 /* nothing takes that long; then the test fails */
 

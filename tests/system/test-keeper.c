@@ -27,8 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "keeper-client.h"
-#include "sweep.h"
+#include "spawner/shared/client.h"
+#include "spawner/shared/sweep.h"
 
 #define PATIENCE_MS  30000 /* turns a hang into a failure */
 #define CHILDREN_MAX 1200

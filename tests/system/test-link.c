@@ -1,5 +1,5 @@
 /*
- * Links that end while data streams through them. nng 1.5 to 1.11 lose an operation there (see transport-stream.c), after which
+ * Links that end while data streams through them. nng 1.5 to 1.11 lose an operation there (see transport/nng/sp.c), after which
  * every nng_close() of the process waits for ever: the alarm turns that into a failure.
  */
 #include <dirent.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "transport.h"
+#include "libactor/transport/transport.h"
 
 #define PATIENCE_S 100
 #define ROUNDS_N 400

@@ -24,8 +24,8 @@
 #include <cmocka.h>
 
 #include "actor/actor.h"
-#include "sweep.h"
-#include "util/mp.h"
+#include "spawner/shared/sweep.h"
+#include "libactor/protocol/mp.h"
 
 #define PATIENCE_MS 30000
 

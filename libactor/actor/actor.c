@@ -1,0 +1,445 @@
+/*
+ * An actor's life: init, one message at a time, the end.
+ *
+ * The order of the end (OTP's, and the reason for each step): nothing is delivered any more → terminate → queued and kept calls are
+ * answered → timers, monitors, descriptors are dropped → its names are free → those who monitor it are told. So whoever hears DOWN can
+ * take the name, and every message the actor sent is before its DOWN on every link.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libactor/runtime.h"
+
+#define BURST_MESSAGES 32 /* handled in a row before another actor's turn */
+
+static void actor_wake_timeout(struct timer *timer)
+{
+	scheduler_wake(container_of(timer, struct actor, wake_timer), -ETIMEDOUT);
+}
+
+int actor_new(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal, struct actor **ret)
+{
+	struct actor *self;
+	uint64_t serial;
+	int r;
+
+	if (behavior->stack_size_bytes > ACTOR_STACK_MAX_BYTES)
+		return -EINVAL;
+	self = calloc(1, sizeof(*self));
+	if (!self)
+		return -ENOMEM;
+	self->group = group;
+	self->behavior = behavior;
+	self->internal = internal;
+	self->init_arg = arg;
+	if (behavior->stack_size_bytes)
+		self->stack_bytes = stack_size_bytes(behavior->stack_size_bytes);
+	if (behavior->state_size) {
+		self->state = calloc(1, behavior->state_size);
+		if (!self->state) {
+			free(self);
+			return -ENOMEM;
+		}
+	}
+	mailbox_init(&self->mailbox, behavior);
+	list_init(&self->monitors);
+	list_init(&self->watchers);
+	list_init(&self->froms);
+	list_init(&self->timers);
+	list_init(&self->names);
+	list_init(&self->fds);
+	r = timer_init(group, &self->wake_timer, actor_wake_timeout);
+	if (r == 0) {
+		r = slots_take(&group->actors, self, &serial);
+		if (r < 0)
+			timer_deinit(group, &self->wake_timer);
+	}
+	if (r < 0) {
+		free(self->state);
+		free(self);
+		return r;
+	}
+	self->ref = group_ref(group, serial);
+	if (!internal)
+		group->n_alive++;
+	scheduler_make_runnable(self);
+	*ret = self;
+	return 0;
+}
+
+struct actor *actor_find(actor_group *group, uint64_t serial)
+{
+	return slots_get(&group->actors, serial);
+}
+
+static void actor_set_cause(struct actor *self, const char *reason)
+{
+	if (!self->cause.reason[0])
+		self->cause = cause_make(reason);
+}
+
+static void actor_free(struct actor *self)
+{
+	actor_group *group = self->group;
+
+	list_remove(&self->run_link);
+	timer_deinit(group, &self->wake_timer);
+	slots_give(&group->actors, self->ref.serial);
+	if (!self->internal)
+		group->n_alive--;
+	free(self->state);
+	free(self);
+}
+
+static void spawn_wait_finish(struct spawn_wait *wait, int result)
+{
+	if (!wait)
+		return;
+	wait->done = true;
+	wait->result = result;
+	if (wait->parent)
+		scheduler_wake(wait->parent, 0);
+}
+
+/* Runs in the actor's own context: what it waits for here is waited for like in a handler. Frees @self. */
+static void actor_end(struct actor *self, bool terminate)
+{
+	actor_group *group = self->group;
+	struct actor_cause cause;
+
+	actor_set_cause(self, "normal");
+	cause = self->cause;
+	self->status = ACTOR_ENDING;
+	mailbox_release(self);
+	self->cancelled = false;
+	if (terminate && self->behavior->terminate) {
+		self->method = "terminate";
+		self->behavior->terminate(self, &cause);
+	}
+	mailbox_drop_all(self, cause.reason);
+	froms_end(self, cause.reason);
+	send_timers_end(self);
+	fd_watches_end(self);
+	while (!list_is_empty(&self->monitors))
+		monitor_remove(group, container_of(self->monitors.next, struct monitor, watcher_link));
+	self->cancelled = false;
+	names_release(self);
+	watchers_fire(self, &cause);
+	mailbox_drop_all(self, cause.reason); /* what came while it waited for its names */
+	actor_free(self);
+}
+
+void actor_discard(struct actor *self)
+{
+	struct list *node;
+
+	self->status = ACTOR_ENDING;
+	mailbox_release(self);
+	mailbox_drop_all(self, "shutdown");
+	froms_end(self, "shutdown");
+	send_timers_end(self);
+	fd_watches_end(self);
+	while (!list_is_empty(&self->monitors))
+		monitor_remove(self->group, container_of(self->monitors.next, struct monitor, watcher_link));
+	while ((node = list_pop(&self->names)))
+		free(container_of(node, struct own_name, link));
+	while (!list_is_empty(&self->watchers))
+		watcher_free(container_of(self->watchers.next, struct watcher, target_link));
+	list_remove(&self->blocked_link);
+	if (self->stack)
+		stack_put(&self->group->stacks, self->stack); /* what its frames held is leaked: it would not end */
+	actor_free(self);
+}
+
+static void actor_fail(struct actor *self, int error)
+{
+	if (self->ended_self || self->killed)
+		return;
+	snprintf(self->cause.reason, sizeof(self->cause.reason), "crash: %s", strerrorname_np(-error) ? strerrorname_np(-error) : "?");
+	snprintf(self->cause.text, sizeof(self->cause.text), "%s: %s: %s", self->behavior->name ? self->behavior->name : "actor",
+		self->method ? self->method : "init", strerror(-error));
+	self->ended_self = true;
+	if (!self->group->first_failure.reason[0])
+		self->group->first_failure = self->cause;
+}
+
+static const struct actor_method *actor_method_find(const struct actor_behavior *behavior, const char *name)
+{
+	if (behavior->methods)
+		for (const struct actor_method *method = behavior->methods; method->name; method++)
+			if (strcmp(method->name, name) == 0)
+				return method;
+	return NULL;
+}
+
+/* The commonest mistake is the method of the right name, asked for the wrong way. */
+static void actor_refuse_method(struct actor_from *from, const struct actor_method *method, const char *name)
+{
+	char text[320];
+
+	snprintf(text, sizeof(text), method && method->on_cast ? "%.255s is a cast, not a call" : "%.255s", name);
+	from_refuse(from, "no_method", text);
+}
+
+/* Nobody waits for an answer who could be told: the log is, once per actor. */
+static void actor_drop_cast(struct actor *self, const struct actor_method *method, const char *name)
+{
+	self->group->stats.casts_dropped++;
+	if (!method || !method->on_call || self->told_wrong_kind)
+		return;
+	self->told_wrong_kind = true;
+	group_log(self->group, "dropped a cast to %s: its method '%.255s' is a call, not a cast (said once per actor)",
+		self->behavior->name ? self->behavior->name : "an actor", name);
+}
+
+static int actor_handle_call(struct actor *self, actor_msg *msg)
+{
+	const struct actor_method *method = actor_method_find(self->behavior, msg->method);
+	struct actor_from from;
+	int r = 0;
+
+	if (msg->deadline_us && clock_now_us() > msg->deadline_us) {
+		self->group->stats.calls_expired++; /* the caller has gone on long ago */
+		return 0;
+	}
+	from_init(&from, self, msg);
+	self->answering = &from;
+	if (method && method->on_call)
+		r = method->on_call(self, msg, &from);
+	else if (self->behavior->on_other)
+		r = self->behavior->on_other(self, msg, &from);
+	else
+		actor_refuse_method(&from, method, msg->method);
+	if (r < 0)
+		actor_fail(self, r);
+	self->answering = NULL;
+	if (!from.answered)
+		from_refuse(&from, r < 0 ? "down" : "no_reply", r < 0 ? self->cause.reason : msg->method);
+	return r;
+}
+
+static int actor_handle_cast(struct actor *self, actor_msg *msg)
+{
+	const struct actor_method *method = actor_method_find(self->behavior, msg->method);
+
+	if (method && method->on_cast)
+		return method->on_cast(self, msg);
+	if (self->behavior->on_other)
+		return self->behavior->on_other(self, msg, NULL);
+	actor_drop_cast(self, method, msg->method);
+	return 0;
+}
+
+static void actor_handle(struct actor *self, actor_msg *msg)
+{
+	int r = 0;
+
+	self->method = msg->method;
+	switch (msg->kind) {
+	case MSG_CALL:
+		r = actor_handle_call(self, msg);
+		break;
+	case MSG_CAST:
+		r = actor_handle_cast(self, msg);
+		if (msg->id)
+			fd_watch_handled(self->group, msg->id);
+		break;
+	case MSG_DOWN:
+		self->method = "on_down";
+		if (self->behavior->on_down)
+			r = self->behavior->on_down(self, msg->id, msg->sender, msg->cause);
+		break;
+	case MSG_REPLY:
+		break; /* never queued */
+	}
+	if (r < 0)
+		actor_fail(self, r);
+	actor_msg_free(msg);
+	self->method = NULL;
+}
+
+/* True: it is over, and freed. */
+static bool actor_check_end(struct actor *self)
+{
+	if (self->killed) {
+		actor_end(self, false);
+		return true;
+	}
+	if (self->ended_self || self->stopping) {
+		actor_end(self, true);
+		return true;
+	}
+	return false;
+}
+
+void actor_run(struct actor *self)
+{
+	actor_group *group = self->group;
+	actor_msg *msg;
+	int r;
+
+	group->current = self;
+	if (self->status == ACTOR_STARTING) {
+		self->method = "init";
+		r = self->behavior->init && !self->killed ? self->behavior->init(self, self->init_arg) : 0;
+		self->init_arg = NULL;
+		if (self->killed && r >= 0)
+			r = -ECANCELED;
+		if (r < 0) {
+			struct spawn_wait *wait = self->spawn_wait;
+
+			/* its names are free before whoever spawned it hears of the failure */
+			self->spawn_wait = NULL;
+			actor_fail(self, r);
+			actor_end(self, false);
+			spawn_wait_finish(wait, r);
+			return;
+		}
+		self->status = ACTOR_RUNNING;
+		self->method = NULL;
+		spawn_wait_finish(self->spawn_wait, 0);
+		self->spawn_wait = NULL;
+	}
+	for (int i = 0; i < BURST_MESSAGES; i++) {
+		if (actor_check_end(self))
+			return;
+		msg = mailbox_pop(self);
+		if (!msg)
+			return;
+		actor_handle(self, msg);
+	}
+	if (actor_check_end(self))
+		return;
+	if (!list_is_empty(&self->mailbox.messages))
+		scheduler_make_runnable(self);
+}
+
+void actor_request_stop(struct actor *self, const char *reason)
+{
+	if (self->status == ACTOR_ENDING || self->killed || self->stopping)
+		return;
+	self->stopping = true;
+	actor_set_cause(self, reason && *reason ? reason : "normal");
+	scheduler_make_runnable(self);
+}
+
+void actor_request_kill(struct actor *self)
+{
+	if (self->killed)
+		return;
+	if (self->status != ACTOR_ENDING) {
+		self->killed = true;
+		self->cause = cause_make("killed");
+	}
+	self->cancelled = true;
+	scheduler_wake(self, -ECANCELED);
+	scheduler_make_runnable(self);
+}
+
+void actors_stop_all(actor_group *group, const char *reason)
+{
+	struct actor *self;
+	uint32_t at = 0;
+
+	while ((self = slots_walk(&group->actors, &at)))
+		if (!self->internal)
+			actor_request_stop(self, reason);
+}
+
+/* ---- public ---- */
+
+void *actor_state(actor *self)
+{
+	return self->state;
+}
+
+actor_ref actor_self(const actor *self)
+{
+	return self->ref;
+}
+
+actor_group *actor_group_of(actor *self)
+{
+	return self->group;
+}
+
+bool actor_stopping(const actor *self)
+{
+	return self->stopping || self->killed || self->status == ACTOR_ENDING;
+}
+
+int actor_spawn(actor *self, const struct actor_behavior *behavior, const void *arg, actor_ref *ret)
+{
+	struct spawn_wait wait = {.parent = self};
+	struct actor *child;
+	actor_ref ref;
+	int r;
+
+	if (!self || !behavior || self->group->current != self)
+		return -EINVAL;
+	r = actor_new(self->group, behavior, arg, false, &child);
+	if (r < 0)
+		return r;
+	ref = child->ref;
+	child->spawn_wait = &wait;
+	while (!wait.done) {
+		r = scheduler_park(self, NEVER_NS);
+		if (wait.done)
+			break;
+		if (r < 0) {
+			/* we are killed, or there is no stack to wait on: nobody waits for the child any more */
+			child = actor_find(self->group, ref.serial);
+			if (child) {
+				child->spawn_wait = NULL;
+				actor_request_kill(child);
+			}
+			return r;
+		}
+	}
+	if (wait.result < 0)
+		return wait.result;
+	if (ret)
+		*ret = ref;
+	return 0;
+}
+
+static int actor_end_other(actor *self, actor_ref who, bool kill, const char *reason)
+{
+	actor_group *group = self->group;
+	struct wire_dest to = {.ref = who};
+	struct actor *target;
+	struct peer *peer;
+
+	if (who.node != group->node)
+		return -ESRCH;
+	if (who.group == group->id) {
+		target = actor_find(group, who.serial);
+		if (!target)
+			return -ESRCH;
+		if (kill)
+			actor_request_kill(target);
+		else
+			actor_request_stop(target, reason);
+		return 0;
+	}
+	peer = peer_route(group, who.group, true);
+	if (!peer)
+		return send_no_route(group, &to);
+	if (kill)
+		wire_put_kill(peer_out(peer), &to, self->ref);
+	else
+		wire_put_stop(peer_out(peer), &to, self->ref, wire_cstr(reason));
+	peer_wrote(peer);
+	return 0;
+}
+
+int actor_stop(actor *self, actor_ref who, const char *reason)
+{
+	return actor_end_other(self, who, false, reason ? reason : "normal");
+}
+
+int actor_kill(actor *self, actor_ref who)
+{
+	return actor_end_other(self, who, true, NULL);
+}

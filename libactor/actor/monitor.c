@@ -1,0 +1,316 @@
+/*
+ * Monitors, from both ends. The watcher's half (struct monitor) lives in the watcher's group, the watched half (struct watcher) in the
+ * target's; when both are here they know each other. One DOWN each: whoever fires or removes a half takes it out of its table first.
+ */
+#include <stdlib.h>
+
+#include "libactor/runtime.h"
+
+/* ---- the watcher's half ---- */
+
+static void monitor_free(actor_group *group, struct monitor *monitor)
+{
+	slots_give(&group->monitors, monitor->id);
+	list_remove(&monitor->watcher_link);
+	list_remove(&monitor->target_link);
+	free(monitor);
+}
+
+void monitor_fire(actor_group *group, struct monitor *monitor, const struct actor_cause *cause)
+{
+	actor_msg *msg;
+
+	if (monitor->watcher->status != ACTOR_ENDING && msg_new_received(&msg, monitor->who, wire_cstr("on_down"), NULL, 0) == 0) {
+		msg->kind = MSG_DOWN;
+		msg->id = monitor->id;
+		msg->cause = malloc(sizeof(*msg->cause));
+		if (msg->cause) {
+			*msg->cause = *cause;
+			mailbox_push(monitor->watcher, msg);
+		} else {
+			actor_msg_free(msg);
+		}
+	}
+	monitor_free(group, monitor); /* last: @cause may be its own */
+}
+
+void monitor_forget(actor_group *group, struct monitor *monitor)
+{
+	monitor_free(group, monitor);
+}
+
+void monitor_settle(actor_group *group, struct monitor *monitor, actor_ref who)
+{
+	if (actor_ref_is_nobody(monitor->who) && who.serial == 0)
+		monitor->who = who;
+}
+
+static void monitor_fire_reason(actor_group *group, struct monitor *monitor, const char *reason)
+{
+	struct actor_cause cause = cause_make(reason);
+
+	monitor_fire(group, monitor, &cause);
+}
+
+/* Serial 0 is the process: one of the supervisor's is watched by who reaps it, any other by the end of its link. */
+static bool is_of_process(actor_ref who)
+{
+	return !who.serial && !(who.group >> 63);
+}
+
+void monitor_remove(actor_group *group, struct monitor *monitor)
+{
+	actor_ref who = monitor->who;
+	struct peer *peer;
+
+	if (who.group == group->id) {
+		watcher_remove(group, who, monitor->watcher->ref, monitor->id);
+	} else if (is_of_process(who)) {
+		struct wire_dest spawner = {0};
+
+		/* best effort: a DOWN that comes all the same finds no monitor */
+		if (name_cached(group, "$spawner", &spawner.ref)) {
+			buf_reset(&group->scratch, 1 << 16);
+			if (body_pack(&group->scratch, BODY_ARGS, "rU", monitor->watcher->ref, monitor->id) == 0)
+				(void)send_cast(group, monitor->watcher, &spawner, wire_cstr("demonitor"), group->scratch.data, group->scratch.size_bytes);
+		}
+	} else {
+		peer = peer_route(group, who.group, false);
+		if (peer) {
+			wire_put_demonitor(peer_out(peer), who, monitor->watcher->ref, monitor->id);
+			peer_wrote(peer);
+		}
+	}
+	monitor_free(group, monitor);
+}
+
+bool monitor_may_be_told(actor_group *group, uint64_t id, const struct peer *peer, actor_ref who)
+{
+	const struct monitor *monitor = slots_get(&group->monitors, id);
+
+	if (!monitor || peer->is_uplink || (monitor->who.serial == 0 && peer_is_spawner(peer)))
+		return true;
+	return monitor->who.serial && monitor->who.group == peer->id && actor_ref_equal(monitor->who, who);
+}
+
+void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const struct actor_cause *cause)
+{
+	struct monitor *monitor = slots_get(&group->monitors, id);
+	struct peer *peer;
+
+	if (!monitor)
+		return;
+	monitor_settle(group, monitor, who); /* the end of a process may be told before its start has been answered */
+	if (!actor_ref_equal(monitor->who, who))
+		return;
+	if (who.serial == 0) {
+		peer = peer_find(group, who.group);
+		if (peer && !peer->is_uplink && peer->state != PEER_ROUTED) {
+			/* its last messages may still be on the link: the DOWN waits for the link's end */
+			monitor->cause_known = true;
+			monitor->cause = *cause;
+			list_remove(&monitor->target_link);
+			list_append(&peer->monitors, &monitor->target_link);
+			peer_exit_told(group, who.group, cause);
+			return;
+		}
+		names_forget_group(group, who.group);
+	} else {
+		names_forget_ref(group, who);
+	}
+	monitor_fire(group, monitor, cause);
+}
+
+int monitor_new(struct actor *watcher, actor_ref who, struct monitor **ret)
+{
+	struct monitor *monitor = calloc(1, sizeof(*monitor));
+	int r;
+
+	if (!monitor)
+		return -ENOMEM;
+	r = slots_take(&watcher->group->monitors, monitor, &monitor->id);
+	if (r < 0) {
+		free(monitor);
+		return r;
+	}
+	monitor->watcher = watcher;
+	monitor->who = who;
+	list_append(&watcher->monitors, &monitor->watcher_link);
+	*ret = monitor;
+	return 0;
+}
+
+/* A process is watched by who reaps it. */
+static int monitor_process(struct actor *self, struct monitor *monitor)
+{
+	uint64_t id = monitor->id;
+	int r;
+
+	r = spawner_ask(self, "monitor", ACTOR_TIMEOUT_DEFAULT, NULL, "UrU", monitor->who.group, self->ref, id);
+	monitor = slots_get(&self->group->monitors, id);
+	if (r < 0 && monitor) {
+		if (r == -ECANCELED) {
+			monitor_free(self->group, monitor);
+			return r;
+		}
+		/* whether it lives is not known: the spawner would have sent a DOWN for a process that it does not have */
+		monitor_fire_reason(self->group, monitor, "noconnection");
+	}
+	return 0;
+}
+
+int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
+{
+	actor_group *group = self->group;
+	struct wire_dest to = {.ref = who};
+	struct monitor *monitor;
+	struct peer *peer;
+	uint64_t id;
+	int r;
+
+	if (actor_ref_is_nobody(who))
+		return -EINVAL;
+	r = monitor_new(self, who, &monitor);
+	if (r < 0)
+		return r;
+	id = monitor->id;
+	if (ret_monitor)
+		*ret_monitor = id;
+
+	if (who.node != group->node) {
+		monitor_fire_reason(group, monitor, "noproc");
+	} else if (who.group == group->id && who.serial) {
+		r = watcher_add(group, who, self->ref, id, NULL);
+		if (r == -ESRCH)
+			monitor_fire_reason(group, monitor, "noproc");
+		else if (r < 0)
+			monitor_free(group, monitor);
+		return r == -ESRCH ? 0 : r;
+	} else if (is_of_process(who)) {
+		if (group->current != self) {
+			monitor_free(group, monitor);
+			return -EAGAIN;
+		}
+		return monitor_process(self, monitor);
+	} else {
+		peer = peer_route(group, who.group, true);
+		if (!peer) {
+			monitor_free(group, monitor);
+			return send_no_route(group, &to);
+		}
+		wire_put_monitor(peer_out(peer), &to, self->ref, id);
+		list_append(&peer->monitors, &monitor->target_link);
+		peer_wrote(peer);
+	}
+	return 0;
+}
+
+bool actor_demonitor(actor *self, uint64_t id)
+{
+	struct monitor *monitor = slots_get(&self->group->monitors, id);
+
+	if (monitor && monitor->watcher == self) {
+		monitor_remove(self->group, monitor);
+		return true;
+	}
+	/* it has gone off: its DOWN may be in the mailbox still, and must not come after this */
+	list_for_each_safe(it, &self->mailbox.messages) {
+		actor_msg *msg = container_of(it, actor_msg, link);
+
+		if (msg->kind == MSG_DOWN && msg->id == id) {
+			list_remove(&msg->link);
+			self->mailbox.n_messages--;
+			self->mailbox.n_bytes -= msg->charge_bytes;
+			actor_msg_free(msg);
+			break;
+		}
+	}
+	return false;
+}
+
+/* ---- the target's half ---- */
+
+int watcher_add(actor_group *group, actor_ref target, actor_ref who, uint64_t id, struct peer *peer)
+{
+	struct actor *watched = actor_find(group, target.serial);
+	struct watcher *watcher;
+
+	if (!watched || watched->status == ACTOR_ENDING)
+		return -ESRCH;
+	watcher = calloc(1, sizeof(*watcher));
+	if (!watcher)
+		return -ENOMEM;
+	watcher->who = who;
+	watcher->id = id;
+	list_append(&watched->watchers, &watcher->target_link);
+	if (peer) {
+		watcher->peer = peer;
+		peer->n_watchers++;
+		list_append(&peer->watchers, &watcher->peer_link);
+	}
+	return 0;
+}
+
+void watcher_free(struct watcher *watcher)
+{
+	if (watcher->peer)
+		watcher->peer->n_watchers--;
+	list_remove(&watcher->target_link);
+	list_remove(&watcher->peer_link);
+	free(watcher);
+}
+
+void watcher_remove(actor_group *group, actor_ref target, actor_ref who, uint64_t id)
+{
+	struct actor *watched = actor_find(group, target.serial);
+
+	if (!watched)
+		return;
+	list_for_each(it, &watched->watchers) {
+		struct watcher *watcher = container_of(it, struct watcher, target_link);
+
+		if (watcher->id == id && actor_ref_equal(watcher->who, who)) {
+			watcher_free(watcher);
+			return;
+		}
+	}
+}
+
+void watchers_fire(struct actor *target, const struct actor_cause *cause)
+{
+	actor_group *group = target->group;
+
+	while (!list_is_empty(&target->watchers)) {
+		struct watcher *watcher = container_of(target->watchers.next, struct watcher, target_link);
+
+		if (watcher->who.group == group->id) {
+			struct monitor *monitor = slots_get(&group->monitors, watcher->id);
+
+			if (monitor)
+				monitor_fire(group, monitor, cause);
+		} else if (watcher->peer) {
+			watcher_tell_by(watcher->peer, watcher->who, target->ref, watcher->id, cause);
+		}
+		watcher_free(watcher);
+	}
+}
+
+void watcher_tell(actor_group *group, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause, bool introduce)
+{
+	struct peer *peer = peer_route(group, watcher.group, introduce);
+
+	if (peer)
+		watcher_tell_by(peer, watcher, who, id, cause);
+}
+
+void watcher_tell_by(struct peer *peer, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause)
+{
+	struct buf body = BUF_INIT;
+
+	cause_put(&body, cause);
+	if (buf_error(&body) == 0) {
+		wire_put_down(peer_out(peer), watcher, who, id, body.data, body.size_bytes);
+		peer_wrote(peer);
+	}
+	buf_deinit(&body);
+}

@@ -1,0 +1,181 @@
+/*
+ * What was sent leaves the process: it waits in a peer while the two groups are being introduced, and in a link while the peer's socket is
+ * full. The kernel keeps what it took for a living peer, even when this process ends in the next moment; what it did not take ends with
+ * this process. So whoever ends in order flushes first, and says what stayed behind.
+ *
+ * A flush looks at what is unsent when it begins: it lists the peers once, and then asks after one of them at a time.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "libactor/runtime.h"
+
+struct flush {
+	struct list link;    /* group->flushes: an actor is parked for it */
+	actor_group *group;
+	struct actor *self;
+	uint64_t *ids;       /* of the peers that had something unsent; the last one is asked after */
+	size_t n, size;
+	uint64_t uplink_id;  /* 0: the daemon had taken everything */
+	uint64_t n_connects; /* of the uplink, when the flush began */
+	int result;
+};
+
+static bool peer_is_unsent(const struct peer *peer)
+{
+	if (peer->pending.size_bytes > 0)
+		return true; /* its link is not there, or not up */
+	switch (peer->state) {
+	case PEER_INTRODUCING:
+		return false;
+	case PEER_LINKING:
+	case PEER_LINKED:
+		return peer->link && (peer->draining || link_backlog_bytes(peer->link) > 0);
+	case PEER_ROUTED: /* the uplink's */
+	case PEER_ENDED:  /* nobody is left to get it */
+		break;
+	}
+	return false;
+}
+
+static size_t peer_unsent_bytes(const struct peer *peer)
+{
+	return peer->pending.size_bytes + (peer->link ? link_backlog_bytes(peer->link) : 0);
+}
+
+/* Asks for the link's word; one that is not up yet is asked when what waits has been given to it. */
+static void peer_drain(struct peer *peer)
+{
+	peer->draining = true;
+	if (peer->state == PEER_LINKED && peer->link)
+		link_notify_drained(peer->link);
+}
+
+static void flush_add_id(struct flush *flush, const struct peer *peer)
+{
+	flush->ids[flush->n++] = peer->id;
+	if (peer->is_uplink)
+		flush->uplink_id = peer->id;
+}
+
+static void flush_add(struct hash_node *node, void *arg)
+{
+	struct peer *peer = container_of(node, struct peer, node);
+	struct flush *flush = arg;
+
+	/* an idle link is asked as well: the nng library holds what link_backlog_bytes() does not count any more */
+	if (flush->n == flush->size || (peer->state != PEER_LINKED && !peer_is_unsent(peer)))
+		return;
+	peer_drain(peer);
+	flush_add_id(flush, peer);
+}
+
+static int flush_begin(actor_group *group, struct actor *self, struct flush *ret)
+{
+	*ret = (struct flush){.group = group, .self = self, .size = group->peers.n_items, .n_connects = group->uplink.n_connects};
+	peers_flush(group);
+	if (!ret->size)
+		return 0;
+	ret->ids = calloc(ret->size, sizeof(*ret->ids));
+	if (!ret->ids)
+		return -ENOMEM;
+	hash_each(&group->peers, flush_add, ret);
+	return 0;
+}
+
+static void flush_lost(struct flush *flush, const struct peer *peer, const char *why)
+{
+	flush->result = -ENOTCONN;
+	if (peer)
+		group_log(flush->group, "%zu bytes for group %llu were not sent: %s", peer_unsent_bytes(peer), (unsigned long long)peer->id, why);
+	else
+		group_log(flush->group, "some of what was sent by the node's daemon is lost: %s", why);
+}
+
+static bool flush_is_done(void *arg)
+{
+	struct flush *flush = arg;
+	actor_group *group = flush->group;
+
+	for (; flush->n; flush->n--) {
+		uint64_t id = flush->ids[flush->n - 1];
+		struct peer *peer = peer_find(group, id);
+
+		if (peer && peer->state == PEER_ROUTED && peer->draining) {
+			/* the other has one link only, so what waited for the introduction went to the daemon */
+			peer->draining = false;
+			peer = group->uplink.peer;
+			if (!peer)
+				continue;
+			flush->n--;
+			peer_drain(peer);
+			flush_add_id(flush, peer);
+			flush->n_connects = group->uplink.n_connects;
+			return false;
+		}
+		if (id == flush->uplink_id && (!peer || !peer->is_uplink || group->uplink.n_connects != flush->n_connects))
+			flush_lost(flush, NULL, "the link to it ended");
+		else if (peer && peer->state == PEER_INTRODUCING && group->uplink.gone)
+			flush_lost(flush, peer, "the node is gone, and nobody introduces the two");
+		else if (peer && peer_is_unsent(peer))
+			return false;
+	}
+	return true;
+}
+
+static int flush_end(struct flush *flush, int r)
+{
+	list_remove(&flush->link);
+	for (; flush->n; flush->n--) {
+		struct peer *peer = peer_find(flush->group, flush->ids[flush->n - 1]);
+
+		if (!peer || !peer_is_unsent(peer))
+			continue;
+		group_log(flush->group, "%zu bytes for group %llu%s%s%s are not sent yet: %s", peer_unsent_bytes(peer),
+			(unsigned long long)peer->id, peer->name[0] ? " (" : "", peer->name, peer->name[0] ? ")" : "",
+			peer->state == PEER_LINKED ? "it does not read" : "its link is not there yet");
+	}
+	free(flush->ids);
+	return flush->result ? flush->result : r;
+}
+
+void flushes_turn(actor_group *group)
+{
+	list_for_each_safe(it, &group->flushes) {
+		struct flush *flush = container_of(it, struct flush, link);
+
+		if (flush_is_done(flush)) {
+			list_remove(&flush->link);
+			scheduler_wake(flush->self, 0);
+		}
+	}
+}
+
+int actor_flush(actor *self, int64_t timeout_ms)
+{
+	actor_group *group = self->group;
+	struct flush flush;
+	int r;
+
+	if (group->current != self)
+		return -EINVAL;
+	r = flush_begin(group, self, &flush);
+	if (r == 0 && !flush_is_done(&flush)) {
+		list_append(&group->flushes, &flush.link);
+		r = scheduler_park(self, send_deadline_ns(timeout_ms));
+	}
+	return flush_end(&flush, r);
+}
+
+int actor_group_flush(actor_group *group, int64_t timeout_ms)
+{
+	struct flush flush;
+	int r;
+
+	if (group->in_loop)
+		return -EDEADLK;
+	r = flush_begin(group, NULL, &flush);
+	if (r == 0 && !flush_is_done(&flush))
+		r = scheduler_pump(group, flush_is_done, &flush, send_deadline_ns(timeout_ms));
+	return flush_end(&flush, r);
+}

@@ -1,0 +1,522 @@
+/* What comes from links: frames to mailboxes, answers to calls, DOWNs to monitors; and what the broker tells the runtime itself. */
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "libactor/runtime.h"
+#include "libactor/protocol/mp.h"
+
+#define EVENTS_PER_TURN 256
+#define BYTES_PER_TURN (256u << 10)
+
+/* To a full mailbox, from a peer that was told to pause: far more than can be in flight (its backlog, the socket, our unread). */
+#define OVERFLOW_MAX_BYTES (16u << 20)
+#define UNREAD_MAX_BYTES (4u << 20) /* that a peer has not read: what it asks is put aside */
+#define ASIDE_MAX_BYTES (32u << 20) /* of it: two of the largest messages */
+#define WATCHERS_MAX (1u << 18) /* monitors of one peer group */
+
+/* ---- from the broker to the runtime (serial 0) ---- */
+
+static void told_introduce(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	uint64_t intro_id, group_id, uid, pid;
+	struct wire_str role, path, name;
+
+	if (n < 7 || mp_read_uint(r, &intro_id) < 0 || mp_read_str(r, &role.s, &role.len) < 0 || mp_read_uint(r, &group_id) < 0 ||
+		mp_read_str(r, &path.s, &path.len) < 0 || mp_read_uint(r, &uid) < 0 || mp_read_uint(r, &pid) < 0 ||
+		mp_read_str(r, &name.s, &name.len) < 0)
+		return;
+	peer_introduce(group, intro_id, role, group_id, path, (struct transport_peer){(uid_t)uid, (pid_t)pid}, name);
+}
+
+static void told_expect(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	uint64_t intro_id, group_id, uid, pid;
+	struct wire_str name;
+	struct peer *peer;
+
+	if (n < 5 || mp_read_uint(r, &intro_id) < 0 || mp_read_uint(r, &group_id) < 0 || mp_read_uint(r, &uid) < 0 ||
+		mp_read_uint(r, &pid) < 0 || mp_read_str(r, &name.s, &name.len) < 0)
+		return;
+	peer = peer_expect(group, intro_id, group_id, (struct transport_peer){(uid_t)uid, (pid_t)pid}, name);
+	if (peer)
+		knocks_expected(peer);
+}
+
+static void told_door(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	door_asked(group);
+}
+
+static void told_introduce_failed(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	uint64_t intro_id, group_id;
+
+	if (n < 2 || mp_read_uint(r, &intro_id) < 0 || mp_read_uint(r, &group_id) < 0)
+		return;
+	peer_introduction_failed(group, intro_id, group_id);
+}
+
+static void told_group_down(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	struct actor_cause cause;
+	uint64_t group_id;
+	const uint8_t *raw;
+	size_t raw_bytes;
+
+	if (n < 2 || mp_read_uint(r, &group_id) < 0 || mp_read_raw(r, &raw, &raw_bytes) < 0 || cause_parse(raw, raw_bytes, &cause) < 0)
+		return;
+	peer_exit_told(group, group_id, &cause);
+}
+
+static void told_name(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	struct wire_str name;
+	actor_ref ref;
+
+	if (n < 2 || mp_read_str(r, &name.s, &name.len) < 0)
+		return;
+	if (mp_read_ref(r, &ref) < 0)
+		ref = ACTOR_NOBODY;
+	name_changed(group, name, ref);
+}
+
+enum told {
+	TOLD,     /* it was for the runtime */
+	TOLD_NOT, /* it is none of these */
+	TOLD_LIE, /* only the broker says such things, and it was not the broker */
+};
+
+static enum told told(struct peer *peer, const struct wire_frame *frame)
+{
+	static const struct {
+		const char *method;
+		void (*fn)(actor_group *group, struct mp_reader *r, uint32_t n);
+	} table[] = {
+		{"introduce", told_introduce},
+		{"expect", told_expect},
+		{"door", told_door},
+		{"introduce_failed", told_introduce_failed},
+		{"group_down", told_group_down},
+		{"name", told_name},
+	};
+	struct mp_reader r = mp_reader(frame->body, frame->body_bytes);
+	uint32_t n;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (!mp_str_is(frame->method.s, frame->method.len, table[i].method))
+			continue;
+		/* what others send goes over the broker's link too, but in their own name */
+		if (!peer->is_uplink || frame->from.group != peer->id)
+			return TOLD_LIE;
+		if (mp_read_array(&r, &n) == 0)
+			table[i].fn(peer->group, &r, n);
+		return TOLD;
+	}
+	return TOLD_NOT;
+}
+
+/*
+ * What nobody but another may say. Over a direct link it ends the link; what the broker forwarded in somebody's name is dropped: the
+ * broker is no liar, and its link is everybody's.
+ */
+static void inbound_lie(struct peer *peer, const char *what)
+{
+	if (!peer->is_uplink)
+		peer_cut(peer, what);
+}
+
+/* ---- frames ---- */
+
+/* The local actor a frame is for; NULL: dead, or not here. */
+static struct actor *frame_target(actor_group *group, const struct wire_frame *frame, actor_ref *ret)
+{
+	struct actor *to;
+	uint64_t serial;
+
+	*ret = frame->to.ref;
+	if (frame->to.name.s) {
+		/* only a service group is asked by name: its clients have no broker to resolve it */
+		serial = group->is_service && frame->to.name.len == strlen(group->name) &&
+					 memcmp(frame->to.name.s, group->name, frame->to.name.len) == 0
+				 ? 1
+				 : 0;
+		*ret = group_ref(group, serial);
+	} else {
+		if (frame->to.ref.group != group->id || frame->to.ref.node != group->node)
+			return NULL;
+		serial = frame->to.ref.serial;
+	}
+	to = serial ? actor_find(group, serial) : NULL;
+	return to && to->status != ACTOR_ENDING ? to : NULL;
+}
+
+static void inbound_message(struct peer *peer, const struct wire_frame *frame)
+{
+	actor_group *group = peer->group;
+	bool is_call = frame->type == WIRE_CALL;
+	struct actor *to;
+	actor_msg *msg;
+	actor_ref ref;
+
+	to = frame_target(group, frame, &ref);
+	if (!to && !is_call && !frame->to.name.s && ref.serial == 0 && ref.group == group->id) {
+		switch (told(peer, frame)) {
+		case TOLD:
+			return;
+		case TOLD_LIE:
+			group->stats.casts_dropped++;
+			inbound_lie(peer, "it speaks as if it were the broker");
+			return;
+		case TOLD_NOT:
+			break;
+		}
+		/* what the broker has to say to $spawner is said to the group too; it is for the service actor */
+		if (!group->is_service || !peer->is_uplink) {
+			group->stats.casts_dropped++;
+			return;
+		}
+		to = actor_find(group, 1);
+		if (to && to->status == ACTOR_ENDING)
+			to = NULL;
+	}
+	if (!to) {
+		if (is_call)
+			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ref.serial || frame->to.name.s ? "noproc" : "no_method", "");
+		else
+			group->stats.casts_dropped++;
+		return;
+	}
+	if (is_call && to->waiting_call && call_closes_circle(to, frame)) {
+		call_refuse(group, frame->from, peer_way(peer), ref, frame->id, "deadlock", "it waits for an answer of who calls it");
+		return;
+	}
+	if (mailbox_is_full(&to->mailbox) && mailbox_pause_peer(to, peer, peer->takes_aside ? 0 : frame->raw_bytes) > OVERFLOW_MAX_BYTES) {
+		if (!peer->is_uplink) {
+			peer_cut(peer, "it goes on sending to an actor whose mailbox is full");
+			return;
+		}
+		if (is_call)
+			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, "overloaded", "its mailbox is full");
+		else
+			group->stats.casts_dropped++;
+		return;
+	}
+	if (msg_new_of_frame(&msg, frame) < 0) {
+		if (is_call)
+			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, "overloaded", "out of memory");
+		return;
+	}
+	msg->way = peer_way(peer);
+	mailbox_push(to, msg);
+}
+
+/* False: it is not the sender's to give, and the link is gone. */
+static bool inbound_answer(struct peer *peer, const struct wire_frame *frame)
+{
+	actor_msg *reply;
+	int r;
+
+	if (!call_may_be_answered(peer->group, frame->id, peer, frame->from)) {
+		inbound_lie(peer, "it answers a call that was made to somebody else");
+		return peer->is_uplink;
+	}
+	r = frame->type == WIRE_ERROR ? msg_new_error(&reply, frame->from, frame->method, frame->text)
+				      : msg_new_received(&reply, frame->from, wire_cstr(""), frame->body, frame->body_bytes);
+	if (r < 0) {
+		call_fail(peer->group, frame->id, r);
+		return true;
+	}
+	reply->kind = MSG_REPLY;
+	call_answered(peer->group, frame->id, reply);
+	return true;
+}
+
+/* False: it asked for too many, and the link is gone. */
+static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
+{
+	actor_group *group = peer->group;
+	struct actor_cause cause;
+	struct actor *to;
+	actor_ref ref;
+
+	to = frame_target(group, frame, &ref);
+	if (!frame->to.name.s && ref.serial == 0 && ref.group == group->id && ref.node == group->node)
+		return true; /* of the whole group: who sees this link end, the watcher's runtime or the broker, tells it */
+	if (to && !peer->is_uplink && peer->n_watchers >= WATCHERS_MAX) {
+		peer_cut(peer, "it has too many monitors here");
+		return false;
+	}
+	if (to && watcher_add(group, to->ref, frame->from, frame->id, peer) == 0)
+		return true;
+	cause = cause_make("noproc");
+	watcher_tell_by(peer, frame->from, ref, frame->id, &cause);
+	return true;
+}
+
+/* Is @ref an actor of the group at the other end (the broker speaks for those it routes to)? */
+static bool inbound_is_own(const struct peer *peer, actor_ref ref)
+{
+	return peer->is_uplink || (ref.group == peer->id && ref.node == peer->group->node);
+}
+
+static bool peer_still_linked(actor_group *group, uint64_t id)
+{
+	struct peer *peer = peer_find(group, id);
+
+	return peer && peer->link;
+}
+
+/* False: the peer, or its link, is gone. */
+static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
+{
+	actor_group *group = peer->group;
+	struct actor_cause cause;
+	char reason[64];
+	struct actor *to;
+	actor_ref ref;
+	uint64_t id = peer->id;
+
+	if (peer->got_bye && !peer->is_uplink) {
+		peer_cut(peer, "it goes on after its bye");
+		return false;
+	}
+	if (!peer->is_uplink && !actor_ref_is_nobody(frame->from) && (frame->from.group != peer->id || frame->from.node != group->node) &&
+		!(frame->type == WIRE_DOWN && frame->from.serial == 0 && peer_is_spawner(peer))) {
+		peer_cut(peer, "a frame that pretends to be from another group");
+		return false;
+	}
+	switch (frame->type) {
+	case WIRE_CAST:
+	case WIRE_CALL:
+		inbound_message(peer, frame);
+		return peer_still_linked(group, id);
+	case WIRE_REPLY:
+	case WIRE_ERROR:
+		return inbound_answer(peer, frame);
+	case WIRE_STOP:
+	case WIRE_KILL:
+		to = frame_target(group, frame, &ref);
+		if (!to)
+			break;
+		if (group->is_service) {
+			/* a node is ended by `down`, which is asked for; no frame of a peer ends what everybody else depends on */
+			if (!peer->refused_end)
+				group_complain(group, peer->is_client ? 0 : peer->id, "group %llu (%s) asks by a frame that %s ends: refused", (unsigned long long)frame->from.group,
+					peer->name, group->name);
+			peer->refused_end = true;
+			break;
+		}
+		snprintf(reason, sizeof(reason), "%.*s", (int)(frame->text.len < 63 ? frame->text.len : 63), frame->text.s ? frame->text.s : "");
+		if (frame->type == WIRE_STOP)
+			actor_request_stop(to, reason);
+		else
+			actor_request_kill(to);
+		break;
+	case WIRE_MONITOR:
+		return inbound_monitor(peer, frame);
+	case WIRE_DEMONITOR:
+		if (frame->to.ref.group == group->id)
+			watcher_remove(group, frame->to.ref, frame->from, frame->id);
+		break;
+	case WIRE_DOWN:
+		if (!monitor_may_be_told(group, frame->id, peer, frame->from)) {
+			peer_cut(peer, "it reports the end of somebody else");
+			return false;
+		}
+		if (cause_parse(frame->body, frame->body_bytes, &cause) < 0)
+			break;
+		monitor_down_received(group, frame->id, frame->from, &cause);
+		return peer_still_linked(group, id);
+	case WIRE_PAUSE:
+		if (frame->has_ref && !inbound_is_own(peer, frame->to.ref)) {
+			peer_cut(peer, "it pauses or resumes an actor of another group");
+			return false;
+		}
+		peer_pause_received(peer, frame->has_ref ? &frame->to.ref : NULL);
+		return peer_still_linked(group, id);
+	case WIRE_RESUME:
+		if (frame->has_ref && !inbound_is_own(peer, frame->to.ref)) {
+			peer_cut(peer, "it pauses or resumes an actor of another group");
+			return false;
+		}
+		peer_resume_received(peer, frame->has_ref ? &frame->to.ref : NULL);
+		break;
+	case WIRE_PING:
+		wire_put_pong(peer_out(peer), frame->id);
+		peer_wrote(peer);
+		break;
+	case WIRE_BYE:
+		peer->got_bye = true;
+		if (!peer->said_bye) {
+			wire_put_bye(peer_out(peer), wire_cstr(""));
+			peer_wrote(peer);
+			peer->said_bye = true;
+		}
+		if (!peer->is_uplink) /* it should end the link now; one that does not is not waited for */
+			timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, BYE_MS));
+		break;
+	case WIRE_PONG:
+		handovers_pong(peer, frame->id);
+		break;
+	case WIRE_JOIN: /* was for the door */
+	case WIRE_TYPE_N:
+		break;
+	}
+	return true;
+}
+
+/* ---- put aside ---- */
+
+/*
+ * Answers cannot be paused: whoever asks and does not read makes them pile up here. So while more than UNREAD_MAX_BYTES wait for a peer,
+ * what it asks is put aside, in order, and handled when it has read. What it answers to us is handled in any case, or two groups that have
+ * much to answer each other would wait for each other for ever. A healthy peer is slowed down to what it reads; one that goes on asking and
+ * reads nothing loses its link.
+ */
+static bool peer_is_behind(const struct peer *peer)
+{
+	return peer->aside.size_bytes || (peer->link && link_backlog_bytes(peer->link) > UNREAD_MAX_BYTES);
+}
+
+static bool frame_is_an_answer(const struct wire_frame *frame)
+{
+	switch (frame->type) {
+	case WIRE_REPLY:
+	case WIRE_ERROR:
+	case WIRE_PAUSE:
+	case WIRE_RESUME:
+	case WIRE_PONG:
+		return true;
+	default: /* DOWN too: it comes after the last message of who ended */
+		return false;
+	}
+}
+
+/* False: the link is gone. */
+static bool inbound_put_aside(struct peer *peer, const struct wire_frame *frame)
+{
+	struct buf *aside = &peer->aside;
+	char why[160] = "out of memory for what it asks";
+
+	if (!aside->size_bytes)
+		link_notify_drained(peer->link);
+	if (peer->aside_at > ASIDE_MAX_BYTES) {
+		memmove(aside->data, aside->data + peer->aside_at, aside->size_bytes - peer->aside_at);
+		aside->size_bytes -= peer->aside_at;
+		peer->aside_at = 0;
+	}
+	buf_append(aside, frame->raw, frame->raw_bytes);
+	if (!aside->failed && aside->size_bytes - peer->aside_at <= ASIDE_MAX_BYTES)
+		return true;
+	if (!aside->failed)
+		snprintf(why, sizeof(why), "it goes on asking and does not read its answers: %zu bytes wait for it", link_backlog_bytes(peer->link));
+	buf_deinit(aside);
+	*aside = (struct buf)BUF_INIT;
+	peer_cut(peer, why);
+	return false;
+}
+
+/* Handles what was put aside: a share of it, as long as the peer reads; or @all. Returns how many bytes. May end the link. */
+static size_t inbound_aside(struct peer *peer, bool all)
+{
+	struct buf aside = peer->aside;
+	size_t at = peer->aside_at, from = at, used;
+	struct wire_frame frame;
+	bool linked = true;
+
+	peer->takes_aside = true; /* no fault of its own that it comes after a `pause` */
+	peer->aside = (struct buf)BUF_INIT; /* a link that ends meanwhile finds nothing to handle */
+	peer->aside_at = 0;
+	while (linked && at < aside.size_bytes && (all || (at - from < BYTES_PER_TURN && !peer_is_behind(peer)))) {
+		int r = wire_parse(aside.data + at, aside.size_bytes - at, &frame, &used);
+
+		if (r < 0)
+			break; /* cannot be: it was parsed before */
+		at += used;
+		linked = inbound_frame(peer, &frame);
+	}
+	peer->takes_aside = false;
+	if (linked && at < aside.size_bytes && !all) {
+		peer->aside = aside;
+		peer->aside_at = at;
+		link_notify_drained(peer->link);
+	} else {
+		buf_deinit(&aside);
+	}
+	return at - from;
+}
+
+void inbound_link_ends(struct peer *peer)
+{
+	if (peer->aside.size_bytes)
+		(void)inbound_aside(peer, true);
+}
+
+void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes)
+{
+	bool behind = peer_is_behind(peer);
+	struct wire_frame frame;
+	size_t at = 0, used;
+	int r;
+
+	while (at < size_bytes) {
+		r = wire_parse(data + at, size_bytes - at, &frame, &used);
+		if (r < 0) {
+			peer_cut(peer, "malformed bytes");
+			return;
+		}
+		at += used;
+		if (r > 0 && !(behind && !frame_is_an_answer(&frame) ? inbound_put_aside(peer, &frame) : inbound_frame(peer, &frame)))
+			return;
+	}
+}
+
+void inbound_transport(actor_group *group)
+{
+	struct transport_event event;
+	size_t taken_bytes = 0;
+
+	/* a share at a time: the actors must get to what came, and `pause` must get out */
+	for (int i = 0; i < EVENTS_PER_TURN && taken_bytes < BYTES_PER_TURN && transport_next(group->transport, &event) > 0; i++) {
+		struct peer *peer = event.user;
+
+		switch (event.type) {
+		case TRANSPORT_LINK_UP:
+			peer_link_up(peer);
+			break;
+		case TRANSPORT_LINK_DATA:
+			taken_bytes += event.size_bytes;
+			inbound_frames(peer, event.data, event.size_bytes);
+			break;
+		case TRANSPORT_LINK_DRAINED:
+			peer_drained(peer);
+			if (peer->aside.size_bytes)
+				taken_bytes += inbound_aside(peer, false);
+			handovers_drained(peer);
+			break;
+		case TRANSPORT_LINK_DOWN:
+			peer_link_down(peer, event.error);
+			break;
+		case TRANSPORT_KNOCK:
+			knock_received(group, &event);
+			break;
+		case TRANSPORT_HELLO:
+			rendezvous_hello(group, &event);
+			break;
+		case TRANSPORT_ANSWER:
+			uplink_answer(group, &event);
+			break;
+		}
+	}
+}
+
+bool transport_is_idle(const actor_group *group)
+{
+	struct pollfd fd;
+
+	if (!group->transport)
+		return true;
+	fd = (struct pollfd){.fd = transport_fd(group->transport), .events = POLLIN};
+	return poll(&fd, 1, 0) <= 0;
+}

@@ -1,0 +1,222 @@
+/*
+ * Our door, from the runtime's side. Whoever was introduced to us dials it, says who it is, and writes; when we come to it, it is let
+ * in if it is whom the broker told us to expect. If the broker has not (a new one never heard of that introduction, or its word is
+ * still on the way) it is asked, and the connection waits, unread.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "libactor/runtime.h"
+#include "libactor/protocol/mp.h"
+
+struct knock { /* waits for the broker's word */
+	struct list link; /* group->knocks */
+	uint64_t id;     /* the door's, from one on at each door */
+	uint64_t ask_id; /* the group's, never used twice: an answer that comes late finds nobody else */
+	uint64_t group_id; /* who it says to be */
+	struct transport_peer from;
+};
+
+/* ---- the place ---- */
+
+/* With all who wait at it. */
+static void door_drop(actor_group *group)
+{
+	group->door = door_free(group->door);
+	while (!list_is_empty(&group->knocks))
+		free(container_of(list_pop(&group->knocks), struct knock, link));
+}
+
+static int door_path(const actor_group *group, char *ret, size_t size)
+{
+	return group_path(group, ret, size, "g/%llu/door.ipc", (unsigned long long)group->door_id);
+}
+
+void door_open_own(actor_group *group)
+{
+	char path[4096];
+	int r;
+
+	if (group->mode != ACTOR_LINK_DIRECT || (group->door && group->door_id == group->id))
+		return;
+	door_drop(group);
+	group->door_id = group->id;
+	r = door_path(group, path, sizeof(path));
+	if (r == 0) {
+		peer_make_directory(path);
+		r = door_listen(group->transport, path, group, &group->door);
+	}
+	if (r < 0 && r != -EOPNOTSUPP)
+		group_log(group, "cannot listen at %s: %s; others have to wait for us to be introduced", path, strerror(-r));
+}
+
+void door_close_own(actor_group *group)
+{
+	char path[4096];
+
+	if (!group->door)
+		return;
+	door_drop(group);
+	/* a supervised group's directory is its supervisor's */
+	if (!group->supervised && door_path(group, path, sizeof(path)) == 0) {
+		*strrchr(path, '/') = 0;
+		(void)rmdir(path);
+	}
+}
+
+void door_put_path(const actor_group *group, struct buf *out)
+{
+	char path[4096];
+
+	if (group->door && door_path(group, path, sizeof(path)) == 0)
+		mp_put_cstr(out, path);
+	else
+		mp_put_nil(out);
+}
+
+/* Somebody did not get there: is the file gone? */
+void door_asked(actor_group *group)
+{
+	struct buf args = BUF_INIT;
+	char path[4096];
+	int r = 0;
+
+	if (!group->door)
+		door_open_own(group);
+	if (group->door && door_path(group, path, sizeof(path)) == 0) {
+		peer_make_directory(path);
+		(void)knocks_take_all(group); /* before its place is needed for the next */
+		r = door_renew(group->door);
+	}
+	if (r < 0) {
+		group_complain(group, 0, "cannot listen at %s again: %s", path, strerror(-r)); /* as often as somebody says that it did not get there */
+		mp_put_array(&args, 1);
+		mp_put_nil(&args); /* there is another way, without doors */
+	} else {
+		mp_put_array(&args, 1);
+		door_put_path(group, &args);
+	}
+	(void)uplink_ask(group, "door", &args, ACTOR_FOREVER, NULL, NULL);
+	buf_deinit(&args);
+}
+
+/* ---- who comes ---- */
+
+static struct knock *knock_find(actor_group *group, uint64_t ask_id)
+{
+	list_for_each(it, &group->knocks) {
+		struct knock *knock = container_of(it, struct knock, link);
+
+		if (knock->ask_id == ask_id)
+			return knock;
+	}
+	return NULL;
+}
+
+static void knock_refuse(actor_group *group, uint64_t id, const struct transport_peer *from, const char *why)
+{
+	group_complain(group, (uint64_t)from->pid, "closed a connection of pid %d: %s", (int)from->pid, why);
+	door_refuse(group->door, id);
+}
+
+static void knock_answered(struct uplink_request *request, int error, actor_msg *reply)
+{
+	actor_group *group = request->group;
+	struct knock *knock = knock_find(group, (uint64_t)(uintptr_t)request->arg);
+	struct mp_reader r;
+	struct peer *peer;
+	uint64_t intro_id = 0;
+	struct wire_str name = wire_str("", 0);
+	uint32_t n;
+
+	if (!knock)
+		return; /* it was let in, or the group is ending */
+	list_remove(&knock->link);
+	if (error == 0 && reply) {
+		r = mp_reader(reply->body, reply->body_bytes);
+		if (mp_read_array(&r, &n) < 0 || n < 2 || mp_read_uint(&r, &intro_id) < 0 || mp_read_str(&r, &name.s, &name.len) < 0)
+			error = -EPROTO;
+	}
+	peer = error ? NULL : peer_expect(group, intro_id, knock->group_id, knock->from, name);
+	if (peer)
+		peer_admit(peer, knock->id);
+	else
+		knock_refuse(group, knock->id, &knock->from, error == -ESRCH ? "the group it says to be is gone" :
+			error == 0 ? "out of memory" : "the broker does not know it as the group it says to be");
+	free(knock);
+}
+
+static void knock_ask(actor_group *group, uint64_t id, uint64_t group_id, const struct transport_peer *from)
+{
+	struct knock *knock = malloc(sizeof(*knock));
+	struct buf args = BUF_INIT;
+	int r = -ENOMEM;
+
+	if (knock) {
+		*knock = (struct knock){.id = id, .ask_id = ++group->n_knocks_asked, .group_id = group_id, .from = *from};
+		list_append(&group->knocks, &knock->link);
+		r = body_pack(&args, BODY_ARGS, "UUU", group_id, (uint64_t)from->uid, (uint64_t)from->pid);
+	}
+	if (r == 0)
+		r = uplink_ask(group, "admit", &args, ACTOR_FOREVER, knock_answered, (void *)(uintptr_t)knock->ask_id);
+	buf_deinit(&args);
+	if (r < 0 && knock) {
+		list_remove(&knock->link);
+		free(knock);
+	}
+	if (r < 0)
+		knock_refuse(group, id, from, strerror(-r));
+}
+
+void knock_received(actor_group *group, const struct transport_event *event)
+{
+	struct wire_frame frame;
+	struct peer *peer;
+	size_t used;
+
+	if (wire_parse(event->data, event->size_bytes, &frame, &used) != 1 || frame.type != WIRE_JOIN || used != event->size_bytes) {
+		knock_refuse(group, event->knock_id, &event->peer, "its first message is not one `join`");
+		return;
+	}
+	peer = peer_find(group, frame.id);
+	if (!peer || !peer->expected) {
+		knock_ask(group, event->knock_id, frame.id, &event->peer);
+		return;
+	}
+	if (peer->expect.uid != event->peer.uid || (peer->expect.pid && event->peer.pid && peer->expect.pid != event->peer.pid))
+		knock_refuse(group, event->knock_id, &event->peer, "it says to be a group that is another process");
+	else
+		peer_admit(peer, event->knock_id);
+}
+
+void knocks_expected(struct peer *peer)
+{
+	actor_group *group = peer->group;
+
+	list_for_each_safe(it, &group->knocks) {
+		struct knock *knock = container_of(it, struct knock, link);
+
+		if (knock->group_id != peer->id || knock->from.uid != peer->expect.uid ||
+			(knock->from.pid && peer->expect.pid && knock->from.pid != peer->expect.pid))
+			continue;
+		list_remove(&knock->link);
+		peer_admit(peer, knock->id);
+		free(knock);
+		return;
+	}
+}
+
+bool knocks_take_all(actor_group *group)
+{
+	struct transport_event event;
+	int r;
+
+	while (group->door && (r = door_next(group->door, &event)) != 0) {
+		if (r < 0)
+			return false;
+		knock_received(group, &event);
+	}
+	return true;
+}

@@ -1,0 +1,306 @@
+/*
+ * Names: those of our own actors, and a cache of others'. The broker owns the truth; a look-up subscribes, so what is cached is kept
+ * current and later sends by name cost a hash look-up. While the broker is away the cache is used as it is.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "libactor/runtime.h"
+#include "libactor/protocol/mp.h"
+
+#define RELEASE_WAIT_MS 1000
+
+struct cached_name {
+	struct hash_node node;       /* group->name_cache, by name */
+	struct hash_node group_node; /* group->name_owners, by the owner's group: its death is not a walk over all names */
+	actor_ref ref;
+	uint32_t length;
+	char name[];
+};
+
+void names_init(actor_group *group)
+{
+	hash_init(&group->name_cache);
+	hash_init(&group->name_owners);
+}
+
+static void cached_name_free(struct hash_node *node, void *arg)
+{
+	actor_group *group = arg;
+
+	struct cached_name *cached = container_of(node, struct cached_name, node);
+
+	hash_remove(&group->name_cache, &cached->node);
+	hash_remove(&group->name_owners, &cached->group_node);
+	free(cached);
+}
+
+void names_forget_all(actor_group *group)
+{
+	hash_each(&group->name_cache, cached_name_free, group);
+}
+
+void names_deinit(actor_group *group)
+{
+	names_forget_all(group);
+	hash_deinit(&group->name_cache);
+	hash_deinit(&group->name_owners);
+}
+
+static struct cached_name *name_find(actor_group *group, struct wire_str name)
+{
+	uint64_t hash = hash_of_bytes(&group->name_cache, name.s, name.len);
+
+	for (struct hash_node *node = hash_first(&group->name_cache, hash); node; node = hash_next(node)) {
+		struct cached_name *cached = container_of(node, struct cached_name, node);
+
+		if (cached->length == name.len && memcmp(cached->name, name.s, name.len) == 0)
+			return cached;
+	}
+	return NULL;
+}
+
+static void name_store(actor_group *group, struct wire_str name, actor_ref ref)
+{
+	struct cached_name *cached = name_find(group, name);
+
+	if (cached) {
+		hash_remove(&group->name_owners, &cached->group_node);
+	} else {
+		cached = malloc(sizeof(*cached) + name.len + 1);
+		if (!cached)
+			return; /* asked again next time */
+		cached->length = (uint32_t)name.len;
+		memcpy(cached->name, name.s, name.len);
+		cached->name[name.len] = 0;
+		if (hash_insert(&group->name_cache, &cached->node, hash_of_bytes(&group->name_cache, name.s, name.len)) < 0) {
+			free(cached);
+			return;
+		}
+	}
+	cached->ref = ref;
+	if (hash_insert(&group->name_owners, &cached->group_node, hash_of_u64(&group->name_owners, ref.group)) < 0) {
+		hash_remove(&group->name_cache, &cached->node);
+		free(cached);
+	}
+}
+
+bool name_cached(actor_group *group, const char *name, actor_ref *ret)
+{
+	struct cached_name *cached = name_find(group, wire_cstr(name));
+
+	if (!cached)
+		return false;
+	*ret = cached->ref;
+	return true;
+}
+
+void name_changed(actor_group *group, struct wire_str name, actor_ref ref)
+{
+	struct cached_name *cached;
+
+	if (!actor_ref_is_nobody(ref)) {
+		name_store(group, name, ref);
+		return;
+	}
+	cached = name_find(group, name);
+	if (cached)
+		cached_name_free(&cached->node, group);
+}
+
+static void names_forget_owner(actor_group *group, actor_ref owner, bool whole_group)
+{
+	struct hash_node *node = hash_first(&group->name_owners, hash_of_u64(&group->name_owners, owner.group)), *next;
+
+	for (; node; node = next) {
+		struct cached_name *cached = container_of(node, struct cached_name, group_node);
+
+		next = hash_next(node);
+		if (whole_group ? cached->ref.group == owner.group : actor_ref_equal(cached->ref, owner))
+			cached_name_free(&cached->node, group);
+	}
+}
+
+void names_forget_group(actor_group *group, uint64_t group_id)
+{
+	names_forget_owner(group, (actor_ref){group->node, group_id, 0}, true);
+}
+
+void names_forget_ref(actor_group *group, actor_ref ref)
+{
+	names_forget_owner(group, ref, false);
+}
+
+static void name_refreshed(struct uplink_request *request, int error, actor_msg *reply)
+{
+	struct mp_reader args = mp_reader(request->args.data, request->args.size_bytes);
+	const char *name;
+	size_t length;
+	actor_ref ref;
+	uint32_t n;
+
+	if (error || mp_read_array(&args, &n) < 0 || mp_read_str(&args, &name, &length) < 0)
+		return;
+	if (actor_msg_unpack(reply, "r", &ref) < 0)
+		ref = ACTOR_NOBODY;
+	name_changed(request->group, wire_str(name, length), ref);
+}
+
+static void name_refresh(struct hash_node *node, void *arg)
+{
+	struct cached_name *cached = container_of(node, struct cached_name, node);
+	struct buf args = BUF_INIT;
+
+	if (body_pack(&args, BODY_ARGS, "s", cached->name) == 0)
+		(void)uplink_ask(arg, "whereis", &args, CALL_TIMEOUT_DEFAULT_MS, name_refreshed, NULL);
+	buf_deinit(&args);
+}
+
+void names_refresh(actor_group *group)
+{
+	hash_each(&group->name_cache, name_refresh, group);
+}
+
+int name_resolve(actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, actor_ref *ret)
+{
+	struct buf args = BUF_INIT;
+	actor_msg *reply = NULL;
+	actor_ref ref;
+	int r;
+
+	if (name_cached(group, name, ret))
+		return 0;
+	if (strcmp(name, "$broker") == 0 && group->mode != ACTOR_LINK_SPAWNER && !actor_ref_is_nobody(group->uplink.service)) {
+		*ret = group->uplink.service;
+		return 0;
+	}
+	r = body_pack(&args, BODY_ARGS, "s", name);
+	if (r == 0)
+		r = uplink_ask_wait(group, self, "whereis", &args, timeout_ms, &reply);
+	buf_deinit(&args);
+	if (r < 0) {
+		actor_msg_free(reply);
+		return r;
+	}
+	r = actor_msg_unpack(reply, "r", &ref);
+	actor_msg_free(reply);
+	if (r < 0)
+		return -ESRCH;
+	if (group->mode == ACTOR_LINK_DIRECT)
+		name_store(group, wire_cstr(name), ref);
+	*ret = ref;
+	return 0;
+}
+
+int actor_whereis(actor *self, const char *name, actor_ref *ret)
+{
+	if (!name || !wire_name_is_valid(name, strlen(name)))
+		return -EINVAL;
+	return name_resolve(self->group, self, name, CALL_TIMEOUT_DEFAULT_MS, ret);
+}
+
+/* ---- our own ---- */
+
+int name_register(actor_group *group, struct actor *self, const char *name)
+{
+	size_t length = name ? strlen(name) : 0;
+	struct buf args = BUF_INIT;
+	struct own_name *own;
+	actor_ref ref = self->ref;
+	int r;
+
+	if (!wire_name_is_valid(name ? name : "", length))
+		return -EINVAL;
+	own = calloc(1, sizeof(*own) + length + 1);
+	if (!own)
+		return -ENOMEM;
+	own->length = (uint32_t)length;
+	memcpy(own->name, name, length + 1);
+	r = body_pack(&args, BODY_ARGS, "sr", name, ref);
+	if (r == 0)
+		r = uplink_ask_wait(group, group->in_loop ? self : NULL, "register", &args, CALL_TIMEOUT_DEFAULT_MS, NULL);
+	buf_deinit(&args);
+	args = (struct buf)BUF_INIT;
+	self = actor_find(group, ref.serial); /* outside a handler it may have ended meanwhile */
+	if (r == 0 && !self)
+		r = -ESRCH;
+	if (r < 0) {
+		/* refused it was not: we stopped waiting, and the broker may do it yet */
+		if (r != -EEXIST && r != -EINVAL && r != -EPERM) {
+			if (body_pack(&args, BODY_ARGS, "sr", name, ref) == 0)
+				(void)uplink_ask(group, "unregister", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
+			buf_deinit(&args);
+		}
+		free(own);
+		return r;
+	}
+	list_append(&self->names, &own->link);
+	return 0;
+}
+
+int actor_register(actor *self, const char *name)
+{
+	if (self->group->current != self)
+		return -EINVAL;
+	return name_register(self->group, self, name);
+}
+
+static int name_unregister(struct actor *self, const char *name, int64_t timeout_ms)
+{
+	struct buf args = BUF_INIT;
+	int r;
+
+	r = body_pack(&args, BODY_ARGS, "sr", name, self->ref);
+	if (r == 0)
+		r = uplink_ask_wait(self->group, self, "unregister", &args, timeout_ms, NULL);
+	buf_deinit(&args);
+	return r;
+}
+
+int actor_unregister(actor *self, const char *name)
+{
+	if (self->group->current != self || !name)
+		return -EINVAL;
+	list_for_each(it, &self->names) {
+		struct own_name *own = container_of(it, struct own_name, link);
+
+		if (strcmp(own->name, name) == 0) {
+			list_remove(&own->link);
+			free(own);
+			return name_unregister(self, name, CALL_TIMEOUT_DEFAULT_MS);
+		}
+	}
+	return -ESRCH;
+}
+
+void names_lost(actor_group *group, struct wire_str name)
+{
+	struct actor *self;
+	uint32_t at = 0;
+
+	while ((self = slots_walk(&group->actors, &at)))
+		list_for_each_safe(it, &self->names) {
+			struct own_name *own = container_of(it, struct own_name, link);
+
+			if (own->length == name.len && memcmp(own->name, name.s, name.len) == 0) {
+				list_remove(&own->link);
+				free(own);
+			}
+		}
+}
+
+void names_release(struct actor *self)
+{
+	struct list *node;
+
+	if (!list_is_empty(&self->names))
+		names_forget_ref(self->group, self->ref); /* we may have looked ourselves up */
+	while ((node = list_pop(&self->names))) {
+		struct own_name *own = container_of(node, struct own_name, link);
+
+		/* while the broker is away nobody waits for it: the names are simply not announced to the next one */
+		if (self->group->uplink.state == UPLINK_UP && !self->group->closing)
+			(void)name_unregister(self, own->name, RELEASE_WAIT_MS);
+		free(own);
+	}
+}

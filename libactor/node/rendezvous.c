@@ -1,0 +1,135 @@
+/* A service group's own rendezvous: clients say hello here and get a link, as with the broker, but nothing is routed on. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "libactor/protocol/hello.h"
+#include "libactor/runtime.h"
+
+#define CLIENTS_MAX 1000u
+#define CLIENTS_FILES_SHARE 4 /* of our descriptors at most one in that many is a client's: with the others we do what we are there for */
+
+int rendezvous_start(actor_group *group)
+{
+	char path[4096];
+	int r;
+
+	r = group_path(group, path, sizeof(path), "g");
+	if (r == 0 && mkdir(path, 0700) < 0 && errno != EEXIST)
+		r = -errno;
+	if (r == 0)
+		r = group_path(group, path, sizeof(path), "g/%llu", (unsigned long long)group->id);
+	if (r == 0 && mkdir(path, 0700) < 0 && errno != EEXIST)
+		r = -errno;
+	return r;
+}
+
+static void refuse(actor_group *group, uint64_t hello_id, const char *error, const char *text)
+{
+	struct hello_answer answer = {.error = wire_cstr(error), .text = wire_cstr(text)};
+	struct buf out = BUF_INIT;
+
+	hello_answer_put(&out, &answer);
+	server_answer(group->server, hello_id, out.data, out.size_bytes);
+	buf_deinit(&out);
+}
+
+static unsigned clients_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / CLIENTS_FILES_SHARE >= CLIENTS_MAX)
+		return CLIENTS_MAX;
+	return (unsigned)(limit.rlim_cur / CLIENTS_FILES_SHARE);
+}
+
+struct census {
+	pid_t pid;
+	unsigned n;
+};
+
+static void count(struct hash_node *node, void *arg)
+{
+	const struct peer *peer = container_of(node, struct peer, node);
+	struct census *census = arg;
+
+	census->n += peer->is_client && peer->expect.pid == census->pid;
+}
+
+static unsigned clients_of(actor_group *group, pid_t pid)
+{
+	struct census census = {.pid = pid};
+
+	hash_each(&group->peers, count, &census);
+	return census.n;
+}
+
+void rendezvous_hello(actor_group *group, const struct transport_event *event)
+{
+	struct hello_answer answer = {.version = WIRE_VERSION, .node = group->node, .self = group_ref(group, 1)};
+	struct buf out = BUF_INIT;
+	char path[4096], url[4200];
+	const unsigned max = clients_max();
+	struct hello hello;
+	struct peer *peer;
+	int r;
+
+	if (event->peer.uid != geteuid() && event->peer.uid != 0) {
+		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: it is of uid %u", (int)event->peer.pid,
+			(unsigned)event->peer.uid);
+		refuse(group, event->hello_id, "permission", "this node belongs to another user");
+		return;
+	}
+	if (hello_parse(event->data, event->size_bytes, &hello) < 0) {
+		group_complain(group, (uint64_t)event->peer.pid, "refused a malformed hello of pid %d", (int)event->peer.pid);
+		refuse(group, event->hello_id, "bad_hello", "not a hello of this protocol");
+		return;
+	}
+	if (hello.version_min > WIRE_VERSION || hello.version_max < WIRE_VERSION) {
+		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: it speaks no version 1", (int)event->peer.pid);
+		refuse(group, event->hello_id, "version", "this node speaks version 1");
+		return;
+	}
+	if (group->n_clients >= max / 2 && clients_of(group, event->peer.pid) >= max / 2) { /* so it keeps out nobody else */
+		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: it has %u links already", (int)event->peer.pid, max / 2);
+		refuse(group, event->hello_id, "overloaded", "too many links of this process");
+		return;
+	}
+	if (group->n_clients >= max) {
+		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: %u clients are connected", (int)event->peer.pid, group->n_clients);
+		refuse(group, event->hello_id, "overloaded", "too many clients");
+		return;
+	}
+	answer.group = UINT64_C(3) << 62 | (group->id & 0x3fffffff) << 32 | ++group->next_client;
+	r = group_path(group, path, sizeof(path), "g/%llu/c%u.ipc", (unsigned long long)group->id, group->next_client);
+	peer = r == 0 ? peer_new(group, answer.group, PEER_LINKING) : NULL;
+	if (peer) {
+		peer->is_client = true;
+		peer->expect = event->peer;
+		group->n_clients++;
+		snprintf(peer->name, sizeof(peer->name), "%.*s", (int)(hello.name.len < 255 ? hello.name.len : 255), hello.name.s);
+		r = link_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->link);
+		if (r == -ENOENT) { /* somebody cleaned up */
+			peer_make_directory(path);
+			r = link_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->link);
+		}
+		if (r < 0)
+			peer_forget(peer);
+		else
+			link_say_why(peer->link);
+	} else if (r == 0) {
+		r = -ENOMEM;
+	}
+	if (r < 0) {
+		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: %s", (int)event->peer.pid, strerror(-r));
+		refuse(group, event->hello_id, "overloaded", strerror(-r));
+		return;
+	}
+	snprintf(url, sizeof(url), "ipc://%s", path);
+	answer.url = wire_cstr(url);
+	hello_answer_put(&out, &answer);
+	server_answer(group->server, event->hello_id, out.data, out.size_bytes);
+	buf_deinit(&out);
+}

@@ -1,0 +1,572 @@
+/*
+ * The link to the daemon this group said hello to: the broker, or for control tools the supervisor.
+ *
+ * It is made, and when it is lost made again for ever, in the background: hello → link → announce what a new broker must know (our names,
+ * whom we have links with, whom we watch) → `announced`. What the runtime itself asked meanwhile is idempotent and is asked again; what
+ * actors asked is not, and ends with noconnection. Direct links to other groups do not notice any of it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libactor/protocol/hello.h"
+#include "libactor/runtime.h"
+#include "libactor/protocol/mp.h"
+
+#define HELLO_TIMEOUT_MS 2000
+#define LINK_TIMEOUT_MS 2000
+#define BACKOFF_MIN_MS 10
+#define BACKOFF_SOON_MS 40   /* at most, for the first two seconds: a broker is back within a tenth of one */
+#define BACKOFF_MAX_MS 500
+#define SOON_MS 2000
+#define IN_USE_MAX 3 /* once could be an end that the broker has not seen yet */
+#define REFUSED_PATIENCE_MS 1000 /* a socket file nobody listens behind: a broker being restarted, or the remains of a node */
+
+static void uplink_hello(actor_group *group);
+static void requests_give_up(actor_group *group);
+
+/* Another node is there, or a broker that gave us up: our refs are dead for all others, so what we are cannot go on as if nothing was. */
+static void uplink_end(actor_group *group)
+{
+	group->uplink.state = UPLINK_NONE;
+	group->uplink.gone = true;
+	group->stop_begun = true;
+	requests_give_up(group); /* nobody answers them any more */
+	actors_stop_all(group, "noconnection");
+}
+
+static void uplink_retry(actor_group *group, int error)
+{
+	struct uplink *uplink = &group->uplink;
+	int64_t max_ms;
+
+	uplink->last_error = error;
+	if (uplink->state == UPLINK_NONE)
+		return;
+	if ((error == -ESTALE || error == -EACCES) && uplink->ever_up && !group->is_service) {
+		uplink_end(group);
+		return;
+	}
+	if (error == -EBUSY && !uplink->ever_up && group->token_bytes && !group->is_service && ++uplink->n_in_use >= IN_USE_MAX) {
+		/* a shell may have started two of us, or that one us: both have its token, and one is the supervised child */
+		group_log(group, "another process is the supervised child already: this one joins as a client of its own, and is not restarted");
+		group->token_bytes = 0;
+		group->supervised = false;
+	}
+	if (uplink->state == UPLINK_UP || !uplink->lost_ns)
+		uplink->lost_ns = clock_now_ns();
+	max_ms = clock_now_ns() - uplink->lost_ns < SOON_MS * MS_NS ? BACKOFF_SOON_MS : BACKOFF_MAX_MS;
+	uplink->state = UPLINK_WAITING;
+	uplink->backoff_ms = uplink->backoff_ms ? uplink->backoff_ms * 2 : BACKOFF_MIN_MS;
+	if (uplink->backoff_ms > max_ms)
+		uplink->backoff_ms = max_ms;
+	timer_arm(group, &uplink->timer, deadline_after_ms(clock_now_ns(), uplink->backoff_ms));
+}
+
+static void uplink_timer(struct timer *timer)
+{
+	uplink_hello(container_of(timer, struct actor_group, uplink.timer));
+}
+
+static void uplink_hello(actor_group *group)
+{
+	struct uplink *uplink = &group->uplink;
+	struct hello hello = {
+		.version_min = WIRE_VERSION,
+		.version_max = WIRE_VERSION,
+		.name = wire_cstr(group->name),
+		.pid = (uint64_t)getpid(),
+		.token = group->token_bytes ? group->token : NULL,
+		.token_bytes = group->token_bytes,
+		.single = group->mode != ACTOR_LINK_DIRECT,
+	};
+	struct buf out = BUF_INIT;
+	char path[4096];
+	int r;
+
+	hello_put(&out, &hello);
+	r = buf_error(&out);
+	if (r == 0)
+		r = group_path(group, path, sizeof(path), "%s", group->mode == ACTOR_LINK_SPAWNER ? "spawner.ipc" : "broker.ipc");
+	if (r == 0)
+		r = request_send(group->transport, path, out.data, out.size_bytes, HELLO_TIMEOUT_MS, NULL, &uplink->request);
+	buf_deinit(&out);
+	if (r < 0)
+		uplink_retry(group, r);
+	else
+		uplink->state = UPLINK_HELLO;
+}
+
+/* The daemon refused: some refusals pass, others are for good. */
+static int uplink_refusal(const struct hello_answer *answer)
+{
+	if (mp_str_is(answer->error.s, answer->error.len, "permission") || mp_str_is(answer->error.s, answer->error.len, "bad_token"))
+		return -EACCES;
+	if (mp_str_is(answer->error.s, answer->error.len, "version"))
+		return -EPROTONOSUPPORT;
+	if (mp_str_is(answer->error.s, answer->error.len, "in_use"))
+		return -EBUSY;
+	if (mp_str_is(answer->error.s, answer->error.len, "overloaded"))
+		return -EAGAIN;
+	return -EPROTO;
+}
+
+static int uplink_accept(actor_group *group, const struct transport_event *event)
+{
+	struct transport_peer expect = {.uid = group->runtime_uid};
+	struct uplink *uplink = &group->uplink;
+	struct hello_answer answer;
+	char path[4096];
+	int r;
+
+	if (event->error)
+		return event->error;
+	r = hello_answer_parse(event->data, event->size_bytes, &answer);
+	if (r < 0)
+		return r;
+	if (answer.error.s) {
+		r = uplink_refusal(&answer);
+		if (r == uplink->last_error)
+			return r; /* said once is enough */
+		group_log(group, "the node refused the hello: %.*s %.*s", (int)answer.error.len, answer.error.s, (int)answer.text.len,
+			answer.text.s ? answer.text.s : "");
+		return r;
+	}
+	if (answer.url.len < 7 || memcmp(answer.url.s, "ipc://", 6) != 0 || answer.url.len - 6 >= sizeof(path) ||
+		answer.resume_bytes > sizeof(group->token) || !answer.node || !answer.group)
+		return -EPROTO;
+	if (group->node && (group->node != answer.node || (group->id != answer.group && !group->is_service))) {
+		group_log(group, group->node != answer.node ? "the node this process belonged to is gone: another has its place" :
+			"the node has given this process up, and would take it for a new one");
+		return -ESTALE;
+	}
+	group->node = answer.node;
+	group->id = answer.group;
+	uplink->restarted = answer.restarted;
+	door_open_own(group); /* before anybody can hear of us */
+	if (answer.resume) {
+		memcpy(group->token, answer.resume, answer.resume_bytes);
+		group->token_bytes = answer.resume_bytes;
+	}
+	uplink->service = answer.self;
+	uplink->peer = peer_new(group, answer.self.group, PEER_LINKING);
+	if (!uplink->peer)
+		return -ENOMEM;
+	uplink->peer->is_uplink = true;
+	snprintf(uplink->peer->name, sizeof(uplink->peer->name), "%s", group->mode == ACTOR_LINK_SPAWNER ? "$spawner" : "$broker");
+	snprintf(path, sizeof(path), "%.*s", (int)answer.url.len - 6, answer.url.s + 6);
+	r = link_dial(group->transport, path, expect, LINK_TIMEOUT_MS, uplink->peer, &uplink->peer->link);
+	if (r < 0) {
+		peer_forget(uplink->peer);
+		uplink->peer = NULL;
+		return r;
+	}
+	uplink->state = UPLINK_LINKING;
+	return 0;
+}
+
+void uplink_answer(actor_group *group, const struct transport_event *event)
+{
+	int r;
+
+	r = uplink_accept(group, event);
+	group->uplink.request = request_free(group->uplink.request);
+	if (r < 0)
+		uplink_retry(group, r);
+}
+
+void uplink_link_up(actor_group *group)
+{
+	struct uplink *uplink = &group->uplink;
+	struct actor *service = group->is_service ? actor_find(group, 1) : NULL;
+	actor_msg *msg;
+
+	uplink->state = UPLINK_UP;
+	uplink->last_error = 0;
+	uplink->backoff_ms = 0;
+	uplink->ever_up = true;
+	uplink->announced = false;
+	uplink->n_connects++;
+	if (service && group->broker_up_method[0] &&
+		msg_new_received(&msg, group_ref(group, 0), wire_cstr(group->broker_up_method), NULL, 0) == 0) {
+		msg->kind = MSG_CAST;
+		mailbox_push(service, msg);
+	}
+}
+
+void uplink_link_down(actor_group *group, int error)
+{
+	struct uplink *uplink = &group->uplink;
+	struct peer *peer = uplink->peer;
+	struct actor_cause cause = cause_make("noconnection");
+	struct actor *service = group->is_service ? actor_find(group, 1) : NULL;
+	bool was_up = uplink->state == UPLINK_UP;
+	actor_msg *msg;
+
+	uplink->peer = NULL;
+	uplink->announced = false;
+	if (peer) {
+		peer_fail_all(peer, &cause, -ECONNRESET);
+		peer_forget(peer);
+	}
+	if (group->mode != ACTOR_LINK_DIRECT)
+		names_forget_all(group);
+	if (was_up && service && group->broker_down_method[0] &&
+		msg_new_received(&msg, group_ref(group, 0), wire_cstr(group->broker_down_method), NULL, 0) == 0) {
+		msg->kind = MSG_CAST;
+		mailbox_push(service, msg);
+	}
+	uplink_retry(group, error);
+}
+
+/* ---- what the runtime asks of the broker ---- */
+
+static void request_finish(struct uplink_request *request, int error, actor_msg *reply)
+{
+	list_remove(&request->link);
+	if (request->in_flight)
+		call_cancel(&request->call);
+	timer_deinit(request->group, &request->timer);
+	if (request->done)
+		request->done(request, error, reply);
+	buf_deinit(&request->args);
+	free(request);
+}
+
+static void requests_give_up(actor_group *group)
+{
+	while (!list_is_empty(&group->uplink.requests))
+		request_finish(container_of(group->uplink.requests.next, struct uplink_request, link), -ENOTCONN, NULL);
+}
+
+static void request_timed_out(struct timer *timer)
+{
+	struct uplink_request *request = container_of(timer, struct uplink_request, timer);
+
+	request_finish(request, request->group->uplink.state == UPLINK_UP ? -ETIMEDOUT : -ENOTCONN, NULL);
+}
+
+static void request_answered(struct call *call, int error, actor_msg *reply)
+{
+	struct uplink_request *request = container_of(call, struct uplink_request, call);
+
+	request->in_flight = false;
+	if (error == -ECONNRESET)
+		return; /* the link was lost: asked again on the next */
+	request_finish(request, error, reply);
+	actor_msg_free(reply);
+}
+
+static void request_start(struct uplink_request *request)
+{
+	actor_group *group = request->group;
+	struct wire_dest to = {.ref = group->uplink.service};
+	int r;
+
+	if (group->mode == ACTOR_LINK_SPAWNER)
+		to = (struct wire_dest){.name = wire_cstr("$broker")};
+	request->call = (struct call){.done = request_answered};
+	r = call_start(&request->call, group, NULL, &to, wire_cstr(request->method), request->args.data, request->args.size_bytes, NEVER_NS);
+	if (r == 0)
+		request->in_flight = true;
+	else
+		request_finish(request, r, NULL);
+}
+
+int uplink_ask(actor_group *group, const char *method, struct buf *take_args, int64_t timeout_ms,
+	void (*done)(struct uplink_request *request, int error, actor_msg *reply), void *arg)
+{
+	struct uplink_request *request;
+	int r;
+
+	r = buf_error(take_args);
+	if (r < 0)
+		return r;
+	if (group->mode == ACTOR_LINK_NONE || group->uplink.state == UPLINK_NONE)
+		return -ENOTCONN;
+	request = calloc(1, sizeof(*request));
+	if (!request)
+		return -ENOMEM;
+	request->group = group;
+	request->done = done;
+	request->arg = arg;
+	snprintf(request->method, sizeof(request->method), "%s", method);
+	r = timer_init(group, &request->timer, request_timed_out);
+	if (r < 0) {
+		free(request);
+		return r;
+	}
+	request->args = *take_args;
+	*take_args = (struct buf)BUF_INIT;
+	list_append(&group->uplink.requests, &request->link);
+	timer_arm(group, &request->timer, deadline_after_ms(clock_now_ns(), timeout_ms));
+	if (group->uplink.state == UPLINK_UP && group->uplink.announced)
+		request_start(request);
+	return 0;
+}
+
+void uplink_tell_surely(actor_group *group, const char *method, const char *format, ...)
+{
+	struct buf body = BUF_INIT;
+	va_list args;
+
+	va_start(args, format);
+	if (body_vpack(&body, BODY_ARGS, format, args) == 0)
+		(void)uplink_ask(group, method, &body, ACTOR_FOREVER, NULL, NULL);
+	va_end(args);
+	buf_deinit(&body);
+}
+
+struct ask_wait {
+	struct actor *self;
+	bool done;
+	bool abandoned;
+	int error;
+	actor_msg *reply;
+};
+
+static void ask_done(struct uplink_request *request, int error, actor_msg *reply)
+{
+	struct ask_wait *wait = request->arg;
+
+	if (!wait)
+		return;
+	wait->done = true;
+	wait->error = error;
+	if (reply && error == 0) {
+		if (msg_new_received(&wait->reply, reply->sender, wire_cstr(""), reply->body, reply->body_bytes) < 0)
+			wait->error = -ENOMEM;
+	} else if (reply && reply->error && strcmp(reply->error, "in_use") == 0) {
+		wait->error = -EEXIST;
+	} else if (reply && reply->error && strcmp(reply->error, "bad_args") == 0) {
+		wait->error = -EINVAL;
+	} else if (reply && reply->error && strcmp(reply->error, "permission") == 0) {
+		wait->error = -EPERM;
+	}
+	if (wait->self)
+		scheduler_wake(wait->self, 0);
+}
+
+static bool ask_is_done(void *arg)
+{
+	return ((struct ask_wait *)arg)->done;
+}
+
+int uplink_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args, int64_t timeout_ms, actor_msg **ret_msg)
+{
+	struct ask_wait wait = {.self = self};
+	struct uplink_request *request;
+	int r;
+
+	if (self && group->current != self)
+		return -EINVAL;
+	if (!self && group->in_loop)
+		return -EDEADLK;
+	r = uplink_ask(group, method, take_args, timeout_ms, ask_done, &wait);
+	if (r < 0)
+		return r;
+	request = container_of(group->uplink.requests.prev, struct uplink_request, link);
+	if (self) {
+		while (!wait.done) {
+			r = scheduler_park(self, NEVER_NS);
+			if (r < 0 && !wait.done) {
+				request->arg = NULL; /* goes on without us */
+				return r;
+			}
+		}
+	} else {
+		r = scheduler_pump(group, ask_is_done, &wait, NEVER_NS);
+		if (!wait.done) {
+			request->arg = NULL;
+			return r;
+		}
+	}
+	if (ret_msg)
+		*ret_msg = wait.reply;
+	else
+		actor_msg_free(wait.reply);
+	return wait.error;
+}
+
+/* ---- announcing ---- */
+
+struct announce_list {
+	struct buf items;
+	uint32_t n;
+	bool monitored;
+};
+
+static void announce_peer(struct hash_node *node, void *arg)
+{
+	struct peer *peer = container_of(node, struct peer, node);
+	struct announce_list *list = arg;
+
+	bool linked = peer->state == PEER_LINKED || (peer->state == PEER_LINKING && !peer->listens);
+
+	if (peer->is_uplink || peer->is_client || (list->monitored ? list_is_empty(&peer->monitors) : !linked))
+		return;
+	mp_put_uint(&list->items, peer->id);
+	list->n++;
+}
+
+static void announce_names(actor_group *group, struct announce_list *names)
+{
+	struct actor *self;
+	uint32_t at = 0;
+
+	while ((self = slots_walk(&group->actors, &at)))
+		list_for_each(it, &self->names) {
+			struct own_name *own = container_of(it, struct own_name, link);
+
+			mp_put_array(&names->items, 2);
+			mp_put_str(&names->items, own->name, own->length);
+			mp_put_ref(&names->items, self->ref);
+			names->n++;
+		}
+	if (group->is_service) {
+		mp_put_array(&names->items, 2);
+		mp_put_cstr(&names->items, group->name);
+		mp_put_ref(&names->items, group_ref(group, 1));
+		names->n++;
+	}
+}
+
+static void announce_answered(struct uplink_request *request, int error, actor_msg *reply)
+{
+	actor_group *group = request->group;
+	struct mp_reader r;
+	uint32_t n;
+
+	if (error || !reply)
+		return;
+	r = mp_reader(reply->body, reply->body_bytes);
+	if (mp_read_array(&r, &n) < 0)
+		return;
+	while (n--) {
+		const char *name;
+		size_t length;
+
+		if (mp_read_str(&r, &name, &length) < 0)
+			return;
+		group_log(group, "the name '%.*s' was taken by another while the broker was away", (int)length, name);
+		names_lost(group, wire_str(name, length));
+	}
+}
+
+static void uplink_announce(actor_group *group)
+{
+	struct announce_list names = {0}, linked = {0}, monitored = {.monitored = true};
+	struct buf args = BUF_INIT;
+	struct list pending;
+
+	group->uplink.announced = true;
+	if (group->mode == ACTOR_LINK_SPAWNER)
+		return;
+	announce_names(group, &names);
+	hash_each(&group->peers, announce_peer, &linked);
+	hash_each(&group->peers, announce_peer, &monitored);
+	mp_put_array(&args, 4);
+	mp_put_array(&args, names.n);
+	mp_put_raw(&args, names.items.data, names.items.size_bytes);
+	mp_put_array(&args, linked.n);
+	mp_put_raw(&args, linked.items.data, linked.items.size_bytes);
+	mp_put_array(&args, monitored.n);
+	mp_put_raw(&args, monitored.items.data, monitored.items.size_bytes);
+	door_put_path(group, &args);
+	if (names.items.failed || linked.items.failed || monitored.items.failed)
+		args.failed = true;
+	buf_deinit(&names.items);
+	buf_deinit(&linked.items);
+	buf_deinit(&monitored.items);
+
+	/* what waits is older than the announcement, but goes after it */
+	list_init(&pending);
+	list_splice(&pending, &group->uplink.requests);
+	(void)uplink_ask(group, "announce", &args, CALL_TIMEOUT_DEFAULT_MS, announce_answered, NULL);
+	buf_deinit(&args);
+	(void)uplink_ask(group, "announced", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
+	while (!list_is_empty(&pending)) {
+		struct uplink_request *request = container_of(list_pop(&pending), struct uplink_request, link);
+
+		list_append(&group->uplink.requests, &request->link);
+		if (!request->in_flight)
+			request_start(request);
+	}
+	if (group->uplink.n_connects > 1) {
+		names_refresh(group);
+		peers_ask_again(group);
+	}
+	if (group->told_ready)
+		uplink_tell_ready(group);
+}
+
+void uplink_tell_ready(actor_group *group)
+{
+	struct buf args = BUF_INIT;
+
+	group->told_ready = true;
+	if (group->uplink.state == UPLINK_UP && group->uplink.announced && group->mode == ACTOR_LINK_DIRECT)
+		(void)uplink_ask(group, "ready", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
+}
+
+void uplink_turn(actor_group *group)
+{
+	struct actor *service;
+
+	if (group->uplink.state != UPLINK_UP || group->uplink.announced)
+		return;
+	if (group->is_service) {
+		/* its first word to a new broker is the service actor's: who lives */
+		service = actor_find(group, 1);
+		if (!service || service->status == ACTOR_STARTING || service->stack || !list_is_empty(&service->mailbox.messages))
+			return;
+	}
+	uplink_announce(group);
+}
+
+int uplink_init(actor_group *group)
+{
+	list_init(&group->uplink.requests);
+	return timer_init(group, &group->uplink.timer, uplink_timer);
+}
+
+void uplink_start(actor_group *group)
+{
+	group->uplink.state = UPLINK_HELLO;
+	group->uplink.started_ns = clock_now_ns();
+	uplink_hello(group);
+}
+
+bool uplink_is_hopeless(const actor_group *group)
+{
+	const struct uplink *uplink = &group->uplink;
+
+	if (uplink->ever_up || !uplink->last_error)
+		return false;
+	switch (uplink->last_error) {
+	case -EBUSY:
+	case -EAGAIN:
+	case -ETIMEDOUT:
+	case -ECONNRESET:
+		return false;
+	case -ENOENT:
+	case -ECONNREFUSED:
+		/* whom the spawner started waits for a broker that is being restarted */
+		if (group->supervised)
+			return false;
+		return uplink->last_error == -ENOENT || clock_now_ns() - uplink->started_ns > REFUSED_PATIENCE_MS * MS_NS;
+	default:
+		return true;
+	}
+}
+
+void uplink_stop(actor_group *group)
+{
+	struct uplink *uplink = &group->uplink;
+
+	uplink->state = UPLINK_NONE;
+	uplink->request = request_free(uplink->request);
+	requests_give_up(group);
+	timer_deinit(group, &uplink->timer);
+}

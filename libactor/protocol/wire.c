@@ -1,0 +1,501 @@
+/*
+ * Frames are parsed where they lie: the result points into the input. Everything after a successful parse may rely on it: names,
+ * methods and error names are what the protocol allows, the body is one well-formed value of the right type and depth, and raw is
+ * exactly the frame. Whatever a peer sends, nothing is allocated and each byte is looked at once.
+ */
+#include "libactor/protocol/wire.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "libactor/protocol/mp-encode.h"
+#include "libactor/protocol/mp.h"
+#include "libactor/util/utf8.h"
+
+struct wire_str wire_cstr(const char *s)
+{
+	return wire_str(s, s ? strlen(s) : 0);
+}
+
+bool wire_name_is_valid(const char *s, size_t len)
+{
+	return len >= 1 && len <= WIRE_NAME_MAX_BYTES && utf8_is_plain(s, len);
+}
+
+/* ---- parsing ---- */
+
+enum wire_field {
+	FIELD_END,
+	FIELD_TO,      /* a ref */
+	FIELD_DEST,    /* a ref or a name */
+	FIELD_FROM,    /* a ref */
+	FIELD_FROM_ME, /* a ref, not nobody: an answer goes there */
+	FIELD_METHOD,  /* a method or an error name */
+	FIELD_ARGS,    /* an array */
+	FIELD_RESULT,  /* any value */
+	FIELD_CAUSE,   /* a map */
+	FIELD_TEXT,    /* any str */
+	FIELD_ID,
+	FIELD_DEADLINE,
+	FIELD_REF,  /* a ref or nil */
+	FIELD_MORE, /* may be missing: a map of what was thought of later; anything else is skipped */
+};
+
+#define WIRE_FIELDS_MAX 8
+
+static const uint8_t wire_fields[WIRE_TYPE_N][WIRE_FIELDS_MAX] = {
+	[WIRE_CAST] = {FIELD_DEST, FIELD_FROM, FIELD_METHOD, FIELD_ARGS},
+	[WIRE_CALL] = {FIELD_DEST, FIELD_FROM_ME, FIELD_METHOD, FIELD_ARGS, FIELD_ID, FIELD_DEADLINE, FIELD_MORE},
+	[WIRE_REPLY] = {FIELD_TO, FIELD_FROM, FIELD_ID, FIELD_RESULT},
+	[WIRE_ERROR] = {FIELD_TO, FIELD_FROM, FIELD_ID, FIELD_METHOD, FIELD_TEXT},
+	[WIRE_STOP] = {FIELD_DEST, FIELD_FROM, FIELD_TEXT},
+	[WIRE_KILL] = {FIELD_DEST, FIELD_FROM},
+	[WIRE_MONITOR] = {FIELD_DEST, FIELD_FROM_ME, FIELD_ID},
+	[WIRE_DEMONITOR] = {FIELD_TO, FIELD_FROM_ME, FIELD_ID},
+	[WIRE_DOWN] = {FIELD_TO, FIELD_FROM, FIELD_ID, FIELD_CAUSE},
+	[WIRE_PAUSE] = {FIELD_REF},
+	[WIRE_RESUME] = {FIELD_REF},
+	[WIRE_PING] = {FIELD_ID},
+	[WIRE_PONG] = {FIELD_ID},
+	[WIRE_BYE] = {FIELD_TEXT},
+	[WIRE_JOIN] = {FIELD_ID},
+};
+
+static int wire_read_body(struct mp_reader *r, struct wire_frame *frame, enum wire_field field)
+{
+	if ((field == FIELD_ARGS && mp_peek(r) != MP_ARRAY) || (field == FIELD_CAUSE && mp_peek(r) != MP_MAP))
+		return -EPROTO;
+	return mp_read_raw(r, &frame->body, &frame->body_bytes);
+}
+
+static inline int wire_read_name(struct mp_reader *r, struct wire_str *name)
+{
+	if (mp_read_str(r, &name->s, &name->len) || !wire_name_is_valid(name->s, name->len))
+		return -EPROTO;
+	return 0;
+}
+
+int wire_waits_read(const uint8_t *data, size_t size_bytes, struct wire_waits *ret)
+{
+	struct mp_reader r = mp_reader(data, size_bytes);
+	uint32_t n;
+
+	ret->n = 0;
+	if (mp_read_array(&r, &n) || n % 2 == 0 || n / 2 > WIRE_WAITS_MAX || mp_read_int(&r, &ret->until_us))
+		return -EPROTO;
+	for (; ret->n < n / 2; ret->n++)
+		if (mp_read_ref(&r, &ret->calls[ret->n].caller) || mp_read_uint(&r, &ret->calls[ret->n].id))
+			return -EPROTO;
+	return r.at == r.end ? 0 : -EPROTO;
+}
+
+static int wire_read_more(struct mp_reader *r, struct wire_frame *frame)
+{
+	struct mp_reader whole = *r;
+	struct wire_waits waits;
+	const char *key;
+	size_t key_bytes;
+	uint32_t n;
+
+	/* its depth first, as a whole: the values below are looked at one by one */
+	if (mp_skip(&whole))
+		return -EPROTO;
+	if (mp_peek(r) != MP_MAP) {
+		*r = whole;
+		return 0;
+	}
+	if (mp_read_map(r, &n))
+		return -EPROTO;
+	while (n--) {
+		if (mp_peek(r) != MP_STR) { /* no key of ours */
+			if (mp_skip(r) || mp_skip(r))
+				return -EPROTO;
+			continue;
+		}
+		if (mp_read_str(r, &key, &key_bytes))
+			return -EPROTO;
+		if (!mp_str_is(key, key_bytes, "waits")) {
+			if (mp_skip(r))
+				return -EPROTO;
+			continue;
+		}
+		if (mp_read_raw(r, &frame->waits, &frame->waits_bytes))
+			return -EPROTO;
+		/* it helps to tell a circle from a long wait, no more: one that we do not understand is none */
+		if (wire_waits_read(frame->waits, frame->waits_bytes, &waits) || !waits.n)
+			frame->waits = NULL;
+	}
+	return 0;
+}
+
+static int wire_read_field(struct mp_reader *r, struct wire_frame *frame, enum wire_field field)
+{
+	switch (field) {
+	case FIELD_DEST:
+		if (mp_peek(r) == MP_STR)
+			return wire_read_name(r, &frame->to.name);
+		return mp_read_ref(r, &frame->to.ref);
+	case FIELD_TO:
+		return mp_read_ref(r, &frame->to.ref);
+	case FIELD_FROM:
+		return mp_read_ref(r, &frame->from);
+	case FIELD_FROM_ME:
+		if (mp_read_ref(r, &frame->from) || actor_ref_is_nobody(frame->from))
+			return -EPROTO;
+		return 0;
+	case FIELD_METHOD:
+		return wire_read_name(r, &frame->method);
+	case FIELD_ARGS:
+	case FIELD_RESULT:
+	case FIELD_CAUSE:
+		return wire_read_body(r, frame, field);
+	case FIELD_TEXT:
+		return mp_read_str(r, &frame->text.s, &frame->text.len);
+	case FIELD_ID:
+		return mp_read_uint(r, &frame->id);
+	case FIELD_DEADLINE:
+		return mp_read_int(r, &frame->deadline_us);
+	case FIELD_REF:
+		if (mp_read_nil(r) == 0)
+			return 0;
+		frame->has_ref = true;
+		return mp_read_ref(r, &frame->to.ref);
+	case FIELD_MORE:
+		return wire_read_more(r, frame);
+	case FIELD_END:
+		break;
+	}
+	return -EPROTO;
+}
+
+int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size_t *ret_used)
+{
+	struct mp_reader r = mp_reader(data, size_bytes);
+	const uint8_t *fields;
+	uint64_t type;
+	uint32_t n;
+
+	if (mp_read_array(&r, &n) || n == 0 || mp_read_uint(&r, &type))
+		return -EPROTO;
+	n--;
+
+	*ret = (struct wire_frame){.raw = data};
+	if (type > 0 && type < WIRE_TYPE_N) {
+		ret->type = (enum wire_type)type;
+		fields = wire_fields[type];
+		for (; *fields != FIELD_END; fields++, n--) {
+			if (!n && *fields == FIELD_MORE)
+				break;
+			if (!n || wire_read_field(&r, ret, (enum wire_field)*fields))
+				return -EPROTO;
+			if (fields == wire_fields[type])
+				ret->rest_offset = (size_t)(r.at - ret->raw);
+		}
+	}
+	while (n--) {
+		if (mp_skip(&r))
+			return -EPROTO;
+	}
+	ret->raw_bytes = (size_t)(r.at - ret->raw);
+	if (ret->raw_bytes > WIRE_MESSAGE_MAX_BYTES)
+		return -EPROTO;
+	*ret_used = ret->raw_bytes;
+	return ret->type ? 1 : 0;
+}
+
+/* ---- writing ---- */
+
+#define WIRE_HEAD_BYTES 2 /* array of up to 15, type up to 127 */
+
+static inline uint8_t *wire_encode_head(uint8_t *p, enum wire_type type, unsigned n_fields)
+{
+	p[0] = (uint8_t)(0x90 | (n_fields + 1));
+	p[1] = (uint8_t)type;
+	return p + WIRE_HEAD_BYTES;
+}
+
+/* A name is at most 255 bytes by the protocol; a longer one is a bug of ours, and the receiver refuses it. */
+static inline size_t wire_str_bytes(struct wire_str s)
+{
+	return MP_HEAD_MAX_BYTES + s.len;
+}
+
+static inline uint8_t *wire_encode_str(uint8_t *p, struct wire_str s)
+{
+	return mp_encode_bytes(mp_encode_str_head(p, (uint32_t)s.len), s.s, s.len);
+}
+
+static inline size_t wire_dest_bytes(const struct wire_dest *to)
+{
+	return to->name.s ? wire_str_bytes(to->name) : MP_REF_BYTES;
+}
+
+static inline uint8_t *wire_encode_dest(uint8_t *p, const struct wire_dest *to)
+{
+	return to->name.s ? wire_encode_str(p, to->name) : mp_encode_ref(p, to->ref);
+}
+
+/* One reservation per frame; strings and bodies that cannot fit in a message anyway count as a failed allocation. */
+static uint8_t *wire_reserve(struct buf *b, size_t fixed_bytes, size_t a_bytes, size_t b_bytes)
+{
+	size_t n;
+
+	if (__builtin_add_overflow(a_bytes, b_bytes, &n) || __builtin_add_overflow(n, fixed_bytes, &n) || n > UINT32_MAX)
+		n = SIZE_MAX;
+	return buf_reserve(b, n);
+}
+
+static inline void wire_commit(struct buf *b, const uint8_t *p)
+{
+	b->size_bytes = (size_t)(p - b->data);
+}
+
+static inline uint8_t *wire_encode_body(uint8_t *p, const void *body, size_t body_bytes, uint8_t empty)
+{
+	if (body)
+		return mp_encode_bytes(p, body, body_bytes);
+	*p = empty;
+	return p + 1;
+}
+
+static uint8_t *wire_start_message(struct buf *b, enum wire_type type, unsigned n_fields, const struct wire_dest *to, actor_ref from,
+	struct wire_str method, size_t more_bytes)
+{
+	uint8_t *p = wire_reserve(b, WIRE_HEAD_BYTES + MP_REF_BYTES + wire_dest_bytes(to), wire_str_bytes(method), more_bytes);
+
+	if (!p)
+		return NULL;
+	p = wire_encode_head(p, type, n_fields);
+	p = wire_encode_dest(p, to);
+	p = mp_encode_ref(p, from);
+	return wire_encode_str(p, method);
+}
+
+void wire_put_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body, size_t body_bytes)
+{
+	uint8_t *p = wire_start_message(b, WIRE_CAST, 4, to, from, method, body ? body_bytes : 1);
+
+	if (p)
+		wire_commit(b, wire_encode_body(p, body, body_bytes, 0x90));
+}
+
+/* {"waits": [until_us, caller, id, caller, id …]} */
+static uint8_t *wire_encode_waits(uint8_t *p, const struct wire_waits *waits)
+{
+	p = mp_encode_map(p, 1);
+	p = wire_encode_str(p, wire_cstr("waits"));
+	p = mp_encode_array(p, 1 + 2 * waits->n);
+	p = mp_encode_int(p, waits->until_us);
+	for (uint32_t i = 0; i < waits->n; i++) {
+		p = mp_encode_ref(p, waits->calls[i].caller);
+		p = mp_encode_uint(p, waits->calls[i].id);
+	}
+	return p;
+}
+
+void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body,
+	size_t body_bytes, uint64_t id, int64_t deadline_us, const struct wire_waits *waits)
+{
+	size_t fixed_bytes = 2 * MP_INT_MAX_BYTES, more_bytes;
+	uint8_t *p;
+
+	if (waits && !waits->n)
+		waits = NULL;
+	if (waits)
+		fixed_bytes += 3 * MP_HEAD_MAX_BYTES + sizeof("waits") + MP_INT_MAX_BYTES + waits->n * (MP_REF_BYTES + MP_INT_MAX_BYTES);
+	if (__builtin_add_overflow(body ? body_bytes : 1, fixed_bytes, &more_bytes))
+		more_bytes = SIZE_MAX;
+	p = wire_start_message(b, WIRE_CALL, waits ? 7 : 6, to, from, method, more_bytes);
+	if (!p)
+		return;
+	p = wire_encode_body(p, body, body_bytes, 0x90);
+	p = mp_encode_uint(p, id);
+	p = mp_encode_int(p, deadline_us);
+	wire_commit(b, waits ? wire_encode_waits(p, waits) : p);
+}
+
+void wire_put_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body, size_t body_bytes,
+	uint64_t id, int64_t deadline_us)
+{
+	wire_put_nested_call(b, to, from, method, body, body_bytes, id, deadline_us, NULL);
+}
+
+void wire_put_cast_head(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method)
+{
+	uint8_t *p = wire_start_message(b, WIRE_CAST, 4, to, from, method, 0);
+
+	if (p)
+		wire_commit(b, p);
+}
+
+void wire_put_call_head(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method)
+{
+	uint8_t *p = wire_start_message(b, WIRE_CALL, 6, to, from, method, 0);
+
+	if (p)
+		wire_commit(b, p);
+}
+
+void wire_put_call_tail(struct buf *b, uint64_t id, int64_t deadline_us)
+{
+	uint8_t *p = buf_reserve(b, 2 * MP_INT_MAX_BYTES);
+
+	if (p)
+		wire_commit(b, mp_encode_int(mp_encode_uint(p, id), deadline_us));
+}
+
+/* reply, error, monitor, demonitor, down begin alike: to, from, id. */
+static uint8_t *wire_start_id(struct buf *b, enum wire_type type, unsigned n_fields, const struct wire_dest *to, actor_ref from, uint64_t id,
+	size_t a_bytes, size_t b_bytes)
+{
+	size_t fixed = WIRE_HEAD_BYTES + MP_REF_BYTES + MP_INT_MAX_BYTES + wire_dest_bytes(to);
+	uint8_t *p = wire_reserve(b, fixed, a_bytes, b_bytes);
+
+	if (!p)
+		return NULL;
+	p = wire_encode_head(p, type, n_fields);
+	p = wire_encode_dest(p, to);
+	p = mp_encode_ref(p, from);
+	return mp_encode_uint(p, id);
+}
+
+void wire_put_reply(struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *body, size_t body_bytes)
+{
+	struct wire_dest dest = {.ref = to};
+	uint8_t *p = wire_start_id(b, WIRE_REPLY, 4, &dest, from, id, body ? body_bytes : 1, 0);
+
+	if (p)
+		wire_commit(b, wire_encode_body(p, body, body_bytes, 0xc0));
+}
+
+void wire_put_error(struct buf *b, actor_ref to, actor_ref from, uint64_t id, struct wire_str name, struct wire_str text)
+{
+	struct wire_dest dest = {.ref = to};
+	uint8_t *p = wire_start_id(b, WIRE_ERROR, 5, &dest, from, id, wire_str_bytes(name), wire_str_bytes(text));
+
+	if (p)
+		wire_commit(b, wire_encode_str(wire_encode_str(p, name), text));
+}
+
+void wire_put_stop(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str reason)
+{
+	uint8_t *p = wire_reserve(b, WIRE_HEAD_BYTES + MP_REF_BYTES, wire_dest_bytes(to), wire_str_bytes(reason));
+
+	if (!p)
+		return;
+	p = wire_encode_head(p, WIRE_STOP, 3);
+	p = wire_encode_dest(p, to);
+	p = mp_encode_ref(p, from);
+	wire_commit(b, wire_encode_str(p, reason));
+}
+
+void wire_put_kill(struct buf *b, const struct wire_dest *to, actor_ref from)
+{
+	uint8_t *p = wire_reserve(b, WIRE_HEAD_BYTES + MP_REF_BYTES, wire_dest_bytes(to), 0);
+
+	if (!p)
+		return;
+	p = wire_encode_head(p, WIRE_KILL, 2);
+	p = wire_encode_dest(p, to);
+	wire_commit(b, mp_encode_ref(p, from));
+}
+
+void wire_put_monitor(struct buf *b, const struct wire_dest *to, actor_ref from, uint64_t id)
+{
+	uint8_t *p = wire_start_id(b, WIRE_MONITOR, 3, to, from, id, 0, 0);
+
+	if (p)
+		wire_commit(b, p);
+}
+
+void wire_put_demonitor(struct buf *b, actor_ref to, actor_ref from, uint64_t id)
+{
+	struct wire_dest dest = {.ref = to};
+	uint8_t *p = wire_start_id(b, WIRE_DEMONITOR, 3, &dest, from, id, 0, 0);
+
+	if (p)
+		wire_commit(b, p);
+}
+
+void wire_put_down(struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *cause, size_t cause_bytes)
+{
+	struct wire_dest dest = {.ref = to};
+	uint8_t *p = wire_start_id(b, WIRE_DOWN, 4, &dest, from, id, cause ? cause_bytes : 1, 0);
+
+	if (p)
+		wire_commit(b, wire_encode_body(p, cause, cause_bytes, 0x80));
+}
+
+static void wire_put_flow(struct buf *b, enum wire_type type, const actor_ref *ref)
+{
+	uint8_t *p = buf_reserve(b, WIRE_HEAD_BYTES + MP_REF_BYTES);
+
+	if (!p)
+		return;
+	p = wire_encode_head(p, type, 1);
+	if (ref)
+		p = mp_encode_ref(p, *ref);
+	else
+		*p++ = 0xc0;
+	wire_commit(b, p);
+}
+
+void wire_put_pause(struct buf *b, const actor_ref *ref)
+{
+	wire_put_flow(b, WIRE_PAUSE, ref);
+}
+
+void wire_put_resume(struct buf *b, const actor_ref *ref)
+{
+	wire_put_flow(b, WIRE_RESUME, ref);
+}
+
+static void wire_put_number(struct buf *b, enum wire_type type, uint64_t n)
+{
+	uint8_t *p = buf_reserve(b, WIRE_HEAD_BYTES + MP_INT_MAX_BYTES);
+
+	if (p)
+		wire_commit(b, mp_encode_uint(wire_encode_head(p, type, 1), n));
+}
+
+void wire_put_ping(struct buf *b, uint64_t n)
+{
+	wire_put_number(b, WIRE_PING, n);
+}
+
+void wire_put_pong(struct buf *b, uint64_t n)
+{
+	wire_put_number(b, WIRE_PONG, n);
+}
+
+void wire_put_bye(struct buf *b, struct wire_str reason)
+{
+	uint8_t *p = wire_reserve(b, WIRE_HEAD_BYTES, wire_str_bytes(reason), 0);
+
+	if (p)
+		wire_commit(b, wire_encode_str(wire_encode_head(p, WIRE_BYE, 1), reason));
+}
+
+void wire_put_join(struct buf *b, uint64_t group)
+{
+	wire_put_number(b, WIRE_JOIN, group);
+}
+
+void wire_put_readdressed(struct buf *b, const struct wire_frame *frame, actor_ref to)
+{
+	struct mp_reader r = mp_reader(frame->raw, frame->raw_bytes);
+	size_t head_bytes, rest_bytes = frame->raw_bytes - frame->rest_offset;
+	uint64_t type;
+	uint32_t n;
+	uint8_t *p;
+
+	if (mp_read_array(&r, &n) || mp_read_uint(&r, &type)) /* it was parsed before: cannot be */
+		return;
+	head_bytes = (size_t)(r.at - frame->raw);
+	p = wire_reserve(b, head_bytes + MP_REF_BYTES, rest_bytes, 0);
+	if (!p)
+		return;
+	p = mp_encode_bytes(p, frame->raw, head_bytes);
+	p = mp_encode_ref(p, to);
+	wire_commit(b, mp_encode_bytes(p, frame->raw + frame->rest_offset, rest_bytes));
+}

@@ -1,0 +1,80 @@
+/*
+ * What the files of the native transport share. Everything here runs on the loop's thread; there are no
+ * others.
+ *
+ * A source is something that can have events: a link, a server, a request. Handlers of descriptors and the
+ * timer only note what happened and put the source into the ready list; transport_next() takes one event from
+ * the first ready source, which puts itself back if it has more. A source reads once per turn, so they take
+ * turns; and freeing one frees its events with it.
+ */
+#pragma once
+
+#include "libactor/transport/address.h"
+#include "libactor/transport/native/sp.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/list.h"
+
+enum source_kind { SOURCE_LINK, SOURCE_DOOR, SOURCE_SERVER, SOURCE_REQUEST };
+
+struct source {
+	struct list ready; /* in transport->ready while it may have events */
+	struct list all;   /* in transport->sources */
+	struct list timed; /* in transport->timed while it has a deadline */
+	int64_t deadline_ns;
+	struct transport *transport;
+	enum source_kind kind;
+};
+
+/* A descriptor in the transport's epoll set. @handle must not close any other. */
+struct io {
+	int fd;
+	void (*handle)(struct io *io, uint32_t events);
+};
+
+struct transport {
+	int epoll_fd;
+	int bell_fd;  /* readable while sources are ready outside transport_next() */
+	int timer_fd;
+	bool rung;
+	bool taking; /* inside transport_next() */
+	struct io bell, timer;
+	struct list ready, sources, timed;
+	struct stream_shared shared;
+};
+
+void source_init(struct source *source, struct transport *transport, enum source_kind kind);
+void source_deinit(struct source *source);
+/* It has an event. @first: before the others, because its bytes lie in the shared buffer. */
+void source_ready(struct source *source, bool first);
+/* Negative: none. */
+void source_set_timeout(struct source *source, int64_t timeout_ms);
+
+int transport_watch(struct transport *transport, struct io *io, uint32_t events);
+void transport_rewatch(struct transport *transport, struct io *io, uint32_t events);
+/* Before its descriptor is closed. */
+void transport_unwatch(struct transport *transport, struct io *io);
+
+/* 1 and *ret, or 0: nothing (any more). */
+int link_next(struct source *source, struct transport_event *ret);
+int server_next(struct source *source, struct transport_event *ret);
+int request_next(struct source *source, struct transport_event *ret);
+void link_timeout(struct source *source);
+void door_timeout(struct source *source);
+void server_timeout(struct source *source);
+void request_timeout(struct source *source);
+
+struct link *link_of_source(struct source *source);
+int door_source_next(struct source *source, struct transport_event *ret);
+struct door *door_of_source(struct source *source);
+/* A link over a connection that has been greeted both ways; takes @fd, also when it fails. */
+int link_adopt(struct transport *transport, int fd, const struct transport_peer *peer, void *user, struct link **ret);
+
+struct server *server_of_source(struct source *source);
+struct request *request_of_source(struct source *source);
+
+/* Non-blocking, close-on-exec sockets. The listener's file has that mode from the start; -EADDRINUSE when
+ * there is one. */
+int address_listen(const struct address *address, unsigned mode);
+int address_connect(const struct address *address);
+int transport_peer_of_fd(int fd, struct transport_peer *ret);
+bool transport_peer_is(const struct transport_peer *peer, const struct transport_peer *expect);

@@ -1,0 +1,65 @@
+/*
+ * What the files of the nng transport share, and the only header that includes nng's.
+ *
+ * A source is something that can have events: a link, a server, a request. nng's threads change a source under the
+ * transport's lock and put it into the ready list; the loop takes one event from the first ready source and puts it
+ * back at the end if it has more. So sources take turns, and freeing one frees its events with it.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include <nng/nng.h>
+
+#include "libactor/transport/address.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/list.h"
+
+#define HELLO_MAX_BYTES (64u << 10) /* a hello, and its answer */
+
+enum source_kind { SOURCE_LINK, SOURCE_SERVER, SOURCE_REQUEST };
+
+struct source {
+	struct list ready; /* in transport->ready while it has events */
+	struct list all;   /* in transport->sources as long as it lives; loop only */
+	struct transport *transport;
+	enum source_kind kind;
+};
+
+struct transport {
+	pthread_mutex_t lock; /* never held while nng is called: its callbacks take it */
+	struct list ready;
+	bool rung; /* event_fd is readable; true whenever ready is not empty */
+	int event_fd;
+	struct list sources; /* loop only */
+	nng_msg *current;    /* what the last event's data points into; loop only */
+};
+
+void source_init(struct source *source, struct transport *transport, enum source_kind kind);
+void source_deinit(struct source *source);
+/* With the lock held: the source has an event. True: call transport_ring() once the lock is released. */
+bool source_ready(struct source *source);
+void transport_ring(struct transport *transport);
+
+/* Each takes one event of its source. Called with the lock held, returns without it: 1 and *ret, or 0. */
+int link_next(struct source *source, struct transport_event *ret);
+int server_next(struct source *source, struct transport_event *ret);
+int request_next(struct source *source, struct transport_event *ret);
+
+struct link *link_of_source(struct source *source);
+struct server *server_of_source(struct source *source);
+struct request *request_of_source(struct source *source);
+
+/* Puts transport/nng/sp.c into the program, and says whether it found nng behind it. */
+int transport_stream_init(void);
+
+/* Every NNG_E* becomes a -errno here and nowhere else. 0 stays 0. */
+int transport_error(int nng_error);
+/* What nng wants as a duration; negative = for ever. */
+nng_duration transport_duration(int64_t timeout_ms);
+/* Asks the kernel who is at the other end. */
+int transport_peer_of_pipe(nng_pipe pipe, struct transport_peer *ret);
+int transport_message(const void *data, size_t size_bytes, nng_msg **ret);
+/* Ends what the aio does, waits for its callback, frees it and a message left in it. NULL is fine. */
+void transport_aio_free(nng_aio *aio);

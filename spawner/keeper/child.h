@@ -1,0 +1,32 @@
+/*
+ * keeper-child: what runs between fork and exec
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+#include "spawner/shared/protocol.h"
+
+/* What a failed child writes into the exec pipe; a successful exec closes it without a word. */
+struct keeper_child_failure {
+	int32_t step;
+	int32_t error;
+};
+
+struct keeper_child {
+	const struct keeper_spawn *spawn;
+	uint64_t node_id;
+	const uint8_t *node_key; /* 16 bytes */
+	pid_t keeper_pid;
+	const struct rlimit *nofile; /* the limit from before the keeper raised its own */
+	int exec_fd;                 /* write end */
+	int spec_fd;
+	int pipes[3]; /* write ends of stdout, stderr, notify; -1 = none */
+	const int *extra_fds;
+};
+
+void keeper_child_run(const struct keeper_child *child) __attribute__((noreturn));
+
+/* All signals to their defaults, none blocked. */
+void keeper_child_reset_signals(void);

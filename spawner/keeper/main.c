@@ -1,0 +1,601 @@
+/*
+ * keeper: the parent of every process of a node
+ *
+ * Everything else of actor may crash and is started again; this program may not, so it is small: one thread,
+ * one loop, no heap, libc only. It decides nothing. What runs, when and how often is the supervisor's; the
+ * keeper starts what it is told to, holds what must outlive a supervisor (the table of processes, the read
+ * ends of their pipes, the supervisor's state), and sees to it that nothing of the node outlives the node.
+ *
+ * If the keeper itself is killed: its children have PR_SET_PDEATHSIG, the supervisor reads EOF and sweeps the
+ * rest; should that die too, the broker does; and should all three, the next node in this directory sweeps before
+ * it starts.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "spawner/keeper/keeper.h"
+#include "spawner/shared/client.h"
+#include "spawner/shared/process-tree.h"
+#include "spawner/shared/node-log.h"
+#include "spawner/shared/sweep.h"
+
+#define EVENTS_MAX        64
+#define STALE_LIMIT_MS    5000u
+#define STOP_LIMIT_S      60u
+#define HANG_LIMIT_S      30u
+#define TAKEOVER_LIMIT_NS (5 * 1000000000ull)
+
+static struct keeper keeper_static; /* a megabyte, of which an idle node touches a few pages */
+
+uint64_t keeper_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+void keeper_log(const char *format, ...)
+{
+	char text[1024];
+	va_list arguments;
+	int n, head;
+
+	head = snprintf(text, sizeof(text), "actor-spawner: ");
+	va_start(arguments, format);
+	n = vsnprintf(text + head, sizeof(text) - 1 - (size_t)head, format, arguments);
+	va_end(arguments);
+	n = n < 0 ? 0 : n + head > (int)sizeof(text) - 2 ? (int)sizeof(text) - 2 : n + head;
+	text[n++] = '\n';
+	node_log_look();
+	if (write(STDERR_FILENO, text, (size_t)n) < 0)
+		return; /* nobody to tell */
+}
+
+/* --- the loop ------------------------------------------------------------------------------- */
+
+void keeper_stop(struct keeper *keeper, int exit_code)
+{
+	if (keeper->phase == KEEPER_STOPS)
+		return;
+	keeper->phase = KEEPER_STOPS;
+	keeper->exit_code = exit_code;
+	keeper->deadline_ns = keeper_now_ns() + KEEPER_STOP_LIMIT_NS;
+	keeper->restart_ns = 0;
+	keeper->rescan_ns = keeper_now_ns(); /* the orphans */
+	keeper_kill_all(keeper);
+	if (keeper->supervisor_pid > 0 && !keeper->leave_ns)
+		kill(keeper->supervisor_pid, SIGKILL);
+}
+
+void keeper_terminate(struct keeper *keeper)
+{
+	if (keeper->phase != KEEPER_RUNS)
+		return;
+	keeper->phase = KEEPER_TERMINATES;
+	keeper->deadline_ns = keeper_now_ns() + keeper->stop_limit_ns;
+	if (keeper->restart_ns) /* somebody must see to an orderly end */
+		keeper->restart_ns = keeper_now_ns();
+}
+
+/* A second signal means: now; but not one that was queued, which is how actorctl asks when it cannot tell whether it
+ * was heard. */
+static void loop_terminate(struct keeper *keeper, const struct signalfd_siginfo *info)
+{
+	bool queued = info->ssi_code == SI_QUEUE;
+
+	if (keeper->phase == KEEPER_STOPS)
+		return;
+	if (keeper->terminate_signo && !queued) {
+		keeper_log("asked twice: everything is killed");
+		keeper_stop(keeper, 0);
+		return;
+	}
+	if (!queued)
+		keeper->terminate_signo = (int)info->ssi_signo;
+	keeper->terminate_due = true;
+	keeper_terminate(keeper);
+}
+
+static void loop_signals(struct keeper *keeper)
+{
+	struct signalfd_siginfo info;
+	bool child = false;
+
+	while (read(keeper->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			child = true;
+		else
+			loop_terminate(keeper, &info);
+	}
+	if (child)
+		keeper_reap(keeper, false);
+}
+
+static void loop_exec(struct keeper *keeper, uint64_t source)
+{
+	struct keeper_entry *entry = &keeper->table.entries[source >> 32 & (KEEPER_SLOTS - 1)];
+
+	if (entry->cookie && (uint32_t)entry->group_id == (uint32_t)source)
+		keeper_exec_heard(keeper, entry);
+}
+
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+{
+	return !a_ns || (b_ns && b_ns < a_ns) ? b_ns : a_ns;
+}
+
+static int loop_timeout_ms(const struct keeper *keeper)
+{
+	uint64_t next_ns = earlier(earlier(keeper->restart_ns, earlier(keeper->leave_ns, keeper->ping_ns)),
+		earlier(earlier(keeper->deadline_ns, keeper->rescan_ns), keeper->place_ns));
+	uint64_t now_ns = keeper_now_ns();
+
+	if (!next_ns)
+		return -1;
+	if (next_ns <= now_ns)
+		return 0;
+	return next_ns - now_ns > 60000000000ull ? 60000 : (int)((next_ns - now_ns + 999999) / 1000000);
+}
+
+static void loop_timers(struct keeper *keeper)
+{
+	uint64_t now_ns = keeper_now_ns();
+	int r;
+
+	if (keeper->rescan_ns && now_ns >= keeper->rescan_ns)
+		keeper_reap(keeper, true);
+	if (keeper->place_ns && now_ns >= keeper->place_ns)
+		keeper_place_look(keeper);
+	if (keeper->leave_ns && now_ns >= keeper->leave_ns) {
+		keeper->leave_ns = 0;
+		if (keeper->supervisor_pid > 0) {
+			keeper_log("the supervisor (pid %d) said good-bye but stays, it is killed",
+				(int)keeper->supervisor_pid);
+			kill(keeper->supervisor_pid, SIGKILL);
+		}
+	}
+	if (keeper->ping_ns && now_ns >= keeper->ping_ns)
+		keeper_supervisor_ping(keeper);
+	if (keeper->phase == KEEPER_TERMINATES && now_ns >= keeper->deadline_ns) {
+		keeper_log("no orderly end within %llu s: everything is killed",
+			(unsigned long long)(keeper->stop_limit_ns / 1000000000ull));
+		keeper_stop(keeper, 1);
+	}
+	if (keeper->restart_ns && now_ns >= keeper->restart_ns) {
+		r = keeper_supervisor_start(keeper);
+		if (r < 0) {
+			keeper->restart_ns = now_ns + KEEPER_POLICY_MAX_NS;
+			keeper_log("the supervisor cannot be started, it is tried again in 5 s: %s",
+				strerror(-r));
+		}
+	}
+}
+
+/* Nobody acknowledges any more: what is dead is gone. */
+static void loop_release(struct keeper *keeper)
+{
+	struct keeper_entry *entry;
+	unsigned int at = 0;
+
+	while ((entry = keeper_table_each(&keeper->table, &at)))
+		if (keeper_entry_is_final(entry)) {
+			keeper_entry_close(keeper, entry);
+			keeper_table_free(&keeper->table, entry);
+		}
+}
+
+static bool loop_is_over(struct keeper *keeper)
+{
+	if (keeper->phase != KEEPER_STOPS)
+		return false;
+	loop_release(keeper);
+	if (!keeper->table.n_used && !keeper->supervisor_pid) {
+		keeper_reap(keeper, true);
+		if (!keeper->n_left)
+			return true;
+	}
+	if (keeper_now_ns() < keeper->deadline_ns)
+		return false;
+	keeper_log("%u processes cannot be killed; the node is gone without them",
+		keeper->table.n_used + keeper->n_left);
+	return true;
+}
+
+static void loop_run(struct keeper *keeper)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int n, i;
+
+	while (!loop_is_over(keeper)) {
+		keeper_socket_flush(keeper);
+		n = epoll_wait(keeper->epoll_fd, events, EVENTS_MAX, loop_timeout_ms(keeper));
+		for (i = 0; i < n; i++) {
+			uint64_t source = events[i].data.u64;
+
+			switch ((enum keeper_source)(source >> 56)) {
+			case KEEPER_SOURCE_SIGNAL:
+				loop_signals(keeper);
+				break;
+			case KEEPER_SOURCE_SOCKET:
+				keeper->writable =
+					keeper->writable || events[i].events & (EPOLLOUT | EPOLLHUP);
+				if (events[i].events & (EPOLLIN | EPOLLHUP))
+					keeper_socket_receive(keeper);
+				break;
+			case KEEPER_SOURCE_EXEC:
+				loop_exec(keeper, source);
+				break;
+			case KEEPER_SOURCE_PLACE:
+				keeper_place_look(keeper);
+				break;
+			}
+		}
+		loop_timers(keeper);
+	}
+}
+
+/* --- the start ------------------------------------------------------------------------------ */
+
+static bool file_runs(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+/* Beside this program; in an installed tree's libexec; in its own room of a build tree. */
+static bool program_find(const char *name, const char *room, char ret_path[KEEPER_PATH_SIZE])
+{
+	static const char *const places[] = {"", "../libexec/actor/"};
+	char self[KEEPER_PATH_SIZE / 2], *slash;
+	ssize_t n;
+	size_t i;
+
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	self[n > 0 ? n : 0] = 0;
+	slash = strrchr(self, '/');
+	if (!slash)
+		return false;
+	slash[1] = 0;
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(ret_path, KEEPER_PATH_SIZE, "%s%s%s", self, places[i], name);
+		if (file_runs(ret_path))
+			return true;
+	}
+	snprintf(ret_path, KEEPER_PATH_SIZE, "%s../%s/%s", self, room, name);
+	return file_runs(ret_path);
+}
+
+static bool program_given(const char *given, const char *what, char ret_path[KEEPER_PATH_SIZE])
+{
+	if (realpath(given, ret_path) && file_runs(ret_path))
+		return true;
+	keeper_log("%s: %s is no program that can be run", what, given);
+	return false;
+}
+
+static void say(const char *text)
+{
+	if (write(STDOUT_FILENO, text, strlen(text)) < 0)
+		_exit(1);
+}
+
+static bool number_read(const char *text, unsigned long max, unsigned long *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoul(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end && !errno && *ret <= max;
+}
+
+/* -1: go on; else exit with this code. */
+static int start_options(struct keeper *keeper, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"runtime-dir", required_argument, NULL, 'r'},
+		{"log-dir", required_argument, NULL, 'l'},
+		{"supervisor", required_argument, NULL, 's'},
+		{"broker", required_argument, NULL, 'b'},
+		{"ready-fd", required_argument, NULL, 'f'},
+		{"stop-limit", required_argument, NULL, 't'},
+		{"hang-limit", required_argument, NULL, 'p'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *dir = NULL, *log_dir = NULL, *supervisor = NULL, *broker = NULL;
+	unsigned long number;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+		switch (c) {
+		case 'r':
+			dir = optarg;
+			break;
+		case 'l':
+			log_dir = optarg;
+			break;
+		case 's':
+			supervisor = optarg;
+			break;
+		case 'b':
+			broker = optarg;
+			break;
+		case 'f':
+			if (!number_read(optarg, 1 << 20, &number) ||
+				fcntl((int)number, F_SETFD, FD_CLOEXEC) < 0) {
+				keeper_log("--ready-fd %s is no open file descriptor", optarg);
+				return 2;
+			}
+			keeper->ready_fd = (int)number;
+			break;
+		case 't':
+			if (!number_read(optarg, 86400, &number) || !number) {
+				keeper_log("--stop-limit %s is no number of seconds from 1 to 86400", optarg);
+				return 2;
+			}
+			keeper->stop_limit_ns = number * 1000000000ull;
+			break;
+		case 'p':
+			if (!number_read(optarg, 86400, &number) || !number) {
+				keeper_log("--hang-limit %s is no number of seconds from 1 to 86400", optarg);
+				return 2;
+			}
+			keeper->hang_limit_ns = number * 1000000000ull;
+			break;
+		case 'h':
+			say("Usage: actor-spawner [OPTION]...\n"
+			    "Runs a node: keeps its supervisor alive and is the parent of all its "
+			    "processes.\n\n"
+			    "  --runtime-dir DIR   where its sockets live ($ACTOR_RUNTIME_DIR)\n"
+			    "  --log-dir DIR       where logs go ($ACTOR_LOG_DIR)\n"
+			    "  --supervisor PATH   the supervisor to run\n"
+			    "  --broker PATH       the broker the supervisor is to run\n"
+			    "  --ready-fd N        gets one newline when the node is ready\n"
+			    "  --stop-limit S      seconds an orderly end may take, then everything is "
+			    "killed (60)\n"
+			    "  --hang-limit S      seconds the supervisor may be silent before it is started "
+			    "again (30)\n"
+			    "  --version, --help\n\n"
+			    "TERM, INT or HUP ends the node in an orderly way, a second one at once.\n"
+			    "Exit codes: 0 ended as asked; 1 failed; 2 usage; 9 a node is already running "
+			    "here.\n");
+			return 0;
+		case 'V':
+			say("actor-spawner " KEEPER_BUILD_VERSION "\n");
+			return 0;
+		default:
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		keeper_log("%s is not understood; see --help", argv[optind]);
+		return 2;
+	}
+	if (runtime_dir_resolve(dir, keeper->dir) < 0 ||
+		log_dir_resolve(log_dir, keeper->dir, keeper->log_dir) < 0) {
+		keeper_log("the path of the runtime or log directory is too long");
+		return 1;
+	}
+	if (supervisor ? !program_given(supervisor, "--supervisor", keeper->supervisor)
+		       : !program_find("actor-supervisor", "spawner", keeper->supervisor)) {
+		if (!supervisor)
+			keeper_log("actor-supervisor is found neither beside actor-spawner nor in "
+				   "../libexec/actor; "
+				   "name it with --supervisor");
+		return 1;
+	}
+	if (broker ? !program_given(broker, "--broker", keeper->broker)
+		   : !program_find("actor-broker", "broker", keeper->broker)) {
+		if (broker)
+			return 1;
+		keeper->broker[0] = 0; /* the supervisor will say so */
+	}
+	return -1;
+}
+
+/* With 0, 1 or 2 closed, the first pipes would become some child's stdio. */
+static void start_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= 2 && fcntl(fd, F_SETFD, 0) == 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* -1: go on; else exit with this code. */
+static int start_dir(struct keeper *keeper)
+{
+	char why[RUNTIME_DIR_WHY_SIZE];
+
+	if (runtime_dir_open(keeper->dir, &keeper->dir_fd, &keeper->dir_made, why) < 0 ||
+		runtime_dir_check(keeper->dir_fd, keeper->dir, why) < 0) {
+		keeper_log("%s", why);
+		return 1;
+	}
+	return -1;
+}
+
+/* A zombie is dead: whoever is to reap it may take his time. */
+static bool process_is_dead(pid_t pid)
+{
+	struct process_stat stat;
+
+	return (kill(pid, 0) < 0 && errno == ESRCH) || (process_stat_read(pid, &stat) && (stat.exiting || process_is_zombie(&stat)));
+}
+
+/*
+ * A directory whose keeper is dead but whose lock is held: its supervisor is sweeping. That takes moments,
+ * and "already running" would be wrong.
+ */
+static int start_lock(struct keeper *keeper)
+{
+	uint64_t until_ns = keeper_now_ns() + TAKEOVER_LIMIT_NS;
+	struct timespec nap = {.tv_nsec = 10 * 1000000};
+	struct runtime_dir_owner owner;
+	int r;
+
+	while ((r = runtime_dir_lock(keeper->dir_fd, &keeper->lock_fd, &owner)) == -EBUSY || r == -ENOENT) {
+		bool dead = owner.pid > 0 && process_is_dead(owner.pid);
+
+		if (!dead && owner.pid > 0) {
+			keeper_log("already running, pid %d, in %s", owner.pid, keeper->dir);
+			return KEEPER_EXIT_RUNNING;
+		}
+		if (keeper_now_ns() >= until_ns) {
+			keeper_log(
+				"%s is still locked by the rest of a node that died; try again", keeper->dir);
+			return KEEPER_EXIT_RUNNING;
+		}
+		if (r == -ENOENT) { /* who was there before has removed the directory meanwhile */
+			close(keeper->dir_fd);
+			r = start_dir(keeper);
+			if (r >= 0)
+				return r;
+		}
+		nanosleep(&nap, NULL);
+	}
+	if (r < 0) {
+		keeper_log("%s/lock cannot be taken: %s", keeper->dir, strerror(-r));
+		return 1;
+	}
+
+	if (owner.node_id) {
+		r = sweep_kill(owner.node_id, NULL, 0, NULL, 0, STALE_LIMIT_MS);
+		if (r < 0) {
+			keeper_log("processes of the node that was in %s before cannot be removed: %s",
+				keeper->dir, strerror(-r));
+			return 1;
+		}
+		if (r > 0)
+			keeper_log(
+				"the node that was in %s before left %d processes behind, they were killed",
+				keeper->dir, r);
+	}
+	keeper->dir_made = keeper->dir_made || owner.made;
+	r = runtime_dir_clear(keeper->dir_fd);
+	if (r < 0 && r != -ENOTEMPTY) {
+		keeper_log("%s cannot be cleared: %s", keeper->dir, strerror(-r));
+		return 1;
+	}
+	fchmod(keeper->dir_fd, 0700);
+	return -1;
+}
+
+/* 0; negative errno; 1: why not is said already. */
+/* -1: go on; else exit with this code. */
+static int start_limits(struct keeper *keeper)
+{
+	if (getrlimit(RLIMIT_NOFILE, &keeper->nofile) < 0 || keeper->nofile.rlim_max >= KEEPER_FILES_MIN)
+		return -1;
+	keeper_log("the limit of open files is %llu (ulimit -Hn): a node needs %d, and 2 for each process; raise it and try "
+		   "again", (unsigned long long)keeper->nofile.rlim_max, KEEPER_FILES_MIN);
+	return 1;
+}
+
+static int start_node(struct keeper *keeper)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = keeper_source(KEEPER_SOURCE_SIGNAL, 0, 0)};
+	struct runtime_dir_owner owner;
+	struct rlimit raised;
+	sigset_t signals;
+	char why[RUNTIME_DIR_WHY_SIZE];
+	int r;
+
+	keeper_table_init(&keeper->table);
+	keeper->pid = getpid();
+	keeper->only_ours = keeper->pid != 1 && keeper_count_children(keeper) == 0;
+	keeper->start_ns = keeper_now_ns();
+	while (!keeper->node_id)
+		if (getrandom(&keeper->node_id, sizeof(keeper->node_id), 0) < 0)
+			return -errno;
+	if (getrandom(keeper->node_key, sizeof(keeper->node_key), 0) != sizeof(keeper->node_key))
+		return -errno;
+	owner = (struct runtime_dir_owner){
+		.pid = keeper->pid, .node_id = keeper->node_id, .made = keeper->dir_made};
+	r = runtime_dir_own(keeper->lock_fd, &owner);
+	if (r < 0)
+		return r;
+	/* A place that cannot be taken for another reason cannot be written either: that is for the supervisor to say. */
+	node_log_init(keeper->log_dir);
+	keeper->log_dir_fd = log_dir_claim(keeper->log_dir, keeper->dir, why);
+	if (keeper->log_dir_fd == -EBUSY) {
+		keeper_log("%s", why);
+		return 1;
+	}
+
+	raised = (struct rlimit){.rlim_cur = keeper->nofile.rlim_max, .rlim_max = keeper->nofile.rlim_max};
+	setrlimit(RLIMIT_NOFILE, &raised);
+
+	/* An inherited SIG_IGN of SIGCHLD would have the kernel reap behind our back. */
+	sigaction(SIGCHLD, &action, NULL);
+	action.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &action, NULL);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	if (sigprocmask(SIG_SETMASK, &signals, NULL) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
+		chdir("/") < 0)
+		return -errno;
+	keeper->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	keeper->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (keeper->signal_fd < 0 || keeper->epoll_fd < 0 ||
+		epoll_ctl(keeper->epoll_fd, EPOLL_CTL_ADD, keeper->signal_fd, &event) < 0)
+		return -errno;
+	keeper_place_watch(keeper);
+	return keeper_supervisor_start(keeper);
+}
+
+int main(int argc, char **argv)
+{
+	struct keeper *keeper = &keeper_static;
+	int r;
+
+	keeper->epoll_fd = keeper->signal_fd = keeper->dir_fd = keeper->lock_fd = keeper->place_fd = -1;
+	keeper->ready_fd = keeper->state_fd = keeper->socket_fd = -1;
+	keeper->stop_limit_ns = STOP_LIMIT_S * 1000000000ull;
+	keeper->hang_limit_ns = HANG_LIMIT_S * 1000000000ull;
+	start_stdio();
+	r = start_options(keeper, argc, argv);
+	if (r >= 0)
+		return r;
+	r = start_limits(keeper);
+	if (r >= 0)
+		return r;
+	r = start_dir(keeper);
+	if (r >= 0)
+		return r;
+	r = start_lock(keeper);
+	if (r >= 0)
+		return r;
+	r = start_node(keeper);
+	if (r < 0)
+		keeper_log("the node cannot be started: %s", strerror(-r));
+	if (r)
+		keeper->exit_code = 1;
+	else
+		loop_run(keeper);
+	if (runtime_dir_leave(keeper->dir_fd, keeper->dir, keeper->node_id) == -ENOTEMPTY)
+		keeper_log("%s stays: it has something that no node made", keeper->dir);
+	return keeper->exit_code;
+}

@@ -1,0 +1,122 @@
+/*
+ * keeper-place: the node can be found
+ *
+ * Whoever looks for a node looks for its directory and the lock file in it, and a cleaner of /tmp takes away
+ * both. What is gone is made anew; the sockets in it are made anew by those who listen there, and the
+ * directories of groups by the supervisor and by them. What somebody else put there meanwhile is left alone.
+ *
+ * A new directory has a new lock, of which the supervisor that runs knows nothing: should the keeper die, a
+ * next node does not wait for its sweep. They do not get into each other's way: a sweep goes by the node's
+ * marker, and a directory is left to the node whose id is in its lock file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "spawner/keeper/keeper.h"
+
+#define PLACE_AGAIN_NS (1000000000ull)     /* between two tries */
+#define PLACE_LOOK_NS  (5 * 1000000000ull) /* between two looks, where inotify cannot be had */
+
+static bool place_watch(struct keeper *keeper)
+{
+	return keeper->place_fd >= 0 &&
+	       inotify_add_watch(keeper->place_fd, keeper->dir,
+		       IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) >= 0;
+}
+
+void keeper_place_watch(struct keeper *keeper)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = keeper_source(KEEPER_SOURCE_PLACE, 0, 0)};
+
+	keeper->place_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (!place_watch(keeper) ||
+		epoll_ctl(keeper->epoll_fd, EPOLL_CTL_ADD, keeper->place_fd, &event) < 0) {
+		if (keeper->place_fd >= 0)
+			close(keeper->place_fd);
+		keeper->place_fd = -1;
+		keeper->place_ns = keeper_now_ns() + PLACE_LOOK_NS;
+	}
+}
+
+static bool same_file(int fd, int dir_fd, const char *name)
+{
+	struct stat here, named;
+
+	return fstat(fd, &here) == 0 && fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       here.st_ino == named.st_ino && here.st_dev == named.st_dev;
+}
+
+static int lock_again(struct keeper *keeper, int dir_fd)
+{
+	struct runtime_dir_owner owner;
+	int lock_fd, r;
+
+	r = runtime_dir_lock(dir_fd, &lock_fd, &owner);
+	if (r < 0)
+		return r;
+	owner = (struct runtime_dir_owner){
+		.pid = keeper->pid, .node_id = keeper->node_id, .made = keeper->dir_made};
+	r = runtime_dir_own(lock_fd, &owner);
+	if (r < 0) {
+		close(lock_fd);
+		return r;
+	}
+	close(keeper->lock_fd);
+	keeper->lock_fd = lock_fd;
+	return 0;
+}
+
+static int directory_again(struct keeper *keeper)
+{
+	char path[RUNTIME_DIR_PATH_SIZE], why[RUNTIME_DIR_WHY_SIZE];
+	bool made = false;
+	int fd, r;
+
+	memcpy(path, keeper->dir, sizeof(path));
+	r = runtime_dir_open(path, &fd, &made, why);
+	if (r == 0) {
+		keeper->dir_made = keeper->dir_made || made;
+		r = runtime_dir_check(fd, keeper->dir, why);
+		if (r == 0) {
+			r = lock_again(keeper, fd);
+			if (r < 0)
+				snprintf(why, sizeof(why), "%.300s cannot be locked: %s", keeper->dir, strerror(-r));
+		}
+		if (r < 0)
+			close(fd);
+	}
+	if (r < 0) {
+		if (!keeper->place_said)
+			keeper_log("this node cannot be reached, its directory was taken away: %s", why);
+		keeper->place_said = true;
+		return r;
+	}
+	close(keeper->dir_fd);
+	keeper->dir_fd = fd;
+	keeper->place_said = false;
+	keeper_log("%s was taken away, it is made anew", keeper->dir);
+	return 0;
+}
+
+void keeper_place_look(struct keeper *keeper)
+{
+	_Alignas(struct inotify_event) char events[4096];
+	int r = 0;
+
+	while (keeper->place_fd >= 0 && read(keeper->place_fd, events, sizeof(events)) > 0)
+		;
+	keeper->place_ns = 0;
+	if (keeper->phase == KEEPER_STOPS)
+		return;
+	if (!same_file(keeper->dir_fd, AT_FDCWD, keeper->dir))
+		r = directory_again(keeper);
+	else if (faccessat(keeper->dir_fd, "lock", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		r = lock_again(keeper, keeper->dir_fd);
+	if (r < 0 || !place_watch(keeper))
+		keeper->place_ns = keeper_now_ns() + (keeper->place_fd < 0 ? PLACE_LOOK_NS : PLACE_AGAIN_NS);
+}

@@ -1,0 +1,443 @@
+/*
+ * keeper-supervisor: keeps the supervisor alive, and speaks with it
+ *
+ * Each incarnation gets a socketpair of its own, so nothing said to the one before can reach it. Requests are
+ * read only while no reply waits to be sent; the supervisor always reads, so this ends.
+ *
+ * A supervisor that says nonsense is killed: it is one death more, and its successor starts from what the
+ * table says. So is one that does not answer: not because silence were death, but because its end costs next to nothing
+ * (its state is with us, its successor goes on), and a supervisor that hangs costs every control over the node. What is
+ * counted are looks and not time: after a pause of the whole machine there is one look, not many.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "spawner/keeper/keeper.h"
+#include "spawner/keeper/child.h"
+#include "spawner/shared/client.h"
+#include "spawner/shared/process-tree.h"
+#include "spawner/shared/sweep.h"
+
+#define READ_BATCH 64 /* requests per turn of the loop, so that exits are not starved by spawns */
+
+/* --- its life ------------------------------------------------------------------------------- */
+
+static char supervisor_env_text[9][RUNTIME_DIR_PATH_SIZE + 64];
+
+static unsigned int env_add(char **env, unsigned int n, const char *name, const char *value)
+{
+	if (value && snprintf(supervisor_env_text[n], sizeof(supervisor_env_text[n]), "%s=%s", name, value) <
+			     (int)sizeof(supervisor_env_text[n])) {
+		env[n] = supervisor_env_text[n];
+		n++;
+	}
+	return n;
+}
+
+static void supervisor_run(const struct keeper *keeper, int socket_fd) __attribute__((noreturn));
+
+static void supervisor_run(const struct keeper *keeper, int socket_fd)
+{
+	static const char *const inherited[] = {"HOME", "PATH", "USER", "LANG"};
+	struct sweep_marker marker = {.node_id = keeper->node_id, .group_id = keeper->supervisor_group_id};
+	char name[] = "actor-supervisor", *argv[] = {name, NULL}, *env[10] = {NULL};
+	int null, high_socket, high_lock;
+	unsigned int i, n = 0;
+
+	/* The marker first; it fits any text. */
+	sweep_marker_format(supervisor_env_text[n], &marker);
+	env[n] = supervisor_env_text[n];
+	n++;
+	for (i = 0; i < sizeof(inherited) / sizeof(inherited[0]); i++)
+		n = env_add(env, n, inherited[i], getenv(inherited[i]));
+	n = env_add(env, n, "ACTOR_RUNTIME_DIR", keeper->dir);
+	n = env_add(env, n, "ACTOR_LOG_DIR", keeper->log_dir);
+	n = env_add(env, n, "ACTOR_BROKER", keeper->broker);
+
+	setsid();
+	sweep_limit_set(&marker);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	high_socket = fcntl(socket_fd, F_DUPFD_CLOEXEC, 16);
+	high_lock = fcntl(keeper->dir_fd, F_DUPFD_CLOEXEC, 16);
+	if (null < 0 || high_socket < 0 || high_lock < 0 || dup2(null, 0) < 0 ||
+		syscall(SYS_close_range, 3u, ~0u, 1u << 2 /* CLOSE_RANGE_CLOEXEC */) < 0 ||
+		dup2(high_socket, KEEPER_SOCKET_FD) < 0 || dup2(high_lock, KEEPER_LOCK_FD) < 0)
+		keeper_log("the supervisor's descriptors cannot be set up: %s", strerror(errno));
+	else {
+		keeper_child_reset_signals();
+		prctl(PR_SET_PDEATHSIG, KEEPER_DEATH_SIGNAL);
+		execve(keeper->supervisor, argv, env);
+		keeper_log("%s cannot be started: %s", keeper->supervisor, strerror(errno));
+	}
+	_exit(127);
+}
+
+int keeper_supervisor_start(struct keeper *keeper)
+{
+	struct epoll_event event = {.data.u64 = keeper_source(KEEPER_SOURCE_SOCKET, 0, 0)};
+	int ends[2], r;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		return -errno;
+	keeper->supervisor_group_id = keeper_table_reserve(&keeper->table, 1);
+	pid = fork();
+	if (pid < 0) {
+		r = -errno;
+		close(ends[0]);
+		close(ends[1]);
+		return r;
+	}
+	if (!pid)
+		supervisor_run(keeper, ends[1]);
+	close(ends[1]);
+
+	keeper->socket_fd = ends[0];
+	keeper->socket_events = event.events = EPOLLIN;
+	if (epoll_ctl(keeper->epoll_fd, EPOLL_CTL_ADD, keeper->socket_fd, &event) < 0) {
+		r = -errno;
+		kill(pid, SIGKILL); /* reaped as an orphan */
+		close(keeper->socket_fd);
+		keeper->socket_fd = -1;
+		return r;
+	}
+	keeper->supervisor_pid = pid;
+	keeper->supervisor_started_ns = keeper_now_ns();
+	keeper->restart_ns = 0;
+	keeper->leave_ns = 0;
+	keeper_table_forget_told(&keeper->table);
+	keeper->hello_due = true;
+	keeper->synced_due = true;
+	keeper->terminate_due = keeper->phase == KEEPER_TERMINATES;
+	keeper->reply_due = false;
+	keeper->ping_due = false;
+	keeper->n_silent = 0;
+	keeper->ping_ns = keeper->supervisor_started_ns + keeper->hang_limit_ns / KEEPER_HANG_LOOKS;
+	keeper->writable = true;
+	return 0;
+}
+
+void keeper_supervisor_ping(struct keeper *keeper)
+{
+	keeper->ping_ns = keeper_now_ns() + keeper->hang_limit_ns / KEEPER_HANG_LOOKS;
+	if (keeper->supervisor_pid <= 0 || keeper->socket_fd < 0 || keeper->phase == KEEPER_STOPS) {
+		keeper->ping_ns = 0; /* its end is awaited, with a limit of its own */
+		return;
+	}
+	if (keeper->n_silent < KEEPER_HANG_LOOKS) {
+		keeper->ping_due |= keeper->n_silent++ == 0;
+		return;
+	}
+	keeper->n_silent = 0;
+	keeper->ping_due = false;
+	if (process_is_traced(keeper->supervisor_pid)) /* somebody looks into it with a debugger */
+		return;
+	keeper_log("the supervisor (pid %d) does not answer for %llu s: it is killed, and started again",
+		(int)keeper->supervisor_pid, (unsigned long long)(keeper->hang_limit_ns / 1000000000ull));
+	kill(keeper->supervisor_pid, SIGKILL);
+}
+
+static void socket_close(struct keeper *keeper)
+{
+	if (keeper->socket_fd < 0)
+		return;
+	epoll_ctl(keeper->epoll_fd, EPOLL_CTL_DEL, keeper->socket_fd, NULL);
+	close(keeper->socket_fd);
+	keeper->socket_fd = -1;
+}
+
+void keeper_supervisor_died(struct keeper *keeper, int code, int status)
+{
+	enum keeper_verdict verdict;
+	uint64_t now_ns = keeper_now_ns(), delay_ns = 0;
+	pid_t pid = keeper->supervisor_pid;
+	char how[64];
+
+	/* What it had said before it died is said: a STOP, or the state of an upgrade, may be the last words.
+	 */
+	keeper->supervisor_pid = 0;
+	while (keeper_socket_receive(keeper))
+		;
+	socket_close(keeper);
+	keeper->leave_ns = 0;
+	keeper->last_code = code;
+	keeper->last_status = status;
+	if (keeper->phase == KEEPER_STOPS)
+		return;
+	if (keeper->upgrading) {
+		keeper->upgrading = false;
+		keeper->restart_ns = now_ns;
+		return;
+	}
+
+	snprintf(how, sizeof(how), code == CLD_EXITED ? "exited with code %d" : "was killed by signal %d",
+		status);
+	verdict = keeper_policy_death(&keeper->policy, keeper->supervisor_started_ns, now_ns, &delay_ns);
+	if (verdict == KEEPER_GIVE_UP) {
+		keeper_log("the supervisor (pid %d) %s, the %lluth time, and without its old state too; the "
+			   "node stops",
+			(int)pid, how, (unsigned long long)keeper->policy.n_deaths);
+		keeper_stop(keeper, 1);
+		return;
+	}
+	if (verdict == KEEPER_RESTART_ASIDE) {
+		keeper->state_aside = true;
+		if (keeper->state_fd >= 0)
+			close(keeper->state_fd);
+		keeper->state_fd = -1;
+	}
+	keeper->restart_ns = now_ns + delay_ns;
+	keeper_log("the supervisor (pid %d) %s; it is started again %s%s", (int)pid, how,
+		delay_ns ? "after a pause" : "at once",
+		verdict == KEEPER_RESTART_ASIDE ? ", with its state set aside" : "");
+}
+
+/* --- what it says --------------------------------------------------------------------------- */
+
+static void request_ack(struct keeper *keeper, const struct keeper_ack *ack)
+{
+	struct keeper_entry *entry = keeper_table_ack(&keeper->table, ack->group_id, ack->seq);
+
+	if (entry) {
+		keeper_entry_close(keeper, entry);
+		keeper_table_free(&keeper->table, entry);
+	}
+}
+
+static void request_program(struct keeper *keeper, const char *path)
+{
+	if (access(path, X_OK) < 0) {
+		keeper_log(
+			"%s cannot be the next supervisor: %s; the old program stays", path, strerror(errno));
+		return;
+	}
+	memcpy(keeper->supervisor, path, strlen(path) + 1);
+	keeper->upgrading = true;
+}
+
+static void request_ready(struct keeper *keeper)
+{
+	if (keeper->ready_fd < 0)
+		return;
+	if (write(keeper->ready_fd, "\n", 1) != 1)
+		keeper_log("nobody waits at --ready-fd any more: %s", strerror(errno));
+	close(keeper->ready_fd);
+	keeper->ready_fd = -1;
+}
+
+static void request_stop(struct keeper *keeper, const struct keeper_stop *stop)
+{
+	if (stop->reason[0])
+		keeper_log("the node stops: %s", stop->reason);
+	keeper->leave_ns = keeper_now_ns() + KEEPER_LEAVE_LIMIT_NS;
+	keeper_stop(keeper, stop->exit_code);
+}
+
+/* fds are ours; what is kept is set to -1. */
+static int request_dispatch(struct keeper *keeper, const union keeper_record *request, int *fds)
+{
+	struct keeper_entry *entry;
+
+	switch (request->header.type) {
+	case KEEPER_SPAWN:
+		if (keeper->phase != KEEPER_STOPS)
+			keeper_spawn(keeper, &request->spawn, fds);
+		return 0;
+	case KEEPER_SIGNAL:
+		keeper_signal(keeper, &request->signal);
+		return 0;
+	case KEEPER_KILL_TREE:
+		entry = keeper_table_by_cookie(&keeper->table, request->kill_tree.cookie);
+		if (entry && keeper_entry_has_process(entry))
+			keeper_kill_tree(keeper, entry);
+		return 0;
+	case KEEPER_ACK:
+		request_ack(keeper, &request->ack);
+		return 0;
+	case KEEPER_RESERVE:
+		keeper_record_init(&keeper->reply, KEEPER_RESERVED);
+		keeper->reply.reserved.first_group_id =
+			keeper_table_reserve(&keeper->table, request->reserve.n);
+		keeper->reply.reserved.n = request->reserve.n;
+		keeper->reply_due = true;
+		return 0;
+	case KEEPER_STATE:
+		if (keeper->state_fd >= 0)
+			close(keeper->state_fd);
+		keeper->state_fd = fds[0];
+		fds[0] = -1;
+		return 0;
+	case KEEPER_PROGRAM:
+		request_program(keeper, request->program.path);
+		return 0;
+	case KEEPER_READY:
+		request_ready(keeper);
+		return 0;
+	case KEEPER_STOP:
+		request_stop(keeper, &request->stop);
+		return 0;
+	case KEEPER_DOWN:
+		keeper_terminate(keeper);
+		return 0;
+	case KEEPER_PONG:
+		keeper->n_silent = 0;
+		return 0;
+	default:
+		return -EPROTO; /* well-formed, but ours to say */
+	}
+}
+
+bool keeper_socket_receive(struct keeper *keeper)
+{
+	union keeper_record request;
+	int fds[KEEPER_RECORD_FDS_MAX], turns, r = 1;
+	size_t n_fds = 0, i;
+
+	for (turns = 0; turns < READ_BATCH && keeper->socket_fd >= 0; turns++) {
+		if (keeper->reply_due)
+			keeper_socket_flush(keeper);
+		if (keeper->reply_due || keeper->socket_fd < 0)
+			return false;
+		r = keeper_recv(keeper->socket_fd, &request, fds, &n_fds);
+		if (r <= 0)
+			break;
+		r = request_dispatch(keeper, &request, fds);
+		for (i = 0; i < n_fds; i++)
+			if (fds[i] >= 0)
+				close(fds[i]);
+		if (r < 0)
+			break;
+	}
+	if (turns == READ_BATCH)
+		return true;
+	if (r == -EAGAIN || keeper->socket_fd < 0)
+		return false;
+
+	if (keeper->supervisor_pid > 0 && r < 0) {
+		keeper_log("the supervisor (pid %d) breaks the protocol, it is killed: %s",
+			(int)keeper->supervisor_pid, strerror(-r));
+		/* Before its socket is closed: EOF would tell it that we are dead, and it would end the node.
+		 */
+		kill(keeper->supervisor_pid, SIGKILL);
+	} else if (keeper->supervisor_pid > 0 && !keeper->leave_ns) {
+		/* It is on its way out, or it lost its mind: it has a while. */
+		keeper->leave_ns = keeper_now_ns() + KEEPER_LEAVE_LIMIT_NS;
+	}
+	socket_close(keeper);
+	return false;
+}
+
+/* --- what it is told ------------------------------------------------------------------------ */
+
+static void hello_fill(const struct keeper *keeper, union keeper_record *record, uint64_t first_group_id)
+{
+	struct keeper_hello *hello = &record->hello;
+
+	keeper_record_init(record, KEEPER_HELLO);
+	hello->node_id = keeper->node_id;
+	memcpy(hello->node_key, keeper->node_key, sizeof(hello->node_key));
+	hello->group_id = keeper->supervisor_group_id;
+	hello->first_group_id = first_group_id;
+	hello->n_group_ids = KEEPER_RESERVE_MAX;
+	hello->n_slots = keeper->table.n_used;
+	hello->max_slots = KEEPER_SLOTS;
+	hello->flags = (keeper->state_fd >= 0 ? KEEPER_HELLO_STATE : 0) |
+		       (keeper->state_aside ? KEEPER_HELLO_STATE_ASIDE : 0) |
+		       (keeper->phase == KEEPER_TERMINATES ? KEEPER_HELLO_TERMINATING : 0);
+	hello->n_deaths = (uint32_t)keeper->policy.n_deaths;
+	hello->last_code = keeper->last_code;
+	hello->last_status = keeper->last_status;
+	hello->keeper_pid = keeper->pid;
+	hello->node_start_ns = keeper->start_ns;
+	hello->hang_limit_ns = keeper->hang_limit_ns;
+}
+
+/* One record, the most urgent. 1 sent; 0 nothing to say; negative errno. */
+static int socket_say(struct keeper *keeper)
+{
+	union keeper_record record;
+	struct keeper_entry *entry;
+	int fds[KEEPER_PIPES], r;
+	size_t n_fds;
+
+	if (keeper->hello_due) {
+		hello_fill(keeper, &record, keeper_table_reserve(&keeper->table, KEEPER_RESERVE_MAX));
+		r = keeper_send(keeper->socket_fd, &record, &keeper->state_fd, keeper->state_fd >= 0 ? 1 : 0);
+		if (r < 0)
+			return r;
+		keeper->hello_due = false;
+		keeper->state_aside = false;
+		return 1;
+	}
+	if (keeper->reply_due) {
+		r = keeper_send(keeper->socket_fd, &keeper->reply, NULL, 0);
+		keeper->reply_due = r == -EAGAIN;
+		return r < 0 ? r : 1;
+	}
+	if (keeper->terminate_due) {
+		uint64_t now_ns = keeper_now_ns();
+
+		keeper_record_init(&record, KEEPER_TERMINATE);
+		record.terminate.signo = keeper->terminate_signo ? keeper->terminate_signo : SIGTERM;
+		record.terminate.limit_ms = keeper->deadline_ns > now_ns
+						    ? (uint32_t)((keeper->deadline_ns - now_ns) / 1000000)
+						    : 0;
+		r = keeper_send(keeper->socket_fd, &record, NULL, 0);
+		keeper->terminate_due = r == -EAGAIN;
+		return r < 0 ? r : 1;
+	}
+	if (keeper->ping_due) {
+		keeper_record_init(&record, KEEPER_PING);
+		r = keeper_send(keeper->socket_fd, &record, NULL, 0);
+		keeper->ping_due = r == -EAGAIN;
+		return r < 0 ? r : 1;
+	}
+	entry = keeper_table_untold(&keeper->table);
+	if (entry) {
+		keeper_entry_report(entry, &record, fds, &n_fds);
+		r = keeper_send(keeper->socket_fd, &record, fds, n_fds);
+		if (r < 0)
+			return r;
+		keeper_table_told(&keeper->table, entry);
+		return 1;
+	}
+	if (keeper->synced_due) {
+		keeper_record_init(&record, KEEPER_SYNCED);
+		r = keeper_send(keeper->socket_fd, &record, NULL, 0);
+		keeper->synced_due = r == -EAGAIN;
+		return r < 0 ? r : 1;
+	}
+	return 0;
+}
+
+void keeper_socket_flush(struct keeper *keeper)
+{
+	struct epoll_event event = {.data.u64 = keeper_source(KEEPER_SOURCE_SOCKET, 0, 0)};
+	int r = 0;
+
+	if (keeper->socket_fd < 0)
+		return;
+	while (keeper->writable && (r = socket_say(keeper)) > 0)
+		;
+	if (r < 0)
+		keeper->writable = false;
+	if (r < 0 && r != -EAGAIN && r != -EPIPE)
+		keeper_log("the supervisor cannot be told something: %s", strerror(-r));
+
+	event.events = (keeper->reply_due ? 0 : EPOLLIN) | (r == -EAGAIN || !keeper->writable ? EPOLLOUT : 0);
+	if (r < 0 && r != -EAGAIN)
+		event.events = EPOLLIN; /* it hung up; its end will be read */
+	if (event.events != keeper->socket_events) {
+		keeper->socket_events = event.events;
+		epoll_ctl(keeper->epoll_fd, EPOLL_CTL_MOD, keeper->socket_fd, &event);
+	}
+}

@@ -1,0 +1,595 @@
+/*
+ * keeper-tree: how processes end
+ *
+ * The keeper is the subreaper of all its descendants: whoever loses his parent becomes its child, at the very
+ * moment of the loss. So the rest of a dead leader's tree need not be searched for in all of /proc. It is
+ * among the keeper's own children, which the kernel lists in one file; those that are no leaders are the
+ * orphans, few or none. Killing one brings home its own children, and its death brings SIGCHLD and with it the
+ * next look, until two looks in a row find nothing, or one finds no orphan of anybody.
+ *
+ * Whose an orphan is, say, in this order: the mark in its limits (sweep.h); the marker in its environment; its
+ * session, if it is that of a leader we still hold; what was remembered of it when its group was told to stop and
+ * it still hung on the tree; and its age, for it can only be of a group that was there when it began. What hangs
+ * on somebody of a group is of that group, whatever it has thrown away: before anybody is killed, all that descends
+ * from him is stopped, listed, and killed with him.
+ *
+ * One look serves all leaders that are dead at the time, so a thousand deaths at once cost what one costs.
+ * Leaders stay zombies until their tree is gone: their number, which is also the session's and the process
+ * group's, cannot be reused under our hands. The rest is reaped silently.
+ *
+ * A leader that ends by itself takes its tree along at once. One that was asked to stop leaves the others what is left
+ * of the grace: they were asked too.
+ *
+ * A process shows no environment for a moment while it ends, between losing its memory and closing its files,
+ * and in the midst of exec, between its old memory and its new one. Its arguments are away as well then, which
+ * tells it from one that threw its environment away. One in this state and of whom nothing else is known is
+ * waited for, briefly: the report of an exit means that the whole tree is gone, its sockets and locks free.
+ *
+ * An orphan that names a group which is no more is killed at any look, and one look more is taken when someone
+ * could not be told. Who can not be told at all, which takes a session of its own, a fresh environment, a fresh limit,
+ * no parent, and an older group that lives, is named in the log and ends with the last such group or with the node.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "spawner/keeper/keeper.h"
+#include "spawner/shared/process-tree.h"
+#include "spawner/shared/sweep.h"
+
+#define CHILDREN_MAX    (4 * KEEPER_SLOTS)
+#define RESCAN_NS       (50 * 1000000ull)
+#define AWAY_LIMIT_NS   (200 * 1000000ull)
+#define AWAY_RESCAN_NS  (5 * 1000000ull)
+#define GRACE_RESCAN_NS (1000 * 1000000ull) /* deaths are told; this is for what is not */
+#define REMEMBERED_MAX  4096
+#define REPORTED_MAX    64
+
+static struct children {
+	pid_t pids[CHILDREN_MAX];
+	unsigned int n;
+	bool more;    /* than fit */
+	bool orphans; /* one of them is no leader */
+	bool unknown; /* one of them could not be told whose it is */
+	bool away;    /* such a one, and its memory is away: it ends, or is in the midst of exec */
+	pid_t parent;
+} children;
+
+static void children_add(pid_t pid)
+{
+	if (children.n < CHILDREN_MAX)
+		children.pids[children.n++] = pid;
+	else
+		children.more = true;
+}
+
+static ssize_t process_read(pid_t pid, const char *file, char *text, size_t size_bytes)
+{
+	char path[48];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	n = read(fd, text, size_bytes - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	return n;
+}
+
+static bool process_is_away(pid_t pid)
+{
+	char text[2];
+
+	return process_read(pid, "cmdline", text, sizeof(text)) == 0;
+}
+
+/* Without CONFIG_PROC_CHILDREN: everybody's parent is asked for. */
+static bool children_visit(pid_t pid, void *data)
+{
+	struct process_stat stat;
+
+	if (process_stat_read(pid, &stat) && stat.parent == children.parent)
+		children_add(pid);
+	return true;
+}
+
+/* All of them are read before the first is reaped: a list that shrinks while it is read would skip some. */
+static void children_read(const struct keeper *keeper)
+{
+	char path[64], text[16384];
+	pid_t pid = 0;
+	ssize_t n, i;
+	int fd;
+
+	children.n = 0;
+	children.more = false;
+	children.parent = keeper->pid;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)keeper->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		sweep_each_process(children_visit, NULL);
+		return;
+	}
+	while ((n = read(fd, text, sizeof(text))) > 0)
+		for (i = 0; i < n; i++) {
+			if (text[i] >= '0' && text[i] <= '9') {
+				pid = pid * 10 + (text[i] - '0');
+			} else if (pid > 0) {
+				children_add(pid);
+				pid = 0;
+			}
+		}
+	close(fd);
+}
+
+unsigned int keeper_count_children(const struct keeper *keeper)
+{
+	children_read(keeper);
+	return children.n;
+}
+
+static bool orphan_is_reaped(pid_t pid, bool *ret_killed)
+{
+	siginfo_t info = {0};
+	bool reaped = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid == pid;
+
+	*ret_killed = info.si_pid == pid && info.si_code == CLD_KILLED && info.si_status == SIGKILL;
+	return reaped;
+}
+
+/* --- whose an orphan is --------------------------------------------------------------------- */
+
+/* Members of groups that were told to stop, which have no more to do with their leader's session. A ring. */
+static struct remembered {
+	pid_t pid;
+	uint64_t start_ticks, group_id;
+} remembered[REMEMBERED_MAX];
+static unsigned int n_remembered;
+
+static void remember(const struct process_tree *members, const struct keeper_entry *entry)
+{
+	struct process_stat stat;
+	unsigned int i;
+
+	for (i = 0; i < members->n; i++) {
+		pid_t pid = members->members[i].pid;
+
+		if (getsid(pid) != entry->pid && process_stat_read(pid, &stat))
+			remembered[n_remembered++ % REMEMBERED_MAX] =
+				(struct remembered){pid, stat.start_ticks, entry->group_id};
+	}
+}
+
+static uint64_t remembered_group(pid_t pid)
+{
+	struct process_stat stat;
+	unsigned int i;
+
+	for (i = 0; i < REMEMBERED_MAX && i < n_remembered; i++)
+		if (remembered[i].pid == pid)
+			return process_stat_read(pid, &stat) && stat.start_ticks == remembered[i].start_ticks
+				       ? remembered[i].group_id
+				       : 0;
+	return 0;
+}
+
+/* The latest id with these digits. */
+static uint64_t group_of_low(const struct keeper *keeper, uint32_t low)
+{
+	uint64_t last = keeper->table.next_group_id - 1, id = last - last % SWEEP_GROUP_LOW + low;
+
+	return id <= last ? id : id < SWEEP_GROUP_LOW ? 0 : id - SWEEP_GROUP_LOW;
+}
+
+/* Asked again after one that is not away has shown none: it may have come back from exec just in between. */
+static bool orphan_marker(const struct keeper *keeper, pid_t pid, struct sweep_marker *ret_marker, bool *ret_away)
+{
+	bool found = sweep_marker_read(pid, ret_marker) == 1;
+
+	*ret_away = !found && process_is_away(pid);
+	if (!found && !*ret_away)
+		found = sweep_marker_read(pid, ret_marker) == 1;
+	return found && ret_marker->node_id == keeper->node_id;
+}
+
+/* 0 = not known. */
+static uint64_t orphan_group(struct keeper *keeper, pid_t pid, bool *ret_away)
+{
+	struct keeper_entry *entry;
+	struct sweep_marker marker;
+	uint32_t low;
+
+	*ret_away = false;
+	if (sweep_limit_read(pid, keeper->node_id, &low))
+		return group_of_low(keeper, low);
+	if (orphan_marker(keeper, pid, &marker, ret_away))
+		return marker.group_id;
+	entry = keeper_table_by_pid(&keeper->table, getsid(pid));
+	return entry ? entry->group_id : remembered_group(pid);
+}
+
+static bool entry_has_grace(const struct keeper_entry *entry)
+{
+	return entry->dying && entry->grace_ns;
+}
+
+/* --- the end of a tree ---------------------------------------------------------------------- */
+
+static struct process_tree tree; /* what is to be signalled next */
+
+static void tree_kill(void)
+{
+	if (!tree.n)
+		return;
+	process_tree_descend(&tree, true);
+	process_tree_signal(&tree, SIGKILL, 0);
+	process_tree_clear(&tree);
+}
+
+/* All that is of a group: its leader, its orphans, and what descends from them. */
+static void tree_of(struct keeper *keeper, const struct keeper_entry *entry)
+{
+	unsigned int i;
+	bool away;
+
+	process_tree_clear(&tree);
+	if (!entry->dying)
+		process_tree_add_root(&tree, entry->pid);
+	children_read(keeper);
+	for (i = 0; i < children.n; i++) {
+		pid_t pid = children.pids[i];
+
+		if (pid != keeper->supervisor_pid && !keeper_table_by_pid(&keeper->table, pid) &&
+			orphan_group(keeper, pid, &away) == entry->group_id)
+			process_tree_add_root(&tree, pid);
+	}
+}
+
+/* The number is ours until it is reaped. The process group is not there yet if the child has not come to setsid. */
+static void leader_signal(const struct keeper_entry *entry, int signo)
+{
+	if (kill(-entry->pid, signo) < 0)
+		kill(entry->pid, signo);
+}
+
+/* From now on, whoever of it is seen is killed. */
+static void grace_end(struct keeper_entry *entry)
+{
+	entry->grace_ns = 0;
+	entry->killed_ns = keeper_now_ns();
+	kill(-entry->pid, SIGKILL);
+}
+
+void keeper_kill_all(struct keeper *keeper)
+{
+	struct keeper_entry *entry;
+	unsigned int at = 0;
+
+	while ((entry = keeper_table_each(&keeper->table, &at)))
+		if (keeper_entry_has_process(entry)) {
+			entry->grace_ns = 0;
+			kill(-entry->pid, SIGKILL);
+			kill(entry->pid, SIGKILL);
+		}
+}
+
+void keeper_kill_tree(struct keeper *keeper, struct keeper_entry *entry)
+{
+	if (entry->dying) {
+		if (entry->grace_ns) {
+			grace_end(entry);
+			keeper->rescan_ns = keeper_now_ns();
+		}
+		return;
+	}
+	entry->grace_ns = 0;
+	tree_of(keeper, entry);
+	tree_kill();
+	leader_signal(entry, SIGKILL);
+}
+
+void keeper_signal(struct keeper *keeper, const struct keeper_signal *request)
+{
+	struct keeper_entry *entry = keeper_table_by_cookie(&keeper->table, request->cookie);
+
+	if (!entry || !keeper_entry_has_process(entry))
+		return;
+	if (!(request->flags & KEEPER_SIGNAL_TREE)) {
+		kill(entry->pid, request->signo);
+		return;
+	}
+	tree_of(keeper, entry);
+	process_tree_descend(&tree, false);
+	leader_signal(entry, request->signo);
+	process_tree_signal(&tree, request->signo, entry->pid);
+	if (request->flags & KEEPER_SIGNAL_STOP) {
+		remember(&tree, entry);
+		/* a stopped process hears it only when it goes on */
+		leader_signal(entry, SIGCONT);
+		process_tree_signal(&tree, SIGCONT, entry->pid);
+		if (!entry->dying)
+			entry->grace_ns = keeper_now_ns() + request->grace_ms * 1000000ull;
+	}
+	process_tree_clear(&tree);
+}
+
+/* --- looks ---------------------------------------------------------------------------------- */
+
+static void orphan_report(pid_t pid)
+{
+	static struct remembered reported[REPORTED_MAX];
+	static unsigned int n_reported;
+	struct process_stat stat;
+	char name[64] = "";
+	unsigned int i;
+
+	if (!process_stat_read(pid, &stat))
+		return;
+	for (i = 0; i < REPORTED_MAX; i++)
+		if (reported[i].pid == pid && reported[i].start_ticks == stat.start_ticks)
+			return;
+	reported[n_reported++ % REPORTED_MAX] = (struct remembered){.pid = pid, .start_ticks = stat.start_ticks};
+	process_read(pid, "comm", name, sizeof(name));
+	name[strcspn(name, "\n")] = 0;
+	keeper_log("process %d (%s) has lost its parent and carries nothing that says of which group it is: it goes on "
+		   "until no older group is left, or the node ends",
+		(int)pid, name);
+}
+
+/*
+ * Nothing is known of it but its age. It is of a group that was there when it began: if one of those lives, it may
+ * be that one's. If a process that is none of the node's can be our child, nothing follows from age.
+ */
+static void orphan_guess(struct keeper *keeper, pid_t pid, bool away)
+{
+	bool alive = !keeper->only_ours, grace = false;
+	struct keeper_entry *entry;
+	struct process_stat stat;
+	unsigned int at = 0;
+
+	if (!process_stat_read(pid, &stat))
+		return;
+	while ((entry = keeper_table_each(&keeper->table, &at)))
+		if (keeper_entry_has_process(entry) && !(entry->spawn_flags & KEEPER_SPAWN_DAEMON) &&
+			entry->start_ticks <= stat.start_ticks) {
+			alive = alive || !entry->dying;
+			grace = grace || entry_has_grace(entry);
+		}
+	if (alive) {
+		children.unknown = true;
+		children.away |= away;
+		if (!away)
+			orphan_report(pid);
+		return;
+	}
+	for (at = 0; (entry = keeper_table_each(&keeper->table, &at));)
+		if (entry->dying && entry->start_ticks <= stat.start_ticks)
+			entry->busy = true;
+	if (!grace)
+		process_tree_add_root(&tree, pid);
+}
+
+static void orphan_look(struct keeper *keeper, pid_t pid)
+{
+	struct keeper_entry *entry = keeper_table_by_pid(&keeper->table, getsid(pid));
+	uint64_t group_id;
+	bool away, killed;
+
+	if (orphan_is_reaped(pid, &killed)) {
+		if (killed && entry && entry->dying && !entry->grace_ns) /* it went with its leader's process group */
+			entry->flags |= KEEPER_SLOT_TREE_ENDED;
+		return;
+	}
+	keeper->n_left++;
+	if (keeper->phase == KEEPER_STOPS) {
+		kill(pid, SIGKILL);
+		return;
+	}
+	group_id = orphan_group(keeper, pid, &away);
+	if (!group_id) {
+		orphan_guess(keeper, pid, away);
+		return;
+	}
+	entry = keeper_table_by_group(&keeper->table, group_id);
+	if (entry && entry->dying) {
+		entry->busy = true;
+		if (!entry->grace_ns)
+			entry->flags |= KEEPER_SLOT_TREE_ENDED;
+	}
+	if (!entry || keeper_entry_is_final(entry) || (entry->dying && !entry->grace_ns))
+		process_tree_add_root(&tree, pid);
+}
+
+static void orphans_look(struct keeper *keeper)
+{
+	unsigned int i;
+
+	children_read(keeper);
+	children.orphans = false;
+	children.unknown = false;
+	children.away = false;
+	keeper->n_left = 0;
+	process_tree_clear(&tree);
+	for (i = 0; i < children.n; i++) {
+		pid_t pid = children.pids[i];
+
+		if (pid != keeper->supervisor_pid && !keeper_table_by_pid(&keeper->table, pid)) {
+			children.orphans = true;
+			orphan_look(keeper, pid);
+		}
+	}
+	tree_kill();
+	if (children.more)
+		keeper->rescan_ns = keeper_now_ns() + RESCAN_NS;
+}
+
+/* Marks a leader that is dead. */
+static void leader_look(struct keeper *keeper, struct keeper_entry *entry)
+{
+	siginfo_t info = {0};
+
+	if (entry->dying || !keeper_entry_has_process(entry) ||
+		waitid(P_PID, (id_t)entry->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid)
+		return;
+	keeper_exec_heard(keeper, entry);
+	entry->dying = true;
+	entry->code = info.si_code;
+	entry->status = info.si_status;
+	entry->flags = info.si_code == CLD_DUMPED ? KEEPER_SLOT_CORE : 0;
+	entry->exited_ns = keeper_now_ns();
+	keeper->n_dying++;
+	if (!entry->grace_ns)
+		grace_end(entry);
+}
+
+static uint64_t timeval_us(struct timeval t)
+{
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_usec;
+}
+
+static void leader_reap(struct keeper *keeper, struct keeper_entry *entry)
+{
+	struct rusage usage = {0};
+	int status;
+
+	while (wait4(entry->pid, &status, 0, &usage) < 0 && errno == EINTR)
+		;
+	entry->rusage = (struct keeper_rusage){.utime_us = timeval_us(usage.ru_utime),
+		.stime_us = timeval_us(usage.ru_stime),
+		.maxrss_kib = (uint64_t)usage.ru_maxrss,
+		.minflt = (uint64_t)usage.ru_minflt,
+		.majflt = (uint64_t)usage.ru_majflt,
+		.inblock = (uint64_t)usage.ru_inblock,
+		.oublock = (uint64_t)usage.ru_oublock,
+		.nvcsw = (uint64_t)usage.ru_nvcsw,
+		.nivcsw = (uint64_t)usage.ru_nivcsw};
+	keeper_table_reaped(&keeper->table, entry);
+	keeper->n_dying--;
+	entry->stage = entry->error ? KEEPER_FAILED : KEEPER_EXITED;
+	entry->dying = false;
+	keeper_table_touch(&keeper->table, entry);
+}
+
+static void leaders_reap(struct keeper *keeper)
+{
+	struct keeper_entry *entry;
+	unsigned int at = 0;
+	uint64_t now_ns = keeper_now_ns();
+
+	while ((entry = keeper_table_each(&keeper->table, &at))) {
+		bool left = entry->busy || children.more;
+		uint64_t rescan_ns = 0;
+
+		if (!entry->dying)
+			continue;
+		if (entry->grace_ns && left)
+			rescan_ns = now_ns + GRACE_RESCAN_NS;
+		else if (entry->grace_ns && children.away && now_ns - entry->exited_ns < AWAY_LIMIT_NS)
+			rescan_ns = now_ns + AWAY_RESCAN_NS;
+		else if (!entry->grace_ns && now_ns - entry->killed_ns <
+						     (left	      ? KEEPER_TREE_LIMIT_NS
+						      : children.away ? AWAY_LIMIT_NS
+								      : 0))
+			rescan_ns = now_ns + (children.away ? AWAY_RESCAN_NS : RESCAN_NS);
+		if (rescan_ns) {
+			if (entry->grace_ns && rescan_ns > entry->grace_ns)
+				rescan_ns = entry->grace_ns;
+			if (!keeper->rescan_ns || keeper->rescan_ns > rescan_ns)
+				keeper->rescan_ns = rescan_ns;
+			continue;
+		}
+		if (left) {
+			entry->flags |= KEEPER_SLOT_TREE_LEFT;
+			keeper_log("group %llu (%s): something of its process tree cannot be killed, it is "
+				   "given up",
+				(unsigned long long)entry->group_id, entry->name);
+		}
+		leader_reap(keeper, entry);
+	}
+}
+
+/* A child that is dead, which is not reaped by that: the first in the kernel's list, again and again; or 0.
+ */
+static pid_t zombie_peek(void)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ? 0 : info.si_pid;
+}
+
+static void supervisor_look(struct keeper *keeper)
+{
+	siginfo_t info = {0};
+
+	if (waitid(P_PID, (id_t)keeper->supervisor_pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid)
+		keeper_supervisor_died(keeper, info.si_code, info.si_status);
+}
+
+/* The trees of all leaders that are dying. */
+static void trees_end(struct keeper *keeper)
+{
+	struct keeper_entry *entry;
+	unsigned int at = 0;
+
+	while ((entry = keeper_table_each(&keeper->table, &at))) {
+		entry->busy = false;
+		if (entry_has_grace(entry) && keeper_now_ns() >= entry->grace_ns)
+			grace_end(entry);
+	}
+	/* No orphan, dead or alive, is in sight: there is nobody whose child could be hidden. One look will
+	 * do. */
+	orphans_look(keeper);
+	if (children.orphans)
+		orphans_look(keeper);
+	if (children.unknown)
+		keeper->rescan_ns = keeper_now_ns() + RESCAN_NS;
+	leaders_reap(keeper);
+}
+
+/*
+ * Mostly one has died, and the kernel names it. If there is another one then, there may be many, and every
+ * leader is asked for. Whoever dies after that brings another SIGCHLD.
+ */
+void keeper_reap(struct keeper *keeper, bool look)
+{
+	struct keeper_entry *entry;
+	bool first = true;
+	pid_t pid;
+
+	keeper->rescan_ns = 0;
+	while ((pid = zombie_peek()) > 0) {
+		unsigned int at = 0;
+
+		if (pid == keeper->supervisor_pid) {
+			supervisor_look(keeper);
+			continue;
+		}
+		entry = keeper_table_by_pid(&keeper->table, pid);
+		if (!entry) {
+			bool killed;
+
+			orphan_is_reaped(pid, &killed);
+			continue;
+		}
+		look = false;
+		if (first && !keeper->n_dying) {
+			first = false;
+			leader_look(keeper, entry);
+			trees_end(keeper);
+			continue;
+		}
+		while ((entry = keeper_table_each(&keeper->table, &at)))
+			leader_look(keeper, entry);
+		trees_end(keeper);
+		break;
+	}
+	if (look || keeper->phase == KEEPER_STOPS)
+		orphans_look(keeper);
+}

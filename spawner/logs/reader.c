@@ -1,0 +1,440 @@
+#include "spawner/logs/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libactor/protocol/cause.h"
+
+#define PREDECESSORS_MAX 99
+#define BLOCK_BYTES      65536
+
+int log_reader_open(struct log_reader *log, const char *path)
+{
+	*log = (struct log_reader)LOG_READER_INIT;
+	log->path = strdup(path);
+	if (!log->path)
+		return -ENOMEM;
+	log->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (log->fd < 0 && errno != ENOENT) {
+		int r = -errno;
+
+		log_reader_close(log);
+		return r;
+	}
+	return 0;
+}
+
+void log_reader_close(struct log_reader *log)
+{
+	if (log->stamps.fd >= 0)
+		close(log->stamps.fd);
+	if (log->fd >= 0)
+		close(log->fd);
+	free(log->path);
+	*log = (struct log_reader)LOG_READER_INIT;
+}
+
+static int log_reader_open_predecessor(const struct log_reader *log, unsigned n)
+{
+	char *path;
+	int fd;
+
+	if (asprintf(&path, "%s.%u", log->path, n) < 0)
+		return -ENOMEM;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = fd < 0 ? -errno : fd;
+	free(path);
+	return fd;
+}
+
+/* ---- the stamps ---------------------------------------------------------------------------------- */
+
+static bool stamp_read(int fd, off_t at, struct stamp *ret)
+{
+	return pread(fd, ret, sizeof(*ret), at) == sizeof(*ret);
+}
+
+static bool stamp_is_of_lines(const struct stamp *stamp)
+{
+	return stamp->kind == STAMP_LINES || stamp->kind == STAMP_CUT;
+}
+
+/* Those of the open file, under whatever number they are by now. */
+static int stamps_find(const struct log_reader *log, uint64_t ino)
+{
+	char *copy = strdup(log->path), *slash = copy ? strrchr(copy, '/') : NULL, name[256];
+	int fd = -1, dir_fd = -1;
+
+	if (slash) {
+		*slash = '\0';
+		dir_fd = open(slash == copy ? "/" : copy, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	for (unsigned n = 0; dir_fd >= 0 && fd < 0 && n <= PREDECESSORS_MAX; n++) {
+		struct stamp_header header;
+
+		stamp_file_name(name, sizeof(name), slash + 1, n);
+		fd = *name ? openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+		if (fd < 0 && n)
+			break;
+		if (fd >= 0 && (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
+				       !stamp_header_is_right(&header, ino))) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	if (dir_fd >= 0)
+		close(dir_fd);
+	free(copy);
+	return fd;
+}
+
+/* At the first record that is not before @offset of the file. */
+static void stamps_seek(struct log_reader_stamps *stamps, off_t offset)
+{
+	off_t low = 0, high;
+	struct stat st;
+	struct stamp stamp;
+
+	stamps->at = sizeof(struct stamp_header);
+	stamps->current.kind = 0;
+	if (fstat(stamps->fd, &st) || st.st_size < stamps->at)
+		return;
+	high = (st.st_size - stamps->at) / (off_t)sizeof(stamp);
+	while (low < high) {
+		off_t middle = low + (high - low) / 2;
+
+		if (!stamp_read(stamps->fd, stamps->at + middle * (off_t)sizeof(stamp), &stamp))
+			return;
+		if ((off_t)stamp.offset < offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	stamps->at += low * (off_t)sizeof(stamp);
+	for (off_t at = stamps->at; at > (off_t)sizeof(struct stamp_header) && !stamp_is_of_lines(&stamps->current);) {
+		at -= (off_t)sizeof(stamp);
+		if (!stamp_read(stamps->fd, at, &stamps->current) || stamps->current.kind == STAMP_STARTED)
+			break;
+	}
+	stamps->current.kind = stamp_is_of_lines(&stamps->current) ? STAMP_LINES : 0;
+}
+
+static void stamps_open(struct log_reader *log, int fd, off_t offset)
+{
+	struct stat st;
+
+	if (!log->stamped)
+		return;
+	if (log->stamps.fd >= 0)
+		close(log->stamps.fd);
+	log->stamps.fd = fstat(fd, &st) ? -1 : stamps_find(log, st.st_ino);
+	log->stamps.current.kind = 0;
+	if (log->stamps.fd >= 0)
+		stamps_seek(&log->stamps, offset);
+}
+
+static void put_time(const struct stamp *stamp, FILE *to)
+{
+	time_t seconds = (time_t)(stamp->time_us / 1000000);
+	char text[32] = "";
+	struct tm tm;
+
+	if (localtime_r(&seconds, &tm))
+		strftime(text, sizeof(text), "%F %T", &tm);
+	fprintf(to, "%s.%03d #%u ", text, (int)(stamp->time_us / 1000 % 1000), stamp->life);
+}
+
+static void put_event(struct log_reader_stamps *stamps, const struct stamp *stamp, FILE *to)
+{
+	char scratch[16];
+
+	if (stamps->in_line) {
+		fputc('\n', to);
+		stamps->in_line = false;
+		stamps->newline_shown = true;
+	}
+	put_time(stamp, to);
+	if (stamp->kind == STAMP_STARTED)
+		fprintf(to, "--- started pid %d\n", (int)stamp->pid);
+	else if (stamp->kind == STAMP_FAILED)
+		fprintf(to, "--- could not be started: %s\n", strerror((int)stamp->number));
+	else if (stamp->kind == STAMP_LOST)
+		fprintf(to, "--- %lld bytes are lost: they could not be written here\n", (long long)stamp->number);
+	else if (stamp->kind == STAMP_ENDED && stamp->code == CLD_EXITED)
+		fprintf(to, "--- ended: exit %d\n", (int)stamp->number);
+	else if (stamp->kind == STAMP_ENDED)
+		fprintf(to, "--- ended: %s%s\n", cause_signal_name((int)stamp->number, scratch),
+			stamp->code == CLD_DUMPED ? " (core dumped)" : "");
+	else
+		fputs("--- (of a newer version)\n", to);
+}
+
+/* What is to be said before the byte at @offset. */
+static void stamps_advance(struct log_reader_stamps *stamps, off_t offset, FILE *to)
+{
+	struct stamp stamp;
+
+	while (stamps->fd >= 0 && stamp_read(stamps->fd, stamps->at, &stamp) && (off_t)stamp.offset <= offset) {
+		stamps->at += (off_t)sizeof(stamp);
+		if (stamp_is_of_lines(&stamp)) {
+			stamps->current = stamp;
+			continue;
+		}
+		if (stamp.kind == STAMP_STARTED)
+			stamps->current.kind = 0; /* its lines may have none */
+		put_event(stamps, &stamp, to);
+	}
+}
+
+/* Where in a line that is being shown the other stream takes over; or the end of what there is. */
+static size_t stamps_piece(struct log_reader_stamps *stamps, off_t offset, size_t size)
+{
+	struct stamp stamp;
+
+	while (stamps->fd >= 0 && stamp_read(stamps->fd, stamps->at, &stamp) && stamp_is_of_lines(&stamp) &&
+		(off_t)stamp.offset < offset + (off_t)size) {
+		if (stamp.stream != stamps->current.stream)
+			return (off_t)stamp.offset > offset ? (size_t)((off_t)stamp.offset - offset) : 0;
+		stamps->at += (off_t)sizeof(stamp);
+	}
+	return size;
+}
+
+static void put_stamped(struct log_reader_stamps *stamps, off_t offset, const char *data, size_t size, FILE *to)
+{
+	while (size) {
+		const char *newline = memchr(data, '\n', size);
+		size_t n = newline ? (size_t)(newline - data) + 1 : size;
+
+		if (stamps->newline_shown && *data == '\n') {
+			n = 1;
+		} else {
+			if (stamps->in_line && !stamps_piece(stamps, offset, n)) {
+				fputc('\n', to);
+				stamps->in_line = false;
+			}
+			if (!stamps->in_line) {
+				stamps_advance(stamps, offset, to);
+				if (stamps->current.kind) {
+					put_time(&stamps->current, to);
+					fputs(stamps->current.kind == STAMP_CUT	 ? "+ "
+						      : stamps->current.stream == 2 ? "! "
+										    : "| ",
+						to);
+					stamps->current.kind = STAMP_LINES;
+				}
+			}
+			n = stamps_piece(stamps, offset, n);
+			fwrite(data, 1, n, to);
+			stamps->in_line = data[n - 1] != '\n';
+		}
+		stamps->newline_shown = false;
+		data += n;
+		offset += (off_t)n;
+		size -= n;
+	}
+}
+
+/* From *at to the end of the file as it is now. Advances *at. */
+static int log_reader_copy(struct log_reader *log, int fd, off_t *at, FILE *to)
+{
+	char *block = malloc(BLOCK_BYTES);
+	ssize_t n;
+	int r = 0;
+
+	if (!block)
+		return -ENOMEM;
+	while ((n = pread(fd, block, BLOCK_BYTES, *at)) > 0) {
+		if (log->stamped)
+			put_stamped(&log->stamps, *at, block, (size_t)n, to);
+		else
+			fwrite(block, 1, (size_t)n, to);
+		*at += n;
+		if (ferror(to)) {
+			r = errno ? -errno : -EIO;
+			break;
+		}
+	}
+	if (n < 0)
+		r = -errno;
+	else if (!r && log->stamped)
+		stamps_advance(&log->stamps, *at, to);
+	free(block);
+	return r;
+}
+
+/* ---- the lines ----------------------------------------------------------------------------------- */
+
+/*
+ * Goes back from the end until *n lines lie behind: *ret is where they begin, *n how many more are wanted
+ * from the file before. A newline at the very end ends a line and begins none.
+ */
+static int log_reader_seek_back(int fd, uint64_t *n, off_t *ret)
+{
+	char *block = malloc(BLOCK_BYTES);
+	struct stat st;
+	off_t at;
+	int r = 0;
+
+	if (!block)
+		return -ENOMEM;
+	if (fstat(fd, &st)) {
+		r = -errno;
+		goto out;
+	}
+	at = st.st_size;
+	while (at > 0) {
+		size_t want = at < BLOCK_BYTES ? (size_t)at : BLOCK_BYTES;
+		ssize_t got = pread(fd, block, want, at - (off_t)want);
+
+		if (got != (ssize_t)want) {
+			r = got < 0 ? -errno : 0; /* truncated meanwhile: begin at its new beginning */
+			at = 0;
+			break;
+		}
+		for (size_t i = want; i > 0; i--) {
+			off_t here = at - (off_t)want + (off_t)i; /* just behind this byte */
+
+			if (block[i - 1] != '\n')
+				continue;
+			if (here == st.st_size)
+				continue;
+			if (--*n == 0) {
+				*ret = here;
+				goto out;
+			}
+		}
+		at -= (off_t)want;
+	}
+	if (st.st_size > 0)
+		--*n; /* the file's first line, which no newline of this file announces */
+	*ret = 0;
+out:
+	free(block);
+	return r;
+}
+
+int log_reader_tail(struct log_reader *log, uint64_t n, FILE *to)
+{
+	int older[PREDECESSORS_MAX];
+	unsigned n_older = 0;
+	uint64_t wanted = n;
+	off_t begin = 0;
+	int r = 0;
+
+	if (!n || log->fd < 0) {
+		if (log->fd >= 0) {
+			log->offset = lseek(log->fd, 0, SEEK_END);
+			stamps_open(log, log->fd, log->offset);
+		}
+		return 0;
+	}
+	r = log_reader_seek_back(log->fd, &wanted, &begin);
+	/*
+	 * Predecessors are kept open from here on: a rotation while we print renames them and takes nothing
+	 * away. The writer rotates between lines, so each file begins with a whole line, or with the rest of one
+	 * that was too long for a file.
+	 */
+	while (!r && wanted && n_older < PREDECESSORS_MAX) {
+		int fd = log_reader_open_predecessor(log, n_older + 1);
+
+		if (fd < 0)
+			break;
+		older[n_older++] = fd;
+		r = log_reader_seek_back(fd, &wanted, &begin);
+	}
+	for (unsigned i = n_older; i > 0; i--) {
+		stamps_open(log, older[i - 1], begin);
+		if (!r)
+			r = log_reader_copy(log, older[i - 1], &begin, to);
+		begin = 0;
+		close(older[i - 1]);
+	}
+	stamps_open(log, log->fd, begin);
+	if (!r)
+		r = log_reader_copy(log, log->fd, &begin, to);
+	log->offset = begin;
+	return r;
+}
+
+static bool log_reader_is_older(const struct stat *a, const struct stat *b)
+{
+	if (a->st_mtim.tv_sec != b->st_mtim.tv_sec)
+		return a->st_mtim.tv_sec < b->st_mtim.tv_sec;
+	return a->st_mtim.tv_nsec < b->st_mtim.tv_nsec;
+}
+
+/*
+ * The file that came after ours: FILE, or a FILE.n when there were several rotations meanwhile. An fd or
+ * -errno.
+ */
+static int log_reader_open_successor(const struct log_reader *log, const struct stat *ours)
+{
+	int newer = open(log->path, O_RDONLY | O_CLOEXEC);
+
+	if (newer < 0)
+		return -errno;
+	for (unsigned n = 1; n <= PREDECESSORS_MAX; n++) {
+		int fd = log_reader_open_predecessor(log, n);
+		struct stat st;
+
+		if (fd < 0)
+			break;
+		if (fstat(fd, &st) || (st.st_ino == ours->st_ino && st.st_dev == ours->st_dev) ||
+			log_reader_is_older(&st, ours)) {
+			close(fd);
+			break;
+		}
+		close(newer);
+		newer = fd;
+	}
+	return newer;
+}
+
+int log_reader_catch_up(struct log_reader *log, FILE *to)
+{
+	for (;;) {
+		struct stat ours = {0}, named;
+		int fd, r;
+
+		if (log->fd >= 0) {
+			if (fstat(log->fd, &ours))
+				return -errno;
+			if (ours.st_size < log->offset) {
+				log->offset = 0; /* truncated: it starts over */
+				stamps_open(log, log->fd, 0);
+			} else if (log->stamps.fd < 0) {
+				stamps_open(log, log->fd, log->offset);
+			}
+			r = log_reader_copy(log, log->fd, &log->offset, to);
+			if (r)
+				return r;
+			if (stat(log->path, &named))
+				return errno == ENOENT ? 0 : -errno; /* between two renames */
+			if (named.st_ino == ours.st_ino && named.st_dev == ours.st_dev)
+				return 0;
+			/* What came between the last read and the rename. */
+			r = log_reader_copy(log, log->fd, &log->offset, to);
+			if (r || fstat(log->fd, &ours))
+				return r ? r : -errno;
+			fd = log_reader_open_successor(log, &ours);
+		} else {
+			fd = open(log->path, O_RDONLY | O_CLOEXEC);
+			if (fd < 0)
+				fd = -errno;
+		}
+		if (fd < 0)
+			return fd == -ENOENT ? 0 : fd;
+		if (log->fd >= 0)
+			close(log->fd);
+		log->fd = fd;
+		log->offset = 0;
+		stamps_open(log, fd, 0);
+	}
+}

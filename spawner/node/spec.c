@@ -1,0 +1,302 @@
+#include "spawner/node/spec.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libactor/protocol/wire.h"
+
+bool spec_env_is_reserved(const char *variable, size_t len)
+{
+	static const char *const reserved[] = {"ACTOR_GROUP", "ACTOR_TOKEN", "ACTOR_NODE_FD", "ACTOR_RUNTIME_DIR"};
+
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		if (strlen(reserved[i]) == len && !memcmp(reserved[i], variable, len))
+			return true;
+	return false;
+}
+
+static void strv_free(char **strv)
+{
+	for (char **s = strv; s && *s; s++)
+		free(*s);
+	free(strv);
+}
+
+void spec_deinit(struct spec *spec)
+{
+	free(spec->name);
+	free(spec->cwd);
+	strv_free(spec->argv);
+	strv_free(spec->env);
+	*spec = (struct spec){0};
+}
+
+__attribute__((format(printf, 2, 3))) static int wrong(char *text, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, SPEC_TEXT_BYTES, format, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+/* What becomes a C string of another process must not hold a NUL. */
+static int read_string(struct mp_reader *r, const char *what, char **ret, size_t *io_budget, char *text)
+{
+	const char *s;
+	size_t len;
+	char *copy;
+
+	if (mp_read_str(r, &s, &len) < 0)
+		return wrong(text, "`%s` must be a string", what);
+	if (memchr(s, 0, len))
+		return wrong(text, "`%s` holds a NUL byte", what);
+	if (len + 1 + sizeof(char *) > *io_budget)
+		return wrong(text, "argv and env together are over %u bytes", SPEC_BYTES_MAX);
+	*io_budget -= len + 1 + sizeof(char *);
+	copy = strndup(s, len);
+	if (!copy)
+		return -ENOMEM;
+	free(*ret);
+	*ret = copy;
+	return 0;
+}
+
+static int read_argv(struct mp_reader *r, struct spec *spec, size_t *io_budget, char *text)
+{
+	uint32_t n;
+	int err = 0;
+
+	if (spec->argv)
+		return wrong(text, "`argv` is given twice");
+	if (mp_read_array(r, &n) < 0 || !n)
+		return wrong(text, "`argv` must be an array of at least one string");
+	if (n > *io_budget / (sizeof(char *) + 1))
+		return wrong(text, "argv and env together are over %u bytes", SPEC_BYTES_MAX);
+	spec->argv = calloc((size_t)n + 1, sizeof(char *));
+	if (!spec->argv)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n && !err; i++)
+		err = read_string(r, "argv", &spec->argv[i], io_budget, text);
+	if (!err && !spec->argv[0][0])
+		return wrong(text, "`argv[0]` is empty");
+	return err;
+}
+
+static int read_env(struct mp_reader *r, struct spec *spec, size_t *io_budget, char *text)
+{
+	uint32_t n;
+
+	if (spec->env)
+		return wrong(text, "`env` is given twice");
+	if (mp_read_map(r, &n) < 0)
+		return wrong(text, "`env` must be a map of strings");
+	if (n > *io_budget / (sizeof(char *) + 1))
+		return wrong(text, "argv and env together are over %u bytes", SPEC_BYTES_MAX);
+	spec->env = calloc((size_t)n + 1, sizeof(char *));
+	if (!spec->env)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		const char *k, *v;
+		size_t k_len, v_len;
+
+		if (mp_read_str(r, &k, &k_len) < 0 || mp_read_str(r, &v, &v_len) < 0)
+			return wrong(text, "`env` must be a map of strings");
+		if (!k_len || memchr(k, '=', k_len) || memchr(k, 0, k_len) || memchr(v, 0, v_len))
+			return wrong(text, "`env` has a name or value that cannot be (empty, with `=` or NUL)");
+		if (spec_env_is_reserved(k, k_len))
+			return wrong(text, "`env`: %.*s is set by the node itself", (int)k_len, k);
+		if (k_len + v_len + 2 + sizeof(char *) > *io_budget)
+			return wrong(text, "argv and env together are over %u bytes", SPEC_BYTES_MAX);
+		*io_budget -= k_len + v_len + 2 + sizeof(char *);
+		spec->env[i] = malloc(k_len + v_len + 2);
+		if (!spec->env[i])
+			return -ENOMEM;
+		memcpy(spec->env[i], k, k_len);
+		spec->env[i][k_len] = '=';
+		memcpy(spec->env[i] + k_len + 1, v, v_len);
+		spec->env[i][k_len + 1 + v_len] = 0;
+	}
+	return 0;
+}
+
+static int read_ms(struct mp_reader *r, const char *what, uint32_t *ret, char *text)
+{
+	uint64_t v;
+
+	if (mp_read_uint(r, &v) < 0 || v > SPEC_TIMEOUT_MAX_MS)
+		return wrong(text, "`%s` must be milliseconds, 0 to %u", what, SPEC_TIMEOUT_MAX_MS);
+	*ret = (uint32_t)v;
+	return 0;
+}
+
+static int read_restart(struct mp_reader *r, enum supervision_restart *ret, char *text)
+{
+	const char *s;
+	size_t len;
+
+	if (mp_read_str(r, &s, &len) == 0)
+		for (int i = 0; i < _SUPERVISION_RESTART_N; i++)
+			if (mp_str_is(s, len, supervision_restart_name((enum supervision_restart)i))) {
+				*ret = (enum supervision_restart)i;
+				return 0;
+			}
+	return wrong(text, "`restart` must be permanent, transient or temporary");
+}
+
+static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct spec *spec, size_t *io_budget,
+	char *text)
+{
+	size_t name_budget = SIZE_MAX;
+	const char *s;
+	size_t len;
+
+	if (mp_str_is(k, k_len, "name")) {
+		if (mp_peek(r) == MP_NIL)
+			return mp_read_nil(r);
+		return read_string(r, "name", &spec->name, &name_budget, text);
+	}
+	if (mp_str_is(k, k_len, "argv"))
+		return read_argv(r, spec, io_budget, text);
+	if (mp_str_is(k, k_len, "env"))
+		return read_env(r, spec, io_budget, text);
+	if (mp_str_is(k, k_len, "cwd")) {
+		if (mp_peek(r) == MP_NIL)
+			return mp_read_nil(r);
+		return read_string(r, "cwd", &spec->cwd, io_budget, text);
+	}
+	if (mp_str_is(k, k_len, "restart"))
+		return read_restart(r, &spec->restart, text);
+	if (mp_str_is(k, k_len, "backoff_min_ms"))
+		return read_ms(r, "backoff_min_ms", &spec->backoff_min_ms, text);
+	if (mp_str_is(k, k_len, "backoff_max_ms"))
+		return read_ms(r, "backoff_max_ms", &spec->backoff_max_ms, text);
+	if (mp_str_is(k, k_len, "stop_timeout_ms"))
+		return read_ms(r, "stop_timeout_ms", &spec->stop_timeout_ms, text);
+	if (mp_str_is(k, k_len, "ready_timeout_ms"))
+		return read_ms(r, "ready_timeout_ms", &spec->ready_timeout_ms, text);
+	if (mp_str_is(k, k_len, "ready")) {
+		if (mp_read_str(r, &s, &len) < 0 || (!mp_str_is(s, len, "exec") && !mp_str_is(s, len, "actor")))
+			return wrong(text, "`ready` must be exec or actor");
+		spec->ready_actor = mp_str_is(s, len, "actor");
+		return 0;
+	}
+	if (mp_str_is(k, k_len, "stamps")) {
+		bool stamps;
+
+		if (mp_read_bool(r, &stamps) < 0)
+			return wrong(text, "`stamps` must be true or false");
+		spec->no_stamps = !stamps;
+		return 0;
+	}
+	if (mp_str_is(k, k_len, "cookie"))
+		return mp_read_uint(r, &spec->cookie) < 0 ? wrong(text, "`cookie` must be a number") : 0;
+	if (mp_str_is(k, k_len, "owned"))
+		return mp_read_bool(r, &spec->owned) < 0 ? wrong(text, "`owned` must be true or false") : 0;
+	if (mp_str_is(k, k_len, "monitor")) {
+		if (mp_peek(r) == MP_NIL)
+			return mp_read_nil(r);
+		spec->monitor = true;
+		return mp_read_uint(r, &spec->monitor_id) < 0 ? wrong(text, "`monitor` must be a number") : 0;
+	}
+	return mp_skip(r) < 0 ? wrong(text, "the spec is malformed") : 0;
+}
+
+int spec_parse(struct mp_reader *r, struct spec *ret, char text[SPEC_TEXT_BYTES])
+{
+	struct spec spec = {
+		.restart = SUPERVISION_PERMANENT,
+		.backoff_min_ms = 100,
+		.backoff_max_ms = 30000,
+		.stop_timeout_ms = 10000,
+	};
+	size_t budget = SPEC_BYTES_MAX;
+	bool max_given = false;
+	uint32_t n;
+	int err = 0;
+
+	text[0] = 0;
+	if (mp_read_map(r, &n) < 0)
+		return wrong(text, "the spec must be a map");
+	for (uint32_t i = 0; i < n && !err; i++) {
+		const char *k;
+		size_t k_len;
+
+		if (mp_read_str(r, &k, &k_len) < 0) {
+			err = wrong(text, "the keys of a spec are strings");
+			break;
+		}
+		max_given |= mp_str_is(k, k_len, "backoff_max_ms");
+		err = read_key(r, k, k_len, &spec, &budget, text);
+	}
+	if (!err && !spec.argv)
+		err = wrong(text, "`argv` is missing: what shall run?");
+	if (!err && spec.name && (!wire_name_is_valid(spec.name, strlen(spec.name)) || spec.name[0] == '$'))
+		err = wrong(text, "`name` must be 1 to 255 bytes of UTF-8 without control characters and not begin with $");
+	if (!err && spec.cwd && spec.cwd[0] != '/')
+		err = wrong(text, "`cwd` must be an absolute path, not %.100s", spec.cwd);
+	if (!err && !max_given && spec.backoff_max_ms < spec.backoff_min_ms)
+		spec.backoff_max_ms = spec.backoff_min_ms;
+	if (!err && !spec.backoff_min_ms)
+		spec.backoff_max_ms = 0;
+	if (!err && spec.backoff_max_ms < spec.backoff_min_ms)
+		err = wrong(text, "`backoff_max_ms` %u is below `backoff_min_ms` %u", spec.backoff_max_ms,
+			spec.backoff_min_ms);
+	if (err) {
+		if (err == -EPROTO)
+			err = wrong(text, "the spec is malformed");
+		spec_deinit(&spec);
+		return err;
+	}
+	*ret = spec;
+	return 0;
+}
+
+void spec_put(struct buf *b, const struct spec *spec)
+{
+	uint32_t n_argv = 0, n_env = 0;
+
+	while (spec->argv[n_argv])
+		n_argv++;
+	while (spec->env && spec->env[n_env])
+		n_env++;
+	mp_put_map(b, 11 + (spec->cookie != 0));
+	mp_put_cstr(b, "name");
+	mp_put_cstr(b, spec->name);
+	mp_put_cstr(b, "argv");
+	mp_put_array(b, n_argv);
+	for (uint32_t i = 0; i < n_argv; i++)
+		mp_put_cstr(b, spec->argv[i]);
+	mp_put_cstr(b, "env");
+	mp_put_map(b, n_env);
+	for (uint32_t i = 0; i < n_env; i++) {
+		const char *eq = strchr(spec->env[i], '=');
+
+		mp_put_str(b, spec->env[i], (size_t)(eq - spec->env[i]));
+		mp_put_cstr(b, eq + 1);
+	}
+	mp_put_cstr(b, "cwd");
+	mp_put_cstr(b, spec->cwd);
+	mp_put_cstr(b, "restart");
+	mp_put_cstr(b, supervision_restart_name(spec->restart));
+	mp_put_cstr(b, "backoff_min_ms");
+	mp_put_uint(b, spec->backoff_min_ms);
+	mp_put_cstr(b, "backoff_max_ms");
+	mp_put_uint(b, spec->backoff_max_ms);
+	mp_put_cstr(b, "stop_timeout_ms");
+	mp_put_uint(b, spec->stop_timeout_ms);
+	mp_put_cstr(b, "ready_timeout_ms");
+	mp_put_uint(b, spec->ready_timeout_ms);
+	mp_put_cstr(b, "ready");
+	mp_put_cstr(b, spec->ready_actor ? "actor" : "exec");
+	mp_put_cstr(b, "stamps");
+	mp_put_bool(b, !spec->no_stamps);
+	if (spec->cookie) {
+		mp_put_cstr(b, "cookie");
+		mp_put_uint(b, spec->cookie);
+	}
+}

@@ -1,0 +1,225 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "spawner/shared/process-tree.h"
+#include "spawner/shared/sweep.h"
+
+_Static_assert(1u << PROCESS_TREE_BITS == 2 * PROCESS_TREE_MAX, "never more than half full");
+#define INDEX_MASK ((1u << PROCESS_TREE_BITS) - 1)
+#define PROCESS_EXITING    4u  /* PF_EXITING of the kernel's sched.h */
+#define DESCEND_ROUNDS_MAX 100 /* somebody in it is as quick as we are: what is left is another look's */
+
+static ssize_t file_read(const char *path, char *text, size_t size_bytes)
+{
+	ssize_t n;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	n = read(fd, text, size_bytes - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	return n;
+}
+
+bool process_stat_read(pid_t pid, struct process_stat *ret)
+{
+	char path[48], text[1024], *at;
+	unsigned long flags;
+	int parent, session, field;
+
+	*ret = (struct process_stat){0};
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (file_read(path, text, sizeof(text)) <= 0)
+		return false;
+	at = strrchr(text, ')'); /* the name in the parentheses may hold anything */
+	if (!at || sscanf(at + 1, " %c %d %*d %d %*d %*d %lu", &ret->state, &parent, &session, &flags) != 4)
+		return false;
+	ret->parent = parent;
+	ret->session = session;
+	ret->exiting = flags & PROCESS_EXITING;
+	for (field = 2; at && field < 22; field++) {
+		at = strchr(at + 1, ' ');
+		if (at && field == 19)
+			ret->n_threads = (unsigned int)strtoul(at + 1, NULL, 10);
+	}
+	ret->start_ticks = at ? strtoull(at + 1, NULL, 10) : 0;
+	return true;
+}
+
+bool process_is_traced(pid_t pid)
+{
+	char path[48], text[2048], *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (file_read(path, text, sizeof(text)) <= 0)
+		return false;
+	at = strstr(text, "\nTracerPid:");
+	return at && strtol(at + 11, NULL, 10) > 0;
+}
+
+/* --- children ------------------------------------------------------------------------------- */
+
+struct child_search {
+	pid_t parent;
+	void (*visit)(pid_t child, pid_t parent, void *data);
+	void *data;
+};
+
+static void numbers_read(int fd, const struct child_search *search)
+{
+	char text[4096];
+	pid_t pid = 0;
+	ssize_t n, i;
+
+	while ((n = read(fd, text, sizeof(text))) > 0)
+		for (i = 0; i < n; i++) {
+			if (text[i] >= '0' && text[i] <= '9') {
+				pid = pid * 10 + (text[i] - '0');
+			} else if (pid > 0) {
+				search->visit(pid, search->parent, search->data);
+				pid = 0;
+			}
+		}
+}
+
+/* A child belongs to the thread that forked it. */
+static bool thread_visit(pid_t tid, void *data)
+{
+	const struct child_search *search = data;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)search->parent, (int)tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		numbers_read(fd, search);
+		close(fd);
+	}
+	return true;
+}
+
+/* Without CONFIG_PROC_CHILDREN: everybody's parent is asked for. */
+static bool process_visit(pid_t pid, void *data)
+{
+	const struct child_search *search = data;
+	struct process_stat stat;
+
+	if (process_stat_read(pid, &stat) && stat.parent == search->parent)
+		search->visit(pid, search->parent, search->data);
+	return true;
+}
+
+static bool kernel_lists_children(void)
+{
+	static int lists = -1;
+	char path[64];
+
+	if (lists < 0) {
+		snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+		lists = access(path, R_OK) == 0;
+	}
+	return lists;
+}
+
+void process_each_child(pid_t pid, void (*visit)(pid_t child, pid_t parent, void *data), void *data)
+{
+	struct child_search search = {.parent = pid, .visit = visit, .data = data};
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	if (kernel_lists_children())
+		sweep_each_number(path, thread_visit, &search);
+	else
+		sweep_each_process(process_visit, &search);
+}
+
+/* --- trees ---------------------------------------------------------------------------------- */
+
+void process_tree_clear(struct process_tree *tree)
+{
+	if (tree->n)
+		memset(tree->index, 0, sizeof(tree->index));
+	tree->n = 0;
+	tree->more = false;
+}
+
+static void tree_add(struct process_tree *tree, pid_t pid, pid_t parent)
+{
+	unsigned int at = (uint32_t)pid * 0x9e3779b9u >> (32 - PROCESS_TREE_BITS);
+
+	for (; tree->index[at]; at = (at + 1) & INDEX_MASK)
+		if (tree->members[tree->index[at] - 1].pid == pid)
+			return;
+	if (tree->n == PROCESS_TREE_MAX) {
+		tree->more = true;
+		return;
+	}
+	tree->members[tree->n] = (struct process_tree_member){pid, parent};
+	tree->index[at] = (uint16_t)++tree->n;
+}
+
+void process_tree_add_root(struct process_tree *tree, pid_t pid)
+{
+	tree_add(tree, pid, 0);
+}
+
+static void child_visit(pid_t child, pid_t parent, void *data)
+{
+	tree_add(data, child, parent);
+}
+
+/* Numbers are reused: a pidfd first, then the look whether it still is who was meant. */
+static void member_signal(const struct process_tree_member *member, int signo)
+{
+	struct process_stat stat;
+	int fd;
+
+	if (!member->parent) {
+		kill(member->pid, signo);
+		return;
+	}
+	fd = (int)syscall(SYS_pidfd_open, member->pid, 0);
+	if (fd < 0 && errno == ESRCH)
+		return;
+	/* or ours by now, whose reaper we may be: no new child of ours can have its number, we are not forking */
+	if (process_stat_read(member->pid, &stat) && (stat.parent == member->parent || stat.parent == getpid())) {
+		if (fd < 0) /* out of descriptors: better the number than a survivor */
+			kill(member->pid, signo);
+		else
+			syscall(SYS_pidfd_send_signal, fd, signo, NULL, 0);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+void process_tree_descend(struct process_tree *tree, bool freeze)
+{
+	unsigned int i, n_before, frozen = 0, rounds = 0;
+
+	do {
+		n_before = tree->n;
+		for (i = 0; i < tree->n; i++) {
+			if (freeze && i >= frozen)
+				member_signal(&tree->members[i], SIGSTOP);
+			process_each_child(tree->members[i].pid, child_visit, tree);
+		}
+		frozen = tree->n;
+	} while (freeze && tree->n > n_before && ++rounds < DESCEND_ROUNDS_MAX);
+}
+
+void process_tree_signal(const struct process_tree *tree, int signo, pid_t except_pgid)
+{
+	unsigned int i;
+
+	/* Children first: by its parent's end one would come under another. */
+	for (i = tree->n; i-- > 0;)
+		if (!except_pgid || getpgid(tree->members[i].pid) != except_pgid)
+			member_signal(&tree->members[i], signo);
+}

@@ -1,0 +1,516 @@
+/*
+ * runtime-dir: where a node's sockets live, and who owns that place
+ *
+ * Only what a node makes is ever removed: sockets, and the directories they lie in, each by its name. A user
+ * may name any directory, so everything else in it is somebody's data.
+ *
+ * The lock is on the directory itself, which a cleaner that removes files cannot take away (systemd-tmpfiles
+ * even leaves a locked directory alone). The lock file says who has it and is locked too, for those who only
+ * look. It is removed at a node's end like everything else, so a lock may be won on a file that is no longer
+ * in the directory. Whoever locks looks whether the name still means the file, and starts over if not.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include "spawner/shared/runtime-dir.h"
+
+#define NODE_NAME_MAX 200 /* of a directory in nodes/ */
+#define LOG_DIR_PATIENCE     50  /* times 10 ms */
+#define LOG_DIR_PATIENCE_OWN 500
+
+struct clear_dirent {
+	uint64_t ino;
+	int64_t off;
+	unsigned short reclen;
+	unsigned char type;
+	char name[];
+};
+
+static const char *environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+static int path_print(char path[RUNTIME_DIR_PATH_SIZE], const char *head, const char *tail)
+{
+	int n = snprintf(path, RUNTIME_DIR_PATH_SIZE, "%s%s", head, tail);
+
+	return n < 0 || n >= RUNTIME_DIR_PATH_SIZE ? -ENAMETOOLONG : 0;
+}
+
+/* Whether the session manager has made its directory for us: nothing in there is swept. */
+static bool session_dir(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+}
+
+static int runtime_dir_usual(char ret_path[RUNTIME_DIR_PATH_SIZE])
+{
+	char session[32];
+
+	if (environment("XDG_RUNTIME_DIR"))
+		return path_print(ret_path, environment("XDG_RUNTIME_DIR"), "/actor");
+	if (geteuid() == 0)
+		return path_print(ret_path, "/run/actor", "");
+	snprintf(session, sizeof(session), "/run/user/%u", (unsigned int)geteuid());
+	if (session_dir(session))
+		return path_print(ret_path, session, "/actor");
+	return path_print(ret_path, "/tmp/actor-", strrchr(session, '/') + 1);
+}
+
+int runtime_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PATH_SIZE])
+{
+	if (!explicit_path)
+		explicit_path = environment("ACTOR_RUNTIME_DIR");
+	return explicit_path ? path_print(ret_path, explicit_path, "") : runtime_dir_usual(ret_path);
+}
+
+/* The default place of logs, of all nodes of this user. */
+static int log_dir_default(char ret_path[RUNTIME_DIR_PATH_SIZE])
+{
+	if (environment("XDG_STATE_HOME"))
+		return path_print(ret_path, environment("XDG_STATE_HOME"), "/actor");
+	if (geteuid() == 0 || !environment("HOME"))
+		return path_print(ret_path, "/var/log/actor", "");
+	return path_print(ret_path, environment("HOME"), "/.local/state/actor");
+}
+
+int log_dir_resolve(const char *explicit_path, const char *runtime_dir, char ret_path[RUNTIME_DIR_PATH_SIZE])
+{
+	char usual[RUNTIME_DIR_PATH_SIZE], name[NODE_NAME_MAX + sizeof("/nodes/")];
+	size_t n = strlen(runtime_dir), skip = n > NODE_NAME_MAX ? n - NODE_NAME_MAX : 0;
+	int r;
+
+	if (!explicit_path)
+		explicit_path = environment("ACTOR_LOG_DIR");
+	if (explicit_path)
+		return path_print(ret_path, explicit_path, "");
+	r = log_dir_default(ret_path);
+	if (r < 0)
+		return r;
+	if (runtime_dir_usual(usual) == 0 && !strcmp(usual, runtime_dir))
+		return 0;
+	/* what this leaves alike is kept apart by the claim */
+	snprintf(name, sizeof(name), "/nodes/%s", runtime_dir + skip + (runtime_dir[skip] == '/'));
+	for (char *c = name + strlen("/nodes/"); *c; c++)
+		if (*c == '/')
+			*c = '-';
+	n = strlen(ret_path);
+	if (n + strlen(name) >= RUNTIME_DIR_PATH_SIZE)
+		return -ENAMETOOLONG;
+	strcpy(ret_path + n, name);
+	return 0;
+}
+
+int log_dir_make(const char *path)
+{
+	char above[RUNTIME_DIR_PATH_SIZE];
+	int fd;
+
+	if (path_print(above, path, "") < 0)
+		return -ENAMETOOLONG;
+	for (char *s = above + 1; *s; s++)
+		if (*s == '/') {
+			*s = 0;
+			mkdir(above, 0755);
+			*s = '/';
+		}
+	mkdir(above, 0750);
+	fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * A process that ends closes its descriptors one after the other, so a node that has let go of its runtime
+ * directory may hold its log directory for a moment more. 0, -EBUSY, or another error.
+ */
+static int log_dir_lock(int fd, const char *runtime_dir, char owner[RUNTIME_DIR_WHY_SIZE])
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+	ssize_t n;
+
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		n = pread(fd, owner, RUNTIME_DIR_WHY_SIZE - 1, 0);
+		owner[n > 0 ? n : 0] = 0;
+		owner[strcspn(owner, "\n")] = 0;
+		/* our runtime directory is ours by now: a node that was in it is ending */
+		if (i >= (strcmp(owner, runtime_dir) ? LOG_DIR_PATIENCE : LOG_DIR_PATIENCE_OWN))
+			return -EBUSY;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+int log_dir_claim(const char *path, const char *runtime_dir, char why[RUNTIME_DIR_WHY_SIZE])
+{
+	char owner[RUNTIME_DIR_WHY_SIZE] = "";
+	int dir_fd, fd, r;
+	ssize_t n;
+
+	dir_fd = log_dir_make(path);
+	if (dir_fd < 0)
+		return dir_fd;
+	fd = openat(dir_fd, ".node", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	r = fd < 0 ? -errno : 0;
+	close(dir_fd);
+	if (r < 0)
+		return r;
+	r = log_dir_lock(fd, runtime_dir, owner);
+	if (r < 0) {
+		snprintf(why, RUNTIME_DIR_WHY_SIZE,
+			"log directory %.150s is in use by the node in %.150s; give this node another one: --log-dir or "
+			"ACTOR_LOG_DIR",
+			path, *owner ? owner : "another directory");
+		close(fd);
+		return r;
+	}
+	n = snprintf(owner, sizeof(owner), "%.400s\n", runtime_dir);
+	if (pwrite(fd, owner, (size_t)n, 0) != n || ftruncate(fd, n) < 0)
+		return fd; /* the disk is full: then only the lock says that somebody has it */
+	return fd;
+}
+
+int runtime_dir_open(
+	char path[RUNTIME_DIR_PATH_SIZE], int *ret_dir_fd, bool *ret_made, char why[RUNTIME_DIR_WHY_SIZE])
+{
+	char link[48];
+	struct stat st;
+	bool made;
+	ssize_t n;
+	int fd, r;
+
+	made = mkdir(path, 0700) == 0;
+	if (!made && errno != EEXIST) {
+		r = -errno;
+		snprintf(why, RUNTIME_DIR_WHY_SIZE, "runtime directory %.300s cannot be made: %s", path,
+			strerror(-r));
+		return r;
+	}
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		r = -errno;
+		snprintf(why, RUNTIME_DIR_WHY_SIZE, "runtime directory %.300s is refused: %s", path,
+			r == -ELOOP || r == -ENOTDIR ? "it is a symlink or no directory" : strerror(-r));
+		return r;
+	}
+	if (fstat(fd, &st) < 0) {
+		r = -errno;
+		snprintf(why, RUNTIME_DIR_WHY_SIZE, "runtime directory %.300s is refused: %s", path,
+			strerror(-r));
+		goto fail;
+	}
+	if (st.st_uid != geteuid()) {
+		r = -EPERM;
+		snprintf(why, RUNTIME_DIR_WHY_SIZE,
+			"runtime directory %.300s is refused: it belongs to uid %u, not to us (%u)", path,
+			(unsigned int)st.st_uid, (unsigned int)geteuid());
+		goto fail;
+	}
+	if ((st.st_mode & 07777 & ~0011u) != 0700) {
+		r = -EPERM;
+		snprintf(why, RUNTIME_DIR_WHY_SIZE,
+			"runtime directory %.300s is refused: its mode is %04o; make it 0700 (chmod 700)",
+			path, (unsigned int)(st.st_mode & 07777));
+		goto fail;
+	}
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, RUNTIME_DIR_PATH_SIZE - 1);
+	if (n < 0) {
+		r = -errno;
+		snprintf(why, RUNTIME_DIR_WHY_SIZE, "/proc is needed and cannot be read: %s", strerror(-r));
+		goto fail;
+	}
+	path[n] = 0;
+	*ret_dir_fd = fd;
+	*ret_made = made;
+	return 0;
+fail:
+	close(fd);
+	return r;
+}
+
+/* --- what is in it ---------------------------------------------------------------------------- */
+
+typedef int entry_visit(int dir_fd, const char *name, mode_t mode, void *arg);
+
+/* Each entry but the lock file, until one is answered with non-zero, which is returned. */
+static int each_entry(int dir_fd, entry_visit *visit, void *arg)
+{
+	_Alignas(struct clear_dirent) char buffer[2048];
+	int r = 0;
+	long n, at;
+
+	if (lseek(dir_fd, 0, SEEK_SET) < 0)
+		return -errno;
+	while ((n = syscall(SYS_getdents64, dir_fd, buffer, sizeof(buffer))) > 0) {
+		for (at = 0; at < n;) {
+			const struct clear_dirent *entry = (const struct clear_dirent *)(buffer + at);
+			const char *name = entry->name;
+			struct stat st;
+
+			at += entry->reclen;
+			if (!strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "lock"))
+				continue;
+			if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+				if (errno == ENOENT)
+					continue;
+				return -errno;
+			}
+			r = visit(dir_fd, name, st.st_mode, arg);
+			if (r)
+				return r;
+		}
+	}
+	return n < 0 ? -errno : 0;
+}
+
+static bool name_is_number(const char *name)
+{
+	return *name && !name[strspn(name, "0123456789")];
+}
+
+static bool entry_is_ours(const char *name, mode_t mode)
+{
+	static const char *const sockets[] = {"broker.ipc", "spawner.ipc", "broker.ipc~", "spawner.ipc~"}; /* ~: not named yet */
+	size_t i;
+
+	for (i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++)
+		if (!strcmp(name, sockets[i]))
+			return S_ISSOCK(mode);
+	return (!strcmp(name, "b") || !strcmp(name, "g")) && S_ISDIR(mode);
+}
+
+static int entry_find_other(int dir_fd, const char *name, mode_t mode, void *arg)
+{
+	(void)dir_fd;
+	if (entry_is_ours(name, mode))
+		return 0;
+	snprintf(arg, 64, "%.60s", name);
+	return 1;
+}
+
+static void owner_read(int lock_fd, struct runtime_dir_owner *ret_owner)
+{
+	unsigned long long node_id = 0;
+	char text[64], made[8] = "";
+	ssize_t n;
+	int pid = 0;
+
+	n = pread(lock_fd, text, sizeof(text) - 1, 0);
+	text[n > 0 ? n : 0] = 0;
+	if (sscanf(text, "%9d\n%16llx\n%7s", &pid, &node_id, made) < 1 || pid < 0)
+		pid = 0;
+	*ret_owner = (struct runtime_dir_owner){.pid = pid, .node_id = node_id, .made = !strcmp(made, "made")};
+}
+
+/* A lock file that a node wrote: a pid, and 16 digits of a node id. */
+static bool lock_is_of_a_node(int dir_fd)
+{
+	char text[64];
+	struct stat st;
+	ssize_t n = -1;
+	size_t digits;
+	int fd;
+
+	fd = openat(dir_fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid())
+		n = pread(fd, text, sizeof(text) - 1, 0);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	digits = strspn(text, "0123456789");
+	return digits && text[digits] == '\n' && strspn(text + digits + 1, "0123456789abcdef") == 16 &&
+	       text[digits + 17] == '\n';
+}
+
+/* Nothing, or an empty file: a node died, or another starts, between making it and writing to it. */
+static bool lock_is_empty(int dir_fd)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, "lock", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT;
+	return S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
+int runtime_dir_check(int dir_fd, const char *path, char why[RUNTIME_DIR_WHY_SIZE])
+{
+	char other[64] = "lock";
+	int r = 0;
+
+	if (lock_is_of_a_node(dir_fd))
+		return 0;
+	if (lock_is_empty(dir_fd)) {
+		r = each_entry(dir_fd, entry_find_other, other);
+		if (r == 0)
+			return 0;
+	}
+	if (r < 0) {
+		snprintf(why, RUNTIME_DIR_WHY_SIZE, "runtime directory %.300s cannot be read: %s", path,
+			strerror(-r));
+		return r;
+	}
+	snprintf(why, RUNTIME_DIR_WHY_SIZE,
+		"runtime directory %.300s is refused: no node made it and it is not empty (it has '%s'); "
+		"choose an empty directory",
+		path, other);
+	return -ENOTEMPTY;
+}
+
+/* --- the lock --------------------------------------------------------------------------------- */
+
+int runtime_dir_lock(int dir_fd, int *ret_lock_fd, struct runtime_dir_owner *ret_owner)
+{
+	struct stat here, named;
+	int fd, r;
+
+	*ret_owner = (struct runtime_dir_owner){0};
+	if (flock(dir_fd, LOCK_EX | LOCK_NB) < 0) {
+		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		fd = openat(dir_fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		if (fd >= 0) {
+			owner_read(fd, ret_owner);
+			close(fd);
+		}
+		return r;
+	}
+	for (;;) {
+		fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			return -errno;
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+			owner_read(fd, ret_owner);
+			close(fd);
+			return r;
+		}
+		if (fstat(fd, &here) == 0 && fstatat(dir_fd, "lock", &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+			here.st_ino == named.st_ino && here.st_dev == named.st_dev)
+			break;
+		close(fd);
+	}
+	owner_read(fd, ret_owner);
+	*ret_lock_fd = fd;
+	return 0;
+}
+
+int runtime_dir_own(int lock_fd, const struct runtime_dir_owner *owner)
+{
+	char text[64];
+	int n;
+
+	n = snprintf(text, sizeof(text), "%d\n%016llx\n%s\n", owner->pid, (unsigned long long)owner->node_id,
+		owner->made ? "made" : "given");
+	if (pwrite(lock_fd, text, (size_t)n, 0) != n || ftruncate(lock_fd, n) < 0)
+		return errno ? -errno : -EIO;
+	return 0;
+}
+
+/* --- removing --------------------------------------------------------------------------------- */
+
+static int remove_entry(int dir_fd, const char *name, int flags)
+{
+	if (unlinkat(dir_fd, name, flags) == 0 || errno == ENOENT)
+		return 0;
+	return errno == EEXIST ? -ENOTEMPTY : -errno;
+}
+
+static void first_error(int *r, int next)
+{
+	if (next < 0 && *r == 0)
+		*r = next;
+}
+
+static int remove_socket(int dir_fd, const char *name, mode_t mode, void *arg)
+{
+	first_error(arg, S_ISSOCK(mode) ? remove_entry(dir_fd, name, 0) : -ENOTEMPTY);
+	return 0;
+}
+
+static int remove_group(int dir_fd, const char *name, mode_t mode, void *arg)
+{
+	first_error(arg, S_ISDIR(mode) && name_is_number(name) ? runtime_dir_remove(dir_fd, name) : -ENOTEMPTY);
+	return 0;
+}
+
+/* Visits what is in the directory, then removes it if it is empty. */
+static int remove_directory(int dir_fd, const char *name, entry_visit *visit)
+{
+	int fd, r, result = 0;
+
+	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	r = each_entry(fd, visit, &result);
+	close(fd);
+	first_error(&result, r);
+	first_error(&result, remove_entry(dir_fd, name, AT_REMOVEDIR));
+	return result;
+}
+
+int runtime_dir_remove(int dir_fd, const char *name)
+{
+	return remove_directory(dir_fd, name, remove_socket);
+}
+
+static int remove_top(int dir_fd, const char *name, mode_t mode, void *arg)
+{
+	if (!entry_is_ours(name, mode))
+		first_error(arg, -ENOTEMPTY);
+	else if (S_ISSOCK(mode))
+		first_error(arg, remove_entry(dir_fd, name, 0));
+	else
+		first_error(arg, remove_directory(dir_fd, name, *name == 'g' ? remove_group : remove_socket));
+	return 0;
+}
+
+int runtime_dir_clear(int dir_fd)
+{
+	int r, result = 0;
+
+	r = each_entry(dir_fd, remove_top, &result);
+	first_error(&result, r);
+	return result;
+}
+
+int runtime_dir_leave(int dir_fd, const char *path, uint64_t node_id)
+{
+	struct runtime_dir_owner owner = {0}, nobody = {0};
+	int fd, r;
+
+	fd = openat(dir_fd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0)
+		owner_read(fd, &owner);
+	if (owner.node_id && owner.node_id != node_id) {
+		close(fd);
+		return -ESTALE;
+	}
+	nobody.made = owner.made;
+	r = runtime_dir_clear(dir_fd);
+	if (r == 0)
+		r = remove_entry(dir_fd, "lock", 0);
+	else if (fd >= 0)
+		runtime_dir_own(fd, &nobody);
+	if (fd >= 0)
+		close(fd);
+	if (r == 0 && owner.made)
+		rmdir(path);
+	return r;
+}

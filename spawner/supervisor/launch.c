@@ -1,0 +1,227 @@
+#include "spawner/supervisor/launch.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "spawner/shared/client.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+struct environment {
+	const char **list;
+	size_t n;
+};
+
+static size_t name_length(const char *variable)
+{
+	const char *eq = strchr(variable, '=');
+
+	return eq ? (size_t)(eq - variable) : strlen(variable);
+}
+
+/* The last one of a name counts. */
+static void environment_add(struct environment *env, const char *variable)
+{
+	size_t length = name_length(variable);
+
+	for (size_t i = 0; i < env->n; i++)
+		if (name_length(env->list[i]) == length && !memcmp(env->list[i], variable, length)) {
+			env->list[i] = variable;
+			return;
+		}
+	env->list[env->n++] = variable;
+}
+
+int launch_seal(const struct launch *launch, const struct child *child, int *ret_fd, char text[LAUNCH_TEXT_BYTES])
+{
+	static const char *const inherited[][2] = {
+		{"HOME", "/"}, {"PATH", DEFAULT_PATH}, {"USER", NULL}, {"LANG", NULL}, {"ACTOR_LOG_LEVEL", NULL}};
+	enum { N_INHERITED = sizeof(inherited) / sizeof(inherited[0]) };
+	char hex[2 * TOKEN_MAX_BYTES + 1], token_variable[sizeof(hex) + 16];
+	char *base[N_INHERITED] = {0}, *dir_variable = NULL;
+	struct environment env = {0};
+	struct keeper_spec spec = {0};
+	struct token token;
+	size_t n_env = 0;
+	int err;
+
+	while (child->spec.env && child->spec.env[n_env])
+		n_env++;
+	env.list = calloc(n_env + N_INHERITED + 3, sizeof(char *));
+	err = token_make(&token, launch->key, child->group, child->name);
+	if (!env.list || asprintf(&dir_variable, "ACTOR_RUNTIME_DIR=%s", launch->runtime_dir) < 0)
+		err = -ENOMEM;
+	for (size_t i = 0; i < N_INHERITED && !err; i++) {
+		const char *value = getenv(inherited[i][0]);
+
+		if (!value)
+			value = inherited[i][1];
+		if (value && asprintf(&base[i], "%s=%s", inherited[i][0], value) < 0)
+			err = -ENOMEM;
+		else if (value)
+			environment_add(&env, base[i]);
+	}
+	if (err) {
+		snprintf(text, LAUNCH_TEXT_BYTES, "its environment cannot be made: %s", strerror(-err));
+		goto out;
+	}
+	for (size_t i = 0; i < n_env; i++)
+		environment_add(&env, child->spec.env[i]);
+	environment_add(&env, dir_variable);
+	token_to_hex(&token, hex);
+	snprintf(token_variable, sizeof(token_variable), "ACTOR_TOKEN=%s", hex);
+	environment_add(&env, token_variable);
+
+	spec.argv = (const char *const *)child->spec.argv;
+	spec.env = env.list;
+	spec.cwd = child->spec.cwd;
+	err = keeper_spec_seal(&spec, ret_fd);
+	if (err)
+		snprintf(text, LAUNCH_TEXT_BYTES, "%.100s cannot be described to the keeper: %s", child->spec.argv[0],
+			strerror(-err));
+out:
+	for (size_t i = 0; i < N_INHERITED; i++)
+		free(base[i]);
+	free(dir_variable);
+	free(env.list);
+	return err;
+}
+
+/* --- a program that could not be run ----------------------------------------------------------------------------- */
+
+#define FIRST_LINE_BYTES 256u /* as much as the kernel looks at */
+
+static const char *child_path_variable(const struct child *child)
+{
+	const char *path = getenv("PATH");
+
+	for (char **env = child->spec.env; env && *env; env++)
+		if (!strncmp(*env, "PATH=", 5))
+			path = *env + 5;
+	return path ? path : DEFAULT_PATH;
+}
+
+/* A regular file that exec came upon, open for reading; its path. -1: there is none, or it cannot be read. */
+static int program_open_at(const char *dir, size_t dir_length, const char *program, char path[PATH_MAX])
+{
+	struct stat st;
+	int fd;
+
+	if (dir_length + 1 + strlen(program) >= PATH_MAX)
+		return -1;
+	snprintf(path, PATH_MAX, "%.*s%s%s", (int)dir_length, dir, dir_length ? "/" : "", program);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static int program_open(const struct child *child, char path[PATH_MAX])
+{
+	const char *program = child->spec.argv[0], *cwd = child->spec.cwd ? child->spec.cwd : "/";
+	const char *search = child_path_variable(child);
+
+	if (program[0] == '/')
+		return program_open_at("", 0, program, path);
+	if (strchr(program, '/'))
+		return program_open_at(cwd, strlen(cwd), program, path);
+	for (;;) {
+		size_t length = strcspn(search, ":");
+		int fd = program_open_at(length ? search : cwd, length ? length : strlen(cwd), program, path);
+
+		if (fd >= 0 || !search[length])
+			return fd;
+		search += length + 1;
+	}
+}
+
+/* What the first line names, its control characters made visible; false: there is no such line. */
+static bool interpreter_of(const char *line, size_t size_bytes, char ret[2 * FIRST_LINE_BYTES], bool *ret_carriage)
+{
+	size_t n = 0, at = 2;
+
+	*ret_carriage = false;
+	if (size_bytes < 2 || line[0] != '#' || line[1] != '!')
+		return false;
+	while (at < size_bytes && (line[at] == ' ' || line[at] == '\t'))
+		at++;
+	for (; at < size_bytes && !strchr(" \t\n", line[at]) && line[at] && n < 2 * FIRST_LINE_BYTES - 5; at++) {
+		unsigned char c = (unsigned char)line[at];
+
+		if (c == '\r')
+			n += (size_t)sprintf(ret + n, "\\r");
+		else if (c < 0x20 || c == 0x7f)
+			n += (size_t)sprintf(ret + n, "\\x%02x", c);
+		else
+			ret[n++] = (char)c;
+		*ret_carriage |= c == '\r';
+	}
+	ret[n] = 0;
+	return n > 0;
+}
+
+/* The dynamic loader that an ELF program names. */
+static bool loader_of(int fd, char *ret, size_t size_bytes)
+{
+	Elf64_Ehdr head;
+
+	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
+		head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_phentsize != sizeof(Elf64_Phdr))
+		return false;
+	for (unsigned int i = 0; i < head.e_phnum; i++) {
+		Elf64_Phdr part;
+		ssize_t n;
+
+		if (pread(fd, &part, sizeof(part), (off_t)(head.e_phoff + i * sizeof(part))) != sizeof(part))
+			return false;
+		if (part.p_type != PT_INTERP)
+			continue;
+		n = pread(fd, ret, part.p_filesz < size_bytes ? part.p_filesz : size_bytes - 1, (off_t)part.p_offset);
+		if (n <= 0)
+			return false;
+		ret[n] = 0;
+		return true;
+	}
+	return false;
+}
+
+bool launch_explain(const struct child *child, int error, char text[LAUNCH_TEXT_BYTES])
+{
+	char line[FIRST_LINE_BYTES], named[2 * FIRST_LINE_BYTES], path[PATH_MAX];
+	bool carriage, scripted, is_elf, explained = false;
+	ssize_t n;
+	int fd;
+
+	if (error != ENOENT && error != EACCES && error != ENOEXEC)
+		return false;
+	fd = program_open(child, path);
+	if (fd < 0)
+		return false;
+	n = read(fd, line, sizeof(line));
+	scripted = n > 0 && interpreter_of(line, (size_t)n, named, &carriage);
+	is_elf = n >= SELFMAG && !memcmp(line, ELFMAG, SELFMAG);
+	if (scripted && error != ENOEXEC && (carriage || access(named, X_OK) < 0)) {
+		snprintf(text, LAUNCH_TEXT_BYTES, "%s: %.60s%s, the interpreter of %.100s", strerror(error), named,
+			carriage ? " (it ends in a carriage return)" : "", path);
+		explained = true;
+	} else if (error == ENOENT && loader_of(fd, named, sizeof(named))) {
+		snprintf(text, LAUNCH_TEXT_BYTES, "%s: %.80s, the loader that %.100s was built for", strerror(error), named, path);
+		explained = true;
+	} else if (error == ENOEXEC && !scripted && n >= 0) {
+		snprintf(text, LAUNCH_TEXT_BYTES, is_elf ? "%s: %.100s is a program for another kind of machine"
+			: n ? "%s: %.100s is no program, and has no first line with #! that names an interpreter" : "%s: %.100s is empty",
+			strerror(error), path);
+		explained = true;
+	}
+	close(fd);
+	return explained;
+}

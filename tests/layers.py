@@ -1,0 +1,322 @@
+#!/usr/bin/env python3
+"""tests/layers.py SOURCE_ROOT BUILD_ROOT: a room is what it may touch.
+
+Two facts for each room: its include lines name only rooms that stand below it in ARROWS, and its objects use only symbols of those rooms. One fact for
+each program: no circle among its files. The graph of files is the graph of symbols, read with nm from the objects, so a declaration in a faraway header
+hides nothing."""
+
+import collections
+import os
+import re
+import subprocess
+import sys
+
+# room → the rooms that it may touch, with all that those may touch. A room may always touch itself.
+ARROWS = {
+    "libactor/util": [],
+    "libactor/protocol": ["libactor/util"],
+    "libactor/supervision": ["libactor/util"],
+    "libactor/message": ["libactor/protocol"],
+    "libactor/transport": ["libactor/protocol"],
+    "libactor/transport/native": ["libactor/transport"],
+    "libactor/transport/nng": ["libactor/transport"],
+    "libactor/loop": ["libactor/message", "libactor/transport"],
+    "libactor/actor": ["libactor/loop"],
+    "libactor/node": ["libactor/actor"],
+    "libactor": ["libactor/node"],
+    "spawner/shared": [],
+    "spawner/keeper": ["spawner/shared"],
+    "spawner/logs": ["spawner/shared", "libactor/protocol"],
+    "spawner/node": ["spawner/shared", "libactor/protocol", "libactor/supervision"],
+    "spawner/supervisor": ["spawner/node", "spawner/logs", "libactor"],
+    "broker": ["spawner/shared", "libactor/transport"],
+    "tools/lib": ["libactor/protocol"],
+    "tools/view": ["tools/lib", "spawner/shared", "libactor"],
+    "tools/commands": ["tools/view", "spawner/logs"],
+    "tools": ["tools/commands"],
+}
+# The two transports are one interface: what they define counts as the room that declares it.
+BEHIND = {"libactor/transport/native": "libactor/transport", "libactor/transport/nng": "libactor/transport"}
+
+# Known circles, to be opened: files that reach each other. A file that is in none any more must leave the list.
+KNOWN_CIRCLES = {
+    "libactor/transport/nng/pipe.c",
+    "libactor/transport/nng/rendezvous.c",
+    "libactor/transport/nng/server.c",
+    "libactor/transport/nng/transport.c",
+    "broker/admission.c",
+    "broker/core.c",
+    "broker/introductions.c",
+    "broker/member.c",
+    "broker/pauses.c",
+    "broker/quota.c",
+    "broker/registry.c",
+    "broker/routes.c",
+    "broker/service.c",
+    "broker/waits.c",
+    "broker/window.c",
+    "libactor/actor/actor.c",
+    "libactor/actor/call.c",
+    "libactor/actor/mailbox.c",
+    "libactor/actor/monitor.c",
+    "libactor/group.c",
+    "libactor/loop/fd.c",
+    "libactor/loop/loop.c",
+    "libactor/node/flush.c",
+    "libactor/node/inbound.c",
+    "libactor/node/knocks.c",
+    "libactor/node/name.c",
+    "libactor/node/peer.c",
+    "libactor/node/rendezvous.c",
+    "libactor/node/service.c",
+    "libactor/node/uplink.c",
+    "libactor/process.c",
+    "libactor/send.c",
+    "libactor/transport/native/door.c",
+    "libactor/transport/native/pipe.c",
+    "libactor/transport/native/rendezvous.c",
+    "libactor/transport/native/transport.c",
+    "spawner/keeper/main.c",
+    "spawner/keeper/place.c",
+    "spawner/keeper/spawn.c",
+    "spawner/keeper/supervisor.c",
+    "spawner/keeper/tree.c",
+    "spawner/node/clients.c",
+    "spawner/node/commands.c",
+    "spawner/node/node.c",
+    "spawner/shared/process-tree.c",
+    "spawner/shared/sweep.c",
+    "spawner/supervisor/supervisor.c",
+    "spawner/supervisor/verbs.c",
+    "tools/actorctl.c",
+    "tools/commands/control.c",
+    "tools/commands/help.c",
+    "tools/commands/logs.c",
+    "tools/commands/ls.c",
+    "tools/commands/message.c",
+    "tools/commands/name.c",
+    "tools/commands/spawn.c",
+    "tools/commands/up.c",
+    "tools/view/message.c",
+    "tools/view/session.c",
+    "tools/view/table.c",
+}
+# Known arrows up: (file, room)
+KNOWN_ARROWS = {
+    ("libactor/actor/actor.c", "libactor"),
+    ("libactor/actor/actor.c", "libactor/node"),
+    ("libactor/actor/call.c", "libactor"),
+    ("libactor/actor/call.c", "libactor/node"),
+    ("libactor/actor/mailbox.c", "libactor"),
+    ("libactor/actor/mailbox.c", "libactor/node"),
+    ("libactor/actor/monitor.c", "libactor"),
+    ("libactor/actor/monitor.c", "libactor/node"),
+    ("libactor/loop/fd.c", "libactor"),
+    ("libactor/loop/fd.c", "libactor/actor"),
+    ("libactor/loop/loop.c", "libactor"),
+    ("libactor/loop/loop.c", "libactor/actor"),
+    ("libactor/loop/loop.c", "libactor/node"),
+    ("libactor/loop/timer.c", "libactor"),
+    ("libactor/node/flush.c", "libactor"),
+    ("libactor/node/inbound.c", "libactor"),
+    ("libactor/node/knocks.c", "libactor"),
+    ("libactor/node/name.c", "libactor"),
+    ("libactor/node/peer.c", "libactor"),
+    ("libactor/node/rendezvous.c", "libactor"),
+    ("libactor/node/service.c", "libactor"),
+    ("libactor/node/uplink.c", "libactor"),
+    ("tools/commands/control.c", "tools"),
+    ("tools/commands/help.c", "tools"),
+    ("tools/commands/logs.c", "tools"),
+    ("tools/commands/ls.c", "tools"),
+    ("tools/commands/message.c", "tools"),
+    ("tools/commands/name.c", "tools"),
+    ("tools/commands/spawn.c", "tools"),
+    ("tools/commands/up.c", "tools"),
+    ("tools/view/message.c", "tools"),
+    ("tools/view/session.c", "tools"),
+    ("tools/view/table.c", "tools"),
+}
+
+PROGRAMS = ["libactor", "broker", "spawner/keeper", "spawner/supervisor", "tools"]
+
+
+def room_of(path):
+    return os.path.dirname(path)
+
+
+def allowed(room, seen=None):
+    rooms = {room}
+    for below in ARROWS[room]:
+        rooms |= allowed(below)
+    return rooms
+
+
+def sources(root):
+    for top in ["libactor", "broker", "spawner", "tools"]:
+        for folder, folders, names in os.walk(os.path.join(root, top)):
+            folders[:] = [f for f in folders if f not in ("include", "completion")]
+            for name in sorted(names):
+                if name.endswith((".c", ".h")):
+                    yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def includes(root, path):
+    with open(os.path.join(root, path)) as f:
+        return re.findall(r'^#include "([^"]+)"', f.read(), re.M)
+
+
+def objects(build):
+    """source path → object path, of the private core (what tests compile again is theirs)"""
+    found = {}
+    for folder, _, names in os.walk(build):
+        rel = os.path.relpath(folder, build)
+        if rel.split(os.sep)[0] not in ("libactor", "broker", "spawner", "tools"):
+            continue
+        for name in names:
+            if name.endswith(".c.o"):
+                top = rel.split(os.sep)[0]
+                found[(top, name[:-2])] = os.path.join(folder, name)
+    return found
+
+
+def symbols(path):
+    defined, used = set(), set()
+    for line in subprocess.run(["nm", "-P", path], capture_output=True, text=True, check=True).stdout.splitlines():
+        name, kind = line.split()[:2]
+        if kind in "Uw":
+            used.add(name)
+        elif kind.isupper():
+            defined.add(name)
+    return defined, used
+
+
+def circles(graph):
+    """Tarjan's: the sets of more than one file that reach each other."""
+    index, low, stack, on, out, counter = {}, {}, [], set(), [], [0]
+
+    def visit(v):
+        index[v] = low[v] = counter[0]
+        counter[0] += 1
+        stack.append(v)
+        on.add(v)
+        for w in graph.get(v, ()):
+            if w not in index:
+                visit(w)
+                low[v] = min(low[v], low[w])
+            elif w in on:
+                low[v] = min(low[v], index[w])
+        if low[v] == index[v]:
+            scc = []
+            while True:
+                w = stack.pop()
+                on.discard(w)
+                scc.append(w)
+                if w == v:
+                    break
+            if len(scc) > 1:
+                out.append(sorted(scc))
+
+    sys.setrecursionlimit(10000)
+    for v in sorted(graph):
+        if v not in index:
+            visit(v)
+    return out
+
+
+def main():
+    root, build = sys.argv[1:3]
+    files = list(sources(root))
+    complaints, facts = [], []
+
+    # --- include lines ---
+    known_arrows = set()
+    by_room = collections.defaultdict(list)
+    for path in files:
+        room = room_of(path)
+        if room not in ARROWS:
+            by_room[room].append(f"{path}: stands in no room of the table")
+            continue
+        may = allowed(room)
+        by_room[room] += []
+        for inc in includes(root, path):
+            if inc == "actor/actor.h":
+                continue
+            to = room_of(inc)
+            if not os.path.exists(os.path.join(root, inc)):
+                by_room[room].append(f'{path}: "{inc}" does not say its room')
+            elif to not in may:
+                if (path, to) in KNOWN_ARROWS:
+                    known_arrows.add((path, to))
+                else:
+                    by_room[room].append(f"{path}: includes {inc}, and {room} may not touch {to}")
+    for room in sorted(by_room):
+        facts.append((f"includes of {room} look down", by_room[room]))
+
+    # --- symbols ---
+    found = objects(build)
+    obj = {}
+    for path in files:
+        if path.endswith(".c"):
+            top, rest = path.split("/", 1)
+            o = found.get((top, rest.replace("/", "_")))
+            if o:
+                obj[path] = o
+    define, use = {}, {}
+    for path, o in obj.items():
+        define[path], use[path] = symbols(o)
+    graph = collections.defaultdict(set)
+    tops = lambda p: p.split("/")[0] if not p.startswith("spawner/") else "/".join(p.split("/")[:2])
+    owner = collections.defaultdict(list)
+    for path, names in define.items():
+        for name in names:
+            owner[name].append(path)
+    for path, names in use.items():
+        for name in names:
+            own = owner.get(name, [])
+            if len(own) > 1:  # the same word in two programs: it is our own program's, or the library's
+                own = [p for p in own if tops(p) == tops(path)] or [p for p in own if p.startswith("libactor/")]
+            for p in own:
+                if p != path:
+                    graph[path].add((p, name))
+    by_room = collections.defaultdict(list)
+    for path in obj:
+        room = room_of(path)
+        if room not in ARROWS:
+            continue
+        may = allowed(room)
+        by_room[room] += []
+        for to, name in sorted(graph[path]):
+            if room_of(to) not in may and BEHIND.get(room_of(to)) not in may:
+                if (path, room_of(to)) in KNOWN_ARROWS:
+                    known_arrows.add((path, room_of(to)))
+                else:
+                    by_room[room].append(f"{path}: uses {name} of {to}")
+    for room in sorted(by_room):
+        facts.append((f"symbols of {room} are its own or from below", by_room[room]))
+
+    rings = circles({p: {t for t, _ in e} for p, e in graph.items()})
+    known = set()
+    for program in ["libactor", "broker", "spawner", "tools"]:
+        bad = []
+        for ring in rings:
+            if ring[0].startswith(program + "/"):
+                inside = [p for p in ring if p in KNOWN_CIRCLES]
+                known |= set(inside)
+                if len(inside) < len(ring):
+                    bad.append(f"{len(ring)} files reach each other: " + " ".join(ring))
+        facts.append((f"no circle of files in {program}", bad))
+    stale = [f"{p}: is in no circle any more; take it out of KNOWN_CIRCLES" for p in sorted(KNOWN_CIRCLES - known) if p in obj]
+    stale += [f"{p} → {r}: does not look up any more; take it out of KNOWN_ARROWS" for p, r in sorted(KNOWN_ARROWS - known_arrows)]
+    facts.append(("the exceptions are still needed", stale))
+    facts.append(("objects of every program were found", [] if len(obj) > 100 else [f"{len(obj)} objects below {build}: is it built?"]))
+
+    print(f"1..{len(facts)}")
+    for n, (name, bad) in enumerate(facts, 1):
+        print(f"{'not ok' if bad else 'ok'} {n} - {name.replace(' ', '_')}")
+        for b in bad:
+            print(f"# {b}")
+    return 1 if any(bad for _, bad in facts) else 0
+
+
+sys.exit(main())

@@ -1,0 +1,749 @@
+/* How groups come in, go, and come back; the recovery window. */
+#include "tests/unit/broker/broker-world.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "libactor/protocol/cause.h"
+
+static struct world w;
+
+static int setup(void **state)
+{
+	world_init(&w, 0, NULL);
+	return 0;
+}
+
+static int setup_with_window(void **state)
+{
+	world_init(&w, 1000, NULL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_deinit(&w);
+	return 0;
+}
+
+/* ---- coming in --------------------------------------------------------------------------------------------------- */
+
+static void test_a_newcomer_gets_an_id_of_its_own(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
+
+	assert_int_equal(a->group >> 62, 2);
+	assert_int_equal((a->group >> 32) & 0x3fffffff, WORLD_BROKER);
+	assert_true(a->group != b->group);
+	assert_false(a->restarted);
+	assert_true(strncmp(a->path, "/run/x/b/", 9) == 0);
+	assert_string_not_equal(a->path, b->path);
+}
+
+static void test_a_token_gives_the_id_it_says(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "worker");
+
+	assert_int_equal(a->group, 17);
+	assert_memory_equal(a->resume.bytes, world_token(&w, 17, "worker").bytes, a->resume.size_bytes);
+}
+
+static void test_bad_hellos_are_refused_by_name(void **state)
+{
+	static const char junk[] = "\x93\x01\x02\x03";
+	struct token token = world_token(&w, 17, "worker"), mine = world_token(&w, WORLD_BROKER, "$broker");
+	struct hello old = {.version_min = 2, .version_max = 9, .name = wire_cstr("x")};
+	struct buf b = BUF_INIT;
+
+	broker_hello(w.broker, 1, WORLD_UID, 5, junk, 4, w.now_ns);
+	assert_string_equal(w.error, "bad_hello");
+	w.answered = false;
+	hello_put(&b, &old);
+	broker_hello(w.broker, 1, WORLD_UID, 5, b.data, b.size_bytes, w.now_ns);
+	assert_string_equal(w.error, "version");
+	w.answered = false;
+	old.version_min = old.version_max = 0;
+	buf_reset(&b, SIZE_MAX);
+	hello_put(&b, &old);
+	broker_hello(w.broker, 1, WORLD_UID, 5, b.data, b.size_bytes, w.now_ns);
+	assert_string_equal(w.error, "version");
+	buf_deinit(&b);
+	token.bytes[8] ^= 1;
+	assert_null(world_hello(&w, "x", &token));
+	assert_string_equal(w.error, "bad_token");
+	assert_null(world_hello(&w, "x", &mine));
+	assert_string_equal(w.error, "bad_token");
+	assert_null(world_hello_as(&w, "x", NULL, WORLD_UID + 1, 5));
+	assert_string_equal(w.error, "permission");
+	assert_int_equal(broker_stats(w.broker).groups, 0);
+	assert_non_null(world_hello_as(&w, "x", NULL, 0, 5));
+}
+
+static void test_a_child_of_another_user_comes_in_with_its_token(void **state)
+{
+	struct token token = world_token(&w, 17, "worker");
+	struct client *c = world_hello_as(&w, "x", &token, WORLD_UID + 1, 5);
+
+	assert_non_null(c);
+	assert_int_equal(c->uid, WORLD_UID + 1);
+}
+
+static void test_the_token_of_a_client_opens_no_door_to_another_user(void **state)
+{
+	struct token resume = world_newcomer(&w, "a")->resume;
+
+	assert_null(world_hello_as(&w, "x", &resume, WORLD_UID + 1, 5));
+	assert_string_equal(w.error, "permission");
+}
+
+static void test_one_link_for_a_token(void **state)
+{
+	struct token token = world_token(&w, 17, "worker");
+	struct client *a = world_hello_as(&w, "x", &token, WORLD_UID, 5);
+
+	assert_null(world_hello_as(&w, "x", &token, WORLD_UID, 6));
+	assert_string_equal(w.error, "in_use");
+	assert_non_null(world_hello_as(&w, "x", &token, WORLD_UID, 5)); /* the answer was lost: it asks again */
+	assert_true(a->closed);
+	client_up(w.listening);
+	assert_null(world_hello_as(&w, "x", &token, WORLD_UID, 5));
+	assert_string_equal(w.error, "in_use");
+}
+
+static void test_without_file_descriptors_a_hello_is_refused(void **state)
+{
+	struct client *a = world_newcomer(&w, "a");
+
+	w.listen_error = -EMFILE;
+	assert_null(world_hello(&w, "b", NULL));
+	assert_string_equal(w.error, "overloaded");
+	w.listen_error = 0;
+	assert_int_equal(broker_stats(w.broker).groups, 1);
+	assert_non_null(world_newcomer(&w, "b"));
+	client_expect_nil(a, client_ask(a, "ready", pack(&w, "a0")));
+}
+
+static void test_a_link_nobody_comes_to_leaves_nothing(void **state)
+{
+	struct client *a = world_hello(&w, "a", NULL);
+	struct token token = world_token(&w, 17, "worker");
+
+	client_break(a);
+	assert_int_equal(broker_stats(w.broker).groups, 0);
+	client_break(world_hello(&w, "x", &token));
+	assert_int_equal(broker_stats(w.broker).groups, 0);
+	assert_int_equal(world_supervised(&w, 17, "worker")->group, 17); /* nobody was told it was gone */
+}
+
+/* ---- going ------------------------------------------------------------------------------------------------------- */
+
+static void tell_group_down(struct client *spawner, uint64_t group, const char *reason)
+{
+	client_tell(spawner, "group_down", pack(&w, "a2um1ss", group, "reason", reason));
+}
+
+static void watch(struct client *who, uint64_t group)
+{
+	uint64_t id = client_ask(who, "announce", pack(&w, "a3a0a0a1u", group));
+	struct wire_frame frame = client_expect(who, WIRE_REPLY);
+
+	assert_int_equal(frame.id, id);
+}
+
+static void test_a_supervised_group_may_come_back_within_a_second(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "worker"), *b = world_newcomer(&w, "b");
+	struct wire_dest to = to_ref(client_ref(a, 1));
+	actor_ref ref = client_ref(a, 1);
+	uint64_t before, during;
+
+	watch(b, 17);
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", ref)));
+	before = client_call(b, &to, "before", NULL);
+	wire_put_monitor(&b->out, &to, client_ref(b, 1), 900);
+	client_send(b);
+	client_break(a);
+	during = client_call(b, &to, "during", NULL);
+	client_expect_nothing(b);
+	world_advance(&w, 900 * MS);
+	a = world_supervised(&w, 17, "worker");
+	assert_false(a->restarted);
+	client_expect_error(b, before, "noconnection"); /* whether it got there cannot be known */
+	assert_int_equal(client_expect(a, WIRE_MONITOR).id, 900);
+	assert_int_equal(client_expect(a, WIRE_CALL).id, during);
+	assert_true(actor_ref_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n"))), ref));
+	world_advance(&w, 5000 * MS);
+	client_expect_nothing(b);
+}
+
+static void test_a_supervised_group_that_does_not_come_back_is_down(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "worker"), *b = world_newcomer(&w, "b");
+	struct actor_cause cause;
+
+	watch(b, 17);
+	client_break(a);
+	world_advance(&w, 999 * MS);
+	client_expect_nothing(b);
+	world_advance(&w, 2 * MS);
+	assert_int_equal(client_expect_group_down(b, &cause), 17);
+	assert_string_equal(cause.reason, "noconnection");
+	a = world_supervised(&w, 17, "worker"); /* it lives on: as somebody new */
+	assert_true(a->group >> 63);
+	assert_false(a->restarted);
+}
+
+static void test_a_group_that_lost_its_link_lives_until_the_supervisor_says_otherwise(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"), *b = world_newcomer(&w, "b");
+	struct wire_dest to = to_ref(client_ref(a, 1));
+	struct actor_cause cause;
+
+	client_tell(s, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(17), UINT64_C(17)));
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	watch(b, 17);
+	client_break(a);
+	world_advance(&w, 60000 * MS);
+	assert_int_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n"))).group, 17);
+	client_cast(b, &to, "kept", NULL);
+	client_expect_nothing(b);
+	a = world_supervised(&w, 17, "worker");
+	assert_int_equal(a->group, 17);
+	assert_true(str_is(client_expect(a, WIRE_CAST).method, "kept"));
+	client_break(a);
+	world_advance(&w, 60000 * MS);
+	tell_group_down(s, 17, "signal");
+	client_expect_cast(b, "name");
+	assert_int_equal(client_expect_group_down(b, &cause), 17);
+	assert_string_equal(cause.reason, "signal");
+}
+
+static void test_who_is_in_no_list_any_more_is_down(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"), *b = world_newcomer(&w, "b");
+
+	client_tell(s, "groups", pack(&w, "a3a2uua0a2uu", UINT64_C(17), UINT64_C(18), UINT64_C(17), UINT64_C(18)));
+	watch(b, 17);
+	watch(b, 18);
+	client_break(a);
+	world_advance(&w, 2000 * MS);
+	client_expect_nothing(b);
+	client_break(s);
+	s = world_supervised(&w, 9, "$spawner");
+	client_tell(s, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(18), UINT64_C(18)));
+	assert_int_equal(client_expect_group_down(b, NULL), 17);
+	client_expect_nothing(b);
+}
+
+static void test_the_true_cause_is_told_when_it_comes_after_the_link_ended(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"),
+		      *b = world_newcomer(&w, "b");
+	struct actor_cause cause;
+
+	watch(b, 17);
+	client_break(a);
+	world_advance(&w, 500 * MS);
+	tell_group_down(s, 17, "signal");
+	assert_int_equal(client_expect_group_down(b, &cause), 17);
+	assert_string_equal(cause.reason, "signal");
+	world_advance(&w, 5000 * MS);
+	client_expect_nothing(b);
+}
+
+static void test_who_is_started_again_has_its_name_before_its_end_was_told(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"), *other, *next;
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_break(a);
+	other = world_supervised(&w, 18, "other");
+	client_expect_error(other, client_ask(other, "register", pack(&w, "a2sr", "n", client_ref(other, 1))), "in_use");
+	next = world_supervised(&w, 19, "worker");
+	client_expect_nil(next, client_ask(next, "register", pack(&w, "a2sr", "n", client_ref(next, 1))));
+	tell_group_down(s, 17, "signal");
+	client_expect_error(other, client_ask(other, "register", pack(&w, "a2sr", "n", client_ref(other, 1))), "in_use");
+}
+
+static void test_last_frames_are_read_after_the_exit_was_reported(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"),
+		      *b = world_newcomer(&w, "b");
+	struct wire_dest to = to_ref(client_ref(b, 1));
+	struct actor_cause cause;
+
+	watch(b, 17);
+	tell_group_down(s, 17, "exit");
+	client_expect_nothing(b);
+	client_cast(a, &to, "last", NULL);
+	client_break(a);
+	assert_true(str_is(client_expect(b, WIRE_CAST).method, "last"));
+	assert_int_equal(client_expect_group_down(b, &cause), 17);
+	assert_string_equal(cause.reason, "exit");
+}
+
+static void test_a_link_that_outlives_its_process_is_waited_for_one_second(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"),
+		      *b = world_newcomer(&w, "b");
+
+	watch(b, 17);
+	tell_group_down(s, 17, "exit");
+	world_advance(&w, 1001 * MS);
+	assert_int_equal(client_expect_group_down(b, NULL), 17);
+	assert_true(a->closed);
+}
+
+static void test_bye_of_a_client_is_normal_and_at_once(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
+	struct actor_cause cause;
+
+	watch(b, a->group);
+	client_bye(a);
+	assert_int_equal(client_expect_group_down(b, &cause), a->group);
+	assert_string_equal(cause.reason, "normal");
+	client_expect(a, WIRE_BYE);
+	assert_false(a->closed);
+	client_break(a); /* it has read the goodbye */
+	assert_true(a->closed);
+}
+
+static void test_a_client_without_bye_is_lost(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
+	struct token resume = a->resume;
+	struct actor_cause cause;
+
+	watch(b, a->group);
+	client_break(a);
+	client_expect_group_down(b, &cause);
+	assert_string_equal(cause.reason, "noconnection");
+	assert_true(world_connect(&w, "a", &resume)->group != a->group);
+}
+
+static void test_the_supervisor_hears_of_hello_and_ready(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "worker"), *s;
+	struct mp_reader r;
+	uint64_t group;
+
+	client_expect_nil(a, client_ask(a, "ready", pack(&w, "a0")));
+	s = world_supervised(&w, 1, "$spawner");
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	r = client_expect_cast(s, "group_hello"); /* what it missed */
+	assert_int_equal(mp_read_uint(&r, &group), 0);
+	assert_int_equal(group, 17);
+	client_expect_cast(s, "group_ready");
+	a = world_supervised(&w, 18, "other");
+	r = client_expect_cast(s, "group_hello");
+	assert_int_equal(mp_read_uint(&r, &group), 0);
+	assert_int_equal(group, 18);
+	client_expect_nil(a, client_ask(a, "ready", pack(&w, "a0")));
+	client_expect_cast(s, "group_ready");
+	world_newcomer(&w, "c");
+	client_expect_nothing(s);
+}
+
+static uint64_t expect_group_gone(struct client *s)
+{
+	struct mp_reader r = client_expect_cast(s, "group_gone");
+	uint64_t group;
+
+	assert_int_equal(mp_read_uint(&r, &group), 0);
+	return group;
+}
+
+static void test_the_supervisor_hears_of_the_ends_of_clients(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a"), *b = world_supervised(&w, 17, "worker");
+
+	uint64_t gone = a->group;
+
+	client_tell(s, "groups", pack(&w, "a4a1ua0a0a1u", UINT64_C(17), gone));
+	client_expect_cast(s, "group_hello"); /* as it came */
+	client_expect_cast(s, "group_hello"); /* and for the list */
+	client_expect_nothing(s);
+	client_break(a);
+	assert_int_equal(expect_group_gone(s), gone);
+	client_break(b); /* whose end the supervisor reports */
+	world_advance(&w, 2000 * MS);
+	client_expect_nothing(s);
+	/* one of which it had heard too late */
+	client_tell(s, "groups", pack(&w, "a4a0a0a0a2uu", gone, UINT64_C(3) << 62 | 5));
+	assert_int_equal(expect_group_gone(s), gone);
+	client_expect_nothing(s);
+}
+
+static void test_the_supervisor_hears_of_clients_that_do_not_come_back_to_a_new_broker(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a;
+	struct token resume = world_token(&w, UINT64_C(0x8000000100000005), "client");
+
+	client_tell(s, "groups", pack(&w, "a4a0a0a0a2uu", UINT64_C(0x8000000100000005), UINT64_C(0x8000000100000006)));
+	a = world_connect(&w, "client", &resume);
+	assert_int_equal(a->group, UINT64_C(0x8000000100000005));
+	client_expect_nothing(s);
+	world_advance(&w, 1000 * MS);
+	assert_int_equal(expect_group_gone(s), UINT64_C(0x8000000100000006));
+	client_expect_nothing(s);
+	client_break(a);
+	assert_int_equal(expect_group_gone(s), UINT64_C(0x8000000100000005));
+}
+
+static void test_only_the_supervisor_reports_exits(void **state)
+{
+	struct client *a = world_newcomer(&w, "$spawner"), *b = world_supervised(&w, 17, "worker");
+
+	client_expect_error(a, client_ask(a, "groups", pack(&w, "a2a0a0")), "permission");
+	tell_group_down(a, 17, "exit");
+	client_expect(a, WIRE_BYE);
+	world_advance(&w, 2000 * MS);
+	assert_false(b->closed);
+}
+
+static void test_there_is_one_supervisor_the_last(void **state)
+{
+	struct client *old = world_supervised(&w, 1, "$spawner"), *new;
+
+	client_expect_nil(old, client_ask(old, "register", pack(&w, "a2sr", "$spawner", client_ref(old, 1))));
+	new = world_supervised(&w, 9, "$spawner");
+	assert_true(old->closed);
+	client_expect_nil(new, client_ask(new, "register", pack(&w, "a2sr", "$spawner", client_ref(new, 1))));
+}
+
+/* ---- why ---------------------------------------------------------------------------------------------------------- */
+
+static void test_a_link_that_ends_for_what_came_is_logged_by_name(void **state)
+{
+	struct client *a = world_newcomer(&w, "a");
+
+	client_break_for(a, -EMSGSIZE);
+	assert_true(a->closed);
+	assert_non_null(strstr(w.log, "'a'"));
+	assert_non_null(strstr(w.log, "more than 16 MiB"));
+	client_break(world_newcomer(&w, "b")); /* just went */
+	assert_int_equal(w.n_logged, 1);
+}
+
+static void test_who_said_hello_and_did_not_come_is_named(void **state)
+{
+	client_break_for(world_hello(&w, "late", NULL), -ETIMEDOUT);
+	assert_non_null(strstr(w.log, "'late'"));
+	assert_non_null(strstr(w.log, "did not come"));
+}
+
+static void test_who_lies_without_end_fills_no_log(void **state)
+{
+	for (int i = 0; i < 100000; i++) {
+		w.answered = false;
+		broker_hello(w.broker, 1, WORLD_UID, 5, "x", 1, w.now_ns);
+	}
+	assert_int_equal(w.n_logged, 10);
+	world_advance(&w, 60000 * MS);
+	w.answered = false;
+	broker_hello(w.broker, 1, WORLD_UID, 5, "x", 1, w.now_ns);
+	assert_non_null(strstr(w.log, "99990 more"));
+	/* another is still heard; last, because it may take the first one's place in the table */
+	w.answered = false;
+	broker_hello(w.broker, 1, WORLD_UID, 6, "x", 1, w.now_ns);
+	assert_int_equal(w.n_logged, 12);
+}
+
+/* ---- after a restart --------------------------------------------------------------------------------------------- */
+
+static void announce(struct client *c, const char *name)
+{
+	uint64_t id = client_ask(c, "announce", pack(&w, "a3a1a2sra0a0", name, client_ref(c, 1)));
+	struct wire_frame frame = client_expect(c, WIRE_REPLY);
+
+	assert_int_equal(frame.id, id);
+	assert_int_equal(frame.body[0], 0x90);
+	client_expect_nil(c, client_ask(c, "announced", pack(&w, "a0")));
+}
+
+static void test_at_a_fresh_start_nobody_waits_for_groups(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *s;
+	uint64_t id = client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1)));
+
+	client_expect_nothing(a);
+	s = world_supervised(&w, 1, "$spawner");
+	client_expect_nil(s, client_ask(s, "announced", pack(&w, "a0")));
+	client_tell(s, "groups", pack(&w, "a2a0a0"));
+	client_expect_nil(a, id);
+}
+
+static void test_without_a_supervisor_the_window_ends_after_a_second(void **state)
+{
+	struct client *a = world_newcomer(&w, "a");
+	uint64_t id = client_ask(a, "whereis", pack(&w, "a1s", "n"));
+
+	world_advance(&w, 999 * MS);
+	client_expect_nothing(a);
+	world_advance(&w, 1 * MS);
+	client_expect_nil(a, id);
+}
+
+static void test_registrations_wait_until_all_have_announced(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *thief = world_newcomer(&w, "thief"), *a, *b;
+	uint64_t id, where, known;
+
+	client_tell(s, "groups", pack(&w, "a2a2uua0", UINT64_C(17), UINT64_C(18)));
+	id = client_ask(thief, "register", pack(&w, "a2sr", "n", client_ref(thief, 1)));
+	a = world_supervised(&w, 17, "a");
+	assert_true(a->restarted);
+	announce(a, "first");
+	known = client_ask(thief, "whereis", pack(&w, "a1s", "first")); /* answered at once */
+	assert_int_equal(client_expect_ref(thief, known).group, 17);
+	where = client_ask(thief, "whereis", pack(&w, "a1s", "n"));
+	client_expect_nothing(thief);
+	b = world_supervised(&w, 18, "b");
+	announce(b, "n");
+	client_expect_error(thief, id, "in_use");
+	assert_int_equal(client_expect_ref(thief, where).group, 18);
+}
+
+static void test_the_window_ends_after_a_second_without_them(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a");
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	id = client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1)));
+	world_advance(&w, 1000 * MS);
+	client_expect_nil(a, id);
+}
+
+static void test_frames_for_who_has_not_come_back_wait_in_order(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a"), *b;
+	struct wire_dest ref = to_ref((actor_ref){WORLD_NODE, 17, 1}), name = to_name("n");
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	client_cast(a, &name, "one", NULL);
+	client_cast(a, &ref, "two", NULL);
+	id = client_call(a, &name, "three", NULL);
+	b = world_supervised(&w, 17, "b");
+	client_cast(a, &ref, "four", NULL); /* it is there now, but must not overtake */
+	client_expect_nothing(b);
+	announce(b, "n");
+	assert_true(str_is(client_expect(b, WIRE_CAST).method, "one"));
+	assert_true(str_is(client_expect(b, WIRE_CAST).method, "two"));
+	assert_int_equal(client_expect(b, WIRE_CALL).id, id);
+	assert_true(str_is(client_expect(b, WIRE_CAST).method, "four"));
+}
+
+static void test_a_demonitor_does_not_overtake_the_monitor_that_waits(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a"), *b;
+	struct wire_dest to = to_ref((actor_ref){WORLD_NODE, 17, 1});
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	wire_put_monitor(&a->out, &to, client_ref(a, 1), 900);
+	wire_put_demonitor(&a->out, to.ref, client_ref(a, 1), 900);
+	client_send(a);
+	b = world_supervised(&w, 17, "b");
+	announce(b, "n");
+	assert_int_equal(client_expect(b, WIRE_MONITOR).id, 900);
+	assert_int_equal(client_expect(b, WIRE_DEMONITOR).id, 900);
+	assert_int_equal(broker_stats(w.broker).monitors, 0);
+}
+
+static void test_a_busy_group_is_late_and_not_down(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"), *single = world_newcomer(&w, "b"), *late;
+	struct wire_dest to = to_ref((actor_ref){WORLD_NODE, 18, 1}), quiet = to_ref((actor_ref){WORLD_NODE, 19, 1});
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a3a3uuua0a2uu", UINT64_C(17), UINT64_C(18), UINT64_C(19), UINT64_C(17), UINT64_C(18)));
+	id = client_ask(a, "announce", pack(&w, "a3a0a0a1u", UINT64_C(18)));
+	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
+	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
+	world_advance(&w, 60000 * MS);
+	client_expect_nothing(a);
+	client_cast(single, &to, "kept", NULL);
+	client_expect_nothing(single);
+	client_expect_error(single, client_call(single, &quiet, "x", NULL), "noproc"); /* 19 speaks no protocol */
+	late = world_supervised(&w, 18, "c");
+	assert_int_equal(late->group, 18);
+	assert_true(late->restarted);
+	assert_true(str_is(client_expect(late, WIRE_CAST).method, "kept"));
+	client_expect_nothing(a);
+	tell_group_down(s, 18, "exit");
+	client_break(late);
+	assert_int_equal(client_expect_group_down(a, NULL), 18);
+}
+
+static void test_a_busy_client_with_a_door_is_late_and_not_down(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"), *late;
+	const uint64_t client = UINT64_C(0x8000000100000005);
+	struct token resume = world_token(&w, client, "client");
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(17), UINT64_C(17)));
+	id = client_ask(a, "announce", pack(&w, "a3a0a0a1u", client));
+	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
+	w.lives = client;
+	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
+	world_advance(&w, 60000 * MS);
+	client_expect_nothing(a);
+	late = world_connect(&w, "client", &resume);
+	assert_int_equal(late->group, client);
+	client_break(late);
+	assert_int_equal(client_expect_group_down(a, NULL), client);
+}
+
+static void test_a_client_that_dies_before_it_was_back_is_down(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a");
+	const uint64_t client = UINT64_C(0x8000000100000005);
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(17), UINT64_C(17)));
+	id = client_ask(a, "announce", pack(&w, "a3a0a0a1u", client));
+	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
+	w.lives = client;
+	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
+	world_advance(&w, 5000 * MS);
+	client_expect_nothing(a);
+	w.lives = 0;
+	world_advance(&w, 1000 * MS);
+	assert_int_equal(client_expect_group_down(a, NULL), client);
+}
+
+static void test_nobody_waits_for_programs_that_speak_no_protocol(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a");
+	uint64_t id;
+
+	id = client_ask(a, "whereis", pack(&w, "a1s", "n"));
+	client_expect_nothing(a);
+	client_expect_nil(s, client_ask(s, "announced", pack(&w, "a0")));
+	client_tell(s, "groups", pack(&w, "a3a1ua0a0", UINT64_C(17)));
+	client_expect_nil(a, id);
+}
+
+static void test_whom_nobody_announces_is_down_for_its_watchers(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"),
+		      *late;
+	struct token resume = world_token(&w, UINT64_C(0x8000000100000005), "client");
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a2a2uua0", UINT64_C(17), UINT64_C(20)));
+	/* monitors 18, which the supervisor does not know, and a client; has a link with 19 and monitors it: that one it would see for itself */
+	id = client_ask(a, "announce", pack(&w, "a3a0a1ua3uuu", UINT64_C(19), UINT64_C(18), UINT64_C(0x8000000100000005), UINT64_C(19)));
+	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
+	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
+	client_expect_nothing(a);
+	world_advance(&w, 1000 * MS);
+	for (int i = 0; i < 2; i++) {
+		uint64_t group = client_expect_group_down(a, NULL);
+
+		assert_true(group == 18 || group == UINT64_C(0x8000000100000005));
+	}
+	client_expect_nothing(a);
+	late = world_connect(&w, "client", &resume);
+	assert_true(late->group != UINT64_C(0x8000000100000005)); /* it was said to be gone */
+	assert_int_equal(world_supervised(&w, 19, "c")->group, 19);
+}
+
+static void test_a_resume_token_keeps_the_id_over_a_restart(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *again;
+	struct token resume = a->resume;
+
+	world_restart_broker(&w, 3, 0);
+	assert_true(a->closed);
+	again = world_connect(&w, "a", &resume);
+	assert_int_equal(again->group, a->group);
+	assert_true(again->restarted);
+	announce(again, "n");
+	assert_true(world_newcomer(&w, "b")->group != a->group);
+}
+
+static void test_a_recent_exit_in_the_list_is_told(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a");
+	struct actor_cause cause;
+	uint64_t id;
+
+	id = client_ask(a, "announce", pack(&w, "a3a0a0a1u", UINT64_C(18)));
+	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
+	client_tell(s, "groups", pack(&w, "a2a1ua1a2um1ss", UINT64_C(17), UINT64_C(18), "reason", "signal"));
+	assert_int_equal(client_expect_group_down(a, &cause), 18);
+	assert_string_equal(cause.reason, "signal");
+}
+
+static void test_the_process_of_a_silent_group_can_be_monitored(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a");
+	struct wire_dest to = to_ref((actor_ref){WORLD_NODE, 17, 0}), one = to_ref((actor_ref){WORLD_NODE, 17, 1});
+	struct wire_frame frame;
+
+	client_tell(s, "groups", pack(&w, "a3a1ua0a0", UINT64_C(17)));
+	world_advance(&w, 1000 * MS);
+	wire_put_monitor(&a->out, &to, client_ref(a, 1), 5);
+	wire_put_monitor(&a->out, &one, client_ref(a, 1), 6);
+	client_send(a);
+	assert_int_equal(client_expect(a, WIRE_DOWN).id, 6); /* noproc: it has no actors */
+	tell_group_down(s, 17, "exit");
+	frame = client_expect(a, WIRE_DOWN);
+	assert_int_equal(frame.id, 5);
+	assert_int_equal(frame.from.group, 17);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define W(f) cmocka_unit_test_setup_teardown(f, setup_with_window, teardown)
+		T(test_a_newcomer_gets_an_id_of_its_own),
+		T(test_a_token_gives_the_id_it_says),
+		T(test_bad_hellos_are_refused_by_name),
+		T(test_a_child_of_another_user_comes_in_with_its_token),
+		T(test_the_token_of_a_client_opens_no_door_to_another_user),
+		T(test_one_link_for_a_token),
+		T(test_without_file_descriptors_a_hello_is_refused),
+		T(test_a_link_nobody_comes_to_leaves_nothing),
+		T(test_a_supervised_group_may_come_back_within_a_second),
+		T(test_a_supervised_group_that_does_not_come_back_is_down),
+		T(test_a_group_that_lost_its_link_lives_until_the_supervisor_says_otherwise),
+		T(test_who_is_in_no_list_any_more_is_down),
+		T(test_the_true_cause_is_told_when_it_comes_after_the_link_ended),
+		T(test_who_is_started_again_has_its_name_before_its_end_was_told),
+		T(test_last_frames_are_read_after_the_exit_was_reported),
+		T(test_a_link_that_outlives_its_process_is_waited_for_one_second),
+		T(test_bye_of_a_client_is_normal_and_at_once),
+		T(test_a_client_without_bye_is_lost),
+		T(test_the_supervisor_hears_of_hello_and_ready),
+		T(test_the_supervisor_hears_of_the_ends_of_clients),
+		W(test_the_supervisor_hears_of_clients_that_do_not_come_back_to_a_new_broker),
+		T(test_only_the_supervisor_reports_exits),
+		T(test_there_is_one_supervisor_the_last),
+		T(test_a_link_that_ends_for_what_came_is_logged_by_name),
+		T(test_who_said_hello_and_did_not_come_is_named),
+		T(test_who_lies_without_end_fills_no_log),
+		W(test_at_a_fresh_start_nobody_waits_for_groups),
+		W(test_without_a_supervisor_the_window_ends_after_a_second),
+		W(test_registrations_wait_until_all_have_announced),
+		W(test_the_window_ends_after_a_second_without_them),
+		W(test_frames_for_who_has_not_come_back_wait_in_order),
+		W(test_a_demonitor_does_not_overtake_the_monitor_that_waits),
+		W(test_a_busy_group_is_late_and_not_down),
+		W(test_a_busy_client_with_a_door_is_late_and_not_down),
+		W(test_a_client_that_dies_before_it_was_back_is_down),
+		W(test_nobody_waits_for_programs_that_speak_no_protocol),
+		W(test_whom_nobody_announces_is_down_for_its_watchers),
+		T(test_a_resume_token_keeps_the_id_over_a_restart),
+		W(test_a_recent_exit_in_the_list_is_told),
+		W(test_the_process_of_a_silent_group_can_be_monitored),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,620 @@
+/* Two groups get a direct link: once, whoever asks. */
+#include "tests/unit/broker/broker-world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct world w;
+static struct client *a, *b;
+
+struct introduction {
+	uint64_t id, group, uid, pid;
+	bool listen, join;
+	char path[512];
+};
+
+/* What a group says first, of itself: nothing but where its door is. */
+static void announce(struct client *c, const char *door)
+{
+	client_ask(c, "announce", door ? pack(&w, "a4a0a0a0s", door) : pack(&w, "a4a0a0a0n"));
+	client_expect(c, WIRE_REPLY);
+	client_expect_nil(c, client_ask(c, "announced", pack(&w, "a0")));
+}
+
+static int setup(void **state)
+{
+	world_init(&w, 0, NULL);
+	a = world_newcomer(&w, "a");
+	b = world_supervised(&w, 17, "b");
+	announce(b, NULL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_deinit(&w);
+	return 0;
+}
+
+static struct introduction expect_introduction(struct client *c)
+{
+	struct mp_reader r = client_expect_cast(c, "introduce");
+	struct introduction in = {0};
+	const char *s;
+	size_t len;
+
+	assert_int_equal(mp_read_uint(&r, &in.id), 0);
+	assert_int_equal(mp_read_str(&r, &s, &len), 0);
+	in.listen = mp_str_is(s, len, "listen");
+	in.join = mp_str_is(s, len, "join");
+	assert_true(in.listen || in.join || mp_str_is(s, len, "dial"));
+	assert_int_equal(mp_read_uint(&r, &in.group), 0);
+	assert_int_equal(mp_read_str(&r, &s, &len), 0);
+	snprintf(in.path, sizeof(in.path), "%.*s", (int)len, s);
+	assert_int_equal(mp_read_uint(&r, &in.uid), 0);
+	assert_int_equal(mp_read_uint(&r, &in.pid), 0);
+	return in;
+}
+
+static uint64_t ask(struct client *c, const struct client *other)
+{
+	return client_ask(c, "introduce", pack(&w, "a1u", other->group));
+}
+
+/* @asker gets its link with @other. */
+static struct introduction make_link(struct client *asker, struct client *other)
+{
+	struct introduction in;
+
+	client_expect_nil(asker, ask(asker, other));
+	in = expect_introduction(other);
+	assert_true(in.listen);
+	client_tell(other, "listening", pack(&w, "a1u", in.id));
+	in = expect_introduction(asker);
+	assert_false(in.listen);
+	return in;
+}
+
+static void test_the_target_listens_and_then_the_asker_dials(void **state)
+{
+	struct introduction listen, dial;
+	char path[600];
+
+	client_expect_nil(a, ask(a, b));
+	client_expect_nothing(a);
+	listen = expect_introduction(b);
+	assert_true(listen.listen);
+	assert_int_equal(listen.group, a->group);
+	assert_int_equal(listen.uid, WORLD_UID);
+	assert_int_equal(listen.pid, a->pid);
+	snprintf(path, sizeof(path), "/run/x/g/17/%" PRIu64 ".%" PRIu64 ".ipc", a->group, listen.id);
+	assert_string_equal(listen.path, path);
+	client_tell(b, "listening", pack(&w, "a1u", listen.id));
+	dial = expect_introduction(a);
+	assert_false(dial.listen);
+	assert_int_equal(dial.id, listen.id);
+	assert_int_equal(dial.group, 17);
+	assert_int_equal(dial.pid, b->pid);
+	assert_string_equal(dial.path, path);
+	world_advance(&w, 10000 * MS);
+	client_expect_nothing(a);
+	client_expect_nothing(b);
+}
+
+static void test_both_asking_at_once_get_one_link(void **state)
+{
+	struct introduction in;
+
+	client_expect_nil(a, ask(a, b));
+	client_expect_nil(a, ask(a, b));
+	ask(b, a); /* sent before it read what the broker sent */
+	in = expect_introduction(b);
+	client_expect_nil(b, b->ids);
+	client_tell(b, "listening", pack(&w, "a1u", in.id));
+	client_tell(b, "listening", pack(&w, "a1u", in.id));
+	expect_introduction(a);
+	client_expect_nothing(a);
+	client_expect_nothing(b);
+}
+
+static void test_a_new_link_waits_until_both_ends_know_that_the_old_is_gone(void **state)
+{
+	uint64_t old = make_link(a, b).id, id;
+
+	client_tell(a, "link_down", pack(&w, "a1u", b->group));
+	id = ask(a, b);
+	client_expect_nothing(a);
+	client_expect_nothing(b);
+	client_tell(b, "link_down", pack(&w, "a1u", a->group));
+	client_expect_nil(a, id);
+	assert_true(expect_introduction(b).id > old);
+}
+
+static void test_an_ask_of_an_end_that_has_the_link_crossed_what_it_was_told(void **state)
+{
+	uint64_t id;
+
+	make_link(a, b);
+	world_advance(&w, 3000 * MS); /* b was busy when it was told, and asked before it read that */
+	client_expect_nil(b, ask(b, a));
+	client_expect_nothing(a);
+	client_tell(b, "link_down", pack(&w, "a1u", a->group));
+	id = ask(b, a);
+	client_expect_nothing(b);
+	client_tell(a, "link_down", pack(&w, "a1u", b->group));
+	client_expect_nil(b, id);
+	expect_introduction(a);
+}
+
+static void test_a_link_down_of_an_older_link_is_ignored(void **state)
+{
+	uint64_t old = make_link(a, b).id;
+
+	client_tell(a, "link_down", pack(&w, "a2uu", b->group, old));
+	client_tell(b, "link_down", pack(&w, "a2uu", a->group, old));
+	make_link(a, b);
+	client_tell(a, "link_down", pack(&w, "a2uu", b->group, old)); /* once more: the first answer was lost */
+	client_expect_nil(a, ask(a, b));
+	client_expect_nothing(a);
+	client_expect_nothing(b);
+}
+
+static void test_a_listener_that_is_busy_is_waited_for_as_long_as_it_lives(void **state)
+{
+	struct introduction in;
+
+	client_expect_nil(a, ask(a, b));
+	in = expect_introduction(b);
+	world_advance(&w, 3600 * 1000 * MS);
+	client_expect_nothing(a);
+	assert_true(broker_deadline_ns(w.broker) == INT64_MAX);
+	client_tell(b, "listening", pack(&w, "a1u", in.id));
+	assert_int_equal(expect_introduction(a).id, in.id);
+}
+
+static void test_the_death_of_a_busy_listener_is_told(void **state)
+{
+	client_expect_nil(a, ask(a, b));
+	expect_introduction(b);
+	client_break(b);
+	world_advance(&w, 2000 * MS);
+	assert_int_equal(client_expect_group_down(a, NULL), 17);
+	assert_int_equal(broker_stats(w.broker).pairs, 0);
+}
+
+static void test_who_has_no_link_now_is_waited_for_until_it_is_back(void **state)
+{
+	struct token token = b->resume;
+	uint64_t id;
+
+	client_break(b);
+	id = ask(a, b);
+	world_advance(&w, 500 * MS);
+	client_expect_nothing(a);
+	b = world_connect(&w, "b", &token);
+	client_expect_nil(a, id);
+	assert_true(expect_introduction(b).listen);
+}
+
+static void test_who_has_no_link_now_is_waited_for_until_it_is_over(void **state)
+{
+	uint64_t id;
+
+	client_break(b);
+	id = ask(a, b);
+	client_expect_nothing(a);
+	world_advance(&w, 1000 * MS);
+	client_expect_error(a, id, "noproc");
+}
+
+/* Which may be told before it has said where its door is. */
+static void test_who_has_not_announced_itself_yet_is_waited_for(void **state)
+{
+	struct client *c = world_supervised(&w, 18, "c");
+	uint64_t id = ask(a, c);
+
+	client_expect_nothing(a);
+	client_expect_nothing(c);
+	client_ask(c, "announce", pack(&w, "a4a0a0a0s", "/run/x/g/18/door.ipc"));
+	client_expect(c, WIRE_REPLY);
+	client_expect_nothing(a);
+	client_expect_nil(c, client_ask(c, "announced", pack(&w, "a0")));
+	client_expect_nil(a, id);
+	assert_true(expect_introduction(a).join);
+}
+
+/* `introduce_failed` of a dialer: its end has no link, and the listener gives up its own. Then whoever asks gets a new one. */
+static void test_after_a_failing_dialer_the_pair_begins_anew(void **state)
+{
+	struct introduction in = make_link(a, b);
+	uint64_t id;
+
+	client_tell(a, "introduce_failed", pack(&w, "a2us", in.id, "nobody there"));
+	id = ask(a, b);
+	client_expect_nothing(a);
+	client_expect_cast(b, "introduce_failed");
+	client_tell(b, "link_down", pack(&w, "a2uu", a->group, in.id));
+	client_expect_nil(a, id);
+	assert_true(expect_introduction(b).id > in.id);
+}
+
+static void test_after_a_failing_listener_the_pair_begins_anew(void **state)
+{
+	struct introduction in;
+
+	client_expect_nil(a, ask(a, b));
+	in = expect_introduction(b);
+	client_tell(b, "introduce_failed", pack(&w, "a2us", in.id, "no space"));
+	client_expect_cast(a, "introduce_failed");
+	assert_int_equal(broker_stats(w.broker).pairs, 0);
+	make_link(a, b);
+}
+
+static void test_a_listener_that_gives_up_lets_the_asker_know(void **state)
+{
+	struct introduction in;
+
+	client_expect_nil(a, ask(a, b));
+	in = expect_introduction(b);
+	client_tell(b, "link_down", pack(&w, "a2uu", a->group, in.id));
+	client_expect_cast(a, "introduce_failed");
+	make_link(a, b);
+}
+
+static void test_the_end_of_a_group_is_told_to_the_linked(void **state)
+{
+	make_link(a, b);
+	client_break(a);
+	assert_int_equal(client_expect_group_down(b, NULL), a->group);
+	client_expect_nothing(b);
+	assert_int_equal(broker_stats(w.broker).pairs, 0);
+}
+
+static void test_an_ask_that_waits_is_answered_when_the_other_ends(void **state)
+{
+	uint64_t id;
+
+	make_link(b, a);
+	client_tell(b, "link_down", pack(&w, "a1u", a->group));
+	id = ask(b, a);
+	client_expect_nothing(b);
+	client_break(a);
+	client_expect_error(b, id, "noproc");
+	client_expect_group_down(b, NULL);
+}
+
+static void test_nobody_is_introduced_to_the_dead_or_to_itself(void **state)
+{
+	uint64_t gone = a->group + 99;
+	struct wire_frame frame;
+
+	client_expect_error(a, client_ask(a, "introduce", pack(&w, "a1u", gone)), "noproc");
+	client_expect_error(a, ask(a, a), "bad_args");
+	client_expect_error(a, client_ask(a, "introduce", pack(&w, "a1u", WORLD_BROKER)), "bad_args");
+	client_expect_error(a, client_ask(a, "introduce", pack(&w, "a0")), "bad_args");
+	client_tell(a, "listening", pack(&w, "a1u", UINT64_C(1)));
+	client_tell(a, "introduce_failed", pack(&w, "a1u", UINT64_C(1)));
+	client_tell(a, "link_down", pack(&w, "a1u", gone));
+	assert_false(client_next(a, &frame));
+	client_tell(a, "listening", pack(&w, "a1s", "x"));
+	client_expect(a, WIRE_BYE);
+}
+
+static void test_an_announced_link_counts(void **state)
+{
+	struct wire_frame frame;
+	uint64_t id = client_ask(b, "announce", pack(&w, "a3a0a1ua0", a->group));
+
+	frame = client_expect(b, WIRE_REPLY);
+	assert_int_equal(frame.id, id);
+	id = ask(a, b); /* its end broke already, the other has not seen that */
+	client_expect_nothing(a);
+	client_tell(b, "link_down", pack(&w, "a1u", a->group));
+	client_expect_nil(a, id);
+	expect_introduction(b);
+}
+
+/* ---- doors ---- */
+
+#define DOOR_A "/run/x/g/a/door.ipc"
+#define DOOR_B "/run/x/g/17/door.ipc"
+
+static struct introduction expect_expectation(struct client *c)
+{
+	struct mp_reader r = client_expect_cast(c, "expect");
+	struct introduction in = {0};
+	const char *s;
+	size_t len;
+
+	assert_int_equal(mp_read_uint(&r, &in.id), 0);
+	assert_int_equal(mp_read_uint(&r, &in.group), 0);
+	assert_int_equal(mp_read_uint(&r, &in.uid), 0);
+	assert_int_equal(mp_read_uint(&r, &in.pid), 0);
+	assert_int_equal(mp_read_str(&r, &s, &len), 0);
+	snprintf(in.path, sizeof(in.path), "%.*s", (int)len, s);
+	return in;
+}
+
+static struct introduction expect_join(struct client *c, const char *door)
+{
+	struct introduction in = expect_introduction(c);
+
+	assert_true(in.join);
+	assert_string_equal(in.path, door);
+	return in;
+}
+
+static void test_a_door_is_dialled_at_once_and_told_whom_to_expect(void **state)
+{
+	struct introduction in, dial;
+
+	announce(b, DOOR_B);
+	client_expect_nil(a, ask(a, b));
+	dial = expect_join(a, DOOR_B);
+	assert_int_equal(dial.group, 17);
+	assert_int_equal(dial.uid, WORLD_UID);
+	assert_int_equal(dial.pid, b->pid);
+	in = expect_expectation(b);
+	assert_int_equal(in.id, dial.id);
+	assert_int_equal(in.group, a->group);
+	assert_int_equal(in.uid, WORLD_UID);
+	assert_int_equal(in.pid, a->pid);
+	assert_string_equal(in.path, "a");
+	client_expect_nothing(a);
+	client_expect_nothing(b);
+}
+
+static void test_who_has_no_door_dials_who_has_one(void **state)
+{
+	announce(b, DOOR_B);
+	client_expect_nil(b, ask(b, a)); /* b asks, a dials */
+	expect_expectation(b);
+	expect_join(a, DOOR_B);
+	client_expect_nothing(b);
+}
+
+static void test_of_two_with_doors_the_asker_dials(void **state)
+{
+	announce(a, DOOR_A);
+	announce(b, DOOR_B);
+	client_expect_nil(b, ask(b, a));
+	expect_join(b, DOOR_A);
+	ask(a, b); /* sent before it read what comes first */
+	expect_expectation(a);
+	client_expect_nil(a, a->ids);
+	client_expect_nothing(b);
+}
+
+static void test_a_door_of_another_user_is_not_dialled(void **state)
+{
+	struct token token = world_token(&w, 19, "other");
+	struct client *other = world_hello_as(&w, "other", &token, WORLD_UID + 1, 4711);
+
+	client_up(other);
+	announce(other, "/run/x/g/19/door.ipc"); /* of mode 0600 */
+	client_expect_nil(a, ask(a, other));
+	assert_true(expect_introduction(other).listen);
+}
+
+static void test_a_door_that_cannot_be_reached_is_asked_for_anew(void **state)
+{
+	struct introduction in;
+
+	announce(b, DOOR_B);
+	client_expect_nil(a, ask(a, b));
+	in = expect_join(a, DOOR_B);
+	expect_expectation(b);
+	client_tell(a, "introduce_failed", pack(&w, "a2us", in.id, "No such file or directory"));
+	client_expect_cast(b, "door");
+	client_expect_nil(a, ask(a, b)); /* it will be told again */
+	client_expect_nothing(a);
+	client_tell(b, "door", pack(&w, "a1s", "/run/x/g/17/door.2.ipc"));
+	assert_int_equal(expect_join(a, "/run/x/g/17/door.2.ipc").id, in.id);
+	client_expect_nothing(b);
+}
+
+/* It believed to be up, and the listener never let it in: the listener cannot know that it waits for nobody. */
+static void test_who_gave_up_at_a_door_and_asks_again_is_not_waited_for_there(void **state)
+{
+	struct introduction in, again;
+	struct mp_reader r;
+	uint64_t id = 0, group = 0;
+
+	announce(b, DOOR_B);
+	client_expect_nil(a, ask(a, b));
+	in = expect_join(a, DOOR_B);
+	expect_expectation(b);
+	client_tell(a, "link_down", pack(&w, "a2uu", b->group, in.id));
+	client_expect_nothing(b); /* it may see the end itself */
+	ask(a, b);
+	r = client_expect_cast(b, "introduce_failed");
+	assert_int_equal(mp_read_uint(&r, &id), 0);
+	assert_int_equal(id, in.id);
+	assert_int_equal(mp_read_uint(&r, &group), 0);
+	assert_int_equal(group, a->group);
+	client_expect_nothing(a); /* not before both ends are over */
+	client_tell(b, "link_down", pack(&w, "a2uu", a->group, in.id));
+	client_expect_nil(a, a->ids);
+	again = expect_join(a, DOOR_B);
+	assert_int_not_equal(again.id, in.id);
+	assert_int_equal(expect_expectation(b).id, again.id);
+}
+
+static void test_without_its_door_the_listener_makes_a_place(void **state)
+{
+	struct introduction in;
+
+	announce(b, DOOR_B);
+	client_expect_nil(a, ask(a, b));
+	in = expect_join(a, DOOR_B);
+	expect_expectation(b);
+	client_tell(a, "introduce_failed", pack(&w, "a2us", in.id, "No such file or directory"));
+	client_expect_cast(b, "door");
+	client_tell(b, "door", pack(&w, "a1n"));
+	assert_true(expect_introduction(b).listen);
+	client_expect_nothing(a);
+}
+
+static void expect_admitted(struct client *c, uint64_t id, uint64_t intro_id, const char *name)
+{
+	struct wire_frame frame = client_expect(c, WIRE_REPLY);
+	struct mp_reader r = mp_reader(frame.body, frame.body_bytes);
+	uint64_t intro;
+	const char *s;
+	size_t len;
+	uint32_t n;
+
+	assert_int_equal(frame.id, id);
+	assert_int_equal(mp_read_array(&r, &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(mp_read_uint(&r, &intro), 0);
+	assert_int_equal(intro, intro_id);
+	assert_int_equal(mp_read_str(&r, &s, &len), 0);
+	assert_true(mp_str_is(s, len, name));
+}
+
+static uint64_t ask_admit(struct client *c, uint64_t group, uint64_t uid, uint64_t pid)
+{
+	return client_ask(c, "admit", pack(&w, "a3uuu", group, uid, pid));
+}
+
+static void test_who_comes_before_it_is_expected_is_admitted_by_what_the_kernel_says(void **state)
+{
+	struct introduction in;
+
+	announce(b, DOOR_B);
+	client_expect_nil(a, ask(a, b));
+	in = expect_join(a, DOOR_B);
+	expect_expectation(b);
+	expect_admitted(b, ask_admit(b, a->group, WORLD_UID, (uint64_t)a->pid), in.id, "a");
+	expect_admitted(b, ask_admit(b, a->group, WORLD_UID, 0), in.id, "a"); /* another pid namespace */
+	client_expect_error(b, ask_admit(b, a->group, WORLD_UID, (uint64_t)a->pid + 1), "permission");
+	client_expect_error(b, ask_admit(b, a->group, WORLD_UID + 1, (uint64_t)a->pid), "permission");
+	client_expect_error(b, ask_admit(b, a->group + 7, WORLD_UID, 1), "noproc");
+	client_expect_error(b, ask_admit(b, b->group, WORLD_UID, (uint64_t)b->pid), "noproc");
+}
+
+/* The broker is a new one: the dialer is linked and says so; the listener has not turned to its door yet, and wants the link as well. */
+static void test_an_admission_is_the_answer_to_what_the_listener_asked(void **state)
+{
+	uint64_t id;
+
+	announce(b, DOOR_B);
+	client_ask(a, "announce", pack(&w, "a4a0a1ua0n", b->group));
+	client_expect(a, WIRE_REPLY);
+	id = ask(b, a);
+	client_expect_nothing(b);
+	expect_admitted(b, ask_admit(b, a->group, WORLD_UID, (uint64_t)a->pid), 0, "a");
+	client_expect_nil(b, id);
+	/* and both ends count now */
+	client_tell(a, "link_down", pack(&w, "a2uu", b->group, UINT64_C(5)));
+	id = ask(a, b);
+	client_expect_nothing(a);
+	client_tell(b, "link_down", pack(&w, "a2uu", a->group, UINT64_C(0)));
+	client_expect_nil(a, id);
+}
+
+static void test_an_admission_waits_until_it_is_known_who_the_other_is(void **state)
+{
+	struct token token = world_token(&w, 20, "$spawner"), late = world_token(&w, 21, "late");
+	struct client *spawner = world_connect(&w, "$spawner", &token), *c;
+	uint64_t id;
+
+	client_tell(spawner, "groups", pack(&w, "a2a1ua0", UINT64_C(21)));
+	id = ask_admit(b, 21, WORLD_UID, 77);
+	client_expect_nothing(b);
+	c = world_hello_as(&w, "late", &late, WORLD_UID, 77);
+	client_up(c);
+	expect_admitted(b, id, 0, "late");
+}
+
+static void test_an_admission_that_waits_ends_with_the_other(void **state)
+{
+	struct token token = world_token(&w, 20, "$spawner");
+	struct client *spawner = world_connect(&w, "$spawner", &token);
+	uint64_t id;
+
+	client_tell(spawner, "groups", pack(&w, "a2a1ua0", UINT64_C(21)));
+	id = ask_admit(b, 21, WORLD_UID, 77);
+	client_expect_nothing(b);
+	client_tell(spawner, "group_down", pack(&w, "a2um1ss", UINT64_C(21), "reason", "signal"));
+	client_expect_error(b, id, "noproc");
+}
+
+static void test_the_directory_of_a_client_goes_with_it(void **state)
+{
+	uint64_t group = a->group;
+
+	client_break(a);
+	assert_int_equal(w.gone, group);
+	w.gone = 0;
+	announce(b, DOOR_B);
+	client_bye(b);
+	world_advance(&w, 2000 * MS);
+	assert_int_equal(w.gone, 0); /* its supervisor removes it */
+}
+
+static void test_a_door_is_an_absolute_path(void **state)
+{
+	client_expect_error(a, client_ask(a, "announce", pack(&w, "a4a0a0a0s", "door.ipc")), "bad_args");
+	client_expect_error(a, client_ask(a, "door", pack(&w, "a1s", "")), "bad_args");
+	client_expect_error(a, client_ask(a, "admit", pack(&w, "a2uu", UINT64_C(1), UINT64_C(2))), "bad_args");
+	client_tell(a, "door", pack(&w, "a1u", UINT64_C(1)));
+	client_expect(a, WIRE_BYE);
+}
+
+static void test_a_group_with_a_single_link_is_not_introduced(void **state)
+{
+	struct hello hello = {.version_min = 1, .version_max = 1, .name = wire_cstr("s"), .pid = 9, .single = true};
+	struct buf out = BUF_INIT;
+
+	hello_put(&out, &hello);
+	w.answered = false;
+	broker_hello(w.broker, 1, WORLD_UID, 9, out.data, out.size_bytes, w.now_ns);
+	buf_deinit(&out);
+	w.listening->group = w.answer.group;
+	client_up(w.listening);
+	client_expect_error(a, ask(a, w.listening), "single");
+	client_expect_error(w.listening, ask(w.listening, a), "single");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+		T(test_the_target_listens_and_then_the_asker_dials),
+		T(test_both_asking_at_once_get_one_link),
+		T(test_a_new_link_waits_until_both_ends_know_that_the_old_is_gone),
+		T(test_an_ask_of_an_end_that_has_the_link_crossed_what_it_was_told),
+		T(test_a_link_down_of_an_older_link_is_ignored),
+		T(test_a_listener_that_is_busy_is_waited_for_as_long_as_it_lives),
+		T(test_the_death_of_a_busy_listener_is_told),
+		T(test_who_has_no_link_now_is_waited_for_until_it_is_back),
+		T(test_who_has_no_link_now_is_waited_for_until_it_is_over),
+		T(test_who_has_not_announced_itself_yet_is_waited_for),
+		T(test_after_a_failing_dialer_the_pair_begins_anew),
+		T(test_after_a_failing_listener_the_pair_begins_anew),
+		T(test_a_listener_that_gives_up_lets_the_asker_know),
+		T(test_the_end_of_a_group_is_told_to_the_linked),
+		T(test_an_ask_that_waits_is_answered_when_the_other_ends),
+		T(test_nobody_is_introduced_to_the_dead_or_to_itself),
+		T(test_an_announced_link_counts),
+		T(test_a_door_is_dialled_at_once_and_told_whom_to_expect),
+		T(test_who_has_no_door_dials_who_has_one),
+		T(test_of_two_with_doors_the_asker_dials),
+		T(test_a_door_of_another_user_is_not_dialled),
+		T(test_a_door_that_cannot_be_reached_is_asked_for_anew),
+		T(test_who_gave_up_at_a_door_and_asks_again_is_not_waited_for_there),
+		T(test_without_its_door_the_listener_makes_a_place),
+		T(test_who_comes_before_it_is_expected_is_admitted_by_what_the_kernel_says),
+		T(test_an_admission_is_the_answer_to_what_the_listener_asked),
+		T(test_an_admission_waits_until_it_is_known_who_the_other_is),
+		T(test_an_admission_that_waits_ends_with_the_other),
+		T(test_the_directory_of_a_client_goes_with_it),
+		T(test_a_door_is_an_absolute_path),
+		T(test_a_group_with_a_single_link_is_not_introduced),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,426 @@
+/* The registry through the eyes of groups. */
+#include "tests/unit/broker/broker-world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct world w;
+
+static int setup(void **state)
+{
+	world_init(&w, 0, NULL);
+	return 0;
+}
+
+static int setup_with_window(void **state)
+{
+	world_init(&w, 1000, NULL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_deinit(&w);
+	return 0;
+}
+
+static void test_a_registered_name_is_found_by_all(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "counter", client_ref(a, 1))));
+	assert_true(actor_ref_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "counter"))), client_ref(a, 1)));
+	assert_true(actor_ref_equal(client_expect_ref(a, client_ask(a, "whereis", pack(&w, "a1s", "counter"))), client_ref(a, 1)));
+}
+
+static void test_a_name_is_held_once(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
+	char holder[ACTOR_REF_TEXT_MAX];
+	struct wire_frame frame;
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_ask(b, "register", pack(&w, "a2sr", "n", client_ref(b, 1)));
+	frame = client_expect(b, WIRE_ERROR);
+	assert_true(str_is(frame.method, "in_use"));
+	assert_true(str_is(frame.text, actor_ref_format(client_ref(a, 1), holder)));
+	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 2))), "in_use");
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1)))); /* said twice */
+}
+
+static void test_unregister_frees_only_the_own_name(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_expect_nil(b, client_ask(b, "unregister", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_expect_nil(a, client_ask(a, "unregister", pack(&w, "a2sr", "n", client_ref(a, 2))));
+	client_expect_nil(a, client_ask(a, "unregister", pack(&w, "a2sr", "none", client_ref(a, 2))));
+	client_expect_error(b, client_ask(b, "register", pack(&w, "a2sr", "n", client_ref(b, 1))), "in_use");
+	client_expect_nil(a, client_ask(a, "unregister", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_expect_nil(b, client_ask(b, "register", pack(&w, "a2sr", "n", client_ref(b, 1))));
+}
+
+static void expect_name(struct client *c, const char *name, actor_ref ref)
+{
+	struct mp_reader r = client_expect_cast(c, "name");
+	const char *s;
+	size_t len;
+	actor_ref got = ACTOR_NOBODY;
+
+	assert_int_equal(mp_read_str(&r, &s, &len), 0);
+	assert_true(mp_str_is(s, len, name));
+	if (mp_read_nil(&r) < 0)
+		assert_int_equal(mp_read_ref(&r, &got), 0);
+	assert_true(actor_ref_equal(got, ref));
+}
+
+static void test_who_looked_up_a_name_is_told_its_changes(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b"), *c = world_newcomer(&w, "c");
+
+	client_expect_nil(b, client_ask(b, "whereis", pack(&w, "a1s", "n")));
+	client_expect_nil(b, client_ask(b, "whereis", pack(&w, "a1s", "n"))); /* twice: told once */
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	expect_name(b, "n", client_ref(a, 1));
+	client_expect_nil(a, client_ask(a, "unregister", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	expect_name(b, "n", ACTOR_NOBODY);
+	client_expect_nil(c, client_ask(c, "register", pack(&w, "a2sr", "n", client_ref(c, 9))));
+	expect_name(b, "n", client_ref(c, 9));
+	client_bye(c);
+	expect_name(b, "n", ACTOR_NOBODY);
+	client_expect_nothing(b);
+	client_expect_nothing(a);
+}
+
+static void test_names_of_a_killed_group_are_free_at_once(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_break(a);
+	client_expect_nil(b, client_ask(b, "register", pack(&w, "a2sr", "n", client_ref(b, 1))));
+	assert_int_equal(broker_stats(w.broker).names, 2); /* $broker is one */
+}
+
+static void test_bad_names_and_foreign_refs_are_refused(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
+
+	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "", client_ref(a, 1))), "bad_args");
+	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "a\n", client_ref(a, 1))), "bad_args");
+	client_expect_error(a, client_ask(a, "register", pack(&w, "a1s", "a")), "bad_args");
+	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "a", client_ref(b, 1))), "bad_args");
+	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "a", client_ref(a, 0))), "bad_args");
+	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "$a", client_ref(a, 1))), "permission");
+	client_expect_error(a, client_ask(a, "nonsense", pack(&w, "a0")), "no_method");
+	assert_false(a->closed);
+}
+
+static void test_the_supervisor_may_have_a_name_of_the_node(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "$spawner");
+
+	client_expect_nil(s, client_ask(s, "register", pack(&w, "a2sr", "$spawner", client_ref(s, 1))));
+	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "$other", client_ref(a, 1))), "permission");
+	assert_true(actor_ref_equal(client_expect_ref(a, client_ask(a, "whereis", pack(&w, "a1s", "$spawner"))), client_ref(s, 1)));
+	assert_int_equal(client_expect_ref(a, client_ask(a, "whereis", pack(&w, "a1s", "$broker"))).group, WORLD_BROKER);
+}
+
+static uint32_t list(struct client *c, const struct buf *args, char *ret_first, char *ret_last)
+{
+	uint64_t id = client_ask(c, "names", args);
+	struct wire_frame frame = client_expect(c, WIRE_REPLY);
+	struct mp_reader r = mp_reader(frame.body, frame.body_bytes);
+	uint32_t n, two;
+	char before[256] = "";
+
+	assert_int_equal(frame.id, id);
+	assert_int_equal(mp_read_array(&r, &n), 0);
+	for (uint32_t i = 0; i < n; i++) {
+		char name[256];
+		const char *s;
+		size_t len;
+		actor_ref ref;
+
+		assert_int_equal(mp_read_array(&r, &two), 0);
+		assert_int_equal(two, 2);
+		assert_int_equal(mp_read_str(&r, &s, &len), 0);
+		assert_int_equal(mp_read_ref(&r, &ref), 0);
+		snprintf(name, sizeof(name), "%.*s", (int)len, s);
+		assert_true(strcmp(before, name) < 0);
+		strcpy(before, name);
+		if (i == 0)
+			strcpy(ret_first, name);
+		strcpy(ret_last, name);
+	}
+	return n;
+}
+
+static void test_names_lists_by_prefix_in_order(void **state)
+{
+	static const char *const names[] = {"b", "a", "ab", "abc", "b2", "aa", "c", "ab\xc3\xa9"};
+	struct client *a = world_newcomer(&w, "a");
+	char first[256] = "", last[256] = "";
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", names[i], client_ref(a, i + 1))));
+	assert_int_equal(list(a, pack(&w, "a0"), first, last), 9);
+	assert_string_equal(first, "$broker");
+	assert_string_equal(last, "c");
+	assert_int_equal(list(a, pack(&w, "a1s", "ab"), first, last), 3);
+	assert_string_equal(first, "ab");
+	assert_string_equal(last, "ab\xc3\xa9");
+	assert_int_equal(list(a, pack(&w, "a2su", "ab", UINT64_C(2)), first, last), 2);
+	assert_string_equal(last, "abc");
+	assert_int_equal(list(a, pack(&w, "a1s", "zz"), first, last), 0);
+	assert_int_equal(list(a, pack(&w, "a2nu", UINT64_C(0)), first, last), 0);
+	client_expect_error(a, client_ask(a, "names", pack(&w, "a1u", UINT64_C(1))), "bad_args");
+}
+
+#define MANY 100000
+
+static void test_a_hundred_thousand_names(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
+	struct wire_dest to = to_name("$broker");
+	struct wire_frame frame;
+	char name[32], first[256], last[256];
+
+	for (uint64_t i = 0; i < MANY; i++) {
+		const struct buf *args;
+
+		snprintf(name, sizeof(name), "actor-%06u", (unsigned)((i * 77777) % MANY));
+		args = pack(&w, "a2sr", name, client_ref(a, i + 1));
+		wire_put_call(&a->out, &to, client_ref(a, 0), wire_cstr("register"), args->data, args->size_bytes, i + 1, 0);
+		if (a->out.size_bytes < 60000 && i != MANY - 1)
+			continue;
+		client_send(a);
+		while (client_next(a, &frame))
+			assert_int_equal(frame.type, WIRE_REPLY);
+	}
+	assert_int_equal(broker_stats(w.broker).names, MANY + 1);
+	assert_int_equal(list(b, pack(&w, "a2su", "actor-05", UINT64_C(20000)), first, last), 10000);
+	assert_string_equal(first, "actor-050000");
+	assert_string_equal(last, "actor-059999");
+	client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "actor-000077")));
+	client_break(a);
+	assert_int_equal(broker_stats(w.broker).names, 1);
+	expect_name(b, "actor-000077", ACTOR_NOBODY);
+	assert_int_equal(list(b, pack(&w, "a1s", "a"), first, last), 0);
+}
+
+/* ---- a look-up while its owner is in doubt ------------------------------------------------------------------------ */
+
+static void test_a_look_up_waits_until_it_is_known_whether_the_owner_lives(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "a"), *b = world_newcomer(&w, "b");
+	uint64_t id, after;
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_break(a);
+	id = client_ask(b, "whereis", pack(&w, "a1s", "n"));
+	client_expect_nothing(b);
+	after = client_ask(b, "whereis", pack(&w, "a1s", "other")); /* holds up nothing else */
+	client_expect_nil(b, after);
+	world_advance(&w, 999 * MS);
+	client_expect_nothing(b);
+	world_advance(&w, 1 * MS);
+	client_expect_nil(b, id);
+	a = world_newcomer(&w, "a");
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	expect_name(b, "n", client_ref(a, 1)); /* it watches, like after any look-up */
+	assert_int_equal(broker_stats(w.broker).waiting, 0);
+}
+
+static void test_a_look_up_finds_the_owner_that_came_back(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "a"), *b = world_newcomer(&w, "b");
+	actor_ref ref = client_ref(a, 1);
+	uint64_t id;
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", ref)));
+	client_break(a);
+	id = client_ask(b, "whereis", pack(&w, "a1s", "n"));
+	world_advance(&w, 500 * MS);
+	world_supervised(&w, 17, "a");
+	assert_true(actor_ref_equal(client_expect_ref(b, id), ref));
+}
+
+static void test_a_look_up_finds_the_successor_of_a_dead_owner(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "a"), *b = world_newcomer(&w, "b");
+	uint64_t id;
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_break(a);
+	id = client_ask(b, "whereis", pack(&w, "a1s", "n"));
+	a = world_supervised(&w, 19, "a");
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	assert_true(actor_ref_equal(client_expect_ref(b, id), client_ref(a, 1)));
+}
+
+static void test_a_reported_exit_hides_the_name_before_its_link_ends(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"), *b = world_newcomer(&w, "b");
+	uint64_t id;
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_tell(s, "group_down", pack(&w, "a2um1ss", UINT64_C(17), "reason", "signal"));
+	id = client_ask(b, "whereis", pack(&w, "a1s", "n"));
+	client_expect_nothing(b);
+	client_break(a);
+	client_expect_nil(b, id);
+}
+
+static void test_without_a_supervisor_nobody_knows_whether_the_owner_lives(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"), *c = world_supervised(&w, 18, "c"),
+		      *b = world_newcomer(&w, "b");
+	uint64_t dead, alive;
+
+	client_tell(s, "groups", pack(&w, "a3a2uua0a2uu", UINT64_C(17), UINT64_C(18), UINT64_C(17), UINT64_C(18)));
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "dead", client_ref(a, 1))));
+	client_expect_nil(c, client_ask(c, "register", pack(&w, "a2sr", "alive", client_ref(c, 1))));
+	client_break(s);
+	client_break(a);
+	client_break(c);
+	dead = client_ask(b, "whereis", pack(&w, "a1s", "dead"));
+	world_advance(&w, 60000 * MS);
+	alive = client_ask(b, "whereis", pack(&w, "a1s", "alive"));
+	s = world_supervised(&w, 9, "$spawner");
+	client_expect_nothing(b);
+	client_tell(s, "groups", pack(&w, "a3a1ua1a2um1ssa1u", UINT64_C(18), UINT64_C(17), "reason", "signal", UINT64_C(18)));
+	client_expect_nil(b, dead);
+	assert_int_equal(client_expect_ref(b, alive).group, 18);
+}
+
+static void test_who_looked_up_and_left_leaves_nothing(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "a"), *b = world_newcomer(&w, "b");
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_break(a);
+	client_ask(b, "whereis", pack(&w, "a1s", "n"));
+	assert_int_equal(broker_stats(w.broker).waiting, 1);
+	client_break(b);
+	assert_int_equal(broker_stats(w.broker).waiting, 0);
+	world_advance(&w, 2000 * MS);
+}
+
+/* ---- announcing --------------------------------------------------------------------------------------------------- */
+
+static uint64_t announce(struct client *c, const char *name)
+{
+	return client_ask(c, "announce", pack(&w, "a3a1a2sra0a0", name, client_ref(c, 1)));
+}
+
+/* What it could not get. */
+static void expect_lost(struct client *c, uint64_t id, const char *name)
+{
+	struct wire_frame frame = client_expect(c, WIRE_REPLY);
+	struct mp_reader r = mp_reader(frame.body, frame.body_bytes);
+	const char *s;
+	size_t len;
+	uint32_t n;
+
+	assert_int_equal(frame.id, id);
+	assert_int_equal(mp_read_array(&r, &n), 0);
+	assert_int_equal(n, name != NULL);
+	if (!name)
+		return;
+	assert_int_equal(mp_read_str(&r, &s, &len), 0);
+	assert_true(mp_str_is(s, len, name));
+}
+
+static void test_a_newcomer_takes_no_bystanders_name_by_announcing_it(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *thief = world_newcomer(&w, "thief"), *owner;
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	id = announce(thief, "n");
+	client_expect_nothing(thief);
+	owner = world_supervised(&w, 17, "owner");
+	expect_lost(owner, announce(owner, "n"), NULL);
+	client_expect_nil(owner, client_ask(owner, "announced", pack(&w, "a0")));
+	expect_lost(thief, id, "n");
+	assert_int_equal(client_expect_ref(thief, client_ask(thief, "whereis", pack(&w, "a1s", "n"))).group, 17);
+}
+
+static void test_a_process_started_after_the_list_takes_no_bystanders_name(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *young, *owner;
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	young = world_supervised(&w, 18, "young");
+	id = announce(young, "n");
+	client_expect_nothing(young);
+	owner = world_supervised(&w, 17, "owner");
+	expect_lost(owner, announce(owner, "n"), NULL);
+	world_advance(&w, 1000 * MS);
+	expect_lost(young, id, "n");
+}
+
+static void test_a_client_of_the_supervisor_takes_no_bystanders_name(void **state)
+{
+	struct token token = world_token(&w, UINT64_C(0xc000000100000001), "ctl");
+	struct client *s = world_supervised(&w, 1, "$spawner"), *thief, *owner;
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	thief = world_connect(&w, "ctl", &token);
+	id = announce(thief, "n");
+	client_expect_nothing(thief);
+	owner = world_supervised(&w, 17, "owner");
+	expect_lost(owner, announce(owner, "n"), NULL);
+	world_advance(&w, 1000 * MS);
+	expect_lost(thief, id, "n");
+}
+
+static void test_an_announcement_without_names_waits_for_nobody(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a");
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	expect_lost(a, client_ask(a, "announce", pack(&w, "a3a0a0a0")), NULL);
+}
+
+static void test_announcing_a_name_of_the_dead_predecessor_takes_it_over(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "a"), *next;
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_break(a);
+	next = world_supervised(&w, 19, "a");
+	expect_lost(next, announce(next, "n"), NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_a_registered_name_is_found_by_all, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_name_is_held_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unregister_frees_only_the_own_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_who_looked_up_a_name_is_told_its_changes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names_of_a_killed_group_are_free_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_names_and_foreign_refs_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_supervisor_may_have_a_name_of_the_node, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names_lists_by_prefix_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_hundred_thousand_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_look_up_waits_until_it_is_known_whether_the_owner_lives, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_look_up_finds_the_owner_that_came_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_look_up_finds_the_successor_of_a_dead_owner, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_reported_exit_hides_the_name_before_its_link_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_without_a_supervisor_nobody_knows_whether_the_owner_lives, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_who_looked_up_and_left_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_newcomer_takes_no_bystanders_name_by_announcing_it, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_a_process_started_after_the_list_takes_no_bystanders_name, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_a_client_of_the_supervisor_takes_no_bystanders_name, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_an_announcement_without_names_waits_for_nobody, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_announcing_a_name_of_the_dead_predecessor_takes_it_over, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,349 @@
+/* Who asks for too much is refused, who does not read is cut; nobody else notices. */
+#include "tests/unit/broker/broker-world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct world w;
+static struct client *a, *b, *c;
+
+static int setup(void **state)
+{
+	struct quota_limits limits = {.max = {[QUOTA_NAMES] = 3, [QUOTA_WATCHES] = 3, [QUOTA_CALLS] = 3, [QUOTA_MONITORS] = 3,
+					      [QUOTA_PAIRS] = 3}};
+
+	world_init(&w, 0, &limits);
+	a = world_newcomer(&w, "a");
+	b = world_newcomer(&w, "b");
+	c = world_newcomer(&w, "c");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_deinit(&w);
+	return 0;
+}
+
+static const char *nth(int n)
+{
+	static char name[16];
+
+	snprintf(name, sizeof(name), "n%d", n);
+	return name;
+}
+
+static void test_names_and_watches_are_limited(void **state)
+{
+	for (int i = 0; i < 3; i++) {
+		client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", nth(i), client_ref(a, 1))));
+		client_expect_nil(b, client_ask(b, "whereis", pack(&w, "a1s", nth(10 + i))));
+	}
+	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "x", client_ref(a, 1))), "overloaded");
+	assert_non_null(strstr(w.log, "'a'"));
+	client_expect_error(b, client_ask(b, "whereis", pack(&w, "a1s", "x")), "overloaded");
+	assert_int_equal(w.n_logged, 2);
+	client_expect_error(b, client_ask(b, "whereis", pack(&w, "a1s", "y")), "overloaded");
+	assert_int_equal(w.n_logged, 2); /* said once */
+	client_expect_nil(c, client_ask(c, "register", pack(&w, "a2sr", "x", client_ref(c, 1))));
+	client_expect_nil(a, client_ask(a, "unregister", pack(&w, "a2sr", nth(0), client_ref(a, 1))));
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "z", client_ref(a, 1))));
+}
+
+static void test_a_limit_that_is_reached_again_is_said_again(void **state)
+{
+	for (int i = 0; i < 3; i++)
+		client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", nth(i), client_ref(a, 1))));
+	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "x", client_ref(a, 1))), "overloaded");
+	assert_int_equal(w.n_logged, 1);
+	for (int i = 0; i < 3; i++)
+		client_expect_nil(a, client_ask(a, "unregister", pack(&w, "a2sr", nth(i), client_ref(a, 1))));
+	for (int i = 0; i < 3; i++)
+		client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", nth(i), client_ref(a, 1))));
+	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "x", client_ref(a, 1))), "overloaded");
+	assert_int_equal(w.n_logged, 2);
+}
+
+static void test_open_calls_and_monitors_are_limited(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+	uint64_t first = client_call(a, &to, "m", NULL);
+
+	client_call(a, &to, "m", NULL);
+	client_call(a, &to, "m", NULL);
+	client_expect_error(a, client_call(a, &to, "m", NULL), "overloaded");
+	client_expect(b, WIRE_CALL);
+	wire_put_reply(&b->out, client_ref(a, 1), client_ref(b, 1), first, NULL, 0);
+	client_send(b);
+	client_expect_nil(a, first);
+	client_call(a, &to, "m", NULL);
+	client_expect_nothing(a);
+	for (uint64_t i = 0; i < 4; i++)
+		wire_put_monitor(&a->out, &to, client_ref(a, 1), i);
+	client_send(a);
+	assert_int_equal(client_expect(a, WIRE_DOWN).id, 3);
+	client_expect_nothing(a);
+	assert_false(b->closed);
+}
+
+static void test_calls_past_their_deadline_are_charged_to_nobody(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+
+	for (uint64_t i = 0; i < 3; i++) {
+		wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 100 + i, w.now_ns / 1000 + 1000);
+		wire_put_call(&c->out, &to, client_ref(c, 1), wire_cstr("m"), NULL, 0, 100 + i, w.now_ns / 1000 + 1000000);
+	}
+	client_send(c);
+	client_send(a);
+	world_advance(&w, 2 * MS);
+	for (uint64_t i = 0; i < 3; i++)
+		wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 200 + i, w.now_ns / 1000 + 1000);
+	client_send(a);
+	client_expect_nothing(a);
+}
+
+static void test_links_are_limited(void **state)
+{
+	for (int i = 0; i < 3; i++) {
+		struct client *d = world_newcomer(&w, "d");
+
+		client_expect_nil(a, client_ask(a, "introduce", pack(&w, "a1u", d->group)));
+	}
+	client_expect_error(a, client_ask(a, "introduce", pack(&w, "a1u", b->group)), "overloaded");
+	client_expect_nil(c, client_ask(c, "introduce", pack(&w, "a1u", b->group)));
+}
+
+static char *big(struct buf *args, size_t size_bytes)
+{
+	char *data = calloc(1, size_bytes);
+
+	assert_non_null(data);
+	mp_put_array(args, 1);
+	mp_put_bin(args, data, size_bytes);
+	return data;
+}
+
+static void test_a_sender_is_told_to_pause_when_the_receiver_does_not_read(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+	struct buf args = BUF_INIT;
+	struct wire_frame frame;
+	char *data = big(&args, 300000);
+	int n = 0;
+
+	for (int i = 0; i < 8; i++)
+		client_cast(a, &to, "m", &args);
+	frame = client_expect(a, WIRE_PAUSE);
+	assert_true(actor_ref_equal(frame.to.ref, client_ref(b, 1)));
+	client_expect_nothing(a);
+	while (client_next(b, &frame))
+		n++;
+	assert_int_equal(n, 8);
+	assert_true(actor_ref_equal(client_expect(a, WIRE_RESUME).to.ref, client_ref(b, 1)));
+	client_cast(a, &to, "m", NULL);
+	client_expect(b, WIRE_CAST);
+	client_expect_nothing(a); /* it is not told again to pause */
+	free(data);
+	buf_deinit(&args);
+}
+
+static void test_who_does_not_pause_is_refused_and_nobody_is_cut(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+	struct buf args = BUF_INIT;
+	char *data = big(&args, 1000000);
+	uint64_t id;
+
+	for (int i = 0; i < 40; i++)
+		client_cast(a, &to, "m", &args);
+	id = client_call(a, &to, "m", &args);
+	client_expect(a, WIRE_PAUSE);
+	client_expect_error(a, id, "overloaded");
+	assert_false(a->closed);
+	assert_false(b->closed);
+	assert_true(b->in.size_bytes < 8000000);
+	client_cast(c, &to, "small", NULL); /* another sender's go on */
+	assert_int_equal(broker_stats(w.broker).dropped, 34);
+	assert_int_equal(broker_stats(w.broker).calls, 0); /* what was refused is not open */
+	free(data);
+	buf_deinit(&args);
+}
+
+static void test_a_receiver_that_never_reads_is_cut_by_name(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+	struct buf args = BUF_INIT;
+	char *data = big(&args, 1000000);
+
+	for (int s = 0; s < 5 && !b->closed; s++) {
+		struct client *sender = world_newcomer(&w, "sender");
+
+		for (int i = 0; i < 4; i++)
+			client_cast(sender, &to, "m", &args);
+		assert_false(sender->closed);
+	}
+	assert_true(b->closed);
+	assert_non_null(strstr(w.log, "'b'"));
+	assert_non_null(strstr(w.log, "does not read"));
+	assert_int_equal(broker_stats(w.broker).cut, 1);
+	free(data);
+	buf_deinit(&args);
+}
+
+static void test_what_waits_for_a_lost_group_is_limited(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *d = world_supervised(&w, 17, "d");
+	struct wire_dest to = to_ref(client_ref(d, 1));
+	struct buf args = BUF_INIT;
+	char *data = big(&args, 1000000);
+	int n = 0;
+
+	client_tell(s, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(17), UINT64_C(17)));
+	client_break(d);
+	for (int i = 0; i < 40; i++)
+		client_cast(a, &to, "m", &args);
+	assert_int_equal(broker_stats(w.broker).dropped, 32); /* 8 MiB are kept */
+	d = world_supervised(&w, 17, "d");
+	while (n < 8) {
+		client_expect(d, WIRE_CAST);
+		n++;
+	}
+	client_expect_nothing(d);
+	free(data);
+	buf_deinit(&args);
+}
+
+static void test_what_is_held_is_charged_to_the_sender(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+	actor_ref ref = client_ref(b, 1);
+	struct buf args = BUF_INIT;
+	char *data = big(&args, 1000000);
+
+	wire_put_pause(&b->out, &ref);
+	client_send(b);
+	for (int i = 0; i < 40; i++)
+		client_cast(a, &to, "m", &args);
+	assert_int_equal(broker_stats(w.broker).dropped, 36);
+	client_expect_nothing(b);
+	wire_put_resume(&b->out, &ref);
+	client_send(b);
+	for (int i = 0; i < 4; i++)
+		client_expect(b, WIRE_CAST);
+	client_expect_nothing(b);
+	client_expect(a, WIRE_PAUSE);
+	client_expect(a, WIRE_RESUME);
+	free(data);
+	buf_deinit(&args);
+}
+
+static void test_goodbyes_nobody_reads_are_limited(void **state)
+{
+	size_t before = w.n_open;
+
+	for (int i = 0; i < 1000; i++)
+		client_send_bytes(world_newcomer(&w, "liar"), "\xc1", 1);
+	assert_true(w.n_open <= before + 256);
+	world_advance(&w, 1000 * MS);
+	assert_int_equal(w.n_open, before);
+	client_expect_nothing(a);
+}
+
+static void test_look_ups_that_waited_are_charged_no_more(void **state)
+{
+	struct quota_limits limits = {.max = {[QUOTA_WAITING] = 1000}};
+	struct client *owner, *asker;
+	struct world small;
+	uint64_t id;
+
+	world_init(&small, 0, &limits);
+	owner = world_supervised(&small, 17, "owner");
+	asker = world_newcomer(&small, "asker");
+	client_expect_nil(owner, client_ask(owner, "register", pack(&small, "a2sr", "n", client_ref(owner, 1))));
+	for (int i = 0; i < 100; i++) {
+		client_break(owner);
+		id = client_ask(asker, "whereis", pack(&small, "a1s", "n"));
+		client_expect_nothing(asker);
+		owner = world_supervised(&small, 17, "owner");
+		client_expect_ref(asker, id);
+	}
+	world_deinit(&small);
+}
+
+static void test_groups_are_limited(void **state)
+{
+	struct quota_limits limits = {.groups = 4};
+	struct world small;
+
+	world_init(&small, 0, &limits);
+	world_newcomer(&small, "a");
+	world_newcomer(&small, "b");
+	assert_null(world_hello(&small, "c", NULL));
+	assert_string_equal(small.error, "overloaded");
+	world_deinit(&small);
+}
+
+static void test_clients_leave_half_of_the_places_to_supervised_groups(void **state)
+{
+	struct quota_limits limits = {.groups = 16};
+	struct token token;
+	struct world small;
+
+	world_init(&small, 0, &limits);
+	for (int i = 0; i < 8; i++)
+		world_newcomer(&small, "client");
+	assert_null(world_hello(&small, "one too many", NULL));
+	assert_string_equal(small.error, "overloaded");
+	for (uint64_t group = 10; group < 18; group++)
+		world_supervised(&small, group, "child");
+	token = world_token(&small, 18, "child");
+	assert_null(world_hello(&small, "child", &token));
+	world_deinit(&small);
+}
+
+static void test_one_process_leaves_places_to_other_clients(void **state)
+{
+	struct quota_limits limits = {.groups = 16};
+	struct client *mine[4];
+	struct world small;
+
+	world_init(&small, 0, &limits);
+	for (int i = 0; i < 4; i++) {
+		mine[i] = world_hello_as(&small, "hog", NULL, WORLD_UID, 77);
+		assert_non_null(mine[i]);
+		client_up(mine[i]);
+	}
+	assert_null(world_hello_as(&small, "hog", NULL, WORLD_UID, 77));
+	assert_string_equal(small.error, "overloaded");
+	world_newcomer(&small, "other");
+	client_bye(mine[0]);
+	client_break(mine[0]);
+	assert_non_null(world_hello_as(&small, "hog", NULL, WORLD_UID, 77));
+	world_deinit(&small);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+		T(test_names_and_watches_are_limited),
+		T(test_open_calls_and_monitors_are_limited),
+		T(test_calls_past_their_deadline_are_charged_to_nobody),
+		T(test_links_are_limited),
+		T(test_a_sender_is_told_to_pause_when_the_receiver_does_not_read),
+		T(test_who_does_not_pause_is_refused_and_nobody_is_cut),
+		T(test_a_receiver_that_never_reads_is_cut_by_name),
+		T(test_goodbyes_nobody_reads_are_limited),
+		T(test_a_limit_that_is_reached_again_is_said_again),
+		T(test_what_waits_for_a_lost_group_is_limited),
+		T(test_what_is_held_is_charged_to_the_sender),
+		cmocka_unit_test(test_look_ups_that_waited_are_charged_no_more),
+		cmocka_unit_test(test_groups_are_limited),
+		cmocka_unit_test(test_clients_leave_half_of_the_places_to_supervised_groups),
+		cmocka_unit_test(test_one_process_leaves_places_to_other_clients),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

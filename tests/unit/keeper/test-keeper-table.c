@@ -1,0 +1,351 @@
+/* The keeper's pure half: the slot table, what is told when, group ids, and the restart policy. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "spawner/shared/client.h"
+#include "spawner/keeper/policy.h"
+#include "spawner/keeper/table.h"
+
+static struct keeper_table table;
+
+static int setup(void **state)
+{
+	memset(&table, 0, sizeof(table));
+	keeper_table_init(&table);
+	keeper_table_reserve(&table, 1000);
+	return 0;
+}
+
+static int spawn(uint64_t cookie, uint64_t group_id, struct keeper_entry **ret_entry)
+{
+	struct keeper_spawn request = {.cookie = cookie, .group_id = group_id, .name = "x"};
+
+	return keeper_table_spawn(&table, &request, ret_entry);
+}
+
+static struct keeper_entry *must_spawn(uint64_t cookie, uint64_t group_id)
+{
+	struct keeper_entry *entry;
+
+	assert_int_equal(spawn(cookie, group_id, &entry), 1);
+	return entry;
+}
+
+static void finish(struct keeper_entry *entry)
+{
+	entry->stage = KEEPER_EXITED;
+	keeper_table_touch(&table, entry);
+}
+
+static void test_group_ids_start_at_one_and_go_on(void **state)
+{
+	memset(&table, 0, sizeof(table));
+	keeper_table_init(&table);
+	assert_int_equal(keeper_table_reserve(&table, 1), 1);
+	assert_int_equal(keeper_table_reserve(&table, 10), 2);
+	assert_int_equal(keeper_table_reserve(&table, 1), 12);
+}
+
+static void test_a_cookie_gets_one_slot(void **state)
+{
+	struct keeper_entry *first = must_spawn(7, 1), *again;
+
+	keeper_table_told(&table, first);
+	assert_null(keeper_table_untold(&table));
+	assert_int_equal(spawn(7, 1, &again), 0);
+	assert_ptr_equal(first, again);
+	assert_ptr_equal(keeper_table_untold(&table), first); /* it is told again */
+	assert_int_equal(spawn(7, 2, &again), 0);             /* whatever id comes with it */
+	assert_int_equal(table.n_used, 1);
+}
+
+static void test_a_group_id_is_used_once(void **state)
+{
+	struct keeper_entry *entry = must_spawn(7, 1), *other;
+
+	assert_int_equal(spawn(8, 1, &other), -ESTALE);
+	finish(entry);
+	assert_ptr_equal(keeper_table_ack(&table, 1, entry->seq), entry);
+	keeper_table_free(&table, entry);
+	assert_int_equal(
+		spawn(7, 1, &other), -ESTALE); /* the same request again, after its process was forgotten */
+	assert_int_equal(spawn(9, 1, &other), -ESTALE);
+}
+
+static void test_an_id_never_reserved_is_refused(void **state)
+{
+	struct keeper_entry *entry;
+
+	assert_int_equal(spawn(7, 0, &entry), -EINVAL);
+	assert_int_equal(spawn(7, 1001, &entry), -EINVAL);
+	assert_int_equal(spawn(7, UINT64_MAX, &entry), -EINVAL);
+	assert_int_equal(spawn(7, 1000, &entry), 1);
+}
+
+static void test_an_id_out_of_the_window_is_stale(void **state)
+{
+	struct keeper_entry *entry;
+	uint64_t next;
+
+	while (table.next_group_id < KEEPER_GROUP_WINDOW + 10)
+		keeper_table_reserve(&table, 1);
+	next = table.next_group_id;
+	assert_int_equal(spawn(1, next - KEEPER_GROUP_WINDOW - 1, &entry), -ESTALE);
+	assert_int_equal(spawn(2, next - KEEPER_GROUP_WINDOW, &entry), 1); /* reserved long ago, never used */
+	assert_int_equal(spawn(3, next - 1, &entry), 1);
+}
+
+static void test_a_used_id_does_not_taint_the_one_that_takes_its_place(void **state)
+{
+	struct keeper_entry *entry;
+
+	must_spawn(1, 5);
+	while (table.next_group_id <= 5 + KEEPER_GROUP_WINDOW)
+		keeper_table_reserve(&table, 1);
+	assert_int_equal(spawn(2, 5 + KEEPER_GROUP_WINDOW, &entry), 1);
+}
+
+static void test_a_full_table_refuses_and_recovers(void **state)
+{
+	struct keeper_entry *entry;
+	unsigned int i;
+
+	keeper_table_reserve(&table, KEEPER_SLOTS + 10);
+	for (i = 1; i <= KEEPER_SLOTS; i++)
+		must_spawn(i, i);
+	assert_int_equal(spawn(9999, 4097, &entry), -ENOSPC);
+	assert_int_equal(spawn(17, 17, &entry), 0); /* known ones are still told */
+	keeper_table_free(&table, keeper_table_by_cookie(&table, 100));
+	assert_int_equal(spawn(9999, 4097, &entry), 1); /* the refusal did not use the id up */
+	assert_null(keeper_table_by_cookie(&table, 100));
+}
+
+static void test_only_what_changed_is_told(void **state)
+{
+	struct keeper_entry *a = must_spawn(1, 1), *b = must_spawn(2, 2);
+
+	keeper_table_told(&table, a);
+	keeper_table_told(&table, b);
+	assert_null(keeper_table_untold(&table));
+	b->stage = KEEPER_RUNNING;
+	keeper_table_touch(&table, b);
+	finish(b); /* twice changed, once told */
+	assert_ptr_equal(keeper_table_untold(&table), b);
+	keeper_table_told(&table, b);
+	assert_null(keeper_table_untold(&table));
+}
+
+static void test_a_restless_slot_does_not_starve_the_others(void **state)
+{
+	struct keeper_entry *a = must_spawn(1, 1), *b = must_spawn(2, 2), *c = must_spawn(3, 3);
+
+	assert_ptr_equal(keeper_table_untold(&table), a);
+	keeper_table_told(&table, a);
+	keeper_table_touch(&table, a);
+	assert_ptr_equal(keeper_table_untold(&table), b);
+	keeper_table_told(&table, b);
+	keeper_table_touch(&table, a);
+	assert_ptr_equal(keeper_table_untold(&table), c);
+}
+
+static void test_a_new_supervisor_is_told_everything_with_fds(void **state)
+{
+	struct keeper_entry *a = must_spawn(1, 1), *entry;
+	union keeper_record record;
+	int fds[KEEPER_PIPES];
+	size_t n_fds;
+
+	must_spawn(2, 2);
+	a->pipes[0] = 10;
+	a->pipes[2] = 12;
+	keeper_entry_report(a, &record, fds, &n_fds);
+	assert_int_equal(n_fds, 2);
+	assert_int_equal(fds[0], 10);
+	assert_int_equal(fds[1], 12);
+	assert_int_equal(record.slot.fd_mask, KEEPER_FD_STDOUT | KEEPER_FD_NOTIFY);
+	assert_int_equal(keeper_record_check(&record, sizeof(record.slot), n_fds), 0);
+	keeper_table_told(&table, a);
+
+	finish(a);
+	keeper_entry_report(a, &record, fds, &n_fds);
+	assert_int_equal(n_fds, 0); /* it has them */
+	keeper_table_told(&table, a);
+
+	keeper_table_forget_told(&table);
+	keeper_entry_report(a, &record, fds, &n_fds);
+	assert_int_equal(n_fds, 2);
+	while ((entry = keeper_table_untold(&table)))
+		keeper_table_told(&table, entry);
+	assert_int_equal(a->told_seq, a->seq);
+}
+
+static void test_a_slot_is_freed_only_by_an_ack_of_its_final_stage(void **state)
+{
+	struct keeper_entry *entry = must_spawn(1, 1);
+	uint64_t before = entry->seq;
+
+	assert_null(keeper_table_ack(&table, 1, before)); /* not final */
+	finish(entry);
+	assert_null(keeper_table_ack(&table, 1, before));     /* of an older stage */
+	assert_null(keeper_table_ack(&table, 2, entry->seq)); /* of another group */
+	assert_ptr_equal(keeper_table_ack(&table, 1, entry->seq), entry);
+}
+
+static void test_a_failure_reports_its_step_and_an_exit_its_status(void **state)
+{
+	struct keeper_entry *entry = must_spawn(1, 1);
+	union keeper_record record;
+	int fds[KEEPER_PIPES];
+	size_t n_fds;
+
+	entry->error = ENOENT;
+	entry->step = KEEPER_STEP_EXEC;
+	entry->code = 1;
+	entry->status = 127;
+	keeper_entry_report(entry, &record, fds, &n_fds);
+	assert_int_equal(record.slot.error, 0); /* not before it is final */
+	entry->stage = KEEPER_FAILED;
+	keeper_entry_report(entry, &record, fds, &n_fds);
+	assert_int_equal(record.slot.error, ENOENT);
+	assert_int_equal(record.slot.step, KEEPER_STEP_EXEC);
+	assert_int_equal(record.slot.status, 0);
+	entry->stage = KEEPER_EXITED;
+	keeper_entry_report(entry, &record, fds, &n_fds);
+	assert_int_equal(record.slot.error, 0);
+	assert_int_equal(record.slot.status, 127);
+}
+
+/* The index against a plain model, through many lives. */
+static void test_look_ups_stay_right_through_a_long_life(void **state)
+{
+	static uint64_t cookies[KEEPER_SLOTS];
+	unsigned int n = 0, round, i;
+	uint32_t random = 1;
+
+	for (round = 0; round < 60000; round++) {
+		random = random * 1664525u + 1013904223u;
+		if (n < 600 && (random >> 16 & 1 || !n)) {
+			uint64_t id = keeper_table_reserve(&table, 1);
+			struct keeper_entry *entry =
+				must_spawn(id * 4096, id); /* cookies that collide in low bits */
+
+			keeper_table_set_pid(&table, entry, (pid_t)(round % 32768 + 1));
+			cookies[n++] = id * 4096;
+		} else {
+			struct keeper_entry *entry;
+
+			i = (random >> 8) % n;
+			entry = keeper_table_by_cookie(&table, cookies[i]);
+			assert_non_null(entry);
+			assert_int_equal(entry->cookie, cookies[i]);
+			assert_ptr_equal(keeper_table_by_group(&table, entry->group_id), entry);
+			assert_ptr_equal(keeper_table_by_pid(&table, entry->pid), entry);
+			keeper_table_reaped(&table, entry);
+			keeper_table_free(&table, entry);
+			assert_null(keeper_table_by_cookie(&table, cookies[i]));
+			cookies[i] = cookies[--n];
+		}
+	}
+	assert_int_equal(table.n_used, n);
+	for (i = 0; i < n; i++)
+		assert_non_null(keeper_table_by_cookie(&table, cookies[i]));
+}
+
+/* --- policy --------------------------------------------------------------------------------- */
+
+#define S  1000000000ull
+#define MS 1000000ull
+
+static void test_restarts_come_at_once_then_ever_later(void **state)
+{
+	static const uint64_t expected_ms[] = {0, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000};
+	struct keeper_policy policy = {0};
+	uint64_t now = 1000 * S, delay;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(expected_ms) / sizeof(expected_ms[0]); i++) {
+		/* each lives for 10 s: never five within thirty */
+		keeper_policy_death(&policy, now, now + 10 * S, &delay);
+		assert_int_equal(delay / MS, expected_ms[i]);
+		now += 10 * S + delay;
+	}
+}
+
+static void test_five_quick_deaths_set_the_state_aside_and_five_more_end_it(void **state)
+{
+	struct keeper_policy policy = {0};
+	uint64_t now = 1000 * S, delay;
+	unsigned int i;
+
+	for (i = 1; i <= 10; i++) {
+		enum keeper_verdict verdict = keeper_policy_death(&policy, now, now + MS, &delay);
+
+		assert_int_equal(verdict, i == 5    ? KEEPER_RESTART_ASIDE
+					  : i == 10 ? KEEPER_GIVE_UP
+						    : KEEPER_RESTART);
+		now += MS + delay;
+	}
+	assert_int_equal(policy.n_deaths, 10);
+}
+
+static void test_slow_deaths_never_end_it(void **state)
+{
+	struct keeper_policy policy = {0};
+	uint64_t now = 1000 * S, delay;
+	unsigned int i;
+
+	for (i = 0; i < 1000; i++) {
+		assert_int_equal(keeper_policy_death(&policy, now, now + 8 * S, &delay), KEEPER_RESTART);
+		now += 8 * S + delay;
+	}
+}
+
+static void test_a_long_life_clears_the_record(void **state)
+{
+	struct keeper_policy policy = {0};
+	uint64_t now = 1000 * S, delay;
+	unsigned int i, round;
+
+	for (round = 0; round < 3; round++) {
+		for (i = 1; i <= 9; i++) {
+			assert_int_equal(keeper_policy_death(&policy, now, now + MS, &delay),
+				i == 5 - (round > 0) ? KEEPER_RESTART_ASIDE : KEEPER_RESTART);
+			now += MS + delay;
+			if (round > 0 && i == 8)
+				break; /* the long life below was the first of five */
+		}
+		assert_int_equal(keeper_policy_death(&policy, now, now + 30 * S, &delay), KEEPER_RESTART);
+		assert_int_equal(delay, 0);
+		now += 30 * S;
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_group_ids_start_at_one_and_go_on, setup),
+		cmocka_unit_test_setup(test_a_cookie_gets_one_slot, setup),
+		cmocka_unit_test_setup(test_a_group_id_is_used_once, setup),
+		cmocka_unit_test_setup(test_an_id_never_reserved_is_refused, setup),
+		cmocka_unit_test_setup(test_an_id_out_of_the_window_is_stale, setup),
+		cmocka_unit_test_setup(test_a_used_id_does_not_taint_the_one_that_takes_its_place, setup),
+		cmocka_unit_test_setup(test_a_full_table_refuses_and_recovers, setup),
+		cmocka_unit_test_setup(test_only_what_changed_is_told, setup),
+		cmocka_unit_test_setup(test_a_restless_slot_does_not_starve_the_others, setup),
+		cmocka_unit_test_setup(test_a_new_supervisor_is_told_everything_with_fds, setup),
+		cmocka_unit_test_setup(test_a_slot_is_freed_only_by_an_ack_of_its_final_stage, setup),
+		cmocka_unit_test_setup(test_a_failure_reports_its_step_and_an_exit_its_status, setup),
+		cmocka_unit_test_setup(test_look_ups_stay_right_through_a_long_life, setup),
+		cmocka_unit_test(test_restarts_come_at_once_then_ever_later),
+		cmocka_unit_test(test_five_quick_deaths_set_the_state_aside_and_five_more_end_it),
+		cmocka_unit_test(test_slow_deaths_never_end_it),
+		cmocka_unit_test(test_a_long_life_clears_the_record),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

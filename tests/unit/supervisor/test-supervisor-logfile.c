@@ -1,0 +1,521 @@
+/* Logs: where they lie, how they turn over, what is remembered of the last lines. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "spawner/logs/writer.h"
+#include "spawner/logs/output.h"
+
+struct fixture {
+	char path[64];
+	int dir_fd;
+	struct log_dir dir;
+	struct logfile log;
+};
+
+static int setup(void **arg)
+{
+	static struct fixture f;
+
+	strcpy(f.path, "/tmp/test-logfile-XXXXXX");
+	if (!mkdtemp(f.path))
+		return -1;
+	f.dir_fd = open(f.path, O_RDONLY | O_DIRECTORY);
+	log_dir_open(&f.dir, f.path);
+	logfile_init(&f.log, &f.dir, "child");
+	f.log.max_bytes = 10;
+	f.log.max_line_bytes = 5;
+	f.log.max_old = 3;
+	*arg = &f;
+	return 0;
+}
+
+static int teardown(void **arg)
+{
+	struct fixture *f = *arg;
+	struct dirent *entry;
+	DIR *dir;
+
+	logfile_close(&f->log);
+	log_dir_close(&f->dir);
+	dir = opendir(f->path);
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' || entry->d_name[2])
+			unlinkat(f->dir_fd, entry->d_name, 0);
+	closedir(dir);
+	close(f->dir_fd);
+	return rmdir(f->path);
+}
+
+static const char *content(struct fixture *f, const char *name)
+{
+	static char text[64];
+	int fd = openat(f->dir_fd, name, O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0)
+		return "(none)";
+	n = read(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = 0;
+	close(fd);
+	return text;
+}
+
+static void put(struct fixture *f, const char *text)
+{
+	assert_int_equal(logfile_write(&f->log, -1, 1, text, strlen(text)), 0);
+}
+
+static void test_names_cannot_leave_the_directory(void **arg)
+{
+	char name[LOGFILE_NAME_MAX];
+
+	logfile_name("web", name);
+	assert_string_equal(name, "web.log");
+	logfile_name("../../etc/passwd", name);
+	assert_string_equal(name, "%2E.%2F..%2Fetc%2Fpasswd.log");
+	logfile_name(".hidden", name);
+	assert_string_equal(name, "%2Ehidden.log");
+	logfile_name("a.b", name);
+	assert_string_equal(name, "a.b.log");
+	logfile_name("100%2F", name);
+	assert_string_equal(name, "100%252F.log");
+}
+
+static void test_long_names_are_cut_and_stay_apart(void **arg)
+{
+	char a[256], b[256], name_a[LOGFILE_NAME_MAX], name_b[LOGFILE_NAME_MAX];
+
+	memset(a, '/', 255);
+	a[255] = 0;
+	memcpy(b, a, 256);
+	b[254] = 'x';
+	logfile_name(a, name_a);
+	logfile_name(b, name_b);
+	assert_string_not_equal(name_a, name_b);
+	assert_true(strlen(name_a) + strlen(".99") <= 255);
+	stamp_file_name(name_b, sizeof(name_b), name_a, 99);
+	assert_string_not_equal(name_b, "");
+}
+
+static void test_nothing_written_makes_no_file(void **arg)
+{
+	assert_string_equal(content(*arg, "child.log"), "(none)");
+}
+
+static void test_bytes_are_kept_as_they_are(void **arg)
+{
+	struct fixture *f = *arg;
+
+	put(f, "ab");
+	put(f, "c\nd");
+	assert_string_equal(content(f, "child.log"), "abc\nd");
+}
+
+static void test_an_existing_file_is_appended_to(void **arg)
+{
+	struct fixture *f = *arg;
+
+	put(f, "old");
+	logfile_close(&f->log);
+	put(f, "new\n");
+	assert_string_equal(content(f, "child.log"), "oldnew\n");
+	put(f, "12345");
+	assert_string_equal(content(f, "child.log.1"), "oldnew\n"); /* its size counts */
+	assert_string_equal(content(f, "child.log"), "12345");
+}
+
+static void test_files_turn_over_up_to_their_number(void **arg)
+{
+	struct fixture *f = *arg;
+
+	put(f, "111111111\n");
+	put(f, "222222222\n");
+	put(f, "333333333\n");
+	put(f, "444444444\n");
+	put(f, "5");
+	assert_string_equal(content(f, "child.log"), "5");
+	assert_string_equal(content(f, "child.log.1"), "444444444\n");
+	assert_string_equal(content(f, "child.log.2"), "333333333\n");
+	assert_string_equal(content(f, "child.log.3"), "222222222\n");
+	assert_string_equal(content(f, "child.log.4"), "(none)");
+}
+
+static void test_a_write_bigger_than_a_file_goes_through_several(void **arg)
+{
+	struct fixture *f = *arg;
+
+	put(f, "aaaaaaaaa\nbbbbbbbbb\ncc");
+	assert_string_equal(content(f, "child.log"), "cc");
+	assert_string_equal(content(f, "child.log.1"), "bbbbbbbbb\n");
+	assert_string_equal(content(f, "child.log.2"), "aaaaaaaaa\n");
+}
+
+static void test_files_are_turned_over_between_lines(void **arg)
+{
+	struct fixture *f = *arg;
+
+	put(f, "one\ntwo\nthree\n"); /* 10 bytes end in the midst of "three" */
+	assert_string_equal(content(f, "child.log.1"), "one\ntwo\n");
+	assert_string_equal(content(f, "child.log"), "three\n");
+	put(f, "four"); /* a line in two writes: the file grows to end it */
+	put(f, "teen\nfive");
+	assert_string_equal(content(f, "child.log.1"), "three\nfourteen\n");
+	assert_string_equal(content(f, "child.log"), "five");
+}
+
+static struct stamp stamp_at(struct fixture *f, const char *name, unsigned int n)
+{
+	struct stamp stamp = {0};
+	int fd = openat(f->dir_fd, name, O_RDONLY);
+
+	assert_true(fd >= 0);
+	if (pread(fd, &stamp, sizeof(stamp), (off_t)(sizeof(struct stamp_header) + n * sizeof(stamp))) != sizeof(stamp))
+		stamp.kind = 0;
+	close(fd);
+	return stamp;
+}
+
+static void test_a_line_too_long_for_a_file_is_cut_and_marked(void **arg)
+{
+	struct fixture *f = *arg;
+
+	put(f, "0123456789abcdefgh\nnext\n");
+	assert_string_equal(content(f, "child.log.1"), "0123456789abcde\n");
+	assert_string_equal(content(f, "child.log"), "fgh\nnext\n");
+	assert_int_equal(stamp_at(f, "child.times", 0).kind, STAMP_CUT);
+	assert_int_equal(stamp_at(f, "child.times", 1).kind, 0); /* one mark for one cut */
+	assert_int_equal(stamp_at(f, "child.times.1", 0).kind, STAMP_LINES);
+}
+
+static void test_each_line_is_stamped_with_time_life_and_stream(void **arg)
+{
+	struct fixture *f = *arg;
+	struct stamp stamp;
+
+	f->log.pid = 77;
+	f->log.life = 3;
+	assert_int_equal(logfile_started(&f->log, 5, 1), 0);
+	put(f, "ab");
+	assert_int_equal(logfile_write(&f->log, -1, 2, "c\ne\n", 4), 0);
+	stamp = stamp_at(f, "child.times", 0);
+	assert_int_equal(stamp.kind, STAMP_STARTED);
+	stamp = stamp_at(f, "child.times", 1);
+	assert_int_equal(stamp.kind, STAMP_LINES);
+	assert_int_equal(stamp.offset, 0);
+	assert_int_equal(stamp.stream, 1);
+	assert_int_equal(stamp.pid, 77);
+	assert_int_equal(stamp.life, 3);
+	assert_true(stamp.time_us > 1000000000000000);
+	stamp = stamp_at(f, "child.times", 2); /* in the midst of a line, for it is the other stream */
+	assert_int_equal(stamp.offset, 2);
+	assert_int_equal(stamp.stream, 2);
+	f->log.life = 4;
+	assert_int_equal(logfile_write(&f->log, -1, 2, "f", 1), 0);
+	f->log.life = 5;
+	assert_int_equal(logfile_write(&f->log, -1, 2, "g\nh", 3), 0);
+	stamp = stamp_at(f, "child.times", 4); /* of the line that begins in there, not of the one that ends */
+	assert_int_equal(stamp.offset, 9);
+	assert_int_equal(stamp.life, 5);
+}
+
+static void test_a_life_begins_on_a_line_of_its_own(void **arg)
+{
+	struct fixture *f = *arg;
+
+	assert_int_equal(logfile_started(&f->log, 5, 1), 0);
+	put(f, "fatal");
+	assert_int_equal(logfile_ended(&f->log, 5, 1, STAMP_ENDED, 2, 11), 0);
+	assert_string_equal(content(f, "child.log"), "fatal");
+	assert_int_equal(logfile_started(&f->log, 6, 2), 0);
+	put(f, "ok\n");
+	assert_string_equal(content(f, "child.log"), "fatal\nok\n");
+	assert_int_equal(stamp_at(f, "child.times", 2).kind, STAMP_ENDED);
+	assert_int_equal(stamp_at(f, "child.times", 2).offset, 5);
+	assert_int_equal(stamp_at(f, "child.times", 2).number, 11);
+	assert_int_equal(stamp_at(f, "child.times", 3).kind, STAMP_STARTED);
+	assert_int_equal(stamp_at(f, "child.times", 3).offset, 6);
+}
+
+static void test_the_next_supervisor_says_no_life_twice(void **arg)
+{
+	struct fixture *f = *arg;
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(logfile_started(&f->log, 5, 1), 0);
+		logfile_close(&f->log);
+	}
+	put(f, "x\n");
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(logfile_ended(&f->log, 5, 1, STAMP_ENDED, 1, 0), 0);
+		logfile_close(&f->log);
+		assert_int_equal(logfile_started(&f->log, 5, 1), 0);
+	}
+	assert_int_equal(stamp_at(f, "child.times", 0).kind, STAMP_STARTED);
+	assert_int_equal(stamp_at(f, "child.times", 1).kind, STAMP_LINES);
+	assert_int_equal(stamp_at(f, "child.times", 2).kind, STAMP_ENDED);
+	assert_int_equal(stamp_at(f, "child.times", 3).kind, 0);
+}
+
+static void test_bytes_leave_the_pipe_as_they_come_into_the_file(void **arg)
+{
+	struct fixture *f = *arg;
+	char rest[16] = "";
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	assert_int_equal(write(ends[1], "one\ntwo\nthree\nmore", 18), 18);
+	assert_int_equal(logfile_write(&f->log, ends[0], 1, "one\ntwo\nthree\n", 14), 0);
+	assert_string_equal(content(f, "child.log.1"), "one\ntwo\n");
+	assert_string_equal(content(f, "child.log"), "three\n");
+	assert_int_equal(read(ends[0], rest, sizeof(rest)), 4);
+	assert_string_equal(rest, "more");
+	/* they leave it as well when they cannot be written: nobody must wait for a full disk */
+	logfile_close(&f->log);
+	assert_int_equal(unlinkat(f->dir_fd, "child.log", 0), 0);
+	assert_int_equal(mkdirat(f->dir_fd, "child.log", 0700), 0);
+	assert_int_equal(write(ends[1], "lostmore", 8), 8);
+	assert_int_equal(logfile_write(&f->log, ends[0], 1, "lost", 4), -EISDIR);
+	assert_int_equal(read(ends[0], rest, sizeof(rest)), 4);
+	assert_string_equal(rest, "more");
+	assert_int_equal(unlinkat(f->dir_fd, "child.log", AT_REMOVEDIR), 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* A supervisor, as far as output goes: until it is killed, or the pipe has no writer and is empty. */
+static pid_t reader_start(struct fixture *f, int pipe_fd, int write_fd)
+{
+	struct output_life life = {.group = 7, .forked_ns = 1, .pid = 1, .number = 1, .log_name = "child"};
+	struct outputs outputs = {0};
+	pid_t pid = fork();
+	uint32_t events;
+
+	if (pid)
+		return pid;
+	close(write_fd);
+	if (outputs_init(&outputs, f->path) < 0 || output_add(&outputs, &life, (const int[]){dup(pipe_fd), -1}) < 0)
+		_exit(1);
+	while (output_find(&outputs, 7)->fds[0] >= 0)
+		outputs_turn(&outputs, &events);
+	_exit(0);
+}
+
+static void test_a_supervisor_killed_at_any_moment_loses_and_doubles_nothing(void **arg)
+{
+	struct fixture *f = *arg;
+	unsigned int written = 0, read_back = 0, seed = 1;
+	char line[32], expected[32];
+	int ends[2], status;
+	FILE *file;
+
+	logfile_close(&f->log);
+	assert_int_equal(pipe(ends), 0);
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	for (int round = 0; round < 300; round++) {
+		pid_t pid = reader_start(f, ends[0], ends[1]);
+		unsigned int n = (unsigned int)rand_r(&seed) % 3000;
+
+		/* more than a pipe holds, so it is read while this is written */
+		for (unsigned int i = 0; i < n; i++) {
+			int size = snprintf(line, sizeof(line), "line %u\n", written++);
+
+			assert_int_equal(write(ends[1], line, (size_t)size), size);
+		}
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+	}
+	close(ends[1]);
+	assert_int_equal(waitpid(reader_start(f, ends[0], -1), &status, 0) > 0 && status == 0, 1);
+	close(ends[0]);
+	file = fdopen(openat(f->dir_fd, "child.log", O_RDONLY), "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		snprintf(expected, sizeof(expected), "line %u\n", read_back++);
+		assert_string_equal(line, expected);
+	}
+	assert_int_equal(read_back, written);
+	fclose(file);
+	assert_int_equal(stamp_at(f, "child.times", 0).kind, STAMP_STARTED);
+}
+
+static void test_a_renamed_file_is_followed_by_a_new_one(void **arg)
+{
+	struct fixture *f = *arg;
+
+	put(f, "a\n");
+	assert_int_equal(renameat(f->dir_fd, "child.log", f->dir_fd, "child.log-old"), 0);
+	put(f, "b\n");
+	assert_string_equal(content(f, "child.log-old"), "a\n");
+	assert_string_equal(content(f, "child.log"), "b\n");
+	assert_int_equal(stamp_at(f, "child.times", 0).offset, 0); /* not those of the other file */
+	assert_int_equal(stamp_at(f, "child.times", 1).kind, 0);
+}
+
+static void test_a_removed_file_is_made_anew(void **arg)
+{
+	struct fixture *f = *arg;
+
+	put(f, "a\n");
+	assert_int_equal(unlinkat(f->dir_fd, "child.log", 0), 0);
+	put(f, "b\n");
+	assert_string_equal(content(f, "child.log"), "b\n");
+}
+
+static void test_an_emptied_file_goes_on_at_its_beginning(void **arg)
+{
+	struct fixture *f = *arg;
+	int fd;
+
+	put(f, "aaa\nb");
+	fd = openat(f->dir_fd, "child.log", O_WRONLY | O_TRUNC);
+	put(f, "c\n");
+	close(fd);
+	assert_string_equal(content(f, "child.log"), "c\n");
+	assert_int_equal(stamp_at(f, "child.times", 0).offset, 0);
+}
+
+static void test_a_removed_directory_is_made_anew(void **arg)
+{
+	struct fixture *f = *arg;
+
+	put(f, "a\n");
+	logfile_close(&f->log);
+	assert_int_equal(unlinkat(f->dir_fd, "child.log", 0), 0);
+	assert_int_equal(unlinkat(f->dir_fd, "child.times", 0), 0);
+	assert_int_equal(rmdir(f->path), 0);
+	put(f, "b\n");
+	close(f->dir_fd);
+	f->dir_fd = open(f->path, O_RDONLY | O_DIRECTORY);
+	assert_string_equal(content(f, "child.log"), "b\n");
+}
+
+static void test_a_failed_write_is_counted_and_the_next_tries_again(void **arg)
+{
+	struct fixture *f = *arg;
+
+	assert_int_equal(mkdirat(f->dir_fd, "child.log", 0700), 0);
+	assert_int_equal(logfile_write(&f->log, -1, 1, "lost", 4), -EISDIR);
+	assert_int_equal(f->log.n_lost_bytes, 4);
+	assert_int_equal(unlinkat(f->dir_fd, "child.log", AT_REMOVEDIR), 0);
+	put(f, "kept");
+	assert_string_equal(content(f, "child.log"), "kept");
+	assert_int_equal(stamp_at(f, "child.times", 0).kind, STAMP_LOST);
+	assert_int_equal(stamp_at(f, "child.times", 0).number, 4);
+}
+
+static void test_no_child_has_the_log_of_the_node(void **arg)
+{
+	char name[LOGFILE_NAME_MAX];
+
+	logfile_name("actor-spawner", name);
+	assert_string_equal(name, "%61ctor-spawner.log");
+	logfile_name("actor-spawner2", name);
+	assert_string_equal(name, "actor-spawner2.log");
+}
+
+static void test_the_stamps_lie_beside_their_log(void **arg)
+{
+	char name[32];
+
+	stamp_file_name(name, sizeof(name), "a.b.log", 0);
+	assert_string_equal(name, "a.b.times");
+	stamp_file_name(name, sizeof(name), "a.b.log", 12);
+	assert_string_equal(name, "a.b.times.12");
+	stamp_file_name(name, sizeof(name), "web", 0);
+	assert_string_equal(name, "");
+	stamp_file_name(name, 8, "abc.log", 0);
+	assert_string_equal(name, "");
+}
+
+static void test_a_symlink_is_not_followed(void **arg)
+{
+	struct fixture *f = *arg;
+
+	assert_int_equal(symlinkat("elsewhere", f->dir_fd, "child.log"), 0);
+	assert_int_equal(logfile_write(&f->log, -1, 1, "x", 1), -ELOOP);
+	assert_int_equal(faccessat(f->dir_fd, "elsewhere", F_OK, 0), -1);
+}
+
+static const char *tail_of(const char *text, size_t size)
+{
+	static struct tail tail;
+	static char out[256];
+
+	tail = (struct tail){0};
+	tail_add(&tail, text, strlen(text));
+	tail_text(&tail, out, size);
+	return out;
+}
+
+static void test_the_tail_is_the_last_whole_lines_that_fit(void **arg)
+{
+	assert_string_equal(tail_of("", 100), "");
+	assert_string_equal(tail_of("\n\n", 100), "");
+	assert_string_equal(tail_of("one\n", 100), "one");
+	assert_string_equal(tail_of("one\ntwo\n", 100), "one | two");
+	assert_string_equal(tail_of("one\ntwo", 100), "one | two");
+	assert_string_equal(tail_of("one\ntwo\nthree\n", 12), "two | three");
+	assert_string_equal(tail_of("one\ntwo\nthree\n", 11), "three");
+	assert_string_equal(tail_of("one\nabcdefghijkl\n", 6), "abcde");
+	assert_string_equal(tail_of("bad \x01\xff byte\n", 100), "bad ?? byte");
+}
+
+static void test_the_tail_of_much_is_its_end(void **arg)
+{
+	static struct tail tail;
+	char line[32], text[64];
+
+	for (int i = 0; i < 10000; i++) {
+		snprintf(line, sizeof(line), "line %d\n", i);
+		tail_add(&tail, line, strlen(line));
+	}
+	tail_text(&tail, text, 23);
+	assert_string_equal(text, "line 9998 | line 9999");
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_names_cannot_leave_the_directory),
+		T(test_long_names_are_cut_and_stay_apart),
+		T(test_nothing_written_makes_no_file),
+		T(test_bytes_are_kept_as_they_are),
+		T(test_an_existing_file_is_appended_to),
+		T(test_files_turn_over_up_to_their_number),
+		T(test_a_write_bigger_than_a_file_goes_through_several),
+		T(test_files_are_turned_over_between_lines),
+		T(test_a_line_too_long_for_a_file_is_cut_and_marked),
+		T(test_each_line_is_stamped_with_time_life_and_stream),
+		T(test_a_life_begins_on_a_line_of_its_own),
+		T(test_the_next_supervisor_says_no_life_twice),
+		T(test_bytes_leave_the_pipe_as_they_come_into_the_file),
+		T(test_a_supervisor_killed_at_any_moment_loses_and_doubles_nothing),
+		T(test_a_renamed_file_is_followed_by_a_new_one),
+		T(test_a_removed_file_is_made_anew),
+		T(test_an_emptied_file_goes_on_at_its_beginning),
+		T(test_a_removed_directory_is_made_anew),
+		T(test_no_child_has_the_log_of_the_node),
+		T(test_the_stamps_lie_beside_their_log),
+		T(test_a_failed_write_is_counted_and_the_next_tries_again),
+		T(test_a_symlink_is_not_followed),
+		T(test_the_tail_is_the_last_whole_lines_that_fit),
+		T(test_the_tail_of_much_is_its_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,160 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
+
+struct item {
+	struct hash_node node;
+	uint64_t key;
+	bool seen;
+};
+
+#define N 20000u
+
+static struct item *find(const struct hash *h, uint64_t key)
+{
+	for (struct hash_node *it = hash_first(h, hash_of_u64(h, key)); it; it = hash_next(it)) {
+		struct item *item = container_of(it, struct item, node);
+
+		if (item->key == key)
+			return item;
+	}
+	return NULL;
+}
+
+static struct item *fill(struct hash *h)
+{
+	struct item *items = calloc(N, sizeof(*items));
+
+	assert_non_null(items);
+	hash_init(h);
+	for (unsigned i = 0; i < N; i++) {
+		items[i].key = (uint64_t)i << 20;
+		assert_int_equal(hash_insert(h, &items[i].node, hash_of_u64(h, items[i].key)), 0);
+	}
+	assert_int_equal(h->n_items, N);
+	return items;
+}
+
+static void test_what_was_put_in_is_found_until_taken_out(void **state)
+{
+	struct hash h;
+	struct item *items = fill(&h);
+
+	for (unsigned i = 0; i < N; i += 2)
+		hash_remove(&h, &items[i].node);
+	for (unsigned i = 0; i < N; i++)
+		assert_ptr_equal(find(&h, items[i].key), i % 2 ? &items[i] : NULL);
+	assert_null(find(&h, 12345));
+	for (unsigned i = 1; i < N; i += 2)
+		hash_remove(&h, &items[i].node);
+	assert_int_equal(h.n_items, 0);
+	assert_null(hash_any(&h));
+	hash_deinit(&h);
+	free(items);
+}
+
+static void test_any_empties_the_table(void **state)
+{
+	struct hash h;
+	struct item *items = fill(&h);
+	struct hash_node *node;
+	unsigned n = 0;
+
+	while ((node = hash_any(&h))) {
+		hash_remove(&h, node);
+		if (++n == N / 2) /* one more in between is not forgotten */
+			assert_int_equal(hash_insert(&h, node, hash_of_u64(&h, 1)), 0);
+	}
+	assert_int_equal(n, N + 1);
+	hash_deinit(&h);
+	free(items);
+}
+
+static void each_remove(struct hash_node *node, void *arg)
+{
+	struct item *item = container_of(node, struct item, node);
+
+	assert_false(item->seen);
+	item->seen = true;
+	if (item->key >> 20 & 1)
+		hash_remove(arg, node);
+}
+
+static void test_each_sees_every_item_once_and_may_remove_it(void **state)
+{
+	struct hash h;
+	struct item *items = fill(&h);
+	struct hash_node *node;
+
+	hash_each(&h, each_remove, &h);
+	for (unsigned i = 0; i < N; i++)
+		assert_true(items[i].seen);
+	assert_int_equal(h.n_items, N / 2);
+	while ((node = hash_any(&h)))
+		hash_remove(&h, node);
+	hash_deinit(&h);
+	free(items);
+}
+
+static void test_same_hash_is_walked_to_the_end(void **state)
+{
+	struct item items[100] = {0};
+	struct hash_node *it;
+	struct hash h;
+	unsigned n = 0;
+
+	hash_init(&h);
+	assert_null(hash_first(&h, 7));
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(hash_insert(&h, &items[i].node, i % 2 ? 7 : 7 + 1024), 0);
+	for (it = hash_first(&h, 7); it; it = hash_next(it)) {
+		assert_true(it->hash == 7);
+		n++;
+	}
+	assert_int_equal(n, 50);
+	while ((it = hash_any(&h)))
+		hash_remove(&h, it);
+	hash_deinit(&h);
+}
+
+static void test_counters_and_names_spread(void **state)
+{
+	unsigned buckets_u64[256] = {0}, buckets_name[256] = {0};
+	struct hash h;
+
+	hash_init(&h);
+	for (unsigned i = 0; i < 25600; i++) {
+		char name[32];
+		int len = snprintf(name, sizeof(name), "worker-%u", i);
+
+		buckets_u64[hash_of_u64(&h, i) & 255]++;
+		buckets_name[hash_of_bytes(&h, name, (size_t)len) & 255]++;
+	}
+	for (unsigned i = 0; i < 256; i++) { /* 100 expected in each, 10 standard deviations away is no chance */
+		assert_true(buckets_u64[i] > 20 && buckets_u64[i] < 200);
+		assert_true(buckets_name[i] > 20 && buckets_name[i] < 200);
+	}
+	hash_deinit(&h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_was_put_in_is_found_until_taken_out),
+		cmocka_unit_test(test_any_empties_the_table),
+		cmocka_unit_test(test_each_sees_every_item_once_and_may_remove_it),
+		cmocka_unit_test(test_same_hash_is_walked_to_the_end),
+		cmocka_unit_test(test_counters_and_names_spread),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

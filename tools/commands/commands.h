@@ -1,0 +1,8 @@
+/* One per verb; each lives in the command-*.c of its family. */
+#pragma once
+
+#include "tools/view/ctl.h"
+
+extern const struct command command_up, command_down, command_status, command_ls, command_spawn, command_stop,
+	command_start, command_restart, command_kill, command_rm, command_logs, command_call, command_send,
+	command_whereis, command_names, command_help, command_version, command_complete;

@@ -1,0 +1,101 @@
+/* call, send: a message to an actor */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "tools/commands/commands.h"
+#include "tools/view/message.h"
+#include "tools/view/output.h"
+#include "tools/view/session.h"
+#include "tools/view/wait.h"
+
+#define MESSAGE_JSON_HELP                                                                                                      \
+	"DEST is a registered name, or a ref in quotes: '<1f.2.1>'. Each argument is one JSON value, '-' for stdin or @FILE for a\n"  \
+	"file. A string needs its quotes: '\"text\"'. What JSON has not is written {\"$ref\": \"<1f.2.1>\"}, {\"$bin\": \"base64\"},\n" \
+	"see actorctl(1).\n"
+
+static int call_run(struct ctl *ctl, const struct args *args)
+{
+	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS);
+	const char *to = args->values[0], *method = args->values[1];
+	struct destination destination;
+	json_t *request = NULL, *result = NULL;
+	struct session_error error;
+	struct session *session;
+	int r, status;
+
+	status = message_destination(ctl, to, &destination);
+	if (!status)
+		status = message_args(ctl, args->values + 2, args->n_values - 2, &request);
+	if (!status)
+		status = session_open(ctl, ACTOR_LINK_BROKER, &session);
+	if (status) {
+		json_decref(request);
+		return status;
+	}
+	wait_note_later(ctl, "waiting for %.64s to answer %.64s", to, method);
+	r = session_ask(session, &destination, method, request, timeout_ms, &result, &error);
+	wait_note_cancel();
+	session_close(session);
+	if (r)
+		return message_fail(ctl, "call", to, method, r, &error, timeout_ms);
+	output_json(ctl, result);
+	json_decref(result);
+	return CTL_OK;
+}
+
+const struct command command_call = {
+	.name = "call",
+	.synopsis = "DEST METHOD [JSON]...",
+	.summary = "ask an actor, print its answer as JSON",
+	.examples = "  actorctl call counter add 5\n"
+		    "  actorctl call -t 100ms counter get\n"
+		    "  actorctl call store put '\"key\"' '{\"a\": [1, 2.5, null]}'\n"
+		    "  actorctl call '<1f.2.1>' get\n",
+	.details = MESSAGE_JSON_HELP "An error that the actor answers with ends actorctl with status 6.\n",
+	.args_flags = ARGS_NUMBERS,
+	.args_min = 2,
+	.args_max = -1,
+	.run = call_run,
+};
+
+static int send_run(struct ctl *ctl, const struct args *args)
+{
+	const char *to = args->values[0], *method = args->values[1];
+	struct destination destination;
+	struct session *session;
+	json_t *request = NULL;
+	actor_ref ref;
+	int r = 0, status;
+
+	status = message_destination(ctl, to, &destination);
+	if (!status)
+		status = message_args(ctl, args->values + 2, args->n_values - 2, &request);
+	if (!status)
+		status = session_open(ctl, ACTOR_LINK_BROKER, &session);
+	if (status) {
+		json_decref(request);
+		return status;
+	}
+	/* A cast to nobody is no error on the wire; somebody who typed the name wants to know. */
+	if (destination.name)
+		r = session_whereis(session, destination.name, &ref);
+	if (r)
+		json_decref(request);
+	else
+		r = session_send(session, &destination, method, request);
+	session_close(session); /* says bye, and waits until the message is out */
+	return r ? message_fail(ctl, "send", to, method, r, NULL, CTL_TIMEOUT_DEFAULT_MS) : CTL_OK;
+}
+
+const struct command command_send = {
+	.name = "send",
+	.synopsis = "DEST METHOD [JSON]...",
+	.summary = "send to an actor, do not wait for an answer",
+	.examples = "  actorctl send counter reset\n"
+		    "  actorctl send logger line '\"hello\"'\n",
+	.details = MESSAGE_JSON_HELP,
+	.args_flags = ARGS_NUMBERS,
+	.args_min = 2,
+	.args_max = -1,
+	.run = send_run,
+};

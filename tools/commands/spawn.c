@@ -1,0 +1,482 @@
+/* spawn: run a program under supervision */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "tools/view/child.h"
+#include "tools/commands/commands.h"
+#include "tools/lib/duration.h"
+#include "tools/lib/json.h"
+#include "tools/view/node.h"
+#include "tools/view/output.h"
+#include "tools/lib/path.h"
+#include "tools/view/session.h"
+#include "libactor/util/clock.h"
+
+#define SPAWN_AGAIN_MAX 10     /* supervisors that die while they are asked */
+#define SPAWN_AGAIN_MS  10000  /* for the next one: the keeper pauses 5 s at most */
+#define SPAWN_PAUSE_MS  10
+#define SPAWN_SLACK_MS   2000 /* the supervisor's own timeout comes first, and says more */
+#define SPAWN_NAMES_MAX  1000
+#define SPAWN_LOOK_MS    1000 /* whoever was interrupted wants to go */
+
+struct spawn {
+	struct ctl *ctl;
+	struct session *session;
+	json_t *spec;
+	char name[SESSION_NAME_MAX_BYTES + 1];
+	bool name_is_made;
+	const char *wait;
+	int64_t timeout_ms; /* 0: none */
+};
+
+/* ---- the spec -------------------------------------------------------------------------------- */
+
+static int spawn_spec_restart(struct spawn *spawn, const struct args *args)
+{
+	const char *restart = args_value(args, "restart");
+
+	if (!restart)
+		return 0;
+	if (strcmp(restart, "permanent") && strcmp(restart, "transient") && strcmp(restart, "temporary"))
+		return ctl_fail(spawn->ctl, CTL_USAGE, "usage",
+			"permanent: always; transient: unless it ends well; temporary: never", "unknown restart type '%s'", restart);
+	json_object_set_new(spawn->spec, "restart", json_string(restart));
+	return 0;
+}
+
+static int spawn_spec_times(struct spawn *spawn, const struct args *args)
+{
+	const char *backoff = args_value(args, "backoff"), *stop = args_value(args, "stop-timeout");
+	int64_t min_ms, max_ms = 30000, stop_ms;
+
+	if (backoff) {
+		if (duration_parse_range(backoff, &min_ms, &max_ms))
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write MIN:MAX like 100ms:30s, or 0",
+				"'%s' is no backoff", backoff);
+		if (!min_ms && !strchr(backoff, ':'))
+			max_ms = 0;
+		json_object_set_new(spawn->spec, "backoff_min_ms", json_integer(min_ms));
+		json_object_set_new(spawn->spec, "backoff_max_ms", json_integer(max_ms));
+	}
+	if (stop) {
+		if (duration_parse(stop, &stop_ms))
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write seconds, or 500ms, 10s, 1m",
+				"'%s' is no stop timeout", stop);
+		json_object_set_new(spawn->spec, "stop_timeout_ms", json_integer(stop_ms));
+	}
+	if (args_has(args, "no-stamps"))
+		json_object_set_new(spawn->spec, "stamps", json_false());
+	return 0;
+}
+
+static void spawn_env_add(json_t *pairs, const char *name, size_t name_bytes, const char *value)
+{
+	json_t *pair = json_array();
+
+	json_array_append_new(pair, json_of_bytes(name, name_bytes));
+	json_array_append_new(pair, json_of_bytes(value, strlen(value)));
+	json_array_append_new(pairs, pair);
+}
+
+static int spawn_spec_env(struct spawn *spawn, const struct args *args)
+{
+	json_t *pairs = json_array(), *env = json_object();
+	const char *pair, *name;
+	size_t at = 0;
+
+	/* Not an object: names and values are any bytes but NUL. The last one of a name counts. */
+	json_object_set_new(env, "$map", pairs);
+	json_object_set_new(spawn->spec, "env", env);
+	while ((name = args_next(args, "pass", &at))) {
+		const char *value = getenv(name);
+
+		if (!*name || strchr(name, '='))
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "to set it write --env NAME=VALUE",
+				"'%s' cannot be the name of a variable", name);
+		if (value)
+			spawn_env_add(pairs, name, strlen(name), value);
+	}
+	at = 0;
+	while ((pair = args_next(args, "env", &at))) {
+		const char *equals = strchr(pair, '=');
+
+		if (!equals || equals == pair)
+			return ctl_fail(spawn->ctl, CTL_USAGE, "usage",
+				"write --env NAME=VALUE, or --pass NAME to give it what it is here",
+				"'%s' is no variable", pair);
+		spawn_env_add(pairs, pair, (size_t)(equals - pair), equals + 1);
+	}
+	return 0;
+}
+
+static int spawn_spec_argv(struct spawn *spawn, const struct args *args)
+{
+	json_t *argv = json_array();
+
+	json_object_set_new(spawn->spec, "argv", argv);
+	for (size_t i = 0; i < args->n_values; i++) {
+		const char *word = args->values[i];
+		char *absolute = NULL;
+
+		/* The node has another current directory than this shell. */
+		if (i == 0 && strchr(args->values[0], '/')) {
+			absolute = path_absolute(args->values[0]);
+			if (!absolute)
+				return ctl_fail_errno(spawn->ctl, errno, NULL, "cannot find out where %s is",
+					args->values[0]);
+		}
+		if (absolute)
+			word = absolute;
+		json_array_append_new(argv, json_of_bytes(word, strlen(word)));
+		free(absolute);
+	}
+	return *args->values[0] ? 0 : ctl_fail(spawn->ctl, CTL_USAGE, "usage", NULL, "the command is empty");
+}
+
+static int spawn_spec_cwd(struct spawn *spawn, const struct args *args)
+{
+	char *cwd = path_absolute(args_has(args, "cwd") ? args_value(args, "cwd") : ".");
+
+	if (!cwd)
+		return ctl_fail_errno(spawn->ctl, errno, "say --cwd DIR",
+			"cannot find out the current directory");
+	json_object_set_new(spawn->spec, "cwd", json_of_bytes(cwd, strlen(cwd)));
+	free(cwd);
+	return 0;
+}
+
+static int spawn_wait(struct spawn *spawn, const struct args *args)
+{
+	const char *wait = args_value(args, "wait");
+	const char *restart = json_string_value(json_object_get(spawn->spec, "restart"));
+
+	if (args_has(args, "wait") && !wait)
+		wait = restart && !strcmp(restart, "temporary") ? "exit" : "up";
+	if (!wait)
+		wait = "up";
+	if (strcmp(wait, "none") && strcmp(wait, "up") && strcmp(wait, "ready") && strcmp(wait, "exit"))
+		return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "use --wait=up, ready, exit or none",
+			"cannot wait for '%s'", wait);
+	spawn->wait = wait;
+	if (!strcmp(wait, "ready"))
+		json_object_set_new(spawn->spec, "ready", json_string("actor"));
+	spawn->timeout_ms = ctl_timeout_ms(spawn->ctl, strcmp(wait, "exit") ? CTL_TIMEOUT_DEFAULT_MS : 0);
+	return 0;
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+/* As `ls` knows it now; NULL: it is not listed, or nobody answers. */
+static json_t *spawn_look(struct spawn *spawn, int64_t timeout_ms)
+{
+	const struct destination spawner = {.name = "$spawner"};
+	json_t *children = NULL, *child = NULL;
+	struct session_error error;
+
+	if (!session_ask(spawn->session, &spawner, "ls", json_pack("[s]", spawn->name), timeout_ms, &children,
+		&error))
+		child = json_incref(json_array_get(children, 0));
+	json_decref(children);
+	return child;
+}
+
+/* What was asked for goes on without us: how, and how to end it. */
+static void spawn_interrupted(void *arg)
+{
+	struct spawn *spawn = arg;
+	json_t *child = spawn_look(spawn, SPAWN_LOOK_MS);
+	char hint[SESSION_NAME_MAX_BYTES + 64], pid[40] = "";
+
+	if (child_pid(child))
+		snprintf(pid, sizeof(pid), ", pid %" PRId64 ",", child_pid(child));
+	snprintf(hint, sizeof(hint), "end it with: actorctl stop %s", spawn->name);
+	if (child && !strcmp(child_state(child), "down"))
+		ctl_fail(spawn->ctl, CTL_INTERRUPTED, "interrupted", "see actorctl ls", "interrupted; '%s' has ended",
+			spawn->name);
+	else
+		ctl_fail(spawn->ctl, CTL_INTERRUPTED, "interrupted", hint, "interrupted; '%s'%s goes on%s", spawn->name,
+			pid, child ? "" : ", if it has been started");
+	json_decref(child);
+}
+
+static int spawn_ask_once(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
+{
+	const struct vigil vigil = {
+		.goal = !strcmp(spawn->wait, "exit") ? "to end" : !strcmp(spawn->wait, "ready") ? "to be ready" : "to start",
+		.interrupted = spawn_interrupted,
+		.arg = spawn,
+	};
+	struct question question = {.name = spawn->name, .method = "spawn"};
+
+	json_object_set_new(spawn->spec, "name", json_string(spawn->name));
+	question.args = json_pack("[OsI]", spawn->spec, spawn->wait, (json_int_t)spawn->timeout_ms);
+	question.timeout_ms = spawn->timeout_ms ? spawn->timeout_ms + SPAWN_SLACK_MS : ACTOR_FOREVER;
+	session_ask_all(spawn->session, &question, 1, &vigil);
+	*ret = question.ret;
+	*ret_error = question.error;
+	return question.r;
+}
+
+/* To the next supervisor, as soon as there is one: between two the socket is missing, or nobody listens. */
+static int spawn_reopen(struct spawn *spawn)
+{
+	int64_t deadline_ms = clock_now_ms() + SPAWN_AGAIN_MS;
+	int r;
+
+	spawn->session = session_close(spawn->session);
+	for (;;) {
+		r = session_try_open(spawn->ctl, ACTOR_LINK_SPAWNER, SPAWN_AGAIN_MS, &spawn->session);
+		if (!r || r == -EPERM || r == -EACCES || !node_is_running(spawn->ctl) || clock_now_ms() >= deadline_ms)
+			return r;
+		poll(NULL, 0, SPAWN_PAUSE_MS);
+	}
+}
+
+/* A supervisor that died took the answer with it. Its successor is asked again: by the cookie it knows what was started already. */
+static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
+{
+	int r = spawn_ask_once(spawn, ret, ret_error);
+
+	for (int i = 0; i < SPAWN_AGAIN_MAX && (r == -ECONNRESET || r == -ENOTCONN || r == -ESRCH); i++) {
+		if (spawn_reopen(spawn) < 0)
+			break;
+		r = spawn_ask_once(spawn, ret, ret_error);
+	}
+	return r;
+}
+
+/* The first of base, base.2, base.3 … that nobody is listed under. */
+static bool spawn_next_name(struct spawn *spawn, const char *base)
+{
+	const struct destination spawner = {.name = "$spawner"};
+	json_t *children = NULL, *names = json_object();
+	struct session_error error;
+	const json_t *child;
+	bool found = false;
+	size_t i;
+
+	if (!session_ask(spawn->session, &spawner, "ls", json_array(), CTL_TIMEOUT_DEFAULT_MS, &children,
+		&error)) {
+		json_array_foreach(children, i, child)
+			json_object_set_new(names, child_name(child), json_true());
+		for (i = 2; !found && i < 100000; i++) {
+			snprintf(spawn->name, sizeof(spawn->name), "%.240s.%zu", base, i);
+			found = !json_object_get(names, spawn->name);
+		}
+	}
+	json_decref(children);
+	json_decref(names);
+	return found;
+}
+
+/*
+ * Names are made here and not by the supervisor: whoever is told that it could not be run must know which one
+ * to take away again. Another actorctl may be quicker with the same name, so it is tried until it works.
+ */
+static int spawn_ask_named(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
+{
+	char base[SESSION_NAME_MAX_BYTES + 1];
+	int r = spawn_ask(spawn, ret, ret_error);
+
+	memcpy(base, spawn->name, sizeof(base));
+	for (unsigned i = 0; i < SPAWN_NAMES_MAX; i++) {
+		if (!spawn->name_is_made || r != -EREMOTEIO || strcmp(ret_error->name, "in_use") ||
+			!spawn_next_name(spawn, base))
+			break;
+		r = spawn_ask(spawn, ret, ret_error);
+	}
+	return r;
+}
+
+/*
+ * It never ran. Nothing half-done: unless --wait=none asked for that, it does not stay behind and try again
+ * and again. Its errno is looked up first, for the exit status.
+ */
+static int spawn_fail_exec(struct spawn *spawn, const struct session_error *error)
+{
+	const struct destination spawner = {.name = "$spawner"};
+	struct session_error ignored;
+	json_t *child = spawn_look(spawn, CTL_TIMEOUT_DEFAULT_MS), *gone = NULL;
+	enum ctl_exit status = CTL_FAILED;
+	int code = 0, exec_errno = 0;
+
+	if (child) {
+		code = child_exit_status(child);
+		exec_errno = (int)json_integer_value(json_object_get(json_object_get(child, "last_exit"), "code"));
+	}
+	json_decref(child);
+	session_ask(spawn->session, &spawner, "rm", json_pack("[sb]", spawn->name, 1), CTL_TIMEOUT_DEFAULT_MS,
+		&gone, &ignored);
+	json_decref(gone);
+	if (exec_errno == EACCES || exec_errno == EPERM)
+		status = CTL_PERMISSION;
+	if (!strcmp(spawn->wait, "exit") && code >= 126)
+		status = (enum ctl_exit)code;
+	return ctl_fail(spawn->ctl, status, "exec", NULL, "cannot spawn '%s': %s", spawn->name, error->text);
+}
+
+static void spawn_tell(const struct spawn *spawn, const json_t *child)
+{
+	const char *ref = json_ref_text(json_object_get(child, "ref"));
+
+	if (spawn->ctl->json) {
+		json_t *shown = child_public(child, child_clock_offset_us());
+
+		output_json(spawn->ctl, shown ? shown : child);
+		json_decref(shown);
+		return;
+	}
+	output_text(child_name(child));
+	printf(": %s", child_state(child));
+	if (child_pid(child))
+		printf(", pid %" PRId64, child_pid(child));
+	if (ref && !strcmp(child_state(child), "ready"))
+		printf(", actor %s", ref);
+	if (!strcmp(spawn->wait, "exit")) {
+		char text[CHILD_TEXT_MAX];
+		json_t *without_time = json_copy(json_object_get(child, "last_exit"));
+		json_t *shown = json_pack("{ss}", "state", "down");
+
+		json_object_del(without_time, "at_us");
+		json_object_set_new(shown, "last_exit", without_time);
+		printf(", %s", child_last_exit_text(shown, 0, text));
+		json_decref(shown);
+	}
+	putchar('\n');
+}
+
+/* It ended first, and is started again by its restart type. */
+static int spawn_fail_ended(struct spawn *spawn, const struct session_error *error)
+{
+	char hint[2 * SESSION_NAME_MAX_BYTES + 64];
+
+	snprintf(hint, sizeof(hint), "see actorctl logs %s, end it with: actorctl rm -f %s", spawn->name, spawn->name);
+	return ctl_fail(spawn->ctl, CTL_FAILED, "ended", hint, "cannot spawn '%s': %s", spawn->name, error->text);
+}
+
+static int spawn_fail_timeout(struct spawn *spawn)
+{
+	const char *goal = !strcmp(spawn->wait, "exit") ? "has not ended" : !strcmp(spawn->wait, "ready") ? "is not ready"
+		: "is not up";
+	char after[DURATION_TEXT_MAX];
+
+	return ctl_fail(spawn->ctl, CTL_TIMEOUT, "timeout", "it goes on: see actorctl ls; give it longer with --timeout",
+		"'%s' %s after %s", spawn->name, goal, duration_format(spawn->timeout_ms, after));
+}
+
+static int spawn_go(struct spawn *spawn)
+{
+	struct session_error error;
+	json_t *child = NULL;
+	int status, r;
+
+	status = session_open(spawn->ctl, ACTOR_LINK_SPAWNER, &spawn->session);
+	if (status)
+		return status;
+	r = spawn_ask_named(spawn, &child, &error);
+	if (r == -EREMOTEIO && !strcmp(error.name, "exec")) {
+		status = spawn_fail_exec(spawn, &error);
+	} else if (r == -EREMOTEIO && !strcmp(error.name, "ended")) {
+		status = spawn_fail_ended(spawn, &error);
+	} else if (r == -ETIMEDOUT) {
+		status = spawn_fail_timeout(spawn);
+	} else if (r) {
+		status = session_fail_spawner(spawn->ctl, "spawn", spawn->name, r, &error, spawn->timeout_ms);
+	} else {
+		spawn_tell(spawn, child);
+		if (!strcmp(spawn->wait, "exit"))
+			status = child_exit_status(child) < 0 ? CTL_FAILED : child_exit_status(child);
+	}
+	json_decref(child);
+	spawn->session = session_close(spawn->session);
+	return status;
+}
+
+static int spawn_name(struct spawn *spawn, const struct args *args)
+{
+	const char *name = args_value(args, "name"), *program = args->values[0],
+		*slash = strrchr(program, '/');
+
+	if (!name) {
+		spawn->name_is_made = true;
+		name = slash && slash[1] ? slash + 1 : program;
+		if (*name == '$')
+			name++;
+		snprintf(spawn->name, sizeof(spawn->name), "%.240s", *name ? name : "process");
+		for (char *c = spawn->name; *c; c++)
+			if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f)
+				*c = '_';
+		return 0;
+	}
+	snprintf(spawn->name, sizeof(spawn->name), "%s", name);
+	return session_check_name(spawn->ctl, name);
+}
+
+static int spawn_run(struct ctl *ctl, const struct args *args)
+{
+	struct spawn spawn = {.ctl = ctl, .spec = json_object()};
+	uint64_t cookie;
+	int status = spawn_name(&spawn, args);
+
+	if (!status)
+		status = spawn_spec_argv(&spawn, args);
+	if (!status)
+		status = spawn_spec_restart(&spawn, args);
+	if (!status)
+		status = spawn_spec_times(&spawn, args);
+	if (!status)
+		status = spawn_spec_env(&spawn, args);
+	if (!status)
+		status = spawn_spec_cwd(&spawn, args);
+	if (!status)
+		status = spawn_wait(&spawn, args);
+	if (!status && getrandom(&cookie, sizeof(cookie), 0) == sizeof(cookie))
+		json_object_set_new(spawn.spec, "cookie", json_integer((json_int_t)(cookie >> 1 | 1)));
+	if (!status)
+		status = spawn_go(&spawn);
+	json_decref(spawn.spec);
+	return status;
+}
+
+static const struct option_spec spawn_options[] = {
+	{'n', "name", OPTION_VALUE, "NAME", "default: the program's name, with .2, .3 ... if taken"},
+	{'r', "restart", OPTION_VALUE, "TYPE", "permanent (default), transient or temporary"},
+	{0, "backoff", OPTION_VALUE, "MIN[:MAX]", "between restarts (default 100ms:30s); 0: none"},
+	{'e', "env", OPTION_VALUE, "NAME=VALUE", "for its environment; may be repeated"},
+	{0, "pass", OPTION_VALUE, "NAME", "a variable as it is here, if it is set; may be repeated"},
+	{0, "cwd", OPTION_VALUE, "DIR", "its directory (default: the current one)"},
+	{0, "stop-timeout", OPTION_VALUE, "TIME", "from TERM to KILL when it is stopped (default 10s)"},
+	{0, "no-stamps", OPTION_FLAG, NULL, "do not note when it wrote each line (see actorctl logs)"},
+	{0, "wait", OPTION_OPTIONAL, "STATE", "up, ready, exit or none; see below"},
+	{0},
+};
+
+const struct command command_spawn = {
+	.name = "spawn",
+	.synopsis = "[OPTION]... [--] CMD [ARG]...",
+	.summary = "run a program under supervision",
+	.examples = "  actorctl spawn -- ./server --port 8080\n"
+		    "  actorctl spawn --name web --env PORT=8080 --backoff 100ms:30s -- ./server\n"
+		    "  actorctl spawn --restart temporary --wait -- make test; echo $?\n"
+		    "  actorctl spawn --wait=ready -- ./counter --name counter\n",
+	.details =
+		"Restart types: permanent is always started again, transient unless it exited with 0, temporary never.\n"
+		"Restarts wait: MIN after the first failure, twice as long after each further one, at most MAX, and MIN again after it\n"
+		"ran for a minute. The first restart of one that had been ready is immediate.\n\n"
+		"The program gets HOME, PATH, USER, LANG as the node was started with and what --env and --pass say, nothing else of\n"
+		"this shell's environment, and /dev/null as its stdin. A CMD with a slash is taken relative to the current directory, one without is looked up in PATH.\n\n"
+		"--wait=up (the default) returns when the program runs; if it cannot be run that is told, and nothing stays behind.\n"
+		"--wait=ready waits until it has started its actors, --wait=exit until it ends: actorctl then exits with its status\n"
+		"(128 + n for signal n, 127 or 126 if it could not be run). --wait=none does not wait, and keeps trying a program that\n"
+		"is not there yet. --wait alone is --wait=exit for temporary, else --wait=up.\n",
+	.options = spawn_options,
+	.args_flags = ARGS_STOP_AT_FIRST,
+	.args_min = 1,
+	.args_max = -1,
+	.run = spawn_run,
+};

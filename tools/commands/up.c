@@ -1,0 +1,527 @@
+/*
+ * up, down: a node's beginning and end
+ *
+ * `up` starts the keeper and stays its parent: Ctrl-C reaches both (the keeper ends the node in order), a
+ * signal sent to actorctl alone is passed on, and should actorctl be killed the keeper gets TERM. With -d the
+ * keeper has its own session and a log file, and actorctl leaves as soon as the node is ready. In both cases
+ * a pipe says when that is: a newline, or its end when the start failed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/view/child.h"
+#include "tools/commands/commands.h"
+#include "spawner/shared/protocol.h"
+#include "tools/view/node.h"
+#include "tools/view/output.h"
+#include "tools/lib/path.h"
+#include "spawner/shared/runtime-dir.h"
+#include "tools/view/session.h"
+#include "libactor/util/clock.h"
+#include "tools/view/wait.h"
+
+#define UP_TIMEOUT_MS   30000 /* of -d, for a machine under load */
+#define DOWN_ASK_MS     1000  /* the request is in; whether it is done is seen by the lock */
+#define DOWN_POLL_MS    200
+#define ERROR_TAIL_MAX  2048
+#define LOG_BYTES_MAX   (10 << 20)
+
+struct up {
+	struct ctl *ctl;
+	bool detach;
+	char keeper[PATH_SIZE];
+	char dir[NODE_PATH_SIZE];
+	char *log_dir;                  /* --log-dir, absolute; NULL: the keeper's own rule */
+	char log_path[NODE_PATH_SIZE + 32]; /* -d only */
+	off_t log_start;
+	int log_fd;
+	int ready_fd;                   /* our end */
+	pid_t pid;
+};
+
+/* ---- up -------------------------------------------------------------------------------------- */
+
+static int up_fail_running(const struct up *up)
+{
+	pid_t pid = node_keeper_pid(up->ctl, NULL);
+
+	if (!pid)
+		return ctl_fail(up->ctl, CTL_CONFLICT, "running", "try again",
+			"a node that was in %s is not wholly gone yet", up->dir);
+	return ctl_fail(up->ctl, CTL_CONFLICT, "running", "see actorctl status; stop it with: actorctl down",
+		"a node is already running, pid %d, in %s", (int)pid, up->dir);
+}
+
+/* mkdir -p, for our own log file. */
+static int up_make_dirs(char *path)
+{
+	for (char *slash = path + 1;; slash++) {
+		slash = strchrnul(slash, '/');
+		char end = *slash;
+
+		*slash = '\0';
+		if (mkdir(path, 0755) && errno != EEXIST)
+			return -errno;
+		*slash = end;
+		if (!end)
+			return 0;
+	}
+}
+
+/* It is the log of a few lines a day. One predecessor is enough. */
+static void up_rotate_log(const char *path)
+{
+	char older[NODE_PATH_SIZE + 40];
+	struct stat st;
+
+	if (lstat(path, &st) || !S_ISREG(st.st_mode) || st.st_size < LOG_BYTES_MAX)
+		return;
+	snprintf(older, sizeof(older), "%s.1", path);
+	rename(path, older);
+}
+
+static int up_open_log(struct up *up)
+{
+	char dir[RUNTIME_DIR_PATH_SIZE];
+	int r = log_dir_resolve(up->log_dir, up->dir, dir);
+
+	if (r)
+		return ctl_fail_errno(up->ctl, -r, NULL, "cannot use the log directory");
+	r = up_make_dirs(dir);
+	if (r)
+		return ctl_fail_errno(up->ctl, -r, "choose another place with --log-dir or ACTOR_LOG_DIR",
+			"cannot make the log directory %s", dir);
+	snprintf(up->log_path, sizeof(up->log_path), "%s/actor-spawner.log", dir);
+	up_rotate_log(up->log_path);
+	up->log_fd = open(up->log_path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (up->log_fd < 0)
+		return ctl_fail_errno(up->ctl, errno, "choose another place with --log-dir or ACTOR_LOG_DIR",
+			"cannot write %s", up->log_path);
+	up->log_start = lseek(up->log_fd, 0, SEEK_END);
+	return 0;
+}
+
+static void up_exec(const struct up *up, int ready_fd, const sigset_t *mask, pid_t parent)
+{
+	char number[16];
+	const char *argv[10] = {up->keeper, "--runtime-dir", up->dir, "--ready-fd", number};
+	int null_fd, n = 5;
+
+	snprintf(number, sizeof(number), "%d", ready_fd);
+	if (up->log_dir) {
+		argv[n++] = "--log-dir";
+		argv[n++] = up->log_dir;
+	}
+	if (up->detach) {
+		setsid();
+		null_fd = open("/dev/null", O_RDONLY);
+		if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(up->log_fd, 1) < 0 ||
+			dup2(up->log_fd, 2) < 0 || chdir("/"))
+			_exit(CTL_FAILED);
+	} else {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != parent)
+			_exit(CTL_FAILED);
+	}
+	/* Descriptors a shell or cron left open would live as long as the node. */
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	fcntl(ready_fd, F_SETFD, 0);
+	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	execv(up->keeper, (char **)argv);
+	dprintf(2, "actor-spawner: cannot run %s: %s\n", up->keeper, strerror(errno));
+	_exit(127);
+}
+
+static int up_start(struct up *up, const sigset_t *mask)
+{
+	pid_t parent = getpid();
+	int ready[2];
+
+	if (pipe2(ready, O_CLOEXEC))
+		return ctl_fail_errno(up->ctl, errno, NULL, "cannot start the node");
+	fflush(stdout);
+	up->pid = fork();
+	if (up->pid < 0) {
+		int error = errno;
+
+		close(ready[0]);
+		close(ready[1]);
+		return ctl_fail_errno(up->ctl, error, NULL, "cannot start the node");
+	}
+	if (!up->pid)
+		up_exec(up, ready[1], mask, parent);
+	close(ready[1]);
+	up->ready_fd = ready[0];
+	return 0;
+}
+
+/* What the keeper had to say, out of its log: the last line it wrote. */
+static int up_fail_start(const struct up *up, int wait_status)
+{
+	char text[ERROR_TAIL_MAX + 1];
+	const char *line = "it said nothing";
+	ssize_t n;
+
+	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == KEEPER_EXIT_RUNNING)
+		return up_fail_running(up);
+	if (up->log_fd >= 0) {
+		off_t end = lseek(up->log_fd, 0, SEEK_END);
+		off_t from = end - up->log_start > ERROR_TAIL_MAX ? end - ERROR_TAIL_MAX : up->log_start;
+
+		n = pread(up->log_fd, text, ERROR_TAIL_MAX, from);
+		text[n > 0 ? n : 0] = '\0';
+		while (n > 0 && text[n - 1] == '\n')
+			text[--n] = '\0';
+		if (n > 0) {
+			line = strrchr(text, '\n');
+			line = line ? line + 1 : text;
+			if (!strncmp(line, "actor-spawner: ", 15))
+				line += 15;
+		}
+	}
+	if (WIFSIGNALED(wait_status))
+		return ctl_fail(up->ctl, CTL_FAILED, "start", NULL,
+			"the node did not start: actor-spawner was ended by %s; see %s",
+			strsignal(WTERMSIG(wait_status)), up->log_path);
+	return ctl_fail(up->ctl, CTL_FAILED, "start", NULL, "the node did not start: %s (log: %s)", line,
+		up->log_path);
+}
+
+static void up_tell(const struct up *up)
+{
+	const struct ctl *ctl = up->ctl;
+
+	if (ctl->json) {
+		json_t *shown = json_pack("{sssisO?}", "runtime_dir", up->dir, "pid", (int)up->pid, "log",
+			NULL);
+
+		if (up->detach)
+			json_object_set_new(shown, "log", json_string(up->log_path));
+		output_json(ctl, shown);
+		json_decref(shown);
+	} else if (up->detach) {
+		printf("node is ready: pid %d, runtime directory %s, log %s\n", (int)up->pid, up->dir,
+			up->log_path);
+	} else {
+		printf("node is ready: pid %d, runtime directory %s; stop it with Ctrl-C or: actorctl%s%s down\n",
+			(int)up->pid, up->dir, ctl->runtime_dir ? " --runtime-dir " : "",
+			ctl->runtime_dir ? up->dir : "");
+	}
+	fflush(stdout);
+}
+
+static int up_wait_detached(struct up *up)
+{
+	int64_t timeout_ms = ctl_timeout_ms(up->ctl, UP_TIMEOUT_MS);
+	struct wait_signals signals;
+	struct pollfd fds[2] = {{.fd = up->ready_fd, .events = POLLIN}, {.events = POLLIN}};
+	int status = 0, n, signo;
+	char byte;
+
+	wait_signals_begin(&signals);
+	fds[1].fd = signals.fd;
+	wait_note_later(up->ctl, "waiting for the node to be ready; log: %.400s", up->log_path);
+	do {
+		n = poll(fds, 2, timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms);
+	} while (n < 0 && errno == EINTR);
+	wait_note_cancel();
+	signo = wait_signals_take(&signals);
+	if (signo) {
+		ctl_fail(up->ctl, CTL_INTERRUPTED, "interrupted", "see actorctl status, or stop it with: actorctl down",
+			"interrupted; the node (pid %d) goes on starting", (int)up->pid);
+		wait_die(signo);
+	}
+	wait_signals_end(&signals);
+	if (n == 0)
+		return ctl_fail(up->ctl, CTL_TIMEOUT, "timeout",
+			"it may still come up: see actorctl status, or stop it with: actorctl down",
+			"the node (pid %d) is not ready yet; log: %s", (int)up->pid, up->log_path);
+	if (n < 0 || read(up->ready_fd, &byte, 1) != 1) {
+		waitpid(up->pid, &status, 0);
+		return up_fail_start(up, status);
+	}
+	up_tell(up);
+	return CTL_OK;
+}
+
+/*
+ * SIGCHLD ends it; everything else is the keeper's to act on. A key at the terminal (SI_KERNEL) has reached
+ * the keeper already.
+ */
+static int up_wait_foreground(struct up *up, int signal_fd)
+{
+	struct pollfd fds[2] = {{.fd = signal_fd, .events = POLLIN}, {.fd = up->ready_fd, .events = POLLIN}};
+	struct signalfd_siginfo info;
+	bool interrupted = false, ready = false;
+	int status;
+	char byte;
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			break;
+		if (fds[1].revents) {
+			ready = read(up->ready_fd, &byte, 1) == 1;
+			if (ready)
+				up_tell(up);
+			fds[1].fd = -1;
+		}
+		if (!(fds[0].revents & POLLIN) || read(signal_fd, &info, sizeof(info)) != sizeof(info))
+			continue;
+		if (info.ssi_signo == SIGCHLD) {
+			if (waitpid(up->pid, &status, WNOHANG) != up->pid)
+				continue;
+			break;
+		}
+		interrupted = true;
+		if (info.ssi_code != SI_KERNEL)
+			kill(up->pid, (int)info.ssi_signo);
+		else if (ready)
+			ctl_note(up->ctl, "stopping the node; again to kill everything");
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return CTL_OK;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == KEEPER_EXIT_RUNNING)
+		return CTL_CONFLICT; /* the keeper has told it */
+	if (WIFSIGNALED(status))
+		return ctl_fail(up->ctl, CTL_FAILED, "ended", NULL,
+			"the node ended: actor-spawner was ended by %s", strsignal(WTERMSIG(status)));
+	if (!ready && !interrupted && !up->ctl->json)
+		return CTL_FAILED; /* the keeper has told why, on our stderr */
+	if (!ready && !interrupted)
+		return ctl_fail(up->ctl, CTL_FAILED, "start", NULL,
+			"the node did not start (actor-spawner: exit %d)", WEXITSTATUS(status));
+	return ctl_fail(up->ctl, CTL_FAILED, "ended", NULL,
+		"the node ended with errors (actor-spawner: exit %d)", WEXITSTATUS(status));
+}
+
+static int up_go(struct up *up)
+{
+	sigset_t ours, before;
+	int signal_fd, status;
+
+	if (up->detach) {
+		status = up_open_log(up);
+		if (!status)
+			status = up_start(up, NULL);
+		return status ? status : up_wait_detached(up);
+	}
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGHUP);
+	sigaddset(&ours, SIGQUIT);
+	sigaddset(&ours, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &ours, &before);
+	signal_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signal_fd < 0)
+		return ctl_fail_errno(up->ctl, errno, NULL, "cannot start the node");
+	status = up_start(up, &before);
+	if (!status)
+		status = up_wait_foreground(up, signal_fd);
+	close(signal_fd);
+	return status;
+}
+
+static int up_run(struct ctl *ctl, const struct args *args)
+{
+	struct up up = {.ctl = ctl, .detach = args_has(args, "detach"), .log_fd = -1, .ready_fd = -1};
+	const char *log_dir = args_value(args, "log-dir");
+	char *absolute;
+	int status;
+
+	if (node_runtime_dir(ctl, up.dir))
+		return ctl_fail(ctl, CTL_USAGE, "bad_path", NULL,
+			"the path of the runtime directory is too long");
+	absolute = path_absolute(up.dir);
+	if (absolute)
+		snprintf(up.dir, sizeof(up.dir), "%s", absolute);
+	free(absolute);
+	if (path_find_program("actor-spawner", "spawner", up.keeper))
+		return ctl_fail(ctl, CTL_FAILED, "no_program", "is the installation complete?",
+			"actor-spawner is neither beside actorctl nor in PATH");
+	if (node_keeper_pid(ctl, NULL))
+		return up_fail_running(&up);
+	up.log_dir = log_dir ? path_absolute(log_dir) : NULL;
+	status = log_dir && !up.log_dir ? ctl_fail_errno(ctl, errno, NULL, "cannot use the log directory %s",
+		log_dir) : up_go(&up);
+	free(up.log_dir);
+	if (up.log_fd >= 0)
+		close(up.log_fd);
+	if (up.ready_fd >= 0)
+		close(up.ready_fd);
+	return status;
+}
+
+static const struct option_spec up_options[] = {
+	{'d', "detach", OPTION_FLAG, NULL, "in the background; returns when the node is ready"},
+	{0, "log-dir", OPTION_VALUE, "DIR", "where the logs of the node and its processes go"},
+	{0},
+};
+
+const struct command command_up = {
+	.name = "up",
+	.synopsis = "[-d]",
+	.summary = "start a node",
+	.examples = "  actorctl up -d\n"
+		    "  actorctl --runtime-dir /tmp/n1 up       in the foreground, Ctrl-C stops it\n",
+	.details =
+		"Everything that is started later gets nothing of this shell's environment, see 'actorctl help spawn'.\n",
+	.options = up_options,
+	.run = up_run,
+};
+
+/* ---- down ------------------------------------------------------------------------------------ */
+
+/* How many processes are not down yet; -1: nobody answers any more. */
+static int down_count(struct session *session)
+{
+	const struct destination spawner = {.name = "$spawner"};
+	struct session_error error;
+	json_t *children = NULL;
+	const json_t *child;
+	int n = 0;
+	size_t i;
+
+	if (session_ask(session, &spawner, "ls", json_array(), DOWN_ASK_MS, &children, &error))
+		return -1;
+	json_array_foreach(children, i, child)
+		n += strcmp(child_state(child), "down") != 0;
+	json_decref(children);
+	return n;
+}
+
+/*
+ * The orderly way is to ask; a supervisor that does not answer is asked through the keeper. The session is
+ * left only to see how it goes on: a supervisor that has answered says good-bye, and must not wait for ours
+ * while we wait for its end.
+ */
+static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
+{
+	const struct destination spawner = {.name = "$spawner"};
+	struct session_error error;
+	int64_t ask_ms = ctl_timeout_ms(ctl, DOWN_ASK_MS);
+	json_t *nothing = NULL;
+	int r = -ENOTCONN;
+
+	if (ask_ms > DOWN_ASK_MS)
+		ask_ms = DOWN_ASK_MS;
+
+	if (*session)
+		r = session_ask(*session, &spawner, "down", json_array(), ask_ms, &nothing, &error);
+	json_decref(nothing);
+	if (r != -ETIMEDOUT)
+		*session = session_close(*session);
+	if (!r)
+		return 0;
+	/* It may take its time, or hang, or be gone: the keeper knows what to do. A queued TERM asks once more and
+	 * never means "at once", as a second plain one does. */
+	if (sigqueue(keeper, SIGTERM, (union sigval){0}) && errno != ESRCH)
+		return ctl_fail_errno(ctl, errno, "run actorctl as the user who started it",
+			"cannot stop the node (pid %d)", (int)keeper);
+	return 0;
+}
+
+/* The keeper's end, then the lock's: the supervisor holds it until the last process is gone. */
+static int down_wait(struct ctl *ctl, struct session **session, pid_t keeper, const char *dir,
+	const struct wait_signals *signals)
+{
+	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_NO_TIMEOUT), start_ms = clock_now_ms();
+	bool progress = ctl->stderr_is_tty && !ctl->json;
+	struct pollfd fds[2] = {{.fd = pidfd_open(keeper, 0), .events = POLLIN}, {.fd = signals->fd, .events = POLLIN}};
+	int status = CTL_OK, n, shown = -1, signo;
+
+	while (node_keeper_pid(ctl, NULL) == keeper) {
+		if (timeout_ms >= 0 && clock_now_ms() - start_ms >= timeout_ms) {
+			status = ctl_fail(ctl, CTL_TIMEOUT, "timeout", "see actorctl ls",
+				"the node in %s is still stopping", dir);
+			break;
+		}
+		n = progress && *session ? down_count(*session) : -1;
+		if (n < 0)
+			*session = session_close(*session);
+		if (n >= 0 && n != shown) {
+			fprintf(stderr, "\rstopping %d %s...\033[K", n, n == 1 ? "process" : "processes");
+			fflush(stderr);
+			shown = n;
+		}
+		poll(fds, 2, DOWN_POLL_MS);
+		signo = wait_signals_take(signals);
+		if (signo) {
+			if (shown >= 0)
+				fputs("\r\033[K", stderr);
+			ctl_fail(ctl, CTL_INTERRUPTED, "interrupted", "see actorctl ls", "interrupted; the node in %s goes on stopping",
+				dir);
+			wait_die(signo);
+		}
+		if (fds[0].revents) {
+			if (fds[0].fd >= 0)
+				close(fds[0].fd);
+			fds[0].fd = -1;
+			fds[0].revents = 0;
+			poll(NULL, 0, 5); /* the lock follows at once */
+		}
+	}
+	if (shown >= 0)
+		fputs("\r\033[K", stderr);
+	if (fds[0].fd >= 0)
+		close(fds[0].fd);
+	return status;
+}
+
+static int down_run(struct ctl *ctl, const struct args *args)
+{
+	struct session *session = NULL;
+	struct wait_signals signals;
+	char dir[NODE_PATH_SIZE];
+	int status, error, r;
+	pid_t keeper;
+
+	if (node_runtime_dir(ctl, dir))
+		return session_fail_open(ctl, ACTOR_LINK_SPAWNER, ENAMETOOLONG);
+	keeper = node_keeper_pid(ctl, &error);
+	if (!keeper)
+		return session_fail_open(ctl, ACTOR_LINK_SPAWNER, error ? error : ENOTCONN);
+	r = session_try_open(ctl, ACTOR_LINK_SPAWNER, DOWN_ASK_MS, &session);
+	if (r == -EPERM || r == -EACCES || r == -ENOTDIR) /* another user's, or open to others: the lock file may name anybody */
+		return session_fail_open(ctl, ACTOR_LINK_SPAWNER, -r);
+	if (r)
+		session = NULL;
+	wait_signals_begin(&signals);
+	status = down_request(ctl, &session, keeper);
+	if (!status)
+		status = down_wait(ctl, &session, keeper, dir, &signals);
+	wait_signals_end(&signals);
+	session_close(session);
+	if (status)
+		return status;
+	if (ctl->json) {
+		json_t *shown = json_pack("{sssi}", "runtime_dir", dir, "pid", (int)keeper);
+
+		output_json(ctl, shown);
+		json_decref(shown);
+	} else {
+		printf("node is down: %s\n", dir);
+	}
+	return CTL_OK;
+}
+
+const struct command command_down = {
+	.name = "down",
+	.synopsis = "",
+	.summary = "stop everything in order, and the node",
+	.examples = "  actorctl down\n"
+		    "  actorctl down -t 10s        give up waiting after 10 seconds; the node goes on stopping\n",
+	.run = down_run,
+};

@@ -1,0 +1,131 @@
+#include "tools/view/output.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libactor/util/utf8.h"
+
+/*
+ * jansson writes every real with the same number of digits: 17 are always enough and 0.1 looks terrible with
+ * them.
+ */
+static unsigned output_digits(const json_t *value)
+{
+	unsigned most = 1, n;
+	const json_t *element;
+	const char *key;
+	size_t i;
+
+	if (json_is_real(value)) {
+		char text[64];
+
+		for (n = 6; n < 17; n++) {
+			snprintf(text, sizeof(text), "%.*g", (int)n, json_real_value(value));
+			if (strtod(text, NULL) == json_real_value(value))
+				break;
+		}
+		return n;
+	}
+	if (json_is_array(value)) {
+		json_array_foreach(value, i, element)
+			if ((n = output_digits(element)) > most)
+				most = n;
+	} else if (json_is_object(value)) {
+		json_object_foreach((json_t *)value, key, element)
+			if ((n = output_digits(element)) > most)
+				most = n;
+	}
+	return most;
+}
+
+void output_json(const struct ctl *ctl, const json_t *value)
+{
+	if (!ctl->stdout_is_tty) {
+		output_json_line(value);
+		return;
+	}
+	json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_REAL_PRECISION(output_digits(value))
+		| JSON_INDENT(2));
+	putchar('\n');
+}
+
+void output_json_line(const json_t *value)
+{
+	json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_REAL_PRECISION(output_digits(value)));
+	putchar('\n');
+}
+
+void output_text(const char *text)
+{
+	for (; *text; text++)
+		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+}
+
+static bool output_word_is_plain(const char *word, size_t size_bytes)
+{
+	for (size_t i = 0; i < size_bytes; i++)
+		if ((unsigned char)word[i] <= 0x20 || strchr("\"'\\$`*?&|;<>()[]{}#~!", word[i]))
+			return false;
+	return size_bytes > 0;
+}
+
+/* Inside of $'…' */
+static void output_escaped(const char *word, size_t size_bytes)
+{
+	size_t n;
+
+	for (size_t i = 0; i < size_bytes; i += n) {
+		n = utf8_char_bytes(word + i, size_bytes - i);
+		if (!n || (unsigned char)word[i] < 0x20 || word[i] == 0x7f) {
+			n = 1;
+			printf(word[i] == '\n' ? "\\n" : word[i] == '\r' ? "\\r" : word[i] == '\t' ? "\\t" : "\\x%02x",
+				(unsigned char)word[i]);
+			continue;
+		}
+		if (word[i] == '\'' || word[i] == '\\')
+			putchar('\\');
+		fwrite(word + i, 1, n, stdout);
+	}
+}
+
+void output_word(const char *word, size_t size_bytes)
+{
+	if (!utf8_is_plain(word, size_bytes)) {
+		fputs("$'", stdout);
+		output_escaped(word, size_bytes);
+		putchar('\'');
+	} else if (output_word_is_plain(word, size_bytes)) {
+		fwrite(word, 1, size_bytes, stdout);
+	} else {
+		putchar('\'');
+		for (size_t i = 0; i < size_bytes; i++)
+			if (word[i] == '\'')
+				fputs("'\\''", stdout);
+			else
+				putchar(word[i]);
+		putchar('\'');
+	}
+}
+
+int output_finish(int status)
+{
+	bool failed = ferror(stdout) != 0;
+	int error = errno;
+
+	if (fflush(stdout)) {
+		failed = true;
+		error = errno;
+	}
+	if (!failed)
+		return status;
+	if (error == EPIPE) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	fprintf(stderr, "actorctl: cannot write the output: %s\n", strerror(error));
+	return status ? status : CTL_FAILED;
+}

@@ -1,0 +1,463 @@
+#include "tools/view/session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/lib/duration.h"
+#include "tools/lib/json.h"
+#include "tools/view/node.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/utf8.h"
+#include "tools/view/wait.h"
+
+#define SESSION_IN_FLIGHT_MAX 500  /* questions under way; whoever is the last of thousands waits a little longer */
+#define SESSION_NAMES_SAID    8
+
+/*
+ * To the broker one question at a time is enough, of any size; to the supervisor there may be many at once, each asked by an actor
+ * of its own.
+ */
+struct session {
+	const struct ctl *ctl;
+	actor_client *client; /* broker */
+	actor_group *group;   /* supervisor */
+	int group_fd;
+};
+
+static char session_said[512]; /* what the library said last: why a runtime directory is refused */
+
+static void session_say(const char *line, void *arg)
+{
+	snprintf(session_said, sizeof(session_said), "%s", line);
+}
+
+int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t timeout_ms,
+	struct session **ret)
+{
+	struct actor_group_options options = {
+		.name = "actorctl",
+		.runtime_dir = ctl->runtime_dir,
+		.mode = mode,
+		.connect_timeout_ms = timeout_ms,
+		.ignore_token = true,
+		.log = session_say,
+	};
+	struct session *session = calloc(1, sizeof(*session));
+	int r;
+
+	if (!session)
+		return -ENOMEM;
+	session->ctl = ctl;
+	r = mode == ACTOR_LINK_SPAWNER ? actor_group_new(&session->group, &options)
+		: actor_client_new(&session->client, &options);
+	if (r) {
+		free(session);
+		return r;
+	}
+	if (session->group)
+		session->group_fd = actor_group_get_fd(session->group); /* before the first dispatch: it includes timers from now on */
+	*ret = session;
+	return 0;
+}
+
+int session_fail_open(const struct ctl *ctl, enum actor_link_mode mode, int error)
+{
+	const char *whom = mode == ACTOR_LINK_BROKER ? "the broker of the node"
+		: "the supervisor of the node";
+	char dir[NODE_PATH_SIZE];
+
+	if (node_runtime_dir(ctl, dir))
+		snprintf(dir, sizeof(dir), "the runtime directory");
+	if (strncmp(session_said, "runtime directory", 17) == 0)
+		return ctl_fail(ctl, CTL_PERMISSION, "permission", NULL, "%s", session_said);
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return ctl_fail(ctl, CTL_PERMISSION, "permission", "run actorctl as the user who started it",
+			"not allowed to use the node in %s", dir);
+	case ENOTCONN:
+	case ENOENT:
+	case ECONNREFUSED:
+		if (node_is_running(ctl))
+			return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
+				"it is started again if it died: try again",
+				"%s in %s does not answer", whom, dir);
+		return ctl_fail(ctl, CTL_UNREACHABLE, "no_node", "start one with: actorctl up -d",
+			"no node is running in %s", dir);
+	case ETIMEDOUT:
+		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
+			"it is started again if it died: try again",
+			"%s in %s does not answer", whom, dir);
+	case EAGAIN: /* it answers, and refuses */
+		return ctl_fail(ctl, CTL_UNREACHABLE, "overloaded",
+			"actor-spawner.log says why: too many clients, no descriptors, or no room in the runtime directory",
+			"%s in %s has no place for another client", whom, dir);
+	case EINVAL:
+	case ENAMETOOLONG:
+		return ctl_fail(ctl, CTL_USAGE, "bad_path", NULL, "%s cannot be a runtime directory: %s", dir,
+			strerror(error));
+	default:
+		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", NULL, "cannot reach %s in %s: %s", whom,
+			dir, strerror(error));
+	}
+}
+
+int session_open(const struct ctl *ctl, enum actor_link_mode mode, struct session **ret)
+{
+	int r = session_try_open(ctl, mode, ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS), ret);
+
+	return r ? session_fail_open(ctl, mode, -r) : 0;
+}
+
+struct session *session_close(struct session *session)
+{
+	if (session) {
+		actor_client_free(session->client);
+		actor_group_free(session->group);
+	}
+	free(session);
+	return NULL;
+}
+
+static int session_pack(json_t *args, actor_msg **ret)
+{
+	char error[JSON_ERROR_MAX];
+	struct buf b = BUF_INIT;
+	actor_msg *msg = NULL;
+	int r;
+
+	r = args ? json_body_write(args, &b, error) : -ENOMEM;
+	json_decref(args);
+	if (!r)
+		r = actor_msg_new(&msg);
+	if (!r)
+		r = actor_msg_write(msg, (const char *)b.data, b.size_bytes);
+	buf_deinit(&b);
+	if (r) {
+		actor_msg_free(msg);
+		return r;
+	}
+	*ret = msg;
+	return 0;
+}
+
+static void session_copy_error(const actor_msg *reply, struct session_error *ret)
+{
+	const char *name = actor_msg_error(reply), *text = actor_msg_error_text(reply);
+
+	snprintf(ret->name, sizeof(ret->name), "%s", name ? name : "");
+	snprintf(ret->text, sizeof(ret->text), "%s", text ? text : "");
+}
+
+/* What a call came to; takes the reply. */
+static int session_answer(int r, actor_msg *reply, json_t **ret, struct session_error *ret_error)
+{
+	const void *body;
+	size_t size_bytes;
+
+	if (r) {
+		if (reply)
+			session_copy_error(reply, ret_error);
+	} else {
+		body = actor_msg_body(reply, &size_bytes);
+		*ret = json_body_read(body, size_bytes);
+		if (!*ret)
+			r = -EPROTO;
+	}
+	actor_msg_free(reply);
+	return r;
+}
+
+/* ---- many questions to the supervisor -------------------------------------------------------- */
+
+struct asker {
+	struct question *question;
+};
+
+static int asker_init(actor *self, const void *arg)
+{
+	struct asker *asker = actor_state(self);
+
+	asker->question = *(struct question *const *)arg;
+	return actor_cast(self, actor_self(self), "ask", "");
+}
+
+static int asker_call(actor *self, struct question *question)
+{
+	static const char *const formats[] = {"", "m", "mm", "mmm"};
+	enum { N_MAX = sizeof(formats) / sizeof(*formats) - 1 };
+	struct buf b[N_MAX] = {BUF_INIT, BUF_INIT, BUF_INIT};
+	size_t n = json_array_size(question->args);
+	char error[JSON_ERROR_MAX];
+	actor_msg *reply = NULL;
+	int r = n > N_MAX ? -E2BIG : 0;
+
+	for (size_t i = 0; i < n && !r; i++)
+		r = json_body_write(json_array_get(question->args, i), &b[i], error);
+	if (!r) {
+		r = actor_call_name(self, "$spawner", question->method, question->timeout_ms, &reply, formats[n],
+			b[0].data, b[0].size_bytes, b[1].data, b[1].size_bytes, b[2].data, b[2].size_bytes);
+		r = session_answer(r, reply, &question->ret, &question->error);
+	}
+	for (size_t i = 0; i < N_MAX; i++)
+		buf_deinit(&b[i]);
+	return r;
+}
+
+static int asker_ask(actor *self, const actor_msg *msg)
+{
+	struct asker *asker = actor_state(self);
+
+	(void)msg;
+	asker->question->r = asker_call(self, asker->question);
+	asker->question->answered = true;
+	return actor_stop(self, actor_self(self), NULL);
+}
+
+static const struct actor_method asker_methods[] = {
+	{.name = "ask", .on_cast = asker_ask},
+	{0},
+};
+
+static const struct actor_behavior asker_behavior = {
+	.name = "asker",
+	.state_size = sizeof(struct asker),
+	.methods = asker_methods,
+	.init = asker_init,
+};
+
+/* The names that are still waited for, for people. */
+static void session_names(const struct question *questions, size_t n, char text[512])
+{
+	size_t left = 0, said = 0, at = 0;
+
+	text[0] = 0;
+	for (size_t i = 0; i < n; i++)
+		left += !questions[i].answered;
+	for (size_t i = 0; i < n && said < SESSION_NAMES_SAID && at < 400; i++)
+		if (!questions[i].answered)
+			at += (size_t)snprintf(text + at, 512 - at, "%s%.64s", said++ ? ", " : "", questions[i].name);
+	if (left > said)
+		snprintf(text + at, 512 - at, " and %zu more", left - said);
+}
+
+static void session_interrupted(struct session *session, const struct question *questions, size_t n,
+	const struct vigil *vigil, int signo)
+{
+	char names[512];
+
+	if (vigil->interrupted) {
+		vigil->interrupted(vigil->arg);
+	} else {
+		session_names(questions, n, names);
+		ctl_fail(session->ctl, CTL_INTERRUPTED, "interrupted", "see actorctl ls", "interrupted; %s: %s", names,
+			vigil->goes_on);
+	}
+	wait_die(signo);
+}
+
+static size_t session_in_flight(const struct question *questions, size_t n_asked)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_asked; i++)
+		n += !questions[i].answered;
+	return n;
+}
+
+void session_ask_all(struct session *session, struct question *questions, size_t n, const struct vigil *vigil)
+{
+	size_t n_asked = 0, n_told = 0;
+	bool catches = vigil && (vigil->goes_on || vigil->interrupted);
+	bool quiet = !vigil || !vigil->goal || !wait_is_watched(session->ctl);
+	int64_t note_ms = clock_now_ms() + WAIT_QUIET_MS;
+	struct wait_signals signals = {.fd = -1};
+	char names[512];
+	int signo;
+
+	if (catches)
+		wait_signals_begin(&signals);
+	for (;;) {
+		for (; n_asked < n && session_in_flight(questions, n_asked) < SESSION_IN_FLIGHT_MAX; n_asked++) {
+			struct question *question = &questions[n_asked];
+
+			question->r = actor_group_spawn(session->group, &asker_behavior, &question, NULL, NULL);
+			question->answered = question->r != 0;
+		}
+		actor_group_dispatch(session->group);
+		for (; n_told < n_asked && questions[n_told].answered; n_told++)
+			if (vigil && vigil->answered)
+				vigil->answered(&questions[n_told], vigil->arg);
+		if (n_told == n)
+			break;
+		fflush(stdout);
+		if (!quiet && clock_now_ms() >= note_ms) {
+			session_names(questions, n, names);
+			ctl_note(session->ctl, "waiting for %s %s", names, vigil->goal);
+			quiet = true;
+		}
+		poll((struct pollfd[]){{session->group_fd, POLLIN, 0}, {signals.fd, POLLIN, 0}}, 2,
+			quiet ? -1 : (int)(note_ms - clock_now_ms()) + 1);
+		signo = wait_signals_take(&signals);
+		if (signo)
+			session_interrupted(session, questions, n, vigil, signo);
+	}
+	if (catches)
+		wait_signals_end(&signals);
+	for (size_t i = 0; i < n; i++)
+		json_decref(questions[i].args);
+}
+
+/* ---- one question ---------------------------------------------------------------------------- */
+
+int session_ask(struct session *session, const struct destination *to, const char *method, json_t *args,
+	int64_t timeout_ms, json_t **ret, struct session_error *ret_error)
+{
+	actor_msg *msg = NULL, *reply = NULL;
+	int r;
+
+	*ret_error = (struct session_error){0};
+	if (session->group) {
+		struct question question = {.method = method, .args = args, .timeout_ms = timeout_ms};
+
+		session_ask_all(session, &question, 1, NULL);
+		*ret = question.ret;
+		*ret_error = question.error;
+		return question.r;
+	}
+	r = session_pack(args, &msg);
+	if (r)
+		return r;
+	r = actor_client_call_msg(session->client, to->ref, to->name, method, timeout_ms, &msg, &reply);
+	actor_msg_free(msg);
+	return session_answer(r, reply, ret, ret_error);
+}
+
+int session_send(struct session *session, const struct destination *to, const char *method, json_t *args)
+{
+	actor_msg *msg = NULL;
+	int r = session_pack(args, &msg);
+
+	if (!r)
+		r = actor_client_cast_msg(session->client, to->ref, to->name, method, &msg);
+	actor_msg_free(msg);
+	return r;
+}
+
+int session_whereis(struct session *session, const char *name, actor_ref *ret)
+{
+	return actor_client_whereis(session->client, name, ret);
+}
+
+/* ---- refusals of the supervisor -------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	enum ctl_exit status;
+	const char *text, *hint;
+} refusals[] = {
+	{"noproc", CTL_NO_NAME, "no process has this name", "see actorctl ls"},
+	{"no_name", CTL_NO_NAME, "no process has this name", "see actorctl ls"},
+	{"in_use", CTL_CONFLICT, "the name is taken", NULL},
+	{"running", CTL_CONFLICT, "it is running", "use rm -f to stop it first"},
+	{"bad_args", CTL_USAGE, "the supervisor does not accept this", NULL},
+	{"exec", CTL_FAILED, "it could not be run", NULL},
+	{"timeout", CTL_TIMEOUT, "it took too long", NULL},
+	{"permission", CTL_PERMISSION, "not permitted", NULL},
+	{"overloaded", CTL_OVERLOADED, "the supervisor is overloaded", "try again later"},
+	{"stopped", CTL_FAILED, "it is being stopped", NULL},
+	{"down", CTL_UNREACHABLE, "the supervisor ended before it answered",
+		"it is restarted at once: try again"},
+};
+
+static int session_fail_remote(const struct ctl *ctl, const char *what, const char *name,
+	const struct session_error *error)
+{
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
+		char taken[512];
+		const char *text = *error->text ? error->text : refusals[i].text;
+		const char *hint = refusals[i].hint;
+
+		if (strcmp(refusals[i].name, error->name))
+			continue;
+		if (!strcmp(error->name, "in_use") && name) {
+			snprintf(taken, sizeof(taken),
+				"choose another with --name, or remove it with: actorctl rm -f %.300s", name);
+			hint = taken;
+		}
+		return ctl_fail(ctl, refusals[i].status, refusals[i].status == CTL_NO_NAME ? "noproc"
+			: error->name, hint,
+			"cannot %s: %s", what, text);
+	}
+	return ctl_fail(ctl, CTL_FAILED, *error->name ? error->name : "failed", NULL, "cannot %s: %s", what,
+		*error->text ? error->text : error->name);
+}
+
+int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *name, int r,
+	const struct session_error *error, int64_t timeout_ms)
+{
+	char what[400], after[DURATION_TEXT_MAX];
+
+	if (name)
+		snprintf(what, sizeof(what), "%s '%s'", verb, name);
+	else
+		snprintf(what, sizeof(what), "%s", verb);
+	switch (-r) {
+	case EREMOTEIO:
+		return session_fail_remote(ctl, what, name, error);
+	case ETIMEDOUT:
+		return ctl_fail(ctl, CTL_TIMEOUT, "timeout", "give it longer with --timeout, see actorctl ls",
+			"cannot %s: no answer within %s", what,
+			duration_format(timeout_ms == ACTOR_TIMEOUT_DEFAULT ? CTL_TIMEOUT_DEFAULT_MS
+			: timeout_ms, after));
+	case ESRCH:
+	case ENOTCONN:
+	case ECONNRESET:
+		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
+			"the supervisor is restarted at once: try again",
+			"cannot %s: the connection to the supervisor was lost", what);
+	case EBUSY:
+	case EAGAIN:
+		return ctl_fail(ctl, CTL_OVERLOADED, "overloaded", "try again later",
+			"cannot %s: the supervisor is overloaded", what);
+	case EPROTO:
+		return ctl_fail(ctl, CTL_FAILED, "protocol", "are actorctl and the node of the same version?",
+			"cannot %s: the supervisor's answer makes no sense", what);
+	default:
+		return ctl_fail_errno(ctl, -r, NULL, "cannot %s", what);
+	}
+}
+
+int session_fail_answer(struct session *session, const char *verb, const struct question *question)
+{
+	return question->r ? session_fail_spawner(session->ctl, verb, question->name, question->r, &question->error,
+		question->timeout_ms) : 0;
+}
+
+int session_check_name(const struct ctl *ctl, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len >= 1 && len <= SESSION_NAME_MAX_BYTES && utf8_is_plain(name, len))
+		return 0;
+	return ctl_fail(ctl, CTL_USAGE, "bad_name", "a name has 1 to 255 bytes of UTF-8, without control characters",
+		"'%.40s' cannot be a name", name);
+}
+
+int session_ask_spawner(struct session *session, const char *verb, const char *name, const char *method,
+	json_t *args, int64_t timeout_ms, json_t **ret)
+{
+	const struct destination spawner = {.name = "$spawner"};
+	struct session_error error;
+	int r = name ? session_check_name(session->ctl, name) : 0;
+
+	if (r) {
+		json_decref(args);
+		return r;
+	}
+	r = session_ask(session, &spawner, method, args, timeout_ms, ret, &error);
+	return r ? session_fail_spawner(session->ctl, verb, name, r, &error, timeout_ms) : 0;
+}

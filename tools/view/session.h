@@ -1,0 +1,98 @@
+/*
+ * A connection to the node for one command: to the supervisor (node and process verbs; works while the broker
+ * is down) or to the broker (names and messages). Bodies go in and come out as JSON.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "actor/actor.h"
+#include "tools/view/ctl.h"
+
+#define SESSION_NAME_MAX_BYTES 255
+
+struct session;
+
+/* 0, or the exit status after the failure was told. */
+int session_open(const struct ctl *ctl, enum actor_link_mode mode, struct session **ret);
+/* The same without a word: negative errno. */
+int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t timeout_ms,
+	struct session **ret);
+struct session *session_close(struct session *session);
+
+/* Says why a node cannot be reached. @error: positive errno. Returns the exit status. */
+int session_fail_open(const struct ctl *ctl, enum actor_link_mode mode, int error);
+
+/* Whom to ask: a name or a ref. */
+struct destination {
+	const char *name; /* NULL: @ref */
+	actor_ref ref;
+};
+
+/* What the other end said when it said no; empty strings when it said nothing. */
+struct session_error {
+	char name[128];
+	char text[512];
+};
+
+/*
+ * session_ask() - call, and wait for the answer
+ * @args: an array; taken
+ *
+ * Return: 0 and *ret (may be a JSON null), or a negative errno as of actor_call(); -EREMOTEIO fills
+ * @ret_error.
+ */
+int session_ask(struct session *session, const struct destination *to, const char *method, json_t *args,
+	int64_t timeout_ms, json_t **ret, struct session_error *ret_error);
+
+/* One of several requests to the supervisor that are under way at the same time. */
+struct question {
+	const char *name;   /* the child it is about */
+	const char *method;
+	json_t *args;       /* an array of at most three; taken */
+	int64_t timeout_ms;
+
+	/* set when it is answered */
+	bool answered;
+	int r;              /* as of session_ask() */
+	json_t *ret;        /* for the asker to free */
+	struct session_error error;
+};
+
+/* What is said, and done, while answers are waited for. */
+struct vigil {
+	const char *goal;    /* after a second, on a terminal: "waiting for a, b <goal>". NULL: nothing is said */
+	const char *goes_on; /* when we are interrupted: "a, b: <goes_on>". NULL: nothing is */
+	/* Each question when it and all before it are answered; may be NULL. */
+	void (*answered)(struct question *question, void *arg);
+	/* Instead of saying @goes_on; may be NULL. */
+	void (*interrupted)(void *arg);
+	void *arg;
+};
+
+/*
+ * session_ask_all() - ask the supervisor everything at once, then wait for all the answers
+ * INT and TERM: it is said that what was asked for goes on without us, and the program ends by that signal.
+ */
+void session_ask_all(struct session *session, struct question *questions, size_t n, const struct vigil *vigil);
+
+int session_send(struct session *session, const struct destination *to, const char *method, json_t *args);
+int session_whereis(struct session *session, const char *name, actor_ref *ret);
+
+/* 0, or the exit status after it was told that no process can have this name. */
+int session_check_name(const struct ctl *ctl, const char *name);
+/*
+ * session_ask_spawner() - ask the supervisor; a refusal is told as "cannot <verb> '<name>': …"
+ * @name: the child it is about, or NULL
+ * @args: taken
+ *
+ * Return: 0, or the exit status after the failure was told.
+ */
+int session_ask_spawner(struct session *session, const char *verb, const char *name, const char *method,
+	json_t *args, int64_t timeout_ms, json_t **ret);
+/* The telling part of it, for who asked with session_ask(). */
+int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *name, int r,
+	const struct session_error *error, int64_t timeout_ms);
+/* The same for one of many. */
+int session_fail_answer(struct session *session, const char *verb, const struct question *question);
