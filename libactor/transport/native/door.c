@@ -48,10 +48,12 @@ struct door {
 	bool full;
 };
 
-struct door *door_of_source(struct source *source)
+static struct door *door_of_source(struct source *source)
 {
 	return container_of(source, struct door, source);
 }
+
+static const struct source_ops door_source;
 
 static void door_watch(struct door *door, uint32_t events)
 {
@@ -209,7 +211,7 @@ static void door_pause(struct door *door)
 	source_set_timeout(&door->source, ACCEPT_PAUSE_MS);
 }
 
-void door_timeout(struct source *source)
+static void door_timeout(struct source *source)
 {
 	struct door *door = door_of_source(source);
 
@@ -287,7 +289,7 @@ int door_next(struct door *door, struct transport_event *ret)
 	return r;
 }
 
-int door_source_next(struct source *source, struct transport_event *ret)
+static int door_next_event(struct source *source, struct transport_event *ret)
 {
 	struct door *door = door_of_source(source);
 
@@ -298,6 +300,13 @@ int door_source_next(struct source *source, struct transport_event *ret)
 	source_ready(source, false);
 	return 1;
 }
+
+static void door_source_free(struct source *source)
+{
+	door_free(door_of_source(source));
+}
+
+static const struct source_ops door_source = {door_next_event, door_timeout, door_source_free};
 
 static struct knock *door_knock(struct door *door, uint64_t knock_id)
 {
@@ -395,7 +404,7 @@ int door_listen(struct transport *transport, const char *path, void *user, struc
 
 	if (!door)
 		return -ENOMEM;
-	source_init(&door->source, transport, SOURCE_DOOR);
+	source_init(&door->source, transport, &door_source);
 	list_init(&door->silent);
 	list_init(&door->waiting);
 	list_init(&door->ready);

@@ -14,7 +14,13 @@
 #include "libactor/transport/transport.h"
 #include "libactor/util/list.h"
 
-enum source_kind { SOURCE_LINK, SOURCE_DOOR, SOURCE_SERVER, SOURCE_REQUEST };
+struct source;
+
+struct source_ops {
+	int (*next)(struct source *source, struct transport_event *ret); /* 1 and *ret, or 0: nothing (any more) */
+	void (*timeout)(struct source *source);
+	void (*free)(struct source *source); /* the transport ends */
+};
 
 struct source {
 	struct list ready; /* in transport->ready while it may have events */
@@ -22,7 +28,7 @@ struct source {
 	struct list timed; /* in transport->timed while it has a deadline */
 	int64_t deadline_ns;
 	struct transport *transport;
-	enum source_kind kind;
+	const struct source_ops *ops;
 };
 
 /* A descriptor in the transport's epoll set. @handle must not close any other. */
@@ -42,7 +48,7 @@ struct transport {
 	struct stream_shared shared;
 };
 
-void source_init(struct source *source, struct transport *transport, enum source_kind kind);
+void source_init(struct source *source, struct transport *transport, const struct source_ops *ops);
 void source_deinit(struct source *source);
 /* It has an event. @first: before the others, because its bytes lie in the shared buffer. */
 void source_ready(struct source *source, bool first);
@@ -54,23 +60,8 @@ void transport_rewatch(struct transport *transport, struct io *io, uint32_t even
 /* Before its descriptor is closed. */
 void transport_unwatch(struct transport *transport, struct io *io);
 
-/* 1 and *ret, or 0: nothing (any more). */
-int link_next(struct source *source, struct transport_event *ret);
-int server_next(struct source *source, struct transport_event *ret);
-int request_next(struct source *source, struct transport_event *ret);
-void link_timeout(struct source *source);
-void door_timeout(struct source *source);
-void server_timeout(struct source *source);
-void request_timeout(struct source *source);
-
-struct link *link_of_source(struct source *source);
-int door_source_next(struct source *source, struct transport_event *ret);
-struct door *door_of_source(struct source *source);
 /* A link over a connection that has been greeted both ways; takes @fd, also when it fails. */
 int link_adopt(struct transport *transport, int fd, const struct transport_peer *peer, void *user, struct link **ret);
-
-struct server *server_of_source(struct source *source);
-struct request *request_of_source(struct source *source);
 
 /* Non-blocking, close-on-exec sockets. The listener's file has that mode from the start; -EADDRINUSE when
  * there is one. */

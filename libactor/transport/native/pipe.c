@@ -57,10 +57,12 @@ struct link {
 	int error;
 };
 
-struct link *link_of_source(struct source *source)
+static struct link *link_of_source(struct source *source)
 {
 	return container_of(source, struct link, source);
 }
+
+static const struct source_ops link_source;
 
 /* The first reason stays. */
 static void link_end(struct link *link, int error)
@@ -213,7 +215,7 @@ static int link_new(struct transport *transport, const char *path, struct transp
 	link = calloc(1, sizeof(*link));
 	if (!link)
 		return -ENOMEM;
-	source_init(&link->source, transport, SOURCE_LINK);
+	source_init(&link->source, transport, &link_source);
 	link->listener = (struct io){-1, listener_handle};
 	link->address.dir_fd = -1;
 	link->expect = expect;
@@ -321,7 +323,7 @@ int link_adopt(struct transport *transport, int fd, const struct transport_peer 
 		close(fd);
 		return -ENOMEM;
 	}
-	source_init(&link->source, transport, SOURCE_LINK);
+	source_init(&link->source, transport, &link_source);
 	link->listener = (struct io){-1, listener_handle};
 	link->address.dir_fd = -1;
 	link->user = user;
@@ -353,7 +355,7 @@ struct link *link_free(struct link *link)
 	return NULL;
 }
 
-void link_timeout(struct source *source)
+static void link_timeout(struct source *source)
 {
 	struct link *link = link_of_source(source);
 
@@ -525,7 +527,7 @@ static bool candidates_next(struct link *link)
 	return false;
 }
 
-int link_next(struct source *source, struct transport_event *ret)
+static int link_next_event(struct source *source, struct transport_event *ret)
 {
 	struct link *link = link_of_source(source);
 	int r = 0;
@@ -584,3 +586,10 @@ int link_next(struct source *source, struct transport_event *ret)
 	}
 	return 0;
 }
+
+static void link_source_free(struct source *source)
+{
+	link_free(link_of_source(source));
+}
+
+static const struct source_ops link_source = {link_next_event, link_timeout, link_source_free};

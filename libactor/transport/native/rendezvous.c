@@ -54,10 +54,12 @@ struct server {
 	uint64_t last_id;
 };
 
-struct server *server_of_source(struct source *source)
+static struct server *server_of_source(struct source *source)
 {
 	return container_of(source, struct server, source);
 }
+
+static const struct source_ops server_source;
 
 /* How long the trace is; 0: none that is right. */
 static size_t trace_size(const uint8_t *data, size_t size_bytes)
@@ -250,7 +252,7 @@ static void watch_handle(struct io *io, uint32_t events)
 	server_look(container_of(io, struct server, watch));
 }
 
-void server_timeout(struct source *source)
+static void server_timeout(struct source *source)
 {
 	struct server *server = server_of_source(source);
 
@@ -266,7 +268,7 @@ int server_listen(struct transport *transport, const char *path, void *user, str
 	server = calloc(1, sizeof(*server));
 	if (!server)
 		return -ENOMEM;
-	source_init(&server->source, transport, SOURCE_SERVER);
+	source_init(&server->source, transport, &server_source);
 	list_init(&server->clients);
 	list_init(&server->asking);
 	list_init(&server->active);
@@ -357,7 +359,7 @@ static int client_next(struct client *client, struct transport_event *ret)
 	return 1;
 }
 
-int server_next(struct source *source, struct transport_event *ret)
+static int server_next_event(struct source *source, struct transport_event *ret)
 {
 	struct server *server = server_of_source(source);
 	struct list *first;
@@ -382,6 +384,13 @@ int server_next(struct source *source, struct transport_event *ret)
 	}
 	return 0;
 }
+
+static void server_source_free(struct source *source)
+{
+	server_free(server_of_source(source));
+}
+
+static const struct source_ops server_source = {server_next_event, server_timeout, server_source_free};
 
 void server_answer(struct server *server, uint64_t hello_id, const void *data, size_t size_bytes)
 {
@@ -426,10 +435,12 @@ struct request {
 
 static const uint8_t request_trace[4] = {0x80, 0, 0, 1}; /* one request per connection: any number will do */
 
-struct request *request_of_source(struct source *source)
+static struct request *request_of_source(struct source *source)
 {
 	return container_of(source, struct request, source);
 }
+
+static const struct source_ops request_source;
 
 static void request_end(struct request *request, int error)
 {
@@ -464,7 +475,7 @@ static void request_handle(struct io *io, uint32_t events)
 	}
 }
 
-void request_timeout(struct source *source)
+static void request_timeout(struct source *source)
 {
 	request_end(request_of_source(source), -ETIMEDOUT);
 }
@@ -480,7 +491,7 @@ int request_send(struct transport *transport, const char *path, const void *data
 	request = calloc(1, sizeof(*request));
 	if (!request)
 		return -ENOMEM;
-	source_init(&request->source, transport, SOURCE_REQUEST);
+	source_init(&request->source, transport, &request_source);
 	request->io = (struct io){-1, request_handle};
 	request->user = user;
 
@@ -517,7 +528,7 @@ struct request *request_free(struct request *request)
 	return NULL;
 }
 
-int request_next(struct source *source, struct transport_event *ret)
+static int request_next_event(struct source *source, struct transport_event *ret)
 {
 	struct request *request = request_of_source(source);
 	const uint8_t *data = NULL;
@@ -547,3 +558,10 @@ int request_next(struct source *source, struct transport_event *ret)
 	request_close(request);
 	return 1;
 }
+
+static void request_source_free(struct source *source)
+{
+	request_free(request_of_source(source));
+}
+
+static const struct source_ops request_source = {request_next_event, request_timeout, request_source_free};

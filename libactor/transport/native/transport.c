@@ -111,10 +111,10 @@ bool transport_peer_is(const struct transport_peer *peer, const struct transport
 
 /* --- sources and descriptors ------------------------------------------------------------------------- */
 
-void source_init(struct source *source, struct transport *transport, enum source_kind kind)
+void source_init(struct source *source, struct transport *transport, const struct source_ops *ops)
 {
 	source->transport = transport;
-	source->kind = kind;
+	source->ops = ops;
 	list_append(&transport->sources, &source->all);
 }
 
@@ -225,20 +225,7 @@ static void timer_handle(struct io *io, uint32_t events)
 		if (source->deadline_ns > now_ns)
 			continue;
 		list_remove(&source->timed);
-		switch (source->kind) {
-		case SOURCE_LINK:
-			link_timeout(source);
-			break;
-		case SOURCE_DOOR:
-			door_timeout(source);
-			break;
-		case SOURCE_SERVER:
-			server_timeout(source);
-			break;
-		case SOURCE_REQUEST:
-			request_timeout(source);
-			break;
-		}
+		source->ops->timeout(source);
 	}
 	transport_arm_timer(transport);
 }
@@ -253,17 +240,7 @@ int transport_fd(const struct transport *transport)
 static int source_next(struct source *source, struct transport_event *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	switch (source->kind) {
-	case SOURCE_LINK:
-		return link_next(source, ret);
-	case SOURCE_DOOR:
-		return door_source_next(source, ret);
-	case SOURCE_SERVER:
-		return server_next(source, ret);
-	case SOURCE_REQUEST:
-		return request_next(source, ret);
-	}
-	abort();
+	return source->ops->next(source, ret);
 }
 
 static int ready_next(struct transport *transport, struct transport_event *ret)
@@ -344,20 +321,7 @@ struct transport *transport_free(struct transport *transport)
 	while (!list_is_empty(&transport->sources)) {
 		struct source *source = container_of(transport->sources.next, struct source, all);
 
-		switch (source->kind) {
-		case SOURCE_LINK:
-			link_free(link_of_source(source));
-			break;
-		case SOURCE_DOOR:
-			door_free(door_of_source(source));
-			break;
-		case SOURCE_SERVER:
-			server_free(server_of_source(source));
-			break;
-		case SOURCE_REQUEST:
-			request_free(request_of_source(source));
-			break;
-		}
+		source->ops->free(source);
 	}
 	stream_shared_deinit(&transport->shared);
 	if (transport->timer_fd >= 0)

@@ -18,13 +18,18 @@
 
 #define HELLO_MAX_BYTES (64u << 10) /* a hello, and its answer */
 
-enum source_kind { SOURCE_LINK, SOURCE_SERVER, SOURCE_REQUEST };
+struct source;
+
+struct source_ops {
+	int (*next)(struct source *source, struct transport_event *ret); /* called with the lock held, returns without it: 1 and *ret, or 0 */
+	void (*free)(struct source *source); /* the transport ends */
+};
 
 struct source {
 	struct list ready; /* in transport->ready while it has events */
 	struct list all;   /* in transport->sources as long as it lives; loop only */
 	struct transport *transport;
-	enum source_kind kind;
+	const struct source_ops *ops;
 };
 
 struct transport {
@@ -36,20 +41,11 @@ struct transport {
 	nng_msg *current;    /* what the last event's data points into; loop only */
 };
 
-void source_init(struct source *source, struct transport *transport, enum source_kind kind);
+void source_init(struct source *source, struct transport *transport, const struct source_ops *ops);
 void source_deinit(struct source *source);
 /* With the lock held: the source has an event. True: call transport_ring() once the lock is released. */
 bool source_ready(struct source *source);
 void transport_ring(struct transport *transport);
-
-/* Each takes one event of its source. Called with the lock held, returns without it: 1 and *ret, or 0. */
-int link_next(struct source *source, struct transport_event *ret);
-int server_next(struct source *source, struct transport_event *ret);
-int request_next(struct source *source, struct transport_event *ret);
-
-struct link *link_of_source(struct source *source);
-struct server *server_of_source(struct source *source);
-struct request *request_of_source(struct source *source);
 
 /* Puts transport/nng/sp.c into the program, and says whether it found nng behind it. */
 int transport_stream_init(void);

@@ -92,10 +92,12 @@ struct link {
 	bool drained;
 };
 
-struct link *link_of_source(struct source *source)
+static struct link *link_of_source(struct source *source)
 {
 	return container_of(source, struct link, source);
 }
+
+static const struct source_ops link_source;
 
 static void link_lock(struct link *link)
 {
@@ -445,7 +447,7 @@ static int link_open(struct transport *transport, const char *path, struct trans
 	link = calloc(1, sizeof(*link));
 	if (!link)
 		return -ENOMEM;
-	source_init(&link->source, transport, SOURCE_LINK);
+	source_init(&link->source, transport, &link_source);
 	list_init(&link->batches);
 	link->address.dir_fd = -1;
 	link->expect = expect;
@@ -699,7 +701,7 @@ static bool link_has_more(const struct link *link)
 	return link->inbox.n > 0 || link->drained || (link->ended && !link->down_told);
 }
 
-int link_next(struct source *source, struct transport_event *ret)
+static int link_next_event(struct source *source, struct transport_event *ret)
 {
 	struct link *link = link_of_source(source);
 	struct batch *batch = NULL;
@@ -760,3 +762,10 @@ int link_next(struct source *source, struct transport_event *ret)
 	}
 	return 1;
 }
+
+static void link_source_free(struct source *source)
+{
+	link_free(link_of_source(source));
+}
+
+static const struct source_ops link_source = {link_next_event, link_source_free};

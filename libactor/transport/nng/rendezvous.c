@@ -23,10 +23,12 @@ struct request {
 	nng_msg *answer;
 };
 
-struct request *request_of_source(struct source *source)
+static struct request *request_of_source(struct source *source)
 {
 	return container_of(source, struct request, source);
 }
+
+static const struct source_ops request_source;
 
 static void request_end(struct request *request, int error, nng_msg *answer)
 {
@@ -80,7 +82,7 @@ int request_send(struct transport *transport, const char *path, const void *data
 	request = calloc(1, sizeof(*request));
 	if (!request)
 		return -ENOMEM;
-	source_init(&request->source, transport, SOURCE_REQUEST);
+	source_init(&request->source, transport, &request_source);
 	request->user = user;
 	request->deadline_ms = -1;
 	if (timeout_ms >= 0 && __builtin_add_overflow(clock_now_ms(), timeout_ms, &request->deadline_ms))
@@ -136,7 +138,7 @@ struct request *request_free(struct request *request)
 	return NULL;
 }
 
-int request_next(struct source *source, struct transport_event *ret)
+static int request_next_event(struct source *source, struct transport_event *ret)
 {
 	struct request *request = request_of_source(source);
 
@@ -154,3 +156,10 @@ int request_next(struct source *source, struct transport_event *ret)
 	}
 	return 1;
 }
+
+static void request_source_free(struct source *source)
+{
+	request_free(request_of_source(source));
+}
+
+static const struct source_ops request_source = {request_next_event, request_source_free};

@@ -71,10 +71,12 @@ struct server {
 	struct slot slots[SLOTS_N];
 };
 
-struct server *server_of_source(struct source *source)
+static struct server *server_of_source(struct source *source)
 {
 	return container_of(source, struct server, source);
 }
+
+static const struct source_ops server_source;
 
 /* ---- slots; with the lock held ----------------------------------------------------------------------------------- */
 
@@ -326,7 +328,7 @@ int server_listen(struct transport *transport, const char *path, void *user, str
 	server = calloc(1, sizeof(*server));
 	if (!server)
 		return -ENOMEM;
-	source_init(&server->source, transport, SOURCE_SERVER);
+	source_init(&server->source, transport, &server_source);
 	list_init(&server->hellos);
 	for (unsigned i = 0; i < SLOTS_N; i++)
 		list_init(&server->slots[i].node);
@@ -381,7 +383,7 @@ struct server *server_free(struct server *server)
 	return NULL;
 }
 
-int server_next(struct source *source, struct transport_event *ret)
+static int server_next_event(struct source *source, struct transport_event *ret)
 {
 	struct server *server = server_of_source(source);
 	struct list *first = list_pop(&server->hellos);
@@ -409,6 +411,13 @@ int server_next(struct source *source, struct transport_event *ret)
 	pthread_mutex_unlock(&source->transport->lock);
 	return slot != NULL;
 }
+
+static void server_source_free(struct source *source)
+{
+	server_free(server_of_source(source));
+}
+
+static const struct source_ops server_source = {server_next_event, server_source_free};
 
 /* There is room: nothing else was written but what its owner asked for. If not, that one does not read. */
 static bool slot_answer(struct slot *slot, const void *data, size_t size_bytes)

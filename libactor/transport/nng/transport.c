@@ -143,10 +143,10 @@ const char *transport_name(void)
 
 /* --- events ----------------------------------------------------------------------------------------------------- */
 
-void source_init(struct source *source, struct transport *transport, enum source_kind kind)
+void source_init(struct source *source, struct transport *transport, const struct source_ops *ops)
 {
 	source->transport = transport;
-	source->kind = kind;
+	source->ops = ops;
 	list_append(&transport->sources, &source->all);
 }
 
@@ -187,15 +187,7 @@ int transport_fd(const struct transport *transport)
 static int source_next(struct source *source, struct transport_event *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	switch (source->kind) {
-	case SOURCE_LINK:
-		return link_next(source, ret);
-	case SOURCE_SERVER:
-		return server_next(source, ret);
-	case SOURCE_REQUEST:
-		return request_next(source, ret);
-	}
-	abort();
+	return source->ops->next(source, ret);
 }
 
 int transport_next(struct transport *transport, struct transport_event *ret)
@@ -261,17 +253,7 @@ struct transport *transport_free(struct transport *transport)
 	while (!list_is_empty(&transport->sources)) {
 		struct source *source = container_of(transport->sources.next, struct source, all);
 
-		switch (source->kind) {
-		case SOURCE_LINK:
-			link_free(link_of_source(source));
-			break;
-		case SOURCE_SERVER:
-			server_free(server_of_source(source));
-			break;
-		case SOURCE_REQUEST:
-			request_free(request_of_source(source));
-			break;
-		}
+		source->ops->free(source);
 	}
 	nng_msg_free(transport->current);
 	close(transport->event_fd);
