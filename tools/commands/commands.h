@@ -1,4 +1,4 @@
-/* One per verb; each lives in the command-*.c of its family. */
+/* One per verb; each lives in the file of its family. */
 #pragma once
 
 #include "tools/view/ctl.h"
@@ -6,3 +6,8 @@
 extern const struct command command_up, command_down, command_status, command_ls, command_spawn, command_stop,
 	command_start, command_restart, command_kill, command_rm, command_logs, command_call, command_send,
 	command_whereis, command_names, command_help, command_version, command_complete;
+
+/* help.c */
+int help_print(const struct ctl *ctl, FILE *to);
+int help_print_command(const struct command *command, FILE *to);
+int help_unknown_command(const struct ctl *ctl, const char *name); /* fails, with the nearest one */

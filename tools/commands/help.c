@@ -9,24 +9,91 @@
 #include "tools/view/session.h"
 #include "tools/lib/suggest.h"
 
-static int help_run(struct ctl *ctl, const struct args *args)
+static void print_options(const struct option_spec *options, FILE *to)
 {
-	const struct command *command;
+	for (const struct option_spec *o = options; o && o->name; o++) {
+		char left[64], letter[8] = "    ";
+
+		if (!o->help)
+			continue;
+		if (o->letter)
+			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+		if (o->value == OPTION_FLAG)
+			snprintf(left, sizeof(left), "%s--%s", letter, o->name);
+		else
+			snprintf(left, sizeof(left), o->value == OPTION_VALUE ? "%s--%s %s" : "%s--%s[=%s]",
+				letter, o->name, o->value_name);
+		fprintf(to, "  %-28s %s\n", left, o->help);
+	}
+}
+
+int help_print(const struct ctl *ctl, FILE *to)
+{
+	fputs("Run crash-isolated processes, and talk to the actors in them.\n\n"
+	      "Examples:\n"
+	      "  actorctl up -d                              start a node in the background\n"
+	      "  actorctl spawn --name web -- ./server 8080  run a program; it comes back when it crashes\n"
+	      "  actorctl ls                                 what runs, since when, how it ended last\n"
+	      "  actorctl logs -f web                        what it prints\n"
+	      "  actorctl call counter add 5                 ask an actor; arguments are JSON\n"
+	      "  actorctl down                               stop everything, in order\n\n"
+	      "Usage: actorctl [OPTION]... COMMAND [ARGUMENT]...\n\n"
+	      "Commands:\n",
+		to);
+	for (const struct command *const *c = ctl->commands; *c; c++)
+		if ((*c)->summary)
+			fprintf(to, "  %-10s %s\n", (*c)->name, (*c)->summary);
+	fputs("\nOptions:\n", to);
+	print_options(ctl_global_options, to);
+	fputs("\n'actorctl help COMMAND' tells more about one. Exit status: 0 done, 1 failed, 2 usage, 4 no such name, 5 timed out,\n"
+	      "6 the called method answered with an error, 7 no node, 8 not permitted, 9 conflict, 10 overloaded.\n",
+		to);
+	return CTL_OK;
+}
+
+int help_print_command(const struct command *command, FILE *to)
+{
+	if (command->summary) {
+		const char *s = command->summary;
+
+		fprintf(to, "%c%s.\n", *s >= 'a' && *s <= 'z' ? *s - 'a' + 'A' : *s, s + 1);
+	}
+	if (command->examples)
+		fprintf(to, "\nExamples:\n%s", command->examples);
+	fprintf(to, "\nUsage: actorctl %s%s%s\n", command->name, *command->synopsis ? " " : "",
+		command->synopsis);
+	if (command->options) {
+		fputs("\nOptions:\n", to);
+		print_options(command->options, to);
+	}
+	fputs("\nGlobal options:\n", to);
+	print_options(ctl_global_options, to);
+	if (command->details)
+		fprintf(to, "\n%s", command->details);
+	return CTL_OK;
+}
+
+int help_unknown_command(const struct ctl *ctl, const char *name)
+{
 	struct suggest suggest = SUGGEST_INIT;
 	char hint[96];
 
-	if (!args->n_values)
-		return ctl_print_help(ctl, stdout);
-	command = ctl_command_find(args->values[0]);
-	if (command)
-		return ctl_print_command_help(command, stdout);
-	for (const struct command *const *c = ctl_commands; *c; c++)
+	for (const struct command *const *c = ctl->commands; *c; c++)
 		if ((*c)->summary)
-			suggest_offer(&suggest, args->values[0], (*c)->name);
+			suggest_offer(&suggest, name, (*c)->name);
 	if (suggest.best)
 		snprintf(hint, sizeof(hint), "did you mean '%s'?", suggest.best);
-	return ctl_fail(ctl, CTL_USAGE, "unknown_command", suggest.best ? hint : "see actorctl --help",
-		"unknown command '%s'", args->values[0]);
+	return ctl_fail(ctl, CTL_USAGE, "unknown_command", suggest.best ? hint : "see actorctl --help", "unknown command '%s'", name);
+}
+
+static int help_run(struct ctl *ctl, const struct args *args)
+{
+	const struct command *command;
+
+	if (!args->n_values)
+		return help_print(ctl, stdout);
+	command = ctl_command_find(ctl, args->values[0]);
+	return command ? help_print_command(command, stdout) : help_unknown_command(ctl, args->values[0]);
 }
 
 const struct command command_help = {
@@ -103,7 +170,7 @@ static int complete_run(struct ctl *ctl, const struct args *args)
 	const struct command *command;
 
 	if (!strcmp(what, "commands")) {
-		for (const struct command *const *c = ctl_commands; *c; c++)
+		for (const struct command *const *c = ctl->commands; *c; c++)
 			if ((*c)->summary)
 				puts((*c)->name);
 	} else if (!strcmp(what, "processes")) {
@@ -111,7 +178,7 @@ static int complete_run(struct ctl *ctl, const struct args *args)
 	} else if (!strcmp(what, "names")) {
 		complete_names(ctl, ACTOR_LINK_BROKER);
 	} else if (!strcmp(what, "options")) {
-		command = args->n_values > 1 ? ctl_command_find(args->values[1]) : NULL;
+		command = args->n_values > 1 ? ctl_command_find(ctl, args->values[1]) : NULL;
 		if (command)
 			complete_options(command->options);
 		complete_options(ctl_global_options);

@@ -36,6 +36,7 @@ enum ctl_color { CTL_COLOR_AUTO, CTL_COLOR_ALWAYS, CTL_COLOR_NEVER };
 struct command;
 
 struct ctl {
+	const struct command *const *commands; /* all there are; NULL at the end */
 	const struct command *command; /* NULL until it is known */
 	const char *runtime_dir;       /* --runtime-dir, absolute; NULL: the usual place */
 	int64_t timeout_ms;            /* --timeout; CTL_NO_TIMEOUT when not given */
@@ -62,9 +63,7 @@ struct command {
 
 extern const struct option_spec ctl_global_options[];
 
-/* NULL at the end */
-extern const struct command *const ctl_commands[];
-const struct command *ctl_command_find(const char *name);
+const struct command *ctl_command_find(const struct ctl *ctl, const char *name); /* NULL: there is none */
 
 /*
  * Says that it failed, and how to go on: "actorctl: <message>; <hint>". @code is the word for programs
@@ -88,6 +87,3 @@ int64_t ctl_timeout_ms(const struct ctl *ctl, int64_t otherwise_ms);
 
 /* Whether to colour what goes to stdout. */
 bool ctl_colors(const struct ctl *ctl);
-
-int ctl_print_help(const struct ctl *ctl, FILE *to);
-int ctl_print_command_help(const struct command *command, FILE *to);
