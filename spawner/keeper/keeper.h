@@ -51,6 +51,8 @@ struct keeper {
 	/* the supervisor that runs, or will */
 	pid_t supervisor_pid; /* 0 = none */
 	uint64_t supervisor_group_id, supervisor_started_ns;
+	bool supervisor_ready;  /* it has said READY */
+	bool supervisor_killed; /* by us */
 	uint64_t restart_ns; /* when to start the next one; 0 = not waiting */
 	uint64_t leave_ns;   /* it is expected to exit; at this time it is killed; 0 = not expected */
 	bool upgrading;      /* its next exit is meant */
@@ -126,6 +128,7 @@ void keeper_signal(struct keeper *keeper, const struct keeper_signal *request);
 
 /* keeper/supervisor.c */
 int keeper_supervisor_start(struct keeper *keeper);
+void keeper_supervisor_kill(struct keeper *keeper);
 /* It is time to ask whether it is there, or to do something because it is not. */
 void keeper_supervisor_ping(struct keeper *keeper);
 void keeper_supervisor_died(struct keeper *keeper, int code, int status);

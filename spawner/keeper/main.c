@@ -164,7 +164,7 @@ static void loop_timers(struct keeper *keeper)
 		if (keeper->supervisor_pid > 0) {
 			keeper_log("the supervisor (pid %d) said good-bye but stays, it is killed",
 				(int)keeper->supervisor_pid);
-			kill(keeper->supervisor_pid, SIGKILL);
+			keeper_supervisor_kill(keeper);
 		}
 	}
 	if (keeper->ping_ns && now_ns >= keeper->ping_ns)

@@ -11,24 +11,36 @@ static uint64_t policy_delay(unsigned int n_quick)
 	return delay_ns < KEEPER_POLICY_MAX_NS ? delay_ns : KEEPER_POLICY_MAX_NS;
 }
 
-enum keeper_verdict keeper_policy_death(
-	struct keeper_policy *policy, uint64_t started_ns, uint64_t now_ns, uint64_t *ret_delay_ns)
+static uint64_t policy_next_delay(struct keeper_policy *policy, const struct keeper_death *death)
+{
+	if (death->ready && death->now_ns - death->started_ns >= KEEPER_POLICY_SERVED_NS) {
+		policy->n_quick = 0;
+		return 0;
+	}
+	if (death->ready && death->outside && policy->n_quick)
+		return KEEPER_POLICY_FIRST_NS;
+	return policy_delay(policy->n_quick++);
+}
+
+enum keeper_verdict keeper_policy_death(struct keeper_policy *policy, const struct keeper_death *death, uint64_t *ret_delay_ns)
 {
 	uint64_t oldest_ns;
 
-	if (now_ns - started_ns >= KEEPER_POLICY_WINDOW_NS) {
+	if (death->now_ns - death->started_ns >= KEEPER_POLICY_WINDOW_NS) {
 		policy->n_counted = 0;
 		policy->n_quick = 0;
 		policy->aside = false;
 	}
-	policy->deaths_ns[policy->n_deaths++ % KEEPER_POLICY_DEATHS] = now_ns;
+	policy->n_deaths++;
+	*ret_delay_ns = policy_next_delay(policy, death);
+	if (death->outside)
+		return KEEPER_RESTART;
+	policy->faults_ns[policy->n_faults++ % KEEPER_POLICY_DEATHS] = death->now_ns;
 	policy->n_counted++;
-	*ret_delay_ns = policy_delay(policy->n_quick++);
-
 	if (policy->n_counted < KEEPER_POLICY_DEATHS)
 		return KEEPER_RESTART;
-	oldest_ns = policy->deaths_ns[policy->n_deaths % KEEPER_POLICY_DEATHS];
-	if (now_ns - oldest_ns > KEEPER_POLICY_WINDOW_NS)
+	oldest_ns = policy->faults_ns[policy->n_faults % KEEPER_POLICY_DEATHS];
+	if (death->now_ns - oldest_ns > KEEPER_POLICY_WINDOW_NS)
 		return KEEPER_RESTART;
 	policy->n_counted = 0;
 	if (policy->aside)

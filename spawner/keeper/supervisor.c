@@ -112,6 +112,8 @@ int keeper_supervisor_start(struct keeper *keeper)
 	}
 	keeper->supervisor_pid = pid;
 	keeper->supervisor_started_ns = keeper_now_ns();
+	keeper->supervisor_ready = false;
+	keeper->supervisor_killed = false;
 	keeper->restart_ns = 0;
 	keeper->leave_ns = 0;
 	keeper_table_forget_told(&keeper->table);
@@ -124,6 +126,13 @@ int keeper_supervisor_start(struct keeper *keeper)
 	keeper->ping_ns = keeper->supervisor_started_ns + keeper->hang_limit_ns / KEEPER_HANG_LOOKS;
 	keeper->writable = true;
 	return 0;
+}
+
+/* Its death is then its own fault, not somebody's outside. */
+void keeper_supervisor_kill(struct keeper *keeper)
+{
+	keeper->supervisor_killed = true;
+	kill(keeper->supervisor_pid, SIGKILL);
 }
 
 void keeper_supervisor_ping(struct keeper *keeper)
@@ -143,7 +152,7 @@ void keeper_supervisor_ping(struct keeper *keeper)
 		return;
 	keeper_log("the supervisor (pid %d) does not answer for %llu s: it is killed, and started again",
 		(int)keeper->supervisor_pid, (unsigned long long)(keeper->hang_limit_ns / 1000000000ull));
-	kill(keeper->supervisor_pid, SIGKILL);
+	keeper_supervisor_kill(keeper);
 }
 
 static void socket_close(struct keeper *keeper)
@@ -157,6 +166,7 @@ static void socket_close(struct keeper *keeper)
 
 void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 {
+	struct keeper_death death;
 	enum keeper_verdict verdict;
 	uint64_t now_ns = keeper_now_ns(), delay_ns = 0;
 	pid_t pid = keeper->supervisor_pid;
@@ -181,11 +191,17 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 
 	snprintf(how, sizeof(how), code == CLD_EXITED ? "exited with code %d" : "was killed by signal %d",
 		status);
-	verdict = keeper_policy_death(&keeper->policy, keeper->supervisor_started_ns, now_ns, &delay_ns);
+	death = (struct keeper_death){
+		.started_ns = keeper->supervisor_started_ns,
+		.now_ns = now_ns,
+		.ready = keeper->supervisor_ready,
+		.outside = code == CLD_KILLED && status == SIGKILL && !keeper->supervisor_killed,
+	};
+	verdict = keeper_policy_death(&keeper->policy, &death, &delay_ns);
 	if (verdict == KEEPER_GIVE_UP) {
-		keeper_log("the supervisor (pid %d) %s, the %lluth time, and without its old state too; the "
+		keeper_log("the supervisor (pid %d) %s, the %lluth time by its own fault, and without its old state too; the "
 			   "node stops",
-			(int)pid, how, (unsigned long long)keeper->policy.n_deaths);
+			(int)pid, how, (unsigned long long)keeper->policy.n_faults);
 		keeper_stop(keeper, 1);
 		return;
 	}
@@ -226,6 +242,7 @@ static void request_program(struct keeper *keeper, const char *path)
 
 static void request_ready(struct keeper *keeper)
 {
+	keeper->supervisor_ready = true;
 	if (keeper->ready_fd < 0)
 		return;
 	if (write(keeper->ready_fd, "\n", 1) != 1)
@@ -327,7 +344,7 @@ bool keeper_socket_receive(struct keeper *keeper)
 			(int)keeper->supervisor_pid, strerror(-r));
 		/* Before its socket is closed: EOF would tell it that we are dead, and it would end the node.
 		 */
-		kill(keeper->supervisor_pid, SIGKILL);
+		keeper_supervisor_kill(keeper);
 	} else if (keeper->supervisor_pid > 0 && !keeper->leave_ns) {
 		/* It is on its way out, or it lost its mind: it has a while. */
 		keeper->leave_ns = keeper_now_ns() + KEEPER_LEAVE_LIMIT_NS;

@@ -224,6 +224,13 @@ static void supervisor_kill(void)
 	supervisor_forget();
 }
 
+/* By its own fault. */
+static void supervisor_fail(void)
+{
+	assert_int_equal(write(node.control_fd, "\1", 1), 1); /* exit 1 */
+	supervisor_forget();
+}
+
 static void send_record(union keeper_record *record, const int *fds, size_t n_fds)
 {
 	struct pollfd poll_fd = {.fd = node.socket_fd, .events = POLLOUT};
@@ -876,7 +883,7 @@ static void test_state_goes_to_the_next_supervisor(void **state)
 	assert_string_equal(text, "kept");
 }
 
-static void test_after_five_quick_deaths_the_state_is_set_aside(void **state)
+static void test_after_five_quick_deaths_by_its_own_fault_the_state_is_set_aside(void **state)
 {
 	union keeper_record record;
 	int fd = memfd_create("state", MFD_CLOEXEC), i;
@@ -886,7 +893,7 @@ static void test_after_five_quick_deaths_the_state_is_set_aside(void **state)
 	send_record(&record, &fd, 1);
 	for (i = 1; i <= 5; i++) {
 		assert_int_equal(!!(node.hello.flags & KEEPER_HELLO_STATE), i > 1);
-		supervisor_kill();
+		supervisor_fail();
 		supervisor_accept();
 		assert_int_equal(node.hello.n_deaths, i);
 	}
@@ -896,6 +903,26 @@ static void test_after_five_quick_deaths_the_state_is_set_aside(void **state)
 	supervisor_kill();
 	supervisor_accept();
 	assert_int_equal(node.hello.flags, KEEPER_HELLO_STATE);
+}
+
+static void test_kills_from_outside_never_set_the_state_aside(void **state)
+{
+	union keeper_record record;
+	int fd = memfd_create("state", MFD_CLOEXEC), i;
+
+	node_start();
+	keeper_record_init(&record, KEEPER_STATE);
+	send_record(&record, &fd, 1);
+	close(fd);
+	for (i = 1; i <= 12; i++) {
+		keeper_record_init(&record, KEEPER_READY);
+		send_record(&record, NULL, 0);
+		round_trip();
+		supervisor_kill();
+		supervisor_accept();
+		assert_int_equal(node.hello.n_deaths, i);
+		assert_int_equal(node.hello.flags, KEEPER_HELLO_STATE);
+	}
 }
 
 static void test_an_upgrade_is_no_death(void **state)
@@ -1616,7 +1643,8 @@ int main(int argc, char **argv)
 		KEEPER_TEST(test_ids_that_were_not_reserved_are_refused),
 		KEEPER_TEST(test_a_supervisor_that_breaks_the_protocol_is_replaced),
 		KEEPER_TEST(test_state_goes_to_the_next_supervisor),
-		KEEPER_TEST(test_after_five_quick_deaths_the_state_is_set_aside),
+		KEEPER_TEST(test_after_five_quick_deaths_by_its_own_fault_the_state_is_set_aside),
+		KEEPER_TEST(test_kills_from_outside_never_set_the_state_aside),
 		KEEPER_TEST(test_an_upgrade_is_no_death),
 		KEEPER_TEST(test_the_next_supervisor_is_told_the_whole_table),
 		KEEPER_TEST(test_a_thousand_exits_at_once_are_all_told),

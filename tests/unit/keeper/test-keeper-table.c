@@ -261,19 +261,95 @@ static void test_look_ups_stay_right_through_a_long_life(void **state)
 #define S  1000000000ull
 #define MS 1000000ull
 
-static void test_restarts_come_at_once_then_ever_later(void **state)
+/* A death after @lived_ns, of a supervisor whose next starts as soon as the policy lets it. */
+static enum keeper_verdict die(struct keeper_policy *policy, uint64_t *now_ns, uint64_t lived_ns, struct keeper_death how, uint64_t *ret_delay_ns)
+{
+	enum keeper_verdict verdict;
+
+	how.started_ns = *now_ns;
+	how.now_ns = *now_ns + lived_ns;
+	verdict = keeper_policy_death(policy, &how, ret_delay_ns);
+	*now_ns = how.now_ns + *ret_delay_ns;
+	return verdict;
+}
+
+static const struct keeper_death by_fault = {.ready = true}, at_start = {0}, from_outside = {.ready = true, .outside = true},
+				 at_start_from_outside = {.outside = true};
+
+static void test_one_that_dies_at_its_start_waits_ever_longer(void **state)
 {
 	static const uint64_t expected_ms[] = {0, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000};
+	static const struct keeper_death ways[] = {{0}, {.outside = true}, {.ready = true}}; /* the last one: it served for a moment */
+	unsigned int i, way;
+
+	for (way = 0; way < 3; way++) {
+		struct keeper_policy policy = {0};
+		uint64_t now = 1000 * S, delay;
+
+		for (i = 0; i < sizeof(expected_ms) / sizeof(expected_ms[0]); i++) {
+			die(&policy, &now, 999 * MS, ways[way], &delay);
+			assert_int_equal(delay / MS, expected_ms[i]);
+		}
+	}
+}
+
+static void test_one_that_had_served_for_a_second_is_followed_at_once(void **state)
+{
 	struct keeper_policy policy = {0};
 	uint64_t now = 1000 * S, delay;
 	unsigned int i;
 
-	for (i = 0; i < sizeof(expected_ms) / sizeof(expected_ms[0]); i++) {
-		/* each lives for 10 s: never five within thirty */
-		keeper_policy_death(&policy, now, now + 10 * S, &delay);
-		assert_int_equal(delay / MS, expected_ms[i]);
-		now += 10 * S + delay;
+	for (i = 0; i < 100; i++) {
+		die(&policy, &now, S, i % 2 ? from_outside : by_fault, &delay);
+		assert_int_equal(delay, 0);
 	}
+	/* and a crash loop before it is over */
+	for (i = 0; i < 7; i++)
+		die(&policy, &now, MS, at_start, &delay);
+	die(&policy, &now, S, from_outside, &delay);
+	die(&policy, &now, MS, at_start, &delay);
+	assert_int_equal(delay, 0);
+}
+
+static void test_one_that_lived_long_and_never_served_is_a_crash_loop(void **state)
+{
+	struct keeper_policy policy = {0};
+	uint64_t now = 1000 * S, delay;
+
+	die(&policy, &now, 10 * S, at_start, &delay);
+	die(&policy, &now, 10 * S, at_start, &delay);
+	assert_int_equal(delay / MS, 100);
+	die(&policy, &now, 10 * S, at_start, &delay);
+	assert_int_equal(delay / MS, 200);
+}
+
+static void test_one_killed_from_outside_while_it_served_waits_a_tenth_at_most(void **state)
+{
+	struct keeper_policy policy = {0};
+	uint64_t now = 1000 * S, delay;
+	unsigned int i;
+
+	for (i = 0; i < 100; i++) {
+		die(&policy, &now, 10 * MS, from_outside, &delay);
+		assert_int_equal(delay / MS, i ? 100 : 0);
+	}
+}
+
+static void test_a_kill_from_outside_never_sets_the_state_aside_and_never_ends_it(void **state)
+{
+	struct keeper_policy policy = {0};
+	uint64_t now = 1000 * S, delay;
+	unsigned int i;
+
+	for (i = 0; i < 100; i++)
+		assert_int_equal(die(&policy, &now, MS, i % 2 ? from_outside : at_start_from_outside, &delay), KEEPER_RESTART);
+	assert_int_equal(policy.n_deaths, 100);
+	/* nor is it one of five */
+	for (i = 1; i <= 4; i++) {
+		assert_int_equal(die(&policy, &now, MS, by_fault, &delay), KEEPER_RESTART);
+		assert_int_equal(die(&policy, &now, MS, from_outside, &delay), KEEPER_RESTART);
+	}
+	assert_int_equal(die(&policy, &now, MS, by_fault, &delay), KEEPER_RESTART_ASIDE);
 }
 
 static void test_five_quick_deaths_set_the_state_aside_and_five_more_end_it(void **state)
@@ -282,14 +358,9 @@ static void test_five_quick_deaths_set_the_state_aside_and_five_more_end_it(void
 	uint64_t now = 1000 * S, delay;
 	unsigned int i;
 
-	for (i = 1; i <= 10; i++) {
-		enum keeper_verdict verdict = keeper_policy_death(&policy, now, now + MS, &delay);
-
-		assert_int_equal(verdict, i == 5    ? KEEPER_RESTART_ASIDE
-					  : i == 10 ? KEEPER_GIVE_UP
-						    : KEEPER_RESTART);
-		now += MS + delay;
-	}
+	for (i = 1; i <= 10; i++)
+		assert_int_equal(die(&policy, &now, MS, i % 2 ? at_start : by_fault, &delay), i == 5 ? KEEPER_RESTART_ASIDE
+			: i == 10 ? KEEPER_GIVE_UP : KEEPER_RESTART);
 	assert_int_equal(policy.n_deaths, 10);
 }
 
@@ -299,10 +370,8 @@ static void test_slow_deaths_never_end_it(void **state)
 	uint64_t now = 1000 * S, delay;
 	unsigned int i;
 
-	for (i = 0; i < 1000; i++) {
-		assert_int_equal(keeper_policy_death(&policy, now, now + 8 * S, &delay), KEEPER_RESTART);
-		now += 8 * S + delay;
-	}
+	for (i = 0; i < 1000; i++)
+		assert_int_equal(die(&policy, &now, 8 * S, by_fault, &delay), KEEPER_RESTART);
 }
 
 static void test_a_long_life_clears_the_record(void **state)
@@ -313,15 +382,12 @@ static void test_a_long_life_clears_the_record(void **state)
 
 	for (round = 0; round < 3; round++) {
 		for (i = 1; i <= 9; i++) {
-			assert_int_equal(keeper_policy_death(&policy, now, now + MS, &delay),
-				i == 5 - (round > 0) ? KEEPER_RESTART_ASIDE : KEEPER_RESTART);
-			now += MS + delay;
+			assert_int_equal(die(&policy, &now, MS, at_start, &delay), i == 5 - (round > 0) ? KEEPER_RESTART_ASIDE : KEEPER_RESTART);
 			if (round > 0 && i == 8)
 				break; /* the long life below was the first of five */
 		}
-		assert_int_equal(keeper_policy_death(&policy, now, now + 30 * S, &delay), KEEPER_RESTART);
+		assert_int_equal(die(&policy, &now, 30 * S, by_fault, &delay), KEEPER_RESTART);
 		assert_int_equal(delay, 0);
-		now += 30 * S;
 	}
 }
 
@@ -341,7 +407,11 @@ int main(void)
 		cmocka_unit_test_setup(test_a_slot_is_freed_only_by_an_ack_of_its_final_stage, setup),
 		cmocka_unit_test_setup(test_a_failure_reports_its_step_and_an_exit_its_status, setup),
 		cmocka_unit_test_setup(test_look_ups_stay_right_through_a_long_life, setup),
-		cmocka_unit_test(test_restarts_come_at_once_then_ever_later),
+		cmocka_unit_test(test_one_that_dies_at_its_start_waits_ever_longer),
+		cmocka_unit_test(test_one_that_had_served_for_a_second_is_followed_at_once),
+		cmocka_unit_test(test_one_that_lived_long_and_never_served_is_a_crash_loop),
+		cmocka_unit_test(test_one_killed_from_outside_while_it_served_waits_a_tenth_at_most),
+		cmocka_unit_test(test_a_kill_from_outside_never_sets_the_state_aside_and_never_ends_it),
 		cmocka_unit_test(test_five_quick_deaths_set_the_state_aside_and_five_more_end_it),
 		cmocka_unit_test(test_slow_deaths_never_end_it),
 		cmocka_unit_test(test_a_long_life_clears_the_record),
