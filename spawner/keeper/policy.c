@@ -13,13 +13,16 @@ static uint64_t policy_delay(unsigned int n_quick)
 
 static uint64_t policy_next_delay(struct keeper_policy *policy, const struct keeper_death *death)
 {
+	uint64_t delay_ns;
+
 	if (death->ready && death->now_ns - death->started_ns >= KEEPER_POLICY_SERVED_NS) {
 		policy->n_quick = 0;
 		return 0;
 	}
 	if (death->ready && death->outside && policy->n_quick)
 		return KEEPER_POLICY_FIRST_NS;
-	return policy_delay(policy->n_quick++);
+	delay_ns = policy_delay(policy->n_quick++);
+	return death->outside && delay_ns > KEEPER_POLICY_OUTSIDE_MAX_NS ? KEEPER_POLICY_OUTSIDE_MAX_NS : delay_ns;
 }
 
 enum keeper_verdict keeper_policy_death(struct keeper_policy *policy, const struct keeper_death *death, uint64_t *ret_delay_ns)

@@ -3,7 +3,7 @@
  *
  * A supervisor that had served for a second is no crash loop: the next one starts at once. One that died sooner is followed at once the
  * first time, then after 0.1, 0.2 ... 5 s; but one that had served and was killed from outside did nothing wrong, so its successor never
- * waits longer than 0.1 s.
+ * waits longer than 0.1 s. One that was killed from outside before it served waits for 1 s at most: it may be what takes all memory.
  *
  * Five deaths by its own fault within 30 s: once more with its state set aside, for the state may be what kills it. Five more like that:
  * it is not the state, the node stops. A SIGKILL that the keeper did not send says nothing about the state, and is not counted. A supervisor that
@@ -19,6 +19,7 @@
 #define KEEPER_POLICY_SERVED_NS (1 * 1000000000ull)
 #define KEEPER_POLICY_FIRST_NS	(100 * 1000000ull)
 #define KEEPER_POLICY_MAX_NS	(5 * 1000000000ull)
+#define KEEPER_POLICY_OUTSIDE_MAX_NS (1 * 1000000000ull)
 
 enum keeper_verdict {
 	KEEPER_RESTART,

@@ -279,17 +279,29 @@ static const struct keeper_death by_fault = {.ready = true}, at_start = {0}, fro
 static void test_one_that_dies_at_its_start_waits_ever_longer(void **state)
 {
 	static const uint64_t expected_ms[] = {0, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000};
-	static const struct keeper_death ways[] = {{0}, {.outside = true}, {.ready = true}}; /* the last one: it served for a moment */
-	unsigned int i, way;
+	unsigned int i, served;
 
-	for (way = 0; way < 3; way++) {
+	for (served = 0; served < 2; served++) { /* for a moment */
 		struct keeper_policy policy = {0};
 		uint64_t now = 1000 * S, delay;
 
 		for (i = 0; i < sizeof(expected_ms) / sizeof(expected_ms[0]); i++) {
-			die(&policy, &now, 999 * MS, ways[way], &delay);
+			die(&policy, &now, 999 * MS, served ? by_fault : at_start, &delay);
 			assert_int_equal(delay / MS, expected_ms[i]);
 		}
+	}
+}
+
+static void test_one_killed_from_outside_before_it_served_waits_a_second_at_most(void **state)
+{
+	static const uint64_t expected_ms[] = {0, 100, 200, 400, 800, 1000, 1000, 1000};
+	struct keeper_policy policy = {0};
+	uint64_t now = 1000 * S, delay;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(expected_ms) / sizeof(expected_ms[0]); i++) {
+		die(&policy, &now, 20 * MS, at_start_from_outside, &delay);
+		assert_int_equal(delay / MS, expected_ms[i]);
 	}
 }
 
@@ -409,6 +421,7 @@ int main(void)
 		cmocka_unit_test_setup(test_look_ups_stay_right_through_a_long_life, setup),
 		cmocka_unit_test(test_one_that_dies_at_its_start_waits_ever_longer),
 		cmocka_unit_test(test_one_that_had_served_for_a_second_is_followed_at_once),
+		cmocka_unit_test(test_one_killed_from_outside_before_it_served_waits_a_second_at_most),
 		cmocka_unit_test(test_one_that_lived_long_and_never_served_is_a_crash_loop),
 		cmocka_unit_test(test_one_killed_from_outside_while_it_served_waits_a_tenth_at_most),
 		cmocka_unit_test(test_a_kill_from_outside_never_sets_the_state_aside_and_never_ends_it),
