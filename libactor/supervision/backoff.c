@@ -38,8 +38,9 @@ uint64_t backoff_base_ms(const struct backoff_spec *spec, uint32_t n)
 }
 
 uint64_t backoff_next_ns(struct backoff *backoff, const struct backoff_spec *spec, bool served,
-	uint64_t served_ns, uint64_t random)
+	bool killed, uint64_t served_ns, uint64_t random)
 {
+	bool blameless = served && killed && spec->killed_max_ms;
 	uint64_t delay_ns, span_ns;
 
 	if (backoff_is_off(spec))
@@ -53,7 +54,9 @@ uint64_t backoff_next_ns(struct backoff *backoff, const struct backoff_spec *spe
 			return 0;
 	}
 	delay_ns = backoff_base_ms(spec, backoff->step - 1) * NS_PER_MS;
-	if (backoff->step < UINT32_MAX)
+	if (blameless && delay_ns > spec->killed_max_ms * NS_PER_MS)
+		delay_ns = spec->killed_max_ms * NS_PER_MS;
+	if (!blameless && backoff->step < UINT32_MAX)
 		backoff->step++;
 
 	span_ns = delay_ns / 100 * spec->jitter_pct;

@@ -18,6 +18,7 @@ struct backoff_spec {
 	uint32_t factor;	 /* >= 1 */
 	uint32_t jitter_pct;	 /* 0..100 */
 	uint32_t reset_after_ms; /* served this long: its failure begins a new series; 0 = never */
+	uint32_t killed_max_ms;	 /* killed while it served: waits no longer, and the series does not grow; 0 = as any failure */
 };
 
 /* what `actorctl spawn` gives a child */
@@ -40,13 +41,14 @@ uint64_t backoff_base_ms(const struct backoff_spec *spec, uint32_t n);
  * backoff_next_ns() - it failed: how long until the next start?
  * @backoff:    the series; is moved on
  * @served:     it had got as far as serving (ready, or up for one that has no readiness)
+ * @killed:     its end was a SIGKILL, which says nothing about itself
  * @served_ns:  for how long
  * @random:     64 random bits for the jitter
  *
  * The first failure of one that had served is answered with 0: it may well have been a single bad message.
  */
 uint64_t backoff_next_ns(struct backoff *backoff, const struct backoff_spec *spec, bool served,
-	uint64_t served_ns, uint64_t random);
+	bool killed, uint64_t served_ns, uint64_t random);
 
 static inline void backoff_reset(struct backoff *backoff)
 {

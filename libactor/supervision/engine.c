@@ -504,7 +504,7 @@ static void child_end_for_good(struct supervision_child *child, enum supervision
 		supervision_begin_shutdown(supervision, SUPERVISION_CAUSE_AUTO);
 }
 
-static void child_restart_by_policy(struct supervision_child *child, bool served, uint64_t served_ns)
+static void child_restart_by_policy(struct supervision_child *child, enum supervision_exit exit, bool served, uint64_t served_ns)
 {
 	struct supervision *supervision = child->supervision;
 	uint64_t delay_ns;
@@ -517,7 +517,7 @@ static void child_restart_by_policy(struct supervision_child *child, bool served
 		supervision_begin_shutdown(supervision, SUPERVISION_CAUSE_INTENSITY);
 		return;
 	}
-	delay_ns = backoff_next_ns(&child->backoff, &child->spec.backoff, served, served_ns,
+	delay_ns = backoff_next_ns(&child->backoff, &child->spec.backoff, served, exit == SUPERVISION_EXIT_KILLED, served_ns,
 		supervision_random(supervision));
 	if (supervision->config.strategy != SUPERVISION_ONE_FOR_ONE) {
 		supervision_begin_group_restart(supervision, child, delay_ns);
@@ -585,7 +585,7 @@ static void child_end(struct supervision_child *child, enum supervision_exit exi
 	if (child->first && !served && !supervision->config.retry_first_start && (failed || restart)) {
 		child_refuse(child);
 	} else if (restart) {
-		child_restart_by_policy(child, served, served_ns);
+		child_restart_by_policy(child, exit, served, served_ns);
 	} else {
 		child->first = false;
 		if (exit == SUPERVISION_EXIT_FATAL)

@@ -222,12 +222,21 @@ int node_child_engage(struct node *node, struct child *child)
 		.key = child->number,
 		.data = child,
 		.restart = s->restart,
-		.await_ready = s->ready_actor,
+		.await_ready = s->ready_actor || child->daemon,
 		.ready_timeout_ms = s->ready_actor ? s->ready_timeout_ms : 0,
 		.shutdown_ms = (int32_t)s->stop_timeout_ms,
 	};
 
-	if (s->backoff_max_ms)
+	if (child->daemon)
+		spec.backoff = (struct backoff_spec){
+			.min_ms = 100,
+			.max_ms = 800, /* and 20 % of jitter: below a second */
+			.factor = 2,
+			.jitter_pct = 20,
+			.reset_after_ms = 1000, /* one that had served is no crash loop */
+			.killed_max_ms = 100,
+		};
+	else if (s->backoff_max_ms)
 		spec.backoff = (struct backoff_spec){
 			.min_ms = s->backoff_min_ms,
 			.max_ms = s->backoff_max_ms,
@@ -580,7 +589,7 @@ static struct child *adopt(struct node *node, const struct keeper_slot *slot, ui
 	if (daemon) {
 		spec.restart = SUPERVISION_PERMANENT;
 		spec.backoff_min_ms = 100;
-		spec.backoff_max_ms = 800;
+		spec.backoff_max_ms = 800; /* not 0; what counts is node_child_engage()'s */
 	}
 	child = node_child_new(node, node->next_number, strdup(name), &spec, daemon);
 	child->adopted = !daemon;
@@ -837,7 +846,7 @@ static void broker_start(struct node *node, uint64_t now_ns)
 	struct spec spec = {
 		.restart = SUPERVISION_PERMANENT,
 		.backoff_min_ms = 100,
-		.backoff_max_ms = 800, /* and 20 % of jitter: below a second */
+		.backoff_max_ms = 800, /* not 0; what counts is node_child_engage()'s */
 		.stop_timeout_ms = 2000,
 	};
 

@@ -522,6 +522,8 @@ static int on_broker_up(actor *self, const actor_msg *msg)
 	supervisor->broker_up = true;
 	supervisor->n_silent = 0;
 	supervisor->broker_up_ns = supervisor_now_ns();
+	if (node_broker(supervisor->node))
+		node_group_ready(supervisor->node, node_broker(supervisor->node)->group, supervisor->broker_up_ns);
 	node_put_groups(supervisor->node, &groups);
 	if (!buf_error(&groups)) {
 		r = mp_reader(groups.data, groups.size_bytes);

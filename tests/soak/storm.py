@@ -43,7 +43,7 @@ class Storm:
     def __init__(self, n, todo, lock):
         self.node = Node(actorctl, f"storm{n}").up()
         self.rng, self.todo, self.lock = random.Random(options.seed * 1000 + n), todo, lock
-        self.deaths, self.names_s, self.done, self.problems = [], {}, {}, []
+        self.names_s, self.answers_s, self.done, self.problems = {}, [], {}, []
         self.ledger = self.node.root + "/watcher.ledger"
         self.read_to, self.lines = 0, {}
         for name in ["watcher", *VICTIMS]:
@@ -132,6 +132,10 @@ class Storm:
         if "broker" in what or "group" in what:
             until(lambda: (r := self.found(name)) and (Ref(r) == ref) == ("group" not in what), f"{name} is found again after {what}")
             self.names_s.setdefault("+".join(sorted(what)), []).append(time.monotonic() - start)
+        if "supervisor" in what:
+            until(lambda: self.ask("status")["supervisor"]["pid"] != parts["supervisor"], f"another supervisor answers after {what}")
+            if what == ["supervisor"]:
+                self.answers_s.append(time.monotonic() - start)
         if "group" in what:
             meetings = len(self.lines["call", text_of(ref)])
             until(lambda: len(self.news().get(("down", text_of(ref)), [])) >= meetings, f"{meetings} DOWNs of {name} after {what}")
@@ -150,6 +154,7 @@ class Storm:
                 assert len(lines) == met, f"{len(lines)} DOWNs for {met} watchers of {target}"
             assert kind not in ("stale", "hole"), f"{kind} {target} {lines}"
         now = self.ready("watcher")
+        assert now["restart"] == "permanent" and not now["adopted"], "the supervisor's state was lost"
         assert now["pid"] == self.watcher["pid"], "the watcher has another process"
 
     def next(self):
@@ -165,11 +170,6 @@ class Storm:
         try:
             while kind := self.next():
                 what = {"groups": ["group"], "brokers": ["broker"], "supervisors": ["supervisor"]}.get(kind) or self.rng.sample(["group", "broker", "supervisor"], 2)
-                if "supervisor" in what:
-                    # a fifth in 30 s sets its state aside, which is another test
-                    while len(self.deaths) >= 4 and time.monotonic() - self.deaths[-4] < 31:
-                        time.sleep(0.1)
-                    self.deaths.append(time.monotonic())
                 self.blow(what)
                 self.look_at_the_books()
                 self.done[kind] = self.done.get(kind, 0) + 1
@@ -204,6 +204,9 @@ def main():
         s = sorted(s for storm in storms for s in storm.names_s.get(kind, []))
         print(f"# names back after a kill of {kind}: {s[len(s) // 2]:.3f} s (median), {s[len(s) * 99 // 100]:.3f} s (99 of 100), {s[-1]:.3f} s (longest of {len(s)})")
     print(f"{'not ok' if problems else 'ok'} 1 - nobody_is_lost_or_disturbed_in_a_storm_of_kills")
+    s = sorted(s for storm in storms for s in storm.answers_s)
+    if s:
+        print(f"# answers again after a kill of supervisor: {s[len(s) // 2]:.3f} s (median), {s[len(s) * 99 // 100]:.3f} s (99 of 100), {s[-1]:.3f} s (longest of {len(s)})")
     sys.exit(bool(problems))
 
 

@@ -18,7 +18,7 @@ static const struct backoff_spec plain = {.min_ms = 100, .max_ms = 30000, .facto
 static uint64_t next_ms(struct backoff *backoff, const struct backoff_spec *spec, bool served,
 	uint64_t served_ms)
 {
-	return backoff_next_ns(backoff, spec, served, served_ms * MS, 0) / MS;
+	return backoff_next_ns(backoff, spec, served, false, served_ms * MS, 0) / MS;
 }
 
 static void test_one_that_never_served_waits_min_then_doubles_up_to_max(void **state)
@@ -59,6 +59,36 @@ static void test_stable_service_resets_the_series_and_a_moment_less_does_not(voi
 	assert_int_equal(next_ms(&backoff, &plain, true, 5), 100);
 }
 
+static uint64_t killed_ms(struct backoff *backoff, const struct backoff_spec *spec, bool served)
+{
+	return backoff_next_ns(backoff, spec, served, true, 5 * MS, 0) / MS;
+}
+
+static void test_one_killed_while_it_served_waits_no_longer_than_its_limit_and_the_series_does_not_grow(void **state)
+{
+	struct backoff_spec spec = plain;
+	struct backoff backoff = {};
+
+	spec.killed_max_ms = 150;
+	assert_int_equal(killed_ms(&backoff, &spec, true), 0);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(killed_ms(&backoff, &spec, true), 100);
+	/* one that fails makes it grow, and one that was killed before it served too */
+	assert_int_equal(next_ms(&backoff, &spec, true, 5), 100);
+	assert_int_equal(killed_ms(&backoff, &spec, false), 200);
+	assert_int_equal(killed_ms(&backoff, &spec, true), 150);
+	assert_int_equal(next_ms(&backoff, &spec, false, 0), 400);
+}
+
+static void test_without_such_a_limit_a_kill_is_a_failure_like_any(void **state)
+{
+	struct backoff backoff = {};
+
+	killed_ms(&backoff, &plain, true);
+	assert_int_equal(killed_ms(&backoff, &plain, true), 100);
+	assert_int_equal(killed_ms(&backoff, &plain, true), 200);
+}
+
 static void test_reset_after_0_never_resets(void **state)
 {
 	struct backoff_spec spec = plain;
@@ -78,7 +108,7 @@ static void test_all_zero_means_no_delay_at_all(void **state)
 
 	assert_null(backoff_spec_check(&spec));
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(backoff_next_ns(&backoff, &spec, false, 0, UINT64_MAX), 0);
+		assert_int_equal(backoff_next_ns(&backoff, &spec, false, false, 0, UINT64_MAX), 0);
 }
 
 static void test_factor_1_is_a_constant_delay(void **state)
@@ -101,11 +131,11 @@ static void test_jitter_stays_within_its_percentage_and_reaches_both_ends(void *
 		uint64_t delay_ns;
 
 		random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-		delay_ns = backoff_next_ns(&backoff, &spec, false, 0, random);
+		delay_ns = backoff_next_ns(&backoff, &spec, false, false, 0, random);
 		assert_in_range(delay_ns, 800 * MS, 1200 * MS);
 	}
-	assert_int_equal(backoff_next_ns(&(struct backoff){}, &spec, false, 0, 0), 800 * MS);
-	assert_int_equal(backoff_next_ns(&(struct backoff){}, &spec, false, 0, 400 * MS), 1200 * MS);
+	assert_int_equal(backoff_next_ns(&(struct backoff){}, &spec, false, false, 0, 0), 800 * MS);
+	assert_int_equal(backoff_next_ns(&(struct backoff){}, &spec, false, false, 0, 400 * MS), 1200 * MS);
 }
 
 static void test_the_largest_numbers_do_not_overflow(void **state)
@@ -115,7 +145,7 @@ static void test_the_largest_numbers_do_not_overflow(void **state)
 	struct backoff backoff = {.step = UINT32_MAX};
 
 	assert_null(backoff_spec_check(&spec));
-	assert_in_range(backoff_next_ns(&backoff, &spec, false, 0, UINT64_MAX), 0,
+	assert_in_range(backoff_next_ns(&backoff, &spec, false, false, 0, UINT64_MAX), 0,
 		2 * (uint64_t)UINT32_MAX * MS);
 	assert_true(backoff.step == UINT32_MAX);
 	spec.min_ms = 1;
@@ -221,6 +251,8 @@ int main(void)
 		cmocka_unit_test(test_the_first_restart_of_one_that_had_served_is_immediate),
 		cmocka_unit_test(test_the_immediate_restart_is_given_once_per_series),
 		cmocka_unit_test(test_stable_service_resets_the_series_and_a_moment_less_does_not),
+		cmocka_unit_test(test_one_killed_while_it_served_waits_no_longer_than_its_limit_and_the_series_does_not_grow),
+		cmocka_unit_test(test_without_such_a_limit_a_kill_is_a_failure_like_any),
 		cmocka_unit_test(test_reset_after_0_never_resets),
 		cmocka_unit_test(test_all_zero_means_no_delay_at_all),
 		cmocka_unit_test(test_factor_1_is_a_constant_delay),

@@ -1043,6 +1043,52 @@ static void test_the_broker_is_unlisted_comes_back_for_ever_and_goes_last(void *
 	assert_string_equal(turn(f), "ack(120) reply2 stopped");
 }
 
+/* The broker serves or not, and ends. How long until the next one is started? */
+static uint64_t broker_dies(struct fixture *f, uint64_t group, bool ready, uint64_t lived_ms, int code, int status)
+{
+	char expected[32];
+	uint64_t waited_ms;
+
+	runs(f, group);
+	if (ready)
+		node_group_ready(f->node, group, f->now_ns);
+	turn(f);
+	advance(f, lived_ms);
+	ends(f, group, code, status);
+	snprintf(expected, sizeof(expected), "spawn(broker,%llu)", (unsigned long long)group + 1);
+	for (waited_ms = 0; !strstr(turn(f), expected); waited_ms += 10) {
+		assert_true(waited_ms < 10000);
+		advance(f, 10);
+	}
+	return waited_ms;
+}
+
+static void test_a_broker_comes_back_at_once_unless_it_dies_before_it_serves(void **arg)
+{
+	struct node_config config = {.node_id = NODE_ID, .seed = 1, .broker = "/b/actor-broker"};
+	struct fixture *f = *arg;
+	uint64_t group;
+
+	node_free(f->node);
+	assert_int_equal(node_new(&f->node, &config), 0);
+	node_start(f->node, f->now_ns);
+	node_reserved(f->node, 100, 1024, f->now_ns);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	for (group = 100; group < 120; group++) /* had served for a second, however it ended */
+		assert_int_equal(broker_dies(f, group, true, 1000, group % 2 ? CLD_KILLED : CLD_EXITED, group % 2 ? SIGSEGV : 1), 0);
+	for (; group < 140; group++) /* killed while it served */
+		assert_true(broker_dies(f, group, true, 10, CLD_KILLED, SIGKILL) <= 120);
+	assert_int_equal(broker_dies(f, group++, true, 1000, CLD_KILLED, SIGKILL), 0);
+	for (; group < 150; group++) /* dies as soon as it serves */
+		broker_dies(f, group, true, 10, CLD_KILLED, SIGSEGV);
+	assert_in_range(broker_dies(f, group++, true, 10, CLD_KILLED, SIGSEGV), 640, 970);
+	assert_int_equal(broker_dies(f, group++, true, 1000, CLD_KILLED, SIGKILL), 0);
+	for (; group < 160; group++) /* dies at its start */
+		broker_dies(f, group, false, 5000, CLD_EXITED, 1);
+	assert_in_range(broker_dies(f, group, false, 5000, CLD_EXITED, 1), 640, 970);
+}
+
 /* --- owners and monitors ----------------------------------------------------------------------------------------- */
 
 static void test_an_owned_child_goes_with_its_owner(void **arg)
@@ -1871,6 +1917,7 @@ int main(void)
 		T(test_what_was_removed_does_not_come_back_with_the_next_supervisor),
 		T(test_down_stops_all_then_says_so),
 		T(test_the_broker_is_unlisted_comes_back_for_ever_and_goes_last),
+		T(test_a_broker_comes_back_at_once_unless_it_dies_before_it_serves),
 		T(test_an_owned_child_goes_with_its_owner),
 		T(test_an_owned_child_that_cannot_be_run_is_given_up),
 		T(test_each_monitor_goes_off_once),
