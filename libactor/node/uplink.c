@@ -5,6 +5,9 @@
  * whom we have links with, whom we watch) → `announced`. What the runtime itself asked meanwhile is idempotent and is asked again; what
  * actors asked is not, and ends with noconnection. Direct links to other groups do not notice any of it.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -538,6 +541,30 @@ void uplink_start(actor_group *group)
 	uplink_hello(group);
 }
 
+/*
+ * Does the keeper live, whose pid is in the lock file? Then so does the node, and whichever daemon is away comes back: its socket may be dead, or
+ * swept and not made anew yet. No: or it cannot be told (the file is another user's, the pid one of another namespace).
+ */
+static bool node_lives(const actor_group *group)
+{
+	char path[sizeof(group->runtime_dir) + sizeof("/lock")], text[16], *end;
+	ssize_t n;
+	long pid;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/lock", group->runtime_dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	pid = strtol(text, &end, 10);
+	return *end == '\n' && pid > 0 && pid <= INT32_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+}
+
 bool uplink_is_hopeless(const actor_group *group)
 {
 	const struct uplink *uplink = &group->uplink;
@@ -552,8 +579,8 @@ bool uplink_is_hopeless(const actor_group *group)
 		return false;
 	case -ENOENT:
 	case -ECONNREFUSED:
-		/* whom the spawner started waits for a broker that is being restarted */
-		if (group->supervised)
+		/* a broker that is being restarted is waited for, by whom the spawner started in any case */
+		if (group->supervised || node_lives(group))
 			return false;
 		return uplink->last_error == -ENOENT || clock_now_ns() - uplink->started_ns > REFUSED_PATIENCE_MS * MS_NS;
 	default:

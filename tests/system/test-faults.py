@@ -167,11 +167,57 @@ def a_job_runs_once_although_the_supervisor_dies():
     assert open(mark).read() == "x\n", "it ran once"
 
 
+def joining(name):
+    """A client that has begun to look for the node, and waits."""
+    process = subprocess.Popen([caller, name], env=node.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def waits():
+        if process.poll() is not None:
+            return True
+        try:
+            with open(f"/proc/{process.pid}/stat") as f:
+                asleep = f.read().rsplit(")", 1)[1].split()[0] == "S"
+            return asleep and any("eventpoll" in os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd"))
+        except OSError:
+            return False
+
+    until(waits, "the client waits")
+    return process
+
+
+def a_client_that_comes_while_there_is_no_broker_waits_for_the_next():
+    """Whatever is left of the old one: a socket that nobody listens at, or none."""
+    for swept in False, True:
+        then = status()
+        os.kill(then["supervisor"]["pid"], signal.SIGSTOP)
+        os.kill(then["broker"]["pid"], signal.SIGKILL)
+        if swept:
+            os.unlink(node.env["ACTOR_RUNTIME_DIR"] + "/broker.ipc")
+        client = joining("counter")
+        started = time.monotonic()
+        if not swept:
+            until(lambda: client.poll() is not None or time.monotonic() - started > 1.5, "longer than a restart takes")
+        os.kill(then["supervisor"]["pid"], signal.SIGCONT)
+        first = client.stdout.readline()
+        client.send_signal(signal.SIGTERM)
+        out, err = client.communicate(timeout=60)
+        assert first == "calling\n", (swept, first, err)
+
+
+def a_client_that_comes_when_the_node_is_gone_is_told_so_at_once():
+    for name in "broker.ipc", "spawner.ipc":
+        assert not os.path.exists(node.env["ACTOR_RUNTIME_DIR"] + "/" + name)
+    client = subprocess.run([caller, "counter"], env=node.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert client.returncode == 1 and "not connected" in client.stderr, client
+
+
 run_tests([a_job_runs_once_although_the_supervisor_dies,
            calls_are_served_while_another_group_is_killed,
            calls_are_served_while_the_broker_is_killed,
+           a_client_that_comes_while_there_is_no_broker_waits_for_the_next,
            calls_are_served_while_the_supervisor_is_killed_and_exits_meanwhile_are_told,
            a_killed_group_takes_its_setsid_grandchildren_along,
            nothing_is_left_when_the_keeper_is_killed,
+           a_client_that_comes_when_the_node_is_gone_is_told_so_at_once,
            nothing_is_left_when_keeper_and_supervisor_are_killed,
            a_stale_directory_is_taken_over], node)

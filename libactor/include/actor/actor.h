@@ -339,7 +339,7 @@ struct actor_group_options {
 };
 
 /*
- * Says hello to the node and waits for its answer. 0; -ENOTCONN no node; -EPERM the runtime directory belongs to neither this user nor root,
+ * Says hello to the node and waits for its answer, for a broker that is being restarted too. 0; -ENOTCONN no node, or its broker stays away; -EPERM the runtime directory belongs to neither this user nor root,
  * or its mode is not 0700 (or 0711), -ENOTDIR it is a symlink or no directory (the log says which); -EACCES; -EPROTO. options NULL: defaults.
  * One process holds an ACTOR_TOKEN at a time. The next one with the same token (a supervised shell started two programs) becomes a client of
  * its own, with a line in the log: it is not restarted, and the supervisor does not report its end.
