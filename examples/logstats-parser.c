@@ -124,7 +124,7 @@ static int parser_parse(actor *self, const actor_msg *msg)
 	msgpack_pack_uint64(&out, n_lines);
 	totals_pack(&parser->totals, &out);
 	totals_clear(&parser->totals);
-	r = actor_cast_msg(self, parser->collector, "parsed", &answer);
+	r = actor_cast_msg(self, actor_to(parser->collector), "parsed", &answer);
 	actor_msg_free(answer);
 	return r;
 }
@@ -136,7 +136,7 @@ static int parser_init(actor *self, const void *arg)
 
 	parser->collector = *(const actor_ref *)arg;
 	parser->totals.borrow = true;
-	return actor_cast(self, parser->collector, "ready", "");
+	return actor_cast(self, actor_to(parser->collector), "ready", "");
 }
 
 static void parser_terminate(actor *self, const struct actor_cause *cause)

@@ -113,7 +113,7 @@ static int run_feed(actor *self)
 		while ((r = work_take(&run->work, parser->has, parser->n_has, &batch)) == 0) {
 			parser->has[parser->n_has++] = batch;
 			run->n_outstanding++;
-			r = actor_cast(self, parser->ref, "parse", "Uy#",
+			r = actor_cast(self, actor_to(parser->ref), "parse", "Uy#",
 				batch->id, batch->text, batch->size_bytes);
 			if (r < 0)
 				break; /* it is gone: on_down has the batch back */
@@ -220,7 +220,7 @@ static int collector_parsed(actor *self, const actor_msg *msg)
 static int collector_begin(actor *self, const actor_msg *msg)
 {
 	struct run *run = run_of(self);
-	char path[4096], ref[ACTOR_REF_TEXT_MAX], error[256] = "", what[512];
+	char path[4096], ref[ACTOR_REF_TEXT_MAX], what[512];
 	const char *argv[] = {path, "--parse-for", actor_ref_format(actor_self(self), ref), NULL};
 	struct actor_process_spec spec = {.argv = argv, .backoff_min_ms = -1, .backoff_max_ms = -1};
 	struct actor_process process;
@@ -231,12 +231,11 @@ static int collector_begin(actor *self, const actor_msg *msg)
 		return run_fail(self, "cannot find its own program in /proc");
 	path[n] = '\0';
 	for (unsigned i = 0; i < run->n_parsers; i++) {
-		r = actor_process_start(self, &spec, &process, error);
+		r = actor_process_start(self, &spec, &process);
 		if (r == -ECANCELED)
 			return 0;
 		if (r < 0) {
-			snprintf(what, sizeof(what), "cannot start a parser: %s",
-				error[0] ? error : strerror(-r));
+			snprintf(what, sizeof(what), "cannot start a parser: %s", process.error);
 			return run_fail(self, what);
 		}
 	}
@@ -261,7 +260,7 @@ static int collector_init(actor *self, const void *arg)
 	*run = *(struct run *const *)arg;
 	r = actor_send_after(self, TICK_MS, "tick", NULL, "");
 	/* The parsers are started by a message of its own, for only an actor that exists can be answered. */
-	return r < 0 ? r : actor_cast(self, actor_self(self), "begin", "");
+	return r < 0 ? r : actor_cast(self, actor_to(actor_self(self)), "begin", "");
 }
 
 static const struct actor_method collector_methods[] = {

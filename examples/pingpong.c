@@ -50,7 +50,7 @@ static double now_seconds(void)
 
 static int start_partner(actor *self, bool processes, actor_ref *ret)
 {
-	char path[4096], error[256] = "";
+	char path[4096];
 	const char *argv[] = {path, "--pong", NULL};
 	struct actor_process_spec spec = {.argv = argv, .restart = ACTOR_TEMPORARY, .wait_ready = true};
 	struct actor_process process;
@@ -63,9 +63,9 @@ static int start_partner(actor *self, bool processes, actor_ref *ret)
 	if (n < 0)
 		return -errno;
 	path[n] = '\0';
-	r = actor_process_start(self, &spec, &process, error);
+	r = actor_process_start(self, &spec, &process);
 	if (r < 0)
-		fprintf(stderr, "pingpong: cannot start %s: %s\n", path, error[0] ? error : strerror(-r));
+		fprintf(stderr, "pingpong: cannot start %s: %s\n", path, process.error);
 	else
 		*ret = process.main;
 	return r;
@@ -85,7 +85,7 @@ static int ping_measure(actor *self, const struct pingpong *pingpong)
 	start = now_seconds();
 	end = start + pingpong->seconds;
 	for (n = 0; now < end && !actor_stopping(self); n++) {
-		r = actor_call(self, partner, "ping", ACTOR_TIMEOUT_DEFAULT, &reply, "I", n);
+		r = actor_call(self, actor_to(partner), "ping", ACTOR_TIMEOUT_DEFAULT, &reply, "I", n);
 		if (r == 0)
 			r = actor_msg_unpack(reply, "I", &answer);
 		actor_msg_free(reply);
@@ -121,7 +121,7 @@ static int ping_init(actor *self, const void *arg)
 	struct pingpong **pingpong = actor_state(self);
 
 	*pingpong = *(struct pingpong *const *)arg;
-	return actor_cast(self, actor_self(self), "go", "");
+	return actor_cast(self, actor_to(actor_self(self)), "go", "");
 }
 
 static const struct actor_method ping_methods[] = {
@@ -136,7 +136,7 @@ static const struct actor_behavior ping = {
 /* Within one process no node is needed. */
 static int main_alone(struct pingpong *const *pingpong)
 {
-	const struct actor_group_options options = {.mode = ACTOR_LINK_NONE};
+	const struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
 	actor_group *group = NULL;
 	int r;
 

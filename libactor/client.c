@@ -64,12 +64,15 @@ static const struct actor_behavior client_behavior = {
 	.on_down = client_down,
 };
 
-int actor_client_new(actor_client **ret, const struct actor_group_options *options)
+int actor_client_new_sized(actor_client **ret, const struct actor_group_options *options, size_t options_bytes)
 {
-	struct actor_group_options client_options = options ? *options : (struct actor_group_options){0};
+	struct actor_group_options client_options;
 	actor_client *client;
 	int r;
 
+	r = group_read_options(&client_options, options, options_bytes);
+	if (r < 0)
+		return r;
 	client_options.ignore_token = true; /* a tool run by a supervised program is not that program */
 	client = calloc(1, sizeof(*client));
 	if (!client)
@@ -128,12 +131,6 @@ static void client_poll(actor_client *client)
 	scheduler_poll(client->group);
 }
 
-static int client_dest(actor_client *client, actor_ref to, const char *name, int64_t deadline_ns, struct wire_dest *ret)
-{
-	*ret = (struct wire_dest){.ref = to};
-	return name ? send_dest_of_name(client->group, NULL, name, send_left_ms(deadline_ns), ret) : 0;
-}
-
 /* @is_call: its time-out is over; else it is a cast, for which there is no room. */
 static int client_ready(actor_client *client, const struct wire_dest *to, int64_t deadline_ns, bool is_call)
 {
@@ -147,8 +144,27 @@ static int client_ready(actor_client *client, const struct wire_dest *to, int64_
 	return r;
 }
 
-static int client_vcall(actor_client *client, actor_ref to, const char *name, const char *method, int64_t timeout_ms, actor_msg **ret_msg,
-	const char *format, va_list args)
+int actor_client_call(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
+{
+	int64_t deadline_ns = send_deadline_ns(timeout_ms);
+	struct wire_dest dest;
+	va_list args;
+	int r;
+
+	if (ret_msg)
+		*ret_msg = NULL;
+	r = send_dest(client->group, NULL, to, deadline_ns, &dest);
+	if (r == 0)
+		r = client_ready(client, &dest, deadline_ns, true);
+	if (r < 0)
+		return r;
+	va_start(args, format);
+	r = send_vcall(client->group, NULL, &dest, method, deadline_ns, ret_msg, format, args);
+	va_end(args);
+	return r;
+}
+
+int actor_client_call_msg(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg)
 {
 	int64_t deadline_ns = send_deadline_ns(timeout_ms);
 	struct wire_dest dest;
@@ -156,101 +172,43 @@ static int client_vcall(actor_client *client, actor_ref to, const char *name, co
 
 	if (ret_msg)
 		*ret_msg = NULL;
-	r = client_dest(client, to, name, deadline_ns, &dest);
+	r = send_dest(client->group, NULL, to, deadline_ns, &dest);
 	if (r == 0)
 		r = client_ready(client, &dest, deadline_ns, true);
-	if (r < 0)
-		return r;
-	return send_vcall(client->group, NULL, &dest, method, deadline_ns, ret_msg, format, args);
+	return r < 0 ? r : send_call_msg(client->group, NULL, &dest, method, deadline_ns, take_args, ret_msg);
 }
 
-int actor_client_call(actor_client *client, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
-{
-	va_list args;
-	int r;
-
-	va_start(args, format);
-	r = client_vcall(client, to, NULL, method, timeout_ms, ret_msg, format, args);
-	va_end(args);
-	return r;
-}
-
-int actor_client_call_name(actor_client *client, const char *name, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
-{
-	va_list args;
-	int r;
-
-	if (!name)
-		return -EINVAL;
-	va_start(args, format);
-	r = client_vcall(client, ACTOR_NOBODY, name, method, timeout_ms, ret_msg, format, args);
-	va_end(args);
-	return r;
-}
-
-int actor_client_call_msg(actor_client *client, actor_ref to, const char *name, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg)
-{
-	int64_t deadline_ns = send_deadline_ns(timeout_ms);
-	struct wire_dest dest;
-	int r;
-
-	if (ret_msg)
-		*ret_msg = NULL;
-	r = client_dest(client, to, name, deadline_ns, &dest);
-	if (r == 0)
-		r = client_ready(client, &dest, deadline_ns, true);
-	if (r < 0)
-		return r;
-	return send_call_msg(client->group, NULL, &dest, method, send_left_ms(deadline_ns), take_args, ret_msg);
-}
-
-static int client_vcast(actor_client *client, actor_ref to, const char *name, const char *method, const char *format, va_list args)
+static int client_cast_ready(actor_client *client, actor_dest to, struct wire_dest *ret)
 {
 	int64_t deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
-	struct wire_dest dest;
 	int r;
 
-	r = client_dest(client, to, name, deadline_ns, &dest);
-	if (r == 0)
-		r = client_ready(client, &dest, deadline_ns, false);
-	return r < 0 ? r : send_vcast(client->group, client_actor(client), &dest, method, format, args);
+	r = send_dest(client->group, NULL, to, deadline_ns, ret);
+	return r < 0 ? r : client_ready(client, ret, deadline_ns, false);
 }
 
-int actor_client_cast(actor_client *client, actor_ref to, const char *method, const char *format, ...)
+int actor_client_cast(actor_client *client, actor_dest to, const char *method, const char *format, ...)
 {
+	struct wire_dest dest;
 	va_list args;
 	int r;
 
-	va_start(args, format);
-	r = client_vcast(client, to, NULL, method, format, args);
-	va_end(args);
+	r = client_cast_ready(client, to, &dest);
+	if (r == 0) {
+		va_start(args, format);
+		r = send_vcast(client->group, client_actor(client), &dest, method, format, args);
+		va_end(args);
+	}
 	client_poll(client);
 	return r;
 }
 
-int actor_client_cast_name(actor_client *client, const char *name, const char *method, const char *format, ...)
+int actor_client_cast_msg(actor_client *client, actor_dest to, const char *method, actor_msg **take_args)
 {
-	va_list args;
-	int r;
-
-	if (!name)
-		return -EINVAL;
-	va_start(args, format);
-	r = client_vcast(client, ACTOR_NOBODY, name, method, format, args);
-	va_end(args);
-	client_poll(client);
-	return r;
-}
-
-int actor_client_cast_msg(actor_client *client, actor_ref to, const char *name, const char *method, actor_msg **take_args)
-{
-	int64_t deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
 	struct wire_dest dest;
 	int r;
 
-	r = client_dest(client, to, name, deadline_ns, &dest);
-	if (r == 0)
-		r = client_ready(client, &dest, deadline_ns, false);
+	r = client_cast_ready(client, to, &dest);
 	if (r == 0)
 		r = send_cast_msg(client->group, client_actor(client), &dest, method, take_args);
 	client_poll(client);

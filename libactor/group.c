@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "libactor/runtime.h"
+#include "libactor/util/sized.h"
 #include "libactor/protocol/mp.h"
 
 #define CONNECT_TIMEOUT_MS 5000
@@ -124,7 +125,7 @@ static void group_read_token(actor_group *group)
 	group->supervised = true;
 }
 
-static int group_new(actor_group **ret, enum actor_link_mode mode, size_t stack_bytes)
+static int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 {
 	actor_group *group = calloc(1, sizeof(*group));
 	int r = 0;
@@ -143,7 +144,7 @@ static int group_new(actor_group **ret, enum actor_link_mode mode, size_t stack_
 	list_init(&group->flushes);
 	names_init(group);
 	group_now(group);
-	if (mode != ACTOR_LINK_NONE)
+	if (mode != ACTOR_JOIN_NONE)
 		r = transport_new(&group->transport);
 	if (r == 0)
 		r = scheduler_init(group);
@@ -164,15 +165,24 @@ static bool group_is_connected(void *arg)
 	return (group->uplink.state == UPLINK_UP && group->uplink.announced) || uplink_is_hopeless(group);
 }
 
-int actor_group_new(actor_group **ret, const struct actor_group_options *options)
+/* as of 0.1 */
+#define OPTIONS_FIRST_BYTES sizeof(struct actor_group_options)
+
+int group_read_options(struct actor_group_options *ret, const struct actor_group_options *given, size_t given_bytes)
 {
-	static const struct actor_group_options defaults;
+	return sized_read(ret, sizeof(*ret), given, given_bytes, OPTIONS_FIRST_BYTES);
+}
+
+int actor_group_new_sized(actor_group **ret, const struct actor_group_options *given, size_t given_bytes)
+{
+	struct actor_group_options read, *options = &read;
 	actor_group *group;
 	size_t stack_bytes;
 	int r;
 
-	if (!options)
-		options = &defaults;
+	r = group_read_options(&read, given, given_bytes);
+	if (r < 0)
+		return r;
 	if (options->stack_size_bytes > ACTOR_STACK_MAX_BYTES)
 		return -EINVAL;
 	stack_bytes = options->stack_size_bytes ? options->stack_size_bytes : ACTOR_STACK_DEFAULT_BYTES;
@@ -182,13 +192,13 @@ int actor_group_new(actor_group **ret, const struct actor_group_options *options
 	snprintf(group->name, sizeof(group->name), "%s", options->name ? options->name : program_invocation_short_name);
 	group->log = options->log;
 	group->log_arg = options->log_arg;
-	if (group->mode == ACTOR_LINK_NONE) {
+	if (group->mode == ACTOR_JOIN_NONE) {
 		group->node = group->id = 1;
 		*ret = group;
 		return 0;
 	}
 	group->connect_timeout_ms = options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
-	if (!options->ignore_token && group->mode == ACTOR_LINK_DIRECT)
+	if (!options->ignore_token && group->mode == ACTOR_JOIN_DIRECT)
 		group_read_token(group);
 	r = group_find_runtime_dir(group, options->runtime_dir);
 	if (r == 0)
@@ -197,7 +207,7 @@ int actor_group_new(actor_group **ret, const struct actor_group_options *options
 		actor_group_free(group);
 		return r;
 	}
-	if (!options->ignore_token && group->mode == ACTOR_LINK_DIRECT)
+	if (!options->ignore_token && group->mode == ACTOR_JOIN_DIRECT)
 		unsetenv("ACTOR_TOKEN"); /* our children are not us */
 	uplink_start(group);
 	r = scheduler_pump(group, group_is_connected, group, deadline_after_ms(clock_now_ns(), group->connect_timeout_ms));
@@ -218,7 +228,7 @@ int service_group_new(actor_group **ret, const struct service_options *options)
 	actor_group *group;
 	int r;
 
-	r = group_new(&group, ACTOR_LINK_DIRECT, ACTOR_STACK_DEFAULT_BYTES);
+	r = group_new(&group, ACTOR_JOIN_DIRECT, ACTOR_STACK_DEFAULT_BYTES);
 	if (r < 0)
 		return r;
 	group->is_service = true;
@@ -333,7 +343,7 @@ static bool never(void *arg)
 
 static void group_tell_ready(actor_group *group)
 {
-	if (!group->told_ready && group->mode == ACTOR_LINK_DIRECT && !group->is_service)
+	if (!group->told_ready && group->mode == ACTOR_JOIN_DIRECT && !group->is_service)
 		uplink_tell_ready(group);
 }
 
@@ -419,13 +429,15 @@ int group_spawn(actor_group *group, const struct actor_behavior *behavior, const
 	return wait.result;
 }
 
-int actor_group_spawn(actor_group *group, const struct actor_behavior *behavior, const void *arg, const char *name, actor_ref *ret)
+int actor_group_spawn_sized(actor_group *group, const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg, const char *name, actor_ref *ret)
 {
 	struct actor *self;
 	actor_ref ref;
 	int r;
 
-	r = group_spawn(group, behavior, arg, false, &ref);
+	r = actor_check_behavior(behavior, behavior_bytes);
+	if (r == 0)
+		r = group_spawn(group, behavior, arg, false, &ref);
 	if (r == 0 && name) {
 		self = actor_find(group, ref.serial);
 		r = self ? name_register(group, self, name) : -ESRCH;

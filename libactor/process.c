@@ -7,6 +7,7 @@
 
 #include "libactor/runtime.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/util/sized.h"
 
 #define START_TIMEOUT_MS 5000
 #define SPAWNER_AGAIN_MS 20
@@ -151,12 +152,10 @@ static const struct {
 	{"in_use", -EEXIST}, {"exec", -ENOEXEC}, {"bad_args", -EINVAL}, {"timeout", -ETIMEDOUT}, {"ended", -ECONNRESET}, {"no_name", -ESRCH},
 };
 
-static int spawner_error(int r, const actor_msg *reply, char *error)
+static int spawner_error(int r, const actor_msg *reply)
 {
 	const char *name = r == -EREMOTEIO ? actor_msg_error(reply) : NULL;
 
-	if (error)
-		snprintf(error, 256, "%s", name ? actor_msg_error_text(reply) : strerror(-r));
 	for (size_t i = 0; name && i < sizeof(spawner_errors) / sizeof(spawner_errors[0]); i++) {
 		if (strcmp(name, spawner_errors[i].name) == 0)
 			return spawner_errors[i].error;
@@ -183,7 +182,7 @@ int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, acto
 		if (r != -ESRCH && r != -ENOTCONN && r != -ECONNRESET)
 			return r;
 		again_ns = deadline_after_ms(clock_now_ns(), SPAWNER_AGAIN_MS);
-		if (self->group->mode == ACTOR_LINK_NONE || again_ns >= deadline_ns)
+		if (self->group->mode == ACTOR_JOIN_NONE || again_ns >= deadline_ns)
 			return -ENOTCONN;
 		r = actor_sleep(self, SPAWNER_AGAIN_MS);
 		if (r < 0)
@@ -191,20 +190,32 @@ int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, acto
 	}
 }
 
-int actor_process_start(actor *self, const struct actor_process_spec *spec, struct actor_process *ret, char *error)
+/* as of 0.1 */
+#define SPEC_FIRST_BYTES sizeof(struct actor_process_spec)
+
+/* What went wrong, for people. @r: as the call had it. */
+static void process_explain(struct actor_process *process, int r, const actor_msg *reply, const struct actor_process_spec *spec, int64_t timeout_ms)
+{
+	if (r == -ENOTCONN)
+		snprintf(process->error, sizeof(process->error),
+			"the node's spawner is away; whether the process was started is not known if it was away for all of the time-out");
+	else if (r == -ETIMEDOUT || (r == -EREMOTEIO && strcmp(actor_msg_error(reply), "timeout") == 0))
+		snprintf(process->error, sizeof(process->error), "it is not %s after %lld ms", spec->wait_ready ? "ready" : "up", (long long)timeout_ms);
+	else
+		snprintf(process->error, sizeof(process->error), "%s", r == -EREMOTEIO ? actor_msg_error_text(reply) : actor_strerror(r));
+}
+
+static int process_start(actor *self, const struct actor_process_spec *spec, struct actor_process *process)
 {
 	actor_group *group = self->group;
 	struct monitor *monitor = NULL;
-	struct actor_process process;
 	actor_msg *reply = NULL;
 	struct buf out = BUF_INIT;
 	uint64_t monitor_id = 0;
 	int64_t timeout_ms;
 	int r;
 
-	if (error)
-		*error = 0;
-	if (!spec || !spec->argv || !spec->argv[0] || (unsigned)spec->restart > ACTOR_TEMPORARY || group->current != self)
+	if (!spec->argv || !spec->argv[0] || (unsigned)spec->restart > ACTOR_TEMPORARY || group->current != self)
 		return -EINVAL;
 	if (spec->monitor) {
 		/* before it can die: no window in which an end goes unseen */
@@ -222,13 +233,11 @@ int actor_process_start(actor *self, const struct actor_process_spec *spec, stru
 			out.size_bytes, spec->wait_ready ? "ready" : "up", timeout_ms);
 	buf_deinit(&out);
 	if (r == 0)
-		r = child_parse(reply, group->node, &process);
-	else
-		r = spawner_error(r, reply, error);
-	if (r == -ENOTCONN && error)
-		snprintf(error, 256, "the node's spawner is away; whether the process was started is not known if it was away for all of the time-out");
-	if (r == -ETIMEDOUT && error)
-		snprintf(error, 256, "it is not %s after %lld ms", spec->wait_ready ? "ready" : "up", (long long)timeout_ms);
+		r = child_parse(reply, group->node, process);
+	if (r < 0) {
+		process_explain(process, r, reply, spec, timeout_ms);
+		r = spawner_error(r, reply);
+	}
 	actor_msg_free(reply);
 	monitor = monitor_id ? slots_get(&group->monitors, monitor_id) : NULL;
 	if (r < 0) {
@@ -236,12 +245,26 @@ int actor_process_start(actor *self, const struct actor_process_spec *spec, stru
 			monitor_forget(group, monitor);
 		return r;
 	}
-	process.monitor = monitor_id;
+	process->monitor = monitor_id;
 	if (monitor)
-		monitor_settle(group, monitor, process.group);
-	if (ret)
-		*ret = process;
+		monitor_settle(group, monitor, process->group);
 	return 0;
+}
+
+int actor_process_start_sized(actor *self, const struct actor_process_spec *given, size_t spec_bytes, struct actor_process *ret, size_t ret_bytes)
+{
+	struct actor_process process = {0};
+	struct actor_process_spec spec;
+	int r;
+
+	r = given ? sized_read(&spec, sizeof(spec), given, spec_bytes, SPEC_FIRST_BYTES) : -EINVAL;
+	if (r == 0)
+		r = process_start(self, &spec, &process);
+	if (r < 0 && !process.error[0])
+		snprintf(process.error, sizeof(process.error), "%s", actor_strerror(r));
+	if (ret)
+		sized_write(ret, ret_bytes, &process, sizeof(process));
+	return r;
 }
 
 int actor_process_stop(actor *self, const char *name, int64_t timeout_ms)
@@ -255,12 +278,12 @@ int actor_process_stop(actor *self, const char *name, int64_t timeout_ms)
 	if (self->group->current != self)
 		return -EINVAL;
 	r = spawner_ask(self, "stop", timeout_ms, &reply, "sb", name, 1);
-	r = spawner_error(r, reply, NULL);
+	r = spawner_error(r, reply);
 	actor_msg_free(reply);
 	if (r < 0)
 		return r;
 	r = spawner_ask(self, "rm", send_left_ms(deadline_ns), &reply, "sb", name, 0);
-	r = spawner_error(r, reply, NULL);
+	r = spawner_error(r, reply);
 	actor_msg_free(reply);
 	return r == -ESRCH ? 0 : r; /* an owned one is forgotten at its end */
 }

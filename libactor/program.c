@@ -28,14 +28,14 @@ static void program_fail(actor_group *group, const char *what, int error)
 	const char *hint = "";
 
 	if (error == -ENOTCONN)
-		hint = "; no node is running there: start one with 'actorctl up -d', or set ACTOR_RUNTIME_DIR";
+		hint = "; start one with 'actorctl up -d', or set ACTOR_RUNTIME_DIR";
 	else if (error == -EEXIST)
 		hint = "; an actor of that name is running: 'actorctl names' lists them";
-	fprintf(stderr, "%s: %s: %s%s\n", program_invocation_short_name, what, strerror(-error), hint);
+	fprintf(stderr, "%s: %s: %s%s\n", program_invocation_short_name, what, actor_strerror(error), hint);
 	actor_group_free(group);
 }
 
-int actor_main(const struct actor_behavior *behavior, const void *arg, const char *name)
+int actor_main_sized(const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg, const char *name)
 {
 	struct actor_group_options options = {.log = program_log};
 	struct sigaction action = {.sa_handler = program_signal};
@@ -51,7 +51,7 @@ int actor_main(const struct actor_behavior *behavior, const void *arg, const cha
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	crash_report_start(program_group);
-	r = actor_group_spawn(program_group, behavior, arg, name, NULL);
+	r = actor_group_spawn_sized(program_group, behavior, behavior_bytes, arg, name, NULL);
 	if (r < 0) {
 		snprintf(what, sizeof(what), "cannot start the actor '%s'%s%s%s", behavior && behavior->name ? behavior->name : "?", name ? " as '" : "",
 			name ? name : "", name ? "'" : "");

@@ -128,6 +128,8 @@ struct actor {
 };
 
 /* actor.c */
+int actor_describe(const struct actor *self, struct actor_from *from); /* describe.c: answers `$describe` */
+int actor_check_behavior(const struct actor_behavior *behavior, size_t behavior_bytes); /* as it came over the API: 0, -EINVAL, -E2BIG */
 int actor_new(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal, struct actor **ret);
 struct actor *actor_find(actor_group *group, uint64_t serial); /* NULL: dead */
 void actor_run(struct actor *self);                            /* handles what waits for it; on the loop's stack */
@@ -468,7 +470,9 @@ int send_ready(actor_group *group, struct actor *self, const struct wire_dest *t
 int send_no_route(const actor_group *group, const struct wire_dest *to);
 int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method, const void *args, size_t args_bytes);
 /* A name becomes a ref (DIRECT mode), or stays a name for the daemon at the end of the only link. */
+int send_dest(actor_group *group, struct actor *self, actor_dest to, int64_t deadline_ns, struct wire_dest *ret);
 int send_dest_of_name(actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, struct wire_dest *ret);
+int group_read_options(struct actor_group_options *ret, const struct actor_group_options *given, size_t given_bytes);
 int group_spawn(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal, actor_ref *ret);
 int64_t send_deadline_ns(int64_t timeout_ms);
 int64_t send_left_ms(int64_t deadline_ns); /* ACTOR_FOREVER for NEVER_NS */
@@ -476,7 +480,7 @@ int send_vcast(actor_group *group, struct actor *self, const struct wire_dest *t
 int send_cast_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, actor_msg **take_args);
 int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, int64_t deadline_ns,
 	actor_msg **ret_msg, const char *format, va_list args);
-int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, int64_t timeout_ms,
+int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, int64_t deadline_ns,
 	actor_msg **take_args, actor_msg **ret_msg);
 void send_timers_end(struct actor *self);
 
@@ -496,7 +500,7 @@ void crash_report_stop(void);
 struct actor_group {
 	uint64_t node;
 	uint64_t id;
-	enum actor_link_mode mode;
+	enum actor_join_mode mode;
 	char name[256];
 	char runtime_dir[4096];
 	struct throttle complaints;

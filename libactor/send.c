@@ -19,7 +19,7 @@ int64_t send_deadline_ns(int64_t timeout_ms)
 int send_no_route(const actor_group *group, const struct wire_dest *to)
 {
 	/* whoever has no more than the link to a daemon has no way while that is away; others make one, unless there is no memory for it */
-	return to->name.s || group->mode != ACTOR_LINK_DIRECT || group->uplink.state == UPLINK_NONE ? -ENOTCONN : -ENOMEM;
+	return to->name.s || group->mode != ACTOR_JOIN_DIRECT || group->uplink.state == UPLINK_NONE ? -ENOTCONN : -ENOMEM;
 }
 
 int64_t send_left_ms(int64_t deadline_ns)
@@ -57,7 +57,7 @@ int send_dest_of_name(actor_group *group, struct actor *self, const char *name, 
 	if (!name || !wire_name_is_valid(name, strlen(name)))
 		return -EINVAL;
 	*ret = (struct wire_dest){0};
-	if (group->mode == ACTOR_LINK_BROKER || group->mode == ACTOR_LINK_SPAWNER) {
+	if (group->mode == ACTOR_JOIN_BROKER || group->mode == ACTOR_JOIN_SPAWNER) {
 		ret->name = wire_cstr(name);
 		return 0;
 	}
@@ -165,10 +165,9 @@ int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *t
 	return call_wait(group, self, to, wire_cstr(method), group->scratch.data, group->scratch.size_bytes, deadline_ns, ret_msg);
 }
 
-int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, int64_t timeout_ms,
+int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, int64_t deadline_ns,
 	actor_msg **take_args, actor_msg **ret_msg)
 {
-	int64_t deadline_ns = send_deadline_ns(timeout_ms);
 	const uint8_t *body = NULL;
 	size_t body_bytes = 0;
 	actor_msg *args = NULL;
@@ -192,25 +191,21 @@ int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest
 	return r;
 }
 
-int actor_cast(actor *self, actor_ref to, const char *method, const char *format, ...)
+int send_dest(actor_group *group, struct actor *self, actor_dest to, int64_t deadline_ns, struct wire_dest *ret)
 {
-	struct wire_dest dest = {.ref = to};
-	va_list args;
-	int r;
-
-	va_start(args, format);
-	r = send_vcast(self->group, self, &dest, method, format, args);
-	va_end(args);
-	return r;
+	if (to.name)
+		return send_dest_of_name(group, self, to.name, deadline_ns == SEND_BLOCK_MAX ? SEND_BLOCK_MAX_MS : send_left_ms(deadline_ns), ret);
+	*ret = (struct wire_dest){.ref = to.ref};
+	return 0;
 }
 
-int actor_cast_name(actor *self, const char *name, const char *method, const char *format, ...)
+int actor_cast(actor *self, actor_dest to, const char *method, const char *format, ...)
 {
 	struct wire_dest dest;
 	va_list args;
 	int r;
 
-	r = send_dest_of_name(self->group, self, name, SEND_BLOCK_MAX_MS, &dest);
+	r = send_dest(self->group, self, to, SEND_BLOCK_MAX, &dest);
 	if (r < 0)
 		return cast_result(self->group, r);
 	va_start(args, format);
@@ -219,26 +214,20 @@ int actor_cast_name(actor *self, const char *name, const char *method, const cha
 	return r;
 }
 
-int actor_cast_msg(actor *self, actor_ref to, const char *method, actor_msg **take_args)
+int actor_cast_msg(actor *self, actor_dest to, const char *method, actor_msg **take_args)
 {
-	struct wire_dest dest = {.ref = to};
+	struct wire_dest dest;
+	int r;
 
+	r = send_dest(self->group, self, to, SEND_BLOCK_MAX, &dest);
+	if (r < 0 && r != -ESRCH)
+		return r;
+	if (r == -ESRCH)
+		dest = (struct wire_dest){0}; /* nobody has that name: checked like any other, and lost */
 	return send_cast_msg(self->group, self, &dest, method, take_args);
 }
 
-int actor_call(actor *self, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
-{
-	struct wire_dest dest = {.ref = to};
-	va_list args;
-	int r;
-
-	va_start(args, format);
-	r = send_vcall(self->group, self, &dest, method, send_deadline_ns(timeout_ms), ret_msg, format, args);
-	va_end(args);
-	return r;
-}
-
-int actor_call_name(actor *self, const char *name, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
+int actor_call(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
 {
 	int64_t deadline_ns = send_deadline_ns(timeout_ms);
 	struct wire_dest dest;
@@ -247,7 +236,7 @@ int actor_call_name(actor *self, const char *name, const char *method, int64_t t
 
 	if (ret_msg)
 		*ret_msg = NULL;
-	r = send_dest_of_name(self->group, self, name, send_left_ms(deadline_ns), &dest);
+	r = send_dest(self->group, self, to, deadline_ns, &dest);
 	if (r < 0)
 		return r;
 	va_start(args, format);
@@ -256,11 +245,16 @@ int actor_call_name(actor *self, const char *name, const char *method, int64_t t
 	return r;
 }
 
-int actor_call_msg(actor *self, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg)
+int actor_call_msg(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg)
 {
-	struct wire_dest dest = {.ref = to};
+	int64_t deadline_ns = send_deadline_ns(timeout_ms);
+	struct wire_dest dest;
+	int r;
 
-	return send_call_msg(self->group, self, &dest, method, timeout_ms, take_args, ret_msg);
+	if (ret_msg)
+		*ret_msg = NULL;
+	r = send_dest(self->group, self, to, deadline_ns, &dest);
+	return r < 0 ? r : send_call_msg(self->group, self, &dest, method, deadline_ns, take_args, ret_msg);
 }
 
 /* ---- later ---- */

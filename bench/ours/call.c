@@ -12,7 +12,7 @@ void ours_call_echo(actor *self, actor_ref to, uint64_t seq, size_t size_bytes)
 	size_t n;
 
 	memcpy(request, &seq, sizeof(seq));
-	ours_check(actor_call(self, to, "echo", ACTOR_TIMEOUT_DEFAULT, &reply, "y#", request, size_bytes), "call");
+	ours_check(actor_call(self, actor_to(to), "echo", ACTOR_TIMEOUT_DEFAULT, &reply, "y#", request, size_bytes), "call");
 	ours_check(actor_msg_unpack(reply, "y#", &data, &n), "reply");
 	if (n != size_bytes || memcmp(data, &seq, sizeof(seq)))
 		bench_die("a call was not answered with its own request");
@@ -45,5 +45,5 @@ static int call_body(actor *self, struct director *d)
 
 int ours_call(const struct bench_env *env)
 {
-	return ours_latency(env, call_body, ACTOR_LINK_DIRECT);
+	return ours_latency(env, call_body, ACTOR_JOIN_DIRECT);
 }

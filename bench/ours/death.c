@@ -29,7 +29,7 @@ static int death_down(actor *self, struct director *d, actor_ref who)
 	if (d->received++)              /* the first one is the warm-up */
 		bench_samples_add(&d->samples, now_ns - d->start_ns);
 	d->again = now_ns < d->end_ns || d->received < 3;
-	return d->again ? actor_cast(self, actor_self(self), "go", "") : 0;
+	return d->again ? actor_cast(self, actor_to(actor_self(self)), "go", "") : 0;
 }
 
 int ours_death(const struct bench_env *env)
@@ -37,7 +37,7 @@ int ours_death(const struct bench_env *env)
 	struct director d = {.body = death_body, .on_down = death_down, .end_ns = bench_now_ns() + env->window_ns};
 
 	bench_samples_init(&d.samples, 4096);
-	ours_direct(env, &d, ACTOR_LINK_DIRECT);
+	ours_direct(env, &d, ACTOR_JOIN_DIRECT);
 	bench_report_latency(env, &d.samples, d.sent, d.received);
 	bench_samples_deinit(&d.samples);
 	return 0;

@@ -13,8 +13,8 @@ static int flow_body(actor *self, struct director *d)
 	for (unsigned i = 0; i < d->env->n_senders; i++) {
 		ours_process_start(self, d->env, "sender", i, NULL, ACTOR_TEMPORARY, &senders[i]);
 		for (unsigned k = 0; k < d->env->n_receivers; k++)
-			ours_check(actor_call(self, senders[i].main, "to", ACTOR_TIMEOUT_DEFAULT, NULL, "r", sinks[k].main), "to");
-		ours_check(actor_cast(self, senders[i].main, "go", ""), "go");
+			ours_check(actor_call(self, actor_to(senders[i].main), "to", ACTOR_TIMEOUT_DEFAULT, NULL, "r", sinks[k].main), "to");
+		ours_check(actor_cast(self, actor_to(senders[i].main), "go", ""), "go");
 	}
 	actor_sleep(self, 50);          /* until the last cast has left this process */
 	return bench_flow_measure(d->env);
@@ -33,5 +33,5 @@ int ours_flow(const struct bench_env *env)
 		if (!strcmp(e.workload, "oneway"))
 			e.n_senders = 1;
 	}
-	return ours_direct(&e, &d, ACTOR_LINK_DIRECT);
+	return ours_direct(&e, &d, ACTOR_JOIN_DIRECT);
 }

@@ -42,5 +42,5 @@ void ours_gate_set(uint64_t n)
 
 void ours_gate_await(actor *self)
 {
-	ours_check(actor_call(self, ref, "wait", ACTOR_FOREVER, NULL, ""), "wait");
+	ours_check(actor_call(self, actor_to(ref), "wait", ACTOR_FOREVER, NULL, ""), "wait");
 }

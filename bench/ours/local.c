@@ -28,7 +28,7 @@ static void call_batch(actor *self, struct director *d, actor_ref to, bool timed
 		actor_msg *reply;
 		int64_t n;
 
-		ours_check(actor_call(self, to, "echo", ACTOR_TIMEOUT_DEFAULT, &reply, "I", (int64_t)d->sent), "call");
+		ours_check(actor_call(self, actor_to(to), "echo", ACTOR_TIMEOUT_DEFAULT, &reply, "I", (int64_t)d->sent), "call");
 		ours_check(actor_msg_unpack(reply, "I", &n), "reply");
 		actor_msg_free(reply);
 		if (n != (int64_t)d->sent++)
@@ -53,7 +53,7 @@ static int call_body(actor *self, struct director *d)
 
 int ours_local_call(const struct bench_env *env)
 {
-	return ours_latency(env, call_body, ACTOR_LINK_NONE);
+	return ours_latency(env, call_body, ACTOR_JOIN_NONE);
 }
 
 /* ---- one way: the sink of the driver, but fed with two integers ---- */
@@ -91,7 +91,7 @@ static int put_send(void *p, const void *data, size_t size_bytes)
 	uint64_t words[2];
 
 	memcpy(words, data, sizeof(words));
-	return actor_cast(s->self, s->to, "put", "UU", words[0], words[1]);
+	return actor_cast(s->self, actor_to(s->to), "put", "UU", words[0], words[1]);
 }
 
 /* The whole process is measured, so its CPU over the run is that of the messages. */
@@ -132,7 +132,7 @@ int ours_local_oneway(const struct bench_env *env)
 
 	e.size_bytes = 16;
 	e.n_senders = e.n_receivers = 1;
-	return ours_direct(&e, &d, ACTOR_LINK_NONE);
+	return ours_direct(&e, &d, ACTOR_JOIN_NONE);
 }
 
 /* ---- spawn ---- */
@@ -174,5 +174,5 @@ static int spawn_body(actor *self, struct director *d)
 
 int ours_local_spawn(const struct bench_env *env)
 {
-	return ours_latency(env, spawn_body, ACTOR_LINK_NONE);
+	return ours_latency(env, spawn_body, ACTOR_JOIN_NONE);
 }

@@ -26,7 +26,7 @@ int ours_mem_actor(const struct bench_env *env)
 {
 	struct director d = {.body = actor_body};
 
-	ours_check(ours_direct(env, &d, ACTOR_LINK_NONE), "memory");
+	ours_check(ours_direct(env, &d, ACTOR_JOIN_NONE), "memory");
 	bench_report_bytes(env, d.received, 1, 1);
 	return 0;
 }
@@ -45,7 +45,7 @@ int ours_mem_process(const struct bench_env *env)
 {
 	struct director d = {.body = process_body};
 
-	ours_check(ours_direct(env, &d, ACTOR_LINK_DIRECT), "smaps_rollup");
+	ours_check(ours_direct(env, &d, ACTOR_JOIN_DIRECT), "smaps_rollup");
 	bench_report_bytes(env, d.received, 1, 1);
 	return 0;
 }

@@ -42,10 +42,10 @@ static int register_body(actor *self, struct director *d)
 
 int ours_name_lookup(const struct bench_env *env)
 {
-	return ours_latency(env, lookup_body, ACTOR_LINK_DIRECT);
+	return ours_latency(env, lookup_body, ACTOR_JOIN_DIRECT);
 }
 
 int ours_name_register(const struct bench_env *env)
 {
-	return ours_latency(env, register_body, ACTOR_LINK_DIRECT);
+	return ours_latency(env, register_body, ACTOR_JOIN_DIRECT);
 }

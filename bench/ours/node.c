@@ -72,7 +72,7 @@ static int director_init(actor *self, const void *arg)
 	struct director **director = actor_state(self);
 
 	memcpy(director, arg, sizeof(*director));
-	return actor_cast(self, actor_self(self), "go", "");
+	return actor_cast(self, actor_to(actor_self(self)), "go", "");
 }
 
 static int director_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
@@ -86,7 +86,7 @@ static int director_down(actor *self, uint64_t monitor, actor_ref who, const str
 	return 0;
 }
 
-int ours_direct(const struct bench_env *env, struct director *director, enum actor_link_mode mode)
+int ours_direct(const struct bench_env *env, struct director *director, enum actor_join_mode mode)
 {
 	static const struct actor_method methods[] = {{.name = "go", .on_cast = director_go}, {0}};
 	static const struct actor_behavior behavior = {
@@ -107,7 +107,7 @@ int ours_direct(const struct bench_env *env, struct director *director, enum act
 	return director->result;
 }
 
-int ours_latency(const struct bench_env *env, int (*body)(actor *self, struct director *director), enum actor_link_mode mode)
+int ours_latency(const struct bench_env *env, int (*body)(actor *self, struct director *director), enum actor_join_mode mode)
 {
 	struct director d = {.body = body, .end_ns = bench_now_ns() + env->window_ns};
 
@@ -121,7 +121,7 @@ int ours_latency(const struct bench_env *env, int (*body)(actor *self, struct di
 void ours_process_start(actor *self, const struct bench_env *env, const char *role, unsigned index, const char *name,
 			enum actor_restart restart, struct actor_process *ret)
 {
-	char exe[4096], shm[64], size[24], index_text[16], senders[16], receivers[16], warm[24], window[24], error[256] = "";
+	char exe[4096], shm[64], size[24], index_text[16], senders[16], receivers[16], warm[24], window[24];
 	const char *argv[] = {exe, "--role", role, "--shm", shm, "--size", size, "--index", index_text, "--senders", senders,
 			      "--receivers", receivers, "--warm-ns", warm, "--window-ns", window, NULL};
 	struct actor_process_spec spec = {
@@ -140,9 +140,9 @@ void ours_process_start(actor *self, const struct bench_env *env, const char *ro
 	snprintf(receivers, sizeof(receivers), "%u", env->n_receivers);
 	snprintf(warm, sizeof(warm), "%" PRIu64, env->warm_ns);
 	snprintf(window, sizeof(window), "%" PRIu64, env->window_ns);
-	r = actor_process_start(self, &spec, ret, error);
+	r = actor_process_start(self, &spec, ret);
 	if (r < 0)
-		bench_die("cannot start a process (%s): %s", role, error[0] ? error : strerror(-r));
+		bench_die("cannot start a process (%s): %s", role, ret->error);
 }
 
 int main(int argc, char **argv)

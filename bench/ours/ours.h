@@ -19,9 +19,9 @@ struct director {
 };
 
 int ours_daemon_start(const struct bench_env *env);
-int ours_direct(const struct bench_env *env, struct director *director, enum actor_link_mode mode);
+int ours_direct(const struct bench_env *env, struct director *director, enum actor_join_mode mode);
 /* The same for a body that fills d->samples and counts d->sent; d->end_ns is the window's end. Reports. */
-int ours_latency(const struct bench_env *env, int (*body)(actor *self, struct director *director), enum actor_link_mode mode);
+int ours_latency(const struct bench_env *env, int (*body)(actor *self, struct director *director), enum actor_join_mode mode);
 /* Another group: this program again, in another role. Its first actor is `ret->main`. */
 void ours_process_start(actor *self, const struct bench_env *env, const char *role, unsigned index, const char *name,
 			enum actor_restart restart, struct actor_process *ret);

@@ -8,7 +8,7 @@ static int64_t pid_by_name(actor *self, const char *name)
 {
 	actor_msg *reply = NULL;
 	int64_t pid = 0;
-	int r = actor_call_name(self, name, "pid", 1000, &reply, "");
+	int r = actor_call(self, actor_named(name), "pid", 1000, &reply, "");
 
 	if (!r && actor_msg_unpack(reply, "I", &pid))
 		pid = 0;
@@ -46,5 +46,5 @@ static int restart_body(actor *self, struct director *d)
 
 int ours_restart(const struct bench_env *env)
 {
-	return ours_latency(env, restart_body, ACTOR_LINK_DIRECT);
+	return ours_latency(env, restart_body, ACTOR_JOIN_DIRECT);
 }

@@ -71,7 +71,7 @@ static int sender_send(void *p, const void *data, size_t size_bytes)
 	int r = 0;
 
 	for (unsigned i = 0; i < s->n && r >= 0; i++)
-		r = actor_cast(s->self, s->to[i], "put", "y#", data, size_bytes);
+		r = actor_cast(s->self, actor_to(s->to[i]), "put", "y#", data, size_bytes);
 	return r;
 }
 

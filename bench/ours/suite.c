@@ -22,7 +22,7 @@ static int once_go(actor *self, const actor_msg *msg)
 
 static int self_init(actor *self, const void *arg)
 {
-	return actor_cast(self, actor_self(self), "go", "");
+	return actor_cast(self, actor_to(actor_self(self)), "go", "");
 }
 
 static const struct actor_method once_methods[] = {{.name = "go", .on_cast = once_go}, {0}};
@@ -35,7 +35,7 @@ static int self_go(actor *self, const actor_msg *msg)
 	uint64_t *n = actor_state(self);
 
 	if (++*n < SELF_MESSAGES)
-		return actor_cast(self, actor_self(self), "go", "");
+		return actor_cast(self, actor_to(actor_self(self)), "go", "");
 	end(self);
 	return 0;
 }
@@ -130,7 +130,7 @@ static uint64_t suite_count(actor *self, uint64_t target, bool large)
 	ours_check(actor_spawn(self, &counter, &target, &ref), "spawn");
 	start_ns = bench_now_ns();
 	for (uint64_t i = 0; i < target; i++)
-		ours_check(large ? actor_cast(self, ref, "large", "y#", body, sizeof(body)) : actor_cast(self, ref, "small", "U", i), "cast");
+		ours_check(large ? actor_cast(self, actor_to(ref), "large", "y#", body, sizeof(body)) : actor_cast(self, actor_to(ref), "small", "U", i), "cast");
 	ours_gate_await(self);
 	return (bench_now_ns() - start_ns) / target;
 }
@@ -176,5 +176,5 @@ static int suite_body(actor *self, struct director *d)
 
 int ours_suite(const struct bench_env *env)
 {
-	return ours_latency(env, suite_body, ACTOR_LINK_NONE);
+	return ours_latency(env, suite_body, ACTOR_JOIN_NONE);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "libactor/runtime.h"
+#include "libactor/util/sized.h"
 
 #define BURST_MESSAGES 32 /* handled in a row before another actor's turn */
 
@@ -207,6 +208,8 @@ static int actor_handle_call(struct actor *self, actor_msg *msg)
 	self->answering = &from;
 	if (method && method->on_call)
 		r = method->on_call(self, msg, &from);
+	else if (msg->method[0] == '$' && strcmp(msg->method, "$describe") == 0)
+		r = actor_describe(self, &from);
 	else if (self->behavior->on_other)
 		r = self->behavior->on_other(self, msg, &from);
 	else
@@ -369,15 +372,26 @@ bool actor_stopping(const actor *self)
 	return self->stopping || self->killed || self->status == ACTOR_ENDING;
 }
 
-int actor_spawn(actor *self, const struct actor_behavior *behavior, const void *arg, actor_ref *ret)
+/* as of 0.1. Once there are more fields, a shorter one is copied, for the group's life, with zeroes behind it. */
+#define BEHAVIOR_FIRST_BYTES sizeof(struct actor_behavior)
+
+int actor_check_behavior(const struct actor_behavior *behavior, size_t behavior_bytes)
+{
+	return behavior ? sized_check(behavior, behavior_bytes, BEHAVIOR_FIRST_BYTES, sizeof(*behavior)) : -EINVAL;
+}
+
+int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg, actor_ref *ret)
 {
 	struct spawn_wait wait = {.parent = self};
 	struct actor *child;
 	actor_ref ref;
 	int r;
 
-	if (!self || !behavior || self->group->current != self)
+	if (!self || self->group->current != self)
 		return -EINVAL;
+	r = actor_check_behavior(behavior, behavior_bytes);
+	if (r < 0)
+		return r;
 	r = actor_new(self->group, behavior, arg, false, &child);
 	if (r < 0)
 		return r;

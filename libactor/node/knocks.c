@@ -39,7 +39,7 @@ void door_open_own(actor_group *group)
 	char path[4096];
 	int r;
 
-	if (group->mode != ACTOR_LINK_DIRECT || (group->door && group->door_id == group->id))
+	if (group->mode != ACTOR_JOIN_DIRECT || (group->door && group->door_id == group->id))
 		return;
 	door_drop(group);
 	group->door_id = group->id;

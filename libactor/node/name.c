@@ -170,7 +170,7 @@ int name_resolve(actor_group *group, struct actor *self, const char *name, int64
 
 	if (name_cached(group, name, ret))
 		return 0;
-	if (strcmp(name, "$broker") == 0 && group->mode != ACTOR_LINK_SPAWNER && !actor_ref_is_nobody(group->uplink.service)) {
+	if (strcmp(name, "$broker") == 0 && group->mode != ACTOR_JOIN_SPAWNER && !actor_ref_is_nobody(group->uplink.service)) {
 		*ret = group->uplink.service;
 		return 0;
 	}
@@ -186,7 +186,7 @@ int name_resolve(actor_group *group, struct actor *self, const char *name, int64
 	actor_msg_free(reply);
 	if (r < 0)
 		return -ESRCH;
-	if (group->mode == ACTOR_LINK_DIRECT)
+	if (group->mode == ACTOR_JOIN_DIRECT)
 		name_store(group, wire_cstr(name), ref);
 	*ret = ref;
 	return 0;

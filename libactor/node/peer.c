@@ -371,7 +371,7 @@ struct peer *peer_route(actor_group *group, uint64_t group_id, bool introduce)
 	peer = peer_find(group, group_id);
 	if (peer)
 		return peer;
-	if (group->mode != ACTOR_LINK_DIRECT || !introduce)
+	if (group->mode != ACTOR_JOIN_DIRECT || !introduce)
 		return group->uplink.peer; /* may be NULL: no way there */
 	if (group->uplink.state == UPLINK_NONE)
 		return NULL; /* the node is gone */
@@ -451,10 +451,10 @@ void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role,
 	char text[4096];
 	int r;
 
-	if (path.len < sizeof(text) && group->mode == ACTOR_LINK_DIRECT)
+	if (path.len < sizeof(text) && group->mode == ACTOR_JOIN_DIRECT)
 		peer = peer_begin(group, intro_id, group_id, expect, name);
 	if (!peer) {
-		uplink_tell_surely(group, "introduce_failed", "Us", intro_id, group->mode == ACTOR_LINK_DIRECT ? "out of memory" : "one link only");
+		uplink_tell_surely(group, "introduce_failed", "Us", intro_id, group->mode == ACTOR_JOIN_DIRECT ? "out of memory" : "one link only");
 		return;
 	}
 	memcpy(text, path.s, path.len);
@@ -481,7 +481,7 @@ void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role,
 
 struct peer *peer_expect(actor_group *group, uint64_t intro_id, uint64_t group_id, struct transport_peer expect, struct wire_str name)
 {
-	struct peer *peer = group->mode == ACTOR_LINK_DIRECT ? peer_begin(group, intro_id, group_id, expect, name) : NULL;
+	struct peer *peer = group->mode == ACTOR_JOIN_DIRECT ? peer_begin(group, intro_id, group_id, expect, name) : NULL;
 
 	if (peer) {
 		timer_disarm(group, &peer->timer);

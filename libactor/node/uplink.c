@@ -82,7 +82,7 @@ static void uplink_hello(actor_group *group)
 		.pid = (uint64_t)getpid(),
 		.token = group->token_bytes ? group->token : NULL,
 		.token_bytes = group->token_bytes,
-		.single = group->mode != ACTOR_LINK_DIRECT,
+		.single = group->mode != ACTOR_JOIN_DIRECT,
 	};
 	struct buf out = BUF_INIT;
 	char path[4096];
@@ -91,7 +91,7 @@ static void uplink_hello(actor_group *group)
 	hello_put(&out, &hello);
 	r = buf_error(&out);
 	if (r == 0)
-		r = group_path(group, path, sizeof(path), "%s", group->mode == ACTOR_LINK_SPAWNER ? "spawner.ipc" : "broker.ipc");
+		r = group_path(group, path, sizeof(path), "%s", group->mode == ACTOR_JOIN_SPAWNER ? "spawner.ipc" : "broker.ipc");
 	if (r == 0)
 		r = request_send(group->transport, path, out.data, out.size_bytes, HELLO_TIMEOUT_MS, NULL, &uplink->request);
 	buf_deinit(&out);
@@ -157,7 +157,7 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 	if (!uplink->peer)
 		return -ENOMEM;
 	uplink->peer->is_uplink = true;
-	snprintf(uplink->peer->name, sizeof(uplink->peer->name), "%s", group->mode == ACTOR_LINK_SPAWNER ? "$spawner" : "$broker");
+	snprintf(uplink->peer->name, sizeof(uplink->peer->name), "%s", group->mode == ACTOR_JOIN_SPAWNER ? "$spawner" : "$broker");
 	snprintf(path, sizeof(path), "%.*s", (int)answer.url.len - 6, answer.url.s + 6);
 	r = link_dial(group->transport, path, expect, LINK_TIMEOUT_MS, uplink->peer, &uplink->peer->link);
 	if (r < 0) {
@@ -213,7 +213,7 @@ void uplink_link_down(actor_group *group, int error)
 		peer_fail_all(peer, &cause, -ECONNRESET);
 		peer_forget(peer);
 	}
-	if (group->mode != ACTOR_LINK_DIRECT)
+	if (group->mode != ACTOR_JOIN_DIRECT)
 		names_forget_all(group);
 	if (was_up && service && group->broker_down_method[0] &&
 		msg_new_received(&msg, group_ref(group, 0), wire_cstr(group->broker_down_method), NULL, 0) == 0) {
@@ -267,7 +267,7 @@ static void request_start(struct uplink_request *request)
 	struct wire_dest to = {.ref = group->uplink.service};
 	int r;
 
-	if (group->mode == ACTOR_LINK_SPAWNER)
+	if (group->mode == ACTOR_JOIN_SPAWNER)
 		to = (struct wire_dest){.name = wire_cstr("$broker")};
 	request->call = (struct call){.done = request_answered};
 	r = call_start(&request->call, group, NULL, &to, wire_cstr(request->method), request->args.data, request->args.size_bytes, NEVER_NS);
@@ -286,7 +286,7 @@ int uplink_ask(actor_group *group, const char *method, struct buf *take_args, in
 	r = buf_error(take_args);
 	if (r < 0)
 		return r;
-	if (group->mode == ACTOR_LINK_NONE || group->uplink.state == UPLINK_NONE)
+	if (group->mode == ACTOR_JOIN_NONE || group->uplink.state == UPLINK_NONE)
 		return -ENOTCONN;
 	request = calloc(1, sizeof(*request));
 	if (!request)
@@ -464,7 +464,7 @@ static void uplink_announce(actor_group *group)
 	struct list pending;
 
 	group->uplink.announced = true;
-	if (group->mode == ACTOR_LINK_SPAWNER)
+	if (group->mode == ACTOR_JOIN_SPAWNER)
 		return;
 	announce_names(group, &names);
 	hash_each(&group->peers, announce_peer, &linked);
@@ -509,7 +509,7 @@ void uplink_tell_ready(actor_group *group)
 	struct buf args = BUF_INIT;
 
 	group->told_ready = true;
-	if (group->uplink.state == UPLINK_UP && group->uplink.announced && group->mode == ACTOR_LINK_DIRECT)
+	if (group->uplink.state == UPLINK_UP && group->uplink.announced && group->mode == ACTOR_JOIN_DIRECT)
 		(void)uplink_ask(group, "ready", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
 }
 

@@ -497,7 +497,7 @@ void supervisor_need_turn(struct supervisor *supervisor)
 	if (supervisor->turn_is_due)
 		return;
 	supervisor->turn_is_due = true;
-	if (actor_cast(supervisor->self, actor_self(supervisor->self), "turn", "") < 0)
+	if (actor_cast(supervisor->self, actor_to(actor_self(supervisor->self)), "turn", "") < 0)
 		supervisor_turn(supervisor);
 }
 

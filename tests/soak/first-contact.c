@@ -91,7 +91,7 @@ static pid_t start(const char *const *argv)
 	return pid;
 }
 
-static actor_client *client_new(enum actor_link_mode mode)
+static actor_client *client_new(enum actor_join_mode mode)
 {
 	struct actor_group_options options = {.name = "stranger", .runtime_dir = dir, .mode = mode, .connect_timeout_ms = PATIENCE_MS};
 	int64_t end_ns = now_ns() + PATIENCE_MS * INT64_C(1000000);
@@ -122,7 +122,7 @@ static int64_t call_ns(actor_client *client, actor_ref target, int64_t n)
 	actor_msg *reply = NULL;
 	int r;
 
-	r = actor_client_call(client, target, "echo", PATIENCE_MS, &reply, "I", n);
+	r = actor_client_call(client, actor_to(target), "echo", PATIENCE_MS, &reply, "I", n);
 	if (r == 0)
 		r = actor_msg_unpack(reply, "I", &answer);
 	actor_msg_free(reply);
@@ -179,7 +179,7 @@ static void first_calls(int n)
 	if (!first || !second)
 		fail("out of memory");
 	for (int i = 0; i < n; i++) {
-		actor_client *client = client_new(ACTOR_LINK_DIRECT);
+		actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 		actor_ref target;
 
 		if (!client || !find_target(client, &target))
@@ -202,7 +202,7 @@ static void first_calls(int n)
 /* In a process of its own: ready, then at the signal the first call; its time, or -1, to the parent. */
 static int meet(int i, int go_fd, int told_fd, int stay_fd)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	actor_ref target;
 	int64_t took_ns = client && find_target(client, &target) ? 0 : -1;
 	char byte;
@@ -307,7 +307,7 @@ int main(int argc, char **argv)
 	setenv("ACTOR_RUNTIME_DIR", dir, 1);
 	broker_pid = start((const char *const[]){broker, "--runtime-dir", dir, "--node-id", "77", "--key-hex",
 		"000102030405060708090a0b0c0d0e0f", "--group", "1", NULL});
-	client = client_new(ACTOR_LINK_BROKER);
+	client = client_new(ACTOR_JOIN_BROKER);
 	target_pid = start((const char *const[]){"/proc/self/exe", "target", NULL});
 	if (!client || !find_target(client, &target))
 		fail("there is no target");

@@ -91,13 +91,13 @@ static int visitor_go(actor *self, const actor_msg *msg)
 	if (actor_monitor(self, meeting->target, NULL) < 0)
 		return -ENOMEM;
 	while (meeting->sent < meeting->n && r == 0) {
-		r = actor_cast(self, meeting->target, "note", "sI", me, meeting->sent + 1);
+		r = actor_cast(self, actor_to(meeting->target), "note", "sI", me, meeting->sent + 1);
 		if (r == 0)
 			meeting->sent++;
 	}
 	ledger("sent %s %s %lld %d\n", me, target, (long long)meeting->sent, r);
 	start_ms = now_ms();
-	r = actor_call(self, meeting->target, "ask", meeting->timeout_ms, &reply, "s", me);
+	r = actor_call(self, actor_to(meeting->target), "ask", meeting->timeout_ms, &reply, "s", me);
 	if (r == 0 && actor_msg_unpack(reply, "I", &noted) < 0)
 		noted = -2;
 	actor_msg_free(reply);

@@ -38,7 +38,7 @@ int main(int argc, char **argv)
 	if (argc != 2 && argc != 3)
 		return 2;
 	signal(SIGTERM, on_term);
-	r = actor_client_new(&client, &(struct actor_group_options){.name = "caller", .mode = ACTOR_LINK_DIRECT});
+	r = actor_client_new(&client, &(struct actor_group_options){.name = "caller", .mode = ACTOR_JOIN_DIRECT});
 	if (r == 0)
 		r = actor_client_whereis(client, argv[1], &to);
 	if (r < 0) {
@@ -48,7 +48,7 @@ int main(int argc, char **argv)
 	while (!atomic_load(&over)) {
 		int64_t start_us = now_us(), took_us;
 
-		r = actor_client_call(client, to, "add", argc == 3 ? atoi(argv[2]) : 5000, NULL, "i", 1);
+		r = actor_client_call(client, actor_to(to), "add", argc == 3 ? atoi(argv[2]) : 5000, NULL, "i", 1);
 		took_us = now_us() - start_us;
 		if (took_us > longest_us)
 			longest_us = took_us;

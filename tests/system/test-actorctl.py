@@ -989,6 +989,23 @@ def errors_of_the_called_actor_exit_6():
 
 
 @fact
+def describe_shows_methods_with_their_arguments_and_what_they_do():
+    about = ctl_json("describe", "$spawner")
+    rows = {m["name"]: m for m in about["methods"]}
+    assert about["behavior"] == "spawner" and rows["kill"]["args"] == "name:str signal:int", about
+    assert rows["kill"]["call"] and not rows["kill"]["cast"] and "signal" in rows["kill"]["doc"], about
+    lines = [line.split("\t") for line in ctl("--no-headings", "describe", "$spawner").out.splitlines()]
+    assert ["kill", "call", "name:str signal:int", rows["kill"]["doc"]] in lines, lines
+    assert {line[1] for line in lines} == {"call", "send", "call, send"}, lines
+
+
+@fact
+def describe_of_what_cannot_describe_itself_says_so():
+    fails("describe", "nobody-has-this-name", rc=4, says="nobody")
+    fails("describe", "$broker", rc=6, says="does not describe itself")
+
+
+@fact
 def call_that_takes_too_long_exits_5():
     error = fails("call", "-t", "100ms", "looking.glass", "sleep", "1000", rc=5, says="no answer within 100ms; give it longer with --timeout")
     assert error["code"] == "timeout"

@@ -124,7 +124,7 @@ static int64_t source_n;
 static int source_send(actor *self)
 {
 	for (int64_t i = 0; i < source_n; i++) {
-		int r = actor_cast_name(self, "sink", "item", "I", i);
+		int r = actor_cast(self, actor_named("sink"), "item", "I", i);
 
 		if (r < 0)
 			return r;
@@ -138,7 +138,7 @@ static int64_t answered, refused;
 static int asker_ask(actor *self, const actor_msg *msg)
 {
 	actor_msg *reply = NULL;
-	int r = actor_call_name(self, "sink", "big", LONG_MS, &reply, "");
+	int r = actor_call(self, actor_named("sink"), "big", LONG_MS, &reply, "");
 
 	if (r == 0)
 		answered++;
@@ -165,18 +165,18 @@ static int source_freeze(actor *self, const actor_msg *msg)
 
 static int source_ask(actor *self)
 {
-	int r = actor_call_name(self, "sink", "got", LONG_MS, NULL, "");
+	int r = actor_call(self, actor_named("sink"), "got", LONG_MS, NULL, "");
 
 	if (r == 0)
-		r = actor_cast_name(self, "sink", "compute", ""); /* nothing is answered yet */
+		r = actor_cast(self, actor_named("sink"), "compute", ""); /* nothing is answered yet */
 	for (int64_t i = 0; r == 0 && i < source_n; i++) {
 		actor_ref asker;
 
 		r = actor_spawn(self, &asker_behavior, NULL, &asker);
 		if (r == 0)
-			r = actor_cast(self, asker, "ask", "");
+			r = actor_cast(self, actor_to(asker), "ask", "");
 	}
-	return r < 0 ? r : actor_cast(self, actor_self(self), "freeze", "");
+	return r < 0 ? r : actor_cast(self, actor_to(actor_self(self)), "freeze", "");
 }
 
 static int source_init(actor *self, const void *arg)
@@ -246,7 +246,7 @@ static pid_t source_start(const char *how, const char *n, int *ret_stdout)
 	return start((const char *const[]){self_program, "source", how, n, NULL}, ret_stdout);
 }
 
-static actor_client *client_new(enum actor_link_mode mode)
+static actor_client *client_new(enum actor_join_mode mode)
 {
 	struct actor_group_options options = {.name = "test", .runtime_dir = dir, .mode = mode, .log = say};
 	actor_client *client = NULL;
@@ -274,20 +274,20 @@ static actor_ref find_sink(actor_client *client)
 static void cast_items(actor_client *client, actor_ref sink, int64_t from, int64_t n)
 {
 	for (int64_t i = from; i < from + n; i++)
-		assert_int_equal(actor_client_cast(client, sink, "item", "I", i), 0);
+		assert_int_equal(actor_client_cast(client, actor_to(sink), "item", "I", i), 0);
 }
 
 /* What came from senders of whom nobody is left: waits for all of it, and then it must be in order. */
 static void expect_items(int64_t n)
 {
-	actor_client *client = client_new(ACTOR_LINK_BROKER);
+	actor_client *client = client_new(ACTOR_JOIN_BROKER);
 	actor_ref sink = find_sink(client);
 	int64_t got = 0, wrong = 0, tries = 0;
 	actor_msg *reply;
 
 	do {
 		usleep(tries ? 1000 : 0);
-		assert_int_equal(actor_client_call(client, sink, "got", LONG_MS, &reply, ""), 0);
+		assert_int_equal(actor_client_call(client, actor_to(sink), "got", LONG_MS, &reply, ""), 0);
 		assert_int_equal(actor_msg_unpack(reply, "[II]", &got, &wrong), 0);
 		actor_msg_free(reply);
 	} while (got < n && tries++ < 2000);
@@ -312,7 +312,7 @@ static int setup(void **state)
 	n_said = 0;
 	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id", "77", "--key-hex",
 		"000102030405060708090a0b0c0d0e0f", "--group", "1", NULL}, NULL);
-	client = client_new(ACTOR_LINK_BROKER);
+	client = client_new(ACTOR_JOIN_BROKER);
 	sink_pid = start((const char *const[]){self_program, "sink", NULL}, NULL);
 	(void)find_sink(client);
 	actor_client_free(client);
@@ -337,10 +337,10 @@ static int teardown(void **state)
 
 static void test_casts_to_a_stranger_arrive_although_the_client_is_freed_at_once(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 
 	for (int64_t i = 0; i < 10; i++)
-		assert_int_equal(actor_client_cast_name(client, "sink", "item", "I", i), 0);
+		assert_int_equal(actor_client_cast(client, actor_named("sink"), "item", "I", i), 0);
 	actor_client_free(client);
 	expect_items(10);
 	assert_int_equal(n_said, 0);
@@ -348,10 +348,10 @@ static void test_casts_to_a_stranger_arrive_although_the_client_is_freed_at_once
 
 static void test_casts_of_a_client_with_one_link_arrive_although_it_is_freed_at_once(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_BROKER);
+	actor_client *client = client_new(ACTOR_JOIN_BROKER);
 
 	for (int64_t i = 0; i < 1000; i++)
-		assert_int_equal(actor_client_cast_name(client, "sink", "item", "I", i), 0);
+		assert_int_equal(actor_client_cast(client, actor_named("sink"), "item", "I", i), 0);
 	actor_client_free(client);
 	expect_items(1000);
 	assert_int_equal(n_said, 0);
@@ -389,7 +389,7 @@ static void test_casts_before_sigterm_arrive_although_the_receiver_stood_still(v
 
 static void test_casts_arrive_although_the_broker_stood_still_when_the_client_was_freed(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	actor_ref sink = find_sink(client);
 	pid_t waker;
 
@@ -410,11 +410,11 @@ static void test_casts_arrive_although_the_broker_stood_still_when_the_client_wa
 /* Its bye is answered by nobody, its link ends, the broker tells of its end: all that before the receiver has read a byte. */
 static void test_casts_arrive_although_the_receiver_computed_until_after_its_senders_end(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	actor_ref sink = find_sink(client);
 
-	assert_int_equal(actor_client_call(client, sink, "got", LONG_MS, NULL, ""), 0); /* they have met */
-	assert_int_equal(actor_client_cast(client, sink, "compute", ""), 0);
+	assert_int_equal(actor_client_call(client, actor_to(sink), "got", LONG_MS, NULL, ""), 0); /* they have met */
+	assert_int_equal(actor_client_cast(client, actor_to(sink), "compute", ""), 0);
 	cast_items(client, sink, 0, 100);
 	actor_client_free(client);
 	assert_int_equal(n_said, 0);
@@ -436,17 +436,17 @@ static void test_what_many_senders_left_arrives_although_the_receiver_is_slow(vo
 	actor_ref sink = ACTOR_NOBODY;
 
 	for (int i = 0; i < SENDERS_N; i++) {
-		clients[i] = client_new(ACTOR_LINK_DIRECT);
+		clients[i] = client_new(ACTOR_JOIN_DIRECT);
 		sink = find_sink(clients[i]);
-		assert_int_equal(actor_client_call(clients[i], sink, "got", LONG_MS, NULL, ""), 0); /* they have met */
+		assert_int_equal(actor_client_call(clients[i], actor_to(sink), "got", LONG_MS, NULL, ""), 0); /* they have met */
 	}
-	assert_int_equal(actor_client_cast(clients[0], sink, "compute", ""), 0);
-	client = client_new(ACTOR_LINK_BROKER);
-	assert_int_equal(actor_client_cast(client, sink, "nap", ""), 0); /* so what the broker has to say is read first */
+	assert_int_equal(actor_client_cast(clients[0], actor_to(sink), "compute", ""), 0);
+	client = client_new(ACTOR_JOIN_BROKER);
+	assert_int_equal(actor_client_cast(client, actor_to(sink), "nap", ""), 0); /* so what the broker has to say is read first */
 	assert_int_equal(actor_client_flush(client, LONG_MS), 0);
 	for (int i = 0; i < SENDERS_N; i++) {
 		for (int j = 0; j < PARCELS_N; j++)
-			assert_int_equal(actor_client_cast(clients[i], sink, "parcel", "y#", kilobyte, sizeof(kilobyte)), 0);
+			assert_int_equal(actor_client_cast(clients[i], actor_to(sink), "parcel", "y#", kilobyte, sizeof(kilobyte)), 0);
 	}
 	for (int i = 0; i < SENDERS_N; i++)
 		actor_client_free(clients[i]);
@@ -454,7 +454,7 @@ static void test_what_many_senders_left_arrives_although_the_receiver_is_slow(vo
 	kill(sink_pid, SIGUSR1);
 	do {
 		usleep(tries ? 1000 : 0);
-		assert_int_equal(actor_client_call(client, sink, "parcels", LONG_MS, &reply, ""), 0);
+		assert_int_equal(actor_client_call(client, actor_to(sink), "parcels", LONG_MS, &reply, ""), 0);
 		assert_int_equal(actor_msg_unpack(reply, "I", &n), 0);
 		actor_msg_free(reply);
 	} while (n < SENDERS_N * PARCELS_N && tries++ < 2000);
@@ -474,7 +474,7 @@ static void test_flushed_casts_of_a_handler_that_is_killed_arrive(void **state)
 
 static void test_flush_says_what_is_not_sent_and_the_casts_go_on_waiting(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	actor_ref sink = find_sink(client);
 	char group[32];
 
@@ -502,19 +502,19 @@ static int64_t fill_the_socket(actor_client *client, actor_ref sink)
 	int64_t n = 0;
 	int status;
 
-	assert_int_equal(actor_client_call(client, sink, "got", LONG_MS, NULL, ""), 0); /* they have met */
+	assert_int_equal(actor_client_call(client, actor_to(sink), "got", LONG_MS, NULL, ""), 0); /* they have met */
 	kill(sink_pid, SIGSTOP);
 	assert_int_equal(waitpid(sink_pid, &status, WUNTRACED), sink_pid);
 	assert_true(WIFSTOPPED(status));
 	while (actor_client_flush(client, 100) == 0) /* waits only when something is left */
-		assert_int_equal(actor_client_cast(client, sink, "item", "Iy#", n++, kilobyte, sizeof(kilobyte)), 0);
+		assert_int_equal(actor_client_cast(client, actor_to(sink), "item", "Iy#", n++, kilobyte, sizeof(kilobyte)), 0);
 	n_said = 0;
 	return n;
 }
 
 static void test_a_receiver_that_does_not_read_is_told_of_and_gets_all_when_it_does(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	int64_t n = fill_the_socket(client, find_sink(client));
 
 	assert_int_equal(actor_client_flush(client, 20), -ETIMEDOUT);
@@ -528,10 +528,10 @@ static void test_a_receiver_that_does_not_read_is_told_of_and_gets_all_when_it_d
 
 static void test_what_was_for_the_dead_is_not_waited_for(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	actor_ref sink = find_sink(client);
 
-	assert_int_equal(actor_client_call(client, sink, "got", LONG_MS, NULL, ""), 0);
+	assert_int_equal(actor_client_call(client, actor_to(sink), "got", LONG_MS, NULL, ""), 0);
 	kill(sink_pid, SIGKILL);
 	cast_items(client, sink, 0, 10);
 	assert_int_equal(actor_client_flush(client, LONG_MS), 0);
@@ -541,7 +541,7 @@ static void test_what_was_for_the_dead_is_not_waited_for(void **state)
 
 static void test_freeing_ends_although_the_receiver_never_reads_and_says_what_is_lost(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 
 	(void)fill_the_socket(client, find_sink(client));
 	actor_client_free(client);
@@ -551,7 +551,7 @@ static void test_freeing_ends_although_the_receiver_never_reads_and_says_what_is
 
 static void test_freeing_ends_although_the_broker_stands_still_and_says_what_is_lost(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	actor_ref sink = find_sink(client);
 
 	kill(broker_pid, SIGSTOP); /* nobody introduces the two */
@@ -565,7 +565,7 @@ static void test_freeing_ends_although_the_broker_stands_still_and_says_what_is_
 /* It learns only from the broker that there will be no link: what waited goes by the broker. */
 static void test_casts_to_a_client_with_one_link_arrive_although_their_sender_is_freed_at_once(void **state)
 {
-	actor_client *single = client_new(ACTOR_LINK_BROKER), *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *single = client_new(ACTOR_JOIN_BROKER), *client = client_new(ACTOR_JOIN_DIRECT);
 
 	cast_items(client, actor_client_self(single), 0, 100);
 	actor_client_free(client);
@@ -595,8 +595,8 @@ static void test_a_group_that_reads_no_answers_gets_errors_beyond_64_mib_of_them
 	assert_int_equal(waitpid(source, &status, WUNTRACED), source);
 	assert_true(WIFSTOPPED(status));
 	kill(sink_pid, SIGUSR1);
-	client = client_new(ACTOR_LINK_BROKER);
-	assert_int_equal(actor_client_call(client, find_sink(client), "got", LONG_MS, NULL, ""), 0); /* it has answered all that came before */
+	client = client_new(ACTOR_JOIN_BROKER);
+	assert_int_equal(actor_client_call(client, actor_to(find_sink(client)), "got", LONG_MS, NULL, ""), 0); /* it has answered all that came before */
 	actor_client_free(client);
 	kill(source, SIGCONT);
 	assert_true(read(out, line, sizeof(line) - 1) > 0);

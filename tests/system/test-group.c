@@ -70,7 +70,7 @@ static int server_say_and_die(actor *self, const actor_msg *msg)
 	if (actor_msg_unpack(msg, "ri", &to, &n) < 0)
 		return -EINVAL;
 	for (int i = 0; i < n; i++)
-		if (actor_cast(self, to, "say", "i", i) < 0)
+		if (actor_cast(self, actor_to(to), "say", "i", i) < 0)
 			return -EIO;
 	/* a moment for the bytes to leave: what nng holds dies with the process */
 	return actor_send_after(self, 200, "die", NULL, "");
@@ -101,7 +101,7 @@ static int server_relay(actor *self, const actor_msg *msg, actor_from *from)
 
 	if (actor_msg_unpack(msg, "s", &name) < 0)
 		return -EINVAL;
-	r = actor_call_name(self, name, "echo", ACTOR_TIMEOUT_DEFAULT, &reply, "s", "through two");
+	r = actor_call(self, actor_named(name), "echo", ACTOR_TIMEOUT_DEFAULT, &reply, "s", "through two");
 	if (r == 0)
 		r = actor_msg_unpack(reply, "s", &text);
 	r = r < 0 ? actor_reply(from, "i", r) : actor_reply(from, "s", text);
@@ -122,7 +122,7 @@ static int flooder_flood(actor *self, const actor_msg *msg)
 	if (actor_msg_unpack(msg, "rii", &to, &from, &n) < 0)
 		return -EINVAL;
 	for (int i = 0; i < n; i++) {
-		if (actor_cast(self, to, "numbered", "iiy#", from, i, kilobyte, sizeof(kilobyte)) < 0)
+		if (actor_cast(self, actor_to(to), "numbered", "iiy#", from, i, kilobyte, sizeof(kilobyte)) < 0)
 			return -EIO;
 		flooded++;
 	}
@@ -153,7 +153,7 @@ static int server_round(actor *self, const actor_msg *msg, actor_from *from)
 		size_t n = strcspn(rest, " ");
 
 		snprintf(next, sizeof(next), "%.*s", (int)n, rest);
-		r = actor_call_name(self, name + (*name == '!'), "round", LONG_MS, &reply, "ss", next, rest[n] ? rest + n + 1 : "");
+		r = actor_call(self, actor_named(name + (*name == '!')), "round", LONG_MS, &reply, "ss", next, rest[n] ? rest + n + 1 : "");
 	}
 	if (r == 0 && actor_msg_unpack(reply, "i", &inner) < 0)
 		inner = -EPROTO;
@@ -177,7 +177,7 @@ static int server_start_round(actor *self, const actor_msg *msg)
 
 	if (actor_msg_unpack(msg, "s", &name) < 0)
 		return -EINVAL;
-	r = actor_call_name(self, name, "round", LONG_MS, &reply, "ss", "", "");
+	r = actor_call(self, actor_named(name), "round", LONG_MS, &reply, "ss", "", "");
 	actor_msg_free(reply);
 	last_round = r;
 	rounds++;
@@ -253,7 +253,7 @@ static int server_flood(actor *self, const actor_msg *msg)
 	if (actor_spawn(self, &flooder_behavior, NULL, &flooder) < 0)
 		return -ENOMEM;
 	flooder_ref = flooder;
-	return actor_cast(self, flooder, "flood", "rii", to, from, n);
+	return actor_cast(self, actor_to(flooder), "flood", "rii", to, from, n);
 }
 
 /* Casts `flooder_failed` to whom it is told when the flooder has ended: a cast of its was refused. */
@@ -268,7 +268,7 @@ static int server_watch_flooder(actor *self, const actor_msg *msg)
 
 static int server_on_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
 {
-	return actor_cast(self, flooder_watcher, "flooder_failed", "s", cause->reason);
+	return actor_cast(self, actor_to(flooder_watcher), "flooder_failed", "s", cause->reason);
 }
 
 static int server_flush(actor *self, const actor_msg *msg, actor_from *from)
@@ -388,7 +388,7 @@ static pid_t server_start_supervised(uint64_t group, const char *name)
 	return pid;
 }
 
-static actor_client *client_new(enum actor_link_mode mode)
+static actor_client *client_new(enum actor_join_mode mode)
 {
 	struct actor_group_options options = {.name = "test", .runtime_dir = dir, .mode = mode};
 	actor_client *client = NULL;
@@ -409,7 +409,7 @@ static void broker_start(void)
 	snprintf(group, sizeof(group), "%d", ++broker_start_number);
 	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id", "77", "--key-hex",
 		"000102030405060708090a0b0c0d0e0f", "--group", group, NULL});
-	actor_client_free(client_new(ACTOR_LINK_BROKER)); /* it answers */
+	actor_client_free(client_new(ACTOR_JOIN_BROKER)); /* it answers */
 }
 
 static actor_ref find(actor_client *client, const char *name)
@@ -428,7 +428,7 @@ static void expect_echo(actor_client *client, actor_ref to, const char *text)
 	actor_msg *reply;
 	const char *s;
 
-	assert_int_equal(actor_client_call(client, to, "echo", LONG_MS, &reply, "s", text), 0);
+	assert_int_equal(actor_client_call(client, actor_to(to), "echo", LONG_MS, &reply, "s", text), 0);
 	assert_int_equal(actor_msg_unpack(reply, "s", &s), 0);
 	assert_string_equal(s, text);
 	actor_msg_free(reply);
@@ -507,16 +507,16 @@ static int teardown(void **state)
 
 static void test_call_between_groups_goes_over_a_direct_link(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	pid_t server = server_start("echo");
 	actor_ref to = find(client, "echo");
 	actor_msg *reply;
 
 	expect_echo(client, to, "hello");
-	assert_int_equal(actor_client_call(client, to, "echo", LONG_MS, &reply, "i", 1), -EREMOTEIO);
+	assert_int_equal(actor_client_call(client, actor_to(to), "echo", LONG_MS, &reply, "i", 1), -EREMOTEIO);
 	assert_string_equal(actor_msg_error(reply), "server.bad_argument");
 	actor_msg_free(reply);
-	assert_int_equal(actor_client_call(client, to, "nonsense", LONG_MS, &reply, ""), -EREMOTEIO);
+	assert_int_equal(actor_client_call(client, actor_to(to), "nonsense", LONG_MS, &reply, ""), -EREMOTEIO);
 	assert_string_equal(actor_msg_error(reply), "no_method");
 	actor_msg_free(reply);
 	/* the proof that it is direct: it needs no broker */
@@ -530,28 +530,28 @@ static void test_call_between_groups_goes_over_a_direct_link(void **state)
 
 static void test_single_link_client_is_routed_by_the_broker(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_BROKER);
+	actor_client *client = client_new(ACTOR_JOIN_BROKER);
 	pid_t server = server_start("echo");
 	actor_msg *reply;
 	actor_ref to = find(client, "echo");
 	actor_ref nowhere = to;
 
 	expect_echo(client, to, "by ref");
-	assert_int_equal(actor_client_call_name(client, "echo", "echo", LONG_MS, &reply, "s", "by name"), 0);
+	assert_int_equal(actor_client_call(client, actor_named("echo"), "echo", LONG_MS, &reply, "s", "by name"), 0);
 	actor_msg_free(reply);
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(actor_client_cast_name(client, "echo", "tick", ""), 0);
-	assert_int_equal(actor_client_call(client, to, "ticks", LONG_MS, &reply, ""), 0);
+		assert_int_equal(actor_client_cast(client, actor_named("echo"), "tick", ""), 0);
+	assert_int_equal(actor_client_call(client, actor_to(to), "ticks", LONG_MS, &reply, ""), 0);
 	int64_t n;
 	assert_int_equal(actor_msg_unpack(reply, "I", &n), 0);
 	assert_int_equal(n, 100);
 	actor_msg_free(reply);
-	assert_int_equal(actor_client_call_name(client, "nobody", "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	assert_int_equal(actor_client_call(client, actor_named("nobody"), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
 	nowhere.group = 12345;
-	assert_int_equal(actor_client_call(client, nowhere, "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	assert_int_equal(actor_client_call(client, actor_to(nowhere), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
 	nowhere = to;
 	nowhere.serial = 999;
-	assert_int_equal(actor_client_call(client, nowhere, "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	assert_int_equal(actor_client_call(client, actor_to(nowhere), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
 	actor_client_free(client);
 	kill(server, SIGTERM);
 	reap(server);
@@ -559,7 +559,7 @@ static void test_single_link_client_is_routed_by_the_broker(void **state)
 
 static void test_call_to_a_dead_or_unknown_group_fails_at_once(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	pid_t server = server_start("echo");
 	actor_ref to = find(client, "echo"), unknown = to;
 	uint64_t monitor;
@@ -567,11 +567,11 @@ static void test_call_to_a_dead_or_unknown_group_fails_at_once(void **state)
 	expect_echo(client, to, "alive");
 	kill(server, SIGKILL);
 	reap(server);
-	assert_int_equal(actor_client_call(client, to, "hang", LONG_MS, NULL, ""), -ECONNRESET);
-	assert_int_equal(actor_client_call(client, to, "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	assert_int_equal(actor_client_call(client, actor_to(to), "hang", LONG_MS, NULL, ""), -ECONNRESET);
+	assert_int_equal(actor_client_call(client, actor_to(to), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
 	unknown.group = 4711;
-	assert_int_equal(actor_client_call(client, unknown, "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
-	assert_int_equal(actor_client_call_name(client, "echo", "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	assert_int_equal(actor_client_call(client, actor_to(unknown), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	assert_int_equal(actor_client_call(client, actor_named("echo"), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
 	assert_int_equal(actor_client_monitor(client, to, &monitor), 0);
 	expect_down(client, monitor, "noproc");
 	actor_client_free(client);
@@ -579,7 +579,7 @@ static void test_call_to_a_dead_or_unknown_group_fails_at_once(void **state)
 
 static void test_down_arrives_after_the_last_message_of_a_killed_group(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	pid_t server = server_start("echo");
 	actor_ref to = find(client, "echo");
 	struct actor_cause cause;
@@ -587,7 +587,7 @@ static void test_down_arrives_after_the_last_message_of_a_killed_group(void **st
 	uint64_t monitor, id;
 
 	assert_int_equal(actor_client_monitor(client, to, &monitor), 0);
-	assert_int_equal(actor_client_cast(client, to, "say_and_die", "ri", actor_client_self(client), 1000), 0);
+	assert_int_equal(actor_client_cast(client, actor_to(to), "say_and_die", "ri", actor_client_self(client), 1000), 0);
 	for (int i = 0; i < 1000; i++) {
 		int n = -1;
 
@@ -608,14 +608,14 @@ static void test_down_arrives_after_the_last_message_of_a_killed_group(void **st
 
 static void test_actor_that_stops_gives_its_reason_and_its_name_back(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	pid_t server = server_start("echo");
 	actor_ref to = find(client, "echo");
 	uint64_t monitor;
 	actor_ref ref;
 
 	assert_int_equal(actor_client_monitor(client, to, &monitor), 0);
-	assert_int_equal(actor_client_cast(client, to, "leave", ""), 0);
+	assert_int_equal(actor_client_cast(client, actor_to(to), "leave", ""), 0);
 	expect_down(client, monitor, "had enough");
 	/* whoever hears DOWN may take the name */
 	assert_int_equal(actor_client_whereis(client, "echo", &ref), -ESRCH);
@@ -625,7 +625,7 @@ static void test_actor_that_stops_gives_its_reason_and_its_name_back(void **stat
 
 static void test_monitor_through_the_broker_hears_of_a_killed_group(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_BROKER);
+	actor_client *client = client_new(ACTOR_JOIN_BROKER);
 	pid_t server = server_start("echo");
 	actor_ref to = find(client, "echo");
 	uint64_t monitor;
@@ -638,7 +638,7 @@ static void test_monitor_through_the_broker_hears_of_a_killed_group(void **state
 	actor_client_free(client);
 }
 
-static void expect_monitor_of_the_whole_group(enum actor_link_mode mode)
+static void expect_monitor_of_the_whole_group(enum actor_join_mode mode)
 {
 	actor_client *client = client_new(mode);
 	pid_t server = server_start("echo");
@@ -657,18 +657,18 @@ static void expect_monitor_of_the_whole_group(enum actor_link_mode mode)
 
 static void test_a_whole_group_is_watched_over_its_link(void **state)
 {
-	expect_monitor_of_the_whole_group(ACTOR_LINK_DIRECT);
+	expect_monitor_of_the_whole_group(ACTOR_JOIN_DIRECT);
 }
 
 static void test_a_whole_group_is_watched_through_the_broker(void **state)
 {
-	expect_monitor_of_the_whole_group(ACTOR_LINK_BROKER);
+	expect_monitor_of_the_whole_group(ACTOR_JOIN_BROKER);
 }
 
 /* The supervisor is away, so nobody reports the exits: watcher and broker each decide for themselves. */
 static void test_who_heard_of_a_death_does_not_find_the_dead_by_name(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	pid_t servers[DEATHS_N];
 	actor_ref refs[DEATHS_N];
 	uint64_t monitors[DEATHS_N];
@@ -705,7 +705,7 @@ static void test_who_heard_of_a_death_does_not_find_the_dead_by_name(void **stat
 
 static void test_taken_name_is_refused_and_free_after_its_owner(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	pid_t first = server_start("echo"), second;
 	uint64_t monitor;
 	int status;
@@ -727,13 +727,13 @@ static void test_taken_name_is_refused_and_free_after_its_owner(void **state)
 
 static void test_actor_gives_one_of_its_names_back_and_no_other(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	pid_t server = server_start("echo");
 	actor_ref to = find(client, "echo"), ref;
 	int foreign, second, again;
 	actor_msg *reply;
 
-	assert_int_equal(actor_client_call(client, to, "names", LONG_MS, &reply, ""), 0);
+	assert_int_equal(actor_client_call(client, actor_to(to), "names", LONG_MS, &reply, ""), 0);
 	assert_int_equal(actor_msg_unpack(reply, "[iii]", &foreign, &second, &again), 0);
 	actor_msg_free(reply);
 	assert_int_equal(foreign, -ESRCH);
@@ -749,14 +749,14 @@ static void test_actor_gives_one_of_its_names_back_and_no_other(void **state)
 
 static void test_groups_call_each_other_both_ways_at_once(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	pid_t a = server_start("a"), b = server_start("b");
 	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
 	actor_msg *reply;
 	const char *text;
 
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(actor_client_call(client, i % 2 ? ref_a : ref_b, "relay", LONG_MS, &reply, "s", i % 2 ? "b" : "a"), 0);
+		assert_int_equal(actor_client_call(client, actor_to(i % 2 ? ref_a : ref_b), "relay", LONG_MS, &reply, "s", i % 2 ? "b" : "a"), 0);
 		assert_int_equal(actor_msg_unpack(reply, "s", &text), 0);
 		assert_string_equal(text, "through two");
 		actor_msg_free(reply);
@@ -771,14 +771,14 @@ static void test_groups_call_each_other_both_ways_at_once(void **state)
 /* The spawner of an actor whose init failed may take its names at once: it hears of the failure when the broker has them back. */
 static void test_failed_init_has_given_its_names_back_when_its_spawner_hears_of_it(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	pid_t server = server_start("echo");
 	actor_ref to = find(client, "echo"), ref;
 	int spawned = 1, registered = 1;
 	actor_msg *reply;
 	uint64_t n_alive;
 
-	assert_int_equal(actor_client_call(client, to, "failing", LONG_MS, &reply, "s", "taken"), 0);
+	assert_int_equal(actor_client_call(client, actor_to(to), "failing", LONG_MS, &reply, "s", "taken"), 0);
 	assert_int_equal(actor_msg_unpack(reply, "[iUi]", &spawned, &n_alive, &registered), 0);
 	actor_msg_free(reply);
 	assert_int_equal(spawned, -ENOSPC);
@@ -796,7 +796,7 @@ static int round_of(actor_client *client, actor_ref to, const char *first, const
 	actor_msg *reply;
 	int r;
 
-	assert_int_equal(actor_client_call(client, to, "round", LONG_MS, &reply, "ss", first, rest), 0);
+	assert_int_equal(actor_client_call(client, actor_to(to), "round", LONG_MS, &reply, "ss", first, rest), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	actor_msg_free(reply);
 	return r;
@@ -804,14 +804,14 @@ static int round_of(actor_client *client, actor_ref to, const char *first, const
 
 static void test_call_in_a_circle_over_processes_is_edeadlk(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	pid_t a = server_start("a"), b = server_start("b"), c = server_start("c");
 	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
 	actor_msg *reply;
 	int r;
 
 	(void)find(client, "c");
-	assert_int_equal(actor_client_call(client, ref_a, "twin", LONG_MS, &reply, "s", "a2"), 0);
+	assert_int_equal(actor_client_call(client, actor_to(ref_a), "twin", LONG_MS, &reply, "s", "a2"), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	assert_int_equal(r, 0);
 	actor_msg_free(reply);
@@ -827,14 +827,14 @@ static void test_call_in_a_circle_over_processes_is_edeadlk(void **state)
 
 	/* who was answered before waits no longer */
 	assert_int_equal(round_of(client, ref_a, "b", "!a"), 0);
-	assert_int_equal(actor_client_call(client, ref_b, "last_round", LONG_MS, &reply, ""), 0); /* queued behind it */
+	assert_int_equal(actor_client_call(client, actor_to(ref_b), "last_round", LONG_MS, &reply, ""), 0); /* queued behind it */
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	assert_int_equal(r, 0);
 	actor_msg_free(reply);
 
 	/* nor does anybody wait for who was answered, though his own caller waits still */
 	assert_int_equal(round_of(client, find(client, "c"), "a", "b !c"), 0);
-	assert_int_equal(actor_client_call(client, ref_b, "last_round", LONG_MS, &reply, ""), 0);
+	assert_int_equal(actor_client_call(client, actor_to(ref_b), "last_round", LONG_MS, &reply, ""), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	assert_int_equal(r, 0);
 	actor_msg_free(reply);
@@ -853,21 +853,21 @@ static void test_call_in_a_circle_over_processes_is_edeadlk(void **state)
 
 static void test_two_that_call_each_other_at_once_do_not_wait_for_ever(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	pid_t a = server_start("a"), b = server_start("b");
 	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
 
 	for (int i = 0; i < 200; i++) {
 		actor_ref refs[] = {ref_a, ref_b};
 
-		assert_int_equal(actor_client_cast(client, ref_a, "start_round", "s", "b"), 0);
-		assert_int_equal(actor_client_cast(client, ref_b, "start_round", "s", "a"), 0);
+		assert_int_equal(actor_client_cast(client, actor_to(ref_a), "start_round", "s", "b"), 0);
+		assert_int_equal(actor_client_cast(client, actor_to(ref_b), "start_round", "s", "a"), 0);
 		for (int j = 0; j < 2; j++) {
 			actor_msg *reply;
 			int r;
 
 			/* queued behind it */
-			assert_int_equal(actor_client_call(client, refs[j], "last_round", LONG_MS, &reply, ""), 0);
+			assert_int_equal(actor_client_call(client, actor_to(refs[j]), "last_round", LONG_MS, &reply, ""), 0);
 			assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 			assert_true(r == 0 || r == -EDEADLK);
 			actor_msg_free(reply);
@@ -882,7 +882,7 @@ static void test_two_that_call_each_other_at_once_do_not_wait_for_ever(void **st
 
 static void test_names_resolve_again_after_the_broker_was_killed(void **state)
 {
-	actor_client *old = client_new(ACTOR_LINK_DIRECT), *client;
+	actor_client *old = client_new(ACTOR_JOIN_DIRECT), *client;
 	pid_t server = server_start("echo");
 	actor_ref to = find(old, "echo"), again;
 
@@ -891,7 +891,7 @@ static void test_names_resolve_again_after_the_broker_was_killed(void **state)
 		broker_kill();
 		expect_echo(old, to, "during");
 		broker_start();
-		client = client_new(ACTOR_LINK_BROKER);
+		client = client_new(ACTOR_JOIN_BROKER);
 		again = find(client, "echo");
 		assert_true(actor_ref_equal(to, again)); /* the same group, the same id */
 		expect_echo(client, again, "after");
@@ -905,7 +905,7 @@ static void test_names_resolve_again_after_the_broker_was_killed(void **state)
 
 static void test_call_to_a_group_that_dies_meanwhile_ends_with_it(void **state)
 {
-	for (int mode = ACTOR_LINK_DIRECT; mode <= ACTOR_LINK_BROKER; mode++) {
+	for (int mode = ACTOR_JOIN_DIRECT; mode <= ACTOR_JOIN_BROKER; mode++) {
 		actor_client *client = client_new(mode);
 		pid_t server = server_start("echo");
 		actor_ref to = find(client, "echo");
@@ -918,7 +918,7 @@ static void test_call_to_a_group_that_dies_meanwhile_ends_with_it(void **state)
 			kill(server, SIGKILL);
 			_exit(0);
 		}
-		assert_int_equal(actor_client_call(client, to, "hang", LONG_MS, NULL, ""), -ECONNRESET);
+		assert_int_equal(actor_client_call(client, actor_to(to), "hang", LONG_MS, NULL, ""), -ECONNRESET);
 		reap(killer);
 		reap(server);
 		actor_client_free(client);
@@ -930,7 +930,7 @@ static int64_t ask_number(actor_client *client, actor_ref to, const char *method
 	actor_msg *reply;
 	int64_t n;
 
-	assert_int_equal(actor_client_call(client, to, method, LONG_MS, &reply, ""), 0);
+	assert_int_equal(actor_client_call(client, actor_to(to), method, LONG_MS, &reply, ""), 0);
 	assert_int_equal(actor_msg_unpack(reply, "I", &n), 0);
 	actor_msg_free(reply);
 	return n;
@@ -983,14 +983,14 @@ static int64_t socket_bytes(void)
 static void test_little_is_sent_to_a_group_that_does_not_read(void **state)
 {
 	pid_t a = server_start("a"), b = server_start("b");
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
 	int64_t n;
 
-	assert_int_equal(actor_client_cast(client, ref_a, "flood", "rii", ref_b, 0, 1), 0);
+	assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 0, 1), 0);
 	expect_number(client, ref_b, "ticks", 1); /* they are linked */
 	kill(b, SIGSTOP);
-	assert_int_equal(actor_client_cast(client, ref_a, "flood", "rii", ref_b, 1, 4000), 0);
+	assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 1, 4000), 0);
 	n = flooded_settles(client, ref_a, 2);
 	kill(b, SIGCONT);
 	assert_in_range(n * 1000, 1, socket_bytes() + (512 << 10));
@@ -1006,16 +1006,16 @@ static void test_little_is_sent_to_a_group_that_does_not_read(void **state)
 static void test_an_actor_that_is_busy_holds_back_all_who_send_to_it(void **state)
 {
 	pid_t senders[FLOODERS_N], b = server_start("b");
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	actor_ref ref_b = find(client, "b"), refs[FLOODERS_N];
 
-	assert_int_equal(actor_client_cast(client, ref_b, "hold", ""), 0);
+	assert_int_equal(actor_client_cast(client, actor_to(ref_b), "hold", ""), 0);
 	for (int i = 0; i < FLOODERS_N; i++) {
 		char name[2] = {(char)('p' + i), 0};
 
 		senders[i] = server_start(name);
 		refs[i] = find(client, name);
-		assert_int_equal(actor_client_cast(client, refs[i], "flood", "rii", ref_b, i, 6000), 0);
+		assert_int_equal(actor_client_cast(client, actor_to(refs[i]), "flood", "rii", ref_b, i, 6000), 0);
 	}
 	for (int i = 0; i < FLOODERS_N; i++)
 		assert_in_range(flooded_settles(client, refs[i], 1), 1, 6000 - 1);
@@ -1057,17 +1057,17 @@ static void end_server(pid_t pid)
 
 static void test_a_stranger_waits_for_a_busy_group(void **state)
 {
-	actor_client *finder = client_new(ACTOR_LINK_BROKER), *stranger;
+	actor_client *finder = client_new(ACTOR_JOIN_BROKER), *stranger;
 	pid_t server = server_start("busy"), helper;
 	actor_ref to = find(finder, "busy");
 	uint64_t monitor;
 
-	stranger = client_new(ACTOR_LINK_DIRECT);
+	stranger = client_new(ACTOR_JOIN_DIRECT);
 	kill(server, SIGSTOP);
 	helper = continue_after(server, BUSY_MS);
 	assert_int_equal(actor_client_monitor(stranger, to, &monitor), 0);
 	for (int i = 0; i < 1000; i++)
-		assert_int_equal(actor_client_cast(stranger, to, "tick", ""), 0);
+		assert_int_equal(actor_client_cast(stranger, actor_to(to), "tick", ""), 0);
 	assert_int_equal(ask_number(stranger, to, "ticks"), 1000);
 	assert_int_equal(actor_client_receive(stranger, 0, NULL, NULL, NULL, NULL), -ETIMEDOUT); /* no DOWN */
 	reap(helper);
@@ -1080,12 +1080,12 @@ static void test_a_stranger_waits_for_a_busy_group(void **state)
 static void test_casts_of_a_stranger_to_a_busy_group_arrive_in_order(void **state)
 {
 	pid_t a = server_start("a"), b = server_start("b"), helper;
-	actor_client *client = client_new(ACTOR_LINK_BROKER);
+	actor_client *client = client_new(ACTOR_JOIN_BROKER);
 	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
 
 	kill(b, SIGSTOP);
 	helper = continue_after(b, BUSY_MS);
-	assert_int_equal(actor_client_cast(client, ref_a, "flood", "rii", ref_b, 0, 4000), 0);
+	assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 0, 4000), 0);
 	expect_number(client, ref_a, "flooded", 4000);
 	expect_number(client, ref_b, "ticks", 4000); /* and b is there: a gap would have ended it */
 	reap(helper);
@@ -1096,15 +1096,15 @@ static void test_casts_of_a_stranger_to_a_busy_group_arrive_in_order(void **stat
 
 static void test_a_second_try_finds_a_busy_group_alive(void **state)
 {
-	actor_client *finder = client_new(ACTOR_LINK_BROKER), *stranger;
+	actor_client *finder = client_new(ACTOR_JOIN_BROKER), *stranger;
 	pid_t server = server_start("busy"), helper;
 	actor_ref to = find(finder, "busy");
 
-	stranger = client_new(ACTOR_LINK_DIRECT);
+	stranger = client_new(ACTOR_JOIN_DIRECT);
 	kill(server, SIGSTOP);
 	helper = continue_after(server, BUSY_MS);
 	for (int i = 0; i < 5; i++)
-		assert_int_equal(actor_client_call(stranger, to, "echo", 450, NULL, "s", "impatient"), -ETIMEDOUT);
+		assert_int_equal(actor_client_call(stranger, actor_to(to), "echo", 450, NULL, "s", "impatient"), -ETIMEDOUT);
 	expect_echo(stranger, to, "patient");
 	reap(helper);
 	expect_echo(finder, to, "alive");
@@ -1116,15 +1116,15 @@ static void test_a_second_try_finds_a_busy_group_alive(void **state)
 static void test_casts_to_a_hung_stranger_are_refused_beyond_the_bounds(void **state)
 {
 	pid_t a = server_start("a"), b = server_start("b");
-	actor_client *client = client_new(ACTOR_LINK_BROKER);
+	actor_client *client = client_new(ACTOR_JOIN_BROKER);
 	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
 	int64_t n;
 
 	kill(b, SIGSTOP);
-	assert_int_equal(actor_client_cast(client, ref_a, "flood", "rii", ref_b, 0, 100000), 0);
+	assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 0, 100000), 0);
 	n = flooded_settles(client, ref_a, 1);
 	assert_in_range(n * 1000, 1, socket_bytes() + (1 << 20));
-	assert_int_equal(actor_client_cast(client, ref_a, "watch_flooder", "r", actor_client_self(client)), 0);
+	assert_int_equal(actor_client_cast(client, actor_to(ref_a), "watch_flooder", "r", actor_client_self(client)), 0);
 	expect_flooder_failed(client);
 	assert_int_equal(ask_number(client, ref_a, "flooded"), n);
 	kill(b, SIGCONT);
@@ -1136,7 +1136,7 @@ static void test_casts_to_a_hung_stranger_are_refused_beyond_the_bounds(void **s
 
 static void test_casts_of_a_first_contact_survive_a_stopped_broker(void **state)
 {
-	actor_client *finder = client_new(ACTOR_LINK_DIRECT), *stranger = client_new(ACTOR_LINK_DIRECT);
+	actor_client *finder = client_new(ACTOR_JOIN_DIRECT), *stranger = client_new(ACTOR_JOIN_DIRECT);
 	pid_t server = server_start("echo"), helper;
 	actor_ref to = find(finder, "echo");
 
@@ -1144,7 +1144,7 @@ static void test_casts_of_a_first_contact_survive_a_stopped_broker(void **state)
 	kill(broker_pid, SIGSTOP);
 	helper = continue_after(broker_pid, BROKER_BUSY_MS);
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(actor_client_cast(stranger, to, "tick", ""), 0);
+		assert_int_equal(actor_client_cast(stranger, actor_to(to), "tick", ""), 0);
 	assert_int_equal(ask_number(stranger, to, "ticks"), 100);
 	reap(helper);
 	actor_client_free(stranger);
@@ -1154,16 +1154,16 @@ static void test_casts_of_a_first_contact_survive_a_stopped_broker(void **state)
 
 static void test_a_first_contact_survives_the_death_of_the_broker(void **state)
 {
-	actor_client *finder = client_new(ACTOR_LINK_DIRECT), *stranger = client_new(ACTOR_LINK_DIRECT);
+	actor_client *finder = client_new(ACTOR_JOIN_DIRECT), *stranger = client_new(ACTOR_JOIN_DIRECT);
 	pid_t server = server_start("echo"), helper;
 	actor_ref to = find(finder, "echo");
 
 	expect_echo(finder, to, "hello");
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(actor_client_cast(finder, to, "tick", ""), 0);
+		assert_int_equal(actor_client_cast(finder, actor_to(to), "tick", ""), 0);
 	kill(server, SIGSTOP);
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(actor_client_cast(stranger, to, "tick", ""), 0);
+		assert_int_equal(actor_client_cast(stranger, actor_to(to), "tick", ""), 0);
 	assert_int_equal(actor_client_receive(stranger, 100, NULL, NULL, NULL, NULL), -ETIMEDOUT); /* its loop runs: it is being introduced */
 	broker_kill();
 	broker_start();
@@ -1177,18 +1177,18 @@ static void test_a_first_contact_survives_the_death_of_the_broker(void **state)
 
 static void test_the_death_of_a_busy_group_is_told_to_a_stranger(void **state)
 {
-	actor_client *finder = client_new(ACTOR_LINK_DIRECT), *stranger = client_new(ACTOR_LINK_DIRECT);
+	actor_client *finder = client_new(ACTOR_JOIN_DIRECT), *stranger = client_new(ACTOR_JOIN_DIRECT);
 	pid_t server = server_start("echo");
 	actor_ref to = find(finder, "echo");
 	uint64_t monitor;
 
 	kill(server, SIGSTOP);
 	assert_int_equal(actor_client_monitor(stranger, to, &monitor), 0);
-	assert_int_equal(actor_client_call(stranger, to, "echo", 100, NULL, "s", "x"), -ETIMEDOUT);
+	assert_int_equal(actor_client_call(stranger, actor_to(to), "echo", 100, NULL, "s", "x"), -ETIMEDOUT);
 	kill(server, SIGKILL);
 	reap(server);
 	expect_down(stranger, monitor, "noconnection");
-	assert_int_equal(actor_client_call(stranger, to, "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	assert_int_equal(actor_client_call(stranger, actor_to(to), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
 	actor_client_free(stranger);
 	actor_client_free(finder);
 }
@@ -1242,7 +1242,7 @@ static void expect_closed(int fd)
 static void test_what_was_sent_to_a_busy_group_survives_its_sender(void **state)
 {
 	pid_t a = server_start("a"), b = server_start("b");
-	actor_client *client = client_new(ACTOR_LINK_BROKER);
+	actor_client *client = client_new(ACTOR_JOIN_BROKER);
 	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
 	actor_msg *reply;
 	int r = -1;
@@ -1250,15 +1250,15 @@ static void test_what_was_sent_to_a_busy_group_survives_its_sender(void **state)
 	if (!has_doors())
 		goto out;
 	kill(b, SIGSTOP);
-	assert_int_equal(actor_client_cast(client, ref_a, "flood", "rii", ref_b, 0, 100), 0);
+	assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 0, 100), 0);
 	expect_number(client, ref_a, "flooded", 100);
-	assert_int_equal(actor_client_call(client, ref_a, "flush", LONG_MS, &reply, ""), 0);
+	assert_int_equal(actor_client_call(client, actor_to(ref_a), "flush", LONG_MS, &reply, ""), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	actor_msg_free(reply);
 	assert_int_equal(r, 0); /* though b has not turned to it */
 	kill(a, SIGKILL);
 	reap(a);
-	while (actor_client_call(client, ref_a, "ticks", LONG_MS, NULL, "") != -ESRCH)
+	while (actor_client_call(client, actor_to(ref_a), "ticks", LONG_MS, NULL, "") != -ESRCH)
 		; /* and b was told of that death */
 	kill(b, SIGCONT);
 	expect_number(client, ref_b, "ticks", 100);
@@ -1272,7 +1272,7 @@ out:
 
 static void test_a_broker_that_knows_nothing_of_who_came_is_asked(void **state)
 {
-	actor_client *finder = client_new(ACTOR_LINK_DIRECT), *stranger = client_new(ACTOR_LINK_DIRECT);
+	actor_client *finder = client_new(ACTOR_JOIN_DIRECT), *stranger = client_new(ACTOR_JOIN_DIRECT);
 	pid_t server = server_start("echo");
 	actor_ref to = find(finder, "echo");
 	uint64_t monitor;
@@ -1280,7 +1280,7 @@ static void test_a_broker_that_knows_nothing_of_who_came_is_asked(void **state)
 	kill(server, SIGSTOP);
 	assert_int_equal(actor_client_monitor(stranger, to, &monitor), 0);
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(actor_client_cast(stranger, to, "tick", ""), 0);
+		assert_int_equal(actor_client_cast(stranger, actor_to(to), "tick", ""), 0);
 	if (has_doors())
 		assert_int_equal(actor_client_flush(stranger, LONG_MS), 0); /* it lies in the door */
 	broker_kill();
@@ -1297,7 +1297,7 @@ static void test_a_broker_that_knows_nothing_of_who_came_is_asked(void **state)
 
 static void test_a_door_that_was_removed_is_made_anew(void **state)
 {
-	actor_client *finder = client_new(ACTOR_LINK_BROKER);
+	actor_client *finder = client_new(ACTOR_JOIN_BROKER);
 	pid_t server = server_start("echo");
 	actor_ref to = find(finder, "echo");
 	char path[200];
@@ -1308,7 +1308,7 @@ static void test_a_door_that_was_removed_is_made_anew(void **state)
 		*strrchr(path, '/') = 0;
 		assert_int_equal(rmdir(path), 0);
 		for (int i = 0; i < 3; i++) {
-			actor_client *stranger = client_new(ACTOR_LINK_DIRECT);
+			actor_client *stranger = client_new(ACTOR_JOIN_DIRECT);
 
 			expect_echo(stranger, to, "found");
 			actor_client_free(stranger);
@@ -1322,7 +1322,7 @@ static void test_a_door_that_was_removed_is_made_anew(void **state)
 
 static void test_nobody_comes_in_as_somebody_else(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	pid_t a = server_start("a"), b = server_start("b");
 	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
 	char path[200];
@@ -1337,7 +1337,7 @@ static void test_nobody_comes_in_as_somebody_else(void **state)
 		expect_closed(fd);
 		/* with an introduction of the real one under way as well */
 		kill(b, SIGSTOP);
-		assert_int_equal(actor_client_cast(client, ref_a, "flood", "rii", ref_b, 0, 10), 0);
+		assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 0, 10), 0);
 		expect_number(client, ref_a, "flooded", 10);
 		fd = dial_as(path, ref_a.group);
 		kill(b, SIGCONT);
@@ -1351,7 +1351,7 @@ static void test_nobody_comes_in_as_somebody_else(void **state)
 
 static void test_silent_connections_do_not_shut_the_door(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	pid_t server = server_start("echo");
 	actor_ref to = find(client, "echo");
 	char path[200];
@@ -1371,7 +1371,7 @@ static void test_silent_connections_do_not_shut_the_door(void **state)
 
 static void test_what_a_group_made_in_the_runtime_directory_goes_with_it(void **state)
 {
-	actor_client *client = client_new(ACTOR_LINK_DIRECT), *broker = client_new(ACTOR_LINK_BROKER);
+	actor_client *client = client_new(ACTOR_JOIN_DIRECT), *broker = client_new(ACTOR_JOIN_BROKER);
 	pid_t server = server_start("echo");
 	actor_ref refs[2] = {find(client, "echo"), actor_client_self(client)};
 	char path[200];
@@ -1396,7 +1396,7 @@ static void test_no_descriptor_is_left_behind(void **state)
 	int before = 0;
 
 	for (int round = 0; round < 3; round++) {
-		actor_client *client = client_new(ACTOR_LINK_DIRECT);
+		actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 		pid_t server = server_start("echo");
 
 		expect_echo(client, find(client, "echo"), "x");
@@ -1404,7 +1404,7 @@ static void test_no_descriptor_is_left_behind(void **state)
 		reap(server);
 		actor_client_free(client);
 		if (round == 0) {
-			actor_client_free(client_new(ACTOR_LINK_DIRECT)); /* nng's own are there from its first use on */
+			actor_client_free(client_new(ACTOR_JOIN_DIRECT)); /* nng's own are there from its first use on */
 			before = idle_fds();
 		}
 	}

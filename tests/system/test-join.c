@@ -166,7 +166,7 @@ static actor_ref ask_who(actor_client *client, const char *name)
 	actor_msg *reply = NULL;
 	int tries = 0, r;
 
-	while ((r = actor_client_call_name(client, name, "me", LONG_MS, &reply, "")) == -ESRCH && tries++ < LONG_MS)
+	while ((r = actor_client_call(client, actor_named(name), "me", LONG_MS, &reply, "")) == -ESRCH && tries++ < LONG_MS)
 		usleep(1000);
 	assert_int_equal(r, 0);
 	assert_int_equal(actor_msg_unpack(reply, "r", &ref), 0);
@@ -178,7 +178,7 @@ static actor_ref ask_who(actor_client *client, const char *name)
 static void test_the_second_program_with_one_token_is_a_client_of_its_own(void **state)
 {
 	static const uint8_t key[TOKEN_KEY_BYTES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-	struct actor_group_options options = {.runtime_dir = dir, .mode = ACTOR_LINK_BROKER};
+	struct actor_group_options options = {.runtime_dir = dir, .mode = ACTOR_JOIN_BROKER};
 	char hex[2 * TOKEN_MAX_BYTES + 1], line[512] = "";
 	struct token token;
 	actor_client *client;

@@ -60,7 +60,7 @@ static int connect_client(void)
 	struct actor_group_options options = {
 		.name = "test",
 		.runtime_dir = node.dir,
-		.mode = ACTOR_LINK_SPAWNER,
+		.mode = ACTOR_JOIN_SPAWNER,
 		.connect_timeout_ms = PATIENCE_MS,
 	};
 
@@ -163,7 +163,7 @@ static actor_msg *call_error(const char *method, int expect, const char *format,
 	va_start(ap, format);
 	assert_int_equal(actor_msg_vpack(args, format, ap), 0);
 	va_end(ap);
-	r = actor_client_call_msg(node.client, ACTOR_NOBODY, "$spawner", method, PATIENCE_MS, &args, &reply);
+	r = actor_client_call_msg(node.client, actor_named("$spawner"), method, PATIENCE_MS, &args, &reply);
 	actor_msg_free(args);
 	if (r != expect)
 		fail_msg("%s: %d (%s %s) instead of %d", method, r, reply && actor_msg_error(reply) ? actor_msg_error(reply) : "",
@@ -183,7 +183,7 @@ static void call_refused(const char *method, const char *error, const char *form
 	assert_int_equal(actor_msg_vpack(args, format, ap), 0);
 	va_end(ap);
 	assert_int_equal(
-		actor_client_call_msg(node.client, ACTOR_NOBODY, "$spawner", method, PATIENCE_MS, &args, &reply), -EREMOTEIO);
+		actor_client_call_msg(node.client, actor_named("$spawner"), method, PATIENCE_MS, &args, &reply), -EREMOTEIO);
 	actor_msg_free(args);
 	assert_string_equal(actor_msg_error(reply), error);
 	actor_msg_free(reply);
@@ -621,7 +621,7 @@ static int watcher_start(actor *self, const actor_msg *msg)
 	static const char *const argv[] = {"sleep", "1000", NULL};
 	struct actor_process_spec spec = {.name = "mine", .argv = argv, .monitor = true, .restart = ACTOR_TEMPORARY};
 
-	watched.started = actor_process_start(self, &spec, &watched.process, NULL);
+	watched.started = actor_process_start(self, &spec, &watched.process);
 	return actor_stop(self, actor_self(self), NULL);
 }
 
@@ -631,11 +631,11 @@ static int watcher_watch(actor *self, const actor_msg *msg)
 	struct actor_process_spec spec = {.name = "mine", .argv = argv, .monitor = true, .restart = ACTOR_TEMPORARY};
 	uint64_t again;
 
-	watched.started = actor_process_start(self, &spec, &watched.process, NULL);
+	watched.started = actor_process_start(self, &spec, &watched.process);
 	watched.monitor = watched.process.monitor;
 	if (watched.started < 0 || actor_monitor(self, watched.process.group, &again) < 0)
 		return -EINVAL;
-	return actor_call_name(self, "$spawner", "kill", PATIENCE_MS, NULL, "si", "mine", SIGABRT);
+	return actor_call(self, actor_named("$spawner"), "kill", PATIENCE_MS, NULL, "si", "mine", SIGABRT);
 }
 
 /* Every way a start or a stop can fail has its errno. */
@@ -643,21 +643,21 @@ static int watcher_fail(actor *self, const actor_msg *msg)
 {
 	static const char *const never[] = {"sleep", "1000", NULL}, *const short_lived[] = {"true", NULL}, *const missing[] = {"/no/such", NULL};
 	struct actor_process_spec spec = {.name = "fails", .argv = missing, .restart = ACTOR_TEMPORARY};
-	char error[256];
+	struct actor_process process;
 
-	assert_int_equal(actor_process_start(self, &spec, NULL, error), -ENOEXEC);
-	assert_non_null(strstr(error, "/no/such"));
+	assert_int_equal(actor_process_start(self, &spec, &process), -ENOEXEC);
+	assert_non_null(strstr(process.error, "/no/such"));
 	spec.argv = short_lived;
 	spec.wait_ready = true;
 	spec.timeout_ms = PATIENCE_MS;
-	assert_int_equal(actor_process_start(self, &spec, NULL, error), -ECONNRESET);
-	assert_non_null(strstr(error, "ended before it was ready"));
+	assert_int_equal(actor_process_start(self, &spec, &process), -ECONNRESET);
+	assert_non_null(strstr(process.error, "ended before it was ready"));
 	spec.argv = never;
 	spec.timeout_ms = 50;
-	assert_int_equal(actor_process_start(self, &spec, NULL, error), -ETIMEDOUT);
-	assert_string_equal(error, "it is not ready after 50 ms");
+	assert_int_equal(actor_process_start(self, &spec, &process), -ETIMEDOUT);
+	assert_string_equal(process.error, "it is not ready after 50 ms");
 	spec.timeout_ms = PATIENCE_MS;
-	assert_int_equal(actor_process_start(self, &spec, NULL, error), -EEXIST);
+	assert_int_equal(actor_process_start(self, &spec, &process), -EEXIST);
 	assert_int_equal(actor_process_stop(self, "fails", PATIENCE_MS), 0);
 	assert_int_equal(actor_process_stop(self, "fails", PATIENCE_MS), -ESRCH);
 	watched.started = 0;
@@ -677,7 +677,7 @@ static int watcher_start_while_away(actor *self, const actor_msg *msg)
 	struct actor_process_spec spec = {.name = "mine", .argv = argv, .monitor = true, .restart = ACTOR_TEMPORARY, .timeout_ms = PATIENCE_MS};
 
 	watcher_take_supervisor_away();
-	watched.started = actor_process_start(self, &spec, &watched.process, NULL);
+	watched.started = actor_process_start(self, &spec, &watched.process);
 	watched.supervisor = watched.started < 0 ? 0 : (pid_t)atoi((reconnect(), status("supervisor.pid")));
 	if (watched.started < 0)
 		return -EINVAL;
@@ -698,7 +698,7 @@ static int watcher_down(actor *self, uint64_t monitor, actor_ref who, const stru
 
 static int watcher_init(actor *self, const void *arg)
 {
-	return actor_cast(self, actor_self(self), arg, "");
+	return actor_cast(self, actor_to(actor_self(self)), arg, "");
 }
 
 static void watcher_run(const char *method)
@@ -708,7 +708,7 @@ static void watcher_run(const char *method)
 		{.name = "fail", .on_cast = watcher_fail}, {.name = "start_while_away", .on_cast = watcher_start_while_away}, {0}};
 	static const struct actor_behavior behavior = {.name = "watcher", .methods = methods, .init = watcher_init, .on_down = watcher_down};
 	bool away = strcmp(method, "start_while_away") == 0;
-	struct actor_group_options options = {.runtime_dir = node.dir, .mode = away ? ACTOR_LINK_DIRECT : ACTOR_LINK_SPAWNER};
+	struct actor_group_options options = {.runtime_dir = node.dir, .mode = away ? ACTOR_JOIN_DIRECT : ACTOR_JOIN_SPAWNER};
 	actor_group *group;
 	actor_ref ref;
 
@@ -760,7 +760,7 @@ static int owner_init(actor *self, const void *arg)
 	static const char *const argv[] = {"sleep", "1000", NULL};
 	struct actor_process_spec spec = {.name = arg, .argv = argv};
 
-	return actor_process_start(self, &spec, NULL, NULL);
+	return actor_process_start(self, &spec, NULL);
 }
 
 static const struct actor_method owner_methods[] = {{0}};
@@ -772,7 +772,7 @@ static int end_watcher_init(actor *self, const void *arg)
 	static const char *const argv[] = {"sleep", "1000", NULL};
 	struct actor_process_spec spec = {.name = arg, .argv = argv, .monitor = true, .detached = true, .restart = ACTOR_TEMPORARY};
 
-	return actor_process_start(self, &spec, NULL, NULL);
+	return actor_process_start(self, &spec, NULL);
 }
 
 static int end_watcher_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
@@ -995,12 +995,12 @@ static void test_no_process_is_started_twice_whoever_dies_when(void **arg)
 				_exit(0);
 			}
 			n_kills++;
-			r = actor_client_call_name(node.client, "$spawner", "spawn", PATIENCE_MS, &reply, "{s:s,s:s,s:[sss]}si", "name", name,
+			r = actor_client_call(node.client, actor_named("$spawner"), "spawn", PATIENCE_MS, &reply, "{s:s,s:s,s:[sss]}si", "name", name,
 				"restart", "temporary", "argv", "/bin/sh", "-c", script, "none", 0);
 			waitpid(killer, NULL, 0);
 			reconnect();
 		} else {
-			r = actor_client_call_name(node.client, "$spawner", "spawn", PATIENCE_MS, &reply, "{s:s,s:s,s:[sss]}si", "name", name,
+			r = actor_client_call(node.client, actor_named("$spawner"), "spawn", PATIENCE_MS, &reply, "{s:s,s:s,s:[sss]}si", "name", name,
 				"restart", "temporary", "argv", "/bin/sh", "-c", script, "none", 0);
 			assert_int_equal(r, 0);
 		}
@@ -1048,7 +1048,7 @@ static void test_keeper_and_supervisor_killed_together_leave_no_child(void **arg
 
 static void test_each_new_supervisor_has_the_name(void **arg)
 {
-	struct actor_group_options options = {.runtime_dir = node.dir, .mode = ACTOR_LINK_BROKER, .connect_timeout_ms = PATIENCE_MS};
+	struct actor_group_options options = {.runtime_dir = node.dir, .mode = ACTOR_JOIN_BROKER, .connect_timeout_ms = PATIENCE_MS};
 	actor_client *client;
 
 	if (!node.with_broker)
@@ -1063,7 +1063,7 @@ static void test_each_new_supervisor_has_the_name(void **arg)
 		reconnect();
 		assert_int_not_equal(atoi(status("supervisor.pid")), pid);
 		for (;;) { /* through the broker, by name */
-			int r = actor_client_call_name(client, "$spawner", "status", PATIENCE_MS, &reply, "");
+			int r = actor_client_call(client, actor_named("$spawner"), "status", PATIENCE_MS, &reply, "");
 
 			if (!r)
 				break;

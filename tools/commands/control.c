@@ -116,7 +116,7 @@ static int control_run(struct ctl *ctl, const struct args *args, const struct co
 
 	status = control_check_names(ctl, args);
 	if (!status)
-		status = session_open(ctl, ACTOR_LINK_SPAWNER, &run.session);
+		status = session_open(ctl, ACTOR_JOIN_SPAWNER, &run.session);
 	if (status)
 		return status;
 	questions = calloc(args->n_values, sizeof(*questions));

@@ -137,9 +137,9 @@ static void complete_options(const struct option_spec *options)
 }
 
 /* Silent whatever happens: the user is in the middle of typing. */
-static void complete_names(const struct ctl *ctl, enum actor_link_mode mode)
+static void complete_names(const struct ctl *ctl, enum actor_join_mode mode)
 {
-	bool actors = mode == ACTOR_LINK_BROKER;
+	bool actors = mode == ACTOR_JOIN_BROKER;
 	const struct destination to = {.name = actors ? "$broker" : "$spawner"};
 	struct session_error error;
 	struct session *session;
@@ -174,9 +174,9 @@ static int complete_run(struct ctl *ctl, const struct args *args)
 			if ((*c)->summary)
 				puts((*c)->name);
 	} else if (!strcmp(what, "processes")) {
-		complete_names(ctl, ACTOR_LINK_SPAWNER);
+		complete_names(ctl, ACTOR_JOIN_SPAWNER);
 	} else if (!strcmp(what, "names")) {
-		complete_names(ctl, ACTOR_LINK_BROKER);
+		complete_names(ctl, ACTOR_JOIN_BROKER);
 	} else if (!strcmp(what, "options")) {
 		command = args->n_values > 1 ? ctl_command_find(ctl, args->values[1]) : NULL;
 		if (command)

@@ -27,7 +27,7 @@ static int logs_find(struct ctl *ctl, const char *name, char **ret_path)
 	json_t *answer = NULL;
 	int status;
 
-	status = session_open(ctl, ACTOR_LINK_SPAWNER, &session);
+	status = session_open(ctl, ACTOR_JOIN_SPAWNER, &session);
 	if (status)
 		return status;
 	status = session_ask_spawner(session, "read the log of", name, "logs", json_pack("[s]", name),

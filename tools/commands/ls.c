@@ -89,7 +89,7 @@ static int ls_run(struct ctl *ctl, const struct args *args)
 	struct session *session;
 	int status;
 
-	status = session_open(ctl, ACTOR_LINK_SPAWNER, &session);
+	status = session_open(ctl, ACTOR_JOIN_SPAWNER, &session);
 	if (status)
 		return status;
 	status = ls_ask(ctl, session, "list", args->values[0], &children);
@@ -328,7 +328,7 @@ static int status_node(struct ctl *ctl, struct session *session)
 static int status_run(struct ctl *ctl, const struct args *args)
 {
 	struct session *session;
-	int status = session_open(ctl, ACTOR_LINK_SPAWNER, &session);
+	int status = session_open(ctl, ACTOR_JOIN_SPAWNER, &session);
 
 	if (status)
 		return status;

@@ -27,7 +27,7 @@ static int call_run(struct ctl *ctl, const struct args *args)
 	if (!status)
 		status = message_args(ctl, args->values + 2, args->n_values - 2, &request);
 	if (!status)
-		status = session_open(ctl, ACTOR_LINK_BROKER, &session);
+		status = session_open(ctl, ACTOR_JOIN_BROKER, &session);
 	if (status) {
 		json_decref(request);
 		return status;
@@ -71,7 +71,7 @@ static int send_run(struct ctl *ctl, const struct args *args)
 	if (!status)
 		status = message_args(ctl, args->values + 2, args->n_values - 2, &request);
 	if (!status)
-		status = session_open(ctl, ACTOR_LINK_BROKER, &session);
+		status = session_open(ctl, ACTOR_JOIN_BROKER, &session);
 	if (status) {
 		json_decref(request);
 		return status;

@@ -16,7 +16,7 @@ static int whereis_run(struct ctl *ctl, const struct args *args)
 	actor_ref ref;
 	int r, status;
 
-	status = session_open(ctl, ACTOR_LINK_BROKER, &session);
+	status = session_open(ctl, ACTOR_JOIN_BROKER, &session);
 	if (status)
 		return status;
 	r = session_whereis(session, name, &ref);
@@ -99,7 +99,7 @@ static int names_run(struct ctl *ctl, const struct args *args)
 	if (args->n_values && *args->values[0])
 		status = session_check_name(ctl, args->values[0]);
 	if (!status)
-		status = session_open(ctl, ACTOR_LINK_BROKER, &session);
+		status = session_open(ctl, ACTOR_JOIN_BROKER, &session);
 	if (status) {
 		json_decref(request);
 		return status;

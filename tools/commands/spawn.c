@@ -230,7 +230,7 @@ static int spawn_reopen(struct spawn *spawn)
 
 	spawn->session = session_close(spawn->session);
 	for (;;) {
-		r = session_try_open(spawn->ctl, ACTOR_LINK_SPAWNER, SPAWN_AGAIN_MS, &spawn->session);
+		r = session_try_open(spawn->ctl, ACTOR_JOIN_SPAWNER, SPAWN_AGAIN_MS, &spawn->session);
 		if (!r || r == -EPERM || r == -EACCES || !node_is_running(spawn->ctl) || clock_now_ms() >= deadline_ms)
 			return r;
 		poll(NULL, 0, SPAWN_PAUSE_MS);
@@ -375,7 +375,7 @@ static int spawn_go(struct spawn *spawn)
 	json_t *child = NULL;
 	int status, r;
 
-	status = session_open(spawn->ctl, ACTOR_LINK_SPAWNER, &spawn->session);
+	status = session_open(spawn->ctl, ACTOR_JOIN_SPAWNER, &spawn->session);
 	if (status)
 		return status;
 	r = spawn_ask_named(spawn, &child, &error);

@@ -489,13 +489,13 @@ static int down_run(struct ctl *ctl, const struct args *args)
 	pid_t keeper;
 
 	if (node_runtime_dir(ctl, dir))
-		return session_fail_open(ctl, ACTOR_LINK_SPAWNER, ENAMETOOLONG);
+		return session_fail_open(ctl, ACTOR_JOIN_SPAWNER, ENAMETOOLONG);
 	keeper = node_keeper_pid(ctl, &error);
 	if (!keeper)
-		return session_fail_open(ctl, ACTOR_LINK_SPAWNER, error ? error : ENOTCONN);
-	r = session_try_open(ctl, ACTOR_LINK_SPAWNER, DOWN_ASK_MS, &session);
+		return session_fail_open(ctl, ACTOR_JOIN_SPAWNER, error ? error : ENOTCONN);
+	r = session_try_open(ctl, ACTOR_JOIN_SPAWNER, DOWN_ASK_MS, &session);
 	if (r == -EPERM || r == -EACCES || r == -ENOTDIR) /* another user's, or open to others: the lock file may name anybody */
-		return session_fail_open(ctl, ACTOR_LINK_SPAWNER, -r);
+		return session_fail_open(ctl, ACTOR_JOIN_SPAWNER, -r);
 	if (r)
 		session = NULL;
 	wait_signals_begin(&signals);

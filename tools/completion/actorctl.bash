@@ -76,7 +76,7 @@ _actorctl()
 		COMPREPLY=($(compgen -W "$(actorctl __complete commands 2>/dev/null)" -- "$cur")) ;;
 	ls | status | stop | start | restart | kill | rm | logs)
 		_actorctl_names processes ;;
-	call | send | whereis | names)
+	call | send | describe | whereis | names)
 		_actorctl_names names ;;
 	spawn)
 		COMPREPLY=($(compgen -c -- "$cur") $(compgen -f -- "$cur")) ;;

@@ -34,7 +34,7 @@ static void session_say(const char *line, void *arg)
 	snprintf(session_said, sizeof(session_said), "%s", line);
 }
 
-int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t timeout_ms,
+int session_try_open(const struct ctl *ctl, enum actor_join_mode mode, int64_t timeout_ms,
 	struct session **ret)
 {
 	struct actor_group_options options = {
@@ -51,7 +51,7 @@ int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t t
 	if (!session)
 		return -ENOMEM;
 	session->ctl = ctl;
-	r = mode == ACTOR_LINK_SPAWNER ? actor_group_new(&session->group, &options)
+	r = mode == ACTOR_JOIN_SPAWNER ? actor_group_new(&session->group, &options)
 		: actor_client_new(&session->client, &options);
 	if (r) {
 		free(session);
@@ -63,9 +63,9 @@ int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t t
 	return 0;
 }
 
-int session_fail_open(const struct ctl *ctl, enum actor_link_mode mode, int error)
+int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int error)
 {
-	const char *whom = mode == ACTOR_LINK_BROKER ? "the broker of the node"
+	const char *whom = mode == ACTOR_JOIN_BROKER ? "the broker of the node"
 		: "the supervisor of the node";
 	char dir[NODE_PATH_SIZE];
 
@@ -105,7 +105,7 @@ int session_fail_open(const struct ctl *ctl, enum actor_link_mode mode, int erro
 	}
 }
 
-int session_open(const struct ctl *ctl, enum actor_link_mode mode, struct session **ret)
+int session_open(const struct ctl *ctl, enum actor_join_mode mode, struct session **ret)
 {
 	int r = session_try_open(ctl, mode, ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS), ret);
 
@@ -182,7 +182,7 @@ static int asker_init(actor *self, const void *arg)
 	struct asker *asker = actor_state(self);
 
 	asker->question = *(struct question *const *)arg;
-	return actor_cast(self, actor_self(self), "ask", "");
+	return actor_cast(self, actor_to(actor_self(self)), "ask", "");
 }
 
 static int asker_call(actor *self, struct question *question)
@@ -198,7 +198,7 @@ static int asker_call(actor *self, struct question *question)
 	for (size_t i = 0; i < n && !r; i++)
 		r = json_body_write(json_array_get(question->args, i), &b[i], error);
 	if (!r) {
-		r = actor_call_name(self, "$spawner", question->method, question->timeout_ms, &reply, formats[n],
+		r = actor_call(self, actor_named("$spawner"), question->method, question->timeout_ms, &reply, formats[n],
 			b[0].data, b[0].size_bytes, b[1].data, b[1].size_bytes, b[2].data, b[2].size_bytes);
 		r = session_answer(r, reply, &question->ret, &question->error);
 	}
@@ -331,7 +331,7 @@ int session_ask(struct session *session, const struct destination *to, const cha
 	r = session_pack(args, &msg);
 	if (r)
 		return r;
-	r = actor_client_call_msg(session->client, to->ref, to->name, method, timeout_ms, &msg, &reply);
+	r = actor_client_call_msg(session->client, to->name ? actor_named(to->name) : actor_to(to->ref), method, timeout_ms, &msg, &reply);
 	actor_msg_free(msg);
 	return session_answer(r, reply, ret, ret_error);
 }
@@ -342,7 +342,7 @@ int session_send(struct session *session, const struct destination *to, const ch
 	int r = session_pack(args, &msg);
 
 	if (!r)
-		r = actor_client_cast_msg(session->client, to->ref, to->name, method, &msg);
+		r = actor_client_cast_msg(session->client, to->name ? actor_named(to->name) : actor_to(to->ref), method, &msg);
 	actor_msg_free(msg);
 	return r;
 }

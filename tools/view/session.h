@@ -15,14 +15,14 @@
 struct session;
 
 /* 0, or the exit status after the failure was told. */
-int session_open(const struct ctl *ctl, enum actor_link_mode mode, struct session **ret);
+int session_open(const struct ctl *ctl, enum actor_join_mode mode, struct session **ret);
 /* The same without a word: negative errno. */
-int session_try_open(const struct ctl *ctl, enum actor_link_mode mode, int64_t timeout_ms,
+int session_try_open(const struct ctl *ctl, enum actor_join_mode mode, int64_t timeout_ms,
 	struct session **ret);
 struct session *session_close(struct session *session);
 
 /* Says why a node cannot be reached. @error: positive errno. Returns the exit status. */
-int session_fail_open(const struct ctl *ctl, enum actor_link_mode mode, int error);
+int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int error);
 
 /* Whom to ask: a name or a ref. */
 struct destination {

@@ -78,6 +78,33 @@ ACTOR_EXPORT char *actor_ref_format(actor_ref ref, char text[ACTOR_REF_TEXT_MAX]
 /* 0, or -EINVAL when @text is not exactly what actor_ref_format() writes. */
 ACTOR_EXPORT int actor_ref_parse(const char *text, actor_ref *ret);
 
+/*
+ * Where something is sent: an actor, or whoever has a name at that moment. Passed by value; the name is borrowed for the call.
+ * Made by actor_to() and actor_named(). A name is looked up each time (in a cache that the broker keeps current), so it follows an actor that was
+ * started again; a ref means one life of one actor.
+ */
+typedef struct actor_dest {
+	actor_ref ref;
+	const char *name; /* NULL: ref says where */
+} actor_dest;
+
+static inline actor_dest actor_to(actor_ref ref)
+{
+	actor_dest to = {ref, NULL};
+
+	return to;
+}
+/* NULL is a name that is none: -EINVAL from whatever is sent there. */
+static inline actor_dest actor_named(const char *name)
+{
+	actor_dest to = {{0, 0, 0}, name ? name : ""};
+
+	return to;
+}
+
+/* What a result of this library means, for people: a sentence without a full stop; static. @r: as returned, -EBUSY and EBUSY are the same. */
+ACTOR_EXPORT const char *actor_strerror(int r);
+
 /* ---- why something ended ------------------------------------------------------------------------------------------------------ */
 
 enum actor_exit_kind {
@@ -141,6 +168,12 @@ ACTOR_EXPORT int actor_msg_pack(actor_msg *msg, const char *format, ...); /* app
 ACTOR_EXPORT int actor_msg_vpack(actor_msg *msg, const char *format, va_list args);
 ACTOR_EXPORT int actor_msg_write(void *msg, const char *data, size_t size_bytes);
 
+/*
+ * Sized structs.  A behavior, the options of a group, and what is said and heard of a process may grow by fields at their ends. Functions that take one
+ * are inline here and hand on its size as this header has it (…_sized), so a program that was built before a field came does not know it and need not.
+ * A library that is older than the header refuses a field that it does not know, if it is not zero: -E2BIG. Other languages call the _sized functions.
+ */
+
 /* ---- behaviors ---------------------------------------------------------------------------------------------------------------- */
 
 /*
@@ -153,7 +186,7 @@ struct actor_method {
 	const char *name;
 	int (*on_call)(actor *self, const actor_msg *msg, actor_from *from);
 	int (*on_cast)(actor *self, const actor_msg *msg);
-	const char *args; /* for people and tools: "n:int" */
+	const char *args; /* for people and tools: "n:int"; `actorctl describe` shows both */
 	const char *doc;
 };
 
@@ -183,8 +216,12 @@ ACTOR_EXPORT actor_group *actor_group_of(actor *self);
  * run long, or try again, ask this. */
 ACTOR_EXPORT bool actor_stopping(const actor *self);
 
-/* Starts an actor in this group and waits for its init (in a handler: parks). 0, what init returned, -ENOMEM. */
-ACTOR_EXPORT int actor_spawn(actor *self, const struct actor_behavior *behavior, const void *arg, actor_ref *ret);
+/* Starts an actor in this group and waits for its init (in a handler: parks). 0, what init returned, -ENOMEM. @behavior lives as long as the group. */
+ACTOR_EXPORT int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg, actor_ref *ret);
+static inline int actor_spawn(actor *self, const struct actor_behavior *behavior, const void *arg, actor_ref *ret)
+{
+	return actor_spawn_sized(self, behavior, sizeof(*behavior), arg, ret);
+}
 /* Ends an actor: after the message it is handling, queued ones are dropped. reason NULL: "normal". Any actor, anywhere; itself too. */
 ACTOR_EXPORT int actor_stop(actor *self, actor_ref who, const char *reason);
 /* At once, without terminate; what it waits in ends with -ECANCELED. */
@@ -200,12 +237,12 @@ ACTOR_EXPORT int actor_kill(actor *self, actor_ref who);
  * 0 means: it is written, in the order sent. It leaves this process soon (when the handler returns, or waits, or after 64 KiB), and what
  * has left is not lost while the target lives. What has not left is lost when this process crashes: a handler's last casts too, if the
  * handler crashes before it returns. See actor_flush(). An orderly end (actor_main, actor_group_free, actor_client_free) flushes first.
- * Between groups of which one has a single link (ACTOR_LINK_BROKER) casts go by the broker, and those in its hands are lost if it crashes.
+ * Between groups of which one has a single link (ACTOR_JOIN_BROKER) casts go by the broker, and those in its hands are lost if it crashes.
  * Shape: wire frame `cast` (docs/protocol.md §3).  Source: gen_server:cast/2.
  */
-ACTOR_EXPORT int actor_cast(actor *self, actor_ref to, const char *method, const char *format, ...);
-ACTOR_EXPORT int actor_cast_name(actor *self, const char *name, const char *method, const char *format, ...);
-ACTOR_EXPORT int actor_cast_msg(actor *self, actor_ref to, const char *method, actor_msg **take_args);
+ACTOR_EXPORT int actor_cast(actor *self, actor_dest to, const char *method, const char *format, ...);
+/* @take_args: an array of arguments; freed and set to NULL on 0. NULL: none. */
+ACTOR_EXPORT int actor_cast_msg(actor *self, actor_dest to, const char *method, actor_msg **take_args);
 
 /*
  * actor_flush() - wait until what this group has sent has left the process
@@ -230,9 +267,8 @@ ACTOR_EXPORT int actor_flush(actor *self, int64_t timeout_ms);
  * -EDEADLK: a call to oneself, or to who waits for an answer of the caller, of whom the caller is answering, and so on, in this and other
  * processes, over up to 16 calls. A circle that is closed by a call still queued elsewhere is not seen and ends with the time-outs.
  */
-ACTOR_EXPORT int actor_call(actor *self, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
-ACTOR_EXPORT int actor_call_name(actor *self, const char *name, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
-ACTOR_EXPORT int actor_call_msg(actor *self, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg);
+ACTOR_EXPORT int actor_call(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
+ACTOR_EXPORT int actor_call_msg(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg);
 
 /*
  * actor_reply() - answer a call, once
@@ -281,7 +317,11 @@ ACTOR_EXPORT int actor_sleep(actor *self, int64_t delay_ms);
 
 /* ---- processes ---------------------------------------------------------------------------------------------------------------- */
 
-enum actor_restart { ACTOR_PERMANENT, ACTOR_TRANSIENT, ACTOR_TEMPORARY };
+enum actor_restart {
+	ACTOR_PERMANENT, /* is started again whenever it ends */
+	ACTOR_TRANSIENT, /* unless it ended cleanly: status 0, or a stop */
+	ACTOR_TEMPORARY, /* never */
+};
 
 /* A program the node's spawner runs and watches for this actor. Zero means the default. */
 struct actor_process_spec {
@@ -305,31 +345,36 @@ struct actor_process {
 	actor_ref main;   /* its first actor (serial 1), if it is an actor program */
 	int64_t pid;
 	uint64_t monitor; /* 0: none */
+	char error[256];  /* when it could not be started: more about why, for people; else empty */
 };
 
 /*
  * 0; -EEXIST name taken; -ENOEXEC could not be run; -ECONNRESET it ended before it was up or ready (both: it is forgotten, but a detached one is
  * tried again by its restart type); -ETIMEDOUT it is not ready yet, and goes on: actor_process_stop() ends it; -EINVAL; -ENOTCONN the spawner was away
  * until the time-out, and the process may have been started if it went away while it was asked (one that is back in time is asked again, and starts nothing twice); -EREMOTEIO the spawner refused for another reason.
- * @error: NULL, or room for 256 bytes of text that says more.
+ * @ret: may be NULL. When it is not 0, only ret->error is set.
  */
-ACTOR_EXPORT int actor_process_start(actor *self, const struct actor_process_spec *spec, struct actor_process *ret, char *error);
+ACTOR_EXPORT int actor_process_start_sized(actor *self, const struct actor_process_spec *spec, size_t spec_bytes, struct actor_process *ret, size_t ret_bytes);
+static inline int actor_process_start(actor *self, const struct actor_process_spec *spec, struct actor_process *ret)
+{
+	return actor_process_start_sized(self, spec, sizeof(*spec), ret, sizeof(*ret));
+}
 /* Stops it (TERM, grace, KILL of the tree) and forgets it; waits until it is gone. 0, -ESRCH no such process, -ETIMEDOUT. */
 ACTOR_EXPORT int actor_process_stop(actor *self, const char *name, int64_t timeout_ms);
 
 /* ---- the group ---------------------------------------------------------------------------------------------------------------- */
 
-enum actor_link_mode {
-	ACTOR_LINK_DIRECT, /* direct links to other groups, introduced by the broker */
-	ACTOR_LINK_BROKER, /* one link, the broker routes: for short-lived tools */
-	ACTOR_LINK_SPAWNER, /* one link, to the supervisor: node and process verbs, also while the broker is down */
-	ACTOR_LINK_NONE,   /* no node: actors in this process only */
+enum actor_join_mode {
+	ACTOR_JOIN_DIRECT, /* direct links to other groups, introduced by the broker */
+	ACTOR_JOIN_BROKER, /* one link, the broker routes: for short-lived tools */
+	ACTOR_JOIN_SPAWNER, /* one link, to the supervisor: node and process verbs, also while the broker is down */
+	ACTOR_JOIN_NONE,   /* no node: actors in this process only */
 };
 
 struct actor_group_options {
 	const char *name;        /* NULL: the program's name */
 	const char *runtime_dir; /* NULL: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor (root), /run/user/UID/actor, /tmp/actor-UID */
-	enum actor_link_mode mode;
+	enum actor_join_mode mode;
 	int64_t connect_timeout_ms; /* 0: 5,000 */
 	bool ignore_token;       /* do not use ACTOR_TOKEN: be a group of one's own although a supervised process started this one */
 	size_t stack_size_bytes; /* of handlers; 0: ACTOR_STACK_DEFAULT_BYTES. From 64 KiB to ACTOR_STACK_MAX_BYTES */
@@ -344,7 +389,11 @@ struct actor_group_options {
  * One process holds an ACTOR_TOKEN at a time. The next one with the same token (a supervised shell started two programs) becomes a client of
  * its own, with a line in the log: it is not restarted, and the supervisor does not report its end.
  */
-ACTOR_EXPORT int actor_group_new(actor_group **ret, const struct actor_group_options *options);
+ACTOR_EXPORT int actor_group_new_sized(actor_group **ret, const struct actor_group_options *options, size_t options_bytes);
+static inline int actor_group_new(actor_group **ret, const struct actor_group_options *options)
+{
+	return actor_group_new_sized(ret, options, sizeof(*options));
+}
 /*
  * Ends what still runs (stop, then kill after 5 s), flushes what was sent (5 s; 8 s with the stopping), says bye (1 s). What could not be
  * sent in that time is lost, and the log says how many bytes for whom. NULL is fine; returns NULL.
@@ -353,7 +402,11 @@ ACTOR_EXPORT actor_group *actor_group_free(actor_group *group);
 /* Runs the group, as actor_group_run does, until what it has sent has left the process: actor_flush() from outside. -EDEADLK in a handler. */
 ACTOR_EXPORT int actor_group_flush(actor_group *group, int64_t timeout_ms);
 /* From outside any actor, before or between runs. */
-ACTOR_EXPORT int actor_group_spawn(actor_group *group, const struct actor_behavior *behavior, const void *arg, const char *name, actor_ref *ret);
+ACTOR_EXPORT int actor_group_spawn_sized(actor_group *group, const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg, const char *name, actor_ref *ret);
+static inline int actor_group_spawn(actor_group *group, const struct actor_behavior *behavior, const void *arg, const char *name, actor_ref *ret)
+{
+	return actor_group_spawn_sized(group, behavior, sizeof(*behavior), arg, name, ret);
+}
 /*
  * Runs until the last actor has ended or actor_group_stop was called. TERM and INT are for the program to handle (actor_main does).
  * 0; -ENOTCONN: another node has the place of the one it belonged to, or the node has given it up, so its refs mean nothing any
@@ -378,27 +431,33 @@ ACTOR_EXPORT int actor_unwatch_fd(actor *self, int fd);
  * actor_group_free); a second TERM or INT ends it at once. Errors go to stderr as one line.
  * Return: the exit status for main(): failure also when any actor of the group ended by a handler's error.
  */
-ACTOR_EXPORT int actor_main(const struct actor_behavior *behavior, const void *arg, const char *name);
+ACTOR_EXPORT int actor_main_sized(const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg, const char *name);
+static inline int actor_main(const struct actor_behavior *behavior, const void *arg, const char *name)
+{
+	return actor_main_sized(behavior, sizeof(*behavior), arg, name);
+}
 
 /* ---- blocking client, for tools and tests ------------------------------------------------------------------------------------- */
 
 /* Straight-line code without actors: each function waits until done. One thread. */
 typedef struct actor_client actor_client;
 
-/* Errors as of actor_group_new(). options NULL: defaults; ACTOR_TOKEN is never used. A single link (mode ACTOR_LINK_BROKER) is quicker to make. */
-ACTOR_EXPORT int actor_client_new(actor_client **ret, const struct actor_group_options *options);
+/* Errors as of actor_group_new(). options NULL: defaults; ACTOR_TOKEN is never used. A single link (mode ACTOR_JOIN_BROKER) is quicker to make. */
+ACTOR_EXPORT int actor_client_new_sized(actor_client **ret, const struct actor_group_options *options, size_t options_bytes);
+static inline int actor_client_new(actor_client **ret, const struct actor_group_options *options)
+{
+	return actor_client_new_sized(ret, options, sizeof(*options));
+}
 /* Flushes what was sent first: at most 5 s, see actor_group_free(). */
 ACTOR_EXPORT actor_client *actor_client_free(actor_client *client);
 /* Waits until what was sent has left the process: as actor_group_flush(). */
 ACTOR_EXPORT int actor_client_flush(actor_client *client, int64_t timeout_ms);
 ACTOR_EXPORT actor_ref actor_client_self(actor_client *client);
-ACTOR_EXPORT int actor_client_call(actor_client *client, actor_ref to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
-ACTOR_EXPORT int actor_client_call_name(actor_client *client, const char *name, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
-/* name NULL: @to. take_args: an array of arguments. */
-ACTOR_EXPORT int actor_client_call_msg(actor_client *client, actor_ref to, const char *name, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg);
-ACTOR_EXPORT int actor_client_cast(actor_client *client, actor_ref to, const char *method, const char *format, ...);
-ACTOR_EXPORT int actor_client_cast_name(actor_client *client, const char *name, const char *method, const char *format, ...);
-ACTOR_EXPORT int actor_client_cast_msg(actor_client *client, actor_ref to, const char *name, const char *method, actor_msg **take_args);
+/* As the functions of the same names of actors. */
+ACTOR_EXPORT int actor_client_call(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
+ACTOR_EXPORT int actor_client_call_msg(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg);
+ACTOR_EXPORT int actor_client_cast(actor_client *client, actor_dest to, const char *method, const char *format, ...);
+ACTOR_EXPORT int actor_client_cast_msg(actor_client *client, actor_dest to, const char *method, actor_msg **take_args);
 ACTOR_EXPORT int actor_client_whereis(actor_client *client, const char *name, actor_ref *ret);
 ACTOR_EXPORT int actor_client_monitor(actor_client *client, actor_ref who, uint64_t *ret_monitor);
 /* The next cast sent to this client: *ret_msg; or the next monitor gone off: *ret_msg is NULL and the rest is set. -ETIMEDOUT. */

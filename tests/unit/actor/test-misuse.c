@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ static int driver_tick(actor *self, const actor_msg *msg)
 
 static int driver_init(actor *self, const void *arg)
 {
-	return actor_cast(self, actor_self(self), "run", "U", (uint64_t)(uintptr_t)*(const story_fn *)arg);
+	return actor_cast(self, actor_to(actor_self(self)), "run", "U", (uint64_t)(uintptr_t)*(const story_fn *)arg);
 }
 
 static int driver_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
@@ -62,7 +63,7 @@ static const struct actor_behavior driver = {
 
 static void story(story_fn fn)
 {
-	struct actor_group_options options = {.mode = ACTOR_LINK_NONE};
+	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
 	actor_group *group;
 
 	n_ended = n_woken = last_error = 0;
@@ -98,9 +99,9 @@ static void plan_do(actor *self, enum moment moment)
 		return;
 	dead.serial = UINT64_MAX;
 	(void)actor_sleep(self, 1);
-	assert_true(actor_call(self, dead, "x", 1, NULL, "") < 0);
-	assert_true(actor_call(self, actor_self(self), "x", 1, NULL, "") < 0);
-	(void)actor_cast(self, dead, "x", "");
+	assert_true(actor_call(self, actor_to(dead), "x", 1, NULL, "") < 0);
+	assert_true(actor_call(self, actor_to(actor_self(self)), "x", 1, NULL, "") < 0);
+	(void)actor_cast(self, actor_to(dead), "x", "");
 	(void)actor_monitor(self, dead, NULL);
 	(void)actor_send_after(self, 1, "x", NULL, "");
 }
@@ -179,15 +180,15 @@ static void mortals(actor *self)
 			continue;
 		}
 		assert_int_equal(actor_monitor(self, who, NULL), 0);
-		(void)actor_cast(self, who, "cast", "");
-		(void)actor_cast(self, who, "watch", "");
-		(void)actor_cast(self, who, "unheard of", "");
-		r = actor_call(self, who, "call", 1000, NULL, "");
+		(void)actor_cast(self, actor_to(who), "cast", "");
+		(void)actor_cast(self, actor_to(who), "watch", "");
+		(void)actor_cast(self, actor_to(who), "unheard of", "");
+		r = actor_call(self, actor_to(who), "call", 1000, NULL, "");
 		assert_true(r < 0 && r != -ETIMEDOUT);
 		(void)actor_sleep(self, 5);
 		(void)actor_stop(self, who, NULL);
 		(void)actor_stop(self, who, NULL);
-		r = actor_call(self, who, "call", 1000, NULL, "");
+		r = actor_call(self, actor_to(who), "call", 1000, NULL, "");
 		assert_true(r == -ESRCH || r == -ECONNRESET); /* dead, or not there yet */
 	}
 }
@@ -231,13 +232,13 @@ static int waiter_wait(actor *self, const actor_msg *msg)
 		last_error = actor_sleep(self, 100000);
 		break;
 	case 1:
-		last_error = actor_call(self, full_ref, "run", ACTOR_FOREVER, NULL, "");
+		last_error = actor_call(self, actor_to(full_ref), "run", ACTOR_FOREVER, NULL, "");
 		break;
 	case 2:
 		last_error = actor_spawn(self, &never, NULL, &ref);
 		break;
 	case 3:
-		while ((last_error = actor_cast(self, full_ref, "run", "")) == 0)
+		while ((last_error = actor_cast(self, actor_to(full_ref), "run", "")) == 0)
 			;
 		break;
 	}
@@ -256,11 +257,11 @@ static void killed_while_waiting(actor *self)
 		actor_ref who;
 
 		assert_int_equal(actor_spawn(self, &full, NULL, &full_ref), 0);
-		assert_int_equal(actor_cast(self, full_ref, "run", ""), 0);
+		assert_int_equal(actor_cast(self, actor_to(full_ref), "run", ""), 0);
 		(void)actor_sleep(self, 2);
 		n_woken = 0;
 		assert_int_equal(actor_spawn(self, &waiter, NULL, &who), 0);
-		assert_int_equal(actor_cast(self, who, "wait", "i", how), 0);
+		assert_int_equal(actor_cast(self, actor_to(who), "wait", "i", how), 0);
 		(void)actor_sleep(self, 5);
 		assert_int_equal(n_woken, 0);
 		assert_int_equal(actor_kill(self, who), 0);
@@ -282,10 +283,10 @@ static void leave_them_parked(actor *self)
 	actor_ref who;
 
 	assert_int_equal(actor_spawn(self, &full, NULL, &full_ref), 0);
-	assert_int_equal(actor_cast(self, full_ref, "run", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(full_ref), "run", ""), 0);
 	for (int how = 0; how < 400; how++) {
 		assert_int_equal(actor_spawn(self, &waiter, NULL, &who), 0);
-		assert_int_equal(actor_cast(self, who, "wait", "i", how % 4), 0);
+		assert_int_equal(actor_cast(self, actor_to(who), "wait", "i", how % 4), 0);
 	}
 	(void)actor_sleep(self, 20);
 }
@@ -293,7 +294,7 @@ static void leave_them_parked(actor *self)
 static void test_a_group_is_freed_with_all_kinds_of_parked_actors(void **state)
 {
 	story_fn fn = leave_them_parked;
-	struct actor_group_options options = {.mode = ACTOR_LINK_NONE};
+	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
 	actor_group *group;
 
 	assert_int_equal(actor_group_new(&group, &options), 0);
@@ -349,11 +350,11 @@ static void answers(actor *self)
 	int n;
 
 	assert_int_equal(actor_spawn(self, &twice, NULL, &who), 0);
-	assert_int_equal(actor_call(self, who, "call", 1000, &reply, ""), 0);
+	assert_int_equal(actor_call(self, actor_to(who), "call", 1000, &reply, ""), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &n), 0);
 	assert_int_equal(n, 1);
 	actor_msg_free(reply);
-	assert_int_equal(actor_call(self, who, "bad", 1000, &reply, ""), 0);
+	assert_int_equal(actor_call(self, actor_to(who), "bad", 1000, &reply, ""), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &n), 0);
 	assert_int_equal(n, 7);
 	actor_msg_free(reply);
@@ -369,7 +370,7 @@ static void keep_past_the_end(actor *self)
 	actor_ref who;
 
 	assert_int_equal(actor_spawn(self, &twice, NULL, &who), 0);
-	(void)actor_call(self, who, "keep", 5, NULL, "");
+	(void)actor_call(self, actor_to(who), "keep", 5, NULL, "");
 	assert_int_equal(actor_kill(self, who), 0);
 	(void)actor_sleep(self, 2);
 	/* the actor that kept it is gone; the address with it, or still to be freed: both are for the program to know */
@@ -392,17 +393,17 @@ static void wrong_arguments(actor *self)
 
 	memset(name, 'n', sizeof(name));
 	name[256] = 0;
-	assert_int_equal(actor_cast(self, me, "tick", "Q", 1), -EINVAL);
-	assert_int_equal(actor_cast(self, me, "tick", "[i", 1), -EINVAL);
-	assert_int_equal(actor_cast(self, me, "tick", "i]", 1), -EINVAL);
-	assert_int_equal(actor_cast(self, me, "tick", "{i", 1), -EINVAL);
-	assert_true(actor_cast(self, me, name, "") < 0);
-	assert_true(actor_cast(self, me, "a\nb", "") < 0);
-	assert_true(actor_cast(self, me, "tick", "y#", (const void *)huge, sizeof(huge)) < 0);
-	assert_true(actor_call(self, nobody, "tick", 100, NULL, "") < 0);
-	assert_true(actor_call(self, me, "tick", 100, NULL, "") == -EDEADLK);
-	assert_true(actor_call_name(self, "", "tick", 100, NULL, "") < 0);
-	assert_true(actor_call_name(self, name, "tick", 100, NULL, "") < 0);
+	assert_int_equal(actor_cast(self, actor_to(me), "tick", "Q", 1), -EINVAL);
+	assert_int_equal(actor_cast(self, actor_to(me), "tick", "[i", 1), -EINVAL);
+	assert_int_equal(actor_cast(self, actor_to(me), "tick", "i]", 1), -EINVAL);
+	assert_int_equal(actor_cast(self, actor_to(me), "tick", "{i", 1), -EINVAL);
+	assert_true(actor_cast(self, actor_to(me), name, "") < 0);
+	assert_true(actor_cast(self, actor_to(me), "a\nb", "") < 0);
+	assert_true(actor_cast(self, actor_to(me), "tick", "y#", (const void *)huge, sizeof(huge)) < 0);
+	assert_true(actor_call(self, actor_to(nobody), "tick", 100, NULL, "") < 0);
+	assert_true(actor_call(self, actor_to(me), "tick", 100, NULL, "") == -EDEADLK);
+	assert_true(actor_call(self, actor_named(""), "tick", 100, NULL, "") < 0);
+	assert_true(actor_call(self, actor_named(name), "tick", 100, NULL, "") < 0);
 	assert_true(actor_register(self, "") < 0);
 	assert_true(actor_register(self, name) < 0);
 	assert_true(actor_register(self, "$broker") < 0);
@@ -448,7 +449,7 @@ static void parked(actor *self)
 
 	for (int i = 0; i < PARKED_N; i++) {
 		assert_int_equal(actor_spawn(self, &sleeper, NULL, &who[i]), 0);
-		assert_int_equal(actor_cast(self, who[i], "run", ""), 0);
+		assert_int_equal(actor_cast(self, actor_to(who[i]), "run", ""), 0);
 	}
 	(void)actor_sleep(self, 50);
 	for (int i = 0; i < PARKED_N; i++)
@@ -545,7 +546,7 @@ static void last_words(story_fn fn, char *ret, size_t size, int signo)
 	assert_int_equal(pipe(fds), 0);
 	pid = fork();
 	if (pid == 0) {
-		struct actor_group_options options = {.mode = ACTOR_LINK_NONE};
+		struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
 		actor_group *group;
 
 		setrlimit(RLIMIT_CORE, &none);
@@ -676,17 +677,17 @@ static void larger_stacks(actor *self)
 	assert_int_equal(actor_spawn(self, &too_roomy, NULL, &small), -EINVAL);
 	assert_int_equal(actor_spawn(self, &roomier, NULL, &larger), 0);
 	assert_int_equal(actor_spawn(self, &sleeper, NULL, &small), 0);
-	assert_int_equal(actor_cast(self, small, "run", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(small), "run", ""), 0);
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(actor_spawn(self, &roomy, NULL, &large[i]), 0);
 	for (int round = 0; round < 3; round++) {
 		for (int i = 0; i < 8; i++) {
-			assert_int_equal(actor_call(self, large[i], "use", 10000, &reply, ""), 0);
+			assert_int_equal(actor_call(self, actor_to(large[i]), "use", 10000, &reply, ""), 0);
 			assert_int_equal(actor_msg_unpack(reply, "i", &n), 0);
 			assert_int_equal(n, ((1 << 20) - (48 << 10)) / 4096);
 			actor_msg_free(reply);
 		}
-		assert_int_equal(actor_call(self, larger, "use", 10000, &reply, ""), 0);
+		assert_int_equal(actor_call(self, actor_to(larger), "use", 10000, &reply, ""), 0);
 		assert_int_equal(actor_msg_unpack(reply, "i", &n), 0);
 		assert_int_equal(n, ((8 << 20) - (48 << 10)) / 4096);
 		actor_msg_free(reply);
@@ -711,7 +712,7 @@ static void half_a_mebibyte(actor *self)
 
 static void test_a_group_gets_the_stacks_it_asks_for(void **state)
 {
-	struct actor_group_options options = {.mode = ACTOR_LINK_NONE, .stack_size_bytes = 512u << 10};
+	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE, .stack_size_bytes = 512u << 10};
 	story_fn fn = half_a_mebibyte;
 	actor_group *group;
 
@@ -730,9 +731,64 @@ static void test_a_group_gets_the_stacks_it_asks_for(void **state)
 	actor_group_free(group);
 }
 
+static void test_a_field_that_a_newer_program_sets_is_refused_and_not_ignored(void **state)
+{
+	struct {
+		struct actor_behavior known;
+		void (*on_what_is_not_there_yet)(void);
+	} newer = {.known = driver};
+	struct {
+		struct actor_group_options known;
+		int64_t later;
+	} options = {.known = {.mode = ACTOR_JOIN_NONE}};
+	story_fn fn = answers;
+	actor_group *group;
+
+	options.later = 1;
+	assert_int_equal(actor_group_new_sized(&group, &options.known, sizeof(options)), -E2BIG);
+	options.later = 0;
+	assert_int_equal(actor_group_new_sized(&group, &options.known, sizeof(options)), 0);
+	newer.on_what_is_not_there_yet = (void (*)(void))answers;
+	assert_int_equal(actor_group_spawn_sized(group, &newer.known, sizeof(newer), &fn, NULL, NULL), -E2BIG);
+	assert_int_equal(actor_group_spawn_sized(group, &newer.known, 8, &fn, NULL, NULL), -EINVAL);
+	newer.on_what_is_not_there_yet = NULL;
+	assert_int_equal(actor_group_spawn_sized(group, &newer.known, sizeof(newer), &fn, NULL, NULL), 0);
+	assert_int_equal(actor_group_run(group), 0);
+	actor_group_free(group);
+}
+
+static void name_that_is_none(actor *self)
+{
+	assert_int_equal(actor_cast(self, actor_named(NULL), "tick", ""), -EINVAL);
+	assert_int_equal(actor_call(self, actor_named(NULL), "tick", 1000, NULL, ""), -EINVAL);
+	assert_int_equal(actor_call(self, actor_named(""), "tick", 1000, NULL, ""), -EINVAL);
+}
+
+static void test_a_destination_without_a_name_is_a_misuse(void **state)
+{
+	story(name_that_is_none);
+}
+
+static void test_every_error_of_the_api_has_words(void **state)
+{
+	static const int errors[] = {EINVAL, ENOMEM, ESRCH, ECONNRESET, ENOTCONN, ETIMEDOUT, EREMOTEIO, EDEADLK, ECANCELED, EBUSY, EAGAIN, EEXIST,
+		EMSGSIZE, EPROTO, ERANGE, EALREADY, EPERM, E2BIG};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		assert_string_not_equal(actor_strerror(-errors[i]), "unknown error");
+		assert_ptr_equal(actor_strerror(-errors[i]), actor_strerror(errors[i]));
+	}
+	assert_string_equal(actor_strerror(0), "success");
+	assert_string_equal(actor_strerror(INT_MIN), "unknown error");
+	assert_string_equal(actor_strerror(-100000), "unknown error");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_field_that_a_newer_program_sets_is_refused_and_not_ignored),
+		cmocka_unit_test(test_a_destination_without_a_name_is_a_misuse),
+		cmocka_unit_test(test_every_error_of_the_api_has_words),
 		cmocka_unit_test(test_a_stack_overflow_is_a_sigsegv_and_nothing_else),
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 		cmocka_unit_test(test_a_stack_overflow_is_called_so_with_actor_method_and_function),

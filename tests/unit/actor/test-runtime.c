@@ -74,7 +74,7 @@ static int driver_down(actor *self, uint64_t monitor, actor_ref who, const struc
 
 static int driver_init(actor *self, const void *arg)
 {
-	return actor_cast(self, actor_self(self), "run", "U", (uint64_t)(uintptr_t)*(const story_fn *)arg);
+	return actor_cast(self, actor_to(actor_self(self)), "run", "U", (uint64_t)(uintptr_t)*(const story_fn *)arg);
 }
 
 static const struct actor_method driver_methods[] = {
@@ -94,7 +94,7 @@ static const struct actor_behavior driver_behavior = {
 
 static void story(story_fn fn)
 {
-	struct actor_group_options options = {.mode = ACTOR_LINK_NONE};
+	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
 	actor_group *group;
 
 	story_log[0] = 0;
@@ -171,7 +171,7 @@ static int worker_say(actor *self, const actor_msg *msg)
 	const char *text;
 
 	assert_int_equal(actor_msg_unpack(msg, "rs", &to, &text), 0);
-	return actor_cast(self, to, "note", "s", text);
+	return actor_cast(self, actor_to(to), "note", "s", text);
 }
 
 static int worker_call_back(actor *self, const actor_msg *msg, actor_from *from)
@@ -181,7 +181,7 @@ static int worker_call_back(actor *self, const actor_msg *msg, actor_from *from)
 	int r;
 
 	assert_int_equal(actor_msg_unpack(msg, "r", &to), 0);
-	r = actor_call(self, to, "add", 1000, &reply, "i", 1);
+	r = actor_call(self, actor_to(to), "add", 1000, &reply, "i", 1);
 	actor_msg_free(reply);
 	return actor_reply(from, "i", r);
 }
@@ -194,7 +194,7 @@ static int worker_call_through(actor *self, const actor_msg *msg, actor_from *fr
 	int r, back = 1;
 
 	assert_int_equal(actor_msg_unpack(msg, "rr", &through, &to), 0);
-	r = actor_call(self, through, "call_back", 1000, &reply, "r", to);
+	r = actor_call(self, actor_to(through), "call_back", 1000, &reply, "r", to);
 	if (r == 0)
 		assert_int_equal(actor_msg_unpack(reply, "i", &back), 0);
 	actor_msg_free(reply);
@@ -209,7 +209,7 @@ static int worker_call_later(actor *self, const actor_msg *msg)
 
 	assert_int_equal(actor_msg_unpack(msg, "rIs", &to, &ms, &who), 0);
 	actor_sleep(self, ms);
-	note("%s:%d ", who, actor_call(self, to, "add", 5000, NULL, "i", 1));
+	note("%s:%d ", who, actor_call(self, actor_to(to), "add", 5000, NULL, "i", 1));
 	return 0;
 }
 
@@ -219,7 +219,7 @@ static int worker_call_back_through(actor *self, const actor_msg *msg, actor_fro
 	actor_ref through;
 
 	assert_int_equal(actor_msg_unpack(msg, "rs", &through, &method), 0);
-	assert_int_equal(actor_call(self, through, method, 1000, NULL, "r", actor_self(self)), 0);
+	assert_int_equal(actor_call(self, actor_to(through), method, 1000, NULL, "r", actor_self(self)), 0);
 	return actor_reply(from, "");
 }
 
@@ -229,7 +229,7 @@ static int worker_answer_first(actor *self, const actor_msg *msg, actor_from *fr
 
 	assert_int_equal(actor_msg_unpack(msg, "r", &to), 0);
 	assert_int_equal(actor_reply(from, ""), 0);
-	note("back:%d ", actor_call(self, to, "add", 1000, NULL, "i", 1));
+	note("back:%d ", actor_call(self, actor_to(to), "add", 1000, NULL, "i", 1));
 	return 0;
 }
 
@@ -239,7 +239,7 @@ static int worker_answer_late(actor *self, const actor_msg *msg, actor_from *fro
 
 	assert_int_equal(actor_msg_unpack(msg, "r", &to), 0);
 	actor_sleep(self, 20);
-	note("back:%d ", actor_call(self, to, "add", 1000, NULL, "i", 1));
+	note("back:%d ", actor_call(self, actor_to(to), "add", 1000, NULL, "i", 1));
 	return actor_reply(from, "");
 }
 
@@ -248,7 +248,7 @@ static int worker_give_up(actor *self, const actor_msg *msg, actor_from *from)
 	actor_ref to;
 
 	assert_int_equal(actor_msg_unpack(msg, "r", &to), 0);
-	return actor_reply(from, "i", actor_call(self, to, "answer_late", 1, NULL, "r", actor_self(self)));
+	return actor_reply(from, "i", actor_call(self, actor_to(to), "answer_late", 1, NULL, "r", actor_self(self)));
 }
 
 static int worker_watch(actor *self, const actor_msg *msg, actor_from *from)
@@ -425,7 +425,7 @@ static actor_ref worker(actor *self)
 static int call_i(actor *self, actor_ref to, const char *method, int64_t *ret)
 {
 	actor_msg *reply;
-	int r = actor_call(self, to, method, 1000, &reply, "i", 5);
+	int r = actor_call(self, actor_to(to), method, 1000, &reply, "i", 5);
 
 	if (r == 0)
 		assert_int_equal(actor_msg_unpack(reply, "I", ret), 0);
@@ -457,27 +457,27 @@ static void story_errors(actor *self)
 	actor_msg *reply;
 	int64_t n;
 
-	assert_int_equal(actor_call(self, to, "add", 1000, &reply, "s", "five"), -EREMOTEIO);
+	assert_int_equal(actor_call(self, actor_to(to), "add", 1000, &reply, "s", "five"), -EREMOTEIO);
 	assert_string_equal(actor_msg_error(reply), "worker.bad_argument");
 	assert_string_equal(actor_msg_error_text(reply), "add wants one integer");
 	assert_int_equal(actor_msg_unpack(reply, "I", &n), -EREMOTEIO);
 	actor_msg_free(reply);
-	assert_int_equal(actor_call(self, to, "nonsense", 1000, &reply, ""), -EREMOTEIO);
+	assert_int_equal(actor_call(self, actor_to(to), "nonsense", 1000, &reply, ""), -EREMOTEIO);
 	assert_string_equal(actor_msg_error(reply), "no_method");
 	assert_string_equal(actor_msg_error_text(reply), "nonsense");
 	actor_msg_free(reply);
-	assert_int_equal(actor_call(self, to, "release", 1000, &reply, ""), -EREMOTEIO);
+	assert_int_equal(actor_call(self, actor_to(to), "release", 1000, &reply, ""), -EREMOTEIO);
 	assert_string_equal(actor_msg_error(reply), "no_method");
 	assert_string_equal(actor_msg_error_text(reply), "release is a cast, not a call");
 	actor_msg_free(reply);
-	assert_int_equal(actor_call(self, to, "silent", 1000, &reply, ""), -EREMOTEIO);
+	assert_int_equal(actor_call(self, actor_to(to), "silent", 1000, &reply, ""), -EREMOTEIO);
 	assert_string_equal(actor_msg_error(reply), "no_reply");
 	actor_msg_free(reply);
-	assert_int_equal(actor_call(self, to, "", 1000, NULL, ""), -EINVAL);
-	assert_int_equal(actor_call(self, to, "no\xff" "utf8", 1000, NULL, ""), -EINVAL);
-	assert_int_equal(actor_cast(self, to, "new\nline", ""), -EINVAL);
-	assert_int_equal(actor_call(self, to, "add", 1000, NULL, "Q"), -EINVAL);
-	assert_int_equal(actor_call(self, to, "misnamed", 1000, NULL, ""), 0);
+	assert_int_equal(actor_call(self, actor_to(to), "", 1000, NULL, ""), -EINVAL);
+	assert_int_equal(actor_call(self, actor_to(to), "no\xff" "utf8", 1000, NULL, ""), -EINVAL);
+	assert_int_equal(actor_cast(self, actor_to(to), "new\nline", ""), -EINVAL);
+	assert_int_equal(actor_call(self, actor_to(to), "add", 1000, NULL, "Q"), -EINVAL);
+	assert_int_equal(actor_call(self, actor_to(to), "misnamed", 1000, NULL, ""), 0);
 }
 
 static void test_call_errors_are_named(void **state)
@@ -503,16 +503,16 @@ static void story_too_big(actor *self)
 
 	assert_int_equal(call_i(self, to, "add", &total), 0);
 	for (int i = 0; i < 2; i++) {
-		r = actor_call(self, to, ways[i], 10000, &reply, "I", (int64_t)ACTOR_BODY_MAX_BYTES - 4);
+		r = actor_call(self, actor_to(to), ways[i], 10000, &reply, "I", (int64_t)ACTOR_BODY_MAX_BYTES - 4);
 		expect_error(r, reply, "too_big");
-		r = actor_call(self, to, ways[i], 10000, &reply, "I", INT64_C(20) << 20);
+		r = actor_call(self, actor_to(to), ways[i], 10000, &reply, "I", INT64_C(20) << 20);
 		expect_error(r, reply, "too_big");
-		assert_int_equal(actor_call(self, to, ways[i], 10000, &reply, "I", (int64_t)ACTOR_BODY_MAX_BYTES - 5), 0);
+		assert_int_equal(actor_call(self, actor_to(to), ways[i], 10000, &reply, "I", (int64_t)ACTOR_BODY_MAX_BYTES - 5), 0);
 		actor_msg_free(reply);
 	}
 	/* what the sender makes too big it hears itself, near or far */
-	assert_int_equal(actor_cast(self, to, "add", "y#", big, sizeof(big)), -EMSGSIZE);
-	assert_int_equal(actor_call(self, to, "add", 1000, NULL, "y#", big, sizeof(big)), -EMSGSIZE);
+	assert_int_equal(actor_cast(self, actor_to(to), "add", "y#", big, sizeof(big)), -EMSGSIZE);
+	assert_int_equal(actor_call(self, actor_to(to), "add", 1000, NULL, "y#", big, sizeof(big)), -EMSGSIZE);
 	assert_int_equal(actor_send_after(self, 0, "note", NULL, "y#", big, sizeof(big)), -EMSGSIZE);
 	assert_int_equal(call_i(self, to, "add", &total), 0);
 	assert_int_equal(total, 10); /* it is the same actor, with its state */
@@ -535,7 +535,7 @@ static void story_too_deep(actor *self)
 	memset(deep, 0x91, sizeof(deep) - 1);
 	deep[sizeof(deep) - 1] = 0xc0; /* 63 deep: as an argument just allowed */
 	for (int i = 0; i < 3; i++) {
-		r = actor_call(self, to, ways[i], 1000, &reply, "m", deep, sizeof(deep));
+		r = actor_call(self, actor_to(to), ways[i], 1000, &reply, "m", deep, sizeof(deep));
 		expect_error(r, reply, "bad_result");
 	}
 	assert_int_equal(call_i(self, to, "add", &total), 0);
@@ -549,7 +549,7 @@ static void test_answer_that_is_too_deep_is_a_named_error_and_the_actor_lives(vo
 
 static void story_failed_handler(actor *self)
 {
-	assert_int_equal(actor_call(self, worker(self), "fail_unanswered", 1000, NULL, ""), -ECONNRESET);
+	assert_int_equal(actor_call(self, actor_to(worker(self)), "fail_unanswered", 1000, NULL, ""), -ECONNRESET);
 }
 
 static void test_call_whose_handler_fails_ends_as_the_actor_does(void **state)
@@ -564,14 +564,14 @@ static void story_dead(actor *self)
 
 	assert_int_equal(actor_monitor(self, to, &id), 0);
 	assert_int_equal(actor_kill(self, to), 0);
-	assert_int_equal(actor_call(self, to, "slow", 1000, NULL, ""), -ECONNRESET);
-	assert_int_equal(actor_call(self, to, "add", 1000, NULL, "i", 1), -ESRCH);
-	assert_int_equal(actor_cast(self, to, "add", "i", 1), 0);
+	assert_int_equal(actor_call(self, actor_to(to), "slow", 1000, NULL, ""), -ECONNRESET);
+	assert_int_equal(actor_call(self, actor_to(to), "add", 1000, NULL, "i", 1), -ESRCH);
+	assert_int_equal(actor_cast(self, actor_to(to), "add", "i", 1), 0);
 	never.serial += UINT64_C(1) << 40;
-	assert_int_equal(actor_call(self, never, "add", 1000, NULL, "i", 1), -ESRCH);
+	assert_int_equal(actor_call(self, actor_to(never), "add", 1000, NULL, "i", 1), -ESRCH);
 	never = to;
 	never.node++;
-	assert_int_equal(actor_call(self, never, "add", 1000, NULL, "i", 1), -ESRCH);
+	assert_int_equal(actor_call(self, actor_to(never), "add", 1000, NULL, "i", 1), -ESRCH);
 }
 
 static void test_call_to_a_dead_actor_fails_at_once(void **state)
@@ -584,12 +584,12 @@ static void story_timeout(actor *self)
 	actor_ref to = worker(self);
 	int64_t total;
 
-	assert_int_equal(actor_call(self, to, "slow", 1, NULL, ""), -ETIMEDOUT);
+	assert_int_equal(actor_call(self, actor_to(to), "slow", 1, NULL, ""), -ETIMEDOUT);
 	assert_int_equal(call_i(self, to, "add", &total), 0); /* the late reply went nowhere */
 	assert_int_equal(total, 5);
 	/* a request whose deadline has passed while it was queued is not executed */
-	assert_int_equal(actor_cast(self, to, "block", ""), 0);
-	assert_int_equal(actor_call(self, to, "add", 1, NULL, "i", 100), -ETIMEDOUT);
+	assert_int_equal(actor_cast(self, actor_to(to), "block", ""), 0);
+	assert_int_equal(actor_call(self, actor_to(to), "add", 1, NULL, "i", 100), -ETIMEDOUT);
 	assert_int_equal(call_i(self, to, "add", &total), 0);
 	assert_int_equal(total, 10);
 }
@@ -606,17 +606,17 @@ static void story_deferred(actor *self)
 	const char *text;
 
 	assert_int_equal(actor_send_after(self, 5, "note", NULL, "s", "timer"), 0);
-	assert_int_equal(actor_cast(self, to, "block", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(to), "block", ""), 0);
 	/* released by a cast that is queued behind the call */
 	assert_int_equal(actor_spawn(self, &worker_behavior, NULL, NULL), 0);
 	actor_ref helper = worker(self);
 	(void)helper;
 	assert_int_equal(actor_send_after(self, 0, "note", NULL, "s", "x"), 0);
 	held = NULL;
-	assert_int_equal(actor_call(self, to, "hold", 50, NULL, ""), -ETIMEDOUT);
+	assert_int_equal(actor_call(self, actor_to(to), "hold", 50, NULL, ""), -ETIMEDOUT);
 	assert_non_null(held);
 	actor_from_free(held);
-	assert_int_equal(actor_call(self, to, "add", 1000, &reply, "i", 1), 0);
+	assert_int_equal(actor_call(self, actor_to(to), "add", 1000, &reply, "i", 1), 0);
 	actor_msg_free(reply);
 	(void)text;
 }
@@ -632,7 +632,7 @@ static int releaser_go(actor *self, const actor_msg *msg)
 
 	assert_int_equal(actor_msg_unpack(msg, "r", &to), 0);
 	actor_sleep(self, 5);
-	return actor_cast(self, to, "release", "");
+	return actor_cast(self, actor_to(to), "release", "");
 }
 
 static const struct actor_method releaser_methods[] = {{.name = "go", .on_cast = releaser_go}, {0}};
@@ -659,8 +659,8 @@ static void story_deferred_reply(actor *self)
 	const char *text;
 
 	assert_int_equal(actor_spawn(self, &releaser_behavior, NULL, &releaser), 0);
-	assert_int_equal(actor_cast(self, releaser, "go", "r", to), 0);
-	assert_int_equal(actor_call(self, to, "hold", 1000, &reply, ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(releaser), "go", "r", to), 0);
+	assert_int_equal(actor_call(self, actor_to(to), "hold", 1000, &reply, ""), 0);
 	assert_int_equal(actor_msg_unpack(reply, "s", &text), 0);
 	assert_string_equal(text, "late but here");
 	actor_msg_free(reply);
@@ -678,9 +678,9 @@ static void story_down_answers(actor *self)
 	/* a kept call whose callee ends is answered by its end */
 	assert_int_equal(actor_spawn(self, &releaser_behavior, NULL, &releaser), 0);
 	held = NULL;
-	assert_int_equal(actor_cast(self, to, "block", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(to), "block", ""), 0);
 	assert_int_equal(actor_stop(self, to, "enough"), 0);
-	assert_int_equal(actor_call(self, to, "hold", 1000, NULL, ""), -ECONNRESET);
+	assert_int_equal(actor_call(self, actor_to(to), "hold", 1000, NULL, ""), -ECONNRESET);
 }
 
 static void test_open_call_ends_when_its_target_ends(void **state)
@@ -697,8 +697,8 @@ static void story_kept_end(actor *self)
 		/* it must have kept the address by then, and be idle: the end of the actor is all that can answer */
 		assert_int_equal(actor_spawn(self, &ender_behavior, NULL, &ender), 0);
 		held = NULL;
-		assert_int_equal(actor_cast(self, ender, "go", "ri", to, kill), 0);
-		assert_int_equal(actor_call(self, to, "hold", ACTOR_FOREVER, NULL, ""), -ECONNRESET);
+		assert_int_equal(actor_cast(self, actor_to(ender), "go", "ri", to, kill), 0);
+		assert_int_equal(actor_call(self, actor_to(to), "hold", ACTOR_FOREVER, NULL, ""), -ECONNRESET);
 		assert_non_null(held);
 
 		/* whoever holds it still is told that it is over, each time, and has no memory of the dead in his hands */
@@ -724,13 +724,13 @@ static void story_kept_twice(actor *self)
 	actor_msg *reply;
 
 	assert_int_equal(actor_spawn(self, &releaser_behavior, NULL, &releaser), 0);
-	assert_int_equal(actor_cast(self, releaser, "go", "r", to), 0);
-	assert_int_equal(actor_call(self, to, "hold", ACTOR_FOREVER, &reply, ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(releaser), "go", "r", to), 0);
+	assert_int_equal(actor_call(self, actor_to(to), "hold", ACTOR_FOREVER, &reply, ""), 0);
 	actor_msg_free(reply);
 	first = held;
 	assert_int_equal(actor_reply(first, "i", 1), -ESRCH);
 	/* the next one kept does not take its place */
-	assert_int_equal(actor_call(self, to, "hold", 1, NULL, ""), -ETIMEDOUT);
+	assert_int_equal(actor_call(self, actor_to(to), "hold", 1, NULL, ""), -ETIMEDOUT);
 	assert_ptr_not_equal(held, first);
 	assert_int_equal(actor_reply(first, "i", 1), -ESRCH);
 	assert_null(actor_from_free(first));
@@ -749,8 +749,8 @@ static void story_circle(actor *self)
 	actor_msg *reply;
 	int r;
 
-	assert_int_equal(actor_call(self, actor_self(self), "note", 1000, NULL, "s", "x"), -EDEADLK);
-	assert_int_equal(actor_call(self, to, "call_back", 1000, &reply, "r", actor_self(self)), 0);
+	assert_int_equal(actor_call(self, actor_to(actor_self(self)), "note", 1000, NULL, "s", "x"), -EDEADLK);
+	assert_int_equal(actor_call(self, actor_to(to), "call_back", 1000, &reply, "r", actor_self(self)), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	assert_int_equal(r, -EDEADLK);
 	actor_msg_free(reply);
@@ -759,7 +759,7 @@ static void story_circle(actor *self)
 	for (int self_too = 0; self_too < 2; self_too++) {
 		actor_ref second = worker(self);
 
-		assert_int_equal(actor_call(self, to, "call_through", 1000, &reply, "rr", second, self_too ? actor_self(self) : to), 0);
+		assert_int_equal(actor_call(self, actor_to(to), "call_through", 1000, &reply, "rr", second, self_too ? actor_self(self) : to), 0);
 		assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 		assert_int_equal(r, -EDEADLK);
 		actor_msg_free(reply);
@@ -771,10 +771,10 @@ static void story_queued_circle(actor *self)
 {
 	actor_ref a = worker(self), b = worker(self), c = worker(self);
 
-	assert_int_equal(actor_cast(self, c, "call_later", "rIs", a, INT64_C(20), "c"), 0);
-	assert_int_equal(actor_cast(self, b, "call_later", "rIs", c, INT64_C(0), "b"), 0);
-	assert_int_equal(actor_cast(self, a, "call_later", "rIs", b, INT64_C(0), "a"), 0);
-	assert_int_equal(actor_call(self, a, "add", 10000, NULL, "i", 1), 0);
+	assert_int_equal(actor_cast(self, actor_to(c), "call_later", "rIs", a, INT64_C(20), "c"), 0);
+	assert_int_equal(actor_cast(self, actor_to(b), "call_later", "rIs", c, INT64_C(0), "b"), 0);
+	assert_int_equal(actor_cast(self, actor_to(a), "call_later", "rIs", b, INT64_C(0), "a"), 0);
+	assert_int_equal(actor_call(self, actor_to(a), "add", 10000, NULL, "i", 1), 0);
 	assert_string_equal(story_log, "c:-35 b:0 a:0 ");
 }
 
@@ -790,13 +790,13 @@ static void story_no_circle(actor *self)
 	int r;
 
 	/* it has answered before it calls back */
-	assert_int_equal(actor_call(self, asker, "call_back_through", 1000, &reply, "rs", to, "answer_first"), 0);
+	assert_int_equal(actor_call(self, actor_to(asker), "call_back_through", 1000, &reply, "rs", to, "answer_first"), 0);
 	actor_msg_free(reply);
-	assert_int_equal(actor_call(self, asker, "slow", 1000, NULL, ""), 0);
+	assert_int_equal(actor_call(self, actor_to(asker), "slow", 1000, NULL, ""), 0);
 	assert_non_null(strstr(story_log, "back:0 "));
 	/* the caller waits no longer */
 	story_log[0] = 0;
-	assert_int_equal(actor_call(self, asker, "give_up", 1000, &reply, "r", to), 0);
+	assert_int_equal(actor_call(self, actor_to(asker), "give_up", 1000, &reply, "r", to), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	assert_int_equal(r, -ETIMEDOUT);
 	actor_msg_free(reply);
@@ -823,13 +823,13 @@ static void story_parking(actor *self)
 	int64_t total;
 	actor_msg *reply;
 
-	assert_int_equal(actor_cast(self, slow, "sleep", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(slow), "sleep", ""), 0);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(call_i(self, quick, "add", &total), 0);
 	assert_int_equal(total, 500);
 	/* kill ends what it waits in, and every further wait */
 	assert_int_equal(actor_kill(self, slow), 0);
-	assert_int_equal(actor_call(self, quick, "slow", 1000, &reply, ""), 0);
+	assert_int_equal(actor_call(self, actor_to(quick), "slow", 1000, &reply, ""), 0);
 	actor_msg_free(reply);
 	assert_non_null(strstr(story_log, "sleep:-125 again:-125 "));
 	assert_null(strstr(story_log, "terminate:killed"));
@@ -856,7 +856,7 @@ static void story_errno(actor *self)
 	int after;
 
 	assert_int_equal(actor_spawn(self, &spoiler, NULL, &ref), 0);
-	assert_int_equal(actor_cast(self, ref, "spoil", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(ref), "spoil", ""), 0);
 	assert_null(strstr(story_log, "spoilt"));
 	errno = E2BIG;
 	actor_sleep(self, 1);
@@ -877,7 +877,7 @@ static void story_many_parked(actor *self)
 
 	for (int i = 0; i < 500; i++) {
 		refs[i] = worker(self);
-		assert_int_equal(actor_cast(self, refs[i], "sleep", ""), 0);
+		assert_int_equal(actor_cast(self, actor_to(refs[i]), "sleep", ""), 0);
 	}
 	actor_ref quick = worker(self);
 	assert_int_equal(call_i(self, quick, "add", &total), 0);
@@ -898,11 +898,11 @@ static void story_monitor(actor *self)
 	actor_msg *reply;
 	uint64_t id;
 
-	assert_int_equal(actor_call(self, watcher, "watch", 1000, &reply, "r", target), 0);
+	assert_int_equal(actor_call(self, actor_to(watcher), "watch", 1000, &reply, "r", target), 0);
 	assert_int_equal(actor_msg_unpack(reply, "U", &id), 0);
 	actor_msg_free(reply);
-	assert_int_equal(actor_cast(self, target, "fail", ""), 0);
-	assert_int_equal(actor_call(self, watcher, "slow", 1000, &reply, ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(target), "fail", ""), 0);
+	assert_int_equal(actor_call(self, actor_to(watcher), "slow", 1000, &reply, ""), 0);
 	actor_msg_free(reply);
 	assert_int_equal(call_i(self, watcher, "add", &(int64_t){0}), 0);
 	assert_int_equal(last_down_monitor, id);
@@ -910,7 +910,7 @@ static void story_monitor(actor *self)
 	assert_non_null(strstr(story_log, "terminate:crash: EIO"));
 
 	/* dead already: one DOWN, noproc */
-	assert_int_equal(actor_call(self, watcher, "watch", 1000, &reply, "r", target), 0);
+	assert_int_equal(actor_call(self, actor_to(watcher), "watch", 1000, &reply, "r", target), 0);
 	assert_int_equal(actor_msg_unpack(reply, "U", &id), 0);
 	actor_msg_free(reply);
 	assert_int_equal(call_i(self, watcher, "add", &(int64_t){0}), 0);
@@ -929,14 +929,14 @@ static void story_down_order(actor *self)
 	uint64_t id;
 
 	assert_int_equal(actor_monitor(self, target, &id), 0);
-	assert_int_equal(actor_cast(self, target, "say", "rs", actor_self(self), "last"), 0);
-	assert_int_equal(actor_cast(self, target, "stop_self", ""), 0);
-	assert_int_equal(actor_call(self, target, "add", 1000, NULL, "i", 1), -ECONNRESET);
+	assert_int_equal(actor_cast(self, actor_to(target), "say", "rs", actor_self(self), "last"), 0);
+	assert_int_equal(actor_cast(self, actor_to(target), "stop_self", ""), 0);
+	assert_int_equal(actor_call(self, actor_to(target), "add", 1000, NULL, "i", 1), -ECONNRESET);
 	/* both are queued for us now, in order; the demonitor takes the DOWN away again */
 	assert_false(actor_demonitor(self, id));
 	/* and had it not, it would come before this, and the group does not end before its driver */
-	assert_int_equal(actor_cast(self, actor_self(self), "note", "s", "after"), 0);
-	assert_int_equal(actor_cast(self, actor_self(self), "end", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(actor_self(self)), "note", "s", "after"), 0);
+	assert_int_equal(actor_cast(self, actor_to(actor_self(self)), "end", ""), 0);
 }
 
 static void story_first_reason(actor *self)
@@ -944,20 +944,20 @@ static void story_first_reason(actor *self)
 	actor_ref watcher = worker(self), target = worker(self);
 	actor_msg *reply;
 
-	assert_int_equal(actor_call(self, watcher, "watch", 1000, &reply, "r", target), 0);
+	assert_int_equal(actor_call(self, actor_to(watcher), "watch", 1000, &reply, "r", target), 0);
 	actor_msg_free(reply);
 	assert_int_equal(actor_stop(self, target, "the first"), 0);
 	assert_int_equal(actor_stop(self, target, "the second"), 0);
-	assert_int_equal(actor_call(self, watcher, "slow", 1000, NULL, ""), 0);
+	assert_int_equal(actor_call(self, actor_to(watcher), "slow", 1000, NULL, ""), 0);
 	assert_string_equal(last_cause.reason, "the first");
 	assert_non_null(strstr(story_log, "terminate:the first "));
 	/* but killed is killed, whatever it was asked before */
 	target = worker(self);
-	assert_int_equal(actor_call(self, watcher, "watch", 1000, &reply, "r", target), 0);
+	assert_int_equal(actor_call(self, actor_to(watcher), "watch", 1000, &reply, "r", target), 0);
 	actor_msg_free(reply);
 	assert_int_equal(actor_stop(self, target, "a stop"), 0);
 	assert_int_equal(actor_kill(self, target), 0);
-	assert_int_equal(actor_call(self, watcher, "slow", 1000, NULL, ""), 0);
+	assert_int_equal(actor_call(self, actor_to(watcher), "slow", 1000, NULL, ""), 0);
 	assert_string_equal(last_cause.reason, "killed");
 }
 
@@ -973,16 +973,16 @@ static void story_dying_watcher(actor *self)
 	actor_msg *reply;
 
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(actor_call(self, watcher, "watch", 1000, &reply, "r", target), 0);
+		assert_int_equal(actor_call(self, actor_to(watcher), "watch", 1000, &reply, "r", target), 0);
 		actor_msg_free(reply);
 	}
 	assert_int_equal(group->monitors.n_items, 3);
 	assert_int_equal(actor_stop(self, watcher, NULL), 0);
-	assert_int_equal(actor_call(self, watcher, "add", 1000, NULL, "i", 1), -ECONNRESET);
+	assert_int_equal(actor_call(self, actor_to(watcher), "add", 1000, NULL, "i", 1), -ECONNRESET);
 	assert_int_equal(group->monitors.n_items, 0);
 	assert_true(list_is_empty(&actor_find(group, target.serial)->watchers));
 	assert_int_equal(actor_stop(self, target, NULL), 0);
-	assert_int_equal(actor_call(self, target, "add", 1000, NULL, "i", 1), -ECONNRESET);
+	assert_int_equal(actor_call(self, actor_to(target), "add", 1000, NULL, "i", 1), -ECONNRESET);
 	assert_null(strstr(story_log, "down:"));
 }
 
@@ -1003,9 +1003,9 @@ static int order_init(actor *self, const void *arg)
 	actor_ref target = worker(self);
 
 	assert_int_equal(actor_monitor(self, target, NULL), 0);
-	assert_int_equal(actor_cast(self, target, "say", "rs", actor_self(self), "one"), 0);
-	assert_int_equal(actor_cast(self, target, "say", "rs", actor_self(self), "two"), 0);
-	return actor_cast(self, target, "stop_self", "");
+	assert_int_equal(actor_cast(self, actor_to(target), "say", "rs", actor_self(self), "one"), 0);
+	assert_int_equal(actor_cast(self, actor_to(target), "say", "rs", actor_self(self), "two"), 0);
+	return actor_cast(self, actor_to(target), "stop_self", "");
 }
 
 static const struct actor_behavior order_behavior = {
@@ -1018,7 +1018,7 @@ static const struct actor_behavior order_behavior = {
 
 static void test_down_arrives_after_last_message(void **state)
 {
-	struct actor_group_options options = {.mode = ACTOR_LINK_NONE};
+	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
 	actor_group *group;
 
 	story_log[0] = 0;
@@ -1043,12 +1043,12 @@ static void story_foreign_monitor(actor *self)
 	actor_msg *reply;
 	uint64_t id;
 
-	assert_int_equal(actor_call(self, watcher, "watch", 1000, &reply, "r", target), 0);
+	assert_int_equal(actor_call(self, actor_to(watcher), "watch", 1000, &reply, "r", target), 0);
 	assert_int_equal(actor_msg_unpack(reply, "U", &id), 0);
 	actor_msg_free(reply);
 	assert_false(actor_demonitor(self, id));
 	assert_int_equal(actor_stop(self, target, "over"), 0);
-	assert_int_equal(actor_call(self, target, "add", 1000, NULL, "i", 1), -ECONNRESET);
+	assert_int_equal(actor_call(self, actor_to(target), "add", 1000, NULL, "i", 1), -ECONNRESET);
 	assert_int_equal(call_i(self, watcher, "add", &(int64_t){0}), 0);
 	assert_int_equal(last_down_monitor, id);
 	assert_string_equal(last_cause.reason, "over");
@@ -1091,7 +1091,7 @@ static const struct actor_behavior timed_behavior = {.name = "timed", .methods =
 
 static void test_timers_fire_in_order_of_their_time_unless_cancelled(void **state)
 {
-	struct actor_group_options options = {.mode = ACTOR_LINK_NONE};
+	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
 	actor_group *group;
 
 	story_log[0] = 0;
@@ -1107,13 +1107,13 @@ static void story_full(actor *self)
 	actor_ref to = worker(self);
 	int64_t total = 0;
 
-	assert_int_equal(actor_cast(self, to, "block", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(to), "block", ""), 0);
 	for (int i = 0; i < 100; i++) /* 8 fit; the sender waits and loses nothing */
-		assert_int_equal(actor_cast(self, to, "say", "rs", actor_self(self), "."), 0);
+		assert_int_equal(actor_cast(self, actor_to(to), "say", "rs", actor_self(self), "."), 0);
 	assert_int_equal(call_i(self, to, "add", &total), 0);
 	/* to itself an actor never blocks */
 	for (int i = 0; i < 5000; i++)
-		assert_int_equal(actor_cast(self, actor_self(self), "note", "s", ""), 0);
+		assert_int_equal(actor_cast(self, actor_to(actor_self(self)), "note", "s", ""), 0);
 }
 
 static void test_sender_waits_while_a_mailbox_is_full(void **state)
@@ -1127,7 +1127,7 @@ static int blocked_result;
 static int blocked_fill(actor *self, const actor_msg *msg)
 {
 	for (int i = 0; i < 9; i++) { /* 8 fit */
-		blocked_result = actor_cast(self, blocked_at, "add", "i", 1);
+		blocked_result = actor_cast(self, actor_to(blocked_at), "add", "i", 1);
 		note("%d ", i);
 	}
 	return 0;
@@ -1142,10 +1142,10 @@ static void story_blocked(actor *self)
 
 	blocked_at = worker(self);
 	blocked_result = 1;
-	assert_int_equal(actor_cast(self, blocked_at, "sleep", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(blocked_at), "sleep", ""), 0);
 	actor_sleep(self, 1); /* it sleeps in its handler, its mailbox is empty */
 	assert_int_equal(actor_spawn(self, &blocked_behavior, NULL, &sender), 0);
-	assert_int_equal(actor_cast(self, sender, "fill", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(sender), "fill", ""), 0);
 	while (!strstr(story_log, "7 "))
 		actor_sleep(self, 1);
 	assert_null(strstr(story_log, "8 "));
@@ -1169,13 +1169,13 @@ static int impatient_go(actor *self, const actor_msg *msg)
 {
 	actor_msg *args;
 
-	while (actor_cast(self, blocked_at, "add", "i", 1) == 0 && !mailbox_is_full(&actor_find(actor_group_of(self), blocked_at.serial)->mailbox))
+	while (actor_cast(self, actor_to(blocked_at), "add", "i", 1) == 0 && !mailbox_is_full(&actor_find(actor_group_of(self), blocked_at.serial)->mailbox))
 		;
-	impatient_result = actor_call(self, blocked_at, "add", 10, NULL, "i", 1);
+	impatient_result = actor_call(self, actor_to(blocked_at), "add", 10, NULL, "i", 1);
 	note("%d ", impatient_result);
 	assert_int_equal(actor_msg_new(&args), 0);
 	assert_int_equal(actor_msg_pack(args, "[i]", 1), 0);
-	impatient_result = actor_call_msg(self, blocked_at, "add", 10, &args, NULL);
+	impatient_result = actor_call_msg(self, actor_to(blocked_at), "add", 10, &args, NULL);
 	actor_msg_free(args);
 	note("%d done", impatient_result);
 	return 0;
@@ -1189,10 +1189,10 @@ static void story_impatient(actor *self)
 	actor_ref sender;
 
 	blocked_at = worker(self);
-	assert_int_equal(actor_cast(self, blocked_at, "sleep", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(blocked_at), "sleep", ""), 0);
 	actor_sleep(self, 1);
 	assert_int_equal(actor_spawn(self, &impatient_behavior, NULL, &sender), 0);
-	assert_int_equal(actor_cast(self, sender, "go", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(sender), "go", ""), 0);
 	while (!strstr(story_log, "done"))
 		actor_sleep(self, 1);
 	assert_string_equal(story_log, "-110 -110 done");
@@ -1222,12 +1222,12 @@ static void story_full_of_bytes(actor *self)
 	memset(text, 'x', sizeof(text) - 1);
 	assert_int_equal(actor_spawn(self, &small, NULL, &blocked_at), 0);
 	assert_int_equal(actor_spawn(self, &killer_behavior, NULL, &killer), 0);
-	assert_int_equal(actor_cast(self, blocked_at, "sleep", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(blocked_at), "sleep", ""), 0);
 	actor_sleep(self, 1);
-	assert_int_equal(actor_cast(self, blocked_at, "note", "s", text), 0); /* there was room */
-	assert_int_equal(actor_cast(self, killer, "go", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(blocked_at), "note", "s", text), 0); /* there was room */
+	assert_int_equal(actor_cast(self, actor_to(killer), "go", ""), 0);
 	killed = false;
-	assert_int_equal(actor_cast(self, blocked_at, "note", "s", "."), 0);
+	assert_int_equal(actor_cast(self, actor_to(blocked_at), "note", "s", "."), 0);
 	assert_true(killed); /* it waited until the other was gone: a cast to the dead is lost */
 }
 
@@ -1248,7 +1248,7 @@ static void story_fd(actor *self)
 	int fds[2], r;
 
 	assert_int_equal(pipe(fds), 0);
-	assert_int_equal(actor_call(self, to, "watch_fd", 1000, &reply, "i", fds[0]), 0);
+	assert_int_equal(actor_call(self, actor_to(to), "watch_fd", 1000, &reply, "i", fds[0]), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	assert_int_equal(r, 0);
 	actor_msg_free(reply);
@@ -1300,8 +1300,8 @@ static void story_fd_of_the_busy(actor *self)
 	int fds[2];
 
 	assert_int_equal(pipe(fds), 0);
-	assert_int_equal(actor_call(self, to, "watch_fd", 1000, NULL, "i", fds[0]), 0);
-	assert_int_equal(actor_cast(self, to, "sleep", ""), 0);
+	assert_int_equal(actor_call(self, actor_to(to), "watch_fd", 1000, NULL, "i", fds[0]), 0);
+	assert_int_equal(actor_cast(self, actor_to(to), "sleep", ""), 0);
 	actor_sleep(self, 1);
 	assert_int_equal(write(fds[1], "a", 1), 1);
 	while (!actor_find(group, to.serial)->mailbox.n_messages)
@@ -1380,7 +1380,7 @@ static int embed_fds(void)
 
 static void test_embedded_group_is_driven_by_poll_and_dispatch(void **state)
 {
-	struct actor_group_options options = {.mode = ACTOR_LINK_NONE};
+	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
 	int before = embed_fds();
 	actor_group *group;
 	struct pollfd fd;

@@ -37,7 +37,7 @@ static int asker_ask(actor *self, const actor_msg *msg)
 
 	assert_int_equal(actor_msg_unpack(msg, "r", &to), 0);
 	asker_number = 0;
-	asker_result = actor_call(self, to, "keep", ACTOR_FOREVER, &reply, "");
+	asker_result = actor_call(self, actor_to(to), "keep", ACTOR_FOREVER, &reply, "");
 	if (asker_result == 0)
 		assert_int_equal(actor_msg_unpack(reply, "I", &asker_number), 0);
 	actor_msg_free(reply);
@@ -58,7 +58,7 @@ static int driver_run(actor *self, const actor_msg *msg)
 
 static int driver_init(actor *self, const void *arg)
 {
-	return actor_cast(self, actor_self(self), "run", "");
+	return actor_cast(self, actor_to(actor_self(self)), "run", "");
 }
 
 static int driver_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
@@ -107,7 +107,7 @@ static const struct actor_behavior driver = {.name = "driver", .methods = driver
 
 static void story(void (*fn)(actor *self))
 {
-	struct actor_group_options options = {.mode = ACTOR_LINK_NONE};
+	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
 	actor_group *group;
 
 	the_story = fn;
@@ -198,7 +198,7 @@ static uint64_t ask(actor *self, actor_ref callee, actor_ref *ret_asker)
 
 	asker_result = 1;
 	assert_int_equal(actor_spawn(self, &asker, NULL, ret_asker), 0);
-	assert_int_equal(actor_cast(self, *ret_asker, "ask", "r", callee), 0);
+	assert_int_equal(actor_cast(self, actor_to(*ret_asker), "ask", "r", callee), 0);
 	assert_int_equal(actor_sleep(self, 1), 0);
 	waiting = actor_find(group, ret_asker->serial);
 	assert_non_null(waiting->waiting_call);
@@ -337,7 +337,7 @@ static int relay_go(actor *self, const actor_msg *msg, actor_from *from)
 	assert_int_equal(actor_msg_unpack(msg, "i", &answers_first), 0);
 	if (answers_first)
 		assert_int_equal(actor_reply(from, ""), 0);
-	(void)actor_call(self, ref_of(THIRD, 1), "x", ACTOR_FOREVER, NULL, "");
+	(void)actor_call(self, actor_to(ref_of(THIRD, 1)), "x", ACTOR_FOREVER, NULL, "");
 	return 0;
 }
 
@@ -390,7 +390,7 @@ static void test_call_says_who_waits_for_its_answer_and_not_who_was_answered(voi
 static uint64_t watch(actor *self, actor_ref who, actor_ref *ret_watcher)
 {
 	assert_int_equal(actor_spawn(self, &watcher, NULL, ret_watcher), 0);
-	assert_int_equal(actor_cast(self, *ret_watcher, "watch", "r", who), 0);
+	assert_int_equal(actor_cast(self, actor_to(*ret_watcher), "watch", "r", who), 0);
 	assert_int_equal(actor_sleep(self, 1), 0);
 	return monitor_of_self;
 }
@@ -447,7 +447,7 @@ static void story_true_cause(actor *self)
 
 		n_downs = 0;
 		assert_int_equal(actor_spawn(self, &watcher, NULL, &me), 0);
-		assert_int_equal(actor_cast(self, me, "monitor", "r", ref_of(ASKED, 1)), 0);
+		assert_int_equal(actor_cast(self, actor_to(me), "monitor", "r", ref_of(ASKED, 1)), 0);
 		(void)ask(self, ref_of(ASKED, 1), &who);
 		if (link_first)
 			peer_link_down(asked, -ECONNRESET);
@@ -575,7 +575,7 @@ static void story_deaf_sender(actor *self)
 	small = asker;
 	small.mailbox_max_messages = 1;
 	assert_int_equal(actor_spawn(self, &small, NULL, &to), 0);
-	assert_int_equal(actor_cast(self, to, "ask", "r", ref_of(ASKED, 1)), 0); /* full */
+	assert_int_equal(actor_cast(self, actor_to(to), "ask", "r", ref_of(ASKED, 1)), 0); /* full */
 	do {
 		put_cast(to, ref_of(THIRD, 1), "ask", "s", text);
 		n_bytes += sizeof(text);
@@ -645,8 +645,8 @@ static void story_no_way(actor *self)
 	actor_ref far = ref_of(ASKED, 1);
 	uint64_t monitor;
 
-	assert_int_equal(actor_call(self, far, "x", 1000, NULL, ""), -ENOTCONN);
-	assert_int_equal(actor_cast(self, far, "x", ""), -ENOTCONN);
+	assert_int_equal(actor_call(self, actor_to(far), "x", 1000, NULL, ""), -ENOTCONN);
+	assert_int_equal(actor_cast(self, actor_to(far), "x", ""), -ENOTCONN);
 	assert_int_equal(actor_stop(self, far, NULL), -ENOTCONN);
 	assert_int_equal(actor_kill(self, far), -ENOTCONN);
 	assert_int_equal(actor_monitor(self, far, &monitor), -ENOTCONN);
