@@ -1,8 +1,22 @@
 /* The blocking client: a group whose only actor is a letter box, pumped from straight-line code. */
+#include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/actor/monitor.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/name.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/send.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/list.h"
 
 struct actor_client {
 	actor_group *group;
@@ -146,7 +160,7 @@ static int client_ready(actor_client *client, const struct wire_dest *to, int64_
 
 int actor_client_call(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
 {
-	int64_t deadline_ns = send_deadline_ns(timeout_ms);
+	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
 	struct wire_dest dest;
 	va_list args;
 	int r;
@@ -166,7 +180,7 @@ int actor_client_call(actor_client *client, actor_dest to, const char *method, i
 
 int actor_client_call_msg(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg)
 {
-	int64_t deadline_ns = send_deadline_ns(timeout_ms);
+	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
 	struct wire_dest dest;
 	int r;
 
@@ -241,7 +255,7 @@ int actor_client_receive(actor_client *client, int64_t timeout_ms, actor_msg **r
 	int r;
 
 	if (list_is_empty(&client->received)) {
-		r = scheduler_pump(client->group, client_has_received, client, send_deadline_ns(timeout_ms));
+		r = scheduler_pump(client->group, client_has_received, client, deadline_of_timeout_ms(timeout_ms));
 		if (r < 0)
 			return r;
 	}

@@ -8,7 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/base/base.h"
+#include "libactor/crash.h"
+#include "libactor/loop/stack.h"
+#include "libactor/protocol/cause.h"
+#include "libactor/transport/address.h"
 #include "libactor/util/symbol.h"
 
 #define FRAMES_MAX 48

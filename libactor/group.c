@@ -1,4 +1,5 @@
 /* The group: what this process is to its node. Setting up, running, ending in order. */
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,58 +8,38 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "libactor/runtime.h"
-#include "libactor/util/sized.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/actor/monitor.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/stack.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/knocks.h"
+#include "libactor/node/name.h"
+#include "libactor/node/peer.h"
+#include "libactor/node/rendezvous.h"
+#include "libactor/node/service.h"
+#include "libactor/node/uplink.h"
+#include "libactor/protocol/cause.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/token.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/send.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/heap.h"
+#include "libactor/util/list.h"
+#include "libactor/util/sized.h"
+#include "libactor/util/slots.h"
 
 #define CONNECT_TIMEOUT_MS 5000
+#define FLUSH_MS 5000
 #define STOP_PATIENCE_MS 5000
 #define END_PATIENCE_MS 8000 /* for stopping and flushing together: with the byes it is less than a child's stop timeout (10 s) */
-
-
-void group_log(actor_group *group, const char *format, ...)
-{
-	char line[512];
-	va_list args;
-
-	if (!group->log)
-		return;
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	group->log(line, group->log_arg);
-}
-
-void group_complain(actor_group *group, uint64_t who, const char *format, ...)
-{
-	char line[448];
-	uint64_t n_missed;
-	va_list args;
-
-	if (!group->log || !throttle_take(&group->complaints, throttle_key(who, format), clock_now_ns(), &n_missed))
-		return;
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	if (n_missed)
-		group_log(group, "%s (%llu more lines like this were not written)", line, (unsigned long long)n_missed);
-	else
-		group_log(group, "%s", line);
-}
-
-int group_path(const actor_group *group, char *ret, size_t size, const char *format, ...)
-{
-	va_list args;
-	int n, m;
-
-	n = snprintf(ret, size, "%s/", group->runtime_dir);
-	if (n < 0 || (size_t)n >= size)
-		return -ENAMETOOLONG;
-	va_start(args, format);
-	m = vsnprintf(ret + n, size - (size_t)n, format, args);
-	va_end(args);
-	return m < 0 || (size_t)m >= size - (size_t)n ? -ENAMETOOLONG : 0;
-}
 
 /* As spawner/shared/runtime-dir.c: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor for root, /run/user/UID/actor if that is there, /tmp/actor-UID. */
 static int group_find_runtime_dir(actor_group *group, const char *given)

@@ -1,13 +1,24 @@
 /* Processes for actors: requests to `$spawner`, which runs, watches and restarts them (docs/protocol.md §5). */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/monitor.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/process.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/send.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/clock.h"
 #include "libactor/util/sized.h"
+#include "libactor/util/slots.h"
 
 #define START_TIMEOUT_MS 5000
 #define SPAWNER_AGAIN_MS 20
@@ -165,7 +176,7 @@ static int spawner_error(int r, const actor_msg *reply)
 
 int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
 {
-	int64_t deadline_ns = send_deadline_ns(timeout_ms), again_ns;
+	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms), again_ns;
 	struct wire_dest to;
 	va_list args;
 	int r;
@@ -173,7 +184,7 @@ int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, acto
 	for (;;) {
 		if (ret_msg)
 			*ret_msg = NULL;
-		r = send_dest_of_name(self->group, self, "$spawner", send_left_ms(deadline_ns), &to);
+		r = send_dest_of_name(self->group, self, "$spawner", deadline_left_ms(deadline_ns), &to);
 		if (r == 0) {
 			va_start(args, format);
 			r = send_vcall(self->group, self, &to, method, deadline_ns, ret_msg, format, args);
@@ -269,7 +280,7 @@ int actor_process_start_sized(actor *self, const struct actor_process_spec *give
 
 int actor_process_stop(actor *self, const char *name, int64_t timeout_ms)
 {
-	int64_t deadline_ns = send_deadline_ns(timeout_ms);
+	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
 	actor_msg *reply = NULL;
 	int r;
 
@@ -282,7 +293,7 @@ int actor_process_stop(actor *self, const char *name, int64_t timeout_ms)
 	actor_msg_free(reply);
 	if (r < 0)
 		return r;
-	r = spawner_ask(self, "rm", send_left_ms(deadline_ns), &reply, "sb", name, 0);
+	r = spawner_ask(self, "rm", deadline_left_ms(deadline_ns), &reply, "sb", name, 0);
 	r = spawner_error(r, reply);
 	actor_msg_free(reply);
 	return r == -ESRCH ? 0 : r; /* an owned one is forgotten at its end */

@@ -1,10 +1,13 @@
 /* actor_main(): what a program with one first actor would write every time. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/base/base.h"
+#include "libactor/crash.h"
 
 static actor_group *program_group;
 

@@ -1,32 +1,34 @@
 /* Sending: cast, call, and casts to oneself later. First the right to send is waited for, then the body is packed, then it goes. */
+#include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/name.h"
+#include "libactor/node/peer.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/send.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/list.h"
+#include "libactor/util/slots.h"
 
 static bool dest_is_local(const actor_group *group, const struct wire_dest *to)
 {
 	return !to->name.s && to->ref.group == group->id && to->ref.node == group->node;
 }
 
-int64_t send_deadline_ns(int64_t timeout_ms)
-{
-	if (timeout_ms == ACTOR_TIMEOUT_DEFAULT)
-		timeout_ms = CALL_TIMEOUT_DEFAULT_MS;
-	return deadline_after_ms(clock_now_ns(), timeout_ms);
-}
-
 int send_no_route(const actor_group *group, const struct wire_dest *to)
 {
 	/* whoever has no more than the link to a daemon has no way while that is away; others make one, unless there is no memory for it */
 	return to->name.s || group->mode != ACTOR_JOIN_DIRECT || group->uplink.state == UPLINK_NONE ? -ENOTCONN : -ENOMEM;
-}
-
-int64_t send_left_ms(int64_t deadline_ns)
-{
-	int64_t left_ns = deadline_ns - clock_now_ns();
-
-	return deadline_ns == NEVER_NS ? ACTOR_FOREVER : left_ns > 0 ? (left_ns + MS_NS - 1) / MS_NS : 0;
 }
 
 int send_ready(actor_group *group, struct actor *self, const struct wire_dest *to, int64_t deadline_ns)
@@ -194,7 +196,7 @@ int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest
 int send_dest(actor_group *group, struct actor *self, actor_dest to, int64_t deadline_ns, struct wire_dest *ret)
 {
 	if (to.name)
-		return send_dest_of_name(group, self, to.name, deadline_ns == SEND_BLOCK_MAX ? SEND_BLOCK_MAX_MS : send_left_ms(deadline_ns), ret);
+		return send_dest_of_name(group, self, to.name, deadline_ns == SEND_BLOCK_MAX ? SEND_BLOCK_MAX_MS : deadline_left_ms(deadline_ns), ret);
 	*ret = (struct wire_dest){.ref = to.ref};
 	return 0;
 }
@@ -229,7 +231,7 @@ int actor_cast_msg(actor *self, actor_dest to, const char *method, actor_msg **t
 
 int actor_call(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
 {
-	int64_t deadline_ns = send_deadline_ns(timeout_ms);
+	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
 	struct wire_dest dest;
 	va_list args;
 	int r;
@@ -247,7 +249,7 @@ int actor_call(actor *self, actor_dest to, const char *method, int64_t timeout_m
 
 int actor_call_msg(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg)
 {
-	int64_t deadline_ns = send_deadline_ns(timeout_ms);
+	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
 	struct wire_dest dest;
 	int r;
 

@@ -5,12 +5,30 @@
  * answered → timers, monitors, descriptors are dropped → its names are free → those who monitor it are told. So whoever hears DOWN can
  * take the name, and every message the actor sent is before its DOWN on every link.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/actor/monitor.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/fd.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/stack.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/name.h"
+#include "libactor/node/peer.h"
+#include "libactor/protocol/cause.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/send.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/list.h"
 #include "libactor/util/sized.h"
+#include "libactor/util/slots.h"
 
 #define BURST_MESSAGES 32 /* handled in a row before another actor's turn */
 
@@ -67,11 +85,6 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	scheduler_make_runnable(self);
 	*ret = self;
 	return 0;
-}
-
-struct actor *actor_find(actor_group *group, uint64_t serial)
-{
-	return slots_get(&group->actors, serial);
 }
 
 static void actor_set_cause(struct actor *self, const char *reason)

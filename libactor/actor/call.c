@@ -2,12 +2,29 @@
  * Calls, from both ends. A call ends exactly once: whichever of answer, deadline, the target's end and the caller's end comes first
  * takes it out of the table; what comes later finds no entry and goes nowhere.
  */
+#include <errno.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/peer.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/send.h"
+#include "libactor/transport/address.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/list.h"
+#include "libactor/util/slots.h"
 
 #define ANSWERS_MAX_BYTES (64u << 20) /* that one peer has not read; then it gets errors in their place */
 

@@ -1,6 +1,8 @@
 /* What an actor can be asked, for people and tools: its behavior's table, as the result of the call `$describe` (docs/protocol.md §3). */
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/call.h"
 #include "libactor/protocol/mp.h"
-#include "libactor/runtime.h"
+#include "libactor/util/buf.h"
 
 static void method_put(struct buf *out, const struct actor_method *method)
 {

@@ -3,9 +3,24 @@
  * room, a peer group is told to pause (and parks the actors that send there). DOWNs, timers and file descriptor events are pushed
  * without asking: they are not bounded by the mailbox.
  */
+#include <errno.h>
 #include <stdlib.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/peer.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
+
+#define MAILBOX_DEFAULT_MESSAGES 4096u
+#define MAILBOX_DEFAULT_BYTES (1u << 20)
 
 struct pause { /* we told @peer to hold back messages for @to */
 	struct hash_node node; /* group->pauses, by both: each message to a full mailbox looks its pause up */

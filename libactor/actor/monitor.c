@@ -2,9 +2,23 @@
  * Monitors, from both ends. The watcher's half (struct monitor) lives in the watcher's group, the watched half (struct watcher) in the
  * target's; when both are here they know each other. One DOWN each: whoever fires or removes a half takes it out of its table first.
  */
+#include <errno.h>
 #include <stdlib.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/actor/monitor.h"
+#include "libactor/base/base.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/name.h"
+#include "libactor/node/peer.h"
+#include "libactor/process.h"
+#include "libactor/protocol/cause.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/send.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/list.h"
+#include "libactor/util/slots.h"
 
 /* ---- the watcher's half ---- */
 

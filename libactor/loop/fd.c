@@ -1,9 +1,18 @@
 /* File descriptors as senders: each readiness becomes one cast, and the descriptor is looked at again when that has been handled. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/fd.h"
+#include "libactor/message/msg.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/list.h"
+#include "libactor/util/slots.h"
 
 struct fd_watch {
 	uint64_t id;

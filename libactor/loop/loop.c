@@ -9,13 +9,25 @@
  * A caller's stack never carries a handler: actor_group_run and actor_group_dispatch switch to a pool stack and back.
  */
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/fd.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/stack.h"
+#include "libactor/loop/timer.h"
+#include "libactor/node/flush.h"
+#include "libactor/node/inbound.h"
+#include "libactor/node/peer.h"
+#include "libactor/node/uplink.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/list.h"
 
 #define BATCH_ACTORS 64     /* actors run before links and timers are looked at */
 #define POLL_EVERY_TURNS 16 /* a busy loop looks at its file descriptors this often */

@@ -1,4 +1,7 @@
-#include "libactor/runtime.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/timer.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/heap.h"
 
 int timer_init(actor_group *group, struct timer *timer, void (*fire)(struct timer *timer))
 {
@@ -59,4 +62,18 @@ int64_t deadline_after_ms(int64_t now_ns, int64_t ms)
 	if (ms < 0 || __builtin_mul_overflow(ms, MS_NS, &ns) || __builtin_add_overflow(now_ns, ns, &ns))
 		return NEVER_NS;
 	return ns;
+}
+
+int64_t deadline_of_timeout_ms(int64_t timeout_ms)
+{
+	if (timeout_ms == ACTOR_TIMEOUT_DEFAULT)
+		timeout_ms = CALL_TIMEOUT_DEFAULT_MS;
+	return deadline_after_ms(clock_now_ns(), timeout_ms);
+}
+
+int64_t deadline_left_ms(int64_t deadline_ns)
+{
+	int64_t left_ns = deadline_ns - clock_now_ns();
+
+	return deadline_ns == NEVER_NS ? ACTOR_FOREVER : left_ns > 0 ? (left_ns + MS_NS - 1) / MS_NS : 0;
 }

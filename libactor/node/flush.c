@@ -5,10 +5,19 @@
  *
  * A flush looks at what is unsent when it begins: it lists the peers once, and then asks after one of them at a time.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
+#include "libactor/node/flush.h"
+#include "libactor/node/peer.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
 
 struct flush {
 	struct list link;    /* group->flushes: an actor is parked for it */
@@ -162,7 +171,7 @@ int actor_flush(actor *self, int64_t timeout_ms)
 	r = flush_begin(group, self, &flush);
 	if (r == 0 && !flush_is_done(&flush)) {
 		list_append(&group->flushes, &flush.link);
-		r = scheduler_park(self, send_deadline_ns(timeout_ms));
+		r = scheduler_park(self, deadline_of_timeout_ms(timeout_ms));
 	}
 	return flush_end(&flush, r);
 }
@@ -176,6 +185,6 @@ int actor_group_flush(actor_group *group, int64_t timeout_ms)
 		return -EDEADLK;
 	r = flush_begin(group, NULL, &flush);
 	if (r == 0 && !flush_is_done(&flush))
-		r = scheduler_pump(group, flush_is_done, &flush, send_deadline_ns(timeout_ms));
+		r = scheduler_pump(group, flush_is_done, &flush, deadline_of_timeout_ms(timeout_ms));
 	return flush_end(&flush, r);
 }

@@ -3,8 +3,25 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/actor/monitor.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/inbound.h"
+#include "libactor/node/knocks.h"
+#include "libactor/node/name.h"
+#include "libactor/node/peer.h"
+#include "libactor/node/rendezvous.h"
+#include "libactor/node/service.h"
+#include "libactor/node/uplink.h"
+#include "libactor/protocol/cause.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
 
 #define EVENTS_PER_TURN 256
 #define BYTES_PER_TURN (256u << 10)

@@ -3,13 +3,22 @@
  * in if it is whom the broker told us to expect. If the broker has not (a new one never heard of that introduction, or its word is
  * still on the way) it is asked, and the connection waits, unread.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "libactor/runtime.h"
+#include "libactor/base/base.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/knocks.h"
+#include "libactor/node/peer.h"
+#include "libactor/node/uplink.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/list.h"
 
 struct knock { /* waits for the broker's word */
 	struct list link; /* group->knocks */

@@ -2,11 +2,22 @@
  * Names: those of our own actors, and a cache of others'. The broker owns the truth; a look-up subscribes, so what is cached is kept
  * current and later sends by name cost a hash look-up. While the broker is away the cache is used as it is.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/name.h"
+#include "libactor/node/uplink.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
+#include "libactor/util/slots.h"
 
 #define RELEASE_WAIT_MS 1000
 

@@ -14,13 +14,34 @@
  *
  * Whoever holds a struct peer may find it over (`peer->over`), never freed: its memory stays until the turn of the loop has ended.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/actor/monitor.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/inbound.h"
+#include "libactor/node/knocks.h"
+#include "libactor/node/name.h"
+#include "libactor/node/peer.h"
+#include "libactor/node/service.h"
+#include "libactor/node/uplink.h"
+#include "libactor/protocol/cause.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
 
 /*
  * Written and not taken: like "pause *". One batch, so that the kernel finds the next one ready; more would make nothing faster, and all
@@ -30,6 +51,7 @@
 #define FLUSH_AT_BYTES (64u << 10)   /* a handler that writes and writes is sent from while it does */
 #define PAUSED_REFS_MAX 4096u	    /* actors of one peer with full mailboxes at a time */
 #define YIELD_AT_BYTES (256u << 10)  /* and lets the loop read now and then, or it would never hear `pause` */
+#define DEATH_DECISION_MS 1000
 #define TRY_AGAIN_MIN_MS 10	    /* after an introduction that failed; doubled each time */
 #define TRY_AGAIN_MAX_MS 500
 

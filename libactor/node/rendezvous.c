@@ -1,13 +1,21 @@
 /* A service group's own rendezvous: clients say hello here and get a link, as with the broker, but nothing is routed on. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libactor/base/base.h"
+#include "libactor/node/peer.h"
+#include "libactor/node/rendezvous.h"
 #include "libactor/protocol/hello.h"
-#include "libactor/runtime.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/hash.h"
 
+#define CLIENT_LINK_MS 2000 /* docs/protocol.md: how long a link waits for who said hello */
 #define CLIENTS_MAX 1000u
 #define CLIENTS_FILES_SHARE 4 /* of our descriptors at most one in that many is a client's: with the others we do what we are there for */
 

@@ -8,7 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/base/base.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/peer.h"
+#include "libactor/node/service.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/list.h"
 
 struct handover {
 	struct list link; /* peer.handovers */

@@ -52,3 +52,14 @@ void service_hand_over(actor *self, uint64_t group, uint64_t number);
 
 /* Cast to the broker's service actor; dropped with -ENOTCONN when there is no link to it now. */
 int service_cast_broker(actor *self, const char *method, const char *format, ...);
+
+/* ---- for the rooms of the library ---- */
+
+struct peer;
+
+void service_client_gone(actor_group *group, uint64_t client);
+void handovers_linked(struct peer *peer);  /* its link is up */
+void handovers_drained(struct peer *peer); /* and the kernel has what was written */
+void handovers_pong(struct peer *peer, uint64_t ping);
+void handovers_route(struct peer *peer, struct peer *uplink); /* what it was to be sent goes by the broker */
+void handovers_fail(struct peer *peer);

@@ -8,14 +8,35 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/stack.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/knocks.h"
+#include "libactor/node/name.h"
+#include "libactor/node/peer.h"
+#include "libactor/node/uplink.h"
+#include "libactor/protocol/cause.h"
 #include "libactor/protocol/hello.h"
-#include "libactor/runtime.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/token.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
+#include "libactor/util/slots.h"
 
 #define HELLO_TIMEOUT_MS 2000
 #define LINK_TIMEOUT_MS 2000

@@ -22,8 +22,14 @@
 
 #include <cmocka.h>
 
-#include "libactor/runtime.h"
+#include "libactor/base/base.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/monitor.h"
+#include "libactor/message/msg.h"
+#include "libactor/protocol/hello.h"
 #include "libactor/protocol/token.h"
+#include "libactor/transport/transport.h"
 
 #define FLOODERS_N 3
 #define DEATHS_N 20

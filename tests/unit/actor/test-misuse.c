@@ -15,7 +15,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/monitor.h"
+#include "libactor/base/base.h"
+#include "libactor/crash.h"
+#include "libactor/loop/stack.h"
+#include "libactor/message/msg.h"
+#include "libactor/transport/address.h"
 
 typedef void (*story_fn)(actor *self);
 

@@ -13,7 +13,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/actor/monitor.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/transport/address.h"
+#include "libactor/util/heap.h"
+#include "libactor/util/list.h"
 
 /* Every test runs its story inside a "driver" actor: straight-line code that may call and wait. */
 typedef void (*story_fn)(actor *self);

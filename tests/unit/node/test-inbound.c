@@ -11,8 +11,19 @@
 #include <errno.h>
 #include <string.h>
 
-#include "libactor/runtime.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/monitor.h"
+#include "libactor/base/base.h"
+#include "libactor/message/msg.h"
+#include "libactor/node/inbound.h"
+#include "libactor/node/name.h"
+#include "libactor/node/peer.h"
+#include "libactor/protocol/cause.h"
+#include "libactor/protocol/hello.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/util/buf.h"
 
 #define ASKED 7u                            /* the group that was asked, or is watched */
 #define HELD_MAX_BYTES (16u << 20)          /* of frames for an actor that is paused, by docs/protocol.md */

@@ -1,0 +1,71 @@
+/* An actor, as the library sees it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "actor/actor.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/loop/stack.h"
+#include "libactor/loop/timer.h"
+#include "libactor/util/list.h"
+
+enum actor_status {
+	ACTOR_STARTING, /* in init */
+	ACTOR_RUNNING,
+	ACTOR_ENDING,   /* nothing is delivered any more */
+};
+
+struct actor {
+	actor_group *group;
+	const struct actor_behavior *behavior;
+	void *state;
+	actor_ref ref;
+	enum actor_status status;
+	bool internal; /* does not keep the group running (a client's mailbox) */
+
+	struct list run_link; /* in group->runnable */
+	struct mailbox mailbox;
+	const char *method;   /* being handled; for crash reports */
+
+	/* waiting: see loop/loop.c */
+	struct stack *stack;     /* kept while parked, else NULL */
+	size_t stack_bytes;      /* what its handlers need; 0: any stack will do */
+	bool woken;
+	int wake_result;
+	struct timer wake_timer;
+	struct call *waiting_call;    /* unanswered yet */
+	struct actor_from *answering; /* the call that is being handled */
+	struct list blocked_link; /* in a mailbox's or a pause's list of senders */
+
+	bool cancelled; /* every wait ends with -ECANCELED */
+	bool killed;
+	bool stopping;
+	bool ended_self; /* the reason is set: end after the running handler */
+	bool told_wrong_kind; /* that a cast came for a method that is a call */
+	struct actor_cause cause;
+
+	struct list monitors; /* struct monitor.watcher_link: what it watches */
+	struct list watchers; /* struct watcher.target_link: who watches it */
+	struct list froms;    /* kept addresses, unanswered */
+	struct list timers;   /* struct send_timer.link */
+	struct list names;    /* struct own_name.link */
+	struct list fds;      /* struct fd_watch.link */
+	struct spawn_wait *spawn_wait; /* who waits for its init */
+	const void *init_arg;
+};
+
+/* actor.c */
+int actor_describe(const struct actor *self, struct actor_from *from); /* describe.c: answers `$describe` */
+int actor_check_behavior(const struct actor_behavior *behavior, size_t behavior_bytes); /* as it came over the API: 0, -EINVAL, -E2BIG */
+int actor_new(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal, struct actor **ret);
+void actor_run(struct actor *self);                            /* handles what waits for it; on the loop's stack */
+void actor_request_stop(struct actor *self, const char *reason);
+void actor_request_kill(struct actor *self);
+void actor_discard(struct actor *self); /* without running any of its code: the group is being freed */
+void actors_stop_all(actor_group *group, const char *reason);
+struct spawn_wait {
+	struct actor *parent; /* parked, or NULL: the group's caller waits */
+	bool done;
+	int result;
+};

@@ -1,0 +1,52 @@
+/* What a group says, and where it is. */
+#include "libactor/base/base.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/throttle.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+void group_log(actor_group *group, const char *format, ...)
+{
+	char line[512];
+	va_list args;
+
+	if (!group->log)
+		return;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	group->log(line, group->log_arg);
+}
+
+void group_complain(actor_group *group, uint64_t who, const char *format, ...)
+{
+	char line[448];
+	uint64_t n_missed;
+	va_list args;
+
+	if (!group->log || !throttle_take(&group->complaints, throttle_key(who, format), clock_now_ns(), &n_missed))
+		return;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (n_missed)
+		group_log(group, "%s (%llu more lines like this were not written)", line, (unsigned long long)n_missed);
+	else
+		group_log(group, "%s", line);
+}
+
+int group_path(const actor_group *group, char *ret, size_t size, const char *format, ...)
+{
+	va_list args;
+	int n, m;
+
+	n = snprintf(ret, size, "%s/", group->runtime_dir);
+	if (n < 0 || (size_t)n >= size)
+		return -ENAMETOOLONG;
+	va_start(args, format);
+	m = vsnprintf(ret + n, size - (size_t)n, format, args);
+	va_end(args);
+	return m < 0 || (size_t)m >= size - (size_t)n ? -ENAMETOOLONG : 0;
+}

@@ -1,0 +1,143 @@
+/* The group: what its rooms share. Everything belongs to the loop's thread; the one exception is marked atomic. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "actor/actor.h"
+#include "libactor/loop/stack.h"
+#include "libactor/loop/timer.h"
+#include "libactor/protocol/token.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/heap.h"
+#include "libactor/util/list.h"
+#include "libactor/util/slots.h"
+#include "libactor/util/throttle.h"
+
+struct actor;
+struct peer;
+struct knock;
+
+/* ---- the link to the daemon (node/uplink.c): what others ask of it ---- */
+
+enum uplink_state { UPLINK_NONE, UPLINK_HELLO, UPLINK_LINKING, UPLINK_UP, UPLINK_WAITING };
+
+struct uplink {
+	enum uplink_state state;
+	struct request *request;
+	struct peer *peer;    /* the daemon; set from hello's answer on */
+	actor_ref service;    /* its service actor */
+	struct timer timer;
+	int64_t backoff_ms;
+	bool ever_up;
+	bool gone; /* for good: nobody knows us any more */
+	bool restarted; /* the broker is a new one: it knows only what it is told again */
+	bool announced;
+	uint64_t n_connects;
+	int last_error;
+	unsigned n_in_use; /* times that the first hello was refused since another has our token */
+	int64_t started_ns;
+	int64_t lost_ns; /* since when it is not there */
+	struct list requests; /* struct uplink_request: unanswered; asked again when a link comes up */
+};
+
+/* ---- the group ---- */
+
+struct actor_group {
+	uint64_t node;
+	uint64_t id;
+	enum actor_join_mode mode;
+	char name[256];
+	char runtime_dir[4096];
+	struct throttle complaints;
+	uid_t runtime_uid;
+	int64_t connect_timeout_ms;
+	uint8_t token[TOKEN_MAX_BYTES];
+	size_t token_bytes;
+	void (*log)(const char *line, void *arg);
+	void *log_arg;
+
+	/* scheduler */
+	int epoll_fd, wake_fd, timer_fd;
+	bool embedded;
+	atomic_bool stop_requested;
+	bool stop_begun;
+	int64_t now_ns;
+	struct list runnable;
+	struct stack_pool stacks;
+	struct context caller;
+	struct context *entered_from;
+	struct stack *stack;    /* we are on it; NULL: on the caller's */
+	struct stack *retiring; /* abandoned by the actor just resumed */
+	struct actor *current;
+	bool in_loop;
+	bool poll_only;
+	bool (*until)(void *arg);
+	void *until_arg;
+	int64_t until_ns;
+	int pump_result;
+
+	struct heap timers;
+	size_t n_timers;
+	struct slots actors;
+	size_t n_alive; /* not internal */
+	struct slots calls;
+	struct slots monitors;
+	struct slots send_timers;
+	struct slots fd_watches;
+
+	struct transport *transport;
+	struct hash peers;
+	struct list peers_over; /* struct peer.over_link */
+	struct door *door;      /* NULL: none */
+	uint64_t door_id;       /* our id when it was made */
+	struct list knocks;     /* struct knock.link (knocks.c) */
+	uint64_t n_knocks_asked;
+	struct hash pauses; /* struct pause.node (mailbox.c): what we told peers to hold back */
+	struct list dirty;
+	struct list flushes; /* struct flush.link: parked actors */
+	struct uplink uplink;
+	bool told_ready, supervised;
+
+	struct hash name_cache;
+	struct hash name_owners;
+
+	struct buf scratch; /* a body being packed; never across a wait */
+	struct buf discard; /* frames to peers that are gone */
+	bool closing;
+	struct actor_cause first_failure; /* of a handler, for the program's last words */
+
+	/* service groups */
+	bool is_service;
+	uint8_t key[TOKEN_KEY_BYTES];
+	char broker_up_method[64], broker_down_method[64], client_gone_method[64], handed_over_method[64];
+	uint64_t last_ping;
+	struct server *server;
+	uint32_t next_client, n_clients;
+
+	struct { uint64_t casts_dropped, calls_expired, replies_late, links_cut; } stats;
+};
+
+void group_log(actor_group *group, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Of what a peer did. @who: a group id, a pid, or what else names it; who does it again and again is not written of each time. */
+void group_complain(actor_group *group, uint64_t who, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int group_path(const actor_group *group, char *ret, size_t size, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static inline actor_ref group_ref(const actor_group *group, uint64_t serial)
+{
+	return (actor_ref){group->node, group->id, serial};
+}
+/* Not in a handler's own time: refresh group->now_ns. */
+static inline int64_t group_now(actor_group *group)
+{
+	return group->now_ns = clock_now_ns();
+}
+/* NULL: dead. */
+static inline struct actor *actor_find(actor_group *group, uint64_t serial)
+{
+	return slots_get(&group->actors, serial);
+}

@@ -1,0 +1,6 @@
+#pragma once
+
+#include "actor/actor.h"
+
+void crash_report_start(actor_group *group); /* for programs whose process is the group's own (actor_main) */
+void crash_report_stop(void);

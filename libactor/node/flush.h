@@ -1,0 +1,5 @@
+#pragma once
+
+#include "actor/actor.h"
+
+void flushes_turn(actor_group *group); /* once a turn: wakes whose flush is done */
