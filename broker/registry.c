@@ -22,6 +22,7 @@ void registry_init(struct registry *registry)
 	*registry = (struct registry){0};
 	hash_init(&registry->table);
 	hash_init(&registry->watches);
+	list_init(&registry->awaited);
 }
 
 /* ---- order: a treap whose priorities are the seeded hashes, so nobody outside can choose its shape --------------- */
@@ -150,10 +151,10 @@ static struct name *name_new(struct registry *registry, struct wire_str text)
 	return name;
 }
 
-/* Frees it unless somebody holds or watches it. */
+/* Frees it unless somebody holds, watches or awaits it. */
 static void name_settle(struct registry *registry, struct name *name)
 {
-	if (!actor_ref_is_nobody(name->ref) || !list_is_empty(&name->watches))
+	if (!actor_ref_is_nobody(name->ref) || !list_is_empty(&name->watches) || list_is_linked(&name->awaited))
 		return;
 	hash_remove(&registry->table, &name->node);
 	free(name);
@@ -218,6 +219,8 @@ int registry_register(struct broker *broker, struct member *member, struct wire_
 		list_append(&member->names, &name->owned);
 	order_insert(registry, name);
 	registry->n_registered++;
+	list_remove(&name->awaited);
+	waits_release(broker, &name->look_ups);
 	name_tell(broker, name);
 	return 0;
 }
@@ -248,6 +251,36 @@ bool registry_wait(struct member *asker, const struct wire_frame *look_up, struc
 		return false;
 	*ret_error = waits_add(asker, &name->look_ups, look_up, false);
 	return true;
+}
+
+int registry_await(struct member *asker, const struct wire_frame *look_up, struct wire_str text)
+{
+	struct registry *registry = &asker->broker->registry;
+	struct name *name = name_find(registry, text);
+	int r;
+
+	if (!name)
+		name = name_new(registry, text);
+	if (!name)
+		return -ENOMEM;
+	r = waits_add(asker, &name->look_ups, look_up, false);
+	/* An asker that leaves takes its look-up along, not the name: the recovery is short. */
+	if (r == 0 && !list_is_linked(&name->awaited))
+		list_append(&registry->awaited, &name->awaited);
+	name_settle(registry, name);
+	return r;
+}
+
+void registry_recovered(struct broker *broker)
+{
+	struct list *it;
+
+	while ((it = list_pop(&broker->registry.awaited))) {
+		struct name *name = container_of(it, struct name, awaited);
+
+		waits_release(broker, &name->look_ups);
+		name_settle(&broker->registry, name);
+	}
 }
 
 void registry_back(struct member *member)

@@ -16,7 +16,8 @@ struct name {
 	actor_ref ref;	    /* nobody: only watched */
 	struct list owned;  /* member.names */
 	struct list watches;
-	struct list look_ups; /* of those that wait until it is known whether the owner lives */
+	struct list look_ups; /* of those that wait until it is known whether the owner lives, or who it is */
+	struct list awaited;  /* registry.awaited: nobody has announced it yet */
 	struct name *left, *right, *parent; /* of those with a ref; priority is the hash */
 	uint8_t len;
 	char text[];
@@ -26,6 +27,7 @@ struct registry {
 	struct hash table;
 	struct hash watches; /* by name and member */
 	struct name *root;
+	struct list awaited; /* during the recovery: names that are looked up, and may yet be announced */
 	size_t n_registered;
 };
 
@@ -41,6 +43,9 @@ bool registry_find(const struct broker *broker, struct wire_str text, actor_ref 
 int registry_watch(struct broker *broker, struct member *member, struct wire_str text);
 /* False: whether the owner lives is known (or nobody is called so). True: it is not, and the look-up waits for that; *ret_error as waits_add(). */
 bool registry_wait(struct member *asker, const struct wire_frame *look_up, struct wire_str text, int *ret_error);
+/* During the recovery, for a name that nobody has yet: the look-up waits until somebody announces it, or the recovery is over. 0, or as waits_add(). */
+int registry_await(struct member *asker, const struct wire_frame *look_up, struct wire_str text);
+void registry_recovered(struct broker *broker); /* the recovery is over: look-ups of what was not announced go on */
 void registry_back(struct member *member); /* it is there again: look-ups of its names go on */
 /* Writes an array of [name, ref], at most @max, in order. */
 void registry_list(const struct broker *broker, struct wire_str prefix, size_t max, struct buf *b);

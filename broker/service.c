@@ -151,7 +151,8 @@ static int method_whereis(struct member *member, const struct wire_frame *call, 
 		return -EPROTO;
 	known = registry_find(broker, name, &ref);
 	if (!known && window_is_open(&broker->window)) {
-		wait_for_window(member, call);
+		if (registry_await(member, call, name) < 0)
+			service_error(member, call, "overloaded", "too much of this group waits for the broker's recovery");
 		return 0;
 	}
 	/* An answer given now might be a ref of the dead, to somebody who was told of that death. */

@@ -81,6 +81,7 @@ static void window_close(struct broker *broker)
 	window->n_awaited = 0;
 	hash_each(&broker->members, give_up_absent, NULL);
 	waits_release(broker, &window->waiting);
+	registry_recovered(broker); /* behind the others: a look-up finds what its asker registered before it */
 }
 
 void window_tick(struct broker *broker)

@@ -1,7 +1,7 @@
 /*
  * The recovery window. After a restart the broker knows nothing, and an answer given too early would be wrong: a name that is
  * held would be given away, a group that lives would be said to be dead. So until every group that the supervisor listed has
- * announced itself, or one second has passed, what depends on the unknown waits here, in order.
+ * announced itself, or one second has passed, what depends on the unknown waits here, in order. A look-up waits for its name only (registry.h).
  */
 #pragma once
 

@@ -1,5 +1,6 @@
 /* The registry through the eyes of groups. */
 #include "tests/unit/broker/broker-world.h"
+#include "broker/broker.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -379,6 +380,56 @@ static void test_a_client_of_the_supervisor_takes_no_bystanders_name(void **stat
 	expect_lost(thief, id, "n");
 }
 
+/* 18 computes, and does not come before the window closes. */
+static void test_a_look_up_in_the_recovery_is_answered_when_the_owner_announces(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *asker = world_newcomer(&w, "asker"), *other = world_newcomer(&w, "other"), *owner;
+	uint64_t id, other_id, unknown;
+
+	client_tell(s, "groups", pack(&w, "a2a2uua0", UINT64_C(17), UINT64_C(18)));
+	id = client_ask(asker, "whereis", pack(&w, "a1s", "n"));
+	unknown = client_ask(asker, "whereis", pack(&w, "a1s", "unknown"));
+	other_id = client_ask(other, "whereis", pack(&w, "a1s", "n"));
+	client_expect_nothing(asker);
+	owner = world_supervised(&w, 17, "owner");
+	expect_lost(owner, announce(owner, "n"), NULL);
+	assert_int_equal(client_expect_ref(asker, id).group, 17);
+	assert_int_equal(client_expect_ref(other, other_id).group, 17);
+	client_expect_nothing(asker);
+	world_advance(&w, 1000 * MS);
+	client_expect_nil(asker, unknown);
+}
+
+static void test_a_look_up_behind_its_askers_own_register_finds_that(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a");
+	uint64_t registered, id;
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	registered = client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1)));
+	id = client_ask(a, "whereis", pack(&w, "a1s", "n"));
+	client_expect_nothing(a);
+	world_advance(&w, 1000 * MS);
+	client_expect_nil(a, registered);
+	assert_true(actor_ref_equal(client_expect_ref(a, id), client_ref(a, 1)));
+}
+
+static void test_look_ups_of_one_that_left_during_the_recovery_leave_nothing(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a"), *owner;
+
+	client_tell(s, "groups", pack(&w, "a2a2uua0", UINT64_C(17), UINT64_C(18)));
+	client_ask(a, "whereis", pack(&w, "a1s", "n"));
+	client_ask(a, "whereis", pack(&w, "a1s", "unknown"));
+	client_bye(a);
+	client_break(a);
+	owner = world_supervised(&w, 17, "owner");
+	expect_lost(owner, announce(owner, "n"), NULL);
+	world_advance(&w, 1000 * MS);
+	assert_int_equal(w.broker->registry.table.n_items, w.broker->registry.n_registered);
+	assert_int_equal(w.broker->waits.n, 0);
+}
+
 static void test_an_announcement_without_names_waits_for_nobody(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a");
@@ -418,6 +469,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_newcomer_takes_no_bystanders_name_by_announcing_it, setup_with_window, teardown),
 		cmocka_unit_test_setup_teardown(test_a_process_started_after_the_list_takes_no_bystanders_name, setup_with_window, teardown),
 		cmocka_unit_test_setup_teardown(test_a_client_of_the_supervisor_takes_no_bystanders_name, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_a_look_up_in_the_recovery_is_answered_when_the_owner_announces, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_a_look_up_behind_its_askers_own_register_finds_that, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_look_ups_of_one_that_left_during_the_recovery_leave_nothing, setup_with_window, teardown),
 		cmocka_unit_test_setup_teardown(test_an_announcement_without_names_waits_for_nobody, setup_with_window, teardown),
 		cmocka_unit_test_setup_teardown(test_announcing_a_name_of_the_dead_predecessor_takes_it_over, setup, teardown),
 	};
