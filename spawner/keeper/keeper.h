@@ -61,7 +61,7 @@ struct keeper {
 	unsigned int n_silent;  /* looks in a row that found none */
 	int last_code, last_status;
 	int state_fd;     /* the state memfd it entrusted us with; -1 = none */
-	bool state_aside; /* the next HELLO says so */
+	bool state_aside; /* HELLO says so, until there is a new one */
 
 	/* what is to be said, beside slots */
 	int socket_fd; /* -1 = none */

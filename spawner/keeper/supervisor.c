@@ -291,6 +291,7 @@ static int request_dispatch(struct keeper *keeper, const union keeper_record *re
 		if (keeper->state_fd >= 0)
 			close(keeper->state_fd);
 		keeper->state_fd = fds[0];
+		keeper->state_aside = false;
 		fds[0] = -1;
 		return 0;
 	case KEEPER_PROGRAM:
@@ -392,7 +393,6 @@ static int socket_say(struct keeper *keeper)
 		if (r < 0)
 			return r;
 		keeper->hello_due = false;
-		keeper->state_aside = false;
 		return 1;
 	}
 	if (keeper->reply_due) {

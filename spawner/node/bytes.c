@@ -10,7 +10,7 @@
 
 #include "libactor/protocol/cause.h"
 
-enum row { ROW_NODE = 1, ROW_SPEC, ROW_CHILD, ROW_REMOVED, ROW_WATCH, ROW_UNWATCH, ROW_ENDED, ROW_NOTICE, ROW_BROKER_TOLD, ROW_SPENT };
+enum row { ROW_NODE = 1, ROW_SPEC, ROW_CHILD, ROW_REMOVED, ROW_WATCH, ROW_UNWATCH, ROW_ENDED, ROW_NOTICE, ROW_BROKER_TOLD, ROW_SPENT, ROW_LOST };
 
 bool node_state_is_dirty(const struct node *node)
 {
@@ -25,6 +25,11 @@ static void put_node(const struct node *node, struct buf *b)
 	mp_put_uint(b, ROW_NODE);
 	mp_put_uint(b, node->next_number);
 	mp_put_bool(b, node->stopping);
+	if (!node->state_lost_ns)
+		return;
+	mp_put_array(b, 2);
+	mp_put_uint(b, ROW_LOST);
+	mp_put_uint(b, node->state_lost_ns);
 }
 
 static void put_spec(const struct child *child, struct buf *b)
@@ -211,6 +216,17 @@ void node_state_put_all(struct node *node, struct buf *b)
 	hash_each(&node->clients, put_client, b);
 	put_broker_told(node, b);
 	written(node);
+}
+
+void node_state_lost(struct node *node, uint64_t now_ns)
+{
+	node->state_lost_ns = now_ns;
+	node->meta_dirty = true;
+}
+
+uint64_t node_state_lost_ns(const struct node *node)
+{
+	return node->state_lost_ns;
 }
 
 void node_state_not_written(struct node *node)
@@ -446,6 +462,11 @@ static int load_row(struct node *node, struct mp_reader *r)
 			node->broker_told = number;
 		if (number > node->next_notice)
 			node->next_notice = number;
+		return 0;
+	case ROW_LOST:
+		if (n != 2)
+			return -EPROTO;
+		TRY(mp_read_uint(r, &node->state_lost_ns));
 		return 0;
 	case ROW_SPENT:
 		if (n != 2)

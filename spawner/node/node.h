@@ -177,6 +177,10 @@ size_t node_count(const struct node *node);
 /* With @n_more beside those that have a group id already there were too many. Sets @text: why, and what to do about it. */
 bool node_is_full(const struct node *node, size_t n_more, char *text, size_t size);
 bool node_is_stopping(const struct node *node);
+/* The state of a former supervisor could not be used: what was down is forgotten, what runs is adopted. */
+void node_state_lost(struct node *node, uint64_t now_ns);
+/* When that was the last time; 0: never. */
+uint64_t node_state_lost_ns(const struct node *node);
 /* [ids of live groups], [[id, cause] of recent ends], [ids of clients]: the arguments of the `groups` cast. */
 void node_put_groups(const struct node *node, struct buf *b);
 /* Appends one child map; see child_put_map(). Sets the log directory for it. */

@@ -71,6 +71,7 @@ struct node {
 	size_t n_ended;
 	struct list removed; /* struct removed: to be written down */
 	bool meta_dirty;
+	uint64_t state_lost_ns; /* 0: never */
 
 	uint64_t next_group;
 	uint32_t n_groups; /* reserved and unused, from next_group on */

@@ -670,6 +670,7 @@ static void state_load(struct supervisor *supervisor, int fd)
 		r = 0;
 	}
 	log_error("the state of the supervisor before cannot be used: what runs is adopted");
+	node_state_lost(supervisor->node, supervisor_now_ns());
 }
 
 /* The keeper died before it could say hello. Which node that was is in our own marker. */
@@ -890,6 +891,8 @@ int main(int argc, char **argv)
 		log_warning("started again after supervisor number %" PRIu32 " ended%s", hello.hello.n_deaths,
 			hello.hello.flags & KEEPER_HELLO_STATE_ASIDE ? "; its state is set aside, what runs is adopted" : "");
 	state_load(&supervisor, state_fd);
+	if (hello.hello.flags & KEEPER_HELLO_STATE_ASIDE)
+		node_state_lost(supervisor.node, supervisor_now_ns());
 	sync_with_keeper(&supervisor, &hello.hello);
 	r = run(&supervisor);
 	outputs_deinit(&supervisor.outputs);

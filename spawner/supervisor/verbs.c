@@ -383,6 +383,15 @@ static void put_counts(struct buf *b, const struct node *node)
 	}
 }
 
+static size_t count_adopted(const struct node *node)
+{
+	size_t n = 0;
+
+	for (struct child *child = node_first(node); child; child = node_after(node, child))
+		n += child->adopted;
+	return n;
+}
+
 static int on_status(actor *self, const actor_msg *msg, actor_from *from)
 {
 	struct supervisor *supervisor = supervisor_of(self);
@@ -408,13 +417,20 @@ static int on_status(actor *self, const actor_msg *msg, actor_from *from)
 	mp_put_cstr(&body, "uptime_ms");
 	mp_put_uint(&body, ms_since(supervisor->node_start_ns));
 	mp_put_cstr(&body, "supervisor");
-	mp_put_map(&body, 3);
+	mp_put_map(&body, 5);
 	mp_put_cstr(&body, "pid");
 	mp_put_int(&body, getpid());
 	mp_put_cstr(&body, "restarts");
 	mp_put_uint(&body, supervisor->n_deaths);
 	mp_put_cstr(&body, "uptime_ms");
 	mp_put_uint(&body, ms_since(supervisor->start_ns));
+	mp_put_cstr(&body, "state_lost_ms");
+	if (node_state_lost_ns(supervisor->node))
+		mp_put_uint(&body, ms_since(node_state_lost_ns(supervisor->node)));
+	else
+		mp_put_nil(&body);
+	mp_put_cstr(&body, "adopted");
+	mp_put_uint(&body, count_adopted(supervisor->node));
 	mp_put_cstr(&body, "broker");
 	put_broker(&body, node_broker(supervisor->node));
 	mp_put_cstr(&body, "children");

@@ -167,6 +167,31 @@ def a_job_runs_once_although_the_supervisor_dies():
     assert open(mark).read() == "x\n", "it ran once"
 
 
+def another_supervisor(old):
+    return until(lambda: (p := node.ctl("--json", "status", rc=None)).returncode == 0 and (s := json.loads(p.stdout)["supervisor"])["pid"] != old and s,
+                 "another supervisor")
+
+
+def kills_from_outside_cost_no_state_and_five_faults_do_and_that_is_said():
+    node.ctl("spawn", "--name", "kept", "--", "sleep", "1000")
+    node.ctl("spawn", "--name", "idle", "--", "sleep", "1000")
+    node.ctl("stop", "idle")
+    supervisor = status()["supervisor"]
+    for signo, n in (signal.SIGKILL, 6), (signal.SIGUSR1, 5), (signal.SIGKILL, 1):
+        for _ in range(n):
+            os.kill(supervisor["pid"], signo)
+            supervisor = another_supervisor(supervisor["pid"])
+        if signo == signal.SIGKILL and n == 6:
+            assert supervisor["state_lost_ms"] is None and not node.child("kept")["adopted"], supervisor
+            assert "set aside" not in node.ctl("status").stdout and "adopted" not in node.ctl("ls").stdout
+            assert node.child("idle")["state"] == "down"
+        else:
+            assert supervisor["state_lost_ms"] is not None and supervisor["adopted"] == 1, supervisor
+            assert "lost" in node.ctl("status").stdout and "adopted" in node.ctl("ls", "kept").stdout
+    node.ctl("stop", "kept")
+    node.ctl("rm", "kept")
+
+
 def joining(name):
     """A client that has begun to look for the node, and waits."""
     process = subprocess.Popen([caller, name], env=node.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -212,6 +237,7 @@ def a_client_that_comes_when_the_node_is_gone_is_told_so_at_once():
 
 
 run_tests([a_job_runs_once_although_the_supervisor_dies,
+           kills_from_outside_cost_no_state_and_five_faults_do_and_that_is_said,
            calls_are_served_while_another_group_is_killed,
            calls_are_served_while_the_broker_is_killed,
            a_client_that_comes_while_there_is_no_broker_waits_for_the_next,

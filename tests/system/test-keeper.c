@@ -898,6 +898,10 @@ static void test_after_five_quick_deaths_by_its_own_fault_the_state_is_set_aside
 		assert_int_equal(node.hello.n_deaths, i);
 	}
 	assert_int_equal(node.hello.flags, KEEPER_HELLO_STATE_ASIDE);
+	supervisor_kill(); /* before it has one of its own: its successor must know, too */
+	supervisor_accept();
+	assert_int_equal(node.hello.flags, KEEPER_HELLO_STATE_ASIDE);
+	keeper_record_init(&record, KEEPER_STATE);
 	send_record(&record, &fd, 1); /* a new one is kept again */
 	close(fd);
 	supervisor_kill();

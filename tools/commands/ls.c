@@ -259,6 +259,22 @@ static void status_print_daemon(const json_t *node, const char *name)
 	putchar('\n');
 }
 
+/* What a supervisor that failed again and again cost. */
+static void status_print_loss(const json_t *supervisor)
+{
+	const json_t *lost_ms = json_object_get(supervisor, "state_lost_ms");
+	json_int_t n = json_integer_value(json_object_get(supervisor, "adopted"));
+	char span[DURATION_TEXT_MAX];
+
+	if (!json_is_integer(lost_ms))
+		return;
+	status_field("state");
+	printf("lost %s ago: the supervisor failed again and again, and its state was set aside; what was down then is forgotten", duration_format(json_integer_value(lost_ms), span));
+	if (n)
+		printf(", %lld %s adopted and not restarted (rm and spawn anew)", (long long)n, n == 1 ? "process is" : "processes are");
+	putchar('\n');
+}
+
 static void status_print_text(const json_t *node, const char *label, const char *key)
 {
 	const char *text = json_string_value(json_object_get(node, key));
@@ -282,6 +298,7 @@ static void status_print_node(const json_t *node)
 	status_print_text(node, "logs", "log_dir");
 	status_print_daemon(node, "keeper");
 	status_print_daemon(node, "supervisor");
+	status_print_loss(json_object_get(node, "supervisor"));
 	status_print_daemon(node, "broker");
 	status_field("processes");
 	json_object_foreach((json_t *)children, state, count) {

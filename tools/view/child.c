@@ -146,7 +146,7 @@ const char *child_last_words(const json_t *child)
 	return *text ? text : NULL;
 }
 
-char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_TEXT_MAX])
+static void child_exit_text(const json_t *child, int64_t now_us, char text[CHILD_TEXT_MAX])
 {
 	const json_t *exit = json_object_get(child, "last_exit");
 	const json_t *next = json_object_get(child, "next_start_ms");
@@ -159,7 +159,7 @@ char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_
 		child_end_text(exit, end, sizeof(end));
 	} else if (outcome) {
 		snprintf(text, CHILD_TEXT_MAX, "%s", outcome);
-		return text;
+		return;
 	}
 	if (!outcome)
 		outcome = "";
@@ -170,6 +170,17 @@ char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_
 			outcome);
 	else
 		snprintf(text, CHILD_TEXT_MAX, "%s%s%s", end, comma, outcome);
+}
+
+char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_TEXT_MAX])
+{
+	size_t n;
+
+	child_exit_text(child, now_us, text);
+	if (json_is_true(json_object_get(child, "adopted"))) { /* how it is to be restarted is not known */
+		n = strcmp(text, "-") ? strlen(text) : 0;
+		snprintf(text + n, CHILD_TEXT_MAX - n, "%sadopted, is not restarted", n ? ", " : "");
+	}
 	return text;
 }
 

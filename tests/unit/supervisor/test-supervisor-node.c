@@ -1645,6 +1645,24 @@ static void test_without_a_state_processes_are_adopted(void **arg)
 	assert_string_equal(state_of(f, "web"), "down");
 }
 
+static void test_that_a_state_was_lost_outlives_the_supervisor(void **arg)
+{
+	struct fixture *f = *arg;
+
+	assert_int_equal(node_state_lost_ns(f->node), 0);
+	node_state_lost(f->node, f->now_ns);
+	assert_true(node_state_is_dirty(f->node));
+	turn(f);
+	die(f);
+	assert_true(node_state_lost_ns(f->node) == f->now_ns);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	buf_reset(&f->state[0], 0);
+	node_state_put_all(f->node, &f->state[0]);
+	die(f);
+	assert_true(node_state_lost_ns(f->node) == f->now_ns);
+}
+
 static void test_a_spoilt_state_is_refused_not_believed(void **arg)
 {
 	struct fixture *f = *arg;
@@ -1946,6 +1964,7 @@ int main(void)
 		T(test_a_node_going_down_goes_on_going_down),
 		T(test_owners_and_monitors_outlive_the_supervisor),
 		T(test_without_a_state_processes_are_adopted),
+		T(test_that_a_state_was_lost_outlives_the_supervisor),
 		T(test_a_spoilt_state_is_refused_not_believed),
 		T(test_a_snapshot_holds_who_watches),
 		T(test_a_snapshot_says_the_same_as_its_changes),

@@ -53,6 +53,9 @@ static void test_last_exit_reads_like_a_sentence(void **state)
 			"exit 0, next try in 3.2s"},
 		{"{\"state\":\"backoff\",\"next_start_ms\":100,\"last_exit\":{\"kind\":\"exec\",\"code\":2,\"at_us\":1}}",
 			"exec: No such file or directory, next try in 100ms"},
+		{"{\"state\":\"up\",\"adopted\":true,\"last_exit\":null}", "adopted, is not restarted"},
+		{"{\"state\":\"down\",\"adopted\":true,\"outcome\":\"failed\",\"last_exit\":{\"kind\":\"exit\",\"code\":3,\"at_us\":999997000000}}",
+			"exit 3 3.0s ago, failed, adopted, is not restarted"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
