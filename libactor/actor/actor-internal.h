@@ -43,7 +43,7 @@ struct actor {
 	bool stopping;
 	bool ended_self; /* the reason is set: end after the running handler */
 	bool told_wrong_kind; /* that a cast came for a method that is a call */
-	struct actor_cause cause;
+	const struct actor_cause *cause; /* NULL: none so far. 332 bytes that most actors never need: actor.c keeps them, or a common one */
 
 	struct list monitors; /* struct monitor.watcher_link: what it watches */
 	struct list watchers; /* struct watcher.target_link: who watches it */

@@ -87,16 +87,55 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	return 0;
 }
 
+/* Those that nearly all actors end with need no memory of their own; and an end never fails for want of it. */
+static const struct actor_cause common_causes[] = {{.reason = "normal"}, {.reason = "shutdown"}, {.reason = "killed"}, {.reason = "noconnection"}};
+static const struct actor_cause cause_unsaid = {.reason = "crash: ENOMEM", .text = "there was no memory for the reason"};
+
+static bool cause_is_common(const struct actor_cause *cause)
+{
+	return cause == &cause_unsaid || (cause >= common_causes && cause < common_causes + sizeof(common_causes) / sizeof(common_causes[0]));
+}
+
+static void actor_drop_cause(struct actor *self)
+{
+	if (!cause_is_common(self->cause))
+		free((struct actor_cause *)self->cause);
+	self->cause = NULL;
+}
+
+static void actor_keep_cause(struct actor *self, const struct actor_cause *cause)
+{
+	struct actor_cause *own = malloc(sizeof(*own));
+
+	actor_drop_cause(self);
+	self->cause = &cause_unsaid;
+	if (own) {
+		*own = *cause;
+		self->cause = own;
+	}
+}
+
+/* The first one counts. */
 static void actor_set_cause(struct actor *self, const char *reason)
 {
-	if (!self->cause.reason[0])
-		self->cause = cause_make(reason);
+	struct actor_cause cause;
+
+	if (self->cause)
+		return;
+	for (size_t i = 0; i < sizeof(common_causes) / sizeof(common_causes[0]) && !self->cause; i++)
+		if (strcmp(reason, common_causes[i].reason) == 0)
+			self->cause = &common_causes[i];
+	if (!self->cause) {
+		cause = cause_make(reason);
+		actor_keep_cause(self, &cause);
+	}
 }
 
 static void actor_free(struct actor *self)
 {
 	actor_group *group = self->group;
 
+	actor_drop_cause(self);
 	list_remove(&self->run_link);
 	timer_deinit(group, &self->wake_timer);
 	slots_give(&group->actors, self->ref.serial);
@@ -123,7 +162,7 @@ static void actor_end(struct actor *self, bool terminate)
 	struct actor_cause cause;
 
 	actor_set_cause(self, "normal");
-	cause = self->cause;
+	cause = *self->cause; /* a kill may come meanwhile */
 	self->status = ACTOR_ENDING;
 	mailbox_release(self);
 	self->cancelled = false;
@@ -168,14 +207,17 @@ void actor_discard(struct actor *self)
 
 static void actor_fail(struct actor *self, int error)
 {
+	struct actor_cause cause = {0};
+
 	if (self->ended_self || self->killed)
 		return;
-	snprintf(self->cause.reason, sizeof(self->cause.reason), "crash: %s", strerrorname_np(-error) ? strerrorname_np(-error) : "?");
-	snprintf(self->cause.text, sizeof(self->cause.text), "%s: %s: %s", self->behavior->name ? self->behavior->name : "actor",
+	snprintf(cause.reason, sizeof(cause.reason), "crash: %s", strerrorname_np(-error) ? strerrorname_np(-error) : "?");
+	snprintf(cause.text, sizeof(cause.text), "%s: %s: %s", self->behavior->name ? self->behavior->name : "actor",
 		self->method ? self->method : "init", strerror(-error));
+	actor_keep_cause(self, &cause);
 	self->ended_self = true;
 	if (!self->group->first_failure.reason[0])
-		self->group->first_failure = self->cause;
+		self->group->first_failure = cause;
 }
 
 static const struct actor_method *actor_method_find(const struct actor_behavior *behavior, const char *name)
@@ -231,7 +273,7 @@ static int actor_handle_call(struct actor *self, actor_msg *msg)
 		actor_fail(self, r);
 	self->answering = NULL;
 	if (!from.answered)
-		from_refuse(&from, r < 0 ? "down" : "no_reply", r < 0 ? self->cause.reason : msg->method);
+		from_refuse(&from, r < 0 ? "down" : "no_reply", r < 0 ? self->cause->reason : msg->method);
 	return r;
 }
 
@@ -346,7 +388,8 @@ void actor_request_kill(struct actor *self)
 		return;
 	if (self->status != ACTOR_ENDING) {
 		self->killed = true;
-		self->cause = cause_make("killed");
+		actor_drop_cause(self);
+		actor_set_cause(self, "killed");
 	}
 	self->cancelled = true;
 	scheduler_wake(self, -ECANCELED);
