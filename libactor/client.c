@@ -142,7 +142,7 @@ int actor_client_flush(actor_client *client, int64_t timeout_ms)
 
 static void client_poll(actor_client *client)
 {
-	scheduler_poll(client->group);
+	loop_poll(&client->group->loop);
 }
 
 /* @is_call: its time-out is over; else it is a cast, for which there is no room. */
@@ -153,7 +153,7 @@ static int client_ready(actor_client *client, const struct wire_dest *to, int64_
 	while ((r = send_ready(client->group, NULL, to, deadline_ns)) == -EAGAIN) {
 		if (clock_now_ns() >= deadline_ns)
 			return is_call ? -ETIMEDOUT : -EBUSY;
-		(void)scheduler_pump(client->group, client_never, NULL, clock_now_ns() + MS_NS);
+		(void)loop_pump(&client->group->loop, client_never, NULL, clock_now_ns() + MS_NS);
 	}
 	return r;
 }
@@ -255,7 +255,7 @@ int actor_client_receive(actor_client *client, int64_t timeout_ms, actor_msg **r
 	int r;
 
 	if (list_is_empty(&client->received)) {
-		r = scheduler_pump(client->group, client_has_received, client, deadline_of_timeout_ms(timeout_ms));
+		r = loop_pump(&client->group->loop, client_has_received, client, deadline_of_timeout_ms(timeout_ms));
 		if (r < 0)
 			return r;
 	}

@@ -11,6 +11,7 @@
 #include "libactor/actor/actor-internal.h"
 #include "libactor/base/base.h"
 #include "libactor/crash.h"
+#include "libactor/loop/loop.h"
 #include "libactor/loop/stack.h"
 #include "libactor/protocol/cause.h"
 #include "libactor/transport/address.h"
@@ -123,8 +124,8 @@ static void frames_write(void *const *frames, int n, struct symbol *ret)
 
 static void crash(int signo, siginfo_t *info, void *context)
 {
-	const struct stack *stack = crash_group && gettid() == crash_thread ? crash_group->stack : NULL;
-	struct actor *self = stack ? crash_group->current : NULL;
+	const struct stack *stack = crash_group && gettid() == crash_thread ? crash_group->loop.stack : NULL;
+	struct actor *self = stack && crash_group->loop.current ? container_of(crash_group->loop.current, struct actor, task) : NULL;
 	struct symbol where;
 	struct line line = {0};
 	char scratch[16];

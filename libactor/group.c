@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/fd.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/monitor.h"
 #include "libactor/base/base.h"
@@ -16,6 +17,8 @@
 #include "libactor/loop/stack.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
+#include "libactor/node/flush.h"
+#include "libactor/node/inbound.h"
 #include "libactor/node/knocks.h"
 #include "libactor/node/name.h"
 #include "libactor/node/peer.h"
@@ -31,7 +34,6 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/hash.h"
-#include "libactor/util/heap.h"
 #include "libactor/util/list.h"
 #include "libactor/util/sized.h"
 #include "libactor/util/slots.h"
@@ -106,17 +108,58 @@ static void group_read_token(actor_group *group)
 	group->supervised = true;
 }
 
+/* ---- what the loop does with us ---- */
+
+static actor_group *group_of_loop(struct loop *loop)
+{
+	return container_of(loop, struct actor_group, loop);
+}
+
+static void group_poll(struct loop *loop)
+{
+	actor_group *group = group_of_loop(loop);
+
+	if (group->transport)
+		inbound_poll(group);
+}
+
+static void group_turn(struct loop *loop)
+{
+	actor_group *group = group_of_loop(loop);
+
+	if (atomic_load_explicit(&group->stop_requested, memory_order_relaxed) && !group->stop_begun) {
+		group->stop_begun = true;
+		actors_stop_all(group, "shutdown");
+	}
+	uplink_turn(group);
+	peers_flush(group);
+	if (!list_is_empty(&group->flushes))
+		flushes_turn(group);
+	peers_free_over(group);
+}
+
+static bool group_has_no_event(struct loop *loop)
+{
+	return inbound_is_idle(group_of_loop(loop));
+}
+
+static const struct loop_hooks group_hooks = {
+	.run = actor_run,
+	.starved = actor_starved,
+	.ready = fd_watch_ready,
+	.poll = group_poll,
+	.turn = group_turn,
+	.is_idle = group_has_no_event,
+};
+
 static int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 {
 	actor_group *group = calloc(1, sizeof(*group));
-	int r = 0;
+	int r;
 
 	if (!group)
 		return -ENOMEM;
-	group->epoll_fd = group->wake_fd = group->timer_fd = -1;
 	group->mode = mode;
-	stack_pool_init(&group->stacks, stack_size_bytes(stack_bytes));
-	heap_init(&group->timers);
 	hash_init(&group->peers);
 	hash_init(&group->pauses);
 	list_init(&group->peers_over);
@@ -124,11 +167,12 @@ static int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_
 	list_init(&group->dirty);
 	list_init(&group->flushes);
 	names_init(group);
-	group_now(group);
-	if (mode != ACTOR_JOIN_NONE)
+	r = loop_init(&group->loop, stack_bytes, &group_hooks);
+	if (r == 0 && mode != ACTOR_JOIN_NONE) {
 		r = transport_new(&group->transport);
-	if (r == 0)
-		r = scheduler_init(group);
+		if (r == 0)
+			r = loop_add_polled(&group->loop, transport_fd(group->transport));
+	}
 	if (r == 0)
 		r = uplink_init(group);
 	if (r < 0) {
@@ -191,7 +235,7 @@ int actor_group_new_sized(actor_group **ret, const struct actor_group_options *g
 	if (!options->ignore_token && group->mode == ACTOR_JOIN_DIRECT)
 		unsetenv("ACTOR_TOKEN"); /* our children are not us */
 	uplink_start(group);
-	r = scheduler_pump(group, group_is_connected, group, deadline_after_ms(clock_now_ns(), group->connect_timeout_ms));
+	r = loop_pump(&group->loop, group_is_connected, group, deadline_after_ms(clock_now_ns(), group->connect_timeout_ms));
 	if (group->uplink.state != UPLINK_UP || !group->uplink.announced) {
 		r = group->uplink.last_error;
 		if (r == 0 || r == -ENOENT || r == -ECONNREFUSED || r == -ETIMEDOUT || r == -ECONNRESET)
@@ -332,10 +376,10 @@ int actor_group_run(actor_group *group)
 {
 	int r;
 
-	if (group->in_loop)
+	if (group->loop.in_loop)
 		return -EDEADLK;
 	group_tell_ready(group);
-	r = scheduler_pump(group, group_is_idle, group, NEVER_NS);
+	r = loop_pump(&group->loop, group_is_idle, group, NEVER_NS);
 	return r == 0 && group->uplink.gone ? -ENOTCONN : r;
 }
 
@@ -345,22 +389,22 @@ void actor_group_stop(actor_group *group)
 	int saved_errno = errno;
 
 	atomic_store(&group->stop_requested, true);
-	(void)!write(group->wake_fd, &one, sizeof(one));
+	(void)!write(group->loop.wake_fd, &one, sizeof(one));
 	errno = saved_errno;
 }
 
 int actor_group_get_fd(actor_group *group)
 {
-	group->embedded = true;
-	return group->epoll_fd;
+	group->loop.embedded = true;
+	return group->loop.epoll_fd;
 }
 
 int actor_group_dispatch(actor_group *group)
 {
-	if (group->in_loop)
+	if (group->loop.in_loop)
 		return -EDEADLK;
 	group_tell_ready(group);
-	scheduler_poll(group);
+	loop_poll(&group->loop);
 	return group->n_alive > INT_MAX ? INT_MAX : (int)group->n_alive;
 }
 
@@ -389,14 +433,14 @@ int group_spawn(actor_group *group, const struct actor_behavior *behavior, const
 
 	if (!behavior)
 		return -EINVAL;
-	if (group->in_loop)
+	if (group->loop.in_loop)
 		return -EDEADLK;
 	r = actor_new(group, behavior, arg, internal, &self);
 	if (r < 0)
 		return r;
 	ref = self->ref;
 	self->spawn_wait = &wait;
-	r = scheduler_pump(group, group_spawn_is_done, &wait, NEVER_NS);
+	r = loop_pump(&group->loop, group_spawn_is_done, &wait, NEVER_NS);
 	if (!wait.done) {
 		self = actor_find(group, ref.serial);
 		if (self) {
@@ -425,7 +469,7 @@ int actor_group_spawn_sized(actor_group *group, const struct actor_behavior *beh
 		self = actor_find(group, ref.serial);
 		if (r < 0 && self) {
 			actor_request_kill(self);
-			(void)scheduler_pump(group, never, NULL, clock_now_ns());
+			(void)loop_pump(&group->loop, never, NULL, clock_now_ns());
 		}
 	}
 	if (r == 0 && ret)
@@ -481,7 +525,7 @@ static void group_say_bye(actor_group *group)
 		farewell.uplink = turn == 1;
 		hash_each(&group->peers, bye_say, &farewell);
 		if (!bye_is_over(&farewell))
-			(void)scheduler_pump(group, bye_is_over, &farewell, deadline_ns);
+			(void)loop_pump(&group->loop, bye_is_over, &farewell, deadline_ns);
 	}
 }
 
@@ -502,11 +546,11 @@ static void group_stop_actors(actor_group *group)
 	uint32_t at = 0;
 
 	actors_stop_all(group, "shutdown");
-	if (scheduler_pump(group, group_is_idle, group, deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS)) == 0)
+	if (loop_pump(&group->loop, group_is_idle, group, deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS)) == 0)
 		return;
 	while ((self = slots_walk(&group->actors, &at)))
 		actor_request_kill(self);
-	(void)scheduler_pump(group, group_is_idle, group, deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS));
+	(void)loop_pump(&group->loop, group_is_idle, group, deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS));
 }
 
 actor_group *actor_group_free(actor_group *group)
@@ -515,12 +559,12 @@ actor_group *actor_group_free(actor_group *group)
 
 	if (!group)
 		return NULL;
-	if (group->in_loop)
+	if (group->loop.in_loop)
 		return NULL; /* from a handler: a bug we cannot mend, and must not crash on */
 	patience_ns = deadline_after_ms(clock_now_ns(), END_PATIENCE_MS);
 	if (group->n_alive)
 		group_stop_actors(group);
-	if (group->transport && group->epoll_fd >= 0) {
+	if (group->transport && group->loop.epoll_fd >= 0) {
 		int64_t left_ms = (patience_ns - clock_now_ns()) / MS_NS;
 
 		(void)actor_group_flush(group, left_ms < 0 ? 0 : left_ms < FLUSH_MS ? left_ms : FLUSH_MS);
@@ -541,7 +585,7 @@ actor_group *actor_group_free(actor_group *group)
 	door_close_own(group);
 	group->server = server_free(group->server);
 	group->transport = transport_free(group->transport);
-	scheduler_deinit(group);
+	loop_deinit(&group->loop);
 	names_deinit(group);
 	hash_deinit(&group->peers);
 	hash_deinit(&group->pauses);
@@ -550,7 +594,6 @@ actor_group *actor_group_free(actor_group *group)
 	slots_deinit(&group->monitors);
 	slots_deinit(&group->send_timers);
 	slots_deinit(&group->fd_watches);
-	heap_deinit(&group->timers);
 	buf_deinit(&group->scratch);
 	buf_deinit(&group->discard);
 	free(group);

@@ -226,7 +226,7 @@ static int process_start(actor *self, const struct actor_process_spec *spec, str
 	int64_t timeout_ms;
 	int r;
 
-	if (!spec->argv || !spec->argv[0] || (unsigned)spec->restart > ACTOR_TEMPORARY || group->current != self)
+	if (!spec->argv || !spec->argv[0] || (unsigned)spec->restart > ACTOR_TEMPORARY || !actor_is_current(self))
 		return -EINVAL;
 	if (spec->monitor) {
 		/* before it can die: no window in which an end goes unseen */
@@ -286,7 +286,7 @@ int actor_process_stop(actor *self, const char *name, int64_t timeout_ms)
 
 	if (!name)
 		return -EINVAL;
-	if (self->group->current != self)
+	if (!actor_is_current(self))
 		return -EINVAL;
 	r = spawner_ask(self, "stop", timeout_ms, &reply, "sb", name, 1);
 	r = spawner_error(r, reply);

@@ -274,13 +274,13 @@ static void send_timer_free(struct send_timer *timer)
 	actor_group *group = timer->self->group;
 
 	list_remove(&timer->link);
-	timer_deinit(group, &timer->timer);
+	timer_deinit(&group->loop, &timer->timer);
 	slots_give(&group->send_timers, timer->id);
 	actor_msg_free(timer->msg);
 	free(timer);
 }
 
-static void send_timer_fire(struct timer *base)
+static void send_timer_fire(struct loop *loop, struct timer *base)
 {
 	struct send_timer *timer = container_of(base, struct send_timer, timer);
 
@@ -323,7 +323,7 @@ int actor_send_after(actor *self, int64_t delay_ms, const char *method, uint64_t
 	timer->self = self;
 	r = slots_take(&group->send_timers, timer, &timer->id);
 	if (r == 0) {
-		r = timer_init(group, &timer->timer, send_timer_fire);
+		r = timer_init(&group->loop, &timer->timer, send_timer_fire);
 		if (r < 0)
 			slots_give(&group->send_timers, timer->id);
 	}
@@ -333,7 +333,7 @@ int actor_send_after(actor *self, int64_t delay_ms, const char *method, uint64_t
 		return r;
 	}
 	list_append(&self->timers, &timer->link);
-	timer_arm(group, &timer->timer, deadline_after_ms(clock_now_ns(), delay_ms));
+	timer_arm(&group->loop, &timer->timer, deadline_after_ms(clock_now_ns(), delay_ms));
 	if (ret_timer)
 		*ret_timer = timer->id;
 	return 0;
@@ -353,8 +353,8 @@ int actor_sleep(actor *self, int64_t delay_ms)
 {
 	int r;
 
-	if (delay_ms < 0 || self->group->current != self)
+	if (delay_ms < 0 || !actor_is_current(self))
 		return -EINVAL;
-	r = scheduler_park(self, deadline_after_ms(clock_now_ns(), delay_ms));
+	r = actor_park(self, deadline_after_ms(clock_now_ns(), delay_ms));
 	return r == -ETIMEDOUT ? 0 : r;
 }

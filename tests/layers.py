@@ -57,9 +57,7 @@ KNOWN_CIRCLES = {
     "libactor/actor/describe.c",
     "libactor/actor/mailbox.c",
     "libactor/actor/monitor.c",
-    "libactor/loop/fd.c",
-    "libactor/loop/loop.c",
-    "libactor/node/flush.c",
+    "libactor/actor/fd.c",
     "libactor/node/inbound.c",
     "libactor/node/knocks.c",
     "libactor/node/name.c",
@@ -91,12 +89,6 @@ KNOWN_ARROWS = {
     ("libactor/actor/mailbox.c", "libactor/node"),
     ("libactor/actor/monitor.c", "libactor"),
     ("libactor/actor/monitor.c", "libactor/node"),
-    ("libactor/loop/fd.c", "libactor/actor"),
-    ("libactor/loop/fd.c", "libactor/base"),
-    ("libactor/loop/loop.c", "libactor/actor"),
-    ("libactor/loop/loop.c", "libactor/base"),
-    ("libactor/loop/timer.c", "libactor/base"),
-    ("libactor/loop/loop.c", "libactor/node"),
 }
 
 PROGRAMS = ["libactor", "broker", "spawner/keeper", "spawner/supervisor", "tools"]

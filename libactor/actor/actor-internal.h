@@ -6,8 +6,8 @@
 
 #include "actor/actor.h"
 #include "libactor/actor/mailbox.h"
-#include "libactor/loop/stack.h"
-#include "libactor/loop/timer.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
 #include "libactor/util/list.h"
 
 enum actor_status {
@@ -17,6 +17,7 @@ enum actor_status {
 };
 
 struct actor {
+	struct task task; /* its turns, and its waiting */
 	actor_group *group;
 	const struct actor_behavior *behavior;
 	void *state;
@@ -24,21 +25,12 @@ struct actor {
 	enum actor_status status;
 	bool internal; /* does not keep the group running (a client's mailbox) */
 
-	struct list run_link; /* in group->runnable */
 	struct mailbox mailbox;
 	const char *method;   /* being handled; for crash reports */
 
-	/* waiting: see loop/loop.c */
-	struct stack *stack;     /* kept while parked, else NULL */
-	size_t stack_bytes;      /* what its handlers need; 0: any stack will do */
-	bool woken;
-	int wake_result;
-	struct timer wake_timer;
 	struct call *waiting_call;    /* unanswered yet */
 	struct actor_from *answering; /* the call that is being handled */
-	struct list blocked_link; /* in a mailbox's or a pause's list of senders */
 
-	bool cancelled; /* every wait ends with -ECANCELED */
 	bool killed;
 	bool stopping;
 	bool ended_self; /* the reason is set: end after the running handler */
@@ -59,7 +51,8 @@ struct actor {
 int actor_describe(const struct actor *self, struct actor_from *from); /* describe.c: answers `$describe` */
 int actor_check_behavior(const struct actor_behavior *behavior, size_t behavior_bytes); /* as it came over the API: 0, -EINVAL, -E2BIG */
 int actor_new(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal, struct actor **ret);
-void actor_run(struct actor *self);                            /* handles what waits for it; on the loop's stack */
+void actor_run(struct loop *loop, struct task *task); /* handles what waits for it; on the loop's stack */
+void actor_starved(struct loop *loop, struct task *task); /* killed: there is no stack for it */
 void actor_request_stop(struct actor *self, const char *reason);
 void actor_request_kill(struct actor *self);
 void actor_discard(struct actor *self); /* without running any of its code: the group is being freed */
@@ -69,3 +62,20 @@ struct spawn_wait {
 	bool done;
 	int result;
 };
+
+static inline bool actor_is_current(const struct actor *self)
+{
+	return self->group->loop.current == &self->task;
+}
+static inline void actor_make_runnable(struct actor *self)
+{
+	task_make_runnable(&self->group->loop, &self->task);
+}
+static inline int actor_park(struct actor *self, int64_t deadline_ns)
+{
+	return task_park(&self->group->loop, &self->task, deadline_ns);
+}
+static inline void actor_wake(struct actor *self, int result)
+{
+	task_wake(&self->group->loop, &self->task, result);
+}

@@ -12,10 +12,10 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/call.h"
+#include "libactor/actor/fd.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/monitor.h"
 #include "libactor/base/base.h"
-#include "libactor/loop/fd.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/stack.h"
 #include "libactor/loop/timer.h"
@@ -32,11 +32,6 @@
 
 #define BURST_MESSAGES 32 /* handled in a row before another actor's turn */
 
-static void actor_wake_timeout(struct timer *timer)
-{
-	scheduler_wake(container_of(timer, struct actor, wake_timer), -ETIMEDOUT);
-}
-
 int actor_new(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal, struct actor **ret)
 {
 	struct actor *self;
@@ -52,8 +47,6 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	self->behavior = behavior;
 	self->internal = internal;
 	self->init_arg = arg;
-	if (behavior->stack_size_bytes)
-		self->stack_bytes = stack_size_bytes(behavior->stack_size_bytes);
 	if (behavior->state_size) {
 		self->state = calloc(1, behavior->state_size);
 		if (!self->state) {
@@ -68,11 +61,11 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	list_init(&self->timers);
 	list_init(&self->names);
 	list_init(&self->fds);
-	r = timer_init(group, &self->wake_timer, actor_wake_timeout);
+	r = task_init(&group->loop, &self->task, behavior->stack_size_bytes ? stack_size_bytes(behavior->stack_size_bytes) : 0);
 	if (r == 0) {
 		r = slots_take(&group->actors, self, &serial);
 		if (r < 0)
-			timer_deinit(group, &self->wake_timer);
+			task_deinit(&group->loop, &self->task);
 	}
 	if (r < 0) {
 		free(self->state);
@@ -82,7 +75,7 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	self->ref = group_ref(group, serial);
 	if (!internal)
 		group->n_alive++;
-	scheduler_make_runnable(self);
+	actor_make_runnable(self);
 	*ret = self;
 	return 0;
 }
@@ -136,8 +129,7 @@ static void actor_free(struct actor *self)
 	actor_group *group = self->group;
 
 	actor_drop_cause(self);
-	list_remove(&self->run_link);
-	timer_deinit(group, &self->wake_timer);
+	task_deinit(&group->loop, &self->task);
 	slots_give(&group->actors, self->ref.serial);
 	if (!self->internal)
 		group->n_alive--;
@@ -152,7 +144,7 @@ static void spawn_wait_finish(struct spawn_wait *wait, int result)
 	wait->done = true;
 	wait->result = result;
 	if (wait->parent)
-		scheduler_wake(wait->parent, 0);
+		actor_wake(wait->parent, 0);
 }
 
 /* Runs in the actor's own context: what it waits for here is waited for like in a handler. Frees @self. */
@@ -165,7 +157,7 @@ static void actor_end(struct actor *self, bool terminate)
 	cause = *self->cause; /* a kill may come meanwhile */
 	self->status = ACTOR_ENDING;
 	mailbox_release(self);
-	self->cancelled = false;
+	self->task.cancelled = false;
 	if (terminate && self->behavior->terminate) {
 		self->method = "terminate";
 		self->behavior->terminate(self, &cause);
@@ -176,7 +168,7 @@ static void actor_end(struct actor *self, bool terminate)
 	fd_watches_end(self);
 	while (!list_is_empty(&self->monitors))
 		monitor_remove(group, container_of(self->monitors.next, struct monitor, watcher_link));
-	self->cancelled = false;
+	self->task.cancelled = false;
 	names_release(self);
 	watchers_fire(self, &cause);
 	mailbox_drop_all(self, cause.reason); /* what came while it waited for its names */
@@ -199,9 +191,9 @@ void actor_discard(struct actor *self)
 		free(container_of(node, struct own_name, link));
 	while (!list_is_empty(&self->watchers))
 		watcher_free(container_of(self->watchers.next, struct watcher, target_link));
-	list_remove(&self->blocked_link);
-	if (self->stack)
-		stack_put(&self->group->stacks, self->stack); /* what its frames held is leaked: it would not end */
+	list_remove(&self->task.blocked_link);
+	if (self->task.stack)
+		stack_put(&self->group->loop.stacks, self->task.stack); /* what its frames held is leaked: it would not end */
 	actor_free(self);
 }
 
@@ -331,13 +323,12 @@ static bool actor_check_end(struct actor *self)
 	return false;
 }
 
-void actor_run(struct actor *self)
+void actor_run(struct loop *loop, struct task *task)
 {
-	actor_group *group = self->group;
+	struct actor *self = container_of(task, struct actor, task);
 	actor_msg *msg;
 	int r;
 
-	group->current = self;
 	if (self->status == ACTOR_STARTING) {
 		self->method = "init";
 		r = self->behavior->init && !self->killed ? self->behavior->init(self, self->init_arg) : 0;
@@ -370,7 +361,7 @@ void actor_run(struct actor *self)
 	if (actor_check_end(self))
 		return;
 	if (!list_is_empty(&self->mailbox.messages))
-		scheduler_make_runnable(self);
+		actor_make_runnable(self);
 }
 
 void actor_request_stop(struct actor *self, const char *reason)
@@ -379,7 +370,7 @@ void actor_request_stop(struct actor *self, const char *reason)
 		return;
 	self->stopping = true;
 	actor_set_cause(self, reason && *reason ? reason : "normal");
-	scheduler_make_runnable(self);
+	actor_make_runnable(self);
 }
 
 void actor_request_kill(struct actor *self)
@@ -391,9 +382,17 @@ void actor_request_kill(struct actor *self)
 		actor_drop_cause(self);
 		actor_set_cause(self, "killed");
 	}
-	self->cancelled = true;
-	scheduler_wake(self, -ECANCELED);
-	scheduler_make_runnable(self);
+	self->task.cancelled = true;
+	actor_wake(self, -ECANCELED);
+	actor_make_runnable(self);
+}
+
+void actor_starved(struct loop *loop, struct task *task)
+{
+	struct actor *self = container_of(task, struct actor, task);
+
+	actor_request_kill(self);
+	group_log(self->group, "out of memory for the stack of an actor (%s): killed", self->behavior->name ? self->behavior->name : "?");
 }
 
 void actors_stop_all(actor_group *group, const char *reason)
@@ -443,7 +442,7 @@ int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t
 	actor_ref ref;
 	int r;
 
-	if (!self || self->group->current != self)
+	if (!self || !actor_is_current(self))
 		return -EINVAL;
 	r = actor_check_behavior(behavior, behavior_bytes);
 	if (r < 0)
@@ -454,7 +453,7 @@ int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t
 	ref = child->ref;
 	child->spawn_wait = &wait;
 	while (!wait.done) {
-		r = scheduler_park(self, NEVER_NS);
+		r = actor_park(self, NEVER_NS);
 		if (wait.done)
 			break;
 		if (r < 0) {

@@ -30,7 +30,7 @@
 
 /* ---- the caller's end ---- */
 
-static void call_timed_out(struct timer *timer)
+static void call_timed_out(struct loop *loop, struct timer *timer)
 {
 	call_finish(container_of(timer, struct call, timer), -ETIMEDOUT, NULL);
 }
@@ -39,7 +39,7 @@ static void call_forget(struct call *call)
 {
 	slots_give(&call->group->calls, call->id);
 	list_remove(&call->peer_link);
-	timer_deinit(call->group, &call->timer);
+	timer_deinit(&call->group->loop, &call->timer);
 }
 
 void call_cancel(struct call *call)
@@ -279,12 +279,12 @@ int call_start(struct call *call, actor_group *group, struct actor *caller, cons
 	call->peer_link = (struct list){0};
 	if (!to->name.s && to->ref.node != group->node)
 		return -ESRCH;
-	r = timer_init(group, &call->timer, call_timed_out);
+	r = timer_init(&group->loop, &call->timer, call_timed_out);
 	if (r < 0)
 		return r;
 	r = slots_take(&group->calls, call, &call->id);
 	if (r < 0) {
-		timer_deinit(group, &call->timer);
+		timer_deinit(&group->loop, &call->timer);
 		return r;
 	}
 	r = local ? call_start_local(call, caller, method, args, args_bytes, deadline_ns)
@@ -293,7 +293,7 @@ int call_start(struct call *call, actor_group *group, struct actor *caller, cons
 		call_forget(call);
 		return r;
 	}
-	timer_arm(group, &call->timer, deadline_ns);
+	timer_arm(&group->loop, &call->timer, deadline_ns);
 	return 0;
 }
 
@@ -313,7 +313,7 @@ static void call_wait_done(struct call *call, int error, actor_msg *reply)
 	wait->reply = reply;
 	if (call->caller) {
 		call->caller->waiting_call = NULL; /* from now on: it runs only later */
-		scheduler_wake(call->caller, 0);
+		actor_wake(call->caller, 0);
 	}
 }
 
@@ -330,9 +330,9 @@ int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to
 
 	if (ret_msg)
 		*ret_msg = NULL;
-	if (self && group->current != self)
+	if (self && !actor_is_current(self))
 		return -EINVAL;
-	if (!self && group->in_loop)
+	if (!self && group->loop.in_loop)
 		return -EDEADLK;
 	r = call_start(&wait.call, group, self, to, method, args, args_bytes, deadline_ns);
 	if (r < 0)
@@ -340,7 +340,7 @@ int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to
 	if (self) {
 		while (!wait.done) {
 			self->waiting_call = &wait.call;
-			r = scheduler_park(self, NEVER_NS);
+			r = actor_park(self, NEVER_NS);
 			self->waiting_call = NULL;
 			if (r < 0 && !wait.done) {
 				call_cancel(&wait.call);
@@ -348,7 +348,7 @@ int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to
 			}
 		}
 	} else {
-		r = scheduler_pump(group, call_wait_is_done, &wait, NEVER_NS);
+		r = loop_pump(&group->loop, call_wait_is_done, &wait, NEVER_NS);
 		if (!wait.done) {
 			call_cancel(&wait.call);
 			return r;

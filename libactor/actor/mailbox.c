@@ -54,7 +54,7 @@ void mailbox_push(struct actor *to, actor_msg *take)
 	if (__builtin_add_overflow(to->mailbox.n_bytes, take->charge_bytes, &to->mailbox.n_bytes))
 		to->mailbox.n_bytes = UINT32_MAX;
 	list_append(&to->mailbox.messages, &take->link);
-	scheduler_make_runnable(to);
+	actor_make_runnable(to);
 }
 
 static uint64_t pause_hash(const struct hash *pauses, const struct actor *to, const struct peer *peer)
@@ -98,7 +98,7 @@ static void mailbox_has_room(struct mailbox *mailbox)
 {
 	/* one for one: whoever is woken fills the place that was made */
 	if (!list_is_empty(&mailbox->blocked) && !mailbox_is_full(mailbox))
-		scheduler_wake(container_of(mailbox->blocked.next, struct actor, blocked_link), 0);
+		actor_wake(container_of(mailbox->blocked.next, struct actor, task.blocked_link), 0);
 	if (!list_is_empty(&mailbox->paused) && mailbox->n_messages <= mailbox->max_messages / 2 && mailbox->n_bytes <= mailbox->max_bytes / 2)
 		while (!list_is_empty(&mailbox->paused))
 			pause_end(container_of(mailbox->paused.next, struct pause, mailbox_link), true);
@@ -146,12 +146,12 @@ int mailbox_wait_room(actor_group *group, uint64_t serial, struct actor *sender,
 			return -ESRCH;
 		if (to == sender || !mailbox_is_full(&to->mailbox))
 			break;
-		if (!sender || group->current != sender)
+		if (!sender || !actor_is_current(sender))
 			return -EAGAIN;
 		if (deadline_ns == SEND_BLOCK_MAX)
 			deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
-		list_append(&to->mailbox.blocked, &sender->blocked_link);
-		r = scheduler_park(sender, deadline_ns);
+		list_append(&to->mailbox.blocked, &sender->task.blocked_link);
+		r = actor_park(sender, deadline_ns);
 		if (r < 0)
 			return r == -ETIMEDOUT ? timed_out : r;
 	}
@@ -192,7 +192,7 @@ void mailbox_forget_peer(actor_group *group, struct peer *peer)
 void mailbox_release(struct actor *self)
 {
 	while (!list_is_empty(&self->mailbox.blocked))
-		scheduler_wake(container_of(self->mailbox.blocked.next, struct actor, blocked_link), -ESRCH);
+		actor_wake(container_of(self->mailbox.blocked.next, struct actor, task.blocked_link), -ESRCH);
 	while (!list_is_empty(&self->mailbox.paused))
 		pause_end(container_of(self->mailbox.paused.next, struct pause, mailbox_link), true);
 }

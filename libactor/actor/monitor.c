@@ -201,7 +201,7 @@ int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
 			monitor_free(group, monitor);
 		return r == -ESRCH ? 0 : r;
 	} else if (is_of_process(who)) {
-		if (group->current != self) {
+		if (!actor_is_current(self)) {
 			monitor_free(group, monitor);
 			return -EAGAIN;
 		}

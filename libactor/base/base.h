@@ -7,14 +7,13 @@
 #include <sys/types.h>
 
 #include "actor/actor.h"
-#include "libactor/loop/stack.h"
+#include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/protocol/token.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/hash.h"
-#include "libactor/util/heap.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 #include "libactor/util/throttle.h"
@@ -62,28 +61,10 @@ struct actor_group {
 	void (*log)(const char *line, void *arg);
 	void *log_arg;
 
-	/* scheduler */
-	int epoll_fd, wake_fd, timer_fd;
-	bool embedded;
+	struct loop loop;
 	atomic_bool stop_requested;
 	bool stop_begun;
-	int64_t now_ns;
-	struct list runnable;
-	struct stack_pool stacks;
-	struct context caller;
-	struct context *entered_from;
-	struct stack *stack;    /* we are on it; NULL: on the caller's */
-	struct stack *retiring; /* abandoned by the actor just resumed */
-	struct actor *current;
-	bool in_loop;
-	bool poll_only;
-	bool (*until)(void *arg);
-	void *until_arg;
-	int64_t until_ns;
-	int pump_result;
 
-	struct heap timers;
-	size_t n_timers;
 	struct slots actors;
 	size_t n_alive; /* not internal */
 	struct slots calls;
@@ -130,11 +111,6 @@ int group_path(const actor_group *group, char *ret, size_t size, const char *for
 static inline actor_ref group_ref(const actor_group *group, uint64_t serial)
 {
 	return (actor_ref){group->node, group->id, serial};
-}
-/* Not in a handler's own time: refresh group->now_ns. */
-static inline int64_t group_now(actor_group *group)
-{
-	return group->now_ns = clock_now_ns();
 }
 /* NULL: dead. */
 static inline struct actor *actor_find(actor_group *group, uint64_t serial)

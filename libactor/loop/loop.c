@@ -1,65 +1,77 @@
 /*
  * The loop, and waiting inside handlers.
  *
- * One turn: run some runnable actors, take what the links brought, fire timers, flush what was written, sleep if nothing is left to do.
+ * One turn: run some runnable tasks, take what the links brought, fire timers, flush what was written, sleep if nothing is left to do.
  * The loop keeps nothing on its stack between the steps. That is what makes parking cheap: a handler that waits simply keeps the stack
- * it is on (the loop's frames below it included) and the loop is entered afresh on another; when the actor is woken, the stack the loop
- * was on at that moment is abandoned and goes back to the pool, and the handler's return leads into the loop frames it had kept.
+ * it is on (the loop's frames below it included) and the loop is entered afresh on another; when the task is woken, the stack the loop
+ * was on at that moment is abandoned and goes back to the pool, and its return leads into the loop frames it had kept.
  *
  * A caller's stack never carries a handler: actor_group_run and actor_group_dispatch switch to a pool stack and back.
  */
+#include "libactor/loop/loop.h"
+
 #include <assert.h>
 #include <errno.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "libactor/actor/actor-internal.h"
-#include "libactor/base/base.h"
-#include "libactor/loop/fd.h"
-#include "libactor/loop/loop.h"
-#include "libactor/loop/stack.h"
-#include "libactor/loop/timer.h"
-#include "libactor/node/flush.h"
-#include "libactor/node/inbound.h"
-#include "libactor/node/peer.h"
-#include "libactor/node/uplink.h"
-#include "libactor/transport/transport.h"
-#include "libactor/util/list.h"
-
-#define BATCH_ACTORS 64     /* actors run before links and timers are looked at */
+#define BATCH_TASKS 64     /* tasks run before links and timers are looked at */
 #define POLL_EVERY_TURNS 16 /* a busy loop looks at its file descriptors this often */
 #define DISPATCH_TURNS_MAX 64 /* then actor_group_dispatch returns, however much there is to do */
 
-void scheduler_make_runnable(struct actor *self)
+void task_make_runnable(struct loop *loop, struct task *task)
 {
-	if (self->stack && !self->woken)
+	if (task->stack && !task->woken)
 		return; /* parked: only its wake makes it run */
-	if (!list_is_linked(&self->run_link))
-		list_append(&self->group->runnable, &self->run_link);
+	if (!list_is_linked(&task->run_link))
+		list_append(&loop->runnable, &task->run_link);
 }
 
-void scheduler_wake(struct actor *self, int result)
+void task_wake(struct loop *loop, struct task *task, int result)
 {
-	if (!self->stack || self->woken)
+	if (!task->stack || task->woken)
 		return;
-	self->woken = true;
-	self->wake_result = result;
-	timer_disarm(self->group, &self->wake_timer);
-	list_remove(&self->blocked_link);
-	scheduler_make_runnable(self);
+	task->woken = true;
+	task->wake_result = result;
+	timer_disarm(loop, &task->wake_timer);
+	list_remove(&task->blocked_link);
+	task_make_runnable(loop, task);
+}
+
+void tasks_wake(struct loop *loop, struct list *blocked, int result)
+{
+	while (!list_is_empty(blocked))
+		task_wake(loop, container_of(blocked->next, struct task, blocked_link), result);
+}
+
+static void task_timed_out(struct loop *loop, struct timer *timer)
+{
+	task_wake(loop, container_of(timer, struct task, wake_timer), -ETIMEDOUT);
+}
+
+int task_init(struct loop *loop, struct task *task, size_t stack_bytes)
+{
+	task->stack_bytes = stack_bytes;
+	return timer_init(loop, &task->wake_timer, task_timed_out);
+}
+
+void task_deinit(struct loop *loop, struct task *task)
+{
+	list_remove(&task->run_link);
+	list_remove(&task->blocked_link);
+	timer_deinit(loop, &task->wake_timer);
 }
 
 /* Leaves the loop for the caller's stack. */
-static void loop_leave(actor_group *group, int result)
+static void loop_leave(struct loop *loop, int result)
 {
-	group->pump_result = result;
-	context_switch(&group->stack->context, &group->caller, true);
+	loop->pump_result = result;
+	context_switch(&loop->stack->context, &loop->caller, true);
 }
 
-static void loop_wait(actor_group *group, int64_t until_ns)
+static void loop_wait(struct loop *loop, int64_t until_ns)
 {
 	struct epoll_event events[64];
 	struct timespec timeout = {0}, *timeoutp = &timeout;
@@ -67,25 +79,25 @@ static void loop_wait(actor_group *group, int64_t until_ns)
 
 	if (until_ns == NEVER_NS) {
 		timeoutp = NULL;
-	} else if (until_ns > group->now_ns) {
-		timeout.tv_sec = (until_ns - group->now_ns) / 1000000000;
-		timeout.tv_nsec = (until_ns - group->now_ns) % 1000000000;
+	} else if (until_ns > loop->now_ns) {
+		timeout.tv_sec = (until_ns - loop->now_ns) / 1000000000;
+		timeout.tv_nsec = (until_ns - loop->now_ns) % 1000000000;
 	}
-	n = epoll_pwait2(group->epoll_fd, events, 64, timeoutp, NULL);
-	group_now(group);
+	n = epoll_pwait2(loop->epoll_fd, events, 64, timeoutp, NULL);
+	loop_now(loop);
 	for (int i = 0; i < n; i++) {
 		uint64_t drained;
 
-		if (events[i].data.ptr == &group->wake_fd || events[i].data.ptr == &group->timer_fd)
+		if (events[i].data.ptr == &loop->wake_fd || events[i].data.ptr == &loop->timer_fd)
 			(void)!read(*(int *)events[i].data.ptr, &drained, sizeof(drained));
-		else if (events[i].data.ptr != &group->transport)
-			fd_watch_ready(events[i].data.ptr, events[i].events);
+		else if (events[i].data.ptr != loop)
+			loop->hooks->ready(loop, events[i].data.ptr, events[i].events);
 	}
 }
 
-static void loop_arm_timerfd(actor_group *group)
+static void loop_arm_timerfd(struct loop *loop)
 {
-	int64_t next = timers_next_ns(group);
+	int64_t next = timers_next_ns(loop);
 	struct itimerspec at = {0};
 
 	if (next != NEVER_NS) {
@@ -94,214 +106,211 @@ static void loop_arm_timerfd(actor_group *group)
 		if (!at.it_value.tv_sec && !at.it_value.tv_nsec)
 			at.it_value.tv_nsec = 1;
 	}
-	timerfd_settime(group->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
+	timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
 /* Leaves what embeds us a descriptor that is readable when there is something to do. */
-static void loop_leave_poll(actor_group *group)
+static void loop_leave_poll(struct loop *loop)
 {
 	uint64_t one = 1;
 
-	if (group->embedded) {
-		loop_arm_timerfd(group);
-		if (!list_is_empty(&group->runnable))
-			(void)!write(group->wake_fd, &one, sizeof(one));
+	if (loop->embedded) {
+		loop_arm_timerfd(loop);
+		if (!list_is_empty(&loop->runnable))
+			(void)!write(loop->wake_fd, &one, sizeof(one));
 	}
-	loop_leave(group, 0);
+	loop_leave(loop, 0);
 }
 
 static void loop_entry(void *arg);
 
-/* Enters the loop afresh on a stack that is large enough for @self, which comes next. Returns only when there is none. */
-static void loop_move(actor_group *group, struct actor *self)
+/* Enters the loop afresh on a stack that is large enough for @task, which comes next. Returns only when there is none. */
+static void loop_move(struct loop *loop, struct task *task)
 {
 	struct stack *next;
 
-	if (stack_get(&group->stacks, self->stack_bytes, loop_entry, group, &next) < 0)
+	if (stack_get(&loop->stacks, task->stack_bytes, loop_entry, loop, &next) < 0)
 		return;
-	list_prepend(&group->runnable, &self->run_link);
-	group->retiring = group->stack;
-	group->stack = next;
-	group->entered_from = &group->retiring->context;
-	context_switch(&group->retiring->context, &next->context, true);
+	list_prepend(&loop->runnable, &task->run_link);
+	loop->retiring = loop->stack;
+	loop->stack = next;
+	loop->entered_from = &loop->retiring->context;
+	context_switch(&loop->retiring->context, &next->context, true);
 }
 
-static void loop_turn(actor_group *group, unsigned *turns)
+static void loop_turn(struct loop *loop, unsigned *turns)
 {
 	struct list *node;
 	int64_t next;
 
-	for (int i = 0; i < BATCH_ACTORS && (node = list_pop(&group->runnable)); i++) {
-		struct actor *self = container_of(node, struct actor, run_link);
+	for (int i = 0; i < BATCH_TASKS && (node = list_pop(&loop->runnable)); i++) {
+		struct task *task = container_of(node, struct task, run_link);
 
-		if (!self->stack) {
-			if (self->stack_bytes > group->stack->size_bytes) {
-				loop_move(group, self);
-				actor_request_kill(self); /* its code would run over the end of this one */
-				group_log(group, "out of memory for the stack of an actor (%s): killed", self->behavior->name ? self->behavior->name : "?");
-				self->stack_bytes = 0;
+		if (!task->stack) {
+			if (task->stack_bytes > loop->stack->size_bytes) {
+				loop_move(loop, task);
+				loop->hooks->starved(loop, task); /* its code would run over the end of this one */
+				task->stack_bytes = 0;
 			}
-			actor_run(self);
-		} else if (self->woken) {
-			group->retiring = group->stack;
-			group->stack = self->stack;
-			group->current = self;
-			self->stack = NULL;
-			context_switch(&group->retiring->context, &group->stack->context, true);
+			loop->current = task;
+			loop->hooks->run(loop, task);
+		} else if (task->woken) {
+			loop->retiring = loop->stack;
+			loop->stack = task->stack;
+			loop->current = task;
+			task->stack = NULL;
+			context_switch(&loop->retiring->context, &loop->stack->context, true);
 		}
-		group->current = NULL;
+		loop->current = NULL;
 	}
 
-	group_now(group);
-	if (group->transport)
-		inbound_transport(group);
-	timers_fire(group);
-	if (atomic_load_explicit(&group->stop_requested, memory_order_relaxed) && !group->stop_begun) {
-		group->stop_begun = true;
-		actors_stop_all(group, "shutdown");
-	}
-	uplink_turn(group);
-	peers_flush(group);
-	if (!list_is_empty(&group->flushes))
-		flushes_turn(group);
-	peers_free_over(group);
+	loop_now(loop);
+	loop->hooks->poll(loop);
+	timers_fire(loop);
+	loop->hooks->turn(loop);
 
-	if (group->until && group->until(group->until_arg))
-		loop_leave(group, 0);
-	if (!list_is_empty(&group->runnable)) {
+	if (loop->until && loop->until(loop->until_arg))
+		loop_leave(loop, 0);
+	if (!list_is_empty(&loop->runnable)) {
 		if (++*turns % POLL_EVERY_TURNS == 0)
-			loop_wait(group, group->now_ns);
-		if (group->poll_only && *turns >= DISPATCH_TURNS_MAX)
-			loop_leave_poll(group);
+			loop_wait(loop, loop->now_ns);
+		if (loop->poll_only && *turns >= DISPATCH_TURNS_MAX)
+			loop_leave_poll(loop);
 		return;
 	}
-	if (group->poll_only) {
-		loop_wait(group, group->now_ns);
-		if (list_is_empty(&group->runnable) && transport_is_idle(group))
-			loop_leave_poll(group);
+	if (loop->poll_only) {
+		loop_wait(loop, loop->now_ns);
+		if (list_is_empty(&loop->runnable) && loop->hooks->is_idle(loop))
+			loop_leave_poll(loop);
 		return;
 	}
-	if (group->now_ns >= group->until_ns)
-		loop_leave(group, -ETIMEDOUT);
-	next = timers_next_ns(group);
-	loop_wait(group, next < group->until_ns ? next : group->until_ns);
+	if (loop->now_ns >= loop->until_ns)
+		loop_leave(loop, -ETIMEDOUT);
+	next = timers_next_ns(loop);
+	loop_wait(loop, next < loop->until_ns ? next : loop->until_ns);
 }
 
 static void loop_entry(void *arg)
 {
-	actor_group *group = arg;
+	struct loop *loop = arg;
 	unsigned turns = 0;
 
-	context_entered(group->entered_from);
-	if (group->retiring) {
-		stack_put(&group->stacks, group->retiring);
-		group->retiring = NULL;
+	context_entered(loop->entered_from);
+	if (loop->retiring) {
+		stack_put(&loop->stacks, loop->retiring);
+		loop->retiring = NULL;
 	}
 	for (;;)
-		loop_turn(group, &turns);
+		loop_turn(loop, &turns);
 }
 
-int scheduler_park(struct actor *self, int64_t deadline_ns)
+int task_park(struct loop *loop, struct task *task, int64_t deadline_ns)
 {
-	actor_group *group = self->group;
 	struct stack *stack, *next;
 	int r;
 
-	assert(group->current == self);
-	if (self->cancelled) {
-		list_remove(&self->blocked_link);
+	assert(loop->current == task);
+	if (task->cancelled) {
+		list_remove(&task->blocked_link);
 		return -ECANCELED;
 	}
-	stack = group->stack;
-	r = stack_get(&group->stacks, 0, loop_entry, group, &next);
+	stack = loop->stack;
+	r = stack_get(&loop->stacks, 0, loop_entry, loop, &next);
 	if (r < 0) {
-		list_remove(&self->blocked_link);
+		list_remove(&task->blocked_link);
 		return r;
 	}
-	self->stack = stack;
-	self->woken = false;
-	list_remove(&self->run_link);
-	timer_arm(group, &self->wake_timer, deadline_ns);
+	task->stack = stack;
+	task->woken = false;
+	list_remove(&task->run_link);
+	timer_arm(loop, &task->wake_timer, deadline_ns);
 
-	group->stack = next;
-	group->current = NULL;
-	group->entered_from = &stack->context;
+	loop->stack = next;
+	loop->current = NULL;
+	loop->entered_from = &stack->context;
 	context_switch(&stack->context, &next->context, false);
 
-	/* woken: group->stack and group->current are ours again; the stack the loop was on is done with */
-	stack_put(&group->stacks, group->retiring);
-	group->retiring = NULL;
-	return self->wake_result;
+	/* woken: loop->stack and loop->current are ours again; the stack the loop was on is done with */
+	stack_put(&loop->stacks, loop->retiring);
+	loop->retiring = NULL;
+	return task->wake_result;
 }
 
-int scheduler_pump(actor_group *group, bool (*done)(void *arg), void *arg, int64_t deadline_ns)
+int loop_pump(struct loop *loop, bool (*done)(void *arg), void *arg, int64_t deadline_ns)
 {
 	struct stack *stack;
 	int r;
 
-	if (group->in_loop)
+	if (loop->in_loop)
 		return -EDEADLK;
-	r = stack_get(&group->stacks, 0, loop_entry, group, &stack);
+	r = stack_get(&loop->stacks, 0, loop_entry, loop, &stack);
 	if (r < 0)
 		return r;
-	group->in_loop = true;
-	group->until = done;
-	group->until_arg = arg;
-	group->until_ns = deadline_ns;
-	group->stack = stack;
-	group->entered_from = &group->caller;
-	context_switch(&group->caller, &stack->context, false);
+	loop->in_loop = true;
+	loop->until = done;
+	loop->until_arg = arg;
+	loop->until_ns = deadline_ns;
+	loop->stack = stack;
+	loop->entered_from = &loop->caller;
+	context_switch(&loop->caller, &stack->context, false);
 
-	stack_put(&group->stacks, group->stack);
-	group->stack = NULL;
-	group->until = NULL;
-	group->in_loop = false;
-	return group->pump_result;
+	stack_put(&loop->stacks, loop->stack);
+	loop->stack = NULL;
+	loop->until = NULL;
+	loop->in_loop = false;
+	return loop->pump_result;
 }
 
-void scheduler_poll(actor_group *group)
+void loop_poll(struct loop *loop)
 {
-	group->poll_only = true;
-	(void)scheduler_pump(group, NULL, NULL, NEVER_NS);
-	group->poll_only = false;
+	loop->poll_only = true;
+	(void)loop_pump(loop, NULL, NULL, NEVER_NS);
+	loop->poll_only = false;
 }
 
-static int scheduler_add_fd(actor_group *group, int fd, void *tag)
+static int loop_add_fd(struct loop *loop, int fd, void *tag)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = tag};
 
-	return epoll_ctl(group->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+	return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-int scheduler_init(actor_group *group)
+int loop_add_polled(struct loop *loop, int fd)
+{
+	return loop_add_fd(loop, fd, loop);
+}
+
+int loop_init(struct loop *loop, size_t stack_bytes, const struct loop_hooks *hooks)
 {
 	int r;
 
-	list_init(&group->runnable);
-	group->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (group->epoll_fd < 0)
+	loop->hooks = hooks;
+	loop->epoll_fd = loop->wake_fd = loop->timer_fd = -1;
+	list_init(&loop->runnable);
+	stack_pool_init(&loop->stacks, stack_size_bytes(stack_bytes));
+	heap_init(&loop->timers);
+	loop_now(loop);
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll_fd < 0)
 		return -errno;
-	group->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (group->wake_fd < 0)
+	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (loop->wake_fd < 0)
 		return -errno;
-	group->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (group->timer_fd < 0)
+	loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (loop->timer_fd < 0)
 		return -errno;
-	r = scheduler_add_fd(group, group->wake_fd, &group->wake_fd);
-	if (r == 0)
-		r = scheduler_add_fd(group, group->timer_fd, &group->timer_fd);
-	if (r == 0 && group->transport)
-		r = scheduler_add_fd(group, transport_fd(group->transport), &group->transport);
-	return r;
+	r = loop_add_fd(loop, loop->wake_fd, &loop->wake_fd);
+	return r < 0 ? r : loop_add_fd(loop, loop->timer_fd, &loop->timer_fd);
 }
 
-void scheduler_deinit(actor_group *group)
+void loop_deinit(struct loop *loop)
 {
-	if (group->epoll_fd >= 0)
-		close(group->epoll_fd);
-	if (group->wake_fd >= 0)
-		close(group->wake_fd);
-	if (group->timer_fd >= 0)
-		close(group->timer_fd);
-	stack_pool_deinit(&group->stacks);
+	if (loop->epoll_fd >= 0)
+		close(loop->epoll_fd);
+	if (loop->wake_fd >= 0)
+		close(loop->wake_fd);
+	if (loop->timer_fd >= 0)
+		close(loop->timer_fd);
+	stack_pool_deinit(&loop->stacks);
+	heap_deinit(&loop->timers);
 }

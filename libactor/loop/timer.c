@@ -1,57 +1,57 @@
-#include "libactor/base/base.h"
 #include "libactor/loop/timer.h"
-#include "libactor/util/clock.h"
-#include "libactor/util/heap.h"
 
-int timer_init(actor_group *group, struct timer *timer, void (*fire)(struct timer *timer))
+#include "actor/actor.h"
+#include "libactor/loop/loop.h"
+
+int timer_init(struct loop *loop, struct timer *timer, void (*fire)(struct loop *loop, struct timer *timer))
 {
 	int r;
 
-	r = heap_reserve(&group->timers, group->n_timers + 1);
+	r = heap_reserve(&loop->timers, loop->n_timers + 1);
 	if (r < 0)
 		return r;
-	group->n_timers++;
+	loop->n_timers++;
 	*timer = (struct timer){.fire = fire};
 	return 0;
 }
 
-void timer_deinit(actor_group *group, struct timer *timer)
+void timer_deinit(struct loop *loop, struct timer *timer)
 {
 	if (!timer->fire)
 		return;
-	heap_remove(&group->timers, &timer->node);
+	heap_remove(&loop->timers, &timer->node);
 	timer->fire = NULL;
-	group->n_timers--;
+	loop->n_timers--;
 }
 
-void timer_arm(actor_group *group, struct timer *timer, int64_t deadline_ns)
+void timer_arm(struct loop *loop, struct timer *timer, int64_t deadline_ns)
 {
 	if (deadline_ns == NEVER_NS)
-		heap_remove(&group->timers, &timer->node);
+		heap_remove(&loop->timers, &timer->node);
 	else
-		(void)heap_insert(&group->timers, &timer->node, deadline_ns < 0 ? 0 : (uint64_t)deadline_ns); /* there is room */
+		(void)heap_insert(&loop->timers, &timer->node, deadline_ns < 0 ? 0 : (uint64_t)deadline_ns); /* there is room */
 }
 
-void timer_disarm(actor_group *group, struct timer *timer)
+void timer_disarm(struct loop *loop, struct timer *timer)
 {
-	heap_remove(&group->timers, &timer->node);
+	heap_remove(&loop->timers, &timer->node);
 }
 
-int64_t timers_next_ns(const actor_group *group)
+int64_t timers_next_ns(const struct loop *loop)
 {
-	uint64_t key = heap_first_key(&group->timers);
+	uint64_t key = heap_first_key(&loop->timers);
 
 	return key > INT64_MAX ? NEVER_NS : (int64_t)key;
 }
 
-void timers_fire(actor_group *group)
+void timers_fire(struct loop *loop)
 {
 	struct heap_node *node;
 
-	while ((node = heap_take(&group->timers, (uint64_t)group->now_ns))) {
+	while ((node = heap_take(&loop->timers, (uint64_t)loop->now_ns))) {
 		struct timer *timer = container_of(node, struct timer, node);
 
-		timer->fire(timer);
+		timer->fire(loop, timer);
 	}
 }
 

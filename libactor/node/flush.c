@@ -155,7 +155,7 @@ void flushes_turn(actor_group *group)
 
 		if (flush_is_done(flush)) {
 			list_remove(&flush->link);
-			scheduler_wake(flush->self, 0);
+			actor_wake(flush->self, 0);
 		}
 	}
 }
@@ -166,12 +166,12 @@ int actor_flush(actor *self, int64_t timeout_ms)
 	struct flush flush;
 	int r;
 
-	if (group->current != self)
+	if (!actor_is_current(self))
 		return -EINVAL;
 	r = flush_begin(group, self, &flush);
 	if (r == 0 && !flush_is_done(&flush)) {
 		list_append(&group->flushes, &flush.link);
-		r = scheduler_park(self, deadline_of_timeout_ms(timeout_ms));
+		r = actor_park(self, deadline_of_timeout_ms(timeout_ms));
 	}
 	return flush_end(&flush, r);
 }
@@ -181,10 +181,10 @@ int actor_group_flush(actor_group *group, int64_t timeout_ms)
 	struct flush flush;
 	int r;
 
-	if (group->in_loop)
+	if (group->loop.in_loop)
 		return -EDEADLK;
 	r = flush_begin(group, NULL, &flush);
 	if (r == 0 && !flush_is_done(&flush))
-		r = scheduler_pump(group, flush_is_done, &flush, deadline_of_timeout_ms(timeout_ms));
+		r = loop_pump(&group->loop, flush_is_done, &flush, deadline_of_timeout_ms(timeout_ms));
 	return flush_end(&flush, r);
 }

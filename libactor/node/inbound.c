@@ -8,6 +8,7 @@
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/monitor.h"
 #include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
 #include "libactor/node/inbound.h"
@@ -371,7 +372,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 			peer->said_bye = true;
 		}
 		if (!peer->is_uplink) /* it should end the link now; one that does not is not waited for */
-			timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, BYE_MS));
+			timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, BYE_MS));
 		break;
 	case WIRE_PONG:
 		handovers_pong(peer, frame->id);
@@ -489,7 +490,7 @@ void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes)
 	}
 }
 
-void inbound_transport(actor_group *group)
+void inbound_poll(actor_group *group)
 {
 	struct transport_event event;
 	size_t taken_bytes = 0;
@@ -528,7 +529,7 @@ void inbound_transport(actor_group *group)
 	}
 }
 
-bool transport_is_idle(const actor_group *group)
+bool inbound_is_idle(const actor_group *group)
 {
 	struct pollfd fd;
 

@@ -10,5 +10,5 @@ struct peer;
 
 void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes);
 void inbound_link_ends(struct peer *peer); /* what was put aside is handled before its end */
-void inbound_transport(actor_group *group); /* takes some of the waiting transport events */
-bool transport_is_idle(const actor_group *group);
+void inbound_poll(actor_group *group); /* takes some of the waiting transport events */
+bool inbound_is_idle(const actor_group *group);

@@ -8,6 +8,7 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
 #include "libactor/node/name.h"
@@ -229,7 +230,7 @@ int name_register(actor_group *group, struct actor *self, const char *name)
 	memcpy(own->name, name, length + 1);
 	r = body_pack(&args, BODY_ARGS, "sr", name, ref);
 	if (r == 0)
-		r = uplink_ask_wait(group, group->in_loop ? self : NULL, "register", &args, CALL_TIMEOUT_DEFAULT_MS, NULL);
+		r = uplink_ask_wait(group, group->loop.in_loop ? self : NULL, "register", &args, CALL_TIMEOUT_DEFAULT_MS, NULL);
 	buf_deinit(&args);
 	args = (struct buf)BUF_INIT;
 	self = actor_find(group, ref.serial); /* outside a handler it may have ended meanwhile */
@@ -251,7 +252,7 @@ int name_register(actor_group *group, struct actor *self, const char *name)
 
 int actor_register(actor *self, const char *name)
 {
-	if (self->group->current != self)
+	if (!actor_is_current(self))
 		return -EINVAL;
 	return name_register(self->group, self, name);
 }
@@ -270,7 +271,7 @@ static int name_unregister(struct actor *self, const char *name, int64_t timeout
 
 int actor_unregister(actor *self, const char *name)
 {
-	if (self->group->current != self || !name)
+	if (!actor_is_current(self) || !name)
 		return -EINVAL;
 	list_for_each(it, &self->names) {
 		struct own_name *own = container_of(it, struct own_name, link);

@@ -102,13 +102,13 @@ static bool peer_is_wanted(const struct peer *peer)
 		!list_is_empty(&peer->watchers) || !list_is_empty(&peer->paused_senders);
 }
 
-static void peer_timeout(struct timer *timer)
+static void peer_timeout(struct loop *loop, struct timer *timer)
 {
 	struct peer *peer = container_of(timer, struct peer, timer);
 
 	if (peer->exit_told && peer->link && link_has_unread(peer->link)) {
 		/* it is we who are slow: what it left in the kernel is read first. The timer is for a socket that somebody else still holds open */
-		timer_arm(peer->group, &peer->timer, deadline_after_ms(peer->group->now_ns, DEATH_DECISION_MS));
+		timer_arm(&peer->group->loop, &peer->timer, deadline_after_ms(peer->group->loop.now_ns, DEATH_DECISION_MS));
 		return;
 	}
 	if (peer->state == PEER_LINKED && peer->got_bye && !peer->exit_told)
@@ -137,12 +137,12 @@ struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state)
 	list_init(&peer->pauses);
 	list_init(&peer->paused_refs);
 	list_init(&peer->paused_senders);
-	if (timer_init(group, &peer->timer, peer_timeout) < 0) {
+	if (timer_init(&group->loop, &peer->timer, peer_timeout) < 0) {
 		free(peer);
 		return NULL;
 	}
 	if (hash_insert(&group->peers, &peer->node, hash_of_u64(&group->peers, id)) < 0) {
-		timer_deinit(group, &peer->timer);
+		timer_deinit(&group->loop, &peer->timer);
 		free(peer);
 		return NULL;
 	}
@@ -152,7 +152,7 @@ struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state)
 static void senders_wake(struct list *senders, int result)
 {
 	while (!list_is_empty(senders))
-		scheduler_wake(container_of(senders->next, struct actor, blocked_link), result);
+		actor_wake(container_of(senders->next, struct actor, task.blocked_link), result);
 }
 
 static void senders_go_on(struct peer *peer)
@@ -208,7 +208,7 @@ void peer_forget(struct peer *peer)
 	}
 	list_remove(&peer->dirty_link);
 	peer->link = link_free(peer->link);
-	timer_deinit(group, &peer->timer);
+	timer_deinit(&group->loop, &peer->timer);
 	hash_remove(&group->peers, &peer->node);
 	buf_deinit(&peer->pending);
 	peer->pending = (struct buf)BUF_INIT;
@@ -314,7 +314,7 @@ static void peer_try_again(struct peer *peer)
 	list_remove(&peer->dirty_link);
 	peer->state = PEER_INTRODUCING;
 	peer->n_tries++;
-	timer_arm(peer->group, &peer->timer, deadline_after_ms(clock_now_ns(), pause_ms < TRY_AGAIN_MAX_MS ? pause_ms : TRY_AGAIN_MAX_MS));
+	timer_arm(&peer->group->loop, &peer->timer, deadline_after_ms(clock_now_ns(), pause_ms < TRY_AGAIN_MAX_MS ? pause_ms : TRY_AGAIN_MAX_MS));
 }
 
 static void ask_again(struct hash_node *node, void *arg)
@@ -495,7 +495,7 @@ void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role,
 		peer_try_again(peer);
 		return;
 	}
-	timer_disarm(group, &peer->timer);
+	timer_disarm(&group->loop, &peer->timer);
 	peer->state = PEER_LINKING;
 	if (peer->listens)
 		uplink_tell_surely(group, "listening", "U", intro_id);
@@ -506,7 +506,7 @@ struct peer *peer_expect(actor_group *group, uint64_t intro_id, uint64_t group_i
 	struct peer *peer = group->mode == ACTOR_JOIN_DIRECT ? peer_begin(group, intro_id, group_id, expect, name) : NULL;
 
 	if (peer) {
-		timer_disarm(group, &peer->timer);
+		timer_disarm(&group->loop, &peer->timer);
 		peer->expected = true;
 		peer->listens = true;
 	}
@@ -643,7 +643,7 @@ void peer_link_down(struct peer *peer, int error)
 	}
 	peer->state = PEER_ENDED;
 	peer_unpause_all(peer, -ESRCH);
-	timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, DEATH_DECISION_MS));
+	timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
 }
 
 void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_cause *cause)
@@ -657,12 +657,12 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 	peer->cause = *cause;
 	/* it may have come by our door, written, and ended, before we turned to it */
 	if (peer->state == PEER_INTRODUCING && peer->expected && !knocks_take_all(group)) {
-		timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, DEATH_DECISION_MS));
+		timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
 		return;
 	}
 	if ((peer->state == PEER_LINKED || peer->state == PEER_LINKING) && !peer->link_ended) {
 		/* what it sent last is still to be read */
-		timer_arm(group, &peer->timer, deadline_after_ms(group->now_ns, DEATH_DECISION_MS));
+		timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
 		return;
 	}
 	peer_decide(peer);
@@ -713,9 +713,9 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct actor *sender, 
 		struct paused_ref *paused;
 		struct peer *at = peer->state == PEER_ROUTED && group->uplink.peer ? group->uplink.peer : peer;
 
-		if (at->unyielded_bytes >= YIELD_AT_BYTES && sender && group->current == sender) {
+		if (at->unyielded_bytes >= YIELD_AT_BYTES && sender && actor_is_current(sender)) {
 			at->unyielded_bytes = 0;
-			r = scheduler_park(sender, 0);
+			r = actor_park(sender, 0);
 			if (r < 0 && r != -ETIMEDOUT)
 				return r;
 			peer = peer_find(group, id);
@@ -736,12 +736,12 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct actor *sender, 
 		} else {
 			return 0;
 		}
-		if (!sender || group->current != sender)
+		if (!sender || !actor_is_current(sender))
 			return -EAGAIN;
 		if (deadline_ns == SEND_BLOCK_MAX)
 			deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
-		list_append(queue, &sender->blocked_link);
-		r = scheduler_park(sender, deadline_ns);
+		list_append(queue, &sender->task.blocked_link);
+		r = actor_park(sender, deadline_ns);
 		if (r < 0)
 			return r == -ETIMEDOUT ? timed_out : r;
 		peer = peer_find(group, id); /* may have gone meanwhile */

@@ -85,10 +85,10 @@ static void uplink_retry(actor_group *group, int error)
 	uplink->backoff_ms = uplink->backoff_ms ? uplink->backoff_ms * 2 : BACKOFF_MIN_MS;
 	if (uplink->backoff_ms > max_ms)
 		uplink->backoff_ms = max_ms;
-	timer_arm(group, &uplink->timer, deadline_after_ms(clock_now_ns(), uplink->backoff_ms));
+	timer_arm(&group->loop, &uplink->timer, deadline_after_ms(clock_now_ns(), uplink->backoff_ms));
 }
 
-static void uplink_timer(struct timer *timer)
+static void uplink_timer(struct loop *loop, struct timer *timer)
 {
 	uplink_hello(container_of(timer, struct actor_group, uplink.timer));
 }
@@ -251,7 +251,7 @@ static void request_finish(struct uplink_request *request, int error, actor_msg 
 	list_remove(&request->link);
 	if (request->in_flight)
 		call_cancel(&request->call);
-	timer_deinit(request->group, &request->timer);
+	timer_deinit(&request->group->loop, &request->timer);
 	if (request->done)
 		request->done(request, error, reply);
 	buf_deinit(&request->args);
@@ -264,7 +264,7 @@ static void requests_give_up(actor_group *group)
 		request_finish(container_of(group->uplink.requests.next, struct uplink_request, link), -ENOTCONN, NULL);
 }
 
-static void request_timed_out(struct timer *timer)
+static void request_timed_out(struct loop *loop, struct timer *timer)
 {
 	struct uplink_request *request = container_of(timer, struct uplink_request, timer);
 
@@ -316,7 +316,7 @@ int uplink_ask(actor_group *group, const char *method, struct buf *take_args, in
 	request->done = done;
 	request->arg = arg;
 	snprintf(request->method, sizeof(request->method), "%s", method);
-	r = timer_init(group, &request->timer, request_timed_out);
+	r = timer_init(&group->loop, &request->timer, request_timed_out);
 	if (r < 0) {
 		free(request);
 		return r;
@@ -324,7 +324,7 @@ int uplink_ask(actor_group *group, const char *method, struct buf *take_args, in
 	request->args = *take_args;
 	*take_args = (struct buf)BUF_INIT;
 	list_append(&group->uplink.requests, &request->link);
-	timer_arm(group, &request->timer, deadline_after_ms(clock_now_ns(), timeout_ms));
+	timer_arm(&group->loop, &request->timer, deadline_after_ms(clock_now_ns(), timeout_ms));
 	if (group->uplink.state == UPLINK_UP && group->uplink.announced)
 		request_start(request);
 	return 0;
@@ -369,7 +369,7 @@ static void ask_done(struct uplink_request *request, int error, actor_msg *reply
 		wait->error = -EPERM;
 	}
 	if (wait->self)
-		scheduler_wake(wait->self, 0);
+		actor_wake(wait->self, 0);
 }
 
 static bool ask_is_done(void *arg)
@@ -383,9 +383,9 @@ int uplink_ask_wait(actor_group *group, struct actor *self, const char *method, 
 	struct uplink_request *request;
 	int r;
 
-	if (self && group->current != self)
+	if (self && !actor_is_current(self))
 		return -EINVAL;
-	if (!self && group->in_loop)
+	if (!self && group->loop.in_loop)
 		return -EDEADLK;
 	r = uplink_ask(group, method, take_args, timeout_ms, ask_done, &wait);
 	if (r < 0)
@@ -393,14 +393,14 @@ int uplink_ask_wait(actor_group *group, struct actor *self, const char *method, 
 	request = container_of(group->uplink.requests.prev, struct uplink_request, link);
 	if (self) {
 		while (!wait.done) {
-			r = scheduler_park(self, NEVER_NS);
+			r = actor_park(self, NEVER_NS);
 			if (r < 0 && !wait.done) {
 				request->arg = NULL; /* goes on without us */
 				return r;
 			}
 		}
 	} else {
-		r = scheduler_pump(group, ask_is_done, &wait, NEVER_NS);
+		r = loop_pump(&group->loop, ask_is_done, &wait, NEVER_NS);
 		if (!wait.done) {
 			request->arg = NULL;
 			return r;
@@ -543,7 +543,7 @@ void uplink_turn(actor_group *group)
 	if (group->is_service) {
 		/* its first word to a new broker is the service actor's: who lives */
 		service = actor_find(group, 1);
-		if (!service || service->status == ACTOR_STARTING || service->stack || !list_is_empty(&service->mailbox.messages))
+		if (!service || service->status == ACTOR_STARTING || service->task.stack || !list_is_empty(&service->mailbox.messages))
 			return;
 	}
 	uplink_announce(group);
@@ -552,7 +552,7 @@ void uplink_turn(actor_group *group)
 int uplink_init(actor_group *group)
 {
 	list_init(&group->uplink.requests);
-	return timer_init(group, &group->uplink.timer, uplink_timer);
+	return timer_init(&group->loop, &group->uplink.timer, uplink_timer);
 }
 
 void uplink_start(actor_group *group)
@@ -616,5 +616,5 @@ void uplink_stop(actor_group *group)
 	uplink->state = UPLINK_NONE;
 	uplink->request = request_free(uplink->request);
 	requests_give_up(group);
-	timer_deinit(group, &uplink->timer);
+	timer_deinit(&group->loop, &uplink->timer);
 }

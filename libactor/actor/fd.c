@@ -5,9 +5,10 @@
 #include <sys/epoll.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/fd.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/base/base.h"
-#include "libactor/loop/fd.h"
+#include "libactor/loop/loop.h"
 #include "libactor/message/msg.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
@@ -27,11 +28,12 @@ static void fd_watch_arm(struct fd_watch *watch, int op)
 {
 	struct epoll_event event = {.events = watch->events | EPOLLONESHOT, .data.ptr = watch};
 
-	(void)epoll_ctl(watch->self->group->epoll_fd, op, watch->fd, &event);
+	(void)epoll_ctl(watch->self->group->loop.epoll_fd, op, watch->fd, &event);
 }
 
-void fd_watch_ready(struct fd_watch *watch, uint32_t events)
+void fd_watch_ready(struct loop *loop, void *tag, uint32_t events)
 {
+	struct fd_watch *watch = tag;
 	struct buf body = BUF_INIT;
 	actor_msg *msg;
 
@@ -60,7 +62,7 @@ static void fd_watch_free(struct fd_watch *watch)
 {
 	actor_group *group = watch->self->group;
 
-	(void)epoll_ctl(group->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+	(void)epoll_ctl(group->loop.epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
 	slots_give(&group->fd_watches, watch->id);
 	list_remove(&watch->link);
 	free(watch);
@@ -94,7 +96,7 @@ int actor_watch_fd(actor *self, int fd, int events, const char *method)
 		return r;
 	}
 	event = (struct epoll_event){.events = watch->events | EPOLLONESHOT, .data.ptr = watch};
-	if (epoll_ctl(self->group->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+	if (epoll_ctl(self->group->loop.epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
 		r = -errno;
 		slots_give(&self->group->fd_watches, watch->id);
 		free(watch);

@@ -4,7 +4,9 @@
 
 #include "actor/actor.h"
 
-struct fd_watch;
-void fd_watch_ready(struct fd_watch *watch, uint32_t events);
+struct actor;
+struct loop;
+
+void fd_watch_ready(struct loop *loop, void *tag, uint32_t events); /* @tag: the watch */
 void fd_watch_handled(actor_group *group, uint64_t id); /* its message has been handled: look again */
 void fd_watches_end(struct actor *self);
