@@ -269,7 +269,8 @@ static void status_print_loss(const json_t *supervisor)
 	if (!json_is_integer(lost_ms))
 		return;
 	status_field("state");
-	printf("lost %s ago: the supervisor failed again and again, and its state was set aside; what was down then is forgotten", duration_format(json_integer_value(lost_ms), span));
+	printf("lost %s ago, set aside after faults of the supervisor or unreadable: what was down then is forgotten",
+		duration_format(json_integer_value(lost_ms), span));
 	if (n)
 		printf(", %lld %s adopted and not restarted (rm and spawn anew)", (long long)n, n == 1 ? "process is" : "processes are");
 	putchar('\n');
