@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/broker.h"
+#include "broker/life.h"
+#include "broker/state.h"
 #include "libactor/protocol/hello.h"
 #include "broker/member.h"
 #include "libactor/protocol/token.h"

@@ -1,64 +1,15 @@
 #include "broker/core.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/admission.h"
-#include "broker/broker.h"
+#include "broker/life.h"
 #include "broker/member.h"
 #include "broker/service.h"
-
-#define DEAD_MAX 65536 /* ids of ended groups that are remembered */
-
-struct dead {
-	struct hash_node node; /* broker.dead */
-	struct list age;
-	uint64_t group;
-};
-
-/* ---- graves ----------------------------------------------------------------------------------------------------- */
-
-static struct dead *dead_find(const struct broker *broker, uint64_t group)
-{
-	struct hash_node *node = hash_first(&broker->dead, hash_of_u64(&broker->dead, group));
-
-	for (; node; node = hash_next(node)) {
-		if (container_of(node, struct dead, node)->group == group)
-			return container_of(node, struct dead, node);
-	}
-	return NULL;
-}
-
-bool broker_is_buried(const struct broker *broker, uint64_t group)
-{
-	return dead_find(broker, group);
-}
-
-void broker_bury(struct broker *broker, uint64_t group)
-{
-	struct dead *dead;
-
-	if (dead_find(broker, group))
-		return;
-	if (broker->dead.n_items < DEAD_MAX) {
-		dead = malloc(sizeof(*dead));
-	} else {
-		dead = container_of(list_pop(&broker->dead_by_age), struct dead, age);
-		hash_remove(&broker->dead, &dead->node);
-	}
-	if (!dead)
-		return;
-	*dead = (struct dead){.group = group};
-	if (hash_insert(&broker->dead, &dead->node, hash_of_u64(&broker->dead, group)) < 0) {
-		free(dead);
-		return;
-	}
-	list_append(&broker->dead_by_age, &dead->age);
-}
+#include "broker/state.h"
 
 /* ---- frames ----------------------------------------------------------------------------------------------------- */
 
@@ -73,7 +24,8 @@ static bool from_is_own(const struct broker *broker, const struct member *member
 	return member->is_spawner && frame->type == WIRE_DOWN && from.node == broker->node && !from.serial;
 }
 
-void broker_frame(struct broker *broker, struct member *member, const struct wire_frame *frame)
+/* One frame of @member; again when it had to wait. @member may be doomed afterwards, but is there. */
+static void handle_frame(struct broker *broker, struct member *member, const struct wire_frame *frame)
 {
 	char text[ACTOR_REF_TEXT_MAX];
 
@@ -102,8 +54,8 @@ void broker_frame(struct broker *broker, struct member *member, const struct wir
 	if (!from_is_own(broker, member, frame))
 		member_doom(member, true, "a frame of type %d is from %s, which is not its own", frame->type,
 			actor_ref_format(frame->from, text));
-	else
-		routes_frame(broker, member, frame);
+	else if (!routes_frame(broker, member, frame))
+		service_frame(broker, member, frame);
 }
 
 /* ---- after each event ------------------------------------------------------------------------------------------- */
@@ -128,13 +80,37 @@ static void cut(struct member *member)
 	member_lost(member, member->doom);
 }
 
+static void end_recovery(struct broker *broker)
+{
+	window_close(broker);
+	members_give_up_absent(broker);
+	waits_release(broker, &broker->window.waiting);
+	registry_recovered(broker); /* behind the others: a look-up finds what its asker registered before it */
+}
+
+static void handle_what_waited(struct broker *broker)
+{
+	struct member *member;
+	struct wire_frame frame;
+	struct wait *wait;
+
+	while ((wait = waits_take(broker, &member, &frame))) {
+		if (!member)
+			routes_frame_of_ended(broker, &frame);
+		else if (!member->doomed)
+			handle_frame(broker, member, &frame);
+		wait_free(wait);
+	}
+}
+
 static void settle(struct broker *broker)
 {
 	do {
 		while (!list_is_empty(&broker->doomed))
 			cut(container_of(broker->doomed.next, struct member, doomed_node));
-		window_tick(broker);
-		waits_run(broker);
+		if (window_is_due(broker))
+			end_recovery(broker);
+		handle_what_waited(broker);
 	} while (!list_is_empty(&broker->doomed));
 	members_free_forgotten(broker);
 }
@@ -180,7 +156,7 @@ void broker_link_data(struct broker *broker, struct broker_link *link, const voi
 			member_leave(member, frame.text); /* what follows in this message is not read, the member may be gone */
 			break;
 		}
-		broker_frame(broker, member, &frame);
+		handle_frame(broker, member, &frame);
 	}
 	settle(broker);
 }
@@ -273,48 +249,6 @@ void broker_flush(struct broker *broker)
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
-void broker_log(struct broker *broker, enum log_level level, const char *format, ...)
-{
-	char line[1024];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	broker->ops.log(broker->arg, level, line);
-}
-
-void broker_complain(struct broker *broker, pid_t pid, uid_t uid, const char *format, ...)
-{
-	char line[1024];
-	uint64_t n_missed;
-	va_list args;
-
-	if (!throttle_take(&broker->complaints, throttle_key((uint64_t)uid << 32 | (uint32_t)pid, format), broker->now_ns, &n_missed))
-		return;
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	if (n_missed)
-		broker_log(broker, LOG_WARNING, "%s (%" PRIu64 " more lines like this were not written)", line, n_missed);
-	else
-		broker_log(broker, LOG_WARNING, "%s", line);
-}
-
-struct broker_stats broker_stats(const struct broker *broker)
-{
-	struct broker_stats stats = broker->count;
-
-	stats.groups = broker->members.n_items;
-	stats.names = broker->registry.n_registered;
-	stats.watches = broker->registry.watches.n_items;
-	stats.calls = broker->routes.n_calls;
-	stats.monitors = broker->routes.n_monitors;
-	stats.pairs = broker->introductions.pairs.n_items;
-	stats.waiting = broker->waits.n;
-	return stats;
-}
-
 int broker_new(struct broker **ret, const struct broker_options *options, const struct broker_ops *ops, void *arg,
 	int64_t now_ns)
 {
@@ -354,7 +288,6 @@ int broker_new(struct broker **ret, const struct broker_options *options, const 
 struct broker *broker_free(struct broker *broker)
 {
 	struct hash_node *node;
-	struct list *it;
 
 	if (!broker)
 		return NULL;
@@ -374,10 +307,7 @@ struct broker *broker_free(struct broker *broker)
 	waits_deinit(&broker->waits);
 	while (!list_is_empty(&broker->farewells))
 		broker_link_close(container_of(broker->farewells.next, struct broker_link, timer));
-	while ((it = list_pop(&broker->dead_by_age))) {
-		hash_remove(&broker->dead, &container_of(it, struct dead, age)->node);
-		free(container_of(it, struct dead, age));
-	}
+	broker_forget_graves(broker);
 	registry_deinit(&broker->registry);
 	routes_deinit(&broker->routes);
 	introductions_deinit(&broker->introductions);

@@ -16,9 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "broker/broker.h"
+#include "broker/state.h"
 #include "broker/member.h"
-#include "broker/service.h"
+#include "broker/answer.h"
 #include "libactor/protocol/mp.h"
 
 #define PATH_BYTES 4352
@@ -285,7 +285,7 @@ static void answer_admit(struct pair_end *mine)
 
 	mine->admits = false;
 	if (mine->admit_uid != other->uid || (mine->admit_pid && other->pid && mine->admit_pid != other->pid)) {
-		service_error(mine->member, &call, "permission", "that group is another process");
+		answer_refuse(mine->member, &call, "permission", "that group is another process");
 		return;
 	}
 	mine->up = true;
@@ -293,9 +293,9 @@ static void answer_admit(struct pair_end *mine)
 	mp_put_array(body, 2);
 	mp_put_uint(body, mine->pair->id);
 	mp_put_cstr(body, other->name);
-	service_answer(mine->member, &call, body);
+	answer_result(mine->member, &call, body);
 	if (mine->asks)
-		service_nil(mine->member, mine->ask_from, mine->ask_id);
+		answer_nil(mine->member, mine->ask_from, mine->ask_id);
 	mine->asks = false;
 }
 
@@ -325,11 +325,11 @@ static void pair_settle_or_free(struct pair *pair)
 		begun = begun || pair_open(pair, end);
 		end->asks = false;
 		if (begun) {
-			service_nil(end->member, end->ask_from, end->ask_id);
+			answer_nil(end->member, end->ask_from, end->ask_id);
 		} else {
 			struct wire_frame call = {.from = end->ask_from, .id = end->ask_id, .type = WIRE_CALL};
 
-			service_error(end->member, &call, "overloaded", "out of memory for an introduction");
+			answer_refuse(end->member, &call, "overloaded", "out of memory for an introduction");
 		}
 	}
 	if (begun)
@@ -348,33 +348,33 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	struct pair_end *mine, *theirs;
 
 	if (other == asker || group == broker->group) {
-		service_error(asker, call, "bad_args", "a group needs no link with itself, nor another one with the broker");
+		answer_refuse(asker, call, "bad_args", "a group needs no link with itself, nor another one with the broker");
 		return;
 	}
 	if (!other || other->left || other->exited) {
-		service_error(asker, call, "noproc", "no such group");
+		answer_refuse(asker, call, "noproc", "no such group");
 		return;
 	}
 	if (other->single || asker->single) {
-		service_error(asker, call, "single", "that group has one link only: send to it by the broker");
+		answer_refuse(asker, call, "single", "that group has one link only: send to it by the broker");
 		return;
 	}
 	pair = pair_find(asker, other);
 	if (!pair)
 		pair = pair_new(asker, other);
 	if (!pair) {
-		service_error(asker, call, "overloaded", "too many links of this group");
+		answer_refuse(asker, call, "overloaded", "too many links of this group");
 		return;
 	}
 	mine = pair_end_of(pair, asker);
 
 	/* Asked from both sides, or twice: this request crossed what it was told, or will be told. An old link it has given up before. */
 	if (mine->up || pair->waits) {
-		service_nil(asker, call->from, call->id);
+		answer_nil(asker, call->from, call->id);
 		return;
 	}
 	if (mine->asks)
-		service_nil(asker, mine->ask_from, mine->ask_id);
+		answer_nil(asker, mine->ask_from, mine->ask_id);
 	mine->asks = true;
 	mine->ask_from = call->from;
 	mine->ask_id = call->id;
@@ -429,21 +429,21 @@ void introductions_admit(struct member *member, uint64_t group, uid_t uid, pid_t
 	struct pair *pair;
 
 	if (!other || other == member || other->left || other->single) {
-		service_error(member, call, "noproc", "no such group, or one with a single link");
+		answer_refuse(member, call, "noproc", "no such group, or one with a single link");
 		return;
 	}
 	pair = pair_find(member, other);
 	if (!pair)
 		pair = pair_new(member, other);
 	if (!pair) {
-		service_error(member, call, "overloaded", "too many links of this group");
+		answer_refuse(member, call, "overloaded", "too many links of this group");
 		return;
 	}
 	mine = pair_end_of(pair, member);
 	if (mine->admits) {
 		struct wire_frame older = {.type = WIRE_CALL, .from = mine->admit_from, .id = mine->admit_id};
 
-		service_error(member, &older, "in_use", "asked again");
+		answer_refuse(member, &older, "in_use", "asked again");
 	}
 	mine->admits = true;
 	mine->admit_from = call->from;
@@ -536,12 +536,12 @@ void introductions_end(struct member *member, const struct buf *group_down)
 		if (other->asks) {
 			struct wire_frame call = {.type = WIRE_CALL, .from = other->ask_from, .id = other->ask_id};
 
-			service_error(other->member, &call, "noproc", "that group ended");
+			answer_refuse(other->member, &call, "noproc", "that group ended");
 		}
 		if (other->admits) {
 			struct wire_frame call = {.type = WIRE_CALL, .from = other->admit_from, .id = other->admit_id};
 
-			service_error(other->member, &call, "noproc", "that group ended");
+			answer_refuse(other->member, &call, "noproc", "that group ended");
 		}
 		if (group_down && other->member->mark != member->mark) {
 			other->member->mark = member->mark;

@@ -110,22 +110,11 @@ size_t member_unread_bytes(const struct member *member);
 /* Cuts its link when the event at hand is over. The first reason counts. @farewell: it is told. */
 void member_doom(struct member *member, bool farewell, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-void member_up(struct member *member);
 void member_tell_spawner(struct member *member); /* `group_hello` */
 /* A client ended: nobody but the broker knows. */
 void member_tell_spawner_gone(struct broker *broker, uint64_t group);
-/* Its link is gone: end, or one grace to come back. */
-void member_lost(struct member *member, const char *why);
-void member_leave(struct member *member, struct wire_str reason); /* it said bye */
-void member_exited(struct member *member, const struct actor_cause *cause);
-/* The group is over: names first, then everybody who cares is told; then it is freed. */
-void member_end(struct member *member, const struct actor_cause *cause);
-/* Takes it out without a word: nobody knew of it. Like whatever was said to end above, its memory stays until the event at hand is over. */
-void member_forget(struct member *member);
-void members_free_forgotten(struct broker *broker);
 /* A client that has a door, and listens there. */
 bool member_is_client_alive(const struct member *member);
-void member_expired(struct member *member); /* its grace is over */
 void member_arm(struct member *member);
 void member_disarm(struct member *member);
 

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "broker/broker.h"
+#include "broker/state.h"
 #include "broker/member.h"
 
 #define RECORD_BYTES 128 /* what a record is charged with */

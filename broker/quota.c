@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "broker/broker.h"
+#include "broker/state.h"
 #include "broker/member.h"
 
 static const struct {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker.h"
+#include "broker/state.h"
 #include "broker/member.h"
 #include "libactor/protocol/mp.h"
 

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker.h"
+#include "broker/state.h"
 #include "broker/member.h"
-#include "broker/service.h"
 
 #define NAME_TO_REF_BYTES 32	/* a frame for a name may grow by this when a ref takes its place */
 
@@ -200,41 +199,41 @@ static bool may_yet_come(const struct broker *broker, const struct wire_frame *f
 	return to.node == broker->node && (!target || target->state == MEMBER_ABSENT) && !broker_is_buried(broker, to.group);
 }
 
-static void forward(struct broker *broker, struct member *sender, const struct wire_frame *frame)
+/* False: it is for the broker itself. */
+static bool forward(struct broker *broker, struct member *sender, const struct wire_frame *frame)
 {
 	struct member *target;
 	struct route *route = NULL;
 	actor_ref to;
 	bool found = resolve(broker, frame, &to, &target);
 
-	if (found && !target) {
-		service_frame(broker, sender, frame);
-		return;
-	}
+	if (found && !target)
+		return false;
 	if (window_is_open(&broker->window) &&
 		(sender->n_waits_routed || may_yet_come(broker, frame, found, to, target))) {
 		if (window_wait(sender, frame, true) < 0)
 			refuse(sender, frame, to, "overloaded", "too much of this group waits for the broker's recovery");
-		return;
+		return true;
 	}
 	if (!found || (target->state == MEMBER_ABSENT && !(is_group_monitor(frame->type, to) && target->listed))) {
 		refuse(sender, frame, to, "noproc", frame->to.name.s ? "no such name" : "no such group");
-		return;
+		return true;
 	}
 	if (frame->type == WIRE_CALL || frame->type == WIRE_MONITOR) {
 		route = route_open(sender, target, frame, to);
 		if (!route && !sender->doomed)
 			refuse(sender, frame, to, "overloaded", "too many open calls or monitors of this group");
 		if (!route)
-			return;
+			return true;
 		if (is_group_monitor(frame->type, to))
-			return;
+			return true;
 	}
 	if (!deliver(sender, target, frame, to)) {
 		if (route)
 			route_close(route);
 		refuse(sender, frame, to, "overloaded", "the target does not keep up");
 	}
+	return true;
 }
 
 void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame)
@@ -315,7 +314,7 @@ static void demonitor(struct broker *broker, struct member *sender, const struct
 	member_written(target);
 }
 
-void routes_frame(struct broker *broker, struct member *member, const struct wire_frame *frame)
+bool routes_frame(struct broker *broker, struct member *member, const struct wire_frame *frame)
 {
 	switch (frame->type) {
 	case WIRE_CAST:
@@ -323,8 +322,7 @@ void routes_frame(struct broker *broker, struct member *member, const struct wir
 	case WIRE_STOP:
 	case WIRE_KILL:
 	case WIRE_MONITOR:
-		forward(broker, member, frame);
-		break;
+		return forward(broker, member, frame);
 	case WIRE_REPLY:
 	case WIRE_ERROR:
 	case WIRE_DOWN:
@@ -341,6 +339,7 @@ void routes_frame(struct broker *broker, struct member *member, const struct wir
 	default:
 		break;
 	}
+	return true;
 }
 
 /* ---- the ends of groups ----------------------------------------------------------------------------------------- */

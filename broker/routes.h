@@ -25,8 +25,8 @@ struct routes {
 void routes_init(struct routes *routes);
 void routes_deinit(struct routes *routes);
 
-/* A frame of @member for somebody else than the broker. */
-void routes_frame(struct broker *broker, struct member *member, const struct wire_frame *frame);
+/* A frame of @member. False: it is for the broker itself, and nothing was done. */
+bool routes_frame(struct broker *broker, struct member *member, const struct wire_frame *frame);
 /* One that needs no answer, whose sender has ended meanwhile. */
 void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame);
 /* @member lost its link: calls that went over it are answered `noconnection`, monitors are set again. */

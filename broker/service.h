@@ -5,10 +5,40 @@
 
 struct broker;
 struct member;
-struct buf;
+struct mp_reader;
 
+/* A frame that is for the broker. */
 void service_frame(struct broker *broker, struct member *member, const struct wire_frame *frame);
-/* Answers of the broker itself; @name is one of the protocol's error names. */
-void service_error(struct member *member, const struct wire_frame *call, const char *name, const char *text);
-void service_answer(struct member *member, const struct wire_frame *call, const struct buf *result);
-void service_nil(struct member *member, actor_ref to, uint64_t id);
+
+/* ---- for the files of methods: service-args.c ---- */
+
+int service_read_name(struct mp_reader *args, struct wire_str *ret);
+int service_read_door(struct mp_reader *args, struct wire_str *ret); /* nil, or an absolute path */
+/* It is answered once the recovery is over, or refused. */
+void service_wait_for_window(struct member *member, const struct wire_frame *call);
+
+/* service-names.c: as registry_register(), and from a predecessor that is over. */
+int service_take_name(struct member *member, struct wire_str name, actor_ref ref, actor_ref *ret_holder);
+/* service-announce.c */
+void service_tell_ready(struct member *member); /* the supervisor: this group is */
+
+/* Each: 0 when it has answered or will, -EPROTO when the arguments are not what it takes. */
+/* service-names.c */
+int method_register(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+int method_unregister(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+int method_whereis(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+int method_names(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+/* service-links.c */
+int method_introduce(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+int method_admit(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+int cast_door(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+int cast_listening(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+int cast_introduce_failed(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+int cast_link_down(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+/* service-announce.c */
+int method_announce(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+int method_announced(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+int method_ready(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+/* service-groups.c */
+int cast_group_down(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+int cast_groups(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);

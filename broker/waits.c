@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker.h"
+#include "broker/state.h"
 #include "broker/member.h"
-#include "broker/routes.h"
 
 #define LEFT_MAX_BYTES (16u << 20)
 
@@ -69,25 +68,28 @@ void waits_release(struct broker *broker, struct list *queue)
 	list_splice(&broker->waits.due, queue);
 }
 
-void waits_run(struct broker *broker)
+struct wait *waits_take(struct broker *broker, struct member **ret_member, struct wire_frame *ret)
 {
-	while (!list_is_empty(&broker->waits.due)) {
-		struct wait *wait = container_of(broker->waits.due.next, struct wait, by_queue);
-		struct wire_frame frame;
-		size_t used;
+	struct wait *wait;
+	size_t used;
 
-		if (!wait->member) {
+	while (!list_is_empty(&broker->waits.due)) {
+		wait = container_of(broker->waits.due.next, struct wait, by_queue);
+		*ret_member = wait->member;
+		if (wait->member)
+			wait_unlink(wait);
+		else
 			left_unlink(&broker->waits, wait);
-			if (wire_parse(wait->bytes, wait->size_bytes, &frame, &used) == 1)
-				routes_frame_of_ended(broker, &frame);
-			free(wait);
-			continue;
-		}
-		wait_unlink(wait);
-		if (!wait->member->doomed && wire_parse(wait->bytes, wait->size_bytes, &frame, &used) == 1)
-			broker_frame(broker, wait->member, &frame);
+		if (wire_parse(wait->bytes, wait->size_bytes, ret, &used) == 1)
+			return wait;
 		free(wait);
 	}
+	return NULL;
+}
+
+void wait_free(struct wait *wait)
+{
+	free(wait);
 }
 
 void waits_forget(struct member *member)

@@ -11,6 +11,7 @@
 
 struct broker;
 struct member;
+struct wait;
 
 struct waits {
 	struct list due; /* decided; handled when the event at hand is over */
@@ -23,7 +24,9 @@ void waits_init(struct waits *waits);
 /* 0, -EDQUOT, -ENOMEM. @routed: for another group, so that later ones must not overtake it. */
 int waits_add(struct member *member, struct list *queue, const struct wire_frame *frame, bool routed);
 void waits_release(struct broker *broker, struct list *queue); /* what it waited for is decided */
-void waits_run(struct broker *broker);			       /* handles what was released, in order */
+/* The next frame whose wait is over, and who sent it (NULL: it has ended); NULL: none. The frame lives until wait_free(). */
+struct wait *waits_take(struct broker *broker, struct member **ret_member, struct wire_frame *ret);
+void wait_free(struct wait *wait);
 void waits_forget(struct member *member);		       /* its frames, wherever they wait */
 /* It has ended: what it had sent to others and needs no answer goes on waiting, 16 MiB of all such; the rest is forgotten. */
 void waits_leave(struct member *member);

@@ -1,6 +1,6 @@
 #include "broker/window.h"
 
-#include "broker/broker.h"
+#include "broker/state.h"
 #include "broker/member.h"
 
 void window_init(struct window *window, int64_t length_ns, int64_t now_ns)
@@ -46,31 +46,14 @@ void window_listed(struct broker *broker)
 	window->deadline_ns = broker->now_ns + window->length_ns;
 }
 
-/* Who has not come by now: one that lives by the supervisor's or the kernel's word is late, and what is for it waits; of another nothing is known, so it counts as gone. */
-static void give_up_absent(struct hash_node *node, void *arg)
+bool window_is_due(const struct broker *broker)
 {
-	struct member *member = container_of(node, struct member, node);
-	struct actor_cause cause = cause_make("noconnection");
+	const struct window *window = &broker->window;
 
-	member->awaited = false;
-	if (member->state != MEMBER_ABSENT)
-		return;
-	if (member->listed && (member->speaks || !list_is_empty(&member->pairs))) {
-		member->cause = cause;
-		member->state = MEMBER_LOST;
-	} else if (member_is_client_alive(member)) {
-		member->cause = cause;
-		member->state = MEMBER_LOST;
-		member_arm(member); /* nobody reports its end: it is looked at again */
-	} else if (introductions_is_monitored(member) || member->kept) {
-		member_end(member, &cause);
-	} else if (!member->listed) {
-		introductions_end(member, NULL);
-		member_forget(member);
-	}
+	return window_is_open(window) && (broker->now_ns >= window->deadline_ns || (window->state == WINDOW_GROUPS && !window->n_awaited));
 }
 
-static void window_close(struct broker *broker)
+void window_close(struct broker *broker)
 {
 	struct window *window = &broker->window;
 
@@ -79,17 +62,4 @@ static void window_close(struct broker *broker)
 		broker->waits.n);
 	window->state = WINDOW_CLOSED;
 	window->n_awaited = 0;
-	hash_each(&broker->members, give_up_absent, NULL);
-	waits_release(broker, &window->waiting);
-	registry_recovered(broker); /* behind the others: a look-up finds what its asker registered before it */
-}
-
-void window_tick(struct broker *broker)
-{
-	struct window *window = &broker->window;
-
-	if (window->state == WINDOW_CLOSED)
-		return;
-	if (broker->now_ns >= window->deadline_ns || (window->state == WINDOW_GROUPS && !window->n_awaited))
-		window_close(broker);
 }

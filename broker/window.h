@@ -31,4 +31,5 @@ int window_wait(struct member *member, const struct wire_frame *frame, bool rout
 void window_listed(struct broker *broker); /* the supervisor has sent its list; groups of it are awaited */
 void window_await(struct member *member);
 void window_came(struct member *member); /* announced, or will not */
-void window_tick(struct broker *broker); /* closes it when it is time */
+bool window_is_due(const struct broker *broker); /* it is time to close it */
+void window_close(struct broker *broker); /* what waits in it is for the caller to go on with */

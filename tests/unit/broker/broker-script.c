@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker.h"
+#include "broker/state.h"
 #include "libactor/protocol/cause.h"
+#include "broker/life.h"
 #include "broker/member.h"
 
 #define N_CLIENTS 12

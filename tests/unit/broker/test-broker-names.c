@@ -1,6 +1,6 @@
 /* The registry through the eyes of groups. */
 #include "tests/unit/broker/broker-world.h"
-#include "broker/broker.h"
+#include "broker/state.h"
 
 #include <stdio.h>
 #include <string.h>

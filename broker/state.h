@@ -1,4 +1,4 @@
-/* The state of the core: one struct that its parts share. Internal. */
+/* The state of the core: one struct that its parts share, its log, and the graves. Knows no other part by name. */
 #pragma once
 
 #include "actor/actor.h"
@@ -71,11 +71,10 @@ void broker_log(struct broker *broker, enum log_level level, const char *format,
 /* A warning of what a peer did. @pid and @uid are the kernel's; who does it again and again is not written of each time. */
 void broker_complain(struct broker *broker, pid_t pid, uid_t uid, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* One frame of @member; again when it had to wait. @member may be doomed afterwards, but is there. */
-void broker_frame(struct broker *broker, struct member *member, const struct wire_frame *frame);
 /* An id that will never be a group again. */
 void broker_bury(struct broker *broker, uint64_t group);
 bool broker_is_buried(const struct broker *broker, uint64_t group);
+void broker_forget_graves(struct broker *broker);
 
 /* Starts a frame's body: the shared buffer, emptied. */
 static inline struct buf *broker_body(struct broker *broker)

@@ -1,0 +1,203 @@
+/* How a group comes, loses its link, and ends. Whoever keeps something about a group hears of it here, in this order: names first. */
+#include "broker/life.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/member.h"
+#include "broker/state.h"
+#include "libactor/protocol/mp.h"
+
+void member_forget(struct member *member)
+{
+	struct broker *broker = member->broker;
+
+	window_came(member);
+	if (member->link)
+		broker_link_close(member->link);
+	if (broker->spawner == member)
+		broker->spawner = NULL;
+	member_disarm(member);
+	list_remove(&member->doomed_node);
+	buf_deinit(&member->parked);
+	member->parked = (struct buf)BUF_INIT;
+	member->doomed = true; /* nothing is written to it from here on */
+	hash_remove(&broker->members, &member->node);
+	list_append(&broker->forgotten, &member->doomed_node);
+}
+
+void members_free_forgotten(struct broker *broker)
+{
+	struct list *it;
+
+	while ((it = list_pop(&broker->forgotten))) {
+		struct member *member = container_of(it, struct member, doomed_node);
+
+		free(member->door);
+		free(member);
+	}
+}
+
+void member_up(struct member *member)
+{
+	struct broker *broker = member->broker;
+	struct actor_cause replaced = cause_make("noconnection");
+
+	member->state = MEMBER_UP;
+	member_disarm(member);
+	if (member->is_spawner) {
+		if (broker->spawner && broker->spawner != member)
+			member_end(broker->spawner, &replaced); /* there is one supervisor: the one who came last */
+		broker->spawner = member;
+	}
+	routes_relink(member);
+	registry_back(member);
+	member->was_up = true;
+	if (member->parked.size_bytes) {
+		member_append(member, &member->parked);
+		buf_deinit(&member->parked);
+		member->parked = (struct buf)BUF_INIT;
+	}
+	member_tell_spawner(member);
+	introductions_came(member);
+}
+
+void member_lost(struct member *member, const char *why)
+{
+	struct actor_cause cause = cause_make("noconnection");
+
+	if (member->link)
+		broker_link_close(member->link);
+	if (member->exited) {
+		cause = member->cause;
+		member_end(member, &cause);
+		return;
+	}
+	if (member->left)
+		cause = member->cause;
+	else
+		snprintf(cause.text, sizeof(cause.text), "link ended: %s", why);
+	/* nobody reports the exit of the supervisor, and its successor wants the name */
+	if (!member_is_supervised(member) || member->is_spawner) {
+		member_end(member, &cause);
+		return;
+	}
+	if (!member->left)
+		member->cause = cause;
+	window_came(member);
+	pauses_forget(member);
+	member->state = MEMBER_LOST;
+	member->epoch++;
+	member_arm(member);
+}
+
+void member_leave(struct member *member, struct wire_str reason)
+{
+	char text[sizeof(member->cause.reason)] = "normal";
+
+	if (reason.len && wire_name_is_valid(reason.s, reason.len))
+		snprintf(text, sizeof(text), "%.*s", (int)reason.len, reason.s);
+	member->left = true;
+	if (!member->exited)
+		member->cause = cause_make(text);
+	broker_link_farewell(member->link, "normal");
+	member_lost(member, "bye");
+}
+
+void member_exited(struct member *member, const struct actor_cause *cause)
+{
+	struct actor_cause copy = *cause;
+
+	if (member->state != MEMBER_UP) {
+		member_end(member, &copy);
+		return;
+	}
+	if (member->exited)
+		return;
+	member->cause = copy;
+	member->exited = true;
+	member_arm(member); /* its last frames are still read */
+}
+
+void member_expired(struct member *member)
+{
+	struct actor_cause cause = member->cause;
+
+	if (!member->left && !member->exited && member_is_client_alive(member)) {
+		member_arm(member);
+		return;
+	}
+	/* Its link ended, and its process may live on, stopped or busy. Only the supervisor knows; one that is being restarted says it soon. */
+	if (member_is_supervised(member) && !member->left && !member->exited && member->broker->supervised) {
+		member_disarm(member);
+		if (!member_is_in_doubt(member))
+			registry_back(member);
+		return;
+	}
+	member_end(member, &cause);
+}
+
+void member_end(struct member *member, const struct actor_cause *cause)
+{
+	struct broker *broker = member->broker;
+	struct buf notice = BUF_INIT;
+	char who[MEMBER_WHO_MAX];
+
+	if (member->link)
+		broker_link_close(member->link);
+	member->state = MEMBER_LOST;
+	member->doomed = true; /* nothing is written to it from here on */
+	if (broker->spawner == member)
+		broker->spawner = NULL;
+	broker_log(broker, member_is_supervised(member) ? LOG_INFO : LOG_DEBUG, "%s ended: %s%s%s", member_who(member, who),
+		cause->reason, cause->text[0] ? ": " : "", cause->text);
+	broker->count.ended++;
+	broker_bury(broker, member->group);
+
+	registry_release(member);
+	registry_unwatch(member);
+	waits_leave(member);
+	pauses_forget(member);
+
+	mp_put_array(&notice, 2);
+	mp_put_uint(&notice, member->group);
+	cause_put(&notice, cause);
+	member->mark = ++broker->mark;
+	routes_end(member, cause, &notice);
+	introductions_end(member, &notice);
+	buf_deinit(&notice);
+	if (!member_is_supervised(member) && !member->single)
+		broker->ops.group_gone(broker->arg, member->group); /* of the others the supervisor knows more */
+	member_tell_spawner_gone(broker, member->group);
+	member_forget(member);
+}
+
+/* Who has not come by now: one that lives by the supervisor's or the kernel's word is late, and what is for it waits; of another nothing is known, so it counts as gone. */
+static void give_up_absent(struct hash_node *node, void *arg)
+{
+	struct member *member = container_of(node, struct member, node);
+	struct actor_cause cause = cause_make("noconnection");
+
+	member->awaited = false;
+	if (member->state != MEMBER_ABSENT)
+		return;
+	if (member->listed && (member->speaks || !list_is_empty(&member->pairs))) {
+		member->cause = cause;
+		member->state = MEMBER_LOST;
+	} else if (member_is_client_alive(member)) {
+		member->cause = cause;
+		member->state = MEMBER_LOST;
+		member_arm(member); /* nobody reports its end: it is looked at again */
+	} else if (introductions_is_monitored(member) || member->kept) {
+		member_end(member, &cause);
+	} else if (!member->listed) {
+		introductions_end(member, NULL);
+		member_forget(member);
+	}
+}
+
+void members_give_up_absent(struct broker *broker)
+{
+	hash_each(&broker->members, give_up_absent, NULL);
+}

@@ -1,0 +1,186 @@
+/* What the supervisor says: who lives, who has ended. Its word is the kernel's. */
+#include "broker/service.h"
+
+#include <errno.h>
+
+#include "broker/answer.h"
+#include "broker/member.h"
+#include "broker/state.h"
+#include "broker/life.h"
+#include "libactor/protocol/mp.h"
+
+static int read_exit(struct mp_reader *args, uint64_t *ret_group, struct actor_cause *ret)
+{
+	const uint8_t *cause;
+	size_t size_bytes;
+
+	if (mp_read_uint(args, ret_group) < 0 || mp_read_raw(args, &cause, &size_bytes) < 0 ||
+		cause_parse(cause, size_bytes, ret) < 0)
+		return -EPROTO;
+	return 0;
+}
+
+static void group_exited(struct member *spawner, uint64_t group, const struct actor_cause *cause)
+{
+	struct broker *broker = spawner->broker;
+	struct member *member = member_find(broker, group);
+
+	if (member == spawner || group == broker->group || (group & MEMBER_ID_CLIENT))
+		return;
+	if (member)
+		member_exited(member, cause);
+	else
+		broker_bury(broker, group);
+}
+
+int cast_group_down(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
+{
+	struct actor_cause cause;
+	uint64_t group;
+
+	if (n < 2 || read_exit(args, &group, &cause) < 0)
+		return -EPROTO;
+	group_exited(member, group, &cause);
+	return 0;
+}
+
+static void group_listed(struct member *spawner, uint64_t group)
+{
+	struct broker *broker = spawner->broker;
+	struct member *member = member_find(broker, group);
+
+	if (!group || group == broker->group || (group & MEMBER_ID_CLIENT) || broker_is_buried(broker, group))
+		return;
+	if (!member)
+		member = member_new(broker, group);
+	if (!member || member == spawner)
+		return;
+	member->listed = true;
+}
+
+/* Those who do not speak the protocol are not waited for: they never come. */
+static void group_speaks(struct broker *broker, uint64_t group)
+{
+	struct member *member = member_find(broker, group);
+
+	if (!member || !member->listed)
+		return;
+	member->speaks = true;
+	if (member->state == MEMBER_ABSENT)
+		window_await(member);
+}
+
+static void unlist(struct hash_node *node, void *arg)
+{
+	container_of(node, struct member, node)->listed = false;
+}
+
+/* One without a link, older than the youngest in the list (@arg) and not in it: the supervisor does not know it any more. */
+static void end_unlisted(struct hash_node *node, void *arg)
+{
+	struct member *member = container_of(node, struct member, node);
+	struct actor_cause cause = member->cause;
+
+	if (member->state == MEMBER_LOST && member_is_supervised(member) && !member->listed && member->group < *(uint64_t *)arg)
+		member_end(member, &cause);
+}
+
+/* The supervisor keeps something that this client made. If it is gone, now or when the window closes, the supervisor hears of it. */
+static void client_kept(struct member *spawner, uint64_t group)
+{
+	struct broker *broker = spawner->broker;
+	struct member *member = member_find(broker, group);
+
+	if (!(group & MEMBER_ID_CLIENT) || group & UINT64_C(1) << 62)
+		return; /* not one that a broker admitted */
+	if (!member && window_is_open(&broker->window) && !broker_is_buried(broker, group))
+		member = member_new(broker, group);
+	if (!member) {
+		member_tell_spawner_gone(broker, group);
+		return;
+	}
+	member->kept = true;
+	if (member->state == MEMBER_ABSENT)
+		window_await(member);
+}
+
+static void replay(struct hash_node *node, void *arg)
+{
+	struct member *member = container_of(node, struct member, node);
+
+	if (member->state == MEMBER_LOST && !member_is_in_doubt(member))
+		registry_back(member); /* it lives, whenever it comes */
+	if (member->state != MEMBER_UP || member->doomed)
+		return;
+	member_tell_spawner(member);
+	if (member->ready)
+		service_tell_ready(member);
+}
+
+int cast_groups(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
+{
+	struct broker *broker = member->broker;
+	struct mp_reader look = *args;
+	struct actor_cause cause;
+	uint64_t group, youngest = 0;
+	uint32_t n_live, n_exits, n_pair, n_speaking = 0, n_clients = 0;
+
+	if (n < 2 || mp_read_array(&look, &n_live) < 0)
+		return -EPROTO;
+	for (uint32_t i = 0; i < n_live; i++) {
+		if (mp_read_uint(&look, &group) < 0)
+			return -EPROTO;
+	}
+	if (mp_read_array(&look, &n_exits) < 0)
+		return -EPROTO;
+	for (uint32_t i = 0; i < n_exits; i++) {
+		if (mp_read_array(&look, &n_pair) < 0 || n_pair != 2 || read_exit(&look, &group, &cause) < 0)
+			return -EPROTO;
+	}
+	if (n > 2 && mp_read_array(&look, &n_speaking) < 0)
+		return -EPROTO;
+	for (uint32_t i = 0; i < n_speaking; i++) {
+		if (mp_read_uint(&look, &group) < 0)
+			return -EPROTO;
+	}
+	if (n > 3 && mp_read_array(&look, &n_clients) < 0)
+		return -EPROTO;
+	for (uint32_t i = 0; i < n_clients; i++) {
+		if (mp_read_uint(&look, &group) < 0)
+			return -EPROTO;
+	}
+
+	hash_each(&broker->members, unlist, NULL);
+	mp_read_array(args, &n_live);
+	while (n_live--) {
+		mp_read_uint(args, &group);
+		group_listed(member, group);
+		if (n == 2)
+			group_speaks(broker, group);
+		if (group > youngest)
+			youngest = group;
+	}
+	mp_read_array(args, &n_exits);
+	while (n_exits--) {
+		mp_read_array(args, &n_pair);
+		read_exit(args, &group, &cause);
+		group_exited(member, group, &cause);
+	}
+	if (n > 2)
+		mp_read_array(args, &n_speaking);
+	while (n_speaking--) {
+		mp_read_uint(args, &group);
+		group_speaks(broker, group);
+	}
+	if (n > 3)
+		mp_read_array(args, &n_clients);
+	while (n_clients--) {
+		mp_read_uint(args, &group);
+		client_kept(member, group);
+	}
+	broker->supervised = member->has_listed = true;
+	hash_each(&broker->members, end_unlisted, &youngest);
+	window_listed(broker);
+	hash_each(&broker->members, replay, NULL);
+	return 0;
+}
