@@ -6,8 +6,8 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/call.h"
-#include "libactor/actor/mailbox.h"
 #include "libactor/actor/monitor.h"
+#include "libactor/actor/post.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"

@@ -12,19 +12,23 @@
 #include "libactor/actor/fd.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/monitor.h"
+#include "libactor/actor/post.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/stack.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
 #include "libactor/node/flush.h"
+#include "libactor/node/gone.h"
 #include "libactor/node/inbound.h"
+#include "libactor/node/introduction.h"
 #include "libactor/node/knocks.h"
 #include "libactor/node/name.h"
-#include "libactor/node/peer.h"
 #include "libactor/node/rendezvous.h"
 #include "libactor/node/service.h"
 #include "libactor/node/uplink.h"
+#include "libactor/peer/name-cache.h"
+#include "libactor/peer/peer.h"
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/token.h"
@@ -152,6 +156,12 @@ static const struct loop_hooks group_hooks = {
 	.is_idle = group_has_no_event,
 };
 
+static const struct peer_hooks group_peer_hooks = {
+	.wanted = peer_ask,
+	.timeout = peer_timeout,
+	.link_ends = inbound_link_ends,
+};
+
 static int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 {
 	actor_group *group = calloc(1, sizeof(*group));
@@ -160,6 +170,7 @@ static int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_
 	if (!group)
 		return -ENOMEM;
 	group->mode = mode;
+	group->peer_hooks = &group_peer_hooks;
 	hash_init(&group->peers);
 	hash_init(&group->pauses);
 	list_init(&group->peers_over);
@@ -417,7 +428,6 @@ uint64_t actor_group_id(const actor_group *group)
 {
 	return group->id;
 }
-
 
 static bool group_spawn_is_done(void *arg)
 {

@@ -15,16 +15,14 @@
 #include "libactor/actor/fd.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/monitor.h"
+#include "libactor/actor/timers.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/stack.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
 #include "libactor/node/name.h"
-#include "libactor/node/peer.h"
 #include "libactor/protocol/cause.h"
-#include "libactor/protocol/wire.h"
-#include "libactor/send.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
 #include "libactor/util/sized.h"
@@ -147,6 +145,20 @@ static void spawn_wait_finish(struct spawn_wait *wait, int result)
 		actor_wake(wait->parent, 0);
 }
 
+/* Queued calls are answered `down`. */
+static void actor_drop_messages(struct actor *self, const char *reason)
+{
+	actor_msg *msg;
+
+	while ((msg = mailbox_take(self))) {
+		if (msg->kind == MSG_CALL)
+			call_refuse(self->group, msg->sender, msg->way, self->ref, msg->id, "down", reason);
+		else if (msg->kind == MSG_CAST)
+			self->group->stats.casts_dropped++;
+		actor_msg_free(msg);
+	}
+}
+
 /* Runs in the actor's own context: what it waits for here is waited for like in a handler. Frees @self. */
 static void actor_end(struct actor *self, bool terminate)
 {
@@ -162,7 +174,7 @@ static void actor_end(struct actor *self, bool terminate)
 		self->method = "terminate";
 		self->behavior->terminate(self, &cause);
 	}
-	mailbox_drop_all(self, cause.reason);
+	actor_drop_messages(self, cause.reason);
 	froms_end(self, cause.reason);
 	send_timers_end(self);
 	fd_watches_end(self);
@@ -171,7 +183,7 @@ static void actor_end(struct actor *self, bool terminate)
 	self->task.cancelled = false;
 	names_release(self);
 	watchers_fire(self, &cause);
-	mailbox_drop_all(self, cause.reason); /* what came while it waited for its names */
+	actor_drop_messages(self, cause.reason); /* what came while it waited for its names */
 	actor_free(self);
 }
 
@@ -181,7 +193,7 @@ void actor_discard(struct actor *self)
 
 	self->status = ACTOR_ENDING;
 	mailbox_release(self);
-	mailbox_drop_all(self, "shutdown");
+	actor_drop_messages(self, "shutdown");
 	froms_end(self, "shutdown");
 	send_timers_end(self);
 	fd_watches_end(self);
@@ -471,44 +483,4 @@ int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t
 	if (ret)
 		*ret = ref;
 	return 0;
-}
-
-static int actor_end_other(actor *self, actor_ref who, bool kill, const char *reason)
-{
-	actor_group *group = self->group;
-	struct wire_dest to = {.ref = who};
-	struct actor *target;
-	struct peer *peer;
-
-	if (who.node != group->node)
-		return -ESRCH;
-	if (who.group == group->id) {
-		target = actor_find(group, who.serial);
-		if (!target)
-			return -ESRCH;
-		if (kill)
-			actor_request_kill(target);
-		else
-			actor_request_stop(target, reason);
-		return 0;
-	}
-	peer = peer_route(group, who.group, true);
-	if (!peer)
-		return send_no_route(group, &to);
-	if (kill)
-		wire_put_kill(peer_out(peer), &to, self->ref);
-	else
-		wire_put_stop(peer_out(peer), &to, self->ref, wire_cstr(reason));
-	peer_wrote(peer);
-	return 0;
-}
-
-int actor_stop(actor *self, actor_ref who, const char *reason)
-{
-	return actor_end_other(self, who, false, reason ? reason : "normal");
-}
-
-int actor_kill(actor *self, actor_ref who)
-{
-	return actor_end_other(self, who, true, NULL);
 }

@@ -12,13 +12,13 @@
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/mailbox.h"
+#include "libactor/actor/post.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
-#include "libactor/node/peer.h"
+#include "libactor/peer/peer.h"
 #include "libactor/protocol/wire.h"
-#include "libactor/send.h"
 #include "libactor/transport/address.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
@@ -80,6 +80,12 @@ void call_fail(actor_group *group, uint64_t id, int error)
 
 	if (call)
 		call_finish(call, error, NULL);
+}
+
+void calls_end_by_peer(struct peer *peer, int error)
+{
+	while (!list_is_empty(&peer->calls))
+		call_finish(container_of(peer->calls.next, struct call, peer_link), error, NULL);
 }
 
 bool call_may_be_answered(actor_group *group, uint64_t id, const struct peer *peer, actor_ref from)

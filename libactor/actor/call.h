@@ -31,6 +31,7 @@ void call_cancel(struct call *call); /* done() does not run; a late answer goes 
 void call_finish(struct call *call, int error, actor_msg *take_reply);
 /* Would this call to an actor of ours never end, because its caller is waited for? */
 bool call_closes_circle(struct actor *to, const struct wire_frame *frame);
+void calls_end_by_peer(struct peer *peer, int error); /* it is gone */
 /* It cannot be answered any more, though somebody tried. */
 void call_fail(actor_group *group, uint64_t id, int error);
 /* Does @peer speak for whom the call was made to? An id that is not open is a late reply, and anybody's. */

@@ -7,29 +7,17 @@
 #include <stdlib.h>
 
 #include "libactor/actor/actor-internal.h"
-#include "libactor/actor/call.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
-#include "libactor/node/peer.h"
-#include "libactor/protocol/wire.h"
+#include "libactor/peer/pressure.h"
 #include "libactor/util/clock.h"
-#include "libactor/util/hash.h"
 #include "libactor/util/list.h"
 
 #define MAILBOX_DEFAULT_MESSAGES 4096u
 #define MAILBOX_DEFAULT_BYTES (1u << 20)
-
-struct pause { /* we told @peer to hold back messages for @to */
-	struct hash_node node; /* group->pauses, by both: each message to a full mailbox looks its pause up */
-	struct list mailbox_link;
-	struct list peer_link;
-	struct peer *peer;
-	struct actor *to;
-	uint64_t received_bytes; /* since then: what was in flight, or somebody who does not listen */
-};
 
 void mailbox_init(struct mailbox *mailbox, const struct actor_behavior *behavior)
 {
@@ -57,54 +45,16 @@ void mailbox_push(struct actor *to, actor_msg *take)
 	actor_make_runnable(to);
 }
 
-static uint64_t pause_hash(const struct hash *pauses, const struct actor *to, const struct peer *peer)
-{
-	return hash_of_u64(pauses, hash_of_u64(pauses, peer->id) + to->ref.serial);
-}
-
-static struct pause *pause_find(struct actor *to, struct peer *peer)
-{
-	const struct hash *pauses = &to->group->pauses;
-
-	/* most often the one it was told last: what comes from a peer comes in batches */
-	if (!list_is_empty(&peer->pauses)) {
-		struct pause *last = container_of(peer->pauses.next, struct pause, peer_link);
-
-		if (last->to == to)
-			return last;
-	}
-	for (struct hash_node *node = hash_first(pauses, pause_hash(pauses, to, peer)); node; node = hash_next(node)) {
-		struct pause *pause = container_of(node, struct pause, node);
-
-		if (pause->to == to && pause->peer == peer)
-			return pause;
-	}
-	return NULL;
-}
-
-static void pause_end(struct pause *pause, bool tell)
-{
-	if (tell && pause->peer->state == PEER_LINKED && !pause->peer->is_uplink) {
-		wire_put_resume(peer_out(pause->peer), &pause->to->ref);
-		peer_wrote(pause->peer);
-	}
-	hash_remove(&pause->to->group->pauses, &pause->node);
-	list_remove(&pause->mailbox_link);
-	list_remove(&pause->peer_link);
-	free(pause);
-}
-
 static void mailbox_has_room(struct mailbox *mailbox)
 {
 	/* one for one: whoever is woken fills the place that was made */
 	if (!list_is_empty(&mailbox->blocked) && !mailbox_is_full(mailbox))
 		actor_wake(container_of(mailbox->blocked.next, struct actor, task.blocked_link), 0);
 	if (!list_is_empty(&mailbox->paused) && mailbox->n_messages <= mailbox->max_messages / 2 && mailbox->n_bytes <= mailbox->max_bytes / 2)
-		while (!list_is_empty(&mailbox->paused))
-			pause_end(container_of(mailbox->paused.next, struct pause, mailbox_link), true);
+		pauses_end(&mailbox->paused);
 }
 
-actor_msg *mailbox_pop(struct actor *self)
+actor_msg *mailbox_take(struct actor *self)
 {
 	struct list *node = list_pop(&self->mailbox.messages);
 	actor_msg *msg;
@@ -114,24 +64,16 @@ actor_msg *mailbox_pop(struct actor *self)
 	msg = container_of(node, actor_msg, link);
 	self->mailbox.n_messages--;
 	self->mailbox.n_bytes -= msg->charge_bytes < self->mailbox.n_bytes ? msg->charge_bytes : self->mailbox.n_bytes;
-	mailbox_has_room(&self->mailbox);
 	return msg;
 }
 
-void mailbox_drop_all(struct actor *self, const char *reason)
+actor_msg *mailbox_pop(struct actor *self)
 {
-	struct list *node;
+	actor_msg *msg = mailbox_take(self);
 
-	while ((node = list_pop(&self->mailbox.messages))) {
-		actor_msg *msg = container_of(node, actor_msg, link);
-
-		if (msg->kind == MSG_CALL)
-			call_refuse(self->group, msg->sender, msg->way, self->ref, msg->id, "down", reason);
-		else if (msg->kind == MSG_CAST)
-			self->group->stats.casts_dropped++;
-		actor_msg_free(msg);
-	}
-	self->mailbox.n_messages = self->mailbox.n_bytes = 0;
+	if (msg)
+		mailbox_has_room(&self->mailbox);
+	return msg;
 }
 
 int mailbox_wait_room(actor_group *group, uint64_t serial, struct actor *sender, int64_t deadline_ns, struct actor **ret)
@@ -159,40 +101,9 @@ int mailbox_wait_room(actor_group *group, uint64_t serial, struct actor *sender,
 	return 0;
 }
 
-uint64_t mailbox_pause_peer(struct actor *to, struct peer *peer, size_t received_bytes)
-{
-	struct hash *pauses = &to->group->pauses;
-	struct pause *pause = pause_find(to, peer);
-
-	if (pause)
-		return pause->received_bytes += received_bytes;
-	pause = calloc(1, sizeof(*pause));
-	if (!pause || hash_insert(pauses, &pause->node, pause_hash(pauses, to, peer)) < 0) {
-		free(pause);
-		return 0; /* the next message tries again */
-	}
-	pause->peer = peer;
-	pause->to = to;
-	pause->received_bytes = received_bytes;
-	list_append(&to->mailbox.paused, &pause->mailbox_link);
-	list_prepend(&peer->pauses, &pause->peer_link);
-	if (!peer->is_uplink) { /* the broker forwards for many and is not held up for one */
-		wire_put_pause(peer_out(peer), &to->ref);
-		peer_wrote(peer);
-	}
-	return received_bytes;
-}
-
-void mailbox_forget_peer(actor_group *group, struct peer *peer)
-{
-	while (!list_is_empty(&peer->pauses))
-		pause_end(container_of(peer->pauses.next, struct pause, peer_link), false);
-}
-
 void mailbox_release(struct actor *self)
 {
 	while (!list_is_empty(&self->mailbox.blocked))
 		actor_wake(container_of(self->mailbox.blocked.next, struct actor, task.blocked_link), -ESRCH);
-	while (!list_is_empty(&self->mailbox.paused))
-		pause_end(container_of(self->mailbox.paused.next, struct pause, mailbox_link), true);
+	pauses_end(&self->mailbox.paused);
 }

@@ -8,14 +8,13 @@
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/monitor.h"
+#include "libactor/actor/post.h"
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
-#include "libactor/node/name.h"
-#include "libactor/node/peer.h"
-#include "libactor/process.h"
+#include "libactor/peer/name-cache.h"
+#include "libactor/peer/peer.h"
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/wire.h"
-#include "libactor/send.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
@@ -59,15 +58,14 @@ void monitor_settle(actor_group *group, struct monitor *monitor, actor_ref who)
 		monitor->who = who;
 }
 
-static void monitor_fire_reason(actor_group *group, struct monitor *monitor, const char *reason)
+void monitor_fire_reason(actor_group *group, struct monitor *monitor, const char *reason)
 {
 	struct actor_cause cause = cause_make(reason);
 
 	monitor_fire(group, monitor, &cause);
 }
 
-/* Serial 0 is the process: one of the supervisor's is watched by who reaps it, any other by the end of its link. */
-static bool is_of_process(actor_ref who)
+bool monitor_is_of_process(actor_ref who)
 {
 	return !who.serial && !(who.group >> 63);
 }
@@ -79,7 +77,7 @@ void monitor_remove(actor_group *group, struct monitor *monitor)
 
 	if (who.group == group->id) {
 		watcher_remove(group, who, monitor->watcher->ref, monitor->id);
-	} else if (is_of_process(who)) {
+	} else if (monitor_is_of_process(who)) {
 		struct wire_dest spawner = {0};
 
 		/* best effort: a DOWN that comes all the same finds no monitor */
@@ -107,34 +105,6 @@ bool monitor_may_be_told(actor_group *group, uint64_t id, const struct peer *pee
 	return monitor->who.serial && monitor->who.group == peer->id && actor_ref_equal(monitor->who, who);
 }
 
-void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const struct actor_cause *cause)
-{
-	struct monitor *monitor = slots_get(&group->monitors, id);
-	struct peer *peer;
-
-	if (!monitor)
-		return;
-	monitor_settle(group, monitor, who); /* the end of a process may be told before its start has been answered */
-	if (!actor_ref_equal(monitor->who, who))
-		return;
-	if (who.serial == 0) {
-		peer = peer_find(group, who.group);
-		if (peer && !peer->is_uplink && peer->state != PEER_ROUTED) {
-			/* its last messages may still be on the link: the DOWN waits for the link's end */
-			monitor->cause_known = true;
-			monitor->cause = *cause;
-			list_remove(&monitor->target_link);
-			list_append(&peer->monitors, &monitor->target_link);
-			peer_exit_told(group, who.group, cause);
-			return;
-		}
-		names_forget_group(group, who.group);
-	} else {
-		names_forget_ref(group, who);
-	}
-	monitor_fire(group, monitor, cause);
-}
-
 int monitor_new(struct actor *watcher, actor_ref who, struct monitor **ret)
 {
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
@@ -151,71 +121,6 @@ int monitor_new(struct actor *watcher, actor_ref who, struct monitor **ret)
 	monitor->who = who;
 	list_append(&watcher->monitors, &monitor->watcher_link);
 	*ret = monitor;
-	return 0;
-}
-
-/* A process is watched by who reaps it. */
-static int monitor_process(struct actor *self, struct monitor *monitor)
-{
-	uint64_t id = monitor->id;
-	int r;
-
-	r = spawner_ask(self, "monitor", ACTOR_TIMEOUT_DEFAULT, NULL, "UrU", monitor->who.group, self->ref, id);
-	monitor = slots_get(&self->group->monitors, id);
-	if (r < 0 && monitor) {
-		if (r == -ECANCELED) {
-			monitor_free(self->group, monitor);
-			return r;
-		}
-		/* whether it lives is not known: the spawner would have sent a DOWN for a process that it does not have */
-		monitor_fire_reason(self->group, monitor, "noconnection");
-	}
-	return 0;
-}
-
-int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
-{
-	actor_group *group = self->group;
-	struct wire_dest to = {.ref = who};
-	struct monitor *monitor;
-	struct peer *peer;
-	uint64_t id;
-	int r;
-
-	if (actor_ref_is_nobody(who))
-		return -EINVAL;
-	r = monitor_new(self, who, &monitor);
-	if (r < 0)
-		return r;
-	id = monitor->id;
-	if (ret_monitor)
-		*ret_monitor = id;
-
-	if (who.node != group->node) {
-		monitor_fire_reason(group, monitor, "noproc");
-	} else if (who.group == group->id && who.serial) {
-		r = watcher_add(group, who, self->ref, id, NULL);
-		if (r == -ESRCH)
-			monitor_fire_reason(group, monitor, "noproc");
-		else if (r < 0)
-			monitor_free(group, monitor);
-		return r == -ESRCH ? 0 : r;
-	} else if (is_of_process(who)) {
-		if (!actor_is_current(self)) {
-			monitor_free(group, monitor);
-			return -EAGAIN;
-		}
-		return monitor_process(self, monitor);
-	} else {
-		peer = peer_route(group, who.group, true);
-		if (!peer) {
-			monitor_free(group, monitor);
-			return send_no_route(group, &to);
-		}
-		wire_put_monitor(peer_out(peer), &to, self->ref, id);
-		list_append(&peer->monitors, &monitor->target_link);
-		peer_wrote(peer);
-	}
 	return 0;
 }
 
@@ -240,6 +145,15 @@ bool actor_demonitor(actor *self, uint64_t id)
 		}
 	}
 	return false;
+}
+
+void monitors_end_by_peer(struct peer *peer, const struct actor_cause *cause)
+{
+	while (!list_is_empty(&peer->monitors)) {
+		struct monitor *monitor = container_of(peer->monitors.next, struct monitor, target_link);
+
+		monitor_fire(peer->group, monitor, monitor->cause_known ? &monitor->cause : cause);
+	}
 }
 
 /* ---- the target's half ---- */
@@ -272,6 +186,12 @@ void watcher_free(struct watcher *watcher)
 	list_remove(&watcher->target_link);
 	list_remove(&watcher->peer_link);
 	free(watcher);
+}
+
+void watchers_forget_peer(struct peer *peer)
+{
+	while (!list_is_empty(&peer->watchers))
+		watcher_free(container_of(peer->watchers.next, struct watcher, peer_link));
 }
 
 void watcher_remove(actor_group *group, actor_ref target, actor_ref who, uint64_t id)

@@ -28,6 +28,11 @@ struct watcher { /* somebody watches a local actor */
 };
 
 void monitor_fire(actor_group *group, struct monitor *monitor, const struct actor_cause *cause); /* frees it */
+void monitor_fire_reason(actor_group *group, struct monitor *monitor, const char *reason);
+void monitors_end_by_peer(struct peer *peer, const struct actor_cause *cause); /* it is gone */
+void watchers_forget_peer(struct peer *peer);
+/* Serial 0 is the process: one of the supervisor's is watched by who reaps it, any other by the end of its link. */
+bool monitor_is_of_process(actor_ref who);
 void monitor_remove(actor_group *group, struct monitor *monitor);
 int watcher_add(actor_group *group, actor_ref target, actor_ref who, uint64_t id, struct peer *peer);
 void watcher_remove(actor_group *group, actor_ref target, actor_ref who, uint64_t id);
@@ -44,5 +49,3 @@ void monitor_settle(actor_group *group, struct monitor *monitor, actor_ref who);
 int monitor_new(struct actor *watcher, actor_ref who, struct monitor **ret);
 /* Does @peer know of @who's end: is it its group, the broker, or for a process the spawner? An id that is not open is anybody's. */
 bool monitor_may_be_told(actor_group *group, uint64_t id, const struct peer *peer, actor_ref who);
-/* A down frame came. */
-void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const struct actor_cause *cause);

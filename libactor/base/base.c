@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 void group_log(actor_group *group, const char *format, ...)
 {
@@ -49,4 +51,26 @@ int group_path(const actor_group *group, char *ret, size_t size, const char *for
 	m = vsnprintf(ret + n, size - (size_t)n, format, args);
 	va_end(args);
 	return m < 0 || (size_t)m >= size - (size_t)n ? -ENAMETOOLONG : 0;
+}
+
+/* "<runtime dir>/g/<our id>/": supervised groups have theirs already, others make it when they first listen. */
+void socket_make_directory(const char *socket_path)
+{
+	char dir[4096];
+	char *slash, *above;
+
+	snprintf(dir, sizeof(dir), "%s", socket_path);
+	slash = strrchr(dir, '/');
+	if (!slash)
+		return;
+	*slash = 0;
+	if (mkdir(dir, 0700) == 0 || errno != ENOENT)
+		return;
+	above = strrchr(dir, '/');
+	if (!above)
+		return;
+	*above = 0;
+	(void)mkdir(dir, 0700);
+	*above = '/';
+	(void)mkdir(dir, 0700);
 }

@@ -21,6 +21,7 @@
 struct actor;
 struct peer;
 struct knock;
+struct peer_hooks;
 
 /* ---- the link to the daemon (node/uplink.c): what others ask of it ---- */
 
@@ -73,13 +74,14 @@ struct actor_group {
 	struct slots fd_watches;
 
 	struct transport *transport;
+	const struct peer_hooks *peer_hooks;
 	struct hash peers;
 	struct list peers_over; /* struct peer.over_link */
 	struct door *door;      /* NULL: none */
 	uint64_t door_id;       /* our id when it was made */
 	struct list knocks;     /* struct knock.link (knocks.c) */
 	uint64_t n_knocks_asked;
-	struct hash pauses; /* struct pause.node (mailbox.c): what we told peers to hold back */
+	struct hash pauses; /* struct pause.node (peer/pressure.c): what we told peers to hold back */
 	struct list dirty;
 	struct list flushes; /* struct flush.link: parked actors */
 	struct uplink uplink;
@@ -107,6 +109,8 @@ struct actor_group {
 void group_log(actor_group *group, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Of what a peer did. @who: a group id, a pid, or what else names it; who does it again and again is not written of each time. */
 void group_complain(actor_group *group, uint64_t who, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The directory of a socket of ours, and g/ above it, as far as they are not there. */
+void socket_make_directory(const char *socket_path);
 int group_path(const actor_group *group, char *ret, size_t size, const char *format, ...) __attribute__((format(printf, 4, 5)));
 static inline actor_ref group_ref(const actor_group *group, uint64_t serial)
 {

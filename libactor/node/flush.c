@@ -14,7 +14,7 @@
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/node/flush.h"
-#include "libactor/node/peer.h"
+#include "libactor/peer/peer.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"

@@ -12,12 +12,14 @@
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
 #include "libactor/node/inbound.h"
+#include "libactor/node/introduction.h"
 #include "libactor/node/knocks.h"
-#include "libactor/node/name.h"
-#include "libactor/node/peer.h"
 #include "libactor/node/rendezvous.h"
 #include "libactor/node/service.h"
 #include "libactor/node/uplink.h"
+#include "libactor/peer/name-cache.h"
+#include "libactor/peer/peer.h"
+#include "libactor/peer/pressure.h"
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
@@ -209,7 +211,7 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 		call_refuse(group, frame->from, peer_way(peer), ref, frame->id, "deadlock", "it waits for an answer of who calls it");
 		return;
 	}
-	if (mailbox_is_full(&to->mailbox) && mailbox_pause_peer(to, peer, peer->takes_aside ? 0 : frame->raw_bytes) > OVERFLOW_MAX_BYTES) {
+	if (mailbox_is_full(&to->mailbox) && pause_tell(&to->mailbox.paused, to->ref, peer, peer->takes_aside ? 0 : frame->raw_bytes) > OVERFLOW_MAX_BYTES) {
 		if (!peer->is_uplink) {
 			peer_cut(peer, "it goes on sending to an actor whose mailbox is full");
 			return;
@@ -351,7 +353,8 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 			peer_cut(peer, "it pauses or resumes an actor of another group");
 			return false;
 		}
-		peer_pause_received(peer, frame->has_ref ? &frame->to.ref : NULL);
+		if (!peer_pause_received(peer, frame->has_ref ? &frame->to.ref : NULL))
+			peer_cut(peer, "it pauses too many actors");
 		return peer_still_linked(group, id);
 	case WIRE_RESUME:
 		if (frame->has_ref && !inbound_is_own(peer, frame->to.ref)) {

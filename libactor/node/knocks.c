@@ -11,9 +11,10 @@
 
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
+#include "libactor/node/introduction.h"
 #include "libactor/node/knocks.h"
-#include "libactor/node/peer.h"
 #include "libactor/node/uplink.h"
+#include "libactor/peer/peer.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
@@ -54,7 +55,7 @@ void door_open_own(actor_group *group)
 	group->door_id = group->id;
 	r = door_path(group, path, sizeof(path));
 	if (r == 0) {
-		peer_make_directory(path);
+		socket_make_directory(path);
 		r = door_listen(group->transport, path, group, &group->door);
 	}
 	if (r < 0 && r != -EOPNOTSUPP)
@@ -95,7 +96,7 @@ void door_asked(actor_group *group)
 	if (!group->door)
 		door_open_own(group);
 	if (group->door && door_path(group, path, sizeof(path)) == 0) {
-		peer_make_directory(path);
+		socket_make_directory(path);
 		(void)knocks_take_all(group); /* before its place is needed for the next */
 		r = door_renew(group->door);
 	}

@@ -1,7 +1,4 @@
-/*
- * Names: those of our own actors, and a cache of others'. The broker owns the truth; a look-up subscribes, so what is cached is kept
- * current and later sends by name cost a hash look-up. While the broker is away the cache is used as it is.
- */
+/* Names: those of our own actors, and looking up others'. The broker owns the truth; what it said is kept in peer/name-cache.c. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,135 +10,14 @@
 #include "libactor/message/msg.h"
 #include "libactor/node/name.h"
 #include "libactor/node/uplink.h"
+#include "libactor/peer/name-cache.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
-#include "libactor/util/hash.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
 #define RELEASE_WAIT_MS 1000
-
-struct cached_name {
-	struct hash_node node;       /* group->name_cache, by name */
-	struct hash_node group_node; /* group->name_owners, by the owner's group: its death is not a walk over all names */
-	actor_ref ref;
-	uint32_t length;
-	char name[];
-};
-
-void names_init(actor_group *group)
-{
-	hash_init(&group->name_cache);
-	hash_init(&group->name_owners);
-}
-
-static void cached_name_free(struct hash_node *node, void *arg)
-{
-	actor_group *group = arg;
-
-	struct cached_name *cached = container_of(node, struct cached_name, node);
-
-	hash_remove(&group->name_cache, &cached->node);
-	hash_remove(&group->name_owners, &cached->group_node);
-	free(cached);
-}
-
-void names_forget_all(actor_group *group)
-{
-	hash_each(&group->name_cache, cached_name_free, group);
-}
-
-void names_deinit(actor_group *group)
-{
-	names_forget_all(group);
-	hash_deinit(&group->name_cache);
-	hash_deinit(&group->name_owners);
-}
-
-static struct cached_name *name_find(actor_group *group, struct wire_str name)
-{
-	uint64_t hash = hash_of_bytes(&group->name_cache, name.s, name.len);
-
-	for (struct hash_node *node = hash_first(&group->name_cache, hash); node; node = hash_next(node)) {
-		struct cached_name *cached = container_of(node, struct cached_name, node);
-
-		if (cached->length == name.len && memcmp(cached->name, name.s, name.len) == 0)
-			return cached;
-	}
-	return NULL;
-}
-
-static void name_store(actor_group *group, struct wire_str name, actor_ref ref)
-{
-	struct cached_name *cached = name_find(group, name);
-
-	if (cached) {
-		hash_remove(&group->name_owners, &cached->group_node);
-	} else {
-		cached = malloc(sizeof(*cached) + name.len + 1);
-		if (!cached)
-			return; /* asked again next time */
-		cached->length = (uint32_t)name.len;
-		memcpy(cached->name, name.s, name.len);
-		cached->name[name.len] = 0;
-		if (hash_insert(&group->name_cache, &cached->node, hash_of_bytes(&group->name_cache, name.s, name.len)) < 0) {
-			free(cached);
-			return;
-		}
-	}
-	cached->ref = ref;
-	if (hash_insert(&group->name_owners, &cached->group_node, hash_of_u64(&group->name_owners, ref.group)) < 0) {
-		hash_remove(&group->name_cache, &cached->node);
-		free(cached);
-	}
-}
-
-bool name_cached(actor_group *group, const char *name, actor_ref *ret)
-{
-	struct cached_name *cached = name_find(group, wire_cstr(name));
-
-	if (!cached)
-		return false;
-	*ret = cached->ref;
-	return true;
-}
-
-void name_changed(actor_group *group, struct wire_str name, actor_ref ref)
-{
-	struct cached_name *cached;
-
-	if (!actor_ref_is_nobody(ref)) {
-		name_store(group, name, ref);
-		return;
-	}
-	cached = name_find(group, name);
-	if (cached)
-		cached_name_free(&cached->node, group);
-}
-
-static void names_forget_owner(actor_group *group, actor_ref owner, bool whole_group)
-{
-	struct hash_node *node = hash_first(&group->name_owners, hash_of_u64(&group->name_owners, owner.group)), *next;
-
-	for (; node; node = next) {
-		struct cached_name *cached = container_of(node, struct cached_name, group_node);
-
-		next = hash_next(node);
-		if (whole_group ? cached->ref.group == owner.group : actor_ref_equal(cached->ref, owner))
-			cached_name_free(&cached->node, group);
-	}
-}
-
-void names_forget_group(actor_group *group, uint64_t group_id)
-{
-	names_forget_owner(group, (actor_ref){group->node, group_id, 0}, true);
-}
-
-void names_forget_ref(actor_group *group, actor_ref ref)
-{
-	names_forget_owner(group, ref, false);
-}
 
 static void name_refreshed(struct uplink_request *request, int error, actor_msg *reply)
 {
@@ -158,19 +34,18 @@ static void name_refreshed(struct uplink_request *request, int error, actor_msg 
 	name_changed(request->group, wire_str(name, length), ref);
 }
 
-static void name_refresh(struct hash_node *node, void *arg)
+static void name_refresh(const char *name, void *arg)
 {
-	struct cached_name *cached = container_of(node, struct cached_name, node);
 	struct buf args = BUF_INIT;
 
-	if (body_pack(&args, BODY_ARGS, "s", cached->name) == 0)
+	if (body_pack(&args, BODY_ARGS, "s", name) == 0)
 		(void)uplink_ask(arg, "whereis", &args, CALL_TIMEOUT_DEFAULT_MS, name_refreshed, NULL);
 	buf_deinit(&args);
 }
 
 void names_refresh(actor_group *group)
 {
-	hash_each(&group->name_cache, name_refresh, group);
+	names_each_cached(group, name_refresh, group);
 }
 
 int name_resolve(actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, actor_ref *ret)

@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 #include "libactor/base/base.h"
-#include "libactor/node/peer.h"
+#include "libactor/node/gone.h"
 #include "libactor/node/rendezvous.h"
+#include "libactor/peer/peer.h"
 #include "libactor/protocol/hello.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
@@ -120,7 +121,7 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 		snprintf(peer->name, sizeof(peer->name), "%.*s", (int)(hello.name.len < 255 ? hello.name.len : 255), hello.name.s);
 		r = link_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->link);
 		if (r == -ENOENT) { /* somebody cleaned up */
-			peer_make_directory(path);
+			socket_make_directory(path);
 			r = link_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->link);
 		}
 		if (r < 0)

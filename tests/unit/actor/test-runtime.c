@@ -18,6 +18,7 @@
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/monitor.h"
 #include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
 #include "libactor/transport/address.h"

@@ -13,7 +13,7 @@
 
 #define BYE_MS 1000
 
-struct actor;
+struct loop;
 
 enum peer_state {
 	PEER_INTRODUCING, /* the broker was asked; frames wait in pending */
@@ -50,7 +50,7 @@ struct peer {
 	struct list watchers;   /* struct watcher.peer_link */
 	uint32_t n_watchers;
 	struct list handovers;  /* struct handover.link (service.c) */
-	struct list pauses;     /* struct pause.peer_link: told by us, the last first */
+	struct list pauses;     /* struct pause.peer_link (pressure.c): told by us, the last first */
 	struct list paused_refs;/* struct paused_ref: told to us */
 	uint32_t n_paused_refs;
 	struct list paused_senders; /* actors parked by "pause *" */
@@ -64,6 +64,13 @@ struct peer {
 	char name[256];
 };
 
+/* What the rooms above make of a peer; all of them in group->peer_hooks, set once. */
+struct peer_hooks {
+	void (*wanted)(struct peer *peer);    /* it is new, and has no link: the broker is to be asked */
+	void (*timeout)(struct loop *loop, struct timer *timer); /* peer.timer */
+	void (*link_ends)(struct peer *peer); /* before its end is looked at: what it had said is handled */
+};
+
 struct peer *peer_find(actor_group *group, uint64_t group_id);
 /* Anybody may call himself so; only of a supervised group (bit 63 of its id is clear) it is the name in the token that admitted it. */
 bool peer_is_spawner(const struct peer *peer);
@@ -75,26 +82,6 @@ struct peer *peer_back(actor_group *group, uint64_t group_id, uint64_t way); /* 
 struct buf *peer_out(struct peer *peer);   /* append one frame, then peer_wrote() */
 void peer_wrote(struct peer *peer);
 void peers_flush(actor_group *group);
-void peer_link_up(struct peer *peer);
-void peer_link_down(struct peer *peer, int error);
-void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_cause *cause);
-/* @role: listen, dial (the place made for this link) or join (its door). */
-void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role, uint64_t group_id, struct wire_str path,
-	struct transport_peer expect, struct wire_str name);
-/* It will come by our door. NULL: out of memory. */
-struct peer *peer_expect(actor_group *group, uint64_t intro_id, uint64_t group_id, struct transport_peer expect, struct wire_str name);
-void peer_admit(struct peer *peer, uint64_t knock_id); /* it came; its link is up */
-/* The directory of a socket of ours, and g/ above it, as far as they are not there. */
-void peer_make_directory(const char *socket_path);
-void peer_introduction_failed(actor_group *group, uint64_t intro_id, uint64_t group_id);
-void peers_ask_again(actor_group *group); /* the broker is a new one: who has no link yet and needs one */
-void peer_cut(struct peer *peer, const char *why); /* ends the link; our side. The peer may be over then */
 struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state);
-void peer_fail_all(struct peer *peer, const struct actor_cause *cause, int call_error);
-void peer_forget(struct peer *peer); /* it is over: unlinked now, freed by peers_free_over(); once is enough */
-void peers_free_over(actor_group *group); /* where nobody holds one: between the turns of the loop */
-/* Sender side of pause/resume: 0 go on; else as mailbox_wait_room. */
-int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct actor *sender, int64_t deadline_ns);
-void peer_drained(struct peer *peer);
-void peer_pause_received(struct peer *peer, const actor_ref *ref);
-void peer_resume_received(struct peer *peer, const actor_ref *ref);
+void peer_move_pending(struct peer *peer, struct peer *to); /* frames that waited for a link */
+void peers_free_over(actor_group *group); /* what was forgotten, where nobody holds one: between the turns of the loop */

@@ -1,0 +1,80 @@
+/* One message to somebody: into a mailbox here, or as a frame to its group. Whether it may be sent now is asked before its body is packed. */
+#include <errno.h>
+#include <string.h>
+
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/actor/post.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/message/msg.h"
+#include "libactor/peer/peer.h"
+#include "libactor/peer/pressure.h"
+#include "libactor/protocol/wire.h"
+
+static bool dest_is_local(const actor_group *group, const struct wire_dest *to)
+{
+	return !to->name.s && to->ref.group == group->id && to->ref.node == group->node;
+}
+
+int send_no_route(const actor_group *group, const struct wire_dest *to)
+{
+	/* whoever has no more than the link to a daemon has no way while that is away; others make one, unless there is no memory for it */
+	return to->name.s || group->mode != ACTOR_JOIN_DIRECT || group->uplink.state == UPLINK_NONE ? -ENOTCONN : -ENOMEM;
+}
+
+int send_ready(actor_group *group, struct actor *self, const struct wire_dest *to, int64_t deadline_ns)
+{
+	struct actor *target;
+	struct peer *peer;
+
+	if (dest_is_local(group, to))
+		return mailbox_wait_room(group, to->ref.serial, self, deadline_ns, &target);
+	if (to->name.s) {
+		peer = group->uplink.peer;
+		if (!peer)
+			return -ENOTCONN;
+	} else {
+		if (to->ref.node != group->node || !to->ref.group)
+			return -ESRCH;
+		peer = peer_route(group, to->ref.group, true);
+		if (!peer)
+			return send_no_route(group, to);
+	}
+	return peer_wait_unpaused(&peer, to->ref, self ? &self->task : NULL, deadline_ns);
+}
+
+int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method, const void *args, size_t args_bytes)
+{
+	actor_ref from = self ? self->ref : group_ref(group, 0);
+	struct actor *target;
+	struct peer *peer;
+	actor_msg *msg;
+	int r;
+
+	if (dest_is_local(group, to)) {
+		target = actor_find(group, to->ref.serial);
+		if (!target || target->status == ACTOR_ENDING) {
+			group->stats.casts_dropped++;
+			return 0;
+		}
+		r = msg_new_received(&msg, from, method, args, args_bytes);
+		if (r < 0)
+			return r;
+		msg->kind = MSG_CAST;
+		mailbox_push(target, msg);
+		return 0;
+	}
+	peer = to->name.s ? group->uplink.peer : peer_route(group, to->ref.group, true);
+	if (!peer)
+		return send_no_route(group, to);
+	wire_put_cast(peer_out(peer), to, from, method, args, args_bytes);
+	peer_wrote(peer);
+	return 0;
+}
+
+/* What a peer would refuse, and end the link for, does not leave. */
+int post_check_method(const char *method)
+{
+	return method && wire_name_is_valid(method, strlen(method)) ? 0 : -EINVAL;
+}

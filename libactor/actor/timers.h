@@ -1,0 +1,5 @@
+#pragma once
+
+#include "actor/actor.h"
+
+void send_timers_end(struct actor *self);

@@ -1,0 +1,77 @@
+/* Watching: an actor here, one in another group, or a process. */
+#include <errno.h>
+
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/monitor.h"
+#include "libactor/actor/post.h"
+#include "libactor/base/base.h"
+#include "libactor/peer/peer.h"
+#include "libactor/process.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/util/list.h"
+#include "libactor/util/slots.h"
+
+/* A process is watched by who reaps it. */
+static int monitor_process(struct actor *self, struct monitor *monitor)
+{
+	uint64_t id = monitor->id;
+	int r;
+
+	r = spawner_ask(self, "monitor", ACTOR_TIMEOUT_DEFAULT, NULL, "UrU", monitor->who.group, self->ref, id);
+	monitor = slots_get(&self->group->monitors, id);
+	if (r < 0 && monitor) {
+		if (r == -ECANCELED) {
+			monitor_forget(self->group, monitor);
+			return r;
+		}
+		/* whether it lives is not known: the spawner would have sent a DOWN for a process that it does not have */
+		monitor_fire_reason(self->group, monitor, "noconnection");
+	}
+	return 0;
+}
+
+int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
+{
+	actor_group *group = self->group;
+	struct wire_dest to = {.ref = who};
+	struct monitor *monitor;
+	struct peer *peer;
+	uint64_t id;
+	int r;
+
+	if (actor_ref_is_nobody(who))
+		return -EINVAL;
+	r = monitor_new(self, who, &monitor);
+	if (r < 0)
+		return r;
+	id = monitor->id;
+	if (ret_monitor)
+		*ret_monitor = id;
+
+	if (who.node != group->node) {
+		monitor_fire_reason(group, monitor, "noproc");
+	} else if (who.group == group->id && who.serial) {
+		r = watcher_add(group, who, self->ref, id, NULL);
+		if (r == -ESRCH)
+			monitor_fire_reason(group, monitor, "noproc");
+		else if (r < 0)
+			monitor_forget(group, monitor);
+		return r == -ESRCH ? 0 : r;
+	} else if (monitor_is_of_process(who)) {
+		if (!actor_is_current(self)) {
+			monitor_forget(group, monitor);
+			return -EAGAIN;
+		}
+		return monitor_process(self, monitor);
+	} else {
+		peer = peer_route(group, who.group, true);
+		if (!peer) {
+			monitor_forget(group, monitor);
+			return send_no_route(group, &to);
+		}
+		wire_put_monitor(peer_out(peer), &to, self->ref, id);
+		list_append(&peer->monitors, &monitor->target_link);
+		peer_wrote(peer);
+	}
+	return 0;
+}

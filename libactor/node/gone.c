@@ -1,0 +1,53 @@
+/* A peer is gone: what hangs on it ends, and it is forgotten. */
+#include <errno.h>
+
+#include "libactor/actor/call.h"
+#include "libactor/actor/monitor.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
+#include "libactor/node/gone.h"
+#include "libactor/node/service.h"
+#include "libactor/peer/name-cache.h"
+#include "libactor/peer/peer.h"
+#include "libactor/peer/pressure.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
+
+void peer_fail_all(struct peer *peer, const struct actor_cause *cause, int call_error)
+{
+	actor_group *group = peer->group;
+
+	names_forget_group(group, peer->id);
+	peer_unpause_all(peer, -ESRCH);
+	pauses_forget_peer(peer);
+	watchers_forget_peer(peer);
+	calls_end_by_peer(peer, call_error);
+	monitors_end_by_peer(peer, cause);
+}
+
+void peer_forget(struct peer *peer)
+{
+	actor_group *group = peer->group;
+
+	if (peer->over)
+		return;
+	peer->over = true;
+	peer->state = PEER_ENDED;
+	handovers_fail(peer);
+	if (peer->is_client) {
+		group->n_clients--;
+		service_client_gone(group, peer->id);
+	}
+	list_remove(&peer->dirty_link);
+	peer->link = link_free(peer->link);
+	timer_deinit(&group->loop, &peer->timer);
+	hash_remove(&group->peers, &peer->node);
+	buf_deinit(&peer->pending);
+	peer->pending = (struct buf)BUF_INIT;
+	buf_deinit(&peer->aside);
+	peer->aside = (struct buf)BUF_INIT;
+	list_append(&group->peers_over, &peer->over_link);
+}

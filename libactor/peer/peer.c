@@ -1,0 +1,179 @@
+/*
+ * Other groups, and what is written to them. One path to each at a time, so that order holds: a link of its own, the broker's, or, while
+ * there is none, `pending`. Who makes the link, and what its end means, is decided above (node/), by group->peer_hooks.
+ *
+ * Whoever holds a struct peer may find it over (`peer->over`), never freed: its memory stays until the turn of the loop has ended.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
+#include "libactor/peer/peer.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
+
+#define FLUSH_AT_BYTES (64u << 10)   /* a handler that writes and writes is sent from while it does */
+
+struct peer *peer_find(actor_group *group, uint64_t group_id)
+{
+	uint64_t hash = hash_of_u64(&group->peers, group_id);
+
+	for (struct hash_node *node = hash_first(&group->peers, hash); node; node = hash_next(node)) {
+		struct peer *peer = container_of(node, struct peer, node);
+
+		if (peer->id == group_id)
+			return peer;
+	}
+	return NULL;
+}
+
+bool peer_is_spawner(const struct peer *peer)
+{
+	return !(peer->id >> 63) && strcmp(peer->name, "$spawner") == 0;
+}
+
+struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state)
+{
+	struct peer *peer = calloc(1, sizeof(*peer));
+
+	if (!peer)
+		return NULL;
+	peer->group = group;
+	peer->id = id;
+	peer->state = state;
+	list_init(&peer->calls);
+	list_init(&peer->monitors);
+	list_init(&peer->watchers);
+	list_init(&peer->handovers);
+	list_init(&peer->pauses);
+	list_init(&peer->paused_refs);
+	list_init(&peer->paused_senders);
+	if (timer_init(&group->loop, &peer->timer, group->peer_hooks->timeout) < 0) {
+		free(peer);
+		return NULL;
+	}
+	if (hash_insert(&group->peers, &peer->node, hash_of_u64(&group->peers, id)) < 0) {
+		timer_deinit(&group->loop, &peer->timer);
+		free(peer);
+		return NULL;
+	}
+	return peer;
+}
+
+void peers_free_over(actor_group *group)
+{
+	struct list *node;
+
+	while ((node = list_pop(&group->peers_over)))
+		free(container_of(node, struct peer, over_link));
+}
+
+/* ---- the way there ---- */
+
+uint64_t peer_way(const struct peer *peer)
+{
+	return peer->is_uplink ? peer->group->uplink.n_connects : 0;
+}
+
+struct peer *peer_back(actor_group *group, uint64_t group_id, uint64_t way)
+{
+	if (way)
+		return way == group->uplink.n_connects ? group->uplink.peer : NULL;
+	return peer_find(group, group_id);
+}
+
+struct peer *peer_route(actor_group *group, uint64_t group_id, bool introduce)
+{
+	struct peer *peer;
+
+	peer = peer_find(group, group_id);
+	if (peer)
+		return peer;
+	if (group->mode != ACTOR_JOIN_DIRECT || !introduce)
+		return group->uplink.peer; /* may be NULL: no way there */
+	if (group->uplink.state == UPLINK_NONE)
+		return NULL; /* the node is gone */
+	peer = peer_new(group, group_id, PEER_INTRODUCING);
+	if (peer)
+		group->peer_hooks->wanted(peer);
+	return peer;
+}
+
+struct buf *peer_out(struct peer *peer)
+{
+	switch (peer->state) {
+	case PEER_ROUTED:
+		if (peer->group->uplink.peer)
+			return peer_out(peer->group->uplink.peer);
+		break;
+	case PEER_LINKING:
+		if (!peer->is_uplink && !peer->is_client)
+			return &peer->pending;
+		/* fall through */
+	case PEER_LINKED:
+		if (peer->link && !peer->said_bye)
+			return link_out(peer->link);
+		break;
+	case PEER_INTRODUCING:
+		return &peer->pending;
+	case PEER_ENDED:
+		break;
+	}
+	buf_reset(&peer->group->discard, 1 << 16); /* to the dead */
+	return &peer->group->discard;
+}
+
+void peer_wrote(struct peer *peer)
+{
+	if (peer->state == PEER_ROUTED) {
+		if (peer->group->uplink.peer)
+			peer_wrote(peer->group->uplink.peer);
+		return;
+	}
+	if (!peer->link)
+		return;
+	link_mark(peer->link);
+	if (link_out(peer->link)->size_bytes >= FLUSH_AT_BYTES) {
+		peer->unyielded_bytes += link_out(peer->link)->size_bytes;
+		link_flush(peer->link);
+	}
+	if (!list_is_linked(&peer->dirty_link))
+		list_append(&peer->group->dirty, &peer->dirty_link);
+}
+
+void peers_flush(actor_group *group)
+{
+	struct list *node;
+
+	while ((node = list_pop(&group->dirty))) {
+		struct peer *peer = container_of(node, struct peer, dirty_link);
+
+		if (peer->link)
+			link_flush(peer->link);
+	}
+}
+
+/* What waited goes to @to, frame by frame: one message holds at most 16 MiB. */
+void peer_move_pending(struct peer *peer, struct peer *to)
+{
+	struct buf pending = peer->pending;
+	struct wire_frame frame;
+	size_t at = 0, used;
+
+	peer->pending = (struct buf)BUF_INIT;
+	if (pending.failed)
+		peer_out(to)->failed = true; /* frames are missing: the link must not go on as if none were */
+	while (at < pending.size_bytes && wire_parse(pending.data + at, pending.size_bytes - at, &frame, &used) >= 0) {
+		buf_append(peer_out(to), pending.data + at, used);
+		peer_wrote(to);
+		at += used;
+	}
+	buf_deinit(&pending);
+	peer_wrote(to);
+}

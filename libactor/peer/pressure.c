@@ -1,0 +1,248 @@
+/*
+ * Who sends too fast is held back, at both ends of a link. A receiver with a full mailbox tells the peer to pause, once for each actor; a
+ * sender that was told so, or whose frames the kernel does not take, parks until it may go on.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
+#include "libactor/peer/peer.h"
+#include "libactor/peer/pressure.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
+
+/*
+ * Written and not taken: like "pause *". One batch, so that the kernel finds the next one ready; more would make nothing faster, and all
+ * of it still comes when the receiver has said `pause`, from each of its senders.
+ */
+#define BACKLOG_MAX_BYTES TRANSPORT_BATCH_BYTES
+#define PAUSED_REFS_MAX 4096u	    /* actors of one peer with full mailboxes at a time */
+#define YIELD_AT_BYTES (256u << 10)  /* and lets the loop read now and then, or it would never hear `pause` */
+
+struct pause { /* we told @peer to hold back messages for @to, one of our actors */
+	struct hash_node node; /* group->pauses, by both: each message to a full mailbox looks its pause up */
+	struct list mailbox_link; /* mailbox.paused */
+	struct list peer_link;
+	struct peer *peer;
+	actor_ref to;
+	uint64_t received_bytes; /* since then: what was in flight, or somebody who does not listen */
+};
+
+struct paused_ref {
+	struct list link; /* peer.paused_refs */
+	actor_ref ref;
+	struct list senders; /* actor.blocked_link */
+};
+
+/* ---- told by us ---- */
+
+static uint64_t pause_hash(const struct hash *pauses, actor_ref to, const struct peer *peer)
+{
+	return hash_of_u64(pauses, hash_of_u64(pauses, peer->id) + to.serial);
+}
+
+static struct pause *pause_find(actor_ref to, struct peer *peer)
+{
+	const struct hash *pauses = &peer->group->pauses;
+
+	/* most often the one it was told last: what comes from a peer comes in batches */
+	if (!list_is_empty(&peer->pauses)) {
+		struct pause *last = container_of(peer->pauses.next, struct pause, peer_link);
+
+		if (last->to.serial == to.serial)
+			return last;
+	}
+	for (struct hash_node *node = hash_first(pauses, pause_hash(pauses, to, peer)); node; node = hash_next(node)) {
+		struct pause *pause = container_of(node, struct pause, node);
+
+		if (pause->to.serial == to.serial && pause->peer == peer)
+			return pause;
+	}
+	return NULL;
+}
+
+static void pause_end(struct pause *pause, bool tell)
+{
+	if (tell && pause->peer->state == PEER_LINKED && !pause->peer->is_uplink) {
+		wire_put_resume(peer_out(pause->peer), &pause->to);
+		peer_wrote(pause->peer);
+	}
+	hash_remove(&pause->peer->group->pauses, &pause->node);
+	list_remove(&pause->mailbox_link);
+	list_remove(&pause->peer_link);
+	free(pause);
+}
+
+uint64_t pause_tell(struct list *paused, actor_ref to, struct peer *peer, size_t received_bytes)
+{
+	struct hash *pauses = &peer->group->pauses;
+	struct pause *pause = pause_find(to, peer);
+
+	if (pause)
+		return pause->received_bytes += received_bytes;
+	pause = calloc(1, sizeof(*pause));
+	if (!pause || hash_insert(pauses, &pause->node, pause_hash(pauses, to, peer)) < 0) {
+		free(pause);
+		return 0; /* the next message tries again */
+	}
+	pause->peer = peer;
+	pause->to = to;
+	pause->received_bytes = received_bytes;
+	list_append(paused, &pause->mailbox_link);
+	list_prepend(&peer->pauses, &pause->peer_link);
+	if (!peer->is_uplink) { /* the broker forwards for many and is not held up for one */
+		wire_put_pause(peer_out(peer), &to);
+		peer_wrote(peer);
+	}
+	return received_bytes;
+}
+
+void pauses_forget_peer(struct peer *peer)
+{
+	while (!list_is_empty(&peer->pauses))
+		pause_end(container_of(peer->pauses.next, struct pause, peer_link), false);
+}
+
+void pauses_end(struct list *paused)
+{
+	while (!list_is_empty(paused))
+		pause_end(container_of(paused->next, struct pause, mailbox_link), true);
+}
+
+/* ---- told to us ---- */
+
+void peer_senders_go_on(struct peer *peer)
+{
+	if (!peer->paused_all)
+		tasks_wake(&peer->group->loop, &peer->paused_senders, 0);
+}
+
+void peer_unpause_all(struct peer *peer, int result)
+{
+	tasks_wake(&peer->group->loop, &peer->paused_senders, result);
+	while (!list_is_empty(&peer->paused_refs)) {
+		struct paused_ref *paused = container_of(peer->paused_refs.next, struct paused_ref, link);
+
+		tasks_wake(&peer->group->loop, &paused->senders, result);
+		list_remove(&paused->link);
+		free(paused);
+	}
+	peer->n_paused_refs = 0;
+	peer->paused_all = false;
+}
+
+static struct paused_ref *peer_paused_ref(struct peer *peer, actor_ref ref)
+{
+	list_for_each(it, &peer->paused_refs) {
+		struct paused_ref *paused = container_of(it, struct paused_ref, link);
+
+		if (actor_ref_equal(paused->ref, ref))
+			return paused;
+	}
+	return NULL;
+}
+
+int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct task *sender, int64_t deadline_ns)
+{
+	struct peer *peer = *peerp;
+	actor_group *group = peer->group;
+	int timed_out = deadline_ns == SEND_BLOCK_MAX ? -EBUSY : -ETIMEDOUT;
+	uint64_t id = peer->id;
+	struct list *queue;
+	int r;
+
+	for (;;) {
+		struct paused_ref *paused;
+		struct peer *at = peer->state == PEER_ROUTED && group->uplink.peer ? group->uplink.peer : peer;
+
+		if (at->unyielded_bytes >= YIELD_AT_BYTES && sender && group->loop.current == sender) {
+			at->unyielded_bytes = 0;
+			r = task_park(&group->loop, sender, 0);
+			if (r < 0 && r != -ETIMEDOUT)
+				return r;
+			peer = peer_find(group, id);
+			if (!peer)
+				return -ESRCH;
+			*peerp = peer;
+			continue;
+		}
+		paused = list_is_empty(&at->paused_refs) ? NULL : peer_paused_ref(at, to);
+		if (paused) {
+			queue = &paused->senders;
+		} else if (at->paused_all) {
+			queue = &at->paused_senders;
+		} else if (at->link ? link_backlog_bytes(at->link) > BACKLOG_MAX_BYTES : at->pending.size_bytes > BACKLOG_MAX_BYTES) {
+			queue = &at->paused_senders;
+			if (at->link)
+				link_notify_drained(at->link);
+		} else {
+			return 0;
+		}
+		if (!sender || group->loop.current != sender)
+			return -EAGAIN;
+		if (deadline_ns == SEND_BLOCK_MAX)
+			deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
+		list_append(queue, &sender->blocked_link);
+		r = task_park(&group->loop, sender, deadline_ns);
+		if (r < 0)
+			return r == -ETIMEDOUT ? timed_out : r;
+		peer = peer_find(group, id); /* may have gone meanwhile */
+		if (!peer)
+			return -ESRCH;
+		*peerp = peer;
+	}
+}
+
+void peer_drained(struct peer *peer)
+{
+	if (peer->draining && peer->link && link_backlog_bytes(peer->link) > 0)
+		link_notify_drained(peer->link); /* more was written since it was asked for */
+	else
+		peer->draining = false;
+	peer_senders_go_on(peer);
+}
+
+bool peer_pause_received(struct peer *peer, const actor_ref *ref)
+{
+	struct paused_ref *paused;
+
+	if (!ref) {
+		peer->paused_all = true;
+		return true;
+	}
+	if (peer_paused_ref(peer, *ref))
+		return true;
+	if (!peer->is_uplink && peer->n_paused_refs >= PAUSED_REFS_MAX)
+		return false;
+	paused = calloc(1, sizeof(*paused));
+	if (!paused)
+		return true; /* we go on sending; the receiver's patience is bounded */
+	paused->ref = *ref;
+	list_init(&paused->senders);
+	list_append(&peer->paused_refs, &paused->link);
+	peer->n_paused_refs++;
+	return true;
+}
+
+void peer_resume_received(struct peer *peer, const actor_ref *ref)
+{
+	struct paused_ref *paused;
+
+	if (!ref) {
+		peer->paused_all = false;
+		tasks_wake(&peer->group->loop, &peer->paused_senders, 0);
+		return;
+	}
+	paused = peer_paused_ref(peer, *ref);
+	if (!paused)
+		return;
+	tasks_wake(&peer->group->loop, &paused->senders, 0);
+	list_remove(&paused->link);
+	free(paused);
+	peer->n_paused_refs--;
+}
