@@ -1,6 +1,4 @@
 #include "libactor/loop/stack.h"
-#include "libactor/transport/address.h"
-#include "libactor/util/list.h"
 
 #include <assert.h>
 #include <errno.h>
