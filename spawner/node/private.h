@@ -1,7 +1,4 @@
-/*
- * What the parts of the node share: node.c (events), node/commands.c (commands and waiting), node/clients.c (what callers have made),
- * node/bytes.c (bytes).
- */
+/* What the parts of the node share. Each file uses those above it in this list, bytes.c those up to children.c; node.c and commands.c are on top. */
 #pragma once
 
 #include "spawner/node/node.h"
@@ -119,36 +116,34 @@ struct waiter {
 	bool first; /* of a spawn: an end before it was ready is its answer */
 };
 
-/* --- node.c --- */
+/* --- actions.c --- */
 
 /* Aborts when out of memory: see node.h. */
 void *node_alloc(size_t size_bytes);
-void node_recent_add(struct node *node, uint64_t group, const struct actor_cause *cause);
 struct node_action *node_early(struct node *node, enum node_action_kind kind);
 struct node_action *node_late(struct node *node, enum node_action_kind kind);
 __attribute__((format(printf, 2, 3))) void node_log(struct node *node, const char *format, ...);
 
-/* Into the tables, without an engine's handle; takes @name and @spec. */
-struct child *node_child_new(struct node *node, uint64_t number, char *name, struct spec *take_spec, bool daemon);
-/* Gives it to its engine. 0, or what the engine says. */
-int node_child_engage(struct node *node, struct child *child);
-/* One that was only loaded. */
-void node_child_unload(struct node *node, struct child *child);
-/* It must be down. Whoever still waits is answered. */
-void node_child_forget(struct node *node, struct child *child);
+/* --- tables.c --- */
+
+void node_recent_add(struct node *node, uint64_t group, const struct actor_cause *cause);
 /* It changed: write it down, look at its waiters. */
 void node_touch(struct node *node, struct child *child);
 void node_set_group(struct node *node, struct child *child, uint64_t group);
-/* Takes the engines' actions until there is none, then answers whoever waited for what has come. */
-void node_drain(struct node *node, uint64_t now_ns);
-void node_stop_child(struct node *node, struct child *child, uint64_t now_ns);
 
-/* --- node/clients.c --- */
+/* --- clients.c --- */
 
 /* NULL: it is gone, and gets nothing any more. */
 struct client *node_client_get(struct node *node, uint64_t group);
 /* After something of it was taken away: frees one that has nothing. */
 void node_client_settle(struct node *node, struct client *client);
+void node_owner_set(struct node *node, struct child *child, actor_ref owner);
+struct client *node_client_find(const struct node *node, uint64_t group);
+void node_client_free(struct node *node, struct client *client);
+struct client *node_client_new(struct node *node, uint64_t group);
+
+/* --- watches.c --- */
+
 /* May @watcher make one more? NULL: yes; else why not. */
 const char *node_watch_refusal(const struct node *node, actor_ref watcher);
 /* Does nothing if there is one already, or if the watcher is gone. */
@@ -159,17 +154,14 @@ void node_watch_free(struct node *node, struct watch *watch);
 void node_child_ended(struct node *node, struct child *child, const struct actor_cause *cause);
 /* A notice for somebody who watches what is not there. */
 void node_notice_add(struct node *node, uint64_t group, const struct actor_cause *cause, actor_ref watcher, uint64_t id);
-void node_owner_set(struct node *node, struct child *child, actor_ref owner);
-/* When everything is loaded: what is left to be told, and to whom no more. */
-void node_clients_start(struct node *node, uint64_t now_ns);
-/* When the keeper's table is known: groups that ended unseen wait for nothing. */
-void node_clients_synced(struct node *node, uint64_t now_ns);
 void node_clients_forget(struct node *node);
 /* Loading. -EPROTO */
 int node_notice_load(struct node *node, uint64_t number, actor_ref watcher, uint64_t id, uint64_t group);
 void node_ending_load(struct node *node, uint64_t group, const struct actor_cause *cause, uint64_t owed);
+void node_client_tell(struct node *node, struct client *client);
+void node_ending_settle(struct node *node, struct ending *ending);
 
-/* --- node/commands.c --- */
+/* --- requests.c --- */
 
 /* Of a child with a cookie that is known already: nothing. */
 void node_request_new(struct node *node, struct child *child);
@@ -177,12 +169,52 @@ void node_request_new(struct node *node, struct child *child);
 void node_request_end(struct node *node, struct child *child, bool spent);
 void node_request_load_spent(struct node *node, uint64_t cookie);
 void node_requests_forget(struct node *node);
+struct request *node_request_find(const struct node *node, uint64_t cookie);
+
+/* --- waiters.c --- */
 
 /* Of @client, which is gone. */
 void node_waiters_of_gone(struct node *node, struct client *client);
-
 void node_settle(struct node *node, struct child *child, uint64_t now_ns);
 void node_waiters_expire(struct node *node, uint64_t now_ns);
 /* The child is about to be forgotten. */
 void node_waiters_end(struct node *node, struct child *child, uint64_t now_ns);
 void node_downers_answer(struct node *node);
+void node_answer_child(struct node *node, void *from, const struct child *child, uint64_t now_ns);
+void node_answer_nil(struct node *node, void *from);
+__attribute__((format(printf, 4, 5))) void node_answer_refuse(struct node *node, void *from, const char *error, const char *format, ...);
+void node_wait_for(struct node *node, struct child *child, void *from, enum node_wait wait, uint64_t timeout_ms, uint64_t n_starts_min, uint64_t now_ns);
+void node_waiter_add(struct node *node, struct waiter *waiter, struct list *where);
+bool node_waiter_charge(struct node *node, void *from, struct client **ret);
+void node_waiter_free(struct node *node, struct waiter *waiter);
+bool node_waiter_new(struct node *node, struct child *child, void *from, enum node_wait wait, uint64_t timeout_ms, uint64_t n_starts_min, uint64_t now_ns);
+void node_waiters_drop(struct node *node, struct list *waiters);
+
+/* --- children.c --- */
+
+/* Into the tables, without an engine's handle; takes @name and @spec. */
+struct child *node_child_new(struct node *node, uint64_t number, char *name, struct spec *take_spec, bool daemon);
+/* Gives it to its engine. 0, or what the engine says. */
+int node_child_engage(struct node *node, struct child *child);
+/* One that was only loaded. */
+void node_child_unload(struct node *node, struct child *child);
+/* It must be down. Whoever still waits is answered. */
+void node_child_forget(struct node *node, struct child *child);
+void node_child_free(struct node *node, struct child *child);
+
+/* --- drain.c --- */
+
+/* Takes the engines' actions until there is none, then answers whoever waited for what has come. */
+void node_drain(struct node *node, uint64_t now_ns);
+void node_stop_child(struct node *node, struct child *child, uint64_t now_ns);
+void node_request_groups(struct node *node);
+void node_start_instance(struct node *node, struct child *child);
+
+/* --- ends.c --- */
+
+/* When everything is loaded: what is left to be told, and to whom no more. */
+void node_clients_start(struct node *node, uint64_t now_ns);
+/* When the keeper's table is known: groups that ended unseen wait for nothing. */
+void node_clients_synced(struct node *node, uint64_t now_ns);
+void node_child_synced(struct node *node, struct child *child, uint64_t now_ns);
+void node_record_end(struct node *node, struct child *child, const struct actor_cause *cause, const struct keeper_rusage *rusage, uint64_t at_ns);

@@ -1,0 +1,358 @@
+/* Ends: what the keeper's slots say, what each end means for its child, and what goes with a client that is gone. */
+#include "spawner/node/private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "libactor/protocol/cause.h"
+#include "libactor/util/utf8.h"
+
+#define LEFT_TEXT \
+	"ended with 0 and left processes behind, which were ended too: if it goes into the background, run it in the foreground"
+#define EXEC_FAILURE_NS 100000000ull /* a program that cannot be run costs no CPU, even without a backoff */
+
+/* Everything that an end means but what the engine does about it. */
+void node_record_end(struct node *node, struct child *child, const struct actor_cause *cause,
+	const struct keeper_rusage *rusage, uint64_t at_ns)
+{
+	uint64_t group = child->group;
+
+	child->last_exit = (struct last_exit){
+		.set = true,
+		.group = group,
+		.cause = *cause,
+		.at_us = (int64_t)(at_ns / 1000),
+	};
+	if (rusage)
+		child->last_exit.rusage = *rusage;
+	child->n_ends++;
+	child->n_exec_failures += cause->kind == ACTOR_EXIT_EXEC;
+	node_recent_add(node, group, cause);
+	node_child_ended(node, child, cause);
+	node_late(node, NODE_CLEAN)->group = group;
+	node_set_group(node, child, 0);
+	node_touch(node, child);
+}
+
+static void start_failed(struct node *node, struct child *child, const struct actor_cause *cause, uint64_t now_ns)
+{
+	if (!child->last_exit.set || strcmp(child->last_exit.cause.text, cause->text) != 0)
+		node_log(node, "%s could not be started: %s", child->name, cause->text);
+	node_record_end(node, child, cause, NULL, now_ns);
+	if (!child->spec.backoff_max_ms && child->spec.restart != SUPERVISION_TEMPORARY &&
+		child->sup->state == SUPERVISION_STARTING) {
+		if (heap_insert(&node->failures, &child->failure, now_ns + EXEC_FAILURE_NS) < 0)
+			abort();
+	} else {
+		if (supervision_child_start_failed(child->sup, now_ns, false) < 0)
+			supervision_child_exited(child->sup, now_ns, SUPERVISION_EXIT_ABNORMAL);
+	}
+	node_drain(node, now_ns);
+}
+
+static const char *step_text(int step)
+{
+	switch (step) {
+	case KEEPER_STEP_FORK:
+		return "cannot fork";
+	case KEEPER_STEP_SPEC:
+		return "the description could not be read";
+	case KEEPER_STEP_CWD:
+		return "cannot change the working directory to";
+	case KEEPER_STEP_RLIMIT:
+		return "cannot set the resource limits";
+	case KEEPER_STEP_USER:
+		return "cannot change the user";
+	case KEEPER_STEP_CGROUP:
+		return "cannot enter the cgroup";
+	default:
+		return "cannot be set up";
+	}
+}
+
+/* @text: what the shell found out about it, or NULL. */
+static struct actor_cause failed_cause(const struct child *child, int step, int error, const char *text)
+{
+	const char *program = child->spec.argv[0];
+	struct actor_cause cause = cause_from_exec_errno(error, program);
+
+	if (step == KEEPER_STEP_CWD)
+		snprintf(cause.text, sizeof(cause.text), "%s %.100s: %s", step_text(step),
+			child->spec.cwd ? child->spec.cwd : "/", strerror(error));
+	else if (step != KEEPER_STEP_EXEC && step != KEEPER_STEP_NONE)
+		snprintf(cause.text, sizeof(cause.text), "%.100s: %s: %s", program, step_text(step), strerror(error));
+	else if (text && text[0])
+		utf8_copy_plain(cause.text, sizeof(cause.text), text, strlen(text));
+	return cause;
+}
+
+static void exited(struct node *node, struct child *child, const struct keeper_slot *slot, const char *text,
+	uint64_t now_ns)
+{
+	enum supervision_exit exit = SUPERVISION_EXIT_ABNORMAL;
+	bool stopping = child->sup->state == SUPERVISION_STOPPING;
+	struct actor_cause cause;
+	bool left;
+
+	cause = cause_from_wait_status(slot->code == CLD_EXITED ? (slot->status & 0xff) << 8
+			: (slot->status & 0x7f) | (slot->code == CLD_DUMPED ? 0x80 : 0));
+	if (text && text[0])
+		snprintf(cause.text, sizeof(cause.text), "%s", text);
+	if (slot->code == CLD_EXITED && slot->status == 0)
+		exit = SUPERVISION_EXIT_NORMAL;
+	else if (slot->code == CLD_EXITED && slot->status == 125 && !child->daemon)
+		exit = SUPERVISION_EXIT_FATAL;
+	else if (slot->code != CLD_EXITED && slot->status == SIGKILL)
+		exit = SUPERVISION_EXIT_KILLED;
+	if (stopping && slot->code != CLD_EXITED && slot->status == SIGTERM)
+		exit = SUPERVISION_EXIT_SHUTDOWN;
+	if (stopping && (exit == SUPERVISION_EXIT_SHUTDOWN || exit == SUPERVISION_EXIT_NORMAL))
+		snprintf(cause.reason, sizeof(cause.reason), "shutdown");
+	left = exit == SUPERVISION_EXIT_NORMAL && !stopping && !child->daemon && slot->flags & KEEPER_SLOT_TREE_ENDED;
+	if (left) {
+		/* the most common mistake of all with programs that were made to run without a supervisor */
+		if (!child->last_exit.left)
+			node_log(node, "%s (pid %d) %s", child->name, slot->pid, LEFT_TEXT);
+		snprintf(cause.text, sizeof(cause.text), "%s", LEFT_TEXT);
+	}
+	if (slot->flags & KEEPER_SLOT_TREE_LEFT)
+		node_log(node, "%s (pid %d) left a process behind that the kernel does not let go of", child->name,
+			slot->pid);
+	node_record_end(node, child, &cause, &slot->rusage, slot->exited_ns);
+	child->last_exit.left = left;
+	supervision_child_exited(child->sup, now_ns, exit);
+	node_drain(node, now_ns);
+	node_client_gone(node, slot->group_id, now_ns); /* the dead wait for nothing */
+}
+
+static struct child *adopt(struct node *node, const struct keeper_slot *slot, uint64_t now_ns)
+{
+	bool daemon = slot->spawn_flags & KEEPER_SPAWN_DAEMON;
+	struct spec spec = {.stop_timeout_ms = 10000, .restart = SUPERVISION_TEMPORARY};
+	char name[KEEPER_NAME_SIZE + 24];
+	struct child *child;
+
+	snprintf(name, sizeof(name), "%s", slot->name[0] ? slot->name : "adopted");
+	for (unsigned int i = 2; !daemon && node_child_by_name(node, name); i++)
+		snprintf(name, sizeof(name), "%s.%u", slot->name, i);
+	spec.argv = node_alloc(2 * sizeof(char *));
+	spec.argv[0] = strdup(daemon && node->config.broker ? node->config.broker : name);
+	if (!spec.argv[0])
+		abort();
+	if (daemon) {
+		spec.restart = SUPERVISION_PERMANENT;
+		spec.backoff_min_ms = 100;
+		spec.backoff_max_ms = 800; /* not 0; what counts is node_child_engage()'s */
+	}
+	child = node_child_new(node, node->next_number, strdup(name), &spec, daemon);
+	child->adopted = !daemon;
+	if (!child->name || node_child_engage(node, child) < 0)
+		abort();
+	supervision_child_restore(child->sup, SUPERVISION_STARTING, true, slot->forked_ns, 0, 0, (struct backoff){0});
+	node_set_group(node, child, slot->group_id);
+	node_touch(node, child);
+	if (!daemon)
+		node_log(node, "adopted %s (pid %d): it runs, but how it is to be restarted is not known", name, slot->pid);
+	return child;
+}
+
+static bool slot_is_final(const struct keeper_slot *slot)
+{
+	return slot->stage == KEEPER_FAILED || slot->stage == KEEPER_EXITED;
+}
+
+void node_slot(struct node *node, const struct keeper_slot *slot, const char *text, uint64_t now_ns)
+{
+	struct child *child = node_child_by_group(node, slot->group_id);
+
+	if (slot_is_final(slot)) { /* done once the end is written; first, for a restart may need the slot */
+		struct node_action *ack = node_late(node, NODE_ACK);
+
+		ack->group = slot->group_id;
+		ack->number = slot->seq;
+	}
+	if (!child && !slot_is_final(slot) && !node->stopping &&
+		!((slot->spawn_flags & KEEPER_SPAWN_DAEMON) && node->broker))
+		child = adopt(node, slot, now_ns);
+	if (!child)
+		return;
+	child->told = true;
+	if (slot->pid && child->pid != slot->pid) {
+		child->pid = slot->pid;
+		child->forked_ns = slot->forked_ns;
+		node_touch(node, child);
+	}
+	if (slot->exec_ns && !child->exec_ns) {
+		child->exec_ns = slot->exec_ns;
+		node_touch(node, child);
+		supervision_child_started(child->sup, now_ns);
+		if (child->ready_early)
+			supervision_child_ready(child->sup, now_ns);
+	}
+	node_drain(node, now_ns); /* who waits for `up` hears of it, even if it is over by now */
+	if (slot->stage == KEEPER_FAILED) {
+		struct actor_cause cause = failed_cause(child, slot->step, slot->error, text);
+
+		start_failed(node, child, &cause, now_ns);
+	} else if (slot->stage == KEEPER_EXITED) {
+		exited(node, child, slot, text, now_ns);
+	}
+}
+
+void node_launch_failed(struct node *node, uint64_t group, int error, const char *text, uint64_t now_ns)
+{
+	struct child *child = node_child_by_group(node, group);
+	struct actor_cause cause;
+
+	if (!child)
+		return;
+	cause = cause_from_exec_errno(error, child->spec.argv[0]);
+	if (text && text[0])
+		snprintf(cause.text, sizeof(cause.text), "%s", text);
+	start_failed(node, child, &cause, now_ns);
+}
+
+void node_refused(struct node *node, uint64_t group, int error, uint64_t now_ns)
+{
+	char text[128];
+
+	if (error < 0)
+		error = -error;
+	if (error == ENOSPC)
+		snprintf(text, sizeof(text), "all %d processes that a node may have are in use", KEEPER_SLOTS);
+	else
+		snprintf(text, sizeof(text), "the keeper refused to start it: %s", strerror(error));
+	node_launch_failed(node, group, error, text, now_ns);
+}
+
+void node_owner_gone(struct node *node, uint64_t number, uint64_t now_ns)
+{
+	struct child *child = node_child_by_number(node, number);
+
+	if (!child || child->removing)
+		return;
+	child->removing = true;
+	node_touch(node, child);
+	if (child_is_down(child))
+		node_child_forget(node, child);
+	else
+		node_stop_child(node, child, now_ns);
+}
+
+void node_child_synced(struct node *node, struct child *child, uint64_t now_ns)
+{
+	if (!child->group || child->told)
+		return;
+	if (!child->exec_ns) {
+		/* the intent is written, but whether the keeper heard of it is not known: the same again does no harm */
+		node_late(node, NODE_SPAWN)->group = child->group;
+	} else {
+		struct actor_cause cause = cause_make("noconnection");
+
+		snprintf(cause.text, sizeof(cause.text), "its end was not recorded");
+		node_log(node, "%s (pid %d) ended, but how is not known", child->name, child->pid);
+		node_record_end(node, child, &cause, NULL, now_ns);
+		supervision_child_exited(child->sup, now_ns, SUPERVISION_EXIT_ABNORMAL);
+	}
+}
+
+#define BY_SUPERVISOR 3 /* bits 63 and 62 of a group that has its only link with a supervisor */
+
+void node_client_gone(struct node *node, uint64_t group, uint64_t now_ns)
+{
+	struct client *client = node_client_find(node, group);
+
+	if (!client)
+		client = node_client_new(node, group);
+	if (list_is_linked(&client->gone_link))
+		return;
+	list_append(&node->gone, &client->gone_link); /* first: from here on it gets nothing, and nothing frees it */
+	node->n_gone++;
+	list_remove(&client->again_link);
+	while (!list_is_empty(&client->watches))
+		node_watch_free(node, container_of(client->watches.next, struct watch, client_link));
+	while (!list_is_empty(&client->untold))
+		node_watch_free(node, container_of(client->untold.next, struct watch, client_link));
+	while (!list_is_empty(&client->told))
+		node_watch_free(node, container_of(client->told.next, struct watch, client_link));
+	node_waiters_of_gone(node, client);
+	while (!list_is_empty(&client->owned)) {
+		struct child *child = container_of(client->owned.next, struct child, owner_link);
+
+		list_remove(&child->owner_link);
+		node_owner_gone(node, child->number, now_ns);
+	}
+	if (node->n_gone > NODE_GONE_MAX)
+		node_client_free(node, container_of(node->gone.next, struct client, gone_link));
+}
+
+static void ending_start(struct hash_node *n, void *arg)
+{
+	node_ending_settle(arg, container_of(n, struct ending, by_group));
+}
+
+static void client_start(struct hash_node *n, void *arg)
+{
+	struct client *client = container_of(n, struct client, by_group);
+
+	if (!list_is_empty(&client->untold))
+		node_client_tell(arg, client);
+}
+
+/* Their only link was with our predecessor. */
+static void client_collect(struct hash_node *n, void *arg)
+{
+	struct client *client = container_of(n, struct client, by_group);
+
+	if (client->group >> 62 == BY_SUPERVISOR && !list_is_linked(&client->gone_link))
+		list_append(arg, &client->again_link);
+}
+
+struct absent {
+	const struct node *node;
+	struct list groups;
+};
+
+static void client_collect_absent(struct hash_node *n, void *arg)
+{
+	struct client *client = container_of(n, struct client, by_group);
+	struct absent *absent = arg;
+
+	if (!(client->group >> 63) && !list_is_linked(&client->gone_link) && !node_child_by_group(absent->node, client->group))
+		list_append(&absent->groups, &client->again_link);
+}
+
+void node_clients_synced(struct node *node, uint64_t now_ns)
+{
+	struct absent absent = {.node = node};
+	struct list *link;
+
+	list_init(&absent.groups);
+	hash_each(&node->clients, client_collect_absent, &absent);
+	while ((link = list_pop(&absent.groups)))
+		node_client_gone(node, container_of(link, struct client, again_link)->group, now_ns);
+}
+
+void node_clients_start(struct node *node, uint64_t now_ns)
+{
+	struct list gone;
+	struct list *link;
+
+	node_broker_told(node, node->broker_told);
+	list_for_each(it, &node->owed) {
+		const struct ending *ending = container_of(it, struct ending, owed_link);
+
+		node_recent_add(node, ending->group, &ending->cause);
+	}
+	hash_each(&node->endings, ending_start, node);
+	list_init(&gone);
+	hash_each(&node->clients, client_collect, &gone);
+	while ((link = list_pop(&gone)))
+		node_client_gone(node, container_of(link, struct client, again_link)->group, now_ns);
+	hash_each(&node->clients, client_start, node);
+}
