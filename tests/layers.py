@@ -47,15 +47,6 @@ KNOWN_CIRCLES = {
     "libactor/node/name.c",
     "libactor/node/introduction.c",
     "libactor/node/uplink.c",
-    "spawner/keeper/main.c",
-    "spawner/keeper/place.c",
-    "spawner/keeper/spawn.c",
-    "spawner/keeper/supervisor.c",
-    "spawner/keeper/tree.c",
-    "spawner/shared/process-tree.c",
-    "spawner/shared/sweep.c",
-    "spawner/supervisor/supervisor.c",
-    "spawner/supervisor/verbs.c",
 }
 # Known arrows up: (file, room)
 KNOWN_ARROWS = {

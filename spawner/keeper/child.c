@@ -25,7 +25,7 @@
 #include <unistd.h>
 #include "spawner/keeper/child.h"
 #include "spawner/shared/client.h"
-#include "spawner/shared/sweep.h"
+#include "spawner/shared/marks.h"
 
 #define NODE_INFO_FD 3
 #define CLOSE_RANGE_MARK                                                                                     \

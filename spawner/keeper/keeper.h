@@ -1,7 +1,7 @@
 /*
  * keeper: the parent of every process of a node
  *
- * One struct, in static memory, for the one node this program is. keeper.c starts it and turns its loop,
+ * One struct, in static memory, for the one node this program is. keeper/main.c starts it, keeper/loop.c turns,
  * keeper/place.c sees to it that the node is found, keeper/spawn.c starts children, keeper/tree.c ends them,
  * keeper/supervisor.c keeps the supervisor alive and speaks with it.
  */
@@ -59,6 +59,8 @@ struct keeper {
 	uint64_t hang_limit_ns; /* so long it may leave a ping without an answer */
 	uint64_t ping_ns;       /* the next ping, or look whether the one before was answered; 0 = nobody there */
 	unsigned int n_silent;  /* looks in a row that found none */
+	bool supervisor_is_dead; /* it was reaped, and what follows from that is not done yet */
+	int dead_code, dead_status;
 	int last_code, last_status;
 	int state_fd;     /* the state memfd it entrusted us with; -1 = none */
 	bool state_aside; /* HELLO says so, until there is a new one */
@@ -93,11 +95,16 @@ static inline uint64_t keeper_source(enum keeper_source kind, unsigned int slot,
 	return (uint64_t)kind << 56 | (uint64_t)slot << 32 | (uint32_t)group_id;
 }
 
+/* keeper/log.c */
 uint64_t keeper_now_ns(void);
 
 /* One line to stderr. */
 void keeper_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* keeper/loop.c: until the node is over */
+void keeper_run(struct keeper *keeper);
+
+/* keeper/stop.c */
 /* Everything is killed; when all is gone, the program ends with this code. */
 void keeper_stop(struct keeper *keeper, int exit_code);
 
@@ -116,7 +123,7 @@ void keeper_exec_heard(struct keeper *keeper, struct keeper_entry *entry);
 void keeper_entry_close(struct keeper *keeper, struct keeper_entry *entry);
 
 /* keeper/tree.c */
-/* Reaps who is dead, and ends their trees; look: looks for orphans that should not be, even if nobody died.
+/* Reaps who is dead (of the supervisor it notes it), and ends their trees; look: looks for orphans that should not be, even if nobody died.
  */
 void keeper_reap(struct keeper *keeper, bool look);
 /* The leader of a group and all that is of it; what hangs on none of them is found when the leader is dead. */

@@ -25,7 +25,7 @@
 #include "spawner/keeper/child.h"
 #include "spawner/shared/client.h"
 #include "spawner/shared/process-tree.h"
-#include "spawner/shared/sweep.h"
+#include "spawner/shared/marks.h"
 
 #define READ_BATCH 64 /* requests per turn of the loop, so that exits are not starved by spawns */
 

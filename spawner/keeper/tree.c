@@ -39,7 +39,7 @@
 #include <unistd.h>
 #include "spawner/keeper/keeper.h"
 #include "spawner/shared/process-tree.h"
-#include "spawner/shared/sweep.h"
+#include "spawner/shared/marks.h"
 
 #define CHILDREN_MAX    (4 * KEEPER_SLOTS)
 #define RESCAN_NS       (50 * 1000000ull)
@@ -114,7 +114,7 @@ static void children_read(const struct keeper *keeper)
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)keeper->pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
-		sweep_each_process(children_visit, NULL);
+		proc_each_process(children_visit, NULL);
 		return;
 	}
 	while ((n = read(fd, text, sizeof(text))) > 0)
@@ -528,8 +528,11 @@ static void supervisor_look(struct keeper *keeper)
 {
 	siginfo_t info = {0};
 
-	if (waitid(P_PID, (id_t)keeper->supervisor_pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid)
-		keeper_supervisor_died(keeper, info.si_code, info.si_status);
+	if (waitid(P_PID, (id_t)keeper->supervisor_pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid) {
+		keeper->supervisor_is_dead = true;
+		keeper->dead_code = info.si_code;
+		keeper->dead_status = info.si_status;
+	}
 }
 
 /* The trees of all leaders that are dying. */

@@ -1,3 +1,5 @@
+#include "spawner/shared/process-tree.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -6,65 +8,11 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "spawner/shared/process-tree.h"
-#include "spawner/shared/sweep.h"
 
 _Static_assert(1u << PROCESS_TREE_BITS == 2 * PROCESS_TREE_MAX, "never more than half full");
+
 #define INDEX_MASK ((1u << PROCESS_TREE_BITS) - 1)
-#define PROCESS_EXITING    4u  /* PF_EXITING of the kernel's sched.h */
 #define DESCEND_ROUNDS_MAX 100 /* somebody in it is as quick as we are: what is left is another look's */
-
-static ssize_t file_read(const char *path, char *text, size_t size_bytes)
-{
-	ssize_t n;
-	int fd;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	n = read(fd, text, size_bytes - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = 0;
-	return n;
-}
-
-bool process_stat_read(pid_t pid, struct process_stat *ret)
-{
-	char path[48], text[1024], *at;
-	unsigned long flags;
-	int parent, session, field;
-
-	*ret = (struct process_stat){0};
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (file_read(path, text, sizeof(text)) <= 0)
-		return false;
-	at = strrchr(text, ')'); /* the name in the parentheses may hold anything */
-	if (!at || sscanf(at + 1, " %c %d %*d %d %*d %*d %lu", &ret->state, &parent, &session, &flags) != 4)
-		return false;
-	ret->parent = parent;
-	ret->session = session;
-	ret->exiting = flags & PROCESS_EXITING;
-	for (field = 2; at && field < 22; field++) {
-		at = strchr(at + 1, ' ');
-		if (at && field == 19)
-			ret->n_threads = (unsigned int)strtoul(at + 1, NULL, 10);
-	}
-	ret->start_ticks = at ? strtoull(at + 1, NULL, 10) : 0;
-	return true;
-}
-
-bool process_is_traced(pid_t pid)
-{
-	char path[48], text[2048], *at;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	if (file_read(path, text, sizeof(text)) <= 0)
-		return false;
-	at = strstr(text, "\nTracerPid:");
-	return at && strtol(at + 11, NULL, 10) > 0;
-}
-
-/* --- children ------------------------------------------------------------------------------- */
 
 struct child_search {
 	pid_t parent;
@@ -135,12 +83,10 @@ void process_each_child(pid_t pid, void (*visit)(pid_t child, pid_t parent, void
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	if (kernel_lists_children())
-		sweep_each_number(path, thread_visit, &search);
+		proc_each_number(path, thread_visit, &search);
 	else
-		sweep_each_process(process_visit, &search);
+		proc_each_process(process_visit, &search);
 }
-
-/* --- trees ---------------------------------------------------------------------------------- */
 
 void process_tree_clear(struct process_tree *tree)
 {

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "spawner/shared/proc.h"
+
 #define PROCESS_TREE_MAX  16384
 #define PROCESS_TREE_BITS 15
 
@@ -24,26 +26,6 @@ struct process_tree {
 	bool more;                                /* than fit: what is left is another round's */
 	uint16_t index[1u << PROCESS_TREE_BITS]; /* member + 1; 0 = empty */
 };
-
-/* Of /proc/PID/stat. Zeroed, and false, if there is no such process. */
-struct process_stat {
-	char state; /* R, S, D, T, Z … */
-	pid_t parent, session;
-	unsigned int n_threads;
-	bool exiting; /* it is on its way out, but still has its descriptors */
-	uint64_t start_ticks; /* with the pid, a process for ever */
-};
-
-bool process_stat_read(pid_t pid, struct process_stat *ret);
-
-/* Dead and not reaped. One whose first thread has ended looks like that too, but goes on. */
-static inline bool process_is_zombie(const struct process_stat *stat)
-{
-	return (stat->state == 'Z' || stat->state == 'X') && stat->n_threads <= 1;
-}
-
-/* Somebody looks into it with a debugger. */
-bool process_is_traced(pid_t pid);
 
 /* Calls visit for each child of pid; unlike our own, they may come and go meanwhile, and one may be missed then. */
 void process_each_child(pid_t pid, void (*visit)(pid_t child, pid_t parent, void *data), void *data);

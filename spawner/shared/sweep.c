@@ -9,207 +9,22 @@
  * opened. The same pidfds say when the killed are gone; only then is the next scan worth its price. Two scans
  * in a row must find none, because a process that forks while it is scanned for can hide its child from one.
  */
-#include <dirent.h>
+#include "spawner/shared/sweep.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "spawner/shared/marks.h"
 #include "spawner/shared/process-tree.h"
-#include "spawner/shared/sweep.h"
 
 #define SWEEP_WAIT_MAX 64 /* pidfds held open at a time */
-
-/* bit 62, 38 bits of the node id, 24 of the group id */
-#define LIMIT_SET        (1ull << 62)
-#define LIMIT_GROUP_BITS 24
-#define LIMIT_NODE_MASK  ((1ull << 38) - 1)
-
-struct sweep_dirent {
-	uint64_t ino;
-	int64_t off;
-	unsigned short reclen;
-	unsigned char type;
-	char name[];
-};
-
-void sweep_marker_format(char text[SWEEP_MARKER_SIZE], const struct sweep_marker *marker)
-{
-	snprintf(text, SWEEP_MARKER_SIZE, SWEEP_VARIABLE "=%016llx.%llu", (unsigned long long)marker->node_id,
-		(unsigned long long)marker->group_id);
-}
-
-bool sweep_marker_parse(const char *value, struct sweep_marker *ret_marker)
-{
-	struct sweep_marker marker = {0};
-	int i;
-
-	for (i = 0; i < 16; i++) {
-		char c = value[i];
-
-		if (c >= '0' && c <= '9')
-			marker.node_id = marker.node_id << 4 | (uint64_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			marker.node_id = marker.node_id << 4 | (uint64_t)(c - 'a' + 10);
-		else
-			return false;
-	}
-	if (value[16] != '.' || !value[17])
-		return false;
-	for (i = 17; value[i]; i++) {
-		if (value[i] < '0' || value[i] > '9')
-			return false;
-		if (__builtin_mul_overflow(marker.group_id, (uint64_t)10, &marker.group_id) ||
-			__builtin_add_overflow(marker.group_id, (uint64_t)(value[i] - '0'), &marker.group_id))
-			return false;
-	}
-	*ret_marker = marker;
-	return true;
-}
-
-int sweep_environ_scan(int fd, struct sweep_marker *ret_marker)
-{
-	static const char key[] = SWEEP_VARIABLE "=";
-	char buffer[4096], value[SWEEP_MARKER_SIZE];
-	size_t matched = 0,
-	       length = 0; /* of the key, of the value; matched > key length: not this variable */
-	ssize_t n, i;
-
-	for (;;) {
-		n = read(fd, buffer, sizeof(buffer));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == ESRCH ? 0 : -errno;
-		if (!n)
-			return 0;
-		for (i = 0; i < n; i++) {
-			char c = buffer[i];
-
-			if (matched == sizeof(key) - 1) {
-				if (length < sizeof(value))
-					value[length++] = c;
-				if (!c) {
-					value[sizeof(value) - 1] = 0;
-					return sweep_marker_parse(value, ret_marker);
-				}
-			} else if (!c) {
-				matched = 0;
-			} else if (matched < sizeof(key) - 1 && key[matched] == c) {
-				matched++;
-			} else {
-				matched = sizeof(key);
-			}
-		}
-	}
-}
-
-int sweep_marker_read(pid_t pid, struct sweep_marker *ret_marker)
-{
-	char path[48];
-	int fd, r;
-
-	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT || errno == ESRCH ? 0 : -errno;
-	r = sweep_environ_scan(fd, ret_marker);
-	close(fd);
-	return r;
-}
-
-static uint64_t limit_of(uint64_t node_id, uint64_t group_id)
-{
-	return LIMIT_SET | (node_id & LIMIT_NODE_MASK) << LIMIT_GROUP_BITS | group_id % SWEEP_GROUP_LOW;
-}
-
-bool sweep_limit_set(const struct sweep_marker *marker)
-{
-	struct rlimit limit;
-
-	if (sizeof(unsigned long) < 8 || getrlimit(RLIMIT_RTTIME, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY ||
-		limit.rlim_max != RLIM_INFINITY)
-		return false;
-	limit.rlim_cur = limit.rlim_max = limit_of(marker->node_id, marker->group_id);
-	return setrlimit(RLIMIT_RTTIME, &limit) == 0;
-}
-
-/* Of a process of another user it cannot be asked for, but read. */
-static uint64_t limit_read(pid_t pid)
-{
-	static const char name[] = "Max realtime timeout";
-	struct rlimit limit;
-	char path[48], text[4096], *at;
-	ssize_t n;
-	int fd;
-
-	if (prlimit(pid, RLIMIT_RTTIME, NULL, &limit) == 0)
-		return limit.rlim_max;
-	if (errno != EPERM)
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = 0;
-	at = strstr(text, name);
-	if (!at)
-		return 0;
-	at += sizeof(name) - 1;
-	strtoull(at, &at, 10); /* soft; "unlimited" is no number */
-	return strtoull(at, NULL, 10);
-}
-
-bool sweep_limit_read(pid_t pid, uint64_t node_id, uint32_t *ret_group_low)
-{
-	uint64_t limit = limit_read(pid);
-
-	*ret_group_low = (uint32_t)(limit % SWEEP_GROUP_LOW);
-	return limit == limit_of(node_id, *ret_group_low);
-}
-
-int sweep_each_number(const char *path, bool (*visit)(pid_t pid, void *data), void *data)
-{
-	_Alignas(struct sweep_dirent) char buffer[16384];
-	int fd, r = 0;
-	long n, at;
-
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	for (;;) {
-		n = syscall(SYS_getdents64, fd, buffer, sizeof(buffer));
-		if (n <= 0) {
-			r = n < 0 ? -errno : 0;
-			break;
-		}
-		for (at = 0; at < n;) {
-			const struct sweep_dirent *entry = (const struct sweep_dirent *)(buffer + at);
-
-			at += entry->reclen;
-			if (entry->name[0] >= '1' && entry->name[0] <= '9' &&
-				!visit((pid_t)atol(entry->name), data))
-				goto out;
-		}
-	}
-out:
-	close(fd);
-	return r;
-}
-
-int sweep_each_process(bool (*visit)(pid_t pid, void *data), void *data)
-{
-	return sweep_each_number("/proc", visit, data);
-}
-
 #define SWEEP_CLEAN_SCANS 3 /* that find nobody, in a row, apart by … */
 #define SWEEP_SETTLE_MS 40
 
@@ -350,7 +165,7 @@ int sweep_kill(uint64_t node_id, pid_t *sessions, size_t n_sessions, const pid_t
 	sweep_check_sessions(&scan);
 	for (;;) {
 		scan.n_hit = 0;
-		r = sweep_each_process(sweep_visit, &scan);
+		r = proc_each_process(sweep_visit, &scan);
 		if (r < 0) {
 			sweep_wait(&scan, 0);
 			return r;

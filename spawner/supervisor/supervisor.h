@@ -74,5 +74,23 @@ void supervisor_log_path(const char *name, char *ret, size_t size, void *arg);
 /* What a child's log is called after: the broker's cannot be taken by a child. */
 const char *supervisor_log_name(const struct child *child);
 
-/* verbs.c: `$spawner`; its init argument is the struct supervisor. */
+/* service.c: `$spawner`; its init argument is the struct supervisor. */
 extern const struct actor_behavior supervisor_behavior;
+
+/* dirs.c */
+void supervisor_group_dir_make(struct supervisor *supervisor, uint64_t group);
+void supervisor_group_dir_remove(struct supervisor *supervisor, uint64_t group);
+int supervisor_groups_dir_open(struct supervisor *supervisor);
+
+/* tell.c */
+__attribute__((noreturn)) void supervisor_end_of_node(struct supervisor *supervisor); /* the keeper is gone */
+void supervisor_keeper_tell(struct supervisor *supervisor, const union keeper_record *record, int fd);
+void supervisor_keeper_watch(struct supervisor *supervisor);
+void supervisor_tell_plain(struct supervisor *supervisor, enum keeper_type type);
+
+/* owners.c */
+void supervisor_owner_forget(struct supervisor *supervisor, uint64_t number);
+
+/* records.c */
+void supervisor_sync_with_keeper(struct supervisor *supervisor, const struct keeper_hello *hello);
+int supervisor_take_record(struct supervisor *supervisor, bool *ret_synced);

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "spawner/shared/protocol.h"
+#include "spawner/shared/marks.h"
 #include "spawner/shared/sweep.h"
 
 int main(void)

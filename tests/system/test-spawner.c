@@ -24,7 +24,8 @@
 #include <cmocka.h>
 
 #include "actor/actor.h"
-#include "spawner/shared/sweep.h"
+#include "spawner/shared/marks.h"
+#include "spawner/shared/proc.h"
 #include "libactor/protocol/mp.h"
 
 #define PATIENCE_MS 30000
@@ -375,7 +376,7 @@ static int n_marked(uint64_t node_id)
 {
 	marked.node_id = node_id;
 	marked.n = 0;
-	sweep_each_process(count_marked, NULL);
+	proc_each_process(count_marked, NULL);
 	return marked.n;
 }
 

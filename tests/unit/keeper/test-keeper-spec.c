@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include "spawner/shared/client.h"
 #include "spawner/shared/runtime-dir.h"
-#include "spawner/shared/sweep.h"
+#include "spawner/shared/marks.h"
 
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 

@@ -1,0 +1,177 @@
+/* The keeper's one loop: signals, the supervisor's socket, timers. */
+#include "spawner/keeper/keeper.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define EVENTS_MAX        64
+
+/* A second signal means: now; but not one that was queued, which is how actorctl asks when it cannot tell whether it
+ * was heard. */
+static void loop_terminate(struct keeper *keeper, const struct signalfd_siginfo *info)
+{
+	bool queued = info->ssi_code == SI_QUEUE;
+
+	if (keeper->phase == KEEPER_STOPS)
+		return;
+	if (keeper->terminate_signo && !queued) {
+		keeper_log("asked twice: everything is killed");
+		keeper_stop(keeper, 0);
+		return;
+	}
+	if (!queued)
+		keeper->terminate_signo = (int)info->ssi_signo;
+	keeper->terminate_due = true;
+	keeper_terminate(keeper);
+}
+
+/* Looks, and goes on without the supervisor if it is among the dead. */
+static void loop_reap(struct keeper *keeper, bool look)
+{
+	keeper_reap(keeper, look);
+	if (keeper->supervisor_is_dead) {
+		keeper->supervisor_is_dead = false;
+		keeper_supervisor_died(keeper, keeper->dead_code, keeper->dead_status);
+	}
+}
+
+static void loop_signals(struct keeper *keeper)
+{
+	struct signalfd_siginfo info;
+	bool child = false;
+
+	while (read(keeper->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			child = true;
+		else
+			loop_terminate(keeper, &info);
+	}
+	if (child)
+		loop_reap(keeper, false);
+}
+
+static void loop_exec(struct keeper *keeper, uint64_t source)
+{
+	struct keeper_entry *entry = &keeper->table.entries[source >> 32 & (KEEPER_SLOTS - 1)];
+
+	if (entry->cookie && (uint32_t)entry->group_id == (uint32_t)source)
+		keeper_exec_heard(keeper, entry);
+}
+
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+{
+	return !a_ns || (b_ns && b_ns < a_ns) ? b_ns : a_ns;
+}
+
+static int loop_timeout_ms(const struct keeper *keeper)
+{
+	uint64_t next_ns = earlier(earlier(keeper->restart_ns, earlier(keeper->leave_ns, keeper->ping_ns)),
+		earlier(earlier(keeper->deadline_ns, keeper->rescan_ns), keeper->place_ns));
+	uint64_t now_ns = keeper_now_ns();
+
+	if (!next_ns)
+		return -1;
+	if (next_ns <= now_ns)
+		return 0;
+	return next_ns - now_ns > 60000000000ull ? 60000 : (int)((next_ns - now_ns + 999999) / 1000000);
+}
+
+static void loop_timers(struct keeper *keeper)
+{
+	uint64_t now_ns = keeper_now_ns();
+	int r;
+
+	if (keeper->rescan_ns && now_ns >= keeper->rescan_ns)
+		loop_reap(keeper, true);
+	if (keeper->place_ns && now_ns >= keeper->place_ns)
+		keeper_place_look(keeper);
+	if (keeper->leave_ns && now_ns >= keeper->leave_ns) {
+		keeper->leave_ns = 0;
+		if (keeper->supervisor_pid > 0) {
+			keeper_log("the supervisor (pid %d) said good-bye but stays, it is killed",
+				(int)keeper->supervisor_pid);
+			keeper_supervisor_kill(keeper);
+		}
+	}
+	if (keeper->ping_ns && now_ns >= keeper->ping_ns)
+		keeper_supervisor_ping(keeper);
+	if (keeper->phase == KEEPER_TERMINATES && now_ns >= keeper->deadline_ns) {
+		keeper_log("no orderly end within %llu s: everything is killed",
+			(unsigned long long)(keeper->stop_limit_ns / 1000000000ull));
+		keeper_stop(keeper, 1);
+	}
+	if (keeper->restart_ns && now_ns >= keeper->restart_ns) {
+		r = keeper_supervisor_start(keeper);
+		if (r < 0) {
+			keeper->restart_ns = now_ns + KEEPER_POLICY_MAX_NS;
+			keeper_log("the supervisor cannot be started, it is tried again in 5 s: %s",
+				strerror(-r));
+		}
+	}
+}
+
+/* Nobody acknowledges any more: what is dead is gone. */
+static void loop_release(struct keeper *keeper)
+{
+	struct keeper_entry *entry;
+	unsigned int at = 0;
+
+	while ((entry = keeper_table_each(&keeper->table, &at)))
+		if (keeper_entry_is_final(entry)) {
+			keeper_entry_close(keeper, entry);
+			keeper_table_free(&keeper->table, entry);
+		}
+}
+
+static bool loop_is_over(struct keeper *keeper)
+{
+	if (keeper->phase != KEEPER_STOPS)
+		return false;
+	loop_release(keeper);
+	if (!keeper->table.n_used && !keeper->supervisor_pid) {
+		loop_reap(keeper, true);
+		if (!keeper->n_left)
+			return true;
+	}
+	if (keeper_now_ns() < keeper->deadline_ns)
+		return false;
+	keeper_log("%u processes cannot be killed; the node is gone without them",
+		keeper->table.n_used + keeper->n_left);
+	return true;
+}
+
+void keeper_run(struct keeper *keeper)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int n, i;
+
+	while (!loop_is_over(keeper)) {
+		keeper_socket_flush(keeper);
+		n = epoll_wait(keeper->epoll_fd, events, EVENTS_MAX, loop_timeout_ms(keeper));
+		for (i = 0; i < n; i++) {
+			uint64_t source = events[i].data.u64;
+
+			switch ((enum keeper_source)(source >> 56)) {
+			case KEEPER_SOURCE_SIGNAL:
+				loop_signals(keeper);
+				break;
+			case KEEPER_SOURCE_SOCKET:
+				keeper->writable =
+					keeper->writable || events[i].events & (EPOLLOUT | EPOLLHUP);
+				if (events[i].events & (EPOLLIN | EPOLLHUP))
+					keeper_socket_receive(keeper);
+				break;
+			case KEEPER_SOURCE_EXEC:
+				loop_exec(keeper, source);
+				break;
+			case KEEPER_SOURCE_PLACE:
+				keeper_place_look(keeper);
+				break;
+			}
+		}
+		loop_timers(keeper);
+	}
+}

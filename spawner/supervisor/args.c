@@ -1,0 +1,115 @@
+/* Arguments of `$spawner`'s methods: an array, of which the last ones may be missing. */
+#include "spawner/supervisor/args.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct supervisor *supervisor_of(actor *self)
+{
+	return *(struct supervisor **)actor_state(self);
+}
+
+struct args args_of(const actor_msg *msg)
+{
+	struct args args = {0};
+	size_t size_bytes;
+	const void *body = actor_msg_body(msg, &size_bytes);
+
+	args.r = mp_reader(body, size_bytes);
+	if (mp_read_array(&args.r, &args.n) < 0)
+		args.n = 0;
+	return args;
+}
+
+/* A name, terminated; -EPROTO: it is none. */
+int args_name(struct args *args, char ret[256])
+{
+	const char *s;
+	size_t len;
+
+	if (!args->n || mp_read_str(&args->r, &s, &len) < 0 || !len || len > 255 || memchr(s, 0, len))
+		return -EPROTO;
+	args->n--;
+	memcpy(ret, s, len);
+	ret[len] = 0;
+	return 0;
+}
+
+int args_uint(struct args *args, uint64_t *ret)
+{
+	if (!args->n || mp_read_uint(&args->r, ret) < 0)
+		return -EPROTO;
+	args->n--;
+	return 0;
+}
+
+int args_ref(struct args *args, actor_ref *ret)
+{
+	if (!args->n || mp_read_ref(&args->r, ret) < 0)
+		return -EPROTO;
+	args->n--;
+	return 0;
+}
+
+int args_bool(struct args *args, bool fallback, bool *ret)
+{
+	*ret = fallback;
+	if (!args->n)
+		return 0;
+	args->n--;
+	return mp_read_bool(&args->r, ret);
+}
+
+/* Milliseconds; missing, nil, negative: none (0). */
+int args_timeout(struct args *args, uint64_t *ret)
+{
+	int64_t ms;
+
+	*ret = 0;
+	if (!args->n)
+		return 0;
+	args->n--;
+	if (mp_peek(&args->r) == MP_NIL)
+		return mp_read_nil(&args->r);
+	if (mp_read_int(&args->r, &ms) < 0 || ms > (int64_t)SPEC_TIMEOUT_MAX_MS * 365)
+		return -EPROTO;
+	*ret = ms > 0 ? (uint64_t)ms : 0;
+	return 0;
+}
+
+int args_wait(struct args *args, const char *const *words, const enum node_wait *waits, size_t n,
+	enum node_wait *io_wait)
+{
+	const char *s;
+	size_t len;
+
+	if (!args->n)
+		return 0;
+	args->n--;
+	if (mp_read_str(&args->r, &s, &len) < 0)
+		return -EPROTO;
+	for (size_t i = 0; i < n; i++)
+		if (mp_str_is(s, len, words[i])) {
+			*io_wait = waits[i];
+			return 0;
+		}
+	return -EPROTO;
+}
+
+int bad_args(actor_from *from, const char *wanted)
+{
+	actor_reply_error(from, "bad_args", "wanted: %s", wanted);
+	return 0;
+}
+
+/* The caller's address, to be answered by a turn. NULL: it was refused. */
+actor_from *keep(struct supervisor *supervisor, actor_from *from)
+{
+	actor_from *kept = actor_from_keep(from);
+
+	if (!kept)
+		actor_reply_error(from, "overloaded", "out of memory");
+	else
+		supervisor_need_turn(supervisor);
+	return kept;
+}

@@ -1,0 +1,25 @@
+/* The clock, and where logs are. */
+#include "spawner/supervisor/supervisor.h"
+
+#include <stdio.h>
+
+#include "libactor/util/clock.h"
+
+uint64_t supervisor_now_ns(void)
+{
+	return (uint64_t)clock_now_ns();
+}
+
+const char *supervisor_log_name(const struct child *child)
+{
+	return child->daemon ? "$broker" : child->name;
+}
+
+void supervisor_log_path(const char *name, char *ret, size_t size, void *arg)
+{
+	const struct supervisor *supervisor = arg;
+	char file[LOGFILE_NAME_MAX];
+
+	logfile_name(name, file);
+	snprintf(ret, size, "%s/%s", supervisor->log_dir, file);
+}

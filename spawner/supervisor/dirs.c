@@ -1,0 +1,63 @@
+/* The directories of groups, g/ID in the runtime directory: made before a group starts, removed after its end. */
+#include "spawner/supervisor/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "libactor/util/log.h"
+#include "spawner/shared/runtime-dir.h"
+
+/* 0, or negative errno. */
+int supervisor_groups_dir_open(struct supervisor *supervisor)
+{
+	int dir_fd = open(supervisor->runtime_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
+
+	if (dir_fd < 0)
+		return -errno;
+	if (supervisor->groups_dir_fd >= 0)
+		close(supervisor->groups_dir_fd);
+	supervisor->groups_dir_fd = -1;
+	if (mkdirat(dir_fd, "g", 0700) == 0 || errno == EEXIST)
+		supervisor->groups_dir_fd = openat(dir_fd, "g", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (supervisor->groups_dir_fd < 0)
+		r = -errno;
+	close(dir_fd);
+	return r;
+}
+
+/* Opens it anew if its name means something else by now, or nothing. */
+static void groups_dir_look(struct supervisor *supervisor)
+{
+	char path[RUNTIME_DIR_PATH_SIZE + 4];
+	struct stat here, named;
+
+	snprintf(path, sizeof(path), "%s/g", supervisor->runtime_dir);
+	if (supervisor->groups_dir_fd < 0 || fstat(supervisor->groups_dir_fd, &here) < 0 || lstat(path, &named) < 0 ||
+		here.st_ino != named.st_ino || here.st_dev != named.st_dev)
+		supervisor_groups_dir_open(supervisor);
+}
+
+void supervisor_group_dir_make(struct supervisor *supervisor, uint64_t group)
+{
+	char name[24];
+
+	groups_dir_look(supervisor);
+	snprintf(name, sizeof(name), "%" PRIu64, group);
+	if (mkdirat(supervisor->groups_dir_fd, name, 0700) < 0 && errno != EEXIST)
+		log_warning("%s/g/%s cannot be made: %s", supervisor->runtime_dir, name, strerror(errno));
+}
+
+void supervisor_group_dir_remove(struct supervisor *supervisor, uint64_t group)
+{
+	char name[24];
+
+	groups_dir_look(supervisor);
+	snprintf(name, sizeof(name), "%" PRIu64, group);
+	if (runtime_dir_remove(supervisor->groups_dir_fd, name) == -ENOTEMPTY)
+		log_info("%s/g/%s stays: it has something that is no socket", supervisor->runtime_dir, name);
+}

@@ -1,0 +1,242 @@
+/* What comes to `$spawner` without being asked for: from the runtime, its own timers, and the broker. */
+#include "spawner/supervisor/args.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "libactor/node/service.h"
+#include "libactor/util/log.h"
+
+/* The runtime, timers and descriptors of this group speak to the actor by casts. Anybody can send a cast that looks like one of theirs. */
+static bool is_from_within(actor *self, const actor_msg *msg)
+{
+	return actor_msg_sender(msg).group == actor_self(self).group;
+}
+
+int on_turn(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+
+	if (is_from_within(self, msg) && supervisor->turn_is_due)
+		supervisor_turn(supervisor);
+	return 0;
+}
+
+int on_io(actor *self, const actor_msg *msg)
+{
+	if (is_from_within(self, msg))
+		supervisor_io(supervisor_of(self));
+	return 0;
+}
+
+int on_timer(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+
+	if (!is_from_within(self, msg))
+		return 0;
+	supervisor->timer = 0;
+	node_timer(supervisor->node, supervisor_now_ns());
+	supervisor_need_turn(supervisor);
+	return 0;
+}
+
+/*
+ * As the keeper looks after us: three looks in a row without an answer, and the broker is killed. Direct links go on meanwhile, and
+ * every group announces itself to the next one. Without a link to it, a look counts when it did not answer the last hello.
+ */
+int on_broker_look(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+	const struct child *broker = node_broker(supervisor->node);
+
+	if (!is_from_within(self, msg))
+		return 0;
+	if (!broker || broker->group != supervisor->looked_at || (!supervisor->broker_up && !service_broker_is_silent(self))) {
+		supervisor->n_silent = 0;
+		supervisor->looked_at = broker ? broker->group : 0;
+	} else if (supervisor->n_silent >= KEEPER_HANG_LOOKS) {
+		supervisor->n_silent = 0;
+		supervisor_kill_broker(supervisor);
+	} else if (supervisor->n_silent++ == 0 && supervisor->broker_up &&
+		service_ping_broker(self, "broker_lives", supervisor->hang_limit_ms) < 0)
+		supervisor->n_silent = 0;
+	return actor_send_after(self, supervisor->hang_limit_ms / KEEPER_HANG_LOOKS, "broker_look", NULL, "");
+}
+
+int on_broker_lives(actor *self, const actor_msg *msg)
+{
+	if (is_from_within(self, msg))
+		supervisor_of(self)->n_silent = 0;
+	return 0;
+}
+
+int on_broker_up(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+	struct buf groups = BUF_INIT;
+	struct mp_reader r;
+	const uint8_t *live, *exits, *speaking, *clients;
+	size_t live_bytes, exits_bytes, speaking_bytes, clients_bytes;
+	uint32_t n;
+
+	if (!is_from_within(self, msg))
+		return 0;
+	supervisor->broker_up = true;
+	supervisor->n_silent = 0;
+	supervisor->broker_up_ns = supervisor_now_ns();
+	if (node_broker(supervisor->node))
+		node_group_ready(supervisor->node, node_broker(supervisor->node)->group, supervisor->broker_up_ns);
+	node_put_groups(supervisor->node, &groups);
+	if (!buf_error(&groups)) {
+		r = mp_reader(groups.data, groups.size_bytes);
+		if (!mp_read_array(&r, &n) && !mp_read_raw(&r, &live, &live_bytes) && !mp_read_raw(&r, &exits, &exits_bytes) &&
+			!mp_read_raw(&r, &speaking, &speaking_bytes) && !mp_read_raw(&r, &clients, &clients_bytes) &&
+			service_cast_broker(self, "groups", "mmmm", (const void *)live, live_bytes, (const void *)exits, exits_bytes,
+				(const void *)speaking, speaking_bytes, (const void *)clients, clients_bytes) == 0)
+			service_hand_over(self, 0, node_last_number(supervisor->node)); /* whatever a broker can be owed is among these */
+	}
+	buf_deinit(&groups);
+	node_tell_again(supervisor->node);
+	supervisor_need_turn(supervisor);
+	supervisor_tell_ready(supervisor);
+	return 0;
+}
+
+int on_broker_down(actor *self, const actor_msg *msg)
+{
+	if (is_from_within(self, msg))
+		supervisor_of(self)->broker_up = false;
+	return 0;
+}
+
+int on_tell_again(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+
+	if (!is_from_within(self, msg))
+		return 0;
+	supervisor->again_is_due = false;
+	node_tell_again(supervisor->node);
+	supervisor_need_turn(supervisor);
+	return 0;
+}
+
+int on_handed_over(actor *self, const actor_msg *msg)
+{
+	struct args args = args_of(msg);
+	uint64_t group, number;
+	bool ok, routed;
+
+	if (is_from_within(self, msg) && !args_uint(&args, &group) && !args_uint(&args, &number) && !args_bool(&args, false, &ok) &&
+		!args_bool(&args, false, &routed))
+		supervisor_handed_over(supervisor_of(self), group, number, ok, routed);
+	return 0;
+}
+
+int on_client_gone(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+	struct args args = args_of(msg);
+	uint64_t group;
+
+	if (!is_from_within(self, msg) || args_uint(&args, &group) < 0)
+		return 0;
+	node_client_gone(supervisor->node, group, supervisor_now_ns());
+	supervisor_need_turn(supervisor);
+	return 0;
+}
+
+int on_broker_late(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+
+	if (!is_from_within(self, msg))
+		return 0;
+	if (!supervisor->ready_told)
+		log_warning("there is no broker after %d s: processes run, but names and calls between groups do not work",
+			SUPERVISOR_READY_MS / 1000);
+	supervisor_tell_ready(supervisor);
+	return 0;
+}
+
+static bool is_from_broker(const struct supervisor *supervisor, const actor_msg *msg)
+{
+	const struct child *broker = node_broker(supervisor->node);
+
+	return broker && actor_msg_sender(msg).group == broker->group;
+}
+
+/* Of a group that the broker admitted: nobody else knows. */
+int on_group_gone(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+	struct args args = args_of(msg);
+	uint64_t group;
+
+	if (!is_from_broker(supervisor, msg) || args_uint(&args, &group) < 0 || group >> 62 != 2)
+		return 0;
+	node_client_gone(supervisor->node, group, supervisor_now_ns());
+	supervisor_need_turn(supervisor);
+	return 0;
+}
+
+int on_group_ready(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+	struct args args = args_of(msg);
+	uint64_t group;
+
+	if (!is_from_broker(supervisor, msg) || args_uint(&args, &group) < 0)
+		return 0;
+	node_group_ready(supervisor->node, group, supervisor_now_ns());
+	supervisor_need_turn(supervisor);
+	return 0;
+}
+
+int on_group_hello(actor *self, const actor_msg *msg)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+	struct args args = args_of(msg);
+	uint64_t group;
+
+	if (is_from_broker(supervisor, msg) && args_uint(&args, &group) == 0)
+		node_group_hello(supervisor->node, group);
+	return 0;
+}
+
+int on_watch_owner(actor *self, const actor_msg *msg)
+{
+	struct args args = args_of(msg);
+	actor_ref owner;
+	uint64_t number;
+
+	if (actor_ref_equal(actor_msg_sender(msg), actor_self(self)) && !args_uint(&args, &number) &&
+		!args_ref(&args, &owner))
+		supervisor_watch_owner(supervisor_of(self), number, owner);
+	return 0;
+}
+
+/* An owner ended. If only the way to it is lost while its process lives, it is looked for again. */
+int on_owner_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+	struct hash_node *n = hash_first(&supervisor->owners_by_monitor, hash_of_u64(&supervisor->owners_by_monitor, monitor));
+
+	for (; n; n = hash_next(n)) {
+		struct owner_watch *watch = container_of(n, struct owner_watch, by_monitor);
+
+		if (watch->monitor != monitor)
+			continue;
+		hash_remove(&supervisor->owners_by_monitor, &watch->by_monitor);
+		watch->monitor = 0;
+		if (!strcmp(cause->reason, "noconnection") && node_child_by_group(supervisor->node, who.group))
+			actor_send_after(self, 1000, "watch_owner", NULL, "Ur", watch->number, watch->owner);
+		else
+			node_owner_gone(supervisor->node, watch->number, supervisor_now_ns());
+		supervisor_need_turn(supervisor);
+		break;
+	}
+	return 0;
+}

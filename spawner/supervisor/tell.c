@@ -1,0 +1,100 @@
+/* What the keeper is told; and when there is none any more, the end of the node. */
+#include "spawner/supervisor/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "libactor/util/log.h"
+#include "spawner/shared/runtime-dir.h"
+#include "spawner/shared/sweep.h"
+
+/* Of the leaders that were alive when the keeper was heard last: their sessions may hold somebody without a mark. */
+static size_t sessions_of(const struct node *node, pid_t **ret)
+{
+	size_t n = 0, n_max = node ? node_count(node) : 0;
+
+	*ret = n_max ? calloc(n_max, sizeof(**ret)) : NULL;
+	for (struct child *child = *ret ? node_first(node) : NULL; child && n < n_max; child = node_after(node, child))
+		if (child->pid > 0)
+			(*ret)[n++] = child->pid;
+	return n;
+}
+
+/*
+ * The broker goes last: should we be killed meanwhile, it goes on with this. It waits for that as long as we hold the
+ * lock of the directory (broker/aftermath.c).
+ */
+__attribute__((noreturn)) void supervisor_end_of_node(struct supervisor *supervisor)
+{
+	struct child *broker = supervisor->node ? node_broker(supervisor->node) : NULL;
+	pid_t *sessions, except = broker ? broker->pid : 0;
+	size_t n_sessions = sessions_of(supervisor->node, &sessions);
+	int dir_fd, r;
+
+	log_error("the keeper is gone: everything of this node is ended");
+	r = sweep_kill(supervisor->node_id, sessions, n_sessions, &except, except > 0, SUPERVISOR_SWEEP_MS);
+	if (r >= 0 && except > 0)
+		r = sweep_kill_one(supervisor->node_id, except, SUPERVISOR_SWEEP_MS);
+	if (r < 0)
+		log_error("not all processes could be ended: %s", strerror(-r));
+	dir_fd = open(supervisor->runtime_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir_fd >= 0)
+		runtime_dir_leave(dir_fd, supervisor->runtime_dir, supervisor->node_id);
+	_exit(1);
+}
+
+void supervisor_keeper_tell(struct supervisor *supervisor, const union keeper_record *record, int fd)
+{
+	int err = keeper_link_send(&supervisor->keeper, record, fd);
+
+	if (err == -EPIPE)
+		supervisor_end_of_node(supervisor);
+	if (err) {
+		log_error("the keeper cannot be told: %s", strerror(-err));
+		abort(); /* what is written in the state would not be done: the next one makes up for it */
+	}
+}
+
+void supervisor_tell_plain(struct supervisor *supervisor, enum keeper_type type)
+{
+	union keeper_record record;
+
+	keeper_record_init(&record, type);
+	supervisor_keeper_tell(supervisor, &record, -1);
+}
+
+void supervisor_tell_down(struct supervisor *supervisor)
+{
+	supervisor_tell_plain(supervisor, KEEPER_DOWN);
+}
+
+/* Hear when it can be written to, if something waits. */
+void supervisor_keeper_watch(struct supervisor *supervisor)
+{
+	uint32_t events = EPOLLIN | (keeper_link_is_waiting(&supervisor->keeper) ? EPOLLOUT : 0);
+	struct epoll_event event = {.events = events, .data.u64 = OUTPUT_KEEPER};
+
+	if (events == supervisor->keeper_events)
+		return;
+	if (epoll_ctl(supervisor->outputs.epoll_fd, supervisor->keeper_events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
+		    supervisor->keeper.fd, &event) < 0)
+		abort();
+	supervisor->keeper_events = events;
+}
+
+void supervisor_tell_ready(struct supervisor *supervisor)
+{
+	union keeper_record record;
+
+	if (supervisor->ready_told)
+		return;
+	supervisor->ready_told = true;
+	keeper_record_init(&record, KEEPER_READY);
+	supervisor_keeper_tell(supervisor, &record, -1);
+	supervisor_keeper_watch(supervisor);
+}
