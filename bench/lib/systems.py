@@ -11,7 +11,7 @@ import subprocess
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(HERE)
 CFLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "-Wshadow", "-Wno-unused-parameter"]
-ORDER = ["raw", "nng", "zeromq", "nats", "sdbus", "erlang", "ractor", "ractor_cluster", "python", "ours"]
+ORDER = ["raw", "nng", "zeromq", "nats", "sdbus", "erlang", "ractor", "ractor_cluster", "python", "ours_nng", "ours"]
 
 
 class System:
