@@ -9,23 +9,26 @@
 #include <unistd.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/broker.h"
 #include "libactor/actor/fd.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/monitor.h"
+#include "libactor/actor/name.h"
 #include "libactor/actor/post.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/stack.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
+#include "libactor/node/door.h"
 #include "libactor/node/flush.h"
 #include "libactor/node/gone.h"
 #include "libactor/node/inbound.h"
 #include "libactor/node/introduction.h"
-#include "libactor/node/knocks.h"
-#include "libactor/node/name.h"
+#include "libactor/node/link.h"
 #include "libactor/node/rendezvous.h"
 #include "libactor/node/service.h"
+#include "libactor/node/told.h"
 #include "libactor/node/uplink.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
@@ -317,7 +320,7 @@ int service_send_down(actor *self, actor_ref watcher, actor_ref who, uint64_t id
 	return 0;
 }
 
-static void broker_lives(struct uplink_request *request, int error, actor_msg *reply)
+static void broker_lives(struct broker_request *request, int error, actor_msg *reply)
 {
 	struct actor *service = actor_find(request->group, 1);
 	actor_msg *msg;
@@ -336,7 +339,7 @@ int service_ping_broker(actor *self, const char *answered, int64_t timeout_ms)
 	int r;
 
 	mp_put_array(&args, 0);
-	r = uplink_ask(self->group, "stats", &args, timeout_ms, broker_lives, (void *)answered);
+	r = broker_ask(self->group, "stats", &args, timeout_ms, broker_lives, (void *)answered);
 	buf_deinit(&args);
 	return r;
 }

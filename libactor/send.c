@@ -6,11 +6,11 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/call.h"
+#include "libactor/actor/name.h"
 #include "libactor/actor/post.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
-#include "libactor/node/name.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/send.h"
 #include "libactor/util/buf.h"

@@ -1,6 +1,5 @@
 /* One message to somebody: into a mailbox here, or as a frame to its group. Whether it may be sent now is asked before its body is packed. */
 #include <errno.h>
-#include <string.h>
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/mailbox.h"
@@ -71,10 +70,4 @@ int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to
 	wire_put_cast(peer_out(peer), to, from, method, args, args_bytes);
 	peer_wrote(peer);
 	return 0;
-}
-
-/* What a peer would refuse, and end the link for, does not leave. */
-int post_check_method(const char *method)
-{
-	return method && wire_name_is_valid(method, strlen(method)) ? 0 : -EINVAL;
 }

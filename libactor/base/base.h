@@ -43,7 +43,7 @@ struct uplink {
 	unsigned n_in_use; /* times that the first hello was refused since another has our token */
 	int64_t started_ns;
 	int64_t lost_ns; /* since when it is not there */
-	struct list requests; /* struct uplink_request: unanswered; asked again when a link comes up */
+	struct list requests; /* struct broker_request: unanswered; asked again when a link comes up */
 };
 
 /* ---- the group ---- */

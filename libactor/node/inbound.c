@@ -1,4 +1,4 @@
-/* What comes from links: frames to mailboxes, answers to calls, DOWNs to monitors; and what the broker tells the runtime itself. */
+/* What comes from links: frames to mailboxes, answers to calls, DOWNs to monitors; what the broker tells the runtime itself goes to told.c. */
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,16 +12,15 @@
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
 #include "libactor/node/inbound.h"
-#include "libactor/node/introduction.h"
 #include "libactor/node/knocks.h"
+#include "libactor/node/link.h"
 #include "libactor/node/rendezvous.h"
 #include "libactor/node/service.h"
+#include "libactor/node/told.h"
 #include "libactor/node/uplink.h"
-#include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
 #include "libactor/peer/pressure.h"
 #include "libactor/protocol/cause.h"
-#include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
@@ -34,107 +33,6 @@
 #define UNREAD_MAX_BYTES (4u << 20) /* that a peer has not read: what it asks is put aside */
 #define ASIDE_MAX_BYTES (32u << 20) /* of it: two of the largest messages */
 #define WATCHERS_MAX (1u << 18) /* monitors of one peer group */
-
-/* ---- from the broker to the runtime (serial 0) ---- */
-
-static void told_introduce(actor_group *group, struct mp_reader *r, uint32_t n)
-{
-	uint64_t intro_id, group_id, uid, pid;
-	struct wire_str role, path, name;
-
-	if (n < 7 || mp_read_uint(r, &intro_id) < 0 || mp_read_str(r, &role.s, &role.len) < 0 || mp_read_uint(r, &group_id) < 0 ||
-		mp_read_str(r, &path.s, &path.len) < 0 || mp_read_uint(r, &uid) < 0 || mp_read_uint(r, &pid) < 0 ||
-		mp_read_str(r, &name.s, &name.len) < 0)
-		return;
-	peer_introduce(group, intro_id, role, group_id, path, (struct transport_peer){(uid_t)uid, (pid_t)pid}, name);
-}
-
-static void told_expect(actor_group *group, struct mp_reader *r, uint32_t n)
-{
-	uint64_t intro_id, group_id, uid, pid;
-	struct wire_str name;
-	struct peer *peer;
-
-	if (n < 5 || mp_read_uint(r, &intro_id) < 0 || mp_read_uint(r, &group_id) < 0 || mp_read_uint(r, &uid) < 0 ||
-		mp_read_uint(r, &pid) < 0 || mp_read_str(r, &name.s, &name.len) < 0)
-		return;
-	peer = peer_expect(group, intro_id, group_id, (struct transport_peer){(uid_t)uid, (pid_t)pid}, name);
-	if (peer)
-		knocks_expected(peer);
-}
-
-static void told_door(actor_group *group, struct mp_reader *r, uint32_t n)
-{
-	door_asked(group);
-}
-
-static void told_introduce_failed(actor_group *group, struct mp_reader *r, uint32_t n)
-{
-	uint64_t intro_id, group_id;
-
-	if (n < 2 || mp_read_uint(r, &intro_id) < 0 || mp_read_uint(r, &group_id) < 0)
-		return;
-	peer_introduction_failed(group, intro_id, group_id);
-}
-
-static void told_group_down(actor_group *group, struct mp_reader *r, uint32_t n)
-{
-	struct actor_cause cause;
-	uint64_t group_id;
-	const uint8_t *raw;
-	size_t raw_bytes;
-
-	if (n < 2 || mp_read_uint(r, &group_id) < 0 || mp_read_raw(r, &raw, &raw_bytes) < 0 || cause_parse(raw, raw_bytes, &cause) < 0)
-		return;
-	peer_exit_told(group, group_id, &cause);
-}
-
-static void told_name(actor_group *group, struct mp_reader *r, uint32_t n)
-{
-	struct wire_str name;
-	actor_ref ref;
-
-	if (n < 2 || mp_read_str(r, &name.s, &name.len) < 0)
-		return;
-	if (mp_read_ref(r, &ref) < 0)
-		ref = ACTOR_NOBODY;
-	name_changed(group, name, ref);
-}
-
-enum told {
-	TOLD,     /* it was for the runtime */
-	TOLD_NOT, /* it is none of these */
-	TOLD_LIE, /* only the broker says such things, and it was not the broker */
-};
-
-static enum told told(struct peer *peer, const struct wire_frame *frame)
-{
-	static const struct {
-		const char *method;
-		void (*fn)(actor_group *group, struct mp_reader *r, uint32_t n);
-	} table[] = {
-		{"introduce", told_introduce},
-		{"expect", told_expect},
-		{"door", told_door},
-		{"introduce_failed", told_introduce_failed},
-		{"group_down", told_group_down},
-		{"name", told_name},
-	};
-	struct mp_reader r = mp_reader(frame->body, frame->body_bytes);
-	uint32_t n;
-
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		if (!mp_str_is(frame->method.s, frame->method.len, table[i].method))
-			continue;
-		/* what others send goes over the broker's link too, but in their own name */
-		if (!peer->is_uplink || frame->from.group != peer->id)
-			return TOLD_LIE;
-		if (mp_read_array(&r, &n) == 0)
-			table[i].fn(peer->group, &r, n);
-		return TOLD;
-	}
-	return TOLD_NOT;
-}
 
 /*
  * What nobody but another may say. Over a direct link it ends the link; what the broker forwarded in somebody's name is dropped: the

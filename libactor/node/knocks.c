@@ -1,118 +1,24 @@
 /*
- * Our door, from the runtime's side. Whoever was introduced to us dials it, says who it is, and writes; when we come to it, it is let
- * in if it is whom the broker told us to expect. If the broker has not (a new one never heard of that introduction, or its word is
- * still on the way) it is asked, and the connection waits, unread.
+ * Who comes by our door (door.c). Whoever was introduced to us dials it, says who it is, and writes; when we come to it, it is let in if it
+ * is whom the broker told us to expect. If the broker has not (a new one never heard of that introduction, or its word is still on the way)
+ * it is asked, and the connection waits, unread.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "libactor/actor/broker.h"
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
-#include "libactor/node/introduction.h"
+#include "libactor/node/admission.h"
+#include "libactor/node/door.h"
 #include "libactor/node/knocks.h"
-#include "libactor/node/uplink.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
-
-struct knock { /* waits for the broker's word */
-	struct list link; /* group->knocks */
-	uint64_t id;     /* the door's, from one on at each door */
-	uint64_t ask_id; /* the group's, never used twice: an answer that comes late finds nobody else */
-	uint64_t group_id; /* who it says to be */
-	struct transport_peer from;
-};
-
-/* ---- the place ---- */
-
-/* With all who wait at it. */
-static void door_drop(actor_group *group)
-{
-	group->door = door_free(group->door);
-	while (!list_is_empty(&group->knocks))
-		free(container_of(list_pop(&group->knocks), struct knock, link));
-}
-
-static int door_path(const actor_group *group, char *ret, size_t size)
-{
-	return group_path(group, ret, size, "g/%llu/door.ipc", (unsigned long long)group->door_id);
-}
-
-void door_open_own(actor_group *group)
-{
-	char path[4096];
-	int r;
-
-	if (group->mode != ACTOR_JOIN_DIRECT || (group->door && group->door_id == group->id))
-		return;
-	door_drop(group);
-	group->door_id = group->id;
-	r = door_path(group, path, sizeof(path));
-	if (r == 0) {
-		socket_make_directory(path);
-		r = door_listen(group->transport, path, group, &group->door);
-	}
-	if (r < 0 && r != -EOPNOTSUPP)
-		group_log(group, "cannot listen at %s: %s; others have to wait for us to be introduced", path, strerror(-r));
-}
-
-void door_close_own(actor_group *group)
-{
-	char path[4096];
-
-	if (!group->door)
-		return;
-	door_drop(group);
-	/* a supervised group's directory is its supervisor's */
-	if (!group->supervised && door_path(group, path, sizeof(path)) == 0) {
-		*strrchr(path, '/') = 0;
-		(void)rmdir(path);
-	}
-}
-
-void door_put_path(const actor_group *group, struct buf *out)
-{
-	char path[4096];
-
-	if (group->door && door_path(group, path, sizeof(path)) == 0)
-		mp_put_cstr(out, path);
-	else
-		mp_put_nil(out);
-}
-
-/* Somebody did not get there: is the file gone? */
-void door_asked(actor_group *group)
-{
-	struct buf args = BUF_INIT;
-	char path[4096];
-	int r = 0;
-
-	if (!group->door)
-		door_open_own(group);
-	if (group->door && door_path(group, path, sizeof(path)) == 0) {
-		socket_make_directory(path);
-		(void)knocks_take_all(group); /* before its place is needed for the next */
-		r = door_renew(group->door);
-	}
-	if (r < 0) {
-		group_complain(group, 0, "cannot listen at %s again: %s", path, strerror(-r)); /* as often as somebody says that it did not get there */
-		mp_put_array(&args, 1);
-		mp_put_nil(&args); /* there is another way, without doors */
-	} else {
-		mp_put_array(&args, 1);
-		door_put_path(group, &args);
-	}
-	(void)uplink_ask(group, "door", &args, ACTOR_FOREVER, NULL, NULL);
-	buf_deinit(&args);
-}
-
-/* ---- who comes ---- */
 
 static struct knock *knock_find(actor_group *group, uint64_t ask_id)
 {
@@ -131,7 +37,7 @@ static void knock_refuse(actor_group *group, uint64_t id, const struct transport
 	door_refuse(group->door, id);
 }
 
-static void knock_answered(struct uplink_request *request, int error, actor_msg *reply)
+static void knock_answered(struct broker_request *request, int error, actor_msg *reply)
 {
 	actor_group *group = request->group;
 	struct knock *knock = knock_find(group, (uint64_t)(uintptr_t)request->arg);
@@ -170,7 +76,7 @@ static void knock_ask(actor_group *group, uint64_t id, uint64_t group_id, const 
 		r = body_pack(&args, BODY_ARGS, "UUU", group_id, (uint64_t)from->uid, (uint64_t)from->pid);
 	}
 	if (r == 0)
-		r = uplink_ask(group, "admit", &args, ACTOR_FOREVER, knock_answered, (void *)(uintptr_t)knock->ask_id);
+		r = broker_ask(group, "admit", &args, ACTOR_FOREVER, knock_answered, (void *)(uintptr_t)knock->ask_id);
 	buf_deinit(&args);
 	if (r < 0 && knock) {
 		list_remove(&knock->link);
@@ -229,4 +135,30 @@ bool knocks_take_all(actor_group *group)
 		knock_received(group, &event);
 	}
 	return true;
+}
+
+/* Somebody did not get there: is the file gone? */
+void door_asked(actor_group *group)
+{
+	struct buf args = BUF_INIT;
+	char path[4096];
+	int r = 0;
+
+	if (!group->door)
+		door_open_own(group);
+	if (group->door && door_own_path(group, path, sizeof(path)) == 0) {
+		socket_make_directory(path);
+		(void)knocks_take_all(group); /* before its place is needed for the next */
+		r = door_renew(group->door);
+	}
+	if (r < 0) {
+		group_complain(group, 0, "cannot listen at %s again: %s", path, strerror(-r)); /* as often as somebody says that it did not get there */
+		mp_put_array(&args, 1);
+		mp_put_nil(&args); /* there is another way, without doors */
+	} else {
+		mp_put_array(&args, 1);
+		door_put_path(group, &args);
+	}
+	(void)broker_ask(group, "door", &args, ACTOR_FOREVER, NULL, NULL);
+	buf_deinit(&args);
 }

@@ -4,13 +4,9 @@
 
 #include "actor/actor.h"
 #include "libactor/transport/transport.h"
-#include "libactor/util/buf.h"
 
 struct peer;
 
-void door_open_own(actor_group *group); /* once our id is known; without one others are still introduced, but slower */
-void door_close_own(actor_group *group);
-void door_put_path(const actor_group *group, struct buf *out); /* a str, or nil */
 void door_asked(actor_group *group); /* by the broker: where is it? */
 void knock_received(actor_group *group, const struct transport_event *event);
 void knocks_expected(struct peer *peer); /* who came before the broker's word lets itself be let in */

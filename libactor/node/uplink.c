@@ -15,17 +15,17 @@
 #include <unistd.h>
 
 #include "libactor/actor/actor-internal.h"
-#include "libactor/actor/call.h"
+#include "libactor/actor/broker.h"
 #include "libactor/actor/mailbox.h"
+#include "libactor/actor/name.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/stack.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
+#include "libactor/node/door.h"
 #include "libactor/node/gone.h"
 #include "libactor/node/introduction.h"
-#include "libactor/node/knocks.h"
-#include "libactor/node/name.h"
 #include "libactor/node/uplink.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
@@ -51,7 +51,6 @@
 #define REFUSED_PATIENCE_MS 1000 /* a socket file nobody listens behind: a broker being restarted, or the remains of a node */
 
 static void uplink_hello(actor_group *group);
-static void requests_give_up(actor_group *group);
 
 /* Another node is there, or a broker that gave us up: our refs are dead for all others, so what we are cannot go on as if nothing was. */
 static void uplink_end(actor_group *group)
@@ -247,175 +246,6 @@ void uplink_link_down(actor_group *group, int error)
 	uplink_retry(group, error);
 }
 
-/* ---- what the runtime asks of the broker ---- */
-
-static void request_finish(struct uplink_request *request, int error, actor_msg *reply)
-{
-	list_remove(&request->link);
-	if (request->in_flight)
-		call_cancel(&request->call);
-	timer_deinit(&request->group->loop, &request->timer);
-	if (request->done)
-		request->done(request, error, reply);
-	buf_deinit(&request->args);
-	free(request);
-}
-
-static void requests_give_up(actor_group *group)
-{
-	while (!list_is_empty(&group->uplink.requests))
-		request_finish(container_of(group->uplink.requests.next, struct uplink_request, link), -ENOTCONN, NULL);
-}
-
-static void request_timed_out(struct loop *loop, struct timer *timer)
-{
-	struct uplink_request *request = container_of(timer, struct uplink_request, timer);
-
-	request_finish(request, request->group->uplink.state == UPLINK_UP ? -ETIMEDOUT : -ENOTCONN, NULL);
-}
-
-static void request_answered(struct call *call, int error, actor_msg *reply)
-{
-	struct uplink_request *request = container_of(call, struct uplink_request, call);
-
-	request->in_flight = false;
-	if (error == -ECONNRESET)
-		return; /* the link was lost: asked again on the next */
-	request_finish(request, error, reply);
-	actor_msg_free(reply);
-}
-
-static void request_start(struct uplink_request *request)
-{
-	actor_group *group = request->group;
-	struct wire_dest to = {.ref = group->uplink.service};
-	int r;
-
-	if (group->mode == ACTOR_JOIN_SPAWNER)
-		to = (struct wire_dest){.name = wire_cstr("$broker")};
-	request->call = (struct call){.done = request_answered};
-	r = call_start(&request->call, group, NULL, &to, wire_cstr(request->method), request->args.data, request->args.size_bytes, NEVER_NS);
-	if (r == 0)
-		request->in_flight = true;
-	else
-		request_finish(request, r, NULL);
-}
-
-int uplink_ask(actor_group *group, const char *method, struct buf *take_args, int64_t timeout_ms,
-	void (*done)(struct uplink_request *request, int error, actor_msg *reply), void *arg)
-{
-	struct uplink_request *request;
-	int r;
-
-	r = buf_error(take_args);
-	if (r < 0)
-		return r;
-	if (group->mode == ACTOR_JOIN_NONE || group->uplink.state == UPLINK_NONE)
-		return -ENOTCONN;
-	request = calloc(1, sizeof(*request));
-	if (!request)
-		return -ENOMEM;
-	request->group = group;
-	request->done = done;
-	request->arg = arg;
-	snprintf(request->method, sizeof(request->method), "%s", method);
-	r = timer_init(&group->loop, &request->timer, request_timed_out);
-	if (r < 0) {
-		free(request);
-		return r;
-	}
-	request->args = *take_args;
-	*take_args = (struct buf)BUF_INIT;
-	list_append(&group->uplink.requests, &request->link);
-	timer_arm(&group->loop, &request->timer, deadline_after_ms(clock_now_ns(), timeout_ms));
-	if (group->uplink.state == UPLINK_UP && group->uplink.announced)
-		request_start(request);
-	return 0;
-}
-
-void uplink_tell_surely(actor_group *group, const char *method, const char *format, ...)
-{
-	struct buf body = BUF_INIT;
-	va_list args;
-
-	va_start(args, format);
-	if (body_vpack(&body, BODY_ARGS, format, args) == 0)
-		(void)uplink_ask(group, method, &body, ACTOR_FOREVER, NULL, NULL);
-	va_end(args);
-	buf_deinit(&body);
-}
-
-struct ask_wait {
-	struct actor *self;
-	bool done;
-	bool abandoned;
-	int error;
-	actor_msg *reply;
-};
-
-static void ask_done(struct uplink_request *request, int error, actor_msg *reply)
-{
-	struct ask_wait *wait = request->arg;
-
-	if (!wait)
-		return;
-	wait->done = true;
-	wait->error = error;
-	if (reply && error == 0) {
-		if (msg_new_received(&wait->reply, reply->sender, wire_cstr(""), reply->body, reply->body_bytes) < 0)
-			wait->error = -ENOMEM;
-	} else if (reply && reply->error && strcmp(reply->error, "in_use") == 0) {
-		wait->error = -EEXIST;
-	} else if (reply && reply->error && strcmp(reply->error, "bad_args") == 0) {
-		wait->error = -EINVAL;
-	} else if (reply && reply->error && strcmp(reply->error, "permission") == 0) {
-		wait->error = -EPERM;
-	}
-	if (wait->self)
-		actor_wake(wait->self, 0);
-}
-
-static bool ask_is_done(void *arg)
-{
-	return ((struct ask_wait *)arg)->done;
-}
-
-int uplink_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args, int64_t timeout_ms, actor_msg **ret_msg)
-{
-	struct ask_wait wait = {.self = self};
-	struct uplink_request *request;
-	int r;
-
-	if (self && !actor_is_current(self))
-		return -EINVAL;
-	if (!self && group->loop.in_loop)
-		return -EDEADLK;
-	r = uplink_ask(group, method, take_args, timeout_ms, ask_done, &wait);
-	if (r < 0)
-		return r;
-	request = container_of(group->uplink.requests.prev, struct uplink_request, link);
-	if (self) {
-		while (!wait.done) {
-			r = actor_park(self, NEVER_NS);
-			if (r < 0 && !wait.done) {
-				request->arg = NULL; /* goes on without us */
-				return r;
-			}
-		}
-	} else {
-		r = loop_pump(&group->loop, ask_is_done, &wait, NEVER_NS);
-		if (!wait.done) {
-			request->arg = NULL;
-			return r;
-		}
-	}
-	if (ret_msg)
-		*ret_msg = wait.reply;
-	else
-		actor_msg_free(wait.reply);
-	return wait.error;
-}
-
 /* ---- announcing ---- */
 
 struct announce_list {
@@ -459,7 +289,7 @@ static void announce_names(actor_group *group, struct announce_list *names)
 	}
 }
 
-static void announce_answered(struct uplink_request *request, int error, actor_msg *reply)
+static void announce_answered(struct broker_request *request, int error, actor_msg *reply)
 {
 	actor_group *group = request->group;
 	struct mp_reader r;
@@ -508,18 +338,11 @@ static void uplink_announce(actor_group *group)
 	buf_deinit(&monitored.items);
 
 	/* what waits is older than the announcement, but goes after it */
-	list_init(&pending);
-	list_splice(&pending, &group->uplink.requests);
-	(void)uplink_ask(group, "announce", &args, CALL_TIMEOUT_DEFAULT_MS, announce_answered, NULL);
+	requests_put_aside(group, &pending);
+	(void)broker_ask(group, "announce", &args, CALL_TIMEOUT_DEFAULT_MS, announce_answered, NULL);
 	buf_deinit(&args);
-	(void)uplink_ask(group, "announced", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
-	while (!list_is_empty(&pending)) {
-		struct uplink_request *request = container_of(list_pop(&pending), struct uplink_request, link);
-
-		list_append(&group->uplink.requests, &request->link);
-		if (!request->in_flight)
-			request_start(request);
-	}
+	(void)broker_ask(group, "announced", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
+	requests_take_up(group, &pending);
 	if (group->uplink.n_connects > 1) {
 		names_refresh(group);
 		peers_ask_again(group);
@@ -534,7 +357,7 @@ void uplink_tell_ready(actor_group *group)
 
 	group->told_ready = true;
 	if (group->uplink.state == UPLINK_UP && group->uplink.announced && group->mode == ACTOR_JOIN_DIRECT)
-		(void)uplink_ask(group, "ready", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
+		(void)broker_ask(group, "ready", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
 }
 
 void uplink_turn(actor_group *group)

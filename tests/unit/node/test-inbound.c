@@ -18,7 +18,7 @@
 #include "libactor/message/msg.h"
 #include "libactor/node/gone.h"
 #include "libactor/node/inbound.h"
-#include "libactor/node/introduction.h"
+#include "libactor/node/link.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/cause.h"

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/broker.h"
+#include "libactor/actor/name.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
-#include "libactor/node/name.h"
-#include "libactor/node/uplink.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
@@ -19,7 +19,7 @@
 
 #define RELEASE_WAIT_MS 1000
 
-static void name_refreshed(struct uplink_request *request, int error, actor_msg *reply)
+static void name_refreshed(struct broker_request *request, int error, actor_msg *reply)
 {
 	struct mp_reader args = mp_reader(request->args.data, request->args.size_bytes);
 	const char *name;
@@ -39,7 +39,7 @@ static void name_refresh(const char *name, void *arg)
 	struct buf args = BUF_INIT;
 
 	if (body_pack(&args, BODY_ARGS, "s", name) == 0)
-		(void)uplink_ask(arg, "whereis", &args, CALL_TIMEOUT_DEFAULT_MS, name_refreshed, NULL);
+		(void)broker_ask(arg, "whereis", &args, CALL_TIMEOUT_DEFAULT_MS, name_refreshed, NULL);
 	buf_deinit(&args);
 }
 
@@ -63,7 +63,7 @@ int name_resolve(actor_group *group, struct actor *self, const char *name, int64
 	}
 	r = body_pack(&args, BODY_ARGS, "s", name);
 	if (r == 0)
-		r = uplink_ask_wait(group, self, "whereis", &args, timeout_ms, &reply);
+		r = broker_ask_wait(group, self, "whereis", &args, timeout_ms, &reply);
 	buf_deinit(&args);
 	if (r < 0) {
 		actor_msg_free(reply);
@@ -105,7 +105,7 @@ int name_register(actor_group *group, struct actor *self, const char *name)
 	memcpy(own->name, name, length + 1);
 	r = body_pack(&args, BODY_ARGS, "sr", name, ref);
 	if (r == 0)
-		r = uplink_ask_wait(group, group->loop.in_loop ? self : NULL, "register", &args, CALL_TIMEOUT_DEFAULT_MS, NULL);
+		r = broker_ask_wait(group, group->loop.in_loop ? self : NULL, "register", &args, CALL_TIMEOUT_DEFAULT_MS, NULL);
 	buf_deinit(&args);
 	args = (struct buf)BUF_INIT;
 	self = actor_find(group, ref.serial); /* outside a handler it may have ended meanwhile */
@@ -115,7 +115,7 @@ int name_register(actor_group *group, struct actor *self, const char *name)
 		/* refused it was not: we stopped waiting, and the broker may do it yet */
 		if (r != -EEXIST && r != -EINVAL && r != -EPERM) {
 			if (body_pack(&args, BODY_ARGS, "sr", name, ref) == 0)
-				(void)uplink_ask(group, "unregister", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
+				(void)broker_ask(group, "unregister", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
 			buf_deinit(&args);
 		}
 		free(own);
@@ -139,7 +139,7 @@ static int name_unregister(struct actor *self, const char *name, int64_t timeout
 
 	r = body_pack(&args, BODY_ARGS, "sr", name, self->ref);
 	if (r == 0)
-		r = uplink_ask_wait(self->group, self, "unregister", &args, timeout_ms, NULL);
+		r = broker_ask_wait(self->group, self, "unregister", &args, timeout_ms, NULL);
 	buf_deinit(&args);
 	return r;
 }

@@ -1,0 +1,123 @@
+/* A link with another group is made, as the broker says: we listen, dial, join at the other's door, or are joined at ours. */
+#include <stdio.h>
+#include <string.h>
+
+#include "libactor/actor/broker.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
+#include "libactor/node/admission.h"
+#include "libactor/node/introduction.h"
+#include "libactor/node/link.h"
+#include "libactor/peer/peer.h"
+#include "libactor/protocol/mp.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/list.h"
+
+/* A link with it is to be made, by that introduction. Its peer, without a link now; NULL: out of memory. */
+static struct peer *peer_begin(actor_group *group, uint64_t intro_id, uint64_t group_id, struct transport_peer expect, struct wire_str name)
+{
+	struct peer *peer = peer_find(group, group_id);
+
+	if (peer && peer->state == PEER_LINKING) {
+		peer->link = link_free(peer->link); /* of an introduction that the broker has given up */
+		list_remove(&peer->dirty_link);
+		peer->state = PEER_INTRODUCING;
+	} else if (peer && peer->state != PEER_INTRODUCING) {
+		/* the broker thinks we know each other no longer; a link that still stands is stale */
+		if (peer->link)
+			peer_cut(peer, "introduced anew");
+		peer_decide(peer);
+		peer = NULL;
+	}
+	if (!peer)
+		peer = peer_new(group, group_id, PEER_INTRODUCING);
+	if (!peer)
+		return NULL;
+	snprintf(peer->name, sizeof(peer->name), "%.*s", (int)(name.len < 255 ? name.len : 255), name.s);
+	peer->intro_id = intro_id;
+	peer->expect = expect;
+	peer->expected = false;
+	peer->told_at = group->uplink.n_connects;
+	return peer;
+}
+
+static int peer_join(struct peer *peer, const char *path)
+{
+	struct buf join = BUF_INIT;
+	int r;
+
+	wire_put_join(&join, peer->group->id);
+	r = buf_error(&join);
+	if (r == 0)
+		r = link_join(peer->group->transport, path, peer->expect, join.data, join.size_bytes, peer, &peer->link);
+	buf_deinit(&join);
+	return r;
+}
+
+void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role, uint64_t group_id, struct wire_str path,
+	struct transport_peer expect, struct wire_str name)
+{
+	struct peer *peer = NULL;
+	char text[4096];
+	int r;
+
+	if (path.len < sizeof(text) && group->mode == ACTOR_JOIN_DIRECT)
+		peer = peer_begin(group, intro_id, group_id, expect, name);
+	if (!peer) {
+		broker_tell_surely(group, "introduce_failed", "Us", intro_id, group->mode == ACTOR_JOIN_DIRECT ? "out of memory" : "one link only");
+		return;
+	}
+	memcpy(text, path.s, path.len);
+	text[path.len] = 0;
+	peer->listens = mp_str_is(role.s, role.len, "listen");
+	if (peer->listens) {
+		socket_make_directory(text);
+		r = link_listen(group->transport, text, expect, -1, peer, &peer->link);
+	} else if (mp_str_is(role.s, role.len, "join")) {
+		r = peer_join(peer, text);
+	} else {
+		r = link_dial(group->transport, text, expect, -1, peer, &peer->link);
+	}
+	if (r < 0) {
+		broker_tell_surely(group, "introduce_failed", "Us", intro_id, strerror(-r));
+		peer_try_again(peer);
+		return;
+	}
+	timer_disarm(&group->loop, &peer->timer);
+	peer->state = PEER_LINKING;
+	if (peer->listens)
+		broker_tell_surely(group, "listening", "U", intro_id);
+}
+
+struct peer *peer_expect(actor_group *group, uint64_t intro_id, uint64_t group_id, struct transport_peer expect, struct wire_str name)
+{
+	struct peer *peer = group->mode == ACTOR_JOIN_DIRECT ? peer_begin(group, intro_id, group_id, expect, name) : NULL;
+
+	if (peer) {
+		timer_disarm(&group->loop, &peer->timer);
+		peer->expected = true;
+		peer->listens = true;
+	}
+	return peer;
+}
+
+void peer_admit(struct peer *peer, uint64_t knock_id)
+{
+	actor_group *group = peer->group;
+	int r;
+
+	r = door_admit(group->door, knock_id, peer, &peer->link);
+	if (r < 0) {
+		group_complain(group, peer->id, "no link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, strerror(-r));
+		peer_tell_link_down(peer);
+		peer->expected = false;
+		peer_try_again(peer);
+		return;
+	}
+	peer->expected = false;
+	peer->state = PEER_LINKING;
+	peer_link_up(peer);
+}

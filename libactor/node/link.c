@@ -1,0 +1,142 @@
+/*
+ * Other groups. One path to each at a time, so that order holds:
+ *
+ *   introducing ⇄ linking → linked          frames wait in order, in `pending`, until the link is up
+ *              ↘ routed                     the other has one link only: the broker forwards
+ *   linked → ended → (decided, forgotten)   its death
+ *
+ * A link that does not come up is no death: the broker is asked again, as long as anything waits for it. How long a message may wait is
+ * its sender's business (a call's time-out, a bounded `pending`). Only the end of a link that was up, and the broker's word, end a peer.
+ *
+ * A group's death is decided once: the link's end and the exit told by the broker are awaited together, at most a second after the
+ * first; then everything that hangs on the peer (calls, monitors) ends with the same cause. All frames read from the link go first,
+ * because the link's end is read after them. After that the id is unknown again: a later send asks the broker, who knows better.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "libactor/actor/broker.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
+#include "libactor/node/gone.h"
+#include "libactor/node/introduction.h"
+#include "libactor/node/link.h"
+#include "libactor/node/service.h"
+#include "libactor/node/uplink.h"
+#include "libactor/peer/peer.h"
+#include "libactor/peer/pressure.h"
+#include "libactor/protocol/cause.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/list.h"
+
+#define CLIENTS 0 /* to group_complain(): all clients of a service, which come under a new id each time */
+
+/* The peer is over after this. */
+void peer_decide(struct peer *peer)
+{
+	struct actor_cause cause = peer->exit_told ? peer->cause : cause_make(peer->got_bye ? "normal" : "noconnection");
+
+	if (peer->over)
+		return;
+	peer_fail_all(peer, &cause, -ECONNRESET);
+	peer_forget(peer);
+}
+
+void peer_timeout(struct loop *loop, struct timer *timer)
+{
+	struct peer *peer = container_of(timer, struct peer, timer);
+
+	if (peer->exit_told && peer->link && link_has_unread(peer->link)) {
+		/* it is we who are slow: what it left in the kernel is read first. The timer is for a socket that somebody else still holds open */
+		timer_arm(&peer->group->loop, &peer->timer, deadline_after_ms(peer->group->loop.now_ns, DEATH_DECISION_MS));
+		return;
+	}
+	if (peer->state == PEER_LINKED && peer->got_bye && !peer->exit_told)
+		peer_link_down(peer, -ECONNRESET);
+	else if (peer->state != PEER_INTRODUCING || peer->exit_told)
+		peer_decide(peer); /* the second half of a death never came */
+	else if (peer_is_wanted(peer))
+		peer_ask(peer);
+	else
+		peer_forget(peer);
+}
+
+void peer_link_up(struct peer *peer)
+{
+	if (peer->is_uplink) {
+		peer->state = PEER_LINKED;
+		uplink_link_up(peer->group);
+	} else if (peer->state == PEER_LINKING) {
+		peer->state = PEER_LINKED;
+		peer->n_tries = 0;
+		if (peer->listens && !peer->is_client && peer->told_at != peer->group->uplink.n_connects)
+			peer_tell_linked(peer);
+		peer_move_pending(peer, peer);
+	}
+	peer_wrote(peer);
+	if (peer->draining)
+		link_notify_drained(peer->link);
+	handovers_linked(peer);
+	peer_senders_go_on(peer); /* who filled `pending` while there was no link waits for nothing that the link could tell */
+}
+
+void peer_link_down(struct peer *peer, int error)
+{
+	actor_group *group = peer->group;
+	bool was_up = peer->state == PEER_LINKED || peer->state == PEER_ENDED, had_link = peer->link;
+
+	if (peer->over)
+		return;
+	group->peer_hooks->link_ends(peer);
+	if (peer->over || (had_link && !peer->link))
+		return; /* what it had said ended the link */
+	peer->link = link_free(peer->link);
+	list_remove(&peer->dirty_link);
+	handovers_fail(peer);
+	if (peer->is_uplink) {
+		uplink_link_down(group, error);
+		return;
+	}
+	if (!was_up && !peer->is_client && !peer->exit_told && !group->closing) {
+		/* it never came up: whether the other lives the broker knows */
+		if (peer->listens)
+			peer_tell_link_down(peer);
+		else
+			broker_tell_surely(group, "introduce_failed", "Us", peer->intro_id, strerror(-error));
+		peer_try_again(peer);
+		return;
+	}
+	peer->link_ended = true;
+	if (error != -ECONNRESET && was_up && !peer->got_bye)
+		group_complain(group, peer->is_client ? CLIENTS : peer->id, "link to group %llu (%s) ended: %s", (unsigned long long)peer->id, peer->name, strerror(-error));
+	if (!peer->is_client)
+		peer_tell_link_down(peer);
+	if (!was_up || peer->exit_told || peer->is_client || group->closing) {
+		peer_decide(peer);
+		return;
+	}
+	peer->state = PEER_ENDED;
+	peer_unpause_all(peer, -ESRCH);
+	timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
+}
+
+void peer_cut(struct peer *peer, const char *why)
+{
+	actor_group *group = peer->group;
+
+	if (peer->over)
+		return;
+	group->stats.links_cut++;
+	group_complain(group, peer->is_client ? CLIENTS : peer->id, "cut the link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, why);
+	if (peer->is_client && peer->link && !peer->said_bye) { /* ours is the daemon's end: it says why */
+		wire_put_bye(peer_out(peer), wire_cstr(why));
+		link_flush(peer->link);
+	}
+	if (peer->is_uplink) {
+		peer_link_down(peer, -EPROTO);
+		return;
+	}
+	peer_link_down(peer, -ECONNRESET);
+}

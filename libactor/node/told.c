@@ -1,0 +1,188 @@
+/* What others tell the runtime itself (serial 0): the broker of introductions, names and ends; whoever knows it, of the end of what we watch. */
+#include "libactor/actor/monitor.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
+#include "libactor/node/admission.h"
+#include "libactor/node/introduction.h"
+#include "libactor/node/knocks.h"
+#include "libactor/node/link.h"
+#include "libactor/node/told.h"
+#include "libactor/peer/name-cache.h"
+#include "libactor/peer/peer.h"
+#include "libactor/protocol/cause.h"
+#include "libactor/protocol/mp.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/list.h"
+#include "libactor/util/slots.h"
+
+/* ---- ends ---- */
+
+void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_cause *cause)
+{
+	struct peer *peer = peer_find(group, group_id);
+
+	names_forget_group(group, group_id);
+	if (!peer || peer->is_uplink || peer->exit_told)
+		return;
+	peer->exit_told = true;
+	peer->cause = *cause;
+	/* it may have come by our door, written, and ended, before we turned to it */
+	if (peer->state == PEER_INTRODUCING && peer->expected && !knocks_take_all(group)) {
+		timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
+		return;
+	}
+	if ((peer->state == PEER_LINKED || peer->state == PEER_LINKING) && !peer->link_ended) {
+		/* what it sent last is still to be read */
+		timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
+		return;
+	}
+	peer_decide(peer);
+}
+
+void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const struct actor_cause *cause)
+{
+	struct monitor *monitor = slots_get(&group->monitors, id);
+	struct peer *peer;
+
+	if (!monitor)
+		return;
+	monitor_settle(group, monitor, who); /* the end of a process may be told before its start has been answered */
+	if (!actor_ref_equal(monitor->who, who))
+		return;
+	if (who.serial == 0) {
+		peer = peer_find(group, who.group);
+		if (peer && !peer->is_uplink && peer->state != PEER_ROUTED) {
+			/* its last messages may still be on the link: the DOWN waits for the link's end */
+			monitor->cause_known = true;
+			monitor->cause = *cause;
+			list_remove(&monitor->target_link);
+			list_append(&peer->monitors, &monitor->target_link);
+			peer_exit_told(group, who.group, cause);
+			return;
+		}
+		names_forget_group(group, who.group);
+	} else {
+		names_forget_ref(group, who);
+	}
+	monitor_fire(group, monitor, cause);
+}
+
+/* ---- the broker ---- */
+
+static void peer_introduction_failed(actor_group *group, uint64_t intro_id, uint64_t group_id)
+{
+	struct peer *peer = peer_find(group, group_id);
+
+	if (!peer)
+		return;
+	if (peer->state == PEER_LINKING && peer->intro_id == intro_id) {
+		peer_tell_link_down(peer);
+		peer_try_again(peer);
+	} else if (peer->expected && peer->intro_id == intro_id) {
+		/* it may have come by our door, written, and given up, before we turned to it */
+		(void)knocks_take_all(group);
+		peer = peer_find(group, group_id);
+		if (!peer || !peer->expected || peer->intro_id != intro_id)
+			return;
+		peer->expected = false;
+		peer_tell_link_down(peer);
+		peer_try_again(peer);
+	} else if (peer->state == PEER_INTRODUCING && !peer->asked) {
+		peer_try_again(peer);
+	}
+}
+
+static void told_introduce(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	uint64_t intro_id, group_id, uid, pid;
+	struct wire_str role, path, name;
+
+	if (n < 7 || mp_read_uint(r, &intro_id) < 0 || mp_read_str(r, &role.s, &role.len) < 0 || mp_read_uint(r, &group_id) < 0 ||
+		mp_read_str(r, &path.s, &path.len) < 0 || mp_read_uint(r, &uid) < 0 || mp_read_uint(r, &pid) < 0 ||
+		mp_read_str(r, &name.s, &name.len) < 0)
+		return;
+	peer_introduce(group, intro_id, role, group_id, path, (struct transport_peer){(uid_t)uid, (pid_t)pid}, name);
+}
+
+static void told_expect(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	uint64_t intro_id, group_id, uid, pid;
+	struct wire_str name;
+	struct peer *peer;
+
+	if (n < 5 || mp_read_uint(r, &intro_id) < 0 || mp_read_uint(r, &group_id) < 0 || mp_read_uint(r, &uid) < 0 ||
+		mp_read_uint(r, &pid) < 0 || mp_read_str(r, &name.s, &name.len) < 0)
+		return;
+	peer = peer_expect(group, intro_id, group_id, (struct transport_peer){(uid_t)uid, (pid_t)pid}, name);
+	if (peer)
+		knocks_expected(peer);
+}
+
+static void told_door(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	door_asked(group);
+}
+
+static void told_introduce_failed(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	uint64_t intro_id, group_id;
+
+	if (n < 2 || mp_read_uint(r, &intro_id) < 0 || mp_read_uint(r, &group_id) < 0)
+		return;
+	peer_introduction_failed(group, intro_id, group_id);
+}
+
+static void told_group_down(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	struct actor_cause cause;
+	uint64_t group_id;
+	const uint8_t *raw;
+	size_t raw_bytes;
+
+	if (n < 2 || mp_read_uint(r, &group_id) < 0 || mp_read_raw(r, &raw, &raw_bytes) < 0 || cause_parse(raw, raw_bytes, &cause) < 0)
+		return;
+	peer_exit_told(group, group_id, &cause);
+}
+
+static void told_name(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	struct wire_str name;
+	actor_ref ref;
+
+	if (n < 2 || mp_read_str(r, &name.s, &name.len) < 0)
+		return;
+	if (mp_read_ref(r, &ref) < 0)
+		ref = ACTOR_NOBODY;
+	name_changed(group, name, ref);
+}
+
+enum told told(struct peer *peer, const struct wire_frame *frame)
+{
+	static const struct {
+		const char *method;
+		void (*fn)(actor_group *group, struct mp_reader *r, uint32_t n);
+	} table[] = {
+		{"introduce", told_introduce},
+		{"expect", told_expect},
+		{"door", told_door},
+		{"introduce_failed", told_introduce_failed},
+		{"group_down", told_group_down},
+		{"name", told_name},
+	};
+	struct mp_reader r = mp_reader(frame->body, frame->body_bytes);
+	uint32_t n;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (!mp_str_is(frame->method.s, frame->method.len, table[i].method))
+			continue;
+		/* what others send goes over the broker's link too, but in their own name */
+		if (!peer->is_uplink || frame->from.group != peer->id)
+			return TOLD_LIE;
+		if (mp_read_array(&r, &n) == 0)
+			table[i].fn(peer->group, &r, n);
+		return TOLD;
+	}
+	return TOLD_NOT;
+}

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <stdint.h>
+
+#include "actor/actor.h"
+#include "libactor/protocol/wire.h"
+
+struct peer;
+
+enum told {
+	TOLD,     /* it was for the runtime */
+	TOLD_NOT, /* it is none of these */
+	TOLD_LIE, /* only the broker says such things, and it was not the broker */
+};
+
+enum told told(struct peer *peer, const struct wire_frame *frame);
+void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_cause *cause);
+/* A down frame came. */
+void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const struct actor_cause *cause);
