@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """tests/layers.py SOURCE_ROOT BUILD_ROOT: a room is what it may touch.
 
-Two facts for each room: its include lines name only rooms that stand below it in ARROWS, and its objects use only symbols of those rooms. One fact for
-each program: no circle among its files. The graph of files is the graph of symbols, read with nm from the objects, so a declaration in a faraway header
+Three facts for each room: its include lines name only rooms that stand below it in ARROWS, its objects use only symbols of those rooms, and its README names
+the same rooms. One fact for each program: no circle among its files. The graph of files is the graph of symbols, read with nm from the objects, so a declaration in a faraway header
 hides nothing."""
 
 import collections
@@ -57,6 +57,23 @@ def allowed(room, seen=None):
     for below in ARROWS[room]:
         rooms |= allowed(below)
     return rooms
+
+
+def readme_complaints(root, room):
+    """What the README of a room says wrongly of the rooms that it may include."""
+    path = os.path.join(root, room, "README.md")
+    if not os.path.exists(path):
+        return [f"{room}/README.md is missing: what does the room own, what may it include, what must it not?"]
+    with open(path) as f:
+        text = f.read()
+    said = re.search(r"^- \*\*May include\*\*:(.*?)^- ", text, re.M | re.S)
+    if not said:
+        return [f"{room}/README.md has no line '- **May include**: …' with another one after it"]
+    said = set(re.findall(r"`([^`]+)`", said.group(1)))
+    may = allowed(room) - {room}
+    long = [f"{room}/README.md has more than 15 lines"] if text.count("\n") > 15 else []
+    return long + [f"{room}/README.md: says that it may include {to}; ARROWS does not" for to in sorted(said - may)] + [
+        f"{room}/README.md: does not name {to}, which it may include" for to in sorted(may - said)]
 
 
 def sources(root):
@@ -159,6 +176,8 @@ def main():
                     by_room[room].append(f"{path}: includes {inc}, and {room} may not touch {to}")
     for room in sorted(by_room):
         facts.append((f"includes of {room} look down", by_room[room]))
+    for room in sorted(ARROWS):
+        facts.append((f"the README of {room} says what it may include", readme_complaints(root, room)))
 
     # --- symbols ---
     found = objects(build)
