@@ -5,11 +5,10 @@
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
-#include "libactor/actor/call.h"
-#include "libactor/actor/monitor.h"
 #include "libactor/actor/name.h"
 #include "libactor/actor/post.h"
 #include "libactor/base/base.h"
+#include "libactor/group.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"

@@ -14,7 +14,6 @@
 #include "libactor/loop/loop.h"
 #include "libactor/loop/stack.h"
 #include "libactor/protocol/cause.h"
-#include "libactor/transport/address.h"
 #include "libactor/util/symbol.h"
 
 #define FRAMES_MAX 48

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libactor/actor/actor-internal.h"
 #include "libactor/base/base.h"
 #include "libactor/crash.h"
 

@@ -47,6 +47,12 @@ struct actor {
 	const void *init_arg;
 };
 
+struct spawn_wait {
+	struct actor *parent; /* parked, or NULL: the group's caller waits */
+	bool done;
+	int result;
+};
+
 /* actor.c */
 int actor_describe(const struct actor *self, struct actor_from *from); /* describe.c: answers `$describe` */
 int actor_check_behavior(const struct actor_behavior *behavior, size_t behavior_bytes); /* as it came over the API: 0, -EINVAL, -E2BIG */
@@ -57,11 +63,6 @@ void actor_request_stop(struct actor *self, const char *reason);
 void actor_request_kill(struct actor *self);
 void actor_discard(struct actor *self); /* without running any of its code: the group is being freed */
 void actors_stop_all(actor_group *group, const char *reason);
-struct spawn_wait {
-	struct actor *parent; /* parked, or NULL: the group's caller waits */
-	bool done;
-	int result;
-};
 
 static inline bool actor_is_current(const struct actor *self)
 {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/fd.h"
 #include "libactor/actor/mailbox.h"

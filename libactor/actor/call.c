@@ -1,15 +1,15 @@
 /*
- * Calls, from both ends. A call ends exactly once: whichever of answer, deadline, the target's end and the caller's end comes first
+ * Calls, the caller's end (the callee's is answer.c). A call ends exactly once: whichever of answer, deadline, the target's end and the caller's end comes first
  * takes it out of the table; what comes later finds no entry and goes nowhere.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/post.h"
@@ -19,16 +19,9 @@
 #include "libactor/message/msg.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/wire.h"
-#include "libactor/transport/address.h"
-#include "libactor/transport/transport.h"
-#include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
-
-#define ANSWERS_MAX_BYTES (64u << 20) /* that one peer has not read; then it gets errors in their place */
-
-/* ---- the caller's end ---- */
 
 static void call_timed_out(struct loop *loop, struct timer *timer)
 {
@@ -365,261 +358,4 @@ int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to
 	else
 		actor_msg_free(wait.reply);
 	return wait.error;
-}
-
-/* ---- the callee's end ---- */
-
-static void call_send_answer(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee, uint64_t id, const char *error,
-	const char *text, const void *result, size_t result_bytes)
-{
-	struct peer *peer;
-	actor_msg *reply;
-	int r;
-
-	if (caller.group == group->id) {
-		r = error ? msg_new_error(&reply, callee, wire_cstr(error), wire_cstr(text))
-			  : msg_new_received(&reply, callee, wire_cstr(""), result, result_bytes);
-		if (r < 0) {
-			call_fail(group, id, r);
-			return;
-		}
-		reply->kind = MSG_REPLY;
-		call_answered(group, id, reply);
-		return;
-	}
-	peer = peer_back(group, caller.group, way);
-	if (!peer)
-		return; /* the caller's group is gone, or knows that the link is */
-	if (!error && peer->link && link_backlog_bytes(peer->link) > ANSWERS_MAX_BYTES) {
-		error = "overloaded";
-		text = "64 MiB of answers wait for the asking group, which does not read them";
-	}
-	if (error)
-		wire_put_error(peer_out(peer), caller, callee, id, wire_cstr(error), wire_cstr(text));
-	else
-		wire_put_reply(peer_out(peer), caller, callee, id, result, result_bytes);
-	peer_wrote(peer);
-}
-
-void call_refuse(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee, uint64_t id, const char *error, const char *text)
-{
-	call_send_answer(group, caller, way, callee, id, error, text ? text : "", NULL, 0);
-}
-
-/*
- * A kept address is no pointer but a number that looks like one: bit 0 is set, which it is in no pointer to a struct actor_from; the rest
- * is an id that is never used twice. So whoever holds it may outlive the actor that kept it, and an answered one may be answered again:
- * the number leads nowhere then. Numbers are of the process, because nothing else is known when one comes back to us; the lock is for
- * groups in several threads and guards the table alone.
- */
-static struct {
-	pthread_mutex_t lock;
-	struct slots slots; /* of struct actor_from */
-} kept_froms = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-_Static_assert(sizeof(uintptr_t) == sizeof(uint64_t), "a kept address is a number of 64 bits in a pointer's clothes");
-
-static bool from_is_kept(const actor_from *from)
-{
-	return (uintptr_t)from & 1;
-}
-
-static actor_from *from_of_id(uint64_t id)
-{
-	return (actor_from *)(uintptr_t)((id & UINT64_C(0xffffffff00000000)) | (uint32_t)id << 1 | 1);
-}
-
-static uint64_t from_id(const actor_from *kept)
-{
-	uint64_t number = (uintptr_t)kept;
-
-	return (number & UINT64_C(0xffffffff00000000)) | (uint32_t)number >> 1;
-}
-
-static int kept_take(struct actor_from *from)
-{
-	int r;
-
-	pthread_mutex_lock(&kept_froms.lock);
-	r = slots_take(&kept_froms.slots, from, &from->kept_id);
-	if (r == 0 && (uint32_t)from->kept_id > INT32_MAX) { /* one bit of the index is ours */
-		slots_give(&kept_froms.slots, from->kept_id);
-		r = -ENOMEM;
-	}
-	pthread_mutex_unlock(&kept_froms.lock);
-	return r;
-}
-
-static void kept_give(struct actor_from *from)
-{
-	pthread_mutex_lock(&kept_froms.lock);
-	slots_give(&kept_froms.slots, from->kept_id);
-	pthread_mutex_unlock(&kept_froms.lock);
-}
-
-/* What @from stands for. 0, -EINVAL (nothing), -EALREADY (answered), -ESRCH (a kept one that is over: answered, freed, or its actor ended). */
-static int from_find(const actor_from *from, struct actor_from **ret)
-{
-	if (!from)
-		return -EINVAL;
-	if (!from_is_kept(from)) {
-		*ret = (struct actor_from *)from;
-		return (*ret)->answered ? -EALREADY : 0;
-	}
-	pthread_mutex_lock(&kept_froms.lock);
-	*ret = slots_get(&kept_froms.slots, from_id(from));
-	pthread_mutex_unlock(&kept_froms.lock);
-	return *ret ? 0 : -ESRCH;
-}
-
-void from_init(struct actor_from *from, struct actor *callee, const actor_msg *msg)
-{
-	*from = (struct actor_from){.group = callee->group, .callee = callee, .to = msg->sender, .id = msg->id, .way = msg->way, .msg = msg};
-}
-
-static void from_answered(struct actor_from *from)
-{
-	from->answered = true;
-	if (list_is_linked(&from->link)) { /* a kept one: it was ours to free */
-		list_remove(&from->link);
-		kept_give(from);
-		free(from);
-	}
-}
-
-void from_refuse(struct actor_from *from, const char *error, const char *text)
-{
-	call_refuse(from->group, from->to, from->way, from->callee->ref, from->id, error, text);
-	from_answered(from);
-}
-
-void froms_end(struct actor *callee, const char *reason)
-{
-	while (!list_is_empty(&callee->froms))
-		from_refuse(container_of(callee->froms.next, struct actor_from, link), "down", reason);
-}
-
-/*
- * The one answer, or, when @error says that there is none to be sent, the reason. What the data is must not end an actor whose handler
- * says `return actor_reply(...)`: a reader that asks for too much would end the store. So only misuse is returned.
- */
-static int from_reply(struct actor_from *from, int error, const void *body, size_t body_bytes)
-{
-	char text[128];
-
-	switch (error) {
-	case 0:
-		call_send_answer(from->group, from->to, from->way, from->callee->ref, from->id, NULL, NULL, body, body_bytes);
-		from_answered(from);
-		return 0;
-	case -EMSGSIZE:
-		snprintf(text, sizeof(text), "the answer has more than the %u bytes that a message can carry", ACTOR_BODY_MAX_BYTES);
-		from_refuse(from, "too_big", text);
-		return 0;
-	case -EPROTO:
-		from_refuse(from, "bad_result", "the answer is not one well-formed value, or nested more than 64 deep");
-		return 0;
-	case -ENOMEM:
-		from_refuse(from, "overloaded", "out of memory for the answer");
-		return 0;
-	default:
-		return error;
-	}
-}
-
-int actor_reply(actor_from *to, const char *format, ...)
-{
-	struct actor_from *from;
-	struct buf *scratch;
-	va_list args;
-	int r;
-
-	if (!format)
-		return -EINVAL;
-	r = from_find(to, &from);
-	if (r < 0)
-		return r;
-	scratch = &from->group->scratch;
-	buf_reset(scratch, 1 << 16);
-	va_start(args, format);
-	r = body_vpack(scratch, BODY_RESULT, format, args);
-	va_end(args);
-	return from_reply(from, r, scratch->data, scratch->size_bytes);
-}
-
-int actor_reply_msg(actor_from *to, actor_msg **take_result)
-{
-	struct actor_from *from;
-	const uint8_t *body = NULL;
-	size_t body_bytes = 0;
-	int r;
-
-	if (!take_result || !*take_result)
-		return -EINVAL;
-	r = from_find(to, &from);
-	if (r < 0)
-		return r;
-	r = msg_take_body(*take_result, BODY_RESULT, &body, &body_bytes);
-	r = from_reply(from, r == -EINVAL ? -EPROTO : r, body, body_bytes); /* written by hand: what is in it is data */
-	if (r == 0)
-		*take_result = actor_msg_free(*take_result);
-	return r;
-}
-
-int actor_reply_error(actor_from *to, const char *error, const char *text, ...)
-{
-	struct actor_from *from;
-	char line[512];
-	va_list args;
-	int r;
-
-	if (!error || !wire_name_is_valid(error, strlen(error)))
-		return -EINVAL;
-	r = from_find(to, &from);
-	if (r < 0)
-		return r;
-	va_start(args, text);
-	vsnprintf(line, sizeof(line), text ? text : "", args);
-	va_end(args);
-	from_refuse(from, error, line);
-	return 0;
-}
-
-actor_from *actor_from_keep(actor_from *from)
-{
-	struct actor_from *kept;
-
-	if (from_find(from, &kept) < 0)
-		return NULL;
-	if (from_is_kept(from))
-		return from;
-	kept = malloc(sizeof(*kept));
-	if (!kept)
-		return NULL;
-	*kept = *from;
-	kept->msg = NULL;
-	if (kept_take(kept) < 0) {
-		free(kept);
-		return NULL;
-	}
-	from->answered = true;
-	list_append(&kept->callee->froms, &kept->link);
-	return from_of_id(kept->kept_id);
-}
-
-actor_from *actor_from_free(actor_from *from)
-{
-	struct actor_from *kept;
-
-	if (from_find(from, &kept) == 0)
-		from_refuse(kept, "no_reply", "");
-	return NULL;
-}
-
-actor_ref actor_from_ref(const actor_from *from)
-{
-	struct actor_from *found;
-	int r = from_find(from, &found);
-
-	return r == 0 || r == -EALREADY ? found->to : ACTOR_NOBODY;
 }

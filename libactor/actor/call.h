@@ -39,24 +39,6 @@ bool call_may_be_answered(actor_group *group, uint64_t id, const struct peer *pe
 /* An answer came. Unknown ids are late replies. */
 void call_answered(actor_group *group, uint64_t id, actor_msg *take_reply);
 int call_error_number(const char *error_name);
-/* Answers a call that is not (or cannot be) handled. */
-void call_refuse(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee, uint64_t id, const char *error, const char *text);
 /* Parks @self (or pumps, outside a handler) until the answer is there. */
 int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method, const void *args,
 	size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg);
-
-struct actor_from { /* in a handler a pointer to it is what the program has; of a kept one it has a number (call.c) */
-	actor_group *group;
-	struct actor *callee; /* answers in its name, whoever does; its end answers what it kept */
-	actor_ref to;
-	uint64_t id;
-	uint64_t way; /* back: peer_way() */
-	const actor_msg *msg; /* the call; NULL: a kept one */
-	bool answered;
-	uint64_t kept_id;
-	struct list link; /* kept ones: actor.froms */
-};
-
-void from_init(struct actor_from *from, struct actor *callee, const actor_msg *msg);
-void from_refuse(struct actor_from *from, const char *error, const char *text);
-void froms_end(struct actor *callee, const char *reason);

@@ -1,5 +1,6 @@
 /* What an actor can be asked, for people and tools: its behavior's table, as the result of the call `$describe` (docs/protocol.md §3). */
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/util/buf.h"

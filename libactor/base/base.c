@@ -1,13 +1,13 @@
 /* What a group says, and where it is. */
-#include "libactor/base/base.h"
-#include "libactor/util/clock.h"
-#include "libactor/util/throttle.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "libactor/base/base.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/throttle.h"
 
 void group_log(actor_group *group, const char *format, ...)
 {

@@ -20,7 +20,6 @@
 
 struct actor;
 struct peer;
-struct knock;
 struct peer_hooks;
 
 /* ---- the link to the daemon (node/uplink.c): what others ask of it ---- */
@@ -49,16 +48,20 @@ struct uplink {
 /* ---- the group ---- */
 
 struct actor_group {
+	/* who we are: group.c, node/uplink.c */
 	uint64_t node;
 	uint64_t id;
 	enum actor_join_mode mode;
 	char name[256];
 	char runtime_dir[4096];
-	struct throttle complaints;
 	uid_t runtime_uid;
 	int64_t connect_timeout_ms;
 	uint8_t token[TOKEN_MAX_BYTES];
 	size_t token_bytes;
+	bool supervised;
+	bool told_ready;
+	bool closing;
+	struct throttle complaints;
 	void (*log)(const char *line, void *arg);
 	void *log_arg;
 
@@ -66,36 +69,36 @@ struct actor_group {
 	atomic_bool stop_requested;
 	bool stop_begun;
 
+	/* actor/ */
 	struct slots actors;
 	size_t n_alive; /* not internal */
 	struct slots calls;
 	struct slots monitors;
 	struct slots send_timers;
 	struct slots fd_watches;
+	struct buf scratch; /* a body being packed; never across a wait */
+	struct actor_cause first_failure; /* of a handler, for the program's last words */
 
+	/* peer/ */
 	struct transport *transport;
 	const struct peer_hooks *peer_hooks;
 	struct hash peers;
 	struct list peers_over; /* struct peer.over_link */
-	struct door *door;      /* NULL: none */
-	uint64_t door_id;       /* our id when it was made */
-	struct list knocks;     /* struct knock.link (knocks.c) */
-	uint64_t n_knocks_asked;
-	struct hash pauses; /* struct pause.node (peer/pressure.c): what we told peers to hold back */
-	struct list dirty;
-	struct list flushes; /* struct flush.link: parked actors */
-	struct uplink uplink;
-	bool told_ready, supervised;
-
+	struct list dirty;      /* struct peer.dirty_link */
+	struct hash pauses;     /* struct pause.node (pressure.c): what we told peers to hold back */
 	struct hash name_cache;
 	struct hash name_owners;
-
-	struct buf scratch; /* a body being packed; never across a wait */
 	struct buf discard; /* frames to peers that are gone */
-	bool closing;
-	struct actor_cause first_failure; /* of a handler, for the program's last words */
 
-	/* service groups */
+	/* node/ */
+	struct uplink uplink;
+	struct door *door;      /* NULL: none */
+	uint64_t door_id;       /* our id when it was made */
+	struct list knocks;     /* struct knock.link (door.h) */
+	uint64_t n_knocks_asked;
+	struct list flushes;    /* struct flush.link (flush.c): parked actors */
+
+	/* service groups: service.c, node/service.c, node/rendezvous.c */
 	bool is_service;
 	uint8_t key[TOKEN_KEY_BYTES];
 	char broker_up_method[64], broker_down_method[64], client_gone_method[64], handed_over_method[64];

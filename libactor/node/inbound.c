@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/monitor.h"

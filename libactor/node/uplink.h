@@ -12,5 +12,4 @@ void uplink_turn(actor_group *group); /* once a turn: announces after the link c
 void uplink_answer(actor_group *group, const struct transport_event *event);
 void uplink_link_up(actor_group *group);
 bool uplink_is_hopeless(const actor_group *group); /* the first connection will not come about */
-void uplink_tell_ready(actor_group *group);
 void uplink_link_down(actor_group *group, int error);

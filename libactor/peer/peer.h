@@ -53,7 +53,7 @@ struct peer {
 	struct list pauses;     /* struct pause.peer_link (pressure.c): told by us, the last first */
 	struct list paused_refs;/* struct paused_ref: told to us */
 	uint32_t n_paused_refs;
-	struct list paused_senders; /* actors parked by "pause *" */
+	struct list paused_senders; /* struct task.blocked_link: parked by "pause *" */
 	bool paused_all;
 	uint64_t unyielded_bytes; /* flushed since a sender last let the loop read */
 	bool draining;            /* a flush waits for the link's word that the kernel has everything */

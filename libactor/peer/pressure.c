@@ -36,7 +36,7 @@ struct pause { /* we told @peer to hold back messages for @to, one of our actors
 struct paused_ref {
 	struct list link; /* peer.paused_refs */
 	actor_ref ref;
-	struct list senders; /* actor.blocked_link */
+	struct list senders; /* task.blocked_link */
 };
 
 /* ---- told by us ---- */

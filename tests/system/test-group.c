@@ -24,7 +24,7 @@
 
 #include "libactor/base/base.h"
 #include "libactor/actor/actor-internal.h"
-#include "libactor/actor/call.h"
+#include "libactor/actor/answer.h"
 #include "libactor/actor/monitor.h"
 #include "libactor/message/msg.h"
 #include "libactor/protocol/hello.h"

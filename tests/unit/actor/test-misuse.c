@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/monitor.h"
 #include "libactor/base/base.h"

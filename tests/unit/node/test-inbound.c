@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/monitor.h"
 #include "libactor/base/base.h"
