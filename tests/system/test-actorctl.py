@@ -22,6 +22,8 @@ import termios
 import time
 import traceback
 
+from facts import chosen
+
 ACTORCTL = os.path.abspath(sys.argv[1])
 MIRROR = os.path.abspath(sys.argv[2])
 COMPLETION = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/completion/actorctl.bash")
@@ -1264,6 +1266,7 @@ def runtime_dir_option_stands_before_or_behind_the_command():
 # ---- the run ------------------------------------------------------------------------------------------------------------------------
 
 def main():
+    tests[:] = chosen(tests)
     failed = 0
     print(f"1..{len(tests) + 1}", flush=True)
     for n, test in enumerate(tests, 1):

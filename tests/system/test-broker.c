@@ -25,6 +25,7 @@
 #include "libactor/util/list.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
+#include "tests/fact.h"
 
 #define NODE UINT64_C(0x77)
 #define KEY_HEX "000102030405060708090a0b0c0d0e0f"
@@ -645,5 +646,5 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

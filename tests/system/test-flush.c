@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "actor/actor.h"
+#include "tests/fact.h"
 
 #define LONG_MS 30000 /* nothing takes that long; then the test fails */
 
@@ -639,5 +640,5 @@ int main(int argc, char **argv)
 		source_n = atoi(argv[3]);
 		return actor_main(&source_behavior, NULL, NULL);
 	}
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -30,6 +30,7 @@
 #include "libactor/protocol/hello.h"
 #include "libactor/protocol/token.h"
 #include "libactor/transport/transport.h"
+#include "tests/fact.h"
 
 #define FLOODERS_N 3
 #define DEATHS_N 20
@@ -1469,7 +1470,5 @@ int main(int argc, char **argv)
 	signal(SIGUSR1, release);
 	if (argc == 3 && strcmp(argv[1], "server") == 0)
 		return actor_main(&server_behavior, NULL, argv[2]);
-	if (argc == 2)
-		cmocka_set_test_filter(argv[1]);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

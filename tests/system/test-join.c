@@ -25,6 +25,7 @@
 
 #include "actor/actor.h"
 #include "libactor/protocol/token.h"
+#include "tests/fact.h"
 
 #define LONG_MS 30000 /* nothing takes that long; then the test fails */
 
@@ -227,5 +228,5 @@ int main(int argc, char **argv)
 	self_program = argv[0];
 	if (argc == 3 && strcmp(argv[1], "child") == 0)
 		return actor_main(&child_behavior, NULL, argv[2]);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -29,6 +29,7 @@
 #include <cmocka.h>
 #include "spawner/shared/client.h"
 #include "spawner/shared/sweep.h"
+#include "tests/fact.h"
 
 #define PATIENCE_MS  30000 /* turns a hang into a failure */
 #define CHILDREN_MAX 1200
@@ -1683,5 +1684,5 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		return shed(!strcmp(argv[1], "--shed-and-stay"));
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "libactor/transport/transport.h"
+#include "tests/fact.h"
 
 #define PATIENCE_S 100
 #define ROUNDS_N 400
@@ -133,7 +134,7 @@ int main(void)
 	alarm(PATIENCE_S);
 	if (!mkdtemp(directory))
 		return 1;
-	r = cmocka_run_group_tests(tests, NULL, NULL);
+	r = run_facts(tests);
 	rmdir(directory);
 	return r;
 }

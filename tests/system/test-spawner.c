@@ -27,6 +27,7 @@
 #include "spawner/shared/marks.h"
 #include "spawner/shared/proc.h"
 #include "libactor/protocol/mp.h"
+#include "tests/fact.h"
 
 #define PATIENCE_MS 30000
 
@@ -1236,5 +1237,5 @@ int main(int argc, char **argv)
 		return actor_main(&end_watcher_behavior, argv[2], NULL);
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

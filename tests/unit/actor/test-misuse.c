@@ -24,6 +24,7 @@
 #include "libactor/loop/stack.h"
 #include "libactor/message/msg.h"
 #include "libactor/transport/address.h"
+#include "tests/fact.h"
 
 typedef void (*story_fn)(actor *self);
 
@@ -816,5 +817,5 @@ int main(void)
 		cmocka_unit_test(test_100000_actors_monitors_and_timers_come_and_go),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -25,6 +25,7 @@
 #include "libactor/transport/address.h"
 #include "libactor/util/heap.h"
 #include "libactor/util/list.h"
+#include "tests/fact.h"
 
 /* Every test runs its story inside a "driver" actor: straight-line code that may call and wait. */
 typedef void (*story_fn)(actor *self);
@@ -1448,5 +1449,5 @@ int main(void)
 		cmocka_unit_test(test_embedded_group_is_driven_by_poll_and_dispatch),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

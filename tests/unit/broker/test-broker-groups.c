@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "libactor/protocol/cause.h"
+#include "tests/fact.h"
 
 static struct world w;
 
@@ -745,5 +746,5 @@ int main(void)
 		W(test_the_process_of_a_silent_group_can_be_monitored),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

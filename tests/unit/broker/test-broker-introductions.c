@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/fact.h"
+
 static struct world w;
 static struct client *a, *b;
 
@@ -616,5 +618,5 @@ int main(void)
 		T(test_a_group_with_a_single_link_is_not_introduced),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/fact.h"
+
 static struct world w;
 
 static int setup(void **state)
@@ -476,5 +478,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_announcing_a_name_of_the_dead_predecessor_takes_it_over, setup, teardown),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fact.h"
+
 static struct world w;
 static struct client *a, *b, *c;
 
@@ -345,5 +347,5 @@ int main(void)
 		cmocka_unit_test(test_one_process_leaves_places_to_other_clients),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/fact.h"
+
 #define SESSIONS 50
 #define STEPS 4000
 
@@ -50,5 +52,5 @@ int main(int argc, char **argv)
 		first_seed = strtoull(argv[1], NULL, 10);
 		n_sessions = 1;
 	}
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

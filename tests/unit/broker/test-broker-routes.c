@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libactor/protocol/cause.h"
+#include "tests/fact.h"
 
 static struct world w;
 static struct client *a, *b;
@@ -649,5 +650,5 @@ int main(void)
 		T(test_a_foreign_pause_ends_the_link),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "examples/logstats.h"
+#include "tests/fact.h"
 
 #define PARSERS 3
 
@@ -350,5 +351,5 @@ int main(void)
 		cmocka_unit_test(test_a_directory_and_a_missing_file_are_refused),
 	};
 
-	return cmocka_run_group_tests_name("logstats-work", tests, NULL, NULL);
+	return run_facts_of("logstats-work", tests);
 }

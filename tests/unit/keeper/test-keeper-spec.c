@@ -17,6 +17,7 @@
 #include "spawner/shared/client.h"
 #include "spawner/shared/runtime-dir.h"
 #include "spawner/shared/marks.h"
+#include "tests/fact.h"
 
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -833,5 +834,5 @@ int main(void)
 		cmocka_unit_test(test_a_runtime_directory_is_private_and_no_symlink),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

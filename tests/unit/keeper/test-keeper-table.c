@@ -10,6 +10,7 @@
 #include "spawner/shared/client.h"
 #include "spawner/keeper/policy.h"
 #include "spawner/keeper/table.h"
+#include "tests/fact.h"
 
 static struct keeper_table table;
 
@@ -430,5 +431,5 @@ int main(void)
 		cmocka_unit_test(test_a_long_life_clears_the_record),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "libactor/loop/loop.h"
+#include "tests/fact.h"
 
 #define SOON_NS (20 * MS_NS)
 
@@ -361,5 +362,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_is_polled_is_left_to_poll, setup, teardown),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "libactor/loop/stack.h"
+#include "tests/fact.h"
 
 #define USUAL_BYTES (64u << 10)
 
@@ -81,5 +82,5 @@ int main(void)
 		cmocka_unit_test(test_stack_that_was_written_over_ends_the_process),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

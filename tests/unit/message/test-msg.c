@@ -13,6 +13,7 @@
 #include "libactor/message/msg.h"
 #include "libactor/util/arena.h"
 #include "libactor/protocol/mp.h"
+#include "tests/fact.h"
 
 static const actor_ref ref_a = {0x0123456789abcdef, 2, 3};
 
@@ -483,5 +484,5 @@ int main(void)
 		cmocka_unit_test(test_more_than_fifteen_values_get_a_longer_head),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -27,6 +27,7 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
+#include "tests/fact.h"
 
 #define ASKED 7u                            /* the group that was asked, or is watched */
 #define HELD_MAX_BYTES (16u << 20)          /* of frames for an actor that is paused, by docs/protocol.md */
@@ -691,5 +692,5 @@ int main(void)
 		cmocka_unit_test(test_words_of_the_broker_count_only_from_the_broker),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -13,6 +13,7 @@
 
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/mp.h"
+#include "tests/fact.h"
 
 static void assert_round_trip(const struct actor_cause *cause)
 {
@@ -166,5 +167,5 @@ int main(void)
 		cmocka_unit_test(test_actor_reasons_travel_without_a_process),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -9,6 +9,7 @@
 
 #include "libactor/protocol/hello.h"
 #include "libactor/protocol/mp.h"
+#include "tests/fact.h"
 
 static const uint8_t token[3] = {1, 2, 3};
 
@@ -100,5 +101,5 @@ int main(void)
 		cmocka_unit_test(test_cut_and_corrupted_bytes_are_harmless),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -11,6 +11,7 @@
 
 #include "libactor/protocol/mp.h"
 #include "libactor/util/utf8.h"
+#include "tests/fact.h"
 
 static void test_integers_are_written_shortest_and_read_back(void **state)
 {
@@ -310,5 +311,5 @@ int main(void)
 		cmocka_unit_test(test_utf8_is_what_unicode_says),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "libactor/protocol/token.h"
+#include "tests/fact.h"
 
 static const uint8_t key[TOKEN_KEY_BYTES] = "sixteen byte key";
 static const uint8_t other_key[TOKEN_KEY_BYTES] = "sixteen byte kez";
@@ -89,5 +90,5 @@ int main(void)
 		cmocka_unit_test(test_bad_hexadecimal_is_refused),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

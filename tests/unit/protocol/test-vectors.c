@@ -18,6 +18,7 @@
 #include "libactor/util/arena.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
+#include "tests/fact.h"
 
 static const char *vectors_dir;
 
@@ -526,5 +527,5 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	vectors_dir = argv[1];
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

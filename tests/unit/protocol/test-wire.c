@@ -10,6 +10,7 @@
 
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
+#include "tests/fact.h"
 
 static const actor_ref a = {11, 2, 1}, b = {11, 3, 0x1234};
 static const struct wire_dest to_ref = {.ref = {11, 3, 0x1234}}, to_name = {.name = {"counter", 7}};
@@ -468,5 +469,5 @@ int main(void)
 		cmocka_unit_test(test_refs_are_printed_and_read),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "libactor/supervision/backoff.h"
+#include "tests/fact.h"
 
 #define MS UINT64_C(1000000)
 #define S  (1000 * MS)
@@ -266,5 +267,5 @@ int main(void)
 		cmocka_unit_test(test_an_impossible_intensity_is_refused),
 		cmocka_unit_test(test_the_ring_agrees_with_a_list_of_all_restarts),
 	};
-	return cmocka_run_group_tests_name("backoff", tests, NULL, NULL);
+	return run_facts_of("backoff", tests);
 }

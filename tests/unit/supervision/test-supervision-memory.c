@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "libactor/supervision/engine.h"
+#include "tests/fact.h"
 
 static unsigned n_allocations;
 static unsigned fail_at; /* 0 = never */
@@ -117,5 +118,5 @@ int main(void)
 		cmocka_unit_test(test_any_allocation_that_fails_is_enomem_and_leaves_the_rest_as_it_was),
 		cmocka_unit_test(test_no_event_takes_memory),
 	};
-	return cmocka_run_group_tests_name("supervision, memory", tests, NULL, NULL);
+	return run_facts_of("supervision, memory", tests);
 }

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "libactor/supervision/engine.h"
+#include "tests/fact.h"
 
 #define MS UINT64_C(1000000)
 
@@ -380,5 +381,5 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_the_promises_hold_over_random_lives, tell_the_last_seed),
 	};
-	return cmocka_run_group_tests_name("supervision, random", tests, NULL, NULL);
+	return run_facts_of("supervision, random", tests);
 }

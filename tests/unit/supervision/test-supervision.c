@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "libactor/supervision/engine.h"
+#include "tests/fact.h"
 
 #define MS UINT64_C(1000000)
 
@@ -2029,5 +2030,5 @@ int main(void)
 		T(test_free_with_actions_not_taken_loses_no_memory),
 		T(test_s64_a_hundred_thousand_children_start_restart_and_stop),
 	};
-	return cmocka_run_group_tests_name("supervision", tests, NULL, NULL);
+	return run_facts_of("supervision", tests);
 }

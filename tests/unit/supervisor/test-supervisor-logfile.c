@@ -18,6 +18,7 @@
 
 #include "spawner/logs/writer.h"
 #include "spawner/logs/output.h"
+#include "tests/fact.h"
 
 struct fixture {
 	char path[64];
@@ -517,5 +518,5 @@ int main(void)
 		T(test_the_tail_of_much_is_its_end),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -13,6 +13,7 @@
 
 #include "spawner/node/node.h"
 #include "libactor/protocol/mp.h"
+#include "tests/fact.h"
 
 #define MS UINT64_C(1000000)
 #define NODE_ID 0xabcu
@@ -1974,5 +1975,5 @@ int main(void)
 		T(test_bad_specs_are_refused_by_the_key_that_is_wrong),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

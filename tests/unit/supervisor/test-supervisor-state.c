@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "spawner/supervisor/state.h"
+#include "tests/fact.h"
 
 #define HEAD 4096u
 
@@ -271,5 +272,5 @@ int main(void)
 		T(test_an_area_fills_up_and_no_further),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -10,6 +10,7 @@
 
 #include "tools/lib/args.h"
 #include "tools/lib/suggest.h"
+#include "tests/fact.h"
 
 static const struct option_spec own[] = {
 	{'f', "force", OPTION_FLAG, NULL, ""},
@@ -206,5 +207,5 @@ int main(void)
 		cmocka_unit_test(test_nearest_word_is_suggested_or_none),
 	};
 
-	return cmocka_run_group_tests_name("args", tests, NULL, NULL);
+	return run_facts_of("args", tests);
 }

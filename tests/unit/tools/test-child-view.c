@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "tools/view/child.h"
+#include "tests/fact.h"
 
 #define NOW_US INT64_C(1000000000000)
 
@@ -150,5 +151,5 @@ int main(void)
 		cmocka_unit_test(test_states_have_colors),
 	};
 
-	return cmocka_run_group_tests_name("child-view", tests, NULL, NULL);
+	return run_facts_of("child-view", tests);
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "tools/lib/duration.h"
+#include "tests/fact.h"
 
 static void assert_ms(const char *text, int64_t expected_ms)
 {
@@ -118,5 +119,5 @@ int main(void)
 		cmocka_unit_test(test_two_units_are_shown),
 	};
 
-	return cmocka_run_group_tests_name("duration", tests, NULL, NULL);
+	return run_facts_of("duration", tests);
 }

@@ -13,6 +13,7 @@
 #include "tools/lib/base64.h"
 #include "tools/lib/json.h"
 #include "libactor/protocol/mp.h"
+#include "tests/fact.h"
 
 static char error[JSON_ERROR_MAX];
 
@@ -334,5 +335,5 @@ int main(void)
 		cmocka_unit_test(test_mutated_bodies_never_break_the_reader),
 	};
 
-	return cmocka_run_group_tests_name("json", tests, NULL, NULL);
+	return run_facts_of("json", tests);
 }

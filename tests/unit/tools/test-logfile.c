@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "spawner/logs/reader.h"
+#include "tests/fact.h"
 
 static char dir[64];
 static char path[80];
@@ -407,5 +408,5 @@ int main(void)
 		TEST(test_following_shows_stamps_as_they_come),
 	};
 
-	return cmocka_run_group_tests_name("logfile", tests, NULL, NULL);
+	return run_facts_of("logfile", tests);
 }

@@ -20,6 +20,7 @@
 #include <nng/protocol/reqrep0/req.h>
 
 #include "libactor/transport/transport.h"
+#include "tests/fact.h"
 
 #define PATIENCE_MS 20000
 #define FRAMES_N 100000
@@ -310,5 +311,5 @@ int main(void)
 		TEST(test_our_request_to_a_rep_socket),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -28,6 +28,7 @@
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
 #include "libactor/protocol/wire.h"
+#include "tests/fact.h"
 
 #define PATIENCE_MS 20000 /* only reached when something is broken */
 
@@ -1438,5 +1439,5 @@ int main(int argc, char **argv)
 
 	if (argc == 3)
 		return peer_main(argv[1], argv[2]);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

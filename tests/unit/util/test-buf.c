@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "libactor/util/buf.h"
+#include "tests/fact.h"
 
 static void test_appended_bytes_come_out_in_order(void **state)
 {
@@ -84,5 +85,5 @@ int main(void)
 		cmocka_unit_test(test_reserving_nothing_is_fine),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

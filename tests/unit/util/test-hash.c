@@ -10,6 +10,7 @@
 
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
+#include "tests/fact.h"
 
 struct item {
 	struct hash_node node;
@@ -156,5 +157,5 @@ int main(void)
 		cmocka_unit_test(test_counters_and_names_spread),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

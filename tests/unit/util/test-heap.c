@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "libactor/util/heap.h"
+#include "tests/fact.h"
 
 static void test_an_empty_heap_has_no_first_node_and_no_deadline(void **state)
 {
@@ -164,5 +165,5 @@ int main(void)
 		cmocka_unit_test(test_take_leaves_what_is_not_due),
 		cmocka_unit_test(test_it_agrees_with_a_sorted_list_over_random_operations),
 	};
-	return cmocka_run_group_tests_name("heap", tests, NULL, NULL);
+	return run_facts_of("heap", tests);
 }

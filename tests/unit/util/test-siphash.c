@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "libactor/util/siphash.h"
+#include "tests/fact.h"
 
 /* Key 00 01 … 0f, input 00 01 … as in the paper (its appendix has the 15-byte one) and its reference vectors. */
 static const struct {
@@ -62,5 +63,5 @@ int main(void)
 		cmocka_unit_test(test_key_and_every_byte_count),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "libactor/util/sized.h"
+#include "tests/fact.h"
 
 struct first {
 	int a, b;
@@ -79,5 +80,5 @@ int main(void)
 		cmocka_unit_test(test_no_byte_is_written_behind_an_older_takers_struct),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "libactor/util/slots.h"
+#include "tests/fact.h"
 
 static int items[100];
 
@@ -94,5 +95,5 @@ int main(void)
 		cmocka_unit_test(test_a_walk_meets_all_that_are_there_and_no_other),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "libactor/util/throttle.h"
+#include "tests/fact.h"
 
 #define S INT64_C(1000000000)
 
@@ -83,5 +84,5 @@ int main(void)
 		cmocka_unit_test(test_a_crowd_has_a_rate_too_and_loses_no_count),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_facts(tests);
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The facts of a test program, all of them, or with FACT=TEXT in the environment those whose names contain TEXT:
+ *   FACT=after_the_last build/tests/test-runtime
+ * Include it behind cmocka.h.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline bool facts_choose(const struct CMUnitTest *tests, size_t n)
+{
+	static char pattern[256];
+	const char *text = getenv("FACT");
+	size_t n_chosen = 0;
+
+	if (!text || !*text)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		n_chosen += strstr(tests[i].name, text) != NULL;
+	if (!n_chosen) {
+		fprintf(stderr, "FACT=%s: no fact of this program has that in its name\n", text);
+		return false;
+	}
+	snprintf(pattern, sizeof(pattern), "*%s*", text);
+	cmocka_set_test_filter(pattern);
+	return true;
+}
+
+#define FACTS_N(tests) (sizeof(tests) / sizeof((tests)[0]))
+/* The exit status of main(). */
+#define run_facts(tests) (facts_choose(tests, FACTS_N(tests)) ? cmocka_run_group_tests(tests, NULL, NULL) : 1)
+#define run_facts_of(name, tests) (facts_choose(tests, FACTS_N(tests)) ? cmocka_run_group_tests_name(name, tests, NULL, NULL) : 1)
