@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "spawner/shared/node-info.h"
 #include "spawner/shared/protocol.h"
 #include "spawner/shared/runtime-dir.h"
 #include "broker/aftermath.h"

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/wait.h>
 
 #include "libactor/protocol/mp.h"
 #include "libactor/util/utf8.h"
@@ -94,20 +93,20 @@ struct actor_cause cause_make(const char *reason)
 	return cause;
 }
 
-struct actor_cause cause_from_wait_status(int status)
+struct actor_cause cause_of_exit(int code, int status)
 {
 	struct actor_cause cause;
 
-	if (WIFSIGNALED(status)) {
+	if (code == CLD_EXITED) {
+		status &= 0xff;
+		cause = cause_make(status ? "exit" : "normal");
+		cause.kind = ACTOR_EXIT_STATUS;
+	} else {
 		cause = cause_make("signal");
 		cause.kind = ACTOR_EXIT_SIGNAL;
-		cause.code = WTERMSIG(status);
-		cause.core = WCOREDUMP(status);
-		return cause;
+		cause.core = code == CLD_DUMPED;
 	}
-	cause = cause_make(WEXITSTATUS(status) ? "exit" : "normal");
-	cause.kind = ACTOR_EXIT_STATUS;
-	cause.code = WEXITSTATUS(status);
+	cause.code = status;
 	return cause;
 }
 

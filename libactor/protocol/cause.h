@@ -9,7 +9,8 @@
 
 /* struct actor_cause is public (actor.h). Strings are copied, cut to fit. */
 struct actor_cause cause_make(const char *reason);
-struct actor_cause cause_from_wait_status(int status);       /* as waitpid() gives it */
+/* As waitid() gives an end: CLD_EXITED with an exit status, CLD_KILLED or CLD_DUMPED with a signal. */
+struct actor_cause cause_of_exit(int code, int status);
 struct actor_cause cause_from_exec_errno(int error, const char *path);
 void cause_put(struct buf *b, const struct actor_cause *cause);
 /* -EPROTO when it is no map or `reason` is missing; unknown keys are skipped. */

@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "spawner/keeper/child.h"
+#include "spawner/shared/node-info.h"
 #include "spawner/shared/client.h"
 #include "spawner/shared/marks.h"
 

@@ -14,6 +14,7 @@
 
 #define LEFT_TEXT \
 	"ended with 0 and left processes behind, which were ended too: if it goes into the background, run it in the foreground"
+#define EXIT_NEVER_AGAIN 125 /* by which a program asks not to be started again */
 #define EXEC_FAILURE_NS 100000000ull /* a program that cannot be run costs no CPU, even without a backoff */
 
 /* Everything that an end means but what the engine does about it. */
@@ -91,26 +92,30 @@ static struct actor_cause failed_cause(const struct child *child, int step, int 
 	return cause;
 }
 
+/* What its end is to the engine. */
+static enum supervision_exit exit_of_cause(const struct actor_cause *cause, bool daemon, bool stopping)
+{
+	bool signalled = cause->kind == ACTOR_EXIT_SIGNAL;
+
+	if (signalled && stopping && cause->code == SIGTERM)
+		return SUPERVISION_EXIT_SHUTDOWN;
+	if (signalled)
+		return cause->code == SIGKILL ? SUPERVISION_EXIT_KILLED : SUPERVISION_EXIT_ABNORMAL;
+	if (cause->code == 0)
+		return SUPERVISION_EXIT_NORMAL;
+	return cause->code == EXIT_NEVER_AGAIN && !daemon ? SUPERVISION_EXIT_FATAL : SUPERVISION_EXIT_ABNORMAL;
+}
+
 static void exited(struct node *node, struct child *child, const struct keeper_slot *slot, const char *text,
 	uint64_t now_ns)
 {
-	enum supervision_exit exit = SUPERVISION_EXIT_ABNORMAL;
 	bool stopping = child->sup->state == SUPERVISION_STOPPING;
-	struct actor_cause cause;
+	struct actor_cause cause = cause_of_exit(slot->code, slot->status);
+	enum supervision_exit exit = exit_of_cause(&cause, child->daemon, stopping);
 	bool left;
 
-	cause = cause_from_wait_status(slot->code == CLD_EXITED ? (slot->status & 0xff) << 8
-			: (slot->status & 0x7f) | (slot->code == CLD_DUMPED ? 0x80 : 0));
 	if (text && text[0])
 		snprintf(cause.text, sizeof(cause.text), "%s", text);
-	if (slot->code == CLD_EXITED && slot->status == 0)
-		exit = SUPERVISION_EXIT_NORMAL;
-	else if (slot->code == CLD_EXITED && slot->status == 125 && !child->daemon)
-		exit = SUPERVISION_EXIT_FATAL;
-	else if (slot->code != CLD_EXITED && slot->status == SIGKILL)
-		exit = SUPERVISION_EXIT_KILLED;
-	if (stopping && slot->code != CLD_EXITED && slot->status == SIGTERM)
-		exit = SUPERVISION_EXIT_SHUTDOWN;
 	if (stopping && (exit == SUPERVISION_EXIT_SHUTDOWN || exit == SUPERVISION_EXIT_NORMAL))
 		snprintf(cause.reason, sizeof(cause.reason), "shutdown");
 	left = exit == SUPERVISION_EXIT_NORMAL && !stopping && !child->daemon && slot->flags & KEEPER_SLOT_TREE_ENDED;

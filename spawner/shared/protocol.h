@@ -27,54 +27,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define KEEPER_MAGIC          0x4b504141u /* "AAPK" in memory */
-#define KEEPER_VERSION        2
-#define KEEPER_SLOTS          4096 /* processes at a time */
-#define KEEPER_RESERVE_MAX    1024 /* group ids in one RESERVE; HELLO carries as many */
-#define KEEPER_SOCKET_FD      3    /* in the supervisor, at its start */
-#define KEEPER_LOCK_FD        4 /* in the supervisor: the runtime directory, locked; keep it open to the end */
-#define KEEPER_NAME_SIZE      64 /* with the NUL */
-#define KEEPER_TEXT_SIZE      256
-#define KEEPER_PATH_SIZE      4096
-#define KEEPER_EXTRA_FDS_MAX  4   /* passed into a child beside its stdio */
-#define KEEPER_CHILD_FD_MAX   255 /* highest number a notify or extra fd may have in the child */
-#define KEEPER_RECORD_FDS_MAX (1 + KEEPER_EXTRA_FDS_MAX)
-#define KEEPER_HANG_LOOKS     3  /* in a row, within the limit of a hang */
-#define KEEPER_FILES_MIN      64 /* under a lower limit of open files there is no node */
-#define KEEPER_DEATH_SIGNAL   SIGCONT /* to supervisor and daemons: wakes one that is stopped, and harms nobody */
-#define KEEPER_EXIT_RUNNING   9 /* exit code of actor-spawner: a node is already running here */
-
-enum keeper_type {
-	/* supervisor → keeper */
-	KEEPER_SPAWN = 1, /* + spec memfd + extra fds */
-	KEEPER_SIGNAL,
-	KEEPER_KILL_TREE,
-	KEEPER_ACK,
-	KEEPER_RESERVE,
-	KEEPER_STATE,   /* + the supervisor's state memfd; replaces the one kept before */
-	KEEPER_PROGRAM, /* upgrade: the supervisor's next start runs this; its next exit is no death */
-	KEEPER_READY,   /* the node is ready: --ready-fd gets its newline; more than once is harmless */
-	KEEPER_STOP,    /* the node stops: everything is gone or may be killed; the supervisor exits next */
-	KEEPER_DOWN,    /* an orderly end has begun: from now on it has its limit, and a successor is told TERMINATE */
-	KEEPER_PONG,    /* the answer to a PING */
-
-	/* keeper → supervisor */
-	KEEPER_HELLO = 64, /* first; + state memfd if KEEPER_HELLO_STATE */
-	KEEPER_SLOT,       /* + fds as in fd_mask */
-	KEEPER_SYNCED,     /* the whole table was told once; n_slots of HELLO have come */
-	KEEPER_RESERVED,
-	KEEPER_REFUSED,   /* a SPAWN that got no slot */
-	KEEPER_TERMINATE, /* the keeper got TERM or INT: an orderly `down`, please, then STOP */
-	KEEPER_PING,      /* are you there? Three in a row without an answer, and the supervisor is killed and started again */
-};
-
-struct keeper_header {
-	uint32_t magic;
-	uint16_t version;
-	uint16_t type;
-	uint32_t size_bytes; /* of the whole record */
-	uint32_t reserved;   /* 0 */
-};
+#include "spawner/shared/reports.h"
 
 /* What a child's stdout and stderr are. The read end of a PIPE is non-blocking and comes with the slot. */
 enum keeper_io {
@@ -163,119 +116,6 @@ struct keeper_stop {
 	char reason[KEEPER_TEXT_SIZE]; /* printed if not empty; NUL-terminated */
 };
 
-#define KEEPER_HELLO_STATE 1u /* a state memfd comes with it */
-/* there was one, but too many deaths: start without it, adopt from the table */
-#define KEEPER_HELLO_STATE_ASIDE 2u
-#define KEEPER_HELLO_TERMINATING 4u /* TERMINATE follows */
-
-struct keeper_hello {
-	struct keeper_header header;
-	uint64_t node_id;
-	uint8_t node_key[16];
-	uint64_t group_id;       /* the supervisor's own */
-	uint64_t first_group_id; /* reserved for this supervisor: n_group_ids from here */
-	uint32_t n_group_ids;
-	uint32_t n_slots; /* occupied; so many distinct SLOTs come before SYNCED */
-	uint32_t max_slots;
-	uint32_t flags;
-	uint32_t n_deaths;   /* of supervisors of this node, upgrades not counted */
-	int32_t last_code;   /* of the one before: si_code (CLD_EXITED, CLD_KILLED, CLD_DUMPED), 0 if none */
-	int32_t last_status; /* exit code or signal */
-	int32_t keeper_pid;
-	uint64_t node_start_ns; /* CLOCK_MONOTONIC */
-	uint64_t hang_limit_ns; /* so long supervisor and broker may be silent */
-};
-
-enum keeper_stage {
-	KEEPER_FREE,
-	KEEPER_FORKED,
-	KEEPER_RUNNING, /* exec succeeded */
-	KEEPER_FAILED,  /* final: no program ran; step and error say why */
-	KEEPER_EXITED,  /* final: its whole tree is gone, it is reaped; code and status are the kernel's */
-};
-
-/* Where a start failed. */
-enum keeper_step {
-	KEEPER_STEP_NONE,
-	KEEPER_STEP_FORK, /* pipes or fork: the keeper's own limits */
-	KEEPER_STEP_SPEC, /* the memfd is not sealed or malformed */
-	KEEPER_STEP_SESSION,
-	KEEPER_STEP_STDIO,
-	KEEPER_STEP_FDS,
-	KEEPER_STEP_CGROUP,
-	KEEPER_STEP_RLIMIT,
-	KEEPER_STEP_USER,
-	KEEPER_STEP_CWD,
-	KEEPER_STEP_EXEC,
-	_KEEPER_STEP_N,
-};
-
-/* fd_mask; the fds come in this order. */
-#define KEEPER_FD_STDOUT 1u
-#define KEEPER_FD_STDERR 2u
-#define KEEPER_FD_NOTIFY 4u
-
-#define KEEPER_SLOT_CORE      1u /* core dumped */
-#define KEEPER_SLOT_TREE_LEFT 2u /* a process of its tree could not be killed in time (uninterruptible) */
-#define KEEPER_SLOT_TREE_ENDED 4u /* processes of its tree outlived its leader, and were killed */
-
-struct keeper_rusage {
-	uint64_t utime_us, stime_us;
-	uint64_t maxrss_kib;
-	uint64_t minflt, majflt;
-	uint64_t inblock, oublock;
-	uint64_t nvcsw, nivcsw;
-};
-
-struct keeper_slot {
-	struct keeper_header header;
-	uint64_t cookie;
-	uint64_t group_id;
-	uint64_t seq;
-	uint64_t start_ticks; /* /proc/PID/stat field 22: with the pid, a process for ever; 0 if never forked
-			       */
-	uint64_t forked_ns, exec_ns, exited_ns; /* CLOCK_MONOTONIC; 0 = not yet */
-	int32_t pid;                            /* 0 if never forked */
-	int32_t stage;                          /* enum keeper_stage */
-	int32_t error;                          /* FAILED: positive errno */
-	int32_t step;                           /* FAILED: enum keeper_step */
-	int32_t code;                           /* EXITED: CLD_EXITED, CLD_KILLED or CLD_DUMPED */
-	int32_t status;                         /* EXITED: exit code or signal number */
-	uint32_t flags;                         /* KEEPER_SLOT_* */
-	uint32_t fd_mask; /* which fds come with this record: all there are, the first time a supervisor hears
-			     of the slot */
-	uint32_t spawn_flags; /* KEEPER_SPAWN_* as it was asked for */
-	uint32_t reserved;
-	struct keeper_rusage rusage; /* EXITED: the process and the children it waited for */
-	char name[KEEPER_NAME_SIZE];
-};
-
-struct keeper_synced {
-	struct keeper_header header;
-};
-
-struct keeper_reserved {
-	struct keeper_header header;
-	uint64_t first_group_id;
-	uint32_t n;
-	uint32_t reserved;
-};
-
-struct keeper_refused {
-	struct keeper_header header;
-	uint64_t cookie;
-	uint64_t group_id;
-	int32_t error; /* negative: -ENOSPC all slots taken, -ESTALE id used up or too old, -EINVAL bad
-			  request or id */
-	uint32_t reserved;
-};
-
-struct keeper_terminate {
-	struct keeper_header header;
-	int32_t signo;
-	uint32_t limit_ms; /* after that everything is killed */
-};
-
 struct keeper_plain {
 	struct keeper_header header;
 };
@@ -298,17 +138,4 @@ union keeper_record {
 	struct keeper_refused refused;
 	struct keeper_terminate terminate;
 	struct keeper_plain plain; /* DOWN, PING, PONG */
-};
-
-/* What a child started with KEEPER_SPAWN_DAEMON reads from fd 3 (a sealed memfd, offset 0). */
-#define KEEPER_NODE_INFO_MAGIC 0x4e504141u
-
-struct keeper_node_info {
-	uint32_t magic;
-	uint32_t version; /* KEEPER_VERSION */
-	uint64_t node_id;
-	uint64_t group_id; /* the child's own */
-	uint8_t node_key[16];
-	int32_t keeper_pid; /* its parent, as long as that lives */
-	uint32_t reserved;
 };

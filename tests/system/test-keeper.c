@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "spawner/shared/node-info.h"
 #include "spawner/shared/client.h"
 #include "spawner/shared/sweep.h"
 #include "tests/fact.h"

@@ -38,7 +38,7 @@ static void assert_round_trip(const struct actor_cause *cause)
 /* What the kernel really says: a child that ends by @signo (0: exits with @code). */
 static struct actor_cause cause_of_child(int signo, int code)
 {
-	int status = 0;
+	siginfo_t info = {0};
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
@@ -50,11 +50,11 @@ static struct actor_cause cause_of_child(int signo, int code)
 		}
 		_exit(code);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return cause_from_wait_status(status);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED), 0);
+	return cause_of_exit(info.si_code, info.si_status);
 }
 
-static void test_wait_status_tells_exit_from_signal(void **state)
+static void test_an_end_tells_exit_from_signal(void **state)
 {
 	struct actor_cause cause = cause_of_child(0, 0);
 
@@ -76,7 +76,7 @@ static void test_wait_status_tells_exit_from_signal(void **state)
 	assert_int_equal(cause.code, SIGKILL);
 	assert_false(cause.core);
 	assert_round_trip(&cause);
-	cause = cause_from_wait_status(SIGSEGV | 0x80);
+	cause = cause_of_exit(CLD_DUMPED, SIGSEGV);
 	assert_true(cause.core);
 	assert_round_trip(&cause);
 }
@@ -159,7 +159,7 @@ static void test_actor_reasons_travel_without_a_process(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wait_status_tells_exit_from_signal),
+		cmocka_unit_test(test_an_end_tells_exit_from_signal),
 		cmocka_unit_test(test_exec_failure_says_what_and_where),
 		cmocka_unit_test(test_only_normal_and_shutdown_are_clean),
 		cmocka_unit_test(test_reasons_are_cut_between_characters_and_made_plain),
