@@ -10,6 +10,7 @@
 #include "libactor/protocol/hello.h"
 #include "broker/member.h"
 #include "libactor/protocol/token.h"
+#include "libactor/protocol/names.h"
 
 #define PATH_BYTES 4352
 
@@ -67,8 +68,8 @@ static int check(struct admission *a, const void *data, size_t size_bytes)
 		snprintf(a->name, sizeof(a->name), "%s", name);
 	}
 	/* A child may run as another user; its token says that the supervisor started it. */
-	if (a->uid != broker->uid && a->uid != 0 && (!a->group || (a->group & MEMBER_ID_CLIENT))) {
-		refuse(a, "permission", "another user's node");
+	if (a->uid != broker->uid && a->uid != 0 && (!a->group || group_is_client(a->group))) {
+		refuse(a, ERROR_PERMISSION, "another user's node");
 		return -EACCES;
 	}
 	return 0;
@@ -120,19 +121,19 @@ static struct member *find_or_make(struct admission *a)
 		uint64_t incarnation = broker->group & 0x3fffffff;
 
 		if (broker->n_clients == UINT32_MAX) {
-			refuse(a, "overloaded", "this broker has no ids left");
+			refuse(a, ERROR_OVERLOADED, "this broker has no ids left");
 			return NULL;
 		}
 		if (!client_fits(a)) {
-			refuse(a, "overloaded", "too many clients, or too many of this process; supervised groups have places of their own");
+			refuse(a, ERROR_OVERLOADED, "too many clients, or too many of this process; supervised groups have places of their own");
 			return NULL;
 		}
-		a->group = MEMBER_ID_CLIENT | incarnation << 32 | ++broker->n_clients;
+		a->group = GROUP_CLIENT | incarnation << 32 | ++broker->n_clients;
 		member = NULL;
 	}
 	if (member && member->link) {
 		if (member->state == MEMBER_UP || !member->pid || member->pid != a->pid) {
-			refuse(a, "in_use", "a link for this token is open");
+			refuse(a, ERROR_IN_USE, "a link for this token is open");
 			return NULL;
 		}
 		broker_link_close(member->link); /* it asks again: the first answer did not reach it */
@@ -140,7 +141,7 @@ static struct member *find_or_make(struct admission *a)
 	if (!member)
 		member = member_new(broker, a->group);
 	if (!member)
-		refuse(a, "overloaded", "too many groups, or out of memory");
+		refuse(a, ERROR_OVERLOADED, "too many groups, or out of memory");
 	return member;
 }
 
@@ -184,13 +185,13 @@ void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t 
 	member->pid = pid;
 	member->single = a.hello.single;
 	memcpy(member->name, a.name, sizeof(member->name));
-	member->is_spawner = member_is_supervised(member) && strcmp(a.name, "$spawner") == 0;
+	member->is_spawner = member_is_supervised(member) && strcmp(a.name, NAME_SPAWNER) == 0;
 
 	snprintf(url + 6, sizeof(url) - 6, "%s/b/%" PRIu64 ".%" PRIu64 ".ipc", broker->runtime_dir, broker->group,
 		++broker->n_links);
 	link = broker_link_new(member);
 	if (!link) {
-		refuse(&a, "overloaded", "out of memory");
+		refuse(&a, ERROR_OVERLOADED, "out of memory");
 		undo(member);
 		return;
 	}
@@ -200,7 +201,7 @@ void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t 
 	if (r < 0) {
 		link->member = NULL;
 		broker_link_close(link);
-		refuse(&a, "overloaded", r == -EMFILE || r == -ENFILE ? "the broker has no file descriptors left" : strerror(-r));
+		refuse(&a, ERROR_OVERLOADED, r == -EMFILE || r == -ENFILE ? "the broker has no file descriptors left" : strerror(-r));
 		undo(member);
 		return;
 	}
@@ -219,7 +220,7 @@ void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t 
 	b = broker_body(broker);
 	hello_answer_put(b, &answer);
 	if (buf_error(b) < 0) {
-		refuse(&a, "overloaded", "out of memory");
+		refuse(&a, ERROR_OVERLOADED, "out of memory");
 		admission_undo(member);
 		return;
 	}

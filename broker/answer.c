@@ -2,6 +2,7 @@
 
 #include "broker/member.h"
 #include "broker/state.h"
+#include "libactor/protocol/names.h"
 
 void answer_refuse(struct member *member, const struct wire_frame *call, const char *name, const char *text)
 {
@@ -28,7 +29,7 @@ void answer_result(struct member *member, const struct wire_frame *call, const s
 	if (call->type != WIRE_CALL)
 		return;
 	if (buf_error(result) < 0) {
-		answer_refuse(member, call, "overloaded", "out of memory");
+		answer_refuse(member, call, ERROR_OVERLOADED, "out of memory");
 		return;
 	}
 	wire_put_reply(member_out(member), call->from, member->broker->self, call->id, result->data, result->size_bytes);

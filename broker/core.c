@@ -10,6 +10,7 @@
 #include "broker/member.h"
 #include "broker/service.h"
 #include "broker/state.h"
+#include "libactor/protocol/names.h"
 
 /* ---- frames ----------------------------------------------------------------------------------------------------- */
 
@@ -63,7 +64,7 @@ static void handle_frame(struct broker *broker, struct member *member, const str
 static void cut(struct member *member)
 {
 	struct broker *broker = member->broker;
-	struct actor_cause cause = cause_make("noconnection");
+	struct actor_cause cause = cause_make(ERROR_NOCONNECTION);
 	char who[MEMBER_WHO_MAX];
 
 	broker_complain(broker, member->pid, member->uid, "cut the link of %s: %s", member_who(member, who), member->doom);
@@ -277,7 +278,7 @@ int broker_new(struct broker **ret, const struct broker_options *options, const 
 	waits_init(&broker->waits);
 	window_init(&broker->window, options->window_ms * 1000000, now_ns);
 	broker->runtime_dir = strdup(options->runtime_dir);
-	if (!broker->runtime_dir || registry_register(broker, NULL, wire_cstr("$broker"), broker->self, &nobody) < 0) {
+	if (!broker->runtime_dir || registry_register(broker, NULL, wire_cstr(NAME_BROKER), broker->self, &nobody) < 0) {
 		broker_free(broker);
 		return -ENOMEM;
 	}

@@ -20,6 +20,7 @@
 #include "broker/member.h"
 #include "broker/answer.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 
 #define PATH_BYTES 4352
 
@@ -285,7 +286,7 @@ static void answer_admit(struct pair_end *mine)
 
 	mine->admits = false;
 	if (mine->admit_uid != other->uid || (mine->admit_pid && other->pid && mine->admit_pid != other->pid)) {
-		answer_refuse(mine->member, &call, "permission", "that group is another process");
+		answer_refuse(mine->member, &call, ERROR_PERMISSION, "that group is another process");
 		return;
 	}
 	mine->up = true;
@@ -329,7 +330,7 @@ static void pair_settle_or_free(struct pair *pair)
 		} else {
 			struct wire_frame call = {.from = end->ask_from, .id = end->ask_id, .type = WIRE_CALL};
 
-			answer_refuse(end->member, &call, "overloaded", "out of memory for an introduction");
+			answer_refuse(end->member, &call, ERROR_OVERLOADED, "out of memory for an introduction");
 		}
 	}
 	if (begun)
@@ -348,22 +349,22 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	struct pair_end *mine, *theirs;
 
 	if (other == asker || group == broker->group) {
-		answer_refuse(asker, call, "bad_args", "a group needs no link with itself, nor another one with the broker");
+		answer_refuse(asker, call, ERROR_BAD_ARGS, "a group needs no link with itself, nor another one with the broker");
 		return;
 	}
 	if (!other || other->left || other->exited) {
-		answer_refuse(asker, call, "noproc", "no such group");
+		answer_refuse(asker, call, ERROR_NOPROC, "no such group");
 		return;
 	}
 	if (other->single || asker->single) {
-		answer_refuse(asker, call, "single", "that group has one link only: send to it by the broker");
+		answer_refuse(asker, call, ERROR_SINGLE, "that group has one link only: send to it by the broker");
 		return;
 	}
 	pair = pair_find(asker, other);
 	if (!pair)
 		pair = pair_new(asker, other);
 	if (!pair) {
-		answer_refuse(asker, call, "overloaded", "too many links of this group");
+		answer_refuse(asker, call, ERROR_OVERLOADED, "too many links of this group");
 		return;
 	}
 	mine = pair_end_of(pair, asker);
@@ -429,21 +430,21 @@ void introductions_admit(struct member *member, uint64_t group, uid_t uid, pid_t
 	struct pair *pair;
 
 	if (!other || other == member || other->left || other->single) {
-		answer_refuse(member, call, "noproc", "no such group, or one with a single link");
+		answer_refuse(member, call, ERROR_NOPROC, "no such group, or one with a single link");
 		return;
 	}
 	pair = pair_find(member, other);
 	if (!pair)
 		pair = pair_new(member, other);
 	if (!pair) {
-		answer_refuse(member, call, "overloaded", "too many links of this group");
+		answer_refuse(member, call, ERROR_OVERLOADED, "too many links of this group");
 		return;
 	}
 	mine = pair_end_of(pair, member);
 	if (mine->admits) {
 		struct wire_frame older = {.type = WIRE_CALL, .from = mine->admit_from, .id = mine->admit_id};
 
-		answer_refuse(member, &older, "in_use", "asked again");
+		answer_refuse(member, &older, ERROR_IN_USE, "asked again");
 	}
 	mine->admits = true;
 	mine->admit_from = call->from;
@@ -536,12 +537,12 @@ void introductions_end(struct member *member, const struct buf *group_down)
 		if (other->asks) {
 			struct wire_frame call = {.type = WIRE_CALL, .from = other->ask_from, .id = other->ask_id};
 
-			answer_refuse(other->member, &call, "noproc", "that group ended");
+			answer_refuse(other->member, &call, ERROR_NOPROC, "that group ended");
 		}
 		if (other->admits) {
 			struct wire_frame call = {.type = WIRE_CALL, .from = other->admit_from, .id = other->admit_id};
 
-			answer_refuse(other->member, &call, "noproc", "that group ended");
+			answer_refuse(other->member, &call, ERROR_NOPROC, "that group ended");
 		}
 		if (group_down && other->member->mark != member->mark) {
 			other->member->mark = member->mark;

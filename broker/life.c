@@ -8,6 +8,7 @@
 #include "broker/member.h"
 #include "broker/state.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 
 void member_forget(struct member *member)
 {
@@ -42,7 +43,7 @@ void members_free_forgotten(struct broker *broker)
 void member_up(struct member *member)
 {
 	struct broker *broker = member->broker;
-	struct actor_cause replaced = cause_make("noconnection");
+	struct actor_cause replaced = cause_make(ERROR_NOCONNECTION);
 
 	member->state = MEMBER_UP;
 	member_disarm(member);
@@ -65,7 +66,7 @@ void member_up(struct member *member)
 
 void member_lost(struct member *member, const char *why)
 {
-	struct actor_cause cause = cause_make("noconnection");
+	struct actor_cause cause = cause_make(ERROR_NOCONNECTION);
 
 	if (member->link)
 		broker_link_close(member->link);
@@ -177,7 +178,7 @@ void member_end(struct member *member, const struct actor_cause *cause)
 static void give_up_absent(struct hash_node *node, void *arg)
 {
 	struct member *member = container_of(node, struct member, node);
-	struct actor_cause cause = cause_make("noconnection");
+	struct actor_cause cause = cause_make(ERROR_NOCONNECTION);
 
 	member->awaited = false;
 	if (member->state != MEMBER_ABSENT)

@@ -26,6 +26,7 @@
 #include "libactor/transport/transport.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/log.h"
+#include "libactor/protocol/names.h"
 
 #define JOIN_TIMEOUT_MS 2000
 #define WINDOW_MS 1000
@@ -334,7 +335,7 @@ static int parse_options(int argc, char **argv, struct broker_options *options, 
 		log_error("neither ACTOR_NODE_FD nor --key-hex is given; the broker is started by actor-supervisor");
 		return -EINVAL;
 	}
-	if (!options->node || !options->group || (options->group >> 62)) {
+	if (!options->node || !options->group || (options->group & (GROUP_CLIENT | GROUP_OF_SUPERVISOR))) {
 		log_error("node id and group id must be given, the group id without its two highest bits");
 		return -EINVAL;
 	}

@@ -9,6 +9,7 @@
 
 #include "broker/state.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 
 #define FAREWELLS_MAX 256 /* links that are over and open, for a goodbye to be read: no quota counts their descriptors */
 #define MESSAGE_BYTES (256u << 10) /* frames that leave together */
@@ -74,7 +75,7 @@ bool member_is_new(const struct member *member)
 
 	if (member_is_supervised(member)) /* in the list is who lived before the list was made */
 		return broker->window.state != WINDOW_SUPERVISOR && !member->listed && !member->is_spawner;
-	return (member->group & MEMBER_ID_SUPERVISOR) || (member->group >> 32 & 0x3fffffff) == (broker->group & 0x3fffffff);
+	return (member->group & GROUP_OF_SUPERVISOR) || (member->group >> 32 & 0x3fffffff) == (broker->group & 0x3fffffff);
 }
 
 void member_arm(struct member *member)
@@ -257,7 +258,7 @@ void member_tell_spawner_gone(struct broker *broker, uint64_t group)
 {
 	struct buf *body;
 
-	if (!broker->spawner || !(group & MEMBER_ID_CLIENT))
+	if (!broker->spawner || !group_is_client(group))
 		return;
 	body = broker_body(broker);
 	mp_put_array(body, 1);

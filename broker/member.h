@@ -6,6 +6,7 @@
 #include "broker/quota.h"
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 
 enum member_state {
@@ -15,8 +16,6 @@ enum member_state {
 	MEMBER_LOST, /* it is without a link and may come back: what is for it waits */
 };
 
-#define MEMBER_ID_CLIENT (UINT64_C(1) << 63)     /* not started by the supervisor */
-#define MEMBER_ID_SUPERVISOR (UINT64_C(1) << 62) /* a client admitted there */
 #define MEMBER_WHO_MAX 340
 #define MEMBER_DOOR_MAX_BYTES 4095u
 
@@ -70,7 +69,7 @@ struct member {
 
 static inline bool member_is_supervised(const struct member *member)
 {
-	return !(member->group & MEMBER_ID_CLIENT);
+	return !group_is_client(member->group);
 }
 
 /* It has said hello to this broker, so the kernel has said who it is. */

@@ -6,6 +6,7 @@
 
 #include "broker/state.h"
 #include "broker/member.h"
+#include "libactor/protocol/names.h"
 
 #define NAME_TO_REF_BYTES 32	/* a frame for a name may grow by this when a ref takes its place */
 
@@ -212,17 +213,17 @@ static bool forward(struct broker *broker, struct member *sender, const struct w
 	if (window_is_open(&broker->window) &&
 		(sender->n_waits_routed || may_yet_come(broker, frame, found, to, target))) {
 		if (window_wait(sender, frame, true) < 0)
-			refuse(sender, frame, to, "overloaded", "too much of this group waits for the broker's recovery");
+			refuse(sender, frame, to, ERROR_OVERLOADED, "too much of this group waits for the broker's recovery");
 		return true;
 	}
 	if (!found || (target->state == MEMBER_ABSENT && !(is_group_monitor(frame->type, to) && target->listed))) {
-		refuse(sender, frame, to, "noproc", frame->to.name.s ? "no such name" : "no such group");
+		refuse(sender, frame, to, ERROR_NOPROC, frame->to.name.s ? "no such name" : "no such group");
 		return true;
 	}
 	if (frame->type == WIRE_CALL || frame->type == WIRE_MONITOR) {
 		route = route_open(sender, target, frame, to);
 		if (!route && !sender->doomed)
-			refuse(sender, frame, to, "overloaded", "too many open calls or monitors of this group");
+			refuse(sender, frame, to, ERROR_OVERLOADED, "too many open calls or monitors of this group");
 		if (!route)
 			return true;
 		if (is_group_monitor(frame->type, to))
@@ -231,7 +232,7 @@ static bool forward(struct broker *broker, struct member *sender, const struct w
 	if (!deliver(sender, target, frame, to)) {
 		if (route)
 			route_close(route);
-		refuse(sender, frame, to, "overloaded", "the target does not keep up");
+		refuse(sender, frame, to, ERROR_OVERLOADED, "the target does not keep up");
 	}
 	return true;
 }
@@ -353,7 +354,7 @@ void routes_relink(struct member *member)
 		if (route->epoch == member->epoch)
 			continue;
 		if (!route->monitor) {
-			answer_error(route->asker, route->from, route->to, route->id, "noconnection",
+			answer_error(route->asker, route->from, route->to, route->id, ERROR_NOCONNECTION,
 				"the target's link to the broker broke meanwhile");
 			route_close(route);
 			continue;
@@ -376,7 +377,7 @@ static void notify(struct member *other, const struct member *ended, const struc
 
 void routes_end(struct member *member, const struct actor_cause *cause, const struct buf *group_down)
 {
-	bool lost = strcmp(cause->reason, "noconnection") == 0;
+	bool lost = strcmp(cause->reason, ERROR_NOCONNECTION) == 0;
 
 	list_for_each(it, &member->owed) {
 		struct route *route = container_of(it, struct route, by_target);
@@ -384,7 +385,7 @@ void routes_end(struct member *member, const struct actor_cause *cause, const st
 		if (route->monitor)
 			answer_down(route->asker, route->from, route->to, route->id, cause);
 		else
-			answer_error(route->asker, route->from, route->to, route->id, lost ? "noconnection" : "down",
+			answer_error(route->asker, route->from, route->to, route->id, lost ? ERROR_NOCONNECTION : ERROR_DOWN,
 				lost ? cause->text : cause->reason);
 	}
 	list_for_each_safe(it, &member->owed) {

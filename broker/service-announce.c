@@ -8,6 +8,7 @@
 #include "broker/state.h"
 #include "broker/life.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 
 /* True: @member has a claim on @group, which is there or may come. */
 static bool announce_group(struct member *member, uint64_t group, bool has_link, bool monitors)
@@ -31,7 +32,7 @@ static bool announce_group(struct member *member, uint64_t group, bool has_link,
 
 static void tell_gone(struct member *member, uint64_t group)
 {
-	struct actor_cause cause = cause_make("noconnection");
+	struct actor_cause cause = cause_make(ERROR_NOCONNECTION);
 	struct buf *body = broker_body(member->broker);
 
 	mp_put_array(body, 2);
@@ -109,7 +110,7 @@ int method_announce(struct member *member, const struct wire_frame *call, struct
 	announce_groups(member, args, false, false);
 	announce_groups(member, args, true, false);
 	if (buf_error(&lost) < 0) {
-		answer_refuse(member, call, "overloaded", "out of memory");
+		answer_refuse(member, call, ERROR_OVERLOADED, "out of memory");
 	} else {
 		struct buf *result = broker_body(member->broker);
 

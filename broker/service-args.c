@@ -8,11 +8,12 @@
 #include "broker/member.h"
 #include "broker/state.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 
 void service_wait_for_window(struct member *member, const struct wire_frame *call)
 {
 	if (window_wait(member, call, false) < 0)
-		answer_refuse(member, call, "overloaded", "too much of this group waits for the broker's recovery");
+		answer_refuse(member, call, ERROR_OVERLOADED, "too much of this group waits for the broker's recovery");
 }
 
 int service_read_name(struct mp_reader *args, struct wire_str *ret)

@@ -8,6 +8,7 @@
 #include "broker/state.h"
 #include "broker/life.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 
 static int read_exit(struct mp_reader *args, uint64_t *ret_group, struct actor_cause *ret)
 {
@@ -25,7 +26,7 @@ static void group_exited(struct member *spawner, uint64_t group, const struct ac
 	struct broker *broker = spawner->broker;
 	struct member *member = member_find(broker, group);
 
-	if (member == spawner || group == broker->group || (group & MEMBER_ID_CLIENT))
+	if (member == spawner || group == broker->group || group_is_client(group))
 		return;
 	if (member)
 		member_exited(member, cause);
@@ -49,7 +50,7 @@ static void group_listed(struct member *spawner, uint64_t group)
 	struct broker *broker = spawner->broker;
 	struct member *member = member_find(broker, group);
 
-	if (!group || group == broker->group || (group & MEMBER_ID_CLIENT) || broker_is_buried(broker, group))
+	if (!group || group == broker->group || group_is_client(group) || broker_is_buried(broker, group))
 		return;
 	if (!member)
 		member = member_new(broker, group);
@@ -91,7 +92,7 @@ static void client_kept(struct member *spawner, uint64_t group)
 	struct broker *broker = spawner->broker;
 	struct member *member = member_find(broker, group);
 
-	if (!(group & MEMBER_ID_CLIENT) || group & UINT64_C(1) << 62)
+	if (!group_is_of_broker(group))
 		return; /* not one that a broker admitted */
 	if (!member && window_is_open(&broker->window) && !broker_is_buried(broker, group))
 		member = member_new(broker, group);

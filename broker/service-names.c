@@ -8,6 +8,7 @@
 #include "broker/member.h"
 #include "broker/state.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 
 #define LIST_DEFAULT 1000
 #define LIST_MAX 16384 /* names in one answer: under 5 MiB */
@@ -49,11 +50,11 @@ int method_register(struct member *member, const struct wire_frame *call, struct
 	if (n < 2 || service_read_name(args, &name) < 0 || mp_read_ref(args, &ref) < 0)
 		return -EPROTO;
 	if (ref.node != broker->node || ref.group != member->group || !ref.serial) {
-		answer_refuse(member, call, "bad_args", "a group can register only its own actors");
+		answer_refuse(member, call, ERROR_BAD_ARGS, "a group can register only its own actors");
 		return 0;
 	}
 	if (name.s[0] == '$' && !member->is_spawner) {
-		answer_refuse(member, call, "permission", "names that begin with $ are the node's own");
+		answer_refuse(member, call, ERROR_PERMISSION, "names that begin with $ are the node's own");
 		return 0;
 	}
 	if (window_is_open(&broker->window) && !member->is_spawner) {
@@ -64,9 +65,9 @@ int method_register(struct member *member, const struct wire_frame *call, struct
 	if (r == 0)
 		answer_done(member, call);
 	else if (r == -EEXIST)
-		answer_refuse(member, call, "in_use", actor_ref_format(holder, text));
+		answer_refuse(member, call, ERROR_IN_USE, actor_ref_format(holder, text));
 	else
-		answer_refuse(member, call, "overloaded", r == -EDQUOT ? "too many names of this group" : "out of memory");
+		answer_refuse(member, call, ERROR_OVERLOADED, r == -EDQUOT ? "too many names of this group" : "out of memory");
 	return 0;
 }
 
@@ -99,18 +100,18 @@ int method_whereis(struct member *member, const struct wire_frame *call, struct 
 	known = registry_find(broker, name, &ref);
 	if (!known && window_is_open(&broker->window)) {
 		if (registry_await(member, call, name) < 0)
-			answer_refuse(member, call, "overloaded", "too much of this group waits for the broker's recovery");
+			answer_refuse(member, call, ERROR_OVERLOADED, "too much of this group waits for the broker's recovery");
 		return 0;
 	}
 	/* An answer given now might be a ref of the dead, to somebody who was told of that death. */
 	if (registry_wait(member, call, name, &r)) {
 		if (r < 0)
-			answer_refuse(member, call, "overloaded", "too much of this group waits for owners of names to come back");
+			answer_refuse(member, call, ERROR_OVERLOADED, "too much of this group waits for owners of names to come back");
 		return 0;
 	}
 	r = registry_watch(broker, member, name);
 	if (r < 0) {
-		answer_refuse(member, call, "overloaded", r == -EDQUOT ? "too many watched names" : "out of memory");
+		answer_refuse(member, call, ERROR_OVERLOADED, r == -EDQUOT ? "too many watched names" : "out of memory");
 	} else if (!known) {
 		answer_done(member, call);
 	} else {

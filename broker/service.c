@@ -6,6 +6,7 @@
 #include "broker/member.h"
 #include "broker/state.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 
 /* ---- statistics ------------------------------------------------------------------------------------------------- */
 
@@ -75,12 +76,12 @@ static void run(struct member *member, const struct wire_frame *frame)
 	uint32_t n;
 
 	if (!method) {
-		answer_refuse(member, frame, "no_method", "the broker has no such method");
+		answer_refuse(member, frame, ERROR_NO_METHOD, "the broker has no such method");
 		member->broker->count.dropped += frame->type == WIRE_CAST;
 		return;
 	}
 	if (method->spawner && !member->is_spawner) {
-		answer_refuse(member, frame, "permission", "only the node's supervisor says that");
+		answer_refuse(member, frame, ERROR_PERMISSION, "only the node's supervisor says that");
 		if (frame->type == WIRE_CAST)
 			member_doom(member, true, "cast %s is for the supervisor alone", method->name);
 		return;
@@ -90,7 +91,7 @@ static void run(struct member *member, const struct wire_frame *frame)
 			answer_done(member, frame);
 		return;
 	}
-	answer_refuse(member, frame, "bad_args", "see docs/protocol.md section 4");
+	answer_refuse(member, frame, ERROR_BAD_ARGS, "see docs/protocol.md section 4");
 	if (frame->type == WIRE_CAST)
 		member_doom(member, true, "malformed arguments of cast %s", method->name);
 }
@@ -106,14 +107,14 @@ void service_frame(struct broker *broker, struct member *member, const struct wi
 		if (ours)
 			run(member, frame);
 		else
-			answer_refuse(member, frame, "noproc", "no such actor in the broker");
+			answer_refuse(member, frame, ERROR_NOPROC, "no such actor in the broker");
 		break;
 	case WIRE_MONITOR:
 		/* The broker's end is the end of this link: who monitors it sees that for itself. */
 		if (!ours) {
 			struct buf *body = broker_body(broker);
 
-			cause = cause_make("noproc");
+			cause = cause_make(ERROR_NOPROC);
 			cause_put(body, &cause);
 			wire_put_down(member_out(member), frame->from, frame->to.ref, frame->id, body->data, body->size_bytes);
 			member_written(member);

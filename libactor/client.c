@@ -16,6 +16,7 @@
 #include "libactor/send.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
+#include "libactor/protocol/names.h"
 
 struct actor_client {
 	actor_group *group;
@@ -42,7 +43,7 @@ static int client_other(actor *self, const actor_msg *msg, actor_from *from)
 	actor_msg *copy;
 
 	if (from)
-		return actor_reply_error(from, "no_method", "a client answers no calls");
+		return actor_reply_error(from, ERROR_NO_METHOD, "a client answers no calls");
 	if (msg_new_received(&copy, msg->sender, wire_cstr(msg->method), msg->body, msg->body_bytes) < 0)
 		return 0;
 	copy->kind = MSG_CAST;

@@ -35,6 +35,7 @@
 #include "libactor/util/list.h"
 #include "libactor/util/sized.h"
 #include "libactor/util/slots.h"
+#include "libactor/protocol/names.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 #define FLUSH_MS 5000
@@ -429,7 +430,7 @@ static void group_say_bye(actor_group *group)
 static void peer_close(struct hash_node *node, void *arg)
 {
 	struct peer *peer = container_of(node, struct peer, node);
-	struct actor_cause cause = cause_make("noconnection");
+	struct actor_cause cause = cause_make(ERROR_NOCONNECTION);
 
 	if (peer->is_uplink)
 		peer->group->uplink.peer = NULL;

@@ -10,6 +10,7 @@
 #include "libactor/protocol/wire.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
+#include "libactor/protocol/names.h"
 
 /* A process is watched by who reaps it. */
 static int monitor_process(struct actor *self, struct monitor *monitor)
@@ -25,7 +26,7 @@ static int monitor_process(struct actor *self, struct monitor *monitor)
 			return r;
 		}
 		/* whether it lives is not known: the spawner would have sent a DOWN for a process that it does not have */
-		monitor_fire_reason(self->group, monitor, "noconnection");
+		monitor_fire_reason(self->group, monitor, ERROR_NOCONNECTION);
 	}
 	return 0;
 }
@@ -49,11 +50,11 @@ int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
 		*ret_monitor = id;
 
 	if (who.node != group->node) {
-		monitor_fire_reason(group, monitor, "noproc");
+		monitor_fire_reason(group, monitor, ERROR_NOPROC);
 	} else if (who.group == group->id && who.serial) {
 		r = watcher_add(group, who, self->ref, id, NULL);
 		if (r == -ESRCH)
-			monitor_fire_reason(group, monitor, "noproc");
+			monitor_fire_reason(group, monitor, ERROR_NOPROC);
 		else if (r < 0)
 			monitor_forget(group, monitor);
 		return r == -ESRCH ? 0 : r;

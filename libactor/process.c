@@ -19,6 +19,7 @@
 #include "libactor/util/clock.h"
 #include "libactor/util/sized.h"
 #include "libactor/util/slots.h"
+#include "libactor/protocol/names.h"
 
 #define START_TIMEOUT_MS 5000
 #define SPAWNER_AGAIN_MS 20
@@ -156,22 +157,12 @@ static int child_parse(const actor_msg *reply, uint64_t node, struct actor_proce
 }
 
 /* What the spawner's named errors are in this API; others stay -EREMOTEIO. */
-static const struct {
-	const char *name;
-	int error;
-} spawner_errors[] = {
-	{"in_use", -EEXIST}, {"exec", -ENOEXEC}, {"bad_args", -EINVAL}, {"timeout", -ETIMEDOUT}, {"ended", -ECONNRESET}, {"no_name", -ESRCH},
-};
-
 static int spawner_error(int r, const actor_msg *reply)
 {
 	const char *name = r == -EREMOTEIO ? actor_msg_error(reply) : NULL;
+	int error = name ? error_errno_of_supervisor(name) : 0;
 
-	for (size_t i = 0; name && i < sizeof(spawner_errors) / sizeof(spawner_errors[0]); i++) {
-		if (strcmp(name, spawner_errors[i].name) == 0)
-			return spawner_errors[i].error;
-	}
-	return r;
+	return error ? error : r;
 }
 
 int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
@@ -184,7 +175,7 @@ int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, acto
 	for (;;) {
 		if (ret_msg)
 			*ret_msg = NULL;
-		r = send_dest_of_name(self->group, self, "$spawner", deadline_left_ms(deadline_ns), &to);
+		r = send_dest_of_name(self->group, self, NAME_SPAWNER, deadline_left_ms(deadline_ns), &to);
 		if (r == 0) {
 			va_start(args, format);
 			r = send_vcall(self->group, self, &to, method, deadline_ns, ret_msg, format, args);
@@ -210,7 +201,7 @@ static void process_explain(struct actor_process *process, int r, const actor_ms
 	if (r == -ENOTCONN)
 		snprintf(process->error, sizeof(process->error),
 			"the node's spawner is away; whether the process was started is not known if it was away for all of the time-out");
-	else if (r == -ETIMEDOUT || (r == -EREMOTEIO && strcmp(actor_msg_error(reply), "timeout") == 0))
+	else if (r == -ETIMEDOUT || (r == -EREMOTEIO && strcmp(actor_msg_error(reply), ERROR_TIMEOUT) == 0))
 		snprintf(process->error, sizeof(process->error), "it is not %s after %lld ms", spec->wait_ready ? "ready" : "up", (long long)timeout_ms);
 	else
 		snprintf(process->error, sizeof(process->error), "%s", r == -EREMOTEIO ? actor_msg_error_text(reply) : actor_strerror(r));

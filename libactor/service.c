@@ -21,6 +21,7 @@
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
+#include "libactor/protocol/names.h"
 
 int service_group_new(actor_group **ret, const struct service_options *options)
 {
@@ -77,7 +78,7 @@ int service_send_down(actor *self, actor_ref watcher, actor_ref who, uint64_t id
 		monitor_down_received(group, id, who, cause);
 	else
 		/* a successor has no link with who watched by its predecessor; what went by the broker would be lost if that died now */
-		watcher_tell(group, watcher, who, id, cause, !(watcher.group >> 62 & 1));
+		watcher_tell(group, watcher, who, id, cause, !group_is_of_supervisor(watcher.group));
 	return 0;
 }
 

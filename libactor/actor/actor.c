@@ -28,6 +28,7 @@
 #include "libactor/util/list.h"
 #include "libactor/util/sized.h"
 #include "libactor/util/slots.h"
+#include "libactor/protocol/names.h"
 
 #define BURST_MESSAGES 32 /* handled in a row before another actor's turn */
 
@@ -80,7 +81,7 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 }
 
 /* Those that nearly all actors end with need no memory of their own; and an end never fails for want of it. */
-static const struct actor_cause common_causes[] = {{.reason = "normal"}, {.reason = "shutdown"}, {.reason = "killed"}, {.reason = "noconnection"}};
+static const struct actor_cause common_causes[] = {{.reason = "normal"}, {.reason = "shutdown"}, {.reason = "killed"}, {.reason = ERROR_NOCONNECTION}};
 static const struct actor_cause cause_unsaid = {.reason = "crash: ENOMEM", .text = "there was no memory for the reason"};
 
 static bool cause_is_common(const struct actor_cause *cause)
@@ -240,7 +241,7 @@ static void actor_refuse_method(struct actor_from *from, const struct actor_meth
 	char text[320];
 
 	snprintf(text, sizeof(text), method && method->on_cast ? "%.255s is a cast, not a call" : "%.255s", name);
-	from_refuse(from, "no_method", text);
+	from_refuse(from, ERROR_NO_METHOD, text);
 }
 
 /* Nobody waits for an answer who could be told: the log is, once per actor. */
@@ -278,7 +279,7 @@ static int actor_handle_call(struct actor *self, actor_msg *msg)
 		actor_fail(self, r);
 	self->answering = NULL;
 	if (!from.answered)
-		from_refuse(&from, r < 0 ? "down" : "no_reply", r < 0 ? self->cause->reason : msg->method);
+		from_refuse(&from, r < 0 ? ERROR_DOWN : ERROR_NO_REPLY, r < 0 ? self->cause->reason : msg->method);
 	return r;
 }
 

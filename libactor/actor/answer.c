@@ -17,6 +17,7 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
+#include "libactor/protocol/names.h"
 
 #define ANSWERS_MAX_BYTES (64u << 20) /* that one peer has not read; then it gets errors in their place */
 
@@ -42,7 +43,7 @@ static void call_send_answer(actor_group *group, actor_ref caller, uint64_t way,
 	if (!peer)
 		return; /* the caller's group is gone, or knows that the link is */
 	if (!error && peer->link && link_backlog_bytes(peer->link) > ANSWERS_MAX_BYTES) {
-		error = "overloaded";
+		error = ERROR_OVERLOADED;
 		text = "64 MiB of answers wait for the asking group, which does not read them";
 	}
 	if (error)
@@ -165,13 +166,13 @@ static int from_reply(struct actor_from *from, int error, const void *body, size
 		return 0;
 	case -EMSGSIZE:
 		snprintf(text, sizeof(text), "the answer has more than the %u bytes that a message can carry", ACTOR_BODY_MAX_BYTES);
-		from_refuse(from, "too_big", text);
+		from_refuse(from, ERROR_TOO_BIG, text);
 		return 0;
 	case -EPROTO:
-		from_refuse(from, "bad_result", "the answer is not one well-formed value, or nested more than 64 deep");
+		from_refuse(from, ERROR_BAD_RESULT, "the answer is not one well-formed value, or nested more than 64 deep");
 		return 0;
 	case -ENOMEM:
-		from_refuse(from, "overloaded", "out of memory for the answer");
+		from_refuse(from, ERROR_OVERLOADED, "out of memory for the answer");
 		return 0;
 	default:
 		return error;
@@ -263,7 +264,7 @@ actor_from *actor_from_free(actor_from *from)
 	struct actor_from *kept;
 
 	if (from_find(from, &kept) == 0)
-		from_refuse(kept, "no_reply", "");
+		from_refuse(kept, ERROR_NO_REPLY, "");
 	return NULL;
 }
 

@@ -19,6 +19,7 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
+#include "libactor/protocol/names.h"
 
 static void request_finish(struct broker_request *request, int error, actor_msg *reply)
 {
@@ -63,7 +64,7 @@ static void request_start(struct broker_request *request)
 	int r;
 
 	if (group->mode == ACTOR_JOIN_SPAWNER)
-		to = (struct wire_dest){.name = wire_cstr("$broker")};
+		to = (struct wire_dest){.name = wire_cstr(NAME_BROKER)};
 	request->call = (struct call){.done = request_answered};
 	r = call_start(&request->call, group, NULL, &to, wire_cstr(request->method), request->args.data, request->args.size_bytes, NEVER_NS);
 	if (r == 0)
@@ -154,11 +155,11 @@ static void ask_done(struct broker_request *request, int error, actor_msg *reply
 	if (reply && error == 0) {
 		if (msg_new_received(&wait->reply, reply->sender, wire_cstr(""), reply->body, reply->body_bytes) < 0)
 			wait->error = -ENOMEM;
-	} else if (reply && reply->error && strcmp(reply->error, "in_use") == 0) {
+	} else if (reply && reply->error && strcmp(reply->error, ERROR_IN_USE) == 0) {
 		wait->error = -EEXIST;
-	} else if (reply && reply->error && strcmp(reply->error, "bad_args") == 0) {
+	} else if (reply && reply->error && strcmp(reply->error, ERROR_BAD_ARGS) == 0) {
 		wait->error = -EINVAL;
-	} else if (reply && reply->error && strcmp(reply->error, "permission") == 0) {
+	} else if (reply && reply->error && strcmp(reply->error, ERROR_PERMISSION) == 0) {
 		wait->error = -EPERM;
 	}
 	if (wait->self)

@@ -22,6 +22,7 @@
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
+#include "libactor/protocol/names.h"
 
 static void call_timed_out(struct loop *loop, struct timer *timer)
 {
@@ -48,23 +49,9 @@ void call_finish(struct call *call, int error, actor_msg *take_reply)
 
 int call_error_number(const char *error_name)
 {
-	static const struct {
-		const char *name;
-		int error;
-	} errors[] = {
-		{"noproc", -ESRCH},
-		{"noconnection", -ECONNRESET},
-		{"down", -ECONNRESET},
-		{"killed", -ECONNRESET},
-		{"stopped", -ECONNRESET},
-		{"timeout", -ETIMEDOUT},
-		{"deadlock", -EDEADLK},
-	};
+	int error = error_errno(error_name);
 
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-		if (strcmp(errors[i].name, error_name) == 0)
-			return errors[i].error;
-	return -EREMOTEIO;
+	return error ? error : -EREMOTEIO;
 }
 
 void call_fail(actor_group *group, uint64_t id, int error)

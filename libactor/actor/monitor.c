@@ -18,6 +18,7 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
+#include "libactor/protocol/names.h"
 
 /* ---- the watcher's half ---- */
 
@@ -67,7 +68,7 @@ void monitor_fire_reason(actor_group *group, struct monitor *monitor, const char
 
 bool monitor_is_of_process(actor_ref who)
 {
-	return !who.serial && !(who.group >> 63);
+	return !who.serial && !group_is_client(who.group);
 }
 
 void monitor_remove(actor_group *group, struct monitor *monitor)
@@ -81,7 +82,7 @@ void monitor_remove(actor_group *group, struct monitor *monitor)
 		struct wire_dest spawner = {0};
 
 		/* best effort: a DOWN that comes all the same finds no monitor */
-		if (name_cached(group, "$spawner", &spawner.ref)) {
+		if (name_cached(group, NAME_SPAWNER, &spawner.ref)) {
 			buf_reset(&group->scratch, 1 << 16);
 			if (body_pack(&group->scratch, BODY_ARGS, "rU", monitor->watcher->ref, monitor->id) == 0)
 				(void)send_cast(group, monitor->watcher, &spawner, wire_cstr("demonitor"), group->scratch.data, group->scratch.size_bytes);

@@ -16,6 +16,7 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
+#include "libactor/protocol/names.h"
 
 #define RELEASE_WAIT_MS 1000
 
@@ -57,7 +58,7 @@ int name_resolve(actor_group *group, struct actor *self, const char *name, int64
 
 	if (name_cached(group, name, ret))
 		return 0;
-	if (strcmp(name, "$broker") == 0 && group->mode != ACTOR_JOIN_SPAWNER && !actor_ref_is_nobody(group->uplink.service)) {
+	if (strcmp(name, NAME_BROKER) == 0 && group->mode != ACTOR_JOIN_SPAWNER && !actor_ref_is_nobody(group->uplink.service)) {
 		*ret = group->uplink.service;
 		return 0;
 	}

@@ -25,6 +25,7 @@
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
+#include "libactor/protocol/names.h"
 
 #define EVENTS_PER_TURN 256
 #define BYTES_PER_TURN (256u << 10)
@@ -101,13 +102,13 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 	}
 	if (!to) {
 		if (is_call)
-			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ref.serial || frame->to.name.s ? "noproc" : "no_method", "");
+			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ref.serial || frame->to.name.s ? ERROR_NOPROC : ERROR_NO_METHOD, "");
 		else
 			group->stats.casts_dropped++;
 		return;
 	}
 	if (is_call && to->waiting_call && call_closes_circle(to, frame)) {
-		call_refuse(group, frame->from, peer_way(peer), ref, frame->id, "deadlock", "it waits for an answer of who calls it");
+		call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ERROR_DEADLOCK, "it waits for an answer of who calls it");
 		return;
 	}
 	if (mailbox_is_full(&to->mailbox) && pause_tell(&to->mailbox.paused, to->ref, peer, peer->takes_aside ? 0 : frame->raw_bytes) > OVERFLOW_MAX_BYTES) {
@@ -116,14 +117,14 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 			return;
 		}
 		if (is_call)
-			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, "overloaded", "its mailbox is full");
+			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ERROR_OVERLOADED, "its mailbox is full");
 		else
 			group->stats.casts_dropped++;
 		return;
 	}
 	if (msg_new_of_frame(&msg, frame) < 0) {
 		if (is_call)
-			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, "overloaded", "out of memory");
+			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ERROR_OVERLOADED, "out of memory");
 		return;
 	}
 	msg->way = peer_way(peer);
@@ -168,7 +169,7 @@ static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 	}
 	if (to && watcher_add(group, to->ref, frame->from, frame->id, peer) == 0)
 		return true;
-	cause = cause_make("noproc");
+	cause = cause_make(ERROR_NOPROC);
 	watcher_tell_by(peer, frame->from, ref, frame->id, &cause);
 	return true;
 }

@@ -23,6 +23,7 @@
 #include "libactor/util/clock.h"
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
+#include "libactor/protocol/names.h"
 
 #define TRY_AGAIN_MIN_MS 10	    /* after an introduction that failed; doubled each time */
 #define TRY_AGAIN_MAX_MS 500
@@ -55,13 +56,13 @@ static void peer_introduce_answered(struct broker_request *request, int error, a
 	peer->asked = false;
 	if (error == 0 || peer->state != PEER_INTRODUCING)
 		return; /* it is under way: the broker tells us more */
-	if (error == -ESRCH || strcmp(name, "bad_args") == 0) {
-		peer_fail(peer, "noproc", -ESRCH);
+	if (error == -ESRCH || strcmp(name, ERROR_BAD_ARGS) == 0) {
+		peer_fail(peer, ERROR_NOPROC, -ESRCH);
 	} else if (error == -ENOTCONN) {
-		peer_fail(peer, "noconnection", -ECONNRESET); /* the node is gone */
-	} else if (strcmp(name, "single") == 0 && peer->pending.failed) {
-		peer_fail(peer, "noconnection", -ECONNRESET); /* frames are missing */
-	} else if (strcmp(name, "single") == 0 && group->uplink.peer) {
+		peer_fail(peer, ERROR_NOCONNECTION, -ECONNRESET); /* the node is gone */
+	} else if (strcmp(name, ERROR_SINGLE) == 0 && peer->pending.failed) {
+		peer_fail(peer, ERROR_NOCONNECTION, -ECONNRESET); /* frames are missing */
+	} else if (strcmp(name, ERROR_SINGLE) == 0 && group->uplink.peer) {
 		peer->state = PEER_ROUTED;
 		peer_move_pending(peer, group->uplink.peer);
 		handovers_route(peer, group->uplink.peer);

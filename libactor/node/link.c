@@ -30,13 +30,14 @@
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/list.h"
+#include "libactor/protocol/names.h"
 
 #define CLIENTS 0 /* to group_complain(): all clients of a service, which come under a new id each time */
 
 /* The peer is over after this. */
 void peer_decide(struct peer *peer)
 {
-	struct actor_cause cause = peer->exit_told ? peer->cause : cause_make(peer->got_bye ? "normal" : "noconnection");
+	struct actor_cause cause = peer->exit_told ? peer->cause : cause_make(peer->got_bye ? "normal" : ERROR_NOCONNECTION);
 
 	if (peer->over)
 		return;

@@ -15,6 +15,7 @@
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/hash.h"
+#include "libactor/protocol/names.h"
 
 #define CLIENT_LINK_MS 2000 /* docs/protocol.md: how long a link waits for who said hello */
 #define CLIENTS_MAX 1000u
@@ -88,7 +89,7 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 	if (event->peer.uid != geteuid() && event->peer.uid != 0) {
 		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: it is of uid %u", (int)event->peer.pid,
 			(unsigned)event->peer.uid);
-		refuse(group, event->hello_id, "permission", "this node belongs to another user");
+		refuse(group, event->hello_id, ERROR_PERMISSION, "this node belongs to another user");
 		return;
 	}
 	if (hello_parse(event->data, event->size_bytes, &hello) < 0) {
@@ -103,15 +104,15 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 	}
 	if (group->n_clients >= max / 2 && clients_of(group, event->peer.pid) >= max / 2) { /* so it keeps out nobody else */
 		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: it has %u links already", (int)event->peer.pid, max / 2);
-		refuse(group, event->hello_id, "overloaded", "too many links of this process");
+		refuse(group, event->hello_id, ERROR_OVERLOADED, "too many links of this process");
 		return;
 	}
 	if (group->n_clients >= max) {
 		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: %u clients are connected", (int)event->peer.pid, group->n_clients);
-		refuse(group, event->hello_id, "overloaded", "too many clients");
+		refuse(group, event->hello_id, ERROR_OVERLOADED, "too many clients");
 		return;
 	}
-	answer.group = UINT64_C(3) << 62 | (group->id & 0x3fffffff) << 32 | ++group->next_client;
+	answer.group = GROUP_CLIENT | GROUP_OF_SUPERVISOR | (group->id & 0x3fffffff) << 32 | ++group->next_client;
 	r = group_path(group, path, sizeof(path), "g/%llu/c%u.ipc", (unsigned long long)group->id, group->next_client);
 	peer = r == 0 ? peer_new(group, answer.group, PEER_LINKING) : NULL;
 	if (peer) {
@@ -133,7 +134,7 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 	}
 	if (r < 0) {
 		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: %s", (int)event->peer.pid, strerror(-r));
-		refuse(group, event->hello_id, "overloaded", strerror(-r));
+		refuse(group, event->hello_id, ERROR_OVERLOADED, strerror(-r));
 		return;
 	}
 	snprintf(url, sizeof(url), "ipc://%s", path);

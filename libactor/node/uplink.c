@@ -35,6 +35,7 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
+#include "libactor/protocol/names.h"
 
 #define HELLO_TIMEOUT_MS 2000
 #define LINK_TIMEOUT_MS 2000
@@ -54,7 +55,7 @@ static void uplink_end(actor_group *group)
 	group->uplink.gone = true;
 	group->stop_begun = true;
 	requests_give_up(group); /* nobody answers them any more */
-	actors_stop_all(group, "noconnection");
+	actors_stop_all(group, ERROR_NOCONNECTION);
 }
 
 static void uplink_retry(actor_group *group, int error)
@@ -122,13 +123,13 @@ static void uplink_hello(actor_group *group)
 /* The daemon refused: some refusals pass, others are for good. */
 static int uplink_refusal(const struct hello_answer *answer)
 {
-	if (mp_str_is(answer->error.s, answer->error.len, "permission") || mp_str_is(answer->error.s, answer->error.len, "bad_token"))
+	if (mp_str_is(answer->error.s, answer->error.len, ERROR_PERMISSION) || mp_str_is(answer->error.s, answer->error.len, "bad_token"))
 		return -EACCES;
 	if (mp_str_is(answer->error.s, answer->error.len, "version"))
 		return -EPROTONOSUPPORT;
-	if (mp_str_is(answer->error.s, answer->error.len, "in_use"))
+	if (mp_str_is(answer->error.s, answer->error.len, ERROR_IN_USE))
 		return -EBUSY;
-	if (mp_str_is(answer->error.s, answer->error.len, "overloaded"))
+	if (mp_str_is(answer->error.s, answer->error.len, ERROR_OVERLOADED))
 		return -EAGAIN;
 	return -EPROTO;
 }
@@ -175,7 +176,7 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 	if (!uplink->peer)
 		return -ENOMEM;
 	uplink->peer->is_uplink = true;
-	snprintf(uplink->peer->name, sizeof(uplink->peer->name), "%s", group->mode == ACTOR_JOIN_SPAWNER ? "$spawner" : "$broker");
+	snprintf(uplink->peer->name, sizeof(uplink->peer->name), "%s", group->mode == ACTOR_JOIN_SPAWNER ? NAME_SPAWNER : NAME_BROKER);
 	snprintf(path, sizeof(path), "%.*s", (int)answer.url.len - 6, answer.url.s + 6);
 	r = link_dial(group->transport, path, expect, LINK_TIMEOUT_MS, uplink->peer, &uplink->peer->link);
 	if (r < 0) {
@@ -220,7 +221,7 @@ void uplink_link_down(actor_group *group, int error)
 {
 	struct uplink *uplink = &group->uplink;
 	struct peer *peer = uplink->peer;
-	struct actor_cause cause = cause_make("noconnection");
+	struct actor_cause cause = cause_make(ERROR_NOCONNECTION);
 	struct actor *service = group->is_service ? actor_find(group, 1) : NULL;
 	bool was_up = uplink->state == UPLINK_UP;
 	actor_msg *msg;

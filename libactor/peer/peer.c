@@ -17,6 +17,7 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
+#include "libactor/protocol/names.h"
 
 #define FLUSH_AT_BYTES (64u << 10)   /* a handler that writes and writes is sent from while it does */
 
@@ -35,7 +36,7 @@ struct peer *peer_find(actor_group *group, uint64_t group_id)
 
 bool peer_is_spawner(const struct peer *peer)
 {
-	return !(peer->id >> 63) && strcmp(peer->name, "$spawner") == 0;
+	return !group_is_client(peer->id) && strcmp(peer->name, NAME_SPAWNER) == 0;
 }
 
 struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state)

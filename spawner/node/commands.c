@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "libactor/protocol/cause.h"
+#include "libactor/protocol/names.h"
 
 /* Listed children only. */
 static struct child *find(struct node *node, const char *name, void *from)
@@ -15,7 +16,7 @@ static struct child *find(struct node *node, const char *name, void *from)
 	struct child *child = node_child_by_name(node, name);
 
 	if (!child)
-		node_answer_refuse(node, from, "no_name", "no process is called %s", name);
+		node_answer_refuse(node, from, ERROR_NO_NAME, "no process is called %s", name);
 	return child;
 }
 
@@ -95,13 +96,13 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 		return;
 	}
 	if (node_is_full(node, 1, text, sizeof(text))) {
-		node_answer_refuse(node, from, "overloaded", "%s", text);
+		node_answer_refuse(node, from, ERROR_OVERLOADED, "%s", text);
 		spec_deinit(&spec);
 		return;
 	}
 	why = spec.monitor ? node_watch_refusal(node, caller) : NULL;
 	if (why) {
-		node_answer_refuse(node, from, "overloaded", "%s", why);
+		node_answer_refuse(node, from, ERROR_OVERLOADED, "%s", why);
 		spec_deinit(&spec);
 		return;
 	}
@@ -110,7 +111,7 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 		abort();
 	taken = node_child_by_name(node, name);
 	if (taken && !(taken->ended && child_is_down(taken))) {
-		node_answer_refuse(node, from, "in_use", "the name %s is taken: its process is %s",
+		node_answer_refuse(node, from, ERROR_IN_USE, "the name %s is taken: its process is %s",
 			name, child_state_name(taken));
 		free(name);
 		spec_deinit(&spec);
@@ -228,7 +229,7 @@ void node_kill(struct node *node, const char *name, int signo, void *from, uint6
 	if (!child)
 		return;
 	if (signo < 1 || signo > SIGRTMAX) {
-		node_answer_refuse(node, from, "bad_args", "%d is no signal", signo);
+		node_answer_refuse(node, from, ERROR_BAD_ARGS, "%d is no signal", signo);
 		return;
 	}
 	if (!child->group) {
@@ -278,11 +279,11 @@ void node_wait(struct node *node, const char *name, enum node_wait wait, uint64_
 void node_monitor(struct node *node, uint64_t group, actor_ref watcher, uint64_t id, void *from)
 {
 	struct child *child = node_child_by_group(node, group);
-	struct actor_cause cause = cause_make("noproc");
+	struct actor_cause cause = cause_make(ERROR_NOPROC);
 	const char *why = node_watch_refusal(node, watcher);
 
 	if (why) {
-		node_answer_refuse(node, from, "overloaded", "%s", why);
+		node_answer_refuse(node, from, ERROR_OVERLOADED, "%s", why);
 		return;
 	}
 	if (child && !child->daemon) {

@@ -11,6 +11,7 @@
 
 #include "libactor/protocol/cause.h"
 #include "libactor/util/utf8.h"
+#include "libactor/protocol/names.h"
 
 #define LEFT_TEXT \
 	"ended with 0 and left processes behind, which were ended too: if it goes into the background, run it in the foreground"
@@ -257,7 +258,7 @@ void node_child_synced(struct node *node, struct child *child, uint64_t now_ns)
 		/* the intent is written, but whether the keeper heard of it is not known: the same again does no harm */
 		node_late(node, NODE_SPAWN)->group = child->group;
 	} else {
-		struct actor_cause cause = cause_make("noconnection");
+		struct actor_cause cause = cause_make(ERROR_NOCONNECTION);
 
 		snprintf(cause.text, sizeof(cause.text), "its end was not recorded");
 		node_log(node, "%s (pid %d) ended, but how is not known", child->name, child->pid);
@@ -266,7 +267,6 @@ void node_child_synced(struct node *node, struct child *child, uint64_t now_ns)
 	}
 }
 
-#define BY_SUPERVISOR 3 /* bits 63 and 62 of a group that has its only link with a supervisor */
 
 void node_client_gone(struct node *node, uint64_t group, uint64_t now_ns)
 {
@@ -314,7 +314,7 @@ static void client_collect(struct hash_node *n, void *arg)
 {
 	struct client *client = container_of(n, struct client, by_group);
 
-	if (client->group >> 62 == BY_SUPERVISOR && !list_is_linked(&client->gone_link))
+	if (group_is_of_supervisor(client->group) && !list_is_linked(&client->gone_link))
 		list_append(arg, &client->again_link);
 }
 
@@ -328,7 +328,7 @@ static void client_collect_absent(struct hash_node *n, void *arg)
 	struct client *client = container_of(n, struct client, by_group);
 	struct absent *absent = arg;
 
-	if (!(client->group >> 63) && !list_is_linked(&client->gone_link) && !node_child_by_group(absent->node, client->group))
+	if (!group_is_client(client->group) && !list_is_linked(&client->gone_link) && !node_child_by_group(absent->node, client->group))
 		list_append(&absent->groups, &client->again_link);
 }
 

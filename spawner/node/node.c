@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "libactor/protocol/cause.h"
+#include "libactor/protocol/names.h"
 
 void node_reserved(struct node *node, uint64_t first_group, uint32_t n, uint64_t now_ns)
 {
@@ -209,7 +210,7 @@ static bool is_broker_client(const struct hash_node *n)
 {
 	const struct client *client = container_of(n, struct client, by_group);
 
-	return client->group >> 62 == 2 && !list_is_linked(&client->gone_link);
+	return group_is_of_broker(client->group) && !list_is_linked(&client->gone_link);
 }
 
 static void broker_client_count(struct hash_node *n, void *arg)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "libactor/protocol/cause.h"
+#include "libactor/protocol/names.h"
 
 void node_waiters_drop(struct node *node, struct list *waiters)
 {
@@ -98,11 +99,11 @@ bool node_waiter_charge(struct node *node, void *from, struct client **ret)
 		return false;
 	}
 	if (client && client->n_waiters >= NODE_CLIENT_WAITERS_MAX) {
-		node_answer_refuse(node, from, "overloaded", "%zu calls of this group wait already", client->n_waiters);
+		node_answer_refuse(node, from, ERROR_OVERLOADED, "%zu calls of this group wait already", client->n_waiters);
 		return false;
 	}
 	if (node->n_waiters >= NODE_WAITERS_MAX || heap_reserve(&node->timeouts, node->n_waiters + 1) < 0) {
-		node_answer_refuse(node, from, "overloaded", "%zu callers wait already", node->n_waiters);
+		node_answer_refuse(node, from, ERROR_OVERLOADED, "%zu callers wait already", node->n_waiters);
 		if (client)
 			node_client_settle(node, client);
 		return false;

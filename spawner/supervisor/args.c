@@ -1,5 +1,6 @@
 /* Arguments of `$spawner`'s methods: an array, of which the last ones may be missing. */
 #include "spawner/supervisor/args.h"
+#include "libactor/protocol/names.h"
 
 #include <errno.h>
 #include <string.h>
@@ -98,7 +99,7 @@ int args_wait(struct args *args, const char *const *words, const enum node_wait 
 
 int bad_args(actor_from *from, const char *wanted)
 {
-	actor_reply_error(from, "bad_args", "wanted: %s", wanted);
+	actor_reply_error(from, ERROR_BAD_ARGS, "wanted: %s", wanted);
 	return 0;
 }
 
@@ -108,7 +109,7 @@ actor_from *keep(struct supervisor *supervisor, actor_from *from)
 	actor_from *kept = actor_from_keep(from);
 
 	if (!kept)
-		actor_reply_error(from, "overloaded", "out of memory");
+		actor_reply_error(from, ERROR_OVERLOADED, "out of memory");
 	else
 		supervisor_need_turn(supervisor);
 	return kept;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "libactor/util/clock.h"
+#include "libactor/protocol/names.h"
 
 uint64_t supervisor_now_ns(void)
 {
@@ -12,7 +13,7 @@ uint64_t supervisor_now_ns(void)
 
 const char *supervisor_log_name(const struct child *child)
 {
-	return child->daemon ? "$broker" : child->name;
+	return child->daemon ? NAME_BROKER : child->name;
 }
 
 void supervisor_log_path(const char *name, char *ret, size_t size, void *arg)

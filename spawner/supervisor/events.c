@@ -7,6 +7,7 @@
 
 #include "libactor/node/service.h"
 #include "libactor/util/log.h"
+#include "libactor/protocol/names.h"
 
 /* The runtime, timers and descriptors of this group speak to the actor by casts. Anybody can send a cast that looks like one of theirs. */
 static bool is_from_within(actor *self, const actor_msg *msg)
@@ -175,7 +176,7 @@ int on_group_gone(actor *self, const actor_msg *msg)
 	struct args args = args_of(msg);
 	uint64_t group;
 
-	if (!is_from_broker(supervisor, msg) || args_uint(&args, &group) < 0 || group >> 62 != 2)
+	if (!is_from_broker(supervisor, msg) || args_uint(&args, &group) < 0 || !group_is_of_broker(group))
 		return 0;
 	node_client_gone(supervisor->node, group, supervisor_now_ns());
 	supervisor_need_turn(supervisor);
@@ -231,7 +232,7 @@ int on_owner_down(actor *self, uint64_t monitor, actor_ref who, const struct act
 			continue;
 		hash_remove(&supervisor->owners_by_monitor, &watch->by_monitor);
 		watch->monitor = 0;
-		if (!strcmp(cause->reason, "noconnection") && node_child_by_group(supervisor->node, who.group))
+		if (!strcmp(cause->reason, ERROR_NOCONNECTION) && node_child_by_group(supervisor->node, who.group))
 			actor_send_after(self, 1000, "watch_owner", NULL, "Ur", watch->number, watch->owner);
 		else
 			node_owner_gone(supervisor->node, watch->number, supervisor_now_ns());

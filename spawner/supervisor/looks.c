@@ -1,5 +1,6 @@
 /* The methods of `$spawner` that look: answered from what is known, at once. */
 #include "spawner/supervisor/args.h"
+#include "libactor/protocol/names.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 static int answer(actor_from *from, struct buf *body)
 {
 	if (buf_error(body) < 0 || actor_reply(from, "m", (const void *)body->data, body->size_bytes) < 0)
-		actor_reply_error(from, "overloaded", "the answer is too big");
+		actor_reply_error(from, ERROR_OVERLOADED, "the answer is too big");
 	buf_deinit(body);
 	return 0;
 }
@@ -142,8 +143,8 @@ int on_logs(actor *self, const actor_msg *msg, actor_from *from)
 
 	if (args_name(&args, name) < 0)
 		return bad_args(from, "name:str");
-	if (strcmp(name, "$broker") != 0 && !node_child_by_name(supervisor->node, name)) {
-		actor_reply_error(from, "no_name", "no process is called %s", name);
+	if (strcmp(name, NAME_BROKER) != 0 && !node_child_by_name(supervisor->node, name)) {
+		actor_reply_error(from, ERROR_NO_NAME, "no process is called %s", name);
 		return 0;
 	}
 	supervisor_log_path(name, path, sizeof(path), supervisor);

@@ -31,6 +31,7 @@
 #include "spawner/shared/marks.h"
 #include "spawner/shared/node-log.h"
 #include "spawner/shared/runtime-dir.h"
+#include "libactor/protocol/names.h"
 
 #define HELLO_TIMEOUT_MS 10000
 #define FILES_OWN	 32  /* descriptors of our own, and of the broker's output */
@@ -146,7 +147,7 @@ static int run(struct supervisor *supervisor)
 {
 	char listen_path[RUNTIME_DIR_PATH_SIZE];
 	struct service_options options = {
-		.name = "$spawner",
+		.name = NAME_SPAWNER,
 		.runtime_dir = supervisor->runtime_dir,
 		.node = supervisor->node_id,
 		.group = supervisor->group_id,

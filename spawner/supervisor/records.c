@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "libactor/util/log.h"
+#include "libactor/protocol/names.h"
 
 #define TURN_RECORDS 256 /* of the keeper's in one go: the rest after what it led to was done */
 
@@ -28,7 +29,7 @@ static void take_slot(struct supervisor *supervisor, const struct keeper_slot *s
 		struct child *child = node_child_by_group(supervisor->node, slot->group_id);
 		struct output_life life = {.group = slot->group_id, .forked_ns = slot->forked_ns, .pid = slot->pid};
 
-		life.log_name = slot->spawn_flags & KEEPER_SPAWN_DAEMON ? "$broker" : slot->name[0] ? slot->name : "adopted";
+		life.log_name = slot->spawn_flags & KEEPER_SPAWN_DAEMON ? NAME_BROKER : slot->name[0] ? slot->name : "adopted";
 		if (child) {
 			life.log_name = supervisor_log_name(child);
 			life.number = (uint32_t)child->n_ends + 1;

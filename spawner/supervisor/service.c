@@ -7,11 +7,12 @@
 
 #include "libactor/node/service.h"
 #include "libactor/util/log.h"
+#include "libactor/protocol/names.h"
 
 static int on_other(actor *self, const actor_msg *msg, actor_from *from)
 {
 	if (from)
-		actor_reply_error(from, "no_method", "$spawner has no method %s", actor_msg_method(msg));
+		actor_reply_error(from, ERROR_NO_METHOD, "$spawner has no method %s", actor_msg_method(msg));
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "libactor/protocol/cause.h"
 #include "libactor/util/log.h"
 #include "spawner/shared/proc.h"
+#include "libactor/protocol/names.h"
 
 static void do_spawn(struct supervisor *supervisor, uint64_t group)
 {
@@ -110,7 +111,7 @@ static void do_reply(const struct node_action *action)
 		actor_reply_error(action->from, action->error, "%s", action->text);
 	else if (buf_error(&action->body) < 0 ||
 		actor_reply(action->from, "m", (const void *)action->body.data, action->body.size_bytes) < 0)
-		actor_reply_error(action->from, "overloaded", "the answer is too big");
+		actor_reply_error(action->from, ERROR_OVERLOADED, "the answer is too big");
 }
 
 static void do_group_down(struct supervisor *supervisor, const struct node_action *action)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "libactor/util/log.h"
+#include "libactor/protocol/names.h"
 
 int on_spawn(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -21,11 +22,11 @@ int on_spawn(actor *self, const actor_msg *msg, actor_from *from)
 	int err = args.n ? spec_parse(&args.r, &spec, text) : -EINVAL;
 
 	if (err == -ENOMEM) {
-		actor_reply_error(from, "overloaded", "out of memory");
+		actor_reply_error(from, ERROR_OVERLOADED, "out of memory");
 		return 0;
 	}
 	if (err) {
-		actor_reply_error(from, "bad_args", "%s", text);
+		actor_reply_error(from, ERROR_BAD_ARGS, "%s", text);
 		return 0;
 	}
 	args.n--;
@@ -121,7 +122,7 @@ static bool is_of_caller(actor_ref watcher, const actor_from *from)
 
 static int not_yours(actor_from *from)
 {
-	actor_reply_error(from, "permission", "the watcher is of another group than the caller");
+	actor_reply_error(from, ERROR_PERMISSION, "the watcher is of another group than the caller");
 	return 0;
 }
 

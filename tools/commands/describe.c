@@ -8,6 +8,7 @@
 #include "tools/view/session.h"
 #include "tools/view/table.h"
 #include "tools/view/wait.h"
+#include "libactor/protocol/names.h"
 
 static const struct table_column describe_columns[] = {
 	{.heading = "METHOD"},
@@ -74,14 +75,14 @@ static int describe_run(struct ctl *ctl, const struct args *args)
 	r = session_ask(session, &destination, "$describe", json_array(), timeout_ms, &about, &error);
 	wait_note_cancel();
 	session_close(session);
-	if (r == -EREMOTEIO && !strcmp(error.name, "no_method"))
-		return ctl_fail(ctl, CTL_REMOTE, "no_method", "actors of libactor do, those in other languages may not", "%s does not describe itself", to);
+	if (r == -EREMOTEIO && !strcmp(error.name, ERROR_NO_METHOD))
+		return ctl_fail(ctl, CTL_REMOTE, ERROR_NO_METHOD, "actors of libactor do, those in other languages may not", "%s does not describe itself", to);
 	if (r)
 		return message_fail(ctl, "describe", to, "", r, &error, timeout_ms);
 	if (ctl->json)
 		output_json(ctl, about);
 	else if (!json_is_array(json_object_get(about, "methods")))
-		status = ctl_fail(ctl, CTL_REMOTE, "bad_result", NULL, "%s does not describe itself: its answer has no methods", to);
+		status = ctl_fail(ctl, CTL_REMOTE, ERROR_BAD_RESULT, NULL, "%s does not describe itself: its answer has no methods", to);
 	else
 		status = describe_print(ctl, about);
 	json_decref(about);

@@ -8,6 +8,7 @@
 #include "tools/view/output.h"
 #include "tools/view/session.h"
 #include "tools/lib/suggest.h"
+#include "libactor/protocol/names.h"
 
 static void print_options(const struct option_spec *options, FILE *to)
 {
@@ -140,7 +141,7 @@ static void complete_options(const struct option_spec *options)
 static void complete_names(const struct ctl *ctl, enum actor_join_mode mode)
 {
 	bool actors = mode == ACTOR_JOIN_BROKER;
-	const struct destination to = {.name = actors ? "$broker" : "$spawner"};
+	const struct destination to = {.name = actors ? NAME_BROKER : NAME_SPAWNER};
 	struct session_error error;
 	struct session *session;
 	json_t *list = NULL;

@@ -14,6 +14,7 @@
 #include "tools/view/session.h"
 #include "tools/view/table.h"
 #include "libactor/util/clock.h"
+#include "libactor/protocol/names.h"
 
 #define STATUS_LOG_LINES 10
 
@@ -33,7 +34,7 @@ static int ls_ask(const struct ctl *ctl, struct session *session, const char *ve
 		return status;
 	if (name && !json_array_size(children)) {
 		json_decref(children);
-		return ctl_fail(ctl, CTL_NO_NAME, "noproc", "see actorctl ls",
+		return ctl_fail(ctl, CTL_NO_NAME, ERROR_NOPROC, "see actorctl ls",
 			"cannot %s '%s': no process has this name", verb, name);
 	}
 	shown = json_array();

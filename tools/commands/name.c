@@ -8,6 +8,7 @@
 #include "tools/view/output.h"
 #include "tools/view/session.h"
 #include "tools/view/table.h"
+#include "libactor/protocol/names.h"
 
 static int whereis_run(struct ctl *ctl, const struct args *args)
 {
@@ -21,7 +22,7 @@ static int whereis_run(struct ctl *ctl, const struct args *args)
 		return status;
 	r = session_whereis(session, name, &ref);
 	if (r == -ESRCH) {
-		status = ctl_fail(ctl, CTL_NO_NAME, "noproc", "see actorctl names",
+		status = ctl_fail(ctl, CTL_NO_NAME, ERROR_NOPROC, "see actorctl names",
 			"no actor has the name '%s'", name);
 	} else if (r) {
 		status = message_fail(ctl, "look up", name, "", r, NULL, CTL_TIMEOUT_DEFAULT_MS);
@@ -89,7 +90,7 @@ static int names_print_table(struct ctl *ctl, const json_t *names)
 
 static int names_run(struct ctl *ctl, const struct args *args)
 {
-	const struct destination broker = {.name = "$broker"};
+	const struct destination broker = {.name = NAME_BROKER};
 	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS);
 	json_t *pairs = NULL, *names, *request = json_array();
 	struct session_error error;
@@ -109,7 +110,7 @@ static int names_run(struct ctl *ctl, const struct args *args)
 	r = session_ask(session, &broker, "names", request, timeout_ms, &pairs, &error);
 	session_close(session);
 	if (r)
-		return message_fail(ctl, "ask", "$broker", "names", r, &error, timeout_ms);
+		return message_fail(ctl, "ask", NAME_BROKER, "names", r, &error, timeout_ms);
 	names = names_public(pairs);
 	json_decref(pairs);
 	if (ctl->json)

@@ -16,6 +16,7 @@
 #include "tools/lib/path.h"
 #include "tools/view/session.h"
 #include "libactor/util/clock.h"
+#include "libactor/protocol/names.h"
 
 #define SPAWN_AGAIN_MAX 10     /* supervisors that die while they are asked */
 #define SPAWN_AGAIN_MS  10000  /* for the next one: the keeper pauses 5 s at most */
@@ -174,7 +175,7 @@ static int spawn_wait(struct spawn *spawn, const struct args *args)
 /* As `ls` knows it now; NULL: it is not listed, or nobody answers. */
 static json_t *spawn_look(struct spawn *spawn, int64_t timeout_ms)
 {
-	const struct destination spawner = {.name = "$spawner"};
+	const struct destination spawner = {.name = NAME_SPAWNER};
 	json_t *children = NULL, *child = NULL;
 	struct session_error error;
 
@@ -253,7 +254,7 @@ static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *re
 /* The first of base, base.2, base.3 … that nobody is listed under. */
 static bool spawn_next_name(struct spawn *spawn, const char *base)
 {
-	const struct destination spawner = {.name = "$spawner"};
+	const struct destination spawner = {.name = NAME_SPAWNER};
 	json_t *children = NULL, *names = json_object();
 	struct session_error error;
 	const json_t *child;
@@ -285,7 +286,7 @@ static int spawn_ask_named(struct spawn *spawn, json_t **ret, struct session_err
 
 	memcpy(base, spawn->name, sizeof(base));
 	for (unsigned i = 0; i < SPAWN_NAMES_MAX; i++) {
-		if (!spawn->name_is_made || r != -EREMOTEIO || strcmp(ret_error->name, "in_use") ||
+		if (!spawn->name_is_made || r != -EREMOTEIO || strcmp(ret_error->name, ERROR_IN_USE) ||
 			!spawn_next_name(spawn, base))
 			break;
 		r = spawn_ask(spawn, ret, ret_error);
@@ -299,7 +300,7 @@ static int spawn_ask_named(struct spawn *spawn, json_t **ret, struct session_err
  */
 static int spawn_fail_exec(struct spawn *spawn, const struct session_error *error)
 {
-	const struct destination spawner = {.name = "$spawner"};
+	const struct destination spawner = {.name = NAME_SPAWNER};
 	struct session_error ignored;
 	json_t *child = spawn_look(spawn, CTL_TIMEOUT_DEFAULT_MS), *gone = NULL;
 	enum ctl_exit status = CTL_FAILED;

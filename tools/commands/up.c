@@ -30,6 +30,7 @@
 #include "tools/view/session.h"
 #include "libactor/util/clock.h"
 #include "tools/view/wait.h"
+#include "libactor/protocol/names.h"
 
 #define UP_TIMEOUT_MS   30000 /* of -d, for a machine under load */
 #define DOWN_ASK_MS     1000  /* the request is in; whether it is done is seen by the lock */
@@ -387,7 +388,7 @@ const struct command command_up = {
 /* How many processes are not down yet; -1: nobody answers any more. */
 static int down_count(struct session *session)
 {
-	const struct destination spawner = {.name = "$spawner"};
+	const struct destination spawner = {.name = NAME_SPAWNER};
 	struct session_error error;
 	json_t *children = NULL;
 	const json_t *child;
@@ -409,7 +410,7 @@ static int down_count(struct session *session)
  */
 static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 {
-	const struct destination spawner = {.name = "$spawner"};
+	const struct destination spawner = {.name = NAME_SPAWNER};
 	struct session_error error;
 	int64_t ask_ms = ctl_timeout_ms(ctl, DOWN_ASK_MS);
 	json_t *nothing = NULL;

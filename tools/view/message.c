@@ -7,6 +7,7 @@
 
 #include "tools/lib/duration.h"
 #include "tools/lib/json.h"
+#include "libactor/protocol/names.h"
 
 #define MESSAGE_BYTES_MAX (16u << 20) /* one link carries no more at once */
 
@@ -125,12 +126,12 @@ static const struct {
 	enum ctl_exit status;
 	const char *text, *hint;
 } runtime_errors[] = {
-	{"noproc", CTL_NO_NAME, "there is no such actor", "see actorctl names"},
-	{"noconnection", CTL_FAILED, "its process ended before it answered", "see actorctl ls"},
+	{ERROR_NOPROC, CTL_NO_NAME, "there is no such actor", "see actorctl names"},
+	{ERROR_NOCONNECTION, CTL_FAILED, "its process ended before it answered", "see actorctl ls"},
 	{"down", CTL_FAILED, "it ended before it answered", "see actorctl ls"},
 	{"timeout", CTL_TIMEOUT, "no answer in time", "give it longer with --timeout"},
-	{"overloaded", CTL_OVERLOADED, "its mailbox is full", "try again later"},
-	{"permission", CTL_PERMISSION, "not permitted", NULL},
+	{ERROR_OVERLOADED, CTL_OVERLOADED, "its mailbox is full", "try again later"},
+	{ERROR_PERMISSION, CTL_PERMISSION, "not permitted", NULL},
 };
 
 static int message_fail_remote(const struct ctl *ctl, const char *what, const struct session_error *error)
@@ -141,7 +142,7 @@ static int message_fail_remote(const struct ctl *ctl, const char *what, const st
 				"cannot %s: %s%s%s%s", what, runtime_errors[i].text, *error->text ? " (" : "",
 				error->text, *error->text ? ")" : "");
 	return ctl_fail(ctl, CTL_REMOTE, *error->name ? error->name : "error",
-		strcmp(error->name, "no_method") ? NULL : strstr(error->text, " is a cast") ? "use actorctl send"
+		strcmp(error->name, ERROR_NO_METHOD) ? NULL : strstr(error->text, " is a cast") ? "use actorctl send"
 		: "the actor does not know this method",
 		"%s: it answered %s%s%s", what, error->name, *error->text ? ": " : "", error->text);
 }
@@ -157,7 +158,7 @@ int message_fail(const struct ctl *ctl, const char *verb, const char *to, const 
 	case EREMOTEIO:
 		return message_fail_remote(ctl, what, error ? error : &nothing);
 	case ESRCH:
-		return ctl_fail(ctl, CTL_NO_NAME, "noproc", "see actorctl names",
+		return ctl_fail(ctl, CTL_NO_NAME, ERROR_NOPROC, "see actorctl names",
 			"cannot %s: there is no such actor", what);
 	case ETIMEDOUT:
 		return ctl_fail(ctl, CTL_TIMEOUT, "timeout", "give it longer with --timeout",
@@ -171,7 +172,7 @@ int message_fail(const struct ctl *ctl, const char *verb, const char *to, const 
 			"cannot %s: the connection to the broker was lost", what);
 	case EBUSY:
 	case EAGAIN:
-		return ctl_fail(ctl, CTL_OVERLOADED, "overloaded", "try again later",
+		return ctl_fail(ctl, CTL_OVERLOADED, ERROR_OVERLOADED, "try again later",
 			"cannot %s: its mailbox is full", what);
 	case EMSGSIZE:
 		return ctl_fail(ctl, CTL_FAILED, "too_large", "a message carries at most 16 MiB",

@@ -12,6 +12,7 @@
 #include "libactor/util/clock.h"
 #include "libactor/util/utf8.h"
 #include "tools/view/wait.h"
+#include "libactor/protocol/names.h"
 
 #define SESSION_IN_FLIGHT_MAX 500  /* questions under way; whoever is the last of thousands waits a little longer */
 #define SESSION_NAMES_SAID    8
@@ -72,11 +73,11 @@ int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int erro
 	if (node_runtime_dir(ctl, dir))
 		snprintf(dir, sizeof(dir), "the runtime directory");
 	if (strncmp(session_said, "runtime directory", 17) == 0)
-		return ctl_fail(ctl, CTL_PERMISSION, "permission", NULL, "%s", session_said);
+		return ctl_fail(ctl, CTL_PERMISSION, ERROR_PERMISSION, NULL, "%s", session_said);
 	switch (error) {
 	case EACCES:
 	case EPERM:
-		return ctl_fail(ctl, CTL_PERMISSION, "permission", "run actorctl as the user who started it",
+		return ctl_fail(ctl, CTL_PERMISSION, ERROR_PERMISSION, "run actorctl as the user who started it",
 			"not allowed to use the node in %s", dir);
 	case ENOTCONN:
 	case ENOENT:
@@ -92,7 +93,7 @@ int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int erro
 			"it is started again if it died: try again",
 			"%s in %s does not answer", whom, dir);
 	case EAGAIN: /* it answers, and refuses */
-		return ctl_fail(ctl, CTL_UNREACHABLE, "overloaded",
+		return ctl_fail(ctl, CTL_UNREACHABLE, ERROR_OVERLOADED,
 			"actor-spawner.log says why: too many clients, no descriptors, or no room in the runtime directory",
 			"%s in %s has no place for another client", whom, dir);
 	case EINVAL:
@@ -198,7 +199,7 @@ static int asker_call(actor *self, struct question *question)
 	for (size_t i = 0; i < n && !r; i++)
 		r = json_body_write(json_array_get(question->args, i), &b[i], error);
 	if (!r) {
-		r = actor_call(self, actor_named("$spawner"), question->method, question->timeout_ms, &reply, formats[n],
+		r = actor_call(self, actor_named(NAME_SPAWNER), question->method, question->timeout_ms, &reply, formats[n],
 			b[0].data, b[0].size_bytes, b[1].data, b[1].size_bytes, b[2].data, b[2].size_bytes);
 		r = session_answer(r, reply, &question->ret, &question->error);
 	}
@@ -359,15 +360,15 @@ static const struct {
 	enum ctl_exit status;
 	const char *text, *hint;
 } refusals[] = {
-	{"noproc", CTL_NO_NAME, "no process has this name", "see actorctl ls"},
-	{"no_name", CTL_NO_NAME, "no process has this name", "see actorctl ls"},
-	{"in_use", CTL_CONFLICT, "the name is taken", NULL},
+	{ERROR_NOPROC, CTL_NO_NAME, "no process has this name", "see actorctl ls"},
+	{ERROR_NO_NAME, CTL_NO_NAME, "no process has this name", "see actorctl ls"},
+	{ERROR_IN_USE, CTL_CONFLICT, "the name is taken", NULL},
 	{"running", CTL_CONFLICT, "it is running", "use rm -f to stop it first"},
-	{"bad_args", CTL_USAGE, "the supervisor does not accept this", NULL},
+	{ERROR_BAD_ARGS, CTL_USAGE, "the supervisor does not accept this", NULL},
 	{"exec", CTL_FAILED, "it could not be run", NULL},
 	{"timeout", CTL_TIMEOUT, "it took too long", NULL},
-	{"permission", CTL_PERMISSION, "not permitted", NULL},
-	{"overloaded", CTL_OVERLOADED, "the supervisor is overloaded", "try again later"},
+	{ERROR_PERMISSION, CTL_PERMISSION, "not permitted", NULL},
+	{ERROR_OVERLOADED, CTL_OVERLOADED, "the supervisor is overloaded", "try again later"},
 	{"stopped", CTL_FAILED, "it is being stopped", NULL},
 	{"down", CTL_UNREACHABLE, "the supervisor ended before it answered",
 		"it is restarted at once: try again"},
@@ -383,12 +384,12 @@ static int session_fail_remote(const struct ctl *ctl, const char *what, const ch
 
 		if (strcmp(refusals[i].name, error->name))
 			continue;
-		if (!strcmp(error->name, "in_use") && name) {
+		if (!strcmp(error->name, ERROR_IN_USE) && name) {
 			snprintf(taken, sizeof(taken),
 				"choose another with --name, or remove it with: actorctl rm -f %.300s", name);
 			hint = taken;
 		}
-		return ctl_fail(ctl, refusals[i].status, refusals[i].status == CTL_NO_NAME ? "noproc"
+		return ctl_fail(ctl, refusals[i].status, refusals[i].status == CTL_NO_NAME ? ERROR_NOPROC
 			: error->name, hint,
 			"cannot %s: %s", what, text);
 	}
@@ -421,7 +422,7 @@ int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *na
 			"cannot %s: the connection to the supervisor was lost", what);
 	case EBUSY:
 	case EAGAIN:
-		return ctl_fail(ctl, CTL_OVERLOADED, "overloaded", "try again later",
+		return ctl_fail(ctl, CTL_OVERLOADED, ERROR_OVERLOADED, "try again later",
 			"cannot %s: the supervisor is overloaded", what);
 	case EPROTO:
 		return ctl_fail(ctl, CTL_FAILED, "protocol", "are actorctl and the node of the same version?",
@@ -450,7 +451,7 @@ int session_check_name(const struct ctl *ctl, const char *name)
 int session_ask_spawner(struct session *session, const char *verb, const char *name, const char *method,
 	json_t *args, int64_t timeout_ms, json_t **ret)
 {
-	const struct destination spawner = {.name = "$spawner"};
+	const struct destination spawner = {.name = NAME_SPAWNER};
 	struct session_error error;
 	int r = name ? session_check_name(session->ctl, name) : 0;
 

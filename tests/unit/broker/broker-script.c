@@ -345,7 +345,7 @@ static void add_member(struct hash_node *node, void *arg)
 	assert_true((member->link != NULL) == (member->state == MEMBER_UP || member->state == MEMBER_JOINING));
 	assert_true(member->state != MEMBER_LOST || list_is_linked(&member->timer) || member->broker->supervised);
 	if (member->state == MEMBER_LOST || member->state == MEMBER_ABSENT)
-		assert_true(member->group < MEMBER_ID_CLIENT || window_is_open(&member->broker->window));
+		assert_true(member->group < GROUP_CLIENT || window_is_open(&member->broker->window));
 }
 
 static void check_books(struct script *s)
