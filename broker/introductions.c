@@ -24,6 +24,15 @@
 
 #define PATH_BYTES 4352
 
+/* An `admit` that waits until it is known who the other is. Each process that says to be the other has its own: none takes another's place. */
+struct admit {
+	struct list link; /* pair_end.admits */
+	actor_ref from;
+	uint64_t id;
+	uid_t uid;
+	pid_t pid;
+};
+
 struct pair_end {
 	struct list by_member; /* member.pairs */
 	struct pair *pair;
@@ -33,11 +42,7 @@ struct pair_end {
 	bool asks;     /* its `introduce` waits until the other is there and has no old link; answer to: */
 	actor_ref ask_from;
 	uint64_t ask_id;
-	bool admits;   /* its `admit` waits until it is known who the other is; answer to: */
-	actor_ref admit_from;
-	uint64_t admit_id;
-	uid_t admit_uid;
-	pid_t admit_pid;
+	struct list admits; /* struct admit */
 };
 
 struct pair {
@@ -119,6 +124,7 @@ static struct pair *pair_new(struct member *member, struct member *other)
 	pair->end[1].member = member->group < other->group ? other : member;
 	for (int i = 0; i < 2; i++) {
 		pair->end[i].pair = pair;
+		list_init(&pair->end[i].admits);
 		list_append(&pair->end[i].member->pairs, &pair->end[i].by_member);
 	}
 	return pair;
@@ -132,12 +138,22 @@ static void pair_close(struct introductions *introductions, struct pair *pair)
 	pair->waits = false;
 }
 
+static void admit_free(struct pair_end *mine, struct admit *admit)
+{
+	list_remove(&admit->link);
+	quota_give(mine->member, QUOTA_WAITING, sizeof(*admit));
+	free(admit);
+}
+
 static void pair_free(struct introductions *introductions, struct pair *pair)
 {
 	pair_close(introductions, pair);
 	hash_remove(&introductions->pairs, &pair->node);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		list_remove(&pair->end[i].by_member);
+		list_for_each_safe(it, &pair->end[i].admits)
+			admit_free(&pair->end[i], container_of(it, struct admit, link));
+	}
 	quota_give(pair->charged, QUOTA_PAIRS, 1);
 	free(pair);
 }
@@ -278,15 +294,28 @@ static void tell_failed(struct member *member, const struct member *other, uint6
 	member_cast(member, "introduce_failed", body);
 }
 
-static void answer_admit(struct pair_end *mine)
+static void refuse_admit(struct pair_end *mine, struct admit *admit, const char *error, const char *text)
+{
+	struct wire_frame call = {.type = WIRE_CALL, .from = admit->from, .id = admit->id};
+
+	answer_refuse(mine->member, &call, error, text);
+	admit_free(mine, admit);
+}
+
+static void refuse_admits(struct pair_end *mine, const char *error, const char *text)
+{
+	list_for_each_safe(it, &mine->admits)
+		refuse_admit(mine, container_of(it, struct admit, link), error, text);
+}
+
+static void answer_admit(struct pair_end *mine, struct admit *admit)
 {
 	const struct member *other = mine->pair->end[mine == &mine->pair->end[0]].member;
-	struct wire_frame call = {.type = WIRE_CALL, .from = mine->admit_from, .id = mine->admit_id};
+	struct wire_frame call = {.type = WIRE_CALL, .from = admit->from, .id = admit->id};
 	struct buf *body;
 
-	mine->admits = false;
-	if (mine->admit_uid != other->uid || (mine->admit_pid && other->pid && mine->admit_pid != other->pid)) {
-		answer_refuse(mine->member, &call, ERROR_PERMISSION, "that group is another process");
+	if (admit->uid != other->uid || (admit->pid && other->pid && admit->pid != other->pid)) {
+		refuse_admit(mine, admit, ERROR_PERMISSION, "that group is another process");
 		return;
 	}
 	mine->up = true;
@@ -295,6 +324,7 @@ static void answer_admit(struct pair_end *mine)
 	mp_put_uint(body, mine->pair->id);
 	mp_put_cstr(body, other->name);
 	answer_result(mine->member, &call, body);
+	admit_free(mine, admit);
 	if (mine->asks)
 		answer_nil(mine->member, mine->ask_from, mine->ask_id);
 	mine->asks = false;
@@ -307,9 +337,11 @@ static void pair_settle_or_free(struct pair *pair)
 	bool begun = false, wanted = false;
 
 	for (int i = 0; i < 2; i++) {
-		if (pair->end[i].admits && member_is_known(pair->end[!i].member))
-			answer_admit(&pair->end[i]);
-		wanted = wanted || pair->end[i].admits;
+		if (member_is_known(pair->end[!i].member)) {
+			list_for_each_safe(it, &pair->end[i].admits)
+				answer_admit(&pair->end[i], container_of(it, struct admit, link));
+		}
+		wanted = wanted || !list_is_empty(&pair->end[i].admits);
 	}
 	if (pair->end[0].up || pair->end[1].up)
 		return;
@@ -427,6 +459,7 @@ void introductions_admit(struct member *member, uint64_t group, uid_t uid, pid_t
 {
 	struct member *other = member_find(member->broker, group);
 	struct pair_end *mine;
+	struct admit *admit;
 	struct pair *pair;
 
 	if (!other || other == member || other->left || other->single) {
@@ -441,16 +474,23 @@ void introductions_admit(struct member *member, uint64_t group, uid_t uid, pid_t
 		return;
 	}
 	mine = pair_end_of(pair, member);
-	if (mine->admits) {
-		struct wire_frame older = {.type = WIRE_CALL, .from = mine->admit_from, .id = mine->admit_id};
-
-		answer_refuse(member, &older, ERROR_IN_USE, "asked again");
+	list_for_each_safe(it, &mine->admits) {
+		admit = container_of(it, struct admit, link);
+		if (pid && admit->uid == uid && admit->pid == pid) /* 0 may be anybody */
+			refuse_admit(mine, admit, ERROR_IN_USE, "the same process came again");
 	}
-	mine->admits = true;
-	mine->admit_from = call->from;
-	mine->admit_id = call->id;
-	mine->admit_uid = uid;
-	mine->admit_pid = pid;
+	if (!quota_take(member, QUOTA_WAITING, sizeof(*admit))) {
+		answer_refuse(member, call, ERROR_OVERLOADED, "too much of this group waits");
+		return;
+	}
+	admit = malloc(sizeof(*admit));
+	if (!admit) {
+		quota_give(member, QUOTA_WAITING, sizeof(*admit));
+		answer_refuse(member, call, ERROR_OVERLOADED, "out of memory");
+		return;
+	}
+	*admit = (struct admit){.from = call->from, .id = call->id, .uid = uid, .pid = pid};
+	list_append(&mine->admits, &admit->link);
 	pair_settle_or_free(pair);
 }
 
@@ -539,11 +579,7 @@ void introductions_end(struct member *member, const struct buf *group_down)
 
 			answer_refuse(other->member, &call, ERROR_NOPROC, "that group ended");
 		}
-		if (other->admits) {
-			struct wire_frame call = {.type = WIRE_CALL, .from = other->admit_from, .id = other->admit_id};
-
-			answer_refuse(other->member, &call, ERROR_NOPROC, "that group ended");
-		}
+		refuse_admits(other, ERROR_NOPROC, "that group ended");
 		if (group_down && other->member->mark != member->mark) {
 			other->member->mark = member->mark;
 			member_cast(other->member, "group_down", group_down);

@@ -34,6 +34,8 @@ struct uplink {
 	struct timer timer;
 	int64_t backoff_ms;
 	bool ever_up;
+	uint8_t resume[TOKEN_MAX_BYTES]; /* of the hello's answer: our token once the link is up */
+	size_t resume_bytes;
 	bool gone; /* for good: nobody knows us any more */
 	bool restarted; /* the broker is a new one: it knows only what it is told again */
 	bool announced;

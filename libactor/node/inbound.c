@@ -352,10 +352,15 @@ static size_t inbound_aside(struct peer *peer, bool all)
 	while (linked && at < aside.size_bytes && (all || (at - from < BYTES_PER_TURN && !peer_is_behind(peer)))) {
 		int r = wire_parse(aside.data + at, aside.size_bytes - at, &frame, &used);
 
-		if (r < 0)
-			break; /* cannot be: it was parsed before */
+		if (r < 0) { /* it was parsed before, so it is a fault of ours; kept, it would be taken up again for ever */
+			if (!all)
+				peer_cut(peer, "malformed bytes");
+			linked = false;
+			break;
+		}
 		at += used;
-		linked = inbound_frame(peer, &frame);
+		if (r > 0)
+			linked = inbound_frame(peer, &frame);
 	}
 	peer->takes_aside = false;
 	if (linked && at < aside.size_bytes && !all) {
@@ -366,6 +371,11 @@ static size_t inbound_aside(struct peer *peer, bool all)
 		buf_deinit(&aside);
 	}
 	return at - from;
+}
+
+size_t inbound_take_up(struct peer *peer)
+{
+	return peer->aside.size_bytes ? inbound_aside(peer, false) : 0;
 }
 
 void inbound_link_ends(struct peer *peer)
@@ -412,8 +422,7 @@ void inbound_poll(actor_group *group)
 			break;
 		case TRANSPORT_LINK_DRAINED:
 			peer_drained(peer);
-			if (peer->aside.size_bytes)
-				taken_bytes += inbound_aside(peer, false);
+			taken_bytes += inbound_take_up(peer);
 			handovers_drained(peer);
 			break;
 		case TRANSPORT_LINK_DOWN:

@@ -158,7 +158,8 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 	if (answer.url.len < 7 || memcmp(answer.url.s, "ipc://", 6) != 0 || answer.url.len - 6 >= sizeof(path) ||
 		answer.resume_bytes > sizeof(group->token) || !answer.node || !answer.group)
 		return -EPROTO;
-	if (group->node && (group->node != answer.node || (group->id != answer.group && !group->is_service))) {
+	/* what a daemon calls us counts once we had a link: one that dies in between has told it to nobody */
+	if (uplink->ever_up && (group->node != answer.node || (group->id != answer.group && !group->is_service))) {
 		group_log(group, group->node != answer.node ? "the node this process belonged to is gone: another has its place" :
 			"the node has given this process up, and would take it for a new one");
 		return -ESTALE;
@@ -167,10 +168,9 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 	group->id = answer.group;
 	uplink->restarted = answer.restarted;
 	door_open_own(group); /* before anybody can hear of us */
-	if (answer.resume) {
-		memcpy(group->token, answer.resume, answer.resume_bytes);
-		group->token_bytes = answer.resume_bytes;
-	}
+	uplink->resume_bytes = answer.resume ? answer.resume_bytes : 0;
+	if (answer.resume)
+		memcpy(uplink->resume, answer.resume, answer.resume_bytes);
 	uplink->service = answer.self;
 	uplink->peer = peer_new(group, answer.self.group, PEER_LINKING);
 	if (!uplink->peer)
@@ -208,6 +208,10 @@ void uplink_link_up(actor_group *group)
 	uplink->last_error = 0;
 	uplink->backoff_ms = 0;
 	uplink->ever_up = true;
+	if (uplink->resume_bytes) {
+		memcpy(group->token, uplink->resume, uplink->resume_bytes);
+		group->token_bytes = uplink->resume_bytes;
+	}
 	uplink->announced = false;
 	uplink->n_connects++;
 	if (service && group->broker_up_method[0] &&

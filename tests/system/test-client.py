@@ -8,12 +8,14 @@ import json
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
+import tempfile
 
 from node import Node, run_tests, until
-from rawpeer import Link, Ref as RawRef
+from rawpeer import Link, PAIR0, REP0, Ref as RawRef, message, pack as raw_pack, read_exactly, read_message, sp_header, unpack_all
 
 EXAMPLES, SOURCE = os.path.abspath(sys.argv[2]), os.path.abspath(sys.argv[3])
 CLIENT, VECTORS = SOURCE + "/tests/conformance/client.py", SOURCE + "/sdk/vectors/"
@@ -258,6 +260,59 @@ def test_what_it_asked_and_watched_by_a_killed_broker_ends():
         os.kill(node.ctl_json("status")["broker"]["pid"], signal.SIGKILL)
         until(lambda: (p := node.ctl("--json", "call", "py", "downs", rc=None)).returncode == 0 and
               [monitor, "noconnection"] in json.loads(p.stdout), "its monitor ended")
+
+
+def listen_at(path):
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    s.listen(8)
+    s.settimeout(60)
+    return s
+
+
+def test_what_a_daemon_calls_a_client_counts_only_once_there_was_a_link():
+    """It dies between its answer to the hello and the link; its successor knows the client by another id, and the node by the same."""
+    for daemon, arguments, method in ("broker", ["names"], "names"), ("spawner", ["ls"], "ls"):
+        with tempfile.TemporaryDirectory(prefix="actor-hello-") as place:
+            os.chmod(place, 0o700)
+            with open(f"{place}/lock", "w") as f:  # the keeper lives, so the daemon comes back
+                f.write(f"{os.getpid()}\n")
+            tokens = []
+
+            def answer(group, url):
+                s, _ = rendezvous.accept()
+                s.sendall(sp_header(REP0))
+                read_exactly(s, 8)
+                request = read_message(s)
+                tokens.append(unpack_all(request[4:])[0].get("token"))
+                s.sendall(message(request[:4] + raw_pack({"v": 1, "url": "ipc://" + url, "node": 7, "group": group, "self": RawRef((7, 2, 1)),
+                    "resume": b"token of %d" % (group & 7)})))
+                s.close()
+
+            rendezvous = listen_at(f"{place}/{daemon}.ipc")
+            second = listen_at(f"{place}/second.ipc")
+            env = dict(node.env, ACTOR_RUNTIME_DIR=place)
+            p = subprocess.Popen([sys.argv[1], *arguments], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            try:
+                answer(1 << 63 | 1, f"{place}/nobody-is-there.ipc")
+                answer(1 << 63 | 2, f"{place}/second.ipc")
+                s, _ = second.accept()
+                s.settimeout(60)
+                s.sendall(sp_header(PAIR0))
+                read_exactly(s, 8)
+                calls = []
+                while not calls:
+                    calls = [f for f in unpack_all(read_message(s)) if f[0] == 2 and f[3] == method]
+                assert calls[0][2][:2] == (7, 1 << 63 | 2), calls
+                assert tokens == [None, None], tokens
+                s.close()
+            finally:
+                p.kill()
+                p.wait()
+                p.stdout.close()
+                p.stderr.close()
+                rendezvous.close()
+                second.close()
 
 
 def test_it_is_told_who_has_its_name():

@@ -531,6 +531,22 @@ static void test_an_admission_waits_until_it_is_known_who_the_other_is(void **st
 	expect_admitted(b, id, 0, "late");
 }
 
+static void test_who_only_says_to_be_the_other_takes_no_place_from_it(void **state)
+{
+	struct token token = world_token(&w, 20, "$spawner"), late = world_token(&w, 21, "late");
+	struct client *spawner = world_connect(&w, "$spawner", &token), *c;
+	uint64_t of_it, of_liar;
+
+	client_tell(spawner, "groups", pack(&w, "a2a1ua0", UINT64_C(21)));
+	of_it = ask_admit(b, 21, WORLD_UID, 77);
+	of_liar = ask_admit(b, 21, WORLD_UID, 78);
+	client_expect_nothing(b);
+	c = world_hello_as(&w, "late", &late, WORLD_UID, 77);
+	client_up(c);
+	expect_admitted(b, of_it, 0, "late");
+	client_expect_error(b, of_liar, "permission");
+}
+
 static void test_an_admission_that_waits_ends_with_the_other(void **state)
 {
 	struct token token = world_token(&w, 20, "$spawner");
@@ -609,6 +625,7 @@ int main(void)
 		T(test_a_door_that_cannot_be_reached_is_asked_for_anew),
 		T(test_who_gave_up_at_a_door_and_asks_again_is_not_waited_for_there),
 		T(test_without_its_door_the_listener_makes_a_place),
+		T(test_who_only_says_to_be_the_other_takes_no_place_from_it),
 		T(test_who_comes_before_it_is_expected_is_admitted_by_what_the_kernel_says),
 		T(test_an_admission_is_the_answer_to_what_the_listener_asked),
 		T(test_an_admission_waits_until_it_is_known_who_the_other_is),

@@ -610,6 +610,28 @@ static void test_sender_is_paused_once_and_cut_when_it_does_not_listen(void **st
 	story(story_deaf_sender);
 }
 
+/* ---- what was put aside ---- */
+
+/* Such bytes can only be there by a fault of our own; that costs one link, not the whole loop. */
+static void story_bad_frame_aside(actor *self)
+{
+	static const uint8_t bad[] = {0x91, 0xc1};
+	actor_group *group = actor_group_of(self);
+	struct peer *peer = peer_of(group, ASKED, "asked");
+	uint64_t n_cut = group->stats.links_cut;
+
+	wire_put_pong(&peer->aside, 1);
+	buf_append(&peer->aside, bad, sizeof(bad));
+	(void)inbound_take_up(peer);
+	assert_int_equal(group->stats.links_cut, n_cut + 1);
+	assert_int_equal(peer->aside.size_bytes, 0);
+}
+
+static void test_malformed_bytes_put_aside_cost_the_link_and_are_not_taken_up_for_ever(void **state)
+{
+	story(story_bad_frame_aside);
+}
+
 /* ---- the broker's words ---- */
 
 static void story_told(actor *self)
@@ -689,6 +711,7 @@ int main(void)
 		cmocka_unit_test(test_group_pauses_its_own_actors_and_no_others),
 		cmocka_unit_test(test_sender_is_paused_once_and_cut_when_it_does_not_listen),
 		cmocka_unit_test(test_no_way_to_a_group_is_enotconn),
+		cmocka_unit_test(test_malformed_bytes_put_aside_cost_the_link_and_are_not_taken_up_for_ever),
 		cmocka_unit_test(test_words_of_the_broker_count_only_from_the_broker),
 	};
 
