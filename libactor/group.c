@@ -37,6 +37,7 @@
 #include "libactor/util/slots.h"
 #include "libactor/protocol/names.h"
 
+#define HEAP_KEEP_BYTES (2u << 20) /* more than a turn's messages */
 #define CONNECT_TIMEOUT_MS 5000
 #define FLUSH_MS 5000
 #define STOP_PATIENCE_MS 5000
@@ -157,6 +158,17 @@ static const struct peer_hooks group_peer_hooks = {
 	.link_ends = inbound_link_ends,
 };
 
+/*
+ * A turn of the loop takes a batch of messages and frees them all. glibc gives the top of the heap back to the kernel from 128 KiB on, so each turn
+ * would ask for the same memory again, with its page faults. It raises that limit to twice the size of whatever large block was freed last.
+ */
+static void heap_keep_a_batch(void)
+{
+	void *volatile block = malloc(HEAP_KEEP_BYTES / 2);
+
+	free(block);
+}
+
 int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 {
 	actor_group *group = calloc(1, sizeof(*group));
@@ -164,6 +176,7 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 
 	if (!group)
 		return -ENOMEM;
+	heap_keep_a_batch();
 	group->mode = mode;
 	group->peer_hooks = &group_peer_hooks;
 	hash_init(&group->peers);
