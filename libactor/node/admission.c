@@ -21,10 +21,11 @@ static struct peer *peer_begin(actor_group *group, uint64_t intro_id, uint64_t g
 {
 	struct peer *peer = peer_find(group, group_id);
 
-	if (peer && peer->state == PEER_LINKING) {
+	if (peer && (peer->state == PEER_LINKING || peer->state == PEER_KNOCKING)) {
 		peer->link = link_free(peer->link); /* of an introduction that the broker has given up */
 		list_remove(&peer->dirty_link);
 		peer->state = PEER_INTRODUCING;
+		peer->pending_at = 0;
 	} else if (peer && peer->state != PEER_INTRODUCING) {
 		/* the broker thinks we know each other no longer; a link that still stands is stale */
 		if (peer->link)
@@ -73,10 +74,11 @@ void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role,
 	memcpy(text, path.s, path.len);
 	text[path.len] = 0;
 	peer->listens = mp_str_is(role.s, role.len, "listen");
+	peer->joins = mp_str_is(role.s, role.len, "join");
 	if (peer->listens) {
 		socket_make_directory(text);
 		r = link_listen(group->transport, text, expect, -1, peer, &peer->link);
-	} else if (mp_str_is(role.s, role.len, "join")) {
+	} else if (peer->joins) {
 		r = peer_join(peer, text);
 	} else {
 		r = link_dial(group->transport, text, expect, -1, peer, &peer->link);
@@ -100,6 +102,7 @@ struct peer *peer_expect(actor_group *group, uint64_t intro_id, uint64_t group_i
 		timer_disarm(&group->loop, &peer->timer);
 		peer->expected = true;
 		peer->listens = true;
+		peer->joins = false;
 	}
 	return peer;
 }
@@ -117,6 +120,9 @@ void peer_admit(struct peer *peer, uint64_t knock_id)
 		peer_try_again(peer);
 		return;
 	}
+	/* First of all, before anything of it is read: whose link ends without it was turned away, and says all it had to say again. */
+	wire_put_join(link_out(peer->link), group->id);
+	link_flush(peer->link);
 	peer->expected = false;
 	peer->state = PEER_LINKING;
 	peer_link_up(peer);

@@ -27,7 +27,7 @@ static void announce_peer(struct hash_node *node, void *arg)
 	struct peer *peer = container_of(node, struct peer, node);
 	struct announce_list *list = arg;
 
-	bool linked = peer->state == PEER_LINKED || (peer->state == PEER_LINKING && !peer->listens);
+	bool linked = peer->state == PEER_LINKED || peer->state == PEER_KNOCKING || (peer->state == PEER_LINKING && !peer->listens);
 
 	if (peer->is_uplink || peer->is_client || (list->monitored ? list_is_empty(&peer->monitors) : !linked))
 		return;

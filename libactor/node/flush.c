@@ -32,12 +32,13 @@ struct flush {
 
 static bool peer_is_unsent(const struct peer *peer)
 {
-	if (peer->pending.size_bytes > 0)
+	if (peer->pending.size_bytes > peer->pending_at)
 		return true; /* its link is not there, or not up */
 	switch (peer->state) {
 	case PEER_INTRODUCING:
 		return false;
 	case PEER_LINKING:
+	case PEER_KNOCKING:
 	case PEER_LINKED:
 		return peer->link && (peer->draining || link_backlog_bytes(peer->link) > 0);
 	case PEER_ROUTED: /* the uplink's */
@@ -49,14 +50,14 @@ static bool peer_is_unsent(const struct peer *peer)
 
 static size_t peer_unsent_bytes(const struct peer *peer)
 {
-	return peer->pending.size_bytes + (peer->link ? link_backlog_bytes(peer->link) : 0);
+	return peer->pending.size_bytes - peer->pending_at + (peer->link ? link_backlog_bytes(peer->link) : 0);
 }
 
 /* Asks for the link's word; one that is not up yet is asked when what waits has been given to it. */
 static void peer_drain(struct peer *peer)
 {
 	peer->draining = true;
-	if (peer->state == PEER_LINKED && peer->link)
+	if ((peer->state == PEER_LINKED || peer->state == PEER_KNOCKING) && peer->link)
 		link_notify_drained(peer->link);
 }
 

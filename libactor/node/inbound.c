@@ -418,6 +418,8 @@ void inbound_poll(actor_group *group)
 			break;
 		case TRANSPORT_LINK_DATA:
 			taken_bytes += event.size_bytes;
+			if (peer->state == PEER_KNOCKING)
+				peer_let_in(peer);
 			inbound_frames(peer, event.data, event.size_bytes);
 			break;
 		case TRANSPORT_LINK_DRAINED:

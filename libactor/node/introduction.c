@@ -102,6 +102,7 @@ void peer_try_again(struct peer *peer)
 	peer->link = link_free(peer->link);
 	list_remove(&peer->dirty_link);
 	peer->state = PEER_INTRODUCING;
+	peer->pending_at = 0;
 	peer->n_tries++;
 	timer_arm(&peer->group->loop, &peer->timer, deadline_after_ms(clock_now_ns(), pause_ms < TRY_AGAIN_MAX_MS ? pause_ms : TRY_AGAIN_MAX_MS));
 }

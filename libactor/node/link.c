@@ -2,6 +2,7 @@
  * Other groups. One path to each at a time, so that order holds:
  *
  *   introducing ⇄ linking → linked          frames wait in order, in `pending`, until the link is up
+ *             ↖    ↘ knocking ↗              they are written to the door's link, and kept until the other has let us in
  *              ↘ routed                     the other has one link only: the broker forwards
  *   linked → ended → (decided, forgotten)   its death
  *
@@ -69,6 +70,8 @@ void peer_link_up(struct peer *peer)
 	if (peer->is_uplink) {
 		peer->state = PEER_LINKED;
 		uplink_link_up(peer->group);
+	} else if (peer->state == PEER_LINKING && peer->joins) {
+		peer->state = PEER_KNOCKING;
 	} else if (peer->state == PEER_LINKING) {
 		peer->state = PEER_LINKED;
 		peer->n_tries = 0;
@@ -79,14 +82,30 @@ void peer_link_up(struct peer *peer)
 	peer_wrote(peer);
 	if (peer->draining)
 		link_notify_drained(peer->link);
+	if (peer->state == PEER_KNOCKING)
+		return; /* peer_let_in() goes on */
 	handovers_linked(peer);
 	peer_senders_go_on(peer); /* who filled `pending` while there was no link waits for nothing that the link could tell */
+}
+
+void peer_let_in(struct peer *peer)
+{
+	peer->state = PEER_LINKED;
+	peer->n_tries = 0;
+	if (peer->pending.failed)
+		link_out(peer->link)->failed = true;
+	buf_deinit(&peer->pending);
+	peer->pending = (struct buf)BUF_INIT;
+	peer->pending_at = 0;
+	handovers_linked(peer);
+	peer_senders_go_on(peer);
 }
 
 void peer_link_down(struct peer *peer, int error)
 {
 	actor_group *group = peer->group;
-	bool was_up = peer->state == PEER_LINKED || peer->state == PEER_ENDED, had_link = peer->link;
+	bool knocked = peer->state == PEER_KNOCKING, had_link = peer->link;
+	bool was_up = peer->state == PEER_LINKED || peer->state == PEER_ENDED || (knocked && peer->pending.failed); /* frames are missing */
 
 	if (peer->over)
 		return;
@@ -102,7 +121,10 @@ void peer_link_down(struct peer *peer, int error)
 	}
 	if (!was_up && !peer->is_client && !peer->exit_told && !group->closing) {
 		/* it never came up: whether the other lives the broker knows */
-		if (peer->listens)
+		if (knocked)
+			group_complain(group, peer->id, "group %llu (%s) closed our connection before it let us in; asking again", (unsigned long long)peer->id, peer->name);
+		/* a broker that did not introduce us knows the link, but not by that introduction */
+		if (peer->listens || knocked || peer->told_at != group->uplink.n_connects)
 			peer_tell_link_down(peer);
 		else
 			broker_tell_surely(group, "introduce_failed", "Us", peer->intro_id, strerror(-error));

@@ -8,6 +8,7 @@ struct peer;
 struct timer;
 
 void peer_link_up(struct peer *peer);
+void peer_let_in(struct peer *peer); /* KNOCKING: the first it says is that */
 void peer_link_down(struct peer *peer, int error);
 void peer_cut(struct peer *peer, const char *why); /* ends the link; our side. The peer may be over then */
 void peer_decide(struct peer *peer); /* it is over after this */

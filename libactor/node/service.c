@@ -105,8 +105,8 @@ void handovers_linked(struct peer *peer)
 
 void handovers_drained(struct peer *peer)
 {
-	if (peer->is_uplink || !peer->link || list_is_empty(&peer->handovers))
-		return;
+	if (peer->is_uplink || !peer->link || peer->state == PEER_KNOCKING || list_is_empty(&peer->handovers))
+		return; /* who has not let us in may have to be told again */
 	if (link_backlog_bytes(peer->link)) { /* more has been written since */
 		link_notify_drained(peer->link);
 		return;

@@ -33,7 +33,7 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 		timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
 		return;
 	}
-	if ((peer->state == PEER_LINKED || peer->state == PEER_LINKING) && !peer->link_ended) {
+	if ((peer->state == PEER_LINKED || peer->state == PEER_KNOCKING || peer->state == PEER_LINKING) && !peer->link_ended) {
 		/* what it sent last is still to be read */
 		timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
 		return;

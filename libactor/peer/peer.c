@@ -121,6 +121,10 @@ struct buf *peer_out(struct peer *peer)
 		if (peer->link && !peer->said_bye)
 			return link_out(peer->link);
 		break;
+	case PEER_KNOCKING:
+		if (peer->said_bye)
+			break;
+		/* fall through */
 	case PEER_INTRODUCING:
 		return &peer->pending;
 	case PEER_ENDED:
@@ -128,6 +132,36 @@ struct buf *peer_out(struct peer *peer)
 	}
 	buf_reset(&peer->group->discard, 1 << 16); /* to the dead */
 	return &peer->group->discard;
+}
+
+bool peer_keeps(const struct peer *peer)
+{
+	switch (peer->state) {
+	case PEER_INTRODUCING:
+	case PEER_KNOCKING:
+		return true;
+	case PEER_LINKING:
+		return !peer->is_uplink && !peer->is_client;
+	default:
+		return false;
+	}
+}
+
+/* The door's kernel gets it at once; we keep it until we are let in, since who is turned away has to say it again. */
+static void peer_copy_pending(struct peer *peer)
+{
+	struct buf *pending = &peer->pending;
+	struct wire_frame frame;
+	size_t used;
+
+	if (pending->failed)
+		link_out(peer->link)->failed = true;
+	while (peer->pending_at < pending->size_bytes &&
+		wire_parse(pending->data + peer->pending_at, pending->size_bytes - peer->pending_at, &frame, &used) >= 0) {
+		buf_append(link_out(peer->link), pending->data + peer->pending_at, used);
+		peer->pending_at += used;
+		link_mark(peer->link);
+	}
 }
 
 void peer_wrote(struct peer *peer)
@@ -139,6 +173,8 @@ void peer_wrote(struct peer *peer)
 	}
 	if (!peer->link)
 		return;
+	if (peer->state == PEER_KNOCKING)
+		peer_copy_pending(peer);
 	link_mark(peer->link);
 	if (link_out(peer->link)->size_bytes >= FLUSH_AT_BYTES) {
 		peer->unyielded_bytes += link_out(peer->link)->size_bytes;

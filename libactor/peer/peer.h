@@ -18,6 +18,7 @@ struct loop;
 enum peer_state {
 	PEER_INTRODUCING, /* the broker was asked; frames wait in pending */
 	PEER_LINKING,     /* a link exists and is not up yet; frames wait in pending (the uplink's: in the link) */
+	PEER_KNOCKING,    /* a link to its door, where it has not let us in yet: frames are written, and kept in pending */
 	PEER_LINKED,
 	PEER_ROUTED,      /* has one link only: the broker routes */
 	PEER_ENDED,       /* the link ended or the exit was told: waiting for the other, at most 1 s */
@@ -36,11 +37,13 @@ struct peer {
 	struct transport_peer expect;
 	uint64_t told_at; /* uplink.n_connects when the broker told us of the link */
 	bool listens;   /* at our end, rather than dials */
+	bool joins;     /* dials a door: what it writes counts when the other has let us in */
 	uint32_t n_tries; /* introductions that failed in a row */
 	uint64_t intro_id; /* of the link, or of the try to have one */
 	struct list over_link; /* group->peers_over */
 	struct link *link;
 	struct buf pending;     /* frames, until the link is up; a peer with one link only needs none */
+	size_t pending_at;      /* KNOCKING: of them, what the link has */
 	struct buf aside;       /* frames it sent that wait until it has read its answers (inbound.c) */
 	size_t aside_at;        /* where they begin */
 	bool takes_aside;       /* they are being handled */
@@ -83,5 +86,7 @@ struct buf *peer_out(struct peer *peer);   /* append one frame, then peer_wrote(
 void peer_wrote(struct peer *peer);
 void peers_flush(actor_group *group);
 struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state);
+/* What is written to it is kept in pending. */
+bool peer_keeps(const struct peer *peer);
 void peer_move_pending(struct peer *peer, struct peer *to); /* frames that waited for a link */
 void peers_free_over(actor_group *group); /* what was forgotten, where nobody holds one: between the turns of the loop */

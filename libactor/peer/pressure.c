@@ -176,9 +176,9 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct task *sender, i
 			queue = &paused->senders;
 		} else if (at->paused_all) {
 			queue = &at->paused_senders;
-		} else if (at->link ? link_backlog_bytes(at->link) > BACKLOG_MAX_BYTES : at->pending.size_bytes > BACKLOG_MAX_BYTES) {
+		} else if ((at->link && !peer_keeps(at) ? link_backlog_bytes(at->link) : at->pending.size_bytes) > BACKLOG_MAX_BYTES) {
 			queue = &at->paused_senders;
-			if (at->link)
+			if (at->link && !peer_keeps(at)) /* else they go on when it has let us in */
 				link_notify_drained(at->link);
 		} else {
 			return 0;

@@ -191,7 +191,7 @@ class Link:
 
     def receive(self):
         while not self.queue:
-            self.queue = unpack_all(read_message(self.socket))
+            self.queue = [frame for frame in unpack_all(read_message(self.socket)) if frame[0] != 15]  # join: we were let in
         return self.queue.pop(0)
 
     def call(self, method, *args, to=None):

@@ -5,12 +5,13 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 from node import Node, alive, run_tests, until
-from rawpeer import Link, Ref, connect, depth, ended, hello, message, pack, sp_header, unpack_all, PAIR0, REQ0
+from rawpeer import Link, Ref, connect, depth, ended, hello, message, pack, read_exactly, read_message, sp_header, unpack_all, PAIR0, REQ0
 
 actorctl, counter, caller = (os.path.abspath(p) for p in sys.argv[1:4])
 scale = float(os.environ.get("GARBAGE_N", "1"))
@@ -572,6 +573,66 @@ def what_is_said_of_a_liar_is_bounded():
             assert logged().count(line) - before < 200, (line, logged().count(line) - before)
 
 
+def who_is_turned_away_at_a_door_is_not_told_of_a_death_and_comes_again():
+    """A dialer writes before it is let in. Closed before that, it has met nobody's end: it asks again, and says again what it had said."""
+    place = f"{node.root}/node/raw"
+    os.mkdir(place, 0o700)
+    door = socket.socket(socket.AF_UNIX)
+    door.bind(f"{place}/door.ipc")
+    door.listen(8)
+    door.settimeout(60)
+    link = Link(BROKER)
+    me = Ref((link.me[0], link.me[1], 1))
+    link.call("announce", [], [], [], f"{place}/door.ipc")
+    link.call("announced")
+    assert link.call("register", "doorman", me)[0] == 3
+    p = subprocess.Popen([caller, "doorman", "60000"], env=node.env, stdout=subprocess.PIPE, text=True)
+    try:
+        for times in range(4):
+            s, _ = door.accept()
+            s.settimeout(60)
+            s.sendall(sp_header(PAIR0))
+            read_exactly(s, 8)
+            dialer = unpack_all(read_message(s))[0]
+            assert dialer[0] == 15, dialer
+            if times == 3:
+                break
+            if times:  # it has spoken
+                assert unpack_all(read_message(s))[0][3] == "add"
+            s.close()
+            while (frame := link.receive())[3] != "introduce_failed":  # it gave the link up and asks again
+                assert frame[3] == "expect", frame
+            link.cast("link_down", frame[4][1], frame[4][0])
+        direct = Link.__new__(Link)
+        direct.socket, direct.queue, direct.to_broker = s, [], None
+        direct.send([15, me[1]])
+        call = direct.receive()
+        assert call[0] == 2 and call[3] == "add", call
+        direct.send([3, call[2], me, call[5], 1])
+        assert p.stdout.readline() == "calling\n"
+        second = direct.receive()  # each came once
+        assert second[0] == 2 and second[5] != call[5], (call, second)
+        p.send_signal(signal.SIGTERM)
+        direct.send([3, second[2], me, second[5], 2])
+        frame = direct.receive()
+        while frame[0] != 14:  # its bye
+            direct.send([3, frame[2], me, frame[5], 3])
+            frame = direct.receive()
+        direct.send([14, "normal"])
+        result = json.loads(p.stdout.readlines()[-1])
+        assert result["failures"] == 0 and result["calls"] >= 2, result
+        assert p.wait(60) == 0
+    finally:
+        p.kill()
+        p.wait()
+        p.stdout.close()
+        door.close()
+        link.close()
+        s.close()
+        os.unlink(f"{place}/door.ipc")
+        os.rmdir(place)
+
+
 def reasons_are_in_the_log():
     log = logged()
     assert "raw" in log and ("malformed" in log or "EPROTO" in log or "not valid" in log), log[-3000:]
@@ -598,6 +659,7 @@ run_tests([t for t in [bytes_that_are_no_sp_end_the_connection,
            a_receiver_that_stopped_reading_is_cut_or_held_and_nobody_else,
            answers_that_nobody_reads_cost_their_caller_its_link_and_nobody_memory,
            liars_at_a_door_are_closed_and_do_not_fill_the_log,
+           who_is_turned_away_at_a_door_is_not_told_of_a_death_and_comes_again,
            who_gave_up_before_it_was_let_in_can_begin_anew,
            a_caller_that_reads_late_gets_every_answer_in_order,
            what_is_said_of_a_liar_is_bounded,
