@@ -2,10 +2,15 @@
 /*
  * The facts of a test program, all of them, or with FACT=TEXT in the environment those whose names contain TEXT:
  *   FACT=after_the_last build/tests/test-runtime
- * Include it behind cmocka.h.
  */
 #pragma once
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

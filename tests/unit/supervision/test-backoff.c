@@ -65,7 +65,7 @@ static uint64_t killed_ms(struct backoff *backoff, const struct backoff_spec *sp
 	return backoff_next_ns(backoff, spec, served, true, 5 * MS, 0) / MS;
 }
 
-static void test_one_killed_while_it_served_waits_no_longer_than_its_limit_and_the_series_does_not_grow(void **state)
+static void test_one_killed_while_it_served_waits_up_to_its_limit_and_nothing_grows(void **state)
 {
 	struct backoff_spec spec = plain;
 	struct backoff backoff = {};
@@ -252,7 +252,7 @@ int main(void)
 		cmocka_unit_test(test_the_first_restart_of_one_that_had_served_is_immediate),
 		cmocka_unit_test(test_the_immediate_restart_is_given_once_per_series),
 		cmocka_unit_test(test_stable_service_resets_the_series_and_a_moment_less_does_not),
-		cmocka_unit_test(test_one_killed_while_it_served_waits_no_longer_than_its_limit_and_the_series_does_not_grow),
+		cmocka_unit_test(test_one_killed_while_it_served_waits_up_to_its_limit_and_nothing_grows),
 		cmocka_unit_test(test_without_such_a_limit_a_kill_is_a_failure_like_any),
 		cmocka_unit_test(test_reset_after_0_never_resets),
 		cmocka_unit_test(test_all_zero_means_no_delay_at_all),
