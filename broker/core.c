@@ -81,12 +81,16 @@ static void cut(struct member *member)
 	member_lost(member, member->doom);
 }
 
-static void end_recovery(struct broker *broker)
+static void recovery_goes_on(struct broker *broker)
 {
-	window_close(broker);
-	members_give_up_absent(broker);
+	bool open = window_is_open(&broker->window);
+
+	window_go_on(broker);
+	if (open)
+		members_give_up_absent(broker);
 	waits_release(broker, &broker->window.waiting);
-	registry_recovered(broker); /* behind the others: a look-up finds what its asker registered before it */
+	if (!window_holds_names(&broker->window))
+		registry_recovered(broker); /* behind the others: a look-up finds what its asker registered before it */
 }
 
 static void handle_what_waited(struct broker *broker)
@@ -109,8 +113,8 @@ static void settle(struct broker *broker)
 	do {
 		while (!list_is_empty(&broker->doomed))
 			cut(container_of(broker->doomed.next, struct member, doomed_node));
-		if (window_is_due(broker))
-			end_recovery(broker);
+		while (window_is_due(broker))
+			recovery_goes_on(broker);
 		handle_what_waited(broker);
 	} while (!list_is_empty(&broker->doomed));
 	members_free_forgotten(broker);
@@ -235,7 +239,7 @@ int64_t broker_deadline_ns(const struct broker *broker)
 		other_ns = container_of(broker->farewells.next, struct broker_link, timer)->deadline_ns;
 		deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
 	}
-	if (window_is_open(&broker->window) && broker->window.deadline_ns < deadline_ns)
+	if (window_holds_names(&broker->window) && broker->window.deadline_ns < deadline_ns)
 		deadline_ns = broker->window.deadline_ns;
 	return deadline_ns;
 }

@@ -86,7 +86,8 @@ void member_lost(struct member *member, const char *why)
 	}
 	if (!member->left)
 		member->cause = cause;
-	window_came(member);
+	if (member->left)
+		window_came(member); /* else it has still to say what it owns, if it had not */
 	pauses_forget(member);
 	member->state = MEMBER_LOST;
 	member->epoch++;
@@ -180,21 +181,24 @@ static void give_up_absent(struct hash_node *node, void *arg)
 	struct member *member = container_of(node, struct member, node);
 	struct actor_cause cause = cause_make(ERROR_NOCONNECTION);
 
-	member->awaited = false;
 	if (member->state != MEMBER_ABSENT)
 		return;
 	if (member->listed && (member->speaks || !list_is_empty(&member->pairs))) {
 		member->cause = cause;
 		member->state = MEMBER_LOST;
+		window_await(member); /* for its names */
 	} else if (member_is_client_alive(member)) {
 		member->cause = cause;
 		member->state = MEMBER_LOST;
 		member_arm(member); /* nobody reports its end: it is looked at again */
+		window_await(member);
 	} else if (introductions_is_monitored(member) || member->kept) {
 		member_end(member, &cause);
 	} else if (!member->listed) {
 		introductions_end(member, NULL);
 		member_forget(member);
+	} else {
+		window_came(member);
 	}
 }
 

@@ -210,8 +210,8 @@ static bool forward(struct broker *broker, struct member *sender, const struct w
 
 	if (found && !target)
 		return false;
-	if (window_is_open(&broker->window) &&
-		(sender->n_waits_routed || may_yet_come(broker, frame, found, to, target))) {
+	if (window_holds_names(&broker->window) && (sender->n_waits_routed || (frame->to.name.s && !found) ||
+		(window_is_open(&broker->window) && may_yet_come(broker, frame, found, to, target)))) {
 		if (window_wait(sender, frame, true) < 0)
 			refuse(sender, frame, to, ERROR_OVERLOADED, "too much of this group waits for the broker's recovery");
 		return true;
@@ -330,7 +330,7 @@ bool routes_frame(struct broker *broker, struct member *member, const struct wir
 		answer(broker, member, frame);
 		break;
 	case WIRE_DEMONITOR:
-		if (member->n_waits_routed && window_is_open(&broker->window)) {
+		if (member->n_waits_routed && window_holds_names(&broker->window)) {
 			if (window_wait(member, frame, true) < 0)
 				member_doom(member, true, "too many of its frames wait for the broker's recovery");
 			break;

@@ -102,7 +102,7 @@ int method_announce(struct member *member, const struct wire_frame *call, struct
 		announce_groups(member, &look, true, true) < 0 || (n > 3 && service_read_door(&look, &door) < 0))
 		return -EPROTO;
 	(void)member_set_door(member, door);
-	if (n_names && window_is_open(&member->broker->window) && member_is_new(member)) {
+	if (n_names && window_holds_names(&member->broker->window) && member_is_new(member)) {
 		service_wait_for_window(member, call); /* as if it registered them: who had one before comes first */
 		return 0;
 	}

@@ -57,7 +57,7 @@ int method_register(struct member *member, const struct wire_frame *call, struct
 		answer_refuse(member, call, ERROR_PERMISSION, "names that begin with $ are the node's own");
 		return 0;
 	}
-	if (window_is_open(&broker->window) && !member->is_spawner) {
+	if (!member->is_spawner && (window_is_open(&broker->window) || (window_holds_names(&broker->window) && !registry_find(broker, name, &holder)))) {
 		service_wait_for_window(member, call);
 		return 0;
 	}
@@ -78,7 +78,7 @@ int method_unregister(struct member *member, const struct wire_frame *call, stru
 
 	if (n < 2 || service_read_name(args, &name) < 0 || mp_read_ref(args, &ref) < 0)
 		return -EPROTO;
-	if (!list_is_empty(&member->waits) && window_is_open(&member->broker->window)) {
+	if (!list_is_empty(&member->waits) && window_holds_names(&member->broker->window)) {
 		service_wait_for_window(member, call); /* its register may be among what waits */
 		return 0;
 	}
@@ -98,7 +98,7 @@ int method_whereis(struct member *member, const struct wire_frame *call, struct 
 	if (n < 1 || service_read_name(args, &name) < 0)
 		return -EPROTO;
 	known = registry_find(broker, name, &ref);
-	if (!known && window_is_open(&broker->window)) {
+	if (!known && window_holds_names(&broker->window)) {
 		if (registry_await(member, call, name) < 0)
 			answer_refuse(member, call, ERROR_OVERLOADED, "too much of this group waits for the broker's recovery");
 		return 0;

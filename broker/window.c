@@ -3,6 +3,8 @@
 #include "broker/state.h"
 #include "broker/member.h"
 
+#define LATE_LENGTHS 4 /* after the first: names of who is late are waited for */
+
 void window_init(struct window *window, int64_t length_ns, int64_t now_ns)
 {
 	*window = (struct window){.length_ns = length_ns, .deadline_ns = now_ns + length_ns};
@@ -22,7 +24,7 @@ void window_await(struct member *member)
 {
 	struct window *window = &member->broker->window;
 
-	if (member->awaited || !window_is_open(window))
+	if (member->awaited || !window_holds_names(window))
 		return;
 	member->awaited = true;
 	window->n_awaited++;
@@ -50,16 +52,27 @@ bool window_is_due(const struct broker *broker)
 {
 	const struct window *window = &broker->window;
 
-	return window_is_open(window) && (broker->now_ns >= window->deadline_ns || (window->state == WINDOW_GROUPS && !window->n_awaited));
+	return window_holds_names(window) && (broker->now_ns >= window->deadline_ns || (window->state != WINDOW_SUPERVISOR && !window->n_awaited));
 }
 
-void window_close(struct broker *broker)
+static void forget_awaited(struct hash_node *node, void *arg)
+{
+	window_came(container_of(node, struct member, node));
+}
+
+void window_go_on(struct broker *broker)
 {
 	struct window *window = &broker->window;
 
+	if (window->state == WINDOW_GROUPS) {
+		window->state = WINDOW_LATE;
+		window->deadline_ns = broker->now_ns + LATE_LENGTHS * window->length_ns;
+		return;
+	}
+	/* late, or nobody has said who lives */
 	broker_log(broker, window->n_awaited ? LOG_WARNING : LOG_DEBUG,
 		"recovery is over: %zu groups did not announce themselves, %zu requests waited", window->n_awaited,
 		broker->waits.n);
 	window->state = WINDOW_CLOSED;
-	window->n_awaited = 0;
+	hash_each(&broker->members, forget_awaited, NULL);
 }

@@ -362,7 +362,7 @@ static void test_a_process_started_after_the_list_takes_no_bystanders_name(void 
 	client_expect_nothing(young);
 	owner = world_supervised(&w, 17, "owner");
 	expect_lost(owner, announce(owner, "n"), NULL);
-	world_advance(&w, 1000 * MS);
+	world_advance(&w, 5000 * MS);
 	expect_lost(young, id, "n");
 }
 
@@ -378,7 +378,7 @@ static void test_a_client_of_the_supervisor_takes_no_bystanders_name(void **stat
 	client_expect_nothing(thief);
 	owner = world_supervised(&w, 17, "owner");
 	expect_lost(owner, announce(owner, "n"), NULL);
-	world_advance(&w, 1000 * MS);
+	world_advance(&w, 5000 * MS);
 	expect_lost(thief, id, "n");
 }
 
@@ -398,7 +398,7 @@ static void test_a_look_up_in_the_recovery_is_answered_when_the_owner_announces(
 	assert_int_equal(client_expect_ref(asker, id).group, 17);
 	assert_int_equal(client_expect_ref(other, other_id).group, 17);
 	client_expect_nothing(asker);
-	world_advance(&w, 1000 * MS);
+	world_advance(&w, 5000 * MS);
 	client_expect_nil(asker, unknown);
 }
 
@@ -411,7 +411,7 @@ static void test_a_look_up_behind_its_askers_own_register_finds_that(void **stat
 	registered = client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1)));
 	id = client_ask(a, "whereis", pack(&w, "a1s", "n"));
 	client_expect_nothing(a);
-	world_advance(&w, 1000 * MS);
+	world_advance(&w, 5000 * MS);
 	client_expect_nil(a, registered);
 	assert_true(actor_ref_equal(client_expect_ref(a, id), client_ref(a, 1)));
 }
@@ -427,9 +427,62 @@ static void test_look_ups_of_one_that_left_during_the_recovery_leave_nothing(voi
 	client_break(a);
 	owner = world_supervised(&w, 17, "owner");
 	expect_lost(owner, announce(owner, "n"), NULL);
-	world_advance(&w, 1000 * MS);
+	world_advance(&w, 5000 * MS);
 	assert_int_equal(w.broker->registry.table.n_items, w.broker->registry.n_registered);
 	assert_int_equal(w.broker->waits.n, 0);
+}
+
+/* 17 lives by the supervisor's word, and is stopped: any name that nobody has may be its own. */
+static void test_names_of_one_that_lives_and_is_late_are_neither_unknown_nor_free(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *asker = world_newcomer(&w, "asker"), *thief = world_newcomer(&w, "thief"), *owner;
+	uint64_t id, taken;
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	world_advance(&w, 3000 * MS);
+	id = client_ask(asker, "whereis", pack(&w, "a1s", "n"));
+	taken = client_ask(thief, "register", pack(&w, "a2sr", "n", client_ref(thief, 1)));
+	client_expect_nothing(asker);
+	client_expect_nothing(thief);
+	owner = world_supervised(&w, 17, "owner");
+	expect_lost(owner, announce(owner, "n"), NULL);
+	client_expect_nil(owner, client_ask(owner, "announced", pack(&w, "a0")));
+	assert_int_equal(client_expect_ref(asker, id).group, 17);
+	client_expect_error(thief, taken, "in_use");
+}
+
+static void test_one_that_stays_away_blocks_names_for_five_seconds_and_loses_what_was_taken(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *asker = world_newcomer(&w, "asker"), *owner;
+	uint64_t id, taken;
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	id = client_ask(asker, "whereis", pack(&w, "a1s", "other"));
+	taken = client_ask(asker, "register", pack(&w, "a2sr", "n", client_ref(asker, 1)));
+	world_advance(&w, 4999 * MS);
+	client_expect_nothing(asker);
+	world_advance(&w, 1 * MS);
+	client_expect_nil(asker, taken);
+	client_expect_nil(asker, id);
+	owner = world_supervised(&w, 17, "owner");
+	expect_lost(owner, announce(owner, "n"), "n");
+}
+
+/* It said hello, and was stopped before it could say what it owns. */
+static void test_one_that_lost_its_link_before_it_announced_is_late_as_well(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *asker = world_newcomer(&w, "asker"), *owner;
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
+	owner = world_supervised(&w, 17, "owner");
+	client_break(owner);
+	id = client_ask(asker, "whereis", pack(&w, "a1s", "n"));
+	client_expect_nothing(asker);
+	world_advance(&w, 2000 * MS);
+	client_expect_nothing(asker);
+	client_tell(s, "group_down", pack(&w, "a2um1ss", UINT64_C(17), "reason", "signal"));
+	client_expect_nil(asker, id); /* its end, at once */
 }
 
 static void test_an_announcement_without_names_waits_for_nobody(void **state)
@@ -474,6 +527,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_look_up_in_the_recovery_is_answered_when_the_owner_announces, setup_with_window, teardown),
 		cmocka_unit_test_setup_teardown(test_a_look_up_behind_its_askers_own_register_finds_that, setup_with_window, teardown),
 		cmocka_unit_test_setup_teardown(test_look_ups_of_one_that_left_during_the_recovery_leave_nothing, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_names_of_one_that_lives_and_is_late_are_neither_unknown_nor_free, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_one_that_stays_away_blocks_names_for_five_seconds_and_loses_what_was_taken, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_one_that_lost_its_link_before_it_announced_is_late_as_well, setup_with_window, teardown),
 		cmocka_unit_test_setup_teardown(test_an_announcement_without_names_waits_for_nobody, setup_with_window, teardown),
 		cmocka_unit_test_setup_teardown(test_announcing_a_name_of_the_dead_predecessor_takes_it_over, setup, teardown),
 	};
