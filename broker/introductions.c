@@ -262,6 +262,9 @@ static void tell_dialer(struct pair *pair)
 
 	pair->waits = false;
 	dialer->up = true;
+	if (dialer->asks) /* anew, while the listener's place was waited for */
+		answer_nil(dialer->member, dialer->ask_from, dialer->ask_id);
+	dialer->asks = false;
 	if (!door)
 		pair_path(pair, path);
 	cast_introduce(pair, dialer->member, listener->member, door ? "join" : "dial", door ? door : path);
@@ -402,7 +405,7 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	mine = pair_end_of(pair, asker);
 
 	/* Asked from both sides, or twice: this request crossed what it was told, or will be told. An old link it has given up before. */
-	if (mine->up || pair->waits) {
+	if (mine->up) {
 		answer_nil(asker, call->from, call->id);
 		return;
 	}
@@ -413,7 +416,7 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	mine->ask_id = call->id;
 	/* it gave its end up: the other sees that too, unless it never let it in at its door and still expects it */
 	theirs = pair_other_end(pair, asker);
-	if (theirs->up && pair->id && theirs == &pair->end[pair->listener] && door_for(mine, theirs) && end_is_there(theirs))
+	if (!pair->waits && theirs->up && pair->id && theirs == &pair->end[pair->listener] && door_for(mine, theirs) && end_is_there(theirs))
 		tell_failed(other, asker, pair->id, wire_cstr("it gave the link up and asks again"));
 	pair_settle_or_free(pair);
 }
@@ -501,7 +504,7 @@ static void end_gives_up(struct pair_end *mine, struct pair_end *other, struct w
 	struct pair *pair = mine->pair;
 
 	mine->up = false;
-	if (pair->waits || (other->up && text.s))
+	if (!other->asks && (pair->waits || (other->up && text.s))) /* who asks anew gets a new one */
 		tell_failed(other->member, mine->member, pair->id, text);
 	pair_settle_or_free(pair);
 }

@@ -107,14 +107,17 @@ static void test_the_target_listens_and_then_the_asker_dials(void **state)
 static void test_both_asking_at_once_get_one_link(void **state)
 {
 	struct introduction in;
+	uint64_t again;
 
 	client_expect_nil(a, ask(a, b));
-	client_expect_nil(a, ask(a, b));
+	again = ask(a, b); /* is answered when there is something to tell */
+	client_expect_nothing(a);
 	ask(b, a); /* sent before it read what the broker sent */
 	in = expect_introduction(b);
 	client_expect_nil(b, b->ids);
 	client_tell(b, "listening", pack(&w, "a1u", in.id));
 	client_tell(b, "listening", pack(&w, "a1u", in.id));
+	client_expect_nil(a, again);
 	expect_introduction(a);
 	client_expect_nothing(a);
 	client_expect_nothing(b);
@@ -402,6 +405,7 @@ static void test_a_door_of_another_user_is_not_dialled(void **state)
 static void test_a_door_that_cannot_be_reached_is_asked_for_anew(void **state)
 {
 	struct introduction in;
+	uint64_t id;
 
 	announce(b, DOOR_B);
 	client_expect_nil(a, ask(a, b));
@@ -409,9 +413,10 @@ static void test_a_door_that_cannot_be_reached_is_asked_for_anew(void **state)
 	expect_expectation(b);
 	client_tell(a, "introduce_failed", pack(&w, "a2us", in.id, "No such file or directory"));
 	client_expect_cast(b, "door");
-	client_expect_nil(a, ask(a, b)); /* it will be told again */
+	id = ask(a, b); /* it will be told again */
 	client_expect_nothing(a);
 	client_tell(b, "door", pack(&w, "a1s", "/run/x/g/17/door.2.ipc"));
+	client_expect_nil(a, id);
 	assert_int_equal(expect_join(a, "/run/x/g/17/door.2.ipc").id, in.id);
 	client_expect_nothing(b);
 }
@@ -441,6 +446,28 @@ static void test_who_gave_up_at_a_door_and_asks_again_is_not_waited_for_there(vo
 	again = expect_join(a, DOOR_B);
 	assert_int_not_equal(again.id, in.id);
 	assert_int_equal(expect_expectation(b).id, again.id);
+}
+
+/* The listener was asked for its door, and gives the link up instead: it had been dialled after all, and that link has ended. */
+static void test_who_asks_anew_while_the_door_is_looked_for_gets_an_introduction(void **state)
+{
+	struct introduction in, again;
+	uint64_t id;
+
+	announce(b, DOOR_B);
+	client_expect_nil(a, ask(a, b));
+	in = expect_join(a, DOOR_B);
+	expect_expectation(b);
+	client_tell(a, "introduce_failed", pack(&w, "a2us", in.id, "No such file or directory"));
+	client_expect_cast(b, "door");
+	id = ask(a, b);
+	client_expect_nothing(a);
+	client_tell(b, "link_down", pack(&w, "a2uu", a->group, in.id));
+	client_expect_nil(a, id);
+	again = expect_join(a, DOOR_B);
+	assert_int_not_equal(again.id, in.id);
+	assert_int_equal(expect_expectation(b).id, again.id);
+	client_expect_nothing(a);
 }
 
 static void test_without_its_door_the_listener_makes_a_place(void **state)
@@ -625,6 +652,7 @@ int main(void)
 		T(test_a_door_that_cannot_be_reached_is_asked_for_anew),
 		T(test_who_gave_up_at_a_door_and_asks_again_is_not_waited_for_there),
 		T(test_without_its_door_the_listener_makes_a_place),
+		T(test_who_asks_anew_while_the_door_is_looked_for_gets_an_introduction),
 		T(test_who_only_says_to_be_the_other_takes_no_place_from_it),
 		T(test_who_comes_before_it_is_expected_is_admitted_by_what_the_kernel_says),
 		T(test_an_admission_is_the_answer_to_what_the_listener_asked),
