@@ -47,7 +47,7 @@ static void supervisor_run(const struct keeper *keeper, int socket_fd) __attribu
 
 static void supervisor_run(const struct keeper *keeper, int socket_fd)
 {
-	static const char *const inherited[] = {"HOME", "PATH", "USER", "LANG"};
+	static const char *const inherited[] = {"HOME", "PATH", "USER", "LANG", "ACTOR_LOG_LEVEL"};
 	struct sweep_marker marker = {.node_id = keeper->node_id, .group_id = keeper->supervisor_group_id};
 	char name[] = "actor-supervisor", *argv[] = {name, NULL}, *env[10] = {NULL};
 	int null, high_socket, high_lock;

@@ -6,12 +6,17 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -778,6 +783,69 @@ static void test_a_destination_without_a_name_is_a_misuse(void **state)
 	story(name_that_is_none);
 }
 
+static int watcher_init(actor *self, const void *arg)
+{
+	return actor_watch_fd(self, *(const int *)arg, POLLIN, "readable");
+}
+
+static int watcher_readable(actor *self, const actor_msg *msg)
+{
+	n_woken++;
+	actor_group_stop(actor_group_of(self));
+	return 0;
+}
+
+static const struct actor_method watcher_methods[] = {{.name = "readable", .on_cast = watcher_readable}, {0}};
+static const struct actor_behavior watcher = {.name = "watcher", .methods = watcher_methods, .init = watcher_init};
+
+static void watch_a_pipe(void)
+{
+	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
+	actor_group *group;
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	assert_int_equal(actor_group_new(&group, &options), 0);
+	assert_int_equal(actor_group_spawn(group, &watcher, &fds[0], NULL, NULL), 0);
+	assert_int_equal(actor_group_run(group), 0);
+	actor_group_free(group);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* A kernel before 5.11, as far as the loop can tell. */
+static void without_epoll_pwait2(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(2);
+}
+
+static void test_a_kernel_without_epoll_pwait2_will_do(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		alarm(60);
+		without_epoll_pwait2();
+		n_woken = 0;
+		watch_a_pipe();
+		_exit(n_woken == 1 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void test_every_error_of_the_api_has_words(void **state)
 {
 	static const int errors[] = {EINVAL, ENOMEM, ESRCH, ECONNRESET, ENOTCONN, ETIMEDOUT, EREMOTEIO, EDEADLK, ECANCELED, EBUSY, EAGAIN, EEXIST,
@@ -797,6 +865,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_field_that_a_newer_program_sets_is_refused_and_not_ignored),
 		cmocka_unit_test(test_a_destination_without_a_name_is_a_misuse),
+		cmocka_unit_test(test_a_kernel_without_epoll_pwait2_will_do),
 		cmocka_unit_test(test_every_error_of_the_api_has_words),
 		cmocka_unit_test(test_a_stack_overflow_is_a_sigsegv_and_nothing_else),
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
