@@ -383,14 +383,38 @@ static size_t raise_file_limit(void)
 	return limit.rlim_cur > 2 * SPARE_FDS ? (limit.rlim_cur - SPARE_FDS) / 3 : 16;
 }
 
+/* Until it ends, or the keeper does. */
+static int serve(struct program *program, const struct broker_options *options)
+{
+	char path[PATH_MAX];
+	int r;
+
+	r = prepare_socket_dir(options->runtime_dir);
+	if (r < 0)
+		return fail("cannot prepare the socket directory in", options->runtime_dir, r);
+	if (snprintf(path, sizeof(path), "%s/broker.ipc", options->runtime_dir) >= (int)sizeof(path))
+		return fail("cannot listen in", options->runtime_dir, ENAMETOOLONG);
+	r = broker_new(&program->broker, options, &ops, program, clock_now_ns());
+	if (r == 0)
+		r = transport_new(&program->transport);
+	if (r < 0)
+		return fail("cannot start in", options->runtime_dir, r);
+	r = server_listen(program->transport, path, NULL, &program->server);
+	if (r < 0)
+		return fail("cannot listen on", path, r);
+	log_info("ready on %s (node %" PRIx64 ", group %" PRIu64 ")", path, options->node, options->group);
+	if (!keeper_is_gone(program)) /* it may have ended before we could hear of it */
+		run(program);
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct broker_options options = {.window_ms = WINDOW_MS, .uid = geteuid(), .runtime_dir = getenv("ACTOR_RUNTIME_DIR")};
 	struct program program = {.signal_fd = -1};
-	char path[PATH_MAX];
+	int status = EXIT_SUCCESS;
 	sigset_t signals;
 	size_t max_groups;
-	int r;
 
 	log_init("actor-broker", LOG_INFO);
 	if (parse_options(argc, argv, &options, &program.keeper_pid) < 0)
@@ -411,28 +435,15 @@ int main(int argc, char **argv)
 		return fail("cannot wait for", "signals", errno);
 
 	program.runtime_dir = options.runtime_dir;
-	r = prepare_socket_dir(options.runtime_dir);
-	if (r < 0)
-		return fail("cannot prepare the socket directory in", options.runtime_dir, r);
-	if (snprintf(path, sizeof(path), "%s/broker.ipc", options.runtime_dir) >= (int)sizeof(path))
-		return fail("cannot listen in", options.runtime_dir, ENAMETOOLONG);
-	r = broker_new(&program.broker, &options, &ops, &program, clock_now_ns());
-	if (r == 0)
-		r = transport_new(&program.transport);
-	if (r < 0)
-		return fail("cannot start in", options.runtime_dir, r);
-	r = server_listen(program.transport, path, NULL, &program.server);
-	if (r < 0)
-		return fail("cannot listen on", path, r);
-	log_info("ready on %s (node %" PRIx64 ", group %" PRIu64 ")", path, options.node, options.group);
-
-	if (!keeper_is_gone(&program)) /* it may have ended before we could hear of it */
-		run(&program);
-
+	if (!keeper_is_gone(&program)) /* else the directory may be the next node's by now */
+		status = serve(&program, &options);
+	if (keeper_is_gone(&program)) {
+		/* Before anything is freed that could fail, and whatever ended the service: nobody else may be left. */
+		aftermath_run(options.runtime_dir, options.node);
+		_exit(EXIT_SUCCESS);
+	}
 	broker_free(program.broker);
 	transport_free(program.transport);
 	close(program.signal_fd);
-	if (keeper_is_gone(&program))
-		aftermath_run(options.runtime_dir, options.node);
-	return EXIT_SUCCESS;
+	return status;
 }

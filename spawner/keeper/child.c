@@ -204,7 +204,8 @@ static void child_user(const struct keeper_child *child, const struct keeper_spe
 		child_fail(child, KEEPER_STEP_USER, errno);
 	if (prctl(PR_SET_PDEATHSIG, child->spawn->flags & KEEPER_SPAWN_DAEMON ? KEEPER_DEATH_SIGNAL : SIGKILL) < 0)
 		child_fail(child, KEEPER_STEP_SESSION, errno);
-	if (getppid() != child->keeper_pid)
+	/* a daemon goes on: it may be the only one left who can end the node, and sees itself that the keeper is gone */
+	if (getppid() != child->keeper_pid && !(child->spawn->flags & KEEPER_SPAWN_DAEMON))
 		_exit(127);
 }
 

@@ -31,7 +31,7 @@
 
 /* --- its life ------------------------------------------------------------------------------- */
 
-static char supervisor_env_text[9][RUNTIME_DIR_PATH_SIZE + 64];
+static char supervisor_env_text[10][RUNTIME_DIR_PATH_SIZE + 64];
 
 static unsigned int env_add(char **env, unsigned int n, const char *name, const char *value)
 {
@@ -43,15 +43,16 @@ static unsigned int env_add(char **env, unsigned int n, const char *name, const 
 	return n;
 }
 
-static void supervisor_run(const struct keeper *keeper, int socket_fd) __attribute__((noreturn));
+static void supervisor_run(struct keeper *keeper, int socket_fd) __attribute__((noreturn));
 
-static void supervisor_run(const struct keeper *keeper, int socket_fd)
+static void supervisor_run(struct keeper *keeper, int socket_fd)
 {
 	static const char *const inherited[] = {"HOME", "PATH", "USER", "LANG", "ACTOR_LOG_LEVEL"};
 	struct sweep_marker marker = {.node_id = keeper->node_id, .group_id = keeper->supervisor_group_id};
-	char name[] = "actor-supervisor", *argv[] = {name, NULL}, *env[10] = {NULL};
+	char name[] = "actor-supervisor", *argv[] = {name, NULL}, *env[11] = {NULL}, number[16];
 	int null, high_socket, high_lock;
-	unsigned int i, n = 0;
+	const struct keeper_entry *entry;
+	unsigned int i, n = 0, at = 0;
 
 	/* The marker first; it fits any text. */
 	sweep_marker_format(supervisor_env_text[n], &marker);
@@ -62,6 +63,12 @@ static void supervisor_run(const struct keeper *keeper, int socket_fd)
 	n = env_add(env, n, "ACTOR_RUNTIME_DIR", keeper->dir);
 	n = env_add(env, n, "ACTOR_LOG_DIR", keeper->log_dir);
 	n = env_add(env, n, "ACTOR_BROKER", keeper->broker);
+	while ((entry = keeper_table_each(&keeper->table, &at)))
+		if (entry->spawn_flags & KEEPER_SPAWN_DAEMON && keeper_entry_has_process(entry)) {
+			snprintf(number, sizeof(number), "%d", (int)entry->pid);
+			n = env_add(env, n, KEEPER_DAEMON_VARIABLE, number);
+			break;
+		}
 
 	setsid();
 	sweep_limit_set(&marker);

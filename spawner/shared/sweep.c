@@ -36,6 +36,7 @@ struct sweep_scan {
 	size_t n_except;
 	int n_hit;                   /* in this scan: they are waited for */
 	int n_killed;                /* without those that were on their way out */
+	bool alone;                  /* without what descends from it, so nobody is stopped first */
 	int waiting[SWEEP_WAIT_MAX]; /* pidfds of the killed */
 	size_t n_waiting;
 };
@@ -101,7 +102,8 @@ static bool sweep_visit(pid_t pid, void *data)
 	/* What descends from it may have no mark at all. */
 	process_tree_clear(&sweep_tree);
 	process_tree_add_root(&sweep_tree, pid);
-	process_tree_descend(&sweep_tree, true);
+	if (!scan->alone)
+		process_tree_descend(&sweep_tree, true);
 	process_tree_signal(&sweep_tree, SIGKILL, 0);
 	scan->n_hit++;
 	scan->n_killed += !stat.exiting;
@@ -184,7 +186,7 @@ int sweep_kill(uint64_t node_id, pid_t *sessions, size_t n_sessions, const pid_t
 
 int sweep_kill_one(uint64_t node_id, pid_t pid, unsigned int timeout_ms)
 {
-	struct sweep_scan scan = {.node_id = node_id};
+	struct sweep_scan scan = {.node_id = node_id, .alone = true};
 	int64_t deadline_ms = sweep_now_ms() + timeout_ms;
 
 	do {

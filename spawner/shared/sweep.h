@@ -16,5 +16,8 @@
 int sweep_kill(uint64_t node_id, pid_t *sessions, size_t n_sessions, const pid_t *except, size_t n_except,
 	unsigned int timeout_ms);
 
-/* Kills one process and what descends from it, if it has a mark of this node, and waits until it is gone. 0, -ETIMEDOUT. */
+/*
+ * Kills one process, if it has a mark of this node, and waits until it is gone. 0, -ETIMEDOUT. Unlike the others it is not
+ * stopped first: it is the one who would go on with the sweep if we were killed now, and a stopped one would not.
+ */
 int sweep_kill_one(uint64_t node_id, pid_t pid, unsigned int timeout_ms);

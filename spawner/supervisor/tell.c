@@ -25,14 +25,24 @@ static size_t sessions_of(const struct node *node, pid_t **ret)
 	return n;
 }
 
+/* If the keeper has not told it yet: the one that was there when we were started. */
+static pid_t broker_pid(const struct supervisor *supervisor)
+{
+	struct child *broker = supervisor->node ? node_broker(supervisor->node) : NULL;
+	const char *text = getenv(KEEPER_DAEMON_VARIABLE);
+
+	if (broker && broker->pid > 0)
+		return broker->pid;
+	return text ? (pid_t)strtol(text, NULL, 10) : 0;
+}
+
 /*
  * The broker goes last: should we be killed meanwhile, it goes on with this. It waits for that as long as we hold the
  * lock of the directory (broker/aftermath.c).
  */
 __attribute__((noreturn)) void supervisor_end_of_node(struct supervisor *supervisor)
 {
-	struct child *broker = supervisor->node ? node_broker(supervisor->node) : NULL;
-	pid_t *sessions, except = broker ? broker->pid : 0;
+	pid_t *sessions, except = broker_pid(supervisor);
 	size_t n_sessions = sessions_of(supervisor->node, &sessions);
 	int dir_fd, r;
 

@@ -1,14 +1,14 @@
 /*
- * kill-at PROGRAM N COMMAND [ARG]...: runs COMMAND, waits among all that descends from it for the first process that becomes PROGRAM (by the
+ * kill-at PROGRAM [NAME:]N COMMAND [ARG]...: runs COMMAND, waits among all that descends from it for the first process that becomes PROGRAM (by the
  * last part of its name), and sends SIGKILL to that process as it enters its N-th system call after that exec, all its threads counted.
- * The call itself is not made. N 0: only counts.
+ * The call itself is not made. N 0: only counts. N as NAME:N: only the calls are counted that send a signal to a process of the program NAME.
  *
  * The last line on stdout says what happened, and the exit status is COMMAND's:
  *   killed pid PID at N: NAME-OF-THE-CALL
  *   ended after M                 it had fewer calls
  *   never started                 nothing became PROGRAM
  *
- * SIGTERM is passed on to COMMAND. Everything else runs untouched: a process is let go as soon as it is known to be another program, and with the kill all are let go.
+ * A PROGRAM that outlives COMMAND is waited for. SIGTERM is passed on to COMMAND. Everything else runs untouched: a process is let go as soon as it is known to be another program, and with the kill all are let go.
  */
 #include <elf.h>
 #include <errno.h>
@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -37,7 +38,7 @@ static struct tracee tracees[TRACEES_MAX];
 static int n_tracees;
 static pid_t victim;
 static long n_calls, kill_at;
-static const char *program;
+static const char *program, *signalled; /* whose signals are counted; NULL: every call is */
 static pid_t command;
 static bool command_ended;
 static int command_status;
@@ -103,7 +104,7 @@ static void let_all_go(void)
 	}
 }
 
-static bool is_program(pid_t pid)
+static bool is_of(pid_t pid, const char *wanted)
 {
 	char link[64], path[4096];
 	const char *name;
@@ -115,24 +116,56 @@ static bool is_program(pid_t pid)
 		return false;
 	path[n] = 0;
 	name = strrchr(path, '/');
-	return strcmp(name ? name + 1 : path, program) == 0;
+	return strcmp(name ? name + 1 : path, wanted) == 0;
 }
 
-static long call_number(pid_t tid)
+struct call {
+	long number, first; /* argument */
+};
+
+static struct call call_of(pid_t tid)
 {
+	struct call call = {-1, -1};
 #if defined(__x86_64__)
 	struct user_regs_struct regs;
 	struct iovec iov = {&regs, sizeof(regs)};
 
-	return ptrace(PTRACE_GETREGSET, tid, (void *)(long)NT_PRSTATUS, &iov) == 0 ? (long)regs.orig_rax : -1;
+	if (ptrace(PTRACE_GETREGSET, tid, (void *)(long)NT_PRSTATUS, &iov) == 0)
+		call = (struct call){(long)regs.orig_rax, (long)regs.rdi};
 #elif defined(__aarch64__)
 	struct user_regs_struct regs;
 	struct iovec iov = {&regs, sizeof(regs)};
 
-	return ptrace(PTRACE_GETREGSET, tid, (void *)(long)NT_PRSTATUS, &iov) == 0 ? (long)regs.regs[8] : -1;
-#else
-	return -1;
+	if (ptrace(PTRACE_GETREGSET, tid, (void *)(long)NT_PRSTATUS, &iov) == 0)
+		call = (struct call){(long)regs.regs[8], (long)regs.regs[0]};
 #endif
+	return call;
+}
+
+static pid_t pid_of_pidfd(pid_t owner, long fd)
+{
+	char path[64], line[128];
+	int pid = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%ld", (int)owner, fd);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file) && sscanf(line, "Pid: %d", &pid) != 1)
+		;
+	if (file)
+		fclose(file);
+	return pid;
+}
+
+static bool call_counts(pid_t tid)
+{
+	struct call call;
+
+	if (!signalled)
+		return true;
+	call = call_of(tid);
+	return (call.number == SYS_kill && is_of((pid_t)call.first, signalled)) ||
+	       (call.number == SYS_pidfd_send_signal && is_of(pid_of_pidfd(tid, call.first), signalled));
 }
 
 static void go_on(struct tracee *tracee, int signo)
@@ -143,15 +176,21 @@ static void go_on(struct tracee *tracee, int signo)
 int main(int argc, char **argv)
 {
 	bool killed = false;
+	char *colon;
 	int status;
 	pid_t tid;
 
 	if (argc < 4) {
-		fprintf(stderr, "usage: kill-at PROGRAM N COMMAND [ARG]...\n");
+		fprintf(stderr, "usage: kill-at PROGRAM [NAME:]N COMMAND [ARG]...\n");
 		return 2;
 	}
 	program = argv[1];
-	kill_at = atol(argv[2]);
+	colon = strchr(argv[2], ':');
+	if (colon) {
+		*colon = 0;
+		signalled = argv[2];
+	}
+	kill_at = atol(colon ? colon + 1 : argv[2]);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	command = fork();
 	if (command == 0) {
@@ -168,7 +207,7 @@ int main(int argc, char **argv)
 	tracee_of(command);
 
 	signal(SIGTERM, on_term); /* restarts what it interrupts */
-	while (!command_ended && (tid = waitpid(-1, &status, __WALL)) > 0) {
+	while ((!command_ended || (victim > 0 && !killed)) && (tid = waitpid(-1, &status, __WALL)) > 0) {
 		struct tracee *tracee;
 		int event = status >> 16;
 
@@ -190,7 +229,7 @@ int main(int argc, char **argv)
 		tracee = tracee_of(tid);
 		if (event == PTRACE_EVENT_EXEC) {
 			tracee->counted = false;
-			if (!victim && is_program(tid)) {
+			if (!victim && is_of(tid, program)) {
 				victim = tid;
 				tracee->counted = true;
 				tracee->in_call = true; /* the way out of exec */
@@ -212,8 +251,8 @@ int main(int argc, char **argv)
 				ptrace(PTRACE_LISTEN, tid, NULL, NULL); /* a stop by job control stays one */
 		} else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
 			tracee->in_call = !tracee->in_call;
-			if (tracee->counted && tracee->in_call && ++n_calls == kill_at) {
-				long number = call_number(tid);
+			if (tracee->counted && tracee->in_call && call_counts(tid) && ++n_calls == kill_at) {
+				long number = call_of(tid).number;
 
 				kill(victim, SIGKILL);
 				printf("killed pid %d at %ld: call %ld\n", (int)victim, n_calls, number);

@@ -1,19 +1,25 @@
 """Processes and what descends from them: what a stop reaches, what a death takes along, and what is left when those who see to it are
-killed or hang themselves. Arguments: actorctl, actor-spawner. CYCLES and SEED: of the test that kills the daemons one after the other."""
+killed or hang themselves. Arguments: actorctl, actor-spawner, kill-at. CYCLES and SEED: of the test that kills the daemons one after the other."""
 
+import fcntl
 import os
 import random
+import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 from node import Node, alive, run_tests, until
 
-actorctl, spawner = (os.path.abspath(p) for p in sys.argv[1:3])
+actorctl, spawner, kill_at = (os.path.abspath(p) for p in sys.argv[1:4])
 node = Node(actorctl, "trees").up()
 CYCLES = int(os.environ.get("CYCLES", "12"))
 SEED = int(os.environ.get("SEED", str(random.randrange(1 << 30))))
+NODE_INFO_MAGIC, KEEPER_VERSION = 0x4e504141, 2  # spawner/shared/protocol.h
 GONE_S = 30  # far more than any of it takes
 
 
@@ -156,10 +162,81 @@ def nobody_is_left_when_supervisor_and_keeper_are_killed_one_after_the_other():
 class PatientNode(Node):
     """A node whose keeper is started by hand: actorctl has no option for how long the supervisor may be silent."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, killed=()):
         super().__init__(actorctl, "hung")
-        self.keeper = subprocess.Popen([spawner, *options], env=self.env, stderr=subprocess.DEVNULL)
+        tracer = [kill_at, *killed] if killed else []
+        self.keeper = subprocess.Popen([*tracer, spawner, *options], env=self.env, stderr=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         until(lambda: self.ctl("status", rc=None).returncode == 0, "the node is up")
+
+
+def nobody_is_left_at_whichever_signal_the_supervisor_is_killed_that_ends_the_node():
+    """Before its first signal to a shell, to a sleep, to the broker; before the second one … The broker is the last who can see to the rest."""
+    for program in "/bin/sh", "/bin/sleep", "actor-broker":
+        name = os.path.basename(os.path.realpath(program))
+        for at in range(1, 100):
+            ending = PatientNode(killed=("actor-supervisor", f"{name}:{at}"))
+            ending.ctl("spawn", "--name", "a", "--", "sh", "-c", f"{stranger(f'{name}{at}')} exec sleep 1000")
+            pids = [said(f"{name}{at}"), ending.child("a")["pid"]]
+            daemons = ending.ctl_json("status")
+            os.kill(daemons["keeper"]["pid"], signal.SIGKILL)
+            gone(*pids, *(daemons[key]["pid"] for key in ("keeper", "supervisor", "broker")))
+            last = ending.keeper.communicate()[0].splitlines()[-1]
+            print(f"# {name}:{at}: {last}")
+            ending.down()
+            if last.startswith("ended after"):
+                break
+            assert last.startswith("killed pid"), last
+        assert at > 1, f"no signal to {name} was seen"
+
+
+def marked(node_id, program="/bin/sleep"):
+    """A process that carries a node's mark, and is nobody's."""
+    return subprocess.Popen([program, "1000"], env={"ACTOR_GROUP": f"{node_id:016x}.7"}, start_new_session=True)
+
+
+def a_supervisor_that_never_heard_its_keeper_ends_the_broker_last():
+    """Should it be killed meanwhile, the broker must be able to go on."""
+    node_id = random.randrange(1, 1 << 64)
+    broker_program = f"{node.root}/actor-broker"
+    shutil.copy(os.path.realpath("/bin/sleep"), broker_program)
+    broker, other = marked(node_id, broker_program), marked(node_id)
+    place = tempfile.mkdtemp(dir=node.root)
+    ours, keepers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    keepers.close()
+    lock = os.open(place, os.O_RDONLY)
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 16) for fd in (ours.fileno(), lock)]
+
+    def place_descriptors():
+        for fd, wanted in zip(high, (3, 4)):
+            os.dup2(fd, wanted)
+
+    # by env: who kills it must not carry the mark
+    env = [f"ACTOR_GROUP={node_id:016x}.1", f"ACTOR_RUNTIME_DIR={place}", f"ACTOR_LOG_DIR={place}", f"ACTOR_DAEMON_PID={broker.pid}"]
+    supervisor = subprocess.run([kill_at, "actor-supervisor", "actor-broker:1", "env", *env, f"{os.path.dirname(spawner)}/actor-supervisor"],
+                                preexec_fn=place_descriptors, close_fds=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=GONE_S)
+    for fd in (lock, *high):
+        os.close(fd)
+    ours.close()
+    assert supervisor.stdout.startswith("killed pid"), supervisor.stdout
+    assert other.wait(GONE_S) == -signal.SIGKILL
+    assert broker.poll() is None and open(f"/proc/{broker.pid}/stat").read().rsplit(")", 1)[1].split()[0] == "S", "it could go on"
+    broker.kill()
+    broker.wait()
+
+
+def a_broker_that_starts_when_its_keeper_is_gone_ends_the_node_and_takes_no_place():
+    node_id = random.randrange(1, 1 << 64)
+    for place in tempfile.mkdtemp(dir=node.root), f"{node.root}/nowhere":
+        left = marked(node_id)
+        info = os.memfd_create("node")
+        os.write(info, struct.pack("@IIQQ16siI", NODE_INFO_MAGIC, KEEPER_VERSION, node_id, 2, b"k" * 16, 1, 0))  # pid 1 is not its parent
+        broker = subprocess.run([f"{os.path.dirname(os.path.dirname(spawner))}/broker/actor-broker"], pass_fds=[info], capture_output=True, text=True,
+                                env={"ACTOR_NODE_FD": str(info), "ACTOR_RUNTIME_DIR": place}, timeout=GONE_S)
+        os.close(info)
+        assert broker.returncode == 0, broker.stderr
+        assert left.wait(GONE_S) == -signal.SIGKILL
+        assert "ready on" not in broker.stderr, "the directory may be the next node's"
+    assert not os.path.exists(f"{node.root}/nowhere")
 
 
 def a_supervisor_that_hangs_is_started_again_and_its_processes_live():
@@ -216,6 +293,9 @@ run_tests([a_program_behind_a_shell_ends_in_its_own_order,
            a_node_starts_while_the_one_before_is_ended_by_its_supervisor,
            nobody_is_left_when_the_supervisor_is_stopped_and_the_keeper_killed,
            nobody_is_left_when_supervisor_and_keeper_are_killed_one_after_the_other,
+           nobody_is_left_at_whichever_signal_the_supervisor_is_killed_that_ends_the_node,
+           a_supervisor_that_never_heard_its_keeper_ends_the_broker_last,
+           a_broker_that_starts_when_its_keeper_is_gone_ends_the_node_and_takes_no_place,
            a_supervisor_that_hangs_is_started_again_and_its_processes_live,
            a_broker_that_hangs_is_started_again,
            down_ends_a_node_whose_supervisor_hangs], node)
