@@ -93,7 +93,7 @@ static void count(struct hash_node *node, void *arg)
 
 /*
  * Is there a place for one client more? Half of them are for supervised groups, which end when they are refused; and one process has at
- * most a quarter, so that who holds links and links keeps out nobody else. Counted only when it may be so.
+ * most a quarter, so that who holds pipes and pipes keeps out nobody else. Counted only when it may be so.
  */
 static bool client_fits(const struct admission *a)
 {
@@ -131,12 +131,12 @@ static struct member *find_or_make(struct admission *a)
 		a->group = GROUP_CLIENT | incarnation << 32 | ++broker->n_clients;
 		member = NULL;
 	}
-	if (member && member->link) {
+	if (member && member->pipe) {
 		if (member->state == MEMBER_UP || !member->pid || member->pid != a->pid) {
 			refuse(a, ERROR_IN_USE, "a link for this token is open");
 			return NULL;
 		}
-		broker_link_close(member->link); /* it asks again: the first answer did not reach it */
+		broker_pipe_close(member->pipe); /* it asks again: the first answer did not reach it */
 	}
 	if (!member)
 		member = member_new(broker, a->group);
@@ -159,8 +159,8 @@ static void undo(struct member *member)
 
 void admission_undo(struct member *member)
 {
-	if (member->link)
-		broker_link_close(member->link);
+	if (member->pipe)
+		broker_pipe_close(member->pipe);
 	undo(member);
 }
 
@@ -170,7 +170,7 @@ void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t 
 	struct hello_answer answer = {.version = WIRE_VERSION, .node = broker->node, .self = broker->self};
 	struct token resume;
 	struct member *member;
-	struct broker_link *link;
+	struct broker_pipe *pipe;
 	char url[PATH_BYTES] = "ipc://";
 	struct buf *b;
 	int r;
@@ -188,24 +188,24 @@ void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t 
 	member->is_spawner = member_is_supervised(member) && strcmp(a.name, NAME_SPAWNER) == 0;
 
 	snprintf(url + 6, sizeof(url) - 6, "%s/b/%" PRIu64 ".%" PRIu64 ".ipc", broker->runtime_dir, broker->group,
-		++broker->n_links);
-	link = broker_link_new(member);
-	if (!link) {
+		++broker->n_pipes);
+	pipe = broker_pipe_new(member);
+	if (!pipe) {
 		refuse(&a, ERROR_OVERLOADED, "out of memory");
 		undo(member);
 		return;
 	}
 	r = token_make(&resume, broker->key, member->group, member->name);
 	if (r == 0)
-		r = broker->ops.link_listen(broker->arg, link, url + 6, uid, pid, &link->handle);
+		r = broker->ops.pipe_listen(broker->arg, pipe, url + 6, uid, pid, &pipe->handle);
 	if (r < 0) {
-		link->member = NULL;
-		broker_link_close(link);
+		pipe->member = NULL;
+		broker_pipe_close(pipe);
 		refuse(&a, ERROR_OVERLOADED, r == -EMFILE || r == -ENFILE ? "the broker has no file descriptors left" : strerror(-r));
 		undo(member);
 		return;
 	}
-	member->link = link;
+	member->pipe = pipe;
 	member->state = MEMBER_JOINING;
 	member_disarm(member);
 	answer.restarted = !a.newcomer && !member->was_up;

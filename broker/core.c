@@ -70,14 +70,14 @@ static void cut(struct member *member)
 	broker_complain(broker, member->pid, member->uid, "cut the link of %s: %s", member_who(member, who), member->doom);
 	broker->count.cut++;
 	list_remove(&member->doomed_node);
-	if (!member->link || member->state != MEMBER_UP) {
+	if (!member->pipe || member->state != MEMBER_UP) {
 		snprintf(cause.text, sizeof(cause.text), "cut: %.180s", member->doom);
 		member_end(member, &cause);
 		return;
 	}
 	member->doomed = false;
 	if (member->farewell)
-		broker_link_farewell(member->link, member->doom);
+		broker_pipe_farewell(member->pipe, member->doom);
 	member_lost(member, member->doom);
 }
 
@@ -130,18 +130,18 @@ void broker_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid
 	settle(broker);
 }
 
-void broker_link_up(struct broker *broker, struct broker_link *link, int64_t now_ns)
+void broker_pipe_up(struct broker *broker, struct broker_pipe *pipe, int64_t now_ns)
 {
 	broker->now_ns = now_ns;
-	if (link->member)
-		member_up(link->member);
+	if (pipe->member)
+		member_up(pipe->member);
 	settle(broker);
 }
 
-void broker_link_data(struct broker *broker, struct broker_link *link, const void *data, size_t size_bytes,
+void broker_pipe_data(struct broker *broker, struct broker_pipe *pipe, const void *data, size_t size_bytes,
 	int64_t now_ns)
 {
-	struct member *member = link->member;
+	struct member *member = pipe->member;
 	size_t offset = 0;
 
 	broker->now_ns = now_ns;
@@ -166,15 +166,15 @@ void broker_link_data(struct broker *broker, struct broker_link *link, const voi
 	settle(broker);
 }
 
-void broker_link_drained(struct broker *broker, struct broker_link *link, int64_t now_ns)
+void broker_pipe_drained(struct broker *broker, struct broker_pipe *pipe, int64_t now_ns)
 {
 	broker->now_ns = now_ns;
-	if (link->member)
-		pauses_drained(link->member);
+	if (pipe->member)
+		pauses_drained(pipe->member);
 	settle(broker);
 }
 
-static const char *link_error(int error)
+static const char *pipe_error(int error)
 {
 	switch (error) {
 	case -EMSGSIZE:
@@ -186,21 +186,21 @@ static const char *link_error(int error)
 	}
 }
 
-void broker_link_down(struct broker *broker, struct broker_link *link, int error, int64_t now_ns)
+void broker_pipe_down(struct broker *broker, struct broker_pipe *pipe, int error, int64_t now_ns)
 {
-	struct member *member = link->member;
+	struct member *member = pipe->member;
 	char who[MEMBER_WHO_MAX];
 
 	broker->now_ns = now_ns;
 	if (!member) {
-		broker_link_close(link);
+		broker_pipe_close(pipe);
 	} else if (member->state == MEMBER_UP) {
 		if (error && error != -ECONNRESET)
-			broker_complain(broker, member->pid, member->uid, "the link of %s ended: %s", member_who(member, who), link_error(error));
-		member_lost(member, error ? link_error(error) : "closed");
+			broker_complain(broker, member->pid, member->uid, "the link of %s ended: %s", member_who(member, who), pipe_error(error));
+		member_lost(member, error ? pipe_error(error) : "closed");
 	} else {
 		broker_complain(broker, member->pid, member->uid, "%s said hello and got no link: %s", member_who(member, who),
-			error == -ETIMEDOUT ? "it did not come in time" : error == -EACCES ? "only others came" : link_error(error));
+			error == -ETIMEDOUT ? "it did not come in time" : error == -EACCES ? "only others came" : pipe_error(error));
 		admission_undo(member);
 	}
 	settle(broker);
@@ -217,11 +217,11 @@ void broker_tick(struct broker *broker, int64_t now_ns)
 		member_expired(member);
 	}
 	while (!list_is_empty(&broker->farewells)) {
-		struct broker_link *link = container_of(broker->farewells.next, struct broker_link, timer);
+		struct broker_pipe *pipe = container_of(broker->farewells.next, struct broker_pipe, timer);
 
-		if (link->deadline_ns > now_ns)
+		if (pipe->deadline_ns > now_ns)
 			break;
-		broker_link_close(link);
+		broker_pipe_close(pipe);
 	}
 	settle(broker);
 	routes_tick(broker); /* last: what waited may have been too late when it went on */
@@ -236,7 +236,7 @@ int64_t broker_deadline_ns(const struct broker *broker)
 		deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
 	}
 	if (!list_is_empty(&broker->farewells)) {
-		other_ns = container_of(broker->farewells.next, struct broker_link, timer)->deadline_ns;
+		other_ns = container_of(broker->farewells.next, struct broker_pipe, timer)->deadline_ns;
 		deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
 	}
 	if (window_holds_names(&broker->window) && broker->window.deadline_ns < deadline_ns)
@@ -249,7 +249,7 @@ void broker_flush(struct broker *broker)
 	struct list *it;
 
 	while ((it = list_pop(&broker->dirty)))
-		broker->ops.link_flush(broker->arg, container_of(it, struct broker_link, dirty)->handle);
+		broker->ops.pipe_flush(broker->arg, container_of(it, struct broker_pipe, dirty)->handle);
 }
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
@@ -311,7 +311,7 @@ struct broker *broker_free(struct broker *broker)
 	members_free_forgotten(broker);
 	waits_deinit(&broker->waits);
 	while (!list_is_empty(&broker->farewells))
-		broker_link_close(container_of(broker->farewells.next, struct broker_link, timer));
+		broker_pipe_close(container_of(broker->farewells.next, struct broker_pipe, timer));
 	broker_forget_graves(broker);
 	registry_deinit(&broker->registry);
 	routes_deinit(&broker->routes);

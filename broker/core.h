@@ -2,8 +2,8 @@
  * The broker without hands: what happens comes in as events with the time, what is to be done goes out through a table
  * of operations. No sockets, no clock, no files, no processes; so every rule of it can be tested, simulated and fuzzed.
  *
- * Operations never call back into the core. A handle that link_listen gave is given back with link_close exactly once;
- * after that the shell delivers no event for its link.
+ * Operations never call back into the core. A handle that pipe_listen gave is given back with pipe_close exactly once;
+ * after that the shell delivers no event for its pipe.
  */
 #pragma once
 
@@ -18,7 +18,7 @@
 #include "libactor/util/log.h"
 
 struct broker;
-struct broker_link; /* one connection as the core sees it: what the shell keeps beside its own handle */
+struct broker_pipe; /* one connection as the core sees it: what the shell keeps beside its own handle */
 
 struct broker_options {
 	uint64_t node;
@@ -31,15 +31,15 @@ struct broker_options {
 };
 
 struct broker_ops {
-	/* Waits 2 s at @path for exactly that member; then broker_link_up() or broker_link_down() is called. 0 or -errno. */
-	int (*link_listen)(void *arg, struct broker_link *link, const char *path, uid_t uid, pid_t pid, void **ret_handle);
-	void (*link_close)(void *arg, void *handle);
+	/* Waits 2 s at @path for exactly that member; then broker_pipe_up() or broker_pipe_down() is called. 0 or -errno. */
+	int (*pipe_listen)(void *arg, struct broker_pipe *pipe, const char *path, uid_t uid, pid_t pid, void **ret_handle);
+	void (*pipe_close)(void *arg, void *handle);
 	/* Frames are appended here. A flush may come after any of them, and does before there is a whole message's worth. */
-	struct buf *(*link_out)(void *arg, void *handle);
-	void (*link_flush)(void *arg, void *handle);
-	size_t (*link_backlog)(void *arg, void *handle);      /* bytes written and not taken by the kernel, link_out included */
-	void (*link_notify_drained)(void *arg, void *handle);  /* broker_link_drained() once when there is no backlog */
-	bool (*group_lives)(void *arg, uint64_t group); /* of a client without a link here: its door is open, says the kernel */
+	struct buf *(*pipe_out)(void *arg, void *handle);
+	void (*pipe_flush)(void *arg, void *handle);
+	size_t (*pipe_backlog)(void *arg, void *handle);      /* bytes written and not taken by the kernel, pipe_out included */
+	void (*pipe_notify_drained)(void *arg, void *handle);  /* broker_pipe_drained() once when there is no backlog */
+	bool (*group_lives)(void *arg, uint64_t group); /* of a client without a pipe here: its door is open, says the kernel */
 	void (*group_gone)(void *arg, uint64_t group); /* a client ended: what it left in its directory may go */
 	void (*hello_answer)(void *arg, uint64_t hello_id, const void *data, size_t size_bytes);
 	void (*log)(void *arg, enum log_level level, const char *line);
@@ -47,16 +47,16 @@ struct broker_ops {
 
 int broker_new(struct broker **ret, const struct broker_options *options, const struct broker_ops *ops, void *arg,
 	int64_t now_ns);
-struct broker *broker_free(struct broker *broker); /* closes every link; says nothing to anybody */
+struct broker *broker_free(struct broker *broker); /* closes every pipe; says nothing to anybody */
 
 /* @uid, @pid: as the kernel says; pid 0 when it is of no use here. Answered before this returns. */
 void broker_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data, size_t size_bytes,
 	int64_t now_ns);
-void broker_link_up(struct broker *broker, struct broker_link *link, int64_t now_ns);
-void broker_link_data(struct broker *broker, struct broker_link *link, const void *data, size_t size_bytes,
+void broker_pipe_up(struct broker *broker, struct broker_pipe *pipe, int64_t now_ns);
+void broker_pipe_data(struct broker *broker, struct broker_pipe *pipe, const void *data, size_t size_bytes,
 	int64_t now_ns);
-void broker_link_drained(struct broker *broker, struct broker_link *link, int64_t now_ns);
-void broker_link_down(struct broker *broker, struct broker_link *link, int error, int64_t now_ns);
+void broker_pipe_drained(struct broker *broker, struct broker_pipe *pipe, int64_t now_ns);
+void broker_pipe_down(struct broker *broker, struct broker_pipe *pipe, int error, int64_t now_ns);
 void broker_tick(struct broker *broker, int64_t now_ns);
 int64_t broker_deadline_ns(const struct broker *broker); /* when to call broker_tick(); INT64_MAX: not needed */
 void broker_flush(struct broker *broker);		 /* after a batch of events: sends what they wrote */

@@ -1,13 +1,13 @@
 /*
- * A pair is two groups that have to do with each other. Each end says for itself whether it has the link: `up` is set when the
+ * A pair is two groups that have to do with each other. Each end says for itself whether it has the pipe: `up` is set when the
  * broker told that end to make it (or that end announced it), and cleared when that end says it is gone. Only when both
- * are clear a new link is begun, so no end ever holds two links with the same group, and no frame of an old link comes after one
+ * are clear a new pipe is begun, so no end ever holds two pipes with the same group, and no frame of an old pipe comes after one
  * of a new.
  *
  * No time-out ends an introduction: a group that does not answer is busy, and who asked waits with it. Only the end of a group ends it.
  *
  * A group that has a door is dialled there: it is told whom to expect, the other where to dial, both at once, and the dialer need not
- * wait for it. Two groups without doors (or of different users) make a place for each link: the listener first, then the dialer.
+ * wait for it. Two groups without doors (or of different users) make a place for each pipe: the listener first, then the dialer.
  */
 #include "broker/introductions.h"
 
@@ -26,7 +26,7 @@
 
 /* An `admit` that waits until it is known who the other is. Each process that says to be the other has its own: none takes another's place. */
 struct admit {
-	struct list link; /* pair_end.admits */
+	struct list pipe; /* pair_end.admits */
 	actor_ref from;
 	uint64_t id;
 	uid_t uid;
@@ -39,7 +39,7 @@ struct pair_end {
 	struct member *member;
 	bool up;
 	bool monitors; /* wants to hear of the other's end */
-	bool asks;     /* its `introduce` waits until the other is there and has no old link; answer to: */
+	bool asks;     /* its `introduce` waits until the other is there and has no old pipe; answer to: */
 	actor_ref ask_from;
 	uint64_t ask_id;
 	struct list admits; /* struct admit */
@@ -50,7 +50,7 @@ struct pair {
 	struct hash_node open; /* introductions.open, while id is not 0 */
 	struct pair_end end[2]; /* lower group id first */
 	struct member *charged;
-	uint64_t id;	/* of the introduction; stays after it was made until both ends say that the link is gone */
+	uint64_t id;	/* of the introduction; stays after it was made until both ends say that the pipe is gone */
 	int listener;	/* which end */
 	bool waits;	/* for the listener's place: the dialer was not told yet, or could not get there */
 };
@@ -140,7 +140,7 @@ static void pair_close(struct introductions *introductions, struct pair *pair)
 
 static void admit_free(struct pair_end *mine, struct admit *admit)
 {
-	list_remove(&admit->link);
+	list_remove(&admit->pipe);
 	quota_give(mine->member, QUOTA_WAITING, sizeof(*admit));
 	free(admit);
 }
@@ -152,7 +152,7 @@ static void pair_free(struct introductions *introductions, struct pair *pair)
 	for (int i = 0; i < 2; i++) {
 		list_remove(&pair->end[i].by_member);
 		list_for_each_safe(it, &pair->end[i].admits)
-			admit_free(&pair->end[i], container_of(it, struct admit, link));
+			admit_free(&pair->end[i], container_of(it, struct admit, pipe));
 	}
 	quota_give(pair->charged, QUOTA_PAIRS, 1);
 	free(pair);
@@ -222,7 +222,7 @@ static void cast_expect(struct pair *pair, struct member *to, struct member *oth
 	member_cast(to, "expect", body);
 }
 
-/* The place that two groups without doors make for one link. */
+/* The place that two groups without doors make for one pipe. */
 static void pair_path(const struct pair *pair, char path[PATH_BYTES])
 {
 	const struct member *listener = pair->end[pair->listener].member, *dialer = pair->end[!pair->listener].member;
@@ -231,7 +231,7 @@ static void pair_path(const struct pair *pair, char path[PATH_BYTES])
 		dialer->group, pair->id);
 }
 
-/* Can it be told to make a link? If not, who asks for it waits until it is back, or over. One that is back has to say first where its door is. */
+/* Can it be told to make a pipe? If not, who asks for it waits until it is back, or over. One that is back has to say first where its door is. */
 static bool end_is_there(const struct pair_end *end)
 {
 	return end->member->state == MEMBER_UP && !end->member->unannounced;
@@ -308,7 +308,7 @@ static void refuse_admit(struct pair_end *mine, struct admit *admit, const char 
 static void refuse_admits(struct pair_end *mine, const char *error, const char *text)
 {
 	list_for_each_safe(it, &mine->admits)
-		refuse_admit(mine, container_of(it, struct admit, link), error, text);
+		refuse_admit(mine, container_of(it, struct admit, pipe), error, text);
 }
 
 static void answer_admit(struct pair_end *mine, struct admit *admit)
@@ -342,7 +342,7 @@ static void pair_settle_or_free(struct pair *pair)
 	for (int i = 0; i < 2; i++) {
 		if (member_is_known(pair->end[!i].member)) {
 			list_for_each_safe(it, &pair->end[i].admits)
-				answer_admit(&pair->end[i], container_of(it, struct admit, link));
+				answer_admit(&pair->end[i], container_of(it, struct admit, pipe));
 		}
 		wanted = wanted || !list_is_empty(&pair->end[i].admits);
 	}
@@ -404,7 +404,7 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	}
 	mine = pair_end_of(pair, asker);
 
-	/* Asked from both sides, or twice: this request crossed what it was told, or will be told. An old link it has given up before. */
+	/* Asked from both sides, or twice: this request crossed what it was told, or will be told. An old pipe it has given up before. */
 	if (mine->up) {
 		answer_nil(asker, call->from, call->id);
 		return;
@@ -478,7 +478,7 @@ void introductions_admit(struct member *member, uint64_t group, uid_t uid, pid_t
 	}
 	mine = pair_end_of(pair, member);
 	list_for_each_safe(it, &mine->admits) {
-		admit = container_of(it, struct admit, link);
+		admit = container_of(it, struct admit, pipe);
 		if (pid && admit->uid == uid && admit->pid == pid) /* 0 may be anybody */
 			refuse_admit(mine, admit, ERROR_IN_USE, "the same process came again");
 	}
@@ -493,11 +493,11 @@ void introductions_admit(struct member *member, uint64_t group, uid_t uid, pid_t
 		return;
 	}
 	*admit = (struct admit){.from = call->from, .id = call->id, .uid = uid, .pid = pid};
-	list_append(&mine->admits, &admit->link);
+	list_append(&mine->admits, &admit->pipe);
 	pair_settle_or_free(pair);
 }
 
-/* The link of that introduction is over at this end, or never came up. The other hears of it, gives up its end as well, and asks again if
+/* The pipe of that introduction is over at this end, or never came up. The other hears of it, gives up its end as well, and asks again if
  * it still has something to send; so does this one. */
 static void end_gives_up(struct pair_end *mine, struct pair_end *other, struct wire_str text)
 {
@@ -539,7 +539,7 @@ void introductions_link_down(struct member *member, uint64_t group, uint64_t id)
 	struct pair *pair = other ? pair_find(member, other) : NULL;
 
 	if (!pair || !pair_end_of(pair, member)->up || (id && pair->id && id != pair->id))
-		return; /* that link is forgotten already */
+		return; /* that pipe is forgotten already */
 	end_gives_up(pair_end_of(pair, member), pair_other_end(pair, member), pair->waits ? wire_cstr("it gave the link up") : wire_str(NULL, 0));
 }
 

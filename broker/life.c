@@ -1,4 +1,4 @@
-/* How a group comes, loses its link, and ends. Whoever keeps something about a group hears of it here, in this order: names first. */
+/* How a group comes, loses its pipe, and ends. Whoever keeps something about a group hears of it here, in this order: names first. */
 #include "broker/life.h"
 
 #include <stdio.h>
@@ -15,8 +15,8 @@ void member_forget(struct member *member)
 	struct broker *broker = member->broker;
 
 	window_came(member);
-	if (member->link)
-		broker_link_close(member->link);
+	if (member->pipe)
+		broker_pipe_close(member->pipe);
 	if (broker->spawner == member)
 		broker->spawner = NULL;
 	member_disarm(member);
@@ -68,8 +68,8 @@ void member_lost(struct member *member, const char *why)
 {
 	struct actor_cause cause = cause_make(ERROR_NOCONNECTION);
 
-	if (member->link)
-		broker_link_close(member->link);
+	if (member->pipe)
+		broker_pipe_close(member->pipe);
 	if (member->exited) {
 		cause = member->cause;
 		member_end(member, &cause);
@@ -103,7 +103,7 @@ void member_leave(struct member *member, struct wire_str reason)
 	member->left = true;
 	if (!member->exited)
 		member->cause = cause_make(text);
-	broker_link_farewell(member->link, "normal");
+	broker_pipe_farewell(member->pipe, "normal");
 	member_lost(member, "bye");
 }
 
@@ -130,7 +130,7 @@ void member_expired(struct member *member)
 		member_arm(member);
 		return;
 	}
-	/* Its link ended, and its process may live on, stopped or busy. Only the supervisor knows; one that is being restarted says it soon. */
+	/* Its pipe ended, and its process may live on, stopped or busy. Only the supervisor knows; one that is being restarted says it soon. */
 	if (member_is_supervised(member) && !member->left && !member->exited && member->broker->supervised) {
 		member_disarm(member);
 		if (!member_is_in_doubt(member))
@@ -146,8 +146,8 @@ void member_end(struct member *member, const struct actor_cause *cause)
 	struct buf notice = BUF_INIT;
 	char who[MEMBER_WHO_MAX];
 
-	if (member->link)
-		broker_link_close(member->link);
+	if (member->pipe)
+		broker_pipe_close(member->pipe);
 	member->state = MEMBER_LOST;
 	member->doomed = true; /* nothing is written to it from here on */
 	if (broker->spawner == member)

@@ -8,7 +8,7 @@ struct broker;
 struct member;
 
 void member_up(struct member *member);
-/* Its link is gone: end, or one grace to come back. */
+/* Its pipe is gone: end, or one grace to come back. */
 void member_lost(struct member *member, const char *why);
 void member_leave(struct member *member, struct wire_str reason); /* it said bye */
 void member_exited(struct member *member, const struct actor_cause *cause);

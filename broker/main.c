@@ -46,18 +46,18 @@ static int prepare_socket_dir(const char *runtime_dir);
 
 /* ---- the core's operations --------------------------------------------------------------------------------------- */
 
-static int op_link_listen(void *arg, struct broker_link *link, const char *path, uid_t uid, pid_t pid, void **ret_handle)
+static int op_link_listen(void *arg, struct broker_pipe *pipe, const char *path, uid_t uid, pid_t pid, void **ret_handle)
 {
 	struct program *program = arg;
 	struct transport_peer expect = {.uid = uid, .pid = pid};
-	struct link *handle;
-	int r = link_listen(program->transport, path, expect, JOIN_TIMEOUT_MS, link, &handle);
+	struct pipe *handle;
+	int r = pipe_listen(program->transport, path, expect, JOIN_TIMEOUT_MS, pipe, &handle);
 
 	/* somebody cleaned up */
 	if (r == -ENOENT && prepare_socket_dir(program->runtime_dir) == 0)
-		r = link_listen(program->transport, path, expect, JOIN_TIMEOUT_MS, link, &handle);
+		r = pipe_listen(program->transport, path, expect, JOIN_TIMEOUT_MS, pipe, &handle);
 	if (r == 0) {
-		link_say_why(handle);
+		pipe_say_why(handle);
 		*ret_handle = handle;
 	}
 	return r;
@@ -65,27 +65,27 @@ static int op_link_listen(void *arg, struct broker_link *link, const char *path,
 
 static void op_link_close(void *arg, void *handle)
 {
-	link_free(handle);
+	pipe_free(handle);
 }
 
 static struct buf *op_link_out(void *arg, void *handle)
 {
-	return link_out(handle);
+	return pipe_out(handle);
 }
 
 static void op_link_flush(void *arg, void *handle)
 {
-	link_flush(handle);
+	pipe_flush(handle);
 }
 
 static size_t op_link_backlog(void *arg, void *handle)
 {
-	return link_backlog_bytes(handle);
+	return pipe_backlog_bytes(handle);
 }
 
 static void op_link_notify_drained(void *arg, void *handle)
 {
-	link_notify_drained(handle);
+	pipe_notify_drained(handle);
 }
 
 static void op_hello_answer(void *arg, uint64_t hello_id, const void *data, size_t size_bytes)
@@ -125,12 +125,12 @@ static void op_log(void *arg, enum log_level level, const char *line)
 }
 
 static const struct broker_ops ops = {
-	.link_listen = op_link_listen,
-	.link_close = op_link_close,
-	.link_out = op_link_out,
-	.link_flush = op_link_flush,
-	.link_backlog = op_link_backlog,
-	.link_notify_drained = op_link_notify_drained,
+	.pipe_listen = op_link_listen,
+	.pipe_close = op_link_close,
+	.pipe_out = op_link_out,
+	.pipe_flush = op_link_flush,
+	.pipe_backlog = op_link_backlog,
+	.pipe_notify_drained = op_link_notify_drained,
 	.group_lives = op_group_lives,
 	.group_gone = op_group_gone,
 	.hello_answer = op_hello_answer,
@@ -148,17 +148,17 @@ static void handle(struct program *program, const struct transport_event *event)
 	case TRANSPORT_HELLO:
 		broker_hello(broker, event->hello_id, event->peer.uid, event->peer.pid, event->data, event->size_bytes, now_ns);
 		break;
-	case TRANSPORT_LINK_UP:
-		broker_link_up(broker, event->user, now_ns);
+	case TRANSPORT_PIPE_UP:
+		broker_pipe_up(broker, event->user, now_ns);
 		break;
-	case TRANSPORT_LINK_DATA:
-		broker_link_data(broker, event->user, event->data, event->size_bytes, now_ns);
+	case TRANSPORT_PIPE_DATA:
+		broker_pipe_data(broker, event->user, event->data, event->size_bytes, now_ns);
 		break;
-	case TRANSPORT_LINK_DRAINED:
-		broker_link_drained(broker, event->user, now_ns);
+	case TRANSPORT_PIPE_DRAINED:
+		broker_pipe_drained(broker, event->user, now_ns);
 		break;
-	case TRANSPORT_LINK_DOWN:
-		broker_link_down(broker, event->user, event->error, now_ns);
+	case TRANSPORT_PIPE_DOWN:
+		broker_pipe_down(broker, event->user, event->error, now_ns);
 		break;
 	case TRANSPORT_ANSWER:
 	case TRANSPORT_KNOCK: /* it has no door: who wants to talk to it says hello */

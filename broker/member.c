@@ -11,7 +11,7 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
-#define FAREWELLS_MAX 256 /* links that are over and open, for a goodbye to be read: no quota counts their descriptors */
+#define FAREWELLS_MAX 256 /* pipes that are over and open, for a goodbye to be read: no quota counts their descriptors */
 #define MESSAGE_BYTES (256u << 10) /* frames that leave together */
 
 /* ---- the record ------------------------------------------------------------------------------------------------- */
@@ -90,52 +90,52 @@ void member_disarm(struct member *member)
 	list_remove(&member->timer);
 }
 
-/* ---- links ------------------------------------------------------------------------------------------------------ */
+/* ---- pipes ------------------------------------------------------------------------------------------------------ */
 
-struct broker_link *broker_link_new(struct member *member)
+struct broker_pipe *broker_pipe_new(struct member *member)
 {
-	struct broker_link *link = calloc(1, sizeof(*link));
+	struct broker_pipe *pipe = calloc(1, sizeof(*pipe));
 
-	if (!link)
+	if (!pipe)
 		return NULL;
-	link->broker = member->broker;
-	link->member = member;
-	return link;
+	pipe->broker = member->broker;
+	pipe->member = member;
+	return pipe;
 }
 
-void broker_link_close(struct broker_link *link)
+void broker_pipe_close(struct broker_pipe *pipe)
 {
-	struct broker *broker = link->broker;
+	struct broker *broker = pipe->broker;
 
-	if (link->member)
-		link->member->link = NULL;
-	list_remove(&link->dirty);
-	broker->n_farewells -= list_is_linked(&link->timer);
-	list_remove(&link->timer);
-	if (link->handle)
-		broker->ops.link_close(broker->arg, link->handle);
-	free(link);
+	if (pipe->member)
+		pipe->member->pipe = NULL;
+	list_remove(&pipe->dirty);
+	broker->n_farewells -= list_is_linked(&pipe->timer);
+	list_remove(&pipe->timer);
+	if (pipe->handle)
+		broker->ops.pipe_close(broker->arg, pipe->handle);
+	free(pipe);
 }
 
-void broker_link_farewell(struct broker_link *link, const char *reason)
+void broker_pipe_farewell(struct broker_pipe *pipe, const char *reason)
 {
-	struct broker *broker = link->broker;
-	struct buf *out = broker->ops.link_out(broker->arg, link->handle);
+	struct broker *broker = pipe->broker;
+	struct buf *out = broker->ops.pipe_out(broker->arg, pipe->handle);
 
 	wire_put_bye(out, wire_cstr(reason));
-	if (link->member)
-		link->member->link = NULL;
-	link->member = NULL;
+	if (pipe->member)
+		pipe->member->pipe = NULL;
+	pipe->member = NULL;
 	if (buf_error(out) < 0) {
-		broker_link_close(link);
+		broker_pipe_close(pipe);
 		return;
 	}
-	if (!list_is_linked(&link->dirty))
-		list_append(&broker->dirty, &link->dirty);
+	if (!list_is_linked(&pipe->dirty))
+		list_append(&broker->dirty, &pipe->dirty);
 	if (broker->n_farewells >= FAREWELLS_MAX)
-		broker_link_close(container_of(broker->farewells.next, struct broker_link, timer));
-	link->deadline_ns = broker->now_ns + BROKER_GRACE_NS;
-	list_append(&broker->farewells, &link->timer);
+		broker_pipe_close(container_of(broker->farewells.next, struct broker_pipe, timer));
+	pipe->deadline_ns = broker->now_ns + BROKER_GRACE_NS;
+	list_append(&broker->farewells, &pipe->timer);
 	broker->n_farewells++;
 }
 
@@ -152,11 +152,11 @@ struct buf *member_out_for(struct member *member, size_t size_bytes)
 	}
 	if (member->state != MEMBER_UP)
 		return &member->parked;
-	if (!list_is_linked(&member->link->dirty))
-		list_append(&broker->dirty, &member->link->dirty);
-	out = broker->ops.link_out(broker->arg, member->link->handle);
+	if (!list_is_linked(&member->pipe->dirty))
+		list_append(&broker->dirty, &member->pipe->dirty);
+	out = broker->ops.pipe_out(broker->arg, member->pipe->handle);
 	if (out->size_bytes && out->size_bytes + size_bytes > MESSAGE_BYTES)
-		broker->ops.link_flush(broker->arg, member->link->handle);
+		broker->ops.pipe_flush(broker->arg, member->pipe->handle);
 	return out;
 }
 
@@ -180,7 +180,7 @@ size_t member_unread_bytes(const struct member *member)
 
 	if (member->state != MEMBER_UP)
 		return member->parked.size_bytes;
-	return broker->ops.link_backlog(broker->arg, member->link->handle);
+	return broker->ops.pipe_backlog(broker->arg, member->pipe->handle);
 }
 
 void member_written(struct member *member)
@@ -191,7 +191,7 @@ void member_written(struct member *member)
 
 	if (member->doomed)
 		return;
-	out = member->state == MEMBER_UP ? broker->ops.link_out(broker->arg, member->link->handle) : &member->parked;
+	out = member->state == MEMBER_UP ? broker->ops.pipe_out(broker->arg, member->pipe->handle) : &member->parked;
 	if (buf_error(out) < 0) {
 		member_doom(member, false, "out of memory for what is written to it");
 		return;

@@ -1,4 +1,4 @@
-/* A group as the broker knows it: with a link, about to have one, just lost, or only heard of. */
+/* A group as the broker knows it: with a pipe, about to have one, just lost, or only heard of. */
 #pragma once
 
 #include "libactor/protocol/cause.h"
@@ -11,9 +11,9 @@
 
 enum member_state {
 	MEMBER_ABSENT,  /* listed by the supervisor or named in an announcement; has not said hello to this broker */
-	MEMBER_JOINING, /* answered, its link is awaited */
+	MEMBER_JOINING, /* answered, its pipe is awaited */
 	MEMBER_UP,
-	MEMBER_LOST, /* it is without a link and may come back: what is for it waits */
+	MEMBER_LOST, /* it is without a pipe and may come back: what is for it waits */
 };
 
 #define MEMBER_WHO_MAX 340
@@ -29,12 +29,12 @@ struct member {
 	char name[WIRE_NAME_MAX_BYTES + 1];
 	char *door;	/* path of the socket where others may dial it; NULL: it has none */
 	bool is_spawner;
-	bool single;	/* has this link only: is never introduced */
+	bool single;	/* has this pipe only: is never introduced */
 	bool listed;	/* the supervisor said that it lives */
 	bool has_listed; /* the supervisor: it has said so of all who do */
-	bool speaks;	/* the supervisor said that it speaks the protocol: without a link it is late, not silent */
+	bool speaks;	/* the supervisor said that it speaks the protocol: without a pipe it is late, not silent */
 	bool kept;	/* a client: the supervisor keeps what it made, and must hear if it does not come back */
-	bool was_up;	/* had a link to this broker */
+	bool was_up;	/* had a pipe to this broker */
 	bool awaited;	/* the recovery window waits for it */
 	bool unannounced; /* an earlier broker knew it, or it is supervised: what it has to say about itself is not said yet */
 	bool ready;
@@ -46,12 +46,12 @@ struct member {
 	struct actor_cause cause;
 	char doom[200];
 	struct list doomed_node;
-	struct broker_link *link; /* JOINING and UP */
+	struct broker_pipe *pipe; /* JOINING and UP */
 	struct list timer;
 	int64_t deadline_ns;
-	struct buf parked; /* frames for it while there is no link */
+	struct buf parked; /* frames for it while there is no pipe */
 	size_t held_bytes; /* in its holds */
-	uint32_t epoch;	   /* counts its links */
+	uint32_t epoch;	   /* counts its pipes */
 	uint64_t mark;
 
 	struct list names;   /* struct name: owned */
@@ -78,7 +78,7 @@ static inline bool member_is_known(const struct member *member)
 	return member->was_up || member->state == MEMBER_JOINING;
 }
 
-/* Whether it lives will be known soon: its link has just gone, or its exit was reported and its last frames are read, or who would report that is
+/* Whether it lives will be known soon: its pipe has just gone, or its exit was reported and its last frames are read, or who would report that is
  * away. One that stays away, and of whom a supervisor that is there has said nothing, lives. */
 bool member_is_in_doubt(const struct member *member);
 
@@ -106,7 +106,7 @@ void member_cast(struct member *member, const char *method, const struct buf *bo
 void member_cast_service(struct member *member, const char *method, const struct buf *body);
 size_t member_unread_bytes(const struct member *member);
 
-/* Cuts its link when the event at hand is over. The first reason counts. @farewell: it is told. */
+/* Cuts its pipe when the event at hand is over. The first reason counts. @farewell: it is told. */
 void member_doom(struct member *member, bool farewell, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 void member_tell_spawner(struct member *member); /* `group_hello` */
@@ -117,7 +117,7 @@ bool member_is_client_alive(const struct member *member);
 void member_arm(struct member *member);
 void member_disarm(struct member *member);
 
-struct broker_link *broker_link_new(struct member *member);
-void broker_link_close(struct broker_link *link); /* closes and frees; its member has no link then */
+struct broker_pipe *broker_pipe_new(struct member *member);
+void broker_pipe_close(struct broker_pipe *pipe); /* closes and frees; its member has no pipe then */
 /* Says bye and leaves it open for the member to read that. */
-void broker_link_farewell(struct broker_link *link, const char *reason);
+void broker_pipe_farewell(struct broker_pipe *pipe, const char *reason);

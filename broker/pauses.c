@@ -183,7 +183,7 @@ static bool pauses_is_congested(struct member *target)
 
 	if (!target->congested && member_unread_bytes(target) > PAUSES_CONGESTED_BYTES) {
 		target->congested = true;
-		broker->ops.link_notify_drained(broker->arg, target->link->handle);
+		broker->ops.pipe_notify_drained(broker->arg, target->pipe->handle);
 	}
 	return target->congested;
 }

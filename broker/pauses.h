@@ -1,6 +1,6 @@
 /*
  * Backpressure through the broker. A group that says `pause r` gets no more casts and calls for r: they are held here, charged to
- * the groups that sent them, and those are told `pause r` too. A group that does not read its link fast enough is treated likewise,
+ * the groups that sent them, and those are told `pause r` too. A group that does not read its pipe fast enough is treated likewise,
  * except that nothing is held: what was in flight is added to its backlog.
  */
 #pragma once

@@ -11,14 +11,14 @@ enum quota_kind {
 	QUOTA_WATCHES,	/* names it looked up and is told about */
 	QUOTA_CALLS,	/* routed and not answered */
 	QUOTA_MONITORS, /* routed and not fired */
-	QUOTA_PAIRS,	/* introductions, links and groups it monitors */
-	QUOTA_WAITING,	/* bytes of its frames that wait for something else than its own link */
+	QUOTA_PAIRS,	/* introductions, pipes and groups it monitors */
+	QUOTA_WAITING,	/* bytes of its frames that wait for something else than its own pipe */
 	QUOTA_N
 };
 
 struct quota_limits {
 	size_t max[QUOTA_N];
-	size_t unread_bytes; /* frames written to a group that does not read: over it, the link is cut */
+	size_t unread_bytes; /* frames written to a group that does not read: over it, the pipe is cut */
 	size_t groups;	     /* of the whole broker */
 };
 

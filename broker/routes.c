@@ -17,7 +17,7 @@ struct route {
 	struct member *target;
 	actor_ref from, to;
 	uint64_t id;
-	uint32_t epoch;	     /* of the target's link that it went over */
+	uint32_t epoch;	     /* of the target's pipe that it went over */
 	struct list by_asker;
 	struct list by_target;
 	struct heap_node deadline; /* routes.deadlines */

@@ -1,7 +1,7 @@
 /*
  * Frames from one group to another through the broker, and what is open because of them: a call until it is answered, a
  * monitor until it fired. A reply or down that nothing is open for goes nowhere, so nobody is answered twice; one for what somebody
- * else was asked ends its sender's link.
+ * else was asked ends its sender's pipe.
  */
 #pragma once
 
@@ -29,7 +29,7 @@ void routes_deinit(struct routes *routes);
 bool routes_frame(struct broker *broker, struct member *member, const struct wire_frame *frame);
 /* One that needs no answer, whose sender has ended meanwhile. */
 void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame);
-/* @member lost its link: calls that went over it are answered `noconnection`, monitors are set again. */
+/* @member lost its pipe: calls that went over it are answered `noconnection`, monitors are set again. */
 void routes_relink(struct member *member);
 /* @member ended: all that is owed by it is answered, all that it asked is forgotten. Marks the groups that were told with
  * the broker's current mark and casts `group_down` to each of them once. */

@@ -76,7 +76,7 @@ static void unlist(struct hash_node *node, void *arg)
 	container_of(node, struct member, node)->listed = false;
 }
 
-/* One without a link, older than the youngest in the list (@arg) and not in it: the supervisor does not know it any more. */
+/* One without a pipe, older than the youngest in the list (@arg) and not in it: the supervisor does not know it any more. */
 static void end_unlisted(struct hash_node *node, void *arg)
 {
 	struct member *member = container_of(node, struct member, node);

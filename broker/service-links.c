@@ -1,4 +1,4 @@
-/* Methods about links: who gets one with whom, and where. */
+/* Methods about pipes: who gets one with whom, and where. */
 #include "broker/service.h"
 
 #include <errno.h>

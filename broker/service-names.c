@@ -14,7 +14,7 @@
 #define LIST_MAX 16384 /* names in one answer: under 5 MiB */
 
 /*
- * A supervised program that crashed may be back, and ask for its name, before its end was told here: its link has ended, but for one
+ * A supervised program that crashed may be back, and ask for its name, before its end was told here: its pipe has ended, but for one
  * grace that may mean less. One of the same token name and a later id is the word of the supervisor that it is over.
  */
 static bool is_predecessor(const struct member *holder, const struct member *member)

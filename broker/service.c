@@ -39,7 +39,7 @@ static int method_stats(struct member *member, const struct wire_frame *call, st
 static const struct method {
 	const char *name;
 	int (*run)(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n_args);
-	bool cast;    /* a cast; malformed arguments end the link, since nobody can be told */
+	bool cast;    /* a cast; malformed arguments end the pipe, since nobody can be told */
 	bool spawner; /* for the supervisor alone */
 } methods[] = {
 	{"register", method_register},
@@ -110,7 +110,7 @@ void service_frame(struct broker *broker, struct member *member, const struct wi
 			answer_refuse(member, frame, ERROR_NOPROC, "no such actor in the broker");
 		break;
 	case WIRE_MONITOR:
-		/* The broker's end is the end of this link: who monitors it sees that for itself. */
+		/* The broker's end is the end of this pipe: who monitors it sees that for itself. */
 		if (!ours) {
 			struct buf *body = broker_body(broker);
 

@@ -28,7 +28,7 @@ int method_register(struct member *member, const struct wire_frame *frame, struc
 int method_unregister(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
 int method_whereis(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
 int method_names(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
-/* service-links.c */
+/* service-pipes.c */
 int method_introduce(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
 int method_admit(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
 int cast_door(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);

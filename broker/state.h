@@ -13,12 +13,12 @@
 #include "broker/waits.h"
 #include "broker/window.h"
 
-#define BROKER_GRACE_NS 1000000000 /* for a link to come back, an exit to be reported, a goodbye to be read */
+#define BROKER_GRACE_NS 1000000000 /* for a pipe to come back, an exit to be reported, a goodbye to be read */
 #define BROKER_SERVICE_SERIAL 1
 
 struct member;
 
-struct broker_link {
+struct broker_pipe {
 	struct broker *broker;
 	struct member *member; /* NULL: its group has moved on; only a goodbye is on its way */
 	void *handle;
@@ -54,11 +54,11 @@ struct broker {
 	struct list doomed;    /* members to be cut when the event at hand is over */
 	struct list forgotten; /* members that are over; freed when the event at hand is, so that nobody in the midst of it holds a freed one */
 	struct list timers;    /* members, one grace each: oldest first */
-	struct list farewells; /* links, likewise */
+	struct list farewells; /* pipes, likewise */
 	size_t n_farewells;
-	struct list dirty;     /* links with unsent bytes */
+	struct list dirty;     /* pipes with unsent bytes */
 
-	uint64_t n_clients, n_links; /* for ids and paths */
+	uint64_t n_clients, n_pipes; /* for ids and paths */
 	uint64_t mark;		     /* of the last walk over members */
 	struct throttle complaints;
 	struct buf body;	     /* of the frame being made */

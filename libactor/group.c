@@ -401,7 +401,7 @@ static void bye_say(struct hash_node *node, void *arg)
 	struct peer *peer = container_of(node, struct peer, node);
 	const struct farewell *farewell = arg;
 
-	if (peer->is_uplink != farewell->uplink || (peer->state != PEER_LINKED && peer->state != PEER_KNOCKING) || peer->said_bye || !peer->link)
+	if (peer->is_uplink != farewell->uplink || (peer->state != PEER_LINKED && peer->state != PEER_KNOCKING) || peer->said_bye || !peer->pipe)
 		return;
 	wire_put_bye(peer_out(peer), wire_cstr("normal"));
 	peer_wrote(peer);

@@ -42,7 +42,7 @@ static void call_send_answer(actor_group *group, actor_ref caller, uint64_t way,
 	peer = peer_back(group, caller.group, way);
 	if (!peer)
 		return; /* the caller's group is gone, or knows that the link is */
-	if (!error && peer->link && link_backlog_bytes(peer->link) > ANSWERS_MAX_BYTES) {
+	if (!error && peer->pipe && pipe_backlog_bytes(peer->pipe) > ANSWERS_MAX_BYTES) {
 		error = ERROR_OVERLOADED;
 		text = "64 MiB of answers wait for the asking group, which does not read them";
 	}

@@ -22,13 +22,13 @@ static struct peer *peer_begin(actor_group *group, uint64_t intro_id, uint64_t g
 	struct peer *peer = peer_find(group, group_id);
 
 	if (peer && (peer->state == PEER_LINKING || peer->state == PEER_KNOCKING)) {
-		peer->link = link_free(peer->link); /* of an introduction that the broker has given up */
+		peer->pipe = pipe_free(peer->pipe); /* of an introduction that the broker has given up */
 		list_remove(&peer->dirty_link);
 		peer->state = PEER_INTRODUCING;
 		peer->pending_at = 0;
 	} else if (peer && peer->state != PEER_INTRODUCING) {
 		/* the broker thinks we know each other no longer; a link that still stands is stale */
-		if (peer->link)
+		if (peer->pipe)
 			peer_cut(peer, "introduced anew");
 		peer_decide(peer);
 		peer = NULL;
@@ -53,7 +53,7 @@ static int peer_join(struct peer *peer, const char *path)
 	wire_put_join(&join, peer->group->id);
 	r = buf_error(&join);
 	if (r == 0)
-		r = link_join(peer->group->transport, path, peer->expect, join.data, join.size_bytes, peer, &peer->link);
+		r = pipe_join(peer->group->transport, path, peer->expect, join.data, join.size_bytes, peer, &peer->pipe);
 	buf_deinit(&join);
 	return r;
 }
@@ -77,11 +77,11 @@ void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role,
 	peer->joins = mp_str_is(role.s, role.len, "join");
 	if (peer->listens) {
 		socket_make_directory(text);
-		r = link_listen(group->transport, text, expect, -1, peer, &peer->link);
+		r = pipe_listen(group->transport, text, expect, -1, peer, &peer->pipe);
 	} else if (peer->joins) {
 		r = peer_join(peer, text);
 	} else {
-		r = link_dial(group->transport, text, expect, -1, peer, &peer->link);
+		r = pipe_dial(group->transport, text, expect, -1, peer, &peer->pipe);
 	}
 	if (r < 0) {
 		broker_tell_surely(group, "introduce_failed", "Us", intro_id, strerror(-r));
@@ -112,7 +112,7 @@ void peer_admit(struct peer *peer, uint64_t knock_id)
 	actor_group *group = peer->group;
 	int r;
 
-	r = door_admit(group->door, knock_id, peer, &peer->link);
+	r = door_admit(group->door, knock_id, peer, &peer->pipe);
 	if (r < 0) {
 		group_complain(group, peer->id, "no link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, strerror(-r));
 		peer_tell_link_down(peer);
@@ -121,8 +121,8 @@ void peer_admit(struct peer *peer, uint64_t knock_id)
 		return;
 	}
 	/* First of all, before anything of it is read: whose link ends without it was turned away, and says all it had to say again. */
-	wire_put_join(link_out(peer->link), group->id);
-	link_flush(peer->link);
+	wire_put_join(pipe_out(peer->pipe), group->id);
+	pipe_flush(peer->pipe);
 	peer->expected = false;
 	peer->state = PEER_LINKING;
 	peer_link_up(peer);

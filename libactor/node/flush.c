@@ -40,7 +40,7 @@ static bool peer_is_unsent(const struct peer *peer)
 	case PEER_LINKING:
 	case PEER_KNOCKING:
 	case PEER_LINKED:
-		return peer->link && (peer->draining || link_backlog_bytes(peer->link) > 0);
+		return peer->pipe && (peer->draining || pipe_backlog_bytes(peer->pipe) > 0);
 	case PEER_ROUTED: /* the uplink's */
 	case PEER_ENDED:  /* nobody is left to get it */
 		break;
@@ -50,15 +50,15 @@ static bool peer_is_unsent(const struct peer *peer)
 
 static size_t peer_unsent_bytes(const struct peer *peer)
 {
-	return peer->pending.size_bytes - peer->pending_at + (peer->link ? link_backlog_bytes(peer->link) : 0);
+	return peer->pending.size_bytes - peer->pending_at + (peer->pipe ? pipe_backlog_bytes(peer->pipe) : 0);
 }
 
 /* Asks for the link's word; one that is not up yet is asked when what waits has been given to it. */
 static void peer_drain(struct peer *peer)
 {
 	peer->draining = true;
-	if ((peer->state == PEER_LINKED || peer->state == PEER_KNOCKING) && peer->link)
-		link_notify_drained(peer->link);
+	if ((peer->state == PEER_LINKED || peer->state == PEER_KNOCKING) && peer->pipe)
+		pipe_notify_drained(peer->pipe);
 }
 
 static void flush_add_id(struct flush *flush, const struct peer *peer)
@@ -73,7 +73,7 @@ static void flush_add(struct hash_node *node, void *arg)
 	struct peer *peer = container_of(node, struct peer, node);
 	struct flush *flush = arg;
 
-	/* an idle link is asked as well: the nng library holds what link_backlog_bytes() does not count any more */
+	/* an idle link is asked as well: the nng library holds what pipe_backlog_bytes() does not count any more */
 	if (flush->n == flush->size || (peer->state != PEER_LINKED && !peer_is_unsent(peer)))
 		return;
 	peer_drain(peer);

@@ -42,7 +42,7 @@ void peer_forget(struct peer *peer)
 		service_client_gone(group, peer->id);
 	}
 	list_remove(&peer->dirty_link);
-	peer->link = link_free(peer->link);
+	peer->pipe = pipe_free(peer->pipe);
 	timer_deinit(&group->loop, &peer->timer);
 	hash_remove(&group->peers, &peer->node);
 	buf_deinit(&peer->pending);

@@ -184,7 +184,7 @@ static bool peer_still_linked(actor_group *group, uint64_t id)
 {
 	struct peer *peer = peer_find(group, id);
 
-	return peer && peer->link;
+	return peer && peer->pipe;
 }
 
 /* False: the peer, or its link, is gone. */
@@ -297,7 +297,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
  */
 static bool peer_is_behind(const struct peer *peer)
 {
-	return peer->aside.size_bytes || (peer->link && link_backlog_bytes(peer->link) > UNREAD_MAX_BYTES);
+	return peer->aside.size_bytes || (peer->pipe && pipe_backlog_bytes(peer->pipe) > UNREAD_MAX_BYTES);
 }
 
 static bool frame_is_an_answer(const struct wire_frame *frame)
@@ -321,7 +321,7 @@ static bool inbound_put_aside(struct peer *peer, const struct wire_frame *frame)
 	char why[160] = "out of memory for what it asks";
 
 	if (!aside->size_bytes)
-		link_notify_drained(peer->link);
+		pipe_notify_drained(peer->pipe);
 	if (peer->aside_at > ASIDE_MAX_BYTES) {
 		memmove(aside->data, aside->data + peer->aside_at, aside->size_bytes - peer->aside_at);
 		aside->size_bytes -= peer->aside_at;
@@ -331,7 +331,7 @@ static bool inbound_put_aside(struct peer *peer, const struct wire_frame *frame)
 	if (!aside->failed && aside->size_bytes - peer->aside_at <= ASIDE_MAX_BYTES)
 		return true;
 	if (!aside->failed)
-		snprintf(why, sizeof(why), "it goes on asking and does not read its answers: %zu bytes wait for it", link_backlog_bytes(peer->link));
+		snprintf(why, sizeof(why), "it goes on asking and does not read its answers: %zu bytes wait for it", pipe_backlog_bytes(peer->pipe));
 	buf_deinit(aside);
 	*aside = (struct buf)BUF_INIT;
 	peer_cut(peer, why);
@@ -366,7 +366,7 @@ static size_t inbound_aside(struct peer *peer, bool all)
 	if (linked && at < aside.size_bytes && !all) {
 		peer->aside = aside;
 		peer->aside_at = at;
-		link_notify_drained(peer->link);
+		pipe_notify_drained(peer->pipe);
 	} else {
 		buf_deinit(&aside);
 	}
@@ -413,21 +413,21 @@ void inbound_poll(actor_group *group)
 		struct peer *peer = event.user;
 
 		switch (event.type) {
-		case TRANSPORT_LINK_UP:
+		case TRANSPORT_PIPE_UP:
 			peer_link_up(peer);
 			break;
-		case TRANSPORT_LINK_DATA:
+		case TRANSPORT_PIPE_DATA:
 			taken_bytes += event.size_bytes;
 			if (peer->state == PEER_KNOCKING)
 				peer_let_in(peer);
 			inbound_frames(peer, event.data, event.size_bytes);
 			break;
-		case TRANSPORT_LINK_DRAINED:
+		case TRANSPORT_PIPE_DRAINED:
 			peer_drained(peer);
 			taken_bytes += inbound_take_up(peer);
 			handovers_drained(peer);
 			break;
-		case TRANSPORT_LINK_DOWN:
+		case TRANSPORT_PIPE_DOWN:
 			peer_link_down(peer, event.error);
 			break;
 		case TRANSPORT_KNOCK:

@@ -99,7 +99,7 @@ void peer_try_again(struct peer *peer)
 {
 	int64_t pause_ms = (int64_t)TRY_AGAIN_MIN_MS << (peer->n_tries < 6 ? peer->n_tries : 6);
 
-	peer->link = link_free(peer->link);
+	peer->pipe = pipe_free(peer->pipe);
 	list_remove(&peer->dirty_link);
 	peer->state = PEER_INTRODUCING;
 	peer->pending_at = 0;

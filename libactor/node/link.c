@@ -50,7 +50,7 @@ void peer_timeout(struct loop *loop, struct timer *timer)
 {
 	struct peer *peer = container_of(timer, struct peer, timer);
 
-	if (peer->exit_told && peer->link && link_has_unread(peer->link)) {
+	if (peer->exit_told && peer->pipe && pipe_has_unread(peer->pipe)) {
 		/* it is we who are slow: what it left in the kernel is read first. The timer is for a socket that somebody else still holds open */
 		timer_arm(&peer->group->loop, &peer->timer, deadline_after_ms(peer->group->loop.now_ns, DEATH_DECISION_MS));
 		return;
@@ -81,7 +81,7 @@ void peer_link_up(struct peer *peer)
 	}
 	peer_wrote(peer);
 	if (peer->draining)
-		link_notify_drained(peer->link);
+		pipe_notify_drained(peer->pipe);
 	if (peer->state == PEER_KNOCKING)
 		return; /* peer_let_in() goes on */
 	handovers_linked(peer);
@@ -93,7 +93,7 @@ void peer_let_in(struct peer *peer)
 	peer->state = PEER_LINKED;
 	peer->n_tries = 0;
 	if (peer->pending.failed)
-		link_out(peer->link)->failed = true;
+		pipe_out(peer->pipe)->failed = true;
 	buf_deinit(&peer->pending);
 	peer->pending = (struct buf)BUF_INIT;
 	peer->pending_at = 0;
@@ -104,15 +104,15 @@ void peer_let_in(struct peer *peer)
 void peer_link_down(struct peer *peer, int error)
 {
 	actor_group *group = peer->group;
-	bool knocked = peer->state == PEER_KNOCKING, had_link = peer->link;
+	bool knocked = peer->state == PEER_KNOCKING, had_link = peer->pipe;
 	bool was_up = peer->state == PEER_LINKED || peer->state == PEER_ENDED || (knocked && peer->pending.failed); /* frames are missing */
 
 	if (peer->over)
 		return;
 	group->peer_hooks->link_ends(peer);
-	if (peer->over || (had_link && !peer->link))
+	if (peer->over || (had_link && !peer->pipe))
 		return; /* what it had said ended the link */
-	peer->link = link_free(peer->link);
+	peer->pipe = pipe_free(peer->pipe);
 	list_remove(&peer->dirty_link);
 	handovers_fail(peer);
 	if (peer->is_uplink) {
@@ -153,9 +153,9 @@ void peer_cut(struct peer *peer, const char *why)
 		return;
 	group->stats.links_cut++;
 	group_complain(group, peer->is_client ? CLIENTS : peer->id, "cut the link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, why);
-	if (peer->is_client && peer->link && !peer->said_bye) { /* ours is the daemon's end: it says why */
+	if (peer->is_client && peer->pipe && !peer->said_bye) { /* ours is the daemon's end: it says why */
 		wire_put_bye(peer_out(peer), wire_cstr(why));
-		link_flush(peer->link);
+		pipe_flush(peer->pipe);
 	}
 	if (peer->is_uplink) {
 		peer_link_down(peer, -EPROTO);

@@ -120,15 +120,15 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 		peer->expect = event->peer;
 		group->n_clients++;
 		snprintf(peer->name, sizeof(peer->name), "%.*s", (int)(hello.name.len < 255 ? hello.name.len : 255), hello.name.s);
-		r = link_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->link);
+		r = pipe_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->pipe);
 		if (r == -ENOENT) { /* somebody cleaned up */
 			socket_make_directory(path);
-			r = link_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->link);
+			r = pipe_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->pipe);
 		}
 		if (r < 0)
 			peer_forget(peer);
 		else
-			link_say_why(peer->link);
+			pipe_say_why(peer->pipe);
 	} else if (r == 0) {
 		r = -ENOMEM;
 	}

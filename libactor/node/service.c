@@ -81,7 +81,7 @@ void service_hand_over(actor *self, uint64_t to, uint64_t number)
 
 	if (routed)
 		peer = group->uplink.peer;
-	handover = peer && peer->state != PEER_ENDED && !peer->said_bye && (peer->link || peer->state == PEER_INTRODUCING)
+	handover = peer && peer->state != PEER_ENDED && !peer->said_bye && (peer->pipe || peer->state == PEER_INTRODUCING)
 		? calloc(1, sizeof(*handover)) : NULL;
 	if (!handover) {
 		handover_answer(group, to, number, false, routed);
@@ -93,22 +93,22 @@ void service_hand_over(actor *self, uint64_t to, uint64_t number)
 	list_append(&peer->handovers, &handover->link);
 	if (peer->is_uplink)
 		handover_ping(peer, handover);
-	else if (peer->link)
-		link_notify_drained(peer->link);
+	else if (peer->pipe)
+		pipe_notify_drained(peer->pipe);
 }
 
 void handovers_linked(struct peer *peer)
 {
-	if (!peer->is_uplink && peer->link && !list_is_empty(&peer->handovers))
-		link_notify_drained(peer->link);
+	if (!peer->is_uplink && peer->pipe && !list_is_empty(&peer->handovers))
+		pipe_notify_drained(peer->pipe);
 }
 
 void handovers_drained(struct peer *peer)
 {
-	if (peer->is_uplink || !peer->link || peer->state == PEER_KNOCKING || list_is_empty(&peer->handovers))
+	if (peer->is_uplink || !peer->pipe || peer->state == PEER_KNOCKING || list_is_empty(&peer->handovers))
 		return; /* who has not let us in may have to be told again */
-	if (link_backlog_bytes(peer->link)) { /* more has been written since */
-		link_notify_drained(peer->link);
+	if (pipe_backlog_bytes(peer->pipe)) { /* more has been written since */
+		pipe_notify_drained(peer->pipe);
 		return;
 	}
 	while (!list_is_empty(&peer->handovers))

@@ -178,7 +178,7 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 	uplink->peer->is_uplink = true;
 	snprintf(uplink->peer->name, sizeof(uplink->peer->name), "%s", group->mode == ACTOR_JOIN_SPAWNER ? NAME_SPAWNER : NAME_BROKER);
 	snprintf(path, sizeof(path), "%.*s", (int)answer.url.len - 6, answer.url.s + 6);
-	r = link_dial(group->transport, path, expect, LINK_TIMEOUT_MS, uplink->peer, &uplink->peer->link);
+	r = pipe_dial(group->transport, path, expect, LINK_TIMEOUT_MS, uplink->peer, &uplink->peer->pipe);
 	if (r < 0) {
 		peer_forget(uplink->peer);
 		uplink->peer = NULL;

@@ -118,8 +118,8 @@ struct buf *peer_out(struct peer *peer)
 			return &peer->pending;
 		/* fall through */
 	case PEER_LINKED:
-		if (peer->link && !peer->said_bye)
-			return link_out(peer->link);
+		if (peer->pipe && !peer->said_bye)
+			return pipe_out(peer->pipe);
 		break;
 	case PEER_KNOCKING:
 		if (peer->said_bye)
@@ -155,12 +155,12 @@ static void peer_copy_pending(struct peer *peer)
 	size_t used;
 
 	if (pending->failed)
-		link_out(peer->link)->failed = true;
+		pipe_out(peer->pipe)->failed = true;
 	while (peer->pending_at < pending->size_bytes &&
 		wire_parse(pending->data + peer->pending_at, pending->size_bytes - peer->pending_at, &frame, &used) >= 0) {
-		buf_append(link_out(peer->link), pending->data + peer->pending_at, used);
+		buf_append(pipe_out(peer->pipe), pending->data + peer->pending_at, used);
 		peer->pending_at += used;
-		link_mark(peer->link);
+		pipe_mark(peer->pipe);
 	}
 }
 
@@ -171,14 +171,14 @@ void peer_wrote(struct peer *peer)
 			peer_wrote(peer->group->uplink.peer);
 		return;
 	}
-	if (!peer->link)
+	if (!peer->pipe)
 		return;
 	if (peer->state == PEER_KNOCKING)
 		peer_copy_pending(peer);
-	link_mark(peer->link);
-	if (link_out(peer->link)->size_bytes >= FLUSH_AT_BYTES) {
-		peer->unyielded_bytes += link_out(peer->link)->size_bytes;
-		link_flush(peer->link);
+	pipe_mark(peer->pipe);
+	if (pipe_out(peer->pipe)->size_bytes >= FLUSH_AT_BYTES) {
+		peer->unyielded_bytes += pipe_out(peer->pipe)->size_bytes;
+		pipe_flush(peer->pipe);
 	}
 	if (!list_is_linked(&peer->dirty_link))
 		list_append(&peer->group->dirty, &peer->dirty_link);
@@ -191,8 +191,8 @@ void peers_flush(actor_group *group)
 	while ((node = list_pop(&group->dirty))) {
 		struct peer *peer = container_of(node, struct peer, dirty_link);
 
-		if (peer->link)
-			link_flush(peer->link);
+		if (peer->pipe)
+			pipe_flush(peer->pipe);
 	}
 }
 

@@ -41,7 +41,7 @@ struct peer {
 	uint32_t n_tries; /* introductions that failed in a row */
 	uint64_t intro_id; /* of the link, or of the try to have one */
 	struct list over_link; /* group->peers_over */
-	struct link *link;
+	struct pipe *pipe;
 	struct buf pending;     /* frames, until the link is up; a peer with one link only needs none */
 	size_t pending_at;      /* KNOCKING: of them, what the link has */
 	struct buf aside;       /* frames it sent that wait until it has read its answers (inbound.c) */

@@ -176,10 +176,10 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct task *sender, i
 			queue = &paused->senders;
 		} else if (at->paused_all) {
 			queue = &at->paused_senders;
-		} else if ((at->link && !peer_keeps(at) ? link_backlog_bytes(at->link) : at->pending.size_bytes) > BACKLOG_MAX_BYTES) {
+		} else if ((at->pipe && !peer_keeps(at) ? pipe_backlog_bytes(at->pipe) : at->pending.size_bytes) > BACKLOG_MAX_BYTES) {
 			queue = &at->paused_senders;
-			if (at->link && !peer_keeps(at)) /* else they go on when it has let us in */
-				link_notify_drained(at->link);
+			if (at->pipe && !peer_keeps(at)) /* else they go on when it has let us in */
+				pipe_notify_drained(at->pipe);
 		} else {
 			return 0;
 		}
@@ -200,8 +200,8 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct task *sender, i
 
 void peer_drained(struct peer *peer)
 {
-	if (peer->draining && peer->link && link_backlog_bytes(peer->link) > 0)
-		link_notify_drained(peer->link); /* more was written since it was asked for */
+	if (peer->draining && peer->pipe && pipe_backlog_bytes(peer->pipe) > 0)
+		pipe_notify_drained(peer->pipe); /* more was written since it was asked for */
 	else
 		peer->draining = false;
 	peer_senders_go_on(peer);

@@ -7,26 +7,26 @@
  * All functions belong to one thread, the loop's. Poll transport_fd(), then take events with transport_next()
  * until it returns 0: that is also what writes the rest of messages the kernel did not take at once.
  *
- *   link      one PAIR0 connection to exactly one peer, whose uid (and pid) the kernel vouches for
- *   door      a place where many may dial at any time: each connection that is admitted becomes a link (native only)
+ *   pipe      one PAIR0 connection to exactly one peer, whose uid (and pid) the kernel vouches for
+ *   door      a place where many may dial at any time: each connection that is admitted becomes a pipe (native only)
  *   server    REP0: the rendezvous of a daemon
  *   request   one REQ0 exchange: a client's hello
  *
  * A door's: door_listen → TRANSPORT_KNOCK … → door_free. It accepts whom the kernel gives our uid or root, reads the first message of
- * each, which says who it is, and no byte more, until door_admit() makes a link of it or door_refuse() closes it. What the
+ * each, which says who it is, and no byte more, until door_admit() makes a pipe of it or door_refuse() closes it. What the
  * other wrote meanwhile lies in the kernel, also when the other has ended since.
  *
- * A link's life: link_listen/link_dial → TRANSPORT_LINK_UP (or _LINK_DOWN: nobody came in time, wrong peer)
- * → _LINK_DATA … → _LINK_DOWN (exactly once, last) → link_free. link_free before _LINK_DOWN is fine too: no
+ * A pipe's life: pipe_listen/pipe_dial → TRANSPORT_PIPE_UP (or _PIPE_DOWN: nobody came in time, wrong peer)
+ * → _PIPE_DATA … → _PIPE_DOWN (exactly once, last) → pipe_free. pipe_free before _PIPE_DOWN is fine too: no
  * event of it comes afterwards. Who is not the expected peer is closed before a byte is read, and does not
  * use up the place.
  *
  * Backpressure: what the loop does not take stays with the kernel (nng: TRANSPORT_INBOUND_MAX_BYTES of it in
- * memory), and the sender's link_backlog_bytes() grows.
+ * memory), and the sender's pipe_backlog_bytes() grows.
  *
- * Descriptors: a transport 3, a link 1 (while it waits for its peer up to 5), a door 1 and one per knock (at most DOOR_KNOCKS_MAX), a
+ * Descriptors: a transport 3, a pipe 1 (while it waits for its peer up to 5), a door 1 and one per knock (at most DOOR_KNOCKS_MAX), a
  * server 1 and one per client (at most 257), a request 1; one more each for a path over 107 bytes. nng: a transport 1 and the process 2,
- * a link that dialled 1, one that listened 2.
+ * a pipe that dialled 1, one that listened 2.
  */
 #pragma once
 
@@ -43,7 +43,7 @@
 #define DOOR_FIRST_MAX_BYTES 64		     /* of the first message */
 
 struct transport;
-struct link;
+struct pipe;
 struct door;
 struct server;
 struct request;
@@ -55,15 +55,15 @@ struct transport_peer {
 };
 
 enum transport_event_type {
-	TRANSPORT_LINK_UP,      /* link, user, peer */
-	TRANSPORT_LINK_DATA,    /* link, user, data: valid until the next transport_next() */
-	TRANSPORT_LINK_DRAINED, /* link, user: all that was written is the kernel's: link_notify_drained() */
+	TRANSPORT_PIPE_UP,      /* pipe, user, peer */
+	TRANSPORT_PIPE_DATA,    /* pipe, user, data: valid until the next transport_next() */
+	TRANSPORT_PIPE_DRAINED, /* pipe, user: all that was written is the kernel's: pipe_notify_drained() */
 	/*
-	 * link, user, error: -ECONNRESET the peer went; -ETIMEDOUT, -EACCES (only others came), -ENOENT,
+	 * pipe, user, error: -ECONNRESET the peer went; -ETIMEDOUT, -EACCES (only others came), -ENOENT,
 	 * -ECONNREFUSED: it never was up; -EPROTO, -EMSGSIZE: for what it sent (nng says -ECONNRESET);
 	 * -EMSGSIZE, -ENOMEM: for what we wrote.
 	 */
-	TRANSPORT_LINK_DOWN,
+	TRANSPORT_PIPE_DOWN,
 	TRANSPORT_KNOCK,        /* door, user, knock_id, peer, data: the first message. door_admit() or door_refuse(), some time */
 	TRANSPORT_HELLO,        /* server, user, hello_id, data, peer: answer with server_answer() */
 	TRANSPORT_ANSWER,       /* request, user, error; data when error is 0 */
@@ -71,7 +71,7 @@ enum transport_event_type {
 
 struct transport_event {
 	enum transport_event_type type;
-	struct link *link;
+	struct pipe *pipe;
 	struct door *door;
 	struct server *server;
 	struct request *request;
@@ -85,7 +85,7 @@ struct transport_event {
 
 const char *transport_name(void); /* "nng 1.5.2" or "native" */
 int transport_new(struct transport **ret);
-/* Closes every link, server and request that is left. */
+/* Closes every pipe, server and request that is left. */
 struct transport *transport_free(struct transport *transport);
 int transport_fd(const struct transport *transport); /* level-triggered: readable while events wait */
 /* 1: *ret is filled; 0: nothing waits. */
@@ -94,35 +94,35 @@ int transport_next(struct transport *transport, struct transport_event *ret);
 /* @path: a file name without "ipc://"; over 107 bytes it is reached through /proc/self/fd. The socket file
  * is removed once the peer is in. */
 /* Negative timeout_ms: none. A dialer finds its listener there at once or fails at once. */
-int link_listen(struct transport *transport, const char *path, struct transport_peer expect,
-	int64_t timeout_ms, void *user, struct link **ret);
-int link_dial(struct transport *transport, const char *path, struct transport_peer expect,
-	int64_t timeout_ms, void *user, struct link **ret);
-/* Dials a door and says @first there, one message of at most DOOR_FIRST_MAX_BYTES. LINK_UP comes as soon as the listener's process is
+int pipe_listen(struct transport *transport, const char *path, struct transport_peer expect,
+	int64_t timeout_ms, void *user, struct pipe **ret);
+int pipe_dial(struct transport *transport, const char *path, struct transport_peer expect,
+	int64_t timeout_ms, void *user, struct pipe **ret);
+/* Dials a door and says @first there, one message of at most DOOR_FIRST_MAX_BYTES. PIPE_UP comes as soon as the listener's process is
  * known to be @expect (nng: has greeted): it need not be awake, what is written waits for it in the kernel. */
-int link_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first, size_t first_bytes,
-	void *user, struct link **ret);
-struct link *link_free(struct link *link);
-void link_set_user(struct link *link, void *user);
-bool link_is_up(const struct link *link);
+int pipe_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first, size_t first_bytes,
+	void *user, struct pipe **ret);
+struct pipe *pipe_free(struct pipe *pipe);
+void pipe_set_user(struct pipe *pipe, void *user);
+bool pipe_is_up(const struct pipe *pipe);
 /* Something came (be it the end, or who dials) that has not been taken. Costs a system call. */
-bool link_has_unread(const struct link *link);
-/* Append frames here, then link_flush(). What is flushed while a send is in flight leaves together in the
- * next message. Never blocks. May be used before the link is up: it waits there. */
-struct buf *link_out(struct link *link);
-void link_flush(struct link *link);
+bool pipe_has_unread(const struct pipe *pipe);
+/* Append frames here, then pipe_flush(). What is flushed while a send is in flight leaves together in the
+ * next message. Never blocks. May be used before the pipe is up: it waits there. */
+struct buf *pipe_out(struct pipe *pipe);
+void pipe_flush(struct pipe *pipe);
 /* A frame is complete here: a message may be closed. A frame is never split: messages end only where
- * link_flush or link_mark was called. Call it at least each 16 MiB (WIRE_MESSAGE_MAX_BYTES): more in one
- * piece ends the link with -EMSGSIZE. */
-void link_mark(struct link *link);
+ * pipe_flush or pipe_mark was called. Call it at least each 16 MiB (WIRE_MESSAGE_MAX_BYTES): more in one
+ * piece ends the pipe with -EMSGSIZE. */
+void pipe_mark(struct pipe *pipe);
 /* Written and not yet taken by the kernel, in bytes (an estimate from above). */
-size_t link_backlog_bytes(const struct link *link);
-/* A daemon's end: when the link ends with -EPROTO or -EMSGSIZE for what came, the peer is sent a bye that says why, and reads it before
+size_t pipe_backlog_bytes(const struct pipe *pipe);
+/* A daemon's end: when the pipe ends with -EPROTO or -EMSGSIZE for what came, the peer is sent a bye that says why, and reads it before
  * it sees the end. Best effort; nothing over nng, which has closed the pipe by then. */
-void link_say_why(struct link *link);
-/* One TRANSPORT_LINK_DRAINED when the backlog is empty (at once if it is): the kernel has it, and keeps it
+void pipe_say_why(struct pipe *pipe);
+/* One TRANSPORT_PIPE_DRAINED when the backlog is empty (at once if it is): the kernel has it, and keeps it
  * for the peer even if we die. */
-void link_notify_drained(struct link *link);
+void pipe_notify_drained(struct pipe *pipe);
 
 /* A file of mode 0600, in place of whatever had that name. -EOPNOTSUPP: this build of the transport has none. */
 int door_listen(struct transport *transport, const char *path, void *user, struct door **ret);
@@ -132,8 +132,8 @@ int door_renew(struct door *door);
 /* The next knock, now, as transport_next() would give it: 1; 0 when nobody is there (any more); -EBUSY: somebody may wait and cannot come
  * in yet (no place, no descriptor). For where the death of somebody is to be decided: what it wrote is in the kernel then. */
 int door_next(struct door *door, struct transport_event *ret);
-/* Its link is up, there is no LINK_UP. Unknown ids: -ENOENT. */
-int door_admit(struct door *door, uint64_t knock_id, void *user, struct link **ret);
+/* Its pipe is up, there is no PIPE_UP. Unknown ids: -ENOENT. */
+int door_admit(struct door *door, uint64_t knock_id, void *user, struct pipe **ret);
 void door_refuse(struct door *door, uint64_t knock_id);
 /* Does a living process listen at that door? The kernel's word, whatever else it is busy with. Over nng always false: it has none. */
 bool door_is_open(const char *path);

@@ -43,7 +43,7 @@ struct received {
 };
 
 struct client {
-	struct link *link;
+	struct pipe *link;
 	bool up, down;
 	int error;
 	struct list received;
@@ -175,13 +175,13 @@ static void turn(void)
 			on_answer(c, &event);
 			request_free(event.request);
 			break;
-		case TRANSPORT_LINK_UP:
+		case TRANSPORT_PIPE_UP:
 			c->up = true;
 			break;
-		case TRANSPORT_LINK_DATA:
+		case TRANSPORT_PIPE_DATA:
 			on_data(c, &event);
 			break;
-		case TRANSPORT_LINK_DOWN:
+		case TRANSPORT_PIPE_DOWN:
 			c->up = false;
 			c->down = true;
 			c->error = event.error;
@@ -227,7 +227,7 @@ static void client_link(struct client *c)
 
 	assert_string_equal(c->refused, "");
 	c->up = c->down = false;
-	assert_int_equal(link_dial(transport, c->url + 6, expect, LONG_MS, c, &c->link), 0);
+	assert_int_equal(pipe_dial(transport, c->url + 6, expect, LONG_MS, c, &c->link), 0);
 	while (!c->up)
 		turn();
 }
@@ -245,7 +245,7 @@ static void client_free(struct client *c)
 {
 	struct list *it;
 
-	link_free(c->link);
+	pipe_free(c->link);
 	while ((it = list_pop(&c->received)))
 		free(container_of(it, struct received, node));
 	free(c);
@@ -276,8 +276,8 @@ static uint64_t ask(struct client *c, const char *method, const char *name, cons
 		mp_put_cstr(&args, name);
 	if (ref)
 		mp_put_ref(&args, *ref);
-	wire_put_call(link_out(c->link), &to, ref_of(c, 0), wire_cstr(method), args.data, args.size_bytes, ++c->ids, 0);
-	link_flush(c->link);
+	wire_put_call(pipe_out(c->link), &to, ref_of(c, 0), wire_cstr(method), args.data, args.size_bytes, ++c->ids, 0);
+	pipe_flush(c->link);
 	buf_deinit(&args);
 	return c->ids;
 }
@@ -378,14 +378,14 @@ static void test_a_call_is_routed_and_answered(void **state)
 	struct received *r;
 
 	expect_nil(b, ask(b, "register", "adder", &ref));
-	wire_put_call(link_out(a->link), &to, ref_of(a, 3), wire_cstr("add"), "\x92\x01\x02", 3, ++a->ids, 0);
-	link_flush(a->link);
+	wire_put_call(pipe_out(a->link), &to, ref_of(a, 3), wire_cstr("add"), "\x92\x01\x02", 3, ++a->ids, 0);
+	pipe_flush(a->link);
 	r = client_next(b);
 	assert_int_equal(r->frame.type, WIRE_CALL);
 	assert_true(actor_ref_equal(r->frame.to.ref, ref));
 	assert_int_equal(r->frame.body_bytes, 3);
-	wire_put_reply(link_out(b->link), r->frame.from, ref, r->frame.id, "\x03", 1);
-	link_flush(b->link);
+	wire_put_reply(pipe_out(b->link), r->frame.from, ref, r->frame.id, "\x03", 1);
+	pipe_flush(b->link);
 	free(r);
 	r = answer_of(a, a->ids);
 	assert_true(actor_ref_equal(r->frame.to.ref, ref_of(a, 3)));
@@ -435,7 +435,7 @@ static int hold(char **argv)
 		return 1;
 	c = client_new();
 	client_hello(c, "holder", NULL);
-	if (link_dial(transport, c->url + 6, (struct transport_peer){.uid = getuid()}, LONG_MS, c, &c->link) < 0)
+	if (pipe_dial(transport, c->url + 6, (struct transport_peer){.uid = getuid()}, LONG_MS, c, &c->link) < 0)
 		return 1;
 	while (!c->up)
 		turn();
@@ -500,8 +500,8 @@ static void test_garbage_ends_only_its_own_connection(void **state)
 	buf_deinit(&b);
 
 	/* a frame that is none */
-	buf_append(link_out(rude->link), "\xc1\xc1", 2);
-	link_flush(rude->link);
+	buf_append(pipe_out(rude->link), "\xc1\xc1", 2);
+	pipe_flush(rude->link);
 	r = client_next(rude);
 	assert_int_equal(r->frame.type, WIRE_BYE);
 	free(r);
@@ -566,8 +566,8 @@ static void test_a_resume_token_outlives_the_broker(void **state)
 	mp_put_ref(&args, ref);
 	mp_put_array(&args, 0);
 	mp_put_array(&args, 0);
-	wire_put_call(link_out(a->link), &to, ref_of(a, 0), wire_cstr("announce"), args.data, args.size_bytes, ++a->ids, 0);
-	link_flush(a->link);
+	wire_put_call(pipe_out(a->link), &to, ref_of(a, 0), wire_cstr("announce"), args.data, args.size_bytes, ++a->ids, 0);
+	pipe_flush(a->link);
 	buf_deinit(&args);
 	r = answer_of(a, a->ids);
 	assert_int_equal(r->frame.type, WIRE_REPLY);

@@ -35,7 +35,7 @@ static size_t fds_n(void)
 
 struct end {
 	struct transport *transport;
-	struct link *link;
+	struct pipe *link;
 	bool up, down;
 	size_t read_bytes;
 };
@@ -45,11 +45,11 @@ static void end_handle(struct end *end)
 	struct transport_event event;
 
 	while (transport_next(end->transport, &event) > 0) {
-		if (event.type == TRANSPORT_LINK_UP)
+		if (event.type == TRANSPORT_PIPE_UP)
 			end->up = true;
-		else if (event.type == TRANSPORT_LINK_DATA)
+		else if (event.type == TRANSPORT_PIPE_DATA)
 			end->read_bytes += event.size_bytes;
-		else if (event.type == TRANSPORT_LINK_DOWN)
+		else if (event.type == TRANSPORT_PIPE_DOWN)
 			end->down = true;
 	}
 }
@@ -69,10 +69,10 @@ static void end_write(struct end *end, size_t size_bytes)
 {
 	static const uint8_t zeros[128 << 10];
 
-	if (end->down || link_backlog_bytes(end->link) > (1u << 20))
+	if (end->down || pipe_backlog_bytes(end->link) > (1u << 20))
 		return;
-	buf_append(link_out(end->link), zeros, size_bytes);
-	link_flush(end->link);
+	buf_append(pipe_out(end->link), zeros, size_bytes);
+	pipe_flush(end->link);
 }
 
 /* One link, written to from both ends, freed by end @first after it has read @enough_bytes. */
@@ -84,8 +84,8 @@ static void link_round(struct end *ends, unsigned n, int first, size_t enough_by
 	snprintf(path, sizeof(path), "%s/%u", directory, n);
 	for (int i = 0; i < 2; i++)
 		ends[i] = (struct end){.transport = ends[i].transport};
-	assert_int_equal(link_listen(ends[0].transport, path, self, 10000, NULL, &ends[0].link), 0);
-	assert_int_equal(link_dial(ends[1].transport, path, self, 10000, NULL, &ends[1].link), 0);
+	assert_int_equal(pipe_listen(ends[0].transport, path, self, 10000, NULL, &ends[0].link), 0);
+	assert_int_equal(pipe_dial(ends[1].transport, path, self, 10000, NULL, &ends[1].link), 0);
 	while (!ends[0].up || !ends[1].up)
 		ends_wait(ends);
 	while (ends[first].read_bytes < enough_bytes && !ends[first].down) {
@@ -93,8 +93,8 @@ static void link_round(struct end *ends, unsigned n, int first, size_t enough_by
 		end_write(&ends[1], size_bytes);
 		ends_wait(ends);
 	}
-	link_free(ends[first].link);
-	link_free(ends[1 - first].link);
+	pipe_free(ends[first].link);
+	pipe_free(ends[1 - first].link);
 }
 
 static void storm(size_t size_bytes)

@@ -319,7 +319,7 @@ static struct knock *door_knock(struct door *door, uint64_t knock_id)
 	return NULL;
 }
 
-int door_admit(struct door *door, uint64_t knock_id, void *user, struct link **ret)
+int door_admit(struct door *door, uint64_t knock_id, void *user, struct pipe **ret)
 {
 	struct knock *knock = door_knock(door, knock_id);
 	struct transport_peer peer;
@@ -327,7 +327,7 @@ int door_admit(struct door *door, uint64_t knock_id, void *user, struct link **r
 	if (!knock)
 		return -ENOENT;
 	peer = knock->peer;
-	return link_adopt(door->source.transport, knock_take(knock), &peer, user, ret);
+	return pipe_adopt(door->source.transport, knock_take(knock), &peer, user, ret);
 }
 
 void door_refuse(struct door *door, uint64_t knock_id)

@@ -2,7 +2,7 @@
  * What the files of the native transport share. Everything here runs on the loop's thread; there are no
  * others.
  *
- * A source is something that can have events: a link, a server, a request. Handlers of descriptors and the
+ * A source is something that can have events: a pipe, a server, a request. Handlers of descriptors and the
  * timer only note what happened and put the source into the ready list; transport_next() takes one event from
  * the first ready source, which puts itself back if it has more. A source reads once per turn, so they take
  * turns; and freeing one frees its events with it.
@@ -60,8 +60,8 @@ void transport_rewatch(struct transport *transport, struct io *io, uint32_t even
 /* Before its descriptor is closed. */
 void transport_unwatch(struct transport *transport, struct io *io);
 
-/* A link over a connection that has been greeted both ways; takes @fd, also when it fails. */
-int link_adopt(struct transport *transport, int fd, const struct transport_peer *peer, void *user, struct link **ret);
+/* A pipe over a connection that has been greeted both ways; takes @fd, also when it fails. */
+int pipe_adopt(struct transport *transport, int fd, const struct transport_peer *peer, void *user, struct pipe **ret);
 
 /* Non-blocking, close-on-exec sockets. The listener's file has that mode from the start; -EADDRINUSE when
  * there is one. */

@@ -1,12 +1,12 @@
 /*
- * A link: one connection, ever.
+ * A pipe: one connection, ever.
  *
  * A listener accepts and asks the kernel who it is: the wrong ones are closed before a byte is read. The
  * right ones become candidates, a few at a time; the first to finish the greeting is the peer, and then the
  * listening socket, its file and the other candidates go. A dialer asks the kernel as well, before it says a
  * word.
  *
- * Who dials a door (link_join), or came by ours (link_adopt), is the peer at once: the kernel has said who it is, and the door's backlog
+ * Who dials a door (pipe_join), or came by ours (pipe_adopt), is the peer at once: the kernel has said who it is, and the door's backlog
  * keeps what is written until the other reads.
  *
  * The kernel's buffers are the inbound queue: what the loop does not take stays there, and the sender is
@@ -31,12 +31,12 @@
 struct connection {
 	struct io io;
 	struct stream stream;
-	struct link *link;
+	struct pipe *pipe;
 	struct transport_peer peer;
 	bool used;
 };
 
-struct link {
+struct pipe {
 	struct source source;
 	struct address address;
 	struct io listener; /* fd -1: not listening (any more) */
@@ -47,9 +47,9 @@ struct link {
 	struct connection candidates[CANDIDATES_N];
 	struct connection *connection; /* the peer's: one of the candidates */
 	struct buf out;
-	struct buf gathered; /* frames that wait until the link is up or what is before them is written */
+	struct buf gathered; /* frames that wait until the pipe is up or what is before them is written */
 	bool up;
-	bool tell_up; /* LINK_UP is due, without a greeting */
+	bool tell_up; /* PIPE_UP is due, without a greeting */
 	bool drain_wanted;
 	bool drained;
 	bool ended;
@@ -57,21 +57,21 @@ struct link {
 	int error;
 };
 
-static struct link *link_of_source(struct source *source)
+static struct pipe *pipe_of_source(struct source *source)
 {
-	return container_of(source, struct link, source);
+	return container_of(source, struct pipe, source);
 }
 
-static const struct source_ops link_source;
+static const struct source_ops pipe_source;
 
 /* The first reason stays. */
-static void link_end(struct link *link, int error)
+static void pipe_end(struct pipe *pipe, int error)
 {
-	if (link->ended)
+	if (pipe->ended)
 		return;
-	link->ended = true;
-	link->error = error;
-	source_ready(&link->source, false);
+	pipe->ended = true;
+	pipe->error = error;
+	source_ready(&pipe->source, false);
 }
 
 /* --- connections ------------------------------------------------------------------------------------- */
@@ -80,7 +80,7 @@ static void connection_close(struct connection *connection)
 {
 	if (!connection->used)
 		return;
-	transport_unwatch(connection->link->source.transport, &connection->io);
+	transport_unwatch(connection->pipe->source.transport, &connection->io);
 	stream_deinit(&connection->stream);
 	connection->used = false;
 }
@@ -89,50 +89,50 @@ static void connection_watch(struct connection *connection)
 {
 	uint32_t events = EPOLLIN | (stream_wants_to_write(&connection->stream) ? EPOLLOUT : 0);
 
-	transport_rewatch(connection->link->source.transport, &connection->io, events);
+	transport_rewatch(connection->pipe->source.transport, &connection->io, events);
 }
 
-static void link_send_gathered(struct link *link)
+static void pipe_send_gathered(struct pipe *pipe)
 {
-	struct iovec piece = {link->gathered.data, link->gathered.size_bytes};
+	struct iovec piece = {pipe->gathered.data, pipe->gathered.size_bytes};
 
 	if (piece.iov_len == 0)
 		return;
-	if (stream_send(&link->connection->stream, &piece, 1) < 0)
-		link_end(link, -ENOMEM);
-	buf_reset(&link->gathered, BUFFER_KEEP_BYTES);
+	if (stream_send(&pipe->connection->stream, &piece, 1) < 0)
+		pipe_end(pipe, -ENOMEM);
+	buf_reset(&pipe->gathered, BUFFER_KEEP_BYTES);
 }
 
 static void connection_handle(struct io *io, uint32_t events)
 {
 	struct connection *connection = container_of(io, struct connection, io);
-	struct link *link = connection->link;
+	struct pipe *pipe = connection->pipe;
 
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
 		connection->stream.readable = true;
-		source_ready(&link->source, false);
+		source_ready(&pipe->source, false);
 	}
 	if (events & EPOLLOUT) {
 		stream_write(&connection->stream);
-		if (link->connection && !stream_wants_to_write(&connection->stream))
-			link_send_gathered(link);
+		if (pipe->connection && !stream_wants_to_write(&connection->stream))
+			pipe_send_gathered(pipe);
 		if (stream_wants_to_write(&connection->stream))
 			return;
 		connection_watch(connection);
-		if (link->drain_wanted) {
-			link->drain_wanted = false;
-			link->drained = true;
-			source_ready(&link->source, false);
+		if (pipe->drain_wanted) {
+			pipe->drain_wanted = false;
+			pipe->drained = true;
+			source_ready(&pipe->source, false);
 		}
 	}
 }
 
-static void connection_open(struct link *link, struct connection *connection, int fd,
+static void connection_open(struct pipe *pipe, struct connection *connection, int fd,
 	const struct transport_peer *peer)
 {
-	struct transport *transport = link->source.transport;
+	struct transport *transport = pipe->source.transport;
 
-	connection->link = link;
+	connection->pipe = pipe;
 	connection->peer = *peer;
 	connection->io = (struct io){fd, connection_handle};
 	stream_init(&connection->stream, &transport->shared, fd, STREAM_PAIR0, STREAM_PAIR0,
@@ -144,168 +144,168 @@ static void connection_open(struct link *link, struct connection *connection, in
 	}
 }
 
-static void listener_close(struct link *link)
+static void listener_close(struct pipe *pipe)
 {
-	if (link->listener.fd < 0)
+	if (pipe->listener.fd < 0)
 		return;
-	transport_unwatch(link->source.transport, &link->listener);
-	close(link->listener.fd);
-	link->listener.fd = -1;
-	unlink(address_path(&link->address));
+	transport_unwatch(pipe->source.transport, &pipe->listener);
+	close(pipe->listener.fd);
+	pipe->listener.fd = -1;
+	unlink(address_path(&pipe->address));
 }
 
-static struct connection *candidate_place(struct link *link)
+static struct connection *candidate_place(struct pipe *pipe)
 {
 	for (int i = 0; i < CANDIDATES_N; i++)
-		if (!link->candidates[i].used)
-			return &link->candidates[i];
+		if (!pipe->candidates[i].used)
+			return &pipe->candidates[i];
 	return NULL;
 }
 
 /* One per call: more are told again. While all places are taken they wait in the kernel. */
 static void listener_handle(struct io *io, uint32_t events)
 {
-	struct link *link = container_of(io, struct link, listener);
-	struct connection *place = candidate_place(link);
+	struct pipe *pipe = container_of(io, struct pipe, listener);
+	struct connection *place = candidate_place(pipe);
 	struct transport_peer peer;
 	int fd;
 
 	if (!place) {
-		transport_rewatch(link->source.transport, io, 0);
+		transport_rewatch(pipe->source.transport, io, 0);
 		return;
 	}
 	fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-			link_end(link, -errno);
+			pipe_end(pipe, -errno);
 		return;
 	}
-	if (transport_peer_of_fd(fd, &peer) < 0 || !transport_peer_is(&peer, &link->expect)) {
-		link->refused = true;
+	if (transport_peer_of_fd(fd, &peer) < 0 || !transport_peer_is(&peer, &pipe->expect)) {
+		pipe->refused = true;
 		close(fd);
 		return;
 	}
-	connection_open(link, place, fd, &peer);
+	connection_open(pipe, place, fd, &peer);
 }
 
-static void candidates_close(struct link *link, const struct connection *except)
+static void candidates_close(struct pipe *pipe, const struct connection *except)
 {
 	for (int i = 0; i < CANDIDATES_N; i++)
-		if (&link->candidates[i] != except)
-			connection_close(&link->candidates[i]);
+		if (&pipe->candidates[i] != except)
+			connection_close(&pipe->candidates[i]);
 }
 
-static void link_close(struct link *link)
+static void pipe_close(struct pipe *pipe)
 {
-	candidates_close(link, NULL);
-	link->connection = NULL;
-	listener_close(link);
-	address_deinit(&link->address);
-	source_set_timeout(&link->source, -1);
+	candidates_close(pipe, NULL);
+	pipe->connection = NULL;
+	listener_close(pipe);
+	address_deinit(&pipe->address);
+	source_set_timeout(&pipe->source, -1);
 }
 
 /* --- making ------------------------------------------------------------------------------------------ */
 
-static int link_new(struct transport *transport, const char *path, struct transport_peer expect, void *user,
-	struct link **ret)
+static int pipe_new(struct transport *transport, const char *path, struct transport_peer expect, void *user,
+	struct pipe **ret)
 {
-	struct link *link;
+	struct pipe *pipe;
 	int r;
 
-	link = calloc(1, sizeof(*link));
-	if (!link)
+	pipe = calloc(1, sizeof(*pipe));
+	if (!pipe)
 		return -ENOMEM;
-	source_init(&link->source, transport, &link_source);
-	link->listener = (struct io){-1, listener_handle};
-	link->address.dir_fd = -1;
-	link->expect = expect;
-	link->user = user;
-	r = address_init(&link->address, path);
+	source_init(&pipe->source, transport, &pipe_source);
+	pipe->listener = (struct io){-1, listener_handle};
+	pipe->address.dir_fd = -1;
+	pipe->expect = expect;
+	pipe->user = user;
+	r = address_init(&pipe->address, path);
 	if (r < 0) {
-		link_free(link);
+		pipe_free(pipe);
 		return r;
 	}
-	*ret = link;
+	*ret = pipe;
 	return 0;
 }
 
-int link_listen(struct transport *transport, const char *path, struct transport_peer expect,
-	int64_t timeout_ms, void *user, struct link **ret)
+int pipe_listen(struct transport *transport, const char *path, struct transport_peer expect,
+	int64_t timeout_ms, void *user, struct pipe **ret)
 {
-	struct link *link;
+	struct pipe *pipe;
 	int r;
 
-	r = link_new(transport, path, expect, user, &link);
+	r = pipe_new(transport, path, expect, user, &pipe);
 	if (r < 0)
 		return r;
 	/* Who may in is decided above; the mode only has to let the expected peer through. */
-	r = address_listen(&link->address, expect.uid == geteuid() ? 0600 : 0666);
+	r = address_listen(&pipe->address, expect.uid == geteuid() ? 0600 : 0666);
 	if (r >= 0) {
-		link->listener.fd = r;
-		r = transport_watch(transport, &link->listener, EPOLLIN);
+		pipe->listener.fd = r;
+		r = transport_watch(transport, &pipe->listener, EPOLLIN);
 	}
 	if (r < 0) {
-		link_free(link);
+		pipe_free(pipe);
 		return r;
 	}
-	source_set_timeout(&link->source, timeout_ms);
-	*ret = link;
+	source_set_timeout(&pipe->source, timeout_ms);
+	*ret = pipe;
 	return 0;
 }
 
-int link_dial(struct transport *transport, const char *path, struct transport_peer expect,
-	int64_t timeout_ms, void *user, struct link **ret)
+int pipe_dial(struct transport *transport, const char *path, struct transport_peer expect,
+	int64_t timeout_ms, void *user, struct pipe **ret)
 {
 	struct transport_peer peer;
-	struct link *link;
+	struct pipe *pipe;
 	int fd, r;
 
-	r = link_new(transport, path, expect, user, &link);
+	r = pipe_new(transport, path, expect, user, &pipe);
 	if (r < 0)
 		return r;
-	fd = address_connect(&link->address);
+	fd = address_connect(&pipe->address);
 	if (fd < 0) {
-		link_end(link, fd);
+		pipe_end(pipe, fd);
 	} else {
 		r = transport_peer_of_fd(fd, &peer);
 		if (r < 0 || !transport_peer_is(&peer, &expect)) {
 			close(fd);
-			link_end(link, r < 0 ? r : -EACCES);
+			pipe_end(pipe, r < 0 ? r : -EACCES);
 		} else {
-			connection_open(link, &link->candidates[0], fd, &peer);
-			if (!link->candidates[0].used)
-				link_end(link, -ENOMEM);
-			source_set_timeout(&link->source, timeout_ms);
+			connection_open(pipe, &pipe->candidates[0], fd, &peer);
+			if (!pipe->candidates[0].used)
+				pipe_end(pipe, -ENOMEM);
+			source_set_timeout(&pipe->source, timeout_ms);
 		}
 	}
-	*ret = link;
+	*ret = pipe;
 	return 0;
 }
 
 /* The peer is known, and nobody else can come: what is written goes to the kernel. */
-static void link_be_up(struct link *link)
+static void pipe_be_up(struct pipe *pipe)
 {
-	link->connection = &link->candidates[0];
-	link->up = true;
+	pipe->connection = &pipe->candidates[0];
+	pipe->up = true;
 }
 
-int link_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first, size_t first_bytes,
-	void *user, struct link **ret)
+int pipe_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first, size_t first_bytes,
+	void *user, struct pipe **ret)
 {
 	struct iovec piece = {(void *)first, first_bytes};
 	struct stream *stream;
 	int r;
 
-	r = link_dial(transport, path, expect, -1, user, ret);
+	r = pipe_dial(transport, path, expect, -1, user, ret);
 	if (r < 0 || (*ret)->ended)
 		return r;
 	stream = &(*ret)->candidates[0].stream;
 	r = stream_send(stream, &piece, 1);
 	if (r < 0 || stream->broken) {
-		link_end(*ret, r < 0 ? -ENOMEM : -ECONNRESET); /* broken: the listener made room for others before we spoke. It was never up */
+		pipe_end(*ret, r < 0 ? -ENOMEM : -ECONNRESET); /* broken: the listener made room for others before we spoke. It was never up */
 		return 0;
 	}
-	link_be_up(*ret);
+	pipe_be_up(*ret);
 	if (stream_wants_to_write(&(*ret)->connection->stream))
 		connection_watch((*ret)->connection);
 	(*ret)->tell_up = true;
@@ -313,283 +313,283 @@ int link_join(struct transport *transport, const char *path, struct transport_pe
 	return 0;
 }
 
-int link_adopt(struct transport *transport, int fd, const struct transport_peer *peer, void *user, struct link **ret)
+int pipe_adopt(struct transport *transport, int fd, const struct transport_peer *peer, void *user, struct pipe **ret)
 {
-	struct link *link = calloc(1, sizeof(*link));
+	struct pipe *pipe = calloc(1, sizeof(*pipe));
 	struct connection *connection;
 	int r;
 
-	if (!link) {
+	if (!pipe) {
 		close(fd);
 		return -ENOMEM;
 	}
-	source_init(&link->source, transport, &link_source);
-	link->listener = (struct io){-1, listener_handle};
-	link->address.dir_fd = -1;
-	link->user = user;
-	connection = &link->candidates[0];
-	connection->link = link;
+	source_init(&pipe->source, transport, &pipe_source);
+	pipe->listener = (struct io){-1, listener_handle};
+	pipe->address.dir_fd = -1;
+	pipe->user = user;
+	connection = &pipe->candidates[0];
+	connection->pipe = pipe;
 	connection->peer = *peer;
 	connection->io = (struct io){fd, connection_handle};
 	stream_init_greeted(&connection->stream, &transport->shared, fd, STREAM_PAIR0, WIRE_MESSAGE_MAX_BYTES);
 	connection->used = true;
 	r = transport_watch(transport, &connection->io, EPOLLIN);
 	if (r < 0) {
-		link_free(link);
+		pipe_free(pipe);
 		return r;
 	}
-	link_be_up(link);
-	*ret = link;
+	pipe_be_up(pipe);
+	*ret = pipe;
 	return 0;
 }
 
-struct link *link_free(struct link *link)
+struct pipe *pipe_free(struct pipe *pipe)
 {
-	if (!link)
+	if (!pipe)
 		return NULL;
-	link_close(link);
-	source_deinit(&link->source);
-	buf_deinit(&link->out);
-	buf_deinit(&link->gathered);
-	free(link);
+	pipe_close(pipe);
+	source_deinit(&pipe->source);
+	buf_deinit(&pipe->out);
+	buf_deinit(&pipe->gathered);
+	free(pipe);
 	return NULL;
 }
 
-static void link_timeout(struct source *source)
+static void pipe_timeout(struct source *source)
 {
-	struct link *link = link_of_source(source);
+	struct pipe *pipe = pipe_of_source(source);
 
-	if (!link->connection)
-		link_end(link, link->refused ? -EACCES : -ETIMEDOUT);
+	if (!pipe->connection)
+		pipe_end(pipe, pipe->refused ? -EACCES : -ETIMEDOUT);
 }
 
 /* --- using ------------------------------------------------------------------------------------------- */
 
-void link_set_user(struct link *link, void *user)
+void pipe_set_user(struct pipe *pipe, void *user)
 {
-	link->user = user;
+	pipe->user = user;
 }
 
-bool link_is_up(const struct link *link)
+bool pipe_is_up(const struct pipe *pipe)
 {
-	return link->up;
+	return pipe->up;
 }
 
-bool link_has_unread(const struct link *link)
+bool pipe_has_unread(const struct pipe *pipe)
 {
 	struct pollfd fds[CANDIDATES_N + 1];
 	nfds_t n = 0;
 
-	if (link->down_told)
+	if (pipe->down_told)
 		return false;
-	if (link->ended || (link->connection && stream_has_unread(&link->connection->stream)))
+	if (pipe->ended || (pipe->connection && stream_has_unread(&pipe->connection->stream)))
 		return true;
-	if (link->listener.fd >= 0)
-		fds[n++] = (struct pollfd){.fd = link->listener.fd, .events = POLLIN};
+	if (pipe->listener.fd >= 0)
+		fds[n++] = (struct pollfd){.fd = pipe->listener.fd, .events = POLLIN};
 	for (int i = 0; i < CANDIDATES_N; i++)
-		if (link->candidates[i].used)
-			fds[n++] = (struct pollfd){.fd = link->candidates[i].io.fd, .events = POLLIN};
+		if (pipe->candidates[i].used)
+			fds[n++] = (struct pollfd){.fd = pipe->candidates[i].io.fd, .events = POLLIN};
 	return poll(fds, n, 0) > 0;
 }
 
-struct buf *link_out(struct link *link)
+struct buf *pipe_out(struct pipe *pipe)
 {
-	return &link->out;
+	return &pipe->out;
 }
 
 /* Up, and nothing waits: at once. */
-static void link_send(struct link *link)
+static void pipe_send(struct pipe *pipe)
 {
-	struct iovec piece = {link->out.data, link->out.size_bytes};
+	struct iovec piece = {pipe->out.data, pipe->out.size_bytes};
 
-	if (stream_send(&link->connection->stream, &piece, 1) < 0)
-		link_end(link, -ENOMEM);
-	else if (stream_wants_to_write(&link->connection->stream))
-		connection_watch(link->connection);
+	if (stream_send(&pipe->connection->stream, &piece, 1) < 0)
+		pipe_end(pipe, -ENOMEM);
+	else if (stream_wants_to_write(&pipe->connection->stream))
+		connection_watch(pipe->connection);
 }
 
-static void link_gather(struct link *link)
+static void pipe_gather(struct pipe *pipe)
 {
-	struct buf *gathered = &link->gathered;
+	struct buf *gathered = &pipe->gathered;
 
-	if (link->up && gathered->size_bytes + link->out.size_bytes > TRANSPORT_BATCH_BYTES)
-		link_send_gathered(link);
-	buf_append(gathered, link->out.data, link->out.size_bytes);
+	if (pipe->up && gathered->size_bytes + pipe->out.size_bytes > TRANSPORT_BATCH_BYTES)
+		pipe_send_gathered(pipe);
+	buf_append(gathered, pipe->out.data, pipe->out.size_bytes);
 	if (gathered->failed || gathered->size_bytes > WIRE_MESSAGE_MAX_BYTES)
-		link_end(link, gathered->failed ? -ENOMEM : -EMSGSIZE);
+		pipe_end(pipe, gathered->failed ? -ENOMEM : -EMSGSIZE);
 }
 
-void link_flush(struct link *link)
+void pipe_flush(struct pipe *pipe)
 {
-	struct buf *out = &link->out;
+	struct buf *out = &pipe->out;
 
 	if (out->size_bytes == 0 && !out->failed)
 		return;
 	if (out->failed || out->size_bytes > WIRE_MESSAGE_MAX_BYTES)
-		link_end(link, out->failed ? -ENOMEM : -EMSGSIZE);
-	else if (!link->ended && link->up && !stream_wants_to_write(&link->connection->stream))
-		link_send(link);
-	else if (!link->ended)
-		link_gather(link);
+		pipe_end(pipe, out->failed ? -ENOMEM : -EMSGSIZE);
+	else if (!pipe->ended && pipe->up && !stream_wants_to_write(&pipe->connection->stream))
+		pipe_send(pipe);
+	else if (!pipe->ended)
+		pipe_gather(pipe);
 	buf_reset(out, BUFFER_KEEP_BYTES);
 }
 
-void link_mark(struct link *link)
+void pipe_mark(struct pipe *pipe)
 {
-	if (link->out.size_bytes >= TRANSPORT_BATCH_BYTES)
-		link_flush(link);
+	if (pipe->out.size_bytes >= TRANSPORT_BATCH_BYTES)
+		pipe_flush(pipe);
 }
 
-size_t link_backlog_bytes(const struct link *link)
+size_t pipe_backlog_bytes(const struct pipe *pipe)
 {
-	size_t n = link->out.size_bytes;
+	size_t n = pipe->out.size_bytes;
 
-	if (link->ended)
+	if (pipe->ended)
 		return n;
-	n += link->gathered.size_bytes;
-	return link->connection ? n + stream_backlog_bytes(&link->connection->stream) : n;
+	n += pipe->gathered.size_bytes;
+	return pipe->connection ? n + stream_backlog_bytes(&pipe->connection->stream) : n;
 }
 
-void link_say_why(struct link *link)
+void pipe_say_why(struct pipe *pipe)
 {
-	link->says_why = true;
+	pipe->says_why = true;
 }
 
 /* What came cannot be read on. */
-static void link_bye(struct link *link, int error)
+static void pipe_bye(struct pipe *pipe, int error)
 {
 	struct buf bye = BUF_INIT;
 	struct iovec piece;
 
-	if (!link->says_why || link->ended || stream_wants_to_write(&link->connection->stream))
+	if (!pipe->says_why || pipe->ended || stream_wants_to_write(&pipe->connection->stream))
 		return;
 	wire_put_bye(&bye, wire_cstr(error == -EMSGSIZE ? "a message of more than 16 MiB" : "bytes that are no message"));
 	piece = (struct iovec){bye.data, bye.size_bytes};
 	if (!bye.failed)
-		(void)stream_send(&link->connection->stream, &piece, 1);
+		(void)stream_send(&pipe->connection->stream, &piece, 1);
 	buf_deinit(&bye);
 }
 
-void link_notify_drained(struct link *link)
+void pipe_notify_drained(struct pipe *pipe)
 {
-	link_flush(link);
-	if (link->ended)
+	pipe_flush(pipe);
+	if (pipe->ended)
 		return;
-	if (link->up && !stream_wants_to_write(&link->connection->stream)) {
-		link->drained = true;
-		source_ready(&link->source, false);
+	if (pipe->up && !stream_wants_to_write(&pipe->connection->stream)) {
+		pipe->drained = true;
+		source_ready(&pipe->source, false);
 	} else {
-		link->drain_wanted = true;
+		pipe->drain_wanted = true;
 	}
 }
 
-static void link_come_up(struct link *link, struct connection *connection)
+static void pipe_come_up(struct pipe *pipe, struct connection *connection)
 {
-	link->connection = connection;
-	candidates_close(link, connection);
-	listener_close(link);
-	source_set_timeout(&link->source, -1);
-	link->up = true;
-	link_send_gathered(link);
+	pipe->connection = connection;
+	candidates_close(pipe, connection);
+	listener_close(pipe);
+	source_set_timeout(&pipe->source, -1);
+	pipe->up = true;
+	pipe_send_gathered(pipe);
 	if (stream_wants_to_write(&connection->stream))
 		connection_watch(connection);
-	if (link->drain_wanted && !stream_wants_to_write(&connection->stream)) {
-		link->drain_wanted = false;
-		link->drained = true;
+	if (pipe->drain_wanted && !stream_wants_to_write(&connection->stream)) {
+		pipe->drain_wanted = false;
+		pipe->drained = true;
 	}
 }
 
 /* True: one of them has finished its greeting. Those that fail are closed and make room. */
-static bool candidates_next(struct link *link)
+static bool candidates_next(struct pipe *pipe)
 {
 	bool closed = false;
 
 	for (int i = 0; i < CANDIDATES_N; i++) {
-		struct connection *candidate = &link->candidates[i];
+		struct connection *candidate = &pipe->candidates[i];
 		int r;
 
 		if (!candidate->used || !candidate->stream.readable)
 			continue;
 		r = stream_greet(&candidate->stream);
 		if (r > 0) {
-			link_come_up(link, candidate);
+			pipe_come_up(pipe, candidate);
 			return true;
 		}
 		if (r < 0) {
 			connection_close(candidate);
 			closed = true;
-			if (link->listener.fd < 0)
-				link_end(link, r);
+			if (pipe->listener.fd < 0)
+				pipe_end(pipe, r);
 		}
 	}
-	if (closed && link->listener.fd >= 0)
-		transport_rewatch(link->source.transport, &link->listener, EPOLLIN);
+	if (closed && pipe->listener.fd >= 0)
+		transport_rewatch(pipe->source.transport, &pipe->listener, EPOLLIN);
 	return false;
 }
 
-static int link_next_event(struct source *source, struct transport_event *ret)
+static int pipe_next_event(struct source *source, struct transport_event *ret)
 {
-	struct link *link = link_of_source(source);
+	struct pipe *pipe = pipe_of_source(source);
 	int r = 0;
 
-	ret->link = link;
-	ret->user = link->user;
-	if (link->down_told)
+	ret->pipe = pipe;
+	ret->user = pipe->user;
+	if (pipe->down_told)
 		return 0;
 
-	if (link->tell_up && !link->ended) {
-		link->tell_up = false;
-		ret->type = TRANSPORT_LINK_UP;
-		ret->peer = link->connection->peer;
-		if (link->connection->stream.readable || link->drained)
+	if (pipe->tell_up && !pipe->ended) {
+		pipe->tell_up = false;
+		ret->type = TRANSPORT_PIPE_UP;
+		ret->peer = pipe->connection->peer;
+		if (pipe->connection->stream.readable || pipe->drained)
 			source_ready(source, false);
 		return 1;
 	}
-	if (!link->connection && !link->ended && candidates_next(link)) {
-		ret->type = TRANSPORT_LINK_UP;
-		ret->peer = link->connection->peer;
+	if (!pipe->connection && !pipe->ended && candidates_next(pipe)) {
+		ret->type = TRANSPORT_PIPE_UP;
+		ret->peer = pipe->connection->peer;
 		source_ready(source, true);
 		return 1;
 	}
-	if (link->connection) {
-		ret->peer = link->connection->peer;
+	if (pipe->connection) {
+		ret->peer = pipe->connection->peer;
 		/* Empty messages carry no frames. */
 		do {
-			r = stream_next(&link->connection->stream, &ret->data, &ret->size_bytes);
+			r = stream_next(&pipe->connection->stream, &ret->data, &ret->size_bytes);
 		} while (r > 0 && ret->size_bytes == 0);
 		if (r > 0) {
-			ret->type = TRANSPORT_LINK_DATA;
-			if (stream_has_unread(&link->connection->stream) || link->drained || link->ended)
+			ret->type = TRANSPORT_PIPE_DATA;
+			if (stream_has_unread(&pipe->connection->stream) || pipe->drained || pipe->ended)
 				source_ready(source, true);
 			return 1;
 		}
 		if (r == -EMSGSIZE || r == -EPROTO)
-			link_bye(link, r);
+			pipe_bye(pipe, r);
 		if (r < 0)
-			link_end(link, r);
+			pipe_end(pipe, r);
 	}
-	if (link->drained) {
-		ret->type = TRANSPORT_LINK_DRAINED;
-		link->drained = false;
-		if (link->ended)
+	if (pipe->drained) {
+		ret->type = TRANSPORT_PIPE_DRAINED;
+		pipe->drained = false;
+		if (pipe->ended)
 			source_ready(source, false);
 		return 1;
 	}
-	if (link->ended) {
-		ret->type = TRANSPORT_LINK_DOWN;
-		ret->error = link->error;
-		link->down_told = true;
-		link->up = false;
-		link_close(link);
+	if (pipe->ended) {
+		ret->type = TRANSPORT_PIPE_DOWN;
+		ret->error = pipe->error;
+		pipe->down_told = true;
+		pipe->up = false;
+		pipe_close(pipe);
 		list_remove(&source->ready);
 		return 1;
 	}
 	return 0;
 }
 
-static void link_source_free(struct source *source)
+static void pipe_source_free(struct source *source)
 {
-	link_free(link_of_source(source));
+	pipe_free(pipe_of_source(source));
 }
 
-static const struct source_ops link_source = {link_next_event, link_timeout, link_source_free};
+static const struct source_ops pipe_source = {pipe_next_event, pipe_timeout, pipe_source_free};

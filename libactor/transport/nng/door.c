@@ -1,6 +1,6 @@
 /*
  * Doors: not over this library. A listening nng socket of PAIR0 takes one pipe at a time, and hands over messages of a pipe before anybody
- * can have said whose it is. Who is built with it dials the doors of others (link_join), and listens anew for each link.
+ * can have said whose it is. Who is built with it dials the doors of others (pipe_join), and listens anew for each pipe.
  */
 #include "libactor/transport/transport.h"
 
@@ -28,7 +28,7 @@ int door_next(struct door *door, struct transport_event *ret)
 	return 0;
 }
 
-int door_admit(struct door *door, uint64_t knock_id, void *user, struct link **ret)
+int door_admit(struct door *door, uint64_t knock_id, void *user, struct pipe **ret)
 {
 	return -ENOENT;
 }

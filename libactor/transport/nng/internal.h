@@ -1,7 +1,7 @@
 /*
  * What the files of the nng transport share, and the only header that includes nng's.
  *
- * A source is something that can have events: a link, a server, a request. nng's threads change a source under the
+ * A source is something that can have events: a pipe, a server, a request. nng's threads change a source under the
  * transport's lock and put it into the ready list; the loop takes one event from the first ready source and puts it
  * back at the end if it has more. So sources take turns, and freeing one frees its events with it.
  */

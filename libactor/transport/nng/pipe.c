@@ -1,27 +1,27 @@
 /*
- * A link: one PAIR0 socket, one pipe, ever.
+ * A pipe: one PAIR0 socket, one nng pipe, ever.
  *
- * Who may in: nng shows every new pipe to pipe_event() before it reads a frame from it. The first whose kernel credentials are
- * the expected ones is admitted; all others are closed there. An admitted pipe counts once it has started (or brought data): one
+ * Who may in: nng shows every new nng pipe to on_nng_pipe() before it reads a frame from it. The first whose kernel credentials are
+ * the expected ones is admitted; all others are closed there. An admitted nng pipe counts once it has started (or brought data): one
  * that speaks another SP protocol gives the slot back.
- * nng's dialers dial again when their pipe is gone (at once, in half of the cases, however long the reconnect
+ * nng's dialers dial again when their nng pipe is gone (at once, in half of the cases, however long the reconnect
  * time), so ours is closed in REM_POST; the socket is closed by the loop.
  *
  * Receiving: one aio is always armed, unless too much lies unread. A message is put into the inbox before the aio is armed again, so
- * their order holds although nng runs callbacks on several threads. When the pipe ends, a callback with data may still be on its way:
- * the loop stops the aio, which waits for it, and says LINK_DOWN after what then lies in the inbox.
+ * their order holds although nng runs callbacks on several threads. When the nng pipe ends, a callback with data may still be on its way:
+ * the loop stops the aio, which waits for it, and says PIPE_DOWN after what then lies in the inbox.
  *
- * Sending: an idle link sends from the loop's thread at once (no aio, no thread is woken for us). If nng is not ready, the frames become
+ * Sending: an idle pipe sends from the loop's thread at once (no aio, no thread is woken for us). If nng is not ready, the frames become
  * the message of send_aio, and whatever is flushed until that is accepted gathers in batches; the aio's callback sends the next one
  * itself, so the loop is not needed for it.
  *
- * Drained: nng completes a send when its pipe has taken the message, which is when the kernel has taken all earlier ones. So the
+ * Drained: nng completes a send when its nng pipe has taken the message, which is when the kernel has taken all earlier ones. So the
  * question is asked with an empty message: once that is accepted, everything before it is the kernel's. Empty messages carry no
  * frames; we drop those we get. (NNG_OPT_SENDFD would tell without one, but nng 1.5 leaks its descriptors.)
  *
- * Nothing of nng is called with the lock held, but for nng_recv_aio: when a pipe is taken away while its last message is handed
- * over, pair0 remembers a message of no pipe, and the next receive crashes on it (1.5.2). REM_POST comes before that and wants the
- * lock, so whoever sees under it that the link has not ended may receive. From pipe callbacks only nng_pipe_get_* and
+ * Nothing of nng is called with the lock held, but for nng_recv_aio: when a nng pipe is taken away while its last message is handed
+ * over, pair0 remembers a message of no nng pipe, and the next receive crashes on it (1.5.2). REM_POST comes before that and wants the
+ * lock, so whoever sees under it that the pipe has not ended may receive. From nng pipe callbacks only nng_pipe_get_* and
  * nng_pipe_close are called, and nng_dialer_close in REM_POST, where nng 1.5 to 1.11 holds no lock.
  */
 #include "libactor/transport/nng/internal.h"
@@ -49,12 +49,12 @@ struct inbox {
 };
 
 struct batch {
-	struct list node; /* in link->batches */
-	struct buf buf;   /* empty: the mark of link_notify_drained */
+	struct list node; /* in pipe->batches */
+	struct buf buf;   /* empty: the mark of pipe_notify_drained */
 	bool closed;      /* a message of its own: nothing is added */
 };
 
-struct link {
+struct pipe {
 	struct source source;
 	struct address address;
 	nng_socket socket;
@@ -69,12 +69,12 @@ struct link {
 	void *user;
 	struct buf out;
 	bool has_socket;
-	bool up;         /* LINK_UP was said, LINK_DOWN was not */
+	bool up;         /* PIPE_UP was said, PIPE_DOWN was not */
 	bool up_told;
 	bool down_told;
 
 	/* under the lock */
-	int pipe;        /* the admitted one's id, 0 = none */
+	int their;        /* the admitted one's id, 0 = none */
 	bool started;    /* … and it counts */
 	bool refused;    /* somebody else tried */
 	bool ended;
@@ -92,21 +92,21 @@ struct link {
 	bool drained;
 };
 
-static struct link *link_of_source(struct source *source)
+static struct pipe *pipe_of_source(struct source *source)
 {
-	return container_of(source, struct link, source);
+	return container_of(source, struct pipe, source);
 }
 
-static const struct source_ops link_source;
+static const struct source_ops pipe_source;
 
-static void link_lock(struct link *link)
+static void pipe_lock(struct pipe *pipe)
 {
-	pthread_mutex_lock(&link->source.transport->lock);
+	pthread_mutex_lock(&pipe->source.transport->lock);
 }
 
-static void link_unlock(struct link *link)
+static void pipe_unlock(struct pipe *pipe)
 {
-	pthread_mutex_unlock(&link->source.transport->lock);
+	pthread_mutex_unlock(&pipe->source.transport->lock);
 }
 
 /* --- inbox and batches (lock held) ------------------------------------------------------------------------------ */
@@ -153,118 +153,118 @@ static void batch_free(struct batch *batch)
 	free(batch);
 }
 
-static struct batch *batch_new(struct link *link)
+static struct batch *batch_new(struct pipe *pipe)
 {
-	struct batch *batch = link->spare;
+	struct batch *batch = pipe->spare;
 
 	if (batch)
-		link->spare = NULL;
+		pipe->spare = NULL;
 	else
 		batch = calloc(1, sizeof(*batch));
 	return batch;
 }
 
-/* Takes the frames out of link->out and leaves it empty. */
-static int batches_take_out(struct link *link)
+/* Takes the frames out of pipe->out and leaves it empty. */
+static int batches_take_out(struct pipe *pipe)
 {
-	struct buf *out = &link->out;
+	struct buf *out = &pipe->out;
 	struct batch *last = NULL;
 
-	if (!list_is_empty(&link->batches))
-		last = container_of(link->batches.prev, struct batch, node);
+	if (!list_is_empty(&pipe->batches))
+		last = container_of(pipe->batches.prev, struct batch, node);
 
-	link->batches_bytes += out->size_bytes;
+	pipe->batches_bytes += out->size_bytes;
 	if (last && last->buf.size_bytes > 0 && !last->closed && last->buf.size_bytes + out->size_bytes <= TRANSPORT_BATCH_BYTES) {
 		buf_append(&last->buf, out->data, out->size_bytes);
 		buf_reset(out, BUFFER_KEEP_BYTES);
 		return buf_error(&last->buf);
 	}
 
-	last = batch_new(link);
+	last = batch_new(pipe);
 	if (!last)
 		return -ENOMEM;
 	struct buf empty = last->buf;
 
 	last->buf = *out;
 	*out = empty;
-	list_append(&link->batches, &last->node);
+	list_append(&pipe->batches, &last->node);
 	return 0;
 }
 
-static struct batch *batches_pop(struct link *link)
+static struct batch *batches_pop(struct pipe *pipe)
 {
-	struct list *first = list_pop(&link->batches);
+	struct list *first = list_pop(&pipe->batches);
 	struct batch *batch;
 
 	if (!first)
 		return NULL;
 	batch = container_of(first, struct batch, node);
-	link->batches_bytes -= batch->buf.size_bytes;
+	pipe->batches_bytes -= batch->buf.size_bytes;
 	return batch;
 }
 
 /* Keeps one for reuse. */
-static void batch_done(struct link *link, struct batch *batch)
+static void batch_done(struct pipe *pipe, struct batch *batch)
 {
 	buf_reset(&batch->buf, 2 * TRANSPORT_BATCH_BYTES);
 	batch->closed = false;
-	if (link->spare)
+	if (pipe->spare)
 		batch_free(batch);
 	else
-		link->spare = batch;
+		pipe->spare = batch;
 }
 
-static void batches_clear(struct link *link)
+static void batches_clear(struct pipe *pipe)
 {
 	struct batch *batch;
 
-	while ((batch = batches_pop(link)))
+	while ((batch = batches_pop(pipe)))
 		batch_free(batch);
 }
 
 /* --- the end ---------------------------------------------------------------------------------------------------- */
 
 /* Lock held; true: ring. The first reason stays. */
-static bool link_end(struct link *link, int error)
+static bool pipe_end(struct pipe *pipe, int error)
 {
-	if (link->ended)
+	if (pipe->ended)
 		return false;
-	link->ended = true;
-	link->error = error;
-	return source_ready(&link->source);
+	pipe->ended = true;
+	pipe->error = error;
+	return source_ready(&pipe->source);
 }
 
-static void link_fail(struct link *link, int error)
+static void pipe_fail(struct pipe *pipe, int error)
 {
 	bool ring;
 
-	link_lock(link);
-	ring = link_end(link, error);
-	link_unlock(link);
+	pipe_lock(pipe);
+	ring = pipe_end(pipe, error);
+	pipe_unlock(pipe);
 	if (ring)
-		transport_ring(link->source.transport);
+		transport_ring(pipe->source.transport);
 }
 
-static void link_unlink(struct link *link)
+static void pipe_unlink(struct pipe *pipe)
 {
-	if (link->listens)
-		unlink(address_path(&link->address));
+	if (pipe->listens)
+		unlink(address_path(&pipe->address));
 }
 
-/* Loop only. Afterwards no callback of this link runs or will. */
-static void link_close(struct link *link)
+/* Loop only. Afterwards no callback of this pipe runs or will. */
+static void pipe_close(struct pipe *pipe)
 {
 	/* What comes once nobody receives must have a place that nng_close() frees: pair0 forgets it otherwise. */
-	if (link->has_socket)
-		nng_socket_set_int(link->socket, NNG_OPT_RECVBUF, CLOSE_BUFFER_N);
-	transport_aio_free(link->receive_aio);
-	transport_aio_free(link->send_aio);
-	transport_aio_free(link->timer_aio);
-	link->receive_aio = link->send_aio = link->timer_aio = NULL;
-	if (link->has_socket)
-		nng_close(link->socket);
-	link->has_socket = false;
-	address_deinit(&link->address);
+	if (pipe->has_socket)
+		nng_socket_set_int(pipe->socket, NNG_OPT_RECVBUF, CLOSE_BUFFER_N);
+	transport_aio_free(pipe->receive_aio);
+	transport_aio_free(pipe->send_aio);
+	transport_aio_free(pipe->timer_aio);
+	pipe->receive_aio = pipe->send_aio = pipe->timer_aio = NULL;
+	if (pipe->has_socket)
+		nng_close(pipe->socket);
+	pipe->has_socket = false;
+	address_deinit(&pipe->address);
 }
 
 /* --- on nng's threads ------------------------------------------------------------------------------------------- */
@@ -276,343 +276,343 @@ static bool peer_is_expected(const struct transport_peer *peer, const struct tra
 	return expect->pid == 0 || peer->pid == 0 || peer->pid == expect->pid;
 }
 
-static void pipe_event(nng_pipe pipe, nng_pipe_ev event, void *arg)
+static void on_nng_pipe(nng_pipe their, nng_pipe_ev event, void *arg)
 {
-	struct link *link = arg;
+	struct pipe *pipe = arg;
 	struct transport_peer peer;
 	bool known = false, refuse = false, ring = false;
 
 	if (event == NNG_PIPE_EV_ADD_PRE)
-		known = transport_peer_of_pipe(pipe, &peer) == 0;
+		known = transport_peer_of_pipe(their, &peer) == 0;
 
-	link_lock(link);
+	pipe_lock(pipe);
 	switch (event) {
 	case NNG_PIPE_EV_ADD_PRE:
-		if (!link->pipe && !link->ended && known && peer_is_expected(&peer, &link->expect)) {
-			link->pipe = nng_pipe_id(pipe);
-			link->peer = peer;
+		if (!pipe->their && !pipe->ended && known && peer_is_expected(&peer, &pipe->expect)) {
+			pipe->their = nng_pipe_id(their);
+			pipe->peer = peer;
 			break;
 		}
 		refuse = true;
-		link->refused = true;
-		if (!link->listens && !link->pipe)
-			ring = link_end(link, -EACCES);
+		pipe->refused = true;
+		if (!pipe->listens && !pipe->their)
+			ring = pipe_end(pipe, -EACCES);
 		break;
 	case NNG_PIPE_EV_ADD_POST:
-		if (link->pipe == nng_pipe_id(pipe) && !link->started && !link->ended) {
-			link->started = true;
-			ring = source_ready(&link->source);
+		if (pipe->their == nng_pipe_id(their) && !pipe->started && !pipe->ended) {
+			pipe->started = true;
+			ring = source_ready(&pipe->source);
 		}
 		break;
 	case NNG_PIPE_EV_REM_POST:
-		if (link->pipe != nng_pipe_id(pipe))
+		if (pipe->their != nng_pipe_id(their))
 			break;
-		if (link->started || !link->listens)
-			ring = link_end(link, -ECONNRESET);
+		if (pipe->started || !pipe->listens)
+			ring = pipe_end(pipe, -ECONNRESET);
 		else
-			link->pipe = 0;
+			pipe->their = 0;
 		break;
 	default:
 		break;
 	}
-	link_unlock(link);
+	pipe_unlock(pipe);
 
 	if (refuse)
-		nng_pipe_close(pipe);
-	if (event == NNG_PIPE_EV_REM_POST && !link->listens)
-		nng_dialer_close(link->dialer);
+		nng_pipe_close(their);
+	if (event == NNG_PIPE_EV_REM_POST && !pipe->listens)
+		nng_dialer_close(pipe->dialer);
 	if (ring)
-		transport_ring(link->source.transport);
+		transport_ring(pipe->source.transport);
 }
 
 static void receive_done(void *arg)
 {
-	struct link *link = arg;
+	struct pipe *pipe = arg;
 	bool ring = false, again = true;
 	nng_msg *msg;
 
-	if (nng_aio_result(link->receive_aio) != 0)
+	if (nng_aio_result(pipe->receive_aio) != 0)
 		return; /* stopped or closed by the loop */
-	msg = nng_aio_get_msg(link->receive_aio);
-	nng_aio_set_msg(link->receive_aio, NULL);
+	msg = nng_aio_get_msg(pipe->receive_aio);
+	nng_aio_set_msg(pipe->receive_aio, NULL);
 
-	link_lock(link);
-	if (nng_pipe_id(nng_msg_get_pipe(msg)) == link->pipe && nng_msg_len(msg) > 0) {
+	pipe_lock(pipe);
+	if (nng_pipe_id(nng_msg_get_pipe(msg)) == pipe->their && nng_msg_len(msg) > 0) {
 		size_t cost = message_cost(msg);
 
-		if (inbox_push(&link->inbox, msg) == 0) {
+		if (inbox_push(&pipe->inbox, msg) == 0) {
 			msg = NULL;
-			link->inbox_bytes += cost;
-			link->started = true;
-			ring = source_ready(&link->source);
-			again = link->inbox_bytes <= TRANSPORT_INBOUND_MAX_BYTES;
-			link->paused = !again;
+			pipe->inbox_bytes += cost;
+			pipe->started = true;
+			ring = source_ready(&pipe->source);
+			again = pipe->inbox_bytes <= TRANSPORT_INBOUND_MAX_BYTES;
+			pipe->paused = !again;
 		} else {
-			ring = link_end(link, -ENOMEM);
+			ring = pipe_end(pipe, -ENOMEM);
 			again = false;
 		}
 	}
-	if (again && !link->ended)
-		nng_recv_aio(link->socket, link->receive_aio);
-	link_unlock(link);
+	if (again && !pipe->ended)
+		nng_recv_aio(pipe->socket, pipe->receive_aio);
+	pipe_unlock(pipe);
 
 	nng_msg_free(msg);
 	if (ring)
-		transport_ring(link->source.transport);
+		transport_ring(pipe->source.transport);
 }
 
-/* The batch becomes send_aio's message; link->sending is set. */
-static void send_batch(struct link *link, struct batch *batch)
+/* The batch becomes send_aio's message; pipe->sending is set. */
+static void send_batch(struct pipe *pipe, struct batch *batch)
 {
 	nng_msg *msg = NULL;
 	bool ring = false;
 	int r;
 
 	r = transport_message(batch->buf.data, batch->buf.size_bytes, &msg);
-	link_lock(link);
-	batch_done(link, batch);
+	pipe_lock(pipe);
+	batch_done(pipe, batch);
 	if (r < 0) {
-		link->sending = false;
-		ring = link_end(link, r);
+		pipe->sending = false;
+		ring = pipe_end(pipe, r);
 	}
-	link_unlock(link);
+	pipe_unlock(pipe);
 	if (ring)
-		transport_ring(link->source.transport);
+		transport_ring(pipe->source.transport);
 	if (r < 0)
 		return;
-	nng_aio_set_msg(link->send_aio, msg);
-	nng_send_aio(link->socket, link->send_aio);
+	nng_aio_set_msg(pipe->send_aio, msg);
+	nng_send_aio(pipe->socket, pipe->send_aio);
 }
 
-/* Lock held. The next batch to send, if any; sets or clears link->sending. */
-static struct batch *send_next(struct link *link)
+/* Lock held. The next batch to send, if any; sets or clears pipe->sending. */
+static struct batch *send_next(struct pipe *pipe)
 {
-	struct batch *batch = link->ended ? NULL : batches_pop(link);
+	struct batch *batch = pipe->ended ? NULL : batches_pop(pipe);
 
-	link->sending = batch != NULL;
-	link->marking = batch && batch->buf.size_bytes == 0;
-	link->sending_bytes = batch ? batch->buf.size_bytes : 0;
+	pipe->sending = batch != NULL;
+	pipe->marking = batch && batch->buf.size_bytes == 0;
+	pipe->sending_bytes = batch ? batch->buf.size_bytes : 0;
 	return batch;
 }
 
 static void send_done(void *arg)
 {
-	struct link *link = arg;
+	struct pipe *pipe = arg;
 	struct batch *batch = NULL;
 	bool ring = false;
 
-	if (nng_aio_result(link->send_aio) != 0) {
+	if (nng_aio_result(pipe->send_aio) != 0) {
 		/* Stopped or closed by the loop; the message goes with the aio. */
-		link_lock(link);
-		link->sending = false;
-		link_unlock(link);
+		pipe_lock(pipe);
+		pipe->sending = false;
+		pipe_unlock(pipe);
 		return;
 	}
-	link_lock(link);
-	if (link->marking) {
-		link->drained = true;
-		ring = source_ready(&link->source);
+	pipe_lock(pipe);
+	if (pipe->marking) {
+		pipe->drained = true;
+		ring = source_ready(&pipe->source);
 	}
-	batch = send_next(link);
-	link_unlock(link);
+	batch = send_next(pipe);
+	pipe_unlock(pipe);
 	if (batch)
-		send_batch(link, batch);
+		send_batch(pipe, batch);
 	if (ring)
-		transport_ring(link->source.transport);
+		transport_ring(pipe->source.transport);
 }
 
 static void timer_done(void *arg)
 {
-	struct link *link = arg;
+	struct pipe *pipe = arg;
 	bool ring = false;
 
-	if (nng_aio_result(link->timer_aio) != 0)
+	if (nng_aio_result(pipe->timer_aio) != 0)
 		return;
-	link_lock(link);
-	if (!link->started)
-		ring = link_end(link, link->refused ? -EACCES : -ETIMEDOUT);
-	link_unlock(link);
+	pipe_lock(pipe);
+	if (!pipe->started)
+		ring = pipe_end(pipe, pipe->refused ? -EACCES : -ETIMEDOUT);
+	pipe_unlock(pipe);
 	if (ring)
-		transport_ring(link->source.transport);
+		transport_ring(pipe->source.transport);
 }
 
 /* --- on the loop ------------------------------------------------------------------------------------------------ */
 
-static int link_open(struct transport *transport, const char *path, struct transport_peer expect, bool listens, void *user,
-	struct link **ret)
+static int pipe_open(struct transport *transport, const char *path, struct transport_peer expect, bool listens, void *user,
+	struct pipe **ret)
 {
-	struct link *link;
+	struct pipe *pipe;
 	int r;
 
-	link = calloc(1, sizeof(*link));
-	if (!link)
+	pipe = calloc(1, sizeof(*pipe));
+	if (!pipe)
 		return -ENOMEM;
-	source_init(&link->source, transport, &link_source);
-	list_init(&link->batches);
-	link->address.dir_fd = -1;
-	link->expect = expect;
-	link->listens = listens;
-	link->user = user;
+	source_init(&pipe->source, transport, &pipe_source);
+	list_init(&pipe->batches);
+	pipe->address.dir_fd = -1;
+	pipe->expect = expect;
+	pipe->listens = listens;
+	pipe->user = user;
 
-	r = address_init(&link->address, path);
+	r = address_init(&pipe->address, path);
 	if (r < 0)
 		goto fail;
 
-	r = nng_pair0_open(&link->socket);
+	r = nng_pair0_open(&pipe->socket);
 	if (r != 0)
 		goto fail_nng;
-	link->has_socket = true;
-	if ((r = nng_socket_set_size(link->socket, NNG_OPT_RECVMAXSZ, RECEIVE_MAX_BYTES)) != 0 ||
-		(r = nng_socket_set_ms(link->socket, NNG_OPT_RECONNMINT, INT_MAX)) != 0 ||
-		(r = nng_socket_set_ms(link->socket, NNG_OPT_RECONNMAXT, INT_MAX)) != 0 ||
-		(r = nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_PRE, pipe_event, link)) != 0 ||
-		(r = nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_POST, pipe_event, link)) != 0 ||
-		(r = nng_pipe_notify(link->socket, NNG_PIPE_EV_REM_POST, pipe_event, link)) != 0 ||
-		(r = nng_aio_alloc(&link->receive_aio, receive_done, link)) != 0 ||
-		(r = nng_aio_alloc(&link->send_aio, send_done, link)) != 0 ||
-		(r = nng_aio_alloc(&link->timer_aio, timer_done, link)) != 0)
+	pipe->has_socket = true;
+	if ((r = nng_socket_set_size(pipe->socket, NNG_OPT_RECVMAXSZ, RECEIVE_MAX_BYTES)) != 0 ||
+		(r = nng_socket_set_ms(pipe->socket, NNG_OPT_RECONNMINT, INT_MAX)) != 0 ||
+		(r = nng_socket_set_ms(pipe->socket, NNG_OPT_RECONNMAXT, INT_MAX)) != 0 ||
+		(r = nng_pipe_notify(pipe->socket, NNG_PIPE_EV_ADD_PRE, on_nng_pipe, pipe)) != 0 ||
+		(r = nng_pipe_notify(pipe->socket, NNG_PIPE_EV_ADD_POST, on_nng_pipe, pipe)) != 0 ||
+		(r = nng_pipe_notify(pipe->socket, NNG_PIPE_EV_REM_POST, on_nng_pipe, pipe)) != 0 ||
+		(r = nng_aio_alloc(&pipe->receive_aio, receive_done, pipe)) != 0 ||
+		(r = nng_aio_alloc(&pipe->send_aio, send_done, pipe)) != 0 ||
+		(r = nng_aio_alloc(&pipe->timer_aio, timer_done, pipe)) != 0)
 		goto fail_nng;
-	nng_aio_set_timeout(link->receive_aio, NNG_DURATION_INFINITE);
-	nng_aio_set_timeout(link->send_aio, NNG_DURATION_INFINITE);
-	nng_recv_aio(link->socket, link->receive_aio);
+	nng_aio_set_timeout(pipe->receive_aio, NNG_DURATION_INFINITE);
+	nng_aio_set_timeout(pipe->send_aio, NNG_DURATION_INFINITE);
+	nng_recv_aio(pipe->socket, pipe->receive_aio);
 
-	*ret = link;
+	*ret = pipe;
 	return 0;
 
 fail_nng:
 	r = transport_error(r);
 fail:
-	link_free(link);
+	pipe_free(pipe);
 	return r;
 }
 
-static void link_start_timer(struct link *link, int64_t timeout_ms)
+static void pipe_start_timer(struct pipe *pipe, int64_t timeout_ms)
 {
 	if (timeout_ms >= 0)
-		nng_sleep_aio(transport_duration(timeout_ms), link->timer_aio);
+		nng_sleep_aio(transport_duration(timeout_ms), pipe->timer_aio);
 }
 
-int link_listen(struct transport *transport, const char *path, struct transport_peer expect, int64_t timeout_ms, void *user,
-	struct link **ret)
+int pipe_listen(struct transport *transport, const char *path, struct transport_peer expect, int64_t timeout_ms, void *user,
+	struct pipe **ret)
 {
 	nng_listener listener;
-	struct link *link;
+	struct pipe *pipe;
 	int r;
 
-	r = link_open(transport, path, expect, true, user, &link);
+	r = pipe_open(transport, path, expect, true, user, &pipe);
 	if (r < 0)
 		return r;
 
-	/* Who may in is decided by pipe_event(); the mode only has to let the expected peer through. */
-	if ((r = nng_listener_create(&listener, link->socket, link->address.url)) != 0 ||
+	/* Who may in is decided by on_nng_pipe(); the mode only has to let the expected peer through. */
+	if ((r = nng_listener_create(&listener, pipe->socket, pipe->address.url)) != 0 ||
 		(r = nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, expect.uid == geteuid() ? 0600 : 0666)) != 0 ||
 		(r = nng_listener_start(listener, 0)) != 0) {
-		link_free(link);
+		pipe_free(pipe);
 		return transport_error(r);
 	}
-	link_start_timer(link, timeout_ms);
-	*ret = link;
+	pipe_start_timer(pipe, timeout_ms);
+	*ret = pipe;
 	return 0;
 }
 
-int link_dial(struct transport *transport, const char *path, struct transport_peer expect, int64_t timeout_ms, void *user, struct link **ret)
+int pipe_dial(struct transport *transport, const char *path, struct transport_peer expect, int64_t timeout_ms, void *user, struct pipe **ret)
 {
-	struct link *link;
+	struct pipe *pipe;
 	int r;
 
-	r = link_open(transport, path, expect, false, user, &link);
+	r = pipe_open(transport, path, expect, false, user, &pipe);
 	if (r < 0)
 		return r;
 
-	r = address_probe(&link->address);
+	r = address_probe(&pipe->address);
 	if (r < 0) {
-		link_fail(link, r);
+		pipe_fail(pipe, r);
 	} else {
-		/* In two steps: pipe_event() has to know the dialer. */
-		if ((r = nng_dialer_create(&link->dialer, link->socket, link->address.url)) != 0 ||
-			(r = nng_dialer_start(link->dialer, NNG_FLAG_NONBLOCK)) != 0) {
-			link_free(link);
+		/* In two steps: on_nng_pipe() has to know the dialer. */
+		if ((r = nng_dialer_create(&pipe->dialer, pipe->socket, pipe->address.url)) != 0 ||
+			(r = nng_dialer_start(pipe->dialer, NNG_FLAG_NONBLOCK)) != 0) {
+			pipe_free(pipe);
 			return transport_error(r);
 		}
-		link_start_timer(link, timeout_ms);
+		pipe_start_timer(pipe, timeout_ms);
 	}
-	*ret = link;
+	*ret = pipe;
 	return 0;
 }
 
-int link_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first, size_t first_bytes,
-	void *user, struct link **ret)
+int pipe_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first, size_t first_bytes,
+	void *user, struct pipe **ret)
 {
 	struct batch *batch;
-	struct link *link;
+	struct pipe *pipe;
 	int r;
 
-	r = link_dial(transport, path, expect, -1, user, ret);
+	r = pipe_dial(transport, path, expect, -1, user, ret);
 	if (r < 0)
 		return r;
-	link = *ret;
-	link_lock(link);
-	batch = link->ended ? NULL : batch_new(link);
+	pipe = *ret;
+	pipe_lock(pipe);
+	batch = pipe->ended ? NULL : batch_new(pipe);
 	if (batch) {
 		buf_append(&batch->buf, first, first_bytes);
 		batch->closed = true;
-		link->batches_bytes += first_bytes;
-		list_append(&link->batches, &batch->node);
+		pipe->batches_bytes += first_bytes;
+		list_append(&pipe->batches, &batch->node);
 	}
-	r = link->ended || (batch && buf_error(&batch->buf) == 0) ? 0 : -ENOMEM;
-	link_unlock(link);
+	r = pipe->ended || (batch && buf_error(&batch->buf) == 0) ? 0 : -ENOMEM;
+	pipe_unlock(pipe);
 	if (r < 0)
-		link_fail(link, r);
+		pipe_fail(pipe, r);
 	return 0;
 }
 
-struct link *link_free(struct link *link)
+struct pipe *pipe_free(struct pipe *pipe)
 {
 	nng_msg *msg;
 
-	if (!link)
+	if (!pipe)
 		return NULL;
-	link_close(link);
-	source_deinit(&link->source);
-	while ((msg = inbox_pop(&link->inbox)))
+	pipe_close(pipe);
+	source_deinit(&pipe->source);
+	while ((msg = inbox_pop(&pipe->inbox)))
 		nng_msg_free(msg);
-	free(link->inbox.slots);
-	batches_clear(link);
-	batch_free(link->spare);
-	buf_deinit(&link->out);
-	free(link);
+	free(pipe->inbox.slots);
+	batches_clear(pipe);
+	batch_free(pipe->spare);
+	buf_deinit(&pipe->out);
+	free(pipe);
 	return NULL;
 }
 
-void link_set_user(struct link *link, void *user)
+void pipe_set_user(struct pipe *pipe, void *user)
 {
-	link->user = user;
+	pipe->user = user;
 }
 
-bool link_is_up(const struct link *link)
+bool pipe_is_up(const struct pipe *pipe)
 {
-	return link->up;
+	return pipe->up;
 }
 
-bool link_has_unread(const struct link *link)
+bool pipe_has_unread(const struct pipe *pipe)
 {
-	struct link *mutable = (struct link *)link;
+	struct pipe *mutable = (struct pipe *)pipe;
 	bool unread;
 
-	link_lock(mutable);
-	unread = !link->down_told && (link->inbox.n > 0 || link->ended || (link->started && !link->up_told));
-	link_unlock(mutable);
+	pipe_lock(mutable);
+	unread = !pipe->down_told && (pipe->inbox.n > 0 || pipe->ended || (pipe->started && !pipe->up_told));
+	pipe_unlock(mutable);
 	return unread;
 }
 
-struct buf *link_out(struct link *link)
+struct buf *pipe_out(struct pipe *pipe)
 {
-	return &link->out;
+	return &pipe->out;
 }
 
-void link_flush(struct link *link)
+void pipe_flush(struct pipe *pipe)
 {
-	struct buf *out = &link->out;
+	struct buf *out = &pipe->out;
 	bool gone, idle;
 	nng_msg *msg;
 	int r;
@@ -620,152 +620,152 @@ void link_flush(struct link *link)
 	if (out->size_bytes == 0 && !out->failed)
 		return;
 	if (out->failed || out->size_bytes > WIRE_MESSAGE_MAX_BYTES) {
-		link_fail(link, out->failed ? -ENOMEM : -EMSGSIZE);
+		pipe_fail(pipe, out->failed ? -ENOMEM : -EMSGSIZE);
 		buf_reset(out, 0);
 		return;
 	}
 
-	link_lock(link);
-	gone = link->ended;
-	idle = link->up && !link->sending;
-	r = gone || idle ? 0 : batches_take_out(link);
-	link_unlock(link);
+	pipe_lock(pipe);
+	gone = pipe->ended;
+	idle = pipe->up && !pipe->sending;
+	r = gone || idle ? 0 : batches_take_out(pipe);
+	pipe_unlock(pipe);
 
 	if (gone) {
 		buf_reset(out, 0);
 	} else if (r < 0) {
-		link_fail(link, r);
+		pipe_fail(pipe, r);
 	} else if (idle) {
 		r = transport_message(out->data, out->size_bytes, &msg);
 		if (r == 0)
-			r = transport_error(nng_sendmsg(link->socket, msg, NNG_FLAG_NONBLOCK));
+			r = transport_error(nng_sendmsg(pipe->socket, msg, NNG_FLAG_NONBLOCK));
 		else
 			msg = NULL;
 		if (r == -EAGAIN) {
-			link_lock(link);
-			link->sending = true;
-			link->sending_bytes = out->size_bytes;
-			link_unlock(link);
-			nng_aio_set_msg(link->send_aio, msg);
-			nng_send_aio(link->socket, link->send_aio);
+			pipe_lock(pipe);
+			pipe->sending = true;
+			pipe->sending_bytes = out->size_bytes;
+			pipe_unlock(pipe);
+			nng_aio_set_msg(pipe->send_aio, msg);
+			nng_send_aio(pipe->socket, pipe->send_aio);
 		} else if (r < 0) {
 			nng_msg_free(msg);
-			link_fail(link, r);
+			pipe_fail(pipe, r);
 		}
 		buf_reset(out, BUFFER_KEEP_BYTES);
 	}
 }
 
-void link_mark(struct link *link)
+void pipe_mark(struct pipe *pipe)
 {
-	if (link->out.size_bytes >= TRANSPORT_BATCH_BYTES)
-		link_flush(link);
+	if (pipe->out.size_bytes >= TRANSPORT_BATCH_BYTES)
+		pipe_flush(pipe);
 }
 
-size_t link_backlog_bytes(const struct link *link)
+size_t pipe_backlog_bytes(const struct pipe *pipe)
 {
-	struct link *mutable = (struct link *)link;
+	struct pipe *mutable = (struct pipe *)pipe;
 	size_t n;
 
-	link_lock(mutable);
-	n = link->ended ? 0 : link->sending_bytes + link->batches_bytes;
-	link_unlock(mutable);
-	return n + link->out.size_bytes;
+	pipe_lock(mutable);
+	n = pipe->ended ? 0 : pipe->sending_bytes + pipe->batches_bytes;
+	pipe_unlock(mutable);
+	return n + pipe->out.size_bytes;
 }
 
-void link_say_why(struct link *link)
+void pipe_say_why(struct pipe *pipe)
 {
 }
 
-void link_notify_drained(struct link *link)
+void pipe_notify_drained(struct pipe *pipe)
 {
 	struct batch *mark, *batch = NULL;
 
-	link_flush(link);
-	link_lock(link);
-	mark = link->ended ? NULL : batch_new(link);
+	pipe_flush(pipe);
+	pipe_lock(pipe);
+	mark = pipe->ended ? NULL : batch_new(pipe);
 	if (mark) {
-		list_append(&link->batches, &mark->node);
-		if (link->up && !link->sending)
-			batch = send_next(link);
+		list_append(&pipe->batches, &mark->node);
+		if (pipe->up && !pipe->sending)
+			batch = send_next(pipe);
 	}
-	link_unlock(link);
+	pipe_unlock(pipe);
 	if (batch)
-		send_batch(link, batch);
+		send_batch(pipe, batch);
 	else if (!mark)
-		link_fail(link, -ENOMEM); /* or it has ended already */
+		pipe_fail(pipe, -ENOMEM); /* or it has ended already */
 }
 
-static bool link_has_more(const struct link *link)
+static bool pipe_has_more(const struct pipe *pipe)
 {
-	return link->inbox.n > 0 || link->drained || (link->ended && !link->down_told);
+	return pipe->inbox.n > 0 || pipe->drained || (pipe->ended && !pipe->down_told);
 }
 
-static int link_next_event(struct source *source, struct transport_event *ret)
+static int pipe_next_event(struct source *source, struct transport_event *ret)
 {
-	struct link *link = link_of_source(source);
+	struct pipe *pipe = pipe_of_source(source);
 	struct batch *batch = NULL;
 	nng_msg *msg = NULL;
 	bool resume = false;
 
-	ret->link = link;
-	ret->user = link->user;
-	ret->peer = link->peer;
+	ret->pipe = pipe;
+	ret->user = pipe->user;
+	ret->peer = pipe->peer;
 
-	if (link->started && !link->up_told) {
-		ret->type = TRANSPORT_LINK_UP;
-		link->up = link->up_told = true;
-		if (!link->sending)
-			batch = send_next(link);
-	} else if (link->inbox.n > 0) {
-		ret->type = TRANSPORT_LINK_DATA;
-		msg = inbox_pop(&link->inbox);
-		link->inbox_bytes -= message_cost(msg);
-		resume = link->paused && !link->ended && link->inbox_bytes <= TRANSPORT_INBOUND_MAX_BYTES / 2;
+	if (pipe->started && !pipe->up_told) {
+		ret->type = TRANSPORT_PIPE_UP;
+		pipe->up = pipe->up_told = true;
+		if (!pipe->sending)
+			batch = send_next(pipe);
+	} else if (pipe->inbox.n > 0) {
+		ret->type = TRANSPORT_PIPE_DATA;
+		msg = inbox_pop(&pipe->inbox);
+		pipe->inbox_bytes -= message_cost(msg);
+		resume = pipe->paused && !pipe->ended && pipe->inbox_bytes <= TRANSPORT_INBOUND_MAX_BYTES / 2;
 		if (resume) {
-			link->paused = false;
-			nng_recv_aio(link->socket, link->receive_aio);
+			pipe->paused = false;
+			nng_recv_aio(pipe->socket, pipe->receive_aio);
 		}
-	} else if (link->drained) {
-		ret->type = TRANSPORT_LINK_DRAINED;
-		link->drained = false;
-	} else if (link->ended && link->has_socket) {
-		link_unlock(link);
-		link_close(link); /* may bring last data */
-		link_lock(link);
+	} else if (pipe->drained) {
+		ret->type = TRANSPORT_PIPE_DRAINED;
+		pipe->drained = false;
+	} else if (pipe->ended && pipe->has_socket) {
+		pipe_unlock(pipe);
+		pipe_close(pipe); /* may bring last data */
+		pipe_lock(pipe);
 		source_ready(source);
-		link_unlock(link);
+		pipe_unlock(pipe);
 		return 0;
-	} else if (link->ended && !link->down_told) {
-		ret->type = TRANSPORT_LINK_DOWN;
-		ret->error = link->error;
-		link->down_told = true;
-		link->up = false;
+	} else if (pipe->ended && !pipe->down_told) {
+		ret->type = TRANSPORT_PIPE_DOWN;
+		ret->error = pipe->error;
+		pipe->down_told = true;
+		pipe->up = false;
 	} else {
-		link_unlock(link);
+		pipe_unlock(pipe);
 		return 0;
 	}
-	if (link_has_more(link))
+	if (pipe_has_more(pipe))
 		source_ready(source);
-	link_unlock(link);
+	pipe_unlock(pipe);
 
-	if (ret->type == TRANSPORT_LINK_UP && link->has_socket) {
-		nng_aio_cancel(link->timer_aio);
-		link_unlink(link);
+	if (ret->type == TRANSPORT_PIPE_UP && pipe->has_socket) {
+		nng_aio_cancel(pipe->timer_aio);
+		pipe_unlink(pipe);
 		if (batch)
-			send_batch(link, batch);
+			send_batch(pipe, batch);
 	}
 	if (msg) {
-		link->source.transport->current = msg;
+		pipe->source.transport->current = msg;
 		ret->data = nng_msg_body(msg);
 		ret->size_bytes = nng_msg_len(msg);
 	}
 	return 1;
 }
 
-static void link_source_free(struct source *source)
+static void pipe_source_free(struct source *source)
 {
-	link_free(link_of_source(source));
+	pipe_free(pipe_of_source(source));
 }
 
-static const struct source_ops link_source = {link_next_event, link_source_free};
+static const struct source_ops pipe_source = {pipe_next_event, pipe_source_free};

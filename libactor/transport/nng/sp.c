@@ -5,7 +5,7 @@
  * only a part; it writes in the same way. The callback of one step starts the next with nng_stream_recv/_send on the
  * same aio. When the pipe was closed between a step's end and its callback, that aio is stopped and the call returns
  * without doing anything: no callback will ever run, so the operation above it, the socket's, never ends. nng's one
- * reaper thread then waits for it for ever, and from there on so does every nng_close() of the process. A link that
+ * reaper thread then waits for it for ever, and from there on so does every nng_close() of the process. A pipe that
  * ends while data streams through it is all it takes.
  *
  * The calls go through the dynamic linker, so ours come first. A call that was refused leaves the aio with

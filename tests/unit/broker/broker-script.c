@@ -59,10 +59,10 @@ static void read_all(struct script *s, struct client *c)
 			assert_int_equal(mp_read_array(&r, &n), 0);
 			assert_int_equal(mp_read_uint(&r, &s->last_intro), 0);
 		}
-		if (frame.type == WIRE_CALL && c->link && pick(s, 2))
+		if (frame.type == WIRE_CALL && c->pipe && pick(s, 2))
 			wire_put_reply(&c->out, frame.from, frame.to.ref, frame.id, NULL, 0);
 	}
-	if (c->out.size_bytes && c->link && c->up)
+	if (c->out.size_bytes && c->pipe && c->up)
 		client_send(c);
 	buf_reset(&c->out, 4096);
 	if (c->in_taken == c->in.size_bytes) {
@@ -342,7 +342,7 @@ static void add_member(struct hash_node *node, void *arg)
 	}
 	assert_int_equal(n, member->quota.used[QUOTA_NAMES]);
 	assert_false(member->doomed);
-	assert_true((member->link != NULL) == (member->state == MEMBER_UP || member->state == MEMBER_JOINING));
+	assert_true((member->pipe != NULL) == (member->state == MEMBER_UP || member->state == MEMBER_JOINING));
 	assert_true(member->state != MEMBER_LOST || list_is_linked(&member->timer) || member->broker->supervised);
 	if (member->state == MEMBER_LOST || member->state == MEMBER_ABSENT)
 		assert_true(member->group < GROUP_CLIENT || window_is_open(&member->broker->window));
@@ -418,7 +418,7 @@ void script_finish(struct script *s)
 		struct client *c = container_of(it, struct client, node);
 
 		next = it->next;
-		if (c->link)
+		if (c->pipe)
 			client_break(c);
 	}
 	world_advance(s->world, 10000 * MS);

@@ -9,7 +9,7 @@
 
 /* ---- hands ------------------------------------------------------------------------------------------------------ */
 
-static int hand_link_listen(void *arg, struct broker_link *link, const char *path, uid_t uid, pid_t pid, void **ret)
+static int hand_link_listen(void *arg, struct broker_pipe *pipe, const char *path, uid_t uid, pid_t pid, void **ret)
 {
 	struct world *w = arg;
 	struct client *c;
@@ -19,7 +19,7 @@ static int hand_link_listen(void *arg, struct broker_link *link, const char *pat
 	c = calloc(1, sizeof(*c));
 	assert_non_null(c);
 	c->world = w;
-	c->link = link;
+	c->pipe = pipe;
 	c->uid = uid;
 	c->pid = pid;
 	snprintf(c->path, sizeof(c->path), "%s", path);
@@ -38,7 +38,7 @@ static void hand_link_close(void *arg, void *handle)
 	assert_false(c->closed);
 	c->closed = true;
 	c->up = false;
-	c->link = NULL;
+	c->pipe = NULL;
 	assert_true(w->n_open > 0);
 	w->n_open--;
 }
@@ -229,7 +229,7 @@ struct client *world_hello(struct world *w, const char *name, const struct token
 void client_up(struct client *c)
 {
 	c->up = true;
-	broker_link_up(c->world->broker, c->link, c->world->now_ns);
+	broker_pipe_up(c->world->broker, c->pipe, c->world->now_ns);
 	broker_flush(c->world->broker);
 }
 
@@ -262,7 +262,7 @@ void client_break(struct client *c)
 void client_break_for(struct client *c, int error)
 {
 	c->up = false;
-	broker_link_down(c->world->broker, c->link, error, c->world->now_ns);
+	broker_pipe_down(c->world->broker, c->pipe, error, c->world->now_ns);
 	broker_flush(c->world->broker);
 }
 
@@ -316,8 +316,8 @@ struct buf *pack(struct world *w, const char *format, ...)
 
 void client_send_bytes(struct client *c, const void *data, size_t size_bytes)
 {
-	assert_non_null(c->link);
-	broker_link_data(c->world->broker, c->link, data, size_bytes, c->world->now_ns);
+	assert_non_null(c->pipe);
+	broker_pipe_data(c->world->broker, c->pipe, data, size_bytes, c->world->now_ns);
 	broker_flush(c->world->broker);
 }
 
@@ -376,9 +376,9 @@ bool client_next(struct client *c, struct wire_frame *ret)
 		return false;
 	assert_int_equal(wire_parse(c->in.data + c->in_taken, c->in.size_bytes - c->in_taken, ret, &used), 1);
 	c->in_taken += used;
-	if (c->notify && c->in_taken == c->in.size_bytes && c->link) {
+	if (c->notify && c->in_taken == c->in.size_bytes && c->pipe) {
 		c->notify = false;
-		broker_link_drained(c->world->broker, c->link, c->world->now_ns);
+		broker_pipe_drained(c->world->broker, c->pipe, c->world->now_ns);
 	}
 	return true;
 }

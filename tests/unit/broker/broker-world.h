@@ -1,5 +1,5 @@
 /*
- * The broker's core with pretended hands: links are buffers, time is a number. A client of it is the far end of a link, and what
+ * The broker's core with pretended hands: pipes are buffers, time is a number. A client of it is the far end of a pipe, and what
  * the test sees is what that client would read.
  */
 #pragma once
@@ -27,7 +27,7 @@ struct world;
 struct client {
 	struct world *world;
 	struct list node;
-	struct broker_link *link; /* the broker's end */
+	struct broker_pipe *pipe; /* the broker's end */
 	char path[512];
 	uid_t uid;
 	pid_t pid;
@@ -50,7 +50,7 @@ struct world {
 	uint8_t key[TOKEN_KEY_BYTES];
 	struct list clients;
 	struct client *listening; /* by the last hello */
-	int listen_error;	  /* what link_listen answers */
+	int listen_error;	  /* what pipe_listen answers */
 	bool answered;
 	char error[64], url[512];
 	struct hello_answer answer; /* strings and tokens in it: not to be used */
@@ -66,7 +66,7 @@ struct world {
 
 void world_init(struct world *w, int64_t window_ms, const struct quota_limits *limits);
 void world_deinit(struct world *w); /* every handle must have been given back */
-/* Another incarnation of the broker; all links break, the clients stay to say hello again. */
+/* Another incarnation of the broker; all pipes break, the clients stay to say hello again. */
 void world_restart_broker(struct world *w, uint64_t group, int64_t window_ms);
 void world_advance(struct world *w, int64_t ns); /* with all ticks on the way */
 
@@ -78,7 +78,7 @@ void client_up(struct client *c);
 struct client *world_connect(struct world *w, const char *name, const struct token *token); /* both */
 struct client *world_newcomer(struct world *w, const char *name);
 struct client *world_supervised(struct world *w, uint64_t group, const char *name);
-void client_break(struct client *c); /* the link ends */
+void client_break(struct client *c); /* the pipe ends */
 void client_break_for(struct client *c, int error);
 void client_bye(struct client *c);
 

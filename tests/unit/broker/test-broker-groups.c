@@ -637,7 +637,7 @@ static void test_whom_nobody_announces_is_down_for_its_watchers(void **state)
 	uint64_t id;
 
 	client_tell(s, "groups", pack(&w, "a2a2uua0", UINT64_C(17), UINT64_C(20)));
-	/* monitors 18, which the supervisor does not know, and a client; has a link with 19 and monitors it: that one it would see for itself */
+	/* monitors 18, which the supervisor does not know, and a client; has a pipe with 19 and monitors it: that one it would see for itself */
 	id = client_ask(a, "announce", pack(&w, "a3a0a1ua3uuu", UINT64_C(19), UINT64_C(18), UINT64_C(0x8000000100000005), UINT64_C(19)));
 	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
 	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));

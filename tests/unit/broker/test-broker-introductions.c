@@ -1,4 +1,4 @@
-/* Two groups get a direct link: once, whoever asks. */
+/* Two groups get a direct pipe: once, whoever asks. */
 #include "tests/unit/broker/broker-world.h"
 
 #include <inttypes.h>
@@ -64,7 +64,7 @@ static uint64_t ask(struct client *c, const struct client *other)
 	return client_ask(c, "introduce", pack(&w, "a1u", other->group));
 }
 
-/* @asker gets its link with @other. */
+/* @asker gets its pipe with @other. */
 static struct introduction make_link(struct client *asker, struct client *other)
 {
 	struct introduction in;
@@ -229,7 +229,7 @@ static void test_who_has_not_announced_itself_yet_is_waited_for(void **state)
 	assert_true(expect_introduction(a).join);
 }
 
-/* `introduce_failed` of a dialer: its end has no link, and the listener gives up its own. Then whoever asks gets a new one. */
+/* `introduce_failed` of a dialer: its end has no pipe, and the listener gives up its own. Then whoever asks gets a new one. */
 static void test_after_a_failing_dialer_the_pair_begins_anew(void **state)
 {
 	struct introduction in = make_link(a, b);
@@ -448,7 +448,7 @@ static void test_who_gave_up_at_a_door_and_asks_again_is_not_waited_for_there(vo
 	assert_int_equal(expect_expectation(b).id, again.id);
 }
 
-/* The listener was asked for its door, and gives the link up instead: it had been dialled after all, and that link has ended. */
+/* The listener was asked for its door, and gives the pipe up instead: it had been dialled after all, and that pipe has ended. */
 static void test_who_asks_anew_while_the_door_is_looked_for_gets_an_introduction(void **state)
 {
 	struct introduction in, again;
@@ -524,7 +524,7 @@ static void test_who_comes_before_it_is_expected_is_admitted_by_what_the_kernel_
 	client_expect_error(b, ask_admit(b, b->group, WORLD_UID, (uint64_t)b->pid), "noproc");
 }
 
-/* The broker is a new one: the dialer is linked and says so; the listener has not turned to its door yet, and wants the link as well. */
+/* The broker is a new one: the dialer is linked and says so; the listener has not turned to its door yet, and wants the pipe as well. */
 static void test_an_admission_is_the_answer_to_what_the_listener_asked(void **state)
 {
 	uint64_t id;

@@ -81,7 +81,7 @@ static void *pair_echo(void *arg)
 
 /* Numbered frames, mostly alone, sometimes 70 KB of them at once; never so many under way that both sides
  * could block each other. */
-static void echo_all(struct world *w, struct link *link)
+static void echo_all(struct world *w, struct pipe *link)
 {
 	struct transport_event event;
 	uint32_t sent = 0, received = 0, chunk = 0;
@@ -91,10 +91,10 @@ static void echo_all(struct world *w, struct link *link)
 			uint32_t end = sent + (chunk % 1000 == 999 ? 17500 : 1);
 
 			for (; sent < end; sent++)
-				buf_append(link_out(link), &sent, sizeof(sent));
-			link_flush(link);
+				buf_append(pipe_out(link), &sent, sizeof(sent));
+			pipe_flush(link);
 		}
-		expect_event(w, TRANSPORT_LINK_DATA, &event);
+		expect_event(w, TRANSPORT_PIPE_DATA, &event);
 		assert_int_equal(event.size_bytes % sizeof(sent), 0);
 		for (size_t at = 0; at < event.size_bytes; at += sizeof(sent), received++)
 			assert_memory_equal(event.data + at, &received, sizeof(received));
@@ -106,7 +106,7 @@ static void pair_test(struct world *w, bool nng_listens)
 {
 	struct transport_peer expect = {.uid = getuid(), .pid = getpid()};
 	struct transport_event event;
-	struct link *link;
+	struct pipe *link;
 	nng_socket socket;
 	pthread_t thread;
 	void *trouble;
@@ -115,12 +115,12 @@ static void pair_test(struct world *w, bool nng_listens)
 	nng_socket_set_ms(socket, NNG_OPT_RECVTIMEO, PATIENCE_MS);
 	if (nng_listens) {
 		assert_int_equal(nng_listen(socket, w->url, NULL, 0), 0);
-		assert_int_equal(link_dial(w->transport, w->path, expect, PATIENCE_MS, NULL, &link), 0);
+		assert_int_equal(pipe_dial(w->transport, w->path, expect, PATIENCE_MS, NULL, &link), 0);
 	} else {
-		assert_int_equal(link_listen(w->transport, w->path, expect, PATIENCE_MS, NULL, &link), 0);
+		assert_int_equal(pipe_listen(w->transport, w->path, expect, PATIENCE_MS, NULL, &link), 0);
 		assert_int_equal(nng_dial(socket, w->url, NULL, NNG_FLAG_NONBLOCK), 0);
 	}
-	expect_event(w, TRANSPORT_LINK_UP, &event);
+	expect_event(w, TRANSPORT_PIPE_UP, &event);
 	assert_int_equal(event.peer.pid, getpid());
 	assert_int_equal(pthread_create(&thread, NULL, pair_echo, &socket), 0);
 	echo_all(w, link);
@@ -128,7 +128,7 @@ static void pair_test(struct world *w, bool nng_listens)
 	pthread_join(thread, &trouble);
 	if (trouble)
 		fail_msg("nng could not %s", (const char *)trouble);
-	expect_event(w, TRANSPORT_LINK_DOWN, &event);
+	expect_event(w, TRANSPORT_PIPE_DOWN, &event);
 	assert_int_equal(event.error, -ECONNRESET);
 }
 
@@ -155,7 +155,7 @@ static void test_a_pair_socket_that_dials_our_door(void **state)
 	struct world *w = *state;
 	struct transport_event event;
 	struct door *door;
-	struct link *link;
+	struct pipe *link;
 	nng_socket socket;
 	pthread_t thread;
 	void *trouble;
@@ -176,8 +176,8 @@ static void test_a_pair_socket_that_dials_our_door(void **state)
 	pthread_join(thread, &trouble);
 	if (trouble)
 		fail_msg("nng could not %s", (const char *)trouble);
-	expect_event(w, TRANSPORT_LINK_DOWN, &event);
-	link_free(link);
+	expect_event(w, TRANSPORT_PIPE_DOWN, &event);
+	pipe_free(link);
 	door_free(door);
 }
 
@@ -186,27 +186,27 @@ static void test_we_join_a_pair_socket(void **state)
 {
 	struct world *w = *state;
 	struct transport_peer expect = {.uid = getuid(), .pid = getpid()};
-	struct link *link;
+	struct pipe *link;
 	nng_socket socket;
 	nng_msg *msg;
 
 	assert_int_equal(nng_pair0_open(&socket), 0);
 	nng_socket_set_ms(socket, NNG_OPT_RECVTIMEO, PATIENCE_MS);
 	assert_int_equal(nng_listen(socket, w->url, NULL, 0), 0);
-	assert_int_equal(link_join(w->transport, w->path, expect, "join", 4, NULL, &link), 0);
-	buf_append(link_out(link), "and more", 8);
-	link_flush(link);
+	assert_int_equal(pipe_join(w->transport, w->path, expect, "join", 4, NULL, &link), 0);
+	buf_append(pipe_out(link), "and more", 8);
+	pipe_flush(link);
 	for (int i = 0; i < 2; i++) {
 		struct transport_event event;
 
 		if (i == 0)
-			expect_event(w, TRANSPORT_LINK_UP, &event);
+			expect_event(w, TRANSPORT_PIPE_UP, &event);
 		assert_int_equal(nng_recvmsg(socket, &msg, 0), 0);
 		assert_int_equal(nng_msg_len(msg), i == 0 ? 4 : 8);
 		assert_memory_equal(nng_msg_body(msg), i == 0 ? "join" : "and more", nng_msg_len(msg));
 		nng_msg_free(msg);
 	}
-	link_free(link);
+	pipe_free(link);
 	nng_close(socket);
 }
 

@@ -168,39 +168,39 @@ static void expect_event(struct transport *transport, enum transport_event_type 
 		*ret = event;
 }
 
-static void expect_down(struct transport *transport, struct link *link, int error)
+static void expect_down(struct transport *transport, struct pipe *link, int error)
 {
 	struct transport_event event;
 
-	expect_event(transport, TRANSPORT_LINK_DOWN, &event);
-	assert_ptr_equal(event.link, link);
+	expect_event(transport, TRANSPORT_PIPE_DOWN, &event);
+	assert_ptr_equal(event.pipe, link);
 	assert_int_equal(event.error, error);
 }
 
 /* nng does not tell why a connection ended. */
-static void expect_down_for(struct transport *transport, struct link *link, int error)
+static void expect_down_for(struct transport *transport, struct pipe *link, int error)
 {
 	expect_down(transport, link, is_native() ? error : -ECONNRESET);
 }
 
 /* nng may have shaken hands with a peer before it refuses it. */
-static void expect_down_perhaps_after_up(struct transport *transport, struct link *link)
+static void expect_down_perhaps_after_up(struct transport *transport, struct pipe *link)
 {
 	struct transport_event event;
 
 	do {
 		assert_true(next_event(transport, &event));
-		assert_ptr_equal(event.link, link);
-	} while (event.type == TRANSPORT_LINK_UP);
-	assert_int_equal(event.type, TRANSPORT_LINK_DOWN);
+		assert_ptr_equal(event.pipe, link);
+	} while (event.type == TRANSPORT_PIPE_UP);
+	assert_int_equal(event.type, TRANSPORT_PIPE_DOWN);
 }
 
-static void expect_data(struct transport *transport, struct link *link, const char *text)
+static void expect_data(struct transport *transport, struct pipe *link, const char *text)
 {
 	struct transport_event event;
 
-	expect_event(transport, TRANSPORT_LINK_DATA, &event);
-	assert_ptr_equal(event.link, link);
+	expect_event(transport, TRANSPORT_PIPE_DATA, &event);
+	assert_ptr_equal(event.pipe, link);
 	assert_int_equal(event.size_bytes, strlen(text));
 	assert_memory_equal(event.data, text, strlen(text));
 }
@@ -213,18 +213,18 @@ static void expect_silence(struct transport *transport)
 		fail_msg("event %d error %d, expected none", event.type, event.error);
 }
 
-static void say(struct link *link, const char *text)
+static void say(struct pipe *link, const char *text)
 {
-	buf_append(link_out(link), text, strlen(text));
-	link_flush(link);
+	buf_append(pipe_out(link), text, strlen(text));
+	pipe_flush(link);
 }
 
-static void make_pair(struct world *w, struct link **ret_a, struct link **ret_b)
+static void make_pair(struct world *w, struct pipe **ret_a, struct pipe **ret_b)
 {
-	assert_int_equal(link_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, ret_a), 0);
-	assert_int_equal(link_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, ret_b), 0);
-	expect_event(w->a, TRANSPORT_LINK_UP, NULL);
-	expect_event(w->b, TRANSPORT_LINK_UP, NULL);
+	assert_int_equal(pipe_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, ret_a), 0);
+	assert_int_equal(pipe_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, ret_b), 0);
+	expect_event(w->a, TRANSPORT_PIPE_UP, NULL);
+	expect_event(w->b, TRANSPORT_PIPE_UP, NULL);
 }
 
 static pid_t peer_start(const char *mode, const char *path)
@@ -331,20 +331,20 @@ static int world_teardown(void **state)
 static void test_both_ends_come_up_and_know_each_other(void **state)
 {
 	struct world *w = *state;
-	struct link *a, *b;
+	struct pipe *a, *b;
 	struct transport_event event;
 
-	assert_int_equal(link_listen(w->a, w->path, myself(), PATIENCE_MS, w, &a), 0);
-	assert_false(link_is_up(a));
-	assert_int_equal(link_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
-	expect_event(w->a, TRANSPORT_LINK_UP, &event);
-	assert_ptr_equal(event.link, a);
+	assert_int_equal(pipe_listen(w->a, w->path, myself(), PATIENCE_MS, w, &a), 0);
+	assert_false(pipe_is_up(a));
+	assert_int_equal(pipe_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
+	expect_event(w->a, TRANSPORT_PIPE_UP, &event);
+	assert_ptr_equal(event.pipe, a);
 	assert_ptr_equal(event.user, w);
 	assert_int_equal(event.peer.uid, getuid());
 	assert_int_equal(event.peer.pid, getpid());
-	assert_true(link_is_up(a));
+	assert_true(pipe_is_up(a));
 	assert_int_equal(access(w->path, F_OK), -1);
-	expect_event(w->b, TRANSPORT_LINK_UP, &event);
+	expect_event(w->b, TRANSPORT_PIPE_UP, &event);
 	assert_int_equal(event.peer.pid, getpid());
 
 	say(a, "ping");
@@ -352,27 +352,27 @@ static void test_both_ends_come_up_and_know_each_other(void **state)
 	say(b, "pong");
 	expect_data(w->a, a, "pong");
 
-	link_free(b);
+	pipe_free(b);
 	expect_down(w->a, a, -ECONNRESET);
-	assert_false(link_is_up(a));
+	assert_false(pipe_is_up(a));
 	expect_silence(w->a);
 	say(a, "into nothing");
-	assert_int_equal(link_backlog_bytes(a), 0);
+	assert_int_equal(pipe_backlog_bytes(a), 0);
 }
 
 static void test_frames_written_before_up_arrive(void **state)
 {
 	struct world *w = *state;
-	struct link *a, *b;
+	struct pipe *a, *b;
 
-	assert_int_equal(link_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
+	assert_int_equal(pipe_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
 	say(a, "one");
 	say(a, "two");
-	assert_int_equal(link_backlog_bytes(a), 6);
-	assert_int_equal(link_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
+	assert_int_equal(pipe_backlog_bytes(a), 6);
+	assert_int_equal(pipe_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
 	say(b, "three");
-	expect_event(w->a, TRANSPORT_LINK_UP, NULL);
-	expect_event(w->b, TRANSPORT_LINK_UP, NULL);
+	expect_event(w->a, TRANSPORT_PIPE_UP, NULL);
+	expect_event(w->b, TRANSPORT_PIPE_UP, NULL);
 	expect_data(w->b, b, "onetwo");
 	expect_data(w->a, a, "three");
 }
@@ -380,7 +380,7 @@ static void test_frames_written_before_up_arrive(void **state)
 static void test_frames_keep_their_order_and_are_never_split(void **state)
 {
 	struct world *w = *state;
-	struct link *a, *b;
+	struct pipe *a, *b;
 	uint32_t expected = 0;
 	struct transport_event event;
 
@@ -388,14 +388,14 @@ static void test_frames_keep_their_order_and_are_never_split(void **state)
 	for (uint32_t i = 0; i < 100000; i++) {
 		uint32_t frame[3] = {i, ~i, i * 7};
 
-		buf_append(link_out(a), frame, sizeof(frame));
-		link_mark(a);
+		buf_append(pipe_out(a), frame, sizeof(frame));
+		pipe_mark(a);
 		if (i % 3 == 0)
-			link_flush(a);
+			pipe_flush(a);
 	}
-	link_flush(a);
+	pipe_flush(a);
 	while (expected < 100000) {
-		expect_event(w->b, TRANSPORT_LINK_DATA, &event);
+		expect_event(w->b, TRANSPORT_PIPE_DATA, &event);
 		assert_int_equal(event.size_bytes % 12, 0);
 		assert_true(event.size_bytes <= TRANSPORT_BATCH_BYTES + 12);
 		for (size_t at = 0; at < event.size_bytes; at += 12, expected++) {
@@ -412,21 +412,21 @@ static void test_frames_keep_their_order_and_are_never_split(void **state)
 static void test_the_biggest_message_passes_and_a_bigger_one_ends_the_link(void **state)
 {
 	struct world *w = *state;
-	struct link *a, *b;
+	struct pipe *a, *b;
 	struct transport_event event;
 
 	make_pair(w, &a, &b);
 	for (int more = 0; more < 2; more++) {
 		size_t n = WIRE_MESSAGE_MAX_BYTES + more;
-		uint8_t *at = buf_reserve(link_out(a), n);
+		uint8_t *at = buf_reserve(pipe_out(a), n);
 
 		assert_non_null(at);
 		memset(at, 'x', n);
-		link_out(a)->size_bytes += n;
-		link_flush(a);
+		pipe_out(a)->size_bytes += n;
+		pipe_flush(a);
 		if (more)
 			break;
-		expect_event(w->b, TRANSPORT_LINK_DATA, &event);
+		expect_event(w->b, TRANSPORT_PIPE_DATA, &event);
 		assert_int_equal(event.size_bytes, n);
 	}
 	expect_down(w->a, a, -EMSGSIZE);
@@ -437,27 +437,27 @@ static void test_drained_says_that_the_kernel_has_everything(void **state)
 {
 	struct world *w = *state;
 	struct transport_event event;
-	struct link *a, *b;
+	struct pipe *a, *b;
 	size_t received = 0, n = 0;
 	uint8_t bytes[1000] = {0};
 
 	make_pair(w, &a, &b);
-	link_notify_drained(a);
-	expect_event(w->a, TRANSPORT_LINK_DRAINED, &event);
-	assert_ptr_equal(event.link, a);
+	pipe_notify_drained(a);
+	expect_event(w->a, TRANSPORT_PIPE_DRAINED, &event);
+	assert_ptr_equal(event.pipe, a);
 
 	for (; n < 10000000; n += sizeof(bytes)) {
-		buf_append(link_out(a), bytes, sizeof(bytes));
-		link_mark(a);
+		buf_append(pipe_out(a), bytes, sizeof(bytes));
+		pipe_mark(a);
 	}
-	link_notify_drained(a);
+	pipe_notify_drained(a);
 	expect_silence(w->a); /* 10 MB do not fit anywhere: the receiver stops at 4 MiB */
 	while (received < n) {
-		expect_event(w->b, TRANSPORT_LINK_DATA, &event);
+		expect_event(w->b, TRANSPORT_PIPE_DATA, &event);
 		received += event.size_bytes;
 	}
-	expect_event(w->a, TRANSPORT_LINK_DRAINED, NULL);
-	assert_int_equal(link_backlog_bytes(a), 0);
+	expect_event(w->a, TRANSPORT_PIPE_DRAINED, NULL);
+	assert_int_equal(pipe_backlog_bytes(a), 0);
 	expect_silence(w->a);
 }
 
@@ -466,7 +466,7 @@ static void test_a_sender_is_held_while_nobody_reads(void **state)
 	struct world *w = *state;
 	const size_t total = 48u << 20, chunk = 64u << 10;
 	struct transport_event event;
-	struct link *a, *b;
+	struct pipe *a, *b;
 	uint8_t *bytes = calloc(1, chunk);
 	size_t backlog, received = 0;
 	int same = 0;
@@ -474,21 +474,21 @@ static void test_a_sender_is_held_while_nobody_reads(void **state)
 	make_pair(w, &a, &b);
 	for (size_t n = 0; n < total; n += chunk) {
 		memcpy(bytes, &n, sizeof(n));
-		buf_append(link_out(a), bytes, chunk);
-		link_flush(a);
+		buf_append(pipe_out(a), bytes, chunk);
+		pipe_flush(a);
 	}
-	backlog = link_backlog_bytes(a);
+	backlog = pipe_backlog_bytes(a);
 	while (same < 100) { /* until it moves no more */
 		poll(NULL, 0, 2);
-		same = link_backlog_bytes(a) == backlog ? same + 1 : 0;
-		backlog = link_backlog_bytes(a);
+		same = pipe_backlog_bytes(a) == backlog ? same + 1 : 0;
+		backlog = pipe_backlog_bytes(a);
 	}
 	/* unread data, one message beyond it, one in nng's hands at each end, socket buffers */
 	assert_true(total - backlog > 0);
 	assert_true(total - backlog <= TRANSPORT_INBOUND_MAX_BYTES + 4 * TRANSPORT_BATCH_BYTES + (1u << 20));
 
 	while (received < total) {
-		expect_event(w->b, TRANSPORT_LINK_DATA, &event);
+		expect_event(w->b, TRANSPORT_PIPE_DATA, &event);
 		for (size_t at = 0; at < event.size_bytes; at += chunk, received += chunk)
 			assert_memory_equal(event.data + at, &received, sizeof(received));
 	}
@@ -499,7 +499,7 @@ static void test_a_path_may_be_long(void **state)
 {
 	struct world *w = *state;
 	char deep[200], name[101], too_long[400];
-	struct link *a, *b;
+	struct pipe *a, *b;
 
 	memset(name, 'd', 100);
 	name[100] = 0;
@@ -512,26 +512,26 @@ static void test_a_path_may_be_long(void **state)
 	assert_int_equal(access(w->path, F_OK), -1);
 	say(a, "hi");
 	expect_data(w->b, b, "hi");
-	link_free(a);
+	pipe_free(a);
 	expect_down(w->b, b, -ECONNRESET);
 
 	/* a listener that nobody found cleans up as well */
-	assert_int_equal(link_listen(w->a, w->path, myself(), -1, NULL, &a), 0);
+	assert_int_equal(pipe_listen(w->a, w->path, myself(), -1, NULL, &a), 0);
 	assert_int_equal(access(w->path, F_OK), 0);
-	link_free(a);
+	pipe_free(a);
 	assert_int_equal(access(w->path, F_OK), -1);
 	assert_int_equal(rmdir(deep), 0);
 
 	snprintf(too_long, sizeof(too_long), "%s/%s%s", w->dir, name, name);
-	assert_int_equal(link_listen(w->a, too_long, myself(), -1, NULL, &a), -ENAMETOOLONG);
+	assert_int_equal(pipe_listen(w->a, too_long, myself(), -1, NULL, &a), -ENAMETOOLONG);
 }
 
 static void test_nobody_comes(void **state)
 {
 	struct world *w = *state;
-	struct link *a;
+	struct pipe *a;
 
-	assert_int_equal(link_listen(w->a, w->path, myself(), 20, NULL, &a), 0);
+	assert_int_equal(pipe_listen(w->a, w->path, myself(), 20, NULL, &a), 0);
 	expect_down(w->a, a, -ETIMEDOUT);
 	expect_silence(w->a);
 }
@@ -539,18 +539,18 @@ static void test_nobody_comes(void **state)
 static void test_dialling_where_nobody_listens_fails_at_once(void **state)
 {
 	struct world *w = *state;
-	struct link *b;
+	struct pipe *b;
 	int fd;
 
-	assert_int_equal(link_dial(w->b, w->path, myself(), -1, NULL, &b), 0);
+	assert_int_equal(pipe_dial(w->b, w->path, myself(), -1, NULL, &b), 0);
 	expect_down(w->b, b, -ENOENT);
 
 	fd = raw_bind(w->path, true);
-	assert_int_equal(link_dial(w->b, w->path, myself(), 50, NULL, &b), 0);
+	assert_int_equal(pipe_dial(w->b, w->path, myself(), 50, NULL, &b), 0);
 	expect_down(w->b, b, -ETIMEDOUT); /* somebody who never says a word */
 	close(fd);
 
-	assert_int_equal(link_dial(w->b, w->path, myself(), -1, NULL, &b), 0);
+	assert_int_equal(pipe_dial(w->b, w->path, myself(), -1, NULL, &b), 0);
 	expect_down(w->b, b, -ECONNREFUSED);
 	unlink(w->path);
 }
@@ -561,17 +561,17 @@ static void test_a_peer_of_another_user_is_refused(void **state)
 {
 	struct world *w = *state;
 	struct transport_peer other = {.uid = getuid() + 1};
-	struct link *a, *b;
+	struct pipe *a, *b;
 
-	assert_int_equal(link_listen(w->a, w->path, other, 300, NULL, &a), 0);
-	assert_int_equal(link_dial(w->b, w->path, myself(), 100, NULL, &b), 0);
+	assert_int_equal(pipe_listen(w->a, w->path, other, 300, NULL, &a), 0);
+	assert_int_equal(pipe_dial(w->b, w->path, myself(), 100, NULL, &b), 0);
 	say(b, "let me in");
 	expect_down_perhaps_after_up(w->b, b);
 	expect_down(w->a, a, -EACCES); /* and no data before it */
-	link_free(a);
+	pipe_free(a);
 
-	assert_int_equal(link_listen(w->a, w->path, myself(), 200, NULL, &a), 0);
-	assert_int_equal(link_dial(w->b, w->path, other, PATIENCE_MS, NULL, &b), 0);
+	assert_int_equal(pipe_listen(w->a, w->path, myself(), 200, NULL, &a), 0);
+	assert_int_equal(pipe_dial(w->b, w->path, other, PATIENCE_MS, NULL, &b), 0);
 	expect_down(w->b, b, -EACCES);
 }
 
@@ -579,7 +579,7 @@ static void test_a_wrong_process_does_not_use_up_the_place(void **state)
 {
 	struct world *w = *state;
 	struct transport_event event;
-	struct link *a, *b;
+	struct pipe *a, *b;
 	int status;
 	pid_t pid;
 
@@ -588,33 +588,33 @@ static void test_a_wrong_process_does_not_use_up_the_place(void **state)
 	assert_true(WIFSTOPPED(status));
 	struct transport_peer expect = {.uid = getuid(), .pid = pid};
 
-	assert_int_equal(link_listen(w->a, w->path, expect, PATIENCE_MS, NULL, &a), 0);
-	assert_int_equal(link_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
+	assert_int_equal(pipe_listen(w->a, w->path, expect, PATIENCE_MS, NULL, &a), 0);
+	assert_int_equal(pipe_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
 	expect_down_perhaps_after_up(w->b, b);
 
 	kill(pid, SIGCONT);
-	expect_event(w->a, TRANSPORT_LINK_UP, &event);
+	expect_event(w->a, TRANSPORT_PIPE_UP, &event);
 	assert_int_equal(event.peer.pid, pid);
 	say(a, "hello");
 	expect_data(w->a, a, "hello");
-	link_free(a);
+	pipe_free(a);
 	peer_reap(pid, false);
 }
 
 static void test_a_second_dialer_is_refused_and_the_first_goes_on(void **state)
 {
 	struct world *w = *state;
-	struct link *a, *b, *c;
+	struct pipe *a, *b, *c;
 
-	assert_int_equal(link_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
-	assert_int_equal(link_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
-	expect_event(w->b, TRANSPORT_LINK_UP, NULL);
+	assert_int_equal(pipe_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
+	assert_int_equal(pipe_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
+	expect_event(w->b, TRANSPORT_PIPE_UP, NULL);
 	say(b, "first");
-	assert_int_equal(link_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &c), 0);
+	assert_int_equal(pipe_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &c), 0);
 	say(c, "second");
 	expect_down_perhaps_after_up(w->b, c);
 
-	expect_event(w->a, TRANSPORT_LINK_UP, NULL);
+	expect_event(w->a, TRANSPORT_PIPE_UP, NULL);
 	expect_data(w->a, a, "first");
 	say(a, "still here");
 	expect_data(w->b, b, "still here");
@@ -630,25 +630,25 @@ static void test_what_a_killed_peer_sent_arrives_before_down(void **state)
 	for (int round = 0; round < 5; round++) {
 		struct transport_peer expect = {.uid = getuid()};
 		struct transport_event event;
-		struct link *a;
+		struct pipe *a;
 		uint32_t expected = 0;
 		pid_t pid;
 
-		assert_int_equal(link_listen(w->a, w->path, expect, PATIENCE_MS, NULL, &a), 0);
+		assert_int_equal(pipe_listen(w->a, w->path, expect, PATIENCE_MS, NULL, &a), 0);
 		pid = peer_start("send-and-die", w->path);
-		expect_event(w->a, TRANSPORT_LINK_UP, NULL);
+		expect_event(w->a, TRANSPORT_PIPE_UP, NULL);
 		for (;;) {
 			assert_true(next_event(w->a, &event));
-			if (event.type == TRANSPORT_LINK_DOWN)
+			if (event.type == TRANSPORT_PIPE_DOWN)
 				break;
-			assert_int_equal(event.type, TRANSPORT_LINK_DATA);
+			assert_int_equal(event.type, TRANSPORT_PIPE_DATA);
 			for (size_t at = 0; at < event.size_bytes; at += 4, expected++)
 				assert_memory_equal(event.data + at, &expected, 4);
 		}
 		assert_int_equal(event.error, -ECONNRESET);
 		assert_int_equal(expected, 10000);
 		peer_reap(pid, true);
-		link_free(a);
+		pipe_free(a);
 	}
 }
 
@@ -659,13 +659,13 @@ static void test_a_message_too_big_ends_the_link(void **state)
 {
 	struct world *w = *state;
 	uint8_t head[9] = {1, 0, 0, 0, 0, 2, 0, 0, 0}; /* 32 MiB */
-	struct link *a;
+	struct pipe *a;
 	int fd;
 
-	assert_int_equal(link_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
+	assert_int_equal(pipe_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
 	fd = raw_connect(w->path);
 	raw_write(fd, sp_pair, 8);
-	expect_event(w->a, TRANSPORT_LINK_UP, NULL);
+	expect_event(w->a, TRANSPORT_PIPE_UP, NULL);
 	raw_write(fd, "\1\0\0\0\0\0\0\0\2ok", 11);
 	expect_data(w->a, a, "ok");
 	raw_write(fd, head, sizeof(head));
@@ -676,12 +676,12 @@ static void test_a_message_too_big_ends_the_link(void **state)
 static void test_garbage_costs_only_the_connection_it_came_on(void **state)
 {
 	struct world *w = *state;
-	struct link *a, *b;
+	struct pipe *a, *b;
 	int silent, fd;
 
 	if (!is_native())
 		goto up; /* nng 1.5.2 may stop accepting after a wrong greeting */
-	assert_int_equal(link_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
+	assert_int_equal(pipe_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
 	silent = raw_connect(w->path);
 	fd = raw_connect(w->path);
 	raw_write(fd, "GET / HTTP/1.1\r\n\r\n", 18);
@@ -693,19 +693,19 @@ static void test_garbage_costs_only_the_connection_it_came_on(void **state)
 	raw_write(fd, sp_req, 8);
 	raw_wait_closed(w->a, fd);
 
-	assert_int_equal(link_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
-	expect_event(w->a, TRANSPORT_LINK_UP, NULL);
-	expect_event(w->b, TRANSPORT_LINK_UP, NULL);
+	assert_int_equal(pipe_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
+	expect_event(w->a, TRANSPORT_PIPE_UP, NULL);
+	expect_event(w->b, TRANSPORT_PIPE_UP, NULL);
 	say(b, "sense");
 	expect_data(w->a, a, "sense");
 	close(silent);
 	expect_silence(w->a);
-	link_free(a);
+	pipe_free(a);
 up:
-	assert_int_equal(link_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
+	assert_int_equal(pipe_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
 	fd = raw_connect(w->path);
 	raw_write(fd, sp_pair, 8);
-	expect_event(w->a, TRANSPORT_LINK_UP, NULL);
+	expect_event(w->a, TRANSPORT_PIPE_UP, NULL);
 	raw_write(fd, "\7nonsense", 9);
 	expect_down_for(w->a, a, -EPROTO);
 	raw_wait_closed(w->a, fd);
@@ -717,20 +717,20 @@ static void test_a_freed_link_says_nothing_more(void **state)
 {
 	struct world *w = *state;
 	struct transport_event event;
-	struct link *a, *b, *c;
+	struct pipe *a, *b, *c;
 
 	make_pair(w, &a, &b);
 	say(b, "1");
 	say(b, "2");
-	expect_event(w->a, TRANSPORT_LINK_DATA, &event);
-	link_free(a); /* its data stays valid until the next event is asked for */
+	expect_event(w->a, TRANSPORT_PIPE_DATA, &event);
+	pipe_free(a); /* its data stays valid until the next event is asked for */
 	assert_int_equal(event.data[0], '1');
 	expect_silence(w->a);
 	expect_down(w->b, b, -ECONNRESET);
 
-	assert_int_equal(link_dial(w->a, "/nonexistent/socket", myself(), 0, NULL, &a), 0);
-	assert_int_equal(link_dial(w->a, "/nonexistent/socket", myself(), 0, NULL, &c), 0);
-	link_free(a);
+	assert_int_equal(pipe_dial(w->a, "/nonexistent/socket", myself(), 0, NULL, &a), 0);
+	assert_int_equal(pipe_dial(w->a, "/nonexistent/socket", myself(), 0, NULL, &c), 0);
+	pipe_free(a);
 	expect_down(w->a, c, -ENOENT);
 }
 
@@ -743,24 +743,24 @@ static void test_freeing_amid_traffic_is_safe(void **state)
 	if (!is_native())
 		return; /* nng 1.5.2 hangs in nng_close() now and then when messages are arriving */
 	for (int round = 0; round < 1000; round++) {
-		struct link *a, *b;
+		struct pipe *a, *b;
 
-		assert_int_equal(link_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
-		assert_int_equal(link_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
+		assert_int_equal(pipe_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
+		assert_int_equal(pipe_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
 		if (round % 4)
-			expect_event(w->a, TRANSPORT_LINK_UP, NULL);
+			expect_event(w->a, TRANSPORT_PIPE_UP, NULL);
 		for (int i = 0; i < round % 50; i++) {
-			buf_append(link_out(a), bytes, sizeof(bytes));
-			link_flush(a);
-			buf_append(link_out(b), bytes, sizeof(bytes));
-			link_flush(b);
+			buf_append(pipe_out(a), bytes, sizeof(bytes));
+			pipe_flush(a);
+			buf_append(pipe_out(b), bytes, sizeof(bytes));
+			pipe_flush(b);
 			while (transport_next(w->a, &event) || transport_next(w->b, &event))
 				;
 		}
 		if (round % 3 == 0)
-			link_notify_drained(a);
-		link_free(round % 2 ? a : b);
-		link_free(round % 2 ? b : a);
+			pipe_notify_drained(a);
+		pipe_free(round % 2 ? a : b);
+		pipe_free(round % 2 ? b : a);
 		assert_false(transport_next(w->a, &event));
 		assert_false(transport_next(w->b, &event));
 	}
@@ -925,7 +925,7 @@ static void test_clients_that_come_and_go_do_no_harm(void **state)
 	struct transport_event event;
 	struct server *server;
 	struct request *request;
-	struct link *a, *b;
+	struct pipe *a, *b;
 	int silent[300];
 
 	if (!is_native())
@@ -946,13 +946,13 @@ static void test_clients_that_come_and_go_do_no_harm(void **state)
 		close(silent[i]);
 	server_free(server);
 
-	assert_int_equal(link_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
+	assert_int_equal(pipe_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
 	for (int i = 0; i < 100; i++)
 		close(raw_connect(w->path));
-	assert_int_equal(link_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
+	assert_int_equal(pipe_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
 	say(b, "at last");
-	expect_event(w->a, TRANSPORT_LINK_UP, NULL);
-	expect_event(w->b, TRANSPORT_LINK_UP, NULL);
+	expect_event(w->a, TRANSPORT_PIPE_UP, NULL);
+	expect_event(w->b, TRANSPORT_PIPE_UP, NULL);
 	expect_data(w->a, a, "at last");
 }
 
@@ -1084,9 +1084,9 @@ static void expect_knock(struct world *w, struct door *door, const char *first, 
 	assert_memory_equal(ret->data, first, strlen(first));
 }
 
-static void knock(struct world *w, const char *first, struct link **ret)
+static void knock(struct world *w, const char *first, struct pipe **ret)
 {
-	assert_int_equal(link_join(w->b, w->path, myself(), first, strlen(first), NULL, ret), 0);
+	assert_int_equal(pipe_join(w->b, w->path, myself(), first, strlen(first), NULL, ret), 0);
 }
 
 static void test_who_dials_a_door_writes_before_it_is_let_in(void **state)
@@ -1094,30 +1094,30 @@ static void test_who_dials_a_door_writes_before_it_is_let_in(void **state)
 	struct world *w = *state;
 	struct door *door = make_door(w);
 	struct transport_event event;
-	struct link *a, *b;
+	struct pipe *a, *b;
 
 	if (!door)
 		return;
 	knock(w, "it is me", &b);
 	assert_true(next_within(w->b, &event, PATIENCE_MS, NULL)); /* the other has not turned to it */
-	assert_int_equal(event.type, TRANSPORT_LINK_UP);
+	assert_int_equal(event.type, TRANSPORT_PIPE_UP);
 	assert_int_equal(event.peer.pid, getpid());
 	say(b, "one");
 	say(b, "two");
-	link_notify_drained(b);
+	pipe_notify_drained(b);
 	assert_true(next_within(w->b, &event, PATIENCE_MS, NULL));
-	assert_int_equal(event.type, TRANSPORT_LINK_DRAINED);
+	assert_int_equal(event.type, TRANSPORT_PIPE_DRAINED);
 	expect_knock(w, door, "it is me", &event);
 	expect_silence(w->a); /* not a byte more is read */
 	assert_int_equal(door_admit(door, event.knock_id, w, &a), 0);
-	assert_true(link_is_up(a));
+	assert_true(pipe_is_up(a));
 	say(a, "welcome");
 	expect_data(w->a, a, "one");
 	expect_data(w->a, a, "two");
 	expect_data(w->b, b, "welcome");
-	link_free(b);
+	pipe_free(b);
 	expect_down(w->a, a, -ECONNRESET);
-	link_free(a);
+	pipe_free(a);
 	assert_int_equal(door_admit(door, event.knock_id, w, &a), -ENOENT);
 	door_free(door);
 }
@@ -1127,7 +1127,7 @@ static void test_what_is_written_at_a_door_outlives_its_writer(void **state)
 	struct world *w = *state;
 	struct door *door = make_door(w);
 	struct transport_event event;
-	struct link *a;
+	struct pipe *a;
 	uint32_t expected = 0;
 	pid_t pid;
 
@@ -1140,14 +1140,14 @@ static void test_what_is_written_at_a_door_outlives_its_writer(void **state)
 	assert_int_equal(door_admit(door, event.knock_id, NULL, &a), 0);
 	for (;;) {
 		assert_true(next_event(w->a, &event));
-		if (event.type == TRANSPORT_LINK_DOWN)
+		if (event.type == TRANSPORT_PIPE_DOWN)
 			break;
-		assert_int_equal(event.type, TRANSPORT_LINK_DATA);
+		assert_int_equal(event.type, TRANSPORT_PIPE_DATA);
 		for (size_t at = 0; at < event.size_bytes; at += 4, expected++)
 			assert_memory_equal(event.data + at, &expected, 4);
 	}
 	assert_int_equal(expected, 100);
-	link_free(a);
+	pipe_free(a);
 	door_free(door);
 }
 
@@ -1156,17 +1156,17 @@ static void test_who_is_refused_at_a_door_sees_the_end(void **state)
 	struct world *w = *state;
 	struct door *door = make_door(w);
 	struct transport_event event;
-	struct link *b;
+	struct pipe *b;
 
 	if (!door)
 		return;
 	knock(w, "stranger", &b);
-	expect_event(w->b, TRANSPORT_LINK_UP, NULL);
+	expect_event(w->b, TRANSPORT_PIPE_UP, NULL);
 	expect_knock(w, door, "stranger", &event);
 	door_refuse(door, event.knock_id);
 	door_refuse(door, event.knock_id);
 	expect_down(w->b, b, -ECONNRESET);
-	link_free(b);
+	pipe_free(b);
 	door_free(door);
 }
 
@@ -1177,7 +1177,7 @@ static void test_garbage_at_a_door_costs_only_itself(void **state)
 	struct world *w = *state;
 	struct door *door = make_door(w);
 	struct transport_event event;
-	struct link *b;
+	struct pipe *b;
 	int fds[5];
 
 	if (!door)
@@ -1196,7 +1196,7 @@ static void test_garbage_at_a_door_costs_only_itself(void **state)
 		raw_wait_closed(w->a, fds[i]);
 	knock(w, "decent", &b);
 	expect_knock(w, door, "decent", &event);
-	link_free(b);
+	pipe_free(b);
 	door_free(door);
 	close(fds[4]);
 }
@@ -1207,7 +1207,7 @@ static void test_the_longest_silent_makes_room_at_a_door(void **state)
 	struct door *door = make_door(w);
 	int fds[DOOR_KNOCKS_MAX + 1];
 	struct transport_event event;
-	struct link *b;
+	struct pipe *b;
 
 	if (!door)
 		return;
@@ -1219,7 +1219,7 @@ static void test_the_longest_silent_makes_room_at_a_door(void **state)
 	raw_wait_closed(w->a, fds[1]);
 	for (int i = 2; i < DOOR_KNOCKS_MAX + 1; i++)
 		close(fds[i]);
-	link_free(b);
+	pipe_free(b);
 	door_free(door);
 }
 
@@ -1256,7 +1256,7 @@ static void test_who_lost_its_place_at_a_door_before_it_spoke_was_never_up(void 
 	struct world *w = *state;
 	struct door *door = make_door(w);
 	struct transport_event event;
-	struct link *b;
+	struct pipe *b;
 
 	if (!door)
 		return;
@@ -1265,10 +1265,10 @@ static void test_who_lost_its_place_at_a_door_before_it_spoke_was_never_up(void 
 		knock(w, "late", &b);
 		assert_null(sendmsg_hook.door); /* it was called */
 		assert_true(next_within(w->b, &event, PATIENCE_MS, NULL));
-		assert_int_equal(event.type, TRANSPORT_LINK_DOWN);
-		assert_ptr_equal(event.link, b);
-		assert_false(link_is_up(b));
-		link_free(b);
+		assert_int_equal(event.type, TRANSPORT_PIPE_DOWN);
+		assert_ptr_equal(event.pipe, b);
+		assert_false(pipe_is_up(b));
+		pipe_free(b);
 	}
 	door_free(door);
 }
@@ -1277,7 +1277,7 @@ static void test_who_waits_for_an_answer_at_a_door_never_makes_room(void **state
 {
 	struct world *w = *state;
 	struct door *door = make_door(w);
-	struct link *links[DOOR_KNOCKS_MAX + 10], *a;
+	struct pipe *links[DOOR_KNOCKS_MAX + 10], *a;
 	struct transport_event event;
 
 	if (!door)
@@ -1291,13 +1291,13 @@ static void test_who_waits_for_an_answer_at_a_door_never_makes_room(void **state
 	/* one goes in, one comes nearer */
 	for (uint64_t id = 1; id <= DOOR_KNOCKS_MAX + 10; id++) {
 		assert_int_equal(door_admit(door, id, NULL, &a), 0);
-		link_free(a);
+		pipe_free(a);
 		if (id <= 10)
 			expect_knock(w, door, "patient", &event);
 	}
 	assert_int_equal(door_next(door, &event), 0);
 	for (int i = 0; i < DOOR_KNOCKS_MAX + 10; i++)
-		link_free(links[i]);
+		pipe_free(links[i]);
 	door_free(door);
 }
 
@@ -1306,17 +1306,17 @@ static void test_a_door_whose_file_was_removed_is_renewed_and_nobody_is_lost(voi
 	struct world *w = *state;
 	struct door *door = make_door(w);
 	struct transport_event event;
-	struct link *first, *second, *b;
+	struct pipe *first, *second, *b;
 
 	if (!door)
 		return;
 	assert_int_equal(door_renew(door), 0); /* it is there */
 	knock(w, "before", &first);
 	unlink(w->path);
-	assert_int_equal(link_join(w->b, w->path, myself(), "x", 1, NULL, &b), 0);
-	expect_event(w->b, TRANSPORT_LINK_UP, NULL);
+	assert_int_equal(pipe_join(w->b, w->path, myself(), "x", 1, NULL, &b), 0);
+	expect_event(w->b, TRANSPORT_PIPE_UP, NULL);
 	expect_down(w->b, b, -ENOENT);
-	link_free(b);
+	pipe_free(b);
 	assert_int_equal(door_renew(door), 0);
 	knock(w, "after", &second);
 	expect_knock(w, door, "before", &event);
@@ -1326,8 +1326,8 @@ static void test_a_door_whose_file_was_removed_is_renewed_and_nobody_is_lost(voi
 	close(raw_bind(w->path, true));
 	door_free(door);
 	assert_int_equal(unlink(w->path), 0);
-	link_free(first);
-	link_free(second);
+	pipe_free(first);
+	pipe_free(second);
 }
 
 static void test_what_waits_at_a_door_is_to_be_had_at_once(void **state)
@@ -1335,7 +1335,7 @@ static void test_what_waits_at_a_door_is_to_be_had_at_once(void **state)
 	struct world *w = *state;
 	struct door *door = make_door(w);
 	struct transport_event event;
-	struct link *b[3];
+	struct pipe *b[3];
 
 	if (!door)
 		return;
@@ -1346,7 +1346,7 @@ static void test_what_waits_at_a_door_is_to_be_had_at_once(void **state)
 	assert_int_equal(door_next(door, &event), 0);
 	expect_silence(w->a); /* and is not told again */
 	for (int i = 0; i < 3; i++)
-		link_free(b[i]);
+		pipe_free(b[i]);
 	door_free(door);
 }
 
@@ -1357,37 +1357,37 @@ static int peer_main(const char *mode, const char *path)
 	struct transport_peer expect = {.uid = getuid(), .pid = getppid()};
 	struct transport_event event;
 	struct transport *transport;
-	struct link *link;
+	struct pipe *link;
 
 	if (strcmp(mode, "echo-stopped") == 0)
 		raise(SIGSTOP);
 	if (transport_new(&transport) < 0)
 		return 2;
-	if (strcmp(mode, "join-and-die") == 0 ? link_join(transport, path, expect, "mortal", 6, NULL, &link) < 0
-					      : link_dial(transport, path, expect, PATIENCE_MS, NULL, &link) < 0)
+	if (strcmp(mode, "join-and-die") == 0 ? pipe_join(transport, path, expect, "mortal", 6, NULL, &link) < 0
+					      : pipe_dial(transport, path, expect, PATIENCE_MS, NULL, &link) < 0)
 		return 3;
 	for (;;) {
 		if (!next_within(transport, &event, PATIENCE_MS, NULL))
 			return 4;
 		switch (event.type) {
-		case TRANSPORT_LINK_UP:
+		case TRANSPORT_PIPE_UP:
 			if (strcmp(mode, "send-and-die") != 0 && strcmp(mode, "join-and-die") != 0)
 				break;
 			for (uint32_t i = 0; i < (*mode == 'j' ? 100u : 10000u); i++) {
-				buf_append(link_out(link), &i, sizeof(i));
-				link_flush(link);
+				buf_append(pipe_out(link), &i, sizeof(i));
+				pipe_flush(link);
 			}
-			link_notify_drained(link);
+			pipe_notify_drained(link);
 			break;
-		case TRANSPORT_LINK_DATA:
-			buf_append(link_out(link), event.data, event.size_bytes);
-			link_flush(link);
+		case TRANSPORT_PIPE_DATA:
+			buf_append(pipe_out(link), event.data, event.size_bytes);
+			pipe_flush(link);
 			break;
-		case TRANSPORT_LINK_DRAINED:
+		case TRANSPORT_PIPE_DRAINED:
 			kill(getpid(), SIGKILL);
 			break;
-		case TRANSPORT_LINK_DOWN:
-			link_free(link);
+		case TRANSPORT_PIPE_DOWN:
+			pipe_free(link);
 			transport_free(transport);
 			return event.error == -ECONNRESET ? 0 : 5;
 		default:
