@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/admission.h"
 
 #include <errno.h>
@@ -6,11 +7,11 @@
 #include <string.h>
 
 #include "broker/life.h"
+#include "broker/member.h"
 #include "broker/state.h"
 #include "libactor/protocol/hello.h"
-#include "broker/member.h"
-#include "libactor/protocol/token.h"
 #include "libactor/protocol/names.h"
+#include "libactor/protocol/token.h"
 
 #define PATH_BYTES 4352
 
@@ -32,8 +33,8 @@ static void refuse(struct admission *a, const char *error, const char *text)
 	struct buf *b = broker_body(broker);
 
 	broker->count.refused++;
-	broker_complain(broker, a->pid, a->uid, "refused the hello of '%s' (pid %d, uid %u): %s: %s", a->name, (int)a->pid,
-		(unsigned)a->uid, error, text);
+	broker_complain(broker, a->pid, a->uid, "refused the hello of '%s' (pid %d, uid %u): %s: %s", a->name,
+		(int)a->pid, (unsigned)a->uid, error, text);
 	hello_answer_put(b, &answer);
 	if (buf_error(b) == 0)
 		broker->ops.hello_answer(broker->arg, a->hello_id, b->data, b->size_bytes);
@@ -54,14 +55,15 @@ static int check(struct admission *a, const void *data, size_t size_bytes)
 		refuse(a, "bad_hello", "the name is not 1 to 255 bytes of UTF-8 without control characters");
 		return -EACCES;
 	}
-	snprintf(a->name, sizeof(a->name), "%.*s", (int)hello->name.len, hello->name.len ? hello->name.s : "");
+	snprintf(
+		a->name, sizeof(a->name), "%.*s", (int)hello->name.len, hello->name.len ? hello->name.s : "");
 	if (hello->version_min > WIRE_VERSION || hello->version_max < WIRE_VERSION) {
 		refuse(a, "version", "this broker speaks version 1 only");
 		return -EACCES;
 	}
 	if (hello->token) {
-		if (token_check(hello->token, hello->token_bytes, broker->key, &a->group, name) < 0 || !a->group ||
-			a->group == broker->group) {
+		if (token_check(hello->token, hello->token_bytes, broker->key, &a->group, name) < 0 ||
+			!a->group || a->group == broker->group) {
 			refuse(a, "bad_token", "the token is not of this node");
 			return -EACCES;
 		}
@@ -92,8 +94,9 @@ static void count(struct hash_node *node, void *arg)
 }
 
 /*
- * Is there a place for one client more? Half of them are for supervised groups, which end when they are refused; and one process has at
- * most a quarter, so that who holds pipes and pipes keeps out nobody else. Counted only when it may be so.
+ * Is there a place for one client more? Half of them are for supervised groups, which end when they are
+ * refused; and one process has at most a quarter, so that who holds pipes and pipes keeps out nobody else.
+ * Counted only when it may be so.
  */
 static bool client_fits(const struct admission *a)
 {
@@ -125,7 +128,8 @@ static struct member *find_or_make(struct admission *a)
 			return NULL;
 		}
 		if (!client_fits(a)) {
-			refuse(a, ERROR_OVERLOADED, "too many clients, or too many of this process; supervised groups have places of their own");
+			refuse(a, ERROR_OVERLOADED,
+				"too many clients, or too many of this process; supervised groups have places of their own");
 			return NULL;
 		}
 		a->group = GROUP_CLIENT | incarnation << 32 | ++broker->n_clients;
@@ -148,11 +152,13 @@ static struct member *find_or_make(struct admission *a)
 /* Nothing came of it: as before. */
 static void undo(struct member *member)
 {
-	if (!member->was_up && !member->listed && list_is_empty(&member->pairs) && list_is_empty(&member->owed)) {
+	if (!member->was_up && !member->listed && list_is_empty(&member->pairs) &&
+		list_is_empty(&member->owed)) {
 		member_forget(member);
 		return;
 	}
-	member->state = member->was_up || !window_is_open(&member->broker->window) ? MEMBER_LOST : MEMBER_ABSENT;
+	member->state =
+		member->was_up || !window_is_open(&member->broker->window) ? MEMBER_LOST : MEMBER_ABSENT;
 	if (member->state == MEMBER_LOST)
 		member_arm(member);
 }
@@ -164,7 +170,8 @@ void admission_undo(struct member *member)
 	undo(member);
 }
 
-void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data, size_t size_bytes)
+void admission_hello(
+	struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data, size_t size_bytes)
 {
 	struct admission a = {.broker = broker, .hello_id = hello_id, .uid = uid, .pid = pid, .name = ""};
 	struct hello_answer answer = {.version = WIRE_VERSION, .node = broker->node, .self = broker->self};
@@ -185,10 +192,10 @@ void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t 
 	member->pid = pid;
 	member->single = a.hello.single;
 	memcpy(member->name, a.name, sizeof(member->name));
-	member->is_spawner = member_is_supervised(member) && strcmp(a.name, NAME_SPAWNER) == 0;
+	member->is_spawner = member_is_supervised(member) && !strcmp(a.name, NAME_SPAWNER);
 
-	snprintf(url + 6, sizeof(url) - 6, "%s/b/%" PRIu64 ".%" PRIu64 ".ipc", broker->runtime_dir, broker->group,
-		++broker->n_pipes);
+	snprintf(url + 6, sizeof(url) - 6, "%s/b/%" PRIu64 ".%" PRIu64 ".ipc", broker->runtime_dir,
+		broker->group, ++broker->n_pipes);
 	pipe = broker_pipe_new(member);
 	if (!pipe) {
 		refuse(&a, ERROR_OVERLOADED, "out of memory");
@@ -201,7 +208,9 @@ void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t 
 	if (r < 0) {
 		pipe->member = NULL;
 		broker_pipe_close(pipe);
-		refuse(&a, ERROR_OVERLOADED, r == -EMFILE || r == -ENFILE ? "the broker has no file descriptors left" : strerror(-r));
+		refuse(&a, ERROR_OVERLOADED,
+			r == -EMFILE || r == -ENFILE ? "the broker has no file descriptors left"
+						     : strerror(-r));
 		undo(member);
 		return;
 	}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who may come in: from a hello to a member with a pipe of its own, or a refusal that says why. */
 #pragma once
 
@@ -7,6 +8,7 @@
 struct broker;
 struct member;
 
-void admission_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data, size_t size_bytes);
+void admission_hello(
+	struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data, size_t size_bytes);
 /* Nobody came to the pipe that was made for @member: it is as it was before its hello. May free it. */
 void admission_undo(struct member *member);

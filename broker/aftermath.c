@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/aftermath.h"
 
 #include <errno.h>
@@ -6,14 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "spawner/shared/runtime-dir.h"
-#include "spawner/shared/sweep.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/log.h"
+#include "spawner/shared/runtime-dir.h"
+#include "spawner/shared/sweep.h"
 
 #define SUPERVISOR_LIMIT_MS 10000 /* it needs a fraction of a second, and ends us too */
-#define SWEEP_LIMIT_MS	    5000
-#define NAP_MS		    20
+#define SWEEP_LIMIT_MS      5000
+#define NAP_MS              20
 
 /* True: the lock is ours, so nobody else is at work here. */
 static bool wait_for_lock(int dir_fd, struct runtime_dir_owner *ret_owner)

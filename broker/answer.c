@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/answer.h"
 
 #include "broker/member.h"
@@ -8,7 +9,8 @@ void answer_refuse(struct member *member, const struct wire_frame *call, const c
 {
 	if (call->type != WIRE_CALL)
 		return;
-	wire_put_error(member_out(member), call->from, member->broker->self, call->id, wire_cstr(name), wire_cstr(text));
+	wire_put_error(member_out(member), call->from, member->broker->self, call->id, wire_cstr(name),
+		wire_cstr(text));
 	member_written(member);
 }
 
@@ -32,6 +34,7 @@ void answer_result(struct member *member, const struct wire_frame *call, const s
 		answer_refuse(member, call, ERROR_OVERLOADED, "out of memory");
 		return;
 	}
-	wire_put_reply(member_out(member), call->from, member->broker->self, call->id, result->data, result->size_bytes);
+	wire_put_reply(member_out(member), call->from, member->broker->self, call->id, result->data,
+		result->size_bytes);
 	member_written(member);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Answers of the broker itself to a call of @member. What is no call gets none. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/core.h"
 
 #include <errno.h>
@@ -12,10 +13,11 @@
 #include "broker/state.h"
 #include "libactor/protocol/names.h"
 
-/* ---- frames ----------------------------------------------------------------------------------------------------- */
+/* ---- frames ---- */
 
 /* Does @member speak for @frame->from? */
-static bool from_is_own(const struct broker *broker, const struct member *member, const struct wire_frame *frame)
+static bool from_is_own(
+	const struct broker *broker, const struct member *member, const struct wire_frame *frame)
 {
 	actor_ref from = frame->from;
 
@@ -41,7 +43,8 @@ static void handle_frame(struct broker *broker, struct member *member, const str
 		return;
 	case WIRE_PAUSE:
 	case WIRE_RESUME:
-		if (frame->has_ref && (frame->to.ref.group != member->group || frame->to.ref.node != broker->node))
+		if (frame->has_ref &&
+			(frame->to.ref.group != member->group || frame->to.ref.node != broker->node))
 			member_doom(member, true, "it pauses or resumes %s, which is not its own",
 				actor_ref_format(frame->to.ref, text));
 		else if (frame->type == WIRE_PAUSE)
@@ -59,7 +62,7 @@ static void handle_frame(struct broker *broker, struct member *member, const str
 		service_frame(broker, member, frame);
 }
 
-/* ---- after each event ------------------------------------------------------------------------------------------- */
+/* ---- after each event ---- */
 
 static void cut(struct member *member)
 {
@@ -67,7 +70,8 @@ static void cut(struct member *member)
 	struct actor_cause cause = cause_make(ERROR_NOCONNECTION);
 	char who[MEMBER_WHO_MAX];
 
-	broker_complain(broker, member->pid, member->uid, "cut the link of %s: %s", member_who(member, who), member->doom);
+	broker_complain(broker, member->pid, member->uid, "cut the link of %s: %s", member_who(member, who),
+		member->doom);
 	broker->count.cut++;
 	list_remove(&member->doomed_node);
 	if (!member->pipe || member->state != MEMBER_UP) {
@@ -90,7 +94,8 @@ static void recovery_goes_on(struct broker *broker)
 		members_give_up_absent(broker);
 	waits_release(broker, &broker->window.waiting);
 	if (!window_holds_names(&broker->window))
-		registry_recovered(broker); /* behind the others: a look-up finds what its asker registered before it */
+		/* behind the others: a look-up finds what its asker registered before it */
+		registry_recovered(broker);
 }
 
 static void handle_what_waited(struct broker *broker)
@@ -120,10 +125,10 @@ static void settle(struct broker *broker)
 	members_free_forgotten(broker);
 }
 
-/* ---- events ----------------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
-void broker_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data, size_t size_bytes,
-	int64_t now_ns)
+void broker_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data,
+	size_t size_bytes, int64_t now_ns)
 {
 	broker->now_ns = now_ns;
 	admission_hello(broker, hello_id, uid, pid, data, size_bytes);
@@ -138,8 +143,8 @@ void broker_pipe_up(struct broker *broker, struct broker_pipe *pipe, int64_t now
 	settle(broker);
 }
 
-void broker_pipe_data(struct broker *broker, struct broker_pipe *pipe, const void *data, size_t size_bytes,
-	int64_t now_ns)
+void broker_pipe_data(
+	struct broker *broker, struct broker_pipe *pipe, const void *data, size_t size_bytes, int64_t now_ns)
 {
 	struct member *member = pipe->member;
 	size_t offset = 0;
@@ -151,14 +156,16 @@ void broker_pipe_data(struct broker *broker, struct broker_pipe *pipe, const voi
 		int r = wire_parse((const uint8_t *)data + offset, size_bytes - offset, &frame, &used);
 
 		if (r < 0) {
-			member_doom(member, true, "malformed frame at byte %zu of a message of %zu", offset, size_bytes);
+			member_doom(member, true, "malformed frame at byte %zu of a message of %zu", offset,
+				size_bytes);
 			break;
 		}
 		offset += used;
 		if (r == 0)
 			continue;
 		if (frame.type == WIRE_BYE) {
-			member_leave(member, frame.text); /* what follows in this message is not read, the member may be gone */
+			/* what follows in this message is not read, the member may be gone */
+			member_leave(member, frame.text);
 			break;
 		}
 		handle_frame(broker, member, &frame);
@@ -196,11 +203,15 @@ void broker_pipe_down(struct broker *broker, struct broker_pipe *pipe, int error
 		broker_pipe_close(pipe);
 	} else if (member->state == MEMBER_UP) {
 		if (error && error != -ECONNRESET)
-			broker_complain(broker, member->pid, member->uid, "the link of %s ended: %s", member_who(member, who), pipe_error(error));
+			broker_complain(broker, member->pid, member->uid, "the link of %s ended: %s",
+				member_who(member, who), pipe_error(error));
 		member_lost(member, error ? pipe_error(error) : "closed");
 	} else {
-		broker_complain(broker, member->pid, member->uid, "%s said hello and got no link: %s", member_who(member, who),
-			error == -ETIMEDOUT ? "it did not come in time" : error == -EACCES ? "only others came" : pipe_error(error));
+		broker_complain(broker, member->pid, member->uid, "%s said hello and got no link: %s",
+			member_who(member, who),
+			error == -ETIMEDOUT ? "it did not come in time"
+			: error == -EACCES  ? "only others came"
+					    : pipe_error(error));
 		admission_undo(member);
 	}
 	settle(broker);
@@ -252,19 +263,24 @@ void broker_flush(struct broker *broker)
 		broker->ops.pipe_flush(broker->arg, container_of(it, struct broker_pipe, dirty)->handle);
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
-int broker_new(struct broker **ret, const struct broker_options *options, const struct broker_ops *ops, void *arg,
-	int64_t now_ns)
+int broker_new(struct broker **ret, const struct broker_options *options, const struct broker_ops *ops,
+	void *arg, int64_t now_ns)
 {
 	struct broker *broker = calloc(1, sizeof(*broker));
 	actor_ref nobody;
 
 	if (!broker)
 		return -ENOMEM;
-	*broker = (struct broker){.node = options->node, .group = options->group, .uid = options->uid,
-		.self = {options->node, options->group, BROKER_SERVICE_SERIAL}, .limits = options->limits, .ops = *ops,
-		.arg = arg, .now_ns = now_ns};
+	*broker = (struct broker){.node = options->node,
+		.group = options->group,
+		.uid = options->uid,
+		.self = {options->node, options->group, BROKER_SERVICE_SERIAL},
+		.limits = options->limits,
+		.ops = *ops,
+		.arg = arg,
+		.now_ns = now_ns};
 	memcpy(broker->key, options->key, sizeof(broker->key));
 	quota_limits_default(&broker->limits);
 	hash_init(&broker->members);
@@ -282,7 +298,8 @@ int broker_new(struct broker **ret, const struct broker_options *options, const 
 	waits_init(&broker->waits);
 	window_init(&broker->window, options->window_ms * 1000000, now_ns);
 	broker->runtime_dir = strdup(options->runtime_dir);
-	if (!broker->runtime_dir || registry_register(broker, NULL, wire_cstr(NAME_BROKER), broker->self, &nobody) < 0) {
+	if (!broker->runtime_dir ||
+		registry_register(broker, NULL, wire_cstr(NAME_BROKER), broker->self, &nobody) < 0) {
 		broker_free(broker);
 		return -ENOMEM;
 	}

@@ -1,13 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pair is two groups that have to do with each other. Each end says for itself whether it has the pipe: `up` is set when the
- * broker told that end to make it (or that end announced it), and cleared when that end says it is gone. Only when both
- * are clear a new pipe is begun, so no end ever holds two pipes with the same group, and no frame of an old pipe comes after one
- * of a new.
+ * A pair is two groups that have to do with each other. Each end says for itself whether it has the pipe:
+ * `up` is set when the broker told that end to make it (or that end announced it), and cleared when that end
+ * says it is gone. Only when both are clear a new pipe is begun, so no end ever holds two pipes with the same
+ * group, and no frame of an old pipe comes after one of a new.
  *
- * No time-out ends an introduction: a group that does not answer is busy, and who asked waits with it. Only the end of a group ends it.
+ * No time-out ends an introduction: a group that does not answer is busy, and who asked waits with it. Only
+ * the end of a group ends it.
  *
- * A group that has a door is dialled there: it is told whom to expect, the other where to dial, both at once, and the dialer need not
- * wait for it. Two groups without doors (or of different users) make a place for each pipe: the listener first, then the dialer.
+ * A group that has a door is dialled there: it is told whom to expect, the other where to dial, both at once,
+ * and the dialer need not wait for it. Two groups without doors (or of different users) make a place for each
+ * pipe: the listener first, then the dialer.
  */
 #include "broker/introductions.h"
 
@@ -16,15 +19,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "broker/state.h"
-#include "broker/member.h"
 #include "broker/answer.h"
+#include "broker/member.h"
+#include "broker/state.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
 #define PATH_BYTES 4352
 
-/* An `admit` that waits until it is known who the other is. Each process that says to be the other has its own: none takes another's place. */
+/*
+ * An `admit` that waits until it is known who the other is. Each process that says to be the other has its
+ * own: none takes another's place.
+ */
 struct admit {
 	struct list pipe; /* pair_end.admits */
 	actor_ref from;
@@ -46,13 +52,14 @@ struct pair_end {
 };
 
 struct pair {
-	struct hash_node node; /* introductions.pairs */
-	struct hash_node open; /* introductions.open, while id is not 0 */
+	struct hash_node node;  /* introductions.pairs */
+	struct hash_node open;  /* introductions.open, while id is not 0 */
 	struct pair_end end[2]; /* lower group id first */
 	struct member *charged;
-	uint64_t id;	/* of the introduction; stays after it was made until both ends say that the pipe is gone */
-	int listener;	/* which end */
-	bool waits;	/* for the listener's place: the dialer was not told yet, or could not get there */
+	/* of the introduction; stays after it was made until both ends say that the pipe is gone */
+	uint64_t id;
+	int listener; /* which end */
+	bool waits;   /* for the listener's place: the dialer was not told yet, or could not get there */
 };
 
 void introductions_init(struct introductions *introductions, uint64_t incarnation)
@@ -68,7 +75,7 @@ void introductions_deinit(struct introductions *introductions)
 	hash_deinit(&introductions->open);
 }
 
-/* ---- pairs ------------------------------------------------------------------------------------------------------ */
+/* ---- pairs ---- */
 
 static uint64_t pair_hash(const struct introductions *introductions, uint64_t a, uint64_t b)
 {
@@ -80,12 +87,14 @@ static uint64_t pair_hash(const struct introductions *introductions, uint64_t a,
 static struct pair *pair_find(const struct member *a, const struct member *b)
 {
 	const struct introductions *introductions = &a->broker->introductions;
-	struct hash_node *node = hash_first(&introductions->pairs, pair_hash(introductions, a->group, b->group));
+	struct hash_node *node =
+		hash_first(&introductions->pairs, pair_hash(introductions, a->group, b->group));
 
 	for (; node; node = hash_next(node)) {
 		struct pair *pair = container_of(node, struct pair, node);
 
-		if ((pair->end[0].member == a && pair->end[1].member == b) || (pair->end[0].member == b && pair->end[1].member == a))
+		if ((pair->end[0].member == a && pair->end[1].member == b) ||
+			(pair->end[0].member == b && pair->end[1].member == a))
 			return pair;
 	}
 	return NULL;
@@ -114,7 +123,8 @@ static struct pair *pair_new(struct member *member, struct member *other)
 	if (!quota_take(member, QUOTA_PAIRS, 1))
 		return NULL;
 	pair = calloc(1, sizeof(*pair));
-	if (!pair || hash_insert(&introductions->pairs, &pair->node, pair_hash(introductions, member->group, other->group)) < 0) {
+	if (!pair || hash_insert(&introductions->pairs, &pair->node,
+			     pair_hash(introductions, member->group, other->group)) < 0) {
 		free(pair);
 		quota_give(member, QUOTA_PAIRS, 1);
 		return NULL;
@@ -172,7 +182,7 @@ static struct pair *pair_find_open(const struct member *member, uint64_t id)
 	return NULL;
 }
 
-/* ---- an introduction -------------------------------------------------------------------------------------------- */
+/* ---- an introduction ---- */
 
 /* Where the pair's listener can be dialled by the other; NULL: at no door. */
 static const char *door_for(const struct pair_end *dialer, const struct pair_end *listener)
@@ -198,7 +208,8 @@ static void put_who(struct buf *body, const struct member *other)
 	mp_put_cstr(body, other->name);
 }
 
-static void cast_introduce(struct pair *pair, struct member *to, struct member *other, const char *role, const char *path)
+static void cast_introduce(
+	struct pair *pair, struct member *to, struct member *other, const char *role, const char *path)
 {
 	struct buf *body = broker_body(to->broker);
 
@@ -225,13 +236,17 @@ static void cast_expect(struct pair *pair, struct member *to, struct member *oth
 /* The place that two groups without doors make for one pipe. */
 static void pair_path(const struct pair *pair, char path[PATH_BYTES])
 {
-	const struct member *listener = pair->end[pair->listener].member, *dialer = pair->end[!pair->listener].member;
+	const struct member *listener = pair->end[pair->listener].member,
+			    *dialer = pair->end[!pair->listener].member;
 
-	snprintf(path, PATH_BYTES, "%s/g/%" PRIu64 "/%" PRIu64 ".%" PRIu64 ".ipc", listener->broker->runtime_dir, listener->group,
-		dialer->group, pair->id);
+	snprintf(path, PATH_BYTES, "%s/g/%" PRIu64 "/%" PRIu64 ".%" PRIu64 ".ipc",
+		listener->broker->runtime_dir, listener->group, dialer->group, pair->id);
 }
 
-/* Can it be told to make a pipe? If not, who asks for it waits until it is back, or over. One that is back has to say first where its door is. */
+/*
+ * Can it be told to make a pipe? If not, who asks for it waits until it is back, or over. One that is back
+ * has to say first where its door is.
+ */
 static bool end_is_there(const struct pair_end *end)
 {
 	return end->member->state == MEMBER_UP && !end->member->unannounced;
@@ -363,9 +378,11 @@ static void pair_settle_or_free(struct pair *pair)
 		if (begun) {
 			answer_nil(end->member, end->ask_from, end->ask_id);
 		} else {
-			struct wire_frame call = {.from = end->ask_from, .id = end->ask_id, .type = WIRE_CALL};
+			struct wire_frame call = {
+				.from = end->ask_from, .id = end->ask_id, .type = WIRE_CALL};
 
-			answer_refuse(end->member, &call, ERROR_OVERLOADED, "out of memory for an introduction");
+			answer_refuse(
+				end->member, &call, ERROR_OVERLOADED, "out of memory for an introduction");
 		}
 	}
 	if (begun)
@@ -374,7 +391,7 @@ static void pair_settle_or_free(struct pair *pair)
 		pair_free(introductions, pair);
 }
 
-/* ---- requests --------------------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 void introductions_ask(struct member *asker, uint64_t group, const struct wire_frame *call)
 {
@@ -384,7 +401,8 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	struct pair_end *mine, *theirs;
 
 	if (other == asker || group == broker->group) {
-		answer_refuse(asker, call, ERROR_BAD_ARGS, "a group needs no link with itself, nor another one with the broker");
+		answer_refuse(asker, call, ERROR_BAD_ARGS,
+			"a group needs no link with itself, nor another one with the broker");
 		return;
 	}
 	if (!other || other->left || other->exited) {
@@ -392,7 +410,8 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 		return;
 	}
 	if (other->single || asker->single) {
-		answer_refuse(asker, call, ERROR_SINGLE, "that group has one link only: send to it by the broker");
+		answer_refuse(
+			asker, call, ERROR_SINGLE, "that group has one link only: send to it by the broker");
 		return;
 	}
 	pair = pair_find(asker, other);
@@ -404,7 +423,10 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	}
 	mine = pair_end_of(pair, asker);
 
-	/* Asked from both sides, or twice: this request crossed what it was told, or will be told. An old pipe it has given up before. */
+	/*
+	 * Asked from both sides, or twice: this request crossed what it was told, or will be told. An old
+	 * pipe it has given up before.
+	 */
 	if (mine->up) {
 		answer_nil(asker, call->from, call->id);
 		return;
@@ -414,9 +436,13 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	mine->asks = true;
 	mine->ask_from = call->from;
 	mine->ask_id = call->id;
-	/* it gave its end up: the other sees that too, unless it never let it in at its door and still expects it */
+	/*
+	 * it gave its end up: the other sees that too, unless it never let it in at its door and still
+	 * expects it
+	 */
 	theirs = pair_other_end(pair, asker);
-	if (!pair->waits && theirs->up && pair->id && theirs == &pair->end[pair->listener] && door_for(mine, theirs) && end_is_there(theirs))
+	if (!pair->waits && theirs->up && pair->id && theirs == &pair->end[pair->listener] &&
+		door_for(mine, theirs) && end_is_there(theirs))
 		tell_failed(other, asker, pair->id, wire_cstr("it gave the link up and asks again"));
 	pair_settle_or_free(pair);
 }
@@ -452,13 +478,15 @@ void introductions_door(struct member *member)
 		if (pair_open(pair, dialer)) {
 			pair_tell(pair);
 		} else {
-			tell_failed(dialer->member, member, pair->id, wire_cstr("out of memory for an introduction"));
+			tell_failed(dialer->member, member, pair->id,
+				wire_cstr("out of memory for an introduction"));
 			pair_settle_or_free(pair);
 		}
 	}
 }
 
-void introductions_admit(struct member *member, uint64_t group, uid_t uid, pid_t pid, const struct wire_frame *call)
+void introductions_admit(
+	struct member *member, uint64_t group, uid_t uid, pid_t pid, const struct wire_frame *call)
 {
 	struct member *other = member_find(member->broker, group);
 	struct pair_end *mine;
@@ -497,8 +525,10 @@ void introductions_admit(struct member *member, uint64_t group, uid_t uid, pid_t
 	pair_settle_or_free(pair);
 }
 
-/* The pipe of that introduction is over at this end, or never came up. The other hears of it, gives up its end as well, and asks again if
- * it still has something to send; so does this one. */
+/*
+ * The pipe of that introduction is over at this end, or never came up. The other hears of it, gives up its
+ * end as well, and asks again if it still has something to send; so does this one.
+ */
 static void end_gives_up(struct pair_end *mine, struct pair_end *other, struct wire_str text)
 {
 	struct pair *pair = mine->pair;
@@ -521,8 +551,9 @@ void introductions_failed(struct member *member, uint64_t id, struct wire_str te
 	other = pair_other_end(pair, member);
 	if (!mine->up)
 		return;
-	broker_complain(member->broker, member->pid, member->uid, "no link between %s and %s: %.*s", member_who(member, who),
-		member_who(other->member, who_other), (int)(text.len < 200 ? text.len : 200), text.s);
+	broker_complain(member->broker, member->pid, member->uid, "no link between %s and %s: %.*s",
+		member_who(member, who), member_who(other->member, who_other),
+		(int)(text.len < 200 ? text.len : 200), text.s);
 	if (other != &pair->end[pair->listener] || !other->up || !door_for(mine, other)) {
 		end_gives_up(mine, other, text);
 		return;
@@ -540,7 +571,8 @@ void introductions_link_down(struct member *member, uint64_t group, uint64_t id)
 
 	if (!pair || !pair_end_of(pair, member)->up || (id && pair->id && id != pair->id))
 		return; /* that pipe is forgotten already */
-	end_gives_up(pair_end_of(pair, member), pair_other_end(pair, member), pair->waits ? wire_cstr("it gave the link up") : wire_str(NULL, 0));
+	end_gives_up(pair_end_of(pair, member), pair_other_end(pair, member),
+		pair->waits ? wire_cstr("it gave the link up") : wire_str(NULL, 0));
 }
 
 int introductions_announce(struct member *member, struct member *other, bool has_link, bool monitors)
@@ -556,7 +588,7 @@ int introductions_announce(struct member *member, struct member *other, bool has
 	return 0;
 }
 
-/* ---- ends ------------------------------------------------------------------------------------------------------- */
+/* ---- ends ---- */
 
 bool introductions_is_monitored(const struct member *member)
 {
@@ -578,7 +610,8 @@ void introductions_end(struct member *member, const struct buf *group_down)
 		struct pair_end *other = pair_other_end(pair, member);
 
 		if (other->asks) {
-			struct wire_frame call = {.type = WIRE_CALL, .from = other->ask_from, .id = other->ask_id};
+			struct wire_frame call = {
+				.type = WIRE_CALL, .from = other->ask_from, .id = other->ask_id};
 
 			answer_refuse(other->member, &call, ERROR_NOPROC, "that group ended");
 		}

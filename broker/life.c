@@ -1,4 +1,8 @@
-/* How a group comes, loses its pipe, and ends. Whoever keeps something about a group hears of it here, in this order: names first. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a group comes, loses its pipe, and ends. Whoever keeps something about a group hears of it here, in
+ * this order: names first.
+ */
 #include "broker/life.h"
 
 #include <stdio.h>
@@ -49,7 +53,8 @@ void member_up(struct member *member)
 	member_disarm(member);
 	if (member->is_spawner) {
 		if (broker->spawner && broker->spawner != member)
-			member_end(broker->spawner, &replaced); /* there is one supervisor: the one who came last */
+			/* there is one supervisor: the one who came last */
+			member_end(broker->spawner, &replaced);
 		broker->spawner = member;
 	}
 	routes_relink(member);
@@ -130,7 +135,10 @@ void member_expired(struct member *member)
 		member_arm(member);
 		return;
 	}
-	/* Its pipe ended, and its process may live on, stopped or busy. Only the supervisor knows; one that is being restarted says it soon. */
+	/*
+	 * Its pipe ended, and its process may live on, stopped or busy. Only the supervisor knows; one that
+	 * is being restarted says it soon.
+	 */
 	if (member_is_supervised(member) && !member->left && !member->exited && member->broker->supervised) {
 		member_disarm(member);
 		if (!member_is_in_doubt(member))
@@ -152,8 +160,8 @@ void member_end(struct member *member, const struct actor_cause *cause)
 	member->doomed = true; /* nothing is written to it from here on */
 	if (broker->spawner == member)
 		broker->spawner = NULL;
-	broker_log(broker, member_is_supervised(member) ? LOG_INFO : LOG_DEBUG, "%s ended: %s%s%s", member_who(member, who),
-		cause->reason, cause->text[0] ? ": " : "", cause->text);
+	broker_log(broker, member_is_supervised(member) ? LOG_INFO : LOG_DEBUG, "%s ended: %s%s%s",
+		member_who(member, who), cause->reason, cause->text[0] ? ": " : "", cause->text);
 	broker->count.ended++;
 	broker_bury(broker, member->group);
 
@@ -170,12 +178,16 @@ void member_end(struct member *member, const struct actor_cause *cause)
 	introductions_end(member, &notice);
 	buf_deinit(&notice);
 	if (!member_is_supervised(member) && !member->single)
-		broker->ops.group_gone(broker->arg, member->group); /* of the others the supervisor knows more */
+		/* of the others the supervisor knows more */
+		broker->ops.group_gone(broker->arg, member->group);
 	member_tell_spawner_gone(broker, member->group);
 	member_forget(member);
 }
 
-/* Who has not come by now: one that lives by the supervisor's or the kernel's word is late, and what is for it waits; of another nothing is known, so it counts as gone. */
+/*
+ * Who has not come by now: one that lives by the supervisor's or the kernel's word is late, and what is for
+ * it waits; of another nothing is known, so it counts as gone.
+ */
 static void give_up_absent(struct hash_node *node, void *arg)
 {
 	struct member *member = container_of(node, struct member, node);

@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * actor-broker: the core (core.h) with hands. One thread: the transport's events go in, what the core wants is done at once. It
- * forks nothing, opens no files but its sockets, and never ends because of what a peer does.
+ * actor-broker: the core (core.h) with hands. One thread: the transport's events go in, what the core wants
+ * is done at once. It forks nothing, opens no files but its sockets, and never ends because of what a peer
+ * does.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,20 +20,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "spawner/shared/node-info.h"
-#include "spawner/shared/protocol.h"
-#include "spawner/shared/runtime-dir.h"
 #include "broker/aftermath.h"
 #include "broker/core.h"
+#include "libactor/protocol/names.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/log.h"
-#include "libactor/protocol/names.h"
+#include "spawner/shared/node-info.h"
+#include "spawner/shared/protocol.h"
+#include "spawner/shared/runtime-dir.h"
 
 #define JOIN_TIMEOUT_MS 2000
-#define WINDOW_MS 1000
+#define WINDOW_MS       1000
 #define EVENTS_PER_TURN 256 /* then what they wrote is sent and the clock is looked at */
-#define SPARE_FDS 128
+#define SPARE_FDS       128
 
 struct program {
 	struct transport *transport;
@@ -44,9 +46,10 @@ struct program {
 
 static int prepare_socket_dir(const char *runtime_dir);
 
-/* ---- the core's operations --------------------------------------------------------------------------------------- */
+/* ---- the core's operations ---- */
 
-static int op_link_listen(void *arg, struct broker_pipe *pipe, const char *path, uid_t uid, pid_t pid, void **ret_handle)
+static int op_link_listen(
+	void *arg, struct broker_pipe *pipe, const char *path, uid_t uid, pid_t pid, void **ret_handle)
 {
 	struct program *program = arg;
 	struct transport_peer expect = {.uid = uid, .pid = pid};
@@ -100,7 +103,9 @@ static bool op_group_lives(void *arg, uint64_t group)
 	struct program *program = arg;
 	char path[PATH_MAX];
 
-	return snprintf(path, sizeof(path), "%s/g/%" PRIu64 "/door.ipc", program->runtime_dir, group) < (int)sizeof(path) && door_is_open(path);
+	return snprintf(path, sizeof(path), "%s/g/%" PRIu64 "/door.ipc", program->runtime_dir, group) <
+		       (int)sizeof(path) &&
+	       door_is_open(path);
 }
 
 static void op_group_gone(void *arg, uint64_t group)
@@ -137,7 +142,7 @@ static const struct broker_ops ops = {
 	.log = op_log,
 };
 
-/* ---- the loop ---------------------------------------------------------------------------------------------------- */
+/* ---- the loop ---- */
 
 static void handle(struct program *program, const struct transport_event *event)
 {
@@ -146,7 +151,8 @@ static void handle(struct program *program, const struct transport_event *event)
 
 	switch (event->type) {
 	case TRANSPORT_HELLO:
-		broker_hello(broker, event->hello_id, event->peer.uid, event->peer.pid, event->data, event->size_bytes, now_ns);
+		broker_hello(broker, event->hello_id, event->peer.uid, event->peer.pid, event->data,
+			event->size_bytes, now_ns);
 		break;
 	case TRANSPORT_PIPE_UP:
 		broker_pipe_up(broker, event->user, now_ns);
@@ -218,7 +224,7 @@ static void run(struct program *program)
 	}
 }
 
-/* ---- start ------------------------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 static const char usage[] =
 	"usage: actor-broker [--runtime-dir DIR] [--node-id N --key-hex HEX --group N] [--window-ms N]\n"
@@ -247,7 +253,8 @@ static int parse_u64(const char *text, uint64_t *ret)
 
 static int parse_key(const char *hex, uint8_t key[TOKEN_KEY_BYTES])
 {
-	if (strlen(hex) != 2 * TOKEN_KEY_BYTES || strspn(hex, "0123456789abcdefABCDEF") != 2 * TOKEN_KEY_BYTES)
+	if (strlen(hex) != 2 * TOKEN_KEY_BYTES ||
+		strspn(hex, "0123456789abcdefABCDEF") != 2 * TOKEN_KEY_BYTES)
 		return -EINVAL;
 	for (int i = 0; i < TOKEN_KEY_BYTES; i++) {
 		char byte[3] = {hex[2 * i], hex[2 * i + 1], 0};
@@ -279,9 +286,12 @@ static int read_node_info(const char *fd_text, struct broker_options *options, p
 static int parse_options(int argc, char **argv, struct broker_options *options, pid_t *ret_keeper_pid)
 {
 	static const struct option longs[] = {
-		{"runtime-dir", required_argument, NULL, 'd'}, {"node-id", required_argument, NULL, 'n'},
-		{"key-hex", required_argument, NULL, 'k'},     {"group", required_argument, NULL, 'g'},
-		{"window-ms", required_argument, NULL, 'w'},   {"help", no_argument, NULL, 'h'},
+		{"runtime-dir", required_argument, NULL, 'd'},
+		{"node-id", required_argument, NULL, 'n'},
+		{"key-hex", required_argument, NULL, 'k'},
+		{"group", required_argument, NULL, 'g'},
+		{"window-ms", required_argument, NULL, 'w'},
+		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	const char *node_fd = getenv("ACTOR_NODE_FD");
@@ -326,13 +336,15 @@ static int parse_options(int argc, char **argv, struct broker_options *options, 
 	if (node_fd && !has_key) {
 		r = read_node_info(node_fd, options, ret_keeper_pid);
 		if (r < 0) {
-			log_error("ACTOR_NODE_FD=%s does not hold this node's identity: %s; the broker is started by "
-				  "actor-supervisor, or with --node-id, --key-hex and --group",
+			log_error(
+				"ACTOR_NODE_FD=%s does not hold this node's identity: %s; the broker is started by "
+				"actor-supervisor, or with --node-id, --key-hex and --group",
 				node_fd, strerror(-r));
 			return r;
 		}
 	} else if (!has_key) {
-		log_error("neither ACTOR_NODE_FD nor --key-hex is given; the broker is started by actor-supervisor");
+		log_error(
+			"neither ACTOR_NODE_FD nor --key-hex is given; the broker is started by actor-supervisor");
 		return -EINVAL;
 	}
 	if (!options->node || !options->group || (options->group & (GROUP_CLIENT | GROUP_OF_SUPERVISOR))) {
@@ -410,7 +422,8 @@ static int serve(struct program *program, const struct broker_options *options)
 
 int main(int argc, char **argv)
 {
-	struct broker_options options = {.window_ms = WINDOW_MS, .uid = geteuid(), .runtime_dir = getenv("ACTOR_RUNTIME_DIR")};
+	struct broker_options options = {
+		.window_ms = WINDOW_MS, .uid = geteuid(), .runtime_dir = getenv("ACTOR_RUNTIME_DIR")};
 	struct program program = {.signal_fd = -1};
 	int status = EXIT_SUCCESS;
 	sigset_t signals;
@@ -438,7 +451,10 @@ int main(int argc, char **argv)
 	if (!keeper_is_gone(&program)) /* else the directory may be the next node's by now */
 		status = serve(&program, &options);
 	if (keeper_is_gone(&program)) {
-		/* Before anything is freed that could fail, and whatever ended the service: nobody else may be left. */
+		/*
+		 * Before anything is freed that could fail, and whatever ended the service: nobody else may
+		 * be left.
+		 */
 		aftermath_run(options.runtime_dir, options.node);
 		_exit(EXIT_SUCCESS);
 	}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/member.h"
 
 #include <errno.h>
@@ -11,10 +12,11 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
-#define FAREWELLS_MAX 256 /* pipes that are over and open, for a goodbye to be read: no quota counts their descriptors */
+/* pipes that are over and open, for a goodbye to be read: no quota counts their descriptors */
+#define FAREWELLS_MAX 256
 #define MESSAGE_BYTES (256u << 10) /* frames that leave together */
 
-/* ---- the record ------------------------------------------------------------------------------------------------- */
+/* ---- the record ---- */
 
 struct member *member_find(const struct broker *broker, uint64_t group)
 {
@@ -65,7 +67,8 @@ int member_set_door(struct member *member, struct wire_str path)
 
 const char *member_who(const struct member *member, char text[MEMBER_WHO_MAX])
 {
-	snprintf(text, MEMBER_WHO_MAX, "group %" PRIu64 " '%s' (pid %d)", member->group, member->name, (int)member->pid);
+	snprintf(text, MEMBER_WHO_MAX, "group %" PRIu64 " '%s' (pid %d)", member->group, member->name,
+		(int)member->pid);
 	return text;
 }
 
@@ -75,7 +78,8 @@ bool member_is_new(const struct member *member)
 
 	if (member_is_supervised(member)) /* in the list is who lived before the list was made */
 		return broker->window.state != WINDOW_SUPERVISOR && !member->listed && !member->is_spawner;
-	return (member->group & GROUP_OF_SUPERVISOR) || (member->group >> 32 & 0x3fffffff) == (broker->group & 0x3fffffff);
+	return (member->group & GROUP_OF_SUPERVISOR) ||
+	       (member->group >> 32 & 0x3fffffff) == (broker->group & 0x3fffffff);
 }
 
 void member_arm(struct member *member)
@@ -90,7 +94,7 @@ void member_disarm(struct member *member)
 	list_remove(&member->timer);
 }
 
-/* ---- pipes ------------------------------------------------------------------------------------------------------ */
+/* ---- pipes ---- */
 
 struct broker_pipe *broker_pipe_new(struct member *member)
 {
@@ -139,7 +143,7 @@ void broker_pipe_farewell(struct broker_pipe *pipe, const char *reason)
 	broker->n_farewells++;
 }
 
-/* ---- writing to it ---------------------------------------------------------------------------------------------- */
+/* ---- writing to it ---- */
 
 struct buf *member_out_for(struct member *member, size_t size_bytes)
 {
@@ -191,7 +195,8 @@ void member_written(struct member *member)
 
 	if (member->doomed)
 		return;
-	out = member->state == MEMBER_UP ? broker->ops.pipe_out(broker->arg, member->pipe->handle) : &member->parked;
+	out = member->state == MEMBER_UP ? broker->ops.pipe_out(broker->arg, member->pipe->handle)
+					 : &member->parked;
 	if (buf_error(out) < 0) {
 		member_doom(member, false, "out of memory for what is written to it");
 		return;
@@ -208,8 +213,8 @@ static void cast_to(struct member *member, uint64_t serial, const char *method, 
 
 	if (member->state == MEMBER_ABSENT || buf_error(body) < 0)
 		return;
-	wire_put_cast(member_out_for(member, body->size_bytes), &to, member->broker->self, wire_cstr(method), body->data,
-		body->size_bytes);
+	wire_put_cast(member_out_for(member, body->size_bytes), &to, member->broker->self, wire_cstr(method),
+		body->data, body->size_bytes);
 	member_written(member);
 }
 
@@ -237,7 +242,7 @@ void member_doom(struct member *member, bool farewell, const char *format, ...)
 	list_append(&member->broker->doomed, &member->doomed_node);
 }
 
-/* ---- what the supervisor hears of it --------------------------------------------------------------------------- */
+/* ---- what the supervisor hears of it ---- */
 
 void member_tell_spawner(struct member *member)
 {
@@ -266,7 +271,7 @@ void member_tell_spawner_gone(struct broker *broker, uint64_t group)
 	member_cast_service(broker->spawner, "group_gone", body);
 }
 
-/* ---- does it live? --------------------------------------------------------------------------------------------- */
+/* ---- does it live? ---- */
 
 bool member_is_in_doubt(const struct member *member)
 {
@@ -274,7 +279,8 @@ bool member_is_in_doubt(const struct member *member)
 
 	if (member->exited || member->state == MEMBER_JOINING)
 		return true;
-	return member->state == MEMBER_LOST && (list_is_linked(&member->timer) || !spawner || !spawner->has_listed);
+	return member->state == MEMBER_LOST &&
+	       (list_is_linked(&member->timer) || !spawner || !spawner->has_listed);
 }
 
 bool member_is_client_alive(const struct member *member)

@@ -1,22 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A group as the broker knows it: with a pipe, about to have one, just lost, or only heard of. */
 #pragma once
 
-#include "libactor/protocol/cause.h"
 #include "broker/core.h"
 #include "broker/quota.h"
-#include "libactor/util/hash.h"
-#include "libactor/util/list.h"
+#include "libactor/protocol/cause.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
 
 enum member_state {
-	MEMBER_ABSENT,  /* listed by the supervisor or named in an announcement; has not said hello to this broker */
+	/* listed by the supervisor or named in an announcement; has not said hello to this broker */
+	MEMBER_ABSENT,
 	MEMBER_JOINING, /* answered, its pipe is awaited */
 	MEMBER_UP,
 	MEMBER_LOST, /* it is without a pipe and may come back: what is for it waits */
 };
 
-#define MEMBER_WHO_MAX 340
+#define MEMBER_WHO_MAX        340
 #define MEMBER_DOOR_MAX_BYTES 4095u
 
 struct member {
@@ -27,21 +29,24 @@ struct member {
 	uid_t uid;
 	pid_t pid;
 	char name[WIRE_NAME_MAX_BYTES + 1];
-	char *door;	/* path of the socket where others may dial it; NULL: it has none */
+	char *door; /* path of the socket where others may dial it; NULL: it has none */
 	bool is_spawner;
-	bool single;	/* has this pipe only: is never introduced */
-	bool listed;	/* the supervisor said that it lives */
+	bool single;     /* has this pipe only: is never introduced */
+	bool listed;     /* the supervisor said that it lives */
 	bool has_listed; /* the supervisor: it has said so of all who do */
-	bool speaks;	/* the supervisor said that it speaks the protocol: without a pipe it is late, not silent */
-	bool kept;	/* a client: the supervisor keeps what it made, and must hear if it does not come back */
-	bool was_up;	/* had a pipe to this broker */
-	bool awaited;	/* the recovery window waits for it */
-	bool unannounced; /* an earlier broker knew it, or it is supervised: what it has to say about itself is not said yet */
+	/* the supervisor said that it speaks the protocol: without a pipe it is late, not silent */
+	bool speaks;
+	/* a client: the supervisor keeps what it made, and must hear if it does not come back */
+	bool kept;
+	bool was_up;  /* had a pipe to this broker */
+	bool awaited; /* the recovery window waits for it */
+	/* an earlier broker knew it, or it is supervised: what it has to say about itself is not said yet */
+	bool unannounced;
 	bool ready;
-	bool left;	/* said bye: cause is what it said */
-	bool exited;	/* reported by the supervisor: cause is the truth */
+	bool left;   /* said bye: cause is what it said */
+	bool exited; /* reported by the supervisor: cause is the truth */
 	bool doomed;
-	bool farewell;	/* doomed, and is told why */
+	bool farewell;  /* doomed, and is told why */
 	bool congested; /* has more unread than the senders should add to */
 	struct actor_cause cause;
 	char doom[200];
@@ -51,7 +56,7 @@ struct member {
 	int64_t deadline_ns;
 	struct buf parked; /* frames for it while there is no pipe */
 	size_t held_bytes; /* in its holds */
-	uint32_t epoch;	   /* counts its pipes */
+	uint32_t epoch;    /* counts its pipes */
 	uint64_t mark;
 
 	struct list names;   /* struct name: owned */
@@ -78,12 +83,16 @@ static inline bool member_is_known(const struct member *member)
 	return member->was_up || member->state == MEMBER_JOINING;
 }
 
-/* Whether it lives will be known soon: its pipe has just gone, or its exit was reported and its last frames are read, or who would report that is
- * away. One that stays away, and of whom a supervisor that is there has said nothing, lives. */
+/*
+ * Whether it lives will be known soon: its pipe has just gone, or its exit was reported and its last frames
+ * are read, or who would report that is away. One that stays away, and of whom a supervisor that is there has
+ * said nothing, lives.
+ */
 bool member_is_in_doubt(const struct member *member);
 
 struct member *member_find(const struct broker *broker, uint64_t group);
-struct member *member_new(struct broker *broker, uint64_t group); /* ABSENT; NULL: out of memory, or too many */
+/* ABSENT; NULL: out of memory, or too many */
+struct member *member_new(struct broker *broker, uint64_t group);
 /* It cannot have been known to an earlier broker. */
 bool member_is_new(const struct member *member);
 /* @path: absolute and without NUL, or NULL for none. 0 or -ENOMEM (then it has none). */
@@ -107,7 +116,8 @@ void member_cast_service(struct member *member, const char *method, const struct
 size_t member_unread_bytes(const struct member *member);
 
 /* Cuts its pipe when the event at hand is over. The first reason counts. @farewell: it is told. */
-void member_doom(struct member *member, bool farewell, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void member_doom(struct member *member, bool farewell, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 void member_tell_spawner(struct member *member); /* `group_hello` */
 /* A client ended: nobody but the broker knows. */

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/pauses.h"
 
 #include <stdlib.h>
 
-#include "broker/state.h"
 #include "broker/member.h"
+#include "broker/state.h"
 
 #define RECORD_BYTES 128 /* what a record is charged with */
 
@@ -14,7 +15,7 @@ struct hold {
 	struct member *target;
 	actor_ref ref;
 	struct buf frames;
-	size_t size_bytes; /* of them, as charged */
+	size_t size_bytes;  /* of them, as charged */
 	struct list pauses; /* struct pause: who was told */
 };
 
@@ -35,7 +36,7 @@ void pauses_init(struct pauses *pauses)
 	hash_init(&pauses->by_ref);
 }
 
-/* ---- who was told ----------------------------------------------------------------------------------------------- */
+/* ---- who was told ---- */
 
 static uint64_t pause_hash(const struct pauses *pauses, const struct member *sender, actor_ref ref)
 {
@@ -98,7 +99,7 @@ static void pauses_end(struct list *pauses)
 	}
 }
 
-/* ---- what is held ----------------------------------------------------------------------------------------------- */
+/* ---- what is held ---- */
 
 static uint64_t hold_hash(const struct pauses *pauses, const struct member *target, actor_ref ref)
 {
@@ -175,7 +176,7 @@ void pauses_resume(struct member *target, actor_ref ref)
 	hold_free(hold);
 }
 
-/* ---- the way of a frame ----------------------------------------------------------------------------------------- */
+/* ---- the way of a frame ---- */
 
 static bool pauses_is_congested(struct member *target)
 {
@@ -188,7 +189,8 @@ static bool pauses_is_congested(struct member *target)
 	return target->congested;
 }
 
-struct buf *pauses_admit(struct member *sender, struct member *target, actor_ref ref, size_t size_bytes, bool holdable)
+struct buf *pauses_admit(
+	struct member *sender, struct member *target, actor_ref ref, size_t size_bytes, bool holdable)
 {
 	struct pauses *pauses = &sender->broker->pauses;
 	struct hold *hold = NULL;
@@ -197,7 +199,8 @@ struct buf *pauses_admit(struct member *sender, struct member *target, actor_ref
 	if (target->doomed)
 		return member_out(target);
 	if (target->state != MEMBER_UP)
-		return target->parked.size_bytes + size_bytes > PAUSES_HELD_MAX_BYTES ? NULL : member_out(target);
+		return target->parked.size_bytes + size_bytes > PAUSES_HELD_MAX_BYTES ? NULL
+										      : member_out(target);
 	if (holdable && !list_is_empty(&target->holds)) {
 		hold = hold_find(pauses, target, ref);
 		if (!hold)
@@ -211,7 +214,8 @@ struct buf *pauses_admit(struct member *sender, struct member *target, actor_ref
 		pause = pause_new(sender, ref);
 	if (!pause || pause->size_bytes + size_bytes > PAUSES_IN_FLIGHT_MAX_BYTES)
 		goto refused;
-	if (hold && (target->held_bytes + size_bytes > PAUSES_HELD_MAX_BYTES || !quota_take(sender, QUOTA_WAITING, size_bytes)))
+	if (hold && (target->held_bytes + size_bytes > PAUSES_HELD_MAX_BYTES ||
+			    !quota_take(sender, QUOTA_WAITING, size_bytes)))
 		goto refused;
 	if (hold != pause->hold || !list_is_linked(&pause->by_cause)) {
 		if (pause->hold)

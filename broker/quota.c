@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/quota.h"
 
 #include <assert.h>
 
-#include "broker/state.h"
 #include "broker/member.h"
+#include "broker/state.h"
 
 static const struct {
 	const char *what;
@@ -41,7 +42,8 @@ bool quota_take(struct member *member, enum quota_kind kind, size_t n)
 	}
 	if (!quota->told[kind]) {
 		quota->told[kind] = true;
-		broker_complain(member->broker, member->pid, member->uid, "%s is at its limit of %zu %s; what it asks beyond is refused",
+		broker_complain(member->broker, member->pid, member->uid,
+			"%s is at its limit of %zu %s; what it asks beyond is refused",
 			member_who(member, who), max, kinds[kind].what);
 	}
 	return false;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a group makes the broker remember is charged to that group, and only that group can run out of it. */
 #pragma once
 
@@ -7,19 +8,19 @@
 struct member;
 
 enum quota_kind {
-	QUOTA_NAMES,	/* registered */
-	QUOTA_WATCHES,	/* names it looked up and is told about */
-	QUOTA_CALLS,	/* routed and not answered */
+	QUOTA_NAMES,    /* registered */
+	QUOTA_WATCHES,  /* names it looked up and is told about */
+	QUOTA_CALLS,    /* routed and not answered */
 	QUOTA_MONITORS, /* routed and not fired */
-	QUOTA_PAIRS,	/* introductions, pipes and groups it monitors */
-	QUOTA_WAITING,	/* bytes of its frames that wait for something else than its own pipe */
+	QUOTA_PAIRS,    /* introductions, pipes and groups it monitors */
+	QUOTA_WAITING,  /* bytes of its frames that wait for something else than its own pipe */
 	QUOTA_N
 };
 
 struct quota_limits {
 	size_t max[QUOTA_N];
 	size_t unread_bytes; /* frames written to a group that does not read: over it, the pipe is cut */
-	size_t groups;	     /* of the whole broker */
+	size_t groups;       /* of the whole broker */
 };
 
 struct quota {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/registry.h"
 
 #include <assert.h>
@@ -5,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/state.h"
 #include "broker/member.h"
+#include "broker/state.h"
 #include "libactor/protocol/mp.h"
 
 struct watch {
@@ -25,7 +26,7 @@ void registry_init(struct registry *registry)
 	list_init(&registry->awaited);
 }
 
-/* ---- order: a treap whose priorities are the seeded hashes, so nobody outside can choose its shape --------------- */
+/* ---- order: a treap whose priorities are the seeded hashes, so nobody outside can choose its shape ---- */
 
 static int name_compare(const struct name *name, const char *text, size_t len)
 {
@@ -34,7 +35,8 @@ static int name_compare(const struct name *name, const char *text, size_t len)
 	return c ? c : (name->len > len) - (name->len < len);
 }
 
-static void order_replace_child(struct registry *registry, struct name *parent, struct name *old, struct name *new)
+static void order_replace_child(
+	struct registry *registry, struct name *parent, struct name *old, struct name *new)
 {
 	if (!parent)
 		registry->root = new;
@@ -86,7 +88,8 @@ static void order_insert(struct registry *registry, struct name *name)
 static void order_remove(struct registry *registry, struct name *name)
 {
 	while (name->left && name->right)
-		order_rotate_up(registry, name->left->node.hash > name->right->node.hash ? name->left : name->right);
+		order_rotate_up(
+			registry, name->left->node.hash > name->right->node.hash ? name->left : name->right);
 	order_replace_child(registry, name->parent, name, name->left ? name->left : name->right);
 }
 
@@ -117,11 +120,12 @@ static struct name *order_next(struct name *name)
 	return name->parent;
 }
 
-/* ---- the table -------------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 static struct name *name_find(const struct registry *registry, struct wire_str text)
 {
-	struct hash_node *node = hash_first(&registry->table, hash_of_bytes(&registry->table, text.s, text.len));
+	struct hash_node *node =
+		hash_first(&registry->table, hash_of_bytes(&registry->table, text.s, text.len));
 
 	for (; node; node = hash_next(node)) {
 		struct name *name = container_of(node, struct name, node);
@@ -144,7 +148,8 @@ static struct name *name_new(struct registry *registry, struct wire_str text)
 	list_init(&name->look_ups);
 	name->len = (uint8_t)text.len;
 	memcpy(name->text, text.s, text.len);
-	if (hash_insert(&registry->table, &name->node, hash_of_bytes(&registry->table, text.s, text.len)) < 0) {
+	if (hash_insert(&registry->table, &name->node, hash_of_bytes(&registry->table, text.s, text.len)) <
+		0) {
 		free(name);
 		return NULL;
 	}
@@ -154,7 +159,8 @@ static struct name *name_new(struct registry *registry, struct wire_str text)
 /* Frees it unless somebody holds, watches or awaits it. */
 static void name_settle(struct registry *registry, struct name *name)
 {
-	if (!actor_ref_is_nobody(name->ref) || !list_is_empty(&name->watches) || list_is_linked(&name->awaited))
+	if (!actor_ref_is_nobody(name->ref) || !list_is_empty(&name->watches) ||
+		list_is_linked(&name->awaited))
 		return;
 	hash_remove(&registry->table, &name->node);
 	free(name);
@@ -193,7 +199,8 @@ static void name_give_back(struct broker *broker, struct name *name)
 	name_settle(registry, name);
 }
 
-int registry_register(struct broker *broker, struct member *member, struct wire_str text, actor_ref ref, actor_ref *ret_holder)
+int registry_register(struct broker *broker, struct member *member, struct wire_str text, actor_ref ref,
+	actor_ref *ret_holder)
 {
 	struct registry *registry = &broker->registry;
 	struct name *name = name_find(registry, text);
@@ -243,7 +250,8 @@ bool registry_find(const struct broker *broker, struct wire_str text, actor_ref 
 	return true;
 }
 
-bool registry_wait(struct member *asker, const struct wire_frame *look_up, struct wire_str text, int *ret_error)
+bool registry_wait(
+	struct member *asker, const struct wire_frame *look_up, struct wire_str text, int *ret_error)
 {
 	struct name *name = name_find(&asker->broker->registry, text);
 
@@ -296,7 +304,7 @@ void registry_list(const struct broker *broker, struct wire_str prefix, size_t m
 	uint32_t n = 0;
 
 	for (; name && n < max; name = order_next(name), n++) {
-		if (name->len < prefix.len || memcmp(name->text, prefix.s, prefix.len) != 0)
+		if (name->len < prefix.len || memcmp(name->text, prefix.s, prefix.len))
 			break;
 	}
 	mp_put_array(b, n);
@@ -313,9 +321,10 @@ void registry_release(struct member *member)
 		name_give_back(member->broker, container_of(it, struct name, owned));
 }
 
-/* ---- watches ---------------------------------------------------------------------------------------------------- */
+/* ---- watches ---- */
 
-static uint64_t watch_hash(const struct registry *registry, const struct name *name, const struct member *member)
+static uint64_t watch_hash(
+	const struct registry *registry, const struct name *name, const struct member *member)
 {
 	const void *key[2] = {name, member};
 

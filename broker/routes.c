@@ -1,14 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/routes.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/state.h"
 #include "broker/member.h"
+#include "broker/state.h"
 #include "libactor/protocol/names.h"
 
-#define NAME_TO_REF_BYTES 32	/* a frame for a name may grow by this when a ref takes its place */
+#define NAME_TO_REF_BYTES 32 /* a frame for a name may grow by this when a ref takes its place */
 
 struct route {
 	struct hash_node node; /* routes.open */
@@ -17,7 +18,7 @@ struct route {
 	struct member *target;
 	actor_ref from, to;
 	uint64_t id;
-	uint32_t epoch;	     /* of the target's pipe that it went over */
+	uint32_t epoch; /* of the target's pipe that it went over */
 	struct list by_asker;
 	struct list by_target;
 	struct heap_node deadline; /* routes.deadlines */
@@ -30,7 +31,7 @@ void routes_init(struct routes *routes)
 	heap_init(&routes->deadlines);
 }
 
-/* ---- the entries ------------------------------------------------------------------------------------------------ */
+/* ---- the entries ---- */
 
 static uint64_t route_hash(const struct routes *routes, uint64_t group, uint64_t id, bool monitor)
 {
@@ -66,7 +67,8 @@ static void route_close(struct route *route)
 }
 
 /* NULL: refused, and @asker was answered or doomed. */
-static struct route *route_open(struct member *asker, struct member *target, const struct wire_frame *frame, actor_ref to)
+static struct route *route_open(
+	struct member *asker, struct member *target, const struct wire_frame *frame, actor_ref to)
 {
 	struct broker *broker = asker->broker;
 	struct routes *routes = &broker->routes;
@@ -78,7 +80,8 @@ static struct route *route_open(struct member *asker, struct member *target, con
 	routes_tick(broker);
 	route = route_find(routes, asker->group, frame->id, monitor);
 	if (route) {
-		member_doom(asker, true, "%s id %" PRIu64 " is in use", monitor ? "monitor" : "call", frame->id);
+		member_doom(
+			asker, true, "%s id %" PRIu64 " is in use", monitor ? "monitor" : "call", frame->id);
 		return NULL;
 	}
 	if (!quota_take(asker, kind, 1))
@@ -86,17 +89,24 @@ static struct route *route_open(struct member *asker, struct member *target, con
 	route = calloc(1, sizeof(*route));
 	if (!route)
 		goto fail;
-	*route = (struct route){.monitor = monitor, .asker = asker, .target = target, .from = frame->from, .to = to,
-		.id = frame->id, .epoch = target->epoch};
+	*route = (struct route){.monitor = monitor,
+		.asker = asker,
+		.target = target,
+		.from = frame->from,
+		.to = to,
+		.id = frame->id,
+		.epoch = target->epoch};
 	has_deadline = !monitor && frame->deadline_us;
 	if (has_deadline && heap_reserve(&routes->deadlines, routes->deadlines.n + 1) < 0)
 		goto fail;
-	if (hash_insert(&routes->open, &route->node, route_hash(routes, asker->group, frame->id, monitor)) < 0)
+	if (hash_insert(&routes->open, &route->node, route_hash(routes, asker->group, frame->id, monitor)) <
+		0)
 		goto fail;
 	list_append(&asker->asked, &route->by_asker);
 	list_append(&target->owed, &route->by_target);
 	if (has_deadline)
-		(void)heap_insert(&routes->deadlines, &route->deadline, frame->deadline_us > 0 ? (uint64_t)frame->deadline_us : 0);
+		(void)heap_insert(&routes->deadlines, &route->deadline,
+			frame->deadline_us > 0 ? (uint64_t)frame->deadline_us : 0);
 	*(monitor ? &routes->n_monitors : &routes->n_calls) += 1;
 	return route;
 fail:
@@ -105,15 +115,17 @@ fail:
 	return NULL;
 }
 
-/* ---- answers of the broker in the name of who cannot ------------------------------------------------------------- */
+/* ---- answers of the broker in the name of who cannot ---- */
 
-static void answer_error(struct member *asker, actor_ref to, actor_ref from, uint64_t id, const char *name, const char *text)
+static void answer_error(
+	struct member *asker, actor_ref to, actor_ref from, uint64_t id, const char *name, const char *text)
 {
 	wire_put_error(member_out(asker), to, from, id, wire_cstr(name), wire_cstr(text));
 	member_written(asker);
 }
 
-static void answer_down(struct member *asker, actor_ref to, actor_ref from, uint64_t id, const struct actor_cause *cause)
+static void answer_down(
+	struct member *asker, actor_ref to, actor_ref from, uint64_t id, const struct actor_cause *cause)
 {
 	struct buf *body = broker_body(asker->broker);
 
@@ -127,7 +139,8 @@ static void answer_down(struct member *asker, actor_ref to, actor_ref from, uint
 }
 
 /* What becomes of a frame that cannot be delivered. */
-static void refuse(struct member *sender, const struct wire_frame *frame, actor_ref to, const char *error, const char *text)
+static void refuse(struct member *sender, const struct wire_frame *frame, actor_ref to, const char *error,
+	const char *text)
 {
 	struct actor_cause cause;
 
@@ -144,10 +157,11 @@ static void refuse(struct member *sender, const struct wire_frame *frame, actor_
 	}
 }
 
-/* ---- on the way there ------------------------------------------------------------------------------------------- */
+/* ---- on the way there ---- */
 
 /* True: there is @ret_member (NULL: the broker itself) and @ret; false: nobody, as far as we know. */
-static bool resolve(struct broker *broker, const struct wire_frame *frame, actor_ref *ret, struct member **ret_member)
+static bool resolve(
+	struct broker *broker, const struct wire_frame *frame, actor_ref *ret, struct member **ret_member)
 {
 	actor_ref to = frame->to.ref;
 
@@ -164,14 +178,17 @@ static bool resolve(struct broker *broker, const struct wire_frame *frame, actor
 	return *ret_member != NULL;
 }
 
-/* Of the whole group: kept here, since its end is seen here. The group need not speak the protocol, or not yet: the supervisor
- * reports its end. */
+/*
+ * Of the whole group: kept here, since its end is seen here. The group need not speak the protocol, or not
+ * yet: the supervisor reports its end.
+ */
 static bool is_group_monitor(enum wire_type type, actor_ref to)
 {
 	return type == WIRE_MONITOR && to.serial == 0;
 }
 
-static bool deliver(struct member *sender, struct member *target, const struct wire_frame *frame, actor_ref to)
+static bool deliver(
+	struct member *sender, struct member *target, const struct wire_frame *frame, actor_ref to)
 {
 	bool by_name = frame->to.name.s;
 	size_t size_bytes = frame->raw_bytes + (by_name ? NAME_TO_REF_BYTES : 0);
@@ -179,7 +196,8 @@ static bool deliver(struct member *sender, struct member *target, const struct w
 
 	if (size_bytes > WIRE_MESSAGE_MAX_BYTES)
 		return false;
-	out = pauses_admit(sender, target, to, size_bytes, frame->type == WIRE_CAST || frame->type == WIRE_CALL);
+	out = pauses_admit(
+		sender, target, to, size_bytes, frame->type == WIRE_CAST || frame->type == WIRE_CALL);
 	if (!out)
 		return false;
 	if (by_name)
@@ -192,12 +210,13 @@ static bool deliver(struct member *sender, struct member *target, const struct w
 }
 
 /* Could whom we do not know turn up before the recovery window closes? */
-static bool may_yet_come(const struct broker *broker, const struct wire_frame *frame, bool found, actor_ref to,
-	const struct member *target)
+static bool may_yet_come(const struct broker *broker, const struct wire_frame *frame, bool found,
+	actor_ref to, const struct member *target)
 {
 	if (frame->to.name.s && !found)
 		return true;
-	return to.node == broker->node && (!target || target->state == MEMBER_ABSENT) && !broker_is_buried(broker, to.group);
+	return to.node == broker->node && (!target || target->state == MEMBER_ABSENT) &&
+	       !broker_is_buried(broker, to.group);
 }
 
 /* False: it is for the broker itself. */
@@ -210,20 +229,25 @@ static bool forward(struct broker *broker, struct member *sender, const struct w
 
 	if (found && !target)
 		return false;
-	if (window_holds_names(&broker->window) && (sender->n_waits_routed || (frame->to.name.s && !found) ||
-		(window_is_open(&broker->window) && may_yet_come(broker, frame, found, to, target)))) {
+	if (window_holds_names(&broker->window) &&
+		(sender->n_waits_routed || (frame->to.name.s && !found) ||
+			(window_is_open(&broker->window) &&
+				may_yet_come(broker, frame, found, to, target)))) {
 		if (window_wait(sender, frame, true) < 0)
-			refuse(sender, frame, to, ERROR_OVERLOADED, "too much of this group waits for the broker's recovery");
+			refuse(sender, frame, to, ERROR_OVERLOADED,
+				"too much of this group waits for the broker's recovery");
 		return true;
 	}
-	if (!found || (target->state == MEMBER_ABSENT && !(is_group_monitor(frame->type, to) && target->listed))) {
+	if (!found ||
+		(target->state == MEMBER_ABSENT && !(is_group_monitor(frame->type, to) && target->listed))) {
 		refuse(sender, frame, to, ERROR_NOPROC, frame->to.name.s ? "no such name" : "no such group");
 		return true;
 	}
 	if (frame->type == WIRE_CALL || frame->type == WIRE_MONITOR) {
 		route = route_open(sender, target, frame, to);
 		if (!route && !sender->doomed)
-			refuse(sender, frame, to, ERROR_OVERLOADED, "too many open calls or monitors of this group");
+			refuse(sender, frame, to, ERROR_OVERLOADED,
+				"too many open calls or monitors of this group");
 		if (!route)
 			return true;
 		if (is_group_monitor(frame->type, to))
@@ -243,7 +267,8 @@ void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame
 	struct buf *out;
 	actor_ref to;
 
-	if (!resolve(broker, frame, &to, &target) || !target || target->state == MEMBER_ABSENT || target->doomed) {
+	if (!resolve(broker, frame, &to, &target) || !target || target->state == MEMBER_ABSENT ||
+		target->doomed) {
 		broker->count.dropped++;
 		return;
 	}
@@ -257,13 +282,17 @@ void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame
 	broker->count.routed++;
 }
 
-/* ---- and back --------------------------------------------------------------------------------------------------- */
+/* ---- and back ---- */
 
-/* Was that one asked? The group may speak for an actor that it no longer has, and the supervisor for a process. */
+/*
+ * Was that one asked? The group may speak for an actor that it no longer has, and the supervisor for a
+ * process.
+ */
 static bool answers(const struct member *sender, const struct wire_frame *frame, const struct route *route)
 {
 	if (route->target != sender)
-		return sender->is_spawner && frame->type == WIRE_DOWN && actor_ref_equal(frame->from, route->to);
+		return sender->is_spawner && frame->type == WIRE_DOWN &&
+		       actor_ref_equal(frame->from, route->to);
 	return frame->from.serial == route->to.serial || frame->from.serial == 0;
 }
 
@@ -278,8 +307,10 @@ static void answer(struct broker *broker, struct member *sender, const struct wi
 		if (sender->is_spawner && monitor) {
 			route = NULL;
 		} else {
-			member_doom(sender, true, "it answers %s %" PRIu64 " of group %" PRIu64 ", which was for %s",
-				monitor ? "monitor" : "call", frame->id, route->asker->group, actor_ref_format(route->to, text));
+			member_doom(sender, true,
+				"it answers %s %" PRIu64 " of group %" PRIu64 ", which was for %s",
+				monitor ? "monitor" : "call", frame->id, route->asker->group,
+				actor_ref_format(route->to, text));
 			return;
 		}
 	}
@@ -332,7 +363,8 @@ bool routes_frame(struct broker *broker, struct member *member, const struct wir
 	case WIRE_DEMONITOR:
 		if (member->n_waits_routed && window_holds_names(&broker->window)) {
 			if (window_wait(member, frame, true) < 0)
-				member_doom(member, true, "too many of its frames wait for the broker's recovery");
+				member_doom(member, true,
+					"too many of its frames wait for the broker's recovery");
 			break;
 		}
 		demonitor(broker, member, frame);
@@ -343,7 +375,7 @@ bool routes_frame(struct broker *broker, struct member *member, const struct wir
 	return true;
 }
 
-/* ---- the ends of groups ----------------------------------------------------------------------------------------- */
+/* ---- the ends of groups ---- */
 
 void routes_relink(struct member *member)
 {
@@ -377,7 +409,7 @@ static void notify(struct member *other, const struct member *ended, const struc
 
 void routes_end(struct member *member, const struct actor_cause *cause, const struct buf *group_down)
 {
-	bool lost = strcmp(cause->reason, ERROR_NOCONNECTION) == 0;
+	bool lost = !strcmp(cause->reason, ERROR_NOCONNECTION);
 
 	list_for_each(it, &member->owed) {
 		struct route *route = container_of(it, struct route, by_target);
@@ -385,8 +417,8 @@ void routes_end(struct member *member, const struct actor_cause *cause, const st
 		if (route->monitor)
 			answer_down(route->asker, route->from, route->to, route->id, cause);
 		else
-			answer_error(route->asker, route->from, route->to, route->id, lost ? ERROR_NOCONNECTION : ERROR_DOWN,
-				lost ? cause->text : cause->reason);
+			answer_error(route->asker, route->from, route->to, route->id,
+				lost ? ERROR_NOCONNECTION : ERROR_DOWN, lost ? cause->text : cause->reason);
 	}
 	list_for_each_safe(it, &member->owed) {
 		struct route *route = container_of(it, struct route, by_target);

@@ -1,15 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames from one group to another through the broker, and what is open because of them: a call until it is answered, a
- * monitor until it fired. A reply or down that nothing is open for goes nowhere, so nobody is answered twice; one for what somebody
- * else was asked ends its sender's pipe.
+ * Frames from one group to another through the broker, and what is open because of them: a call until it is
+ * answered, a monitor until it fired. A reply or down that nothing is open for goes nowhere, so nobody is
+ * answered twice; one for what somebody else was asked ends its sender's pipe.
  */
 #pragma once
 
 #include "actor/actor.h"
+#include "libactor/protocol/wire.h"
 #include "libactor/util/hash.h"
 #include "libactor/util/heap.h"
 #include "libactor/util/list.h"
-#include "libactor/protocol/wire.h"
 
 struct broker;
 struct member;
@@ -31,8 +32,10 @@ bool routes_frame(struct broker *broker, struct member *member, const struct wir
 void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame);
 /* @member lost its pipe: calls that went over it are answered `noconnection`, monitors are set again. */
 void routes_relink(struct member *member);
-/* @member ended: all that is owed by it is answered, all that it asked is forgotten. Marks the groups that were told with
- * the broker's current mark and casts `group_down` to each of them once. */
+/*
+ * @member ended: all that is owed by it is answered, all that it asked is forgotten. Marks the groups that
+ * were told with the broker's current mark and casts `group_down` to each of them once.
+ */
 void routes_end(struct member *member, const struct actor_cause *cause, const struct buf *group_down);
 void routes_forget(struct member *member); /* the same without a word */
 /* Calls whose deadline is past are forgotten: their callers have given up by themselves. */

@@ -1,12 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What groups say of themselves: all of it after a restart of the broker, and that they are ready. */
-#include "broker/service.h"
-
 #include <errno.h>
 
 #include "broker/answer.h"
-#include "broker/member.h"
-#include "broker/state.h"
 #include "broker/life.h"
+#include "broker/member.h"
+#include "broker/service.h"
+#include "broker/state.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
@@ -70,7 +70,8 @@ static bool announce_name(struct member *member, struct wire_str name, actor_ref
 }
 
 /* @lost NULL: only looks whether it is well-formed. */
-static int announce_names(struct member *member, struct mp_reader *args, struct buf *lost, uint32_t *ret_n_lost)
+static int announce_names(
+	struct member *member, struct mp_reader *args, struct buf *lost, uint32_t *ret_n_lost)
 {
 	struct wire_str name;
 	actor_ref ref;
@@ -79,7 +80,8 @@ static int announce_names(struct member *member, struct mp_reader *args, struct 
 	if (mp_read_array(args, &n) < 0)
 		return -EPROTO;
 	while (n--) {
-		if (mp_read_array(args, &n_pair) < 0 || n_pair != 2 || service_read_name(args, &name) < 0 || mp_read_ref(args, &ref) < 0)
+		if (mp_read_array(args, &n_pair) < 0 || n_pair != 2 || service_read_name(args, &name) < 0 ||
+			mp_read_ref(args, &ref) < 0)
 			return -EPROTO;
 		if (lost && !announce_name(member, name, ref)) {
 			mp_put_str(lost, name.s, name.len);
@@ -98,12 +100,15 @@ int method_announce(struct member *member, const struct wire_frame *call, struct
 	struct buf lost = BUF_INIT;
 	uint32_t n_lost = 0, n_names = 0;
 
-	if (n < 3 || mp_read_array(&peek, &n_names) < 0 || announce_names(member, &look, NULL, NULL) < 0 || announce_groups(member, &look, false, true) < 0 ||
-		announce_groups(member, &look, true, true) < 0 || (n > 3 && service_read_door(&look, &door) < 0))
+	if (n < 3 || mp_read_array(&peek, &n_names) < 0 || announce_names(member, &look, NULL, NULL) < 0 ||
+		announce_groups(member, &look, false, true) < 0 ||
+		announce_groups(member, &look, true, true) < 0 ||
+		(n > 3 && service_read_door(&look, &door) < 0))
 		return -EPROTO;
 	(void)member_set_door(member, door);
 	if (n_names && window_holds_names(&member->broker->window) && member_is_new(member)) {
-		service_wait_for_window(member, call); /* as if it registered them: who had one before comes first */
+		/* as if it registered them: who had one before comes first */
+		service_wait_for_window(member, call);
 		return 0;
 	}
 	announce_names(member, args, &lost, &n_lost);

@@ -1,11 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the methods of several files have in common. */
-#include "broker/service.h"
-
 #include <errno.h>
 #include <string.h>
 
 #include "broker/answer.h"
 #include "broker/member.h"
+#include "broker/service.h"
 #include "broker/state.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
@@ -13,7 +13,8 @@
 void service_wait_for_window(struct member *member, const struct wire_frame *call)
 {
 	if (window_wait(member, call, false) < 0)
-		answer_refuse(member, call, ERROR_OVERLOADED, "too much of this group waits for the broker's recovery");
+		answer_refuse(member, call, ERROR_OVERLOADED,
+			"too much of this group waits for the broker's recovery");
 }
 
 int service_read_name(struct mp_reader *args, struct wire_str *ret)
@@ -28,8 +29,8 @@ int service_read_door(struct mp_reader *args, struct wire_str *ret)
 	*ret = wire_str(NULL, 0);
 	if (mp_read_nil(args) == 0)
 		return 0;
-	if (mp_read_str(args, &ret->s, &ret->len) < 0 || !ret->len || ret->len > MEMBER_DOOR_MAX_BYTES || ret->s[0] != '/' ||
-		memchr(ret->s, 0, ret->len))
+	if (mp_read_str(args, &ret->s, &ret->len) < 0 || !ret->len || ret->len > MEMBER_DOOR_MAX_BYTES ||
+		ret->s[0] != '/' || memchr(ret->s, 0, ret->len))
 		return -EPROTO;
 	return 0;
 }

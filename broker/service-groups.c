@@ -1,12 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the supervisor says: who lives, who has ended. Its word is the kernel's. */
-#include "broker/service.h"
-
 #include <errno.h>
 
 #include "broker/answer.h"
-#include "broker/member.h"
-#include "broker/state.h"
 #include "broker/life.h"
+#include "broker/member.h"
+#include "broker/service.h"
+#include "broker/state.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
@@ -76,17 +76,24 @@ static void unlist(struct hash_node *node, void *arg)
 	container_of(node, struct member, node)->listed = false;
 }
 
-/* One without a pipe, older than the youngest in the list (@arg) and not in it: the supervisor does not know it any more. */
+/*
+ * One without a pipe, older than the youngest in the list (@arg) and not in it: the supervisor does not know
+ * it any more.
+ */
 static void end_unlisted(struct hash_node *node, void *arg)
 {
 	struct member *member = container_of(node, struct member, node);
 	struct actor_cause cause = member->cause;
 
-	if (member->state == MEMBER_LOST && member_is_supervised(member) && !member->listed && member->group < *(uint64_t *)arg)
+	if (member->state == MEMBER_LOST && member_is_supervised(member) && !member->listed &&
+		member->group < *(uint64_t *)arg)
 		member_end(member, &cause);
 }
 
-/* The supervisor keeps something that this client made. If it is gone, now or when the window closes, the supervisor hears of it. */
+/*
+ * The supervisor keeps something that this client made. If it is gone, now or when the window closes, the
+ * supervisor hears of it.
+ */
 static void client_kept(struct member *spawner, uint64_t group)
 {
 	struct broker *broker = spawner->broker;

@@ -1,18 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Methods about pipes: who gets one with whom, and where. */
-#include "broker/service.h"
-
 #include <errno.h>
 #include <string.h>
 
 #include "broker/answer.h"
 #include "broker/member.h"
+#include "broker/service.h"
 #include "broker/state.h"
 #include "libactor/protocol/mp.h"
 
 /* After a restart: was not heard of yet. */
 static bool may_still_come(const struct broker *broker, uint64_t group, const struct member *other)
 {
-	return window_is_open(&broker->window) && (!other || other->state == MEMBER_ABSENT) && !broker_is_buried(broker, group);
+	return window_is_open(&broker->window) && (!other || other->state == MEMBER_ABSENT) &&
+	       !broker_is_buried(broker, group);
 }
 
 int method_introduce(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
@@ -38,7 +39,8 @@ int method_admit(struct member *member, const struct wire_frame *call, struct mp
 {
 	uint64_t group, uid, pid;
 
-	if (n < 3 || mp_read_uint(args, &group) < 0 || mp_read_uint(args, &uid) < 0 || mp_read_uint(args, &pid) < 0)
+	if (n < 3 || mp_read_uint(args, &group) < 0 || mp_read_uint(args, &uid) < 0 ||
+		mp_read_uint(args, &pid) < 0)
 		return -EPROTO;
 	if (call->type != WIRE_CALL)
 		return 0;
@@ -70,14 +72,16 @@ int cast_listening(struct member *member, const struct wire_frame *cast, struct 
 	return 0;
 }
 
-int cast_introduce_failed(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
+int cast_introduce_failed(
+	struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
 {
 	struct wire_str text = wire_str("", 0);
 	uint64_t id;
 
 	if (n < 1 || mp_read_uint(args, &id) < 0 || (n > 1 && mp_read_str(args, &text.s, &text.len) < 0))
 		return -EPROTO;
-	if (text.len && !wire_name_is_valid(text.s, text.len < WIRE_NAME_MAX_BYTES ? text.len : WIRE_NAME_MAX_BYTES))
+	if (text.len &&
+		!wire_name_is_valid(text.s, text.len < WIRE_NAME_MAX_BYTES ? text.len : WIRE_NAME_MAX_BYTES))
 		text = wire_cstr("(no readable reason)");
 	introductions_failed(member, id, text);
 	return 0;

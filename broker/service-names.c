@@ -1,26 +1,30 @@
-/* Methods about names. Every method: 0 when it has answered or will, -EPROTO when the arguments are not what it takes. */
-#include "broker/service.h"
-
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Methods about names. Every method: 0 when it has answered or will, -EPROTO when the arguments are not what
+ * it takes.
+ */
 #include <errno.h>
 #include <string.h>
 
 #include "broker/answer.h"
 #include "broker/member.h"
+#include "broker/service.h"
 #include "broker/state.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
 #define LIST_DEFAULT 1000
-#define LIST_MAX 16384 /* names in one answer: under 5 MiB */
+#define LIST_MAX     16384 /* names in one answer: under 5 MiB */
 
 /*
- * A supervised program that crashed may be back, and ask for its name, before its end was told here: its pipe has ended, but for one
- * grace that may mean less. One of the same token name and a later id is the word of the supervisor that it is over.
+ * A supervised program that crashed may be back, and ask for its name, before its end was told here: its pipe
+ * has ended, but for one grace that may mean less. One of the same token name and a later id is the word of
+ * the supervisor that it is over.
  */
 static bool is_predecessor(const struct member *holder, const struct member *member)
 {
-	return holder && member_is_supervised(holder) && member_is_supervised(member) && holder->group < member->group &&
-		!strcmp(holder->name, member->name);
+	return holder && member_is_supervised(holder) && member_is_supervised(member) &&
+	       holder->group < member->group && !strcmp(holder->name, member->name);
 }
 
 /* As registry_register(), and from a predecessor that is over. */
@@ -57,7 +61,9 @@ int method_register(struct member *member, const struct wire_frame *call, struct
 		answer_refuse(member, call, ERROR_PERMISSION, "names that begin with $ are the node's own");
 		return 0;
 	}
-	if (!member->is_spawner && (window_is_open(&broker->window) || (window_holds_names(&broker->window) && !registry_find(broker, name, &holder)))) {
+	if (!member->is_spawner &&
+		(window_is_open(&broker->window) ||
+			(window_holds_names(&broker->window) && !registry_find(broker, name, &holder)))) {
 		service_wait_for_window(member, call);
 		return 0;
 	}
@@ -67,11 +73,13 @@ int method_register(struct member *member, const struct wire_frame *call, struct
 	else if (r == -EEXIST)
 		answer_refuse(member, call, ERROR_IN_USE, actor_ref_format(holder, text));
 	else
-		answer_refuse(member, call, ERROR_OVERLOADED, r == -EDQUOT ? "too many names of this group" : "out of memory");
+		answer_refuse(member, call, ERROR_OVERLOADED,
+			r == -EDQUOT ? "too many names of this group" : "out of memory");
 	return 0;
 }
 
-int method_unregister(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+int method_unregister(
+	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
 	struct wire_str name;
 	actor_ref ref;
@@ -100,18 +108,21 @@ int method_whereis(struct member *member, const struct wire_frame *call, struct 
 	known = registry_find(broker, name, &ref);
 	if (!known && window_holds_names(&broker->window)) {
 		if (registry_await(member, call, name) < 0)
-			answer_refuse(member, call, ERROR_OVERLOADED, "too much of this group waits for the broker's recovery");
+			answer_refuse(member, call, ERROR_OVERLOADED,
+				"too much of this group waits for the broker's recovery");
 		return 0;
 	}
 	/* An answer given now might be a ref of the dead, to somebody who was told of that death. */
 	if (registry_wait(member, call, name, &r)) {
 		if (r < 0)
-			answer_refuse(member, call, ERROR_OVERLOADED, "too much of this group waits for owners of names to come back");
+			answer_refuse(member, call, ERROR_OVERLOADED,
+				"too much of this group waits for owners of names to come back");
 		return 0;
 	}
 	r = registry_watch(broker, member, name);
 	if (r < 0) {
-		answer_refuse(member, call, ERROR_OVERLOADED, r == -EDQUOT ? "too many watched names" : "out of memory");
+		answer_refuse(member, call, ERROR_OVERLOADED,
+			r == -EDQUOT ? "too many watched names" : "out of memory");
 	} else if (!known) {
 		answer_done(member, call);
 	} else {

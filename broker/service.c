@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/service.h"
 
 #include <errno.h>
@@ -8,20 +9,30 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
-/* ---- statistics ------------------------------------------------------------------------------------------------- */
+/* ---- statistics ---- */
 
-static int method_stats(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
+static int method_stats(
+	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
 	struct broker_stats stats = broker_stats(member->broker);
 	const struct {
 		const char *name;
 		uint64_t value;
 	} entries[] = {
-		{"groups", stats.groups},   {"names", stats.names},	{"watches", stats.watches},
-		{"calls", stats.calls},	    {"monitors", stats.monitors}, {"pairs", stats.pairs},
-		{"waiting", stats.waiting}, {"hellos", stats.hellos},	{"refused", stats.refused},
-		{"frames", stats.frames},   {"routed", stats.routed},	{"dropped", stats.dropped},
-		{"cut", stats.cut},	    {"ended", stats.ended},
+		{"groups", stats.groups},
+		{"names", stats.names},
+		{"watches", stats.watches},
+		{"calls", stats.calls},
+		{"monitors", stats.monitors},
+		{"pairs", stats.pairs},
+		{"waiting", stats.waiting},
+		{"hellos", stats.hellos},
+		{"refused", stats.refused},
+		{"frames", stats.frames},
+		{"routed", stats.routed},
+		{"dropped", stats.dropped},
+		{"cut", stats.cut},
+		{"ended", stats.ended},
 	};
 	struct buf *result = broker_body(member->broker);
 
@@ -34,11 +45,12 @@ static int method_stats(struct member *member, const struct wire_frame *call, st
 	return 0;
 }
 
-/* ---- the table -------------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 static const struct method {
 	const char *name;
-	int (*run)(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n_args);
+	int (*run)(struct member *member, const struct wire_frame *frame, struct mp_reader *args,
+		uint32_t n_args);
 	bool cast;    /* a cast; malformed arguments end the pipe, since nobody can be told */
 	bool spawner; /* for the supervisor alone */
 } methods[] = {
@@ -98,7 +110,8 @@ static void run(struct member *member, const struct wire_frame *frame)
 
 void service_frame(struct broker *broker, struct member *member, const struct wire_frame *frame)
 {
-	bool ours = frame->to.name.s || frame->to.ref.serial == BROKER_SERVICE_SERIAL || frame->to.ref.serial == 0;
+	bool ours = frame->to.name.s || frame->to.ref.serial == BROKER_SERVICE_SERIAL ||
+		    frame->to.ref.serial == 0;
 	struct actor_cause cause;
 
 	switch (frame->type) {
@@ -116,7 +129,8 @@ void service_frame(struct broker *broker, struct member *member, const struct wi
 
 			cause = cause_make(ERROR_NOPROC);
 			cause_put(body, &cause);
-			wire_put_down(member_out(member), frame->from, frame->to.ref, frame->id, body->data, body->size_bytes);
+			wire_put_down(member_out(member), frame->from, frame->to.ref, frame->id, body->data,
+				body->size_bytes);
 			member_written(member);
 		}
 		break;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/state.h"
 
 #include <inttypes.h>
@@ -13,7 +14,7 @@ struct dead {
 	uint64_t group;
 };
 
-/* ---- graves ----------------------------------------------------------------------------------------------------- */
+/* ---- graves ---- */
 
 static struct dead *dead_find(const struct broker *broker, uint64_t group)
 {
@@ -63,7 +64,7 @@ void broker_forget_graves(struct broker *broker)
 	}
 }
 
-/* ---- its log ---------------------------------------------------------------------------------------------------- */
+/* ---- its log ---- */
 
 void broker_log(struct broker *broker, enum log_level level, const char *format, ...)
 {
@@ -82,13 +83,15 @@ void broker_complain(struct broker *broker, pid_t pid, uid_t uid, const char *fo
 	uint64_t n_missed;
 	va_list args;
 
-	if (!throttle_take(&broker->complaints, throttle_key((uint64_t)uid << 32 | (uint32_t)pid, format), broker->now_ns, &n_missed))
+	if (!throttle_take(&broker->complaints, throttle_key((uint64_t)uid << 32 | (uint32_t)pid, format),
+		    broker->now_ns, &n_missed))
 		return;
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	if (n_missed)
-		broker_log(broker, LOG_WARNING, "%s (%" PRIu64 " more lines like this were not written)", line, n_missed);
+		broker_log(broker, LOG_WARNING, "%s (%" PRIu64 " more lines like this were not written)",
+			line, n_missed);
 	else
 		broker_log(broker, LOG_WARNING, "%s", line);
 }

@@ -1,19 +1,24 @@
-/* The state of the core: one struct that its parts share, its log, and the graves. Knows no other part by name. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state of the core: one struct that its parts share, its log, and the graves. Knows no other part by
+ * name.
+ */
 #pragma once
 
 #include "actor/actor.h"
 #include "broker/core.h"
 #include "broker/introductions.h"
-#include "broker/registry.h"
 #include "broker/pauses.h"
+#include "broker/registry.h"
 #include "broker/routes.h"
+#include "broker/waits.h"
+#include "broker/window.h"
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
 #include "libactor/util/throttle.h"
-#include "broker/waits.h"
-#include "broker/window.h"
 
-#define BROKER_GRACE_NS 1000000000 /* for a pipe to come back, an exit to be reported, a goodbye to be read */
+/* for a pipe to come back, an exit to be reported, a goodbye to be read */
+#define BROKER_GRACE_NS       1000000000
 #define BROKER_SERVICE_SERIAL 1
 
 struct member;
@@ -41,8 +46,8 @@ struct broker {
 
 	struct hash members;    /* struct member by group id */
 	struct member *spawner; /* the supervisor's group, NULL when it is away */
-	bool supervised;	/* a supervisor has said who lives: ends of its groups are its word */
-	struct hash dead;     /* ids of groups that were said to have ended: never that id again */
+	bool supervised;        /* a supervisor has said who lives: ends of its groups are its word */
+	struct hash dead;       /* ids of groups that were said to have ended: never that id again */
 	struct list dead_by_age;
 	struct registry registry;
 	struct routes routes;
@@ -51,24 +56,31 @@ struct broker {
 	struct waits waits;
 	struct window window;
 
-	struct list doomed;    /* members to be cut when the event at hand is over */
-	struct list forgotten; /* members that are over; freed when the event at hand is, so that nobody in the midst of it holds a freed one */
+	struct list doomed; /* members to be cut when the event at hand is over */
+	/*
+	 * members that are over; freed when the event at hand is, so that nobody in the midst of it holds a
+	 * freed one
+	 */
+	struct list forgotten;
 	struct list timers;    /* members, one grace each: oldest first */
 	struct list farewells; /* pipes, likewise */
 	size_t n_farewells;
-	struct list dirty;     /* pipes with unsent bytes */
+	struct list dirty; /* pipes with unsent bytes */
 
 	uint64_t n_clients, n_pipes; /* for ids and paths */
-	uint64_t mark;		     /* of the last walk over members */
+	uint64_t mark;               /* of the last walk over members */
 	struct throttle complaints;
-	struct buf body;	     /* of the frame being made */
-	struct buf sink;	     /* what is written for those who cannot get it any more */
+	struct buf body; /* of the frame being made */
+	struct buf sink; /* what is written for those who cannot get it any more */
 	struct broker_stats count;
 };
 
 void broker_log(struct broker *broker, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* A warning of what a peer did. @pid and @uid are the kernel's; who does it again and again is not written of each time. */
+/*
+ * A warning of what a peer did. @pid and @uid are the kernel's; who does it again and again is not written of
+ * each time.
+ */
 void broker_complain(struct broker *broker, pid_t pid, uid_t uid, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 /* An id that will never be a group again. */

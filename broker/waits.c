@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/waits.h"
 
 #include <errno.h>
@@ -5,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/state.h"
 #include "broker/member.h"
+#include "broker/state.h"
 
 #define LEFT_MAX_BYTES (16u << 20)
 
@@ -136,7 +137,9 @@ void waits_leave(struct member *member)
 		wait->member = NULL;
 	}
 	if (n_lost)
-		broker_log(member->broker, LOG_WARNING, "%zu casts of group %" PRIu64 " '%s', which has ended, are lost: 16 MiB of such wait already",
+		broker_log(member->broker, LOG_WARNING,
+			"%zu casts of group %" PRIu64
+			" '%s', which has ended, are lost: 16 MiB of such wait already",
 			n_lost, member->group, member->name);
 	waits_forget(member);
 }

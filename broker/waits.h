@@ -1,21 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames whose answer depends on what is not known yet. Each waits in a queue of what it waits for (the recovery window, a name
- * whose owner is in doubt), charged to the group that sent it, and is handled again, as if it came only now, when that is decided.
+ * Frames whose answer depends on what is not known yet. Each waits in a queue of what it waits for (the
+ * recovery window, a name whose owner is in doubt), charged to the group that sent it, and is handled again,
+ * as if it came only now, when that is decided.
  */
 #pragma once
 
 #include <stdbool.h>
 
-#include "libactor/util/list.h"
 #include "libactor/protocol/wire.h"
+#include "libactor/util/list.h"
 
 struct broker;
 struct member;
 struct wait;
 
 struct waits {
-	struct list due; /* decided; handled when the event at hand is over */
-	size_t n;	 /* in all queues */
+	struct list due;  /* decided; handled when the event at hand is over */
+	size_t n;         /* in all queues */
 	struct list left; /* struct wait.by_member: casts of senders that have ended */
 	size_t left_bytes;
 };
@@ -24,10 +26,16 @@ void waits_init(struct waits *waits);
 /* 0, -EDQUOT, -ENOMEM. @routed: for another group, so that later ones must not overtake it. */
 int waits_add(struct member *member, struct list *queue, const struct wire_frame *frame, bool routed);
 void waits_release(struct broker *broker, struct list *queue); /* what it waited for is decided */
-/* The next frame whose wait is over, and who sent it (NULL: it has ended); NULL: none. The frame lives until wait_free(). */
+/*
+ * The next frame whose wait is over, and who sent it (NULL: it has ended); NULL: none. The frame lives until
+ * wait_free().
+ */
 struct wait *waits_take(struct broker *broker, struct member **ret_member, struct wire_frame *ret);
 void wait_free(struct wait *wait);
-void waits_forget(struct member *member);		       /* its frames, wherever they wait */
-/* It has ended: what it had sent to others and needs no answer goes on waiting, 16 MiB of all such; the rest is forgotten. */
+void waits_forget(struct member *member); /* its frames, wherever they wait */
+/*
+ * It has ended: what it had sent to others and needs no answer goes on waiting, 16 MiB of all such; the rest
+ * is forgotten.
+ */
 void waits_leave(struct member *member);
 void waits_deinit(struct waits *waits);

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/window.h"
 
-#include "broker/state.h"
 #include "broker/member.h"
+#include "broker/state.h"
 
 #define LATE_LENGTHS 4 /* after the first: names of who is late are waited for */
 
@@ -18,7 +19,7 @@ int window_wait(struct member *member, const struct wire_frame *frame, bool rout
 	return waits_add(member, &member->broker->window.waiting, frame, routed);
 }
 
-/* ---- groups ----------------------------------------------------------------------------------------------------- */
+/* ---- groups ---- */
 
 void window_await(struct member *member)
 {
@@ -52,7 +53,9 @@ bool window_is_due(const struct broker *broker)
 {
 	const struct window *window = &broker->window;
 
-	return window_holds_names(window) && (broker->now_ns >= window->deadline_ns || (window->state != WINDOW_SUPERVISOR && !window->n_awaited));
+	return window_holds_names(window) &&
+	       (broker->now_ns >= window->deadline_ns ||
+		       (window->state != WINDOW_SUPERVISOR && !window->n_awaited));
 }
 
 static void forget_awaited(struct hash_node *node, void *arg)
@@ -71,8 +74,8 @@ void window_go_on(struct broker *broker)
 	}
 	/* late, or nobody has said who lives */
 	broker_log(broker, window->n_awaited ? LOG_WARNING : LOG_DEBUG,
-		"recovery is over: %zu groups did not announce themselves, %zu requests waited", window->n_awaited,
-		broker->waits.n);
+		"recovery is over: %zu groups did not announce themselves, %zu requests waited",
+		window->n_awaited, broker->waits.n);
 	window->state = WINDOW_CLOSED;
 	hash_each(&broker->members, forget_awaited, NULL);
 }

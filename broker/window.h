@@ -1,13 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The recovery window. After a restart the broker knows nothing, and an answer given too early would be wrong: a name that is
- * held would be given away, a group that lives would be said to be dead. So until every group that the supervisor listed has
- * announced itself, or one second has passed, what depends on the unknown waits here, in order. A look-up waits for its name only (registry.h).
- * Who lives and has not announced itself by then is late. It may own any name: unknown names wait for it on, five seconds in all; the rest goes on.
+ * The recovery window. After a restart the broker knows nothing, and an answer given too early would be
+ * wrong: a name that is held would be given away, a group that lives would be said to be dead. So until every
+ * group that the supervisor listed has announced itself, or one second has passed, what depends on the
+ * unknown waits here, in order. A look-up waits for its name only (registry.h). Who lives and has not
+ * announced itself by then is late. It may own any name: unknown names wait for it on, five seconds in all;
+ * the rest goes on.
  */
 #pragma once
 
-#include "libactor/util/list.h"
 #include "libactor/protocol/wire.h"
+#include "libactor/util/list.h"
 
 struct broker;
 struct member;
@@ -36,7 +39,7 @@ static inline bool window_holds_names(const struct window *window)
 int window_wait(struct member *member, const struct wire_frame *frame, bool routed);
 void window_listed(struct broker *broker); /* the supervisor has sent its list; groups of it are awaited */
 void window_await(struct member *member);
-void window_came(struct member *member); /* announced, or will not */
+void window_came(struct member *member);         /* announced, or will not */
 bool window_is_due(const struct broker *broker); /* it is time for its next state */
 /* From open to late, from late to closed. What waits in it is for the caller to go on with. */
 void window_go_on(struct broker *broker);

@@ -1,8 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* counter [--name NAME]: state, calls that answer, a cast that does not, and a timer. */
+#include <actor/actor.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <actor/actor.h>
 
 #define TICK_MS 1000
 
@@ -66,8 +66,10 @@ static const struct actor_method counter_methods[] = {
 };
 
 static const struct actor_behavior counter = {
-	.name = "counter", .state_size = sizeof(struct counter),
-	.methods = counter_methods, .init = counter_init,
+	.name = "counter",
+	.state_size = sizeof(struct counter),
+	.methods = counter_methods,
+	.init = counter_init,
 };
 
 int main(int argc, char **argv)

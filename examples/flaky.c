@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * flaky [--name NAME]: dies in every way a program can, each the real thing
  *
@@ -11,12 +12,11 @@
  *
  * The caller of `crash` is answered by the runtime: its call ends with what became of the process.
  */
+#include <actor/actor.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-
-#include <actor/actor.h>
 
 #define OOM_LIMIT_BYTES (512 << 20)
 #define OOM_STEP_BYTES  (1 << 20)
@@ -70,8 +70,11 @@ static const struct crash {
 	const char *kind;
 	void (*run)(int code);
 } crashes[] = {
-	{"segv", crash_segv}, {"abort", crash_abort}, {"exit", crash_exit},
-	{"hang", crash_hang}, {"oom", crash_oom},
+	{"segv", crash_segv},
+	{"abort", crash_abort},
+	{"exit", crash_exit},
+	{"hang", crash_hang},
+	{"oom", crash_oom},
 };
 
 static int flaky_crash(actor *self, const actor_msg *msg, actor_from *from)
@@ -82,14 +85,14 @@ static int flaky_crash(actor *self, const actor_msg *msg, actor_from *from)
 	if (actor_msg_unpack(msg, "si?", &kind, &code) < 0)
 		return actor_reply_error(from, "bad_args", "crash wants a kind, and for exit maybe a code");
 	for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++) {
-		if (strcmp(kind, crashes[i].kind) == 0) {
+		if (!strcmp(kind, crashes[i].kind)) {
 			printf("flaky: crash %s, as asked\n", kind);
 			fflush(stdout);
 			crashes[i].run(code);
 		}
 	}
-	return actor_reply_error(from, "flaky.unknown_kind",
-		"'%s' is none of segv, abort, exit, hang, oom", kind);
+	return actor_reply_error(
+		from, "flaky.unknown_kind", "'%s' is none of segv, abort, exit, hang, oom", kind);
 }
 
 static int flaky_ping(actor *self, const actor_msg *msg, actor_from *from)
@@ -108,7 +111,9 @@ static int flaky_get(actor *self, const actor_msg *msg, actor_from *from)
 }
 
 static const struct actor_method flaky_methods[] = {
-	{.name = "crash", .on_call = flaky_crash, .args = "kind:str code:int?",
+	{.name = "crash",
+		.on_call = flaky_crash,
+		.args = "kind:str code:int?",
 		.doc = "dies of segv, abort, exit, hang or oom"},
 	{.name = "ping", .on_call = flaky_ping, .doc = "answers pong"},
 	{.name = "get", .on_call = flaky_get, .doc = "answers how many pings this life has seen"},

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The parser: takes batches of lines, answers with what it counted. And it has a bug, of the everyday kind:
  * parse_line() believes that every line looks like the lines it was tested with. A line without quotes, a
@@ -31,7 +32,8 @@ static struct tally *status_tally(struct totals *totals, long status)
 /* A method is a token of HTTP: a word, at least one letter long. */
 static struct table *method_table(struct totals *totals, const char *method)
 {
-	static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!#$%&'*+^`|~";
+	static const char token[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!#$%&'*+^`|~";
 	size_t len = strspn(method, token);
 
 	return len && !method[len] ? &totals->methods : NULL;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,7 @@
 #define PATHS_SHOWN     10
 #define BAD_LINES_SHOWN 20
 
-/* ---- JSON ------------------------------------------------------------------------------------------- */
+/* ---- JSON ---- */
 
 /* Length of the UTF-8 character at @s, 0 when it is none. */
 static size_t utf8_length(const unsigned char *s, size_t size)
@@ -20,7 +21,7 @@ static size_t utf8_length(const unsigned char *s, size_t size)
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || /* too long, half a pair */
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||   /* too long, half a pair */
 		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f)) /* too long, too big */
 		return 0;
 	return n;
@@ -114,7 +115,7 @@ int report_json(const struct result *result)
 	return fflush(stdout);
 }
 
-/* ---- for people ------------------------------------------------------------------------------------- */
+/* ---- for people ---- */
 
 static void table_row(const char *key, size_t key_len, struct tally tally)
 {

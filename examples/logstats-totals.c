@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ static struct entry *table_slot(const struct table *table, const char *key, size
 
 		if (!entry->key)
 			return entry;
-		if (entry->hash == hash && entry->key_len == len && memcmp(entry->key, key, len) == 0)
+		if (entry->hash == hash && entry->key_len == len && !memcmp(entry->key, key, len))
 			return entry;
 	}
 }
@@ -44,8 +45,8 @@ static int table_grow(struct table *table)
 	return 0;
 }
 
-int totals_add(struct totals *totals, struct table *table, const char *key, size_t key_len,
-	struct tally tally)
+int totals_add(
+	struct totals *totals, struct table *table, const char *key, size_t key_len, struct tally tally)
 {
 	uint64_t hash = key_hash(key, key_len);
 	struct entry *entry;
@@ -141,8 +142,8 @@ void totals_pack(const struct totals *totals, msgpack_packer *out)
 
 static bool object_is_uint(const msgpack_object *object, uint64_t min, uint64_t max)
 {
-	return object->type == MSGPACK_OBJECT_POSITIVE_INTEGER &&
-		object->via.u64 >= min && object->via.u64 <= max;
+	return object->type == MSGPACK_OBJECT_POSITIVE_INTEGER && object->via.u64 >= min &&
+	       object->via.u64 <= max;
 }
 
 /* The rows of an array of three columns. */

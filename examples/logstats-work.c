@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The file in batches, and how a line that kills is found
  *
@@ -28,13 +29,13 @@
 
 #include "logstats.h"
 
-#define BATCH_BYTES     (64 << 10)
-#define LINE_BYTES_MAX  (1 << 20)
-#define LINES_FEW       32 /* so many are tried line by line */
-#define DEATHS_MAX      3
-#define SAMPLE_LINES    1000 /* the first ones, by which the file is judged */
+#define BATCH_BYTES    (64 << 10)
+#define LINE_BYTES_MAX (1 << 20)
+#define LINES_FEW      32 /* so many are tried line by line */
+#define DEATHS_MAX     3
+#define SAMPLE_LINES   1000 /* the first ones, by which the file is judged */
 
-/* ---- batches ---------------------------------------------------------------------------------------- */
+/* ---- batches ---- */
 
 static struct batch *batch_new(size_t size_bytes)
 {
@@ -69,7 +70,7 @@ static uint32_t lines_count(const char *text, size_t size_bytes)
 	return n;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 int work_init(struct work *work, const char *path)
 {
@@ -178,8 +179,8 @@ static int work_read(struct work *work, struct batch **ret)
 	} while (r == -EAGAIN && capacity <= LINE_BYTES_MAX);
 	if (r == -EAGAIN) {
 		snprintf(work->error, sizeof(work->error),
-			"%s: line %llu is longer than %d bytes; is it an access log?",
-			work->path, (unsigned long long)work->n_lines + 1, LINE_BYTES_MAX);
+			"%s: line %llu is longer than %d bytes; is it an access log?", work->path,
+			(unsigned long long)work->n_lines + 1, LINE_BYTES_MAX);
 		r = -EFBIG;
 	}
 	if (r == 0 && !size_bytes)
@@ -201,7 +202,7 @@ out:
 	return r;
 }
 
-/* ---- suspects --------------------------------------------------------------------------------------- */
+/* ---- suspects ---- */
 
 /* About the square root. */
 static uint32_t pieces_of(const struct batch *batch)
@@ -278,7 +279,7 @@ static int work_set_aside(struct work *work, struct batch *line)
 	return -EBADMSG;
 }
 
-/* ---- for the collector ------------------------------------------------------------------------------ */
+/* ---- for the collector ---- */
 
 int work_take(struct work *work, struct batch *const *has, unsigned n_has, struct batch **ret)
 {

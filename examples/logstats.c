@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * logstats FILE [--parsers N] [--json]: requests and bytes of a web access log, per status, per method, per
  * path
@@ -62,12 +63,13 @@ static void progress_show(const struct run *run)
 
 	if (run->progress)
 		fprintf(stderr, "\r%3llu %%  %llu lines, %zu bad lines, %llu crashes ",
-			(unsigned long long)(work->size_bytes ? work->read_bytes * 100 / work->size_bytes : 0),
+			(unsigned long long)(work->size_bytes ? work->read_bytes * 100 / work->size_bytes
+							      : 0),
 			(unsigned long long)work->n_lines, work->n_bad_lines,
 			(unsigned long long)run->crashes);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------------- */
+/* ---- the end ---- */
 
 static void progress_clear(const struct run *run)
 {
@@ -100,7 +102,7 @@ static int run_finish(actor *self)
 	return 0;
 }
 
-/* ---- parsers come and go ---------------------------------------------------------------------------- */
+/* ---- parsers come and go ---- */
 
 /* Gives every parser what it can take. Nobody waits: a batch is a cast. */
 static int run_feed(actor *self)
@@ -113,8 +115,8 @@ static int run_feed(actor *self)
 		while ((r = work_take(&run->work, parser->has, parser->n_has, &batch)) == 0) {
 			parser->has[parser->n_has++] = batch;
 			run->n_outstanding++;
-			r = actor_cast(self, actor_to(parser->ref), "parse", "Uy#",
-				batch->id, batch->text, batch->size_bytes);
+			r = actor_cast(self, actor_to(parser->ref), "parse", "Uy#", batch->id, batch->text,
+				batch->size_bytes);
 			if (r < 0)
 				break; /* it is gone: on_down has the batch back */
 		}
@@ -172,7 +174,7 @@ static int collector_on_down(actor *self, uint64_t monitor, actor_ref who, const
 	return r < 0 ? run_fail(self, run->work.error) : run_feed(self);
 }
 
-/* ---- answers ---------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static struct batch *parser_answered(struct parser *parser, uint64_t id)
 {
@@ -215,7 +217,7 @@ static int collector_parsed(actor *self, const actor_msg *msg)
 	return run_feed(self);
 }
 
-/* ---- the beginning ---------------------------------------------------------------------------------- */
+/* ---- the beginning ---- */
 
 static int collector_begin(actor *self, const actor_msg *msg)
 {
@@ -267,7 +269,8 @@ static const struct actor_method collector_methods[] = {
 	{.name = "begin", .on_cast = collector_begin},
 	{.name = "tick", .on_cast = collector_tick},
 	{.name = "ready", .on_cast = collector_ready, .doc = "a parser is there"},
-	{.name = "parsed", .on_cast = collector_parsed,
+	{.name = "parsed",
+		.on_cast = collector_parsed,
 		.args = "batch:int lines:int status:array methods:array paths:array"},
 	{0},
 };

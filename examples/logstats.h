@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * logstats: what a web server's access log says, counted by processes that may crash
  *
@@ -10,14 +11,13 @@
 #ifndef LOGSTATS_H
 #define LOGSTATS_H
 
+#include <actor/actor.h>
+#include <msgpack.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include <actor/actor.h>
-#include <msgpack.h>
-
-/* ---- totals ----------------------------------------------------------------------------------------- */
+/* ---- totals ---- */
 
 struct tally {
 	uint64_t requests;
@@ -49,8 +49,8 @@ struct totals { /* zeroed: nothing counted */
 	bool borrow; /* keys stay where they are; otherwise they are copied */
 };
 
-int totals_add(struct totals *totals, struct table *table, const char *key, size_t key_len,
-	struct tally tally);
+int totals_add(
+	struct totals *totals, struct table *table, const char *key, size_t key_len, struct tally tally);
 void totals_clear(struct totals *totals); /* keeps the memory, for the next batch */
 void totals_deinit(struct totals *totals);
 /* Three arrays: [code, requests, bytes, …] per status, [key, requests, bytes, …] per method and per path. */
@@ -60,7 +60,7 @@ int totals_merge(struct totals *totals, const struct msgpack_object *three);
 /* The entries by requests, most first; free() it. NULL when there are none, or no memory. */
 const struct entry **table_sorted(const struct table *table);
 
-/* ---- work ------------------------------------------------------------------------------------------- */
+/* ---- work ---- */
 
 #define WORK_IN_FLIGHT_MAX 2 /* batches a parser has, so that it never waits for the next */
 
@@ -81,8 +81,8 @@ struct work {
 	int fd;
 	const char *path;
 	bool at_end;
-	char error[512]; /* why reading ended early */
-	uint64_t n_lines; /* read so far */
+	char error[512];                 /* why reading ended early */
+	uint64_t n_lines;                /* read so far */
 	uint64_t size_bytes, read_bytes; /* of the file; 0 when unknown */
 	uint64_t last_id;
 	char *rest; /* of the last read: a line not yet complete */
@@ -97,15 +97,15 @@ void work_deinit(struct work *work);
 /* Something to do for a parser that has these already: 0, -EAGAIN nothing now, or worse (see work->error). */
 int work_take(struct work *work, struct batch *const *has, unsigned n_has, struct batch **ret);
 /*
- * The parser is dead that had these @n unanswered, oldest first. @crashed: by its own doing. Takes them. 0, or worse (see
- * work->error): -EBADMSG when the file turns out to be no such log.
+ * The parser is dead that had these @n unanswered, oldest first. @crashed: by its own doing. Takes them. 0,
+ * or worse (see work->error): -EBADMSG when the file turns out to be no such log.
  */
 int work_return(struct work *work, struct batch **batches, unsigned n, bool crashed);
 bool work_is_done(const struct work *work, unsigned n_outstanding);
 void work_sort_bad_lines(struct work *work);
 void batch_free(struct batch *batch);
 
-/* ---- report ----------------------------------------------------------------------------------------- */
+/* ---- report ---- */
 
 struct result {
 	const struct work *work;
@@ -118,7 +118,7 @@ struct result {
 int report_json(const struct result *result);
 int report_table(const struct result *result);
 
-/* ---- parser ----------------------------------------------------------------------------------------- */
+/* ---- parser ---- */
 
 int parser_main(const char *collector);
 

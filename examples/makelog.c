@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * makelog LINES [BAD [SEED]] [--bad-lines FILE]: an access log to try things with, on stdout
  *
@@ -41,7 +42,18 @@ static uint32_t random_skewed(uint32_t n)
 }
 
 static const char *const methods[] = {
-	"GET", "GET", "GET", "GET", "GET", "GET", "GET", "POST", "POST", "HEAD", "PUT", "DELETE",
+	"GET",
+	"GET",
+	"GET",
+	"GET",
+	"GET",
+	"GET",
+	"GET",
+	"POST",
+	"POST",
+	"HEAD",
+	"PUT",
+	"DELETE",
 };
 static const char *const agents[] = {
 	"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
@@ -51,10 +63,31 @@ static const char *const agents[] = {
 	"curl/7.88.1",
 };
 static const char *const rooms[] = {
-	"articles", "images", "products", "api/v1/items", "static/js", "users", "search",
+	"articles",
+	"images",
+	"products",
+	"api/v1/items",
+	"static/js",
+	"users",
+	"search",
 };
 static const int statuses[] = {
-	200, 200, 200, 200, 200, 200, 200, 200, 304, 301, 302, 404, 404, 403, 500, 503,
+	200,
+	200,
+	200,
+	200,
+	200,
+	200,
+	200,
+	200,
+	304,
+	301,
+	302,
+	404,
+	404,
+	403,
+	500,
+	503,
 };
 
 static void put_path(void)
@@ -108,12 +141,13 @@ static void put_good(uint64_t line)
 static void put_bad(uint64_t line)
 {
 	static const char *const requests[] = {
-		"\"-\" 408 0 \"-\" \"-\"",                                   /* nothing came in time */
-		"\"GET /index.html\" 400 226 \"-\" \"-\"",                   /* two parts */
-		"\"\\x16\\x03\\x01\\x02\\x00\\x01\" 400 226 \"-\" \"-\"",    /* TLS to a port that speaks none */
+		"\"-\" 408 0 \"-\" \"-\"",                 /* nothing came in time */
+		"\"GET /index.html\" 400 226 \"-\" \"-\"", /* two parts */
+		/* TLS to a port that speaks none */
+		"\"\\x16\\x03\\x01\\x02\\x00\\x01\" 400 226 \"-\" \"-\"",
 		"\"\" 400 0 \"-\" \"-\"",
-		"\"GET / HTTP/1.1\" - - \"-\" \"-\"",                        /* no status */
-		"\"GET / HTTP/1.1",                                          /* the disk was full */
+		"\"GET / HTTP/1.1\" - - \"-\" \"-\"", /* no status */
+		"\"GET / HTTP/1.1",                   /* the disk was full */
 		"",
 	};
 

@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pingpong [--processes] [--seconds N]: how many calls a second?
  *
  * Two actors that call back and forth, in one process; with --processes the partner lives in a second one,
  * which the node starts, watches and stops for us. The code that calls is the same.
  */
+#include <actor/actor.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -12,15 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <actor/actor.h>
-
 struct pingpong {
 	bool processes;
 	int seconds;
 	int exit_status;
 };
 
-/* ---- the partner ------------------------------------------------------------------------------------ */
+/* ---- the partner ---- */
 
 static int pong_ping(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -38,7 +38,7 @@ static const struct actor_method pong_methods[] = {
 
 static const struct actor_behavior pong = {.name = "pong", .methods = pong_methods};
 
-/* ---- the one that measures -------------------------------------------------------------------------- */
+/* ---- the one that measures ---- */
 
 static double now_seconds(void)
 {
@@ -94,15 +94,16 @@ static int ping_measure(actor *self, const struct pingpong *pingpong)
 			return r;
 		}
 		if (answer != n) {
-			fprintf(stderr, "pingpong: call %lld was answered with %lld\n",
-				(long long)n, (long long)answer);
+			fprintf(stderr, "pingpong: call %lld was answered with %lld\n", (long long)n,
+				(long long)answer);
 			return -EPROTO;
 		}
 		now = now_seconds();
 	}
 	now = now_seconds() - start;
 	printf("two actors in %s: %.0f round trips/s, %.2f us each\n",
-		pingpong->processes ? "two processes" : "one process", (double)n / now, now / (double)n * 1e6);
+		pingpong->processes ? "two processes" : "one process", (double)n / now,
+		now / (double)n * 1e6);
 	return 0;
 }
 
@@ -130,7 +131,10 @@ static const struct actor_method ping_methods[] = {
 };
 
 static const struct actor_behavior ping = {
-	.name = "ping", .state_size = sizeof(struct pingpong *), .methods = ping_methods, .init = ping_init,
+	.name = "ping",
+	.state_size = sizeof(struct pingpong *),
+	.methods = ping_methods,
+	.init = ping_init,
 };
 
 /* Within one process no node is needed. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The blocking client: a group whose only actor is a letter box, pumped from straight-line code. */
 #include <errno.h>
 #include <stdarg.h>
@@ -12,11 +13,11 @@
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/send.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
-#include "libactor/protocol/names.h"
 
 struct actor_client {
 	actor_group *group;
@@ -78,7 +79,8 @@ static const struct actor_behavior client_behavior = {
 	.on_down = client_down,
 };
 
-int actor_client_new_sized(actor_client **ret, const struct actor_group_options *options, size_t options_bytes)
+int actor_client_new_sized(
+	actor_client **ret, const struct actor_group_options *options, size_t options_bytes)
 {
 	struct actor_group_options client_options;
 	actor_client *client;
@@ -127,8 +129,8 @@ static struct actor *client_actor(actor_client *client)
 }
 
 /*
- * What waits here waits by pumping, not by parking: `self` is NULL for the senders, so that they say -EAGAIN instead of parking; that
- * is answered by running the loop until there is room.
+ * What waits here waits by pumping, not by parking: `self` is NULL for the senders, so that they say -EAGAIN
+ * instead of parking; that is answered by running the loop until there is room.
  */
 static bool client_never(void *arg)
 {
@@ -158,7 +160,8 @@ static int client_ready(actor_client *client, const struct wire_dest *to, int64_
 	return r;
 }
 
-int actor_client_call(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
+int actor_client_call(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms,
+	actor_msg **ret_msg, const char *format, ...)
 {
 	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
 	struct wire_dest dest;
@@ -178,7 +181,8 @@ int actor_client_call(actor_client *client, actor_dest to, const char *method, i
 	return r;
 }
 
-int actor_client_call_msg(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg)
+int actor_client_call_msg(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms,
+	actor_msg **take_args, actor_msg **ret_msg)
 {
 	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
 	struct wire_dest dest;
@@ -249,13 +253,15 @@ static bool client_has_received(void *arg)
 	return !list_is_empty(&((actor_client *)arg)->received);
 }
 
-int actor_client_receive(actor_client *client, int64_t timeout_ms, actor_msg **ret_msg, uint64_t *ret_monitor, actor_ref *ret_who, struct actor_cause *ret_cause)
+int actor_client_receive(actor_client *client, int64_t timeout_ms, actor_msg **ret_msg, uint64_t *ret_monitor,
+	actor_ref *ret_who, struct actor_cause *ret_cause)
 {
 	actor_msg *msg;
 	int r;
 
 	if (list_is_empty(&client->received)) {
-		r = loop_pump(&client->group->loop, client_has_received, client, deadline_of_timeout_ms(timeout_ms));
+		r = loop_pump(&client->group->loop, client_has_received, client,
+			deadline_of_timeout_ms(timeout_ms));
 		if (r < 0)
 			return r;
 	}

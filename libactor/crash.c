@@ -1,7 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The last words of a crashing group: which actor, which method, which function, and whether its stack was too small. On stderr, which the supervisor keeps, so that the cause of a
- * group's end says more than a signal number. Then the signal does what it would have done: same wait status, same core.
+ * The last words of a crashing group: which actor, which method, which function, and whether its stack was
+ * too small. On stderr, which the supervisor keeps, so that the cause of a group's end says more than a
+ * signal number. Then the signal does what it would have done: same wait status, same core.
  */
+#include "libactor/crash.h"
+
 #include <execinfo.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,13 +14,12 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/base/base.h"
-#include "libactor/crash.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/stack.h"
 #include "libactor/protocol/cause.h"
 #include "libactor/util/symbol.h"
 
-#define FRAMES_MAX 48
+#define FRAMES_MAX      48
 #define ALT_STACK_BYTES (64u << 10) /* a handler that ran over its stack has none left to report on */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -90,7 +93,10 @@ static void line_write(struct line *line)
 	(void)!write(STDERR_FILENO, line->text, line->length);
 }
 
-/* One line a frame; @ret: the first function of the program itself, which is what its author knows, else the first that has a name. */
+/*
+ * One line a frame; @ret: the first function of the program itself, which is what its author knows, else the
+ * first that has a name.
+ */
 static void frames_write(void *const *frames, int n, struct symbol *ret)
 {
 	struct symbol symbol;
@@ -124,7 +130,9 @@ static void frames_write(void *const *frames, int n, struct symbol *ret)
 static void crash(int signo, siginfo_t *info, void *context)
 {
 	const struct stack *stack = crash_group && gettid() == crash_thread ? crash_group->loop.stack : NULL;
-	struct actor *self = stack && crash_group->loop.current ? container_of(crash_group->loop.current, struct actor, task) : NULL;
+	struct actor *self = stack && crash_group->loop.current
+				     ? container_of(crash_group->loop.current, struct actor, task)
+				     : NULL;
 	struct symbol where;
 	struct line line = {0};
 	char scratch[16];
@@ -138,7 +146,8 @@ static void crash(int signo, siginfo_t *info, void *context)
 	line_add_str(&line, cause_signal_name(signo, scratch));
 	if (stack_overrun) {
 		line_add_str(&line, ": stack overflow, seen too late to say of whom");
-	} else if ((signo == SIGSEGV || signo == SIGBUS) && info->si_code > 0 && stack && stack_is_overflow(stack, info->si_addr)) {
+	} else if ((signo == SIGSEGV || signo == SIGBUS) && info->si_code > 0 && stack &&
+		   stack_is_overflow(stack, info->si_addr)) {
 		line_add_str(&line, ": stack overflow (it has ");
 		line_add_dec(&line, stack->size_bytes >> 10);
 		line_add_str(&line, " KiB)");
@@ -167,7 +176,10 @@ static void crash(int signo, siginfo_t *info, void *context)
 	}
 	/* last, because the last line is what the cause of the end quotes */
 	line_write(&line);
-	/* SA_RESETHAND: returning runs the faulting instruction again, now with the default action; a sent signal is sent again */
+	/*
+	 * SA_RESETHAND: returning runs the faulting instruction again, now with the default action; a sent
+	 * signal is sent again
+	 */
 	if (info->si_code <= 0 || signo == SIGABRT)
 		raise(signo);
 }
@@ -175,7 +187,8 @@ static void crash(int signo, siginfo_t *info, void *context)
 void crash_report_start(actor_group *group)
 {
 	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
-	struct sigaction action = {.sa_sigaction = crash, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER};
+	struct sigaction action = {
+		.sa_sigaction = crash, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER};
 	static char *alt_stack;
 	void *frame;
 

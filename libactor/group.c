@@ -1,4 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The group: what this process is to its node. Setting up, running, ending in order. */
+#include "libactor/group.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -12,7 +15,6 @@
 #include "libactor/actor/fd.h"
 #include "libactor/actor/name.h"
 #include "libactor/base/base.h"
-#include "libactor/group.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/node/announce.h"
@@ -26,6 +28,7 @@
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/cause.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/token.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
@@ -35,15 +38,18 @@
 #include "libactor/util/list.h"
 #include "libactor/util/sized.h"
 #include "libactor/util/slots.h"
-#include "libactor/protocol/names.h"
 
-#define HEAP_KEEP_BYTES (2u << 20) /* more than a turn's messages */
+#define HEAP_KEEP_BYTES    (2u << 20) /* more than a turn's messages */
 #define CONNECT_TIMEOUT_MS 5000
-#define FLUSH_MS 5000
-#define STOP_PATIENCE_MS 5000
-#define END_PATIENCE_MS 8000 /* for stopping and flushing together: with the byes it is less than a child's stop timeout (10 s) */
+#define FLUSH_MS           5000
+#define STOP_PATIENCE_MS   5000
+/* for stopping and flushing together: with the byes it is less than a child's stop timeout (10 s) */
+#define END_PATIENCE_MS 8000
 
-/* As spawner/shared/runtime-dir.c: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor for root, /run/user/UID/actor if that is there, /tmp/actor-UID. */
+/*
+ * As spawner/shared/runtime-dir.c: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor for root,
+ * /run/user/UID/actor if that is there, /tmp/actor-UID.
+ */
 int group_find_runtime_dir(actor_group *group, const char *given)
 {
 	unsigned uid = (unsigned)geteuid();
@@ -69,8 +75,9 @@ int group_find_runtime_dir(actor_group *group, const char *given)
 }
 
 /*
- * Whose node is it? Whoever owns the directory can read all that is said there and answer in the node's place. So it must be ours, or root's,
- * or the one of the supervisor that started us (it may run its children as other users): what the keeper refuses for itself is refused here.
+ * Whose node is it? Whoever owns the directory can read all that is said there and answer in the node's
+ * place. So it must be ours, or root's, or the one of the supervisor that started us (it may run its children
+ * as other users): what the keeper refuses for itself is refused here.
  */
 int group_check_runtime_dir(actor_group *group)
 {
@@ -79,17 +86,20 @@ int group_check_runtime_dir(actor_group *group)
 	if (lstat(group->runtime_dir, &st) < 0)
 		return errno == ENOENT ? -ENOTCONN : -errno;
 	if (!S_ISDIR(st.st_mode)) {
-		group_log(group, "runtime directory %s is refused: it is a symlink or no directory", group->runtime_dir);
+		group_log(group, "runtime directory %s is refused: it is a symlink or no directory",
+			group->runtime_dir);
 		return -ENOTDIR;
 	}
 	if (st.st_uid != geteuid() && st.st_uid != 0 && !group->supervised) {
-		group_log(group, "runtime directory %s is refused: it belongs to uid %u, not to us (%u); run this as the user who started the node",
+		group_log(group,
+			"runtime directory %s is refused: it belongs to uid %u, not to us (%u); run this as the user who started the node",
 			group->runtime_dir, (unsigned)st.st_uid, (unsigned)geteuid());
 		return -EPERM;
 	}
 	if ((st.st_mode & 07777 & ~0011u) != 0700) {
-		group_log(group, "runtime directory %s is refused: its mode is %04o; make it 0700 (chmod 700)", group->runtime_dir,
-			(unsigned)(st.st_mode & 07777));
+		group_log(group,
+			"runtime directory %s is refused: its mode is %04o; make it 0700 (chmod 700)",
+			group->runtime_dir, (unsigned)(st.st_mode & 07777));
 		return -EPERM;
 	}
 	group->runtime_uid = st.st_uid;
@@ -159,8 +169,9 @@ static const struct peer_hooks group_peer_hooks = {
 };
 
 /*
- * A turn of the loop takes a batch of messages and frees them all. glibc gives the top of the heap back to the kernel from 128 KiB on, so each turn
- * would ask for the same memory again, with its page faults. It raises that limit to twice the size of whatever large block was freed last.
+ * A turn of the loop takes a batch of messages and frees them all. glibc gives the top of the heap back to
+ * the kernel from 128 KiB on, so each turn would ask for the same memory again, with its page faults. It
+ * raises that limit to twice the size of whatever large block was freed last.
  */
 static void heap_keep_a_batch(void)
 {
@@ -212,7 +223,8 @@ static bool group_is_connected(void *arg)
 /* as of 0.1 */
 #define OPTIONS_FIRST_BYTES sizeof(struct actor_group_options)
 
-int group_read_options(struct actor_group_options *ret, const struct actor_group_options *given, size_t given_bytes)
+int group_read_options(
+	struct actor_group_options *ret, const struct actor_group_options *given, size_t given_bytes)
 {
 	return sized_read(ret, sizeof(*ret), given, given_bytes, OPTIONS_FIRST_BYTES);
 }
@@ -230,10 +242,12 @@ int actor_group_new_sized(actor_group **ret, const struct actor_group_options *g
 	if (options->stack_size_bytes > ACTOR_STACK_MAX_BYTES)
 		return -EINVAL;
 	stack_bytes = options->stack_size_bytes ? options->stack_size_bytes : ACTOR_STACK_DEFAULT_BYTES;
-	r = group_new(&group, options->mode, stack_bytes < ACTOR_STACK_MIN_BYTES ? ACTOR_STACK_MIN_BYTES : stack_bytes);
+	r = group_new(&group, options->mode,
+		stack_bytes < ACTOR_STACK_MIN_BYTES ? ACTOR_STACK_MIN_BYTES : stack_bytes);
 	if (r < 0)
 		return r;
-	snprintf(group->name, sizeof(group->name), "%s", options->name ? options->name : program_invocation_short_name);
+	snprintf(group->name, sizeof(group->name), "%s",
+		options->name ? options->name : program_invocation_short_name);
 	group->log = options->log;
 	group->log_arg = options->log_arg;
 	if (group->mode == ACTOR_JOIN_NONE) {
@@ -241,7 +255,8 @@ int actor_group_new_sized(actor_group **ret, const struct actor_group_options *g
 		*ret = group;
 		return 0;
 	}
-	group->connect_timeout_ms = options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+	group->connect_timeout_ms =
+		options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
 	if (!options->ignore_token && group->mode == ACTOR_JOIN_DIRECT)
 		group_read_token(group);
 	r = group_find_runtime_dir(group, options->runtime_dir);
@@ -254,7 +269,8 @@ int actor_group_new_sized(actor_group **ret, const struct actor_group_options *g
 	if (!options->ignore_token && group->mode == ACTOR_JOIN_DIRECT)
 		unsetenv("ACTOR_TOKEN"); /* our children are not us */
 	uplink_start(group);
-	r = loop_pump(&group->loop, group_is_connected, group, deadline_after_ms(clock_now_ns(), group->connect_timeout_ms));
+	r = loop_pump(&group->loop, group_is_connected, group,
+		deadline_after_ms(clock_now_ns(), group->connect_timeout_ms));
 	if (group->uplink.state != UPLINK_UP || !group->uplink.announced) {
 		r = group->uplink.last_error;
 		if (r == 0 || r == -ENOENT || r == -ECONNREFUSED || r == -ETIMEDOUT || r == -ECONNRESET)
@@ -335,7 +351,8 @@ static bool group_spawn_is_done(void *arg)
 	return ((struct spawn_wait *)arg)->done;
 }
 
-int group_spawn(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal, actor_ref *ret)
+int group_spawn(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal,
+	actor_ref *ret)
 {
 	struct spawn_wait wait = {0};
 	struct actor *self;
@@ -365,7 +382,8 @@ int group_spawn(actor_group *group, const struct actor_behavior *behavior, const
 	return wait.result;
 }
 
-int actor_group_spawn_sized(actor_group *group, const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg, const char *name, actor_ref *ret)
+int actor_group_spawn_sized(actor_group *group, const struct actor_behavior *behavior, size_t behavior_bytes,
+	const void *arg, const char *name, actor_ref *ret)
 {
 	struct actor *self;
 	actor_ref ref;
@@ -401,7 +419,8 @@ static void bye_say(struct hash_node *node, void *arg)
 	struct peer *peer = container_of(node, struct peer, node);
 	const struct farewell *farewell = arg;
 
-	if (peer->is_uplink != farewell->uplink || (peer->state != PEER_LINKED && peer->state != PEER_KNOCKING) || peer->said_bye || !peer->pipe)
+	if (peer->is_uplink != farewell->uplink ||
+		(peer->state != PEER_LINKED && peer->state != PEER_KNOCKING) || peer->said_bye || !peer->pipe)
 		return;
 	wire_put_bye(peer_out(peer), wire_cstr("normal"));
 	peer_wrote(peer);
@@ -426,7 +445,10 @@ static bool bye_is_over(void *arg)
 	return !farewell->wanting;
 }
 
-/* The broker tells everybody of our end when it has our bye, so it is the last to get it: by then the peers have read what we sent. */
+/*
+ * The broker tells everybody of our end when it has our bye, so it is the last to get it: by then the peers
+ * have read what we sent.
+ */
 static void group_say_bye(actor_group *group)
 {
 	struct farewell farewell = {.group = group};
@@ -457,11 +479,13 @@ static void group_stop_actors(actor_group *group)
 	uint32_t at = 0;
 
 	actors_stop_all(group, "shutdown");
-	if (loop_pump(&group->loop, group_is_idle, group, deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS)) == 0)
+	if (loop_pump(&group->loop, group_is_idle, group,
+		    deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS)) == 0)
 		return;
 	while ((self = slots_walk(&group->actors, &at)))
 		actor_request_kill(self);
-	(void)loop_pump(&group->loop, group_is_idle, group, deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS));
+	(void)loop_pump(
+		&group->loop, group_is_idle, group, deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS));
 }
 
 actor_group *actor_group_free(actor_group *group)

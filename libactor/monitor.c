@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Watching: an actor here, one in another group, or a process. */
 #include <errno.h>
 
@@ -7,10 +8,10 @@
 #include "libactor/base/base.h"
 #include "libactor/peer/peer.h"
 #include "libactor/process.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
-#include "libactor/protocol/names.h"
 
 /* A process is watched by who reaps it. */
 static int monitor_process(struct actor *self, struct monitor *monitor)
@@ -18,14 +19,18 @@ static int monitor_process(struct actor *self, struct monitor *monitor)
 	uint64_t id = monitor->id;
 	int r;
 
-	r = spawner_ask(self, "monitor", ACTOR_TIMEOUT_DEFAULT, NULL, "UrU", monitor->who.group, self->ref, id);
+	r = spawner_ask(
+		self, "monitor", ACTOR_TIMEOUT_DEFAULT, NULL, "UrU", monitor->who.group, self->ref, id);
 	monitor = slots_get(&self->group->monitors, id);
 	if (r < 0 && monitor) {
 		if (r == -ECANCELED) {
 			monitor_forget(self->group, monitor);
 			return r;
 		}
-		/* whether it lives is not known: the spawner would have sent a DOWN for a process that it does not have */
+		/*
+		 * whether it lives is not known: the spawner would have sent a DOWN for a process that it
+		 * does not have
+		 */
 		monitor_fire_reason(self->group, monitor, ERROR_NOCONNECTION);
 	}
 	return 0;

@@ -1,4 +1,9 @@
-/* Processes for actors: requests to `$spawner`, which runs, watches and restarts them (docs/protocol.md §5). */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Processes for actors: requests to `$spawner`, which runs, watches and restarts them (docs/protocol.md §5).
+ */
+#include "libactor/process.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,19 +16,18 @@
 #include "libactor/base/base.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
-#include "libactor/process.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/send.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/sized.h"
 #include "libactor/util/slots.h"
-#include "libactor/protocol/names.h"
 
 #define START_TIMEOUT_MS 5000
 #define SPAWNER_AGAIN_MS 20
-#define ANSWER_SLACK_MS 2000 /* the spawner answers `timeout` itself before the call does */
+#define ANSWER_SLACK_MS  2000 /* the spawner answers `timeout` itself before the call does */
 
 static const char *const restart_names[] = {
 	[ACTOR_PERMANENT] = "permanent",
@@ -165,7 +169,8 @@ static int spawner_error(int r, const actor_msg *reply)
 	return error ? error : r;
 }
 
-int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
+int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, actor_msg **ret_msg,
+	const char *format, ...)
 {
 	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms), again_ns;
 	struct wire_dest to;
@@ -196,15 +201,18 @@ int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, acto
 #define SPEC_FIRST_BYTES sizeof(struct actor_process_spec)
 
 /* What went wrong, for people. @r: as the call had it. */
-static void process_explain(struct actor_process *process, int r, const actor_msg *reply, const struct actor_process_spec *spec, int64_t timeout_ms)
+static void process_explain(struct actor_process *process, int r, const actor_msg *reply,
+	const struct actor_process_spec *spec, int64_t timeout_ms)
 {
 	if (r == -ENOTCONN)
 		snprintf(process->error, sizeof(process->error),
 			"the node's spawner is away; whether the process was started is not known if it was away for all of the time-out");
-	else if (r == -ETIMEDOUT || (r == -EREMOTEIO && strcmp(actor_msg_error(reply), ERROR_TIMEOUT) == 0))
-		snprintf(process->error, sizeof(process->error), "it is not %s after %lld ms", spec->wait_ready ? "ready" : "up", (long long)timeout_ms);
+	else if (r == -ETIMEDOUT || (r == -EREMOTEIO && !strcmp(actor_msg_error(reply), ERROR_TIMEOUT)))
+		snprintf(process->error, sizeof(process->error), "it is not %s after %lld ms",
+			spec->wait_ready ? "ready" : "up", (long long)timeout_ms);
 	else
-		snprintf(process->error, sizeof(process->error), "%s", r == -EREMOTEIO ? actor_msg_error_text(reply) : actor_strerror(r));
+		snprintf(process->error, sizeof(process->error), "%s",
+			r == -EREMOTEIO ? actor_msg_error_text(reply) : actor_strerror(r));
 }
 
 static int process_start(actor *self, const struct actor_process_spec *spec, struct actor_process *process)
@@ -217,7 +225,8 @@ static int process_start(actor *self, const struct actor_process_spec *spec, str
 	int64_t timeout_ms;
 	int r;
 
-	if (!spec->argv || !spec->argv[0] || (unsigned)spec->restart > ACTOR_TEMPORARY || !actor_is_current(self))
+	if (!spec->argv || !spec->argv[0] || (unsigned)spec->restart > ACTOR_TEMPORARY ||
+		!actor_is_current(self))
 		return -EINVAL;
 	if (spec->monitor) {
 		/* before it can die: no window in which an end goes unseen */
@@ -231,8 +240,9 @@ static int process_start(actor *self, const struct actor_process_spec *spec, str
 	if (r == 0)
 		r = buf_error(&out);
 	if (r == 0)
-		r = spawner_ask(self, "spawn", timeout_ms + ANSWER_SLACK_MS, &reply, "msI", (const void *)out.data,
-			out.size_bytes, spec->wait_ready ? "ready" : "up", timeout_ms);
+		r = spawner_ask(self, "spawn", timeout_ms + ANSWER_SLACK_MS, &reply, "msI",
+			(const void *)out.data, out.size_bytes, spec->wait_ready ? "ready" : "up",
+			timeout_ms);
 	buf_deinit(&out);
 	if (r == 0)
 		r = child_parse(reply, group->node, process);
@@ -253,7 +263,8 @@ static int process_start(actor *self, const struct actor_process_spec *spec, str
 	return 0;
 }
 
-int actor_process_start_sized(actor *self, const struct actor_process_spec *given, size_t spec_bytes, struct actor_process *ret, size_t ret_bytes)
+int actor_process_start_sized(actor *self, const struct actor_process_spec *given, size_t spec_bytes,
+	struct actor_process *ret, size_t ret_bytes)
 {
 	struct actor_process process = {0};
 	struct actor_process_spec spec;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* actor_main(): what a program with one first actor would write every time. */
 #include <errno.h>
 #include <signal.h>
@@ -37,7 +38,8 @@ static void program_fail(actor_group *group, const char *what, int error)
 	actor_group_free(group);
 }
 
-int actor_main_sized(const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg, const char *name)
+int actor_main_sized(
+	const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg, const char *name)
 {
 	struct actor_group_options options = {.log = program_log};
 	struct sigaction action = {.sa_handler = program_signal};
@@ -55,7 +57,8 @@ int actor_main_sized(const struct actor_behavior *behavior, size_t behavior_byte
 	crash_report_start(program_group);
 	r = actor_group_spawn_sized(program_group, behavior, behavior_bytes, arg, name, NULL);
 	if (r < 0) {
-		snprintf(what, sizeof(what), "cannot start the actor '%s'%s%s%s", behavior && behavior->name ? behavior->name : "?", name ? " as '" : "",
+		snprintf(what, sizeof(what), "cannot start the actor '%s'%s%s%s",
+			behavior && behavior->name ? behavior->name : "?", name ? " as '" : "",
 			name ? name : "", name ? "'" : "");
 		crash_report_stop();
 		program_fail(program_group, what, r);
@@ -64,9 +67,12 @@ int actor_main_sized(const struct actor_behavior *behavior, size_t behavior_byte
 	}
 	r = actor_group_run(program_group);
 	if (r == -ENOTCONN)
-		fprintf(stderr, "%s: ended: the node it belonged to does not know it any more; start it again\n", program_invocation_short_name);
+		fprintf(stderr,
+			"%s: ended: the node it belonged to does not know it any more; start it again\n",
+			program_invocation_short_name);
 	if (r == 0 && program_group->first_failure.reason[0]) {
-		fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, program_group->first_failure.reason, program_group->first_failure.text);
+		fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name,
+			program_group->first_failure.reason, program_group->first_failure.text);
 		r = -ECANCELED;
 	}
 	crash_report_stop();

@@ -1,4 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sending: cast and call. First the right to send is waited for, then the body is packed, then it goes. */
+#include "libactor/send.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -12,11 +15,11 @@
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
 #include "libactor/protocol/wire.h"
-#include "libactor/send.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 
-int send_dest_of_name(actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, struct wire_dest *ret)
+int send_dest_of_name(
+	actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, struct wire_dest *ret)
 {
 	int r;
 
@@ -43,7 +46,8 @@ static int cast_result(actor_group *group, int r)
 
 /* ---- what actors, and the client, send with ---- */
 
-int send_vcast(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, const char *format, va_list args)
+int send_vcast(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
+	const char *format, va_list args)
 {
 	int r;
 
@@ -54,10 +58,13 @@ int send_vcast(actor_group *group, struct actor *self, const struct wire_dest *t
 		return cast_result(group, r);
 	buf_reset(&group->scratch, 1 << 16);
 	r = body_vpack(&group->scratch, BODY_ARGS, format ? format : "", args);
-	return r < 0 ? r : send_cast(group, self, to, wire_cstr(method), group->scratch.data, group->scratch.size_bytes);
+	return r < 0 ? r
+		     : send_cast(group, self, to, wire_cstr(method), group->scratch.data,
+			       group->scratch.size_bytes);
 }
 
-int send_cast_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, actor_msg **take_args)
+int send_cast_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
+	actor_msg **take_args)
 {
 	const uint8_t *body = NULL;
 	size_t body_bytes = 0;
@@ -77,8 +84,8 @@ int send_cast_msg(actor_group *group, struct actor *self, const struct wire_dest
 	return r;
 }
 
-int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, int64_t deadline_ns,
-	actor_msg **ret_msg, const char *format, va_list args)
+int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
+	int64_t deadline_ns, actor_msg **ret_msg, const char *format, va_list args)
 {
 	int r;
 
@@ -93,11 +100,12 @@ int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *t
 	r = body_vpack(&group->scratch, BODY_ARGS, format ? format : "", args);
 	if (r < 0)
 		return r;
-	return call_wait(group, self, to, wire_cstr(method), group->scratch.data, group->scratch.size_bytes, deadline_ns, ret_msg);
+	return call_wait(group, self, to, wire_cstr(method), group->scratch.data, group->scratch.size_bytes,
+		deadline_ns, ret_msg);
 }
 
-int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method, int64_t deadline_ns,
-	actor_msg **take_args, actor_msg **ret_msg)
+int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
+	int64_t deadline_ns, actor_msg **take_args, actor_msg **ret_msg)
 {
 	const uint8_t *body = NULL;
 	size_t body_bytes = 0;
@@ -122,10 +130,13 @@ int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest
 	return r;
 }
 
-int send_dest(actor_group *group, struct actor *self, actor_dest to, int64_t deadline_ns, struct wire_dest *ret)
+int send_dest(
+	actor_group *group, struct actor *self, actor_dest to, int64_t deadline_ns, struct wire_dest *ret)
 {
 	if (to.name)
-		return send_dest_of_name(group, self, to.name, deadline_ns == SEND_BLOCK_MAX ? SEND_BLOCK_MAX_MS : deadline_left_ms(deadline_ns), ret);
+		return send_dest_of_name(group, self, to.name,
+			deadline_ns == SEND_BLOCK_MAX ? SEND_BLOCK_MAX_MS : deadline_left_ms(deadline_ns),
+			ret);
 	*ret = (struct wire_dest){.ref = to.ref};
 	return 0;
 }
@@ -158,7 +169,8 @@ int actor_cast_msg(actor *self, actor_dest to, const char *method, actor_msg **t
 	return send_cast_msg(self->group, self, &dest, method, take_args);
 }
 
-int actor_call(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...)
+int actor_call(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **ret_msg,
+	const char *format, ...)
 {
 	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
 	struct wire_dest dest;
@@ -176,7 +188,8 @@ int actor_call(actor *self, actor_dest to, const char *method, int64_t timeout_m
 	return r;
 }
 
-int actor_call_msg(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg)
+int actor_call_msg(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **take_args,
+	actor_msg **ret_msg)
 {
 	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
 	struct wire_dest dest;

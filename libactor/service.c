@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A service group: node/service.h's verbs. */
 #include <errno.h>
 #include <stdarg.h>
@@ -17,11 +18,11 @@
 #include "libactor/node/told.h"
 #include "libactor/node/uplink.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/token.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
-#include "libactor/protocol/names.h"
 
 int service_group_new(actor_group **ret, const struct service_options *options)
 {
@@ -38,7 +39,8 @@ int service_group_new(actor_group **ret, const struct service_options *options)
 	group->id = options->group;
 	memcpy(group->key, options->key, sizeof(group->key));
 	snprintf(group->name, sizeof(group->name), "%s", options->name);
-	snprintf(group->broker_up_method, sizeof(group->broker_up_method), "%s", options->broker_up_method ? options->broker_up_method : "");
+	snprintf(group->broker_up_method, sizeof(group->broker_up_method), "%s",
+		options->broker_up_method ? options->broker_up_method : "");
 	snprintf(group->broker_down_method, sizeof(group->broker_down_method), "%s",
 		options->broker_down_method ? options->broker_down_method : "");
 	snprintf(group->client_gone_method, sizeof(group->client_gone_method), "%s",
@@ -68,7 +70,8 @@ int service_group_new(actor_group **ret, const struct service_options *options)
 	return 0;
 }
 
-int service_send_down(actor *self, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause)
+int service_send_down(
+	actor *self, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause)
 {
 	actor_group *group = self->group;
 
@@ -77,7 +80,10 @@ int service_send_down(actor *self, actor_ref watcher, actor_ref who, uint64_t id
 	if (watcher.group == group->id)
 		monitor_down_received(group, id, who, cause);
 	else
-		/* a successor has no link with who watched by its predecessor; what went by the broker would be lost if that died now */
+		/*
+		 * a successor has no link with who watched by its predecessor; what went by the broker would
+		 * be lost if that died now
+		 */
 		watcher_tell(group, watcher, who, id, cause, !group_is_of_supervisor(watcher.group));
 	return 0;
 }
@@ -89,7 +95,8 @@ static void broker_lives(struct broker_request *request, int error, actor_msg *r
 
 	if (error != 0 && error != -EREMOTEIO) /* an error is an answer too */
 		return;
-	if (service && msg_new_received(&msg, group_ref(request->group, 0), wire_cstr(request->arg), NULL, 0) == 0) {
+	if (service &&
+		msg_new_received(&msg, group_ref(request->group, 0), wire_cstr(request->arg), NULL, 0) == 0) {
 		msg->kind = MSG_CAST;
 		mailbox_push(service, msg);
 	}
@@ -110,8 +117,9 @@ bool service_broker_is_silent(const actor *self)
 {
 	const struct uplink *uplink = &self->group->uplink;
 
-	return uplink->state != UPLINK_UP && (uplink->last_error == -ETIMEDOUT || uplink->last_error == -ECONNREFUSED ||
-		uplink->last_error == -ENOENT);
+	return uplink->state != UPLINK_UP &&
+	       (uplink->last_error == -ETIMEDOUT || uplink->last_error == -ECONNREFUSED ||
+		       uplink->last_error == -ENOENT);
 }
 
 int service_cast_broker(actor *self, const char *method, const char *format, ...)
@@ -127,5 +135,7 @@ int service_cast_broker(actor *self, const char *method, const char *format, ...
 	va_start(args, format);
 	r = body_vpack(&group->scratch, BODY_ARGS, format, args);
 	va_end(args);
-	return r < 0 ? r : send_cast(group, self, &to, wire_cstr(method), group->scratch.data, group->scratch.size_bytes);
+	return r < 0 ? r
+		     : send_cast(group, self, &to, wire_cstr(method), group->scratch.data,
+			       group->scratch.size_bytes);
 }

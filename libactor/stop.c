@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Ending others: an actor of this group, or by a frame to its group. */
 #include <errno.h>
 

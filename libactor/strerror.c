@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The words of actor.h for its errors. What it does not name has the system's. */
 #include <errno.h>
 #include <limits.h>

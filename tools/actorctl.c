@@ -1,4 +1,8 @@
-/* actorctl: the node, its processes and its actors from a shell. This file: the list of commands, the global options, the way to one. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * actorctl: the node, its processes and its actors from a shell. This file: the list of commands, the global
+ * options, the way to one.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -8,18 +12,35 @@
 #include <unistd.h>
 
 #include "tools/commands/commands.h"
-#include "tools/view/ctl.h"
 #include "tools/lib/duration.h"
-#include "tools/view/output.h"
 #include "tools/lib/path.h"
+#include "tools/view/ctl.h"
+#include "tools/view/output.h"
 
 static const struct command *const commands[] = {
-	&command_up, &command_down, &command_status, &command_ls, &command_spawn, &command_stop, &command_start,
-	&command_restart, &command_kill, &command_rm, &command_logs, &command_call, &command_send, &command_describe,
-	&command_whereis, &command_names, &command_help, &command_version, &command_complete, NULL,
+	&command_up,
+	&command_down,
+	&command_status,
+	&command_ls,
+	&command_spawn,
+	&command_stop,
+	&command_start,
+	&command_restart,
+	&command_kill,
+	&command_rm,
+	&command_logs,
+	&command_call,
+	&command_send,
+	&command_describe,
+	&command_whereis,
+	&command_names,
+	&command_help,
+	&command_version,
+	&command_complete,
+	NULL,
 };
 
-/* ---- global options -------------------------------------------------------------------------- */
+/* ---- global options ---- */
 
 static int ctl_apply(struct ctl *ctl, const struct args *args)
 {
@@ -51,13 +72,13 @@ static int ctl_apply(struct ctl *ctl, const struct args *args)
 	}
 	if (runtime_dir) {
 		if (!*runtime_dir)
-			return ctl_fail(ctl, CTL_USAGE, "usage", NULL,
-				"option --runtime-dir needs a directory");
+			return ctl_fail(
+				ctl, CTL_USAGE, "usage", NULL, "option --runtime-dir needs a directory");
 		free((char *)ctl->runtime_dir);
 		ctl->runtime_dir = path_absolute(runtime_dir);
 		if (!ctl->runtime_dir)
-			return ctl_fail_errno(ctl, errno, NULL, "cannot use the runtime directory %s",
-				runtime_dir);
+			return ctl_fail_errno(
+				ctl, errno, NULL, "cannot use the runtime directory %s", runtime_dir);
 	}
 	return 0;
 }
@@ -71,7 +92,7 @@ static bool ctl_wants_json(int argc, char *const argv[])
 	return false;
 }
 
-/* ---- main ------------------------------------------------------------------------------------ */
+/* ---- main ---- */
 
 static int ctl_run_command(struct ctl *ctl, int argc, const char *const argv[])
 {
@@ -85,7 +106,7 @@ static int ctl_run_command(struct ctl *ctl, int argc, const char *const argv[])
 	ctl->command = command;
 	snprintf(hint, sizeof(hint), "see actorctl %s --help", command->name);
 	if (args_parse(&args, command->options, ctl_global_options, command->args_flags, argc - 1, argv + 1,
-		error))
+		    error))
 		return ctl_fail(ctl, CTL_USAGE, "usage", hint, "%s: %s", command->name, error);
 	status = ctl_apply(ctl, &args);
 	if (status)
@@ -138,7 +159,7 @@ int main(int argc, char *argv[])
 	ctl.json = ctl_wants_json(argc, argv);
 
 	if (args_parse(&args, NULL, ctl_global_options, ARGS_STOP_AT_FIRST, argc - 1,
-		(const char *const *)argv + 1, error)) {
+		    (const char *const *)argv + 1, error)) {
 		status = ctl_fail(&ctl, CTL_USAGE, "usage", "see actorctl --help", "%s", error);
 		goto out;
 	}

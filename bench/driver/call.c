@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls, back to back or with both sides asleep before each. */
-#include "bench.h"
-#include "internal.h"
-
 #include <errno.h>
 #include <string.h>
 
-#define SAMPLES_MAX (1u << 20)
+#include "bench.h"
+#include "internal.h"
+
+#define SAMPLES_MAX    (1u << 20)
 #define IDLE_PERIOD_NS 1000000u
 
 int bench_call_once(const struct bench_env *env, const struct bench_ops *ops, void *caller, uint64_t seq)
@@ -41,7 +41,7 @@ int bench_call_run(const struct bench_env *env, const struct bench_ops *ops, boo
 
 		if (idle) {
 			next_ns += IDLE_PERIOD_NS;
-			if (next_ns < now_ns)   /* a late wake-up is not made up for by two calls in a row */
+			if (next_ns < now_ns) /* a late wake-up is not made up for by two calls in a row */
 				next_ns = now_ns + IDLE_PERIOD_NS;
 			bench_sleep_until(next_ns);
 		}

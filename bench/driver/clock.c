@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
+
+#include "bench.h"
 
 uint64_t bench_now_ns(void)
 {
@@ -26,7 +26,8 @@ uint64_t bench_cpu_ns(pid_t pid)
 
 void bench_sleep_until(uint64_t deadline_ns)
 {
-	struct timespec ts = {.tv_sec = (time_t)(deadline_ns / 1000000000u), .tv_nsec = (long)(deadline_ns % 1000000000u)};
+	struct timespec ts = {
+		.tv_sec = (time_t)(deadline_ns / 1000000000u), .tv_nsec = (long)(deadline_ns % 1000000000u)};
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
 		;
@@ -45,7 +46,8 @@ int bench_private_bytes(pid_t pid, uint64_t *ret_bytes)
 	if (!f)
 		return -errno;
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "Private_Clean: %lu kB", &kib) == 1 || sscanf(line, "Private_Dirty: %lu kB", &kib) == 1)
+		if (sscanf(line, "Private_Clean: %lu kB", &kib) == 1 ||
+			sscanf(line, "Private_Dirty: %lu kB", &kib) == 1)
 			sum_kib += kib;
 	}
 	fclose(f);

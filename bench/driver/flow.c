@@ -2,15 +2,13 @@
 /*
  * Messages one way: one way, fan-in, fan-out are one thing with other numbers of senders and receivers.
  *
- * Senders send as fast as the system lets them, from `go` on, for warm-up + window + a little. Each receiver counts what
- * arrives between go + warm-up and go + warm-up + window, by its own clock: a rate while the pipeline is full, neither
- * helped by what a buffer swallowed at the start nor hurt by the emptying at the end. Then everything is drained, and what
- * was received must be exactly what was sent, in order. Where messages come in bursts so long that no such window can be cut,
- * the receiver's whole run counts, the emptying too.
+ * Senders send as fast as the system lets them, from `go` on, for warm-up + window + a little. Each receiver
+ * counts what arrives between go + warm-up and go + warm-up + window, by its own clock: a rate while the
+ * pipeline is full, neither helped by what a buffer swallowed at the start nor hurt by the emptying at the
+ * end. Then everything is drained, and what was received must be exactly what was sent, in order. Where
+ * messages come in bursts so long that no such window can be cut, the receiver's whole run counts, the
+ * emptying too.
  */
-#include "bench.h"
-#include "internal.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -18,12 +16,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench.h"
+#include "internal.h"
+
 #define TAIL_NS 30000000u
 #define TAG_END (1ull << 63)
 
 struct header {
 	uint64_t seq;
-	uint64_t tag;                   /* sender, and TAG_END on its last message */
+	uint64_t tag; /* sender, and TAG_END on its last message */
 };
 
 struct bench_sink {
@@ -64,7 +65,7 @@ bool bench_sink_feed(struct bench_sink *k, const void *data, size_t size_bytes)
 			return false;
 	}
 	k->expected[from] = h.seq + 1;
-	if (!k->n) {                    /* go is known by now: somebody sent */
+	if (!k->n) { /* go is known by now: somebody sent */
 		k->start_ns = atomic_load(&k->env->shm->go_ns) + k->env->warm_ns;
 		k->end_ns = k->start_ns + k->env->window_ns;
 	}
@@ -101,8 +102,8 @@ void bench_flow_receive(const struct bench_env *env, const struct bench_ops *ops
 	pause();
 }
 
-void bench_send_loop(const struct bench_env *env, unsigned index, int (*send)(void *sender, const void *data, size_t size_bytes),
-		     void *sender)
+void bench_send_loop(const struct bench_env *env, unsigned index,
+	int (*send)(void *sender, const void *data, size_t size_bytes), void *sender)
 {
 	struct bench_slot *slot = &env->shm->sender[index];
 	char *data = calloc(1, env->size_bytes);
@@ -123,7 +124,8 @@ void bench_send_loop(const struct bench_env *env, unsigned index, int (*send)(vo
 		memcpy(data, &h, sizeof(h));
 		r = send(sender, data, env->size_bytes);
 		if (r < 0)
-			bench_die("%s: sender %u: message %" PRIu64 ": %s", env->workload, index, n, strerror(-r));
+			bench_die("%s: sender %u: message %" PRIu64 ": %s", env->workload, index, n,
+				strerror(-r));
 		n++;
 		atomic_store_explicit(&slot->n, n, memory_order_relaxed);
 	}
@@ -141,7 +143,7 @@ void bench_flow_send(const struct bench_env *env, const struct bench_ops *ops, u
 	while (!atomic_load(&env->shm->go_ns))
 		usleep(200);
 	bench_send_loop(env, index, ops->send, sender);
-	pause();                        /* until killed: closing would drop what the library still holds */
+	pause(); /* until killed: closing would drop what the library still holds */
 }
 
 void bench_pace(const struct bench_env *env, uint64_t sent, uint64_t window)
@@ -150,7 +152,8 @@ void bench_pace(const struct bench_env *env, uint64_t sent, uint64_t window)
 		unsigned spins = 0;
 
 		/* fan-in: the senders share what the one receiver has taken */
-		while (sent * env->n_senders > atomic_load_explicit(&env->shm->receiver[i].n, memory_order_relaxed) + window) {
+		while (sent * env->n_senders >
+			atomic_load_explicit(&env->shm->receiver[i].n, memory_order_relaxed) + window) {
 			if (++spins > 100)
 				usleep(50);
 			else
@@ -200,9 +203,10 @@ int bench_flow_measure(const struct bench_env *env)
 	deadline_ns = bench_now_ns() + 10000000000u;
 	while (atomic_load(&shm->done) < env->n_receivers || atomic_load(&shm->sent_all) < env->n_senders) {
 		if (bench_now_ns() > deadline_ns) {
-			bench_die("%s %zu B: after 10 s of draining %" PRIu64 " of %" PRIu64 " messages have come",
-				  env->workload, env->size_bytes, sum(shm->receiver, env->n_receivers),
-				  sum(shm->sender, env->n_senders) * env->n_receivers);
+			bench_die("%s %zu B: after 10 s of draining %" PRIu64 " of %" PRIu64
+				  " messages have come",
+				env->workload, env->size_bytes, sum(shm->receiver, env->n_receivers),
+				sum(shm->sender, env->n_senders) * env->n_receivers);
 		}
 		bench_check_roles();
 		usleep(500);
@@ -223,7 +227,8 @@ int bench_flow_measure(const struct bench_env *env)
 	sent = sum(shm->sender, env->n_senders) * env->n_receivers;
 	received = sum(shm->receiver, env->n_receivers);
 	/* CPU seconds a second by messages a second: the receiver's window is not to the nanosecond ours */
-	bench_report_rate(env, rate, whole ? (double)cpu_ns * 1e-3 / (double)received : cpu_share * 1e6 / rate, window_n, whole, sent,
-			  received, atomic_load(&shm->errors));
+	bench_report_rate(env, rate,
+		whole ? (double)cpu_ns * 1e-3 / (double)received : cpu_share * 1e6 / rate, window_n, whole,
+		sent, received, atomic_load(&shm->errors));
 	return sent == received && !atomic_load(&shm->errors) ? 0 : -EIO;
 }

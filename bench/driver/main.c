@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PROG WORKLOAD [--variant V] [--size N[,N…]] [--seconds S] [--peers N] [--dir DIR] */
-#include "bench.h"
-#include "internal.h"
-
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -12,6 +9,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "bench.h"
+#include "internal.h"
 
 void bench_path(const struct bench_env *env, char *ret_path, size_t size_bytes, const char *format, ...)
 {
@@ -34,7 +34,8 @@ static struct bench_shm *shm_map(int fd)
 	return shm;
 }
 
-static int role_main(struct bench_env *env, const struct bench_ops *ops, const char *role, unsigned index, pid_t parent)
+static int role_main(
+	struct bench_env *env, const struct bench_ops *ops, const char *role, unsigned index, pid_t parent)
 {
 	bench_role_bind(parent);
 	env->shm = shm_map(3);
@@ -74,12 +75,18 @@ static int sizes_run(struct bench_env *env, const struct bench_ops *ops, char *s
 int bench_main(int argc, char **argv, const struct bench_ops *ops)
 {
 	static const struct option options[] = {
-		{"variant", required_argument, NULL, 'v'},   {"size", required_argument, NULL, 's'},
-		{"seconds", required_argument, NULL, 't'},   {"peers", required_argument, NULL, 'p'},
-		{"dir", required_argument, NULL, 'd'},	     {"role", required_argument, NULL, 'r'},
-		{"index", required_argument, NULL, 'i'},     {"senders", required_argument, NULL, 'S'},
-		{"receivers", required_argument, NULL, 'R'}, {"warm-ns", required_argument, NULL, 'w'},
-		{"window-ns", required_argument, NULL, 'W'}, {"parent", required_argument, NULL, 'P'},
+		{"variant", required_argument, NULL, 'v'},
+		{"size", required_argument, NULL, 's'},
+		{"seconds", required_argument, NULL, 't'},
+		{"peers", required_argument, NULL, 'p'},
+		{"dir", required_argument, NULL, 'd'},
+		{"role", required_argument, NULL, 'r'},
+		{"index", required_argument, NULL, 'i'},
+		{"senders", required_argument, NULL, 'S'},
+		{"receivers", required_argument, NULL, 'R'},
+		{"warm-ns", required_argument, NULL, 'w'},
+		{"window-ns", required_argument, NULL, 'W'},
+		{"parent", required_argument, NULL, 'P'},
 		{0},
 	};
 	struct bench_env env = {.variant = "", .dir = ".", .out_dir = ".", .n_senders = 1, .n_receivers = 1};
@@ -93,23 +100,49 @@ int bench_main(int argc, char **argv, const struct bench_ops *ops)
 	signal(SIGPIPE, SIG_IGN);
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (o) {
-		case 'v': env.variant = optarg; break;
-		case 's': sizes = optarg; break;
-		case 't': seconds = strtod(optarg, NULL); break;
-		case 'p': env.n_senders = (unsigned)strtoul(optarg, NULL, 10); break;
-		case 'd': env.dir = env.out_dir = optarg; break;
-		case 'r': role = optarg; break;
-		case 'i': index = (unsigned)strtoul(optarg, NULL, 10); break;
-		case 'S': env.n_senders = (unsigned)strtoul(optarg, NULL, 10); break;
-		case 'R': env.n_receivers = (unsigned)strtoul(optarg, NULL, 10); break;
-		case 'w': env.warm_ns = strtoull(optarg, NULL, 10); break;
-		case 'W': env.window_ns = strtoull(optarg, NULL, 10); break;
-		case 'P': parent = (pid_t)strtol(optarg, NULL, 10); break;
-		default: return 2;
+		case 'v':
+			env.variant = optarg;
+			break;
+		case 's':
+			sizes = optarg;
+			break;
+		case 't':
+			seconds = strtod(optarg, NULL);
+			break;
+		case 'p':
+			env.n_senders = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'd':
+			env.dir = env.out_dir = optarg;
+			break;
+		case 'r':
+			role = optarg;
+			break;
+		case 'i':
+			index = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'S':
+			env.n_senders = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'R':
+			env.n_receivers = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'w':
+			env.warm_ns = strtoull(optarg, NULL, 10);
+			break;
+		case 'W':
+			env.window_ns = strtoull(optarg, NULL, 10);
+			break;
+		case 'P':
+			parent = (pid_t)strtol(optarg, NULL, 10);
+			break;
+		default:
+			return 2;
 		}
 	}
 	if (optind != argc - 1 || env.n_senders < 1 || env.n_senders > BENCH_PEERS_MAX) {
-		fprintf(stderr, "usage: %s WORKLOAD [--variant V] [--size N,N] [--seconds S] [--peers 1..%d] [--dir DIR]\n",
+		fprintf(stderr,
+			"usage: %s WORKLOAD [--variant V] [--size N,N] [--seconds S] [--peers 1..%d] [--dir DIR]\n",
 			argv[0], BENCH_PEERS_MAX);
 		return 2;
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench.h"
-#include "internal.h"
-
 #include <string.h>
 #include <unistd.h>
+
+#include "bench.h"
+#include "internal.h"
 
 int bench_memory_run(const struct bench_env *env, const struct bench_ops *ops)
 {

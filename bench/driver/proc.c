@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The processes of one run: exec'd, counted, and gone when the run is. */
-#include "bench.h"
-#include "internal.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
@@ -14,6 +11,9 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "bench.h"
+#include "internal.h"
 
 extern char **environ;
 
@@ -72,9 +72,10 @@ pid_t bench_role_start(const struct bench_env *env, const char *role, unsigned i
 	snprintf(warm, sizeof(warm), "%llu", (unsigned long long)env->warm_ns);
 	snprintf(window, sizeof(window), "%llu", (unsigned long long)env->window_ns);
 	snprintf(parent, sizeof(parent), "%d", (int)getpid());
-	char *argv[] = {"bench", (char *)env->workload, "--variant", (char *)env->variant, "--dir", (char *)env->dir,
-			"--size", size, "--role", (char *)role, "--index", index_text, "--senders", senders,
-			"--receivers", receivers, "--warm-ns", warm, "--window-ns", window, "--parent", parent, NULL};
+	char *argv[] = {"bench", (char *)env->workload, "--variant", (char *)env->variant, "--dir",
+		(char *)env->dir, "--size", size, "--role", (char *)role, "--index", index_text, "--senders",
+		senders, "--receivers", receivers, "--warm-ns", warm, "--window-ns", window, "--parent",
+		parent, NULL};
 	return start("/proc/self/exe", argv, bench_shm_fd);
 }
 
@@ -113,7 +114,8 @@ static void daemon_end(void)
 	if (!daemon_pid)
 		return;
 	kill(daemon_pid, SIGTERM);
-	while (bench_now_ns() < deadline_ns && !waitid(P_PID, (id_t)daemon_pid, &info, WEXITED | WNOHANG | WNOWAIT) && !info.si_pid)
+	while (bench_now_ns() < deadline_ns &&
+		!waitid(P_PID, (id_t)daemon_pid, &info, WEXITED | WNOHANG | WNOWAIT) && !info.si_pid)
 		usleep(1000);
 	bench_kill(daemon_pid);
 	daemon_pid = 0;

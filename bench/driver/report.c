@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "bench.h"
 
 static int compare_u32(const void *a, const void *b)
 {
@@ -35,7 +35,8 @@ static void samples_write(const struct bench_env *env, const struct bench_sample
 		bench_die("%s: %s", path, strerror(errno));
 }
 
-void bench_report_latency(const struct bench_env *env, struct bench_samples *s, uint64_t sent, uint64_t received)
+void bench_report_latency(
+	const struct bench_env *env, struct bench_samples *s, uint64_t sent, uint64_t received)
 {
 	double sum = 0;
 
@@ -46,27 +47,29 @@ void bench_report_latency(const struct bench_env *env, struct bench_samples *s, 
 	for (size_t i = 0; i < s->n; i++)
 		sum += s->ns[i];
 	printf("{\"workload\":\"%s\",\"size\":%zu,\"unit\":\"ns\",\"n\":%zu,\"p50\":%u,\"p99\":%u,\"p999\":%u,"
-	       "\"mean\":%.1f,\"min\":%u,\"max\":%u,\"check\":{\"sent\":%" PRIu64 ",\"received\":%" PRIu64 ",\"errors\":0}}\n",
-	       env->workload, env->size_bytes, s->n, quantile(s, 0.5), quantile(s, 0.99), quantile(s, 0.999),
-	       sum / (double)s->n, s->ns[0], s->ns[s->n - 1], sent, received);
+	       "\"mean\":%.1f,\"min\":%u,\"max\":%u,\"check\":{\"sent\":%" PRIu64 ",\"received\":%" PRIu64
+	       ",\"errors\":0}}\n",
+		env->workload, env->size_bytes, s->n, quantile(s, 0.5), quantile(s, 0.99), quantile(s, 0.999),
+		sum / (double)s->n, s->ns[0], s->ns[s->n - 1], sent, received);
 	fflush(stdout);
 }
 
-void bench_report_rate(const struct bench_env *env, double msgs_per_s, double cpu_s_per_mmsg, uint64_t n, bool whole,
-		       uint64_t sent, uint64_t received, uint64_t errors)
+void bench_report_rate(const struct bench_env *env, double msgs_per_s, double cpu_s_per_mmsg, uint64_t n,
+	bool whole, uint64_t sent, uint64_t received, uint64_t errors)
 {
-	printf("{\"workload\":\"%s\",\"size\":%zu,\"unit\":\"msgs/s\",\"n\":%" PRIu64 ",\"whole\":%s,\"senders\":%u,\"receivers\":%u,"
-	       "\"msgs_per_s\":%.1f,\"cpu_s_per_mmsg\":%.4f,\"check\":{\"sent\":%" PRIu64 ",\"received\":%" PRIu64
-	       ",\"errors\":%" PRIu64 "}}\n",
-	       env->workload, env->size_bytes, n, whole ? "true" : "false", env->n_senders, env->n_receivers, msgs_per_s, cpu_s_per_mmsg, sent,
-	       received, errors);
+	printf("{\"workload\":\"%s\",\"size\":%zu,\"unit\":\"msgs/s\",\"n\":%" PRIu64
+	       ",\"whole\":%s,\"senders\":%u,\"receivers\":%u,"
+	       "\"msgs_per_s\":%.1f,\"cpu_s_per_mmsg\":%.4f,\"check\":{\"sent\":%" PRIu64
+	       ",\"received\":%" PRIu64 ",\"errors\":%" PRIu64 "}}\n",
+		env->workload, env->size_bytes, n, whole ? "true" : "false", env->n_senders, env->n_receivers,
+		msgs_per_s, cpu_s_per_mmsg, sent, received, errors);
 	fflush(stdout);
 }
 
 void bench_report_bytes(const struct bench_env *env, uint64_t bytes, uint64_t sent, uint64_t received)
 {
-	printf("{\"workload\":\"%s\",\"unit\":\"bytes\",\"n\":1,\"bytes\":%" PRIu64 ",\"check\":{\"sent\":%" PRIu64
-	       ",\"received\":%" PRIu64 ",\"errors\":0}}\n",
-	       env->workload, bytes, sent, received);
+	printf("{\"workload\":\"%s\",\"unit\":\"bytes\",\"n\":1,\"bytes\":%" PRIu64
+	       ",\"check\":{\"sent\":%" PRIu64 ",\"received\":%" PRIu64 ",\"errors\":0}}\n",
+		env->workload, bytes, sent, received);
 	fflush(stdout);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <unistd.h>
+
 #include "bench.h"
 #include "internal.h"
 
-#include <unistd.h>
-
-/* From the call of kill() until a new process has answered a call. These systems supervise nothing: the parent is ours, by hand. */
+/*
+ * From the call of kill() until a new process has answered a call. These systems supervise nothing: the
+ * parent is ours, by hand.
+ */
 int bench_restart_run(const struct bench_env *env, const struct bench_ops *ops)
 {
 	uint64_t end_ns = bench_now_ns() + env->window_ns, n = 0;
@@ -20,7 +23,7 @@ int bench_restart_run(const struct bench_env *env, const struct bench_ops *ops)
 
 		usleep(2000);
 		start_ns = bench_now_ns();
-		bench_kill(pid);        /* kill -9, waitpid */
+		bench_kill(pid); /* kill -9, waitpid */
 		ops->caller_free(caller);
 		pid = bench_serve_start(env);
 		caller = ops->caller_new(env);

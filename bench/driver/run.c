@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which workload is done by whom. */
+#include <string.h>
+
 #include "bench.h"
 #include "internal.h"
-
-#include <string.h>
 
 pid_t bench_serve_start(const struct bench_env *env)
 {
@@ -42,7 +42,7 @@ int bench_run(struct bench_env *env, const struct bench_ops *ops)
 		return bench_flow_run(env, ops);
 	}
 	if (!strcmp(w, "fanout") && ops->send) {
-		env->n_receivers = env->n_senders;      /* --peers */
+		env->n_receivers = env->n_senders; /* --peers */
 		env->n_senders = 1;
 		return bench_flow_run(env, ops);
 	}

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-/* Every sample is kept (no buckets, no interpolation); the memory is touched before the first one is taken. */
+#include "bench.h"
+
+/*
+ * Every sample is kept (no buckets, no interpolation); the memory is touched before the first one is taken.
+ */
 void bench_samples_init(struct bench_samples *s, size_t n_max)
 {
 	s->ns = malloc(n_max * sizeof(*s->ns));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * NATS core over loopback TCP (the C client has no Unix sockets), one nats-server for the run. A call is a request, one way is
- * a publish, fan-out is many subscribers of one subject, death is the server's $SYS event. Clients that wait for an answer send
- * at once (SendAsap), or its flusher thread would add its own time; the others are as they come.
+ * NATS core over loopback TCP (the C client has no Unix sockets), one nats-server for the run. A call is a
+ * request, one way is a publish, fan-out is many subscribers of one subject, death is the server's $SYS
+ * event. Clients that wait for an answer send at once (SendAsap), or its flusher thread would add its own
+ * time; the others are as they come.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,9 +18,9 @@
 
 #include "../driver/bench.h"
 
-#define IN_FLIGHT_MAX 16384u
-#define IN_FLIGHT_BYTES (16u << 20)     /* the server cuts a client off at 64 MiB */
-#define MEMBERS 1000
+#define IN_FLIGHT_MAX   16384u
+#define IN_FLIGHT_BYTES (16u << 20) /* the server cuts a client off at 64 MiB */
+#define MEMBERS         1000
 
 static void check(natsStatus s, const char *what)
 {
@@ -34,7 +35,8 @@ static int port_free(void)
 	socklen_t size = sizeof(addr);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || getsockname(fd, (struct sockaddr *)&addr, &size))
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
+		getsockname(fd, (struct sockaddr *)&addr, &size))
 		return -errno;
 	close(fd);
 	return ntohs(addr.sin_port);
@@ -95,8 +97,10 @@ static int daemon_start(const struct bench_env *env)
 	f = fopen(path, "we");
 	if (!f)
 		return -errno;
-	fprintf(f, "listen: 127.0.0.1:%d\n"
-		   "accounts { A { users: [ { user: a, password: x } ] }, $SYS { users: [ { user: sys, password: x } ] } }\n", port);
+	fprintf(f,
+		"listen: 127.0.0.1:%d\n"
+		"accounts { A { users: [ { user: a, password: x } ] }, $SYS { users: [ { user: sys, password: x } ] } }\n",
+		port);
 	fclose(f);
 	bench_daemon_exec(argv, -1);
 	natsConnection_Destroy(connection_new(env, "a", false));
@@ -105,7 +109,9 @@ static int daemon_start(const struct bench_env *env)
 
 static void on_call(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg)
 {
-	check(natsConnection_Publish(nc, natsMsg_GetReply(msg), natsMsg_GetData(msg), natsMsg_GetDataLength(msg)), "reply");
+	check(natsConnection_Publish(
+		      nc, natsMsg_GetReply(msg), natsMsg_GetData(msg), natsMsg_GetDataLength(msg)),
+		"reply");
 	natsMsg_Destroy(msg);
 }
 
@@ -224,7 +230,7 @@ static void watcher_free(void *p)
 	natsConnection_Destroy(w->sys);
 	natsConnection_Destroy(w->nc);
 	free(w);
-	usleep(5000);                   /* our own end is an event too: not the next watcher's */
+	usleep(5000); /* our own end is an event too: not the next watcher's */
 }
 
 /* ---- groups: subscriptions to one subject ---- */
@@ -296,21 +302,32 @@ static int group_cast(const struct bench_env *env)
 	while (n > atomic_load(&delivered) && bench_now_ns() < end_ns + 10000000000u)
 		usleep(50);
 	cpu_ns = bench_cpu_all_ns() - cpu_ns;
-	bench_report_rate(env, (double)n * 1e9 / (double)(bench_now_ns() - start_ns), (double)cpu_ns * 1e-3 / (double)n, n, false, n,
-			  atomic_load(&delivered), 0);
+	bench_report_rate(env, (double)n * 1e9 / (double)(bench_now_ns() - start_ns),
+		(double)cpu_ns * 1e-3 / (double)n, n, false, n, atomic_load(&delivered), 0);
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct bench_extra extras[] = {
-		{"group_join", group_join}, {"group_cast", group_cast}, {0},
+		{"group_join", group_join},
+		{"group_cast", group_cast},
+		{0},
 	};
 	static const struct bench_ops ops = {
-		.name = "NATS", .daemon_start = daemon_start, .extras = extras,
-		.serve = serve, .caller_new = caller_new, .call = call, .caller_free = caller_free,
-		.receive = receive, .sender_new = sender_new, .send = send_one,
-		.watcher_new = watcher_new, .watch = watch, .watcher_free = watcher_free,
+		.name = "NATS",
+		.daemon_start = daemon_start,
+		.extras = extras,
+		.serve = serve,
+		.caller_new = caller_new,
+		.call = call,
+		.caller_free = caller_free,
+		.receive = receive,
+		.sender_new = sender_new,
+		.send = send_one,
+		.watcher_new = watcher_new,
+		.watch = watch,
+		.watcher_free = watcher_free,
 	};
 
 	return bench_main(argc, argv, &ops);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * nng over ipc. Variant "pair": PAIR0; fan-in is PUSH/PULL; fan-out is one PAIR0 for each receiver, for PUB0 drops what a
- * slow receiver leaves. Variant "reqrep": REQ0/REP0. Default options everywhere, but REQ's resending is off and RECVMAXSZ is
- * raised for the sizes of 1 MiB (both change no figure of smaller ones).
+ * nng over ipc. Variant "pair": PAIR0; fan-in is PUSH/PULL; fan-out is one PAIR0 for each receiver, for PUB0
+ * drops what a slow receiver leaves. Variant "reqrep": REQ0/REP0. Default options everywhere, but REQ's
+ * resending is off and RECVMAXSZ is raised for the sizes of 1 MiB (both change no figure of smaller ones).
  */
 #include <errno.h>
 #include <nng/nng.h>
@@ -76,7 +76,8 @@ static void *caller_new(const struct bench_env *env)
 		check(nng_pair0_open(&caller->s), "open");
 	} else {
 		check(nng_req0_open(&caller->s), "open");
-		check(nng_socket_set_ms(caller->s, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE), "resend time");
+		check(nng_socket_set_ms(caller->s, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE),
+			"resend time");
 	}
 	check(nng_socket_set_size(caller->s, NNG_OPT_RECVMAXSZ, BENCH_SIZE_MAX), "recvmaxsz");
 	check(nng_pipe_notify(caller->s, NNG_PIPE_EV_REM_POST, pipe_gone, caller), "notify");
@@ -172,8 +173,8 @@ static void *watcher_new(const struct bench_env *env, pid_t pid)
 }
 
 /*
- * The notice is the pipe's end. nng sees it only while it is reading, so a receive is under way, as in any program that
- * waits for messages.
+ * The notice is the pipe's end. nng sees it only while it is reading, so a receive is under way, as in any
+ * program that waits for messages.
  */
 static int watch(void *p)
 {
@@ -194,9 +195,16 @@ int main(int argc, char **argv)
 {
 	static const struct bench_ops ops = {
 		.name = "nng",
-		.serve = serve, .caller_new = caller_new, .call = call, .caller_free = caller_free,
-		.receive = receive, .sender_new = sender_new, .send = send_all,
-		.watcher_new = watcher_new, .watch = watch, .watcher_free = caller_free,
+		.serve = serve,
+		.caller_new = caller_new,
+		.call = call,
+		.caller_free = caller_free,
+		.receive = receive,
+		.sender_new = sender_new,
+		.send = send_all,
+		.watcher_new = watcher_new,
+		.watch = watch,
+		.watcher_free = caller_free,
 	};
 
 	return bench_main(argc, argv, &ops);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ours.h"
-
 #include <string.h>
+
+#include "ours.h"
 
 static char request[BENCH_SIZE_MAX];
 
@@ -12,7 +12,9 @@ void ours_call_echo(actor *self, actor_ref to, uint64_t seq, size_t size_bytes)
 	size_t n;
 
 	memcpy(request, &seq, sizeof(seq));
-	ours_check(actor_call(self, actor_to(to), "echo", ACTOR_TIMEOUT_DEFAULT, &reply, "y#", request, size_bytes), "call");
+	ours_check(actor_call(self, actor_to(to), "echo", ACTOR_TIMEOUT_DEFAULT, &reply, "y#", request,
+			   size_bytes),
+		"call");
 	ours_check(actor_msg_unpack(reply, "y#", &data, &n), "reply");
 	if (n != size_bytes || memcmp(data, &seq, sizeof(seq)))
 		bench_die("a call was not answered with its own request");

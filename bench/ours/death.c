@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ours.h"
-
 #include <signal.h>
+
+#include "ours.h"
 
 /* kill() to on_down of a monitor of the actor that lived there. */
 static int death_body(actor *self, struct director *d)
@@ -26,7 +26,7 @@ static int death_down(actor *self, struct director *d, actor_ref who)
 {
 	uint64_t now_ns = bench_now_ns();
 
-	if (d->received++)              /* the first one is the warm-up */
+	if (d->received++) /* the first one is the warm-up */
 		bench_samples_add(&d->samples, now_ns - d->start_ns);
 	d->again = now_ns < d->end_ns || d->received < 3;
 	return d->again ? actor_cast(self, actor_to(actor_self(self)), "go", "") : 0;
@@ -34,7 +34,8 @@ static int death_down(actor *self, struct director *d, actor_ref who)
 
 int ours_death(const struct bench_env *env)
 {
-	struct director d = {.body = death_body, .on_down = death_down, .end_ns = bench_now_ns() + env->window_ns};
+	struct director d = {
+		.body = death_body, .on_down = death_down, .end_ns = bench_now_ns() + env->window_ns};
 
 	bench_samples_init(&d.samples, 4096);
 	ours_direct(env, &d, ACTOR_JOIN_DIRECT);

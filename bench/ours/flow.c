@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One way, fan-in, fan-out: other processes send to each other, this one only starts them. */
-#include "ours.h"
-
 #include <string.h>
+
+#include "ours.h"
 
 static int flow_body(actor *self, struct director *d)
 {
@@ -13,10 +13,12 @@ static int flow_body(actor *self, struct director *d)
 	for (unsigned i = 0; i < d->env->n_senders; i++) {
 		ours_process_start(self, d->env, "sender", i, NULL, ACTOR_TEMPORARY, &senders[i]);
 		for (unsigned k = 0; k < d->env->n_receivers; k++)
-			ours_check(actor_call(self, actor_to(senders[i].main), "to", ACTOR_TIMEOUT_DEFAULT, NULL, "r", sinks[k].main), "to");
+			ours_check(actor_call(self, actor_to(senders[i].main), "to", ACTOR_TIMEOUT_DEFAULT,
+					   NULL, "r", sinks[k].main),
+				"to");
 		ours_check(actor_cast(self, actor_to(senders[i].main), "go", ""), "go");
 	}
-	actor_sleep(self, 50);          /* until the last cast has left this process */
+	actor_sleep(self, 50); /* until the last cast has left this process */
 	return bench_flow_measure(d->env);
 }
 

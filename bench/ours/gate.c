@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whoever must wait for something to be complete calls the gate: it answers when the last of those it was set for has passed. A handler
- * waits for a call only, so this is how a user would wait too.
+ * Whoever must wait for something to be complete calls the gate: it answers when the last of those it was set
+ * for has passed. A handler waits for a call only, so this is how a user would wait too.
  */
-#include "ours.h"
-
 #include <errno.h>
+
+#include "ours.h"
 
 static uint64_t left;
 static actor_from *waiter;

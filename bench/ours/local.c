@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Within one group: call, cast, spawn. No node is needed. */
-#include "ours.h"
-
 #include <string.h>
 #include <unistd.h>
+
+#include "ours.h"
 
 #define BATCH 100
 
@@ -28,7 +28,9 @@ static void call_batch(actor *self, struct director *d, actor_ref to, bool timed
 		actor_msg *reply;
 		int64_t n;
 
-		ours_check(actor_call(self, actor_to(to), "echo", ACTOR_TIMEOUT_DEFAULT, &reply, "I", (int64_t)d->sent), "call");
+		ours_check(actor_call(self, actor_to(to), "echo", ACTOR_TIMEOUT_DEFAULT, &reply, "I",
+				   (int64_t)d->sent),
+			"call");
 		ours_check(actor_msg_unpack(reply, "I", &n), "reply");
 		actor_msg_free(reply);
 		if (n != (int64_t)d->sent++)
@@ -77,7 +79,10 @@ static int put_init(actor *self, const void *arg)
 
 static const struct actor_method put_methods[] = {{.name = "put", .on_cast = put_cast}, {0}};
 static const struct actor_behavior put = {
-	.name = "put", .state_size = sizeof(struct bench_sink *), .methods = put_methods, .init = put_init,
+	.name = "put",
+	.state_size = sizeof(struct bench_sink *),
+	.methods = put_methods,
+	.init = put_init,
 };
 
 struct local_sender {
@@ -101,7 +106,7 @@ static int oneway_body(actor *self, struct director *d)
 	struct bench_sink *sink = bench_sink_new(d->env, 0);
 	struct local_sender sender = {.self = self};
 	bool whole;
-	uint64_t cpu_ns, sent, received, window_n, window_ns;       /* a window, or all: see flow.c */
+	uint64_t cpu_ns, sent, received, window_n, window_ns; /* a window, or all: see flow.c */
 
 	ours_gate_start(self);
 	ours_check(actor_spawn(self, &put, &sink, &sender.to), "spawn");
@@ -120,8 +125,9 @@ static int oneway_body(actor *self, struct director *d)
 		window_n = received;
 		window_ns = atomic_load(&shm->receiver[0].total_ns);
 	}
-	bench_report_rate(d->env, (double)window_n * 1e9 / (double)window_ns, (double)cpu_ns * 1e-3 / (double)received, window_n, whole,
-			  sent, received, atomic_load(&shm->errors));
+	bench_report_rate(d->env, (double)window_n * 1e9 / (double)window_ns,
+		(double)cpu_ns * 1e-3 / (double)received, window_n, whole, sent, received,
+		atomic_load(&shm->errors));
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ours.h"
-
 #include <unistd.h>
+
+#include "ours.h"
 
 #define IDLE_ACTORS 10000u
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ours.h"
-
 #include <stdio.h>
+
+#include "ours.h"
 
 static int lookup_body(actor *self, struct director *d)
 {
 	struct actor_process process;
 	actor_ref found;
 
-	ours_process_start(self, d->env, "echo", 0, NULL, ACTOR_TEMPORARY, &process);   /* registers bench.echo */
+	/* registers bench.echo */
+	ours_process_start(self, d->env, "echo", 0, NULL, ACTOR_TEMPORARY, &process);
 	for (uint64_t now_ns = 0; now_ns < d->end_ns;) {
 		uint64_t start_ns = bench_now_ns();
 

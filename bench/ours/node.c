@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A private node, the director that works in it, and the other processes it asks the node for. */
-#include "ours.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +9,7 @@
 #include <unistd.h>
 
 #include "../driver/internal.h"
+#include "ours.h"
 
 #define SAMPLES_MAX (1u << 20)
 
@@ -38,7 +37,8 @@ int ours_daemon_start(const struct bench_env *env)
 	int ready[2];
 	char line;
 
-	if (!strncmp(env->workload, "local", 5) || !strncmp(env->workload, "suite", 5) || !strcmp(env->workload, "mem_actor"))
+	if (!strncmp(env->workload, "local", 5) || !strncmp(env->workload, "suite", 5) ||
+		!strcmp(env->workload, "mem_actor"))
 		return 0;
 	runtime_dir(env, dir, sizeof(dir));
 	bench_path(env, logs, sizeof(logs), "logs");
@@ -90,8 +90,11 @@ int ours_direct(const struct bench_env *env, struct director *director, enum act
 {
 	static const struct actor_method methods[] = {{.name = "go", .on_cast = director_go}, {0}};
 	static const struct actor_behavior behavior = {
-		.name = "director", .state_size = sizeof(struct director *), .methods = methods,
-		.init = director_init, .on_down = director_down,
+		.name = "director",
+		.state_size = sizeof(struct director *),
+		.methods = methods,
+		.init = director_init,
+		.on_down = director_down,
 	};
 	struct actor_group_options options = {.name = "bench", .mode = mode, .log = log_line};
 	actor_group *group;
@@ -107,7 +110,8 @@ int ours_direct(const struct bench_env *env, struct director *director, enum act
 	return director->result;
 }
 
-int ours_latency(const struct bench_env *env, int (*body)(actor *self, struct director *director), enum actor_join_mode mode)
+int ours_latency(const struct bench_env *env, int (*body)(actor *self, struct director *director),
+	enum actor_join_mode mode)
 {
 	struct director d = {.body = body, .end_ns = bench_now_ns() + env->window_ns};
 
@@ -118,14 +122,20 @@ int ours_latency(const struct bench_env *env, int (*body)(actor *self, struct di
 	return 0;
 }
 
-void ours_process_start(actor *self, const struct bench_env *env, const char *role, unsigned index, const char *name,
-			enum actor_restart restart, struct actor_process *ret)
+void ours_process_start(actor *self, const struct bench_env *env, const char *role, unsigned index,
+	const char *name, enum actor_restart restart, struct actor_process *ret)
 {
 	char exe[4096], shm[64], size[24], index_text[16], senders[16], receivers[16], warm[24], window[24];
-	const char *argv[] = {exe, "--role", role, "--shm", shm, "--size", size, "--index", index_text, "--senders", senders,
-			      "--receivers", receivers, "--warm-ns", warm, "--window-ns", window, NULL};
+	const char *argv[] = {exe, "--role", role, "--shm", shm, "--size", size, "--index", index_text,
+		"--senders", senders, "--receivers", receivers, "--warm-ns", warm, "--window-ns", window,
+		NULL};
 	struct actor_process_spec spec = {
-		.name = name, .argv = argv, .restart = restart, .backoff_min_ms = -1, .wait_ready = true, .timeout_ms = 20000,
+		.name = name,
+		.argv = argv,
+		.restart = restart,
+		.backoff_min_ms = -1,
+		.wait_ready = true,
+		.timeout_ms = 20000,
 	};
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	int r;
@@ -148,14 +158,29 @@ void ours_process_start(actor *self, const struct bench_env *env, const char *ro
 int main(int argc, char **argv)
 {
 	static const struct bench_extra extras[] = {
-		{"call_hot", ours_call}, {"call_idle", ours_call}, {"oneway", ours_flow}, {"fanin", ours_flow}, {"fanout", ours_flow},
-		{"death", ours_death}, {"restart", ours_restart}, {"mem_process", ours_mem_process},
-		{"local_call", ours_local_call}, {"local_oneway", ours_local_oneway}, {"local_spawn", ours_local_spawn},
-		{"suite_create", ours_suite}, {"suite_self", ours_suite}, {"suite_small", ours_suite}, {"suite_large", ours_suite},
-		{"suite_spawn_stop", ours_suite}, {"mem_actor", ours_mem_actor},
-		{"name_lookup", ours_name_lookup}, {"name_register", ours_name_register}, {0},
+		{"call_hot", ours_call},
+		{"call_idle", ours_call},
+		{"oneway", ours_flow},
+		{"fanin", ours_flow},
+		{"fanout", ours_flow},
+		{"death", ours_death},
+		{"restart", ours_restart},
+		{"mem_process", ours_mem_process},
+		{"local_call", ours_local_call},
+		{"local_oneway", ours_local_oneway},
+		{"local_spawn", ours_local_spawn},
+		{"suite_create", ours_suite},
+		{"suite_self", ours_suite},
+		{"suite_small", ours_suite},
+		{"suite_large", ours_suite},
+		{"suite_spawn_stop", ours_suite},
+		{"mem_actor", ours_mem_actor},
+		{"name_lookup", ours_name_lookup},
+		{"name_register", ours_name_register},
+		{0},
 	};
-	static const struct bench_ops ops = {.name = "actor", .daemon_start = ours_daemon_start, .extras = extras};
+	static const struct bench_ops ops = {
+		.name = "actor", .daemon_start = ours_daemon_start, .extras = extras};
 
 	if (argc > 1 && !strcmp(argv[1], "--role"))
 		return ours_role_main(argc, argv);

@@ -6,7 +6,10 @@
 
 #include "../driver/bench.h"
 
-/* A node of our own in the run's directory; a director actor in this process runs `body`, then all is stopped. */
+/*
+ * A node of our own in the run's directory; a director actor in this process runs `body`, then all is
+ * stopped.
+ */
 struct director {
 	int (*body)(actor *self, struct director *director);
 	int (*on_down)(actor *self, struct director *director, actor_ref who);
@@ -14,17 +17,18 @@ struct director {
 	struct bench_samples samples;
 	uint64_t sent, received;
 	uint64_t start_ns, end_ns;
-	bool again;                     /* body has more to wait for: on_down goes on */
+	bool again; /* body has more to wait for: on_down goes on */
 	int result;
 };
 
 int ours_daemon_start(const struct bench_env *env);
 int ours_direct(const struct bench_env *env, struct director *director, enum actor_join_mode mode);
 /* The same for a body that fills d->samples and counts d->sent; d->end_ns is the window's end. Reports. */
-int ours_latency(const struct bench_env *env, int (*body)(actor *self, struct director *director), enum actor_join_mode mode);
+int ours_latency(const struct bench_env *env, int (*body)(actor *self, struct director *director),
+	enum actor_join_mode mode);
 /* Another group: this program again, in another role. Its first actor is `ret->main`. */
-void ours_process_start(actor *self, const struct bench_env *env, const char *role, unsigned index, const char *name,
-			enum actor_restart restart, struct actor_process *ret);
+void ours_process_start(actor *self, const struct bench_env *env, const char *role, unsigned index,
+	const char *name, enum actor_restart restart, struct actor_process *ret);
 int ours_role_main(int argc, char **argv);
 void ours_check(int r, const char *what);
 

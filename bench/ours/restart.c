@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ours.h"
-
 #include <signal.h>
+
+#include "ours.h"
 
 /* The pid of who answers now by that name, or 0: it is away. */
 static int64_t pid_by_name(actor *self, const char *name)

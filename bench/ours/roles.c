@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the other processes are: an echo, a sink, a sender; each a group with one actor. */
-#include "ours.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "ours.h"
 
 static struct bench_env env = {.workload = "role"};
 static unsigned role_index;
@@ -28,7 +28,9 @@ static int echo_pid(actor *self, const actor_msg *msg, actor_from *from)
 }
 
 static const struct actor_method echo_methods[] = {
-	{.name = "echo", .on_call = echo_call}, {.name = "pid", .on_call = echo_pid}, {0},
+	{.name = "echo", .on_call = echo_call},
+	{.name = "pid", .on_call = echo_pid},
+	{0},
 };
 static const struct actor_behavior echo = {.name = "echo", .methods = echo_methods};
 
@@ -56,7 +58,10 @@ static int sink_init(actor *self, const void *arg)
 
 static const struct actor_method sink_methods[] = {{.name = "put", .on_cast = sink_put}, {0}};
 static const struct actor_behavior sink = {
-	.name = "sink", .state_size = sizeof(struct bench_sink *), .methods = sink_methods, .init = sink_init,
+	.name = "sink",
+	.state_size = sizeof(struct bench_sink *),
+	.methods = sink_methods,
+	.init = sink_init,
 };
 
 struct sender {
@@ -99,9 +104,12 @@ static int sender_go(actor *self, const actor_msg *msg)
 }
 
 static const struct actor_method sender_methods[] = {
-	{.name = "to", .on_call = sender_to}, {.name = "go", .on_cast = sender_go}, {0},
+	{.name = "to", .on_call = sender_to},
+	{.name = "go", .on_cast = sender_go},
+	{0},
 };
-static const struct actor_behavior sender = {.name = "sender", .state_size = sizeof(struct sender), .methods = sender_methods};
+static const struct actor_behavior sender = {
+	.name = "sender", .state_size = sizeof(struct sender), .methods = sender_methods};
 
 int ours_role_main(int argc, char **argv)
 {
@@ -129,7 +137,8 @@ int ours_role_main(int argc, char **argv)
 	if (!strcmp(role, "echo"))
 		return actor_main(&echo, NULL, argc > 3 ? "bench.echo" : NULL);
 	fd = open(shm, O_RDWR | O_CLOEXEC);
-	env.shm = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*env.shm), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	env.shm =
+		fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*env.shm), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (env.shm == MAP_FAILED)
 		bench_die("%s: %s", shm, strerror(errno));
 	return actor_main(!strcmp(role, "sink") ? &sink : &sender, NULL, NULL);

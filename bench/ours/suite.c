@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The work of ractor's own suite, in one group. */
-#include "ours.h"
-
 #include <string.h>
+
+#include "ours.h"
 
 static void end(actor *self)
 {
@@ -26,7 +26,8 @@ static int self_init(actor *self, const void *arg)
 }
 
 static const struct actor_method once_methods[] = {{.name = "go", .on_cast = once_go}, {0}};
-static const struct actor_behavior once = {.name = "once", .methods = once_methods, .init = self_init, .terminate = on_end};
+static const struct actor_behavior once = {
+	.name = "once", .methods = once_methods, .init = self_init, .terminate = on_end};
 
 #define SELF_MESSAGES 100000u
 
@@ -42,7 +43,11 @@ static int self_go(actor *self, const actor_msg *msg)
 
 static const struct actor_method self_methods[] = {{.name = "go", .on_cast = self_go}, {0}};
 static const struct actor_behavior self_sender = {
-	.name = "self", .state_size = sizeof(uint64_t), .methods = self_methods, .init = self_init, .terminate = on_end,
+	.name = "self",
+	.state_size = sizeof(uint64_t),
+	.methods = self_methods,
+	.init = self_init,
+	.terminate = on_end,
 };
 
 struct counter {
@@ -81,10 +86,16 @@ static int counter_large(actor *self, const actor_msg *msg)
 }
 
 static const struct actor_method counter_methods[] = {
-	{.name = "small", .on_cast = counter_small}, {.name = "large", .on_cast = counter_large}, {0},
+	{.name = "small", .on_cast = counter_small},
+	{.name = "large", .on_cast = counter_large},
+	{0},
 };
 static const struct actor_behavior counter = {
-	.name = "counter", .state_size = sizeof(struct counter), .methods = counter_methods, .init = counter_init, .terminate = on_end,
+	.name = "counter",
+	.state_size = sizeof(struct counter),
+	.methods = counter_methods,
+	.init = counter_init,
+	.terminate = on_end,
 };
 
 static int stillborn_init(actor *self, const void *arg)
@@ -93,7 +104,8 @@ static int stillborn_init(actor *self, const void *arg)
 	return 0;
 }
 
-static const struct actor_behavior stillborn = {.name = "stillborn", .methods = ours_no_methods, .init = stillborn_init, .terminate = on_end};
+static const struct actor_behavior stillborn = {
+	.name = "stillborn", .methods = ours_no_methods, .init = stillborn_init, .terminate = on_end};
 
 static uint64_t suite_create(actor *self)
 {
@@ -104,7 +116,7 @@ static uint64_t suite_create(actor *self)
 	for (int i = 0; i < 10000; i++)
 		ours_check(actor_spawn(self, &once, NULL, &ref), "spawn");
 	took_ns = bench_now_ns() - start_ns;
-	ours_gate_await(self);               /* their ending is not timed */
+	ours_gate_await(self); /* their ending is not timed */
 	return took_ns / 10000;
 }
 
@@ -130,7 +142,9 @@ static uint64_t suite_count(actor *self, uint64_t target, bool large)
 	ours_check(actor_spawn(self, &counter, &target, &ref), "spawn");
 	start_ns = bench_now_ns();
 	for (uint64_t i = 0; i < target; i++)
-		ours_check(large ? actor_cast(self, actor_to(ref), "large", "y#", body, sizeof(body)) : actor_cast(self, actor_to(ref), "small", "U", i), "cast");
+		ours_check(large ? actor_cast(self, actor_to(ref), "large", "y#", body, sizeof(body))
+				 : actor_cast(self, actor_to(ref), "small", "U", i),
+			"cast");
 	ours_gate_await(self);
 	return (bench_now_ns() - start_ns) / target;
 }

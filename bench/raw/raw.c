@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The floor: a Unix stream socket and epoll, no library. For `restart` it is posix_spawn with nothing around it. */
-#include "frame.h"
-
+/*
+ * The floor: a Unix stream socket and epoll, no library. For `restart` it is posix_spawn with nothing around
+ * it.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "frame.h"
 
 static int epoll_with(int fd, void *ptr)
 {
@@ -191,9 +194,16 @@ int main(int argc, char **argv)
 {
 	static const struct bench_ops ops = {
 		.name = "raw",
-		.serve = serve, .caller_new = caller_new, .call = call, .caller_free = caller_free,
-		.receive = receive, .sender_new = sender_new, .send = send_all,
-		.watcher_new = watcher_new, .watch = watch, .watcher_free = caller_free,
+		.serve = serve,
+		.caller_new = caller_new,
+		.call = call,
+		.caller_free = caller_free,
+		.receive = receive,
+		.sender_new = sender_new,
+		.send = send_all,
+		.watcher_new = watcher_new,
+		.watch = watch,
+		.watcher_free = caller_free,
 	};
 
 	return bench_main(argc, argv, &ops);

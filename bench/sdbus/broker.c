@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A private dbus-broker. Its own launcher wants systemd; so we are its launcher: the broker is given one end of a socket pair
- * (--controller), and by D-Bus over the other end it is told one thing, AddListener, with a listening socket and a policy that
- * allows everything to everyone. Its quotas are per user and all roles are one user, so they are raised.
+ * A private dbus-broker. Its own launcher wants systemd; so we are its launcher: the broker is given one end
+ * of a socket pair (--controller), and by D-Bus over the other end it is told one thing, AddListener, with a
+ * listening socket and a policy that allows everything to everyone. Its quotas are per user and all roles are
+ * one user, so they are raised.
  */
-#include "broker.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +13,12 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
-#define T_BATCH "bta(btbs)a(btssssuutt)a(btssssuutt)"
+#include "broker.h"
+
+#define T_BATCH  "bta(btbs)a(btssssuutt)a(btssssuutt)"
 #define T_POLICY "a(u(" T_BATCH "))a(buu(" T_BATCH "))a(ss)bs"
 
-static sd_bus *controller;              /* the broker ends with it */
+static sd_bus *controller; /* the broker ends with it */
 
 static int allow_all(sd_bus_message *m)
 {
@@ -25,11 +26,14 @@ static int allow_all(sd_bus_message *m)
 
 	r = sd_bus_message_open_container(m, 'v', "(" T_POLICY ")");
 	r = r < 0 ? r : sd_bus_message_open_container(m, 'r', T_POLICY);
-	r = r < 0 ? r : sd_bus_message_append(m, "a(u(" T_BATCH "))", 1, UINT32_MAX,
-					      1, UINT64_C(1),                                   /* connect */
-					      1, 1, UINT64_C(1), 1, "",                         /* own: any prefix */
-					      1, 1, UINT64_C(1), "", "", "", "", 0u, 0u, UINT64_C(0), UINT64_MAX,   /* send */
-					      1, 1, UINT64_C(1), "", "", "", "", 0u, 0u, UINT64_C(0), UINT64_MAX);  /* receive */
+	r = r < 0 ? r
+		  : sd_bus_message_append(m, "a(u(" T_BATCH "))", 1, UINT32_MAX, 1, UINT64_C(1), /* connect */
+			    /* own: any prefix */
+			    1, 1, UINT64_C(1), 1, "",
+			    /* send */
+			    1, 1, UINT64_C(1), "", "", "", "", 0u, 0u, UINT64_C(0), UINT64_MAX,
+			    /* receive */
+			    1, 1, UINT64_C(1), "", "", "", "", 0u, 0u, UINT64_C(0), UINT64_MAX);
 	r = r < 0 ? r : sd_bus_message_append(m, "a(buu(" T_BATCH "))", 0);
 	r = r < 0 ? r : sd_bus_message_append(m, "a(ss)bs", 0, 0, "session");
 	r = r < 0 ? r : sd_bus_message_close_container(m);
@@ -51,8 +55,9 @@ static int listener_new(const char *path)
 
 int broker_start(const char *path)
 {
-	char *argv[] = {"/usr/bin/dbus-broker", "--controller", "3", "--machine-id", "0123456789abcdef0123456789abcdef",
-			"--max-bytes", "1000000000", "--max-fds", "100000", "--max-matches", "1000000", "--max-objects", "1000000", NULL};
+	char *argv[] = {"/usr/bin/dbus-broker", "--controller", "3", "--machine-id",
+		"0123456789abcdef0123456789abcdef", "--max-bytes", "1000000000", "--max-fds", "100000",
+		"--max-matches", "1000000", "--max-objects", "1000000", NULL};
 	sd_bus_error error = SD_BUS_ERROR_NULL;
 	sd_bus_message *m = NULL, *reply = NULL;
 	int pair[2], fd, r;
@@ -68,8 +73,9 @@ int broker_start(const char *path)
 	r = r < 0 ? r : sd_bus_set_fd(controller, pair[0], pair[0]);
 	r = r < 0 ? r : sd_bus_negotiate_fds(controller, 1);
 	r = r < 0 ? r : sd_bus_start(controller);
-	r = r < 0 ? r : sd_bus_message_new_method_call(controller, &m, NULL, "/org/bus1/DBus/Broker", "org.bus1.DBus.Broker",
-						       "AddListener");
+	r = r < 0 ? r
+		  : sd_bus_message_new_method_call(controller, &m, NULL, "/org/bus1/DBus/Broker",
+			    "org.bus1.DBus.Broker", "AddListener");
 	r = r < 0 ? r : sd_bus_message_append(m, "oh", "/org/bus1/DBus/Listener/0", fd);
 	r = r < 0 ? r : allow_all(m);
 	r = r < 0 ? r : sd_bus_call(controller, m, 0, &error, &reply);

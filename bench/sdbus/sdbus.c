@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sd-bus over a private dbus-broker. A call is a method call with a byte array; one way is a method call that wants no reply;
- * fan-out is a signal that the receivers have a match for; death is NameOwnerChanged.
+ * sd-bus over a private dbus-broker. A call is a method call with a byte array; one way is a method call that
+ * wants no reply; fan-out is a signal that the receivers have a match for; death is NameOwnerChanged.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -140,7 +140,8 @@ static void receive(const struct bench_env *env, unsigned index, struct bench_si
 	sd_bus *bus = bus_new(env);
 
 	if (env->n_receivers > 1) {
-		check(sd_bus_match_signal(bus, NULL, NULL, "/bench", "bench.Flow", "Put", on_put, sink), "match");
+		check(sd_bus_match_signal(bus, NULL, NULL, "/bench", "bench.Flow", "Put", on_put, sink),
+			"match");
 	} else {
 		check(sd_bus_add_object_vtable(bus, NULL, "/bench", "bench.Flow", put_table, sink), "vtable");
 		check(sd_bus_request_name(bus, "bench.Flow", 0), "name");
@@ -179,7 +180,8 @@ static int send_one(void *p, const void *data, size_t size_bytes)
 	if (s->env->n_receivers > 1) {
 		check(sd_bus_message_new_signal(s->bus, &m, "/bench", "bench.Flow", "Put"), "signal");
 	} else {
-		check(sd_bus_message_new_method_call(s->bus, &m, "bench.Flow", "/bench", "bench.Flow", "Put"), "call");
+		check(sd_bus_message_new_method_call(s->bus, &m, "bench.Flow", "/bench", "bench.Flow", "Put"),
+			"call");
 		check(sd_bus_message_set_expect_reply(m, 0), "no reply");
 	}
 	check(sd_bus_message_append_array(m, 'y', data, size_bytes), "append");
@@ -210,8 +212,10 @@ static void *watcher_new(const struct bench_env *env, pid_t pid)
 	sd_bus *bus = bus_new(env);
 
 	gone = false;
-	check(sd_bus_add_match(bus, NULL, "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='bench.Echo'",
-			       on_owner, NULL), "match");
+	check(sd_bus_add_match(bus, NULL,
+		      "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='bench.Echo'",
+		      on_owner, NULL),
+		"match");
 	return call(bus, req, sizeof(req), rep, sizeof(rep)) == sizeof(req) ? bus : NULL;
 }
 
@@ -272,13 +276,24 @@ static int name_register(const struct bench_env *env)
 int main(int argc, char **argv)
 {
 	static const struct bench_extra extras[] = {
-		{"name_lookup", name_lookup}, {"name_register", name_register}, {0},
+		{"name_lookup", name_lookup},
+		{"name_register", name_register},
+		{0},
 	};
 	static const struct bench_ops ops = {
-		.name = "sd-bus", .daemon_start = daemon_start, .extras = extras,
-		.serve = serve, .caller_new = caller_new, .call = call, .caller_free = caller_free,
-		.receive = receive, .sender_new = sender_new, .send = send_one,
-		.watcher_new = watcher_new, .watch = watch, .watcher_free = caller_free,
+		.name = "sd-bus",
+		.daemon_start = daemon_start,
+		.extras = extras,
+		.serve = serve,
+		.caller_new = caller_new,
+		.call = call,
+		.caller_free = caller_free,
+		.receive = receive,
+		.sender_new = sender_new,
+		.send = send_one,
+		.watcher_new = watcher_new,
+		.watch = watch,
+		.watcher_free = caller_free,
 	};
 
 	return bench_main(argc, argv, &ops);

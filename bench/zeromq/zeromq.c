@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ZeroMQ over ipc. Variant "pair": PAIR; fan-in is PUSH/PULL; fan-out is XPUB/SUB with ZMQ_XPUB_NODROP (a PUB drops what a
- * slow reader leaves, and would fail the count). Variant "reqrep": REQ/REP. One I/O thread, high-water marks of 1,000: the
- * defaults.
+ * ZeroMQ over ipc. Variant "pair": PAIR; fan-in is PUSH/PULL; fan-out is XPUB/SUB with ZMQ_XPUB_NODROP (a PUB
+ * drops what a slow reader leaves, and would fail the count). Variant "reqrep": REQ/REP. One I/O thread,
+ * high-water marks of 1,000: the defaults.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -114,7 +114,7 @@ static void receive(const struct bench_env *env, unsigned index, struct bench_si
 	url(env, u, sizeof(u), "flow");
 	if (env->n_receivers > 1) {
 		check(zmq_setsockopt(s, ZMQ_SUBSCRIBE, "", 0), "subscribe");
-		check(zmq_connect(s, u), u);            /* may come before the bind */
+		check(zmq_connect(s, u), u); /* may come before the bind */
 	} else {
 		check(zmq_bind(s, u), u);
 	}
@@ -143,7 +143,7 @@ static void *sender_new(const struct bench_env *env, unsigned index)
 	check(zmq_setsockopt(s, ZMQ_XPUB_NODROP, &one, sizeof(one)), "nodrop");
 	check(zmq_setsockopt(s, ZMQ_XPUB_VERBOSE, &one, sizeof(one)), "verbose");
 	check(zmq_bind(s, u), u);
-	for (unsigned i = 0; i < env->n_receivers; i++) {       /* each receiver's subscription */
+	for (unsigned i = 0; i < env->n_receivers; i++) { /* each receiver's subscription */
 		char event[8];
 
 		check(zmq_recv(s, event, sizeof(event), 0), "subscription");
@@ -154,7 +154,7 @@ static void *sender_new(const struct bench_env *env, unsigned index)
 static int send_one(void *s, const void *data, size_t size_bytes)
 {
 	while (zmq_send(s, data, size_bytes, 0) < 0) {
-		if (errno != EAGAIN)            /* NODROP: a subscriber is at its high-water mark */
+		if (errno != EAGAIN) /* NODROP: a subscriber is at its high-water mark */
 			return -errno;
 		usleep(20);
 	}
@@ -182,9 +182,16 @@ int main(int argc, char **argv)
 {
 	static const struct bench_ops ops = {
 		.name = "zeromq",
-		.serve = serve, .caller_new = caller_new, .call = call, .caller_free = caller_free,
-		.receive = receive, .sender_new = sender_new, .send = send_one,
-		.watcher_new = watcher_new, .watch = watch, .watcher_free = caller_free,
+		.serve = serve,
+		.caller_new = caller_new,
+		.call = call,
+		.caller_free = caller_free,
+		.receive = receive,
+		.sender_new = sender_new,
+		.send = send_one,
+		.watcher_new = watcher_new,
+		.watch = watch,
+		.watcher_free = caller_free,
 	};
 
 	return bench_main(argc, argv, &ops);

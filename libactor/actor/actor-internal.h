@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An actor, as the library sees it. */
 #pragma once
 
@@ -13,7 +14,7 @@
 enum actor_status {
 	ACTOR_STARTING, /* in init */
 	ACTOR_RUNNING,
-	ACTOR_ENDING,   /* nothing is delivered any more */
+	ACTOR_ENDING, /* nothing is delivered any more */
 };
 
 struct actor {
@@ -26,23 +27,24 @@ struct actor {
 	bool internal; /* does not keep the group running (a client's mailbox) */
 
 	struct mailbox mailbox;
-	const char *method;   /* being handled; for crash reports */
+	const char *method; /* being handled; for crash reports */
 
 	struct call *waiting_call;    /* unanswered yet */
 	struct actor_from *answering; /* the call that is being handled */
 
 	bool killed;
 	bool stopping;
-	bool ended_self; /* the reason is set: end after the running handler */
+	bool ended_self;      /* the reason is set: end after the running handler */
 	bool told_wrong_kind; /* that a cast came for a method that is a call */
-	const struct actor_cause *cause; /* NULL: none so far. 332 bytes that most actors never need: actor.c keeps them, or a common one */
+	/* NULL: none so far. 332 bytes that most actors never need: actor.c keeps them, or a common one */
+	const struct actor_cause *cause;
 
-	struct list monitors; /* struct monitor.watcher_link: what it watches */
-	struct list watchers; /* struct watcher.target_link: who watches it */
-	struct list froms;    /* kept addresses, unanswered */
-	struct list timers;   /* struct send_timer.link */
-	struct list names;    /* struct own_name.link */
-	struct list fds;      /* struct fd_watch.link */
+	struct list monitors;          /* struct monitor.watcher_link: what it watches */
+	struct list watchers;          /* struct watcher.target_link: who watches it */
+	struct list froms;             /* kept addresses, unanswered */
+	struct list timers;            /* struct send_timer.link */
+	struct list names;             /* struct own_name.link */
+	struct list fds;               /* struct fd_watch.link */
 	struct spawn_wait *spawn_wait; /* who waits for its init */
 	const void *init_arg;
 };
@@ -55,9 +57,11 @@ struct spawn_wait {
 
 /* actor.c */
 int actor_describe(const struct actor *self, struct actor_from *from); /* describe.c: answers `$describe` */
-int actor_check_behavior(const struct actor_behavior *behavior, size_t behavior_bytes); /* as it came over the API: 0, -EINVAL, -E2BIG */
-int actor_new(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal, struct actor **ret);
-void actor_run(struct loop *loop, struct task *task); /* handles what waits for it; on the loop's stack */
+/* as it came over the API: 0, -EINVAL, -E2BIG */
+int actor_check_behavior(const struct actor_behavior *behavior, size_t behavior_bytes);
+int actor_new(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal,
+	struct actor **ret);
+void actor_run(struct loop *loop, struct task *task);     /* handles what waits for it; on the loop's stack */
 void actor_starved(struct loop *loop, struct task *task); /* killed: there is no stack for it */
 void actor_request_stop(struct actor *self, const char *reason);
 void actor_request_kill(struct actor *self);

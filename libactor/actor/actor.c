@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An actor's life: init, one message at a time, the end.
  *
- * The order of the end (OTP's, and the reason for each step): nothing is delivered any more → terminate → queued and kept calls are
- * answered → timers, monitors, descriptors are dropped → its names are free → those who monitor it are told. So whoever hears DOWN can
- * take the name, and every message the actor sent is before its DOWN on every link.
+ * The order of the end (OTP's, and the reason for each step): nothing is delivered any more → terminate →
+ * queued and kept calls are answered → timers, monitors, descriptors are dropped → its names are free → those
+ * who monitor it are told. So whoever hears DOWN can take the name, and every message the actor sent is
+ * before its DOWN on every link.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,15 +26,16 @@
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
 #include "libactor/protocol/cause.h"
+#include "libactor/protocol/names.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
 #include "libactor/util/sized.h"
 #include "libactor/util/slots.h"
-#include "libactor/protocol/names.h"
 
 #define BURST_MESSAGES 32 /* handled in a row before another actor's turn */
 
-int actor_new(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal, struct actor **ret)
+int actor_new(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal,
+	struct actor **ret)
 {
 	struct actor *self;
 	uint64_t serial;
@@ -61,7 +64,8 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	list_init(&self->timers);
 	list_init(&self->names);
 	list_init(&self->fds);
-	r = task_init(&group->loop, &self->task, behavior->stack_size_bytes ? stack_size_bytes(behavior->stack_size_bytes) : 0);
+	r = task_init(&group->loop, &self->task,
+		behavior->stack_size_bytes ? stack_size_bytes(behavior->stack_size_bytes) : 0);
 	if (r == 0) {
 		r = slots_take(&group->actors, self, &serial);
 		if (r < 0)
@@ -80,13 +84,19 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	return 0;
 }
 
-/* Those that nearly all actors end with need no memory of their own; and an end never fails for want of it. */
-static const struct actor_cause common_causes[] = {{.reason = "normal"}, {.reason = "shutdown"}, {.reason = "killed"}, {.reason = ERROR_NOCONNECTION}};
-static const struct actor_cause cause_unsaid = {.reason = "crash: ENOMEM", .text = "there was no memory for the reason"};
+/*
+ * Those that nearly all actors end with need no memory of their own; and an end never fails for want of it.
+ */
+static const struct actor_cause common_causes[] = {
+	{.reason = "normal"}, {.reason = "shutdown"}, {.reason = "killed"}, {.reason = ERROR_NOCONNECTION}};
+static const struct actor_cause cause_unsaid = {
+	.reason = "crash: ENOMEM", .text = "there was no memory for the reason"};
 
 static bool cause_is_common(const struct actor_cause *cause)
 {
-	return cause == &cause_unsaid || (cause >= common_causes && cause < common_causes + sizeof(common_causes) / sizeof(common_causes[0]));
+	return cause == &cause_unsaid ||
+	       (cause >= common_causes &&
+		       cause < common_causes + sizeof(common_causes) / sizeof(common_causes[0]));
 }
 
 static void actor_drop_cause(struct actor *self)
@@ -116,7 +126,7 @@ static void actor_set_cause(struct actor *self, const char *reason)
 	if (self->cause)
 		return;
 	for (size_t i = 0; i < sizeof(common_causes) / sizeof(common_causes[0]) && !self->cause; i++)
-		if (strcmp(reason, common_causes[i].reason) == 0)
+		if (!strcmp(reason, common_causes[i].reason))
 			self->cause = &common_causes[i];
 	if (!self->cause) {
 		cause = cause_make(reason);
@@ -207,7 +217,8 @@ void actor_discard(struct actor *self)
 		watcher_free(container_of(self->watchers.next, struct watcher, target_link));
 	list_remove(&self->task.blocked_link);
 	if (self->task.stack)
-		stack_put(&self->group->loop.stacks, self->task.stack); /* what its frames held is leaked: it would not end */
+		/* what its frames held is leaked: it would not end */
+		stack_put(&self->group->loop.stacks, self->task.stack);
 	actor_free(self);
 }
 
@@ -217,9 +228,11 @@ static void actor_fail(struct actor *self, int error)
 
 	if (self->ended_self || self->killed)
 		return;
-	snprintf(cause.reason, sizeof(cause.reason), "crash: %s", strerrorname_np(-error) ? strerrorname_np(-error) : "?");
-	snprintf(cause.text, sizeof(cause.text), "%s: %s: %s", self->behavior->name ? self->behavior->name : "actor",
-		self->method ? self->method : "init", strerror(-error));
+	snprintf(cause.reason, sizeof(cause.reason), "crash: %s",
+		strerrorname_np(-error) ? strerrorname_np(-error) : "?");
+	snprintf(cause.text, sizeof(cause.text), "%s: %s: %s",
+		self->behavior->name ? self->behavior->name : "actor", self->method ? self->method : "init",
+		strerror(-error));
 	actor_keep_cause(self, &cause);
 	self->ended_self = true;
 	if (!self->group->first_failure.reason[0])
@@ -230,7 +243,7 @@ static const struct actor_method *actor_method_find(const struct actor_behavior 
 {
 	if (behavior->methods)
 		for (const struct actor_method *method = behavior->methods; method->name; method++)
-			if (strcmp(method->name, name) == 0)
+			if (!strcmp(method->name, name))
 				return method;
 	return NULL;
 }
@@ -240,7 +253,8 @@ static void actor_refuse_method(struct actor_from *from, const struct actor_meth
 {
 	char text[320];
 
-	snprintf(text, sizeof(text), method && method->on_cast ? "%.255s is a cast, not a call" : "%.255s", name);
+	snprintf(text, sizeof(text), method && method->on_cast ? "%.255s is a cast, not a call" : "%.255s",
+		name);
 	from_refuse(from, ERROR_NO_METHOD, text);
 }
 
@@ -251,7 +265,8 @@ static void actor_drop_cast(struct actor *self, const struct actor_method *metho
 	if (!method || !method->on_call || self->told_wrong_kind)
 		return;
 	self->told_wrong_kind = true;
-	group_log(self->group, "dropped a cast to %s: its method '%.255s' is a call, not a cast (said once per actor)",
+	group_log(self->group,
+		"dropped a cast to %s: its method '%.255s' is a call, not a cast (said once per actor)",
 		self->behavior->name ? self->behavior->name : "an actor", name);
 }
 
@@ -269,7 +284,7 @@ static int actor_handle_call(struct actor *self, actor_msg *msg)
 	self->answering = &from;
 	if (method && method->on_call)
 		r = method->on_call(self, msg, &from);
-	else if (msg->method[0] == '$' && strcmp(msg->method, "$describe") == 0)
+	else if (msg->method[0] == '$' && !strcmp(msg->method, "$describe"))
 		r = actor_describe(self, &from);
 	else if (self->behavior->on_other)
 		r = self->behavior->on_other(self, msg, &from);
@@ -279,7 +294,8 @@ static int actor_handle_call(struct actor *self, actor_msg *msg)
 		actor_fail(self, r);
 	self->answering = NULL;
 	if (!from.answered)
-		from_refuse(&from, r < 0 ? ERROR_DOWN : ERROR_NO_REPLY, r < 0 ? self->cause->reason : msg->method);
+		from_refuse(&from, r < 0 ? ERROR_DOWN : ERROR_NO_REPLY,
+			r < 0 ? self->cause->reason : msg->method);
 	return r;
 }
 
@@ -406,7 +422,8 @@ void actor_starved(struct loop *loop, struct task *task)
 	struct actor *self = container_of(task, struct actor, task);
 
 	actor_request_kill(self);
-	group_log(self->group, "out of memory for the stack of an actor (%s): killed", self->behavior->name ? self->behavior->name : "?");
+	group_log(self->group, "out of memory for the stack of an actor (%s): killed",
+		self->behavior->name ? self->behavior->name : "?");
 }
 
 void actors_stop_all(actor_group *group, const char *reason)
@@ -441,15 +458,20 @@ bool actor_stopping(const actor *self)
 	return self->stopping || self->killed || self->status == ACTOR_ENDING;
 }
 
-/* as of 0.1. Once there are more fields, a shorter one is copied, for the group's life, with zeroes behind it. */
+/*
+ * as of 0.1. Once there are more fields, a shorter one is copied, for the group's life, with zeroes behind
+ * it.
+ */
 #define BEHAVIOR_FIRST_BYTES sizeof(struct actor_behavior)
 
 int actor_check_behavior(const struct actor_behavior *behavior, size_t behavior_bytes)
 {
-	return behavior ? sized_check(behavior, behavior_bytes, BEHAVIOR_FIRST_BYTES, sizeof(*behavior)) : -EINVAL;
+	return behavior ? sized_check(behavior, behavior_bytes, BEHAVIOR_FIRST_BYTES, sizeof(*behavior))
+			: -EINVAL;
 }
 
-int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg, actor_ref *ret)
+int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes,
+	const void *arg, actor_ref *ret)
 {
 	struct spawn_wait wait = {.parent = self};
 	struct actor *child;
@@ -471,7 +493,9 @@ int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t
 		if (wait.done)
 			break;
 		if (r < 0) {
-			/* we are killed, or there is no stack to wait on: nobody waits for the child any more */
+			/*
+			 * we are killed, or there is no stack to wait on: nobody waits for the child any more
+			 */
 			child = actor_find(self->group, ref.serial);
 			if (child) {
 				child->spawn_wait = NULL;

@@ -1,4 +1,10 @@
-/* Answers to calls, the callee's end. The address that a handler answers to may be kept, and outlives the handler. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers to calls, the callee's end. The address that a handler answers to may be kept, and outlives the
+ * handler.
+ */
+#include "libactor/actor/answer.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -7,22 +13,21 @@
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
-#include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
 #include "libactor/peer/peer.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
-#include "libactor/protocol/names.h"
 
 #define ANSWERS_MAX_BYTES (64u << 20) /* that one peer has not read; then it gets errors in their place */
 
-static void call_send_answer(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee, uint64_t id, const char *error,
-	const char *text, const void *result, size_t result_bytes)
+static void call_send_answer(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee,
+	uint64_t id, const char *error, const char *text, const void *result, size_t result_bytes)
 {
 	struct peer *peer;
 	actor_msg *reply;
@@ -53,23 +58,26 @@ static void call_send_answer(actor_group *group, actor_ref caller, uint64_t way,
 	peer_wrote(peer);
 }
 
-void call_refuse(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee, uint64_t id, const char *error, const char *text)
+void call_refuse(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee, uint64_t id,
+	const char *error, const char *text)
 {
 	call_send_answer(group, caller, way, callee, id, error, text ? text : "", NULL, 0);
 }
 
 /*
- * A kept address is no pointer but a number that looks like one: bit 0 is set, which it is in no pointer to a struct actor_from; the rest
- * is an id that is never used twice. So whoever holds it may outlive the actor that kept it, and an answered one may be answered again:
- * the number leads nowhere then. Numbers are of the process, because nothing else is known when one comes back to us; the lock is for
- * groups in several threads and guards the table alone.
+ * A kept address is no pointer but a number that looks like one: bit 0 is set, which it is in no pointer to a
+ * struct actor_from; the rest is an id that is never used twice. So whoever holds it may outlive the actor
+ * that kept it, and an answered one may be answered again: the number leads nowhere then. Numbers are of the
+ * process, because nothing else is known when one comes back to us; the lock is for groups in several threads
+ * and guards the table alone.
  */
 static struct {
 	pthread_mutex_t lock;
 	struct slots slots; /* of struct actor_from */
 } kept_froms = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-_Static_assert(sizeof(uintptr_t) == sizeof(uint64_t), "a kept address is a number of 64 bits in a pointer's clothes");
+_Static_assert(sizeof(uintptr_t) == sizeof(uint64_t),
+	"a kept address is a number of 64 bits in a pointer's clothes");
 
 static bool from_is_kept(const actor_from *from)
 {
@@ -109,7 +117,10 @@ static void kept_give(struct actor_from *from)
 	pthread_mutex_unlock(&kept_froms.lock);
 }
 
-/* What @from stands for. 0, -EINVAL (nothing), -EALREADY (answered), -ESRCH (a kept one that is over: answered, freed, or its actor ended). */
+/*
+ * What @from stands for. 0, -EINVAL (nothing), -EALREADY (answered), -ESRCH (a kept one that is over:
+ * answered, freed, or its actor ended).
+ */
 static int from_find(const actor_from *from, struct actor_from **ret)
 {
 	if (!from)
@@ -126,7 +137,12 @@ static int from_find(const actor_from *from, struct actor_from **ret)
 
 void from_init(struct actor_from *from, struct actor *callee, const actor_msg *msg)
 {
-	*from = (struct actor_from){.group = callee->group, .callee = callee, .to = msg->sender, .id = msg->id, .way = msg->way, .msg = msg};
+	*from = (struct actor_from){.group = callee->group,
+		.callee = callee,
+		.to = msg->sender,
+		.id = msg->id,
+		.way = msg->way,
+		.msg = msg};
 }
 
 static void from_answered(struct actor_from *from)
@@ -152,8 +168,9 @@ void froms_end(struct actor *callee, const char *reason)
 }
 
 /*
- * The one answer, or, when @error says that there is none to be sent, the reason. What the data is must not end an actor whose handler
- * says `return actor_reply(...)`: a reader that asks for too much would end the store. So only misuse is returned.
+ * The one answer, or, when @error says that there is none to be sent, the reason. What the data is must not
+ * end an actor whose handler says `return actor_reply(...)`: a reader that asks for too much would end the
+ * store. So only misuse is returned.
  */
 static int from_reply(struct actor_from *from, int error, const void *body, size_t body_bytes)
 {
@@ -161,15 +178,18 @@ static int from_reply(struct actor_from *from, int error, const void *body, size
 
 	switch (error) {
 	case 0:
-		call_send_answer(from->group, from->to, from->way, from->callee->ref, from->id, NULL, NULL, body, body_bytes);
+		call_send_answer(from->group, from->to, from->way, from->callee->ref, from->id, NULL, NULL,
+			body, body_bytes);
 		from_answered(from);
 		return 0;
 	case -EMSGSIZE:
-		snprintf(text, sizeof(text), "the answer has more than the %u bytes that a message can carry", ACTOR_BODY_MAX_BYTES);
+		snprintf(text, sizeof(text), "the answer has more than the %u bytes that a message can carry",
+			ACTOR_BODY_MAX_BYTES);
 		from_refuse(from, ERROR_TOO_BIG, text);
 		return 0;
 	case -EPROTO:
-		from_refuse(from, ERROR_BAD_RESULT, "the answer is not one well-formed value, or nested more than 64 deep");
+		from_refuse(from, ERROR_BAD_RESULT,
+			"the answer is not one well-formed value, or nested more than 64 deep");
 		return 0;
 	case -ENOMEM:
 		from_refuse(from, ERROR_OVERLOADED, "out of memory for the answer");
@@ -212,7 +232,8 @@ int actor_reply_msg(actor_from *to, actor_msg **take_result)
 	if (r < 0)
 		return r;
 	r = msg_take_body(*take_result, BODY_RESULT, &body, &body_bytes);
-	r = from_reply(from, r == -EINVAL ? -EPROTO : r, body, body_bytes); /* written by hand: what is in it is data */
+	/* written by hand: what is in it is data */
+	r = from_reply(from, r == -EINVAL ? -EPROTO : r, body, body_bytes);
 	if (r == 0)
 		*take_result = actor_msg_free(*take_result);
 	return r;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include <stdbool.h>
@@ -8,12 +9,13 @@
 
 struct actor;
 
-struct actor_from { /* in a handler a pointer to it is what the program has; of a kept one it has a number (answer.c) */
+/* in a handler a pointer to it is what the program has; of a kept one it has a number (answer.c) */
+struct actor_from {
 	actor_group *group;
 	struct actor *callee; /* answers in its name, whoever does; its end answers what it kept */
 	actor_ref to;
 	uint64_t id;
-	uint64_t way; /* back: peer_way() */
+	uint64_t way;         /* back: peer_way() */
 	const actor_msg *msg; /* the call; NULL: a kept one */
 	bool answered;
 	uint64_t kept_id;
@@ -25,4 +27,5 @@ void from_refuse(struct actor_from *from, const char *error, const char *text);
 void froms_end(struct actor *callee, const char *reason);
 
 /* Answers a call that is not (or cannot be) handled. */
-void call_refuse(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee, uint64_t id, const char *error, const char *text);
+void call_refuse(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee, uint64_t id,
+	const char *error, const char *text);

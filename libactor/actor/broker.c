@@ -1,7 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the runtime itself asks of the broker: introductions, names, what must be known there. Each is idempotent, so what was not answered
- * when the link was lost is asked again on the next.
+ * What the runtime itself asks of the broker: introductions, names, what must be known there. Each is
+ * idempotent, so what was not answered when the link was lost is asked again on the next.
  */
+#include "libactor/actor/broker.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,17 +12,16 @@
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
-#include "libactor/actor/broker.h"
 #include "libactor/actor/call.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
-#include "libactor/protocol/names.h"
 
 static void request_finish(struct broker_request *request, int error, actor_msg *reply)
 {
@@ -36,7 +38,8 @@ static void request_finish(struct broker_request *request, int error, actor_msg 
 void requests_give_up(actor_group *group)
 {
 	while (!list_is_empty(&group->uplink.requests))
-		request_finish(container_of(group->uplink.requests.next, struct broker_request, link), -ENOTCONN, NULL);
+		request_finish(container_of(group->uplink.requests.next, struct broker_request, link),
+			-ENOTCONN, NULL);
 }
 
 static void request_timed_out(struct loop *loop, struct timer *timer)
@@ -66,7 +69,8 @@ static void request_start(struct broker_request *request)
 	if (group->mode == ACTOR_JOIN_SPAWNER)
 		to = (struct wire_dest){.name = wire_cstr(NAME_BROKER)};
 	request->call = (struct call){.done = request_answered};
-	r = call_start(&request->call, group, NULL, &to, wire_cstr(request->method), request->args.data, request->args.size_bytes, NEVER_NS);
+	r = call_start(&request->call, group, NULL, &to, wire_cstr(request->method), request->args.data,
+		request->args.size_bytes, NEVER_NS);
 	if (r == 0)
 		request->in_flight = true;
 	else
@@ -153,13 +157,14 @@ static void ask_done(struct broker_request *request, int error, actor_msg *reply
 	wait->done = true;
 	wait->error = error;
 	if (reply && error == 0) {
-		if (msg_new_received(&wait->reply, reply->sender, wire_cstr(""), reply->body, reply->body_bytes) < 0)
+		if (msg_new_received(
+			    &wait->reply, reply->sender, wire_cstr(""), reply->body, reply->body_bytes) < 0)
 			wait->error = -ENOMEM;
-	} else if (reply && reply->error && strcmp(reply->error, ERROR_IN_USE) == 0) {
+	} else if (reply && reply->error && !strcmp(reply->error, ERROR_IN_USE)) {
 		wait->error = -EEXIST;
-	} else if (reply && reply->error && strcmp(reply->error, ERROR_BAD_ARGS) == 0) {
+	} else if (reply && reply->error && !strcmp(reply->error, ERROR_BAD_ARGS)) {
 		wait->error = -EINVAL;
-	} else if (reply && reply->error && strcmp(reply->error, ERROR_PERMISSION) == 0) {
+	} else if (reply && reply->error && !strcmp(reply->error, ERROR_PERMISSION)) {
 		wait->error = -EPERM;
 	}
 	if (wait->self)
@@ -171,7 +176,8 @@ static bool ask_is_done(void *arg)
 	return ((struct ask_wait *)arg)->done;
 }
 
-int broker_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args, int64_t timeout_ms, actor_msg **ret_msg)
+int broker_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
+	int64_t timeout_ms, actor_msg **ret_msg)
 {
 	struct ask_wait wait = {.self = self};
 	struct broker_request *request;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include <stdbool.h>
@@ -28,10 +29,14 @@ struct broker_request {
 /* take_args: an args array. */
 int broker_ask(actor_group *group, const char *method, struct buf *take_args, int64_t timeout_ms,
 	void (*done)(struct broker_request *request, int error, actor_msg *reply), void *arg);
-/* What the broker must know even if it is away now: a call, made again until it is answered. So it may come late, and twice. */
+/*
+ * What the broker must know even if it is away now: a call, made again until it is answered. So it may come
+ * late, and twice.
+ */
 void broker_tell_surely(actor_group *group, const char *method, const char *format, ...);
 /* Same, and waits (parks @self or pumps). -EEXIST for in_use, else as actor_call. */
-int broker_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args, int64_t timeout_ms, actor_msg **ret_msg);
+int broker_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
+	int64_t timeout_ms, actor_msg **ret_msg);
 void requests_give_up(actor_group *group); /* nobody will answer them */
 /* Those that are unanswered; when they are taken up again, those that were not sent on this link are. */
 void requests_put_aside(actor_group *group, struct list *ret);

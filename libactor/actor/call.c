@@ -1,7 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls, the caller's end (the callee's is answer.c). A call ends exactly once: whichever of answer, deadline, the target's end and the caller's end comes first
- * takes it out of the table; what comes later finds no entry and goes nowhere.
+ * Calls, the caller's end (the callee's is answer.c). A call ends exactly once: whichever of answer,
+ * deadline, the target's end and the caller's end comes first takes it out of the table; what comes later
+ * finds no entry and goes nowhere.
  */
+#include "libactor/actor/call.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +14,6 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/answer.h"
-#include "libactor/actor/call.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/post.h"
 #include "libactor/base/base.h"
@@ -18,11 +21,11 @@
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
 #include "libactor/peer/peer.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
-#include "libactor/protocol/names.h"
 
 static void call_timed_out(struct loop *loop, struct timer *timer)
 {
@@ -99,11 +102,13 @@ void call_answered(actor_group *group, uint64_t id, actor_msg *take_reply)
 	call_finish(call, error, take_reply);
 }
 
-/* ---- circles ----
+/*
+ * ---- circles ----
  *
- * An actor that handles a call and makes one itself keeps its caller waiting, and whom that keeps waiting. These calls travel with the
- * new one (`waits`, docs/protocol.md §3), so that whoever gets it can tell whether it waits for one of them itself: then no answer will
- * ever come, and the caller hears -EDEADLK at once. What is certain counts, nothing else: a caller whose time is up waits no longer.
+ * An actor that handles a call and makes one itself keeps its caller waiting, and whom that keeps waiting.
+ * These calls travel with the new one (`waits`, docs/protocol.md §3), so that whoever gets it can tell
+ * whether it waits for one of them itself: then no answer will ever come, and the caller hears -EDEADLK at
+ * once. What is certain counts, nothing else: a caller whose time is up waits no longer.
  */
 
 /* False: it waits no longer, or there is no more room. */
@@ -135,7 +140,10 @@ static bool waits_have_actor(const struct wire_waits *waits, actor_ref caller)
 	return false;
 }
 
-/* Who waits until @self has answered what it handles. Returns the group the chain came from, 0: it began here. */
+/*
+ * Who waits until @self has answered what it handles. Returns the group the chain came from, 0: it began
+ * here.
+ */
 static uint64_t waits_of(struct actor *self, struct wire_waits *waits)
 {
 	actor_group *group = self->group;
@@ -165,10 +173,12 @@ static uint64_t waits_of(struct actor *self, struct wire_waits *waits)
 }
 
 /*
- * Does @to, or whom of ours it waits for, wait for @caller (ours, or nobody) or one of @waits? @via: the group that @waits came from. Of
- * what it has answered we know, since its answers come before its calls; of what a third group has answered we do not.
+ * Does @to, or whom of ours it waits for, wait for @caller (ours, or nobody) or one of @waits? @via: the
+ * group that @waits came from. Of what it has answered we know, since its answers come before its calls; of
+ * what a third group has answered we do not.
  */
-static bool waits_are_for(actor_group *group, struct actor *to, const struct actor *caller, const struct wire_waits *waits, uint64_t via)
+static bool waits_are_for(actor_group *group, struct actor *to, const struct actor *caller,
+	const struct wire_waits *waits, uint64_t via)
 {
 	while (to) {
 		const struct call *call = to->waiting_call;
@@ -211,8 +221,8 @@ static bool call_is_circle(const struct call *call, struct actor *to)
 	return waits_are_for(call->group, to, call->caller, &waits, via);
 }
 
-static int call_start_local(struct call *call, struct actor *sender, struct wire_str method, const void *args, size_t args_bytes,
-	int64_t deadline_ns)
+static int call_start_local(struct call *call, struct actor *sender, struct wire_str method, const void *args,
+	size_t args_bytes, int64_t deadline_ns)
 {
 	actor_group *group = call->group;
 	struct actor *to = actor_find(group, call->callee.serial);
@@ -233,8 +243,8 @@ static int call_start_local(struct call *call, struct actor *sender, struct wire
 	return 0;
 }
 
-static int call_start_remote(struct call *call, struct actor *sender, const struct wire_dest *to, struct wire_str method,
-	const void *args, size_t args_bytes, int64_t deadline_ns)
+static int call_start_remote(struct call *call, struct actor *sender, const struct wire_dest *to,
+	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns)
 {
 	actor_group *group = call->group;
 	struct wire_waits waits;
@@ -246,15 +256,15 @@ static int call_start_remote(struct call *call, struct actor *sender, const stru
 	waits.n = 0;
 	if (sender && sender->answering)
 		(void)waits_of(sender, &waits);
-	wire_put_nested_call(peer_out(peer), to, sender ? sender->ref : group_ref(group, 0), method, args, args_bytes, call->id,
-		deadline_ns == NEVER_NS ? 0 : deadline_ns / 1000, &waits);
+	wire_put_nested_call(peer_out(peer), to, sender ? sender->ref : group_ref(group, 0), method, args,
+		args_bytes, call->id, deadline_ns == NEVER_NS ? 0 : deadline_ns / 1000, &waits);
 	list_append(&peer->calls, &call->peer_link);
 	peer_wrote(peer);
 	return 0;
 }
 
-int call_start(struct call *call, actor_group *group, struct actor *caller, const struct wire_dest *to, struct wire_str method,
-	const void *args, size_t args_bytes, int64_t deadline_ns)
+int call_start(struct call *call, actor_group *group, struct actor *caller, const struct wire_dest *to,
+	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns)
 {
 	bool local = !to->name.s && to->ref.group == group->id && to->ref.node == group->node;
 	int r;
@@ -308,8 +318,8 @@ static bool call_wait_is_done(void *arg)
 	return ((struct call_wait *)arg)->done;
 }
 
-int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method, const void *args,
-	size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg)
+int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,
+	const void *args, size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg)
 {
 	struct call_wait wait = {.call.done = call_wait_done};
 	int r;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include <stdbool.h>
@@ -14,8 +15,12 @@ struct peer;
 struct call {
 	uint64_t id;
 	actor_group *group;
-	struct actor *caller;  /* who gets -ECANCELED at its end; NULL: the runtime itself */
-	actor_ref callee;      /* only its group, in its name, may answer. Nobody: asked by name, so the daemon at the end of the only link */
+	struct actor *caller; /* who gets -ECANCELED at its end; NULL: the runtime itself */
+	/*
+	 * only its group, in its name, may answer. Nobody: asked by name, so the daemon at the end of the
+	 * only link
+	 */
+	actor_ref callee;
 	struct list peer_link; /* struct peer.calls */
 	struct timer timer;
 	/* Exactly once. reply is NULL unless error is 0 or -EREMOTEIO, and then taken. */
@@ -23,10 +28,13 @@ struct call {
 	void *arg;
 };
 
-/* Does not wait and does not ask whether there is room: send_ready() does that before the arguments are packed.
- * @to: a ref, or (one-link modes) a name for the daemon at the other end to resolve. */
-int call_start(struct call *call, actor_group *group, struct actor *caller, const struct wire_dest *to, struct wire_str method,
-	const void *args, size_t args_bytes, int64_t deadline_ns);
+/*
+ * Does not wait and does not ask whether there is room: send_ready() does that before the arguments are
+ * packed.
+ * @to: a ref, or (one-link modes) a name for the daemon at the other end to resolve.
+ */
+int call_start(struct call *call, actor_group *group, struct actor *caller, const struct wire_dest *to,
+	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns);
 void call_cancel(struct call *call); /* done() does not run; a late answer goes nowhere */
 void call_finish(struct call *call, int error, actor_msg *take_reply);
 /* Would this call to an actor of ours never end, because its caller is waited for? */
@@ -40,5 +48,5 @@ bool call_may_be_answered(actor_group *group, uint64_t id, const struct peer *pe
 void call_answered(actor_group *group, uint64_t id, actor_msg *take_reply);
 int call_error_number(const char *error_name);
 /* Parks @self (or pumps, outside a handler) until the answer is there. */
-int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method, const void *args,
-	size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg);
+int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,
+	const void *args, size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg);

@@ -1,10 +1,14 @@
-/* What an actor can be asked, for people and tools: its behavior's table, as the result of the call `$describe` (docs/protocol.md §3). */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an actor can be asked, for people and tools: its behavior's table, as the result of the call
+ * `$describe` (docs/protocol.md §3).
+ */
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
 #include "libactor/protocol/mp.h"
-#include "libactor/util/buf.h"
 #include "libactor/protocol/names.h"
+#include "libactor/util/buf.h"
 
 static void method_put(struct buf *out, const struct actor_method *method)
 {
@@ -40,7 +44,8 @@ int actor_describe(const struct actor *self, struct actor_from *from)
 	for (uint32_t i = 0; i < n; i++)
 		method_put(&out, &methods[i]);
 	r = buf_error(&out);
-	r = r < 0 ? actor_reply_error(from, ERROR_OVERLOADED, "no memory") : actor_reply(from, "m", (const void *)out.data, out.size_bytes);
+	r = r < 0 ? actor_reply_error(from, ERROR_OVERLOADED, "no memory")
+		  : actor_reply(from, "m", (const void *)out.data, out.size_bytes);
 	buf_deinit(&out);
 	return r;
 }

@@ -1,11 +1,16 @@
-/* File descriptors as senders: each readiness becomes one cast, and the descriptor is looked at again when that has been handled. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * File descriptors as senders: each readiness becomes one cast, and the descriptor is looked at again when
+ * that has been handled.
+ */
+#include "libactor/actor/fd.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "libactor/actor/actor-internal.h"
-#include "libactor/actor/fd.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
@@ -39,7 +44,8 @@ void fd_watch_ready(struct loop *loop, void *tag, uint32_t events)
 
 	/* EPOLLIN and POLLIN (OUT, ERR, HUP, PRI) are the same bits */
 	if (body_pack(&body, BODY_ARGS, "ii", watch->fd, (int)events) < 0 ||
-		msg_new_received(&msg, watch->self->ref, wire_cstr(watch->method), body.data, body.size_bytes) < 0) {
+		msg_new_received(
+			&msg, watch->self->ref, wire_cstr(watch->method), body.data, body.size_bytes) < 0) {
 		buf_deinit(&body);
 		fd_watch_arm(watch, EPOLL_CTL_MOD); /* out of memory: it is still ready next time */
 		return;

@@ -1,13 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bounded mailboxes. A mailbox never refuses a message; it is the senders that are held back: a local one is parked until there is
- * room, a peer group is told to pause (and parks the actors that send there). DOWNs, timers and file descriptor events are pushed
- * without asking: they are not bounded by the mailbox.
+ * Bounded mailboxes. A mailbox never refuses a message; it is the senders that are held back: a local one is
+ * parked until there is room, a peer group is told to pause (and parks the actors that send there). DOWNs,
+ * timers and file descriptor events are pushed without asking: they are not bounded by the mailbox.
  */
+#include "libactor/actor/mailbox.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "libactor/actor/actor-internal.h"
-#include "libactor/actor/mailbox.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
@@ -17,13 +19,15 @@
 #include "libactor/util/list.h"
 
 #define MAILBOX_DEFAULT_MESSAGES 4096u
-#define MAILBOX_DEFAULT_BYTES (1u << 20)
+#define MAILBOX_DEFAULT_BYTES    (1u << 20)
 
 void mailbox_init(struct mailbox *mailbox, const struct actor_behavior *behavior)
 {
 	*mailbox = (struct mailbox){
-		.max_messages = behavior->mailbox_max_messages ? behavior->mailbox_max_messages : MAILBOX_DEFAULT_MESSAGES,
-		.max_bytes = behavior->mailbox_max_bytes ? behavior->mailbox_max_bytes : MAILBOX_DEFAULT_BYTES,
+		.max_messages = behavior->mailbox_max_messages ? behavior->mailbox_max_messages
+							       : MAILBOX_DEFAULT_MESSAGES,
+		.max_bytes =
+			behavior->mailbox_max_bytes ? behavior->mailbox_max_bytes : MAILBOX_DEFAULT_BYTES,
 	};
 	list_init(&mailbox->messages);
 	list_init(&mailbox->blocked);
@@ -37,7 +41,9 @@ bool mailbox_is_full(const struct mailbox *mailbox)
 
 void mailbox_push(struct actor *to, actor_msg *take)
 {
-	take->charge_bytes = (uint32_t)(sizeof(*take) + (take->body_bytes > UINT32_MAX / 4 ? UINT32_MAX / 4 : take->body_bytes));
+	take->charge_bytes =
+		(uint32_t)(sizeof(*take) +
+			   (take->body_bytes > UINT32_MAX / 4 ? UINT32_MAX / 4 : take->body_bytes));
 	to->mailbox.n_messages++;
 	if (__builtin_add_overflow(to->mailbox.n_bytes, take->charge_bytes, &to->mailbox.n_bytes))
 		to->mailbox.n_bytes = UINT32_MAX;
@@ -50,7 +56,8 @@ static void mailbox_has_room(struct mailbox *mailbox)
 	/* one for one: whoever is woken fills the place that was made */
 	if (!list_is_empty(&mailbox->blocked) && !mailbox_is_full(mailbox))
 		actor_wake(container_of(mailbox->blocked.next, struct actor, task.blocked_link), 0);
-	if (!list_is_empty(&mailbox->paused) && mailbox->n_messages <= mailbox->max_messages / 2 && mailbox->n_bytes <= mailbox->max_bytes / 2)
+	if (!list_is_empty(&mailbox->paused) && mailbox->n_messages <= mailbox->max_messages / 2 &&
+		mailbox->n_bytes <= mailbox->max_bytes / 2)
 		pauses_end(&mailbox->paused);
 }
 
@@ -63,7 +70,8 @@ actor_msg *mailbox_take(struct actor *self)
 		return NULL;
 	msg = container_of(node, actor_msg, link);
 	self->mailbox.n_messages--;
-	self->mailbox.n_bytes -= msg->charge_bytes < self->mailbox.n_bytes ? msg->charge_bytes : self->mailbox.n_bytes;
+	self->mailbox.n_bytes -=
+		msg->charge_bytes < self->mailbox.n_bytes ? msg->charge_bytes : self->mailbox.n_bytes;
 	return msg;
 }
 
@@ -76,7 +84,8 @@ actor_msg *mailbox_pop(struct actor *self)
 	return msg;
 }
 
-int mailbox_wait_room(actor_group *group, uint64_t serial, struct actor *sender, int64_t deadline_ns, struct actor **ret)
+int mailbox_wait_room(
+	actor_group *group, uint64_t serial, struct actor *sender, int64_t deadline_ns, struct actor **ret)
 {
 	int timed_out = deadline_ns == SEND_BLOCK_MAX ? -EBUSY : -ETIMEDOUT;
 	struct actor *to;

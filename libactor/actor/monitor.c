@@ -1,24 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Monitors, from both ends. The watcher's half (struct monitor) lives in the watcher's group, the watched half (struct watcher) in the
- * target's; when both are here they know each other. One DOWN each: whoever fires or removes a half takes it out of its table first.
+ * Monitors, from both ends. The watcher's half (struct monitor) lives in the watcher's group, the watched
+ * half (struct watcher) in the target's; when both are here they know each other. One DOWN each: whoever
+ * fires or removes a half takes it out of its table first.
  */
+#include "libactor/actor/monitor.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/mailbox.h"
-#include "libactor/actor/monitor.h"
 #include "libactor/actor/post.h"
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/cause.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
-#include "libactor/protocol/names.h"
 
 /* ---- the watcher's half ---- */
 
@@ -34,7 +37,8 @@ void monitor_fire(actor_group *group, struct monitor *monitor, const struct acto
 {
 	actor_msg *msg;
 
-	if (monitor->watcher->status != ACTOR_ENDING && msg_new_received(&msg, monitor->who, wire_cstr("on_down"), NULL, 0) == 0) {
+	if (monitor->watcher->status != ACTOR_ENDING &&
+		msg_new_received(&msg, monitor->who, wire_cstr("on_down"), NULL, 0) == 0) {
 		msg->kind = MSG_DOWN;
 		msg->id = monitor->id;
 		msg->cause = malloc(sizeof(*msg->cause));
@@ -84,8 +88,10 @@ void monitor_remove(actor_group *group, struct monitor *monitor)
 		/* best effort: a DOWN that comes all the same finds no monitor */
 		if (name_cached(group, NAME_SPAWNER, &spawner.ref)) {
 			buf_reset(&group->scratch, 1 << 16);
-			if (body_pack(&group->scratch, BODY_ARGS, "rU", monitor->watcher->ref, monitor->id) == 0)
-				(void)send_cast(group, monitor->watcher, &spawner, wire_cstr("demonitor"), group->scratch.data, group->scratch.size_bytes);
+			if (body_pack(&group->scratch, BODY_ARGS, "rU", monitor->watcher->ref, monitor->id) ==
+				0)
+				(void)send_cast(group, monitor->watcher, &spawner, wire_cstr("demonitor"),
+					group->scratch.data, group->scratch.size_bytes);
 		}
 	} else {
 		peer = peer_route(group, who.group, false);
@@ -230,7 +236,8 @@ void watchers_fire(struct actor *target, const struct actor_cause *cause)
 	}
 }
 
-void watcher_tell(actor_group *group, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause, bool introduce)
+void watcher_tell(actor_group *group, actor_ref watcher, actor_ref who, uint64_t id,
+	const struct actor_cause *cause, bool introduce)
 {
 	struct peer *peer = peer_route(group, watcher.group, introduce);
 
@@ -238,7 +245,8 @@ void watcher_tell(actor_group *group, actor_ref watcher, actor_ref who, uint64_t
 		watcher_tell_by(peer, watcher, who, id, cause);
 }
 
-void watcher_tell_by(struct peer *peer, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause)
+void watcher_tell_by(
+	struct peer *peer, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause)
 {
 	struct buf body = BUF_INIT;
 

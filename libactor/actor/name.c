@@ -1,22 +1,27 @@
-/* Names: those of our own actors, and looking up others'. The broker owns the truth; what it said is kept in peer/name-cache.c. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names: those of our own actors, and looking up others'. The broker owns the truth; what it said is kept in
+ * peer/name-cache.c.
+ */
+#include "libactor/actor/name.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/broker.h"
-#include "libactor/actor/name.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
-#include "libactor/protocol/names.h"
 
 #define RELEASE_WAIT_MS 1000
 
@@ -58,7 +63,8 @@ int name_resolve(actor_group *group, struct actor *self, const char *name, int64
 
 	if (name_cached(group, name, ret))
 		return 0;
-	if (strcmp(name, NAME_BROKER) == 0 && group->mode != ACTOR_JOIN_SPAWNER && !actor_ref_is_nobody(group->uplink.service)) {
+	if (!strcmp(name, NAME_BROKER) && group->mode != ACTOR_JOIN_SPAWNER &&
+		!actor_ref_is_nobody(group->uplink.service)) {
 		*ret = group->uplink.service;
 		return 0;
 	}
@@ -106,7 +112,8 @@ int name_register(actor_group *group, struct actor *self, const char *name)
 	memcpy(own->name, name, length + 1);
 	r = body_pack(&args, BODY_ARGS, "sr", name, ref);
 	if (r == 0)
-		r = broker_ask_wait(group, group->loop.in_loop ? self : NULL, "register", &args, CALL_TIMEOUT_DEFAULT_MS, NULL);
+		r = broker_ask_wait(group, group->loop.in_loop ? self : NULL, "register", &args,
+			CALL_TIMEOUT_DEFAULT_MS, NULL);
 	buf_deinit(&args);
 	args = (struct buf)BUF_INIT;
 	self = actor_find(group, ref.serial); /* outside a handler it may have ended meanwhile */
@@ -116,7 +123,8 @@ int name_register(actor_group *group, struct actor *self, const char *name)
 		/* refused it was not: we stopped waiting, and the broker may do it yet */
 		if (r != -EEXIST && r != -EINVAL && r != -EPERM) {
 			if (body_pack(&args, BODY_ARGS, "sr", name, ref) == 0)
-				(void)broker_ask(group, "unregister", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
+				(void)broker_ask(
+					group, "unregister", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
 			buf_deinit(&args);
 		}
 		free(own);
@@ -152,7 +160,7 @@ int actor_unregister(actor *self, const char *name)
 	list_for_each(it, &self->names) {
 		struct own_name *own = container_of(it, struct own_name, link);
 
-		if (strcmp(own->name, name) == 0) {
+		if (!strcmp(own->name, name)) {
 			list_remove(&own->link);
 			free(own);
 			return name_unregister(self, name, CALL_TIMEOUT_DEFAULT_MS);
@@ -170,7 +178,7 @@ void names_lost(actor_group *group, struct wire_str name)
 		list_for_each_safe(it, &self->names) {
 			struct own_name *own = container_of(it, struct own_name, link);
 
-			if (own->length == name.len && memcmp(own->name, name.s, name.len) == 0) {
+			if (own->length == name.len && !memcmp(own->name, name.s, name.len)) {
 				list_remove(&own->link);
 				free(own);
 			}
@@ -186,7 +194,10 @@ void names_release(struct actor *self)
 	while ((node = list_pop(&self->names))) {
 		struct own_name *own = container_of(node, struct own_name, link);
 
-		/* while the broker is away nobody waits for it: the names are simply not announced to the next one */
+		/*
+		 * while the broker is away nobody waits for it: the names are simply not announced to the
+		 * next one
+		 */
 		if (self->group->uplink.state == UPLINK_UP && !self->group->closing)
 			(void)name_unregister(self, own->name, RELEASE_WAIT_MS);
 		free(own);

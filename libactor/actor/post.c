@@ -1,9 +1,14 @@
-/* One message to somebody: into a mailbox here, or as a frame to its group. Whether it may be sent now is asked before its body is packed. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One message to somebody: into a mailbox here, or as a frame to its group. Whether it may be sent now is
+ * asked before its body is packed.
+ */
+#include "libactor/actor/post.h"
+
 #include <errno.h>
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/mailbox.h"
-#include "libactor/actor/post.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/message/msg.h"
@@ -18,8 +23,13 @@ static bool dest_is_local(const actor_group *group, const struct wire_dest *to)
 
 int send_no_route(const actor_group *group, const struct wire_dest *to)
 {
-	/* whoever has no more than the link to a daemon has no way while that is away; others make one, unless there is no memory for it */
-	return to->name.s || group->mode != ACTOR_JOIN_DIRECT || group->uplink.state == UPLINK_NONE ? -ENOTCONN : -ENOMEM;
+	/*
+	 * whoever has no more than the link to a daemon has no way while that is away; others make one,
+	 * unless there is no memory for it
+	 */
+	return to->name.s || group->mode != ACTOR_JOIN_DIRECT || group->uplink.state == UPLINK_NONE
+		       ? -ENOTCONN
+		       : -ENOMEM;
 }
 
 int send_ready(actor_group *group, struct actor *self, const struct wire_dest *to, int64_t deadline_ns)
@@ -43,7 +53,8 @@ int send_ready(actor_group *group, struct actor *self, const struct wire_dest *t
 	return peer_wait_unpaused(&peer, to->ref, self ? &self->task : NULL, deadline_ns);
 }
 
-int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method, const void *args, size_t args_bytes)
+int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,
+	const void *args, size_t args_bytes)
 {
 	actor_ref from = self ? self->ref : group_ref(group, 0);
 	struct actor *target;

@@ -1,4 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Casts to oneself, later. */
+#include "libactor/actor/timers.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -6,7 +9,6 @@
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/post.h"
-#include "libactor/actor/timers.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
@@ -51,7 +53,8 @@ void send_timers_end(struct actor *self)
 		send_timer_free(container_of(self->timers.next, struct send_timer, link));
 }
 
-int actor_send_after(actor *self, int64_t delay_ms, const char *method, uint64_t *ret_timer, const char *format, ...)
+int actor_send_after(
+	actor *self, int64_t delay_ms, const char *method, uint64_t *ret_timer, const char *format, ...)
 {
 	actor_group *group = self->group;
 	struct send_timer *timer;
@@ -70,7 +73,8 @@ int actor_send_after(actor *self, int64_t delay_ms, const char *method, uint64_t
 	timer = calloc(1, sizeof(*timer));
 	if (!timer)
 		return -ENOMEM;
-	r = msg_new_received(&timer->msg, self->ref, wire_cstr(method), group->scratch.data, group->scratch.size_bytes);
+	r = msg_new_received(
+		&timer->msg, self->ref, wire_cstr(method), group->scratch.data, group->scratch.size_bytes);
 	if (r < 0) {
 		free(timer);
 		return r;

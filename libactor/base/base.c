@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a group says, and where it is. */
+#include "libactor/base/base.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "libactor/base/base.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/throttle.h"
 
@@ -28,13 +30,15 @@ void group_complain(actor_group *group, uint64_t who, const char *format, ...)
 	uint64_t n_missed;
 	va_list args;
 
-	if (!group->log || !throttle_take(&group->complaints, throttle_key(who, format), clock_now_ns(), &n_missed))
+	if (!group->log ||
+		!throttle_take(&group->complaints, throttle_key(who, format), clock_now_ns(), &n_missed))
 		return;
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	if (n_missed)
-		group_log(group, "%s (%llu more lines like this were not written)", line, (unsigned long long)n_missed);
+		group_log(group, "%s (%llu more lines like this were not written)", line,
+			(unsigned long long)n_missed);
 	else
 		group_log(group, "%s", line);
 }
@@ -53,7 +57,9 @@ int group_path(const actor_group *group, char *ret, size_t size, const char *for
 	return m < 0 || (size_t)m >= size - (size_t)n ? -ENAMETOOLONG : 0;
 }
 
-/* "<runtime dir>/g/<our id>/": supervised groups have theirs already, others make it when they first listen. */
+/*
+ * "<runtime dir>/g/<our id>/": supervised groups have theirs already, others make it when they first listen.
+ */
 void socket_make_directory(const char *socket_path)
 {
 	char dir[4096];

@@ -1,4 +1,8 @@
-/* The group: what its rooms share. Everything belongs to the loop's thread; the one exception is marked atomic. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The group: what its rooms share. Everything belongs to the loop's thread; the one exception is marked
+ * atomic.
+ */
 #pragma once
 
 #include <stdatomic.h>
@@ -29,21 +33,21 @@ enum uplink_state { UPLINK_NONE, UPLINK_HELLO, UPLINK_LINKING, UPLINK_UP, UPLINK
 struct uplink {
 	enum uplink_state state;
 	struct request *request;
-	struct peer *peer;    /* the daemon; set from hello's answer on */
-	actor_ref service;    /* its service actor */
+	struct peer *peer; /* the daemon; set from hello's answer on */
+	actor_ref service; /* its service actor */
 	struct timer timer;
 	int64_t backoff_ms;
 	bool ever_up;
 	uint8_t resume[TOKEN_MAX_BYTES]; /* of the hello's answer: our token once the link is up */
 	size_t resume_bytes;
-	bool gone; /* for good: nobody knows us any more */
+	bool gone;      /* for good: nobody knows us any more */
 	bool restarted; /* the broker is a new one: it knows only what it is told again */
 	bool announced;
 	uint64_t n_connects;
 	int last_error;
 	unsigned n_in_use; /* times that the first hello was refused since another has our token */
 	int64_t started_ns;
-	int64_t lost_ns; /* since when it is not there */
+	int64_t lost_ns;      /* since when it is not there */
 	struct list requests; /* struct broker_request: unanswered; asked again when a link comes up */
 };
 
@@ -78,7 +82,7 @@ struct actor_group {
 	struct slots monitors;
 	struct slots send_timers;
 	struct slots fd_watches;
-	struct buf scratch; /* a body being packed; never across a wait */
+	struct buf scratch;               /* a body being packed; never across a wait */
 	struct actor_cause first_failure; /* of a handler, for the program's last words */
 
 	/* peer/ */
@@ -94,11 +98,11 @@ struct actor_group {
 
 	/* node/ */
 	struct uplink uplink;
-	struct door *door;      /* NULL: none */
-	uint64_t door_id;       /* our id when it was made */
-	struct list knocks;     /* struct knock.link (door.h) */
+	struct door *door;  /* NULL: none */
+	uint64_t door_id;   /* our id when it was made */
+	struct list knocks; /* struct knock.link (door.h) */
 	uint64_t n_knocks_asked;
-	struct list flushes;    /* struct flush.link (flush.c): parked actors */
+	struct list flushes; /* struct flush.link (flush.c): parked actors */
 
 	/* service groups: service.c, node/service.c, node/rendezvous.c */
 	bool is_service;
@@ -108,15 +112,22 @@ struct actor_group {
 	struct server *server;
 	uint32_t next_client, n_clients;
 
-	struct { uint64_t casts_dropped, calls_expired, replies_late, links_cut; } stats;
+	struct {
+		uint64_t casts_dropped, calls_expired, replies_late, links_cut;
+	} stats;
 };
 
 void group_log(actor_group *group, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Of what a peer did. @who: a group id, a pid, or what else names it; who does it again and again is not written of each time. */
-void group_complain(actor_group *group, uint64_t who, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/*
+ * Of what a peer did. @who: a group id, a pid, or what else names it; who does it again and again is not
+ * written of each time.
+ */
+void group_complain(actor_group *group, uint64_t who, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 /* The directory of a socket of ours, and g/ above it, as far as they are not there. */
 void socket_make_directory(const char *socket_path);
-int group_path(const actor_group *group, char *ret, size_t size, const char *format, ...) __attribute__((format(printf, 4, 5)));
+int group_path(const actor_group *group, char *ret, size_t size, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 static inline actor_ref group_ref(const actor_group *group, uint64_t serial)
 {
 	return (actor_ref){group->node, group->id, serial};

@@ -1,12 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The loop, and waiting inside handlers.
  *
- * One turn: run some runnable tasks, take what the links brought, fire timers, flush what was written, sleep if nothing is left to do.
- * The loop keeps nothing on its stack between the steps. That is what makes parking cheap: a handler that waits simply keeps the stack
- * it is on (the loop's frames below it included) and the loop is entered afresh on another; when the task is woken, the stack the loop
- * was on at that moment is abandoned and goes back to the pool, and its return leads into the loop frames it had kept.
+ * One turn: run some runnable tasks, take what the links brought, fire timers, flush what was written, sleep
+ * if nothing is left to do. The loop keeps nothing on its stack between the steps. That is what makes parking
+ * cheap: a handler that waits simply keeps the stack it is on (the loop's frames below it included) and the
+ * loop is entered afresh on another; when the task is woken, the stack the loop was on at that moment is
+ * abandoned and goes back to the pool, and its return leads into the loop frames it had kept.
  *
- * A caller's stack never carries a handler: actor_group_run and actor_group_dispatch switch to a pool stack and back.
+ * A caller's stack never carries a handler: actor_group_run and actor_group_dispatch switch to a pool stack
+ * and back.
  */
 #include "libactor/loop/loop.h"
 
@@ -17,8 +20,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define BATCH_TASKS 64     /* tasks run before links and timers are looked at */
-#define POLL_EVERY_TURNS 16 /* a busy loop looks at its file descriptors this often */
+#define BATCH_TASKS        64 /* tasks run before links and timers are looked at */
+#define POLL_EVERY_TURNS   16 /* a busy loop looks at its file descriptors this often */
 #define DISPATCH_TURNS_MAX 64 /* then actor_group_dispatch returns, however much there is to do */
 
 void task_make_runnable(struct loop *loop, struct task *task)
@@ -85,7 +88,10 @@ static void loop_wait(struct loop *loop, int64_t until_ns)
 	}
 	n = epoll_pwait2(loop->epoll_fd, events, 64, timeoutp, NULL);
 	if (n < 0 && errno == ENOSYS) /* before Linux 5.11, and under valgrind: to the millisecond */
-		n = epoll_wait(loop->epoll_fd, events, 64, timeoutp ? (int)((timeout.tv_sec < 3600 ? timeout.tv_sec : 3600) * 1000 + (timeout.tv_nsec + 999999) / 1000000) : -1);
+		n = epoll_wait(loop->epoll_fd, events, 64,
+			timeoutp ? (int)((timeout.tv_sec < 3600 ? timeout.tv_sec : 3600) * 1000 +
+					   (timeout.tv_nsec + 999999) / 1000000)
+				 : -1);
 	loop_now(loop);
 	for (int i = 0; i < n; i++) {
 		uint64_t drained;
@@ -126,7 +132,10 @@ static void loop_leave_poll(struct loop *loop)
 
 static void loop_entry(void *arg);
 
-/* Enters the loop afresh on a stack that is large enough for @task, which comes next. Returns only when there is none. */
+/*
+ * Enters the loop afresh on a stack that is large enough for @task, which comes next. Returns only when there
+ * is none.
+ */
 static void loop_move(struct loop *loop, struct task *task)
 {
 	struct stack *next;
@@ -151,7 +160,8 @@ static void loop_turn(struct loop *loop, unsigned *turns)
 		if (!task->stack) {
 			if (task->stack_bytes > loop->stack->size_bytes) {
 				loop_move(loop, task);
-				loop->hooks->starved(loop, task); /* its code would run over the end of this one */
+				/* its code would run over the end of this one */
+				loop->hooks->starved(loop, task);
 				task->stack_bytes = 0;
 			}
 			loop->current = task;

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop, and waiting. It knows tasks: what runs when it is its turn, on the loop's own stack until it waits. What a task is, where
- * messages come from, what is to be done once a turn, its owner says by hooks.
+ * The loop, and waiting. It knows tasks: what runs when it is its turn, on the loop's own stack until it
+ * waits. What a task is, where messages come from, what is to be done once a turn, its owner says by hooks.
  */
 #pragma once
 
@@ -26,12 +27,16 @@ struct task {
 };
 
 struct loop_hooks {
-	void (*run)(struct loop *loop, struct task *task);     /* its turn; it is not parked */
-	void (*starved)(struct loop *loop, struct task *task); /* there is no memory for the stack it needs: run() comes next, on a smaller one */
-	void (*ready)(struct loop *loop, void *tag, uint32_t events); /* a descriptor that somebody put into epoll_fd */
-	void (*poll)(struct loop *loop);                       /* once a turn, after the tasks: takes what came */
-	void (*turn)(struct loop *loop);                       /* once a turn, after the timers: sends what was written */
-	bool (*is_idle)(struct loop *loop);                    /* nothing waits for poll() */
+	void (*run)(struct loop *loop, struct task *task); /* its turn; it is not parked */
+	/* there is no memory for the stack it needs: run() comes next, on a smaller one */
+	void (*starved)(struct loop *loop, struct task *task);
+	/* a descriptor that somebody put into epoll_fd */
+	void (*ready)(struct loop *loop, void *tag, uint32_t events);
+	/* once a turn, after the tasks: takes what came */
+	void (*poll)(struct loop *loop);
+	/* once a turn, after the timers: sends what was written */
+	void (*turn)(struct loop *loop);
+	bool (*is_idle)(struct loop *loop); /* nothing waits for poll() */
 };
 
 struct loop {
@@ -69,9 +74,13 @@ void loop_poll(struct loop *loop);
 int task_init(struct loop *loop, struct task *task, size_t stack_bytes);
 void task_deinit(struct loop *loop, struct task *task);
 void task_make_runnable(struct loop *loop, struct task *task);
-/* Parks the running task. Returns what task_wake() was given, -ETIMEDOUT at the deadline, -ECANCELED, -ENOMEM (no stack). */
+/*
+ * Parks the running task. Returns what task_wake() was given, -ETIMEDOUT at the deadline, -ECANCELED, -ENOMEM
+ * (no stack).
+ */
 int task_park(struct loop *loop, struct task *task, int64_t deadline_ns);
-void task_wake(struct loop *loop, struct task *task, int result); /* no effect when it is not parked or woken already */
+/* no effect when it is not parked or woken already */
+void task_wake(struct loop *loop, struct task *task, int result);
 void tasks_wake(struct loop *loop, struct list *blocked, int result); /* all of a list */
 
 /* Not in a handler's own time: refreshes now_ns. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/loop/stack.h"
 
 #include <assert.h>
@@ -24,9 +25,10 @@
 #define CANARY UINT64_C(0x5afe57ac6ca9a21e)
 
 /*
- * void context_jump(void **save_sp, void *sp): callee-saved registers and the floating-point control words onto the stack, the stack
- * pointer into *save_sp, then the same backwards from @sp. A fresh stack is laid out as if it had jumped away just before
- * context_enter, which moves entry and arg from callee-saved registers to where the ABI wants them.
+ * void context_jump(void **save_sp, void *sp): callee-saved registers and the floating-point control words
+ * onto the stack, the stack pointer into *save_sp, then the same backwards from @sp. A fresh stack is laid
+ * out as if it had jumped away just before context_enter, which moves entry and arg from callee-saved
+ * registers to where the ABI wants them.
  */
 void context_jump(void **save_sp, void *sp);
 void context_enter(void);
@@ -68,12 +70,12 @@ static void *context_layout(void *top, void (*entry)(void *), void *arg)
 	*--sp = 0; /* keeps the stack 16-byte aligned at the call in context_enter */
 	*--sp = 0;
 	*--sp = (uint64_t)(uintptr_t)context_enter;
-	*--sp = 0;                           /* rbp */
-	*--sp = 0;                           /* rbx */
-	*--sp = (uint64_t)(uintptr_t)arg;    /* r12 */
-	*--sp = (uint64_t)(uintptr_t)entry;  /* r13 */
-	*--sp = 0;                           /* r14 */
-	*--sp = 0;                           /* r15 */
+	*--sp = 0;                          /* rbp */
+	*--sp = 0;                          /* rbx */
+	*--sp = (uint64_t)(uintptr_t)arg;   /* r12 */
+	*--sp = (uint64_t)(uintptr_t)entry; /* r13 */
+	*--sp = 0;                          /* r14 */
+	*--sp = 0;                          /* r15 */
 	*--sp = (uint64_t)fpucw << 32 | mxcsr;
 	return sp;
 }
@@ -138,8 +140,10 @@ void stack_pool_init(struct stack_pool *pool, size_t size_bytes)
 static void stack_free(struct stack_pool *pool, struct stack *stack)
 {
 #ifdef STACK_ASAN
-	__asan_unpoison_memory_region(stack->low, (size_t)((char *)stack->mapping + stack->mapping_bytes - (char *)stack->low));
-	__lsan_unregister_root_region(stack->low, (size_t)((char *)stack->mapping + stack->mapping_bytes - (char *)stack->low));
+	__asan_unpoison_memory_region(
+		stack->low, (size_t)((char *)stack->mapping + stack->mapping_bytes - (char *)stack->low));
+	__lsan_unregister_root_region(
+		stack->low, (size_t)((char *)stack->mapping + stack->mapping_bytes - (char *)stack->low));
 #endif
 #ifdef STACK_TSAN
 	if (stack->context.fiber)
@@ -183,7 +187,8 @@ static int stack_new(struct stack_pool *pool, size_t size_bytes, struct stack **
 		}
 		stack->low = (char *)stack->mapping + STACK_GUARD_BYTES;
 	} else {
-		*(uint64_t *)stack->low = CANARY; /* neighbours merge into one mapping: an overflow is seen at the next switch */
+		/* neighbours merge into one mapping: an overflow is seen at the next switch */
+		*(uint64_t *)stack->low = CANARY;
 	}
 	pool->n_stacks++;
 #ifdef STACK_ASAN
@@ -211,7 +216,8 @@ static struct stack *stack_get_large(struct stack_pool *pool, size_t size_bytes)
 	return NULL;
 }
 
-int stack_get(struct stack_pool *pool, size_t size_bytes, void (*entry)(void *arg), void *arg, struct stack **ret)
+int stack_get(
+	struct stack_pool *pool, size_t size_bytes, void (*entry)(void *arg), void *arg, struct stack **ret)
 {
 	bool large = size_bytes > pool->size_bytes;
 	struct stack *stack;
@@ -274,7 +280,8 @@ void stack_put(struct stack_pool *pool, struct stack *stack)
 
 bool stack_is_overflow(const struct stack *stack, const void *address)
 {
-	return stack->guarded && (const char *)address >= (const char *)stack->mapping && (const char *)address < (const char *)stack->low;
+	return stack->guarded && (const char *)address >= (const char *)stack->mapping &&
+	       (const char *)address < (const char *)stack->low;
 }
 
 void context_entered(struct context *from)

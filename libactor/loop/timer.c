@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/loop/timer.h"
 
 #include "actor/actor.h"
@@ -29,7 +30,8 @@ void timer_arm(struct loop *loop, struct timer *timer, int64_t deadline_ns)
 	if (deadline_ns == NEVER_NS)
 		heap_remove(&loop->timers, &timer->node);
 	else
-		(void)heap_insert(&loop->timers, &timer->node, deadline_ns < 0 ? 0 : (uint64_t)deadline_ns); /* there is room */
+		/* there is room */
+		(void)heap_insert(&loop->timers, &timer->node, deadline_ns < 0 ? 0 : (uint64_t)deadline_ns);
 }
 
 void timer_disarm(struct loop *loop, struct timer *timer)

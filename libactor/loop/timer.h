@@ -1,14 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include <stdint.h>
 
 #include "libactor/util/heap.h"
 
-#define NEVER_NS INT64_MAX
-#define MS_NS INT64_C(1000000)
+#define NEVER_NS                INT64_MAX
+#define MS_NS                   INT64_C(1000000)
 #define CALL_TIMEOUT_DEFAULT_MS 5000
-#define SEND_BLOCK_MAX_MS 5000
-#define SEND_BLOCK_MAX INT64_C(0) /* as a deadline: SEND_BLOCK_MAX_MS from when one has to wait, so that the clock is read only then */
+#define SEND_BLOCK_MAX_MS       5000
+/* as a deadline: SEND_BLOCK_MAX_MS from when one has to wait, so that the clock is read only then */
+#define SEND_BLOCK_MAX INT64_C(0)
 
 struct loop;
 

@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bodies by format string, both ways.
  *
- * A format is checked as a whole before anything is written or read, which also counts its values (an array's head comes before its
- * elements). After that the walkers below know that brackets match and letters exist. Errors of the format are the program's and
- * do not depend on data: -EINVAL, always. Errors of the data are the sender's: -EPROTO, -ERANGE, -ENOENT.
+ * A format is checked as a whole before anything is written or read, which also counts its values (an array's
+ * head comes before its elements). After that the walkers below know that brackets match and letters exist.
+ * Errors of the format are the program's and do not depend on data: -EINVAL, always. Errors of the data are
+ * the sender's: -EPROTO, -ERANGE, -ENOENT.
  */
 #include <errno.h>
 #include <limits.h>
@@ -11,8 +13,8 @@
 
 #include "libactor/message/msg.h"
 #include "libactor/message/object.h"
-#include "libactor/util/arena.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/util/arena.h"
 
 /* So that functions can take a pointer to it: va_list itself may be an array. */
 struct body_values {
@@ -26,7 +28,10 @@ static const char *format_blank(const char *at)
 	return at;
 }
 
-/* The number of values up to @end (']', '}' or the terminating 0), to which *@format is moved; -EINVAL. @depth: arrays and maps around. */
+/*
+ * The number of values up to @end (']', '}' or the terminating 0), to which *@format is moved; -EINVAL.
+ * @depth: arrays and maps around.
+ */
 static int format_check(const char **format, char end, bool packing, unsigned depth)
 {
 	const char *at = *format;
@@ -75,7 +80,8 @@ static int format_check(const char **format, char end, bool packing, unsigned de
 			break;
 		case '[':
 		case '{':
-			if (depth == MP_DEPTH_MAX || format_check(&at, c == '[' ? ']' : '}', packing, depth + 1) < 0)
+			if (depth == MP_DEPTH_MAX ||
+				format_check(&at, c == '[' ? ']' : '}', packing, depth + 1) < 0)
 				return -EINVAL;
 			at++;
 			break;
@@ -102,7 +108,8 @@ static uint32_t format_count(const char *format, char end)
 
 /* ---- packing ---- */
 
-static int pack_values(struct buf *b, struct body_values *values, const char **format, char end, unsigned depth);
+static int pack_values(
+	struct buf *b, struct body_values *values, const char **format, char end, unsigned depth);
 
 /* One ready-made value: it may come from anywhere, and malformed bytes would cost the link. */
 static int pack_raw(struct buf *b, const void *data, size_t size_bytes, unsigned depth)
@@ -131,7 +138,8 @@ static int pack_bytes(struct buf *b, struct body_values *values, char c)
 	return 0;
 }
 
-static int pack_value(struct buf *b, struct body_values *values, const char **format, unsigned depth, bool is_key)
+static int pack_value(
+	struct buf *b, struct body_values *values, const char **format, unsigned depth, bool is_key)
 {
 	char c = *(*format)++;
 	const struct msgpack_object *object;
@@ -200,7 +208,8 @@ static int pack_value(struct buf *b, struct body_values *values, const char **fo
 	}
 }
 
-static int pack_values(struct buf *b, struct body_values *values, const char **format, char end, unsigned depth)
+static int pack_values(
+	struct buf *b, struct body_values *values, const char **format, char end, unsigned depth)
 {
 	for (unsigned n = 0;; n++) {
 		int e;
@@ -285,7 +294,10 @@ struct unpack {
 
 static int unpack_value(struct unpack *u, const char **format, struct mp_reader *r);
 
-/* Steps over one value of the format and takes its pointers from the arguments, when there is nothing to put there. */
+/*
+ * Steps over one value of the format and takes its pointers from the arguments, when there is nothing to put
+ * there.
+ */
 static void unpack_pass_over(struct unpack *u, const char **format)
 {
 	const char *at = *format;
@@ -378,7 +390,10 @@ static bool unpack_is_missing(const char *format, const struct mp_reader *r)
 	return mp_peek(r) == MP_NIL && *format != 'o' && *format != 'm' && *format != 'n';
 }
 
-/* A map read in the order of the format. The search goes on behind the last key found, so a map in that order is read once. */
+/*
+ * A map read in the order of the format. The search goes on behind the last key found, so a map in that order
+ * is read once.
+ */
 static int unpack_map(struct unpack *u, const char **format, struct mp_reader *r)
 {
 	struct mp_reader first, next;
@@ -571,7 +586,8 @@ static int unpack_value(struct unpack *u, const char **format, struct mp_reader 
 	}
 }
 
-int body_vunpack(const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format, va_list args)
+int body_vunpack(const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format,
+	va_list args)
 {
 	struct mp_reader r = mp_reader(body, body_bytes);
 	const char *check = format ? format : "";
@@ -595,7 +611,8 @@ int body_vunpack(const void *body, size_t body_bytes, enum body_kind kind, void 
 	return e;
 }
 
-int body_unpack(const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format, ...)
+int body_unpack(
+	const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format, ...)
 {
 	va_list args;
 	int e;

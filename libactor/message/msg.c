@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/message/msg.h"
 
 #include <errno.h>
@@ -5,8 +6,8 @@
 #include <string.h>
 
 #include "libactor/message/object.h"
-#include "libactor/util/arena.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/util/arena.h"
 #include "libactor/util/utf8.h"
 
 static const uint8_t msg_no_args[] = {0x90};
@@ -18,7 +19,8 @@ static int msg_alloc(actor_msg **ret, size_t a_bytes, size_t b_bytes, char **ret
 	size_t size;
 	actor_msg *msg;
 
-	if (__builtin_add_overflow(a_bytes, b_bytes, &size) || __builtin_add_overflow(size, sizeof(*msg), &size))
+	if (__builtin_add_overflow(a_bytes, b_bytes, &size) ||
+		__builtin_add_overflow(size, sizeof(*msg), &size))
 		return -ENOMEM;
 	msg = malloc(size);
 	if (!msg)
@@ -30,8 +32,8 @@ static int msg_alloc(actor_msg **ret, size_t a_bytes, size_t b_bytes, char **ret
 	return 0;
 }
 
-static int msg_new(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes, const void *waits,
-	size_t waits_bytes)
+static int msg_new(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body,
+	size_t body_bytes, const void *waits, size_t waits_bytes)
 {
 	actor_msg *msg;
 	char *room;
@@ -63,14 +65,16 @@ static int msg_new(actor_msg **ret, actor_ref sender, struct wire_str method, co
 	return 0;
 }
 
-int msg_new_received(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes)
+int msg_new_received(
+	actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes)
 {
 	return msg_new(ret, sender, method, body, body_bytes, NULL, 0);
 }
 
 int msg_new_of_frame(actor_msg **ret, const struct wire_frame *frame)
 {
-	int e = msg_new(ret, frame->from, frame->method, frame->body, frame->body_bytes, frame->waits, frame->waits ? frame->waits_bytes : 0);
+	int e = msg_new(ret, frame->from, frame->method, frame->body, frame->body_bytes, frame->waits,
+		frame->waits ? frame->waits_bytes : 0);
 
 	if (e)
 		return e;

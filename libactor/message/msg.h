@@ -1,8 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A message as an actor gets it, and the msgpack body of one being written. msgpack-c is named in object.c only.
+ * A message as an actor gets it, and the msgpack body of one being written. msgpack-c is named in object.c
+ * only.
  *
- * A received message is one allocation: this struct, the method or error name, the text, the body. The runtime queues the same
- * object (fields under "queue"), so a message costs one malloc from the link to the handler.
+ * A received message is one allocation: this struct, the method or error name, the text, the body. The
+ * runtime queues the same object (fields under "queue"), so a message costs one malloc from the link to the
+ * handler.
  */
 #pragma once
 
@@ -11,9 +14,9 @@
 #include <stdint.h>
 
 #include "actor/actor.h"
+#include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
-#include "libactor/protocol/wire.h"
 
 enum msg_kind { MSG_CAST, MSG_CALL, MSG_REPLY, MSG_DOWN };
 
@@ -21,11 +24,12 @@ struct actor_msg {
 	/* queue: owned by the runtime */
 	struct list link;
 	enum msg_kind kind;
-	uint32_t charge_bytes;   /* what it counts for in a mailbox */
-	uint64_t id;             /* of a call, of a monitor */
-	int64_t deadline_us;     /* of a call */
-	uint64_t way;            /* a call came by: peer_way() */
-	const uint8_t *waits;    /* of a call that was made while another was handled (wire_waits_read); in this allocation */
+	uint32_t charge_bytes; /* what it counts for in a mailbox */
+	uint64_t id;           /* of a call, of a monitor */
+	int64_t deadline_us;   /* of a call */
+	uint64_t way;          /* a call came by: peer_way() */
+	/* of a call that was made while another was handled (wire_waits_read); in this allocation */
+	const uint8_t *waits;
 	size_t waits_bytes;
 	struct actor_cause *cause; /* of a down; owned */
 
@@ -40,14 +44,16 @@ struct actor_msg {
 	/* made when asked for */
 	void *arena;        /* copies for `s`, msgpack-c's objects; freed with the message */
 	const void *object; /* the body as one, in the arena */
-	struct buf out; /* a body being written; body points into it once packed */
+	struct buf out;     /* a body being written; body points into it once packed */
 };
 
 /*
- * One allocation; everything is copied (text made plain: one line, UTF-8). body NULL: an empty array, nil for a reply.
- * A message without a method is a reply (MSG_REPLY), one with a method a cast until the caller says it is a call.
+ * One allocation; everything is copied (text made plain: one line, UTF-8). body NULL: an empty array, nil for
+ * a reply. A message without a method is a reply (MSG_REPLY), one with a method a cast until the caller says
+ * it is a call.
  */
-int msg_new_received(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes);
+int msg_new_received(
+	actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes);
 /* The same, of a frame (cast or call). */
 int msg_new_of_frame(actor_msg **ret, const struct wire_frame *frame);
 int msg_new_error(actor_msg **ret, actor_ref sender, struct wire_str name, struct wire_str text);
@@ -58,22 +64,26 @@ enum body_kind {
 };
 
 /*
- * Appends one body to @b. 0, -EINVAL (bad format, or not one value for a result), -EPROTO (the data: an `m` is not one well-formed
- * value, an `o` or `m` is nested too deep), -EMSGSIZE (more than ACTOR_BODY_MAX_BYTES), -ENOMEM. No allocation but @b's; on failure @b is as long as before.
+ * Appends one body to @b. 0, -EINVAL (bad format, or not one value for a result), -EPROTO (the data: an `m`
+ * is not one well-formed value, an `o` or `m` is nested too deep), -EMSGSIZE (more than
+ * ACTOR_BODY_MAX_BYTES), -ENOMEM. No allocation but @b's; on failure @b is as long as before.
  */
 int body_vpack(struct buf *b, enum body_kind kind, const char *format, va_list args);
 int body_pack(struct buf *b, enum body_kind kind, const char *format, ...);
-int body_vpack_bare(struct buf *b, const char *format, va_list args); /* the values alone, any number of them */
+/* the values alone, any number of them */
+int body_vpack_bare(struct buf *b, const char *format, va_list args);
 
 /*
- * Reads a body by a format (actor_msg_unpack). @arena: where copies go, NULL at first (util/arena.h). Errors as
- * actor_msg_unpack(), and -EINVAL for a bad format, -ENOMEM.
+ * Reads a body by a format (actor_msg_unpack). @arena: where copies go, NULL at first (util/arena.h). Errors
+ * as actor_msg_unpack(), and -EINVAL for a bad format, -ENOMEM.
  */
-int body_vunpack(const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format, va_list args);
-int body_unpack(const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format, ...);
+int body_vunpack(const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format,
+	va_list args);
+int body_unpack(
+	const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format, ...);
 
 /*
- * The finished body of a message written by hand: 0, -EINVAL when it is not exactly one value of that kind, -EMSGSIZE, -ENOMEM when
- * writing it had failed. Nothing written means no arguments, or nil.
+ * The finished body of a message written by hand: 0, -EINVAL when it is not exactly one value of that kind,
+ * -EMSGSIZE, -ENOMEM when writing it had failed. Nothing written means no arguments, or nil.
  */
 int msg_take_body(const actor_msg *msg, enum body_kind kind, const uint8_t **ret, size_t *ret_bytes);

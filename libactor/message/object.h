@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * msgpack-c's objects ⇄ bytes. The only place that knows msgpack-c's types. The bytes are read by our own reader: msgpack-c's stops
- * at 32 levels, ours at MP_DEPTH_MAX, and here what is allocated is bounded by what the bytes can hold (24 or 48 bytes a value).
+ * msgpack-c's objects ⇄ bytes. The only place that knows msgpack-c's types. The bytes are read by our own
+ * reader: msgpack-c's stops at 32 levels, ours at MP_DEPTH_MAX, and here what is allocated is bounded by what
+ * the bytes can hold (24 or 48 bytes a value).
  */
 #pragma once
 
-#include "libactor/util/buf.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/util/buf.h"
 
 struct msgpack_object;
 

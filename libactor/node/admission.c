@@ -1,4 +1,10 @@
-/* A link with another group is made, as the broker says: we listen, dial, join at the other's door, or are joined at ours. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A link with another group is made, as the broker says: we listen, dial, join at the other's door, or are
+ * joined at ours.
+ */
+#include "libactor/node/admission.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +12,6 @@
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
-#include "libactor/node/admission.h"
 #include "libactor/node/introduction.h"
 #include "libactor/node/link.h"
 #include "libactor/peer/peer.h"
@@ -17,7 +22,8 @@
 #include "libactor/util/list.h"
 
 /* A link with it is to be made, by that introduction. Its peer, without a link now; NULL: out of memory. */
-static struct peer *peer_begin(actor_group *group, uint64_t intro_id, uint64_t group_id, struct transport_peer expect, struct wire_str name)
+static struct peer *peer_begin(actor_group *group, uint64_t intro_id, uint64_t group_id,
+	struct transport_peer expect, struct wire_str name)
 {
 	struct peer *peer = peer_find(group, group_id);
 
@@ -53,13 +59,14 @@ static int peer_join(struct peer *peer, const char *path)
 	wire_put_join(&join, peer->group->id);
 	r = buf_error(&join);
 	if (r == 0)
-		r = pipe_join(peer->group->transport, path, peer->expect, join.data, join.size_bytes, peer, &peer->pipe);
+		r = pipe_join(peer->group->transport, path, peer->expect, join.data, join.size_bytes, peer,
+			&peer->pipe);
 	buf_deinit(&join);
 	return r;
 }
 
-void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role, uint64_t group_id, struct wire_str path,
-	struct transport_peer expect, struct wire_str name)
+void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role, uint64_t group_id,
+	struct wire_str path, struct transport_peer expect, struct wire_str name)
 {
 	struct peer *peer = NULL;
 	char text[4096];
@@ -68,7 +75,8 @@ void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role,
 	if (path.len < sizeof(text) && group->mode == ACTOR_JOIN_DIRECT)
 		peer = peer_begin(group, intro_id, group_id, expect, name);
 	if (!peer) {
-		broker_tell_surely(group, "introduce_failed", "Us", intro_id, group->mode == ACTOR_JOIN_DIRECT ? "out of memory" : "one link only");
+		broker_tell_surely(group, "introduce_failed", "Us", intro_id,
+			group->mode == ACTOR_JOIN_DIRECT ? "out of memory" : "one link only");
 		return;
 	}
 	memcpy(text, path.s, path.len);
@@ -94,9 +102,11 @@ void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role,
 		broker_tell_surely(group, "listening", "U", intro_id);
 }
 
-struct peer *peer_expect(actor_group *group, uint64_t intro_id, uint64_t group_id, struct transport_peer expect, struct wire_str name)
+struct peer *peer_expect(actor_group *group, uint64_t intro_id, uint64_t group_id,
+	struct transport_peer expect, struct wire_str name)
 {
-	struct peer *peer = group->mode == ACTOR_JOIN_DIRECT ? peer_begin(group, intro_id, group_id, expect, name) : NULL;
+	struct peer *peer =
+		group->mode == ACTOR_JOIN_DIRECT ? peer_begin(group, intro_id, group_id, expect, name) : NULL;
 
 	if (peer) {
 		timer_disarm(&group->loop, &peer->timer);
@@ -114,13 +124,17 @@ void peer_admit(struct peer *peer, uint64_t knock_id)
 
 	r = door_admit(group->door, knock_id, peer, &peer->pipe);
 	if (r < 0) {
-		group_complain(group, peer->id, "no link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, strerror(-r));
+		group_complain(group, peer->id, "no link to group %llu (%s): %s",
+			(unsigned long long)peer->id, peer->name, strerror(-r));
 		peer_tell_link_down(peer);
 		peer->expected = false;
 		peer_try_again(peer);
 		return;
 	}
-	/* First of all, before anything of it is read: whose link ends without it was turned away, and says all it had to say again. */
+	/*
+	 * First of all, before anything of it is read: whose link ends without it was turned away, and says
+	 * all it had to say again.
+	 */
 	wire_put_join(pipe_out(peer->pipe), group->id);
 	pipe_flush(peer->pipe);
 	peer->expected = false;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include <stdint.h>
@@ -9,8 +10,9 @@
 struct peer;
 
 /* @role: listen, dial (the place made for this link) or join (its door). */
-void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role, uint64_t group_id, struct wire_str path,
-	struct transport_peer expect, struct wire_str name);
+void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role, uint64_t group_id,
+	struct wire_str path, struct transport_peer expect, struct wire_str name);
 /* It will come by our door. NULL: out of memory. */
-struct peer *peer_expect(actor_group *group, uint64_t intro_id, uint64_t group_id, struct transport_peer expect, struct wire_str name);
+struct peer *peer_expect(actor_group *group, uint64_t intro_id, uint64_t group_id,
+	struct transport_peer expect, struct wire_str name);
 void peer_admit(struct peer *peer, uint64_t knock_id); /* it came; its link is up */

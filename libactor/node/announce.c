@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a new broker must know of us: our names, whom we have links with, whom we watch, where our door is. */
+#include "libactor/node/announce.h"
+
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/broker.h"
 #include "libactor/actor/name.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
-#include "libactor/node/announce.h"
 #include "libactor/node/door.h"
 #include "libactor/node/introduction.h"
 #include "libactor/peer/peer.h"
@@ -27,9 +29,11 @@ static void announce_peer(struct hash_node *node, void *arg)
 	struct peer *peer = container_of(node, struct peer, node);
 	struct announce_list *list = arg;
 
-	bool linked = peer->state == PEER_LINKED || peer->state == PEER_KNOCKING || (peer->state == PEER_LINKING && !peer->listens);
+	bool linked = peer->state == PEER_LINKED || peer->state == PEER_KNOCKING ||
+		      (peer->state == PEER_LINKING && !peer->listens);
 
-	if (peer->is_uplink || peer->is_client || (list->monitored ? list_is_empty(&peer->monitors) : !linked))
+	if (peer->is_uplink || peer->is_client ||
+		(list->monitored ? list_is_empty(&peer->monitors) : !linked))
 		return;
 	mp_put_uint(&list->items, peer->id);
 	list->n++;
@@ -74,7 +78,8 @@ static void announce_answered(struct broker_request *request, int error, actor_m
 
 		if (mp_read_str(&r, &name, &length) < 0)
 			return;
-		group_log(group, "the name '%.*s' was taken by another while the broker was away", (int)length, name);
+		group_log(group, "the name '%.*s' was taken by another while the broker was away",
+			(int)length, name);
 		names_lost(group, wire_str(name, length));
 	}
 }

@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Our door: the place g/ID/door.ipc where those who are introduced to us come (knocks.c lets them in). */
+#include "libactor/node/door.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "libactor/base/base.h"
-#include "libactor/node/door.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
@@ -39,7 +41,8 @@ void door_open_own(actor_group *group)
 		r = door_listen(group->transport, path, group, &group->door);
 	}
 	if (r < 0 && r != -EOPNOTSUPP)
-		group_log(group, "cannot listen at %s: %s; others have to wait for us to be introduced", path, strerror(-r));
+		group_log(group, "cannot listen at %s: %s; others have to wait for us to be introduced", path,
+			strerror(-r));
 }
 
 void door_close_own(actor_group *group)

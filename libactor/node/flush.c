@@ -1,10 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was sent leaves the process: it waits in a peer while the two groups are being introduced, and in a link while the peer's socket is
- * full. The kernel keeps what it took for a living peer, even when this process ends in the next moment; what it did not take ends with
- * this process. So whoever ends in order flushes first, and says what stayed behind.
+ * What was sent leaves the process: it waits in a peer while the two groups are being introduced, and in a
+ * link while the peer's socket is full. The kernel keeps what it took for a living peer, even when this
+ * process ends in the next moment; what it did not take ends with this process. So whoever ends in order
+ * flushes first, and says what stayed behind.
  *
- * A flush looks at what is unsent when it begins: it lists the peers once, and then asks after one of them at a time.
+ * A flush looks at what is unsent when it begins: it lists the peers once, and then asks after one of them at
+ * a time.
  */
+#include "libactor/node/flush.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +18,16 @@
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
-#include "libactor/node/flush.h"
 #include "libactor/peer/peer.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
 
 struct flush {
-	struct list link;    /* group->flushes: an actor is parked for it */
+	struct list link; /* group->flushes: an actor is parked for it */
 	actor_group *group;
 	struct actor *self;
-	uint64_t *ids;       /* of the peers that had something unsent; the last one is asked after */
+	uint64_t *ids; /* of the peers that had something unsent; the last one is asked after */
 	size_t n, size;
 	uint64_t uplink_id;  /* 0: the daemon had taken everything */
 	uint64_t n_connects; /* of the uplink, when the flush began */
@@ -50,7 +54,8 @@ static bool peer_is_unsent(const struct peer *peer)
 
 static size_t peer_unsent_bytes(const struct peer *peer)
 {
-	return peer->pending.size_bytes - peer->pending_at + (peer->pipe ? pipe_backlog_bytes(peer->pipe) : 0);
+	return peer->pending.size_bytes - peer->pending_at +
+	       (peer->pipe ? pipe_backlog_bytes(peer->pipe) : 0);
 }
 
 /* Asks for the link's word; one that is not up yet is asked when what waits has been given to it. */
@@ -73,7 +78,10 @@ static void flush_add(struct hash_node *node, void *arg)
 	struct peer *peer = container_of(node, struct peer, node);
 	struct flush *flush = arg;
 
-	/* an idle link is asked as well: the nng library holds what pipe_backlog_bytes() does not count any more */
+	/*
+	 * an idle link is asked as well: the nng library holds what pipe_backlog_bytes() does not count any
+	 * more
+	 */
 	if (flush->n == flush->size || (peer->state != PEER_LINKED && !peer_is_unsent(peer)))
 		return;
 	peer_drain(peer);
@@ -82,7 +90,10 @@ static void flush_add(struct hash_node *node, void *arg)
 
 static int flush_begin(actor_group *group, struct actor *self, struct flush *ret)
 {
-	*ret = (struct flush){.group = group, .self = self, .size = group->peers.n_items, .n_connects = group->uplink.n_connects};
+	*ret = (struct flush){.group = group,
+		.self = self,
+		.size = group->peers.n_items,
+		.n_connects = group->uplink.n_connects};
 	peers_flush(group);
 	if (!ret->size)
 		return 0;
@@ -97,7 +108,8 @@ static void flush_lost(struct flush *flush, const struct peer *peer, const char 
 {
 	flush->result = -ENOTCONN;
 	if (peer)
-		group_log(flush->group, "%zu bytes for group %llu were not sent: %s", peer_unsent_bytes(peer), (unsigned long long)peer->id, why);
+		group_log(flush->group, "%zu bytes for group %llu were not sent: %s", peer_unsent_bytes(peer),
+			(unsigned long long)peer->id, why);
 	else
 		group_log(flush->group, "some of what was sent by the node's daemon is lost: %s", why);
 }
@@ -112,7 +124,9 @@ static bool flush_is_done(void *arg)
 		struct peer *peer = peer_find(group, id);
 
 		if (peer && peer->state == PEER_ROUTED && peer->draining) {
-			/* the other has one link only, so what waited for the introduction went to the daemon */
+			/*
+			 * the other has one link only, so what waited for the introduction went to the daemon
+			 */
 			peer->draining = false;
 			peer = group->uplink.peer;
 			if (!peer)
@@ -123,7 +137,8 @@ static bool flush_is_done(void *arg)
 			flush->n_connects = group->uplink.n_connects;
 			return false;
 		}
-		if (id == flush->uplink_id && (!peer || !peer->is_uplink || group->uplink.n_connects != flush->n_connects))
+		if (id == flush->uplink_id &&
+			(!peer || !peer->is_uplink || group->uplink.n_connects != flush->n_connects))
 			flush_lost(flush, NULL, "the link to it ended");
 		else if (peer && peer->state == PEER_INTRODUCING && group->uplink.gone)
 			flush_lost(flush, peer, "the node is gone, and nobody introduces the two");
@@ -141,8 +156,9 @@ static int flush_end(struct flush *flush, int r)
 
 		if (!peer || !peer_is_unsent(peer))
 			continue;
-		group_log(flush->group, "%zu bytes for group %llu%s%s%s are not sent yet: %s", peer_unsent_bytes(peer),
-			(unsigned long long)peer->id, peer->name[0] ? " (" : "", peer->name, peer->name[0] ? ")" : "",
+		group_log(flush->group, "%zu bytes for group %llu%s%s%s are not sent yet: %s",
+			peer_unsent_bytes(peer), (unsigned long long)peer->id, peer->name[0] ? " (" : "",
+			peer->name, peer->name[0] ? ")" : "",
 			peer->state == PEER_LINKED ? "it does not read" : "its link is not there yet");
 	}
 	free(flush->ids);

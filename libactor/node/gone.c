@@ -1,4 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A peer is gone: what hangs on it ends, and it is forgotten. */
+#include "libactor/node/gone.h"
+
 #include <errno.h>
 
 #include "libactor/actor/call.h"
@@ -6,7 +9,6 @@
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
-#include "libactor/node/gone.h"
 #include "libactor/node/service.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "actor/actor.h"
@@ -6,4 +7,5 @@ struct peer;
 
 /* Names, pauses, senders, watchers, calls (with @call_error) and monitors (with @cause) of a peer end. */
 void peer_fail_all(struct peer *peer, const struct actor_cause *cause, int call_error);
-void peer_forget(struct peer *peer); /* it is over: unlinked now, freed by peers_free_over(); once is enough */
+/* it is over: unlinked now, freed by peers_free_over(); once is enough */
+void peer_forget(struct peer *peer);

@@ -1,4 +1,10 @@
-/* What comes from links: frames to mailboxes, answers to calls, DOWNs to monitors; what the broker tells the runtime itself goes to told.c. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What comes from links: frames to mailboxes, answers to calls, DOWNs to monitors; what the broker tells the
+ * runtime itself goes to told.c.
+ */
+#include "libactor/node/inbound.h"
+
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +18,6 @@
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
-#include "libactor/node/inbound.h"
 #include "libactor/node/knocks.h"
 #include "libactor/node/link.h"
 #include "libactor/node/rendezvous.h"
@@ -22,23 +27,26 @@
 #include "libactor/peer/peer.h"
 #include "libactor/peer/pressure.h"
 #include "libactor/protocol/cause.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
-#include "libactor/protocol/names.h"
 
 #define EVENTS_PER_TURN 256
-#define BYTES_PER_TURN (256u << 10)
-
-/* To a full mailbox, from a peer that was told to pause: far more than can be in flight (its backlog, the socket, our unread). */
-#define OVERFLOW_MAX_BYTES (16u << 20)
-#define UNREAD_MAX_BYTES (4u << 20) /* that a peer has not read: what it asks is put aside */
-#define ASIDE_MAX_BYTES (32u << 20) /* of it: two of the largest messages */
-#define WATCHERS_MAX (1u << 18) /* monitors of one peer group */
+#define BYTES_PER_TURN  (256u << 10)
 
 /*
- * What nobody but another may say. Over a direct link it ends the link; what the broker forwarded in somebody's name is dropped: the
- * broker is no liar, and its link is everybody's.
+ * To a full mailbox, from a peer that was told to pause: far more than can be in flight (its backlog, the
+ * socket, our unread).
+ */
+#define OVERFLOW_MAX_BYTES (16u << 20)
+#define UNREAD_MAX_BYTES   (4u << 20)  /* that a peer has not read: what it asks is put aside */
+#define ASIDE_MAX_BYTES    (32u << 20) /* of it: two of the largest messages */
+#define WATCHERS_MAX       (1u << 18)  /* monitors of one peer group */
+
+/*
+ * What nobody but another may say. Over a direct link it ends the link; what the broker forwarded in
+ * somebody's name is dropped: the broker is no liar, and its link is everybody's.
  */
 static void inbound_lie(struct peer *peer, const char *what)
 {
@@ -58,7 +66,7 @@ static struct actor *frame_target(actor_group *group, const struct wire_frame *f
 	if (frame->to.name.s) {
 		/* only a service group is asked by name: its clients have no broker to resolve it */
 		serial = group->is_service && frame->to.name.len == strlen(group->name) &&
-					 memcmp(frame->to.name.s, group->name, frame->to.name.len) == 0
+					 !memcmp(frame->to.name.s, group->name, frame->to.name.len)
 				 ? 1
 				 : 0;
 		*ret = group_ref(group, serial);
@@ -91,7 +99,10 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 		case TOLD_NOT:
 			break;
 		}
-		/* what the broker has to say to $spawner is said to the group too; it is for the service actor */
+		/*
+		 * what the broker has to say to $spawner is said to the group too; it is for the service
+		 * actor
+		 */
 		if (!group->is_service || !peer->is_uplink) {
 			group->stats.casts_dropped++;
 			return;
@@ -102,29 +113,35 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 	}
 	if (!to) {
 		if (is_call)
-			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ref.serial || frame->to.name.s ? ERROR_NOPROC : ERROR_NO_METHOD, "");
+			call_refuse(group, frame->from, peer_way(peer), ref, frame->id,
+				ref.serial || frame->to.name.s ? ERROR_NOPROC : ERROR_NO_METHOD, "");
 		else
 			group->stats.casts_dropped++;
 		return;
 	}
 	if (is_call && to->waiting_call && call_closes_circle(to, frame)) {
-		call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ERROR_DEADLOCK, "it waits for an answer of who calls it");
+		call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ERROR_DEADLOCK,
+			"it waits for an answer of who calls it");
 		return;
 	}
-	if (mailbox_is_full(&to->mailbox) && pause_tell(&to->mailbox.paused, to->ref, peer, peer->takes_aside ? 0 : frame->raw_bytes) > OVERFLOW_MAX_BYTES) {
+	if (mailbox_is_full(&to->mailbox) &&
+		pause_tell(&to->mailbox.paused, to->ref, peer, peer->takes_aside ? 0 : frame->raw_bytes) >
+			OVERFLOW_MAX_BYTES) {
 		if (!peer->is_uplink) {
 			peer_cut(peer, "it goes on sending to an actor whose mailbox is full");
 			return;
 		}
 		if (is_call)
-			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ERROR_OVERLOADED, "its mailbox is full");
+			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ERROR_OVERLOADED,
+				"its mailbox is full");
 		else
 			group->stats.casts_dropped++;
 		return;
 	}
 	if (msg_new_of_frame(&msg, frame) < 0) {
 		if (is_call)
-			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ERROR_OVERLOADED, "out of memory");
+			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ERROR_OVERLOADED,
+				"out of memory");
 		return;
 	}
 	msg->way = peer_way(peer);
@@ -141,8 +158,9 @@ static bool inbound_answer(struct peer *peer, const struct wire_frame *frame)
 		inbound_lie(peer, "it answers a call that was made to somebody else");
 		return peer->is_uplink;
 	}
-	r = frame->type == WIRE_ERROR ? msg_new_error(&reply, frame->from, frame->method, frame->text)
-				      : msg_new_received(&reply, frame->from, wire_cstr(""), frame->body, frame->body_bytes);
+	r = frame->type == WIRE_ERROR
+		    ? msg_new_error(&reply, frame->from, frame->method, frame->text)
+		    : msg_new_received(&reply, frame->from, wire_cstr(""), frame->body, frame->body_bytes);
 	if (r < 0) {
 		call_fail(peer->group, frame->id, r);
 		return true;
@@ -162,7 +180,10 @@ static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 
 	to = frame_target(group, frame, &ref);
 	if (!frame->to.name.s && ref.serial == 0 && ref.group == group->id && ref.node == group->node)
-		return true; /* of the whole group: who sees this link end, the watcher's runtime or the broker, tells it */
+		/*
+		 * of the whole group: who sees this link end, the watcher's runtime or the broker, tells it
+		 */
+		return true;
 	if (to && !peer->is_uplink && peer->n_watchers >= WATCHERS_MAX) {
 		peer_cut(peer, "it has too many monitors here");
 		return false;
@@ -201,7 +222,8 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		peer_cut(peer, "it goes on after its bye");
 		return false;
 	}
-	if (!peer->is_uplink && !actor_ref_is_nobody(frame->from) && (frame->from.group != peer->id || frame->from.node != group->node) &&
+	if (!peer->is_uplink && !actor_ref_is_nobody(frame->from) &&
+		(frame->from.group != peer->id || frame->from.node != group->node) &&
 		!(frame->type == WIRE_DOWN && frame->from.serial == 0 && peer_is_spawner(peer))) {
 		peer_cut(peer, "a frame that pretends to be from another group");
 		return false;
@@ -220,14 +242,19 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		if (!to)
 			break;
 		if (group->is_service) {
-			/* a node is ended by `down`, which is asked for; no frame of a peer ends what everybody else depends on */
+			/*
+			 * a node is ended by `down`, which is asked for; no frame of a peer ends what
+			 * everybody else depends on
+			 */
 			if (!peer->refused_end)
-				group_complain(group, peer->is_client ? 0 : peer->id, "group %llu (%s) asks by a frame that %s ends: refused", (unsigned long long)frame->from.group,
-					peer->name, group->name);
+				group_complain(group, peer->is_client ? 0 : peer->id,
+					"group %llu (%s) asks by a frame that %s ends: refused",
+					(unsigned long long)frame->from.group, peer->name, group->name);
 			peer->refused_end = true;
 			break;
 		}
-		snprintf(reason, sizeof(reason), "%.*s", (int)(frame->text.len < 63 ? frame->text.len : 63), frame->text.s ? frame->text.s : "");
+		snprintf(reason, sizeof(reason), "%.*s", (int)(frame->text.len < 63 ? frame->text.len : 63),
+			frame->text.s ? frame->text.s : "");
 		if (frame->type == WIRE_STOP)
 			actor_request_stop(to, reason);
 		else
@@ -290,10 +317,11 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 /* ---- put aside ---- */
 
 /*
- * Answers cannot be paused: whoever asks and does not read makes them pile up here. So while more than UNREAD_MAX_BYTES wait for a peer,
- * what it asks is put aside, in order, and handled when it has read. What it answers to us is handled in any case, or two groups that have
- * much to answer each other would wait for each other for ever. A healthy peer is slowed down to what it reads; one that goes on asking and
- * reads nothing loses its link.
+ * Answers cannot be paused: whoever asks and does not read makes them pile up here. So while more than
+ * UNREAD_MAX_BYTES wait for a peer, what it asks is put aside, in order, and handled when it has read. What
+ * it answers to us is handled in any case, or two groups that have much to answer each other would wait for
+ * each other for ever. A healthy peer is slowed down to what it reads; one that goes on asking and reads
+ * nothing loses its link.
  */
 static bool peer_is_behind(const struct peer *peer)
 {
@@ -331,14 +359,19 @@ static bool inbound_put_aside(struct peer *peer, const struct wire_frame *frame)
 	if (!aside->failed && aside->size_bytes - peer->aside_at <= ASIDE_MAX_BYTES)
 		return true;
 	if (!aside->failed)
-		snprintf(why, sizeof(why), "it goes on asking and does not read its answers: %zu bytes wait for it", pipe_backlog_bytes(peer->pipe));
+		snprintf(why, sizeof(why),
+			"it goes on asking and does not read its answers: %zu bytes wait for it",
+			pipe_backlog_bytes(peer->pipe));
 	buf_deinit(aside);
 	*aside = (struct buf)BUF_INIT;
 	peer_cut(peer, why);
 	return false;
 }
 
-/* Handles what was put aside: a share of it, as long as the peer reads; or @all. Returns how many bytes. May end the link. */
+/*
+ * Handles what was put aside: a share of it, as long as the peer reads; or @all. Returns how many bytes. May
+ * end the link.
+ */
 static size_t inbound_aside(struct peer *peer, bool all)
 {
 	struct buf aside = peer->aside;
@@ -346,13 +379,17 @@ static size_t inbound_aside(struct peer *peer, bool all)
 	struct wire_frame frame;
 	bool linked = true;
 
-	peer->takes_aside = true; /* no fault of its own that it comes after a `pause` */
+	peer->takes_aside = true;           /* no fault of its own that it comes after a `pause` */
 	peer->aside = (struct buf)BUF_INIT; /* a link that ends meanwhile finds nothing to handle */
 	peer->aside_at = 0;
-	while (linked && at < aside.size_bytes && (all || (at - from < BYTES_PER_TURN && !peer_is_behind(peer)))) {
+	while (linked && at < aside.size_bytes &&
+		(all || (at - from < BYTES_PER_TURN && !peer_is_behind(peer)))) {
 		int r = wire_parse(aside.data + at, aside.size_bytes - at, &frame, &used);
 
-		if (r < 0) { /* it was parsed before, so it is a fault of ours; kept, it would be taken up again for ever */
+		/*
+		 * it was parsed before, so it is a fault of ours; kept, it would be taken up again for ever
+		 */
+		if (r < 0) {
 			if (!all)
 				peer_cut(peer, "malformed bytes");
 			linked = false;
@@ -398,7 +435,8 @@ void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes)
 			return;
 		}
 		at += used;
-		if (r > 0 && !(behind && !frame_is_an_answer(&frame) ? inbound_put_aside(peer, &frame) : inbound_frame(peer, &frame)))
+		if (r > 0 && !(behind && !frame_is_an_answer(&frame) ? inbound_put_aside(peer, &frame)
+								     : inbound_frame(peer, &frame)))
 			return;
 	}
 }
@@ -409,7 +447,9 @@ void inbound_poll(actor_group *group)
 	size_t taken_bytes = 0;
 
 	/* a share at a time: the actors must get to what came, and `pause` must get out */
-	for (int i = 0; i < EVENTS_PER_TURN && taken_bytes < BYTES_PER_TURN && transport_next(group->transport, &event) > 0; i++) {
+	for (int i = 0; i < EVENTS_PER_TURN && taken_bytes < BYTES_PER_TURN &&
+			transport_next(group->transport, &event) > 0;
+		i++) {
 		struct peer *peer = event.user;
 
 		switch (event.type) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +10,8 @@
 struct peer;
 
 void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes);
-size_t inbound_take_up(struct peer *peer); /* of what was put aside, when the peer has read: a share. How many bytes; may end the link */
+/* of what was put aside, when the peer has read: a share. How many bytes; may end the link */
+size_t inbound_take_up(struct peer *peer);
 void inbound_link_ends(struct peer *peer); /* what was put aside is handled before its end */
-void inbound_poll(actor_group *group); /* takes some of the waiting transport events */
+void inbound_poll(actor_group *group);     /* takes some of the waiting transport events */
 bool inbound_is_idle(const actor_group *group);

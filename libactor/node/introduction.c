@@ -1,7 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asking the broker to introduce us to a group, again and again as long as anything waits for it: a link that does not come up is no
- * death. How long a message may wait is its sender's business (a call's time-out, a bounded `pending`).
+ * Asking the broker to introduce us to a group, again and again as long as anything waits for it: a link that
+ * does not come up is no death. How long a message may wait is its sender's business (a call's time-out, a
+ * bounded `pending`).
  */
+#include "libactor/node/introduction.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,26 +17,26 @@
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
 #include "libactor/node/gone.h"
-#include "libactor/node/introduction.h"
 #include "libactor/node/service.h"
 #include "libactor/peer/peer.h"
 #include "libactor/peer/pressure.h"
 #include "libactor/protocol/cause.h"
+#include "libactor/protocol/names.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
-#include "libactor/protocol/names.h"
 
-#define TRY_AGAIN_MIN_MS 10	    /* after an introduction that failed; doubled each time */
+#define TRY_AGAIN_MIN_MS 10 /* after an introduction that failed; doubled each time */
 #define TRY_AGAIN_MAX_MS 500
 
 /* Does anything here wait for a link with it? */
 bool peer_is_wanted(const struct peer *peer)
 {
-	return peer->pending.size_bytes || peer->pending.failed || !list_is_empty(&peer->calls) || !list_is_empty(&peer->monitors) ||
-		!list_is_empty(&peer->watchers) || !list_is_empty(&peer->paused_senders);
+	return peer->pending.size_bytes || peer->pending.failed || !list_is_empty(&peer->calls) ||
+	       !list_is_empty(&peer->monitors) || !list_is_empty(&peer->watchers) ||
+	       !list_is_empty(&peer->paused_senders);
 }
 
 static void peer_fail(struct peer *peer, const char *reason, int call_error)
@@ -56,21 +60,21 @@ static void peer_introduce_answered(struct broker_request *request, int error, a
 	peer->asked = false;
 	if (error == 0 || peer->state != PEER_INTRODUCING)
 		return; /* it is under way: the broker tells us more */
-	if (error == -ESRCH || strcmp(name, ERROR_BAD_ARGS) == 0) {
+	if (error == -ESRCH || !strcmp(name, ERROR_BAD_ARGS)) {
 		peer_fail(peer, ERROR_NOPROC, -ESRCH);
 	} else if (error == -ENOTCONN) {
 		peer_fail(peer, ERROR_NOCONNECTION, -ECONNRESET); /* the node is gone */
-	} else if (strcmp(name, ERROR_SINGLE) == 0 && peer->pending.failed) {
+	} else if (!strcmp(name, ERROR_SINGLE) && peer->pending.failed) {
 		peer_fail(peer, ERROR_NOCONNECTION, -ECONNRESET); /* frames are missing */
-	} else if (strcmp(name, ERROR_SINGLE) == 0 && group->uplink.peer) {
+	} else if (!strcmp(name, ERROR_SINGLE) && group->uplink.peer) {
 		peer->state = PEER_ROUTED;
 		peer_move_pending(peer, group->uplink.peer);
 		handovers_route(peer, group->uplink.peer);
 		peer_senders_go_on(peer); /* they wait for the uplink from now on */
 	} else {
 		if (!peer->n_tries)
-			group_log(group, "the broker does not introduce us to group %llu yet: %s", (unsigned long long)peer->id,
-				*name ? name : strerror(-error));
+			group_log(group, "the broker does not introduce us to group %llu yet: %s",
+				(unsigned long long)peer->id, *name ? name : strerror(-error));
 		peer_try_again(peer);
 	}
 }
@@ -86,7 +90,8 @@ void peer_ask(struct peer *peer)
 	peer->asked = true; /* before it is answered, which may be at once */
 	r = body_pack(&args, BODY_ARGS, "U", peer->id);
 	if (r == 0)
-		r = broker_ask(peer->group, "introduce", &args, ACTOR_FOREVER, peer_introduce_answered, (void *)(uintptr_t)peer->id);
+		r = broker_ask(peer->group, "introduce", &args, ACTOR_FOREVER, peer_introduce_answered,
+			(void *)(uintptr_t)peer->id);
 	buf_deinit(&args);
 	if (r < 0) {
 		peer->asked = false;
@@ -104,7 +109,8 @@ void peer_try_again(struct peer *peer)
 	peer->state = PEER_INTRODUCING;
 	peer->pending_at = 0;
 	peer->n_tries++;
-	timer_arm(&peer->group->loop, &peer->timer, deadline_after_ms(clock_now_ns(), pause_ms < TRY_AGAIN_MAX_MS ? pause_ms : TRY_AGAIN_MAX_MS));
+	timer_arm(&peer->group->loop, &peer->timer,
+		deadline_after_ms(clock_now_ns(), pause_ms < TRY_AGAIN_MAX_MS ? pause_ms : TRY_AGAIN_MAX_MS));
 }
 
 static void ask_again(struct hash_node *node, void *arg)
@@ -115,13 +121,15 @@ static void ask_again(struct hash_node *node, void *arg)
 		return;
 	if (peer->group->uplink.restarted) {
 		peer->expected = false; /* whoever comes now is asked about */
-		if (peer->state == PEER_INTRODUCING && !peer->asked && !peer->exit_told && !peer_is_wanted(peer)) {
+		if (peer->state == PEER_INTRODUCING && !peer->asked && !peer->exit_told &&
+			!peer_is_wanted(peer)) {
 			peer_forget(peer);
 			return;
 		}
 	}
 	/* one that listens may wait for a dialer that the old broker never told */
-	if ((peer->state == PEER_INTRODUCING || (peer->state == PEER_LINKING && peer->listens)) && peer_is_wanted(peer))
+	if ((peer->state == PEER_INTRODUCING || (peer->state == PEER_LINKING && peer->listens)) &&
+		peer_is_wanted(peer))
 		peer_ask(peer);
 }
 
@@ -138,5 +146,6 @@ void peer_tell_link_down(struct peer *peer)
 /* A link that came of an earlier broker's introduction: this one counts it from now on. */
 void peer_tell_linked(struct peer *peer)
 {
-	broker_tell_surely(peer->group, "admit", "UUU", peer->id, (uint64_t)peer->expect.uid, (uint64_t)peer->expect.pid);
+	broker_tell_surely(peer->group, "admit", "UUU", peer->id, (uint64_t)peer->expect.uid,
+		(uint64_t)peer->expect.pid);
 }

@@ -1,8 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who comes by our door (door.c). Whoever was introduced to us dials it, says who it is, and writes; when we come to it, it is let in if it
- * is whom the broker told us to expect. If the broker has not (a new one never heard of that introduction, or its word is still on the way)
- * it is asked, and the connection waits, unread.
+ * Who comes by our door (door.c). Whoever was introduced to us dials it, says who it is, and writes; when we
+ * come to it, it is let in if it is whom the broker told us to expect. If the broker has not (a new one never
+ * heard of that introduction, or its word is still on the way) it is asked, and the connection waits, unread.
  */
+#include "libactor/node/knocks.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +15,6 @@
 #include "libactor/message/msg.h"
 #include "libactor/node/admission.h"
 #include "libactor/node/door.h"
-#include "libactor/node/knocks.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
@@ -52,15 +54,18 @@ static void knock_answered(struct broker_request *request, int error, actor_msg 
 	list_remove(&knock->link);
 	if (error == 0 && reply) {
 		r = mp_reader(reply->body, reply->body_bytes);
-		if (mp_read_array(&r, &n) < 0 || n < 2 || mp_read_uint(&r, &intro_id) < 0 || mp_read_str(&r, &name.s, &name.len) < 0)
+		if (mp_read_array(&r, &n) < 0 || n < 2 || mp_read_uint(&r, &intro_id) < 0 ||
+			mp_read_str(&r, &name.s, &name.len) < 0)
 			error = -EPROTO;
 	}
 	peer = error ? NULL : peer_expect(group, intro_id, knock->group_id, knock->from, name);
 	if (peer)
 		peer_admit(peer, knock->id);
 	else
-		knock_refuse(group, knock->id, &knock->from, error == -ESRCH ? "the group it says to be is gone" :
-			error == 0 ? "out of memory" : "the broker does not know it as the group it says to be");
+		knock_refuse(group, knock->id, &knock->from,
+			error == -ESRCH ? "the group it says to be is gone"
+			: error == 0    ? "out of memory"
+					: "the broker does not know it as the group it says to be");
 	free(knock);
 }
 
@@ -71,12 +76,14 @@ static void knock_ask(actor_group *group, uint64_t id, uint64_t group_id, const 
 	int r = -ENOMEM;
 
 	if (knock) {
-		*knock = (struct knock){.id = id, .ask_id = ++group->n_knocks_asked, .group_id = group_id, .from = *from};
+		*knock = (struct knock){
+			.id = id, .ask_id = ++group->n_knocks_asked, .group_id = group_id, .from = *from};
 		list_append(&group->knocks, &knock->link);
 		r = body_pack(&args, BODY_ARGS, "UUU", group_id, (uint64_t)from->uid, (uint64_t)from->pid);
 	}
 	if (r == 0)
-		r = broker_ask(group, "admit", &args, ACTOR_FOREVER, knock_answered, (void *)(uintptr_t)knock->ask_id);
+		r = broker_ask(group, "admit", &args, ACTOR_FOREVER, knock_answered,
+			(void *)(uintptr_t)knock->ask_id);
 	buf_deinit(&args);
 	if (r < 0 && knock) {
 		list_remove(&knock->link);
@@ -92,7 +99,8 @@ void knock_received(actor_group *group, const struct transport_event *event)
 	struct peer *peer;
 	size_t used;
 
-	if (wire_parse(event->data, event->size_bytes, &frame, &used) != 1 || frame.type != WIRE_JOIN || used != event->size_bytes) {
+	if (wire_parse(event->data, event->size_bytes, &frame, &used) != 1 || frame.type != WIRE_JOIN ||
+		used != event->size_bytes) {
 		knock_refuse(group, event->knock_id, &event->peer, "its first message is not one `join`");
 		return;
 	}
@@ -101,8 +109,10 @@ void knock_received(actor_group *group, const struct transport_event *event)
 		knock_ask(group, event->knock_id, frame.id, &event->peer);
 		return;
 	}
-	if (peer->expect.uid != event->peer.uid || (peer->expect.pid && event->peer.pid && peer->expect.pid != event->peer.pid))
-		knock_refuse(group, event->knock_id, &event->peer, "it says to be a group that is another process");
+	if (peer->expect.uid != event->peer.uid ||
+		(peer->expect.pid && event->peer.pid && peer->expect.pid != event->peer.pid))
+		knock_refuse(group, event->knock_id, &event->peer,
+			"it says to be a group that is another process");
 	else
 		peer_admit(peer, event->knock_id);
 }
@@ -152,7 +162,8 @@ void door_asked(actor_group *group)
 		r = door_renew(group->door);
 	}
 	if (r < 0) {
-		group_complain(group, 0, "cannot listen at %s again: %s", path, strerror(-r)); /* as often as somebody says that it did not get there */
+		/* as often as somebody says that it did not get there */
+		group_complain(group, 0, "cannot listen at %s again: %s", path, strerror(-r));
 		mp_put_array(&args, 1);
 		mp_put_nil(&args); /* there is another way, without doors */
 	} else {

@@ -1,18 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Other groups. One path to each at a time, so that order holds:
  *
- *   introducing ⇄ linking → linked          frames wait in order, in `pending`, until the link is up
- *             ↖    ↘ knocking ↗              they are written to the door's link, and kept until the other has let us in
+ *   introducing ⇄ linking → linked frames wait in order, in `pending`, until the link is up ↖ ↘ knocking ↗
+ *             they are written to the door's link, and kept until the other has let us in
  *              ↘ routed                     the other has one link only: the broker forwards
  *   linked → ended → (decided, forgotten)   its death
  *
- * A link that does not come up is no death: the broker is asked again, as long as anything waits for it. How long a message may wait is
- * its sender's business (a call's time-out, a bounded `pending`). Only the end of a link that was up, and the broker's word, end a peer.
+ * A link that does not come up is no death: the broker is asked again, as long as anything waits for it. How
+ * long a message may wait is its sender's business (a call's time-out, a bounded `pending`). Only the end of
+ * a link that was up, and the broker's word, end a peer.
  *
- * A group's death is decided once: the link's end and the exit told by the broker are awaited together, at most a second after the
- * first; then everything that hangs on the peer (calls, monitors) ends with the same cause. All frames read from the link go first,
- * because the link's end is read after them. After that the id is unknown again: a later send asks the broker, who knows better.
+ * A group's death is decided once: the link's end and the exit told by the broker are awaited together, at
+ * most a second after the first; then everything that hangs on the peer (calls, monitors) ends with the same
+ * cause. All frames read from the link go first, because the link's end is read after them. After that the id
+ * is unknown again: a later send asks the broker, who knows better.
  */
+#include "libactor/node/link.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -22,23 +27,23 @@
 #include "libactor/loop/timer.h"
 #include "libactor/node/gone.h"
 #include "libactor/node/introduction.h"
-#include "libactor/node/link.h"
 #include "libactor/node/service.h"
 #include "libactor/node/uplink.h"
 #include "libactor/peer/peer.h"
 #include "libactor/peer/pressure.h"
 #include "libactor/protocol/cause.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/list.h"
-#include "libactor/protocol/names.h"
 
 #define CLIENTS 0 /* to group_complain(): all clients of a service, which come under a new id each time */
 
 /* The peer is over after this. */
 void peer_decide(struct peer *peer)
 {
-	struct actor_cause cause = peer->exit_told ? peer->cause : cause_make(peer->got_bye ? "normal" : ERROR_NOCONNECTION);
+	struct actor_cause cause =
+		peer->exit_told ? peer->cause : cause_make(peer->got_bye ? "normal" : ERROR_NOCONNECTION);
 
 	if (peer->over)
 		return;
@@ -51,8 +56,12 @@ void peer_timeout(struct loop *loop, struct timer *timer)
 	struct peer *peer = container_of(timer, struct peer, timer);
 
 	if (peer->exit_told && peer->pipe && pipe_has_unread(peer->pipe)) {
-		/* it is we who are slow: what it left in the kernel is read first. The timer is for a socket that somebody else still holds open */
-		timer_arm(&peer->group->loop, &peer->timer, deadline_after_ms(peer->group->loop.now_ns, DEATH_DECISION_MS));
+		/*
+		 * it is we who are slow: what it left in the kernel is read first. The timer is for a socket
+		 * that somebody else still holds open
+		 */
+		timer_arm(&peer->group->loop, &peer->timer,
+			deadline_after_ms(peer->group->loop.now_ns, DEATH_DECISION_MS));
 		return;
 	}
 	if (peer->state == PEER_LINKED && peer->got_bye && !peer->exit_told)
@@ -85,7 +94,8 @@ void peer_link_up(struct peer *peer)
 	if (peer->state == PEER_KNOCKING)
 		return; /* peer_let_in() goes on */
 	handovers_linked(peer);
-	peer_senders_go_on(peer); /* who filled `pending` while there was no link waits for nothing that the link could tell */
+	/* who filled `pending` while there was no link waits for nothing that the link could tell */
+	peer_senders_go_on(peer);
 }
 
 void peer_let_in(struct peer *peer)
@@ -105,7 +115,9 @@ void peer_link_down(struct peer *peer, int error)
 {
 	actor_group *group = peer->group;
 	bool knocked = peer->state == PEER_KNOCKING, had_link = peer->pipe;
-	bool was_up = peer->state == PEER_LINKED || peer->state == PEER_ENDED || (knocked && peer->pending.failed); /* frames are missing */
+	/* frames are missing */
+	bool was_up =
+		peer->state == PEER_LINKED || peer->state == PEER_ENDED || (knocked && peer->pending.failed);
 
 	if (peer->over)
 		return;
@@ -122,7 +134,9 @@ void peer_link_down(struct peer *peer, int error)
 	if (!was_up && !peer->is_client && !peer->exit_told && !group->closing) {
 		/* it never came up: whether the other lives the broker knows */
 		if (knocked)
-			group_complain(group, peer->id, "group %llu (%s) closed our connection before it let us in; asking again", (unsigned long long)peer->id, peer->name);
+			group_complain(group, peer->id,
+				"group %llu (%s) closed our connection before it let us in; asking again",
+				(unsigned long long)peer->id, peer->name);
 		/* a broker that did not introduce us knows the link, but not by that introduction */
 		if (peer->listens || knocked || peer->told_at != group->uplink.n_connects)
 			peer_tell_link_down(peer);
@@ -133,7 +147,9 @@ void peer_link_down(struct peer *peer, int error)
 	}
 	peer->link_ended = true;
 	if (error != -ECONNRESET && was_up && !peer->got_bye)
-		group_complain(group, peer->is_client ? CLIENTS : peer->id, "link to group %llu (%s) ended: %s", (unsigned long long)peer->id, peer->name, strerror(-error));
+		group_complain(group, peer->is_client ? CLIENTS : peer->id,
+			"link to group %llu (%s) ended: %s", (unsigned long long)peer->id, peer->name,
+			strerror(-error));
 	if (!peer->is_client)
 		peer_tell_link_down(peer);
 	if (!was_up || peer->exit_told || peer->is_client || group->closing) {
@@ -152,7 +168,8 @@ void peer_cut(struct peer *peer, const char *why)
 	if (peer->over)
 		return;
 	group->stats.links_cut++;
-	group_complain(group, peer->is_client ? CLIENTS : peer->id, "cut the link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, why);
+	group_complain(group, peer->is_client ? CLIENTS : peer->id, "cut the link to group %llu (%s): %s",
+		(unsigned long long)peer->id, peer->name, why);
 	if (peer->is_client && peer->pipe && !peer->said_bye) { /* ours is the daemon's end: it says why */
 		wire_put_bye(peer_out(peer), wire_cstr(why));
 		pipe_flush(peer->pipe);

@@ -1,4 +1,10 @@
-/* A service group's own rendezvous: clients say hello here and get a link, as with the broker, but nothing is routed on. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A service group's own rendezvous: clients say hello here and get a link, as with the broker, but nothing is
+ * routed on.
+ */
+#include "libactor/node/rendezvous.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,18 +14,18 @@
 
 #include "libactor/base/base.h"
 #include "libactor/node/gone.h"
-#include "libactor/node/rendezvous.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/hello.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/hash.h"
-#include "libactor/protocol/names.h"
 
 #define CLIENT_LINK_MS 2000 /* docs/protocol.md: how long a link waits for who said hello */
-#define CLIENTS_MAX 1000u
-#define CLIENTS_FILES_SHARE 4 /* of our descriptors at most one in that many is a client's: with the others we do what we are there for */
+#define CLIENTS_MAX    1000u
+/* of our descriptors at most one in that many is a client's: with the others we do what we are there for */
+#define CLIENTS_FILES_SHARE 4
 
 int rendezvous_start(actor_group *group)
 {
@@ -78,7 +84,8 @@ static unsigned clients_of(actor_group *group, pid_t pid)
 
 void rendezvous_hello(actor_group *group, const struct transport_event *event)
 {
-	struct hello_answer answer = {.version = WIRE_VERSION, .node = group->node, .self = group_ref(group, 1)};
+	struct hello_answer answer = {
+		.version = WIRE_VERSION, .node = group->node, .self = group_ref(group, 1)};
 	struct buf out = BUF_INIT;
 	char path[4096], url[4200];
 	const unsigned max = clients_max();
@@ -87,43 +94,53 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 	int r;
 
 	if (event->peer.uid != geteuid() && event->peer.uid != 0) {
-		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: it is of uid %u", (int)event->peer.pid,
-			(unsigned)event->peer.uid);
+		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: it is of uid %u",
+			(int)event->peer.pid, (unsigned)event->peer.uid);
 		refuse(group, event->hello_id, ERROR_PERMISSION, "this node belongs to another user");
 		return;
 	}
 	if (hello_parse(event->data, event->size_bytes, &hello) < 0) {
-		group_complain(group, (uint64_t)event->peer.pid, "refused a malformed hello of pid %d", (int)event->peer.pid);
+		group_complain(group, (uint64_t)event->peer.pid, "refused a malformed hello of pid %d",
+			(int)event->peer.pid);
 		refuse(group, event->hello_id, "bad_hello", "not a hello of this protocol");
 		return;
 	}
 	if (hello.version_min > WIRE_VERSION || hello.version_max < WIRE_VERSION) {
-		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: it speaks no version 1", (int)event->peer.pid);
+		group_complain(group, (uint64_t)event->peer.pid,
+			"refused a hello of pid %d: it speaks no version 1", (int)event->peer.pid);
 		refuse(group, event->hello_id, "version", "this node speaks version 1");
 		return;
 	}
-	if (group->n_clients >= max / 2 && clients_of(group, event->peer.pid) >= max / 2) { /* so it keeps out nobody else */
-		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: it has %u links already", (int)event->peer.pid, max / 2);
+	/* so it keeps out nobody else */
+	if (group->n_clients >= max / 2 && clients_of(group, event->peer.pid) >= max / 2) {
+		group_complain(group, (uint64_t)event->peer.pid,
+			"refused a hello of pid %d: it has %u links already", (int)event->peer.pid, max / 2);
 		refuse(group, event->hello_id, ERROR_OVERLOADED, "too many links of this process");
 		return;
 	}
 	if (group->n_clients >= max) {
-		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: %u clients are connected", (int)event->peer.pid, group->n_clients);
+		group_complain(group, (uint64_t)event->peer.pid,
+			"refused a hello of pid %d: %u clients are connected", (int)event->peer.pid,
+			group->n_clients);
 		refuse(group, event->hello_id, ERROR_OVERLOADED, "too many clients");
 		return;
 	}
-	answer.group = GROUP_CLIENT | GROUP_OF_SUPERVISOR | (group->id & 0x3fffffff) << 32 | ++group->next_client;
-	r = group_path(group, path, sizeof(path), "g/%llu/c%u.ipc", (unsigned long long)group->id, group->next_client);
+	answer.group =
+		GROUP_CLIENT | GROUP_OF_SUPERVISOR | (group->id & 0x3fffffff) << 32 | ++group->next_client;
+	r = group_path(group, path, sizeof(path), "g/%llu/c%u.ipc", (unsigned long long)group->id,
+		group->next_client);
 	peer = r == 0 ? peer_new(group, answer.group, PEER_LINKING) : NULL;
 	if (peer) {
 		peer->is_client = true;
 		peer->expect = event->peer;
 		group->n_clients++;
-		snprintf(peer->name, sizeof(peer->name), "%.*s", (int)(hello.name.len < 255 ? hello.name.len : 255), hello.name.s);
+		snprintf(peer->name, sizeof(peer->name), "%.*s",
+			(int)(hello.name.len < 255 ? hello.name.len : 255), hello.name.s);
 		r = pipe_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->pipe);
 		if (r == -ENOENT) { /* somebody cleaned up */
 			socket_make_directory(path);
-			r = pipe_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->pipe);
+			r = pipe_listen(
+				group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->pipe);
 		}
 		if (r < 0)
 			peer_forget(peer);
@@ -133,7 +150,8 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 		r = -ENOMEM;
 	}
 	if (r < 0) {
-		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: %s", (int)event->peer.pid, strerror(-r));
+		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: %s",
+			(int)event->peer.pid, strerror(-r));
 		refuse(group, event->hello_id, ERROR_OVERLOADED, strerror(-r));
 		return;
 	}

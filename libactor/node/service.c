@@ -1,10 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What only a service group needs to know of its peers: when what it wrote is out of its hands, and when a client of its own is gone.
+ * What only a service group needs to know of its peers: when what it wrote is out of its hands, and when a
+ * client of its own is gone.
  *
- * A direct link is asked for its backlog: at none, the kernel has all of it, and keeps it for the peer even if we die. The broker is asked
- * by `ping`: it has handled what came before, when the `pong` comes. It flushes its links once a turn, in no order; so the second pong,
- * of a ping sent after the first, says that the turn of the first is over.
+ * A direct link is asked for its backlog: at none, the kernel has all of it, and keeps it for the peer even
+ * if we die. The broker is asked by `ping`: it has handled what came before, when the `pong` comes. It
+ * flushes its links once a turn, in no order; so the second pong, of a ping sent after the first, says that
+ * the turn of the first is over.
  */
+#include "libactor/node/service.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,7 +17,6 @@
 #include "libactor/actor/mailbox.h"
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
-#include "libactor/node/service.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
@@ -33,7 +37,8 @@ static void service_told(actor_group *group, const char *method, struct buf *arg
 	actor_msg *msg;
 
 	if (service && method[0] && !group->closing && buf_error(args) == 0 &&
-		msg_new_received(&msg, group_ref(group, 0), wire_cstr(method), args->data, args->size_bytes) == 0) {
+		msg_new_received(
+			&msg, group_ref(group, 0), wire_cstr(method), args->data, args->size_bytes) == 0) {
 		msg->kind = MSG_CAST;
 		mailbox_push(service, msg);
 	}
@@ -81,8 +86,10 @@ void service_hand_over(actor *self, uint64_t to, uint64_t number)
 
 	if (routed)
 		peer = group->uplink.peer;
-	handover = peer && peer->state != PEER_ENDED && !peer->said_bye && (peer->pipe || peer->state == PEER_INTRODUCING)
-		? calloc(1, sizeof(*handover)) : NULL;
+	handover = peer && peer->state != PEER_ENDED && !peer->said_bye &&
+				   (peer->pipe || peer->state == PEER_INTRODUCING)
+			   ? calloc(1, sizeof(*handover))
+			   : NULL;
 	if (!handover) {
 		handover_answer(group, to, number, false, routed);
 		return;
@@ -106,7 +113,7 @@ void handovers_linked(struct peer *peer)
 void handovers_drained(struct peer *peer)
 {
 	if (peer->is_uplink || !peer->pipe || peer->state == PEER_KNOCKING || list_is_empty(&peer->handovers))
-		return; /* who has not let us in may have to be told again */
+		return;                       /* who has not let us in may have to be told again */
 	if (pipe_backlog_bytes(peer->pipe)) { /* more has been written since */
 		pipe_notify_drained(peer->pipe);
 		return;

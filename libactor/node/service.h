@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the supervisor needs of the group runtime beyond the public API: it is a group like any other, but it knows its node without
- * asking a broker, starts before there is one, is reachable on its own rendezvous, and speaks for processes that cannot speak.
+ * What the supervisor needs of the group runtime beyond the public API: it is a group like any other, but it
+ * knows its node without asking a broker, starts before there is one, is reachable on its own rendezvous, and
+ * speaks for processes that cannot speak.
  */
 #pragma once
 
@@ -11,32 +13,46 @@
 #include "libactor/protocol/token.h"
 
 struct service_options {
-	const char *name;        /* "$spawner": registered with the broker under this name each time a link to one comes up */
+	/* "$spawner": registered with the broker under this name each time a link to one comes up */
+	const char *name;
 	const char *runtime_dir;
 	uint64_t node;
-	uint64_t group;          /* this incarnation's id */
+	uint64_t group; /* this incarnation's id */
 	uint8_t key[TOKEN_KEY_BYTES];
 	const char *listen_path; /* rendezvous socket, "<runtime dir>/spawner.ipc" */
-	/* Cast to the first actor (serial 1) each time the link to a broker is up, before anything else is sent on it. Args: none. */
+	/*
+	 * Cast to the first actor (serial 1) each time the link to a broker is up, before anything else is
+	 * sent on it. Args: none.
+	 */
 	const char *broker_up_method;
 	const char *broker_down_method;
 	/* Cast to the first actor when a client of our own rendezvous is gone. Args: its group id. */
 	const char *client_gone_method;
-	/* Cast to the first actor, once for each service_hand_over(). Args: group id, number, ok (bool), routed (bool). */
+	/*
+	 * Cast to the first actor, once for each service_hand_over(). Args: group id, number, ok (bool),
+	 * routed (bool).
+	 */
 	const char *handed_over_method;
 	void (*log)(const char *line, void *arg);
 	void *log_arg;
 };
 
-/* Never waits for the broker: its link is made, and made again, in the background. The first actor spawned is the service actor. */
+/*
+ * Never waits for the broker: its link is made, and made again, in the background. The first actor spawned is
+ * the service actor.
+ */
 int service_group_new(actor_group **ret, const struct service_options *options);
 
-/* Sends a `down` frame for @who (a process: serial 0) to @watcher's group. Delivered once if that group is there. */
-int service_send_down(actor *self, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause);
+/*
+ * Sends a `down` frame for @who (a process: serial 0) to @watcher's group. Delivered once if that group is
+ * there.
+ */
+int service_send_down(
+	actor *self, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause);
 
 /*
- * Asks the broker for a sign of life; when it comes, @answered (which must live as long as the group) is cast to the service actor. Nothing
- * comes if there is none within @timeout_ms. 0, -ENOTCONN, -ENOMEM.
+ * Asks the broker for a sign of life; when it comes, @answered (which must live as long as the group) is cast
+ * to the service actor. Nothing comes if there is none within @timeout_ms. 0, -ENOTCONN, -ENOMEM.
  */
 int service_ping_broker(actor *self, const char *answered, int64_t timeout_ms);
 
@@ -44,9 +60,10 @@ int service_ping_broker(actor *self, const char *answered, int64_t timeout_ms);
 bool service_broker_is_silent(const actor *self);
 
 /*
- * Asks when all that was sent to @group (0: the broker) before is out of our hands. *ok*: the kernel has it for a group with a direct
- * link, and the broker has passed it on to the kernel for a group that it routes for (*routed*); our death cannot lose it any more. Not ok:
- * the way broke, some of it may be lost. The answers for one group come in the order of the asking.
+ * Asks when all that was sent to @group (0: the broker) before is out of our hands. *ok*: the kernel has it
+ * for a group with a direct link, and the broker has passed it on to the kernel for a group that it routes
+ * for (*routed*); our death cannot lose it any more. Not ok: the way broke, some of it may be lost. The
+ * answers for one group come in the order of the asking.
  */
 void service_hand_over(actor *self, uint64_t group, uint64_t number);
 

@@ -1,4 +1,10 @@
-/* What others tell the runtime itself (serial 0): the broker of introductions, names and ends; whoever knows it, of the end of what we watch. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What others tell the runtime itself (serial 0): the broker of introductions, names and ends; whoever knows
+ * it, of the end of what we watch.
+ */
+#include "libactor/node/told.h"
+
 #include "libactor/actor/monitor.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
@@ -7,7 +13,6 @@
 #include "libactor/node/introduction.h"
 #include "libactor/node/knocks.h"
 #include "libactor/node/link.h"
-#include "libactor/node/told.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/cause.h"
@@ -30,12 +35,15 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 	peer->cause = *cause;
 	/* it may have come by our door, written, and ended, before we turned to it */
 	if (peer->state == PEER_INTRODUCING && peer->expected && !knocks_take_all(group)) {
-		timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
+		timer_arm(
+			&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
 		return;
 	}
-	if ((peer->state == PEER_LINKED || peer->state == PEER_KNOCKING || peer->state == PEER_LINKING) && !peer->link_ended) {
+	if ((peer->state == PEER_LINKED || peer->state == PEER_KNOCKING || peer->state == PEER_LINKING) &&
+		!peer->link_ended) {
 		/* what it sent last is still to be read */
-		timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
+		timer_arm(
+			&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
 		return;
 	}
 	peer_decide(peer);
@@ -48,7 +56,8 @@ void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const
 
 	if (!monitor)
 		return;
-	monitor_settle(group, monitor, who); /* the end of a process may be told before its start has been answered */
+	/* the end of a process may be told before its start has been answered */
+	monitor_settle(group, monitor, who);
 	if (!actor_ref_equal(monitor->who, who))
 		return;
 	if (who.serial == 0) {
@@ -99,11 +108,13 @@ static void told_introduce(actor_group *group, struct mp_reader *r, uint32_t n)
 	uint64_t intro_id, group_id, uid, pid;
 	struct wire_str role, path, name;
 
-	if (n < 7 || mp_read_uint(r, &intro_id) < 0 || mp_read_str(r, &role.s, &role.len) < 0 || mp_read_uint(r, &group_id) < 0 ||
-		mp_read_str(r, &path.s, &path.len) < 0 || mp_read_uint(r, &uid) < 0 || mp_read_uint(r, &pid) < 0 ||
+	if (n < 7 || mp_read_uint(r, &intro_id) < 0 || mp_read_str(r, &role.s, &role.len) < 0 ||
+		mp_read_uint(r, &group_id) < 0 || mp_read_str(r, &path.s, &path.len) < 0 ||
+		mp_read_uint(r, &uid) < 0 || mp_read_uint(r, &pid) < 0 ||
 		mp_read_str(r, &name.s, &name.len) < 0)
 		return;
-	peer_introduce(group, intro_id, role, group_id, path, (struct transport_peer){(uid_t)uid, (pid_t)pid}, name);
+	peer_introduce(
+		group, intro_id, role, group_id, path, (struct transport_peer){(uid_t)uid, (pid_t)pid}, name);
 }
 
 static void told_expect(actor_group *group, struct mp_reader *r, uint32_t n)
@@ -112,8 +123,9 @@ static void told_expect(actor_group *group, struct mp_reader *r, uint32_t n)
 	struct wire_str name;
 	struct peer *peer;
 
-	if (n < 5 || mp_read_uint(r, &intro_id) < 0 || mp_read_uint(r, &group_id) < 0 || mp_read_uint(r, &uid) < 0 ||
-		mp_read_uint(r, &pid) < 0 || mp_read_str(r, &name.s, &name.len) < 0)
+	if (n < 5 || mp_read_uint(r, &intro_id) < 0 || mp_read_uint(r, &group_id) < 0 ||
+		mp_read_uint(r, &uid) < 0 || mp_read_uint(r, &pid) < 0 ||
+		mp_read_str(r, &name.s, &name.len) < 0)
 		return;
 	peer = peer_expect(group, intro_id, group_id, (struct transport_peer){(uid_t)uid, (pid_t)pid}, name);
 	if (peer)
@@ -141,7 +153,8 @@ static void told_group_down(actor_group *group, struct mp_reader *r, uint32_t n)
 	const uint8_t *raw;
 	size_t raw_bytes;
 
-	if (n < 2 || mp_read_uint(r, &group_id) < 0 || mp_read_raw(r, &raw, &raw_bytes) < 0 || cause_parse(raw, raw_bytes, &cause) < 0)
+	if (n < 2 || mp_read_uint(r, &group_id) < 0 || mp_read_raw(r, &raw, &raw_bytes) < 0 ||
+		cause_parse(raw, raw_bytes, &cause) < 0)
 		return;
 	peer_exit_told(group, group_id, &cause);
 }

@@ -1,10 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The link to the daemon this group said hello to: the broker, or for control tools the supervisor.
  *
- * It is made, and when it is lost made again for ever, in the background: hello → link → announce what a new broker must know (our names,
- * whom we have links with, whom we watch) → `announced`. What the runtime itself asked meanwhile is idempotent and is asked again; what
- * actors asked is not, and ends with noconnection. Direct links to other groups do not notice any of it.
+ * It is made, and when it is lost made again for ever, in the background: hello → link → announce what a new
+ * broker must know (our names, whom we have links with, whom we watch) → `announced`. What the runtime itself
+ * asked meanwhile is idempotent and is asked again; what actors asked is not, and ends with noconnection.
+ * Direct links to other groups do not notice any of it.
  */
+#include "libactor/node/uplink.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -24,31 +28,34 @@
 #include "libactor/node/announce.h"
 #include "libactor/node/door.h"
 #include "libactor/node/gone.h"
-#include "libactor/node/uplink.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/hello.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
-#include "libactor/protocol/names.h"
 
 #define HELLO_TIMEOUT_MS 2000
-#define LINK_TIMEOUT_MS 2000
-#define BACKOFF_MIN_MS 10
-#define BACKOFF_SOON_MS 40   /* at most, for the first two seconds: a broker is back within a tenth of one */
-#define BACKOFF_MAX_MS 500
-#define SOON_MS 2000
-#define IN_USE_MAX 3 /* once could be an end that the broker has not seen yet */
-#define REFUSED_PATIENCE_MS 1000 /* a socket file nobody listens behind: a broker being restarted, or the remains of a node */
+#define LINK_TIMEOUT_MS  2000
+#define BACKOFF_MIN_MS   10
+#define BACKOFF_SOON_MS  40 /* at most, for the first two seconds: a broker is back within a tenth of one */
+#define BACKOFF_MAX_MS   500
+#define SOON_MS          2000
+#define IN_USE_MAX       3 /* once could be an end that the broker has not seen yet */
+/* a socket file nobody listens behind: a broker being restarted, or the remains of a node */
+#define REFUSED_PATIENCE_MS 1000
 
 static void uplink_hello(actor_group *group);
 
-/* Another node is there, or a broker that gave us up: our refs are dead for all others, so what we are cannot go on as if nothing was. */
+/*
+ * Another node is there, or a broker that gave us up: our refs are dead for all others, so what we are cannot
+ * go on as if nothing was.
+ */
 static void uplink_end(actor_group *group)
 {
 	group->uplink.state = UPLINK_NONE;
@@ -70,9 +77,14 @@ static void uplink_retry(actor_group *group, int error)
 		uplink_end(group);
 		return;
 	}
-	if (error == -EBUSY && !uplink->ever_up && group->token_bytes && !group->is_service && ++uplink->n_in_use >= IN_USE_MAX) {
-		/* a shell may have started two of us, or that one us: both have its token, and one is the supervised child */
-		group_log(group, "another process is the supervised child already: this one joins as a client of its own, and is not restarted");
+	if (error == -EBUSY && !uplink->ever_up && group->token_bytes && !group->is_service &&
+		++uplink->n_in_use >= IN_USE_MAX) {
+		/*
+		 * a shell may have started two of us, or that one us: both have its token, and one is the
+		 * supervised child
+		 */
+		group_log(group,
+			"another process is the supervised child already: this one joins as a client of its own, and is not restarted");
 		group->token_bytes = 0;
 		group->supervised = false;
 	}
@@ -110,9 +122,11 @@ static void uplink_hello(actor_group *group)
 	hello_put(&out, &hello);
 	r = buf_error(&out);
 	if (r == 0)
-		r = group_path(group, path, sizeof(path), "%s", group->mode == ACTOR_JOIN_SPAWNER ? "spawner.ipc" : "broker.ipc");
+		r = group_path(group, path, sizeof(path), "%s",
+			group->mode == ACTOR_JOIN_SPAWNER ? "spawner.ipc" : "broker.ipc");
 	if (r == 0)
-		r = request_send(group->transport, path, out.data, out.size_bytes, HELLO_TIMEOUT_MS, NULL, &uplink->request);
+		r = request_send(group->transport, path, out.data, out.size_bytes, HELLO_TIMEOUT_MS, NULL,
+			&uplink->request);
 	buf_deinit(&out);
 	if (r < 0)
 		uplink_retry(group, r);
@@ -123,7 +137,8 @@ static void uplink_hello(actor_group *group)
 /* The daemon refused: some refusals pass, others are for good. */
 static int uplink_refusal(const struct hello_answer *answer)
 {
-	if (mp_str_is(answer->error.s, answer->error.len, ERROR_PERMISSION) || mp_str_is(answer->error.s, answer->error.len, "bad_token"))
+	if (mp_str_is(answer->error.s, answer->error.len, ERROR_PERMISSION) ||
+		mp_str_is(answer->error.s, answer->error.len, "bad_token"))
 		return -EACCES;
 	if (mp_str_is(answer->error.s, answer->error.len, "version"))
 		return -EPROTONOSUPPORT;
@@ -151,17 +166,20 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 		r = uplink_refusal(&answer);
 		if (r == uplink->last_error)
 			return r; /* said once is enough */
-		group_log(group, "the node refused the hello: %.*s %.*s", (int)answer.error.len, answer.error.s, (int)answer.text.len,
-			answer.text.s ? answer.text.s : "");
+		group_log(group, "the node refused the hello: %.*s %.*s", (int)answer.error.len,
+			answer.error.s, (int)answer.text.len, answer.text.s ? answer.text.s : "");
 		return r;
 	}
-	if (answer.url.len < 7 || memcmp(answer.url.s, "ipc://", 6) != 0 || answer.url.len - 6 >= sizeof(path) ||
+	if (answer.url.len < 7 || memcmp(answer.url.s, "ipc://", 6) || answer.url.len - 6 >= sizeof(path) ||
 		answer.resume_bytes > sizeof(group->token) || !answer.node || !answer.group)
 		return -EPROTO;
 	/* what a daemon calls us counts once we had a link: one that dies in between has told it to nobody */
-	if (uplink->ever_up && (group->node != answer.node || (group->id != answer.group && !group->is_service))) {
-		group_log(group, group->node != answer.node ? "the node this process belonged to is gone: another has its place" :
-			"the node has given this process up, and would take it for a new one");
+	if (uplink->ever_up &&
+		(group->node != answer.node || (group->id != answer.group && !group->is_service))) {
+		group_log(group,
+			group->node != answer.node
+				? "the node this process belonged to is gone: another has its place"
+				: "the node has given this process up, and would take it for a new one");
 		return -ESTALE;
 	}
 	group->node = answer.node;
@@ -176,7 +194,8 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 	if (!uplink->peer)
 		return -ENOMEM;
 	uplink->peer->is_uplink = true;
-	snprintf(uplink->peer->name, sizeof(uplink->peer->name), "%s", group->mode == ACTOR_JOIN_SPAWNER ? NAME_SPAWNER : NAME_BROKER);
+	snprintf(uplink->peer->name, sizeof(uplink->peer->name), "%s",
+		group->mode == ACTOR_JOIN_SPAWNER ? NAME_SPAWNER : NAME_BROKER);
 	snprintf(path, sizeof(path), "%.*s", (int)answer.url.len - 6, answer.url.s + 6);
 	r = pipe_dial(group->transport, path, expect, LINK_TIMEOUT_MS, uplink->peer, &uplink->peer->pipe);
 	if (r < 0) {
@@ -215,7 +234,8 @@ void uplink_link_up(actor_group *group)
 	uplink->announced = false;
 	uplink->n_connects++;
 	if (service && group->broker_up_method[0] &&
-		msg_new_received(&msg, group_ref(group, 0), wire_cstr(group->broker_up_method), NULL, 0) == 0) {
+		msg_new_received(&msg, group_ref(group, 0), wire_cstr(group->broker_up_method), NULL, 0) ==
+			0) {
 		msg->kind = MSG_CAST;
 		mailbox_push(service, msg);
 	}
@@ -239,7 +259,8 @@ void uplink_link_down(actor_group *group, int error)
 	if (group->mode != ACTOR_JOIN_DIRECT)
 		names_forget_all(group);
 	if (was_up && service && group->broker_down_method[0] &&
-		msg_new_received(&msg, group_ref(group, 0), wire_cstr(group->broker_down_method), NULL, 0) == 0) {
+		msg_new_received(&msg, group_ref(group, 0), wire_cstr(group->broker_down_method), NULL, 0) ==
+			0) {
 		msg->kind = MSG_CAST;
 		mailbox_push(service, msg);
 	}
@@ -255,7 +276,8 @@ void uplink_turn(actor_group *group)
 	if (group->is_service) {
 		/* its first word to a new broker is the service actor's: who lives */
 		service = actor_find(group, 1);
-		if (!service || service->status == ACTOR_STARTING || service->task.stack || !list_is_empty(&service->mailbox.messages))
+		if (!service || service->status == ACTOR_STARTING || service->task.stack ||
+			!list_is_empty(&service->mailbox.messages))
 			return;
 	}
 	announce_group(group);
@@ -275,8 +297,9 @@ void uplink_start(actor_group *group)
 }
 
 /*
- * Does the keeper live, whose pid is in the lock file? Then so does the node, and whichever daemon is away comes back: its socket may be dead, or
- * swept and not made anew yet. No: or it cannot be told (the file is another user's, the pid one of another namespace).
+ * Does the keeper live, whose pid is in the lock file? Then so does the node, and whichever daemon is away
+ * comes back: its socket may be dead, or swept and not made anew yet. No: or it cannot be told (the file is
+ * another user's, the pid one of another namespace).
  */
 static bool node_lives(const actor_group *group)
 {
@@ -315,7 +338,8 @@ bool uplink_is_hopeless(const actor_group *group)
 		/* a broker that is being restarted is waited for, by whom the spawner started in any case */
 		if (group->supervised || node_lives(group))
 			return false;
-		return uplink->last_error == -ENOENT || clock_now_ns() - uplink->started_ns > REFUSED_PATIENCE_MS * MS_NS;
+		return uplink->last_error == -ENOENT ||
+		       clock_now_ns() - uplink->started_ns > REFUSED_PATIENCE_MS * MS_NS;
 	default:
 		return true;
 	}

@@ -1,18 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of others, as the broker last said. A look-up subscribes, so what is cached is kept current and later sends by name cost a hash
- * look-up. While the broker is away the cache is used as it is.
+ * Names of others, as the broker last said. A look-up subscribes, so what is cached is kept current and later
+ * sends by name cost a hash look-up. While the broker is away the cache is used as it is.
  */
+#include "libactor/peer/name-cache.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "libactor/base/base.h"
-#include "libactor/peer/name-cache.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/hash.h"
 
 struct cached_name {
-	struct hash_node node;       /* group->name_cache, by name */
-	struct hash_node group_node; /* group->name_owners, by the owner's group: its death is not a walk over all names */
+	struct hash_node node; /* group->name_cache, by name */
+	/* group->name_owners, by the owner's group: its death is not a walk over all names */
+	struct hash_node group_node;
 	actor_ref ref;
 	uint32_t length;
 	char name[];
@@ -54,7 +57,7 @@ static struct cached_name *name_find(actor_group *group, struct wire_str name)
 	for (struct hash_node *node = hash_first(&group->name_cache, hash); node; node = hash_next(node)) {
 		struct cached_name *cached = container_of(node, struct cached_name, node);
 
-		if (cached->length == name.len && memcmp(cached->name, name.s, name.len) == 0)
+		if (cached->length == name.len && !memcmp(cached->name, name.s, name.len))
 			return cached;
 	}
 	return NULL;
@@ -73,13 +76,15 @@ void name_store(actor_group *group, struct wire_str name, actor_ref ref)
 		cached->length = (uint32_t)name.len;
 		memcpy(cached->name, name.s, name.len);
 		cached->name[name.len] = 0;
-		if (hash_insert(&group->name_cache, &cached->node, hash_of_bytes(&group->name_cache, name.s, name.len)) < 0) {
+		if (hash_insert(&group->name_cache, &cached->node,
+			    hash_of_bytes(&group->name_cache, name.s, name.len)) < 0) {
 			free(cached);
 			return;
 		}
 	}
 	cached->ref = ref;
-	if (hash_insert(&group->name_owners, &cached->group_node, hash_of_u64(&group->name_owners, ref.group)) < 0) {
+	if (hash_insert(&group->name_owners, &cached->group_node,
+		    hash_of_u64(&group->name_owners, ref.group)) < 0) {
 		hash_remove(&group->name_cache, &cached->node);
 		free(cached);
 	}
@@ -110,7 +115,9 @@ void name_changed(actor_group *group, struct wire_str name, actor_ref ref)
 
 static void names_forget_owner(actor_group *group, actor_ref owner, bool whole_group)
 {
-	struct hash_node *node = hash_first(&group->name_owners, hash_of_u64(&group->name_owners, owner.group)), *next;
+	struct hash_node *node = hash_first(
+				 &group->name_owners, hash_of_u64(&group->name_owners, owner.group)),
+			 *next;
 
 	for (; node; node = next) {
 		struct cached_name *cached = container_of(node, struct cached_name, group_node);

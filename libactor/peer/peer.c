@@ -1,9 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Other groups, and what is written to them. One path to each at a time, so that order holds: a link of its own, the broker's, or, while
- * there is none, `pending`. Who makes the link, and what its end means, is decided above (node/), by group->peer_hooks.
+ * Other groups, and what is written to them. One path to each at a time, so that order holds: a link of its
+ * own, the broker's, or, while there is none, `pending`. Who makes the link, and what its end means, is
+ * decided above (node/), by group->peer_hooks.
  *
- * Whoever holds a struct peer may find it over (`peer->over`), never freed: its memory stays until the turn of the loop has ended.
+ * Whoever holds a struct peer may find it over (`peer->over`), never freed: its memory stays until the turn
+ * of the loop has ended.
  */
+#include "libactor/peer/peer.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +16,14 @@
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
-#include "libactor/peer/peer.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
-#include "libactor/protocol/names.h"
 
-#define FLUSH_AT_BYTES (64u << 10)   /* a handler that writes and writes is sent from while it does */
+#define FLUSH_AT_BYTES (64u << 10) /* a handler that writes and writes is sent from while it does */
 
 struct peer *peer_find(actor_group *group, uint64_t group_id)
 {
@@ -36,7 +40,7 @@ struct peer *peer_find(actor_group *group, uint64_t group_id)
 
 bool peer_is_spawner(const struct peer *peer)
 {
-	return !group_is_client(peer->id) && strcmp(peer->name, NAME_SPAWNER) == 0;
+	return !group_is_client(peer->id) && !strcmp(peer->name, NAME_SPAWNER);
 }
 
 struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state)
@@ -147,7 +151,10 @@ bool peer_keeps(const struct peer *peer)
 	}
 }
 
-/* The door's kernel gets it at once; we keep it until we are let in, since who is turned away has to say it again. */
+/*
+ * The door's kernel gets it at once; we keep it until we are let in, since who is turned away has to say it
+ * again.
+ */
 static void peer_copy_pending(struct peer *peer)
 {
 	struct buf *pending = &peer->pending;
@@ -157,7 +164,8 @@ static void peer_copy_pending(struct peer *peer)
 	if (pending->failed)
 		pipe_out(peer->pipe)->failed = true;
 	while (peer->pending_at < pending->size_bytes &&
-		wire_parse(pending->data + peer->pending_at, pending->size_bytes - peer->pending_at, &frame, &used) >= 0) {
+		wire_parse(pending->data + peer->pending_at, pending->size_bytes - peer->pending_at, &frame,
+			&used) >= 0) {
 		buf_append(pipe_out(peer->pipe), pending->data + peer->pending_at, used);
 		peer->pending_at += used;
 		pipe_mark(peer->pipe);
@@ -206,7 +214,8 @@ void peer_move_pending(struct peer *peer, struct peer *to)
 	peer->pending = (struct buf)BUF_INIT;
 	if (pending.failed)
 		peer_out(to)->failed = true; /* frames are missing: the link must not go on as if none were */
-	while (at < pending.size_bytes && wire_parse(pending.data + at, pending.size_bytes - at, &frame, &used) >= 0) {
+	while (at < pending.size_bytes &&
+		wire_parse(pending.data + at, pending.size_bytes - at, &frame, &used) >= 0) {
 		buf_append(peer_out(to), pending.data + at, used);
 		peer_wrote(to);
 		at += used;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include <stdbool.h>
@@ -17,11 +18,13 @@ struct loop;
 
 enum peer_state {
 	PEER_INTRODUCING, /* the broker was asked; frames wait in pending */
-	PEER_LINKING,     /* a link exists and is not up yet; frames wait in pending (the uplink's: in the link) */
-	PEER_KNOCKING,    /* a link to its door, where it has not let us in yet: frames are written, and kept in pending */
+	/* a link exists and is not up yet; frames wait in pending (the uplink's: in the link) */
+	PEER_LINKING,
+	/* a link to its door, where it has not let us in yet: frames are written, and kept in pending */
+	PEER_KNOCKING,
 	PEER_LINKED,
-	PEER_ROUTED,      /* has one link only: the broker routes */
-	PEER_ENDED,       /* the link ended or the exit was told: waiting for the other, at most 1 s */
+	PEER_ROUTED, /* has one link only: the broker routes */
+	PEER_ENDED,  /* the link ended or the exit was told: waiting for the other, at most 1 s */
 };
 
 struct peer {
@@ -35,11 +38,11 @@ struct peer {
 	bool asked;     /* an `introduce` of it is unanswered */
 	bool expected;  /* at our door, by the broker's word: `expect` says whom the kernel must have seen */
 	struct transport_peer expect;
-	uint64_t told_at; /* uplink.n_connects when the broker told us of the link */
-	bool listens;   /* at our end, rather than dials */
-	bool joins;     /* dials a door: what it writes counts when the other has let us in */
-	uint32_t n_tries; /* introductions that failed in a row */
-	uint64_t intro_id; /* of the link, or of the try to have one */
+	uint64_t told_at;      /* uplink.n_connects when the broker told us of the link */
+	bool listens;          /* at our end, rather than dials */
+	bool joins;            /* dials a door: what it writes counts when the other has let us in */
+	uint32_t n_tries;      /* introductions that failed in a row */
+	uint64_t intro_id;     /* of the link, or of the try to have one */
 	struct list over_link; /* group->peers_over */
 	struct pipe *pipe;
 	struct buf pending;     /* frames, until the link is up; a peer with one link only needs none */
@@ -52,9 +55,9 @@ struct peer {
 	struct list monitors;   /* struct monitor.target_link */
 	struct list watchers;   /* struct watcher.peer_link */
 	uint32_t n_watchers;
-	struct list handovers;  /* struct handover.link (service.c) */
-	struct list pauses;     /* struct pause.peer_link (pressure.c): told by us, the last first */
-	struct list paused_refs;/* struct paused_ref: told to us */
+	struct list handovers;   /* struct handover.link (service.c) */
+	struct list pauses;      /* struct pause.peer_link (pressure.c): told by us, the last first */
+	struct list paused_refs; /* struct paused_ref: told to us */
 	uint32_t n_paused_refs;
 	struct list paused_senders; /* struct task.blocked_link: parked by "pause *" */
 	bool paused_all;
@@ -69,24 +72,32 @@ struct peer {
 
 /* What the rooms above make of a peer; all of them in group->peer_hooks, set once. */
 struct peer_hooks {
-	void (*wanted)(struct peer *peer);    /* it is new, and has no link: the broker is to be asked */
+	void (*wanted)(struct peer *peer); /* it is new, and has no link: the broker is to be asked */
 	void (*timeout)(struct loop *loop, struct timer *timer); /* peer.timer */
 	void (*link_ends)(struct peer *peer); /* before its end is looked at: what it had said is handled */
 };
 
 struct peer *peer_find(actor_group *group, uint64_t group_id);
-/* Anybody may call himself so; only of a supervised group (bit 63 of its id is clear) it is the name in the token that admitted it. */
+/*
+ * Anybody may call himself so; only of a supervised group (bit 63 of its id is clear) it is the name in the
+ * token that admitted it.
+ */
 bool peer_is_spawner(const struct peer *peer);
 /* Where frames for that group go; starts an introduction if need be. NULL: out of memory. */
 struct peer *peer_route(actor_group *group, uint64_t group_id, bool introduce);
-/* Answers go back the way that was asked by: 0 the direct link with the asker's group, else the n-th link to the broker. */
+/*
+ * Answers go back the way that was asked by: 0 the direct link with the asker's group, else the n-th link to
+ * the broker.
+ */
 uint64_t peer_way(const struct peer *peer);
-struct peer *peer_back(actor_group *group, uint64_t group_id, uint64_t way); /* NULL: it has ended, and what would go there is dropped */
-struct buf *peer_out(struct peer *peer);   /* append one frame, then peer_wrote() */
+/* NULL: it has ended, and what would go there is dropped */
+struct peer *peer_back(actor_group *group, uint64_t group_id, uint64_t way);
+struct buf *peer_out(struct peer *peer); /* append one frame, then peer_wrote() */
 void peer_wrote(struct peer *peer);
 void peers_flush(actor_group *group);
 struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state);
 /* What is written to it is kept in pending. */
 bool peer_keeps(const struct peer *peer);
 void peer_move_pending(struct peer *peer, struct peer *to); /* frames that waited for a link */
-void peers_free_over(actor_group *group); /* what was forgotten, where nobody holds one: between the turns of the loop */
+/* what was forgotten, where nobody holds one: between the turns of the loop */
+void peers_free_over(actor_group *group);

@@ -1,7 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who sends too fast is held back, at both ends of a link. A receiver with a full mailbox tells the peer to pause, once for each actor; a
- * sender that was told so, or whose frames the kernel does not take, parks until it may go on.
+ * Who sends too fast is held back, at both ends of a link. A receiver with a full mailbox tells the peer to
+ * pause, once for each actor; a sender that was told so, or whose frames the kernel does not take, parks
+ * until it may go on.
  */
+#include "libactor/peer/pressure.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -9,7 +13,6 @@
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/peer/peer.h"
-#include "libactor/peer/pressure.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/clock.h"
@@ -17,14 +20,16 @@
 #include "libactor/util/list.h"
 
 /*
- * Written and not taken: like "pause *". One batch, so that the kernel finds the next one ready; more would make nothing faster, and all
- * of it still comes when the receiver has said `pause`, from each of its senders.
+ * Written and not taken: like "pause *". One batch, so that the kernel finds the next one ready; more would
+ * make nothing faster, and all of it still comes when the receiver has said `pause`, from each of its
+ * senders.
  */
 #define BACKLOG_MAX_BYTES TRANSPORT_BATCH_BYTES
-#define PAUSED_REFS_MAX 4096u	    /* actors of one peer with full mailboxes at a time */
-#define YIELD_AT_BYTES (256u << 10)  /* and lets the loop read now and then, or it would never hear `pause` */
+#define PAUSED_REFS_MAX   4096u /* actors of one peer with full mailboxes at a time */
+/* and lets the loop read now and then, or it would never hear `pause` */
+#define YIELD_AT_BYTES (256u << 10)
 
-struct pause { /* we told @peer to hold back messages for @to, one of our actors */
+struct pause {                 /* we told @peer to hold back messages for @to, one of our actors */
 	struct hash_node node; /* group->pauses, by both: each message to a full mailbox looks its pause up */
 	struct list mailbox_link; /* mailbox.paused */
 	struct list peer_link;
@@ -57,7 +62,8 @@ static struct pause *pause_find(actor_ref to, struct peer *peer)
 		if (last->to.serial == to.serial)
 			return last;
 	}
-	for (struct hash_node *node = hash_first(pauses, pause_hash(pauses, to, peer)); node; node = hash_next(node)) {
+	for (struct hash_node *node = hash_first(pauses, pause_hash(pauses, to, peer)); node;
+		node = hash_next(node)) {
 		struct pause *pause = container_of(node, struct pause, node);
 
 		if (pause->to.serial == to.serial && pause->peer == peer)
@@ -158,7 +164,8 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct task *sender, i
 
 	for (;;) {
 		struct paused_ref *paused;
-		struct peer *at = peer->state == PEER_ROUTED && group->uplink.peer ? group->uplink.peer : peer;
+		struct peer *at =
+			peer->state == PEER_ROUTED && group->uplink.peer ? group->uplink.peer : peer;
 
 		if (at->unyielded_bytes >= YIELD_AT_BYTES && sender && group->loop.current == sender) {
 			at->unyielded_bytes = 0;
@@ -176,7 +183,8 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct task *sender, i
 			queue = &paused->senders;
 		} else if (at->paused_all) {
 			queue = &at->paused_senders;
-		} else if ((at->pipe && !peer_keeps(at) ? pipe_backlog_bytes(at->pipe) : at->pending.size_bytes) > BACKLOG_MAX_BYTES) {
+		} else if ((at->pipe && !peer_keeps(at) ? pipe_backlog_bytes(at->pipe)
+							: at->pending.size_bytes) > BACKLOG_MAX_BYTES) {
 			queue = &at->paused_senders;
 			if (at->pipe && !peer_keeps(at)) /* else they go on when it has let us in */
 				pipe_notify_drained(at->pipe);

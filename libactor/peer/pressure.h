@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +11,10 @@
 struct peer;
 struct task;
 
-/* Tells the peer to hold back messages for @to, an actor of ours, once; @paused is its mailbox's list. Returns what it has sent to the full mailbox since. */
+/*
+ * Tells the peer to hold back messages for @to, an actor of ours, once; @paused is its mailbox's list.
+ * Returns what it has sent to the full mailbox since.
+ */
 uint64_t pause_tell(struct list *paused, actor_ref to, struct peer *peer, size_t received_bytes);
 void pauses_end(struct list *paused); /* there is room again: they may go on */
 void pauses_forget_peer(struct peer *peer);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/protocol/cause.h"
 
 #include <errno.h>
@@ -50,7 +51,7 @@ static const char *const cause_signal_names[] = {
 	[SIGPWR] = "SIGPWR",
 	[SIGSYS] = "SIGSYS",
 };
-#define CAUSE_SIGNAL_N ((int)(sizeof(cause_signal_names) / sizeof(cause_signal_names[0])))
+#define CAUSE_SIGNAL_N   ((int)(sizeof(cause_signal_names) / sizeof(cause_signal_names[0])))
 #define CAUSE_SIGNAL_MAX 64
 
 const char *cause_signal_name(int signo, char scratch[16])
@@ -82,7 +83,7 @@ int cause_signal_number(const char *name)
 
 bool actor_cause_is_clean(const struct actor_cause *cause)
 {
-	return strcmp(cause->reason, "normal") == 0 || strcmp(cause->reason, "shutdown") == 0;
+	return !strcmp(cause->reason, "normal") || !strcmp(cause->reason, "shutdown");
 }
 
 struct actor_cause cause_make(const char *reason)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Why an actor or a process ended: the `cause` map of docs/protocol.md §3, as a plain struct. */
 #pragma once
 

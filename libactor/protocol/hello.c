@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/protocol/hello.h"
 
 #include <errno.h>
@@ -6,8 +7,8 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/util/utf8.h"
 
-#define HELLO_URL_PREFIX "ipc://"
-#define HELLO_SINGLE "single"
+#define HELLO_URL_PREFIX    "ipc://"
+#define HELLO_SINGLE        "single"
 #define HELLO_URL_MAX_BYTES 4096
 
 void hello_put(struct buf *b, const struct hello *hello)
@@ -112,7 +113,8 @@ static int hello_parse_versions(struct mp_reader *r, struct hello *hello)
 {
 	uint32_t n;
 
-	if (mp_read_array(r, &n) || n != 2 || mp_read_uint(r, &hello->version_min) || mp_read_uint(r, &hello->version_max))
+	if (mp_read_array(r, &n) || n != 2 || mp_read_uint(r, &hello->version_min) ||
+		mp_read_uint(r, &hello->version_max))
 		return -EPROTO;
 	return hello->version_min <= hello->version_max ? 0 : -EPROTO;
 }
@@ -153,7 +155,8 @@ int hello_parse(const void *data, size_t size_bytes, struct hello *ret)
 		case HELLO_NAME:
 			e = mp_read_str(&r, &hello.name.s, &hello.name.len);
 			/* Goes to logs and listings. It may be empty: not every program knows its name. */
-			if (!e && (hello.name.len > WIRE_NAME_MAX_BYTES || !utf8_is_plain(hello.name.s, hello.name.len)))
+			if (!e && (hello.name.len > WIRE_NAME_MAX_BYTES ||
+					  !utf8_is_plain(hello.name.s, hello.name.len)))
 				e = -EPROTO;
 			break;
 		case HELLO_PID:
@@ -211,7 +214,7 @@ static int answer_parse_url(struct mp_reader *r, struct wire_str *url)
 
 	if (mp_read_str(r, &url->s, &url->len) || url->len <= prefix_len || url->len > HELLO_URL_MAX_BYTES)
 		return -EPROTO;
-	if (memcmp(url->s, HELLO_URL_PREFIX, prefix_len) != 0 || memchr(url->s, 0, url->len))
+	if (memcmp(url->s, HELLO_URL_PREFIX, prefix_len) || memchr(url->s, 0, url->len))
 		return -EPROTO;
 	return 0;
 }
@@ -249,7 +252,8 @@ static int answer_parse_value(struct mp_reader *r, int key, struct hello_answer 
 int hello_answer_parse(const void *data, size_t size_bytes, struct hello_answer *ret)
 {
 	const unsigned refused = 1u << ANSWER_ERROR | 1u << ANSWER_TEXT;
-	const unsigned admitted = 1u << ANSWER_V | 1u << ANSWER_URL | 1u << ANSWER_NODE | 1u << ANSWER_GROUP | 1u << ANSWER_SELF;
+	const unsigned admitted = 1u << ANSWER_V | 1u << ANSWER_URL | 1u << ANSWER_NODE | 1u << ANSWER_GROUP |
+				  1u << ANSWER_SELF;
 	struct mp_reader r = mp_reader(data, size_bytes);
 	struct hello_keys keys = {answer_key_names, ANSWER_KEY_N, 0};
 	struct hello_answer answer = {0};

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The rendezvous request and answer ⇄ bytes (docs/protocol.md §2). Pure. */
 #pragma once
 

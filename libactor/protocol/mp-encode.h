@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * msgpack written through a pointer into room that is known to be there: each function returns the place behind what it
- * wrote. mp_put_*() is made of these, and so are the frame headers, which reserve once and then only store.
+ * msgpack written through a pointer into room that is known to be there: each function returns the place
+ * behind what it wrote. mp_put_*() is made of these, and so are the frame headers, which reserve once and
+ * then only store.
  */
 #pragma once
 
@@ -11,10 +13,10 @@
 
 #include "actor/actor.h"
 
-#define MP_INT_MAX_BYTES 9
-#define MP_HEAD_MAX_BYTES 5 /* of a str, bin, array or map */
-#define MP_REF_BYTES 27     /* 0xc7 24 1 and the three numbers */
-#define MP_EXT_REF 1
+#define MP_INT_MAX_BYTES  9
+#define MP_HEAD_MAX_BYTES 5  /* of a str, bin, array or map */
+#define MP_REF_BYTES      27 /* 0xc7 24 1 and the three numbers */
+#define MP_EXT_REF        1
 
 static inline uint8_t *mp_encode_u8(uint8_t *p, uint8_t head, uint8_t v)
 {

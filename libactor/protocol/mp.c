@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/protocol/mp.h"
 
 #include <assert.h>
@@ -34,8 +35,9 @@ static inline uint64_t mp_load(const uint8_t *p, size_t width_bytes)
 }
 
 /*
- * What each first byte of 0xc0..0xdf announces: how many bytes follow the first one in any case (`fixed`), and of those
- * how many, the first ones, are a length or count (`width`); what is then counted is told by the type.
+ * What each first byte of 0xc0..0xdf announces: how many bytes follow the first one in any case (`fixed`),
+ * and of those how many, the first ones, are a length or count (`width`); what is then counted is told by the
+ * type.
  */
 static const struct mp_shape {
 	uint8_t fixed;
@@ -203,7 +205,10 @@ int mp_read_double(struct mp_reader *r, double *ret)
 	return 0;
 }
 
-/* The length of a str or bin, the count of an array or map, checked against nothing yet; the reader is moved behind it. */
+/*
+ * The length of a str or bin, the count of an array or map, checked against nothing yet; the reader is moved
+ * behind it.
+ */
 static int mp_read_head(struct mp_reader *r, enum mp_type type, uint32_t *ret)
 {
 	const struct mp_shape *shape;
@@ -288,7 +293,7 @@ int mp_read_ref(struct mp_reader *r, actor_ref *ret)
 {
 	static const uint8_t head[3] = {0xc7, 24, MP_EXT_REF};
 
-	if (mp_left(r) < MP_REF_BYTES || memcmp(r->at, head, sizeof(head)) != 0)
+	if (mp_left(r) < MP_REF_BYTES || memcmp(r->at, head, sizeof(head)))
 		return -EPROTO;
 	ret->node = mp_load(r->at + 3, 8);
 	ret->group = mp_load(r->at + 11, 8);
@@ -404,7 +409,7 @@ int mp_read_raw(struct mp_reader *r, const uint8_t **ret, size_t *ret_len)
 
 bool mp_str_is(const char *s, size_t len, const char *literal)
 {
-	return strlen(literal) == len && memcmp(s, literal, len) == 0;
+	return strlen(literal) == len && !memcmp(s, literal, len);
 }
 
 /* ---- writing ---- */
@@ -475,7 +480,8 @@ void mp_put_str(struct buf *b, const char *s, size_t len)
 	uint8_t *p = mp_reserve_bytes(b, len);
 
 	if (p)
-		b->size_bytes = (size_t)(mp_encode_bytes(mp_encode_str_head(p, (uint32_t)len), s, len) - b->data);
+		b->size_bytes =
+			(size_t)(mp_encode_bytes(mp_encode_str_head(p, (uint32_t)len), s, len) - b->data);
 }
 
 void mp_put_cstr(struct buf *b, const char *s)
@@ -491,7 +497,8 @@ void mp_put_bin(struct buf *b, const void *data, size_t len)
 	uint8_t *p = mp_reserve_bytes(b, len);
 
 	if (p)
-		b->size_bytes = (size_t)(mp_encode_bytes(mp_encode_bin_head(p, (uint32_t)len), data, len) - b->data);
+		b->size_bytes =
+			(size_t)(mp_encode_bytes(mp_encode_bin_head(p, (uint32_t)len), data, len) - b->data);
 }
 
 void mp_put_ext(struct buf *b, int8_t type, const void *data, size_t len)

@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The part of msgpack that the wire itself is made of: a bounds-checked reader over borrowed bytes and a writer
- * into a struct buf. No allocation while reading, no recursion deeper than asked for. Payloads that people look into
- * go through body.c and object.c; this is for headers, and for skipping over values that are only passed on.
+ * The part of msgpack that the wire itself is made of: a bounds-checked reader over borrowed bytes and a
+ * writer into a struct buf. No allocation while reading, no recursion deeper than asked for. Payloads that
+ * people look into go through body.c and object.c; this is for headers, and for skipping over values that are
+ * only passed on.
  *
- * Every read returns 0 or -EPROTO (truncated, or not of that type) and leaves the reader where it was on error.
- * Pointers point into the input.
+ * Every read returns 0 or -EPROTO (truncated, or not of that type) and leaves the reader where it was on
+ * error. Pointers point into the input.
  */
 #pragma once
 
@@ -17,7 +19,19 @@
 
 #define MP_DEPTH_MAX 64
 
-enum mp_type { MP_NIL, MP_BOOL, MP_UINT, MP_INT /* negative */, MP_FLOAT, MP_STR, MP_BIN, MP_ARRAY, MP_MAP, MP_EXT, MP_BAD };
+enum mp_type {
+	MP_NIL,
+	MP_BOOL,
+	MP_UINT,
+	MP_INT /* negative */,
+	MP_FLOAT,
+	MP_STR,
+	MP_BIN,
+	MP_ARRAY,
+	MP_MAP,
+	MP_EXT,
+	MP_BAD
+};
 
 struct mp_reader {
 	const uint8_t *at;
@@ -32,18 +46,20 @@ static inline struct mp_reader mp_reader(const void *data, size_t size_bytes)
 enum mp_type mp_peek(const struct mp_reader *r); /* MP_BAD at the end or on 0xc1 */
 int mp_read_nil(struct mp_reader *r);
 int mp_read_bool(struct mp_reader *r, bool *ret);
-int mp_read_uint(struct mp_reader *r, uint64_t *ret);         /* any encoding of an integer ≥ 0 */
-int mp_read_int(struct mp_reader *r, int64_t *ret);           /* any integer that fits */
-int mp_read_double(struct mp_reader *r, double *ret);         /* float 32/64 or an integer */
+int mp_read_uint(struct mp_reader *r, uint64_t *ret); /* any encoding of an integer ≥ 0 */
+int mp_read_int(struct mp_reader *r, int64_t *ret);   /* any integer that fits */
+int mp_read_double(struct mp_reader *r, double *ret); /* float 32/64 or an integer */
 int mp_read_str(struct mp_reader *r, const char **ret, size_t *ret_len);
 int mp_read_bin(struct mp_reader *r, const uint8_t **ret, size_t *ret_len);
-int mp_read_array(struct mp_reader *r, uint32_t *ret_n);      /* n elements follow; n is refused when > bytes left */
-int mp_read_map(struct mp_reader *r, uint32_t *ret_n);        /* n pairs follow; likewise */
-int mp_read_ref(struct mp_reader *r, actor_ref *ret);         /* ext type 1, 24 bytes */
+/* n elements follow; n is refused when > bytes left */
+int mp_read_array(struct mp_reader *r, uint32_t *ret_n);
+int mp_read_map(struct mp_reader *r, uint32_t *ret_n); /* n pairs follow; likewise */
+int mp_read_ref(struct mp_reader *r, actor_ref *ret);  /* ext type 1, 24 bytes */
 int mp_read_ext(struct mp_reader *r, int8_t *ret_type, const uint8_t **ret, size_t *ret_len); /* any ext */
 /* One whole value, nested at most MP_DEPTH_MAX deep; -EPROTO otherwise. Not recursive. */
 int mp_skip(struct mp_reader *r);
-int mp_skip_depth(struct mp_reader *r, unsigned depth_max); /* a scalar is 0 deep, [] is 1; depth_max ≤ MP_DEPTH_MAX */
+/* a scalar is 0 deep, [] is 1; depth_max ≤ MP_DEPTH_MAX */
+int mp_skip_depth(struct mp_reader *r, unsigned depth_max);
 /* Same, and says where it lay. */
 int mp_read_raw(struct mp_reader *r, const uint8_t **ret, size_t *ret_len);
 /* Compares a str key: for walking maps. */

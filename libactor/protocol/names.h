@@ -1,37 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The protocol's names: of errors, of the node's own actors, and what is in the two upper bits of a group id. */
+/*
+ * The protocol's names: of errors, of the node's own actors, and what is in the two upper bits of a group id.
+ */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NAME_BROKER "$broker"
+#define NAME_BROKER  "$broker"
 #define NAME_SPAWNER "$spawner"
 
-#define ERROR_NOPROC "noproc"             /* no such actor or name */
+#define ERROR_NOPROC       "noproc"       /* no such actor or name */
 #define ERROR_NOCONNECTION "noconnection" /* the way to it ended */
-#define ERROR_DOWN "down"                 /* it ended before it answered */
-#define ERROR_NO_METHOD "no_method"
-#define ERROR_NO_REPLY "no_reply"
-#define ERROR_BAD_ARGS "bad_args"
-#define ERROR_TOO_BIG "too_big"
-#define ERROR_BAD_RESULT "bad_result"
-#define ERROR_DEADLOCK "deadlock"
-#define ERROR_TIMEOUT "timeout"
-#define ERROR_OVERLOADED "overloaded"
-#define ERROR_PERMISSION "permission"
-#define ERROR_IN_USE "in_use"
-#define ERROR_SINGLE "single"   /* of an introduction: that group has one link only */
-#define ERROR_NO_NAME "no_name" /* the supervisor: no process has this name */
-#define ERROR_EXEC "exec"       /* the supervisor: it could not be run */
-#define ERROR_ENDED "ended"     /* the supervisor: it ended before it was up or ready */
+#define ERROR_DOWN         "down"         /* it ended before it answered */
+#define ERROR_NO_METHOD    "no_method"
+#define ERROR_NO_REPLY     "no_reply"
+#define ERROR_BAD_ARGS     "bad_args"
+#define ERROR_TOO_BIG      "too_big"
+#define ERROR_BAD_RESULT   "bad_result"
+#define ERROR_DEADLOCK     "deadlock"
+#define ERROR_TIMEOUT      "timeout"
+#define ERROR_OVERLOADED   "overloaded"
+#define ERROR_PERMISSION   "permission"
+#define ERROR_IN_USE       "in_use"
+#define ERROR_SINGLE       "single"  /* of an introduction: that group has one link only */
+#define ERROR_NO_NAME      "no_name" /* the supervisor: no process has this name */
+#define ERROR_EXEC         "exec"    /* the supervisor: it could not be run */
+#define ERROR_ENDED        "ended"   /* the supervisor: it ended before it was up or ready */
 
-/* What an error of the runtime, or of the supervisor, is in the API: a negative errno; 0: an error like any other, -EREMOTEIO. */
+/*
+ * What an error of the runtime, or of the supervisor, is in the API: a negative errno; 0: an error like any
+ * other, -EREMOTEIO.
+ */
 int error_errno(const char *name);
 int error_errno_of_supervisor(const char *name);
 
-/* Bit 63 of a group id: a daemon admitted it, the supervisor did not start it. Bit 62, of those: that daemon is the supervisor. */
-#define GROUP_CLIENT (UINT64_C(1) << 63)
+/*
+ * Bit 63 of a group id: a daemon admitted it, the supervisor did not start it. Bit 62, of those: that daemon
+ * is the supervisor.
+ */
+#define GROUP_CLIENT        (UINT64_C(1) << 63)
 #define GROUP_OF_SUPERVISOR (UINT64_C(1) << 62)
 
 static inline bool group_is_client(uint64_t group)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -6,7 +7,8 @@
 
 char *actor_ref_format(actor_ref ref, char text[ACTOR_REF_TEXT_MAX])
 {
-	snprintf(text, ACTOR_REF_TEXT_MAX, "<%" PRIx64 ".%" PRIx64 ".%" PRIx64 ">", ref.node, ref.group, ref.serial);
+	snprintf(text, ACTOR_REF_TEXT_MAX, "<%" PRIx64 ".%" PRIx64 ".%" PRIx64 ">", ref.node, ref.group,
+		ref.serial);
 	return text;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/protocol/token.h"
 
 #include <errno.h>
@@ -5,8 +6,8 @@
 
 #include "libactor/util/siphash.h"
 
-#define TOKEN_VERSION 1
-#define TOKEN_HEAD_BYTES (1 + 8 + 1)
+#define TOKEN_VERSION        1
+#define TOKEN_HEAD_BYTES     (1 + 8 + 1)
 #define TOKEN_NAME_MAX_BYTES 255
 
 int token_make(struct token *ret, const uint8_t key[TOKEN_KEY_BYTES], uint64_t group, const char *name)
@@ -27,7 +28,8 @@ int token_make(struct token *ret, const uint8_t key[TOKEN_KEY_BYTES], uint64_t g
 	return 0;
 }
 
-int token_check(const uint8_t *bytes, size_t size_bytes, const uint8_t key[TOKEN_KEY_BYTES], uint64_t *ret_group, char ret_name[256])
+int token_check(const uint8_t *bytes, size_t size_bytes, const uint8_t key[TOKEN_KEY_BYTES],
+	uint64_t *ret_group, char ret_name[256])
 {
 	uint8_t mac[TOKEN_MAC_BYTES], differs = 0;
 	uint64_t group = 0;

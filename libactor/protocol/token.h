@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A token says "this is group N, called X" under the node key (docs/protocol.md §2). Whoever holds the key, any incarnation of
- * broker or supervisor, can check it without asking anyone. It prevents mistakes inside a uid; the boundary is the uid.
+ * A token says "this is group N, called X" under the node key (docs/protocol.md §2). Whoever holds the key,
+ * any incarnation of broker or supervisor, can check it without asking anyone. It prevents mistakes inside a
+ * uid; the boundary is the uid.
  */
 #pragma once
 
@@ -16,9 +18,11 @@ struct token {
 	size_t size_bytes;
 };
 
-int token_make(struct token *ret, const uint8_t key[TOKEN_KEY_BYTES], uint64_t group, const char *name); /* -EINVAL: name too long */
+/* -EINVAL: name too long */
+int token_make(struct token *ret, const uint8_t key[TOKEN_KEY_BYTES], uint64_t group, const char *name);
 /* -EACCES: not of this key, or malformed. @ret_name has room for 256. */
-int token_check(const uint8_t *bytes, size_t size_bytes, const uint8_t key[TOKEN_KEY_BYTES], uint64_t *ret_group, char ret_name[256]);
+int token_check(const uint8_t *bytes, size_t size_bytes, const uint8_t key[TOKEN_KEY_BYTES],
+	uint64_t *ret_group, char ret_name[256]);
 /* Environment form; @ret has room for 2 * TOKEN_MAX_BYTES + 1. */
 void token_to_hex(const struct token *token, char *ret);
 int token_from_hex(struct token *ret, const char *hex); /* -EINVAL */

@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames are parsed where they lie: the result points into the input. Everything after a successful parse may rely on it: names,
- * methods and error names are what the protocol allows, the body is one well-formed value of the right type and depth, and raw is
- * exactly the frame. Whatever a peer sends, nothing is allocated and each byte is looked at once.
+ * Frames are parsed where they lie: the result points into the input. Everything after a successful parse may
+ * rely on it: names, methods and error names are what the protocol allows, the body is one well-formed value
+ * of the right type and depth, and raw is exactly the frame. Whatever a peer sends, nothing is allocated and
+ * each byte is looked at once.
  */
 #include "libactor/protocol/wire.h"
 
@@ -45,7 +47,8 @@ enum wire_field {
 
 static const uint8_t wire_fields[WIRE_TYPE_N][WIRE_FIELDS_MAX] = {
 	[WIRE_CAST] = {FIELD_DEST, FIELD_FROM, FIELD_METHOD, FIELD_ARGS},
-	[WIRE_CALL] = {FIELD_DEST, FIELD_FROM_ME, FIELD_METHOD, FIELD_ARGS, FIELD_ID, FIELD_DEADLINE, FIELD_MORE},
+	[WIRE_CALL] = {FIELD_DEST, FIELD_FROM_ME, FIELD_METHOD, FIELD_ARGS, FIELD_ID, FIELD_DEADLINE,
+		FIELD_MORE},
 	[WIRE_REPLY] = {FIELD_TO, FIELD_FROM, FIELD_ID, FIELD_RESULT},
 	[WIRE_ERROR] = {FIELD_TO, FIELD_FROM, FIELD_ID, FIELD_METHOD, FIELD_TEXT},
 	[WIRE_STOP] = {FIELD_DEST, FIELD_FROM, FIELD_TEXT},
@@ -121,7 +124,9 @@ static int wire_read_more(struct mp_reader *r, struct wire_frame *frame)
 		}
 		if (mp_read_raw(r, &frame->waits, &frame->waits_bytes))
 			return -EPROTO;
-		/* it helps to tell a circle from a long wait, no more: one that we do not understand is none */
+		/*
+		 * it helps to tell a circle from a long wait, no more: one that we do not understand is none
+		 */
 		if (wire_waits_read(frame->waits, frame->waits_bytes, &waits) || !waits.n)
 			frame->waits = NULL;
 	}
@@ -186,7 +191,7 @@ int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size
 		for (; *fields != FIELD_END; fields++, n--) {
 			if (!n && *fields == FIELD_MORE)
 				break;
-			if (!n || wire_read_field(&r, ret, (enum wire_field)*fields))
+			if (!n || wire_read_field(&r, ret, (enum wire_field) * fields))
 				return -EPROTO;
 			if (fields == wire_fields[type])
 				ret->rest_offset = (size_t)(r.at - ret->raw);
@@ -235,12 +240,16 @@ static inline uint8_t *wire_encode_dest(uint8_t *p, const struct wire_dest *to)
 	return to->name.s ? wire_encode_str(p, to->name) : mp_encode_ref(p, to->ref);
 }
 
-/* One reservation per frame; strings and bodies that cannot fit in a message anyway count as a failed allocation. */
+/*
+ * One reservation per frame; strings and bodies that cannot fit in a message anyway count as a failed
+ * allocation.
+ */
 static uint8_t *wire_reserve(struct buf *b, size_t fixed_bytes, size_t a_bytes, size_t b_bytes)
 {
 	size_t n;
 
-	if (__builtin_add_overflow(a_bytes, b_bytes, &n) || __builtin_add_overflow(n, fixed_bytes, &n) || n > UINT32_MAX)
+	if (__builtin_add_overflow(a_bytes, b_bytes, &n) || __builtin_add_overflow(n, fixed_bytes, &n) ||
+		n > UINT32_MAX)
 		n = SIZE_MAX;
 	return buf_reserve(b, n);
 }
@@ -258,10 +267,11 @@ static inline uint8_t *wire_encode_body(uint8_t *p, const void *body, size_t bod
 	return p + 1;
 }
 
-static uint8_t *wire_start_message(struct buf *b, enum wire_type type, unsigned n_fields, const struct wire_dest *to, actor_ref from,
-	struct wire_str method, size_t more_bytes)
+static uint8_t *wire_start_message(struct buf *b, enum wire_type type, unsigned n_fields,
+	const struct wire_dest *to, actor_ref from, struct wire_str method, size_t more_bytes)
 {
-	uint8_t *p = wire_reserve(b, WIRE_HEAD_BYTES + MP_REF_BYTES + wire_dest_bytes(to), wire_str_bytes(method), more_bytes);
+	uint8_t *p = wire_reserve(
+		b, WIRE_HEAD_BYTES + MP_REF_BYTES + wire_dest_bytes(to), wire_str_bytes(method), more_bytes);
 
 	if (!p)
 		return NULL;
@@ -271,7 +281,8 @@ static uint8_t *wire_start_message(struct buf *b, enum wire_type type, unsigned 
 	return wire_encode_str(p, method);
 }
 
-void wire_put_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body, size_t body_bytes)
+void wire_put_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
+	const void *body, size_t body_bytes)
 {
 	uint8_t *p = wire_start_message(b, WIRE_CAST, 4, to, from, method, body ? body_bytes : 1);
 
@@ -293,8 +304,8 @@ static uint8_t *wire_encode_waits(uint8_t *p, const struct wire_waits *waits)
 	return p;
 }
 
-void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body,
-	size_t body_bytes, uint64_t id, int64_t deadline_us, const struct wire_waits *waits)
+void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
+	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us, const struct wire_waits *waits)
 {
 	size_t fixed_bytes = 2 * MP_INT_MAX_BYTES, more_bytes;
 	uint8_t *p;
@@ -302,7 +313,8 @@ void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref f
 	if (waits && !waits->n)
 		waits = NULL;
 	if (waits)
-		fixed_bytes += 3 * MP_HEAD_MAX_BYTES + sizeof("waits") + MP_INT_MAX_BYTES + waits->n * (MP_REF_BYTES + MP_INT_MAX_BYTES);
+		fixed_bytes += 3 * MP_HEAD_MAX_BYTES + sizeof("waits") + MP_INT_MAX_BYTES +
+			       waits->n * (MP_REF_BYTES + MP_INT_MAX_BYTES);
 	if (__builtin_add_overflow(body ? body_bytes : 1, fixed_bytes, &more_bytes))
 		more_bytes = SIZE_MAX;
 	p = wire_start_message(b, WIRE_CALL, waits ? 7 : 6, to, from, method, more_bytes);
@@ -314,8 +326,8 @@ void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref f
 	wire_commit(b, waits ? wire_encode_waits(p, waits) : p);
 }
 
-void wire_put_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body, size_t body_bytes,
-	uint64_t id, int64_t deadline_us)
+void wire_put_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
+	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us)
 {
 	wire_put_nested_call(b, to, from, method, body, body_bytes, id, deadline_us, NULL);
 }
@@ -345,8 +357,8 @@ void wire_put_call_tail(struct buf *b, uint64_t id, int64_t deadline_us)
 }
 
 /* reply, error, monitor, demonitor, down begin alike: to, from, id. */
-static uint8_t *wire_start_id(struct buf *b, enum wire_type type, unsigned n_fields, const struct wire_dest *to, actor_ref from, uint64_t id,
-	size_t a_bytes, size_t b_bytes)
+static uint8_t *wire_start_id(struct buf *b, enum wire_type type, unsigned n_fields,
+	const struct wire_dest *to, actor_ref from, uint64_t id, size_t a_bytes, size_t b_bytes)
 {
 	size_t fixed = WIRE_HEAD_BYTES + MP_REF_BYTES + MP_INT_MAX_BYTES + wire_dest_bytes(to);
 	uint8_t *p = wire_reserve(b, fixed, a_bytes, b_bytes);
@@ -359,7 +371,8 @@ static uint8_t *wire_start_id(struct buf *b, enum wire_type type, unsigned n_fie
 	return mp_encode_uint(p, id);
 }
 
-void wire_put_reply(struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *body, size_t body_bytes)
+void wire_put_reply(
+	struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *body, size_t body_bytes)
 {
 	struct wire_dest dest = {.ref = to};
 	uint8_t *p = wire_start_id(b, WIRE_REPLY, 4, &dest, from, id, body ? body_bytes : 1, 0);
@@ -368,10 +381,12 @@ void wire_put_reply(struct buf *b, actor_ref to, actor_ref from, uint64_t id, co
 		wire_commit(b, wire_encode_body(p, body, body_bytes, 0xc0));
 }
 
-void wire_put_error(struct buf *b, actor_ref to, actor_ref from, uint64_t id, struct wire_str name, struct wire_str text)
+void wire_put_error(
+	struct buf *b, actor_ref to, actor_ref from, uint64_t id, struct wire_str name, struct wire_str text)
 {
 	struct wire_dest dest = {.ref = to};
-	uint8_t *p = wire_start_id(b, WIRE_ERROR, 5, &dest, from, id, wire_str_bytes(name), wire_str_bytes(text));
+	uint8_t *p =
+		wire_start_id(b, WIRE_ERROR, 5, &dest, from, id, wire_str_bytes(name), wire_str_bytes(text));
 
 	if (p)
 		wire_commit(b, wire_encode_str(wire_encode_str(p, name), text));
@@ -379,7 +394,8 @@ void wire_put_error(struct buf *b, actor_ref to, actor_ref from, uint64_t id, st
 
 void wire_put_stop(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str reason)
 {
-	uint8_t *p = wire_reserve(b, WIRE_HEAD_BYTES + MP_REF_BYTES, wire_dest_bytes(to), wire_str_bytes(reason));
+	uint8_t *p =
+		wire_reserve(b, WIRE_HEAD_BYTES + MP_REF_BYTES, wire_dest_bytes(to), wire_str_bytes(reason));
 
 	if (!p)
 		return;
@@ -417,7 +433,8 @@ void wire_put_demonitor(struct buf *b, actor_ref to, actor_ref from, uint64_t id
 		wire_commit(b, p);
 }
 
-void wire_put_down(struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *cause, size_t cause_bytes)
+void wire_put_down(
+	struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *cause, size_t cause_bytes)
 {
 	struct wire_dest dest = {.ref = to};
 	uint8_t *p = wire_start_id(b, WIRE_DOWN, 4, &dest, from, id, cause ? cause_bytes : 1, 0);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Frames ⇄ bytes (docs/protocol.md §3). No I/O, no clock, no allocation while reading. */
 #pragma once
 
@@ -9,8 +10,9 @@
 #include "libactor/util/buf.h"
 
 #define WIRE_VERSION 1
-#define WIRE_MESSAGE_MAX_BYTES (16u << 20) /* one nng message, so also one frame; ACTOR_BODY_MAX_BYTES leaves room for all but the body */
-#define WIRE_NAME_MAX_BYTES 255u
+/* one nng message, so also one frame; ACTOR_BODY_MAX_BYTES leaves room for all but the body */
+#define WIRE_MESSAGE_MAX_BYTES (16u << 20)
+#define WIRE_NAME_MAX_BYTES    255u
 
 enum wire_type {
 	WIRE_CAST = 1,
@@ -50,7 +52,9 @@ struct wire_dest {
 
 #define WIRE_WAITS_MAX 16u
 
-/* Calls whose callers wait, and go on only when the call is answered that this comes with: the nearest first. */
+/*
+ * Calls whose callers wait, and go on only when the call is answered that this comes with: the nearest first.
+ */
 struct wire_waits {
 	int64_t until_us; /* until then they all wait at least (CLOCK_MONOTONIC); 0: for ever */
 	uint32_t n;
@@ -68,45 +72,58 @@ struct wire_frame {
 	struct wire_str text;   /* error text; reason of stop and bye */
 	const uint8_t *body;    /* args, result or cause: one well-formed msgpack value */
 	size_t body_bytes;
-	uint64_t id;            /* call, reply, error, monitor, demonitor, down; n of ping and pong; group id of join */
-	int64_t deadline_us;    /* call */
-	const uint8_t *waits;   /* call: for wire_waits_read(), which understands it; NULL: none */
+	/* call, reply, error, monitor, demonitor, down; n of ping and pong; group id of join */
+	uint64_t id;
+	int64_t deadline_us;  /* call */
+	const uint8_t *waits; /* call: for wire_waits_read(), which understands it; NULL: none */
 	size_t waits_bytes;
-	bool has_ref;           /* pause, resume: to.ref is set (else the whole link) */
-	const uint8_t *raw;     /* the frame itself */
+	bool has_ref;       /* pause, resume: to.ref is set (else the whole link) */
+	const uint8_t *raw; /* the frame itself */
 	size_t raw_bytes;
-	size_t rest_offset;     /* in raw: where the fields after `to` begin; used to re-address a frame */
+	size_t rest_offset; /* in raw: where the fields after `to` begin; used to re-address a frame */
 };
 
 /*
- * Takes the first frame of @data. Return: 1 and *ret filled; 0 for a well-formed frame of unknown type (raw is set, skip it);
- * -EPROTO (*ret is then meaningless). *ret_used is how far to go on.
- * What a caller may rely on: `to` is a name only in cast, call, stop, kill, monitor; names and methods are wire_name_is_valid(); args are an
- * array, a cause is a map; the body is at most MP_DEPTH_MAX deep; from is somebody in call, monitor, demonitor. Text is any bytes.
+ * Takes the first frame of @data. Return: 1 and *ret filled; 0 for a well-formed frame of unknown type (raw
+ * is set, skip it);
+ * -EPROTO (*ret is then meaningless). *ret_used is how far to go on. What a caller may rely on: `to` is a
+ * name only in cast, call, stop, kill, monitor; names and methods are wire_name_is_valid(); args are an
+ * array, a cause is a map; the body is at most MP_DEPTH_MAX deep; from is somebody in call, monitor,
+ * demonitor. Text is any bytes.
  */
 int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size_t *ret_used);
 
-/* Writers append one frame; failures show in buf_error(). @body must be one well-formed value; NULL means an empty array
- * (cast, call) or nil (reply) or an empty map (down). */
-void wire_put_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body, size_t body_bytes);
-void wire_put_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body, size_t body_bytes,
-	uint64_t id, int64_t deadline_us);
+/*
+ * Writers append one frame; failures show in buf_error(). @body must be one well-formed value; NULL means an
+ * empty array (cast, call) or nil (reply) or an empty map (down).
+ */
+void wire_put_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
+	const void *body, size_t body_bytes);
+void wire_put_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
+	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us);
 /* A call made while a call is being handled; @waits NULL or empty: as wire_put_call(). */
-void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method, const void *body,
-	size_t body_bytes, uint64_t id, int64_t deadline_us, const struct wire_waits *waits);
+void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
+	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us,
+	const struct wire_waits *waits);
 /* What a frame said: 0, -EPROTO (not of a frame that was parsed). */
 int wire_waits_read(const uint8_t *data, size_t size_bytes, struct wire_waits *ret);
-/* The same in pieces, for an args array written straight into @b between them (a failure in between: cut b->size_bytes back). */
+/*
+ * The same in pieces, for an args array written straight into @b between them (a failure in between: cut
+ * b->size_bytes back).
+ */
 void wire_put_cast_head(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method);
 void wire_put_call_head(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method);
 void wire_put_call_tail(struct buf *b, uint64_t id, int64_t deadline_us);
-void wire_put_reply(struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *body, size_t body_bytes);
-void wire_put_error(struct buf *b, actor_ref to, actor_ref from, uint64_t id, struct wire_str name, struct wire_str text);
+void wire_put_reply(
+	struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *body, size_t body_bytes);
+void wire_put_error(
+	struct buf *b, actor_ref to, actor_ref from, uint64_t id, struct wire_str name, struct wire_str text);
 void wire_put_stop(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str reason);
 void wire_put_kill(struct buf *b, const struct wire_dest *to, actor_ref from);
 void wire_put_monitor(struct buf *b, const struct wire_dest *to, actor_ref from, uint64_t id);
 void wire_put_demonitor(struct buf *b, actor_ref to, actor_ref from, uint64_t id);
-void wire_put_down(struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *cause, size_t cause_bytes);
+void wire_put_down(
+	struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *cause, size_t cause_bytes);
 void wire_put_pause(struct buf *b, const actor_ref *ref);
 void wire_put_resume(struct buf *b, const actor_ref *ref);
 void wire_put_ping(struct buf *b, uint64_t n);

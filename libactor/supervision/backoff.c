@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "libactor/supervision/backoff.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
-
-#include "libactor/supervision/backoff.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -37,8 +37,8 @@ uint64_t backoff_base_ms(const struct backoff_spec *spec, uint32_t n)
 	return delay_ms < spec->max_ms ? delay_ms : spec->max_ms;
 }
 
-uint64_t backoff_next_ns(struct backoff *backoff, const struct backoff_spec *spec, bool served,
-	bool killed, uint64_t served_ns, uint64_t random)
+uint64_t backoff_next_ns(struct backoff *backoff, const struct backoff_spec *spec, bool served, bool killed,
+	uint64_t served_ns, uint64_t random)
 {
 	bool blameless = served && killed && spec->killed_max_ms;
 	uint64_t delay_ns, span_ns;

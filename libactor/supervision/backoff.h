@@ -15,15 +15,16 @@
 struct backoff_spec {
 	uint32_t min_ms;
 	uint32_t max_ms;
-	uint32_t factor;	 /* >= 1 */
-	uint32_t jitter_pct;	 /* 0..100 */
+	uint32_t factor;         /* >= 1 */
+	uint32_t jitter_pct;     /* 0..100 */
 	uint32_t reset_after_ms; /* served this long: its failure begins a new series; 0 = never */
-	uint32_t killed_max_ms;	 /* killed while it served: waits no longer, and the series does not grow; 0 = as any failure */
+	/* killed while it served: waits no longer, and the series does not grow; 0 = as any failure */
+	uint32_t killed_max_ms;
 };
 
 /* what `actorctl spawn` gives a child */
-#define BACKOFF_DEFAULT                                                                                \
-	((struct backoff_spec){                                                                        \
+#define BACKOFF_DEFAULT                                                                                      \
+	((struct backoff_spec){                                                                              \
 		.min_ms = 100, .max_ms = 30000, .factor = 2, .jitter_pct = 20, .reset_after_ms = 60000})
 
 /* step 0: no series; step n: the next delay is the n-th of it. Plain data: can be saved and restored. */
@@ -47,8 +48,8 @@ uint64_t backoff_base_ms(const struct backoff_spec *spec, uint32_t n);
  *
  * The first failure of one that had served is answered with 0: it may well have been a single bad message.
  */
-uint64_t backoff_next_ns(struct backoff *backoff, const struct backoff_spec *spec, bool served,
-	bool killed, uint64_t served_ns, uint64_t random);
+uint64_t backoff_next_ns(struct backoff *backoff, const struct backoff_spec *spec, bool served, bool killed,
+	uint64_t served_ns, uint64_t random);
 
 static inline void backoff_reset(struct backoff *backoff)
 {
@@ -63,8 +64,8 @@ static inline void backoff_reset(struct backoff *backoff)
 struct intensity_window {
 	uint64_t *times_ns;
 	uint32_t n_slots; /* intensity + 1 */
-	uint32_t n;	  /* slots in use */
-	uint32_t next;	  /* where the next one goes = the oldest when full */
+	uint32_t n;       /* slots in use */
+	uint32_t next;    /* where the next one goes = the oldest when full */
 	uint64_t period_ns;
 };
 

@@ -53,21 +53,21 @@
  * empty, so the queue needs no memory and is bounded by the number of children. Actions that were overtaken
  * before they were taken disappear: a START whose child is stopped again, a STOP whose child has exited.
  */
+#include "libactor/supervision/engine.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libactor/supervision/engine.h"
-
 #define NS_PER_MS UINT64_C(1000000)
 
-#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define PENDING(kind) (1u << SUPERVISION_ACTION_##kind)
 
 enum supervision_phase {
-	PHASE_NEW,	/* supervision_start() not yet called */
+	PHASE_NEW,      /* supervision_start() not yet called */
 	PHASE_STARTING, /* cursor goes forward and starts what is WAITING */
 	PHASE_RUNNING,
 	PHASE_STOPPING, /* cursor goes backward down to from_order and stops; then STARTING */
@@ -81,7 +81,7 @@ struct supervision {
 	struct supervision_config config;
 	enum supervision_phase phase;
 	struct supervision_list children; /* in start order */
-	struct supervision_list queue;	  /* those with actions pending */
+	struct supervision_list queue;    /* those with actions pending */
 	struct supervision_child *cursor;
 	struct supervision_child *escalated; /* ESCALATE is pending for this one */
 	struct supervision_child *reaped;    /* its GONE was taken; freed at the next look */
@@ -95,13 +95,13 @@ struct supervision {
 	size_t n_live;
 	size_t n_significant; /* significant children that are not DOWN */
 	size_t n_holding;     /* children whose backoff a group restart waits for */
-	bool initial;	      /* supervision_start() is not complete */
+	bool initial;         /* supervision_start() is not complete */
 	bool ready_pending;
 	bool done_pending;
 	enum supervision_cause done_cause;
 };
 
-/* --- small steps --- */
+/* ---- small steps ---- */
 
 /* splitmix64: jitter needs spread, not secrecy */
 static uint64_t supervision_random(struct supervision *supervision)
@@ -294,7 +294,7 @@ static void child_stop_as_sibling(struct supervision_child *child)
 	child_begin_stop(child, SUPERVISION_CAUSE_SIBLING);
 }
 
-/* --- the group --- */
+/* ---- the group ---- */
 
 static bool child_in_stopping_range(const struct supervision_child *child)
 {
@@ -368,8 +368,8 @@ static void supervision_begin_shutdown(struct supervision *supervision, enum sup
 }
 
 /* @child failed: restart it and what its strategy takes along, after @delay_ns */
-static void supervision_begin_group_restart(struct supervision *supervision, struct supervision_child *child,
-	uint64_t delay_ns)
+static void supervision_begin_group_restart(
+	struct supervision *supervision, struct supervision_child *child, uint64_t delay_ns)
 {
 	struct supervision_child *sibling;
 	uint64_t from_order = child->order; /* before the range of one that is under way already */
@@ -475,7 +475,7 @@ static void supervision_advance(struct supervision *supervision)
 		}
 }
 
-/* --- the end of an instance --- */
+/* ---- the end of an instance ---- */
 
 /* its first start failed and the one who ordered it is told, instead of trying again */
 static void child_refuse(struct supervision_child *child)
@@ -504,7 +504,8 @@ static void child_end_for_good(struct supervision_child *child, enum supervision
 		supervision_begin_shutdown(supervision, SUPERVISION_CAUSE_AUTO);
 }
 
-static void child_restart_by_policy(struct supervision_child *child, enum supervision_exit exit, bool served, uint64_t served_ns)
+static void child_restart_by_policy(
+	struct supervision_child *child, enum supervision_exit exit, bool served, uint64_t served_ns)
 {
 	struct supervision *supervision = child->supervision;
 	uint64_t delay_ns;
@@ -517,8 +518,8 @@ static void child_restart_by_policy(struct supervision_child *child, enum superv
 		supervision_begin_shutdown(supervision, SUPERVISION_CAUSE_INTENSITY);
 		return;
 	}
-	delay_ns = backoff_next_ns(&child->backoff, &child->spec.backoff, served, exit == SUPERVISION_EXIT_KILLED, served_ns,
-		supervision_random(supervision));
+	delay_ns = backoff_next_ns(&child->backoff, &child->spec.backoff, served,
+		exit == SUPERVISION_EXIT_KILLED, served_ns, supervision_random(supervision));
 	if (supervision->config.strategy != SUPERVISION_ONE_FOR_ONE) {
 		supervision_begin_group_restart(supervision, child, delay_ns);
 	} else if (delay_ns) {
@@ -590,12 +591,12 @@ static void child_end(struct supervision_child *child, enum supervision_exit exi
 		child->first = false;
 		if (exit == SUPERVISION_EXIT_FATAL)
 			child->wanted = false;
-		child_end_for_good(child,
-			failed_start ? SUPERVISION_CAUSE_START_FAILED : SUPERVISION_CAUSE_ENDED);
+		child_end_for_good(
+			child, failed_start ? SUPERVISION_CAUSE_START_FAILED : SUPERVISION_CAUSE_ENDED);
 	}
 }
 
-/* --- the supervisor --- */
+/* ---- the supervisor ---- */
 
 int supervision_new(struct supervision **ret, const struct supervision_config *config)
 {
@@ -614,8 +615,8 @@ int supervision_new(struct supervision **ret, const struct supervision_config *c
 	TAILQ_INIT(&supervision->queue);
 	heap_init(&supervision->deadlines);
 	if (config->intensity != SUPERVISION_UNLIMITED) {
-		r = intensity_window_init(&supervision->window, config->intensity,
-			config->period_ms * NS_PER_MS);
+		r = intensity_window_init(
+			&supervision->window, config->intensity, config->period_ms * NS_PER_MS);
 		if (r) {
 			free(supervision);
 			return r;
@@ -654,11 +655,11 @@ int supervision_start(struct supervision *supervision, uint64_t now_ns)
 	if (supervision->phase != PHASE_NEW)
 		return -EALREADY;
 	supervision_tick(supervision, now_ns);
-	TAILQ_FOREACH (child, &supervision->children, link)
-		if (child->wanted) {
-			child->first = true;
-			child_set_state(child, SUPERVISION_WAITING);
-		}
+	TAILQ_FOREACH(child, &supervision->children, link)
+	if (child->wanted) {
+		child->first = true;
+		child_set_state(child, SUPERVISION_WAITING);
+	}
 	supervision_begin_starting(supervision, TAILQ_FIRST(&supervision->children));
 	supervision_advance(supervision);
 	return 0;
@@ -673,7 +674,8 @@ int supervision_shutdown(struct supervision *supervision, uint64_t now_ns, bool 
 	supervision_tick(supervision, now_ns);
 	supervision_begin_shutdown(supervision, SUPERVISION_CAUSE_SHUTDOWN);
 	if (force)
-		TAILQ_FOREACH (child, &supervision->children, link) {
+		TAILQ_FOREACH(child, &supervision->children, link)
+		{
 			if (!child_is_live(child))
 				continue;
 			if (child->state != SUPERVISION_STOPPING) {
@@ -791,7 +793,7 @@ bool supervision_next_action(struct supervision *supervision, struct supervision
 	return false;
 }
 
-/* --- commands --- */
+/* ---- commands ---- */
 
 int supervision_child_add(struct supervision *supervision, const struct supervision_child_spec *spec,
 	struct supervision_child **ret)
@@ -976,7 +978,7 @@ int supervision_child_restore(struct supervision_child *child, enum supervision_
 	return 0;
 }
 
-/* --- events --- */
+/* ---- events ---- */
 
 static bool child_has_instance(const struct supervision_child *child)
 {
@@ -1044,7 +1046,7 @@ int supervision_child_exited(struct supervision_child *child, uint64_t now_ns, e
 	return 0;
 }
 
-/* --- looking --- */
+/* ---- looking ---- */
 
 struct supervision_child *supervision_first_child(const struct supervision *supervision)
 {

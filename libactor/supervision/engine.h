@@ -22,12 +22,12 @@
 #include <sys/queue.h>
 
 #include "libactor/supervision/backoff.h"
-#include "libactor/util/heap.h"
 #include "libactor/supervision/words.h"
+#include "libactor/util/heap.h"
 
 #define SUPERVISION_UNLIMITED UINT32_MAX /* as intensity: never escalates */
 
-#define SUPERVISION_INFINITY   INT32_C(-1) /* as shutdown_ms: wait for ever */
+#define SUPERVISION_INFINITY    INT32_C(-1) /* as shutdown_ms: wait for ever */
 #define SUPERVISION_BRUTAL_KILL INT32_C(-2) /* as shutdown_ms: KILL at once, no STOP */
 
 #define SUPERVISION_NEVER UINT64_MAX /* no deadline */
@@ -37,22 +37,22 @@ struct supervision_config {
 	enum supervision_auto_shutdown auto_shutdown;
 	uint32_t intensity; /* restarts allowed in period_ms; OTP's default is 1 in 5 s */
 	uint32_t period_ms;
-	bool start_in_order;	/* the next child only after the one before it serves; else all at once */
-	bool parallel_stop;	/* all at once (simple_one_for_one), not one by one in reverse order */
+	bool start_in_order;    /* the next child only after the one before it serves; else all at once */
+	bool parallel_stop;     /* all at once (simple_one_for_one), not one by one in reverse order */
 	bool retry_first_start; /* a failed first start is retried like any; false: refused (OTP) */
-	bool keep_ended;	/* an ended temporary child stays, DOWN; false: it goes (OTP) */
-	uint64_t seed;		/* for jitter; any number */
+	bool keep_ended;        /* an ended temporary child stays, DOWN; false: it goes (OTP) */
+	uint64_t seed;          /* for jitter; any number */
 };
 
 struct supervision_child_spec {
 	const char *id; /* copied; NULL = "". The caller keeps ids unique and finds children by them */
-	uint64_t key;	/* for callers who name things by number */
-	void *data;	/* the caller's own */
+	uint64_t key;   /* for callers who name things by number */
+	void *data;     /* the caller's own */
 	enum supervision_restart restart;
-	bool significant;	   /* not with permanent, not with auto_shutdown never */
-	bool await_ready;	   /* it serves when ready; false: it serves as soon as it is up */
+	bool significant;          /* not with permanent, not with auto_shutdown never */
+	bool await_ready;          /* it serves when ready; false: it serves as soon as it is up */
 	uint32_t ready_timeout_ms; /* from started to ready; 0 = none. Only with await_ready */
-	int32_t shutdown_ms;	   /* >= 0, SUPERVISION_INFINITY, SUPERVISION_BRUTAL_KILL */
+	int32_t shutdown_ms;       /* >= 0, SUPERVISION_INFINITY, SUPERVISION_BRUTAL_KILL */
 	struct backoff_spec backoff;
 };
 
@@ -63,23 +63,23 @@ struct supervision_child {
 	struct supervision *supervision;
 	struct supervision_child_spec spec;
 	enum supervision_state state;
-	bool wanted;		/* the desired state: up? Only commands and the end of the child change it */
+	bool wanted; /* the desired state: up? Only commands and the end of the child change it */
 	enum supervision_exit last_exit;
-	uint64_t state_ns;	/* when it got into this state */
-	uint64_t served_ns;	/* when it began to serve, if .serves */
-	bool serves;		/* this instance is, or was before it was told to stop, in service */
-	uint64_t n_starts;	/* START actions */
-	uint64_t n_restarts;	/* of these, not by command */
+	uint64_t state_ns;   /* when it got into this state */
+	uint64_t served_ns;  /* when it began to serve, if .serves */
+	bool serves;         /* this instance is, or was before it was told to stop, in service */
+	uint64_t n_starts;   /* START actions */
+	uint64_t n_restarts; /* of these, not by command */
 	struct backoff backoff;
 	/* --- private --- */
 	bool removed;
 	bool dynamic;
-	bool first;		/* the start under way was ordered, it is no restart */
+	bool first; /* the start under way was ordered, it is no restart */
 	bool ever_served;
-	bool holds;		/* its backoff holds a group restart */
-	bool killed;		/* KILL was issued for this instance */
-	bool gone_killed;	/* the same, of the instance that GONE is about */
-	unsigned pending;	/* actions not yet taken, a set */
+	bool holds;       /* its backoff holds a group restart */
+	bool killed;      /* KILL was issued for this instance */
+	bool gone_killed; /* the same, of the instance that GONE is about */
+	unsigned pending; /* actions not yet taken, a set */
 	enum supervision_cause stop_cause;
 	enum supervision_cause kill_cause;
 	enum supervision_cause gone_cause;
@@ -104,21 +104,21 @@ enum supervision_action_kind {
 struct supervision_action {
 	enum supervision_action_kind kind;
 	struct supervision_child *child; /* NULL for READY and DONE */
-	enum supervision_cause cause;	 /* STOP, KILL, GONE, DONE */
-	int32_t shutdown_ms;		 /* STOP: KILL comes after this long; SUPERVISION_INFINITY */
-	enum supervision_exit exit;	 /* GONE: how its last instance ended */
-	bool killed;			 /* GONE: a KILL was needed, or was its way to be stopped */
-	bool removed;			 /* GONE: the handle dies with the next supervision_next_action() */
+	enum supervision_cause cause;    /* STOP, KILL, GONE, DONE */
+	int32_t shutdown_ms;             /* STOP: KILL comes after this long; SUPERVISION_INFINITY */
+	enum supervision_exit exit;      /* GONE: how its last instance ended */
+	bool killed;                     /* GONE: a KILL was needed, or was its way to be stopped */
+	bool removed;                    /* GONE: the handle dies with the next supervision_next_action() */
 };
 
 const char *supervision_action_name(enum supervision_action_kind kind);
 
 /* NULL if it makes sense, else one sentence for people that says why not */
 const char *supervision_config_check(const struct supervision_config *config);
-const char *supervision_child_spec_check(const struct supervision_config *config,
-	const struct supervision_child_spec *spec);
+const char *supervision_child_spec_check(
+	const struct supervision_config *config, const struct supervision_child_spec *spec);
 
-/* --- the supervisor --- */
+/* ---- the supervisor ---- */
 
 /* 0, -EINVAL (ask supervision_config_check()), -ENOMEM */
 int supervision_new(struct supervision **ret, const struct supervision_config *config);
@@ -142,7 +142,7 @@ uint64_t supervision_next_deadline(const struct supervision *supervision);
 /* false: there is nothing to do */
 bool supervision_next_action(struct supervision *supervision, struct supervision_action *ret);
 
-/* --- commands, per child; none waits for another. -ESRCH: it was removed, its GONE is not taken yet --- */
+/* ---- commands, per child; none waits for another. -ESRCH: it was removed, its GONE is not taken yet ---- */
 
 /*
  * Append a child. Before supervision_start() it is wanted up and starts with the others; after it, it is down
@@ -172,14 +172,14 @@ int supervision_child_remove(struct supervision_child *child);
 int supervision_child_restore(struct supervision_child *child, enum supervision_state state, bool wanted,
 	uint64_t since_ns, uint64_t deadline_ns, uint64_t n_restarts, struct backoff backoff);
 
-/* --- events, per child: what its instance did. -EINVAL: it has none, or that cannot be --- */
+/* ---- events, per child: what its instance did. -EINVAL: it has none, or that cannot be ---- */
 
 int supervision_child_started(struct supervision_child *child, uint64_t now_ns);
 int supervision_child_ready(struct supervision_child *child, uint64_t now_ns); /* implies started */
 int supervision_child_start_failed(struct supervision_child *child, uint64_t now_ns, bool permanent);
 int supervision_child_exited(struct supervision_child *child, uint64_t now_ns, enum supervision_exit exit);
 
-/* --- looking; never waits, never changes anything --- */
+/* ---- looking; never waits, never changes anything ---- */
 
 struct supervision_child *supervision_first_child(const struct supervision *supervision); /* oldest */
 struct supervision_child *supervision_last_child(const struct supervision *supervision);  /* newest */

@@ -39,9 +39,12 @@ const char *supervision_restart_name(enum supervision_restart restart)
 const char *supervision_state_name(enum supervision_state state)
 {
 	static const char *const names[_SUPERVISION_STATE_N] = {
-		[SUPERVISION_DOWN] = "down",	     [SUPERVISION_WAITING] = "waiting",
-		[SUPERVISION_BACKOFF] = "backoff",   [SUPERVISION_STARTING] = "starting",
-		[SUPERVISION_UP] = "up",	     [SUPERVISION_READY] = "ready",
+		[SUPERVISION_DOWN] = "down",
+		[SUPERVISION_WAITING] = "waiting",
+		[SUPERVISION_BACKOFF] = "backoff",
+		[SUPERVISION_STARTING] = "starting",
+		[SUPERVISION_UP] = "up",
+		[SUPERVISION_READY] = "ready",
 		[SUPERVISION_STOPPING] = "stopping",
 	};
 	return NAME_OF(names, state);
@@ -50,9 +53,12 @@ const char *supervision_state_name(enum supervision_state state)
 const char *supervision_exit_name(enum supervision_exit exit)
 {
 	static const char *const names[_SUPERVISION_EXIT_N] = {
-		[SUPERVISION_EXIT_NONE] = "none",	  [SUPERVISION_EXIT_NORMAL] = "normal",
-		[SUPERVISION_EXIT_SHUTDOWN] = "shutdown", [SUPERVISION_EXIT_ABNORMAL] = "abnormal",
-		[SUPERVISION_EXIT_KILLED] = "killed",	  [SUPERVISION_EXIT_FATAL] = "fatal",
+		[SUPERVISION_EXIT_NONE] = "none",
+		[SUPERVISION_EXIT_NORMAL] = "normal",
+		[SUPERVISION_EXIT_SHUTDOWN] = "shutdown",
+		[SUPERVISION_EXIT_ABNORMAL] = "abnormal",
+		[SUPERVISION_EXIT_KILLED] = "killed",
+		[SUPERVISION_EXIT_FATAL] = "fatal",
 	};
 	return NAME_OF(names, exit);
 }
@@ -78,9 +84,12 @@ const char *supervision_cause_name(enum supervision_cause cause)
 const char *supervision_action_name(enum supervision_action_kind kind)
 {
 	static const char *const names[_SUPERVISION_ACTION_N] = {
-		[SUPERVISION_ACTION_START] = "start", [SUPERVISION_ACTION_STOP] = "stop",
-		[SUPERVISION_ACTION_KILL] = "kill",   [SUPERVISION_ACTION_GONE] = "gone",
-		[SUPERVISION_ACTION_READY] = "ready", [SUPERVISION_ACTION_ESCALATE] = "escalate",
+		[SUPERVISION_ACTION_START] = "start",
+		[SUPERVISION_ACTION_STOP] = "stop",
+		[SUPERVISION_ACTION_KILL] = "kill",
+		[SUPERVISION_ACTION_GONE] = "gone",
+		[SUPERVISION_ACTION_READY] = "ready",
+		[SUPERVISION_ACTION_ESCALATE] = "escalate",
 		[SUPERVISION_ACTION_DONE] = "done",
 	};
 	return NAME_OF(names, kind);
@@ -101,8 +110,8 @@ const char *supervision_config_check(const struct supervision_config *config)
 	return NULL;
 }
 
-const char *supervision_child_spec_check(const struct supervision_config *config,
-	const struct supervision_child_spec *spec)
+const char *supervision_child_spec_check(
+	const struct supervision_config *config, const struct supervision_child_spec *spec)
 {
 	if ((unsigned)spec->restart >= _SUPERVISION_RESTART_N)
 		return "the restart type is permanent, transient or temporary";

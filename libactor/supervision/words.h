@@ -24,7 +24,7 @@ enum supervision_restart {
 };
 
 enum supervision_exit {
-	SUPERVISION_EXIT_NONE,	   /* has not ended yet */
+	SUPERVISION_EXIT_NONE,     /* has not ended yet */
 	SUPERVISION_EXIT_NORMAL,   /* exit status 0 */
 	SUPERVISION_EXIT_SHUTDOWN, /* in good order because it was told to; a supervisor that gave up */
 	SUPERVISION_EXIT_ABNORMAL, /* any other status, any signal but KILL, a failed start */
@@ -38,7 +38,7 @@ enum supervision_state {
 	SUPERVISION_WAITING,  /* will start when its siblings have stopped, or the ones before it are ready */
 	SUPERVISION_BACKOFF,  /* will start when deadline_ns has come */
 	SUPERVISION_STARTING, /* START went out */
-	SUPERVISION_UP,	      /* started, not (yet) ready */
+	SUPERVISION_UP,       /* started, not (yet) ready */
 	SUPERVISION_READY,
 	SUPERVISION_STOPPING,
 	_SUPERVISION_STATE_N,
@@ -47,16 +47,16 @@ enum supervision_state {
 /* why something happens: of STOP, KILL, GONE and DONE */
 enum supervision_cause {
 	SUPERVISION_CAUSE_NONE,
-	SUPERVISION_CAUSE_ENDED,	/* ended by itself, and its restart type says that this was it */
-	SUPERVISION_CAUSE_COMMAND,	/* supervision_child_stop() */
-	SUPERVISION_CAUSE_RESTART,	/* supervision_child_restart() */
-	SUPERVISION_CAUSE_SIBLING,	/* one_for_all, rest_for_one */
-	SUPERVISION_CAUSE_NOT_READY,	/* ready_timeout_ms has passed */
-	SUPERVISION_CAUSE_OVERSTAYED,	/* KILL: shutdown_ms has passed */
+	SUPERVISION_CAUSE_ENDED,        /* ended by itself, and its restart type says that this was it */
+	SUPERVISION_CAUSE_COMMAND,      /* supervision_child_stop() */
+	SUPERVISION_CAUSE_RESTART,      /* supervision_child_restart() */
+	SUPERVISION_CAUSE_SIBLING,      /* one_for_all, rest_for_one */
+	SUPERVISION_CAUSE_NOT_READY,    /* ready_timeout_ms has passed */
+	SUPERVISION_CAUSE_OVERSTAYED,   /* KILL: shutdown_ms has passed */
 	SUPERVISION_CAUSE_START_FAILED, /* GONE, DONE: the first start failed, or it can never work */
-	SUPERVISION_CAUSE_SHUTDOWN,	/* supervision_shutdown(), and children of any supervisor that ends */
-	SUPERVISION_CAUSE_INTENSITY,	/* GONE, DONE: too many restarts */
-	SUPERVISION_CAUSE_AUTO,		/* DONE: auto_shutdown */
+	SUPERVISION_CAUSE_SHUTDOWN,     /* supervision_shutdown(), and children of any supervisor that ends */
+	SUPERVISION_CAUSE_INTENSITY,    /* GONE, DONE: too many restarts */
+	SUPERVISION_CAUSE_AUTO,         /* DONE: auto_shutdown */
 	_SUPERVISION_CAUSE_N,
 };
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A Unix socket's path, long ones too: those are reached through /proc/self/fd/N, N being their directory. */
 #pragma once
 

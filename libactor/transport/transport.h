@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bytes between processes. On the wire everything is nng's: PAIR0, REQ0 and REP0 over its ipc transport, so
  * that nng in any language is a peer. Two implementations, chosen when building (-Dtransport=): `native`,
@@ -8,13 +9,15 @@
  * until it returns 0: that is also what writes the rest of messages the kernel did not take at once.
  *
  *   pipe      one PAIR0 connection to exactly one peer, whose uid (and pid) the kernel vouches for
- *   door      a place where many may dial at any time: each connection that is admitted becomes a pipe (native only)
+ *   door      a place where many may dial at any time: each connection that is admitted becomes a pipe
+ *             (native only)
  *   server    REP0: the rendezvous of a daemon
  *   request   one REQ0 exchange: a client's hello
  *
- * A door's: door_listen → TRANSPORT_KNOCK … → door_free. It accepts whom the kernel gives our uid or root, reads the first message of
- * each, which says who it is, and no byte more, until door_admit() makes a pipe of it or door_refuse() closes it. What the
- * other wrote meanwhile lies in the kernel, also when the other has ended since.
+ * A door's: door_listen → TRANSPORT_KNOCK … → door_free. It accepts whom the kernel gives our uid or root,
+ * reads the first message of each, which says who it is, and no byte more, until door_admit() makes a pipe of
+ * it or door_refuse() closes it. What the other wrote meanwhile lies in the kernel, also when the other has
+ * ended since.
  *
  * A pipe's life: pipe_listen/pipe_dial → TRANSPORT_PIPE_UP (or _PIPE_DOWN: nobody came in time, wrong peer)
  * → _PIPE_DATA … → _PIPE_DOWN (exactly once, last) → pipe_free. pipe_free before _PIPE_DOWN is fine too: no
@@ -24,9 +27,9 @@
  * Backpressure: what the loop does not take stays with the kernel (nng: TRANSPORT_INBOUND_MAX_BYTES of it in
  * memory), and the sender's pipe_backlog_bytes() grows.
  *
- * Descriptors: a transport 3, a pipe 1 (while it waits for its peer up to 5), a door 1 and one per knock (at most DOOR_KNOCKS_MAX), a
- * server 1 and one per client (at most 257), a request 1; one more each for a path over 107 bytes. nng: a transport 1 and the process 2,
- * a pipe that dialled 1, one that listened 2.
+ * Descriptors: a transport 3, a pipe 1 (while it waits for its peer up to 5), a door 1 and one per knock (at
+ * most DOOR_KNOCKS_MAX), a server 1 and one per client (at most 257), a request 1; one more each for a path
+ * over 107 bytes. nng: a transport 1 and the process 2, a pipe that dialled 1, one that listened 2.
  */
 #pragma once
 
@@ -38,9 +41,9 @@
 #include "libactor/util/buf.h"
 
 #define TRANSPORT_INBOUND_MAX_BYTES (4u << 20)
-#define TRANSPORT_BATCH_BYTES (256u << 10) /* a message is closed when it reached this */
-#define DOOR_KNOCKS_MAX 256		     /* more wait in the kernel's backlog */
-#define DOOR_FIRST_MAX_BYTES 64		     /* of the first message */
+#define TRANSPORT_BATCH_BYTES       (256u << 10) /* a message is closed when it reached this */
+#define DOOR_KNOCKS_MAX             256          /* more wait in the kernel's backlog */
+#define DOOR_FIRST_MAX_BYTES        64           /* of the first message */
 
 struct transport;
 struct pipe;
@@ -64,9 +67,10 @@ enum transport_event_type {
 	 * -EMSGSIZE, -ENOMEM: for what we wrote.
 	 */
 	TRANSPORT_PIPE_DOWN,
-	TRANSPORT_KNOCK,        /* door, user, knock_id, peer, data: the first message. door_admit() or door_refuse(), some time */
-	TRANSPORT_HELLO,        /* server, user, hello_id, data, peer: answer with server_answer() */
-	TRANSPORT_ANSWER,       /* request, user, error; data when error is 0 */
+	/* door, user, knock_id, peer, data: the first message. door_admit() or door_refuse(), some time */
+	TRANSPORT_KNOCK,
+	TRANSPORT_HELLO,  /* server, user, hello_id, data, peer: answer with server_answer() */
+	TRANSPORT_ANSWER, /* request, user, error; data when error is 0 */
 };
 
 struct transport_event {
@@ -96,12 +100,15 @@ int transport_next(struct transport *transport, struct transport_event *ret);
 /* Negative timeout_ms: none. A dialer finds its listener there at once or fails at once. */
 int pipe_listen(struct transport *transport, const char *path, struct transport_peer expect,
 	int64_t timeout_ms, void *user, struct pipe **ret);
-int pipe_dial(struct transport *transport, const char *path, struct transport_peer expect,
-	int64_t timeout_ms, void *user, struct pipe **ret);
-/* Dials a door and says @first there, one message of at most DOOR_FIRST_MAX_BYTES. PIPE_UP comes as soon as the listener's process is
- * known to be @expect (nng: has greeted): it need not be awake, what is written waits for it in the kernel. */
-int pipe_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first, size_t first_bytes,
+int pipe_dial(struct transport *transport, const char *path, struct transport_peer expect, int64_t timeout_ms,
 	void *user, struct pipe **ret);
+/*
+ * Dials a door and says @first there, one message of at most DOOR_FIRST_MAX_BYTES. PIPE_UP comes as soon as
+ * the listener's process is known to be @expect (nng: has greeted): it need not be awake, what is written
+ * waits for it in the kernel.
+ */
+int pipe_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first,
+	size_t first_bytes, void *user, struct pipe **ret);
 struct pipe *pipe_free(struct pipe *pipe);
 void pipe_set_user(struct pipe *pipe, void *user);
 bool pipe_is_up(const struct pipe *pipe);
@@ -117,25 +124,36 @@ void pipe_flush(struct pipe *pipe);
 void pipe_mark(struct pipe *pipe);
 /* Written and not yet taken by the kernel, in bytes (an estimate from above). */
 size_t pipe_backlog_bytes(const struct pipe *pipe);
-/* A daemon's end: when the pipe ends with -EPROTO or -EMSGSIZE for what came, the peer is sent a bye that says why, and reads it before
- * it sees the end. Best effort; nothing over nng, which has closed the pipe by then. */
+/*
+ * A daemon's end: when the pipe ends with -EPROTO or -EMSGSIZE for what came, the peer is sent a bye that
+ * says why, and reads it before it sees the end. Best effort; nothing over nng, which has closed the pipe by
+ * then.
+ */
 void pipe_say_why(struct pipe *pipe);
 /* One TRANSPORT_PIPE_DRAINED when the backlog is empty (at once if it is): the kernel has it, and keeps it
  * for the peer even if we die. */
 void pipe_notify_drained(struct pipe *pipe);
 
-/* A file of mode 0600, in place of whatever had that name. -EOPNOTSUPP: this build of the transport has none. */
+/*
+ * A file of mode 0600, in place of whatever had that name. -EOPNOTSUPP: this build of the transport has none.
+ */
 int door_listen(struct transport *transport, const char *path, void *user, struct door **ret);
 struct door *door_free(struct door *door); /* closes who was not admitted, removes the file */
 /* Is the file still ours? If not, makes it anew; who has dialled the old one still comes in. */
 int door_renew(struct door *door);
-/* The next knock, now, as transport_next() would give it: 1; 0 when nobody is there (any more); -EBUSY: somebody may wait and cannot come
- * in yet (no place, no descriptor). For where the death of somebody is to be decided: what it wrote is in the kernel then. */
+/*
+ * The next knock, now, as transport_next() would give it: 1; 0 when nobody is there (any more); -EBUSY:
+ * somebody may wait and cannot come in yet (no place, no descriptor). For where the death of somebody is to
+ * be decided: what it wrote is in the kernel then.
+ */
 int door_next(struct door *door, struct transport_event *ret);
 /* Its pipe is up, there is no PIPE_UP. Unknown ids: -ENOENT. */
 int door_admit(struct door *door, uint64_t knock_id, void *user, struct pipe **ret);
 void door_refuse(struct door *door, uint64_t knock_id);
-/* Does a living process listen at that door? The kernel's word, whatever else it is busy with. Over nng always false: it has none. */
+/*
+ * Does a living process listen at that door? The kernel's word, whatever else it is busy with. Over nng
+ * always false: it has none.
+ */
 bool door_is_open(const char *path);
 
 /* Replaces a stale socket file; -EADDRINUSE when somebody listens there. */

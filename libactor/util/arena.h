@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Memory that is freed all at once. An arena is one pointer, NULL at first. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A growing byte buffer with a sticky failure flag: write everything, then ask once. */
 #pragma once
 
@@ -12,7 +13,10 @@ struct buf {
 	bool failed; /* an allocation failed; what was written since is incomplete */
 };
 
-#define BUF_INIT {0}
+#define BUF_INIT                                                                                             \
+	{                                                                                                    \
+		0                                                                                            \
+	}
 
 void buf_deinit(struct buf *buf);
 /* Empties it and clears the failure; keeps the memory unless it holds more than @keep_bytes. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/util/hash.h"
 
 #include <assert.h>
@@ -25,7 +26,10 @@ static void hash_seed_init(void)
 		if (n > 0) {
 			done += (size_t)n;
 		} else if (errno != EINTR) {
-			/* No getrandom (a strict seccomp filter): the kernel gave every program 16 random bytes at exec. */
+			/*
+			 * No getrandom (a strict seccomp filter): the kernel gave every program 16 random
+			 * bytes at exec.
+			 */
 			const void *at_random = (const void *)(uintptr_t)getauxval(AT_RANDOM);
 
 			if (at_random)
@@ -57,7 +61,10 @@ static inline uint64_t hash_fold(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Two keyed folded multiplications: ids are mostly counters, and a peer sees neither the key nor the order of buckets. */
+/*
+ * Two keyed folded multiplications: ids are mostly counters, and a peer sees neither the key nor the order of
+ * buckets.
+ */
 uint64_t hash_of_u64(const struct hash *h, uint64_t v)
 {
 	uint64_t k0, k1;

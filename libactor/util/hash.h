@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Intrusive seeded hash tables: by u64 and by bytes. Names come from peers, so an unseeded hash would be an invitation.
- * Open chaining, grows by doubling (one rehash per doubling), -ENOMEM only from the insert that would grow an empty table;
- * a failed growth later just leaves longer chains.
+ * Intrusive seeded hash tables: by u64 and by bytes. Names come from peers, so an unseeded hash would be an
+ * invitation. Open chaining, grows by doubling (one rehash per doubling), -ENOMEM only from the insert that
+ * would grow an empty table; a failed growth later just leaves longer chains.
  */
 #pragma once
 
@@ -22,13 +23,14 @@ struct hash {
 	uint8_t key[16];
 };
 
-void hash_init(struct hash *h); /* seeds itself from the process's random seed (getrandom once) */
+void hash_init(struct hash *h);   /* seeds itself from the process's random seed (getrandom once) */
 void hash_deinit(struct hash *h); /* frees the buckets; the table must be empty (asserted) */
 
 uint64_t hash_of_u64(const struct hash *h, uint64_t v);
 uint64_t hash_of_bytes(const struct hash *h, const void *data, size_t len);
-int hash_insert(struct hash *h, struct hash_node *node, uint64_t hash); /* 0, -ENOMEM; does not look for duplicates */
-void hash_remove(struct hash *h, struct hash_node *node);               /* must be in it */
+/* 0, -ENOMEM; does not look for duplicates */
+int hash_insert(struct hash *h, struct hash_node *node, uint64_t hash);
+void hash_remove(struct hash *h, struct hash_node *node); /* must be in it */
 /* First node with that hash, then the next: the caller compares keys. */
 struct hash_node *hash_first(const struct hash *h, uint64_t hash);
 struct hash_node *hash_next(const struct hash_node *node); /* same hash, or NULL */

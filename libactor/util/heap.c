@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "libactor/util/heap.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-
-#include "libactor/util/heap.h"
 
 /* Places are 1-based: the children of i are 2i and 2i+1, and place 0 of a zeroed node says "not in". */
 

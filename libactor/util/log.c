@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/util/log.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@ void log_init(const char *program, enum log_level max)
 	snprintf(log_program, sizeof(log_program), "%s", program);
 	log_max = max;
 	for (size_t i = 0; wish && i < sizeof(log_level_names) / sizeof(log_level_names[0]); i++) {
-		if (strcmp(wish, log_level_names[i]) == 0)
+		if (!strcmp(wish, log_level_names[i]))
 			log_max = (enum log_level)i;
 	}
 }
@@ -37,7 +38,10 @@ void log_before(void (*before)(void))
 	log_hook = before;
 }
 
-/* One write() per line, so that lines of several processes on one pipe do not mix. What peers said cannot begin a new line. */
+/*
+ * One write() per line, so that lines of several processes on one pipe do not mix. What peers said cannot
+ * begin a new line.
+ */
 void log_write(enum log_level level, const char *format, ...)
 {
 	char line[LOG_LINE_MAX_BYTES];
@@ -47,8 +51,8 @@ void log_write(enum log_level level, const char *format, ...)
 
 	if (level > log_max)
 		return;
-	head = snprintf(line, sizeof(line), "%s: <%s> ", *log_program ? log_program : program_invocation_short_name,
-		log_level_names[level]);
+	head = snprintf(line, sizeof(line), "%s: <%s> ",
+		*log_program ? log_program : program_invocation_short_name, log_level_names[level]);
 	if (head < 0 || (size_t)head >= sizeof(line) / 2)
 		head = 0;
 	errno = saved_errno; /* for %m */

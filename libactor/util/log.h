@@ -1,13 +1,19 @@
-/* One line per event on stderr, for daemons: "actor-broker: <level> text". The library itself never prints; programs do. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One line per event on stderr, for daemons: "actor-broker: <level> text". The library itself never prints;
+ * programs do.
+ */
 #pragma once
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
-void log_init(const char *program, enum log_level max); /* ACTOR_LOG_LEVEL=error|warning|info|debug overrides */
-void log_before(void (*before)(void)); /* is called before each line is written, for one who sees to where stderr goes */
+/* ACTOR_LOG_LEVEL=error|warning|info|debug overrides */
+void log_init(const char *program, enum log_level max);
+/* is called before each line is written, for one who sees to where stderr goes */
+void log_before(void (*before)(void));
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-#define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
+#define log_error(...)   log_write(LOG_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_WARNING, __VA_ARGS__)
-#define log_info(...) log_write(LOG_INFO, __VA_ARGS__)
-#define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...)    log_write(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)   log_write(LOG_DEBUG, __VA_ARGS__)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/util/siphash.h"
 
 #include <endian.h>
@@ -48,7 +49,8 @@ static inline uint64_t sip_fold(const struct sip *s)
 }
 
 /* Everything up to the finalization. @wide: the 128-bit variant starts from another v1. */
-static inline struct sip sip_absorb(const uint8_t *data, size_t size_bytes, const uint8_t key[16], uint64_t wide)
+static inline struct sip sip_absorb(
+	const uint8_t *data, size_t size_bytes, const uint8_t key[16], uint64_t wide)
 {
 	uint64_t k0 = sip_load(key), k1 = sip_load(key + 8), m = (uint64_t)size_bytes << 56;
 	struct sip s = {

@@ -1,4 +1,8 @@
-/* SipHash-2-4 (Aumasson, Bernstein 2012): 64 bit for hash tables keyed by what peers send, 128 bit for tokens. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SipHash-2-4 (Aumasson, Bernstein 2012): 64 bit for hash tables keyed by what peers send, 128 bit for
+ * tokens.
+ */
 #pragma once
 
 #include <stddef.h>

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Structs that grow at their ends, handed over with the size that the giver knows (openat2(2) does it this way). Fields that the giver did not know are
- * zero; fields that we do not know must be.
+ * Structs that grow at their ends, handed over with the size that the giver knows (openat2(2) does it this
+ * way). Fields that the giver did not know are zero; fields that we do not know must be.
  */
 #pragma once
 
@@ -8,7 +9,10 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Can @given be understood? 0; -EINVAL: it is shorter than its first version was; -E2BIG: it asks for what we do not know. */
+/*
+ * Can @given be understood? 0; -EINVAL: it is shorter than its first version was; -E2BIG: it asks for what we
+ * do not know.
+ */
 static inline int sized_check(const void *given, size_t given_bytes, size_t first_bytes, size_t known_bytes)
 {
 	if (given_bytes < first_bytes)
@@ -20,7 +24,8 @@ static inline int sized_check(const void *given, size_t given_bytes, size_t firs
 }
 
 /* All of *ret is set. NULL: all zero. */
-static inline int sized_read(void *ret, size_t known_bytes, const void *given, size_t given_bytes, size_t first_bytes)
+static inline int sized_read(
+	void *ret, size_t known_bytes, const void *given, size_t given_bytes, size_t first_bytes)
 {
 	size_t n = given_bytes < known_bytes ? given_bytes : known_bytes;
 	int r;

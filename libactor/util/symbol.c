@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/util/symbol.h"
 
 #include <dlfcn.h>
@@ -18,7 +19,8 @@ static const void *image_at(const struct image *image, uint64_t offset, uint64_t
 {
 	uint64_t bytes;
 
-	if (__builtin_mul_overflow(n, item_bytes, &bytes) || offset > image->size_bytes || bytes > image->size_bytes - offset || offset % 8)
+	if (__builtin_mul_overflow(n, item_bytes, &bytes) || offset > image->size_bytes ||
+		bytes > image->size_bytes - offset || offset % 8)
 		return NULL;
 	return image->data + offset;
 }
@@ -32,22 +34,25 @@ static void symbol_copy(char *ret, size_t size, const char *s, size_t max)
 }
 
 /* The function of table @section that has @address. */
-static bool table_find(const struct image *image, const Elf64_Shdr *sections, unsigned n_sections, const Elf64_Shdr *section, uint64_t address,
-	struct symbol *ret)
+static bool table_find(const struct image *image, const Elf64_Shdr *sections, unsigned n_sections,
+	const Elf64_Shdr *section, uint64_t address, struct symbol *ret)
 {
 	uint64_t n = section->sh_size / sizeof(Elf64_Sym);
 	const Elf64_Sym *symbols = image_at(image, section->sh_offset, n, sizeof(*symbols));
 	const Elf64_Shdr *strings = section->sh_link < n_sections ? &sections[section->sh_link] : NULL;
 
-	if (!symbols || !strings || strings->sh_offset > image->size_bytes || strings->sh_size > image->size_bytes - strings->sh_offset)
+	if (!symbols || !strings || strings->sh_offset > image->size_bytes ||
+		strings->sh_size > image->size_bytes - strings->sh_offset)
 		return false;
 	for (uint64_t i = 0; i < n; i++) {
 		const Elf64_Sym *symbol = &symbols[i];
 
-		if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC || symbol->st_shndx == SHN_UNDEF || address < symbol->st_value ||
-			address - symbol->st_value >= symbol->st_size || symbol->st_name >= strings->sh_size)
+		if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC || symbol->st_shndx == SHN_UNDEF ||
+			address < symbol->st_value || address - symbol->st_value >= symbol->st_size ||
+			symbol->st_name >= strings->sh_size)
 			continue;
-		symbol_copy(ret->name, sizeof(ret->name), (const char *)image->data + strings->sh_offset + symbol->st_name,
+		symbol_copy(ret->name, sizeof(ret->name),
+			(const char *)image->data + strings->sh_offset + symbol->st_name,
 			strings->sh_size - symbol->st_name);
 		ret->offset = address - symbol->st_value;
 		return true;
@@ -61,7 +66,7 @@ static void image_find(const struct image *image, uintptr_t base, uintptr_t addr
 	const Elf64_Ehdr *head = image_at(image, 0, 1, sizeof(*head));
 	const Elf64_Shdr *sections;
 
-	if (!head || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0 || head->e_ident[EI_CLASS] != ELFCLASS64 ||
+	if (!head || memcmp(head->e_ident, ELFMAG, SELFMAG) || head->e_ident[EI_CLASS] != ELFCLASS64 ||
 		head->e_shentsize != sizeof(*sections))
 		return;
 	sections = image_at(image, head->e_shoff, head->e_shnum, sizeof(*sections));
@@ -71,7 +76,8 @@ static void image_find(const struct image *image, uintptr_t base, uintptr_t addr
 		address -= base;
 	for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++)
 		for (unsigned i = 0; i < head->e_shnum; i++)
-			if (sections[i].sh_type == kinds[kind] && table_find(image, sections, head->e_shnum, &sections[i], address, ret))
+			if (sections[i].sh_type == kinds[kind] &&
+				table_find(image, sections, head->e_shnum, &sections[i], address, ret))
 				return;
 }
 
@@ -84,7 +90,8 @@ static bool is_program(const void *base)
 
 void symbol_find(const void *pc, bool is_return, struct symbol *ret)
 {
-	uintptr_t address = (uintptr_t)pc - is_return; /* a call that never returns may be the last thing in its function */
+	/* a call that never returns may be the last thing in its function */
+	uintptr_t address = (uintptr_t)pc - is_return;
 	struct image image;
 	const char *slash;
 	struct stat st;

@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The name of the function at an address, read from the symbol table of the program or library it is in. For crash reports: handlers are
- * static functions, which the dynamic symbols (dladdr, backtrace_symbols) do not have, however a program is linked; its own table does
- * unless it was stripped. Only calls that may be made in a signal handler (and dladdr, which takes the loader's lock); no heap.
+ * The name of the function at an address, read from the symbol table of the program or library it is in. For
+ * crash reports: handlers are static functions, which the dynamic symbols (dladdr, backtrace_symbols) do not
+ * have, however a program is linked; its own table does unless it was stripped. Only calls that may be made
+ * in a signal handler (and dladdr, which takes the loader's lock); no heap.
  */
 #pragma once
 
@@ -10,11 +12,11 @@
 #include <stdint.h>
 
 struct symbol {
-	char name[128];      /* "": not known */
-	char file[128];      /* its base name; "": no object has the address */
-	uintptr_t offset;    /* in the function */
+	char name[128];        /* "": not known */
+	char file[128];        /* its base name; "": no object has the address */
+	uintptr_t offset;      /* in the function */
 	uintptr_t file_offset; /* in the object: what addr2line wants */
-	bool in_program;     /* not in a library */
+	bool in_program;       /* not in a library */
 };
 
 /* @pc: exactly there, or right behind the call when @is_return. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/util/throttle.h"
 
 static bool slot_has_room(const struct throttle_slot *slot, int64_t now_ns, int64_t rate_ns, int64_t burst_n)
@@ -12,7 +13,8 @@ static void slot_take(struct throttle_slot *slot, int64_t now_ns, int64_t rate_n
 
 bool throttle_take(struct throttle *throttle, uint64_t who, int64_t now_ns, uint64_t *ret_n_missed)
 {
-	struct throttle_slot *slot = &throttle->peers[(who * UINT64_C(0x9e3779b97f4a7c15) >> 32) % THROTTLE_PEERS_N];
+	struct throttle_slot *slot =
+		&throttle->peers[(who * UINT64_C(0x9e3779b97f4a7c15) >> 32) % THROTTLE_PEERS_N];
 
 	if (slot->who != who) {
 		throttle->all.n_missed += slot->n_missed;

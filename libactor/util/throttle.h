@@ -1,18 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may have a line written now. A peer that lies can lie a hundred thousand times a second; what is said of it must be said, but may
- * not fill the disk. Each peer has a burst and then a slow rate, all together have one too, and what was not said is counted.
- * No clock, no allocation.
+ * Who may have a line written now. A peer that lies can lie a hundred thousand times a second; what is said
+ * of it must be said, but may not fill the disk. Each peer has a burst and then a slow rate, all together
+ * have one too, and what was not said is counted. No clock, no allocation.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define THROTTLE_PEERS_N 32	 /* remembered at a time, by hash: a newer one takes the place of an older one */
-#define THROTTLE_BURST_N 10	 /* lines of one peer at once, */
-#define THROTTLE_RATE_NS 1000000000 /* then one a second */
-#define THROTTLE_ALL_BURST_N 100 /* of all together, */
-#define THROTTLE_ALL_RATE_NS 100000000 /* then ten a second */
+/* remembered at a time, by hash: a newer one takes the place of an older one */
+#define THROTTLE_PEERS_N     32
+#define THROTTLE_BURST_N     10         /* lines of one peer at once, */
+#define THROTTLE_RATE_NS     1000000000 /* then one a second */
+#define THROTTLE_ALL_BURST_N 100        /* of all together, */
+#define THROTTLE_ALL_RATE_NS 100000000  /* then ten a second */
 
 struct throttle_slot {
 	uint64_t who;
@@ -25,8 +27,10 @@ struct throttle {
 	struct throttle_slot peers[THROTTLE_PEERS_N];
 };
 
-/* @who: what names the peer over its reconnections, a pid best; @kind: the address of the line's format, so that one kind of line does
- * not use up what there is for another. */
+/*
+ * @who: what names the peer over its reconnections, a pid best; @kind: the address of the line's format, so
+ * that one kind of line does not use up what there is for another.
+ */
 static inline uint64_t throttle_key(uint64_t who, const void *kind)
 {
 	return who * UINT64_C(0xff51afd7ed558ccd) ^ (uintptr_t)kind;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/util/utf8.h"
 
 #include <stdint.h>
@@ -60,7 +61,10 @@ bool utf8_is_plain(const char *s, size_t len)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101);
 
-	/* Eight at a time: the top bit of a byte shows when it is not ASCII, is 0x7f (+ 1), or is below 0x20 (- 0x20). */
+	/*
+	 * Eight at a time: the top bit of a byte shows when it is not ASCII, is 0x7f (+ 1), or is below 0x20
+	 * (- 0x20).
+	 */
 	while (len >= 8) {
 		uint64_t x;
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * keeper-child: what runs between fork and exec
  *
@@ -10,6 +11,8 @@
  * because a change of credentials clears it, and getppid() after that, because the keeper may have died in
  * between. The directory comes last: it is entered with the user's rights.
  */
+#include "spawner/keeper/child.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -23,10 +26,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "spawner/keeper/child.h"
-#include "spawner/shared/node-info.h"
+
 #include "spawner/shared/client.h"
 #include "spawner/shared/marks.h"
+#include "spawner/shared/node-info.h"
 
 #define NODE_INFO_FD 3
 #define CLOSE_RANGE_MARK                                                                                     \
@@ -126,7 +129,7 @@ static void child_fds(struct keeper_child *child, const struct keeper_spec_view 
 {
 	bool taken[KEEPER_CHILD_FD_MAX + 1] = {false};
 	int extra[KEEPER_EXTRA_FDS_MAX], node_fd = -1, exec_fd = child->exec_fd;
-	unsigned int i;
+	unsigned i;
 
 	if (view->file->n_extra_fds != child->spawn->n_extra_fds)
 		child_fail(child, KEEPER_STEP_FDS, EINVAL);
@@ -202,9 +205,13 @@ static void child_user(const struct keeper_child *child, const struct keeper_spe
 			setresuid(view->file->uid, view->file->uid, view->file->uid) < 0) ||
 		(flags & KEEPER_SPEC_NO_NEW_PRIVS && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0))
 		child_fail(child, KEEPER_STEP_USER, errno);
-	if (prctl(PR_SET_PDEATHSIG, child->spawn->flags & KEEPER_SPAWN_DAEMON ? KEEPER_DEATH_SIGNAL : SIGKILL) < 0)
+	if (prctl(PR_SET_PDEATHSIG,
+		    child->spawn->flags & KEEPER_SPAWN_DAEMON ? KEEPER_DEATH_SIGNAL : SIGKILL) < 0)
 		child_fail(child, KEEPER_STEP_SESSION, errno);
-	/* a daemon goes on: it may be the only one left who can end the node, and sees itself that the keeper is gone */
+	/*
+	 * a daemon goes on: it may be the only one left who can end the node, and sees itself that the keeper
+	 * is gone
+	 */
 	if (getppid() != child->keeper_pid && !(child->spawn->flags & KEEPER_SPAWN_DAEMON))
 		_exit(127);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * keeper-child: what runs between fork and exec
  */
@@ -6,6 +7,7 @@
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
+
 #include "spawner/shared/protocol.h"
 
 /* What a failed child writes into the exec pipe; a successful exec closes it without a word. */

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * keeper: the parent of every process of a node
  *
- * One struct, in static memory, for the one node this program is. keeper/main.c starts it, keeper/loop.c turns,
- * keeper/place.c sees to it that the node is found, keeper/spawn.c starts children, keeper/tree.c ends them,
- * keeper/supervisor.c keeps the supervisor alive and speaks with it.
+ * One struct, in static memory, for the one node this program is. keeper/main.c starts it, keeper/loop.c
+ * turns, keeper/place.c sees to it that the node is found, keeper/spawn.c starts children, keeper/tree.c ends
+ * them, keeper/supervisor.c keeps the supervisor alive and speaks with it.
  */
 #pragma once
 
@@ -11,16 +12,18 @@
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
+
 #include "spawner/keeper/policy.h"
-#include "spawner/shared/protocol.h"
 #include "spawner/keeper/table.h"
+#include "spawner/shared/protocol.h"
 #include "spawner/shared/runtime-dir.h"
 
 /* then an exit is reported although something of its tree is left */
-#define KEEPER_TREE_LIMIT_NS  (5 * 1000000000ull)
-#define KEEPER_STOP_LIMIT_NS  (10 * 1000000000ull) /* then the keeper goes although something is left */
-#define KEEPER_FILES_RESERVE  24 /* descriptors no child may take: for a new supervisor, for /proc, for requests */
-#define KEEPER_LEAVE_LIMIT_NS (5 * 1000000000ull)  /* for a supervisor that said STOP or closed its socket */
+#define KEEPER_TREE_LIMIT_NS (5 * 1000000000ull)
+#define KEEPER_STOP_LIMIT_NS (10 * 1000000000ull) /* then the keeper goes although something is left */
+/* descriptors no child may take: for a new supervisor, for /proc, for requests */
+#define KEEPER_FILES_RESERVE  24
+#define KEEPER_LEAVE_LIMIT_NS (5 * 1000000000ull) /* for a supervisor that said STOP or closed its socket */
 
 enum keeper_phase {
 	KEEPER_RUNS,
@@ -46,19 +49,21 @@ struct keeper {
 	uint64_t node_id, start_ns;
 	uint8_t node_key[16];
 	pid_t pid;
-	bool only_ours; /* whoever becomes our child descends from a group: we are not pid 1, and began without children */
+	/* whoever becomes our child descends from a group: we are not pid 1, and began without children */
+	bool only_ours;
 
 	/* the supervisor that runs, or will */
 	pid_t supervisor_pid; /* 0 = none */
 	uint64_t supervisor_group_id, supervisor_started_ns;
 	bool supervisor_ready;  /* it has said READY */
 	bool supervisor_killed; /* by us */
-	uint64_t restart_ns; /* when to start the next one; 0 = not waiting */
-	uint64_t leave_ns;   /* it is expected to exit; at this time it is killed; 0 = not expected */
-	bool upgrading;      /* its next exit is meant */
+	uint64_t restart_ns;    /* when to start the next one; 0 = not waiting */
+	uint64_t leave_ns;      /* it is expected to exit; at this time it is killed; 0 = not expected */
+	bool upgrading;         /* its next exit is meant */
 	uint64_t hang_limit_ns; /* so long it may leave a ping without an answer */
-	uint64_t ping_ns;       /* the next ping, or look whether the one before was answered; 0 = nobody there */
-	unsigned int n_silent;  /* looks in a row that found none */
+	/* the next ping, or look whether the one before was answered; 0 = nobody there */
+	uint64_t ping_ns;
+	unsigned n_silent;       /* looks in a row that found none */
 	bool supervisor_is_dead; /* it was reaped, and what follows from that is not done yet */
 	int dead_code, dead_status;
 	int last_code, last_status;
@@ -72,12 +77,12 @@ struct keeper {
 	union keeper_record reply;
 
 	/* the end */
-	int terminate_signo; /* the plain signal that asked for it; 0 = none */
+	int terminate_signo;    /* the plain signal that asked for it; 0 = none */
 	uint64_t stop_limit_ns; /* for an orderly end */
 	uint64_t deadline_ns;   /* of this phase; 0 = none */
 	uint64_t rescan_ns;     /* look at the children again then; 0 = no need */
-	unsigned int n_dying;   /* leaders that are dead and held until their trees are gone */
-	unsigned int n_left;    /* children that are no leaders, at the last look */
+	unsigned n_dying;       /* leaders that are dead and held until their trees are gone */
+	unsigned n_left;        /* children that are no leaders, at the last look */
 	int exit_code;
 };
 
@@ -90,7 +95,7 @@ enum keeper_source {
 	KEEPER_SOURCE_PLACE,
 };
 
-static inline uint64_t keeper_source(enum keeper_source kind, unsigned int slot, uint64_t group_id)
+static inline uint64_t keeper_source(enum keeper_source kind, unsigned slot, uint64_t group_id)
 {
 	return (uint64_t)kind << 56 | (uint64_t)slot << 32 | (uint32_t)group_id;
 }
@@ -123,14 +128,18 @@ void keeper_exec_heard(struct keeper *keeper, struct keeper_entry *entry);
 void keeper_entry_close(struct keeper *keeper, struct keeper_entry *entry);
 
 /* keeper/tree.c */
-/* Reaps who is dead (of the supervisor it notes it), and ends their trees; look: looks for orphans that should not be, even if nobody died.
+/*
+ * Reaps who is dead (of the supervisor it notes it), and ends their trees; look: looks for orphans that
+ * should not be, even if nobody died.
  */
 void keeper_reap(struct keeper *keeper, bool look);
-/* The leader of a group and all that is of it; what hangs on none of them is found when the leader is dead. */
+/*
+ * The leader of a group and all that is of it; what hangs on none of them is found when the leader is dead.
+ */
 void keeper_kill_tree(struct keeper *keeper, struct keeper_entry *entry);
 /* The leaders of all groups, at the end of the node. */
 void keeper_kill_all(struct keeper *keeper);
-unsigned int keeper_count_children(const struct keeper *keeper);
+unsigned keeper_count_children(const struct keeper *keeper);
 void keeper_signal(struct keeper *keeper, const struct keeper_signal *request);
 
 /* keeper/supervisor.c */

@@ -1,11 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The keeper's clock and its log. */
-#include "spawner/keeper/keeper.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "spawner/keeper/keeper.h"
 #include "spawner/shared/node-log.h"
 
 uint64_t keeper_now_ns(void)

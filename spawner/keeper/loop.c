@@ -1,16 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The keeper's one loop: signals, the supervisor's socket, timers. */
-#include "spawner/keeper/keeper.h"
-
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define EVENTS_MAX        64
+#include "spawner/keeper/keeper.h"
 
-/* A second signal means: now; but not one that was queued, which is how actorctl asks when it cannot tell whether it
- * was heard. */
+#define EVENTS_MAX 64
+
+/*
+ * A second signal means: now; but not one that was queued, which is how actorctl asks when it cannot tell
+ * whether it was heard.
+ */
 static void loop_terminate(struct keeper *keeper, const struct signalfd_siginfo *info)
 {
 	bool queued = info->ssi_code == SI_QUEUE;
@@ -117,7 +120,7 @@ static void loop_timers(struct keeper *keeper)
 static void loop_release(struct keeper *keeper)
 {
 	struct keeper_entry *entry;
-	unsigned int at = 0;
+	unsigned at = 0;
 
 	while ((entry = keeper_table_each(&keeper->table, &at)))
 		if (keeper_entry_is_final(entry)) {

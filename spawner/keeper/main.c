@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * keeper: the parent of every process of a node
  *
@@ -7,8 +8,8 @@
  * ends of their pipes, the supervisor's state), and sees to it that nothing of the node outlives the node.
  *
  * If the keeper itself is killed: its children have PR_SET_PDEATHSIG, the supervisor reads EOF and sweeps the
- * rest; should that die too, the broker does; and should all three, the next node in this directory sweeps before
- * it starts.
+ * rest; should that die too, the broker does; and should all three, the next node in this directory sweeps
+ * before it starts.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,10 +26,11 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
 #include "spawner/keeper/keeper.h"
 #include "spawner/shared/client.h"
-#include "spawner/shared/process-tree.h"
 #include "spawner/shared/node-log.h"
+#include "spawner/shared/process-tree.h"
 #include "spawner/shared/sweep.h"
 
 #define STALE_LIMIT_MS    5000u
@@ -227,7 +229,8 @@ static bool process_is_dead(pid_t pid)
 {
 	struct process_stat stat;
 
-	return (kill(pid, 0) < 0 && errno == ESRCH) || (process_stat_read(pid, &stat) && (stat.exiting || process_is_zombie(&stat)));
+	return (kill(pid, 0) < 0 && errno == ESRCH) ||
+	       (process_stat_read(pid, &stat) && (stat.exiting || process_is_zombie(&stat)));
 }
 
 /*
@@ -294,8 +297,10 @@ static int start_limits(struct keeper *keeper)
 {
 	if (getrlimit(RLIMIT_NOFILE, &keeper->nofile) < 0 || keeper->nofile.rlim_max >= KEEPER_FILES_MIN)
 		return -1;
-	keeper_log("the limit of open files is %llu (ulimit -Hn): a node needs %d, and 2 for each process; raise it and try "
-		   "again", (unsigned long long)keeper->nofile.rlim_max, KEEPER_FILES_MIN);
+	keeper_log(
+		"the limit of open files is %llu (ulimit -Hn): a node needs %d, and 2 for each process; raise it and try "
+		"again",
+		(unsigned long long)keeper->nofile.rlim_max, KEEPER_FILES_MIN);
 	return 1;
 }
 
@@ -323,7 +328,10 @@ static int start_node(struct keeper *keeper)
 	r = runtime_dir_own(keeper->lock_fd, &owner);
 	if (r < 0)
 		return r;
-	/* A place that cannot be taken for another reason cannot be written either: that is for the supervisor to say. */
+	/*
+	 * A place that cannot be taken for another reason cannot be written either: that is for the
+	 * supervisor to say.
+	 */
 	node_log_init(keeper->log_dir);
 	keeper->log_dir_fd = log_dir_claim(keeper->log_dir, keeper->dir, why);
 	if (keeper->log_dir_fd == -EBUSY) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * keeper-place: the node can be found
  *
@@ -17,6 +18,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
 #include "spawner/keeper/keeper.h"
 
 #define PLACE_AGAIN_NS (1000000000ull)     /* between two tries */
@@ -85,7 +87,8 @@ static int directory_again(struct keeper *keeper)
 		if (r == 0) {
 			r = lock_again(keeper, fd);
 			if (r < 0)
-				snprintf(why, sizeof(why), "%.300s cannot be locked: %s", keeper->dir, strerror(-r));
+				snprintf(why, sizeof(why), "%.300s cannot be locked: %s", keeper->dir,
+					strerror(-r));
 		}
 		if (r < 0)
 			close(fd);

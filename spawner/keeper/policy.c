@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/keeper/policy.h"
 
-static uint64_t policy_delay(unsigned int n_quick)
+static uint64_t policy_delay(unsigned n_quick)
 {
 	uint64_t delay_ns = KEEPER_POLICY_FIRST_NS;
 
@@ -22,10 +23,12 @@ static uint64_t policy_next_delay(struct keeper_policy *policy, const struct kee
 	if (death->ready && death->outside && policy->n_quick)
 		return KEEPER_POLICY_FIRST_NS;
 	delay_ns = policy_delay(policy->n_quick++);
-	return death->outside && delay_ns > KEEPER_POLICY_OUTSIDE_MAX_NS ? KEEPER_POLICY_OUTSIDE_MAX_NS : delay_ns;
+	return death->outside && delay_ns > KEEPER_POLICY_OUTSIDE_MAX_NS ? KEEPER_POLICY_OUTSIDE_MAX_NS
+									 : delay_ns;
 }
 
-enum keeper_verdict keeper_policy_death(struct keeper_policy *policy, const struct keeper_death *death, uint64_t *ret_delay_ns)
+enum keeper_verdict keeper_policy_death(
+	struct keeper_policy *policy, const struct keeper_death *death, uint64_t *ret_delay_ns)
 {
 	uint64_t oldest_ns;
 

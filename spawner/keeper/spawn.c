@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -5,8 +6,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
-#include "spawner/keeper/keeper.h"
+
 #include "spawner/keeper/child.h"
+#include "spawner/keeper/keeper.h"
 #include "spawner/shared/client.h"
 #include "spawner/shared/process-tree.h"
 
@@ -36,8 +38,8 @@ static int pipe_make(int *ret_read, int *ret_write)
 	return 0;
 }
 
-static int spawn_pipes(
-	const struct keeper *keeper, struct keeper_entry *entry, const struct keeper_spawn *spawn, struct keeper_child *child)
+static int spawn_pipes(const struct keeper *keeper, struct keeper_entry *entry,
+	const struct keeper_spawn *spawn, struct keeper_child *child)
 {
 	const bool wanted[KEEPER_PIPES] = {spawn->stdout_io == KEEPER_IO_PIPE,
 		spawn->stderr_io == KEEPER_IO_PIPE, (spawn->flags & KEEPER_SPAWN_NOTIFY) != 0};
@@ -57,7 +59,7 @@ static int spawn_fork(struct keeper *keeper, struct keeper_entry *entry, struct 
 {
 	struct epoll_event event = {.events = EPOLLIN,
 		.data.u64 = keeper_source(
-			KEEPER_SOURCE_EXEC, (unsigned int)(entry - keeper->table.entries), entry->group_id)};
+			KEEPER_SOURCE_EXEC, (unsigned)(entry - keeper->table.entries), entry->group_id)};
 	struct process_stat stat;
 	pid_t pid;
 	int r;

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The node ends: in order, or at once. */
-#include "spawner/keeper/keeper.h"
-
 #include <signal.h>
+
+#include "spawner/keeper/keeper.h"
 
 void keeper_stop(struct keeper *keeper, int exit_code)
 {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * keeper-supervisor: keeps the supervisor alive, and speaks with it
  *
@@ -5,9 +6,10 @@
  * read only while no reply waits to be sent; the supervisor always reads, so this ends.
  *
  * A supervisor that says nonsense is killed: it is one death more, and its successor starts from what the
- * table says. So is one that does not answer: not because silence were death, but because its end costs next to nothing
- * (its state is with us, its successor goes on), and a supervisor that hangs costs every control over the node. What is
- * counted are looks and not time: after a pause of the whole machine there is one look, not many.
+ * table says. So is one that does not answer: not because silence were death, but because its end costs next
+ * to nothing (its state is with us, its successor goes on), and a supervisor that hangs costs every control
+ * over the node. What is counted are looks and not time: after a pause of the whole machine there is one
+ * look, not many.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,19 +23,20 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "spawner/keeper/keeper.h"
+
 #include "spawner/keeper/child.h"
+#include "spawner/keeper/keeper.h"
 #include "spawner/shared/client.h"
-#include "spawner/shared/process-tree.h"
 #include "spawner/shared/marks.h"
+#include "spawner/shared/process-tree.h"
 
 #define READ_BATCH 64 /* requests per turn of the loop, so that exits are not starved by spawns */
 
-/* --- its life ------------------------------------------------------------------------------- */
+/* ---- its life ---- */
 
 static char supervisor_env_text[10][RUNTIME_DIR_PATH_SIZE + 64];
 
-static unsigned int env_add(char **env, unsigned int n, const char *name, const char *value)
+static unsigned env_add(char **env, unsigned n, const char *name, const char *value)
 {
 	if (value && snprintf(supervisor_env_text[n], sizeof(supervisor_env_text[n]), "%s=%s", name, value) <
 			     (int)sizeof(supervisor_env_text[n])) {
@@ -52,7 +55,7 @@ static void supervisor_run(struct keeper *keeper, int socket_fd)
 	char name[] = "actor-supervisor", *argv[] = {name, NULL}, *env[11] = {NULL}, number[16];
 	int null, high_socket, high_lock;
 	const struct keeper_entry *entry;
-	unsigned int i, n = 0, at = 0;
+	unsigned i, n = 0, at = 0;
 
 	/* The marker first; it fits any text. */
 	sweep_marker_format(supervisor_env_text[n], &marker);
@@ -206,8 +209,9 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 	};
 	verdict = keeper_policy_death(&keeper->policy, &death, &delay_ns);
 	if (verdict == KEEPER_GIVE_UP) {
-		keeper_log("the supervisor (pid %d) %s, the %lluth time by its own fault, and without its old state too; the "
-			   "node stops",
+		keeper_log(
+			"the supervisor (pid %d) %s, the %lluth time by its own fault, and without its old state too; the "
+			"node stops",
 			(int)pid, how, (unsigned long long)keeper->policy.n_faults);
 		keeper_stop(keeper, 1);
 		return;
@@ -224,7 +228,7 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 		verdict == KEEPER_RESTART_ASIDE ? ", with its state set aside" : "");
 }
 
-/* --- what it says --------------------------------------------------------------------------- */
+/* ---- what it says ---- */
 
 static void request_ack(struct keeper *keeper, const struct keeper_ack *ack)
 {
@@ -361,7 +365,7 @@ bool keeper_socket_receive(struct keeper *keeper)
 	return false;
 }
 
-/* --- what it is told ------------------------------------------------------------------------ */
+/* ---- what it is told ---- */
 
 static void hello_fill(const struct keeper *keeper, union keeper_record *record, uint64_t first_group_id)
 {

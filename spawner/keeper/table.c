@@ -1,7 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spawner/keeper/table.h"
+
 #include <errno.h>
 #include <string.h>
+
 #include "spawner/shared/client.h"
-#include "spawner/keeper/table.h"
 
 #define INDEX_MASK ((1u << KEEPER_INDEX_BITS) - 1)
 
@@ -12,15 +15,15 @@ static uint64_t entry_key(const struct keeper_entry *entry, enum keeper_key by)
 				       : (uint64_t)entry->pid;
 }
 
-static unsigned int index_home(uint64_t key)
+static unsigned index_home(uint64_t key)
 {
-	return (unsigned int)(key * 0x9e3779b97f4a7c15ull >> (64 - KEEPER_INDEX_BITS));
+	return (unsigned)(key * 0x9e3779b97f4a7c15ull >> (64 - KEEPER_INDEX_BITS));
 }
 
 /* The place that holds the key, or the empty one where it would be put. */
-static unsigned int index_place(const struct keeper_table *table, enum keeper_key by, uint64_t key)
+static unsigned index_place(const struct keeper_table *table, enum keeper_key by, uint64_t key)
 {
-	unsigned int at = index_home(key);
+	unsigned at = index_home(key);
 
 	while (table->index[by][at] && entry_key(&table->entries[table->index[by][at] - 1], by) != key)
 		at = (at + 1) & INDEX_MASK;
@@ -37,11 +40,11 @@ static void index_add(struct keeper_table *table, enum keeper_key by, const stru
 static void index_remove(struct keeper_table *table, enum keeper_key by, const struct keeper_entry *entry)
 {
 	uint16_t *index = table->index[by];
-	unsigned int gap = index_place(table, by, entry_key(entry, by)), at = gap;
+	unsigned gap = index_place(table, by, entry_key(entry, by)), at = gap;
 
 	index[gap] = 0;
 	while (index[at = (at + 1) & INDEX_MASK]) {
-		unsigned int home = index_home(entry_key(&table->entries[index[at] - 1], by));
+		unsigned home = index_home(entry_key(&table->entries[index[at] - 1], by));
 
 		if (((at - home) & INDEX_MASK) >= ((at - gap) & INDEX_MASK)) {
 			index[gap] = index[at];
@@ -63,7 +66,7 @@ void keeper_table_init(struct keeper_table *table)
 	table->next_group_id = 1;
 }
 
-uint64_t keeper_table_reserve(struct keeper_table *table, unsigned int n)
+uint64_t keeper_table_reserve(struct keeper_table *table, unsigned n)
 {
 	uint64_t first = table->next_group_id, id;
 
@@ -90,7 +93,7 @@ int keeper_table_spawn(
 	struct keeper_table *table, const struct keeper_spawn *spawn, struct keeper_entry **ret_entry)
 {
 	struct keeper_entry *entry;
-	unsigned int i;
+	unsigned i;
 	int r;
 
 	entry = keeper_table_by_cookie(table, spawn->cookie);
@@ -152,7 +155,7 @@ void keeper_table_reaped(struct keeper_table *table, struct keeper_entry *entry)
 	index_remove(table, KEEPER_BY_PID, entry);
 }
 
-struct keeper_entry *keeper_table_each(struct keeper_table *table, unsigned int *at)
+struct keeper_entry *keeper_table_each(struct keeper_table *table, unsigned *at)
 {
 	while (*at < table->high) {
 		struct keeper_entry *entry = &table->entries[(*at)++];
@@ -171,7 +174,7 @@ void keeper_table_touch(struct keeper_table *table, struct keeper_entry *entry)
 void keeper_table_forget_told(struct keeper_table *table)
 {
 	struct keeper_entry *entry;
-	unsigned int at = 0;
+	unsigned at = 0;
 
 	while ((entry = keeper_table_each(table, &at))) {
 		entry->told_seq = 0;
@@ -181,7 +184,7 @@ void keeper_table_forget_told(struct keeper_table *table)
 
 struct keeper_entry *keeper_table_untold(struct keeper_table *table)
 {
-	unsigned int i;
+	unsigned i;
 
 	for (i = 0; i < table->high; i++) {
 		struct keeper_entry *entry = &table->entries[(table->next + i) % table->high];
@@ -229,7 +232,7 @@ void keeper_table_told(struct keeper_table *table, struct keeper_entry *entry)
 {
 	entry->told_seq = entry->seq;
 	entry->fds_told = true;
-	table->next = (unsigned int)(entry - table->entries) + 1;
+	table->next = (unsigned)(entry - table->entries) + 1;
 }
 
 struct keeper_entry *keeper_table_ack(struct keeper_table *table, uint64_t group_id, uint64_t seq)
@@ -241,7 +244,7 @@ struct keeper_entry *keeper_table_ack(struct keeper_table *table, uint64_t group
 
 void keeper_table_free(struct keeper_table *table, struct keeper_entry *entry)
 {
-	unsigned int i = (unsigned int)(entry - table->entries);
+	unsigned i = (unsigned)(entry - table->entries);
 
 	index_remove(table, KEEPER_BY_COOKIE, entry);
 	index_remove(table, KEEPER_BY_GROUP, entry);

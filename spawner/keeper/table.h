@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * keeper-table: the truth about processes, and what the supervisor was told of it; no I/O
  *
@@ -15,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
 #include "spawner/shared/protocol.h"
 
 #define KEEPER_GROUP_WINDOW 65536u
@@ -31,7 +33,8 @@ struct keeper_entry {
 	int error, step;
 	int code, status;
 	uint32_t flags, spawn_flags;
-	uint64_t grace_ns;       /* until then its tree is not killed when the leader has ended; 0 = at once */
+	/* until then its tree is not killed when the leader has ended; 0 = at once */
+	uint64_t grace_ns;
 	uint64_t killed_ns;      /* since then its tree is being killed */
 	bool dying;              /* leader is a zombie we hold; its tree ends, or is being killed */
 	bool busy;               /* the last scan found a living process of its tree */
@@ -56,10 +59,10 @@ _Static_assert(1u << KEEPER_INDEX_BITS == 2 * KEEPER_SLOTS, "the index fits the 
 struct keeper_table {
 	struct keeper_entry entries[KEEPER_SLOTS];
 	uint16_t index[_KEEPER_KEY_N][1u << KEEPER_INDEX_BITS]; /* slot + 1; 0 = empty */
-	unsigned int n_used;
-	unsigned int high;   /* no entry at or above it is used */
-	unsigned int lowest; /* no entry below it is free */
-	unsigned int next;   /* where telling goes on: nobody waits for ever behind a busy slot */
+	unsigned n_used;
+	unsigned high;   /* no entry at or above it is used */
+	unsigned lowest; /* no entry below it is free */
+	unsigned next;   /* where telling goes on: nobody waits for ever behind a busy slot */
 	uint64_t seq;
 	uint64_t next_group_id;
 	uint64_t used[KEEPER_GROUP_WINDOW / 64];
@@ -69,7 +72,7 @@ struct keeper_table {
 void keeper_table_init(struct keeper_table *table);
 
 /* n fresh group ids; returns the first. */
-uint64_t keeper_table_reserve(struct keeper_table *table, unsigned int n);
+uint64_t keeper_table_reserve(struct keeper_table *table, unsigned n);
 
 /*
  * The slot for a spawn. 1: a new one, in stage FORKED, to be filled; 0: the cookie has one already, and it is
@@ -88,7 +91,7 @@ void keeper_table_set_pid(struct keeper_table *table, struct keeper_entry *entry
 void keeper_table_reaped(struct keeper_table *table, struct keeper_entry *entry);
 
 /* The next used entry from *at on, which moves behind it; NULL at the end. */
-struct keeper_entry *keeper_table_each(struct keeper_table *table, unsigned int *at);
+struct keeper_entry *keeper_table_each(struct keeper_table *table, unsigned *at);
 
 static inline bool keeper_entry_is_final(const struct keeper_entry *entry)
 {

@@ -1,33 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * keeper-tree: how processes end
  *
  * The keeper is the subreaper of all its descendants: whoever loses his parent becomes its child, at the very
  * moment of the loss. So the rest of a dead leader's tree need not be searched for in all of /proc. It is
  * among the keeper's own children, which the kernel lists in one file; those that are no leaders are the
- * orphans, few or none. Killing one brings home its own children, and its death brings SIGCHLD and with it the
- * next look, until two looks in a row find nothing, or one finds no orphan of anybody.
+ * orphans, few or none. Killing one brings home its own children, and its death brings SIGCHLD and with it
+ * the next look, until two looks in a row find nothing, or one finds no orphan of anybody.
  *
- * Whose an orphan is, say, in this order: the mark in its limits (sweep.h); the marker in its environment; its
- * session, if it is that of a leader we still hold; what was remembered of it when its group was told to stop and
- * it still hung on the tree; and its age, for it can only be of a group that was there when it began. What hangs
- * on somebody of a group is of that group, whatever it has thrown away: before anybody is killed, all that descends
- * from him is stopped, listed, and killed with him.
+ * Whose an orphan is, say, in this order: the mark in its limits (sweep.h); the marker in its environment;
+ * its session, if it is that of a leader we still hold; what was remembered of it when its group was told to
+ * stop and it still hung on the tree; and its age, for it can only be of a group that was there when it
+ * began. What hangs on somebody of a group is of that group, whatever it has thrown away: before anybody is
+ * killed, all that descends from him is stopped, listed, and killed with him.
  *
  * One look serves all leaders that are dead at the time, so a thousand deaths at once cost what one costs.
  * Leaders stay zombies until their tree is gone: their number, which is also the session's and the process
  * group's, cannot be reused under our hands. The rest is reaped silently.
  *
- * A leader that ends by itself takes its tree along at once. One that was asked to stop leaves the others what is left
- * of the grace: they were asked too.
+ * A leader that ends by itself takes its tree along at once. One that was asked to stop leaves the others
+ * what is left of the grace: they were asked too.
  *
  * A process shows no environment for a moment while it ends, between losing its memory and closing its files,
- * and in the midst of exec, between its old memory and its new one. Its arguments are away as well then, which
- * tells it from one that threw its environment away. One in this state and of whom nothing else is known is
- * waited for, briefly: the report of an exit means that the whole tree is gone, its sockets and locks free.
+ * and in the midst of exec, between its old memory and its new one. Its arguments are away as well then,
+ * which tells it from one that threw its environment away. One in this state and of whom nothing else is
+ * known is waited for, briefly: the report of an exit means that the whole tree is gone, its sockets and
+ * locks free.
  *
- * An orphan that names a group which is no more is killed at any look, and one look more is taken when someone
- * could not be told. Who can not be told at all, which takes a session of its own, a fresh environment, a fresh limit,
- * no parent, and an older group that lives, is named in the log and ends with the last such group or with the node.
+ * An orphan that names a group which is no more is killed at any look, and one look more is taken when
+ * someone could not be told. Who can not be told at all, which takes a session of its own, a fresh
+ * environment, a fresh limit, no parent, and an older group that lives, is named in the log and ends with the
+ * last such group or with the node.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,9 +40,10 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
 #include "spawner/keeper/keeper.h"
-#include "spawner/shared/process-tree.h"
 #include "spawner/shared/marks.h"
+#include "spawner/shared/process-tree.h"
 
 #define CHILDREN_MAX    (4 * KEEPER_SLOTS)
 #define RESCAN_NS       (50 * 1000000ull)
@@ -51,7 +55,7 @@
 
 static struct children {
 	pid_t pids[CHILDREN_MAX];
-	unsigned int n;
+	unsigned n;
 	bool more;    /* than fit */
 	bool orphans; /* one of them is no leader */
 	bool unknown; /* one of them could not be told whose it is */
@@ -129,7 +133,7 @@ static void children_read(const struct keeper *keeper)
 	close(fd);
 }
 
-unsigned int keeper_count_children(const struct keeper *keeper)
+unsigned keeper_count_children(const struct keeper *keeper)
 {
 	children_read(keeper);
 	return children.n;
@@ -144,19 +148,19 @@ static bool orphan_is_reaped(pid_t pid, bool *ret_killed)
 	return reaped;
 }
 
-/* --- whose an orphan is --------------------------------------------------------------------- */
+/* ---- whose an orphan is ---- */
 
 /* Members of groups that were told to stop, which have no more to do with their leader's session. A ring. */
 static struct remembered {
 	pid_t pid;
 	uint64_t start_ticks, group_id;
 } remembered[REMEMBERED_MAX];
-static unsigned int n_remembered;
+static unsigned n_remembered;
 
 static void remember(const struct process_tree *members, const struct keeper_entry *entry)
 {
 	struct process_stat stat;
-	unsigned int i;
+	unsigned i;
 
 	for (i = 0; i < members->n; i++) {
 		pid_t pid = members->members[i].pid;
@@ -170,7 +174,7 @@ static void remember(const struct process_tree *members, const struct keeper_ent
 static uint64_t remembered_group(pid_t pid)
 {
 	struct process_stat stat;
-	unsigned int i;
+	unsigned i;
 
 	for (i = 0; i < REMEMBERED_MAX && i < n_remembered; i++)
 		if (remembered[i].pid == pid)
@@ -189,7 +193,8 @@ static uint64_t group_of_low(const struct keeper *keeper, uint32_t low)
 }
 
 /* Asked again after one that is not away has shown none: it may have come back from exec just in between. */
-static bool orphan_marker(const struct keeper *keeper, pid_t pid, struct sweep_marker *ret_marker, bool *ret_away)
+static bool orphan_marker(
+	const struct keeper *keeper, pid_t pid, struct sweep_marker *ret_marker, bool *ret_away)
 {
 	bool found = sweep_marker_read(pid, ret_marker) == 1;
 
@@ -220,7 +225,7 @@ static bool entry_has_grace(const struct keeper_entry *entry)
 	return entry->dying && entry->grace_ns;
 }
 
-/* --- the end of a tree ---------------------------------------------------------------------- */
+/* ---- the end of a tree ---- */
 
 static struct process_tree tree; /* what is to be signalled next */
 
@@ -236,7 +241,7 @@ static void tree_kill(void)
 /* All that is of a group: its leader, its orphans, and what descends from them. */
 static void tree_of(struct keeper *keeper, const struct keeper_entry *entry)
 {
-	unsigned int i;
+	unsigned i;
 	bool away;
 
 	process_tree_clear(&tree);
@@ -252,7 +257,10 @@ static void tree_of(struct keeper *keeper, const struct keeper_entry *entry)
 	}
 }
 
-/* The number is ours until it is reaped. The process group is not there yet if the child has not come to setsid. */
+/*
+ * The number is ours until it is reaped. The process group is not there yet if the child has not come to
+ * setsid.
+ */
 static void leader_signal(const struct keeper_entry *entry, int signo)
 {
 	if (kill(-entry->pid, signo) < 0)
@@ -270,7 +278,7 @@ static void grace_end(struct keeper_entry *entry)
 void keeper_kill_all(struct keeper *keeper)
 {
 	struct keeper_entry *entry;
-	unsigned int at = 0;
+	unsigned at = 0;
 
 	while ((entry = keeper_table_each(&keeper->table, &at)))
 		if (keeper_entry_has_process(entry)) {
@@ -320,39 +328,41 @@ void keeper_signal(struct keeper *keeper, const struct keeper_signal *request)
 	process_tree_clear(&tree);
 }
 
-/* --- looks ---------------------------------------------------------------------------------- */
+/* ---- looks ---- */
 
 static void orphan_report(pid_t pid)
 {
 	static struct remembered reported[REPORTED_MAX];
-	static unsigned int n_reported;
+	static unsigned n_reported;
 	struct process_stat stat;
 	char name[64] = "";
-	unsigned int i;
+	unsigned i;
 
 	if (!process_stat_read(pid, &stat))
 		return;
 	for (i = 0; i < REPORTED_MAX; i++)
 		if (reported[i].pid == pid && reported[i].start_ticks == stat.start_ticks)
 			return;
-	reported[n_reported++ % REPORTED_MAX] = (struct remembered){.pid = pid, .start_ticks = stat.start_ticks};
+	reported[n_reported++ % REPORTED_MAX] =
+		(struct remembered){.pid = pid, .start_ticks = stat.start_ticks};
 	process_read(pid, "comm", name, sizeof(name));
 	name[strcspn(name, "\n")] = 0;
-	keeper_log("process %d (%s) has lost its parent and carries nothing that says of which group it is: it goes on "
-		   "until no older group is left, or the node ends",
+	keeper_log(
+		"process %d (%s) has lost its parent and carries nothing that says of which group it is: it goes on "
+		"until no older group is left, or the node ends",
 		(int)pid, name);
 }
 
 /*
- * Nothing is known of it but its age. It is of a group that was there when it began: if one of those lives, it may
- * be that one's. If a process that is none of the node's can be our child, nothing follows from age.
+ * Nothing is known of it but its age. It is of a group that was there when it began: if one of those lives,
+ * it may be that one's. If a process that is none of the node's can be our child, nothing follows from age.
  */
 static void orphan_guess(struct keeper *keeper, pid_t pid, bool away)
 {
 	bool alive = !keeper->only_ours, grace = false;
 	struct keeper_entry *entry;
 	struct process_stat stat;
-	unsigned int at = 0;
+	unsigned at = 0;
 
 	if (!process_stat_read(pid, &stat))
 		return;
@@ -383,7 +393,8 @@ static void orphan_look(struct keeper *keeper, pid_t pid)
 	bool away, killed;
 
 	if (orphan_is_reaped(pid, &killed)) {
-		if (killed && entry && entry->dying && !entry->grace_ns) /* it went with its leader's process group */
+		if (killed && entry && entry->dying &&
+			!entry->grace_ns) /* it went with its leader's process group */
 			entry->flags |= KEEPER_SLOT_TREE_ENDED;
 		return;
 	}
@@ -409,7 +420,7 @@ static void orphan_look(struct keeper *keeper, pid_t pid)
 
 static void orphans_look(struct keeper *keeper)
 {
-	unsigned int i;
+	unsigned i;
 
 	children_read(keeper);
 	children.orphans = false;
@@ -480,7 +491,7 @@ static void leader_reap(struct keeper *keeper, struct keeper_entry *entry)
 static void leaders_reap(struct keeper *keeper)
 {
 	struct keeper_entry *entry;
-	unsigned int at = 0;
+	unsigned at = 0;
 	uint64_t now_ns = keeper_now_ns();
 
 	while ((entry = keeper_table_each(&keeper->table, &at))) {
@@ -493,10 +504,10 @@ static void leaders_reap(struct keeper *keeper)
 			rescan_ns = now_ns + GRACE_RESCAN_NS;
 		else if (entry->grace_ns && children.away && now_ns - entry->exited_ns < AWAY_LIMIT_NS)
 			rescan_ns = now_ns + AWAY_RESCAN_NS;
-		else if (!entry->grace_ns && now_ns - entry->killed_ns <
-						     (left	      ? KEEPER_TREE_LIMIT_NS
-						      : children.away ? AWAY_LIMIT_NS
-								      : 0))
+		else if (!entry->grace_ns &&
+			 now_ns - entry->killed_ns < (left                   ? KEEPER_TREE_LIMIT_NS
+							     : children.away ? AWAY_LIMIT_NS
+									     : 0))
 			rescan_ns = now_ns + (children.away ? AWAY_RESCAN_NS : RESCAN_NS);
 		if (rescan_ns) {
 			if (entry->grace_ns && rescan_ns > entry->grace_ns)
@@ -539,7 +550,7 @@ static void supervisor_look(struct keeper *keeper)
 static void trees_end(struct keeper *keeper)
 {
 	struct keeper_entry *entry;
-	unsigned int at = 0;
+	unsigned at = 0;
 
 	while ((entry = keeper_table_each(&keeper->table, &at))) {
 		entry->busy = false;
@@ -568,7 +579,7 @@ void keeper_reap(struct keeper *keeper, bool look)
 
 	keeper->rescan_ns = 0;
 	while ((pid = zombie_peek()) > 0) {
-		unsigned int at = 0;
+		unsigned at = 0;
 
 		if (pid == keeper->supervisor_pid) {
 			supervisor_look(keeper);

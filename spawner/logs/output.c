@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/logs/output.h"
 
 #include <errno.h>
@@ -32,7 +33,8 @@ static void pipe_close(struct outputs *outputs, int *fd)
 {
 	if (*fd < 0)
 		return;
-	epoll_ctl(outputs->epoll_fd, EPOLL_CTL_DEL, *fd, NULL); /* the keeper has it open: closing alone would not do */
+	/* the keeper has it open: closing alone would not do */
+	epoll_ctl(outputs->epoll_fd, EPOLL_CTL_DEL, *fd, NULL);
 	close(*fd);
 	*fd = -1;
 }
@@ -101,7 +103,8 @@ int output_add(struct outputs *outputs, const struct output_life *life, const in
 
 	if (!output) {
 		output = calloc(1, sizeof(*output));
-		if (!output || hash_insert(&outputs->by_group, &output->node, hash_of_u64(&outputs->by_group, life->group)) < 0) {
+		if (!output || hash_insert(&outputs->by_group, &output->node,
+				       hash_of_u64(&outputs->by_group, life->group)) < 0) {
 			free(output);
 			for (int i = 0; i < 2; i++)
 				if (fds[i] >= 0)
@@ -124,12 +127,16 @@ int output_add(struct outputs *outputs, const struct output_life *life, const in
 		pipe_close(outputs, &output->fds[i]);
 		output->fds[i] = fds[i];
 		if (epoll_ctl(outputs->epoll_fd, EPOLL_CTL_ADD, fds[i], &event) < 0)
-			log_error("the output of group %llu cannot be watched: %s", (unsigned long long)life->group, strerror(errno));
+			log_error("the output of group %llu cannot be watched: %s",
+				(unsigned long long)life->group, strerror(errno));
 	}
 	return 0;
 }
 
-/* Copies what is in the pipe and leaves it there. How much; 0: nobody can write to it any more; -EAGAIN: nothing now. */
+/*
+ * Copies what is in the pipe and leaves it there. How much; 0: nobody can write to it any more; -EAGAIN:
+ * nothing now.
+ */
 static ssize_t pipe_peek(struct outputs *outputs, int fd, char *bytes, size_t size_bytes)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
@@ -179,7 +186,8 @@ static void pipe_read(struct outputs *outputs, struct output *output, int i, siz
 		err = logfile_write(&output->log, output->fds[i], (uint8_t)(i + 1), bytes, (size_t)n);
 		log_used(outputs, output, false);
 		if (err && !output->complained)
-			log_warning("%s cannot be written, what comes is dropped: %s", output->log.name, strerror(-err));
+			log_warning("%s cannot be written, what comes is dropped: %s", output->log.name,
+				strerror(-err));
 		output->complained = err != 0;
 		if (outputs->lost && output->log.n_lost_bytes > lost)
 			outputs->lost(output->group, output->log.n_lost_bytes - lost, outputs->arg);
@@ -194,8 +202,8 @@ void output_read(struct outputs *outputs, struct output *output, size_t max_byte
 	pipe_read(outputs, output, 1, max_bytes, false);
 }
 
-void output_end(struct outputs *outputs, uint64_t group, enum stamp_kind kind, int code, int64_t number, char *text,
-	size_t size_bytes)
+void output_end(struct outputs *outputs, uint64_t group, enum stamp_kind kind, int code, int64_t number,
+	char *text, size_t size_bytes)
 {
 	struct output *output = output_find(outputs, group);
 

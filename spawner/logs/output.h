@@ -1,34 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What children write. The keeper holds the read ends of their pipes too, so nobody gets SIGPIPE while there is no supervisor. One
- * epoll descriptor for all of them: the group's loop watches that one. Each turn gives each child that has something to say a bounded
- * share, so one that floods takes nothing from the others.
+ * What children write. The keeper holds the read ends of their pipes too, so nobody gets SIGPIPE while there
+ * is no supervisor. One epoll descriptor for all of them: the group's loop watches that one. Each turn gives
+ * each child that has something to say a bounded share, so one that floods takes nothing from the others.
  *
- * A supervisor may be killed at any instruction, and no byte is lost or doubled: what is in a pipe is looked at (tee) without being
- * taken, and goes from there to the log by one call of the kernel's (splice).
+ * A supervisor may be killed at any instruction, and no byte is lost or doubled: what is in a pipe is looked
+ * at (tee) without being taken, and goes from there to the log by one call of the kernel's (splice).
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "spawner/logs/writer.h"
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
+#include "spawner/logs/writer.h"
 
-#define OUTPUT_TURN_BYTES (64u << 10)  /* of one pipe in one turn */
-#define OUTPUT_LAST_BYTES (4u << 20)   /* of one pipe at its end: more than a pipe can hold */
-#define OUTPUT_KEEPER	  UINT64_MAX   /* tag of the keeper's socket in the same epoll */
+#define OUTPUT_TURN_BYTES (64u << 10) /* of one pipe in one turn */
+#define OUTPUT_LAST_BYTES (4u << 20)  /* of one pipe at its end: more than a pipe can hold */
+#define OUTPUT_KEEPER     UINT64_MAX  /* tag of the keeper's socket in the same epoll */
 
-#define OUTPUT_OPEN_MAX	  64u	       /* logs kept open, at most: the others are opened for each write */
-#define OUTPUT_LOG_FDS	  2	       /* of one open log */
+#define OUTPUT_OPEN_MAX 64u /* logs kept open, at most: the others are opened for each write */
+#define OUTPUT_LOG_FDS  2   /* of one open log */
 
 struct outputs {
 	int epoll_fd;
 	int scratch[2]; /* a pipe that is empty between two calls */
 	struct log_dir dir;
 	struct hash by_group;
-	struct list open; /* struct output: whose log is open, longest unused first */
-	unsigned int n_open, open_max; /* where descriptors are few: fewer */
+	struct list open;          /* struct output: whose log is open, longest unused first */
+	unsigned n_open, open_max; /* where descriptors are few: fewer */
 	/* that so many bytes of a group's were lost: its log could not be written */
 	void (*lost)(uint64_t group, uint64_t n_bytes, void *arg);
 	void *arg;
@@ -62,8 +63,11 @@ int output_add(struct outputs *outputs, const struct output_life *life, const in
 struct output *output_find(const struct outputs *outputs, uint64_t group);
 /* Reads what is there, at most @max_bytes of each pipe. */
 void output_read(struct outputs *outputs, struct output *output, size_t max_bytes);
-/* The last words, then how it ended (@kind, @code, @number: as in a stamp), then gone. @text gets the last lines of stderr. */
-void output_end(struct outputs *outputs, uint64_t group, enum stamp_kind kind, int code, int64_t number, char *text,
-	size_t size_bytes);
+/*
+ * The last words, then how it ended (@kind, @code, @number: as in a stamp), then gone. @text gets the last
+ * lines of stderr.
+ */
+void output_end(struct outputs *outputs, uint64_t group, enum stamp_kind kind, int code, int64_t number,
+	char *text, size_t size_bytes);
 /* One turn over what is readable. *ret_keeper: events of the keeper's socket, 0 none. */
 void outputs_turn(struct outputs *outputs, uint32_t *ret_keeper);

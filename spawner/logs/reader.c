@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/logs/reader.h"
 
 #include <errno.h>
@@ -53,7 +54,7 @@ static int log_reader_open_predecessor(const struct log_reader *log, unsigned n)
 	return fd;
 }
 
-/* ---- the stamps ---------------------------------------------------------------------------------- */
+/* ---- the stamps ---- */
 
 static bool stamp_read(int fd, off_t at, struct stamp *ret)
 {
@@ -117,7 +118,8 @@ static void stamps_seek(struct log_reader_stamps *stamps, off_t offset)
 			high = middle;
 	}
 	stamps->at += low * (off_t)sizeof(stamp);
-	for (off_t at = stamps->at; at > (off_t)sizeof(struct stamp_header) && !stamp_is_of_lines(&stamps->current);) {
+	for (off_t at = stamps->at;
+		at > (off_t)sizeof(struct stamp_header) && !stamp_is_of_lines(&stamps->current);) {
 		at -= (off_t)sizeof(stamp);
 		if (!stamp_read(stamps->fd, at, &stamps->current) || stamps->current.kind == STAMP_STARTED)
 			break;
@@ -165,7 +167,8 @@ static void put_event(struct log_reader_stamps *stamps, const struct stamp *stam
 	else if (stamp->kind == STAMP_FAILED)
 		fprintf(to, "--- could not be started: %s\n", strerror((int)stamp->number));
 	else if (stamp->kind == STAMP_LOST)
-		fprintf(to, "--- %lld bytes are lost: they could not be written here\n", (long long)stamp->number);
+		fprintf(to, "--- %lld bytes are lost: they could not be written here\n",
+			(long long)stamp->number);
 	else if (stamp->kind == STAMP_ENDED && stamp->code == CLD_EXITED)
 		fprintf(to, "--- ended: exit %d\n", (int)stamp->number);
 	else if (stamp->kind == STAMP_ENDED)
@@ -180,7 +183,8 @@ static void stamps_advance(struct log_reader_stamps *stamps, off_t offset, FILE 
 {
 	struct stamp stamp;
 
-	while (stamps->fd >= 0 && stamp_read(stamps->fd, stamps->at, &stamp) && (off_t)stamp.offset <= offset) {
+	while (stamps->fd >= 0 && stamp_read(stamps->fd, stamps->at, &stamp) &&
+		(off_t)stamp.offset <= offset) {
 		stamps->at += (off_t)sizeof(stamp);
 		if (stamp_is_of_lines(&stamp)) {
 			stamps->current = stamp;
@@ -206,7 +210,8 @@ static size_t stamps_piece(struct log_reader_stamps *stamps, off_t offset, size_
 	return size;
 }
 
-static void put_stamped(struct log_reader_stamps *stamps, off_t offset, const char *data, size_t size, FILE *to)
+static void put_stamped(
+	struct log_reader_stamps *stamps, off_t offset, const char *data, size_t size, FILE *to)
 {
 	while (size) {
 		const char *newline = memchr(data, '\n', size);
@@ -223,9 +228,9 @@ static void put_stamped(struct log_reader_stamps *stamps, off_t offset, const ch
 				stamps_advance(stamps, offset, to);
 				if (stamps->current.kind) {
 					put_time(&stamps->current, to);
-					fputs(stamps->current.kind == STAMP_CUT	 ? "+ "
-						      : stamps->current.stream == 2 ? "! "
-										    : "| ",
+					fputs(stamps->current.kind == STAMP_CUT ? "+ "
+						: stamps->current.stream == 2   ? "! "
+										: "| ",
 						to);
 					stamps->current.kind = STAMP_LINES;
 				}
@@ -269,7 +274,7 @@ static int log_reader_copy(struct log_reader *log, int fd, off_t *at, FILE *to)
 	return r;
 }
 
-/* ---- the lines ----------------------------------------------------------------------------------- */
+/* ---- the lines ---- */
 
 /*
  * Goes back from the end until *n lines lie behind: *ret is where they begin, *n how many more are wanted
@@ -338,8 +343,8 @@ int log_reader_tail(struct log_reader *log, uint64_t n, FILE *to)
 	r = log_reader_seek_back(log->fd, &wanted, &begin);
 	/*
 	 * Predecessors are kept open from here on: a rotation while we print renames them and takes nothing
-	 * away. The writer rotates between lines, so each file begins with a whole line, or with the rest of one
-	 * that was too long for a file.
+	 * away. The writer rotates between lines, so each file begins with a whole line, or with the rest of
+	 * one that was too long for a file.
 	 */
 	while (!r && wanted && n_older < PREDECESSORS_MAX) {
 		int fd = log_reader_open_predecessor(log, n_older + 1);

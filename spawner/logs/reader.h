@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading the log of a child: FILE is written, FILE.1 is what it was before it grew too big, FILE.2 before
  * that, …
@@ -13,10 +14,10 @@
 
 /* What is shown before each line: the stamps of one file, and how far we are in them. */
 struct log_reader_stamps {
-	int fd;		      /* -1: none are there */
-	off_t at;	      /* of the next record */
+	int fd;               /* -1: none are there */
+	off_t at;             /* of the next record */
 	struct stamp current; /* that is about what follows; kind 0: none */
-	bool in_line;	      /* what was shown last does not end with a newline */
+	bool in_line;         /* what was shown last does not end with a newline */
 	bool newline_shown;   /* it was ended by us; if a newline is what comes next, it is that one */
 };
 
@@ -25,11 +26,15 @@ struct log_reader {
 	char *path;
 	int fd; /* -1: not there yet */
 	off_t offset;
-	bool stamped; /* set by the caller: lines with time and life, and lines that say where lives begin and end */
+	/* set by the caller: lines with time and life, and lines that say where lives begin and end */
+	bool stamped;
 	struct log_reader_stamps stamps;
 };
 
-#define LOG_READER_INIT {.fd = -1, .stamps = {.fd = -1}}
+#define LOG_READER_INIT                                                                                      \
+	{                                                                                                    \
+		.fd = -1, .stamps = {.fd = -1 }                                                              \
+	}
 
 /* 0, or -errno. A file that is not there yet is fine. @path is copied. */
 int log_reader_open(struct log_reader *log, const char *path);

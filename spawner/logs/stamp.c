@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/logs/stamp.h"
 
 #include <stdio.h>
@@ -5,11 +6,12 @@
 
 bool stamp_header_is_right(const struct stamp_header *header, uint64_t ino)
 {
-	return !memcmp(header->magic, STAMP_MAGIC, sizeof(header->magic)) && header->version == STAMP_VERSION &&
-	       header->record_bytes == sizeof(struct stamp) && header->ino == ino;
+	return !memcmp(header->magic, STAMP_MAGIC, sizeof(header->magic)) &&
+	       header->version == STAMP_VERSION && header->record_bytes == sizeof(struct stamp) &&
+	       header->ino == ino;
 }
 
-void stamp_file_name(char *ret, size_t size_bytes, const char *log_name, unsigned int number)
+void stamp_file_name(char *ret, size_t size_bytes, const char *log_name, unsigned number)
 {
 	size_t n = strlen(log_name);
 	int r = -1;

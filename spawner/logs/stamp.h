@@ -1,12 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stamp: when what lies where in a log was read, and which life wrote it
  *
- * The log itself has the bytes as they were written. Beside NAME.log lies NAME.times, a header and records, as the
- * machine writes them; both turn over together. The header names the inode of its log: if that is another file by
- * now (somebody renamed it, or died between two renames), these stamps are not about it.
+ * The log itself has the bytes as they were written. Beside NAME.log lies NAME.times, a header and records,
+ * as the machine writes them; both turn over together. The header names the inode of its log: if that is
+ * another file by now (somebody renamed it, or died between two renames), these stamps are not about it.
  *
- * A record is about all that follows at its offset, up to the next one. It is written before what it is about. A line has the time
- * of its first byte, so LINES stands where a line begins, or within one where the other stream takes over.
+ * A record is about all that follows at its offset, up to the next one. It is written before what it is
+ * about. A line has the time of its first byte, so LINES stands where a line begins, or within one where the
+ * other stream takes over.
  */
 #pragma once
 
@@ -23,7 +25,8 @@ enum stamp_kind {
 	STAMP_ENDED,     /* number: exit code, or signal; code: CLD_* */
 	STAMP_FAILED,    /* it could not be started; number: errno */
 	STAMP_LOST,      /* number: bytes that could not be written here */
-	STAMP_CUT,       /* what follows is the rest of a line that was cut, because it was too long for a file */
+	/* what follows is the rest of a line that was cut, because it was too long for a file */
+	STAMP_CUT,
 };
 
 struct stamp {
@@ -52,7 +55,7 @@ struct stamp_header {
 bool stamp_header_is_right(const struct stamp_header *header, uint64_t ino);
 
 /*
- * The file with the stamps of a log: "web.log" and "web.log.3" have "web.times" and "web.times.3". @number 0: the
- * log that is written. @log_name without its number. Empty if that is no log's name or does not fit.
+ * The file with the stamps of a log: "web.log" and "web.log.3" have "web.times" and "web.times.3". @number 0:
+ * the log that is written. @log_name without its number. Empty if that is no log's name or does not fit.
  */
-void stamp_file_name(char *ret, size_t size_bytes, const char *log_name, unsigned int number);
+void stamp_file_name(char *ret, size_t size_bytes, const char *log_name, unsigned number);

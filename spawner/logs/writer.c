@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/logs/writer.h"
 
 #include <errno.h>
@@ -8,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "spawner/shared/runtime-dir.h"
 #include "libactor/util/siphash.h"
 #include "libactor/util/utf8.h"
+#include "spawner/shared/runtime-dir.h"
 
 #define NAME_ROOM     (LOGFILE_NAME_MAX - 1 - sizeof(".times.99") + 1)
 #define DIR_LOOK_NS   1000000000u
@@ -24,7 +25,8 @@ void logfile_name(const char *child, char ret[LOGFILE_NAME_MAX])
 	bool cut = false;
 
 	for (const char *s = child; *s; s++) {
-		bool special = *s == '/' || *s == '%' || (s == child && (*s == '.' || !strcmp(s, LOGFILE_NODE)));
+		bool special =
+			*s == '/' || *s == '%' || (s == child && (*s == '.' || !strcmp(s, LOGFILE_NODE)));
 
 		if (n + (special ? 3 : 1) > NAME_ROOM) {
 			cut = true;
@@ -44,7 +46,7 @@ void logfile_name(const char *child, char ret[LOGFILE_NAME_MAX])
 		(unsigned long long)siphash64(child, strlen(child), key));
 }
 
-/* --- the directory ------------------------------------------------------------------------------------------- */
+/* ---- the directory ---- */
 
 static uint64_t now_ns(clockid_t clock)
 {
@@ -75,8 +77,8 @@ static bool log_dir_again(struct log_dir *dir)
 
 	if (!dir->path)
 		return false;
-	if (dir->fd >= 0 && fstat(dir->fd, &here) == 0 && stat(dir->path, &named) == 0 && here.st_ino == named.st_ino &&
-		here.st_dev == named.st_dev)
+	if (dir->fd >= 0 && fstat(dir->fd, &here) == 0 && stat(dir->path, &named) == 0 &&
+		here.st_ino == named.st_ino && here.st_dev == named.st_dev)
 		return false;
 	log_dir_close(dir);
 	dir->fd = log_dir_make(dir->path);
@@ -94,7 +96,7 @@ static bool log_dir_look(struct log_dir *dir)
 	return log_dir_again(dir);
 }
 
-/* --- the stamps ---------------------------------------------------------------------------------------------- */
+/* ---- the stamps ---- */
 
 static void stamps_close(struct logfile *log)
 {
@@ -113,8 +115,10 @@ static bool stamps_header_read(const struct logfile *log, struct stamp_header *r
 
 static void stamps_begin(struct logfile *log)
 {
-	struct stamp_header header = {
-		.magic = STAMP_MAGIC, .version = STAMP_VERSION, .record_bytes = sizeof(struct stamp), .ino = log->ino};
+	struct stamp_header header = {.magic = STAMP_MAGIC,
+		.version = STAMP_VERSION,
+		.record_bytes = sizeof(struct stamp),
+		.ino = log->ino};
 	struct stamp_header before;
 
 	if (stamps_header_read(log, &before)) {
@@ -124,7 +128,8 @@ static void stamps_begin(struct logfile *log)
 	}
 	log->last.kind = 0;
 	log->stamps_bytes = sizeof(header);
-	if (ftruncate(log->stamps_fd, 0) < 0 || pwrite(log->stamps_fd, &header, sizeof(header), 0) != sizeof(header))
+	if (ftruncate(log->stamps_fd, 0) < 0 ||
+		pwrite(log->stamps_fd, &header, sizeof(header), 0) != sizeof(header))
 		stamps_close(log);
 }
 
@@ -138,7 +143,8 @@ static void stamps_open(struct logfile *log)
 
 	stamps_close(log);
 	stamp_file_name(name, sizeof(name), log->name, 0);
-	log->stamps_fd = openat(log->dir->fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+	log->stamps_fd =
+		openat(log->dir->fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
 	if (log->stamps_fd < 0)
 		return;
 	if (fstat(log->stamps_fd, &st) < 0 || !S_ISREG(st.st_mode)) {
@@ -152,7 +158,8 @@ static void stamps_open(struct logfile *log)
 	}
 	log->stamps_bytes = (uint64_t)st.st_size - ((uint64_t)st.st_size - sizeof(header)) % sizeof(last);
 	if (log->stamps_bytes > sizeof(header) &&
-		(pread(log->stamps_fd, &last, sizeof(last), (off_t)(log->stamps_bytes - sizeof(last))) != sizeof(last) ||
+		(pread(log->stamps_fd, &last, sizeof(last), (off_t)(log->stamps_bytes - sizeof(last))) !=
+				sizeof(last) ||
 			last.offset > log->size_bytes))
 		stamps_begin(log); /* the log was emptied since */
 }
@@ -174,7 +181,7 @@ static void stamp_put(struct logfile *log, struct stamp stamp)
 	log->last = stamp;
 }
 
-/* --- the file ------------------------------------------------------------------------------------------------ */
+/* ---- the file ---- */
 
 void logfile_init(struct logfile *log, struct log_dir *dir, const char *child)
 {
@@ -201,7 +208,8 @@ static void logfile_look_at_end(struct logfile *log)
 {
 	char last = '\n';
 
-	log->in_line = log->size_bytes && pread(log->fd, &last, 1, (off_t)log->size_bytes - 1) == 1 && last != '\n';
+	log->in_line =
+		log->size_bytes && pread(log->fd, &last, 1, (off_t)log->size_bytes - 1) == 1 && last != '\n';
 }
 
 /* Not for appending: the kernel moves nothing from a pipe into such a file. So the offset is ours to know. */
@@ -236,8 +244,8 @@ static int logfile_ready(struct logfile *log)
 
 	if (log_dir_look(log->dir))
 		logfile_close(log);
-	if (log->fd >= 0 && (fstatat(log->dir->fd, log->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_ino != log->ino ||
-				    st.st_dev != log->dev))
+	if (log->fd >= 0 && (fstatat(log->dir->fd, log->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+				    st.st_ino != log->ino || st.st_dev != log->dev))
 		logfile_close(log);
 	if (log->fd < 0)
 		return logfile_open(log);
@@ -252,7 +260,9 @@ static int logfile_ready(struct logfile *log)
 	return 0;
 }
 
-/* The oldest goes, the others move up by one. A failure leaves a file too long, and no more harm than that. */
+/*
+ * The oldest goes, the others move up by one. A failure leaves a file too long, and no more harm than that.
+ */
 static int logfile_rotate(struct logfile *log)
 {
 	char from[LOGFILE_NAME_MAX + 12], to[LOGFILE_NAME_MAX + 12];
@@ -261,7 +271,7 @@ static int logfile_rotate(struct logfile *log)
 	int r;
 
 	logfile_close(log);
-	for (unsigned int i = log->max_old; i > 0; i--) {
+	for (unsigned i = log->max_old; i > 0; i--) {
 		stamp_file_name(to, sizeof(to), log->name, i);
 		stamp_file_name(from, sizeof(from), log->name, i - 1);
 		renameat(log->dir->fd, from, log->dir->fd, to);
@@ -299,7 +309,8 @@ static ssize_t logfile_put(struct logfile *log, int *pipe_fd, const char *data, 
 			/* no file of this file system can be spliced into */
 			char scratch[4096];
 
-			n = read(*pipe_fd, scratch, size_bytes < sizeof(scratch) ? size_bytes : sizeof(scratch));
+			n = read(*pipe_fd, scratch,
+				size_bytes < sizeof(scratch) ? size_bytes : sizeof(scratch));
 			if (n <= 0)
 				return n < 0 ? -errno : -EIO;
 			size_bytes = (size_t)n;
@@ -349,8 +360,9 @@ static size_t logfile_part(const struct logfile *log, const char *data, size_t s
 	if (!log->in_line && log->size_bytes)
 		return 0;
 	/* one line is what is left to end */
-	room = log->size_bytes < log->max_bytes + log->max_line_bytes ? log->max_bytes + log->max_line_bytes - log->size_bytes
-								      : 0;
+	room = log->size_bytes < log->max_bytes + log->max_line_bytes
+		       ? log->max_bytes + log->max_line_bytes - log->size_bytes
+		       : 0;
 	if (size_bytes < room)
 		room = size_bytes;
 	newline = room ? memchr(data, '\n', room) : NULL;
@@ -362,7 +374,9 @@ static void logfile_stamp(struct logfile *log, uint8_t stream, const char *data,
 	struct stamp stamp = {.offset = log->size_bytes, .kind = STAMP_LINES, .stream = stream};
 
 	if (log->n_untold_bytes) {
-		stamp_put(log, (struct stamp){.offset = log->size_bytes, .kind = STAMP_LOST, .number = (int64_t)log->n_untold_bytes});
+		stamp_put(log, (struct stamp){.offset = log->size_bytes,
+				       .kind = STAMP_LOST,
+				       .number = (int64_t)log->n_untold_bytes});
 		log->n_untold_bytes = 0;
 	}
 	if (log->cut) {
@@ -382,8 +396,8 @@ static void logfile_stamp(struct logfile *log, uint8_t stream, const char *data,
 	stamp_put(log, stamp);
 }
 
-static int logfile_write_some(struct logfile *log, int *pipe_fd, uint8_t stream, const char *data, size_t size_bytes,
-	size_t *ret_written)
+static int logfile_write_some(struct logfile *log, int *pipe_fd, uint8_t stream, const char *data,
+	size_t size_bytes, size_t *ret_written)
 {
 	size_t part;
 	ssize_t n;
@@ -418,7 +432,8 @@ static void pipe_skip(int pipe_fd, size_t size_bytes)
 	char scratch[4096];
 
 	while (pipe_fd >= 0 && size_bytes) {
-		ssize_t n = read(pipe_fd, scratch, size_bytes < sizeof(scratch) ? size_bytes : sizeof(scratch));
+		ssize_t n =
+			read(pipe_fd, scratch, size_bytes < sizeof(scratch) ? size_bytes : sizeof(scratch));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -451,7 +466,7 @@ int logfile_write(struct logfile *log, int pipe_fd, uint8_t stream, const void *
 	return 0;
 }
 
-/* --- lives --------------------------------------------------------------------------------------------------- */
+/* ---- lives ---- */
 
 /* Who is killed between record and header has said it already: the next one finds the record at the end. */
 static void logfile_life(struct logfile *log, const struct stamp_header *header, struct stamp stamp)
@@ -459,8 +474,10 @@ static void logfile_life(struct logfile *log, const struct stamp_header *header,
 	struct stamp before;
 
 	if (log->stamps_bytes < sizeof(*header) + sizeof(before) ||
-		pread(log->stamps_fd, &before, sizeof(before), (off_t)(log->stamps_bytes - sizeof(before))) != sizeof(before) ||
-		before.kind != stamp.kind || before.pid != log->pid || before.life != log->life || before.number != stamp.number) {
+		pread(log->stamps_fd, &before, sizeof(before), (off_t)(log->stamps_bytes - sizeof(before))) !=
+			sizeof(before) ||
+		before.kind != stamp.kind || before.pid != log->pid || before.life != log->life ||
+		before.number != stamp.number) {
 		stamp.offset = log->size_bytes;
 		stamp_put(log, stamp);
 	}
@@ -488,23 +505,26 @@ int logfile_started(struct logfile *log, uint64_t group, uint64_t forked_ns)
 	return 0;
 }
 
-int logfile_ended(struct logfile *log, uint64_t group, uint64_t forked_ns, enum stamp_kind kind, int code, int64_t number)
+int logfile_ended(struct logfile *log, uint64_t group, uint64_t forked_ns, enum stamp_kind kind, int code,
+	int64_t number)
 {
 	struct stamp_header header;
 	int r = logfile_ready(log);
 
 	if (r)
 		return r;
-	if (!stamps_header_read(log, &header) || (header.group == group && header.forked_ns == forked_ns && header.ended))
+	if (!stamps_header_read(log, &header) ||
+		(header.group == group && header.forked_ns == forked_ns && header.ended))
 		return 0;
 	header.group = group;
 	header.forked_ns = forked_ns;
 	header.ended = 1;
-	logfile_life(log, &header, (struct stamp){.kind = (uint8_t)kind, .code = (uint8_t)code, .number = number});
+	logfile_life(
+		log, &header, (struct stamp){.kind = (uint8_t)kind, .code = (uint8_t)code, .number = number});
 	return 0;
 }
 
-/* --- the last words ------------------------------------------------------------------------------------------ */
+/* ---- the last words ---- */
 
 void tail_add(struct tail *tail, const void *data, size_t size_bytes)
 {

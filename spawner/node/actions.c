@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the node wants done, in two queues: early, before the state is written, and late, after it. */
-#include "spawner/node/private.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "spawner/node/private.h"
 
 void *node_alloc(size_t size_bytes)
 {

@@ -1,22 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The node ⇄ bytes. A chunk is a row of msgpack arrays, each [what, …]. Later ones win, so the changes of a moment are the rows
- * of what changed, whole. A child has two rows: what it should be, written once, and what it is.
+ * The node ⇄ bytes. A chunk is a row of msgpack arrays, each [what, …]. Later ones win, so the changes of a
+ * moment are the rows of what changed, whole. A child has two rows: what it should be, written once, and what
+ * it is.
  */
-#include "spawner/node/private.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libactor/protocol/cause.h"
+#include "spawner/node/private.h"
 
-enum row { ROW_NODE = 1, ROW_SPEC, ROW_CHILD, ROW_REMOVED, ROW_WATCH, ROW_UNWATCH, ROW_ENDED, ROW_NOTICE, ROW_BROKER_TOLD, ROW_SPENT, ROW_LOST };
+enum row {
+	ROW_NODE = 1,
+	ROW_SPEC,
+	ROW_CHILD,
+	ROW_REMOVED,
+	ROW_WATCH,
+	ROW_UNWATCH,
+	ROW_ENDED,
+	ROW_NOTICE,
+	ROW_BROKER_TOLD,
+	ROW_SPENT,
+	ROW_LOST
+};
 
 bool node_state_is_dirty(const struct node *node)
 {
 	return node->meta_dirty || !list_is_empty(&node->dirty) || !list_is_empty(&node->removed) ||
-		!list_is_empty(&node->changed_watches) || !list_is_empty(&node->unwatched) ||
-		!list_is_empty(&node->changed_endings) || node->broker_told_dirty;
+	       !list_is_empty(&node->changed_watches) || !list_is_empty(&node->unwatched) ||
+	       !list_is_empty(&node->changed_endings) || node->broker_told_dirty;
 }
 
 static void put_node(const struct node *node, struct buf *b)
@@ -46,8 +59,9 @@ static void put_spec(const struct child *child, struct buf *b)
 
 static void put_last_exit(const struct last_exit *e, struct buf *b)
 {
-	const uint64_t rusage[9] = {e->rusage.utime_us, e->rusage.stime_us, e->rusage.maxrss_kib, e->rusage.minflt,
-		e->rusage.majflt, e->rusage.inblock, e->rusage.oublock, e->rusage.nvcsw, e->rusage.nivcsw};
+	const uint64_t rusage[9] = {e->rusage.utime_us, e->rusage.stime_us, e->rusage.maxrss_kib,
+		e->rusage.minflt, e->rusage.majflt, e->rusage.inblock, e->rusage.oublock, e->rusage.nvcsw,
+		e->rusage.nivcsw};
 
 	if (!e->set) {
 		mp_put_nil(b);
@@ -205,7 +219,8 @@ void node_state_put_all(struct node *node, struct buf *b)
 		put_spec(child, b);
 		put_child(child, b);
 	}
-	list_for_each(link, &node->spent) { /* in this order; a change needs no row: a child that is removed leaves its cookie */
+	/* in this order; a change needs no row: a child that is removed leaves its cookie */
+	list_for_each(link, &node->spent) {
 		mp_put_array(b, 2);
 		mp_put_uint(b, ROW_SPENT);
 		mp_put_uint(b, container_of(link, struct request, spent_link)->cookie);
@@ -234,12 +249,12 @@ void node_state_not_written(struct node *node)
 	node->meta_dirty = true;
 }
 
-/* --- and back --- */
+/* ---- and back ---- */
 
-#define TRY(expression)                 \
-	do {                            \
-		if ((expression) < 0)   \
-			return -EPROTO; \
+#define TRY(expression)                                                                                      \
+	do {                                                                                                 \
+		if ((expression) < 0)                                                                        \
+			return -EPROTO;                                                                      \
 	} while (0)
 
 static int load_spec(struct node *node, struct mp_reader *r)
@@ -278,8 +293,9 @@ static int load_spec(struct node *node, struct mp_reader *r)
 static int load_last_exit(struct mp_reader *r, struct last_exit *ret)
 {
 	struct last_exit e = {.set = true};
-	uint64_t *const rusage[9] = {&e.rusage.utime_us, &e.rusage.stime_us, &e.rusage.maxrss_kib, &e.rusage.minflt,
-		&e.rusage.majflt, &e.rusage.inblock, &e.rusage.oublock, &e.rusage.nvcsw, &e.rusage.nivcsw};
+	uint64_t *const rusage[9] = {&e.rusage.utime_us, &e.rusage.stime_us, &e.rusage.maxrss_kib,
+		&e.rusage.minflt, &e.rusage.majflt, &e.rusage.inblock, &e.rusage.oublock, &e.rusage.nvcsw,
+		&e.rusage.nivcsw};
 	const uint8_t *cause;
 	size_t cause_len;
 	uint32_t n;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/node/child.h"
 
 #include <string.h>
@@ -33,7 +34,7 @@ bool child_is_up(const struct child *child)
 bool child_is_ready(const struct child *child)
 {
 	return child->sup->state == SUPERVISION_READY ||
-		(child->sup->state == SUPERVISION_UP && !child->spec.ready_actor);
+	       (child->sup->state == SUPERVISION_UP && !child->spec.ready_actor);
 }
 
 bool child_is_down(const struct child *child)
@@ -56,9 +57,15 @@ static void put_rusage(struct buf *b, const struct keeper_rusage *u)
 		const char *name;
 		uint64_t value;
 	} fields[] = {
-		{"utime_us", u->utime_us}, {"stime_us", u->stime_us}, {"maxrss_kib", u->maxrss_kib},
-		{"minflt", u->minflt}, {"majflt", u->majflt}, {"inblock", u->inblock}, {"oublock", u->oublock},
-		{"nvcsw", u->nvcsw}, {"nivcsw", u->nivcsw},
+		{"utime_us", u->utime_us},
+		{"stime_us", u->stime_us},
+		{"maxrss_kib", u->maxrss_kib},
+		{"minflt", u->minflt},
+		{"majflt", u->majflt},
+		{"inblock", u->inblock},
+		{"oublock", u->oublock},
+		{"nvcsw", u->nvcsw},
+		{"nivcsw", u->nivcsw},
 	};
 
 	mp_put_map(b, sizeof(fields) / sizeof(fields[0]));
@@ -127,8 +134,8 @@ static void put_argv(struct buf *b, char *const *argv, size_t max_bytes)
 	mp_put_cstr(b, "…");
 }
 
-void child_put_map(struct buf *b, const struct child *child, uint64_t node_id, const char *log_path, uint64_t now_ns,
-	size_t argv_max_bytes)
+void child_put_map(struct buf *b, const struct child *child, uint64_t node_id, const char *log_path,
+	uint64_t now_ns, size_t argv_max_bytes)
 {
 	bool lives = child->group && child->pid;
 	bool runs = lives && child->exec_ns;

@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A child comes into the tables, gets to its engine, and is forgotten. */
-#include "spawner/node/private.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-struct child *node_child_new(struct node *node, uint64_t number, char *name, struct spec *take_spec, bool daemon)
+#include "spawner/node/private.h"
+
+struct child *node_child_new(
+	struct node *node, uint64_t number, char *name, struct spec *take_spec, bool daemon)
 {
 	struct child *child = node_alloc(sizeof(*child));
 

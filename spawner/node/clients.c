@@ -1,7 +1,11 @@
-/* Who has asked for something. All that it made is charged to it (struct client) and goes with it, at a cost that is linear in what goes. */
-#include "spawner/node/private.h"
-
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who has asked for something. All that it made is charged to it (struct client) and goes with it, at a cost
+ * that is linear in what goes.
+ */
 #include <stdlib.h>
+
+#include "spawner/node/private.h"
 
 struct client *node_client_find(const struct node *node, uint64_t group)
 {
@@ -53,7 +57,8 @@ struct client *node_client_get(struct node *node, uint64_t group)
 
 void node_client_settle(struct node *node, struct client *client)
 {
-	if (!client->n_watches && !client->n_waiters && list_is_empty(&client->owned) && !list_is_linked(&client->gone_link))
+	if (!client->n_watches && !client->n_waiters && list_is_empty(&client->owned) &&
+		!list_is_linked(&client->gone_link))
 		node_client_free(node, client);
 }
 

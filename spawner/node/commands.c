@@ -1,6 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What callers want. */
-#include "spawner/node/private.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/names.h"
+#include "spawner/node/private.h"
 
 /* Listed children only. */
 static struct child *find(struct node *node, const char *name, void *from)
@@ -20,7 +20,9 @@ static struct child *find(struct node *node, const char *name, void *from)
 	return child;
 }
 
-/* The program's base name, with .2, .3 … when that is taken. Of those that a name may be made of, at least. */
+/*
+ * The program's base name, with .2, .3 … when that is taken. Of those that a name may be made of, at least.
+ */
 static char *make_name(const struct node *node, const char *program)
 {
 	const char *slash = strrchr(program, '/');
@@ -35,14 +37,14 @@ static char *make_name(const struct node *node, const char *program)
 	}
 	base[n] = 0;
 	snprintf(name, sizeof(name), "%s", base);
-	for (unsigned int i = 2; (taken = node_child_by_name(node, name)) && !taken->ended; i++)
+	for (unsigned i = 2; (taken = node_child_by_name(node, name)) && !taken->ended; i++)
 		snprintf(name, sizeof(name), "%s.%u", base, i);
 	return strdup(name);
 }
 
 /* Its answer was lost with a supervisor: it is answered as the first time, and nothing is started. */
-static void spawn_asked_again(struct node *node, struct child *child, actor_ref caller, void *from, enum node_wait wait, uint64_t timeout_ms,
-	uint64_t now_ns)
+static void spawn_asked_again(struct node *node, struct child *child, actor_ref caller, void *from,
+	enum node_wait wait, uint64_t timeout_ms, uint64_t now_ns)
 {
 	if (child->spec.owned && !actor_ref_equal(child->owner, caller)) {
 		struct node_action *action = node_late(node, NODE_OWNER_WATCH);
@@ -78,7 +80,8 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 	*take_spec = (struct spec){0};
 	request = node_request_find(node, spec.cookie);
 	if (request && !request->child) {
-		node_answer_refuse(node, from, "ended", "it was started by this very request before, and has ended and been removed since");
+		node_answer_refuse(node, from, "ended",
+			"it was started by this very request before, and has ended and been removed since");
 		spec_deinit(&spec);
 		return;
 	}
@@ -111,8 +114,8 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 		abort();
 	taken = node_child_by_name(node, name);
 	if (taken && !(taken->ended && child_is_down(taken))) {
-		node_answer_refuse(node, from, ERROR_IN_USE, "the name %s is taken: its process is %s",
-			name, child_state_name(taken));
+		node_answer_refuse(node, from, ERROR_IN_USE, "the name %s is taken: its process is %s", name,
+			child_state_name(taken));
 		free(name);
 		spec_deinit(&spec);
 		return;
@@ -179,7 +182,8 @@ static bool can_start(struct node *node, const struct child *child, void *from)
 		node_answer_refuse(node, from, "stopping", "%s is being removed", child->name);
 	else if (child->adopted)
 		node_answer_refuse(node, from, "adopted",
-			"%s was adopted after its description was lost: remove it and spawn it anew", child->name);
+			"%s was adopted after its description was lost: remove it and spawn it anew",
+			child->name);
 	else
 		return true;
 	return false;
@@ -195,7 +199,8 @@ void node_child_start(struct node *node, const char *name, bool wait, void *from
 	if (wait) {
 		bool runs = child_is_up(child) || child->sup->state == SUPERVISION_STARTING;
 
-		if (!node_waiter_new(node, child, from, NODE_WAIT_UP, 0, child->sup->n_starts + !runs, now_ns))
+		if (!node_waiter_new(
+			    node, child, from, NODE_WAIT_UP, 0, child->sup->n_starts + !runs, now_ns))
 			return;
 	}
 	supervision_child_start(child->sup, now_ns);
@@ -233,7 +238,8 @@ void node_kill(struct node *node, const char *name, int signo, void *from, uint6
 		return;
 	}
 	if (!child->group) {
-		node_answer_refuse(node, from, "not_running", "%s does not run: it is %s", name, child_state_name(child));
+		node_answer_refuse(node, from, "not_running", "%s does not run: it is %s", name,
+			child_state_name(child));
 		return;
 	}
 	action = node_late(node, signo == SIGKILL ? NODE_KILL_TREE : NODE_SIGNAL);
@@ -294,7 +300,8 @@ void node_monitor(struct node *node, uint64_t group, actor_ref watcher, uint64_t
 	for (size_t i = 0; i < node->n_recent; i++)
 		if (node->recent[i].group == group)
 			cause = node->recent[i].cause;
-	node_answer_nil(node, from); /* first: who waits for the answer may not look at what comes before it */
+	/* first: who waits for the answer may not look at what comes before it */
+	node_answer_nil(node, from);
 	node_notice_add(node, group, &cause, watcher, id);
 }
 
@@ -302,7 +309,8 @@ void node_demonitor(struct node *node, actor_ref watcher, uint64_t id, void *fro
 {
 	struct watch *watch = node_watch_find(node, watcher, id);
 	struct node_action *action;
-	bool found = watch && watch->child; /* of a notice nothing can be taken back, but it need not be told again */
+	/* of a notice nothing can be taken back, but it need not be told again */
+	bool found = watch && watch->child;
 
 	if (watch)
 		node_watch_free(node, watch);

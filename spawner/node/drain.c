@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the engines want is done, until they want nothing more; then whoever waited for it is answered. */
-#include "spawner/node/private.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUPS_LOW     256u /* reserve more when fewer are left */
+#include "spawner/node/private.h"
+
+#define GROUPS_LOW 256u /* reserve more when fewer are left */
 
 void node_request_groups(struct node *node)
 {
@@ -38,12 +39,13 @@ static void trim_ended(struct node *node)
 		node_child_forget(node, container_of(node->ended.next, struct child, ended_link));
 }
 
-static void child_gone(struct node *node, struct child *child, const struct supervision_action *action,
-	uint64_t now_ns)
+static void child_gone(
+	struct node *node, struct child *child, const struct supervision_action *action, uint64_t now_ns)
 {
 	if (!child_is_down(child))
 		return; /* a command was faster */
-	child->stopped = action->cause != SUPERVISION_CAUSE_ENDED && action->cause != SUPERVISION_CAUSE_START_FAILED;
+	child->stopped =
+		action->cause != SUPERVISION_CAUSE_ENDED && action->cause != SUPERVISION_CAUSE_START_FAILED;
 	node_settle(node, child, now_ns);
 	if (child->removing) {
 		node_child_forget(node, child);
@@ -61,8 +63,8 @@ static void child_gone(struct node *node, struct child *child, const struct supe
 	trim_ended(node);
 }
 
-static void child_act(struct node *node, struct child *child, const struct supervision_action *action,
-	uint64_t now_ns)
+static void child_act(
+	struct node *node, struct child *child, const struct supervision_action *action, uint64_t now_ns)
 {
 	struct node_action *term;
 
@@ -82,14 +84,15 @@ static void child_act(struct node *node, struct child *child, const struct super
 		}
 		if (action->kind == SUPERVISION_ACTION_KILL) {
 			if (action->cause == SUPERVISION_CAUSE_OVERSTAYED)
-				node_log(node, "%s (pid %d) did not end within %u ms of TERM: killing its whole tree",
+				node_log(node,
+					"%s (pid %d) did not end within %u ms of TERM: killing its whole tree",
 					child->name, child->pid, child->spec.stop_timeout_ms);
 			node_late(node, NODE_KILL_TREE)->group = child->group;
 			break;
 		}
 		if (action->cause == SUPERVISION_CAUSE_NOT_READY)
-			node_log(node, "%s (pid %d) was not ready after %u ms: stopping it", child->name, child->pid,
-				child->spec.ready_timeout_ms);
+			node_log(node, "%s (pid %d) was not ready after %u ms: stopping it", child->name,
+				child->pid, child->spec.ready_timeout_ms);
 		term = node_late(node, NODE_TERM);
 		term->group = child->group;
 		term->number = child->spec.stop_timeout_ms;

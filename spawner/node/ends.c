@@ -1,6 +1,8 @@
-/* Ends: what the keeper's slots say, what each end means for its child, and what goes with a client that is gone. */
-#include "spawner/node/private.h"
-
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ends: what the keeper's slots say, what each end means for its child, and what goes with a client that is
+ * gone.
+ */
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
@@ -10,13 +12,14 @@
 #include <sys/wait.h>
 
 #include "libactor/protocol/cause.h"
-#include "libactor/util/utf8.h"
 #include "libactor/protocol/names.h"
+#include "libactor/util/utf8.h"
+#include "spawner/node/private.h"
 
-#define LEFT_TEXT \
+#define LEFT_TEXT                                                                                            \
 	"ended with 0 and left processes behind, which were ended too: if it goes into the background, run it in the foreground"
-#define EXIT_NEVER_AGAIN 125 /* by which a program asks not to be started again */
-#define EXEC_FAILURE_NS 100000000ull /* a program that cannot be run costs no CPU, even without a backoff */
+#define EXIT_NEVER_AGAIN 125          /* by which a program asks not to be started again */
+#define EXEC_FAILURE_NS  100000000ull /* a program that cannot be run costs no CPU, even without a backoff */
 
 /* Everything that an end means but what the engine does about it. */
 void node_record_end(struct node *node, struct child *child, const struct actor_cause *cause,
@@ -41,9 +44,10 @@ void node_record_end(struct node *node, struct child *child, const struct actor_
 	node_touch(node, child);
 }
 
-static void start_failed(struct node *node, struct child *child, const struct actor_cause *cause, uint64_t now_ns)
+static void start_failed(
+	struct node *node, struct child *child, const struct actor_cause *cause, uint64_t now_ns)
 {
-	if (!child->last_exit.set || strcmp(child->last_exit.cause.text, cause->text) != 0)
+	if (!child->last_exit.set || strcmp(child->last_exit.cause.text, cause->text))
 		node_log(node, "%s could not be started: %s", child->name, cause->text);
 	node_record_end(node, child, cause, NULL, now_ns);
 	if (!child->spec.backoff_max_ms && child->spec.restart != SUPERVISION_TEMPORARY &&
@@ -87,7 +91,8 @@ static struct actor_cause failed_cause(const struct child *child, int step, int 
 		snprintf(cause.text, sizeof(cause.text), "%s %.100s: %s", step_text(step),
 			child->spec.cwd ? child->spec.cwd : "/", strerror(error));
 	else if (step != KEEPER_STEP_EXEC && step != KEEPER_STEP_NONE)
-		snprintf(cause.text, sizeof(cause.text), "%.100s: %s: %s", program, step_text(step), strerror(error));
+		snprintf(cause.text, sizeof(cause.text), "%.100s: %s: %s", program, step_text(step),
+			strerror(error));
 	else if (text && text[0])
 		utf8_copy_plain(cause.text, sizeof(cause.text), text, strlen(text));
 	return cause;
@@ -104,7 +109,8 @@ static enum supervision_exit exit_of_cause(const struct actor_cause *cause, bool
 		return cause->code == SIGKILL ? SUPERVISION_EXIT_KILLED : SUPERVISION_EXIT_ABNORMAL;
 	if (cause->code == 0)
 		return SUPERVISION_EXIT_NORMAL;
-	return cause->code == EXIT_NEVER_AGAIN && !daemon ? SUPERVISION_EXIT_FATAL : SUPERVISION_EXIT_ABNORMAL;
+	return cause->code == EXIT_NEVER_AGAIN && !daemon ? SUPERVISION_EXIT_FATAL
+							  : SUPERVISION_EXIT_ABNORMAL;
 }
 
 static void exited(struct node *node, struct child *child, const struct keeper_slot *slot, const char *text,
@@ -119,7 +125,8 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 		snprintf(cause.text, sizeof(cause.text), "%s", text);
 	if (stopping && (exit == SUPERVISION_EXIT_SHUTDOWN || exit == SUPERVISION_EXIT_NORMAL))
 		snprintf(cause.reason, sizeof(cause.reason), "shutdown");
-	left = exit == SUPERVISION_EXIT_NORMAL && !stopping && !child->daemon && slot->flags & KEEPER_SLOT_TREE_ENDED;
+	left = exit == SUPERVISION_EXIT_NORMAL && !stopping && !child->daemon &&
+	       slot->flags & KEEPER_SLOT_TREE_ENDED;
 	if (left) {
 		/* the most common mistake of all with programs that were made to run without a supervisor */
 		if (!child->last_exit.left)
@@ -127,8 +134,8 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 		snprintf(cause.text, sizeof(cause.text), "%s", LEFT_TEXT);
 	}
 	if (slot->flags & KEEPER_SLOT_TREE_LEFT)
-		node_log(node, "%s (pid %d) left a process behind that the kernel does not let go of", child->name,
-			slot->pid);
+		node_log(node, "%s (pid %d) left a process behind that the kernel does not let go of",
+			child->name, slot->pid);
 	node_record_end(node, child, &cause, &slot->rusage, slot->exited_ns);
 	child->last_exit.left = left;
 	supervision_child_exited(child->sup, now_ns, exit);
@@ -144,7 +151,7 @@ static struct child *adopt(struct node *node, const struct keeper_slot *slot, ui
 	struct child *child;
 
 	snprintf(name, sizeof(name), "%s", slot->name[0] ? slot->name : "adopted");
-	for (unsigned int i = 2; !daemon && node_child_by_name(node, name); i++)
+	for (unsigned i = 2; !daemon && node_child_by_name(node, name); i++)
 		snprintf(name, sizeof(name), "%s.%u", slot->name, i);
 	spec.argv = node_alloc(2 * sizeof(char *));
 	spec.argv[0] = strdup(daemon && node->config.broker ? node->config.broker : name);
@@ -159,11 +166,13 @@ static struct child *adopt(struct node *node, const struct keeper_slot *slot, ui
 	child->adopted = !daemon;
 	if (!child->name || node_child_engage(node, child) < 0)
 		abort();
-	supervision_child_restore(child->sup, SUPERVISION_STARTING, true, slot->forked_ns, 0, 0, (struct backoff){0});
+	supervision_child_restore(
+		child->sup, SUPERVISION_STARTING, true, slot->forked_ns, 0, 0, (struct backoff){0});
 	node_set_group(node, child, slot->group_id);
 	node_touch(node, child);
 	if (!daemon)
-		node_log(node, "adopted %s (pid %d): it runs, but how it is to be restarted is not known", name, slot->pid);
+		node_log(node, "adopted %s (pid %d): it runs, but how it is to be restarted is not known",
+			name, slot->pid);
 	return child;
 }
 
@@ -230,7 +239,8 @@ void node_refused(struct node *node, uint64_t group, int error, uint64_t now_ns)
 	if (error < 0)
 		error = -error;
 	if (error == ENOSPC)
-		snprintf(text, sizeof(text), "all %d processes that a node may have are in use", KEEPER_SLOTS);
+		snprintf(
+			text, sizeof(text), "all %d processes that a node may have are in use", KEEPER_SLOTS);
 	else
 		snprintf(text, sizeof(text), "the keeper refused to start it: %s", strerror(error));
 	node_launch_failed(node, group, error, text, now_ns);
@@ -255,7 +265,10 @@ void node_child_synced(struct node *node, struct child *child, uint64_t now_ns)
 	if (!child->group || child->told)
 		return;
 	if (!child->exec_ns) {
-		/* the intent is written, but whether the keeper heard of it is not known: the same again does no harm */
+		/*
+		 * the intent is written, but whether the keeper heard of it is not known: the same again does
+		 * no harm
+		 */
 		node_late(node, NODE_SPAWN)->group = child->group;
 	} else {
 		struct actor_cause cause = cause_make(ERROR_NOCONNECTION);
@@ -267,7 +280,6 @@ void node_child_synced(struct node *node, struct child *child, uint64_t now_ns)
 	}
 }
 
-
 void node_client_gone(struct node *node, uint64_t group, uint64_t now_ns)
 {
 	struct client *client = node_client_find(node, group);
@@ -276,7 +288,8 @@ void node_client_gone(struct node *node, uint64_t group, uint64_t now_ns)
 		client = node_client_new(node, group);
 	if (list_is_linked(&client->gone_link))
 		return;
-	list_append(&node->gone, &client->gone_link); /* first: from here on it gets nothing, and nothing frees it */
+	/* first: from here on it gets nothing, and nothing frees it */
+	list_append(&node->gone, &client->gone_link);
 	node->n_gone++;
 	list_remove(&client->again_link);
 	while (!list_is_empty(&client->watches))
@@ -328,7 +341,8 @@ static void client_collect_absent(struct hash_node *n, void *arg)
 	struct client *client = container_of(n, struct client, by_group);
 	struct absent *absent = arg;
 
-	if (!group_is_client(client->group) && !list_is_linked(&client->gone_link) && !node_child_by_group(absent->node, client->group))
+	if (!group_is_client(client->group) && !list_is_linked(&client->gone_link) &&
+		!node_child_by_group(absent->node, client->group))
 		list_append(&absent->groups, &client->again_link);
 }
 

@@ -1,6 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The node: events, the beginning, timers, and what the broker is to know. */
-#include "spawner/node/private.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/names.h"
+#include "spawner/node/private.h"
 
 void node_reserved(struct node *node, uint64_t first_group, uint32_t n, uint64_t now_ns)
 {
@@ -36,7 +36,10 @@ void node_group_ready(struct node *node, uint64_t group, uint64_t now_ns)
 	if (!child)
 		return;
 	if (!child->exec_ns) {
-		/* by way of the broker it can be quicker than the keeper's word; nobody is told of a process without a pid */
+		/*
+		 * by way of the broker it can be quicker than the keeper's word; nobody is told of a process
+		 * without a pid
+		 */
 		child->ready_early = true;
 		return;
 	}
@@ -88,7 +91,8 @@ static void child_restore(struct node *node, struct child *child, uint64_t now_n
 		abort();
 	if (state == SUPERVISION_STOPPING)
 		state = child->exec_ns ? SUPERVISION_UP : SUPERVISION_STARTING;
-	if (state == SUPERVISION_WAITING || (!instance && state != SUPERVISION_DOWN && state != SUPERVISION_BACKOFF)) {
+	if (state == SUPERVISION_WAITING ||
+		(!instance && state != SUPERVISION_DOWN && state != SUPERVISION_BACKOFF)) {
 		state = SUPERVISION_BACKOFF;
 		deadline_ns = now_ns;
 	}
@@ -151,10 +155,12 @@ static void broker_start(struct node *node, uint64_t now_ns)
 		spec.argv = node_alloc(2 * sizeof(char *));
 		spec.argv[0] = strdup(node->config.broker);
 		node_child_new(node, node->next_number, strdup("broker"), &spec, true);
-		if (!node->broker->name || !node->broker->spec.argv[0] || node_child_engage(node, node->broker) < 0)
+		if (!node->broker->name || !node->broker->spec.argv[0] ||
+			node_child_engage(node, node->broker) < 0)
 			abort();
-	} else if (strcmp(node->broker->spec.argv[0], node->config.broker) != 0) {
-		free(node->broker->spec.argv[0]); /* the program was replaced: the next start runs the new one */
+	} else if (strcmp(node->broker->spec.argv[0], node->config.broker)) {
+		/* the program was replaced: the next start runs the new one */
+		free(node->broker->spec.argv[0]);
 		node->broker->spec.argv[0] = strdup(node->config.broker);
 		if (!node->broker->spec.argv[0])
 			abort();
@@ -259,7 +265,8 @@ int node_new(struct node **ret, const struct node_config *config)
 	struct supervision_config engine = {
 		.strategy = SUPERVISION_ONE_FOR_ONE,
 		.intensity = SUPERVISION_UNLIMITED,
-		.parallel_stop = true, /* they do not know each other: the slowest one decides how long it takes */
+		/* they do not know each other: the slowest one decides how long it takes */
+		.parallel_stop = true,
 		.retry_first_start = true,
 		.keep_ended = true,
 		.seed = config->seed,

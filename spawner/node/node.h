@@ -1,20 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The processes of a node: what the keeper reports, what callers command and what the clock says goes in; what to tell the keeper,
- * the callers and the broker comes out. Pure: no sockets, no clock, no processes. Times are CLOCK_MONOTONIC nanoseconds.
+ * The processes of a node: what the keeper reports, what callers command and what the clock says goes in;
+ * what to tell the keeper, the callers and the broker comes out. Pure: no sockets, no clock, no processes.
+ * Times are CLOCK_MONOTONIC nanoseconds.
  *
- * Two engines decide (supervision.h): one for the children, all of them independent of each other, so they are stopped at the same
- * time; one for the broker, which goes last, because what stops may still want to say something.
+ * Two engines decide (supervision.h): one for the children, all of them independent of each other, so they
+ * are stopped at the same time; one for the broker, which goes last, because what stops may still want to say
+ * something.
  *
- * Actions come in two kinds. *Early* ones may be done twice, and are done before the state is written: lines for the log. *Late* ones
- * rest on what was written: a spawn on the intent, an acknowledgement on the exit, an answer on what it says, a notice on its row. The
- * shell's turn is: events … → node_next_early() until none → write the state → take all of node_next_late(), then do them → once more.
+ * Actions come in two kinds. *Early* ones may be done twice, and are done before the state is written: lines
+ * for the log. *Late* ones rest on what was written: a spawn on the intent, an acknowledgement on the exit,
+ * an answer on what it says, a notice on its row. The shell's turn is: events … → node_next_early() until
+ * none → write the state → take all of node_next_late(), then do them → once more.
  *
- * A notice of an end (`down` to who watches, `group_down` to the broker) is state until the shell says that it was handed over: the
- * kernel has it for the watcher, the broker has passed it on. Until then it is told again, by this supervisor or the next one; a `down`
- * that comes twice finds no monitor. So at whatever instruction the supervisor dies, nobody misses an end.
+ * A notice of an end (`down` to who watches, `group_down` to the broker) is state until the shell says that
+ * it was handed over: the kernel has it for the watcher, the broker has passed it on. Until then it is told
+ * again, by this supervisor or the next one; a `down` that comes twice finds no monitor. So at whatever
+ * instruction the supervisor dies, nobody misses an end.
  *
- * Out of memory in the midst of a change is the end of the supervisor: it aborts, the keeper starts another one, and that one
- * goes on from the state. What a caller asks for is refused instead where that can be told before.
+ * Out of memory in the midst of a change is the end of the supervisor: it aborts, the keeper starts another
+ * one, and that one goes on from the state. What a caller asks for is refused instead where that can be told
+ * before.
  */
 #pragma once
 
@@ -24,26 +30,29 @@
 
 #include "actor/actor.h"
 #include "spawner/node/child.h"
-#include "spawner/shared/protocol.h"
 #include "spawner/node/spec.h"
+#include "spawner/shared/protocol.h"
 
-#define NODE_ENDED_MAX	 1000  /* children listed as down that ended by themselves */
-#define NODE_RECENT_MAX	 1024  /* exits that can still be asked for by group id, and that a broker can be owed */
-#define NODE_WATCHES_MAX (1u << 20) /* of all callers together, notices that are not handed over included */
-#define NODE_WAITERS_MAX (1u << 18)
+#define NODE_ENDED_MAX 1000 /* children listed as down that ended by themselves */
+/* exits that can still be asked for by group id, and that a broker can be owed */
+#define NODE_RECENT_MAX 1024
+/* of all callers together, notices that are not handed over included */
+#define NODE_WATCHES_MAX        (1u << 20)
+#define NODE_WAITERS_MAX        (1u << 18)
 #define NODE_CLIENT_WATCHES_MAX 16384 /* of one group: four for each process that can be */
 #define NODE_CLIENT_WAITERS_MAX 4096
-#define NODE_GONE_MAX 1024 /* callers that are known to be gone */
-#define NODE_SPENT_MAX 1024 /* requests whose child was forgotten: a spawn with such a cookie is refused */
+#define NODE_GONE_MAX           1024 /* callers that are known to be gone */
+/* requests whose child was forgotten: a spawn with such a cookie is refused */
+#define NODE_SPENT_MAX 1024
 
 struct node;
 
 struct node_config {
 	uint64_t node_id;
 	uint64_t seed;
-	const char *broker; /* path of its program; NULL: run none */
+	const char *broker;   /* path of its program; NULL: run none */
 	size_t max_processes; /* that the daemons' descriptors suffice for; 0: no limit */
-	uint64_t max_files; /* the limit it comes from, for messages */
+	uint64_t max_files;   /* the limit it comes from, for messages */
 	uint64_t (*caller_group)(const void *from); /* whom a wait is charged to; NULL: nobody */
 };
 
@@ -51,19 +60,19 @@ enum node_action_kind {
 	/* early */
 	NODE_LOG, /* text */
 	/* late */
-	NODE_GROUP_DOWN,  /* group, cause, number: to the broker; then node_broker_told() */
-	NODE_TELL,	  /* group: of a client with notices: node_next_notice() */
-	NODE_RESERVE,	  /* number: of group ids */
-	NODE_SPAWN,	  /* group: of node_child_by_group() */
-	NODE_TERM,	  /* group, number: ms of grace: TERM to the whole tree */
-	NODE_SIGNAL,	  /* group, signo: to its main process */
-	NODE_KILL_TREE,	  /* group */
-	NODE_ACK,	  /* group, number: seq */
-	NODE_CLEAN,	  /* group: its directory is of no use any more */
-	NODE_OWNER_WATCH, /* number: of the child, watcher: the owner */
+	NODE_GROUP_DOWN,    /* group, cause, number: to the broker; then node_broker_told() */
+	NODE_TELL,          /* group: of a client with notices: node_next_notice() */
+	NODE_RESERVE,       /* number: of group ids */
+	NODE_SPAWN,         /* group: of node_child_by_group() */
+	NODE_TERM,          /* group, number: ms of grace: TERM to the whole tree */
+	NODE_SIGNAL,        /* group, signo: to its main process */
+	NODE_KILL_TREE,     /* group */
+	NODE_ACK,           /* group, number: seq */
+	NODE_CLEAN,         /* group: its directory is of no use any more */
+	NODE_OWNER_WATCH,   /* number: of the child, watcher: the owner */
 	NODE_OWNER_UNWATCH, /* number */
-	NODE_REPLY,	  /* from: error and text, or body: one value */
-	NODE_STOPPED,	  /* everything is down */
+	NODE_REPLY,         /* from: error and text, or body: one value */
+	NODE_STOPPED,       /* everything is down */
 	_NODE_ACTION_N,
 };
 
@@ -81,22 +90,32 @@ struct node_action {
 	char text[512];
 };
 
-enum node_wait { NODE_WAIT_NONE, NODE_WAIT_UP, NODE_WAIT_READY, NODE_WAIT_EXIT, NODE_WAIT_DOWN, NODE_WAIT_GONE };
+enum node_wait {
+	NODE_WAIT_NONE,
+	NODE_WAIT_UP,
+	NODE_WAIT_READY,
+	NODE_WAIT_EXIT,
+	NODE_WAIT_DOWN,
+	NODE_WAIT_GONE
+};
 
 int node_new(struct node **ret, const struct node_config *config);
 struct node *node_free(struct node *node); /* unanswered callers are the shell's: it is told nothing */
 
-/* --- the beginning: load what was saved, start, hear the keeper's table, synced --- */
+/* ---- the beginning: load what was saved, start, hear the keeper's table, synced ---- */
 
 /* One chunk of the state. 0; -EPROTO: then node_forget() and try another one, or none. */
 int node_state_load(struct node *node, const void *data, size_t size_bytes);
 void node_forget(struct node *node);
 /* Gives the engines what was loaded. Then come the slots. */
 void node_start(struct node *node, uint64_t now_ns);
-/* The table is complete: what has no slot never started, or its slot is gone. Starts the broker if there is none. */
+/*
+ * The table is complete: what has no slot never started, or its slot is gone. Starts the broker if there is
+ * none.
+ */
 void node_synced(struct node *node, uint64_t now_ns);
 
-/* --- the state: see state.h --- */
+/* ---- the state: see state.h ---- */
 
 bool node_state_is_dirty(const struct node *node);
 /* What changed since the last call of either; all of it. */
@@ -105,9 +124,12 @@ void node_state_put_all(struct node *node, struct buf *b);
 /* What was put could not be written: all of it is to be put again. */
 void node_state_not_written(struct node *node);
 
-/* --- events --- */
+/* ---- events ---- */
 
-/* @text: for the cause of an exit the last lines on stderr, of a failed exec what is wrong with the program; may be NULL. */
+/*
+ * @text: for the cause of an exit the last lines on stderr, of a failed exec what is wrong with the program;
+ * may be NULL.
+ */
 void node_slot(struct node *node, const struct keeper_slot *slot, const char *text, uint64_t now_ns);
 void node_reserved(struct node *node, uint64_t first_group, uint32_t n, uint64_t now_ns);
 void node_refused(struct node *node, uint64_t group, int error, uint64_t now_ns);
@@ -121,7 +143,7 @@ void node_client_gone(struct node *node, uint64_t group, uint64_t now_ns);
 void node_timer(struct node *node, uint64_t now_ns);
 uint64_t node_next_deadline(const struct node *node); /* SUPERVISION_NEVER */
 
-/* --- commands. Each is answered by exactly one NODE_REPLY to @from. timeout_ms 0: none --- */
+/* ---- commands. Each is answered by exactly one NODE_REPLY to @from. timeout_ms 0: none ---- */
 
 void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, void *from, enum node_wait wait,
 	uint64_t timeout_ms, uint64_t now_ns);
@@ -137,7 +159,7 @@ void node_demonitor(struct node *node, actor_ref watcher, uint64_t id, void *fro
 /* Everything down, in order; @from may be NULL. */
 void node_down(struct node *node, void *from, uint64_t now_ns);
 
-/* --- notices --- */
+/* ---- notices ---- */
 
 struct node_notice {
 	uint64_t number;
@@ -153,18 +175,20 @@ void node_notices_handed(struct node *node, uint64_t client, uint64_t number);
 /* What was given out may be lost: node_tell_again() gives it out again. */
 void node_notices_lost(struct node *node, uint64_t client);
 void node_tell_again(struct node *node);
-/* The highest number given so far: what it stands for is among node_put_groups(), if the broker is owed it. */
+/*
+ * The highest number given so far: what it stands for is among node_put_groups(), if the broker is owed it.
+ */
 uint64_t node_last_number(const struct node *node);
 /* The broker has heard of all NODE_GROUP_DOWN up to this number. */
 void node_broker_told(struct node *node, uint64_t number);
 
-/* --- actions --- */
+/* ---- actions ---- */
 
 struct node_action *node_next_early(struct node *node); /* NULL: none. Free each with node_action_free() */
 struct node_action *node_next_late(struct node *node);
 struct node_action *node_action_free(struct node_action *action);
 
-/* --- looking --- */
+/* ---- looking ---- */
 
 struct child *node_child_by_name(const struct node *node, const char *name);
 struct child *node_child_by_group(const struct node *node, uint64_t group);
@@ -174,15 +198,22 @@ struct child *node_broker(const struct node *node); /* NULL: none */
 struct child *node_first(const struct node *node);
 struct child *node_after(const struct node *node, const struct child *child);
 size_t node_count(const struct node *node);
-/* With @n_more beside those that have a group id already there were too many. Sets @text: why, and what to do about it. */
+/*
+ * With @n_more beside those that have a group id already there were too many. Sets @text: why, and what to do
+ * about it.
+ */
 bool node_is_full(const struct node *node, size_t n_more, char *text, size_t size);
 bool node_is_stopping(const struct node *node);
 /* The state of a former supervisor could not be used: what was down is forgotten, what runs is adopted. */
 void node_state_lost(struct node *node, uint64_t now_ns);
 /* When that was the last time; 0: never. */
 uint64_t node_state_lost_ns(const struct node *node);
-/* [ids of live groups], [[id, cause] of recent ends], [ids of clients]: the arguments of the `groups` cast. */
+/*
+ * [ids of live groups], [[id, cause] of recent ends], [ids of clients]: the arguments of the `groups` cast.
+ */
 void node_put_groups(const struct node *node, struct buf *b);
 /* Appends one child map; see child_put_map(). Sets the log directory for it. */
-void node_set_log_path(struct node *node, void (*log_path)(const char *name, char *ret, size_t size, void *arg), void *arg);
-void node_put_child(const struct node *node, struct buf *b, const struct child *child, uint64_t now_ns, size_t argv_max_bytes);
+void node_set_log_path(
+	struct node *node, void (*log_path)(const char *name, char *ret, size_t size, void *arg), void *arg);
+void node_put_child(const struct node *node, struct buf *b, const struct child *child, uint64_t now_ns,
+	size_t argv_max_bytes);

@@ -1,4 +1,8 @@
-/* What the parts of the node share. Each file uses those above it in this list, bytes.c those up to children.c; node.c and commands.c are on top. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of the node share. Each file uses those above it in this list, bytes.c those up to
+ * children.c; node.c and commands.c are on top.
+ */
 #pragma once
 
 #include "spawner/node/node.h"
@@ -12,7 +16,7 @@ struct recent_exit {
 struct ending {
 	struct hash_node by_group; /* node.endings */
 	struct list changed_link;  /* node.changed_endings: to be written down */
-	struct list owed_link;	   /* node.owed: the broker has not heard of it yet */
+	struct list owed_link;     /* node.owed: the broker has not heard of it yet */
 	uint64_t group;
 	uint64_t owed; /* a number that grows; 0: the broker needs not hear of it */
 	size_t n_notices;
@@ -20,29 +24,29 @@ struct ending {
 };
 
 /*
- * A group that asked for something. What it made is charged to it and goes with it. One that is gone is remembered for a while: what it
- * asked for by another way may come after the word of its end.
+ * A group that asked for something. What it made is charged to it and goes with it. One that is gone is
+ * remembered for a while: what it asked for by another way may come after the word of its end.
  */
 struct client {
 	struct hash_node by_group; /* node.clients */
-	struct list gone_link;	   /* node.gone: the oldest first */
-	struct list again_link;	   /* node.again: its notices were lost on the way */
+	struct list gone_link;     /* node.gone: the oldest first */
+	struct list again_link;    /* node.again: its notices were lost on the way */
 	uint64_t group;
 	struct list watches;
 	struct list untold, told; /* notices by number: to be told; told, but not known to be handed over */
-	struct list waiters;	  /* struct waiter.client_link */
-	struct list owned;	  /* struct child.owner_link */
+	struct list waiters;      /* struct waiter.client_link */
+	struct list owned;        /* struct child.owner_link */
 	size_t n_watches, n_waiters; /* what it is charged for; notices are among n_watches */
-	struct node_action *tell; /* NODE_TELL, not done yet; NULL: none */
+	struct node_action *tell;    /* NODE_TELL, not done yet; NULL: none */
 };
 
 /*
- * A spawn that may be asked for again by its cookie. It outlives its child for a while: who asks again after somebody took the name, or
- * removed the child, must not start it a second time.
+ * A spawn that may be asked for again by its cookie. It outlives its child for a while: who asks again after
+ * somebody took the name, or removed the child, must not start it a second time.
  */
 struct request {
 	struct hash_node by_cookie; /* node.requests */
-	struct list spent_link;	    /* node.spent: the oldest first */
+	struct list spent_link;     /* node.spent: the oldest first */
 	uint64_t cookie;
 	struct child *child; /* NULL: forgotten */
 };
@@ -51,7 +55,7 @@ struct node {
 	struct node_config config;
 	struct supervision *engine;  /* the children's */
 	struct supervision *daemons; /* the broker's */
-	struct list children;	     /* struct child.link: listed ones */
+	struct list children;        /* struct child.link: listed ones */
 	size_t n_children;
 	struct child *broker;
 	struct hash by_name, by_group, by_number, by_id;
@@ -116,7 +120,7 @@ struct waiter {
 	bool first; /* of a spawn: an end before it was ready is its answer */
 };
 
-/* --- actions.c --- */
+/* ---- actions.c ---- */
 
 /* Aborts when out of memory: see node.h. */
 void *node_alloc(size_t size_bytes);
@@ -124,14 +128,14 @@ struct node_action *node_early(struct node *node, enum node_action_kind kind);
 struct node_action *node_late(struct node *node, enum node_action_kind kind);
 __attribute__((format(printf, 2, 3))) void node_log(struct node *node, const char *format, ...);
 
-/* --- tables.c --- */
+/* ---- tables.c ---- */
 
 void node_recent_add(struct node *node, uint64_t group, const struct actor_cause *cause);
 /* It changed: write it down, look at its waiters. */
 void node_touch(struct node *node, struct child *child);
 void node_set_group(struct node *node, struct child *child, uint64_t group);
 
-/* --- clients.c --- */
+/* ---- clients.c ---- */
 
 /* NULL: it is gone, and gets nothing any more. */
 struct client *node_client_get(struct node *node, uint64_t group);
@@ -142,7 +146,7 @@ struct client *node_client_find(const struct node *node, uint64_t group);
 void node_client_free(struct node *node, struct client *client);
 struct client *node_client_new(struct node *node, uint64_t group);
 
-/* --- watches.c --- */
+/* ---- watches.c ---- */
 
 /* May @watcher make one more? NULL: yes; else why not. */
 const char *node_watch_refusal(const struct node *node, actor_ref watcher);
@@ -153,7 +157,8 @@ void node_watch_free(struct node *node, struct watch *watch);
 /* Each watch of @child becomes a notice; the broker is owed one. */
 void node_child_ended(struct node *node, struct child *child, const struct actor_cause *cause);
 /* A notice for somebody who watches what is not there. */
-void node_notice_add(struct node *node, uint64_t group, const struct actor_cause *cause, actor_ref watcher, uint64_t id);
+void node_notice_add(
+	struct node *node, uint64_t group, const struct actor_cause *cause, actor_ref watcher, uint64_t id);
 void node_clients_forget(struct node *node);
 /* Loading. -EPROTO */
 int node_notice_load(struct node *node, uint64_t number, actor_ref watcher, uint64_t id, uint64_t group);
@@ -161,7 +166,7 @@ void node_ending_load(struct node *node, uint64_t group, const struct actor_caus
 void node_client_tell(struct node *node, struct client *client);
 void node_ending_settle(struct node *node, struct ending *ending);
 
-/* --- requests.c --- */
+/* ---- requests.c ---- */
 
 /* Of a child with a cookie that is known already: nothing. */
 void node_request_new(struct node *node, struct child *child);
@@ -171,7 +176,7 @@ void node_request_load_spent(struct node *node, uint64_t cookie);
 void node_requests_forget(struct node *node);
 struct request *node_request_find(const struct node *node, uint64_t cookie);
 
-/* --- waiters.c --- */
+/* ---- waiters.c ---- */
 
 /* Of @client, which is gone. */
 void node_waiters_of_gone(struct node *node, struct client *client);
@@ -182,18 +187,22 @@ void node_waiters_end(struct node *node, struct child *child, uint64_t now_ns);
 void node_downers_answer(struct node *node);
 void node_answer_child(struct node *node, void *from, const struct child *child, uint64_t now_ns);
 void node_answer_nil(struct node *node, void *from);
-__attribute__((format(printf, 4, 5))) void node_answer_refuse(struct node *node, void *from, const char *error, const char *format, ...);
-void node_wait_for(struct node *node, struct child *child, void *from, enum node_wait wait, uint64_t timeout_ms, uint64_t n_starts_min, uint64_t now_ns);
+__attribute__((format(printf, 4, 5))) void node_answer_refuse(
+	struct node *node, void *from, const char *error, const char *format, ...);
+void node_wait_for(struct node *node, struct child *child, void *from, enum node_wait wait,
+	uint64_t timeout_ms, uint64_t n_starts_min, uint64_t now_ns);
 void node_waiter_add(struct node *node, struct waiter *waiter, struct list *where);
 bool node_waiter_charge(struct node *node, void *from, struct client **ret);
 void node_waiter_free(struct node *node, struct waiter *waiter);
-bool node_waiter_new(struct node *node, struct child *child, void *from, enum node_wait wait, uint64_t timeout_ms, uint64_t n_starts_min, uint64_t now_ns);
+bool node_waiter_new(struct node *node, struct child *child, void *from, enum node_wait wait,
+	uint64_t timeout_ms, uint64_t n_starts_min, uint64_t now_ns);
 void node_waiters_drop(struct node *node, struct list *waiters);
 
-/* --- children.c --- */
+/* ---- children.c ---- */
 
 /* Into the tables, without an engine's handle; takes @name and @spec. */
-struct child *node_child_new(struct node *node, uint64_t number, char *name, struct spec *take_spec, bool daemon);
+struct child *node_child_new(
+	struct node *node, uint64_t number, char *name, struct spec *take_spec, bool daemon);
 /* Gives it to its engine. 0, or what the engine says. */
 int node_child_engage(struct node *node, struct child *child);
 /* One that was only loaded. */
@@ -202,7 +211,7 @@ void node_child_unload(struct node *node, struct child *child);
 void node_child_forget(struct node *node, struct child *child);
 void node_child_free(struct node *node, struct child *child);
 
-/* --- drain.c --- */
+/* ---- drain.c ---- */
 
 /* Takes the engines' actions until there is none, then answers whoever waited for what has come. */
 void node_drain(struct node *node, uint64_t now_ns);
@@ -210,11 +219,12 @@ void node_stop_child(struct node *node, struct child *child, uint64_t now_ns);
 void node_request_groups(struct node *node);
 void node_start_instance(struct node *node, struct child *child);
 
-/* --- ends.c --- */
+/* ---- ends.c ---- */
 
 /* When everything is loaded: what is left to be told, and to whom no more. */
 void node_clients_start(struct node *node, uint64_t now_ns);
 /* When the keeper's table is known: groups that ended unseen wait for nothing. */
 void node_clients_synced(struct node *node, uint64_t now_ns);
 void node_child_synced(struct node *node, struct child *child, uint64_t now_ns);
-void node_record_end(struct node *node, struct child *child, const struct actor_cause *cause, const struct keeper_rusage *rusage, uint64_t at_ns);
+void node_record_end(struct node *node, struct child *child, const struct actor_cause *cause,
+	const struct keeper_rusage *rusage, uint64_t at_ns);

@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Spawns that may be asked for again: by their cookies, for a while after their children. */
-#include "spawner/node/private.h"
-
 #include <stdlib.h>
+
+#include "spawner/node/private.h"
 
 struct request *node_request_find(const struct node *node, uint64_t cookie)
 {
-	struct hash_node *n = cookie ? hash_first(&node->requests, hash_of_u64(&node->requests, cookie)) : NULL;
+	struct hash_node *n =
+		cookie ? hash_first(&node->requests, hash_of_u64(&node->requests, cookie)) : NULL;
 
 	for (; n; n = hash_next(n)) {
 		struct request *request = container_of(n, struct request, by_cookie);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/node/spec.h"
 
 #include <errno.h>
@@ -10,7 +11,8 @@
 
 bool spec_env_is_reserved(const char *variable, size_t len)
 {
-	static const char *const reserved[] = {"ACTOR_GROUP", "ACTOR_TOKEN", "ACTOR_NODE_FD", "ACTOR_RUNTIME_DIR"};
+	static const char *const reserved[] = {
+		"ACTOR_GROUP", "ACTOR_TOKEN", "ACTOR_NODE_FD", "ACTOR_RUNTIME_DIR"};
 
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
 		if (strlen(reserved[i]) == len && !memcmp(reserved[i], variable, len))
@@ -107,7 +109,8 @@ static int read_env(struct mp_reader *r, struct spec *spec, size_t *io_budget, c
 		if (mp_read_str(r, &k, &k_len) < 0 || mp_read_str(r, &v, &v_len) < 0)
 			return wrong(text, "`env` must be a map of strings");
 		if (!k_len || memchr(k, '=', k_len) || memchr(k, 0, k_len) || memchr(v, 0, v_len))
-			return wrong(text, "`env` has a name or value that cannot be (empty, with `=` or NUL)");
+			return wrong(
+				text, "`env` has a name or value that cannot be (empty, with `=` or NUL)");
 		if (spec_env_is_reserved(k, k_len))
 			return wrong(text, "`env`: %.*s is set by the node itself", (int)k_len, k);
 		if (k_len + v_len + 2 + sizeof(char *) > *io_budget)
@@ -148,8 +151,8 @@ static int read_restart(struct mp_reader *r, enum supervision_restart *ret, char
 	return wrong(text, "`restart` must be permanent, transient or temporary");
 }
 
-static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct spec *spec, size_t *io_budget,
-	char *text)
+static int read_key(
+	struct mp_reader *r, const char *k, size_t k_len, struct spec *spec, size_t *io_budget, char *text)
 {
 	size_t name_budget = SIZE_MAX;
 	const char *s;
@@ -180,7 +183,8 @@ static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct spe
 	if (mp_str_is(k, k_len, "ready_timeout_ms"))
 		return read_ms(r, "ready_timeout_ms", &spec->ready_timeout_ms, text);
 	if (mp_str_is(k, k_len, "ready")) {
-		if (mp_read_str(r, &s, &len) < 0 || (!mp_str_is(s, len, "exec") && !mp_str_is(s, len, "actor")))
+		if (mp_read_str(r, &s, &len) < 0 ||
+			(!mp_str_is(s, len, "exec") && !mp_str_is(s, len, "actor")))
 			return wrong(text, "`ready` must be exec or actor");
 		spec->ready_actor = mp_str_is(s, len, "actor");
 		return 0;
@@ -236,7 +240,8 @@ int spec_parse(struct mp_reader *r, struct spec *ret, char text[SPEC_TEXT_BYTES]
 	if (!err && !spec.argv)
 		err = wrong(text, "`argv` is missing: what shall run?");
 	if (!err && spec.name && (!wire_name_is_valid(spec.name, strlen(spec.name)) || spec.name[0] == '$'))
-		err = wrong(text, "`name` must be 1 to 255 bytes of UTF-8 without control characters and not begin with $");
+		err = wrong(text,
+			"`name` must be 1 to 255 bytes of UTF-8 without control characters and not begin with $");
 	if (!err && spec.cwd && spec.cwd[0] != '/')
 		err = wrong(text, "`cwd` must be an absolute path, not %.100s", spec.cwd);
 	if (!err && !max_given && spec.backoff_max_ms < spec.backoff_min_ms)

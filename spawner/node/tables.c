@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Children by name, group and number; what of them is to be written down and looked at. */
-#include "spawner/node/private.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "spawner/node/private.h"
 
 struct child *node_child_by_name(const struct node *node, const char *name)
 {
@@ -56,7 +57,8 @@ struct child *node_first(const struct node *node)
 
 struct child *node_after(const struct node *node, const struct child *child)
 {
-	return child->link.next == &node->children ? NULL : container_of(child->link.next, struct child, link);
+	return child->link.next == &node->children ? NULL
+						   : container_of(child->link.next, struct child, link);
 }
 
 bool node_is_full(const struct node *node, size_t n_more, char *text, size_t size)
@@ -110,13 +112,15 @@ void node_recent_add(struct node *node, uint64_t group, const struct actor_cause
 		node->n_recent++;
 }
 
-void node_set_log_path(struct node *node, void (*log_path)(const char *name, char *ret, size_t size, void *arg), void *arg)
+void node_set_log_path(
+	struct node *node, void (*log_path)(const char *name, char *ret, size_t size, void *arg), void *arg)
 {
 	node->log_path = log_path;
 	node->log_path_arg = arg;
 }
 
-void node_put_child(const struct node *node, struct buf *b, const struct child *child, uint64_t now_ns, size_t argv_max_bytes)
+void node_put_child(const struct node *node, struct buf *b, const struct child *child, uint64_t now_ns,
+	size_t argv_max_bytes)
 {
 	char path[4096] = "";
 

@@ -1,6 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Callers who are answered when a child has got somewhere. */
-#include "spawner/node/private.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/names.h"
+#include "spawner/node/private.h"
 
 void node_waiters_drop(struct node *node, struct list *waiters)
 {
@@ -24,8 +24,8 @@ void node_waiters_drop(struct node *node, struct list *waiters)
 	}
 }
 
-__attribute__((format(printf, 4, 5))) void node_answer_refuse(struct node *node, void *from, const char *error,
-	const char *format, ...)
+__attribute__((format(printf, 4, 5))) void node_answer_refuse(
+	struct node *node, void *from, const char *error, const char *format, ...)
 {
 	struct node_action *action;
 	va_list ap;
@@ -82,7 +82,8 @@ void node_waiters_of_gone(struct node *node, struct client *client)
 	while (!list_is_empty(&client->waiters)) {
 		struct waiter *waiter = container_of(client->waiters.next, struct waiter, client_link);
 
-		node_answer_refuse(node, waiter->from, "stopped", "the caller's group has ended"); /* nobody hears it, but the address is given back */
+		/* nobody hears it, but the address is given back */
+		node_answer_refuse(node, waiter->from, "stopped", "the caller's group has ended");
 		node_waiter_free(node, waiter);
 	}
 }
@@ -99,7 +100,8 @@ bool node_waiter_charge(struct node *node, void *from, struct client **ret)
 		return false;
 	}
 	if (client && client->n_waiters >= NODE_CLIENT_WAITERS_MAX) {
-		node_answer_refuse(node, from, ERROR_OVERLOADED, "%zu calls of this group wait already", client->n_waiters);
+		node_answer_refuse(node, from, ERROR_OVERLOADED, "%zu calls of this group wait already",
+			client->n_waiters);
 		return false;
 	}
 	if (node->n_waiters >= NODE_WAITERS_MAX || heap_reserve(&node->timeouts, node->n_waiters + 1) < 0) {
@@ -121,8 +123,8 @@ void node_waiter_add(struct node *node, struct waiter *waiter, struct list *wher
 	node->n_waiters++;
 }
 
-bool node_waiter_new(struct node *node, struct child *child, void *from, enum node_wait wait, uint64_t timeout_ms,
-	uint64_t n_starts_min, uint64_t now_ns)
+bool node_waiter_new(struct node *node, struct child *child, void *from, enum node_wait wait,
+	uint64_t timeout_ms, uint64_t n_starts_min, uint64_t now_ns)
 {
 	struct client *client;
 	struct waiter *waiter;
@@ -156,13 +158,17 @@ static const char *ended_text(const struct child *child, char text[300])
 	if (!child->last_exit.set)
 		snprintf(text, 300, "it was stopped");
 	else if (cause->kind == ACTOR_EXIT_SIGNAL)
-		snprintf(text, 300, "%s%s%s", cause_signal_name(cause->code, scratch), cause->text[0] ? ": " : "", cause->text);
+		snprintf(text, 300, "%s%s%s", cause_signal_name(cause->code, scratch),
+			cause->text[0] ? ": " : "", cause->text);
 	else
 		snprintf(text, 300, "exit %d%s%s", cause->code, cause->text[0] ? ": " : "", cause->text);
 	return text;
 }
 
-/* An owner who is told that it could not be run owns nothing, so it is not tried again. Others may put it right meanwhile. */
+/*
+ * An owner who is told that it could not be run owns nothing, so it is not tried again. Others may put it
+ * right meanwhile.
+ */
 static void refuse_exec(struct node *node, struct waiter *waiter)
 {
 	struct child *child = waiter->child;
@@ -172,7 +178,10 @@ static void refuse_exec(struct node *node, struct waiter *waiter)
 		child->removing = true;
 }
 
-/* The same for one that ended before it was what its spawn waits for: to wait longer would tell the caller less, and later. */
+/*
+ * The same for one that ended before it was what its spawn waits for: to wait longer would tell the caller
+ * less, and later.
+ */
 static void refuse_ended(struct node *node, struct waiter *waiter)
 {
 	struct child *child = waiter->child;
@@ -250,7 +259,8 @@ void node_waiters_end(struct node *node, struct child *child, uint64_t now_ns)
 		if (waiter->wait == NODE_WAIT_GONE)
 			node_answer_nil(node, waiter->from);
 		else
-			node_answer_refuse(node, waiter->from, "ended", "%s was stopped and removed", child->name);
+			node_answer_refuse(
+				node, waiter->from, "ended", "%s was stopped and removed", child->name);
 		node_waiter_free(node, waiter);
 	}
 }
@@ -270,8 +280,9 @@ void node_waiters_expire(struct node *node, uint64_t now_ns)
 	while ((n = heap_take(&node->timeouts, now_ns))) {
 		struct waiter *waiter = container_of(n, struct waiter, timeout);
 
-		node_answer_refuse(node, waiter->from, "timeout", "%s is not %s after %llu ms, but %s", waiter->child->name,
-			goals[waiter->wait], (unsigned long long)waiter->timeout_ms, child_state_name(waiter->child));
+		node_answer_refuse(node, waiter->from, "timeout", "%s is not %s after %llu ms, but %s",
+			waiter->child->name, goals[waiter->wait], (unsigned long long)waiter->timeout_ms,
+			child_state_name(waiter->child));
 		node_waiter_free(node, waiter);
 	}
 }
@@ -286,14 +297,15 @@ void node_downers_answer(struct node *node)
 	}
 }
 
-void node_wait_for(struct node *node, struct child *child, void *from, enum node_wait wait, uint64_t timeout_ms,
-	uint64_t n_starts_min, uint64_t now_ns)
+void node_wait_for(struct node *node, struct child *child, void *from, enum node_wait wait,
+	uint64_t timeout_ms, uint64_t n_starts_min, uint64_t now_ns)
 {
 	struct waiter *waiter;
 
 	if (!from || !node_waiter_new(node, child, from, wait, timeout_ms, n_starts_min, now_ns))
 		return;
-	waiter = container_of(child->waiters.prev, struct waiter, link); /* the others have nothing new to hear */
+	/* the others have nothing new to hear */
+	waiter = container_of(child->waiters.prev, struct waiter, link);
 	if (waiter_check(node, waiter, now_ns))
 		node_waiter_free(node, waiter);
 }

@@ -1,8 +1,12 @@
-/* Watches, the notices they become, and the endings that somebody must still be told of: state, until it was handed over. */
-#include "spawner/node/private.h"
-
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Watches, the notices they become, and the endings that somebody must still be told of: state, until it was
+ * handed over.
+ */
 #include <errno.h>
 #include <stdlib.h>
+
+#include "spawner/node/private.h"
 
 static struct ending *ending_find(const struct node *node, uint64_t group)
 {
@@ -180,7 +184,8 @@ void node_client_tell(struct node *node, struct client *client)
 	client->tell->group = client->group;
 }
 
-static void watch_becomes_notice(struct node *node, struct watch *watch, struct ending *ending, uint64_t number)
+static void watch_becomes_notice(
+	struct node *node, struct watch *watch, struct ending *ending, uint64_t number)
 {
 	list_remove(&watch->child_link);
 	list_remove(&watch->client_link);
@@ -220,7 +225,8 @@ void node_child_ended(struct node *node, struct child *child, const struct actor
 	node_ending_settle(node, ending);
 }
 
-void node_notice_add(struct node *node, uint64_t group, const struct actor_cause *cause, actor_ref watcher, uint64_t id)
+void node_notice_add(
+	struct node *node, uint64_t group, const struct actor_cause *cause, actor_ref watcher, uint64_t id)
 {
 	struct client *client;
 
@@ -229,7 +235,8 @@ void node_notice_add(struct node *node, uint64_t group, const struct actor_cause
 	client = node_client_get(node, watcher.group);
 	if (!client)
 		return;
-	watch_becomes_notice(node, watch_new(node, client, watcher, id), ending_get(node, group, cause), ++node->next_notice);
+	watch_becomes_notice(node, watch_new(node, client, watcher, id), ending_get(node, group, cause),
+		++node->next_notice);
 	node_client_tell(node, client);
 }
 

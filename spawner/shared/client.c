@@ -1,9 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * keeper-client: records over the socket, and the spec memfd
  *
  * Everything that comes from outside is checked here, once, in one table (records) and one function (spec),
  * so that neither end needs to look again.
  */
+#include "spawner/shared/client.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,11 +16,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "spawner/shared/client.h"
 
 #define SPEC_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-/* --- records -------------------------------------------------------------------------------- */
+/* ---- records ---- */
 
 static const struct keeper_format {
 	size_t size_bytes;
@@ -80,8 +82,9 @@ static bool text_ends(const char *text, size_t size_bytes)
 
 static bool signal_flags_are_sound(const struct keeper_signal *signal)
 {
-	return signal->flags <= KEEPER_SIGNAL_TREE ? !signal->grace_ms
-						   : signal->flags == (KEEPER_SIGNAL_TREE | KEEPER_SIGNAL_STOP);
+	return signal->flags <= KEEPER_SIGNAL_TREE
+		       ? !signal->grace_ms
+		       : signal->flags == (KEEPER_SIGNAL_TREE | KEEPER_SIGNAL_STOP);
 }
 
 static bool spawn_is_sound(const struct keeper_spawn *spawn, size_t n_fds)
@@ -217,7 +220,7 @@ int keeper_recv(int fd, union keeper_record *ret_record, int fds[KEEPER_RECORD_F
 	return 1;
 }
 
-/* --- writing a spec ------------------------------------------------------------------------- */
+/* ---- writing a spec ---- */
 
 /*
  * A spec is laid out in two passes of the same function: the first, without a destination, counts; the second
@@ -342,7 +345,7 @@ fail:
 	return r;
 }
 
-/* --- reading a spec ------------------------------------------------------------------------- */
+/* ---- reading a spec ---- */
 
 static bool spec_has(uint64_t size_bytes, uint32_t offset, uint32_t n, uint32_t item_bytes, uint32_t align)
 {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * keeper-client: both ends' common tongue, and the supervisor's way to describe a child
  *
@@ -11,9 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
 #include "spawner/shared/protocol.h"
 
-/* --- records ---------------------------------------------------------------------------------- */
+/* ---- records ---- */
 
 /* Zeroes *record and fills in its header. */
 void keeper_record_init(union keeper_record *record, enum keeper_type type);
@@ -36,7 +38,7 @@ int keeper_recv(int fd, union keeper_record *ret_record, int fds[KEEPER_RECORD_F
 
 const char *keeper_step_name(int step); /* "exec", "user", … for messages */
 
-/* --- spec of a child -------------------------------------------------------------------------- */
+/* ---- spec of a child ---- */
 
 #define KEEPER_SPEC_UID          1u
 #define KEEPER_SPEC_GID          2u

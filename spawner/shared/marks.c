@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The two marks of what descends from a node's child: see the header. */
 #include "spawner/shared/marks.h"
 
@@ -109,8 +110,8 @@ bool sweep_limit_set(const struct sweep_marker *marker)
 {
 	struct rlimit limit;
 
-	if (sizeof(unsigned long) < 8 || getrlimit(RLIMIT_RTTIME, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY ||
-		limit.rlim_max != RLIM_INFINITY)
+	if (sizeof(unsigned long) < 8 || getrlimit(RLIMIT_RTTIME, &limit) < 0 ||
+		limit.rlim_cur != RLIM_INFINITY || limit.rlim_max != RLIM_INFINITY)
 		return false;
 	limit.rlim_cur = limit.rlim_max = limit_of(marker->node_id, marker->group_id);
 	return setrlimit(RLIMIT_RTTIME, &limit) == 0;

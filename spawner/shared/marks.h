@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * marks: what says that a process is of a node; libc only, no heap
  *
  * Each child of a node has ACTOR_GROUP=<node id, 16 hex>.<group id, decimal> in its environment, and so have
- * its descendants, however often they fork or call setsid. And it has a resource limit that says the same, which
- * stays with those too that start with a fresh environment (env -i, sudo, cron).
+ * its descendants, however often they fork or call setsid. And it has a resource limit that says the same,
+ * which stays with those too that start with a fresh environment (env -i, sudo, cron).
  */
 #pragma once
 
@@ -35,15 +36,18 @@ int sweep_environ_scan(int fd, struct sweep_marker *ret_marker);
 int sweep_marker_read(pid_t pid, struct sweep_marker *ret_marker);
 
 /*
- * The second mark: the limit RLIMIT_RTTIME, which says for how many microseconds a real-time thread may run without
- * a pause. It is a number beyond all reach (more than 100,000 years), so it limits nobody, and its digits are node and
- * group. As a resource limit it is inherited by everything that descends from a child, whatever happens to session
- * and environment; it can be read while a process is in the midst of exec or exit, and whoever it belongs to.
- * Nothing sheds it but a program that sets this very limit, as a log-in through PAM may.
+ * The second mark: the limit RLIMIT_RTTIME, which says for how many microseconds a real-time thread may run
+ * without a pause. It is a number beyond all reach (more than 100,000 years), so it limits nobody, and its
+ * digits are node and group. As a resource limit it is inherited by everything that descends from a child,
+ * whatever happens to session and environment; it can be read while a process is in the midst of exec or
+ * exit, and whoever it belongs to. Nothing sheds it but a program that sets this very limit, as a log-in
+ * through PAM may.
  */
 
-/* Marks the calling process. False: it has such a limit already (a node within a node keeps the outer one's), or the
- * machine's limits have no room for it (32 bit). */
+/*
+ * Marks the calling process. False: it has such a limit already (a node within a node keeps the outer one's),
+ * or the machine's limits have no room for it (32 bit).
+ */
 bool sweep_limit_set(const struct sweep_marker *marker);
 
 /* Whether a process carries this mark of the node; *ret_group_low: the group id modulo SWEEP_GROUP_LOW. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* node-info: what a daemon of the node is told at its start */
 #pragma once
 

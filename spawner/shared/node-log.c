@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/shared/node-log.h"
 
 #include <errno.h>
@@ -5,6 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
 #include "spawner/shared/runtime-dir.h"
 
 static char log_path[RUNTIME_DIR_PATH_SIZE + 32]; /* empty: stderr is something else */
@@ -13,8 +15,8 @@ static bool log_is_named(struct stat *ret_here)
 {
 	struct stat named;
 
-	return fstat(STDERR_FILENO, ret_here) == 0 && lstat(log_path, &named) == 0 && named.st_ino == ret_here->st_ino &&
-	       named.st_dev == ret_here->st_dev;
+	return fstat(STDERR_FILENO, ret_here) == 0 && lstat(log_path, &named) == 0 &&
+	       named.st_ino == ret_here->st_ino && named.st_dev == ret_here->st_dev;
 }
 
 void node_log_init(const char *log_dir)

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * node-log: the log of the node itself, actor-spawner.log; libc only, no heap
  *
- * 'actorctl up -d' opens it as the keeper's stderr, and the supervisor inherits that. So it is renamed, when it is
- * too big, and opened anew by those who write to it: the supervisor, which writes most, renames it; each opens it
- * anew when the name means another file, which may also be because somebody else took it away.
+ * 'actorctl up -d' opens it as the keeper's stderr, and the supervisor inherits that. So it is renamed, when
+ * it is too big, and opened anew by those who write to it: the supervisor, which writes most, renames it;
+ * each opens it anew when the name means another file, which may also be because somebody else took it away.
  */
 #pragma once
 

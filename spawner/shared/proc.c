@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What /proc says of processes. */
 #include "spawner/shared/proc.h"
 
@@ -9,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PROCESS_EXITING    4u  /* PF_EXITING of the kernel's sched.h */
+#define PROCESS_EXITING 4u /* PF_EXITING of the kernel's sched.h */
 
 static ssize_t file_read(const char *path, char *text, size_t size_bytes)
 {
@@ -44,7 +45,7 @@ bool process_stat_read(pid_t pid, struct process_stat *ret)
 	for (field = 2; at && field < 22; field++) {
 		at = strchr(at + 1, ' ');
 		if (at && field == 19)
-			ret->n_threads = (unsigned int)strtoul(at + 1, NULL, 10);
+			ret->n_threads = (unsigned)strtoul(at + 1, NULL, 10);
 	}
 	ret->start_ticks = at ? strtoull(at + 1, NULL, 10) : 0;
 	return true;

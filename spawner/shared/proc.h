@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* proc: what /proc says of processes; libc only, no heap */
 #pragma once
 
@@ -9,8 +10,8 @@
 struct process_stat {
 	char state; /* R, S, D, T, Z … */
 	pid_t parent, session;
-	unsigned int n_threads;
-	bool exiting; /* it is on its way out, but still has its descriptors */
+	unsigned n_threads;
+	bool exiting;         /* it is on its way out, but still has its descriptors */
 	uint64_t start_ticks; /* with the pid, a process for ever */
 };
 
@@ -25,7 +26,10 @@ static inline bool process_is_zombie(const struct process_stat *stat)
 /* Somebody looks into it with a debugger. */
 bool process_is_traced(pid_t pid);
 
-/* Calls visit for every entry of a directory that is a number, until it returns false. 0, or why it cannot be read. */
+/*
+ * Calls visit for every entry of a directory that is a number, until it returns false. 0, or why it cannot be
+ * read.
+ */
 int proc_each_number(const char *path, bool (*visit)(pid_t pid, void *data), void *data);
 
 /* The same for every process there is. */

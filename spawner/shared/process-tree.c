@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/shared/process-tree.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 
 _Static_assert(1u << PROCESS_TREE_BITS == 2 * PROCESS_TREE_MAX, "never more than half full");
 
-#define INDEX_MASK ((1u << PROCESS_TREE_BITS) - 1)
+#define INDEX_MASK         ((1u << PROCESS_TREE_BITS) - 1)
 #define DESCEND_ROUNDS_MAX 100 /* somebody in it is as quick as we are: what is left is another look's */
 
 struct child_search {
@@ -98,7 +99,7 @@ void process_tree_clear(struct process_tree *tree)
 
 static void tree_add(struct process_tree *tree, pid_t pid, pid_t parent)
 {
-	unsigned int at = (uint32_t)pid * 0x9e3779b9u >> (32 - PROCESS_TREE_BITS);
+	unsigned at = (uint32_t)pid * 0x9e3779b9u >> (32 - PROCESS_TREE_BITS);
 
 	for (; tree->index[at]; at = (at + 1) & INDEX_MASK)
 		if (tree->members[tree->index[at] - 1].pid == pid)
@@ -134,8 +135,12 @@ static void member_signal(const struct process_tree_member *member, int signo)
 	fd = (int)syscall(SYS_pidfd_open, member->pid, 0);
 	if (fd < 0 && errno == ESRCH)
 		return;
-	/* or ours by now, whose reaper we may be: no new child of ours can have its number, we are not forking */
-	if (process_stat_read(member->pid, &stat) && (stat.parent == member->parent || stat.parent == getpid())) {
+	/*
+	 * or ours by now, whose reaper we may be: no new child of ours can have its number, we are not
+	 * forking
+	 */
+	if (process_stat_read(member->pid, &stat) &&
+		(stat.parent == member->parent || stat.parent == getpid())) {
 		if (fd < 0) /* out of descriptors: better the number than a survivor */
 			kill(member->pid, signo);
 		else
@@ -147,7 +152,7 @@ static void member_signal(const struct process_tree_member *member, int signo)
 
 void process_tree_descend(struct process_tree *tree, bool freeze)
 {
-	unsigned int i, n_before, frozen = 0, rounds = 0;
+	unsigned i, n_before, frozen = 0, rounds = 0;
 
 	do {
 		n_before = tree->n;
@@ -162,7 +167,7 @@ void process_tree_descend(struct process_tree *tree, bool freeze)
 
 void process_tree_signal(const struct process_tree *tree, int signo, pid_t except_pgid)
 {
-	unsigned int i;
+	unsigned i;
 
 	/* Children first: by its parent's end one would come under another. */
 	for (i = tree->n; i-- > 0;)

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * process-tree: processes and all that descends from them; libc only, no heap
  *
- * Who a process descends from cannot be shed, as a session, a process group or an environment can, as long as the
- * chain of parents is there. So a tree is read from its root down, before anything in it is killed.
+ * Who a process descends from cannot be shed, as a session, a process group or an environment can, as long as
+ * the chain of parents is there. So a tree is read from its root down, before anything in it is killed.
  *
  * The root's number must be held by the caller: a child it has not reaped, or one it has a pidfd of.
  */
@@ -22,23 +23,29 @@ struct process_tree {
 		pid_t pid;
 		pid_t parent; /* 0: a root, whose number is held */
 	} members[PROCESS_TREE_MAX];
-	unsigned int n;
-	bool more;                                /* than fit: what is left is another round's */
+	unsigned n;
+	bool more;                               /* than fit: what is left is another round's */
 	uint16_t index[1u << PROCESS_TREE_BITS]; /* member + 1; 0 = empty */
 };
 
-/* Calls visit for each child of pid; unlike our own, they may come and go meanwhile, and one may be missed then. */
+/*
+ * Calls visit for each child of pid; unlike our own, they may come and go meanwhile, and one may be missed
+ * then.
+ */
 void process_each_child(pid_t pid, void (*visit)(pid_t child, pid_t parent, void *data), void *data);
 
 void process_tree_clear(struct process_tree *tree);
 void process_tree_add_root(struct process_tree *tree, pid_t pid);
 
 /*
- * Adds all descendants of what is in it. freeze: each is stopped (SIGSTOP) before its children are asked for, so that
- * it has no further ones; it goes on until a look at all of them finds nobody new. For what is to be killed next.
+ * Adds all descendants of what is in it. freeze: each is stopped (SIGSTOP) before its children are asked for,
+ * so that it has no further ones; it goes on until a look at all of them finds nobody new. For what is to be
+ * killed next.
  */
 void process_tree_descend(struct process_tree *tree, bool freeze);
 
-/* A signal to each member that still is the child of the parent it was found under, or ours by now; the deepest first;
- * not to those of process group except_pgid (0 = none). */
+/*
+ * A signal to each member that still is the child of the parent it was found under, or ours by now; the
+ * deepest first; not to those of process group except_pgid (0 = none).
+ */
 void process_tree_signal(const struct process_tree *tree, int signo, pid_t except_pgid);

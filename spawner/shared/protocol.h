@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * keeper-protocol: what keeper and supervisor say to each other
  *
@@ -38,8 +39,10 @@ enum keeper_io {
 	_KEEPER_IO_N,
 };
 
-/* fd 3 = struct keeper_node_info, ACTOR_NODE_FD=3; RLIMIT_NOFILE stays raised; it gets KEEPER_DEATH_SIGNAL, not KILL,
- * when the keeper dies, so that it can see to what is left */
+/*
+ * fd 3 = struct keeper_node_info, ACTOR_NODE_FD=3; RLIMIT_NOFILE stays raised; it gets KEEPER_DEATH_SIGNAL,
+ * not KILL, when the keeper dies, so that it can see to what is left
+ */
 #define KEEPER_SPAWN_DAEMON 1u
 /* the child gets the write end of a pipe as fd notify_fd; its read end comes with the slot */
 #define KEEPER_SPAWN_NOTIFY 2u
@@ -66,8 +69,11 @@ struct keeper_spawn {
 
 /* its process group and everything else that is of the group, else the leader alone */
 #define KEEPER_SIGNAL_TREE 1u
-/* with TREE: the beginning of a stop. CONT follows the signal, and when the leader ends, the rest of its tree has what
- * is left of grace_ms, or until KILL_TREE, before it is killed. The exit is told when the whole tree is gone. */
+/*
+ * with TREE: the beginning of a stop. CONT follows the signal, and when the leader ends, the rest of its tree
+ * has what is left of grace_ms, or until KILL_TREE, before it is killed. The exit is told when the whole tree
+ * is gone.
+ */
 #define KEEPER_SIGNAL_STOP 2u
 
 struct keeper_signal {

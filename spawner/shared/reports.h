@@ -1,16 +1,20 @@
-/* reports: the records by which the keeper speaks, and what both sides' records begin with. See protocol.h. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reports: the records by which the keeper speaks, and what both sides' records begin with. See protocol.h.
+ */
 #pragma once
 
 #include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#define KEEPER_MAGIC          0x4b504141u /* "AAPK" in memory */
-#define KEEPER_VERSION        2
-#define KEEPER_SLOTS          4096 /* processes at a time */
-#define KEEPER_RESERVE_MAX    1024 /* group ids in one RESERVE; HELLO carries as many */
-#define KEEPER_SOCKET_FD      3    /* in the supervisor, at its start */
-#define KEEPER_LOCK_FD        4 /* in the supervisor: the runtime directory, locked; keep it open to the end */
+#define KEEPER_MAGIC       0x4b504141u /* "AAPK" in memory */
+#define KEEPER_VERSION     2
+#define KEEPER_SLOTS       4096 /* processes at a time */
+#define KEEPER_RESERVE_MAX 1024 /* group ids in one RESERVE; HELLO carries as many */
+#define KEEPER_SOCKET_FD   3    /* in the supervisor, at its start */
+/* in the supervisor: the runtime directory, locked; keep it open to the end */
+#define KEEPER_LOCK_FD        4
 #define KEEPER_NAME_SIZE      64 /* with the NUL */
 #define KEEPER_TEXT_SIZE      256
 #define KEEPER_PATH_SIZE      4096
@@ -21,8 +25,9 @@
 #define KEEPER_FILES_MIN      64 /* under a lower limit of open files there is no node */
 /* in the supervisor: the broker that was there at its start, should the keeper die before it says so */
 #define KEEPER_DAEMON_VARIABLE "ACTOR_DAEMON_PID"
-#define KEEPER_DEATH_SIGNAL   SIGCONT /* to supervisor and daemons: wakes one that is stopped, and harms nobody */
-#define KEEPER_EXIT_RUNNING   9 /* exit code of actor-spawner: a node is already running here */
+/* to supervisor and daemons: wakes one that is stopped, and harms nobody */
+#define KEEPER_DEATH_SIGNAL SIGCONT
+#define KEEPER_EXIT_RUNNING 9 /* exit code of actor-spawner: a node is already running here */
 
 enum keeper_type {
 	/* supervisor → keeper */
@@ -35,8 +40,9 @@ enum keeper_type {
 	KEEPER_PROGRAM, /* upgrade: the supervisor's next start runs this; its next exit is no death */
 	KEEPER_READY,   /* the node is ready: --ready-fd gets its newline; more than once is harmless */
 	KEEPER_STOP,    /* the node stops: everything is gone or may be killed; the supervisor exits next */
-	KEEPER_DOWN,    /* an orderly end has begun: from now on it has its limit, and a successor is told TERMINATE */
-	KEEPER_PONG,    /* the answer to a PING */
+	/* an orderly end has begun: from now on it has its limit, and a successor is told TERMINATE */
+	KEEPER_DOWN,
+	KEEPER_PONG, /* the answer to a PING */
 
 	/* keeper → supervisor */
 	KEEPER_HELLO = 64, /* first; + state memfd if KEEPER_HELLO_STATE */
@@ -45,7 +51,8 @@ enum keeper_type {
 	KEEPER_RESERVED,
 	KEEPER_REFUSED,   /* a SPAWN that got no slot */
 	KEEPER_TERMINATE, /* the keeper got TERM or INT: an orderly `down`, please, then STOP */
-	KEEPER_PING,      /* are you there? Three in a row without an answer, and the supervisor is killed and started again */
+	/* are you there? Three in a row without an answer, and the supervisor is killed and started again */
+	KEEPER_PING,
 };
 
 struct keeper_header {
@@ -108,8 +115,8 @@ enum keeper_step {
 #define KEEPER_FD_STDERR 2u
 #define KEEPER_FD_NOTIFY 4u
 
-#define KEEPER_SLOT_CORE      1u /* core dumped */
-#define KEEPER_SLOT_TREE_LEFT 2u /* a process of its tree could not be killed in time (uninterruptible) */
+#define KEEPER_SLOT_CORE       1u /* core dumped */
+#define KEEPER_SLOT_TREE_LEFT  2u /* a process of its tree could not be killed in time (uninterruptible) */
 #define KEEPER_SLOT_TREE_ENDED 4u /* processes of its tree outlived its leader, and were killed */
 
 struct keeper_rusage {

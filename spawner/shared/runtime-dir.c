@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * runtime-dir: where a node's sockets live, and who owns that place
  *
@@ -9,6 +10,8 @@
  * look. It is removed at a node's end like everything else, so a lock may be won on a file that is no longer
  * in the directory. Whoever locks looks whether the name still means the file, and starts over if not.
  */
+#include "spawner/shared/runtime-dir.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -20,9 +23,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-#include "spawner/shared/runtime-dir.h"
 
-#define NODE_NAME_MAX 200 /* of a directory in nodes/ */
+#define NODE_NAME_MAX        200 /* of a directory in nodes/ */
 #define LOG_DIR_PATIENCE     50  /* times 10 ms */
 #define LOG_DIR_PATIENCE_OWN 500
 
@@ -64,7 +66,7 @@ static int runtime_dir_usual(char ret_path[RUNTIME_DIR_PATH_SIZE])
 		return path_print(ret_path, environment("XDG_RUNTIME_DIR"), "/actor");
 	if (geteuid() == 0)
 		return path_print(ret_path, "/run/actor", "");
-	snprintf(session, sizeof(session), "/run/user/%u", (unsigned int)geteuid());
+	snprintf(session, sizeof(session), "/run/user/%u", (unsigned)geteuid());
 	if (session_dir(session))
 		return path_print(ret_path, session, "/actor");
 	return path_print(ret_path, "/tmp/actor-", strrchr(session, '/') + 1);
@@ -217,14 +219,14 @@ int runtime_dir_open(
 		r = -EPERM;
 		snprintf(why, RUNTIME_DIR_WHY_SIZE,
 			"runtime directory %.300s is refused: it belongs to uid %u, not to us (%u)", path,
-			(unsigned int)st.st_uid, (unsigned int)geteuid());
+			(unsigned)st.st_uid, (unsigned)geteuid());
 		goto fail;
 	}
 	if ((st.st_mode & 07777 & ~0011u) != 0700) {
 		r = -EPERM;
 		snprintf(why, RUNTIME_DIR_WHY_SIZE,
 			"runtime directory %.300s is refused: its mode is %04o; make it 0700 (chmod 700)",
-			path, (unsigned int)(st.st_mode & 07777));
+			path, (unsigned)(st.st_mode & 07777));
 		goto fail;
 	}
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
@@ -243,7 +245,7 @@ fail:
 	return r;
 }
 
-/* --- what is in it ---------------------------------------------------------------------------- */
+/* ---- what is in it ---- */
 
 typedef int entry_visit(int dir_fd, const char *name, mode_t mode, void *arg);
 
@@ -285,7 +287,8 @@ static bool name_is_number(const char *name)
 
 static bool entry_is_ours(const char *name, mode_t mode)
 {
-	static const char *const sockets[] = {"broker.ipc", "spawner.ipc", "broker.ipc~", "spawner.ipc~"}; /* ~: not named yet */
+	/* ~: not named yet */
+	static const char *const sockets[] = {"broker.ipc", "spawner.ipc", "broker.ipc~", "spawner.ipc~"};
 	size_t i;
 
 	for (i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++)
@@ -314,7 +317,8 @@ static void owner_read(int lock_fd, struct runtime_dir_owner *ret_owner)
 	text[n > 0 ? n : 0] = 0;
 	if (sscanf(text, "%9d\n%16llx\n%7s", &pid, &node_id, made) < 1 || pid < 0)
 		pid = 0;
-	*ret_owner = (struct runtime_dir_owner){.pid = pid, .node_id = node_id, .made = !strcmp(made, "made")};
+	*ret_owner =
+		(struct runtime_dir_owner){.pid = pid, .node_id = node_id, .made = !strcmp(made, "made")};
 }
 
 /* A lock file that a node wrote: a pid, and 16 digits of a node id. */
@@ -374,7 +378,7 @@ int runtime_dir_check(int dir_fd, const char *path, char why[RUNTIME_DIR_WHY_SIZ
 	return -ENOTEMPTY;
 }
 
-/* --- the lock --------------------------------------------------------------------------------- */
+/* ---- the lock ---- */
 
 int runtime_dir_lock(int dir_fd, int *ret_lock_fd, struct runtime_dir_owner *ret_owner)
 {
@@ -423,7 +427,7 @@ int runtime_dir_own(int lock_fd, const struct runtime_dir_owner *owner)
 	return 0;
 }
 
-/* --- removing --------------------------------------------------------------------------------- */
+/* ---- removing ---- */
 
 static int remove_entry(int dir_fd, const char *name, int flags)
 {
@@ -446,7 +450,8 @@ static int remove_socket(int dir_fd, const char *name, mode_t mode, void *arg)
 
 static int remove_group(int dir_fd, const char *name, mode_t mode, void *arg)
 {
-	first_error(arg, S_ISDIR(mode) && name_is_number(name) ? runtime_dir_remove(dir_fd, name) : -ENOTEMPTY);
+	first_error(
+		arg, S_ISDIR(mode) && name_is_number(name) ? runtime_dir_remove(dir_fd, name) : -ENOTEMPTY);
 	return 0;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * runtime-dir: where a node's sockets live, and who owns that place; libc only, no heap
  *
@@ -22,9 +23,10 @@
 int runtime_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PATH_SIZE]);
 
 /*
- * Where the logs of the node in runtime_dir (as runtime_dir_resolve() gave it) go: explicit, $ACTOR_LOG_DIR, else
- * $XDG_STATE_HOME/actor, /var/log/actor (root), ~/.local/state/actor; and in there nodes/NAME, made of the runtime
- * directory's path, if that is not the one that nodes have when nobody says which. 0 or -ENAMETOOLONG.
+ * Where the logs of the node in runtime_dir (as runtime_dir_resolve() gave it) go: explicit, $ACTOR_LOG_DIR,
+ * else $XDG_STATE_HOME/actor, /var/log/actor (root), ~/.local/state/actor; and in there nodes/NAME, made of
+ * the runtime directory's path, if that is not the one that nodes have when nobody says which. 0 or
+ * -ENAMETOOLONG.
  */
 int log_dir_resolve(const char *explicit_path, const char *runtime_dir, char ret_path[RUNTIME_DIR_PATH_SIZE]);
 
@@ -32,8 +34,9 @@ int log_dir_resolve(const char *explicit_path, const char *runtime_dir, char ret
 int log_dir_make(const char *path);
 
 /*
- * Makes the log directory and takes it for the node in runtime_dir, as long as the descriptor that is returned is
- * open. -EBUSY: another node has it, and why says which. Other errors: it cannot be taken, nor be written probably.
+ * Makes the log directory and takes it for the node in runtime_dir, as long as the descriptor that is
+ * returned is open. -EBUSY: another node has it, and why says which. Other errors: it cannot be taken, nor be
+ * written probably.
  */
 int log_dir_claim(const char *path, const char *runtime_dir, char why[RUNTIME_DIR_WHY_SIZE]);
 
@@ -57,9 +60,9 @@ struct runtime_dir_owner {
 };
 
 /*
- * Locks the directory and DIR/lock. The lock of the directory belongs to its open file description, so whoever
- * inherits dir_fd holds it too. 0, and who had it before; -EBUSY, and who has it (then dir_fd may be locked:
- * call again, or close it).
+ * Locks the directory and DIR/lock. The lock of the directory belongs to its open file description, so
+ * whoever inherits dir_fd holds it too. 0, and who had it before; -EBUSY, and who has it (then dir_fd may be
+ * locked: call again, or close it).
  */
 int runtime_dir_lock(int dir_fd, int *ret_lock_fd, struct runtime_dir_owner *ret_owner);
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sweep: end every process that carries a node's marks
  *
@@ -24,9 +25,9 @@
 #include "spawner/shared/marks.h"
 #include "spawner/shared/process-tree.h"
 
-#define SWEEP_WAIT_MAX 64 /* pidfds held open at a time */
-#define SWEEP_CLEAN_SCANS 3 /* that find nobody, in a row, apart by … */
-#define SWEEP_SETTLE_MS 40
+#define SWEEP_WAIT_MAX    64 /* pidfds held open at a time */
+#define SWEEP_CLEAN_SCANS 3  /* that find nobody, in a row, apart by … */
+#define SWEEP_SETTLE_MS   40
 
 struct sweep_scan {
 	uint64_t node_id;
@@ -114,8 +115,10 @@ static bool sweep_visit(pid_t pid, void *data)
 	return true;
 }
 
-/* A number that is in use as a session's is not given to a new process; so it is still the group's, unless a process
- * has it that is none of ours. */
+/*
+ * A number that is in use as a session's is not given to a new process; so it is still the group's, unless a
+ * process has it that is none of ours.
+ */
 static void sweep_check_sessions(struct sweep_scan *scan)
 {
 	struct process_stat stat;
@@ -154,7 +157,7 @@ static void sweep_wait(struct sweep_scan *scan, int64_t deadline_ms)
 }
 
 int sweep_kill(uint64_t node_id, pid_t *sessions, size_t n_sessions, const pid_t *except, size_t n_except,
-	unsigned int timeout_ms)
+	unsigned timeout_ms)
 {
 	struct sweep_scan scan = {.node_id = node_id,
 		.sessions = sessions,
@@ -178,13 +181,14 @@ int sweep_kill(uint64_t node_id, pid_t *sessions, size_t n_sessions, const pid_t
 		if (scan.n_hit)
 			sweep_wait(&scan, deadline_ms);
 		else
-			poll(NULL, 0, SWEEP_SETTLE_MS); /* one in the middle of exec shows no environment: give it time to arrive */
+			/* one in the middle of exec shows no environment: give it time to arrive */
+			poll(NULL, 0, SWEEP_SETTLE_MS);
 		if (sweep_now_ms() >= deadline_ms && scan.n_hit)
 			return -ETIMEDOUT;
 	}
 }
 
-int sweep_kill_one(uint64_t node_id, pid_t pid, unsigned int timeout_ms)
+int sweep_kill_one(uint64_t node_id, pid_t pid, unsigned timeout_ms)
 {
 	struct sweep_scan scan = {.node_id = node_id, .alone = true};
 	int64_t deadline_ms = sweep_now_ms() + timeout_ms;

@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Arguments of `$spawner`'s methods: an array, of which the last ones may be missing. */
 #include "spawner/supervisor/args.h"
-#include "libactor/protocol/names.h"
 
 #include <errno.h>
 #include <string.h>
+
+#include "libactor/protocol/names.h"
 
 struct supervisor *supervisor_of(actor *self)
 {

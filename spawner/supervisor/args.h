@@ -1,4 +1,8 @@
-/* For the methods of `$spawner`: their arguments, and the methods themselves, as struct actor_method has them. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * For the methods of `$spawner`: their arguments, and the methods themselves, as struct actor_method has
+ * them.
+ */
 #pragma once
 
 #include "libactor/protocol/mp.h"
@@ -16,7 +20,8 @@ struct args args_of(const actor_msg *msg);
 int args_ref(struct args *args, actor_ref *ret);
 int args_timeout(struct args *args, uint64_t *ret);
 int args_uint(struct args *args, uint64_t *ret);
-int args_wait(struct args *args, const char *const *words, const enum node_wait *waits, size_t n, enum node_wait *io_wait);
+int args_wait(struct args *args, const char *const *words, const enum node_wait *waits, size_t n,
+	enum node_wait *io_wait);
 int bad_args(actor_from *from, const char *wanted);
 actor_from *keep(struct supervisor *supervisor, actor_from *from);
 struct supervisor *supervisor_of(actor *self);

@@ -1,10 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The clock, and where logs are. */
-#include "spawner/supervisor/supervisor.h"
-
 #include <stdio.h>
 
-#include "libactor/util/clock.h"
 #include "libactor/protocol/names.h"
+#include "libactor/util/clock.h"
+#include "spawner/supervisor/supervisor.h"
 
 uint64_t supervisor_now_ns(void)
 {

@@ -1,6 +1,8 @@
-/* The directories of groups, g/ID in the runtime directory: made before a group starts, removed after its end. */
-#include "spawner/supervisor/supervisor.h"
-
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The directories of groups, g/ID in the runtime directory: made before a group starts, removed after its
+ * end.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,6 +13,7 @@
 
 #include "libactor/util/log.h"
 #include "spawner/shared/runtime-dir.h"
+#include "spawner/supervisor/supervisor.h"
 
 /* 0, or negative errno. */
 int supervisor_groups_dir_open(struct supervisor *supervisor)
@@ -23,7 +26,8 @@ int supervisor_groups_dir_open(struct supervisor *supervisor)
 		close(supervisor->groups_dir_fd);
 	supervisor->groups_dir_fd = -1;
 	if (mkdirat(dir_fd, "g", 0700) == 0 || errno == EEXIST)
-		supervisor->groups_dir_fd = openat(dir_fd, "g", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		supervisor->groups_dir_fd =
+			openat(dir_fd, "g", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (supervisor->groups_dir_fd < 0)
 		r = -errno;
 	close(dir_fd);
@@ -37,8 +41,8 @@ static void groups_dir_look(struct supervisor *supervisor)
 	struct stat here, named;
 
 	snprintf(path, sizeof(path), "%s/g", supervisor->runtime_dir);
-	if (supervisor->groups_dir_fd < 0 || fstat(supervisor->groups_dir_fd, &here) < 0 || lstat(path, &named) < 0 ||
-		here.st_ino != named.st_ino || here.st_dev != named.st_dev)
+	if (supervisor->groups_dir_fd < 0 || fstat(supervisor->groups_dir_fd, &here) < 0 ||
+		lstat(path, &named) < 0 || here.st_ino != named.st_ino || here.st_dev != named.st_dev)
 		supervisor_groups_dir_open(supervisor);
 }
 

@@ -1,15 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What comes to `$spawner` without being asked for: from the runtime, its own timers, and the broker. */
-#include "spawner/supervisor/args.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 
 #include "libactor/node/service.h"
-#include "libactor/util/log.h"
 #include "libactor/protocol/names.h"
+#include "libactor/util/log.h"
+#include "spawner/supervisor/args.h"
 
-/* The runtime, timers and descriptors of this group speak to the actor by casts. Anybody can send a cast that looks like one of theirs. */
+/*
+ * The runtime, timers and descriptors of this group speak to the actor by casts. Anybody can send a cast that
+ * looks like one of theirs.
+ */
 static bool is_from_within(actor *self, const actor_msg *msg)
 {
 	return actor_msg_sender(msg).group == actor_self(self).group;
@@ -44,8 +47,9 @@ int on_timer(actor *self, const actor_msg *msg)
 }
 
 /*
- * As the keeper looks after us: three looks in a row without an answer, and the broker is killed. Direct links go on meanwhile, and
- * every group announces itself to the next one. Without a link to it, a look counts when it did not answer the last hello.
+ * As the keeper looks after us: three looks in a row without an answer, and the broker is killed. Direct
+ * links go on meanwhile, and every group announces itself to the next one. Without a link to it, a look
+ * counts when it did not answer the last hello.
  */
 int on_broker_look(actor *self, const actor_msg *msg)
 {
@@ -54,14 +58,15 @@ int on_broker_look(actor *self, const actor_msg *msg)
 
 	if (!is_from_within(self, msg))
 		return 0;
-	if (!broker || broker->group != supervisor->looked_at || (!supervisor->broker_up && !service_broker_is_silent(self))) {
+	if (!broker || broker->group != supervisor->looked_at ||
+		(!supervisor->broker_up && !service_broker_is_silent(self))) {
 		supervisor->n_silent = 0;
 		supervisor->looked_at = broker ? broker->group : 0;
 	} else if (supervisor->n_silent >= KEEPER_HANG_LOOKS) {
 		supervisor->n_silent = 0;
 		supervisor_kill_broker(supervisor);
 	} else if (supervisor->n_silent++ == 0 && supervisor->broker_up &&
-		service_ping_broker(self, "broker_lives", supervisor->hang_limit_ms) < 0)
+		   service_ping_broker(self, "broker_lives", supervisor->hang_limit_ms) < 0)
 		supervisor->n_silent = 0;
 	return actor_send_after(self, supervisor->hang_limit_ms / KEEPER_HANG_LOOKS, "broker_look", NULL, "");
 }
@@ -88,15 +93,20 @@ int on_broker_up(actor *self, const actor_msg *msg)
 	supervisor->n_silent = 0;
 	supervisor->broker_up_ns = supervisor_now_ns();
 	if (node_broker(supervisor->node))
-		node_group_ready(supervisor->node, node_broker(supervisor->node)->group, supervisor->broker_up_ns);
+		node_group_ready(
+			supervisor->node, node_broker(supervisor->node)->group, supervisor->broker_up_ns);
 	node_put_groups(supervisor->node, &groups);
 	if (!buf_error(&groups)) {
 		r = mp_reader(groups.data, groups.size_bytes);
-		if (!mp_read_array(&r, &n) && !mp_read_raw(&r, &live, &live_bytes) && !mp_read_raw(&r, &exits, &exits_bytes) &&
-			!mp_read_raw(&r, &speaking, &speaking_bytes) && !mp_read_raw(&r, &clients, &clients_bytes) &&
-			service_cast_broker(self, "groups", "mmmm", (const void *)live, live_bytes, (const void *)exits, exits_bytes,
-				(const void *)speaking, speaking_bytes, (const void *)clients, clients_bytes) == 0)
-			service_hand_over(self, 0, node_last_number(supervisor->node)); /* whatever a broker can be owed is among these */
+		if (!mp_read_array(&r, &n) && !mp_read_raw(&r, &live, &live_bytes) &&
+			!mp_read_raw(&r, &exits, &exits_bytes) &&
+			!mp_read_raw(&r, &speaking, &speaking_bytes) &&
+			!mp_read_raw(&r, &clients, &clients_bytes) &&
+			service_cast_broker(self, "groups", "mmmm", (const void *)live, live_bytes,
+				(const void *)exits, exits_bytes, (const void *)speaking, speaking_bytes,
+				(const void *)clients, clients_bytes) == 0)
+			/* whatever a broker can be owed is among these */
+			service_hand_over(self, 0, node_last_number(supervisor->node));
 	}
 	buf_deinit(&groups);
 	node_tell_again(supervisor->node);
@@ -130,8 +140,8 @@ int on_handed_over(actor *self, const actor_msg *msg)
 	uint64_t group, number;
 	bool ok, routed;
 
-	if (is_from_within(self, msg) && !args_uint(&args, &group) && !args_uint(&args, &number) && !args_bool(&args, false, &ok) &&
-		!args_bool(&args, false, &routed))
+	if (is_from_within(self, msg) && !args_uint(&args, &group) && !args_uint(&args, &number) &&
+		!args_bool(&args, false, &ok) && !args_bool(&args, false, &routed))
 		supervisor_handed_over(supervisor_of(self), group, number, ok, routed);
 	return 0;
 }
@@ -156,7 +166,8 @@ int on_broker_late(actor *self, const actor_msg *msg)
 	if (!is_from_within(self, msg))
 		return 0;
 	if (!supervisor->ready_told)
-		log_warning("there is no broker after %d s: processes run, but names and calls between groups do not work",
+		log_warning(
+			"there is no broker after %d s: processes run, but names and calls between groups do not work",
 			SUPERVISOR_READY_MS / 1000);
 	supervisor_tell_ready(supervisor);
 	return 0;
@@ -223,7 +234,8 @@ int on_watch_owner(actor *self, const actor_msg *msg)
 int on_owner_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
 {
 	struct supervisor *supervisor = supervisor_of(self);
-	struct hash_node *n = hash_first(&supervisor->owners_by_monitor, hash_of_u64(&supervisor->owners_by_monitor, monitor));
+	struct hash_node *n = hash_first(
+		&supervisor->owners_by_monitor, hash_of_u64(&supervisor->owners_by_monitor, monitor));
 
 	for (; n; n = hash_next(n)) {
 		struct owner_watch *watch = container_of(n, struct owner_watch, by_monitor);
@@ -232,7 +244,8 @@ int on_owner_down(actor *self, uint64_t monitor, actor_ref who, const struct act
 			continue;
 		hash_remove(&supervisor->owners_by_monitor, &watch->by_monitor);
 		watch->monitor = 0;
-		if (!strcmp(cause->reason, ERROR_NOCONNECTION) && node_child_by_group(supervisor->node, who.group))
+		if (!strcmp(cause->reason, ERROR_NOCONNECTION) &&
+			node_child_by_group(supervisor->node, who.group))
 			actor_send_after(self, 1000, "watch_owner", NULL, "Ur", watch->number, watch->owner);
 		else
 			node_owner_gone(supervisor->node, watch->number, supervisor_now_ns());

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/supervisor/keeper-link.h"
 
 #include <errno.h>

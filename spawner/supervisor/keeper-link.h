@@ -1,11 +1,14 @@
-/* The supervisor's end of the keeper's socket: what cannot be sent now waits, in order, with its descriptors. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervisor's end of the keeper's socket: what cannot be sent now waits, in order, with its descriptors.
+ */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "spawner/shared/client.h"
 #include "libactor/util/list.h"
+#include "spawner/shared/client.h"
 
 struct keeper_link {
 	int fd;

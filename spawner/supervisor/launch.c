@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/supervisor/launch.h"
 
 #include <elf.h>
@@ -39,10 +40,11 @@ static void environment_add(struct environment *env, const char *variable)
 	env->list[env->n++] = variable;
 }
 
-int launch_seal(const struct launch *launch, const struct child *child, int *ret_fd, char text[LAUNCH_TEXT_BYTES])
+int launch_seal(
+	const struct launch *launch, const struct child *child, int *ret_fd, char text[LAUNCH_TEXT_BYTES])
 {
-	static const char *const inherited[][2] = {
-		{"HOME", "/"}, {"PATH", DEFAULT_PATH}, {"USER", NULL}, {"LANG", NULL}, {"ACTOR_LOG_LEVEL", NULL}};
+	static const char *const inherited[][2] = {{"HOME", "/"}, {"PATH", DEFAULT_PATH}, {"USER", NULL},
+		{"LANG", NULL}, {"ACTOR_LOG_LEVEL", NULL}};
 	enum { N_INHERITED = sizeof(inherited) / sizeof(inherited[0]) };
 	char hex[2 * TOKEN_MAX_BYTES + 1], token_variable[sizeof(hex) + 16];
 	char *base[N_INHERITED] = {0}, *dir_variable = NULL;
@@ -84,8 +86,8 @@ int launch_seal(const struct launch *launch, const struct child *child, int *ret
 	spec.cwd = child->spec.cwd;
 	err = keeper_spec_seal(&spec, ret_fd);
 	if (err)
-		snprintf(text, LAUNCH_TEXT_BYTES, "%.100s cannot be described to the keeper: %s", child->spec.argv[0],
-			strerror(-err));
+		snprintf(text, LAUNCH_TEXT_BYTES, "%.100s cannot be described to the keeper: %s",
+			child->spec.argv[0], strerror(-err));
 out:
 	for (size_t i = 0; i < N_INHERITED; i++)
 		free(base[i]);
@@ -94,7 +96,7 @@ out:
 	return err;
 }
 
-/* --- a program that could not be run ----------------------------------------------------------------------------- */
+/* ---- a program that could not be run ---- */
 
 #define FIRST_LINE_BYTES 256u /* as much as the kernel looks at */
 
@@ -145,7 +147,8 @@ static int program_open(const struct child *child, char path[PATH_MAX])
 }
 
 /* What the first line names, its control characters made visible; false: there is no such line. */
-static bool interpreter_of(const char *line, size_t size_bytes, char ret[2 * FIRST_LINE_BYTES], bool *ret_carriage)
+static bool interpreter_of(
+	const char *line, size_t size_bytes, char ret[2 * FIRST_LINE_BYTES], bool *ret_carriage)
 {
 	size_t n = 0, at = 2;
 
@@ -154,7 +157,8 @@ static bool interpreter_of(const char *line, size_t size_bytes, char ret[2 * FIR
 		return false;
 	while (at < size_bytes && (line[at] == ' ' || line[at] == '\t'))
 		at++;
-	for (; at < size_bytes && !strchr(" \t\n", line[at]) && line[at] && n < 2 * FIRST_LINE_BYTES - 5; at++) {
+	for (; at < size_bytes && !strchr(" \t\n", line[at]) && line[at] && n < 2 * FIRST_LINE_BYTES - 5;
+		at++) {
 		unsigned char c = (unsigned char)line[at];
 
 		if (c == '\r')
@@ -174,10 +178,10 @@ static bool loader_of(int fd, char *ret, size_t size_bytes)
 {
 	Elf64_Ehdr head;
 
-	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
+	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) || memcmp(head.e_ident, ELFMAG, SELFMAG) ||
 		head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_phentsize != sizeof(Elf64_Phdr))
 		return false;
-	for (unsigned int i = 0; i < head.e_phnum; i++) {
+	for (unsigned i = 0; i < head.e_phnum; i++) {
 		Elf64_Phdr part;
 		ssize_t n;
 
@@ -185,7 +189,8 @@ static bool loader_of(int fd, char *ret, size_t size_bytes)
 			return false;
 		if (part.p_type != PT_INTERP)
 			continue;
-		n = pread(fd, ret, part.p_filesz < size_bytes ? part.p_filesz : size_bytes - 1, (off_t)part.p_offset);
+		n = pread(fd, ret, part.p_filesz < size_bytes ? part.p_filesz : size_bytes - 1,
+			(off_t)part.p_offset);
 		if (n <= 0)
 			return false;
 		ret[n] = 0;
@@ -210,15 +215,18 @@ bool launch_explain(const struct child *child, int error, char text[LAUNCH_TEXT_
 	scripted = n > 0 && interpreter_of(line, (size_t)n, named, &carriage);
 	is_elf = n >= SELFMAG && !memcmp(line, ELFMAG, SELFMAG);
 	if (scripted && error != ENOEXEC && (carriage || access(named, X_OK) < 0)) {
-		snprintf(text, LAUNCH_TEXT_BYTES, "%s: %.60s%s, the interpreter of %.100s", strerror(error), named,
-			carriage ? " (it ends in a carriage return)" : "", path);
+		snprintf(text, LAUNCH_TEXT_BYTES, "%s: %.60s%s, the interpreter of %.100s", strerror(error),
+			named, carriage ? " (it ends in a carriage return)" : "", path);
 		explained = true;
 	} else if (error == ENOENT && loader_of(fd, named, sizeof(named))) {
-		snprintf(text, LAUNCH_TEXT_BYTES, "%s: %.80s, the loader that %.100s was built for", strerror(error), named, path);
+		snprintf(text, LAUNCH_TEXT_BYTES, "%s: %.80s, the loader that %.100s was built for",
+			strerror(error), named, path);
 		explained = true;
 	} else if (error == ENOEXEC && !scripted && n >= 0) {
-		snprintf(text, LAUNCH_TEXT_BYTES, is_elf ? "%s: %.100s is a program for another kind of machine"
-			: n ? "%s: %.100s is no program, and has no first line with #! that names an interpreter" : "%s: %.100s is empty",
+		snprintf(text, LAUNCH_TEXT_BYTES,
+			is_elf ? "%s: %.100s is a program for another kind of machine"
+			: n ? "%s: %.100s is no program, and has no first line with #! that names an interpreter"
+			    : "%s: %.100s is empty",
 			strerror(error), path);
 		explained = true;
 	}

@@ -1,11 +1,15 @@
-/* From what a child should be to what the keeper's forked child reads: arguments, environment, token, in a sealed memfd. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From what a child should be to what the keeper's forked child reads: arguments, environment, token, in a
+ * sealed memfd.
+ */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "spawner/node/child.h"
 #include "libactor/protocol/token.h"
+#include "spawner/node/child.h"
 
 #define LAUNCH_TEXT_BYTES 256
 
@@ -15,13 +19,14 @@ struct launch {
 };
 
 /*
- * The environment is HOME, PATH, USER and LANG as the supervisor has them, what the spec says over them, and ACTOR_RUNTIME_DIR and
- * ACTOR_TOKEN of this incarnation. 0; negative errno and a line for people in @text.
+ * The environment is HOME, PATH, USER and LANG as the supervisor has them, what the spec says over them, and
+ * ACTOR_RUNTIME_DIR and ACTOR_TOKEN of this incarnation. 0; negative errno and a line for people in @text.
  */
-int launch_seal(const struct launch *launch, const struct child *child, int *ret_fd, char text[LAUNCH_TEXT_BYTES]);
+int launch_seal(
+	const struct launch *launch, const struct child *child, int *ret_fd, char text[LAUNCH_TEXT_BYTES]);
 
 /*
- * Why exec gave @error (a positive errno) although the file is there: its interpreter, its loader, its format. True: one line in @text;
- * false: there is no more to say than the errno does.
+ * Why exec gave @error (a positive errno) although the file is there: its interpreter, its loader, its
+ * format. True: one line in @text; false: there is no more to say than the errno does.
  */
 bool launch_explain(const struct child *child, int error, char text[LAUNCH_TEXT_BYTES]);

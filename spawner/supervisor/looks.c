@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The methods of `$spawner` that look: answered from what is known, at once. */
-#include "spawner/supervisor/args.h"
-#include "libactor/protocol/names.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "libactor/protocol/names.h"
+#include "spawner/supervisor/args.h"
 
 #define LIST_ARGV_BYTES 1024u
 
@@ -143,7 +144,7 @@ int on_logs(actor *self, const actor_msg *msg, actor_from *from)
 
 	if (args_name(&args, name) < 0)
 		return bad_args(from, "name:str");
-	if (strcmp(name, NAME_BROKER) != 0 && !node_child_by_name(supervisor->node, name)) {
+	if (strcmp(name, NAME_BROKER) && !node_child_by_name(supervisor->node, name)) {
 		actor_reply_error(from, ERROR_NO_NAME, "no process is called %s", name);
 		return 0;
 	}

@@ -1,16 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * actor-supervisor: decides what runs
  *
- * A group like any other, with one actor, `$spawner`. It forks nothing and reaps nothing: it tells the keeper, and hears of it. All that
- * it must not forget lies in a memfd that the keeper holds, written before anything is done that rests on it; so it may be killed at
- * any moment, and the next one goes on.
+ * A group like any other, with one actor, `$spawner`. It forks nothing and reaps nothing: it tells the
+ * keeper, and hears of it. All that it must not forget lies in a memfd that the keeper holds, written before
+ * anything is done that rests on it; so it may be killed at any moment, and the next one goes on.
  *
- * The beginning: HELLO says who we are and brings the state of the one before; then the whole table of processes, then SYNCED. Only then
- * do callers get in. The end: the keeper's socket ends when the keeper does, and then everything of this node goes, found by its marker,
- * for nobody else is left to see to it.
+ * The beginning: HELLO says who we are and brings the state of the one before; then the whole table of
+ * processes, then SYNCED. Only then do callers get in. The end: the keeper's socket ends when the keeper
+ * does, and then everything of this node goes, found by its marker, for nobody else is left to see to it.
  */
-#include "spawner/supervisor/supervisor.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -26,15 +25,16 @@
 #include <unistd.h>
 
 #include "libactor/node/service.h"
+#include "libactor/protocol/names.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/log.h"
 #include "spawner/shared/marks.h"
 #include "spawner/shared/node-log.h"
 #include "spawner/shared/runtime-dir.h"
-#include "libactor/protocol/names.h"
+#include "spawner/supervisor/supervisor.h"
 
-#define HELLO_TIMEOUT_MS 10000
-#define FILES_OWN	 32  /* descriptors of our own, and of the broker's output */
+#define HELLO_TIMEOUT_MS  10000
+#define FILES_OWN         32  /* descriptors of our own, and of the broker's output */
 #define FILES_CONTROL_MAX 128 /* for clients and their links; of few, a quarter */
 
 static void state_load(struct supervisor *supervisor, int fd)
@@ -44,7 +44,7 @@ static void state_load(struct supervisor *supervisor, int fd)
 	if (fd < 0)
 		return;
 	r = state_open(&supervisor->state, fd);
-	for (unsigned int n = 0; !r && n < 2; n++) {
+	for (unsigned n = 0; !r && n < 2; n++) {
 		struct state_reader reader;
 		const uint8_t *data;
 		size_t size_bytes;
@@ -118,7 +118,8 @@ static void open_directories(struct supervisor *supervisor)
 	supervisor->runtime_dir = getenv("ACTOR_RUNTIME_DIR");
 	supervisor->log_dir = getenv("ACTOR_LOG_DIR");
 	if (!supervisor->runtime_dir || !supervisor->log_dir) {
-		log_error("ACTOR_RUNTIME_DIR or ACTOR_LOG_DIR is not set: this program is started by actor-spawner");
+		log_error(
+			"ACTOR_RUNTIME_DIR or ACTOR_LOG_DIR is not set: this program is started by actor-spawner");
 		exit(2);
 	}
 	supervisor->groups_dir_fd = -1;
@@ -179,7 +180,8 @@ static int run(struct supervisor *supervisor)
 	}
 	keeper_record_init(&record, KEEPER_STOP);
 	fcntl(supervisor->keeper.fd, F_SETFL, fcntl(supervisor->keeper.fd, F_GETFL) & ~O_NONBLOCK);
-	if (keeper_link_flush(&supervisor->keeper) == -EPIPE || keeper_link_send(&supervisor->keeper, &record, -1) == -EPIPE)
+	if (keeper_link_flush(&supervisor->keeper) == -EPIPE ||
+		keeper_link_send(&supervisor->keeper, &record, -1) == -EPIPE)
 		supervisor_end_of_node(supervisor); /* what nobody could be told of may still be there */
 	while (keeper_link_is_waiting(&supervisor->keeper)) {
 		struct pollfd poll_fd = {.fd = supervisor->keeper.fd, .events = POLLOUT};
@@ -192,8 +194,8 @@ static int run(struct supervisor *supervisor)
 }
 
 /*
- * What is left for children when we keep enough to be spoken to: two descriptors each. The keeper needs as many and has
- * less of its own.
+ * What is left for children when we keep enough to be spoken to: two descriptors each. The keeper needs as
+ * many and has less of its own.
  */
 static void limit_processes(struct supervisor *supervisor, struct node_config *config)
 {
@@ -205,7 +207,7 @@ static void limit_processes(struct supervisor *supervisor, struct node_config *c
 		return;
 	files = limit.rlim_cur;
 	if (files / 16 < OUTPUT_OPEN_MAX)
-		supervisor->outputs.open_max = (unsigned int)(files / 16);
+		supervisor->outputs.open_max = (unsigned)(files / 16);
 	reserve = files / 4 < FILES_CONTROL_MAX ? files / 4 : FILES_CONTROL_MAX;
 	reserve += FILES_OWN + OUTPUT_LOG_FDS * supervisor->outputs.open_max;
 	config->max_files = files;
@@ -263,7 +265,9 @@ int main(int argc, char **argv)
 	node_set_log_path(supervisor.node, supervisor_log_path, &supervisor);
 	if (hello.hello.n_deaths)
 		log_warning("started again after supervisor number %" PRIu32 " ended%s", hello.hello.n_deaths,
-			hello.hello.flags & KEEPER_HELLO_STATE_ASIDE ? "; its state is set aside, what runs is adopted" : "");
+			hello.hello.flags & KEEPER_HELLO_STATE_ASIDE
+				? "; its state is set aside, what runs is adopted"
+				: "");
 	state_load(&supervisor, state_fd);
 	if (hello.hello.flags & KEEPER_HELLO_STATE_ASIDE)
 		node_state_lost(supervisor.node, supervisor_now_ns());

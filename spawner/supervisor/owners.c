@@ -1,15 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whose end ends a child: the supervisor watches owners as any actor watches another. */
-#include "spawner/supervisor/supervisor.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libactor/util/log.h"
+#include "spawner/supervisor/supervisor.h"
 
 void supervisor_owner_forget(struct supervisor *supervisor, uint64_t number)
 {
-	struct hash_node *n = hash_first(&supervisor->owners_by_number, hash_of_u64(&supervisor->owners_by_number, number));
+	struct hash_node *n =
+		hash_first(&supervisor->owners_by_number, hash_of_u64(&supervisor->owners_by_number, number));
 
 	for (; n; n = hash_next(n)) {
 		struct owner_watch *watch = container_of(n, struct owner_watch, by_number);
@@ -29,7 +30,8 @@ void supervisor_owner_forget(struct supervisor *supervisor, uint64_t number)
 void supervisor_watch_owner(struct supervisor *supervisor, uint64_t number, actor_ref owner)
 {
 	struct owner_watch *watch = NULL;
-	struct hash_node *n = hash_first(&supervisor->owners_by_number, hash_of_u64(&supervisor->owners_by_number, number));
+	struct hash_node *n =
+		hash_first(&supervisor->owners_by_number, hash_of_u64(&supervisor->owners_by_number, number));
 
 	for (; n && !watch; n = hash_next(n))
 		if (container_of(n, struct owner_watch, by_number)->number == number)

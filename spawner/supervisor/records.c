@@ -1,19 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the keeper says: slots of its table, and what comes between. */
-#include "spawner/supervisor/supervisor.h"
-
 #include <errno.h>
 #include <poll.h>
-#include <sys/epoll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
-#include "libactor/util/log.h"
 #include "libactor/protocol/names.h"
+#include "libactor/util/log.h"
+#include "spawner/supervisor/supervisor.h"
 
 #define TURN_RECORDS 256 /* of the keeper's in one go: the rest after what it led to was done */
 
-static void take_slot(struct supervisor *supervisor, const struct keeper_slot *slot, const int *fds, size_t n_fds)
+static void take_slot(
+	struct supervisor *supervisor, const struct keeper_slot *slot, const int *fds, size_t n_fds)
 {
 	int pipes[2] = {-1, -1};
 	size_t i = 0;
@@ -27,9 +28,12 @@ static void take_slot(struct supervisor *supervisor, const struct keeper_slot *s
 		close(fds[i]);
 	if (pipes[0] >= 0 || pipes[1] >= 0) {
 		struct child *child = node_child_by_group(supervisor->node, slot->group_id);
-		struct output_life life = {.group = slot->group_id, .forked_ns = slot->forked_ns, .pid = slot->pid};
+		struct output_life life = {
+			.group = slot->group_id, .forked_ns = slot->forked_ns, .pid = slot->pid};
 
-		life.log_name = slot->spawn_flags & KEEPER_SPAWN_DAEMON ? NAME_BROKER : slot->name[0] ? slot->name : "adopted";
+		life.log_name = slot->spawn_flags & KEEPER_SPAWN_DAEMON ? NAME_BROKER
+				: slot->name[0]                         ? slot->name
+									: "adopted";
 		if (child) {
 			life.log_name = supervisor_log_name(child);
 			life.number = (uint32_t)child->n_ends + 1;
@@ -38,9 +42,11 @@ static void take_slot(struct supervisor *supervisor, const struct keeper_slot *s
 		output_add(&supervisor->outputs, &life, pipes);
 	}
 	if (slot->stage == KEEPER_EXITED)
-		output_end(&supervisor->outputs, slot->group_id, STAMP_ENDED, slot->code, slot->status, text, sizeof(text));
+		output_end(&supervisor->outputs, slot->group_id, STAMP_ENDED, slot->code, slot->status, text,
+			sizeof(text));
 	else if (slot->stage == KEEPER_FAILED)
-		output_end(&supervisor->outputs, slot->group_id, STAMP_FAILED, 0, slot->error, text, sizeof(text));
+		output_end(&supervisor->outputs, slot->group_id, STAMP_FAILED, 0, slot->error, text,
+			sizeof(text));
 	if (slot->stage == KEEPER_FAILED) {
 		const struct child *child = node_child_by_group(supervisor->node, slot->group_id);
 

@@ -1,13 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `$spawner`: its table of methods. */
-#include "spawner/supervisor/args.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include "libactor/node/service.h"
-#include "libactor/util/log.h"
 #include "libactor/protocol/names.h"
+#include "libactor/util/log.h"
+#include "spawner/supervisor/args.h"
 
 static int on_other(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -47,7 +47,8 @@ static const struct actor_method methods[] = {
 	{"rm", on_rm, NULL, "name:str force:bool", "forgets one that is down"},
 	{"ls", on_ls, NULL, "[name:str]", "all processes"},
 	{"status", on_status, NULL, "", "the node"},
-	{"wait", on_wait, NULL, "name:str condition:up|ready|down timeout_ms:int", "waits for a process to get there"},
+	{"wait", on_wait, NULL, "name:str condition:up|ready|down timeout_ms:int",
+		"waits for a process to get there"},
 	{"monitor", on_monitor, NULL, "group:int watcher:ref id:int", "one `down` when that process ends"},
 	{"demonitor", on_demonitor, on_demonitor_cast, "watcher:ref id:int", "no `down` any more"},
 	{"down", on_down_verb, NULL, "", "ends the node in order"},

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/supervisor/state.h"
 
 #include <assert.h>
@@ -10,11 +11,11 @@
 
 #include "libactor/util/siphash.h"
 
-#define STATE_MAGIC    0x54535341u /* "ASST" */
-#define STATE_VERSION  1u
+#define STATE_MAGIC      0x54535341u /* "ASST" */
+#define STATE_VERSION    1u
 #define STATE_HEAD_BYTES 4096u /* a page of its own, written once */
-#define CHUNK_MAGIC    0x4b4e4843u
-#define CHUNK_SNAPSHOT 1u
+#define CHUNK_MAGIC      0x4b4e4843u
+#define CHUNK_SNAPSHOT   1u
 
 struct state_head {
 	uint32_t magic;
@@ -45,7 +46,7 @@ static uint64_t chunk_checksum(const struct chunk *chunk, const void *data)
 	return siphash64(parts, sizeof(parts), checksum_key);
 }
 
-static uint8_t *area_base(const struct state *state, unsigned int area)
+static uint8_t *area_base(const struct state *state, unsigned area)
 {
 	return state->base + STATE_HEAD_BYTES + area * state->area_bytes;
 }
@@ -72,7 +73,7 @@ struct area_extent {
 	size_t used_bytes;
 };
 
-static struct area_extent area_scan(const struct state *state, unsigned int area)
+static struct area_extent area_scan(const struct state *state, unsigned area)
 {
 	const uint8_t *base = area_base(state, area), *end = base + state->area_bytes;
 	struct area_extent extent = {0};
@@ -137,10 +138,10 @@ void state_deinit(struct state *state)
 	*state = (struct state)STATE_INIT;
 }
 
-bool state_read(struct state *state, unsigned int n, struct state_reader *ret)
+bool state_read(struct state *state, unsigned n, struct state_reader *ret)
 {
 	struct area_extent extents[2] = {area_scan(state, 0), area_scan(state, 1)};
-	unsigned int newest = extents[1].last_seq > extents[0].last_seq, area = n ? !newest : newest;
+	unsigned newest = extents[1].last_seq > extents[0].last_seq, area = n ? !newest : newest;
 
 	if (!extents[area].last_seq)
 		return false;
@@ -171,12 +172,12 @@ bool state_next(struct state_reader *reader, const uint8_t **ret, size_t *ret_si
 bool state_fits(const struct state *state, size_t size_bytes)
 {
 	return state->base && state->used_bytes && size_bytes <= state->area_bytes &&
-		sizeof(struct chunk) + padded(size_bytes) <= state->area_bytes - state->used_bytes;
+	       sizeof(struct chunk) + padded(size_bytes) <= state->area_bytes - state->used_bytes;
 }
 
 /* The head goes last: until it is there, what was written is no chunk. */
-__attribute__((nonnull(1))) static void chunk_write(uint8_t *at, uint64_t seq, uint32_t flags, const void *data,
-	size_t size_bytes)
+__attribute__((nonnull(1))) static void chunk_write(
+	uint8_t *at, uint64_t seq, uint32_t flags, const void *data, size_t size_bytes)
 {
 	struct chunk chunk = {.magic = CHUNK_MAGIC, .flags = flags, .seq = seq, .size_bytes = size_bytes};
 
@@ -237,7 +238,8 @@ int state_snapshot(struct state *state, const void *data, size_t size_bytes)
 		grow = true;
 	}
 	if (grow) {
-		err = state_grow(state, area_bytes * 2 <= STATE_AREA_MAX_BYTES && state->base ? area_bytes * 2 : area_bytes);
+		err = state_grow(state,
+			area_bytes * 2 <= STATE_AREA_MAX_BYTES && state->base ? area_bytes * 2 : area_bytes);
 		if (err)
 			return err;
 	}

@@ -1,25 +1,29 @@
-/* The supervisor's shell: the pure node in the middle, around it the keeper, the callers, the clock and the files. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervisor's shell: the pure node in the middle, around it the keeper, the callers, the clock and the
+ * files.
+ */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "actor/actor.h"
+#include "spawner/logs/output.h"
+#include "spawner/node/node.h"
 #include "spawner/supervisor/keeper-link.h"
 #include "spawner/supervisor/launch.h"
-#include "spawner/node/node.h"
-#include "spawner/logs/output.h"
 #include "spawner/supervisor/state.h"
 
-#define SUPERVISOR_READY_MS 5000 /* a node without a broker by then is said to be ready all the same */
-#define SUPERVISOR_SWEEP_MS 5000
-#define SUPERVISOR_AGAIN_MS 1000 /* after a notice was lost on the way */
+#define SUPERVISOR_READY_MS  5000 /* a node without a broker by then is said to be ready all the same */
+#define SUPERVISOR_SWEEP_MS  5000
+#define SUPERVISOR_AGAIN_MS  1000 /* after a notice was lost on the way */
 #define SUPERVISOR_WINDOW_MS 1500 /* after this all groups have said hello to a new broker, or never will */
 
 /* Whose end ends a child. */
 struct owner_watch {
 	struct hash_node by_number, by_monitor;
-	uint64_t number; /* of the child */
+	uint64_t number;  /* of the child */
 	uint64_t monitor; /* 0: not yet, or to be tried again */
 	actor_ref owner;
 };
@@ -47,7 +51,7 @@ struct supervisor {
 	uint64_t timer;   /* 0: none */
 	uint64_t timer_ns;
 	bool broker_up;
-	unsigned int n_silent; /* looks in a row that found no answer of the broker */
+	unsigned n_silent;  /* looks in a row that found no answer of the broker */
 	uint64_t looked_at; /* group id of that broker */
 	int64_t hang_limit_ms;
 	uint64_t broker_up_ns;
@@ -57,7 +61,10 @@ struct supervisor {
 };
 
 uint64_t supervisor_now_ns(void);
-/* After events: once what else is in the mailbox has been handled, one turn takes all actions at one writing of the state. */
+/*
+ * After events: once what else is in the mailbox has been handled, one turn takes all actions at one writing
+ * of the state.
+ */
 void supervisor_need_turn(struct supervisor *supervisor);
 void supervisor_turn(struct supervisor *supervisor);
 /* The keeper's socket or a child's pipe is readable. */
@@ -69,7 +76,8 @@ void supervisor_kill_broker(struct supervisor *supervisor);
 void supervisor_tell_down(struct supervisor *supervisor);
 void supervisor_watch_owner(struct supervisor *supervisor, uint64_t number, actor_ref owner);
 /* What service_hand_over() has to say. */
-void supervisor_handed_over(struct supervisor *supervisor, uint64_t group, uint64_t number, bool ok, bool routed);
+void supervisor_handed_over(
+	struct supervisor *supervisor, uint64_t group, uint64_t number, bool ok, bool routed);
 void supervisor_log_path(const char *name, char *ret, size_t size, void *arg);
 /* What a child's log is called after: the broker's cannot be taken by a child. */
 const char *supervisor_log_name(const struct child *child);

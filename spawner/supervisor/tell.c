@@ -1,6 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the keeper is told; and when there is none any more, the end of the node. */
-#include "spawner/supervisor/supervisor.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,14 +11,19 @@
 #include "libactor/util/log.h"
 #include "spawner/shared/runtime-dir.h"
 #include "spawner/shared/sweep.h"
+#include "spawner/supervisor/supervisor.h"
 
-/* Of the leaders that were alive when the keeper was heard last: their sessions may hold somebody without a mark. */
+/*
+ * Of the leaders that were alive when the keeper was heard last: their sessions may hold somebody without a
+ * mark.
+ */
 static size_t sessions_of(const struct node *node, pid_t **ret)
 {
 	size_t n = 0, n_max = node ? node_count(node) : 0;
 
 	*ret = n_max ? calloc(n_max, sizeof(**ret)) : NULL;
-	for (struct child *child = *ret ? node_first(node) : NULL; child && n < n_max; child = node_after(node, child))
+	for (struct child *child = *ret ? node_first(node) : NULL; child && n < n_max;
+		child = node_after(node, child))
 		if (child->pid > 0)
 			(*ret)[n++] = child->pid;
 	return n;
@@ -37,8 +41,8 @@ static pid_t broker_pid(const struct supervisor *supervisor)
 }
 
 /*
- * The broker goes last: should we be killed meanwhile, it goes on with this. It waits for that as long as we hold the
- * lock of the directory (broker/aftermath.c).
+ * The broker goes last: should we be killed meanwhile, it goes on with this. It waits for that as long as we
+ * hold the lock of the directory (broker/aftermath.c).
  */
 __attribute__((noreturn)) void supervisor_end_of_node(struct supervisor *supervisor)
 {

@@ -1,6 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A turn: the state is written, then everything that the node wants is done. */
-#include "spawner/supervisor/supervisor.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,9 +11,10 @@
 
 #include "libactor/node/service.h"
 #include "libactor/protocol/cause.h"
+#include "libactor/protocol/names.h"
 #include "libactor/util/log.h"
 #include "spawner/shared/proc.h"
-#include "libactor/protocol/names.h"
+#include "spawner/supervisor/supervisor.h"
 
 static void do_spawn(struct supervisor *supervisor, uint64_t group)
 {
@@ -40,7 +40,8 @@ static void do_spawn(struct supervisor *supervisor, uint64_t group)
 	record.spawn.flags = child->daemon ? KEEPER_SPAWN_DAEMON : 0;
 	record.spawn.stdout_io = record.spawn.stderr_io = KEEPER_IO_PIPE;
 	record.spawn.notify_fd = -1;
-	snprintf(record.spawn.name, sizeof(record.spawn.name), "%.*s", (int)sizeof(record.spawn.name) - 1, child->name);
+	snprintf(record.spawn.name, sizeof(record.spawn.name), "%.*s", (int)sizeof(record.spawn.name) - 1,
+		child->name);
 	supervisor_keeper_tell(supervisor, &record, fd);
 }
 
@@ -81,8 +82,8 @@ void supervisor_kill_broker(struct supervisor *supervisor)
 
 	if (!broker || broker->pid <= 0 || process_is_traced(broker->pid))
 		return;
-	log_warning("the broker (pid %d) does not answer for %" PRId64 " s: it is killed, and started again", (int)broker->pid,
-		supervisor->hang_limit_ms / 1000);
+	log_warning("the broker (pid %d) does not answer for %" PRId64 " s: it is killed, and started again",
+		(int)broker->pid, supervisor->hang_limit_ms / 1000);
 	do_kill_tree(supervisor, broker->group);
 }
 
@@ -110,7 +111,7 @@ static void do_reply(const struct node_action *action)
 	if (action->error)
 		actor_reply_error(action->from, action->error, "%s", action->text);
 	else if (buf_error(&action->body) < 0 ||
-		actor_reply(action->from, "m", (const void *)action->body.data, action->body.size_bytes) < 0)
+		 actor_reply(action->from, "m", (const void *)action->body.data, action->body.size_bytes) < 0)
 		actor_reply_error(action->from, ERROR_OVERLOADED, "the answer is too big");
 }
 
@@ -119,8 +120,8 @@ static void do_group_down(struct supervisor *supervisor, const struct node_actio
 	struct buf cause = BUF_INIT;
 
 	cause_put(&cause, &action->cause);
-	if (!buf_error(&cause) && service_cast_broker(supervisor->self, "group_down", "Um", action->group, (const void *)cause.data,
-					  cause.size_bytes) == 0)
+	if (!buf_error(&cause) && service_cast_broker(supervisor->self, "group_down", "Um", action->group,
+					  (const void *)cause.data, cause.size_bytes) == 0)
 		service_hand_over(supervisor->self, 0, action->number);
 	buf_deinit(&cause);
 }
@@ -132,18 +133,23 @@ static void do_tell(struct supervisor *supervisor, uint64_t client)
 	uint64_t last = 0;
 
 	while (node_next_notice(supervisor->node, client, &notice)) {
-		service_send_down(supervisor->self, notice.watcher, (actor_ref){supervisor->node_id, notice.group, 0}, notice.id,
-			notice.cause);
+		service_send_down(supervisor->self, notice.watcher,
+			(actor_ref){supervisor->node_id, notice.group, 0}, notice.id, notice.cause);
 		last = notice.number;
 	}
 	if (last)
 		service_hand_over(supervisor->self, client, last);
 }
 
-void supervisor_handed_over(struct supervisor *supervisor, uint64_t group, uint64_t number, bool ok, bool routed)
+void supervisor_handed_over(
+	struct supervisor *supervisor, uint64_t group, uint64_t number, bool ok, bool routed)
 {
-	/* a broker that has just been started does not know yet whom it routes for: what is for one of those it may have dropped */
-	bool early = routed && supervisor_now_ns() - supervisor->broker_up_ns < SUPERVISOR_WINDOW_MS * UINT64_C(1000000);
+	/*
+	 * a broker that has just been started does not know yet whom it routes for: what is for one of those
+	 * it may have dropped
+	 */
+	bool early = routed && supervisor_now_ns() - supervisor->broker_up_ns <
+				       SUPERVISOR_WINDOW_MS * UINT64_C(1000000);
 
 	if (!group) {
 		if (ok)
@@ -152,7 +158,8 @@ void supervisor_handed_over(struct supervisor *supervisor, uint64_t group, uint6
 		node_notices_handed(supervisor->node, group, number);
 	} else {
 		node_notices_lost(supervisor->node, group);
-		if (!supervisor->again_is_due && actor_send_after(supervisor->self, SUPERVISOR_AGAIN_MS, "tell_again", NULL, "") == 0)
+		if (!supervisor->again_is_due &&
+			actor_send_after(supervisor->self, SUPERVISOR_AGAIN_MS, "tell_again", NULL, "") == 0)
 			supervisor->again_is_due = true;
 	}
 	supervisor_need_turn(supervisor);
@@ -242,9 +249,11 @@ static void state_write(struct supervisor *supervisor)
 	if (r == 1)
 		state_hand_over(supervisor);
 	if (r < 0) {
-		log_error("the state cannot be written: %s; processes started from now on may be adopted without it",
+		log_error(
+			"the state cannot be written: %s; processes started from now on may be adopted without it",
 			strerror(-r));
-		supervisor->state.used_bytes = 0; /* no change can be understood behind what is missing: all of it, the next time */
+		/* no change can be understood behind what is missing: all of it, the next time */
+		supervisor->state.used_bytes = 0;
 		node_state_not_written(supervisor->node);
 	}
 }
@@ -274,7 +283,10 @@ void supervisor_turn(struct supervisor *supervisor)
 
 	supervisor->turn_is_due = false;
 	list_init(&late);
-	do { /* a launch that fails at once leads to further actions: they rest on a state that is not written yet */
+	/*
+	 * a launch that fails at once leads to further actions: they rest on a state that is not written yet
+	 */
+	do {
 		while ((action = node_next_early(supervisor->node))) {
 			log_info("%s", action->text);
 			node_action_free(action);

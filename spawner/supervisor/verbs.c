@@ -1,13 +1,16 @@
-/* The methods of `$spawner` that change something (docs/protocol.md §5). Whoever waits is kept by the node: the actor itself never does. */
-#include "spawner/supervisor/args.h"
-
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The methods of `$spawner` that change something (docs/protocol.md §5). Whoever waits is kept by the node:
+ * the actor itself never does.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "libactor/util/log.h"
 #include "libactor/protocol/names.h"
+#include "libactor/util/log.h"
+#include "spawner/supervisor/args.h"
 
 int on_spawn(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -36,14 +39,15 @@ int on_spawn(actor *self, const actor_msg *msg, actor_from *from)
 	}
 	from = keep(supervisor, from);
 	if (from)
-		node_spawn(supervisor->node, &spec, actor_from_ref(from), from, wait, timeout_ms, supervisor_now_ns());
+		node_spawn(supervisor->node, &spec, actor_from_ref(from), from, wait, timeout_ms,
+			supervisor_now_ns());
 	spec_deinit(&spec);
 	return 0;
 }
 
 static int named(actor *self, const actor_msg *msg, actor_from *from,
-	void (*verb)(struct node *node, const char *name, bool flag, void *from, uint64_t now_ns), bool fallback,
-	const char *wanted)
+	void (*verb)(struct node *node, const char *name, bool flag, void *from, uint64_t now_ns),
+	bool fallback, const char *wanted)
 {
 	struct supervisor *supervisor = supervisor_of(self);
 	struct args args = args_of(msg);
@@ -168,7 +172,8 @@ int on_demonitor_cast(actor *self, const actor_msg *msg)
 	actor_ref watcher;
 	uint64_t id;
 
-	if (args_ref(&args, &watcher) < 0 || args_uint(&args, &id) < 0 || watcher.group != actor_msg_sender(msg).group)
+	if (args_ref(&args, &watcher) < 0 || args_uint(&args, &id) < 0 ||
+		watcher.group != actor_msg_sender(msg).group)
 		return 0;
 	node_demonitor(supervisor->node, watcher, id, NULL);
 	supervisor_need_turn(supervisor);

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whatever is sent to a rendezvous, or answered by one; and tokens. */
 #include <string.h>
 
-#include "tests/fuzz/fuzz.h"
 #include "libactor/protocol/hello.h"
 #include "libactor/util/utf8.h"
+#include "tests/fuzz/fuzz.h"
 
 static void hello_check(const struct hello *hello)
 {
@@ -21,7 +22,8 @@ static void hello_check(const struct hello *hello)
 	}
 	hello_put(&b, hello);
 	FUZZ_CHECK(hello_parse(b.data, b.size_bytes, &again) == 0);
-	FUZZ_CHECK(again.pid == hello->pid && again.name.len == hello->name.len && again.token_bytes == hello->token_bytes);
+	FUZZ_CHECK(again.pid == hello->pid && again.name.len == hello->name.len &&
+		   again.token_bytes == hello->token_bytes);
 	buf_deinit(&b);
 }
 
@@ -30,7 +32,7 @@ static void answer_check(const struct hello_answer *answer)
 	struct hello_answer again;
 	struct buf b = BUF_INIT;
 
-	FUZZ_CHECK(answer->error.s || (answer->url.len > 6 && memcmp(answer->url.s, "ipc://", 6) == 0));
+	FUZZ_CHECK(answer->error.s || (answer->url.len > 6 && !memcmp(answer->url.s, "ipc://", 6)));
 	hello_answer_put(&b, answer);
 	FUZZ_CHECK(hello_answer_parse(b.data, b.size_bytes, &again) == 0);
 	FUZZ_CHECK(again.node == answer->node || answer->error.s);

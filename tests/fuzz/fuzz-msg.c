@@ -1,19 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A body read by formats. The first byte chooses the format, the rest is the body, which need not be well-formed: no reader may
- * rely on somebody having looked before. What a format wrote must be inside the message or a copy of it.
+ * A body read by formats. The first byte chooses the format, the rest is the body, which need not be
+ * well-formed: no reader may rely on somebody having looked before. What a format wrote must be inside the
+ * message or a copy of it.
  */
 #include <errno.h>
 #include <string.h>
 
-#include "tests/fuzz/fuzz.h"
 #include "libactor/message/msg.h"
 #include "libactor/protocol/mp.h"
+#include "tests/fuzz/fuzz.h"
 
 static void check_inside(const actor_msg *msg, const void *p, size_t size_bytes)
 {
 	const uint8_t *at = p;
 
-	FUZZ_CHECK(at >= msg->body && size_bytes <= msg->body_bytes && at + size_bytes <= msg->body + msg->body_bytes);
+	FUZZ_CHECK(at >= msg->body && size_bytes <= msg->body_bytes &&
+		   at + size_bytes <= msg->body + msg->body_bytes);
 }
 
 static void unpack(const actor_msg *msg, unsigned choice)
@@ -58,13 +61,15 @@ static void unpack(const actor_msg *msg, unsigned choice)
 		e = actor_msg_unpack(msg, "oo?", &object, &object);
 		break;
 	case 6:
-		e = actor_msg_unpack(msg, "{s:i,s:s?,s:[iI*]?,s:{s:m?}?}*", "a", &i, "b", &s, "c", &i, &i64, "d", "e", &raw, &raw_len);
+		e = actor_msg_unpack(msg, "{s:i,s:s?,s:[iI*]?,s:{s:m?}?}*", "a", &i, "b", &s, "c", &i, &i64,
+			"d", "e", &raw, &raw_len);
 		break;
 	case 7:
 		e = actor_msg_unpack(msg, "[[[i?]?]?]?s?*", &i, &s);
 		break;
 	case 8:
-		e = actor_msg_unpack(msg, "{s:s#,s:y#,s:r,s:o}", "k", &t, &len, "l", &raw, &raw_len, "m", &ref, "n", &object);
+		e = actor_msg_unpack(msg, "{s:s#,s:y#,s:r,s:o}", "k", &t, &len, "l", &raw, &raw_len, "m",
+			&ref, "n", &object);
 		if (!e)
 			check_inside(msg, t, len);
 		break;
@@ -79,7 +84,8 @@ static void unpack(const actor_msg *msg, unsigned choice)
 		break;
 	}
 	/* A format of several values is no format for a result. */
-	FUZZ_CHECK(e == 0 || e == -EPROTO || e == -ERANGE || e == -ENOENT || (e == -EINVAL && msg->kind == MSG_REPLY));
+	FUZZ_CHECK(e == 0 || e == -EPROTO || e == -ERANGE || e == -ENOENT ||
+		   (e == -EINVAL && msg->kind == MSG_REPLY));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
@@ -90,7 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 
 	if (size_bytes < 2)
 		return 0;
-	FUZZ_CHECK(msg_new_received(&msg, ACTOR_NOBODY, wire_cstr(data[0] & 0x80 ? "" : "m"), data + 1, size_bytes - 1) == 0);
+	FUZZ_CHECK(msg_new_received(&msg, ACTOR_NOBODY, wire_cstr(data[0] & 0x80 ? "" : "m"), data + 1,
+			   size_bytes - 1) == 0);
 	unpack(msg, data[0]);
 	r = mp_reader(msg->body, msg->body_bytes);
 	sound = mp_skip(&r) == 0;

@@ -1,4 +1,8 @@
-/* A fuzz target is one function; libFuzzer calls it (clang, -Dfuzz=true), or run-corpus.c once for each file it is given. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A fuzz target is one function; libFuzzer calls it (clang, -Dfuzz=true), or run-corpus.c once for each file
+ * it is given.
+ */
 #pragma once
 
 #include <stddef.h>

@@ -1,4 +1,8 @@
-/* Runs a fuzz target over files and directories, without libFuzzer: the corpus as a test, under any compiler and sanitizer. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs a fuzz target over files and directories, without libFuzzer: the corpus as a test, under any compiler
+ * and sanitizer.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

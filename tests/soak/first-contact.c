@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long the first call to a stranger takes, and what many who meet one at once cost. With a broker of its own (ACTOR_BROKER: the
- * program); public API only, so that it measures older builds as well.
+ * How long the first call to a stranger takes, and what many who meet one at once cost. With a broker of its
+ * own (ACTOR_BROKER: the program); public API only, so that it measures older builds as well.
  *
  * usage: first-contact [CONTACTS [GROUPS]]
  */
@@ -93,7 +94,8 @@ static pid_t start(const char *const *argv)
 
 static actor_client *client_new(enum actor_join_mode mode)
 {
-	struct actor_group_options options = {.name = "stranger", .runtime_dir = dir, .mode = mode, .connect_timeout_ms = PATIENCE_MS};
+	struct actor_group_options options = {
+		.name = "stranger", .runtime_dir = dir, .mode = mode, .connect_timeout_ms = PATIENCE_MS};
 	int64_t end_ns = now_ns() + PATIENCE_MS * INT64_C(1000000);
 	actor_client *client = NULL;
 	int r;
@@ -248,7 +250,8 @@ static void all_at_once(int n)
 			snprintf(text[1], 16, "%d", go[0]);
 			snprintf(text[2], 16, "%d", tell[1]);
 			snprintf(text[3], 16, "%d", stay[0]);
-			execl("/proc/self/exe", "first-contact", "meet", text[0], text[1], text[2], text[3], NULL);
+			execl("/proc/self/exe", "first-contact", "meet", text[0], text[1], text[2], text[3],
+				NULL);
 			_exit(127);
 		}
 	}
@@ -273,8 +276,8 @@ static void all_at_once(int n)
 	if (n_failed)
 		fail("%d of %d groups were not answered", n_failed, n);
 	report("first call of each, all at once", times, n);
-	printf("# %d groups met one in %.1f ms; its descriptors: %d, then %d, at the end %d\n", n, (double)(end_ns - start_ns) / 1e6, before,
-		linked, fds_settle(target_pid, before));
+	printf("# %d groups met one in %.1f ms; its descriptors: %d, then %d, at the end %d\n", n,
+		(double)(end_ns - start_ns) / 1e6, before, linked, fds_settle(target_pid, before));
 	if (fds_of(target_pid) != before)
 		fail("the target had %d descriptors, and has %d now", before, fds_of(target_pid));
 	free(times);
@@ -290,9 +293,9 @@ int main(int argc, char **argv)
 	actor_client *client;
 	actor_ref target;
 
-	if (argc > 1 && strcmp(argv[1], "target") == 0)
+	if (argc > 1 && !strcmp(argv[1], "target"))
 		return actor_main(&target_behavior, NULL, "target");
-	if (argc == 6 && strcmp(argv[1], "meet") == 0) {
+	if (argc == 6 && !strcmp(argv[1], "meet")) {
 		snprintf(dir, sizeof(dir), "%s", getenv("ACTOR_RUNTIME_DIR"));
 		return meet(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
 	}

@@ -1,14 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kill-at PROGRAM [NAME:]N COMMAND [ARG]...: runs COMMAND, waits among all that descends from it for the first process that becomes PROGRAM (by the
- * last part of its name), and sends SIGKILL to that process as it enters its N-th system call after that exec, all its threads counted.
- * The call itself is not made. N 0: only counts. N as NAME:N: only the calls are counted that send a signal to a process of the program NAME.
+ * kill-at PROGRAM [NAME:]N COMMAND [ARG]...: runs COMMAND, waits among all that descends from it for the
+ * first process that becomes PROGRAM (by the last part of its name), and sends SIGKILL to that process as it
+ * enters its N-th system call after that exec, all its threads counted. The call itself is not made. N 0:
+ * only counts. N as NAME:N: only the calls are counted that send a signal to a process of the program NAME.
  *
  * The last line on stdout says what happened, and the exit status is COMMAND's:
  *   killed pid PID at N: NAME-OF-THE-CALL
  *   ended after M                 it had fewer calls
  *   never started                 nothing became PROGRAM
  *
- * A PROGRAM that outlives COMMAND is waited for. SIGTERM is passed on to COMMAND. Everything else runs untouched: a process is let go as soon as it is known to be another program, and with the kill all are let go.
+ * A PROGRAM that outlives COMMAND is waited for. SIGTERM is passed on to COMMAND. Everything else runs
+ * untouched: a process is let go as soon as it is known to be another program, and with the kill all are let
+ * go.
  */
 #include <elf.h>
 #include <errno.h>
@@ -26,7 +30,9 @@
 #include <unistd.h>
 
 #define TRACEES_MAX 4096
-#define OPTIONS (PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD)
+#define OPTIONS                                                                                              \
+	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |               \
+		PTRACE_O_TRACESYSGOOD)
 
 struct tracee {
 	pid_t tid;
@@ -116,7 +122,7 @@ static bool is_of(pid_t pid, const char *wanted)
 		return false;
 	path[n] = 0;
 	name = strrchr(path, '/');
-	return strcmp(name ? name + 1 : path, wanted) == 0;
+	return !strcmp(name ? name + 1 : path, wanted);
 }
 
 struct call {
@@ -199,7 +205,8 @@ int main(int argc, char **argv)
 		perror(argv[3]);
 		_exit(127);
 	}
-	if (command < 0 || waitpid(command, &status, WUNTRACED) != command || ptrace(PTRACE_SEIZE, command, NULL, (void *)(long)OPTIONS) < 0) {
+	if (command < 0 || waitpid(command, &status, WUNTRACED) != command ||
+		ptrace(PTRACE_SEIZE, command, NULL, (void *)(long)OPTIONS) < 0) {
 		perror("kill-at");
 		return 2;
 	}
@@ -238,7 +245,8 @@ int main(int argc, char **argv)
 				continue;
 			}
 			go_on(tracee, 0);
-		} else if (event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK) {
+		} else if (event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK ||
+			   event == PTRACE_EVENT_VFORK) {
 			unsigned long child = 0;
 
 			ptrace(PTRACE_GETEVENTMSG, tid, NULL, &child);

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * meeter NAME LEDGER: an actor program that meets others, and writes down what came of it. For meetings.py.
  *
- * meet: a visitor is made for each meeting, an actor of its own. It watches the other, sends numbered notes, asks how many arrived, and stays to hear of the
- * other's end. Lines of the ledger, appended in one write each, so that a killed process has said what it knew:
+ * meet: a visitor is made for each meeting, an actor of its own. It watches the other, sends numbered notes,
+ * asks how many arrived, and stays to hear of the other's end. Lines of the ledger, appended in one write
+ * each, so that a killed process has said what it knew:
  *   begin VISITOR TARGET                     a visitor is on its way: a `call` line will follow
  *   sent VISITOR TARGET COUNT ERROR          COUNT notes were accepted; ERROR: why not all
  *   call VISITOR TARGET ERROR NOTED SENT TOOK-MS TIMEOUT-MS
@@ -10,6 +12,7 @@
  *   stale VISITOR TARGET NAME                after that the name still led to the dead
  *   hole VISITOR EXPECTED CAME               as the receiver of notes
  */
+#include <actor/actor.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -18,8 +21,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <actor/actor.h>
 
 #define VISITORS_MAX 65536 /* whose notes are counted here */
 
@@ -62,7 +63,7 @@ static int64_t now_ms(void)
 static struct sender *sender_of(const char *key)
 {
 	for (size_t i = n_senders; i > 0; i--)
-		if (strcmp(senders[i - 1].key, key) == 0)
+		if (!strcmp(senders[i - 1].key, key))
 			return &senders[i - 1];
 	if (n_senders == VISITORS_MAX)
 		abort();
@@ -101,8 +102,8 @@ static int visitor_go(actor *self, const actor_msg *msg)
 	if (r == 0 && actor_msg_unpack(reply, "I", &noted) < 0)
 		noted = -2;
 	actor_msg_free(reply);
-	ledger("call %s %s %d %lld %lld %lld %lld\n", me, target, r, (long long)noted, (long long)meeting->sent, (long long)(now_ms() - start_ms),
-		(long long)meeting->timeout_ms);
+	ledger("call %s %s %d %lld %lld %lld %lld\n", me, target, r, (long long)noted,
+		(long long)meeting->sent, (long long)(now_ms() - start_ms), (long long)meeting->timeout_ms);
 	return 0;
 }
 
@@ -112,8 +113,10 @@ static int visitor_down(actor *self, uint64_t monitor, actor_ref who, const stru
 	struct meeting *meeting = actor_state(self);
 	actor_ref found = ACTOR_NOBODY;
 
-	ledger("down %s %s %s\n", actor_ref_format(actor_self(self), me), actor_ref_format(who, target), cause->reason);
-	if (meeting->name[0] && actor_whereis(self, meeting->name, &found) == 0 && actor_ref_equal(found, meeting->target))
+	ledger("down %s %s %s\n", actor_ref_format(actor_self(self), me), actor_ref_format(who, target),
+		cause->reason);
+	if (meeting->name[0] && actor_whereis(self, meeting->name, &found) == 0 &&
+		actor_ref_equal(found, meeting->target))
 		ledger("stale %s %s %s\n", me, target, meeting->name);
 	return 0;
 }

@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * watcher GROUP: an actor program that watches a process until its end. For kill-steps.py.
- * Lines on stdout: "watching" when whoever reaps it has answered, "down REASON CODE" for each notice; it stays until TERM, to see one that is too many.
+ * watcher GROUP: an actor program that watches a process until its end. For kill-steps.py. Lines on stdout:
+ * "watching" when whoever reaps it has answered, "down REASON CODE" for each notice; it stays until TERM, to
+ * see one that is too many.
  */
-#include <stdio.h>
-
 #include <actor/actor.h>
+#include <stdio.h>
 
 static int watcher_init(actor *self, const void *arg)
 {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An actor for the tests of tools: says back what it is told, refuses, takes its time, keeps silent, dies.
  * usage: actor-mirror [NAME]
@@ -74,8 +75,8 @@ static const struct actor_method mirror_methods[] = {
 	{0},
 };
 
-static const struct actor_behavior mirror = {.name = "mirror", .state_size = sizeof(struct mirror),
-	.methods = mirror_methods};
+static const struct actor_behavior mirror = {
+	.name = "mirror", .state_size = sizeof(struct mirror), .methods = mirror_methods};
 
 int main(int argc, char *argv[])
 {

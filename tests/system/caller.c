@@ -1,16 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * caller NAME [TIMEOUT_MS]
- * Calls `add 1` on a named counter over a direct link, over and over, until TERM; then says how it went, as JSON:
- * {"calls": N, "failures": N, "last_error": errno, "longest_us": N}. The line "calling" on stdout: the first call has been answered.
+ * caller NAME [TIMEOUT_MS] Calls `add 1` on a named counter over a direct link, over and over, until TERM;
+ * then says how it went, as JSON: {"calls": N, "failures": N, "last_error": errno, "longest_us": N}. The line
+ * "calling" on stdout: the first call has been answered.
  */
+#include <actor/actor.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include <actor/actor.h>
 
 static atomic_bool over;
 
@@ -38,7 +38,8 @@ int main(int argc, char **argv)
 	if (argc != 2 && argc != 3)
 		return 2;
 	signal(SIGTERM, on_term);
-	r = actor_client_new(&client, &(struct actor_group_options){.name = "caller", .mode = ACTOR_JOIN_DIRECT});
+	r = actor_client_new(
+		&client, &(struct actor_group_options){.name = "caller", .mode = ACTOR_JOIN_DIRECT});
 	if (r == 0)
 		r = actor_client_whereis(client, argv[1], &to);
 	if (r < 0) {
@@ -48,7 +49,8 @@ int main(int argc, char **argv)
 	while (!atomic_load(&over)) {
 		int64_t start_us = now_us(), took_us;
 
-		r = actor_client_call(client, actor_to(to), "add", argc == 3 ? atoi(argv[2]) : 5000, NULL, "i", 1);
+		r = actor_client_call(
+			client, actor_to(to), "add", argc == 3 ? atoi(argv[2]) : 5000, NULL, "i", 1);
 		took_us = now_us() - start_us;
 		if (took_us > longest_us)
 			longest_us = took_us;
@@ -61,7 +63,8 @@ int main(int argc, char **argv)
 			fflush(stdout);
 		}
 	}
-	printf("{\"calls\": %ld, \"failures\": %ld, \"last_error\": %d, \"longest_us\": %lld}\n", calls, failures, last_error, (long long)longest_us);
+	printf("{\"calls\": %ld, \"failures\": %ld, \"last_error\": %d, \"longest_us\": %lld}\n", calls,
+		failures, last_error, (long long)longest_us);
 	actor_client_free(client);
 	return 0;
 }

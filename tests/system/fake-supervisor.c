@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fake-supervisor: hands the keeper's socket to the test, which then is the supervisor
  *
@@ -10,8 +11,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "spawner/shared/protocol.h"
+
 #include "spawner/shared/marks.h"
+#include "spawner/shared/protocol.h"
 #include "spawner/shared/sweep.h"
 
 int main(void)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A real broker process, and clients made of transport, hello and wire alone. ACTOR_BROKER: the program. */
 #include <dirent.h>
 #include <errno.h>
@@ -27,7 +28,7 @@
 #include "libactor/protocol/wire.h"
 #include "tests/fact.h"
 
-#define NODE UINT64_C(0x77)
+#define NODE    UINT64_C(0x77)
 #define KEY_HEX "000102030405060708090a0b0c0d0e0f"
 #define LONG_MS 10000 /* nothing takes that long; then the test fails */
 
@@ -58,7 +59,7 @@ struct client {
 	char url[512];
 };
 
-/* ---- the broker -------------------------------------------------------------------------------------------------- */
+/* ---- the broker ---- */
 
 static void broker_start(const char *group, const char *window_ms)
 {
@@ -69,8 +70,8 @@ static void broker_start(const char *group, const char *window_ms)
 	assert_true(broker_pid >= 0);
 	if (broker_pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execl(broker_program, "actor-broker", "--runtime-dir", dir, "--node-id", "0x77", "--key-hex", KEY_HEX, "--group",
-			group, "--window-ms", window_ms, (char *)NULL);
+		execl(broker_program, "actor-broker", "--runtime-dir", dir, "--node-id", "0x77", "--key-hex",
+			KEY_HEX, "--group", group, "--window-ms", window_ms, (char *)NULL);
 		_exit(127);
 	}
 	for (;;) {
@@ -116,7 +117,7 @@ static bool broker_is_alive(void)
 	return waitpid(broker_pid, NULL, WNOHANG) == 0;
 }
 
-/* ---- clients ----------------------------------------------------------------------------------------------------- */
+/* ---- clients ---- */
 
 static void on_answer(struct client *c, const struct transport_event *event)
 {
@@ -194,7 +195,8 @@ static void turn(void)
 
 static void client_hello(struct client *c, const char *name, const struct token *token)
 {
-	struct hello hello = {.version_min = 1, .version_max = 1, .name = wire_cstr(name), .pid = (uint64_t)getpid()};
+	struct hello hello = {
+		.version_min = 1, .version_max = 1, .name = wire_cstr(name), .pid = (uint64_t)getpid()};
 	struct request *request;
 	struct buf b = BUF_INIT;
 
@@ -276,7 +278,8 @@ static uint64_t ask(struct client *c, const char *method, const char *name, cons
 		mp_put_cstr(&args, name);
 	if (ref)
 		mp_put_ref(&args, *ref);
-	wire_put_call(pipe_out(c->link), &to, ref_of(c, 0), wire_cstr(method), args.data, args.size_bytes, ++c->ids, 0);
+	wire_put_call(pipe_out(c->link), &to, ref_of(c, 0), wire_cstr(method), args.data, args.size_bytes,
+		++c->ids, 0);
 	pipe_flush(c->link);
 	buf_deinit(&args);
 	return c->ids;
@@ -323,7 +326,7 @@ static actor_ref expect_ref(struct client *c, uint64_t id)
 	return ref;
 }
 
-/* ---- facts ------------------------------------------------------------------------------------------------------- */
+/* ---- facts ---- */
 
 static int setup(void **state)
 {
@@ -395,7 +398,10 @@ static void test_a_call_is_routed_and_answered(void **state)
 	client_free(b);
 }
 
-/* Another process that registers a name and is killed; only that end of a pipe which it holds says that it is ready. */
+/*
+ * Another process that registers a name and is killed; only that end of a pipe which it holds says that it is
+ * ready.
+ */
 static pid_t fork_holder(const char *name)
 {
 	int ready[2];
@@ -435,7 +441,8 @@ static int hold(char **argv)
 		return 1;
 	c = client_new();
 	client_hello(c, "holder", NULL);
-	if (pipe_dial(transport, c->url + 6, (struct transport_peer){.uid = getuid()}, LONG_MS, c, &c->link) < 0)
+	if (pipe_dial(transport, c->url + 6, (struct transport_peer){.uid = getuid()}, LONG_MS, c, &c->link) <
+		0)
 		return 1;
 	while (!c->up)
 		turn();
@@ -493,7 +500,8 @@ static void test_garbage_ends_only_its_own_connection(void **state)
 	/* a request that is no hello */
 	mp_put_cstr(&b, "let me in");
 	rude->answered = false;
-	assert_int_equal(request_send(transport, broker_path, b.data, b.size_bytes, LONG_MS, rude, &request), 0);
+	assert_int_equal(
+		request_send(transport, broker_path, b.data, b.size_bytes, LONG_MS, rude, &request), 0);
 	while (!rude->answered)
 		turn();
 	assert_string_equal(rude->refused, "bad_hello");
@@ -566,7 +574,8 @@ static void test_a_resume_token_outlives_the_broker(void **state)
 	mp_put_ref(&args, ref);
 	mp_put_array(&args, 0);
 	mp_put_array(&args, 0);
-	wire_put_call(pipe_out(a->link), &to, ref_of(a, 0), wire_cstr("announce"), args.data, args.size_bytes, ++a->ids, 0);
+	wire_put_call(pipe_out(a->link), &to, ref_of(a, 0), wire_cstr("announce"), args.data, args.size_bytes,
+		++a->ids, 0);
 	pipe_flush(a->link);
 	buf_deinit(&args);
 	r = answer_of(a, a->ids);
@@ -619,7 +628,7 @@ static void test_two_hundred_clients_leave_nothing_behind(void **state)
 	while (count_groups(watcher) != 1)
 		;
 	for (int64_t end_ms = clock_now_ms() + LONG_MS; broker_fds() > fds && clock_now_ms() < end_ms;)
-		usleep(2000); /* nng closes listeners in its own time */
+		usleep(2000);             /* nng closes listeners in its own time */
 	assert_true(broker_fds() <= fds); /* less: the first one's hello was still open */
 	client_free(watcher);
 }
@@ -638,7 +647,7 @@ int main(int argc, char **argv)
 		T(test_two_hundred_clients_leave_nothing_behind),
 	};
 
-	if (argc == 5 && strcmp(argv[1], "--hold") == 0)
+	if (argc == 5 && !strcmp(argv[1], "--hold"))
 		return hold(argv);
 	broker_program = getenv("ACTOR_BROKER");
 	if (!broker_program) {

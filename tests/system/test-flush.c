@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sending side: what returned 0 arrives, although its sender ends in the next moment; answers nobody reads are bounded. Real groups, a real broker. ACTOR_BROKER: the program.
- * This program is also the other groups: `test-flush sink`, `test-flush source HOW N`.
+ * The sending side: what returned 0 arrives, although its sender ends in the next moment; answers nobody
+ * reads are bounded. Real groups, a real broker. ACTOR_BROKER: the program. This program is also the other
+ * groups: `test-flush sink`, `test-flush source HOW N`.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -133,7 +135,10 @@ static int source_send(actor *self)
 	return 0;
 }
 
-/* Many actors ask for a megabyte each; then the process stops, and later says how often it was answered, and refused as `overloaded`. */
+/*
+ * Many actors ask for a megabyte each; then the process stops, and later says how often it was answered, and
+ * refused as `overloaded`.
+ */
 static int64_t answered, refused;
 
 static int asker_ask(actor *self, const actor_msg *msg)
@@ -143,7 +148,7 @@ static int asker_ask(actor *self, const actor_msg *msg)
 
 	if (r == 0)
 		answered++;
-	else if (r == -EREMOTEIO && strcmp(actor_msg_error(reply), "overloaded") == 0)
+	else if (r == -EREMOTEIO && !strcmp(actor_msg_error(reply), "overloaded"))
 		refused++;
 	actor_msg_free(reply);
 	if (answered + refused < source_n)
@@ -182,21 +187,21 @@ static int source_ask(actor *self)
 
 static int source_init(actor *self, const void *arg)
 {
-	int r = strcmp(source_how, "ask") == 0 ? source_ask(self) : source_send(self);
+	int r = !strcmp(source_how, "ask") ? source_ask(self) : source_send(self);
 
 	if (r < 0)
 		return r;
-	if (strcmp(source_how, "stop") == 0)
+	if (!strcmp(source_how, "stop"))
 		return actor_stop(self, actor_self(self), "normal");
-	if (strcmp(source_how, "fail") == 0)
+	if (!strcmp(source_how, "fail"))
 		return -EIO;
-	if (strcmp(source_how, "crash") == 0) {
+	if (!strcmp(source_how, "crash")) {
 		r = actor_flush(self, ACTOR_TIMEOUT_DEFAULT);
 		if (r == 0)
 			kill(getpid(), SIGKILL);
 		return r;
 	}
-	if (strcmp(source_how, "ask") == 0)
+	if (!strcmp(source_how, "ask"))
 		return 0;
 	puts("sent"); /* lives on until TERM */
 	fflush(stdout);
@@ -204,7 +209,8 @@ static int source_init(actor *self, const void *arg)
 }
 
 static const struct actor_method source_methods[] = {{.name = "freeze", .on_cast = source_freeze}, {0}};
-static const struct actor_behavior source_behavior = {.name = "source", .init = source_init, .methods = source_methods};
+static const struct actor_behavior source_behavior = {
+	.name = "source", .init = source_init, .methods = source_methods};
 
 /* ---- processes ---- */
 
@@ -311,8 +317,10 @@ static int setup(void **state)
 		return -1;
 	setenv("ACTOR_RUNTIME_DIR", dir, 1);
 	n_said = 0;
-	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id", "77", "--key-hex",
-		"000102030405060708090a0b0c0d0e0f", "--group", "1", NULL}, NULL);
+	broker_pid =
+		start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id", "77",
+			      "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", "1", NULL},
+			NULL);
 	client = client_new(ACTOR_JOIN_BROKER);
 	sink_pid = start((const char *const[]){self_program, "sink", NULL}, NULL);
 	(void)find_sink(client);
@@ -408,13 +416,17 @@ static void test_casts_arrive_although_the_broker_stood_still_when_the_client_wa
 	assert_int_equal(n_said, 0);
 }
 
-/* Its bye is answered by nobody, its link ends, the broker tells of its end: all that before the receiver has read a byte. */
+/*
+ * Its bye is answered by nobody, its link ends, the broker tells of its end: all that before the receiver has
+ * read a byte.
+ */
 static void test_casts_arrive_although_the_receiver_computed_until_after_its_senders_end(void **state)
 {
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	actor_ref sink = find_sink(client);
 
-	assert_int_equal(actor_client_call(client, actor_to(sink), "got", LONG_MS, NULL, ""), 0); /* they have met */
+	/* they have met */
+	assert_int_equal(actor_client_call(client, actor_to(sink), "got", LONG_MS, NULL, ""), 0);
 	assert_int_equal(actor_client_cast(client, actor_to(sink), "compute", ""), 0);
 	cast_items(client, sink, 0, 100);
 	actor_client_free(client);
@@ -424,8 +436,8 @@ static void test_casts_arrive_although_the_receiver_computed_until_after_its_sen
 }
 
 /*
- * The ends of many senders are told while the receiver has read little of what they left for it in the kernel; and then it computes for more
- * than the second that it gives the end of a link.
+ * The ends of many senders are told while the receiver has read little of what they left for it in the
+ * kernel; and then it computes for more than the second that it gives the end of a link.
  */
 static void test_what_many_senders_left_arrives_although_the_receiver_is_slow(void **state)
 {
@@ -439,15 +451,19 @@ static void test_what_many_senders_left_arrives_although_the_receiver_is_slow(vo
 	for (int i = 0; i < SENDERS_N; i++) {
 		clients[i] = client_new(ACTOR_JOIN_DIRECT);
 		sink = find_sink(clients[i]);
-		assert_int_equal(actor_client_call(clients[i], actor_to(sink), "got", LONG_MS, NULL, ""), 0); /* they have met */
+		/* they have met */
+		assert_int_equal(actor_client_call(clients[i], actor_to(sink), "got", LONG_MS, NULL, ""), 0);
 	}
 	assert_int_equal(actor_client_cast(clients[0], actor_to(sink), "compute", ""), 0);
 	client = client_new(ACTOR_JOIN_BROKER);
-	assert_int_equal(actor_client_cast(client, actor_to(sink), "nap", ""), 0); /* so what the broker has to say is read first */
+	/* so what the broker has to say is read first */
+	assert_int_equal(actor_client_cast(client, actor_to(sink), "nap", ""), 0);
 	assert_int_equal(actor_client_flush(client, LONG_MS), 0);
 	for (int i = 0; i < SENDERS_N; i++) {
 		for (int j = 0; j < PARCELS_N; j++)
-			assert_int_equal(actor_client_cast(clients[i], actor_to(sink), "parcel", "y#", kilobyte, sizeof(kilobyte)), 0);
+			assert_int_equal(actor_client_cast(clients[i], actor_to(sink), "parcel", "y#",
+						 kilobyte, sizeof(kilobyte)),
+				0);
 	}
 	for (int i = 0; i < SENDERS_N; i++)
 		actor_client_free(clients[i]);
@@ -455,7 +471,8 @@ static void test_what_many_senders_left_arrives_although_the_receiver_is_slow(vo
 	kill(sink_pid, SIGUSR1);
 	do {
 		usleep(tries ? 1000 : 0);
-		assert_int_equal(actor_client_call(client, actor_to(sink), "parcels", LONG_MS, &reply, ""), 0);
+		assert_int_equal(
+			actor_client_call(client, actor_to(sink), "parcels", LONG_MS, &reply, ""), 0);
 		assert_int_equal(actor_msg_unpack(reply, "I", &n), 0);
 		actor_msg_free(reply);
 	} while (n < SENDERS_N * PARCELS_N && tries++ < 2000);
@@ -503,12 +520,15 @@ static int64_t fill_the_socket(actor_client *client, actor_ref sink)
 	int64_t n = 0;
 	int status;
 
-	assert_int_equal(actor_client_call(client, actor_to(sink), "got", LONG_MS, NULL, ""), 0); /* they have met */
+	/* they have met */
+	assert_int_equal(actor_client_call(client, actor_to(sink), "got", LONG_MS, NULL, ""), 0);
 	kill(sink_pid, SIGSTOP);
 	assert_int_equal(waitpid(sink_pid, &status, WUNTRACED), sink_pid);
 	assert_true(WIFSTOPPED(status));
 	while (actor_client_flush(client, 100) == 0) /* waits only when something is left */
-		assert_int_equal(actor_client_cast(client, actor_to(sink), "item", "Iy#", n++, kilobyte, sizeof(kilobyte)), 0);
+		assert_int_equal(actor_client_cast(client, actor_to(sink), "item", "Iy#", n++, kilobyte,
+					 sizeof(kilobyte)),
+			0);
 	n_said = 0;
 	return n;
 }
@@ -597,7 +617,8 @@ static void test_a_group_that_reads_no_answers_gets_errors_beyond_64_mib_of_them
 	assert_true(WIFSTOPPED(status));
 	kill(sink_pid, SIGUSR1);
 	client = client_new(ACTOR_JOIN_BROKER);
-	assert_int_equal(actor_client_call(client, actor_to(find_sink(client)), "got", LONG_MS, NULL, ""), 0); /* it has answered all that came before */
+	/* it has answered all that came before */
+	assert_int_equal(actor_client_call(client, actor_to(find_sink(client)), "got", LONG_MS, NULL, ""), 0);
 	actor_client_free(client);
 	kill(source, SIGCONT);
 	assert_true(read(out, line, sizeof(line) - 1) > 0);
@@ -612,30 +633,55 @@ static void test_a_group_that_reads_no_answers_gets_errors_beyond_64_mib_of_them
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_casts_to_a_stranger_arrive_although_the_client_is_freed_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_casts_of_a_client_with_one_link_arrive_although_it_is_freed_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_casts_of_a_program_that_stops_in_its_init_arrive, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_casts_of_a_program_whose_init_fails_arrive, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_casts_before_sigterm_arrive_although_the_receiver_stood_still, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_casts_arrive_although_the_broker_stood_still_when_the_client_was_freed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_casts_arrive_although_the_receiver_computed_until_after_its_senders_end, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_many_senders_left_arrives_although_the_receiver_is_slow, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_flushed_casts_of_a_handler_that_is_killed_arrive, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_flush_says_what_is_not_sent_and_the_casts_go_on_waiting, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_receiver_that_does_not_read_is_told_of_and_gets_all_when_it_does, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_was_for_the_dead_is_not_waited_for, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_freeing_ends_although_the_receiver_never_reads_and_says_what_is_lost, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_freeing_ends_although_the_broker_stands_still_and_says_what_is_lost, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_casts_to_a_client_with_one_link_arrive_although_their_sender_is_freed_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_group_that_reads_no_answers_gets_errors_beyond_64_mib_of_them, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_to_a_stranger_arrive_although_the_client_is_freed_at_once, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_of_a_client_with_one_link_arrive_although_it_is_freed_at_once, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_of_a_program_that_stops_in_its_init_arrive, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_of_a_program_whose_init_fails_arrive, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_before_sigterm_arrive_although_the_receiver_stood_still, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_arrive_although_the_broker_stood_still_when_the_client_was_freed, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_arrive_although_the_receiver_computed_until_after_its_senders_end, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_what_many_senders_left_arrives_although_the_receiver_is_slow, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_flushed_casts_of_a_handler_that_is_killed_arrive, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_flush_says_what_is_not_sent_and_the_casts_go_on_waiting, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_receiver_that_does_not_read_is_told_of_and_gets_all_when_it_does, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_what_was_for_the_dead_is_not_waited_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_freeing_ends_although_the_receiver_never_reads_and_says_what_is_lost, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_freeing_ends_although_the_broker_stands_still_and_says_what_is_lost, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_to_a_client_with_one_link_arrive_although_their_sender_is_freed_at_once,
+			setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_group_that_reads_no_answers_gets_errors_beyond_64_mib_of_them, setup,
+			teardown),
 	};
 
 	self_program = argv[0];
-	if (argc == 2 && strcmp(argv[1], "sink") == 0) {
+	if (argc == 2 && !strcmp(argv[1], "sink")) {
 		signal(SIGUSR1, release);
 		return actor_main(&sink_behavior, NULL, "sink");
 	}
-	if (argc == 4 && strcmp(argv[1], "source") == 0) {
+	if (argc == 4 && !strcmp(argv[1], "source")) {
 		source_how = argv[2];
 		source_n = atoi(argv[3]);
 		return actor_main(&source_behavior, NULL, NULL);

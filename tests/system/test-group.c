@@ -1,15 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Groups of one node, as real processes beside a real broker: direct links, names, deaths. ACTOR_BROKER: the program.
- * This program is also the other groups: `test-group server NAME`.
+ * Groups of one node, as real processes beside a real broker: direct links, names, deaths. ACTOR_BROKER: the
+ * program. This program is also the other groups: `test-group server NAME`.
  */
-#include <dirent.h>
-#include <errno.h>
-#include <ftw.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +23,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "libactor/base/base.h"
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/answer.h"
 #include "libactor/actor/monitor.h"
+#include "libactor/base/base.h"
 #include "libactor/message/msg.h"
 #include "libactor/protocol/hello.h"
 #include "libactor/protocol/token.h"
@@ -33,8 +34,8 @@
 #include "tests/fact.h"
 
 #define FLOODERS_N 3
-#define DEATHS_N 20
-#define LONG_MS 10000 /* nothing takes that long; then the test fails */
+#define DEATHS_N   20
+#define LONG_MS    10000 /* nothing takes that long; then the test fails */
 
 static const char *self_program;
 static char dir[64];
@@ -116,7 +117,10 @@ static int server_relay(actor *self, const actor_msg *msg, actor_from *from)
 	return r;
 }
 
-/* A second actor of a server: casts numbered kilobytes, as fast as it may, while the server goes on answering. */
+/*
+ * A second actor of a server: casts numbered kilobytes, as fast as it may, while the server goes on
+ * answering.
+ */
 static int64_t flooded;
 static actor_ref flooder_ref;
 
@@ -129,7 +133,8 @@ static int flooder_flood(actor *self, const actor_msg *msg)
 	if (actor_msg_unpack(msg, "rii", &to, &from, &n) < 0)
 		return -EINVAL;
 	for (int i = 0; i < n; i++) {
-		if (actor_cast(self, actor_to(to), "numbered", "iiy#", from, i, kilobyte, sizeof(kilobyte)) < 0)
+		if (actor_cast(self, actor_to(to), "numbered", "iiy#", from, i, kilobyte, sizeof(kilobyte)) <
+			0)
 			return -EIO;
 		flooded++;
 	}
@@ -137,8 +142,8 @@ static int flooder_flood(actor *self, const actor_msg *msg)
 }
 
 /*
- * round [name, name …]: calls the first of them for a round of the others; the answer is what the innermost got. [] is a round, too: 0.
- * With "!" in front of a name the caller is answered before.
+ * round [name, name …]: calls the first of them for a round of the others; the answer is what the innermost
+ * got. [] is a round, too: 0. With "!" in front of a name the caller is answered before.
  */
 static int server_round(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -160,7 +165,8 @@ static int server_round(actor *self, const actor_msg *msg, actor_from *from)
 		size_t n = strcspn(rest, " ");
 
 		snprintf(next, sizeof(next), "%.*s", (int)n, rest);
-		r = actor_call(self, actor_named(name + (*name == '!')), "round", LONG_MS, &reply, "ss", next, rest[n] ? rest + n + 1 : "");
+		r = actor_call(self, actor_named(name + (*name == '!')), "round", LONG_MS, &reply, "ss", next,
+			rest[n] ? rest + n + 1 : "");
 	}
 	if (r == 0 && actor_msg_unpack(reply, "i", &inner) < 0)
 		inner = -EPROTO;
@@ -172,7 +178,8 @@ static int server_round(actor *self, const actor_msg *msg, actor_from *from)
 
 static int server_last_round(actor *self, const actor_msg *msg, actor_from *from)
 {
-	return rounds ? actor_reply(from, "i", last_round) : actor_reply_error(from, "server.no_round", "there was none yet");
+	return rounds ? actor_reply(from, "i", last_round)
+		      : actor_reply_error(from, "server.no_round", "there was none yet");
 }
 
 /* The same from a cast: nobody waits for it. */
@@ -192,7 +199,10 @@ static int server_start_round(actor *self, const actor_msg *msg)
 }
 
 /* Another actor of this group, of that name. */
-/* Takes two names, gives one that it has not and then the second back, the second twice; how the last three went. */
+/*
+ * Takes two names, gives one that it has not and then the second back, the second twice; how the last three
+ * went.
+ */
 static int server_names(actor *self, const actor_msg *msg, actor_from *from)
 {
 	int foreign, second, again;
@@ -221,7 +231,10 @@ static int twin_init(actor *self, const void *arg)
 	return actor_register(self, arg);
 }
 
-/* One that fails after it has taken a name: what its spawner is told, how many actors there are then, and is the name free? */
+/*
+ * One that fails after it has taken a name: what its spawner is told, how many actors there are then, and is
+ * the name free?
+ */
 static int failing_init(actor *self, const void *arg)
 {
 	int r = actor_register(self, arg);
@@ -245,7 +258,8 @@ static int server_failing(actor *self, const actor_msg *msg, actor_from *from)
 }
 
 static const struct actor_method twin_methods[] = {{.name = "round", .on_call = server_round}, {0}};
-static const struct actor_behavior twin_behavior = {.name = "twin", .methods = twin_methods, .init = twin_init};
+static const struct actor_behavior twin_behavior = {
+	.name = "twin", .methods = twin_methods, .init = twin_init};
 
 static const struct actor_method flooder_methods[] = {{.name = "flood", .on_cast = flooder_flood}, {0}};
 static const struct actor_behavior flooder_behavior = {.name = "flooder", .methods = flooder_methods};
@@ -344,7 +358,8 @@ static const struct actor_method server_methods[] = {
 	{0},
 };
 
-static const struct actor_behavior server_behavior = {.name = "server", .methods = server_methods, .on_down = server_on_down};
+static const struct actor_behavior server_behavior = {
+	.name = "server", .methods = server_methods, .on_down = server_on_down};
 
 /* ---- processes ---- */
 
@@ -414,8 +429,8 @@ static void broker_start(void)
 	char group[16];
 
 	snprintf(group, sizeof(group), "%d", ++broker_start_number);
-	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id", "77", "--key-hex",
-		"000102030405060708090a0b0c0d0e0f", "--group", group, NULL});
+	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id",
+		"77", "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", group, NULL});
 	actor_client_free(client_new(ACTOR_JOIN_BROKER)); /* it answers */
 }
 
@@ -520,10 +535,12 @@ static void test_call_between_groups_goes_over_a_direct_link(void **state)
 	actor_msg *reply;
 
 	expect_echo(client, to, "hello");
-	assert_int_equal(actor_client_call(client, actor_to(to), "echo", LONG_MS, &reply, "i", 1), -EREMOTEIO);
+	assert_int_equal(
+		actor_client_call(client, actor_to(to), "echo", LONG_MS, &reply, "i", 1), -EREMOTEIO);
 	assert_string_equal(actor_msg_error(reply), "server.bad_argument");
 	actor_msg_free(reply);
-	assert_int_equal(actor_client_call(client, actor_to(to), "nonsense", LONG_MS, &reply, ""), -EREMOTEIO);
+	assert_int_equal(
+		actor_client_call(client, actor_to(to), "nonsense", LONG_MS, &reply, ""), -EREMOTEIO);
 	assert_string_equal(actor_msg_error(reply), "no_method");
 	actor_msg_free(reply);
 	/* the proof that it is direct: it needs no broker */
@@ -544,7 +561,8 @@ static void test_single_link_client_is_routed_by_the_broker(void **state)
 	actor_ref nowhere = to;
 
 	expect_echo(client, to, "by ref");
-	assert_int_equal(actor_client_call(client, actor_named("echo"), "echo", LONG_MS, &reply, "s", "by name"), 0);
+	assert_int_equal(
+		actor_client_call(client, actor_named("echo"), "echo", LONG_MS, &reply, "s", "by name"), 0);
 	actor_msg_free(reply);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(actor_client_cast(client, actor_named("echo"), "tick", ""), 0);
@@ -553,12 +571,15 @@ static void test_single_link_client_is_routed_by_the_broker(void **state)
 	assert_int_equal(actor_msg_unpack(reply, "I", &n), 0);
 	assert_int_equal(n, 100);
 	actor_msg_free(reply);
-	assert_int_equal(actor_client_call(client, actor_named("nobody"), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	assert_int_equal(
+		actor_client_call(client, actor_named("nobody"), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
 	nowhere.group = 12345;
-	assert_int_equal(actor_client_call(client, actor_to(nowhere), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	assert_int_equal(
+		actor_client_call(client, actor_to(nowhere), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
 	nowhere = to;
 	nowhere.serial = 999;
-	assert_int_equal(actor_client_call(client, actor_to(nowhere), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	assert_int_equal(
+		actor_client_call(client, actor_to(nowhere), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
 	actor_client_free(client);
 	kill(server, SIGTERM);
 	reap(server);
@@ -577,8 +598,10 @@ static void test_call_to_a_dead_or_unknown_group_fails_at_once(void **state)
 	assert_int_equal(actor_client_call(client, actor_to(to), "hang", LONG_MS, NULL, ""), -ECONNRESET);
 	assert_int_equal(actor_client_call(client, actor_to(to), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
 	unknown.group = 4711;
-	assert_int_equal(actor_client_call(client, actor_to(unknown), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
-	assert_int_equal(actor_client_call(client, actor_named("echo"), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	assert_int_equal(
+		actor_client_call(client, actor_to(unknown), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	assert_int_equal(
+		actor_client_call(client, actor_named("echo"), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
 	assert_int_equal(actor_client_monitor(client, to, &monitor), 0);
 	expect_down(client, monitor, "noproc");
 	actor_client_free(client);
@@ -594,7 +617,9 @@ static void test_down_arrives_after_the_last_message_of_a_killed_group(void **st
 	uint64_t monitor, id;
 
 	assert_int_equal(actor_client_monitor(client, to, &monitor), 0);
-	assert_int_equal(actor_client_cast(client, actor_to(to), "say_and_die", "ri", actor_client_self(client), 1000), 0);
+	assert_int_equal(
+		actor_client_cast(client, actor_to(to), "say_and_die", "ri", actor_client_self(client), 1000),
+		0);
 	for (int i = 0; i < 1000; i++) {
 		int n = -1;
 
@@ -655,7 +680,8 @@ static void expect_monitor_of_the_whole_group(enum actor_join_mode mode)
 
 	assert_int_equal(actor_client_monitor(client, whole, &monitor), 0);
 	expect_echo(client, to, "lives");
-	assert_int_equal(actor_client_receive(client, 0, &msg, NULL, NULL, NULL), -ETIMEDOUT); /* a DOWN would be here before the echo */
+	/* a DOWN would be here before the echo */
+	assert_int_equal(actor_client_receive(client, 0, &msg, NULL, NULL, NULL), -ETIMEDOUT);
 	kill(server, SIGKILL);
 	reap(server);
 	expect_down(client, monitor, "noconnection");
@@ -763,7 +789,9 @@ static void test_groups_call_each_other_both_ways_at_once(void **state)
 	const char *text;
 
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(actor_client_call(client, actor_to(i % 2 ? ref_a : ref_b), "relay", LONG_MS, &reply, "s", i % 2 ? "b" : "a"), 0);
+		assert_int_equal(actor_client_call(client, actor_to(i % 2 ? ref_a : ref_b), "relay", LONG_MS,
+					 &reply, "s", i % 2 ? "b" : "a"),
+			0);
 		assert_int_equal(actor_msg_unpack(reply, "s", &text), 0);
 		assert_string_equal(text, "through two");
 		actor_msg_free(reply);
@@ -775,7 +803,10 @@ static void test_groups_call_each_other_both_ways_at_once(void **state)
 	actor_client_free(client);
 }
 
-/* The spawner of an actor whose init failed may take its names at once: it hears of the failure when the broker has them back. */
+/*
+ * The spawner of an actor whose init failed may take its names at once: it hears of the failure when the
+ * broker has them back.
+ */
 static void test_failed_init_has_given_its_names_back_when_its_spawner_hears_of_it(void **state)
 {
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
@@ -785,7 +816,8 @@ static void test_failed_init_has_given_its_names_back_when_its_spawner_hears_of_
 	actor_msg *reply;
 	uint64_t n_alive;
 
-	assert_int_equal(actor_client_call(client, actor_to(to), "failing", LONG_MS, &reply, "s", "taken"), 0);
+	assert_int_equal(
+		actor_client_call(client, actor_to(to), "failing", LONG_MS, &reply, "s", "taken"), 0);
 	assert_int_equal(actor_msg_unpack(reply, "[iUi]", &spawned, &n_alive, &registered), 0);
 	actor_msg_free(reply);
 	assert_int_equal(spawned, -ENOSPC);
@@ -803,7 +835,8 @@ static int round_of(actor_client *client, actor_ref to, const char *first, const
 	actor_msg *reply;
 	int r;
 
-	assert_int_equal(actor_client_call(client, actor_to(to), "round", LONG_MS, &reply, "ss", first, rest), 0);
+	assert_int_equal(
+		actor_client_call(client, actor_to(to), "round", LONG_MS, &reply, "ss", first, rest), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	actor_msg_free(reply);
 	return r;
@@ -823,18 +856,21 @@ static void test_call_in_a_circle_over_processes_is_edeadlk(void **state)
 	assert_int_equal(r, 0);
 	actor_msg_free(reply);
 
-	assert_int_equal(round_of(client, ref_a, "b", "c"), 0); /* no circle: the names end before it closes */
+	/* no circle: the names end before it closes */
+	assert_int_equal(round_of(client, ref_a, "b", "c"), 0);
 	assert_int_equal(round_of(client, ref_a, "b", "a"), -EDEADLK);
 	assert_int_equal(round_of(client, ref_a, "b", "c a"), -EDEADLK);
 	assert_int_equal(round_of(client, ref_a, "b", "c b"), -EDEADLK);
-	assert_int_equal(round_of(client, ref_a, "b", "a2 a"), -EDEADLK); /* closed within the group, by way of another */
+	/* closed within the group, by way of another */
+	assert_int_equal(round_of(client, ref_a, "b", "a2 a"), -EDEADLK);
 	assert_int_equal(round_of(client, ref_a, "a2", "b a"), -EDEADLK);
 	assert_int_equal(round_of(client, ref_a, "a2", "b a2"), -EDEADLK);
 	assert_int_equal(round_of(client, ref_a, "b", "a2 c"), 0);
 
 	/* who was answered before waits no longer */
 	assert_int_equal(round_of(client, ref_a, "b", "!a"), 0);
-	assert_int_equal(actor_client_call(client, actor_to(ref_b), "last_round", LONG_MS, &reply, ""), 0); /* queued behind it */
+	/* queued behind it */
+	assert_int_equal(actor_client_call(client, actor_to(ref_b), "last_round", LONG_MS, &reply, ""), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	assert_int_equal(r, 0);
 	actor_msg_free(reply);
@@ -874,7 +910,9 @@ static void test_two_that_call_each_other_at_once_do_not_wait_for_ever(void **st
 			int r;
 
 			/* queued behind it */
-			assert_int_equal(actor_client_call(client, actor_to(refs[j]), "last_round", LONG_MS, &reply, ""), 0);
+			assert_int_equal(actor_client_call(client, actor_to(refs[j]), "last_round", LONG_MS,
+						 &reply, ""),
+				0);
 			assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 			assert_true(r == 0 || r == -EDEADLK);
 			actor_msg_free(reply);
@@ -925,7 +963,8 @@ static void test_call_to_a_group_that_dies_meanwhile_ends_with_it(void **state)
 			kill(server, SIGKILL);
 			_exit(0);
 		}
-		assert_int_equal(actor_client_call(client, actor_to(to), "hang", LONG_MS, NULL, ""), -ECONNRESET);
+		assert_int_equal(
+			actor_client_call(client, actor_to(to), "hang", LONG_MS, NULL, ""), -ECONNRESET);
 		reap(killer);
 		reap(server);
 		actor_client_free(client);
@@ -986,7 +1025,9 @@ static int64_t socket_bytes(void)
 	return n;
 }
 
-/* What is under way when a receiver says `pause` comes all the same, from every sender: it has to be little. */
+/*
+ * What is under way when a receiver says `pause` comes all the same, from every sender: it has to be little.
+ */
 static void test_little_is_sent_to_a_group_that_does_not_read(void **state)
 {
 	pid_t a = server_start("a"), b = server_start("b");
@@ -1022,7 +1063,8 @@ static void test_an_actor_that_is_busy_holds_back_all_who_send_to_it(void **stat
 
 		senders[i] = server_start(name);
 		refs[i] = find(client, name);
-		assert_int_equal(actor_client_cast(client, actor_to(refs[i]), "flood", "rii", ref_b, i, 6000), 0);
+		assert_int_equal(
+			actor_client_cast(client, actor_to(refs[i]), "flood", "rii", ref_b, i, 6000), 0);
 	}
 	for (int i = 0; i < FLOODERS_N; i++)
 		assert_in_range(flooded_settles(client, refs[i], 1), 1, 6000 - 1);
@@ -1039,7 +1081,7 @@ static void test_an_actor_that_is_busy_holds_back_all_who_send_to_it(void **stat
 
 /* ---- first contact with who is busy ---- */
 
-#define BUSY_MS 2700	     /* longer than any time-out that was once taken for a death */
+#define BUSY_MS        2700 /* longer than any time-out that was once taken for a death */
 #define BROKER_BUSY_MS 5500
 
 /* Goes on after a while. A stopped process is to others what one is whose handler computes. */
@@ -1111,7 +1153,9 @@ static void test_a_second_try_finds_a_busy_group_alive(void **state)
 	kill(server, SIGSTOP);
 	helper = continue_after(server, BUSY_MS);
 	for (int i = 0; i < 5; i++)
-		assert_int_equal(actor_client_call(stranger, actor_to(to), "echo", 450, NULL, "s", "impatient"), -ETIMEDOUT);
+		assert_int_equal(
+			actor_client_call(stranger, actor_to(to), "echo", 450, NULL, "s", "impatient"),
+			-ETIMEDOUT);
 	expect_echo(stranger, to, "patient");
 	reap(helper);
 	expect_echo(finder, to, "alive");
@@ -1131,7 +1175,9 @@ static void test_casts_to_a_hung_stranger_are_refused_beyond_the_bounds(void **s
 	assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 0, 100000), 0);
 	n = flooded_settles(client, ref_a, 1);
 	assert_in_range(n * 1000, 1, socket_bytes() + (1 << 20));
-	assert_int_equal(actor_client_cast(client, actor_to(ref_a), "watch_flooder", "r", actor_client_self(client)), 0);
+	assert_int_equal(
+		actor_client_cast(client, actor_to(ref_a), "watch_flooder", "r", actor_client_self(client)),
+		0);
 	expect_flooder_failed(client);
 	assert_int_equal(ask_number(client, ref_a, "flooded"), n);
 	kill(b, SIGCONT);
@@ -1171,7 +1217,8 @@ static void test_a_first_contact_survives_the_death_of_the_broker(void **state)
 	kill(server, SIGSTOP);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(actor_client_cast(stranger, actor_to(to), "tick", ""), 0);
-	assert_int_equal(actor_client_receive(stranger, 100, NULL, NULL, NULL, NULL), -ETIMEDOUT); /* its loop runs: it is being introduced */
+	/* its loop runs: it is being introduced */
+	assert_int_equal(actor_client_receive(stranger, 100, NULL, NULL, NULL, NULL), -ETIMEDOUT);
 	broker_kill();
 	broker_start();
 	helper = continue_after(server, 0);
@@ -1204,7 +1251,7 @@ static void test_the_death_of_a_busy_group_is_told_to_a_stranger(void **state)
 
 static bool has_doors(void)
 {
-	return strcmp(transport_name(), "native") == 0;
+	return !strcmp(transport_name(), "native");
 }
 
 static void door_path(actor_ref ref, char path[200])
@@ -1226,7 +1273,8 @@ static int dial(const char *path)
 /* Dials the door, says to be group @id, and more that is meant to be read. */
 static int dial_as(const char *path, uint64_t id)
 {
-	uint8_t bytes[8 + 9 + 11] = {0, 'S', 'P', 0, 0, 0x10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 11, 0x92, 15, 0xcf};
+	uint8_t bytes[8 + 9 + 11] = {
+		0, 'S', 'P', 0, 0, 0x10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 11, 0x92, 15, 0xcf};
 	int fd = dial(path);
 
 	for (int i = 0; i < 8; i++)
@@ -1411,7 +1459,8 @@ static void test_no_descriptor_is_left_behind(void **state)
 		reap(server);
 		actor_client_free(client);
 		if (round == 0) {
-			actor_client_free(client_new(ACTOR_JOIN_DIRECT)); /* nng's own are there from its first use on */
+			/* nng's own are there from its first use on */
+			actor_client_free(client_new(ACTOR_JOIN_DIRECT));
 			before = idle_fds();
 		}
 	}
@@ -1430,45 +1479,73 @@ static void test_no_node_is_enotconn(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_call_between_groups_goes_over_a_direct_link, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_single_link_client_is_routed_by_the_broker, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_call_to_a_dead_or_unknown_group_fails_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_down_arrives_after_the_last_message_of_a_killed_group, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_actor_that_stops_gives_its_reason_and_its_name_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_monitor_through_the_broker_hears_of_a_killed_group, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_call_between_groups_goes_over_a_direct_link, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_single_link_client_is_routed_by_the_broker, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_call_to_a_dead_or_unknown_group_fails_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_down_arrives_after_the_last_message_of_a_killed_group, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_actor_that_stops_gives_its_reason_and_its_name_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_monitor_through_the_broker_hears_of_a_killed_group, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_whole_group_is_watched_over_its_link, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_whole_group_is_watched_through_the_broker, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_who_heard_of_a_death_does_not_find_the_dead_by_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_taken_name_is_refused_and_free_after_its_owner, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_actor_gives_one_of_its_names_back_and_no_other, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_groups_call_each_other_both_ways_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_failed_init_has_given_its_names_back_when_its_spawner_hears_of_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_call_in_a_circle_over_processes_is_edeadlk, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_two_that_call_each_other_at_once_do_not_wait_for_ever, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_names_resolve_again_after_the_broker_was_killed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_call_to_a_group_that_dies_meanwhile_ends_with_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_little_is_sent_to_a_group_that_does_not_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_an_actor_that_is_busy_holds_back_all_who_send_to_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_whole_group_is_watched_through_the_broker, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_who_heard_of_a_death_does_not_find_the_dead_by_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_taken_name_is_refused_and_free_after_its_owner, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_actor_gives_one_of_its_names_back_and_no_other, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_groups_call_each_other_both_ways_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_failed_init_has_given_its_names_back_when_its_spawner_hears_of_it, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_call_in_a_circle_over_processes_is_edeadlk, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_two_that_call_each_other_at_once_do_not_wait_for_ever, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_names_resolve_again_after_the_broker_was_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_call_to_a_group_that_dies_meanwhile_ends_with_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_little_is_sent_to_a_group_that_does_not_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_an_actor_that_is_busy_holds_back_all_who_send_to_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_stranger_waits_for_a_busy_group, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_casts_of_a_stranger_to_a_busy_group_arrive_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_of_a_stranger_to_a_busy_group_arrive_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_second_try_finds_a_busy_group_alive, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_casts_to_a_hung_stranger_are_refused_beyond_the_bounds, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_casts_of_a_first_contact_survive_a_stopped_broker, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_first_contact_survives_the_death_of_the_broker, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_the_death_of_a_busy_group_is_told_to_a_stranger, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_was_sent_to_a_busy_group_survives_its_sender, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_broker_that_knows_nothing_of_who_came_is_asked, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_to_a_hung_stranger_are_refused_beyond_the_bounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_of_a_first_contact_survive_a_stopped_broker, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_first_contact_survives_the_death_of_the_broker, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_the_death_of_a_busy_group_is_told_to_a_stranger, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_what_was_sent_to_a_busy_group_survives_its_sender, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_broker_that_knows_nothing_of_who_came_is_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_door_that_was_removed_is_made_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nobody_comes_in_as_somebody_else, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_silent_connections_do_not_shut_the_door, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_a_group_made_in_the_runtime_directory_goes_with_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_silent_connections_do_not_shut_the_door, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_what_a_group_made_in_the_runtime_directory_goes_with_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_descriptor_is_left_behind, setup, teardown),
 		cmocka_unit_test(test_no_node_is_enotconn),
 	};
 
 	self_program = argv[0];
 	signal(SIGUSR1, release);
-	if (argc == 3 && strcmp(argv[1], "server") == 0)
+	if (argc == 3 && !strcmp(argv[1], "server"))
 		return actor_main(&server_behavior, NULL, argv[2]);
 	return run_facts(tests);
 }

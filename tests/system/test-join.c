@@ -1,5 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which node a group joins, and as whom. ACTOR_BROKER: the program. This program is also a supervised child: `test-join child NAME`.
+ * Which node a group joins, and as whom. ACTOR_BROKER: the program. This program is also a supervised child:
+ * `test-join child NAME`.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -52,7 +54,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	return waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD ? nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) : -1;
+	return waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD
+		       ? nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS)
+		       : -1;
 }
 
 /* ---- where ---- */
@@ -167,7 +171,8 @@ static actor_ref ask_who(actor_client *client, const char *name)
 	actor_msg *reply = NULL;
 	int tries = 0, r;
 
-	while ((r = actor_client_call(client, actor_named(name), "me", LONG_MS, &reply, "")) == -ESRCH && tries++ < LONG_MS)
+	while ((r = actor_client_call(client, actor_named(name), "me", LONG_MS, &reply, "")) == -ESRCH &&
+		tries++ < LONG_MS)
 		usleep(1000);
 	assert_int_equal(r, 0);
 	assert_int_equal(actor_msg_unpack(reply, "r", &ref), 0);
@@ -188,8 +193,9 @@ static void test_the_second_program_with_one_token_is_a_client_of_its_own(void *
 	int words[2], tries = 0;
 
 	setenv("ACTOR_RUNTIME_DIR", dir, 1);
-	broker = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id", "77", "--key-hex",
-		"000102030405060708090a0b0c0d0e0f", "--group", "1", NULL}, -1);
+	broker = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id", "77",
+			       "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", "1", NULL},
+		-1);
 	while (actor_client_new(&client, &options) < 0 && tries++ < LONG_MS)
 		usleep(1000);
 	assert_true(tries < LONG_MS);
@@ -219,14 +225,17 @@ static void test_the_second_program_with_one_token_is_a_client_of_its_own(void *
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_another_users_directory_is_refused_before_a_word_is_said, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_directory_that_others_can_write_or_list_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_another_users_directory_is_refused_before_a_word_is_said, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_directory_that_others_can_write_or_list_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_symlink_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_the_second_program_with_one_token_is_a_client_of_its_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_the_second_program_with_one_token_is_a_client_of_its_own, setup, teardown),
 	};
 
 	self_program = argv[0];
-	if (argc == 3 && strcmp(argv[1], "child") == 0)
+	if (argc == 3 && !strcmp(argv[1], "child"))
 		return actor_main(&child_behavior, NULL, argv[2]);
 	return run_facts(tests);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The keeper as a supervisor sees it.
  *
@@ -5,15 +6,17 @@
  * the protocol itself, and can have its "supervisor" killed without dying. That all of a tree is gone is seen
  * by EOF on the pipe that every member of it has as its stdout.
  */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +29,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <cmocka.h>
-#include "spawner/shared/node-info.h"
+
 #include "spawner/shared/client.h"
+#include "spawner/shared/node-info.h"
 #include "spawner/shared/sweep.h"
 #include "tests/fact.h"
 
@@ -37,7 +40,7 @@
 
 struct child {
 	struct keeper_slot slot; /* as last told */
-	unsigned int n_reports;
+	unsigned n_reports;
 	int fds[3]; /* -1 = not had */
 };
 
@@ -54,13 +57,13 @@ static struct node {
 	struct keeper_reserved reserved;
 	struct keeper_terminate terminate;
 	struct child children[CHILDREN_MAX];
-	unsigned int n_children;
+	unsigned n_children;
 	bool ack;
-	unsigned int n_pings;
+	unsigned n_pings;
 	bool silent; /* pings are heard, and not answered */
 } node;
 
-/* --- fixture --------------------------------------------------------------------------------- */
+/* ---- fixture ---- */
 
 static void wait_readable(int fd)
 {
@@ -130,7 +133,7 @@ static void fd_drop(int *fd)
 /* As if this supervisor knew nothing. */
 static void supervisor_forget(void)
 {
-	unsigned int i;
+	unsigned i;
 
 	fd_drop(&node.socket_fd);
 	fd_drop(&node.control_fd);
@@ -295,7 +298,7 @@ static void send_kill_tree(uint64_t cookie)
 
 static struct child *child_of(uint64_t cookie)
 {
-	unsigned int i;
+	unsigned i;
 
 	for (i = 0; i < node.n_children; i++)
 		if (node.children[i].slot.cookie == cookie)
@@ -453,7 +456,7 @@ static uint64_t spawn_shell(uint64_t cookie, const char *script)
 }
 
 /* Reads from a non-blocking pipe until it has n_lines of them; n_lines 0: until EOF. */
-static void read_lines(int fd, unsigned int n_lines, char *text, size_t size_bytes)
+static void read_lines(int fd, unsigned n_lines, char *text, size_t size_bytes)
 {
 	size_t used = 0;
 	ssize_t n;
@@ -470,7 +473,7 @@ static void read_lines(int fd, unsigned int n_lines, char *text, size_t size_byt
 		}
 		assert_true(used < size_bytes - 1);
 		if (n_lines && text[used - 1] == '\n') {
-			unsigned int have = 0;
+			unsigned have = 0;
 			size_t i;
 
 			for (i = 0; i < used; i++)
@@ -489,10 +492,10 @@ static void expect_eof(int fd)
 	read_lines(fd, 0, rest, sizeof(rest));
 }
 
-static unsigned int count_fds(pid_t pid)
+static unsigned count_fds(pid_t pid)
 {
 	char path[64];
-	unsigned int n = 0;
+	unsigned n = 0;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
@@ -505,10 +508,10 @@ static unsigned int count_fds(pid_t pid)
 }
 
 /* Children of a process, dead or alive. */
-static unsigned int count_children(pid_t pid)
+static unsigned count_children(pid_t pid)
 {
 	char path[64], text[65536];
-	unsigned int n = 0;
+	unsigned n = 0;
 	ssize_t length, i;
 	int fd;
 
@@ -531,7 +534,7 @@ static int keeper_wait(void)
 	return status;
 }
 
-/* --- starting and ending one child ---------------------------------------------------------- */
+/* ---- starting and ending one child ---- */
 
 static void test_true_runs_and_exits_with_zero(void **state)
 {
@@ -796,13 +799,13 @@ static void test_signals_reach_the_leader_or_the_whole_tree(void **state)
 	expect_eof(child->fds[0]);
 }
 
-/* --- the protocol --------------------------------------------------------------------------- */
+/* ---- the protocol ---- */
 
 static void test_a_spawn_is_idempotent_by_its_cookie(void **state)
 {
 	struct keeper_spec spec = {.argv = (const char *const[]){"sleep", "1000", NULL}};
 	struct child *child;
-	unsigned int n_reports;
+	unsigned n_reports;
 	pid_t pid;
 
 	node_start();
@@ -989,7 +992,7 @@ static void test_the_next_supervisor_is_told_the_whole_table(void **state)
 	assert_int_equal(child->slot.error, ENOENT);
 }
 
-/* --- many ------------------------------------------------------------------------------------- */
+/* ---- many ---- */
 
 #define MANY 1000
 
@@ -1002,7 +1005,7 @@ static void test_a_thousand_exits_at_once_are_all_told(void **state)
 	char variable[32];
 	const char *env[] = {variable, NULL};
 	union keeper_record record;
-	unsigned int before, i, n_final = 0;
+	unsigned before, i, n_final = 0;
 	struct timespec from, to;
 	int gate[2], fds[2];
 
@@ -1051,7 +1054,7 @@ static void test_a_thousand_exits_at_once_are_all_told(void **state)
 	assert_int_equal(count_fds(node.pid), before);
 }
 
-/* --- trees ---------------------------------------------------------------------------------- */
+/* ---- trees ---- */
 
 /* A double-forked descendant in a session of its own, which has nothing of its leader's but the environment.
  */
@@ -1100,7 +1103,8 @@ static void test_a_grandchild_in_the_midst_of_exec_ends_with_its_group(void **st
 	fprintf(f, "#!/bin/sh\nexec %s\n", path);
 	fclose(f);
 	chmod(path, 0700);
-	snprintf(script, sizeof(script), "for i in 1 2 3 4; do (setsid %s &); done; echo up; exec sleep 1000", path);
+	snprintf(script, sizeof(script), "for i in 1 2 3 4; do (setsid %s &); done; echo up; exec sleep 1000",
+		path);
 	for (cookie = 1; cookie <= 20; cookie++) {
 		struct pollfd end = {.events = POLLIN};
 
@@ -1180,7 +1184,8 @@ static void test_a_stop_leaves_the_tree_its_grace_when_the_leader_has_ended(void
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	snprintf(script, sizeof(script),
 		"sh -c 'trap \"echo heard; read x <%s; echo clean; exit\" TERM; echo up; while :; do sleep 0.01; done' & "
-		"wait", fifo);
+		"wait",
+		fifo);
 	spawn_shell(1, script);
 	child = hear_running(1);
 	read_lines(child->fds[0], 1, text, sizeof(text));
@@ -1208,7 +1213,8 @@ static void test_what_is_left_when_the_grace_is_over_is_killed(void **state)
 	char text[64];
 
 	node_start();
-	spawn_shell(1, "(trap '' TERM; echo up; exec sleep 1000) & (trap '' TERM; echo up; exec setsid sleep 1000) & wait");
+	spawn_shell(1,
+		"(trap '' TERM; echo up; exec sleep 1000) & (trap '' TERM; echo up; exec setsid sleep 1000) & wait");
 	child = hear_running(1);
 	read_lines(child->fds[0], 2, text, sizeof(text));
 	send_stop_tree(1, 50);
@@ -1287,7 +1293,8 @@ static int shed(bool stay)
 	setrlimit(RLIMIT_RTTIME, &limit);
 	setsid();
 	/* "up" is said when the old environment is gone */
-	return execle("/bin/sh", "sh", "-c", "echo up; while :; do /bin/sleep 1000; done", NULL, (char *[]){NULL});
+	return execle(
+		"/bin/sh", "sh", "-c", "echo up; while :; do /bin/sleep 1000; done", NULL, (char *[]){NULL});
 }
 
 static void test_one_that_shed_everything_ends_with_the_last_group_it_can_be_of(void **state)
@@ -1319,7 +1326,8 @@ static void test_one_that_shed_everything_is_found_while_it_hangs_on_the_tree(vo
 	node_start();
 	spawn_shell(1, "exec sleep 1000");
 	hear_running(1);
-	spawn_argv(2, (const char *const[]){"/bin/sh", "-c", "\"$0\" --shed-and-stay & echo; wait", self_path(), NULL});
+	spawn_argv(2, (const char *const[]){
+			      "/bin/sh", "-c", "\"$0\" --shed-and-stay & echo; wait", self_path(), NULL});
 	child = hear_running(2);
 	read_lines(child->fds[0], 2, text, sizeof(text));
 	send_kill_tree(2);
@@ -1329,7 +1337,7 @@ static void test_one_that_shed_everything_is_found_while_it_hangs_on_the_tree(vo
 	expect_eof(child->fds[0]);
 }
 
-/* --- the end of the node --------------------------------------------------------------------- */
+/* ---- the end of the node ---- */
 
 static void test_keeper_killed_leaves_nobody(void **state)
 {
@@ -1661,7 +1669,8 @@ int main(int argc, char **argv)
 		KEEPER_TEST(test_a_stop_leaves_the_tree_its_grace_when_the_leader_has_ended),
 		KEEPER_TEST(test_what_is_left_when_the_grace_is_over_is_killed),
 		KEEPER_TEST(test_a_kill_ends_the_grace),
-		KEEPER_TEST(test_a_descendant_that_threw_away_its_environment_and_session_ends_with_its_group),
+		KEEPER_TEST(
+			test_a_descendant_that_threw_away_its_environment_and_session_ends_with_its_group),
 		KEEPER_TEST(test_one_that_shed_everything_ends_with_the_last_group_it_can_be_of),
 		KEEPER_TEST(test_one_that_shed_everything_is_found_while_it_hangs_on_the_tree),
 		KEEPER_TEST(test_a_keeper_that_is_killed_leaves_nobody_who_threw_away_his_environment),

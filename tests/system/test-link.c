@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Links that end while data streams through them. nng 1.5 to 1.11 lose an operation there (see transport/nng/sp.c), after which
- * every nng_close() of the process waits for ever: the alarm turns that into a failure.
+ * Links that end while data streams through them. nng 1.5 to 1.11 lose an operation there (see
+ * transport/nng/sp.c), after which every nng_close() of the process waits for ever: the alarm turns that into
+ * a failure.
  */
 #include <dirent.h>
 #include <poll.h>
@@ -17,7 +19,7 @@
 #include "tests/fact.h"
 
 #define PATIENCE_S 100
-#define ROUNDS_N 400
+#define ROUNDS_N   400
 
 static char directory[] = "/tmp/test-link-XXXXXX";
 

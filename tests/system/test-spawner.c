@@ -1,16 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A whole spawner as its callers see it: the real keeper, the real supervisor, real programs; the client speaks over spawner.ipc. What a
- * test waits for it waits for as an answer or an event; a timeout only turns a hang into a failure.
+ * A whole spawner as its callers see it: the real keeper, the real supervisor, real programs; the client
+ * speaks over spawner.ipc. What a test waits for it waits for as an answer or an event; a timeout only turns
+ * a hang into a failure.
  */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,12 +25,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "actor/actor.h"
+#include "libactor/protocol/mp.h"
 #include "spawner/shared/marks.h"
 #include "spawner/shared/proc.h"
-#include "libactor/protocol/mp.h"
 #include "tests/fact.h"
 
 #define PATIENCE_MS 30000
@@ -40,7 +42,7 @@ static struct {
 	bool with_broker;
 } node;
 
-/* --- fixture ----------------------------------------------------------------------------------------------------- */
+/* ---- fixture ---- */
 
 static void nap(int ms)
 {
@@ -74,8 +76,9 @@ static actor_msg *call_error(const char *method, int expect, const char *format,
 static void node_start(void)
 {
 	const char *broker = getenv("ACTOR_BROKER");
-	const char *argv[] = {getenv("ACTOR_SPAWNER"), "--runtime-dir", node.dir, "--log-dir", node.logs, "--supervisor",
-		getenv("ACTOR_SUPERVISOR"), "--ready-fd", "99", broker ? "--broker" : NULL, broker, NULL};
+	const char *argv[] = {getenv("ACTOR_SPAWNER"), "--runtime-dir", node.dir, "--log-dir", node.logs,
+		"--supervisor", getenv("ACTOR_SUPERVISOR"), "--ready-fd", "99", broker ? "--broker" : NULL,
+		broker, NULL};
 	struct pollfd poll_fd;
 	int ready[2];
 	char byte;
@@ -153,7 +156,7 @@ static int teardown(void **arg)
 	return 0;
 }
 
-/* --- asking ------------------------------------------------------------------------------------------------------ */
+/* ---- asking ---- */
 
 static actor_msg *call_error(const char *method, int expect, const char *format, ...)
 {
@@ -168,7 +171,8 @@ static actor_msg *call_error(const char *method, int expect, const char *format,
 	r = actor_client_call_msg(node.client, actor_named("$spawner"), method, PATIENCE_MS, &args, &reply);
 	actor_msg_free(args);
 	if (r != expect)
-		fail_msg("%s: %d (%s %s) instead of %d", method, r, reply && actor_msg_error(reply) ? actor_msg_error(reply) : "",
+		fail_msg("%s: %d (%s %s) instead of %d", method, r,
+			reply && actor_msg_error(reply) ? actor_msg_error(reply) : "",
 			reply && actor_msg_error(reply) ? actor_msg_error_text(reply) : "", expect);
 	return reply;
 }
@@ -184,8 +188,9 @@ static void call_refused(const char *method, const char *error, const char *form
 	va_start(ap, format);
 	assert_int_equal(actor_msg_vpack(args, format, ap), 0);
 	va_end(ap);
-	assert_int_equal(
-		actor_client_call_msg(node.client, actor_named("$spawner"), method, PATIENCE_MS, &args, &reply), -EREMOTEIO);
+	assert_int_equal(actor_client_call_msg(
+				 node.client, actor_named("$spawner"), method, PATIENCE_MS, &args, &reply),
+		-EREMOTEIO);
 	actor_msg_free(args);
 	assert_string_equal(actor_msg_error(reply), error);
 	actor_msg_free(reply);
@@ -195,7 +200,7 @@ static void call_refused(const char *method, const char *error, const char *form
 static const char *look(struct mp_reader r, const char *path)
 {
 	static char text[4][512];
-	static unsigned int turn;
+	static unsigned turn;
 	char *out = text[turn++ % 4];
 	const char *dot = strchr(path, '.');
 	size_t key_len = dot ? (size_t)(dot - path) : strlen(path);
@@ -341,8 +346,8 @@ static void reconnect(void)
 
 static void shell(const char *name, const char *restart, const char *script, const char *wait)
 {
-	actor_msg_free(call("spawn", "[{s:s,s:s,s:[sss]}si]", "name", name, "restart", restart, "argv", "/bin/sh", "-c", script,
-		wait, 10000));
+	actor_msg_free(call("spawn", "[{s:s,s:s,s:[sss]}si]", "name", name, "restart", restart, "argv",
+		"/bin/sh", "-c", script, wait, 10000));
 }
 
 static const char *log_of(const char *name)
@@ -421,7 +426,7 @@ static int n_zombies(pid_t parent)
 	return n;
 }
 
-/* --- tests ------------------------------------------------------------------------------------------------------- */
+/* ---- tests ---- */
 
 static void test_a_spawned_program_is_listed_with_its_pid(void **arg)
 {
@@ -463,10 +468,10 @@ static void test_a_taken_name_and_other_mistakes_are_refused(void **arg)
 
 static void test_the_child_gets_what_its_spec_says(void **arg)
 {
-	actor_msg_free(call("spawn", "[{s:s,s:s,s:s,s:{s:s,s:s},s:[ssss]}si]", "name", "a", "restart", "temporary", "cwd", "/tmp",
-		"env", "X", "1 2", "LANG", "xx", "argv", "sh", "-c",
-		"pwd; echo \"$1|$X|$LANG|$ACTOR_RUNTIME_DIR|${ACTOR_TOKEN:+token}|$0\"; echo err >&2; ls /proc/self/fd | wc -l", "zero", "exit",
-		10000));
+	actor_msg_free(call("spawn", "[{s:s,s:s,s:s,s:{s:s,s:s},s:[ssss]}si]", "name", "a", "restart",
+		"temporary", "cwd", "/tmp", "env", "X", "1 2", "LANG", "xx", "argv", "sh", "-c",
+		"pwd; echo \"$1|$X|$LANG|$ACTOR_RUNTIME_DIR|${ACTOR_TOKEN:+token}|$0\"; echo err >&2; ls /proc/self/fd | wc -l",
+		"zero", "exit", 10000));
 	assert_string_equal(field("a", "last_exit.code"), "0");
 	assert_non_null(strstr(log_of("a"), "/tmp\n"));
 	assert_non_null(strstr(log_of("a"), "|1 2|xx|"));
@@ -477,8 +482,8 @@ static void test_the_child_gets_what_its_spec_says(void **arg)
 
 static void test_exit_codes_and_last_words_are_kept(void **arg)
 {
-	actor_msg *reply = call("spawn", "[{s:s,s:s,s:[sss]}si]", "name", "a", "restart", "temporary", "argv", "sh", "-c",
-		"echo first >&2; echo cannot go on >&2; exit 7", "exit", 10000);
+	actor_msg *reply = call("spawn", "[{s:s,s:s,s:[sss]}si]", "name", "a", "restart", "temporary", "argv",
+		"sh", "-c", "echo first >&2; echo cannot go on >&2; exit 7", "exit", 10000);
 
 	assert_string_equal(look(body_of(reply), "last_exit.kind"), "exit");
 	assert_string_equal(look(body_of(reply), "last_exit.code"), "7");
@@ -526,9 +531,10 @@ static void test_one_that_ignores_term_is_killed_with_its_tree(void **arg)
 	pid_t grandchild;
 	char word[32];
 
-	actor_msg_free(call("spawn", "[{s:s,s:I,s:[sss]}si]", "name", "a", "stop_timeout_ms", INT64_C(200), "argv", "sh", "-c",
-		"trap '' TERM; setsid sh -c 'trap \"\" TERM; echo pid $$; while :; do sleep 1000; done' & while :; do sleep 1000; done", "up",
-		10000));
+	actor_msg_free(call("spawn", "[{s:s,s:I,s:[sss]}si]", "name", "a", "stop_timeout_ms", INT64_C(200),
+		"argv", "sh", "-c",
+		"trap '' TERM; setsid sh -c 'trap \"\" TERM; echo pid $$; while :; do sleep 1000; done' & while :; do sleep 1000; done",
+		"up", 10000));
 	while (!strstr(log_of("a"), "pid "))
 		nap(2);
 	assert_int_equal(sscanf(log_of("a"), "%31s %d", word, &grandchild), 2);
@@ -540,8 +546,8 @@ static void test_one_that_ignores_term_is_killed_with_its_tree(void **arg)
 
 static void exec_refused(const char *path, const char *expect)
 {
-	actor_msg *reply = call_error("spawn", -EREMOTEIO, "[{s:s,s:s,s:[s]}si]", "name", "bad", "restart", "temporary", "argv", path, "up",
-		10000);
+	actor_msg *reply = call_error("spawn", -EREMOTEIO, "[{s:s,s:s,s:[s]}si]", "name", "bad", "restart",
+		"temporary", "argv", path, "up", 10000);
 
 	assert_string_equal(actor_msg_error(reply), "exec");
 	if (!strstr(actor_msg_error_text(reply), expect))
@@ -581,16 +587,18 @@ static void test_an_end_before_it_was_ready_is_told_at_once(void **arg)
 
 	if (!node.with_broker)
 		skip();
-	reply = call_error("spawn", -EREMOTEIO, "[{s:s,s:s,s:[sss]}si]", "name", "never", "ready", "actor", "argv", "/bin/sh", "-c",
-		"echo cannot >&2; exit 127", "ready", 20000);
+	reply = call_error("spawn", -EREMOTEIO, "[{s:s,s:s,s:[sss]}si]", "name", "never", "ready", "actor",
+		"argv", "/bin/sh", "-c", "echo cannot >&2; exit 127", "ready", 20000);
 	assert_string_equal(actor_msg_error(reply), "ended");
-	assert_string_equal(actor_msg_error_text(reply), "never ended before it was ready: exit 127: cannot; it is started again");
+	assert_string_equal(actor_msg_error_text(reply),
+		"never ended before it was ready: exit 127: cannot; it is started again");
 	actor_msg_free(reply);
 }
 
 static void test_an_exec_failure_names_path_and_errno_and_is_retried(void **arg)
 {
-	actor_msg *reply = call_error("spawn", -EREMOTEIO, "[{s:s,s:[s]}si]", "name", "a", "argv", "/no/such/program", "up", 10000);
+	actor_msg *reply = call_error(
+		"spawn", -EREMOTEIO, "[{s:s,s:[s]}si]", "name", "a", "argv", "/no/such/program", "up", 10000);
 
 	assert_string_equal(actor_msg_error(reply), "exec");
 	assert_non_null(strstr(actor_msg_error_text(reply), "/no/such/program"));
@@ -599,12 +607,13 @@ static void test_an_exec_failure_names_path_and_errno_and_is_retried(void **arg)
 	await_field("a", "restarts", "3");
 	assert_string_equal(field("a", "last_exit.kind"), "exec");
 	assert_string_equal(field("a", "last_exit.code"), "2");
-	reply = call_error("spawn", -EREMOTEIO, "[{s:s,s:s,s:[s]}si]", "name", "b", "restart", "temporary", "argv", "/etc/passwd", "exit",
-		10000);
+	reply = call_error("spawn", -EREMOTEIO, "[{s:s,s:s,s:[s]}si]", "name", "b", "restart", "temporary",
+		"argv", "/etc/passwd", "exit", 10000);
 	assert_non_null(strstr(actor_msg_error_text(reply), "Permission denied"));
 	actor_msg_free(reply);
 	assert_string_equal(field("b", "state"), "down");
-	reply = call_error("spawn", -EREMOTEIO, "[{s:s,s:s,s:[s]}si]", "name", "c", "cwd", "/no/such/dir", "argv", "true", "up", 10000);
+	reply = call_error("spawn", -EREMOTEIO, "[{s:s,s:s,s:[s]}si]", "name", "c", "cwd", "/no/such/dir",
+		"argv", "true", "up", 10000);
 	assert_non_null(strstr(actor_msg_error_text(reply), "/no/such/dir"));
 	actor_msg_free(reply);
 }
@@ -621,7 +630,8 @@ static struct {
 static int watcher_start(actor *self, const actor_msg *msg)
 {
 	static const char *const argv[] = {"sleep", "1000", NULL};
-	struct actor_process_spec spec = {.name = "mine", .argv = argv, .monitor = true, .restart = ACTOR_TEMPORARY};
+	struct actor_process_spec spec = {
+		.name = "mine", .argv = argv, .monitor = true, .restart = ACTOR_TEMPORARY};
 
 	watched.started = actor_process_start(self, &spec, &watched.process);
 	return actor_stop(self, actor_self(self), NULL);
@@ -630,7 +640,8 @@ static int watcher_start(actor *self, const actor_msg *msg)
 static int watcher_watch(actor *self, const actor_msg *msg)
 {
 	static const char *const argv[] = {"sleep", "1000", NULL};
-	struct actor_process_spec spec = {.name = "mine", .argv = argv, .monitor = true, .restart = ACTOR_TEMPORARY};
+	struct actor_process_spec spec = {
+		.name = "mine", .argv = argv, .monitor = true, .restart = ACTOR_TEMPORARY};
 	uint64_t again;
 
 	watched.started = actor_process_start(self, &spec, &watched.process);
@@ -643,7 +654,8 @@ static int watcher_watch(actor *self, const actor_msg *msg)
 /* Every way a start or a stop can fail has its errno. */
 static int watcher_fail(actor *self, const actor_msg *msg)
 {
-	static const char *const never[] = {"sleep", "1000", NULL}, *const short_lived[] = {"true", NULL}, *const missing[] = {"/no/such", NULL};
+	static const char *const never[] = {"sleep", "1000", NULL}, *const short_lived[] = {"true", NULL},
+				 *const missing[] = {"/no/such", NULL};
 	struct actor_process_spec spec = {.name = "fails", .argv = missing, .restart = ACTOR_TEMPORARY};
 	struct actor_process process;
 
@@ -676,7 +688,11 @@ static void watcher_take_supervisor_away(void)
 static int watcher_start_while_away(actor *self, const actor_msg *msg)
 {
 	static const char *const argv[] = {"sleep", "1000", NULL};
-	struct actor_process_spec spec = {.name = "mine", .argv = argv, .monitor = true, .restart = ACTOR_TEMPORARY, .timeout_ms = PATIENCE_MS};
+	struct actor_process_spec spec = {.name = "mine",
+		.argv = argv,
+		.monitor = true,
+		.restart = ACTOR_TEMPORARY,
+		.timeout_ms = PATIENCE_MS};
 
 	watcher_take_supervisor_away();
 	watched.started = actor_process_start(self, &spec, &watched.process);
@@ -705,12 +721,14 @@ static int watcher_init(actor *self, const void *arg)
 
 static void watcher_run(const char *method)
 {
-	static const struct actor_method methods[] = {
-		{.name = "start", .on_cast = watcher_start}, {.name = "watch", .on_cast = watcher_watch},
-		{.name = "fail", .on_cast = watcher_fail}, {.name = "start_while_away", .on_cast = watcher_start_while_away}, {0}};
-	static const struct actor_behavior behavior = {.name = "watcher", .methods = methods, .init = watcher_init, .on_down = watcher_down};
-	bool away = strcmp(method, "start_while_away") == 0;
-	struct actor_group_options options = {.runtime_dir = node.dir, .mode = away ? ACTOR_JOIN_DIRECT : ACTOR_JOIN_SPAWNER};
+	static const struct actor_method methods[] = {{.name = "start", .on_cast = watcher_start},
+		{.name = "watch", .on_cast = watcher_watch}, {.name = "fail", .on_cast = watcher_fail},
+		{.name = "start_while_away", .on_cast = watcher_start_while_away}, {0}};
+	static const struct actor_behavior behavior = {
+		.name = "watcher", .methods = methods, .init = watcher_init, .on_down = watcher_down};
+	bool away = !strcmp(method, "start_while_away");
+	struct actor_group_options options = {
+		.runtime_dir = node.dir, .mode = away ? ACTOR_JOIN_DIRECT : ACTOR_JOIN_SPAWNER};
 	actor_group *group;
 	actor_ref ref;
 
@@ -755,7 +773,7 @@ static void test_an_owned_process_goes_with_its_owner(void **arg)
 	assert_false(alive((pid_t)watched.process.pid));
 }
 
-/* --- actor programs: this program, run with --owner ------------------------------------------------------------------ */
+/* ---- actor programs: this program, run with --owner ---- */
 
 static int owner_init(actor *self, const void *arg)
 {
@@ -766,13 +784,15 @@ static int owner_init(actor *self, const void *arg)
 }
 
 static const struct actor_method owner_methods[] = {{0}};
-static const struct actor_behavior owner_behavior = {.name = "owner", .methods = owner_methods, .init = owner_init};
+static const struct actor_behavior owner_behavior = {
+	.name = "owner", .methods = owner_methods, .init = owner_init};
 
 /* This program, run with --watcher: says on stdout how what it runs has ended. */
 static int end_watcher_init(actor *self, const void *arg)
 {
 	static const char *const argv[] = {"sleep", "1000", NULL};
-	struct actor_process_spec spec = {.name = arg, .argv = argv, .monitor = true, .detached = true, .restart = ACTOR_TEMPORARY};
+	struct actor_process_spec spec = {
+		.name = arg, .argv = argv, .monitor = true, .detached = true, .restart = ACTOR_TEMPORARY};
 
 	return actor_process_start(self, &spec, NULL);
 }
@@ -797,8 +817,8 @@ static void test_a_monitor_goes_off_though_the_supervisor_died_meanwhile(void **
 	if (!node.with_broker)
 		skip();
 	self[n] = 0;
-	actor_msg_free(call("spawn", "[{s:s,s:s,s:s,s:[sss]}si]", "name", "watcher", "restart", "temporary", "ready", "actor", "argv", self,
-		"--watcher", "watched", "ready", 10000));
+	actor_msg_free(call("spawn", "[{s:s,s:s,s:s,s:[sss]}si]", "name", "watcher", "restart", "temporary",
+		"ready", "actor", "argv", self, "--watcher", "watched", "ready", 10000));
 	watched_pid = pid_of("watched");
 	kill(supervisor, SIGSTOP);
 	kill(watched_pid, SIGSEGV);
@@ -823,8 +843,8 @@ static void test_an_actor_program_is_ready_when_its_actors_are(void **arg)
 	if (!node.with_broker)
 		skip();
 	self[n] = 0;
-	actor_msg_free(call("spawn", "[{s:s,s:s,s:s,s:[sss]}si]", "name", "owner", "restart", "temporary", "ready", "actor", "argv", self,
-		"--owner", "owned", "ready", 10000));
+	actor_msg_free(call("spawn", "[{s:s,s:s,s:s,s:[sss]}si]", "name", "owner", "restart", "temporary",
+		"ready", "actor", "argv", self, "--owner", "owned", "ready", 10000));
 	assert_string_equal(field("owner", "state"), "ready");
 	assert_string_equal(field("owned", "state"), "up");
 	actor_msg_free(call("kill", "[si]", "owner", SIGKILL));
@@ -840,8 +860,8 @@ static void test_an_owner_outlives_supervisor_and_broker_with_what_it_owns(void 
 	if (!node.with_broker)
 		skip();
 	self[n] = 0;
-	actor_msg_free(call("spawn", "[{s:s,s:s,s:s,s:[sss]}si]", "name", "owner", "restart", "temporary", "ready", "actor", "argv", self,
-		"--owner", "owned", "ready", 10000));
+	actor_msg_free(call("spawn", "[{s:s,s:s,s:s,s:[sss]}si]", "name", "owner", "restart", "temporary",
+		"ready", "actor", "argv", self, "--owner", "owned", "ready", 10000));
 	by_hand = fork();
 	if (!by_hand) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -882,7 +902,8 @@ static void test_logs_hold_what_was_written_and_turn_over(void **arg)
 	shell("big", "temporary", "yes 0123456789abcdef | head -c 25000000", "exit");
 	snprintf(path, sizeof(path), "%s/big.log.2", node.logs);
 	assert_int_equal(stat(path, &st), 0);
-	assert_in_range(st.st_size, 10000000, (10 << 20) + (64 << 10)); /* it may grow a little to end its last line */
+	/* it may grow a little to end its last line */
+	assert_in_range(st.st_size, 10000000, (10 << 20) + (64 << 10));
 	snprintf(path, sizeof(path), "%s/big.log", node.logs);
 	assert_int_equal(stat(path, &st), 0);
 	assert_in_range(st.st_size, 1, 10 << 20);
@@ -911,7 +932,8 @@ static void test_waits_end_with_what_they_wait_for(void **arg)
 	actor_msg_free(call("wait", "[ssi]", "a", "up", 10000));
 	assert_int_equal(call_error("wait", -ETIMEDOUT, "[ssi]", "a", "down", 20) != NULL, 0);
 	actor_msg_free(call("kill", "[si]", "a", SIGTERM));
-	assert_string_equal(reply_field(call("wait", "[ssi]", "a", "down", 10000), "last_exit.signal"), "SIGTERM");
+	assert_string_equal(
+		reply_field(call("wait", "[ssi]", "a", "down", 10000), "last_exit.signal"), "SIGTERM");
 }
 
 static void test_a_killed_supervisor_is_replaced_and_exits_meanwhile_are_told(void **arg)
@@ -968,7 +990,10 @@ static void test_a_supervisor_killed_over_and_over_loses_nothing(void **arg)
 	assert_int_equal(count(), 10);
 }
 
-/* Each child writes its name once. Whoever was told that it started finds it once, whoever was not, at most once. */
+/*
+ * Each child writes its name once. Whoever was told that it started finds it once, whoever was not, at most
+ * once.
+ */
 static void test_no_process_is_started_twice_whoever_dies_when(void **arg)
 {
 	enum { N = 120, KILLS = 4 /* a fifth would set the state aside */ };
@@ -997,13 +1022,15 @@ static void test_no_process_is_started_twice_whoever_dies_when(void **arg)
 				_exit(0);
 			}
 			n_kills++;
-			r = actor_client_call(node.client, actor_named("$spawner"), "spawn", PATIENCE_MS, &reply, "{s:s,s:s,s:[sss]}si", "name", name,
-				"restart", "temporary", "argv", "/bin/sh", "-c", script, "none", 0);
+			r = actor_client_call(node.client, actor_named("$spawner"), "spawn", PATIENCE_MS,
+				&reply, "{s:s,s:s,s:[sss]}si", "name", name, "restart", "temporary", "argv",
+				"/bin/sh", "-c", script, "none", 0);
 			waitpid(killer, NULL, 0);
 			reconnect();
 		} else {
-			r = actor_client_call(node.client, actor_named("$spawner"), "spawn", PATIENCE_MS, &reply, "{s:s,s:s,s:[sss]}si", "name", name,
-				"restart", "temporary", "argv", "/bin/sh", "-c", script, "none", 0);
+			r = actor_client_call(node.client, actor_named("$spawner"), "spawn", PATIENCE_MS,
+				&reply, "{s:s,s:s,s:[sss]}si", "name", name, "restart", "temporary", "argv",
+				"/bin/sh", "-c", script, "none", 0);
 			assert_int_equal(r, 0);
 		}
 		told[i] = r == 0;
@@ -1012,7 +1039,9 @@ static void test_no_process_is_started_twice_whoever_dies_when(void **arg)
 	for (i = 0; i < N; i++) {
 		snprintf(name, sizeof(name), "t%d", i);
 		if (strcmp(field(name, "state"), "gone"))
-			assert_string_equal(reply_field(call("wait", "[ssi]", name, "down", PATIENCE_MS), "last_exit.code"), "0");
+			assert_string_equal(reply_field(call("wait", "[ssi]", name, "down", PATIENCE_MS),
+						    "last_exit.code"),
+				"0");
 		else
 			assert_false(told[i]);
 	}
@@ -1028,7 +1057,8 @@ static void test_no_process_is_started_twice_whoever_dies_when(void **arg)
 
 static void test_keeper_and_supervisor_killed_together_leave_no_child(void **arg)
 {
-	pid_t pid, supervisor = (pid_t)atoi(status("supervisor.pid")), broker = (pid_t)atoi(status("broker.pid"));
+	pid_t pid, supervisor = (pid_t)atoi(status("supervisor.pid")),
+		   broker = (pid_t)atoi(status("broker.pid"));
 	uint64_t node_id = strtoull(status("node"), NULL, 10);
 
 	shell("a", "permanent", "exec sleep 1000", "up");
@@ -1050,7 +1080,8 @@ static void test_keeper_and_supervisor_killed_together_leave_no_child(void **arg
 
 static void test_each_new_supervisor_has_the_name(void **arg)
 {
-	struct actor_group_options options = {.runtime_dir = node.dir, .mode = ACTOR_JOIN_BROKER, .connect_timeout_ms = PATIENCE_MS};
+	struct actor_group_options options = {
+		.runtime_dir = node.dir, .mode = ACTOR_JOIN_BROKER, .connect_timeout_ms = PATIENCE_MS};
 	actor_client *client;
 
 	if (!node.with_broker)
@@ -1065,7 +1096,8 @@ static void test_each_new_supervisor_has_the_name(void **arg)
 		reconnect();
 		assert_int_not_equal(atoi(status("supervisor.pid")), pid);
 		for (;;) { /* through the broker, by name */
-			int r = actor_client_call(client, actor_named("$spawner"), "status", PATIENCE_MS, &reply, "");
+			int r = actor_client_call(
+				client, actor_named("$spawner"), "status", PATIENCE_MS, &reply, "");
 
 			if (!r)
 				break;
@@ -1096,7 +1128,9 @@ static void test_nothing_is_left_when_the_keeper_is_killed(void **arg)
 	uint64_t node_id = strtoull(status("node"), NULL, 10), then_ms;
 	pid_t supervisor = (pid_t)atoi(status("supervisor.pid"));
 
-	shell("tree", "permanent", "setsid sh -c 'setsid sleep 1000 & sleep 1000' & setsid setsid sleep 1000 & exec sleep 1000", "up");
+	shell("tree", "permanent",
+		"setsid sh -c 'setsid sleep 1000 & sleep 1000' & setsid setsid sleep 1000 & exec sleep 1000",
+		"up");
 	shell("plain", "permanent", "exec sleep 1000", "up");
 	while (n_marked(node_id) < 7) /* 5 sleeps and a shell, the supervisor */
 		nap(2);
@@ -1153,22 +1187,28 @@ static void test_a_thousand_that_end_at_once_are_a_thousand_exits(void **arg)
 	supervisor_fds = n_fds(supervisor);
 	for (int i = 0; i < N; i++) {
 		snprintf(name, sizeof(name), "t%d", i);
-		actor_msg_free(call("spawn", "[{s:s,s:s,s:[s]}si]", "name", name, "restart", "temporary", "argv", "true", "none", 0));
+		actor_msg_free(call("spawn", "[{s:s,s:s,s:[s]}si]", "name", name, "restart", "temporary",
+			"argv", "true", "none", 0));
 	}
 	for (int i = 0; i < N - 1; i++) { /* `first` is the oldest of those that are listed: a thousand */
 		snprintf(name, sizeof(name), "t%d", i + 1);
-		assert_string_equal(reply_field(call("wait", "[ssi]", name, "down", PATIENCE_MS), "last_exit.code"), "0");
+		assert_string_equal(
+			reply_field(call("wait", "[ssi]", name, "down", PATIENCE_MS), "last_exit.code"), "0");
 	}
 	then_ms = now_ms();
 	assert_int_equal(count(), 1000);
 	print_message("# ls of 1000 children: %d ms\n", (int)(now_ms() - then_ms));
 	assert_int_equal(n_zombies(node.keeper), 0);
 	assert_int_equal(n_zombies(supervisor), 0);
-	/* the keeper lets go of a pipe some moments after the exit was told, here and when they were counted before */
+	/*
+	 * the keeper lets go of a pipe some moments after the exit was told, here and when they were counted
+	 * before
+	 */
 	while (n_fds(node.keeper) > keeper_fds && now_ms() < then_ms + PATIENCE_MS)
 		poll(NULL, 0, 10);
 	assert_true(n_fds(node.keeper) <= keeper_fds);
-	assert_true(n_fds(supervisor) <= supervisor_fds); /* less: it keeps only the logs open that were written to last */
+	/* less: it keeps only the logs open that were written to last */
+	assert_true(n_fds(supervisor) <= supervisor_fds);
 }
 
 static void test_an_idle_node_does_nothing(void **arg)

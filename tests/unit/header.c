@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Nothing is included before it, so it must stand alone. */
 #include <actor/actor.h>
 

@@ -1,11 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One per verb; each lives in the file of its family. */
 #pragma once
 
 #include "tools/view/ctl.h"
 
 extern const struct command command_up, command_down, command_status, command_ls, command_spawn, command_stop,
-	command_start, command_restart, command_kill, command_rm, command_logs, command_call, command_send, command_describe,
-	command_whereis, command_names, command_help, command_version, command_complete;
+	command_start, command_restart, command_kill, command_rm, command_logs, command_call, command_send,
+	command_describe, command_whereis, command_names, command_help, command_version, command_complete;
 
 /* help.c */
 int help_print(const struct ctl *ctl, FILE *to);

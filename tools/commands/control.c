@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stop, start, restart, kill, rm: one verb, any number of names */
 #include <errno.h>
 #include <inttypes.h>
@@ -5,11 +6,11 @@
 #include <string.h>
 
 #include "libactor/protocol/cause.h"
-#include "tools/view/child.h"
+#include "libactor/util/clock.h"
 #include "tools/commands/commands.h"
+#include "tools/view/child.h"
 #include "tools/view/output.h"
 #include "tools/view/session.h"
-#include "libactor/util/clock.h"
 
 /* What a verb asks for one name: the method's arguments, a new reference. */
 typedef json_t *control_args(const struct args *args, const char *name);
@@ -105,10 +106,14 @@ static int control_check_names(struct ctl *ctl, const struct args *args)
 	return status;
 }
 
-/* All are asked at once, so that it takes as long as the slowest of them. What is said stands in the order of the names. */
+/*
+ * All are asked at once, so that it takes as long as the slowest of them. What is said stands in the order of
+ * the names.
+ */
 static int control_run(struct ctl *ctl, const struct args *args, const struct control *control)
 {
-	struct control_run run = {.ctl = ctl, .control = control, .waits = control->goal && !args_has(args, "no-wait")};
+	struct control_run run = {
+		.ctl = ctl, .control = control, .waits = control->goal && !args_has(args, "no-wait")};
 	int64_t timeout_ms = ctl_timeout_ms(ctl, run.waits ? ACTOR_FOREVER : CTL_TIMEOUT_DEFAULT_MS);
 	struct vigil vigil = {control->goal, control->goes_on, control_answered, NULL, &run};
 	struct question *questions;
@@ -123,8 +128,10 @@ static int control_run(struct ctl *ctl, const struct args *args, const struct co
 	if (ctl->json && args->n_values > 1)
 		run.list = json_array();
 	for (size_t i = 0; questions && i < args->n_values; i++)
-		questions[i] = (struct question){.name = args->values[i], .method = control->verb,
-			.args = control->make(args, args->values[i]), .timeout_ms = timeout_ms};
+		questions[i] = (struct question){.name = args->values[i],
+			.method = control->verb,
+			.args = control->make(args, args->values[i]),
+			.timeout_ms = timeout_ms};
 	run.asked_ms = clock_now_ms();
 	if (questions)
 		session_ask_all(run.session, questions, args->n_values, &vigil);
@@ -150,12 +157,12 @@ static const struct option_spec wait_options[] = {
 	{0},
 };
 
-/* ---- stop, start, restart -------------------------------------------------------------------- */
+/* ---- stop, start, restart ---- */
 
 static int stop_run(struct ctl *ctl, const struct args *args)
 {
-	static const struct control control = {"stop", "stopped", "to end", "asked to end, and killed when its stop timeout is over",
-		control_args_wait};
+	static const struct control control = {"stop", "stopped", "to end",
+		"asked to end, and killed when its stop timeout is over", control_args_wait};
 
 	return control_run(ctl, args, &control);
 }
@@ -177,7 +184,8 @@ const struct command command_stop = {
 
 static int start_run(struct ctl *ctl, const struct args *args)
 {
-	static const struct control control = {"start", "started", "to start", "started without us", control_args_wait};
+	static const struct control control = {
+		"start", "started", "to start", "started without us", control_args_wait};
 
 	return control_run(ctl, args, &control);
 }
@@ -212,7 +220,7 @@ const struct command command_restart = {
 	.run = restart_run,
 };
 
-/* ---- kill ------------------------------------------------------------------------------------ */
+/* ---- kill ---- */
 
 static json_t *control_args_kill(const struct args *args, const char *name)
 {
@@ -253,7 +261,7 @@ const struct command command_kill = {
 	.run = kill_run,
 };
 
-/* ---- rm -------------------------------------------------------------------------------------- */
+/* ---- rm ---- */
 
 static json_t *control_args_rm(const struct args *args, const char *name)
 {
@@ -262,7 +270,8 @@ static json_t *control_args_rm(const struct args *args, const char *name)
 
 static int rm_run(struct ctl *ctl, const struct args *args)
 {
-	static const struct control control = {"rm", "removed", "to end", "asked to end, and removed without us", control_args_rm};
+	static const struct control control = {
+		"rm", "removed", "to end", "asked to end, and removed without us", control_args_rm};
 
 	return control_run(ctl, args, &control);
 }

@@ -1,14 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* describe: what an actor can be asked */
 #include <errno.h>
 #include <string.h>
 
+#include "libactor/protocol/names.h"
 #include "tools/commands/commands.h"
 #include "tools/view/message.h"
 #include "tools/view/output.h"
 #include "tools/view/session.h"
 #include "tools/view/table.h"
 #include "tools/view/wait.h"
-#include "libactor/protocol/names.h"
 
 static const struct table_column describe_columns[] = {
 	{.heading = "METHOD"},
@@ -27,7 +28,8 @@ static const char *describe_text(const json_t *method, const char *key)
 
 static const char *describe_kind(const json_t *method)
 {
-	bool call = json_is_true(json_object_get(method, "call")), cast = json_is_true(json_object_get(method, "cast"));
+	bool call = json_is_true(json_object_get(method, "call")),
+	     cast = json_is_true(json_object_get(method, "cast"));
 
 	return call && cast ? "call, send" : call ? "call" : "send";
 }
@@ -41,8 +43,8 @@ static int describe_print(struct ctl *ctl, const json_t *about)
 	if (!table)
 		return ctl_fail_errno(ctl, ENOMEM, NULL, "cannot list the methods");
 	json_array_foreach(json_object_get(about, "methods"), i, method) {
-		const char *cells[] = {describe_text(method, "name"), describe_kind(method), describe_text(method, "args"),
-				       describe_text(method, "doc")};
+		const char *cells[] = {describe_text(method, "name"), describe_kind(method),
+			describe_text(method, "args"), describe_text(method, "doc")};
 
 		table_add(table, cells);
 	}
@@ -76,13 +78,16 @@ static int describe_run(struct ctl *ctl, const struct args *args)
 	wait_note_cancel();
 	session_close(session);
 	if (r == -EREMOTEIO && !strcmp(error.name, ERROR_NO_METHOD))
-		return ctl_fail(ctl, CTL_REMOTE, ERROR_NO_METHOD, "actors of libactor do, those in other languages may not", "%s does not describe itself", to);
+		return ctl_fail(ctl, CTL_REMOTE, ERROR_NO_METHOD,
+			"actors of libactor do, those in other languages may not",
+			"%s does not describe itself", to);
 	if (r)
 		return message_fail(ctl, "describe", to, "", r, &error, timeout_ms);
 	if (ctl->json)
 		output_json(ctl, about);
 	else if (!json_is_array(json_object_get(about, "methods")))
-		status = ctl_fail(ctl, CTL_REMOTE, ERROR_BAD_RESULT, NULL, "%s does not describe itself: its answer has no methods", to);
+		status = ctl_fail(ctl, CTL_REMOTE, ERROR_BAD_RESULT, NULL,
+			"%s does not describe itself: its answer has no methods", to);
 	else
 		status = describe_print(ctl, about);
 	json_decref(about);

@@ -1,14 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* help, version, and what the shell's completion asks */
 #include <stdlib.h>
 #include <string.h>
 
 #include "actor/actor.h"
-#include "tools/view/child.h"
+#include "libactor/protocol/names.h"
 #include "tools/commands/commands.h"
+#include "tools/lib/suggest.h"
+#include "tools/view/child.h"
 #include "tools/view/output.h"
 #include "tools/view/session.h"
-#include "tools/lib/suggest.h"
-#include "libactor/protocol/names.h"
 
 static void print_options(const struct option_spec *options, FILE *to)
 {
@@ -84,7 +85,8 @@ int help_unknown_command(const struct ctl *ctl, const char *name)
 			suggest_offer(&suggest, name, (*c)->name);
 	if (suggest.best)
 		snprintf(hint, sizeof(hint), "did you mean '%s'?", suggest.best);
-	return ctl_fail(ctl, CTL_USAGE, "unknown_command", suggest.best ? hint : "see actorctl --help", "unknown command '%s'", name);
+	return ctl_fail(ctl, CTL_USAGE, "unknown_command", suggest.best ? hint : "see actorctl --help",
+		"unknown command '%s'", name);
 }
 
 static int help_run(struct ctl *ctl, const struct args *args)
@@ -127,7 +129,7 @@ const struct command command_version = {
 	.run = version_run,
 };
 
-/* ---- __complete ------------------------------------------------------------------------------ */
+/* ---- __complete ---- */
 
 #define COMPLETE_TIMEOUT_MS 200 /* longer, and the Tab key feels stuck */
 
@@ -151,10 +153,10 @@ static void complete_names(const struct ctl *ctl, enum actor_join_mode mode)
 	if (session_try_open(ctl, mode, COMPLETE_TIMEOUT_MS, &session))
 		return;
 	if (!session_ask(session, &to, actors ? "names" : "ls", json_array(), COMPLETE_TIMEOUT_MS, &list,
-		&error)) {
+		    &error)) {
 		json_array_foreach(list, i, entry) {
-			const char *name = actors ? json_string_value(json_array_get(entry, 0))
-				: child_name(entry);
+			const char *name =
+				actors ? json_string_value(json_array_get(entry, 0)) : child_name(entry);
 
 			if (name)
 				output_text(name), putchar('\n');

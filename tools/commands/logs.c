@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * logs: what a process wrote. Sleeps between lines: inotify says when the file grows and when another takes
  * its place.
@@ -12,12 +13,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "tools/commands/commands.h"
 #include "spawner/logs/reader.h"
+#include "tools/commands/commands.h"
 #include "tools/view/output.h"
 #include "tools/view/session.h"
 
-#define LOGS_LINES     100
+#define LOGS_LINES      100
 #define LOGS_RECHECK_MS 1000 /* for file systems without inotify */
 
 static int logs_find(struct ctl *ctl, const char *name, char **ret_path)
@@ -112,7 +113,8 @@ static int logs_run(struct ctl *ctl, const struct args *args)
 	} else {
 		if (log.fd < 0 && !args_has(args, "follow"))
 			ctl_note(ctl, "there is no %s: it was removed, or could not be written", path);
-		log.stamped = args_has(args, "stamps") || (!args_has(args, "no-stamps") && isatty(STDOUT_FILENO));
+		log.stamped =
+			args_has(args, "stamps") || (!args_has(args, "no-stamps") && isatty(STDOUT_FILENO));
 		r = log_reader_tail(&log, n, stdout);
 		if (r && !ferror(stdout))
 			status = ctl_fail_errno(ctl, -r, NULL, "cannot read %s", path);
@@ -127,7 +129,8 @@ static int logs_run(struct ctl *ctl, const struct args *args)
 static const struct option_spec logs_options[] = {
 	{'f', "follow", OPTION_FLAG, NULL, "go on with what comes; Ctrl-C ends it"},
 	{'n', "lines", OPTION_VALUE, "N", "how many of the last lines (default 100)"},
-	{0, "stamps", OPTION_FLAG, NULL, "say of each line when it was read and of which life it is (as on a terminal)"},
+	{0, "stamps", OPTION_FLAG, NULL,
+		"say of each line when it was read and of which life it is (as on a terminal)"},
 	{0, "no-stamps", OPTION_FLAG, NULL, "the bytes as they were written (as into a pipe or file)"},
 	{0},
 };

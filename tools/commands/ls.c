@@ -1,25 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ls, status: what runs, and how it is */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/view/child.h"
+#include "libactor/protocol/names.h"
+#include "libactor/util/clock.h"
+#include "spawner/logs/reader.h"
 #include "tools/commands/commands.h"
 #include "tools/lib/duration.h"
 #include "tools/lib/json.h"
-#include "spawner/logs/reader.h"
+#include "tools/view/child.h"
 #include "tools/view/node.h"
 #include "tools/view/output.h"
 #include "tools/view/session.h"
 #include "tools/view/table.h"
-#include "libactor/util/clock.h"
-#include "libactor/protocol/names.h"
 
 #define STATUS_LOG_LINES 10
 
-static int ls_ask(const struct ctl *ctl, struct session *session, const char *verb, const char *name,
-	json_t **ret)
+static int ls_ask(
+	const struct ctl *ctl, struct session *session, const char *verb, const char *name, json_t **ret)
 {
 	json_t *args = json_array(), *children = NULL, *shown;
 	const json_t *child;
@@ -28,8 +29,8 @@ static int ls_ask(const struct ctl *ctl, struct session *session, const char *ve
 
 	if (name)
 		json_array_append_new(args, json_string(name));
-	status = session_ask_spawner(session, verb, name, "ls", args,
-		ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS), &children);
+	status = session_ask_spawner(
+		session, verb, name, "ls", args, ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS), &children);
 	if (status)
 		return status;
 	if (name && !json_array_size(children)) {
@@ -45,11 +46,16 @@ static int ls_ask(const struct ctl *ctl, struct session *session, const char *ve
 	return 0;
 }
 
-/* ---- ls -------------------------------------------------------------------------------------- */
+/* ---- ls ---- */
 
 static const struct table_column ls_columns[] = {
-	{"NAME"}, {"STATE"}, {"PID", TABLE_RIGHT}, {"UPTIME", TABLE_RIGHT}, {"RESTARTS", TABLE_RIGHT},
-		{"LAST EXIT", TABLE_CUT}, {NULL},
+	{"NAME"},
+	{"STATE"},
+	{"PID", TABLE_RIGHT},
+	{"UPTIME", TABLE_RIGHT},
+	{"RESTARTS", TABLE_RIGHT},
+	{"LAST EXIT", TABLE_CUT},
+	{NULL},
 };
 
 static void ls_add(struct table *table, const json_t *child, int64_t now_us)
@@ -118,7 +124,7 @@ const struct command command_ls = {
 	.run = ls_run,
 };
 
-/* ---- status of one child --------------------------------------------------------------------- */
+/* ---- status of one child ---- */
 
 static json_t *status_log_lines(const char *path)
 {
@@ -173,7 +179,7 @@ static void status_print_argv(const json_t *argv)
 static void status_print_child(struct ctl *ctl, const json_t *child)
 {
 	const char *ref = json_ref_text(json_object_get(child, "ref")),
-		*owner = json_ref_text(json_object_get(child, "owner"));
+		   *owner = json_ref_text(json_object_get(child, "owner"));
 	const char *restart = json_string_value(json_object_get(child, "restart"));
 	const char *log = json_string_value(json_object_get(child, "log"));
 	json_int_t lost = json_integer_value(json_object_get(child, "log_lost_bytes"));
@@ -193,8 +199,9 @@ static void status_print_child(struct ctl *ctl, const json_t *child)
 	if (color)
 		printf("\033[0m");
 	if (outcome)
-		printf(", %s", !strcmp(outcome, "stopped") ? "stopped by a command" : !strcmp(outcome, "done")
-			? "done: it ended well by itself" : outcome);
+		printf(", %s", !strcmp(outcome, "stopped") ? "stopped by a command"
+			       : !strcmp(outcome, "done")  ? "done: it ended well by itself"
+							   : outcome);
 	if (child_pid(child))
 		printf(", pid %" PRId64 ", for %s", child_pid(child),
 			duration_format(json_integer_value(json_object_get(child, "uptime_ms")), span));
@@ -216,7 +223,8 @@ static void status_print_child(struct ctl *ctl, const json_t *child)
 	if (log)
 		status_field("log"), output_text(log), putchar('\n');
 	if (lost)
-		status_field("lost"), printf("%lld bytes of its output could not be written to the log\n", (long long)lost);
+		status_field("lost"),
+			printf("%lld bytes of its output could not be written to the log\n", (long long)lost);
 	if (json_array_size(lines))
 		putchar('\n');
 	json_array_foreach(lines, i, line)
@@ -231,8 +239,8 @@ static int status_child(struct ctl *ctl, struct session *session, const char *na
 	if (status)
 		return status;
 	child = json_array_get(children, 0);
-	json_object_set_new(child, "log_lines",
-		status_log_lines(json_string_value(json_object_get(child, "log"))));
+	json_object_set_new(
+		child, "log_lines", status_log_lines(json_string_value(json_object_get(child, "log"))));
 	if (ctl->json)
 		output_json(ctl, child);
 	else
@@ -241,7 +249,7 @@ static int status_child(struct ctl *ctl, struct session *session, const char *na
 	return CTL_OK;
 }
 
-/* ---- status of the node ---------------------------------------------------------------------- */
+/* ---- status of the node ---- */
 
 static void status_print_daemon(const json_t *node, const char *name)
 {
@@ -273,7 +281,8 @@ static void status_print_loss(const json_t *supervisor)
 	printf("lost %s ago, set aside after faults of the supervisor or unreadable: what was down then is forgotten",
 		duration_format(json_integer_value(lost_ms), span));
 	if (n)
-		printf(", %lld %s adopted and not restarted (rm and spawn anew)", (long long)n, n == 1 ? "process is" : "processes are");
+		printf(", %lld %s adopted and not restarted (rm and spawn anew)", (long long)n,
+			n == 1 ? "process is" : "processes are");
 	putchar('\n');
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* call, send: a message to an actor */
 #include <errno.h>
 #include <stdlib.h>
@@ -8,11 +9,11 @@
 #include "tools/view/session.h"
 #include "tools/view/wait.h"
 
-#define MESSAGE_JSON_HELP \
-	"DEST is a registered name, or a ref in quotes: '<1f.2.1>'. Each argument is one JSON value, " \
-	"'-' for stdin or @FILE for a\n" \
-	"file. A string needs its quotes: '\"text\"'. What JSON has not is written " \
-	"{\"$ref\": \"<1f.2.1>\"}, {\"$bin\": \"base64\"},\n" \
+#define MESSAGE_JSON_HELP                                                                                    \
+	"DEST is a registered name, or a ref in quotes: '<1f.2.1>'. Each argument is one JSON value, "       \
+	"'-' for stdin or @FILE for a\n"                                                                     \
+	"file. A string needs its quotes: '\"text\"'. What JSON has not is written "                         \
+	"{\"$ref\": \"<1f.2.1>\"}, {\"$bin\": \"base64\"},\n"                                                \
 	"see actorctl(1).\n"
 
 static int call_run(struct ctl *ctl, const struct args *args)

@@ -1,14 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* whereis, names: the broker's registry */
 #include <errno.h>
 #include <stdlib.h>
 
+#include "libactor/protocol/names.h"
 #include "tools/commands/commands.h"
 #include "tools/lib/json.h"
 #include "tools/view/message.h"
 #include "tools/view/output.h"
 #include "tools/view/session.h"
 #include "tools/view/table.h"
-#include "libactor/protocol/names.h"
 
 static int whereis_run(struct ctl *ctl, const struct args *args)
 {
@@ -63,8 +64,8 @@ static json_t *names_public(const json_t *pairs)
 	size_t i;
 
 	json_array_foreach(pairs, i, pair)
-		json_array_append_new(shown, json_pack("{sOsO}", "name", json_array_get(pair, 0), "ref",
-			json_array_get(pair, 1)));
+		json_array_append_new(shown,
+			json_pack("{sOsO}", "name", json_array_get(pair, 0), "ref", json_array_get(pair, 1)));
 	return shown;
 }
 

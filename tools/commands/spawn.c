@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* spawn: run a program under supervision */
 #include <errno.h>
 #include <inttypes.h>
@@ -7,23 +8,23 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "tools/view/child.h"
+#include "libactor/protocol/names.h"
+#include "libactor/util/clock.h"
 #include "tools/commands/commands.h"
 #include "tools/lib/duration.h"
 #include "tools/lib/json.h"
+#include "tools/lib/path.h"
+#include "tools/view/child.h"
 #include "tools/view/node.h"
 #include "tools/view/output.h"
-#include "tools/lib/path.h"
 #include "tools/view/session.h"
-#include "libactor/util/clock.h"
-#include "libactor/protocol/names.h"
 
-#define SPAWN_AGAIN_MAX 10     /* supervisors that die while they are asked */
-#define SPAWN_AGAIN_MS  10000  /* for the next one: the keeper pauses 5 s at most */
+#define SPAWN_AGAIN_MAX 10    /* supervisors that die while they are asked */
+#define SPAWN_AGAIN_MS  10000 /* for the next one: the keeper pauses 5 s at most */
 #define SPAWN_PAUSE_MS  10
-#define SPAWN_SLACK_MS   2000 /* the supervisor's own timeout comes first, and says more */
-#define SPAWN_NAMES_MAX  1000
-#define SPAWN_LOOK_MS    1000 /* whoever was interrupted wants to go */
+#define SPAWN_SLACK_MS  2000 /* the supervisor's own timeout comes first, and says more */
+#define SPAWN_NAMES_MAX 1000
+#define SPAWN_LOOK_MS   1000 /* whoever was interrupted wants to go */
 
 struct spawn {
 	struct ctl *ctl;
@@ -35,7 +36,7 @@ struct spawn {
 	int64_t timeout_ms; /* 0: none */
 };
 
-/* ---- the spec -------------------------------------------------------------------------------- */
+/* ---- the spec ---- */
 
 static int spawn_spec_restart(struct spawn *spawn, const struct args *args)
 {
@@ -45,7 +46,8 @@ static int spawn_spec_restart(struct spawn *spawn, const struct args *args)
 		return 0;
 	if (strcmp(restart, "permanent") && strcmp(restart, "transient") && strcmp(restart, "temporary"))
 		return ctl_fail(spawn->ctl, CTL_USAGE, "usage",
-			"permanent: always; transient: unless it ends well; temporary: never", "unknown restart type '%s'", restart);
+			"permanent: always; transient: unless it ends well; temporary: never",
+			"unknown restart type '%s'", restart);
 	json_object_set_new(spawn->spec, "restart", json_string(restart));
 	return 0;
 }
@@ -144,8 +146,8 @@ static int spawn_spec_cwd(struct spawn *spawn, const struct args *args)
 	char *cwd = path_absolute(args_has(args, "cwd") ? args_value(args, "cwd") : ".");
 
 	if (!cwd)
-		return ctl_fail_errno(spawn->ctl, errno, "say --cwd DIR",
-			"cannot find out the current directory");
+		return ctl_fail_errno(
+			spawn->ctl, errno, "say --cwd DIR", "cannot find out the current directory");
 	json_object_set_new(spawn->spec, "cwd", json_of_bytes(cwd, strlen(cwd)));
 	free(cwd);
 	return 0;
@@ -170,7 +172,7 @@ static int spawn_wait(struct spawn *spawn, const struct args *args)
 	return 0;
 }
 
-/* ---- asking ---------------------------------------------------------------------------------- */
+/* ---- asking ---- */
 
 /* As `ls` knows it now; NULL: it is not listed, or nobody answers. */
 static json_t *spawn_look(struct spawn *spawn, int64_t timeout_ms)
@@ -180,7 +182,7 @@ static json_t *spawn_look(struct spawn *spawn, int64_t timeout_ms)
 	struct session_error error;
 
 	if (!session_ask(spawn->session, &spawner, "ls", json_pack("[s]", spawn->name), timeout_ms, &children,
-		&error))
+		    &error))
 		child = json_incref(json_array_get(children, 0));
 	json_decref(children);
 	return child;
@@ -197,18 +199,20 @@ static void spawn_interrupted(void *arg)
 		snprintf(pid, sizeof(pid), ", pid %" PRId64 ",", child_pid(child));
 	snprintf(hint, sizeof(hint), "end it with: actorctl stop %s", spawn->name);
 	if (child && !strcmp(child_state(child), "down"))
-		ctl_fail(spawn->ctl, CTL_INTERRUPTED, "interrupted", "see actorctl ls", "interrupted; '%s' has ended",
-			spawn->name);
+		ctl_fail(spawn->ctl, CTL_INTERRUPTED, "interrupted", "see actorctl ls",
+			"interrupted; '%s' has ended", spawn->name);
 	else
-		ctl_fail(spawn->ctl, CTL_INTERRUPTED, "interrupted", hint, "interrupted; '%s'%s goes on%s", spawn->name,
-			pid, child ? "" : ", if it has been started");
+		ctl_fail(spawn->ctl, CTL_INTERRUPTED, "interrupted", hint, "interrupted; '%s'%s goes on%s",
+			spawn->name, pid, child ? "" : ", if it has been started");
 	json_decref(child);
 }
 
 static int spawn_ask_once(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
 {
 	const struct vigil vigil = {
-		.goal = !strcmp(spawn->wait, "exit") ? "to end" : !strcmp(spawn->wait, "ready") ? "to be ready" : "to start",
+		.goal = !strcmp(spawn->wait, "exit")    ? "to end"
+			: !strcmp(spawn->wait, "ready") ? "to be ready"
+							: "to start",
 		.interrupted = spawn_interrupted,
 		.arg = spawn,
 	};
@@ -232,13 +236,17 @@ static int spawn_reopen(struct spawn *spawn)
 	spawn->session = session_close(spawn->session);
 	for (;;) {
 		r = session_try_open(spawn->ctl, ACTOR_JOIN_SPAWNER, SPAWN_AGAIN_MS, &spawn->session);
-		if (!r || r == -EPERM || r == -EACCES || !node_is_running(spawn->ctl) || clock_now_ms() >= deadline_ms)
+		if (!r || r == -EPERM || r == -EACCES || !node_is_running(spawn->ctl) ||
+			clock_now_ms() >= deadline_ms)
 			return r;
 		poll(NULL, 0, SPAWN_PAUSE_MS);
 	}
 }
 
-/* A supervisor that died took the answer with it. Its successor is asked again: by the cookie it knows what was started already. */
+/*
+ * A supervisor that died took the answer with it. Its successor is asked again: by the cookie it knows what
+ * was started already.
+ */
 static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
 {
 	int r = spawn_ask_once(spawn, ret, ret_error);
@@ -262,7 +270,7 @@ static bool spawn_next_name(struct spawn *spawn, const char *base)
 	size_t i;
 
 	if (!session_ask(spawn->session, &spawner, "ls", json_array(), CTL_TIMEOUT_DEFAULT_MS, &children,
-		&error)) {
+		    &error)) {
 		json_array_foreach(children, i, child)
 			json_object_set_new(names, child_name(child), json_true());
 		for (i = 2; !found && i < 100000; i++) {
@@ -308,7 +316,8 @@ static int spawn_fail_exec(struct spawn *spawn, const struct session_error *erro
 
 	if (child) {
 		code = child_exit_status(child);
-		exec_errno = (int)json_integer_value(json_object_get(json_object_get(child, "last_exit"), "code"));
+		exec_errno =
+			(int)json_integer_value(json_object_get(json_object_get(child, "last_exit"), "code"));
 	}
 	json_decref(child);
 	session_ask(spawn->session, &spawner, "rm", json_pack("[sb]", spawn->name, 1), CTL_TIMEOUT_DEFAULT_MS,
@@ -356,18 +365,22 @@ static int spawn_fail_ended(struct spawn *spawn, const struct session_error *err
 {
 	char hint[2 * SESSION_NAME_MAX_BYTES + 64];
 
-	snprintf(hint, sizeof(hint), "see actorctl logs %s, end it with: actorctl rm -f %s", spawn->name, spawn->name);
-	return ctl_fail(spawn->ctl, CTL_FAILED, "ended", hint, "cannot spawn '%s': %s", spawn->name, error->text);
+	snprintf(hint, sizeof(hint), "see actorctl logs %s, end it with: actorctl rm -f %s", spawn->name,
+		spawn->name);
+	return ctl_fail(
+		spawn->ctl, CTL_FAILED, "ended", hint, "cannot spawn '%s': %s", spawn->name, error->text);
 }
 
 static int spawn_fail_timeout(struct spawn *spawn)
 {
-	const char *goal = !strcmp(spawn->wait, "exit") ? "has not ended" : !strcmp(spawn->wait, "ready") ? "is not ready"
-		: "is not up";
+	const char *goal = !strcmp(spawn->wait, "exit")    ? "has not ended"
+			   : !strcmp(spawn->wait, "ready") ? "is not ready"
+							   : "is not up";
 	char after[DURATION_TEXT_MAX];
 
-	return ctl_fail(spawn->ctl, CTL_TIMEOUT, "timeout", "it goes on: see actorctl ls; give it longer with --timeout",
-		"'%s' %s after %s", spawn->name, goal, duration_format(spawn->timeout_ms, after));
+	return ctl_fail(spawn->ctl, CTL_TIMEOUT, "timeout",
+		"it goes on: see actorctl ls; give it longer with --timeout", "'%s' %s after %s", spawn->name,
+		goal, duration_format(spawn->timeout_ms, after));
 }
 
 static int spawn_go(struct spawn *spawn)
@@ -401,7 +414,7 @@ static int spawn_go(struct spawn *spawn)
 static int spawn_name(struct spawn *spawn, const struct args *args)
 {
 	const char *name = args_value(args, "name"), *program = args->values[0],
-		*slash = strrchr(program, '/');
+		   *slash = strrchr(program, '/');
 
 	if (!name) {
 		spawn->name_is_made = true;

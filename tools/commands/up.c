@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * up, down: a node's beginning and end
  *
@@ -20,38 +21,38 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tools/view/child.h"
-#include "tools/commands/commands.h"
+#include "libactor/protocol/names.h"
+#include "libactor/util/clock.h"
 #include "spawner/shared/protocol.h"
+#include "spawner/shared/runtime-dir.h"
+#include "tools/commands/commands.h"
+#include "tools/lib/path.h"
+#include "tools/view/child.h"
 #include "tools/view/node.h"
 #include "tools/view/output.h"
-#include "tools/lib/path.h"
-#include "spawner/shared/runtime-dir.h"
 #include "tools/view/session.h"
-#include "libactor/util/clock.h"
 #include "tools/view/wait.h"
-#include "libactor/protocol/names.h"
 
-#define UP_TIMEOUT_MS   30000 /* of -d, for a machine under load */
-#define DOWN_ASK_MS     1000  /* the request is in; whether it is done is seen by the lock */
-#define DOWN_POLL_MS    200
-#define ERROR_TAIL_MAX  2048
-#define LOG_BYTES_MAX   (10 << 20)
+#define UP_TIMEOUT_MS  30000 /* of -d, for a machine under load */
+#define DOWN_ASK_MS    1000  /* the request is in; whether it is done is seen by the lock */
+#define DOWN_POLL_MS   200
+#define ERROR_TAIL_MAX 2048
+#define LOG_BYTES_MAX  (10 << 20)
 
 struct up {
 	struct ctl *ctl;
 	bool detach;
 	char keeper[PATH_SIZE];
 	char dir[NODE_PATH_SIZE];
-	char *log_dir;                  /* --log-dir, absolute; NULL: the keeper's own rule */
+	char *log_dir;                      /* --log-dir, absolute; NULL: the keeper's own rule */
 	char log_path[NODE_PATH_SIZE + 32]; /* -d only */
 	off_t log_start;
 	int log_fd;
-	int ready_fd;                   /* our end */
+	int ready_fd; /* our end */
 	pid_t pid;
 };
 
-/* ---- up -------------------------------------------------------------------------------------- */
+/* ---- up ---- */
 
 static int up_fail_running(const struct up *up)
 {
@@ -205,8 +206,8 @@ static void up_tell(const struct up *up)
 	const struct ctl *ctl = up->ctl;
 
 	if (ctl->json) {
-		json_t *shown = json_pack("{sssisO?}", "runtime_dir", up->dir, "pid", (int)up->pid, "log",
-			NULL);
+		json_t *shown =
+			json_pack("{sssisO?}", "runtime_dir", up->dir, "pid", (int)up->pid, "log", NULL);
 
 		if (up->detach)
 			json_object_set_new(shown, "log", json_string(up->log_path));
@@ -240,7 +241,8 @@ static int up_wait_detached(struct up *up)
 	wait_note_cancel();
 	signo = wait_signals_take(&signals);
 	if (signo) {
-		ctl_fail(up->ctl, CTL_INTERRUPTED, "interrupted", "see actorctl status, or stop it with: actorctl down",
+		ctl_fail(up->ctl, CTL_INTERRUPTED, "interrupted",
+			"see actorctl status, or stop it with: actorctl down",
 			"interrupted; the node (pid %d) goes on starting", (int)up->pid);
 		wait_die(signo);
 	}
@@ -343,8 +345,8 @@ static int up_run(struct ctl *ctl, const struct args *args)
 	int status;
 
 	if (node_runtime_dir(ctl, up.dir))
-		return ctl_fail(ctl, CTL_USAGE, "bad_path", NULL,
-			"the path of the runtime directory is too long");
+		return ctl_fail(
+			ctl, CTL_USAGE, "bad_path", NULL, "the path of the runtime directory is too long");
 	absolute = path_absolute(up.dir);
 	if (absolute)
 		snprintf(up.dir, sizeof(up.dir), "%s", absolute);
@@ -355,8 +357,9 @@ static int up_run(struct ctl *ctl, const struct args *args)
 	if (node_keeper_pid(ctl, NULL))
 		return up_fail_running(&up);
 	up.log_dir = log_dir ? path_absolute(log_dir) : NULL;
-	status = log_dir && !up.log_dir ? ctl_fail_errno(ctl, errno, NULL, "cannot use the log directory %s",
-		log_dir) : up_go(&up);
+	status = log_dir && !up.log_dir
+			 ? ctl_fail_errno(ctl, errno, NULL, "cannot use the log directory %s", log_dir)
+			 : up_go(&up);
 	free(up.log_dir);
 	if (up.log_fd >= 0)
 		close(up.log_fd);
@@ -383,7 +386,7 @@ const struct command command_up = {
 	.run = up_run,
 };
 
-/* ---- down ------------------------------------------------------------------------------------ */
+/* ---- down ---- */
 
 /* How many processes are not down yet; -1: nobody answers any more. */
 static int down_count(struct session *session)
@@ -398,7 +401,7 @@ static int down_count(struct session *session)
 	if (session_ask(session, &spawner, "ls", json_array(), DOWN_ASK_MS, &children, &error))
 		return -1;
 	json_array_foreach(children, i, child)
-		n += strcmp(child_state(child), "down") != 0;
+		n += strcmp(child_state(child), "down");
 	json_decref(children);
 	return n;
 }
@@ -426,8 +429,10 @@ static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 		*session = session_close(*session);
 	if (!r)
 		return 0;
-	/* It may take its time, or hang, or be gone: the keeper knows what to do. A queued TERM asks once more and
-	 * never means "at once", as a second plain one does. */
+	/*
+	 * It may take its time, or hang, or be gone: the keeper knows what to do. A queued TERM asks once
+	 * more and never means "at once", as a second plain one does.
+	 */
 	if (sigqueue(keeper, SIGTERM, (union sigval){0}) && errno != ESRCH)
 		return ctl_fail_errno(ctl, errno, "run actorctl as the user who started it",
 			"cannot stop the node (pid %d)", (int)keeper);
@@ -440,7 +445,8 @@ static int down_wait(struct ctl *ctl, struct session **session, pid_t keeper, co
 {
 	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_NO_TIMEOUT), start_ms = clock_now_ms();
 	bool progress = ctl->stderr_is_tty && !ctl->json;
-	struct pollfd fds[2] = {{.fd = pidfd_open(keeper, 0), .events = POLLIN}, {.fd = signals->fd, .events = POLLIN}};
+	struct pollfd fds[2] = {
+		{.fd = pidfd_open(keeper, 0), .events = POLLIN}, {.fd = signals->fd, .events = POLLIN}};
 	int status = CTL_OK, n, shown = -1, signo;
 
 	while (node_keeper_pid(ctl, NULL) == keeper) {
@@ -462,8 +468,8 @@ static int down_wait(struct ctl *ctl, struct session **session, pid_t keeper, co
 		if (signo) {
 			if (shown >= 0)
 				fputs("\r\033[K", stderr);
-			ctl_fail(ctl, CTL_INTERRUPTED, "interrupted", "see actorctl ls", "interrupted; the node in %s goes on stopping",
-				dir);
+			ctl_fail(ctl, CTL_INTERRUPTED, "interrupted", "see actorctl ls",
+				"interrupted; the node in %s goes on stopping", dir);
 			wait_die(signo);
 		}
 		if (fds[0].revents) {
@@ -495,7 +501,8 @@ static int down_run(struct ctl *ctl, const struct args *args)
 	if (!keeper)
 		return session_fail_open(ctl, ACTOR_JOIN_SPAWNER, error ? error : ENOTCONN);
 	r = session_try_open(ctl, ACTOR_JOIN_SPAWNER, DOWN_ASK_MS, &session);
-	if (r == -EPERM || r == -EACCES || r == -ENOTDIR) /* another user's, or open to others: the lock file may name anybody */
+	if (r == -EPERM || r == -EACCES ||
+		r == -ENOTDIR) /* another user's, or open to others: the lock file may name anybody */
 		return session_fail_open(ctl, ACTOR_JOIN_SPAWNER, -r);
 	if (r)
 		session = NULL;
@@ -522,7 +529,8 @@ const struct command command_down = {
 	.name = "down",
 	.synopsis = "",
 	.summary = "stop everything in order, and the node",
-	.examples = "  actorctl down\n"
-		    "  actorctl down -t 10s        give up waiting after 10 seconds; the node goes on stopping\n",
+	.examples =
+		"  actorctl down\n"
+		"  actorctl down -t 10s        give up waiting after 10 seconds; the node goes on stopping\n",
 	.run = down_run,
 };

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/args.h"
 
 #include <ctype.h>
@@ -8,8 +9,8 @@
 
 #include "tools/lib/suggest.h"
 
-static const struct option_spec *args_find(const struct option_spec *own, const struct option_spec *global,
-	const char *name, size_t len)
+static const struct option_spec *args_find(
+	const struct option_spec *own, const struct option_spec *global, const char *name, size_t len)
 {
 	const struct option_spec *tables[] = {own, global};
 
@@ -20,8 +21,8 @@ static const struct option_spec *args_find(const struct option_spec *own, const 
 	return NULL;
 }
 
-static const struct option_spec *args_find_letter(const struct option_spec *own,
-	const struct option_spec *global, char letter)
+static const struct option_spec *args_find_letter(
+	const struct option_spec *own, const struct option_spec *global, char letter)
 {
 	const struct option_spec *tables[] = {own, global};
 

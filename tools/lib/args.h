@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A command line, taken apart by a table of options. Not getopt_long: a verb shares its options with the
  * global ones, "-5" is a JSON argument and not an option, an unknown option is answered with the nearest one,
@@ -13,8 +14,8 @@
 enum option_value { OPTION_FLAG, OPTION_VALUE, OPTION_OPTIONAL /* only as --name=VALUE */ };
 
 struct option_spec {
-	char letter;            /* 0: none */
-	const char *name;       /* NULL ends the table */
+	char letter;      /* 0: none */
+	const char *name; /* NULL ends the table */
 	enum option_value value;
 	const char *value_name; /* for the help: "DIR" */
 	const char *help;       /* NULL: not listed */
@@ -31,11 +32,14 @@ struct args_option {
 struct args {
 	struct args_option *options; /* in the order given */
 	size_t n_options;
-	const char **values;         /* the arguments, in order, NULL behind the last */
+	const char **values; /* the arguments, in order, NULL behind the last */
 	size_t n_values;
 };
 
-#define ARGS_INIT {0}
+#define ARGS_INIT                                                                                            \
+	{                                                                                                    \
+		0                                                                                            \
+	}
 #define ARGS_ERROR_MAX 256
 
 /*

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/duration.h"
 
 #include <ctype.h>
@@ -22,8 +23,8 @@ static int duration_parse_part(const char **at, int64_t *ret_ms)
 	if (!isdigit((unsigned char)*p) && !(*p == '.' && isdigit((unsigned char)p[1])))
 		return -EINVAL;
 	for (; isdigit((unsigned char)*p); p++)
-		if (__builtin_mul_overflow(whole, 10, &whole) || __builtin_add_overflow(whole, *p - '0',
-			&whole))
+		if (__builtin_mul_overflow(whole, 10, &whole) ||
+			__builtin_add_overflow(whole, *p - '0', &whole))
 			return -ERANGE;
 	if (*p == '.') {
 		p++;

@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Spans of time as people write and read them. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define DURATION_MAX_MS (INT64_C(10) * 365 * 86400 * 1000) /* ten years: sums cannot overflow */
+#define DURATION_MAX_MS   (INT64_C(10) * 365 * 86400 * 1000) /* ten years: sums cannot overflow */
 #define DURATION_TEXT_MAX 32
 
 /*

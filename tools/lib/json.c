@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/json.h"
 
 #include <errno.h>
@@ -7,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/lib/base64.h"
 #include "libactor/protocol/mp.h"
+#include "tools/lib/base64.h"
 
-/* ---- msgpack → JSON -------------------------------------------------------------------------- */
+/* ---- msgpack → JSON ---- */
 
 static json_t *json_read_value(struct mp_reader *r);
 
@@ -51,8 +52,8 @@ char *json_to_bytes(const json_t *value, size_t *ret_size_bytes)
 	char *bytes;
 
 	if (form) {
-		if (!json_is_string(form) ||
-			base64_decode(json_string_value(form), json_string_length(form), &data, ret_size_bytes))
+		if (!json_is_string(form) || base64_decode(json_string_value(form), json_string_length(form),
+						     &data, ret_size_bytes))
 			return NULL;
 		bytes = realloc(data, *ret_size_bytes + 1);
 		if (!bytes) {
@@ -267,7 +268,7 @@ json_t *json_body_read(const void *data, size_t size_bytes)
 	return json_read_value(&r);
 }
 
-/* ---- JSON → msgpack -------------------------------------------------------------------------- */
+/* ---- JSON → msgpack ---- */
 
 static int json_write_value(const json_t *value, struct buf *b, unsigned depth, char *error);
 
@@ -414,7 +415,8 @@ static int json_write_form(const char *key, const json_t *value, struct buf *b, 
 	default:
 		snprintf(error, JSON_ERROR_MAX,
 			"an object with the single key \"%.32s\" has no meaning here; "
-			"to send it as a map write {\"$map\": [[\"%.32s\", ...]]}", key, key);
+			"to send it as a map write {\"$map\": [[\"%.32s\", ...]]}",
+			key, key);
 		return -EINVAL;
 	}
 	if (r == -EINVAL && !*error)
@@ -495,7 +497,7 @@ int json_body_write(const json_t *value, struct buf *b, char error[JSON_ERROR_MA
 	return r ? r : buf_error(b);
 }
 
-/* ---- text ------------------------------------------------------------------------------------ */
+/* ---- text ---- */
 
 /* A bare word is what people type first when they mean a string. */
 static bool json_text_is_word(const char *text, size_t len)
@@ -506,7 +508,7 @@ static bool json_text_is_word(const char *text, size_t len)
 		if (strchr("\"'{}[],: \t\r\n", text[i]))
 			return false;
 	return (text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z') || text[0] == '<' ||
-		text[0] == '/';
+	       text[0] == '/';
 }
 
 int json_text_read(const char *text, size_t len, json_t **ret, char error[JSON_ERROR_MAX])
@@ -539,5 +541,6 @@ int json_text_read(const char *text, size_t len, json_t **ret, char error[JSON_E
 const char *json_ref_text(const json_t *value)
 {
 	return json_is_object(value) && json_object_size(value) == 1
-		? json_string_value(json_object_get(value, "$ref")) : NULL;
+		       ? json_string_value(json_object_get(value, "$ref"))
+		       : NULL;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * JSON text ⇄ msgpack bodies, for call, send and everything --json prints.
  *
@@ -43,7 +44,9 @@ int json_text_read(const char *text, size_t len, json_t **ret, char error[JSON_E
 
 /* Bytes of any kind: a string, or {"$str": …} when they are not UTF-8. NULL: out of memory. */
 json_t *json_of_bytes(const char *data, size_t size_bytes);
-/* The way back, of both forms: for the caller to free, NUL-terminated. NULL: neither form, or out of memory. */
+/*
+ * The way back, of both forms: for the caller to free, NUL-terminated. NULL: neither form, or out of memory.
+ */
 char *json_to_bytes(const json_t *value, size_t *ret_size_bytes);
 
 /* NULL unless @value is a ref; then its text, borrowed. */

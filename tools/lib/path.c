@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/path.h"
 
 #include <errno.h>
@@ -27,8 +28,8 @@ char *path_absolute(const char *path)
 	return absolute;
 }
 
-static int path_try(char ret[PATH_SIZE], const char *dir, size_t dir_len, const char *between,
-	const char *name)
+static int path_try(
+	char ret[PATH_SIZE], const char *dir, size_t dir_len, const char *between, const char *name)
 {
 	int n = snprintf(ret, PATH_SIZE, "%.*s%s%s", (int)dir_len, dir, between, name);
 

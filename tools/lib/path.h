@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Paths a user typed, and the node's own places. */
 #pragma once
 

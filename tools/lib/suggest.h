@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * "did you mean …?": of the words offered, the one nearest to what was typed, if any is near enough to be
  * meant.
@@ -11,7 +12,10 @@ struct suggest {
 	size_t distance;
 };
 
-#define SUGGEST_INIT {0}
+#define SUGGEST_INIT                                                                                         \
+	{                                                                                                    \
+		0                                                                                            \
+	}
 
 /* Borrows @candidate. */
 void suggest_offer(struct suggest *suggest, const char *typed, const char *candidate);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/view/child.h"
 
 #include <errno.h>
@@ -5,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "tools/lib/duration.h"
 #include "libactor/util/clock.h"
+#include "tools/lib/duration.h"
 
 static const char *child_string(const json_t *map, const char *key, const char *otherwise)
 {
@@ -67,8 +68,8 @@ static json_t *child_time(int64_t wall_us)
 	char text[64], whole[32];
 	struct tm tm;
 
-	if (wall_us < 0 || !gmtime_r(&seconds, &tm) || !strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S",
-		&tm))
+	if (wall_us < 0 || !gmtime_r(&seconds, &tm) ||
+		!strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S", &tm))
 		return json_null();
 	snprintf(text, sizeof(text), "%s.%06dZ", whole, (int)(wall_us % 1000000));
 	return json_string(text);
@@ -110,8 +111,8 @@ json_t *child_public(const json_t *child, int64_t wall_offset_us)
 	r |= child_copy(shown, child, "pid", json_null());
 	r |= child_copy(shown, child, "restarts", json_integer(0));
 	r |= child_copy(shown, child, "uptime_ms", json_integer(0));
-	r |= json_object_set_new(shown, "last_exit", child_public_exit(json_object_get(child, "last_exit"),
-		wall_offset_us));
+	r |= json_object_set_new(
+		shown, "last_exit", child_public_exit(json_object_get(child, "last_exit"), wall_offset_us));
 	r |= child_copy_rest(shown, child);
 	if (r) {
 		json_decref(shown);
@@ -135,8 +136,10 @@ static void child_end_text(const json_t *exit, char *text, size_t size)
 		snprintf(text, size, "exec: %s", strerror((int)code));
 	else
 		snprintf(text, size, "%s %lld%s", kind, (long long)code,
-			code == 127 ? " (command not found?)" : code == 126 ? " (cannot be run?)" /* as shells say it */
-			: json_is_true(json_object_get(exit, "left")) ? " (left processes behind)" : "");
+			code == 127   ? " (command not found?)"
+			: code == 126 ? " (cannot be run?)" /* as shells say it */
+			: json_is_true(json_object_get(exit, "left")) ? " (left processes behind)"
+								      : "");
 }
 
 const char *child_last_words(const json_t *child)
@@ -164,10 +167,11 @@ static void child_exit_text(const json_t *child, int64_t now_us, char text[CHILD
 	if (!outcome)
 		outcome = "";
 	if (!strcmp(child_state(child), "backoff") && json_is_integer(next))
-		snprintf(text, CHILD_TEXT_MAX, "%s, next try in %s%s%s", end, duration_format(json_integer_value(next), span), comma, outcome);
+		snprintf(text, CHILD_TEXT_MAX, "%s, next try in %s%s%s", end,
+			duration_format(json_integer_value(next), span), comma, outcome);
 	else if (json_is_object(exit) && json_is_integer(at))
-		snprintf(text, CHILD_TEXT_MAX, "%s %s ago%s%s", end, duration_format((now_us - json_integer_value(at)) / 1000, span), comma,
-			outcome);
+		snprintf(text, CHILD_TEXT_MAX, "%s %s ago%s%s", end,
+			duration_format((now_us - json_integer_value(at)) / 1000, span), comma, outcome);
 	else
 		snprintf(text, CHILD_TEXT_MAX, "%s%s%s", end, comma, outcome);
 }

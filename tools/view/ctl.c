@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/view/ctl.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@ const struct command *ctl_command_find(const struct ctl *ctl, const char *name)
 	return NULL;
 }
 
-/* ---- failing --------------------------------------------------------------------------------- */
+/* ---- failing ---- */
 
 /* What came from elsewhere stays on its line, and is UTF-8. */
 static void ctl_flatten(char *text)
@@ -52,8 +53,8 @@ static int ctl_vfail(const struct ctl *ctl, enum ctl_exit status, const char *co
 	vsnprintf(message, sizeof(message), format, list);
 	ctl_flatten(message);
 	if (ctl->json) {
-		json_t *error = json_pack("{s{sssssO?}}", "error", "code", code, "message", message, "hint",
-			NULL);
+		json_t *error =
+			json_pack("{s{sssssO?}}", "error", "code", code, "message", message, "hint", NULL);
 
 		if (hint)
 			json_object_set_new(json_object_get(error, "error"), "hint", json_string(hint));
@@ -70,7 +71,10 @@ static int ctl_vfail(const struct ctl *ctl, enum ctl_exit status, const char *co
 	fflush(stdout);
 	/* A question mark ends its own sentence. */
 	fprintf(stderr, "actorctl: %s%s%s\n", message,
-		!hint ? "" : message[strlen(message) - 1] == '?' ? " " : "; ", hint ? hint : "");
+		!hint                                 ? ""
+		: message[strlen(message) - 1] == '?' ? " "
+						      : "; ",
+		hint ? hint : "");
 	return status;
 }
 

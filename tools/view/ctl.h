@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What every command of actorctl knows: the global options, how to fail, how to write.
  *
@@ -30,16 +31,16 @@ enum ctl_exit {
 
 enum ctl_color { CTL_COLOR_AUTO, CTL_COLOR_ALWAYS, CTL_COLOR_NEVER };
 
-#define CTL_NO_TIMEOUT INT64_C(-1)
+#define CTL_NO_TIMEOUT         INT64_C(-1)
 #define CTL_TIMEOUT_DEFAULT_MS 5000
 
 struct command;
 
 struct ctl {
 	const struct command *const *commands; /* all there are; NULL at the end */
-	const struct command *command; /* NULL until it is known */
-	const char *runtime_dir;       /* --runtime-dir, absolute; NULL: the usual place */
-	int64_t timeout_ms;            /* --timeout; CTL_NO_TIMEOUT when not given */
+	const struct command *command;         /* NULL until it is known */
+	const char *runtime_dir;               /* --runtime-dir, absolute; NULL: the usual place */
+	int64_t timeout_ms;                    /* --timeout; CTL_NO_TIMEOUT when not given */
 	bool json;
 	bool headings;
 	enum ctl_color color;
@@ -50,10 +51,10 @@ struct ctl {
 
 struct command {
 	const char *name;
-	const char *synopsis; /* what follows the name */
-	const char *summary;  /* one line for the list of commands; NULL: not listed */
-	const char *examples; /* indented by two, each line ends with a newline */
-	const char *details;  /* paragraphs behind the options; may be NULL */
+	const char *synopsis;              /* what follows the name */
+	const char *summary;               /* one line for the list of commands; NULL: not listed */
+	const char *examples;              /* indented by two, each line ends with a newline */
+	const char *details;               /* paragraphs behind the options; may be NULL */
 	const struct option_spec *options; /* beside the global ones; may be NULL */
 	unsigned args_flags;
 	int args_min;
@@ -70,8 +71,7 @@ const struct command *ctl_command_find(const struct ctl *ctl, const char *name);
  * ("in_use"), @hint may be NULL. Returns @status.
  */
 int ctl_fail(const struct ctl *ctl, enum ctl_exit status, const char *code, const char *hint,
-	const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
+	const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /*
  * The same for a request that fails with an errno of the system or of libactor. @error is a positive errno.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/view/message.h"
 
 #include <errno.h>
@@ -5,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libactor/protocol/names.h"
 #include "tools/lib/duration.h"
 #include "tools/lib/json.h"
-#include "libactor/protocol/names.h"
 
 #define MESSAGE_BYTES_MAX (16u << 20) /* one link carries no more at once */
 
@@ -96,8 +97,8 @@ static int message_arg(const struct ctl *ctl, const char *text, size_t number, j
 		json_decref(value);
 		if (r == -ENOMEM)
 			return ctl_fail_errno(ctl, ENOMEM, NULL, "cannot send argument %zu", number);
-		return ctl_fail(ctl, CTL_USAGE, "bad_json", NULL, "argument %zu cannot be sent: %s", number,
-			error);
+		return ctl_fail(
+			ctl, CTL_USAGE, "bad_json", NULL, "argument %zu cannot be sent: %s", number, error);
 	}
 	*ret = value;
 	return 0;
@@ -142,8 +143,9 @@ static int message_fail_remote(const struct ctl *ctl, const char *what, const st
 				"cannot %s: %s%s%s%s", what, runtime_errors[i].text, *error->text ? " (" : "",
 				error->text, *error->text ? ")" : "");
 	return ctl_fail(ctl, CTL_REMOTE, *error->name ? error->name : "error",
-		strcmp(error->name, ERROR_NO_METHOD) ? NULL : strstr(error->text, " is a cast") ? "use actorctl send"
-		: "the actor does not know this method",
+		strcmp(error->name, ERROR_NO_METHOD) ? NULL
+		: strstr(error->text, " is a cast")  ? "use actorctl send"
+						     : "the actor does not know this method",
 		"%s: it answered %s%s%s", what, error->name, *error->text ? ": " : "", error->text);
 }
 
@@ -181,8 +183,8 @@ int message_fail(const struct ctl *ctl, const char *verb, const char *to, const 
 		return ctl_fail(ctl, CTL_USAGE, "usage", "names and methods have 1 to 255 bytes",
 			"cannot %s: not a valid request", what);
 	case EPROTO:
-		return ctl_fail(ctl, CTL_FAILED, "protocol", NULL, "cannot %s: the answer is not well-formed",
-			what);
+		return ctl_fail(
+			ctl, CTL_FAILED, "protocol", NULL, "cannot %s: the answer is not well-formed", what);
 	default:
 		return ctl_fail_errno(ctl, -r, NULL, "cannot %s", what);
 	}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What call, send, whereis and names have in common: destinations, arguments, and what can go wrong with a
  * message.

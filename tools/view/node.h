@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The node as seen from its directory: works without any of its processes answering. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/view/output.h"
 
 #include <errno.h>
@@ -48,8 +49,8 @@ void output_json(const struct ctl *ctl, const json_t *value)
 		output_json_line(value);
 		return;
 	}
-	json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_REAL_PRECISION(output_digits(value))
-		| JSON_INDENT(2));
+	json_dumpf(
+		value, stdout, JSON_ENCODE_ANY | JSON_REAL_PRECISION(output_digits(value)) | JSON_INDENT(2));
 	putchar('\n');
 }
 
@@ -82,7 +83,10 @@ static void output_escaped(const char *word, size_t size_bytes)
 		n = utf8_char_bytes(word + i, size_bytes - i);
 		if (!n || (unsigned char)word[i] < 0x20 || word[i] == 0x7f) {
 			n = 1;
-			printf(word[i] == '\n' ? "\\n" : word[i] == '\r' ? "\\r" : word[i] == '\t' ? "\\t" : "\\x%02x",
+			printf(word[i] == '\n'    ? "\\n"
+				: word[i] == '\r' ? "\\r"
+				: word[i] == '\t' ? "\\t"
+						  : "\\x%02x",
 				(unsigned char)word[i]);
 			continue;
 		}

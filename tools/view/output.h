@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Writing to stdout so that a failure is noticed. */
 #pragma once
 

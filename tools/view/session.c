@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/view/session.h"
 
 #include <errno.h>
@@ -6,20 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libactor/protocol/names.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/utf8.h"
 #include "tools/lib/duration.h"
 #include "tools/lib/json.h"
 #include "tools/view/node.h"
-#include "libactor/util/clock.h"
-#include "libactor/util/utf8.h"
 #include "tools/view/wait.h"
-#include "libactor/protocol/names.h"
 
-#define SESSION_IN_FLIGHT_MAX 500  /* questions under way; whoever is the last of thousands waits a little longer */
+/* questions under way; whoever is the last of thousands waits a little longer */
+#define SESSION_IN_FLIGHT_MAX 500
 #define SESSION_NAMES_SAID    8
 
 /*
- * To the broker one question at a time is enough, of any size; to the supervisor there may be many at once, each asked by an actor
- * of its own.
+ * To the broker one question at a time is enough, of any size; to the supervisor there may be many at once,
+ * each asked by an actor of its own.
  */
 struct session {
 	const struct ctl *ctl;
@@ -35,8 +37,8 @@ static void session_say(const char *line, void *arg)
 	snprintf(session_said, sizeof(session_said), "%s", line);
 }
 
-int session_try_open(const struct ctl *ctl, enum actor_join_mode mode, int64_t timeout_ms,
-	struct session **ret)
+int session_try_open(
+	const struct ctl *ctl, enum actor_join_mode mode, int64_t timeout_ms, struct session **ret)
 {
 	struct actor_group_options options = {
 		.name = "actorctl",
@@ -53,45 +55,45 @@ int session_try_open(const struct ctl *ctl, enum actor_join_mode mode, int64_t t
 		return -ENOMEM;
 	session->ctl = ctl;
 	r = mode == ACTOR_JOIN_SPAWNER ? actor_group_new(&session->group, &options)
-		: actor_client_new(&session->client, &options);
+				       : actor_client_new(&session->client, &options);
 	if (r) {
 		free(session);
 		return r;
 	}
 	if (session->group)
-		session->group_fd = actor_group_get_fd(session->group); /* before the first dispatch: it includes timers from now on */
+		/* before the first dispatch: it includes timers from now on */
+		session->group_fd = actor_group_get_fd(session->group);
 	*ret = session;
 	return 0;
 }
 
 int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int error)
 {
-	const char *whom = mode == ACTOR_JOIN_BROKER ? "the broker of the node"
-		: "the supervisor of the node";
+	const char *whom =
+		mode == ACTOR_JOIN_BROKER ? "the broker of the node" : "the supervisor of the node";
 	char dir[NODE_PATH_SIZE];
 
 	if (node_runtime_dir(ctl, dir))
 		snprintf(dir, sizeof(dir), "the runtime directory");
-	if (strncmp(session_said, "runtime directory", 17) == 0)
+	if (!strncmp(session_said, "runtime directory", 17))
 		return ctl_fail(ctl, CTL_PERMISSION, ERROR_PERMISSION, NULL, "%s", session_said);
 	switch (error) {
 	case EACCES:
 	case EPERM:
-		return ctl_fail(ctl, CTL_PERMISSION, ERROR_PERMISSION, "run actorctl as the user who started it",
-			"not allowed to use the node in %s", dir);
+		return ctl_fail(ctl, CTL_PERMISSION, ERROR_PERMISSION,
+			"run actorctl as the user who started it", "not allowed to use the node in %s", dir);
 	case ENOTCONN:
 	case ENOENT:
 	case ECONNREFUSED:
 		if (node_is_running(ctl))
 			return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
-				"it is started again if it died: try again",
-				"%s in %s does not answer", whom, dir);
+				"it is started again if it died: try again", "%s in %s does not answer", whom,
+				dir);
 		return ctl_fail(ctl, CTL_UNREACHABLE, "no_node", "start one with: actorctl up -d",
 			"no node is running in %s", dir);
 	case ETIMEDOUT:
 		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
-			"it is started again if it died: try again",
-			"%s in %s does not answer", whom, dir);
+			"it is started again if it died: try again", "%s in %s does not answer", whom, dir);
 	case EAGAIN: /* it answers, and refuses */
 		return ctl_fail(ctl, CTL_UNREACHABLE, ERROR_OVERLOADED,
 			"actor-spawner.log says why: too many clients, no descriptors, or no room in the runtime directory",
@@ -172,7 +174,7 @@ static int session_answer(int r, actor_msg *reply, json_t **ret, struct session_
 	return r;
 }
 
-/* ---- many questions to the supervisor -------------------------------------------------------- */
+/* ---- many questions to the supervisor ---- */
 
 struct asker {
 	struct question *question;
@@ -199,8 +201,9 @@ static int asker_call(actor *self, struct question *question)
 	for (size_t i = 0; i < n && !r; i++)
 		r = json_body_write(json_array_get(question->args, i), &b[i], error);
 	if (!r) {
-		r = actor_call(self, actor_named(NAME_SPAWNER), question->method, question->timeout_ms, &reply, formats[n],
-			b[0].data, b[0].size_bytes, b[1].data, b[1].size_bytes, b[2].data, b[2].size_bytes);
+		r = actor_call(self, actor_named(NAME_SPAWNER), question->method, question->timeout_ms,
+			&reply, formats[n], b[0].data, b[0].size_bytes, b[1].data, b[1].size_bytes, b[2].data,
+			b[2].size_bytes);
 		r = session_answer(r, reply, &question->ret, &question->error);
 	}
 	for (size_t i = 0; i < N_MAX; i++)
@@ -240,7 +243,8 @@ static void session_names(const struct question *questions, size_t n, char text[
 		left += !questions[i].answered;
 	for (size_t i = 0; i < n && said < SESSION_NAMES_SAID && at < 400; i++)
 		if (!questions[i].answered)
-			at += (size_t)snprintf(text + at, 512 - at, "%s%.64s", said++ ? ", " : "", questions[i].name);
+			at += (size_t)snprintf(
+				text + at, 512 - at, "%s%.64s", said++ ? ", " : "", questions[i].name);
 	if (left > said)
 		snprintf(text + at, 512 - at, " and %zu more", left - said);
 }
@@ -254,8 +258,8 @@ static void session_interrupted(struct session *session, const struct question *
 		vigil->interrupted(vigil->arg);
 	} else {
 		session_names(questions, n, names);
-		ctl_fail(session->ctl, CTL_INTERRUPTED, "interrupted", "see actorctl ls", "interrupted; %s: %s", names,
-			vigil->goes_on);
+		ctl_fail(session->ctl, CTL_INTERRUPTED, "interrupted", "see actorctl ls",
+			"interrupted; %s: %s", names, vigil->goes_on);
 	}
 	wait_die(signo);
 }
@@ -282,10 +286,12 @@ void session_ask_all(struct session *session, struct question *questions, size_t
 	if (catches)
 		wait_signals_begin(&signals);
 	for (;;) {
-		for (; n_asked < n && session_in_flight(questions, n_asked) < SESSION_IN_FLIGHT_MAX; n_asked++) {
+		for (; n_asked < n && session_in_flight(questions, n_asked) < SESSION_IN_FLIGHT_MAX;
+			n_asked++) {
 			struct question *question = &questions[n_asked];
 
-			question->r = actor_group_spawn(session->group, &asker_behavior, &question, NULL, NULL);
+			question->r =
+				actor_group_spawn(session->group, &asker_behavior, &question, NULL, NULL);
 			question->answered = question->r != 0;
 		}
 		actor_group_dispatch(session->group);
@@ -312,7 +318,7 @@ void session_ask_all(struct session *session, struct question *questions, size_t
 		json_decref(questions[i].args);
 }
 
-/* ---- one question ---------------------------------------------------------------------------- */
+/* ---- one question ---- */
 
 int session_ask(struct session *session, const struct destination *to, const char *method, json_t *args,
 	int64_t timeout_ms, json_t **ret, struct session_error *ret_error)
@@ -332,7 +338,8 @@ int session_ask(struct session *session, const struct destination *to, const cha
 	r = session_pack(args, &msg);
 	if (r)
 		return r;
-	r = actor_client_call_msg(session->client, to->name ? actor_named(to->name) : actor_to(to->ref), method, timeout_ms, &msg, &reply);
+	r = actor_client_call_msg(session->client, to->name ? actor_named(to->name) : actor_to(to->ref),
+		method, timeout_ms, &msg, &reply);
 	actor_msg_free(msg);
 	return session_answer(r, reply, ret, ret_error);
 }
@@ -343,7 +350,8 @@ int session_send(struct session *session, const struct destination *to, const ch
 	int r = session_pack(args, &msg);
 
 	if (!r)
-		r = actor_client_cast_msg(session->client, to->name ? actor_named(to->name) : actor_to(to->ref), method, &msg);
+		r = actor_client_cast_msg(
+			session->client, to->name ? actor_named(to->name) : actor_to(to->ref), method, &msg);
 	actor_msg_free(msg);
 	return r;
 }
@@ -353,7 +361,7 @@ int session_whereis(struct session *session, const char *name, actor_ref *ret)
 	return actor_client_whereis(session->client, name, ret);
 }
 
-/* ---- refusals of the supervisor -------------------------------------------------------------- */
+/* ---- refusals of the supervisor ---- */
 
 static const struct {
 	const char *name;
@@ -374,8 +382,8 @@ static const struct {
 		"it is restarted at once: try again"},
 };
 
-static int session_fail_remote(const struct ctl *ctl, const char *what, const char *name,
-	const struct session_error *error)
+static int session_fail_remote(
+	const struct ctl *ctl, const char *what, const char *name, const struct session_error *error)
 {
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
 		char taken[512];
@@ -389,9 +397,9 @@ static int session_fail_remote(const struct ctl *ctl, const char *what, const ch
 				"choose another with --name, or remove it with: actorctl rm -f %.300s", name);
 			hint = taken;
 		}
-		return ctl_fail(ctl, refusals[i].status, refusals[i].status == CTL_NO_NAME ? ERROR_NOPROC
-			: error->name, hint,
-			"cannot %s: %s", what, text);
+		return ctl_fail(ctl, refusals[i].status,
+			refusals[i].status == CTL_NO_NAME ? ERROR_NOPROC : error->name, hint, "cannot %s: %s",
+			what, text);
 	}
 	return ctl_fail(ctl, CTL_FAILED, *error->name ? error->name : "failed", NULL, "cannot %s: %s", what,
 		*error->text ? error->text : error->name);
@@ -412,8 +420,9 @@ int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *na
 	case ETIMEDOUT:
 		return ctl_fail(ctl, CTL_TIMEOUT, "timeout", "give it longer with --timeout, see actorctl ls",
 			"cannot %s: no answer within %s", what,
-			duration_format(timeout_ms == ACTOR_TIMEOUT_DEFAULT ? CTL_TIMEOUT_DEFAULT_MS
-			: timeout_ms, after));
+			duration_format(
+				timeout_ms == ACTOR_TIMEOUT_DEFAULT ? CTL_TIMEOUT_DEFAULT_MS : timeout_ms,
+				after));
 	case ESRCH:
 	case ENOTCONN:
 	case ECONNRESET:
@@ -434,8 +443,9 @@ int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *na
 
 int session_fail_answer(struct session *session, const char *verb, const struct question *question)
 {
-	return question->r ? session_fail_spawner(session->ctl, verb, question->name, question->r, &question->error,
-		question->timeout_ms) : 0;
+	return question->r ? session_fail_spawner(session->ctl, verb, question->name, question->r,
+				     &question->error, question->timeout_ms)
+			   : 0;
 }
 
 int session_check_name(const struct ctl *ctl, const char *name)
@@ -444,8 +454,9 @@ int session_check_name(const struct ctl *ctl, const char *name)
 
 	if (len >= 1 && len <= SESSION_NAME_MAX_BYTES && utf8_is_plain(name, len))
 		return 0;
-	return ctl_fail(ctl, CTL_USAGE, "bad_name", "a name has 1 to 255 bytes of UTF-8, without control characters",
-		"'%.40s' cannot be a name", name);
+	return ctl_fail(ctl, CTL_USAGE, "bad_name",
+		"a name has 1 to 255 bytes of UTF-8, without control characters", "'%.40s' cannot be a name",
+		name);
 }
 
 int session_ask_spawner(struct session *session, const char *verb, const char *name, const char *method,

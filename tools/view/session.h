@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A connection to the node for one command: to the supervisor (node and process verbs; works while the broker
  * is down) or to the broker (names and messages). Bodies go in and come out as JSON.
@@ -17,8 +18,8 @@ struct session;
 /* 0, or the exit status after the failure was told. */
 int session_open(const struct ctl *ctl, enum actor_join_mode mode, struct session **ret);
 /* The same without a word: negative errno. */
-int session_try_open(const struct ctl *ctl, enum actor_join_mode mode, int64_t timeout_ms,
-	struct session **ret);
+int session_try_open(
+	const struct ctl *ctl, enum actor_join_mode mode, int64_t timeout_ms, struct session **ret);
 struct session *session_close(struct session *session);
 
 /* Says why a node cannot be reached. @error: positive errno. Returns the exit status. */
@@ -48,21 +49,22 @@ int session_ask(struct session *session, const struct destination *to, const cha
 
 /* One of several requests to the supervisor that are under way at the same time. */
 struct question {
-	const char *name;   /* the child it is about */
+	const char *name; /* the child it is about */
 	const char *method;
-	json_t *args;       /* an array of at most three; taken */
+	json_t *args; /* an array of at most three; taken */
 	int64_t timeout_ms;
 
 	/* set when it is answered */
 	bool answered;
-	int r;              /* as of session_ask() */
-	json_t *ret;        /* for the asker to free */
+	int r;       /* as of session_ask() */
+	json_t *ret; /* for the asker to free */
 	struct session_error error;
 };
 
 /* What is said, and done, while answers are waited for. */
 struct vigil {
-	const char *goal;    /* after a second, on a terminal: "waiting for a, b <goal>". NULL: nothing is said */
+	/* after a second, on a terminal: "waiting for a, b <goal>". NULL: nothing is said */
+	const char *goal;
 	const char *goes_on; /* when we are interrupted: "a, b: <goes_on>". NULL: nothing is */
 	/* Each question when it and all before it are answered; may be NULL. */
 	void (*answered)(struct question *question, void *arg);
@@ -75,7 +77,8 @@ struct vigil {
  * session_ask_all() - ask the supervisor everything at once, then wait for all the answers
  * INT and TERM: it is said that what was asked for goes on without us, and the program ends by that signal.
  */
-void session_ask_all(struct session *session, struct question *questions, size_t n, const struct vigil *vigil);
+void session_ask_all(
+	struct session *session, struct question *questions, size_t n, const struct vigil *vigil);
 
 int session_send(struct session *session, const struct destination *to, const char *method, json_t *args);
 int session_whereis(struct session *session, const char *name, actor_ref *ret);

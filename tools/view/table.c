@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/view/table.h"
 
 #include <errno.h>
@@ -28,8 +29,8 @@ struct table *table_new(const struct ctl *ctl, const struct table_column *column
 		return table_free(table);
 	for (; columns[table->n_columns].heading; table->n_columns++) {
 		const struct table_column *c = &columns[table->n_columns];
-		int flags = (c->flags & TABLE_RIGHT ? SCOLS_FL_RIGHT : 0)
-			| (c->flags & TABLE_CUT ? SCOLS_FL_TRUNC : 0);
+		int flags = (c->flags & TABLE_RIGHT ? SCOLS_FL_RIGHT : 0) |
+			    (c->flags & TABLE_CUT ? SCOLS_FL_TRUNC : 0);
 
 		if (!scols_table_new_column(table->scols, c->heading, c->flags & TABLE_CUT ? 0.1 : 0, flags))
 			return table_free(table);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rows and columns. On a terminal libsmartcols aligns and colours them and cuts the last column to the width;
  * into a pipe go the whole cells, separated by one tab each, as cut and awk like them.
@@ -10,8 +11,10 @@
 
 struct table;
 
-enum table_column_flags { TABLE_RIGHT = 1 /* numbers */,
-	TABLE_CUT = 2 /* gives way when the terminal is narrow */ };
+enum table_column_flags {
+	TABLE_RIGHT = 1 /* numbers */,
+	TABLE_CUT = 2 /* gives way when the terminal is narrow */
+};
 
 struct table_column {
 	const char *heading; /* NULL ends the list */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/view/wait.h"
 
 #include <stdarg.h>
@@ -25,7 +26,9 @@ int wait_signals_take(const struct wait_signals *signals)
 {
 	struct signalfd_siginfo info;
 
-	return signals->fd >= 0 && read(signals->fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
+	return signals->fd >= 0 && read(signals->fd, &info, sizeof(info)) == sizeof(info)
+		       ? (int)info.ssi_signo
+		       : 0;
 }
 
 void wait_signals_end(struct wait_signals *signals)
@@ -55,7 +58,7 @@ bool wait_is_watched(const struct ctl *ctl)
 	return ctl->stderr_is_tty && !ctl->json;
 }
 
-/* ---- from an alarm --------------------------------------------------------------------------- */
+/* ---- from an alarm ---- */
 
 static char note[600];
 static size_t note_bytes;

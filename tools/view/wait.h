@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* While actorctl waits: signals that end it are heard, and a person is told what it waits for. */
 #pragma once
 
@@ -17,7 +18,10 @@ void wait_signals_begin(struct wait_signals *signals);
 /* The signal that came, or 0. */
 int wait_signals_take(const struct wait_signals *signals);
 void wait_signals_end(struct wait_signals *signals);
-/* As by the signal itself, so that a shell's loop ends too. Whoever calls it has said what goes on without us. */
+/*
+ * As by the signal itself, so that a shell's loop ends too. Whoever calls it has said what goes on without
+ * us.
+ */
 void wait_die(int signo) __attribute__((noreturn));
 
 /* Whether notes about waiting are wanted: on a terminal, and not with --json. */

@@ -1,28 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * actor — message passing between crash-isolated actors
  *
- * An actor is state, a mailbox and a behavior; it handles one message at a time. Actors live in a *group*: one operating-system
- * process, so a crash ends one group and nobody else. Groups of one node find each other through its broker and then talk directly.
+ * An actor is state, a mailbox and a behavior; it handles one message at a time. Actors live in a *group*:
+ * one operating-system process, so a crash ends one group and nobody else. Groups of one node find each other
+ * through its broker and then talk directly.
  *
- * Threads.  Everything here belongs to the thread that runs the group (actor_group_run), unless a function says otherwise. Handlers
- *           run there one at a time; no locks are needed in an actor. A handler may wait (actor_call): it alone is parked, others go on.
+ * Threads.  Everything here belongs to the thread that runs the group (actor_group_run), unless a function
+ *           says otherwise. Handlers run there one at a time; no locks are needed in an actor. A handler may
+ *           wait (actor_call): it alone is parked, others go on.
  * Errors.   0 or positive is success, a negative errno is failure:
- *           -EINVAL misuse · -ENOMEM · -ESRCH no such actor or name (noproc) · -ECONNRESET the target ended before it answered ·
- *           -ENOTCONN no node is running, or it went away · -ETIMEDOUT · -EREMOTEIO the target answered with a named error (see
- *           actor_msg_error) · -EDEADLK a call to oneself or in a circle · -ECANCELED the calling actor was killed · -EBUSY
- *           mailbox stayed full · -EAGAIN would have to wait, outside a handler · -EEXIST name taken · -EMSGSIZE · -EPROTO bad bytes ·
+ *           -EINVAL misuse · -ENOMEM · -ESRCH no such actor or name (noproc) · -ECONNRESET the target ended
+ *           before it answered ·
+ *           -ENOTCONN no node is running, or it went away · -ETIMEDOUT · -EREMOTEIO the target answered with
+ *           a named error (see actor_msg_error) · -EDEADLK a call to oneself or in a circle · -ECANCELED the
+ *           calling actor was killed · -EBUSY mailbox stayed full · -EAGAIN would have to wait, outside a
+ *           handler · -EEXIST name taken · -EMSGSIZE · -EPROTO bad bytes ·
  *           -ERANGE a number does not fit · -EALREADY answered twice · -EPERM
- * Memory.   Strings and arrays passed in are borrowed for the call. What is returned through ret_msg is freed with actor_msg_free.
+ * Memory.   Strings and arrays passed in are borrowed for the call. What is returned through ret_msg is freed
+ *           with actor_msg_free.
  * Names.    Of actors, methods and errors: 1 to 255 bytes of UTF-8 without control characters, else -EINVAL.
- * Bytes.    Bodies are msgpack: the arguments of a message are an array, a result is one value (docs/protocol.md).
- * Limits.   A body: ACTOR_BODY_MAX_BYTES, nested at most 64 deep (the array of arguments counts). A mailbox: see struct actor_behavior.
- *           What is larger is refused where it is made: -EMSGSIZE to the sender, the error `too_big` to the caller when it is an answer.
- *           Answers that a group has not read: beyond 4 MiB what it asks next waits, unhandled, until it has read them (32 MiB; then its link
- *           is ended, with a line in the log); beyond 64 MiB its calls are answered with the error `overloaded`.
- * Stacks.   Handlers run on stacks of 256 KiB (reserved; memory is what is touched), not on the thread's 8 MiB. A behavior or a group may
- *           want more: stack_size_bytes. Running over the end is a SIGSEGV; under actor_main() stderr says "stack overflow", the actor,
- *           its method and the functions (of any program that was not stripped). From 16,000 stacks on they have no guard; what ran
- *           over the end of one of those ends in abort() later.
+ * Bytes.    Bodies are msgpack: the arguments of a message are an array, a result is one value
+ *           (docs/protocol.md).
+ * Limits.   A body: ACTOR_BODY_MAX_BYTES, nested at most 64 deep (the array of arguments counts). A mailbox:
+ *           see struct actor_behavior. What is larger is refused where it is made: -EMSGSIZE to the sender,
+ *           the error `too_big` to the caller when it is an answer. Answers that a group has not read: beyond
+ *           4 MiB what it asks next waits, unhandled, until it has read them (32 MiB; then its link is ended,
+ *           with a line in the log); beyond 64 MiB its calls are answered with the error `overloaded`.
+ * Stacks.   Handlers run on stacks of 256 KiB (reserved; memory is what is touched), not on the thread's 8
+ *           MiB. A behavior or a group may want more: stack_size_bytes. Running over the end is a SIGSEGV;
+ *           under actor_main() stderr says "stack overflow", the actor, its method and the functions (of any
+ *           program that was not stripped). From 16,000 stacks on they have no guard; what ran over the end
+ *           of one of those ends in abort() later.
  */
 #ifndef ACTOR_ACTOR_H
 #define ACTOR_ACTOR_H
@@ -42,27 +51,30 @@ extern "C" {
 #define ACTOR_EXPORT
 #endif
 
-#define ACTOR_VERSION "0.1.0"
-#define ACTOR_FOREVER INT64_C(-1)
-#define ACTOR_TIMEOUT_DEFAULT INT64_C(-2) /* 5,000 ms */
+#define ACTOR_VERSION             "0.1.0"
+#define ACTOR_FOREVER             INT64_C(-1)
+#define ACTOR_TIMEOUT_DEFAULT     INT64_C(-2) /* 5,000 ms */
 #define ACTOR_STACK_DEFAULT_BYTES (256u << 10)
-#define ACTOR_STACK_MIN_BYTES (64u << 10)
-#define ACTOR_STACK_MAX_BYTES (1u << 30)
-#define ACTOR_BODY_MAX_BYTES ((16u << 20) - 4096u) /* arguments or result of one message */
+#define ACTOR_STACK_MIN_BYTES     (64u << 10)
+#define ACTOR_STACK_MAX_BYTES     (1u << 30)
+#define ACTOR_BODY_MAX_BYTES      ((16u << 20) - 4096u) /* arguments or result of one message */
 
 typedef struct actor_group actor_group; /* this process: its actors, its loop, its links */
 typedef struct actor actor;             /* an actor, seen from its own handlers */
 typedef struct actor_msg actor_msg;     /* a received message, a reply, or a body being written */
 typedef struct actor_from actor_from;   /* whom to answer */
 
-/* An actor's address. Plain data: copy, compare, store, print, send. Never reused. All zero: nobody. serial 0: the group itself. */
+/*
+ * An actor's address. Plain data: copy, compare, store, print, send. Never reused. All zero: nobody. serial
+ * 0: the group itself.
+ */
 typedef struct actor_ref {
 	uint64_t node;
 	uint64_t group;
 	uint64_t serial;
 } actor_ref;
 
-#define ACTOR_NOBODY ((actor_ref){0, 0, 0})
+#define ACTOR_NOBODY       ((actor_ref){0, 0, 0})
 #define ACTOR_REF_TEXT_MAX 56 /* "<node.group.serial>" and its NUL */
 
 static inline bool actor_ref_equal(actor_ref a, actor_ref b)
@@ -79,9 +91,10 @@ ACTOR_EXPORT char *actor_ref_format(actor_ref ref, char text[ACTOR_REF_TEXT_MAX]
 ACTOR_EXPORT int actor_ref_parse(const char *text, actor_ref *ret);
 
 /*
- * Where something is sent: an actor, or whoever has a name at that moment. Passed by value; the name is borrowed for the call.
- * Made by actor_to() and actor_named(). A name is looked up each time (in a cache that the broker keeps current), so it follows an actor that was
- * started again; a ref means one life of one actor.
+ * Where something is sent: an actor, or whoever has a name at that moment. Passed by value; the name is
+ * borrowed for the call. Made by actor_to() and actor_named(). A name is looked up each time (in a cache that
+ * the broker keeps current), so it follows an actor that was started again; a ref means one life of one
+ * actor.
  */
 typedef struct actor_dest {
 	actor_ref ref;
@@ -102,10 +115,13 @@ static inline actor_dest actor_named(const char *name)
 	return to;
 }
 
-/* What a result of this library means, for people: a sentence without a full stop; static. @r: as returned, -EBUSY and EBUSY are the same. */
+/*
+ * What a result of this library means, for people: a sentence without a full stop; static. @r: as returned,
+ * -EBUSY and EBUSY are the same.
+ */
 ACTOR_EXPORT const char *actor_strerror(int r);
 
-/* ---- why something ended ------------------------------------------------------------------------------------------------------ */
+/* ---- why something ended ---- */
 
 enum actor_exit_kind {
 	ACTOR_EXIT_NONE,   /* an actor ended; its process may live on */
@@ -114,7 +130,10 @@ enum actor_exit_kind {
 	ACTOR_EXIT_EXEC,   /* it never ran: code is the errno of exec */
 };
 
-/* reason: normal, shutdown, killed, noproc, noconnection, exit (status ≠ 0), signal, exec, or what the actor said. */
+/*
+ * reason: normal, shutdown, killed, noproc, noconnection, exit (status ≠ 0), signal, exec, or what the actor
+ * said.
+ */
 struct actor_cause {
 	char reason[64];
 	enum actor_exit_kind kind;
@@ -126,30 +145,36 @@ struct actor_cause {
 /* normal and shutdown are clean ends: a transient child is not restarted after them (OTP's table). */
 ACTOR_EXPORT bool actor_cause_is_clean(const struct actor_cause *cause);
 
-/* ---- messages ----------------------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 /*
  * Format strings, as in jansson and sd-bus. Packing takes values, unpacking takes pointers to them:
  *
- *   i int          I int64_t        u unsigned      U uint64_t      b bool (int when packing)     f double      n nil
- *   s const char * (NUL-terminated; unpacked: a copy that lives as long as the message)
- *   s# const char *, size_t (unpacked: points into the message)          y# const void *, size_t (bin)
- *   r actor_ref    o const struct msgpack_object * (msgpack-c; unpacked: lives as long as the message)
- *   m const void *, size_t: one ready-made msgpack value, copied as it is (unpacked: points into the message)
- *   [ ] an array of what stands between     { } a map: alternating `s` keys and values; unpacking takes literal keys as arguments,
- *   in any order, unknown keys are skipped, a missing key is -ENOENT unless its value is written with a ? behind: "{s:I,s:s?}"
- *   ? (unpacking) behind a value: it may be missing, or nil; then what its pointers point to is left as it was. At the end of arrays too.
- *   * (at the end, unpacking) further elements are allowed.  Spaces, commas and colons are for the eye.
- *   A NULL `s` is packed as nil, but nil is not unpacked into `s` (write s?); neither is a str with a NUL byte in it (write s#).
+ *   i int I int64_t u unsigned U uint64_t b bool (int when packing) f double n nil s const char *
+ *   (NUL-terminated; unpacked: a copy that lives as long as the message) s# const char *, size_t (unpacked:
+ *   points into the message) y# const void *, size_t (bin)
+ *   r actor_ref o const struct msgpack_object * (msgpack-c; unpacked: lives as long as the message) m const
+ *   void *, size_t: one ready-made msgpack value, copied as it is (unpacked: points into the message) [ ] an
+ *   array of what stands between { } a map: alternating `s` keys and values; unpacking takes literal keys as
+ *   arguments, in any order, unknown keys are skipped, a missing key is -ENOENT unless its value is written
+ *   with a ? behind: "{s:I,s:s?}" ? (unpacking) behind a value: it may be missing, or nil; then what its
+ *   pointers point to is left as it was. At the end of arrays too.
+ *   * (at the end, unpacking) further elements are allowed. Spaces, commas and colons are for the eye. A NULL
+ *   `s` is packed as nil, but nil is not unpacked into `s` (write s?); neither is a str with a NUL byte in it
+ *   (write s#).
  *
- * A message's arguments: the format's values are the elements of the array ("Is" → [1, "x"]). A result is exactly one value ("" → nil).
+ * A message's arguments: the format's values are the elements of the array ("Is" → [1, "x"]). A result is
+ * exactly one value ("" → nil).
  */
 
 ACTOR_EXPORT const char *actor_msg_method(const actor_msg *msg); /* "" for a reply */
 ACTOR_EXPORT actor_ref actor_msg_sender(const actor_msg *msg);
 /* The raw msgpack: args (an array), or the result. */
 ACTOR_EXPORT const void *actor_msg_body(const actor_msg *msg, size_t *ret_size_bytes);
-/* 0, -EPROTO (type or count differs; nothing written is meaningful), -ERANGE, -ENOENT, -EREMOTEIO for an error reply. */
+/*
+ * 0, -EPROTO (type or count differs; nothing written is meaningful), -ERANGE, -ENOENT, -EREMOTEIO for an
+ * error reply.
+ */
 ACTOR_EXPORT int actor_msg_unpack(const actor_msg *msg, const char *format, ...);
 ACTOR_EXPORT int actor_msg_vunpack(const actor_msg *msg, const char *format, va_list args);
 /* The body as msgpack-c's object; lives as long as the message. NULL when out of memory. */
@@ -160,27 +185,32 @@ ACTOR_EXPORT const char *actor_msg_error(const actor_msg *msg);
 ACTOR_EXPORT const char *actor_msg_error_text(const actor_msg *msg);
 ACTOR_EXPORT actor_msg *actor_msg_free(actor_msg *msg); /* NULL is fine; returns NULL */
 
-/* A body written by hand, for the _msg forms: with a format, or through msgpack-c's packer
- * (msgpack_packer_init(&pk, msg, actor_msg_write)). One value: an array of arguments ("[Is]"), or a result. Reading it back, too, is
- * as for a result: one value. An array of a length known only at run time is the packer's business. */
+/*
+ * A body written by hand, for the _msg forms: with a format, or through msgpack-c's packer
+ * (msgpack_packer_init(&pk, msg, actor_msg_write)). One value: an array of arguments ("[Is]"), or a result.
+ * Reading it back, too, is as for a result: one value. An array of a length known only at run time is the
+ * packer's business.
+ */
 ACTOR_EXPORT int actor_msg_new(actor_msg **ret);
 ACTOR_EXPORT int actor_msg_pack(actor_msg *msg, const char *format, ...); /* appends the values, bare */
 ACTOR_EXPORT int actor_msg_vpack(actor_msg *msg, const char *format, va_list args);
 ACTOR_EXPORT int actor_msg_write(void *msg, const char *data, size_t size_bytes);
 
 /*
- * Sized structs.  A behavior, the options of a group, and what is said and heard of a process may grow by fields at their ends. Functions that take one
- * are inline here and hand on its size as this header has it (…_sized), so a program that was built before a field came does not know it and need not.
- * A library that is older than the header refuses a field that it does not know, if it is not zero: -E2BIG. Other languages call the _sized functions.
+ * Sized structs. A behavior, the options of a group, and what is said and heard of a process may grow by
+ * fields at their ends. Functions that take one are inline here and hand on its size as this header has it
+ * (…_sized), so a program that was built before a field came does not know it and need not. A library that is
+ * older than the header refuses a field that it does not know, if it is not zero: -E2BIG. Other languages
+ * call the _sized functions.
  */
 
-/* ---- behaviors ---------------------------------------------------------------------------------------------------------------- */
+/* ---- behaviors ---- */
 
 /*
- * Handlers return 0, or a negative errno: the actor then ends with the reason "crash: <errno>" and its monitors hear it. So return what
- * the actor cannot go on after, and no more: of a cast that failed (-EBUSY, -EMSGSIZE …) that is seldom true.
- * A call handler answers with actor_reply or actor_reply_error before it returns, or keeps the address (actor_from_keep);
- * otherwise the caller is told `no_reply`.
+ * Handlers return 0, or a negative errno: the actor then ends with the reason "crash: <errno>" and its
+ * monitors hear it. So return what the actor cannot go on after, and no more: of a cast that failed (-EBUSY,
+ * -EMSGSIZE …) that is seldom true. A call handler answers with actor_reply or actor_reply_error before it
+ * returns, or keeps the address (actor_from_keep); otherwise the caller is told `no_reply`.
  */
 struct actor_method {
 	const char *name;
@@ -191,68 +221,94 @@ struct actor_method {
 };
 
 struct actor_behavior {
-	const char *name;                   /* of the kind, for people */
-	size_t state_size;                  /* zeroed memory each actor gets: actor_state(); freed after terminate */
+	const char *name; /* of the kind, for people */
+	/* zeroed memory each actor gets: actor_state(); freed after terminate */
+	size_t state_size;
 	const struct actor_method *methods; /* ends with an entry without a name */
-	/* The actor exists when this returns 0; a negative value makes the spawn fail with it. May call and wait. */
+	/*
+	 * The actor exists when this returns 0; a negative value makes the spawn fail with it. May call and
+	 * wait.
+	 */
 	int (*init)(actor *self, const void *arg);
-	/* Last thing the actor does, on stop and on a handler's failure; not on kill. May call and wait. The end of a group (TERM, actor_group_stop)
-	 * stops all its actors at once: another one of them may have ended already, so an actor saves what it must by itself, or calls other groups. */
+	/*
+	 * Last thing the actor does, on stop and on a handler's failure; not on kill. May call and wait. The
+	 * end of a group (TERM, actor_group_stop) stops all its actors at once: another one of them may have
+	 * ended already, so an actor saves what it must by itself, or calls other groups.
+	 */
 	void (*terminate)(actor *self, const struct actor_cause *cause);
 	/* A monitor went off: exactly once each, after the last message of @who. */
 	int (*on_down)(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause);
-	/* Messages no method fits; @from is NULL for a cast. Absent: calls get `no_method`, casts are counted and dropped.
-	 * A method that exists as the other kind is said: to a caller in the error's text, of a cast in the group's log. */
+	/*
+	 * Messages no method fits; @from is NULL for a cast. Absent: calls get `no_method`, casts are counted
+	 * and dropped. A method that exists as the other kind is said: to a caller in the error's text, of a
+	 * cast in the group's log.
+	 */
 	int (*on_other)(actor *self, const actor_msg *msg, actor_from *from);
 	uint32_t mailbox_max_messages; /* 0: 4,096 */
 	uint32_t mailbox_max_bytes;    /* 0: 1 MiB */
-	size_t stack_size_bytes;       /* what its handlers have at least; 0: the group's (see Stacks above); at most ACTOR_STACK_MAX_BYTES */
+	/*
+	 * what its handlers have at least; 0: the group's (see Stacks above); at most ACTOR_STACK_MAX_BYTES
+	 */
+	size_t stack_size_bytes;
 };
 
 ACTOR_EXPORT void *actor_state(actor *self);
 ACTOR_EXPORT actor_ref actor_self(const actor *self);
 ACTOR_EXPORT actor_group *actor_group_of(actor *self);
-/* True once this actor was asked to stop. A stop waits for the handler and ends nothing that it waits in (a kill does, with -ECANCELED): those that
- * run long, or try again, ask this. */
+/*
+ * True once this actor was asked to stop. A stop waits for the handler and ends nothing that it waits in (a
+ * kill does, with -ECANCELED): those that run long, or try again, ask this.
+ */
 ACTOR_EXPORT bool actor_stopping(const actor *self);
 
-/* Starts an actor in this group and waits for its init (in a handler: parks). 0, what init returned, -ENOMEM. @behavior lives as long as the group. */
-ACTOR_EXPORT int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg, actor_ref *ret);
-static inline int actor_spawn(actor *self, const struct actor_behavior *behavior, const void *arg, actor_ref *ret)
+/*
+ * Starts an actor in this group and waits for its init (in a handler: parks). 0, what init returned, -ENOMEM.
+ * @behavior lives as long as the group.
+ */
+ACTOR_EXPORT int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes,
+	const void *arg, actor_ref *ret);
+static inline int actor_spawn(
+	actor *self, const struct actor_behavior *behavior, const void *arg, actor_ref *ret)
 {
 	return actor_spawn_sized(self, behavior, sizeof(*behavior), arg, ret);
 }
-/* Ends an actor: after the message it is handling, queued ones are dropped. reason NULL: "normal". Any actor, anywhere; itself too. */
+/*
+ * Ends an actor: after the message it is handling, queued ones are dropped. reason NULL: "normal". Any actor,
+ * anywhere; itself too.
+ */
 ACTOR_EXPORT int actor_stop(actor *self, actor_ref who, const char *reason);
 /* At once, without terminate; what it waits in ends with -ECANCELED. */
 ACTOR_EXPORT int actor_kill(actor *self, actor_ref who);
 
-/* ---- sending ------------------------------------------------------------------------------------------------------------------ */
+/* ---- sending ---- */
 
 /*
- * actor_cast() - send and go on
- * Order: casts and calls from one actor to another arrive in the order sent.
- * A cast to a dead actor, or to a name nobody has, is lost and that is no error. -EBUSY after 5 s when the target's mailbox stays full, or its
- * group takes nothing (it is busy, or was never met and does not answer) and 256 KiB wait for it; 0 does not mean it was handled.
- * 0 means: it is written, in the order sent. It leaves this process soon (when the handler returns, or waits, or after 64 KiB), and what
- * has left is not lost while the target lives. What has not left is lost when this process crashes: a handler's last casts too, if the
- * handler crashes before it returns. See actor_flush(). An orderly end (actor_main, actor_group_free, actor_client_free) flushes first.
- * Between groups of which one has a single link (ACTOR_JOIN_BROKER) casts go by the broker, and those in its hands are lost if it crashes.
- * Shape: wire frame `cast` (docs/protocol.md §3).  Source: gen_server:cast/2.
+ * actor_cast() - send and go on Order: casts and calls from one actor to another arrive in the order sent. A
+ * cast to a dead actor, or to a name nobody has, is lost and that is no error. -EBUSY after 5 s when the
+ * target's mailbox stays full, or its group takes nothing (it is busy, or was never met and does not answer)
+ * and 256 KiB wait for it; 0 does not mean it was handled. 0 means: it is written, in the order sent. It
+ * leaves this process soon (when the handler returns, or waits, or after 64 KiB), and what has left is not
+ * lost while the target lives. What has not left is lost when this process crashes: a handler's last casts
+ * too, if the handler crashes before it returns. See actor_flush(). An orderly end (actor_main,
+ * actor_group_free, actor_client_free) flushes first. Between groups of which one has a single link
+ * (ACTOR_JOIN_BROKER) casts go by the broker, and those in its hands are lost if it crashes. Shape: wire
+ * frame `cast` (docs/protocol.md §3). Source: gen_server:cast/2.
  */
 ACTOR_EXPORT int actor_cast(actor *self, actor_dest to, const char *method, const char *format, ...);
 /* @take_args: an array of arguments; freed and set to NULL on 0. NULL: none. */
 ACTOR_EXPORT int actor_cast_msg(actor *self, actor_dest to, const char *method, actor_msg **take_args);
 
 /*
- * actor_flush() - wait until what this group has sent has left the process
- * Sent means: the kernel has it for the other group, and keeps it for that group even when this process is killed now. That includes first
- * contact (the two groups are being introduced) and a full socket (the other group does not read). For a group with a single link, and
- * for what is sent to one, the kernel has it for the broker.
- * @timeout_ms: or ACTOR_TIMEOUT_DEFAULT, ACTOR_FOREVER; 0: what can leave without waiting leaves, and the result says if that was all.
- * Only this actor waits (parks). Casts, calls, answers and all else of every actor of this group is waited for, messages within the group
- * are not. 0: all of it has left, or was for groups that have ended. -ETIMEDOUT: some has not; the group's log says how many bytes for
- * whom, and they go on waiting in order. -ENOTCONN: some will never leave, because the daemon or the node is gone. -ECANCELED, -ENOMEM,
+ * actor_flush() - wait until what this group has sent has left the process Sent means: the kernel has it for
+ * the other group, and keeps it for that group even when this process is killed now. That includes first
+ * contact (the two groups are being introduced) and a full socket (the other group does not read). For a
+ * group with a single link, and for what is sent to one, the kernel has it for the broker.
+ * @timeout_ms: or ACTOR_TIMEOUT_DEFAULT, ACTOR_FOREVER; 0: what can leave without waiting leaves, and the
+ * result says if that was all. Only this actor waits (parks). Casts, calls, answers and all else of every
+ * actor of this group is waited for, messages within the group are not. 0: all of it has left, or was for
+ * groups that have ended. -ETIMEDOUT: some has not; the group's log says how many bytes for whom, and they go
+ * on waiting in order. -ENOTCONN: some will never leave, because the daemon or the node is gone. -ECANCELED,
+ * -ENOMEM,
  * -EINVAL outside a handler of @self.
  */
 ACTOR_EXPORT int actor_flush(actor *self, int64_t timeout_ms);
@@ -260,62 +316,74 @@ ACTOR_EXPORT int actor_flush(actor *self, int64_t timeout_ms);
 /*
  * actor_call() - ask and wait for the answer; only this actor waits
  * @timeout_ms: or ACTOR_TIMEOUT_DEFAULT, ACTOR_FOREVER
- * @ret_msg:    the reply; may be NULL. Set on 0 and on -EREMOTEIO (the named error); NULL otherwise.
- * Ends exactly once: 0, -EREMOTEIO, -ESRCH at once for a dead target, -ECONNRESET when it ends before answering, -ETIMEDOUT,
- * -EDEADLK, -ECANCELED. A late reply goes nowhere. Nothing is ever sent twice.  Source: gen_server:call/3.
- * The time-out is for all of it: finding a name, waiting while the target's mailbox is full (where a cast would be -EBUSY), the answer.
- * -EDEADLK: a call to oneself, or to who waits for an answer of the caller, of whom the caller is answering, and so on, in this and other
- * processes, over up to 16 calls. A circle that is closed by a call still queued elsewhere is not seen and ends with the time-outs.
+ * @ret_msg: the reply; may be NULL. Set on 0 and on -EREMOTEIO (the named error); NULL otherwise. Ends
+ * exactly once: 0, -EREMOTEIO, -ESRCH at once for a dead target, -ECONNRESET when it ends before answering,
+ * -ETIMEDOUT,
+ * -EDEADLK, -ECANCELED. A late reply goes nowhere. Nothing is ever sent twice. Source: gen_server:call/3. The
+ * time-out is for all of it: finding a name, waiting while the target's mailbox is full (where a cast would
+ * be -EBUSY), the answer.
+ * -EDEADLK: a call to oneself, or to who waits for an answer of the caller, of whom the caller is answering,
+ * and so on, in this and other processes, over up to 16 calls. A circle that is closed by a call still queued
+ * elsewhere is not seen and ends with the time-outs.
  */
-ACTOR_EXPORT int actor_call(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
-ACTOR_EXPORT int actor_call_msg(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg);
+ACTOR_EXPORT int actor_call(actor *self, actor_dest to, const char *method, int64_t timeout_ms,
+	actor_msg **ret_msg, const char *format, ...);
+ACTOR_EXPORT int actor_call_msg(actor *self, actor_dest to, const char *method, int64_t timeout_ms,
+	actor_msg **take_args, actor_msg **ret_msg);
 
 /*
- * actor_reply() - answer a call, once
- * 0: the caller has its answer, or a named error that says why it cannot be sent: `too_big` (more than ACTOR_BODY_MAX_BYTES), `bad_result`
- * (an `m`, `o` or message that is malformed or nested more than 64 deep), `overloaded` (no memory, or 64 MiB of unread answers). So `return actor_reply(...)` never
- * ends an actor by what its data is.
- * Negative: misuse, and the call is still open: -EINVAL (a format that is none, or not one value), -EALREADY (answered before);
+ * actor_reply() - answer a call, once 0: the caller has its answer, or a named error that says why it cannot
+ * be sent: `too_big` (more than ACTOR_BODY_MAX_BYTES), `bad_result` (an `m`, `o` or message that is malformed
+ * or nested more than 64 deep), `overloaded` (no memory, or 64 MiB of unread answers). So `return
+ * actor_reply(...)` never ends an actor by what its data is. Negative: misuse, and the call is still open:
+ * -EINVAL (a format that is none, or not one value), -EALREADY (answered before);
  * -ESRCH: a kept address that is over, see actor_from_keep().
  */
 ACTOR_EXPORT int actor_reply(actor_from *from, const char *format, ...);
 /* @take_result: freed and set to NULL on 0. */
 ACTOR_EXPORT int actor_reply_msg(actor_from *from, actor_msg **take_result);
 /* @error: a name like "counter.bad_argument"; @text for people, printf-like. */
-ACTOR_EXPORT int actor_reply_error(actor_from *from, const char *error, const char *text, ...) __attribute__((format(printf, 3, 4)));
+ACTOR_EXPORT int actor_reply_error(actor_from *from, const char *error, const char *text, ...)
+	__attribute__((format(printf, 3, 4)));
 /*
- * actor_from_keep() - answer after the handler has returned, with what is returned here; any actor of this group may
- * It is a handle, and is over when the call is answered, when actor_from_free() gave it up, or when the actor that was called has ended
- * (which answered `down`). What is over costs nothing and may be held for as long as one likes: answering it is -ESRCH, freeing it does
- * nothing. @from itself is valid until its handler returns, no longer.
- * NULL when out of memory, or answered already.
+ * actor_from_keep() - answer after the handler has returned, with what is returned here; any actor of this
+ * group may It is a handle, and is over when the call is answered, when actor_from_free() gave it up, or when
+ * the actor that was called has ended (which answered `down`). What is over costs nothing and may be held for
+ * as long as one likes: answering it is -ESRCH, freeing it does nothing. @from itself is valid until its
+ * handler returns, no longer. NULL when out of memory, or answered already.
  */
 ACTOR_EXPORT actor_from *actor_from_keep(actor_from *from);
-ACTOR_EXPORT actor_from *actor_from_free(actor_from *kept); /* unanswered: answers no_reply */
+ACTOR_EXPORT actor_from *actor_from_free(actor_from *kept);    /* unanswered: answers no_reply */
 ACTOR_EXPORT actor_ref actor_from_ref(const actor_from *from); /* who asked; nobody when it is over */
 
-/* ---- names, monitors, timers -------------------------------------------------------------------------------------------------- */
+/* ---- names, monitors, timers ---- */
 
-/* Unique on the node. 0 (also when it is its own already), -EEXIST, -EINVAL, -EPERM (names that begin with $), -ENOTCONN, -ETIMEDOUT.
- * Given back when the actor ends, before its monitors hear of it. */
+/*
+ * Unique on the node. 0 (also when it is its own already), -EEXIST, -EINVAL, -EPERM (names that begin with
+ * $), -ENOTCONN, -ETIMEDOUT. Given back when the actor ends, before its monitors hear of it.
+ */
 ACTOR_EXPORT int actor_register(actor *self, const char *name);
 /* 0, -ESRCH when it is not its own. */
 ACTOR_EXPORT int actor_unregister(actor *self, const char *name);
 /* 0, -ESRCH. Answered from a cache that the broker keeps current; asks it the first time (parks). */
 ACTOR_EXPORT int actor_whereis(actor *self, const char *name, actor_ref *ret);
 
-/* One on_down, exactly once, also when @who is dead already (noproc) or out of reach (noconnection). serial 0: the process of that group. */
+/*
+ * One on_down, exactly once, also when @who is dead already (noproc) or out of reach (noconnection). serial
+ * 0: the process of that group.
+ */
 ACTOR_EXPORT int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor);
 /* No on_down of it comes after this. True when it had not gone off. */
 ACTOR_EXPORT bool actor_demonitor(actor *self, uint64_t monitor);
 
 /* A cast to itself later. Cancelled by the actor's end. */
-ACTOR_EXPORT int actor_send_after(actor *self, int64_t delay_ms, const char *method, uint64_t *ret_timer, const char *format, ...);
+ACTOR_EXPORT int actor_send_after(
+	actor *self, int64_t delay_ms, const char *method, uint64_t *ret_timer, const char *format, ...);
 ACTOR_EXPORT bool actor_timer_cancel(actor *self, uint64_t timer);
 /* Parks this actor. 0, -ECANCELED (killed). */
 ACTOR_EXPORT int actor_sleep(actor *self, int64_t delay_ms);
 
-/* ---- processes ---------------------------------------------------------------------------------------------------------------- */
+/* ---- processes ---- */
 
 enum actor_restart {
 	ACTOR_PERMANENT, /* is started again whenever it ends */
@@ -325,125 +393,170 @@ enum actor_restart {
 
 /* A program the node's spawner runs and watches for this actor. Zero means the default. */
 struct actor_process_spec {
-	const char *name;              /* NULL: made from the program's name */
-	const char *const *argv;       /* NULL-terminated; argv[0] is looked up in PATH when it has no slash */
-	const char *const *env;        /* "K=V", NULL-terminated; NULL: none. Beside HOME, PATH, USER and LANG of the node, not of this process */
-	const char *cwd;               /* NULL: / */
-	enum actor_restart restart;    /* permanent */
-	int64_t backoff_min_ms;        /* 0: 100; -1: none, restart at once */
-	int64_t backoff_max_ms;        /* 0: 30,000 */
-	int64_t stop_timeout_ms;       /* TERM to its tree, this long, then KILL to what is left; 0: 10,000 */
-	bool detached;                 /* lives on when the calling actor ends; false: stopped with it */
-	bool wait_ready;               /* wait until it has said hello and started its actors; false: until it was exec'd */
-	bool monitor;                  /* on_down of the calling actor when this incarnation ends; see actor_process.monitor */
-	int64_t timeout_ms;            /* for the wait; 0: 5,000 */
+	const char *name; /* NULL: made from the program's name */
+	/* NULL-terminated; argv[0] is looked up in PATH when it has no slash */
+	const char *const *argv;
+	/*
+	 * "K=V", NULL-terminated; NULL: none. Beside HOME, PATH, USER and LANG of the node, not of this
+	 * process
+	 */
+	const char *const *env;
+	const char *cwd;            /* NULL: / */
+	enum actor_restart restart; /* permanent */
+	int64_t backoff_min_ms;     /* 0: 100; -1: none, restart at once */
+	int64_t backoff_max_ms;     /* 0: 30,000 */
+	int64_t stop_timeout_ms;    /* TERM to its tree, this long, then KILL to what is left; 0: 10,000 */
+	bool detached;              /* lives on when the calling actor ends; false: stopped with it */
+	/* wait until it has said hello and started its actors; false: until it was exec'd */
+	bool wait_ready;
+	/* on_down of the calling actor when this incarnation ends; see actor_process.monitor */
+	bool monitor;
+	int64_t timeout_ms; /* for the wait; 0: 5,000 */
 };
 
 struct actor_process {
 	char name[256];
-	actor_ref group;  /* this incarnation (serial 0) */
-	actor_ref main;   /* its first actor (serial 1), if it is an actor program */
+	actor_ref group; /* this incarnation (serial 0) */
+	actor_ref main;  /* its first actor (serial 1), if it is an actor program */
 	int64_t pid;
 	uint64_t monitor; /* 0: none */
 	char error[256];  /* when it could not be started: more about why, for people; else empty */
 };
 
 /*
- * 0; -EEXIST name taken; -ENOEXEC could not be run; -ECONNRESET it ended before it was up or ready (both: it is forgotten, but a detached one is
- * tried again by its restart type); -ETIMEDOUT it is not ready yet, and goes on: actor_process_stop() ends it; -EINVAL; -ENOTCONN the spawner was away
- * until the time-out, and the process may have been started if it went away while it was asked (one that is back in time is asked again, and starts nothing twice); -EREMOTEIO the spawner refused for another reason.
+ * 0; -EEXIST name taken; -ENOEXEC could not be run; -ECONNRESET it ended before it was up or ready (both: it
+ * is forgotten, but a detached one is tried again by its restart type); -ETIMEDOUT it is not ready yet, and
+ * goes on: actor_process_stop() ends it; -EINVAL; -ENOTCONN the spawner was away until the time-out, and the
+ * process may have been started if it went away while it was asked (one that is back in time is asked again,
+ * and starts nothing twice); -EREMOTEIO the spawner refused for another reason.
  * @ret: may be NULL. When it is not 0, only ret->error is set.
  */
-ACTOR_EXPORT int actor_process_start_sized(actor *self, const struct actor_process_spec *spec, size_t spec_bytes, struct actor_process *ret, size_t ret_bytes);
-static inline int actor_process_start(actor *self, const struct actor_process_spec *spec, struct actor_process *ret)
+ACTOR_EXPORT int actor_process_start_sized(actor *self, const struct actor_process_spec *spec,
+	size_t spec_bytes, struct actor_process *ret, size_t ret_bytes);
+static inline int actor_process_start(
+	actor *self, const struct actor_process_spec *spec, struct actor_process *ret)
 {
 	return actor_process_start_sized(self, spec, sizeof(*spec), ret, sizeof(*ret));
 }
-/* Stops it (TERM, grace, KILL of the tree) and forgets it; waits until it is gone. 0, -ESRCH no such process, -ETIMEDOUT. */
+/*
+ * Stops it (TERM, grace, KILL of the tree) and forgets it; waits until it is gone. 0, -ESRCH no such process,
+ * -ETIMEDOUT.
+ */
 ACTOR_EXPORT int actor_process_stop(actor *self, const char *name, int64_t timeout_ms);
 
-/* ---- the group ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the group ---- */
 
 enum actor_join_mode {
 	ACTOR_JOIN_DIRECT, /* direct links to other groups, introduced by the broker */
 	ACTOR_JOIN_BROKER, /* one link, the broker routes: for short-lived tools */
-	ACTOR_JOIN_SPAWNER, /* one link, to the supervisor: node and process verbs, also while the broker is down */
-	ACTOR_JOIN_NONE,   /* no node: actors in this process only */
+	/* one link, to the supervisor: node and process verbs, also while the broker is down */
+	ACTOR_JOIN_SPAWNER,
+	ACTOR_JOIN_NONE, /* no node: actors in this process only */
 };
 
 struct actor_group_options {
-	const char *name;        /* NULL: the program's name */
-	const char *runtime_dir; /* NULL: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor (root), /run/user/UID/actor, /tmp/actor-UID */
+	const char *name; /* NULL: the program's name */
+	/*
+	 * NULL: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor (root), /run/user/UID/actor,
+	 * /tmp/actor-UID
+	 */
+	const char *runtime_dir;
 	enum actor_join_mode mode;
 	int64_t connect_timeout_ms; /* 0: 5,000 */
-	bool ignore_token;       /* do not use ACTOR_TOKEN: be a group of one's own although a supervised process started this one */
-	size_t stack_size_bytes; /* of handlers; 0: ACTOR_STACK_DEFAULT_BYTES. From 64 KiB to ACTOR_STACK_MAX_BYTES */
+	/* do not use ACTOR_TOKEN: be a group of one's own although a supervised process started this one */
+	bool ignore_token;
+	/* of handlers; 0: ACTOR_STACK_DEFAULT_BYTES. From 64 KiB to ACTOR_STACK_MAX_BYTES */
+	size_t stack_size_bytes;
 	/* Told what an operator should know, one line each; NULL: silence. Called in the group's thread. */
 	void (*log)(const char *line, void *arg);
 	void *log_arg;
 };
 
 /*
- * Says hello to the node and waits for its answer, for a broker that is being restarted too. 0; -ENOTCONN no node, or its broker stays away; -EPERM the runtime directory belongs to neither this user nor root,
- * or its mode is not 0700 (or 0711), -ENOTDIR it is a symlink or no directory (the log says which); -EACCES; -EPROTO. options NULL: defaults.
- * One process holds an ACTOR_TOKEN at a time. The next one with the same token (a supervised shell started two programs) becomes a client of
- * its own, with a line in the log: it is not restarted, and the supervisor does not report its end.
+ * Says hello to the node and waits for its answer, for a broker that is being restarted too. 0; -ENOTCONN no
+ * node, or its broker stays away; -EPERM the runtime directory belongs to neither this user nor root, or its
+ * mode is not 0700 (or 0711), -ENOTDIR it is a symlink or no directory (the log says which); -EACCES;
+ * -EPROTO. options NULL: defaults. One process holds an ACTOR_TOKEN at a time. The next one with the same
+ * token (a supervised shell started two programs) becomes a client of its own, with a line in the log: it is
+ * not restarted, and the supervisor does not report its end.
  */
-ACTOR_EXPORT int actor_group_new_sized(actor_group **ret, const struct actor_group_options *options, size_t options_bytes);
+ACTOR_EXPORT int actor_group_new_sized(
+	actor_group **ret, const struct actor_group_options *options, size_t options_bytes);
 static inline int actor_group_new(actor_group **ret, const struct actor_group_options *options)
 {
 	return actor_group_new_sized(ret, options, sizeof(*options));
 }
 /*
- * Ends what still runs (stop, then kill after 5 s), flushes what was sent (5 s; 8 s with the stopping), says bye (1 s). What could not be
- * sent in that time is lost, and the log says how many bytes for whom. NULL is fine; returns NULL.
+ * Ends what still runs (stop, then kill after 5 s), flushes what was sent (5 s; 8 s with the stopping), says
+ * bye (1 s). What could not be sent in that time is lost, and the log says how many bytes for whom. NULL is
+ * fine; returns NULL.
  */
 ACTOR_EXPORT actor_group *actor_group_free(actor_group *group);
-/* Runs the group, as actor_group_run does, until what it has sent has left the process: actor_flush() from outside. -EDEADLK in a handler. */
+/*
+ * Runs the group, as actor_group_run does, until what it has sent has left the process: actor_flush() from
+ * outside. -EDEADLK in a handler.
+ */
 ACTOR_EXPORT int actor_group_flush(actor_group *group, int64_t timeout_ms);
 /* From outside any actor, before or between runs. */
-ACTOR_EXPORT int actor_group_spawn_sized(actor_group *group, const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg, const char *name, actor_ref *ret);
-static inline int actor_group_spawn(actor_group *group, const struct actor_behavior *behavior, const void *arg, const char *name, actor_ref *ret)
+ACTOR_EXPORT int actor_group_spawn_sized(actor_group *group, const struct actor_behavior *behavior,
+	size_t behavior_bytes, const void *arg, const char *name, actor_ref *ret);
+static inline int actor_group_spawn(actor_group *group, const struct actor_behavior *behavior,
+	const void *arg, const char *name, actor_ref *ret)
 {
 	return actor_group_spawn_sized(group, behavior, sizeof(*behavior), arg, name, ret);
 }
 /*
- * Runs until the last actor has ended or actor_group_stop was called. TERM and INT are for the program to handle (actor_main does).
- * 0; -ENOTCONN: another node has the place of the one it belonged to, or the node has given it up, so its refs mean nothing any
- * more; its actors were stopped (noconnection). A node or broker that is just away is waited for.
+ * Runs until the last actor has ended or actor_group_stop was called. TERM and INT are for the program to
+ * handle (actor_main does). 0; -ENOTCONN: another node has the place of the one it belonged to, or the node
+ * has given it up, so its refs mean nothing any more; its actors were stopped (noconnection). A node or
+ * broker that is just away is waited for.
  */
 ACTOR_EXPORT int actor_group_run(actor_group *group);
-/* Asks every actor to stop; actor_group_run returns when they have. May be called from any thread and from a signal handler. */
+/*
+ * Asks every actor to stop; actor_group_run returns when they have. May be called from any thread and from a
+ * signal handler.
+ */
 ACTOR_EXPORT void actor_group_stop(actor_group *group);
-/* Embedding: poll fd for reading, then dispatch; handles what is there and returns without waiting: >0 while actors are alive, 0 when all ended. */
+/*
+ * Embedding: poll fd for reading, then dispatch; handles what is there and returns without waiting: >0 while
+ * actors are alive, 0 when all ended.
+ */
 ACTOR_EXPORT int actor_group_get_fd(actor_group *group);
 ACTOR_EXPORT int actor_group_dispatch(actor_group *group);
 ACTOR_EXPORT uint64_t actor_group_node(const actor_group *group);
 ACTOR_EXPORT uint64_t actor_group_id(const actor_group *group);
-/* Watch a file descriptor: @method is cast to the actor with [fd, events] each time poll says so (level-triggered, one at a time). events: POLLIN, POLLOUT.
- * 0, -EINVAL, -EEXIST or another error of epoll_ctl(2). unwatch: 0, -ENOENT. */
+/*
+ * Watch a file descriptor: @method is cast to the actor with [fd, events] each time poll says so
+ * (level-triggered, one at a time). events: POLLIN, POLLOUT. 0, -EINVAL, -EEXIST or another error of
+ * epoll_ctl(2). unwatch: 0, -ENOENT.
+ */
 ACTOR_EXPORT int actor_watch_fd(actor *self, int fd, int events, const char *method);
 ACTOR_EXPORT int actor_unwatch_fd(actor *self, int fd);
 
 /*
- * actor_main() - main() of a program with one first actor
- * Connects, spawns, registers @name (NULL: no name), runs; TERM and INT stop it in order, and what it has sent is flushed (see
- * actor_group_free); a second TERM or INT ends it at once. Errors go to stderr as one line.
- * Return: the exit status for main(): failure also when any actor of the group ended by a handler's error.
+ * actor_main() - main() of a program with one first actor Connects, spawns, registers @name (NULL: no name),
+ * runs; TERM and INT stop it in order, and what it has sent is flushed (see actor_group_free); a second TERM
+ * or INT ends it at once. Errors go to stderr as one line. Return: the exit status for main(): failure also
+ * when any actor of the group ended by a handler's error.
  */
-ACTOR_EXPORT int actor_main_sized(const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg, const char *name);
+ACTOR_EXPORT int actor_main_sized(
+	const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg, const char *name);
 static inline int actor_main(const struct actor_behavior *behavior, const void *arg, const char *name)
 {
 	return actor_main_sized(behavior, sizeof(*behavior), arg, name);
 }
 
-/* ---- blocking client, for tools and tests ------------------------------------------------------------------------------------- */
+/* ---- blocking client, for tools and tests ---- */
 
 /* Straight-line code without actors: each function waits until done. One thread. */
 typedef struct actor_client actor_client;
 
-/* Errors as of actor_group_new(). options NULL: defaults; ACTOR_TOKEN is never used. A single link (mode ACTOR_JOIN_BROKER) is quicker to make. */
-ACTOR_EXPORT int actor_client_new_sized(actor_client **ret, const struct actor_group_options *options, size_t options_bytes);
+/*
+ * Errors as of actor_group_new(). options NULL: defaults; ACTOR_TOKEN is never used. A single link (mode
+ * ACTOR_JOIN_BROKER) is quicker to make.
+ */
+ACTOR_EXPORT int actor_client_new_sized(
+	actor_client **ret, const struct actor_group_options *options, size_t options_bytes);
 static inline int actor_client_new(actor_client **ret, const struct actor_group_options *options)
 {
 	return actor_client_new_sized(ret, options, sizeof(*options));
@@ -454,14 +567,22 @@ ACTOR_EXPORT actor_client *actor_client_free(actor_client *client);
 ACTOR_EXPORT int actor_client_flush(actor_client *client, int64_t timeout_ms);
 ACTOR_EXPORT actor_ref actor_client_self(actor_client *client);
 /* As the functions of the same names of actors. */
-ACTOR_EXPORT int actor_client_call(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
-ACTOR_EXPORT int actor_client_call_msg(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg);
-ACTOR_EXPORT int actor_client_cast(actor_client *client, actor_dest to, const char *method, const char *format, ...);
-ACTOR_EXPORT int actor_client_cast_msg(actor_client *client, actor_dest to, const char *method, actor_msg **take_args);
+ACTOR_EXPORT int actor_client_call(actor_client *client, actor_dest to, const char *method,
+	int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
+ACTOR_EXPORT int actor_client_call_msg(actor_client *client, actor_dest to, const char *method,
+	int64_t timeout_ms, actor_msg **take_args, actor_msg **ret_msg);
+ACTOR_EXPORT int actor_client_cast(
+	actor_client *client, actor_dest to, const char *method, const char *format, ...);
+ACTOR_EXPORT int actor_client_cast_msg(
+	actor_client *client, actor_dest to, const char *method, actor_msg **take_args);
 ACTOR_EXPORT int actor_client_whereis(actor_client *client, const char *name, actor_ref *ret);
 ACTOR_EXPORT int actor_client_monitor(actor_client *client, actor_ref who, uint64_t *ret_monitor);
-/* The next cast sent to this client: *ret_msg; or the next monitor gone off: *ret_msg is NULL and the rest is set. -ETIMEDOUT. */
-ACTOR_EXPORT int actor_client_receive(actor_client *client, int64_t timeout_ms, actor_msg **ret_msg, uint64_t *ret_monitor, actor_ref *ret_who, struct actor_cause *ret_cause);
+/*
+ * The next cast sent to this client: *ret_msg; or the next monitor gone off: *ret_msg is NULL and the rest is
+ * set. -ETIMEDOUT.
+ */
+ACTOR_EXPORT int actor_client_receive(actor_client *client, int64_t timeout_ms, actor_msg **ret_msg,
+	uint64_t *ret_monitor, actor_ref *ret_who, struct actor_cause *ret_cause);
 
 #ifdef __cplusplus
 }

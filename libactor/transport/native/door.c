@@ -1,16 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A door: a listening socket that stays. Its connections are knocks until they are admitted.
  *
- * A knock is read to the end of its first message and not a byte further, so that what follows it lies in the kernel, where it costs us
- * nothing and outlives whoever wrote it. Those that have not said their first message are the silent ones: when places get scarce, the
- * one that has been silent longest goes, after a last look at what it wrote; those that wait for our answer never do. While all places
- * are taken, more wait in the kernel's backlog.
+ * A knock is read to the end of its first message and not a byte further, so that what follows it lies in the
+ * kernel, where it costs us nothing and outlives whoever wrote it. Those that have not said their first
+ * message are the silent ones: when places get scarce, the one that has been silent longest goes, after a
+ * last look at what it wrote; those that wait for our answer never do. While all places are taken, more wait
+ * in the kernel's backlog.
  *
- * Nothing is accepted or read in a handler: they only note that something is to be had. So door_next() can be called for what there is
- * now, in the midst of any other event.
+ * Nothing is accepted or read in a handler: they only note that something is to be had. So door_next() can be
+ * called for what there is now, in the midst of any other event.
  */
-#include "libactor/transport/native/internal.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +18,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "libactor/transport/native/internal.h"
 
 #define ACCEPT_PAUSE_MS 100
 
@@ -37,7 +39,8 @@ struct door {
 	struct address address;
 	char *path;
 	struct io listener;
-	struct io old; /* whose file was removed or replaced: only who has dialled it already comes in; fd -1: none */
+	/* whose file was removed or replaced: only who has dialled it already comes in; fd -1: none */
+	struct io old;
 	dev_t dev; /* of the socket's file, as it was made */
 	ino_t ino;
 	void *user;
@@ -68,7 +71,7 @@ static void door_wake(struct door *door)
 	source_ready(&door->source, false);
 }
 
-/* --- knocks ------------------------------------------------------------------------------------------ */
+/* ---- knocks ---- */
 
 /* Returns its descriptor. */
 static int knock_take(struct knock *knock)
@@ -104,7 +107,10 @@ static void knock_handle(struct io *io, uint32_t events)
 	source_ready(&knock->door->source, false);
 }
 
-/* How many bytes of it are wanted so far: the greeting and the head, then the message. 0: it does not speak what we do. */
+/*
+ * How many bytes of it are wanted so far: the greeting and the head, then the message. 0: it does not speak
+ * what we do.
+ */
 static size_t knock_size(const struct knock *knock)
 {
 	const size_t begin_bytes = STREAM_GREETING_BYTES + STREAM_HEAD_BYTES;
@@ -115,7 +121,7 @@ static size_t knock_size(const struct knock *knock)
 		return begin_bytes;
 	stream_greeting(greeting, STREAM_PAIR0);
 	size_bytes = stream_head_read(knock->bytes + STREAM_GREETING_BYTES);
-	if (memcmp(knock->bytes, greeting, sizeof(greeting)) != 0 || size_bytes > DOOR_FIRST_MAX_BYTES)
+	if (memcmp(knock->bytes, greeting, sizeof(greeting)) || size_bytes > DOOR_FIRST_MAX_BYTES)
 		return 0;
 	return begin_bytes + size_bytes;
 }
@@ -130,7 +136,8 @@ static int knock_read(struct knock *knock)
 		if (!size_bytes)
 			return -EPROTO;
 		do {
-			n = recv(knock->io.fd, knock->bytes + knock->n_bytes, size_bytes - knock->n_bytes, MSG_DONTWAIT);
+			n = recv(knock->io.fd, knock->bytes + knock->n_bytes, size_bytes - knock->n_bytes,
+				MSG_DONTWAIT);
 		} while (n < 0 && errno == EINTR);
 		if (n == 0)
 			return -ECONNRESET;
@@ -141,7 +148,7 @@ static int knock_read(struct knock *knock)
 	return 1;
 }
 
-/* --- accepting --------------------------------------------------------------------------------------- */
+/* ---- accepting ---- */
 
 static void listener_handle(struct io *io, uint32_t events)
 {
@@ -220,7 +227,10 @@ static void door_timeout(struct source *source)
 	door_wake(door);
 }
 
-/* One that has something to read, or is new: 1. 0: nobody (for now); -EBUSY: somebody may wait, and cannot come in now. */
+/*
+ * One that has something to read, or is new: 1. 0: nobody (for now); -EBUSY: somebody may wait, and cannot
+ * come in now.
+ */
 static int door_candidate(struct door *door, struct knock **ret)
 {
 	struct list *first = list_pop(&door->ready);
@@ -338,14 +348,15 @@ void door_refuse(struct door *door, uint64_t knock_id)
 		knock_free(knock);
 }
 
-/* --- the place --------------------------------------------------------------------------------------- */
+/* ---- the place ---- */
 
 /* Whether the file at the door's path is the one that was made for it. */
 static bool door_is_in_place(const struct door *door)
 {
 	struct stat st;
 
-	return lstat(door->path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_dev == door->dev && st.st_ino == door->ino;
+	return lstat(door->path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_dev == door->dev &&
+	       st.st_ino == door->ino;
 }
 
 static int door_open(struct door *door)

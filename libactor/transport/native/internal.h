@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the native transport share. Everything here runs on the loop's thread; there are no
  * others.
@@ -17,7 +18,8 @@
 struct source;
 
 struct source_ops {
-	int (*next)(struct source *source, struct transport_event *ret); /* 1 and *ret, or 0: nothing (any more) */
+	/* 1 and *ret, or 0: nothing (any more) */
+	int (*next)(struct source *source, struct transport_event *ret);
 	void (*timeout)(struct source *source);
 	void (*free)(struct source *source); /* the transport ends */
 };
@@ -39,7 +41,7 @@ struct io {
 
 struct transport {
 	int epoll_fd;
-	int bell_fd;  /* readable while sources are ready outside transport_next() */
+	int bell_fd; /* readable while sources are ready outside transport_next() */
 	int timer_fd;
 	bool rung;
 	bool taking; /* inside transport_next() */
@@ -61,7 +63,8 @@ void transport_rewatch(struct transport *transport, struct io *io, uint32_t even
 void transport_unwatch(struct transport *transport, struct io *io);
 
 /* A pipe over a connection that has been greeted both ways; takes @fd, also when it fails. */
-int pipe_adopt(struct transport *transport, int fd, const struct transport_peer *peer, void *user, struct pipe **ret);
+int pipe_adopt(struct transport *transport, int fd, const struct transport_peer *peer, void *user,
+	struct pipe **ret);
 
 /* Non-blocking, close-on-exec sockets. The listener's file has that mode from the start; -EADDRINUSE when
  * there is one. */

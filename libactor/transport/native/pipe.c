@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A pipe: one connection, ever.
  *
@@ -6,15 +7,13 @@
  * listening socket, its file and the other candidates go. A dialer asks the kernel as well, before it says a
  * word.
  *
- * Who dials a door (pipe_join), or came by ours (pipe_adopt), is the peer at once: the kernel has said who it is, and the door's backlog
- * keeps what is written until the other reads.
+ * Who dials a door (pipe_join), or came by ours (pipe_adopt), is the peer at once: the kernel has said who it
+ * is, and the door's backlog keeps what is written until the other reads.
  *
  * The kernel's buffers are the inbound queue: what the loop does not take stays there, and the sender is
  * held. Outbound, a message is written at once if the kernel takes it; what is flushed while something waits
  * gathers and becomes one message.
  */
-#include "libactor/transport/native/internal.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -24,8 +23,9 @@
 #include <unistd.h>
 
 #include "libactor/protocol/wire.h"
+#include "libactor/transport/native/internal.h"
 
-#define CANDIDATES_N 4
+#define CANDIDATES_N      4
 #define BUFFER_KEEP_BYTES (64u << 10)
 
 struct connection {
@@ -74,7 +74,7 @@ static void pipe_end(struct pipe *pipe, int error)
 	source_ready(&pipe->source, false);
 }
 
-/* --- connections ------------------------------------------------------------------------------------- */
+/* ---- connections ---- */
 
 static void connection_close(struct connection *connection)
 {
@@ -127,8 +127,8 @@ static void connection_handle(struct io *io, uint32_t events)
 	}
 }
 
-static void connection_open(struct pipe *pipe, struct connection *connection, int fd,
-	const struct transport_peer *peer)
+static void connection_open(
+	struct pipe *pipe, struct connection *connection, int fd, const struct transport_peer *peer)
 {
 	struct transport *transport = pipe->source.transport;
 
@@ -204,7 +204,7 @@ static void pipe_close(struct pipe *pipe)
 	source_set_timeout(&pipe->source, -1);
 }
 
-/* --- making ------------------------------------------------------------------------------------------ */
+/* ---- making ---- */
 
 static int pipe_new(struct transport *transport, const char *path, struct transport_peer expect, void *user,
 	struct pipe **ret)
@@ -253,8 +253,8 @@ int pipe_listen(struct transport *transport, const char *path, struct transport_
 	return 0;
 }
 
-int pipe_dial(struct transport *transport, const char *path, struct transport_peer expect,
-	int64_t timeout_ms, void *user, struct pipe **ret)
+int pipe_dial(struct transport *transport, const char *path, struct transport_peer expect, int64_t timeout_ms,
+	void *user, struct pipe **ret)
 {
 	struct transport_peer peer;
 	struct pipe *pipe;
@@ -289,8 +289,8 @@ static void pipe_be_up(struct pipe *pipe)
 	pipe->up = true;
 }
 
-int pipe_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first, size_t first_bytes,
-	void *user, struct pipe **ret)
+int pipe_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first,
+	size_t first_bytes, void *user, struct pipe **ret)
 {
 	struct iovec piece = {(void *)first, first_bytes};
 	struct stream *stream;
@@ -302,7 +302,8 @@ int pipe_join(struct transport *transport, const char *path, struct transport_pe
 	stream = &(*ret)->candidates[0].stream;
 	r = stream_send(stream, &piece, 1);
 	if (r < 0 || stream->broken) {
-		pipe_end(*ret, r < 0 ? -ENOMEM : -ECONNRESET); /* broken: the listener made room for others before we spoke. It was never up */
+		/* broken: the listener made room for others before we spoke. It was never up */
+		pipe_end(*ret, r < 0 ? -ENOMEM : -ECONNRESET);
 		return 0;
 	}
 	pipe_be_up(*ret);
@@ -313,7 +314,8 @@ int pipe_join(struct transport *transport, const char *path, struct transport_pe
 	return 0;
 }
 
-int pipe_adopt(struct transport *transport, int fd, const struct transport_peer *peer, void *user, struct pipe **ret)
+int pipe_adopt(
+	struct transport *transport, int fd, const struct transport_peer *peer, void *user, struct pipe **ret)
 {
 	struct pipe *pipe = calloc(1, sizeof(*pipe));
 	struct connection *connection;
@@ -331,7 +333,8 @@ int pipe_adopt(struct transport *transport, int fd, const struct transport_peer 
 	connection->pipe = pipe;
 	connection->peer = *peer;
 	connection->io = (struct io){fd, connection_handle};
-	stream_init_greeted(&connection->stream, &transport->shared, fd, STREAM_PAIR0, WIRE_MESSAGE_MAX_BYTES);
+	stream_init_greeted(
+		&connection->stream, &transport->shared, fd, STREAM_PAIR0, WIRE_MESSAGE_MAX_BYTES);
 	connection->used = true;
 	r = transport_watch(transport, &connection->io, EPOLLIN);
 	if (r < 0) {
@@ -363,7 +366,7 @@ static void pipe_timeout(struct source *source)
 		pipe_end(pipe, pipe->refused ? -EACCES : -ETIMEDOUT);
 }
 
-/* --- using ------------------------------------------------------------------------------------------- */
+/* ---- using ---- */
 
 void pipe_set_user(struct pipe *pipe, void *user)
 {
@@ -463,7 +466,8 @@ static void pipe_bye(struct pipe *pipe, int error)
 
 	if (!pipe->says_why || pipe->ended || stream_wants_to_write(&pipe->connection->stream))
 		return;
-	wire_put_bye(&bye, wire_cstr(error == -EMSGSIZE ? "a message of more than 16 MiB" : "bytes that are no message"));
+	wire_put_bye(&bye, wire_cstr(error == -EMSGSIZE ? "a message of more than 16 MiB"
+							: "bytes that are no message"));
 	piece = (struct iovec){bye.data, bye.size_bytes};
 	if (!bye.failed)
 		(void)stream_send(&pipe->connection->stream, &piece, 1);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The two ends of hello, as nng's REP0 and REQ0 speak them: a request's body begins with a trace of 4-byte
  * words, the last of them with its highest bit set; the answer begins with the same trace.
@@ -9,8 +10,6 @@
  * The name of the socket may be taken away (by a cleaner of /tmp), and the directory with it: then nobody can
  * reach us any more, though nothing else is wrong. So inotify watches for that, and the socket is made anew.
  */
-#include "libactor/transport/native/internal.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,15 +19,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libactor/transport/native/internal.h"
+
 #define HELLO_MAX_BYTES (64u << 10)
-#define CLIENTS_MAX 256
+#define CLIENTS_MAX     256
 #define ACCEPT_PAUSE_MS 100
-#define AGAIN_MS 200       /* between two tries to make the socket anew */
-#define LOOK_MS 2000       /* between two looks at its name, where inotify cannot be had */
-#define TRACE_MAX_BYTES 32u /* eight hops, as in nng */
+#define AGAIN_MS        200  /* between two tries to make the socket anew */
+#define LOOK_MS         2000 /* between two looks at its name, where inotify cannot be had */
+#define TRACE_MAX_BYTES 32u  /* eight hops, as in nng */
 
 struct client {
-	struct list node;   /* in server->clients, longest silent first; in ->asking while its hello is open */
+	/* in server->clients, longest silent first; in ->asking while its hello is open */
+	struct list node;
 	struct list active; /* in server->active: readable */
 	struct io io;
 	struct stream stream;
@@ -70,7 +72,7 @@ static size_t trace_size(const uint8_t *data, size_t size_bytes)
 	return 0;
 }
 
-/* --- server ------------------------------------------------------------------------------------------ */
+/* ---- server ---- */
 
 static void client_free(struct client *client)
 {
@@ -240,7 +242,8 @@ static void server_look(struct server *server)
 	}
 	r = server_bind(server);
 	if (r < 0)
-		source_set_timeout(&server->source, AGAIN_MS); /* the directory is made anew by somebody else */
+		/* the directory is made anew by somebody else */
+		source_set_timeout(&server->source, AGAIN_MS);
 }
 
 static void watch_handle(struct io *io, uint32_t events)
@@ -421,7 +424,7 @@ void server_answer(struct server *server, uint64_t hello_id, const void *data, s
 		client_activate(client);
 }
 
-/* --- request ----------------------------------------------------------------------------------------- */
+/* ---- request ---- */
 
 struct request {
 	struct source source;
@@ -504,8 +507,8 @@ int request_send(struct transport *transport, const char *path, const void *data
 	address_deinit(&address);
 	if (r >= 0) {
 		request->io.fd = r;
-		stream_init(&request->stream, &transport->shared, r, STREAM_REQ0, STREAM_REP0,
-			HELLO_MAX_BYTES);
+		stream_init(
+			&request->stream, &transport->shared, r, STREAM_REQ0, STREAM_REP0, HELLO_MAX_BYTES);
 		r = stream_send(&request->stream, pieces, 2);
 		if (r == 0)
 			r = transport_watch(transport, &request->io,
@@ -540,7 +543,7 @@ static int request_next_event(struct source *source, struct transport_event *ret
 	if (!request->ended) {
 		do {
 			r = stream_next(&request->stream, &data, &size_bytes);
-		} while (r > 0 && (size_bytes < 4 || memcmp(data, request_trace, 4) != 0));
+		} while (r > 0 && (size_bytes < 4 || memcmp(data, request_trace, 4)));
 		if (r == 0)
 			return 0;
 	}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/transport/native/sp.h"
 
 #include <errno.h>
@@ -6,10 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PIECES_MAX 4
+#define PIECES_MAX      4
 #define PART_KEEP_BYTES 4096u
 
-/* --- heads ------------------------------------------------------------------------------------------- */
+/* ---- heads ---- */
 
 static void head_put(uint8_t head[STREAM_HEAD_BYTES], uint64_t size_bytes)
 {
@@ -63,10 +64,10 @@ static bool greeting_is_right(const uint8_t *data, enum stream_protocol peer)
 	uint8_t right[STREAM_GREETING_BYTES];
 
 	stream_greeting(right, peer);
-	return memcmp(data, right, STREAM_GREETING_BYTES) == 0;
+	return !memcmp(data, right, STREAM_GREETING_BYTES);
 }
 
-/* --- reading ----------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 int stream_shared_init(struct stream_shared *shared)
 {
@@ -223,7 +224,7 @@ int stream_next(struct stream *stream, const uint8_t **ret, size_t *ret_size_byt
 	return stream_take(stream, false, ret, ret_size_bytes);
 }
 
-/* --- writing ----------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 static void stream_break(struct stream *stream)
 {
@@ -239,8 +240,8 @@ static void stream_break(struct stream *stream)
 	stream->batches_bytes = stream->written_bytes = 0;
 }
 
-static int stream_queue(struct stream *stream, const struct iovec *pieces, int n, size_t skip_bytes,
-	size_t size_bytes)
+static int stream_queue(
+	struct stream *stream, const struct iovec *pieces, int n, size_t skip_bytes, size_t size_bytes)
 {
 	struct stream_batch *last = NULL;
 
@@ -337,7 +338,7 @@ size_t stream_backlog_bytes(const struct stream *stream)
 	return stream->batches_bytes;
 }
 
-/* --- life -------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 void stream_init(struct stream *stream, struct stream_shared *shared, int fd, enum stream_protocol self,
 	enum stream_protocol peer, size_t max_bytes)
@@ -353,9 +354,11 @@ void stream_init(struct stream *stream, struct stream_shared *shared, int fd, en
 		stream_break(stream);
 }
 
-void stream_init_greeted(struct stream *stream, struct stream_shared *shared, int fd, enum stream_protocol peer, size_t max_bytes)
+void stream_init_greeted(struct stream *stream, struct stream_shared *shared, int fd,
+	enum stream_protocol peer, size_t max_bytes)
 {
-	*stream = (struct stream){.shared = shared, .fd = fd, .peer = peer, .max_bytes = max_bytes, .greeted = true};
+	*stream = (struct stream){
+		.shared = shared, .fd = fd, .peer = peer, .max_bytes = max_bytes, .greeted = true};
 	list_init(&stream->batches);
 }
 

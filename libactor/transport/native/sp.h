@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One connection that speaks nng's SP protocol over a Unix stream socket: eight bytes of greeting each way,
  * then messages of a type byte (1), a u64 big-endian length and the body. Non-blocking; the owner says when
@@ -17,10 +18,10 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 
-#define STREAM_SHARED_BYTES (256u << 10)
-#define STREAM_BATCH_BYTES (256u << 10)
+#define STREAM_SHARED_BYTES   (256u << 10)
+#define STREAM_BATCH_BYTES    (256u << 10)
 #define STREAM_GREETING_BYTES 8u
-#define STREAM_HEAD_BYTES 9u
+#define STREAM_HEAD_BYTES     9u
 
 /* SP protocol numbers. */
 enum stream_protocol { STREAM_PAIR0 = 0x10, STREAM_REQ0 = 0x30, STREAM_REP0 = 0x31 };
@@ -47,12 +48,12 @@ struct stream {
 	int fd;
 	enum stream_protocol peer;
 	size_t max_bytes;
-	bool readable;   /* the owner sets it when epoll says so; one read clears it */
-	bool greeted;    /* the peer's greeting was right */
-	bool broken;     /* writing failed: nothing is written any more, what came is still read */
+	bool readable;           /* the owner sets it when epoll says so; one read clears it */
+	bool greeted;            /* the peer's greeting was right */
+	bool broken;             /* writing failed: nothing is written any more, what came is still read */
 	const uint8_t *at, *end; /* unread bytes in shared */
-	struct buf part; /* an incomplete message with its head */
-	bool part_given; /* part was handed out whole */
+	struct buf part;         /* an incomplete message with its head */
+	bool part_given;         /* part was handed out whole */
 	struct list batches;
 	size_t batches_bytes;
 	size_t written_bytes; /* of the first batch */
@@ -62,7 +63,8 @@ struct stream {
 void stream_init(struct stream *stream, struct stream_shared *shared, int fd, enum stream_protocol self,
 	enum stream_protocol peer, size_t max_bytes);
 /* The same for a connection on which both greetings have been said and read. */
-void stream_init_greeted(struct stream *stream, struct stream_shared *shared, int fd, enum stream_protocol peer, size_t max_bytes);
+void stream_init_greeted(struct stream *stream, struct stream_shared *shared, int fd,
+	enum stream_protocol peer, size_t max_bytes);
 /* How long the message is whose head of STREAM_HEAD_BYTES this is, without it; SIZE_MAX: it is none. */
 size_t stream_head_read(const uint8_t head[STREAM_HEAD_BYTES]);
 void stream_greeting(uint8_t ret[STREAM_GREETING_BYTES], enum stream_protocol self);

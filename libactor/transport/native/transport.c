@@ -1,14 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The transport without nng's library: its wire protocol (transport/native/sp.c) on non-blocking sockets in one epoll set,
- * no threads.
+ * The transport without nng's library: its wire protocol (transport/native/sp.c) on non-blocking sockets in
+ * one epoll set, no threads.
  *
- * Against nng 1.5.2: no threads, so no thread switches (a round trip of 64 bytes took 9 µs where nng took 75 to
- * 130 in the same run); a client that connects and closes at once does not make a listener deaf for good, as it
- * does nng's (EPIPE in the greeting is taken for the listener's own end); what a peer sent before it died arrives
- * in full, whatever went the other way; closing cannot hang, needs no mend and costs nothing.
+ * Against nng 1.5.2: no threads, so no thread switches (a round trip of 64 bytes took 9 µs where nng took 75
+ * to 130 in the same run); a client that connects and closes at once does not make a listener deaf for good,
+ * as it does nng's (EPIPE in the greeting is taken for the listener's own end); what a peer sent before it
+ * died arrives in full, whatever went the other way; closing cannot hang, needs no mend and costs nothing.
  */
-#include "libactor/transport/native/internal.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,17 +20,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "libactor/transport/native/internal.h"
 #include "libactor/util/clock.h"
 
 #define EVENTS_MAX 64
-#define BACKLOG 4096
+#define BACKLOG    4096
 
 const char *transport_name(void)
 {
 	return "native";
 }
 
-/* --- sockets ----------------------------------------------------------------------------------------- */
+/* ---- sockets ---- */
 
 static int address_socket(const struct address *address, struct sockaddr_un *ret_sun)
 {
@@ -53,7 +53,10 @@ int address_listen(const struct address *address, unsigned mode)
 	fd = address_socket(address, &sun);
 	if (fd < 0)
 		return fd;
-	/* bound under another name first: who sees the path finds somebody listening there, with the right mode */
+	/*
+	 * bound under another name first: who sees the path finds somebody listening there, with the right
+	 * mode
+	 */
 	final = address_path(address);
 	n = snprintf(sun.sun_path, sizeof(sun.sun_path), "%s~", final);
 	if (n < 0 || (size_t)n >= sizeof(sun.sun_path))
@@ -66,7 +69,7 @@ int address_listen(const struct address *address, unsigned mode)
 		return r;
 	}
 	if (chmod(sun.sun_path, mode) < 0 || listen(fd, BACKLOG) < 0 ||
-		(strcmp(sun.sun_path, final) != 0 && rename(sun.sun_path, final) < 0)) {
+		(strcmp(sun.sun_path, final) && rename(sun.sun_path, final) < 0)) {
 		r = -errno;
 		unlink(sun.sun_path);
 		close(fd);
@@ -109,7 +112,7 @@ bool transport_peer_is(const struct transport_peer *peer, const struct transport
 	return expect->pid == 0 || peer->pid == 0 || peer->pid == expect->pid;
 }
 
-/* --- sources and descriptors ------------------------------------------------------------------------- */
+/* ---- sources and descriptors ---- */
 
 void source_init(struct source *source, struct transport *transport, const struct source_ops *ops)
 {
@@ -230,7 +233,7 @@ static void timer_handle(struct io *io, uint32_t events)
 	transport_arm_timer(transport);
 }
 
-/* --- the transport ----------------------------------------------------------------------------------- */
+/* ---- the transport ---- */
 
 int transport_fd(const struct transport *transport)
 {

@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Doors: not over this library. A listening nng socket of PAIR0 takes one pipe at a time, and hands over messages of a pipe before anybody
- * can have said whose it is. Who is built with it dials the doors of others (pipe_join), and listens anew for each pipe.
+ * Doors: not over this library. A listening nng socket of PAIR0 takes one pipe at a time, and hands over
+ * messages of a pipe before anybody can have said whose it is. Who is built with it dials the doors of others
+ * (pipe_join), and listens anew for each pipe.
  */
-#include "libactor/transport/transport.h"
-
 #include <errno.h>
 #include <stddef.h>
+
+#include "libactor/transport/transport.h"
 
 int door_listen(struct transport *transport, const char *path, void *user, struct door **ret)
 {

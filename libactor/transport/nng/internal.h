@@ -1,16 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the nng transport share, and the only header that includes nng's.
  *
- * A source is something that can have events: a pipe, a server, a request. nng's threads change a source under the
- * transport's lock and put it into the ready list; the loop takes one event from the first ready source and puts it
- * back at the end if it has more. So sources take turns, and freeing one frees its events with it.
+ * A source is something that can have events: a pipe, a server, a request. nng's threads change a source
+ * under the transport's lock and put it into the ready list; the loop takes one event from the first ready
+ * source and puts it back at the end if it has more. So sources take turns, and freeing one frees its events
+ * with it.
  */
 #pragma once
 
+#include <nng/nng.h>
 #include <pthread.h>
 #include <stdint.h>
-
-#include <nng/nng.h>
 
 #include "libactor/transport/address.h"
 #include "libactor/transport/transport.h"
@@ -21,7 +22,8 @@
 struct source;
 
 struct source_ops {
-	int (*next)(struct source *source, struct transport_event *ret); /* called with the lock held, returns without it: 1 and *ret, or 0 */
+	/* called with the lock held, returns without it: 1 and *ret, or 0 */
+	int (*next)(struct source *source, struct transport_event *ret);
 	void (*free)(struct source *source); /* the transport ends */
 };
 

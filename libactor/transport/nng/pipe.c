@@ -1,45 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A pipe: one PAIR0 socket, one nng pipe, ever.
  *
- * Who may in: nng shows every new nng pipe to on_nng_pipe() before it reads a frame from it. The first whose kernel credentials are
- * the expected ones is admitted; all others are closed there. An admitted nng pipe counts once it has started (or brought data): one
- * that speaks another SP protocol gives the slot back.
- * nng's dialers dial again when their nng pipe is gone (at once, in half of the cases, however long the reconnect
- * time), so ours is closed in REM_POST; the socket is closed by the loop.
+ * Who may in: nng shows every new nng pipe to on_nng_pipe() before it reads a frame from it. The first whose
+ * kernel credentials are the expected ones is admitted; all others are closed there. An admitted nng pipe
+ * counts once it has started (or brought data): one that speaks another SP protocol gives the slot back.
+ * nng's dialers dial again when their nng pipe is gone (at once, in half of the cases, however long the
+ * reconnect time), so ours is closed in REM_POST; the socket is closed by the loop.
  *
- * Receiving: one aio is always armed, unless too much lies unread. A message is put into the inbox before the aio is armed again, so
- * their order holds although nng runs callbacks on several threads. When the nng pipe ends, a callback with data may still be on its way:
- * the loop stops the aio, which waits for it, and says PIPE_DOWN after what then lies in the inbox.
+ * Receiving: one aio is always armed, unless too much lies unread. A message is put into the inbox before the
+ * aio is armed again, so their order holds although nng runs callbacks on several threads. When the nng pipe
+ * ends, a callback with data may still be on its way: the loop stops the aio, which waits for it, and says
+ * PIPE_DOWN after what then lies in the inbox.
  *
- * Sending: an idle pipe sends from the loop's thread at once (no aio, no thread is woken for us). If nng is not ready, the frames become
- * the message of send_aio, and whatever is flushed until that is accepted gathers in batches; the aio's callback sends the next one
- * itself, so the loop is not needed for it.
+ * Sending: an idle pipe sends from the loop's thread at once (no aio, no thread is woken for us). If nng is
+ * not ready, the frames become the message of send_aio, and whatever is flushed until that is accepted
+ * gathers in batches; the aio's callback sends the next one itself, so the loop is not needed for it.
  *
- * Drained: nng completes a send when its nng pipe has taken the message, which is when the kernel has taken all earlier ones. So the
- * question is asked with an empty message: once that is accepted, everything before it is the kernel's. Empty messages carry no
- * frames; we drop those we get. (NNG_OPT_SENDFD would tell without one, but nng 1.5 leaks its descriptors.)
+ * Drained: nng completes a send when its nng pipe has taken the message, which is when the kernel has taken
+ * all earlier ones. So the question is asked with an empty message: once that is accepted, everything before
+ * it is the kernel's. Empty messages carry no frames; we drop those we get. (NNG_OPT_SENDFD would tell
+ * without one, but nng 1.5 leaks its descriptors.)
  *
- * Nothing of nng is called with the lock held, but for nng_recv_aio: when a nng pipe is taken away while its last message is handed
- * over, pair0 remembers a message of no nng pipe, and the next receive crashes on it (1.5.2). REM_POST comes before that and wants the
- * lock, so whoever sees under it that the pipe has not ended may receive. From nng pipe callbacks only nng_pipe_get_* and
- * nng_pipe_close are called, and nng_dialer_close in REM_POST, where nng 1.5 to 1.11 holds no lock.
+ * Nothing of nng is called with the lock held, but for nng_recv_aio: when a nng pipe is taken away while its
+ * last message is handed over, pair0 remembers a message of no nng pipe, and the next receive crashes on it
+ * (1.5.2). REM_POST comes before that and wants the lock, so whoever sees under it that the pipe has not
+ * ended may receive. From nng pipe callbacks only nng_pipe_get_* and nng_pipe_close are called, and
+ * nng_dialer_close in REM_POST, where nng 1.5 to 1.11 holds no lock.
  */
-#include "libactor/transport/nng/internal.h"
-
 #include <errno.h>
 #include <limits.h>
+#include <nng/protocol/pair0/pair.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <nng/protocol/pair0/pair.h>
-
 #include "libactor/protocol/wire.h"
+#include "libactor/transport/nng/internal.h"
 
-#define RECEIVE_MAX_BYTES (WIRE_MESSAGE_MAX_BYTES + 4096u)
+#define RECEIVE_MAX_BYTES      (WIRE_MESSAGE_MAX_BYTES + 4096u)
 #define MESSAGE_OVERHEAD_BYTES 256u /* what an unread message costs besides its bytes */
-#define BUFFER_KEEP_BYTES (64u << 10)
-#define CLOSE_BUFFER_N 64
+#define BUFFER_KEEP_BYTES      (64u << 10)
+#define CLOSE_BUFFER_N         64
 
 struct inbox {
 	nng_msg **slots; /* a ring */
@@ -69,26 +71,26 @@ struct pipe {
 	void *user;
 	struct buf out;
 	bool has_socket;
-	bool up;         /* PIPE_UP was said, PIPE_DOWN was not */
+	bool up; /* PIPE_UP was said, PIPE_DOWN was not */
 	bool up_told;
 	bool down_told;
 
 	/* under the lock */
-	int their;        /* the admitted one's id, 0 = none */
-	bool started;    /* … and it counts */
-	bool refused;    /* somebody else tried */
+	int their;    /* the admitted one's id, 0 = none */
+	bool started; /* … and it counts */
+	bool refused; /* somebody else tried */
 	bool ended;
-	int error;       /* … why */
+	int error; /* … why */
 	struct transport_peer peer;
 	struct inbox inbox;
 	size_t inbox_bytes;
-	bool paused;     /* receive_aio is not armed because of inbox_bytes */
-	bool sending;    /* send_aio is at work */
+	bool paused;  /* receive_aio is not armed because of inbox_bytes */
+	bool sending; /* send_aio is at work */
 	size_t sending_bytes;
 	struct list batches;
 	size_t batches_bytes;
 	struct batch *spare;
-	bool marking;    /* send_aio's message is the empty one */
+	bool marking; /* send_aio's message is the empty one */
 	bool drained;
 };
 
@@ -109,7 +111,7 @@ static void pipe_unlock(struct pipe *pipe)
 	pthread_mutex_unlock(&pipe->source.transport->lock);
 }
 
-/* --- inbox and batches (lock held) ------------------------------------------------------------------------------ */
+/* ---- inbox and batches (lock held) ---- */
 
 static int inbox_push(struct inbox *inbox, nng_msg *msg)
 {
@@ -174,7 +176,8 @@ static int batches_take_out(struct pipe *pipe)
 		last = container_of(pipe->batches.prev, struct batch, node);
 
 	pipe->batches_bytes += out->size_bytes;
-	if (last && last->buf.size_bytes > 0 && !last->closed && last->buf.size_bytes + out->size_bytes <= TRANSPORT_BATCH_BYTES) {
+	if (last && last->buf.size_bytes > 0 && !last->closed &&
+		last->buf.size_bytes + out->size_bytes <= TRANSPORT_BATCH_BYTES) {
 		buf_append(&last->buf, out->data, out->size_bytes);
 		buf_reset(out, BUFFER_KEEP_BYTES);
 		return buf_error(&last->buf);
@@ -222,7 +225,7 @@ static void batches_clear(struct pipe *pipe)
 		batch_free(batch);
 }
 
-/* --- the end ---------------------------------------------------------------------------------------------------- */
+/* ---- the end ---- */
 
 /* Lock held; true: ring. The first reason stays. */
 static bool pipe_end(struct pipe *pipe, int error)
@@ -254,7 +257,10 @@ static void pipe_unlink(struct pipe *pipe)
 /* Loop only. Afterwards no callback of this pipe runs or will. */
 static void pipe_close(struct pipe *pipe)
 {
-	/* What comes once nobody receives must have a place that nng_close() frees: pair0 forgets it otherwise. */
+	/*
+	 * What comes once nobody receives must have a place that nng_close() frees: pair0 forgets it
+	 * otherwise.
+	 */
 	if (pipe->has_socket)
 		nng_socket_set_int(pipe->socket, NNG_OPT_RECVBUF, CLOSE_BUFFER_N);
 	transport_aio_free(pipe->receive_aio);
@@ -267,7 +273,7 @@ static void pipe_close(struct pipe *pipe)
 	address_deinit(&pipe->address);
 }
 
-/* --- on nng's threads ------------------------------------------------------------------------------------------- */
+/* ---- on nng's threads ---- */
 
 static bool peer_is_expected(const struct transport_peer *peer, const struct transport_peer *expect)
 {
@@ -436,10 +442,10 @@ static void timer_done(void *arg)
 		transport_ring(pipe->source.transport);
 }
 
-/* --- on the loop ------------------------------------------------------------------------------------------------ */
+/* ---- on the loop ---- */
 
-static int pipe_open(struct transport *transport, const char *path, struct transport_peer expect, bool listens, void *user,
-	struct pipe **ret)
+static int pipe_open(struct transport *transport, const char *path, struct transport_peer expect,
+	bool listens, void *user, struct pipe **ret)
 {
 	struct pipe *pipe;
 	int r;
@@ -492,8 +498,8 @@ static void pipe_start_timer(struct pipe *pipe, int64_t timeout_ms)
 		nng_sleep_aio(transport_duration(timeout_ms), pipe->timer_aio);
 }
 
-int pipe_listen(struct transport *transport, const char *path, struct transport_peer expect, int64_t timeout_ms, void *user,
-	struct pipe **ret)
+int pipe_listen(struct transport *transport, const char *path, struct transport_peer expect,
+	int64_t timeout_ms, void *user, struct pipe **ret)
 {
 	nng_listener listener;
 	struct pipe *pipe;
@@ -505,7 +511,8 @@ int pipe_listen(struct transport *transport, const char *path, struct transport_
 
 	/* Who may in is decided by on_nng_pipe(); the mode only has to let the expected peer through. */
 	if ((r = nng_listener_create(&listener, pipe->socket, pipe->address.url)) != 0 ||
-		(r = nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, expect.uid == geteuid() ? 0600 : 0666)) != 0 ||
+		(r = nng_listener_set_int(
+			 listener, NNG_OPT_IPC_PERMISSIONS, expect.uid == geteuid() ? 0600 : 0666)) != 0 ||
 		(r = nng_listener_start(listener, 0)) != 0) {
 		pipe_free(pipe);
 		return transport_error(r);
@@ -515,7 +522,8 @@ int pipe_listen(struct transport *transport, const char *path, struct transport_
 	return 0;
 }
 
-int pipe_dial(struct transport *transport, const char *path, struct transport_peer expect, int64_t timeout_ms, void *user, struct pipe **ret)
+int pipe_dial(struct transport *transport, const char *path, struct transport_peer expect, int64_t timeout_ms,
+	void *user, struct pipe **ret)
 {
 	struct pipe *pipe;
 	int r;
@@ -540,8 +548,8 @@ int pipe_dial(struct transport *transport, const char *path, struct transport_pe
 	return 0;
 }
 
-int pipe_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first, size_t first_bytes,
-	void *user, struct pipe **ret)
+int pipe_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first,
+	size_t first_bytes, void *user, struct pipe **ret)
 {
 	struct batch *batch;
 	struct pipe *pipe;

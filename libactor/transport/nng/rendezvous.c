@@ -1,11 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The client's end of hello: one REQ0 exchange. The daemon's is transport/nng/server.c. */
-#include "libactor/transport/nng/internal.h"
-
 #include <errno.h>
+#include <nng/protocol/reqrep0/req.h>
 #include <stdlib.h>
 
-#include <nng/protocol/reqrep0/req.h>
-
+#include "libactor/transport/nng/internal.h"
 #include "libactor/util/clock.h"
 
 struct request {
@@ -72,8 +71,8 @@ static void request_step(void *arg)
 	}
 }
 
-int request_send(struct transport *transport, const char *path, const void *data, size_t size_bytes, int64_t timeout_ms, void *user,
-	struct request **ret)
+int request_send(struct transport *transport, const char *path, const void *data, size_t size_bytes,
+	int64_t timeout_ms, void *user, struct request **ret)
 {
 	struct request *request;
 	nng_msg *msg;
@@ -103,7 +102,8 @@ int request_send(struct transport *transport, const char *path, const void *data
 		goto fail_nng;
 	request->has_socket = true;
 	if ((r = nng_socket_set_size(request->socket, NNG_OPT_RECVMAXSZ, HELLO_MAX_BYTES)) != 0 ||
-		(r = nng_socket_set_ms(request->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE)) != 0 ||
+		(r = nng_socket_set_ms(request->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE)) !=
+			0 ||
 		(r = nng_aio_alloc(&request->aio, request_step, request)) != 0 ||
 		(r = nng_dial(request->socket, request->address.url, NULL, NNG_FLAG_NONBLOCK)) != 0)
 		goto fail_nng;

@@ -1,20 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rendezvous of a daemon: what an nng REP0 socket is on the wire, made of plain sockets and one thread.
  *
- * nng's own listener (1.5.2) does not stand the world a rendezvous lives in: a client that is gone before it was
- * greeted, which any `kill -9` can make, ends with EPIPE, which nng takes for its own close, and it never accepts
- * again; others make it pause for 100 ms; one that says nothing keeps its descriptor for ever.
+ * nng's own listener (1.5.2) does not stand the world a rendezvous lives in: a client that is gone before it
+ * was greeted, which any `kill -9` can make, ends with EPIPE, which nng takes for its own close, and it never
+ * accepts again; others make it pause for 100 ms; one that says nothing keeps its descriptor for ever.
  *
- * Wire (SP over a Unix socket): both sides send 8 bytes, 0 'S' 'P' 0, protocol, 0 0. A message is the byte 1, its
- * length in 8 bytes, and the bytes: first the request's way back, words of 4 bytes of which the last has the highest
- * bit set; it is put before the answer as it came. Numbers are big-endian.
+ * Wire (SP over a Unix socket): both sides send 8 bytes, 0 'S' 'P' 0, protocol, 0 0. A message is the byte 1,
+ * its length in 8 bytes, and the bytes: first the request's way back, words of 4 bytes of which the last has
+ * the highest bit set; it is put before the answer as it came. Numbers are big-endian.
  *
- * A connection has a slot. It reads one message, which then lies with the user; nothing more is read from it until the
- * answer is written, which is also when the next message may come. Whoever does not say a whole message in time is
- * closed; when all slots are taken, the one that has been silent for longest goes first.
+ * A connection has a slot. It reads one message, which then lies with the user; nothing more is read from it
+ * until the answer is written, which is also when the next message may come. Whoever does not say a whole
+ * message in time is closed; when all slots are taken, the one that has been silent for longest goes first.
  */
-#include "libactor/transport/nng/internal.h"
-
 #include <endian.h>
 #include <errno.h>
 #include <limits.h>
@@ -28,22 +27,30 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "libactor/transport/nng/internal.h"
 #include "libactor/util/clock.h"
 
-#define SLOT_BITS 7
-#define SLOTS_N (1u << SLOT_BITS)
-#define BACKLOG 512
-#define SILENCE_NS INT64_C(2000000000)
-#define GREETING_BYTES 8u
-#define HEAD_BYTES 9u
+#define SLOT_BITS       7
+#define SLOTS_N         (1u << SLOT_BITS)
+#define BACKLOG         512
+#define SILENCE_NS      INT64_C(2000000000)
+#define GREETING_BYTES  8u
+#define HEAD_BYTES      9u
 #define ROUTE_MAX_BYTES 32u /* eight hops */
-#define KEY_LISTEN SLOTS_N
-#define KEY_STOP (SLOTS_N + 1)
+#define KEY_LISTEN      SLOTS_N
+#define KEY_STOP        (SLOTS_N + 1)
 
 static const uint8_t greeting[GREETING_BYTES] = {0, 'S', 'P', 0, 0, 0x31, 0, 0};
 static const uint8_t greeting_wanted[GREETING_BYTES] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
 
-enum slot_state { SLOT_FREE, SLOT_GREETING, SLOT_HEAD, SLOT_BODY, SLOT_WAITING /* in server->hellos */, SLOT_ASKED /* with the user */ };
+enum slot_state {
+	SLOT_FREE,
+	SLOT_GREETING,
+	SLOT_HEAD,
+	SLOT_BODY,
+	SLOT_WAITING /* in server->hellos */,
+	SLOT_ASKED /* with the user */
+};
 
 struct slot {
 	struct list node;
@@ -78,7 +85,7 @@ static struct server *server_of_source(struct source *source)
 
 static const struct source_ops server_source;
 
-/* ---- slots; with the lock held ----------------------------------------------------------------------------------- */
+/* ---- slots; with the lock held ---- */
 
 static void slot_expect(struct slot *slot, enum slot_state state, size_t want_bytes)
 {
@@ -105,7 +112,8 @@ static bool slot_is_reading(const struct slot *slot)
 
 static int slot_arm(struct server *server, struct slot *slot, int operation)
 {
-	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.u32 = (uint32_t)(slot - server->slots)};
+	struct epoll_event event = {
+		.events = EPOLLIN | EPOLLONESHOT, .data.u32 = (uint32_t)(slot - server->slots)};
 
 	return epoll_ctl(server->epoll_fd, operation, slot->fd, &event);
 }
@@ -117,7 +125,7 @@ static int slot_part(struct slot *slot)
 
 	switch (slot->state) {
 	case SLOT_GREETING:
-		if (memcmp(slot->head, greeting_wanted, GREETING_BYTES) != 0)
+		if (memcmp(slot->head, greeting_wanted, GREETING_BYTES))
 			return -EPROTO;
 		slot_expect(slot, SLOT_HEAD, HEAD_BYTES);
 		return 0;
@@ -151,7 +159,8 @@ static int slot_read(struct slot *slot)
 
 	while (r == 0) {
 		uint8_t *to = slot->state == SLOT_BODY ? slot->body : slot->head;
-		ssize_t n = recv(slot->fd, to + slot->have_bytes, slot->want_bytes - slot->have_bytes, MSG_DONTWAIT);
+		ssize_t n = recv(
+			slot->fd, to + slot->have_bytes, slot->want_bytes - slot->have_bytes, MSG_DONTWAIT);
 
 		if (n < 0)
 			return errno == EINTR ? -EAGAIN : -errno;
@@ -182,7 +191,7 @@ static struct slot *slot_take(struct server *server)
 	return oldest;
 }
 
-/* ---- the thread -------------------------------------------------------------------------------------------------- */
+/* ---- the thread ---- */
 
 static void server_accept(struct server *server)
 {
@@ -282,7 +291,7 @@ static void *server_run(void *arg)
 	}
 }
 
-/* ---- the loop's side --------------------------------------------------------------------------------------------- */
+/* ---- the loop's side ---- */
 
 static int server_watch(struct server *server, int fd, uint32_t key)
 {
@@ -291,15 +300,18 @@ static int server_watch(struct server *server, int fd, uint32_t key)
 	return epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/* 0600 because all clients have our uid now. Children of other users will need 0666 here: then the directory's mode says who may
- * try, and who somebody is the kernel says. */
+/*
+ * 0600 because all clients have our uid now. Children of other users will need 0666 here: then the
+ * directory's mode says who may try, and who somebody is the kernel says.
+ */
 static int server_bind(struct server *server)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 
 	memcpy(sun.sun_path, address_path(&server->address), strlen(address_path(&server->address)));
 	server->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (server->listen_fd < 0 || fchmod(server->listen_fd, 0600) < 0) /* the file gets the socket's mode */
+	if (server->listen_fd < 0 ||
+		fchmod(server->listen_fd, 0600) < 0) /* the file gets the socket's mode */
 		return -errno;
 	if (bind(server->listen_fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0)
 		return -errno;
@@ -349,7 +361,8 @@ int server_listen(struct transport *transport, const char *path, void *user, str
 		goto fail;
 	}
 	if ((r = server_watch(server, server->listen_fd, KEY_LISTEN)) < 0 ||
-		(r = server_watch(server, server->stop_fd, KEY_STOP)) < 0 || (r = server_start_thread(server)) < 0)
+		(r = server_watch(server, server->stop_fd, KEY_STOP)) < 0 ||
+		(r = server_start_thread(server)) < 0)
 		goto fail;
 	*ret = server;
 	return 0;
@@ -392,7 +405,8 @@ static int server_next_event(struct source *source, struct transport_event *ret)
 
 	if (!list_is_empty(&server->hellos))
 		source_ready(source);
-	if (slot && transport_message(slot->body + slot->route_bytes, slot->have_bytes - slot->route_bytes, &msg) < 0) {
+	if (slot && transport_message(
+			    slot->body + slot->route_bytes, slot->have_bytes - slot->route_bytes, &msg) < 0) {
 		slot_close(slot); /* it will try again */
 		slot = NULL;
 	}
@@ -424,11 +438,13 @@ static bool slot_answer(struct slot *slot, const void *data, size_t size_bytes)
 {
 	uint8_t head[HEAD_BYTES] = {1};
 	uint64_t length = htobe64(slot->route_bytes + size_bytes);
-	struct iovec parts[] = {{head, HEAD_BYTES}, {slot->body, slot->route_bytes}, {(void *)data, size_bytes}};
+	struct iovec parts[] = {
+		{head, HEAD_BYTES}, {slot->body, slot->route_bytes}, {(void *)data, size_bytes}};
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 3};
 
 	memcpy(head + 1, &length, sizeof(length));
-	return sendmsg(slot->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)(HEAD_BYTES + slot->route_bytes + size_bytes);
+	return sendmsg(slot->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+	       (ssize_t)(HEAD_BYTES + slot->route_bytes + size_bytes);
 }
 
 void server_answer(struct server *server, uint64_t hello_id, const void *data, size_t size_bytes)

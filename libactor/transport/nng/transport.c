@@ -1,5 +1,4 @@
-#include "libactor/transport/nng/internal.h"
-
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -9,7 +8,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* --- nng's ways ------------------------------------------------------------------------------------------------- */
+#include "libactor/transport/nng/internal.h"
+
+/* ---- nng's ways ---- */
 
 int transport_error(int nng_error)
 {
@@ -141,7 +142,7 @@ const char *transport_name(void)
 	return name;
 }
 
-/* --- events ----------------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 void source_init(struct source *source, struct transport *transport, const struct source_ops *ops)
 {

@@ -1,4 +1,8 @@
-/* What a program does wrong ends in an error, or in the end of what did it; never in the group's. Without a node; ASan looks on. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a program does wrong ends in an error, or in the end of what did it; never in the group's. Without a
+ * node; ASan looks on.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,10 +10,10 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +58,8 @@ static int driver_tick(actor *self, const actor_msg *msg)
 
 static int driver_init(actor *self, const void *arg)
 {
-	return actor_cast(self, actor_to(actor_self(self)), "run", "U", (uint64_t)(uintptr_t)*(const story_fn *)arg);
+	return actor_cast(
+		self, actor_to(actor_self(self)), "run", "U", (uint64_t)(uintptr_t) * (const story_fn *)arg);
 }
 
 static int driver_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
@@ -184,7 +189,9 @@ static const struct actor_behavior mortal = {
 static void mortals(actor *self)
 {
 	for (int i = 0; i < MOMENTS_N * WAYS_N * 2; i++) {
-		struct plan plan = {.moment = i % MOMENTS_N, .way = i / MOMENTS_N % WAYS_N, .waits = i / MOMENTS_N / WAYS_N};
+		struct plan plan = {.moment = i % MOMENTS_N,
+			.way = i / MOMENTS_N % WAYS_N,
+			.waits = i / MOMENTS_N / WAYS_N};
 		actor_ref who = {0};
 		int r;
 
@@ -231,7 +238,8 @@ static int full_run(actor *self, const actor_msg *msg)
 }
 
 static const struct actor_method full_methods[] = {{.name = "run", .on_cast = full_run}, {0}};
-static const struct actor_behavior full = {.name = "full", .methods = full_methods, .mailbox_max_messages = 1};
+static const struct actor_behavior full = {
+	.name = "full", .methods = full_methods, .mailbox_max_messages = 1};
 
 static actor_ref full_ref;
 
@@ -387,7 +395,10 @@ static void keep_past_the_end(actor *self)
 	(void)actor_call(self, actor_to(who), "keep", 5, NULL, "");
 	assert_int_equal(actor_kill(self, who), 0);
 	(void)actor_sleep(self, 2);
-	/* the actor that kept it is gone; the address with it, or still to be freed: both are for the program to know */
+	/*
+	 * the actor that kept it is gone; the address with it, or still to be freed: both are for the program
+	 * to know
+	 */
 }
 
 static void test_an_address_kept_by_an_actor_that_ended_leaks_nothing(void **state)
@@ -539,7 +550,8 @@ static void test_a_stack_overflow_is_a_sigsegv_and_nothing_else(void **state)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 #if defined(__SANITIZE_ADDRESS__)
-	assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 1); /* reported, and ended with its exit status */
+	/* reported, and ended with its exit status */
+	assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 1);
 #else
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGSEGV);
@@ -601,7 +613,8 @@ static void test_a_stack_overflow_is_called_so_with_actor_method_and_function(vo
 
 	last_words(overflow, text, sizeof(text), SIGSEGV);
 	last = last_line(text);
-	assert_non_null(strstr(last, "crash: SIGSEGV: stack overflow (it has 256 KiB) in actor <1.1.1> (driver), method 'run', in deeper\n"));
+	assert_non_null(strstr(last,
+		"crash: SIGSEGV: stack overflow (it has 256 KiB) in actor <1.1.1> (driver), method 'run', in deeper\n"));
 	assert_true(strlen(last) < sizeof(((struct actor_cause *)0)->text));
 }
 
@@ -640,7 +653,8 @@ static void test_a_crash_names_the_function_although_it_is_static(void **state)
 
 	last_words(write_nowhere, text, sizeof(text), SIGSEGV);
 	last = last_line(text);
-	assert_non_null(strstr(last, "crash: SIGSEGV at address 0x0 in actor <1.1.1> (driver), method 'run', in write_nowhere\n"));
+	assert_non_null(strstr(last,
+		"crash: SIGSEGV at address 0x0 in actor <1.1.1> (driver), method 'run', in write_nowhere\n"));
 	/* and of all that led there: a line each, with what addr2line wants */
 	assert_non_null(strstr(text, "  write_nowhere+0x"));
 	assert_non_null(strstr(text, "  driver_run+0x"));
@@ -657,7 +671,8 @@ static void test_an_abort_names_the_function_of_the_program(void **state)
 	static char text[65536];
 
 	last_words(give_up, text, sizeof(text), SIGABRT);
-	assert_non_null(strstr(last_line(text), "crash: SIGABRT in actor <1.1.1> (driver), method 'run', in give_up\n"));
+	assert_non_null(strstr(
+		last_line(text), "crash: SIGABRT in actor <1.1.1> (driver), method 'run', in give_up\n"));
 }
 
 #endif
@@ -678,9 +693,12 @@ static int roomy_use(actor *self, const actor_msg *msg, actor_from *from)
 }
 
 static const struct actor_method roomy_methods[] = {{.name = "use", .on_call = roomy_use}, {0}};
-static const struct actor_behavior roomy = {.name = "roomy", .methods = roomy_methods, .stack_size_bytes = 1u << 20};
-static const struct actor_behavior roomier = {.name = "roomier", .methods = roomy_methods, .stack_size_bytes = 8u << 20};
-static const struct actor_behavior too_roomy = {.name = "too roomy", .methods = roomy_methods, .stack_size_bytes = SIZE_MAX};
+static const struct actor_behavior roomy = {
+	.name = "roomy", .methods = roomy_methods, .stack_size_bytes = 1u << 20};
+static const struct actor_behavior roomier = {
+	.name = "roomier", .methods = roomy_methods, .stack_size_bytes = 8u << 20};
+static const struct actor_behavior too_roomy = {
+	.name = "too roomy", .methods = roomy_methods, .stack_size_bytes = SIZE_MAX};
 
 static void larger_stacks(actor *self)
 {
@@ -763,7 +781,8 @@ static void test_a_field_that_a_newer_program_sets_is_refused_and_not_ignored(vo
 	options.later = 0;
 	assert_int_equal(actor_group_new_sized(&group, &options.known, sizeof(options)), 0);
 	newer.on_what_is_not_there_yet = (void (*)(void))answers;
-	assert_int_equal(actor_group_spawn_sized(group, &newer.known, sizeof(newer), &fn, NULL, NULL), -E2BIG);
+	assert_int_equal(
+		actor_group_spawn_sized(group, &newer.known, sizeof(newer), &fn, NULL, NULL), -E2BIG);
 	assert_int_equal(actor_group_spawn_sized(group, &newer.known, 8, &fn, NULL, NULL), -EINVAL);
 	newer.on_what_is_not_there_yet = NULL;
 	assert_int_equal(actor_group_spawn_sized(group, &newer.known, sizeof(newer), &fn, NULL, NULL), 0);
@@ -796,7 +815,8 @@ static int watcher_readable(actor *self, const actor_msg *msg)
 }
 
 static const struct actor_method watcher_methods[] = {{.name = "readable", .on_cast = watcher_readable}, {0}};
-static const struct actor_behavior watcher = {.name = "watcher", .methods = watcher_methods, .init = watcher_init};
+static const struct actor_behavior watcher = {
+	.name = "watcher", .methods = watcher_methods, .init = watcher_init};
 
 static void watch_a_pipe(void)
 {
@@ -825,7 +845,8 @@ static void without_epoll_pwait2(void)
 	};
 	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
 		_exit(2);
 }
 
@@ -848,8 +869,8 @@ static void test_a_kernel_without_epoll_pwait2_will_do(void **state)
 
 static void test_every_error_of_the_api_has_words(void **state)
 {
-	static const int errors[] = {EINVAL, ENOMEM, ESRCH, ECONNRESET, ENOTCONN, ETIMEDOUT, EREMOTEIO, EDEADLK, ECANCELED, EBUSY, EAGAIN, EEXIST,
-		EMSGSIZE, EPROTO, ERANGE, EALREADY, EPERM, E2BIG};
+	static const int errors[] = {EINVAL, ENOMEM, ESRCH, ECONNRESET, ENOTCONN, ETIMEDOUT, EREMOTEIO,
+		EDEADLK, ECANCELED, EBUSY, EAGAIN, EEXIST, EMSGSIZE, EPROTO, ERANGE, EALREADY, EPERM, E2BIG};
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		assert_string_not_equal(actor_strerror(-errors[i]), "unknown error");

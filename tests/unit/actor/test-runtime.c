@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Actors of one group, without a node: what handlers, calls, monitors and timers promise. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,7 +87,8 @@ static int driver_down(actor *self, uint64_t monitor, actor_ref who, const struc
 
 static int driver_init(actor *self, const void *arg)
 {
-	return actor_cast(self, actor_to(actor_self(self)), "run", "U", (uint64_t)(uintptr_t)*(const story_fn *)arg);
+	return actor_cast(
+		self, actor_to(actor_self(self)), "run", "U", (uint64_t)(uintptr_t) * (const story_fn *)arg);
 }
 
 static const struct actor_method driver_methods[] = {
@@ -260,7 +262,8 @@ static int worker_give_up(actor *self, const actor_msg *msg, actor_from *from)
 	actor_ref to;
 
 	assert_int_equal(actor_msg_unpack(msg, "r", &to), 0);
-	return actor_reply(from, "i", actor_call(self, actor_to(to), "answer_late", 1, NULL, "r", actor_self(self)));
+	return actor_reply(
+		from, "i", actor_call(self, actor_to(to), "answer_late", 1, NULL, "r", actor_self(self)));
 }
 
 static int worker_watch(actor *self, const actor_msg *msg, actor_from *from)
@@ -340,7 +343,9 @@ static int worker_give_msg(actor *self, const actor_msg *msg, actor_from *from)
 	assert_int_equal(actor_msg_new(&result), 0);
 	/* more than one value by hand, so that nothing is refused before it is an answer */
 	assert_int_equal(actor_msg_write(result, "\xc6", 1), 0);
-	assert_int_equal(actor_msg_write(result, (char[]){(char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n}, 4), 0);
+	assert_int_equal(actor_msg_write(result,
+				 (char[]){(char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n}, 4),
+		0);
 	assert_int_equal(actor_msg_write(result, bytes, (size_t)n), 0);
 	free(bytes);
 	r = actor_reply_msg(from, &result);
@@ -486,7 +491,11 @@ static void story_errors(actor *self)
 	assert_string_equal(actor_msg_error(reply), "no_reply");
 	actor_msg_free(reply);
 	assert_int_equal(actor_call(self, actor_to(to), "", 1000, NULL, ""), -EINVAL);
-	assert_int_equal(actor_call(self, actor_to(to), "no\xff" "utf8", 1000, NULL, ""), -EINVAL);
+	assert_int_equal(actor_call(self, actor_to(to),
+				 "no\xff"
+				 "utf8",
+				 1000, NULL, ""),
+		-EINVAL);
 	assert_int_equal(actor_cast(self, actor_to(to), "new\nline", ""), -EINVAL);
 	assert_int_equal(actor_call(self, actor_to(to), "add", 1000, NULL, "Q"), -EINVAL);
 	assert_int_equal(actor_call(self, actor_to(to), "misnamed", 1000, NULL, ""), 0);
@@ -515,16 +524,20 @@ static void story_too_big(actor *self)
 
 	assert_int_equal(call_i(self, to, "add", &total), 0);
 	for (int i = 0; i < 2; i++) {
-		r = actor_call(self, actor_to(to), ways[i], 10000, &reply, "I", (int64_t)ACTOR_BODY_MAX_BYTES - 4);
+		r = actor_call(
+			self, actor_to(to), ways[i], 10000, &reply, "I", (int64_t)ACTOR_BODY_MAX_BYTES - 4);
 		expect_error(r, reply, "too_big");
 		r = actor_call(self, actor_to(to), ways[i], 10000, &reply, "I", INT64_C(20) << 20);
 		expect_error(r, reply, "too_big");
-		assert_int_equal(actor_call(self, actor_to(to), ways[i], 10000, &reply, "I", (int64_t)ACTOR_BODY_MAX_BYTES - 5), 0);
+		assert_int_equal(actor_call(self, actor_to(to), ways[i], 10000, &reply, "I",
+					 (int64_t)ACTOR_BODY_MAX_BYTES - 5),
+			0);
 		actor_msg_free(reply);
 	}
 	/* what the sender makes too big it hears itself, near or far */
 	assert_int_equal(actor_cast(self, actor_to(to), "add", "y#", big, sizeof(big)), -EMSGSIZE);
-	assert_int_equal(actor_call(self, actor_to(to), "add", 1000, NULL, "y#", big, sizeof(big)), -EMSGSIZE);
+	assert_int_equal(
+		actor_call(self, actor_to(to), "add", 1000, NULL, "y#", big, sizeof(big)), -EMSGSIZE);
 	assert_int_equal(actor_send_after(self, 0, "note", NULL, "y#", big, sizeof(big)), -EMSGSIZE);
 	assert_int_equal(call_i(self, to, "add", &total), 0);
 	assert_int_equal(total, 10); /* it is the same actor, with its state */
@@ -561,7 +574,8 @@ static void test_answer_that_is_too_deep_is_a_named_error_and_the_actor_lives(vo
 
 static void story_failed_handler(actor *self)
 {
-	assert_int_equal(actor_call(self, actor_to(worker(self)), "fail_unanswered", 1000, NULL, ""), -ECONNRESET);
+	assert_int_equal(
+		actor_call(self, actor_to(worker(self)), "fail_unanswered", 1000, NULL, ""), -ECONNRESET);
 }
 
 static void test_call_whose_handler_fails_ends_as_the_actor_does(void **state)
@@ -706,14 +720,21 @@ static void story_kept_end(actor *self)
 		actor_ref to = worker(self), ender;
 		int64_t total;
 
-		/* it must have kept the address by then, and be idle: the end of the actor is all that can answer */
+		/*
+		 * it must have kept the address by then, and be idle: the end of the actor is all that can
+		 * answer
+		 */
 		assert_int_equal(actor_spawn(self, &ender_behavior, NULL, &ender), 0);
 		held = NULL;
 		assert_int_equal(actor_cast(self, actor_to(ender), "go", "ri", to, kill), 0);
-		assert_int_equal(actor_call(self, actor_to(to), "hold", ACTOR_FOREVER, NULL, ""), -ECONNRESET);
+		assert_int_equal(
+			actor_call(self, actor_to(to), "hold", ACTOR_FOREVER, NULL, ""), -ECONNRESET);
 		assert_non_null(held);
 
-		/* whoever holds it still is told that it is over, each time, and has no memory of the dead in his hands */
+		/*
+		 * whoever holds it still is told that it is over, each time, and has no memory of the dead in
+		 * his hands
+		 */
 		assert_true(actor_ref_is_nobody(actor_from_ref(held)));
 		assert_int_equal(actor_reply(held, "i", 1), -ESRCH);
 		assert_int_equal(actor_reply_error(held, "too.late", "x"), -ESRCH);
@@ -761,7 +782,8 @@ static void story_circle(actor *self)
 	actor_msg *reply;
 	int r;
 
-	assert_int_equal(actor_call(self, actor_to(actor_self(self)), "note", 1000, NULL, "s", "x"), -EDEADLK);
+	assert_int_equal(
+		actor_call(self, actor_to(actor_self(self)), "note", 1000, NULL, "s", "x"), -EDEADLK);
 	assert_int_equal(actor_call(self, actor_to(to), "call_back", 1000, &reply, "r", actor_self(self)), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	assert_int_equal(r, -EDEADLK);
@@ -771,7 +793,9 @@ static void story_circle(actor *self)
 	for (int self_too = 0; self_too < 2; self_too++) {
 		actor_ref second = worker(self);
 
-		assert_int_equal(actor_call(self, actor_to(to), "call_through", 1000, &reply, "rr", second, self_too ? actor_self(self) : to), 0);
+		assert_int_equal(actor_call(self, actor_to(to), "call_through", 1000, &reply, "rr", second,
+					 self_too ? actor_self(self) : to),
+			0);
 		assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 		assert_int_equal(r, -EDEADLK);
 		actor_msg_free(reply);
@@ -802,7 +826,9 @@ static void story_no_circle(actor *self)
 	int r;
 
 	/* it has answered before it calls back */
-	assert_int_equal(actor_call(self, actor_to(asker), "call_back_through", 1000, &reply, "rs", to, "answer_first"), 0);
+	assert_int_equal(actor_call(self, actor_to(asker), "call_back_through", 1000, &reply, "rs", to,
+				 "answer_first"),
+		0);
 	actor_msg_free(reply);
 	assert_int_equal(actor_call(self, actor_to(asker), "slow", 1000, NULL, ""), 0);
 	assert_non_null(strstr(story_log, "back:0 "));
@@ -1079,7 +1105,7 @@ static int timed_tick(actor *self, const actor_msg *msg)
 
 	assert_int_equal(actor_msg_unpack(msg, "s", &text), 0);
 	note("%s ", text);
-	if (strcmp(text, "c") == 0)
+	if (!strcmp(text, "c"))
 		actor_stop(self, actor_self(self), NULL);
 	return 0;
 }
@@ -1099,7 +1125,8 @@ static int timed_init(actor *self, const void *arg)
 }
 
 static const struct actor_method timed_methods[] = {{.name = "tick", .on_cast = timed_tick}, {0}};
-static const struct actor_behavior timed_behavior = {.name = "timed", .methods = timed_methods, .init = timed_init};
+static const struct actor_behavior timed_behavior = {
+	.name = "timed", .methods = timed_methods, .init = timed_init};
 
 static void test_timers_fire_in_order_of_their_time_unless_cancelled(void **state)
 {
@@ -1164,7 +1191,10 @@ static void story_blocked(actor *self)
 	/* a target that never makes room does not hold it for ever */
 	assert_true(heap_contains(&actor_find(actor_group_of(self), sender.serial)->task.wake_timer.node));
 	assert_int_equal(actor_kill(self, blocked_at), 0);
-	/* a cast to the dead is lost and no error; had nobody woken the sender, it would be -EBUSY after its five seconds */
+	/*
+	 * a cast to the dead is lost and no error; had nobody woken the sender, it would be -EBUSY after its
+	 * five seconds
+	 */
 	while (!strstr(story_log, "8 "))
 		actor_sleep(self, 1);
 	assert_int_equal(blocked_result, 0);
@@ -1181,7 +1211,8 @@ static int impatient_go(actor *self, const actor_msg *msg)
 {
 	actor_msg *args;
 
-	while (actor_cast(self, actor_to(blocked_at), "add", "i", 1) == 0 && !mailbox_is_full(&actor_find(actor_group_of(self), blocked_at.serial)->mailbox))
+	while (actor_cast(self, actor_to(blocked_at), "add", "i", 1) == 0 &&
+		!mailbox_is_full(&actor_find(actor_group_of(self), blocked_at.serial)->mailbox))
 		;
 	impatient_result = actor_call(self, actor_to(blocked_at), "add", 10, NULL, "i", 1);
 	note("%d ", impatient_result);
@@ -1357,7 +1388,8 @@ static void test_unwatch_lets_go_of_that_descriptor_and_no_other(void **state)
 
 static void test_time_that_no_clock_reaches_is_no_limit(void **state)
 {
-	static const int64_t times_ms[] = {-1, INT64_MIN, INT64_MAX, INT64_MAX / 1000000, INT64_MAX / 1000000 + 1};
+	static const int64_t times_ms[] = {
+		-1, INT64_MIN, INT64_MAX, INT64_MAX / 1000000, INT64_MAX / 1000000 + 1};
 
 	for (size_t i = 0; i < sizeof(times_ms) / sizeof(times_ms[0]); i++)
 		assert_true(deadline_after_ms(1000000, times_ms[i]) == NEVER_NS);
@@ -1425,7 +1457,8 @@ int main(void)
 		cmocka_unit_test(test_call_whose_handler_fails_ends_as_the_actor_does),
 		cmocka_unit_test(test_call_in_a_circle_is_edeadlk),
 		cmocka_unit_test(test_call_back_to_who_waits_no_more_is_no_circle),
-		cmocka_unit_test(test_last_of_those_that_wait_for_each_other_hears_edeadlk_and_the_others_go_on),
+		cmocka_unit_test(
+			test_last_of_those_that_wait_for_each_other_hears_edeadlk_and_the_others_go_on),
 		cmocka_unit_test(test_kill_ends_every_wait_of_a_parked_actor_and_only_of_it),
 		cmocka_unit_test(test_errno_is_each_actors_own_while_it_waits),
 		cmocka_unit_test(test_500_parked_actors_each_keep_their_stack),
@@ -1441,7 +1474,8 @@ int main(void)
 		cmocka_unit_test(test_first_reason_to_stop_is_the_reason_unless_killed),
 		cmocka_unit_test(test_monitors_go_with_the_actor_that_made_them),
 		cmocka_unit_test(test_readable_descriptor_is_cast_once_per_readiness),
-		cmocka_unit_test(test_descriptor_of_a_busy_actor_waits_as_one_cast_and_is_let_go_of_at_its_end),
+		cmocka_unit_test(
+			test_descriptor_of_a_busy_actor_waits_as_one_cast_and_is_let_go_of_at_its_end),
 		cmocka_unit_test(test_unwatch_lets_go_of_that_descriptor_and_no_other),
 		cmocka_unit_test(test_time_that_no_clock_reaches_is_no_limit),
 		cmocka_unit_test(test_group_is_not_flushed_from_within_but_an_actor_may_wait_for_it),

@@ -1,29 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/broker/broker-script.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/state.h"
-#include "libactor/protocol/cause.h"
 #include "broker/life.h"
 #include "broker/member.h"
+#include "broker/state.h"
+#include "libactor/protocol/cause.h"
 
 #define N_CLIENTS 12
-#define N_NAMES 10
-#define LIFE_IDS UINT64_C(1000000) /* ids of a group that comes back go on */
+#define N_NAMES   10
+#define LIFE_IDS  UINT64_C(1000000) /* ids of a group that comes back go on */
 
 static uint32_t pick(struct script *s, uint32_t n)
 {
 	return s->next(s->arg, n);
 }
 
-void script_init(struct script *script, struct world *world, uint32_t (*next)(void *arg, uint32_t n), void *arg)
+void script_init(
+	struct script *script, struct world *world, uint32_t (*next)(void *arg, uint32_t n), void *arg)
 {
 	*script = (struct script){.next = next, .arg = arg, .world = world, .spawner_group = 100};
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 struct answered {
 	uint64_t group, id;
@@ -35,7 +37,8 @@ static void note_answer(struct script *s, const struct client *c, uint64_t id)
 		assert_false(s->answered[i].group == c->group && s->answered[i].id == id);
 	if (s->n_answered == s->max_answered) {
 		/* only lately given answers are compared with */
-		memmove(s->answered, s->answered + s->max_answered / 2, s->max_answered / 2 * sizeof(*s->answered));
+		memmove(s->answered, s->answered + s->max_answered / 2,
+			s->max_answered / 2 * sizeof(*s->answered));
 		s->n_answered = s->max_answered / 2;
 	}
 	s->answered[s->n_answered++] = (struct answered){c->group, id};
@@ -71,7 +74,7 @@ static void read_all(struct script *s, struct client *c)
 	}
 }
 
-/* ---- doing ------------------------------------------------------------------------------------------------------- */
+/* ---- doing ---- */
 
 static actor_ref any_ref(struct script *s)
 {
@@ -89,7 +92,8 @@ static actor_ref any_ref(struct script *s)
 
 static const char *any_name(struct script *s)
 {
-	static const char *const names[N_NAMES] = {"a", "b", "c", "d", "e", "f", "g", "h", "$broker", "$spawner"};
+	static const char *const names[N_NAMES] = {
+		"a", "b", "c", "d", "e", "f", "g", "h", "$broker", "$spawner"};
 
 	return names[pick(s, N_NAMES)];
 }
@@ -149,7 +153,9 @@ static void service(struct script *s, struct client *c)
 	switch (pick(s, 12)) {
 	case 0:
 	case 1:
-		client_ask(c, "register", pack(w, "a2sr", any_name(s), pick(s, 8) ? client_ref(c, 1 + pick(s, 3)) : any_ref(s)));
+		client_ask(c, "register",
+			pack(w, "a2sr", any_name(s),
+				pick(s, 8) ? client_ref(c, 1 + pick(s, 3)) : any_ref(s)));
 		break;
 	case 2:
 		client_ask(c, "unregister", pack(w, "a2sr", any_name(s), client_ref(c, 1 + pick(s, 3))));
@@ -167,11 +173,15 @@ static void service(struct script *s, struct client *c)
 		break;
 	case 8:
 		if (pick(s, 2)) {
-			client_ask(c, "admit", pack(w, "a3uuu", any_group(s), (uint64_t)WORLD_UID, (uint64_t)100 + pick(s, 50)));
+			client_ask(c, "admit",
+				pack(w, "a3uuu", any_group(s), (uint64_t)WORLD_UID,
+					(uint64_t)100 + pick(s, 50)));
 			break;
 		}
-		client_ask(c, "announce", pack(w, pick(s, 2) ? "a4a1a2sra1ua2uus" : "a4a1a2sra1ua2uun", any_name(s), client_ref(c, 1),
-			any_group(s), any_group(s), any_group(s), "/run/x/g/1/door.ipc"));
+		client_ask(c, "announce",
+			pack(w, pick(s, 2) ? "a4a1a2sra1ua2uus" : "a4a1a2sra1ua2uun", any_name(s),
+				client_ref(c, 1), any_group(s), any_group(s), any_group(s),
+				"/run/x/g/1/door.ipc"));
 		break;
 	case 9:
 		client_ask(c, pick(s, 2) ? "announced" : "ready", pack(w, "a0"));
@@ -194,7 +204,8 @@ static void tell(struct script *s, struct client *c)
 		client_tell(c, "door", pick(s, 3) ? pack(w, "a1s", "/run/x/g/1/door.ipc") : pack(w, "a1n"));
 		break;
 	case 0:
-		client_tell(c, "listening", pack(w, "a1u", pick(s, 4) ? s->last_intro : s->last_intro - pick(s, 5)));
+		client_tell(c, "listening",
+			pack(w, "a1u", pick(s, 4) ? s->last_intro : s->last_intro - pick(s, 5)));
 		break;
 	case 1:
 		client_tell(c, "introduce_failed", pack(w, "a2us", s->last_intro - pick(s, 3), "why not"));
@@ -269,7 +280,8 @@ static void be_rude(struct script *s, struct client *c)
 		junk[i] = (uint8_t)pick(s, 256);
 	switch (pick(s, 4)) {
 	case 0:
-		wire_put_cast(&c->out, &(struct wire_dest){.ref = any_ref(s)}, (actor_ref){WORLD_NODE, 3, 3}, wire_cstr("m"), NULL, 0);
+		wire_put_cast(&c->out, &(struct wire_dest){.ref = any_ref(s)}, (actor_ref){WORLD_NODE, 3, 3},
+			wire_cstr("m"), NULL, 0);
 		client_send(c);
 		break;
 	case 1:
@@ -305,11 +317,13 @@ static void supervise(struct script *s)
 		s->spawner = NULL;
 		break;
 	case 1:
-		client_tell(s->spawner, "groups", pack(w, "a2a2uua1a2um1ss", (uint64_t)10 + pick(s, N_CLIENTS),
-			(uint64_t)10 + pick(s, 40), (uint64_t)10 + pick(s, 40), "reason", "exit"));
+		client_tell(s->spawner, "groups",
+			pack(w, "a2a2uua1a2um1ss", (uint64_t)10 + pick(s, N_CLIENTS),
+				(uint64_t)10 + pick(s, 40), (uint64_t)10 + pick(s, 40), "reason", "exit"));
 		break;
 	case 2:
-		client_tell(s->spawner, "group_down", pack(w, "a2um1ss", (uint64_t)10 + pick(s, 20), "reason", "signal"));
+		client_tell(s->spawner, "group_down",
+			pack(w, "a2um1ss", (uint64_t)10 + pick(s, 20), "reason", "signal"));
 		break;
 	default:
 		service(s, s->spawner);
@@ -319,7 +333,7 @@ static void supervise(struct script *s)
 		read_all(s, s->spawner);
 }
 
-/* ---- the books --------------------------------------------------------------------------------------------------- */
+/* ---- the books ---- */
 
 struct totals {
 	size_t used[QUOTA_N];
@@ -342,8 +356,10 @@ static void add_member(struct hash_node *node, void *arg)
 	}
 	assert_int_equal(n, member->quota.used[QUOTA_NAMES]);
 	assert_false(member->doomed);
-	assert_true((member->pipe != NULL) == (member->state == MEMBER_UP || member->state == MEMBER_JOINING));
-	assert_true(member->state != MEMBER_LOST || list_is_linked(&member->timer) || member->broker->supervised);
+	assert_true(
+		(member->pipe != NULL) == (member->state == MEMBER_UP || member->state == MEMBER_JOINING));
+	assert_true(
+		member->state != MEMBER_LOST || list_is_linked(&member->timer) || member->broker->supervised);
 	if (member->state == MEMBER_LOST || member->state == MEMBER_ABSENT)
 		assert_true(member->group < GROUP_CLIENT || window_is_open(&member->broker->window));
 }

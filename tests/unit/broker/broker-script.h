@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Groups that do anything at any time, sense and nonsense, driven by a stream of numbers: seeded for the random test, the fuzzer's
- * input there. After each step it looks whether the core's books are in order.
+ * Groups that do anything at any time, sense and nonsense, driven by a stream of numbers: seeded for the
+ * random test, the fuzzer's input there. After each step it looks whether the core's books are in order.
  */
 #pragma once
 
@@ -22,7 +23,8 @@ struct script {
 	size_t n_answered, max_answered;
 };
 
-void script_init(struct script *script, struct world *world, uint32_t (*next)(void *arg, uint32_t n), void *arg);
+void script_init(
+	struct script *script, struct world *world, uint32_t (*next)(void *arg, uint32_t n), void *arg);
 void script_step(struct script *script);
 /* Everybody leaves; afterwards the broker must remember nothing of anybody. */
 void script_finish(struct script *script);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/broker/broker-world.h"
 
 #include <errno.h>
@@ -7,9 +8,10 @@
 
 #include "libactor/protocol/cause.h"
 
-/* ---- hands ------------------------------------------------------------------------------------------------------ */
+/* ---- hands ---- */
 
-static int hand_link_listen(void *arg, struct broker_pipe *pipe, const char *path, uid_t uid, pid_t pid, void **ret)
+static int hand_link_listen(
+	void *arg, struct broker_pipe *pipe, const char *path, uid_t uid, pid_t pid, void **ret)
 {
 	struct world *w = arg;
 	struct client *c;
@@ -80,8 +82,10 @@ static void hand_hello_answer(void *arg, uint64_t hello_id, const void *data, si
 	assert_false(w->answered);
 	w->answered = true;
 	assert_int_equal(hello_answer_parse(data, size_bytes, &w->answer), 0);
-	snprintf(w->error, sizeof(w->error), "%.*s", (int)w->answer.error.len, w->answer.error.len ? w->answer.error.s : "");
-	snprintf(w->url, sizeof(w->url), "%.*s", (int)w->answer.url.len, w->answer.url.len ? w->answer.url.s : "");
+	snprintf(w->error, sizeof(w->error), "%.*s", (int)w->answer.error.len,
+		w->answer.error.len ? w->answer.error.s : "");
+	snprintf(w->url, sizeof(w->url), "%.*s", (int)w->answer.url.len,
+		w->answer.url.len ? w->answer.url.s : "");
 	if (w->error[0])
 		return;
 	assert_int_equal(w->answer.version, 1);
@@ -112,15 +116,27 @@ static void hand_log(void *arg, enum log_level level, const char *line)
 }
 
 static const struct broker_ops hands = {
-	hand_link_listen, hand_link_close, hand_link_out, hand_link_flush, hand_link_backlog, hand_link_notify_drained,
-	hand_group_lives, hand_group_gone, hand_hello_answer, hand_log,
+	hand_link_listen,
+	hand_link_close,
+	hand_link_out,
+	hand_link_flush,
+	hand_link_backlog,
+	hand_link_notify_drained,
+	hand_group_lives,
+	hand_group_gone,
+	hand_hello_answer,
+	hand_log,
 };
 
-/* ---- the world -------------------------------------------------------------------------------------------------- */
+/* ---- the world ---- */
 
-static void start_broker(struct world *w, uint64_t group, int64_t window_ms, const struct quota_limits *limits)
+static void start_broker(
+	struct world *w, uint64_t group, int64_t window_ms, const struct quota_limits *limits)
 {
-	struct broker_options options = {.node = WORLD_NODE, .group = group, .runtime_dir = "/run/x", .uid = WORLD_UID,
+	struct broker_options options = {.node = WORLD_NODE,
+		.group = group,
+		.runtime_dir = "/run/x",
+		.uid = WORLD_UID,
 		.window_ms = window_ms};
 
 	memcpy(options.key, w->key, sizeof(options.key));
@@ -189,9 +205,11 @@ struct token world_token(struct world *w, uint64_t group, const char *name)
 	return token;
 }
 
-struct client *world_hello_as(struct world *w, const char *name, const struct token *token, uid_t uid, pid_t pid)
+struct client *world_hello_as(
+	struct world *w, const char *name, const struct token *token, uid_t uid, pid_t pid)
 {
-	struct hello hello = {.version_min = 1, .version_max = 1, .name = wire_cstr(name), .pid = (uint64_t)pid};
+	struct hello hello = {
+		.version_min = 1, .version_max = 1, .name = wire_cstr(name), .pid = (uint64_t)pid};
 	struct buf b = BUF_INIT;
 	struct client *c;
 
@@ -272,7 +290,7 @@ void client_bye(struct client *c)
 	client_send(c);
 }
 
-/* ---- saying something ------------------------------------------------------------------------------------------- */
+/* ---- saying something ---- */
 
 actor_ref client_ref(const struct client *c, uint64_t serial)
 {
@@ -348,7 +366,8 @@ uint64_t client_call(struct client *c, const struct wire_dest *to, const char *m
 
 void client_cast(struct client *c, const struct wire_dest *to, const char *method, const struct buf *args)
 {
-	wire_put_cast(&c->out, to, client_ref(c, 1), wire_cstr(method), args ? args->data : NULL, args ? args->size_bytes : 0);
+	wire_put_cast(&c->out, to, client_ref(c, 1), wire_cstr(method), args ? args->data : NULL,
+		args ? args->size_bytes : 0);
 	client_send(c);
 }
 
@@ -366,7 +385,7 @@ void client_tell(struct client *c, const char *method, const struct buf *args)
 	client_cast(c, &to, method, args);
 }
 
-/* ---- hearing something ------------------------------------------------------------------------------------------ */
+/* ---- hearing something ---- */
 
 bool client_next(struct client *c, struct wire_frame *ret)
 {
@@ -443,7 +462,7 @@ struct mp_reader client_expect_cast(struct client *c, const char *method)
 	assert_true(str_is(frame.method, method));
 	assert_int_equal(frame.to.ref.group, c->group);
 	/* to the runtime itself, or to the supervisor's service actor */
-	assert_int_equal(frame.to.ref.serial, strncmp(method, "group_", 6) == 0 && strcmp(method, "group_down") != 0);
+	assert_int_equal(frame.to.ref.serial, !strncmp(method, "group_", 6) && strcmp(method, "group_down"));
 	assert_int_equal(mp_read_array(&r, &n), 0);
 	return r;
 }

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The broker's core with pretended hands: pipes are buffers, time is a number. A client of it is the far end of a pipe, and what
- * the test sees is what that client would read.
+ * The broker's core with pretended hands: pipes are buffers, time is a number. A client of it is the far end
+ * of a pipe, and what the test sees is what that client would read.
  */
 #pragma once
 
@@ -8,19 +9,20 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "broker/core.h"
 #include "libactor/protocol/hello.h"
-#include "libactor/protocol/token.h"
-#include "libactor/util/list.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/token.h"
 #include "libactor/protocol/wire.h"
+#include "libactor/util/list.h"
 
-#define WORLD_NODE UINT64_C(0xabc)
+#define WORLD_NODE   UINT64_C(0xabc)
 #define WORLD_BROKER UINT64_C(2)
-#define WORLD_UID 1000
-#define MS INT64_C(1000000)
+#define WORLD_UID    1000
+#define MS           INT64_C(1000000)
 
 struct world;
 
@@ -35,12 +37,12 @@ struct client {
 	bool restarted;
 	struct token resume;
 	bool up;
-	bool closed;	  /* by the broker */
-	struct buf in;	  /* what came */
+	bool closed;   /* by the broker */
+	struct buf in; /* what came */
 	size_t in_taken;
-	struct buf out;	  /* being written by it */
-	struct buf unsent;   /* by the broker: where it appends */
-	bool notify;	  /* wants to know when it is drained */
+	struct buf out;    /* being written by it */
+	struct buf unsent; /* by the broker: where it appends */
+	bool notify;       /* wants to know when it is drained */
 	uint64_t ids;
 };
 
@@ -50,13 +52,13 @@ struct world {
 	uint8_t key[TOKEN_KEY_BYTES];
 	struct list clients;
 	struct client *listening; /* by the last hello */
-	int listen_error;	  /* what pipe_listen answers */
+	int listen_error;         /* what pipe_listen answers */
 	bool answered;
 	char error[64], url[512];
 	struct hello_answer answer; /* strings and tokens in it: not to be used */
 	struct token answer_resume;
-	size_t n_open; /* handles */
-	uint64_t gone; /* the last whose directory may go */
+	size_t n_open;  /* handles */
+	uint64_t gone;  /* the last whose directory may go */
 	uint64_t lives; /* the client whose door is open */
 	char log[1024]; /* the last line of level warning or worse */
 	size_t n_logged;
@@ -73,7 +75,8 @@ void world_advance(struct world *w, int64_t ns); /* with all ticks on the way */
 struct token world_token(struct world *w, uint64_t group, const char *name);
 /* NULL: refused, see world.error. */
 struct client *world_hello(struct world *w, const char *name, const struct token *token);
-struct client *world_hello_as(struct world *w, const char *name, const struct token *token, uid_t uid, pid_t pid);
+struct client *world_hello_as(
+	struct world *w, const char *name, const struct token *token, uid_t uid, pid_t pid);
 void client_up(struct client *c);
 struct client *world_connect(struct world *w, const char *name, const struct token *token); /* both */
 struct client *world_newcomer(struct world *w, const char *name);
@@ -88,7 +91,8 @@ struct buf *pack(struct world *w, const char *format, ...);
 /* Everything appended to client.out is one message. */
 void client_send(struct client *c);
 void client_send_bytes(struct client *c, const void *data, size_t size_bytes);
-uint64_t client_call(struct client *c, const struct wire_dest *to, const char *method, const struct buf *args);
+uint64_t client_call(
+	struct client *c, const struct wire_dest *to, const char *method, const struct buf *args);
 void client_cast(struct client *c, const struct wire_dest *to, const char *method, const struct buf *args);
 /* A call to $broker; the id. */
 uint64_t client_ask(struct client *c, const char *method, const struct buf *args);

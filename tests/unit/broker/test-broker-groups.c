@@ -1,12 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How groups come in, go, and come back; the recovery window. */
-#include "tests/unit/broker/broker-world.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "libactor/protocol/cause.h"
 #include "tests/fact.h"
+#include "tests/unit/broker/broker-world.h"
 
 static struct world w;
 
@@ -28,7 +28,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* ---- coming in --------------------------------------------------------------------------------------------------- */
+/* ---- coming in ---- */
 
 static void test_a_newcomer_gets_an_id_of_its_own(void **state)
 {
@@ -38,7 +38,7 @@ static void test_a_newcomer_gets_an_id_of_its_own(void **state)
 	assert_int_equal((a->group >> 32) & 0x3fffffff, WORLD_BROKER);
 	assert_true(a->group != b->group);
 	assert_false(a->restarted);
-	assert_true(strncmp(a->path, "/run/x/b/", 9) == 0);
+	assert_true(!strncmp(a->path, "/run/x/b/", 9));
 	assert_string_not_equal(a->path, b->path);
 }
 
@@ -105,7 +105,8 @@ static void test_one_link_for_a_token(void **state)
 
 	assert_null(world_hello_as(&w, "x", &token, WORLD_UID, 6));
 	assert_string_equal(w.error, "in_use");
-	assert_non_null(world_hello_as(&w, "x", &token, WORLD_UID, 5)); /* the answer was lost: it asks again */
+	/* the answer was lost: it asks again */
+	assert_non_null(world_hello_as(&w, "x", &token, WORLD_UID, 5));
 	assert_true(a->closed);
 	client_up(w.listening);
 	assert_null(world_hello_as(&w, "x", &token, WORLD_UID, 5));
@@ -137,7 +138,7 @@ static void test_a_link_nobody_comes_to_leaves_nothing(void **state)
 	assert_int_equal(world_supervised(&w, 17, "worker")->group, 17); /* nobody was told it was gone */
 }
 
-/* ---- going ------------------------------------------------------------------------------------------------------- */
+/* ---- going ---- */
 
 static void tell_group_down(struct client *spawner, uint64_t group, const char *reason)
 {
@@ -173,7 +174,8 @@ static void test_a_supervised_group_may_come_back_within_a_second(void **state)
 	client_expect_error(b, before, "noconnection"); /* whether it got there cannot be known */
 	assert_int_equal(client_expect(a, WIRE_MONITOR).id, 900);
 	assert_int_equal(client_expect(a, WIRE_CALL).id, during);
-	assert_true(actor_ref_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n"))), ref));
+	assert_true(
+		actor_ref_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n"))), ref));
 	world_advance(&w, 5000 * MS);
 	client_expect_nothing(b);
 }
@@ -197,7 +199,8 @@ static void test_a_supervised_group_that_does_not_come_back_is_down(void **state
 
 static void test_a_group_that_lost_its_link_lives_until_the_supervisor_says_otherwise(void **state)
 {
-	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"), *b = world_newcomer(&w, "b");
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"),
+		      *b = world_newcomer(&w, "b");
 	struct wire_dest to = to_ref(client_ref(a, 1));
 	struct actor_cause cause;
 
@@ -222,9 +225,11 @@ static void test_a_group_that_lost_its_link_lives_until_the_supervisor_says_othe
 
 static void test_who_is_in_no_list_any_more_is_down(void **state)
 {
-	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"), *b = world_newcomer(&w, "b");
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"),
+		      *b = world_newcomer(&w, "b");
 
-	client_tell(s, "groups", pack(&w, "a3a2uua0a2uu", UINT64_C(17), UINT64_C(18), UINT64_C(17), UINT64_C(18)));
+	client_tell(s, "groups",
+		pack(&w, "a3a2uua0a2uu", UINT64_C(17), UINT64_C(18), UINT64_C(17), UINT64_C(18)));
 	watch(b, 17);
 	watch(b, 18);
 	client_break(a);
@@ -255,16 +260,19 @@ static void test_the_true_cause_is_told_when_it_comes_after_the_link_ended(void 
 
 static void test_who_is_started_again_has_its_name_before_its_end_was_told(void **state)
 {
-	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"), *other, *next;
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"),
+		      *other, *next;
 
 	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
 	client_break(a);
 	other = world_supervised(&w, 18, "other");
-	client_expect_error(other, client_ask(other, "register", pack(&w, "a2sr", "n", client_ref(other, 1))), "in_use");
+	client_expect_error(
+		other, client_ask(other, "register", pack(&w, "a2sr", "n", client_ref(other, 1))), "in_use");
 	next = world_supervised(&w, 19, "worker");
 	client_expect_nil(next, client_ask(next, "register", pack(&w, "a2sr", "n", client_ref(next, 1))));
 	tell_group_down(s, 17, "signal");
-	client_expect_error(other, client_ask(other, "register", pack(&w, "a2sr", "n", client_ref(other, 1))), "in_use");
+	client_expect_error(
+		other, client_ask(other, "register", pack(&w, "a2sr", "n", client_ref(other, 1))), "in_use");
 }
 
 static void test_last_frames_are_read_after_the_exit_was_reported(void **state)
@@ -358,7 +366,8 @@ static uint64_t expect_group_gone(struct client *s)
 
 static void test_the_supervisor_hears_of_the_ends_of_clients(void **state)
 {
-	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a"), *b = world_supervised(&w, 17, "worker");
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a"),
+		      *b = world_supervised(&w, 17, "worker");
 
 	uint64_t gone = a->group;
 
@@ -382,7 +391,8 @@ static void test_the_supervisor_hears_of_clients_that_do_not_come_back_to_a_new_
 	struct client *s = world_supervised(&w, 1, "$spawner"), *a;
 	struct token resume = world_token(&w, UINT64_C(0x8000000100000005), "client");
 
-	client_tell(s, "groups", pack(&w, "a4a0a0a0a2uu", UINT64_C(0x8000000100000005), UINT64_C(0x8000000100000006)));
+	client_tell(s, "groups",
+		pack(&w, "a4a0a0a0a2uu", UINT64_C(0x8000000100000005), UINT64_C(0x8000000100000006)));
 	a = world_connect(&w, "client", &resume);
 	assert_int_equal(a->group, UINT64_C(0x8000000100000005));
 	client_expect_nothing(s);
@@ -414,7 +424,7 @@ static void test_there_is_one_supervisor_the_last(void **state)
 	client_expect_nil(new, client_ask(new, "register", pack(&w, "a2sr", "$spawner", client_ref(new, 1))));
 }
 
-/* ---- why ---------------------------------------------------------------------------------------------------------- */
+/* ---- why ---- */
 
 static void test_a_link_that_ends_for_what_came_is_logged_by_name(void **state)
 {
@@ -452,7 +462,7 @@ static void test_who_lies_without_end_fills_no_log(void **state)
 	assert_int_equal(w.n_logged, 12);
 }
 
-/* ---- after a restart --------------------------------------------------------------------------------------------- */
+/* ---- after a restart ---- */
 
 static void announce(struct client *c, const char *name)
 {
@@ -556,11 +566,15 @@ static void test_a_demonitor_does_not_overtake_the_monitor_that_waits(void **sta
 
 static void test_a_busy_group_is_late_and_not_down(void **state)
 {
-	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"), *single = world_newcomer(&w, "b"), *late;
-	struct wire_dest to = to_ref((actor_ref){WORLD_NODE, 18, 1}), quiet = to_ref((actor_ref){WORLD_NODE, 19, 1});
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"),
+		      *single = world_newcomer(&w, "b"), *late;
+	struct wire_dest to = to_ref((actor_ref){WORLD_NODE, 18, 1}),
+			 quiet = to_ref((actor_ref){WORLD_NODE, 19, 1});
 	uint64_t id;
 
-	client_tell(s, "groups", pack(&w, "a3a3uuua0a2uu", UINT64_C(17), UINT64_C(18), UINT64_C(19), UINT64_C(17), UINT64_C(18)));
+	client_tell(s, "groups",
+		pack(&w, "a3a3uuua0a2uu", UINT64_C(17), UINT64_C(18), UINT64_C(19), UINT64_C(17),
+			UINT64_C(18)));
 	id = client_ask(a, "announce", pack(&w, "a3a0a0a1u", UINT64_C(18)));
 	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
 	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
@@ -568,7 +582,8 @@ static void test_a_busy_group_is_late_and_not_down(void **state)
 	client_expect_nothing(a);
 	client_cast(single, &to, "kept", NULL);
 	client_expect_nothing(single);
-	client_expect_error(single, client_call(single, &quiet, "x", NULL), "noproc"); /* 19 speaks no protocol */
+	/* 19 speaks no protocol */
+	client_expect_error(single, client_call(single, &quiet, "x", NULL), "noproc");
 	late = world_supervised(&w, 18, "c");
 	assert_int_equal(late->group, 18);
 	assert_true(late->restarted);
@@ -631,14 +646,18 @@ static void test_nobody_waits_for_programs_that_speak_no_protocol(void **state)
 
 static void test_whom_nobody_announces_is_down_for_its_watchers(void **state)
 {
-	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"),
-		      *late;
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"), *late;
 	struct token resume = world_token(&w, UINT64_C(0x8000000100000005), "client");
 	uint64_t id;
 
 	client_tell(s, "groups", pack(&w, "a2a2uua0", UINT64_C(17), UINT64_C(20)));
-	/* monitors 18, which the supervisor does not know, and a client; has a pipe with 19 and monitors it: that one it would see for itself */
-	id = client_ask(a, "announce", pack(&w, "a3a0a1ua3uuu", UINT64_C(19), UINT64_C(18), UINT64_C(0x8000000100000005), UINT64_C(19)));
+	/*
+	 * monitors 18, which the supervisor does not know, and a client; has a pipe with 19 and monitors it:
+	 * that one it would see for itself
+	 */
+	id = client_ask(a, "announce",
+		pack(&w, "a3a0a1ua3uuu", UINT64_C(19), UINT64_C(18), UINT64_C(0x8000000100000005),
+			UINT64_C(19)));
 	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
 	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
 	client_expect_nothing(a);
@@ -684,7 +703,8 @@ static void test_a_recent_exit_in_the_list_is_told(void **state)
 static void test_the_process_of_a_silent_group_can_be_monitored(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a");
-	struct wire_dest to = to_ref((actor_ref){WORLD_NODE, 17, 0}), one = to_ref((actor_ref){WORLD_NODE, 17, 1});
+	struct wire_dest to = to_ref((actor_ref){WORLD_NODE, 17, 0}),
+			 one = to_ref((actor_ref){WORLD_NODE, 17, 1});
 	struct wire_frame frame;
 
 	client_tell(s, "groups", pack(&w, "a3a1ua0a0", UINT64_C(17)));

@@ -1,11 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Two groups get a direct pipe: once, whoever asks. */
-#include "tests/unit/broker/broker-world.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tests/fact.h"
+#include "tests/unit/broker/broker-world.h"
 
 static struct world w;
 static struct client *a, *b;
@@ -159,7 +159,8 @@ static void test_a_link_down_of_an_older_link_is_ignored(void **state)
 	client_tell(a, "link_down", pack(&w, "a2uu", b->group, old));
 	client_tell(b, "link_down", pack(&w, "a2uu", a->group, old));
 	make_link(a, b);
-	client_tell(a, "link_down", pack(&w, "a2uu", b->group, old)); /* once more: the first answer was lost */
+	/* once more: the first answer was lost */
+	client_tell(a, "link_down", pack(&w, "a2uu", b->group, old));
 	client_expect_nil(a, ask(a, b));
 	client_expect_nothing(a);
 	client_expect_nothing(b);
@@ -229,7 +230,10 @@ static void test_who_has_not_announced_itself_yet_is_waited_for(void **state)
 	assert_true(expect_introduction(a).join);
 }
 
-/* `introduce_failed` of a dialer: its end has no pipe, and the listener gives up its own. Then whoever asks gets a new one. */
+/*
+ * `introduce_failed` of a dialer: its end has no pipe, and the listener gives up its own. Then whoever asks
+ * gets a new one.
+ */
 static void test_after_a_failing_dialer_the_pair_begins_anew(void **state)
 {
 	struct introduction in = make_link(a, b);
@@ -421,7 +425,9 @@ static void test_a_door_that_cannot_be_reached_is_asked_for_anew(void **state)
 	client_expect_nothing(b);
 }
 
-/* It believed to be up, and the listener never let it in: the listener cannot know that it waits for nobody. */
+/*
+ * It believed to be up, and the listener never let it in: the listener cannot know that it waits for nobody.
+ */
 static void test_who_gave_up_at_a_door_and_asks_again_is_not_waited_for_there(void **state)
 {
 	struct introduction in, again;
@@ -448,7 +454,10 @@ static void test_who_gave_up_at_a_door_and_asks_again_is_not_waited_for_there(vo
 	assert_int_equal(expect_expectation(b).id, again.id);
 }
 
-/* The listener was asked for its door, and gives the pipe up instead: it had been dialled after all, and that pipe has ended. */
+/*
+ * The listener was asked for its door, and gives the pipe up instead: it had been dialled after all, and that
+ * pipe has ended.
+ */
 static void test_who_asks_anew_while_the_door_is_looked_for_gets_an_introduction(void **state)
 {
 	struct introduction in, again;
@@ -524,7 +533,10 @@ static void test_who_comes_before_it_is_expected_is_admitted_by_what_the_kernel_
 	client_expect_error(b, ask_admit(b, b->group, WORLD_UID, (uint64_t)b->pid), "noproc");
 }
 
-/* The broker is a new one: the dialer is linked and says so; the listener has not turned to its door yet, and wants the pipe as well. */
+/*
+ * The broker is a new one: the dialer is linked and says so; the listener has not turned to its door yet, and
+ * wants the pipe as well.
+ */
 static void test_an_admission_is_the_answer_to_what_the_listener_asked(void **state)
 {
 	uint64_t id;
@@ -604,14 +616,16 @@ static void test_a_door_is_an_absolute_path(void **state)
 {
 	client_expect_error(a, client_ask(a, "announce", pack(&w, "a4a0a0a0s", "door.ipc")), "bad_args");
 	client_expect_error(a, client_ask(a, "door", pack(&w, "a1s", "")), "bad_args");
-	client_expect_error(a, client_ask(a, "admit", pack(&w, "a2uu", UINT64_C(1), UINT64_C(2))), "bad_args");
+	client_expect_error(
+		a, client_ask(a, "admit", pack(&w, "a2uu", UINT64_C(1), UINT64_C(2))), "bad_args");
 	client_tell(a, "door", pack(&w, "a1u", UINT64_C(1)));
 	client_expect(a, WIRE_BYE);
 }
 
 static void test_a_group_with_a_single_link_is_not_introduced(void **state)
 {
-	struct hello hello = {.version_min = 1, .version_max = 1, .name = wire_cstr("s"), .pid = 9, .single = true};
+	struct hello hello = {
+		.version_min = 1, .version_max = 1, .name = wire_cstr("s"), .pid = 9, .single = true};
 	struct buf out = BUF_INIT;
 
 	hello_put(&out, &hello);

@@ -1,11 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The registry through the eyes of groups. */
-#include "tests/unit/broker/broker-world.h"
-#include "broker/state.h"
-
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/state.h"
 #include "tests/fact.h"
+#include "tests/unit/broker/broker-world.h"
 
 static struct world w;
 
@@ -32,8 +32,12 @@ static void test_a_registered_name_is_found_by_all(void **state)
 	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
 
 	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "counter", client_ref(a, 1))));
-	assert_true(actor_ref_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "counter"))), client_ref(a, 1)));
-	assert_true(actor_ref_equal(client_expect_ref(a, client_ask(a, "whereis", pack(&w, "a1s", "counter"))), client_ref(a, 1)));
+	assert_true(
+		actor_ref_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "counter"))),
+			client_ref(a, 1)));
+	assert_true(
+		actor_ref_equal(client_expect_ref(a, client_ask(a, "whereis", pack(&w, "a1s", "counter"))),
+			client_ref(a, 1)));
 }
 
 static void test_a_name_is_held_once(void **state)
@@ -48,7 +52,8 @@ static void test_a_name_is_held_once(void **state)
 	assert_true(str_is(frame.method, "in_use"));
 	assert_true(str_is(frame.text, actor_ref_format(client_ref(a, 1), holder)));
 	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 2))), "in_use");
-	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1)))); /* said twice */
+	/* said twice */
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
 }
 
 static void test_unregister_frees_only_the_own_name(void **state)
@@ -80,7 +85,8 @@ static void expect_name(struct client *c, const char *name, actor_ref ref)
 
 static void test_who_looked_up_a_name_is_told_its_changes(void **state)
 {
-	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b"), *c = world_newcomer(&w, "c");
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b"),
+		      *c = world_newcomer(&w, "c");
 
 	client_expect_nil(b, client_ask(b, "whereis", pack(&w, "a1s", "n")));
 	client_expect_nil(b, client_ask(b, "whereis", pack(&w, "a1s", "n"))); /* twice: told once */
@@ -111,11 +117,15 @@ static void test_bad_names_and_foreign_refs_are_refused(void **state)
 	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
 
 	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "", client_ref(a, 1))), "bad_args");
-	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "a\n", client_ref(a, 1))), "bad_args");
+	client_expect_error(
+		a, client_ask(a, "register", pack(&w, "a2sr", "a\n", client_ref(a, 1))), "bad_args");
 	client_expect_error(a, client_ask(a, "register", pack(&w, "a1s", "a")), "bad_args");
-	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "a", client_ref(b, 1))), "bad_args");
-	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "a", client_ref(a, 0))), "bad_args");
-	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "$a", client_ref(a, 1))), "permission");
+	client_expect_error(
+		a, client_ask(a, "register", pack(&w, "a2sr", "a", client_ref(b, 1))), "bad_args");
+	client_expect_error(
+		a, client_ask(a, "register", pack(&w, "a2sr", "a", client_ref(a, 0))), "bad_args");
+	client_expect_error(
+		a, client_ask(a, "register", pack(&w, "a2sr", "$a", client_ref(a, 1))), "permission");
 	client_expect_error(a, client_ask(a, "nonsense", pack(&w, "a0")), "no_method");
 	assert_false(a->closed);
 }
@@ -125,9 +135,13 @@ static void test_the_supervisor_may_have_a_name_of_the_node(void **state)
 	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "$spawner");
 
 	client_expect_nil(s, client_ask(s, "register", pack(&w, "a2sr", "$spawner", client_ref(s, 1))));
-	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "$other", client_ref(a, 1))), "permission");
-	assert_true(actor_ref_equal(client_expect_ref(a, client_ask(a, "whereis", pack(&w, "a1s", "$spawner"))), client_ref(s, 1)));
-	assert_int_equal(client_expect_ref(a, client_ask(a, "whereis", pack(&w, "a1s", "$broker"))).group, WORLD_BROKER);
+	client_expect_error(
+		a, client_ask(a, "register", pack(&w, "a2sr", "$other", client_ref(a, 1))), "permission");
+	assert_true(
+		actor_ref_equal(client_expect_ref(a, client_ask(a, "whereis", pack(&w, "a1s", "$spawner"))),
+			client_ref(s, 1)));
+	assert_int_equal(client_expect_ref(a, client_ask(a, "whereis", pack(&w, "a1s", "$broker"))).group,
+		WORLD_BROKER);
 }
 
 static uint32_t list(struct client *c, const struct buf *args, char *ret_first, char *ret_last)
@@ -167,7 +181,8 @@ static void test_names_lists_by_prefix_in_order(void **state)
 	char first[256] = "", last[256] = "";
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", names[i], client_ref(a, i + 1))));
+		client_expect_nil(
+			a, client_ask(a, "register", pack(&w, "a2sr", names[i], client_ref(a, i + 1))));
 	assert_int_equal(list(a, pack(&w, "a0"), first, last), 9);
 	assert_string_equal(first, "$broker");
 	assert_string_equal(last, "c");
@@ -195,7 +210,8 @@ static void test_a_hundred_thousand_names(void **state)
 
 		snprintf(name, sizeof(name), "actor-%06u", (unsigned)((i * 77777) % MANY));
 		args = pack(&w, "a2sr", name, client_ref(a, i + 1));
-		wire_put_call(&a->out, &to, client_ref(a, 0), wire_cstr("register"), args->data, args->size_bytes, i + 1, 0);
+		wire_put_call(&a->out, &to, client_ref(a, 0), wire_cstr("register"), args->data,
+			args->size_bytes, i + 1, 0);
 		if (a->out.size_bytes < 60000 && i != MANY - 1)
 			continue;
 		client_send(a);
@@ -213,7 +229,7 @@ static void test_a_hundred_thousand_names(void **state)
 	assert_int_equal(list(b, pack(&w, "a1s", "a"), first, last), 0);
 }
 
-/* ---- a look-up while its owner is in doubt ------------------------------------------------------------------------ */
+/* ---- a look-up while its owner is in doubt ---- */
 
 static void test_a_look_up_waits_until_it_is_known_whether_the_owner_lives(void **state)
 {
@@ -265,7 +281,8 @@ static void test_a_look_up_finds_the_successor_of_a_dead_owner(void **state)
 
 static void test_a_reported_exit_hides_the_name_before_its_link_ends(void **state)
 {
-	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"), *b = world_newcomer(&w, "b");
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"),
+		      *b = world_newcomer(&w, "b");
 	uint64_t id;
 
 	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
@@ -278,11 +295,12 @@ static void test_a_reported_exit_hides_the_name_before_its_link_ends(void **stat
 
 static void test_without_a_supervisor_nobody_knows_whether_the_owner_lives(void **state)
 {
-	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"), *c = world_supervised(&w, 18, "c"),
-		      *b = world_newcomer(&w, "b");
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"),
+		      *c = world_supervised(&w, 18, "c"), *b = world_newcomer(&w, "b");
 	uint64_t dead, alive;
 
-	client_tell(s, "groups", pack(&w, "a3a2uua0a2uu", UINT64_C(17), UINT64_C(18), UINT64_C(17), UINT64_C(18)));
+	client_tell(s, "groups",
+		pack(&w, "a3a2uua0a2uu", UINT64_C(17), UINT64_C(18), UINT64_C(17), UINT64_C(18)));
 	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "dead", client_ref(a, 1))));
 	client_expect_nil(c, client_ask(c, "register", pack(&w, "a2sr", "alive", client_ref(c, 1))));
 	client_break(s);
@@ -293,7 +311,8 @@ static void test_without_a_supervisor_nobody_knows_whether_the_owner_lives(void 
 	alive = client_ask(b, "whereis", pack(&w, "a1s", "alive"));
 	s = world_supervised(&w, 9, "$spawner");
 	client_expect_nothing(b);
-	client_tell(s, "groups", pack(&w, "a3a1ua1a2um1ssa1u", UINT64_C(18), UINT64_C(17), "reason", "signal", UINT64_C(18)));
+	client_tell(s, "groups",
+		pack(&w, "a3a1ua1a2um1ssa1u", UINT64_C(18), UINT64_C(17), "reason", "signal", UINT64_C(18)));
 	client_expect_nil(b, dead);
 	assert_int_equal(client_expect_ref(b, alive).group, 18);
 }
@@ -311,7 +330,7 @@ static void test_who_looked_up_and_left_leaves_nothing(void **state)
 	world_advance(&w, 2000 * MS);
 }
 
-/* ---- announcing --------------------------------------------------------------------------------------------------- */
+/* ---- announcing ---- */
 
 static uint64_t announce(struct client *c, const char *name)
 {
@@ -348,7 +367,8 @@ static void test_a_newcomer_takes_no_bystanders_name_by_announcing_it(void **sta
 	expect_lost(owner, announce(owner, "n"), NULL);
 	client_expect_nil(owner, client_ask(owner, "announced", pack(&w, "a0")));
 	expect_lost(thief, id, "n");
-	assert_int_equal(client_expect_ref(thief, client_ask(thief, "whereis", pack(&w, "a1s", "n"))).group, 17);
+	assert_int_equal(
+		client_expect_ref(thief, client_ask(thief, "whereis", pack(&w, "a1s", "n"))).group, 17);
 }
 
 static void test_a_process_started_after_the_list_takes_no_bystanders_name(void **state)
@@ -385,7 +405,8 @@ static void test_a_client_of_the_supervisor_takes_no_bystanders_name(void **stat
 /* 18 computes, and does not come before the window closes. */
 static void test_a_look_up_in_the_recovery_is_answered_when_the_owner_announces(void **state)
 {
-	struct client *s = world_supervised(&w, 1, "$spawner"), *asker = world_newcomer(&w, "asker"), *other = world_newcomer(&w, "other"), *owner;
+	struct client *s = world_supervised(&w, 1, "$spawner"), *asker = world_newcomer(&w, "asker"),
+		      *other = world_newcomer(&w, "other"), *owner;
 	uint64_t id, other_id, unknown;
 
 	client_tell(s, "groups", pack(&w, "a2a2uua0", UINT64_C(17), UINT64_C(18)));
@@ -435,7 +456,8 @@ static void test_look_ups_of_one_that_left_during_the_recovery_leave_nothing(voi
 /* 17 lives by the supervisor's word, and is stopped: any name that nobody has may be its own. */
 static void test_names_of_one_that_lives_and_is_late_are_neither_unknown_nor_free(void **state)
 {
-	struct client *s = world_supervised(&w, 1, "$spawner"), *asker = world_newcomer(&w, "asker"), *thief = world_newcomer(&w, "thief"), *owner;
+	struct client *s = world_supervised(&w, 1, "$spawner"), *asker = world_newcomer(&w, "asker"),
+		      *thief = world_newcomer(&w, "thief"), *owner;
 	uint64_t id, taken;
 
 	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
@@ -509,29 +531,54 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_registered_name_is_found_by_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_name_is_held_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unregister_frees_only_the_own_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_who_looked_up_a_name_is_told_its_changes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_names_of_a_killed_group_are_free_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_who_looked_up_a_name_is_told_its_changes, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_names_of_a_killed_group_are_free_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_names_and_foreign_refs_are_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_the_supervisor_may_have_a_name_of_the_node, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_the_supervisor_may_have_a_name_of_the_node, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_lists_by_prefix_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_hundred_thousand_names, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_look_up_waits_until_it_is_known_whether_the_owner_lives, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_look_up_finds_the_owner_that_came_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_look_up_finds_the_successor_of_a_dead_owner, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_reported_exit_hides_the_name_before_its_link_ends, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_without_a_supervisor_nobody_knows_whether_the_owner_lives, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_look_up_waits_until_it_is_known_whether_the_owner_lives, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_look_up_finds_the_owner_that_came_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_look_up_finds_the_successor_of_a_dead_owner, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_reported_exit_hides_the_name_before_its_link_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_without_a_supervisor_nobody_knows_whether_the_owner_lives, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_looked_up_and_left_leaves_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_newcomer_takes_no_bystanders_name_by_announcing_it, setup_with_window, teardown),
-		cmocka_unit_test_setup_teardown(test_a_process_started_after_the_list_takes_no_bystanders_name, setup_with_window, teardown),
-		cmocka_unit_test_setup_teardown(test_a_client_of_the_supervisor_takes_no_bystanders_name, setup_with_window, teardown),
-		cmocka_unit_test_setup_teardown(test_a_look_up_in_the_recovery_is_answered_when_the_owner_announces, setup_with_window, teardown),
-		cmocka_unit_test_setup_teardown(test_a_look_up_behind_its_askers_own_register_finds_that, setup_with_window, teardown),
-		cmocka_unit_test_setup_teardown(test_look_ups_of_one_that_left_during_the_recovery_leave_nothing, setup_with_window, teardown),
-		cmocka_unit_test_setup_teardown(test_names_of_one_that_lives_and_is_late_are_neither_unknown_nor_free, setup_with_window, teardown),
-		cmocka_unit_test_setup_teardown(test_one_that_stays_away_blocks_names_for_five_seconds_and_loses_what_was_taken, setup_with_window, teardown),
-		cmocka_unit_test_setup_teardown(test_one_that_lost_its_link_before_it_announced_is_late_as_well, setup_with_window, teardown),
-		cmocka_unit_test_setup_teardown(test_an_announcement_without_names_waits_for_nobody, setup_with_window, teardown),
-		cmocka_unit_test_setup_teardown(test_announcing_a_name_of_the_dead_predecessor_takes_it_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_newcomer_takes_no_bystanders_name_by_announcing_it,
+			setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_process_started_after_the_list_takes_no_bystanders_name, setup_with_window,
+			teardown),
+		cmocka_unit_test_setup_teardown(test_a_client_of_the_supervisor_takes_no_bystanders_name,
+			setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_look_up_in_the_recovery_is_answered_when_the_owner_announces,
+			setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_a_look_up_behind_its_askers_own_register_finds_that,
+			setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_look_ups_of_one_that_left_during_the_recovery_leave_nothing, setup_with_window,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_names_of_one_that_lives_and_is_late_are_neither_unknown_nor_free,
+			setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_one_that_stays_away_blocks_names_for_five_seconds_and_loses_what_was_taken,
+			setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_one_that_lost_its_link_before_it_announced_is_late_as_well, setup_with_window,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_an_announcement_without_names_waits_for_nobody, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_announcing_a_name_of_the_dead_predecessor_takes_it_over, setup, teardown),
 	};
 
 	return run_facts(tests);

@@ -1,18 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who asks for too much is refused, who does not read is cut; nobody else notices. */
-#include "tests/unit/broker/broker-world.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/fact.h"
+#include "tests/unit/broker/broker-world.h"
 
 static struct world w;
 static struct client *a, *b, *c;
 
 static int setup(void **state)
 {
-	struct quota_limits limits = {.max = {[QUOTA_NAMES] = 3, [QUOTA_WATCHES] = 3, [QUOTA_CALLS] = 3, [QUOTA_MONITORS] = 3,
+	struct quota_limits limits = {.max = {[QUOTA_NAMES] = 3,
+					      [QUOTA_WATCHES] = 3,
+					      [QUOTA_CALLS] = 3,
+					      [QUOTA_MONITORS] = 3,
 					      [QUOTA_PAIRS] = 3}};
 
 	world_init(&w, 0, &limits);
@@ -42,7 +45,8 @@ static void test_names_and_watches_are_limited(void **state)
 		client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", nth(i), client_ref(a, 1))));
 		client_expect_nil(b, client_ask(b, "whereis", pack(&w, "a1s", nth(10 + i))));
 	}
-	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "x", client_ref(a, 1))), "overloaded");
+	client_expect_error(
+		a, client_ask(a, "register", pack(&w, "a2sr", "x", client_ref(a, 1))), "overloaded");
 	assert_non_null(strstr(w.log, "'a'"));
 	client_expect_error(b, client_ask(b, "whereis", pack(&w, "a1s", "x")), "overloaded");
 	assert_int_equal(w.n_logged, 2);
@@ -57,13 +61,15 @@ static void test_a_limit_that_is_reached_again_is_said_again(void **state)
 {
 	for (int i = 0; i < 3; i++)
 		client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", nth(i), client_ref(a, 1))));
-	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "x", client_ref(a, 1))), "overloaded");
+	client_expect_error(
+		a, client_ask(a, "register", pack(&w, "a2sr", "x", client_ref(a, 1))), "overloaded");
 	assert_int_equal(w.n_logged, 1);
 	for (int i = 0; i < 3; i++)
 		client_expect_nil(a, client_ask(a, "unregister", pack(&w, "a2sr", nth(i), client_ref(a, 1))));
 	for (int i = 0; i < 3; i++)
 		client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", nth(i), client_ref(a, 1))));
-	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "x", client_ref(a, 1))), "overloaded");
+	client_expect_error(
+		a, client_ask(a, "register", pack(&w, "a2sr", "x", client_ref(a, 1))), "overloaded");
 	assert_int_equal(w.n_logged, 2);
 }
 
@@ -94,14 +100,17 @@ static void test_calls_past_their_deadline_are_charged_to_nobody(void **state)
 	struct wire_dest to = to_ref(client_ref(b, 1));
 
 	for (uint64_t i = 0; i < 3; i++) {
-		wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 100 + i, w.now_ns / 1000 + 1000);
-		wire_put_call(&c->out, &to, client_ref(c, 1), wire_cstr("m"), NULL, 0, 100 + i, w.now_ns / 1000 + 1000000);
+		wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 100 + i,
+			w.now_ns / 1000 + 1000);
+		wire_put_call(&c->out, &to, client_ref(c, 1), wire_cstr("m"), NULL, 0, 100 + i,
+			w.now_ns / 1000 + 1000000);
 	}
 	client_send(c);
 	client_send(a);
 	world_advance(&w, 2 * MS);
 	for (uint64_t i = 0; i < 3; i++)
-		wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 200 + i, w.now_ns / 1000 + 1000);
+		wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 200 + i,
+			w.now_ns / 1000 + 1000);
 	client_send(a);
 	client_expect_nothing(a);
 }
@@ -263,7 +272,8 @@ static void test_look_ups_that_waited_are_charged_no_more(void **state)
 	world_init(&small, 0, &limits);
 	owner = world_supervised(&small, 17, "owner");
 	asker = world_newcomer(&small, "asker");
-	client_expect_nil(owner, client_ask(owner, "register", pack(&small, "a2sr", "n", client_ref(owner, 1))));
+	client_expect_nil(
+		owner, client_ask(owner, "register", pack(&small, "a2sr", "n", client_ref(owner, 1))));
 	for (int i = 0; i < 100; i++) {
 		client_break(owner);
 		id = client_ask(asker, "whereis", pack(&small, "a1s", "n"));

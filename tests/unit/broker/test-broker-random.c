@@ -1,13 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Many lives of the core, each from its seed. A failure prints the seed; argv[1] runs one seed again. */
-#include "tests/unit/broker/broker-script.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/fact.h"
+#include "tests/unit/broker/broker-script.h"
 
 #define SESSIONS 50
-#define STEPS 4000
+#define STEPS    4000
 
 static uint64_t first_seed = 1, n_sessions = SESSIONS;
 

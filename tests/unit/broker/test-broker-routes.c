@@ -1,11 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Frames through the broker, and what becomes of them when a group ends. */
-#include "tests/unit/broker/broker-world.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "libactor/protocol/cause.h"
 #include "tests/fact.h"
+#include "tests/unit/broker/broker-world.h"
 
 static struct world w;
 static struct client *a, *b;
@@ -95,7 +95,8 @@ static void test_an_answer_that_nobody_waits_for_goes_nowhere(void **state)
 	client_expect(b, WIRE_CALL);
 	for (int i = 0; i < 3; i++) {
 		wire_put_reply(&b->out, client_ref(a, 1), client_ref(b, 1), id, NULL, 0);
-		wire_put_error(&b->out, client_ref(a, 1), client_ref(b, 1), id, wire_cstr("late"), wire_cstr(""));
+		wire_put_error(
+			&b->out, client_ref(a, 1), client_ref(b, 1), id, wire_cstr("late"), wire_cstr(""));
 		wire_put_reply(&b->out, client_ref(a, 1), client_ref(b, 1), id + 1, NULL, 0);
 	}
 	client_send(b);
@@ -302,7 +303,8 @@ static void test_names_are_free_before_anybody_hears_of_the_end(void **state)
 	assert_true(str_is(client_expect(a, WIRE_CAST).method, "name"));
 	for (int i = 0; i < 2; i++) {
 		assert_true(client_next(a, &frame));
-		assert_true((frame.type == WIRE_DOWN && frame.id == 9) || (frame.type == WIRE_ERROR && frame.id == id));
+		assert_true((frame.type == WIRE_DOWN && frame.id == 9) ||
+			    (frame.type == WIRE_ERROR && frame.id == id));
 	}
 	client_expect_group_down(a, NULL);
 	id = client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1)));
@@ -326,7 +328,8 @@ static void test_order_holds_from_one_group_to_another(void **state)
 	for (uint64_t i = 0; i < 100; i++) {
 		struct buf *args = pack(&w, "a1u", i);
 
-		wire_put_cast(&a->out, i & 1 ? &by_name : &by_ref, client_ref(a, 1), wire_cstr("m"), args->data, args->size_bytes);
+		wire_put_cast(&a->out, i & 1 ? &by_name : &by_ref, client_ref(a, 1), wire_cstr("m"),
+			args->data, args->size_bytes);
 	}
 	client_send(a);
 	for (uint64_t i = 0; i < 100; i++) {
@@ -411,12 +414,14 @@ static void test_expired_calls_are_forgotten(void **state)
 	struct wire_dest to = to_ref(client_ref(b, 1));
 
 	for (uint64_t i = 0; i < 100; i++)
-		wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 1000 + i, w.now_ns / 1000 + 5);
+		wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 1000 + i,
+			w.now_ns / 1000 + 5);
 	client_send(a);
 	assert_int_equal(broker_stats(w.broker).calls, 100);
 	world_advance(&w, 1000 * MS);
 	for (uint64_t i = 0; i < 100; i++)
-		wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 2000 + i, w.now_ns / 1000 + 5000000);
+		wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("m"), NULL, 0, 2000 + i,
+			w.now_ns / 1000 + 5000000);
 	client_send(a);
 	assert_int_equal(broker_stats(w.broker).calls, 100);
 }
@@ -532,7 +537,7 @@ static void test_a_foreign_pause_ends_the_link(void **state)
 	client_expect(a, WIRE_BYE);
 }
 
-/* ---- casts of who has left --------------------------------------------------------------------------------------- */
+/* ---- casts of who has left ---- */
 
 static int setup_with_window(void **state)
 {
@@ -540,7 +545,10 @@ static int setup_with_window(void **state)
 	return 0;
 }
 
-/* A tool that sends and ends, just after the broker was restarted: what it has sent waits for the receiver to announce itself. */
+/*
+ * A tool that sends and ends, just after the broker was restarted: what it has sent waits for the receiver to
+ * announce itself.
+ */
 static void test_casts_that_wait_for_the_recovery_outlive_their_sender(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *tool, *target;
@@ -553,7 +561,8 @@ static void test_casts_that_wait_for_the_recovery_outlive_their_sender(void **st
 		by_ref = to_ref((actor_ref){WORLD_NODE, 17, 1});
 		client_cast(tool, how ? &by_ref : &by_name, "one", pack(&w, "a0"));
 		client_cast(tool, how ? &by_ref : &by_name, "two", pack(&w, "a0"));
-		(void)client_call(tool, how ? &by_ref : &by_name, "asked", pack(&w, "a0")); /* nobody is left for its answer */
+		/* nobody is left for its answer */
+		(void)client_call(tool, how ? &by_ref : &by_name, "asked", pack(&w, "a0"));
 		if (how)
 			client_break(tool);
 		else
@@ -615,9 +624,13 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		T(test_a_call_by_ref_is_passed_on_unchanged_and_answered),
 		T(test_a_name_is_replaced_by_the_ref),
-		cmocka_unit_test_setup_teardown(test_casts_that_wait_for_the_recovery_outlive_their_sender, setup_with_window, teardown),
-		cmocka_unit_test_setup_teardown(test_of_casts_whose_sender_has_left_16_mib_wait_and_what_is_lost_is_said, setup_with_window, teardown),
-		cmocka_unit_test_setup_teardown(test_casts_that_wait_are_forgotten_with_the_broker, setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(test_casts_that_wait_for_the_recovery_outlive_their_sender,
+			setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_of_casts_whose_sender_has_left_16_mib_wait_and_what_is_lost_is_said,
+			setup_with_window, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_that_wait_are_forgotten_with_the_broker, setup_with_window, teardown),
 		T(test_an_answer_that_nobody_waits_for_goes_nowhere),
 		T(test_only_the_one_who_was_asked_can_answer),
 		T(test_who_answers_for_somebody_else_loses_its_link),

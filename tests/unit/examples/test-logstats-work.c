@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How logstats finds the lines that kill, in a simulation: parsers that take batches, answer, lose answers,
  * crash on bad lines and are killed for nothing, in every order chance brings. Whatever happens, each good
@@ -71,7 +72,8 @@ static unsigned sim_outstanding(const struct sim *sim)
 
 static const char *batch_bad(const struct batch *batch)
 {
-	for (const char *line = batch->text; line < batch->text + batch->size_bytes; line = strchr(line, '\n') + 1)
+	for (const char *line = batch->text; line < batch->text + batch->size_bytes;
+		line = strchr(line, '\n') + 1)
 		if (*line == 'x')
 			return line;
 	return NULL;

@@ -1,10 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What crosses the border between supervisor and keeper: specs, records, markers. */
-#include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +16,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
+
 #include "spawner/shared/client.h"
-#include "spawner/shared/runtime-dir.h"
 #include "spawner/shared/marks.h"
+#include "spawner/shared/runtime-dir.h"
 #include "tests/fact.h"
 
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
@@ -272,7 +275,7 @@ static void test_no_single_bit_makes_it_unsafe(void **state)
 	free(copy);
 }
 
-static int memfd_of(unsigned int seals, size_t size_bytes)
+static int memfd_of(unsigned seals, size_t size_bytes)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -285,9 +288,9 @@ static int memfd_of(unsigned int seals, size_t size_bytes)
 
 static void test_a_memfd_without_every_seal_is_refused(void **state)
 {
-	static const unsigned int seals[] = {F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE};
+	static const unsigned seals[] = {F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE};
 	struct keeper_spec_view view;
-	unsigned int mask, i, set;
+	unsigned mask, i, set;
 	int fd;
 
 	for (mask = 0; mask < 16; mask++) {
@@ -317,7 +320,7 @@ static void test_what_is_no_memfd_is_refused(void **state)
 	close(fd);
 }
 
-/* --- records -------------------------------------------------------------------------------- */
+/* ---- records ---- */
 
 static void test_a_record_and_its_fds_cross_the_socket(void **state)
 {
@@ -401,8 +404,8 @@ static void test_every_malformed_record_is_refused(void **state)
 {
 	static const uint16_t types[] = {KEEPER_SIGNAL, KEEPER_KILL_TREE, KEEPER_ACK, KEEPER_RESERVE,
 		KEEPER_STATE, KEEPER_PROGRAM, KEEPER_READY, KEEPER_STOP, KEEPER_HELLO, KEEPER_SLOT,
-		KEEPER_SYNCED, KEEPER_RESERVED, KEEPER_REFUSED, KEEPER_TERMINATE,
-		KEEPER_DOWN, KEEPER_PING, KEEPER_PONG};
+		KEEPER_SYNCED, KEEPER_RESERVED, KEEPER_REFUSED, KEEPER_TERMINATE, KEEPER_DOWN, KEEPER_PING,
+		KEEPER_PONG};
 	union keeper_record record;
 	size_t i, n;
 
@@ -425,7 +428,8 @@ static void test_every_malformed_record_is_refused(void **state)
 	for (n = 0; n < 65536; n += 7) {
 		keeper_record_init(&record, KEEPER_READY);
 		record.header.type = (uint16_t)n;
-		if (n != KEEPER_READY && n != KEEPER_SYNCED && n != KEEPER_DOWN && n != KEEPER_PING && n != KEEPER_PONG)
+		if (n != KEEPER_READY && n != KEEPER_SYNCED && n != KEEPER_DOWN && n != KEEPER_PING &&
+			n != KEEPER_PONG)
 			assert_int_equal(record_check(&record, 0), -EPROTO);
 	}
 
@@ -489,7 +493,7 @@ static void test_a_spawn_that_makes_no_sense_is_refused(void **state)
 	assert_int_equal(record_check(&record, 1), -EPROTO);
 }
 
-/* --- markers and the runtime directory ------------------------------------------------------- */
+/* ---- markers and the runtime directory ---- */
 
 static void test_a_marker_is_read_back(void **state)
 {
@@ -564,13 +568,13 @@ static void test_the_runtime_directory_follows_the_rule(void **state)
 
 	unsetenv("ACTOR_RUNTIME_DIR");
 	unsetenv("XDG_RUNTIME_DIR");
-	snprintf(expected, sizeof(expected), "/run/user/%u", (unsigned int)geteuid());
+	snprintf(expected, sizeof(expected), "/run/user/%u", (unsigned)geteuid());
 	if (geteuid() == 0)
 		strcpy(expected, "/run/actor");
 	else if (access(expected, F_OK) == 0)
 		strcat(expected, "/actor");
 	else
-		snprintf(expected, sizeof(expected), "/tmp/actor-%u", (unsigned int)geteuid());
+		snprintf(expected, sizeof(expected), "/tmp/actor-%u", (unsigned)geteuid());
 	assert_int_equal(runtime_dir_resolve(NULL, path), 0);
 	assert_string_equal(path, expected);
 	setenv("XDG_RUNTIME_DIR", "/xdg", 1);
@@ -691,7 +695,8 @@ static void test_a_directory_that_was_given_stays_at_the_end(void **state)
 
 	runtime_open(&runtime);
 	runtime_own(&runtime, false);
-	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path, 0xabcdee), -ESTALE); /* not that node's */
+	/* not that node's */
+	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path, 0xabcdee), -ESTALE);
 	assert_true(is_there(runtime.dir_fd, "lock"));
 	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path, 0xabcdef), 0);
 	assert_false(is_there(runtime.dir_fd, "lock"));
@@ -701,8 +706,8 @@ static void test_a_directory_that_was_given_stays_at_the_end(void **state)
 
 static void test_what_no_node_made_is_never_removed(void **state)
 {
-	static const char *const others[] = {"notes", "g/notes", "g/4/notes", "g/4/link", "b/notes", "g/sub/deep/notes",
-		"g/4/sub/notes", "h.ipc", "linked"};
+	static const char *const others[] = {"notes", "g/notes", "g/4/notes", "g/4/link", "b/notes",
+		"g/sub/deep/notes", "g/4/sub/notes", "h.ipc", "linked"};
 	struct runtime runtime;
 	char outside[64];
 	size_t i;
@@ -712,9 +717,13 @@ static void test_what_no_node_made_is_never_removed(void **state)
 	snprintf(outside, sizeof(outside), "%s/outside", runtime.root);
 	assert_int_equal(mkdir(outside, 0700), 0);
 	for (i = 0; i < 6; i++)
-		assert_int_equal(mkdirat(runtime.dir_fd,
-			(const char *const[]){"g", "g/4", "b", "g/sub", "g/sub/deep", "g/4/sub"}[i], 0700), 0);
-	file_make(AT_FDCWD, (snprintf(runtime.why, sizeof(runtime.why), "%s/secret", outside), runtime.why), "s");
+		assert_int_equal(
+			mkdirat(runtime.dir_fd,
+				(const char *const[]){"g", "g/4", "b", "g/sub", "g/sub/deep", "g/4/sub"}[i],
+				0700),
+			0);
+	file_make(AT_FDCWD, (snprintf(runtime.why, sizeof(runtime.why), "%s/secret", outside), runtime.why),
+		"s");
 	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (strstr(others[i], "link"))
 			assert_int_equal(symlinkat(outside, runtime.dir_fd, others[i]), 0);
@@ -739,8 +748,10 @@ static void test_what_no_node_made_is_never_removed(void **state)
 	assert_int_equal(rmdir(outside), 0);
 	for (i = 0; i < 9; i++)
 		assert_int_equal(unlinkat(runtime.dir_fd,
-			(const char *const[]){"broker.ipc", "lock", "g/5", "g/4/sub", "g/4", "g/sub/deep", "g/sub", "g", "b"}[i],
-			i < 3 ? 0 : AT_REMOVEDIR), 0);
+					 (const char *const[]){"broker.ipc", "lock", "g/5", "g/4/sub", "g/4",
+						 "g/sub/deep", "g/sub", "g", "b"}[i],
+					 i < 3 ? 0 : AT_REMOVEDIR),
+			0);
 	assert_int_equal(rmdir(runtime.path), 0);
 	runtime_close(&runtime);
 }
@@ -766,7 +777,8 @@ static void test_a_directory_with_what_no_node_made_is_refused(void **state)
 	assert_int_equal(runtime_dir_check(runtime.dir_fd, runtime.path, runtime.why), 0);
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		file_make(runtime.dir_fd, cases[i].name, cases[i].text);
-		assert_int_equal(runtime_dir_check(runtime.dir_fd, runtime.path, runtime.why), cases[i].result);
+		assert_int_equal(
+			runtime_dir_check(runtime.dir_fd, runtime.path, runtime.why), cases[i].result);
 		if (cases[i].result)
 			assert_non_null(strstr(runtime.why, cases[i].name));
 		assert_int_equal(unlinkat(runtime.dir_fd, cases[i].name, 0), 0);

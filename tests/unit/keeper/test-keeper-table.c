@@ -1,15 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The keeper's pure half: the slot table, what is told when, group ids, and the restart policy. */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
-#include "spawner/shared/client.h"
+
 #include "spawner/keeper/policy.h"
 #include "spawner/keeper/table.h"
+#include "spawner/shared/client.h"
 #include "tests/fact.h"
 
 static struct keeper_table table;
@@ -114,7 +117,7 @@ static void test_a_used_id_does_not_taint_the_one_that_takes_its_place(void **st
 static void test_a_full_table_refuses_and_recovers(void **state)
 {
 	struct keeper_entry *entry;
-	unsigned int i;
+	unsigned i;
 
 	keeper_table_reserve(&table, KEEPER_SLOTS + 10);
 	for (i = 1; i <= KEEPER_SLOTS; i++)
@@ -225,7 +228,7 @@ static void test_a_failure_reports_its_step_and_an_exit_its_status(void **state)
 static void test_look_ups_stay_right_through_a_long_life(void **state)
 {
 	static uint64_t cookies[KEEPER_SLOTS];
-	unsigned int n = 0, round, i;
+	unsigned n = 0, round, i;
 	uint32_t random = 1;
 
 	for (round = 0; round < 60000; round++) {
@@ -257,13 +260,14 @@ static void test_look_ups_stay_right_through_a_long_life(void **state)
 		assert_non_null(keeper_table_by_cookie(&table, cookies[i]));
 }
 
-/* --- policy --------------------------------------------------------------------------------- */
+/* ---- policy ---- */
 
 #define S  1000000000ull
 #define MS 1000000ull
 
 /* A death after @lived_ns, of a supervisor whose next starts as soon as the policy lets it. */
-static enum keeper_verdict die(struct keeper_policy *policy, uint64_t *now_ns, uint64_t lived_ns, struct keeper_death how, uint64_t *ret_delay_ns)
+static enum keeper_verdict die(struct keeper_policy *policy, uint64_t *now_ns, uint64_t lived_ns,
+	struct keeper_death how, uint64_t *ret_delay_ns)
 {
 	enum keeper_verdict verdict;
 
@@ -274,13 +278,14 @@ static enum keeper_verdict die(struct keeper_policy *policy, uint64_t *now_ns, u
 	return verdict;
 }
 
-static const struct keeper_death by_fault = {.ready = true}, at_start = {0}, from_outside = {.ready = true, .outside = true},
+static const struct keeper_death by_fault = {.ready = true}, at_start = {0},
+				 from_outside = {.ready = true, .outside = true},
 				 at_start_from_outside = {.outside = true};
 
 static void test_one_that_dies_at_its_start_waits_ever_longer(void **state)
 {
 	static const uint64_t expected_ms[] = {0, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000};
-	unsigned int i, served;
+	unsigned i, served;
 
 	for (served = 0; served < 2; served++) { /* for a moment */
 		struct keeper_policy policy = {0};
@@ -298,7 +303,7 @@ static void test_one_killed_from_outside_before_it_served_waits_a_second_at_most
 	static const uint64_t expected_ms[] = {0, 100, 200, 400, 800, 1000, 1000, 1000};
 	struct keeper_policy policy = {0};
 	uint64_t now = 1000 * S, delay;
-	unsigned int i;
+	unsigned i;
 
 	for (i = 0; i < sizeof(expected_ms) / sizeof(expected_ms[0]); i++) {
 		die(&policy, &now, 20 * MS, at_start_from_outside, &delay);
@@ -310,7 +315,7 @@ static void test_one_that_had_served_for_a_second_is_followed_at_once(void **sta
 {
 	struct keeper_policy policy = {0};
 	uint64_t now = 1000 * S, delay;
-	unsigned int i;
+	unsigned i;
 
 	for (i = 0; i < 100; i++) {
 		die(&policy, &now, S, i % 2 ? from_outside : by_fault, &delay);
@@ -340,7 +345,7 @@ static void test_one_killed_from_outside_while_it_served_waits_a_tenth_at_most(v
 {
 	struct keeper_policy policy = {0};
 	uint64_t now = 1000 * S, delay;
-	unsigned int i;
+	unsigned i;
 
 	for (i = 0; i < 100; i++) {
 		die(&policy, &now, 10 * MS, from_outside, &delay);
@@ -352,10 +357,11 @@ static void test_a_kill_from_outside_never_sets_the_state_aside_and_never_ends_i
 {
 	struct keeper_policy policy = {0};
 	uint64_t now = 1000 * S, delay;
-	unsigned int i;
+	unsigned i;
 
 	for (i = 0; i < 100; i++)
-		assert_int_equal(die(&policy, &now, MS, i % 2 ? from_outside : at_start_from_outside, &delay), KEEPER_RESTART);
+		assert_int_equal(die(&policy, &now, MS, i % 2 ? from_outside : at_start_from_outside, &delay),
+			KEEPER_RESTART);
 	assert_int_equal(policy.n_deaths, 100);
 	/* nor is it one of five */
 	for (i = 1; i <= 4; i++) {
@@ -369,11 +375,13 @@ static void test_five_quick_deaths_set_the_state_aside_and_five_more_end_it(void
 {
 	struct keeper_policy policy = {0};
 	uint64_t now = 1000 * S, delay;
-	unsigned int i;
+	unsigned i;
 
 	for (i = 1; i <= 10; i++)
-		assert_int_equal(die(&policy, &now, MS, i % 2 ? at_start : by_fault, &delay), i == 5 ? KEEPER_RESTART_ASIDE
-			: i == 10 ? KEEPER_GIVE_UP : KEEPER_RESTART);
+		assert_int_equal(die(&policy, &now, MS, i % 2 ? at_start : by_fault, &delay),
+			i == 5    ? KEEPER_RESTART_ASIDE
+			: i == 10 ? KEEPER_GIVE_UP
+				  : KEEPER_RESTART);
 	assert_int_equal(policy.n_deaths, 10);
 }
 
@@ -381,7 +389,7 @@ static void test_slow_deaths_never_end_it(void **state)
 {
 	struct keeper_policy policy = {0};
 	uint64_t now = 1000 * S, delay;
-	unsigned int i;
+	unsigned i;
 
 	for (i = 0; i < 1000; i++)
 		assert_int_equal(die(&policy, &now, 8 * S, by_fault, &delay), KEEPER_RESTART);
@@ -391,11 +399,12 @@ static void test_a_long_life_clears_the_record(void **state)
 {
 	struct keeper_policy policy = {0};
 	uint64_t now = 1000 * S, delay;
-	unsigned int i, round;
+	unsigned i, round;
 
 	for (round = 0; round < 3; round++) {
 		for (i = 1; i <= 9; i++) {
-			assert_int_equal(die(&policy, &now, MS, at_start, &delay), i == 5 - (round > 0) ? KEEPER_RESTART_ASIDE : KEEPER_RESTART);
+			assert_int_equal(die(&policy, &now, MS, at_start, &delay),
+				i == 5 - (round > 0) ? KEEPER_RESTART_ASIDE : KEEPER_RESTART);
 			if (round > 0 && i == 8)
 				break; /* the long life below was the first of five */
 		}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The loop with tasks of our own: turns, parking and waking, timers, descriptors. No actor is near. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,7 +72,8 @@ static bool hook_is_idle(struct loop *at)
 	return true;
 }
 
-static const struct loop_hooks hooks = {hook_run, hook_starved, hook_ready, hook_poll, hook_turn, hook_is_idle};
+static const struct loop_hooks hooks = {
+	hook_run, hook_starved, hook_ready, hook_poll, hook_turn, hook_is_idle};
 
 static int setup(void **state)
 {
@@ -96,7 +98,7 @@ static void job_init(struct job *job, void (*work)(struct job *job))
 
 static bool story_is(void *arg)
 {
-	return strcmp(story, arg) == 0;
+	return !strcmp(story, arg);
 }
 
 static void pump_until(const char *told)
@@ -348,16 +350,22 @@ static void test_what_is_polled_is_left_to_poll(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_tasks_run_in_the_order_in_which_they_became_runnable, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_tasks_run_in_the_order_in_which_they_became_runnable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_wait_ends_at_its_deadline, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_wait_returns_what_the_first_wake_gave, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_wait_returns_what_the_first_wake_gave, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_that_is_cancelled_does_not_wait, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_who_wait_in_a_list_are_woken, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_task_that_wants_a_larger_stack_runs_on_one, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_task_whose_stack_cannot_be_had_is_said_to_starve_before_it_runs, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_task_that_wants_a_larger_stack_runs_on_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_task_whose_stack_cannot_be_had_is_said_to_starve_before_it_runs, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(test_the_loop_is_not_entered_from_within, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_pump_ends_at_its_deadline, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_timers_fire_in_the_order_of_their_deadlines, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_timers_fire_in_the_order_of_their_deadlines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_descriptor_is_reported_with_its_tag, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_polled_is_left_to_poll, setup, teardown),
 	};

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stacks: who asks for a size gets it, and one that was written over its end is never used again. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
+#include <cmocka.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -11,8 +12,8 @@
 #include <string.h>
 
 #include "libactor/message/msg.h"
-#include "libactor/util/arena.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/util/arena.h"
 #include "tests/fact.h"
 
 static const actor_ref ref_a = {0x0123456789abcdef, 2, 3};
@@ -55,7 +56,7 @@ static void assert_packs(enum body_kind kind, const char *want, size_t want_byte
 	buf_deinit(&b);
 }
 
-#define PACKS_ARGS(want, ...) assert_packs(BODY_ARGS, want, sizeof(want) - 1, __VA_ARGS__)
+#define PACKS_ARGS(want, ...)   assert_packs(BODY_ARGS, want, sizeof(want) - 1, __VA_ARGS__)
 #define PACKS_RESULT(want, ...) assert_packs(BODY_RESULT, want, sizeof(want) - 1, __VA_ARGS__)
 
 static void test_arguments_are_an_array_and_a_result_is_one_value(void **state)
@@ -70,21 +71,23 @@ static void test_arguments_are_an_array_and_a_result_is_one_value(void **state)
 
 static void test_every_letter_packs(void **state)
 {
-	PACKS_ARGS("\x94\xff\xd0\xdf\x05\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "iIuU", -1, INT64_C(-33), 5u, UINT64_MAX);
+	PACKS_ARGS("\x94\xff\xd0\xdf\x05\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "iIuU", -1, INT64_C(-33), 5u,
+		UINT64_MAX);
 	PACKS_ARGS("\x93\xc3\xc2\xc0", "bbn", 7, 0);
 	PACKS_ARGS("\x91\xcb\x3f\xf0\0\0\0\0\0\0", "f", 1.0);
 	PACKS_ARGS("\x93\xa2hi\xc0\xa0", "sss", "hi", (const char *)NULL, "");
 	PACKS_ARGS("\x92\xa2\0x\xc4\x02yz", "s#y#", "\0x", (size_t)2, "yz", (size_t)2);
 	PACKS_ARGS("\x92\xa0\xc4\0", "s#y#", NULL, (size_t)0, NULL, (size_t)0);
-	PACKS_ARGS("\x91\xc7\x18\x01\x01\x23\x45\x67\x89\xab\xcd\xef\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03", "r", ref_a);
+	PACKS_ARGS("\x91\xc7\x18\x01\x01\x23\x45\x67\x89\xab\xcd\xef\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03",
+		"r", ref_a);
 	PACKS_ARGS("\x92\x92\x01\x02\x07", "mi", "\x92\x01\x02", (size_t)3, 7);
 	PACKS_ARGS("\x92\x82\xa1k\x01\xa1l\x91\xc2\x90", "{s:i, s:[b]} []", "k", 1, "l", 0);
 }
 
 static void test_bad_formats_are_einval_and_write_nothing(void **state)
 {
-	static const char *const bad[] = {"x", "y", "[", "]", "{", "}", "[}", "{]", "{s}", "{ii}", "s?", "*", "[i", "i]", "#", "{s#i", "%d",
-		"{sis}", "y##", "i#"};
+	static const char *const bad[] = {"x", "y", "[", "]", "{", "}", "[}", "{]", "{s}", "{ii}", "s?", "*",
+		"[i", "i]", "#", "{s#i", "%d", "{sis}", "y##", "i#"};
 	struct buf b = BUF_INIT;
 	void *arena = NULL;
 
@@ -129,8 +132,8 @@ static void test_ready_made_value_must_be_one_whole_value(void **state)
 
 static void test_every_letter_unpacks(void **state)
 {
-	actor_msg *msg = message("iIuUbfnss#y#rm", -5, INT64_MIN, 5u, UINT64_MAX, 1, 1.5, "text", "a\0b", (size_t)3, "bin", (size_t)3, ref_a,
-		"\x91\x07", (size_t)2);
+	actor_msg *msg = message("iIuUbfnss#y#rm", -5, INT64_MIN, 5u, UINT64_MAX, 1, 1.5, "text", "a\0b",
+		(size_t)3, "bin", (size_t)3, ref_a, "\x91\x07", (size_t)2);
 	const char *s = NULL, *sn = NULL;
 	const void *bin = NULL, *raw = NULL;
 	size_t sn_len = 0, bin_len = 0, raw_len = 0;
@@ -142,8 +145,9 @@ static void test_every_letter_unpacks(void **state)
 	actor_ref ref = ACTOR_NOBODY;
 	int i = 0;
 
-	assert_int_equal(actor_msg_unpack(msg, "iIuUbfnss#y#rm", &i, &i64, &u, &u64, &b, &f, &s, &sn, &sn_len, &bin, &bin_len, &ref, &raw,
-		&raw_len), 0);
+	assert_int_equal(actor_msg_unpack(msg, "iIuUbfnss#y#rm", &i, &i64, &u, &u64, &b, &f, &s, &sn, &sn_len,
+				 &bin, &bin_len, &ref, &raw, &raw_len),
+		0);
 	assert_int_equal(i, -5);
 	assert_true(i64 == INT64_MIN && u == 5 && u64 == UINT64_MAX && b && f == 1.5);
 	assert_string_equal(s, "text");
@@ -164,10 +168,12 @@ static void test_mismatch_is_eproto_and_writes_nothing(void **state)
 {
 	static const struct {
 		const char *name, *format;
-	} readers[] = {{"int", "i"}, {"bool", "b"}, {"double", "f"}, {"str", "s#"}, {"cstr", "s"}, {"bin", "y#"}, {"ref", "r"}, {"array", "[i]"},
-		{"map", "{s:i}"}, {"nil", "n"}, {"U", "U"}, {"u", "u"}, {"I", "I"}};
-	static const char *const values[] = {"\x91\x07", "\x91\xc3", "\x91\xcb\x3f\xf8\0\0\0\0\0\0", "\x91\xa1z", "\x91\xc4\x01z", "\x91\x91\xa1q",
-		"\x91\x81\xa1q\xa1z", "\x91\xc0", "\x91\xd4\x01z", "\x91\xff"};
+	} readers[] = {{"int", "i"}, {"bool", "b"}, {"double", "f"}, {"str", "s#"}, {"cstr", "s"},
+		{"bin", "y#"}, {"ref", "r"}, {"array", "[i]"}, {"map", "{s:i}"}, {"nil", "n"}, {"U", "U"},
+		{"u", "u"}, {"I", "I"}};
+	static const char *const values[] = {"\x91\x07", "\x91\xc3", "\x91\xcb\x3f\xf8\0\0\0\0\0\0",
+		"\x91\xa1z", "\x91\xc4\x01z", "\x91\x91\xa1q", "\x91\x81\xa1q\xa1z", "\x91\xc0",
+		"\x91\xd4\x01z", "\x91\xff"};
 	static const size_t sizes[] = {2, 2, 10, 3, 4, 4, 6, 2, 4, 2};
 
 	for (size_t v = 0; v < sizeof(values) / sizeof(values[0]); v++) {
@@ -264,7 +270,8 @@ static void test_map_keys_come_in_any_order_and_unknown_ones_are_skipped(void **
 	const char *s = NULL;
 	int one = 0, two = 0, three = 0, none = 77;
 
-	assert_int_equal(actor_msg_unpack(msg, "{s:s,s:i,s:[ii]}", "name", &s, "one", &one, "list", &two, &three), 0);
+	assert_int_equal(
+		actor_msg_unpack(msg, "{s:s,s:i,s:[ii]}", "name", &s, "one", &one, "list", &two, &three), 0);
 	assert_string_equal(s, "x");
 	assert_true(one == 1 && two == 2 && three == 3);
 	assert_int_equal(actor_msg_unpack(msg, "{s:i}", "one", &one), 0);
@@ -292,8 +299,10 @@ static void test_optional_values_pass_over_all_their_pointers(void **state)
 	size_t len = 99;
 	actor_ref ref = ref_a;
 
-	assert_int_equal(actor_msg_unpack(msg, "{s:[is{s:s#,s:m}]?, s:y#?, s:s?, s:r?, s:i}i", "absent", &untouched, &s, "k", &s, &len, "l", &raw,
-		&len, "gone", &raw, &len, "nothing", &s, "lost", &ref, "last", &last, &after), 0);
+	assert_int_equal(actor_msg_unpack(msg, "{s:[is{s:s#,s:m}]?, s:y#?, s:s?, s:r?, s:i}i", "absent",
+				 &untouched, &s, "k", &s, &len, "l", &raw, &len, "gone", &raw, &len,
+				 "nothing", &s, "lost", &ref, "last", &last, &after),
+		0);
 	assert_true(last == 5 && after == 6 && untouched == 1 && len == 99);
 	assert_string_equal(s, "old");
 	/* what can hold a nil is given it */
@@ -311,7 +320,8 @@ static void test_optional_values_pass_over_all_their_pointers(void **state)
 
 static void test_string_with_a_nul_byte_is_no_c_string(void **state)
 {
-	actor_msg *msg = BYTES("\x91\xa3" "a\0b");
+	actor_msg *msg = BYTES("\x91\xa3"
+			       "a\0b");
 	const char *s = "old";
 	size_t len;
 
@@ -323,8 +333,10 @@ static void test_string_with_a_nul_byte_is_no_c_string(void **state)
 
 static void test_object_reads_and_packs_the_same_bytes(void **state)
 {
-	static const char bytes[] = "\x9d\x00\xff\xc0\xc3\xca\x3f\x80\0\0\xcb\x3f\xf8\0\0\0\0\0\0\xa1s\xc4\x01" "b\xd4\x05x\xc7\x03\x06xyz"
-				    "\x81\xa1k\x92\x01\x02\xcf\xff\xff\xff\xff\xff\xff\xff\xff\x80";
+	static const char bytes[] =
+		"\x9d\x00\xff\xc0\xc3\xca\x3f\x80\0\0\xcb\x3f\xf8\0\0\0\0\0\0\xa1s\xc4\x01"
+		"b\xd4\x05x\xc7\x03\x06xyz"
+		"\x81\xa1k\x92\x01\x02\xcf\xff\xff\xff\xff\xff\xff\xff\xff\x80";
 	actor_msg *msg = BYTES(bytes);
 	const struct msgpack_object *object = actor_msg_object(msg);
 	struct buf b = BUF_INIT;
@@ -400,7 +412,8 @@ static void test_error_reply_has_name_and_plain_text(void **state)
 {
 	actor_msg *msg;
 
-	assert_int_equal(msg_new_error(&msg, ref_a, wire_cstr("noproc"), wire_cstr("two\nlines \x1b[31m \xff")), 0);
+	assert_int_equal(
+		msg_new_error(&msg, ref_a, wire_cstr("noproc"), wire_cstr("two\nlines \x1b[31m \xff")), 0);
 	assert_string_equal(actor_msg_error(msg), "noproc");
 	assert_string_equal(actor_msg_error_text(msg), "two lines ?[31m ?");
 	assert_string_equal(actor_msg_method(msg), "");
@@ -457,7 +470,8 @@ static void test_bodies_beyond_the_limit_are_emsgsize(void **state)
 
 static void test_more_than_fifteen_values_get_a_longer_head(void **state)
 {
-	PACKS_ARGS("\xdc\0\x10\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1", "iiii iiii iiii iiii", 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
+	PACKS_ARGS("\xdc\0\x10\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1", "iiii iiii iiii iiii", 1, 1, 1, 1, 1, 1, 1,
+		1, 1, 1, 1, 1, 1, 1, 1, 1);
 }
 
 int main(void)

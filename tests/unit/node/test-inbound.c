@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may say what. Frames as they come from a link are handed to a group of one actor and some peers that have no link: an answer, a
- * DOWN, a pause, a word of the broker counts from whom it is for to say; anybody else loses his link by it, and nothing else happens.
+ * Who may say what. Frames as they come from a link are handed to a group of one actor and some peers that
+ * have no link: an answer, a DOWN, a pause, a word of the broker counts from whom it is for to say; anybody
+ * else loses his link by it, and nothing else happens.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,12 +31,12 @@
 #include "libactor/util/buf.h"
 #include "tests/fact.h"
 
-#define ASKED 7u                            /* the group that was asked, or is watched */
-#define HELD_MAX_BYTES (16u << 20)          /* of frames for an actor that is paused, by docs/protocol.md */
-#define THIRD 9u                            /* one that has nothing to do with it */
-#define BROKER 2u
-#define SPAWNER 3u
-#define NEWCOMER (UINT64_C(1) << 63 | 0x21) /* any client */
+#define ASKED          7u          /* the group that was asked, or is watched */
+#define HELD_MAX_BYTES (16u << 20) /* of frames for an actor that is paused, by docs/protocol.md */
+#define THIRD          9u          /* one that has nothing to do with it */
+#define BROKER         2u
+#define SPAWNER        3u
+#define NEWCOMER       (UINT64_C(1) << 63 | 0x21) /* any client */
 
 static void (*the_story)(actor *self);
 static int asker_result;
@@ -100,7 +102,8 @@ static int watcher_watch(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-static const struct actor_method asker_methods[] = {{.name = "ask", .on_cast = asker_ask}, {.name = "keep", .on_call = asker_keep}, {0}};
+static const struct actor_method asker_methods[] = {
+	{.name = "ask", .on_cast = asker_ask}, {.name = "keep", .on_call = asker_keep}, {0}};
 static const struct actor_behavior asker = {.name = "asker", .methods = asker_methods};
 static int watcher_monitor(actor *self, const actor_msg *msg)
 {
@@ -116,9 +119,11 @@ static const struct actor_method watcher_methods[] = {
 	{.name = "monitor", .on_cast = watcher_monitor},
 	{0},
 };
-static const struct actor_behavior watcher = {.name = "watcher", .methods = watcher_methods, .on_down = watcher_down};
+static const struct actor_behavior watcher = {
+	.name = "watcher", .methods = watcher_methods, .on_down = watcher_down};
 static const struct actor_method driver_methods[] = {{.name = "run", .on_cast = driver_run}, {0}};
-static const struct actor_behavior driver = {.name = "driver", .methods = driver_methods, .init = driver_init, .on_down = driver_down};
+static const struct actor_behavior driver = {
+	.name = "driver", .methods = driver_methods, .init = driver_init, .on_down = driver_down};
 
 static void story(void (*fn)(actor *self))
 {
@@ -362,7 +367,8 @@ static const struct actor_behavior relay = {.name = "relay", .methods = relay_me
 static void story_waits(actor *self)
 {
 	actor_group *group = actor_group_of(self);
-	struct peer *asked = peer_of(group, ASKED, "asked"), *third = peer_new(group, THIRD, PEER_INTRODUCING);
+	struct peer *asked = peer_of(group, ASKED, "asked"),
+		    *third = peer_new(group, THIRD, PEER_INTRODUCING);
 
 	assert_non_null(third);
 	for (int answers_first = 0; answers_first < 2; answers_first++) {
@@ -374,7 +380,8 @@ static void story_waits(actor *self)
 
 		assert_int_equal(actor_spawn(self, &relay, NULL, &to.ref), 0);
 		assert_int_equal(body_pack(&args, BODY_ARGS, "i", answers_first), 0);
-		wire_put_call(&frame, &to, ref_of(ASKED, 1), wire_cstr("go"), args.data, args.size_bytes, 55, 0);
+		wire_put_call(
+			&frame, &to, ref_of(ASKED, 1), wire_cstr("go"), args.data, args.size_bytes, 55, 0);
 		buf_deinit(&args);
 		assert_false(says(asked));
 		assert_int_equal(actor_sleep(self, 1), 0);
@@ -412,7 +419,8 @@ static uint64_t watch(actor *self, actor_ref who, actor_ref *ret_watcher)
 
 static void broker_tells_the_end(actor_group *group)
 {
-	put_cast(ref_of(1, 0), ref_of(BROKER, 0), "group_down", "U{s:s,s:s,s:i}", (uint64_t)ASKED, "reason", "signal", "kind", "signal", "code", 11);
+	put_cast(ref_of(1, 0), ref_of(BROKER, 0), "group_down", "U{s:s,s:s,s:i}", (uint64_t)ASKED, "reason",
+		"signal", "kind", "signal", "code", 11);
 	assert_false(says(peer_of(group, BROKER, "$broker")));
 }
 

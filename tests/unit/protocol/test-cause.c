@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
+#include <cmocka.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -100,7 +101,8 @@ static void test_exec_failure_says_what_and_where(void **state)
 
 static void test_only_normal_and_shutdown_are_clean(void **state)
 {
-	static const char *const dirty[] = {"killed", "noproc", "noconnection", "exit", "signal", "exec", "crash: -22", "normal2", ""};
+	static const char *const dirty[] = {
+		"killed", "noproc", "noconnection", "exit", "signal", "exec", "crash: -22", "normal2", ""};
 	struct actor_cause cause = cause_make("shutdown");
 
 	assert_true(actor_cause_is_clean(&cause));

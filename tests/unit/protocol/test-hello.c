@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
+#include <cmocka.h>
 #include <errno.h>
 #include <string.h>
 
@@ -15,7 +16,11 @@ static const uint8_t token[3] = {1, 2, 3};
 
 static void test_hello_means_the_same_on_the_other_side(void **state)
 {
-	struct hello hello = {.version_min = 1, .version_max = 2, .name = wire_cstr("counter"), .pid = 4242, .token = token,
+	struct hello hello = {.version_min = 1,
+		.version_max = 2,
+		.name = wire_cstr("counter"),
+		.pid = 4242,
+		.token = token,
 		.token_bytes = sizeof(token)};
 	struct buf b = BUF_INIT;
 	struct hello back;
@@ -37,8 +42,14 @@ static void test_hello_means_the_same_on_the_other_side(void **state)
 
 static struct hello_answer admitted(void)
 {
-	return (struct hello_answer){.version = 1, .url = wire_cstr("ipc:///run/actor/g/5/a"), .node = UINT64_MAX, .group = 5, .self = {UINT64_MAX, 1, 1},
-		.resume = token, .resume_bytes = sizeof(token), .restarted = true};
+	return (struct hello_answer){.version = 1,
+		.url = wire_cstr("ipc:///run/actor/g/5/a"),
+		.node = UINT64_MAX,
+		.group = 5,
+		.self = {UINT64_MAX, 1, 1},
+		.resume = token,
+		.resume_bytes = sizeof(token),
+		.restarted = true};
 }
 
 static void test_answer_means_the_same_on_the_other_side(void **state)
@@ -48,7 +59,8 @@ static void test_answer_means_the_same_on_the_other_side(void **state)
 
 	hello_answer_put(&b, &answer);
 	assert_int_equal(hello_answer_parse(b.data, b.size_bytes, &back), 0);
-	assert_true(!back.error.s && back.version == 1 && back.node == UINT64_MAX && back.group == 5 && back.restarted);
+	assert_true(!back.error.s && back.version == 1 && back.node == UINT64_MAX && back.group == 5 &&
+		    back.restarted);
 	assert_true(actor_ref_equal(back.self, answer.self));
 	assert_memory_equal(back.url.s, answer.url.s, answer.url.len);
 	assert_int_equal(back.resume_bytes, 3);
@@ -61,10 +73,17 @@ static void test_answer_means_the_same_on_the_other_side(void **state)
 	buf_deinit(&b);
 }
 
-/* Refused when cut anywhere; not believed more than it says when one byte differs; nothing is written to *ret when refused. */
+/*
+ * Refused when cut anywhere; not believed more than it says when one byte differs; nothing is written to *ret
+ * when refused.
+ */
 static void test_cut_and_corrupted_bytes_are_harmless(void **state)
 {
-	struct hello hello = {.version_min = 1, .version_max = 2, .name = wire_cstr("counter"), .pid = 4242, .token = token,
+	struct hello hello = {.version_min = 1,
+		.version_max = 2,
+		.name = wire_cstr("counter"),
+		.pid = 4242,
+		.token = token,
 		.token_bytes = sizeof(token)};
 	struct hello_answer answer = admitted(), answer_back;
 	struct hello back = {.pid = 99};

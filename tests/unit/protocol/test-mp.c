@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
+#include <cmocka.h>
 #include <errno.h>
 #include <float.h>
 #include <stdlib.h>
@@ -18,9 +19,10 @@ static void test_integers_are_written_shortest_and_read_back(void **state)
 	static const struct {
 		int64_t v;
 		size_t size_bytes;
-	} numbers[] = {{0, 1}, {127, 1}, {128, 2}, {255, 2}, {256, 3}, {65535, 3}, {65536, 5}, {UINT32_MAX, 5}, {INT64_C(1) << 32, 9},
-		{INT64_MAX, 9}, {-1, 1}, {-32, 1}, {-33, 2}, {-128, 2}, {-129, 3}, {-32768, 3}, {-32769, 5}, {INT32_MIN, 5},
-		{(int64_t)INT32_MIN - 1, 9}, {INT64_MIN, 9}};
+	} numbers[] = {{0, 1}, {127, 1}, {128, 2}, {255, 2}, {256, 3}, {65535, 3}, {65536, 5},
+		{UINT32_MAX, 5}, {INT64_C(1) << 32, 9}, {INT64_MAX, 9}, {-1, 1}, {-32, 1}, {-33, 2},
+		{-128, 2}, {-129, 3}, {-32768, 3}, {-32769, 5}, {INT32_MIN, 5}, {(int64_t)INT32_MIN - 1, 9},
+		{INT64_MIN, 9}};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		struct buf b = BUF_INIT;
@@ -116,10 +118,17 @@ static void test_lengths_and_counts_beyond_the_end_are_refused(void **state)
 	static const struct {
 		const char *bytes;
 		size_t size_bytes;
-	} bad[] = {{"\xd9\x02x", 3}, {"\xda\xff\xff", 3}, {"\xdb\xff\xff\xff\xffx", 6}, {"\xc4\x01", 2}, {"\xc5\x00\x01", 3},
-		{"\xc6\xff\xff\xff\xff", 5}, {"\xdc\x00\x02\x01", 4}, {"\xdd\xff\xff\xff\xff\x01", 6}, {"\x92\x01", 2}, {"\xde\x00\x01\x01", 4},
-		{"\xdf\xff\xff\xff\xff\x01\x02", 7}, {"\xdf\x80\x00\x00\x00\x01\x02", 7}, {"\x81\x01", 2}, {"\xc7\x05\x01" "abcd", 7},
-		{"\xd8\x01" "abcdefghijklmno", 17}, {"\xc9\xff\xff\xff\xff\x01", 6}, {"\xa1", 1}, {"\xc1", 1}, {"", 0}};
+	} bad[] = {{"\xd9\x02x", 3}, {"\xda\xff\xff", 3}, {"\xdb\xff\xff\xff\xffx", 6}, {"\xc4\x01", 2},
+		{"\xc5\x00\x01", 3}, {"\xc6\xff\xff\xff\xff", 5}, {"\xdc\x00\x02\x01", 4},
+		{"\xdd\xff\xff\xff\xff\x01", 6}, {"\x92\x01", 2}, {"\xde\x00\x01\x01", 4},
+		{"\xdf\xff\xff\xff\xff\x01\x02", 7}, {"\xdf\x80\x00\x00\x00\x01\x02", 7}, {"\x81\x01", 2},
+		{"\xc7\x05\x01"
+		 "abcd",
+			7},
+		{"\xd8\x01"
+		 "abcdefghijklmno",
+			17},
+		{"\xc9\xff\xff\xff\xff\x01", 6}, {"\xa1", 1}, {"\xc1", 1}, {"", 0}};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct mp_reader r = mp_reader(bad[i].bytes, bad[i].size_bytes);
@@ -171,7 +180,8 @@ static void test_skip_goes_64_deep_and_no_deeper(void **state)
 
 static void test_skip_stops_exactly_behind_the_value(void **state)
 {
-	static const char bytes[] = "\x93\x01\x82\xa1k\x92\xc0\xc3\x05\xc4\x02xx\xd6\x01" "abcd\xff";
+	static const char bytes[] = "\x93\x01\x82\xa1k\x92\xc0\xc3\x05\xc4\x02xx\xd6\x01"
+				    "abcd\xff";
 	struct mp_reader r = mp_reader(bytes, sizeof(bytes) - 1);
 	const uint8_t *raw;
 	size_t raw_bytes;
@@ -271,10 +281,18 @@ static void test_a_length_msgpack_cannot_say_fails_the_buffer(void **state)
 
 static void test_utf8_is_what_unicode_says(void **state)
 {
-	static const char *const good[] = {"", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
-		"\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "eight by eight and some ß"};
-	static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2" "a", "\xe0\x9f\xbf", "\xe0\xa0", "\xed\xa0\x80", "\xed\xbf\xbf",
-		"\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "eight by\xfe", "\xe2\x82" "aa", "\xf0\x9f\x92" "a"};
+	static const char *const good[] = {"", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
+		"\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf",
+		"eight by eight and some ß"};
+	static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2",
+		"\xc2"
+		"a",
+		"\xe0\x9f\xbf", "\xe0\xa0", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf",
+		"\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "eight by\xfe",
+		"\xe2\x82"
+		"aa",
+		"\xf0\x9f\x92"
+		"a"};
 	char text[17];
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {

@@ -1,10 +1,14 @@
-/* Every vector of sdk/vectors: y_ must parse, mean what its JSON says and, when canonical, be written the same; n_ must be refused. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every vector of sdk/vectors: y_ must parse, mean what its JSON says and, when canonical, be written the
+ * same; n_ must be refused.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
+#include <cmocka.h>
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
@@ -12,12 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libactor/message/object.h"
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/hello.h"
-#include "libactor/message/object.h"
-#include "libactor/util/arena.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
+#include "libactor/util/arena.h"
 #include "tests/fact.h"
 
 static const char *vectors_dir;
@@ -230,39 +234,43 @@ static json_t *json_frame(const struct wire_frame *f)
 
 	switch (f->type) {
 	case WIRE_CAST:
-		return json_pack("{ss so so so so}", "type", "cast", "to", json_dest(&f->to), "from", json_ref(f->from), "method",
-			json_text(f->method), "args", json_body(f));
+		return json_pack("{ss so so so so}", "type", "cast", "to", json_dest(&f->to), "from",
+			json_ref(f->from), "method", json_text(f->method), "args", json_body(f));
 	case WIRE_CALL:
-		json = json_pack("{ss so so so so so sI}", "type", "call", "to", json_dest(&f->to), "from", json_ref(f->from), "method",
-			json_text(f->method), "args", json_body(f), "id", json_uint(f->id), "deadline_us", (json_int_t)f->deadline_us);
+		json = json_pack("{ss so so so so so sI}", "type", "call", "to", json_dest(&f->to), "from",
+			json_ref(f->from), "method", json_text(f->method), "args", json_body(f), "id",
+			json_uint(f->id), "deadline_us", (json_int_t)f->deadline_us);
 		if (f->waits)
 			json_object_set_new(json, "waits", json_waits(f));
 		return json;
 	case WIRE_REPLY:
-		return json_pack("{ss so so so so}", "type", "reply", "to", json_ref(f->to.ref), "from", json_ref(f->from), "id",
-			json_uint(f->id), "result", json_body(f));
+		return json_pack("{ss so so so so}", "type", "reply", "to", json_ref(f->to.ref), "from",
+			json_ref(f->from), "id", json_uint(f->id), "result", json_body(f));
 	case WIRE_ERROR:
-		return json_pack("{ss so so so so so}", "type", "error", "to", json_ref(f->to.ref), "from", json_ref(f->from), "id",
-			json_uint(f->id), "name", json_text(f->method), "text", json_text(f->text));
-	case WIRE_STOP:
-		return json_pack("{ss so so so}", "type", "stop", "to", json_dest(&f->to), "from", json_ref(f->from), "reason",
+		return json_pack("{ss so so so so so}", "type", "error", "to", json_ref(f->to.ref), "from",
+			json_ref(f->from), "id", json_uint(f->id), "name", json_text(f->method), "text",
 			json_text(f->text));
+	case WIRE_STOP:
+		return json_pack("{ss so so so}", "type", "stop", "to", json_dest(&f->to), "from",
+			json_ref(f->from), "reason", json_text(f->text));
 	case WIRE_KILL:
-		return json_pack("{ss so so}", "type", "kill", "to", json_dest(&f->to), "from", json_ref(f->from));
+		return json_pack(
+			"{ss so so}", "type", "kill", "to", json_dest(&f->to), "from", json_ref(f->from));
 	case WIRE_MONITOR:
 	case WIRE_DEMONITOR:
-		return json_pack("{ss so so so}", "type", f->type == WIRE_MONITOR ? "monitor" : "demonitor", "to", json_dest(&f->to), "from",
-			json_ref(f->from), "id", json_uint(f->id));
+		return json_pack("{ss so so so}", "type", f->type == WIRE_MONITOR ? "monitor" : "demonitor",
+			"to", json_dest(&f->to), "from", json_ref(f->from), "id", json_uint(f->id));
 	case WIRE_DOWN:
-		return json_pack("{ss so so so so}", "type", "down", "to", json_ref(f->to.ref), "from", json_ref(f->from), "id",
-			json_uint(f->id), "cause", json_body(f));
+		return json_pack("{ss so so so so}", "type", "down", "to", json_ref(f->to.ref), "from",
+			json_ref(f->from), "id", json_uint(f->id), "cause", json_body(f));
 	case WIRE_PAUSE:
 	case WIRE_RESUME:
 		return json_pack("{ss so}", "type", f->type == WIRE_PAUSE ? "pause" : "resume", "ref",
 			f->has_ref ? json_ref(f->to.ref) : json_null());
 	case WIRE_PING:
 	case WIRE_PONG:
-		return json_pack("{ss so}", "type", f->type == WIRE_PING ? "ping" : "pong", "n", json_uint(f->id));
+		return json_pack(
+			"{ss so}", "type", f->type == WIRE_PING ? "ping" : "pong", "n", json_uint(f->id));
 	case WIRE_BYE:
 		return json_pack("{ss so}", "type", "bye", "reason", json_text(f->text));
 	case WIRE_JOIN:
@@ -285,7 +293,8 @@ static void frame_write(struct buf *b, const struct wire_frame *f)
 	case WIRE_CALL:
 		if (f->waits)
 			assert_int_equal(wire_waits_read(f->waits, f->waits_bytes, &waits), 0);
-		wire_put_nested_call(b, &f->to, f->from, f->method, f->body, f->body_bytes, f->id, f->deadline_us, f->waits ? &waits : NULL);
+		wire_put_nested_call(b, &f->to, f->from, f->method, f->body, f->body_bytes, f->id,
+			f->deadline_us, f->waits ? &waits : NULL);
 		break;
 	case WIRE_REPLY:
 		wire_put_reply(b, f->to.ref, f->from, f->id, f->body, f->body_bytes);
@@ -331,7 +340,10 @@ static void frame_write(struct buf *b, const struct wire_frame *f)
 	}
 }
 
-/* Our own reading of a cause says the same as the map: it is written back as it came, unless there were keys we do not know. */
+/*
+ * Our own reading of a cause says the same as the map: it is written back as it came, unless there were keys
+ * we do not know.
+ */
 static void cause_matches(const struct wire_frame *frame)
 {
 	struct actor_cause cause;
@@ -351,8 +363,7 @@ static void frames_match(const struct vector *v, const json_t *meaning, struct b
 	const json_t *wanted = json_object_get(meaning, "frames"), *want;
 	size_t at = 0, i;
 
-	json_array_foreach(wanted, i, want)
-	{
+	json_array_foreach(wanted, i, want) {
 		struct wire_frame frame;
 		size_t used = 0;
 		json_t *have;
@@ -410,10 +421,12 @@ static void hello_matches(const struct vector *v, const json_t *meaning, struct 
 	json_t *have;
 
 	assert_int_equal(hello_parse(v->data, v->size_bytes, &hello), 0);
-	have = json_pack("{s:[oo], so, so, s[]}", "v", json_uint(hello.version_min), json_uint(hello.version_max), "name", json_text(hello.name),
-		"pid", json_uint(hello.pid), "features");
+	have = json_pack("{s:[oo], so, so, s[]}", "v", json_uint(hello.version_min),
+		json_uint(hello.version_max), "name", json_text(hello.name), "pid", json_uint(hello.pid),
+		"features");
 	if (hello.token)
-		json_object_set_new(have, "token", json_pack("{so}", "$bin", json_hex(hello.token, hello.token_bytes)));
+		json_object_set_new(
+			have, "token", json_pack("{so}", "$bin", json_hex(hello.token, hello.token_bytes)));
 	if (!json_object_get(json_object_get(meaning, "hello"), "features"))
 		json_object_del(have, "features");
 	if (!json_equal(have, json_object_get(meaning, "hello")))
@@ -431,10 +444,12 @@ static void answer_matches(const struct vector *v, const json_t *meaning, struct
 	if (a.error.s)
 		have = json_pack("{so so}", "error", json_text(a.error), "text", json_text(a.text));
 	else
-		have = json_pack("{so so so so so sb}", "v", json_uint(a.version), "url", json_text(a.url), "node", json_uint(a.node), "group",
-			json_uint(a.group), "self", json_ref(a.self), "restarted", a.restarted);
+		have = json_pack("{so so so so so sb}", "v", json_uint(a.version), "url", json_text(a.url),
+			"node", json_uint(a.node), "group", json_uint(a.group), "self", json_ref(a.self),
+			"restarted", a.restarted);
 	if (a.resume)
-		json_object_set_new(have, "resume", json_pack("{so}", "$bin", json_hex(a.resume, a.resume_bytes)));
+		json_object_set_new(
+			have, "resume", json_pack("{so}", "$bin", json_hex(a.resume, a.resume_bytes)));
 	if (!json_equal(have, json_object_get(meaning, "answer")))
 		fail_msg("%s means something else", v->name);
 	json_decref(have);
@@ -450,17 +465,18 @@ static void vector_must_parse(const struct vector *v)
 	struct buf written = BUF_INIT;
 
 	assert_non_null(what);
-	if (strcmp(what, "frames") == 0)
+	if (!strcmp(what, "frames"))
 		frames_match(v, meaning, &written);
-	else if (strcmp(what, "hello") == 0)
+	else if (!strcmp(what, "hello"))
 		hello_matches(v, meaning, &written);
-	else if (strcmp(what, "answer") == 0)
+	else if (!strcmp(what, "answer"))
 		answer_matches(v, meaning, &written);
 	else
 		fail_msg("%s: what is %s?", v->name, what);
 	assert_int_equal(buf_error(&written), 0);
 	if (json_is_true(json_object_get(meaning, "canonical"))) {
-		if (written.size_bytes != v->size_bytes || (v->size_bytes && memcmp(written.data, v->data, v->size_bytes) != 0))
+		if (written.size_bytes != v->size_bytes ||
+			(v->size_bytes && memcmp(written.data, v->data, v->size_bytes)))
 			fail_msg("%s is written differently", v->name);
 	}
 	buf_deinit(&written);
@@ -473,9 +489,9 @@ static void vector_must_be_refused(const struct vector *v)
 	struct hello hello;
 	bool refused;
 
-	if (strncmp(v->name, "n_frame_", 8) == 0)
+	if (!strncmp(v->name, "n_frame_", 8))
 		refused = frames_are_refused(v);
-	else if (strncmp(v->name, "n_hello_", 8) == 0)
+	else if (!strncmp(v->name, "n_hello_", 8))
 		refused = hello_parse(v->data, v->size_bytes, &hello) == -EPROTO;
 	else
 		refused = hello_answer_parse(v->data, v->size_bytes, &answer) == -EPROTO;
@@ -494,7 +510,7 @@ static void vectors_each(const char *prefix, void (*check)(const struct vector *
 		const char *dot = strrchr(entry->d_name, '.');
 		struct vector v;
 
-		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 || !dot || strcmp(dot, ".msgpack") != 0)
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) || !dot || strcmp(dot, ".msgpack"))
 			continue;
 		vector_read(&v, entry->d_name);
 		check(&v);

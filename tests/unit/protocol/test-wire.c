@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
+#include <cmocka.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,14 +120,15 @@ static struct wire_frame parsed(const uint8_t *data, size_t size_bytes)
 
 static bool str_is(struct wire_str s, const char *want)
 {
-	return s.s && s.len == strlen(want) && memcmp(s.s, want, s.len) == 0;
+	return s.s && s.len == strlen(want) && !memcmp(s.s, want, s.len);
 }
 
 static void test_every_writer_is_read_back(void **state)
 {
-	static const enum wire_type types[N_FRAMES] = {WIRE_CAST, WIRE_CAST, WIRE_CALL, WIRE_CALL, WIRE_REPLY, WIRE_REPLY, WIRE_ERROR, WIRE_STOP,
-		WIRE_STOP, WIRE_KILL, WIRE_MONITOR, WIRE_MONITOR, WIRE_DEMONITOR, WIRE_DOWN, WIRE_PAUSE, WIRE_RESUME, WIRE_PING, WIRE_PONG,
-		WIRE_BYE, WIRE_KILL, WIRE_JOIN};
+	static const enum wire_type types[N_FRAMES] = {WIRE_CAST, WIRE_CAST, WIRE_CALL, WIRE_CALL, WIRE_REPLY,
+		WIRE_REPLY, WIRE_ERROR, WIRE_STOP, WIRE_STOP, WIRE_KILL, WIRE_MONITOR, WIRE_MONITOR,
+		WIRE_DEMONITOR, WIRE_DOWN, WIRE_PAUSE, WIRE_RESUME, WIRE_PING, WIRE_PONG, WIRE_BYE, WIRE_KILL,
+		WIRE_JOIN};
 
 	for (int i = 0; i < N_FRAMES; i++) {
 		size_t size;
@@ -140,7 +142,8 @@ static void test_every_writer_is_read_back(void **state)
 			assert_null(f.to.name.s);
 		switch (i) {
 		case 0:
-			assert_true(actor_ref_equal(f.to.ref, b) && actor_ref_equal(f.from, a) && str_is(f.method, "add"));
+			assert_true(actor_ref_equal(f.to.ref, b) && actor_ref_equal(f.from, a) &&
+				    str_is(f.method, "add"));
 			assert_int_equal(f.body_bytes, sizeof(body));
 			assert_memory_equal(f.body, body, sizeof(body));
 			break;
@@ -216,7 +219,8 @@ static void frame_is_sound(const struct wire_frame *f, const uint8_t *data, size
 	assert_true(used > 0 && used <= size && f->raw == data && f->raw_bytes == used);
 	assert_true(!f->to.name.s || wire_name_is_valid(f->to.name.s, f->to.name.len));
 	assert_true(!f->method.s || wire_name_is_valid(f->method.s, f->method.len));
-	assert_true(!f->text.s || ((const uint8_t *)f->text.s >= data && (const uint8_t *)f->text.s + f->text.len <= data + used));
+	assert_true(!f->text.s || ((const uint8_t *)f->text.s >= data &&
+					  (const uint8_t *)f->text.s + f->text.len <= data + used));
 	if (f->body) {
 		assert_true(f->body >= data && f->body + f->body_bytes <= data + used);
 		assert_int_equal(mp_skip(&r), 0);
@@ -283,7 +287,8 @@ static void test_frames_of_unknown_type_are_skipped(void **state)
 static void test_cause_is_a_map(void **state)
 {
 	static const uint8_t text[] = {0xa6, 'n', 'o', 'r', 'm', 'a', 'l'}, nil[] = {0xc0}, array[] = {0x90};
-	static const struct wire_str wrong[] = {{(const char *)text, sizeof(text)}, {(const char *)nil, 1}, {(const char *)array, 1}};
+	static const struct wire_str wrong[] = {
+		{(const char *)text, sizeof(text)}, {(const char *)nil, 1}, {(const char *)array, 1}};
 	struct buf out = BUF_INIT;
 	struct wire_frame frame;
 	size_t used;
@@ -304,8 +309,9 @@ static void test_cause_is_a_map(void **state)
 
 static void test_counts_bigger_than_what_is_left_are_refused(void **state)
 {
-	static const uint8_t heads[][5] = {{0xdd, 0xff, 0xff, 0xff, 0xff}, {0xdd, 0, 0, 0, 5}, {0xdf, 0xff, 0xff, 0xff, 0xff},
-		{0xdf, 0x80, 0, 0, 1}, {0xdb, 0xff, 0xff, 0xff, 0xff}, {0xc6, 0, 0, 0, 4}, {0xdf, 0, 0, 0, 2}};
+	static const uint8_t heads[][5] = {{0xdd, 0xff, 0xff, 0xff, 0xff}, {0xdd, 0, 0, 0, 5},
+		{0xdf, 0xff, 0xff, 0xff, 0xff}, {0xdf, 0x80, 0, 0, 1}, {0xdb, 0xff, 0xff, 0xff, 0xff},
+		{0xc6, 0, 0, 0, 4}, {0xdf, 0, 0, 0, 2}};
 
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
 		struct wire_frame frame;
@@ -340,9 +346,11 @@ static void test_readdressed_frame_differs_in_its_target_only(void **state)
 		assert_null(again.to.name.s);
 		assert_true(actor_ref_equal(again.to.ref, new_to) && actor_ref_equal(again.from, frame.from));
 		assert_int_equal(size - frame.rest_offset, out.size_bytes - again.rest_offset);
-		assert_memory_equal(data + frame.rest_offset, out.data + again.rest_offset, size - frame.rest_offset);
+		assert_memory_equal(
+			data + frame.rest_offset, out.data + again.rest_offset, size - frame.rest_offset);
 		if (frame.type == WIRE_CALL) {
-			wire_put_call(&want, &dest, frame.from, frame.method, frame.body, frame.body_bytes, frame.id, frame.deadline_us);
+			wire_put_call(&want, &dest, frame.from, frame.method, frame.body, frame.body_bytes,
+				frame.id, frame.deadline_us);
 			assert_int_equal(want.size_bytes, out.size_bytes);
 			assert_memory_equal(want.data, out.data, out.size_bytes);
 		}
@@ -354,7 +362,8 @@ static void test_readdressed_frame_differs_in_its_target_only(void **state)
 
 static void test_readdressing_keeps_fields_we_do_not_know(void **state)
 {
-	static const uint8_t head[] = {0xdc, 0x00, 0x06, 0xcc, 0x01, 0xa3, 'b', 'o', 'b'}, tail[] = {0xa1, 'm', 0x90, 0x81, 0x01, 0x02};
+	static const uint8_t head[] = {0xdc, 0x00, 0x06, 0xcc, 0x01, 0xa3, 'b', 'o', 'b'},
+			     tail[] = {0xa1, 'm', 0x90, 0x81, 0x01, 0x02};
 	struct buf in = BUF_INIT, out = BUF_INIT;
 	struct wire_frame frame;
 
@@ -410,7 +419,8 @@ static void test_frame_over_16_mib_is_refused(void **state)
 	assert_true(out.size_bytes <= big);
 	assert_int_equal(wire_parse(out.data, out.size_bytes, &frame, &used), 1);
 	buf_reset(&out, SIZE_MAX);
-	wire_put_cast(&out, &to_ref, a, wire_cstr("a method with a longer name than the one before had"), args.data, args.size_bytes);
+	wire_put_cast(&out, &to_ref, a, wire_cstr("a method with a longer name than the one before had"),
+		args.data, args.size_bytes);
 	assert_true(out.size_bytes > big);
 	assert_int_equal(wire_parse(out.data, out.size_bytes, &frame, &used), -EPROTO);
 	buf_deinit(&args);
@@ -432,12 +442,14 @@ static void test_impossible_sizes_fail_the_buffer(void **state)
 
 static void test_refs_are_printed_and_read(void **state)
 {
-	static const char *const bad[] = {"", "<", "<>", "<1.2>", "<1.2.3", "1.2.3", "<1.2.3>x", "<01.2.3>", "<1.2.3.4>", "<A.2.3>", "< 1.2.3>",
-		"<1..3>", "<00.0.0>", "<10000000000000000.0.0>", "<-1.2.3>", "<0x1.2.3>", "<1.2.3>\n"};
+	static const char *const bad[] = {"", "<", "<>", "<1.2>", "<1.2.3", "1.2.3", "<1.2.3>x", "<01.2.3>",
+		"<1.2.3.4>", "<A.2.3>", "< 1.2.3>", "<1..3>", "<00.0.0>", "<10000000000000000.0.0>",
+		"<-1.2.3>", "<0x1.2.3>", "<1.2.3>\n"};
 	char text[ACTOR_REF_TEXT_MAX];
 	actor_ref ref = {UINT64_MAX, UINT64_MAX, UINT64_MAX}, back = a;
 
-	assert_string_equal(actor_ref_format(ref, text), "<ffffffffffffffff.ffffffffffffffff.ffffffffffffffff>");
+	assert_string_equal(
+		actor_ref_format(ref, text), "<ffffffffffffffff.ffffffffffffffff.ffffffffffffffff>");
 	assert_int_equal(actor_ref_parse(text, &back), 0);
 	assert_true(actor_ref_equal(ref, back));
 	assert_string_equal(actor_ref_format(ACTOR_NOBODY, text), "<0.0.0>");

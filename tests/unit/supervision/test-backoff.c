@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
+
 #include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
 
 #include "libactor/supervision/backoff.h"
 #include "tests/fact.h"
@@ -13,11 +14,11 @@
 #define MS UINT64_C(1000000)
 #define S  (1000 * MS)
 
-static const struct backoff_spec plain = {.min_ms = 100, .max_ms = 30000, .factor = 2,
-	.reset_after_ms = 60000};
+static const struct backoff_spec plain = {
+	.min_ms = 100, .max_ms = 30000, .factor = 2, .reset_after_ms = 60000};
 
-static uint64_t next_ms(struct backoff *backoff, const struct backoff_spec *spec, bool served,
-	uint64_t served_ms)
+static uint64_t next_ms(
+	struct backoff *backoff, const struct backoff_spec *spec, bool served, uint64_t served_ms)
 {
 	return backoff_next_ns(backoff, spec, served, false, served_ms * MS, 0) / MS;
 }

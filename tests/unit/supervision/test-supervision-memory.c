@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the engine takes memory, and what if there is none. Linked with --wrap for calloc and realloc. */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
+
 #include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
 
 #include "libactor/supervision/engine.h"
 #include "tests/fact.h"

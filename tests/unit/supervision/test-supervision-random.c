@@ -3,15 +3,16 @@
  * Random lives of random supervisors: whatever comes in whatever order, the promises hold. The model knows
  * only what a caller knows: which actions it took and what it reported. SUPERVISION_SEED=N runs one life.
  */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "libactor/supervision/engine.h"
 #include "tests/fact.h"
@@ -22,9 +23,9 @@ enum { N_LIVES = 2000, N_STEPS = 240, MAX_CHILDREN = 10 };
 
 struct model_child {
 	struct supervision_child *child; /* NULL: slot is free */
-	bool live;			 /* START was taken, no end was reported */
-	bool stop, kill;		 /* were asked for */
-	bool stopped_by_command;	 /* and not started by command since */
+	bool live;                       /* START was taken, no end was reported */
+	bool stop, kill;                 /* were asked for */
+	bool stopped_by_command;         /* and not started by command since */
 	uint64_t stop_ns;
 };
 
@@ -217,8 +218,8 @@ static void report(struct model *m, struct model_child *c)
 		r = supervision_child_start_failed(c->child, m->now_ns, chance(m, 8) == 0);
 		break;
 	case 1:
-		r = supervision_child_exited(c->child, m->now_ns,
-			SUPERVISION_EXIT_NORMAL + chance(m, SUPERVISION_EXIT_FATAL));
+		r = supervision_child_exited(
+			c->child, m->now_ns, SUPERVISION_EXIT_NORMAL + chance(m, SUPERVISION_EXIT_FATAL));
 		break;
 	case 2:
 	case 3:
@@ -274,8 +275,8 @@ static void settle(struct model *m)
 			if (!c->child || !c->live)
 				continue;
 			if (c->stop || c->kill) {
-				assert_int_equal(supervision_child_exited(c->child, m->now_ns,
-							 SUPERVISION_EXIT_SHUTDOWN),
+				assert_int_equal(supervision_child_exited(
+							 c->child, m->now_ns, SUPERVISION_EXIT_SHUTDOWN),
 					0);
 				c->live = false;
 				moved = true;

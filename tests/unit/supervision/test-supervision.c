@@ -4,15 +4,16 @@
  * compared as text: "start a, stop b:sibling, gone c:ended*" (after the colon the cause, a star for a handle
  * that is gone).
  */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "libactor/supervision/engine.h"
 #include "tests/fact.h"
@@ -28,11 +29,11 @@ struct world {
 	struct supervision_action last_gone;
 };
 
-#define NORMAL	 SUPERVISION_EXIT_NORMAL
+#define NORMAL   SUPERVISION_EXIT_NORMAL
 #define SHUTDOWN SUPERVISION_EXIT_SHUTDOWN
-#define CRASH	 SUPERVISION_EXIT_ABNORMAL
-#define KILLED	 SUPERVISION_EXIT_KILLED
-#define FATAL	 SUPERVISION_EXIT_FATAL
+#define CRASH    SUPERVISION_EXIT_ABNORMAL
+#define KILLED   SUPERVISION_EXIT_KILLED
+#define FATAL    SUPERVISION_EXIT_FATAL
 
 static int world_teardown(void **state)
 {
@@ -82,9 +83,8 @@ static void add(struct world *w, char letter, struct supervision_child_spec spec
 	char id[2] = {letter};
 
 	spec.id = id;
-	assert_null(supervision_child_spec_check(&(struct supervision_config){
-							 .auto_shutdown = SUPERVISION_AUTO_ANY_SIGNIFICANT},
-		&spec));
+	assert_null(supervision_child_spec_check(
+		&(struct supervision_config){.auto_shutdown = SUPERVISION_AUTO_ANY_SIGNIFICANT}, &spec));
 	assert_int_equal(supervision_child_add(w->supervision, &spec, &w->child[letter - 'a']), 0);
 }
 
@@ -158,8 +158,8 @@ static uint64_t deadline_in_ms(struct world *w)
 
 static void is_(struct world *w, char letter, enum supervision_state state, const char *file, int line)
 {
-	_assert_string_equal(supervision_state_name(child(w, letter)->state), supervision_state_name(state),
-		file, line);
+	_assert_string_equal(
+		supervision_state_name(child(w, letter)->state), supervision_state_name(state), file, line);
 }
 
 #define is(w, letter, state) is_(w, letter, SUPERVISION_##state, __FILE__, __LINE__)
@@ -187,7 +187,7 @@ static void begin_run(struct world *w, struct supervision_config config, const c
 	run(w);
 }
 
-/* --- start and stop order --- */
+/* ---- start and stop order ---- */
 
 static void test_s1_children_start_in_order_each_after_the_one_before_it_serves(void **state)
 {
@@ -369,7 +369,7 @@ static void test_s7_children_can_be_listed_both_ways_and_counted_at_any_time(voi
 	assert_int_equal(supervision_count(w->supervision).n_live, 3);
 }
 
-/* --- strategies --- */
+/* ---- strategies ---- */
 
 static void test_s10_one_for_one_restarts_only_the_one_that_failed(void **state)
 {
@@ -582,7 +582,7 @@ static void test_parallel_stop_in_one_for_all_waits_for_all_before_it_starts_any
 	expect(w, "start a");
 }
 
-/* --- restart type and exit reason --- */
+/* ---- restart type and exit reason ---- */
 
 static void test_the_table_of_restart_type_and_exit_reason(void **state)
 {
@@ -658,7 +658,7 @@ static void test_keep_ended_keeps_temporary_children_until_they_are_removed(void
 	assert_int_equal(supervision_count(w->supervision).n_children, 0);
 }
 
-/* --- intensity and escalation --- */
+/* ---- intensity and escalation ---- */
 
 static void test_s20_intensity_0_ends_the_supervisor_at_the_first_failure(void **state)
 {
@@ -870,7 +870,7 @@ static void test_an_earlier_child_that_fails_while_a_group_starts_takes_it_back(
 	expect(w, "start b");
 	exited(w, 'a', CRASH);
 	expect(w, "stop b:sibling"); /* START is out, started was not told yet */
-	started(w, "b");	     /* and comes too late */
+	started(w, "b");             /* and comes too late */
 	expect(w, "");
 	exited(w, 'b', SHUTDOWN);
 	expect(w, "start a");
@@ -1061,7 +1061,7 @@ static void test_two_engines_of_one_seed_do_the_same_and_of_two_seeds_do_not(voi
 	assert_true(deadline_ns[0] != deadline_ns[2]);
 }
 
-/* --- stopping one child --- */
+/* ---- stopping one child ---- */
 
 static void test_s30_brutal_kill_kills_at_once_and_waits_without_limit(void **state)
 {
@@ -1494,7 +1494,7 @@ static void test_shutdown_during_the_first_start_takes_back_what_has_not_started
 	expect(w, "gone a:shutdown, done:shutdown");
 }
 
-/* --- readiness --- */
+/* ---- readiness ---- */
 
 static void test_one_that_is_not_ready_in_time_is_stopped_and_that_is_a_failure(void **state)
 {
@@ -1581,8 +1581,8 @@ static void test_stable_service_resets_the_backoff_of_a_child(void **state)
 	struct supervision_child_spec spec = spec_of(SUPERVISION_PERMANENT);
 
 	begin(w, flat());
-	spec.backoff = (struct backoff_spec){
-		.min_ms = 100, .max_ms = 1000, .factor = 2, .reset_after_ms = 60000};
+	spec.backoff =
+		(struct backoff_spec){.min_ms = 100, .max_ms = 1000, .factor = 2, .reset_after_ms = 60000};
 	add(w, 'a', spec);
 	supervision_start(w->supervision, w->now_ns);
 	expect(w, "start a");
@@ -1614,10 +1614,10 @@ static void test_a_start_that_can_never_work_is_not_retried(void **state)
 	assert_false(child(w, 'a')->wanted);
 }
 
-/* --- auto_shutdown --- */
+/* ---- auto_shutdown ---- */
 
-static struct supervision_config automatic(enum supervision_auto_shutdown auto_shutdown,
-	enum supervision_strategy strategy)
+static struct supervision_config automatic(
+	enum supervision_auto_shutdown auto_shutdown, enum supervision_strategy strategy)
 {
 	struct supervision_config config = otp(strategy);
 
@@ -1657,9 +1657,12 @@ static void test_s51_any_significant_child_that_ends_by_itself_ends_the_supervis
 		enum supervision_exit exit;
 		bool ends;
 	} rows[] = {
-		{SUPERVISION_TRANSIENT, NORMAL, true},	 {SUPERVISION_TRANSIENT, SHUTDOWN, true},
-		{SUPERVISION_TRANSIENT, CRASH, false},	 {SUPERVISION_TEMPORARY, NORMAL, true},
-		{SUPERVISION_TEMPORARY, SHUTDOWN, true}, {SUPERVISION_TEMPORARY, CRASH, true},
+		{SUPERVISION_TRANSIENT, NORMAL, true},
+		{SUPERVISION_TRANSIENT, SHUTDOWN, true},
+		{SUPERVISION_TRANSIENT, CRASH, false},
+		{SUPERVISION_TEMPORARY, NORMAL, true},
+		{SUPERVISION_TEMPORARY, SHUTDOWN, true},
+		{SUPERVISION_TEMPORARY, CRASH, true},
 	};
 	struct world *w = *state;
 
@@ -1744,7 +1747,7 @@ static void test_s54_auto_shutdown_cascades_through_a_significant_transient_supe
 	supervision_free(outer->supervision);
 }
 
-/* --- an earlier life, specs, memory, size --- */
+/* ---- an earlier life, specs, memory, size ---- */
 
 static void test_restored_children_go_on_where_they_were_without_a_start(void **state)
 {
@@ -1752,8 +1755,8 @@ static void test_restored_children_go_on_where_they_were_without_a_start(void **
 	struct supervision_child_spec spec = spec_of(SUPERVISION_PERMANENT);
 
 	begin(w, flat());
-	spec.backoff = (struct backoff_spec){
-		.min_ms = 100, .max_ms = 1000, .factor = 2, .reset_after_ms = 60000};
+	spec.backoff =
+		(struct backoff_spec){.min_ms = 100, .max_ms = 1000, .factor = 2, .reset_after_ms = 60000};
 	supervision_start(w->supervision, w->now_ns);
 	expect(w, "ready");
 	add(w, 'u', spec);
@@ -1766,14 +1769,14 @@ static void test_restored_children_go_on_where_they_were_without_a_start(void **
 	assert_int_equal(supervision_child_restore(child(w, 'b'), SUPERVISION_BACKOFF, true, w->now_ns,
 				 w->now_ns + 50 * MS, 7, (struct backoff){.step = 4}),
 		0);
-	assert_int_equal(supervision_child_restore(child(w, 'd'), SUPERVISION_DOWN, false, w->now_ns, 0, 0,
-				 (struct backoff){}),
+	assert_int_equal(supervision_child_restore(
+				 child(w, 'd'), SUPERVISION_DOWN, false, w->now_ns, 0, 0, (struct backoff){}),
 		0);
 	assert_int_equal(supervision_child_restore(child(w, 's'), SUPERVISION_STARTING, true, w->now_ns, 0, 0,
 				 (struct backoff){}),
 		0);
-	assert_int_equal(supervision_child_restore(child(w, 'u'), SUPERVISION_UP, true, 0, 0, 0,
-				 (struct backoff){}),
+	assert_int_equal(
+		supervision_child_restore(child(w, 'u'), SUPERVISION_UP, true, 0, 0, 0, (struct backoff){}),
 		-EINVAL);
 	expect(w, "");
 	assert_int_equal(supervision_count(w->supervision).n_live, 2);
@@ -1902,8 +1905,8 @@ static void test_s64_a_hundred_thousand_children_start_restart_and_stop(void **s
 				supervision_child_started(action.child, w->now_ns);
 				break;
 			case SUPERVISION_ACTION_READY:
-				supervision_child_exited(supervision_first_child(w->supervision), w->now_ns,
-					CRASH);
+				supervision_child_exited(
+					supervision_first_child(w->supervision), w->now_ns, CRASH);
 				if (config.strategy == SUPERVISION_ONE_FOR_ONE)
 					for (any = supervision_first_child(w->supervision); any;
 						any = supervision_child_next(any))

@@ -1,12 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Logs: where they lie, how they turn over, what is remembered of the last lines. */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "spawner/logs/writer.h"
 #include "spawner/logs/output.h"
+#include "spawner/logs/writer.h"
 #include "tests/fact.h"
 
 struct fixture {
@@ -178,13 +179,14 @@ static void test_files_are_turned_over_between_lines(void **arg)
 	assert_string_equal(content(f, "child.log"), "five");
 }
 
-static struct stamp stamp_at(struct fixture *f, const char *name, unsigned int n)
+static struct stamp stamp_at(struct fixture *f, const char *name, unsigned n)
 {
 	struct stamp stamp = {0};
 	int fd = openat(f->dir_fd, name, O_RDONLY);
 
 	assert_true(fd >= 0);
-	if (pread(fd, &stamp, sizeof(stamp), (off_t)(sizeof(struct stamp_header) + n * sizeof(stamp))) != sizeof(stamp))
+	if (pread(fd, &stamp, sizeof(stamp), (off_t)(sizeof(struct stamp_header) + n * sizeof(stamp))) !=
+		sizeof(stamp))
 		stamp.kind = 0;
 	close(fd);
 	return stamp;
@@ -228,7 +230,8 @@ static void test_each_line_is_stamped_with_time_life_and_stream(void **arg)
 	assert_int_equal(logfile_write(&f->log, -1, 2, "f", 1), 0);
 	f->log.life = 5;
 	assert_int_equal(logfile_write(&f->log, -1, 2, "g\nh", 3), 0);
-	stamp = stamp_at(f, "child.times", 4); /* of the line that begins in there, not of the one that ends */
+	/* of the line that begins in there, not of the one that ends */
+	stamp = stamp_at(f, "child.times", 4);
 	assert_int_equal(stamp.offset, 9);
 	assert_int_equal(stamp.life, 5);
 }
@@ -308,7 +311,8 @@ static pid_t reader_start(struct fixture *f, int pipe_fd, int write_fd)
 	if (pid)
 		return pid;
 	close(write_fd);
-	if (outputs_init(&outputs, f->path) < 0 || output_add(&outputs, &life, (const int[]){dup(pipe_fd), -1}) < 0)
+	if (outputs_init(&outputs, f->path) < 0 ||
+		output_add(&outputs, &life, (const int[]){dup(pipe_fd), -1}) < 0)
 		_exit(1);
 	while (output_find(&outputs, 7)->fds[0] >= 0)
 		outputs_turn(&outputs, &events);
@@ -318,7 +322,7 @@ static pid_t reader_start(struct fixture *f, int pipe_fd, int write_fd)
 static void test_a_supervisor_killed_at_any_moment_loses_and_doubles_nothing(void **arg)
 {
 	struct fixture *f = *arg;
-	unsigned int written = 0, read_back = 0, seed = 1;
+	unsigned written = 0, read_back = 0, seed = 1;
 	char line[32], expected[32];
 	int ends[2], status;
 	FILE *file;
@@ -328,10 +332,10 @@ static void test_a_supervisor_killed_at_any_moment_loses_and_doubles_nothing(voi
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	for (int round = 0; round < 300; round++) {
 		pid_t pid = reader_start(f, ends[0], ends[1]);
-		unsigned int n = (unsigned int)rand_r(&seed) % 3000;
+		unsigned n = (unsigned)rand_r(&seed) % 3000;
 
 		/* more than a pipe holds, so it is read while this is written */
-		for (unsigned int i = 0; i < n; i++) {
+		for (unsigned i = 0; i < n; i++) {
 			int size = snprintf(line, sizeof(line), "line %u\n", written++);
 
 			assert_int_equal(write(ends[1], line, (size_t)size), size);

@@ -1,22 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The processes of a node, in virtual time, with a keeper that does what the test says. */
-#include <errno.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "spawner/node/node.h"
 #include "libactor/protocol/mp.h"
+#include "spawner/node/node.h"
 #include "tests/fact.h"
 
-#define MS UINT64_C(1000000)
-#define NODE_ID 0xabcu
+#define MS        UINT64_C(1000000)
+#define NODE_ID   0xabcu
 #define WORDS_MAX 4096
 
 #define CLIENT(n) (UINT64_C(1) << 63 | (n)) /* a group that the broker admitted */
@@ -37,7 +38,7 @@ struct fixture {
 static int from_token[8]; /* addresses stand for callers */
 #define FROM(n) (&from_token[n])
 static bool with_broker;
-static size_t max_processes; /* 0: no limit */
+static size_t max_processes;   /* 0: no limit */
 static uint64_t charged_group; /* of whoever waits; 0: nobody */
 
 static uint64_t caller_group(const void *from)
@@ -134,8 +135,8 @@ static void act(struct fixture *f, struct node_action *a)
 	switch (a->kind) {
 	case NODE_TELL:
 		while (node_next_notice(f->node, a->group, &notice)) {
-			word(f, "down(%llu,%llu,%s)", (unsigned long long)notice.group, (unsigned long long)notice.id,
-				notice.cause->reason);
+			word(f, "down(%llu,%llu,%s)", (unsigned long long)notice.group,
+				(unsigned long long)notice.id, notice.cause->reason);
 			f->last_notice = notice.number;
 		}
 		break;
@@ -169,8 +170,10 @@ static void act(struct fixture *f, struct node_action *a)
 	case NODE_REPLY:
 		if (a->error)
 			word(f, "error%d(%s)", (int)((int *)a->from - from_token), a->error);
-		else if (mp_peek(&(struct mp_reader){a->body.data, a->body.data + a->body.size_bytes}) == MP_MAP)
-			word(f, "reply%d(%s)", (int)((int *)a->from - from_token), value_of(&a->body, "state"));
+		else if (mp_peek(&(struct mp_reader){a->body.data, a->body.data + a->body.size_bytes}) ==
+			 MP_MAP)
+			word(f, "reply%d(%s)", (int)((int *)a->from - from_token),
+				value_of(&a->body, "state"));
 		else
 			word(f, "reply%d", (int)((int *)a->from - from_token));
 		break;
@@ -300,7 +303,7 @@ static void die(struct fixture *f)
 	node_reserved(f->node, f->next_group += 5000, 1024, f->now_ns);
 }
 
-/* --- starting ---------------------------------------------------------------------------------------------------- */
+/* ---- starting ---- */
 
 static void test_spawn_without_wait_answers_at_once(void **arg)
 {
@@ -571,7 +574,8 @@ static void test_one_that_goes_into_the_background_is_said_to(void **arg)
 	slot = slot_of(f, 100, KEEPER_EXITED);
 	slot.flags = KEEPER_SLOT_TREE_ENDED;
 	node_slot(f->node, &slot, "a word on stderr", f->now_ns);
-	assert_non_null(strstr(node_child_by_name(f->node, "a")->last_exit.cause.text, "run it in the foreground"));
+	assert_non_null(
+		strstr(node_child_by_name(f->node, "a")->last_exit.cause.text, "run it in the foreground"));
 	assert_true(node_child_by_name(f->node, "a")->last_exit.left);
 	turn(f);
 	die(f); /* and the next supervisor knows it too */
@@ -598,7 +602,8 @@ static void test_what_is_known_of_a_failed_exec_is_told(void **arg)
 	slot.error = ENOENT;
 	slot.step = KEEPER_STEP_EXEC;
 	node_slot(f->node, &slot, "the interpreter is not there", f->now_ns);
-	assert_string_equal(node_child_by_name(f->node, "a")->last_exit.cause.text, "the interpreter is not there");
+	assert_string_equal(
+		node_child_by_name(f->node, "a")->last_exit.cause.text, "the interpreter is not there");
 	assert_int_equal(node_child_by_name(f->node, "a")->last_exit.cause.code, ENOENT);
 }
 
@@ -760,7 +765,7 @@ static void test_starts_wait_for_group_ids(void **arg)
 	assert_string_equal(turn(f), "spawn(a,500)");
 }
 
-/* --- ends and restarts ------------------------------------------------------------------------------------------- */
+/* ---- ends and restarts ---- */
 
 static void test_the_first_restart_is_immediate_then_it_backs_off(void **arg)
 {
@@ -865,7 +870,7 @@ static void test_a_refused_spawn_is_a_failed_start(void **arg)
 	assert_string_equal(state_of(f, "a"), "backoff");
 }
 
-/* --- commands ---------------------------------------------------------------------------------------------------- */
+/* ---- commands ---- */
 
 static void test_stop_is_term_then_after_the_grace_kill(void **arg)
 {
@@ -956,7 +961,8 @@ static void test_what_is_not_there_is_noproc(void **arg)
 	node_kill(f->node, "x", 9, FROM(2), f->now_ns);
 	node_remove(f->node, "x", true, FROM(2), f->now_ns);
 	node_wait(f->node, "x", NODE_WAIT_UP, 0, FROM(2), f->now_ns);
-	assert_string_equal(turn(f), "error2(no_name) error2(no_name) error2(no_name) error2(no_name) error2(no_name) error2(no_name)");
+	assert_string_equal(turn(f),
+		"error2(no_name) error2(no_name) error2(no_name) error2(no_name) error2(no_name) error2(no_name)");
 }
 
 static void test_rm_wants_it_down_or_force(void **arg)
@@ -1003,7 +1009,8 @@ static void test_down_stops_all_then_says_so(void **arg)
 	runs(f, 101);
 	turn(f);
 	node_down(f->node, FROM(2), f->now_ns);
-	assert_string_equal(turn(f), "term(101,1000) term(100,1000)"); /* youngest first, none waits for another */
+	/* youngest first, none waits for another */
+	assert_string_equal(turn(f), "term(101,1000) term(100,1000)");
 	spawn(f, "c", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
 	assert_string_equal(turn(f), "error1(stopping)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
@@ -1045,7 +1052,8 @@ static void test_the_broker_is_unlisted_comes_back_for_ever_and_goes_last(void *
 }
 
 /* The broker serves or not, and ends. How long until the next one is started? */
-static uint64_t broker_dies(struct fixture *f, uint64_t group, bool ready, uint64_t lived_ms, int code, int status)
+static uint64_t broker_dies(
+	struct fixture *f, uint64_t group, bool ready, uint64_t lived_ms, int code, int status)
 {
 	char expected[32];
 	uint64_t waited_ms;
@@ -1077,7 +1085,9 @@ static void test_a_broker_comes_back_at_once_unless_it_dies_before_it_serves(voi
 	node_synced(f->node, f->now_ns);
 	turn(f);
 	for (group = 100; group < 120; group++) /* had served for a second, however it ended */
-		assert_int_equal(broker_dies(f, group, true, 1000, group % 2 ? CLD_KILLED : CLD_EXITED, group % 2 ? SIGSEGV : 1), 0);
+		assert_int_equal(broker_dies(f, group, true, 1000, group % 2 ? CLD_KILLED : CLD_EXITED,
+					 group % 2 ? SIGSEGV : 1),
+			0);
 	for (; group < 140; group++) /* killed while it served */
 		assert_true(broker_dies(f, group, true, 10, CLD_KILLED, SIGKILL) <= 120);
 	assert_int_equal(broker_dies(f, group++, true, 1000, CLD_KILLED, SIGKILL), 0);
@@ -1090,7 +1100,7 @@ static void test_a_broker_comes_back_at_once_unless_it_dies_before_it_serves(voi
 	assert_in_range(broker_dies(f, group, false, 5000, CLD_EXITED, 1), 640, 970);
 }
 
-/* --- owners and monitors ----------------------------------------------------------------------------------------- */
+/* ---- owners and monitors ---- */
 
 static void test_an_owned_child_goes_with_its_owner(void **arg)
 {
@@ -1141,7 +1151,8 @@ static void test_each_monitor_goes_off_once(void **arg)
 	runs(f, 100);
 	turn(f);
 	ends(f, 100, CLD_KILLED, SIGABRT);
-	assert_string_equal(turn(f), "ack(100) group_down(100) down(100,5,signal) down(100,6,signal) spawn(a,101)");
+	assert_string_equal(
+		turn(f), "ack(100) group_down(100) down(100,5,signal) down(100,6,signal) spawn(a,101)");
 	runs(f, 101);
 	ends(f, 101, CLD_KILLED, SIGABRT);
 	assert_string_equal(turn(f), "ack(101) group_down(101)");
@@ -1177,7 +1188,7 @@ static void test_the_monitors_of_a_dead_watcher_are_forgotten(void **arg)
 	assert_string_equal(turn(f), "ack(100) group_down(100) spawn(a,102)");
 }
 
-/* --- notices: told until they were handed over, whoever dies when -------------------------------------------------- */
+/* ---- notices: told until they were handed over, whoever dies when ---- */
 
 static void watched_end(struct fixture *f)
 {
@@ -1261,7 +1272,7 @@ static void test_a_notice_that_was_taken_back_is_not_told_again(void **arg)
 	assert_string_equal(turn(f), "");
 }
 
-static uint32_t n_groups_put(struct fixture *f, unsigned int which)
+static uint32_t n_groups_put(struct fixture *f, unsigned which)
 {
 	struct buf b = BUF_INIT;
 	struct mp_reader r;
@@ -1278,7 +1289,7 @@ static uint32_t n_groups_put(struct fixture *f, unsigned int which)
 	return n;
 }
 
-#define EXITS 1
+#define EXITS   1
 #define CLIENTS 3
 
 static void test_the_broker_is_owed_an_end_until_it_has_heard_of_it(void **arg)
@@ -1312,7 +1323,7 @@ static void test_the_broker_is_owed_an_end_until_it_has_heard_of_it(void **arg)
 	assert_int_equal(n_groups_put(f, EXITS), 0);
 }
 
-/* --- what a caller made is charged to it and goes with it -------------------------------------------------------- */
+/* ---- what a caller made is charged to it and goes with it ---- */
 
 static void test_what_a_caller_made_goes_with_it(void **arg)
 {
@@ -1338,7 +1349,8 @@ static void test_what_a_caller_made_goes_with_it(void **arg)
 	assert_int_equal(n_groups_put(f, CLIENTS), 1);
 	node_stop(f->node, "a", false, NULL, f->now_ns);
 	ends(f, 100, CLD_KILLED, SIGTERM);
-	assert_string_equal(turn(f), "term(100,1000) ack(100) group_down(100) down(100,2,shutdown) reply4(down)");
+	assert_string_equal(
+		turn(f), "term(100,1000) ack(100) group_down(100) down(100,2,shutdown) reply4(down)");
 	node_notices_handed(f->node, CLIENT(78), f->last_notice);
 	assert_int_equal(n_groups_put(f, CLIENTS), 0);
 }
@@ -1480,7 +1492,7 @@ static void test_the_last_lines_are_in_the_cause(void **arg)
 	assert_string_equal(node_child_by_name(f->node, "a")->last_exit.cause.text, "cannot open the door");
 }
 
-/* --- the supervisor dies ----------------------------------------------------------------------------------------- */
+/* ---- the supervisor dies ---- */
 
 static void test_a_successor_goes_on_where_it_was(void **arg)
 {
@@ -1624,7 +1636,8 @@ static void test_owners_and_monitors_outlive_the_supervisor(void **arg)
 	assert_string_equal(turn(f), "owner(1)");
 	node_owner_gone(f->node, 1, f->now_ns);
 	ends(f, 100, CLD_KILLED, SIGTERM);
-	assert_string_equal(turn(f), "term(100,1000) ack(100) group_down(100) down(100,8,shutdown) unowner(1)");
+	assert_string_equal(
+		turn(f), "term(100,1000) ack(100) group_down(100) down(100,8,shutdown) unowner(1)");
 }
 
 static void test_without_a_state_processes_are_adopted(void **arg)
@@ -1744,7 +1757,7 @@ static void test_a_snapshot_says_the_same_as_its_changes(void **arg)
 	buf_deinit(&again);
 }
 
-/* --- specs ------------------------------------------------------------------------------------------------------- */
+/* ---- specs ---- */
 
 static int parse(struct spec *spec, const char *json_like, size_t size, char *text)
 {
@@ -1760,9 +1773,21 @@ static void test_a_spec_needs_argv_and_has_defaults(void **arg)
 
 	assert_int_equal(parse(&spec, "\x80", 1, text), -EINVAL);
 	assert_int_equal(parse(&spec, "\x93\x01\x02\x03", 4, text), -EINVAL);
-	assert_int_equal(parse(&spec, "\x81\xa4" "argv\x90", 7, text), -EINVAL);
-	assert_int_equal(parse(&spec, "\x81\xa4" "argv\x91\xa0", 8, text), -EINVAL);
-	assert_int_equal(parse(&spec, "\x81\xa4" "argv\x91\xa2/x", 10, text), 0);
+	assert_int_equal(parse(&spec,
+				 "\x81\xa4"
+				 "argv\x90",
+				 7, text),
+		-EINVAL);
+	assert_int_equal(parse(&spec,
+				 "\x81\xa4"
+				 "argv\x91\xa0",
+				 8, text),
+		-EINVAL);
+	assert_int_equal(parse(&spec,
+				 "\x81\xa4"
+				 "argv\x91\xa2/x",
+				 10, text),
+		0);
 	assert_int_equal(spec.restart, SUPERVISION_PERMANENT);
 	assert_int_equal(spec.backoff_min_ms, 100);
 	assert_int_equal(spec.backoff_max_ms, 30000);
@@ -1832,11 +1857,22 @@ static void test_a_backoff_that_begins_above_the_usual_end_moves_that_end_and_no
 	char text[SPEC_TEXT_BYTES] = "";
 	struct spec spec;
 
-	assert_int_equal(parse(&spec, "\x82\xa4" "argv\x91\xa2/x\xae" "backoff_min_ms\xcd\xea\x60", 28, text), 0);
+	assert_int_equal(parse(&spec,
+				 "\x82\xa4"
+				 "argv\x91\xa2/x\xae"
+				 "backoff_min_ms\xcd\xea\x60",
+				 28, text),
+		0);
 	assert_int_equal(spec.backoff_min_ms, 60000);
 	assert_int_equal(spec.backoff_max_ms, 60000);
 	spec_deinit(&spec);
-	assert_int_equal(parse(&spec, "\x83\xa4" "argv\x91\xa2/x\xae" "backoff_min_ms\xcd\xea\x60\xae" "backoff_max_ms\x01", 44, text), -EINVAL);
+	assert_int_equal(parse(&spec,
+				 "\x83\xa4"
+				 "argv\x91\xa2/x\xae"
+				 "backoff_min_ms\xcd\xea\x60\xae"
+				 "backoff_max_ms\x01",
+				 44, text),
+		-EINVAL);
 	assert_non_null(strstr(text, "backoff_max_ms"));
 }
 

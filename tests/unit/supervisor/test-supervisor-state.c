@@ -1,14 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The supervisor's memory of itself: what is torn or spoilt is not believed, what is whole is. */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "spawner/supervisor/state.h"
 #include "tests/fact.h"
@@ -58,7 +59,7 @@ static void append(struct fixture *f, const char *text)
 }
 
 /* What a new supervisor reads: the n-th best area, its chunks with a blank between them. */
-static const char *text_of(struct fixture *f, unsigned int n)
+static const char *text_of(struct fixture *f, unsigned n)
 {
 	static char text[4096];
 	struct state_reader reader;
@@ -72,11 +73,12 @@ static const char *text_of(struct fixture *f, unsigned int n)
 	if (!state_read(&f->state, n, &reader))
 		return "nothing";
 	while (state_next(&reader, &data, &size))
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%.*s", text[0] ? " " : "", (int)size, data);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%.*s", text[0] ? " " : "",
+			(int)size, data);
 	return text;
 }
 
-static uint8_t *area(struct fixture *f, unsigned int n)
+static uint8_t *area(struct fixture *f, unsigned n)
 {
 	return f->state.base + HEAD + n * f->state.area_bytes;
 }
@@ -128,7 +130,8 @@ static void test_reading_goes_on_with_the_other_area_untouched(void **arg)
 /* Whatever the size of a chunk says, nothing beyond the area is looked at. */
 static void test_a_chunk_that_claims_more_than_there_is_is_ignored(void **arg)
 {
-	static const uint64_t claims[] = {UINT64_MAX, UINT64_MAX - 6, UINT64_MAX - 31, INT64_MAX, UINT64_C(1) << 40};
+	static const uint64_t claims[] = {
+		UINT64_MAX, UINT64_MAX - 6, UINT64_MAX - 31, INT64_MAX, UINT64_C(1) << 40};
 	struct fixture *f = *arg;
 	size_t used;
 

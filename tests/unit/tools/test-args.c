@@ -1,16 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* command lines taken apart, and the guess at what was meant */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <string.h>
 
+#include "tests/fact.h"
 #include "tools/lib/args.h"
 #include "tools/lib/suggest.h"
-#include "tests/fact.h"
 
 static const struct option_spec own[] = {
 	{'f', "force", OPTION_FLAG, NULL, ""},
@@ -166,14 +167,15 @@ static void test_distance_counts_slips_of_the_finger(void **state)
 	assert_int_equal(suggest_distance("pawn", "spawn"), 1);
 	assert_int_equal(suggest_distance("sspawn", "spawn"), 1);
 	assert_int_equal(suggest_distance("", "ls"), 2);
-	assert_int_equal(suggest_distance("0123456789012345678901234567890123456789012345678901234567890123",
-		"ls"), SIZE_MAX);
+	assert_int_equal(
+		suggest_distance("0123456789012345678901234567890123456789012345678901234567890123", "ls"),
+		SIZE_MAX);
 }
 
 static void test_nearest_word_is_suggested_or_none(void **state)
 {
-	static const char *const words[] = {"up", "down", "status", "ls", "spawn", "stop", "start", "restart",
-		"kill"};
+	static const char *const words[] = {
+		"up", "down", "status", "ls", "spawn", "stop", "start", "restart", "kill"};
 	static const struct {
 		const char *typed, *best;
 	} cases[] = {{"spwan", "spawn"}, {"stat", "status"}, {"lss", "ls"}, {"statsu", "status"},

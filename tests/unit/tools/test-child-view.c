@@ -1,17 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* what people and programs see of a process */
-#include <errno.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "tools/view/child.h"
 #include "tests/fact.h"
+#include "tools/view/child.h"
 
 #define NOW_US INT64_C(1000000000000)
 
@@ -45,8 +46,10 @@ static void test_last_exit_reads_like_a_sentence(void **state)
 		{"{\"state\":\"down\",\"outcome\":\"stopped\",\"last_exit\":{\"kind\":\"signal\",\"code\":15,\"signal\":\"SIGTERM\",\"at_us\":999997000000}}",
 			"SIGTERM 3.0s ago, stopped"},
 		{"{\"state\":\"down\",\"outcome\":\"stopped\",\"last_exit\":null}", "stopped"},
-		{"{\"state\":\"down\",\"outcome\":\"done\",\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"at_us\":999997000000}}", "exit 0 3.0s ago, done"},
-		{"{\"state\":\"down\",\"outcome\":\"failed\",\"last_exit\":{\"kind\":\"exit\",\"code\":3,\"at_us\":999997000000}}", "exit 3 3.0s ago, failed"},
+		{"{\"state\":\"down\",\"outcome\":\"done\",\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"at_us\":999997000000}}",
+			"exit 0 3.0s ago, done"},
+		{"{\"state\":\"down\",\"outcome\":\"failed\",\"last_exit\":{\"kind\":\"exit\",\"code\":3,\"at_us\":999997000000}}",
+			"exit 3 3.0s ago, failed"},
 		{"{\"state\":\"backoff\",\"next_start_ms\":3200,\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"text\":\"left\",\"left\":true,\"at_us\":1}}",
 			"exit 0 (left processes behind), next try in 3.2s"},
 		/* last words after a good end are just that */
@@ -82,15 +85,15 @@ static void test_promised_keys_are_always_there_and_first(void **state)
 
 static void test_everything_else_is_passed_on(void **state)
 {
-	json_t *full =
-		child("{\"group\":5,\"last_exit\":{\"at_us\":9,\"kind\":\"signal\",\"code\":11,\"signal\":\"SIGSEGV\",\"core\":true},"
-			     "\"name\":\"web\",\"state\":\"up\",\"pid\":7,\"restarts\":2,\"uptime_ms\":9}");
+	json_t *full = child(
+		"{\"group\":5,\"last_exit\":{\"at_us\":9,\"kind\":\"signal\",\"code\":11,\"signal\":\"SIGSEGV\",\"core\":true},"
+		"\"name\":\"web\",\"state\":\"up\",\"pid\":7,\"restarts\":2,\"uptime_ms\":9}");
 	json_t *shown = child_public(full, 1700000000000000);
 	char *text = json_dumps(shown, JSON_COMPACT);
 
 	assert_string_equal(text,
 		"{\"name\":\"web\",\"state\":\"up\",\"pid\":7,\"restarts\":2,\"uptime_ms\":9,\"last_exit\":{\"kind\":"
-				  "\"signal\",\"code\":11,\"signal\":\"SIGSEGV\",\"core\":true,\"at\":\"2023-11-14T22:13:20.000009Z\",\"at_us\":9},\"group\":5}");
+		"\"signal\",\"code\":11,\"signal\":\"SIGSEGV\",\"core\":true,\"at\":\"2023-11-14T22:13:20.000009Z\",\"at_us\":9},\"group\":5}");
 	free(text);
 	json_decref(shown);
 	json_decref(full);
@@ -127,8 +130,9 @@ static void test_exit_status_is_the_shells(void **state)
 
 static void test_states_have_colors(void **state)
 {
-	json_t *failed = child("{\"state\":\"down\",\"outcome\":\"failed\"}"), *up = child("{\"state\":\"up\"}"), *down = child("{\"state\":\"down\"}"),
-		*odd = child("{\"state\":\"odd\"}");
+	json_t *failed = child("{\"state\":\"down\",\"outcome\":\"failed\"}"),
+	       *up = child("{\"state\":\"up\"}"), *down = child("{\"state\":\"down\"}"),
+	       *odd = child("{\"state\":\"odd\"}");
 
 	assert_string_equal(child_state_color(up), "green");
 	assert_null(child_state_color(down));

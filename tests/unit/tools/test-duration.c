@@ -1,14 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* durations: what people write, what they read */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 
-#include "tools/lib/duration.h"
 #include "tests/fact.h"
+#include "tools/lib/duration.h"
 
 static void assert_ms(const char *text, int64_t expected_ms)
 {
@@ -42,8 +43,8 @@ static void test_bare_number_is_seconds(void **state)
 
 static void test_what_is_no_duration_is_refused(void **state)
 {
-	static const char *const texts[] = {"", "-1", "s", "5x", "5 s", "1m5", "1.s", "5s ", "1e3", "5S",
-		"ms5", "0x10", ".", "nan"};
+	static const char *const texts[] = {
+		"", "-1", "s", "5x", "5 s", "1m5", "1.s", "5s ", "1e3", "5S", "ms5", "0x10", ".", "nan"};
 	int64_t ms = 7;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
@@ -95,11 +96,23 @@ static void test_two_units_are_shown(void **state)
 		int64_t ms;
 		const char *text;
 	} cases[] = {
-		{-5, "0ms"}, {0, "0ms"}, {999, "999ms"}, {1000, "1.0s"}, {3290, "3.2s"}, {9999, "9.9s"},
-			{10000, "10s"}, {59999, "59s"},
-		{60000, "1m00s"}, {599999, "9m59s"}, {600000, "10m"}, {3599999, "59m"}, {3600000, "1h00m"},
-			{10920000, "3h02m"},
-		{86399999, "23h59m"}, {86400000, "1d0h"}, {INT64_MAX, "106751991167d7h"},
+		{-5, "0ms"},
+		{0, "0ms"},
+		{999, "999ms"},
+		{1000, "1.0s"},
+		{3290, "3.2s"},
+		{9999, "9.9s"},
+		{10000, "10s"},
+		{59999, "59s"},
+		{60000, "1m00s"},
+		{599999, "9m59s"},
+		{600000, "10m"},
+		{3599999, "59m"},
+		{3600000, "1h00m"},
+		{10920000, "3h02m"},
+		{86399999, "23h59m"},
+		{86400000, "1d0h"},
+		{INT64_MAX, "106751991167d7h"},
 	};
 	char text[DURATION_TEXT_MAX];
 

@@ -1,19 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON ⇄ msgpack: the same value both ways, whatever it is */
-#include <errno.h>
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "tools/lib/base64.h"
-#include "tools/lib/json.h"
 #include "libactor/protocol/mp.h"
 #include "tests/fact.h"
+#include "tools/lib/base64.h"
+#include "tools/lib/json.h"
 
 static char error[JSON_ERROR_MAX];
 
@@ -72,9 +73,14 @@ static void test_common_values_are_written_as_themselves(void **state)
 	ASSERT_BODY("\xa5hello", "\"hello\"");
 	ASSERT_BODY("\xa0", "\"\"");
 	ASSERT_BODY("\x93\x01\x02\x90", "[1,2,[]]");
-	ASSERT_BODY("\x82\xa1" "b\x01\xa1" "a\xc0", "{\"b\":1,\"a\":null}");
+	ASSERT_BODY("\x82\xa1"
+		    "b\x01\xa1"
+		    "a\xc0",
+		"{\"b\":1,\"a\":null}");
 	ASSERT_BODY("\x80", "{}");
-	ASSERT_BODY("\xa3" "a\0b", "\"a\\u0000b\"");
+	ASSERT_BODY("\xa3"
+		    "a\0b",
+		"\"a\\u0000b\"");
 }
 
 static void test_integers_stay_integers_and_floats_floats(void **state)
@@ -85,7 +91,9 @@ static void test_integers_stay_integers_and_floats_floats(void **state)
 	ASSERT_PACKS("-5", "\xfb");
 	ASSERT_PACKS("5.0", "\xcb\x40\x14\0\0\0\0\0\0");
 	ASSERT_PACKS("[300, true, null]", "\x93\xcd\x01\x2c\xc3\xc0");
-	ASSERT_PACKS("{\"a\": \"b\"}", "\x81\xa1" "a\xa1" "b");
+	ASSERT_PACKS("{\"a\": \"b\"}", "\x81\xa1"
+				       "a\xa1"
+				       "b");
 }
 
 static void test_refs_travel_both_ways(void **state)
@@ -116,11 +124,18 @@ static void test_what_json_has_not_gets_a_form(void **state)
 static void test_maps_that_are_no_json_objects_get_a_form(void **state)
 {
 	ASSERT_BODY("\x81\x01\x02", "{\"$map\":[[1,2]]}");
-	ASSERT_BODY("\x82\xa1" "a\x01\xa1" "a\x02", "{\"$map\":[[\"a\",1],[\"a\",2]]}");
+	ASSERT_BODY("\x82\xa1"
+		    "a\x01\xa1"
+		    "a\x02",
+		"{\"$map\":[[\"a\",1],[\"a\",2]]}");
 	ASSERT_BODY("\x81\xa4$ref\x01", "{\"$map\":[[\"$ref\",1]]}");
-	ASSERT_BODY("\x81\xa3" "a\0b\x01", "{\"$map\":[[\"a\\u0000b\",1]]}");
+	ASSERT_BODY("\x81\xa3"
+		    "a\0b\x01",
+		"{\"$map\":[[\"a\\u0000b\",1]]}");
 	ASSERT_BODY("\x81\xa1\xff\x01", "{\"$map\":[[{\"$str\":\"/w==\"},1]]}");
-	ASSERT_BODY("\x82\xa4$ref\x01\xa1" "a\x02", "{\"$ref\":1,\"a\":2}");
+	ASSERT_BODY("\x82\xa4$ref\x01\xa1"
+		    "a\x02",
+		"{\"$ref\":1,\"a\":2}");
 }
 
 /*
@@ -240,8 +255,8 @@ static void test_broken_json_says_where_and_what_to_do(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		json_t *value = NULL;
 
-		assert_int_equal(json_text_read(cases[i].text, strlen(cases[i].text), &value, error),
-			-EINVAL);
+		assert_int_equal(
+			json_text_read(cases[i].text, strlen(cases[i].text), &value, error), -EINVAL);
 		assert_null(value);
 		if (i != 3) /* the wording for nothing at all is jansson's */
 			assert_string_equal(error, cases[i].error);
@@ -250,10 +265,10 @@ static void test_broken_json_says_where_and_what_to_do(void **state)
 
 static void test_base64_both_ways(void **state)
 {
-	static const char *const pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
-		{"foobar", "Zm9vYmFy"}};
-	static const char *const broken[] = {"Z", "Zg", "Zg=", "Zg=a", "=g==", "Z===", "Zh==", "Zm9=", "Zm 9",
-		"Zm9v\n", "Zm9-"};
+	static const char *const pairs[][2] = {
+		{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}};
+	static const char *const broken[] = {
+		"Z", "Zg", "Zg=", "Zg=a", "=g==", "Z===", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", "Zm9-"};
 	uint8_t *data;
 	size_t n;
 
@@ -277,9 +292,14 @@ static void test_base64_both_ways(void **state)
  */
 static void test_mutated_bodies_never_break_the_reader(void **state)
 {
-	static const char body[] =
-		"\x86\xa1" "a\x93\x01\xcb\x40\x14\0\0\0\0\0\0\xc0\xa1" "b\xc4\x03\0\xff\x10\xa1" "c\xd4\x07\xaa\xa1" "d"
-				   "\x81\x01\xa2\xff\xfe\xa1" "e\xcf\xff\xff\xff\xff\xff\xff\xff\xff\xa1" "f\xc7\x18\x01\0\0\0\0\0\0\x01\x2f"
+	static const char body[] = "\x86\xa1"
+				   "a\x93\x01\xcb\x40\x14\0\0\0\0\0\0\xc0\xa1"
+				   "b\xc4\x03\0\xff\x10\xa1"
+				   "c\xd4\x07\xaa\xa1"
+				   "d"
+				   "\x81\x01\xa2\xff\xfe\xa1"
+				   "e\xcf\xff\xff\xff\xff\xff\xff\xff\xff\xa1"
+				   "f\xc7\x18\x01\0\0\0\0\0\0\x01\x2f"
 				   "\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01";
 	char copy[sizeof(body)];
 
@@ -309,7 +329,9 @@ static void test_bytes_of_any_kind_go_both_ways(void **state)
 		json_decref(value);
 	}
 	for (size_t i = 0; i < 3; i++) {
-		json_t *value = json_loads(((const char *const[]){"5", "{\"$str\": 5}", "{\"$str\": \"?\"}"})[i], JSON_DECODE_ANY, NULL);
+		json_t *value =
+			json_loads(((const char *const[]){"5", "{\"$str\": 5}", "{\"$str\": \"?\"}"})[i],
+				JSON_DECODE_ANY, NULL);
 		size_t size_bytes;
 
 		assert_null(json_to_bytes(value, &size_bytes));

@@ -1,18 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* the end of a log, and what comes after, through rotation */
-#include <errno.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "spawner/logs/reader.h"
 #include "tests/fact.h"
@@ -288,8 +289,10 @@ static void assert_stamped(uint64_t n, const char *expected)
 static void test_each_line_is_shown_with_time_life_and_stream(void **state)
 {
 	append("a\nb\nc\n");
-	stamp("x.times", (const struct stamp[]){{.life = 1, .kind = STAMP_LINES, .stream = 1},
-				 {.offset = 4, .life = 2, .kind = STAMP_LINES, .stream = 2}}, 2);
+	stamp("x.times",
+		(const struct stamp[]){{.life = 1, .kind = STAMP_LINES, .stream = 1},
+			{.offset = 4, .life = 2, .kind = STAMP_LINES, .stream = 2}},
+		2);
 	assert_stamped(9, T(1) "#1 | a\n" T(1) "#1 | b\n" T(2) "#2 ! c\n");
 	assert_stamped(2, T(1) "#1 | b\n" T(2) "#2 ! c\n");
 	assert_stamped(1, T(2) "#2 ! c\n");
@@ -299,36 +302,43 @@ static void test_each_line_is_shown_with_time_life_and_stream(void **state)
 static void test_lives_are_shown_with_how_they_ended(void **state)
 {
 	append("a\nfatal\nb\n");
-	stamp("x.times", (const struct stamp[]){{.life = 1, .kind = STAMP_STARTED, .pid = 7},
-				 {.life = 1, .kind = STAMP_LINES, .stream = 1},
-				 {.offset = 7, .life = 1, .kind = STAMP_ENDED, .code = CLD_DUMPED, .number = SIGSEGV},
-				 {.offset = 8, .life = 2, .kind = STAMP_STARTED, .pid = 8},
-				 {.offset = 8, .life = 2, .kind = STAMP_LINES, .stream = 1},
-				 {.offset = 10, .life = 2, .kind = STAMP_ENDED, .code = CLD_EXITED, .number = 3},
-				 {.offset = 10, .life = 3, .kind = STAMP_FAILED, .number = ENOENT}}, 7);
-	assert_stamped(9, T(1) "#1 --- started pid 7\n" T(2) "#1 | a\n" T(2) "#1 | fatal\n" T(3)
-		"#1 --- ended: SIGSEGV (core dumped)\n" T(4) "#2 --- started pid 8\n" T(5) "#2 | b\n" T(6)
-		"#2 --- ended: exit 3\n" T(7) "#3 --- could not be started: No such file or directory\n");
-	assert_stamped(1, T(4) "#2 --- started pid 8\n" T(5) "#2 | b\n" T(6)
-		"#2 --- ended: exit 3\n" T(7) "#3 --- could not be started: No such file or directory\n");
+	stamp("x.times",
+		(const struct stamp[]){{.life = 1, .kind = STAMP_STARTED, .pid = 7},
+			{.life = 1, .kind = STAMP_LINES, .stream = 1},
+			{.offset = 7, .life = 1, .kind = STAMP_ENDED, .code = CLD_DUMPED, .number = SIGSEGV},
+			{.offset = 8, .life = 2, .kind = STAMP_STARTED, .pid = 8},
+			{.offset = 8, .life = 2, .kind = STAMP_LINES, .stream = 1},
+			{.offset = 10, .life = 2, .kind = STAMP_ENDED, .code = CLD_EXITED, .number = 3},
+			{.offset = 10, .life = 3, .kind = STAMP_FAILED, .number = ENOENT}},
+		7);
+	assert_stamped(9,
+		T(1) "#1 --- started pid 7\n" T(2) "#1 | a\n" T(2) "#1 | fatal\n" T(3) "#1 --- ended: SIGSEGV (core dumped)\n" T(
+			4) "#2 --- started pid 8\n" T(5) "#2 | b\n" T(6) "#2 --- ended: exit 3\n" T(7) "#3 --- could not be started: No such file or directory\n");
+	assert_stamped(1, T(4) "#2 --- started pid 8\n" T(5) "#2 | b\n" T(6) "#2 --- ended: exit 3\n" T(
+				  7) "#3 --- could not be started: No such file or directory\n");
 }
 
 static void test_a_line_of_two_streams_is_shown_as_two(void **state)
 {
 	append("oute\nf\n");
-	stamp("x.times", (const struct stamp[]){{.life = 1, .kind = STAMP_LINES, .stream = 1},
-				 {.offset = 3, .life = 1, .kind = STAMP_LINES, .stream = 2}}, 2);
+	stamp("x.times",
+		(const struct stamp[]){{.life = 1, .kind = STAMP_LINES, .stream = 1},
+			{.offset = 3, .life = 1, .kind = STAMP_LINES, .stream = 2}},
+		2);
 	assert_stamped(9, T(1) "#1 | out\n" T(2) "#1 ! e\n" T(2) "#1 ! f\n");
 }
 
 static void test_what_is_cut_and_what_is_lost_is_shown(void **state)
 {
 	append("rest\nb\n");
-	stamp("x.times", (const struct stamp[]){{.life = 1, .kind = STAMP_CUT, .stream = 1},
-				 {.offset = 5, .life = 1, .kind = STAMP_LOST, .number = 99},
-				 {.offset = 5, .life = 1, .kind = STAMP_LINES, .stream = 1}}, 3);
-	assert_stamped(9, T(1) "#1 + rest\n" T(2) "#1 --- 99 bytes are lost: they could not be written here\n" T(3)
-		"#1 | b\n");
+	stamp("x.times",
+		(const struct stamp[]){{.life = 1, .kind = STAMP_CUT, .stream = 1},
+			{.offset = 5, .life = 1, .kind = STAMP_LOST, .number = 99},
+			{.offset = 5, .life = 1, .kind = STAMP_LINES, .stream = 1}},
+		3);
+	assert_stamped(
+		9, T(1) "#1 + rest\n" T(2) "#1 --- 99 bytes are lost: they could not be written here\n" T(
+			   3) "#1 | b\n");
 }
 
 static void test_stamps_of_another_file_are_not_shown(void **state)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The transport against nng itself: what another language's binding of nng sees when it talks to us. The nng
  * side blocks in nng's own threads, so one thread runs it while the test runs the transport.
@@ -23,7 +24,7 @@
 #include "tests/fact.h"
 
 #define PATIENCE_MS 20000
-#define FRAMES_N 100000
+#define FRAMES_N    100000
 
 struct world {
 	char dir[64];
@@ -227,7 +228,7 @@ static void *ask_three_times(void *arg)
 		if (nng_send(socket, (void *)"question", 8, 0) != 0 || nng_recvmsg(socket, &msg, 0) != 0)
 			goto out;
 		ret = (void *)"understand";
-		if (nng_msg_len(msg) == 6 && memcmp(nng_msg_body(msg), "answer", 6) == 0)
+		if (nng_msg_len(msg) == 6 && !memcmp(nng_msg_body(msg), "answer", 6))
 			ret = NULL;
 		nng_msg_free(msg);
 		if (ret)
@@ -267,7 +268,7 @@ static void *answer_once(void *arg)
 
 	if (nng_recvmsg(socket, &msg, 0) != 0)
 		return (void *)"receive";
-	if (nng_msg_len(msg) != 8 || memcmp(nng_msg_body(msg), "question", 8) != 0)
+	if (nng_msg_len(msg) != 8 || memcmp(nng_msg_body(msg), "question", 8))
 		return (void *)"understand";
 	nng_msg_clear(msg);
 	nng_msg_append(msg, "answer", 6);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The transport from outside: two transports in one process where that is enough, a second process (this
  * program again, see peer_main) where credentials and death matter, and plain Unix sockets for peers that
@@ -34,7 +35,7 @@
 
 static bool is_native(void)
 {
-	return strcmp(transport_name(), "native") == 0;
+	return !strcmp(transport_name(), "native");
 }
 
 static struct transport_peer myself(void)
@@ -42,7 +43,7 @@ static struct transport_peer myself(void)
 	return (struct transport_peer){.uid = getuid(), .pid = getpid()};
 }
 
-/* --- tools ------------------------------------------------------------------------------------------- */
+/* ---- tools ---- */
 
 struct world {
 	char dir[64];
@@ -155,8 +156,8 @@ static void raw_wait_closed(struct transport *transport, int fd)
 	close(fd);
 }
 
-static void expect_event(struct transport *transport, enum transport_event_type type,
-	struct transport_event *ret)
+static void expect_event(
+	struct transport *transport, enum transport_event_type type, struct transport_event *ret)
 {
 	struct transport_event event;
 
@@ -315,8 +316,8 @@ static int world_teardown(void **state)
 	while (kept_take(w->a, &event) || kept_take(w->b, &event))
 		;
 	/*
-	 * nng closes descriptors on a thread of its own, and 1.5.2 forgets those of a pipe that comes just when its
-	 * socket is closed.
+	 * nng closes descriptors on a thread of its own, and 1.5.2 forgets those of a pipe that comes just
+	 * when its socket is closed.
 	 */
 	while (count_fds() != w->fds && clock_now_ms() < deadline_ms)
 		poll(NULL, 0, 1);
@@ -326,7 +327,7 @@ static int world_teardown(void **state)
 	return 0;
 }
 
-/* --- links ------------------------------------------------------------------------------------------- */
+/* ---- links ---- */
 
 static void test_both_ends_come_up_and_know_each_other(void **state)
 {
@@ -555,7 +556,7 @@ static void test_dialling_where_nobody_listens_fails_at_once(void **state)
 	unlink(w->path);
 }
 
-/* --- admission --------------------------------------------------------------------------------------- */
+/* ---- admission ---- */
 
 static void test_a_peer_of_another_user_is_refused(void **state)
 {
@@ -621,7 +622,7 @@ static void test_a_second_dialer_is_refused_and_the_first_goes_on(void **state)
 	expect_silence(w->a);
 }
 
-/* --- peers that die or talk nonsense ----------------------------------------------------------------- */
+/* ---- peers that die or talk nonsense ---- */
 
 static void test_what_a_killed_peer_sent_arrives_before_down(void **state)
 {
@@ -711,7 +712,7 @@ up:
 	raw_wait_closed(w->a, fd);
 }
 
-/* --- freeing ----------------------------------------------------------------------------------------- */
+/* ---- freeing ---- */
 
 static void test_a_freed_link_says_nothing_more(void **state)
 {
@@ -766,7 +767,7 @@ static void test_freeing_amid_traffic_is_safe(void **state)
 	}
 }
 
-/* --- hello ------------------------------------------------------------------------------------------- */
+/* ---- hello ---- */
 
 struct held {
 	uint64_t id;
@@ -968,7 +969,10 @@ static void test_a_server_reads_one_hello_of_a_client_at_a_time(void **state)
 	fd = raw_connect(w->path);
 	raw_write(fd, sp_req, 8);
 	/* two requests in one go, the second with a trace of two hops */
-	raw_write(fd, "\1\0\0\0\0\0\0\0\5\x80\0\0\7a" "\1\0\0\0\0\0\0\0\11\0\0\0\3\x80\0\0\10b", 32);
+	raw_write(fd,
+		"\1\0\0\0\0\0\0\0\5\x80\0\0\7a"
+		"\1\0\0\0\0\0\0\0\11\0\0\0\3\x80\0\0\10b",
+		32);
 	expect_event(w->a, TRANSPORT_HELLO, &event);
 	assert_int_equal(event.size_bytes, 1);
 	assert_int_equal(event.data[0], 'a');
@@ -991,7 +995,7 @@ static void test_a_server_reads_one_hello_of_a_client_at_a_time(void **state)
 	close(fd);
 }
 
-/* --- the process ------------------------------------------------------------------------------------- */
+/* ---- the process ---- */
 
 static void test_signals_are_not_for_the_threads_of_nng(void **state)
 {
@@ -1011,7 +1015,7 @@ static void test_signals_are_not_for_the_threads_of_nng(void **state)
 		if (!file)
 			continue;
 		while (fgets(line, sizeof(line), file)) {
-			if (strncmp(line, "Name:\tnng:", 10) == 0)
+			if (!strncmp(line, "Name:\tnng:", 10))
 				is_nng = true;
 			sscanf(line, "SigBlk: %llx", &blocked);
 		}
@@ -1026,9 +1030,11 @@ static void test_signals_are_not_for_the_threads_of_nng(void **state)
 	assert_true(checked > 0 || is_native());
 }
 
-/* --- doors ------------------------------------------------------------------------------------------- */
+/* ---- doors ---- */
 
-/* Before a write of a dialer the door comes to turn out whoever is silent at it (linked with --wrap=sendmsg). */
+/*
+ * Before a write of a dialer the door comes to turn out whoever is silent at it (linked with --wrap=sendmsg).
+ */
 static struct sendmsg_hook {
 	struct door *door; /* NULL: nothing is to happen */
 	const char *path;
@@ -1250,7 +1256,10 @@ static void test_who_has_spoken_does_not_make_room_at_a_door(void **state)
 	door_free(door);
 }
 
-/* The other made room for others between our connect() and our first word: the listener is not over, so we never were in. */
+/*
+ * The other made room for others between our connect() and our first word: the listener is not over, so we
+ * never were in.
+ */
 static void test_who_lost_its_place_at_a_door_before_it_spoke_was_never_up(void **state)
 {
 	struct world *w = *state;
@@ -1350,7 +1359,7 @@ static void test_what_waits_at_a_door_is_to_be_had_at_once(void **state)
 	door_free(door);
 }
 
-/* --- the second process ------------------------------------------------------------------------------ */
+/* ---- the second process ---- */
 
 static int peer_main(const char *mode, const char *path)
 {
@@ -1359,19 +1368,19 @@ static int peer_main(const char *mode, const char *path)
 	struct transport *transport;
 	struct pipe *link;
 
-	if (strcmp(mode, "echo-stopped") == 0)
+	if (!strcmp(mode, "echo-stopped"))
 		raise(SIGSTOP);
 	if (transport_new(&transport) < 0)
 		return 2;
-	if (strcmp(mode, "join-and-die") == 0 ? pipe_join(transport, path, expect, "mortal", 6, NULL, &link) < 0
-					      : pipe_dial(transport, path, expect, PATIENCE_MS, NULL, &link) < 0)
+	if (!strcmp(mode, "join-and-die") ? pipe_join(transport, path, expect, "mortal", 6, NULL, &link) < 0
+					  : pipe_dial(transport, path, expect, PATIENCE_MS, NULL, &link) < 0)
 		return 3;
 	for (;;) {
 		if (!next_within(transport, &event, PATIENCE_MS, NULL))
 			return 4;
 		switch (event.type) {
 		case TRANSPORT_PIPE_UP:
-			if (strcmp(mode, "send-and-die") != 0 && strcmp(mode, "join-and-die") != 0)
+			if (strcmp(mode, "send-and-die") && strcmp(mode, "join-and-die"))
 				break;
 			for (uint32_t i = 0; i < (*mode == 'j' ? 100u : 10000u); i++) {
 				buf_append(pipe_out(link), &i, sizeof(i));

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
+#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +141,8 @@ static void test_counters_and_names_spread(void **state)
 		buckets_u64[hash_of_u64(&h, i) & 255]++;
 		buckets_name[hash_of_bytes(&h, name, (size_t)len) & 255]++;
 	}
-	for (unsigned i = 0; i < 256; i++) { /* 100 expected in each, 10 standard deviations away is no chance */
+	/* 100 expected in each, 10 standard deviations away is no chance */
+	for (unsigned i = 0; i < 256; i++) {
 		assert_true(buckets_u64[i] > 20 && buckets_u64[i] < 200);
 		assert_true(buckets_name[i] > 20 && buckets_name[i] < 200);
 	}

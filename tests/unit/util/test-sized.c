@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Structs that grow at their ends, between programs and libraries of different ages. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lines about peers that lie. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "libactor/util/throttle.h"
@@ -64,13 +66,15 @@ static void test_a_crowd_has_a_rate_too_and_loses_no_count(void **state)
 		}
 	}
 	assert_int_equal(written, THROTTLE_ALL_BURST_N);
-	for (int i = 0; i < THROTTLE_PEERS_N * 2; i++) { /* later, others have taken the places of all of them */
+	/* later, others have taken the places of all of them */
+	for (int i = 0; i < THROTTLE_PEERS_N * 2; i++) {
 		if (throttle_take(&throttle, 1000000 + (uint64_t)i, 1000 * S, &n_missed)) {
 			written++;
 			missed += n_missed;
 		}
 	}
-	for (const struct throttle_slot *slot = throttle.peers; slot < throttle.peers + THROTTLE_PEERS_N; slot++)
+	for (const struct throttle_slot *slot = throttle.peers; slot < throttle.peers + THROTTLE_PEERS_N;
+		slot++)
 		missed += slot->n_missed;
 	assert_int_equal(written + missed + throttle.all.n_missed, 100000 + THROTTLE_PEERS_N * 2);
 }
