@@ -25,28 +25,25 @@ void service_tell_ready(struct member *member); /* the supervisor: this group is
 
 /* Each: 0 when it has answered or will, -EPROTO when the arguments are not what it takes. */
 /* service-names.c */
-int method_register(
-	struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+int method_register(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int method_unregister(
-	struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
-int method_whereis(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
-int method_names(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_whereis(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_names(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 /* service-pipes.c */
 int method_introduce(
-	struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
-int method_admit(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
-int cast_door(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
-int cast_listening(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_admit(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int cast_door(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n);
+int cast_listening(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n);
 int cast_introduce_failed(
-	struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
-int cast_link_down(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+	struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n);
+int cast_link_down(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n);
 /* service-announce.c */
-int method_announce(
-	struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+int method_announce(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int method_announced(
-	struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
-int method_ready(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_ready(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 /* service-groups.c */
-int cast_group_down(
-	struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
-int cast_groups(struct member *member, const struct wire_frame *frame, struct mp_reader *args, uint32_t n);
+int cast_group_down(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n);
+int cast_groups(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n);

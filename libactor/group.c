@@ -269,7 +269,7 @@ int actor_group_new_sized(actor_group **ret, const struct actor_group_options *g
 	if (!options->ignore_token && group->mode == ACTOR_JOIN_DIRECT)
 		unsetenv("ACTOR_TOKEN"); /* our children are not us */
 	uplink_start(group);
-	r = loop_pump(&group->loop, group_is_connected, group,
+	(void)loop_pump(&group->loop, group_is_connected, group,
 		deadline_after_ms(clock_now_ns(), group->connect_timeout_ms));
 	if (group->uplink.state != UPLINK_UP || !group->uplink.announced) {
 		r = group->uplink.last_error;

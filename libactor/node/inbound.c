@@ -208,14 +208,59 @@ static bool peer_still_linked(actor_group *group, uint64_t id)
 	return peer && peer->pipe;
 }
 
+/* Somebody wants one of our actors to end. */
+static void inbound_end(struct peer *peer, const struct wire_frame *frame)
+{
+	actor_group *group = peer->group;
+	struct actor *to;
+	char reason[64];
+	actor_ref ref;
+
+	to = frame_target(group, frame, &ref);
+	if (!to)
+		return;
+	if (group->is_service) {
+		/* `down` is what ends a node. No frame of a peer ends what everybody else depends on. */
+		if (!peer->refused_end)
+			group_complain(group, peer->is_client ? 0 : peer->id,
+				"group %llu (%s) asks by a frame that %s ends: refused",
+				(unsigned long long)frame->from.group, peer->name, group->name);
+		peer->refused_end = true;
+		return;
+	}
+	snprintf(reason, sizeof(reason), "%.*s", (int)(frame->text.len < 63 ? frame->text.len : 63),
+		frame->text.s ? frame->text.s : "");
+	if (frame->type == WIRE_STOP)
+		actor_request_stop(to, reason);
+	else
+		actor_request_kill(to);
+}
+
+/* False: the peer, or its link, is gone. */
+static bool inbound_pressure(struct peer *peer, const struct wire_frame *frame)
+{
+	const actor_ref *ref = frame->has_ref ? &frame->to.ref : NULL;
+	actor_group *group = peer->group;
+	uint64_t id = peer->id;
+
+	if (ref && !inbound_is_own(peer, *ref)) {
+		peer_cut(peer, "it pauses or resumes an actor of another group");
+		return false;
+	}
+	if (frame->type == WIRE_RESUME) {
+		peer_resume_received(peer, ref);
+		return true;
+	}
+	if (!peer_pause_received(peer, ref))
+		peer_cut(peer, "it pauses too many actors");
+	return peer_still_linked(group, id);
+}
+
 /* False: the peer, or its link, is gone. */
 static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 {
 	actor_group *group = peer->group;
 	struct actor_cause cause;
-	char reason[64];
-	struct actor *to;
-	actor_ref ref;
 	uint64_t id = peer->id;
 
 	if (peer->got_bye && !peer->is_uplink) {
@@ -238,27 +283,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		return inbound_answer(peer, frame);
 	case WIRE_STOP:
 	case WIRE_KILL:
-		to = frame_target(group, frame, &ref);
-		if (!to)
-			break;
-		if (group->is_service) {
-			/*
-			 * a node is ended by `down`, which is asked for; no frame of a peer ends what
-			 * everybody else depends on
-			 */
-			if (!peer->refused_end)
-				group_complain(group, peer->is_client ? 0 : peer->id,
-					"group %llu (%s) asks by a frame that %s ends: refused",
-					(unsigned long long)frame->from.group, peer->name, group->name);
-			peer->refused_end = true;
-			break;
-		}
-		snprintf(reason, sizeof(reason), "%.*s", (int)(frame->text.len < 63 ? frame->text.len : 63),
-			frame->text.s ? frame->text.s : "");
-		if (frame->type == WIRE_STOP)
-			actor_request_stop(to, reason);
-		else
-			actor_request_kill(to);
+		inbound_end(peer, frame);
 		break;
 	case WIRE_MONITOR:
 		return inbound_monitor(peer, frame);
@@ -276,20 +301,8 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		monitor_down_received(group, frame->id, frame->from, &cause);
 		return peer_still_linked(group, id);
 	case WIRE_PAUSE:
-		if (frame->has_ref && !inbound_is_own(peer, frame->to.ref)) {
-			peer_cut(peer, "it pauses or resumes an actor of another group");
-			return false;
-		}
-		if (!peer_pause_received(peer, frame->has_ref ? &frame->to.ref : NULL))
-			peer_cut(peer, "it pauses too many actors");
-		return peer_still_linked(group, id);
 	case WIRE_RESUME:
-		if (frame->has_ref && !inbound_is_own(peer, frame->to.ref)) {
-			peer_cut(peer, "it pauses or resumes an actor of another group");
-			return false;
-		}
-		peer_resume_received(peer, frame->has_ref ? &frame->to.ref : NULL);
-		break;
+		return inbound_pressure(peer, frame);
 	case WIRE_PING:
 		wire_put_pong(peer_out(peer), frame->id);
 		peer_wrote(peer);

@@ -71,8 +71,6 @@ void log_write(enum log_level level, const char *format, ...)
 	line[size++] = '\n';
 	if (log_hook)
 		log_hook();
-	/* Nobody to tell when stderr is gone. */
-	if (write(STDERR_FILENO, line, size) < 0)
-		size = 0;
+	(void)!write(STDERR_FILENO, line, size); /* when stderr is gone nobody can be told */
 	errno = saved_errno;
 }

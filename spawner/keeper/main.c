@@ -94,6 +94,7 @@ static bool number_read(const char *text, unsigned long max, unsigned long *ret)
 }
 
 /* -1: go on; else exit with this code. */
+/* NOLINTNEXTLINE(readability-function-size): one option after the other */
 static int start_options(struct keeper *keeper, int argc, char **argv)
 {
 	static const struct option options[] = {

@@ -69,7 +69,7 @@ static void supervisor_run(struct keeper *keeper, int socket_fd)
 	while ((entry = keeper_table_each(&keeper->table, &at)))
 		if (entry->spawn_flags & KEEPER_SPAWN_DAEMON && keeper_entry_has_process(entry)) {
 			snprintf(number, sizeof(number), "%d", (int)entry->pid);
-			n = env_add(env, n, KEEPER_DAEMON_VARIABLE, number);
+			(void)env_add(env, n, KEEPER_DAEMON_VARIABLE, number);
 			break;
 		}
 

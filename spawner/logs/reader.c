@@ -300,7 +300,6 @@ static int log_reader_seek_back(int fd, uint64_t *n, off_t *ret)
 
 		if (got != (ssize_t)want) {
 			r = got < 0 ? -errno : 0; /* truncated meanwhile: begin at its new beginning */
-			at = 0;
 			break;
 		}
 		for (size_t i = want; i > 0; i--) {
