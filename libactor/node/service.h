@@ -60,10 +60,10 @@ int service_ping_broker(actor *self, const char *answered, int64_t timeout_ms);
 bool service_broker_is_silent(const actor *self);
 
 /*
- * Asks when all that was sent to the group @to (0: the broker) before is out of our hands. *ok*: the kernel has it
- * for a group with a direct link, and the broker has passed it on to the kernel for a group that it routes
- * for (*routed*); our death cannot lose it any more. Not ok: the way broke, some of it may be lost. The
- * answers for one group come in the order of the asking.
+ * Asks when all that was sent to the group @to (0: the broker) before is out of our hands. *ok*: the kernel
+ * has it for a group with a direct link, and the broker has passed it on to the kernel for a group that it
+ * routes for (*routed*); our death cannot lose it any more. Not ok: the way broke, some of it may be lost.
+ * The answers for one group come in the order of the asking.
  */
 void service_hand_over(actor *self, uint64_t to, uint64_t number);
 
