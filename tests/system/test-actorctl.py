@@ -23,6 +23,7 @@ import time
 import traceback
 
 from facts import chosen
+from node import plain
 
 ACTORCTL = os.path.abspath(sys.argv[1])
 MIRROR = os.path.abspath(sys.argv[2])
@@ -1278,7 +1279,7 @@ def main():
             failed += 1
             print(f"not ok {n} - {name}", flush=True)
             for line in traceback.format_exc().splitlines():
-                print("# " + line, flush=True)
+                print("# " + plain(line), flush=True)
     left = of_this_test()
     print(f"{'not ok' if left else 'ok'} {len(tests) + 1} - no process is left behind{' ' + str(left) if left else ''}", flush=True)
     for pid in left:
@@ -1288,7 +1289,7 @@ def main():
             for file in (f for f in files if ".times" not in f):
                 with open(os.path.join(dirpath, file), errors="replace") as f:
                     for line in f.read().splitlines()[-20:]:
-                        print(f"# {file}: {line}")
+                        print(f"# {file}: {plain(line)}")
     shutil.rmtree(ROOT, ignore_errors=True)
     return 1 if failed or left else 0
 

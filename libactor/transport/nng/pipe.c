@@ -30,6 +30,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <nng/nng.h>
 #include <nng/protocol/pair0/pair.h>
 #include <stdlib.h>
 #include <string.h>
