@@ -57,6 +57,7 @@ int on_group_ready(actor *self, const actor_msg *msg);
 int on_handed_over(actor *self, const actor_msg *msg);
 int on_io(actor *self, const actor_msg *msg);
 int on_owner_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause);
+int on_dirs(actor *self, const actor_msg *msg);
 int on_tell_again(actor *self, const actor_msg *msg);
 int on_timer(actor *self, const actor_msg *msg);
 int on_turn(actor *self, const actor_msg *msg);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libactor/protocol/mp.h"
 #include "libactor/util/log.h"
 #include "spawner/shared/runtime-dir.h"
 #include "spawner/supervisor/supervisor.h"
@@ -56,12 +57,37 @@ void supervisor_group_dir_make(struct supervisor *supervisor, uint64_t group)
 		log_warning("%s/g/%s cannot be made: %s", supervisor->runtime_dir, name, strerror(errno));
 }
 
+/*
+ * Not now: whoever waits for the end of this group is to hear of it first, and that leaves when the turn of the
+ * loop is over. Without memory, or a timer, it is done at once.
+ */
 void supervisor_group_dir_remove(struct supervisor *supervisor, uint64_t group)
+{
+	mp_put_uint(&supervisor->dirs_over, group);
+	if (buf_error(&supervisor->dirs_over) < 0 ||
+		(!supervisor->dirs_due && actor_send_after(supervisor->self, 1, "dirs", NULL, "") < 0))
+		supervisor_group_dirs_remove(supervisor);
+	else
+		supervisor->dirs_due = true;
+}
+
+static void dir_remove(struct supervisor *supervisor, uint64_t group)
 {
 	char name[24];
 
-	groups_dir_look(supervisor);
 	snprintf(name, sizeof(name), "%" PRIu64, group);
 	if (runtime_dir_remove(supervisor->groups_dir_fd, name) == -ENOTEMPTY)
 		log_info("%s/g/%s stays: it has something that is no socket", supervisor->runtime_dir, name);
+}
+
+void supervisor_group_dirs_remove(struct supervisor *supervisor)
+{
+	struct mp_reader r = mp_reader(supervisor->dirs_over.data, supervisor->dirs_over.size_bytes);
+	uint64_t group;
+
+	supervisor->dirs_due = false;
+	groups_dir_look(supervisor);
+	while (mp_read_uint(&r, &group) == 0)
+		dir_remove(supervisor, group);
+	buf_reset(&supervisor->dirs_over, 4096);
 }

@@ -122,6 +122,13 @@ int on_broker_down(actor *self, const actor_msg *msg)
 	return 0;
 }
 
+int on_dirs(actor *self, const actor_msg *msg)
+{
+	if (is_from_within(self, msg))
+		supervisor_group_dirs_remove(supervisor_of(self));
+	return 0;
+}
+
 int on_tell_again(actor *self, const actor_msg *msg)
 {
 	struct supervisor *supervisor = supervisor_of(self);

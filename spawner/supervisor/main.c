@@ -274,6 +274,7 @@ int main(int argc, char **argv)
 	supervisor_sync_with_keeper(&supervisor, &hello.hello);
 	r = run(&supervisor);
 	outputs_deinit(&supervisor.outputs);
+	buf_deinit(&supervisor.dirs_over);
 	node_free(supervisor.node);
 	state_deinit(&supervisor.state);
 	keeper_link_deinit(&supervisor.keeper);

@@ -61,6 +61,7 @@ static const struct actor_method methods[] = {
 	{.name = "broker_lives", .on_cast = on_broker_lives},
 	{.name = "broker_down", .on_cast = on_broker_down},
 	{.name = "tell_again", .on_cast = on_tell_again},
+	{.name = "dirs", .on_cast = on_dirs},
 	{.name = "handed_over", .on_cast = on_handed_over},
 	{.name = "client_gone", .on_cast = on_client_gone},
 	{.name = "broker_late", .on_cast = on_broker_late},

@@ -55,7 +55,9 @@ struct supervisor {
 	uint64_t looked_at; /* group id of that broker */
 	int64_t hang_limit_ms;
 	uint64_t broker_up_ns;
-	bool again_is_due; /* a timer will tell notices again that were lost on the way */
+	struct buf dirs_over; /* ids of groups whose directories may go, one msgpack uint each */
+	bool dirs_due;        /* a timer will remove them */
+	bool again_is_due;    /* a timer will tell notices again that were lost on the way */
 	bool ready_told;
 	bool stopped; /* the last turn was taken */
 };
@@ -87,7 +89,8 @@ extern const struct actor_behavior supervisor_behavior;
 
 /* dirs.c */
 void supervisor_group_dir_make(struct supervisor *supervisor, uint64_t group);
-void supervisor_group_dir_remove(struct supervisor *supervisor, uint64_t group);
+void supervisor_group_dir_remove(struct supervisor *supervisor, uint64_t group); /* soon */
+void supervisor_group_dirs_remove(struct supervisor *supervisor);                /* those that are due */
 int supervisor_groups_dir_open(struct supervisor *supervisor);
 
 /* tell.c */
