@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The processes of a node, in virtual time, with a keeper that does what the test says. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libactor/protocol/mp.h"
+#include "spawner/node/node.h"
+#include "tests/fact.h"
+
+#define MS        UINT64_C(1000000)
+#define NODE_ID   0xabcu
+#define WORDS_MAX 4096
+
+#define CLIENT(n) (UINT64_C(1) << 63 | (n)) /* a group that the broker admitted */
+
+static const actor_ref caller = {NODE_ID, CLIENT(77), 5};
+
+/* What came out, as words in order. */
+struct fixture {
+	struct node *node;
+	uint64_t now_ns;
+	uint64_t next_group;
+	uint64_t seq;
+	char words[WORDS_MAX];
+	uint64_t last_notice;
+	struct buf state[2]; /* the chunks of a state: snapshot and what followed, in one */
+};
+
+static int from_token[8]; /* addresses stand for callers */
+#define FROM(n) (&from_token[n])
+static bool with_broker;
+static size_t max_processes;   /* 0: no limit */
+static uint64_t charged_group; /* of whoever waits; 0: nobody */
+
+static inline uint64_t caller_group(const void *from)
+{
+	return charged_group;
+}
+
+static inline struct node *fresh_node(void)
+{
+	struct node_config config = {
+		.node_id = NODE_ID,
+		.seed = 1,
+		.broker = with_broker ? "/bin/broker" : NULL,
+		.caller_group = caller_group,
+		.max_processes = max_processes,
+		.max_files = 1024,
+	};
+	struct node *node;
+
+	assert_int_equal(node_new(&node, &config), 0);
+	return node;
+}
+
+static inline int setup(void **arg)
+{
+	static struct fixture f;
+
+	charged_group = 0;
+	with_broker = false;
+	max_processes = 0;
+	f = (struct fixture){.now_ns = 1000 * 1000 * MS, .next_group = 100};
+	f.node = fresh_node();
+	node_start(f.node, f.now_ns);
+	node_reserved(f.node, f.next_group, 1024, f.now_ns);
+	node_synced(f.node, f.now_ns);
+	*arg = &f;
+	return 0;
+}
+
+static inline int teardown(void **arg)
+{
+	struct fixture *f = *arg;
+
+	node_free(f->node);
+	buf_deinit(&f->state[0]);
+	return 0;
+}
+
+__attribute__((format(printf, 2, 3))) static void word(struct fixture *f, const char *format, ...)
+{
+	size_t n = strlen(f->words);
+	va_list ap;
+
+	if (n && n + 1 < WORDS_MAX)
+		f->words[n++] = ' ';
+	va_start(ap, format);
+	vsnprintf(f->words + n, WORDS_MAX - n, format, ap);
+	va_end(ap);
+}
+
+/* The value of a key of a child map, as text. */
+static const char *value_of(const struct buf *body, const char *key)
+{
+	static char text[300];
+	struct mp_reader r = mp_reader(body->data, body->size_bytes);
+	uint32_t n;
+
+	if (mp_read_map(&r, &n) < 0)
+		return "(no map)";
+	while (n--) {
+		const char *k, *s;
+		size_t k_len, len;
+		uint64_t u;
+
+		assert_int_equal(mp_read_str(&r, &k, &k_len), 0);
+		if (mp_str_is(k, k_len, key)) {
+			if (mp_read_str(&r, &s, &len) == 0)
+				snprintf(text, sizeof(text), "%.*s", (int)len, s);
+			else if (mp_read_uint(&r, &u) == 0)
+				snprintf(text, sizeof(text), "%llu", (unsigned long long)u);
+			else
+				snprintf(text, sizeof(text), mp_peek(&r) == MP_NIL ? "nil" : "?");
+			return text;
+		}
+		assert_int_equal(mp_skip(&r), 0);
+	}
+	return "(no key)";
+}
+
+static inline void act(struct fixture *f, struct node_action *a)
+{
+	struct node_notice notice;
+
+	switch (a->kind) {
+	case NODE_TELL:
+		while (node_next_notice(f->node, a->group, &notice)) {
+			word(f, "down(%llu,%llu,%s)", (unsigned long long)notice.group,
+				(unsigned long long)notice.id, notice.cause->reason);
+			f->last_notice = notice.number;
+		}
+		break;
+	case NODE_GROUP_DOWN:
+		word(f, "group_down(%llu)", (unsigned long long)a->group);
+		break;
+	case NODE_SPAWN: {
+		struct child *child = node_child_by_group(f->node, a->group);
+
+		word(f, "spawn(%s,%llu)", child ? child->name : "?", (unsigned long long)a->group);
+		break;
+	}
+	case NODE_TERM:
+		word(f, "term(%llu,%llu)", (unsigned long long)a->group, (unsigned long long)a->number);
+		break;
+	case NODE_SIGNAL:
+		word(f, "signal(%llu,%d)", (unsigned long long)a->group, a->signo);
+		break;
+	case NODE_KILL_TREE:
+		word(f, "kill(%llu)", (unsigned long long)a->group);
+		break;
+	case NODE_ACK:
+		word(f, "ack(%llu)", (unsigned long long)a->group);
+		break;
+	case NODE_OWNER_WATCH:
+		word(f, "owner(%llu)", (unsigned long long)a->number);
+		break;
+	case NODE_OWNER_UNWATCH:
+		word(f, "unowner(%llu)", (unsigned long long)a->number);
+		break;
+	case NODE_REPLY:
+		if (a->error)
+			word(f, "error%d(%s)", (int)((int *)a->from - from_token), a->error);
+		else if (mp_peek(&(struct mp_reader){a->body.data, a->body.data + a->body.size_bytes}) ==
+			 MP_MAP)
+			word(f, "reply%d(%s)", (int)((int *)a->from - from_token),
+				value_of(&a->body, "state"));
+		else
+			word(f, "reply%d", (int)((int *)a->from - from_token));
+		break;
+	case NODE_STOPPED:
+		word(f, "stopped");
+		break;
+	case NODE_RESERVE:
+		word(f, "reserve");
+		break;
+	case NODE_CLEAN:
+	case NODE_LOG:
+	case _NODE_ACTION_N:
+		break;
+	}
+	node_action_free(a);
+}
+
+/* One turn of the shell: early actions, the state, late actions. */
+static inline const char *turn(struct fixture *f)
+{
+	struct node_action *a;
+
+	f->words[0] = 0;
+	while ((a = node_next_early(f->node)))
+		act(f, a);
+	if (node_state_is_dirty(f->node))
+		node_state_put_changes(f->node, &f->state[0]);
+	while ((a = node_next_late(f->node)))
+		act(f, a);
+	return f->words;
+}
+
+static inline void spec_make(struct spec *spec, const char *name, enum supervision_restart restart)
+{
+	*spec = (struct spec){
+		.name = name ? strdup(name) : NULL,
+		.argv = calloc(2, sizeof(char *)),
+		.restart = restart,
+		.backoff_min_ms = 100,
+		.backoff_max_ms = 30000,
+		.stop_timeout_ms = 1000,
+	};
+	spec->argv[0] = strdup("/bin/true");
+}
+
+static inline void spawn(
+	struct fixture *f, const char *name, enum supervision_restart restart, enum node_wait wait)
+{
+	struct spec spec;
+
+	spec_make(&spec, name, restart);
+	node_spawn(f->node, &spec, caller, FROM(1), wait, 5000, f->now_ns);
+}
+
+static inline struct keeper_slot slot_of(struct fixture *f, uint64_t group, enum keeper_stage stage)
+{
+	struct keeper_slot slot = {
+		.cookie = group,
+		.group_id = group,
+		.seq = ++f->seq,
+		.pid = 1000 + (int)group,
+		.stage = stage,
+		.forked_ns = f->now_ns,
+		.exec_ns = stage == KEEPER_RUNNING || stage == KEEPER_EXITED ? f->now_ns : 0,
+		.exited_ns = stage == KEEPER_EXITED ? f->now_ns : 0,
+		.code = CLD_EXITED,
+	};
+
+	return slot;
+}
+
+static inline void runs(struct fixture *f, uint64_t group)
+{
+	struct keeper_slot slot = slot_of(f, group, KEEPER_RUNNING);
+
+	node_slot(f->node, &slot, NULL, f->now_ns);
+}
+
+static inline void ends(struct fixture *f, uint64_t group, int code, int status)
+{
+	struct keeper_slot slot = slot_of(f, group, KEEPER_EXITED);
+
+	slot.code = code;
+	slot.status = status;
+	node_slot(f->node, &slot, NULL, f->now_ns);
+}
+
+static inline void fails(struct fixture *f, uint64_t group, int error)
+{
+	struct keeper_slot slot = slot_of(f, group, KEEPER_FAILED);
+
+	slot.error = error;
+	slot.step = KEEPER_STEP_EXEC;
+	node_slot(f->node, &slot, NULL, f->now_ns);
+}
+
+static inline void advance(struct fixture *f, uint64_t ms)
+{
+	f->now_ns += ms * MS;
+	node_timer(f->node, f->now_ns);
+}
+
+static inline const char *state_of(struct fixture *f, const char *name)
+{
+	struct child *child = node_child_by_name(f->node, name);
+
+	return child ? child_state_name(child) : "none";
+}
+
+static inline const char *field(struct fixture *f, const char *name, const char *key)
+{
+	struct buf b = BUF_INIT;
+	const char *text;
+
+	node_put_child(f->node, &b, node_child_by_name(f->node, name), f->now_ns, SIZE_MAX);
+	text = value_of(&b, key);
+	buf_deinit(&b);
+	return text;
+}
+
+/* kill -9 of the supervisor: a new one reads what was written. */
+static inline void die(struct fixture *f)
+{
+	node_free(f->node);
+	f->node = fresh_node();
+	assert_int_equal(node_state_load(f->node, f->state[0].data, f->state[0].size_bytes), 0);
+	node_start(f->node, f->now_ns);
+	node_reserved(f->node, f->next_group += 5000, 1024, f->now_ns);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

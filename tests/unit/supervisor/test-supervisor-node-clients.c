@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owners, monitors and notices; what a caller made goes with it. */
+#include "tests/unit/supervisor/node-world.h"
+
+/* ---- owners and monitors ---- */
+
+static void test_an_owned_child_goes_with_its_owner(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec.owned = true;
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
+	assert_string_equal(turn(f), "owner(1) spawn(a,100) reply1(starting)");
+	runs(f, 100);
+	node_owner_gone(f->node, 1, f->now_ns);
+	assert_string_equal(turn(f), "term(100,1000)");
+	ends(f, 100, CLD_KILLED, SIGTERM);
+	assert_string_equal(turn(f), "ack(100) group_down(100) unowner(1)");
+	assert_int_equal(node_count(f->node), 0);
+	node_owner_gone(f->node, 1, f->now_ns);
+	assert_string_equal(turn(f), "");
+}
+
+static void test_an_owned_child_that_cannot_be_run_is_given_up(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec.owned = true;
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_UP, 0, f->now_ns);
+	turn(f);
+	fails(f, 100, ENOENT);
+	assert_string_equal(turn(f), "ack(100) group_down(100) error1(exec) unowner(1)");
+	assert_int_equal(node_count(f->node), 0);
+	assert_true(node_next_deadline(f->node) == SUPERVISION_NEVER);
+}
+
+static void test_each_monitor_goes_off_once(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec.monitor = true;
+	spec.monitor_id = 5;
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
+	node_monitor(f->node, 100, caller, 6, FROM(2));
+	node_monitor(f->node, 100, caller, 7, FROM(2));
+	node_demonitor(f->node, caller, 7, FROM(2));
+	runs(f, 100);
+	turn(f);
+	ends(f, 100, CLD_KILLED, SIGABRT);
+	assert_string_equal(
+		turn(f), "ack(100) group_down(100) down(100,5,signal) down(100,6,signal) spawn(a,101)");
+	runs(f, 101);
+	ends(f, 101, CLD_KILLED, SIGABRT);
+	assert_string_equal(turn(f), "ack(101) group_down(101)");
+}
+
+static void test_monitors_of_the_gone_go_off_at_once_with_what_is_known(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	runs(f, 100);
+	ends(f, 100, CLD_EXITED, 3);
+	turn(f);
+	node_monitor(f->node, 100, caller, 1, FROM(2));
+	node_monitor(f->node, 4711, caller, 2, FROM(2));
+	assert_string_equal(turn(f), "reply2 reply2 down(100,1,exit) down(4711,2,noproc)");
+}
+
+static void test_the_monitors_of_a_dead_watcher_are_forgotten(void **arg)
+{
+	struct fixture *f = *arg;
+	actor_ref watcher = {NODE_ID, 101, 1};
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "w", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	runs(f, 100);
+	runs(f, 101);
+	node_monitor(f->node, 100, watcher, 1, FROM(2));
+	turn(f);
+	ends(f, 101, CLD_EXITED, 0);
+	turn(f);
+	ends(f, 100, CLD_EXITED, 0);
+	assert_string_equal(turn(f), "ack(100) group_down(100) spawn(a,102)");
+}
+
+/* ---- notices: told until they were handed over, whoever dies when ---- */
+
+static void watched_end(struct fixture *f)
+{
+	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	runs(f, 100);
+	node_monitor(f->node, 100, caller, 1, FROM(2));
+	turn(f);
+	ends(f, 100, CLD_KILLED, SIGSEGV);
+}
+
+static void restarted(struct fixture *f)
+{
+	die(f);
+	node_synced(f->node, f->now_ns);
+}
+
+static void test_a_notice_that_was_not_handed_over_is_told_by_the_next_supervisor(void **arg)
+{
+	struct fixture *f = *arg;
+
+	watched_end(f);
+	assert_string_equal(turn(f), "ack(100) group_down(100) down(100,1,signal)");
+	for (int i = 0; i < 3; i++) {
+		restarted(f);
+		assert_string_equal(turn(f), "down(100,1,signal)");
+	}
+	assert_string_equal(turn(f), "");
+}
+
+static void test_a_notice_that_was_written_and_not_told_is_told_by_the_next_supervisor(void **arg)
+{
+	struct fixture *f = *arg;
+
+	watched_end(f);
+	node_state_put_changes(f->node, &f->state[0]); /* and it dies before the first late action */
+	restarted(f);
+	assert_string_equal(turn(f), "down(100,1,signal)");
+}
+
+static void test_a_notice_that_was_handed_over_is_not_told_again(void **arg)
+{
+	struct fixture *f = *arg;
+
+	watched_end(f);
+	turn(f);
+	node_notices_handed(f->node, caller.group, f->last_notice);
+	assert_true(node_state_is_dirty(f->node));
+	assert_string_equal(turn(f), "");
+	restarted(f);
+	assert_string_equal(turn(f), "");
+	node_notices_handed(f->node, caller.group, f->last_notice); /* of whom nothing is left: no matter */
+}
+
+static void test_a_notice_that_was_lost_on_the_way_is_told_again_before_later_ones(void **arg)
+{
+	struct fixture *f = *arg;
+
+	watched_end(f);
+	turn(f);
+	node_monitor(f->node, 4711, caller, 2, FROM(2));
+	node_notices_lost(f->node, caller.group);
+	node_tell_again(f->node);
+	assert_string_equal(turn(f), "reply2 down(100,1,signal) down(4711,2,noproc)");
+	node_tell_again(f->node);
+	assert_string_equal(turn(f), "");
+	node_notices_handed(f->node, caller.group, f->last_notice - 1); /* the first one */
+	node_notices_lost(f->node, caller.group);
+	node_tell_again(f->node);
+	assert_string_equal(turn(f), "down(4711,2,noproc)");
+}
+
+static void test_a_notice_that_was_taken_back_is_not_told_again(void **arg)
+{
+	struct fixture *f = *arg;
+
+	watched_end(f);
+	turn(f);
+	node_demonitor(f->node, caller, 1, NULL);
+	turn(f);
+	restarted(f);
+	assert_string_equal(turn(f), "");
+}
+
+static uint32_t n_groups_put(struct fixture *f, unsigned which)
+{
+	struct buf b = BUF_INIT;
+	struct mp_reader r;
+	uint32_t n;
+
+	node_put_groups(f->node, &b);
+	r = mp_reader(b.data, b.size_bytes);
+	assert_int_equal(mp_read_array(&r, &n), 0);
+	assert_int_equal(n, 4);
+	while (which--)
+		assert_int_equal(mp_skip(&r), 0);
+	assert_int_equal(mp_read_array(&r, &n), 0);
+	buf_deinit(&b);
+	return n;
+}
+
+#define EXITS   1
+#define CLIENTS 3
+
+static void test_the_broker_is_owed_an_end_until_it_has_heard_of_it(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	node_free(f->node);
+	with_broker = true;
+	f->node = fresh_node();
+	node_start(f->node, f->now_ns);
+	node_reserved(f->node, 100, 1024, f->now_ns);
+	node_synced(f->node, f->now_ns);
+	turn(f); /* the broker is group 100 */
+	spec_make(&spec, "a", SUPERVISION_TEMPORARY);
+	spec.owned = true; /* so that it is forgotten at its end */
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
+	runs(f, 101);
+	node_owner_gone(f->node, node_child_by_name(f->node, "a")->number, f->now_ns);
+	ends(f, 101, CLD_KILLED, SIGSEGV);
+	turn(f);
+	assert_int_equal(node_count(f->node), 0);
+	for (int i = 0; i < 2; i++) {
+		restarted(f);
+		turn(f);
+		assert_int_equal(n_groups_put(f, EXITS), 1);
+	}
+	node_broker_told(f->node, node_last_number(f->node));
+	turn(f);
+	restarted(f);
+	assert_int_equal(n_groups_put(f, EXITS), 0);
+}
+
+/* ---- what a caller made is charged to it and goes with it ---- */
+
+static void test_what_a_caller_made_goes_with_it(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spec_make(&spec, "owned", SUPERVISION_PERMANENT);
+	spec.owned = true;
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
+	runs(f, 100);
+	runs(f, 101);
+	node_monitor(f->node, 100, caller, 1, FROM(2));
+	charged_group = caller.group;
+	node_wait(f->node, "a", NODE_WAIT_DOWN, 0, FROM(3), f->now_ns);
+	charged_group = CLIENT(78);
+	node_wait(f->node, "a", NODE_WAIT_DOWN, 0, FROM(4), f->now_ns);
+	node_monitor(f->node, 100, (actor_ref){NODE_ID, CLIENT(78), 1}, 2, FROM(2));
+	turn(f);
+	assert_int_equal(n_groups_put(f, CLIENTS), 2);
+	node_client_gone(f->node, caller.group, f->now_ns);
+	assert_string_equal(turn(f), "error3(stopped) term(101,1000)");
+	assert_int_equal(n_groups_put(f, CLIENTS), 1);
+	node_stop(f->node, "a", false, NULL, f->now_ns);
+	ends(f, 100, CLD_KILLED, SIGTERM);
+	assert_string_equal(
+		turn(f), "term(100,1000) ack(100) group_down(100) down(100,2,shutdown) reply4(down)");
+	node_notices_handed(f->node, CLIENT(78), f->last_notice);
+	assert_int_equal(n_groups_put(f, CLIENTS), 0);
+}
+
+static void test_what_was_removed_is_not_its_owners_any_more(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	spec_make(&spec, "owned", SUPERVISION_TEMPORARY);
+	spec.owned = true;
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
+	runs(f, 100);
+	ends(f, 100, CLD_EXITED, 0);
+	turn(f);
+	if (node_child_by_name(f->node, "owned"))
+		node_remove(f->node, "owned", false, FROM(2), f->now_ns);
+	turn(f);
+	assert_null(node_child_by_name(f->node, "owned"));
+	assert_int_equal(n_groups_put(f, CLIENTS), 0);
+	node_client_gone(f->node, caller.group, f->now_ns);
+	assert_string_equal(turn(f), "");
+}
+
+static void test_notices_of_a_caller_that_is_gone_are_dropped(void **arg)
+{
+	struct fixture *f = *arg;
+
+	watched_end(f);
+	turn(f);
+	node_client_gone(f->node, caller.group, f->now_ns);
+	turn(f);
+	restarted(f);
+	assert_string_equal(turn(f), "");
+}
+
+static void test_what_comes_from_a_caller_after_its_end_makes_nothing(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	turn(f);
+	node_client_gone(f->node, caller.group, f->now_ns);
+	node_monitor(f->node, 100, caller, 1, FROM(2));
+	charged_group = caller.group;
+	node_wait(f->node, "a", NODE_WAIT_DOWN, 0, FROM(3), f->now_ns);
+	assert_string_equal(turn(f), "error2(overloaded) error3(stopped)");
+	assert_int_equal(n_groups_put(f, CLIENTS), 0);
+	for (uint64_t i = 0; i < 2 * NODE_GONE_MAX; i++) /* that is not kept for ever */
+		node_client_gone(f->node, CLIENT(1000 + i), f->now_ns);
+	node_monitor(f->node, 100, caller, 1, FROM(2));
+	assert_string_equal(turn(f), "reply2");
+}
+
+static void test_clients_of_the_supervisor_before_are_gone(void **arg)
+{
+	struct fixture *f = *arg;
+	actor_ref its = {NODE_ID, UINT64_C(3) << 62 | 5, 1};
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	node_monitor(f->node, 100, its, 1, FROM(2));
+	turn(f);
+	die(f);
+	runs(f, 100);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	ends(f, 100, CLD_KILLED, SIGKILL);
+	assert_null(strstr(turn(f), "down(100,1"));
+}
+
+static void test_a_watcher_that_ended_unseen_is_told_nothing(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	node_monitor(f->node, 100, (actor_ref){NODE_ID, 99, 1}, 1, FROM(2)); /* of no group that is there */
+	turn(f);
+	die(f);
+	runs(f, 100);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	ends(f, 100, CLD_KILLED, SIGKILL);
+	assert_null(strstr(turn(f), "down(100,1"));
+}
+
+static void test_a_caller_gets_as_much_as_one_may_have_and_others_get_theirs(void **arg)
+{
+	struct fixture *f = *arg;
+	const actor_ref other = {NODE_ID, CLIENT(78), 1};
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	turn(f);
+	for (uint64_t id = 1; id <= NODE_CLIENT_WATCHES_MAX; id++)
+		node_monitor(f->node, 100, (actor_ref){NODE_ID, caller.group, id % 10 + 1}, id, NULL);
+	node_monitor(f->node, 100, caller, 1 << 20, FROM(1));
+	node_monitor(f->node, 100, other, 1, FROM(2));
+	assert_string_equal(turn(f), "error1(overloaded) reply2");
+	node_demonitor(f->node, (actor_ref){NODE_ID, caller.group, 2}, 1, NULL);
+	node_monitor(f->node, 100, caller, 1 << 20, FROM(1));
+	assert_string_equal(turn(f), "reply1");
+
+	charged_group = caller.group;
+	for (int i = 0; i < NODE_CLIENT_WAITERS_MAX; i++)
+		node_wait(f->node, "a", NODE_WAIT_DOWN, 0, FROM(3), f->now_ns);
+	assert_string_equal(turn(f), "");
+	node_wait(f->node, "a", NODE_WAIT_DOWN, 0, FROM(3), f->now_ns);
+	assert_string_equal(turn(f), "error3(overloaded)");
+	charged_group = other.group;
+	node_wait(f->node, "a", NODE_WAIT_UP, 0, FROM(4), f->now_ns);
+	assert_string_equal(turn(f), "reply4(up)");
+}
+
+static void test_the_same_monitor_twice_is_one(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	runs(f, 100);
+	node_monitor(f->node, 100, caller, 1, FROM(2));
+	node_monitor(f->node, 100, caller, 1, FROM(2));
+	turn(f);
+	ends(f, 100, CLD_EXITED, 3);
+	assert_string_equal(turn(f), "ack(100) group_down(100) down(100,1,exit)");
+}
+
+static void test_the_last_lines_are_in_the_cause(void **arg)
+{
+	struct fixture *f = *arg;
+	struct keeper_slot slot;
+
+	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	slot = slot_of(f, 100, KEEPER_EXITED);
+	slot.status = 1;
+	node_slot(f->node, &slot, "cannot open the door", f->now_ns);
+	assert_string_equal(node_child_by_name(f->node, "a")->last_exit.cause.text, "cannot open the door");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_an_owned_child_goes_with_its_owner),
+		T(test_an_owned_child_that_cannot_be_run_is_given_up),
+		T(test_each_monitor_goes_off_once),
+		T(test_monitors_of_the_gone_go_off_at_once_with_what_is_known),
+		T(test_the_monitors_of_a_dead_watcher_are_forgotten),
+		T(test_a_notice_that_was_not_handed_over_is_told_by_the_next_supervisor),
+		T(test_a_notice_that_was_written_and_not_told_is_told_by_the_next_supervisor),
+		T(test_a_notice_that_was_handed_over_is_not_told_again),
+		T(test_a_notice_that_was_lost_on_the_way_is_told_again_before_later_ones),
+		T(test_a_notice_that_was_taken_back_is_not_told_again),
+		T(test_the_broker_is_owed_an_end_until_it_has_heard_of_it),
+		T(test_what_a_caller_made_goes_with_it),
+		T(test_what_was_removed_is_not_its_owners_any_more),
+		T(test_notices_of_a_caller_that_is_gone_are_dropped),
+		T(test_what_comes_from_a_caller_after_its_end_makes_nothing),
+		T(test_clients_of_the_supervisor_before_are_gone),
+		T(test_a_watcher_that_ended_unseen_is_told_nothing),
+		T(test_a_caller_gets_as_much_as_one_may_have_and_others_get_theirs),
+		T(test_the_same_monitor_twice_is_one),
+		T(test_the_last_lines_are_in_the_cause),
+	};
+
+	return run_facts_of("node, clients", tests);
+}

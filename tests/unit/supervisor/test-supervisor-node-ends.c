@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ends, and what follows from them. */
+#include "tests/unit/supervisor/node-world.h"
+
+static void test_the_first_restart_is_immediate_then_it_backs_off(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	turn(f);
+	ends(f, 100, CLD_DUMPED, SIGSEGV);
+	assert_string_equal(turn(f), "ack(100) group_down(100) spawn(a,101)");
+	runs(f, 101);
+	ends(f, 101, CLD_KILLED, SIGKILL);
+	assert_string_equal(turn(f), "ack(101) group_down(101)");
+	assert_string_equal(state_of(f, "a"), "backoff");
+	assert_string_equal(field(f, "a", "pid"), "nil");
+	assert_in_range(atoi(field(f, "a", "next_start_ms")), 79, 120);
+	advance(f, 120);
+	assert_string_equal(turn(f), "spawn(a,102)");
+	assert_string_equal(field(f, "a", "restarts"), "2");
+}
+
+static void test_transient_comes_back_from_failure_only(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_TRANSIENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	ends(f, 100, CLD_EXITED, 1);
+	turn(f);
+	assert_string_equal(state_of(f, "a"), "starting");
+	runs(f, 101);
+	ends(f, 101, CLD_EXITED, 0);
+	turn(f);
+	assert_string_equal(state_of(f, "a"), "down");
+}
+
+static void test_status_125_asks_not_to_be_restarted(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	ends(f, 100, CLD_EXITED, 125);
+	turn(f);
+	assert_string_equal(state_of(f, "a"), "down");
+}
+
+static void test_an_exec_failure_is_told_and_retried_later(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_UP);
+	turn(f);
+	fails(f, 100, ENOENT);
+	assert_string_equal(turn(f), "ack(100) group_down(100) error1(exec)");
+	assert_string_equal(state_of(f, "a"), "backoff");
+	assert_int_equal(node_child_by_name(f->node, "a")->last_exit.cause.kind, ACTOR_EXIT_EXEC);
+	assert_int_equal(node_child_by_name(f->node, "a")->last_exit.cause.code, ENOENT);
+	advance(f, 120);
+	assert_string_equal(turn(f), "spawn(a,101)");
+}
+
+static void test_an_exec_failure_without_backoff_still_waits(void **arg)
+{
+	struct fixture *f = *arg;
+	struct spec spec;
+
+	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec.backoff_min_ms = spec.backoff_max_ms = 0;
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
+	fails(f, 100, ENOENT);
+	turn(f);
+	assert_int_equal(node_next_deadline(f->node), f->now_ns + 100 * MS);
+	advance(f, 100);
+	assert_string_equal(turn(f), "spawn(a,101)");
+	fails(f, 101, ENOENT);
+	turn(f);
+	node_stop(f->node, "a", true, FROM(2), f->now_ns);
+	assert_string_equal(turn(f), "reply2(down)");
+	advance(f, 1000);
+	assert_string_equal(turn(f), "");
+}
+
+static void test_a_temporary_that_cannot_be_run_is_down(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_EXIT);
+	fails(f, 100, EACCES);
+	assert_string_equal(turn(f), "spawn(?,100) ack(100) group_down(100) error1(exec)");
+	assert_string_equal(state_of(f, "a"), "down");
+}
+
+static void test_a_refused_spawn_is_a_failed_start(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_UP);
+	turn(f);
+	node_refused(f->node, 100, -ENOSPC, f->now_ns);
+	assert_string_equal(turn(f), "group_down(100) error1(exec)");
+	assert_string_equal(state_of(f, "a"), "backoff");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_the_first_restart_is_immediate_then_it_backs_off),
+		T(test_transient_comes_back_from_failure_only),
+		T(test_status_125_asks_not_to_be_restarted),
+		T(test_an_exec_failure_is_told_and_retried_later),
+		T(test_an_exec_failure_without_backoff_still_waits),
+		T(test_a_temporary_that_cannot_be_run_is_down),
+		T(test_a_refused_spawn_is_a_failed_start),
+	};
+
+	return run_facts_of("node, ends", tests);
+}

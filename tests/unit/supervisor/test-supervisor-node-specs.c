@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Specs. */
+#include "tests/unit/supervisor/node-world.h"
+
+static int parse(struct spec *spec, const char *json_like, size_t size, char *text)
+{
+	struct mp_reader r = mp_reader(json_like, size);
+
+	return spec_parse(&r, spec, text);
+}
+
+static void test_a_spec_needs_argv_and_has_defaults(void **arg)
+{
+	char text[SPEC_TEXT_BYTES];
+	struct spec spec;
+
+	assert_int_equal(parse(&spec, "\x80", 1, text), -EINVAL);
+	assert_int_equal(parse(&spec, "\x93\x01\x02\x03", 4, text), -EINVAL);
+	assert_int_equal(parse(&spec,
+				 "\x81\xa4"
+				 "argv\x90",
+				 7, text),
+		-EINVAL);
+	assert_int_equal(parse(&spec,
+				 "\x81\xa4"
+				 "argv\x91\xa0",
+				 8, text),
+		-EINVAL);
+	assert_int_equal(parse(&spec,
+				 "\x81\xa4"
+				 "argv\x91\xa2/x",
+				 10, text),
+		0);
+	assert_int_equal(spec.restart, SUPERVISION_PERMANENT);
+	assert_int_equal(spec.backoff_min_ms, 100);
+	assert_int_equal(spec.backoff_max_ms, 30000);
+	assert_int_equal(spec.stop_timeout_ms, 10000);
+	assert_false(spec.no_stamps);
+	assert_string_equal(spec.argv[0], "/x");
+	assert_null(spec.argv[1]);
+	spec_deinit(&spec);
+}
+
+static void refused(const char *key, void (*put)(struct buf *b))
+{
+	char text[SPEC_TEXT_BYTES] = "";
+	struct buf b = BUF_INIT;
+	struct mp_reader r;
+	struct spec spec;
+
+	mp_put_map(&b, 2);
+	mp_put_cstr(&b, "argv");
+	mp_put_array(&b, 1);
+	mp_put_cstr(&b, "x");
+	mp_put_cstr(&b, key);
+	put(&b);
+	r = mp_reader(b.data, b.size_bytes);
+	assert_int_equal(spec_parse(&r, &spec, text), -EINVAL);
+	assert_non_null(strstr(text, key));
+	buf_deinit(&b);
+}
+
+static void put_true(struct buf *b)
+{
+	mp_put_bool(b, true);
+}
+static void put_dollar(struct buf *b)
+{
+	mp_put_cstr(b, "$x");
+}
+static void put_nul(struct buf *b)
+{
+	mp_put_str(b, "a\0b", 3);
+}
+static void put_token(struct buf *b)
+{
+	mp_put_map(b, 1);
+	mp_put_cstr(b, "ACTOR_TOKEN");
+	mp_put_cstr(b, "x");
+}
+static void put_equals(struct buf *b)
+{
+	mp_put_map(b, 1);
+	mp_put_cstr(b, "A=B");
+	mp_put_cstr(b, "x");
+}
+static void put_huge(struct buf *b)
+{
+	mp_put_uint(b, UINT64_MAX);
+}
+
+static void put_argv(struct buf *b)
+{
+	mp_put_array(b, 1);
+	mp_put_cstr(b, "y");
+}
+
+static void test_a_backoff_that_begins_above_the_usual_end_moves_that_end_and_no_other(void **arg)
+{
+	char text[SPEC_TEXT_BYTES] = "";
+	struct spec spec;
+
+	assert_int_equal(parse(&spec,
+				 "\x82\xa4"
+				 "argv\x91\xa2/x\xae"
+				 "backoff_min_ms\xcd\xea\x60",
+				 28, text),
+		0);
+	assert_int_equal(spec.backoff_min_ms, 60000);
+	assert_int_equal(spec.backoff_max_ms, 60000);
+	spec_deinit(&spec);
+	assert_int_equal(parse(&spec,
+				 "\x83\xa4"
+				 "argv\x91\xa2/x\xae"
+				 "backoff_min_ms\xcd\xea\x60\xae"
+				 "backoff_max_ms\x01",
+				 44, text),
+		-EINVAL);
+	assert_non_null(strstr(text, "backoff_max_ms"));
+}
+
+static void test_arguments_may_be_as_long_together_as_the_kernel_takes(void **arg)
+{
+	char *half = malloc(SPEC_BYTES_MAX / 2 + 1), text[SPEC_TEXT_BYTES] = "";
+	struct buf b = BUF_INIT;
+	struct mp_reader r;
+	struct spec spec;
+
+	assert_non_null(half);
+	memset(half, 'x', SPEC_BYTES_MAX / 2);
+	half[SPEC_BYTES_MAX / 2] = 0;
+	for (uint32_t n = 1; n <= 2; n++) {
+		buf_reset(&b, SIZE_MAX);
+		mp_put_map(&b, 1);
+		mp_put_cstr(&b, "argv");
+		mp_put_array(&b, n);
+		for (uint32_t i = 0; i < n; i++)
+			mp_put_cstr(&b, half);
+		r = mp_reader(b.data, b.size_bytes);
+		assert_int_equal(spec_parse(&r, &spec, text), n == 1 ? 0 : -EINVAL);
+		if (n == 1)
+			spec_deinit(&spec);
+	}
+	assert_non_null(strstr(text, "argv"));
+	buf_deinit(&b);
+	free(half);
+}
+
+static void test_bad_specs_are_refused_by_the_key_that_is_wrong(void **arg)
+{
+	refused("argv", put_argv); /* twice */
+	refused("name", put_true);
+	refused("name", put_dollar);
+	refused("name", put_nul);
+	refused("cwd", put_dollar);
+	refused("cwd", put_nul);
+	refused("env", put_true);
+	refused("env", put_token);
+	refused("env", put_equals);
+	refused("restart", put_dollar);
+	refused("ready", put_dollar);
+	refused("backoff_min_ms", put_huge);
+	refused("backoff_max_ms", put_true);
+	refused("stop_timeout_ms", put_huge);
+	refused("stamps", put_dollar);
+	refused("owned", put_dollar);
+	refused("monitor", put_dollar);
+	refused("argv", put_true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_a_spec_needs_argv_and_has_defaults),
+		T(test_a_backoff_that_begins_above_the_usual_end_moves_that_end_and_no_other),
+		T(test_arguments_may_be_as_long_together_as_the_kernel_takes),
+		T(test_bad_specs_are_refused_by_the_key_that_is_wrong),
+	};
+
+	return run_facts_of("node, specs", tests);
+}
