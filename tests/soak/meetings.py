@@ -13,7 +13,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
-from node import Node, alive, run_tests, until  # noqa: E402
+from node import Node, run_tests, until  # noqa: E402
 from rawpeer import Link, Ref  # noqa: E402
 
 options = argparse.ArgumentParser()
@@ -77,6 +77,16 @@ class Voice:
 spawner, broker = Voice(SPAWNER), Voice(BROKER, features=["single"])
 
 
+def born(pid):
+    """With the pid a process for ever: numbers are used again. None: there is none, or it is dead."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return None if fields[0] == "Z" else fields[19]
+    except OSError:
+        return None
+
+
 class Meeter:
     n = 0
 
@@ -95,6 +105,7 @@ class Meeter:
             return found and found[0]["state"] == "ready" and found[0]
         child = until(child, f"{self.name} is ready")
         self.pid, self.ref = child["pid"], Ref(child["ref"])
+        self.born = born(self.pid)
         self.text = text_of(self.ref)
 
     def lines(self):
@@ -225,11 +236,17 @@ def those_who_meet_tell_the_truth():
     print(f"# {done}")
 
     # everything that was begun ends by itself: busy ones get through, calls end within their time, each death is heard of
+    unsettled = []  # why it was not, the last time
+
     def settled():
-        if not all(broker.ask("ask", "nobody", to=m.ref)[0] == REPLY for m in meeters if not m.end):
+        unsettled.clear()
+        silent = [m.name for m in meeters if not m.end and broker.ask("ask", "nobody", to=m.ref)[0] != REPLY]
+        if silent:
+            unsettled.append(f"no answer of {silent}")
             return False
         for m in meeters: # each has made the visitors it was told to make: none is on its way unseen
-            if m.end == "stopped" and alive(m.pid):
+            if m.end == "stopped" and born(m.pid) == m.born:
+                unsettled.append(f"{m.name} (pid {m.pid}) was stopped and lives")
                 return False
             if m.end:
                 continue
@@ -240,6 +257,7 @@ def those_who_meet_tell_the_truth():
             for lines in state.values():
                 target = next(t for t in meeters if t.text == next(iter(lines.values()))[0])
                 if "call" not in lines or (target.end and "down" not in lines):
+                    unsettled.append(f"a visitor of {m.name} at {target.name} (group {target.text}, {target.end or 'lives'}) has only {lines}")
                     return False
         return True
 
@@ -247,10 +265,10 @@ def those_who_meet_tell_the_truth():
     try:
         until(settled, "all meetings are over")
     except AssertionError as e:
-        problems.append(str(e))
+        problems.append(f"{e}: {' '.join(unsettled)}")
     problems += check(meeters)
     for m in meeters:
-        if not m.end and not alive(m.pid):
+        if not m.end and born(m.pid) != m.born:
             problems.append(f"{m.name} ended although nobody ended it")
     assert not problems, "\n".join(problems[:40] + [f"{len(problems)} problems"])
 
