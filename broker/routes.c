@@ -9,7 +9,8 @@
 #include "broker/state.h"
 #include "libactor/protocol/names.h"
 
-#define NAME_TO_REF_BYTES 32 /* a frame for a name may grow by this when a ref takes its place */
+/* A frame addressed to a name may grow by this many bytes when the broker puts a ref in the name's place. */
+#define NAME_TO_REF_BYTES 32
 
 struct route {
 	struct hash_node node; /* routes.open */
@@ -18,7 +19,7 @@ struct route {
 	struct member *target;
 	actor_ref from, to;
 	uint64_t id;
-	uint32_t epoch; /* of the target's pipe that it went over */
+	uint32_t epoch; /* target->epoch when the frame was sent: which of the target's pipes it went over */
 	struct list by_asker;
 	struct list by_target;
 	struct heap_node deadline; /* routes.deadlines */
@@ -66,7 +67,7 @@ static void route_close(struct route *route)
 	free(route);
 }
 
-/* NULL: refused, and @asker was answered or doomed. */
+/* NULL: no route was opened. Then the caller must refuse the frame, unless @asker is doomed. */
 static struct route *route_open(
 	struct member *asker, struct member *target, const struct wire_frame *frame, actor_ref to)
 {
@@ -115,7 +116,7 @@ fail:
 	return NULL;
 }
 
-/* ---- answers of the broker in the name of who cannot ---- */
+/* ---- answers that the broker gives in place of a target that cannot answer ---- */
 
 static void answer_error(
 	struct member *asker, actor_ref to, actor_ref from, uint64_t id, const char *name, const char *text)
@@ -138,7 +139,7 @@ static void answer_down(
 	member_written(asker);
 }
 
-/* What becomes of a frame that cannot be delivered. */
+/* The frame cannot be delivered: tells @sender if the frame needs an answer, else drops the frame. */
 static void refuse(struct member *sender, const struct wire_frame *frame, actor_ref to, const char *error,
 	const char *text)
 {
@@ -157,9 +158,12 @@ static void refuse(struct member *sender, const struct wire_frame *frame, actor_
 	}
 }
 
-/* ---- on the way there ---- */
+/* ---- frames on the way to their target ---- */
 
-/* True: there is @ret_member (NULL: the broker itself) and @ret; false: nobody, as far as we know. */
+/*
+ * True: the target exists. @ret is its ref and @ret_member its group; @ret_member is NULL if the target is
+ * the broker itself. False: the broker knows no such target.
+ */
 static bool resolve(
 	struct broker *broker, const struct wire_frame *frame, actor_ref *ret, struct member **ret_member)
 {
@@ -179,8 +183,9 @@ static bool resolve(
 }
 
 /*
- * Of the whole group: kept here, since its end is seen here. The group need not speak the protocol, or not
- * yet: the supervisor reports its end.
+ * A monitor of a whole group. The broker keeps it and does not pass it on to the group, since the broker
+ * itself learns of the group's end. The group may not speak the protocol, or not yet; the supervisor reports
+ * the end of such a group.
  */
 static bool is_group_monitor(enum wire_type type, actor_ref to)
 {
@@ -209,7 +214,7 @@ static bool deliver(
 	return true;
 }
 
-/* Could whom we do not know turn up before the recovery window closes? */
+/* Could a target that the broker does not know turn up before the recovery window closes? */
 static bool may_yet_come(const struct broker *broker, const struct wire_frame *frame, bool found,
 	actor_ref to, const struct member *target)
 {
@@ -219,7 +224,7 @@ static bool may_yet_come(const struct broker *broker, const struct wire_frame *f
 	       !broker_is_buried(broker, to.group);
 }
 
-/* False: it is for the broker itself. */
+/* False: @frame is for the broker itself. */
 static bool forward(struct broker *broker, struct member *sender, const struct wire_frame *frame)
 {
 	struct member *target;
@@ -272,7 +277,10 @@ void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame
 		broker->count.dropped++;
 		return;
 	}
-	/* not held, though its actor may pause: there is nobody to charge, and it is little */
+	/*
+	 * The frame is not held back, even if the target's actor has paused its senders. The sender has
+	 * ended, so no group could be charged for a held frame. Such frames are few.
+	 */
 	out = member_out_for(target, frame->raw_bytes + NAME_TO_REF_BYTES);
 	if (frame->to.name.s)
 		wire_put_readdressed(out, frame, to);
@@ -282,11 +290,11 @@ void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame
 	broker->count.routed++;
 }
 
-/* ---- and back ---- */
+/* ---- answers on the way back ---- */
 
 /*
- * Was that one asked? The group may speak for an actor that it no longer has, and the supervisor for a
- * process.
+ * May @sender answer @route with @frame? The actor that was asked may. Its group may answer for an actor that
+ * has ended. The supervisor may report the end of any process.
  */
 static bool answers(const struct member *sender, const struct wire_frame *frame, const struct route *route)
 {
@@ -315,7 +323,10 @@ static void answer(struct broker *broker, struct member *sender, const struct wi
 		}
 	}
 	asker = route ? route->asker : NULL;
-	/* The supervisor speaks for processes that cannot; what it answers was asked of it, not of us. */
+	/*
+	 * The supervisor also reports the end of processes to groups that asked the supervisor itself. The
+	 * broker has no route for such a monitor.
+	 */
 	if (!asker && sender->is_spawner && monitor && frame->to.ref.node == broker->node)
 		asker = member_find(broker, frame->to.ref.group);
 	if (!asker || asker->state == MEMBER_ABSENT) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asking the broker to introduce us to a group, again and again as long as anything waits for it: a link that
- * does not come up is no death. How long a message may wait is its sender's business (a call's time-out, a
- * bounded `pending`).
+ * Asks the broker to introduce us to a group. We ask again as long as anything here waits for a link with
+ * that group, since a link that does not come up does not mean that the group has died. This file sets no
+ * limit to the waiting: a call has its time-out, and `pending` is bounded.
  */
 #include "libactor/node/introduction.h"
 
@@ -28,10 +28,10 @@
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
 
-#define TRY_AGAIN_MIN_MS 10 /* after an introduction that failed; doubled each time */
+#define TRY_AGAIN_MIN_MS 10 /* the pause after the first failed introduction; it doubles each time */
 #define TRY_AGAIN_MAX_MS 500
 
-/* Does anything here wait for a link with it? */
+/* Does anything here wait for a link with @peer? */
 bool peer_is_wanted(const struct peer *peer)
 {
 	return peer->pending.size_bytes || peer->pending.failed || !list_is_empty(&peer->calls) ||
@@ -59,18 +59,18 @@ static void peer_introduce_answered(struct broker_request *request, int error, a
 		return;
 	peer->asked = false;
 	if (error == 0 || peer->state != PEER_INTRODUCING)
-		return; /* it is under way: the broker tells us more */
+		return; /* the introduction is under way: a cast of the broker follows */
 	if (error == -ESRCH || !strcmp(name, ERROR_BAD_ARGS)) {
 		peer_fail(peer, ERROR_NOPROC, -ESRCH);
 	} else if (error == -ENOTCONN) {
 		peer_fail(peer, ERROR_NOCONNECTION, -ECONNRESET); /* the node is gone */
 	} else if (!strcmp(name, ERROR_SINGLE) && peer->pending.failed) {
-		peer_fail(peer, ERROR_NOCONNECTION, -ECONNRESET); /* frames are missing */
+		peer_fail(peer, ERROR_NOCONNECTION, -ECONNRESET); /* pending has lost frames */
 	} else if (!strcmp(name, ERROR_SINGLE) && group->uplink.peer) {
 		peer->state = PEER_ROUTED;
 		peer_move_pending(peer, group->uplink.peer);
 		handovers_route(peer, group->uplink.peer);
-		peer_senders_go_on(peer); /* they wait for the uplink from now on */
+		peer_senders_go_on(peer); /* from now on the senders wait for the uplink */
 	} else {
 		if (!peer->n_tries)
 			group_log(group, "the broker does not introduce us to group %llu yet: %s",
@@ -79,7 +79,7 @@ static void peer_introduce_answered(struct broker_request *request, int error, a
 	}
 }
 
-/* Outlives a broker's restart: asked again of the new one. */
+/* The question outlives a restart of the broker: it is put to the new broker again. */
 void peer_ask(struct peer *peer)
 {
 	struct buf args = BUF_INIT;
@@ -87,7 +87,7 @@ void peer_ask(struct peer *peer)
 
 	if (peer->asked)
 		return;
-	peer->asked = true; /* before it is answered, which may be at once */
+	peer->asked = true; /* set before broker_ask(), which may answer at once */
 	r = body_pack(&args, BODY_ARGS, "U", peer->id);
 	if (r == 0)
 		r = broker_ask(peer->group, "introduce", &args, ACTOR_FOREVER, peer_introduce_answered,
@@ -99,7 +99,7 @@ void peer_ask(struct peer *peer)
 	}
 }
 
-/* Nothing came of it; no word of a death, though. */
+/* No link came of the introduction, but nobody said that the group has died. */
 void peer_try_again(struct peer *peer)
 {
 	int64_t pause_ms = (int64_t)TRY_AGAIN_MIN_MS << (peer->n_tries < 6 ? peer->n_tries : 6);
@@ -120,14 +120,14 @@ static void ask_again(struct hash_node *node, void *arg)
 	if (peer->is_uplink || peer->is_client)
 		return;
 	if (peer->group->uplink.restarted) {
-		peer->expected = false; /* whoever comes now is asked about */
+		peer->expected = false; /* we ask the new broker about any group that knocks from now on */
 		if (peer->state == PEER_INTRODUCING && !peer->asked && !peer->exit_told &&
 			!peer_is_wanted(peer)) {
 			peer_forget(peer);
 			return;
 		}
 	}
-	/* one that listens may wait for a dialer that the old broker never told */
+	/* if we listen, we may wait for a dialer that the old broker never told to dial */
 	if ((peer->state == PEER_INTRODUCING || (peer->state == PEER_LINKING && peer->listens)) &&
 		peer_is_wanted(peer))
 		peer_ask(peer);
@@ -143,7 +143,7 @@ void peer_tell_link_down(struct peer *peer)
 	broker_tell_surely(peer->group, "link_down", "UU", peer->id, peer->intro_id);
 }
 
-/* A link that came of an earlier broker's introduction: this one counts it from now on. */
+/* An earlier broker introduced us to @peer. Tells the present broker of that link, which then counts it. */
 void peer_tell_linked(struct peer *peer)
 {
 	broker_tell_surely(peer->group, "admit", "UUU", peer->id, (uint64_t)peer->expect.uid,

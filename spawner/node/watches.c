@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Watches, the notices they become, and the endings that somebody must still be told of: state, until it was
- * handed over.
+ * Watches, the notices that they become, and the endings that a watcher or the broker must still be told of.
+ * Notices and endings stay in the node's state until they have been handed over.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static struct ending *ending_get(struct node *node, uint64_t group, const struct
 	return ending;
 }
 
-/* Nobody needs it any more: frees it then. */
+/* Frees @ending if nobody needs to be told of it any more. */
 void node_ending_settle(struct node *node, struct ending *ending)
 {
 	if (ending->n_notices || list_is_linked(&ending->owed_link))
@@ -79,7 +79,8 @@ static void ending_owe(struct node *node, struct ending *ending)
 {
 	list_append(&node->owed, &ending->owed_link);
 	node->n_owed++;
-	if (node->n_owed > NODE_RECENT_MAX) /* one that was away so long hears of `noconnection` */
+	/* A broker that missed more endings than this does not get the oldest causes: `noconnection`. */
+	if (node->n_owed > NODE_RECENT_MAX)
 		ending_paid(node, container_of(node->owed.next, struct ending, owed_link));
 }
 
@@ -175,7 +176,11 @@ void node_watch_free(struct node *node, struct watch *watch)
 
 void node_client_tell(struct node *node, struct client *client)
 {
-	if (client->tell) { /* behind whatever led to this one: who asks hears the answer first */
+	/*
+	 * The action moves behind the actions that led to the new notice, so that a client hears the answer
+	 * to its request before the notice.
+	 */
+	if (client->tell) {
 		list_remove(&client->tell->link);
 		list_append(&node->late, &client->tell->link);
 		return;
@@ -205,7 +210,8 @@ void node_child_ended(struct node *node, struct child *child, const struct actor
 	if (!owed && list_is_empty(&child->watches))
 		return;
 	ending = ending_get(node, child->group, cause);
-	if (owed) { /* first: a name is free before anybody hears of the end */
+	/* The broker is told before the watchers: it frees the names before anybody hears of the end. */
+	if (owed) {
 		struct node_action *action = node_late(node, NODE_GROUP_DOWN);
 
 		action->group = child->group;
@@ -274,7 +280,7 @@ void node_notices_handed(struct node *node, uint64_t client_group, uint64_t numb
 
 		if (watch->number > number)
 			break;
-		more = client->n_watches > 1; /* with its last one a client is freed */
+		more = client->n_watches > 1; /* the client may be freed with its last watch */
 		node_watch_free(node, watch);
 	}
 }
@@ -285,7 +291,8 @@ void node_notices_lost(struct node *node, uint64_t client_group)
 
 	if (!client || list_is_empty(&client->told))
 		return;
-	list_splice(&client->told, &client->untold); /* by number */
+	/* The told notices go before the untold ones, so that the list stays in the order of numbers. */
+	list_splice(&client->told, &client->untold);
 	list_splice(&client->untold, &client->told);
 	if (!list_is_linked(&client->again_link))
 		list_append(&node->again, &client->again_link);

@@ -15,22 +15,23 @@
 #include "tools/view/node.h"
 #include "tools/view/wait.h"
 
-/* questions under way; whoever is the last of thousands waits a little longer */
+/* How many questions are under way at once. With thousands of them, the others wait for a free place. */
 #define SESSION_IN_FLIGHT_MAX 500
 #define SESSION_NAMES_SAID    8
 
 /*
- * To the broker one question at a time is enough, of any size; to the supervisor there may be many at once,
- * each asked by an actor of its own.
+ * A session with the broker asks one question at a time, of any size. A session with the supervisor can have
+ * many questions under way at once; each is asked by an actor of its own.
  */
 struct session {
 	const struct ctl *ctl;
-	actor_client *client; /* broker */
-	actor_group *group;   /* supervisor */
+	actor_client *client; /* set in a session with the broker, else NULL */
+	actor_group *group;   /* set in a session with the supervisor, else NULL */
 	int group_fd;
 };
 
-static char session_said[512]; /* what the library said last: why a runtime directory is refused */
+/* The last line that the library logged. It says why a runtime directory was refused. */
+static char session_said[512];
 
 static void session_say(const char *line, void *arg)
 {
@@ -61,7 +62,7 @@ int session_try_open(
 		return r;
 	}
 	if (session->group)
-		/* before the first dispatch: it includes timers from now on */
+		/* asked for before the first dispatch: the descriptor covers timers only from now on */
 		session->group_fd = actor_group_get_fd(session->group);
 	*ret = session;
 	return 0;
@@ -94,7 +95,7 @@ int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int erro
 	case ETIMEDOUT:
 		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
 			"it is started again if it died: try again", "%s in %s does not answer", whom, dir);
-	case EAGAIN: /* it answers, and refuses */
+	case EAGAIN: /* the daemon answers, and refuses another client */
 		return ctl_fail(ctl, CTL_UNREACHABLE, ERROR_OVERLOADED,
 			"actor-spawner.log says why: too many clients, no descriptors, or no room in the runtime directory",
 			"%s in %s has no place for another client", whom, dir);
@@ -155,7 +156,7 @@ static void session_copy_error(const actor_msg *reply, struct session_error *ret
 	snprintf(ret->text, sizeof(ret->text), "%s", text ? text : "");
 }
 
-/* What a call came to; takes the reply. */
+/* Turns @r and @reply of a call into @ret or @ret_error. Takes @reply. */
 static int session_answer(int r, actor_msg *reply, json_t **ret, struct session_error *ret_error)
 {
 	const void *body;
@@ -233,7 +234,7 @@ static const struct actor_behavior asker_behavior = {
 	.init = asker_init,
 };
 
-/* The names that are still waited for, for people. */
+/* Writes the names of the unanswered questions to @text, for people to read. */
 static void session_names(const struct question *questions, size_t n, char text[512])
 {
 	size_t left = 0, said = 0, at = 0;

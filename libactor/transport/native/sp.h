@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One connection that speaks nng's SP protocol over a Unix stream socket: eight bytes of greeting each way,
- * then messages of a type byte (1), a u64 big-endian length and the body. Non-blocking; the owner says when
- * the socket is readable or writable.
+ * A stream is one connection that speaks nng's SP protocol over a Unix stream socket. Each side sends a
+ * greeting of eight bytes, then messages. A message is a type byte (1), a u64 big-endian length and the body.
+ * No function blocks. The owner of the stream knows from epoll when the socket is readable or writable: it
+ * sets ->readable, and it calls stream_write().
  *
- * Reading goes through one big buffer that all streams of a transport share, so that many small messages cost
- * one system call and an idle stream no memory. A stream holds it while messages it has read are taken out;
- * what is incomplete then moves to its own.
+ * All streams of a transport read into one big shared buffer. So many small messages cost one system call,
+ * and an idle stream costs no memory. A stream owns the shared buffer while the messages that it has read are
+ * taken out. When it gives the buffer back, it copies the bytes that were not taken out to its own `part`.
  */
 #pragma once
 
@@ -30,8 +31,8 @@ struct stream;
 
 struct stream_shared {
 	uint8_t *data;
-	struct stream *owner; /* whose unread bytes are in it */
-	struct buf kept;      /* a big message that outlives its stream until the next event */
+	struct stream *owner; /* the stream whose unread bytes are in data; NULL: none */
+	struct buf kept; /* the last big message of a stream that was freed: valid until the next event */
 };
 
 int stream_shared_init(struct stream_shared *shared);
@@ -48,40 +49,48 @@ struct stream {
 	int fd;
 	enum stream_protocol peer;
 	size_t max_bytes;
-	bool readable;           /* the owner sets it when epoll says so; one read clears it */
-	bool greeted;            /* the peer's greeting was right */
-	bool broken;             /* writing failed: nothing is written any more, what came is still read */
+	bool readable; /* the owner sets it when epoll says so; one read clears it */
+	bool greeted;  /* the peer's greeting was right */
+	bool broken;   /* a write failed: nothing more is written, but what the peer sent is still read */
 	const uint8_t *at, *end; /* unread bytes in shared */
-	struct buf part;         /* an incomplete message with its head */
-	bool part_given;         /* part was handed out whole */
+	struct buf part; /* unread bytes outside of shared, mostly an incomplete message with its head */
+	bool part_given; /* stream_next() gave the message in part; the next call clears part */
 	struct list batches;
 	size_t batches_bytes;
-	size_t written_bytes; /* of the first batch */
+	size_t written_bytes; /* how much of the first batch has been written */
 };
 
-/* Takes @fd. Writes the greeting. */
+/* Takes @fd and writes our greeting to it. */
 void stream_init(struct stream *stream, struct stream_shared *shared, int fd, enum stream_protocol self,
 	enum stream_protocol peer, size_t max_bytes);
-/* The same for a connection on which both greetings have been said and read. */
+/* The same for a connection on which both sides have already sent and read the greeting. */
 void stream_init_greeted(struct stream *stream, struct stream_shared *shared, int fd,
 	enum stream_protocol peer, size_t max_bytes);
-/* How long the message is whose head of STREAM_HEAD_BYTES this is, without it; SIZE_MAX: it is none. */
+/* The length of the body that follows @head. SIZE_MAX: @head is not the head of a message. */
 size_t stream_head_read(const uint8_t head[STREAM_HEAD_BYTES]);
 void stream_greeting(uint8_t ret[STREAM_GREETING_BYTES], enum stream_protocol self);
 void stream_deinit(struct stream *stream);
-/* 1: the peer has greeted rightly; 0: not yet; negative as below. */
+/* 1: the peer's greeting has come and is right; 0: it has not come yet; negative: as of stream_next(). */
 int stream_greet(struct stream *stream);
-/* 1: a message, valid until the next call or until another stream reads; 0: no more for now; negative: the
- * connection is over (-ECONNRESET, -EPROTO, -EMSGSIZE, -ENOMEM), and everything complete was given before.
- * Sets ->greeted on the way. */
+/*
+ * 1: @ret is a message, which is valid until the next call or until another stream reads. 0: there is no
+ * message for now. Negative: the connection is over (-ECONNRESET, -EPROTO, -EMSGSIZE, -ENOMEM); all complete
+ * messages were given before. Reads the greeting too, if it has not been read, and sets ->greeted.
+ */
 int stream_next(struct stream *stream, const uint8_t **ret, size_t *ret_size_bytes);
-/* Bytes have been read that stream_next() has not given yet. */
+/* True: unread bytes are in shared, or stream_next() gave the message in part and the socket is readable. */
 bool stream_has_unread(const struct stream *stream);
-/* Gives the shared buffer back although not everything in it was taken. */
+/*
+ * Gives the shared buffer back, even if it holds unread bytes of @stream: they are copied to its part. 0 or
+ * -ENOMEM.
+ */
 int stream_yield(struct stream *stream);
-/* Writes what waits. */
+/* Writes the batches that wait, as far as the kernel takes them. */
 void stream_write(struct stream *stream);
-/* One message of @n pieces; written at once if nothing waits, else with the next. 0 or -ENOMEM. */
+/*
+ * Sends one message of @n pieces. It is written at once if no batch waits. What the kernel does not take
+ * waits for stream_write(). 0 or -ENOMEM.
+ */
 int stream_send(struct stream *stream, const struct iovec *pieces, int n);
 bool stream_wants_to_write(const struct stream *stream);
 size_t stream_backlog_bytes(const struct stream *stream);
