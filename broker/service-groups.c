@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the supervisor says: who lives, who has ended. Its word is the kernel's. */
+/*
+ * What the supervisor reports: which groups live and which groups have ended. The supervisor has this from
+ * the kernel, so the broker believes the supervisor.
+ */
 #include <errno.h>
 
 #include "broker/answer.h"
@@ -59,7 +62,10 @@ static void group_listed(struct member *spawner, uint64_t group)
 	member->listed = true;
 }
 
-/* Those who do not speak the protocol are not waited for: they never come. */
+/*
+ * The recovery window waits for a group that speaks the protocol. A group that does not speak the protocol
+ * never says hello, so the window does not wait for such a group.
+ */
 static void group_speaks(struct broker *broker, uint64_t group)
 {
 	struct member *member = member_find(broker, group);
@@ -77,8 +83,9 @@ static void unlist(struct hash_node *node, void *arg)
 }
 
 /*
- * One without a pipe, older than the youngest in the list (@arg) and not in it: the supervisor does not know
- * it any more.
+ * Ends a group that the supervisor no longer knows. Such a group has no pipe and is not in the supervisor's
+ * list. It is also older than the youngest group in that list: its id is smaller. @arg: the id of the
+ * youngest group.
  */
 static void end_unlisted(struct hash_node *node, void *arg)
 {
@@ -91,8 +98,9 @@ static void end_unlisted(struct hash_node *node, void *arg)
 }
 
 /*
- * The supervisor keeps something that this client made. If it is gone, now or when the window closes, the
- * supervisor hears of it.
+ * The supervisor keeps something that the client @group made. If the client is gone, the broker tells the
+ * supervisor. It does so at once if the client cannot come back. If the client may come back, the broker
+ * first waits for it while the recovery window is open.
  */
 static void client_kept(struct member *spawner, uint64_t group)
 {
@@ -117,7 +125,7 @@ static void replay(struct hash_node *node, void *arg)
 	struct member *member = container_of(node, struct member, node);
 
 	if (member->state == MEMBER_LOST && !member_is_in_doubt(member))
-		registry_back(member); /* it lives, whenever it comes */
+		registry_back(member); /* the group lives: look-ups of its names need not wait for its pipe */
 	if (member->state != MEMBER_UP || member->doomed)
 		return;
 	member_tell_spawner(member);

@@ -9,7 +9,10 @@
 #include "broker/state.h"
 #include "libactor/protocol/mp.h"
 
-/* After a restart: was not heard of yet. */
+/*
+ * True if @group may still say hello after a restart of the broker: the recovery window is open, @group has
+ * not said hello yet, and the broker does not know that @group has ended.
+ */
 static bool may_still_come(const struct broker *broker, uint64_t group, const struct member *other)
 {
 	return window_is_open(&broker->window) && (!other || other->state == MEMBER_ABSENT) &&
@@ -57,7 +60,8 @@ int cast_door(struct member *member, const struct wire_frame *cast, struct mp_re
 
 	if (n < 1 || service_read_door(args, &path) < 0)
 		return -EPROTO;
-	(void)member_set_door(member, path); /* without memory it has none: there is another way */
+	/* If memory runs out, the member has no door. Its pipes can be made without a door. */
+	(void)member_set_door(member, path);
 	introductions_door(member);
 	return 0;
 }

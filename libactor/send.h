@@ -10,7 +10,10 @@
 
 struct actor;
 
-/* A name becomes a ref (DIRECT mode), or stays a name for the daemon at the end of the only link. */
+/*
+ * In ACTOR_JOIN_DIRECT a destination that is a name becomes a ref. In the other modes the name stays a name,
+ * and the daemon at the other end of the only link gets that name.
+ */
 int send_dest(
 	actor_group *group, struct actor *self, actor_dest to, int64_t deadline_ns, struct wire_dest *ret);
 int send_dest_of_name(

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bounded mailboxes. A mailbox never refuses a message; it is the senders that are held back: a local one is
- * parked until there is room, a peer group is told to pause (and parks the actors that send there). DOWNs,
- * timers and file descriptor events are pushed without asking: they are not bounded by the mailbox.
+ * Bounded mailboxes. A mailbox itself accepts every message, even when it is full. The limits hold back the
+ * senders instead. A local sender is parked until the mailbox has room. A peer group is told to pause, and it
+ * parks its actors that send to this mailbox. The limits do not hold back DOWNs, timers and file descriptor
+ * events: these are pushed into a full mailbox too.
  */
 #include "libactor/actor/mailbox.h"
 
@@ -53,7 +54,7 @@ void mailbox_push(struct actor *to, actor_msg *take)
 
 static void mailbox_has_room(struct mailbox *mailbox)
 {
-	/* one for one: whoever is woken fills the place that was made */
+	/* One message was taken, so one sender is woken. The message of that sender takes the free place. */
 	if (!list_is_empty(&mailbox->blocked) && !mailbox_is_full(mailbox))
 		actor_wake(container_of(mailbox->blocked.next, struct actor, task.blocked_link), 0);
 	if (!list_is_empty(&mailbox->paused) && mailbox->n_messages <= mailbox->max_messages / 2 &&

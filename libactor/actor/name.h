@@ -16,11 +16,16 @@ struct own_name {
 	char name[];
 };
 
-/* Gives the names of an ending actor back and waits for the broker's word if there is one. */
+/*
+ * Frees all names of @self, an actor that is ending. If the link to the broker is up and the group is not
+ * closing, each name is unregistered at the broker too, and the broker's answer is waited for.
+ */
 void names_release(struct actor *self);
 int name_register(actor_group *group, struct actor *self, const char *name);
-/* parks or pumps */
+/* Asks the broker unless the ref is cached. The wait parks @self, or pumps the loop if @self is NULL. */
 int name_resolve(
 	actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, actor_ref *ret);
-void names_lost(actor_group *group, struct wire_str name); /* one of ours is another's now */
-void names_refresh(actor_group *group);                    /* the broker is a new one */
+/* @name was registered for an actor of @group. The broker says that @name has another owner now. */
+void names_lost(actor_group *group, struct wire_str name);
+/* After the link to the broker was made again: looks up every cached name again. */
+void names_refresh(actor_group *group);
