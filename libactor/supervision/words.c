@@ -26,16 +26,6 @@ const char *supervision_auto_shutdown_name(enum supervision_auto_shutdown auto_s
 	return NAME_OF(names, auto_shutdown);
 }
 
-const char *supervision_restart_name(enum supervision_restart restart)
-{
-	static const char *const names[_SUPERVISION_RESTART_N] = {
-		[SUPERVISION_PERMANENT] = "permanent",
-		[SUPERVISION_TRANSIENT] = "transient",
-		[SUPERVISION_TEMPORARY] = "temporary",
-	};
-	return NAME_OF(names, restart);
-}
-
 const char *supervision_state_name(enum supervision_state state)
 {
 	static const char *const names[_SUPERVISION_STATE_N] = {

@@ -60,10 +60,9 @@ enum supervision_cause {
 	_SUPERVISION_CAUSE_N,
 };
 
-/* words for people and files: "one_for_one", "transient", "backoff" ...; "?" out of range */
+/* words for people and files: "one_for_one", "any_significant", "backoff" ...; "?" out of range */
 const char *supervision_strategy_name(enum supervision_strategy strategy);
 const char *supervision_auto_shutdown_name(enum supervision_auto_shutdown auto_shutdown);
-const char *supervision_restart_name(enum supervision_restart restart);
 const char *supervision_state_name(enum supervision_state state);
 const char *supervision_exit_name(enum supervision_exit exit);
 const char *supervision_cause_name(enum supervision_cause cause);

@@ -54,7 +54,7 @@ static void put_spec(const struct child *child, struct buf *b)
 	mp_put_bool(b, child->daemon);
 	mp_put_bool(b, child->adopted);
 	mp_put_ref(b, child->owner);
-	spec_put(b, &child->spec);
+	child_spec_put(b, &child->spec);
 }
 
 static void put_last_exit(const struct last_exit *e, struct buf *b)
@@ -259,8 +259,8 @@ void node_state_not_written(struct node *node)
 
 static int load_spec(struct node *node, struct mp_reader *r)
 {
-	char text[SPEC_TEXT_BYTES];
-	struct spec spec;
+	char text[CHILD_SPEC_TEXT_BYTES];
+	struct child_spec spec;
 	struct child *child;
 	uint64_t number;
 	bool daemon, adopted;
@@ -273,15 +273,15 @@ static int load_spec(struct node *node, struct mp_reader *r)
 	TRY(mp_read_bool(r, &daemon));
 	TRY(mp_read_bool(r, &adopted));
 	TRY(mp_read_ref(r, &owner));
-	TRY(spec_parse(r, &spec, text));
+	TRY(child_spec_parse(r, &spec, text));
 	child = node_child_by_number(node, number);
 	if (child) {
-		spec_deinit(&child->spec);
+		child_spec_deinit(&child->spec);
 		child->spec = spec;
 		return 0;
 	}
 	if ((daemon && node->broker) || !name_len || memchr(name, 0, name_len)) {
-		spec_deinit(&spec);
+		child_spec_deinit(&spec);
 		return -EPROTO;
 	}
 	child = node_child_new(node, number, strndup(name, name_len), &spec, daemon);

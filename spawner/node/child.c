@@ -161,7 +161,7 @@ void child_put_map(struct buf *b, const struct child *child, uint64_t node_id, c
 	else
 		mp_put_nil(b);
 	mp_put_cstr(b, "restart");
-	mp_put_cstr(b, supervision_restart_name(child->spec.restart));
+	mp_put_cstr(b, child_restart_name(child->spec.restart));
 	mp_put_cstr(b, "restarts");
 	mp_put_uint(b, child->sup->n_restarts);
 	mp_put_cstr(b, "uptime_ms");

@@ -57,7 +57,7 @@ struct child_saved {
 struct child {
 	uint64_t number; /* never reused in a node */
 	char *name;
-	struct spec spec;
+	struct child_spec spec;
 	struct request *request; /* NULL: its spec has no cookie */
 	bool daemon;             /* the broker: not listed, not stoppable, last to go */
 	bool adopted;            /* its spec is lost: only name and process are known */

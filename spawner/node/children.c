@@ -6,14 +6,14 @@
 #include "spawner/node/private.h"
 
 struct child *node_child_new(
-	struct node *node, uint64_t number, char *name, struct spec *take_spec, bool daemon)
+	struct node *node, uint64_t number, char *name, struct child_spec *take_spec, bool daemon)
 {
 	struct child *child = node_alloc(sizeof(*child));
 
 	child->number = number;
 	child->name = name;
 	child->spec = *take_spec;
-	*take_spec = (struct spec){0};
+	*take_spec = (struct child_spec){0};
 	child->daemon = daemon;
 	child->spec_dirty = true;
 	list_init(&child->watches);
@@ -41,11 +41,16 @@ struct child *node_child_new(
 
 int node_child_engage(struct node *node, struct child *child)
 {
-	const struct spec *s = &child->spec;
+	static const enum supervision_restart restarts[] = {
+		[ACTOR_PERMANENT] = SUPERVISION_PERMANENT,
+		[ACTOR_TRANSIENT] = SUPERVISION_TRANSIENT,
+		[ACTOR_TEMPORARY] = SUPERVISION_TEMPORARY,
+	};
+	const struct child_spec *s = &child->spec;
 	struct supervision_child_spec spec = {
 		.key = child->number,
 		.data = child,
-		.restart = s->restart,
+		.restart = restarts[s->restart],
 		.await_ready = s->ready_actor || child->daemon,
 		.ready_timeout_ms = s->ready_actor ? s->ready_timeout_ms : 0,
 		.shutdown_ms = (int32_t)s->stop_timeout_ms,
@@ -95,7 +100,7 @@ void node_child_free(struct node *node, struct child *child)
 		hash_remove(&node->by_name, &child->by_name);
 		node->n_children--;
 	}
-	spec_deinit(&child->spec);
+	child_spec_deinit(&child->spec);
 	free(child->name);
 	free(child);
 }

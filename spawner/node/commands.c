@@ -26,7 +26,7 @@ static struct child *find(struct node *node, const char *name, void *from)
 static char *make_name(const struct node *node, const char *program)
 {
 	const char *slash = strrchr(program, '/');
-	char base[SPEC_NAME_MAX_BYTES - 12], name[SPEC_NAME_MAX_BYTES + 1];
+	char base[CHILD_SPEC_NAME_MAX_BYTES - 12], name[CHILD_SPEC_NAME_MAX_BYTES + 1];
 	struct child *taken;
 	size_t n = 0;
 
@@ -68,45 +68,45 @@ static void spawn_asked_again(struct node *node, struct child *child, actor_ref 
 	node_drain(node, now_ns);
 }
 
-void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, void *from, enum node_wait wait,
-	uint64_t timeout_ms, uint64_t now_ns)
+void node_spawn(struct node *node, struct child_spec *take_spec, actor_ref caller, void *from,
+	enum node_wait wait, uint64_t timeout_ms, uint64_t now_ns)
 {
-	struct spec spec = *take_spec;
+	struct child_spec spec = *take_spec;
 	struct child *child, *taken;
 	struct request *request;
 	const char *why;
 	char *name, text[200];
 
-	*take_spec = (struct spec){0};
+	*take_spec = (struct child_spec){0};
 	request = node_request_find(node, spec.cookie);
 	if (request && !request->child) {
 		node_answer_refuse(node, from, "ended",
 			"it was started by this very request before, and has ended and been removed since");
-		spec_deinit(&spec);
+		child_spec_deinit(&spec);
 		return;
 	}
 	if (request) {
 		child = request->child;
 		if (spec.monitor && child->group)
 			node_watch_add(node, child, caller, spec.monitor_id);
-		spec_deinit(&spec);
+		child_spec_deinit(&spec);
 		spawn_asked_again(node, child, caller, from, wait, timeout_ms, now_ns);
 		return;
 	}
 	if (node->stopping) {
 		node_answer_refuse(node, from, "stopping", "the node is going down");
-		spec_deinit(&spec);
+		child_spec_deinit(&spec);
 		return;
 	}
 	if (node_is_full(node, 1, text, sizeof(text))) {
 		node_answer_refuse(node, from, ERROR_OVERLOADED, "%s", text);
-		spec_deinit(&spec);
+		child_spec_deinit(&spec);
 		return;
 	}
 	why = spec.monitor ? node_watch_refusal(node, caller) : NULL;
 	if (why) {
 		node_answer_refuse(node, from, ERROR_OVERLOADED, "%s", why);
-		spec_deinit(&spec);
+		child_spec_deinit(&spec);
 		return;
 	}
 	name = spec.name ? strdup(spec.name) : make_name(node, spec.argv[0]);
@@ -117,14 +117,14 @@ void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, voi
 		node_answer_refuse(node, from, ERROR_IN_USE, "the name %s is taken: its process is %s", name,
 			child_state_name(taken));
 		free(name);
-		spec_deinit(&spec);
+		child_spec_deinit(&spec);
 		return;
 	}
 	if (taken)
 		node_child_forget(node, taken);
 	child = node_child_new(node, node->next_number, name, &spec, false);
 	if (node_child_engage(node, child) < 0)
-		abort(); /* what it refuses was refused by spec_parse() */
+		abort(); /* what it refuses was refused by child_spec_parse() */
 	if (child->spec.owned) {
 		struct node_action *action = node_late(node, NODE_OWNER_WATCH);
 

@@ -53,7 +53,7 @@ static void child_gone(
 	}
 	if (child->daemon || node->stopping)
 		return;
-	if (child->stopped && child->spec.restart != SUPERVISION_TEMPORARY)
+	if (child->stopped && child->spec.restart != ACTOR_TEMPORARY)
 		return;
 	child->ended = true;
 	if (!list_is_linked(&child->ended_link)) {

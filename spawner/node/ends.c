@@ -50,7 +50,7 @@ static void start_failed(
 	if (!child->last_exit.set || strcmp(child->last_exit.cause.text, cause->text))
 		node_log(node, "%s could not be started: %s", child->name, cause->text);
 	node_record_end(node, child, cause, NULL, now_ns);
-	if (!child->spec.backoff_max_ms && child->spec.restart != SUPERVISION_TEMPORARY &&
+	if (!child->spec.backoff_max_ms && child->spec.restart != ACTOR_TEMPORARY &&
 		child->sup->state == SUPERVISION_STARTING) {
 		if (heap_insert(&node->failures, &child->failure, now_ns + EXEC_FAILURE_NS) < 0)
 			abort();
@@ -146,7 +146,7 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 static struct child *adopt(struct node *node, const struct keeper_slot *slot, uint64_t now_ns)
 {
 	bool daemon = slot->spawn_flags & KEEPER_SPAWN_DAEMON;
-	struct spec spec = {.stop_timeout_ms = 10000, .restart = SUPERVISION_TEMPORARY};
+	struct child_spec spec = {.stop_timeout_ms = 10000, .restart = ACTOR_TEMPORARY};
 	char name[KEEPER_NAME_SIZE + 24];
 	struct child *child;
 
@@ -158,7 +158,7 @@ static struct child *adopt(struct node *node, const struct keeper_slot *slot, ui
 	if (!spec.argv[0])
 		abort();
 	if (daemon) {
-		spec.restart = SUPERVISION_PERMANENT;
+		spec.restart = ACTOR_PERMANENT;
 		spec.backoff_min_ms = 100;
 		spec.backoff_max_ms = 800; /* not 0; what counts is node_child_engage()'s */
 	}

@@ -144,8 +144,8 @@ void node_start(struct node *node, uint64_t now_ns)
 
 static void broker_start(struct node *node, uint64_t now_ns)
 {
-	struct spec spec = {
-		.restart = SUPERVISION_PERMANENT,
+	struct child_spec spec = {
+		.restart = ACTOR_PERMANENT,
 		.backoff_min_ms = 100,
 		.backoff_max_ms = 800, /* not 0; what counts is node_child_engage()'s */
 		.stop_timeout_ms = 2000,

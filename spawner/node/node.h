@@ -145,8 +145,8 @@ uint64_t node_next_deadline(const struct node *node); /* SUPERVISION_NEVER */
 
 /* ---- commands. Each is answered by exactly one NODE_REPLY to @from. timeout_ms 0: none ---- */
 
-void node_spawn(struct node *node, struct spec *take_spec, actor_ref caller, void *from, enum node_wait wait,
-	uint64_t timeout_ms, uint64_t now_ns);
+void node_spawn(struct node *node, struct child_spec *take_spec, actor_ref caller, void *from,
+	enum node_wait wait, uint64_t timeout_ms, uint64_t now_ns);
 void node_stop(struct node *node, const char *name, bool wait, void *from, uint64_t now_ns);
 void node_child_start(struct node *node, const char *name, bool wait, void *from, uint64_t now_ns);
 void node_restart(struct node *node, const char *name, bool wait, void *from, uint64_t now_ns);

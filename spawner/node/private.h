@@ -202,7 +202,7 @@ void node_waiters_drop(struct node *node, struct list *waiters);
 
 /* Into the tables, without an engine's handle; takes @name and @spec. */
 struct child *node_child_new(
-	struct node *node, uint64_t number, char *name, struct spec *take_spec, bool daemon);
+	struct node *node, uint64_t number, char *name, struct child_spec *take_spec, bool daemon);
 /* Gives it to its engine. 0, or what the engine says. */
 int node_child_engage(struct node *node, struct child *child);
 /* One that was only loaded. */

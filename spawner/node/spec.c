@@ -9,7 +9,30 @@
 
 #include "libactor/protocol/wire.h"
 
-bool spec_env_is_reserved(const char *variable, size_t len)
+static const char *const restart_names[] = {
+	[ACTOR_PERMANENT] = "permanent",
+	[ACTOR_TRANSIENT] = "transient",
+	[ACTOR_TEMPORARY] = "temporary",
+};
+#define N_RESTARTS (sizeof(restart_names) / sizeof(restart_names[0]))
+
+const char *child_restart_name(enum actor_restart restart)
+{
+	return (size_t)restart < N_RESTARTS ? restart_names[restart] : "?";
+}
+
+int child_restart_parse(const char *s, size_t len, enum actor_restart *ret)
+{
+	for (size_t i = 0; i < N_RESTARTS; i++)
+		if (mp_str_is(s, len, restart_names[i])) {
+			*ret = (enum actor_restart)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+/* What says which group a process is, the node sets itself. */
+static bool env_is_reserved(const char *variable, size_t len)
 {
 	static const char *const reserved[] = {
 		"ACTOR_GROUP", "ACTOR_TOKEN", "ACTOR_NODE_FD", "ACTOR_RUNTIME_DIR"};
@@ -27,13 +50,13 @@ static void strv_free(char **strv)
 	free(strv);
 }
 
-void spec_deinit(struct spec *spec)
+void child_spec_deinit(struct child_spec *spec)
 {
 	free(spec->name);
 	free(spec->cwd);
 	strv_free(spec->argv);
 	strv_free(spec->env);
-	*spec = (struct spec){0};
+	*spec = (struct child_spec){0};
 }
 
 __attribute__((format(printf, 2, 3))) static int wrong(char *text, const char *format, ...)
@@ -41,7 +64,7 @@ __attribute__((format(printf, 2, 3))) static int wrong(char *text, const char *f
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(text, SPEC_TEXT_BYTES, format, ap);
+	vsnprintf(text, CHILD_SPEC_TEXT_BYTES, format, ap);
 	va_end(ap);
 	return -EINVAL;
 }
@@ -58,7 +81,7 @@ static int read_string(struct mp_reader *r, const char *what, char **ret, size_t
 	if (memchr(s, 0, len))
 		return wrong(text, "`%s` holds a NUL byte", what);
 	if (len + 1 + sizeof(char *) > *io_budget)
-		return wrong(text, "argv and env together are over %u bytes", SPEC_BYTES_MAX);
+		return wrong(text, "argv and env together are over %u bytes", CHILD_SPEC_BYTES_MAX);
 	*io_budget -= len + 1 + sizeof(char *);
 	copy = strndup(s, len);
 	if (!copy)
@@ -68,7 +91,7 @@ static int read_string(struct mp_reader *r, const char *what, char **ret, size_t
 	return 0;
 }
 
-static int read_argv(struct mp_reader *r, struct spec *spec, size_t *io_budget, char *text)
+static int read_argv(struct mp_reader *r, struct child_spec *spec, size_t *io_budget, char *text)
 {
 	uint32_t n;
 	int err = 0;
@@ -78,7 +101,7 @@ static int read_argv(struct mp_reader *r, struct spec *spec, size_t *io_budget, 
 	if (mp_read_array(r, &n) < 0 || !n)
 		return wrong(text, "`argv` must be an array of at least one string");
 	if (n > *io_budget / (sizeof(char *) + 1))
-		return wrong(text, "argv and env together are over %u bytes", SPEC_BYTES_MAX);
+		return wrong(text, "argv and env together are over %u bytes", CHILD_SPEC_BYTES_MAX);
 	spec->argv = calloc((size_t)n + 1, sizeof(char *));
 	if (!spec->argv)
 		return -ENOMEM;
@@ -89,7 +112,7 @@ static int read_argv(struct mp_reader *r, struct spec *spec, size_t *io_budget, 
 	return err;
 }
 
-static int read_env(struct mp_reader *r, struct spec *spec, size_t *io_budget, char *text)
+static int read_env(struct mp_reader *r, struct child_spec *spec, size_t *io_budget, char *text)
 {
 	uint32_t n;
 
@@ -98,7 +121,7 @@ static int read_env(struct mp_reader *r, struct spec *spec, size_t *io_budget, c
 	if (mp_read_map(r, &n) < 0)
 		return wrong(text, "`env` must be a map of strings");
 	if (n > *io_budget / (sizeof(char *) + 1))
-		return wrong(text, "argv and env together are over %u bytes", SPEC_BYTES_MAX);
+		return wrong(text, "argv and env together are over %u bytes", CHILD_SPEC_BYTES_MAX);
 	spec->env = calloc((size_t)n + 1, sizeof(char *));
 	if (!spec->env)
 		return -ENOMEM;
@@ -111,10 +134,10 @@ static int read_env(struct mp_reader *r, struct spec *spec, size_t *io_budget, c
 		if (!k_len || memchr(k, '=', k_len) || memchr(k, 0, k_len) || memchr(v, 0, v_len))
 			return wrong(
 				text, "`env` has a name or value that cannot be (empty, with `=` or NUL)");
-		if (spec_env_is_reserved(k, k_len))
+		if (env_is_reserved(k, k_len))
 			return wrong(text, "`env`: %.*s is set by the node itself", (int)k_len, k);
 		if (k_len + v_len + 2 + sizeof(char *) > *io_budget)
-			return wrong(text, "argv and env together are over %u bytes", SPEC_BYTES_MAX);
+			return wrong(text, "argv and env together are over %u bytes", CHILD_SPEC_BYTES_MAX);
 		*io_budget -= k_len + v_len + 2 + sizeof(char *);
 		spec->env[i] = malloc(k_len + v_len + 2);
 		if (!spec->env[i])
@@ -131,28 +154,24 @@ static int read_ms(struct mp_reader *r, const char *what, uint32_t *ret, char *t
 {
 	uint64_t v;
 
-	if (mp_read_uint(r, &v) < 0 || v > SPEC_TIMEOUT_MAX_MS)
-		return wrong(text, "`%s` must be milliseconds, 0 to %u", what, SPEC_TIMEOUT_MAX_MS);
+	if (mp_read_uint(r, &v) < 0 || v > CHILD_SPEC_TIMEOUT_MAX_MS)
+		return wrong(text, "`%s` must be milliseconds, 0 to %u", what, CHILD_SPEC_TIMEOUT_MAX_MS);
 	*ret = (uint32_t)v;
 	return 0;
 }
 
-static int read_restart(struct mp_reader *r, enum supervision_restart *ret, char *text)
+static int read_restart(struct mp_reader *r, enum actor_restart *ret, char *text)
 {
 	const char *s;
 	size_t len;
 
-	if (mp_read_str(r, &s, &len) == 0)
-		for (int i = 0; i < _SUPERVISION_RESTART_N; i++)
-			if (mp_str_is(s, len, supervision_restart_name((enum supervision_restart)i))) {
-				*ret = (enum supervision_restart)i;
-				return 0;
-			}
+	if (mp_read_str(r, &s, &len) == 0 && child_restart_parse(s, len, ret) == 0)
+		return 0;
 	return wrong(text, "`restart` must be permanent, transient or temporary");
 }
 
-static int read_key(
-	struct mp_reader *r, const char *k, size_t k_len, struct spec *spec, size_t *io_budget, char *text)
+static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct child_spec *spec,
+	size_t *io_budget, char *text)
 {
 	size_t name_budget = SIZE_MAX;
 	const char *s;
@@ -210,15 +229,15 @@ static int read_key(
 	return mp_skip(r) < 0 ? wrong(text, "the spec is malformed") : 0;
 }
 
-int spec_parse(struct mp_reader *r, struct spec *ret, char text[SPEC_TEXT_BYTES])
+int child_spec_parse(struct mp_reader *r, struct child_spec *ret, char text[CHILD_SPEC_TEXT_BYTES])
 {
-	struct spec spec = {
-		.restart = SUPERVISION_PERMANENT,
+	struct child_spec spec = {
+		.restart = ACTOR_PERMANENT,
 		.backoff_min_ms = 100,
 		.backoff_max_ms = 30000,
 		.stop_timeout_ms = 10000,
 	};
-	size_t budget = SPEC_BYTES_MAX;
+	size_t budget = CHILD_SPEC_BYTES_MAX;
 	bool max_given = false;
 	uint32_t n;
 	int err = 0;
@@ -254,14 +273,14 @@ int spec_parse(struct mp_reader *r, struct spec *ret, char text[SPEC_TEXT_BYTES]
 	if (err) {
 		if (err == -EPROTO)
 			err = wrong(text, "the spec is malformed");
-		spec_deinit(&spec);
+		child_spec_deinit(&spec);
 		return err;
 	}
 	*ret = spec;
 	return 0;
 }
 
-void spec_put(struct buf *b, const struct spec *spec)
+void child_spec_put(struct buf *b, const struct child_spec *spec)
 {
 	uint32_t n_argv = 0, n_env = 0;
 
@@ -287,7 +306,7 @@ void spec_put(struct buf *b, const struct spec *spec)
 	mp_put_cstr(b, "cwd");
 	mp_put_cstr(b, spec->cwd);
 	mp_put_cstr(b, "restart");
-	mp_put_cstr(b, supervision_restart_name(spec->restart));
+	mp_put_cstr(b, child_restart_name(spec->restart));
 	mp_put_cstr(b, "backoff_min_ms");
 	mp_put_uint(b, spec->backoff_min_ms);
 	mp_put_cstr(b, "backoff_max_ms");

@@ -6,21 +6,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "actor/actor.h"
 #include "libactor/protocol/mp.h"
-#include "libactor/supervision/engine.h"
 #include "libactor/util/buf.h"
 
-#define SPEC_NAME_MAX_BYTES 255
-#define SPEC_BYTES_MAX      (1u << 20) /* argv and env together, as the kernel counts them for exec */
-#define SPEC_TIMEOUT_MAX_MS (24u * 3600 * 1000)
-#define SPEC_TEXT_BYTES     256
+#define CHILD_SPEC_NAME_MAX_BYTES 255
+#define CHILD_SPEC_BYTES_MAX      (1u << 20) /* argv and env together, as the kernel counts them for exec */
+#define CHILD_SPEC_TIMEOUT_MAX_MS (24u * 3600 * 1000)
+#define CHILD_SPEC_TEXT_BYTES     256
 
-struct spec {
+struct child_spec {
 	char *name;  /* NULL: to be made from argv[0] */
 	char **argv; /* NULL-terminated, at least one */
 	char **env;  /* "K=V", NULL-terminated; NULL: none */
 	char *cwd;   /* absolute; NULL: "/" */
-	enum supervision_restart restart;
+	enum actor_restart restart;
 	uint32_t backoff_min_ms, backoff_max_ms; /* 0 0: restart at once */
 	uint32_t stop_timeout_ms;
 	uint32_t ready_timeout_ms; /* 0: none */
@@ -33,12 +33,15 @@ struct spec {
 };
 
 /* Takes one map from @r. 0; -EINVAL and one line for people in @text; -ENOMEM. */
-int spec_parse(struct mp_reader *r, struct spec *ret, char text[SPEC_TEXT_BYTES]);
+int child_spec_parse(struct mp_reader *r, struct child_spec *ret, char text[CHILD_SPEC_TEXT_BYTES]);
 /*
- * The same map again; spec_parse() reads it back equal (without owned and monitor, which belong to the call).
+ * The same map again. child_spec_parse() reads it back equal, without owned and monitor, which belong to the
+ * call.
  */
-void spec_put(struct buf *b, const struct spec *spec);
-void spec_deinit(struct spec *spec);
+void child_spec_put(struct buf *b, const struct child_spec *spec);
+void child_spec_deinit(struct child_spec *spec);
 
-/* Who may not set what: the variables that say which group a process is. */
-bool spec_env_is_reserved(const char *variable, size_t len);
+/* "permanent", "transient", "temporary"; "?" out of range */
+const char *child_restart_name(enum actor_restart restart);
+/* The way back. 0, or -EINVAL: no such word. */
+int child_restart_parse(const char *s, size_t len, enum actor_restart *ret);

@@ -74,7 +74,7 @@ int args_timeout(struct args *args, uint64_t *ret)
 	args->n--;
 	if (mp_peek(&args->r) == MP_NIL)
 		return mp_read_nil(&args->r);
-	if (mp_read_int(&args->r, &ms) < 0 || ms > (int64_t)SPEC_TIMEOUT_MAX_MS * 365)
+	if (mp_read_int(&args->r, &ms) < 0 || ms > (int64_t)CHILD_SPEC_TIMEOUT_MAX_MS * 365)
 		return -EPROTO;
 	*ret = ms > 0 ? (uint64_t)ms : 0;
 	return 0;

@@ -19,10 +19,10 @@ int on_spawn(actor *self, const actor_msg *msg, actor_from *from)
 	struct supervisor *supervisor = supervisor_of(self);
 	struct args args = args_of(msg);
 	enum node_wait wait = NODE_WAIT_NONE;
-	char text[SPEC_TEXT_BYTES] = "wanted: spec:map wait:none|up|ready|exit timeout_ms:int";
+	char text[CHILD_SPEC_TEXT_BYTES] = "wanted: spec:map wait:none|up|ready|exit timeout_ms:int";
 	uint64_t timeout_ms = 0;
-	struct spec spec;
-	int err = args.n ? spec_parse(&args.r, &spec, text) : -EINVAL;
+	struct child_spec spec;
+	int err = args.n ? child_spec_parse(&args.r, &spec, text) : -EINVAL;
 
 	if (err == -ENOMEM) {
 		actor_reply_error(from, ERROR_OVERLOADED, "out of memory");
@@ -34,14 +34,14 @@ int on_spawn(actor *self, const actor_msg *msg, actor_from *from)
 	}
 	args.n--;
 	if (args_wait(&args, words, waits, 4, &wait) < 0 || args_timeout(&args, &timeout_ms) < 0) {
-		spec_deinit(&spec);
+		child_spec_deinit(&spec);
 		return bad_args(from, "spec:map wait:none|up|ready|exit timeout_ms:int");
 	}
 	from = keep(supervisor, from);
 	if (from)
 		node_spawn(supervisor->node, &spec, actor_from_ref(from), from, wait, timeout_ms,
 			supervisor_now_ns());
-	spec_deinit(&spec);
+	child_spec_deinit(&spec);
 	return 0;
 }
 

@@ -102,8 +102,6 @@ static void test_every_word_has_a_name(void **state)
 		assert_string_not_equal(supervision_strategy_name(i), "?");
 	for (int i = 0; i < _SUPERVISION_AUTO_N; i++)
 		assert_string_not_equal(supervision_auto_shutdown_name(i), "?");
-	for (int i = 0; i < _SUPERVISION_RESTART_N; i++)
-		assert_string_not_equal(supervision_restart_name(i), "?");
 	for (int i = 0; i < _SUPERVISION_STATE_N; i++)
 		assert_string_not_equal(supervision_state_name(i), "?");
 	for (int i = 0; i < _SUPERVISION_EXIT_N; i++)

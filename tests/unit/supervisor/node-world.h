@@ -208,9 +208,9 @@ static inline const char *turn(struct fixture *f)
 	return f->words;
 }
 
-static inline void spec_make(struct spec *spec, const char *name, enum supervision_restart restart)
+static inline void spec_make(struct child_spec *spec, const char *name, enum actor_restart restart)
 {
-	*spec = (struct spec){
+	*spec = (struct child_spec){
 		.name = name ? strdup(name) : NULL,
 		.argv = calloc(2, sizeof(char *)),
 		.restart = restart,
@@ -221,10 +221,9 @@ static inline void spec_make(struct spec *spec, const char *name, enum supervisi
 	spec->argv[0] = strdup("/bin/true");
 }
 
-static inline void spawn(
-	struct fixture *f, const char *name, enum supervision_restart restart, enum node_wait wait)
+static inline void spawn(struct fixture *f, const char *name, enum actor_restart restart, enum node_wait wait)
 {
-	struct spec spec;
+	struct child_spec spec;
 
 	spec_make(&spec, name, restart);
 	node_spawn(f->node, &spec, caller, FROM(1), wait, 5000, f->now_ns);

@@ -7,9 +7,9 @@
 static void test_an_owned_child_goes_with_its_owner(void **arg)
 {
 	struct fixture *f = *arg;
-	struct spec spec;
+	struct child_spec spec;
 
-	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec_make(&spec, "a", ACTOR_PERMANENT);
 	spec.owned = true;
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
 	assert_string_equal(turn(f), "owner(1) spawn(a,100) reply1(starting)");
@@ -26,9 +26,9 @@ static void test_an_owned_child_goes_with_its_owner(void **arg)
 static void test_an_owned_child_that_cannot_be_run_is_given_up(void **arg)
 {
 	struct fixture *f = *arg;
-	struct spec spec;
+	struct child_spec spec;
 
-	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec_make(&spec, "a", ACTOR_PERMANENT);
 	spec.owned = true;
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_UP, 0, f->now_ns);
 	turn(f);
@@ -41,9 +41,9 @@ static void test_an_owned_child_that_cannot_be_run_is_given_up(void **arg)
 static void test_each_monitor_goes_off_once(void **arg)
 {
 	struct fixture *f = *arg;
-	struct spec spec;
+	struct child_spec spec;
 
-	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec_make(&spec, "a", ACTOR_PERMANENT);
 	spec.monitor = true;
 	spec.monitor_id = 5;
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
@@ -64,7 +64,7 @@ static void test_monitors_of_the_gone_go_off_at_once_with_what_is_known(void **a
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	runs(f, 100);
 	ends(f, 100, CLD_EXITED, 3);
 	turn(f);
@@ -78,8 +78,8 @@ static void test_the_monitors_of_a_dead_watcher_are_forgotten(void **arg)
 	struct fixture *f = *arg;
 	actor_ref watcher = {NODE_ID, 101, 1};
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
-	spawn(f, "w", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "w", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	runs(f, 100);
 	runs(f, 101);
 	node_monitor(f->node, 100, watcher, 1, FROM(2));
@@ -94,7 +94,7 @@ static void test_the_monitors_of_a_dead_watcher_are_forgotten(void **arg)
 
 static void watched_end(struct fixture *f)
 {
-	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	runs(f, 100);
 	node_monitor(f->node, 100, caller, 1, FROM(2));
 	turn(f);
@@ -197,7 +197,7 @@ static uint32_t n_groups_put(struct fixture *f, unsigned which)
 static void test_the_broker_is_owed_an_end_until_it_has_heard_of_it(void **arg)
 {
 	struct fixture *f = *arg;
-	struct spec spec;
+	struct child_spec spec;
 
 	node_free(f->node);
 	with_broker = true;
@@ -206,7 +206,7 @@ static void test_the_broker_is_owed_an_end_until_it_has_heard_of_it(void **arg)
 	node_reserved(f->node, 100, 1024, f->now_ns);
 	node_synced(f->node, f->now_ns);
 	turn(f); /* the broker is group 100 */
-	spec_make(&spec, "a", SUPERVISION_TEMPORARY);
+	spec_make(&spec, "a", ACTOR_TEMPORARY);
 	spec.owned = true; /* so that it is forgotten at its end */
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
 	runs(f, 101);
@@ -230,10 +230,10 @@ static void test_the_broker_is_owed_an_end_until_it_has_heard_of_it(void **arg)
 static void test_what_a_caller_made_goes_with_it(void **arg)
 {
 	struct fixture *f = *arg;
-	struct spec spec;
+	struct child_spec spec;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
-	spec_make(&spec, "owned", SUPERVISION_PERMANENT);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	spec_make(&spec, "owned", ACTOR_PERMANENT);
 	spec.owned = true;
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
 	runs(f, 100);
@@ -260,9 +260,9 @@ static void test_what_a_caller_made_goes_with_it(void **arg)
 static void test_what_was_removed_is_not_its_owners_any_more(void **arg)
 {
 	struct fixture *f = *arg;
-	struct spec spec;
+	struct child_spec spec;
 
-	spec_make(&spec, "owned", SUPERVISION_TEMPORARY);
+	spec_make(&spec, "owned", ACTOR_TEMPORARY);
 	spec.owned = true;
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
 	runs(f, 100);
@@ -293,7 +293,7 @@ static void test_what_comes_from_a_caller_after_its_end_makes_nothing(void **arg
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	turn(f);
 	node_client_gone(f->node, caller.group, f->now_ns);
@@ -313,7 +313,7 @@ static void test_clients_of_the_supervisor_before_are_gone(void **arg)
 	struct fixture *f = *arg;
 	actor_ref its = {NODE_ID, UINT64_C(3) << 62 | 5, 1};
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	node_monitor(f->node, 100, its, 1, FROM(2));
 	turn(f);
@@ -329,7 +329,7 @@ static void test_a_watcher_that_ended_unseen_is_told_nothing(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	node_monitor(f->node, 100, (actor_ref){NODE_ID, 99, 1}, 1, FROM(2)); /* of no group that is there */
 	turn(f);
@@ -346,7 +346,7 @@ static void test_a_caller_gets_as_much_as_one_may_have_and_others_get_theirs(voi
 	struct fixture *f = *arg;
 	const actor_ref other = {NODE_ID, CLIENT(78), 1};
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	turn(f);
 	for (uint64_t id = 1; id <= NODE_CLIENT_WATCHES_MAX; id++)
@@ -373,7 +373,7 @@ static void test_the_same_monitor_twice_is_one(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	runs(f, 100);
 	node_monitor(f->node, 100, caller, 1, FROM(2));
 	node_monitor(f->node, 100, caller, 1, FROM(2));
@@ -387,7 +387,7 @@ static void test_the_last_lines_are_in_the_cause(void **arg)
 	struct fixture *f = *arg;
 	struct keeper_slot slot;
 
-	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	slot = slot_of(f, 100, KEEPER_EXITED);
 	slot.status = 1;
 	node_slot(f->node, &slot, "cannot open the door", f->now_ns);

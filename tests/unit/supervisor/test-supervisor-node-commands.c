@@ -6,7 +6,7 @@ static void test_stop_is_term_then_after_the_grace_kill(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	turn(f);
 	node_stop(f->node, "a", true, FROM(2), f->now_ns);
@@ -23,7 +23,7 @@ static void test_a_stopped_child_ended_by_term_says_shutdown(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	node_monitor(f->node, 100, caller, 9, FROM(3));
 	turn(f);
@@ -37,7 +37,7 @@ static void test_restart_is_a_new_incarnation_that_costs_no_backoff(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	turn(f);
 	node_restart(f->node, "a", true, FROM(2), f->now_ns);
@@ -53,7 +53,7 @@ static void test_start_brings_a_stopped_one_back(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	node_stop(f->node, "a", false, FROM(2), f->now_ns);
 	ends(f, 100, CLD_KILLED, SIGTERM);
@@ -70,7 +70,7 @@ static void test_kill_9_goes_to_the_tree_other_signals_to_the_leader(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	turn(f);
 	node_kill(f->node, "a", SIGUSR1, FROM(2), f->now_ns);
@@ -99,7 +99,7 @@ static void test_rm_wants_it_down_or_force(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	turn(f);
 	node_remove(f->node, "a", false, FROM(2), f->now_ns);
@@ -116,7 +116,7 @@ static void test_what_was_removed_does_not_come_back_with_the_next_supervisor(vo
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	node_stop(f->node, "a", false, FROM(2), f->now_ns);
 	ends(f, 100, CLD_EXITED, 0);
@@ -133,15 +133,15 @@ static void test_down_stops_all_then_says_so(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
-	spawn(f, "b", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "b", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	runs(f, 101);
 	turn(f);
 	node_down(f->node, FROM(2), f->now_ns);
 	/* youngest first, none waits for another */
 	assert_string_equal(turn(f), "term(101,1000) term(100,1000)");
-	spawn(f, "c", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "c", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	assert_string_equal(turn(f), "error1(stopping)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
 	assert_string_equal(turn(f), "ack(100) group_down(100)");
@@ -170,7 +170,7 @@ static void test_the_broker_is_unlisted_comes_back_for_ever_and_goes_last(void *
 		turn(f);
 	}
 	runs(f, 120);
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 121);
 	turn(f);
 	node_down(f->node, FROM(2), f->now_ns);

@@ -6,7 +6,7 @@ static void test_the_first_restart_is_immediate_then_it_backs_off(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	turn(f);
 	ends(f, 100, CLD_DUMPED, SIGSEGV);
@@ -26,7 +26,7 @@ static void test_transient_comes_back_from_failure_only(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_TRANSIENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_TRANSIENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	ends(f, 100, CLD_EXITED, 1);
 	turn(f);
@@ -41,7 +41,7 @@ static void test_status_125_asks_not_to_be_restarted(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	ends(f, 100, CLD_EXITED, 125);
 	turn(f);
@@ -52,7 +52,7 @@ static void test_an_exec_failure_is_told_and_retried_later(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_UP);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_UP);
 	turn(f);
 	fails(f, 100, ENOENT);
 	assert_string_equal(turn(f), "ack(100) group_down(100) error1(exec)");
@@ -66,9 +66,9 @@ static void test_an_exec_failure_is_told_and_retried_later(void **arg)
 static void test_an_exec_failure_without_backoff_still_waits(void **arg)
 {
 	struct fixture *f = *arg;
-	struct spec spec;
+	struct child_spec spec;
 
-	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec_make(&spec, "a", ACTOR_PERMANENT);
 	spec.backoff_min_ms = spec.backoff_max_ms = 0;
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
 	fails(f, 100, ENOENT);
@@ -88,7 +88,7 @@ static void test_a_temporary_that_cannot_be_run_is_down(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_EXIT);
+	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_EXIT);
 	fails(f, 100, EACCES);
 	assert_string_equal(turn(f), "spawn(?,100) ack(100) group_down(100) error1(exec)");
 	assert_string_equal(state_of(f, "a"), "down");
@@ -98,7 +98,7 @@ static void test_a_refused_spawn_is_a_failed_start(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_UP);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_UP);
 	turn(f);
 	node_refused(f->node, 100, -ENOSPC, f->now_ns);
 	assert_string_equal(turn(f), "group_down(100) error1(exec)");

@@ -6,10 +6,10 @@ static void test_a_successor_goes_on_where_it_was(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "up", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
-	spawn(f, "backoff", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
-	spawn(f, "stopped", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
-	spawn(f, "ended", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "up", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "backoff", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "stopped", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "ended", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	runs(f, 100);
 	ends(f, 100, CLD_KILLED, SIGSEGV); /* restarted as 104 */
 	runs(f, 104);
@@ -36,7 +36,7 @@ static void test_a_successor_goes_on_where_it_was(void **arg)
 	ends(f, 104, CLD_EXITED, 1); /* its second failure: no immediate restart */
 	turn(f);
 	assert_string_equal(state_of(f, "up"), "backoff");
-	spawn(f, "ended", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "ended", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	assert_string_equal(turn(f), "spawn(ended,5101) reply1(starting)");
 }
 
@@ -44,7 +44,7 @@ static void test_exits_meanwhile_have_their_true_status(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	runs(f, 100);
 	node_monitor(f->node, 100, caller, 3, FROM(2));
 	turn(f);
@@ -59,7 +59,7 @@ static void test_an_intent_the_keeper_may_not_have_heard_is_sent_again(void **ar
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	turn(f);
 	die(f);
 	node_synced(f->node, f->now_ns);
@@ -71,7 +71,7 @@ static void test_an_end_that_was_handled_is_only_acknowledged_again(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	ends(f, 100, CLD_EXITED, 0);
 	turn(f);
 	die(f);
@@ -85,9 +85,9 @@ static void test_a_stop_under_way_goes_on(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "stop", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
-	spawn(f, "restart", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
-	spawn(f, "rm", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "stop", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "restart", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "rm", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	runs(f, 101);
 	runs(f, 102);
@@ -114,7 +114,7 @@ static void test_a_node_going_down_goes_on_going_down(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	node_down(f->node, FROM(2), f->now_ns);
 	turn(f);
@@ -130,9 +130,9 @@ static void test_a_node_going_down_goes_on_going_down(void **arg)
 static void test_owners_and_monitors_outlive_the_supervisor(void **arg)
 {
 	struct fixture *f = *arg;
-	struct spec spec;
+	struct child_spec spec;
 
-	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec_make(&spec, "a", ACTOR_PERMANENT);
 	spec.owned = true;
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
 	runs(f, 100);
@@ -190,7 +190,7 @@ static void test_a_spoilt_state_is_refused_not_believed(void **arg)
 	struct fixture *f = *arg;
 	struct node *node;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	node_monitor(f->node, 100, caller, 8, FROM(2));
 	node_monitor(f->node, 100, caller, 9, FROM(2));
@@ -224,7 +224,7 @@ static void test_a_snapshot_holds_who_watches(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	node_monitor(f->node, 100, caller, 8, FROM(2));
 	turn(f);
@@ -244,8 +244,8 @@ static void test_a_snapshot_says_the_same_as_its_changes(void **arg)
 	struct buf all = BUF_INIT, again = BUF_INIT;
 	struct node *node = fresh_node();
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
-	spawn(f, "b", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "b", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	runs(f, 100);
 	node_monitor(f->node, 101, caller, 1, FROM(2));
 	node_monitor(f->node, 100, caller, 2, FROM(2));

@@ -2,17 +2,17 @@
 /* Specs. */
 #include "tests/unit/supervisor/node-world.h"
 
-static int parse(struct spec *spec, const char *json_like, size_t size, char *text)
+static int parse(struct child_spec *spec, const char *json_like, size_t size, char *text)
 {
 	struct mp_reader r = mp_reader(json_like, size);
 
-	return spec_parse(&r, spec, text);
+	return child_spec_parse(&r, spec, text);
 }
 
 static void test_a_spec_needs_argv_and_has_defaults(void **arg)
 {
-	char text[SPEC_TEXT_BYTES];
-	struct spec spec;
+	char text[CHILD_SPEC_TEXT_BYTES];
+	struct child_spec spec;
 
 	assert_int_equal(parse(&spec, "\x80", 1, text), -EINVAL);
 	assert_int_equal(parse(&spec, "\x93\x01\x02\x03", 4, text), -EINVAL);
@@ -31,22 +31,22 @@ static void test_a_spec_needs_argv_and_has_defaults(void **arg)
 				 "argv\x91\xa2/x",
 				 10, text),
 		0);
-	assert_int_equal(spec.restart, SUPERVISION_PERMANENT);
+	assert_int_equal(spec.restart, ACTOR_PERMANENT);
 	assert_int_equal(spec.backoff_min_ms, 100);
 	assert_int_equal(spec.backoff_max_ms, 30000);
 	assert_int_equal(spec.stop_timeout_ms, 10000);
 	assert_false(spec.no_stamps);
 	assert_string_equal(spec.argv[0], "/x");
 	assert_null(spec.argv[1]);
-	spec_deinit(&spec);
+	child_spec_deinit(&spec);
 }
 
 static void refused(const char *key, void (*put)(struct buf *b))
 {
-	char text[SPEC_TEXT_BYTES] = "";
+	char text[CHILD_SPEC_TEXT_BYTES] = "";
 	struct buf b = BUF_INIT;
 	struct mp_reader r;
-	struct spec spec;
+	struct child_spec spec;
 
 	mp_put_map(&b, 2);
 	mp_put_cstr(&b, "argv");
@@ -55,7 +55,7 @@ static void refused(const char *key, void (*put)(struct buf *b))
 	mp_put_cstr(&b, key);
 	put(&b);
 	r = mp_reader(b.data, b.size_bytes);
-	assert_int_equal(spec_parse(&r, &spec, text), -EINVAL);
+	assert_int_equal(child_spec_parse(&r, &spec, text), -EINVAL);
 	assert_non_null(strstr(text, key));
 	buf_deinit(&b);
 }
@@ -97,8 +97,8 @@ static void put_argv(struct buf *b)
 
 static void test_a_backoff_that_begins_above_the_usual_end_moves_that_end_and_no_other(void **arg)
 {
-	char text[SPEC_TEXT_BYTES] = "";
-	struct spec spec;
+	char text[CHILD_SPEC_TEXT_BYTES] = "";
+	struct child_spec spec;
 
 	assert_int_equal(parse(&spec,
 				 "\x82\xa4"
@@ -108,7 +108,7 @@ static void test_a_backoff_that_begins_above_the_usual_end_moves_that_end_and_no
 		0);
 	assert_int_equal(spec.backoff_min_ms, 60000);
 	assert_int_equal(spec.backoff_max_ms, 60000);
-	spec_deinit(&spec);
+	child_spec_deinit(&spec);
 	assert_int_equal(parse(&spec,
 				 "\x83\xa4"
 				 "argv\x91\xa2/x\xae"
@@ -121,14 +121,14 @@ static void test_a_backoff_that_begins_above_the_usual_end_moves_that_end_and_no
 
 static void test_arguments_may_be_as_long_together_as_the_kernel_takes(void **arg)
 {
-	char *half = malloc(SPEC_BYTES_MAX / 2 + 1), text[SPEC_TEXT_BYTES] = "";
+	char *half = malloc(CHILD_SPEC_BYTES_MAX / 2 + 1), text[CHILD_SPEC_TEXT_BYTES] = "";
 	struct buf b = BUF_INIT;
 	struct mp_reader r;
-	struct spec spec;
+	struct child_spec spec;
 
 	assert_non_null(half);
-	memset(half, 'x', SPEC_BYTES_MAX / 2);
-	half[SPEC_BYTES_MAX / 2] = 0;
+	memset(half, 'x', CHILD_SPEC_BYTES_MAX / 2);
+	half[CHILD_SPEC_BYTES_MAX / 2] = 0;
 	for (uint32_t n = 1; n <= 2; n++) {
 		buf_reset(&b, SIZE_MAX);
 		mp_put_map(&b, 1);
@@ -137,9 +137,9 @@ static void test_arguments_may_be_as_long_together_as_the_kernel_takes(void **ar
 		for (uint32_t i = 0; i < n; i++)
 			mp_put_cstr(&b, half);
 		r = mp_reader(b.data, b.size_bytes);
-		assert_int_equal(spec_parse(&r, &spec, text), n == 1 ? 0 : -EINVAL);
+		assert_int_equal(child_spec_parse(&r, &spec, text), n == 1 ? 0 : -EINVAL);
 		if (n == 1)
-			spec_deinit(&spec);
+			child_spec_deinit(&spec);
 	}
 	assert_non_null(strstr(text, "argv"));
 	buf_deinit(&b);
@@ -168,6 +168,21 @@ static void test_bad_specs_are_refused_by_the_key_that_is_wrong(void **arg)
 	refused("argv", put_true);
 }
 
+static void test_each_restart_type_has_one_word(void **arg)
+{
+	enum actor_restart restart;
+
+	for (enum actor_restart r = ACTOR_PERMANENT; r <= ACTOR_TEMPORARY; r++) {
+		const char *word = child_restart_name(r);
+
+		assert_int_equal(child_restart_parse(word, strlen(word), &restart), 0);
+		assert_int_equal(restart, r);
+	}
+	assert_int_equal(child_restart_parse("perm", 4, &restart), -EINVAL);
+	assert_int_equal(child_restart_parse("?", 1, &restart), -EINVAL);
+	assert_string_equal(child_restart_name(ACTOR_TEMPORARY + 1), "?");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +190,7 @@ int main(void)
 		T(test_a_backoff_that_begins_above_the_usual_end_moves_that_end_and_no_other),
 		T(test_arguments_may_be_as_long_together_as_the_kernel_takes),
 		T(test_bad_specs_are_refused_by_the_key_that_is_wrong),
+		T(test_each_restart_type_has_one_word),
 	};
 
 	return run_facts_of("node, specs", tests);

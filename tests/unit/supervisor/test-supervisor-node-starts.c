@@ -6,7 +6,7 @@ static void test_spawn_without_wait_answers_at_once(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	assert_string_equal(turn(f), "spawn(a,100) reply1(starting)");
 }
 
@@ -14,7 +14,7 @@ static void test_spawn_up_answers_when_it_was_execed(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_UP);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_UP);
 	assert_string_equal(turn(f), "spawn(a,100)");
 	runs(f, 100);
 	assert_string_equal(turn(f), "reply1(up)");
@@ -26,7 +26,7 @@ static void test_up_is_answered_even_if_it_is_over_in_the_same_report(void **arg
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_UP);
+	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_UP);
 	turn(f);
 	ends(f, 100, CLD_EXITED, 0);
 	assert_string_equal(turn(f), "ack(100) reply1(up) group_down(100)");
@@ -37,7 +37,7 @@ static void test_spawn_exit_answers_with_the_end(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_EXIT);
+	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_EXIT);
 	turn(f);
 	runs(f, 100);
 	assert_string_equal(turn(f), "");
@@ -49,16 +49,16 @@ static void test_spawn_exit_answers_with_the_end(void **arg)
 static void test_a_job_that_is_asked_for_again_runs_once(void **arg)
 {
 	struct fixture *f = *arg;
-	struct spec spec;
+	struct child_spec spec;
 
-	spec_make(&spec, "a", SUPERVISION_TEMPORARY);
+	spec_make(&spec, "a", ACTOR_TEMPORARY);
 	spec.cookie = 77;
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_EXIT, 0, f->now_ns);
 	assert_string_equal(turn(f), "spawn(a,100)");
 	runs(f, 100);
 	turn(f);
 	die(f);
-	spec_make(&spec, "a", SUPERVISION_TEMPORARY); /* by somebody who got no answer */
+	spec_make(&spec, "a", ACTOR_TEMPORARY); /* by somebody who got no answer */
 	spec.cookie = 77;
 	node_spawn(f->node, &spec, caller, FROM(2), NODE_WAIT_EXIT, 0, f->now_ns);
 	runs(f, 100);
@@ -66,11 +66,11 @@ static void test_a_job_that_is_asked_for_again_runs_once(void **arg)
 	assert_null(strstr(turn(f), "spawn"));
 	ends(f, 100, CLD_EXITED, 7);
 	assert_string_equal(turn(f), "ack(100) group_down(100) reply2(down)");
-	spec_make(&spec, "a", SUPERVISION_TEMPORARY); /* and after its end */
+	spec_make(&spec, "a", ACTOR_TEMPORARY); /* and after its end */
 	spec.cookie = 77;
 	node_spawn(f->node, &spec, caller, FROM(3), NODE_WAIT_EXIT, 0, f->now_ns);
 	assert_string_equal(turn(f), "reply3(down)");
-	spec_make(&spec, "a", SUPERVISION_TEMPORARY);
+	spec_make(&spec, "a", ACTOR_TEMPORARY);
 	spec.cookie = 78;
 	node_spawn(f->node, &spec, caller, FROM(4), NODE_WAIT_NONE, 0, f->now_ns);
 	assert_non_null(strstr(turn(f), "spawn(a,"));
@@ -78,9 +78,9 @@ static void test_a_job_that_is_asked_for_again_runs_once(void **arg)
 
 static void spawn_by_request(struct fixture *f, const char *name, uint64_t cookie, void *from)
 {
-	struct spec spec;
+	struct child_spec spec;
 
-	spec_make(&spec, name, SUPERVISION_TEMPORARY);
+	spec_make(&spec, name, ACTOR_TEMPORARY);
 	spec.cookie = cookie;
 	node_spawn(f->node, &spec, caller, from, NODE_WAIT_EXIT, 0, f->now_ns);
 }
@@ -166,9 +166,9 @@ static void test_requests_of_the_forgotten_are_bounded(void **arg)
 static void test_ready_is_waited_for_by_those_who_ask(void **arg)
 {
 	struct fixture *f = *arg;
-	struct spec spec;
+	struct child_spec spec;
 
-	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec_make(&spec, "a", ACTOR_PERMANENT);
 	spec.ready_actor = true;
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_READY, 0, f->now_ns);
 	runs(f, 100);
@@ -180,9 +180,9 @@ static void test_ready_is_waited_for_by_those_who_ask(void **arg)
 static void test_ready_that_comes_before_the_pid_is_told_with_it(void **arg)
 {
 	struct fixture *f = *arg;
-	struct spec spec;
+	struct child_spec spec;
 
-	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec_make(&spec, "a", ACTOR_PERMANENT);
 	spec.ready_actor = true;
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_READY, 0, f->now_ns);
 	assert_string_equal(turn(f), "spawn(a,100)");
@@ -196,9 +196,9 @@ static void test_ready_that_comes_before_the_pid_is_told_with_it(void **arg)
 static void test_an_end_before_it_was_ready_is_told_at_once(void **arg)
 {
 	struct fixture *f = *arg;
-	struct spec spec;
+	struct child_spec spec;
 
-	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec_make(&spec, "a", ACTOR_PERMANENT);
 	spec.ready_actor = true;
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_READY, 5000, f->now_ns);
 	turn(f);
@@ -215,9 +215,9 @@ static void test_an_end_before_it_was_ready_is_told_at_once(void **arg)
 static void test_an_owned_one_that_ends_before_it_is_ready_is_given_up(void **arg)
 {
 	struct fixture *f = *arg;
-	struct spec spec;
+	struct child_spec spec;
 
-	spec_make(&spec, "a", SUPERVISION_PERMANENT);
+	spec_make(&spec, "a", ACTOR_PERMANENT);
 	spec.ready_actor = spec.owned = true;
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_READY, 5000, f->now_ns);
 	turn(f);
@@ -230,11 +230,11 @@ static void test_how_it_came_to_be_down_is_told(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "done", SUPERVISION_TRANSIENT, NODE_WAIT_NONE);
-	spawn(f, "failed", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
-	spawn(f, "stopped", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
-	spawn(f, "brief", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
-	spawn(f, "fails", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "done", ACTOR_TRANSIENT, NODE_WAIT_NONE);
+	spawn(f, "failed", ACTOR_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "stopped", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "brief", ACTOR_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "fails", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	assert_string_equal(field(f, "done", "outcome"), "nil");
 	ends(f, 100, CLD_EXITED, 0);
 	ends(f, 101, CLD_EXITED, 3);
@@ -266,7 +266,7 @@ static void test_one_that_goes_into_the_background_is_said_to(void **arg)
 	struct fixture *f = *arg;
 	struct keeper_slot slot;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	turn(f);
 	slot = slot_of(f, 100, KEEPER_EXITED);
 	slot.flags = KEEPER_SLOT_TREE_ENDED;
@@ -293,7 +293,7 @@ static void test_what_is_known_of_a_failed_exec_is_told(void **arg)
 	struct fixture *f = *arg;
 	struct keeper_slot slot;
 
-	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_UP);
+	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_UP);
 	turn(f);
 	slot = slot_of(f, 100, KEEPER_FAILED);
 	slot.error = ENOENT;
@@ -308,7 +308,7 @@ static void test_a_program_without_readiness_is_ready_when_up(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_READY);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_READY);
 	runs(f, 100);
 	assert_string_equal(turn(f), "spawn(a,100) reply1(up)");
 }
@@ -317,7 +317,7 @@ static void test_a_wait_times_out(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_UP);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_UP);
 	turn(f);
 	advance(f, 4999);
 	assert_string_equal(turn(f), "");
@@ -331,9 +331,9 @@ static void test_a_taken_name_is_refused(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	turn(f);
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	assert_string_equal(turn(f), "error1(in_use)");
 	assert_int_equal(node_count(f->node), 1);
 }
@@ -342,9 +342,9 @@ static void test_names_are_made_from_the_program(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, NULL, SUPERVISION_PERMANENT, NODE_WAIT_NONE);
-	spawn(f, NULL, SUPERVISION_PERMANENT, NODE_WAIT_NONE);
-	spawn(f, NULL, SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, NULL, ACTOR_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, NULL, ACTOR_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, NULL, ACTOR_PERMANENT, NODE_WAIT_NONE);
 	turn(f);
 	assert_string_equal(state_of(f, "true"), "starting");
 	assert_string_equal(state_of(f, "true.2"), "starting");
@@ -355,10 +355,10 @@ static void test_the_name_of_one_that_ended_is_free(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	ends(f, 100, CLD_EXITED, 3);
 	turn(f);
-	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	assert_string_equal(turn(f), "spawn(a,101) reply1(starting)");
 	assert_int_equal(node_count(f->node), 1);
 }
@@ -367,12 +367,12 @@ static void test_the_name_of_one_that_was_stopped_is_not(void **arg)
 {
 	struct fixture *f = *arg;
 
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
 	node_stop(f->node, "a", false, FROM(2), f->now_ns);
 	ends(f, 100, CLD_KILLED, SIGTERM);
 	turn(f);
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	assert_string_equal(turn(f), "error1(in_use)");
 }
 
@@ -383,7 +383,7 @@ static void test_a_thousand_ended_ones_are_listed_the_oldest_go(void **arg)
 
 	for (int i = 0; i < 1010; i++) {
 		snprintf(name, sizeof(name), "t%d", i);
-		spawn(f, name, SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+		spawn(f, name, ACTOR_TEMPORARY, NODE_WAIT_NONE);
 		ends(f, 100 + (uint64_t)i, CLD_EXITED, 0);
 		turn(f);
 		if (i % 500 == 400)
@@ -402,13 +402,13 @@ static void test_one_that_is_removed_by_force_takes_no_place_of_the_ended(void *
 
 	for (int i = 0; i < 1000; i++) {
 		snprintf(name, sizeof(name), "t%d", i);
-		spawn(f, name, SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+		spawn(f, name, ACTOR_TEMPORARY, NODE_WAIT_NONE);
 		ends(f, 100 + (uint64_t)i, CLD_EXITED, 0);
 		turn(f);
 		if (i == 400)
 			node_reserved(f->node, 1124, 1024, f->now_ns);
 	}
-	spawn(f, "forced", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "forced", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	group = node_child_by_name(f->node, "forced")->group;
 	runs(f, group);
 	node_remove(f->node, "forced", true, FROM(2), f->now_ns);
@@ -432,14 +432,14 @@ static void test_no_more_processes_than_descriptors_suffice_for(void **arg)
 	node_reserved(f->node, f->next_group, 1024, f->now_ns);
 	node_synced(f->node, f->now_ns);
 	turn(f);
-	spawn(f, "a", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
-	spawn(f, "b", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "b", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	turn(f);
-	spawn(f, "c", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "c", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	assert_string_equal(turn(f), "error1(overloaded)");
 	ends(f, 100, CLD_EXITED, 0);
 	turn(f);
-	spawn(f, "c", SUPERVISION_TEMPORARY, NODE_WAIT_NONE);
+	spawn(f, "c", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	assert_non_null(strstr(turn(f), "spawn(c,"));
 }
 
@@ -453,8 +453,8 @@ static void test_starts_wait_for_group_ids(void **arg)
 	node_start(node, f->now_ns);
 	node_synced(node, f->now_ns);
 	assert_string_equal(turn(f), "reserve");
-	spawn(f, "a", SUPERVISION_PERMANENT, NODE_WAIT_UP);
-	spawn(f, "b", SUPERVISION_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_UP);
+	spawn(f, "b", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	assert_string_equal(turn(f), "reply1(starting)");
 	node_remove(node, "b", true, FROM(2), f->now_ns); /* and its start with it */
 	assert_string_equal(turn(f), "reply2");
