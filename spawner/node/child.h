@@ -11,7 +11,7 @@
 #include "libactor/util/hash.h"
 #include "libactor/util/heap.h"
 #include "libactor/util/list.h"
-#include "spawner/node/spec.h"
+#include "libactor/protocol/child-spec.h"
 #include "spawner/shared/protocol.h"
 
 struct client;

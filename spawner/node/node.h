@@ -30,7 +30,7 @@
 
 #include "actor/actor.h"
 #include "spawner/node/child.h"
-#include "spawner/node/spec.h"
+#include "libactor/protocol/child-spec.h"
 #include "spawner/shared/protocol.h"
 
 #define NODE_ENDED_MAX 1000 /* children listed as down that ended by themselves */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "spawner/node/spec.h"
+#include "libactor/protocol/child-spec.h"
 
 #include <errno.h>
 #include <stdarg.h>

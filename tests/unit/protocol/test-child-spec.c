@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Specs. */
-#include "tests/unit/supervisor/node-world.h"
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libactor/protocol/child-spec.h"
+#include "tests/fact.h"
 
 static int parse(struct child_spec *spec, const char *json_like, size_t size, char *text)
 {
@@ -186,12 +196,12 @@ static void test_each_restart_type_has_one_word(void **arg)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_a_spec_needs_argv_and_has_defaults),
-		T(test_a_backoff_that_begins_above_the_usual_end_moves_that_end_and_no_other),
-		T(test_arguments_may_be_as_long_together_as_the_kernel_takes),
-		T(test_bad_specs_are_refused_by_the_key_that_is_wrong),
-		T(test_each_restart_type_has_one_word),
+		cmocka_unit_test(test_a_spec_needs_argv_and_has_defaults),
+		cmocka_unit_test(test_a_backoff_that_begins_above_the_usual_end_moves_that_end_and_no_other),
+		cmocka_unit_test(test_arguments_may_be_as_long_together_as_the_kernel_takes),
+		cmocka_unit_test(test_bad_specs_are_refused_by_the_key_that_is_wrong),
+		cmocka_unit_test(test_each_restart_type_has_one_word),
 	};
 
-	return run_facts_of("node, specs", tests);
+	return run_facts(tests);
 }
