@@ -16,6 +16,7 @@
 #include "libactor/base/base.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
+#include "libactor/protocol/child-spec.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
@@ -29,47 +30,6 @@
 #define SPAWNER_AGAIN_MS 20
 #define ANSWER_SLACK_MS  2000 /* the spawner answers `timeout` itself before the call does */
 
-static const char *const restart_names[] = {
-	[ACTOR_PERMANENT] = "permanent",
-	[ACTOR_TRANSIENT] = "transient",
-	[ACTOR_TEMPORARY] = "temporary",
-};
-
-static void spec_put_strings(struct buf *out, const char *const *strings)
-{
-	uint32_t n = 0;
-
-	while (strings[n])
-		n++;
-	mp_put_array(out, n);
-	for (uint32_t i = 0; i < n; i++)
-		mp_put_cstr(out, strings[i]);
-}
-
-static int spec_put_env(struct buf *out, const char *const *env)
-{
-	uint32_t n = 0;
-
-	while (env[n])
-		n++;
-	mp_put_map(out, n);
-	for (uint32_t i = 0; i < n; i++) {
-		const char *equals = strchr(env[i], '=');
-
-		if (!equals || equals == env[i])
-			return -EINVAL;
-		mp_put_str(out, env[i], (size_t)(equals - env[i]));
-		mp_put_cstr(out, equals + 1);
-	}
-	return 0;
-}
-
-static void spec_put_ms(struct buf *out, const char *key, int64_t ms, int64_t fallback_ms)
-{
-	mp_put_cstr(out, key);
-	mp_put_uint(out, ms < 0 ? 0 : (uint64_t)(ms ? ms : fallback_ms));
-}
-
 /* Of a request to start something: asked again, after a supervisor died, it starts nothing more. */
 static uint64_t cookie_new(void)
 {
@@ -81,42 +41,34 @@ static uint64_t cookie_new(void)
 	return cookie;
 }
 
+/* 0: the default; below: none. What is too much, the spawner refuses. */
+static uint64_t ms_or(int64_t ms, uint64_t default_ms)
+{
+	return ms < 0 ? 0 : ms ? (uint64_t)ms : default_ms;
+}
+
 static int spec_put(struct buf *out, const struct actor_process_spec *spec, uint64_t monitor)
 {
-	uint32_t n = 8 + (spec->name ? 1 : 0) + (spec->env ? 1 : 0) + (spec->cwd ? 1 : 0) + (monitor ? 1 : 0);
-	int r = 0;
-
-	mp_put_map(out, n);
-	if (spec->name) {
-		mp_put_cstr(out, "name");
-		mp_put_cstr(out, spec->name);
-	}
-	mp_put_cstr(out, "argv");
-	spec_put_strings(out, spec->argv);
-	if (spec->env) {
-		mp_put_cstr(out, "env");
-		r = spec_put_env(out, spec->env);
-	}
-	if (spec->cwd) {
-		mp_put_cstr(out, "cwd");
-		mp_put_cstr(out, spec->cwd);
-	}
-	mp_put_cstr(out, "restart");
-	mp_put_cstr(out, restart_names[spec->restart]);
-	spec_put_ms(out, "backoff_min_ms", spec->backoff_min_ms, 100);
-	spec_put_ms(out, "backoff_max_ms", spec->backoff_max_ms, 30000);
-	spec_put_ms(out, "stop_timeout_ms", spec->stop_timeout_ms, 10000);
-	mp_put_cstr(out, "ready");
-	mp_put_cstr(out, spec->wait_ready ? "actor" : "exec");
-	mp_put_cstr(out, "cookie");
-	mp_put_uint(out, cookie_new());
-	mp_put_cstr(out, "owned");
-	mp_put_bool(out, !spec->detached);
-	if (monitor) {
-		mp_put_cstr(out, "monitor");
-		mp_put_uint(out, monitor);
-	}
-	return r;
+	for (const char *const *variable = spec->env; variable && *variable; variable++)
+		if (!child_variable_is_valid(*variable))
+			return -EINVAL;
+	child_spec_put(
+		out, &(struct child_spec){
+			     .name = spec->name,
+			     .argv = spec->argv,
+			     .env = spec->env,
+			     .cwd = spec->cwd,
+			     .restart = spec->restart,
+			     .backoff_min_ms = ms_or(spec->backoff_min_ms, CHILD_BACKOFF_MIN_DEFAULT_MS),
+			     .backoff_max_ms = ms_or(spec->backoff_max_ms, CHILD_BACKOFF_MAX_DEFAULT_MS),
+			     .stop_timeout_ms = ms_or(spec->stop_timeout_ms, CHILD_STOP_TIMEOUT_DEFAULT_MS),
+			     .ready_actor = spec->wait_ready,
+			     .cookie = cookie_new(),
+			     .owned = !spec->detached,
+			     .monitor = monitor != 0,
+			     .monitor_id = monitor,
+		     });
+	return buf_error(out);
 }
 
 static void child_read_str(struct mp_reader *r, char *ret, size_t size)
@@ -237,8 +189,6 @@ static int process_start(actor *self, const struct actor_process_spec *spec, str
 	}
 	timeout_ms = spec->timeout_ms > 0 ? spec->timeout_ms : START_TIMEOUT_MS;
 	r = spec_put(&out, spec, monitor_id);
-	if (r == 0)
-		r = buf_error(&out);
 	if (r == 0)
 		r = spawner_ask(self, "spawn", timeout_ms + ANSWER_SLACK_MS, &reply, "msI",
 			(const void *)out.data, out.size_bytes, spec->wait_ready ? "ready" : "up",

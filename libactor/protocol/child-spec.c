@@ -43,17 +43,17 @@ static bool env_is_reserved(const char *variable, size_t len)
 	return false;
 }
 
-static void strv_free(char **strv)
+static void strv_free(const char *const *strv)
 {
-	for (char **s = strv; s && *s; s++)
-		free(*s);
-	free(strv);
+	for (const char *const *s = strv; s && *s; s++)
+		free((void *)*s);
+	free((void *)strv);
 }
 
 void child_spec_deinit(struct child_spec *spec)
 {
-	free(spec->name);
-	free(spec->cwd);
+	free((void *)spec->name);
+	free((void *)spec->cwd);
 	strv_free(spec->argv);
 	strv_free(spec->env);
 	*spec = (struct child_spec){0};
@@ -70,7 +70,7 @@ __attribute__((format(printf, 2, 3))) static int wrong(char *text, const char *f
 }
 
 /* What becomes a C string of another process must not hold a NUL. */
-static int read_string(struct mp_reader *r, const char *what, char **ret, size_t *io_budget, char *text)
+static int read_string(struct mp_reader *r, const char *what, const char **ret, size_t *io_budget, char *text)
 {
 	const char *s;
 	size_t len;
@@ -86,13 +86,14 @@ static int read_string(struct mp_reader *r, const char *what, char **ret, size_t
 	copy = strndup(s, len);
 	if (!copy)
 		return -ENOMEM;
-	free(*ret);
+	free((void *)*ret);
 	*ret = copy;
 	return 0;
 }
 
 static int read_argv(struct mp_reader *r, struct child_spec *spec, size_t *io_budget, char *text)
 {
+	const char **argv;
 	uint32_t n;
 	int err = 0;
 
@@ -102,11 +103,12 @@ static int read_argv(struct mp_reader *r, struct child_spec *spec, size_t *io_bu
 		return wrong(text, "`argv` must be an array of at least one string");
 	if (n > *io_budget / (sizeof(char *) + 1))
 		return wrong(text, "argv and env together are over %u bytes", CHILD_SPEC_BYTES_MAX);
-	spec->argv = calloc((size_t)n + 1, sizeof(char *));
-	if (!spec->argv)
+	argv = calloc((size_t)n + 1, sizeof(char *));
+	if (!argv)
 		return -ENOMEM;
+	spec->argv = argv;
 	for (uint32_t i = 0; i < n && !err; i++)
-		err = read_string(r, "argv", &spec->argv[i], io_budget, text);
+		err = read_string(r, "argv", &argv[i], io_budget, text);
 	if (!err && !spec->argv[0][0])
 		return wrong(text, "`argv[0]` is empty");
 	return err;
@@ -114,6 +116,7 @@ static int read_argv(struct mp_reader *r, struct child_spec *spec, size_t *io_bu
 
 static int read_env(struct mp_reader *r, struct child_spec *spec, size_t *io_budget, char *text)
 {
+	char **env;
 	uint32_t n;
 
 	if (spec->env)
@@ -122,9 +125,10 @@ static int read_env(struct mp_reader *r, struct child_spec *spec, size_t *io_bud
 		return wrong(text, "`env` must be a map of strings");
 	if (n > *io_budget / (sizeof(char *) + 1))
 		return wrong(text, "argv and env together are over %u bytes", CHILD_SPEC_BYTES_MAX);
-	spec->env = calloc((size_t)n + 1, sizeof(char *));
-	if (!spec->env)
+	env = calloc((size_t)n + 1, sizeof(char *));
+	if (!env)
 		return -ENOMEM;
+	spec->env = (const char *const *)env;
 	for (uint32_t i = 0; i < n; i++) {
 		const char *k, *v;
 		size_t k_len, v_len;
@@ -139,24 +143,21 @@ static int read_env(struct mp_reader *r, struct child_spec *spec, size_t *io_bud
 		if (k_len + v_len + 2 + sizeof(char *) > *io_budget)
 			return wrong(text, "argv and env together are over %u bytes", CHILD_SPEC_BYTES_MAX);
 		*io_budget -= k_len + v_len + 2 + sizeof(char *);
-		spec->env[i] = malloc(k_len + v_len + 2);
-		if (!spec->env[i])
+		env[i] = malloc(k_len + v_len + 2);
+		if (!env[i])
 			return -ENOMEM;
-		memcpy(spec->env[i], k, k_len);
-		spec->env[i][k_len] = '=';
-		memcpy(spec->env[i] + k_len + 1, v, v_len);
-		spec->env[i][k_len + 1 + v_len] = 0;
+		memcpy(env[i], k, k_len);
+		env[i][k_len] = '=';
+		memcpy(env[i] + k_len + 1, v, v_len);
+		env[i][k_len + 1 + v_len] = 0;
 	}
 	return 0;
 }
 
-static int read_ms(struct mp_reader *r, const char *what, uint32_t *ret, char *text)
+static int read_ms(struct mp_reader *r, const char *what, uint64_t *ret, char *text)
 {
-	uint64_t v;
-
-	if (mp_read_uint(r, &v) < 0 || v > CHILD_SPEC_TIMEOUT_MAX_MS)
+	if (mp_read_uint(r, ret) < 0 || *ret > CHILD_SPEC_TIMEOUT_MAX_MS)
 		return wrong(text, "`%s` must be milliseconds, 0 to %u", what, CHILD_SPEC_TIMEOUT_MAX_MS);
-	*ret = (uint32_t)v;
 	return 0;
 }
 
@@ -231,12 +232,7 @@ static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct chi
 
 int child_spec_parse(struct mp_reader *r, struct child_spec *ret, char text[CHILD_SPEC_TEXT_BYTES])
 {
-	struct child_spec spec = {
-		.restart = ACTOR_PERMANENT,
-		.backoff_min_ms = 100,
-		.backoff_max_ms = 30000,
-		.stop_timeout_ms = 10000,
-	};
+	struct child_spec spec = CHILD_SPEC_DEFAULT;
 	size_t budget = CHILD_SPEC_BYTES_MAX;
 	bool max_given = false;
 	uint32_t n;
@@ -268,8 +264,8 @@ int child_spec_parse(struct mp_reader *r, struct child_spec *ret, char text[CHIL
 	if (!err && !spec.backoff_min_ms)
 		spec.backoff_max_ms = 0;
 	if (!err && spec.backoff_max_ms < spec.backoff_min_ms)
-		err = wrong(text, "`backoff_max_ms` %u is below `backoff_min_ms` %u", spec.backoff_max_ms,
-			spec.backoff_min_ms);
+		err = wrong(text, "`backoff_max_ms` %llu is below `backoff_min_ms` %llu",
+			(unsigned long long)spec.backoff_max_ms, (unsigned long long)spec.backoff_min_ms);
 	if (err) {
 		if (err == -EPROTO)
 			err = wrong(text, "the spec is malformed");
@@ -280,47 +276,93 @@ int child_spec_parse(struct mp_reader *r, struct child_spec *ret, char text[CHIL
 	return 0;
 }
 
+/* ---- writing ---- */
+
+bool child_variable_is_valid(const char *variable)
+{
+	const char *equals = strchr(variable, '=');
+
+	return equals && equals != variable;
+}
+
+static uint32_t strv_count(const char *const *strv)
+{
+	uint32_t n = 0;
+
+	while (strv[n])
+		n++;
+	return n;
+}
+
+static void put_argv(struct buf *b, const char *const *argv)
+{
+	mp_put_cstr(b, "argv");
+	mp_put_array(b, strv_count(argv));
+	for (; *argv; argv++)
+		mp_put_cstr(b, *argv);
+}
+
+static void put_env(struct buf *b, const char *const *env)
+{
+	mp_put_cstr(b, "env");
+	mp_put_map(b, strv_count(env));
+	for (; *env; env++) {
+		const char *equals = strchr(*env, '=');
+
+		mp_put_str(b, *env, (size_t)(equals - *env));
+		mp_put_cstr(b, equals + 1);
+	}
+}
+
+static void put_str(struct buf *b, const char *key, const char *value)
+{
+	mp_put_cstr(b, key);
+	mp_put_cstr(b, value);
+}
+
+static void put_uint(struct buf *b, const char *key, uint64_t value)
+{
+	mp_put_cstr(b, key);
+	mp_put_uint(b, value);
+}
+
+static void put_bool(struct buf *b, const char *key, bool value)
+{
+	mp_put_cstr(b, key);
+	mp_put_bool(b, value);
+}
+
+/*
+ * What has a default that may change with a version is always said; what is off is left out, which each
+ * version reads as off.
+ */
 void child_spec_put(struct buf *b, const struct child_spec *spec)
 {
-	uint32_t n_argv = 0, n_env = 0;
+	uint32_t n_optional = (spec->name != NULL) + (spec->env != NULL) + (spec->cwd != NULL) +
+			      (spec->ready_timeout_ms != 0) + spec->no_stamps + (spec->cookie != 0) +
+			      spec->owned + spec->monitor;
 
-	while (spec->argv[n_argv])
-		n_argv++;
-	while (spec->env && spec->env[n_env])
-		n_env++;
-	mp_put_map(b, 11 + (spec->cookie != 0));
-	mp_put_cstr(b, "name");
-	mp_put_cstr(b, spec->name);
-	mp_put_cstr(b, "argv");
-	mp_put_array(b, n_argv);
-	for (uint32_t i = 0; i < n_argv; i++)
-		mp_put_cstr(b, spec->argv[i]);
-	mp_put_cstr(b, "env");
-	mp_put_map(b, n_env);
-	for (uint32_t i = 0; i < n_env; i++) {
-		const char *eq = strchr(spec->env[i], '=');
-
-		mp_put_str(b, spec->env[i], (size_t)(eq - spec->env[i]));
-		mp_put_cstr(b, eq + 1);
-	}
-	mp_put_cstr(b, "cwd");
-	mp_put_cstr(b, spec->cwd);
-	mp_put_cstr(b, "restart");
-	mp_put_cstr(b, child_restart_name(spec->restart));
-	mp_put_cstr(b, "backoff_min_ms");
-	mp_put_uint(b, spec->backoff_min_ms);
-	mp_put_cstr(b, "backoff_max_ms");
-	mp_put_uint(b, spec->backoff_max_ms);
-	mp_put_cstr(b, "stop_timeout_ms");
-	mp_put_uint(b, spec->stop_timeout_ms);
-	mp_put_cstr(b, "ready_timeout_ms");
-	mp_put_uint(b, spec->ready_timeout_ms);
-	mp_put_cstr(b, "ready");
-	mp_put_cstr(b, spec->ready_actor ? "actor" : "exec");
-	mp_put_cstr(b, "stamps");
-	mp_put_bool(b, !spec->no_stamps);
-	if (spec->cookie) {
-		mp_put_cstr(b, "cookie");
-		mp_put_uint(b, spec->cookie);
-	}
+	mp_put_map(b, 6 + n_optional);
+	put_argv(b, spec->argv);
+	put_str(b, "restart", child_restart_name(spec->restart));
+	put_uint(b, "backoff_min_ms", spec->backoff_min_ms);
+	put_uint(b, "backoff_max_ms", spec->backoff_max_ms);
+	put_uint(b, "stop_timeout_ms", spec->stop_timeout_ms);
+	put_str(b, "ready", spec->ready_actor ? "actor" : "exec");
+	if (spec->name)
+		put_str(b, "name", spec->name);
+	if (spec->env)
+		put_env(b, spec->env);
+	if (spec->cwd)
+		put_str(b, "cwd", spec->cwd);
+	if (spec->ready_timeout_ms)
+		put_uint(b, "ready_timeout_ms", spec->ready_timeout_ms);
+	if (spec->no_stamps)
+		put_bool(b, "stamps", false);
+	if (spec->cookie)
+		put_uint(b, "cookie", spec->cookie);
+	if (spec->owned)
+		put_bool(b, "owned", true);
+	if (spec->monitor)
+		put_uint(b, "monitor", spec->monitor_id);
 }

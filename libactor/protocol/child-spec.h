@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a child is: the `spec` map of docs/protocol.md §5 ⇄ a plain struct. Pure. */
+/*
+ * What a child is: the `spec` map of docs/protocol.md §5 ⇄ a plain struct. Pure. Whoever asks for a child
+ * (libactor, actorctl) writes it here, the supervisor reads it, and writes it again for its successor.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -15,15 +18,20 @@
 #define CHILD_SPEC_TIMEOUT_MAX_MS (24u * 3600 * 1000)
 #define CHILD_SPEC_TEXT_BYTES     256
 
+/* What a spec without these keys means. docs/protocol.md, actor.h and actorctl's help say the numbers too. */
+#define CHILD_BACKOFF_MIN_DEFAULT_MS  100
+#define CHILD_BACKOFF_MAX_DEFAULT_MS  30000
+#define CHILD_STOP_TIMEOUT_DEFAULT_MS 10000
+
 struct child_spec {
-	char *name;  /* NULL: to be made from argv[0] */
-	char **argv; /* NULL-terminated, at least one */
-	char **env;  /* "K=V", NULL-terminated; NULL: none */
-	char *cwd;   /* absolute; NULL: "/" */
+	const char *name;        /* NULL: to be made from argv[0] */
+	const char *const *argv; /* NULL-terminated, at least one */
+	const char *const *env;  /* "K=V", NULL-terminated; NULL: none */
+	const char *cwd;         /* absolute; NULL: "/" */
 	enum actor_restart restart;
-	uint32_t backoff_min_ms, backoff_max_ms; /* 0 0: restart at once */
-	uint32_t stop_timeout_ms;
-	uint32_t ready_timeout_ms; /* 0: none */
+	uint64_t backoff_min_ms, backoff_max_ms; /* 0 0: restart at once */
+	uint64_t stop_timeout_ms;
+	uint64_t ready_timeout_ms; /* 0: none */
 	bool ready_actor;          /* ready when its group says so; false: as soon as it was exec'd */
 	bool no_stamps;            /* of the lines in its log; lives have theirs */
 	uint64_t cookie; /* of the request: the same one asked again means the same child; 0: none */
@@ -32,14 +40,28 @@ struct child_spec {
 	uint64_t monitor_id;
 };
 
-/* Takes one map from @r. 0; -EINVAL and one line for people in @text; -ENOMEM. */
-int child_spec_parse(struct mp_reader *r, struct child_spec *ret, char text[CHILD_SPEC_TEXT_BYTES]);
+/* With the defaults and without a program, for whoever writes a spec. */
+#define CHILD_SPEC_DEFAULT                                                                                   \
+	((struct child_spec){                                                                                \
+		.restart = ACTOR_PERMANENT,                                                                  \
+		.backoff_min_ms = CHILD_BACKOFF_MIN_DEFAULT_MS,                                              \
+		.backoff_max_ms = CHILD_BACKOFF_MAX_DEFAULT_MS,                                              \
+		.stop_timeout_ms = CHILD_STOP_TIMEOUT_DEFAULT_MS,                                            \
+	})
+
 /*
- * The same map again. child_spec_parse() reads it back equal, without owned and monitor, which belong to the
- * call.
+ * Takes one map from @r. Every time is at most CHILD_SPEC_TIMEOUT_MAX_MS. What @ret points to is its own, for
+ * child_spec_deinit(). 0; -EINVAL and one line for people in @text; -ENOMEM.
  */
-void child_spec_put(struct buf *b, const struct child_spec *spec);
+int child_spec_parse(struct mp_reader *r, struct child_spec *ret, char text[CHILD_SPEC_TEXT_BYTES]);
+/* Only of what child_spec_parse() made. */
 void child_spec_deinit(struct child_spec *spec);
+
+/* The map, which child_spec_parse() reads back equal. Each of @env is a child_variable_is_valid(). */
+void child_spec_put(struct buf *b, const struct child_spec *spec);
+
+/* Whether it is "NAME=VALUE". */
+bool child_variable_is_valid(const char *variable);
 
 /* "permanent", "transient", "temporary"; "?" out of range */
 const char *child_restart_name(enum actor_restart restart);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "spawner/node/private.h"
 
@@ -13,6 +14,16 @@ void *node_alloc(size_t size_bytes)
 	if (!p)
 		abort();
 	return p;
+}
+
+const char *const *node_argv_of(const char *program)
+{
+	const char **argv = node_alloc(2 * sizeof(char *));
+
+	argv[0] = strdup(program);
+	if (!argv[0])
+		abort();
+	return argv;
 }
 
 static struct node_action *action_new(struct list *queue, enum node_action_kind kind)

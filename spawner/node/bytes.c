@@ -47,6 +47,9 @@ static void put_node(const struct node *node, struct buf *b)
 
 static void put_spec(const struct child *child, struct buf *b)
 {
+	struct child_spec spec = child->spec;
+
+	spec.owned = spec.monitor = false; /* of the call, not of the child */
 	mp_put_array(b, 7);
 	mp_put_uint(b, ROW_SPEC);
 	mp_put_uint(b, child->number);
@@ -54,7 +57,7 @@ static void put_spec(const struct child *child, struct buf *b)
 	mp_put_bool(b, child->daemon);
 	mp_put_bool(b, child->adopted);
 	mp_put_ref(b, child->owner);
-	child_spec_put(b, &child->spec);
+	child_spec_put(b, &spec);
 }
 
 static void put_last_exit(const struct last_exit *e, struct buf *b)

@@ -111,7 +111,7 @@ static void put_last_exit(struct buf *b, const struct last_exit *e)
 	}
 }
 
-static void put_argv(struct buf *b, char *const *argv, size_t max_bytes)
+static void put_argv(struct buf *b, const char *const *argv, size_t max_bytes)
 {
 	uint32_t n = 0, n_whole = 0;
 	size_t used = 0;

@@ -58,8 +58,8 @@ int node_child_engage(struct node *node, struct child *child)
 
 	if (child->daemon)
 		spec.backoff = (struct backoff_spec){
-			.min_ms = 100,
-			.max_ms = 800, /* and 20 % of jitter: below a second */
+			.min_ms = DAEMON_BACKOFF_MIN_MS,
+			.max_ms = DAEMON_BACKOFF_MAX_MS,
 			.factor = 2,
 			.jitter_pct = 20,
 			.reset_after_ms = 1000, /* one that had served is no crash loop */

@@ -85,14 +85,15 @@ static void child_act(
 		if (action->kind == SUPERVISION_ACTION_KILL) {
 			if (action->cause == SUPERVISION_CAUSE_OVERSTAYED)
 				node_log(node,
-					"%s (pid %d) did not end within %u ms of TERM: killing its whole tree",
-					child->name, child->pid, child->spec.stop_timeout_ms);
+					"%s (pid %d) did not end within %llu ms of TERM: killing its whole tree",
+					child->name, child->pid,
+					(unsigned long long)child->spec.stop_timeout_ms);
 			node_late(node, NODE_KILL_TREE)->group = child->group;
 			break;
 		}
 		if (action->cause == SUPERVISION_CAUSE_NOT_READY)
-			node_log(node, "%s (pid %d) was not ready after %u ms: stopping it", child->name,
-				child->pid, child->spec.ready_timeout_ms);
+			node_log(node, "%s (pid %d) was not ready after %llu ms: stopping it", child->name,
+				child->pid, (unsigned long long)child->spec.ready_timeout_ms);
 		term = node_late(node, NODE_TERM);
 		term->group = child->group;
 		term->number = child->spec.stop_timeout_ms;

@@ -146,21 +146,19 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 static struct child *adopt(struct node *node, const struct keeper_slot *slot, uint64_t now_ns)
 {
 	bool daemon = slot->spawn_flags & KEEPER_SPAWN_DAEMON;
-	struct child_spec spec = {.stop_timeout_ms = 10000, .restart = ACTOR_TEMPORARY};
+	struct child_spec spec = {
+		.stop_timeout_ms = CHILD_STOP_TIMEOUT_DEFAULT_MS, .restart = ACTOR_TEMPORARY};
 	char name[KEEPER_NAME_SIZE + 24];
 	struct child *child;
 
 	snprintf(name, sizeof(name), "%s", slot->name[0] ? slot->name : "adopted");
 	for (unsigned i = 2; !daemon && node_child_by_name(node, name); i++)
 		snprintf(name, sizeof(name), "%s.%u", slot->name, i);
-	spec.argv = node_alloc(2 * sizeof(char *));
-	spec.argv[0] = strdup(daemon && node->config.broker ? node->config.broker : name);
-	if (!spec.argv[0])
-		abort();
+	spec.argv = node_argv_of(daemon && node->config.broker ? node->config.broker : name);
 	if (daemon) {
 		spec.restart = ACTOR_PERMANENT;
-		spec.backoff_min_ms = 100;
-		spec.backoff_max_ms = 800; /* not 0; what counts is node_child_engage()'s */
+		spec.backoff_min_ms = DAEMON_BACKOFF_MIN_MS;
+		spec.backoff_max_ms = DAEMON_BACKOFF_MAX_MS;
 	}
 	child = node_child_new(node, node->next_number, strdup(name), &spec, daemon);
 	child->adopted = !daemon;

@@ -146,24 +146,22 @@ static void broker_start(struct node *node, uint64_t now_ns)
 {
 	struct child_spec spec = {
 		.restart = ACTOR_PERMANENT,
-		.backoff_min_ms = 100,
-		.backoff_max_ms = 800, /* not 0; what counts is node_child_engage()'s */
+		.backoff_min_ms = DAEMON_BACKOFF_MIN_MS,
+		.backoff_max_ms = DAEMON_BACKOFF_MAX_MS,
 		.stop_timeout_ms = 2000,
 	};
 
 	if (!node->broker) {
-		spec.argv = node_alloc(2 * sizeof(char *));
-		spec.argv[0] = strdup(node->config.broker);
+		spec.argv = node_argv_of(node->config.broker);
 		node_child_new(node, node->next_number, strdup("broker"), &spec, true);
-		if (!node->broker->name || !node->broker->spec.argv[0] ||
-			node_child_engage(node, node->broker) < 0)
+		if (!node->broker->name || node_child_engage(node, node->broker) < 0)
 			abort();
 	} else if (strcmp(node->broker->spec.argv[0], node->config.broker)) {
 		/* the program was replaced: the next start runs the new one */
-		free(node->broker->spec.argv[0]);
-		node->broker->spec.argv[0] = strdup(node->config.broker);
-		if (!node->broker->spec.argv[0])
-			abort();
+		struct child_spec old = {.argv = node->broker->spec.argv};
+
+		node->broker->spec.argv = node_argv_of(node->config.broker);
+		child_spec_deinit(&old);
 		node->broker->spec_dirty = true;
 	}
 	node_touch(node, node->broker);

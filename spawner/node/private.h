@@ -7,6 +7,10 @@
 
 #include "spawner/node/node.h"
 
+/* Between two brokers; with 20 % of jitter it is below a second. */
+#define DAEMON_BACKOFF_MIN_MS 100
+#define DAEMON_BACKOFF_MAX_MS 800
+
 struct recent_exit {
 	uint64_t group;
 	struct actor_cause cause;
@@ -124,6 +128,8 @@ struct waiter {
 
 /* Aborts when out of memory: see node.h. */
 void *node_alloc(size_t size_bytes);
+/* A program without arguments, for a spec to own. */
+const char *const *node_argv_of(const char *program);
 struct node_action *node_early(struct node *node, enum node_action_kind kind);
 struct node_action *node_late(struct node *node, enum node_action_kind kind);
 __attribute__((format(printf, 2, 3))) void node_log(struct node *node, const char *format, ...);

@@ -81,7 +81,7 @@ int launch_seal(
 	snprintf(token_variable, sizeof(token_variable), "ACTOR_TOKEN=%s", hex);
 	environment_add(&env, token_variable);
 
-	spec.argv = (const char *const *)child->spec.argv;
+	spec.argv = child->spec.argv;
 	spec.env = env.list;
 	spec.cwd = child->spec.cwd;
 	err = keeper_spec_seal(&spec, ret_fd);
@@ -104,7 +104,7 @@ static const char *child_path_variable(const struct child *child)
 {
 	const char *path = getenv("PATH");
 
-	for (char **env = child->spec.env; env && *env; env++)
+	for (const char *const *env = child->spec.env; env && *env; env++)
 		if (!strncmp(*env, "PATH=", 5))
 			path = *env + 5;
 	return path ? path : DEFAULT_PATH;

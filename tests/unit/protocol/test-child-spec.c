@@ -178,6 +178,95 @@ static void test_bad_specs_are_refused_by_the_key_that_is_wrong(void **arg)
 	refused("argv", put_true);
 }
 
+static void assert_strings_equal(const char *const *a, const char *const *b)
+{
+	for (; *a && *b; a++, b++)
+		assert_string_equal(*a, *b);
+	assert_true(!*a && !*b);
+}
+
+static void read_back(const struct child_spec *spec, struct child_spec *ret)
+{
+	char text[CHILD_SPEC_TEXT_BYTES] = "";
+	struct buf b = BUF_INIT;
+	struct mp_reader r;
+
+	child_spec_put(&b, spec);
+	assert_int_equal(buf_error(&b), 0);
+	r = mp_reader(b.data, b.size_bytes);
+	assert_int_equal(child_spec_parse(&r, ret, text), 0);
+	assert_true(r.at == r.end);
+	buf_deinit(&b);
+}
+
+static void test_what_is_written_is_read_back_equal(void **arg)
+{
+	static const char *const argv[] = {"/bin/x", "", "-v", NULL};
+	static const char *const env[] = {"A=1", "B==", "A=", NULL};
+	const struct child_spec spec = {
+		.name = "größe",
+		.argv = argv,
+		.env = env,
+		.cwd = "/tmp",
+		.restart = ACTOR_TRANSIENT,
+		.backoff_min_ms = 7,
+		.backoff_max_ms = 8,
+		.stop_timeout_ms = 9,
+		.ready_timeout_ms = 10,
+		.ready_actor = true,
+		.no_stamps = true,
+		.cookie = UINT64_MAX,
+		.owned = true,
+		.monitor = true,
+		.monitor_id = 11,
+	};
+	struct child_spec back;
+
+	read_back(&spec, &back);
+	assert_string_equal(back.name, spec.name);
+	assert_strings_equal(back.argv, argv);
+	assert_strings_equal(back.env, env);
+	assert_string_equal(back.cwd, spec.cwd);
+	assert_int_equal(back.restart, spec.restart);
+	assert_int_equal(back.backoff_min_ms, 7);
+	assert_int_equal(back.backoff_max_ms, 8);
+	assert_int_equal(back.stop_timeout_ms, 9);
+	assert_int_equal(back.ready_timeout_ms, 10);
+	assert_true(back.ready_actor && back.no_stamps && back.owned && back.monitor);
+	assert_true(back.cookie == UINT64_MAX);
+	assert_int_equal(back.monitor_id, 11);
+	child_spec_deinit(&back);
+}
+
+static void test_what_is_left_out_is_off(void **arg)
+{
+	static const char *const argv[] = {"x", NULL};
+	struct child_spec spec = CHILD_SPEC_DEFAULT, back;
+
+	spec.argv = argv;
+	spec.backoff_min_ms = spec.backoff_max_ms = 0;
+	read_back(&spec, &back);
+	assert_null(back.name);
+	assert_null(back.env);
+	assert_null(back.cwd);
+	assert_int_equal(back.backoff_min_ms, 0);
+	assert_int_equal(back.backoff_max_ms, 0);
+	assert_int_equal(back.stop_timeout_ms, 10000);
+	assert_int_equal(back.ready_timeout_ms, 0);
+	assert_true(!back.ready_actor && !back.no_stamps && !back.owned && !back.monitor);
+	assert_true(back.cookie == 0);
+	child_spec_deinit(&back);
+}
+
+static void test_a_variable_has_a_name_and_a_value(void **arg)
+{
+	assert_true(child_variable_is_valid("A=1"));
+	assert_true(child_variable_is_valid("A="));
+	assert_false(child_variable_is_valid("A"));
+	assert_false(child_variable_is_valid("=1"));
+	assert_false(child_variable_is_valid(""));
+}
+
 static void test_each_restart_type_has_one_word(void **arg)
 {
 	enum actor_restart restart;
@@ -200,6 +289,9 @@ int main(void)
 		cmocka_unit_test(test_a_backoff_that_begins_above_the_usual_end_moves_that_end_and_no_other),
 		cmocka_unit_test(test_arguments_may_be_as_long_together_as_the_kernel_takes),
 		cmocka_unit_test(test_bad_specs_are_refused_by_the_key_that_is_wrong),
+		cmocka_unit_test(test_what_is_written_is_read_back_equal),
+		cmocka_unit_test(test_what_is_left_out_is_off),
+		cmocka_unit_test(test_a_variable_has_a_name_and_a_value),
 		cmocka_unit_test(test_each_restart_type_has_one_word),
 	};
 

@@ -210,15 +210,17 @@ static inline const char *turn(struct fixture *f)
 
 static inline void spec_make(struct child_spec *spec, const char *name, enum actor_restart restart)
 {
+	const char **argv = calloc(2, sizeof(char *));
+
+	argv[0] = strdup("/bin/true");
 	*spec = (struct child_spec){
 		.name = name ? strdup(name) : NULL,
-		.argv = calloc(2, sizeof(char *)),
+		.argv = argv,
 		.restart = restart,
 		.backoff_min_ms = 100,
 		.backoff_max_ms = 30000,
 		.stop_timeout_ms = 1000,
 	};
-	spec->argv[0] = strdup("/bin/true");
 }
 
 static inline void spawn(struct fixture *f, const char *name, enum actor_restart restart, enum node_wait wait)
