@@ -215,6 +215,7 @@ def broken_json_says_where_and_what_to_do():
     fails("call", "x", "y", "hello", rc=2, says="argument 1 .'hello'. is not JSON: line 1, column 5: .*a string needs its quotes")
     fails("call", "x", "y", "1", '{"a":\n 1,}', rc=2, says="argument 2 .* line 2, column 4")
     fails("send", "x", "y", '{"$ref": 1}', rc=2, says=r'argument 1 cannot be sent: "\$ref" must look like')
+    fails("call", "x", "y", "1", "[" * 64 + "]" * 64, rc=2, says="argument 2 cannot be sent: nested deeper than 64")
     fails("call", "x", "y", "@/no/such/file", rc=1, says="cannot read /no/such/file: No such file or directory")
     fails("call", "<zz>", "y", rc=2, says="'<zz>' is no ref")
 

@@ -130,7 +130,7 @@ static int control_run(struct ctl *ctl, const struct args *args, const struct co
 	for (size_t i = 0; questions && i < args->n_values; i++)
 		questions[i] = (struct question){.name = args->values[i],
 			.method = control->verb,
-			.args = control->make(args, args->values[i]),
+			.args = session_args(control->make(args, args->values[i])),
 			.timeout_ms = timeout_ms};
 	run.asked_ms = clock_now_ms();
 	if (questions)

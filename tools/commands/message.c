@@ -21,7 +21,8 @@ static int call_run(struct ctl *ctl, const struct args *args)
 	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS);
 	const char *to = args->values[0], *method = args->values[1];
 	struct destination destination;
-	json_t *request = NULL, *result = NULL;
+	struct buf request = BUF_INIT;
+	json_t *result = NULL;
 	struct session_error error;
 	struct session *session;
 	int r, status;
@@ -32,11 +33,11 @@ static int call_run(struct ctl *ctl, const struct args *args)
 	if (!status)
 		status = session_open(ctl, ACTOR_JOIN_BROKER, &session);
 	if (status) {
-		json_decref(request);
+		buf_deinit(&request);
 		return status;
 	}
 	wait_note_later(ctl, "waiting for %.64s to answer %.64s", to, method);
-	r = session_ask(session, &destination, method, request, timeout_ms, &result, &error);
+	r = session_call(session, &destination, method, request, timeout_ms, &result, &error);
 	wait_note_cancel();
 	session_close(session);
 	if (r)
@@ -65,8 +66,8 @@ static int send_run(struct ctl *ctl, const struct args *args)
 {
 	const char *to = args->values[0], *method = args->values[1];
 	struct destination destination;
+	struct buf request = BUF_INIT;
 	struct session *session;
-	json_t *request = NULL;
 	actor_ref ref;
 	int r = 0, status;
 
@@ -76,14 +77,14 @@ static int send_run(struct ctl *ctl, const struct args *args)
 	if (!status)
 		status = session_open(ctl, ACTOR_JOIN_BROKER, &session);
 	if (status) {
-		json_decref(request);
+		buf_deinit(&request);
 		return status;
 	}
 	/* A cast to nobody is no error on the wire; somebody who typed the name wants to know. */
 	if (destination.name)
 		r = session_whereis(session, destination.name, &ref);
 	if (r)
-		json_decref(request);
+		buf_deinit(&request);
 	else
 		r = session_send(session, &destination, method, request);
 	session_close(session); /* says bye, and waits until the message is out */

@@ -219,7 +219,8 @@ static int spawn_ask_once(struct spawn *spawn, json_t **ret, struct session_erro
 	struct question question = {.name = spawn->name, .method = "spawn"};
 
 	json_object_set_new(spawn->spec, "name", json_string(spawn->name));
-	question.args = json_pack("[OsI]", spawn->spec, spawn->wait, (json_int_t)spawn->timeout_ms);
+	question.args =
+		session_args(json_pack("[OsI]", spawn->spec, spawn->wait, (json_int_t)spawn->timeout_ms));
 	question.timeout_ms = spawn->timeout_ms ? spawn->timeout_ms + SPAWN_SLACK_MS : ACTOR_FOREVER;
 	session_ask_all(spawn->session, &question, 1, &vigil);
 	*ret = question.ret;

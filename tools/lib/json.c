@@ -488,13 +488,23 @@ static int json_write_value(const json_t *value, struct buf *b, unsigned depth, 
 	return 0;
 }
 
-int json_body_write(const json_t *value, struct buf *b, char error[JSON_ERROR_MAX])
+static int json_write(const json_t *value, struct buf *b, unsigned depth, char *error)
 {
 	int r;
 
 	*error = '\0';
-	r = json_write_value(value, b, 0, error);
+	r = json_write_value(value, b, depth, error);
 	return r ? r : buf_error(b);
+}
+
+int json_body_write(const json_t *value, struct buf *b, char error[JSON_ERROR_MAX])
+{
+	return json_write(value, b, 0, error);
+}
+
+int json_element_write(const json_t *value, struct buf *b, char error[JSON_ERROR_MAX])
+{
+	return json_write(value, b, 1, error);
 }
 
 /* ---- text ---- */

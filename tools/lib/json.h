@@ -33,6 +33,8 @@ json_t *json_body_read(const void *data, size_t size_bytes);
  * Appends @value to @b. 0; -EINVAL (a `$` form that is none; see @error), -E2BIG (deeper than 64), -ENOMEM.
  */
 int json_body_write(const json_t *value, struct buf *b, char error[JSON_ERROR_MAX]);
+/* The same as an element of the body's array, which is one of the 64 levels. */
+int json_element_write(const json_t *value, struct buf *b, char error[JSON_ERROR_MAX]);
 
 /*
  * json_text_read() - one JSON value (any kind) as typed by a person

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 #include "tools/lib/duration.h"
 #include "tools/lib/json.h"
@@ -71,13 +72,11 @@ static int message_read_file(const struct ctl *ctl, const char *path, char **ret
 	return r ? ctl_fail_errno(ctl, -r, NULL, "cannot read %s", is_stdin ? "stdin" : path) : 0;
 }
 
-/* Values are tried here already, so that a `$` form that is none is told with its argument's number. */
-static int message_arg(const struct ctl *ctl, const char *text, size_t number, json_t **ret)
+static int message_arg(const struct ctl *ctl, const char *text, size_t number, struct buf *b)
 {
 	const char *path = !strcmp(text, "-") ? "-" : text[0] == '@' ? text + 1 : NULL;
 	char error[JSON_ERROR_MAX], *read = NULL;
 	size_t len = strlen(text);
-	struct buf b = BUF_INIT;
 	json_t *value = NULL;
 	int r, status;
 
@@ -91,34 +90,29 @@ static int message_arg(const struct ctl *ctl, const char *text, size_t number, j
 	if (r)
 		return ctl_fail(ctl, CTL_USAGE, "bad_json", NULL, "argument %zu (%s%.40s%s) is not JSON: %s",
 			number, path ? "" : "'", text, path ? "" : "'", error);
-	r = json_body_write(value, &b, error);
-	buf_deinit(&b);
-	if (r) {
-		json_decref(value);
-		if (r == -ENOMEM)
-			return ctl_fail_errno(ctl, ENOMEM, NULL, "cannot send argument %zu", number);
+	r = json_element_write(value, b, error);
+	json_decref(value);
+	if (r == -ENOMEM)
+		return ctl_fail_errno(ctl, ENOMEM, NULL, "cannot send argument %zu", number);
+	if (r)
 		return ctl_fail(
 			ctl, CTL_USAGE, "bad_json", NULL, "argument %zu cannot be sent: %s", number, error);
-	}
-	*ret = value;
 	return 0;
 }
 
-int message_args(const struct ctl *ctl, const char *const texts[], size_t n, json_t **ret)
+int message_args(const struct ctl *ctl, const char *const texts[], size_t n, struct buf *ret)
 {
-	json_t *args = json_array(), *value;
-	int status;
+	struct buf b = BUF_INIT;
+	int status = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		status = message_arg(ctl, texts[i], i + 1, &value);
-		if (status) {
-			json_decref(args);
-			return status;
-		}
-		json_array_append_new(args, value);
-	}
-	*ret = args;
-	return 0;
+	mp_put_array(&b, (uint32_t)n);
+	for (size_t i = 0; i < n && !status; i++)
+		status = message_arg(ctl, texts[i], i + 1, &b);
+	if (status)
+		buf_deinit(&b);
+	else
+		*ret = b;
+	return status;
 }
 
 /* Errors of the runtime, as opposed to what the actor itself answered. */

@@ -126,20 +126,29 @@ struct session *session_close(struct session *session)
 	return NULL;
 }
 
-static int session_pack(json_t *args, actor_msg **ret)
+struct buf session_args(json_t *args)
 {
 	char error[JSON_ERROR_MAX];
 	struct buf b = BUF_INIT;
+
+	/* ours are flat, and have no `$` forms: it can only be memory */
+	if (!args || json_body_write(args, &b, error))
+		b.failed = true;
+	json_decref(args);
+	return b;
+}
+
+static int session_pack(struct buf *take_args, actor_msg **ret)
+{
 	actor_msg *msg = NULL;
 	int r;
 
-	r = args ? json_body_write(args, &b, error) : -ENOMEM;
-	json_decref(args);
+	r = buf_error(take_args);
 	if (!r)
 		r = actor_msg_new(&msg);
 	if (!r)
-		r = actor_msg_write(msg, (const char *)b.data, b.size_bytes);
-	buf_deinit(&b);
+		r = actor_msg_write(msg, (const char *)take_args->data, take_args->size_bytes);
+	buf_deinit(take_args);
 	if (r) {
 		actor_msg_free(msg);
 		return r;
@@ -191,25 +200,15 @@ static int asker_init(actor *self, const void *arg)
 
 static int asker_call(actor *self, struct question *question)
 {
-	static const char *const formats[] = {"", "m", "mm", "mmm"};
-	enum { N_MAX = sizeof(formats) / sizeof(*formats) - 1 };
-	struct buf b[N_MAX] = {BUF_INIT, BUF_INIT, BUF_INIT};
-	size_t n = json_array_size(question->args);
-	char error[JSON_ERROR_MAX];
-	actor_msg *reply = NULL;
-	int r = n > N_MAX ? -E2BIG : 0;
+	actor_msg *args = NULL, *reply = NULL;
+	int r = session_pack(&question->args, &args);
 
-	for (size_t i = 0; i < n && !r; i++)
-		r = json_body_write(json_array_get(question->args, i), &b[i], error);
-	if (!r) {
-		r = actor_call(self, actor_named(NAME_SPAWNER), question->method, question->timeout_ms,
-			&reply, formats[n], b[0].data, b[0].size_bytes, b[1].data, b[1].size_bytes, b[2].data,
-			b[2].size_bytes);
-		r = session_answer(r, reply, &question->ret, &question->error);
-	}
-	for (size_t i = 0; i < N_MAX; i++)
-		buf_deinit(&b[i]);
-	return r;
+	if (r)
+		return r;
+	r = actor_call_msg(
+		self, actor_named(NAME_SPAWNER), question->method, question->timeout_ms, &args, &reply);
+	actor_msg_free(args);
+	return session_answer(r, reply, &question->ret, &question->error);
 }
 
 static int asker_ask(actor *self, const actor_msg *msg)
@@ -316,12 +315,12 @@ void session_ask_all(struct session *session, struct question *questions, size_t
 	if (catches)
 		wait_signals_end(&signals);
 	for (size_t i = 0; i < n; i++)
-		json_decref(questions[i].args);
+		buf_deinit(&questions[i].args);
 }
 
 /* ---- one question ---- */
 
-int session_ask(struct session *session, const struct destination *to, const char *method, json_t *args,
+int session_call(struct session *session, const struct destination *to, const char *method, struct buf args,
 	int64_t timeout_ms, json_t **ret, struct session_error *ret_error)
 {
 	actor_msg *msg = NULL, *reply = NULL;
@@ -336,7 +335,7 @@ int session_ask(struct session *session, const struct destination *to, const cha
 		*ret_error = question.error;
 		return question.r;
 	}
-	r = session_pack(args, &msg);
+	r = session_pack(&args, &msg);
 	if (r)
 		return r;
 	r = actor_client_call_msg(session->client, to->name ? actor_named(to->name) : actor_to(to->ref),
@@ -345,10 +344,16 @@ int session_ask(struct session *session, const struct destination *to, const cha
 	return session_answer(r, reply, ret, ret_error);
 }
 
-int session_send(struct session *session, const struct destination *to, const char *method, json_t *args)
+int session_ask(struct session *session, const struct destination *to, const char *method, json_t *args,
+	int64_t timeout_ms, json_t **ret, struct session_error *ret_error)
+{
+	return session_call(session, to, method, session_args(args), timeout_ms, ret, ret_error);
+}
+
+int session_send(struct session *session, const struct destination *to, const char *method, struct buf args)
 {
 	actor_msg *msg = NULL;
-	int r = session_pack(args, &msg);
+	int r = session_pack(&args, &msg);
 
 	if (!r)
 		r = actor_client_cast_msg(

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A connection to the node for one command: to the supervisor (node and process verbs; works while the broker
- * is down) or to the broker (names and messages). Bodies go in and come out as JSON.
+ * is down) or to the broker (names and messages). Answers come out as JSON.
  */
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "actor/actor.h"
+#include "libactor/util/buf.h"
 #include "tools/view/ctl.h"
 
 #define SESSION_NAME_MAX_BYTES 255
@@ -37,13 +38,19 @@ struct session_error {
 	char text[512];
 };
 
+/* A body of @args, an array, taken. Out of memory: it has failed, as buf_error() says. */
+struct buf session_args(json_t *args);
+
 /*
- * session_ask() - call, and wait for the answer
- * @args: an array; taken
+ * session_call() - call, and wait for the answer
+ * @args: a body, an array; taken
  *
  * Return: 0 and *ret (may be a JSON null), or a negative errno as of actor_call(); -EREMOTEIO fills
  * @ret_error.
  */
+int session_call(struct session *session, const struct destination *to, const char *method, struct buf args,
+	int64_t timeout_ms, json_t **ret, struct session_error *ret_error);
+/* The same, with session_args(@args). */
 int session_ask(struct session *session, const struct destination *to, const char *method, json_t *args,
 	int64_t timeout_ms, json_t **ret, struct session_error *ret_error);
 
@@ -51,12 +58,12 @@ int session_ask(struct session *session, const struct destination *to, const cha
 struct question {
 	const char *name; /* the child it is about */
 	const char *method;
-	json_t *args; /* an array of at most three; taken */
+	struct buf args; /* as of session_call() */
 	int64_t timeout_ms;
 
 	/* set when it is answered */
 	bool answered;
-	int r;       /* as of session_ask() */
+	int r;       /* as of session_call() */
 	json_t *ret; /* for the asker to free */
 	struct session_error error;
 };
@@ -80,7 +87,7 @@ struct vigil {
 void session_ask_all(
 	struct session *session, struct question *questions, size_t n, const struct vigil *vigil);
 
-int session_send(struct session *session, const struct destination *to, const char *method, json_t *args);
+int session_send(struct session *session, const struct destination *to, const char *method, struct buf args);
 int session_whereis(struct session *session, const char *name, actor_ref *ret);
 
 /* 0, or the exit status after it was told that no process can have this name. */

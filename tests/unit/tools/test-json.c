@@ -181,6 +181,13 @@ static void test_nesting_beyond_the_limit_is_refused(void **state)
 	memset(text + MP_DEPTH_MAX, ']', MP_DEPTH_MAX);
 	assert_int_equal(json_text_read(text, strlen(text), &value, error), 0);
 	assert_int_equal(json_body_write(value, &b, error), 0);
+	assert_int_equal(json_element_write(value, &b, error), -E2BIG);
+	assert_int_equal(json_element_write(json_array_get(value, 0), &b, error), 0);
+	json_decref(value);
+	buf_reset(&b, 0);
+
+	assert_int_equal(json_text_read(text, strlen(text), &value, error), 0);
+	assert_int_equal(json_body_write(value, &b, error), 0);
 	json_decref(value);
 	value = json_body_read(b.data, b.size_bytes);
 	assert_non_null(value);
