@@ -8,6 +8,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "libactor/protocol/child-spec.h"
+#include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 #include "libactor/util/clock.h"
 #include "tools/commands/commands.h"
@@ -29,7 +31,11 @@
 struct spawn {
 	struct ctl *ctl;
 	struct session *session;
-	json_t *spec;
+	/* What it points to is the command line's, or one of the next four. */
+	struct child_spec spec;
+	const char **argv;
+	char **env;
+	char *program, *cwd;
 	char name[SESSION_NAME_MAX_BYTES + 1];
 	bool name_is_made;
 	const char *wait;
@@ -44,18 +50,17 @@ static int spawn_spec_restart(struct spawn *spawn, const struct args *args)
 
 	if (!restart)
 		return 0;
-	if (strcmp(restart, "permanent") && strcmp(restart, "transient") && strcmp(restart, "temporary"))
+	if (child_restart_parse(restart, strlen(restart), &spawn->spec.restart))
 		return ctl_fail(spawn->ctl, CTL_USAGE, "usage",
 			"permanent: always; transient: unless it ends well; temporary: never",
 			"unknown restart type '%s'", restart);
-	json_object_set_new(spawn->spec, "restart", json_string(restart));
 	return 0;
 }
 
 static int spawn_spec_times(struct spawn *spawn, const struct args *args)
 {
 	const char *backoff = args_value(args, "backoff"), *stop = args_value(args, "stop-timeout");
-	int64_t min_ms, max_ms = 30000, stop_ms;
+	int64_t min_ms, max_ms = CHILD_BACKOFF_MAX_DEFAULT_MS, stop_ms;
 
 	if (backoff) {
 		if (duration_parse_range(backoff, &min_ms, &max_ms))
@@ -63,111 +68,110 @@ static int spawn_spec_times(struct spawn *spawn, const struct args *args)
 				"'%s' is no backoff", backoff);
 		if (!min_ms && !strchr(backoff, ':'))
 			max_ms = 0;
-		json_object_set_new(spawn->spec, "backoff_min_ms", json_integer(min_ms));
-		json_object_set_new(spawn->spec, "backoff_max_ms", json_integer(max_ms));
+		spawn->spec.backoff_min_ms = (uint64_t)min_ms;
+		spawn->spec.backoff_max_ms = (uint64_t)max_ms;
 	}
 	if (stop) {
 		if (duration_parse(stop, &stop_ms))
 			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write seconds, or 500ms, 10s, 1m",
 				"'%s' is no stop timeout", stop);
-		json_object_set_new(spawn->spec, "stop_timeout_ms", json_integer(stop_ms));
+		spawn->spec.stop_timeout_ms = (uint64_t)stop_ms;
 	}
-	if (args_has(args, "no-stamps"))
-		json_object_set_new(spawn->spec, "stamps", json_false());
+	spawn->spec.no_stamps = args_has(args, "no-stamps");
 	return 0;
 }
 
-static void spawn_env_add(json_t *pairs, const char *name, size_t name_bytes, const char *value)
+/* Takes @variable, which may be NULL: out of memory. */
+static int spawn_env_add(struct spawn *spawn, size_t n, char *variable)
 {
-	json_t *pair = json_array();
+	char **env = variable ? realloc(spawn->env, (n + 2) * sizeof(*env)) : NULL;
 
-	json_array_append_new(pair, json_of_bytes(name, name_bytes));
-	json_array_append_new(pair, json_of_bytes(value, strlen(value)));
-	json_array_append_new(pairs, pair);
+	if (!env) {
+		free(variable);
+		return ctl_fail_errno(spawn->ctl, ENOMEM, NULL, "cannot make its environment");
+	}
+	env[n] = variable;
+	env[n + 1] = NULL;
+	spawn->env = env;
+	spawn->spec.env = (const char *const *)env;
+	return 0;
 }
 
+static char *spawn_variable(const char *name, const char *value)
+{
+	char *variable;
+
+	return asprintf(&variable, "%s=%s", name, value) < 0 ? NULL : variable;
+}
+
+/* Names and values are any bytes but NUL. The last one of a name counts. */
 static int spawn_spec_env(struct spawn *spawn, const struct args *args)
 {
-	json_t *pairs = json_array(), *env = json_object();
-	const char *pair, *name;
-	size_t at = 0;
+	const char *variable, *name;
+	size_t n = 0, at = 0;
+	int status = 0;
 
-	/* Not an object: names and values are any bytes but NUL. The last one of a name counts. */
-	json_object_set_new(env, "$map", pairs);
-	json_object_set_new(spawn->spec, "env", env);
-	while ((name = args_next(args, "pass", &at))) {
+	while (!status && (name = args_next(args, "pass", &at))) {
 		const char *value = getenv(name);
 
 		if (!*name || strchr(name, '='))
 			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "to set it write --env NAME=VALUE",
 				"'%s' cannot be the name of a variable", name);
 		if (value)
-			spawn_env_add(pairs, name, strlen(name), value);
+			status = spawn_env_add(spawn, n++, spawn_variable(name, value));
 	}
 	at = 0;
-	while ((pair = args_next(args, "env", &at))) {
-		const char *equals = strchr(pair, '=');
-
-		if (!equals || equals == pair)
+	while (!status && (variable = args_next(args, "env", &at))) {
+		if (!child_variable_is_valid(variable))
 			return ctl_fail(spawn->ctl, CTL_USAGE, "usage",
 				"write --env NAME=VALUE, or --pass NAME to give it what it is here",
-				"'%s' is no variable", pair);
-		spawn_env_add(pairs, pair, (size_t)(equals - pair), equals + 1);
+				"'%s' is no variable", variable);
+		status = spawn_env_add(spawn, n++, strdup(variable));
 	}
-	return 0;
+	return status;
 }
 
 static int spawn_spec_argv(struct spawn *spawn, const struct args *args)
 {
-	json_t *argv = json_array();
-
-	json_object_set_new(spawn->spec, "argv", argv);
-	for (size_t i = 0; i < args->n_values; i++) {
-		const char *word = args->values[i];
-		char *absolute = NULL;
-
-		/* The node has another current directory than this shell. */
-		if (i == 0 && strchr(args->values[0], '/')) {
-			absolute = path_absolute(args->values[0]);
-			if (!absolute)
-				return ctl_fail_errno(spawn->ctl, errno, NULL, "cannot find out where %s is",
-					args->values[0]);
-		}
-		if (absolute)
-			word = absolute;
-		json_array_append_new(argv, json_of_bytes(word, strlen(word)));
-		free(absolute);
+	spawn->argv = calloc(args->n_values + 1, sizeof(*spawn->argv));
+	if (!spawn->argv)
+		return ctl_fail_errno(spawn->ctl, ENOMEM, NULL, "cannot make its arguments");
+	memcpy(spawn->argv, args->values, args->n_values * sizeof(*spawn->argv));
+	spawn->spec.argv = spawn->argv;
+	/* The node has another current directory than this shell. */
+	if (strchr(args->values[0], '/')) {
+		spawn->program = path_absolute(args->values[0]);
+		if (!spawn->program)
+			return ctl_fail_errno(
+				spawn->ctl, errno, NULL, "cannot find out where %s is", args->values[0]);
+		spawn->argv[0] = spawn->program;
 	}
 	return *args->values[0] ? 0 : ctl_fail(spawn->ctl, CTL_USAGE, "usage", NULL, "the command is empty");
 }
 
 static int spawn_spec_cwd(struct spawn *spawn, const struct args *args)
 {
-	char *cwd = path_absolute(args_has(args, "cwd") ? args_value(args, "cwd") : ".");
-
-	if (!cwd)
+	spawn->cwd = path_absolute(args_has(args, "cwd") ? args_value(args, "cwd") : ".");
+	if (!spawn->cwd)
 		return ctl_fail_errno(
 			spawn->ctl, errno, "say --cwd DIR", "cannot find out the current directory");
-	json_object_set_new(spawn->spec, "cwd", json_of_bytes(cwd, strlen(cwd)));
-	free(cwd);
+	spawn->spec.cwd = spawn->cwd;
 	return 0;
 }
 
 static int spawn_wait(struct spawn *spawn, const struct args *args)
 {
 	const char *wait = args_value(args, "wait");
-	const char *restart = json_string_value(json_object_get(spawn->spec, "restart"));
 
 	if (args_has(args, "wait") && !wait)
-		wait = restart && !strcmp(restart, "temporary") ? "exit" : "up";
+		wait = spawn->spec.restart == ACTOR_TEMPORARY ? "exit" : "up";
 	if (!wait)
 		wait = "up";
 	if (strcmp(wait, "none") && strcmp(wait, "up") && strcmp(wait, "ready") && strcmp(wait, "exit"))
 		return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "use --wait=up, ready, exit or none",
 			"cannot wait for '%s'", wait);
 	spawn->wait = wait;
-	if (!strcmp(wait, "ready"))
-		json_object_set_new(spawn->spec, "ready", json_string("actor"));
+	spawn->spec.ready_actor = !strcmp(wait, "ready");
 	spawn->timeout_ms = ctl_timeout_ms(spawn->ctl, strcmp(wait, "exit") ? CTL_TIMEOUT_DEFAULT_MS : 0);
 	return 0;
 }
@@ -218,9 +222,10 @@ static int spawn_ask_once(struct spawn *spawn, json_t **ret, struct session_erro
 	};
 	struct question question = {.name = spawn->name, .method = "spawn"};
 
-	json_object_set_new(spawn->spec, "name", json_string(spawn->name));
-	question.args =
-		session_args(json_pack("[OsI]", spawn->spec, spawn->wait, (json_int_t)spawn->timeout_ms));
+	mp_put_array(&question.args, 3);
+	child_spec_put(&question.args, &spawn->spec);
+	mp_put_cstr(&question.args, spawn->wait);
+	mp_put_int(&question.args, spawn->timeout_ms);
 	question.timeout_ms = spawn->timeout_ms ? spawn->timeout_ms + SPAWN_SLACK_MS : ACTOR_FOREVER;
 	session_ask_all(spawn->session, &question, 1, &vigil);
 	*ret = question.ret;
@@ -434,10 +439,11 @@ static int spawn_name(struct spawn *spawn, const struct args *args)
 
 static int spawn_run(struct ctl *ctl, const struct args *args)
 {
-	struct spawn spawn = {.ctl = ctl, .spec = json_object()};
+	struct spawn spawn = {.ctl = ctl, .spec = CHILD_SPEC_DEFAULT};
 	uint64_t cookie;
 	int status = spawn_name(&spawn, args);
 
+	spawn.spec.name = spawn.name;
 	if (!status)
 		status = spawn_spec_argv(&spawn, args);
 	if (!status)
@@ -451,10 +457,15 @@ static int spawn_run(struct ctl *ctl, const struct args *args)
 	if (!status)
 		status = spawn_wait(&spawn, args);
 	if (!status && getrandom(&cookie, sizeof(cookie), 0) == sizeof(cookie))
-		json_object_set_new(spawn.spec, "cookie", json_integer((json_int_t)(cookie >> 1 | 1)));
+		spawn.spec.cookie = cookie | 1; /* not 0, which is none */
 	if (!status)
 		status = spawn_go(&spawn);
-	json_decref(spawn.spec);
+	for (char **variable = spawn.env; variable && *variable; variable++)
+		free(*variable);
+	free(spawn.env);
+	free(spawn.argv);
+	free(spawn.program);
+	free(spawn.cwd);
 	return status;
 }
 
