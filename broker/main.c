@@ -23,6 +23,7 @@
 #include "broker/aftermath.h"
 #include "broker/core.h"
 #include "libactor/protocol/names.h"
+#include "libactor/protocol/variables.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/log.h"
@@ -294,7 +295,7 @@ static int parse_options(int argc, char **argv, struct broker_options *options, 
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
-	const char *node_fd = getenv("ACTOR_NODE_FD");
+	const char *node_fd = getenv(ENV_NODE_FD);
 	bool has_key = false;
 	uint64_t n;
 	int c, r;
@@ -423,7 +424,7 @@ static int serve(struct program *program, const struct broker_options *options)
 int main(int argc, char **argv)
 {
 	struct broker_options options = {
-		.window_ms = WINDOW_MS, .uid = geteuid(), .runtime_dir = getenv("ACTOR_RUNTIME_DIR")};
+		.window_ms = WINDOW_MS, .uid = geteuid(), .runtime_dir = getenv(ENV_RUNTIME_DIR)};
 	struct program program = {.signal_fd = -1};
 	int status = EXIT_SUCCESS;
 	sigset_t signals;

@@ -30,6 +30,7 @@
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/token.h"
+#include "libactor/protocol/variables.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
@@ -61,7 +62,7 @@ int group_find_runtime_dir(actor_group *group, const char *given)
 	snprintf(session, sizeof(session), "/run/user/%u", uid);
 	if (given)
 		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "%s", given);
-	else if ((env = getenv("ACTOR_RUNTIME_DIR")) && *env)
+	else if ((env = getenv(ENV_RUNTIME_DIR)) && *env)
 		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "%s", env);
 	else if ((env = getenv("XDG_RUNTIME_DIR")) && *env)
 		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "%s/actor", env);
@@ -108,7 +109,7 @@ int group_check_runtime_dir(actor_group *group)
 
 static void group_read_token(actor_group *group)
 {
-	const char *hex = getenv("ACTOR_TOKEN");
+	const char *hex = getenv(ENV_TOKEN);
 	struct token token;
 
 	if (!hex || token_from_hex(&token, hex) < 0)
@@ -267,7 +268,7 @@ int actor_group_new_sized(actor_group **ret, const struct actor_group_options *g
 		return r;
 	}
 	if (!options->ignore_token && group->mode == ACTOR_JOIN_DIRECT)
-		unsetenv("ACTOR_TOKEN"); /* our children are not us */
+		unsetenv(ENV_TOKEN); /* our children are not us */
 	uplink_start(group);
 	(void)loop_pump(&group->loop, group_is_connected, group,
 		deadline_after_ms(clock_now_ns(), group->connect_timeout_ms));

@@ -40,6 +40,9 @@ ARROWS = {
 # The two transports are one interface: what they define counts as the room that declares it.
 BEHIND = {"libactor/transport/native": "libactor/transport", "libactor/transport/nng": "libactor/transport"}
 
+# A header of words alone, #defines of strings, is no room: any file may include it.
+VARIABLES = "libactor/protocol/variables.h"
+
 # Known circles, to be opened: files that reach each other. A file that is in none any more must leave the list.
 KNOWN_CIRCLES = set()
 # Known arrows up: (file, room)
@@ -88,6 +91,23 @@ def sources(root):
 def includes(root, path):
     with open(os.path.join(root, path)) as f:
         return re.findall(r'^#include "([^"]+)"', f.read(), re.M)
+
+
+def more_than_words(root, path):
+    with open(os.path.join(root, path)) as f:
+        text = re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
+    return [f"{path}: {line}" for line in text.splitlines()
+            if line.strip() and not re.fullmatch(r'#pragma once|#define \w+\s+"\w+"\s*', line)]
+
+
+def named_elsewhere(root, files):
+    """Whole strings, and formats that begin with one: in a sentence for people a name may stand."""
+    complaints = []
+    for path in files:
+        with open(os.path.join(root, path)) as f:
+            found = re.findall(r'"(ACTOR_[A-Z_]+)(?:=(?:%[^" ]*)?)?"', f.read()) if path != VARIABLES else []
+        complaints += [f"{path}: {name} is to come from {VARIABLES}" for name in found]
+    return complaints
 
 
 def objects(build):
@@ -164,7 +184,7 @@ def main():
         may = allowed(room)
         by_room[room] += []
         for inc in includes(root, path):
-            if inc == "actor/actor.h":
+            if inc in ("actor/actor.h", VARIABLES):
                 continue
             to = room_of(inc)
             if not os.path.exists(os.path.join(root, inc)):
@@ -176,6 +196,8 @@ def main():
                     by_room[room].append(f"{path}: includes {inc}, and {room} may not touch {to}")
     for room in sorted(by_room):
         facts.append((f"includes of {room} look down", by_room[room]))
+    facts.append(("a header of words has words alone", more_than_words(root, VARIABLES)))
+    facts.append(("a variable of the environment is named in one place", named_elsewhere(root, files)))
     for room in sorted(ARROWS):
         facts.append((f"the README of {room} says what it may include", readme_complaints(root, room)))
 

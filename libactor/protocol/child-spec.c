@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libactor/protocol/variables.h"
 #include "libactor/protocol/wire.h"
 
 static const char *const restart_names[] = {
@@ -34,8 +35,7 @@ int child_restart_parse(const char *s, size_t len, enum actor_restart *ret)
 /* What says which group a process is, the node sets itself. */
 static bool env_is_reserved(const char *variable, size_t len)
 {
-	static const char *const reserved[] = {
-		"ACTOR_GROUP", "ACTOR_TOKEN", "ACTOR_NODE_FD", "ACTOR_RUNTIME_DIR"};
+	static const char *const reserved[] = {ENV_GROUP, ENV_TOKEN, ENV_NODE_FD, ENV_RUNTIME_DIR};
 
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
 		if (strlen(reserved[i]) == len && !memcmp(reserved[i], variable, len))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The protocol's names: of errors, of the node's own actors, and what is in the two upper bits of a group id.
+ * Those of environment variables are in variables.h.
  */
 #pragma once
 

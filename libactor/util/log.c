@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "libactor/protocol/variables.h"
+
 #define LOG_LINE_MAX_BYTES 2048
 
 static const char *const log_level_names[] = {
@@ -23,7 +25,7 @@ static void (*log_hook)(void);
 
 void log_init(const char *program, enum log_level max)
 {
-	const char *wish = getenv("ACTOR_LOG_LEVEL");
+	const char *wish = getenv(ENV_LOG_LEVEL);
 
 	snprintf(log_program, sizeof(log_program), "%s", program);
 	log_max = max;

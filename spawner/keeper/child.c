@@ -27,6 +27,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "libactor/protocol/variables.h"
 #include "spawner/shared/client.h"
 #include "spawner/shared/marks.h"
 #include "spawner/shared/node-info.h"
@@ -286,13 +287,13 @@ void keeper_child_run(const struct keeper_child *child_in)
 	sweep_marker_format(marker_text, &marker);
 	env[n++] = marker_text;
 	if (child->spawn->flags & KEEPER_SPAWN_DAEMON) {
-		snprintf(node_fd_text, sizeof(node_fd_text), "ACTOR_NODE_FD=%d", NODE_INFO_FD);
+		snprintf(node_fd_text, sizeof(node_fd_text), ENV_NODE_FD "=%d", NODE_INFO_FD);
 		env[n++] = node_fd_text;
 	}
 	for (i = 0; i < view.file->n_env; i++) {
 		char *text = (char *)view.base + view.env[i];
 
-		if (!variable_is(text, SWEEP_VARIABLE) && !variable_is(text, "ACTOR_NODE_FD"))
+		if (!variable_is(text, ENV_GROUP) && !variable_is(text, ENV_NODE_FD))
 			env[n++] = text;
 	}
 

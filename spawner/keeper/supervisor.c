@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "libactor/protocol/variables.h"
 #include "spawner/keeper/child.h"
 #include "spawner/keeper/keeper.h"
 #include "spawner/shared/client.h"
@@ -50,7 +51,7 @@ static void supervisor_run(struct keeper *keeper, int socket_fd) __attribute__((
 
 static void supervisor_run(struct keeper *keeper, int socket_fd)
 {
-	static const char *const inherited[] = {"HOME", "PATH", "USER", "LANG", "ACTOR_LOG_LEVEL"};
+	static const char *const inherited[] = {"HOME", "PATH", "USER", "LANG", ENV_LOG_LEVEL};
 	struct sweep_marker marker = {.node_id = keeper->node_id, .group_id = keeper->supervisor_group_id};
 	char name[] = "actor-supervisor", *argv[] = {name, NULL}, *env[11] = {NULL}, number[16];
 	int null, high_socket, high_lock;
@@ -63,13 +64,13 @@ static void supervisor_run(struct keeper *keeper, int socket_fd)
 	n++;
 	for (i = 0; i < sizeof(inherited) / sizeof(inherited[0]); i++)
 		n = env_add(env, n, inherited[i], getenv(inherited[i]));
-	n = env_add(env, n, "ACTOR_RUNTIME_DIR", keeper->dir);
-	n = env_add(env, n, "ACTOR_LOG_DIR", keeper->log_dir);
-	n = env_add(env, n, "ACTOR_BROKER", keeper->broker);
+	n = env_add(env, n, ENV_RUNTIME_DIR, keeper->dir);
+	n = env_add(env, n, ENV_LOG_DIR, keeper->log_dir);
+	n = env_add(env, n, ENV_BROKER, keeper->broker);
 	while ((entry = keeper_table_each(&keeper->table, &at)))
 		if (entry->spawn_flags & KEEPER_SPAWN_DAEMON && keeper_entry_has_process(entry)) {
 			snprintf(number, sizeof(number), "%d", (int)entry->pid);
-			(void)env_add(env, n, KEEPER_DAEMON_VARIABLE, number);
+			(void)env_add(env, n, ENV_DAEMON_PID, number);
 			break;
 		}
 

@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "libactor/protocol/variables.h"
+
 /* bit 62, 38 bits of the node id, 24 of the group id */
 #define LIMIT_SET        (1ull << 62)
 #define LIMIT_GROUP_BITS 24
@@ -18,7 +20,7 @@
 
 void sweep_marker_format(char text[SWEEP_MARKER_SIZE], const struct sweep_marker *marker)
 {
-	snprintf(text, SWEEP_MARKER_SIZE, SWEEP_VARIABLE "=%016llx.%llu", (unsigned long long)marker->node_id,
+	snprintf(text, SWEEP_MARKER_SIZE, ENV_GROUP "=%016llx.%llu", (unsigned long long)marker->node_id,
 		(unsigned long long)marker->group_id);
 }
 
@@ -52,7 +54,7 @@ bool sweep_marker_parse(const char *value, struct sweep_marker *ret_marker)
 
 int sweep_environ_scan(int fd, struct sweep_marker *ret_marker)
 {
-	static const char key[] = SWEEP_VARIABLE "=";
+	static const char key[] = ENV_GROUP "=";
 	char buffer[4096], value[SWEEP_MARKER_SIZE];
 	size_t matched = 0,
 	       length = 0; /* of the key, of the value; matched > key length: not this variable */

@@ -13,7 +13,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SWEEP_VARIABLE    "ACTOR_GROUP"
 #define SWEEP_MARKER_SIZE 64 /* room for the whole "ACTOR_GROUP=…" with its NUL */
 
 struct sweep_marker {

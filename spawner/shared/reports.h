@@ -23,8 +23,6 @@
 #define KEEPER_RECORD_FDS_MAX (1 + KEEPER_EXTRA_FDS_MAX)
 #define KEEPER_HANG_LOOKS     3  /* in a row, within the limit of a hang */
 #define KEEPER_FILES_MIN      64 /* under a lower limit of open files there is no node */
-/* in the supervisor: the broker that was there at its start, should the keeper die before it says so */
-#define KEEPER_DAEMON_VARIABLE "ACTOR_DAEMON_PID"
 /* to supervisor and daemons: wakes one that is stopped, and harms nobody */
 #define KEEPER_DEATH_SIGNAL SIGCONT
 #define KEEPER_EXIT_RUNNING 9 /* exit code of actor-spawner: a node is already running here */

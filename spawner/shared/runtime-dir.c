@@ -24,6 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libactor/protocol/variables.h"
+
 #define NODE_NAME_MAX        200 /* of a directory in nodes/ */
 #define LOG_DIR_PATIENCE     50  /* times 10 ms */
 #define LOG_DIR_PATIENCE_OWN 500
@@ -75,7 +77,7 @@ static int runtime_dir_usual(char ret_path[RUNTIME_DIR_PATH_SIZE])
 int runtime_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PATH_SIZE])
 {
 	if (!explicit_path)
-		explicit_path = environment("ACTOR_RUNTIME_DIR");
+		explicit_path = environment(ENV_RUNTIME_DIR);
 	return explicit_path ? path_print(ret_path, explicit_path, "") : runtime_dir_usual(ret_path);
 }
 
@@ -96,7 +98,7 @@ int log_dir_resolve(const char *explicit_path, const char *runtime_dir, char ret
 	int r;
 
 	if (!explicit_path)
-		explicit_path = environment("ACTOR_LOG_DIR");
+		explicit_path = environment(ENV_LOG_DIR);
 	if (explicit_path)
 		return path_print(ret_path, explicit_path, "");
 	r = log_dir_default(ret_path);
@@ -174,8 +176,7 @@ int log_dir_claim(const char *path, const char *runtime_dir, char why[RUNTIME_DI
 	r = log_dir_lock(fd, runtime_dir, owner);
 	if (r < 0) {
 		snprintf(why, RUNTIME_DIR_WHY_SIZE,
-			"log directory %.150s is in use by the node in %.150s; give this node another one: --log-dir or "
-			"ACTOR_LOG_DIR",
+			"log directory %.150s is in use by the node in %.150s; give this node another one: --log-dir or " ENV_LOG_DIR,
 			path, *owner ? owner : "another directory");
 		close(fd);
 		return r;

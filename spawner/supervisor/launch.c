@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libactor/protocol/variables.h"
 #include "spawner/shared/client.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -43,8 +44,8 @@ static void environment_add(struct environment *env, const char *variable)
 int launch_seal(
 	const struct launch *launch, const struct child *child, int *ret_fd, char text[LAUNCH_TEXT_BYTES])
 {
-	static const char *const inherited[][2] = {{"HOME", "/"}, {"PATH", DEFAULT_PATH}, {"USER", NULL},
-		{"LANG", NULL}, {"ACTOR_LOG_LEVEL", NULL}};
+	static const char *const inherited[][2] = {
+		{"HOME", "/"}, {"PATH", DEFAULT_PATH}, {"USER", NULL}, {"LANG", NULL}, {ENV_LOG_LEVEL, NULL}};
 	enum { N_INHERITED = sizeof(inherited) / sizeof(inherited[0]) };
 	char hex[2 * TOKEN_MAX_BYTES + 1], token_variable[sizeof(hex) + 16];
 	char *base[N_INHERITED] = {0}, *dir_variable = NULL;
@@ -58,7 +59,7 @@ int launch_seal(
 		n_env++;
 	env.list = calloc(n_env + N_INHERITED + 3, sizeof(char *));
 	err = token_make(&token, launch->key, child->group, child->name);
-	if (!env.list || asprintf(&dir_variable, "ACTOR_RUNTIME_DIR=%s", launch->runtime_dir) < 0)
+	if (!env.list || asprintf(&dir_variable, ENV_RUNTIME_DIR "=%s", launch->runtime_dir) < 0)
 		err = -ENOMEM;
 	for (size_t i = 0; i < N_INHERITED && !err; i++) {
 		const char *value = getenv(inherited[i][0]);
@@ -78,7 +79,7 @@ int launch_seal(
 		environment_add(&env, child->spec.env[i]);
 	environment_add(&env, dir_variable);
 	token_to_hex(&token, hex);
-	snprintf(token_variable, sizeof(token_variable), "ACTOR_TOKEN=%s", hex);
+	snprintf(token_variable, sizeof(token_variable), ENV_TOKEN "=%s", hex);
 	environment_add(&env, token_variable);
 
 	spec.argv = child->spec.argv;

@@ -26,6 +26,7 @@
 
 #include "libactor/node/service.h"
 #include "libactor/protocol/names.h"
+#include "libactor/protocol/variables.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/log.h"
 #include "spawner/shared/marks.h"
@@ -66,10 +67,10 @@ static void state_load(struct supervisor *supervisor, int fd)
 /* The keeper died before it could say hello. Which node that was is in our own marker. */
 static void hello_missed(struct supervisor *supervisor)
 {
-	const char *value = getenv(SWEEP_VARIABLE);
+	const char *value = getenv(ENV_GROUP);
 	struct sweep_marker marker;
 
-	supervisor->runtime_dir = getenv("ACTOR_RUNTIME_DIR");
+	supervisor->runtime_dir = getenv(ENV_RUNTIME_DIR);
 	if (!value || !sweep_marker_parse(value, &marker) || !supervisor->runtime_dir)
 		return;
 	supervisor->node_id = marker.node_id;
@@ -115,8 +116,8 @@ static void open_directories(struct supervisor *supervisor)
 {
 	int r;
 
-	supervisor->runtime_dir = getenv("ACTOR_RUNTIME_DIR");
-	supervisor->log_dir = getenv("ACTOR_LOG_DIR");
+	supervisor->runtime_dir = getenv(ENV_RUNTIME_DIR);
+	supervisor->log_dir = getenv(ENV_LOG_DIR);
 	if (!supervisor->runtime_dir || !supervisor->log_dir) {
 		log_error(
 			"ACTOR_RUNTIME_DIR or ACTOR_LOG_DIR is not set: this program is started by actor-spawner");
@@ -217,13 +218,13 @@ static void limit_processes(struct supervisor *supervisor, struct node_config *c
 int main(int argc, char **argv)
 {
 	static struct supervisor supervisor = {.state = STATE_INIT};
-	struct node_config config = {.broker = getenv("ACTOR_BROKER"), .caller_group = caller_group};
+	struct node_config config = {.broker = getenv(ENV_BROKER), .caller_group = caller_group};
 	union keeper_record hello;
 	int state_fd, r;
 
 	log_init("actor-supervisor", LOG_INFO);
-	if (getenv("ACTOR_LOG_DIR")) {
-		node_log_init(getenv("ACTOR_LOG_DIR"));
+	if (getenv(ENV_LOG_DIR)) {
+		node_log_init(getenv(ENV_LOG_DIR));
 		log_before(node_log_turn_over);
 	}
 	/* the keeper ends us, by STOP or by its own end; a pipe without reader is an error code */

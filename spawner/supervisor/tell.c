@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "libactor/protocol/variables.h"
 #include "libactor/util/log.h"
 #include "spawner/shared/runtime-dir.h"
 #include "spawner/shared/sweep.h"
@@ -33,7 +34,7 @@ static size_t sessions_of(const struct node *node, pid_t **ret)
 static pid_t broker_pid(const struct supervisor *supervisor)
 {
 	struct child *broker = supervisor->node ? node_broker(supervisor->node) : NULL;
-	const char *text = getenv(KEEPER_DAEMON_VARIABLE);
+	const char *text = getenv(ENV_DAEMON_PID);
 
 	if (broker && broker->pid > 0)
 		return broker->pid;

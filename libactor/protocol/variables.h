@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The environment variables of a node. Words alone: so the keeper, which includes nothing of libactor, and
+ * util/, which includes nothing at all, have them from here too (tests/layers.py).
+ */
+#pragma once
+
+/* people set */
+#define ENV_RUNTIME_DIR "ACTOR_RUNTIME_DIR" /* and the node, in its children */
+#define ENV_LOG_DIR     "ACTOR_LOG_DIR"     /* and the keeper, in the supervisor */
+#define ENV_LOG_LEVEL   "ACTOR_LOG_LEVEL"
+
+/* the node sets */
+#define ENV_GROUP   "ACTOR_GROUP"   /* in a child, "<node>.<group>": shared/marks.h */
+#define ENV_TOKEN   "ACTOR_TOKEN"   /* in a child, in hex: its way in */
+#define ENV_NODE_FD "ACTOR_NODE_FD" /* in the broker: shared/node-info.h */
+#define ENV_BROKER  "ACTOR_BROKER"  /* in the supervisor: the broker's program */
+/* in the supervisor: the broker that was there at its start, should the keeper die before it says so */
+#define ENV_DAEMON_PID "ACTOR_DAEMON_PID"
