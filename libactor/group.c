@@ -27,6 +27,7 @@
 #include "libactor/node/uplink.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
+#include "libactor/place/node-dirs.h"
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/token.h"
@@ -47,33 +48,7 @@
 /* for stopping and flushing together: with the byes it is less than a child's stop timeout (10 s) */
 #define END_PATIENCE_MS 8000
 
-/*
- * As spawner/shared/runtime-dir.c: ACTOR_RUNTIME_DIR, XDG_RUNTIME_DIR/actor, /run/actor for root,
- * /run/user/UID/actor if that is there, /tmp/actor-UID.
- */
-int group_find_runtime_dir(actor_group *group, const char *given)
-{
-	unsigned uid = (unsigned)geteuid();
-	char session[32];
-	const char *env;
-	struct stat st;
-	int n;
-
-	snprintf(session, sizeof(session), "/run/user/%u", uid);
-	if (given)
-		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "%s", given);
-	else if ((env = getenv(ENV_RUNTIME_DIR)) && *env)
-		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "%s", env);
-	else if ((env = getenv("XDG_RUNTIME_DIR")) && *env)
-		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "%s/actor", env);
-	else if (uid == 0)
-		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "/run/actor");
-	else if (lstat(session, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == uid)
-		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "%s/actor", session);
-	else
-		n = snprintf(group->runtime_dir, sizeof(group->runtime_dir), "/tmp/actor-%u", uid);
-	return n < 0 || (size_t)n >= sizeof(group->runtime_dir) ? -ENAMETOOLONG : 0;
-}
+_Static_assert(sizeof(((actor_group *)NULL)->runtime_dir) == RUNTIME_DIR_PATH_SIZE, "has room for a path");
 
 /*
  * Whose node is it? Whoever owns the directory can read all that is said there and answer in the node's
@@ -260,7 +235,7 @@ int actor_group_new_sized(actor_group **ret, const struct actor_group_options *g
 		options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
 	if (!options->ignore_token && group->mode == ACTOR_JOIN_DIRECT)
 		group_read_token(group);
-	r = group_find_runtime_dir(group, options->runtime_dir);
+	r = runtime_dir_resolve(options->runtime_dir, group->runtime_dir);
 	if (r == 0)
 		r = group_check_runtime_dir(group);
 	if (r < 0) {

@@ -17,6 +17,7 @@
 #include "libactor/node/service.h"
 #include "libactor/node/told.h"
 #include "libactor/node/uplink.h"
+#include "libactor/place/node-dirs.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/token.h"
@@ -53,7 +54,7 @@ int service_group_new(actor_group **ret, const struct service_options *options)
 	if (r == 0) {
 		memcpy(group->token, token.bytes, token.size_bytes);
 		group->token_bytes = token.size_bytes;
-		r = group_find_runtime_dir(group, options->runtime_dir);
+		r = runtime_dir_resolve(options->runtime_dir, group->runtime_dir);
 	}
 	if (r == 0)
 		r = group_check_runtime_dir(group);

@@ -2,9 +2,8 @@
 /*
  * runtime-dir: where a node's sockets live, and who owns that place; libc only, no heap
  *
- * $ACTOR_RUNTIME_DIR, else $XDG_RUNTIME_DIR/actor, else /run/actor (root), else /run/user/$UID/actor if the
- * session manager made /run/user/$UID, else /tmp/actor-$UID. Owned by us, no
- * symlink, 0700 (0711 while a child has another user), and empty or made by a node, else refused.
+ * Which one it is: libactor/place/node-dirs.h. Owned by us, no symlink, 0700 (0711 while a child has another
+ * user), and empty or made by a node, else refused.
  *
  * In it: lock; broker.ipc, spawner.ipc; b/ with the broker's sockets; g/ID/ with the sockets of each group.
  * Nothing else is ever removed, and of these only sockets, and directories that are empty then.
@@ -16,21 +15,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define RUNTIME_DIR_PATH_SIZE 4096
-#define RUNTIME_DIR_WHY_SIZE  512
+#include "libactor/place/node-dirs.h"
 
-/* The path by the rule; explicit_path may be NULL. 0 or -ENAMETOOLONG. */
-int runtime_dir_resolve(const char *explicit_path, char ret_path[RUNTIME_DIR_PATH_SIZE]);
+#define RUNTIME_DIR_WHY_SIZE 512
 
-/*
- * Where the logs of the node in runtime_dir (as runtime_dir_resolve() gave it) go: explicit, $ACTOR_LOG_DIR,
- * else $XDG_STATE_HOME/actor, /var/log/actor (root), ~/.local/state/actor; and in there nodes/NAME, made of
- * the runtime directory's path, if that is not the one that nodes have when nobody says which. 0 or
- * -ENAMETOOLONG.
- */
-int log_dir_resolve(const char *explicit_path, const char *runtime_dir, char ret_path[RUNTIME_DIR_PATH_SIZE]);
-
-/* Makes it, with what is above it, as far as it is not there. Its descriptor, or negative errno. */
+/* Makes a log directory and what is above it, where it is not there. Its descriptor, or negative errno. */
 int log_dir_make(const char *path);
 
 /*

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rules by which whoever starts a node and whoever joins it come to the same directories; libc only, no
+ * heap
+ */
+#pragma once
+
+#define RUNTIME_DIR_PATH_SIZE 4096
+
+/*
+ * Where the sockets are: what was said (NULL: nothing), else $ACTOR_RUNTIME_DIR, else the usual place:
+ * $XDG_RUNTIME_DIR/actor, else /run/actor (root), else /run/user/$UID/actor if the session manager made
+ * /run/user/$UID, else /tmp/actor-$UID. 0 or -ENAMETOOLONG.
+ */
+int runtime_dir_resolve(const char *said, char ret_path[RUNTIME_DIR_PATH_SIZE]);
+
+/*
+ * Where the logs of the node in @runtime_dir (as runtime_dir_resolve() gave it) go: what was said, else
+ * $ACTOR_LOG_DIR, else $XDG_STATE_HOME/actor, /var/log/actor (root), ~/.local/state/actor; and in there
+ * nodes/NAME, made of the runtime directory's path, if that is not the usual one. 0 or -ENAMETOOLONG.
+ */
+int log_dir_resolve(const char *said, const char *runtime_dir, char ret_path[RUNTIME_DIR_PATH_SIZE]);
