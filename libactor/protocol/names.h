@@ -23,10 +23,11 @@
 #define ERROR_OVERLOADED   "overloaded"
 #define ERROR_PERMISSION   "permission"
 #define ERROR_IN_USE       "in_use"
-#define ERROR_SINGLE       "single"  /* of an introduction: that group has one link only */
-#define ERROR_NO_NAME      "no_name" /* the supervisor: no process has this name */
-#define ERROR_EXEC         "exec"    /* the supervisor: it could not be run */
-#define ERROR_ENDED        "ended"   /* the supervisor: it ended before it was up or ready */
+#define ERROR_NOT_JOINED   "not_joined" /* of a leave: none of them is a member */
+#define ERROR_SINGLE       "single"     /* of an introduction: that group has one link only */
+#define ERROR_NO_NAME      "no_name"    /* the supervisor: no process has this name */
+#define ERROR_EXEC         "exec"       /* the supervisor: it could not be run */
+#define ERROR_ENDED        "ended"      /* the supervisor: it ended before it was up or ready */
 
 /*
  * What an error of the runtime, or of the supervisor, is in the API: a negative errno; 0: an error like any
