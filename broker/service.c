@@ -74,7 +74,7 @@ static const struct method {
 	{"pg_watch", method_pg_watch},
 	{"pg_unwatch", method_pg_unwatch},
 	{"pg_pick", method_pg_pick},
-	{"pg_cast", cast_pg_cast, .cast = true},
+	{METHOD_PG_CAST, cast_pg_cast, .cast = true},
 	{"listening", cast_listening, .cast = true},
 	{"introduce_failed", cast_introduce_failed, .cast = true},
 	{"link_down", cast_link_down, .cast = true},
@@ -152,7 +152,7 @@ void service_frame(struct broker *broker, struct member *member, const struct wi
 
 bool service_frame_of_ended(struct broker *broker, const struct wire_frame *frame)
 {
-	if (frame->type != WIRE_CAST || !mp_str_is(frame->method.s, frame->method.len, "pg_cast") ||
+	if (frame->type != WIRE_CAST || !mp_str_is(frame->method.s, frame->method.len, METHOD_PG_CAST) ||
 		!(frame->to.name.s ? mp_str_is(frame->to.name.s, frame->to.name.len, NAME_BROKER)
 				   : actor_ref_equal(frame->to.ref, broker->self)))
 		return false;

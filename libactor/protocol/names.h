@@ -10,6 +10,11 @@
 #define NAME_BROKER  "$broker"
 #define NAME_SPAWNER "$spawner"
 
+#define METHOD_DESCRIBE "$describe"
+#define METHOD_PG_JOIN  "$pg_join"
+#define METHOD_PG_LEAVE "$pg_leave"
+#define METHOD_PG_CAST  "pg_cast" /* to all members of a process group */
+
 #define ERROR_NOPROC       "noproc"       /* no such actor or name */
 #define ERROR_NOCONNECTION "noconnection" /* the way to it ended */
 #define ERROR_DOWN         "down"         /* it ended before it answered */

@@ -227,6 +227,25 @@ bool roll_pick(struct roll *roll, enum roll_how how, uint64_t random, struct wir
 	return true;
 }
 
+bool roll_pick_least(struct roll *roll, uint64_t (*load)(actor_ref ref, void *arg), void *arg, actor_ref *ret)
+{
+	uint64_t least = UINT64_MAX;
+	uint32_t best = 0;
+
+	for (uint32_t n = 0; n < roll->n_members && least; n++) {
+		const struct roll_member *member = pick_any(roll);
+		uint64_t its = load(member->ref, arg);
+
+		if (n && its >= least)
+			continue;
+		least = its;
+		best = roll->turn;
+		*ret = member->ref;
+	}
+	roll->turn = best;
+	return roll->n_members > 0;
+}
+
 /* ---- the wire ---- */
 
 size_t roll_entry_bytes(size_t meta_bytes)

@@ -69,6 +69,9 @@ void roll_leave(struct roll *roll, struct roll_member **member);
 struct roll_member *roll_next(const struct roll *roll, uint32_t *at);
 /* False: nobody is there. @random: of ROLL_RANDOM. @key: of ROLL_KEY. */
 bool roll_pick(struct roll *roll, enum roll_how how, uint64_t random, struct wire_str key, actor_ref *ret);
+/* The one with the least load; equals in turn. Looks at each, unless one has 0. */
+bool roll_pick_least(
+	struct roll *roll, uint64_t (*load)(actor_ref ref, void *arg), void *arg, actor_ref *ret);
 
 void roll_put(struct buf *b, const struct roll_member *member);
 void roll_put_all(struct buf *b, const struct roll *roll); /* the entries, without the array's head */
