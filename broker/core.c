@@ -98,6 +98,13 @@ static void recovery_goes_on(struct broker *broker)
 		registry_recovered(broker);
 }
 
+/* A frame that needs no answer, whose sender has ended meanwhile. */
+static void frame_of_ended(struct broker *broker, const struct wire_frame *frame)
+{
+	if (!service_frame_of_ended(broker, frame))
+		routes_frame_of_ended(broker, frame);
+}
+
 static void handle_what_waited(struct broker *broker)
 {
 	struct member *member;
@@ -106,7 +113,7 @@ static void handle_what_waited(struct broker *broker)
 
 	while ((wait = waits_take(broker, &member, &frame))) {
 		if (!member)
-			routes_frame_of_ended(broker, &frame);
+			frame_of_ended(broker, &frame);
 		else if (!member->doomed)
 			handle_frame(broker, member, &frame);
 		wait_free(wait);
@@ -235,6 +242,7 @@ void broker_tick(struct broker *broker, int64_t now_ns)
 		broker_pipe_close(pipe);
 	}
 	settle(broker);
+	waits_tick(broker);
 	routes_tick(broker); /* last: what waited may have been too late when it went on */
 }
 
@@ -242,6 +250,8 @@ int64_t broker_deadline_ns(const struct broker *broker)
 {
 	int64_t deadline_ns = routes_deadline_ns(broker), other_ns;
 
+	other_ns = waits_deadline_ns(broker);
+	deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
 	if (!list_is_empty(&broker->timers)) {
 		other_ns = container_of(broker->timers.next, struct member, timer)->deadline_ns;
 		deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
@@ -292,6 +302,7 @@ int broker_new(struct broker **ret, const struct broker_options *options, const 
 	list_init(&broker->farewells);
 	list_init(&broker->dirty);
 	registry_init(&broker->registry);
+	pgs_init(&broker->pgs);
 	routes_init(&broker->routes);
 	introductions_init(&broker->introductions, broker->group);
 	pauses_init(&broker->pauses);
@@ -317,9 +328,11 @@ struct broker *broker_free(struct broker *broker)
 		struct member *member = container_of(node, struct member, node);
 
 		member->doomed = true;
+		waits_forget(member);
 		registry_unwatch(member);
 		registry_release(member);
-		waits_forget(member);
+		pgs_unwatch_all(member);
+		pgs_release(member);
 		pauses_forget(member);
 		introductions_end(member, NULL);
 		routes_forget(member);
@@ -331,6 +344,7 @@ struct broker *broker_free(struct broker *broker)
 		broker_pipe_close(container_of(broker->farewells.next, struct broker_pipe, timer));
 	broker_forget_graves(broker);
 	registry_deinit(&broker->registry);
+	pgs_deinit(&broker->pgs);
 	routes_deinit(&broker->routes);
 	introductions_deinit(&broker->introductions);
 	pauses_deinit(&broker->pauses);

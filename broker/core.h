@@ -77,7 +77,7 @@ int64_t broker_deadline_ns(const struct broker *broker);
 void broker_flush(struct broker *broker); /* after a batch of events: sends what they wrote */
 
 struct broker_stats {
-	uint64_t groups, names, watches, calls, monitors, pairs, waiting; /* now */
-	uint64_t hellos, refused, frames, routed, dropped, cut, ended;    /* since the start */
+	uint64_t groups, names, memberships, watches, calls, monitors, pairs, waiting; /* now */
+	uint64_t hellos, refused, frames, routed, dropped, cut, ended;                 /* since the start */
 };
 struct broker_stats broker_stats(const struct broker *broker);

@@ -166,8 +166,10 @@ void member_end(struct member *member, const struct actor_cause *cause)
 	broker_bury(broker, member->group);
 
 	registry_release(member);
+	pgs_release(member);
+	waits_leave(member); /* before what it watches goes: frames may wait there */
 	registry_unwatch(member);
-	waits_leave(member);
+	pgs_unwatch_all(member);
 	pauses_forget(member);
 
 	mp_put_array(&notice, 2);

@@ -11,10 +11,12 @@ static const struct {
 	size_t max;
 } kinds[QUOTA_N] = {
 	[QUOTA_NAMES] = {"names", (1u << 20) + 4096},
-	[QUOTA_WATCHES] = {"watched names", 1u << 18},
+	[QUOTA_WATCHES] = {"watched names and process groups", 1u << 18},
 	[QUOTA_CALLS] = {"open calls through the broker", 1u << 16},
 	[QUOTA_MONITORS] = {"monitors through the broker", 1u << 16},
 	[QUOTA_PAIRS] = {"links and monitored groups", 1u << 14},
+	[QUOTA_MEMBERSHIPS] = {"memberships in process groups", 100000},
+	[QUOTA_META] = {"bytes of metadata of memberships", 4u << 20},
 	[QUOTA_WAITING] = {"bytes of waiting frames", 16u << 20},
 };
 

@@ -8,12 +8,14 @@
 struct member;
 
 enum quota_kind {
-	QUOTA_NAMES,    /* registered */
-	QUOTA_WATCHES,  /* names it looked up and is told about */
-	QUOTA_CALLS,    /* routed and not answered */
-	QUOTA_MONITORS, /* routed and not fired */
-	QUOTA_PAIRS,    /* introductions, pipes and groups it monitors */
-	QUOTA_WAITING,  /* bytes of its frames that wait for something else than its own pipe */
+	QUOTA_NAMES,       /* registered */
+	QUOTA_WATCHES,     /* names it looked up and process groups it watches: it is told about them */
+	QUOTA_CALLS,       /* routed and not answered */
+	QUOTA_MONITORS,    /* routed and not fired */
+	QUOTA_PAIRS,       /* introductions, pipes and groups it monitors */
+	QUOTA_MEMBERSHIPS, /* of its actors in process groups */
+	QUOTA_META,        /* bytes of the metadata of those */
+	QUOTA_WAITING,     /* bytes of its frames that wait for something else than its own pipe */
 	QUOTA_N
 };
 

@@ -279,6 +279,14 @@ int registry_await(struct member *asker, const struct wire_frame *look_up, struc
 	return r;
 }
 
+int registry_wait_for_owner(
+	struct member *asker, const struct wire_frame *look_up, struct wire_str text, int64_t deadline_ns)
+{
+	struct name *name = name_find(&asker->broker->registry, text);
+
+	return waits_add_until(asker, &name->look_ups, look_up, deadline_ns);
+}
+
 void registry_recovered(struct broker *broker)
 {
 	struct list *it;

@@ -60,6 +60,12 @@ bool registry_wait(
  * recovery is over. 0, or as waits_add().
  */
 int registry_await(struct member *asker, const struct wire_frame *look_up, struct wire_str text);
+/*
+ * For a name that nobody has and that @asker watches: the look-up waits until somebody has it, or is answered
+ * nil at @deadline_ns. 0, or as waits_add().
+ */
+int registry_wait_for_owner(
+	struct member *asker, const struct wire_frame *look_up, struct wire_str text, int64_t deadline_ns);
 /* the recovery is over: look-ups of what was not announced go on */
 void registry_recovered(struct broker *broker);
 void registry_back(struct member *member); /* it is there again: look-ups of its names go on */

@@ -103,7 +103,8 @@ int method_announce(struct member *member, const struct wire_frame *call, struct
 	if (n < 3 || mp_read_array(&peek, &n_names) < 0 || announce_names(member, &look, NULL, NULL) < 0 ||
 		announce_groups(member, &look, false, true) < 0 ||
 		announce_groups(member, &look, true, true) < 0 ||
-		(n > 3 && service_read_door(&look, &door) < 0))
+		(n > 3 && service_read_door(&look, &door) < 0) ||
+		(n > 4 && service_pg_announce(member, &look, true) < 0))
 		return -EPROTO;
 	(void)member_set_door(member, door);
 	if (n_names && window_holds_names(&member->broker->window) && member_is_new(member)) {
@@ -114,6 +115,10 @@ int method_announce(struct member *member, const struct wire_frame *call, struct
 	announce_names(member, args, &lost, &n_lost);
 	announce_groups(member, args, false, false);
 	announce_groups(member, args, true, false);
+	if (n > 3)
+		(void)service_read_door(args, &door);
+	if (n > 4)
+		(void)service_pg_announce(member, args, false);
 	if (buf_error(&lost) < 0) {
 		answer_refuse(member, call, ERROR_OVERLOADED, "out of memory");
 	} else {

@@ -14,7 +14,8 @@
 #include "libactor/protocol/names.h"
 
 #define LIST_DEFAULT 1000
-#define LIST_MAX     16384 /* names in one answer: under 5 MiB */
+#define WAIT_MAX_MS  UINT64_C(86400000) /* one day */
+#define LIST_MAX     16384              /* names in one answer: under 5 MiB */
 
 /*
  * A supervised program that crashed may be back, and ask for its name, before its end was told here: its pipe
@@ -100,10 +101,12 @@ int method_whereis(struct member *member, const struct wire_frame *call, struct 
 	struct broker *broker = member->broker;
 	struct wire_str name;
 	actor_ref ref;
+	uint64_t wait_ms = 0;
 	bool known;
 	int r;
 
-	if (n < 1 || service_read_name(args, &name) < 0)
+	if (n < 1 || service_read_name(args, &name) < 0 ||
+		(n > 1 && mp_read_nil(args) < 0 && mp_read_uint(args, &wait_ms) < 0))
 		return -EPROTO;
 	known = registry_find(broker, name, &ref);
 	if (!known && window_holds_names(&broker->window)) {
@@ -123,6 +126,13 @@ int method_whereis(struct member *member, const struct wire_frame *call, struct 
 	if (r < 0) {
 		answer_refuse(member, call, ERROR_OVERLOADED,
 			r == -EDQUOT ? "too many watched names" : "out of memory");
+	} else if (!known && wait_ms && call->type == WIRE_CALL) {
+		if (wait_ms > WAIT_MAX_MS)
+			wait_ms = WAIT_MAX_MS;
+		if (registry_wait_for_owner(member, call, name, broker->now_ns + (int64_t)wait_ms * 1000000) <
+			0)
+			answer_refuse(member, call, ERROR_OVERLOADED,
+				"too much of this group waits for owners of names");
 	} else if (!known) {
 		answer_done(member, call);
 	} else {

@@ -21,6 +21,7 @@ static int method_stats(
 	} entries[] = {
 		{"groups", stats.groups},
 		{"names", stats.names},
+		{"memberships", stats.memberships},
 		{"watches", stats.watches},
 		{"calls", stats.calls},
 		{"monitors", stats.monitors},
@@ -64,6 +65,16 @@ static const struct method {
 	{"announced", method_announced},
 	{"ready", method_ready},
 	{"stats", method_stats},
+	{"pg_join", method_pg_join},
+	{"pg_leave", method_pg_leave},
+	{"pg_leave_all", method_pg_leave_all},
+	{"pg_members", method_pg_members},
+	{"pg_groups", method_pg_groups},
+	{"pg_scopes", method_pg_scopes},
+	{"pg_watch", method_pg_watch},
+	{"pg_unwatch", method_pg_unwatch},
+	{"pg_pick", method_pg_pick},
+	{METHOD_PG_CAST, cast_pg_cast, .cast = true},
 	{"listening", cast_listening, .cast = true},
 	{"introduce_failed", cast_introduce_failed, .cast = true},
 	{"link_down", cast_link_down, .cast = true},
@@ -137,4 +148,14 @@ void service_frame(struct broker *broker, struct member *member, const struct wi
 	default:
 		broker->count.dropped++;
 	}
+}
+
+bool service_frame_of_ended(struct broker *broker, const struct wire_frame *frame)
+{
+	if (frame->type != WIRE_CAST || !mp_str_is(frame->method.s, frame->method.len, METHOD_PG_CAST) ||
+		!(frame->to.name.s ? mp_str_is(frame->to.name.s, frame->to.name.len, NAME_BROKER)
+				   : actor_ref_equal(frame->to.ref, broker->self)))
+		return false;
+	service_pg_cast(broker, NULL, frame);
+	return true;
 }

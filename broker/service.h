@@ -2,6 +2,8 @@
 /* The methods of `$broker` (docs/protocol.md §4). */
 #pragma once
 
+#include <stdbool.h>
+
 #include "libactor/protocol/wire.h"
 
 struct broker;
@@ -10,6 +12,8 @@ struct mp_reader;
 
 /* A frame that is for the broker. */
 void service_frame(struct broker *broker, struct member *member, const struct wire_frame *frame);
+/* The same of one that waited, and whose sender has ended. False: it is not for the broker. */
+bool service_frame_of_ended(struct broker *broker, const struct wire_frame *frame);
 
 /* ---- for the files of methods: service-args.c ---- */
 
@@ -39,6 +43,29 @@ int cast_listening(struct member *member, const struct wire_frame *cast, struct 
 int cast_introduce_failed(
 	struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n);
 int cast_link_down(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n);
+/* service-pg.c */
+int method_pg_join(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_pg_leave(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_pg_leave_all(
+	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_pg_members(
+	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_pg_groups(
+	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_pg_scopes(
+	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_pg_watch(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_pg_unwatch(
+	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_pg_pick(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int cast_pg_cast(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n);
+/* @sender NULL: it has ended. */
+void service_pg_cast(struct broker *broker, struct member *sender, const struct wire_frame *cast);
+/*
+ * The memberships that @member announces, an array of [scope, name, array of entries]. They are all it has.
+ * @dry: only looks whether it is well-formed.
+ */
+int service_pg_announce(struct member *member, struct mp_reader *args, bool dry);
 /* service-announce.c */
 int method_announce(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int method_announced(

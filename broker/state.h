@@ -9,6 +9,7 @@
 #include "broker/core.h"
 #include "broker/introductions.h"
 #include "broker/pauses.h"
+#include "broker/pgs.h"
 #include "broker/registry.h"
 #include "broker/routes.h"
 #include "broker/waits.h"
@@ -50,6 +51,7 @@ struct broker {
 	struct hash dead;       /* ids of groups that were said to have ended: never that id again */
 	struct list dead_by_age;
 	struct registry registry;
+	struct pgs pgs;
 	struct routes routes;
 	struct introductions introductions;
 	struct pauses pauses;

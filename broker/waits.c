@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/answer.h"
 #include "broker/member.h"
 #include "broker/state.h"
 
@@ -16,6 +17,7 @@ struct wait {
 	struct list by_member; /* member.waits, or waits.left */
 	struct member *member; /* NULL: it has ended */
 	bool routed;
+	struct heap_node deadline; /* waits.deadlines */
 	size_t size_bytes;
 	uint8_t bytes[];
 };
@@ -25,6 +27,7 @@ void waits_init(struct waits *waits)
 	*waits = (struct waits){0};
 	list_init(&waits->due);
 	list_init(&waits->left);
+	heap_init(&waits->deadlines);
 }
 
 int waits_add(struct member *member, struct list *queue, const struct wire_frame *frame, bool routed)
@@ -47,10 +50,26 @@ int waits_add(struct member *member, struct list *queue, const struct wire_frame
 	return 0;
 }
 
+int waits_add_until(
+	struct member *member, struct list *queue, const struct wire_frame *frame, int64_t deadline_ns)
+{
+	struct heap *deadlines = &member->broker->waits.deadlines;
+	int r;
+
+	if (heap_reserve(deadlines, deadlines->n + 1) < 0)
+		return -ENOMEM;
+	r = waits_add(member, queue, frame, false);
+	if (r == 0)
+		(void)heap_insert(deadlines, &container_of(queue->prev, struct wait, by_queue)->deadline,
+			(uint64_t)deadline_ns);
+	return r;
+}
+
 static void wait_unlink(struct wait *wait)
 {
 	list_remove(&wait->by_queue);
 	list_remove(&wait->by_member);
+	heap_remove(&wait->member->broker->waits.deadlines, &wait->deadline);
 	wait->member->broker->waits.n--;
 	wait->member->n_waits_routed -= wait->routed;
 	quota_give(wait->member, QUOTA_WAITING, sizeof(*wait) + wait->size_bytes);
@@ -67,6 +86,30 @@ static void left_unlink(struct waits *waits, struct wait *wait)
 void waits_release(struct broker *broker, struct list *queue)
 {
 	list_splice(&broker->waits.due, queue);
+}
+
+void waits_tick(struct broker *broker)
+{
+	struct heap_node *node;
+
+	while ((node = heap_take(&broker->waits.deadlines, (uint64_t)broker->now_ns))) {
+		struct wait *wait = container_of(node, struct wait, deadline);
+		struct member *member = wait->member;
+		struct wire_frame frame;
+		size_t used;
+
+		wait_unlink(wait);
+		if (wire_parse(wait->bytes, wait->size_bytes, &frame, &used) == 1)
+			answer_done(member, &frame);
+		free(wait);
+	}
+}
+
+int64_t waits_deadline_ns(const struct broker *broker)
+{
+	uint64_t key_ns = heap_first_key(&broker->waits.deadlines);
+
+	return key_ns > INT64_MAX ? INT64_MAX : (int64_t)key_ns;
 }
 
 struct wait *waits_take(struct broker *broker, struct member **ret_member, struct wire_frame *ret)
@@ -152,4 +195,5 @@ void waits_deinit(struct waits *waits)
 		left_unlink(waits, wait);
 		free(wait);
 	}
+	heap_deinit(&waits->deadlines);
 }

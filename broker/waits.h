@@ -2,13 +2,15 @@
 /*
  * Frames whose answer depends on what is not known yet. Each waits in a queue of what it waits for (the
  * recovery window, a name whose owner is in doubt), charged to the group that sent it, and is handled again,
- * as if it came only now, when that is decided.
+ * as if it came only now, when that is decided. One that waits for something that may never be is answered
+ * nil when its time is up.
  */
 #pragma once
 
 #include <stdbool.h>
 
 #include "libactor/protocol/wire.h"
+#include "libactor/util/heap.h"
 #include "libactor/util/list.h"
 
 struct broker;
@@ -16,15 +18,21 @@ struct member;
 struct wait;
 
 struct waits {
-	struct list due;  /* decided; handled when the event at hand is over */
-	size_t n;         /* in all queues */
-	struct list left; /* struct wait.by_member: casts of senders that have ended */
+	struct list due;       /* decided; handled when the event at hand is over */
+	size_t n;              /* in all queues */
+	struct list left;      /* struct wait.by_member: casts of senders that have ended */
+	struct heap deadlines; /* of those that have one, in ns */
 	size_t left_bytes;
 };
 
 void waits_init(struct waits *waits);
 /* 0, -EDQUOT, -ENOMEM. @routed: for another group, so that later ones must not overtake it. */
 int waits_add(struct member *member, struct list *queue, const struct wire_frame *frame, bool routed);
+/* The same, until @deadline_ns: then the call that @frame is is answered nil. */
+int waits_add_until(
+	struct member *member, struct list *queue, const struct wire_frame *frame, int64_t deadline_ns);
+void waits_tick(struct broker *broker);
+int64_t waits_deadline_ns(const struct broker *broker);
 void waits_release(struct broker *broker, struct list *queue); /* what it waited for is decided */
 /*
  * The next frame whose wait is over, and who sent it (NULL: it has ended); NULL: none. The frame lives until

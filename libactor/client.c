@@ -147,6 +147,11 @@ static void client_poll(actor_client *client)
 	loop_poll(&client->group->loop);
 }
 
+static void client_pump(actor_client *client)
+{
+	(void)loop_pump(&client->group->loop, client_never, NULL, clock_now_ns() + MS_NS);
+}
+
 /* @is_call: its time-out is over; else it is a cast, for which there is no room. */
 static int client_ready(actor_client *client, const struct wire_dest *to, int64_t deadline_ns, bool is_call)
 {
@@ -155,7 +160,7 @@ static int client_ready(actor_client *client, const struct wire_dest *to, int64_
 	while ((r = send_ready(client->group, NULL, to, deadline_ns)) == -EAGAIN) {
 		if (clock_now_ns() >= deadline_ns)
 			return is_call ? -ETIMEDOUT : -EBUSY;
-		(void)loop_pump(&client->group->loop, client_never, NULL, clock_now_ns() + MS_NS);
+		client_pump(client);
 	}
 	return r;
 }
@@ -163,72 +168,113 @@ static int client_ready(actor_client *client, const struct wire_dest *to, int64_
 int actor_client_call(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms,
 	actor_msg **ret_msg, const char *format, ...)
 {
-	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
-	struct wire_dest dest;
+	struct send send = {client->group, NULL, &to, deadline_of_timeout_ms(timeout_ms)};
 	va_list args;
 	int r;
 
 	if (ret_msg)
 		*ret_msg = NULL;
-	r = send_dest(client->group, NULL, to, deadline_ns, &dest);
-	if (r == 0)
-		r = client_ready(client, &dest, deadline_ns, true);
-	if (r < 0)
-		return r;
-	va_start(args, format);
-	r = send_vcall(client->group, NULL, &dest, method, deadline_ns, ret_msg, format, args);
-	va_end(args);
+	do {
+		r = send_find(&send);
+		if (r == 0)
+			r = client_ready(client, &send.dest, send.deadline_ns, true);
+		if (r == 0) {
+			va_start(args, format);
+			r = send_vcall(client->group, NULL, &send.dest, method, send.deadline_ns, ret_msg,
+				format, args);
+			va_end(args);
+		}
+	} while (send_again(&send, &r));
 	return r;
 }
 
 int actor_client_call_msg(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms,
 	actor_msg **take_args, actor_msg **ret_msg)
 {
-	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
-	struct wire_dest dest;
+	struct send send = {client->group, NULL, &to, deadline_of_timeout_ms(timeout_ms)};
+	bool sent = false;
 	int r;
 
 	if (ret_msg)
 		*ret_msg = NULL;
-	r = send_dest(client->group, NULL, to, deadline_ns, &dest);
-	if (r == 0)
-		r = client_ready(client, &dest, deadline_ns, true);
-	return r < 0 ? r : send_call_msg(client->group, NULL, &dest, method, deadline_ns, take_args, ret_msg);
+	do {
+		r = send_find(&send);
+		if (r == 0)
+			r = client_ready(client, &send.dest, send.deadline_ns, true);
+		if (r == 0)
+			r = send_call_msg(client->group, NULL, &send.dest, method, send.deadline_ns,
+				take_args ? *take_args : NULL, &sent, ret_msg);
+	} while (send_again(&send, &r));
+	if (sent && take_args)
+		*take_args = actor_msg_free(*take_args);
+	return r;
 }
 
-static int client_cast_ready(actor_client *client, actor_dest to, struct wire_dest *ret)
+static int client_all_ready(actor_client *client, const actor_dest *to, int64_t deadline_ns)
 {
-	int64_t deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
 	int r;
 
-	r = send_dest(client->group, NULL, to, deadline_ns, ret);
-	return r < 0 ? r : client_ready(client, ret, deadline_ns, false);
+	while ((r = send_all_ready(client->group, NULL, to, deadline_ns)) == -EAGAIN) {
+		if (clock_now_ns() >= deadline_ns)
+			return -EBUSY;
+		client_pump(client);
+	}
+	return r;
 }
 
 int actor_client_cast(actor_client *client, actor_dest to, const char *method, const char *format, ...)
 {
-	struct wire_dest dest;
+	int64_t deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
+	struct send send = {client->group, NULL, &to, deadline_ns, .is_cast = true};
+	struct actor *self = client_actor(client);
 	va_list args;
 	int r;
 
-	r = client_cast_ready(client, to, &dest);
-	if (r == 0) {
-		va_start(args, format);
-		r = send_vcast(client->group, client_actor(client), &dest, method, format, args);
-		va_end(args);
+	if (send_is_to_all(&to)) {
+		r = client_all_ready(client, &to, deadline_ns);
+		if (r == 0) {
+			va_start(args, format);
+			r = send_all_vcast(client->group, self, &to, method, format, args);
+			va_end(args);
+		}
+		client_poll(client);
+		return r;
 	}
+	do {
+		r = send_find(&send);
+		if (r == 0)
+			r = client_ready(client, &send.dest, deadline_ns, false);
+		if (r == 0) {
+			va_start(args, format);
+			r = send_vcast(client->group, self, &send.dest, method, format, args);
+			va_end(args);
+		}
+	} while (send_again(&send, &r));
 	client_poll(client);
 	return r;
 }
 
 int actor_client_cast_msg(actor_client *client, actor_dest to, const char *method, actor_msg **take_args)
 {
-	struct wire_dest dest;
+	int64_t deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
+	struct send send = {client->group, NULL, &to, deadline_ns, .is_cast = true};
+	struct actor *self = client_actor(client);
 	int r;
 
-	r = client_cast_ready(client, to, &dest);
-	if (r == 0)
-		r = send_cast_msg(client->group, client_actor(client), &dest, method, take_args);
+	if (send_is_to_all(&to)) {
+		r = client_all_ready(client, &to, deadline_ns);
+		if (r == 0)
+			r = send_all_cast_msg(client->group, self, &to, method, take_args);
+		client_poll(client);
+		return r;
+	}
+	do {
+		r = send_find(&send);
+		if (r == 0)
+			r = client_ready(client, &send.dest, deadline_ns, false);
+		if (r == 0)
+			r = send_cast_msg(client->group, self, &send.dest, method, take_args);
+	} while (send_again(&send, &r));
 	client_poll(client);
 	return r;
 }

@@ -12,8 +12,12 @@
 #include <unistd.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/behavior.h"
 #include "libactor/actor/fd.h"
+#include "libactor/actor/membership.h"
 #include "libactor/actor/name.h"
+#include "libactor/actor/pg-pick.h"
+#include "libactor/actor/pg.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
@@ -173,6 +177,10 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 	list_init(&group->dirty);
 	list_init(&group->flushes);
 	names_init(group);
+	memberships_init(group);
+	pgs_init(group);
+	pg_loads_init(group);
+	list_init(&group->behaviors);
 	r = loop_init(&group->loop, stack_bytes, &group_hooks);
 	if (r == 0 && mode != ACTOR_JOIN_NONE) {
 		r = transport_new(&group->transport);
@@ -365,7 +373,7 @@ int actor_group_spawn_sized(actor_group *group, const struct actor_behavior *beh
 	actor_ref ref;
 	int r;
 
-	r = actor_check_behavior(behavior, behavior_bytes);
+	r = behavior_known(group, &behavior, behavior_bytes);
 	if (r == 0)
 		r = group_spawn(group, behavior, arg, false, &ref);
 	if (r == 0 && name) {
@@ -498,6 +506,10 @@ actor_group *actor_group_free(actor_group *group)
 	group->transport = transport_free(group->transport);
 	loop_deinit(&group->loop);
 	names_deinit(group);
+	pgs_deinit(group);
+	pg_loads_deinit(group);
+	memberships_deinit(group);
+	behaviors_free(group);
 	hash_deinit(&group->peers);
 	hash_deinit(&group->pauses);
 	slots_deinit(&group->actors);

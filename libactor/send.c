@@ -10,19 +10,24 @@
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/name.h"
+#include "libactor/actor/pg-pick.h"
+#include "libactor/actor/pg.h"
 #include "libactor/actor/post.h"
 #include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
+#include "libactor/peer/name-cache.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 
+#define TRIES_MAX     100
+#define FREED_SOON_MS 5
+
 int send_dest_of_name(
 	actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, struct wire_dest *ret)
 {
-	int r;
-
 	if (!name || !wire_name_is_valid(name, strlen(name)))
 		return -EINVAL;
 	*ret = (struct wire_dest){0};
@@ -30,18 +35,107 @@ int send_dest_of_name(
 		ret->name = wire_cstr(name);
 		return 0;
 	}
-	r = name_resolve(group, self, name, timeout_ms, &ret->ref);
+	return name_resolve(group, self, name, timeout_ms, &ret->ref);
+}
+
+/* ---- where to ---- */
+
+static int64_t timeout_of(int64_t deadline_ns)
+{
+	return deadline_ns == SEND_BLOCK_MAX ? SEND_BLOCK_MAX_MS : deadline_left_ms(deadline_ns);
+}
+
+int send_find(struct send *send)
+{
+	int64_t timeout_ms;
+	const char *name = send->to->name;
+	int r;
+
+	send->dest = (struct wire_dest){0};
+	send->found = false;
+	if (!name) {
+		send->dest.ref = send->to->to.ref;
+		send->found = true;
+		return 0;
+	}
+	timeout_ms = timeout_of(send->deadline_ns);
+	/* A client that ran nothing meanwhile may have been told that what it knows is over. */
+	if (!send->self && send->to->to.by.how != ACTOR_DEST_NAME && !send->group->loop.in_loop)
+		loop_poll(&send->group->loop);
+	switch (send->to->to.by.how) {
+	case ACTOR_DEST_NAME:
+		r = send_dest_of_name(send->group, send->self, name, timeout_ms, &send->dest);
+		break;
+	case ACTOR_DEST_NAME_WAIT:
+		r = wire_name_is_valid(name, strlen(name))
+			    ? name_resolve_wait(send->group, send->self, name, timeout_ms, &send->dest.ref)
+			    : -EINVAL;
+		if (r == -ETIMEDOUT && send->is_cast)
+			r = -ESRCH;
+		break;
+	case ACTOR_DEST_PG_ANY:
+	case ACTOR_DEST_PG_RANDOM:
+	case ACTOR_DEST_PG_KEY:
+	case ACTOR_DEST_PG_LEAST:
+		r = pg_pick(send->group, send->self, send->to, timeout_ms, &send->dest.ref);
+		break;
+	default:
+		r = -EINVAL; /* to all, where one is meant */
+	}
+	send->found = r == 0;
+	if (r == 0 && send->to->to.by.how == ACTOR_DEST_PG_LEAST)
+		pg_call_begin(send->group, send->dest.ref);
 	return r;
 }
 
-/* A cast to something dead is lost, and that is no error. */
-static int cast_result(actor_group *group, int r)
+static bool never(void *arg)
 {
-	if (r == -ESRCH) {
-		group->stats.casts_dropped++;
-		return 0;
+	return false;
+}
+
+/* The name of one that is ending is not free yet. Whoever frees it tells the broker, not us. */
+static int wait_a_little(struct send *send)
+{
+	int64_t until_ns = deadline_after_ms(clock_now_ns(), FREED_SOON_MS);
+	int r;
+
+	r = send->self ? actor_park(send->self, until_ns)
+		       : loop_pump(&send->group->loop, never, NULL, until_ns);
+	return r == -ETIMEDOUT ? 0 : r;
+}
+
+bool send_again(struct send *send, int *r)
+{
+	actor_ref tried = send->dest.ref;
+	uint64_t how = send->to->name ? send->to->to.by.how : ACTOR_DEST_NAME;
+
+	if (!send->found)
+		return false;
+	if (how == ACTOR_DEST_PG_LEAST)
+		pg_call_end(send->group, tried);
+	if (*r != -ESRCH || how == ACTOR_DEST_NAME)
+		return false;
+	if (send->deadline_ns == SEND_BLOCK_MAX)
+		send->deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
+	if (++send->n_tries >= TRIES_MAX || clock_now_ns() >= send->deadline_ns)
+		return false;
+	if (how != ACTOR_DEST_NAME_WAIT) {
+		pgs_forget_ref(send->group, tried);
+		return true;
 	}
-	return r;
+	names_forget_ref(send->group, tried);
+	if (send->n_tries == 1)
+		return true;
+	*r = wait_a_little(send);
+	return *r == 0;
+}
+
+int send_cast_result(const struct send *send, int r)
+{
+	if (r != -ESRCH || (!send->found && send->to->name && send->to->to.by.how != ACTOR_DEST_NAME))
+		return r;
+	send->group->stats.casts_dropped++;
+	return 0;
 }
 
 /* ---- what actors, and the client, send with ---- */
@@ -55,7 +149,7 @@ int send_vcast(actor_group *group, struct actor *self, const struct wire_dest *t
 	if (r == 0)
 		r = send_ready(group, self, to, SEND_BLOCK_MAX);
 	if (r < 0)
-		return cast_result(group, r);
+		return r;
 	buf_reset(&group->scratch, 1 << 16);
 	r = body_vpack(&group->scratch, BODY_ARGS, format ? format : "", args);
 	return r < 0 ? r
@@ -78,10 +172,25 @@ int send_cast_msg(actor_group *group, struct actor *self, const struct wire_dest
 	r = send_ready(group, self, to, SEND_BLOCK_MAX);
 	if (r == 0)
 		r = send_cast(group, self, to, wire_cstr(method), body, body_bytes);
-	r = cast_result(group, r);
 	if (r == 0 && take_args)
 		*take_args = actor_msg_free(*take_args);
 	return r;
+}
+
+int send_cast_msg_result(const struct send *send, int r, const char *method, actor_msg **take_args)
+{
+	const uint8_t *body;
+	size_t body_bytes;
+	int bad = post_check_method(method);
+
+	if (r != -ESRCH || send_cast_result(send, r) < 0)
+		return r;
+	/* nobody has that name: checked like any other, and lost */
+	if (bad == 0 && take_args && *take_args)
+		bad = msg_take_body(*take_args, BODY_ARGS, &body, &body_bytes);
+	if (bad == 0 && take_args)
+		*take_args = actor_msg_free(*take_args);
+	return bad;
 }
 
 int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
@@ -105,100 +214,107 @@ int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *t
 }
 
 int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
-	int64_t deadline_ns, actor_msg **take_args, actor_msg **ret_msg)
+	int64_t deadline_ns, const actor_msg *args, bool *ret_sent, actor_msg **ret_msg)
 {
 	const uint8_t *body = NULL;
 	size_t body_bytes = 0;
-	actor_msg *args = NULL;
 	int r;
 
 	if (ret_msg)
 		*ret_msg = NULL;
 	r = post_check_method(method);
-	if (r == 0 && take_args && *take_args)
-		r = msg_take_body(*take_args, BODY_ARGS, &body, &body_bytes);
+	if (r == 0 && args)
+		r = msg_take_body(args, BODY_ARGS, &body, &body_bytes);
 	if (r == 0)
 		r = send_ready(group, self, to, deadline_ns);
 	if (r < 0)
 		return r;
-	if (take_args) {
-		args = *take_args;
-		*take_args = NULL;
-	}
-	r = call_wait(group, self, to, wire_cstr(method), body, body_bytes, deadline_ns, ret_msg);
-	actor_msg_free(args);
-	return r;
-}
-
-int send_dest(
-	actor_group *group, struct actor *self, actor_dest to, int64_t deadline_ns, struct wire_dest *ret)
-{
-	if (to.name)
-		return send_dest_of_name(group, self, to.name,
-			deadline_ns == SEND_BLOCK_MAX ? SEND_BLOCK_MAX_MS : deadline_left_ms(deadline_ns),
-			ret);
-	*ret = (struct wire_dest){.ref = to.ref};
-	return 0;
+	*ret_sent = true;
+	return call_wait(group, self, to, wire_cstr(method), body, body_bytes, deadline_ns, ret_msg);
 }
 
 int actor_cast(actor *self, actor_dest to, const char *method, const char *format, ...)
 {
-	struct wire_dest dest;
+	struct send send = {self->group, self, &to, SEND_BLOCK_MAX, .is_cast = true};
 	va_list args;
 	int r;
 
-	r = send_dest(self->group, self, to, SEND_BLOCK_MAX, &dest);
-	if (r < 0)
-		return cast_result(self->group, r);
-	va_start(args, format);
-	r = send_vcast(self->group, self, &dest, method, format, args);
-	va_end(args);
-	return r;
+	if (send_is_to_all(&to)) {
+		r = send_all_ready(self->group, self, &to, SEND_BLOCK_MAX);
+		if (r < 0)
+			return r;
+		va_start(args, format);
+		r = send_all_vcast(self->group, self, &to, method, format, args);
+		va_end(args);
+		return r;
+	}
+	do {
+		r = send_find(&send);
+		if (r < 0)
+			break;
+		va_start(args, format);
+		r = send_vcast(self->group, self, &send.dest, method, format, args);
+		va_end(args);
+	} while (send_again(&send, &r));
+	return send_cast_result(&send, r);
 }
 
 int actor_cast_msg(actor *self, actor_dest to, const char *method, actor_msg **take_args)
 {
-	struct wire_dest dest;
+	struct send send = {self->group, self, &to, SEND_BLOCK_MAX, .is_cast = true};
 	int r;
 
-	r = send_dest(self->group, self, to, SEND_BLOCK_MAX, &dest);
-	if (r < 0 && r != -ESRCH)
-		return r;
-	if (r == -ESRCH)
-		dest = (struct wire_dest){0}; /* nobody has that name: checked like any other, and lost */
-	return send_cast_msg(self->group, self, &dest, method, take_args);
+	if (send_is_to_all(&to)) {
+		r = send_all_ready(self->group, self, &to, SEND_BLOCK_MAX);
+		return r < 0 ? r : send_all_cast_msg(self->group, self, &to, method, take_args);
+	}
+	do {
+		r = send_find(&send);
+		if (r == 0)
+			r = send_cast_msg(self->group, self, &send.dest, method, take_args);
+	} while (send_again(&send, &r));
+	return send_cast_msg_result(&send, r, method, take_args);
 }
 
 int actor_call(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **ret_msg,
 	const char *format, ...)
 {
-	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
-	struct wire_dest dest;
+	struct send send = {self->group, self, &to, deadline_of_timeout_ms(timeout_ms)};
 	va_list args;
 	int r;
 
 	if (ret_msg)
 		*ret_msg = NULL;
-	r = send_dest(self->group, self, to, deadline_ns, &dest);
-	if (r < 0)
-		return r;
-	va_start(args, format);
-	r = send_vcall(self->group, self, &dest, method, deadline_ns, ret_msg, format, args);
-	va_end(args);
+	do {
+		r = send_find(&send);
+		if (r < 0)
+			break;
+		va_start(args, format);
+		r = send_vcall(
+			self->group, self, &send.dest, method, send.deadline_ns, ret_msg, format, args);
+		va_end(args);
+	} while (send_again(&send, &r));
 	return r;
 }
 
 int actor_call_msg(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **take_args,
 	actor_msg **ret_msg)
 {
-	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
-	struct wire_dest dest;
+	struct send send = {self->group, self, &to, deadline_of_timeout_ms(timeout_ms)};
+	bool sent = false;
 	int r;
 
 	if (ret_msg)
 		*ret_msg = NULL;
-	r = send_dest(self->group, self, to, deadline_ns, &dest);
-	return r < 0 ? r : send_call_msg(self->group, self, &dest, method, deadline_ns, take_args, ret_msg);
+	do {
+		r = send_find(&send);
+		if (r == 0)
+			r = send_call_msg(self->group, self, &send.dest, method, send.deadline_ns,
+				take_args ? *take_args : NULL, &sent, ret_msg);
+	} while (send_again(&send, &r));
+	if (sent && take_args)
+		*take_args = actor_msg_free(*take_args);
+	return r;
 }
 
 int actor_sleep(actor *self, int64_t delay_ms)

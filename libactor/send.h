@@ -11,11 +11,33 @@
 struct actor;
 
 /*
- * In ACTOR_JOIN_DIRECT a destination that is a name becomes a ref. In the other modes the name stays a name,
- * and the daemon at the other end of the only link gets that name.
+ * One message on its way to where @to says. In ACTOR_JOIN_DIRECT a name becomes a ref; in the other modes it
+ * stays a name, and the daemon at the other end of the only link gets it. Used as
+ *	do {
+ *		r = send_find(&send);
+ *		if (r == 0)
+ *			r = … to send.dest
+ *	} while (send_again(&send, &r));
  */
-int send_dest(
-	actor_group *group, struct actor *self, actor_dest to, int64_t deadline_ns, struct wire_dest *ret);
+struct send {
+	actor_group *group;
+	struct actor *self; /* who waits; NULL: by pumping */
+	const actor_dest *to;
+	int64_t deadline_ns; /* or SEND_BLOCK_MAX */
+	bool is_cast;
+	/* set by send_find() */
+	struct wire_dest dest;
+	bool found;
+	unsigned n_tries;
+};
+
+int send_find(struct send *send);
+/* What was found had ended before the message came (-ESRCH), and there may be another. */
+bool send_again(struct send *send, int *r);
+/* A cast to something dead is lost, and that is no error: it was sent to one that is known, or to a name. */
+int send_cast_result(const struct send *send, int r);
+int send_cast_msg_result(const struct send *send, int r, const char *method, actor_msg **take_args);
+
 int send_dest_of_name(
 	actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, struct wire_dest *ret);
 int send_vcast(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
@@ -24,5 +46,17 @@ int send_cast_msg(actor_group *group, struct actor *self, const struct wire_dest
 	actor_msg **take_args);
 int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
 	int64_t deadline_ns, actor_msg **ret_msg, const char *format, va_list args);
+/* *ret_sent: the arguments have left. */
 int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
-	int64_t deadline_ns, actor_msg **take_args, actor_msg **ret_msg);
+	int64_t deadline_ns, const actor_msg *args, bool *ret_sent, actor_msg **ret_msg);
+
+/* ---- to all members of a process group (send-pg.c) ---- */
+
+bool send_is_to_all(const actor_dest *to);
+/* As send_ready(), of every process that has members. After it, send at once. */
+int send_all_ready(actor_group *group, struct actor *self, const actor_dest *to, int64_t deadline_ns);
+/* -EINVAL also when the arguments are nested more than 63 deep */
+int send_all_vcast(actor_group *group, struct actor *self, const actor_dest *to, const char *method,
+	const char *format, va_list args);
+int send_all_cast_msg(actor_group *group, struct actor *self, const actor_dest *to, const char *method,
+	actor_msg **take_args);

@@ -45,6 +45,7 @@ struct actor {
 	struct list timers;            /* struct send_timer.link */
 	struct list names;             /* struct own_name.link */
 	struct list fds;               /* struct fd_watch.link */
+	struct actor_pg *pg;           /* NULL: it has nothing to do with process groups (pg.h) */
 	struct spawn_wait *spawn_wait; /* who waits for its init */
 	const void *init_arg;
 };
@@ -57,8 +58,6 @@ struct spawn_wait {
 
 /* actor.c */
 int actor_describe(const struct actor *self, struct actor_from *from); /* describe.c: answers `$describe` */
-/* as it came over the API: 0, -EINVAL, -E2BIG */
-int actor_check_behavior(const struct actor_behavior *behavior, size_t behavior_bytes);
 int actor_new(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal,
 	struct actor **ret);
 void actor_run(struct loop *loop, struct task *task);     /* handles what waits for it; on the loop's stack */

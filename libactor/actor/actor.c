@@ -3,9 +3,9 @@
  * An actor's life: init, one message at a time, the end.
  *
  * The order of the end (OTP's, and the reason for each step): nothing is delivered any more → terminate →
- * queued and kept calls are answered → timers, monitors, descriptors are dropped → its names are free → those
- * who monitor it are told. So whoever hears DOWN can take the name, and every message the actor sent is
- * before its DOWN on every link.
+ * queued and kept calls are answered → timers, monitors, descriptors are dropped → its names are free → it is
+ * a member of nothing → those who monitor it are told. So whoever hears DOWN can take the name, and every
+ * message the actor sent is before its DOWN on every link.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,11 +14,14 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/answer.h"
+#include "libactor/actor/behavior.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/fd.h"
 #include "libactor/actor/mailbox.h"
+#include "libactor/actor/membership.h"
 #include "libactor/actor/monitor.h"
 #include "libactor/actor/name.h"
+#include "libactor/actor/pg.h"
 #include "libactor/actor/timers.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
@@ -29,7 +32,6 @@
 #include "libactor/protocol/names.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
-#include "libactor/util/sized.h"
 #include "libactor/util/slots.h"
 
 #define BURST_MESSAGES 32 /* handled in a row before another actor's turn */
@@ -194,6 +196,8 @@ static void actor_end(struct actor *self, bool terminate)
 		monitor_remove(group, container_of(self->monitors.next, struct monitor, watcher_link));
 	self->task.cancelled = false;
 	names_release(self);
+	memberships_release(self);
+	actor_pg_end(self);
 	watchers_fire(self, &cause);
 	actor_drop_messages(self, cause.reason); /* what came while it waited for its names */
 	actor_free(self);
@@ -213,6 +217,8 @@ void actor_discard(struct actor *self)
 		monitor_remove(self->group, container_of(self->monitors.next, struct monitor, watcher_link));
 	while ((node = list_pop(&self->names)))
 		free(container_of(node, struct own_name, link));
+	memberships_discard(self);
+	actor_pg_end(self);
 	while (!list_is_empty(&self->watchers))
 		watcher_free(container_of(self->watchers.next, struct watcher, target_link));
 	list_remove(&self->task.blocked_link);
@@ -284,8 +290,10 @@ static int actor_handle_call(struct actor *self, actor_msg *msg)
 	self->answering = &from;
 	if (method && method->on_call)
 		r = method->on_call(self, msg, &from);
-	else if (msg->method[0] == '$' && !strcmp(msg->method, "$describe"))
+	else if (!strcmp(msg->method, METHOD_DESCRIBE))
 		r = actor_describe(self, &from);
+	else if (!strcmp(msg->method, METHOD_PG_JOIN) || !strcmp(msg->method, METHOD_PG_LEAVE))
+		r = membership_asked(self, msg, &from);
 	else if (self->behavior->on_other)
 		r = self->behavior->on_other(self, msg, &from);
 	else
@@ -329,6 +337,10 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 		self->method = "on_down";
 		if (self->behavior->on_down)
 			r = self->behavior->on_down(self, msg->id, msg->sender, msg->cause);
+		break;
+	case MSG_PG:
+		self->method = "on_pg";
+		r = actor_pg_handle(self, msg);
 		break;
 	case MSG_REPLY:
 		break; /* never queued */
@@ -458,18 +470,6 @@ bool actor_stopping(const actor *self)
 	return self->stopping || self->killed || self->status == ACTOR_ENDING;
 }
 
-/*
- * as of 0.1. Once there are more fields, a shorter one is copied, for the group's life, with zeroes behind
- * it.
- */
-#define BEHAVIOR_FIRST_BYTES sizeof(struct actor_behavior)
-
-int actor_check_behavior(const struct actor_behavior *behavior, size_t behavior_bytes)
-{
-	return behavior ? sized_check(behavior, behavior_bytes, BEHAVIOR_FIRST_BYTES, sizeof(*behavior))
-			: -EINVAL;
-}
-
 int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes,
 	const void *arg, actor_ref *ret)
 {
@@ -480,7 +480,7 @@ int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t
 
 	if (!self || !actor_is_current(self))
 		return -EINVAL;
-	r = actor_check_behavior(behavior, behavior_bytes);
+	r = behavior_known(self->group, &behavior, behavior_bytes);
 	if (r < 0)
 		return r;
 	r = actor_new(self->group, behavior, arg, false, &child);

@@ -166,6 +166,10 @@ static void ask_done(struct broker_request *request, int error, actor_msg *reply
 		wait->error = -EINVAL;
 	} else if (reply && reply->error && !strcmp(reply->error, ERROR_PERMISSION)) {
 		wait->error = -EPERM;
+	} else if (reply && reply->error && !strcmp(reply->error, ERROR_TOO_BIG)) {
+		wait->error = -EMSGSIZE;
+	} else if (reply && reply->error && !strcmp(reply->error, ERROR_OVERLOADED)) {
+		wait->error = -EDQUOT;
 	}
 	if (wait->self)
 		actor_wake(wait->self, 0);

@@ -62,6 +62,20 @@ static void mailbox_has_room(struct mailbox *mailbox)
 		pauses_end(&mailbox->paused);
 }
 
+void mailbox_drop(struct actor *self, int kind, uint64_t id)
+{
+	list_for_each_safe(it, &self->mailbox.messages) {
+		actor_msg *msg = container_of(it, actor_msg, link);
+
+		if ((int)msg->kind != kind || msg->id != id)
+			continue;
+		list_remove(&msg->link);
+		self->mailbox.n_messages--;
+		self->mailbox.n_bytes -= msg->charge_bytes;
+		actor_msg_free(msg);
+	}
+}
+
 actor_msg *mailbox_take(struct actor *self)
 {
 	struct list *node = list_pop(&self->mailbox.messages);

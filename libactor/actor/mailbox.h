@@ -23,7 +23,8 @@ void mailbox_init(struct mailbox *mailbox, const struct actor_behavior *behavior
 bool mailbox_is_full(const struct mailbox *mailbox);
 void mailbox_push(struct actor *to, actor_msg *take); /* never refuses: limits are the sender's business */
 actor_msg *mailbox_pop(struct actor *self);           /* and lets the next sender in */
-actor_msg *mailbox_take(struct actor *self);          /* of one that ends: nobody is let in */
+void mailbox_drop(struct actor *self, int kind, uint64_t id); /* all of that kind and id */
+actor_msg *mailbox_take(struct actor *self);                  /* of one that ends: nobody is let in */
 /*
  * The target once it has room (a local sender waits). 0, -ECANCELED, -ESRCH (it ended), -EAGAIN (nobody to
  * park); when it has none until @deadline_ns -ETIMEDOUT, or with SEND_BLOCK_MAX, which is for casts, -EBUSY.

@@ -140,17 +140,7 @@ bool actor_demonitor(actor *self, uint64_t id)
 		return true;
 	}
 	/* it has gone off: its DOWN may be in the mailbox still, and must not come after this */
-	list_for_each_safe(it, &self->mailbox.messages) {
-		actor_msg *msg = container_of(it, actor_msg, link);
-
-		if (msg->kind == MSG_DOWN && msg->id == id) {
-			list_remove(&msg->link);
-			self->mailbox.n_messages--;
-			self->mailbox.n_bytes -= msg->charge_bytes;
-			actor_msg_free(msg);
-			break;
-		}
-	}
+	mailbox_drop(self, MSG_DOWN, id);
 	return false;
 }
 

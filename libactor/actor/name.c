@@ -24,6 +24,7 @@
 #include "libactor/util/slots.h"
 
 #define RELEASE_WAIT_MS 1000
+#define WAIT_MAX_MS     (24 * 3600 * 1000) /* as the broker has it */
 
 static void name_refreshed(struct broker_request *request, int error, actor_msg *reply)
 {
@@ -54,36 +55,62 @@ void names_refresh(actor_group *group)
 	names_each_cached(group, name_refresh, group);
 }
 
+static bool name_known(actor_group *group, const char *name, actor_ref *ret)
+{
+	if (name_cached(group, name, ret))
+		return true;
+	if (strcmp(name, NAME_BROKER) || group->mode == ACTOR_JOIN_SPAWNER ||
+		actor_ref_is_nobody(group->uplink.service))
+		return false;
+	*ret = group->uplink.service;
+	return true;
+}
+
+/* @args: of `whereis`. -ESRCH: nobody has it. */
+static int name_ask(actor_group *group, struct actor *self, const char *name, struct buf *args,
+	int64_t timeout_ms, actor_ref *ret)
+{
+	actor_msg *reply = NULL;
+	int r;
+
+	r = broker_ask_wait(group, self, "whereis", args, timeout_ms, &reply);
+	if (r == 0 && actor_msg_unpack(reply, "r", ret) < 0)
+		r = -ESRCH;
+	actor_msg_free(reply);
+	if (r == 0 && group->mode == ACTOR_JOIN_DIRECT)
+		name_store(group, wire_cstr(name), *ret);
+	return r;
+}
+
 int name_resolve(actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, actor_ref *ret)
 {
 	struct buf args = BUF_INIT;
-	actor_msg *reply = NULL;
-	actor_ref ref;
 	int r;
 
-	if (name_cached(group, name, ret))
+	if (name_known(group, name, ret))
 		return 0;
-	if (!strcmp(name, NAME_BROKER) && group->mode != ACTOR_JOIN_SPAWNER &&
-		!actor_ref_is_nobody(group->uplink.service)) {
-		*ret = group->uplink.service;
-		return 0;
-	}
 	r = body_pack(&args, BODY_ARGS, "s", name);
 	if (r == 0)
-		r = broker_ask_wait(group, self, "whereis", &args, timeout_ms, &reply);
+		r = name_ask(group, self, name, &args, timeout_ms, ret);
 	buf_deinit(&args);
-	if (r < 0) {
-		actor_msg_free(reply);
-		return r;
-	}
-	r = actor_msg_unpack(reply, "r", &ref);
-	actor_msg_free(reply);
-	if (r < 0)
-		return -ESRCH;
-	if (group->mode == ACTOR_JOIN_DIRECT)
-		name_store(group, wire_cstr(name), ref);
-	*ret = ref;
-	return 0;
+	return r;
+}
+
+int name_resolve_wait(
+	actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, actor_ref *ret)
+{
+	struct buf args = BUF_INIT;
+	int r;
+
+	if (name_known(group, name, ret))
+		return 0;
+	if (timeout_ms < 0 || timeout_ms > WAIT_MAX_MS)
+		timeout_ms = WAIT_MAX_MS;
+	r = body_pack(&args, BODY_ARGS, "sI", name, (uint64_t)timeout_ms);
+	if (r == 0)
+		r = name_ask(group, self, name, &args, timeout_ms, ret);
+	buf_deinit(&args);
+	return r == -ESRCH ? -ETIMEDOUT : r;
 }
 
 int actor_whereis(actor *self, const char *name, actor_ref *ret)
@@ -91,6 +118,14 @@ int actor_whereis(actor *self, const char *name, actor_ref *ret)
 	if (!name || !wire_name_is_valid(name, strlen(name)))
 		return -EINVAL;
 	return name_resolve(self->group, self, name, CALL_TIMEOUT_DEFAULT_MS, ret);
+}
+
+int actor_whereis_wait(actor *self, const char *name, int64_t timeout_ms, actor_ref *ret)
+{
+	if (!name || !wire_name_is_valid(name, strlen(name)))
+		return -EINVAL;
+	return name_resolve_wait(self->group, self, name,
+		timeout_ms == ACTOR_TIMEOUT_DEFAULT ? CALL_TIMEOUT_DEFAULT_MS : timeout_ms, ret);
 }
 
 /* ---- our own ---- */

@@ -25,6 +25,9 @@ int name_register(actor_group *group, struct actor *self, const char *name);
 /* Asks the broker unless the ref is cached. The wait parks @self, or pumps the loop if @self is NULL. */
 int name_resolve(
 	actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, actor_ref *ret);
+/* The same, and waits until somebody has the name. @timeout_ms: what is more than a day is a day. */
+int name_resolve_wait(
+	actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, actor_ref *ret);
 /* @name was registered for an actor of @group. The broker says that @name has another owner now. */
 void names_lost(actor_group *group, struct wire_str name);
 /* After the link to the broker was made again: looks up every cached name again. */

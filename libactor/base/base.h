@@ -82,6 +82,16 @@ struct actor_group {
 	struct slots monitors;
 	struct slots send_timers;
 	struct slots fd_watches;
+	struct hash own_pgs, own_seats; /* membership.c: what ours are members of */
+	uint64_t last_membership;
+	struct hash pg_copies;    /* pg.c: struct pg_copy by scope and name */
+	struct hash pg_processes; /* struct pg_process by group id */
+	struct hash pg_members;   /* struct copy_member by ref */
+	struct list pg_monitors;  /* struct pg_monitor.by_group */
+	struct slots pg_monitor_ids;
+	struct hash pg_loads; /* struct pg_load by ref (pg-pick.c) */
+	uint64_t n_picked;
+	struct list behaviors;            /* struct behavior_copy.link (behavior.c) */
 	struct buf scratch;               /* a body being packed; never across a wait */
 	struct actor_cause first_failure; /* of a handler, for the program's last words */
 

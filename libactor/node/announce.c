@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a new broker must know of us: our names, whom we have links with, whom we watch, where our door is. */
+/*
+ * What a new broker must know of us: our names, whom we have links with, whom we watch, where our door is,
+ * what we are members of.
+ */
 #include "libactor/node/announce.h"
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/broker.h"
+#include "libactor/actor/membership.h"
 #include "libactor/actor/name.h"
+#include "libactor/actor/pg.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
@@ -96,7 +101,7 @@ void announce_group(actor_group *group)
 	announce_names(group, &names);
 	hash_each(&group->peers, announce_peer, &linked);
 	hash_each(&group->peers, announce_peer, &monitored);
-	mp_put_array(&args, 4);
+	mp_put_array(&args, 5);
 	mp_put_array(&args, names.n);
 	mp_put_raw(&args, names.items.data, names.items.size_bytes);
 	mp_put_array(&args, linked.n);
@@ -104,6 +109,7 @@ void announce_group(actor_group *group)
 	mp_put_array(&args, monitored.n);
 	mp_put_raw(&args, monitored.items.data, monitored.items.size_bytes);
 	door_put_path(group, &args);
+	memberships_put(group, &args);
 	if (names.items.failed || linked.items.failed || monitored.items.failed)
 		args.failed = true;
 	buf_deinit(&names.items);
@@ -118,6 +124,7 @@ void announce_group(actor_group *group)
 	requests_take_up(group, &pending);
 	if (group->uplink.n_connects > 1) {
 		names_refresh(group);
+		pgs_refresh(group);
 		peers_ask_again(group);
 	}
 	if (group->told_ready)

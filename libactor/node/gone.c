@@ -6,6 +6,7 @@
 
 #include "libactor/actor/call.h"
 #include "libactor/actor/monitor.h"
+#include "libactor/actor/pg.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
@@ -23,6 +24,8 @@ void peer_fail_all(struct peer *peer, const struct actor_cause *cause, int call_
 	actor_group *group = peer->group;
 
 	names_forget_group(group, peer->id);
+	if (!peer->is_uplink)
+		pgs_forget_group(group, peer->id);
 	peer_unpause_all(peer, -ESRCH);
 	pauses_forget_peer(peer);
 	watchers_forget_peer(peer);

@@ -13,6 +13,7 @@
 #include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/mailbox.h"
+#include "libactor/actor/membership.h"
 #include "libactor/actor/monitor.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
@@ -27,6 +28,7 @@
 #include "libactor/peer/peer.h"
 #include "libactor/peer/pressure.h"
 #include "libactor/protocol/cause.h"
+#include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
@@ -79,16 +81,88 @@ static struct actor *frame_target(actor_group *group, const struct wire_frame *f
 	return to && to->status != ACTOR_ENDING ? to : NULL;
 }
 
+/* False: nothing more is taken from this peer. */
+static bool inbound_hand(struct peer *peer, const struct wire_frame *frame, struct actor *to)
+{
+	actor_group *group = peer->group;
+	bool is_call = frame->type == WIRE_CALL;
+	actor_msg *msg;
+
+	if (mailbox_is_full(&to->mailbox) &&
+		pause_tell(&to->mailbox.paused, to->ref, peer, peer->takes_aside ? 0 : frame->raw_bytes) >
+			OVERFLOW_MAX_BYTES) {
+		if (!peer->is_uplink) {
+			peer_cut(peer, "it goes on sending to an actor whose mailbox is full");
+			return false;
+		}
+		if (is_call)
+			call_refuse(group, frame->from, peer_way(peer), to->ref, frame->id, ERROR_OVERLOADED,
+				"its mailbox is full");
+		else
+			group->stats.casts_dropped++;
+		return true;
+	}
+	if (msg_new_of_frame(&msg, frame) < 0) {
+		if (is_call)
+			call_refuse(group, frame->from, peer_way(peer), to->ref, frame->id, ERROR_OVERLOADED,
+				"out of memory");
+		return true;
+	}
+	msg->way = peer_way(peer);
+	mailbox_push(to, msg);
+	return true;
+}
+
+/* A cast to all members of a process group, on its way through here. */
+struct inbound_cast {
+	struct peer *peer;
+	struct wire_frame frame; /* as each of them gets it */
+	bool over;
+};
+
+static void inbound_cast_to(struct actor *to, void *arg)
+{
+	struct inbound_cast *cast = arg;
+
+	if (!cast->over && to->status != ACTOR_ENDING)
+		cast->over = !inbound_hand(cast->peer, &cast->frame, to);
+}
+
+static void inbound_pg_cast(struct peer *peer, const struct wire_frame *frame)
+{
+	struct inbound_cast cast = {.peer = peer, .frame = *frame};
+	struct mp_reader r = mp_reader(frame->body, frame->body_bytes);
+	struct wire_str scope, name, *method = &cast.frame.method;
+	struct own_pg *pg = NULL;
+	uint32_t n;
+
+	if (mp_read_array(&r, &n) == 0 && n >= 4 && mp_read_str(&r, &scope.s, &scope.len) == 0 &&
+		mp_read_str(&r, &name.s, &name.len) == 0 && mp_read_str(&r, &method->s, &method->len) == 0 &&
+		wire_name_is_valid(method->s, method->len) && mp_peek(&r) == MP_ARRAY) {
+		cast.frame.body = r.at;
+		if (mp_skip(&r) == 0)
+			pg = own_pg_find(peer->group, scope, name);
+		cast.frame.body_bytes = (size_t)(r.at - cast.frame.body);
+	}
+	if (pg)
+		own_pg_each(pg, inbound_cast_to, &cast);
+	else
+		peer->group->stats.casts_dropped++;
+}
+
 static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 {
 	actor_group *group = peer->group;
 	bool is_call = frame->type == WIRE_CALL;
 	struct actor *to;
-	actor_msg *msg;
 	actor_ref ref;
 
 	to = frame_target(group, frame, &ref);
 	if (!to && !is_call && !frame->to.name.s && ref.serial == 0 && ref.group == group->id) {
+		if (mp_str_is(frame->method.s, frame->method.len, METHOD_PG_CAST)) {
+			inbound_pg_cast(peer, frame);
+			return;
+		}
 		switch (told(peer, frame)) {
 		case TOLD:
 			return;
@@ -124,28 +198,7 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 			"it waits for an answer of who calls it");
 		return;
 	}
-	if (mailbox_is_full(&to->mailbox) &&
-		pause_tell(&to->mailbox.paused, to->ref, peer, peer->takes_aside ? 0 : frame->raw_bytes) >
-			OVERFLOW_MAX_BYTES) {
-		if (!peer->is_uplink) {
-			peer_cut(peer, "it goes on sending to an actor whose mailbox is full");
-			return;
-		}
-		if (is_call)
-			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ERROR_OVERLOADED,
-				"its mailbox is full");
-		else
-			group->stats.casts_dropped++;
-		return;
-	}
-	if (msg_new_of_frame(&msg, frame) < 0) {
-		if (is_call)
-			call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ERROR_OVERLOADED,
-				"out of memory");
-		return;
-	}
-	msg->way = peer_way(peer);
-	mailbox_push(to, msg);
+	(void)inbound_hand(peer, frame, to);
 }
 
 /* False: it is not the sender's to give, and the link is gone. */

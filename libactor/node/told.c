@@ -6,6 +6,7 @@
 #include "libactor/node/told.h"
 
 #include "libactor/actor/monitor.h"
+#include "libactor/actor/pg.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
@@ -29,6 +30,7 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 	struct peer *peer = peer_find(group, group_id);
 
 	names_forget_group(group, group_id);
+	pgs_forget_group(group, group_id);
 	if (!peer || peer->is_uplink || peer->exit_told)
 		return;
 	peer->exit_told = true;
@@ -72,8 +74,10 @@ void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const
 			return;
 		}
 		names_forget_group(group, who.group);
+		pgs_forget_group(group, who.group);
 	} else {
 		names_forget_ref(group, who);
+		pgs_forget_ref(group, who);
 	}
 	monitor_fire(group, monitor, cause);
 }
@@ -183,6 +187,7 @@ enum told told(struct peer *peer, const struct wire_frame *frame)
 		{"introduce_failed", told_introduce_failed},
 		{"group_down", told_group_down},
 		{"name", told_name},
+		{"pg", pgs_told},
 	};
 	struct mp_reader r = mp_reader(frame->body, frame->body_bytes);
 	uint32_t n;

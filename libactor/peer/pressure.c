@@ -153,53 +153,64 @@ static struct paused_ref *peer_paused_ref(struct peer *peer, actor_ref ref)
 	return NULL;
 }
 
+/* Whom @sender has to wait for before it may send to @to by @at; NULL: nobody. */
+static struct list *sender_queue(struct peer *at, actor_ref to)
+{
+	struct paused_ref *paused;
+	size_t backlog_bytes;
+
+	/* what is written now goes nowhere; when its end is decided, there is another way or none */
+	if (at->state == PEER_ENDED)
+		return &at->paused_senders;
+	paused = list_is_empty(&at->paused_refs) ? NULL : peer_paused_ref(at, to);
+	if (paused)
+		return &paused->senders;
+	if (at->paused_all)
+		return &at->paused_senders;
+	backlog_bytes = at->pipe && !peer_keeps(at) ? pipe_backlog_bytes(at->pipe) : at->pending.size_bytes;
+	if (backlog_bytes <= BACKLOG_MAX_BYTES)
+		return NULL;
+	if (at->pipe && !peer_keeps(at)) /* else they go on when it has let us in */
+		pipe_notify_drained(at->pipe);
+	return &at->paused_senders;
+}
+
 int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct task *sender, int64_t deadline_ns)
 {
 	struct peer *peer = *peerp;
 	actor_group *group = peer->group;
 	int timed_out = deadline_ns == SEND_BLOCK_MAX ? -EBUSY : -ETIMEDOUT;
+	bool is_uplink = peer->is_uplink;
 	uint64_t id = peer->id;
 	struct list *queue;
-	int r;
+	int r = 0;
 
 	for (;;) {
-		struct paused_ref *paused;
 		struct peer *at =
 			peer->state == PEER_ROUTED && group->uplink.peer ? group->uplink.peer : peer;
 
 		if (at->unyielded_bytes >= YIELD_AT_BYTES && sender && group->loop.current == sender) {
 			at->unyielded_bytes = 0;
 			r = task_park(&group->loop, sender, 0);
-			if (r < 0 && r != -ETIMEDOUT)
-				return r;
-			peer = peer_find(group, id);
-			if (!peer)
-				return -ESRCH;
-			*peerp = peer;
-			continue;
-		}
-		paused = list_is_empty(&at->paused_refs) ? NULL : peer_paused_ref(at, to);
-		if (paused) {
-			queue = &paused->senders;
-		} else if (at->paused_all) {
-			queue = &at->paused_senders;
-		} else if ((at->pipe && !peer_keeps(at) ? pipe_backlog_bytes(at->pipe)
-							: at->pending.size_bytes) > BACKLOG_MAX_BYTES) {
-			queue = &at->paused_senders;
-			if (at->pipe && !peer_keeps(at)) /* else they go on when it has let us in */
-				pipe_notify_drained(at->pipe);
+			if (r == -ETIMEDOUT)
+				r = 0;
 		} else {
-			return 0;
+			queue = sender_queue(at, to);
+			if (!queue)
+				return 0;
+			if (!sender || group->loop.current != sender)
+				return -EAGAIN;
+			if (deadline_ns == SEND_BLOCK_MAX)
+				deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
+			list_append(queue, &sender->blocked_link);
+			r = task_park(&group->loop, sender, deadline_ns);
 		}
-		if (!sender || group->loop.current != sender)
-			return -EAGAIN;
-		if (deadline_ns == SEND_BLOCK_MAX)
-			deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
-		list_append(queue, &sender->blocked_link);
-		r = task_park(&group->loop, sender, deadline_ns);
-		if (r < 0)
+		if (r < 0 && r != -ESRCH)
 			return r == -ETIMEDOUT ? timed_out : r;
-		peer = peer_find(group, id); /* may have gone meanwhile */
+		/* The link may have ended meanwhile. Whether it was that or a death, the broker knows. */
+		peer = peer_find(group, id);
+		if (!peer && !is_uplink)
+			peer = peer_route(group, id, true);
 		if (!peer)
 			return -ESRCH;
 		*peerp = peer;

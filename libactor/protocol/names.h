@@ -11,6 +11,11 @@
 #define NAME_BROKER  "$broker"
 #define NAME_SPAWNER "$spawner"
 
+#define METHOD_DESCRIBE "$describe"
+#define METHOD_PG_JOIN  "$pg_join"
+#define METHOD_PG_LEAVE "$pg_leave"
+#define METHOD_PG_CAST  "pg_cast" /* to all members of a process group */
+
 #define ERROR_NOPROC       "noproc"       /* no such actor or name */
 #define ERROR_NOCONNECTION "noconnection" /* the way to it ended */
 #define ERROR_DOWN         "down"         /* it ended before it answered */
@@ -24,10 +29,11 @@
 #define ERROR_OVERLOADED   "overloaded"
 #define ERROR_PERMISSION   "permission"
 #define ERROR_IN_USE       "in_use"
-#define ERROR_SINGLE       "single"  /* of an introduction: that group has one link only */
-#define ERROR_NO_NAME      "no_name" /* the supervisor: no process has this name */
-#define ERROR_EXEC         "exec"    /* the supervisor: it could not be run */
-#define ERROR_ENDED        "ended"   /* the supervisor: it ended before it was up or ready */
+#define ERROR_NOT_JOINED   "not_joined" /* of a leave: none of them is a member */
+#define ERROR_SINGLE       "single"     /* of an introduction: that group has one link only */
+#define ERROR_NO_NAME      "no_name"    /* the supervisor: no process has this name */
+#define ERROR_EXEC         "exec"       /* the supervisor: it could not be run */
+#define ERROR_ENDED        "ended"      /* the supervisor: it ended before it was up or ready */
 
 /*
  * What an error of the runtime, or of the supervisor, is in the API: a negative errno; 0: an error like any

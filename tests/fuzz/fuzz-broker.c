@@ -19,7 +19,7 @@ static uint32_t next(void *arg, uint32_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
-	struct quota_limits small = {.max = {2, 2, 3, 2, 2, 2000}, .unread_bytes = 20000, .groups = 8};
+	struct quota_limits small = {.max = {2, 2, 3, 2, 2, 4, 40, 2000}, .unread_bytes = 20000, .groups = 8};
 	struct input input = {data, data + size_bytes};
 	struct script script;
 	struct world w;

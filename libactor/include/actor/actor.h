@@ -16,7 +16,8 @@
  *           a named error (see actor_msg_error) · -EDEADLK a call to oneself or in a circle · -ECANCELED the
  *           calling actor was killed · -EBUSY mailbox stayed full · -EAGAIN would have to wait, outside a
  *           handler · -EEXIST name taken · -EMSGSIZE · -EPROTO bad bytes ·
- *           -ERANGE a number does not fit · -EALREADY answered twice · -EPERM
+ *           -ERANGE a number does not fit · -EALREADY answered twice · -EPERM · -EDQUOT the broker keeps
+ *           no more for this group (a limit of names, memberships, watches)
  * Memory.   Strings and arrays passed in are borrowed for the call. What is returned through ret_msg is freed
  *           with actor_msg_free.
  * Names.    Of actors, methods and errors: 1 to 255 bytes of UTF-8 without control characters, else -EINVAL.
@@ -91,28 +92,104 @@ ACTOR_EXPORT char *actor_ref_format(actor_ref ref, char text[ACTOR_REF_TEXT_MAX]
 ACTOR_EXPORT int actor_ref_parse(const char *text, actor_ref *ret);
 
 /*
- * Where something is sent: an actor, or whoever has a name at that moment. Passed by value; the name is
- * borrowed for the call. Made by actor_to() and actor_named(). A name is looked up each time (in a cache that
- * the broker keeps current), so it follows an actor that was started again; a ref means one life of one
- * actor.
+ * Where something is sent: an actor, whoever has a name at that moment, or members of a process group. Passed
+ * by value; strings are borrowed for the call. Made by the functions below, not by hand. A name is looked up
+ * each time (in a cache that the broker keeps current), so it follows an actor that was started again; a ref
+ * means one life of one actor.
  */
 typedef struct actor_dest {
-	actor_ref ref;
+	union {
+		actor_ref ref;
+		struct {
+			const char *scope;
+			const char *key;
+			uint64_t how; /* enum actor_dest_how */
+		} by;                 /* with a name */
+	} to;
 	const char *name; /* NULL: ref says where */
 } actor_dest;
 
+enum actor_dest_how {
+	ACTOR_DEST_NAME,      /* a registered name */
+	ACTOR_DEST_NAME_WAIT, /* the same; waits until somebody has it */
+	ACTOR_DEST_PG_ANY,    /* a member of a process group, one after the other */
+	ACTOR_DEST_PG_RANDOM,
+	ACTOR_DEST_PG_KEY,
+	ACTOR_DEST_PG_LEAST,
+	ACTOR_DEST_PG_ALL,
+};
+
+static inline actor_dest actor_dest_make(uint64_t how, const char *scope, const char *name, const char *key)
+{
+	actor_dest to;
+
+	to.to.by.scope = scope;
+	to.to.by.key = key;
+	to.to.by.how = how;
+	to.name = name ? name : "";
+	return to;
+}
 static inline actor_dest actor_to(actor_ref ref)
 {
-	actor_dest to = {ref, NULL};
+	actor_dest to;
 
+	to.to.ref = ref;
+	to.name = (const char *)0;
 	return to;
 }
 /* NULL is a name that is none: -EINVAL from whatever is sent there. */
 static inline actor_dest actor_named(const char *name)
 {
-	actor_dest to = {{0, 0, 0}, name ? name : ""};
-
-	return to;
+	return actor_dest_make(ACTOR_DEST_NAME, (const char *)0, name, (const char *)0);
+}
+/*
+ * The same, and if nobody has the name (its owner is being started again): waits until somebody has. A call
+ * for no longer than its time-out, then -ETIMEDOUT; a cast for 5 s, then -ESRCH.
+ */
+static inline actor_dest actor_named_wait(const char *name)
+{
+	return actor_dest_make(ACTOR_DEST_NAME_WAIT, (const char *)0, name, (const char *)0);
+}
+/*
+ * One member of a process group (see actor_pg_join; scope NULL: ACTOR_PG_SCOPE): each in its turn. -ESRCH
+ * when there is none. A call to a member that turns out to have ended before the call came is made to
+ * another.
+ */
+static inline actor_dest actor_to_pg(const char *scope, const char *group)
+{
+	return actor_dest_make(ACTOR_DEST_PG_ANY, scope, group, (const char *)0);
+}
+/* One by chance, each with the same chance. */
+static inline actor_dest actor_to_pg_random(const char *scope, const char *group)
+{
+	return actor_dest_make(ACTOR_DEST_PG_RANDOM, scope, group, (const char *)0);
+}
+/*
+ * The one that a key belongs to (rendezvous hashing): the same for everybody who asks, and while it is a
+ * member. When a member comes or goes only its own keys move.
+ */
+static inline actor_dest actor_to_pg_key(const char *scope, const char *group, const char *key)
+{
+	return actor_dest_make(ACTOR_DEST_PG_KEY, scope, group, key);
+}
+/*
+ * The one to which this process has the fewest calls open that were made this way; equals in turn. From a
+ * group with a single link: each in its turn.
+ */
+static inline actor_dest actor_to_pg_least(const char *scope, const char *group)
+{
+	return actor_dest_make(ACTOR_DEST_PG_LEAST, scope, group, (const char *)0);
+}
+/*
+ * All members, each once, however often it joined; for casts. One message goes to each process, which hands
+ * it out there. Nobody there is no error. -EBUSY, and nobody gets it, when one of them takes nothing for 5 s.
+ * Order: among what one actor casts to all, not with what it sends to one of them. From a group with a single
+ * link it goes by the broker, as all it sends; what a member with a full mailbox cannot take then is lost.
+ * The arguments may be nested 63 deep.
+ */
+static inline actor_dest actor_to_pg_all(const char *scope, const char *group)
+{
+	return actor_dest_make(ACTOR_DEST_PG_ALL, scope, group, (const char *)0);
 }
 
 /*
@@ -206,6 +283,16 @@ ACTOR_EXPORT int actor_msg_write(void *msg, const char *data, size_t size_bytes)
 
 /* ---- behaviors ---- */
 
+struct actor_pg_event {
+	bool joined; /* false: it left, or has ended */
+	const char *scope, *group;
+	actor_ref who;
+	uint64_t id; /* of the membership, unique for its process */
+	/* one msgpack value, nil if none was given; lives until the handler returns */
+	const void *metadata;
+	size_t metadata_bytes;
+};
+
 /*
  * Handlers return 0, or a negative errno: the actor then ends with the reason "crash: <errno>" and its
  * monitors hear it. So return what the actor cannot go on after, and no more: of a cast that failed (-EBUSY,
@@ -250,6 +337,8 @@ struct actor_behavior {
 	 * what its handlers have at least; 0: the group's (see Stacks above); at most ACTOR_STACK_MAX_BYTES
 	 */
 	size_t stack_size_bytes;
+	/* A process group that it monitors has changed (actor_pg_monitor). */
+	int (*on_pg)(actor *self, uint64_t monitor, const struct actor_pg_event *event);
 };
 
 ACTOR_EXPORT void *actor_state(actor *self);
@@ -331,6 +420,32 @@ ACTOR_EXPORT int actor_call(actor *self, actor_dest to, const char *method, int6
 ACTOR_EXPORT int actor_call_msg(actor *self, actor_dest to, const char *method, int64_t timeout_ms,
 	actor_msg **take_args, actor_msg **ret_msg);
 
+/* What one of several targets answered: a reply (r is 0 or -EREMOTEIO, msg is set), or why there is none. */
+struct actor_answer {
+	actor_ref who; /* nobody: it was not found */
+	int r;         /* as of actor_call() */
+	actor_msg *msg;
+};
+
+/*
+ * actor_multicall() - ask several at once, and wait for all
+ * @answers: room for @n, filled in the order of @to, each exactly once. The time-out is for all together: who
+ * has not answered by then is -ETIMEDOUT, the others are not held up by it. Return: the number of replies (r
+ * is 0), or -EINVAL, -ENOMEM, -ECANCELED: then no answer is set. actor_answers_clear() frees what came. That
+ * two wait for each other in a circle is not seen here, unless it is a call to oneself: it ends with the
+ * time-out. Source: gen_server:multi_call.
+ */
+ACTOR_EXPORT int actor_multicall(actor *self, const actor_dest *to, size_t n, const char *method,
+	int64_t timeout_ms, struct actor_answer *answers, const char *format, ...);
+/*
+ * The same of all members of a process group, each once. *ret: @ret_n of them, freed with
+ * actor_answers_free(); NULL if there is none.
+ */
+ACTOR_EXPORT int actor_pg_multicall(actor *self, const char *scope, const char *group, const char *method,
+	int64_t timeout_ms, struct actor_answer **ret, size_t *ret_n, const char *format, ...);
+ACTOR_EXPORT void actor_answers_clear(struct actor_answer *answers, size_t n);
+ACTOR_EXPORT struct actor_answer *actor_answers_free(struct actor_answer *answers, size_t n);
+
 /*
  * actor_reply() - answer a call, once 0: the caller has its answer, or a named error that says why it cannot
  * be sent: `too_big` (more than ACTOR_BODY_MAX_BYTES), `bad_result` (an `m`, `o` or message that is malformed
@@ -367,6 +482,56 @@ ACTOR_EXPORT int actor_register(actor *self, const char *name);
 ACTOR_EXPORT int actor_unregister(actor *self, const char *name);
 /* 0, -ESRCH. Answered from a cache that the broker keeps current; asks it the first time (parks). */
 ACTOR_EXPORT int actor_whereis(actor *self, const char *name, actor_ref *ret);
+/* Waits until somebody has it: 0, -ETIMEDOUT. @timeout_ms: at most a day; or ACTOR_TIMEOUT_DEFAULT. */
+ACTOR_EXPORT int actor_whereis_wait(actor *self, const char *name, int64_t timeout_ms, actor_ref *ret);
+
+/* ---- process groups ---- */
+
+/*
+ * A process group is a named set of actors anywhere on the node, in a scope (a name as well; NULL:
+ * ACTOR_PG_SCOPE). It is there while it has members. An actor may join several times and is then a member
+ * several times; it leaves as often, the newest membership first. Memberships end with the actor, before its
+ * monitors hear of that, and with its process. They outlive a crash of the broker: each group of actors
+ * announces its own again, and who looks at a process group meanwhile sees it as it was. Who is a member is
+ * asked of the broker once; from then on it keeps the answer current, and looking, sending and picking cost
+ * no message. Source: Erlang's pg; metadata, events without gaps and casts to all are added.
+ */
+#define ACTOR_PG_SCOPE "pg"
+
+/*
+ * 0; -EDQUOT at the limit of memberships (100,000 of one process); -EMSGSIZE (metadata of more than 4,096
+ * bytes, or members of more than 8 MiB in all); -EINVAL; -ENOTCONN, -ETIMEDOUT: it is no member, though
+ * others may have seen it as one.
+ */
+ACTOR_EXPORT int actor_pg_join(actor *self, const char *scope, const char *group);
+/* @take_metadata: one value, told with the membership to whoever monitors; freed and set to NULL on 0. */
+ACTOR_EXPORT int actor_pg_join_msg(
+	actor *self, const char *scope, const char *group, actor_msg **take_metadata);
+/* 0; -ESRCH it is no member. */
+ACTOR_EXPORT int actor_pg_leave(actor *self, const char *scope, const char *group);
+/*
+ * The memberships in the order of joining, at most @max of them into @refs. Return: how many there are, or a
+ * negative errno; an unknown process group has 0.
+ */
+ACTOR_EXPORT int actor_pg_members(
+	actor *self, const char *scope, const char *group, actor_ref *refs, size_t max);
+/* The same of those in this process alone. */
+ACTOR_EXPORT int actor_pg_local_members(
+	actor *self, const char *scope, const char *group, actor_ref *refs, size_t max);
+/* "[[group, members] …]" of a scope, and "[[scope, groups] …]": what is there now, at most 16,384. */
+ACTOR_EXPORT int actor_pg_groups(actor *self, const char *scope, actor_msg **ret);
+ACTOR_EXPORT int actor_pg_scopes(actor *self, actor_msg **ret);
+/*
+ * actor_pg_monitor() - on_pg of this actor for each change from now on
+ * @scope, @group: "" for all; so ("s", "") is all of a scope, ("", "") everything.
+ * @ret_snapshot: what is there now, "[[scope, group, [[ref, id, metadata] …]] …]"; may be NULL. Nothing is
+ * missed between it and the first event, and each event comes once. Also over a restart of the broker: then
+ * what has really changed meanwhile is told. 0, -EINVAL, -EDQUOT, -ENOTCONN, -ETIMEDOUT, -ENOMEM.
+ */
+ACTOR_EXPORT int actor_pg_monitor(
+	actor *self, const char *scope, const char *group, uint64_t *ret_monitor, actor_msg **ret_snapshot);
+/* No on_pg of it comes after this. True when it was one of this actor. */
+ACTOR_EXPORT bool actor_pg_demonitor(actor *self, uint64_t monitor);
 
 /*
  * One on_down, exactly once, also when @who is dead already (noproc) or out of reach (noconnection). serial

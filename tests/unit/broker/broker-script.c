@@ -23,6 +23,9 @@ void script_init(
 	struct script *script, struct world *world, uint32_t (*next)(void *arg, uint32_t n), void *arg)
 {
 	*script = (struct script){.next = next, .arg = arg, .world = world, .spawner_group = 100};
+	for (size_t i = 0; i < N_CLIENTS; i++)
+		for (size_t k = 0; k < SCRIPT_PGS; k++)
+			roll_init(&script->copies[i][k].roll, sizeof(struct roll_member));
 }
 
 /* ---- reading ---- */
@@ -45,6 +48,170 @@ static void note_answer(struct script *s, const struct client *c, uint64_t id)
 	s->n_answers++;
 }
 
+/* ---- process groups: each client keeps a copy of what it watches ---- */
+
+static const char *const pg_names[SCRIPT_PGS] = {"pg one", "pg two", "pg three"};
+
+static void copy_forget(struct script_copy *copy)
+{
+	roll_deinit(&copy->roll);
+	roll_init(&copy->roll, sizeof(struct roll_member));
+	copy->watched = false;
+	copy->asked = 0;
+}
+
+static void copies_forget(struct script *s, size_t i)
+{
+	for (size_t k = 0; k < SCRIPT_PGS; k++)
+		copy_forget(&s->copies[i][k]);
+}
+
+static size_t index_of(const struct script *s, const struct client *c)
+{
+	size_t i = 0;
+
+	while (i < N_CLIENTS && s->clients[i] != c)
+		i++;
+	return i;
+}
+
+static struct script_copy *copy_of(struct script *s, const struct client *c, struct wire_str name)
+{
+	size_t i = index_of(s, c);
+
+	for (size_t k = 0; i < N_CLIENTS && k < SCRIPT_PGS; k++)
+		if (str_is(name, pg_names[k]))
+			return &s->copies[i][k];
+	return NULL;
+}
+
+static void copy_apply(struct script *s, const struct client *c, const struct wire_frame *frame)
+{
+	struct mp_reader r = mp_reader(frame->body, frame->body_bytes);
+	struct wire_str kind, scope, name;
+	struct script_copy *copy;
+	struct roll_entry entry;
+	uint32_t n;
+
+	assert_int_equal(mp_read_array(&r, &n), 0);
+	assert_int_equal(mp_read_str(&r, &kind.s, &kind.len), 0);
+	assert_int_equal(mp_read_str(&r, &scope.s, &scope.len), 0);
+	assert_int_equal(mp_read_str(&r, &name.s, &name.len), 0);
+	assert_int_equal(mp_read_array(&r, &n), 0);
+	copy = copy_of(s, c, name);
+	if (!copy)
+		return;
+	if (str_is(kind, "is")) {
+		roll_deinit(&copy->roll);
+		roll_init(&copy->roll, sizeof(struct roll_member));
+	}
+	while (n--) {
+		struct roll_member *member;
+
+		assert_int_equal(roll_read(&r, &entry), 0);
+		if (str_is(kind, "leave")) {
+			member = roll_find(&copy->roll, entry.ref.group, entry.id);
+			assert_true(member || !copy->watched); /* no leave without its join */
+			if (member)
+				roll_leave(&copy->roll, &member);
+		} else if (roll_join(&copy->roll, &entry, NULL) < 0) {
+			assert_false(copy->watched); /* no join twice */
+		}
+	}
+}
+
+static void copy_answered(struct script *s, const struct client *c, const struct wire_frame *frame)
+{
+	size_t i = index_of(s, c);
+
+	for (size_t k = 0; i < N_CLIENTS && k < SCRIPT_PGS; k++) {
+		struct script_copy *copy = &s->copies[i][k];
+
+		if (!copy->asked || copy->asked != frame->id)
+			continue;
+		copy->asked = 0;
+		copy->watched = copy->watched || frame->type == WIRE_REPLY;
+	}
+}
+
+/* Whoever has read everything believes what is so. */
+static void check_copies(struct script *s)
+{
+	for (size_t i = 0; i < N_CLIENTS; i++) {
+		struct client *c = s->clients[i];
+
+		if (!c || !c->up || !c->pipe || !c->pipe->member || c->in_taken != c->in.size_bytes ||
+			c->unsent.size_bytes)
+			continue; /* it has not read all, or its goodbye is on its way */
+		for (size_t k = 0; k < SCRIPT_PGS; k++) {
+			struct pg_which which = {wire_cstr("scope"), wire_cstr(pg_names[k])};
+			struct script_copy *copy = &s->copies[i][k];
+			struct buf truth = BUF_INIT, belief = BUF_INIT;
+
+			if (!copy->watched)
+				continue;
+			pgs_put_members(s->world->broker, &which, &truth);
+			mp_put_array(&belief, copy->roll.n_members);
+			roll_put_all(&belief, &copy->roll);
+			assert_int_equal(truth.size_bytes, belief.size_bytes);
+			assert_memory_equal(truth.data, belief.data, truth.size_bytes);
+			buf_deinit(&truth);
+			buf_deinit(&belief);
+		}
+	}
+}
+
+static const char *any_pg(struct script *s)
+{
+	return pg_names[pick(s, SCRIPT_PGS)];
+}
+
+static void join_and_leave(struct script *s, struct client *c)
+{
+	struct world *w = s->world;
+	uint64_t serial = 1 + pick(s, 3), id = 1 + pick(s, 6);
+	const char *name = any_pg(s);
+
+	switch (pick(s, 12)) {
+	case 0:
+	case 1:
+	case 2:
+		client_ask(c, "pg_join",
+			pack(w, "a3ssa2a2rua3rus", "scope", name, client_ref(c, serial), id, client_ref(c, 1),
+				id + 1, "metadata"));
+		break;
+	case 3:
+	case 4:
+		client_ask(c, "pg_leave", pack(w, "a3ssa2uu", "scope", name, id, id + 1));
+		break;
+	case 5:
+		client_ask(c, "pg_leave_all", pack(w, "a1r", client_ref(c, serial)));
+		break;
+	case 6:
+		id = client_ask(c, "pg_watch", pack(w, "a2ss", "scope", name));
+		if (copy_of(s, c, wire_cstr(name)))
+			copy_of(s, c, wire_cstr(name))->asked = id;
+		break;
+	case 7:
+		client_ask(c, "pg_watch", pick(s, 2) ? pack(w, "a2nn") : pack(w, "a2sn", "scope"));
+		break;
+	case 8:
+		client_ask(c, "pg_unwatch", pick(s, 2) ? pack(w, "a2nn") : pack(w, "a2sn", "scope"));
+		break;
+	case 9:
+		client_tell(c, "pg_cast", pack(w, "a4sssa0", "scope", name, "m"));
+		break;
+	case 10:
+		client_ask(c, pick(s, 2) ? "pg_members" : "pg_groups", pack(w, "a2sn", "scope"));
+		client_ask(c, "pg_pick", pack(w, "a3sss", "scope", name, pick(s, 2) ? "any" : "random"));
+		break;
+	default:
+		client_ask(c, "announce",
+			pack(w, "a5a0a0a0na1a3ssa1a2ru", "scope", name, client_ref(c, serial), id));
+		break;
+	}
+}
+
 static void read_all(struct script *s, struct client *c)
 {
 	struct wire_frame frame;
@@ -53,8 +220,10 @@ static void read_all(struct script *s, struct client *c)
 	while (client_next(c, &frame)) {
 		assert_true(frame.type == WIRE_PAUSE || frame.type == WIRE_RESUME || frame.type == WIRE_BYE ||
 			    frame.type == WIRE_PONG || frame.to.ref.group == c->group);
-		if (frame.type == WIRE_REPLY || frame.type == WIRE_ERROR)
+		if (frame.type == WIRE_REPLY || frame.type == WIRE_ERROR) {
 			note_answer(s, c, frame.id);
+			copy_answered(s, c, &frame);
+		}
 		if (frame.type == WIRE_CAST && str_is(frame.method, "introduce")) {
 			struct mp_reader r = mp_reader(frame.body, frame.body_bytes);
 			uint32_t n;
@@ -62,6 +231,8 @@ static void read_all(struct script *s, struct client *c)
 			assert_int_equal(mp_read_array(&r, &n), 0);
 			assert_int_equal(mp_read_uint(&r, &s->last_intro), 0);
 		}
+		if (frame.type == WIRE_CAST && str_is(frame.method, "pg"))
+			copy_apply(s, c, &frame);
 		if (frame.type == WIRE_CALL && c->pipe && pick(s, 2))
 			wire_put_reply(&c->out, frame.from, frame.to.ref, frame.id, NULL, 0);
 	}
@@ -137,6 +308,7 @@ static void come(struct script *s, uint32_t i)
 		return; /* in use by another of ours */
 	s->tokens[i] = c->resume;
 	s->clients[i] = c;
+	copies_forget(s, i);
 	c->ids = ++s->n_lives * LIFE_IDS;
 	if (pick(s, 8) == 0) {
 		client_break(c); /* never comes */
@@ -371,7 +543,10 @@ static void check_books(struct script *s)
 
 	hash_each(&broker->members, add_member, &totals);
 	assert_int_equal(totals.used[QUOTA_NAMES] + 1, broker->registry.n_registered);
-	assert_int_equal(totals.used[QUOTA_WATCHES], broker->registry.watches.n_items);
+	assert_int_equal(
+		totals.used[QUOTA_WATCHES], broker->registry.watches.n_items + broker->pgs.watches.n_items);
+	assert_int_equal(totals.used[QUOTA_MEMBERSHIPS], broker->pgs.n_memberships);
+	check_copies(s);
 	assert_int_equal(totals.used[QUOTA_CALLS], broker->routes.n_calls);
 	assert_int_equal(totals.used[QUOTA_MONITORS], broker->routes.n_monitors);
 	assert_int_equal(totals.used[QUOTA_PAIRS], broker->introductions.pairs.n_items);
@@ -399,8 +574,10 @@ void script_step(struct script *s)
 		come(s, i);
 	} else if (!c->up) {
 		s->clients[i] = NULL;
-	} else if (what < 24) {
+	} else if (what < 14) {
 		service(s, c);
+	} else if (what < 24) {
+		join_and_leave(s, c);
 	} else if (what < 48) {
 		route(s, c);
 	} else if (what < 52) {
@@ -448,6 +625,12 @@ void script_finish(struct script *s)
 	assert_int_equal(broker->members.n_items, 0);
 	assert_int_equal(broker->registry.table.n_items, 1);
 	assert_int_equal(broker->registry.watches.n_items, 0);
+	assert_int_equal(broker->pgs.n_memberships, 0);
+	assert_int_equal(broker->pgs.table.n_items, 0);
+	assert_int_equal(broker->pgs.scopes.n_items, 0);
+	assert_int_equal(broker->pgs.joiners.n_items, 0);
+	assert_int_equal(broker->pgs.shares.n_items, 0);
+	assert_int_equal(broker->pgs.watches.n_items, 0);
 	assert_int_equal(broker->routes.open.n_items, 0);
 	assert_int_equal(broker->introductions.pairs.n_items, 0);
 	assert_int_equal(broker->introductions.open.n_items, 0);
@@ -456,6 +639,9 @@ void script_finish(struct script *s)
 	assert_int_equal(broker->waits.n, 0);
 	assert_int_equal(broker->window.n_awaited, 0);
 	assert_int_equal(s->world->n_open, 0);
+	for (size_t i = 0; i < N_CLIENTS; i++)
+		for (size_t k = 0; k < SCRIPT_PGS; k++)
+			roll_deinit(&s->copies[i][k].roll);
 	free(s->answered);
 	s->answered = NULL;
 }

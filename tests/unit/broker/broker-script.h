@@ -5,7 +5,17 @@
  */
 #pragma once
 
+#include "libactor/protocol/roll.h"
 #include "tests/unit/broker/broker-world.h"
+
+#define SCRIPT_PGS 3
+
+/* What a client that watches a process group believes. */
+struct script_copy {
+	bool watched;   /* the answer to its watch came, by this link */
+	uint64_t asked; /* id of the watch; 0: none */
+	struct roll roll;
+};
 
 struct script {
 	uint32_t (*next)(void *arg, uint32_t n); /* below n; 0 when there is no more */
@@ -14,6 +24,7 @@ struct script {
 	struct client *clients[12];
 	struct token tokens[12]; /* of who was there before */
 	uint64_t supervised[12]; /* ids, 0: a newcomer */
+	struct script_copy copies[12][SCRIPT_PGS];
 	struct client *spawner;
 	uint64_t spawner_group;
 	uint64_t last_intro;

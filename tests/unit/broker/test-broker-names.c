@@ -196,6 +196,48 @@ static void test_names_lists_by_prefix_in_order(void **state)
 	client_expect_error(a, client_ask(a, "names", pack(&w, "a1u", UINT64_C(1))), "bad_args");
 }
 
+static void test_a_look_up_may_wait_until_somebody_has_the_name(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b"),
+		      *c = world_newcomer(&w, "c");
+	uint64_t of_b, of_c;
+
+	of_b = client_ask(b, "whereis", pack(&w, "a2su", "n", UINT64_C(5000)));
+	of_c = client_ask(c, "whereis", pack(&w, "a2su", "n", UINT64_C(100)));
+	client_expect_nothing(b);
+	world_advance(&w, 99 * MS);
+	client_expect_nothing(c);
+	world_advance(&w, 2 * MS);
+	client_expect_nil(c, of_c);
+	client_expect_nothing(b);
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	expect_name(b, "n", client_ref(a, 1)); /* who asked watches */
+	assert_true(actor_ref_equal(client_expect_ref(b, of_b), client_ref(a, 1)));
+	expect_name(c, "n", client_ref(a, 1));
+	world_advance(&w, 10000 * MS);
+	client_expect_nothing(b);
+	client_expect_nothing(c);
+	/* there already: at once */
+	assert_true(actor_ref_equal(
+		client_expect_ref(c, client_ask(c, "whereis", pack(&w, "a2su", "n", UINT64_C(9)))),
+		client_ref(a, 1)));
+	assert_int_equal(broker_stats(w.broker).waiting, 0);
+}
+
+static void test_who_waits_for_a_name_and_leaves_is_forgotten(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
+
+	client_ask(a, "whereis", pack(&w, "a2su", "n", UINT64_C(5000)));
+	client_ask(b, "whereis", pack(&w, "a2su", "n", UINT64_C(5000)));
+	client_break(a);
+	assert_int_equal(broker_stats(w.broker).waiting, 1);
+	client_bye(b);
+	assert_int_equal(broker_stats(w.broker).waiting, 0);
+	assert_int_equal(w.broker->registry.table.n_items, 1);
+	world_advance(&w, 10000 * MS);
+}
+
 #define MANY 100000
 
 static void test_a_hundred_thousand_names(void **state)
@@ -539,6 +581,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_the_supervisor_may_have_a_name_of_the_node, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_lists_by_prefix_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_look_up_may_wait_until_somebody_has_the_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_who_waits_for_a_name_and_leaves_is_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_hundred_thousand_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_a_look_up_waits_until_it_is_known_whether_the_owner_lives, setup, teardown),

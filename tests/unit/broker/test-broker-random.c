@@ -24,7 +24,8 @@ static uint32_t xorshift(void *arg, uint32_t n)
 static void test_the_books_are_in_order_whatever_groups_do(void **state)
 {
 	/* In every third life the limits are where groups run into them. */
-	const struct quota_limits small = {.max = {2, 2, 3, 2, 2, 4000}, .unread_bytes = 20000, .groups = 8};
+	const struct quota_limits small = {
+		.max = {2, 2, 3, 2, 2, 4, 40, 4000}, .unread_bytes = 20000, .groups = 8};
 	uint64_t n_answers = 0;
 
 	for (uint64_t seed = first_seed; seed < first_seed + n_sessions; seed++) {

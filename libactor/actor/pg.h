@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Process groups as this process sees them: a copy of the roll of each one that was looked at, which the
+ * broker keeps current. Looking again costs no message. Whoever is told of the end of an actor or a group
+ * finds it in no copy any more.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "actor/actor.h"
+#include "libactor/protocol/roll.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/util/hash.h"
+#include "libactor/util/list.h"
+
+struct actor;
+struct mp_reader;
+
+/* What an actor has to do with process groups; most have nothing. */
+struct actor_pg {
+	struct list seats;    /* struct own_seat.by_actor (membership.c) */
+	struct list monitors; /* struct pg_monitor.by_watcher */
+};
+
+struct pg_copy {
+	struct hash_node node; /* group->pg_copies */
+	actor_group *group;
+	struct roll roll;            /* of struct copy_member */
+	struct hash processes;       /* struct pg_process, by group id */
+	bool known;                  /* watched by itself, and its roll was told */
+	uint64_t told_at;            /* uplink.n_connects when it was told what is there */
+	struct wire_str scope, name; /* in text, each with a NUL behind it */
+	char text[];
+};
+
+/* A process that has members in the copy. */
+struct pg_process {
+	struct hash_node node;  /* copy->processes */
+	struct hash_node index; /* group->pg_processes */
+	struct pg_copy *copy;
+	uint64_t id;
+	struct list members; /* struct copy_member.by_process */
+};
+
+/* Its members, one after the other; NULL: no more. *at begins as NULL. */
+const struct roll_member *pg_process_next(const struct pg_process *process, struct list **at);
+
+int actor_pg_handle(struct actor *self, const actor_msg *msg); /* a MSG_PG: calls on_pg */
+
+void pgs_init(actor_group *group);
+void pgs_deinit(actor_group *group);
+
+/* Scope NULL: the default. -EINVAL: one is no name. */
+int pg_check_names(const char **scope, const char *name);
+
+/* NULL: out of memory. */
+struct actor_pg *actor_pg_of(struct actor *self);
+void actor_pg_end(struct actor *self); /* its monitors of process groups, and the struct */
+
+/* Asks the broker the first time, and waits: parks @self, or pumps if it is NULL. 0 or as actor_call(). */
+int pg_know(actor_group *group, struct actor *self, const char *scope, const char *name, int64_t timeout_ms,
+	struct pg_copy **ret);
+/* Each actor that is a member, once, in the order of joining. *ret is freed by the caller. */
+int pg_actors(actor_group *group, struct actor *self, const char *scope, const char *name, int64_t timeout_ms,
+	actor_ref **ret, size_t *ret_n);
+struct pg_copy *pg_copy_find(actor_group *group, struct wire_str scope, struct wire_str name);
+
+/* The cast `pg` came: its arguments. */
+void pgs_told(actor_group *group, struct mp_reader *args, uint32_t n);
+/* The link to a broker was made again: everything is asked for again. */
+void pgs_refresh(actor_group *group);
+/* It has ended. */
+void pgs_forget_group(actor_group *group, uint64_t group_id);
+void pgs_forget_ref(actor_group *group, actor_ref ref);

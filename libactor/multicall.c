@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One question to many at once. Every target gets exactly one answer: what it replied, or why it did not.
+ *
+ * Those that can be asked now are asked first. Then those for which one has to wait get a short while each,
+ * in turn, until all are asked or the time is up; so one that is stuck holds up nobody.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/pg.h"
+#include "libactor/actor/post.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/multicall.h"
+#include "libactor/send.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/clock.h"
+
+#define WHILE_MS 20
+
+struct multicall;
+
+struct target {
+	struct call call;
+	struct multicall *of;
+	struct actor_answer *answer;
+	const actor_dest *to;
+	bool started, answered;
+};
+
+struct multicall {
+	actor_group *group;
+	struct actor *self; /* NULL: pumps */
+	struct wire_str method;
+	struct buf body;
+	int64_t deadline_ns;
+	struct target *targets;
+	size_t n, n_started, n_open;
+	bool waiting; /* for answers, and for nothing else */
+};
+
+static void target_end(struct target *target, int error, actor_msg *take_reply)
+{
+	struct multicall *all = target->of;
+
+	target->answered = true;
+	target->answer->r = error;
+	target->answer->msg = take_reply;
+	all->n_open--;
+	if (all->self && all->waiting && !all->n_open)
+		actor_wake(all->self, 0);
+}
+
+static void target_answered(struct call *call, int error, actor_msg *reply)
+{
+	target_end(container_of(call, struct target, call), error, reply);
+}
+
+static bool may_come_yet(const struct multicall *all, int r)
+{
+	bool waits = r == -ETIMEDOUT || r == -EAGAIN || r == -EBUSY ||
+		     (r == -ENOTCONN && all->group->uplink.state != UPLINK_NONE);
+
+	return waits && clock_now_ns() < all->deadline_ns;
+}
+
+/* -ECANCELED: the caller was killed. */
+static int target_start(struct multicall *all, struct target *target, int64_t patience_ns)
+{
+	struct send send = {all->group, all->self, target->to, patience_ns};
+	int r = 0;
+
+	do {
+		r = send_find(&send);
+		if (r == 0)
+			r = send_ready(all->group, patience_ns ? all->self : NULL, &send.dest, patience_ns);
+	} while (send_again(&send, &r));
+	if (r == -ECANCELED)
+		return r;
+	if (r < 0 && may_come_yet(all, r))
+		return 0;
+	target->started = true;
+	all->n_started++;
+	if (send.found)
+		target->answer->who = send.dest.ref;
+	if (r == 0)
+		r = call_start(&target->call, all->group, all->self, &send.dest, all->method, all->body.data,
+			all->body.size_bytes, all->deadline_ns);
+	if (r < 0)
+		target_end(target, r == -EAGAIN || r == -EBUSY ? -ETIMEDOUT : r, NULL);
+	return 0;
+}
+
+static bool is_known(const struct multicall *all, const actor_dest *to)
+{
+	return !to->name || (all->group->mode != ACTOR_JOIN_DIRECT && to->to.by.how == ACTOR_DEST_NAME);
+}
+
+static bool never(void *arg)
+{
+	return false;
+}
+
+static int start_all(struct multicall *all)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < all->n && r == 0; i++) {
+		if (is_known(all, all->targets[i].to))
+			r = target_start(all, &all->targets[i], 0);
+	}
+	while (r == 0 && all->n_started < all->n) {
+		for (size_t i = 0; i < all->n && r == 0; i++) {
+			int64_t until_ns = deadline_after_ms(clock_now_ns(), WHILE_MS);
+
+			if (all->targets[i].started)
+				continue;
+			if (until_ns > all->deadline_ns)
+				until_ns = all->deadline_ns;
+			r = target_start(all, &all->targets[i], until_ns);
+			if (r == 0 && !all->self && !all->targets[i].started)
+				(void)loop_pump(&all->group->loop, never, NULL, until_ns);
+		}
+	}
+	return r;
+}
+
+static bool is_done(void *arg)
+{
+	return !((struct multicall *)arg)->n_open;
+}
+
+static int wait_for_all(struct multicall *all)
+{
+	int r = 0;
+
+	all->waiting = true;
+	while (r == 0 && all->n_open)
+		r = all->self ? actor_park(all->self, NEVER_NS)
+			      : loop_pump(&all->group->loop, is_done, all, NEVER_NS);
+	return all->n_open ? r : 0;
+}
+
+/* @all: with a body and a method. */
+static int multicall(struct multicall *all, const actor_dest *to, size_t n, struct actor_answer *answers)
+{
+	int n_replies = 0;
+	int r;
+
+	memset(answers, 0, n * sizeof(*answers));
+	all->targets = calloc(n ? n : 1, sizeof(*all->targets));
+	if (!all->targets)
+		return -ENOMEM;
+	all->n = all->n_open = n;
+	for (size_t i = 0; i < n; i++) {
+		all->targets[i].of = all;
+		all->targets[i].answer = &answers[i];
+		all->targets[i].to = &to[i];
+		all->targets[i].call.done = target_answered;
+	}
+	r = start_all(all);
+	if (r == 0)
+		r = wait_for_all(all);
+	for (size_t i = 0; i < n; i++) {
+		if (all->targets[i].started && !all->targets[i].answered)
+			call_cancel(&all->targets[i].call);
+		n_replies += answers[i].r == 0;
+	}
+	free(all->targets);
+	if (r == 0)
+		return n_replies;
+	actor_answers_clear(answers, n);
+	return r;
+}
+
+int multicall_v(actor_group *group, struct actor *self, const actor_dest *to, size_t n, const char *method,
+	int64_t timeout_ms, struct actor_answer *answers, const char *format, va_list args)
+{
+	struct multicall all = {.group = group,
+		.self = self,
+		.deadline_ns = deadline_of_timeout_ms(timeout_ms),
+		.body = BUF_INIT};
+	int r = n && (!to || !answers) ? -EINVAL : post_check_method(method);
+
+	if (r == 0)
+		r = body_vpack(&all.body, BODY_ARGS, format ? format : "", args);
+	if (r == 0) {
+		all.method = wire_cstr(method);
+		r = multicall(&all, to, n, answers);
+	}
+	buf_deinit(&all.body);
+	return r;
+}
+
+int multicall_pg_v(actor_group *group, struct actor *self, const char *scope, const char *name,
+	const char *method, int64_t timeout_ms, struct actor_answer **ret, size_t *ret_n, const char *format,
+	va_list args)
+{
+	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
+	struct actor_answer *answers;
+	actor_ref *refs = NULL;
+	actor_dest *to;
+	size_t n = 0;
+	int r;
+
+	*ret = NULL;
+	*ret_n = 0;
+	r = pg_actors(group, self, scope, name,
+		timeout_ms == ACTOR_TIMEOUT_DEFAULT ? CALL_TIMEOUT_DEFAULT_MS : timeout_ms, &refs, &n);
+	if (r < 0)
+		return r;
+	to = calloc(n ? n : 1, sizeof(*to));
+	answers = calloc(n ? n : 1, sizeof(*answers));
+	for (size_t i = 0; to && i < n; i++)
+		to[i] = actor_to(refs[i]);
+	free(refs);
+	r = to && answers ? multicall_v(group, self, to, n, method, deadline_left_ms(deadline_ns), answers,
+				    format, args)
+			  : -ENOMEM;
+	free(to);
+	if (r < 0 || !n) {
+		free(answers);
+		return r;
+	}
+	*ret = answers;
+	*ret_n = n;
+	return r;
+}
+
+int actor_multicall(actor *self, const actor_dest *to, size_t n, const char *method, int64_t timeout_ms,
+	struct actor_answer *answers, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	if (!actor_is_current(self))
+		return -EINVAL;
+	va_start(args, format);
+	r = multicall_v(self->group, self, to, n, method, timeout_ms, answers, format, args);
+	va_end(args);
+	return r;
+}
+
+int actor_pg_multicall(actor *self, const char *scope, const char *group, const char *method,
+	int64_t timeout_ms, struct actor_answer **ret, size_t *ret_n, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	if (!actor_is_current(self) || !ret || !ret_n)
+		return -EINVAL;
+	va_start(args, format);
+	r = multicall_pg_v(self->group, self, scope, group, method, timeout_ms, ret, ret_n, format, args);
+	va_end(args);
+	return r;
+}
+
+void actor_answers_clear(struct actor_answer *answers, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		answers[i].msg = actor_msg_free(answers[i].msg);
+}
+
+struct actor_answer *actor_answers_free(struct actor_answer *answers, size_t n)
+{
+	if (answers)
+		actor_answers_clear(answers, n);
+	free(answers);
+	return NULL;
+}
