@@ -229,6 +229,13 @@ def frames_good():
     y_frames("cast_map_keys_of_any_type", Frame("cast", B, A, "m", [Pairs((1, "one"), (None, 2), ([1], {}), (A, B))]))
     y_frames("cast_args_64_deep", Frame("cast", B, A, "deep", nested(64)))
     y_frames("cast_extra_fields", Frame("cast", B, A, "add", [5], extra=({"trace": "t"}, [1, [2]], None)), canonical=False)
+    # process groups: joining, leaving, what a watcher is told, a cast to all members
+    y_frames("pg_join", Frame("call", Ref(1, 2, 1), Ref(1, 7, 0), "pg_join", ["pg", "workers", [[A, 1, None], [A, 2, {"zone": "a"}]]], 4, 0))
+    y_frames("pg_leave", Frame("call", Ref(1, 2, 1), Ref(1, 7, 0), "pg_leave", ["pg", "workers", [2]], 5, 0))
+    y_frames("pg_told", Frame("cast", Ref(1, 7, 0), Ref(1, 2, 1), "pg", ["is", "pg", "workers", [[A, 1, None]]]),
+             Frame("cast", Ref(1, 7, 0), Ref(1, 2, 1), "pg", ["join", "pg", "workers", [[B, BIG, [1, "two"]]]]),
+             Frame("cast", Ref(1, 7, 0), Ref(1, 2, 1), "pg", ["leave", "pg", "workers", [[A, 1, None]]]))
+    y_frames("pg_cast", Frame("cast", Ref(1, 7, 0), A, "pg_cast", ["pg", "workers", "add", [5]]))
     y_frames("call", Frame("call", B, A, "get", [], 1, 123456789012))
     y_frames("call_no_deadline", Frame("call", "counter", A, "get", ["k"], BIG, 0))
     y_frames("call_deadline_in_the_past", Frame("call", B, A, "get", [], 300, -1))

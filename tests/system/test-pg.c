@@ -666,13 +666,14 @@ static void test_an_ended_member_is_gone_before_its_down(void **state)
 	actor_msg *reply;
 	actor_ref extra;
 
-	member_start(0);
-	member_start(1);
+	for (int i = 0; i < 3; i++)
+		member_start(i);
 	assert_int_equal(ask_int(0, "join", "ss", "pg", "pool"), 0);
 	reply = ask_reply(actor_to(refs[1]), "extra", "si", "pool", 1);
 	assert_int_equal(actor_msg_unpack(reply, "r", &extra), 0);
 	actor_msg_free(reply);
 	assert_int_equal(members_of(0, "pool").n, 2);
+	assert_int_equal(members_of(2, "pool").n, 2);
 	assert_int_equal(ask_int(0, "watch", "rs", extra, "pool"), 0);
 	assert_int_equal(actor_client_cast(client, actor_to(extra), "leave_us", ""), 0);
 	for (int64_t n = -1; n < 0;) {
@@ -682,6 +683,7 @@ static void test_an_ended_member_is_gone_before_its_down(void **state)
 		if (n >= 0)
 			assert_int_equal(n, 1);
 	}
+	expect_members(2, "pool", 1); /* who monitors nobody is told by the broker */
 }
 
 static void test_members_of_a_killed_process_are_gone_before_its_down(void **state)
@@ -889,7 +891,9 @@ static void test_who_monitors_is_told_of_each_change_once(void **state)
 	}
 	actor_msg_free(reply);
 	assert_int_equal(ask_int(1, "join_with", "ss", "pool", "metadata"), 0);
+	assert_int_equal(members_of(0, "another").n, 0);
 	assert_int_equal(ask_int(1, "join", "ss", "pg", "another"), 0); /* nobody monitors that */
+	expect_members(0, "another", 1);
 	assert_int_equal(ask_int(1, "leave", "ss", "pg", "pool"), 0);
 	expect_events(0, 2, text);
 	snprintf(expected, sizeof(expected), "+pg/pool %llx -pg/pool %llx ",
@@ -902,6 +906,24 @@ static void test_who_monitors_is_told_of_each_change_once(void **state)
 	member_start(2);
 	assert_int_equal(ask_int(2, "join", "ss", "pg", "pool"), 0);
 	expect_events(0, 0, text);
+}
+
+static void test_the_newest_membership_is_left_first(void **state)
+{
+	const char *scope, *group, *metadata;
+	actor_msg *reply;
+	actor_ref who;
+	uint64_t id;
+
+	member_start(0);
+	member_start(1);
+	assert_int_equal(ask_int(1, "join_with", "ss", "pool", "first"), 0);
+	assert_int_equal(ask_int(1, "join_with", "ss", "pool", "second"), 0);
+	assert_int_equal(ask_int(1, "leave", "ss", "pg", "pool"), 0);
+	reply = ask_reply(actor_to(refs[0]), "monitor", "ss", "pg", "pool");
+	assert_int_equal(actor_msg_unpack(reply, "[[ss[[rUs]]]]", &scope, &group, &who, &id, &metadata), 0);
+	assert_string_equal(metadata, "first");
+	actor_msg_free(reply);
 }
 
 static void test_a_scope_and_everything_can_be_monitored(void **state)
@@ -1035,6 +1057,7 @@ int main(int argc, char **argv)
 		fact(test_a_call_to_a_member_that_has_ended_is_made_to_another),
 		fact(test_each_of_many_asked_is_a_reply_or_a_failure),
 		fact(test_who_monitors_is_told_of_each_change_once),
+		fact(test_the_newest_membership_is_left_first),
 		fact(test_a_scope_and_everything_can_be_monitored),
 		fact(test_memberships_outlive_the_broker_and_only_changes_are_told),
 		fact(test_a_call_waits_for_a_name),
