@@ -177,6 +177,8 @@ int main(int argc, char **argv)
 		{"mem_actor", ours_mem_actor},
 		{"name_lookup", ours_name_lookup},
 		{"name_register", ours_name_register},
+		{"group_join", ours_group_join},
+		{"group_cast", ours_group_cast},
 		{0},
 	};
 	static const struct bench_ops ops = {

@@ -56,5 +56,7 @@ int ours_suite(const struct bench_env *env);
 int ours_mem_actor(const struct bench_env *env);
 int ours_name_lookup(const struct bench_env *env);
 int ours_name_register(const struct bench_env *env);
+int ours_group_join(const struct bench_env *env);
+int ours_group_cast(const struct bench_env *env);
 
 #endif
