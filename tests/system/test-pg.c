@@ -121,6 +121,32 @@ static int on_members(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[iirrrr]", n, local, refs[0], refs[1], refs[2], refs[3]);
 }
 
+/* [groups of the scope, scopes]: as the broker answers */
+static int on_groups(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_msg *groups = NULL, *scopes = NULL;
+	const void *group_body, *scope_body;
+	size_t n_groups, n_scopes;
+	const char *scope;
+	int r;
+
+	if (actor_msg_unpack(msg, "s", &scope) < 0)
+		return -EINVAL;
+	r = actor_pg_groups(self, scope, &groups);
+	if (r == 0)
+		r = actor_pg_scopes(self, &scopes);
+	if (r < 0) {
+		r = actor_reply(from, "i", r);
+	} else {
+		group_body = actor_msg_body(groups, &n_groups);
+		scope_body = actor_msg_body(scopes, &n_scopes);
+		r = actor_reply(from, "[mm]", group_body, n_groups, scope_body, n_scopes);
+	}
+	actor_msg_free(groups);
+	actor_msg_free(scopes);
+	return r;
+}
+
 /* n more actors of this process, members of that group; the last of them. */
 static int on_extra(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -375,6 +401,7 @@ static const struct actor_method member_methods[] = {
 	{.name = "leave", .on_call = on_leave},
 	{.name = "members", .on_call = on_members},
 	{.name = "extra", .on_call = on_extra},
+	{.name = "groups", .on_call = on_groups},
 	{.name = "cast_all", .on_call = on_cast_all},
 	{.name = "cast_one", .on_call = on_cast_one},
 	{.name = "call_one", .on_call = on_call_one},
@@ -967,6 +994,32 @@ static void test_memberships_outlive_the_broker_and_only_changes_are_told(void *
 	assert_non_null(strchr(text, '+'));
 }
 
+static void test_groups_and_scopes_are_listed_while_they_have_members(void **state)
+{
+	uint64_t n_members, n_groups;
+	const char *group, *scope;
+	actor_msg *reply;
+
+	member_start(0);
+	reply = ask_reply(actor_to(refs[0]), "groups", "s", "here");
+	assert_int_equal(actor_msg_unpack(reply, "[[][]]"), 0);
+	actor_msg_free(reply);
+	assert_int_equal(ask_int(0, "join", "ss", "here", "pool"), 0);
+	assert_int_equal(ask_int(0, "join", "ss", "here", "pool"), 0);
+	reply = ask_reply(actor_to(refs[0]), "groups", "s", "here");
+	assert_int_equal(actor_msg_unpack(reply, "[[[sU]][[sU]]]", &group, &n_members, &scope, &n_groups), 0);
+	assert_string_equal(group, "pool");
+	assert_int_equal(n_members, 2);
+	assert_string_equal(scope, "here");
+	assert_int_equal(n_groups, 1);
+	actor_msg_free(reply);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(ask_int(0, "leave", "ss", "here", "pool"), 0);
+	reply = ask_reply(actor_to(refs[0]), "groups", "s", "here");
+	assert_int_equal(actor_msg_unpack(reply, "[[][]]"), 0);
+	actor_msg_free(reply);
+}
+
 static void test_a_call_waits_for_a_name(void **state)
 {
 	actor_ref old;
@@ -1060,6 +1113,7 @@ int main(int argc, char **argv)
 		fact(test_the_newest_membership_is_left_first),
 		fact(test_a_scope_and_everything_can_be_monitored),
 		fact(test_memberships_outlive_the_broker_and_only_changes_are_told),
+		fact(test_groups_and_scopes_are_listed_while_they_have_members),
 		fact(test_a_call_waits_for_a_name),
 		fact(test_who_has_one_link_uses_the_broker),
 		fact(test_others_can_make_an_actor_join_and_leave),
