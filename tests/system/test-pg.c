@@ -99,6 +99,25 @@ static int on_join_with(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", r);
 }
 
+/* With a str of that many bytes. */
+static int on_join_fat(actor *self, const actor_msg *msg, actor_from *from)
+{
+	static char text[3u << 20];
+	actor_msg *metadata = NULL;
+	int64_t size;
+	int r;
+
+	if (actor_msg_unpack(msg, "I", &size) < 0)
+		return -EINVAL;
+	r = actor_msg_new(&metadata);
+	if (r == 0)
+		r = actor_msg_pack(metadata, "y#", text, (size_t)size);
+	if (r == 0)
+		r = actor_pg_join_msg(self, NULL, "fat", &metadata);
+	actor_msg_free(metadata);
+	return actor_reply(from, "i", r);
+}
+
 static int on_leave(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const char *scope, *group;
@@ -398,6 +417,7 @@ static const struct actor_method member_methods[] = {
 	{.name = "who", .on_call = on_who},
 	{.name = "join", .on_call = on_join},
 	{.name = "join_with", .on_call = on_join_with},
+	{.name = "join_fat", .on_call = on_join_fat},
 	{.name = "leave", .on_call = on_leave},
 	{.name = "members", .on_call = on_members},
 	{.name = "extra", .on_call = on_extra},
@@ -676,6 +696,34 @@ static void test_who_joined_twice_leaves_twice(void **state)
 	assert_int_equal(ask_int(1, "leave", "ss", "pg", "never heard of"), -ESRCH);
 	assert_int_equal(ask_int(1, "join", "ss", "", "pool"), -EINVAL);
 	assert_int_equal(ask_int(1, "join", "ss", "pg", ""), -EINVAL);
+}
+
+static void test_bad_input_is_refused_and_nobody_is_hurt(void **state)
+{
+	char name[257];
+
+	member_start(0);
+	member_start(1);
+	memset(name, 'n', 256);
+	name[256] = 0;
+	assert_int_equal(ask_int(0, "join", "ss", "pg", name), -EINVAL);
+	assert_int_equal(ask_int(0, "join", "ss", name, "pool"), -EINVAL);
+	assert_int_equal(ask_int(0, "leave", "ss", "pg", name), -EINVAL);
+	assert_int_equal(ask_int(0, "join", "ss", "pg", "a\x01 b"), -EINVAL);
+	assert_int_equal(ask_int(0, "join_fat", "I", (int64_t)5000), -EMSGSIZE);
+	assert_int_equal(ask_int(0, "join_fat", "I", (int64_t)2 << 20), -EMSGSIZE);
+	assert_int_equal(members_of(1, "fat").n, 0);
+	assert_int_equal(members_of(0, "fat").n_local, 0);
+	assert_int_equal(ask_int(0, "join_fat", "I", (int64_t)4000), 0);
+	expect_members(1, "fat", 1);
+	/* the last one dies now */
+	assert_int_equal(ask_int(1, "join", "ss", "pg", "pool"), 0);
+	actor_msg_free(ask_reply(actor_to_pg(NULL, "pool"), "who", ""));
+	member_end(1, SIGKILL);
+	for (int r = 0; r != -ESRCH;) {
+		r = actor_client_call(client, actor_to_pg(NULL, "pool"), "who", LONG_MS, NULL, "");
+		assert_true(r == -ECONNRESET || r == -ESRCH);
+	}
 }
 
 static void test_looking_again_asks_nobody(void **state)
@@ -1100,6 +1148,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		fact(test_members_are_in_the_order_of_joining),
 		fact(test_who_joined_twice_leaves_twice),
+		fact(test_bad_input_is_refused_and_nobody_is_hurt),
 		fact(test_looking_again_asks_nobody),
 		fact(test_an_ended_member_is_gone_before_its_down),
 		fact(test_members_of_a_killed_process_are_gone_before_its_down),
