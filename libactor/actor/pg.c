@@ -101,27 +101,33 @@ static void put_event(
 		mp_put_nil(b);
 }
 
+static void monitor_tell(
+	const struct pg_monitor *monitor, const struct roll_member *member, const struct buf *event)
+{
+	actor_msg *msg;
+
+	if (buf_error(event) < 0 ||
+		msg_new_received(&msg, member->ref, wire_cstr("on_pg"), event->data, event->size_bytes) < 0)
+		return;
+	msg->kind = MSG_PG;
+	msg->id = monitor->id;
+	mailbox_push(monitor->watcher, msg);
+}
+
 static void tell(struct pg_copy *copy, const struct roll_member *member, bool joined)
 {
-	actor_group *group = copy->group;
-	struct buf body = BUF_INIT;
+	struct buf event = BUF_INIT;
 
-	list_for_each(it, &group->pg_monitors) {
-		struct pg_monitor *monitor = container_of(it, struct pg_monitor, by_group);
-		actor_msg *msg;
+	list_for_each(it, &copy->group->pg_monitors) {
+		const struct pg_monitor *monitor = container_of(it, struct pg_monitor, by_group);
 
 		if (!monitor_covers(monitor, copy) || monitor->watcher->status == ACTOR_ENDING)
 			continue;
-		if (!body.size_bytes)
-			put_event(&body, copy, member, joined);
-		if (buf_error(&body) < 0 || msg_new_received(&msg, member->ref, wire_cstr("on_pg"), body.data,
-						    body.size_bytes) < 0)
-			continue;
-		msg->kind = MSG_PG;
-		msg->id = monitor->id;
-		mailbox_push(monitor->watcher, msg);
+		if (!event.size_bytes)
+			put_event(&event, copy, member, joined);
+		monitor_tell(monitor, member, &event);
 	}
-	buf_deinit(&body);
+	buf_deinit(&event);
 }
 
 /* ---- copies ---- */
@@ -815,6 +821,25 @@ static int snapshot_make(const struct pg_monitor *monitor, actor_msg **ret)
 	return r;
 }
 
+/* What is there already, as events. */
+static void tell_copy(struct hash_node *node, void *arg)
+{
+	const struct pg_copy *copy = container_of(node, struct pg_copy, node);
+	const struct pg_monitor *monitor = arg;
+	const struct roll_member *member;
+	struct buf event = BUF_INIT;
+	uint32_t at = 0;
+
+	if (!monitor_covers(monitor, copy))
+		return;
+	while ((member = roll_next(&copy->roll, &at))) {
+		buf_reset(&event, 1 << 16);
+		put_event(&event, copy, member, true);
+		monitor_tell(monitor, member, &event);
+	}
+	buf_deinit(&event);
+}
+
 int actor_pg_monitor(
 	actor *self, const char *scope, const char *name, uint64_t *ret_monitor, actor_msg **ret_snapshot)
 {
@@ -842,11 +867,14 @@ int actor_pg_monitor(
 	if (!monitor)
 		return -ENOMEM;
 	r = ret_snapshot ? snapshot_make(monitor, ret_snapshot) : 0;
-	if (r < 0)
+	if (r < 0) {
 		monitor_end(&monitor);
-	else
-		*ret_monitor = monitor->id;
-	return r;
+		return r;
+	}
+	if (!ret_snapshot)
+		hash_each(&self->group->pg_copies, tell_copy, monitor);
+	*ret_monitor = monitor->id;
+	return 0;
 }
 
 int actor_pg_handle(struct actor *self, const actor_msg *msg)

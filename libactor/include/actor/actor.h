@@ -524,8 +524,9 @@ ACTOR_EXPORT int actor_pg_scopes(actor *self, actor_msg **ret);
 /*
  * actor_pg_monitor() - on_pg of this actor for each change from now on
  * @scope, @group: "" for all; so ("s", "") is all of a scope, ("", "") everything.
- * @ret_snapshot: what is there now, "[[scope, group, [[ref, id, metadata] …]] …]"; may be NULL. Nothing is
- * missed between it and the first event, and each event comes once. Also over a restart of the broker: then
+ * @ret_snapshot: what is there now, "[[scope, group, [[ref, id, metadata] …]] …]". NULL: it comes as events,
+ * a join for each, before all others. Nothing is missed between it and the first event, and each event comes
+ * once. Also over a restart of the broker: then
  * what has really changed meanwhile is told. 0, -EINVAL, -EDQUOT, -ENOTCONN, -ETIMEDOUT, -ENOMEM.
  */
 ACTOR_EXPORT int actor_pg_monitor(
