@@ -7,7 +7,7 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/broker.h"
-#include "libactor/actor/mailbox.h"
+#include "libactor/actor/pg-tell.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
@@ -15,24 +15,12 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/slots.h"
 
-#define LIST_MAX 16384 /* as the broker has it */
-
 struct copy_member {
 	struct roll_member in_roll;
 	struct hash_node by_ref; /* group->pg_members */
 	struct pg_copy *copy;
 	struct pg_process *process;
 	struct list by_process;
-};
-
-/* One of our actors wants to hear of changes. */
-struct pg_monitor {
-	uint64_t id;
-	struct actor *watcher;
-	struct list by_watcher;      /* actor_pg.monitors */
-	struct list by_group;        /* group->pg_monitors */
-	struct wire_str scope, name; /* in text; scope.s NULL: all, name.s NULL: all of the scope */
-	char text[];
 };
 
 void pgs_init(actor_group *group)
@@ -57,8 +45,6 @@ static bool str_equal(struct wire_str a, struct wire_str b)
 	return a.len == b.len && !memcmp(a.s, b.s, a.len);
 }
 
-/* ---- whom it is told to ---- */
-
 struct actor_pg *actor_pg_of(struct actor *self)
 {
 	if (!self->pg) {
@@ -69,65 +55,6 @@ struct actor_pg *actor_pg_of(struct actor *self)
 		}
 	}
 	return self->pg;
-}
-
-static bool monitor_covers(const struct pg_monitor *monitor, const struct pg_copy *copy)
-{
-	return (!monitor->scope.s || str_equal(monitor->scope, copy->scope)) &&
-	       (!monitor->name.s || str_equal(monitor->name, copy->name));
-}
-
-static bool copy_is_covered(const struct pg_copy *copy)
-{
-	list_for_each(it, &copy->group->pg_monitors)
-		if (monitor_covers(container_of(it, struct pg_monitor, by_group), copy))
-			return true;
-	return false;
-}
-
-/* As actor_main's on_pg gets it: [joined, scope, name, ref, id, metadata]. */
-static void put_event(
-	struct buf *b, const struct pg_copy *copy, const struct roll_member *member, bool joined)
-{
-	mp_put_array(b, 6);
-	mp_put_bool(b, joined);
-	mp_put_str(b, copy->scope.s, copy->scope.len);
-	mp_put_str(b, copy->name.s, copy->name.len);
-	mp_put_ref(b, member->ref);
-	mp_put_uint(b, member->id);
-	if (member->meta_bytes)
-		mp_put_raw(b, member->meta, member->meta_bytes);
-	else
-		mp_put_nil(b);
-}
-
-static void monitor_tell(
-	const struct pg_monitor *monitor, const struct roll_member *member, const struct buf *event)
-{
-	actor_msg *msg;
-
-	if (buf_error(event) < 0 ||
-		msg_new_received(&msg, member->ref, wire_cstr("on_pg"), event->data, event->size_bytes) < 0)
-		return;
-	msg->kind = MSG_PG;
-	msg->id = monitor->id;
-	mailbox_push(monitor->watcher, msg);
-}
-
-static void tell(struct pg_copy *copy, const struct roll_member *member, bool joined)
-{
-	struct buf event = BUF_INIT;
-
-	list_for_each(it, &copy->group->pg_monitors) {
-		const struct pg_monitor *monitor = container_of(it, struct pg_monitor, by_group);
-
-		if (!monitor_covers(monitor, copy) || monitor->watcher->status == ACTOR_ENDING)
-			continue;
-		if (!event.size_bytes)
-			put_event(&event, copy, member, joined);
-		monitor_tell(monitor, member, &event);
-	}
-	buf_deinit(&event);
 }
 
 /* ---- copies ---- */
@@ -274,7 +201,7 @@ static void copy_leave(struct pg_copy *copy, struct roll_member **in_roll)
 /* A membership has ended, and our actors hear it. */
 static void copy_end(struct pg_copy *copy, struct roll_member *member)
 {
-	tell(copy, member, false);
+	pg_tell(copy->group, copy->scope, copy->name, member, false);
 	copy_leave(copy, &member);
 }
 
@@ -292,7 +219,7 @@ static void copy_settle(struct pg_copy **at)
 {
 	struct pg_copy *copy = *at;
 
-	if (copy->known || copy->roll.n_members || copy_is_covered(copy))
+	if (copy->known || copy->roll.n_members || pg_is_covered(copy->group, copy->scope, copy->name))
 		return;
 	hash_remove(&copy->group->pg_copies, &copy->node);
 	roll_deinit(&copy->roll);
@@ -319,6 +246,21 @@ void pgs_deinit(actor_group *group)
 	hash_deinit(&group->pg_processes);
 	hash_deinit(&group->pg_members);
 	slots_deinit(&group->pg_monitor_ids);
+}
+
+static void settle(struct hash_node *node, void *arg)
+{
+	struct pg_copy *copy = container_of(node, struct pg_copy, node);
+
+	if (!copy->known && !pg_is_covered(copy->group, copy->scope, copy->name)) {
+		copy_empty(copy);
+		copy_settle(&copy);
+	}
+}
+
+void pgs_settle(actor_group *group)
+{
+	hash_each(&group->pg_copies, settle, NULL);
 }
 
 /* ---- what the broker tells ---- */
@@ -349,7 +291,7 @@ static void copy_replace(struct pg_copy *copy, struct mp_reader *entries, uint32
 		if (there)
 			copy_leave(copy, &there); /* to its place in their order */
 		else
-			tell(copy, member, true);
+			pg_tell(copy->group, copy->scope, copy->name, member, true);
 		(void)copy_join(copy, &entry, NULL);
 	}
 	roll_deinit(&said);
@@ -377,7 +319,7 @@ void pgs_told(actor_group *group, struct mp_reader *args, uint32_t n)
 	} else if (mp_str_is(kind.s, kind.len, "join")) {
 		while (n_entries-- && roll_read(args, &entry) == 0) {
 			if (copy_join(copy, &entry, &member) == 0)
-				tell(copy, member, true);
+				pg_tell(copy->group, copy->scope, copy->name, member, true);
 		}
 	} else if (mp_str_is(kind.s, kind.len, "leave")) {
 		while (n_entries-- && roll_read(args, &entry) == 0) {
@@ -435,7 +377,7 @@ void pgs_forget_group(actor_group *group, uint64_t group_id)
 
 /* ---- asking ---- */
 
-static void put_which(struct buf *b, struct wire_str scope, struct wire_str name)
+void pg_put_which(struct buf *b, struct wire_str scope, struct wire_str name)
 {
 	mp_put_array(b, 2);
 	if (scope.s)
@@ -448,13 +390,13 @@ static void put_which(struct buf *b, struct wire_str scope, struct wire_str name
 		mp_put_nil(b);
 }
 
-static int watch_wait(actor_group *group, struct actor *self, struct wire_str scope, struct wire_str name,
+int pg_watch_wait(actor_group *group, struct actor *self, struct wire_str scope, struct wire_str name,
 	int64_t timeout_ms)
 {
 	struct buf args = BUF_INIT;
 	int r;
 
-	put_which(&args, scope, name);
+	pg_put_which(&args, scope, name);
 	r = broker_ask_wait(group, self, "pg_watch", &args, timeout_ms, NULL);
 	buf_deinit(&args);
 	return r;
@@ -468,7 +410,7 @@ int pg_know(actor_group *group, struct actor *self, const char *scope, const cha
 	int r;
 
 	if (!copy || !copy->known) {
-		r = watch_wait(group, self, of_scope, of_name, timeout_ms);
+		r = pg_watch_wait(group, self, of_scope, of_name, timeout_ms);
 		if (r < 0)
 			return r;
 		/* what it is came before the answer; an empty one that nobody looked at was not kept */
@@ -520,7 +462,7 @@ static void copy_refresh(struct hash_node *node, void *arg)
 
 	if (!copy->known)
 		return;
-	put_which(&args, copy->scope, copy->name);
+	pg_put_which(&args, copy->scope, copy->name);
 	(void)broker_ask(copy->group, "pg_watch", &args, ACTOR_FOREVER, NULL, NULL);
 	buf_deinit(&args);
 }
@@ -534,382 +476,8 @@ void pgs_refresh(actor_group *group)
 
 		if (monitor->name.s)
 			continue; /* its copy is known */
-		put_which(&args, monitor->scope, monitor->name);
+		pg_put_which(&args, monitor->scope, monitor->name);
 		(void)broker_ask(group, "pg_watch", &args, ACTOR_FOREVER, scope_refreshed, NULL);
 		buf_deinit(&args);
 	}
-}
-
-/* Whoever's link is to the supervisor is not told of changes; it asks each time. */
-static int members_ask(actor_group *group, struct actor *self, const char *scope, const char *name,
-	int64_t timeout_ms, struct roll *ret)
-{
-	struct buf args = BUF_INIT;
-	actor_msg *reply = NULL;
-	struct roll_entry entry;
-	struct mp_reader read;
-	uint32_t n = 0;
-	int r;
-
-	put_which(&args, wire_cstr(scope), wire_cstr(name));
-	r = broker_ask_wait(group, self, "pg_members", &args, timeout_ms, &reply);
-	buf_deinit(&args);
-	if (r == 0) {
-		read = mp_reader(reply->body, reply->body_bytes);
-		r = mp_read_array(&read, &n);
-	}
-	while (r == 0 && n--) {
-		r = roll_read(&read, &entry);
-		if (r == 0)
-			r = roll_join(ret, &entry, NULL);
-		if (r == -EEXIST)
-			r = 0;
-	}
-	actor_msg_free(reply);
-	return r;
-}
-
-static size_t refs_of(const struct roll *roll, actor_ref *refs, size_t max)
-{
-	const struct roll_member *member;
-	uint32_t at = 0;
-	size_t n = 0;
-
-	while (n < max && (member = roll_next(roll, &at)))
-		refs[n++] = member->ref;
-	return n;
-}
-
-/* *ret_n: of all there are; @max of them are in @refs. With @ret_all instead: all of them, to be freed. */
-static int members_get(actor_group *group, struct actor *self, const char *scope, const char *name,
-	int64_t timeout_ms, actor_ref *refs, size_t max, actor_ref **ret_all, size_t *ret_n)
-{
-	struct pg_copy *copy;
-	struct roll asked;
-	const struct roll *roll = &asked;
-	int r = pg_check_names(&scope, name);
-
-	if (r < 0)
-		return r;
-	roll_init(&asked, sizeof(struct roll_member));
-	if (group->mode == ACTOR_JOIN_DIRECT || group->mode == ACTOR_JOIN_BROKER) {
-		r = pg_know(group, self, scope, name, timeout_ms, &copy);
-		if (r == 0)
-			roll = &copy->roll;
-	} else {
-		r = members_ask(group, self, scope, name, timeout_ms, &asked);
-	}
-	if (r == 0 && ret_all) {
-		max = roll->n_members;
-		refs = *ret_all = calloc(max ? max : 1, sizeof(*refs));
-		if (!refs)
-			r = -ENOMEM;
-	}
-	if (r == 0) {
-		*ret_n = roll->n_members;
-		(void)refs_of(roll, refs, max);
-	}
-	roll_deinit(&asked);
-	return r;
-}
-
-int actor_pg_members(actor *self, const char *scope, const char *name, actor_ref *refs, size_t max)
-{
-	size_t n;
-	int r = members_get(self->group, self, scope, name, CALL_TIMEOUT_DEFAULT_MS, refs, max, NULL, &n);
-
-	return r < 0 ? r : (int)n;
-}
-
-struct place {
-	actor_ref ref;
-	size_t index;
-};
-
-static int place_by_ref(const void *a, const void *b)
-{
-	const struct place *x = a, *y = b;
-
-	if (x->ref.group != y->ref.group)
-		return x->ref.group < y->ref.group ? -1 : 1;
-	if (x->ref.serial != y->ref.serial)
-		return x->ref.serial < y->ref.serial ? -1 : 1;
-	return x->index < y->index ? -1 : x->index > y->index;
-}
-
-static int place_by_index(const void *a, const void *b)
-{
-	const struct place *x = a, *y = b;
-
-	return x->index < y->index ? -1 : x->index > y->index;
-}
-
-int pg_actors(actor_group *group, struct actor *self, const char *scope, const char *name, int64_t timeout_ms,
-	actor_ref **ret, size_t *ret_n)
-{
-	struct place *places;
-	size_t n, n_actors = 0;
-	int r = members_get(group, self, scope, name, timeout_ms, NULL, 0, ret, &n);
-
-	if (r < 0)
-		return r;
-	places = calloc(n ? n : 1, sizeof(*places));
-	if (!places) {
-		free(*ret);
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < n; i++)
-		places[i] = (struct place){(*ret)[i], i};
-	qsort(places, n, sizeof(*places), place_by_ref);
-	for (size_t i = 0; i < n; i++) {
-		if (!n_actors || !actor_ref_equal(places[n_actors - 1].ref, places[i].ref))
-			places[n_actors++] = places[i];
-	}
-	qsort(places, n_actors, sizeof(*places), place_by_index);
-	for (size_t i = 0; i < n_actors; i++)
-		(*ret)[i] = places[i].ref;
-	free(places);
-	*ret_n = n_actors;
-	return 0;
-}
-
-static int list_ask(actor *self, const char *method, const char *scope, actor_msg **ret)
-{
-	struct buf args = BUF_INIT;
-	int r;
-
-	*ret = NULL;
-	r = scope ? body_pack(&args, BODY_ARGS, "si", scope, LIST_MAX)
-		  : body_pack(&args, BODY_ARGS, "i", LIST_MAX);
-	if (r == 0)
-		r = broker_ask_wait(self->group, self, method, &args, CALL_TIMEOUT_DEFAULT_MS, ret);
-	buf_deinit(&args);
-	return r;
-}
-
-int actor_pg_groups(actor *self, const char *scope, actor_msg **ret)
-{
-	if (!ret || pg_check_names(&scope, "x") < 0)
-		return -EINVAL;
-	return list_ask(self, "pg_groups", scope, ret);
-}
-
-int actor_pg_scopes(actor *self, actor_msg **ret)
-{
-	return ret ? list_ask(self, "pg_scopes", NULL, ret) : -EINVAL;
-}
-
-/* ---- monitors ---- */
-
-static struct pg_monitor *monitor_new(struct actor *self, struct wire_str scope, struct wire_str name)
-{
-	struct pg_monitor *monitor = calloc(1, sizeof(*monitor) + scope.len + name.len);
-
-	if (!monitor || !actor_pg_of(self) ||
-		slots_take(&self->group->pg_monitor_ids, monitor, &monitor->id) < 0) {
-		free(monitor);
-		return NULL;
-	}
-	monitor->watcher = self;
-	if (scope.s) {
-		memcpy(monitor->text, scope.s, scope.len);
-		monitor->scope = wire_str(monitor->text, scope.len);
-	}
-	if (name.s) {
-		memcpy(monitor->text + scope.len, name.s, name.len);
-		monitor->name = wire_str(monitor->text + scope.len, name.len);
-	}
-	list_append(&self->pg->monitors, &monitor->by_watcher);
-	list_append(&self->group->pg_monitors, &monitor->by_group);
-	return monitor;
-}
-
-static void settle(struct hash_node *node, void *arg)
-{
-	struct pg_copy *copy = container_of(node, struct pg_copy, node);
-
-	if (!copy->known && !copy_is_covered(copy)) {
-		copy_empty(copy);
-		copy_settle(&copy);
-	}
-}
-
-static bool is_watched_too(const struct pg_monitor *monitor)
-{
-	list_for_each(it, &monitor->watcher->group->pg_monitors) {
-		const struct pg_monitor *other = container_of(it, struct pg_monitor, by_group);
-
-		if (other != monitor && !other->name.s && !other->scope.s == !monitor->scope.s &&
-			(!other->scope.s || str_equal(other->scope, monitor->scope)))
-			return true;
-	}
-	return false;
-}
-
-static void monitor_end(struct pg_monitor **at)
-{
-	struct pg_monitor *monitor = *at;
-	actor_group *group = monitor->watcher->group;
-	bool last_of_scope = !monitor->name.s && !is_watched_too(monitor);
-
-	if (last_of_scope && group->uplink.state == UPLINK_UP && !group->closing) {
-		struct buf args = BUF_INIT;
-
-		put_which(&args, monitor->scope, monitor->name);
-		(void)broker_ask(group, "pg_unwatch", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
-		buf_deinit(&args);
-	}
-	slots_give(&group->pg_monitor_ids, monitor->id);
-	list_remove(&monitor->by_watcher);
-	list_remove(&monitor->by_group);
-	free(monitor);
-	*at = NULL;
-	if (last_of_scope)
-		hash_each(&group->pg_copies, settle, NULL);
-}
-
-void actor_pg_end(struct actor *self)
-{
-	while (self->pg && !list_is_empty(&self->pg->monitors)) {
-		struct pg_monitor *monitor =
-			container_of(self->pg->monitors.next, struct pg_monitor, by_watcher);
-
-		monitor_end(&monitor);
-	}
-	free(self->pg);
-	self->pg = NULL;
-}
-
-struct snapshot {
-	const struct pg_monitor *monitor;
-	struct buf pgs;
-	uint32_t n;
-};
-
-static void put_copy(struct hash_node *node, void *arg)
-{
-	const struct pg_copy *copy = container_of(node, struct pg_copy, node);
-	struct snapshot *snapshot = arg;
-	const struct roll_member *member;
-	uint32_t at = 0;
-
-	if (!monitor_covers(snapshot->monitor, copy) || !copy->roll.n_members)
-		return;
-	snapshot->n++;
-	mp_put_array(&snapshot->pgs, 3);
-	mp_put_str(&snapshot->pgs, copy->scope.s, copy->scope.len);
-	mp_put_str(&snapshot->pgs, copy->name.s, copy->name.len);
-	mp_put_array(&snapshot->pgs, copy->roll.n_members);
-	while ((member = roll_next(&copy->roll, &at)))
-		roll_put(&snapshot->pgs, member);
-}
-
-static int snapshot_make(const struct pg_monitor *monitor, actor_msg **ret)
-{
-	struct snapshot snapshot = {.monitor = monitor};
-	struct buf body = BUF_INIT;
-	int r;
-
-	hash_each(&monitor->watcher->group->pg_copies, put_copy, &snapshot);
-	mp_put_array(&body, snapshot.n);
-	mp_put_raw(&body, snapshot.pgs.data, snapshot.pgs.size_bytes);
-	r = buf_error(&snapshot.pgs) < 0 || buf_error(&body) < 0
-		    ? -ENOMEM
-		    : msg_new_received(ret, ACTOR_NOBODY, wire_cstr(""), body.data, body.size_bytes);
-	buf_deinit(&snapshot.pgs);
-	buf_deinit(&body);
-	return r;
-}
-
-/* What is there already, as events. */
-static void tell_copy(struct hash_node *node, void *arg)
-{
-	const struct pg_copy *copy = container_of(node, struct pg_copy, node);
-	const struct pg_monitor *monitor = arg;
-	const struct roll_member *member;
-	struct buf event = BUF_INIT;
-	uint32_t at = 0;
-
-	if (!monitor_covers(monitor, copy))
-		return;
-	while ((member = roll_next(&copy->roll, &at))) {
-		buf_reset(&event, 1 << 16);
-		put_event(&event, copy, member, true);
-		monitor_tell(monitor, member, &event);
-	}
-	buf_deinit(&event);
-}
-
-int actor_pg_monitor(
-	actor *self, const char *scope, const char *name, uint64_t *ret_monitor, actor_msg **ret_snapshot)
-{
-	struct wire_str of_scope, of_name;
-	struct pg_monitor *monitor;
-	struct pg_copy *copy;
-	const char *any = "x";
-	int r;
-
-	if (ret_snapshot)
-		*ret_snapshot = NULL;
-	if (!actor_is_current(self) || !ret_monitor)
-		return -EINVAL;
-	/* "" stands for all */
-	r = pg_check_names(scope && !*scope ? &any : &scope, name && !*name ? any : name);
-	if (r < 0 || (!*scope && *name))
-		return -EINVAL;
-	of_scope = *scope ? wire_cstr(scope) : wire_str(NULL, 0);
-	of_name = *name ? wire_cstr(name) : wire_str(NULL, 0);
-	r = of_name.s ? pg_know(self->group, self, scope, name, CALL_TIMEOUT_DEFAULT_MS, &copy)
-		      : watch_wait(self->group, self, of_scope, of_name, CALL_TIMEOUT_DEFAULT_MS);
-	if (r < 0)
-		return r;
-	monitor = monitor_new(self, of_scope, of_name);
-	if (!monitor)
-		return -ENOMEM;
-	r = ret_snapshot ? snapshot_make(monitor, ret_snapshot) : 0;
-	if (r < 0) {
-		monitor_end(&monitor);
-		return r;
-	}
-	if (!ret_snapshot)
-		hash_each(&self->group->pg_copies, tell_copy, monitor);
-	*ret_monitor = monitor->id;
-	return 0;
-}
-
-int actor_pg_handle(struct actor *self, const actor_msg *msg)
-{
-	struct mp_reader r = mp_reader(msg->body, msg->body_bytes);
-	struct actor_pg_event event = {.who = msg->sender};
-	char scope[WIRE_NAME_MAX_BYTES + 1], name[WIRE_NAME_MAX_BYTES + 1];
-	struct wire_str s;
-	uint32_t n;
-
-	if (!self->behavior->on_pg || mp_read_array(&r, &n) < 0 || mp_read_bool(&r, &event.joined) < 0 ||
-		mp_read_str(&r, &s.s, &s.len) < 0)
-		return 0;
-	memcpy(scope, s.s, s.len);
-	scope[s.len] = 0;
-	if (mp_read_str(&r, &s.s, &s.len) < 0)
-		return 0;
-	memcpy(name, s.s, s.len);
-	name[s.len] = 0;
-	event.scope = scope;
-	event.group = name;
-	if (mp_skip(&r) < 0 || mp_read_uint(&r, &event.id) < 0)
-		return 0;
-	event.metadata = r.at;
-	event.metadata_bytes = (size_t)(r.end - r.at);
-	return self->behavior->on_pg(self, msg->id, &event);
-}
-
-bool actor_pg_demonitor(actor *self, uint64_t id)
-{
-	struct pg_monitor *monitor = slots_get(&self->group->pg_monitor_ids, id);
-	bool was = monitor && monitor->watcher == self;
-
-	if (was)
-		monitor_end(&monitor);
-	mailbox_drop(self, MSG_PG, id);
-	return was;
 }

@@ -16,12 +16,13 @@
 #include "libactor/util/list.h"
 
 struct actor;
+struct buf;
 struct mp_reader;
 
 /* What an actor has to do with process groups; most have nothing. */
 struct actor_pg {
 	struct list seats;    /* struct own_seat.by_actor (membership.c) */
-	struct list monitors; /* struct pg_monitor.by_watcher */
+	struct list monitors; /* struct pg_monitor.by_watcher (pg-tell.h) */
 };
 
 struct pg_copy {
@@ -47,8 +48,6 @@ struct pg_process {
 /* Its members, one after the other; NULL: no more. *at begins as NULL. */
 const struct roll_member *pg_process_next(const struct pg_process *process, struct list **at);
 
-int actor_pg_handle(struct actor *self, const actor_msg *msg); /* a MSG_PG: calls on_pg */
-
 void pgs_init(actor_group *group);
 void pgs_deinit(actor_group *group);
 
@@ -57,15 +56,26 @@ int pg_check_names(const char **scope, const char *name);
 
 /* NULL: out of memory. */
 struct actor_pg *actor_pg_of(struct actor *self);
-void actor_pg_end(struct actor *self); /* its monitors of process groups, and the struct */
 
 /* Asks the broker the first time, and waits: parks @self, or pumps if it is NULL. 0 or as actor_call(). */
 int pg_know(actor_group *group, struct actor *self, const char *scope, const char *name, int64_t timeout_ms,
 	struct pg_copy **ret);
-/* Each actor that is a member, once, in the order of joining. *ret is freed by the caller. */
+/* pg-ask.c: each actor that is a member, once, in the order of joining. *ret is freed by the caller. */
 int pg_actors(actor_group *group, struct actor *self, const char *scope, const char *name, int64_t timeout_ms,
 	actor_ref **ret, size_t *ret_n);
 struct pg_copy *pg_copy_find(actor_group *group, struct wire_str scope, struct wire_str name);
+
+/* The arguments that say which: [scope, name], nil for all. */
+void pg_put_which(struct buf *b, struct wire_str scope, struct wire_str name);
+
+/*
+ * Asks to be told of it; without a name of all in the scope, without a scope of all. What is there has come
+ * before the answer.
+ */
+int pg_watch_wait(actor_group *group, struct actor *self, struct wire_str scope, struct wire_str name,
+	int64_t timeout_ms);
+/* A monitor has ended: copies that nobody looks at any more go. */
+void pgs_settle(actor_group *group);
 
 /* The cast `pg` came: its arguments. */
 void pgs_told(actor_group *group, struct mp_reader *args, uint32_t n);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which of our actors hears that somebody joined or left: a message of the kind MSG_PG in its mailbox. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "actor/actor.h"
+#include "libactor/protocol/roll.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/util/list.h"
+
+struct actor;
+
+/* One of our actors wants to hear of changes. */
+struct pg_monitor {
+	uint64_t id;
+	struct actor *watcher;
+	struct list by_watcher;      /* actor_pg.monitors */
+	struct list by_group;        /* group->pg_monitors */
+	struct wire_str scope, name; /* in text; scope.s NULL: all, name.s NULL: all of the scope */
+	char text[];
+};
+
+bool pg_monitor_covers(const struct pg_monitor *monitor, struct wire_str scope, struct wire_str name);
+/* Does any monitor of ours? */
+bool pg_is_covered(const actor_group *group, struct wire_str scope, struct wire_str name);
+void pg_monitor_tell(const struct pg_monitor *monitor, struct wire_str scope, struct wire_str name,
+	const struct roll_member *member, bool joined);
+/* Tells whoever monitors that process group. */
+void pg_tell(actor_group *group, struct wire_str scope, struct wire_str name,
+	const struct roll_member *member, bool joined);
+int actor_pg_handle(struct actor *self, const actor_msg *msg); /* a MSG_PG: calls on_pg */
