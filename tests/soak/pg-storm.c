@@ -6,8 +6,8 @@
  * Each worker monitors everything, and keeps by the events alone who is a member of what: a join of one that
  * is there, or a leave of one that is not, is a violation. After each round, when it is calm, every worker's
  * account, its copies and the broker's roll must be the same within a second of the broker's recovery; else
- * that is a violation too. A worker also calls one neighbour over a direct link, all the time: such a call must not notice the broker.
- * Ends with a line of figures, and status 1 after a violation.
+ * that is a violation too. A worker also calls one neighbour over a direct link, all the time: such a call
+ * must not notice the broker. Ends with a line of figures, and status 1 after a violation.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -29,8 +29,8 @@
 #define HELD_MAX 8192
 #define LONG_MS  20000
 /*
- * What must be the same is the same within this. There is no supervisor here that tells a new broker who lives,
- * so that waits a second for whoever might still announce itself; what is after that second counts.
+ * What must be the same is the same within this. There is no supervisor here that tells a new broker who
+ * lives, so that waits a second for whoever might still announce itself; what is after that second counts.
  */
 #define SETTLED_MS  2000
 #define BATCH       40
