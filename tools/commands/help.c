@@ -143,7 +143,7 @@ static void complete_options(const struct option_spec *options)
 static void complete_names(const struct ctl *ctl, enum actor_join_mode mode)
 {
 	bool actors = mode == ACTOR_JOIN_BROKER;
-	const struct destination to = {.name = actors ? NAME_BROKER : NAME_SPAWNER};
+	const actor_dest to = actor_named(actors ? NAME_BROKER : NAME_SPAWNER);
 	struct session_error error;
 	struct session *session;
 	json_t *list = NULL;

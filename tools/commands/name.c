@@ -91,7 +91,7 @@ static int names_print_table(struct ctl *ctl, const json_t *names)
 
 static int names_run(struct ctl *ctl, const struct args *args)
 {
-	const struct destination broker = {.name = NAME_BROKER};
+	const actor_dest broker = actor_named(NAME_BROKER);
 	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS);
 	json_t *pairs = NULL, *names, *request = json_array();
 	struct session_error error;
