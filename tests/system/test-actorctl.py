@@ -177,7 +177,7 @@ def script(name, text, mode=0o755):
 def without_a_node_every_verb_says_how_to_start_one():
     for args in (["ls"], ["status"], ["status", "x"], ["spawn", "true"], ["stop", "x"], ["start", "x"], ["restart", "x"],
                  ["kill", "x"], ["rm", "x"], ["logs", "x"], ["call", "x", "y"], ["send", "x", "y"], ["whereis", "x"], ["names"],
-                 ["down"]):
+                 ["pg", "ls"], ["pg", "members", "x"], ["pg", "join", "x", "y"], ["pg", "leave", "x", "y"], ["down"]):
         error = fails(*args, rc=7, says=r"no node is running in .*/node; start one with: actorctl up -d")
         assert error["code"] == "no_node", error
 
@@ -186,8 +186,11 @@ def without_a_node_every_verb_says_how_to_start_one():
 def unknown_command_is_answered_with_the_nearest():
     error = fails("spwan", rc=2, says=r"unknown command 'spwan'; did you mean 'spawn'\?")
     assert error["hint"] == "did you mean 'spawn'?"
+    fails("pg", "member", rc=2, says=r"unknown command 'pg member'; did you mean 'pg members'\?")
+    fails("pg", "zebra", rc=2, says="unknown command 'pg zebra'; see actorctl pg --help")
     fails("zebra", rc=2, says="unknown command 'zebra'; see actorctl --help")
     fails("help", "lss", rc=2, says="did you mean 'ls'")
+    fails("help", "pg", "member", rc=2, says="did you mean 'pg members'")
 
 
 @fact
@@ -196,6 +199,15 @@ def wrong_usage_exits_2_before_any_node_is_asked():
     fails("logs", rc=2, says="logs needs an argument")
     fails("call", "x", rc=2, says="call needs more arguments: actorctl call DEST METHOD")
     fails("whereis", "a", "b", rc=2, says="unexpected argument 'b'")
+    fails("help", "ls", "x", rc=2, says="unexpected argument 'x'")
+    fails("pg", rc=2, says="pg needs a command: actorctl pg COMMAND")
+    fails("pg", "--scope", "s", "ls", rc=2, says="pg: unknown option '--scope'")
+    fails("pg", "members", rc=2, says=r"pg members needs an argument: actorctl pg members \[-s SCOPE\] GROUP; see actorctl pg members --help")
+    fails("pg", "join", "x", rc=2, says="pg join needs more arguments")
+    fails("pg", "ls", "a", "b", rc=2, says="pg ls: unexpected argument 'b'")
+    for args in (["pg", "ls", ""], ["pg", "members", "a\nb"], ["pg", "members", "-s", "", "x"], ["pg", "join", "x", ""], ["pg", "leave", "x" * 256, "y"]):
+        fails(*args, rc=2, says="cannot be a name")
+    fails("pg", "join", "x", "<zz>", rc=2, says="'<zz>' is no ref")
     fails("-t", "soon", "ls", rc=2, says="'soon' is no time to wait")
     fails("--color=pink", "ls", rc=2, says="unknown colour mode 'pink'")
     fails("logs", "-n", "few", "x", rc=2, says="'few' is no number of lines")
@@ -231,6 +243,10 @@ def help_begins_with_examples():
         assert "Usage: actorctl " + verb in text and text == ctl("help", verb).out, verb
         if verb != "version":
             assert text.index("Examples:") < text.index("Usage:"), verb
+    family = ctl("pg", "--help").out
+    for verb in re.findall(r"^  (\w+) {2,}\S", family[family.index("Commands:"):family.index("Global options:")], re.M):
+        text = ctl("pg", verb, "--help").out
+        assert text.index("Examples:") < text.index("Usage: actorctl pg " + verb) and text == ctl("help", "pg", verb).out, verb
     assert re.fullmatch(r"actorctl \d+\.\d+\.\d+\n", ctl("version").out)
     assert ctl_json("version").keys() == {"version"}
     assert ctl("--version").out == ctl("version").out
@@ -1035,6 +1051,69 @@ def sent_messages_arrive():
     until(lambda: ctl("call", "looking.glass", "counted").out == "3\n", "three casts")
 
 
+# ---- process groups -------------------------------------------------------------------------------------------------------------
+
+def ref_of(name):
+    return ctl_json("whereis", name)["ref"]
+
+
+@fact
+def pg_join_and_leave_make_an_actor_a_member_and_none_again():
+    ctl("spawn", "--name", "twin", "--wait=ready", "--", MIRROR, "twin.glass")
+    assert ctl_json("pg", "ls") == []
+    assert ctl("pg", "join", "glasses", "looking.glass").out == ""
+    assert ctl("--json", "pg", "join", "glasses", ref_of("twin.glass")["$ref"]).out == ""
+    assert [m["ref"] for m in ctl_json("pg", "members", "glasses")] == [ref_of("looking.glass"), ref_of("twin.glass")]
+    ctl("pg", "leave", "glasses", "looking.glass")
+    assert [m["ref"] for m in ctl_json("pg", "members", "glasses")] == [ref_of("twin.glass")]
+    ctl("pg", "leave", "glasses", "twin.glass")
+    assert ctl_json("pg", "ls") == []
+
+
+@fact
+def pg_join_and_leave_of_who_cannot_say_why():
+    assert fails("pg", "join", "glasses", "nobody", rc=4, says="cannot make nobody join glasses: there is no such actor")["code"] == "noproc"
+    fails("pg", "join", "glasses", "<1.2.3>", rc=4, says="no such actor")
+    fails("pg", "join", "glasses", "$broker", rc=6, says=r"make \$broker join glasses: it answered no_method")
+    error = fails("pg", "leave", "glasses", "twin.glass", rc=6,
+                  says="twin.glass is no member of 'glasses' in scope 'pg'; see actorctl pg members")
+    assert error["code"] == "not_joined", error
+    ctl("pg", "join", "-s", "elsewhere", "glasses", "twin.glass")
+    fails("pg", "leave", "glasses", "twin.glass", rc=6, says="no member of 'glasses' in scope 'pg'")
+    ctl("pg", "leave", "--scope", "elsewhere", "glasses", "twin.glass")
+
+
+@fact
+def pg_ls_shows_the_process_groups_of_one_scope_or_of_all():
+    for scope, group, who in (("pg", "glasses", "looking.glass"), ("pg", "glasses", "twin.glass"), ("pg", "a b", "twin.glass"),
+                              ("app", "glasses", "twin.glass")):
+        ctl("pg", "join", "-s", scope, group, who)
+    everything = [{"scope": s, "group": g, "members": n} for s, g, n in (("app", "glasses", 1), ("pg", "a b", 1), ("pg", "glasses", 2))]
+    assert ctl_json("pg", "ls") == everything
+    assert ctl_json("pg", "--json", "ls", "pg") == everything[1:]
+    assert ctl_json("pg", "ls", "nothing-here") == []
+    assert ctl("pg", "ls", "app").out == "SCOPE\tGROUP\tMEMBERS\napp\tglasses\t1\n"
+    assert ctl("--no-headings", "pg", "ls").out == "app\tglasses\t1\npg\ta b\t1\npg\tglasses\t2\n"
+    assert "app    glasses        1\n" in on_terminal("--color=never", "pg", "ls")[1]
+
+
+@fact
+def pg_members_shows_every_membership_with_names_and_metadata():
+    ctl("call", "twin.glass", "enlist", '"glasses"', '{"weight": 0.5, "rack": "b\\n"}')
+    refs = [ref_of("looking.glass"), ref_of("twin.glass"), ref_of("twin.glass")]
+    members = ctl_json("pg", "members", "glasses")
+    assert [m["ref"] for m in members] == refs and [m["names"] for m in members] == [["looking.glass"], ["twin.glass"], ["twin.glass"]]
+    assert [m["metadata"] for m in members] == [None, None, {"weight": 0.5, "rack": "b\n"}]
+    assert members[1]["id"] != members[2]["id"]
+    assert ctl("pg", "members", "glasses").out.splitlines() == [
+        "REF\tNAMES\tMETADATA", refs[0]["$ref"] + "\tlooking.glass\tnull", refs[1]["$ref"] + "\ttwin.glass\tnull",
+        refs[2]["$ref"] + '\ttwin.glass\t{"weight": 0.5, "rack": "b\\n"}']
+    ctl("pg", "leave", "glasses", "twin.glass")
+    assert ctl_json("pg", "members", "glasses") == members[:2], "the newest membership goes first"
+    assert fails("pg", "members", "nobodies", rc=4, says="no actor is a member of 'nobodies' in scope 'pg'; see actorctl pg ls")["code"] == "noproc"
+    fails("pg", "members", "-s", "app", "a b", rc=4, says="no actor is a member of 'a b' in scope 'app'")
+
+
 @fact
 def death_during_a_call_is_told():
     pid = child("mirror")["pid"]
@@ -1067,6 +1146,11 @@ def completion_knows_commands_options_and_live_names():
     assert {"--name=", "--wait", "--json"} <= set(ctl("__complete", "options", "spawn").out.split())
     assert {"web", "mirror"} <= set(ctl("__complete", "processes").out.split())
     assert "looking.glass" in ctl("__complete", "names").out.split()
+    assert {"ls", "members", "join", "leave"} <= set(ctl("__complete", "commands", "pg").out.split())
+    assert ctl("__complete", "commands", "zebra").out == ""
+    assert {"--scope=", "--json"} <= set(ctl("__complete", "options", "pg", "members").out.split())
+    assert "--scope=" not in ctl("__complete", "options", "pg").out
+    assert set(ctl("__complete", "scopes").out.split()) == {"app", "pg"} and ctl("__complete", "pgs", "app").out == "glasses\n"
 
 
 @fact
@@ -1091,6 +1175,13 @@ def completion_of_a_shell_offers_what_fits():
     assert complete("actorctl spawn --restart t") == ["transient", "temporary"]
     assert complete("actorctl kill -s US") == ["USR1", "USR2"]
     assert "--stop-timeout=" in complete("actorctl spawn --st")
+    assert complete("actorctl pg me") == ["members"]
+    assert complete("actorctl help pg me") == ["members"]
+    assert complete("actorctl pg members --sc") == ["--scope="]
+    assert complete("actorctl pg ls a") == ["app"] and complete("actorctl pg members -s a") == ["app"]
+    assert complete("actorctl pg members -s app g") == complete("actorctl pg members --scope=app g") == ["glasses"]
+    assert complete("actorctl -t 1s pg join glasses twin") == ["twin.glass"]
+    assert complete("actorctl pg ls app ") == []
     assert complete(f"actorctl --runtime-dir /nowhere stop w") == []
 
 
