@@ -177,7 +177,8 @@ def script(name, text, mode=0o755):
 def without_a_node_every_verb_says_how_to_start_one():
     for args in (["ls"], ["status"], ["status", "x"], ["spawn", "true"], ["stop", "x"], ["start", "x"], ["restart", "x"],
                  ["kill", "x"], ["rm", "x"], ["logs", "x"], ["call", "x", "y"], ["send", "x", "y"], ["whereis", "x"], ["names"],
-                 ["pg", "ls"], ["pg", "members", "x"], ["pg", "join", "x", "y"], ["pg", "leave", "x", "y"], ["down"]):
+                 ["pg", "ls"], ["pg", "members", "x"], ["pg", "join", "x", "y"], ["pg", "leave", "x", "y"],
+                 ["pg", "call", "x", "y"], ["pg", "call", "--all", "x", "y"], ["pg", "cast", "x", "y"], ["pg", "watch"], ["down"]):
         error = fails(*args, rc=7, says=r"no node is running in .*/node; start one with: actorctl up -d")
         assert error["code"] == "no_node", error
 
@@ -208,6 +209,10 @@ def wrong_usage_exits_2_before_any_node_is_asked():
     for args in (["pg", "ls", ""], ["pg", "members", "a\nb"], ["pg", "members", "-s", "", "x"], ["pg", "join", "x", ""], ["pg", "leave", "x" * 256, "y"]):
         fails(*args, rc=2, says="cannot be a name")
     fails("pg", "join", "x", "<zz>", rc=2, says="'<zz>' is no ref")
+    fails("pg", "watch", "", rc=2, says="cannot be a name")
+    fails("pg", "call", "x", rc=2, says="pg call needs more arguments")
+    fails("pg", "call", "--all", "--key", "k", "x", "y", rc=2, says="--all and --key exclude each other")
+    fails("pg", "cast", "--all", "x", "y", rc=2, says="unknown option '--all'")
     fails("-t", "soon", "ls", rc=2, says="'soon' is no time to wait")
     fails("--color=pink", "ls", rc=2, says="unknown colour mode 'pink'")
     fails("logs", "-n", "few", "x", rc=2, says="'few' is no number of lines")
@@ -230,6 +235,8 @@ def broken_json_says_where_and_what_to_do():
     fails("call", "x", "y", "1", "[" * 64 + "]" * 64, rc=2, says="argument 2 cannot be sent: nested deeper than 64")
     fails("call", "x", "y", "@/no/such/file", rc=1, says="cannot read /no/such/file: No such file or directory")
     fails("call", "<zz>", "y", rc=2, says="'<zz>' is no ref")
+    for verb in (["call"], ["call", "--all"], ["cast"], ["cast", "--one"]):
+        fails("pg", *verb, "x", "y", "1", "hello", rc=2, says="argument 2 .'hello'. is not JSON")
 
 
 @fact
@@ -1114,6 +1121,162 @@ def pg_members_shows_every_membership_with_names_and_metadata():
     fails("pg", "members", "-s", "app", "a b", rc=4, says="no actor is a member of 'a b' in scope 'app'")
 
 
+def counted(name):
+    return ctl_json("call", name, "counted")
+
+
+@fact
+def pg_call_asks_one_member():
+    both = {counted("looking.glass"), counted("twin.glass")}
+    assert len(both) == 2
+    assert {ctl_json("pg", "call", "glasses", "counted") for _ in range(2)} == both, "each in its turn"
+    assert ctl("pg", "call", "-s", "app", "glasses", "echo", "-5", '"x"').out == '[-5, "x"]\n'
+    assert {ctl_json("pg", "call", "--key", str(key), "glasses", "counted") for key in range(20)} == both
+    assert len({ctl_json("pg", "call", "--key", "k", "glasses", "counted") for _ in range(4)}) == 1, "a key keeps its member"
+
+
+@fact
+def pg_call_of_all_asks_every_member_once():
+    ctl("pg", "join", "glasses", "twin.glass")
+    first, second = ref_of("looking.glass"), ref_of("twin.glass")
+    try:
+        assert ctl("pg", "call", "--all", "glasses", "echo", "1", '"x"').out == \
+            f"{first['$ref']}\t[1, \"x\"]\n{second['$ref']}\t[1, \"x\"]\n"
+        assert ctl_json("pg", "call", "--all", "glasses", "counted") == [
+            {"ref": first, "answer": counted("looking.glass")}, {"ref": second, "answer": counted("twin.glass")}]
+    finally:
+        ctl("pg", "leave", "glasses", "twin.glass")
+
+
+@fact
+def pg_call_says_why_there_is_no_answer():
+    error = fails("pg", "call", "glasses", "refuse", rc=6, says="call glasses refuse: it answered mirror.refused")
+    assert error["code"] == "mirror.refused", error
+    fails("pg", "call", "-t", "100ms", "glasses", "sleep", "300", rc=5, says="cannot call glasses sleep: no answer within 100ms")
+    r = ctl("pg", "call", "--all", "glasses", "refuse", rc=1)
+    assert r.out == "" and r.err.count("it answered mirror.refused") == r.err.count("\n") == 2, r
+
+
+@fact
+def pg_call_of_all_tells_the_answers_of_those_who_answered():
+    first, second = ref_of("looking.glass"), ref_of("twin.glass")
+    pid = child("twin")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        r = ctl("pg", "call", "-t", "300ms", "--all", "glasses", "echo", rc=1)
+        assert r.out == first["$ref"] + "\t[]\n", r
+        assert r.err.startswith(f"actorctl: cannot call {second['$ref']} echo: no answer within 300ms"), r
+        r = ctl("--json", "pg", "call", "-t", "300ms", "--all", "glasses", "echo", rc=1)
+        answers = json.loads(r.out)
+        assert answers[0] == {"ref": first, "answer": []} and r.err == "", r
+        assert answers[1]["ref"] == second and answers[1]["error"]["code"] == "timeout", r
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@fact
+def pg_cast_reaches_all_members_or_one():
+    def counts():
+        return [counted("looking.glass"), counted("twin.glass")]
+
+    def grow(n, *args):
+        was = counts()
+        assert ctl("pg", "cast", *args, "glasses", "count").out == ""
+        until(lambda: sum(counts()) >= sum(was) + n, "the casts")
+        return [a - b for a, b in zip(counts(), was)]
+
+    assert grow(2) == [1, 1]
+    assert sorted(grow(1, "--one") + grow(1, "--one")) == [0, 0, 1, 1]
+    assert grow(1, "--key", "k") == grow(1, "--key", "k")
+    assert grow(1, "-s", "app") == [0, 1]
+
+
+@fact
+def a_message_to_a_process_group_without_members_exits_4():
+    for args in (["call"], ["call", "--all"], ["call", "--key", "k"], ["cast"], ["cast", "--one"], ["cast", "--key", "k"]):
+        error = fails("pg", *args, "nobodies", "x", rc=4, says="no actor is a member of 'nobodies' in scope 'pg'; see actorctl pg ls")
+        assert error["code"] == "noproc", error
+
+
+class Watch:
+    """A command that goes on; what it printed is read line by line."""
+
+    def __init__(self, *args):
+        self.process = subprocess.Popen([ACTORCTL, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENV, bufsize=0)
+
+    def lines(self, n):
+        text, deadline = b"", time.monotonic() + PATIENCE
+        while text.count(b"\n") < n:
+            assert select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))[0], f"only {text!r}"
+            part = os.read(self.process.stdout.fileno(), 65536)
+            assert part, f"ended after {text!r}, {self.process.stderr.read()}"
+            text += part
+        return text.decode().splitlines()
+
+    def end(self, sig):
+        self.process.send_signal(sig)
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out, err
+
+
+@fact
+def pg_watch_tells_who_is_there_then_every_change():
+    first, second = ref_of("looking.glass")["$ref"], ref_of("twin.glass")["$ref"]
+    watch = Watch("pg", "watch", "glasses")
+    assert watch.lines(2) == [f"is\tpg\tglasses\t{first}\tnull", f"is\tpg\tglasses\t{second}\tnull"]
+    ctl("pg", "leave", "glasses", "looking.glass")
+    assert watch.lines(1) == [f"leave\tpg\tglasses\t{first}\tnull"]
+    ctl("pg", "join", "-s", "app", "glasses", "looking.glass")
+    ctl("pg", "leave", "-s", "app", "glasses", "looking.glass")
+    ctl("call", "looking.glass", "enlist", '"glasses"', '["a\\n"]')
+    assert watch.lines(1) == [f'join\tpg\tglasses\t{first}\t["a\\n"]'], "nothing of another scope"
+    assert watch.end(signal.SIGINT) == (0, b"", b"")
+
+
+@fact
+def pg_watch_without_a_group_is_of_a_scope_or_of_everything():
+    twin = ref_of("twin.glass")
+    everything, app = Watch("--json", "pg", "watch"), Watch("--json", "pg", "watch", "-s", "app")
+    assert {(e["event"], e["scope"], e["group"]) for e in map(json.loads, everything.lines(4))} == \
+        {("is", "app", "glasses"), ("is", "pg", "glasses"), ("is", "pg", "a b")}
+    there = [json.loads(line) for line in app.lines(1)]
+    assert there == [{"event": "is", "scope": "app", "group": "glasses", "ref": twin, "id": there[0]["id"], "metadata": None}]
+    ctl("pg", "join", "another", "twin.glass")
+    ctl("pg", "join", "-s", "app", "another", "twin.glass")
+    told = [json.loads(line) for line in everything.lines(2)]
+    assert [(e["event"], e["scope"], e["group"], e["ref"]) for e in told] == \
+        [("join", "pg", "another", twin), ("join", "app", "another", twin)]
+    assert [json.loads(line) for line in app.lines(1)] == told[1:]
+    ctl("pg", "leave", "-s", "app", "another", "twin.glass")
+    ctl("pg", "leave", "another", "twin.glass")
+    assert everything.end(signal.SIGTERM)[::2] == (0, b"")
+    assert app.end(signal.SIGINT)[::2] == (0, b"")
+
+
+@fact
+def pg_watch_goes_on_over_a_restart_of_the_broker():
+    watch = Watch("pg", "watch", "glasses")
+    watch.lines(2)
+    pid = ctl_json("status")["broker"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: (b := ctl_json("status")["broker"])["pid"] not in (None, pid) and b, "another broker")
+    twin = child("twin")["pid"]
+    ref = until(lambda: (p := subprocess.run([ACTORCTL, "whereis", "twin.glass"], env=ENV, capture_output=True, text=True)).stdout.strip(),
+                "its name again")
+    os.kill(twin, signal.SIGKILL)
+    assert watch.lines(1) == [f"leave\tpg\tglasses\t{ref}\tnull"], "only what has changed"
+    assert watch.end(signal.SIGINT) == (0, b"", b"")
+
+
+@fact
+def pg_watch_ends_when_nobody_reads_any_more():
+    watch = Watch("pg", "watch")
+    watch.lines(1)
+    watch.process.stdout.close()
+    assert watch.process.wait(PATIENCE) == 0
+    watch.process.stderr.close()
+
+
 @fact
 def death_during_a_call_is_told():
     pid = child("mirror")["pid"]
@@ -1146,11 +1309,13 @@ def completion_knows_commands_options_and_live_names():
     assert {"--name=", "--wait", "--json"} <= set(ctl("__complete", "options", "spawn").out.split())
     assert {"web", "mirror"} <= set(ctl("__complete", "processes").out.split())
     assert "looking.glass" in ctl("__complete", "names").out.split()
+    ctl("pg", "join", "-s", "app", "glasses", "looking.glass")
     assert {"ls", "members", "join", "leave"} <= set(ctl("__complete", "commands", "pg").out.split())
+    assert {"--all", "--key=", "--scope="} <= set(ctl("__complete", "options", "pg", "call").out.split())
     assert ctl("__complete", "commands", "zebra").out == ""
     assert {"--scope=", "--json"} <= set(ctl("__complete", "options", "pg", "members").out.split())
     assert "--scope=" not in ctl("__complete", "options", "pg").out
-    assert set(ctl("__complete", "scopes").out.split()) == {"app", "pg"} and ctl("__complete", "pgs", "app").out == "glasses\n"
+    assert "app" in ctl("__complete", "scopes").out.split() and ctl("__complete", "pgs", "app").out == "glasses\n"
 
 
 @fact
@@ -1182,6 +1347,8 @@ def completion_of_a_shell_offers_what_fits():
     assert complete("actorctl pg members -s app g") == complete("actorctl pg members --scope=app g") == ["glasses"]
     assert complete("actorctl -t 1s pg join glasses twin") == ["twin.glass"]
     assert complete("actorctl pg ls app ") == []
+    assert complete("actorctl pg cast --one --key glasses -s app gl") == complete("actorctl pg call -s app gl") == ["glasses"]
+    assert complete("actorctl pg watch -s app gl") == ["glasses"] and complete("actorctl pg call --key gl") == []
     assert complete(f"actorctl --runtime-dir /nowhere stop w") == []
 
 

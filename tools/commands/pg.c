@@ -348,6 +348,9 @@ static const struct command *const pg_commands[] = {
 	&command_pg_members,
 	&command_pg_join,
 	&command_pg_leave,
+	&command_pg_watch,
+	&command_pg_cast,
+	&command_pg_call,
 	NULL,
 };
 
@@ -357,7 +360,8 @@ const struct command command_pg = {
 	.summary = "look at process groups, and send to their members",
 	.examples = "  actorctl pg ls\n"
 		    "  actorctl pg members workers\n"
-		    "  actorctl pg leave workers worker.3          take one out of service\n",
+		    "  actorctl pg leave workers worker.3          take one out of service\n"
+		    "  actorctl pg call --all workers load         ask every one\n",
 	.details = PG_DETAILS "\n'actorctl pg COMMAND --help' tells more about one.\n",
 	.family = pg_commands,
 };

@@ -115,7 +115,7 @@ _actorctl_pg()
 		_actorctl_names scopes ;;
 	join1 | leave1)
 		_actorctl_names names ;;
-	members0 | join0 | leave0)
+	members0 | join0 | leave0 | watch0 | cast0 | call0)
 		_actorctl_names pgs ${scope:+"$scope"} ;;
 	esac
 }

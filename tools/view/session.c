@@ -38,10 +38,10 @@ static void session_say(const char *line, void *arg)
 	snprintf(session_said, sizeof(session_said), "%s", line);
 }
 
-static int session_make(
-	const struct ctl *ctl, enum actor_join_mode mode, bool many, int64_t timeout_ms, struct session **ret)
+static struct actor_group_options session_options(
+	const struct ctl *ctl, enum actor_join_mode mode, int64_t timeout_ms)
 {
-	struct actor_group_options options = {
+	return (struct actor_group_options){
 		.name = "actorctl",
 		.runtime_dir = ctl->runtime_dir,
 		.mode = mode,
@@ -49,6 +49,12 @@ static int session_make(
 		.ignore_token = true,
 		.log = session_say,
 	};
+}
+
+static int session_make(
+	const struct ctl *ctl, enum actor_join_mode mode, bool many, int64_t timeout_ms, struct session **ret)
+{
+	struct actor_group_options options = session_options(ctl, mode, timeout_ms);
 	struct session *session = calloc(1, sizeof(*session));
 	int r;
 
@@ -126,6 +132,19 @@ int session_open_many(const struct ctl *ctl, struct session **ret)
 	int r = session_make(ctl, ACTOR_JOIN_BROKER, true, ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS), ret);
 
 	return r ? session_fail_open(ctl, ACTOR_JOIN_BROKER, -r) : 0;
+}
+
+int session_join(const struct ctl *ctl, enum actor_join_mode mode, actor_group **ret)
+{
+	struct actor_group_options options =
+		session_options(ctl, mode, ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS));
+	int r = actor_group_new(ret, &options);
+
+	if (r)
+		return session_fail_open(ctl, mode, -r);
+	/* before the first dispatch: the descriptor covers timers only from now on */
+	(void)actor_group_get_fd(*ret);
+	return 0;
 }
 
 struct session *session_close(struct session *session)
@@ -213,7 +232,11 @@ static int asker_init(actor *self, const void *arg)
 static int asker_call(actor *self, struct question *question)
 {
 	actor_msg *args = NULL, *reply = NULL;
-	int r = session_pack(&question->args, &args);
+	int r;
+
+	if (question->same_args)
+		buf_append(&question->args, question->same_args->data, question->same_args->size_bytes);
+	r = session_pack(&question->args, &args);
 
 	if (r)
 		return r;

@@ -20,6 +20,8 @@ struct session;
 int session_open(const struct ctl *ctl, enum actor_join_mode mode, struct session **ret);
 /* The same, for many questions to actors at once. */
 int session_open_many(const struct ctl *ctl, struct session **ret);
+/* An actor group, for who runs it himself; ended with actor_group_free(). */
+int session_join(const struct ctl *ctl, enum actor_join_mode mode, actor_group **ret);
 /* Without a word: negative errno. */
 int session_try_open(
 	const struct ctl *ctl, enum actor_join_mode mode, int64_t timeout_ms, struct session **ret);
@@ -55,7 +57,8 @@ struct question {
 	const char *name; /* what it is about, for people */
 	actor_dest to;
 	const char *method;
-	struct buf args; /* as of session_call() */
+	struct buf args;             /* as of session_call() */
+	const struct buf *same_args; /* instead, of several alike; borrowed */
 	int64_t timeout_ms;
 
 	/* set when it is answered */
