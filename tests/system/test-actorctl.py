@@ -163,6 +163,27 @@ def read_until(stream, what):
     return text
 
 
+class Watch:
+    """A command that goes on, and its lines as they come."""
+
+    def __init__(self, *args):
+        self.process = subprocess.Popen([ACTORCTL, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENV, bufsize=0)
+
+    def lines(self, n):
+        text, deadline = b"", time.monotonic() + PATIENCE
+        while text.count(b"\n") < n:
+            assert select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))[0], f"only {text!r}"
+            part = os.read(self.process.stdout.fileno(), 65536)
+            assert part, f"ended after {text!r}, {self.process.stderr.read()}"
+            text += part
+        return text.decode().splitlines()
+
+    def end(self, sig):
+        self.process.send_signal(sig)
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out, err
+
+
 def script(name, text, mode=0o755):
     path = os.path.join(ROOT, name)
     with open(path, "w") as f:
@@ -201,6 +222,8 @@ def wrong_usage_exits_2_before_any_node_is_asked():
     fails("call", "x", rc=2, says="call needs more arguments: actorctl call DEST METHOD")
     fails("whereis", "a", "b", rc=2, says="unexpected argument 'b'")
     fails("help", "ls", "x", rc=2, says="unexpected argument 'x'")
+    fails("whereis", "--wait=soon", "x", rc=2, says="'soon' is no time to wait; write seconds")
+    fails("whereis", "--wait=0", "x", rc=2, says="'0' is no time to wait")
     fails("pg", rc=2, says="pg needs a command: actorctl pg COMMAND")
     fails("pg", "--scope", "s", "ls", rc=2, says="pg: unknown option '--scope'")
     fails("pg", "members", rc=2, says=r"pg members needs an argument: actorctl pg members \[-s SCOPE\] GROUP; see actorctl pg members --help")
@@ -988,6 +1011,30 @@ def whereis_and_names_show_refs():
 
 
 @fact
+def whereis_wait_returns_when_some_actor_has_the_name():
+    assert ctl("whereis", "--wait", "looking.glass").out == ctl("whereis", "--wait=9s", "looking.glass").out == \
+        ctl("whereis", "looking.glass").out
+    before = ctl_json("call", "$broker", "stats")["waiting"]
+    waiting = Watch("whereis", "--wait", "late.glass")
+    until(lambda: ctl_json("call", "$broker", "stats")["waiting"] > before, "it waits at the broker")
+    os.kill(ctl_json("status")["broker"]["pid"], signal.SIGKILL)
+    ctl("spawn", "--name", "late", "--wait=ready", "--", MIRROR, "late.glass")
+    assert waiting.lines(1) == [ctl("whereis", "late.glass").out.strip()]
+    assert waiting.process.wait(PATIENCE) == 0
+    ctl("rm", "-f", "late")
+
+
+@fact
+def whereis_wait_that_takes_too_long_exits_5():
+    for args in (["--wait=100ms"], ["--wait", "-t", "100ms"]):
+        error = fails("whereis", *args, "nobody", rc=5, says="no actor has had the name 'nobody' within 100ms; see actorctl names")
+        assert error["code"] == "timeout", error
+    assert on_terminal("whereis", "--wait=1100ms", "nobody")[1].startswith("waiting for an actor with the name nobody\n")
+    waiting = Watch("whereis", "--wait", "nobody")
+    assert waiting.end(signal.SIGINT)[0] == -signal.SIGINT
+
+
+@fact
 def every_json_value_comes_back_as_it_went():
     values = ["null", "true", "5", "-5", "5.0", "0.1", "-9223372036854775808", '"text"', '"\\u00e4\\ud83d\\ude00\\u0000"', "[]", "{}",
               '[1, [2, {"a": [null]}]]', '{"$ref": "<1f.2.1>"}', '{"$bin": "AP8Q"}', '{"$str": "//4="}',
@@ -1196,27 +1243,6 @@ def a_message_to_a_process_group_without_members_exits_4():
     for args in (["call"], ["call", "--all"], ["call", "--key", "k"], ["cast"], ["cast", "--one"], ["cast", "--key", "k"]):
         error = fails("pg", *args, "nobodies", "x", rc=4, says="no actor is a member of 'nobodies' in scope 'pg'; see actorctl pg ls")
         assert error["code"] == "noproc", error
-
-
-class Watch:
-    """A command that goes on; what it printed is read line by line."""
-
-    def __init__(self, *args):
-        self.process = subprocess.Popen([ACTORCTL, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENV, bufsize=0)
-
-    def lines(self, n):
-        text, deadline = b"", time.monotonic() + PATIENCE
-        while text.count(b"\n") < n:
-            assert select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))[0], f"only {text!r}"
-            part = os.read(self.process.stdout.fileno(), 65536)
-            assert part, f"ended after {text!r}, {self.process.stderr.read()}"
-            text += part
-        return text.decode().splitlines()
-
-    def end(self, sig):
-        self.process.send_signal(sig)
-        out, err = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, out, err
 
 
 @fact

@@ -18,6 +18,7 @@
 /* How many questions are under way at once. With thousands of them, the others wait for a free place. */
 #define SESSION_IN_FLIGHT_MAX 500
 #define SESSION_NAMES_SAID    8
+#define SESSION_WAIT_ONCE_MS  (INT64_C(3600) * 1000) /* the broker waits for a name for a day at most */
 
 /*
  * A session of one question at a time has a client. A session with the supervisor, and one for many questions
@@ -398,6 +399,19 @@ int session_send(struct session *session, const actor_dest *to, const char *meth
 int session_whereis(struct session *session, const char *name, actor_ref *ret)
 {
 	return actor_client_whereis(session->client, name, ret);
+}
+
+int session_whereis_wait(struct session *session, const char *name, int64_t timeout_ms, actor_ref *ret)
+{
+	int64_t left_ms = timeout_ms, round_ms;
+	int r;
+
+	do {
+		round_ms = timeout_ms < 0 || left_ms > SESSION_WAIT_ONCE_MS ? SESSION_WAIT_ONCE_MS : left_ms;
+		r = actor_client_whereis_wait(session->client, name, round_ms, ret);
+		left_ms -= round_ms;
+	} while (r == -ETIMEDOUT && (timeout_ms < 0 || left_ms > 0));
+	return r;
 }
 
 /* ---- refusals of the supervisor ---- */

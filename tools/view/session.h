@@ -90,6 +90,8 @@ void session_ask_all(
 
 int session_send(struct session *session, const actor_dest *to, const char *method, struct buf args);
 int session_whereis(struct session *session, const char *name, actor_ref *ret);
+/* Waits until somebody has it. @timeout_ms: or ACTOR_FOREVER. -ETIMEDOUT: nobody had it. */
+int session_whereis_wait(struct session *session, const char *name, int64_t timeout_ms, actor_ref *ret);
 
 /* 0, or the exit status after it was told that no process can have this name. */
 int session_check_name(const struct ctl *ctl, const char *name);
