@@ -26,11 +26,8 @@ _actorctl()
 		--runtime-dir) skip=dir ;;
 		--runtime-dir=*) dir=("${words[i]}") ;;
 		--scope=*) scope=${words[i]#*=} ;;
-		--pass)
-		COMPREPLY=($(compgen -v -- "$cur"))
-		return ;;
-	--scope) skip=scope ;;
-	-t | --timeout | -n | --name | --lines | -r | --restart | --backoff | -e | --env | --pass | --cwd | --stop-timeout | -s | --signal | --log-dir | --key)
+		--scope) skip=scope ;;
+		-t | --timeout | -n | --name | --lines | -r | --restart | --backoff | -e | --env | --pass | --cwd | --stop-timeout | -s | --signal | --log-dir | --key)
 			skip=value
 			[[ $command == pg && ${words[i]} == -s ]] && skip=scope ;;
 		--)	[[ $command == spawn ]] && { _actorctl_command "$i"; return; } ;;
@@ -53,6 +50,9 @@ _actorctl()
 	--runtime-dir | --cwd | --log-dir)
 		COMPREPLY=($(compgen -d -- "$cur"))
 		return ;;
+	--pass)
+		COMPREPLY=($(compgen -v -- "$cur"))
+		return ;;
 	-r | --restart)
 		[[ $command == spawn ]] && COMPREPLY=($(compgen -W 'permanent transient temporary' -- "$cur"))
 		return ;;
@@ -67,7 +67,7 @@ _actorctl()
 
 	case $cur in
 	--wait=*)
-		COMPREPLY=($(compgen -W 'up ready exit none' -- "${cur#*=}"))
+		[[ $command == spawn ]] && COMPREPLY=($(compgen -W 'up ready exit none' -- "${cur#*=}"))
 		return ;;
 	--color=*)
 		COMPREPLY=($(compgen -W 'auto always never' -- "${cur#*=}"))
