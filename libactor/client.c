@@ -286,6 +286,14 @@ int actor_client_whereis(actor_client *client, const char *name, actor_ref *ret)
 	return name_resolve(client->group, NULL, name, CALL_TIMEOUT_DEFAULT_MS, ret);
 }
 
+int actor_client_whereis_wait(actor_client *client, const char *name, int64_t timeout_ms, actor_ref *ret)
+{
+	if (!name || !wire_name_is_valid(name, strlen(name)))
+		return -EINVAL;
+	return name_resolve_wait(client->group, NULL, name,
+		timeout_ms == ACTOR_TIMEOUT_DEFAULT ? CALL_TIMEOUT_DEFAULT_MS : timeout_ms, ret);
+}
+
 int actor_client_monitor(actor_client *client, actor_ref who, uint64_t *ret_monitor)
 {
 	int r = actor_monitor(client_actor(client), who, ret_monitor);

@@ -34,6 +34,7 @@ static const struct command *const commands[] = {
 	&command_describe,
 	&command_whereis,
 	&command_names,
+	&command_pg,
 	&command_help,
 	&command_version,
 	&command_complete,
@@ -94,15 +95,12 @@ static bool ctl_wants_json(int argc, char *const argv[])
 
 /* ---- main ---- */
 
-static int ctl_run_command(struct ctl *ctl, int argc, const char *const argv[])
+static int ctl_run_one(struct ctl *ctl, const struct command *command, int argc, const char *const argv[])
 {
-	const struct command *command = ctl_command_find(ctl, argv[0]);
 	struct args args = ARGS_INIT;
 	char error[ARGS_ERROR_MAX], hint[64];
 	int status;
 
-	if (!command)
-		return help_unknown_command(ctl, argv[0]);
 	ctl->command = command;
 	snprintf(hint, sizeof(hint), "see actorctl %s --help", command->name);
 	if (args_parse(&args, command->options, ctl_global_options, command->args_flags, argc - 1, argv + 1,
@@ -127,6 +125,38 @@ static int ctl_run_command(struct ctl *ctl, int argc, const char *const argv[])
 			command->name, args.values[command->args_max]);
 	else
 		status = command->run(ctl, &args);
+out:
+	args_deinit(&args);
+	return status;
+}
+
+/* @family: NULL, or the command of which argv[0] is one. */
+static int ctl_run_command(struct ctl *ctl, const struct command *family, int argc, const char *const argv[])
+{
+	const struct command *command = ctl_command_find(family ? family->family : ctl->commands, argv[0]);
+	struct args args = ARGS_INIT;
+	char error[ARGS_ERROR_MAX], hint[64];
+	int status;
+
+	if (!command)
+		return help_unknown_command(ctl, family, argv[0]);
+	if (!command->family)
+		return ctl_run_one(ctl, command, argc, argv);
+	snprintf(hint, sizeof(hint), "see actorctl %s --help", command->name);
+	if (args_parse(&args, NULL, ctl_global_options, ARGS_STOP_AT_FIRST, argc - 1, argv + 1, error))
+		return ctl_fail(ctl, CTL_USAGE, "usage", hint, "%s: %s", command->name, error);
+	status = ctl_apply(ctl, &args);
+	if (status)
+		goto out;
+	if (args_has(&args, "help"))
+		status = help_print_command(command, stdout);
+	else if (args_has(&args, "version"))
+		status = command_version.run(ctl, &args);
+	else if (!args.n_values)
+		status = ctl_fail(ctl, CTL_USAGE, "usage", hint, "%s needs a command: actorctl %s %s",
+			command->name, command->name, command->synopsis);
+	else
+		status = ctl_run_command(ctl, command, (int)args.n_values, args.values);
 out:
 	args_deinit(&args);
 	return status;
@@ -175,7 +205,7 @@ int main(int argc, char *argv[])
 	else if (!args.n_values)
 		help_print(&ctl, stderr), status = CTL_USAGE;
 	else
-		status = ctl_run_command(&ctl, (int)args.n_values, args.values);
+		status = ctl_run_command(&ctl, NULL, (int)args.n_values, args.values);
 out:
 	args_deinit(&args);
 	free((char *)ctl.runtime_dir);

@@ -58,6 +58,25 @@ static int mirror_silence(actor *self, const actor_msg *msg, actor_from *from)
 	return 0;
 }
 
+/* [group, metadata]: joins a process group with it */
+static int mirror_enlist(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_msg *metadata = NULL;
+	const char *group;
+	const void *value;
+	size_t value_bytes;
+	int r = actor_msg_unpack(msg, "sm", &group, &value, &value_bytes);
+
+	if (!r)
+		r = actor_msg_new(&metadata);
+	if (!r)
+		r = actor_msg_pack(metadata, "m", value, value_bytes);
+	if (!r)
+		r = actor_pg_join_msg(self, NULL, group, &metadata);
+	actor_msg_free(metadata);
+	return r ? actor_reply_error(from, "mirror.refused", "%s", actor_strerror(r)) : actor_reply(from, "");
+}
+
 static int mirror_die(actor *self, const actor_msg *msg, actor_from *from)
 {
 	kill(getpid(), SIGKILL);
@@ -71,6 +90,7 @@ static const struct actor_method mirror_methods[] = {
 	{.name = "refuse", .on_call = mirror_refuse},
 	{.name = "sleep", .on_call = mirror_sleep},
 	{.name = "silence", .on_call = mirror_silence},
+	{.name = "enlist", .on_call = mirror_enlist},
 	{.name = "die", .on_call = mirror_die},
 	{0},
 };

@@ -163,6 +163,27 @@ def read_until(stream, what):
     return text
 
 
+class Watch:
+    """A command that goes on, and its lines as they come."""
+
+    def __init__(self, *args):
+        self.process = subprocess.Popen([ACTORCTL, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENV, bufsize=0)
+
+    def lines(self, n):
+        text, deadline = b"", time.monotonic() + PATIENCE
+        while text.count(b"\n") < n:
+            assert select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))[0], f"only {text!r}"
+            part = os.read(self.process.stdout.fileno(), 65536)
+            assert part, f"ended after {text!r}, {self.process.stderr.read()}"
+            text += part
+        return text.decode().splitlines()
+
+    def end(self, sig):
+        self.process.send_signal(sig)
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out, err
+
+
 def script(name, text, mode=0o755):
     path = os.path.join(ROOT, name)
     with open(path, "w") as f:
@@ -177,7 +198,8 @@ def script(name, text, mode=0o755):
 def without_a_node_every_verb_says_how_to_start_one():
     for args in (["ls"], ["status"], ["status", "x"], ["spawn", "true"], ["stop", "x"], ["start", "x"], ["restart", "x"],
                  ["kill", "x"], ["rm", "x"], ["logs", "x"], ["call", "x", "y"], ["send", "x", "y"], ["whereis", "x"], ["names"],
-                 ["down"]):
+                 ["pg", "ls"], ["pg", "members", "x"], ["pg", "join", "x", "y"], ["pg", "leave", "x", "y"],
+                 ["pg", "call", "x", "y"], ["pg", "call", "--all", "x", "y"], ["pg", "cast", "x", "y"], ["pg", "watch"], ["down"]):
         error = fails(*args, rc=7, says=r"no node is running in .*/node; start one with: actorctl up -d")
         assert error["code"] == "no_node", error
 
@@ -186,8 +208,11 @@ def without_a_node_every_verb_says_how_to_start_one():
 def unknown_command_is_answered_with_the_nearest():
     error = fails("spwan", rc=2, says=r"unknown command 'spwan'; did you mean 'spawn'\?")
     assert error["hint"] == "did you mean 'spawn'?"
+    fails("pg", "member", rc=2, says=r"unknown command 'pg member'; did you mean 'pg members'\?")
+    fails("pg", "zebra", rc=2, says="unknown command 'pg zebra'; see actorctl pg --help")
     fails("zebra", rc=2, says="unknown command 'zebra'; see actorctl --help")
     fails("help", "lss", rc=2, says="did you mean 'ls'")
+    fails("help", "pg", "member", rc=2, says="did you mean 'pg members'")
 
 
 @fact
@@ -196,6 +221,21 @@ def wrong_usage_exits_2_before_any_node_is_asked():
     fails("logs", rc=2, says="logs needs an argument")
     fails("call", "x", rc=2, says="call needs more arguments: actorctl call DEST METHOD")
     fails("whereis", "a", "b", rc=2, says="unexpected argument 'b'")
+    fails("help", "ls", "x", rc=2, says="unexpected argument 'x'")
+    fails("whereis", "--wait=soon", "x", rc=2, says="'soon' is no time to wait; write seconds")
+    fails("whereis", "--wait=0", "x", rc=2, says="'0' is no time to wait")
+    fails("pg", rc=2, says="pg needs a command: actorctl pg COMMAND")
+    fails("pg", "--scope", "s", "ls", rc=2, says="pg: unknown option '--scope'")
+    fails("pg", "members", rc=2, says=r"pg members needs an argument: actorctl pg members \[-s SCOPE\] GROUP; see actorctl pg members --help")
+    fails("pg", "join", "x", rc=2, says="pg join needs more arguments")
+    fails("pg", "ls", "a", "b", rc=2, says="pg ls: unexpected argument 'b'")
+    for args in (["pg", "ls", ""], ["pg", "members", "a\nb"], ["pg", "members", "-s", "", "x"], ["pg", "join", "x", ""], ["pg", "leave", "x" * 256, "y"]):
+        fails(*args, rc=2, says="cannot be a name")
+    fails("pg", "join", "x", "<zz>", rc=2, says="'<zz>' is no ref")
+    fails("pg", "watch", "", rc=2, says="cannot be a name")
+    fails("pg", "call", "x", rc=2, says="pg call needs more arguments")
+    fails("pg", "call", "--all", "--key", "k", "x", "y", rc=2, says="--all and --key exclude each other")
+    fails("pg", "cast", "--all", "x", "y", rc=2, says="unknown option '--all'")
     fails("-t", "soon", "ls", rc=2, says="'soon' is no time to wait")
     fails("--color=pink", "ls", rc=2, says="unknown colour mode 'pink'")
     fails("logs", "-n", "few", "x", rc=2, says="'few' is no number of lines")
@@ -218,6 +258,8 @@ def broken_json_says_where_and_what_to_do():
     fails("call", "x", "y", "1", "[" * 64 + "]" * 64, rc=2, says="argument 2 cannot be sent: nested deeper than 64")
     fails("call", "x", "y", "@/no/such/file", rc=1, says="cannot read /no/such/file: No such file or directory")
     fails("call", "<zz>", "y", rc=2, says="'<zz>' is no ref")
+    for verb in (["call"], ["call", "--all"], ["cast"], ["cast", "--one"]):
+        fails("pg", *verb, "x", "y", "1", "hello", rc=2, says="argument 2 .'hello'. is not JSON")
 
 
 @fact
@@ -231,6 +273,10 @@ def help_begins_with_examples():
         assert "Usage: actorctl " + verb in text and text == ctl("help", verb).out, verb
         if verb != "version":
             assert text.index("Examples:") < text.index("Usage:"), verb
+    family = ctl("pg", "--help").out
+    for verb in re.findall(r"^  (\w+) {2,}\S", family[family.index("Commands:"):family.index("Global options:")], re.M):
+        text = ctl("pg", verb, "--help").out
+        assert text.index("Examples:") < text.index("Usage: actorctl pg " + verb) and text == ctl("help", "pg", verb).out, verb
     assert re.fullmatch(r"actorctl \d+\.\d+\.\d+\n", ctl("version").out)
     assert ctl_json("version").keys() == {"version"}
     assert ctl("--version").out == ctl("version").out
@@ -965,6 +1011,30 @@ def whereis_and_names_show_refs():
 
 
 @fact
+def whereis_wait_returns_when_some_actor_has_the_name():
+    assert ctl("whereis", "--wait", "looking.glass").out == ctl("whereis", "--wait=9s", "looking.glass").out == \
+        ctl("whereis", "looking.glass").out
+    before = ctl_json("call", "$broker", "stats")["waiting"]
+    waiting = Watch("whereis", "--wait", "late.glass")
+    until(lambda: ctl_json("call", "$broker", "stats")["waiting"] > before, "it waits at the broker")
+    os.kill(ctl_json("status")["broker"]["pid"], signal.SIGKILL)
+    ctl("spawn", "--name", "late", "--wait=ready", "--", MIRROR, "late.glass")
+    assert waiting.lines(1) == [ctl("whereis", "late.glass").out.strip()]
+    assert waiting.process.wait(PATIENCE) == 0
+    ctl("rm", "-f", "late")
+
+
+@fact
+def whereis_wait_that_takes_too_long_exits_5():
+    for args in (["--wait=1s"], ["--wait", "-t", "1s"]):
+        error = fails("whereis", *args, "nobody", rc=5, says="no actor has had the name 'nobody' within 1.0s; see actorctl names")
+        assert error["code"] == "timeout", error
+    assert on_terminal("whereis", "--wait=1100ms", "nobody")[1].startswith("waiting for an actor with the name nobody\n")
+    waiting = Watch("whereis", "--wait", "nobody")
+    assert waiting.end(signal.SIGINT)[0] == -signal.SIGINT
+
+
+@fact
 def every_json_value_comes_back_as_it_went():
     values = ["null", "true", "5", "-5", "5.0", "0.1", "-9223372036854775808", '"text"', '"\\u00e4\\ud83d\\ude00\\u0000"', "[]", "{}",
               '[1, [2, {"a": [null]}]]', '{"$ref": "<1f.2.1>"}', '{"$bin": "AP8Q"}', '{"$str": "//4="}',
@@ -1035,6 +1105,205 @@ def sent_messages_arrive():
     until(lambda: ctl("call", "looking.glass", "counted").out == "3\n", "three casts")
 
 
+# ---- process groups -------------------------------------------------------------------------------------------------------------
+
+def ref_of(name):
+    return ctl_json("whereis", name)["ref"]
+
+
+@fact
+def pg_join_and_leave_make_an_actor_a_member_and_none_again():
+    ctl("spawn", "--name", "twin", "--wait=ready", "--", MIRROR, "twin.glass")
+    assert ctl_json("pg", "ls") == []
+    assert ctl("pg", "join", "glasses", "looking.glass").out == ""
+    assert ctl("--json", "pg", "join", "glasses", ref_of("twin.glass")["$ref"]).out == ""
+    assert [m["ref"] for m in ctl_json("pg", "members", "glasses")] == [ref_of("looking.glass"), ref_of("twin.glass")]
+    ctl("pg", "leave", "glasses", "looking.glass")
+    assert [m["ref"] for m in ctl_json("pg", "members", "glasses")] == [ref_of("twin.glass")]
+    ctl("pg", "leave", "glasses", "twin.glass")
+    assert ctl_json("pg", "ls") == []
+
+
+@fact
+def pg_join_and_leave_of_who_cannot_say_why():
+    assert fails("pg", "join", "glasses", "nobody", rc=4, says="cannot make nobody join glasses: there is no such actor")["code"] == "noproc"
+    fails("pg", "join", "glasses", "<1.2.3>", rc=4, says="no such actor")
+    fails("pg", "join", "glasses", "$broker", rc=6, says=r"make \$broker join glasses: it answered no_method")
+    error = fails("pg", "leave", "glasses", "twin.glass", rc=6,
+                  says="twin.glass is no member of 'glasses' in scope 'pg'; see actorctl pg members")
+    assert error["code"] == "not_joined", error
+    ctl("pg", "join", "-s", "elsewhere", "glasses", "twin.glass")
+    fails("pg", "leave", "glasses", "twin.glass", rc=6, says="no member of 'glasses' in scope 'pg'")
+    ctl("pg", "leave", "--scope", "elsewhere", "glasses", "twin.glass")
+
+
+@fact
+def pg_ls_shows_the_process_groups_of_one_scope_or_of_all():
+    for scope, group, who in (("pg", "glasses", "looking.glass"), ("pg", "glasses", "twin.glass"), ("pg", "a b", "twin.glass"),
+                              ("app", "glasses", "twin.glass")):
+        ctl("pg", "join", "-s", scope, group, who)
+    everything = [{"scope": s, "group": g, "members": n} for s, g, n in (("app", "glasses", 1), ("pg", "a b", 1), ("pg", "glasses", 2))]
+    assert ctl_json("pg", "ls") == everything
+    assert ctl_json("pg", "--json", "ls", "pg") == everything[1:]
+    assert ctl_json("pg", "ls", "nothing-here") == []
+    assert ctl("pg", "ls", "app").out == "SCOPE\tGROUP\tMEMBERS\napp\tglasses\t1\n"
+    assert ctl("--no-headings", "pg", "ls").out == "app\tglasses\t1\npg\ta b\t1\npg\tglasses\t2\n"
+    assert "app    glasses        1\n" in on_terminal("--color=never", "pg", "ls")[1]
+
+
+@fact
+def pg_members_shows_every_membership_with_names_and_metadata():
+    ctl("call", "twin.glass", "enlist", '"glasses"', '{"weight": 0.5, "rack": "b\\n"}')
+    refs = [ref_of("looking.glass"), ref_of("twin.glass"), ref_of("twin.glass")]
+    members = ctl_json("pg", "members", "glasses")
+    assert [m["ref"] for m in members] == refs and [m["names"] for m in members] == [["looking.glass"], ["twin.glass"], ["twin.glass"]]
+    assert [m["metadata"] for m in members] == [None, None, {"weight": 0.5, "rack": "b\n"}]
+    assert members[1]["id"] != members[2]["id"]
+    assert ctl("pg", "members", "glasses").out.splitlines() == [
+        "REF\tNAMES\tMETADATA", refs[0]["$ref"] + "\tlooking.glass\tnull", refs[1]["$ref"] + "\ttwin.glass\tnull",
+        refs[2]["$ref"] + '\ttwin.glass\t{"weight": 0.5, "rack": "b\\n"}']
+    ctl("pg", "leave", "glasses", "twin.glass")
+    assert ctl_json("pg", "members", "glasses") == members[:2], "the newest membership goes first"
+    assert fails("pg", "members", "nobodies", rc=4, says="no actor is a member of 'nobodies' in scope 'pg'; see actorctl pg ls")["code"] == "noproc"
+    fails("pg", "members", "-s", "app", "a b", rc=4, says="no actor is a member of 'a b' in scope 'app'")
+
+
+def counted(name):
+    return ctl_json("call", name, "counted")
+
+
+@fact
+def pg_call_asks_one_member():
+    both = {counted("looking.glass"), counted("twin.glass")}
+    assert len(both) == 2
+    assert {ctl_json("pg", "call", "glasses", "counted") for _ in range(2)} == both, "each in its turn"
+    assert ctl("pg", "call", "-s", "app", "glasses", "echo", "-5", '"x"').out == '[-5, "x"]\n'
+    assert {ctl_json("pg", "call", "--key", str(key), "glasses", "counted") for key in range(20)} == both
+    assert len({ctl_json("pg", "call", "--key", "k", "glasses", "counted") for _ in range(4)}) == 1, "a key keeps its member"
+
+
+@fact
+def pg_call_of_all_asks_every_member_once():
+    ctl("pg", "join", "glasses", "twin.glass")
+    first, second = ref_of("looking.glass"), ref_of("twin.glass")
+    try:
+        assert ctl("pg", "call", "--all", "glasses", "echo", "1", '"x"').out == \
+            f"{first['$ref']}\t[1, \"x\"]\n{second['$ref']}\t[1, \"x\"]\n"
+        assert ctl_json("pg", "call", "--all", "glasses", "counted") == [
+            {"ref": first, "answer": counted("looking.glass")}, {"ref": second, "answer": counted("twin.glass")}]
+    finally:
+        ctl("pg", "leave", "glasses", "twin.glass")
+
+
+@fact
+def pg_call_says_why_there_is_no_answer():
+    error = fails("pg", "call", "glasses", "refuse", rc=6, says="call glasses refuse: it answered mirror.refused")
+    assert error["code"] == "mirror.refused", error
+    r = ctl("pg", "call", "--all", "glasses", "refuse", rc=1)
+    assert r.out == "" and r.err.count("it answered mirror.refused") == r.err.count("\n") == 2, r
+
+
+@fact
+def pg_call_of_all_tells_the_answers_of_those_who_answered():
+    first, second = ref_of("looking.glass"), ref_of("twin.glass")
+    pid = child("twin")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        r = ctl("pg", "call", "-t", "1s", "-s", "app", "glasses", "echo", rc=5)
+        assert "cannot call glasses echo: no answer within 1.0s; give it longer with --timeout" in r.err, r
+        r = ctl("pg", "call", "-t", "1s", "--all", "glasses", "echo", rc=1)
+        assert r.out == first["$ref"] + "\t[]\n", r
+        assert r.err.startswith(f"actorctl: cannot call {second['$ref']} echo: no answer within 1.0s"), r
+        r = ctl("--json", "pg", "call", "-t", "1s", "--all", "glasses", "echo", rc=1)
+        answers = json.loads(r.out)
+        assert answers[0] == {"ref": first, "answer": []} and r.err == "", r
+        assert answers[1]["ref"] == second and answers[1]["error"]["code"] == "timeout", r
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@fact
+def pg_cast_reaches_all_members_or_one():
+    def counts():
+        return [counted("looking.glass"), counted("twin.glass")]
+
+    def grow(n, *args):
+        was = counts()
+        assert ctl("pg", "cast", *args, "glasses", "count").out == ""
+        until(lambda: sum(counts()) >= sum(was) + n, "the casts")
+        return [a - b for a, b in zip(counts(), was)]
+
+    assert grow(2) == [1, 1]
+    assert sorted(grow(1, "--one") + grow(1, "--one")) == [0, 0, 1, 1]
+    assert grow(1, "--key", "k") == grow(1, "--key", "k")
+    assert grow(1, "-s", "app") == [0, 1]
+
+
+@fact
+def a_message_to_a_process_group_without_members_exits_4():
+    for args in (["call"], ["call", "--all"], ["call", "--key", "k"], ["cast"], ["cast", "--one"], ["cast", "--key", "k"]):
+        error = fails("pg", *args, "nobodies", "x", rc=4, says="no actor is a member of 'nobodies' in scope 'pg'; see actorctl pg ls")
+        assert error["code"] == "noproc", error
+
+
+@fact
+def pg_watch_tells_who_is_there_then_every_change():
+    first, second = ref_of("looking.glass")["$ref"], ref_of("twin.glass")["$ref"]
+    watch = Watch("pg", "watch", "glasses")
+    assert watch.lines(2) == [f"is\tpg\tglasses\t{first}\tnull", f"is\tpg\tglasses\t{second}\tnull"]
+    ctl("pg", "leave", "glasses", "looking.glass")
+    assert watch.lines(1) == [f"leave\tpg\tglasses\t{first}\tnull"]
+    ctl("pg", "join", "-s", "app", "glasses", "looking.glass")
+    ctl("pg", "leave", "-s", "app", "glasses", "looking.glass")
+    ctl("call", "looking.glass", "enlist", '"glasses"', '["a\\n"]')
+    assert watch.lines(1) == [f'join\tpg\tglasses\t{first}\t["a\\n"]'], "nothing of another scope"
+    assert watch.end(signal.SIGINT) == (0, b"", b"")
+
+
+@fact
+def pg_watch_without_a_group_is_of_a_scope_or_of_everything():
+    twin = ref_of("twin.glass")
+    everything, app = Watch("--json", "pg", "watch"), Watch("--json", "pg", "watch", "-s", "app")
+    assert {(e["event"], e["scope"], e["group"]) for e in map(json.loads, everything.lines(4))} == \
+        {("is", "app", "glasses"), ("is", "pg", "glasses"), ("is", "pg", "a b")}
+    there = [json.loads(line) for line in app.lines(1)]
+    assert there == [{"event": "is", "scope": "app", "group": "glasses", "ref": twin, "id": there[0]["id"], "metadata": None}]
+    ctl("pg", "join", "another", "twin.glass")
+    ctl("pg", "join", "-s", "app", "another", "twin.glass")
+    told = [json.loads(line) for line in everything.lines(2)]
+    assert [(e["event"], e["scope"], e["group"], e["ref"]) for e in told] == \
+        [("join", "pg", "another", twin), ("join", "app", "another", twin)]
+    assert [json.loads(line) for line in app.lines(1)] == told[1:]
+    ctl("pg", "leave", "-s", "app", "another", "twin.glass")
+    ctl("pg", "leave", "another", "twin.glass")
+    assert everything.end(signal.SIGTERM)[::2] == (0, b"")
+    assert app.end(signal.SIGINT)[::2] == (0, b"")
+
+
+@fact
+def pg_watch_goes_on_over_a_restart_of_the_broker():
+    watch = Watch("pg", "watch", "glasses")
+    watch.lines(2)
+    pid = ctl_json("status")["broker"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: (b := ctl_json("status")["broker"])["pid"] not in (None, pid) and b, "another broker")
+    twin = child("twin")["pid"]
+    ref = until(lambda: (p := subprocess.run([ACTORCTL, "whereis", "twin.glass"], env=ENV, capture_output=True, text=True)).stdout.strip(),
+                "its name again")
+    os.kill(twin, signal.SIGKILL)
+    assert watch.lines(1) == [f"leave\tpg\tglasses\t{ref}\tnull"], "only what has changed"
+    assert watch.end(signal.SIGINT) == (0, b"", b"")
+
+
+@fact
+def pg_watch_ends_when_nobody_reads_any_more():
+    watch = Watch("pg", "watch")
+    watch.lines(1)
+    watch.process.stdout.close()
+    assert watch.process.wait(PATIENCE) == 0
+    watch.process.stderr.close()
+
+
 @fact
 def death_during_a_call_is_told():
     pid = child("mirror")["pid"]
@@ -1067,6 +1336,13 @@ def completion_knows_commands_options_and_live_names():
     assert {"--name=", "--wait", "--json"} <= set(ctl("__complete", "options", "spawn").out.split())
     assert {"web", "mirror"} <= set(ctl("__complete", "processes").out.split())
     assert "looking.glass" in ctl("__complete", "names").out.split()
+    ctl("pg", "join", "-s", "app", "glasses", "looking.glass")
+    assert {"ls", "members", "join", "leave"} <= set(ctl("__complete", "commands", "pg").out.split())
+    assert {"--all", "--key=", "--scope="} <= set(ctl("__complete", "options", "pg", "call").out.split())
+    assert ctl("__complete", "commands", "zebra").out == ""
+    assert {"--scope=", "--json"} <= set(ctl("__complete", "options", "pg", "members").out.split())
+    assert "--scope=" not in ctl("__complete", "options", "pg").out
+    assert "app" in ctl("__complete", "scopes").out.split() and ctl("__complete", "pgs", "app").out == "glasses\n"
 
 
 @fact
@@ -1091,6 +1367,17 @@ def completion_of_a_shell_offers_what_fits():
     assert complete("actorctl spawn --restart t") == ["transient", "temporary"]
     assert complete("actorctl kill -s US") == ["USR1", "USR2"]
     assert "--stop-timeout=" in complete("actorctl spawn --st")
+    assert "CALLERS_OWN" in complete("actorctl spawn --pass CALLERS") and complete("actorctl stop --pass CALLERS_OWN w") == ["web"]
+    assert complete("actorctl spawn --wait=r") == ["ready"] and complete("actorctl whereis --wait=r") == []
+    assert complete("actorctl pg me") == ["members"]
+    assert complete("actorctl help pg me") == ["members"]
+    assert complete("actorctl pg members --sc") == ["--scope="]
+    assert complete("actorctl pg ls a") == ["app"] and complete("actorctl pg members -s a") == ["app"]
+    assert complete("actorctl pg members -s app g") == complete("actorctl pg members --scope=app g") == ["glasses"]
+    assert complete("actorctl -t 1s pg join glasses twin") == ["twin.glass"]
+    assert complete("actorctl pg ls app ") == []
+    assert complete("actorctl pg cast --one --key glasses -s app gl") == complete("actorctl pg call -s app gl") == ["glasses"]
+    assert complete("actorctl pg watch -s app gl") == ["glasses"] and complete("actorctl pg call --key gl") == []
     assert complete(f"actorctl --runtime-dir /nowhere stop w") == []
 
 

@@ -655,6 +655,25 @@ static void test_actor_that_stops_gives_its_reason_and_its_name_back(void **stat
 	actor_client_free(client);
 }
 
+static void test_client_waits_until_somebody_has_a_name(void **state)
+{
+	actor_client *client = client_new(ACTOR_JOIN_BROKER);
+	uint64_t monitor;
+	actor_ref to;
+	pid_t server;
+
+	assert_int_equal(actor_client_whereis_wait(client, "", LONG_MS, &to), -EINVAL);
+	assert_int_equal(actor_client_whereis_wait(client, "echo", 1, &to), -ETIMEDOUT);
+	server = server_start("echo");
+	assert_int_equal(actor_client_whereis_wait(client, "echo", LONG_MS, &to), 0);
+	expect_echo(client, to, "here");
+	assert_int_equal(actor_client_monitor(client, to, &monitor), 0);
+	assert_int_equal(actor_client_cast(client, actor_to(to), "leave", ""), 0);
+	expect_down(client, monitor, "had enough");
+	reap(server);
+	actor_client_free(client);
+}
+
 static void test_monitor_through_the_broker_hears_of_a_killed_group(void **state)
 {
 	actor_client *client = client_new(ACTOR_JOIN_BROKER);
@@ -1489,6 +1508,7 @@ int main(int argc, char **argv)
 			test_down_arrives_after_the_last_message_of_a_killed_group, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_actor_that_stops_gives_its_reason_and_its_name_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_client_waits_until_somebody_has_a_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_monitor_through_the_broker_hears_of_a_killed_group, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_whole_group_is_watched_over_its_link, setup, teardown),

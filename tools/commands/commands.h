@@ -6,9 +6,14 @@
 
 extern const struct command command_up, command_down, command_status, command_ls, command_spawn, command_stop,
 	command_start, command_restart, command_kill, command_rm, command_logs, command_call, command_send,
-	command_describe, command_whereis, command_names, command_help, command_version, command_complete;
+	command_describe, command_whereis, command_names, command_pg, command_help, command_version,
+	command_complete;
+
+/* of pg, each in a file of its own */
+extern const struct command command_pg_cast, command_pg_call, command_pg_watch;
 
 /* help.c */
 int help_print(const struct ctl *ctl, FILE *to);
 int help_print_command(const struct command *command, FILE *to);
-int help_unknown_command(const struct ctl *ctl, const char *name); /* fails, with the nearest one */
+/* Fails, with the nearest one. @family: NULL, or the command of which it is none. */
+int help_unknown_command(const struct ctl *ctl, const struct command *family, const char *word);

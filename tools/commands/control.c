@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "libactor/protocol/cause.h"
+#include "libactor/protocol/names.h"
 #include "libactor/util/clock.h"
 #include "tools/commands/commands.h"
 #include "tools/view/child.h"
@@ -129,6 +130,7 @@ static int control_run(struct ctl *ctl, const struct args *args, const struct co
 		run.list = json_array();
 	for (size_t i = 0; questions && i < args->n_values; i++)
 		questions[i] = (struct question){.name = args->values[i],
+			.to = actor_named(NAME_SPAWNER),
 			.method = control->verb,
 			.args = session_args(control->make(args, args->values[i])),
 			.timeout_ms = timeout_ms};

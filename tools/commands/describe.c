@@ -62,7 +62,7 @@ static int describe_run(struct ctl *ctl, const struct args *args)
 {
 	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS);
 	const char *to = args->values[0];
-	struct destination destination;
+	actor_dest destination;
 	struct session_error error;
 	struct session *session;
 	json_t *about = NULL;

@@ -29,6 +29,13 @@ static void print_options(const struct option_spec *options, FILE *to)
 	}
 }
 
+static void print_commands(const struct command *const *commands, FILE *to)
+{
+	for (const struct command *const *c = commands; *c; c++)
+		if ((*c)->summary)
+			fprintf(to, "  %-10s %s\n", ctl_command_word(*c), (*c)->summary);
+}
+
 int help_print(const struct ctl *ctl, FILE *to)
 {
 	fputs("Run crash-isolated processes, and talk to the actors in them.\n\n"
@@ -42,9 +49,7 @@ int help_print(const struct ctl *ctl, FILE *to)
 	      "Usage: actorctl [OPTION]... COMMAND [ARGUMENT]...\n\n"
 	      "Commands:\n",
 		to);
-	for (const struct command *const *c = ctl->commands; *c; c++)
-		if ((*c)->summary)
-			fprintf(to, "  %-10s %s\n", (*c)->name, (*c)->summary);
+	print_commands(ctl->commands, to);
 	fputs("\nOptions:\n", to);
 	print_options(ctl_global_options, to);
 	fputs("\n'actorctl help COMMAND' tells more about one. Exit status: 0 done, 1 failed, 2 usage, 4 no such name, 5 timed out,\n"
@@ -64,6 +69,10 @@ int help_print_command(const struct command *command, FILE *to)
 		fprintf(to, "\nExamples:\n%s", command->examples);
 	fprintf(to, "\nUsage: actorctl %s%s%s\n", command->name, *command->synopsis ? " " : "",
 		command->synopsis);
+	if (command->family) {
+		fputs("\nCommands:\n", to);
+		print_commands(command->family, to);
+	}
 	if (command->options) {
 		fputs("\nOptions:\n", to);
 		print_options(command->options, to);
@@ -75,36 +84,44 @@ int help_print_command(const struct command *command, FILE *to)
 	return CTL_OK;
 }
 
-int help_unknown_command(const struct ctl *ctl, const char *name)
+int help_unknown_command(const struct ctl *ctl, const struct command *family, const char *word)
 {
+	const char *of = family ? family->name : "", *space = family ? " " : "";
 	struct suggest suggest = SUGGEST_INIT;
 	char hint[96];
 
-	for (const struct command *const *c = ctl->commands; *c; c++)
+	for (const struct command *const *c = family ? family->family : ctl->commands; *c; c++)
 		if ((*c)->summary)
-			suggest_offer(&suggest, name, (*c)->name);
+			suggest_offer(&suggest, word, ctl_command_word(*c));
 	if (suggest.best)
-		snprintf(hint, sizeof(hint), "did you mean '%s'?", suggest.best);
-	return ctl_fail(ctl, CTL_USAGE, "unknown_command", suggest.best ? hint : "see actorctl --help",
-		"unknown command '%s'", name);
+		snprintf(hint, sizeof(hint), "did you mean '%s%s%s'?", of, space, suggest.best);
+	else
+		snprintf(hint, sizeof(hint), "see actorctl%s%s --help", space, of);
+	return ctl_fail(ctl, CTL_USAGE, "unknown_command", hint, "unknown command '%s%s%s'", of, space, word);
 }
 
 static int help_run(struct ctl *ctl, const struct args *args)
 {
-	const struct command *command;
+	const struct command *command = NULL, *family = NULL;
 
-	if (!args->n_values)
-		return help_print(ctl, stdout);
-	command = ctl_command_find(ctl, args->values[0]);
-	return command ? help_print_command(command, stdout) : help_unknown_command(ctl, args->values[0]);
+	for (size_t i = 0; i < args->n_values; i++, family = command) {
+		if (family && !family->family)
+			return ctl_fail(ctl, CTL_USAGE, "usage", "see actorctl help --help",
+				"help: unexpected argument '%s'", args->values[i]);
+		command = ctl_command_find(family ? family->family : ctl->commands, args->values[i]);
+		if (!command)
+			return help_unknown_command(ctl, family, args->values[i]);
+	}
+	return command ? help_print_command(command, stdout) : help_print(ctl, stdout);
 }
 
 const struct command command_help = {
 	.name = "help",
-	.synopsis = "[COMMAND]",
+	.synopsis = "[COMMAND]...",
 	.summary = "tell about a command",
-	.examples = "  actorctl help spawn\n",
-	.args_max = 1,
+	.examples = "  actorctl help spawn\n"
+		    "  actorctl help pg watch\n",
+	.args_max = 2,
 	.run = help_run,
 };
 
@@ -139,24 +156,29 @@ static void complete_options(const struct option_spec *options)
 		printf("--%s%s\n", o->name, o->value == OPTION_VALUE ? "=" : "");
 }
 
-/* Silent whatever happens: the user is in the middle of typing. */
-static void complete_names(const struct ctl *ctl, enum actor_join_mode mode)
+/*
+ * One name a line of what @method of @daemon answers. Silent whatever happens: the user is in the midst of
+ * typing.
+ */
+static void complete_live(const struct ctl *ctl, const char *daemon, const char *method, json_t *take_args)
 {
-	bool actors = mode == ACTOR_JOIN_BROKER;
-	const struct destination to = {.name = actors ? NAME_BROKER : NAME_SPAWNER};
+	bool processes = !strcmp(daemon, NAME_SPAWNER);
+	const actor_dest to = actor_named(daemon);
 	struct session_error error;
 	struct session *session;
 	json_t *list = NULL;
 	const json_t *entry;
 	size_t i;
 
-	if (session_try_open(ctl, mode, COMPLETE_TIMEOUT_MS, &session))
+	if (session_try_open(
+		    ctl, processes ? ACTOR_JOIN_SPAWNER : ACTOR_JOIN_BROKER, COMPLETE_TIMEOUT_MS, &session)) {
+		json_decref(take_args);
 		return;
-	if (!session_ask(session, &to, actors ? "names" : "ls", json_array(), COMPLETE_TIMEOUT_MS, &list,
-		    &error)) {
+	}
+	if (!session_ask(session, &to, method, take_args, COMPLETE_TIMEOUT_MS, &list, &error)) {
 		json_array_foreach(list, i, entry) {
 			const char *name =
-				actors ? json_string_value(json_array_get(entry, 0)) : child_name(entry);
+				processes ? child_name(entry) : json_string_value(json_array_get(entry, 0));
 
 			if (name)
 				output_text(name), putchar('\n');
@@ -167,21 +189,35 @@ static void complete_names(const struct ctl *ctl, enum actor_join_mode mode)
 	session_close(session);
 }
 
+/* NULL: there is none, or nothing was said. */
+static const struct command *complete_command(const struct ctl *ctl, const char *const words[], size_t n)
+{
+	const struct command *command = n ? ctl_command_find(ctl->commands, words[0]) : NULL;
+
+	return command && command->family && n > 1 ? ctl_command_find(command->family, words[1]) : command;
+}
+
 static int complete_run(struct ctl *ctl, const struct args *args)
 {
-	const char *what = args->values[0];
-	const struct command *command;
+	const struct command *command = complete_command(ctl, args->values + 1, args->n_values - 1);
+	const char *what = args->values[0], *more = args->n_values > 1 ? args->values[1] : NULL;
 
 	if (!strcmp(what, "commands")) {
-		for (const struct command *const *c = ctl->commands; *c; c++)
+		for (const struct command *const *c = command ? command->family
+						      : more  ? NULL
+							      : ctl->commands;
+			c && *c; c++)
 			if ((*c)->summary)
-				puts((*c)->name);
+				puts(ctl_command_word(*c));
 	} else if (!strcmp(what, "processes")) {
-		complete_names(ctl, ACTOR_JOIN_SPAWNER);
+		complete_live(ctl, NAME_SPAWNER, "ls", json_array());
 	} else if (!strcmp(what, "names")) {
-		complete_names(ctl, ACTOR_JOIN_BROKER);
+		complete_live(ctl, NAME_BROKER, "names", json_array());
+	} else if (!strcmp(what, "scopes")) {
+		complete_live(ctl, NAME_BROKER, "pg_scopes", json_array());
+	} else if (!strcmp(what, "pgs")) {
+		complete_live(ctl, NAME_BROKER, "pg_groups", json_pack("[s]", more ? more : ACTOR_PG_SCOPE));
 	} else if (!strcmp(what, "options")) {
-		command = args->n_values > 1 ? ctl_command_find(ctl, args->values[1]) : NULL;
 		if (command)
 			complete_options(command->options);
 		complete_options(ctl_global_options);
@@ -189,11 +225,14 @@ static int complete_run(struct ctl *ctl, const struct args *args)
 	return CTL_OK;
 }
 
-/* For tools/completion: `__complete commands | processes | names | options COMMAND`, one word a line. */
+/*
+ * For tools/completion, one word a line: `__complete commands [FAMILY] | processes | names | scopes |
+ * pgs [SCOPE] | options COMMAND...`
+ */
 const struct command command_complete = {
 	.name = "__complete",
-	.synopsis = "commands|processes|names|options [COMMAND]",
+	.synopsis = "commands|processes|names|scopes|pgs|options [WORD]...",
 	.args_min = 1,
-	.args_max = 2,
+	.args_max = 3,
 	.run = complete_run,
 };

@@ -20,7 +20,7 @@ static int call_run(struct ctl *ctl, const struct args *args)
 {
 	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS);
 	const char *to = args->values[0], *method = args->values[1];
-	struct destination destination;
+	actor_dest destination;
 	struct buf request = BUF_INIT;
 	json_t *result = NULL;
 	struct session_error error;
@@ -65,7 +65,7 @@ const struct command command_call = {
 static int send_run(struct ctl *ctl, const struct args *args)
 {
 	const char *to = args->values[0], *method = args->values[1];
-	struct destination destination;
+	actor_dest destination;
 	struct buf request = BUF_INIT;
 	struct session *session;
 	actor_ref ref;

@@ -5,24 +5,49 @@
 
 #include "libactor/protocol/names.h"
 #include "tools/commands/commands.h"
+#include "tools/lib/duration.h"
 #include "tools/lib/json.h"
 #include "tools/view/message.h"
 #include "tools/view/output.h"
 #include "tools/view/session.h"
 #include "tools/view/table.h"
+#include "tools/view/wait.h"
+
+/* 0: it does not wait. */
+static int whereis_wait_ms(const struct ctl *ctl, const struct args *args, int64_t *ret)
+{
+	const char *wait = args_value(args, "wait");
+
+	*ret = args_has(args, "wait") ? ctl_timeout_ms(ctl, ACTOR_FOREVER) : 0;
+	if (!wait || (!duration_parse(wait, ret) && *ret))
+		return 0;
+	return ctl_fail(
+		ctl, CTL_USAGE, "usage", "write seconds, or 100ms, 2s, 1m", "'%s' is no time to wait", wait);
+}
 
 static int whereis_run(struct ctl *ctl, const struct args *args)
 {
 	const char *name = args->values[0];
+	char after[DURATION_TEXT_MAX];
 	struct session *session;
+	int64_t wait_ms;
 	actor_ref ref;
 	int r, status;
 
-	status = session_open(ctl, ACTOR_JOIN_BROKER, &session);
+	status = whereis_wait_ms(ctl, args, &wait_ms);
+	if (!status)
+		status = session_open(ctl, ACTOR_JOIN_BROKER, &session);
 	if (status)
 		return status;
-	r = session_whereis(session, name, &ref);
-	if (r == -ESRCH) {
+	if (wait_ms)
+		wait_note_later(ctl, "waiting for an actor with the name %.64s", name);
+	r = wait_ms ? session_whereis_wait(session, name, wait_ms, &ref)
+		    : session_whereis(session, name, &ref);
+	wait_note_cancel();
+	if (r == -ETIMEDOUT && wait_ms) {
+		status = ctl_fail(ctl, CTL_TIMEOUT, "timeout", "see actorctl names",
+			"no actor has had the name '%s' within %s", name, duration_format(wait_ms, after));
+	} else if (r == -ESRCH) {
 		status = ctl_fail(ctl, CTL_NO_NAME, ERROR_NOPROC, "see actorctl names",
 			"no actor has the name '%s'", name);
 	} else if (r) {
@@ -44,11 +69,18 @@ static int whereis_run(struct ctl *ctl, const struct args *args)
 	return status;
 }
 
+static const struct option_spec whereis_options[] = {
+	{0, "wait", OPTION_OPTIONAL, "TIME", "wait until some actor has it: for ever, or --timeout, or TIME"},
+	{0},
+};
+
 const struct command command_whereis = {
 	.name = "whereis",
-	.synopsis = "NAME",
+	.synopsis = "[--wait[=TIME]] NAME",
 	.summary = "show which actor has a name",
-	.examples = "  actorctl whereis counter\n",
+	.examples = "  actorctl whereis counter\n"
+		    "  actorctl whereis --wait=10s counter\n",
+	.options = whereis_options,
 	.args_min = 1,
 	.args_max = 1,
 	.run = whereis_run,
@@ -91,7 +123,7 @@ static int names_print_table(struct ctl *ctl, const json_t *names)
 
 static int names_run(struct ctl *ctl, const struct args *args)
 {
-	const struct destination broker = {.name = NAME_BROKER};
+	const actor_dest broker = actor_named(NAME_BROKER);
 	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS);
 	json_t *pairs = NULL, *names, *request = json_array();
 	struct session_error error;

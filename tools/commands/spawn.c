@@ -181,7 +181,7 @@ static int spawn_wait(struct spawn *spawn, const struct args *args)
 /* As `ls` knows it now; NULL: it is not listed, or nobody answers. */
 static json_t *spawn_look(struct spawn *spawn, int64_t timeout_ms)
 {
-	const struct destination spawner = {.name = NAME_SPAWNER};
+	const actor_dest spawner = actor_named(NAME_SPAWNER);
 	json_t *children = NULL, *child = NULL;
 	struct session_error error;
 
@@ -220,7 +220,7 @@ static int spawn_ask_once(struct spawn *spawn, json_t **ret, struct session_erro
 		.interrupted = spawn_interrupted,
 		.arg = spawn,
 	};
-	struct question question = {.name = spawn->name, .method = "spawn"};
+	struct question question = {.name = spawn->name, .to = actor_named(NAME_SPAWNER), .method = "spawn"};
 
 	mp_put_array(&question.args, 3);
 	child_spec_put(&question.args, &spawn->spec);
@@ -268,7 +268,7 @@ static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *re
 /* The first of base, base.2, base.3 … that nobody is listed under. */
 static bool spawn_next_name(struct spawn *spawn, const char *base)
 {
-	const struct destination spawner = {.name = NAME_SPAWNER};
+	const actor_dest spawner = actor_named(NAME_SPAWNER);
 	json_t *children = NULL, *names = json_object();
 	struct session_error error;
 	const json_t *child;
@@ -314,7 +314,7 @@ static int spawn_ask_named(struct spawn *spawn, json_t **ret, struct session_err
  */
 static int spawn_fail_exec(struct spawn *spawn, const struct session_error *error)
 {
-	const struct destination spawner = {.name = NAME_SPAWNER};
+	const actor_dest spawner = actor_named(NAME_SPAWNER);
 	struct session_error ignored;
 	json_t *child = spawn_look(spawn, CTL_TIMEOUT_DEFAULT_MS), *gone = NULL;
 	enum ctl_exit status = CTL_FAILED;

@@ -391,7 +391,7 @@ const struct command command_up = {
 /* How many processes are not down yet; -1: nobody answers any more. */
 static int down_count(struct session *session)
 {
-	const struct destination spawner = {.name = NAME_SPAWNER};
+	const actor_dest spawner = actor_named(NAME_SPAWNER);
 	struct session_error error;
 	json_t *children = NULL;
 	const json_t *child;
@@ -413,7 +413,7 @@ static int down_count(struct session *session)
  */
 static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 {
-	const struct destination spawner = {.name = NAME_SPAWNER};
+	const actor_dest spawner = actor_named(NAME_SPAWNER);
 	struct session_error error;
 	int64_t ask_ms = ctl_timeout_ms(ctl, DOWN_ASK_MS);
 	json_t *nothing = NULL;

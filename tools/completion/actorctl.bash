@@ -3,7 +3,7 @@
 _actorctl()
 {
 	local cur prev words cword split
-	local command='' i skip='' dir=()
+	local command='' verb='' scope='' i n=0 skip='' dir=()
 
 	if declare -F _init_completion >/dev/null; then
 		_init_completion -n = || return
@@ -18,25 +18,30 @@ _actorctl()
 	for ((i = 1; i < cword; i++)); do
 		if [[ -n $skip ]]; then
 			[[ $skip == dir ]] && dir=(--runtime-dir "${words[i]}")
+			[[ $skip == scope ]] && scope=${words[i]}
 			skip=''
 			continue
 		fi
 		case ${words[i]} in
 		--runtime-dir) skip=dir ;;
 		--runtime-dir=*) dir=("${words[i]}") ;;
-		--pass)
-		COMPREPLY=($(compgen -v -- "$cur"))
-		return ;;
-	-t | --timeout | -n | --name | --lines | -r | --restart | --backoff | -e | --env | --pass | --cwd | --stop-timeout | -s | --signal | --log-dir)
-			skip=value ;;
+		--scope=*) scope=${words[i]#*=} ;;
+		--scope) skip=scope ;;
+		-t | --timeout | -n | --name | --lines | -r | --restart | --backoff | -e | --env | --pass | --cwd | --stop-timeout | -s | --signal | --log-dir | --key)
+			skip=value
+			[[ $command == pg && ${words[i]} == -s ]] && skip=scope ;;
 		--)	[[ $command == spawn ]] && { _actorctl_command "$i"; return; } ;;
 		-*) ;;
 		*)
 			if [[ -z $command ]]; then
 				command=${words[i]}
+			elif [[ $command == pg && -z $verb ]]; then
+				verb=${words[i]}
 			elif [[ $command == spawn ]]; then
 				_actorctl_command $((i - 1))
 				return
+			else
+				n=$((n + 1))
 			fi ;;
 		esac
 	done
@@ -45,26 +50,30 @@ _actorctl()
 	--runtime-dir | --cwd | --log-dir)
 		COMPREPLY=($(compgen -d -- "$cur"))
 		return ;;
+	--pass)
+		COMPREPLY=($(compgen -v -- "$cur"))
+		return ;;
 	-r | --restart)
 		[[ $command == spawn ]] && COMPREPLY=($(compgen -W 'permanent transient temporary' -- "$cur"))
 		return ;;
-	-s | --signal)
+	-s | --signal | --scope)
+		[[ $command == pg ]] && { _actorctl_names scopes; return; }
 		COMPREPLY=($(compgen -A signal -- "SIG${cur#SIG}"))
 		[[ $cur == SIG* ]] || COMPREPLY=("${COMPREPLY[@]#SIG}")
 		return ;;
-	-t | --timeout | -n | --name | --lines | --backoff | -e | --env | --stop-timeout)
+	-t | --timeout | -n | --name | --lines | --backoff | -e | --env | --stop-timeout | --key)
 		return ;;
 	esac
 
 	case $cur in
 	--wait=*)
-		COMPREPLY=($(compgen -W 'up ready exit none' -- "${cur#*=}"))
+		[[ $command == spawn ]] && COMPREPLY=($(compgen -W 'up ready exit none' -- "${cur#*=}"))
 		return ;;
 	--color=*)
 		COMPREPLY=($(compgen -W 'auto always never' -- "${cur#*=}"))
 		return ;;
 	-*)
-		COMPREPLY=($(compgen -W "$(actorctl __complete options $command 2>/dev/null)" -- "$cur"))
+		COMPREPLY=($(compgen -W "$(actorctl __complete options $command $verb 2>/dev/null)" -- "$cur"))
 		[[ ${COMPREPLY[*]} == *= ]] && compopt -o nospace
 		return ;;
 	esac
@@ -73,7 +82,10 @@ _actorctl()
 	'')
 		COMPREPLY=($(compgen -W "$(actorctl __complete commands 2>/dev/null)" -- "$cur")) ;;
 	help)
-		COMPREPLY=($(compgen -W "$(actorctl __complete commands 2>/dev/null)" -- "$cur")) ;;
+		((n)) && command=${words[cword-1]} || command=''
+		COMPREPLY=($(compgen -W "$(actorctl __complete commands $command 2>/dev/null)" -- "$cur")) ;;
+	pg)
+		_actorctl_pg ;;
 	ls | status | stop | start | restart | kill | rm | logs)
 		_actorctl_names processes ;;
 	call | send | describe | whereis | names)
@@ -90,7 +102,22 @@ _actorctl_names()
 
 	while IFS= read -r name; do
 		[[ $name == "$cur"* ]] && COMPREPLY+=("$(printf %q "$name")")
-	done < <(timeout 0.2 actorctl "${dir[@]}" __complete "$1" 2>/dev/null)
+	done < <(timeout 0.2 actorctl "${dir[@]}" __complete "$@" 2>/dev/null)
+}
+
+# Of the verb, the scope and the n arguments that were seen.
+_actorctl_pg()
+{
+	case $verb$n in
+	'0')
+		COMPREPLY=($(compgen -W "$(actorctl __complete commands pg 2>/dev/null)" -- "$cur")) ;;
+	ls0)
+		_actorctl_names scopes ;;
+	join1 | leave1)
+		_actorctl_names names ;;
+	members0 | join0 | leave0 | watch0 | cast0 | call0)
+		_actorctl_names pgs ${scope:+"$scope"} ;;
+	esac
 }
 
 # Everything behind `spawn --` is another command line.

@@ -20,10 +20,17 @@ const struct option_spec ctl_global_options[] = {
 	{0},
 };
 
-const struct command *ctl_command_find(const struct ctl *ctl, const char *name)
+const char *ctl_command_word(const struct command *command)
 {
-	for (const struct command *const *c = ctl->commands; *c; c++)
-		if (!strcmp((*c)->name, name))
+	const char *space = strrchr(command->name, ' ');
+
+	return space ? space + 1 : command->name;
+}
+
+const struct command *ctl_command_find(const struct command *const *commands, const char *word)
+{
+	for (const struct command *const *c = commands; *c; c++)
+		if (!strcmp(ctl_command_word(*c), word))
 			return *c;
 	return NULL;
 }

@@ -50,7 +50,7 @@ struct ctl {
 };
 
 struct command {
-	const char *name;
+	const char *name;                  /* of one of a family: both words, "pg ls" */
 	const char *synopsis;              /* what follows the name */
 	const char *summary;               /* one line for the list of commands; NULL: not listed */
 	const char *examples;              /* indented by two, each line ends with a newline */
@@ -60,11 +60,14 @@ struct command {
 	int args_min;
 	int args_max; /* -1: any number */
 	int (*run)(struct ctl *ctl, const struct args *args);
+	const struct command *const *family; /* its commands, NULL at the end: the next word says which */
 };
 
 extern const struct option_spec ctl_global_options[];
 
-const struct command *ctl_command_find(const struct ctl *ctl, const char *name); /* NULL: there is none */
+/* By its last word, the only one of most. NULL: there is none. */
+const struct command *ctl_command_find(const struct command *const *commands, const char *word);
+const char *ctl_command_word(const struct command *command);
 
 /*
  * Says that it failed, and how to go on: "actorctl: <message>; <hint>". @code is the word for programs

@@ -13,19 +13,21 @@
 
 #define MESSAGE_BYTES_MAX (16u << 20) /* one link carries no more at once */
 
-int message_destination(const struct ctl *ctl, const char *text, struct destination *ret)
+int message_destination(const struct ctl *ctl, const char *text, actor_dest *ret)
 {
+	actor_ref ref;
+
 	if (text[0] != '<') {
 		if (!*text || strlen(text) > 255)
 			return ctl_fail(ctl, CTL_USAGE, "bad_name", "a name has 1 to 255 bytes",
 				"'%.40s' cannot be a name", text);
-		*ret = (struct destination){.name = text};
+		*ret = actor_named(text);
 		return 0;
 	}
-	*ret = (struct destination){0};
-	if (actor_ref_parse(text, &ret->ref))
+	if (actor_ref_parse(text, &ref))
 		return ctl_fail(ctl, CTL_USAGE, "bad_ref",
 			"a ref looks like '<1f.2.1>', in quotes for the shell", "'%s' is no ref", text);
+	*ret = actor_to(ref);
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 #include "tools/view/session.h"
 
 /* A name, or a ref as "<node.group.serial>". 0, or the exit status after the failure was told. */
-int message_destination(const struct ctl *ctl, const char *text, struct destination *ret);
+int message_destination(const struct ctl *ctl, const char *text, actor_dest *ret);
 
 /*
  * Each text is one JSON value, "@FILE" or "-" (stdin). @ret: the body, an array, for the caller to deinit.

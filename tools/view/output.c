@@ -60,6 +60,11 @@ void output_json_line(const json_t *value)
 	putchar('\n');
 }
 
+char *output_json_text(const json_t *value)
+{
+	return json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(output_digits(value)));
+}
+
 void output_text(const char *text)
 {
 	for (; *text; text++)

@@ -14,6 +14,9 @@ void output_json(const struct ctl *ctl, const json_t *value);
 /* The same, on one line wherever it goes. */
 void output_json_line(const json_t *value);
 
+/* The same as text, for the caller to free. NULL: no memory, or no value. */
+char *output_json_text(const json_t *value);
+
 /* Text of unknown origin, e.g. a name: control characters become '?'. */
 void output_text(const char *text);
 

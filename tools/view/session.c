@@ -18,15 +18,16 @@
 /* How many questions are under way at once. With thousands of them, the others wait for a free place. */
 #define SESSION_IN_FLIGHT_MAX 500
 #define SESSION_NAMES_SAID    8
+#define SESSION_WAIT_ONCE_MS  (INT64_C(3600) * 1000) /* the broker waits for a name for a day at most */
 
 /*
- * A session with the broker asks one question at a time, of any size. A session with the supervisor can have
- * many questions under way at once; each is asked by an actor of its own.
+ * A session of one question at a time has a client. A session with the supervisor, and one for many questions
+ * to actors, has a group: each question is asked by an actor of its own.
  */
 struct session {
 	const struct ctl *ctl;
-	actor_client *client; /* set in a session with the broker, else NULL */
-	actor_group *group;   /* set in a session with the supervisor, else NULL */
+	actor_client *client; /* NULL: group */
+	actor_group *group;   /* NULL: client */
 	int group_fd;
 };
 
@@ -38,10 +39,10 @@ static void session_say(const char *line, void *arg)
 	snprintf(session_said, sizeof(session_said), "%s", line);
 }
 
-int session_try_open(
-	const struct ctl *ctl, enum actor_join_mode mode, int64_t timeout_ms, struct session **ret)
+static struct actor_group_options session_options(
+	const struct ctl *ctl, enum actor_join_mode mode, int64_t timeout_ms)
 {
-	struct actor_group_options options = {
+	return (struct actor_group_options){
 		.name = "actorctl",
 		.runtime_dir = ctl->runtime_dir,
 		.mode = mode,
@@ -49,14 +50,19 @@ int session_try_open(
 		.ignore_token = true,
 		.log = session_say,
 	};
+}
+
+static int session_make(
+	const struct ctl *ctl, enum actor_join_mode mode, bool many, int64_t timeout_ms, struct session **ret)
+{
+	struct actor_group_options options = session_options(ctl, mode, timeout_ms);
 	struct session *session = calloc(1, sizeof(*session));
 	int r;
 
 	if (!session)
 		return -ENOMEM;
 	session->ctl = ctl;
-	r = mode == ACTOR_JOIN_SPAWNER ? actor_group_new(&session->group, &options)
-				       : actor_client_new(&session->client, &options);
+	r = many ? actor_group_new(&session->group, &options) : actor_client_new(&session->client, &options);
 	if (r) {
 		free(session);
 		return r;
@@ -66,6 +72,12 @@ int session_try_open(
 		session->group_fd = actor_group_get_fd(session->group);
 	*ret = session;
 	return 0;
+}
+
+int session_try_open(
+	const struct ctl *ctl, enum actor_join_mode mode, int64_t timeout_ms, struct session **ret)
+{
+	return session_make(ctl, mode, mode == ACTOR_JOIN_SPAWNER, timeout_ms, ret);
 }
 
 int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int error)
@@ -114,6 +126,26 @@ int session_open(const struct ctl *ctl, enum actor_join_mode mode, struct sessio
 	int r = session_try_open(ctl, mode, ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS), ret);
 
 	return r ? session_fail_open(ctl, mode, -r) : 0;
+}
+
+int session_open_many(const struct ctl *ctl, struct session **ret)
+{
+	int r = session_make(ctl, ACTOR_JOIN_BROKER, true, ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS), ret);
+
+	return r ? session_fail_open(ctl, ACTOR_JOIN_BROKER, -r) : 0;
+}
+
+int session_join(const struct ctl *ctl, enum actor_join_mode mode, actor_group **ret)
+{
+	struct actor_group_options options =
+		session_options(ctl, mode, ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS));
+	int r = actor_group_new(ret, &options);
+
+	if (r)
+		return session_fail_open(ctl, mode, -r);
+	/* before the first dispatch: the descriptor covers timers only from now on */
+	(void)actor_group_get_fd(*ret);
+	return 0;
 }
 
 struct session *session_close(struct session *session)
@@ -184,7 +216,7 @@ static int session_answer(int r, actor_msg *reply, json_t **ret, struct session_
 	return r;
 }
 
-/* ---- many questions to the supervisor ---- */
+/* ---- many questions ---- */
 
 struct asker {
 	struct question *question;
@@ -201,12 +233,15 @@ static int asker_init(actor *self, const void *arg)
 static int asker_call(actor *self, struct question *question)
 {
 	actor_msg *args = NULL, *reply = NULL;
-	int r = session_pack(&question->args, &args);
+	int r;
+
+	if (question->same_args)
+		buf_append(&question->args, question->same_args->data, question->same_args->size_bytes);
+	r = session_pack(&question->args, &args);
 
 	if (r)
 		return r;
-	r = actor_call_msg(
-		self, actor_named(NAME_SPAWNER), question->method, question->timeout_ms, &args, &reply);
+	r = actor_call_msg(self, question->to, question->method, question->timeout_ms, &args, &reply);
 	actor_msg_free(args);
 	return session_answer(r, reply, &question->ret, &question->error);
 }
@@ -320,7 +355,7 @@ void session_ask_all(struct session *session, struct question *questions, size_t
 
 /* ---- one question ---- */
 
-int session_call(struct session *session, const struct destination *to, const char *method, struct buf args,
+int session_call(struct session *session, const actor_dest *to, const char *method, struct buf args,
 	int64_t timeout_ms, json_t **ret, struct session_error *ret_error)
 {
 	actor_msg *msg = NULL, *reply = NULL;
@@ -328,7 +363,8 @@ int session_call(struct session *session, const struct destination *to, const ch
 
 	*ret_error = (struct session_error){0};
 	if (session->group) {
-		struct question question = {.method = method, .args = args, .timeout_ms = timeout_ms};
+		struct question question = {
+			.to = *to, .method = method, .args = args, .timeout_ms = timeout_ms};
 
 		session_ask_all(session, &question, 1, NULL);
 		*ret = question.ret;
@@ -338,26 +374,24 @@ int session_call(struct session *session, const struct destination *to, const ch
 	r = session_pack(&args, &msg);
 	if (r)
 		return r;
-	r = actor_client_call_msg(session->client, to->name ? actor_named(to->name) : actor_to(to->ref),
-		method, timeout_ms, &msg, &reply);
+	r = actor_client_call_msg(session->client, *to, method, timeout_ms, &msg, &reply);
 	actor_msg_free(msg);
 	return session_answer(r, reply, ret, ret_error);
 }
 
-int session_ask(struct session *session, const struct destination *to, const char *method, json_t *args,
+int session_ask(struct session *session, const actor_dest *to, const char *method, json_t *args,
 	int64_t timeout_ms, json_t **ret, struct session_error *ret_error)
 {
 	return session_call(session, to, method, session_args(args), timeout_ms, ret, ret_error);
 }
 
-int session_send(struct session *session, const struct destination *to, const char *method, struct buf args)
+int session_send(struct session *session, const actor_dest *to, const char *method, struct buf args)
 {
 	actor_msg *msg = NULL;
 	int r = session_pack(&args, &msg);
 
 	if (!r)
-		r = actor_client_cast_msg(
-			session->client, to->name ? actor_named(to->name) : actor_to(to->ref), method, &msg);
+		r = actor_client_cast_msg(session->client, *to, method, &msg);
 	actor_msg_free(msg);
 	return r;
 }
@@ -365,6 +399,19 @@ int session_send(struct session *session, const struct destination *to, const ch
 int session_whereis(struct session *session, const char *name, actor_ref *ret)
 {
 	return actor_client_whereis(session->client, name, ret);
+}
+
+int session_whereis_wait(struct session *session, const char *name, int64_t timeout_ms, actor_ref *ret)
+{
+	int64_t left_ms = timeout_ms, round_ms;
+	int r;
+
+	do {
+		round_ms = timeout_ms < 0 || left_ms > SESSION_WAIT_ONCE_MS ? SESSION_WAIT_ONCE_MS : left_ms;
+		r = actor_client_whereis_wait(session->client, name, round_ms, ret);
+		left_ms -= round_ms;
+	} while (r == -ETIMEDOUT && (timeout_ms < 0 || left_ms > 0));
+	return r;
 }
 
 /* ---- refusals of the supervisor ---- */
@@ -468,7 +515,7 @@ int session_check_name(const struct ctl *ctl, const char *name)
 int session_ask_spawner(struct session *session, const char *verb, const char *name, const char *method,
 	json_t *args, int64_t timeout_ms, json_t **ret)
 {
-	const struct destination spawner = {.name = NAME_SPAWNER};
+	const actor_dest spawner = actor_named(NAME_SPAWNER);
 	struct session_error error;
 	int r = name ? session_check_name(session->ctl, name) : 0;
 

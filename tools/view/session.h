@@ -18,19 +18,17 @@ struct session;
 
 /* 0, or the exit status after the failure was told. */
 int session_open(const struct ctl *ctl, enum actor_join_mode mode, struct session **ret);
-/* The same without a word: negative errno. */
+/* The same, for many questions to actors at once. */
+int session_open_many(const struct ctl *ctl, struct session **ret);
+/* An actor group, for who runs it himself; ended with actor_group_free(). */
+int session_join(const struct ctl *ctl, enum actor_join_mode mode, actor_group **ret);
+/* Without a word: negative errno. */
 int session_try_open(
 	const struct ctl *ctl, enum actor_join_mode mode, int64_t timeout_ms, struct session **ret);
 struct session *session_close(struct session *session);
 
 /* Says why a node cannot be reached. @error: positive errno. Returns the exit status. */
 int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int error);
-
-/* Whom to ask: a name or a ref. */
-struct destination {
-	const char *name; /* NULL: @ref */
-	actor_ref ref;
-};
 
 /* What the other end said when it said no; empty strings when it said nothing. */
 struct session_error {
@@ -48,17 +46,19 @@ struct buf session_args(json_t *args);
  * Return: 0 and *ret (may be a JSON null), or a negative errno as of actor_call(); -EREMOTEIO fills
  * @ret_error.
  */
-int session_call(struct session *session, const struct destination *to, const char *method, struct buf args,
+int session_call(struct session *session, const actor_dest *to, const char *method, struct buf args,
 	int64_t timeout_ms, json_t **ret, struct session_error *ret_error);
 /* The same, with session_args(@args). */
-int session_ask(struct session *session, const struct destination *to, const char *method, json_t *args,
+int session_ask(struct session *session, const actor_dest *to, const char *method, json_t *args,
 	int64_t timeout_ms, json_t **ret, struct session_error *ret_error);
 
-/* One of several requests to the supervisor that are under way at the same time. */
+/* One of several requests that are under way at the same time. */
 struct question {
-	const char *name; /* the child it is about */
+	const char *name; /* what it is about, for people */
+	actor_dest to;
 	const char *method;
-	struct buf args; /* as of session_call() */
+	struct buf args;             /* as of session_call() */
+	const struct buf *same_args; /* instead, of several alike; borrowed */
 	int64_t timeout_ms;
 
 	/* set when it is answered */
@@ -81,14 +81,17 @@ struct vigil {
 };
 
 /*
- * session_ask_all() - ask the supervisor everything at once, then wait for all the answers
+ * session_ask_all() - ask everything at once, then wait for all the answers
+ * @session: with the supervisor, or of session_open_many()
  * INT and TERM: it is said that what was asked for goes on without us, and the program ends by that signal.
  */
 void session_ask_all(
 	struct session *session, struct question *questions, size_t n, const struct vigil *vigil);
 
-int session_send(struct session *session, const struct destination *to, const char *method, struct buf args);
+int session_send(struct session *session, const actor_dest *to, const char *method, struct buf args);
 int session_whereis(struct session *session, const char *name, actor_ref *ret);
+/* Waits until somebody has it. @timeout_ms: or ACTOR_FOREVER. -ETIMEDOUT: nobody had it. */
+int session_whereis_wait(struct session *session, const char *name, int64_t timeout_ms, actor_ref *ret);
 
 /* 0, or the exit status after it was told that no process can have this name. */
 int session_check_name(const struct ctl *ctl, const char *name);

@@ -742,6 +742,8 @@ ACTOR_EXPORT int actor_client_cast(
 ACTOR_EXPORT int actor_client_cast_msg(
 	actor_client *client, actor_dest to, const char *method, actor_msg **take_args);
 ACTOR_EXPORT int actor_client_whereis(actor_client *client, const char *name, actor_ref *ret);
+ACTOR_EXPORT int actor_client_whereis_wait(
+	actor_client *client, const char *name, int64_t timeout_ms, actor_ref *ret);
 ACTOR_EXPORT int actor_client_monitor(actor_client *client, actor_ref who, uint64_t *ret_monitor);
 /*
  * The next cast sent to this client: *ret_msg; or the next monitor gone off: *ret_msg is NULL and the rest is

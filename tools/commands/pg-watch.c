@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pg watch: who is in a process group, and who comes and goes */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libactor/protocol/names.h"
+#include "tools/commands/commands.h"
+#include "tools/lib/json.h"
+#include "tools/view/message.h"
+#include "tools/view/output.h"
+#include "tools/view/pg.h"
+#include "tools/view/wait.h"
+
+struct watch {
+	struct ctl *ctl;
+	struct pg_name pg; /* NULL: all */
+	bool watching;     /* what is there was told */
+	int r;             /* why it cannot */
+};
+
+struct watcher {
+	struct watch *watch;
+};
+
+/* One line. @take_metadata NULL: no memory, or malformed. */
+static void watch_tell(const struct watch *watch, const char *event, const char *scope, const char *group,
+	actor_ref ref, json_t *id, json_t *take_metadata)
+{
+	const char *gap = watch->ctl->stdout_is_tty ? "  " : "\t";
+	json_t *metadata = take_metadata ? take_metadata : json_null();
+	char text[ACTOR_REF_TEXT_MAX], *shown;
+
+	actor_ref_format(ref, text);
+	if (watch->ctl->json) {
+		json_t *line = json_pack("{sssssss{ss}sOsO}", "event", event, "scope", scope, "group", group,
+			"ref", "$ref", text, "id", id, "metadata", metadata);
+
+		output_json_line(line);
+		json_decref(line);
+	} else {
+		shown = output_json_text(metadata);
+		printf(watch->ctl->stdout_is_tty ? "%-5s%s" : "%s%s", event, gap);
+		output_text(scope);
+		fputs(gap, stdout);
+		output_text(group);
+		printf("%s%s%s%s\n", gap, text, gap, shown ? shown : "?");
+		free(shown);
+	}
+	json_decref(metadata);
+}
+
+/* [[scope, group, [[ref, id, metadata] …]] …] */
+static void watch_tell_snapshot(const struct watch *watch, const json_t *groups)
+{
+	const json_t *group, *entry;
+	size_t i, j;
+
+	json_array_foreach(groups, i, group) {
+		json_array_foreach(json_array_get(group, 2), j, entry) {
+			const char *scope = json_string_value(json_array_get(group, 0));
+			const char *name = json_string_value(json_array_get(group, 1));
+			const char *text = json_ref_text(json_array_get(entry, 0));
+			actor_ref ref;
+
+			if (scope && name && text && !actor_ref_parse(text, &ref))
+				watch_tell(watch, "is", scope, name, ref, json_array_get(entry, 1),
+					json_incref(json_array_get(entry, 2)));
+		}
+	}
+}
+
+static int watcher_init(actor *self, const void *arg)
+{
+	struct watcher *watcher = actor_state(self);
+
+	watcher->watch = *(struct watch *const *)arg;
+	return actor_cast(self, actor_to(actor_self(self)), "begin", "");
+}
+
+static int watcher_begin(actor *self, const actor_msg *msg)
+{
+	struct watch *watch = ((struct watcher *)actor_state(self))->watch;
+	actor_msg *snapshot = NULL;
+	uint64_t monitor;
+	size_t size_bytes;
+	const void *body;
+	json_t *groups;
+
+	(void)msg;
+	watch->r = actor_pg_monitor(self, watch->pg.scope ? watch->pg.scope : "",
+		watch->pg.group ? watch->pg.group : "", &monitor, &snapshot);
+	if (watch->r)
+		return actor_stop(self, actor_self(self), NULL);
+	watch->watching = true;
+	body = actor_msg_body(snapshot, &size_bytes);
+	groups = json_body_read(body, size_bytes);
+	watch_tell_snapshot(watch, groups);
+	json_decref(groups);
+	actor_msg_free(snapshot);
+	return 0;
+}
+
+static int watcher_pg(actor *self, uint64_t monitor, const struct actor_pg_event *event)
+{
+	struct watch *watch = ((struct watcher *)actor_state(self))->watch;
+	json_t *id = json_integer((json_int_t)event->id);
+
+	(void)monitor;
+	watch_tell(watch, event->joined ? "join" : "leave", event->scope, event->group, event->who, id,
+		json_body_read(event->metadata, event->metadata_bytes));
+	json_decref(id);
+	return 0;
+}
+
+static const struct actor_method watcher_methods[] = {
+	{.name = "begin", .on_cast = watcher_begin},
+	{0},
+};
+
+static const struct actor_behavior watcher_behavior = {
+	.name = "watcher",
+	.state_size = sizeof(struct watcher),
+	.methods = watcher_methods,
+	.init = watcher_init,
+	.on_pg = watcher_pg,
+};
+
+/* True: somebody ended it, or nobody reads any more. False: the watcher has ended. */
+static bool watch_until_asked(actor_group *group, const struct wait_signals *signals)
+{
+	struct pollfd fds[3] = {{.fd = actor_group_get_fd(group), .events = POLLIN},
+		{.fd = signals->fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
+
+	for (;;) {
+		bool alive = actor_group_dispatch(group) > 0;
+
+		if (fflush(stdout) || ferror(stdout))
+			return true;
+		if (!alive)
+			return false;
+		if (poll(fds, 3, -1) < 0 && errno != EINTR)
+			return true;
+		if (wait_signals_take(signals) || fds[2].revents)
+			return true;
+	}
+}
+
+static int watch_run(struct ctl *ctl, const struct args *args)
+{
+	struct watch watch = {.ctl = ctl}, *arg = &watch;
+	struct wait_signals signals;
+	actor_group *group;
+	int r, status;
+
+	status = pg_of_args(ctl, args, &watch.pg);
+	if (!args->n_values && !args_has(args, "scope"))
+		watch.pg.scope = NULL;
+	if (!status)
+		status = session_join(ctl, ACTOR_JOIN_BROKER, &group);
+	if (status)
+		return status;
+	wait_signals_begin(&signals);
+	r = actor_group_spawn(group, &watcher_behavior, &arg, NULL, NULL);
+	if (r)
+		status = ctl_fail_errno(ctl, -r, NULL, "cannot watch");
+	else if (watch_until_asked(group, &signals))
+		status = CTL_OK;
+	else if (watch.watching)
+		status = ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", "watch the new one",
+			"the node has ended, and another one has its place");
+	else
+		status = message_fail(ctl, "watch", watch.pg.group ? watch.pg.group : "process groups", "",
+			watch.r ? watch.r : -ENOTCONN, NULL, CTL_TIMEOUT_DEFAULT_MS);
+	actor_group_free(group);
+	wait_signals_end(&signals);
+	return status;
+}
+
+static const struct option_spec watch_options[] = {
+	{'s', "scope", OPTION_VALUE, "SCOPE", "the scope (default pg with GROUP, else all)"},
+	{0},
+};
+
+const struct command command_pg_watch = {
+	.name = "pg watch",
+	.synopsis = "[-s SCOPE] [GROUP]",
+	.summary = "show the members, then who joins and leaves",
+	.examples = "  actorctl pg watch workers\n"
+		    "  actorctl pg watch -s app\n"
+		    "  actorctl --json pg watch\n",
+	.details =
+		"A line for each member that is there, \"is\", then one for each change, \"join\" or \"leave\": scope, group, ref,\n"
+		"metadata; with --json an object a line. Without GROUP of all process groups of the scope, without a scope of all.\n"
+		"It goes on over a restart of the broker; Ctrl-C ends it.\n",
+	.options = watch_options,
+	.args_max = 1,
+	.run = watch_run,
+};
