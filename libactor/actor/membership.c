@@ -399,6 +399,8 @@ int membership_asked(struct actor *self, const actor_msg *msg, actor_from *from)
 	const char *scope, *name;
 	int r;
 
+	if (self->group->is_service)
+		return actor_reply_error(from, ERROR_PERMISSION, "a daemon's actor joins no process group");
 	if (actor_msg_unpack(msg, "ss", &scope, &name) < 0)
 		return actor_reply_error(from, ERROR_BAD_ARGS, "it takes a scope and a group");
 	r = !strcmp(msg->method, METHOD_PG_JOIN) ? actor_pg_join(self, scope, name)

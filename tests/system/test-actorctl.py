@@ -1129,6 +1129,7 @@ def pg_join_and_leave_of_who_cannot_say_why():
     assert fails("pg", "join", "glasses", "nobody", rc=4, says="cannot make nobody join glasses: there is no such actor")["code"] == "noproc"
     fails("pg", "join", "glasses", "<1.2.3>", rc=4, says="no such actor")
     fails("pg", "join", "glasses", "$broker", rc=6, says=r"make \$broker join glasses: it answered no_method")
+    fails("pg", "join", "glasses", "$spawner", rc=8, says="a daemon's actor joins no process group")
     error = fails("pg", "leave", "glasses", "twin.glass", rc=6,
                   says="twin.glass is no member of 'glasses' in scope 'pg'; see actorctl pg members")
     assert error["code"] == "not_joined", error
