@@ -62,11 +62,6 @@ static uint64_t pg_hash(const struct hash *table, struct wire_str scope, struct 
 	return hash_of_bytes(table, scope.s, scope.len) * 31 + hash_of_bytes(table, name.s, name.len);
 }
 
-static bool str_equal(struct wire_str a, struct wire_str b)
-{
-	return a.len == b.len && !memcmp(a.s, b.s, a.len);
-}
-
 struct own_pg *own_pg_find(actor_group *group, struct wire_str scope, struct wire_str name)
 {
 	struct hash_node *node = hash_first(&group->own_pgs, pg_hash(&group->own_pgs, scope, name));
@@ -74,7 +69,7 @@ struct own_pg *own_pg_find(actor_group *group, struct wire_str scope, struct wir
 	for (; node; node = hash_next(node)) {
 		struct own_pg *pg = container_of(node, struct own_pg, node);
 
-		if (str_equal(pg->scope, scope) && str_equal(pg->name, name))
+		if (wire_str_equal(pg->scope, scope) && wire_str_equal(pg->name, name))
 			return pg;
 	}
 	return NULL;

@@ -10,15 +10,10 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/util/buf.h"
 
-static bool str_equal(struct wire_str a, struct wire_str b)
-{
-	return a.len == b.len && !memcmp(a.s, b.s, a.len);
-}
-
 bool pg_monitor_covers(const struct pg_monitor *monitor, struct wire_str scope, struct wire_str name)
 {
-	return (!monitor->scope.s || str_equal(monitor->scope, scope)) &&
-	       (!monitor->name.s || str_equal(monitor->name, name));
+	return (!monitor->scope.s || wire_str_equal(monitor->scope, scope)) &&
+	       (!monitor->name.s || wire_str_equal(monitor->name, name));
 }
 
 bool pg_is_covered(const actor_group *group, struct wire_str scope, struct wire_str name)
@@ -29,20 +24,15 @@ bool pg_is_covered(const actor_group *group, struct wire_str scope, struct wire_
 	return false;
 }
 
-/* As actor_pg_handle() reads it: [joined, scope, name, ref, id, metadata]. */
+/* As actor_pg_handle() reads it: [joined, scope, name, [ref, id, metadata]]. */
 static void put_event(struct buf *b, struct wire_str scope, struct wire_str name,
 	const struct roll_member *member, bool joined)
 {
-	mp_put_array(b, 6);
+	mp_put_array(b, 4);
 	mp_put_bool(b, joined);
 	mp_put_str(b, scope.s, scope.len);
 	mp_put_str(b, name.s, name.len);
-	mp_put_ref(b, member->ref);
-	mp_put_uint(b, member->id);
-	if (member->meta_bytes)
-		mp_put_raw(b, member->meta, member->meta_bytes);
-	else
-		mp_put_nil(b);
+	roll_put(b, member);
 }
 
 void pg_monitor_tell(const struct pg_monitor *monitor, struct wire_str scope, struct wire_str name,
@@ -93,7 +83,7 @@ int actor_pg_handle(struct actor *self, const actor_msg *msg)
 	name[s.len] = 0;
 	event.scope = scope;
 	event.group = name;
-	if (mp_skip(&r) < 0 || mp_read_uint(&r, &event.id) < 0)
+	if (mp_read_array(&r, &n) < 0 || mp_skip(&r) < 0 || mp_read_uint(&r, &event.id) < 0)
 		return 0;
 	event.metadata = r.at;
 	event.metadata_bytes = (size_t)(r.end - r.at);

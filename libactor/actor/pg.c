@@ -40,11 +40,6 @@ int pg_check_names(const char **scope, const char *name)
 		       : -EINVAL;
 }
 
-static bool str_equal(struct wire_str a, struct wire_str b)
-{
-	return a.len == b.len && !memcmp(a.s, b.s, a.len);
-}
-
 struct actor_pg *actor_pg_of(struct actor *self)
 {
 	if (!self->pg) {
@@ -71,7 +66,7 @@ struct pg_copy *pg_copy_find(actor_group *group, struct wire_str scope, struct w
 	for (; node; node = hash_next(node)) {
 		struct pg_copy *copy = container_of(node, struct pg_copy, node);
 
-		if (str_equal(copy->scope, scope) && str_equal(copy->name, name))
+		if (wire_str_equal(copy->scope, scope) && wire_str_equal(copy->name, name))
 			return copy;
 	}
 	return NULL;
@@ -436,7 +431,8 @@ static void end_unsaid(struct hash_node *node, void *arg)
 	struct roll_member *member;
 	uint32_t at = 0;
 
-	if ((unsaid->scope.s && !str_equal(unsaid->scope, copy->scope)) || copy->told_at == unsaid->told_at)
+	if ((unsaid->scope.s && !wire_str_equal(unsaid->scope, copy->scope)) ||
+		copy->told_at == unsaid->told_at)
 		return;
 	while ((member = roll_next(&copy->roll, &at)))
 		copy_end(copy, member);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "actor/actor.h"
 #include "libactor/util/buf.h"
@@ -43,6 +44,10 @@ static inline struct wire_str wire_str(const char *s, size_t len)
 	return (struct wire_str){s, len};
 }
 struct wire_str wire_cstr(const char *s);
+static inline bool wire_str_equal(struct wire_str a, struct wire_str b)
+{
+	return a.len == b.len && !memcmp(a.s, b.s, a.len);
+}
 
 /* Whom a frame is for: a ref, or a name when name.s is set. */
 struct wire_dest {
