@@ -108,6 +108,15 @@ static bool never(void *arg)
 	return false;
 }
 
+/* Whatever kept it from being asked may have said so at once: others run meanwhile. */
+static int wait_until(struct multicall *all, int64_t until_ns)
+{
+	int r = all->self ? actor_park(all->self, until_ns)
+			  : loop_pump(&all->group->loop, never, NULL, until_ns);
+
+	return r == -ECANCELED ? r : 0;
+}
+
 static int start_all(struct multicall *all)
 {
 	int r = 0;
@@ -125,8 +134,8 @@ static int start_all(struct multicall *all)
 			if (until_ns > all->deadline_ns)
 				until_ns = all->deadline_ns;
 			r = target_start(all, &all->targets[i], until_ns);
-			if (r == 0 && !all->self && !all->targets[i].started)
-				(void)loop_pump(&all->group->loop, never, NULL, until_ns);
+			if (r == 0 && !all->targets[i].started)
+				r = wait_until(all, until_ns);
 		}
 	}
 	return r;

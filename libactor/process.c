@@ -138,6 +138,8 @@ int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, acto
 			r = send_vcall(self->group, self, &to, method, deadline_ns, ret_msg, format, args);
 			va_end(args);
 		}
+		if (r == -ENXIO)
+			r = -ESRCH;
 		if (r != -ESRCH && r != -ENOTCONN && r != -ECONNRESET)
 			return r;
 		again_ns = deadline_after_ms(clock_now_ns(), SPAWNER_AGAIN_MS);

@@ -60,7 +60,8 @@ static void look_at_own(struct actor *self, void *arg)
 {
 	struct busy *busy = arg;
 
-	if (busy->found || self == busy->sender || !mailbox_is_full(&self->mailbox))
+	if (busy->found || self == busy->sender || self->status == ACTOR_ENDING ||
+		!mailbox_is_full(&self->mailbox))
 		return;
 	busy->found = true;
 	busy->who = self->ref;

@@ -113,6 +113,10 @@ bool send_again(struct send *send, int *r)
 		return false;
 	if (how == ACTOR_DEST_PG_LEAST)
 		pg_call_end(send->group, tried);
+	if (*r == -ENXIO) {
+		*r = -ESRCH;
+		return false;
+	}
 	if (*r != -ESRCH || how == ACTOR_DEST_NAME)
 		return false;
 	if (send->deadline_ns == SEND_BLOCK_MAX)

@@ -254,7 +254,8 @@ int actor_reply_error(actor_from *to, const char *error, const char *text, ...)
 	va_start(args, text);
 	vsnprintf(line, sizeof(line), text ? text : "", args);
 	va_end(args);
-	from_refuse(from, error, line);
+	/* without a text it would say that the call never came (docs/protocol.md §3) */
+	from_refuse(from, error, !line[0] && !strcmp(error, ERROR_NOPROC) ? "so the actor says" : line);
 	return 0;
 }
 

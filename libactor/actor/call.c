@@ -97,6 +97,8 @@ void call_answered(actor_group *group, uint64_t id, actor_msg *take_reply)
 		return;
 	}
 	error = take_reply->error ? call_error_number(take_reply->error) : 0;
+	call->said_noproc = error == -ESRCH && take_reply->text && *take_reply->text &&
+			    actor_ref_equal(take_reply->sender, call->callee);
 	if (error && error != -EREMOTEIO)
 		take_reply = actor_msg_free(take_reply);
 	call_finish(call, error, take_reply);
@@ -354,5 +356,5 @@ int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to
 		*ret_msg = wait.reply;
 	else
 		actor_msg_free(wait.reply);
-	return wait.error;
+	return wait.call.said_noproc ? -ENXIO : wait.error;
 }

@@ -21,6 +21,7 @@ struct call {
 	 * only link
 	 */
 	actor_ref callee;
+	bool said_noproc;      /* the callee itself did: it has handled the call */
 	struct list peer_link; /* struct peer.calls */
 	struct timer timer;
 	/* Exactly once. reply is NULL unless error is 0 or -EREMOTEIO, and then taken. */
@@ -47,6 +48,9 @@ bool call_may_be_answered(actor_group *group, uint64_t id, const struct peer *pe
 /* An answer came. Unknown ids are late replies. */
 void call_answered(actor_group *group, uint64_t id, actor_msg *take_reply);
 int call_error_number(const char *error_name);
-/* Parks @self (or pumps, outside a handler) until the answer is there. */
+/*
+ * Parks @self (or pumps, outside a handler) until the answer is there. -ESRCH: it came to nobody; -ENXIO: the
+ * callee handled it and answered `noproc`, which is -ESRCH for who called.
+ */
 int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,
 	const void *args, size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg);

@@ -161,13 +161,17 @@ int actor_pg_monitor(
 		return -EINVAL;
 	of_scope = *scope ? wire_cstr(scope) : wire_str(NULL, 0);
 	of_name = *name ? wire_cstr(name) : wire_str(NULL, 0);
-	r = of_name.s ? pg_know(self->group, self, scope, name, CALL_TIMEOUT_DEFAULT_MS, &copy)
-		      : pg_watch_wait(self->group, self, of_scope, of_name, CALL_TIMEOUT_DEFAULT_MS);
-	if (r < 0)
-		return r;
+	/* there before it is asked: whoever ends the last other one meanwhile must not end the watch */
 	monitor = monitor_new(self, of_scope, of_name);
 	if (!monitor)
 		return -ENOMEM;
+	r = of_name.s ? pg_know(self->group, self, scope, name, CALL_TIMEOUT_DEFAULT_MS, &copy)
+		      : pg_watch_wait(self->group, self, of_scope, of_name, CALL_TIMEOUT_DEFAULT_MS);
+	if (r < 0) {
+		monitor_end(&monitor);
+		return r;
+	}
+	monitor->asked = true;
 	r = ret_snapshot ? snapshot_make(monitor, ret_snapshot) : 0;
 	if (r < 0) {
 		monitor_end(&monitor);

@@ -59,7 +59,7 @@ void pg_tell(actor_group *group, struct wire_str scope, struct wire_str name,
 	list_for_each(it, &group->pg_monitors) {
 		const struct pg_monitor *monitor = container_of(it, struct pg_monitor, by_group);
 
-		if (pg_monitor_covers(monitor, scope, name))
+		if (monitor->asked && pg_monitor_covers(monitor, scope, name))
 			pg_monitor_tell(monitor, scope, name, member, joined);
 	}
 }

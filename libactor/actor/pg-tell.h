@@ -16,6 +16,7 @@ struct actor;
 struct pg_monitor {
 	uint64_t id;
 	struct actor *watcher;
+	bool asked;                  /* the broker has answered: before that it counts, but is told nothing */
 	struct list by_watcher;      /* actor_pg.monitors */
 	struct list by_group;        /* group->pg_monitors */
 	struct wire_str scope, name; /* in text; scope.s NULL: all, name.s NULL: all of the scope */

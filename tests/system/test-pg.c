@@ -118,6 +118,76 @@ static int on_join_fat(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", r);
 }
 
+/* It is here, and says that it is not. */
+static int on_deny(actor *self, const actor_msg *msg, actor_from *from)
+{
+	total.notes++;
+	return actor_reply_error(from, "noproc", NULL);
+}
+
+static int slow_end_init(actor *self, const void *arg)
+{
+	return actor_pg_join(self, NULL, arg);
+}
+
+static void slow_end_terminate(actor *self, const struct actor_cause *cause)
+{
+	(void)actor_sleep(self, 100);
+}
+
+static const struct actor_method slow_end_methods[] = {{.name = "note", .on_cast = on_note}, {0}};
+static const struct actor_behavior slow_end_behavior = {.name = "slow_end",
+	.state_size = sizeof(struct extra),
+	.methods = slow_end_methods,
+	.init = slow_end_init,
+	.terminate = slow_end_terminate,
+	.mailbox_max_messages = 1};
+
+/* A cast to all while one of this process is ending, and has a full mailbox. */
+static int on_cast_while_ending(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *group;
+	actor_ref ending;
+	int r;
+
+	if (actor_msg_unpack(msg, "s", &group) < 0)
+		return -EINVAL;
+	r = actor_spawn(self, &slow_end_behavior, group, &ending);
+	if (r == 0)
+		r = actor_stop(self, ending, NULL);
+	if (r == 0)
+		r = actor_cast(self, actor_to(ending), "note", "");
+	for (int i = 0; i < 3 && r == 0; i++)
+		r = actor_sleep(self, 0); /* it is in terminate */
+	if (r == 0)
+		r = actor_cast(self, actor_to_pg_all(NULL, group), "note", "");
+	return actor_reply(from, "i", r);
+}
+
+/* Another actor of this process asks for events of a scope while this one ends the only monitor of it. */
+static int on_rival_monitors(actor *self, const actor_msg *msg, actor_from *from)
+{
+	uint64_t mine;
+	actor_ref rival;
+	int r;
+
+	r = actor_pg_monitor(self, "contested", "", &mine, NULL);
+	if (r == 0)
+		r = actor_spawn(self, &extra_behavior, NULL, &rival);
+	if (r == 0)
+		r = actor_cast(self, actor_to(rival), "monitor_contested", "");
+	if (r == 0)
+		r = actor_sleep(self, 0); /* it has asked, and waits */
+	if (r == 0)
+		(void)actor_pg_demonitor(self, mine);
+	return r < 0 ? actor_reply(from, "i", r) : actor_reply(from, "r", rival);
+}
+
+static int on_monitor_contested(actor *self, const actor_msg *msg)
+{
+	return actor_pg_monitor(self, "contested", "", &monitor, NULL);
+}
+
 static int on_leave(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const char *scope, *group;
@@ -418,6 +488,10 @@ static const struct actor_method member_methods[] = {
 	{.name = "join", .on_call = on_join},
 	{.name = "join_with", .on_call = on_join_with},
 	{.name = "join_fat", .on_call = on_join_fat},
+	{.name = "deny", .on_call = on_deny},
+	{.name = "cast_while_ending", .on_call = on_cast_while_ending},
+	{.name = "rival_monitors", .on_call = on_rival_monitors},
+	{.name = "monitor_contested", .on_cast = on_monitor_contested},
 	{.name = "leave", .on_call = on_leave},
 	{.name = "members", .on_call = on_members},
 	{.name = "extra", .on_call = on_extra},
@@ -451,8 +525,11 @@ static const struct actor_behavior member_behavior = {.name = "member",
 	.state_size = sizeof(struct extra),
 	.on_down = on_down,
 	.on_pg = on_pg};
-static const struct actor_behavior extra_behavior = {
-	.name = "extra", .methods = member_methods, .state_size = sizeof(struct extra), .init = extra_init};
+static const struct actor_behavior extra_behavior = {.name = "extra",
+	.methods = member_methods,
+	.state_size = sizeof(struct extra),
+	.init = extra_init,
+	.on_pg = on_pg};
 
 /* ---- processes ---- */
 
@@ -901,6 +978,45 @@ static void test_a_call_to_a_member_that_has_ended_is_made_to_another(void **sta
 	assert_int_equal(r, 0);
 }
 
+static void test_a_member_that_denies_itself_is_asked_once(void **state)
+{
+	int64_t one, other;
+
+	member_start(0);
+	member_start(1);
+	assert_int_equal(ask_int(0, "join", "ss", "pg", "pool"), 0);
+	assert_int_equal(ask_int(1, "join", "ss", "pg", "pool"), 0);
+	assert_int_equal(
+		actor_client_call(client, actor_to_pg(NULL, "pool"), "deny", LONG_MS, NULL, ""), -ESRCH);
+	(void)notes_of(0, &one);
+	(void)notes_of(1, &other);
+	assert_int_equal(one + other, 1);
+	assert_int_equal(members_of(0, "pool").n, 2);
+}
+
+static void test_a_cast_to_all_passes_by_who_is_ending(void **state)
+{
+	member_start(0);
+	assert_int_equal(ask_int(0, "cast_while_ending", "s", "pool"), 0);
+}
+
+static void test_a_monitor_lasts_although_the_one_before_ends_while_it_is_made(void **state)
+{
+	int64_t n = 0;
+	char text[4096];
+
+	member_start(0);
+	member_start(1);
+	actor_msg_free(ask_reply(actor_to(refs[0]), "rival_monitors", ""));
+	for (int i = 0; i < LONG_MS && n < 2; i++) {
+		assert_int_equal(ask_int(1, "join", "ss", "contested", "pool"), 0);
+		assert_int_equal(ask_int(1, "leave", "ss", "contested", "pool"), 0);
+		text[0] = 0;
+		n += events_of(0, text);
+		assert_true(i < 1000);
+	}
+}
+
 static void test_each_of_many_asked_is_a_reply_or_a_failure(void **state)
 {
 	int n, r[6], n_nobody;
@@ -1157,6 +1273,9 @@ int main(int argc, char **argv)
 		fact(test_messages_to_one_of_them_go_round),
 		fact(test_the_least_busy_one_is_asked),
 		fact(test_a_call_to_a_member_that_has_ended_is_made_to_another),
+		fact(test_a_member_that_denies_itself_is_asked_once),
+		fact(test_a_cast_to_all_passes_by_who_is_ending),
+		fact(test_a_monitor_lasts_although_the_one_before_ends_while_it_is_made),
 		fact(test_each_of_many_asked_is_a_reply_or_a_failure),
 		fact(test_who_monitors_is_told_of_each_change_once),
 		fact(test_the_newest_membership_is_left_first),

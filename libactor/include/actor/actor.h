@@ -499,9 +499,9 @@ ACTOR_EXPORT int actor_whereis_wait(actor *self, const char *name, int64_t timeo
 #define ACTOR_PG_SCOPE "pg"
 
 /*
- * 0; -EDQUOT at the limit of memberships (100,000 of one process); -EMSGSIZE (metadata of more than 4,096
- * bytes, or members of more than 8 MiB in all); -EINVAL; -ENOTCONN, -ETIMEDOUT: it is no member, though
- * others may have seen it as one.
+ * 0; -EDQUOT at the limit (100,000 memberships, or 4 MiB of metadata, of one process); -EMSGSIZE
+ * (metadata of more than 4,096 bytes, or members of more than 8 MiB in all); -EINVAL; -ENOTCONN,
+ * -ETIMEDOUT: it is no member, though others may have seen it as one.
  */
 ACTOR_EXPORT int actor_pg_join(actor *self, const char *scope, const char *group);
 /* @take_metadata: one value, told with the membership to whoever monitors; freed and set to NULL on 0. */
