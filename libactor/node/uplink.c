@@ -285,7 +285,6 @@ void uplink_turn(actor_group *group)
 
 int uplink_init(actor_group *group)
 {
-	list_init(&group->uplink.requests);
 	return timer_init(&group->loop, &group->uplink.timer, uplink_timer);
 }
 

@@ -484,6 +484,35 @@ static void parked(actor *self)
 	free(who);
 }
 
+/* A group that cannot be made for want of descriptors says so, and its program goes on. */
+static void test_a_group_without_descriptors_is_emfile(void **state)
+{
+	for (int i = 0; i < 16; i++) {
+		int status, first_free = dup(0);
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			struct actor_group_options options = {
+				.mode = i < 8 ? ACTOR_JOIN_NONE : ACTOR_JOIN_DIRECT,
+				.runtime_dir = "/nowhere"};
+			struct rlimit limit = {(rlim_t)(first_free + i % 8), (rlim_t)(first_free + i % 8)};
+			actor_group *group;
+			int r;
+
+			close(first_free);
+			if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+				_exit(2);
+			r = actor_group_new(&group, &options);
+			if (r == 0)
+				actor_group_free(group);
+			_exit(r == 0 || r == -EMFILE || r == -ENOTCONN ? 0 : 1);
+		}
+		close(first_free);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+}
+
 static void test_10000_actors_park_and_are_killed(void **state)
 {
 	story(parked);
@@ -903,6 +932,7 @@ int main(void)
 		cmocka_unit_test(test_a_second_answer_and_a_malformed_one_are_refused),
 		cmocka_unit_test(test_an_address_kept_by_an_actor_that_ended_leaks_nothing),
 		cmocka_unit_test(test_arguments_that_make_no_sense_are_refused),
+		cmocka_unit_test(test_a_group_without_descriptors_is_emfile),
 		cmocka_unit_test(test_10000_actors_park_and_are_killed),
 		cmocka_unit_test(test_100000_actors_monitors_and_timers_come_and_go),
 	};
