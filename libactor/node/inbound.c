@@ -38,8 +38,9 @@
 #define BYTES_PER_TURN  (256u << 10)
 
 /*
- * To a full mailbox, from a peer that was told to pause: far more than can be in flight (its backlog, the
- * socket, our unread).
+ * To a full mailbox from one peer, since it is full: far more than can be in flight (its backlog, the socket,
+ * our unread). A direct peer, which was told to pause, loses its link then. The broker forwards for many and
+ * is not told; of what it brings, casts are dropped and calls refused.
  */
 #define OVERFLOW_MAX_BYTES (16u << 20)
 #define UNREAD_MAX_BYTES   (4u << 20)  /* that a peer has not read: what it asks is put aside */

@@ -2,7 +2,7 @@
 /*
  * Who sends too fast is held back, at both ends of a link. A receiver with a full mailbox tells the peer to
  * pause, once for each actor; a sender that was told so, or whose frames the kernel does not take, parks
- * until it may go on.
+ * until it may go on. The broker is never told: it forwards for many.
  */
 #include "libactor/peer/pressure.h"
 

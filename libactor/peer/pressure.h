@@ -12,8 +12,8 @@ struct peer;
 struct task;
 
 /*
- * Tells the peer to hold back messages for @to, an actor of ours, once; @paused is its mailbox's list.
- * Returns what it has sent to the full mailbox since.
+ * Tells the peer, unless it is the broker, to hold back messages for @to, an actor of ours, once; @paused is
+ * its mailbox's list. Returns what it has sent to the full mailbox since.
  */
 uint64_t pause_tell(struct list *paused, actor_ref to, struct peer *peer, size_t received_bytes);
 void pauses_end(struct list *paused); /* there is room again: they may go on */
