@@ -128,15 +128,6 @@ static struct actor *client_actor(actor_client *client)
 	return actor_find(client->group, client->self.serial);
 }
 
-/*
- * What waits here waits by pumping, not by parking: `self` is NULL for the senders, so that they say -EAGAIN
- * instead of parking; that is answered by running the loop until there is room.
- */
-static bool client_never(void *arg)
-{
-	return false;
-}
-
 int actor_client_flush(actor_client *client, int64_t timeout_ms)
 {
 	return actor_group_flush(client->group, timeout_ms);
@@ -147,9 +138,13 @@ static void client_poll(actor_client *client)
 	loop_poll(&client->group->loop);
 }
 
+/*
+ * What waits here waits by pumping, not by parking: `self` is NULL for the senders, so that they say -EAGAIN
+ * instead of parking; that is answered by running the loop until there is room.
+ */
 static void client_pump(actor_client *client)
 {
-	(void)loop_pump(&client->group->loop, client_never, NULL, clock_now_ns() + MS_NS);
+	(void)loop_pump_until(&client->group->loop, clock_now_ns() + MS_NS);
 }
 
 /* @is_call: its time-out is over; else it is a cast, for which there is no room. */

@@ -274,11 +274,6 @@ static bool group_is_idle(void *arg)
 	return ((actor_group *)arg)->n_alive == 0;
 }
 
-static bool never(void *arg)
-{
-	return false;
-}
-
 static void group_tell_ready(actor_group *group)
 {
 	if (!group->told_ready && group->mode == ACTOR_JOIN_DIRECT && !group->is_service)
@@ -383,7 +378,7 @@ int actor_group_spawn_sized(actor_group *group, const struct actor_behavior *beh
 		self = actor_find(group, ref.serial);
 		if (r < 0 && self) {
 			actor_request_kill(self);
-			(void)loop_pump(&group->loop, never, NULL, clock_now_ns());
+			(void)loop_pump_until(&group->loop, clock_now_ns());
 		}
 	}
 	if (r == 0 && ret)

@@ -103,20 +103,6 @@ static bool is_known(const struct multicall *all, const actor_dest *to)
 	return !to->name || (all->group->mode != ACTOR_JOIN_DIRECT && to->to.by.how == ACTOR_DEST_NAME);
 }
 
-static bool never(void *arg)
-{
-	return false;
-}
-
-/* Whatever kept it from being asked may have said so at once: others run meanwhile. */
-static int wait_until(struct multicall *all, int64_t until_ns)
-{
-	int r = all->self ? actor_park(all->self, until_ns)
-			  : loop_pump(&all->group->loop, never, NULL, until_ns);
-
-	return r == -ECANCELED ? r : 0;
-}
-
 static int start_all(struct multicall *all)
 {
 	int r = 0;
@@ -134,8 +120,9 @@ static int start_all(struct multicall *all)
 			if (until_ns > all->deadline_ns)
 				until_ns = all->deadline_ns;
 			r = target_start(all, &all->targets[i], until_ns);
+			/* what kept it from being asked may have said so at once */
 			if (r == 0 && !all->targets[i].started)
-				r = wait_until(all, until_ns);
+				r = send_wait_until(all->group, all->self, until_ns);
 		}
 	}
 	return r;

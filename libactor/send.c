@@ -88,20 +88,17 @@ int send_find(struct send *send)
 	return r;
 }
 
-static bool never(void *arg)
+int send_wait_until(actor_group *group, struct actor *self, int64_t until_ns)
 {
-	return false;
+	int r = self ? actor_park(self, until_ns) : loop_pump_until(&group->loop, until_ns);
+
+	return r == -ETIMEDOUT ? 0 : r;
 }
 
 /* The name of one that is ending is not free yet. Whoever frees it tells the broker, not us. */
 static int wait_a_little(struct send *send)
 {
-	int64_t until_ns = deadline_after_ms(clock_now_ns(), FREED_SOON_MS);
-	int r;
-
-	r = send->self ? actor_park(send->self, until_ns)
-		       : loop_pump(&send->group->loop, never, NULL, until_ns);
-	return r == -ETIMEDOUT ? 0 : r;
+	return send_wait_until(send->group, send->self, deadline_after_ms(clock_now_ns(), FREED_SOON_MS));
 }
 
 bool send_again(struct send *send, int *r)

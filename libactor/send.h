@@ -50,6 +50,9 @@ int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *t
 int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
 	int64_t deadline_ns, const actor_msg *args, bool *ret_sent, actor_msg **ret_msg);
 
+/* Others run until then: parks @self, or pumps if it is NULL. 0, -ECANCELED, -EDEADLK. */
+int send_wait_until(actor_group *group, struct actor *self, int64_t until_ns);
+
 /* ---- to all members of a process group (send-pg.c) ---- */
 
 bool send_is_to_all(const actor_dest *to);

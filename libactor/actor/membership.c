@@ -13,6 +13,7 @@
 #include "libactor/message/msg.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
+#include "libactor/protocol/roll.h"
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
 
@@ -56,11 +57,6 @@ void memberships_deinit(actor_group *group)
 }
 
 /* ---- process groups and seats ---- */
-
-static uint64_t pg_hash(const struct hash *table, struct wire_str scope, struct wire_str name)
-{
-	return hash_of_bytes(table, scope.s, scope.len) * 31 + hash_of_bytes(table, name.s, name.len);
-}
 
 struct own_pg *own_pg_find(actor_group *group, struct wire_str scope, struct wire_str name)
 {
@@ -212,11 +208,6 @@ void own_pg_each(struct own_pg *pg, void (*fn)(struct actor *self, void *arg), v
 		fn(container_of(it, struct own_seat, by_pg)->actor, arg);
 }
 
-size_t own_pg_count(const struct own_pg *pg)
-{
-	return pg->n_memberships;
-}
-
 struct local {
 	uint64_t id;
 	actor_ref ref;
@@ -262,13 +253,8 @@ int actor_pg_local_members(actor *self, const char *scope, const char *name, act
 
 static void put_entry(struct buf *b, actor_ref ref, const struct own_membership *membership)
 {
-	mp_put_array(b, 3);
-	mp_put_ref(b, ref);
-	mp_put_uint(b, membership->id);
-	if (membership->meta.size_bytes)
-		mp_put_raw(b, membership->meta.data, membership->meta.size_bytes);
-	else
-		mp_put_nil(b);
+	roll_put_entry(b, &(struct roll_entry){
+				  ref, membership->id, membership->meta.data, membership->meta.size_bytes});
 }
 
 static void put_leave(struct buf *b, const char *scope, const char *name, uint64_t id)

@@ -24,7 +24,6 @@ void memberships_deinit(actor_group *group);
 struct own_pg *own_pg_find(actor_group *group, struct wire_str scope, struct wire_str name);
 /* Each actor of ours that is a member, once. @fn must not wait. */
 void own_pg_each(struct own_pg *pg, void (*fn)(struct actor *self, void *arg), void *arg);
-size_t own_pg_count(const struct own_pg *pg); /* memberships */
 
 /*
  * Somebody asks, by the call `$pg_join` or `$pg_leave` [scope, group], that @self joins or leaves. It does as

@@ -47,7 +47,7 @@ static bool is_watched_too(const struct pg_monitor *monitor)
 		const struct pg_monitor *other = container_of(it, struct pg_monitor, by_group);
 
 		if (other != monitor && !other->name.s && !other->scope.s == !monitor->scope.s &&
-			(!other->scope.s || pg_monitor_covers(other, monitor->scope, other->name)))
+			(!other->scope.s || wire_str_equal(other->scope, monitor->scope)))
 			return true;
 	}
 	return false;

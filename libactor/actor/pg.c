@@ -54,14 +54,14 @@ struct actor_pg *actor_pg_of(struct actor *self)
 
 /* ---- copies ---- */
 
-static uint64_t copy_hash(const struct hash *table, struct wire_str scope, struct wire_str name)
+uint64_t pg_hash(const struct hash *table, struct wire_str scope, struct wire_str name)
 {
 	return hash_of_bytes(table, scope.s, scope.len) * 31 + hash_of_bytes(table, name.s, name.len);
 }
 
 struct pg_copy *pg_copy_find(actor_group *group, struct wire_str scope, struct wire_str name)
 {
-	struct hash_node *node = hash_first(&group->pg_copies, copy_hash(&group->pg_copies, scope, name));
+	struct hash_node *node = hash_first(&group->pg_copies, pg_hash(&group->pg_copies, scope, name));
 
 	for (; node; node = hash_next(node)) {
 		struct pg_copy *copy = container_of(node, struct pg_copy, node);
@@ -80,7 +80,7 @@ static struct pg_copy *copy_make(actor_group *group, struct wire_str scope, stru
 		return copy;
 	copy = calloc(1, sizeof(*copy) + scope.len + 1 + name.len + 1);
 	if (!copy ||
-		hash_insert(&group->pg_copies, &copy->node, copy_hash(&group->pg_copies, scope, name)) < 0) {
+		hash_insert(&group->pg_copies, &copy->node, pg_hash(&group->pg_copies, scope, name)) < 0) {
 		free(copy);
 		return NULL;
 	}

@@ -53,6 +53,8 @@ void pgs_deinit(actor_group *group);
 
 /* Scope NULL: the default. -EINVAL: one is no name. */
 int pg_check_names(const char **scope, const char *name);
+/* Of a process group in a table of them. */
+uint64_t pg_hash(const struct hash *table, struct wire_str scope, struct wire_str name);
 
 /* NULL: out of memory. */
 struct actor_pg *actor_pg_of(struct actor *self);

@@ -273,6 +273,18 @@ int loop_pump(struct loop *loop, bool (*done)(void *arg), void *arg, int64_t dea
 	return loop->pump_result;
 }
 
+static bool never(void *arg)
+{
+	return false;
+}
+
+int loop_pump_until(struct loop *loop, int64_t until_ns)
+{
+	int r = loop_pump(loop, never, NULL, until_ns);
+
+	return r == -ETIMEDOUT ? 0 : r;
+}
+
 void loop_poll(struct loop *loop)
 {
 	loop->poll_only = true;

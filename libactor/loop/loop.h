@@ -68,6 +68,8 @@ void loop_deinit(struct loop *loop);
 int loop_add_polled(struct loop *loop, int fd);
 /* From outside: runs the loop until done(arg), or the deadline (-ETIMEDOUT). -EDEADLK inside a handler. */
 int loop_pump(struct loop *loop, bool (*done)(void *arg), void *arg, int64_t deadline_ns);
+/* From outside: runs the loop until then. 0, -EDEADLK. */
+int loop_pump_until(struct loop *loop, int64_t until_ns);
 /* Handles what is there, without waiting. */
 void loop_poll(struct loop *loop);
 

@@ -253,15 +253,20 @@ size_t roll_entry_bytes(size_t meta_bytes)
 	return 1 + MP_REF_BYTES + MP_INT_MAX_BYTES + (meta_bytes ? meta_bytes : 1);
 }
 
-void roll_put(struct buf *b, const struct roll_member *member)
+void roll_put_entry(struct buf *b, const struct roll_entry *entry)
 {
 	mp_put_array(b, 3);
-	mp_put_ref(b, member->ref);
-	mp_put_uint(b, member->id);
-	if (member->meta_bytes)
-		mp_put_raw(b, member->meta, member->meta_bytes);
+	mp_put_ref(b, entry->ref);
+	mp_put_uint(b, entry->id);
+	if (entry->meta_bytes)
+		mp_put_raw(b, entry->meta, entry->meta_bytes);
 	else
 		mp_put_nil(b);
+}
+
+void roll_put(struct buf *b, const struct roll_member *member)
+{
+	roll_put_entry(b, &(struct roll_entry){member->ref, member->id, member->meta, member->meta_bytes});
 }
 
 void roll_put_all(struct buf *b, const struct roll *roll)

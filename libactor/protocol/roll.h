@@ -73,6 +73,7 @@ bool roll_pick(struct roll *roll, enum roll_how how, uint64_t random, struct wir
 bool roll_pick_least(
 	struct roll *roll, uint64_t (*load)(actor_ref ref, void *arg), void *arg, actor_ref *ret);
 
+void roll_put_entry(struct buf *b, const struct roll_entry *entry);
 void roll_put(struct buf *b, const struct roll_member *member);
 void roll_put_all(struct buf *b, const struct roll *roll); /* the entries, without the array's head */
 int roll_read(struct mp_reader *r, struct roll_entry *ret);
