@@ -93,6 +93,24 @@ static void count(struct hash_node *node, void *arg)
 	census->n_of_pid += member->pid == census->pid;
 }
 
+#define CLIENTS_SHARE 8 /* the part of the places that supervised groups leave to clients */
+#define CLIENTS_MIN   2
+
+/* Is there a place for one supervised group more? Whoever looks after the node must still get in. */
+static bool supervised_fits(const struct admission *a)
+{
+	const struct broker *broker = a->broker;
+	const size_t kept = broker->limits.groups / CLIENTS_SHARE > CLIENTS_MIN
+				    ? broker->limits.groups / CLIENTS_SHARE
+				    : CLIENTS_MIN;
+	struct census census = {0};
+
+	if (broker->members.n_items + kept < broker->limits.groups)
+		return true;
+	hash_each(&a->broker->members, count, &census);
+	return broker->members.n_items - census.n_clients + kept < broker->limits.groups;
+}
+
 /*
  * Is there a place for one client more? Half of them are for supervised groups, which end when they are
  * refused; and one process has at most a quarter, so that who holds pipes and pipes keeps out nobody else.
@@ -141,6 +159,11 @@ static struct member *find_or_make(struct admission *a)
 			return NULL;
 		}
 		broker_pipe_close(member->pipe); /* it asks again: the first answer did not reach it */
+	}
+	if (!member && !a->newcomer && !supervised_fits(a)) {
+		refuse(a, ERROR_OVERLOADED,
+			"too many supervised groups for the limit of open files (ulimit -Hn) of this node");
+		return NULL;
 	}
 	if (!member)
 		member = member_new(broker, a->group);

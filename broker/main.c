@@ -24,6 +24,7 @@
 #include "broker/core.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/variables.h"
+#include "libactor/transport/guests.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/log.h"
@@ -34,7 +35,9 @@
 #define JOIN_TIMEOUT_MS 2000
 #define WINDOW_MS       1000
 #define EVENTS_PER_TURN 256 /* then what they wrote is sent and the clock is looked at */
-#define SPARE_FDS       128
+#define FILES_OWN       24  /* descriptors that are no group's and no guest's */
+#define GROUPS_MIN      8
+#define FILES_OF_GROUP  2 /* its pipe, and the directory of a long path */
 
 struct program {
 	struct transport *transport;
@@ -382,10 +385,11 @@ static int prepare_socket_dir(const char *runtime_dir)
 	return 0;
 }
 
-/* Every group costs up to three file descriptors; what is over is refused before they run out. */
+/* How many groups the descriptors suffice for; who is over is refused before they run out. 0: any number. */
 static size_t raise_file_limit(void)
 {
 	struct rlimit limit;
+	rlim_t reserve;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return 0;
@@ -393,7 +397,10 @@ static size_t raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
 		return 0;
-	return limit.rlim_cur > 2 * SPARE_FDS ? (limit.rlim_cur - SPARE_FDS) / 3 : 16;
+	reserve = FILES_OWN + guests_max();
+	return limit.rlim_cur > reserve + GROUPS_MIN * FILES_OF_GROUP
+		       ? (limit.rlim_cur - reserve) / FILES_OF_GROUP
+		       : GROUPS_MIN;
 }
 
 /* Until it ends, or the keeper does. */

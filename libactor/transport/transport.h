@@ -28,8 +28,9 @@
  * memory), and the sender's pipe_backlog_bytes() grows.
  *
  * Descriptors: a transport 3, a pipe 1 (while it waits for its peer up to 5), a door 1 and one per knock (at
- * most DOOR_KNOCKS_MAX), a server 1 and one per client (at most 257), a request 1; one more each for a path
- * over 107 bytes. nng: a transport 1 and the process 2, a pipe that dialled 1, one that listened 2.
+ * most guests_max()), a server 2 and one per client (at most guests_max() + 1), a request 1; one more each
+ * for a path over 107 bytes. nng: a transport 1 and the process 2, a pipe that dialled 1, one that listened
+ * 2.
  */
 #pragma once
 
@@ -42,7 +43,6 @@
 
 #define TRANSPORT_INBOUND_MAX_BYTES (4u << 20)
 #define TRANSPORT_BATCH_BYTES       (256u << 10) /* a message is closed when it reached this */
-#define DOOR_KNOCKS_MAX             256          /* more wait in the kernel's backlog */
 #define DOOR_FIRST_MAX_BYTES        64           /* of the first message */
 
 struct transport;

@@ -209,8 +209,10 @@ int keeper_recv(int fd, union keeper_record *ret_record, int fds[KEEPER_RECORD_F
 	}
 	if (!n && !n_fds)
 		return 0;
-	r = message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO
-							 : keeper_record_check(ret_record, (size_t)n, n_fds);
+	/* The kernel has closed what we had no descriptors for. */
+	r = message.msg_flags & MSG_CTRUNC  ? -EMFILE
+	    : message.msg_flags & MSG_TRUNC ? -EPROTO
+					    : keeper_record_check(ret_record, (size_t)n, n_fds);
 	if (r < 0) {
 		while (n_fds > 0)
 			close(fds[--n_fds]);

@@ -32,7 +32,7 @@ int keeper_send(int fd, const union keeper_record *record, const int *fds, size_
 /*
  * One record from a socket. fds has room for KEEPER_RECORD_FDS_MAX and belongs to the caller on success,
  * close-on-exec; nothing is left open on failure. 1 got one; 0 the other end is gone (EOF or reset); -EAGAIN
- * nothing there; -EPROTO.
+ * nothing there; -EMFILE no descriptor was left for what it carries, which is lost; -EPROTO.
  */
 int keeper_recv(int fd, union keeper_record *ret_record, int fds[KEEPER_RECORD_FDS_MAX], size_t *ret_n_fds);
 

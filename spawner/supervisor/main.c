@@ -27,6 +27,7 @@
 #include "libactor/node/service.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/variables.h"
+#include "libactor/transport/guests.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/log.h"
 #include "spawner/shared/marks.h"
@@ -35,7 +36,7 @@
 #include "spawner/supervisor/supervisor.h"
 
 #define HELLO_TIMEOUT_MS  10000
-#define FILES_OWN         32  /* descriptors of our own, and of the broker's output */
+#define FILES_OWN         28  /* descriptors of our own, and of the broker's output */
 #define FILES_CONTROL_MAX 128 /* for clients and their links; of few, a quarter */
 
 static void state_load(struct supervisor *supervisor, int fd)
@@ -210,7 +211,7 @@ static void limit_processes(struct supervisor *supervisor, struct node_config *c
 	if (files / 16 < OUTPUT_OPEN_MAX)
 		supervisor->outputs.open_max = (unsigned)(files / 16);
 	reserve = files / 4 < FILES_CONTROL_MAX ? files / 4 : FILES_CONTROL_MAX;
-	reserve += FILES_OWN + OUTPUT_LOG_FDS * supervisor->outputs.open_max;
+	reserve += FILES_OWN + guests_max() + OUTPUT_LOG_FDS * supervisor->outputs.open_max;
 	config->max_files = files;
 	config->max_processes = files > reserve + 2 ? (files - reserve) / 2 : 1;
 }

@@ -70,6 +70,11 @@ int supervisor_take_record(struct supervisor *supervisor, bool *ret_synced)
 		return 0;
 	if (r == 0)
 		supervisor_end_of_node(supervisor);
+	if (r == -EMFILE) {
+		/* limit_processes() keeps enough; the next one has all it is owed from the beginning */
+		log_error("no descriptor is left for what the keeper hands over: starting again");
+		exit(1);
+	}
 	if (r < 0) {
 		log_error("the keeper says what is not understood: %s", strerror(-r));
 		exit(1);

@@ -30,6 +30,7 @@
 #include "libactor/message/msg.h"
 #include "libactor/protocol/hello.h"
 #include "libactor/protocol/token.h"
+#include "libactor/transport/guests.h"
 #include "libactor/transport/transport.h"
 #include "tests/fact.h"
 
@@ -1429,7 +1430,7 @@ static void test_silent_connections_do_not_shut_the_door(void **state)
 	pid_t server = server_start("echo");
 	actor_ref to = find(client, "echo");
 	char path[200];
-	int fds[DOOR_KNOCKS_MAX + 50];
+	int fds[GUESTS_MAX + 50];
 
 	if (has_doors()) {
 		door_path(to, path);

@@ -1,15 +1,19 @@
-"""A node under low limits of open files: it works, or says which limit is too low. Arguments: actorctl, the counter example."""
+"""A node under low limits of open files: it works, or says which limit is too low. Arguments: actorctl, counter, caller."""
 
+import glob
+import json
 import os
 import resource
 import signal
+import socket
+import stat
 import subprocess
 import sys
 
 from node import Node, run_tests, until
 from rawpeer import Link
 
-actorctl, counter = (os.path.abspath(p) for p in sys.argv[1:3])
+actorctl, counter, caller = (os.path.abspath(p) for p in sys.argv[1:4])
 
 
 class LimitedNode(Node):
@@ -80,6 +84,72 @@ def a_program_gets_the_limit_that_the_node_was_started_with():
     node.down()
 
 
+def dial(path, n):
+    """So many connections that say nothing."""
+    held = []
+    for _ in range(n):
+        held.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        held[-1].connect(path)
+    return held
+
+
+def who_connects_and_says_nothing_keeps_out_nobody():
+    for limit in 64, 128, 256:
+        node = LimitedNode(limit)
+        node.ctl("spawn", "--name", "counter", "--wait=ready", "--backoff", "0", "--", counter)
+        daemons = node.ctl_json("status")
+        for place in "spawner", "broker":
+            held = dial(f"{node.root}/node/{place}.ipc", 300)
+            for i in range(1, 11):
+                pid = node.child("counter")["pid"]
+                os.kill(pid, signal.SIGKILL)
+                until(lambda: (c := node.child("counter"))["state"] == "ready" and c["pid"] != pid, (limit, place, "it is back"))
+                assert node.ctl("call", "counter", "add", "5").stdout.strip() == "5", (limit, place)
+            for connection in held:
+                connection.close()
+        after = node.ctl_json("status")
+        assert [daemons[d]["pid"] for d in ("broker", "supervisor")] == [after[d]["pid"] for d in ("broker", "supervisor")], limit
+        node.down()
+
+
+def who_says_nothing_at_a_small_group_keeps_out_nobody():
+    node = LimitedNode(1024)
+    node.ctl("spawn", "--name", "small", "--wait=ready", "--", "sh", "-c", f"ulimit -n 32; exec {counter} --name small")
+    calls = subprocess.Popen([caller, "small"], env=node.env, stdout=subprocess.PIPE, text=True)
+    assert calls.stdout.readline() == "calling\n"
+    doors = [path for path in glob.glob(f"{node.root}/node/g/*/*") if stat.S_ISSOCK(os.stat(path).st_mode)]
+    assert len(doors) >= 2, doors
+    held = [connection for door in doors for connection in dial(door, 60)]
+    stranger = subprocess.Popen([caller, "small", "20000"], env=node.env, stdout=subprocess.PIPE, text=True)
+    assert stranger.stdout.readline() == "calling\n", stranger.poll()
+    broker = node.ctl_json("status")["broker"]["pid"]
+    os.kill(broker, signal.SIGKILL)
+    until(lambda: node.ctl("--timeout", "1s", "call", "small", "get", rc=None).returncode == 0, "it is back at the next broker")
+    for client in calls, stranger:
+        client.send_signal(signal.SIGTERM)
+        said = json.loads(client.communicate()[0])
+        assert said["failures"] == 0, said
+    for connection in held:
+        connection.close()
+    node.down()
+
+
+def groups_leave_places_for_clients():
+    for limit in 100, 200:
+        node = LimitedNode(limit)
+        n = 0
+        while True:
+            p = node.ctl("spawn", "--name", f"c{n}", "--wait=ready", "--", counter, "--name", f"c{n}", rc=None)
+            if p.returncode:
+                break
+            n += 1
+        assert n >= 4, (limit, n)
+        assert "limit of open files" in p.stderr, p.stderr
+        assert node.ctl("call", "c0", "add", "1").stdout.strip() == "1"
+        assert node.ctl("whereis", "c1").returncode == 0
+        node.down()
+
+
 def hold_links(path):
     """All that one process gets."""
     links = []
@@ -140,5 +210,8 @@ run_tests([under_a_low_limit_programs_are_started,
            a_limit_that_is_too_low_for_anything_is_named,
            a_full_node_says_so_answers_and_comes_back,
            a_program_gets_the_limit_that_the_node_was_started_with,
+           who_connects_and_says_nothing_keeps_out_nobody,
+           who_says_nothing_at_a_small_group_keeps_out_nobody,
+           groups_leave_places_for_clients,
            one_process_that_holds_all_links_it_can_get_keeps_out_nobody,
            who_finds_no_place_is_told_so], last)

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libactor/transport/guests.h"
 #include "libactor/transport/native/internal.h"
 
 #define ACCEPT_PAUSE_MS 100
@@ -228,40 +229,69 @@ static void door_timeout(struct source *source)
 }
 
 /*
+ * The one that has been silent longest goes: 0. 1, *ret: it has spoken, or is over, and was not heard yet.
+ * -EBUSY: all wait for our answer.
+ */
+static int door_make_room(struct door *door, struct knock **ret)
+{
+	struct knock *knock;
+
+	if (list_is_empty(&door->silent))
+		return -EBUSY;
+	knock = container_of(door->silent.next, struct knock, node);
+	if (knock_read(knock) != 0) {
+		*ret = knock;
+		return 1;
+	}
+	knock_free(knock);
+	return 0;
+}
+
+/* The next of the backlog, as door_accept(). */
+static int door_accept_next(struct door *door, struct knock **ret)
+{
+	int r = 0;
+
+	if (door->old.fd >= 0) {
+		r = door_accept(door, door->old.fd, ret);
+		if (r == 0)
+			listener_close(door, &door->old);
+	}
+	return r == 0 ? door_accept(door, door->listener.fd, ret) : r;
+}
+
+/*
  * One that has something to read, or is new: 1. 0: nobody (for now); -EBUSY: somebody may wait, and cannot
  * come in now.
  */
 static int door_candidate(struct door *door, struct knock **ret)
 {
 	struct list *first = list_pop(&door->ready);
-	struct knock *knock;
-	int r = 0;
+	int r;
 
 	if (first) {
 		*ret = container_of(first, struct knock, ready);
 		return 1;
 	}
-	if (door->n_knocks >= DOOR_KNOCKS_MAX) {
-		if (list_is_empty(&door->silent)) {
-			door->acceptable = false;
-			door->full = true; /* all wait for our answer; knock_take() goes on */
-			door_watch(door, 0);
-			return -EBUSY;
-		}
-		knock = container_of(door->silent.next, struct knock, node);
-		if (knock_read(knock) != 0) { /* it has spoken, or is over, and was not heard yet */
-			*ret = knock;
+	if (door->n_knocks >= guests_max()) {
+		r = door_make_room(door, ret);
+		if (r > 0)
 			return 1;
+		if (r < 0) {
+			door->acceptable = false;
+			door->full = true; /* knock_take() goes on */
+			door_watch(door, 0);
+			return r;
 		}
-		knock_free(knock);
 	}
-	if (door->old.fd >= 0) {
-		r = door_accept(door, door->old.fd, ret);
-		if (r == 0)
-			listener_close(door, &door->old);
+	while ((r = door_accept_next(door, ret)) < 0 && guests_should_make_room(-r)) {
+		int room = door_make_room(door, ret);
+
+		if (room > 0)
+			return 1;
+		if (room < 0)
+			break;
 	}
-	if (r == 0)
-		r = door_accept(door, door->listener.fd, ret);
 	if (r > 0)
 		return 1;
 	door->acceptable = false;

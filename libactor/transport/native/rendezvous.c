@@ -4,8 +4,8 @@
  * words, the last of them with its highest bit set; the answer begins with the same trace.
  *
  * A client has one hello open at a time: until it is answered nothing more is read from it. When there are
- * too many connections the one that has been silent longest goes, so nobody can shut others out by
- * connecting.
+ * too many connections (guests_max()), or no descriptors, the one that has been silent longest goes, after a
+ * last look at what it wrote. So nobody can shut others out by connecting.
  *
  * The name of the socket may be taken away (by a cleaner of /tmp), and the directory with it: then nobody can
  * reach us any more, though nothing else is wrong. So inotify watches for that, and the socket is made anew.
@@ -19,10 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libactor/transport/guests.h"
 #include "libactor/transport/native/internal.h"
 
 #define HELLO_MAX_BYTES (64u << 10)
-#define CLIENTS_MAX     256
 #define ACCEPT_PAUSE_MS 100
 #define AGAIN_MS        200  /* between two tries to make the socket anew */
 #define LOOK_MS         2000 /* between two looks at its name, where inotify cannot be had */
@@ -53,6 +53,7 @@ struct server {
 	void *user;
 	struct list clients, asking, active;
 	unsigned n_clients;
+	bool starved; /* somebody could not be accepted: no descriptor, no memory */
 	uint64_t last_id;
 };
 
@@ -129,9 +130,10 @@ static void listener_handle(struct io *io, uint32_t events)
 
 	fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+		if (guests_should_make_room(errno)) {
 			transport_rewatch(transport, io, 0); /* it would tell us at once again */
-			source_set_timeout(&server->source, ACCEPT_PAUSE_MS);
+			server->starved = true;
+			source_ready(&server->source, false);
 		}
 		return;
 	}
@@ -148,7 +150,7 @@ static void listener_handle(struct io *io, uint32_t events)
 	server->n_clients++;
 	if (transport_watch(transport, &client->io, EPOLLIN) < 0)
 		client_free(client);
-	else if (server->n_clients > CLIENTS_MAX)
+	else if (server->n_clients > guests_max())
 		source_ready(&server->source, false);
 }
 
@@ -233,7 +235,7 @@ static void server_look(struct server *server)
 		return;
 	}
 	/* who has connected meanwhile is let in before the old one is closed */
-	for (unsigned n = 0; n < CLIENTS_MAX && server->n_clients <= CLIENTS_MAX; n++) {
+	for (unsigned n = 0, max = guests_max(); n < max && server->n_clients <= max; n++) {
 		unsigned before = server->n_clients;
 
 		listener_handle(&server->listener, EPOLLIN);
@@ -362,14 +364,40 @@ static int client_next(struct client *client, struct transport_event *ret)
 	return 1;
 }
 
+/* As client_next(), of the client that has been silent longest; if that has said nothing, it is over. */
+static int server_make_room(struct server *server, struct transport_event *ret)
+{
+	struct client *client = container_of(server->clients.next, struct client, node);
+	int r;
+
+	client->stream.readable = true;
+	r = client_next(client, ret);
+	if (r <= 0)
+		client_free(client);
+	return r;
+}
+
 static int server_next_event(struct source *source, struct transport_event *ret)
 {
 	struct server *server = server_of_source(source);
 	struct list *first;
 	int r;
 
-	while (server->n_clients > CLIENTS_MAX && !list_is_empty(&server->clients))
-		client_free(container_of(server->clients.next, struct client, node));
+	while (!list_is_empty(&server->clients) && (server->starved || server->n_clients > guests_max())) {
+		r = server_make_room(server, ret);
+		if (r > 0) {
+			source_ready(source, false);
+			return 1;
+		}
+		if (server->starved) {
+			server->starved = false;
+			transport_rewatch(source->transport, &server->listener, EPOLLIN);
+		}
+	}
+	if (server->starved) { /* nobody here can make room */
+		server->starved = false;
+		source_set_timeout(source, ACCEPT_PAUSE_MS);
+	}
 
 	while ((first = list_pop(&server->active))) {
 		struct client *client = container_of(first, struct client, active);

@@ -12,7 +12,8 @@
  *
  * A connection has a slot. It reads one message, which then lies with the user; nothing more is read from it
  * until the answer is written, which is also when the next message may come. Whoever does not say a whole
- * message in time is closed; when all slots are taken, the one that has been silent for longest goes first.
+ * message in time is closed; when all slots are taken (guests_max(), at most SLOTS_N), or there is no
+ * descriptor, the one that has been silent for longest goes first.
  */
 #include <endian.h>
 #include <errno.h>
@@ -27,6 +28,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "libactor/transport/guests.h"
 #include "libactor/transport/nng/internal.h"
 #include "libactor/util/clock.h"
 
@@ -173,22 +175,35 @@ static int slot_read(struct slot *slot)
 	return r;
 }
 
-/* One free slot, at the cost of the most silent connection if need be. NULL: all hellos lie with the user. */
-static struct slot *slot_take(struct server *server)
+/* The most silent connection goes: its slot. NULL: all hellos lie with the user. */
+static struct slot *slot_make_room(struct server *server)
 {
 	struct slot *oldest = NULL;
 
 	for (unsigned i = 0; i < SLOTS_N; i++) {
 		struct slot *slot = &server->slots[i];
 
-		if (slot->state == SLOT_FREE)
-			return slot;
 		if (slot_is_reading(slot) && (!oldest || slot->deadline_ns < oldest->deadline_ns))
 			oldest = slot;
 	}
 	if (oldest)
 		slot_close(oldest);
 	return oldest;
+}
+
+/* A free slot, at the cost of the most silent connection if need be; or NULL. */
+static struct slot *slot_take(struct server *server)
+{
+	struct slot *free_slot = NULL;
+	unsigned n_used = 0;
+
+	for (unsigned i = 0; i < SLOTS_N; i++) {
+		if (server->slots[i].state != SLOT_FREE)
+			n_used++;
+		else if (!free_slot)
+			free_slot = &server->slots[i];
+	}
+	return free_slot && n_used < guests_max() ? free_slot : slot_make_room(server);
 }
 
 /* ---- the thread ---- */
@@ -202,7 +217,12 @@ static void server_accept(struct server *server)
 
 	fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+		if (!guests_should_make_room(errno))
+			return;
+		pthread_mutex_lock(&server->source.transport->lock);
+		slot = slot_make_room(server);
+		pthread_mutex_unlock(&server->source.transport->lock);
+		if (!slot)
 			usleep(10000); /* it stays readable; others must close something first */
 		return;
 	}

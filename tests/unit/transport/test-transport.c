@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -25,6 +26,7 @@
 
 #include <cmocka.h>
 
+#include "libactor/transport/guests.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
@@ -871,6 +873,65 @@ static void test_a_request_ends_with_its_reason(void **state)
 	server_free(server);
 }
 
+/* Descriptors up to this number only; the old limit. */
+static rlim_t limit_files(rlim_t files)
+{
+	struct rlimit limit;
+	rlim_t before;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	before = limit.rlim_cur;
+	limit.rlim_cur = files;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return before;
+}
+
+#define SILENT_N 40
+
+static void dial_silently(const char *path, int fds[SILENT_N])
+{
+	for (int i = 0; i < SILENT_N; i++)
+		fds[i] = raw_connect(path);
+}
+
+/* As many more as the whole process may open. Returns the old limit. */
+static rlim_t leave_files(unsigned n)
+{
+	int fd = dup(0);
+	rlim_t before;
+
+	before = limit_files((rlim_t)fd + n);
+	close(fd);
+	return before;
+}
+
+static void hang_up(int fds[SILENT_N])
+{
+	for (int i = 0; i < SILENT_N; i++)
+		close(fds[i]);
+}
+
+static void test_the_silent_make_room_at_a_server_when_descriptors_end(void **state)
+{
+	struct world *w = *state;
+	struct transport_event event;
+	struct request *request;
+	struct server *server;
+	int fds[SILENT_N];
+	rlim_t before;
+
+	assert_int_equal(server_listen(w->a, w->path, NULL, &server), 0);
+	dial_silently(w->path, fds);
+	assert_int_equal(request_send(w->b, w->path, "x", 1, PATIENCE_MS, NULL, &request), 0);
+	before = leave_files(6);
+	expect_event(w->a, TRANSPORT_HELLO, &event);
+	server_answer(server, event.hello_id, NULL, 0);
+	expect_answer(w->b, request, 0);
+	limit_files(before);
+	hang_up(fds);
+	server_free(server);
+}
+
 static void test_a_living_server_is_not_replaced(void **state)
 {
 	struct world *w = *state;
@@ -1047,13 +1108,13 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 static void door_turn_out(struct door *door, const char *path)
 {
 	struct transport_event event;
-	int fds[DOOR_KNOCKS_MAX];
+	int fds[GUESTS_MAX];
 
 	assert_int_equal(door_next(door, &event), 0); /* it is in, and silent */
-	for (int i = 0; i < DOOR_KNOCKS_MAX; i++)
+	for (int i = 0; i < GUESTS_MAX; i++)
 		fds[i] = raw_connect(path);
 	assert_int_equal(door_next(door, &event), 0);
-	for (int i = 0; i < DOOR_KNOCKS_MAX; i++)
+	for (int i = 0; i < GUESTS_MAX; i++)
 		close(fds[i]);
 	while (door_next(door, &event) > 0)
 		continue;
@@ -1211,20 +1272,41 @@ static void test_the_longest_silent_makes_room_at_a_door(void **state)
 {
 	struct world *w = *state;
 	struct door *door = make_door(w);
-	int fds[DOOR_KNOCKS_MAX + 1];
+	int fds[GUESTS_MAX + 1];
 	struct transport_event event;
 	struct pipe *b;
 
 	if (!door)
 		return;
-	for (int i = 0; i < DOOR_KNOCKS_MAX + 1; i++)
+	for (int i = 0; i < GUESTS_MAX + 1; i++)
 		fds[i] = raw_connect(w->path);
 	raw_wait_closed(w->a, fds[0]);
 	knock(w, "decent", &b);
 	expect_knock(w, door, "decent", &event);
 	raw_wait_closed(w->a, fds[1]);
-	for (int i = 2; i < DOOR_KNOCKS_MAX + 1; i++)
+	for (int i = 2; i < GUESTS_MAX + 1; i++)
 		close(fds[i]);
+	pipe_free(b);
+	door_free(door);
+}
+
+static void test_the_silent_make_room_at_a_door_when_descriptors_end(void **state)
+{
+	struct world *w = *state;
+	struct door *door = make_door(w);
+	struct transport_event event;
+	int fds[SILENT_N];
+	struct pipe *b;
+	rlim_t before;
+
+	if (!door)
+		return;
+	dial_silently(w->path, fds);
+	knock(w, "decent", &b);
+	before = leave_files(6);
+	expect_knock(w, door, "decent", &event);
+	limit_files(before);
+	hang_up(fds);
 	pipe_free(b);
 	door_free(door);
 }
@@ -1235,23 +1317,23 @@ static void test_who_has_spoken_does_not_make_room_at_a_door(void **state)
 	static const uint8_t first[9 + 7] = {1, 0, 0, 0, 0, 0, 0, 0, 7, 'i', 't', ' ', 'i', 's', ' ', 'I'};
 	struct world *w = *state;
 	struct door *door = make_door(w);
-	int fds[DOOR_KNOCKS_MAX + 10];
+	int fds[GUESTS_MAX + 10];
 	struct transport_event event;
 
 	if (!door)
 		return;
-	for (int i = 0; i < DOOR_KNOCKS_MAX - 1; i++)
+	for (int i = 0; i < GUESTS_MAX - 1; i++)
 		fds[i] = raw_connect(w->path);
 	assert_int_equal(door_next(door, &event), 0);
 	raw_write(fds[0], sp_pair, 8);
 	raw_write(fds[0], first, sizeof(first));
-	for (int i = DOOR_KNOCKS_MAX - 1; i < DOOR_KNOCKS_MAX + 10; i++)
+	for (int i = GUESTS_MAX - 1; i < GUESTS_MAX + 10; i++)
 		fds[i] = raw_connect(w->path);
 	assert_int_equal(door_next(door, &event), 1);
 	assert_int_equal(event.size_bytes, 7);
 	assert_memory_equal(event.data, "it is I", 7);
 	assert_int_equal(door_next(door, &event), 0);
-	for (int i = 0; i < DOOR_KNOCKS_MAX + 10; i++)
+	for (int i = 0; i < GUESTS_MAX + 10; i++)
 		close(fds[i]);
 	door_free(door);
 }
@@ -1286,26 +1368,26 @@ static void test_who_waits_for_an_answer_at_a_door_never_makes_room(void **state
 {
 	struct world *w = *state;
 	struct door *door = make_door(w);
-	struct pipe *links[DOOR_KNOCKS_MAX + 10], *a;
+	struct pipe *links[GUESTS_MAX + 10], *a;
 	struct transport_event event;
 
 	if (!door)
 		return;
-	for (int i = 0; i < DOOR_KNOCKS_MAX + 10; i++)
+	for (int i = 0; i < GUESTS_MAX + 10; i++)
 		knock(w, "patient", &links[i]);
-	for (int i = 0; i < DOOR_KNOCKS_MAX; i++)
+	for (int i = 0; i < GUESTS_MAX; i++)
 		expect_knock(w, door, "patient", &event);
 	expect_silence(w->a);
 	assert_int_equal(door_next(door, &event), -EBUSY);
 	/* one goes in, one comes nearer */
-	for (uint64_t id = 1; id <= DOOR_KNOCKS_MAX + 10; id++) {
+	for (uint64_t id = 1; id <= GUESTS_MAX + 10; id++) {
 		assert_int_equal(door_admit(door, id, NULL, &a), 0);
 		pipe_free(a);
 		if (id <= 10)
 			expect_knock(w, door, "patient", &event);
 	}
 	assert_int_equal(door_next(door, &event), 0);
-	for (int i = 0; i < DOOR_KNOCKS_MAX + 10; i++)
+	for (int i = 0; i < GUESTS_MAX + 10; i++)
 		pipe_free(links[i]);
 	door_free(door);
 }
@@ -1429,6 +1511,7 @@ int main(int argc, char **argv)
 		TEST(test_freeing_amid_traffic_is_safe),
 		TEST(test_a_hundred_hellos_at_once_are_answered_each_with_its_own),
 		TEST(test_a_request_ends_with_its_reason),
+		TEST(test_the_silent_make_room_at_a_server_when_descriptors_end),
 		TEST(test_a_living_server_is_not_replaced),
 		TEST(test_garbage_does_not_stop_a_server),
 		TEST(test_clients_that_come_and_go_do_no_harm),
@@ -1438,6 +1521,7 @@ int main(int argc, char **argv)
 		TEST(test_who_is_refused_at_a_door_sees_the_end),
 		TEST(test_garbage_at_a_door_costs_only_itself),
 		TEST(test_the_longest_silent_makes_room_at_a_door),
+		TEST(test_the_silent_make_room_at_a_door_when_descriptors_end),
 		TEST(test_who_has_spoken_does_not_make_room_at_a_door),
 		TEST(test_who_lost_its_place_at_a_door_before_it_spoke_was_never_up),
 		TEST(test_who_waits_for_an_answer_at_a_door_never_makes_room),
@@ -1448,5 +1532,6 @@ int main(int argc, char **argv)
 
 	if (argc == 3)
 		return peer_main(argv[1], argv[2]);
+	limit_files(GUESTS_MAX * GUESTS_FILES_SHARE); /* as many guests as there can be */
 	return run_facts(tests);
 }
