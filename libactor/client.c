@@ -37,7 +37,7 @@ static int client_init(actor *self, const void *arg)
 	return 0;
 }
 
-/* Takes the message out of the runtime's hands: a copy, since the handler's is freed behind it. */
+/* Keeps a copy: the runtime frees the message when the handler returns. */
 static int client_other(actor *self, const actor_msg *msg, actor_from *from)
 {
 	struct client_state *state = actor_state(self);
@@ -139,15 +139,15 @@ static void client_poll(actor_client *client)
 }
 
 /*
- * What waits here waits by pumping, not by parking: `self` is NULL for the senders, so that they say -EAGAIN
- * instead of parking; that is answered by running the loop until there is room.
+ * A client has no handler that could be parked. The senders get `self` NULL, so they return -EAGAIN instead
+ * of parking. The caller then runs the loop for a millisecond and tries again.
  */
 static void client_pump(actor_client *client)
 {
 	(void)loop_pump_until(&client->group->loop, clock_now_ns() + MS_NS);
 }
 
-/* @is_call: its time-out is over; else it is a cast, for which there is no room. */
+/* Waits until @to may be sent to. At the deadline: -ETIMEDOUT for a call, -EBUSY for a cast. */
 static int client_ready(actor_client *client, const struct wire_dest *to, int64_t deadline_ns, bool is_call)
 {
 	int r;

@@ -49,15 +49,18 @@
 #define CONNECT_TIMEOUT_MS 5000
 #define FLUSH_MS           5000
 #define STOP_PATIENCE_MS   5000
-/* for stopping and flushing together: with the byes it is less than a child's stop timeout (10 s) */
+/*
+ * Flushing gets what stopping has left of this. With the byes an end then takes less than a child's stop
+ * timeout (10 s), unless even killed actors take their time.
+ */
 #define END_PATIENCE_MS 8000
 
 _Static_assert(sizeof(((actor_group *)NULL)->runtime_dir) == RUNTIME_DIR_PATH_SIZE, "has room for a path");
 
 /*
- * Whose node is it? Whoever owns the directory can read all that is said there and answer in the node's
- * place. So it must be ours, or root's, or the one of the supervisor that started us (it may run its children
- * as other users): what the keeper refuses for itself is refused here.
+ * Whoever owns the runtime directory can read all that is said in it, and answer in the node's place. So it
+ * must belong to us or to root. A supervised process accepts any owner: its supervisor may run it as another
+ * user. The mode must be the one that the keeper demands of its own directory.
  */
 int group_check_runtime_dir(actor_group *group)
 {
@@ -151,7 +154,7 @@ static const struct peer_hooks group_peer_hooks = {
 /*
  * A turn of the loop takes a batch of messages and frees them all. glibc gives the top of the heap back to
  * the kernel from 128 KiB on, so each turn would ask for the same memory again, with its page faults. It
- * raises that limit to twice the size of whatever large block was freed last.
+ * raises that limit to twice the size of the largest block that was mapped on its own and is freed.
  */
 static void heap_keep_a_batch(void)
 {
@@ -426,8 +429,8 @@ static bool bye_is_over(void *arg)
 }
 
 /*
- * The broker tells everybody of our end when it has our bye, so it is the last to get it: by then the peers
- * have read what we sent.
+ * The broker tells everybody of our end when it has our bye. So the peers get their byes first, and have read
+ * what we sent when the broker gets its own.
  */
 static void group_say_bye(actor_group *group)
 {
@@ -475,7 +478,7 @@ actor_group *actor_group_free(actor_group *group)
 	if (!group)
 		return NULL;
 	if (group->loop.in_loop)
-		return NULL; /* from a handler: a bug we cannot mend, and must not crash on */
+		return NULL; /* called from a handler: a bug of the program, but no reason to crash */
 	patience_ns = deadline_after_ms(clock_now_ns(), END_PATIENCE_MS);
 	if (group->n_alive)
 		group_stop_actors(group);
@@ -490,7 +493,7 @@ actor_group *actor_group_free(actor_group *group)
 		struct actor *self;
 		uint32_t at = 0;
 
-		/* what is internal, and what would not end */
+		/* internal actors, and those that did not end in time */
 		while ((self = slots_walk(&group->actors, &at)))
 			actor_discard(self);
 	}

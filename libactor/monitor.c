@@ -13,7 +13,7 @@
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
-/* A process is watched by who reaps it. */
+/* The spawner watches processes for us. */
 static int monitor_process(struct actor *self, struct monitor *monitor)
 {
 	uint64_t id = monitor->id;
@@ -28,8 +28,8 @@ static int monitor_process(struct actor *self, struct monitor *monitor)
 			return r;
 		}
 		/*
-		 * whether it lives is not known: the spawner would have sent a DOWN for a process that it
-		 * does not have
+		 * The spawner did not answer, so nobody knows whether the process lives. For a process that
+		 * is not there the spawner would have sent a DOWN.
 		 */
 		monitor_fire_reason(self->group, monitor, ERROR_NOCONNECTION);
 	}

@@ -2,8 +2,9 @@
 /*
  * One question to many at once. Every target gets exactly one answer: what it replied, or why it did not.
  *
- * Those that can be asked now are asked first. Then those for which one has to wait get a short while each,
- * in turn, until all are asked or the time is up; so one that is stuck holds up nobody.
+ * Targets that can be asked without waiting are asked first. Then each of the others is waited for in turn,
+ * WHILE_MS at a time, until all are asked or the time is up. So a target that is stuck delays the others only
+ * a little.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -120,7 +121,7 @@ static int start_all(struct multicall *all)
 			if (until_ns > all->deadline_ns)
 				until_ns = all->deadline_ns;
 			r = target_start(all, &all->targets[i], until_ns);
-			/* what kept it from being asked may have said so at once */
+			/* It may have failed without any wait: this pause keeps the loop from spinning. */
 			if (r == 0 && !all->targets[i].started)
 				r = send_wait_until(all->group, all->self, until_ns);
 		}

@@ -30,7 +30,10 @@
 #define SPAWNER_AGAIN_MS 20
 #define ANSWER_SLACK_MS  2000 /* the spawner answers `timeout` itself before the call does */
 
-/* Of a request to start something: asked again, after a supervisor died, it starts nothing more. */
+/*
+ * Names a request to start something. A request that is repeated after the death of a supervisor has the same
+ * cookie and starts nothing more.
+ */
 static uint64_t cookie_new(void)
 {
 	uint64_t cookie = 0;
@@ -41,7 +44,7 @@ static uint64_t cookie_new(void)
 	return cookie;
 }
 
-/* 0: the default; below: none. What is too much, the spawner refuses. */
+/* @ms 0 means the default, a negative @ms means 0. The spawner refuses values that are too large. */
 static uint64_t ms_or(int64_t ms, uint64_t default_ms)
 {
 	return ms < 0 ? 0 : ms ? (uint64_t)ms : default_ms;

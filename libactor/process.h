@@ -6,9 +6,9 @@
 #include "actor/actor.h"
 
 /*
- * A call to $spawner. A supervisor that is away is started again in a moment, so a request is sent again
- * until the time-out, also one of which it is not known whether it was heard: asking twice must do no harm.
- * As actor_call_name(), but never -ESRCH or -ECONNRESET: -ENOTCONN.
+ * A call to $spawner. A supervisor that died is started again at once, so the request is repeated until the
+ * time-out. It is repeated even if the first one may have been heard: asking twice must do no harm. Errors
+ * are those of actor_call(), but -ENOTCONN instead of -ESRCH and -ECONNRESET.
  */
 int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, actor_msg **ret_msg,
 	const char *format, ...);

@@ -15,7 +15,7 @@ static void program_signal(int signo)
 {
 	struct sigaction again = {.sa_handler = SIG_DFL};
 
-	/* the second one means it */
+	/* the first signal stops the group, a second one ends the program */
 	sigaction(signo, &again, NULL);
 	if (program_group)
 		actor_group_stop(program_group);

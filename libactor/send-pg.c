@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A cast to all members of a process group: one frame to each process, which hands it to its members. All are
- * waited for before the first is written, so it goes to everybody or, with an error, to nobody.
+ * waited for before the first frame is written, so after an error of the wait nobody has got it. After an
+ * error of sending itself (-ENOMEM) some of them may have it.
  */
 #include <errno.h>
 #include <string.h>
@@ -38,7 +39,7 @@ static struct own_pg *own_pg_of(actor_group *group, const actor_dest *to)
 	return own_pg_find(group, wire_cstr(scope_of(to)), wire_cstr(to->name));
 }
 
-/* Whoever has one link sends it there, and the broker does the rest. */
+/* A group with a single link sends the cast to the broker, which passes it on to all members. */
 static struct wire_dest broker_of(const actor_group *group)
 {
 	return group->mode == ACTOR_JOIN_SPAWNER ? (struct wire_dest){.name = wire_cstr(NAME_BROKER)}
@@ -90,7 +91,10 @@ static void look_at_process(struct hash_node *node, void *arg)
 
 	if (busy->found || busy->error || process->id == busy->group->id)
 		return;
-	/* a peer that pauses nobody stands for all of its actors; a new one may be gone afterwards */
+	/*
+	 * If no single actor of this process is paused, the first member answers for all of them. The same
+	 * holds if there is no peer for it yet.
+	 */
 	peer = peer_find(busy->group, process->id);
 	while ((member = pg_process_next(process, &at))) {
 		if (is_busy(busy, member->ref) || !peer || !peer->n_paused_refs)

@@ -59,7 +59,10 @@ int send_find(struct send *send)
 		return 0;
 	}
 	timeout_ms = timeout_of(send->deadline_ns);
-	/* A client that ran nothing meanwhile may have been told that what it knows is over. */
+	/*
+	 * The loop of a client does not run between its calls. What it has learnt may be out of date, and the
+	 * news may wait in the loop.
+	 */
 	if (!send->self && send->to->to.by.how != ACTOR_DEST_NAME && !send->group->loop.in_loop)
 		loop_poll(&send->group->loop);
 	switch (send->to->to.by.how) {
@@ -80,7 +83,7 @@ int send_find(struct send *send)
 		r = pg_pick(send->group, send->self, send->to, timeout_ms, &send->dest.ref);
 		break;
 	default:
-		r = -EINVAL; /* to all, where one is meant */
+		r = -EINVAL; /* ACTOR_DEST_PG_ALL, where only one target makes sense */
 	}
 	send->found = r == 0;
 	if (r == 0 && send->to->to.by.how == ACTOR_DEST_PG_LEAST)
@@ -95,7 +98,9 @@ int send_wait_until(actor_group *group, struct actor *self, int64_t until_ns)
 	return r == -ETIMEDOUT ? 0 : r;
 }
 
-/* The name of one that is ending is not free yet. Whoever frees it tells the broker, not us. */
+/*
+ * An actor that is ending still holds its name. When it gives the name up the broker is told, but we are not.
+ */
 static int wait_a_little(struct send *send)
 {
 	return send_wait_until(send->group, send->self, deadline_after_ms(clock_now_ns(), FREED_SOON_MS));
@@ -186,7 +191,7 @@ int send_cast_msg_result(const struct send *send, int r, const char *method, act
 
 	if (r != -ESRCH || send_cast_result(send, r) < 0)
 		return r;
-	/* nobody has that name: checked like any other, and lost */
+	/* nobody gets it, but its method and arguments are checked all the same */
 	if (bad == 0 && take_args && *take_args)
 		bad = msg_take_body(*take_args, BODY_ARGS, &body, &body_bytes);
 	if (bad == 0 && take_args)

@@ -32,9 +32,15 @@ struct send {
 };
 
 int send_find(struct send *send);
-/* What was found had ended before the message came (-ESRCH), and there may be another. */
+/*
+ * True: find and send again. The target had ended before the message came (-ESRCH), and there may be another
+ * one.
+ */
 bool send_again(struct send *send, int *r);
-/* A cast to something dead is lost, and that is no error: it was sent to one that is known, or to a name. */
+/*
+ * Turns -ESRCH into 0 for a cast to a dead actor or to a name that nobody has: such a cast is lost, and that
+ * is no error. -ESRCH stays if a process group has no member, or nobody got the awaited name.
+ */
 int send_cast_result(const struct send *send, int r);
 int send_cast_msg_result(const struct send *send, int r, const char *method, actor_msg **take_args);
 

@@ -82,8 +82,9 @@ int service_send_down(
 		monitor_down_received(group, id, who, cause);
 	else
 		/*
-		 * a successor has no link with who watched by its predecessor; what went by the broker would
-		 * be lost if that died now
+		 * The watcher may have asked our predecessor, so we may have no link with it. A `down` that
+		 * goes by the broker is lost if the broker dies now, so a direct link is made. A client of
+		 * the supervisor can have no other link.
 		 */
 		watcher_tell(group, watcher, who, id, cause, !group_is_of_supervisor(watcher.group));
 	return 0;

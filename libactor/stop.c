@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ending others: an actor of this group, or by a frame to its group. */
+/* Ending other actors: one of this group directly, any other by a frame to its group. */
 #include <errno.h>
 
 #include "libactor/actor/actor-internal.h"

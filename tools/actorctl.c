@@ -130,7 +130,7 @@ out:
 	return status;
 }
 
-/* @family: NULL, or the command of which argv[0] is one. */
+/* Runs the command argv[0]. @family: NULL, or the command that argv[0] is a subcommand of. */
 static int ctl_run_command(struct ctl *ctl, const struct command *family, int argc, const char *const argv[])
 {
 	const struct command *command = ctl_command_find(family ? family->family : ctl->commands, argv[0]);

@@ -4,9 +4,10 @@
  *
  * One turn: run some runnable tasks, take what the links brought, fire timers, flush what was written, sleep
  * if nothing is left to do. The loop keeps nothing on its stack between the steps. That is what makes parking
- * cheap: a handler that waits simply keeps the stack it is on (the loop's frames below it included) and the
- * loop is entered afresh on another; when the task is woken, the stack the loop was on at that moment is
- * abandoned and goes back to the pool, and its return leads into the loop frames it had kept.
+ * cheap. A handler that waits keeps the stack it is on, the loop's frames below it included, and the loop is
+ * entered afresh on another stack. When the task is woken, the loop continues on the task's stack: the
+ * handler returns into the loop frames that are below it. The stack that the loop was on until then is
+ * abandoned and goes back to the pool.
  *
  * A caller's stack never carries a handler: actor_group_run and actor_group_dispatch switch to a pool stack
  * and back.
@@ -117,7 +118,7 @@ static void loop_arm_timerfd(struct loop *loop)
 	timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
-/* Leaves what embeds us a descriptor that is readable when there is something to do. */
+/* Returns to the program that embeds us. Our descriptor is then readable when there is something to do. */
 static void loop_leave_poll(struct loop *loop)
 {
 	uint64_t one = 1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop, and waiting. It knows tasks: what runs when it is its turn, on the loop's own stack until it
- * waits. What a task is, where messages come from, what is to be done once a turn, its owner says by hooks.
+ * The loop, and waiting. It runs tasks: each runs in its turn, on the loop's own stack until it waits. By
+ * hooks the owner of the loop says what a task is, where messages come from, and what is to be done once a
+ * turn.
  */
 #pragma once
 
@@ -85,7 +86,7 @@ int task_park(struct loop *loop, struct task *task, int64_t deadline_ns);
 void task_wake(struct loop *loop, struct task *task, int result);
 void tasks_wake(struct loop *loop, struct list *blocked, int result); /* all of a list */
 
-/* Not in a handler's own time: refreshes now_ns. */
+/* Reads the clock into now_ns. now_ns is not refreshed while a handler runs. */
 static inline int64_t loop_now(struct loop *loop)
 {
 	return loop->now_ns = clock_now_ns();

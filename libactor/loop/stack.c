@@ -187,7 +187,10 @@ static int stack_new(struct stack_pool *pool, size_t size_bytes, struct stack **
 		}
 		stack->low = (char *)stack->mapping + STACK_GUARD_BYTES;
 	} else {
-		/* neighbours merge into one mapping: an overflow is seen at the next switch */
+		/*
+		 * Without a guard page, neighbours merge into one mapping. stack_put() sees an overflow by
+		 * the canary.
+		 */
 		*(uint64_t *)stack->low = CANARY;
 	}
 	pool->n_stacks++;

@@ -3,10 +3,10 @@
  * Stacks for handlers that wait, and switching between them.
  *
  * The loop always runs on a pool stack. A handler is called on it directly; if it waits, it keeps the stack
- * it is on and the loop goes on on another. Actors that never wait cost no stack; waking one up abandons the
- * stack the loop was on, which goes back to the pool. (The idea is that of parking in scheduler activations
- * and of Go's handing off a P; the cheap part is that the loop has no state on its stack, so it can be
- * entered afresh anywhere.)
+ * it is on and the loop goes on on another. Actors that never wait cost no stack. When a parked actor is
+ * woken, the stack that the loop was on is abandoned and goes back to the pool. (The idea is that of parking
+ * in scheduler activations and of Go's handing off a P; the cheap part is that the loop has no state on its
+ * stack, so it can be entered afresh anywhere.)
  */
 #pragma once
 
@@ -51,7 +51,7 @@ struct stack {
 };
 
 struct stack_pool {
-	/* of a stack that nobody wants larger; reserved, and the kernel commits what is touched */
+	/* of the stacks in `cached`; the kernel gives memory only for the pages that are touched */
 	size_t size_bytes;
 	struct list cached; /* of that size */
 	size_t n_cached;
@@ -63,12 +63,12 @@ struct stack_pool {
 /* a stack without a guard page was found written over: the process is being aborted for it */
 extern bool stack_overrun;
 
-/* What is given is what a handler may use: rounded up to whole pages, times what the sanitizer needs. */
+/* The size of a stack on which a handler may use @wanted_bytes: whole pages, and more for a sanitizer. */
 size_t stack_size_bytes(size_t wanted_bytes);
 void stack_pool_init(struct stack_pool *pool, size_t size_bytes);
 void stack_pool_deinit(struct stack_pool *pool); /* all stacks must have been put back */
 /* A stack that will enter entry(arg) when first switched to; entry must never return. 0, -ENOMEM */
-/* @size_bytes: at least; never less than the pool's. */
+/* The stack has at least @size_bytes, and never less than the pool's size. */
 int stack_get(
 	struct stack_pool *pool, size_t size_bytes, void (*entry)(void *arg), void *arg, struct stack **ret);
 /* Is @address one that only running over the end of @stack gets to? */

@@ -9,7 +9,10 @@
 #define MS_NS                   INT64_C(1000000)
 #define CALL_TIMEOUT_DEFAULT_MS 5000
 #define SEND_BLOCK_MAX_MS       5000
-/* as a deadline: SEND_BLOCK_MAX_MS from when one has to wait, so that the clock is read only then */
+/*
+ * As a deadline: SEND_BLOCK_MAX_MS after the wait begins. So the clock is read only by those who have to
+ * wait.
+ */
 #define SEND_BLOCK_MAX INT64_C(0)
 
 struct loop;

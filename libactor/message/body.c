@@ -111,7 +111,7 @@ static uint32_t format_count(const char *format, char end)
 static int pack_values(
 	struct buf *b, struct body_values *values, const char **format, char end, unsigned depth);
 
-/* One ready-made value: it may come from anywhere, and malformed bytes would cost the link. */
+/* One ready-made value. It is checked, because a peer ends the link when it gets malformed bytes. */
 static int pack_raw(struct buf *b, const void *data, size_t size_bytes, unsigned depth)
 {
 	struct mp_reader r = mp_reader(data, size_bytes);
@@ -322,7 +322,7 @@ static void unpack_pass_over(struct unpack *u, const char **format)
 	*format = at;
 }
 
-/* Does the value that begins at @format carry a `?`, and where does it end. */
+/* Whether a `?` follows the value of the format that begins at @at. */
 static bool format_is_optional(const char *at)
 {
 	unsigned depth = 0;
@@ -384,7 +384,9 @@ static int unpack_string(struct unpack *u, struct mp_reader *r, const char **ret
 	return 0;
 }
 
-/* A value with a ? behind: nil says as well that it is not there, except to those that can hold a nil. */
+/*
+ * Of a value with a `?`: a nil means that it is missing, unless its letter (o, m, n) can take a nil itself.
+ */
 static bool unpack_is_missing(const char *format, const struct mp_reader *r)
 {
 	return mp_peek(r) == MP_NIL && *format != 'o' && *format != 'm' && *format != 'n';

@@ -27,7 +27,7 @@ struct actor_msg {
 	uint32_t charge_bytes; /* what it counts for in a mailbox */
 	uint64_t id;           /* of a call, of a monitor (of an actor, of process groups) */
 	int64_t deadline_us;   /* of a call */
-	uint64_t way;          /* a call came by: peer_way() */
+	uint64_t way;          /* of a call: the way it came by (peer_way()) */
 	/* of a call that was made while another was handled (wire_waits_read); in this allocation */
 	const uint8_t *waits;
 	size_t waits_bytes;
@@ -48,9 +48,9 @@ struct actor_msg {
 };
 
 /*
- * One allocation; everything is copied (text made plain: one line, UTF-8). body NULL: an empty array, nil for
- * a reply. A message without a method is a reply (MSG_REPLY), one with a method a cast until the caller says
- * it is a call.
+ * One allocation, into which everything is copied. The name and the text of an error are made plain: one
+ * line, UTF-8. @body NULL stands for an empty array, or for nil in a reply. A message without a method is a
+ * reply (MSG_REPLY). One with a method is a cast until the caller sets its kind to MSG_CALL.
  */
 int msg_new_received(
 	actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes);

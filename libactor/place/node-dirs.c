@@ -81,7 +81,7 @@ int log_dir_resolve(const char *said, const char *runtime_dir, char ret_path[RUN
 		return r;
 	if (runtime_dir_usual(usual) == 0 && !strcmp(usual, runtime_dir))
 		return 0;
-	/* what this leaves alike is kept apart by the claim */
+	/* Two paths may get the same name (/a/b and /a-b): log_dir_claim() then refuses the second node. */
 	snprintf(name, sizeof(name), "/nodes/%s", runtime_dir + skip + (runtime_dir[skip] == '/'));
 	for (char *c = name + strlen("/nodes/"); *c; c++)
 		if (*c == '/')

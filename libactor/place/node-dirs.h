@@ -8,15 +8,16 @@
 #define RUNTIME_DIR_PATH_SIZE 4096
 
 /*
- * Where the sockets are: what was said (NULL: nothing), else $ACTOR_RUNTIME_DIR, else the usual place:
+ * Where the sockets are: @said if it is not NULL, else $ACTOR_RUNTIME_DIR, else the usual place:
  * $XDG_RUNTIME_DIR/actor, else /run/actor (root), else /run/user/$UID/actor if the session manager made
  * /run/user/$UID, else /tmp/actor-$UID. 0 or -ENAMETOOLONG.
  */
 int runtime_dir_resolve(const char *said, char ret_path[RUNTIME_DIR_PATH_SIZE]);
 
 /*
- * Where the logs of the node in @runtime_dir (as runtime_dir_resolve() gave it) go: what was said, else
- * $ACTOR_LOG_DIR, else $XDG_STATE_HOME/actor, /var/log/actor (root), ~/.local/state/actor; and in there
- * nodes/NAME, made of the runtime directory's path, if that is not the usual one. 0 or -ENAMETOOLONG.
+ * Where the logs of the node in @runtime_dir (as runtime_dir_resolve() gave it) go: @said, else
+ * $ACTOR_LOG_DIR, else the usual place: $XDG_STATE_HOME/actor, else /var/log/actor (root, or without $HOME),
+ * else ~/.local/state/actor. The node in the usual runtime directory has that place itself. Another node has
+ * nodes/NAME in it, with NAME made of the path of its runtime directory. 0 or -ENAMETOOLONG.
  */
 int log_dir_resolve(const char *said, const char *runtime_dir, char ret_path[RUNTIME_DIR_PATH_SIZE]);

@@ -18,7 +18,10 @@ struct backoff_spec {
 	uint32_t factor;         /* >= 1 */
 	uint32_t jitter_pct;     /* 0..100 */
 	uint32_t reset_after_ms; /* served this long: its failure begins a new series; 0 = never */
-	/* killed while it served: waits no longer, and the series does not grow; 0 = as any failure */
+	/*
+	 * Of one that was killed while it served: the longest delay, and the series does not grow. 0 = like
+	 * any failure
+	 */
 	uint32_t killed_max_ms;
 };
 
@@ -39,7 +42,7 @@ const char *backoff_spec_check(const struct backoff_spec *spec);
 uint64_t backoff_base_ms(const struct backoff_spec *spec, uint32_t n);
 
 /**
- * backoff_next_ns() - it failed: how long until the next start?
+ * backoff_next_ns() - a child failed: how long until its next start?
  * @backoff:    the series; is moved on
  * @served:     it had got as far as serving (ready, or up for one that has no readiness)
  * @killed:     its end was a SIGKILL, which says nothing about itself

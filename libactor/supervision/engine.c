@@ -9,7 +9,7 @@
  * One child. DOWN -> STARTING -> UP -> READY -> STOPPING -> DOWN, with BACKOFF (waits for the time) and
  * WAITING (waits for siblings) on the way to STARTING. Whether it *ought* to run is one flag, `wanted`, and
  * only a command or the end of the child changes it; at every exit the flag decides. So a start that is asked
- * for while the child still stops, or a stop while it waits for its backoff, are one assignment, and nothing
+ * for while the child still stops, or a stop that is asked for during its backoff, is one assignment. Nothing
  * has to be queued. What an exit means:
  *
  *	               permanent   transient     temporary
@@ -24,11 +24,11 @@
  * The group. one_for_all and rest_for_one restart the tail of the list that begins at order `from`. Three
  * phases walk it with one cursor: STOPPING goes backward, one child at a time; when it is through, and no
  * child that failed still waits for its backoff (`n_holding`), STARTING goes forward. The first start of the
- * whole supervisor is the same STARTING, the shutdown is the same STOPPING without an end. A cursor that
- * stands at a child waits for it: every event looks at that one child only, so a pass over n children costs
- * O(n) altogether, and one_for_one, outside the first start and the shutdown, never walks at all. "All at
- * once" (parallel_stop, !start_in_order) first does the step to every child and then lets the cursor walk the
- * same way, waiting for each.
+ * whole supervisor is STARTING too. SHUTDOWN, the third phase, walks backward as STOPPING does, and nothing
+ * is started after it. A cursor that stands at a child waits for it: every event looks at that one child
+ * only, so a pass over n children costs O(n) altogether, and one_for_one, outside the first start and the
+ * shutdown, never walks at all. "All at once" (parallel_stop, !start_in_order) first does the step to every
+ * child and then lets the cursor walk the same way, waiting for each.
  *
  * Where it differs from OTP, and why:
  * - Starts are asynchronous. What OTP calls a successful start is here "it serves": ready, or up for one
@@ -132,7 +132,7 @@ static bool child_is_live(const struct supervision_child *child)
 	return state_is_live(child->state);
 }
 
-/* START was given out or is about to be, and was not yet taken: then there is no instance */
+/* its START was queued and has not been taken yet, so there is no instance */
 static bool child_start_is_pending(const struct supervision_child *child)
 {
 	return child->pending & PENDING(START);
@@ -372,7 +372,8 @@ static void supervision_begin_group_restart(
 	struct supervision *supervision, struct supervision_child *child, uint64_t delay_ns)
 {
 	struct supervision_child *sibling;
-	uint64_t from_order = child->order; /* before the range of one that is under way already */
+	/* if a group restart is stopping children already, this child is before its range */
+	uint64_t from_order = child->order;
 
 	if (supervision->config.strategy == SUPERVISION_ONE_FOR_ALL)
 		from_order = 0;
@@ -454,7 +455,7 @@ static bool supervision_walk_shutdown(struct supervision *supervision)
 	return true;
 }
 
-/* go on with whatever the last event made possible; O(1) unless it did */
+/* do what the last event made possible; O(1) if that is nothing */
 static void supervision_advance(struct supervision *supervision)
 {
 	bool moved = true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Intrusive seeded hash tables: by u64 and by bytes. Names come from peers, so an unseeded hash would be an
- * invitation. Open chaining, grows by doubling (one rehash per doubling), -ENOMEM only from the insert that
- * would grow an empty table; a failed growth later just leaves longer chains.
+ * Intrusive seeded hash tables: by u64 and by bytes. Names come from peers, who could fill one bucket of an
+ * unseeded table on purpose. Open chaining, grows by doubling (one rehash per doubling). Only the first
+ * insert can fail with -ENOMEM: a later growth that fails just leaves longer chains.
  */
 #pragma once
 

@@ -9,7 +9,7 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 /* ACTOR_LOG_LEVEL=error|warning|info|debug overrides */
 void log_init(const char *program, enum log_level max);
-/* is called before each line is written, for one who sees to where stderr goes */
+/* @before is called before each line is written: it may point stderr at another file first */
 void log_before(void (*before)(void));
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

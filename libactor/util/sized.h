@@ -39,7 +39,10 @@ static inline int sized_read(
 	return r;
 }
 
-/* For whom knows less or more of it than we do. */
+/*
+ * For a caller that knows fewer or more fields than we do. All @ret_bytes are set: fields that we do not know
+ * are 0.
+ */
 static inline void sized_write(void *ret, size_t ret_bytes, const void *ours, size_t ours_bytes)
 {
 	size_t n = ret_bytes < ours_bytes ? ret_bytes : ours_bytes;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The name of the function at an address, read from the symbol table of the program or library it is in. For
- * crash reports: handlers are static functions, which the dynamic symbols (dladdr, backtrace_symbols) do not
- * have, however a program is linked; its own table does unless it was stripped. Only calls that may be made
- * in a signal handler (and dladdr, which takes the loader's lock); no heap.
+ * crash reports. Handlers are static functions: the dynamic symbols (dladdr, backtrace_symbols) never have
+ * them, the symbol table of the file has them unless it was stripped. No heap, and only system calls and
+ * dladdr, which takes the loader's lock: it is for signal handlers.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may have a line written now. A peer that lies can lie a hundred thousand times a second; what is said
- * of it must be said, but may not fill the disk. Each peer has a burst and then a slow rate, all together
- * have one too, and what was not said is counted. No clock, no allocation.
+ * Who may have a line written now. A bad peer can cause a hundred thousand lines a second. It must be
+ * reported, but may not fill the disk. Each peer has a burst and then a slow rate, and so have all of them
+ * together. Lines that were not written are counted. No clock, no allocation.
  */
 #pragma once
 

@@ -5,11 +5,11 @@
  * The spec is mapped and checked here and not in the keeper: a bad one costs a child. No heap; the two arrays
  * that execve wants lie in an anonymous mapping.
  *
- * The order is not free. Descriptors first go up, out of the way of the numbers they are wanted at.
- * Everything is marked close-on-exec in one go; only what is then dup2'ed to its place survives. The cgroup
- * and the limits need the privileges that the change of user gives up. PR_SET_PDEATHSIG comes after it,
- * because a change of credentials clears it, and getppid() after that, because the keeper may have died in
- * between. The directory comes last: it is entered with the user's rights.
+ * The order matters. Descriptors are first moved up, above all numbers at which some are wanted. Everything
+ * is marked close-on-exec in one go; only what is then dup2'ed to its place survives. The cgroup and the
+ * limits need the privileges that the change of user gives up. PR_SET_PDEATHSIG comes after the change of
+ * user, which would clear it. getppid() comes after PR_SET_PDEATHSIG, because the keeper may have died before
+ * that. The directory comes last: it is entered with the user's rights.
  */
 #include "spawner/keeper/child.h"
 
@@ -77,7 +77,7 @@ static bool fd_lift(int *fd)
 	return true;
 }
 
-/* The sealed memfd a daemon reads who it is from. */
+/* The sealed memfd that tells a daemon which node and group it is (node-info.h). */
 static int child_node_info(const struct keeper_child *child)
 {
 	struct keeper_node_info info = {.magic = KEEPER_NODE_INFO_MAGIC,
@@ -210,8 +210,8 @@ static void child_user(const struct keeper_child *child, const struct keeper_spe
 		    child->spawn->flags & KEEPER_SPAWN_DAEMON ? KEEPER_DEATH_SIGNAL : SIGKILL) < 0)
 		child_fail(child, KEEPER_STEP_SESSION, errno);
 	/*
-	 * a daemon goes on: it may be the only one left who can end the node, and sees itself that the keeper
-	 * is gone
+	 * A daemon goes on: it finds out by itself that the keeper is gone, and may be the only one left that
+	 * can end the node.
 	 */
 	if (getppid() != child->keeper_pid && !(child->spawn->flags & KEEPER_SPAWN_DAEMON))
 		_exit(127);

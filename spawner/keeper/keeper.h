@@ -2,9 +2,10 @@
 /*
  * keeper: the parent of every process of a node
  *
- * One struct, in static memory, for the one node this program is. keeper/main.c starts it, keeper/loop.c
- * turns, keeper/place.c sees to it that the node is found, keeper/spawn.c starts children, keeper/tree.c ends
- * them, keeper/supervisor.c keeps the supervisor alive and speaks with it.
+ * One struct, in static memory, for the one node this program is. keeper/main.c starts it, keeper/loop.c is
+ * its event loop, keeper/place.c sees to it that the node is found, keeper/spawn.c starts children,
+ * keeper/tree.c ends them, keeper/stop.c ends the node, keeper/supervisor.c keeps the supervisor alive and
+ * speaks with it.
  */
 #pragma once
 
@@ -18,9 +19,9 @@
 #include "spawner/shared/protocol.h"
 #include "spawner/shared/runtime-dir.h"
 
-/* then an exit is reported although something of its tree is left */
+/* after this an exit is reported although something of its tree is left */
 #define KEEPER_TREE_LIMIT_NS (5 * 1000000000ull)
-#define KEEPER_STOP_LIMIT_NS (10 * 1000000000ull) /* then the keeper goes although something is left */
+#define KEEPER_STOP_LIMIT_NS (10 * 1000000000ull) /* after this the keeper exits although something is left */
 /* descriptors no child may take: for a new supervisor, for /proc, for requests */
 #define KEEPER_FILES_RESERVE  24
 #define KEEPER_LEAVE_LIMIT_NS (5 * 1000000000ull) /* for a supervisor that said STOP or closed its socket */
@@ -40,7 +41,7 @@ struct keeper {
 	int log_dir_fd;    /* the claim of the log directory; negative = none */
 	int place_fd;      /* inotify: what happens to the directory; -1 = none */
 	uint64_t place_ns; /* look at it again then; 0 = no need */
-	bool place_said;   /* that it cannot be made anew */
+	bool place_said;   /* the log says already that the directory cannot be made anew */
 	bool dir_made;
 	char dir[RUNTIME_DIR_PATH_SIZE];
 	char log_dir[RUNTIME_DIR_PATH_SIZE];
@@ -60,7 +61,7 @@ struct keeper {
 	uint64_t restart_ns;    /* when to start the next one; 0 = not waiting */
 	uint64_t leave_ns;      /* it is expected to exit; at this time it is killed; 0 = not expected */
 	bool upgrading;         /* its next exit is meant */
-	uint64_t hang_limit_ns; /* so long it may leave a ping without an answer */
+	uint64_t hang_limit_ns; /* how long the supervisor may leave pings unanswered */
 	/* the next ping, or look whether the one before was answered; 0 = nobody there */
 	uint64_t ping_ns;
 	unsigned n_silent;       /* looks in a row that found none */
@@ -113,7 +114,7 @@ void keeper_run(struct keeper *keeper);
 /* Everything is killed; when all is gone, the program ends with this code. */
 void keeper_stop(struct keeper *keeper, int exit_code);
 
-/* An orderly end has begun: from now on it has its limit. */
+/* An orderly end begins: everything is killed if it is not over within stop_limit_ns. */
 void keeper_terminate(struct keeper *keeper);
 
 /* keeper/place.c */
@@ -129,15 +130,16 @@ void keeper_entry_close(struct keeper *keeper, struct keeper_entry *entry);
 
 /* keeper/tree.c */
 /*
- * Reaps who is dead (of the supervisor it notes it), and ends their trees; look: looks for orphans that
- * should not be, even if nobody died.
+ * Reaps dead children and ends their trees. The death of the supervisor is only noted (supervisor_is_dead).
+ * @look: looks for orphans that must be killed even if nobody has died.
  */
 void keeper_reap(struct keeper *keeper, bool look);
 /*
- * The leader of a group and all that is of it; what hangs on none of them is found when the leader is dead.
+ * Kills the leader of a group and all that is known to be of the group. The rest is found when the leader is
+ * dead.
  */
 void keeper_kill_tree(struct keeper *keeper, struct keeper_entry *entry);
-/* The leaders of all groups, at the end of the node. */
+/* Kills the leaders of all groups and their process groups, at the end of the node. */
 void keeper_kill_all(struct keeper *keeper);
 unsigned keeper_count_children(const struct keeper *keeper);
 void keeper_signal(struct keeper *keeper, const struct keeper_signal *request);
@@ -145,7 +147,10 @@ void keeper_signal(struct keeper *keeper, const struct keeper_signal *request);
 /* keeper/supervisor.c */
 int keeper_supervisor_start(struct keeper *keeper);
 void keeper_supervisor_kill(struct keeper *keeper);
-/* It is time to ask whether it is there, or to do something because it is not. */
+/*
+ * Called at ping_ns: asks the supervisor for a sign of life, or kills it after too many pings without an
+ * answer.
+ */
 void keeper_supervisor_ping(struct keeper *keeper);
 void keeper_supervisor_died(struct keeper *keeper, int code, int status);
 bool keeper_socket_receive(struct keeper *keeper); /* true: there may be more */

@@ -11,8 +11,8 @@
 #define EVENTS_MAX 64
 
 /*
- * A second signal means: now; but not one that was queued, which is how actorctl asks when it cannot tell
- * whether it was heard.
+ * A second signal kills everything at once. A queued signal never counts as the second: actorctl queues one
+ * when it does not know whether its first request was heard.
  */
 static void loop_terminate(struct keeper *keeper, const struct signalfd_siginfo *info)
 {
@@ -31,7 +31,7 @@ static void loop_terminate(struct keeper *keeper, const struct signalfd_siginfo 
 	keeper_terminate(keeper);
 }
 
-/* Looks, and goes on without the supervisor if it is among the dead. */
+/* Reaps, then does what the death of the supervisor asks for, if it is among the dead. */
 static void loop_reap(struct keeper *keeper, bool look)
 {
 	keeper_reap(keeper, look);
@@ -116,7 +116,7 @@ static void loop_timers(struct keeper *keeper)
 	}
 }
 
-/* Nobody acknowledges any more: what is dead is gone. */
+/* The node stops, so no supervisor acknowledges ends any more: entries of dead processes are freed here. */
 static void loop_release(struct keeper *keeper)
 {
 	struct keeper_entry *entry;

@@ -225,7 +225,7 @@ static int start_dir(struct keeper *keeper)
 	return -1;
 }
 
-/* A zombie is dead: whoever is to reap it may take his time. */
+/* A zombie counts as dead: its parent may be slow to reap it. */
 static bool process_is_dead(pid_t pid)
 {
 	struct process_stat stat;
@@ -292,7 +292,6 @@ static int start_lock(struct keeper *keeper)
 	return -1;
 }
 
-/* 0; negative errno; 1: why not is said already. */
 /* -1: go on; else exit with this code. */
 static int start_limits(struct keeper *keeper)
 {
@@ -305,6 +304,7 @@ static int start_limits(struct keeper *keeper)
 	return 1;
 }
 
+/* 0; negative errno; 1: the log says already why not. */
 static int start_node(struct keeper *keeper)
 {
 	struct sigaction action = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
@@ -330,8 +330,8 @@ static int start_node(struct keeper *keeper)
 	if (r < 0)
 		return r;
 	/*
-	 * A place that cannot be taken for another reason cannot be written either: that is for the
-	 * supervisor to say.
+	 * If the log directory cannot be claimed for another reason, it cannot be written either. The
+	 * supervisor will say so.
 	 */
 	node_log_init(keeper->log_dir);
 	keeper->log_dir_fd = log_dir_claim(keeper->log_dir, keeper->dir, why);

@@ -2,13 +2,15 @@
 /*
  * keeper-place: the node can be found
  *
- * Whoever looks for a node looks for its directory and the lock file in it, and a cleaner of /tmp takes away
- * both. What is gone is made anew; the sockets in it are made anew by those who listen there, and the
- * directories of groups by the supervisor and by them. What somebody else put there meanwhile is left alone.
+ * Whoever looks for a node looks for its directory and the lock file in it, and a cleaner of /tmp may remove
+ * both. The keeper makes both anew. Whoever listens on a socket makes that socket anew. The directories of
+ * groups are made anew by the supervisor and by the groups. What somebody else put there meanwhile is left
+ * alone.
  *
- * A new directory has a new lock, of which the supervisor that runs knows nothing: should the keeper die, a
- * next node does not wait for its sweep. They do not get into each other's way: a sweep goes by the node's
- * marker, and a directory is left to the node whose id is in its lock file.
+ * A new directory has a new lock, and the running supervisor holds only the old one. So if the keeper dies,
+ * the next node does not wait until this supervisor has swept. The two do no harm to each other: a sweep
+ * kills only what has the marks of its node, and a directory is left to the node whose id is in its lock
+ * file.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -2,10 +2,11 @@
 /*
  * keeper-policy: what to do when the supervisor died; arithmetic, no clock, no I/O
  *
- * A supervisor that had served for a second is no crash loop: the next one starts at once. One that died
- * sooner is followed at once the first time, then after 0.1, 0.2 ... 5 s; but one that had served and was
- * killed from outside did nothing wrong, so its successor never waits longer than 0.1 s. One that was killed
- * from outside before it served waits for 1 s at most: it may be what takes all memory.
+ * A supervisor that had said READY and lived for a second is no crash loop: the next one starts at once. One
+ * that died sooner is followed at once the first time, then after 0.1, 0.2 ... 5 s. But one that had said
+ * READY and was killed from outside did nothing wrong, so its successor never waits longer than 0.1 s. If it
+ * was killed from outside before READY, its successor waits for 1 s at most: the supervisor may be what takes
+ * all memory.
  *
  * Five deaths by its own fault within 30 s: once more with its state set aside, for the state may be what
  * kills it. Five more like that: it is not the state, the node stops. A SIGKILL that the keeper did not send

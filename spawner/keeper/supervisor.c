@@ -5,11 +5,10 @@
  * Each incarnation gets a socketpair of its own, so nothing said to the one before can reach it. Requests are
  * read only while no reply waits to be sent; the supervisor always reads, so this ends.
  *
- * A supervisor that says nonsense is killed: it is one death more, and its successor starts from what the
- * table says. So is one that does not answer: not because silence were death, but because its end costs next
- * to nothing (its state is with us, its successor goes on), and a supervisor that hangs costs every control
- * over the node. What is counted are looks and not time: after a pause of the whole machine there is one
- * look, not many.
+ * A supervisor that breaks the protocol is killed. This counts as a death by its own fault, and its successor
+ * starts from the table. A supervisor that does not answer is killed too. It may be alive, but its end costs
+ * next to nothing (its state is with us, its successor goes on), and while it hangs nobody controls the node.
+ * What is counted is looks and not time: after a pause of the whole machine there is one look, not many.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -139,7 +138,7 @@ int keeper_supervisor_start(struct keeper *keeper)
 	return 0;
 }
 
-/* Its death is then its own fault, not somebody's outside. */
+/* A death by this kill counts as the supervisor's own fault, not as a kill from outside. */
 void keeper_supervisor_kill(struct keeper *keeper)
 {
 	keeper->supervisor_killed = true;
@@ -183,7 +182,9 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 	pid_t pid = keeper->supervisor_pid;
 	char how[64];
 
-	/* What it had said before it died is said: a STOP, or the state of an upgrade, may be the last words.
+	/*
+	 * What it had sent before it died still counts: a STOP, or the state of an upgrade, may be its last
+	 * words.
 	 */
 	keeper->supervisor_pid = 0;
 	while (keeper_socket_receive(keeper))
@@ -359,7 +360,10 @@ bool keeper_socket_receive(struct keeper *keeper)
 		 */
 		keeper_supervisor_kill(keeper);
 	} else if (keeper->supervisor_pid > 0 && !keeper->leave_ns) {
-		/* It is on its way out, or it lost its mind: it has a while. */
+		/*
+		 * It closed its socket: it is exiting, or it is broken. It is killed if it does not exit
+		 * soon.
+		 */
 		keeper->leave_ns = keeper_now_ns() + KEEPER_LEAVE_LIMIT_NS;
 	}
 	socket_close(keeper);

@@ -36,7 +36,10 @@ static void index_add(struct keeper_table *table, enum keeper_key by, const stru
 		(uint16_t)(entry - table->entries + 1);
 }
 
-/* What was pushed past the gap by it moves back into it, so no tombstones pile up over months. */
+/*
+ * Entries that collided with this one move back into the gap. So there are no tombstones that pile up over
+ * months.
+ */
 static void index_remove(struct keeper_table *table, enum keeper_key by, const struct keeper_entry *entry)
 {
 	uint16_t *index = table->index[by];

@@ -85,8 +85,10 @@ struct keeper_entry *keeper_table_by_cookie(struct keeper_table *table, uint64_t
 struct keeper_entry *keeper_table_by_group(struct keeper_table *table, uint64_t group_id);
 struct keeper_entry *keeper_table_by_pid(struct keeper_table *table, pid_t pid);
 
-/* The pid of a forked entry, and its end: only of processes that are not reaped, the number may be reused
- * after. */
+/*
+ * The pid of a forked entry comes into the index, and leaves it when the process is reaped: after that the
+ * number may be reused.
+ */
 void keeper_table_set_pid(struct keeper_table *table, struct keeper_entry *entry, pid_t pid);
 void keeper_table_reaped(struct keeper_table *table, struct keeper_entry *entry);
 

@@ -8,11 +8,11 @@
  * orphans, few or none. Killing one brings home its own children, and its death brings SIGCHLD and with it
  * the next look, until two looks in a row find nothing, or one finds no orphan of anybody.
  *
- * Whose an orphan is, say, in this order: the mark in its limits (sweep.h); the marker in its environment;
- * its session, if it is that of a leader we still hold; what was remembered of it when its group was told to
- * stop and it still hung on the tree; and its age, for it can only be of a group that was there when it
- * began. What hangs on somebody of a group is of that group, whatever it has thrown away: before anybody is
- * killed, all that descends from him is stopped, listed, and killed with him.
+ * The group of an orphan is found by these, in this order: the mark in its limits (marks.h); the marker in
+ * its environment; its session, if it is that of a leader we still hold; what was remembered of it when its
+ * group was told to stop and it was still in the tree; and its age, for it can only be of a group that was
+ * there when it began. A descendant of a member is a member, whatever marks it has lost: before a process is
+ * killed, all its descendants are stopped and listed, and then they are killed with it.
  *
  * One look serves all leaders that are dead at the time, so a thousand deaths at once cost what one costs.
  * Leaders stay zombies until their tree is gone: their number, which is also the session's and the process
@@ -22,15 +22,15 @@
  * what is left of the grace: they were asked too.
  *
  * A process shows no environment for a moment while it ends, between losing its memory and closing its files,
- * and in the midst of exec, between its old memory and its new one. Its arguments are away as well then,
- * which tells it from one that threw its environment away. One in this state and of whom nothing else is
- * known is waited for, briefly: the report of an exit means that the whole tree is gone, its sockets and
- * locks free.
+ * and in the midst of exec, between its old memory and its new one. Its arguments are missing then as well,
+ * which tells it from a process that threw its environment away. A process in this state of which nothing
+ * else is known is waited for, briefly: the report of an exit means that the whole tree is gone, its sockets
+ * and locks free.
  *
- * An orphan that names a group which is no more is killed at any look, and one look more is taken when
- * someone could not be told. Who can not be told at all, which takes a session of its own, a fresh
- * environment, a fresh limit, no parent, and an older group that lives, is named in the log and ends with the
- * last such group or with the node.
+ * An orphan of a group that has ended is killed at any look. If the group of an orphan could not be found,
+ * one more look follows. An orphan whose group cannot be found at all has a session of its own, a fresh
+ * environment, a fresh limit and no parent, and an older group lives. It is named in the log and ends with
+ * the last such group, or with the node.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,11 +45,12 @@
 #include "spawner/shared/marks.h"
 #include "spawner/shared/process-tree.h"
 
-#define CHILDREN_MAX    (4 * KEEPER_SLOTS)
-#define RESCAN_NS       (50 * 1000000ull)
-#define AWAY_LIMIT_NS   (200 * 1000000ull)
-#define AWAY_RESCAN_NS  (5 * 1000000ull)
-#define GRACE_RESCAN_NS (1000 * 1000000ull) /* deaths are told; this is for what is not */
+#define CHILDREN_MAX   (4 * KEEPER_SLOTS)
+#define RESCAN_NS      (50 * 1000000ull)
+#define AWAY_LIMIT_NS  (200 * 1000000ull)
+#define AWAY_RESCAN_NS (5 * 1000000ull)
+/* SIGCHLD tells of deaths; this is for ends that it does not tell of */
+#define GRACE_RESCAN_NS (1000 * 1000000ull)
 #define REMEMBERED_MAX  4096
 #define REPORTED_MAX    64
 
@@ -58,8 +59,8 @@ static struct children {
 	unsigned n;
 	bool more;    /* than fit */
 	bool orphans; /* one of them is no leader */
-	bool unknown; /* one of them could not be told whose it is */
-	bool away;    /* such a one, and its memory is away: it ends, or is in the midst of exec */
+	bool unknown; /* the group of one of them could not be found */
+	bool away; /* the same, of one whose memory is gone for now: it is ending, or in the midst of exec */
 	pid_t parent;
 } children;
 
@@ -150,7 +151,7 @@ static bool orphan_is_reaped(pid_t pid, bool *ret_killed)
 
 /* ---- whose an orphan is ---- */
 
-/* Members of groups that were told to stop, which have no more to do with their leader's session. A ring. */
+/* Members of groups that were told to stop, if they are not in their leader's session. A ring. */
 static struct remembered {
 	pid_t pid;
 	uint64_t start_ticks, group_id;
@@ -184,7 +185,7 @@ static uint64_t remembered_group(pid_t pid)
 	return 0;
 }
 
-/* The latest id with these digits. */
+/* The latest group id whose low bits are @low. */
 static uint64_t group_of_low(const struct keeper *keeper, uint32_t low)
 {
 	uint64_t last = keeper->table.next_group_id - 1, id = last - last % SWEEP_GROUP_LOW + low;
@@ -192,7 +193,10 @@ static uint64_t group_of_low(const struct keeper *keeper, uint32_t low)
 	return id <= last ? id : id < SWEEP_GROUP_LOW ? 0 : id - SWEEP_GROUP_LOW;
 }
 
-/* Asked again after one that is not away has shown none: it may have come back from exec just in between. */
+/*
+ * If no marker was found in a process that has its memory, the marker is read again: the process may have
+ * finished its exec between the two looks.
+ */
 static bool orphan_marker(
 	const struct keeper *keeper, pid_t pid, struct sweep_marker *ret_marker, bool *ret_away)
 {
@@ -238,7 +242,7 @@ static void tree_kill(void)
 	process_tree_clear(&tree);
 }
 
-/* All that is of a group: its leader, its orphans, and what descends from them. */
+/* Puts the roots of a group into the tree: its leader, if that lives, and its orphans. */
 static void tree_of(struct keeper *keeper, const struct keeper_entry *entry)
 {
 	unsigned i;
@@ -258,8 +262,7 @@ static void tree_of(struct keeper *keeper, const struct keeper_entry *entry)
 }
 
 /*
- * The number is ours until it is reaped. The process group is not there yet if the child has not come to
- * setsid.
+ * The pid cannot be reused before we reap it. A child that has not called setsid() yet has no process group.
  */
 static void leader_signal(const struct keeper_entry *entry, int signo)
 {
@@ -267,7 +270,7 @@ static void leader_signal(const struct keeper_entry *entry, int signo)
 		kill(entry->pid, signo);
 }
 
-/* From now on, whoever of it is seen is killed. */
+/* From now on every process of its tree is killed when it is seen. */
 static void grace_end(struct keeper_entry *entry)
 {
 	entry->grace_ns = 0;
@@ -354,8 +357,9 @@ static void orphan_report(pid_t pid)
 }
 
 /*
- * Nothing is known of it but its age. It is of a group that was there when it began: if one of those lives,
- * it may be that one's. If a process that is none of the node's can be our child, nothing follows from age.
+ * Nothing is known of the orphan but its age. Its group was there when it began: if such a group lives, the
+ * orphan may be of that one and is left alone. If processes from outside of the node can become our children
+ * (!only_ours), nothing follows from age.
  */
 static void orphan_guess(struct keeper *keeper, pid_t pid, bool away)
 {
@@ -526,7 +530,8 @@ static void leaders_reap(struct keeper *keeper)
 	}
 }
 
-/* A child that is dead, which is not reaped by that: the first in the kernel's list, again and again; or 0.
+/*
+ * The first dead child in the kernel's list, or 0. It is not reaped, so the next call finds it again.
  */
 static pid_t zombie_peek(void)
 {
@@ -568,8 +573,8 @@ static void trees_end(struct keeper *keeper)
 }
 
 /*
- * Mostly one has died, and the kernel names it. If there is another one then, there may be many, and every
- * leader is asked for. Whoever dies after that brings another SIGCHLD.
+ * Mostly one leader has died, and the kernel names it. If another one is dead after that there may be many,
+ * so all leaders are looked at. A later death brings another SIGCHLD.
  */
 void keeper_reap(struct keeper *keeper, bool look)
 {

@@ -148,7 +148,7 @@ static ssize_t pipe_peek(struct outputs *outputs, int fd, char *bytes, size_t si
 	if (n <= 0) {
 		if (n < 0 && errno != EAGAIN && errno != ENOMEM)
 			return -errno;
-		/* tee says the same of an empty pipe with and without writers */
+		/* poll tells an empty pipe from one that has no writer any more */
 		if (poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLHUP && !(poll_fd.revents & POLLIN))
 			return 0;
 		return -EAGAIN;

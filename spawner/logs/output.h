@@ -30,7 +30,7 @@ struct outputs {
 	struct hash by_group;
 	struct list open;          /* struct output: whose log is open, longest unused first */
 	unsigned n_open, open_max; /* where descriptors are few: fewer */
-	/* that so many bytes of a group's were lost: its log could not be written */
+	/* called when @n_bytes of a group's output are lost because its log could not be written */
 	void (*lost)(uint64_t group, uint64_t n_bytes, void *arg);
 	void *arg;
 };
@@ -58,14 +58,14 @@ struct output_life {
 	bool no_stamps;
 };
 
-/* Takes the descriptors (-1: none). The log says that a life began, once for each. */
+/* Takes the descriptors (-1: none). The first call for a life puts its beginning into the log. */
 int output_add(struct outputs *outputs, const struct output_life *life, const int fds[2]);
 struct output *output_find(const struct outputs *outputs, uint64_t group);
 /* Reads what is there, at most @max_bytes of each pipe. */
 void output_read(struct outputs *outputs, struct output *output, size_t max_bytes);
 /*
- * The last words, then how it ended (@kind, @code, @number: as in a stamp), then gone. @text gets the last
- * lines of stderr.
+ * Reads what is left in the pipes, puts the end of the life into the log (@kind, @code, @number: as in a
+ * stamp), and frees the output. @text gets the last lines of stderr.
  */
 void output_end(struct outputs *outputs, uint64_t group, enum stamp_kind kind, int code, int64_t number,
 	char *text, size_t size_bytes);

@@ -66,7 +66,7 @@ static bool stamp_is_of_lines(const struct stamp *stamp)
 	return stamp->kind == STAMP_LINES || stamp->kind == STAMP_CUT;
 }
 
-/* Those of the open file, under whatever number they are by now. */
+/* The stamps of the log with this inode, which may have been renamed to any number by now. */
 static int stamps_find(const struct log_reader *log, uint64_t ino)
 {
 	char *copy = strdup(log->path), *slash = copy ? strrchr(copy, '/') : NULL, name[256];
@@ -178,7 +178,7 @@ static void put_event(struct log_reader_stamps *stamps, const struct stamp *stam
 		fputs("--- (of a newer version)\n", to);
 }
 
-/* What is to be said before the byte at @offset. */
+/* Shows the events that belong before the byte at @offset. */
 static void stamps_advance(struct log_reader_stamps *stamps, off_t offset, FILE *to)
 {
 	struct stamp stamp;
@@ -191,12 +191,12 @@ static void stamps_advance(struct log_reader_stamps *stamps, off_t offset, FILE 
 			continue;
 		}
 		if (stamp.kind == STAMP_STARTED)
-			stamps->current.kind = 0; /* its lines may have none */
+			stamps->current.kind = 0; /* the lines of the new life may have no stamps */
 		put_event(stamps, &stamp, to);
 	}
 }
 
-/* Where in a line that is being shown the other stream takes over; or the end of what there is. */
+/* How many of the next @size bytes, which are of one line, are of the same stream as the line so far. */
 static size_t stamps_piece(struct log_reader_stamps *stamps, off_t offset, size_t size)
 {
 	struct stamp stamp;
@@ -277,8 +277,8 @@ static int log_reader_copy(struct log_reader *log, int fd, off_t *at, FILE *to)
 /* ---- the lines ---- */
 
 /*
- * Goes back from the end until *n lines lie behind: *ret is where they begin, *n how many more are wanted
- * from the file before. A newline at the very end ends a line and begins none.
+ * Goes back from the end by *n lines. *ret is where they begin, and *n becomes how many more are wanted from
+ * the file before. A newline at the very end ends a line and begins none.
  */
 static int log_reader_seek_back(int fd, uint64_t *n, off_t *ret)
 {

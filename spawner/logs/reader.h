@@ -16,9 +16,9 @@
 struct log_reader_stamps {
 	int fd;               /* -1: none are there */
 	off_t at;             /* of the next record */
-	struct stamp current; /* that is about what follows; kind 0: none */
+	struct stamp current; /* of the bytes that follow; kind 0: none */
 	bool in_line;         /* what was shown last does not end with a newline */
-	bool newline_shown;   /* it was ended by us; if a newline is what comes next, it is that one */
+	bool newline_shown;   /* we ended the line; if the next byte is its newline, it is not shown again */
 };
 
 /* Where a reader stands: in which file (its inode), and how far. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stamp: when what lies where in a log was read, and which life wrote it
+ * stamp: for each place in a log, when its bytes were read and which life wrote them
  *
- * The log itself has the bytes as they were written. Beside NAME.log lies NAME.times, a header and records,
- * as the machine writes them; both turn over together. The header names the inode of its log: if that is
- * another file by now (somebody renamed it, or died between two renames), these stamps are not about it.
+ * The log itself has the bytes as they were written. Beside NAME.log lies NAME.times: a header and records,
+ * in the byte order of the machine. Both are renamed together when the log is full. The header names the
+ * inode of its log. If NAME.log has another inode (somebody renamed it, or the writer died between two
+ * renames), these stamps are not about it.
  *
- * A record is about all that follows at its offset, up to the next one. It is written before what it is
- * about. A line has the time of its first byte, so LINES stands where a line begins, or within one where the
+ * A record is about the bytes of the log from its offset up to the next record. It is written before these
+ * bytes. A line has the time of its first byte, so LINES stands where a line begins, or within one where the
  * other stream takes over.
  */
 #pragma once

@@ -212,7 +212,7 @@ static void logfile_look_at_end(struct logfile *log)
 		log->size_bytes && pread(log->fd, &last, 1, (off_t)log->size_bytes - 1) == 1 && last != '\n';
 }
 
-/* Not for appending: the kernel moves nothing from a pipe into such a file. So the offset is ours to know. */
+/* Opened without O_APPEND: splice refuses such a file. So we keep the offset ourselves. */
 static int logfile_open(struct logfile *log)
 {
 	int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, r;
@@ -282,7 +282,7 @@ static int logfile_rotate(struct logfile *log)
 	if (!log->max_old)
 		unlinkat(log->dir->fd, log->name, 0);
 	r = logfile_open(log);
-	/* which life was said already stays known */
+	/* the new header keeps which life was said already */
 	if (!r && had_header && stamps_header_read(log, &header)) {
 		header.group = before.group;
 		header.forked_ns = before.forked_ns;
@@ -344,7 +344,7 @@ static int logfile_end_line(struct logfile *log)
 	return n < 0 ? (int)n : 0;
 }
 
-/* How much of the data goes into this file; 0: it is full, or holds what no more may be added to. */
+/* How much of the data goes into this file. 0: the file, or the file of its stamps, is full. */
 static size_t logfile_part(const struct logfile *log, const char *data, size_t size_bytes)
 {
 	uint64_t room = log->size_bytes < log->max_bytes ? log->max_bytes - log->size_bytes : 0;
@@ -359,7 +359,7 @@ static size_t logfile_part(const struct logfile *log, const char *data, size_t s
 		return (size_t)(newline - data) + 1;
 	if (!log->in_line && log->size_bytes)
 		return 0;
-	/* one line is what is left to end */
+	/* there is no room, but the line that is begun may end in this file */
 	room = log->size_bytes < log->max_bytes + log->max_line_bytes
 		       ? log->max_bytes + log->max_line_bytes - log->size_bytes
 		       : 0;
@@ -468,7 +468,10 @@ int logfile_write(struct logfile *log, int pipe_fd, uint8_t stream, const void *
 
 /* ---- lives ---- */
 
-/* Who is killed between record and header has said it already: the next one finds the record at the end. */
+/*
+ * A writer that is killed between record and header has written the record already: the next writer finds it
+ * at the end and does not repeat it.
+ */
 static void logfile_life(struct logfile *log, const struct stamp_header *header, struct stamp stamp)
 {
 	struct stamp before;
@@ -493,7 +496,7 @@ int logfile_started(struct logfile *log, uint64_t group, uint64_t forked_ns)
 	if (r)
 		return r;
 	if (!stamps_header_read(log, &header))
-		return 0; /* whether it is the life that we know is not known either */
+		return 0; /* without the header nobody knows whether this life was said already */
 	if (header.group != group || header.forked_ns != forked_ns) {
 		r = logfile_end_line(log);
 		header.group = group;

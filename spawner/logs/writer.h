@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a child writes goes to a file that never grows beyond a bound: NAME.log, and when that is full, it
- * becomes NAME.log.1, and so on up to a number. The bytes are kept as they are. What is added is a newline
- * where a line would run on into something else: before a new life, and where a line is too long for a file.
- * When each line was read, and which life wrote it, stands beside it in NAME.times (stamp.h).
+ * What a child writes goes to NAME.log, which never grows beyond a bound. When it is full it becomes
+ * NAME.log.1, NAME.log.1 becomes NAME.log.2, and so on; the oldest one is dropped. The bytes are kept as they
+ * are. What is added is a newline where a line would run on into something else: before a new life, and where
+ * a line is too long for a file. When each line was read, and which life wrote it, stands beside it in
+ * NAME.times (stamp.h).
  *
  * Files are turned over between lines, so each begins with a whole one: a file may grow by LOGFILE_LINE_BYTES
  * more to end its last line. A line that is not over by then is cut, and its rest is marked in the stamps.
@@ -63,9 +64,9 @@ struct logfile {
 
 /*
  * The file's name for a child's name: `/` and a leading dot must not mean anything to the file system, so
- * they are written as % and two hexadecimal digits; so is %, and the first letter of a name that is the
- * node's own log's (LOGFILE_NODE). What is too long then is cut, and a hash of the whole keeps it apart from
- * others.
+ * they are written as % and two hexadecimal digits. So are % itself and the first letter of LOGFILE_NODE,
+ * which is the name of the node's own log. A name that is too long then is cut, and gets a hash of the whole
+ * name so that it stays different from others.
  */
 #define LOGFILE_NODE "actor-spawner"
 void logfile_name(const char *child, char ret[LOGFILE_NAME_MAX]);
@@ -87,8 +88,8 @@ static inline bool logfile_is_open(const struct logfile *log)
 int logfile_write(struct logfile *log, int pipe_fd, uint8_t stream, const void *data, size_t size_bytes);
 
 /*
- * A life begins: log->pid and log->life say which. Said once for a group and the time of its fork. Makes the
- * file.
+ * A life begins: log->pid and log->life say which. The log says it once for each @group and @forked_ns. Makes
+ * the file.
  */
 int logfile_started(struct logfile *log, uint64_t group, uint64_t forked_ns);
 /* Its end, after its last words; kind STAMP_ENDED or STAMP_FAILED. Said once. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The node ⇄ bytes. A chunk is a row of msgpack arrays, each [what, …]. Later ones win, so the changes of a
- * moment are the rows of what changed, whole. A child has two rows: what it should be, written once, and what
- * it is.
+ * The node ⇄ bytes. A chunk is a sequence of msgpack arrays, the rows, each [what, …]. Later rows replace
+ * earlier ones, so a change is written as the whole new row of what changed. A child has two rows: what it
+ * should be, written once, and what it is.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -100,7 +100,8 @@ static void put_child(const struct child *child, struct buf *b)
 	mp_put_uint(b, child->n_ends);
 	mp_put_uint(b, child->n_exec_failures);
 	put_last_exit(&child->last_exit, b);
-	mp_put_array(b, 0); /* where its watches were: they are rows of their own */
+	/* older states have the watches of the child here; now they are rows of their own */
+	mp_put_array(b, 0);
 	mp_put_bool(b, child->stopped);
 }
 
@@ -173,7 +174,7 @@ void node_state_put_changes(struct node *node, struct buf *b)
 			put_spec(child, b);
 		put_child(child, b);
 	}
-	/* what was taken back goes before what was made, endings before their notices */
+	/* removed watches go before new ones, endings before their notices */
 	list_for_each(link, &node->unwatched) {
 		const struct unwatched *unwatched = container_of(link, struct unwatched, link);
 
@@ -222,7 +223,10 @@ void node_state_put_all(struct node *node, struct buf *b)
 		put_spec(child, b);
 		put_child(child, b);
 	}
-	/* in this order; a change needs no row: a child that is removed leaves its cookie */
+	/*
+	 * Oldest first. node_state_put_changes() writes no such rows: loading ROW_REMOVED makes the cookie of
+	 * the child a spent one.
+	 */
 	list_for_each(link, &node->spent) {
 		mp_put_array(b, 2);
 		mp_put_uint(b, ROW_SPENT);
@@ -332,7 +336,7 @@ static void load_watch(struct node *node, struct child *child, actor_ref watcher
 	watch->written = true;
 }
 
-/* A state from before watches had rows. */
+/* The watches in the row of a child, as older states have them. */
 static int load_watches(struct node *node, struct child *child, struct mp_reader *r)
 {
 	uint32_t n;

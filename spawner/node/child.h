@@ -19,8 +19,8 @@ struct ending;
 struct request;
 
 /*
- * Somebody who is told when a process ends, by one `down`: a watch as long as the process is there, then a
- * notice until the `down` was handed over. It is state of the node at every moment between.
+ * Somebody who is told by one `down` when a process ends. It is a watch as long as the process is there, then
+ * a notice until the `down` has been handed over. All that time it is in the state of the node.
  */
 struct watch {
 	struct hash_node by_id;   /* node.by_id: of watcher and id */
@@ -46,7 +46,7 @@ struct last_exit {
 	int64_t at_us; /* CLOCK_MONOTONIC */
 };
 
-/* What the engine knows, while there is no engine: between loading and node_start(). */
+/* What the engine will know of the child. Kept here between loading and node_start(). */
 struct child_saved {
 	enum supervision_state state;
 	bool wanted;
@@ -75,9 +75,9 @@ struct child {
 	actor_ref owner;        /* nobody: not owned */
 	struct list owner_link; /* client.owned */
 	bool removing;          /* forget it when it is down */
-	bool ended;             /* down for good by itself, so its name is free */
-	bool stopped;           /* down because somebody wanted it down */
-	uint64_t n_ends;        /* of incarnations, failed starts included */
+	bool ended; /* down for good: it ended by itself, or was stopped and is temporary. Its name is free */
+	bool stopped;    /* down because somebody wanted it down */
+	uint64_t n_ends; /* of incarnations, failed starts included */
 	uint64_t n_exec_failures;
 	/* of its output: the log could not be written; since this supervisor started */
 	uint64_t n_lost_bytes;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who has asked for something. All that it made is charged to it (struct client) and goes with it, at a cost
- * that is linear in what goes.
+ * Clients: groups that have asked for something. All that a client made is charged to it (struct client) and
+ * goes with it, at a cost that is linear in what goes.
  */
 #include <stdlib.h>
 

@@ -21,7 +21,7 @@ static struct child *find(struct node *node, const char *name, void *from)
 }
 
 /*
- * The program's base name, with .2, .3 … when that is taken. Of those that a name may be made of, at least.
+ * The program's base name, with .2, .3 … when that is taken. A character that no name can have becomes `_`.
  */
 static char *make_name(const struct node *node, const char *program)
 {
@@ -42,7 +42,10 @@ static char *make_name(const struct node *node, const char *program)
 	return strdup(name);
 }
 
-/* Its answer was lost with a supervisor: it is answered as the first time, and nothing is started. */
+/*
+ * The answer to this request was lost with a supervisor. It is answered as if it were new, but nothing is
+ * started.
+ */
 static void spawn_asked_again(struct node *node, struct child *child, actor_ref caller, void *from,
 	enum node_wait wait, uint64_t timeout_ms, uint64_t now_ns)
 {
@@ -300,7 +303,7 @@ void node_monitor(struct node *node, uint64_t group, actor_ref watcher, uint64_t
 	for (size_t i = 0; i < node->n_recent; i++)
 		if (node->recent[i].group == group)
 			cause = node->recent[i].cause;
-	/* first: who waits for the answer may not look at what comes before it */
+	/* The answer goes first: a caller that waits for it may ignore what comes before it. */
 	node_answer_nil(node, from);
 	node_notice_add(node, group, &cause, watcher, id);
 }

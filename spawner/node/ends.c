@@ -18,10 +18,11 @@
 
 #define LEFT_TEXT                                                                                            \
 	"ended with 0 and left processes behind, which were ended too: if it goes into the background, run it in the foreground"
-#define EXIT_NEVER_AGAIN 125          /* by which a program asks not to be started again */
-#define EXEC_FAILURE_NS  100000000ull /* a program that cannot be run costs no CPU, even without a backoff */
+#define EXIT_NEVER_AGAIN 125 /* the exit status by which a program asks not to be started again */
+/* the pause between tries to run a program that cannot be run, if it has no backoff */
+#define EXEC_FAILURE_NS 100000000ull
 
-/* Everything that an end means but what the engine does about it. */
+/* All consequences of an end, except that the engine is told of it. */
 void node_record_end(struct node *node, struct child *child, const struct actor_cause *cause,
 	const struct keeper_rusage *rusage, uint64_t at_ns)
 {
@@ -81,7 +82,7 @@ static const char *step_text(int step)
 	}
 }
 
-/* @text: what the shell found out about it, or NULL. */
+/* @text: what launch_explain() found out about the program, or NULL. */
 static struct actor_cause failed_cause(const struct child *child, int step, int error, const char *text)
 {
 	const char *program = child->spec.argv[0];
@@ -98,7 +99,7 @@ static struct actor_cause failed_cause(const struct child *child, int step, int 
 	return cause;
 }
 
-/* What its end is to the engine. */
+/* The kind of exit that the engine is told. */
 static enum supervision_exit exit_of_cause(const struct actor_cause *cause, bool daemon, bool stopping)
 {
 	bool signalled = cause->kind == ACTOR_EXIT_SIGNAL;
@@ -183,7 +184,11 @@ void node_slot(struct node *node, const struct keeper_slot *slot, const char *te
 {
 	struct child *child = node_child_by_group(node, slot->group_id);
 
-	if (slot_is_final(slot)) { /* done once the end is written; first, for a restart may need the slot */
+	/*
+	 * The keeper gets it when the end is written. It comes before the actions of a restart, which may
+	 * need the slot.
+	 */
+	if (slot_is_final(slot)) {
 		struct node_action *ack = node_late(node, NODE_ACK);
 
 		ack->group = slot->group_id;
@@ -320,7 +325,7 @@ static void client_start(struct hash_node *n, void *arg)
 		node_client_tell(arg, client);
 }
 
-/* Their only link was with our predecessor. */
+/* Clients of our predecessor: their only link was with it, so they are gone. */
 static void client_collect(struct hash_node *n, void *arg)
 {
 	struct client *client = container_of(n, struct client, by_group);

@@ -37,8 +37,8 @@ void node_group_ready(struct node *node, uint64_t group, uint64_t now_ns)
 		return;
 	if (!child->exec_ns) {
 		/*
-		 * by way of the broker it can be quicker than the keeper's word; nobody is told of a process
-		 * without a pid
+		 * `ready` by way of the broker can come before the keeper says that the process runs. It is
+		 * kept until then: nobody is told of a process without a pid.
 		 */
 		child->ready_early = true;
 		return;

@@ -4,14 +4,15 @@
  * what to tell the keeper, the callers and the broker comes out. Pure: no sockets, no clock, no processes.
  * Times are CLOCK_MONOTONIC nanoseconds.
  *
- * Two engines decide (supervision.h): one for the children, all of them independent of each other, so they
- * are stopped at the same time; one for the broker, which goes last, because what stops may still want to say
- * something.
+ * Two engines decide (supervision/engine.h): one for the children, all of them independent of each other, so
+ * they are stopped at the same time; one for the broker, which goes last, because what stops may still want
+ * to say something.
  *
  * Actions come in two kinds. *Early* ones may be done twice, and are done before the state is written: lines
  * for the log. *Late* ones rest on what was written: a spawn on the intent, an acknowledgement on the exit,
- * an answer on what it says, a notice on its row. The shell's turn is: events … → node_next_early() until
- * none → write the state → take all of node_next_late(), then do them → once more.
+ * an answer on what it says, a notice on its row. The shell is the code around the node (spawner/supervisor).
+ * Its turn is: events … → node_next_early() until none → write the state → take all of node_next_late(), then
+ * do them → once more.
  *
  * A notice of an end (`down` to who watches, `group_down` to the broker) is state until the shell says that
  * it was handed over: the kernel has it for the watcher, the broker has passed it on. Until then it is told
@@ -19,8 +20,8 @@
  * instruction the supervisor dies, nobody misses an end.
  *
  * Out of memory in the midst of a change is the end of the supervisor: it aborts, the keeper starts another
- * one, and that one goes on from the state. What a caller asks for is refused instead where that can be told
- * before.
+ * one, and that one goes on from the state. A request is refused instead, if the lack of memory shows before
+ * anything was changed.
  */
 #pragma once
 
@@ -33,7 +34,7 @@
 #include "libactor/protocol/child-spec.h"
 #include "spawner/shared/protocol.h"
 
-#define NODE_ENDED_MAX 1000 /* children listed as down that ended by themselves */
+#define NODE_ENDED_MAX 1000 /* children that are down for good and still listed (child.ended) */
 /* exits that can still be asked for by group id, and that a broker can be owed */
 #define NODE_RECENT_MAX 1024
 /* of all callers together, notices that are not handed over included */
@@ -100,7 +101,8 @@ enum node_wait {
 };
 
 int node_new(struct node **ret, const struct node_config *config);
-struct node *node_free(struct node *node); /* unanswered callers are the shell's: it is told nothing */
+/* unanswered callers get no NODE_REPLY: the shell must free them */
+struct node *node_free(struct node *node);
 
 /* ---- the beginning: load what was saved, start, hear the keeper's table, synced ---- */
 
@@ -118,10 +120,10 @@ void node_synced(struct node *node, uint64_t now_ns);
 /* ---- the state: see state.h ---- */
 
 bool node_state_is_dirty(const struct node *node);
-/* What changed since the last call of either; all of it. */
+/* _changes: what changed since the last call of either function. _all: the whole state. */
 void node_state_put_changes(struct node *node, struct buf *b);
 void node_state_put_all(struct node *node, struct buf *b);
-/* What was put could not be written: all of it is to be put again. */
+/* What was put could not be written: the caller must use node_state_put_all() the next time. */
 void node_state_not_written(struct node *node);
 
 /* ---- events ---- */
@@ -168,15 +170,19 @@ struct node_notice {
 	const struct actor_cause *cause;
 };
 
-/* The next one for the group @client that was not given out yet, or was lost; by number. */
+/*
+ * The next notice for the group @client: one that was not given out yet, or was lost. In the order of their
+ * numbers.
+ */
 bool node_next_notice(struct node *node, uint64_t client, struct node_notice *ret);
-/* Up to this number they are where the death of nobody but the watcher can lose them. */
+/* All notices up to @number are out of our hands: only the death of the watcher itself can lose them now. */
 void node_notices_handed(struct node *node, uint64_t client, uint64_t number);
 /* What was given out may be lost: node_tell_again() gives it out again. */
 void node_notices_lost(struct node *node, uint64_t client);
 void node_tell_again(struct node *node);
 /*
- * The highest number given so far: what it stands for is among node_put_groups(), if the broker is owed it.
+ * The highest number that was given so far. If the broker must still hear of an end with this number or a
+ * lower one, node_put_groups() has it.
  */
 uint64_t node_last_number(const struct node *node);
 /* The broker has heard of all NODE_GROUP_DOWN up to this number. */
@@ -199,8 +205,8 @@ struct child *node_first(const struct node *node);
 struct child *node_after(const struct node *node, const struct child *child);
 size_t node_count(const struct node *node);
 /*
- * With @n_more beside those that have a group id already there were too many. Sets @text: why, and what to do
- * about it.
+ * True: @n_more processes beside those that have a group id already would be too many. @text then says why,
+ * and what to do about it.
  */
 bool node_is_full(const struct node *node, size_t n_more, char *text, size_t size);
 bool node_is_stopping(const struct node *node);
@@ -209,11 +215,13 @@ void node_state_lost(struct node *node, uint64_t now_ns);
 /* When that was the last time; 0: never. */
 uint64_t node_state_lost_ns(const struct node *node);
 /*
- * [ids of live groups], [[id, cause] of recent ends], [ids of clients]: the arguments of the `groups` cast.
+ * An array of the four arguments of the `groups` cast: [ids of live groups], [[id, cause] of recent ends],
+ * [ids of those live groups that speak the protocol], [ids of clients that a broker admitted].
  */
 void node_put_groups(const struct node *node, struct buf *b);
-/* Appends one child map; see child_put_map(). Sets the log directory for it. */
+/* @log_path gives the path of a child's log, for node_put_child(). */
 void node_set_log_path(
 	struct node *node, void (*log_path)(const char *name, char *ret, size_t size, void *arg), void *arg);
+/* Appends one child map; see child_put_map(). */
 void node_put_child(const struct node *node, struct buf *b, const struct child *child, uint64_t now_ns,
 	size_t argv_max_bytes);

@@ -118,7 +118,7 @@ struct waiter {
 	void *from;
 	enum node_wait wait;
 	uint64_t timeout_ms;
-	uint64_t n_starts_min; /* up, ready: of the engine; a start before does not count */
+	uint64_t n_starts_min; /* for up and ready: starts of the engine below this number do not count */
 	uint64_t n_ends;       /* when he began to wait */
 	uint64_t n_exec_failures;
 	bool first; /* of a spawn: an end before it was ready is its answer */
@@ -174,7 +174,7 @@ void node_ending_settle(struct node *node, struct ending *ending);
 
 /* ---- requests.c ---- */
 
-/* Of a child with a cookie that is known already: nothing. */
+/* Does nothing if the child has no cookie, or one that is known already. */
 void node_request_new(struct node *node, struct child *child);
 /* @child is about to be freed. @spent: the cookie is remembered. */
 void node_request_end(struct node *node, struct child *child, bool spent);
@@ -227,9 +227,9 @@ void node_start_instance(struct node *node, struct child *child);
 
 /* ---- ends.c ---- */
 
-/* When everything is loaded: what is left to be told, and to whom no more. */
+/* Called when everything is loaded: finds what must still be told, and drops clients that are gone. */
 void node_clients_start(struct node *node, uint64_t now_ns);
-/* When the keeper's table is known: groups that ended unseen wait for nothing. */
+/* Called when the keeper's table is known: drops clients whose groups ended unseen. */
 void node_clients_synced(struct node *node, uint64_t now_ns);
 void node_child_synced(struct node *node, struct child *child, uint64_t now_ns);
 void node_record_end(struct node *node, struct child *child, const struct actor_cause *cause,

@@ -82,7 +82,7 @@ void node_waiters_of_gone(struct node *node, struct client *client)
 	while (!list_is_empty(&client->waiters)) {
 		struct waiter *waiter = container_of(client->waiters.next, struct waiter, client_link);
 
-		/* nobody hears it, but the address is given back */
+		/* nobody hears this answer, but it frees the caller's address */
 		node_answer_refuse(node, waiter->from, "stopped", "the caller's group has ended");
 		node_waiter_free(node, waiter);
 	}
@@ -166,8 +166,8 @@ static const char *ended_text(const struct child *child, char text[300])
 }
 
 /*
- * An owner who is told that it could not be run owns nothing, so it is not tried again. Others may put it
- * right meanwhile.
+ * An owner who is told that the program could not be run owns nothing, so a child that never ran is removed.
+ * A child without an owner is tried again: somebody may put the program right meanwhile.
  */
 static void refuse_exec(struct node *node, struct waiter *waiter)
 {
@@ -179,8 +179,8 @@ static void refuse_exec(struct node *node, struct waiter *waiter)
 }
 
 /*
- * The same for one that ended before it was what its spawn waits for: to wait longer would tell the caller
- * less, and later.
+ * The same for a child that ended before it was up or ready, as its spawn wants it. To wait longer would tell
+ * the caller less, and later.
  */
 static void refuse_ended(struct node *node, struct waiter *waiter)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keeper-client: both ends' common tongue, and the supervisor's way to describe a child
+ * keeper-client: sends and receives records for both ends, and writes and reads the spec of a child
  *
  * Plain functions over a file descriptor; libc only. keeper_send() and keeper_recv() check every record
  * against its type: size, version, number of fds, enums in range, texts terminated. What they deliver can be

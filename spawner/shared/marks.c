@@ -119,7 +119,7 @@ bool sweep_limit_set(const struct sweep_marker *marker)
 	return setrlimit(RLIMIT_RTTIME, &limit) == 0;
 }
 
-/* Of a process of another user it cannot be asked for, but read. */
+/* prlimit() is refused for a process of another user, but /proc/PID/limits can be read. */
 static uint64_t limit_read(pid_t pid)
 {
 	static const char name[] = "Max realtime timeout";

@@ -12,7 +12,7 @@ struct process_stat {
 	pid_t parent, session;
 	unsigned n_threads;
 	bool exiting;         /* it is on its way out, but still has its descriptors */
-	uint64_t start_ticks; /* with the pid, a process for ever */
+	uint64_t start_ticks; /* pid and start_ticks together name one process for ever */
 };
 
 bool process_stat_read(pid_t pid, struct process_stat *ret);

@@ -12,8 +12,9 @@
 
 _Static_assert(1u << PROCESS_TREE_BITS == 2 * PROCESS_TREE_MAX, "never more than half full");
 
-#define INDEX_MASK         ((1u << PROCESS_TREE_BITS) - 1)
-#define DESCEND_ROUNDS_MAX 100 /* somebody in it is as quick as we are: what is left is another look's */
+#define INDEX_MASK ((1u << PROCESS_TREE_BITS) - 1)
+/* a tree that forks as fast as we list it: the rest is left to the next look */
+#define DESCEND_ROUNDS_MAX 100
 
 struct child_search {
 	pid_t parent;
@@ -136,8 +137,8 @@ static void member_signal(const struct process_tree_member *member, int signo)
 	if (fd < 0 && errno == ESRCH)
 		return;
 	/*
-	 * or ours by now, whose reaper we may be: no new child of ours can have its number, we are not
-	 * forking
+	 * The member may be our child by now, if we are its reaper. We do not fork here, so no new child of
+	 * ours can have its pid.
 	 */
 	if (process_stat_read(member->pid, &stat) &&
 		(stat.parent == member->parent || stat.parent == getpid())) {
@@ -169,7 +170,7 @@ void process_tree_signal(const struct process_tree *tree, int signo, pid_t excep
 {
 	unsigned i;
 
-	/* Children first: by its parent's end one would come under another. */
+	/* Children first: a child whose parent ends gets another parent, and would not be recognized. */
 	for (i = tree->n; i-- > 0;)
 		if (!except_pgid || getpgid(tree->members[i].pid) != except_pgid)
 			member_signal(&tree->members[i], signo);

@@ -2,8 +2,8 @@
 /*
  * process-tree: processes and all that descends from them; libc only, no heap
  *
- * Who a process descends from cannot be shed, as a session, a process group or an environment can, as long as
- * the chain of parents is there. So a tree is read from its root down, before anything in it is killed.
+ * A process can leave its session, its process group or its environment. It cannot leave its parent, as long
+ * as the parent lives. So a tree is read from its root down, before anything in it is killed.
  *
  * The root's number must be held by the caller: a child it has not reaped, or one it has a pidfd of.
  */
@@ -29,8 +29,8 @@ struct process_tree {
 };
 
 /*
- * Calls visit for each child of pid; unlike our own, they may come and go meanwhile, and one may be missed
- * then.
+ * Calls visit for each child of pid. Children of another process may come and go meanwhile, and then one may
+ * be missed.
  */
 void process_each_child(pid_t pid, void (*visit)(pid_t child, pid_t parent, void *data), void *data);
 
@@ -38,9 +38,9 @@ void process_tree_clear(struct process_tree *tree);
 void process_tree_add_root(struct process_tree *tree, pid_t pid);
 
 /*
- * Adds all descendants of what is in it. freeze: each is stopped (SIGSTOP) before its children are asked for,
- * so that it has no further ones; it goes on until a look at all of them finds nobody new. For what is to be
- * killed next.
+ * Adds all descendants of what is in it. @freeze, for a tree that is to be killed: each process is stopped
+ * (SIGSTOP) before its children are listed, so that it can make no more. This is repeated until a look at all
+ * members finds no new one.
  */
 void process_tree_descend(struct process_tree *tree, bool freeze);
 

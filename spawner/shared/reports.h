@@ -47,8 +47,9 @@ enum keeper_type {
 	KEEPER_SLOT,       /* + fds as in fd_mask */
 	KEEPER_SYNCED,     /* the whole table was told once; n_slots of HELLO have come */
 	KEEPER_RESERVED,
-	KEEPER_REFUSED,   /* a SPAWN that got no slot */
-	KEEPER_TERMINATE, /* the keeper got TERM or INT: an orderly `down`, please, then STOP */
+	KEEPER_REFUSED, /* a SPAWN that got no slot */
+	/* an orderly end has begun (a signal, or DOWN): the supervisor does a `down`, then sends STOP */
+	KEEPER_TERMINATE,
 	/* are you there? Three in a row without an answer, and the supervisor is killed and started again */
 	KEEPER_PING,
 };

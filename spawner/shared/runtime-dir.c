@@ -69,7 +69,10 @@ static int log_dir_lock(int fd, const char *runtime_dir, char owner[RUNTIME_DIR_
 		n = pread(fd, owner, RUNTIME_DIR_WHY_SIZE - 1, 0);
 		owner[n > 0 ? n : 0] = 0;
 		owner[strcspn(owner, "\n")] = 0;
-		/* our runtime directory is ours by now: a node that was in it is ending */
+		/*
+		 * The log directory is held by a node in our runtime directory. We have locked that one, so
+		 * the node is ending: it gets more time.
+		 */
 		if (i >= (strcmp(owner, runtime_dir) ? LOG_DIR_PATIENCE : LOG_DIR_PATIENCE_OWN))
 			return -EBUSY;
 		nanosleep(&pause, NULL);
@@ -206,7 +209,7 @@ static bool name_is_number(const char *name)
 
 static bool entry_is_ours(const char *name, mode_t mode)
 {
-	/* ~: not named yet */
+	/* with ~: bound, but not renamed to its final name yet */
 	static const char *const sockets[] = {"broker.ipc", "spawner.ipc", "broker.ipc~", "spawner.ipc~"};
 	size_t i;
 

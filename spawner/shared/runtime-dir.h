@@ -2,11 +2,11 @@
 /*
  * runtime-dir: where a node's sockets live, and who owns that place; libc only, no heap
  *
- * Which one it is: libactor/place/node-dirs.h. Owned by us, no symlink, 0700 (0711 while a child has another
- * user), and empty or made by a node, else refused.
+ * libactor/place/node-dirs.h says which directory it is. It is refused unless it is ours, no symlink, of mode
+ * 0700 (0711 while a child has another user), and either empty or made by a node.
  *
  * In it: lock; broker.ipc, spawner.ipc; b/ with the broker's sockets; g/ID/ with the sockets of each group.
- * Nothing else is ever removed, and of these only sockets, and directories that are empty then.
+ * Only these are ever removed: the lock file, sockets, and directories that are empty then.
  */
 #pragma once
 
@@ -24,8 +24,8 @@ int log_dir_make(const char *path);
 
 /*
  * Makes the log directory and takes it for the node in runtime_dir, as long as the descriptor that is
- * returned is open. -EBUSY: another node has it, and why says which. Other errors: it cannot be taken, nor be
- * written probably.
+ * returned is open. -EBUSY: another node has it, and why says which. Another error: it cannot be taken, and
+ * probably not be written either.
  */
 int log_dir_claim(const char *path, const char *runtime_dir, char why[RUNTIME_DIR_WHY_SIZE]);
 
@@ -51,7 +51,7 @@ struct runtime_dir_owner {
 /*
  * Locks the directory and DIR/lock. The lock of the directory belongs to its open file description, so
  * whoever inherits dir_fd holds it too. 0, and who had it before; -EBUSY, and who has it (then dir_fd may be
- * locked: call again, or close it).
+ * locked: call again, or close it). -ENOENT: the directory was removed meanwhile.
  */
 int runtime_dir_lock(int dir_fd, int *ret_lock_fd, struct runtime_dir_owner *ret_owner);
 

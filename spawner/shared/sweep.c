@@ -7,8 +7,9 @@
  * wherever in it the marker is: a shell in between re-orders it.
  *
  * Numbers are reused, so a kill goes through a pidfd, and the marker is read again after the pidfd was
- * opened. The same pidfds say when the killed are gone; only then is the next scan worth its price. Two scans
- * in a row must find none, because a process that forks while it is scanned for can hide its child from one.
+ * opened. The same pidfds say when the killed are gone; only then is the next scan worth its price. Three
+ * scans in a row (SWEEP_CLEAN_SCANS) must find none: a child that is forked during a scan can be missed by
+ * it, and so can a process in the midst of exec.
  */
 #include "spawner/shared/sweep.h"
 
@@ -26,7 +27,7 @@
 #include "spawner/shared/process-tree.h"
 
 #define SWEEP_WAIT_MAX    64 /* pidfds held open at a time */
-#define SWEEP_CLEAN_SCANS 3  /* that find nobody, in a row, apart by … */
+#define SWEEP_CLEAN_SCANS 3  /* that must find nobody, in a row, with this pause between them: */
 #define SWEEP_SETTLE_MS   40
 
 struct sweep_scan {
@@ -116,8 +117,8 @@ static bool sweep_visit(pid_t pid, void *data)
 }
 
 /*
- * A number that is in use as a session's is not given to a new process; so it is still the group's, unless a
- * process has it that is none of ours.
+ * No new process gets a number that is still the id of a session. So the session is the group's, unless a
+ * process without our marks has the number.
  */
 static void sweep_check_sessions(struct sweep_scan *scan)
 {

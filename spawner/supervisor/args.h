@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For the methods of `$spawner`: their arguments, and the methods themselves, as struct actor_method has
- * them.
+ * The methods of `$spawner`, for its table of methods, and how they read their arguments.
  */
 #pragma once
 

@@ -58,8 +58,9 @@ void supervisor_group_dir_make(struct supervisor *supervisor, uint64_t group)
 }
 
 /*
- * Not now: whoever waits for the end of this group is to hear of it first, and the word of it leaves when the
- * turn of the loop is over. Without memory, or a timer, the directory goes at once.
+ * The directory is not removed at once: whoever waits for the end of this group should hear of the end first,
+ * and this message leaves when the turn of the loop is over. Without memory, or a timer, the directory goes
+ * at once.
  */
 void supervisor_group_dir_remove(struct supervisor *supervisor, uint64_t group)
 {

@@ -47,9 +47,9 @@ int on_timer(actor *self, const actor_msg *msg)
 }
 
 /*
- * As the keeper looks after us: three looks in a row without an answer, and the broker is killed. Direct
- * links go on meanwhile, and every group announces itself to the next one. Without a link to it, a look
- * counts when it did not answer the last hello.
+ * Pings the broker as the keeper pings us: after three looks in a row without an answer it is killed. Direct
+ * links of the groups go on meanwhile, and every group announces itself to the next broker. While we have no
+ * link to the broker, a look counts as unanswered if the broker did not answer our last hello.
  */
 int on_broker_look(actor *self, const actor_msg *msg)
 {
@@ -187,7 +187,7 @@ static bool is_from_broker(const struct supervisor *supervisor, const actor_msg 
 	return broker && actor_msg_sender(msg).group == broker->group;
 }
 
-/* Of a group that the broker admitted: nobody else knows. */
+/* A group that the broker admitted has ended. Only the broker knows of such an end. */
 int on_group_gone(actor *self, const actor_msg *msg)
 {
 	struct supervisor *supervisor = supervisor_of(self);

@@ -28,7 +28,7 @@ static size_t name_length(const char *variable)
 	return eq ? (size_t)(eq - variable) : strlen(variable);
 }
 
-/* The last one of a name counts. */
+/* Adds a variable, or replaces the one of the same name. */
 static void environment_add(struct environment *env, const char *variable)
 {
 	size_t length = name_length(variable);
@@ -111,7 +111,10 @@ static const char *child_path_variable(const struct child *child)
 	return path ? path : DEFAULT_PATH;
 }
 
-/* A regular file that exec came upon, open for reading; its path. -1: there is none, or it cannot be read. */
+/*
+ * Opens the program for reading if it is an executable regular file, and sets @path. -1: it is not, or it
+ * cannot be read.
+ */
 static int program_open_at(const char *dir, size_t dir_length, const char *program, char path[PATH_MAX])
 {
 	struct stat st;

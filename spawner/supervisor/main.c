@@ -37,7 +37,7 @@
 
 #define HELLO_TIMEOUT_MS  10000
 #define FILES_OWN         28  /* descriptors of our own, and of the broker's output */
-#define FILES_CONTROL_MAX 128 /* for clients and their links; of few, a quarter */
+#define FILES_CONTROL_MAX 128 /* for clients and their links; a quarter of all, if that is less */
 
 static void state_load(struct supervisor *supervisor, int fd)
 {
@@ -184,7 +184,8 @@ static int run(struct supervisor *supervisor)
 	fcntl(supervisor->keeper.fd, F_SETFL, fcntl(supervisor->keeper.fd, F_GETFL) & ~O_NONBLOCK);
 	if (keeper_link_flush(&supervisor->keeper) == -EPIPE ||
 		keeper_link_send(&supervisor->keeper, &record, -1) == -EPIPE)
-		supervisor_end_of_node(supervisor); /* what nobody could be told of may still be there */
+		/* the keeper was gone before it heard of STOP, so processes may still be there */
+		supervisor_end_of_node(supervisor);
 	while (keeper_link_is_waiting(&supervisor->keeper)) {
 		struct pollfd poll_fd = {.fd = supervisor->keeper.fd, .events = POLLOUT};
 
@@ -196,8 +197,8 @@ static int run(struct supervisor *supervisor)
 }
 
 /*
- * What is left for children when we keep enough to be spoken to: two descriptors each. The keeper needs as
- * many and has less of its own.
+ * How many children our descriptors allow: two for each child, after what we keep for ourselves and our
+ * clients. The keeper needs two for each child as well, and keeps fewer for itself.
  */
 static void limit_processes(struct supervisor *supervisor, struct node_config *config)
 {

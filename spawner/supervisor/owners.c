@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose end ends a child: the supervisor watches owners as any actor watches another. */
+/* Owners: actors whose end ends a child. The supervisor watches them as any actor watches another. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

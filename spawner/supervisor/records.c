@@ -11,7 +11,8 @@
 #include "libactor/util/log.h"
 #include "spawner/supervisor/supervisor.h"
 
-#define TURN_RECORDS 256 /* of the keeper's in one go: the rest after what it led to was done */
+/* records of the keeper that are taken in one go; the rest comes after the next turn */
+#define TURN_RECORDS 256
 
 static void take_slot(
 	struct supervisor *supervisor, const struct keeper_slot *slot, const int *fds, size_t n_fds)
@@ -57,7 +58,9 @@ static void take_slot(
 	node_slot(supervisor->node, slot, text, supervisor_now_ns());
 }
 
-/* One record. 1; 0 nothing there; the keeper's end is the end. *ret_synced is set by SYNCED. */
+/*
+ * Takes one record. 1; 0: none is there. Does not return if the keeper is gone. *ret_synced is set by SYNCED.
+ */
 int supervisor_take_record(struct supervisor *supervisor, bool *ret_synced)
 {
 	int fds[KEEPER_RECORD_FDS_MAX], r;

@@ -232,7 +232,10 @@ int state_snapshot(struct state *state, const void *data, size_t size_bytes)
 
 	if (size_bytes > STATE_AREA_MAX_BYTES / 4)
 		return -EFBIG;
-	/* At least half of an area is for changes, so a snapshot is paid for by as many bytes of them. */
+	/*
+	 * At least half of an area is for changes. So each snapshot follows at least as many bytes of
+	 * changes.
+	 */
 	while (area_bytes / 2 < sizeof(struct chunk) + padded(size_bytes)) {
 		area_bytes *= 2;
 		grow = true;

@@ -5,10 +5,10 @@
  * The memory has two areas. An area is a snapshot followed by the changes since, each one a *chunk*: sequence
  * number, size, checksum, bytes. A commit appends one chunk; when an area is full, a new snapshot goes into
  * the other one and the old area stays as it was until then. So a write costs what changed, not what there
- * is, and whatever was torn by the death of the writer is a chunk with a wrong checksum at the end: reading
- * stops before it. The area that can be read furthest is the truth; a broken one is ignored.
+ * is, and a chunk that was half written when the writer died has a wrong checksum: reading stops before it.
+ * The area that can be read furthest is the truth; a broken one is ignored.
  *
- * The bytes mean nothing here; see node_state_put() and node_state_load().
+ * The bytes mean nothing here; see node_state_put_changes(), node_state_put_all() and node_state_load().
  */
 #pragma once
 

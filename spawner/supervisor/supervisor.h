@@ -20,7 +20,7 @@
 #define SUPERVISOR_AGAIN_MS  1000 /* after a notice was lost on the way */
 #define SUPERVISOR_WINDOW_MS 1500 /* after this all groups have said hello to a new broker, or never will */
 
-/* Whose end ends a child. */
+/* An owner: its end ends the child. */
 struct owner_watch {
 	struct hash_node by_number, by_monitor;
 	uint64_t number;  /* of the child */
@@ -64,15 +64,15 @@ struct supervisor {
 
 uint64_t supervisor_now_ns(void);
 /*
- * After events: once what else is in the mailbox has been handled, one turn takes all actions at one writing
- * of the state.
+ * Called after events. A turn comes when the rest of the mailbox has been handled: it writes the state once
+ * and does all actions.
  */
 void supervisor_need_turn(struct supervisor *supervisor);
 void supervisor_turn(struct supervisor *supervisor);
 /* The keeper's socket or a child's pipe is readable. */
 void supervisor_io(struct supervisor *supervisor);
 void supervisor_tell_ready(struct supervisor *supervisor);
-/* The broker does not answer: its end is its way back. */
+/* Called when the broker does not answer. It is killed, so that it is started again. */
 void supervisor_kill_broker(struct supervisor *supervisor);
 /* An orderly end has begun: the keeper sees to its limit. */
 void supervisor_tell_down(struct supervisor *supervisor);
@@ -81,7 +81,7 @@ void supervisor_watch_owner(struct supervisor *supervisor, uint64_t number, acto
 void supervisor_handed_over(
 	struct supervisor *supervisor, uint64_t group, uint64_t number, bool ok, bool routed);
 void supervisor_log_path(const char *name, char *ret, size_t size, void *arg);
-/* What a child's log is called after: the broker's cannot be taken by a child. */
+/* The name that a child's log has. No child can take the broker's. */
 const char *supervisor_log_name(const struct child *child);
 
 /* service.c: `$spawner`; its init argument is the struct supervisor. */

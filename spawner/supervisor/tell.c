@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the keeper is told; and when there is none any more, the end of the node. */
+/* What the keeper is told, and the end of the node when the keeper is gone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,8 +15,8 @@
 #include "spawner/supervisor/supervisor.h"
 
 /*
- * Of the leaders that were alive when the keeper was heard last: their sessions may hold somebody without a
- * mark.
+ * The sessions of the leaders that were alive when the keeper was heard last. A process without a mark may be
+ * in them.
  */
 static size_t sessions_of(const struct node *node, pid_t **ret)
 {
@@ -30,7 +30,10 @@ static size_t sessions_of(const struct node *node, pid_t **ret)
 	return n;
 }
 
-/* If the keeper has not told it yet: the one that was there when we were started. */
+/*
+ * The pid of the broker. If the keeper has not told us of one yet: of the broker that was there when we were
+ * started.
+ */
 static pid_t broker_pid(const struct supervisor *supervisor)
 {
 	struct child *broker = supervisor->node ? node_broker(supervisor->node) : NULL;
@@ -42,8 +45,8 @@ static pid_t broker_pid(const struct supervisor *supervisor)
 }
 
 /*
- * The broker goes last: should we be killed meanwhile, it goes on with this. It waits for that as long as we
- * hold the lock of the directory (broker/aftermath.c).
+ * The broker is killed last: if we are killed meanwhile, it does the rest of this. It waits for that until we
+ * let go of the lock of the directory (broker/aftermath.c).
  */
 __attribute__((noreturn)) void supervisor_end_of_node(struct supervisor *supervisor)
 {
@@ -71,7 +74,7 @@ void supervisor_keeper_tell(struct supervisor *supervisor, const union keeper_re
 		supervisor_end_of_node(supervisor);
 	if (err) {
 		log_error("the keeper cannot be told: %s", strerror(-err));
-		abort(); /* what is written in the state would not be done: the next one makes up for it */
+		abort(); /* the state has what was not done now: the next supervisor does it */
 	}
 }
 

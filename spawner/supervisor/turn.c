@@ -126,7 +126,7 @@ static void do_group_down(struct supervisor *supervisor, const struct node_actio
 	buf_deinit(&cause);
 }
 
-/* Each of them to its watcher; a watcher in another group than @client cannot be. */
+/* Sends the notices of @client to their watchers, all of which are in that group. */
 static void do_tell(struct supervisor *supervisor, uint64_t client)
 {
 	struct node_notice notice;
@@ -145,8 +145,8 @@ void supervisor_handed_over(
 	struct supervisor *supervisor, uint64_t group, uint64_t number, bool ok, bool routed)
 {
 	/*
-	 * a broker that has just been started does not know yet whom it routes for: what is for one of those
-	 * it may have dropped
+	 * A broker that has just been started does not know all its groups yet: it may have dropped what it
+	 * was to pass on to them.
 	 */
 	bool early = routed && supervisor_now_ns() - supervisor->broker_up_ns <
 				       SUPERVISOR_WINDOW_MS * UINT64_C(1000000);
@@ -252,7 +252,7 @@ static void state_write(struct supervisor *supervisor)
 		log_error(
 			"the state cannot be written: %s; processes started from now on may be adopted without it",
 			strerror(-r));
-		/* no change can be understood behind what is missing: all of it, the next time */
+		/* changes mean nothing behind a gap: the next write is a snapshot */
 		supervisor->state.used_bytes = 0;
 		node_state_not_written(supervisor->node);
 	}

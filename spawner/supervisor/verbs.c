@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The methods of `$spawner` that change something (docs/protocol.md §5). Whoever waits is kept by the node:
- * the actor itself never does.
+ * The methods of `$spawner` that change something (docs/protocol.md §5). The node keeps the callers that
+ * wait. The actor itself never waits.
  */
 #include <errno.h>
 #include <signal.h>
@@ -116,7 +116,7 @@ int on_wait(actor *self, const actor_msg *msg, actor_from *from)
 	return 0;
 }
 
-/* Whoever asks pays for what is asked for. */
+/* A watch is charged to the group of its watcher, so only that group may ask for it. */
 static bool is_of_caller(actor_ref watcher, const actor_from *from)
 {
 	actor_ref caller = actor_from_ref(from);

@@ -9,11 +9,11 @@ extern const struct command command_up, command_down, command_status, command_ls
 	command_describe, command_whereis, command_names, command_pg, command_help, command_version,
 	command_complete;
 
-/* of pg, each in a file of its own */
+/* subcommands of pg, in pg-message.c and pg-watch.c */
 extern const struct command command_pg_cast, command_pg_call, command_pg_watch;
 
 /* help.c */
 int help_print(const struct ctl *ctl, FILE *to);
 int help_print_command(const struct command *command, FILE *to);
-/* Fails, with the nearest one. @family: NULL, or the command of which it is none. */
+/* Fails, and names the nearest command. @family: NULL, or the command of which @word is no subcommand. */
 int help_unknown_command(const struct ctl *ctl, const struct command *family, const char *word);

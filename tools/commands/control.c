@@ -20,7 +20,7 @@ struct control {
 	const char *verb;    /* and method */
 	const char *done;    /* "stopped" */
 	const char *goal;    /* what is waited for; NULL: the answer comes at once */
-	const char *goes_on; /* what goes on without us; NULL likewise */
+	const char *goes_on; /* said when we are interrupted: what goes on without us. NULL: nothing */
 	control_args *make;
 };
 

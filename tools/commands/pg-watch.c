@@ -15,8 +15,8 @@
 
 struct watch {
 	struct ctl *ctl;
-	struct pg_name pg; /* NULL: all */
-	bool watching;     /* what is there was told */
+	struct pg_name pg; /* its names are NULL for all scopes, or all groups */
+	bool watching;     /* the members that were there have been shown */
 	int r;             /* why it cannot */
 };
 

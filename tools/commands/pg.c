@@ -263,7 +263,7 @@ static const struct command command_pg_members = {
 
 /* ---- join, leave ---- */
 
-/* "make DEST join GROUP": @verb and @method are of what the actor is asked to do. */
+/* "make DEST join GROUP": @verb is the word for people, @method the method of the actor. */
 static int let_run(struct ctl *ctl, const struct args *args, const char *verb, const char *method)
 {
 	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS);

@@ -31,7 +31,10 @@
 struct spawn {
 	struct ctl *ctl;
 	struct session *session;
-	/* What it points to is the command line's, or one of the next four. */
+	/*
+	 * The strings that it points to are those of the command line, or are kept in argv, env, program,
+	 * cwd, name.
+	 */
 	struct child_spec spec;
 	const char **argv;
 	char **env;
@@ -309,8 +312,8 @@ static int spawn_ask_named(struct spawn *spawn, json_t **ret, struct session_err
 }
 
 /*
- * It never ran. Nothing half-done: unless --wait=none asked for that, it does not stay behind and try again
- * and again. Its errno is looked up first, for the exit status.
+ * The program could not be run. So its process is removed again, else the node would try again and again. Its
+ * errno is looked up first, for the exit status. (With --wait=none this is never called.)
  */
 static int spawn_fail_exec(struct spawn *spawn, const struct session_error *error)
 {

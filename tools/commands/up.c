@@ -34,7 +34,7 @@
 #include "tools/view/wait.h"
 
 #define UP_TIMEOUT_MS  30000 /* of -d, for a machine under load */
-#define DOWN_ASK_MS    1000  /* the request is in; whether it is done is seen by the lock */
+#define DOWN_ASK_MS    1000  /* the request is sent by then; whether the node is down is seen by its lock */
 #define DOWN_POLL_MS   200
 #define ERROR_TAIL_MAX 2048
 #define LOG_BYTES_MAX  (10 << 20)
@@ -407,9 +407,9 @@ static int down_count(struct session *session)
 }
 
 /*
- * The orderly way is to ask; a supervisor that does not answer is asked through the keeper. The session is
- * left only to see how it goes on: a supervisor that has answered says good-bye, and must not wait for ours
- * while we wait for its end.
+ * The orderly way is to ask; a supervisor that does not answer is asked through the keeper. The session stays
+ * open only if there was no answer, to count the processes that are left. After an answer it is closed: the
+ * supervisor says good-bye when it ends, and would wait for our good-bye.
  */
 static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 {

@@ -26,9 +26,9 @@ const char *child_state(const json_t *child);
 int64_t child_pid(const json_t *child);
 
 /*
- * "SIGSEGV 12m ago", "exit 1, next try in 3.2s", "exec: No such file or directory 3s ago", "-". Of one that
- * is down with its outcome: "stopped: SIGTERM 3s ago", "done: exit 0 1m ago", "failed: exit 3 1m ago".
- * @now_us: of the clock of `at_us`.
+ * "SIGSEGV 12m ago", "exit 1, next try in 3.2s", "exec: No such file or directory 3s ago", "-". A child that
+ * is down has its outcome at the end: "SIGTERM 3s ago, stopped", "exit 0 1m ago, done", "exit 3 1m ago,
+ * failed". @now_us: of the clock of `at_us`.
  */
 char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_TEXT_MAX]);
 

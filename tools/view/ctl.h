@@ -82,7 +82,7 @@ int ctl_fail(const struct ctl *ctl, enum ctl_exit status, const char *code, cons
 int ctl_fail_errno(const struct ctl *ctl, int error, const char *hint, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* What went on: on stderr, and only where a person is likely to read it (no --json). */
+/* A note for people on stderr. Nothing with --json. */
 void ctl_note(const struct ctl *ctl, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* --timeout, or @otherwise_ms when it was not given. */

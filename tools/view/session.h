@@ -20,9 +20,9 @@ struct session;
 int session_open(const struct ctl *ctl, enum actor_join_mode mode, struct session **ret);
 /* The same, for many questions to actors at once. */
 int session_open_many(const struct ctl *ctl, struct session **ret);
-/* An actor group, for who runs it himself; ended with actor_group_free(). */
+/* An actor group that the caller runs itself, and ends with actor_group_free(). */
 int session_join(const struct ctl *ctl, enum actor_join_mode mode, actor_group **ret);
-/* Without a word: negative errno. */
+/* Prints nothing. 0, or negative errno. */
 int session_try_open(
 	const struct ctl *ctl, enum actor_join_mode mode, int64_t timeout_ms, struct session **ret);
 struct session *session_close(struct session *session);

@@ -19,8 +19,8 @@ void wait_signals_begin(struct wait_signals *signals);
 int wait_signals_take(const struct wait_signals *signals);
 void wait_signals_end(struct wait_signals *signals);
 /*
- * As by the signal itself, so that a shell's loop ends too. Whoever calls it has said what goes on without
- * us.
+ * Ends the program by the signal itself, so that a loop in a shell ends too. The caller has said before what
+ * goes on without us.
  */
 void wait_die(int signo) __attribute__((noreturn));
 
