@@ -22,7 +22,7 @@ struct admission {
 	pid_t pid;
 	struct hello hello;
 	char name[WIRE_NAME_MAX_BYTES + 1];
-	uint64_t group; /* of a good token, then its own */
+	uint64_t group; /* the one in its token, 0: none; later the one it is given */
 	bool newcomer;
 };
 
@@ -112,9 +112,9 @@ static bool supervised_fits(const struct admission *a)
 }
 
 /*
- * Is there a place for one client more? Half of them are for supervised groups, which end when they are
- * refused; and one process has at most a quarter, so that who holds pipes and pipes keeps out nobody else.
- * Counted only when it may be so.
+ * Is there a place for one client more? Clients have at most half of all places: the others are for
+ * supervised groups, which end when they are refused. One process has at most a quarter, so that it cannot
+ * keep all others out. While fewer than a quarter are taken, nobody is counted.
  */
 static bool client_fits(const struct admission *a)
 {
@@ -128,13 +128,13 @@ static bool client_fits(const struct admission *a)
 	return census.n_clients < max && census.n_of_pid < max_of_pid;
 }
 
-/* The member this hello is of; NULL after a refusal. */
+/* The member that said this hello; NULL after a refusal. */
 static struct member *find_or_make(struct admission *a)
 {
 	struct broker *broker = a->broker;
 	struct member *member = a->group ? member_find(broker, a->group) : NULL;
 
-	/* Others were told that this group is over. Who lives on begins anew. */
+	/* Others were told that this group is over. If its process lives on, it gets a new id. */
 	if (a->group && (broker_is_buried(broker, a->group) || (member && member->exited)))
 		a->group = 0;
 	a->newcomer = !a->group;
@@ -172,7 +172,7 @@ static struct member *find_or_make(struct admission *a)
 	return member;
 }
 
-/* Nothing came of it: as before. */
+/* No pipe came of the hello: @member is as before, or forgotten if nothing knew it. */
 static void undo(struct member *member)
 {
 	if (!member->was_up && !member->listed && list_is_empty(&member->pairs) &&

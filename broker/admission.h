@@ -10,5 +10,7 @@ struct member;
 
 void admission_hello(
 	struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data, size_t size_bytes);
-/* Nobody came to the pipe that was made for @member: it is as it was before its hello. May free it. */
+/*
+ * Nobody came to the pipe made for @member. @member is as before its hello, or forgotten if nothing knew it.
+ */
 void admission_undo(struct member *member);

@@ -12,11 +12,11 @@
 #include "spawner/shared/runtime-dir.h"
 #include "spawner/shared/sweep.h"
 
-#define SUPERVISOR_LIMIT_MS 10000 /* it needs a fraction of a second, and ends us too */
+#define SUPERVISOR_LIMIT_MS 10000 /* for the supervisor to end the node, us included: it needs far less */
 #define SWEEP_LIMIT_MS      5000
 #define NAP_MS              20
 
-/* True: the lock is ours, so nobody else is at work here. */
+/* True: the broker has the lock, so nobody else ends this node. */
 static bool wait_for_lock(int dir_fd, struct runtime_dir_owner *ret_owner)
 {
 	int64_t until_ns = clock_now_ns() + SUPERVISOR_LIMIT_MS * INT64_C(1000000);

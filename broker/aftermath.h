@@ -2,9 +2,9 @@
 /*
  * aftermath: what the broker still does when the keeper is gone
  *
- * Whoever of a node is left ends it. That is the supervisor's work, which holds the lock of the runtime
- * directory as long as it lives. If it died as well, before or after, the broker does it: it ends all
- * processes of the node and leaves the directory.
+ * When the keeper is gone, all other processes of the node must end. The supervisor sees to that, and holds
+ * the lock of the runtime directory as long as it lives. If the supervisor died as well, the broker does it:
+ * it ends all processes of the node and gives the directory back.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers of the broker itself to a call of @member. What is no call gets none. */
+/* Answers of the broker itself to a call of @member. A frame that is not a call gets no answer. */
 #pragma once
 
 #include "libactor/protocol/wire.h"
@@ -11,5 +11,5 @@ struct buf;
 void answer_refuse(struct member *member, const struct wire_frame *call, const char *name, const char *text);
 void answer_result(struct member *member, const struct wire_frame *call, const struct buf *result);
 void answer_done(struct member *member, const struct wire_frame *call); /* nil */
-/* The same to a call that was kept: @to made it, with @id. */
+/* The same for a call whose frame is gone: @to made it, with @id. */
 void answer_nil(struct member *member, actor_ref to, uint64_t id);

@@ -27,7 +27,10 @@ static bool from_is_own(
 	return member->is_spawner && frame->type == WIRE_DOWN && from.node == broker->node && !from.serial;
 }
 
-/* One frame of @member; again when it had to wait. @member may be doomed afterwards, but is there. */
+/*
+ * Handles one frame of @member: when it arrives, and once more after it had to wait. @member may be doomed
+ * afterwards, but its memory is still there.
+ */
 static void handle_frame(struct broker *broker, struct member *member, const struct wire_frame *frame)
 {
 	char text[ACTOR_REF_TEXT_MAX];
@@ -94,7 +97,7 @@ static void recovery_goes_on(struct broker *broker)
 		members_give_up_absent(broker);
 	waits_release(broker, &broker->window.waiting);
 	if (!window_holds_names(&broker->window))
-		/* behind the others: a look-up finds what its asker registered before it */
+		/* after the frames above, so that a look-up finds what its asker registered before it */
 		registry_recovered(broker);
 }
 
@@ -171,7 +174,7 @@ void broker_pipe_data(
 		if (r == 0)
 			continue;
 		if (frame.type == WIRE_BYE) {
-			/* what follows in this message is not read, the member may be gone */
+			/* The rest of this message is not read: the member may be over. */
 			member_leave(member, frame.text);
 			break;
 		}
@@ -243,7 +246,7 @@ void broker_tick(struct broker *broker, int64_t now_ns)
 	}
 	settle(broker);
 	waits_tick(broker);
-	routes_tick(broker); /* last: what waited may have been too late when it went on */
+	routes_tick(broker); /* last: a call that waited may have gone on when its deadline was past */
 }
 
 int64_t broker_deadline_ns(const struct broker *broker)

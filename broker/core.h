@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The broker without hands: what happens comes in as events with the time, what is to be done goes out
- * through a table of operations. No sockets, no clock, no files, no processes; so every rule of it can be
- * tested, simulated and fuzzed.
+ * through a table of operations. It touches no socket, clock, file or process, so every rule can be tested,
+ * simulated and fuzzed.
  *
  * Operations never call back into the core. A handle that pipe_listen gave is given back with pipe_close
  * exactly once; after that the shell delivers no event for its pipe.
@@ -20,7 +20,7 @@
 #include "libactor/util/log.h"
 
 struct broker;
-struct broker_pipe; /* one connection as the core sees it: what the shell keeps beside its own handle */
+struct broker_pipe; /* one connection, as the core sees it; the shell hands it back with each event */
 
 struct broker_options {
 	uint64_t node;
@@ -42,16 +42,16 @@ struct broker_ops {
 		void **ret_handle);
 	void (*pipe_close)(void *arg, void *handle);
 	/*
-	 * Frames are appended here. A flush may come after any of them, and does before there is a whole
-	 * message's worth.
+	 * The buffer to which the core appends frames. The core may call pipe_flush() after any frame. It
+	 * does so before the buffer holds more than fits into one message.
 	 */
 	struct buf *(*pipe_out)(void *arg, void *handle);
 	void (*pipe_flush)(void *arg, void *handle);
 	/* bytes written and not taken by the kernel, pipe_out included */
 	size_t (*pipe_backlog)(void *arg, void *handle);
-	/* broker_pipe_drained() once when there is no backlog */
+	/* from then on: broker_pipe_drained() once, when there is no backlog */
 	void (*pipe_notify_drained)(void *arg, void *handle);
-	/* of a client without a pipe here: its door is open, says the kernel */
+	/* of a client without a pipe to the broker: does the kernel say that its door is open? */
 	bool (*group_lives)(void *arg, uint64_t group);
 	/* a client ended: what it left in its directory may go */
 	void (*group_gone)(void *arg, uint64_t group);
@@ -63,7 +63,7 @@ int broker_new(struct broker **ret, const struct broker_options *options, const 
 	void *arg, int64_t now_ns);
 struct broker *broker_free(struct broker *broker); /* closes every pipe; says nothing to anybody */
 
-/* @uid, @pid: as the kernel says; pid 0 when it is of no use here. Answered before this returns. */
+/* @uid, @pid: the kernel's word; @pid 0: unknown. The hello is answered before this returns. */
 void broker_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data,
 	size_t size_bytes, int64_t now_ns);
 void broker_pipe_up(struct broker *broker, struct broker_pipe *pipe, int64_t now_ns);

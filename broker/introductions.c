@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pair is two groups that have to do with each other. Each end says for itself whether it has the pipe:
- * `up` is set when the broker told that end to make it (or that end announced it), and cleared when that end
- * says it is gone. Only when both are clear a new pipe is begun, so no end ever holds two pipes with the same
- * group, and no frame of an old pipe comes after one of a new.
+ * A pair is two groups that have, want or had a pipe, or of which one monitors the other. `up` of an end is
+ * set when the broker told that end to make the pipe, or that end announced it. It is cleared when that end
+ * says that the pipe is gone. A new pipe is begun only when `up` of both is clear. So no end ever has two
+ * pipes with the same group, and no frame of an old pipe comes after one of a new pipe.
  *
- * No time-out ends an introduction: a group that does not answer is busy, and who asked waits with it. Only
- * the end of a group ends it.
+ * No time-out ends an introduction: a group that does not answer is busy, and the asker waits. An
+ * introduction ends when one of the two says that it failed, or when one of the two ends.
  *
- * A group that has a door is dialled there: it is told whom to expect, the other where to dial, both at once,
- * and the dialer need not wait for it. Two groups without doors (or of different users) make a place for each
- * pipe: the listener first, then the dialer.
+ * A group that has a door is dialled there. It is told whom to expect, and at the same time the other is told
+ * where to dial. Two groups without doors (or of different users) make a socket for each pipe: the listener
+ * is told first, and the dialer when the listener listens.
  */
 #include "broker/introductions.h"
 
@@ -28,8 +28,8 @@
 #define PATH_BYTES 4352
 
 /*
- * An `admit` that waits until it is known who the other is. Each process that says to be the other has its
- * own: none takes another's place.
+ * An `admit` call that waits until the other group has said hello, so that the broker knows its process. Each
+ * process that says that it is the other group has an entry of its own.
  */
 struct admit {
 	struct list pipe; /* pair_end.admits */
@@ -45,7 +45,8 @@ struct pair_end {
 	struct member *member;
 	bool up;
 	bool monitors; /* wants to hear of the other's end */
-	bool asks;     /* its `introduce` waits until the other is there and has no old pipe; answer to: */
+	/* its `introduce` waits until the other is there and has no old pipe; the answer goes to ask_from */
+	bool asks;
 	actor_ref ask_from;
 	uint64_t ask_id;
 	struct list admits; /* struct admit */
@@ -56,10 +57,9 @@ struct pair {
 	struct hash_node open;  /* introductions.open, while id is not 0 */
 	struct pair_end end[2]; /* lower group id first */
 	struct member *charged;
-	/* of the introduction; stays after it was made until both ends say that the pipe is gone */
-	uint64_t id;
-	int listener; /* which end */
-	bool waits;   /* for the listener's place: the dialer was not told yet, or could not get there */
+	uint64_t id;  /* of the introduction, until both ends say that the pipe is gone; 0: none */
+	int listener; /* index of that end */
+	bool waits;   /* the dialer was not told yet where to dial, or could not get there */
 };
 
 void introductions_init(struct introductions *introductions, uint64_t incarnation)
@@ -184,7 +184,7 @@ static struct pair *pair_find_open(const struct member *member, uint64_t id)
 
 /* ---- an introduction ---- */
 
-/* Where the pair's listener can be dialled by the other; NULL: at no door. */
+/* The door at which @dialer can dial @listener; NULL: there is none. */
 static const char *door_for(const struct pair_end *dialer, const struct pair_end *listener)
 {
 	const struct member *from = dialer->member, *to = listener->member;
@@ -192,7 +192,7 @@ static const char *door_for(const struct pair_end *dialer, const struct pair_end
 	return to->door && (from->uid == to->uid || from->uid == 0) ? to->door : NULL;
 }
 
-/* Asks for its door. */
+/* Asks @member where its door is. */
 static void cast_door(struct member *member)
 {
 	struct buf *body = broker_body(member->broker);
@@ -233,7 +233,7 @@ static void cast_expect(struct pair *pair, struct member *to, struct member *oth
 	member_cast(to, "expect", body);
 }
 
-/* The place that two groups without doors make for one pipe. */
+/* The path of the socket that two groups without doors make for one pipe. */
 static void pair_path(const struct pair *pair, char path[PATH_BYTES])
 {
 	const struct member *listener = pair->end[pair->listener].member,
@@ -244,15 +244,15 @@ static void pair_path(const struct pair *pair, char path[PATH_BYTES])
 }
 
 /*
- * Can it be told to make a pipe? If not, who asks for it waits until it is back, or over. One that is back
- * has to say first where its door is.
+ * Can this end be told to make a pipe? If not, a group that asks for one waits until this end can, or is
+ * over. A group that is back must announce itself first, since that says where its door is.
  */
 static bool end_is_there(const struct pair_end *end)
 {
 	return end->member->state == MEMBER_UP && !end->member->unannounced;
 }
 
-/* @end has asked: it dials, unless only it has a door. Nothing is told yet. */
+/* @end has asked, so it dials, unless only @end has a door. pair_tell() tells both. */
 static bool pair_open(struct pair *pair, struct pair_end *end)
 {
 	struct introductions *introductions = &end->member->broker->introductions;
@@ -277,7 +277,7 @@ static void tell_dialer(struct pair *pair)
 
 	pair->waits = false;
 	dialer->up = true;
-	if (dialer->asks) /* anew, while the listener's place was waited for */
+	if (dialer->asks) /* it asked again before it was told where to dial */
 		answer_nil(dialer->member, dialer->ask_from, dialer->ask_id);
 	dialer->asks = false;
 	if (!door)
@@ -348,7 +348,7 @@ static void answer_admit(struct pair_end *mine, struct admit *admit)
 	mine->asks = false;
 }
 
-/* An end changed: begin what waits for it, or forget the pair when nothing is left of it. */
+/* An end changed. Begins the pipe that waits for this, or frees the pair when nothing needs it. */
 static void pair_settle_or_free(struct pair *pair)
 {
 	struct introductions *introductions = &pair->charged->broker->introductions;
@@ -424,8 +424,8 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	mine = pair_end_of(pair, asker);
 
 	/*
-	 * Asked from both sides, or twice: this request crossed what it was told, or will be told. An old
-	 * pipe it has given up before.
+	 * Both asked, or @asker asked twice: it was already told to make the pipe, or will be. It cannot
+	 * mean an old pipe, since a group gives that up before it asks.
 	 */
 	if (mine->up) {
 		answer_nil(asker, call->from, call->id);
@@ -437,8 +437,8 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	mine->ask_from = call->from;
 	mine->ask_id = call->id;
 	/*
-	 * it gave its end up: the other sees that too, unless it never let it in at its door and still
-	 * expects it
+	 * @asker gave its end up. The other sees that on the pipe, unless @asker never got in at its door:
+	 * then the other still expects @asker, and is told.
 	 */
 	theirs = pair_other_end(pair, asker);
 	if (!pair->waits && theirs->up && pair->id && theirs == &pair->end[pair->listener] &&
@@ -507,7 +507,7 @@ void introductions_admit(
 	mine = pair_end_of(pair, member);
 	list_for_each_safe(it, &mine->admits) {
 		admit = container_of(it, struct admit, pipe);
-		if (pid && admit->uid == uid && admit->pid == pid) /* 0 may be anybody */
+		if (pid && admit->uid == uid && admit->pid == pid) /* pid 0: may be any process */
 			refuse_admit(mine, admit, ERROR_IN_USE, "the same process came again");
 	}
 	if (!quota_take(member, QUOTA_WAITING, sizeof(*admit))) {
@@ -526,15 +526,15 @@ void introductions_admit(
 }
 
 /*
- * The pipe of that introduction is over at this end, or never came up. The other hears of it, gives up its
- * end as well, and asks again if it still has something to send; so does this one.
+ * The pipe is over at this end, or never came up. @text: why; NULL when the other sees for itself that the
+ * pipe ended. Each end gives the pipe up and asks again if it still has something to send.
  */
 static void end_gives_up(struct pair_end *mine, struct pair_end *other, struct wire_str text)
 {
 	struct pair *pair = mine->pair;
 
 	mine->up = false;
-	if (!other->asks && (pair->waits || (other->up && text.s))) /* who asks anew gets a new one */
+	if (!other->asks && (pair->waits || (other->up && text.s))) /* one that asks again gets a new pipe */
 		tell_failed(other->member, mine->member, pair->id, text);
 	pair_settle_or_free(pair);
 }
@@ -558,7 +558,7 @@ void introductions_failed(struct member *member, uint64_t id, struct wire_str te
 		end_gives_up(mine, other, text);
 		return;
 	}
-	/* somebody may have removed the door's file: the listener looks, and says where it is now */
+	/* the door's file may have been removed: the listener looks, and says where its door is now */
 	mine->up = false;
 	pair->waits = true;
 	cast_door(other->member);
@@ -570,7 +570,7 @@ void introductions_link_down(struct member *member, uint64_t group, uint64_t id)
 	struct pair *pair = other ? pair_find(member, other) : NULL;
 
 	if (!pair || !pair_end_of(pair, member)->up || (id && pair->id && id != pair->id))
-		return; /* that pipe is forgotten already */
+		return; /* the broker has forgotten that pipe already */
 	end_gives_up(pair_end_of(pair, member), pair_other_end(pair, member),
 		pair->waits ? wire_cstr("it gave the link up") : wire_str(NULL, 0));
 }

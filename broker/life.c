@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a group comes, loses its pipe, and ends. Whoever keeps something about a group hears of it here, in
- * this order: names first.
+ * How a group comes, loses its pipe, and ends. Each part of the broker that keeps something about a group is
+ * told here. At a group's end the names are told first.
  */
 #include "broker/life.h"
 
@@ -84,7 +84,7 @@ void member_lost(struct member *member, const char *why)
 		cause = member->cause;
 	else
 		snprintf(cause.text, sizeof(cause.text), "link ended: %s", why);
-	/* nobody reports the exit of the supervisor, and its successor wants the name */
+	/* nobody reports the supervisor's exit, and the next supervisor needs the name `$spawner` */
 	if (!member_is_supervised(member) || member->is_spawner) {
 		member_end(member, &cause);
 		return;
@@ -92,7 +92,7 @@ void member_lost(struct member *member, const char *why)
 	if (!member->left)
 		member->cause = cause;
 	if (member->left)
-		window_came(member); /* else it has still to say what it owns, if it had not */
+		window_came(member); /* one that did not say bye may still announce itself */
 	pauses_forget(member);
 	member->state = MEMBER_LOST;
 	member->epoch++;
@@ -124,7 +124,7 @@ void member_exited(struct member *member, const struct actor_cause *cause)
 		return;
 	member->cause = copy;
 	member->exited = true;
-	member_arm(member); /* its last frames are still read */
+	member_arm(member); /* for one grace its last frames are still read */
 }
 
 void member_expired(struct member *member)
@@ -136,8 +136,8 @@ void member_expired(struct member *member)
 		return;
 	}
 	/*
-	 * Its pipe ended, and its process may live on, stopped or busy. Only the supervisor knows; one that
-	 * is being restarted says it soon.
+	 * A process may live on after its pipe ended, stopped or busy. Only the supervisor knows. If the
+	 * supervisor is away now, its successor will say it.
 	 */
 	if (member_is_supervised(member) && !member->left && !member->exited && member->broker->supervised) {
 		member_disarm(member);
@@ -180,16 +180,13 @@ void member_end(struct member *member, const struct actor_cause *cause)
 	introductions_end(member, &notice);
 	buf_deinit(&notice);
 	if (!member_is_supervised(member) && !member->single)
-		/* of the others the supervisor knows more */
+		/* what a supervised group leaves in its directory is the supervisor's to remove */
 		broker->ops.group_gone(broker->arg, member->group);
 	member_tell_spawner_gone(broker, member->group);
 	member_forget(member);
 }
 
-/*
- * Who has not come by now: one that lives by the supervisor's or the kernel's word is late, and what is for
- * it waits; of another nothing is known, so it counts as gone.
- */
+/* One member, as members_give_up_absent() has it. LOST: it is late. */
 static void give_up_absent(struct hash_node *node, void *arg)
 {
 	struct member *member = container_of(node, struct member, node);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * actor-broker: the core (core.h) with hands. One thread: the transport's events go in, what the core wants
- * is done at once. It forks nothing, opens no files but its sockets, and never ends because of what a peer
- * does.
+ * actor-broker: the core (core.h) with sockets, a clock and signals. One thread gives the transport's events
+ * to the core, whose operations are done at once. The program forks nothing and never ends because of what a
+ * peer does.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -34,7 +34,7 @@
 
 #define JOIN_TIMEOUT_MS 2000
 #define WINDOW_MS       1000
-#define EVENTS_PER_TURN 256 /* then what they wrote is sent and the clock is looked at */
+#define EVENTS_PER_TURN 256 /* after so many events the core's frames are sent and its deadlines looked at */
 #define FILES_OWN       24  /* descriptors that are no group's and no guest's */
 #define GROUPS_MIN      8
 #define FILES_OF_GROUP  2 /* its pipe, and the directory of a long path */
@@ -60,7 +60,7 @@ static int op_link_listen(
 	struct pipe *handle;
 	int r = pipe_listen(program->transport, path, expect, JOIN_TIMEOUT_MS, pipe, &handle);
 
-	/* somebody cleaned up */
+	/* somebody removed the directory */
 	if (r == -ENOENT && prepare_socket_dir(program->runtime_dir) == 0)
 		r = pipe_listen(program->transport, path, expect, JOIN_TIMEOUT_MS, pipe, &handle);
 	if (r == 0) {
@@ -171,7 +171,7 @@ static void handle(struct program *program, const struct transport_event *event)
 		broker_pipe_down(broker, event->user, event->error, now_ns);
 		break;
 	case TRANSPORT_ANSWER:
-	case TRANSPORT_KNOCK: /* it has no door: who wants to talk to it says hello */
+	case TRANSPORT_KNOCK: /* the broker has no door: groups say hello instead */
 		break;
 	}
 }
@@ -187,7 +187,7 @@ static int turn_timeout_ms(const struct broker *broker)
 	return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
-/* It is told by SIGCONT, which also wakes one that somebody has stopped (KEEPER_DEATH_SIGNAL). */
+/* The kernel tells the broker by KEEPER_DEATH_SIGNAL, which is SIGCONT: it also wakes a stopped broker. */
 static bool keeper_is_gone(const struct program *program)
 {
 	return program->keeper_pid && getppid() != program->keeper_pid;
@@ -362,7 +362,10 @@ static int parse_options(int argc, char **argv, struct broker_options *options, 
 	return 0;
 }
 
-/* The directory of the clients' sockets, without those a former broker left in it. */
+/*
+ * Makes the directory of the sockets at which groups get their pipes, and removes what an old broker left
+ * there.
+ */
 static int prepare_socket_dir(const char *runtime_dir)
 {
 	char path[PATH_MAX];
@@ -403,7 +406,7 @@ static size_t raise_file_limit(void)
 		       : GROUPS_MIN;
 }
 
-/* Until it ends, or the keeper does. */
+/* Runs until a signal ends the broker, or the keeper is gone. */
 static int serve(struct program *program, const struct broker_options *options)
 {
 	char path[PATH_MAX];
@@ -423,7 +426,7 @@ static int serve(struct program *program, const struct broker_options *options)
 	if (r < 0)
 		return fail("cannot listen on", path, r);
 	log_info("ready on %s (node %" PRIx64 ", group %" PRIu64 ")", path, options->node, options->group);
-	if (!keeper_is_gone(program)) /* it may have ended before we could hear of it */
+	if (!keeper_is_gone(program)) /* the keeper may have ended before its signal was blocked */
 		run(program);
 	return EXIT_SUCCESS;
 }
@@ -444,7 +447,7 @@ int main(int argc, char **argv)
 	if (max_groups && max_groups < 65536)
 		options.limits.groups = max_groups;
 
-	/* Before there are other threads: they inherit the mask. */
+	/* Before the transport starts threads (that of libnng does): they inherit the mask. */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
@@ -456,12 +459,12 @@ int main(int argc, char **argv)
 		return fail("cannot wait for", "signals", errno);
 
 	program.runtime_dir = options.runtime_dir;
-	if (!keeper_is_gone(&program)) /* else the directory may be the next node's by now */
+	if (!keeper_is_gone(&program)) /* without a keeper the directory may be the next node's by now */
 		status = serve(&program, &options);
 	if (keeper_is_gone(&program)) {
 		/*
-		 * Before anything is freed that could fail, and whatever ended the service: nobody else may
-		 * be left.
+		 * However serve() ended: the broker may be the last process of the node. It comes before
+		 * freeing, which could fail.
 		 */
 		aftermath_run(options.runtime_dir, options.node);
 		_exit(EXIT_SUCCESS);

@@ -12,7 +12,7 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
-/* pipes that are over and open, for a goodbye to be read: no quota counts their descriptors */
+/* pipes that stay open only for their goodbye to be read; no quota counts their descriptors */
 #define FAREWELLS_MAX 256
 #define MESSAGE_BYTES (256u << 10) /* frames that leave together */
 
@@ -78,7 +78,7 @@ bool member_is_new(const struct member *member)
 {
 	const struct broker *broker = member->broker;
 
-	if (member_is_supervised(member)) /* in the list is who lived before the list was made */
+	if (member_is_supervised(member)) /* whoever lived when the list was made is in the list */
 		return broker->window.state != WINDOW_SUPERVISOR && !member->listed && !member->is_spawner;
 	return (member->group & GROUP_OF_SUPERVISOR) ||
 	       (member->group >> 32 & 0x3fffffff) == (broker->group & 0x3fffffff);
@@ -173,7 +173,7 @@ void member_append(struct member *member, const struct buf *frames)
 
 	while (offset < frames->size_bytes && !member->doomed) {
 		if (wire_parse(frames->data + offset, frames->size_bytes - offset, &frame, &used) < 0)
-			return; /* cannot be: they were parsed or written by us */
+			return; /* cannot happen: the broker parsed or wrote these frames */
 		buf_append(member_out_for(member, used), frame.raw, used);
 		member_written(member);
 		offset += used;

@@ -33,21 +33,21 @@ struct member {
 	bool is_spawner;
 	bool single;     /* has this pipe only: is never introduced */
 	bool listed;     /* the supervisor said that it lives */
-	bool has_listed; /* the supervisor: it has said so of all who do */
-	/* the supervisor said that it speaks the protocol: without a pipe it is late, not silent */
+	bool has_listed; /* the supervisor alone: it has sent its list of who lives */
+	/* the supervisor said that it speaks the protocol, so it will say hello */
 	bool speaks;
-	/* a client: the supervisor keeps what it made, and must hear if it does not come back */
+	/* a client: the supervisor keeps what the client made, and must hear if the client is gone */
 	bool kept;
 	bool was_up;  /* had a pipe to this broker */
 	bool awaited; /* the recovery window waits for it */
-	/* an earlier broker knew it, or it is supervised: what it has to say about itself is not said yet */
+	/* an earlier broker knew it, or it is supervised; it has not yet announced all that it has */
 	bool unannounced;
 	bool ready;
 	bool left;   /* said bye: cause is what it said */
 	bool exited; /* reported by the supervisor: cause is the truth */
 	bool doomed;
 	bool farewell;  /* doomed, and is told why */
-	bool congested; /* has more unread than the senders should add to */
+	bool congested; /* so much waits for it unread that its senders are told to pause */
 	struct actor_cause cause;
 	char doom[200];
 	struct list doomed_node;
@@ -55,10 +55,10 @@ struct member {
 	struct list timer;
 	int64_t deadline_ns;
 	struct buf parked; /* frames for it while there is no pipe */
-	size_t held_bytes; /* in its holds */
-	uint32_t epoch;    /* counts its pipes */
+	size_t held_bytes; /* of frames in its holds */
+	uint32_t epoch;    /* counts the pipes that it lost */
 	uint32_t pg_epoch; /* counts the times that it says all its memberships */
-	uint64_t mark;
+	uint64_t mark;     /* broker.mark of the last walk that told it */
 
 	struct list names;      /* struct name: owned */
 	struct list watches;    /* struct watch */
@@ -87,29 +87,33 @@ static inline bool member_is_known(const struct member *member)
 }
 
 /*
- * Whether it lives will be known soon: its pipe has just gone, or its exit was reported and its last frames
- * are read, or who would report that is away. One that stays away, and of whom a supervisor that is there has
- * said nothing, lives.
+ * True: whether @member lives is not known, but will be soon. It is so while its pipe is awaited, while it
+ * has one grace to come back, after its exit was reported and its last frames are read, and while it has no
+ * pipe and no supervisor has said who lives. After its grace a member without a pipe counts as living until
+ * the supervisor reports its end.
  */
 bool member_is_in_doubt(const struct member *member);
 
 struct member *member_find(const struct broker *broker, uint64_t group);
 /* ABSENT; NULL: out of memory, or too many */
 struct member *member_new(struct broker *broker, uint64_t group);
-/* It cannot have been known to an earlier broker. */
+/* True: no earlier broker can have known it. */
 bool member_is_new(const struct member *member);
 /* @path: absolute and without NUL, or NULL for none. 0 or -ENOMEM (then it has none). */
 int member_set_door(struct member *member, struct wire_str path);
 /* "group 12 'name' (pid 34)" */
 const char *member_who(const struct member *member, char text[MEMBER_WHO_MAX]);
 
-/* Where to append one frame of about that size for it, then member_written(). Never NULL. */
+/*
+ * The buffer for one frame of about @size_bytes to @member. The caller appends it and then calls
+ * member_written(). Never NULL.
+ */
 struct buf *member_out_for(struct member *member, size_t size_bytes);
 static inline struct buf *member_out(struct member *member)
 {
 	return member_out_for(member, 0);
 }
-/* Frames that were kept elsewhere. */
+/* Writes @frames, which were kept until now. */
 void member_append(struct member *member, const struct buf *frames);
 void member_written(struct member *member);
 /* A cast of $broker to the group itself; @body is one array. */
@@ -118,19 +122,22 @@ void member_cast(struct member *member, const char *method, const struct buf *bo
 void member_cast_service(struct member *member, const char *method, const struct buf *body);
 size_t member_unread_bytes(const struct member *member);
 
-/* Cuts its pipe when the event at hand is over. The first reason counts. @farewell: it is told. */
+/*
+ * Its pipe is cut when the current event has been handled. The first reason counts. @farewell: it is told
+ * why.
+ */
 void member_doom(struct member *member, bool farewell, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 void member_tell_spawner(struct member *member); /* `group_hello` */
-/* A client ended: nobody but the broker knows. */
+/* Tells the supervisor that a client ended, which nobody but the broker knows. */
 void member_tell_spawner_gone(struct broker *broker, uint64_t group);
-/* A client that has a door, and listens there. */
+/* True: it is a client, and the kernel says that its door is open. */
 bool member_is_client_alive(const struct member *member);
-void member_arm(struct member *member);
+void member_arm(struct member *member); /* one grace from now: member_expired() */
 void member_disarm(struct member *member);
 
 struct broker_pipe *broker_pipe_new(struct member *member);
 void broker_pipe_close(struct broker_pipe *pipe); /* closes and frees; its member has no pipe then */
-/* Says bye and leaves it open for the member to read that. */
+/* Writes a bye and takes @pipe from its member. It stays open for one grace, so that the bye can be read. */
 void broker_pipe_farewell(struct broker_pipe *pipe, const char *reason);

@@ -8,7 +8,7 @@
 
 #define RECORD_BYTES 128 /* what a record is charged with */
 
-/* An actor (nobody: a whole group) that takes nothing now, and what waits for it. */
+/* What is held for one actor that is paused. @ref ACTOR_NOBODY: for all actors of the group. */
 struct hold {
 	struct hash_node node; /* pauses.by_ref */
 	struct list by_target; /* member.holds */
@@ -27,7 +27,7 @@ struct pause {
 	struct member *sender;
 	struct hold *hold; /* NULL: the target is congested */
 	actor_ref ref;
-	size_t size_bytes; /* that came since */
+	size_t size_bytes; /* what the sender sent since */
 };
 
 void pauses_init(struct pauses *pauses)

@@ -212,7 +212,10 @@ static void tell_list(struct broker *broker, struct list *watches, const struct 
 		if (member->mark == broker->mark)
 			continue;
 		member->mark = broker->mark;
-		/* A watcher that missed one event would be wrong for ever. It comes again and is told all. */
+		/*
+		 * A watcher that missed one event would be wrong for ever. So it is cut: it says hello again
+		 * and hears all.
+		 */
 		if (buf_error(body) < 0)
 			member_doom(member, false, "out of memory for what it watches");
 		else
@@ -226,7 +229,7 @@ static bool pg_is_watched(const struct broker *broker, const struct pg *pg)
 	       !list_is_empty(&broker->pgs.watches_of_all);
 }
 
-/* Each process that watches hears it once, by however many watches. @entries: @n of them. */
+/* Each watching process hears it once, however many watches it has. @entries: @n of them. */
 static void pg_tell(
 	struct broker *broker, struct pg *pg, const char *kind, uint32_t n, const struct buf *entries)
 {
@@ -434,7 +437,7 @@ int pgs_join(struct member *member, const struct pg_which *which, struct mp_read
 	if (!pg)
 		return -ENOMEM;
 	share = share_find(pgs, pg, member);
-	before = share ? share->memberships.prev : NULL; /* what is behind it is new */
+	before = share ? share->memberships.prev : NULL; /* the memberships after it are new */
 	while (n-- && r == 0) {
 		struct membership *membership;
 		struct roll_entry entry;
@@ -500,7 +503,7 @@ void pgs_leave_all(struct member *member, actor_ref ref)
 	struct pgs *pgs = &member->broker->pgs;
 	struct joiner *joiner;
 
-	/* Each round leaves one process group, as far as its memberships follow each other. */
+	/* Each round ends memberships that follow each other in the list and are of one process group. */
 	while ((joiner = joiner_find(pgs, ref))) {
 		struct list *it = joiner->memberships.next;
 		struct pg *pg = container_of(it, struct membership, by_joiner)->share->pg;
@@ -523,7 +526,7 @@ void pgs_leave_all(struct member *member, actor_ref ref)
 	}
 }
 
-/* Ends the memberships in *share that are older than @epoch. The share is gone with its last. */
+/* Ends the memberships in *at that are older than @epoch. *at is freed with the last of them. */
 static void share_end_older(struct pgs *pgs, struct share **at, uint32_t epoch)
 {
 	struct share *share = *at;
@@ -561,7 +564,7 @@ void pgs_end_unsaid(struct member *member)
 
 void pgs_release(struct member *member)
 {
-	member->pg_epoch++; /* it says nothing any more */
+	member->pg_epoch++; /* so all its memberships are older */
 	pgs_end_unsaid(member);
 }
 

@@ -15,7 +15,11 @@ enum quota_kind {
 	QUOTA_PAIRS,       /* introductions, pipes and groups it monitors */
 	QUOTA_MEMBERSHIPS, /* of its actors in process groups */
 	QUOTA_META,        /* bytes of the metadata of those */
-	QUOTA_WAITING,     /* bytes of its frames that wait for something else than its own pipe */
+	/*
+	 * bytes: its frames that wait or are held in the broker, and what the broker notes of pauses and
+	 * admits
+	 */
+	QUOTA_WAITING,
 	QUOTA_N
 };
 

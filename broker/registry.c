@@ -272,7 +272,7 @@ int registry_await(struct member *asker, const struct wire_frame *look_up, struc
 	if (!name)
 		return -ENOMEM;
 	r = waits_add(asker, &name->look_ups, look_up, false);
-	/* An asker that leaves takes its look-up along, not the name: the recovery is short. */
+	/* If the asker ends, its look-up is freed and the name stays: the recovery is short. */
 	if (r == 0 && !list_is_linked(&name->awaited))
 		list_append(&registry->awaited, &name->awaited);
 	name_settle(registry, name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The registry: name → ref, and who is told when that changes. Look-up by seeded hash; a treap keeps the
- * order.
+ * The registry: which name leads to which ref, and which groups are told when that changes. A seeded hash
+ * finds a name; a treap keeps the names in order.
  */
 #pragma once
 
@@ -20,9 +20,9 @@ struct name {
 	actor_ref ref;        /* nobody: only watched */
 	struct list owned;    /* member.names */
 	struct list watches;
-	struct list look_ups; /* of those that wait until it is known whether the owner lives, or who it is */
+	struct list look_ups; /* waits.h: until it is known whether the owner lives, or who the owner is */
 	struct list awaited;  /* registry.awaited: nobody has announced it yet */
-	struct name *left, *right, *parent; /* of those with a ref; priority is the hash */
+	struct name *left, *right, *parent; /* the treap: names with a ref; the priority is the hash */
 	uint8_t len;
 	char text[];
 };
@@ -39,36 +39,36 @@ void registry_init(struct registry *registry);
 void registry_deinit(struct registry *registry);
 
 /*
- * 0 (also when it is registered so already), -EEXIST and *ret_holder, -EDQUOT, -ENOMEM. @member NULL: the
- * broker itself.
+ * 0 (also when @text leads to @ref already), -EEXIST (then *ret_holder is set), -EDQUOT, -ENOMEM. @member
+ * NULL: the broker itself.
  */
 int registry_register(struct broker *broker, struct member *member, struct wire_str text, actor_ref ref,
 	actor_ref *ret_holder);
 void registry_unregister(struct broker *broker, struct member *member, struct wire_str text, actor_ref ref);
 /* False: nobody is called so. */
 bool registry_find(const struct broker *broker, struct wire_str text, actor_ref *ret);
-/* Changes of it are told to @member from now on. 0, -EDQUOT, -ENOMEM */
+/* From now on @member is told when @text gets or loses an owner. 0, -EDQUOT, -ENOMEM */
 int registry_watch(struct broker *broker, struct member *member, struct wire_str text);
 /*
- * False: whether the owner lives is known (or nobody is called so). True: it is not, and the look-up waits
- * for that; *ret_error as waits_add().
+ * True: it is not known whether the owner of @text lives. The look-up waits until it is; *ret_error is what
+ * waits_add() returned. False: it is known, or the name has no owner.
  */
 bool registry_wait(
 	struct member *asker, const struct wire_frame *look_up, struct wire_str text, int *ret_error);
 /*
- * During the recovery, for a name that nobody has yet: the look-up waits until somebody announces it, or the
- * recovery is over. 0, or as waits_add().
+ * During the recovery, for a name without an owner: the look-up waits until a group announces the name, or
+ * the recovery is over. 0, or as waits_add().
  */
 int registry_await(struct member *asker, const struct wire_frame *look_up, struct wire_str text);
 /*
- * For a name that nobody has and that @asker watches: the look-up waits until somebody has it, or is answered
- * nil at @deadline_ns. 0, or as waits_add().
+ * For a name without an owner that @asker watches: the look-up waits until the name is registered. At
+ * @deadline_ns it is answered nil. 0, or as waits_add().
  */
 int registry_wait_for_owner(
 	struct member *asker, const struct wire_frame *look_up, struct wire_str text, int64_t deadline_ns);
-/* the recovery is over: look-ups of what was not announced go on */
+/* The recovery is over: look-ups of names that nobody announced are handled. */
 void registry_recovered(struct broker *broker);
-void registry_back(struct member *member); /* it is there again: look-ups of its names go on */
+void registry_back(struct member *member); /* it counts as living: look-ups of its names are handled */
 /* Writes an array of [name, ref], at most @max, in order. */
 void registry_list(const struct broker *broker, struct wire_str prefix, size_t max, struct buf *b);
 

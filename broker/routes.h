@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames from one group to another through the broker, and what is open because of them: a call until it is
- * answered, a monitor until it fired. A reply or down that nothing is open for goes nowhere, so nobody is
- * answered twice; one for what somebody else was asked ends its sender's pipe.
+ * Frames from one group to another through the broker. The broker keeps a call open until it is answered, and
+ * a monitor until it fired. It drops an answer to what is not open, so nobody is answered twice. It cuts the
+ * pipe of a group that answers what another group was asked.
  */
 #pragma once
 
@@ -28,13 +28,16 @@ void routes_deinit(struct routes *routes);
 
 /* A frame of @member. False: it is for the broker itself, and nothing was done. */
 bool routes_frame(struct broker *broker, struct member *member, const struct wire_frame *frame);
-/* One that needs no answer, whose sender has ended meanwhile. */
+/* A frame that waited and needs no answer; its sender has ended meanwhile. */
 void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame);
-/* @member lost its pipe: calls that went over it are answered `noconnection`, monitors are set again. */
+/*
+ * @member has a new pipe. Calls that went over an old one are answered `noconnection`; monitors are set
+ * again.
+ */
 void routes_relink(struct member *member);
 /*
- * @member ended: all that is owed by it is answered, all that it asked is forgotten. Marks the groups that
- * were told with the broker's current mark and casts `group_down` to each of them once.
+ * @member ended. Calls and monitors at its actors are answered; its own are forgotten. Each group on the
+ * other side gets the cast `group_down` once, and is marked with the broker's current mark.
  */
 void routes_end(struct member *member, const struct actor_cause *cause, const struct buf *group_down);
 void routes_forget(struct member *member); /* the same without a word */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What groups say of themselves: all of it after a restart of the broker, and that they are ready. */
+/*
+ * What groups say of themselves: all that they have, after a restart of the broker; and that they are ready.
+ */
 #include <errno.h>
 
 #include "broker/answer.h"
@@ -10,7 +12,7 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
-/* True: @member has a claim on @group, which is there or may come. */
+/* Notes that @member has a link with @group, or monitors it. False: there is no such group. */
 static bool announce_group(struct member *member, uint64_t group, bool has_link, bool monitors)
 {
 	struct broker *broker = member->broker;
@@ -57,7 +59,7 @@ static int announce_groups(struct member *member, struct mp_reader *args, bool m
 	return 0;
 }
 
-/* One name; true: it has it. */
+/* True: @member has the name. */
 static bool announce_name(struct member *member, struct wire_str name, actor_ref ref)
 {
 	actor_ref holder;
@@ -69,7 +71,7 @@ static bool announce_name(struct member *member, struct wire_str name, actor_ref
 	return service_take_name(member, name, ref, &holder) == 0;
 }
 
-/* @lost NULL: only looks whether it is well-formed. */
+/* @lost NULL: only checks the format. */
 static int announce_names(
 	struct member *member, struct mp_reader *args, struct buf *lost, uint32_t *ret_n_lost)
 {
@@ -108,7 +110,7 @@ int method_announce(struct member *member, const struct wire_frame *call, struct
 		return -EPROTO;
 	(void)member_set_door(member, door);
 	if (n_names && window_holds_names(&member->broker->window) && member_is_new(member)) {
-		/* as if it registered them: who had one before comes first */
+		/* Like a register, it waits: groups that had a name before the restart come first. */
 		service_wait_for_window(member, call);
 		return 0;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Methods about names. Every method: 0 when it has answered or will, -EPROTO when the arguments are not what
- * it takes.
+ * Methods about names. Each returns 0 if it has answered or will, -EPROTO if the arguments are not what it
+ * takes.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,9 +18,9 @@
 #define LIST_MAX     16384              /* names in one answer: under 5 MiB */
 
 /*
- * A supervised program that crashed may be back, and ask for its name, before its end was told here: its pipe
- * has ended, but for one grace that may mean less. One of the same token name and a later id is the word of
- * the supervisor that it is over.
+ * Is @holder an earlier life of the program that @member is? A supervised program that crashed may be back,
+ * and ask for its name, before the broker hears of its end. The supervisor gave both a token with the same
+ * name, and starts the later id only after the earlier one is over.
  */
 static bool is_predecessor(const struct member *holder, const struct member *member)
 {
@@ -28,7 +28,6 @@ static bool is_predecessor(const struct member *holder, const struct member *mem
 	       holder->group < member->group && !strcmp(holder->name, member->name);
 }
 
-/* As registry_register(), and from a predecessor that is over. */
 int service_take_name(struct member *member, struct wire_str name, actor_ref ref, actor_ref *ret_holder)
 {
 	struct broker *broker = member->broker;
@@ -88,7 +87,7 @@ int method_unregister(
 	if (n < 2 || service_read_name(args, &name) < 0 || mp_read_ref(args, &ref) < 0)
 		return -EPROTO;
 	if (!list_is_empty(&member->waits) && window_holds_names(&member->broker->window)) {
-		service_wait_for_window(member, call); /* its register may be among what waits */
+		service_wait_for_window(member, call); /* the register of this name may wait too */
 		return 0;
 	}
 	registry_unregister(member->broker, member, name, ref);
@@ -115,7 +114,7 @@ int method_whereis(struct member *member, const struct wire_frame *call, struct 
 				"too much of this group waits for the broker's recovery");
 		return 0;
 	}
-	/* An answer given now might be a ref of the dead, to somebody who was told of that death. */
+	/* An answer given now might be the ref of a dead actor, of whose death the asker was told already. */
 	if (registry_wait(member, call, name, &r)) {
 		if (r < 0)
 			answer_refuse(member, call, ERROR_OVERLOADED,

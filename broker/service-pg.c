@@ -42,8 +42,8 @@ static bool is_own(const struct member *member, actor_ref ref)
 }
 
 /*
- * An array of memberships; @ret stands at the first. 0; -EPROTO; -EACCES: one is of an actor of somebody
- * else; -E2BIG: the metadata of one is too large.
+ * Reads an array of memberships; @ret is left at the first. 0; -EPROTO; -EACCES: one is for another group's
+ * actor; -E2BIG: the metadata of one is too large.
  */
 static int read_entries(
 	const struct member *member, struct mp_reader *args, struct mp_reader *ret, uint32_t *ret_n)
@@ -88,7 +88,7 @@ static void refuse_join(struct member *member, const struct wire_frame *call, in
 	}
 }
 
-/* Until everybody who lives has announced itself. True: it waits, or was refused. */
+/* True: members are not known during the recovery, so @call waits, or was refused. */
 static bool wait_for_members(struct member *member, const struct wire_frame *call)
 {
 	if (!window_holds_names(&member->broker->window))
@@ -157,7 +157,7 @@ int method_pg_leave_all(
 	return 0;
 }
 
-/* One process group of what is announced. @dry: only looks whether it is well-formed. */
+/* One process group of those announced. @dry: only checks the format. */
 static int announce_one(struct member *member, struct mp_reader *args, bool dry)
 {
 	struct mp_reader entries;
@@ -322,7 +322,7 @@ struct broadcast {
 	const struct wire_frame *cast;
 };
 
-/* One frame for each process; it hands it to its members. */
+/* Writes one frame to @process, which hands it to its own members. */
 static void cast_to_process(struct member *process, void *arg)
 {
 	const struct broadcast *broadcast = arg;

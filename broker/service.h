@@ -10,31 +10,31 @@ struct broker;
 struct member;
 struct mp_reader;
 
-/* A frame that is for the broker. */
+/* Handles a frame that is for the broker itself. */
 void service_frame(struct broker *broker, struct member *member, const struct wire_frame *frame);
-/* The same of one that waited, and whose sender has ended. False: it is not for the broker. */
+/* The same for a frame that waited and whose sender has ended. False: it is not for the broker. */
 bool service_frame_of_ended(struct broker *broker, const struct wire_frame *frame);
 
 /* ---- for the files of methods: service-args.c ---- */
 
 int service_read_name(struct mp_reader *args, struct wire_str *ret);
 int service_read_door(struct mp_reader *args, struct wire_str *ret); /* nil, or an absolute path */
-/* It is answered once the recovery is over, or refused. */
+/* @call is handled again when the recovery is over; it is refused if it cannot wait. */
 void service_wait_for_window(struct member *member, const struct wire_frame *call);
 
-/* service-names.c: as registry_register(), and from a predecessor that is over. */
+/* service-names.c: as registry_register(), but takes the name from an earlier life of the same program. */
 int service_take_name(struct member *member, struct wire_str name, actor_ref ref, actor_ref *ret_holder);
 /* service-announce.c */
-void service_tell_ready(struct member *member); /* the supervisor: this group is */
+void service_tell_ready(struct member *member); /* tells the supervisor that @member is ready */
 
-/* Each: 0 when it has answered or will, -EPROTO when the arguments are not what it takes. */
+/* Each returns 0 if it has answered or will, -EPROTO if the arguments are not what it takes. */
 /* service-names.c */
 int method_register(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int method_unregister(
 	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int method_whereis(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int method_names(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
-/* service-pipes.c */
+/* service-links.c */
 int method_introduce(
 	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int method_admit(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
@@ -62,8 +62,8 @@ int cast_pg_cast(struct member *member, const struct wire_frame *cast, struct mp
 /* @sender NULL: it has ended. */
 void service_pg_cast(struct broker *broker, struct member *sender, const struct wire_frame *cast);
 /*
- * The memberships that @member announces, an array of [scope, name, array of entries]. They are all it has.
- * @dry: only looks whether it is well-formed.
+ * Takes the memberships that @member announces, an array of [scope, name, array of entries]. Memberships that
+ * are not among them end. @dry: only checks the format.
  */
 int service_pg_announce(struct member *member, struct mp_reader *args, bool dry);
 /* service-announce.c */

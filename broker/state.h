@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state of the core: one struct that its parts share, its log, and the graves. Knows no other part by
- * name.
+ * The state of the core: one struct that all its parts share, its log, and the ids of ended groups (graves).
  */
 #pragma once
 
@@ -18,7 +17,7 @@
 #include "libactor/util/list.h"
 #include "libactor/util/throttle.h"
 
-/* for a pipe to come back, an exit to be reported, a goodbye to be read */
+/* how long a pipe may take to come back, an exit to be reported, a goodbye to be read */
 #define BROKER_GRACE_NS       1000000000
 #define BROKER_SERVICE_SERIAL 1
 
@@ -47,8 +46,8 @@ struct broker {
 
 	struct hash members;    /* struct member by group id */
 	struct member *spawner; /* the supervisor's group, NULL when it is away */
-	bool supervised;        /* a supervisor has said who lives: ends of its groups are its word */
-	struct hash dead;       /* ids of groups that were said to have ended: never that id again */
+	bool supervised;        /* a supervisor has said who lives: only it reports ends of its groups */
+	struct hash dead;       /* ids of groups whose end others were told; such an id never counts again */
 	struct list dead_by_age;
 	struct registry registry;
 	struct pgs pgs;
@@ -60,8 +59,8 @@ struct broker {
 
 	struct list doomed; /* members to be cut when the event at hand is over */
 	/*
-	 * members that are over; freed when the event at hand is, so that nobody in the midst of it holds a
-	 * freed one
+	 * Members that are over. They are freed when the current event has been handled, so that no caller
+	 * further up holds freed memory.
 	 */
 	struct list forgotten;
 	struct list timers;    /* members, one grace each: oldest first */
@@ -80,12 +79,12 @@ struct broker {
 void broker_log(struct broker *broker, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /*
- * A warning of what a peer did. @pid and @uid are the kernel's; who does it again and again is not written of
- * each time.
+ * Logs a warning about what a peer did. @pid and @uid are the kernel's word. A process that does it again and
+ * again is not logged each time.
  */
 void broker_complain(struct broker *broker, pid_t pid, uid_t uid, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* An id that will never be a group again. */
+/* Remembers that @group has ended. Of such ids the last 65536 are remembered. */
 void broker_bury(struct broker *broker, uint64_t group);
 bool broker_is_buried(const struct broker *broker, uint64_t group);
 void broker_forget_graves(struct broker *broker);

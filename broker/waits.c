@@ -146,7 +146,7 @@ void waits_forget(struct member *member)
 	}
 }
 
-/* Its sender was told that it is sent, and nobody waits for an answer. */
+/* The sender counts the frame as sent, and no answer to it is awaited. */
 static bool wait_outlives_its_sender(const struct wait *wait)
 {
 	struct wire_frame frame;

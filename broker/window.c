@@ -4,7 +4,7 @@
 #include "broker/member.h"
 #include "broker/state.h"
 
-#define LATE_LENGTHS 4 /* after the first: names of who is late are waited for */
+#define LATE_LENGTHS 4 /* of the window, while names of late groups are waited for */
 
 void window_init(struct window *window, int64_t length_ns, int64_t now_ns)
 {

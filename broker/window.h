@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The recovery window. After a restart the broker knows nothing, and an answer given too early would be
- * wrong: a name that is held would be given away, a group that lives would be said to be dead. So until every
- * group that the supervisor listed has announced itself, or one second has passed, what depends on the
- * unknown waits here, in order. A look-up waits for its name only (registry.h). Who lives and has not
- * announced itself by then is late. It may own any name: unknown names wait for it on, five seconds in all;
- * the rest goes on.
+ * wrong: it would give away a name that is held, or call a living group dead. So requests that depend on the
+ * unknown wait here, in order. A look-up waits for its name only (registry.h).
+ *
+ * The window is open until the supervisor has sent its list, at most one second, and then until every awaited
+ * group has announced itself, at most one second more. A living group that has not announced itself by then
+ * is late, and may own any name. So requests about unknown names and about members of process groups wait up
+ * to four seconds longer; the others go on.
  */
 #pragma once
 
@@ -30,7 +32,7 @@ static inline bool window_is_open(const struct window *window)
 {
 	return window->state < WINDOW_LATE;
 }
-/* A name that is not known may be somebody's who lives. */
+/* True: a living group may own a name that the broker does not know. */
 static inline bool window_holds_names(const struct window *window)
 {
 	return window->state != WINDOW_CLOSED;
@@ -39,7 +41,10 @@ static inline bool window_holds_names(const struct window *window)
 int window_wait(struct member *member, const struct wire_frame *frame, bool routed);
 void window_listed(struct broker *broker); /* the supervisor has sent its list; groups of it are awaited */
 void window_await(struct member *member);
-void window_came(struct member *member);         /* announced, or will not */
+void window_came(struct member *member);         /* it has announced itself, or never will */
 bool window_is_due(const struct broker *broker); /* it is time for its next state */
-/* From open to late, from late to closed. What waits in it is for the caller to go on with. */
+/*
+ * From WINDOW_GROUPS to late. From late, or when no supervisor came, to closed. The caller must handle the
+ * frames that waited.
+ */
 void window_go_on(struct broker *broker);

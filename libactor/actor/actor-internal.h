@@ -18,7 +18,7 @@ enum actor_status {
 };
 
 struct actor {
-	struct task task; /* its turns, and its waiting */
+	struct task task; /* the loop runs it and parks it */
 	actor_group *group;
 	const struct actor_behavior *behavior;
 	void *state;
@@ -29,14 +29,14 @@ struct actor {
 	struct mailbox mailbox;
 	const char *method; /* being handled; for crash reports */
 
-	struct call *waiting_call;    /* unanswered yet */
+	struct call *waiting_call;    /* the call whose answer it waits for now */
 	struct actor_from *answering; /* the call that is being handled */
 
 	bool killed;
 	bool stopping;
-	bool ended_self;      /* the reason is set: end after the running handler */
+	bool ended_self;      /* cause is set: it ends after the running handler */
 	bool told_wrong_kind; /* that a cast came for a method that is a call */
-	/* NULL: none so far. 332 bytes that most actors never need: actor.c keeps them, or a common one */
+	/* NULL: none so far; else one of those that actor.c shares, or memory of its own */
 	const struct actor_cause *cause;
 
 	struct list monitors;          /* struct monitor.watcher_link: what it watches */
@@ -60,11 +60,11 @@ struct spawn_wait {
 int actor_describe(const struct actor *self, struct actor_from *from); /* describe.c: answers `$describe` */
 int actor_new(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal,
 	struct actor **ret);
-void actor_run(struct loop *loop, struct task *task);     /* handles what waits for it; on the loop's stack */
-void actor_starved(struct loop *loop, struct task *task); /* killed: there is no stack for it */
+void actor_run(struct loop *loop, struct task *task);     /* handles its messages; on the loop's stack */
+void actor_starved(struct loop *loop, struct task *task); /* kills it: there is no stack for it */
 void actor_request_stop(struct actor *self, const char *reason);
 void actor_request_kill(struct actor *self);
-void actor_discard(struct actor *self); /* without running any of its code: the group is being freed */
+void actor_discard(struct actor *self); /* frees it, runs none of its code: the group is being freed */
 void actors_stop_all(actor_group *group, const char *reason);
 
 static inline bool actor_is_current(const struct actor *self)

@@ -88,7 +88,8 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 }
 
 /*
- * Those that nearly all actors end with need no memory of their own; and an end never fails for want of it.
+ * Nearly all actors end with one of these causes, which need no memory. If there is no memory for another
+ * cause, the actor ends with cause_unsaid.
  */
 static const struct actor_cause common_causes[] = {
 	{.reason = "normal"}, {.reason = "shutdown"}, {.reason = "killed"}, {.reason = ERROR_NOCONNECTION}};
@@ -121,7 +122,7 @@ static void actor_keep_cause(struct actor *self, const struct actor_cause *cause
 	}
 }
 
-/* The first one counts. */
+/* The first cause counts. */
 static void actor_set_cause(struct actor *self, const char *reason)
 {
 	struct actor_cause cause;
@@ -174,14 +175,14 @@ static void actor_drop_messages(struct actor *self, const char *reason)
 	}
 }
 
-/* Runs in the actor's own context: what it waits for here is waited for like in a handler. Frees @self. */
+/* Runs as the actor, like a handler: it may park. Frees @self. */
 static void actor_end(struct actor *self, bool terminate)
 {
 	actor_group *group = self->group;
 	struct actor_cause cause;
 
 	actor_set_cause(self, "normal");
-	cause = *self->cause; /* a kill may come meanwhile */
+	cause = *self->cause; /* a copy, whatever comes while it waits below */
 	self->status = ACTOR_ENDING;
 	mailbox_release(self);
 	self->task.cancelled = false;
@@ -200,7 +201,7 @@ static void actor_end(struct actor *self, bool terminate)
 	memberships_release(self);
 	actor_pg_end(self);
 	watchers_fire(self, &cause);
-	actor_drop_messages(self, cause.reason); /* what came while it waited for its names */
+	actor_drop_messages(self, cause.reason); /* those that came while it waited for the broker */
 	actor_free(self);
 }
 
@@ -224,7 +225,7 @@ void actor_discard(struct actor *self)
 		watcher_free(container_of(self->watchers.next, struct watcher, target_link));
 	list_remove(&self->task.blocked_link);
 	if (self->task.stack)
-		/* what its frames held is leaked: it would not end */
+		/* what the frames on its stack hold is leaked: nothing can unwind them */
 		stack_put(&self->group->loop.stacks, self->task.stack);
 	actor_free(self);
 }
@@ -255,7 +256,7 @@ static const struct actor_method *actor_method_find(const struct actor_behavior 
 	return NULL;
 }
 
-/* The commonest mistake is the method of the right name, asked for the wrong way. */
+/* The commonest mistake is a call of a method that is a cast, so the text says that. */
 static void actor_refuse_method(struct actor_from *from, const struct actor_method *method, const char *name)
 {
 	char text[320];
@@ -265,7 +266,7 @@ static void actor_refuse_method(struct actor_from *from, const struct actor_meth
 	from_refuse(from, ERROR_NO_METHOD, text);
 }
 
-/* Nobody waits for an answer who could be told: the log is, once per actor. */
+/* A cast has no answer that could tell of the mistake, so the log does, once per actor. */
 static void actor_drop_cast(struct actor *self, const struct actor_method *method, const char *name)
 {
 	self->group->stats.casts_dropped++;
@@ -352,7 +353,7 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 	self->method = NULL;
 }
 
-/* True: it is over, and freed. */
+/* True: @self has ended and is freed. */
 static bool actor_check_end(struct actor *self)
 {
 	if (self->killed) {
@@ -495,7 +496,8 @@ int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t
 			break;
 		if (r < 0) {
 			/*
-			 * we are killed, or there is no stack to wait on: nobody waits for the child any more
+			 * This actor is killed, or there is no stack to wait on. So nobody waits for the
+			 * child any more.
 			 */
 			child = actor_find(self->group, ref.serial);
 			if (child) {

@@ -24,7 +24,7 @@
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
-#define ANSWERS_MAX_BYTES (64u << 20) /* that one peer has not read; then it gets errors in their place */
+#define ANSWERS_MAX_BYTES (64u << 20) /* that one peer has not read; beyond that it gets errors instead */
 
 static void call_send_answer(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee,
 	uint64_t id, const char *error, const char *text, const void *result, size_t result_bytes)
@@ -65,11 +65,10 @@ void call_refuse(actor_group *group, actor_ref caller, uint64_t way, actor_ref c
 }
 
 /*
- * A kept address is no pointer but a number that looks like one: bit 0 is set, which it is in no pointer to a
- * struct actor_from; the rest is an id that is never used twice. So whoever holds it may outlive the actor
- * that kept it, and an answered one may be answered again: the number leads nowhere then. Numbers are of the
- * process, because nothing else is known when one comes back to us; the lock is for groups in several threads
- * and guards the table alone.
+ * A kept address is a number in the type of a pointer. Bit 0 is set, as in no pointer to a struct actor_from;
+ * the other bits are an id that is never used twice. So a kept address may outlive the actor that kept it,
+ * and may be answered twice: its id is in no table then. The table is the process's, because a kept address
+ * does not say of which group it is. Groups may run in several threads, so a lock guards the table.
  */
 static struct {
 	pthread_mutex_t lock;
@@ -102,7 +101,7 @@ static int kept_take(struct actor_from *from)
 
 	pthread_mutex_lock(&kept_froms.lock);
 	r = slots_take(&kept_froms.slots, from, &from->kept_id);
-	if (r == 0 && (uint32_t)from->kept_id > INT32_MAX) { /* one bit of the index is ours */
+	if (r == 0 && (uint32_t)from->kept_id > INT32_MAX) { /* bit 0 takes one bit of the index */
 		slots_give(&kept_froms.slots, from->kept_id);
 		r = -ENOMEM;
 	}
@@ -118,8 +117,8 @@ static void kept_give(struct actor_from *from)
 }
 
 /*
- * What @from stands for. 0, -EINVAL (nothing), -EALREADY (answered), -ESRCH (a kept one that is over:
- * answered, freed, or its actor ended).
+ * Finds the address of @from. 0, -EINVAL (@from is NULL), -EALREADY (answered), -ESRCH (a kept one that is
+ * answered or freed, or whose actor ended).
  */
 static int from_find(const actor_from *from, struct actor_from **ret)
 {
@@ -148,7 +147,7 @@ void from_init(struct actor_from *from, struct actor *callee, const actor_msg *m
 static void from_answered(struct actor_from *from)
 {
 	from->answered = true;
-	if (list_is_linked(&from->link)) { /* a kept one: it was ours to free */
+	if (list_is_linked(&from->link)) { /* a kept one: its memory is ours */
 		list_remove(&from->link);
 		kept_give(from);
 		free(from);
@@ -168,9 +167,9 @@ void froms_end(struct actor *callee, const char *reason)
 }
 
 /*
- * The one answer, or, when @error says that there is none to be sent, the reason. What the data is must not
- * end an actor whose handler says `return actor_reply(...)`: a reader that asks for too much would end the
- * store. So only misuse is returned.
+ * Sends the answer. If @error is the fault of the data, sends an error in its place and returns 0: a handler
+ * that ends with `return actor_reply(...)` must not end its actor because a caller asked for too much. Only
+ * misuse is returned.
  */
 static int from_reply(struct actor_from *from, int error, const void *body, size_t body_bytes)
 {
@@ -232,7 +231,7 @@ int actor_reply_msg(actor_from *to, actor_msg **take_result)
 	if (r < 0)
 		return r;
 	r = msg_take_body(*take_result, BODY_RESULT, &body, &body_bytes);
-	/* written by hand: what is in it is data */
+	/* the program packed this body itself, so a bad one is a fault of the data */
 	r = from_reply(from, r == -EINVAL ? -EPROTO : r, body, body_bytes);
 	if (r == 0)
 		*take_result = actor_msg_free(*take_result);
@@ -254,7 +253,7 @@ int actor_reply_error(actor_from *to, const char *error, const char *text, ...)
 	va_start(args, text);
 	vsnprintf(line, sizeof(line), text ? text : "", args);
 	va_end(args);
-	/* without a text it would say that the call never came (docs/protocol.md §3) */
+	/* a `noproc` without a text would say that the call came to nobody (docs/protocol.md §3) */
 	from_refuse(from, error, !line[0] && !strcmp(error, ERROR_NOPROC) ? "so the actor says" : line);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Behaviors as programs of older headers know them: shorter than ours. Such a one is copied once, with zeroes
- * behind it, and the copy lives as long as the group.
+ * A program built with an older header has a shorter struct actor_behavior. It is copied once into one of our
+ * size, whose last fields are zero. The copy lives as long as the group.
  */
 #pragma once
 
@@ -9,6 +9,6 @@
 
 #include "actor/actor.h"
 
-/* *behavior as it came over the API; afterwards one of our size. 0, -EINVAL, -E2BIG, -ENOMEM */
+/* *behavior: as the program gave it; replaced by the copy if it is shorter. 0, -EINVAL, -E2BIG, -ENOMEM */
 int behavior_known(actor_group *group, const struct actor_behavior **behavior, size_t behavior_bytes);
 void behaviors_free(actor_group *group);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the runtime itself asks of the broker: introductions, names, what must be known there. Each is
- * idempotent, so what was not answered when the link was lost is asked again on the next.
+ * What the runtime itself asks of the broker: introductions, names, process groups. Each request is
+ * idempotent, so one that was not answered when the link was lost is sent again on the next link.
  */
 #include "libactor/actor/broker.h"
 
@@ -55,7 +55,7 @@ static void request_answered(struct call *call, int error, actor_msg *reply)
 
 	request->in_flight = false;
 	if (error == -ECONNRESET)
-		return; /* the link was lost: asked again on the next */
+		return; /* the link was lost: sent again on the next */
 	request_finish(request, error, reply);
 	actor_msg_free(reply);
 }
@@ -138,7 +138,7 @@ void requests_take_up(actor_group *group, struct list *aside)
 	}
 }
 
-/* ---- and waits for ---- */
+/* ---- requests that an actor, or the program, waits for ---- */
 
 struct ask_wait {
 	struct actor *self;
@@ -199,7 +199,7 @@ int broker_ask_wait(actor_group *group, struct actor *self, const char *method, 
 		while (!wait.done) {
 			r = actor_park(self, NEVER_NS);
 			if (r < 0 && !wait.done) {
-				request->arg = NULL; /* goes on without us */
+				request->arg = NULL; /* the request goes on; nobody hears its answer */
 				return r;
 			}
 		}

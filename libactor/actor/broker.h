@@ -12,7 +12,7 @@
 
 struct actor;
 
-/* Something asked of the broker by the runtime itself; idempotent, so it is asked again after a lost link. */
+/* What the runtime itself asks of the broker. It is idempotent, so it is asked again after a lost link. */
 struct broker_request {
 	struct list link;
 	actor_group *group;
@@ -21,23 +21,33 @@ struct broker_request {
 	struct timer timer;
 	struct buf args;
 	char method[24];
-	/* Exactly once, then freed. error 0 or -EREMOTEIO: reply is borrowed. -ETIMEDOUT, -ENOTCONN */
+	/*
+	 * Called exactly once; the request is freed after that. @reply is borrowed, and NULL unless @error is
+	 * 0 or -EREMOTEIO. -ETIMEDOUT: no answer; -ENOTCONN: no link; else as of call_start() or an error
+	 * name.
+	 */
 	void (*done)(struct broker_request *request, int error, actor_msg *reply);
 	void *arg;
 };
 
-/* take_args: an args array. */
+/* @take_args: an args array; it is taken if this succeeds. */
 int broker_ask(actor_group *group, const char *method, struct buf *take_args, int64_t timeout_ms,
 	void (*done)(struct broker_request *request, int error, actor_msg *reply), void *arg);
 /*
- * What the broker must know even if it is away now: a call, made again until it is answered. So it may come
- * late, and twice.
+ * Tells the broker something that it must know even if it is away now: a call, made again until it is
+ * answered. So the broker may hear it late, and twice.
  */
 void broker_tell_surely(actor_group *group, const char *method, const char *format, ...);
-/* Same, and waits (parks @self or pumps). -EEXIST for in_use, else as actor_call. */
+/*
+ * As broker_ask(), and waits for the answer: parks @self, or pumps if it is NULL. -EEXIST: in_use; -EINVAL:
+ * bad_args; -EPERM: permission; -EMSGSIZE: too_big; -EDQUOT: overloaded; else as actor_call().
+ */
 int broker_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
 	int64_t timeout_ms, actor_msg **ret_msg);
-void requests_give_up(actor_group *group); /* nobody will answer them */
-/* Those that are unanswered; when they are taken up again, those that were not sent on this link are. */
+void requests_give_up(actor_group *group); /* ends all with -ENOTCONN: nobody will answer them */
+/*
+ * Moves all unanswered requests to @ret. requests_take_up() moves them back and sends those not sent on this
+ * link.
+ */
 void requests_put_aside(actor_group *group, struct list *ret);
 void requests_take_up(actor_group *group, struct list *aside);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls, the caller's end (the callee's is answer.c). A call ends exactly once: whichever of answer,
- * deadline, the target's end and the caller's end comes first takes it out of the table; what comes later
- * finds no entry and goes nowhere.
+ * Calls, the caller's end (the callee's is answer.c). A call ends exactly once. Its answer, its deadline, the
+ * target's end and the caller's end each take it out of the table. Whatever comes second finds no entry.
  */
 #include "libactor/actor/call.h"
 
@@ -81,7 +80,7 @@ bool call_may_be_answered(actor_group *group, uint64_t id, const struct peer *pe
 		return peer->is_uplink;
 	if (call->callee.group == group->id || (!peer->is_uplink && peer->id != call->callee.group))
 		return false;
-	/* its serial 0, and nobody, answer for an actor that is gone */
+	/* serial 0 of its group, or ACTOR_NOBODY, answers for an actor that is gone */
 	return actor_ref_is_nobody(from) || actor_ref_equal(from, call->callee) ||
 	       actor_ref_equal(from, (actor_ref){call->callee.node, call->callee.group, 0});
 }
@@ -107,13 +106,13 @@ void call_answered(actor_group *group, uint64_t id, actor_msg *take_reply)
 /*
  * ---- circles ----
  *
- * An actor that handles a call and makes one itself keeps its caller waiting, and whom that keeps waiting.
- * These calls travel with the new one (`waits`, docs/protocol.md §3), so that whoever gets it can tell
- * whether it waits for one of them itself: then no answer will ever come, and the caller hears -EDEADLK at
- * once. What is certain counts, nothing else: a caller whose time is up waits no longer.
+ * An actor may make a call while it handles one. Then the caller of the handled call waits, and so do the
+ * callers that wait for that caller. Their calls travel with the new call (`waits`, docs/protocol.md §3). The
+ * callee checks whether it waits for one of them itself. If it does, no answer can ever come, and the caller
+ * gets -EDEADLK at once. Only certain waits count: a caller whose deadline is past waits no longer.
  */
 
-/* False: it waits no longer, or there is no more room. */
+/* False: @caller waits no longer, or @waits is full. */
 static bool waits_add(struct wire_waits *waits, actor_ref caller, uint64_t id, int64_t until_us)
 {
 	if (waits->n == WIRE_WAITS_MAX || (until_us && until_us < clock_now_us()))
@@ -143,8 +142,8 @@ static bool waits_have_actor(const struct wire_waits *waits, actor_ref caller)
 }
 
 /*
- * Who waits until @self has answered what it handles. Returns the group the chain came from, 0: it began
- * here.
+ * Fills @waits with the calls whose callers wait until @self has answered the call it handles. Returns the
+ * other group that the chain came from; 0: it began in this group.
  */
 static uint64_t waits_of(struct actor *self, struct wire_waits *waits)
 {
@@ -175,9 +174,9 @@ static uint64_t waits_of(struct actor *self, struct wire_waits *waits)
 }
 
 /*
- * Does @to, or whom of ours it waits for, wait for @caller (ours, or nobody) or one of @waits? @via: the
- * group that @waits came from. Of what it has answered we know, since its answers come before its calls; of
- * what a third group has answered we do not.
+ * Does @to wait for @caller (one of our actors, or NULL) or for one of @waits, directly or through other
+ * actors of ours? @via: the group that @waits came from. If the chain leads to an actor of @via, that actor
+ * surely still waits: an answer of @via would have come before this call. Of a third group that is not known.
  */
 static bool waits_are_for(actor_group *group, struct actor *to, const struct actor *caller,
 	const struct wire_waits *waits, uint64_t via)
@@ -310,7 +309,7 @@ static void call_wait_done(struct call *call, int error, actor_msg *reply)
 	wait->error = error;
 	wait->reply = reply;
 	if (call->caller) {
-		call->caller->waiting_call = NULL; /* from now on: it runs only later */
+		call->caller->waiting_call = NULL; /* now, not when it runs: that is later */
 		actor_wake(call->caller, 0);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * File descriptors as senders: each readiness becomes one cast, and the descriptor is looked at again when
- * that has been handled.
+ * Watched file descriptors. A descriptor that is ready becomes one cast to its actor. It is watched again
+ * when the actor has handled that cast.
  */
 #include "libactor/actor/fd.h"
 
@@ -47,7 +47,7 @@ void fd_watch_ready(struct loop *loop, void *tag, uint32_t events)
 		msg_new_received(
 			&msg, watch->self->ref, wire_cstr(watch->method), body.data, body.size_bytes) < 0) {
 		buf_deinit(&body);
-		fd_watch_arm(watch, EPOLL_CTL_MOD); /* out of memory: it is still ready next time */
+		fd_watch_arm(watch, EPOLL_CTL_MOD); /* out of memory: it is still ready, so it comes again */
 		return;
 	}
 	buf_deinit(&body);

@@ -22,13 +22,14 @@ struct mailbox {
 void mailbox_init(struct mailbox *mailbox, const struct actor_behavior *behavior);
 bool mailbox_is_full(const struct mailbox *mailbox);
 void mailbox_push(struct actor *to, actor_msg *take); /* never refuses: limits are the sender's business */
-actor_msg *mailbox_pop(struct actor *self);           /* and lets the next sender in */
-void mailbox_drop(struct actor *self, int kind, uint64_t id); /* all of that kind and id */
-actor_msg *mailbox_take(struct actor *self);                  /* of one that ends: nobody is let in */
+actor_msg *mailbox_pop(struct actor *self);           /* and wakes the next sender */
+void mailbox_drop(struct actor *self, int kind, uint64_t id); /* removes all messages of that kind and id */
+actor_msg *mailbox_take(struct actor *self);                  /* for an actor that ends: wakes no sender */
 /*
- * The target once it has room (a local sender waits). 0, -ECANCELED, -ESRCH (it ended), -EAGAIN (nobody to
- * park); when it has none until @deadline_ns -ETIMEDOUT, or with SEND_BLOCK_MAX, which is for casts, -EBUSY.
+ * Parks @sender until the actor @serial has room; *ret is that actor then. 0, -ECANCELED, -ESRCH (it ended),
+ * -EAGAIN (it is full and there is no actor to park). No room until @deadline_ns: -ETIMEDOUT. @deadline_ns
+ * SEND_BLOCK_MAX, which is for casts: -EBUSY after SEND_BLOCK_MAX_MS.
  */
 int mailbox_wait_room(
 	actor_group *group, uint64_t serial, struct actor *sender, int64_t deadline_ns, struct actor **ret);
-void mailbox_release(struct actor *self); /* wakes all blocked, resumes all paused: it ends */
+void mailbox_release(struct actor *self); /* it ends: wakes all blocked senders, resumes all paused peers */

@@ -90,7 +90,7 @@ static struct own_pg *own_pg_make(actor_group *group, struct wire_str scope, str
 	return pg;
 }
 
-/* Frees *at unless somebody is a member. */
+/* Frees *at unless one of our actors is a member. */
 static void own_pg_settle(actor_group *group, struct own_pg **at)
 {
 	if (!list_is_empty(&(*at)->seats))
@@ -167,7 +167,7 @@ static struct own_membership *membership_new(
 	struct own_membership *membership = seat ? calloc(1, sizeof(*membership)) : NULL;
 
 	if (!membership) {
-		/* a seat without a membership is only there when it was made now */
+		/* if the seat has no membership, it was made just now */
 		if (seat && list_is_empty(&seat->memberships)) {
 			hash_remove(&group->own_seats, &seat->node);
 			list_remove(&seat->by_pg);
@@ -266,7 +266,7 @@ static void put_leave(struct buf *b, const char *scope, const char *name, uint64
 	mp_put_uint(b, id);
 }
 
-/* The broker may have it although nobody said so. */
+/* The broker may have the membership although it did not say so: it must end there too. */
 static void leave_surely(actor_group *group, const char *scope, const char *name, uint64_t id)
 {
 	struct buf args = BUF_INIT;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What our own actors are members of. This is the truth that a broker learns (pg_join, announce), and whom a
- * cast to all members is handed to: an actor is handed what comes from its join on, before the broker has
- * answered, so nothing that was sent to a member who was seen is lost.
+ * What our own actors are members of. The broker learns it from here (pg_join, announce). A cast to all
+ * members that comes to this process is handed to the actors listed here. An actor is listed before the
+ * broker has answered its join, so it misses no cast of a sender that sees it as a member.
  */
 #pragma once
 
@@ -22,16 +22,16 @@ void memberships_deinit(actor_group *group);
 
 /* NULL: none of our actors is a member. */
 struct own_pg *own_pg_find(actor_group *group, struct wire_str scope, struct wire_str name);
-/* Each actor of ours that is a member, once. @fn must not wait. */
+/* Calls @fn once for each actor of ours that is a member. @fn must not wait. */
 void own_pg_each(struct own_pg *pg, void (*fn)(struct actor *self, void *arg), void *arg);
 
 /*
- * Somebody asks, by the call `$pg_join` or `$pg_leave` [scope, group], that @self joins or leaves. It does as
- * if it had wanted to itself, and answers.
+ * Handles the call `$pg_join` or `$pg_leave` [scope, group] to @self: it joins or leaves as if by itself, and
+ * answers.
  */
 int membership_asked(struct actor *self, const actor_msg *msg, actor_from *from);
-/* All memberships of @self end, which ends: the broker's answer is waited for, as for names. */
+/* @self ends: all its memberships end. The broker's answer is waited for, as for names. */
 void memberships_release(struct actor *self);
-void memberships_discard(struct actor *self); /* without a word */
-/* Appends an array as `announce` has it. */
+void memberships_discard(struct actor *self); /* the same, and tells nobody */
+/* Appends all memberships of our actors, as an array for `announce`. */
 void memberships_put(actor_group *group, struct buf *b);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Monitors, from both ends. The watcher's half (struct monitor) lives in the watcher's group, the watched
- * half (struct watcher) in the target's; when both are here they know each other. One DOWN each: whoever
- * fires or removes a half takes it out of its table first.
+ * Monitors, from both ends. The watcher's half (struct monitor) is in the watcher's group, the target's half
+ * (struct watcher) in the target's group. Both have the same id. A half that fires is freed, so each monitor
+ * has one DOWN.
  */
 #include "libactor/actor/monitor.h"
 
@@ -49,7 +49,7 @@ void monitor_fire(actor_group *group, struct monitor *monitor, const struct acto
 			actor_msg_free(msg);
 		}
 	}
-	monitor_free(group, monitor); /* last: @cause may be its own */
+	monitor_free(group, monitor); /* last: @cause may be monitor->cause */
 }
 
 void monitor_forget(actor_group *group, struct monitor *monitor)
@@ -85,7 +85,7 @@ void monitor_remove(actor_group *group, struct monitor *monitor)
 	} else if (monitor_is_of_process(who)) {
 		struct wire_dest spawner = {0};
 
-		/* best effort: a DOWN that comes all the same finds no monitor */
+		/* best effort: a DOWN that still comes finds no monitor */
 		if (name_cached(group, NAME_SPAWNER, &spawner.ref)) {
 			buf_reset(&group->scratch, 1 << 16);
 			if (body_pack(&group->scratch, BODY_ARGS, "rU", monitor->watcher->ref, monitor->id) ==
@@ -139,7 +139,7 @@ bool actor_demonitor(actor *self, uint64_t id)
 		monitor_remove(self->group, monitor);
 		return true;
 	}
-	/* it has gone off: its DOWN may be in the mailbox still, and must not come after this */
+	/* It has fired. Its DOWN may still be in the mailbox, and must not be handled after this. */
 	mailbox_drop(self, MSG_DOWN, id);
 	return false;
 }

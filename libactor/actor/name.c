@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names: those of our own actors, and looking up others'. The broker owns the truth; what it said is kept in
- * peer/name-cache.c.
+ * Names: registering those of our own actors, and looking up others. The broker decides which name leads to
+ * which actor; what it said is kept in peer/name-cache.c.
  */
 #include "libactor/actor/name.h"
 
@@ -66,7 +66,7 @@ static bool name_known(actor_group *group, const char *name, actor_ref *ret)
 	return true;
 }
 
-/* @args: of `whereis`. -ESRCH: nobody has it. */
+/* @args: of `whereis`. -ESRCH: nobody has the name. */
 static int name_ask(actor_group *group, struct actor *self, const char *name, struct buf *args,
 	int64_t timeout_ms, actor_ref *ret)
 {
@@ -155,7 +155,7 @@ int name_register(actor_group *group, struct actor *self, const char *name)
 	if (r == 0 && !self)
 		r = -ESRCH;
 	if (r < 0) {
-		/* refused it was not: we stopped waiting, and the broker may do it yet */
+		/* unless the broker refused it, it may have registered the name, or may do so later */
 		if (r != -EEXIST && r != -EINVAL && r != -EPERM) {
 			if (body_pack(&args, BODY_ARGS, "sr", name, ref) == 0)
 				(void)broker_ask(
@@ -225,13 +225,12 @@ void names_release(struct actor *self)
 	struct list *node;
 
 	if (!list_is_empty(&self->names))
-		names_forget_ref(self->group, self->ref); /* we may have looked ourselves up */
+		names_forget_ref(self->group, self->ref); /* the cache has it if we looked it up */
 	while ((node = list_pop(&self->names))) {
 		struct own_name *own = container_of(node, struct own_name, link);
 
 		/*
-		 * while the broker is away nobody waits for it: the names are simply not announced to the
-		 * next one
+		 * While the broker is away nothing is asked of it. The name is not announced to the next one.
 		 */
 		if (self->group->uplink.state == UPLINK_UP && !self->group->closing)
 			(void)name_unregister(self, own->name, RELEASE_WAIT_MS);

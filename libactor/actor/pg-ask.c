@@ -16,7 +16,7 @@
 
 #define LIST_MAX 16384 /* as the broker has it */
 
-/* Whoever's link is to the supervisor is not told of changes; it asks each time. */
+/* A group whose link is to the supervisor is told of no changes, so it asks each time. */
 static int members_ask(actor_group *group, struct actor *self, const char *scope, const char *name,
 	int64_t timeout_ms, struct roll *ret)
 {
@@ -56,7 +56,10 @@ static size_t refs_of(const struct roll *roll, actor_ref *refs, size_t max)
 	return n;
 }
 
-/* *ret_n: of all there are; @max of them are in @refs. With @ret_all instead: all of them, to be freed. */
+/*
+ * *ret_n: the number of members; at most @max are written to @refs. @ret_all: all, in memory for the caller
+ * to free.
+ */
 static int members_get(actor_group *group, struct actor *self, const char *scope, const char *name,
 	int64_t timeout_ms, actor_ref *refs, size_t max, actor_ref **ret_all, size_t *ret_n)
 {

@@ -128,7 +128,7 @@ static int snapshot_make(const struct pg_monitor *monitor, actor_msg **ret)
 	return r;
 }
 
-/* What is there already, as events. */
+/* Tells the monitor of each member that is there already, as a join. */
 static void tell_copy(struct hash_node *node, void *arg)
 {
 	const struct pg_copy *copy = container_of(node, struct pg_copy, node);
@@ -161,7 +161,9 @@ int actor_pg_monitor(
 		return -EINVAL;
 	of_scope = *scope ? wire_cstr(scope) : wire_str(NULL, 0);
 	of_name = *name ? wire_cstr(name) : wire_str(NULL, 0);
-	/* there before it is asked: whoever ends the last other one meanwhile must not end the watch */
+	/*
+	 * made before the broker is asked: else, if the last other monitor ends meanwhile, the watch ends too
+	 */
 	monitor = monitor_new(self, of_scope, of_name);
 	if (!monitor)
 		return -ENOMEM;

@@ -3,5 +3,5 @@
 
 struct actor;
 
-/* Its monitors of process groups end, and what it keeps for process groups. */
+/* @self ends: ends its monitors of process groups and frees self->pg. Its memberships have ended already. */
 void actor_pg_end(struct actor *self);

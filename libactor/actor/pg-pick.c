@@ -14,7 +14,7 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/hash.h"
 
-/* Calls that ours have open to one actor. */
+/* How many calls our actors have open to one actor. */
 struct pg_load {
 	struct hash_node node; /* group->pg_loads */
 	actor_ref ref;
@@ -70,7 +70,7 @@ void pg_loads_deinit(actor_group *group)
 {
 	struct hash_node *node;
 
-	/* of calls whose actors were dropped in the middle */
+	/* left from calls whose actors were discarded before the answer */
 	while ((node = hash_any(&group->pg_loads))) {
 		hash_remove(&group->pg_loads, node);
 		free(container_of(node, struct pg_load, node));

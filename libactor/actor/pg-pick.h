@@ -9,13 +9,13 @@
 struct actor;
 
 /*
- * @to: one of the ACTOR_DEST_PG_… but ALL. A group with links of its own picks from its copy; others ask the
- * broker, each time. 0; -ESRCH nobody is there; -EINVAL; else as pg_know().
+ * Picks a member. @to: one of the ACTOR_DEST_PG_… but ALL. A group with direct links picks from its copy;
+ * others ask the broker each time. 0; -ESRCH: no members; -EINVAL; else as pg_know().
  */
 int pg_pick(actor_group *group, struct actor *self, const actor_dest *to, int64_t timeout_ms, actor_ref *ret);
 /*
- * A call that was made by process group is open from begin to end; picking by load counts them. Without
- * memory it is not counted.
+ * A call to a member that was picked by load is open from begin to end, and open calls are the load. If
+ * memory runs out, a call is not counted.
  */
 void pg_call_begin(actor_group *group, actor_ref to);
 void pg_call_end(actor_group *group, actor_ref to);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which of our actors hears that somebody joined or left: a message of the kind MSG_PG in its mailbox. */
+/* Tells our actors that a member joined or left: a message of the kind MSG_PG in each monitoring mailbox. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,11 +12,11 @@
 
 struct actor;
 
-/* One of our actors wants to hear of changes. */
+/* One of our actors monitors process groups. */
 struct pg_monitor {
 	uint64_t id;
 	struct actor *watcher;
-	bool asked;                  /* the broker has answered: before that it counts, but is told nothing */
+	bool asked; /* the broker has answered; before, the monitor is told nothing, but keeps copies alive */
 	struct list by_watcher;      /* actor_pg.monitors */
 	struct list by_group;        /* group->pg_monitors */
 	struct wire_str scope, name; /* in text; scope.s NULL: all, name.s NULL: all of the scope */
@@ -24,7 +24,7 @@ struct pg_monitor {
 };
 
 bool pg_monitor_covers(const struct pg_monitor *monitor, struct wire_str scope, struct wire_str name);
-/* Does any monitor of ours? */
+/* Does a monitor of any actor of ours cover that process group? */
 bool pg_is_covered(const actor_group *group, struct wire_str scope, struct wire_str name);
 void pg_monitor_tell(const struct pg_monitor *monitor, struct wire_str scope, struct wire_str name,
 	const struct roll_member *member, bool joined);

@@ -193,7 +193,7 @@ static void copy_leave(struct pg_copy *copy, struct roll_member **in_roll)
 	process_settle(&process);
 }
 
-/* A membership has ended, and our actors hear it. */
+/* A membership has ended: tells our monitors and removes it. */
 static void copy_end(struct pg_copy *copy, struct roll_member *member)
 {
 	pg_tell(copy->group, copy->scope, copy->name, member, false);
@@ -209,7 +209,7 @@ static void copy_empty(struct pg_copy *copy)
 		copy_leave(copy, &member);
 }
 
-/* Frees *at if nobody looks at it. */
+/* Frees *at unless it has members, is known or is covered by a monitor. */
 static void copy_settle(struct pg_copy **at)
 {
 	struct pg_copy *copy = *at;
@@ -261,8 +261,8 @@ void pgs_settle(actor_group *group)
 /* ---- what the broker tells ---- */
 
 /*
- * These are all. What we had and is not among them has left, what is new has joined; so whoever watches over
- * a restart of the broker hears what really changed, and nothing else.
+ * @entries are all members now. Monitors hear that members missing in @entries left, and that new ones
+ * joined. So after a restart of the broker they hear only what really changed.
  */
 static void copy_replace(struct pg_copy *copy, struct mp_reader *entries, uint32_t n)
 {
@@ -284,7 +284,7 @@ static void copy_replace(struct pg_copy *copy, struct mp_reader *entries, uint32
 
 		entry = (struct roll_entry){member->ref, member->id, member->meta, member->meta_bytes};
 		if (there)
-			copy_leave(copy, &there); /* to its place in their order */
+			copy_leave(copy, &there); /* it joins again below, so the order is that of @entries */
 		else
 			pg_tell(copy->group, copy->scope, copy->name, member, true);
 		(void)copy_join(copy, &entry, NULL);
@@ -362,7 +362,7 @@ void pgs_forget_group(actor_group *group, uint64_t group_id)
 			struct copy_member *member =
 				container_of(process->members.next, struct copy_member, by_process);
 
-			last = member->by_process.next == &process->members; /* then the process goes */
+			last = member->by_process.next == &process->members; /* @process is freed with it */
 			copy_end(copy, &member->in_roll);
 		}
 		copy_settle(&copy);
@@ -408,7 +408,10 @@ int pg_know(actor_group *group, struct actor *self, const char *scope, const cha
 		r = pg_watch_wait(group, self, of_scope, of_name, timeout_ms);
 		if (r < 0)
 			return r;
-		/* what it is came before the answer; an empty one that nobody looked at was not kept */
+		/*
+		 * The roll was told before the answer. The copy of an empty roll was freed then, so it may be
+		 * made here.
+		 */
 		copy = copy_make(group, of_scope, of_name);
 		if (!copy)
 			return -ENOMEM;
@@ -418,7 +421,10 @@ int pg_know(actor_group *group, struct actor *self, const char *scope, const cha
 	return 0;
 }
 
-/* A process group of what was asked for was not told: it has no members any more. */
+/*
+ * The scope (scope.s NULL: all) was asked for. A process group in it that was not told then has no members
+ * now.
+ */
 struct unsaid {
 	struct wire_str scope;
 	uint64_t told_at;
@@ -471,7 +477,7 @@ void pgs_refresh(actor_group *group)
 		struct buf args = BUF_INIT;
 
 		if (monitor->name.s)
-			continue; /* its copy is known */
+			continue; /* copy_refresh() asks for it */
 		pg_put_which(&args, monitor->scope, monitor->name);
 		(void)broker_ask(group, "pg_watch", &args, ACTOR_FOREVER, scope_refreshed, NULL);
 		buf_deinit(&args);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Process groups as this process sees them: a copy of the roll of each one that was looked at, which the
- * broker keeps current. Looking again costs no message. Whoever is told of the end of an actor or a group
- * finds it in no copy any more.
+ * Process groups as this process sees them: it keeps a copy of the roll of each one that it looked at. The
+ * broker tells it of changes, so looking again costs no message. When this process has heard of the end of an
+ * actor or a group, that is in no copy any more.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ struct actor;
 struct buf;
 struct mp_reader;
 
-/* What an actor has to do with process groups; most have nothing. */
+/* An actor's memberships and monitors of process groups; most actors have none. */
 struct actor_pg {
 	struct list seats;    /* struct own_seat.by_actor (membership.c) */
 	struct list monitors; /* struct pg_monitor.by_watcher (pg-tell.h) */
@@ -30,8 +30,8 @@ struct pg_copy {
 	actor_group *group;
 	struct roll roll;            /* of struct copy_member */
 	struct hash processes;       /* struct pg_process, by group id */
-	bool known;                  /* watched by itself, and its roll was told */
-	uint64_t told_at;            /* uplink.n_connects when it was told what is there */
+	bool known;                  /* watched on its own, not only by scope, and its roll was told */
+	uint64_t told_at;            /* uplink.n_connects when its whole roll was told last */
 	struct wire_str scope, name; /* in text, each with a NUL behind it */
 	char text[];
 };
@@ -45,21 +45,24 @@ struct pg_process {
 	struct list members; /* struct copy_member.by_process */
 };
 
-/* Its members, one after the other; NULL: no more. *at begins as NULL. */
+/* The next member; NULL: no more. *at is NULL at first. */
 const struct roll_member *pg_process_next(const struct pg_process *process, struct list **at);
 
 void pgs_init(actor_group *group);
 void pgs_deinit(actor_group *group);
 
-/* Scope NULL: the default. -EINVAL: one is no name. */
+/* *scope NULL: it is set to the default. -EINVAL: one of the two is not a valid name. */
 int pg_check_names(const char **scope, const char *name);
-/* Of a process group in a table of them. */
+/* The hash of a process group in @table. */
 uint64_t pg_hash(const struct hash *table, struct wire_str scope, struct wire_str name);
 
-/* NULL: out of memory. */
+/* Makes self->pg if there is none. NULL: out of memory. */
 struct actor_pg *actor_pg_of(struct actor *self);
 
-/* Asks the broker the first time, and waits: parks @self, or pumps if it is NULL. 0 or as actor_call(). */
+/*
+ * Finds the copy. The first time it asks the broker and waits: parks @self, or pumps if it is NULL. 0 or as
+ * actor_call().
+ */
 int pg_know(actor_group *group, struct actor *self, const char *scope, const char *name, int64_t timeout_ms,
 	struct pg_copy **ret);
 /* pg-ask.c: each actor that is a member, once, in the order of joining. *ret is freed by the caller. */
@@ -71,18 +74,18 @@ struct pg_copy *pg_copy_find(actor_group *group, struct wire_str scope, struct w
 void pg_put_which(struct buf *b, struct wire_str scope, struct wire_str name);
 
 /*
- * Asks to be told of it; without a name of all in the scope, without a scope of all. What is there has come
- * before the answer.
+ * Asks the broker to tell us of changes: of one process group; name.s NULL: of all in the scope; scope.s
+ * NULL: of all. When this returns 0, the broker has told who is a member now.
  */
 int pg_watch_wait(actor_group *group, struct actor *self, struct wire_str scope, struct wire_str name,
 	int64_t timeout_ms);
-/* A monitor has ended: copies that nobody looks at any more go. */
+/* A monitor has ended: frees copies that nothing needs any more. */
 void pgs_settle(actor_group *group);
 
-/* The cast `pg` came: its arguments. */
+/* The broker cast `pg` with these arguments. */
 void pgs_told(actor_group *group, struct mp_reader *args, uint32_t n);
-/* The link to a broker was made again: everything is asked for again. */
+/* The link to the broker was made again: every watch is asked for again. */
 void pgs_refresh(actor_group *group);
-/* It has ended. */
+/* That group, or that actor, has ended. */
 void pgs_forget_group(actor_group *group, uint64_t group_id);
 void pgs_forget_ref(actor_group *group, actor_ref ref);

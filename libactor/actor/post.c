@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One message to somebody: into a mailbox here, or as a frame to its group. Whether it may be sent now is
- * asked before its body is packed.
+ * One message to one actor: into its mailbox if it is ours, else as a frame to its group. send_ready() waits
+ * until it may be sent, before its body is packed.
  */
 #include "libactor/actor/post.h"
 
@@ -24,8 +24,8 @@ static bool dest_is_local(const actor_group *group, const struct wire_dest *to)
 int send_no_route(const actor_group *group, const struct wire_dest *to)
 {
 	/*
-	 * whoever has no more than the link to a daemon has no way while that is away; others make one,
-	 * unless there is no memory for it
+	 * A group with one link has no way while its daemon is away. Another group makes a peer, which fails
+	 * only for want of memory.
 	 */
 	return to->name.s || group->mode != ACTOR_JOIN_DIRECT || group->uplink.state == UPLINK_NONE
 		       ? -ENOTCONN

@@ -12,15 +12,16 @@
 struct actor;
 
 /*
- * Waits until @to may be sent to. 0, -EBUSY or -ETIMEDOUT (as mailbox_wait_room), -ECANCELED, -EAGAIN (nobody
- * to park), -ESRCH, -ENOTCONN. After it, send at once.
+ * Waits until a message may be sent to @to; then the caller must send at once. 0, -EBUSY or -ETIMEDOUT (as
+ * mailbox_wait_room()), -ECANCELED, -EAGAIN (it would wait, and there is no actor to park), -ESRCH,
+ * -ENOTCONN, -ENOMEM.
  */
 int send_ready(actor_group *group, struct actor *self, const struct wire_dest *to, int64_t deadline_ns);
-/* What it means that peer_route() or the uplink has no peer for @to. */
+/* The error to return when there is no peer for @to. */
 int send_no_route(const actor_group *group, const struct wire_dest *to);
 int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,
 	const void *args, size_t args_bytes);
-/* What a peer would refuse, and end the link for, does not leave. */
+/* -EINVAL for a name for which a peer would end the link. */
 static inline int post_check_method(const char *method)
 {
 	return method && wire_name_is_valid(method, strlen(method)) ? 0 : -EINVAL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A link with another group is made, as the broker says: we listen, dial, join at the other's door, or are
- * joined at ours.
+ * Makes a link with another group as the broker says: we listen, we dial, we join at the other's door, or the
+ * other joins at our door.
  */
 #include "libactor/node/admission.h"
 
@@ -21,7 +21,7 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 
-/* A link with it is to be made, by that introduction. Its peer, without a link now; NULL: out of memory. */
+/* Readies the peer for the link of introduction @intro_id: it has no link now. NULL: out of memory. */
 static struct peer *peer_begin(actor_group *group, uint64_t intro_id, uint64_t group_id,
 	struct transport_peer expect, struct wire_str name)
 {
@@ -33,7 +33,7 @@ static struct peer *peer_begin(actor_group *group, uint64_t intro_id, uint64_t g
 		peer->state = PEER_INTRODUCING;
 		peer->pending_at = 0;
 	} else if (peer && peer->state != PEER_INTRODUCING) {
-		/* the broker thinks we know each other no longer; a link that still stands is stale */
+		/* the broker counts the old link as gone, so one that still stands is stale */
 		if (peer->pipe)
 			peer_cut(peer, "introduced anew");
 		peer_decide(peer);
@@ -132,8 +132,8 @@ void peer_admit(struct peer *peer, uint64_t knock_id)
 		return;
 	}
 	/*
-	 * First of all, before anything of it is read: whose link ends without it was turned away, and says
-	 * all it had to say again.
+	 * The `join` goes out before anything of the other is read. A group whose link ends without a `join`
+	 * was turned away, and sends everything again.
 	 */
 	wire_put_join(pipe_out(peer->pipe), group->id);
 	pipe_flush(peer->pipe);

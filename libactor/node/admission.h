@@ -9,10 +9,10 @@
 
 struct peer;
 
-/* @role: listen, dial (the place made for this link) or join (its door). */
+/* Begins a link. @role: `listen` or `dial` at a socket made for this link, or `join` at the other's door. */
 void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role, uint64_t group_id,
 	struct wire_str path, struct transport_peer expect, struct wire_str name);
-/* It will come by our door. NULL: out of memory. */
+/* The group @group_id will come to our door. NULL: out of memory, or this group has no direct links. */
 struct peer *peer_expect(actor_group *group, uint64_t intro_id, uint64_t group_id,
 	struct transport_peer expect, struct wire_str name);
-void peer_admit(struct peer *peer, uint64_t knock_id); /* it came; its link is up */
+void peer_admit(struct peer *peer, uint64_t knock_id); /* it came to our door: its link is up now */

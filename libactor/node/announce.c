@@ -116,7 +116,7 @@ void announce_group(actor_group *group)
 	buf_deinit(&linked.items);
 	buf_deinit(&monitored.items);
 
-	/* what waits is older than the announcement, but goes after it */
+	/* requests that wait are older than the announcement, but must go after it */
 	requests_put_aside(group, &pending);
 	(void)broker_ask(group, "announce", &args, CALL_TIMEOUT_DEFAULT_MS, announce_answered, NULL);
 	buf_deinit(&args);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Our door: the place g/ID/door.ipc where those who are introduced to us come (knocks.c lets them in). */
+/* Our door: the socket g/ID/door.ipc that introduced groups dial (knocks.c lets them in). */
 #include "libactor/node/door.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 
-/* With all who wait at it. */
+/* Closes the door and drops all knocks. */
 static void door_drop(actor_group *group)
 {
 	group->door = door_free(group->door);

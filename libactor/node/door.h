@@ -9,15 +9,15 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 
-struct knock {             /* waits for the broker's word */
+struct knock {             /* somebody came to our door and waits until the broker says who it is */
 	struct list link;  /* group->knocks */
-	uint64_t id;       /* the door's, from one on at each door */
-	uint64_t ask_id;   /* the group's, never used twice: an answer that comes late finds nobody else */
-	uint64_t group_id; /* who it says to be */
+	uint64_t id;       /* the door's number for it; each door begins with 1 */
+	uint64_t ask_id;   /* of our question to the broker: never used twice */
+	uint64_t group_id; /* the group that it says it is */
 	struct transport_peer from;
 };
 
-/* once our id is known; without one others are still introduced, but slower */
+/* when our id is known. Without a door others can still get a link with us, but slower. */
 void door_open_own(actor_group *group);
 void door_close_own(actor_group *group);
 void door_put_path(const actor_group *group, struct buf *out); /* a str, or nil */

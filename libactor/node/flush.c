@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was sent leaves the process: it waits in a peer while the two groups are being introduced, and in a
- * link while the peer's socket is full. The kernel keeps what it took for a living peer, even when this
- * process ends in the next moment; what it did not take ends with this process. So whoever ends in order
- * flushes first, and says what stayed behind.
+ * A flush waits until what was sent has left this process. Frames wait here while two groups are being
+ * introduced, and while the peer's socket is full. What the kernel has taken reaches a living peer even if
+ * this process ends at once; the rest is lost with the process. So a process that ends in order flushes
+ * first, and logs what is left.
  *
- * A flush looks at what is unsent when it begins: it lists the peers once, and then asks after one of them at
- * a time.
+ * A flush lists, when it begins, the peers with unsent frames. Then it waits for one of them after the other.
  */
 #include "libactor/node/flush.h"
 
@@ -27,7 +26,7 @@ struct flush {
 	struct list link; /* group->flushes: an actor is parked for it */
 	actor_group *group;
 	struct actor *self;
-	uint64_t *ids; /* of the peers that had something unsent; the last one is asked after */
+	uint64_t *ids; /* of the peers that had something unsent; it waits for the last in the list */
 	size_t n, size;
 	uint64_t uplink_id;  /* 0: the daemon had taken everything */
 	uint64_t n_connects; /* of the uplink, when the flush began */
@@ -58,7 +57,7 @@ static size_t peer_unsent_bytes(const struct peer *peer)
 	       (peer->pipe ? pipe_backlog_bytes(peer->pipe) : 0);
 }
 
-/* Asks for the link's word; one that is not up yet is asked when what waits has been given to it. */
+/* Asks the link to say when its backlog is gone. A link that is not up yet is asked in peer_link_up(). */
 static void peer_drain(struct peer *peer)
 {
 	peer->draining = true;
@@ -79,8 +78,8 @@ static void flush_add(struct hash_node *node, void *arg)
 	struct flush *flush = arg;
 
 	/*
-	 * an idle link is asked as well: the nng library holds what pipe_backlog_bytes() does not count any
-	 * more
+	 * A link without a backlog is asked too: the nng library may hold bytes that pipe_backlog_bytes()
+	 * does not count.
 	 */
 	if (flush->n == flush->size || (peer->state != PEER_LINKED && !peer_is_unsent(peer)))
 		return;

@@ -7,5 +7,5 @@ struct peer;
 
 /* Names, pauses, senders, watchers, calls (with @call_error) and monitors (with @cause) of a peer end. */
 void peer_fail_all(struct peer *peer, const struct actor_cause *cause, int call_error);
-/* it is over: unlinked now, freed by peers_free_over(); once is enough */
+/* @peer is over: unlinked now, freed by peers_free_over(). A second call does nothing. */
 void peer_forget(struct peer *peer);

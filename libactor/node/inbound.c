@@ -38,18 +38,18 @@
 #define BYTES_PER_TURN  (256u << 10)
 
 /*
- * To a full mailbox from one peer, since it is full: far more than can be in flight (its backlog, the socket,
- * our unread). A direct peer, which was told to pause, loses its link then. The broker forwards for many and
- * is not told; of what it brings, casts are dropped and calls refused.
+ * Bytes that one peer sends to a mailbox after it was full: far more than can be in flight. A direct peer was
+ * told to pause, so it loses its link beyond that. The broker forwards for many and is not told to pause;
+ * beyond that, its casts are dropped and its calls refused.
  */
 #define OVERFLOW_MAX_BYTES (16u << 20)
-#define UNREAD_MAX_BYTES   (4u << 20)  /* that a peer has not read: what it asks is put aside */
-#define ASIDE_MAX_BYTES    (32u << 20) /* of it: two of the largest messages */
+#define UNREAD_MAX_BYTES   (4u << 20)  /* that a peer has not read; beyond that its requests are put aside */
+#define ASIDE_MAX_BYTES    (32u << 20) /* put aside for one peer: two of the largest messages */
 #define WATCHERS_MAX       (1u << 18)  /* monitors of one peer group */
 
 /*
- * What nobody but another may say. Over a direct link it ends the link; what the broker forwarded in
- * somebody's name is dropped: the broker is no liar, and its link is everybody's.
+ * @peer said what only somebody else may say. A direct link is cut. The link to the broker is not, since the
+ * broker forwards for all: the frame is dropped.
  */
 static void inbound_lie(struct peer *peer, const char *what)
 {
@@ -82,7 +82,7 @@ static struct actor *frame_target(actor_group *group, const struct wire_frame *f
 	return to && to->status != ACTOR_ENDING ? to : NULL;
 }
 
-/* False: nothing more is taken from this peer. */
+/* False: the link is gone. */
 static bool inbound_hand(struct peer *peer, const struct wire_frame *frame, struct actor *to)
 {
 	actor_group *group = peer->group;
@@ -114,7 +114,7 @@ static bool inbound_hand(struct peer *peer, const struct wire_frame *frame, stru
 	return true;
 }
 
-/* A cast to all members of a process group, on its way through here. */
+/* A cast to all members of a process group, of which this process has some. */
 struct inbound_cast {
 	struct peer *peer;
 	struct wire_frame frame; /* as each of them gets it */
@@ -175,8 +175,7 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 			break;
 		}
 		/*
-		 * what the broker has to say to $spawner is said to the group too; it is for the service
-		 * actor
+		 * The broker addresses some casts for $spawner to its group. They are for the service actor.
 		 */
 		if (!group->is_service || !peer->is_uplink) {
 			group->stats.casts_dropped++;
@@ -202,7 +201,7 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 	(void)inbound_hand(peer, frame, to);
 }
 
-/* False: it is not the sender's to give, and the link is gone. */
+/* False: @peer may not give this answer, and the link is gone. */
 static bool inbound_answer(struct peer *peer, const struct wire_frame *frame)
 {
 	actor_msg *reply;
@@ -235,7 +234,8 @@ static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 	to = frame_target(group, frame, &ref);
 	if (!frame->to.name.s && ref.serial == 0 && ref.group == group->id && ref.node == group->node)
 		/*
-		 * of the whole group: who sees this link end, the watcher's runtime or the broker, tells it
+		 * A monitor of the whole group. The watcher's runtime, or the broker, sees this link end and
+		 * tells the watcher.
 		 */
 		return true;
 	if (to && !peer->is_uplink && peer->n_watchers >= WATCHERS_MAX) {
@@ -274,7 +274,10 @@ static void inbound_end(struct peer *peer, const struct wire_frame *frame)
 	if (!to)
 		return;
 	if (group->is_service) {
-		/* `down` is what ends a node. No frame of a peer ends what everybody else depends on. */
+		/*
+		 * The command `down` ends a node. No frame ends the service actor, on which all others
+		 * depend.
+		 */
 		if (!peer->refused_end)
 			group_complain(group, peer->is_client ? 0 : peer->id,
 				"group %llu (%s) asks by a frame that %s ends: refused",
@@ -368,7 +371,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 			peer_wrote(peer);
 			peer->said_bye = true;
 		}
-		if (!peer->is_uplink) /* it should end the link now; one that does not is not waited for */
+		if (!peer->is_uplink) /* it should end the link now; if it does not, the link is cut */
 			timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, BYE_MS));
 		break;
 	case WIRE_PONG:
@@ -384,10 +387,10 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 /* ---- put aside ---- */
 
 /*
- * Answers cannot be paused: whoever asks and does not read makes them pile up here. So while more than
- * UNREAD_MAX_BYTES wait for a peer, what it asks is put aside, in order, and handled when it has read. What
- * it answers to us is handled in any case, or two groups that have much to answer each other would wait for
- * each other for ever. A healthy peer is slowed down to what it reads; one that goes on asking and reads
+ * Answers cannot be paused, so they pile up here for a peer that asks and does not read. While more than
+ * UNREAD_MAX_BYTES wait for a peer, its requests are put aside, in order, and handled when it has read. Its
+ * answers to us are handled in any case; else two groups with many answers for each other would wait for
+ * ever. So a healthy peer is slowed down to its speed of reading. A peer that goes on asking and reads
  * nothing loses its link.
  */
 static bool peer_is_behind(const struct peer *peer)
@@ -404,7 +407,7 @@ static bool frame_is_an_answer(const struct wire_frame *frame)
 	case WIRE_RESUME:
 	case WIRE_PONG:
 		return true;
-	default: /* DOWN too: it comes after the last message of who ended */
+	default: /* DOWN too: it must stay behind the last message of the actor that ended */
 		return false;
 	}
 }
@@ -436,7 +439,7 @@ static bool inbound_put_aside(struct peer *peer, const struct wire_frame *frame)
 }
 
 /*
- * Handles what was put aside: a share of it, as long as the peer reads; or @all. Returns how many bytes. May
+ * Handles frames that were put aside: @all, or a share as long as the peer reads. Returns how many bytes. May
  * end the link.
  */
 static size_t inbound_aside(struct peer *peer, bool all)
@@ -446,15 +449,16 @@ static size_t inbound_aside(struct peer *peer, bool all)
 	struct wire_frame frame;
 	bool linked = true;
 
-	peer->takes_aside = true;           /* no fault of its own that it comes after a `pause` */
-	peer->aside = (struct buf)BUF_INIT; /* a link that ends meanwhile finds nothing to handle */
+	peer->takes_aside = true;           /* if they come after a `pause`, that is not the peer's fault */
+	peer->aside = (struct buf)BUF_INIT; /* if the link ends now, nothing is handled twice */
 	peer->aside_at = 0;
 	while (linked && at < aside.size_bytes &&
 		(all || (at - from < BYTES_PER_TURN && !peer_is_behind(peer)))) {
 		int r = wire_parse(aside.data + at, aside.size_bytes - at, &frame, &used);
 
 		/*
-		 * it was parsed before, so it is a fault of ours; kept, it would be taken up again for ever
+		 * It was parsed before, so this is a bug of ours. If it were kept, it would be tried for
+		 * ever.
 		 */
 		if (r < 0) {
 			if (!all)
@@ -513,7 +517,7 @@ void inbound_poll(actor_group *group)
 	struct transport_event event;
 	size_t taken_bytes = 0;
 
-	/* a share at a time: the actors must get to what came, and `pause` must get out */
+	/* a share at a time: between shares the actors handle their messages, and `pause` is sent */
 	for (int i = 0; i < EVENTS_PER_TURN && taken_bytes < BYTES_PER_TURN &&
 			transport_next(group->transport, &event) > 0;
 		i++) {

@@ -10,8 +10,8 @@
 struct peer;
 
 void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes);
-/* of what was put aside, when the peer has read: a share. How many bytes; may end the link */
+/* @peer has read: handles a share of the frames put aside. Returns how many bytes; may end the link. */
 size_t inbound_take_up(struct peer *peer);
-void inbound_link_ends(struct peer *peer); /* what was put aside is handled before its end */
+void inbound_link_ends(struct peer *peer); /* handles all frames put aside */
 void inbound_poll(actor_group *group);     /* takes some of the waiting transport events */
 bool inbound_is_idle(const actor_group *group);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who comes by our door (door.c). Whoever was introduced to us dials it, says who it is, and writes; when we
- * come to it, it is let in if it is whom the broker told us to expect. If the broker has not (a new one never
- * heard of that introduction, or its word is still on the way) it is asked, and the connection waits, unread.
+ * Knocks: connections to our door (door.c). A group that was introduced to us dials the door, says who it is,
+ * and writes. We let it in if the broker told us to expect it. If the broker did not (a new broker knows
+ * nothing of an old introduction, or its word is still on the way), we ask the broker. The connection waits
+ * meanwhile, unread.
  */
 #include "libactor/node/knocks.h"
 
@@ -50,7 +51,7 @@ static void knock_answered(struct broker_request *request, int error, actor_msg 
 	uint32_t n;
 
 	if (!knock)
-		return; /* it was let in, or the group is ending */
+		return; /* it was let in meanwhile, or the door is closed */
 	list_remove(&knock->link);
 	if (error == 0 && reply) {
 		r = mp_reader(reply->body, reply->body_bytes);
@@ -147,7 +148,7 @@ bool knocks_take_all(actor_group *group)
 	return true;
 }
 
-/* Somebody did not get there: is the file gone? */
+/* Somebody could not reach our door: makes its file anew if that is gone. */
 void door_asked(actor_group *group)
 {
 	struct buf args = BUF_INIT;
@@ -158,14 +159,14 @@ void door_asked(actor_group *group)
 		door_open_own(group);
 	if (group->door && door_own_path(group, path, sizeof(path)) == 0) {
 		socket_make_directory(path);
-		(void)knocks_take_all(group); /* before its place is needed for the next */
+		(void)knocks_take_all(group); /* empties the old listener, or door_renew() says -EBUSY */
 		r = door_renew(group->door);
 	}
 	if (r < 0) {
-		/* as often as somebody says that it did not get there */
+		/* it may come again and again, so it is not logged each time */
 		group_complain(group, 0, "cannot listen at %s again: %s", path, strerror(-r));
 		mp_put_array(&args, 1);
-		mp_put_nil(&args); /* there is another way, without doors */
+		mp_put_nil(&args); /* no door: the broker introduces us without one */
 	} else {
 		mp_put_array(&args, 1);
 		door_put_path(group, &args);

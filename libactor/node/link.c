@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Other groups. One path to each at a time, so that order holds:
+ * Links with other groups. There is one path to each group at a time, so that order holds. States of a peer:
  *
- *   introducing ⇄ linking → linked frames wait in order, in `pending`, until the link is up ↖ ↘ knocking ↗
- *             they are written to the door's link, and kept until the other has let us in
- *              ↘ routed                     the other has one link only: the broker forwards
- *   linked → ended → (decided, forgotten)   its death
+ *   introducing, linking    frames wait in order, in `pending`, until the link is up
+ *   knocking                frames go to the door's link, and are kept until the other has let us in
+ *   linked                  frames go to the link
+ *   routed                  the other has one link only: frames go to the broker, which forwards them
+ *   ended                   the link ended; nothing is sent until the death is decided
  *
- * A link that does not come up is no death: the broker is asked again, as long as anything waits for it. How
- * long a message may wait is its sender's business (a call's time-out, a bounded `pending`). Only the end of
- * a link that was up, and the broker's word, end a peer.
+ *   introducing → linking → linked → ended → decided and forgotten
+ *                 linking → knocking → linked
+ *   introducing → routed
+ *   linking, knocking → introducing: no link came of it
  *
- * A group's death is decided once: the link's end and the exit told by the broker are awaited together, at
- * most a second after the first; then everything that hangs on the peer (calls, monitors) ends with the same
- * cause. All frames read from the link go first, because the link's end is read after them. After that the id
- * is unknown again: a later send asks the broker, who knows better.
+ * A link that does not come up is no death: the broker is asked again, as long as anything waits for the
+ * link. How long a message may wait is its sender's business (a call's time-out, a bounded `pending`). Only
+ * the end of a link that was up, and the broker's word, end a peer.
+ *
+ * A group's death is decided once. The end of its link and the word of its exit are awaited together: a
+ * second from the first of them, and longer only while the link has unread bytes. Then everything that hangs
+ * on the peer (calls, monitors) ends with the same cause. All frames of the link were handled before, since
+ * its end is read after them. From then on the id is unknown: a later send asks the broker.
  */
 #include "libactor/node/link.h"
 
@@ -37,7 +43,7 @@
 #include "libactor/transport/transport.h"
 #include "libactor/util/list.h"
 
-#define CLIENTS 0 /* to group_complain(): all clients of a service, which come under a new id each time */
+#define CLIENTS 0 /* for group_complain(): all clients of a service, since each comes with a new id */
 
 /* The peer is over after this. */
 void peer_decide(struct peer *peer)
@@ -57,8 +63,8 @@ void peer_timeout(struct loop *loop, struct timer *timer)
 
 	if (peer->exit_told && peer->pipe && pipe_has_unread(peer->pipe)) {
 		/*
-		 * it is we who are slow: what it left in the kernel is read first. The timer is for a socket
-		 * that somebody else still holds open
+		 * What the peer left in the kernel is read first, however slow we are. The timer is for a
+		 * socket that another process still holds open, so that it never ends.
 		 */
 		timer_arm(&peer->group->loop, &peer->timer,
 			deadline_after_ms(peer->group->loop.now_ns, DEATH_DECISION_MS));
@@ -67,7 +73,7 @@ void peer_timeout(struct loop *loop, struct timer *timer)
 	if (peer->state == PEER_LINKED && peer->got_bye && !peer->exit_told)
 		peer_link_down(peer, -ECONNRESET);
 	else if (peer->state != PEER_INTRODUCING || peer->exit_told)
-		peer_decide(peer); /* the second half of a death never came */
+		peer_decide(peer); /* of link's end and exit told only one came */
 	else if (peer_is_wanted(peer))
 		peer_ask(peer);
 	else
@@ -94,7 +100,7 @@ void peer_link_up(struct peer *peer)
 	if (peer->state == PEER_KNOCKING)
 		return; /* peer_let_in() goes on */
 	handovers_linked(peer);
-	/* who filled `pending` while there was no link waits for nothing that the link could tell */
+	/* senders that waited because `pending` was full: no event of the link would wake them */
 	peer_senders_go_on(peer);
 }
 
@@ -115,7 +121,10 @@ void peer_link_down(struct peer *peer, int error)
 {
 	actor_group *group = peer->group;
 	bool knocked = peer->state == PEER_KNOCKING, had_link = peer->pipe;
-	/* frames are missing */
+	/*
+	 * a link that we knocked for counts as up if frames are missing in `pending`: it cannot be tried
+	 * again
+	 */
 	bool was_up =
 		peer->state == PEER_LINKED || peer->state == PEER_ENDED || (knocked && peer->pending.failed);
 
@@ -123,7 +132,7 @@ void peer_link_down(struct peer *peer, int error)
 		return;
 	group->peer_hooks->link_ends(peer);
 	if (peer->over || (had_link && !peer->pipe))
-		return; /* what it had said ended the link */
+		return; /* handling its last frames ended the link */
 	peer->pipe = pipe_free(peer->pipe);
 	list_remove(&peer->dirty_link);
 	handovers_fail(peer);
@@ -132,12 +141,12 @@ void peer_link_down(struct peer *peer, int error)
 		return;
 	}
 	if (!was_up && !peer->is_client && !peer->exit_told && !group->closing) {
-		/* it never came up: whether the other lives the broker knows */
+		/* it never came up: the broker knows whether the other lives */
 		if (knocked)
 			group_complain(group, peer->id,
 				"group %llu (%s) closed our connection before it let us in; asking again",
 				(unsigned long long)peer->id, peer->name);
-		/* a broker that did not introduce us knows the link, but not by that introduction */
+		/* a new broker knows of this link, but not the old broker's introduction */
 		if (peer->listens || knocked || peer->told_at != group->uplink.n_connects)
 			peer_tell_link_down(peer);
 		else
@@ -170,7 +179,7 @@ void peer_cut(struct peer *peer, const char *why)
 	group->stats.links_cut++;
 	group_complain(group, peer->is_client ? CLIENTS : peer->id, "cut the link to group %llu (%s): %s",
 		(unsigned long long)peer->id, peer->name, why);
-	if (peer->is_client && peer->pipe && !peer->said_bye) { /* ours is the daemon's end: it says why */
+	if (peer->is_client && peer->pipe && !peer->said_bye) { /* we are the daemon here, which says why */
 		wire_put_bye(peer_out(peer), wire_cstr(why));
 		pipe_flush(peer->pipe);
 	}

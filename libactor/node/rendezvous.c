@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A service group's own rendezvous: clients say hello here and get a link, as with the broker, but nothing is
- * routed on.
+ * A service group's own rendezvous: clients say hello here and get a link, as with the broker. Nothing is
+ * routed for them.
  */
 #include "libactor/node/rendezvous.h"
 
@@ -24,7 +24,7 @@
 
 #define CLIENT_LINK_MS 2000 /* docs/protocol.md: how long a link waits for who said hello */
 #define CLIENTS_MAX    1000u
-/* of our descriptors at most one in that many is a client's: with the others we do what we are there for */
+/* at most one in four of our descriptors is a client's; the others are for our own work */
 #define CLIENTS_FILES_SHARE 4
 
 int rendezvous_start(actor_group *group)
@@ -111,7 +111,7 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 		refuse(group, event->hello_id, "version", "this node speaks version 1");
 		return;
 	}
-	/* so it keeps out nobody else */
+	/* one process has at most half of the places, so it cannot keep all others out */
 	if (group->n_clients >= max / 2 && clients_of(group, event->peer.pid) >= max / 2) {
 		group_complain(group, (uint64_t)event->peer.pid,
 			"refused a hello of pid %d: it has %u links already", (int)event->peer.pid, max / 2);
@@ -137,7 +137,7 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 		snprintf(peer->name, sizeof(peer->name), "%.*s",
 			(int)(hello.name.len < 255 ? hello.name.len : 255), hello.name.s);
 		r = pipe_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->pipe);
-		if (r == -ENOENT) { /* somebody cleaned up */
+		if (r == -ENOENT) { /* somebody removed the directory */
 			socket_make_directory(path);
 			r = pipe_listen(
 				group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->pipe);

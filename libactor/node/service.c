@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What only a service group needs to know of its peers: when what it wrote is out of its hands, and when a
- * client of its own is gone.
+ * What only a service group needs to know of its peers: when its death can lose nothing that it wrote (a
+ * handover), and when a client of its own is gone.
  *
- * A direct link is asked for its backlog: at none, the kernel has all of it, and keeps it for the peer even
- * if we die. The broker is asked by `ping`: it has handled what came before, when the `pong` comes. It
- * flushes its links once a turn, in no order; so the second pong, of a ping sent after the first, says that
- * the turn of the first is over.
+ * When a direct link has no backlog, the kernel has all of it, and keeps it for the peer even if we die. The
+ * broker gets a `ping`: when the `pong` comes, the broker has handled all that came before. But it flushes
+ * its links only once a turn, in no order. So a second ping is sent after the first pong: its pong says that
+ * this turn is over.
  */
 #include "libactor/node/service.h"
 
@@ -113,7 +113,7 @@ void handovers_linked(struct peer *peer)
 void handovers_drained(struct peer *peer)
 {
 	if (peer->is_uplink || !peer->pipe || peer->state == PEER_KNOCKING || list_is_empty(&peer->handovers))
-		return;                       /* who has not let us in may have to be told again */
+		return;                       /* a peer that has not let us in may need all of it again */
 	if (pipe_backlog_bytes(peer->pipe)) { /* more has been written since */
 		pipe_notify_drained(peer->pipe);
 		return;

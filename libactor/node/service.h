@@ -56,14 +56,17 @@ int service_send_down(
  */
 int service_ping_broker(actor *self, const char *answered, int64_t timeout_ms);
 
-/* Nobody answered the last hello, or nobody was there to take it. One that refused it is not silent. */
+/*
+ * True: there is no link, and the broker did not answer the last hello or did not listen. A refusal is an
+ * answer.
+ */
 bool service_broker_is_silent(const actor *self);
 
 /*
- * Asks when all that was sent to the group @to (0: the broker) before is out of our hands. *ok*: the kernel
- * has it for a group with a direct link, and the broker has passed it on to the kernel for a group that it
- * routes for (*routed*); our death cannot lose it any more. Not ok: the way broke, some of it may be lost.
- * The answers for one group come in the order of the asking.
+ * Asks for a cast of handed_over_method when our death can lose nothing of what was sent to the group @to (0:
+ * the broker) until now. *ok*: the kernel has all of it, on the direct link or, for a group that the broker
+ * routes for (*routed*), on the broker's link with that group. Not ok: the way broke, and some of it may be
+ * lost. The answers for one group come in the order of the questions.
  */
 void service_hand_over(actor *self, uint64_t to, uint64_t number);
 
@@ -76,7 +79,7 @@ struct peer;
 
 void service_client_gone(actor_group *group, uint64_t client);
 void handovers_linked(struct peer *peer);  /* its link is up */
-void handovers_drained(struct peer *peer); /* and the kernel has what was written */
+void handovers_drained(struct peer *peer); /* the kernel has what was written to it */
 void handovers_pong(struct peer *peer, uint64_t ping);
-void handovers_route(struct peer *peer, struct peer *uplink); /* what it was to be sent goes by the broker */
+void handovers_route(struct peer *peer, struct peer *uplink); /* frames for it go by the broker from now on */
 void handovers_fail(struct peer *peer);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What others tell the runtime itself (serial 0): the broker of introductions, names and ends; whoever knows
- * it, of the end of what we watch.
+ * What others tell the runtime itself (serial 0): the broker tells of introductions, names and ends; down
+ * frames tell of the end of what we monitor.
  */
 #include "libactor/node/told.h"
 
@@ -35,7 +35,7 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 		return;
 	peer->exit_told = true;
 	peer->cause = *cause;
-	/* it may have come by our door, written, and ended, before we turned to it */
+	/* before it ended it may have dialled our door and written: that is read first */
 	if (peer->state == PEER_INTRODUCING && peer->expected && !knocks_take_all(group)) {
 		timer_arm(
 			&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
@@ -43,7 +43,7 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 	}
 	if ((peer->state == PEER_LINKED || peer->state == PEER_KNOCKING || peer->state == PEER_LINKING) &&
 		!peer->link_ended) {
-		/* what it sent last is still to be read */
+		/* the last it sent is still to be read */
 		timer_arm(
 			&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
 		return;
@@ -94,7 +94,7 @@ static void peer_introduction_failed(actor_group *group, uint64_t intro_id, uint
 		peer_tell_link_down(peer);
 		peer_try_again(peer);
 	} else if (peer->expected && peer->intro_id == intro_id) {
-		/* it may have come by our door, written, and given up, before we turned to it */
+		/* before it gave up it may have dialled our door and written: that is read first */
 		(void)knocks_take_all(group);
 		peer = peer_find(group, group_id);
 		if (!peer || !peer->expected || peer->intro_id != intro_id)
@@ -195,7 +195,7 @@ enum told told(struct peer *peer, const struct wire_frame *frame)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		if (!mp_str_is(frame->method.s, frame->method.len, table[i].method))
 			continue;
-		/* what others send goes over the broker's link too, but in their own name */
+		/* the broker forwards casts of others on this link, but `from` is theirs then */
 		if (!peer->is_uplink || frame->from.group != peer->id)
 			return TOLD_LIE;
 		if (mp_read_array(&r, &n) == 0)

@@ -16,5 +16,5 @@ enum told {
 
 enum told told(struct peer *peer, const struct wire_frame *frame);
 void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_cause *cause);
-/* A down frame came. */
+/* A down frame for monitor @id came. */
 void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const struct actor_cause *cause);

@@ -2,10 +2,10 @@
 /*
  * The link to the daemon this group said hello to: the broker, or for control tools the supervisor.
  *
- * It is made, and when it is lost made again for ever, in the background: hello → link → announce what a new
- * broker must know (our names, whom we have links with, whom we watch) → `announced`. What the runtime itself
- * asked meanwhile is idempotent and is asked again; what actors asked is not, and ends with noconnection.
- * Direct links to other groups do not notice any of it.
+ * It is made in the background, and made again whenever it is lost: hello → link → announce what a new broker
+ * must know (announce.c) → `announced`. Open requests of the runtime itself are idempotent and are sent
+ * again. Open calls of actors are not, and end with noconnection. Direct links to other groups go on
+ * meanwhile.
  */
 #include "libactor/node/uplink.h"
 
@@ -43,18 +43,18 @@
 #define HELLO_TIMEOUT_MS 2000
 #define LINK_TIMEOUT_MS  2000
 #define BACKOFF_MIN_MS   10
-#define BACKOFF_SOON_MS  40 /* at most, for the first two seconds: a broker is back within a tenth of one */
+#define BACKOFF_SOON_MS  40 /* the longest delay in the first SOON_MS: a broker is mostly back within 0.1 s */
 #define BACKOFF_MAX_MS   500
 #define SOON_MS          2000
-#define IN_USE_MAX       3 /* once could be an end that the broker has not seen yet */
-/* a socket file nobody listens behind: a broker being restarted, or the remains of a node */
+#define IN_USE_MAX       3 /* one refusal may come of an old link whose end the broker has not seen yet */
+/* how long a socket without a listener is tried: the broker may be restarting, or the node may be gone */
 #define REFUSED_PATIENCE_MS 1000
 
 static void uplink_hello(actor_group *group);
 
 /*
- * Another node is there, or a broker that gave us up: our refs are dead for all others, so what we are cannot
- * go on as if nothing was.
+ * There is another node now, or the broker has given us up. For all others our refs are dead, so this group
+ * ends.
  */
 static void uplink_end(actor_group *group)
 {
@@ -80,8 +80,8 @@ static void uplink_retry(actor_group *group, int error)
 	if (error == -EBUSY && !uplink->ever_up && group->token_bytes && !group->is_service &&
 		++uplink->n_in_use >= IN_USE_MAX) {
 		/*
-		 * a shell may have started two of us, or that one us: both have its token, and one is the
-		 * supervised child
+		 * A shell that is the supervised child may have started two of us, or one of us the other.
+		 * Both have its token then, and only one can be the child.
 		 */
 		group_log(group,
 			"another process is the supervised child already: this one joins as a client of its own, and is not restarted");
@@ -134,7 +134,7 @@ static void uplink_hello(actor_group *group)
 		uplink->state = UPLINK_HELLO;
 }
 
-/* The daemon refused: some refusals pass, others are for good. */
+/* The errno of a refusal: uplink_retry() and uplink_is_hopeless() decide by it whether to go on. */
 static int uplink_refusal(const struct hello_answer *answer)
 {
 	if (mp_str_is(answer->error.s, answer->error.len, ERROR_PERMISSION) ||
@@ -165,7 +165,7 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 	if (answer.error.s) {
 		r = uplink_refusal(&answer);
 		if (r == uplink->last_error)
-			return r; /* said once is enough */
+			return r; /* logged already */
 		group_log(group, "the node refused the hello: %.*s %.*s", (int)answer.error.len,
 			answer.error.s, (int)answer.text.len, answer.text.s ? answer.text.s : "");
 		return r;
@@ -173,7 +173,7 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 	if (answer.url.len < 7 || memcmp(answer.url.s, "ipc://", 6) || answer.url.len - 6 >= sizeof(path) ||
 		answer.resume_bytes > sizeof(group->token) || !answer.node || !answer.group)
 		return -EPROTO;
-	/* what a daemon calls us counts once we had a link: one that dies in between has told it to nobody */
+	/* before we ever had a link the ids may change: a daemon that died since has told them to nobody */
 	if (uplink->ever_up &&
 		(group->node != answer.node || (group->id != answer.group && !group->is_service))) {
 		group_log(group,
@@ -185,7 +185,7 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 	group->node = answer.node;
 	group->id = answer.group;
 	uplink->restarted = answer.restarted;
-	door_open_own(group); /* before anybody can hear of us */
+	door_open_own(group); /* before any other group can hear of us */
 	uplink->resume_bytes = answer.resume ? answer.resume_bytes : 0;
 	if (answer.resume)
 		memcpy(uplink->resume, answer.resume, answer.resume_bytes);
@@ -274,7 +274,7 @@ void uplink_turn(actor_group *group)
 	if (group->uplink.state != UPLINK_UP || group->uplink.announced)
 		return;
 	if (group->is_service) {
-		/* its first word to a new broker is the service actor's: who lives */
+		/* the service actor speaks first to a new broker: it says who lives */
 		service = actor_find(group, 1);
 		if (!service || service->status == ACTOR_STARTING || service->task.stack ||
 			!list_is_empty(&service->mailbox.messages))
@@ -296,9 +296,9 @@ void uplink_start(actor_group *group)
 }
 
 /*
- * Does the keeper live, whose pid is in the lock file? Then so does the node, and whichever daemon is away
- * comes back: its socket may be dead, or swept and not made anew yet. No: or it cannot be told (the file is
- * another user's, the pid one of another namespace).
+ * Does the keeper live, whose pid is in the lock file? Then the node lives, and a daemon that is away comes
+ * back: its socket may be dead, or removed and not made anew yet. False also if that cannot be known: the
+ * file belongs to another user, or the pid is of another namespace.
  */
 static bool node_lives(const actor_group *group)
 {
@@ -334,7 +334,10 @@ bool uplink_is_hopeless(const actor_group *group)
 		return false;
 	case -ENOENT:
 	case -ECONNREFUSED:
-		/* a broker that is being restarted is waited for, by whom the spawner started in any case */
+		/*
+		 * A broker may be restarting. A supervised group waits for it in any case, others if the
+		 * keeper lives.
+		 */
 		if (group->supervised || node_lives(group))
 			return false;
 		return uplink->last_error == -ENOENT ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a child is: the `spec` map of docs/protocol.md §5 ⇄ a plain struct. Pure. Whoever asks for a child
- * (libactor, actorctl) writes it here, the supervisor reads it, and writes it again for its successor.
+ * What a child is: the `spec` map of docs/protocol.md §5 ⇄ a plain struct. Pure. libactor and actorctl write
+ * the map to ask for a child. The supervisor reads it, and writes it again for its successor.
  */
 #pragma once
 
@@ -32,15 +32,15 @@ struct child_spec {
 	uint64_t backoff_min_ms, backoff_max_ms; /* 0 0: restart at once */
 	uint64_t stop_timeout_ms;
 	uint64_t ready_timeout_ms; /* 0: none */
-	bool ready_actor;          /* ready when its group says so; false: as soon as it was exec'd */
-	bool no_stamps;            /* of the lines in its log; lives have theirs */
-	uint64_t cookie; /* of the request: the same one asked again means the same child; 0: none */
+	bool ready_actor;          /* ready when its group says so; false: ready when exec() has succeeded */
+	bool no_stamps;  /* do not note when each line of its log came; when lives begin and end is noted */
+	uint64_t cookie; /* of the request: asked again with it, the child is the same; 0: none */
 	bool owned;
 	bool monitor;
 	uint64_t monitor_id;
 };
 
-/* With the defaults and without a program, for whoever writes a spec. */
+/* The defaults, without a program: where a writer of a spec begins. */
 #define CHILD_SPEC_DEFAULT                                                                                   \
 	((struct child_spec){                                                                                \
 		.restart = ACTOR_PERMANENT,                                                                  \
@@ -50,14 +50,14 @@ struct child_spec {
 	})
 
 /*
- * Takes one map from @r. Every time is at most CHILD_SPEC_TIMEOUT_MAX_MS. What @ret points to is its own, for
- * child_spec_deinit(). 0; -EINVAL and one line for people in @text; -ENOMEM.
+ * Reads one map from @r. Every time is at most CHILD_SPEC_TIMEOUT_MAX_MS. The strings of @ret are copies,
+ * freed by child_spec_deinit(). 0; -EINVAL, with one line for people in @text; -ENOMEM.
  */
 int child_spec_parse(struct mp_reader *r, struct child_spec *ret, char text[CHILD_SPEC_TEXT_BYTES]);
 /* Only of what child_spec_parse() made. */
 void child_spec_deinit(struct child_spec *spec);
 
-/* The map, which child_spec_parse() reads back equal. Each of @env is a child_variable_is_valid(). */
+/* Writes the map; child_spec_parse() reads the same spec from it. Each string of env must be NAME=VALUE. */
 void child_spec_put(struct buf *b, const struct child_spec *spec);
 
 /* Whether it is "NAME=VALUE". */

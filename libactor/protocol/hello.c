@@ -61,7 +61,7 @@ void hello_answer_put(struct buf *b, const struct hello_answer *answer)
 	mp_put_bool(b, answer->restarted);
 }
 
-/* ---- parsing: a map whose keys of ours come at most once, in any order; all others are skipped ---- */
+/* ---- parsing: a map; each known key comes at most once, in any order; unknown keys are skipped ---- */
 
 struct hello_keys {
 	const char *const *names;
@@ -207,7 +207,7 @@ static const char *const answer_key_names[ANSWER_KEY_N] = {
 	[ANSWER_RESTARTED] = "restarted",
 };
 
-/* It becomes a path: no NUL, nothing that is no ipc URL. */
+/* It becomes a path, so it must be an ipc URL without a NUL. */
 static int answer_parse_url(struct mp_reader *r, struct wire_str *url)
 {
 	size_t prefix_len = strlen(HELLO_URL_PREFIX);

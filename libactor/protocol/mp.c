@@ -35,9 +35,8 @@ static inline uint64_t mp_load(const uint8_t *p, size_t width_bytes)
 }
 
 /*
- * What each first byte of 0xc0..0xdf announces: how many bytes follow the first one in any case (`fixed`),
- * and of those how many, the first ones, are a length or count (`width`); what is then counted is told by the
- * type.
+ * What each first byte of 0xc0..0xdf announces. `fixed`: how many bytes always follow it. `width`: how many
+ * of these, the first ones, are a length or a count. The type says what they count.
  */
 static const struct mp_shape {
 	uint8_t fixed;
@@ -206,8 +205,8 @@ int mp_read_double(struct mp_reader *r, double *ret)
 }
 
 /*
- * The length of a str or bin, the count of an array or map, checked against nothing yet; the reader is moved
- * behind it.
+ * Reads the length of a str or bin, or the count of an array or map. The caller must still check it against
+ * the bytes left.
  */
 static int mp_read_head(struct mp_reader *r, enum mp_type type, uint32_t *ret)
 {
@@ -467,7 +466,7 @@ void mp_put_double(struct buf *b, double v)
 	MP_PUT(b, MP_INT_MAX_BYTES, mp_encode_u64(p, 0xcb, bits));
 }
 
-/* A length that msgpack cannot say is a failed allocation: nothing that big has a place to go. */
+/* A length beyond what msgpack can express counts as a failed allocation. */
 static uint8_t *mp_reserve_bytes(struct buf *b, size_t len)
 {
 	size_t need = len <= UINT32_MAX ? len + MP_HEAD_MAX_BYTES + 1 : SIZE_MAX; /* + the type of an ext */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The part of msgpack that the wire itself is made of: a bounds-checked reader over borrowed bytes and a
- * writer into a struct buf. No allocation while reading, no recursion deeper than asked for. Payloads that
- * people look into go through body.c and object.c; this is for headers, and for skipping over values that are
- * only passed on.
+ * writer into a struct buf. Reading allocates nothing and does not recurse. It is for headers, and for
+ * skipping over values that are only passed on. Payloads that a program reads go through body.c and object.c.
  *
  * Every read returns 0 or -EPROTO (truncated, or not of that type) and leaves the reader where it was on
  * error. Pointers point into the input.
@@ -51,18 +50,18 @@ int mp_read_int(struct mp_reader *r, int64_t *ret);   /* any integer that fits *
 int mp_read_double(struct mp_reader *r, double *ret); /* float 32/64 or an integer */
 int mp_read_str(struct mp_reader *r, const char **ret, size_t *ret_len);
 int mp_read_bin(struct mp_reader *r, const uint8_t **ret, size_t *ret_len);
-/* n elements follow; n is refused when > bytes left */
+/* n elements follow; -EPROTO if fewer than n bytes do */
 int mp_read_array(struct mp_reader *r, uint32_t *ret_n);
-int mp_read_map(struct mp_reader *r, uint32_t *ret_n); /* n pairs follow; likewise */
+int mp_read_map(struct mp_reader *r, uint32_t *ret_n); /* n pairs follow; -EPROTO if fewer than 2n bytes do */
 int mp_read_ref(struct mp_reader *r, actor_ref *ret);  /* ext type 1, 24 bytes */
 int mp_read_ext(struct mp_reader *r, int8_t *ret_type, const uint8_t **ret, size_t *ret_len); /* any ext */
 /* One whole value, nested at most MP_DEPTH_MAX deep; -EPROTO otherwise. Not recursive. */
 int mp_skip(struct mp_reader *r);
-/* a scalar is 0 deep, [] is 1; depth_max ≤ MP_DEPTH_MAX */
+/* as mp_skip(), at most @depth_max deep: a scalar is 0 deep, [] is 1; @depth_max ≤ MP_DEPTH_MAX */
 int mp_skip_depth(struct mp_reader *r, unsigned depth_max);
-/* Same, and says where it lay. */
+/* As mp_skip(), and says where the value is. */
 int mp_read_raw(struct mp_reader *r, const uint8_t **ret, size_t *ret_len);
-/* Compares a str key: for walking maps. */
+/* Is it @literal? For the keys of a map. */
 bool mp_str_is(const char *s, size_t len, const char *literal);
 
 void mp_put_nil(struct buf *b);

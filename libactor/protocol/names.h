@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The protocol's names: of errors, of the node's own actors, and what is in the two upper bits of a group id.
- * Those of environment variables are in variables.h.
+ * The names of the protocol: errors, methods, the node's own actors; and what the two upper bits of a group
+ * id mean. The names of environment variables are in variables.h.
  */
 #pragma once
 
@@ -36,15 +36,15 @@
 #define ERROR_ENDED        "ended"      /* the supervisor: it ended before it was up or ready */
 
 /*
- * What an error of the runtime, or of the supervisor, is in the API: a negative errno; 0: an error like any
- * other, -EREMOTEIO.
+ * The negative errno that the API returns for an error of the runtime, or of the supervisor. 0: the error has
+ * none of its own, so the API returns -EREMOTEIO.
  */
 int error_errno(const char *name);
 int error_errno_of_supervisor(const char *name);
 
 /*
- * Bit 63 of a group id: a daemon admitted it, the supervisor did not start it. Bit 62, of those: that daemon
- * is the supervisor.
+ * Bit 63 of a group id: the group is a client, which a daemon admitted and the supervisor did not start. Bit
+ * 62, of a client: that daemon is the supervisor.
  */
 #define GROUP_CLIENT        (UINT64_C(1) << 63)
 #define GROUP_OF_SUPERVISOR (UINT64_C(1) << 62)

@@ -165,8 +165,8 @@ static const struct roll_member *pick_any(struct roll *roll)
 }
 
 /*
- * A slot by chance, until there is somebody in it. Holes are less than half of the slots after they have been
- * closed up, so that is two tries in the mean.
+ * Takes a slot by chance until one has a member. At most half of the slots are holes here, so that is at most
+ * two tries in the mean.
  */
 static const struct roll_member *pick_random(struct roll *roll, uint64_t random)
 {
@@ -184,7 +184,7 @@ static const struct roll_member *pick_random(struct roll *roll, uint64_t random)
 
 static uint64_t key_weight(actor_ref ref, uint64_t key_hash)
 {
-	static const uint8_t seed[16] = {0}; /* everybody must come to the same */
+	static const uint8_t seed[16] = {0}; /* fixed, so that everybody gets the same weights */
 	uint64_t bytes[3] = {htole64(ref.group), htole64(ref.serial), htole64(key_hash)};
 
 	return siphash64(bytes, sizeof(bytes), seed);

@@ -4,9 +4,10 @@
  * whoever watches a process group keeps a copy; both apply the same joins and leaves with this code, so they
  * come to the same roll.
  *
- * An actor may join several times. Each *membership* has an id that the joining group of actors chose, unique
- * there, so that a join or a leave that is said twice counts once. Joining, leaving and picking cost the same
- * however many members there are (picking by key looks at each).
+ * An actor may join several times. Each *membership* has an id that the joining process chose and uses only
+ * once, so a join or leave that is said twice counts once. Joining, leaving and picking at random cost the
+ * same however many members there are. Picking by key looks at each member, and so may picking by least load.
+ * ROLL_ANY skips the slots of members that have left.
  */
 #pragma once
 
@@ -37,13 +38,13 @@ struct roll {
 	uint32_t n_slots, n_slots_max;
 	uint32_t n_members;
 	uint32_t turn;     /* of ROLL_ANY */
-	size_t size_bytes; /* of all members at most, as roll_put() writes them */
+	size_t size_bytes; /* at most so many does roll_put_all() write */
 };
 
 enum roll_how {
 	ROLL_ANY,    /* one after the other */
 	ROLL_RANDOM, /* each with the same chance */
-	ROLL_KEY,    /* who is told by a key, the same for everybody who asks: rendezvous hashing */
+	ROLL_KEY,    /* a key decides, and everybody who asks gets the same one: rendezvous hashing */
 };
 
 /* A membership as the protocol has it: [ref, id, metadata]. */
@@ -54,7 +55,10 @@ struct roll_entry {
 	size_t meta_bytes; /* 0: nil */
 };
 
-/* @member_bytes: of the owner's struct that begins with a roll_member; what is behind that comes zeroed. */
+/*
+ * @member_bytes: the size of the owner's struct, which begins with a roll_member. roll_join() zeroes the
+ * rest.
+ */
 void roll_init(struct roll *roll, size_t member_bytes);
 void roll_deinit(struct roll *roll); /* frees the members too */
 
@@ -65,9 +69,9 @@ int roll_join(struct roll *roll, const struct roll_entry *entry, struct roll_mem
 /* Ends a membership, frees it, and sets *member to NULL. */
 void roll_leave(struct roll *roll, struct roll_member **member);
 
-/* The first member at or behind @*at, which goes on; NULL: no more. Begin with 0. */
+/* The next member; NULL: no more. *at is 0 at first. */
 struct roll_member *roll_next(const struct roll *roll, uint32_t *at);
-/* False: nobody is there. @random: of ROLL_RANDOM. @key: of ROLL_KEY. */
+/* False: no members. @random: for ROLL_RANDOM alone. @key: for ROLL_KEY alone. */
 bool roll_pick(struct roll *roll, enum roll_how how, uint64_t random, struct wire_str key, actor_ref *ret);
 /* The one with the least load; equals in turn. Looks at each, unless one has 0. */
 bool roll_pick_least(

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A token says "this is group N, called X" under the node key (docs/protocol.md §2). Whoever holds the key,
- * any incarnation of broker or supervisor, can check it without asking anyone. It prevents mistakes inside a
- * uid; the boundary is the uid.
+ * A token says "this is group N, called X" under the node key (docs/protocol.md §2). Every life of the broker
+ * and the supervisor has the key, so each can check a token without asking anyone. A token prevents mistakes
+ * among processes of one uid. The security boundary is the uid: a token is no defence against a hostile
+ * process of the same uid.
  */
 #pragma once
 

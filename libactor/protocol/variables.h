@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The environment variables of a node. Words alone: so the keeper, which includes nothing of libactor, and
- * util/, which includes nothing at all, have them from here too (tests/layers.py).
+ * The environment variables of a node. This file has names alone, so the keeper and util/, which include
+ * nothing else of libactor, may include it too (tests/layers.py).
  */
 #pragma once
 
@@ -15,5 +15,5 @@
 #define ENV_TOKEN   "ACTOR_TOKEN"   /* in a child, in hex: its way in */
 #define ENV_NODE_FD "ACTOR_NODE_FD" /* in the broker: shared/node-info.h */
 #define ENV_BROKER  "ACTOR_BROKER"  /* in the supervisor: the broker's program */
-/* in the supervisor: the broker that was there at its start, should the keeper die before it says so */
+/* in the supervisor: pid of the broker at its start, in case the keeper dies before it reports that broker */
 #define ENV_DAEMON_PID "ACTOR_DAEMON_PID"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames are parsed where they lie: the result points into the input. Everything after a successful parse may
- * rely on it: names, methods and error names are what the protocol allows, the body is one well-formed value
- * of the right type and depth, and raw is exactly the frame. Whatever a peer sends, nothing is allocated and
- * each byte is looked at once.
+ * Frames are parsed where they lie: the result points into the input. After a successful parse, names,
+ * methods and error names are what the protocol allows, the body is one well-formed value of the right type
+ * and depth, and raw is exactly the frame. Whatever a peer sends, nothing is allocated, and the time is
+ * linear in the bytes.
  */
 #include "libactor/protocol/wire.h"
 
@@ -40,7 +40,7 @@ enum wire_field {
 	FIELD_ID,
 	FIELD_DEADLINE,
 	FIELD_REF,  /* a ref or nil */
-	FIELD_MORE, /* may be missing: a map of what was thought of later; anything else is skipped */
+	FIELD_MORE, /* a map of later additions; it may be missing, and a value that is no map is skipped */
 };
 
 #define WIRE_FIELDS_MAX 8
@@ -100,7 +100,7 @@ static int wire_read_more(struct mp_reader *r, struct wire_frame *frame)
 	size_t key_bytes;
 	uint32_t n;
 
-	/* its depth first, as a whole: the values below are looked at one by one */
+	/* checks the depth of the whole value; below, each value is read on its own */
 	if (mp_skip(&whole))
 		return -EPROTO;
 	if (mp_peek(r) != MP_MAP) {
@@ -125,7 +125,8 @@ static int wire_read_more(struct mp_reader *r, struct wire_frame *frame)
 		if (mp_read_raw(r, &frame->waits, &frame->waits_bytes))
 			return -EPROTO;
 		/*
-		 * it helps to tell a circle from a long wait, no more: one that we do not understand is none
+		 * `waits` only helps to tell a circle from a long wait. So if it cannot be read, it is
+		 * ignored.
 		 */
 		if (wire_waits_read(frame->waits, frame->waits_bytes, &waits) || !waits.n)
 			frame->waits = NULL;
@@ -219,7 +220,7 @@ static inline uint8_t *wire_encode_head(uint8_t *p, enum wire_type type, unsigne
 	return p + WIRE_HEAD_BYTES;
 }
 
-/* A name is at most 255 bytes by the protocol; a longer one is a bug of ours, and the receiver refuses it. */
+/* A name is at most 255 bytes. This is not checked here: the receiver would refuse a longer one. */
 static inline size_t wire_str_bytes(struct wire_str s)
 {
 	return MP_HEAD_MAX_BYTES + s.len;
@@ -506,7 +507,7 @@ void wire_put_readdressed(struct buf *b, const struct wire_frame *frame, actor_r
 	uint32_t n;
 	uint8_t *p;
 
-	if (mp_read_array(&r, &n) || mp_read_uint(&r, &type)) /* it was parsed before: cannot be */
+	if (mp_read_array(&r, &n) || mp_read_uint(&r, &type)) /* cannot happen: it was parsed before */
 		return;
 	head_bytes = (size_t)(r.at - frame->raw);
 	p = wire_reserve(b, head_bytes + MP_REF_BYTES, rest_bytes, 0);

@@ -11,7 +11,10 @@
 #include "libactor/util/buf.h"
 
 #define WIRE_VERSION 1
-/* one nng message, so also one frame; ACTOR_BODY_MAX_BYTES leaves room for all but the body */
+/*
+ * The largest nng message, and so the largest frame. ACTOR_BODY_MAX_BYTES is less: it leaves room for the
+ * other fields.
+ */
 #define WIRE_MESSAGE_MAX_BYTES (16u << 20)
 #define WIRE_NAME_MAX_BYTES    255u
 
@@ -58,10 +61,10 @@ struct wire_dest {
 #define WIRE_WAITS_MAX 16u
 
 /*
- * Calls whose callers wait, and go on only when the call is answered that this comes with: the nearest first.
+ * Comes with a call. The calls whose callers wait until that call is answered, the nearest first.
  */
 struct wire_waits {
-	int64_t until_us; /* until then they all wait at least (CLOCK_MONOTONIC); 0: for ever */
+	int64_t until_us; /* all of them wait at least until then (CLOCK_MONOTONIC); 0: for ever */
 	uint32_t n;
 	struct {
 		actor_ref caller;
@@ -89,12 +92,12 @@ struct wire_frame {
 };
 
 /*
- * Takes the first frame of @data. Return: 1 and *ret filled; 0 for a well-formed frame of unknown type (raw
- * is set, skip it);
- * -EPROTO (*ret is then meaningless). *ret_used is how far to go on. What a caller may rely on: `to` is a
- * name only in cast, call, stop, kill, monitor; names and methods are wire_name_is_valid(); args are an
- * array, a cause is a map; the body is at most MP_DEPTH_MAX deep; from is somebody in call, monitor,
- * demonitor. Text is any bytes.
+ * Reads the first frame of @data. 1: *ret is filled. 0: the frame is well-formed but of an unknown type; only
+ * raw is set, skip it. -EPROTO: *ret means nothing. *ret_used is the size of the frame.
+ *
+ * After 1 a caller may rely on this: `to` is a name only in cast, call, stop, kill, monitor. Names and
+ * methods are wire_name_is_valid(). Args are an array, a cause is a map. The body is at most MP_DEPTH_MAX
+ * deep. `from` is not ACTOR_NOBODY in call, monitor, demonitor. Text is any bytes.
  */
 int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size_t *ret_used);
 
@@ -110,11 +113,11 @@ void wire_put_call(struct buf *b, const struct wire_dest *to, actor_ref from, st
 void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
 	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us,
 	const struct wire_waits *waits);
-/* What a frame said: 0, -EPROTO (not of a frame that was parsed). */
+/* Reads frame.waits. 0, or -EPROTO, which it never is for a frame that wire_parse() gave. */
 int wire_waits_read(const uint8_t *data, size_t size_bytes, struct wire_waits *ret);
 /*
- * The same in pieces, for an args array written straight into @b between them (a failure in between: cut
- * b->size_bytes back).
+ * A cast or a call in pieces: the caller writes the args array straight into @b after the head, and for a
+ * call the tail after that. If that fails, the caller sets b->size_bytes back.
  */
 void wire_put_cast_head(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method);
 void wire_put_call_head(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method);
@@ -135,7 +138,10 @@ void wire_put_ping(struct buf *b, uint64_t n);
 void wire_put_pong(struct buf *b, uint64_t n);
 void wire_put_bye(struct buf *b, struct wire_str reason);
 void wire_put_join(struct buf *b, uint64_t group);
-/* The same frame (one that has a `to`), addressed to @to: what the broker does to a frame sent to a name. */
+/*
+ * Appends a copy of @frame, which has a `to`, addressed to @to. The broker does so with a frame sent to a
+ * name.
+ */
 void wire_put_readdressed(struct buf *b, const struct wire_frame *frame, actor_ref to);
 
 /* A name as the protocol allows it: 1..255 bytes, UTF-8, no control characters. */
