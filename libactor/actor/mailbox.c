@@ -54,9 +54,15 @@ void mailbox_push(struct actor *to, actor_msg *take)
 	actor_make_runnable(to);
 }
 
+static void mailbox_discharge(struct mailbox *mailbox, const actor_msg *msg)
+{
+	mailbox->n_messages--;
+	mailbox->n_bytes -= msg->charge_bytes < mailbox->n_bytes ? msg->charge_bytes : mailbox->n_bytes;
+}
+
 static void mailbox_has_room(struct mailbox *mailbox)
 {
-	/* One message was taken, so one sender is woken. The message of that sender takes the free place. */
+	/* One message is gone, so one sender is woken. The message of that sender takes the free place. */
 	if (!list_is_empty(&mailbox->blocked) && !mailbox_is_full(mailbox))
 		actor_wake(container_of(mailbox->blocked.next, struct actor, task.blocked_link), 0);
 	if (!list_is_empty(&mailbox->paused) && mailbox->n_messages <= mailbox->max_messages / 2 &&
@@ -72,8 +78,8 @@ void mailbox_drop(struct actor *self, int kind, uint64_t id)
 		if ((int)msg->kind != kind || msg->id != id)
 			continue;
 		list_remove(&msg->link);
-		self->mailbox.n_messages--;
-		self->mailbox.n_bytes -= msg->charge_bytes;
+		mailbox_discharge(&self->mailbox, msg);
+		mailbox_has_room(&self->mailbox);
 		actor_msg_free(msg);
 	}
 }
@@ -86,9 +92,7 @@ actor_msg *mailbox_take(struct actor *self)
 	if (!node)
 		return NULL;
 	msg = container_of(node, actor_msg, link);
-	self->mailbox.n_messages--;
-	self->mailbox.n_bytes -=
-		msg->charge_bytes < self->mailbox.n_bytes ? msg->charge_bytes : self->mailbox.n_bytes;
+	mailbox_discharge(&self->mailbox, msg);
 	return msg;
 }
 

@@ -184,6 +184,8 @@ static void loop_turn(struct loop *loop, unsigned *turns)
 
 	if (loop->until && loop->until(loop->until_arg))
 		loop_leave(loop, 0);
+	if (loop->now_ns >= loop->until_ns)
+		loop_leave(loop, -ETIMEDOUT);
 	if (!list_is_empty(&loop->runnable)) {
 		if (++*turns % POLL_EVERY_TURNS == 0)
 			loop_wait(loop, loop->now_ns);
@@ -197,8 +199,6 @@ static void loop_turn(struct loop *loop, unsigned *turns)
 			loop_leave_poll(loop);
 		return;
 	}
-	if (loop->now_ns >= loop->until_ns)
-		loop_leave(loop, -ETIMEDOUT);
 	next = timers_next_ns(loop);
 	loop_wait(loop, next < loop->until_ns ? next : loop->until_ns);
 }

@@ -164,14 +164,9 @@ static const struct roll_member *pick_any(struct roll *roll)
 	return roll_next(roll, &roll->turn);
 }
 
-/*
- * Takes a slot by chance until one has a member. At most half of the slots are holes here, so that is at most
- * two tries in the mean.
- */
+/* Takes a slot by chance until one has a member: at most two tries in the mean. */
 static const struct roll_member *pick_random(struct roll *roll, uint64_t random)
 {
-	if (roll->n_members <= roll->n_slots / 2)
-		slots_close_up(roll);
 	for (;;) {
 		const struct roll_member *member =
 			roll->slots[(uint32_t)((random >> 32) * roll->n_slots >> 32)];
@@ -214,12 +209,20 @@ static const struct roll_member *pick_by_key(const struct roll *roll, struct wir
 	return best;
 }
 
+/* So that what a pick costs does not grow with who has left: at most half of the slots are holes then. */
+static void slots_prepare(struct roll *roll)
+{
+	if (roll->n_members <= roll->n_slots / 2)
+		slots_close_up(roll);
+}
+
 bool roll_pick(struct roll *roll, enum roll_how how, uint64_t random, struct wire_str key, actor_ref *ret)
 {
 	const struct roll_member *member;
 
 	if (!roll->n_members)
 		return false;
+	slots_prepare(roll);
 	member = how == ROLL_ANY      ? pick_any(roll)
 		 : how == ROLL_RANDOM ? pick_random(roll, random)
 				      : pick_by_key(roll, key);
@@ -232,6 +235,7 @@ bool roll_pick_least(struct roll *roll, uint64_t (*load)(actor_ref ref, void *ar
 	uint64_t least = UINT64_MAX;
 	uint32_t best = 0;
 
+	slots_prepare(roll);
 	for (uint32_t n = 0; n < roll->n_members && least; n++) {
 		const struct roll_member *member = pick_any(roll);
 		uint64_t its = load(member->ref, arg);

@@ -130,8 +130,11 @@ def of_this_test():
     return found
 
 
-def on_terminal(*args, env=ENV, columns=100):
-    """The output of actorctl with stdout and stderr on a terminal, and its exit status."""
+def on_terminal(*args, env=ENV, columns=100, meanwhile=None):
+    """
+    The exit status of actorctl with stdout and stderr on a terminal, and its output. @meanwhile is called with what
+    there is of it until it returns something else than false.
+    """
     pid, fd = pty.fork()
     if pid == 0:
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
@@ -146,6 +149,8 @@ def on_terminal(*args, env=ENV, columns=100):
         if not part:
             break
         text += part
+        if meanwhile and meanwhile(text.decode(errors="replace")) is not False:
+            meanwhile = None
     os.close(fd)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), text.decode().replace("\r\n", "\n")
 
@@ -1463,12 +1468,26 @@ def an_interrupted_down_says_that_the_node_goes_on_stopping():
 @fact
 def down_shows_how_it_goes_and_gives_up_when_told_to():
     ctl("up", "-d")
-    ctl("spawn", "--name", "stubborn", "--stop-timeout", "2s", "--", "sh", "-c", "trap '' TERM; echo armed; while :; do sleep 0.05; done")
+    ctl("spawn", "--name", "stubborn", "--stop-timeout", "1h", "--", "sh", "-c", "trap '' TERM; echo armed; while :; do sleep 0.05; done")
     until(lambda: "armed" in logged("stubborn"), "the trap is set")
+    stubborn = child("stubborn")["pid"]
     fails("down", "-t", "100ms", rc=5, says="the node in .* is still stopping; see actorctl ls")
-    rc, text = on_terminal("down")
-    assert rc == 0 and "stopping 1 process..." in text and f"node is down: {RUNTIME}\n" in text, text
+    rc, text = on_terminal("down", meanwhile=lambda text: "stopping 1 process..." in text and os.kill(stubborn, signal.SIGKILL))
+    assert rc == 0 and f"node is down: {RUNTIME}\n" in text, text
     assert of_this_test() == []
+
+
+@fact
+def a_look_up_takes_the_time_it_is_given():
+    ctl("up", "-d")
+    ctl("spawn", "--name", "mirror", "--wait=ready", "--", MIRROR, "mirror")
+    os.kill(child("mirror")["pid"], signal.SIGSTOP)
+    os.kill(ctl_json("status")["broker"]["pid"], signal.SIGKILL)  # the next one waits for its names
+    fails("whereis", "-t", "300ms", "mirror", rc=5, says="no answer within 300ms")
+    fails("send", "-t", "300ms", "mirror", "nothing", rc=5, says="no answer within 300ms")
+    os.kill(child("mirror")["pid"], signal.SIGCONT)
+    ctl("whereis", "mirror")
+    ctl("down")
 
 
 @fact

@@ -65,6 +65,8 @@ const struct command command_call = {
 static int send_run(struct ctl *ctl, const struct args *args)
 {
 	const char *to = args->values[0], *method = args->values[1];
+	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS);
+	struct session_error error = {0};
 	actor_dest destination;
 	struct buf request = BUF_INIT;
 	struct session *session;
@@ -82,13 +84,16 @@ static int send_run(struct ctl *ctl, const struct args *args)
 	}
 	/* A cast to nobody is no error on the wire; somebody who typed the name wants to know. */
 	if (destination.name)
-		r = session_whereis(session, destination.name, &ref);
-	if (r)
+		r = session_whereis(session, destination.name, timeout_ms, &ref, &error);
+	if (r) {
 		buf_deinit(&request);
-	else
+	} else {
+		if (destination.name)
+			destination = actor_to(ref);
 		r = session_send(session, &destination, method, request);
+	}
 	session_close(session); /* says bye, and waits until the message is out */
-	return r ? message_fail(ctl, "send", to, method, r, NULL, CTL_TIMEOUT_DEFAULT_MS) : CTL_OK;
+	return r ? message_fail(ctl, "send", to, method, r, &error, timeout_ms) : CTL_OK;
 }
 
 const struct command command_send = {

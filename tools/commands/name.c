@@ -30,7 +30,8 @@ static int whereis_run(struct ctl *ctl, const struct args *args)
 	const char *name = args->values[0];
 	char after[DURATION_TEXT_MAX];
 	struct session *session;
-	int64_t wait_ms;
+	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS), wait_ms;
+	struct session_error error = {0};
 	actor_ref ref;
 	int r, status;
 
@@ -42,7 +43,7 @@ static int whereis_run(struct ctl *ctl, const struct args *args)
 	if (wait_ms)
 		wait_note_later(ctl, "waiting for an actor with the name %.64s", name);
 	r = wait_ms ? session_whereis_wait(session, name, wait_ms, &ref)
-		    : session_whereis(session, name, &ref);
+		    : session_whereis(session, name, timeout_ms, &ref, &error);
 	wait_note_cancel();
 	if (r == -ETIMEDOUT && wait_ms) {
 		status = ctl_fail(ctl, CTL_TIMEOUT, "timeout", "see actorctl names",
@@ -51,7 +52,7 @@ static int whereis_run(struct ctl *ctl, const struct args *args)
 		status = ctl_fail(ctl, CTL_NO_NAME, ERROR_NOPROC, "see actorctl names",
 			"no actor has the name '%s'", name);
 	} else if (r) {
-		status = message_fail(ctl, "look up", name, "", r, NULL, CTL_TIMEOUT_DEFAULT_MS);
+		status = message_fail(ctl, "look up", name, "", r, &error, timeout_ms);
 	} else {
 		char text[ACTOR_REF_TEXT_MAX];
 

@@ -268,12 +268,16 @@ static int up_wait_foreground(struct up *up, int signal_fd)
 	struct pollfd fds[2] = {{.fd = signal_fd, .events = POLLIN}, {.fd = up->ready_fd, .events = POLLIN}};
 	struct signalfd_siginfo info;
 	bool interrupted = false, ready = false;
-	int status;
+	int status = 0;
 	char byte;
 
 	for (;;) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
-			break;
+		if (poll(fds, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return ctl_fail_errno(up->ctl, errno, "the node goes on; see actorctl status",
+				"cannot wait for the node");
+		}
 		if (fds[1].revents) {
 			ready = read(up->ready_fd, &byte, 1) == 1;
 			if (ready)

@@ -396,9 +396,21 @@ int session_send(struct session *session, const actor_dest *to, const char *meth
 	return r;
 }
 
-int session_whereis(struct session *session, const char *name, actor_ref *ret)
+int session_whereis(struct session *session, const char *name, int64_t timeout_ms, actor_ref *ret,
+	struct session_error *ret_error)
 {
-	return actor_client_whereis(session->client, name, ret);
+	const actor_dest broker = actor_named(NAME_BROKER);
+	json_t *request = json_array(), *answer = NULL;
+	int r;
+
+	json_array_append_new(request, json_string(name));
+	r = session_ask(session, &broker, "whereis", request, timeout_ms, &answer, ret_error);
+	if (!r && json_is_null(answer))
+		r = -ESRCH;
+	else if (!r && (!json_ref_text(answer) || actor_ref_parse(json_ref_text(answer), ret) < 0))
+		r = -EPROTO;
+	json_decref(answer);
+	return r;
 }
 
 int session_whereis_wait(struct session *session, const char *name, int64_t timeout_ms, actor_ref *ret)

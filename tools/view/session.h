@@ -89,7 +89,9 @@ void session_ask_all(
 	struct session *session, struct question *questions, size_t n, const struct vigil *vigil);
 
 int session_send(struct session *session, const actor_dest *to, const char *method, struct buf args);
-int session_whereis(struct session *session, const char *name, actor_ref *ret);
+/* -ESRCH: nobody has it. */
+int session_whereis(struct session *session, const char *name, int64_t timeout_ms, actor_ref *ret,
+	struct session_error *ret_error);
 /* Waits until somebody has it. @timeout_ms: or ACTOR_FOREVER. -ETIMEDOUT: nobody had it. */
 int session_whereis_wait(struct session *session, const char *name, int64_t timeout_ms, actor_ref *ret);
 

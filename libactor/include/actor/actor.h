@@ -10,14 +10,24 @@
  *           says otherwise. Handlers run there one at a time; no locks are needed in an actor. A handler may
  *           wait (actor_call): it alone is parked, others go on.
  * Errors.   0 or positive is success, a negative errno is failure:
- *           -EINVAL misuse · -ENOMEM · -ESRCH no such actor or name (noproc) · -ECONNRESET the target ended
- *           before it answered ·
- *           -ENOTCONN no node is running, or it went away · -ETIMEDOUT · -EREMOTEIO the target answered with
- *           a named error (see actor_msg_error) · -EDEADLK a call to oneself or in a circle · -ECANCELED the
- *           calling actor was killed · -EBUSY mailbox stayed full · -EAGAIN would have to wait, outside a
- *           handler · -EEXIST name taken · -EMSGSIZE · -EPROTO bad bytes ·
- *           -ERANGE a number does not fit · -EALREADY answered twice · -EPERM · -EDQUOT the broker keeps
- *           no more for this group (a limit of names, memberships, watches)
+ *           -EINVAL      misuse
+ *           -ENOMEM      out of memory
+ *           -ESRCH       no such actor or name (noproc)
+ *           -ECONNRESET  the target ended before it answered
+ *           -ENOTCONN    no node is running, or it went away
+ *           -ETIMEDOUT   the time is over; nothing is said about the target
+ *           -EREMOTEIO   the target answered with a named error (actor_msg_error)
+ *           -EDEADLK     a call to oneself or in a circle
+ *           -ECANCELED   the calling actor was killed
+ *           -EBUSY       the target's mailbox stayed full
+ *           -EAGAIN      would have to wait, outside a handler
+ *           -EEXIST      the name is taken
+ *           -EMSGSIZE    too large
+ *           -EPROTO      bad bytes
+ *           -ERANGE      a number does not fit
+ *           -EALREADY    answered twice
+ *           -EPERM       not permitted
+ *           -EDQUOT      the broker keeps no more for this group (a limit of names, memberships, watches)
  * Memory.   Strings and arrays passed in are borrowed for the call. What is returned through ret_msg is freed
  *           with actor_msg_free.
  * Names.    Of actors, methods and errors: 1 to 255 bytes of UTF-8 without control characters, else -EINVAL.
@@ -227,18 +237,30 @@ ACTOR_EXPORT bool actor_cause_is_clean(const struct actor_cause *cause);
 /*
  * Format strings, as in jansson and sd-bus. Packing takes values, unpacking takes pointers to them:
  *
- *   i int I int64_t u unsigned U uint64_t b bool (int when packing) f double n nil s const char *
- *   (NUL-terminated; unpacked: a copy that lives as long as the message) s# const char *, size_t (unpacked:
- *   points into the message) y# const void *, size_t (bin)
- *   r actor_ref o const struct msgpack_object * (msgpack-c; unpacked: lives as long as the message) m const
- *   void *, size_t: one ready-made msgpack value, copied as it is (unpacked: points into the message) [ ] an
- *   array of what stands between { } a map: alternating `s` keys and values; unpacking takes literal keys as
- *   arguments, in any order, unknown keys are skipped, a missing key is -ENOENT unless its value is written
- *   with a ? behind: "{s:I,s:s?}" ? (unpacking) behind a value: it may be missing, or nil; then what its
- *   pointers point to is left as it was. At the end of arrays too.
- *   * (at the end, unpacking) further elements are allowed. Spaces, commas and colons are for the eye. A NULL
- *   `s` is packed as nil, but nil is not unpacked into `s` (write s?); neither is a str with a NUL byte in it
- *   (write s#).
+ *   i    int
+ *   I    int64_t
+ *   u    unsigned
+ *   U    uint64_t
+ *   b    bool (int when packing)
+ *   f    double
+ *   n    nil
+ *   s    const char *, NUL-terminated; unpacked: a copy that lives as long as the message
+ *   s#   const char *, size_t; unpacked: points into the message
+ *   y#   const void *, size_t (bin); unpacked: points into the message
+ *   r    actor_ref
+ *   o    const struct msgpack_object * (msgpack-c); unpacked: lives as long as the message
+ *   m    const void *, size_t: one ready-made msgpack value, copied as it is; unpacked: points into the
+ *        message
+ *   [ ]  an array of what stands between
+ *   { }  a map: alternating `s` keys and values. Unpacking takes literal keys as arguments, in any order;
+ *        unknown keys are skipped; a missing key is -ENOENT unless a ? stands behind its value:
+ *        "{s:I,s:s?}"
+ *   ?    (unpacking) behind a value, at the end of arrays too: it may be missing, or nil. What its pointers
+ *        point to is then left as it was.
+ *   *    (unpacking) at the end: further elements are allowed
+ *
+ * Spaces, commas and colons are for the eye. A NULL `s` is packed as nil, but nil is not unpacked into `s`
+ * (write s?); neither is a str with a NUL byte in it (write s#).
  *
  * A message's arguments: the format's values are the elements of the array ("Is" → [1, "x"]). A result is
  * exactly one value ("" → nil).

@@ -1205,6 +1205,60 @@ static void test_sender_that_waits_for_room_is_woken_by_the_end_of_its_target(vo
 	story(story_blocked);
 }
 
+static int blocked_cast_once(actor *self, const actor_msg *msg)
+{
+	blocked_result = actor_cast(self, actor_to(blocked_at), "nothing", "");
+	return 0;
+}
+
+static const struct actor_method blocked_once_methods[] = {{.name = "go", .on_cast = blocked_cast_once}, {0}};
+static const struct actor_behavior blocked_once_behavior = {.name = "once", .methods = blocked_once_methods};
+
+static int narrow_go(actor *self, const actor_msg *msg)
+{
+	actor_ref target = worker(self), sender;
+	uint64_t monitor;
+
+	blocked_at = actor_self(self);
+	blocked_result = 1;
+	assert_int_equal(actor_monitor(self, target, &monitor), 0);
+	assert_int_equal(actor_stop(self, target, "over"), 0);
+	while (!mailbox_is_full(&actor_find(actor_group_of(self), blocked_at.serial)->mailbox))
+		actor_sleep(self, 1);
+	assert_int_equal(actor_spawn(self, &blocked_once_behavior, NULL, &sender), 0);
+	assert_int_equal(actor_cast(self, actor_to(sender), "go", ""), 0);
+	while (list_is_empty(&actor_find(actor_group_of(self), blocked_at.serial)->mailbox.blocked))
+		actor_sleep(self, 1);
+	actor_demonitor(self, monitor); /* takes back the DOWN, the only message */
+	while (blocked_result == 1)
+		actor_sleep(self, 1);
+	assert_int_equal(blocked_result, 0); /* -EBUSY: nobody had woken it */
+	return actor_stop(self, actor_self(self), "over");
+}
+
+static const struct actor_method narrow_methods[] = {{.name = "go", .on_cast = narrow_go}, {0}};
+static const struct actor_behavior narrow_behavior = {
+	.name = "narrow", .methods = narrow_methods, .mailbox_max_messages = 1};
+
+static void story_narrow(actor *self)
+{
+	actor_ref narrow;
+	uint64_t monitor;
+
+	assert_int_equal(actor_spawn(self, &narrow_behavior, NULL, &narrow), 0);
+	assert_int_equal(actor_monitor(self, narrow, &monitor), 0);
+	assert_int_equal(actor_cast(self, actor_to(narrow), "go", ""), 0);
+	blocked_result = 1;
+	while (actor_find(actor_group_of(self), narrow.serial))
+		actor_sleep(self, 1);
+	assert_int_equal(blocked_result, 0);
+}
+
+static void test_sender_that_waits_for_room_is_woken_by_a_demonitor(void **state)
+{
+	story(story_narrow);
+}
+
 static int impatient_result;
 
 static int impatient_go(actor *self, const actor_msg *msg)
@@ -1471,6 +1525,7 @@ int main(void)
 		cmocka_unit_test(test_bytes_fill_a_mailbox_as_messages_do),
 		cmocka_unit_test(test_call_to_a_full_mailbox_ends_with_its_own_time_out),
 		cmocka_unit_test(test_sender_that_waits_for_room_is_woken_by_the_end_of_its_target),
+		cmocka_unit_test(test_sender_that_waits_for_room_is_woken_by_a_demonitor),
 		cmocka_unit_test(test_first_reason_to_stop_is_the_reason_unless_killed),
 		cmocka_unit_test(test_monitors_go_with_the_actor_that_made_them),
 		cmocka_unit_test(test_readable_descriptor_is_cast_once_per_readiness),

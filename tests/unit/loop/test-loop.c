@@ -194,6 +194,21 @@ static void test_one_that_is_cancelled_does_not_wait(void **state)
 	task_deinit(&loop, &waiter.task);
 }
 
+static void work_again(struct job *job)
+{
+	task_make_runnable(&loop, &job->task);
+}
+
+static void test_a_deadline_comes_although_a_task_never_rests(void **state)
+{
+	struct job busy;
+
+	job_init(&busy, work_again);
+	task_make_runnable(&loop, &busy.task);
+	assert_int_equal(loop_pump_until(&loop, loop_now(&loop) + SOON_NS), 0);
+	task_deinit(&loop, &busy.task);
+}
+
 static struct list queue;
 
 static void work_queue(struct job *job)
@@ -356,6 +371,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_a_wait_returns_what_the_first_wake_gave, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_that_is_cancelled_does_not_wait, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_deadline_comes_although_a_task_never_rests, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_who_wait_in_a_list_are_woken, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_a_task_that_wants_a_larger_stack_runs_on_one, setup, teardown),
