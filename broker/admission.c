@@ -190,6 +190,9 @@ void admission_undo(struct member *member)
 {
 	if (member->pipe)
 		broker_pipe_close(member->pipe);
+	/* It makes its directory when it has the answer, then dials: it may have been killed in between. */
+	if (!member_is_supervised(member) && !member->single && !member->was_up)
+		member->broker->ops.group_gone(member->broker->arg, member->group);
 	undo(member);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two groups get a direct pipe: once, whoever asks. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -612,6 +613,16 @@ static void test_the_directory_of_a_client_goes_with_it(void **state)
 	assert_int_equal(w.gone, 0); /* its supervisor removes it */
 }
 
+/* It makes the directory when it has the answer to its hello; then it is killed. */
+static void test_the_directory_of_a_client_that_never_came_goes_too(void **state)
+{
+	struct client *late = world_hello(&w, "late", NULL);
+	uint64_t group = late->group;
+
+	client_break_for(late, -ETIMEDOUT);
+	assert_int_equal(w.gone, group);
+}
+
 static void test_a_door_is_an_absolute_path(void **state)
 {
 	client_expect_error(a, client_ask(a, "announce", pack(&w, "a4a0a0a0s", "door.ipc")), "bad_args");
@@ -673,6 +684,7 @@ int main(void)
 		T(test_an_admission_waits_until_it_is_known_who_the_other_is),
 		T(test_an_admission_that_waits_ends_with_the_other),
 		T(test_the_directory_of_a_client_goes_with_it),
+		T(test_the_directory_of_a_client_that_never_came_goes_too),
 		T(test_a_door_is_an_absolute_path),
 		T(test_a_group_with_a_single_link_is_not_introduced),
 	};
