@@ -36,6 +36,8 @@ const char *actor_strerror(int r)
 		return "the target's mailbox stayed full";
 	case EAGAIN:
 		return "would have to wait, outside a handler";
+	case ENOBUFS:
+		return "the daemon has no place for this group; its log says why";
 	case EEXIST:
 		return "the name is taken";
 	case EMSGSIZE:

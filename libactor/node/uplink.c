@@ -145,7 +145,7 @@ static int uplink_refusal(const struct hello_answer *answer)
 	if (mp_str_is(answer->error.s, answer->error.len, ERROR_IN_USE))
 		return -EBUSY;
 	if (mp_str_is(answer->error.s, answer->error.len, ERROR_OVERLOADED))
-		return -EAGAIN;
+		return -ENOBUFS;
 	return -EPROTO;
 }
 
@@ -328,7 +328,7 @@ bool uplink_is_hopeless(const actor_group *group)
 		return false;
 	switch (uplink->last_error) {
 	case -EBUSY:
-	case -EAGAIN:
+	case -ENOBUFS:
 	case -ETIMEDOUT:
 	case -ECONNRESET:
 		return false;

@@ -33,7 +33,7 @@ int on_spawn(actor *self, const actor_msg *msg, actor_from *from)
 		return 0;
 	}
 	args.n--;
-	if (args_wait(&args, words, waits, 4, &wait) < 0 || args_timeout(&args, &timeout_ms) < 0) {
+	if (args_wait(&args, words, waits, 4, &wait) < 0 || args_timeout(&args, &timeout_ms) < 0 || args.n) {
 		child_spec_deinit(&spec);
 		return bad_args(from, "spec:map wait:none|up|ready|exit timeout_ms:int");
 	}
@@ -54,7 +54,7 @@ static int named(actor *self, const actor_msg *msg, actor_from *from,
 	char name[256];
 	bool flag;
 
-	if (args_name(&args, name) < 0 || args_bool(&args, fallback, &flag) < 0)
+	if (args_name(&args, name) < 0 || args_bool(&args, fallback, &flag) < 0 || args.n)
 		return bad_args(from, wanted);
 	from = keep(supervisor, from);
 	if (from)
@@ -89,7 +89,7 @@ int on_kill(actor *self, const actor_msg *msg, actor_from *from)
 	uint64_t signo;
 	char name[256];
 
-	if (args_name(&args, name) < 0 || args_uint(&args, &signo) < 0 || signo > 1024)
+	if (args_name(&args, name) < 0 || args_uint(&args, &signo) < 0 || signo > 1024 || args.n)
 		return bad_args(from, "name:str signal:int");
 	from = keep(supervisor, from);
 	if (from)
@@ -184,6 +184,8 @@ int on_down_verb(actor *self, const actor_msg *msg, actor_from *from)
 {
 	struct supervisor *supervisor = supervisor_of(self);
 
+	if (args_of(msg).n)
+		return bad_args(from, "no arguments");
 	from = keep(supervisor, from);
 	if (from) {
 		log_info("asked to end the node");

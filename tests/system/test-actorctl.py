@@ -1478,6 +1478,16 @@ def down_shows_how_it_goes_and_gives_up_when_told_to():
 
 
 @fact
+def down_says_as_the_others_that_a_directory_is_refused():
+    refused = os.path.join(ROOT, "refused")
+    os.mkdir(refused, 0o755)
+    for command in "ls", "down", "status":
+        fails("--runtime-dir", refused, command, rc=8, says="is refused: its mode is 0755; make it 0700")
+    os.rmdir(refused)
+    fails("--runtime-dir", refused, "down", rc=7, says="no node is running in .*refused; start one with: actorctl up -d")
+
+
+@fact
 def a_look_up_takes_the_time_it_is_given():
     ctl("up", "-d")
     ctl("spawn", "--name", "mirror", "--wait=ready", "--", MIRROR, "mirror")

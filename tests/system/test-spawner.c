@@ -460,6 +460,9 @@ static void test_a_taken_name_and_other_mistakes_are_refused(void **arg)
 	call_refused("spawn", "bad_args", "[{s:[s]}s]", "argv", "true", "someday");
 	call_refused("stop", "no_name", "[sb]", "x", 1);
 	call_refused("kill", "bad_args", "[s]", "a");
+	call_refused("kill", "bad_args", "[sii]", "a", 15, 1);
+	call_refused("stop", "bad_args", "[sbb]", "a", 1, 1);
+	call_refused("down", "bad_args", "[i]", 1);
 	call_refused("rm", "running", "[sb]", "a", 0);
 	call_refused("wait", "no_name", "[ssi]", "x", "up", 10);
 	call_refused("nonsense", "no_method", "[]");

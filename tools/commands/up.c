@@ -502,14 +502,18 @@ static int down_run(struct ctl *ctl, const struct args *args)
 	if (node_runtime_dir(ctl, dir))
 		return session_fail_open(ctl, ACTOR_JOIN_SPAWNER, ENAMETOOLONG);
 	keeper = node_keeper_pid(ctl, &error);
-	if (!keeper)
-		return session_fail_open(ctl, ACTOR_JOIN_SPAWNER, error ? error : ENOTCONN);
-	r = session_try_open(ctl, ACTOR_JOIN_SPAWNER, DOWN_ASK_MS, &session);
+	if (!keeper && error)
+		return session_fail_open(ctl, ACTOR_JOIN_SPAWNER, error);
+	r = session_try_open(ctl, ACTOR_JOIN_SPAWNER, keeper ? DOWN_ASK_MS : 1, &session);
 	if (r == -EPERM || r == -EACCES ||
 		r == -ENOTDIR) /* another user's, or open to others: the lock file may name anybody */
 		return session_fail_open(ctl, ACTOR_JOIN_SPAWNER, -r);
 	if (r)
 		session = NULL;
+	if (!keeper) {
+		session_close(session);
+		return session_fail_open(ctl, ACTOR_JOIN_SPAWNER, ENOTCONN);
+	}
 	wait_signals_begin(&signals);
 	status = down_request(ctl, &session, keeper);
 	if (!status)

@@ -107,7 +107,7 @@ int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int erro
 	case ETIMEDOUT:
 		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
 			"it is started again if it died: try again", "%s in %s does not answer", whom, dir);
-	case EAGAIN: /* the daemon answers, and refuses another client */
+	case ENOBUFS: /* the daemon answers, and refuses another client */
 		return ctl_fail(ctl, CTL_UNREACHABLE, ERROR_OVERLOADED,
 			"actor-spawner.log says why: too many clients, no descriptors, or no room in the runtime directory",
 			"%s in %s has no place for another client", whom, dir);

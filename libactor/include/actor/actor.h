@@ -21,6 +21,7 @@
  *           -ECANCELED   the calling actor was killed
  *           -EBUSY       the target's mailbox stayed full
  *           -EAGAIN      would have to wait, outside a handler
+ *           -ENOBUFS     the daemon has no place for this group; its log says why
  *           -EEXIST      the name is taken
  *           -EMSGSIZE    too large
  *           -EPROTO      bad bytes

@@ -899,7 +899,8 @@ static void test_a_kernel_without_epoll_pwait2_will_do(void **state)
 static void test_every_error_of_the_api_has_words(void **state)
 {
 	static const int errors[] = {EINVAL, ENOMEM, ESRCH, ECONNRESET, ENOTCONN, ETIMEDOUT, EREMOTEIO,
-		EDEADLK, ECANCELED, EBUSY, EAGAIN, EEXIST, EMSGSIZE, EPROTO, ERANGE, EALREADY, EPERM, E2BIG};
+		EDEADLK, ECANCELED, EBUSY, EAGAIN, ENOBUFS, EEXIST, EMSGSIZE, EPROTO, ERANGE, EALREADY, EPERM,
+		E2BIG};
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		assert_string_not_equal(actor_strerror(-errors[i]), "unknown error");
