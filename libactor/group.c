@@ -181,7 +181,7 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 	list_init(&group->flushes);
 	names_init(group);
 	memberships_init(group);
-	pgs_init(group);
+	pg_copies_init(group);
 	pg_loads_init(group);
 	list_init(&group->behaviors);
 	list_init(&group->uplink.requests); /* before anything may fail: the end gives them up */
@@ -505,7 +505,7 @@ actor_group *actor_group_free(actor_group *group)
 	group->transport = transport_free(group->transport);
 	loop_deinit(&group->loop);
 	names_deinit(group);
-	pgs_deinit(group);
+	pg_copies_deinit(group);
 	pg_loads_deinit(group);
 	memberships_deinit(group);
 	behaviors_free(group);

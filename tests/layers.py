@@ -244,6 +244,11 @@ def main():
     for room in sorted(by_room):
         facts.append((f"symbols of {room} are its own or from below", by_room[room]))
 
+    # Every program may be linked with the whole library: the fuzzers are.
+    facts.append(("no function of the library has a namesake outside", sorted(
+        f"{name}: {' and '.join(sorted(own))}" for name, own in owner.items()
+        if {p.startswith("libactor/") for p in own} == {True, False})))
+
     rings = circles({p: {t for t, _ in e} for p, e in graph.items()})
     known = set()
     for program in ["libactor", "broker", "spawner", "tools"]:

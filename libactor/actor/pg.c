@@ -23,7 +23,7 @@ struct copy_member {
 	struct list by_process;
 };
 
-void pgs_init(actor_group *group)
+void pg_copies_init(actor_group *group)
 {
 	hash_init(&group->pg_copies);
 	hash_init(&group->pg_processes);
@@ -234,7 +234,7 @@ static void copy_free(struct hash_node *node, void *arg)
 	free(copy);
 }
 
-void pgs_deinit(actor_group *group)
+void pg_copies_deinit(actor_group *group)
 {
 	hash_each(&group->pg_copies, copy_free, NULL);
 	hash_deinit(&group->pg_copies);

@@ -48,8 +48,8 @@ struct pg_process {
 /* The next member; NULL: no more. *at is NULL at first. */
 const struct roll_member *pg_process_next(const struct pg_process *process, struct list **at);
 
-void pgs_init(actor_group *group);
-void pgs_deinit(actor_group *group);
+void pg_copies_init(actor_group *group);
+void pg_copies_deinit(actor_group *group);
 
 /* *scope NULL: it is set to the default. -EINVAL: one of the two is not a valid name. */
 int pg_check_names(const char **scope, const char *name);
