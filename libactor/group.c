@@ -456,7 +456,8 @@ static void peer_close(struct hash_node *node, void *arg)
 	peer_forget(peer);
 }
 
-static void group_stop_actors(actor_group *group)
+/* @patience_ns: until then those that were killed may run to their end. */
+static void group_stop_actors(actor_group *group, int64_t patience_ns)
 {
 	struct actor *self;
 	uint32_t at = 0;
@@ -467,8 +468,7 @@ static void group_stop_actors(actor_group *group)
 		return;
 	while ((self = slots_walk(&group->actors, &at)))
 		actor_request_kill(self);
-	(void)loop_pump(
-		&group->loop, group_is_idle, group, deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS));
+	(void)loop_pump(&group->loop, group_is_idle, group, patience_ns);
 }
 
 actor_group *actor_group_free(actor_group *group)
@@ -481,7 +481,7 @@ actor_group *actor_group_free(actor_group *group)
 		return NULL; /* called from a handler: a bug of the program, but no reason to crash */
 	patience_ns = deadline_after_ms(clock_now_ns(), END_PATIENCE_MS);
 	if (group->n_alive)
-		group_stop_actors(group);
+		group_stop_actors(group, patience_ns);
 	if (group->transport && group->loop.epoll_fd >= 0) {
 		int64_t left_ms = (patience_ns - clock_now_ns()) / MS_NS;
 

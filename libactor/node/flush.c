@@ -128,8 +128,10 @@ static bool flush_is_done(void *arg)
 			 */
 			peer->draining = false;
 			peer = group->uplink.peer;
-			if (!peer)
+			if (!peer) {
+				flush_lost(flush, NULL, "the link to it ended");
 				continue;
+			}
 			flush->n--;
 			peer_drain(peer);
 			flush_add_id(flush, peer);

@@ -203,7 +203,7 @@ void node_child_start(struct node *node, const char *name, bool wait, void *from
 		bool runs = child_is_up(child) || child->sup->state == SUPERVISION_STARTING;
 
 		if (!node_waiter_new(
-			    node, child, from, NODE_WAIT_UP, 0, child->sup->n_starts + !runs, now_ns))
+			    node, child, from, NODE_WAIT_READY, 0, child->sup->n_starts + !runs, now_ns))
 			return;
 	}
 	supervision_child_start(child->sup, now_ns);
@@ -221,7 +221,7 @@ void node_restart(struct node *node, const char *name, bool wait, void *from, ui
 	if (!child || !can_start(node, child, from))
 		return;
 	node_touch(node, child);
-	if (wait && !node_waiter_new(node, child, from, NODE_WAIT_UP, 0, child->sup->n_starts + 1, now_ns))
+	if (wait && !node_waiter_new(node, child, from, NODE_WAIT_READY, 0, child->sup->n_starts + 1, now_ns))
 		return;
 	supervision_child_restart(child->sup, now_ns);
 	node_drain(node, now_ns);

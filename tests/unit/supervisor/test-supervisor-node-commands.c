@@ -49,6 +49,28 @@ static void test_restart_is_a_new_incarnation_that_costs_no_backoff(void **arg)
 	assert_string_equal(field(f, "a", "restarts"), "0");
 }
 
+static void test_start_and_restart_are_answered_when_it_is_ready(void **arg)
+{
+	struct fixture *f = *arg;
+	struct child_spec spec;
+
+	spec_make(&spec, "a", ACTOR_PERMANENT);
+	spec.ready_actor = true;
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
+	runs(f, 100);
+	node_group_ready(f->node, 100, f->now_ns);
+	turn(f);
+	node_restart(f->node, "a", true, FROM(2), f->now_ns);
+	ends(f, 100, CLD_KILLED, SIGTERM);
+	turn(f);
+	runs(f, 101);
+	assert_string_equal(turn(f), "");
+	node_child_start(f->node, "a", true, FROM(3), f->now_ns); /* it runs, and is not ready */
+	assert_string_equal(turn(f), "");
+	node_group_ready(f->node, 101, f->now_ns);
+	assert_string_equal(turn(f), "reply2(ready) reply3(ready)");
+}
+
 static void test_start_brings_a_stopped_one_back(void **arg)
 {
 	struct fixture *f = *arg;
@@ -236,6 +258,7 @@ int main(void)
 		T(test_stop_is_term_then_after_the_grace_kill),
 		T(test_a_stopped_child_ended_by_term_says_shutdown),
 		T(test_restart_is_a_new_incarnation_that_costs_no_backoff),
+		T(test_start_and_restart_are_answered_when_it_is_ready),
 		T(test_start_brings_a_stopped_one_back),
 		T(test_kill_9_goes_to_the_tree_other_signals_to_the_leader),
 		T(test_what_is_not_there_is_noproc),
