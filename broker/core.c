@@ -179,6 +179,8 @@ void broker_pipe_data(
 			break;
 		}
 		handle_frame(broker, member, &frame);
+		if (broker->taps.n && !member->doomed)
+			taps_see(member, &frame);
 	}
 	settle(broker);
 }
@@ -306,6 +308,7 @@ int broker_new(struct broker **ret, const struct broker_options *options, const 
 	list_init(&broker->dirty);
 	registry_init(&broker->registry);
 	pgs_init(&broker->pgs);
+	taps_init(&broker->taps);
 	routes_init(&broker->routes);
 	introductions_init(&broker->introductions, broker->group);
 	pauses_init(&broker->pauses);
@@ -348,6 +351,7 @@ struct broker *broker_free(struct broker *broker)
 	broker_forget_graves(broker);
 	registry_deinit(&broker->registry);
 	pgs_deinit(&broker->pgs);
+	taps_deinit(&broker->taps);
 	routes_deinit(&broker->routes);
 	introductions_deinit(&broker->introductions);
 	pauses_deinit(&broker->pauses);

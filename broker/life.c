@@ -67,6 +67,7 @@ void member_up(struct member *member)
 	}
 	member_tell_spawner(member);
 	introductions_came(member);
+	taps_came(member);
 }
 
 void member_lost(struct member *member, const char *why)
@@ -170,6 +171,7 @@ void member_end(struct member *member, const struct actor_cause *cause)
 	waits_leave(member); /* before what it watches goes: frames may wait there */
 	registry_unwatch(member);
 	pgs_unwatch_all(member);
+	taps_forget(member);
 	pauses_forget(member);
 
 	mp_put_array(&notice, 2);

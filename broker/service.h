@@ -66,6 +66,10 @@ void service_pg_cast(struct broker *broker, struct member *sender, const struct 
  * are not among them end. @dry: only checks the format.
  */
 int service_pg_announce(struct member *member, struct mp_reader *args, bool dry);
+/* service-tap.c */
+int method_tap(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_untap(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int cast_tapped(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n);
 /* service-announce.c */
 int method_announce(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int method_announced(

@@ -11,6 +11,7 @@
 #include "broker/pgs.h"
 #include "broker/registry.h"
 #include "broker/routes.h"
+#include "broker/taps.h"
 #include "broker/waits.h"
 #include "broker/window.h"
 #include "libactor/util/hash.h"
@@ -56,6 +57,7 @@ struct broker {
 	struct pauses pauses;
 	struct waits waits;
 	struct window window;
+	struct taps taps;
 
 	struct list doomed; /* members to be cut when the event at hand is over */
 	/*

@@ -35,6 +35,7 @@ static const struct command *const commands[] = {
 	&command_whereis,
 	&command_names,
 	&command_pg,
+	&command_monitor,
 	&command_help,
 	&command_version,
 	&command_complete,

@@ -107,6 +107,7 @@ struct actor_group {
 	struct buf discard; /* frames to peers that are gone */
 
 	/* node/ */
+	struct taps *taps; /* taps.c; NULL: nobody wants to be shown what comes to us */
 	struct uplink uplink;
 	struct door *door;  /* NULL: none */
 	uint64_t door_id;   /* our id when it was made */

@@ -23,6 +23,7 @@
 #include "libactor/node/link.h"
 #include "libactor/node/rendezvous.h"
 #include "libactor/node/service.h"
+#include "libactor/node/taps.h"
 #include "libactor/node/told.h"
 #include "libactor/node/uplink.h"
 #include "libactor/peer/peer.h"
@@ -330,6 +331,8 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		peer_cut(peer, "a frame that pretends to be from another group");
 		return false;
 	}
+	if (group->taps && !peer->is_uplink)
+		taps_copy(group, frame);
 	switch (frame->type) {
 	case WIRE_CAST:
 	case WIRE_CALL:

@@ -34,6 +34,7 @@
 #include "libactor/node/gone.h"
 #include "libactor/node/introduction.h"
 #include "libactor/node/service.h"
+#include "libactor/node/taps.h"
 #include "libactor/node/uplink.h"
 #include "libactor/peer/peer.h"
 #include "libactor/peer/pressure.h"
@@ -137,6 +138,7 @@ void peer_link_down(struct peer *peer, int error)
 	list_remove(&peer->dirty_link);
 	handovers_fail(peer);
 	if (peer->is_uplink) {
+		taps_drop(group);
 		uplink_link_down(group, error);
 		return;
 	}

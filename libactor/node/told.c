@@ -14,6 +14,7 @@
 #include "libactor/node/introduction.h"
 #include "libactor/node/knocks.h"
 #include "libactor/node/link.h"
+#include "libactor/node/taps.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/cause.h"
@@ -188,6 +189,8 @@ enum told told(struct peer *peer, const struct wire_frame *frame)
 		{"group_down", told_group_down},
 		{"name", told_name},
 		{"pg", pgs_told},
+		{"tap", told_tap},
+		{"untap", told_untap},
 	};
 	struct mp_reader r = mp_reader(frame->body, frame->body_bytes);
 	uint32_t n;

@@ -27,6 +27,7 @@
 #include "libactor/message/msg.h"
 #include "libactor/node/announce.h"
 #include "libactor/node/door.h"
+#include "libactor/node/taps.h"
 #include "libactor/node/gone.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
@@ -354,5 +355,6 @@ void uplink_stop(actor_group *group)
 	uplink->state = UPLINK_NONE;
 	uplink->request = request_free(uplink->request);
 	requests_give_up(group);
+	taps_drop(group);
 	timer_deinit(&group->loop, &uplink->timer);
 }

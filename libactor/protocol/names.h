@@ -15,6 +15,7 @@
 #define METHOD_PG_JOIN  "$pg_join"
 #define METHOD_PG_LEAVE "$pg_leave"
 #define METHOD_PG_CAST  "pg_cast" /* to all members of a process group */
+#define METHOD_TAPPED   "tapped"  /* a copy of a frame, for a tap */
 
 #define ERROR_NOPROC       "noproc"       /* no such actor or name */
 #define ERROR_NOCONNECTION "noconnection" /* the way to it ended */

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pg watch: who is in a process group, and who comes and goes */
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "libactor/protocol/names.h"
 #include "tools/commands/commands.h"
 #include "tools/lib/json.h"
+#include "tools/view/live.h"
 #include "tools/view/message.h"
 #include "tools/view/output.h"
 #include "tools/view/pg.h"
@@ -127,26 +126,6 @@ static const struct actor_behavior watcher_behavior = {
 	.on_pg = watcher_pg,
 };
 
-/* True: somebody ended it, or nobody reads any more. False: the watcher has ended. */
-static bool watch_until_asked(actor_group *group, const struct wait_signals *signals)
-{
-	struct pollfd fds[3] = {{.fd = actor_group_get_fd(group), .events = POLLIN},
-		{.fd = signals->fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
-
-	for (;;) {
-		bool alive = actor_group_dispatch(group) > 0;
-
-		if (fflush(stdout) || ferror(stdout))
-			return true;
-		if (!alive)
-			return false;
-		if (poll(fds, 3, -1) < 0 && errno != EINTR)
-			return true;
-		if (wait_signals_take(signals) || fds[2].revents)
-			return true;
-	}
-}
-
 static int watch_run(struct ctl *ctl, const struct args *args)
 {
 	struct watch watch = {.ctl = ctl}, *arg = &watch;
@@ -165,7 +144,7 @@ static int watch_run(struct ctl *ctl, const struct args *args)
 	r = actor_group_spawn(group, &watcher_behavior, &arg, NULL, NULL);
 	if (r)
 		status = ctl_fail_errno(ctl, -r, NULL, "cannot watch");
-	else if (watch_until_asked(group, &signals))
+	else if (live_run(group, &signals))
 		status = CTL_OK;
 	else if (watch.watching)
 		status = ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", "watch the new one",

@@ -320,6 +320,9 @@ struct buf *pack(struct world *w, const char *format, ...)
 		case 'r':
 			mp_put_ref(&w->args, va_arg(args, actor_ref));
 			break;
+		case 'b':
+			mp_put_bool(&w->args, va_arg(args, int));
+			break;
 		case 'n':
 			mp_put_nil(&w->args);
 			break;

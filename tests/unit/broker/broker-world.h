@@ -86,7 +86,7 @@ void client_break_for(struct client *c, int error);
 void client_bye(struct client *c);
 
 actor_ref client_ref(const struct client *c, uint64_t serial);
-/* Packs into world.args: a2 (array of 2), s, u, r, n, m3 (map of 3). */
+/* Packs into world.args: a2 (array of 2), s, u, r, b, n, m3 (map of 3). */
 struct buf *pack(struct world *w, const char *format, ...);
 /* Everything appended to client.out is one message. */
 void client_send(struct client *c);

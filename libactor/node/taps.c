@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "libactor/node/taps.h"
+
+#include <stdlib.h>
+
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/peer/peer.h"
+#include "libactor/protocol/names.h"
+#include "libactor/protocol/tap.h"
+#include "libactor/transport/transport.h"
+
+#define BACKLOG_MAX_BYTES (256u << 10) /* to the broker: with more than that, frames are not copied */
+
+struct taps {
+	unsigned n;
+	struct tap all[TAPS_MAX];
+};
+
+void told_tap(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	struct tap tap;
+	uint64_t id;
+
+	if (n < 3 || mp_read_uint(r, &id) < 0 || tap_read(r, &tap) < 0)
+		return;
+	tap.id = id;
+	if (!group->taps)
+		group->taps = calloc(1, sizeof(*group->taps));
+	if (group->taps && group->taps->n < TAPS_MAX)
+		group->taps->all[group->taps->n++] = tap;
+}
+
+void told_untap(actor_group *group, struct mp_reader *r, uint32_t n)
+{
+	struct taps *taps = group->taps;
+	uint64_t id;
+
+	if (!taps || n < 1 || mp_read_uint(r, &id) < 0)
+		return;
+	for (unsigned i = 0; i < taps->n; i++) {
+		if (taps->all[i].id != id)
+			continue;
+		taps->all[i] = taps->all[--taps->n];
+		break;
+	}
+	if (!taps->n)
+		taps_drop(group);
+}
+
+void taps_drop(actor_group *group)
+{
+	free(group->taps);
+	group->taps = NULL;
+}
+
+static bool tap_may_write(struct tap *tap, const struct peer *uplink, int64_t now_ns)
+{
+	if (uplink->pipe && pipe_backlog_bytes(uplink->pipe) < BACKLOG_MAX_BYTES)
+		return tap_take(tap, now_ns);
+	tap->n_missed++;
+	return false;
+}
+
+void taps_copy(actor_group *group, const struct wire_frame *frame)
+{
+	struct peer *uplink = group->uplink.peer;
+	struct taps *taps = group->taps;
+	const struct wire_dest to = {.ref = group->uplink.service};
+
+	if (!uplink)
+		return;
+	for (unsigned i = 0; i < taps->n; i++) {
+		struct tap *tap = &taps->all[i];
+		struct buf copy = BUF_INIT;
+
+		if (!tap_wants(tap, frame, frame->to.ref) || !tap_may_write(tap, uplink, group->loop.now_ns))
+			continue;
+		tap_put_copy(&copy, tap, frame, frame->to.ref, true, group->loop.now_ns);
+		if (buf_error(&copy) == 0) {
+			wire_put_cast(peer_out(uplink), &to, group_ref(group, 0), wire_cstr(METHOD_TAPPED),
+				copy.data, copy.size_bytes);
+			peer_wrote(uplink);
+		}
+		buf_deinit(&copy);
+	}
+}

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""actorctl monitor: frames are shown as they pass. Arguments: actorctl, the counter example, caller."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+
+from node import PATIENCE, Node, run_tests, until
+
+actorctl, counter, caller = (os.path.abspath(p) for p in sys.argv[1:4])
+node = Node(actorctl, "monitor").up()
+node.ctl("spawn", "--name", "counter", "--wait=ready", "--", counter)
+ref = node.ctl("whereis", "counter").stdout.strip()
+
+
+class Monitor:
+    def __init__(self, *args):
+        self.process = subprocess.Popen([actorctl, "--json", "monitor", *args], env=node.env, text=True, bufsize=1,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def next(self):
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()
+        return json.loads(line)
+
+    def has_line(self):
+        return bool(select.select([self.process.stdout], [], [], 0.05)[0])
+
+    def end(self):
+        self.process.send_signal(signal.SIGINT)
+        out, err = self.process.communicate(timeout=PATIENCE)
+        assert self.process.returncode == 0, (self.process.returncode, err)
+        return [json.loads(line) for line in out.splitlines()], err
+
+
+def begun(*args):
+    """A monitor that has shown a call of ours."""
+    monitor = Monitor(*args)
+    while not monitor.has_line():
+        node.ctl("call", "counter", "get")
+    monitor.next()
+    return monitor
+
+
+def what_goes_through_the_broker_is_shown():
+    monitor = begun("--to", "counter")
+    node.ctl("call", "counter", "add", "5")
+    frame = monitor.next()
+    while frame["method"] == "get":
+        frame = monitor.next()
+    assert frame["kind"] == "call" and frame["method"] == "add" and frame["body"] == [5] and frame["path"] == "broker", frame
+    assert frame["to"] == {"$ref": ref} and frame["missed"] == 0, frame
+    node.ctl("send", "counter", "add", "1")
+    frame = monitor.next()
+    assert (frame["kind"], frame["method"], frame["body"]) == ("cast", "add", [1]), frame
+    monitor.end()
+
+
+def answers_and_errors_are_shown_with_what_they_say():
+    monitor = begun("--from", "counter")
+    node.ctl("call", "counter", "nothing", rc=6)
+    frame = monitor.next()
+    while frame["kind"] == "reply":
+        frame = monitor.next()
+    assert (frame["kind"], frame["method"], frame["body"]) == ("error", "no_method", "nothing"), frame
+    assert frame["from"] == {"$ref": ref}, frame
+    monitor.end()
+
+
+def what_goes_directly_is_shown_by_who_gets_it():
+    monitor = begun("--to", "counter", "--rate", "200")
+    calls = subprocess.Popen([caller, "counter"], env=node.env, stdout=subprocess.PIPE, text=True)
+    frame = until(lambda: (f := monitor.next())["path"] == "direct" and f, "a direct frame")
+    assert (frame["kind"], frame["method"], frame["body"]) == ("call", "add", [1]), frame
+    assert until(lambda: (f := monitor.next())["path"] == "direct" and f["missed"] and f, "one after missed ones")
+    calls.send_signal(signal.SIGTERM)
+    said = json.loads(calls.communicate()[0].splitlines()[-1])
+    assert said["failures"] == 0, said
+    monitor.end()
+
+
+def it_ends_after_as_many_as_were_asked_for():
+    p = begun("--to", "counter", "--count", "3")
+    for _ in range(2):
+        node.ctl("call", "counter", "get")
+    assert p.process.wait(PATIENCE) == 0
+    assert len(p.process.stdout.read().splitlines()) == 2
+
+
+def it_goes_on_over_a_restart_of_the_broker():
+    monitor = begun("--to", "counter", "--method", "get")
+    old = node.ctl_json("status")["broker"]["pid"]
+    os.kill(old, signal.SIGKILL)
+    until(lambda: node.ctl_json("status")["broker"]["pid"] not in (None, old), "the next broker")
+    while not monitor.has_line():
+        node.ctl("call", "counter", "get", rc=None)
+    assert monitor.next()["method"] == "get"
+    monitor.end()
+
+
+def what_cannot_be_is_said():
+    assert "there is no such actor" in node.ctl("monitor", "--to", "nobody", rc=4).stderr
+    assert "--count is a number" in node.ctl("monitor", "--count", "0", rc=2).stderr
+    assert "is no ref" in node.ctl("monitor", "--from", "<x>", rc=2).stderr
+
+
+run_tests([what_goes_through_the_broker_is_shown,
+           answers_and_errors_are_shown_with_what_they_say,
+           what_goes_directly_is_shown_by_who_gets_it,
+           it_ends_after_as_many_as_were_asked_for,
+           it_goes_on_over_a_restart_of_the_broker,
+           what_cannot_be_is_said], node)

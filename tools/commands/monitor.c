@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* monitor: the frames that pass, as they pass */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
+#include "libactor/protocol/tap.h"
+#include "libactor/util/clock.h"
+#include "tools/commands/commands.h"
+#include "tools/lib/json.h"
+#include "tools/view/child.h"
+#include "tools/view/live.h"
+#include "tools/view/message.h"
+#include "tools/view/output.h"
+#include "tools/view/session.h"
+
+#define TAP_TIMEOUT_MS 5000
+#define RETRY_MS       100
+
+struct monitor {
+	struct ctl *ctl;
+	actor_dest from, to;
+	bool has_from, has_to, routed_only;
+	const char *method;
+	uint64_t count; /* lines that are still to come; 0: for ever */
+	uint64_t rate;
+	int64_t realtime_us; /* to be added to a time of CLOCK_MONOTONIC */
+	bool tapped;         /* once: from then on it goes on over restarts of the broker */
+	int r;               /* why it cannot */
+	const char *failed;
+};
+
+/* What one `tapped` says. */
+struct copy {
+	uint64_t n_missed, id, body_bytes;
+	int64_t at_us;
+	struct wire_str path, kind, method, to_name, text;
+	actor_ref from, to;
+	const uint8_t *body; /* NULL: too large to be copied, or none */
+	size_t copied_bytes;
+};
+
+static struct monitor *monitor_of(actor *self)
+{
+	return *(struct monitor **)actor_state(self);
+}
+
+static int copy_read(const actor_msg *msg, struct copy *ret)
+{
+	size_t size_bytes;
+	const void *data = actor_msg_body(msg, &size_bytes);
+	struct mp_reader r = mp_reader(data, size_bytes);
+	uint64_t tap;
+	uint32_t n;
+
+	*ret = (struct copy){.to = ACTOR_NOBODY};
+	if (mp_read_array(&r, &n) < 0 || n != 2 + TAP_COPY_REST_N || mp_read_uint(&r, &tap) < 0 ||
+		mp_read_uint(&r, &ret->n_missed) < 0 || mp_read_int(&r, &ret->at_us) < 0 ||
+		mp_read_str(&r, &ret->path.s, &ret->path.len) < 0 ||
+		mp_read_str(&r, &ret->kind.s, &ret->kind.len) < 0 || mp_read_ref(&r, &ret->from) < 0)
+		return -EPROTO;
+	if (mp_read_ref(&r, &ret->to) < 0 && mp_read_str(&r, &ret->to_name.s, &ret->to_name.len) < 0)
+		return -EPROTO;
+	if (mp_read_nil(&r) < 0 && mp_read_str(&r, &ret->method.s, &ret->method.len) < 0)
+		return -EPROTO;
+	if (mp_read_uint(&r, &ret->id) < 0 || mp_read_uint(&r, &ret->body_bytes) < 0)
+		return -EPROTO;
+	if (mp_read_nil(&r) == 0 || mp_read_str(&r, &ret->text.s, &ret->text.len) == 0)
+		return 0;
+	return mp_read_bin(&r, &ret->body, &ret->copied_bytes);
+}
+
+/* ---- lines ---- */
+
+static json_t *json_of(struct wire_str s)
+{
+	return s.s ? json_stringn(s.s, s.len) : json_null();
+}
+
+static json_t *body_of(const struct copy *copy)
+{
+	json_t *body = copy->body ? json_body_read(copy->body, copy->copied_bytes) : json_of(copy->text);
+
+	return body ? body : json_null();
+}
+
+static void show_json(const struct monitor *monitor, const struct copy *copy)
+{
+	char from[ACTOR_REF_TEXT_MAX], to[ACTOR_REF_TEXT_MAX];
+	json_t *line = json_pack("{sIsosos{ss}}", "time_us", (json_int_t)(copy->at_us + monitor->realtime_us),
+		"path", json_of(copy->path), "kind", json_of(copy->kind), "from", "$ref",
+		actor_ref_format(copy->from, from));
+
+	json_object_set_new(line, "to",
+		copy->to_name.s ? json_of(copy->to_name)
+				: json_pack("{ss}", "$ref", actor_ref_format(copy->to, to)));
+	json_object_set_new(line, "method", json_of(copy->method));
+	json_object_set_new(line, "id", json_integer((json_int_t)copy->id));
+	json_object_set_new(line, "size_bytes", json_integer((json_int_t)copy->body_bytes));
+	json_object_set_new(line, "body", body_of(copy));
+	json_object_set_new(line, "missed", json_integer((json_int_t)copy->n_missed));
+	output_json_line(line);
+	json_decref(line);
+}
+
+static void show_word(struct wire_str word)
+{
+	char text[WIRE_NAME_MAX_BYTES + 1];
+
+	snprintf(text, sizeof(text), "%.*s", (int)word.len, word.s);
+	output_text(text);
+}
+
+static void show_text(const struct monitor *monitor, const struct copy *copy)
+{
+	const char *gap = monitor->ctl->stdout_is_tty ? "  " : "\t";
+	int64_t at_us = copy->at_us + monitor->realtime_us;
+	time_t seconds = (time_t)(at_us / 1000000);
+	char from[ACTOR_REF_TEXT_MAX], to[ACTOR_REF_TEXT_MAX], clock[16], *shown;
+	json_t *body = body_of(copy);
+	struct tm tm;
+
+	if (copy->n_missed)
+		ctl_note(monitor->ctl, "%" PRIu64 " frames were not shown: more than %" PRIu64 " a second",
+			copy->n_missed, monitor->rate);
+	localtime_r(&seconds, &tm);
+	strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
+	printf("%s.%06d%s", clock, (int)(at_us % 1000000), gap);
+	printf("%.*s%s%s%s", (int)copy->kind.len, copy->kind.s, gap, actor_ref_format(copy->from, from), gap);
+	if (copy->to_name.s)
+		show_word(copy->to_name);
+	else
+		fputs(actor_ref_format(copy->to, to), stdout);
+	fputs(gap, stdout);
+	if (copy->method.s)
+		show_word(copy->method);
+	else
+		putchar('-');
+	shown = copy->body || copy->text.s ? output_json_text(body) : NULL;
+	if (shown)
+		printf("%s%s\n", gap, shown);
+	else
+		printf("%s(%" PRIu64 " bytes)\n", gap, copy->body_bytes);
+	free(shown);
+	json_decref(body);
+}
+
+static int on_tapped(actor *self, const actor_msg *msg)
+{
+	struct monitor *monitor = monitor_of(self);
+	struct copy copy;
+
+	if (copy_read(msg, &copy) < 0)
+		return 0; /* any group may send us what it likes */
+	if (monitor->ctl->json)
+		show_json(monitor, &copy);
+	else
+		show_text(monitor, &copy);
+	if (monitor->count && !--monitor->count)
+		return actor_stop(self, actor_self(self), NULL);
+	return 0;
+}
+
+/* ---- the tap ---- */
+
+static int find(actor *self, const actor_dest *dest, actor_ref *ret)
+{
+	if (dest->name)
+		return actor_whereis(self, dest->name, ret);
+	*ret = dest->to.ref;
+	return 0;
+}
+
+/* What the broker is asked: [watcher, filter, rate, direct]. */
+static int tap_request(actor *self, struct monitor *monitor, actor_msg **ret)
+{
+	struct tap tap = {.from = ACTOR_NOBODY, .to = ACTOR_NOBODY, .rate = (uint32_t)monitor->rate};
+	struct buf args = BUF_INIT;
+	int r = 0;
+
+	if (monitor->has_from) {
+		monitor->failed = monitor->from.name;
+		r = find(self, &monitor->from, &tap.from);
+	}
+	if (!r && monitor->has_to) {
+		monitor->failed = monitor->to.name;
+		r = find(self, &monitor->to, &tap.to);
+	}
+	if (r)
+		return r;
+	monitor->failed = NULL;
+	if (monitor->method) {
+		tap.method_len = strlen(monitor->method);
+		memcpy(tap.method, monitor->method, tap.method_len);
+	}
+	mp_put_array(&args, 4);
+	mp_put_ref(&args, actor_self(self));
+	tap_put(&args, &tap);
+	mp_put_bool(&args, !monitor->routed_only);
+	r = buf_error(&args);
+	if (!r)
+		r = actor_msg_new(ret);
+	if (!r)
+		r = actor_msg_write(*ret, (const char *)args.data, args.size_bytes);
+	buf_deinit(&args);
+	return r;
+}
+
+static int tap_once(actor *self, struct monitor *monitor)
+{
+	actor_msg *request = NULL, *reply = NULL;
+	actor_ref broker;
+	int r;
+
+	r = tap_request(self, monitor, &request);
+	if (!r)
+		r = actor_call_msg(self, actor_named(NAME_BROKER), "tap", TAP_TIMEOUT_MS, &request, &reply);
+	actor_msg_free(request);
+	actor_msg_free(reply);
+	if (!r)
+		r = actor_whereis(self, NAME_BROKER, &broker);
+	return r ? r : actor_monitor(self, broker, NULL);
+}
+
+static int on_begin(actor *self, const actor_msg *msg)
+{
+	struct monitor *monitor = monitor_of(self);
+	int r;
+
+	(void)msg;
+	do
+		r = tap_once(self, monitor);
+	while (r < 0 && monitor->tapped && actor_sleep(self, RETRY_MS) == 0);
+	monitor->r = r;
+	monitor->tapped = monitor->tapped || !r;
+	return r ? actor_stop(self, actor_self(self), NULL) : 0;
+}
+
+/* The tap ended with the broker. */
+static int on_down(actor *self, uint64_t id, actor_ref who, const struct actor_cause *cause)
+{
+	(void)id;
+	(void)who;
+	(void)cause;
+	return actor_cast(self, actor_to(actor_self(self)), "begin", "");
+}
+
+static int init(actor *self, const void *arg)
+{
+	*(struct monitor **)actor_state(self) = *(struct monitor *const *)arg;
+	return actor_cast(self, actor_to(actor_self(self)), "begin", "");
+}
+
+static const struct actor_method methods[] = {
+	{.name = "begin", .on_cast = on_begin},
+	{.name = METHOD_TAPPED, .on_cast = on_tapped},
+	{0},
+};
+
+static const struct actor_behavior behavior = {
+	.name = "monitor",
+	.state_size = sizeof(struct monitor *),
+	.methods = methods,
+	.init = init,
+	.on_down = on_down,
+};
+
+/* ---- the command ---- */
+
+static int read_number(
+	struct ctl *ctl, const struct args *args, const char *option, uint64_t max, uint64_t *io)
+{
+	const char *text = args_value(args, option);
+	char *end;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	*io = strtoull(text, &end, 10);
+	if (errno || *end || end == text || *text == '-' || !*io || *io > max)
+		return ctl_fail(ctl, CTL_USAGE, "usage", NULL,
+			"--%s is a number from 1 to %" PRIu64 ", not '%s'", option, max, text);
+	return 0;
+}
+
+static int read_dest(
+	struct ctl *ctl, const struct args *args, const char *option, bool *ret_has, actor_dest *ret)
+{
+	const char *text = args_value(args, option);
+
+	*ret_has = text != NULL;
+	return text ? message_destination(ctl, text, ret) : 0;
+}
+
+static int read_options(struct ctl *ctl, const struct args *args, struct monitor *monitor)
+{
+	int status = read_dest(ctl, args, "from", &monitor->has_from, &monitor->from);
+
+	if (!status)
+		status = read_dest(ctl, args, "to", &monitor->has_to, &monitor->to);
+	if (!status)
+		status = read_number(ctl, args, "count", UINT32_MAX, &monitor->count);
+	if (!status)
+		status = read_number(ctl, args, "rate", TAP_RATE_MAX, &monitor->rate);
+	monitor->method = args_value(args, "method");
+	if (!status && monitor->method && !wire_name_is_valid(monitor->method, strlen(monitor->method)))
+		status = ctl_fail(ctl, CTL_USAGE, "usage", "a method has 1 to 255 bytes",
+			"'%.40s' cannot be a method", monitor->method);
+	monitor->routed_only = args_has(args, "routed");
+	return status;
+}
+
+static int monitor_run(struct ctl *ctl, const struct args *args)
+{
+	struct monitor monitor = {.ctl = ctl, .rate = TAP_RATE_DEFAULT}, *arg = &monitor;
+	struct wait_signals signals;
+	actor_group *group;
+	int r, status;
+
+	monitor.realtime_us = child_clock_offset_us();
+	status = read_options(ctl, args, &monitor);
+	if (!status)
+		status = session_join(ctl, ACTOR_JOIN_BROKER, &group);
+	if (status)
+		return status;
+	wait_signals_begin(&signals);
+	r = actor_group_spawn(group, &behavior, &arg, NULL, NULL);
+	if (r)
+		status = ctl_fail_errno(ctl, -r, NULL, "cannot show frames");
+	else if (!live_run(group, &signals) && monitor.r)
+		status = message_fail(ctl, monitor.failed ? "look up" : "ask",
+			monitor.failed ? monitor.failed : NAME_BROKER, monitor.failed ? "" : "tap", monitor.r,
+			NULL, TAP_TIMEOUT_MS);
+	actor_group_free(group);
+	wait_signals_end(&signals);
+	return status;
+}
+
+static const struct option_spec options[] = {
+	{0, "from", OPTION_VALUE, "DEST", "of this actor only; a ref with serial 0: of this process"},
+	{0, "to", OPTION_VALUE, "DEST", "for this actor only, or this process"},
+	{0, "method", OPTION_VALUE, "METHOD", "casts and calls of this method, errors of this name"},
+	{'n', "count", OPTION_VALUE, "N", "end after so many frames"},
+	{0, "rate", OPTION_VALUE, "N", "at most so many a second (default 1000, at most 10000)"},
+	{0, "routed", OPTION_FLAG, NULL, "only what goes through the broker"},
+	{0},
+};
+
+const struct command command_monitor = {
+	.name = "monitor",
+	.synopsis = "[--from DEST] [--to DEST] [--method METHOD]",
+	.summary = "show frames as they pass",
+	.examples = "  actorctl monitor\n"
+		    "  actorctl monitor --to counter --count 10\n"
+		    "  actorctl --json monitor --method add\n",
+	.details =
+		"A line for each frame: time, kind, from, to, method, arguments or result; with --json an object a line. What goes\n"
+		"through the broker is copied there, what goes directly by the process that gets it. Whoever is watched does not\n"
+		"wait: above the rate frames are left out, and counted. Ctrl-C ends it.\n",
+	.options = options,
+	.run = monitor_run,
+};
