@@ -63,6 +63,8 @@ int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
 		else if (r < 0)
 			monitor_forget(group, monitor);
 		return r == -ESRCH ? 0 : r;
+	} else if (who.group == group->id) {
+		return 0; /* the own process: with its end nobody is left to be told */
 	} else if (monitor_is_of_process(who)) {
 		if (!actor_is_current(self)) {
 			monitor_forget(group, monitor);

@@ -559,7 +559,7 @@ ACTOR_EXPORT bool actor_pg_demonitor(actor *self, uint64_t monitor);
 
 /*
  * One on_down, exactly once, also when @who is dead already (noproc) or out of reach (noconnection). serial
- * 0: the process of that group.
+ * 0: the process of that group; a monitor of the own process never goes off.
  */
 ACTOR_EXPORT int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor);
 /* No on_down of it comes after this. True when it had not gone off. */

@@ -1097,6 +1097,27 @@ static void test_demonitor_of_a_monitor_of_another_does_nothing(void **state)
 	story(story_foreign_monitor);
 }
 
+static void story_own_process(actor *self)
+{
+	actor_ref own = actor_self(self);
+	uint64_t id, other;
+
+	own.serial = 0;
+	assert_int_equal(actor_monitor(self, own, &id), 0);
+	assert_int_equal(actor_monitor(self, own, &other), 0);
+	assert_true(actor_demonitor(self, id));
+	assert_int_equal(actor_cast(self, actor_to(actor_self(self)), "note", "s", "nothing came"), 0);
+	assert_int_equal(actor_cast(self, actor_to(actor_self(self)), "end", ""), 0);
+}
+
+static void test_monitor_of_the_own_process_never_goes_off(void **state)
+{
+	driver_stays = true;
+	story(story_own_process);
+	driver_stays = false;
+	assert_string_equal(story_log, "nothing came ");
+}
+
 /* ---- timers, mailboxes, descriptors ---- */
 
 static int timed_tick(actor *self, const actor_msg *msg)
@@ -1520,6 +1541,7 @@ int main(void)
 		cmocka_unit_test(test_down_arrives_after_last_message),
 		cmocka_unit_test(test_demonitor_takes_back_a_queued_down),
 		cmocka_unit_test(test_demonitor_of_a_monitor_of_another_does_nothing),
+		cmocka_unit_test(test_monitor_of_the_own_process_never_goes_off),
 		cmocka_unit_test(test_timers_fire_in_order_of_their_time_unless_cancelled),
 		cmocka_unit_test(test_sender_waits_while_a_mailbox_is_full),
 		cmocka_unit_test(test_bytes_fill_a_mailbox_as_messages_do),
