@@ -14,6 +14,8 @@
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
 #include "libactor/peer/pressure.h"
+#include "libactor/protocol/cause.h"
+#include "libactor/protocol/names.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/hash.h"
@@ -31,6 +33,24 @@ void peer_fail_all(struct peer *peer, const struct actor_cause *cause, int call_
 	watchers_forget_peer(peer);
 	calls_end_by_peer(peer, call_error);
 	monitors_end_by_peer(peer, cause);
+}
+
+static void routed_lost(struct hash_node *node, void *arg)
+{
+	struct peer *peer = container_of(node, struct peer, node);
+	struct actor_cause cause = cause_make(ERROR_NOCONNECTION);
+
+	if (peer->state != PEER_ROUTED)
+		return;
+	peer_unpause_all(peer, -ESRCH);
+	calls_end_by_peer(peer, -ECONNRESET);
+	monitors_end_by_peer(peer, &cause);
+	peer_forget(peer);
+}
+
+void peers_routed_lost(actor_group *group)
+{
+	hash_each(&group->peers, routed_lost, NULL);
 }
 
 void peer_forget(struct peer *peer)

@@ -7,5 +7,10 @@ struct peer;
 
 /* Names, pauses, senders, watchers, calls (with @call_error) and monitors (with @cause) of a peer end. */
 void peer_fail_all(struct peer *peer, const struct actor_cause *cause, int call_error);
+/*
+ * The broker is gone that carried what is between us and groups with one link: calls to them and monitors of
+ * them end with noconnection. What is sent to them from now on waits for the next broker.
+ */
+void peers_routed_lost(actor_group *group);
 /* @peer is over: unlinked now, freed by peers_free_over(). A second call does nothing. */
 void peer_forget(struct peer *peer);

@@ -257,6 +257,7 @@ void uplink_link_down(actor_group *group, int error)
 		peer_fail_all(peer, &cause, -ECONNRESET);
 		peer_forget(peer);
 	}
+	peers_routed_lost(group);
 	if (group->mode != ACTOR_JOIN_DIRECT)
 		names_forget_all(group);
 	if (was_up && service && group->broker_down_method[0] &&

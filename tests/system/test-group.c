@@ -690,6 +690,21 @@ static void test_monitor_through_the_broker_hears_of_a_killed_group(void **state
 	actor_client_free(client);
 }
 
+static void test_monitor_of_a_group_with_one_link_ends_with_the_broker(void **state)
+{
+	actor_client *watcher = client_new(ACTOR_JOIN_DIRECT), *single = client_new(ACTOR_JOIN_BROKER);
+	actor_ref to = actor_client_self(single);
+	uint64_t monitor;
+
+	assert_int_equal(actor_client_monitor(watcher, to, &monitor), 0);
+	assert_int_equal(actor_client_flush(watcher, LONG_MS), 0); /* the broker has it */
+	broker_kill();
+	expect_down(watcher, monitor, "noconnection");
+	broker_start();
+	actor_client_free(single);
+	actor_client_free(watcher);
+}
+
 static void expect_monitor_of_the_whole_group(enum actor_join_mode mode)
 {
 	actor_client *client = client_new(mode);
@@ -1512,6 +1527,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_client_waits_until_somebody_has_a_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_monitor_through_the_broker_hears_of_a_killed_group, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_monitor_of_a_group_with_one_link_ends_with_the_broker, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_whole_group_is_watched_over_its_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_a_whole_group_is_watched_through_the_broker, setup, teardown),
