@@ -130,6 +130,17 @@ int actor_whereis_wait(actor *self, const char *name, int64_t timeout_ms, actor_
 
 /* ---- our own ---- */
 
+static struct own_name *own_name_find(const struct actor *self, const char *name)
+{
+	list_for_each(it, &self->names) {
+		struct own_name *own = container_of(it, struct own_name, link);
+
+		if (!strcmp(own->name, name))
+			return own;
+	}
+	return NULL;
+}
+
 int name_register(actor_group *group, struct actor *self, const char *name)
 {
 	size_t length = name ? strlen(name) : 0;
@@ -140,6 +151,8 @@ int name_register(actor_group *group, struct actor *self, const char *name)
 
 	if (!wire_name_is_valid(name ? name : "", length))
 		return -EINVAL;
+	if (own_name_find(self, name))
+		return 0;
 	own = calloc(1, sizeof(*own) + length + 1);
 	if (!own)
 		return -ENOMEM;
@@ -190,18 +203,16 @@ static int name_unregister(struct actor *self, const char *name, int64_t timeout
 
 int actor_unregister(actor *self, const char *name)
 {
+	struct own_name *own;
+
 	if (!actor_is_current(self) || !name)
 		return -EINVAL;
-	list_for_each(it, &self->names) {
-		struct own_name *own = container_of(it, struct own_name, link);
-
-		if (!strcmp(own->name, name)) {
-			list_remove(&own->link);
-			free(own);
-			return name_unregister(self, name, CALL_TIMEOUT_DEFAULT_MS);
-		}
-	}
-	return -ESRCH;
+	own = own_name_find(self, name);
+	if (!own)
+		return -ESRCH;
+	list_remove(&own->link);
+	free(own);
+	return name_unregister(self, name, CALL_TIMEOUT_DEFAULT_MS);
 }
 
 void names_lost(actor_group *group, struct wire_str name)

@@ -201,14 +201,15 @@ static int server_start_round(actor *self, const actor_msg *msg)
 
 /* Another actor of this group, of that name. */
 /*
- * Takes two names, gives one that it has not and then the second back, the second twice; how the last three
- * went.
+ * Takes two names, the second twice; gives one that it has not and then the second back, the second twice:
+ * how these three went.
  */
 static int server_names(actor *self, const actor_msg *msg, actor_from *from)
 {
 	int foreign, second, again;
 
-	if (actor_register(self, "echo-1") < 0 || actor_register(self, "echo-2") < 0)
+	if (actor_register(self, "echo-1") < 0 || actor_register(self, "echo-2") < 0 ||
+		actor_register(self, "echo-2") < 0)
 		return -EEXIST;
 	foreign = actor_unregister(self, "echo-3");
 	second = actor_unregister(self, "echo-2");
