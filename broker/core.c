@@ -137,6 +137,18 @@ static void settle(struct broker *broker)
 
 /* ---- events ---- */
 
+void broker_client_lives(struct broker *broker, uint64_t group, int64_t now_ns)
+{
+	struct member *member;
+
+	broker->now_ns = now_ns;
+	if (!group_is_of_broker(group) || member_find(broker, group) || !window_is_open(&broker->window))
+		return;
+	member = member_new(broker, group); /* too many: those beyond are not awaited */
+	if (member)
+		window_await(member);
+}
+
 void broker_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data,
 	size_t size_bytes, int64_t now_ns)
 {

@@ -63,6 +63,11 @@ int broker_new(struct broker **ret, const struct broker_options *options, const 
 	void *arg, int64_t now_ns);
 struct broker *broker_free(struct broker *broker); /* closes every pipe; says nothing to anybody */
 
+/*
+ * At the start, of each client whose door is open, says the kernel: an earlier broker admitted it, and nobody
+ * else lists it. It is awaited like a group in the supervisor's list.
+ */
+void broker_client_lives(struct broker *broker, uint64_t group, int64_t now_ns);
 /* @uid, @pid: the kernel's word; @pid 0: unknown. The hello is answered before this returns. */
 void broker_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data,
 	size_t size_bytes, int64_t now_ns);

@@ -407,6 +407,27 @@ static size_t raise_file_limit(void)
 }
 
 /* Runs until a signal ends the broker, or the keeper is gone. */
+/* Tells the core of the clients of an earlier broker: whose directory is in g/, and who listens there. */
+static void find_clients(struct program *program)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	uint64_t group;
+	DIR *dir;
+
+	if (snprintf(path, sizeof(path), "%s/g", program->runtime_dir) >= (int)sizeof(path))
+		return;
+	dir = opendir(path);
+	if (!dir)
+		return; /* no group ever made it */
+	while ((entry = readdir(dir))) {
+		if (parse_u64(entry->d_name, &group) == 0 && group_is_of_broker(group) &&
+			op_group_lives(program, group))
+			broker_client_lives(program->broker, group, clock_now_ns());
+	}
+	closedir(dir);
+}
+
 static int serve(struct program *program, const struct broker_options *options)
 {
 	char path[PATH_MAX];
@@ -422,6 +443,7 @@ static int serve(struct program *program, const struct broker_options *options)
 		r = transport_new(&program->transport);
 	if (r < 0)
 		return fail("cannot start in", options->runtime_dir, r);
+	find_clients(program);
 	r = server_listen(program->transport, path, NULL, &program->server);
 	if (r < 0)
 		return fail("cannot listen on", path, r);

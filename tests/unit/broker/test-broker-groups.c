@@ -614,6 +614,56 @@ static void test_a_busy_client_with_a_door_is_late_and_not_down(void **state)
 	assert_int_equal(client_expect_group_down(a, NULL), client);
 }
 
+/* The supervisor does not list clients. The kernel says whose doors are open. */
+static void test_a_client_of_an_earlier_broker_is_awaited(void **state)
+{
+	const uint64_t client = UINT64_C(0x8000000100000005), dead = UINT64_C(0x8000000100000006);
+	const struct wire_dest to = to_ref((actor_ref){WORLD_NODE, client, 1});
+	struct token resume = world_token(&w, client, "client");
+	struct client *s, *a, *late;
+	uint64_t introduced, found, free;
+
+	broker_client_lives(w.broker, client, w.now_ns);
+	broker_client_lives(w.broker, 18, w.now_ns); /* no client: the supervisor has the word on it */
+	s = world_supervised(&w, 1, "$spawner");
+	a = world_supervised(&w, 17, "a");
+	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
+	client_tell(s, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(17), UINT64_C(17)));
+	introduced = client_ask(a, "introduce", pack(&w, "a1u", client));
+	found = client_ask(a, "whereis", pack(&w, "a1s", "of the client"));
+	free = client_ask(a, "register", pack(&w, "a2sr", "of the client", client_ref(a, 1)));
+	(void)client_call(a, &to, "work", pack(&w, "a0"));
+	client_expect_nothing(a);
+	late = world_connect(&w, "client", &resume);
+	assert_int_equal(late->group, client);
+	announce(late, "of the client");
+	(void)client_expect_cast(late, "introduce");
+	assert_int_equal(client_expect(late, WIRE_CALL).to.ref.group, client);
+	assert_true(actor_ref_equal(client_expect_ref(a, found), client_ref(late, 1)));
+	client_expect_nil(a, introduced);
+	client_expect_error(a, free, "in_use");
+	/* whose door was not open is still dead at once */
+	client_expect_error(a, client_ask(a, "introduce", pack(&w, "a1u", dead)), "noproc");
+}
+
+static void test_a_client_of_an_earlier_broker_that_dies_holds_nobody_up_for_long(void **state)
+{
+	struct client *s, *a;
+	uint64_t id;
+
+	broker_client_lives(w.broker, UINT64_C(0x8000000100000005), w.now_ns);
+	s = world_supervised(&w, 1, "$spawner");
+	a = world_supervised(&w, 17, "a");
+	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
+	client_tell(s, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(17), UINT64_C(17)));
+	id = client_ask(a, "whereis", pack(&w, "a1s", "n"));
+	world_advance(&w, 999 * MS);
+	client_expect_nothing(a);
+	world_advance(&w, 1 * MS);
+	client_expect_nil(a, id);
+	assert_int_equal(broker_stats(w.broker).groups, 2);
+}
+
 static void test_a_client_that_dies_before_it_was_back_is_down(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a");
@@ -758,6 +808,8 @@ int main(void)
 		W(test_a_demonitor_does_not_overtake_the_monitor_that_waits),
 		W(test_a_busy_group_is_late_and_not_down),
 		W(test_a_busy_client_with_a_door_is_late_and_not_down),
+		W(test_a_client_of_an_earlier_broker_is_awaited),
+		W(test_a_client_of_an_earlier_broker_that_dies_holds_nobody_up_for_long),
 		W(test_a_client_that_dies_before_it_was_back_is_down),
 		W(test_nobody_waits_for_programs_that_speak_no_protocol),
 		W(test_whom_nobody_announces_is_down_for_its_watchers),
