@@ -182,8 +182,11 @@ static void undo(struct member *member)
 	}
 	member->state =
 		member->was_up || !window_is_open(&member->broker->window) ? MEMBER_LOST : MEMBER_ABSENT;
-	if (member->state == MEMBER_LOST)
-		member_arm(member);
+	if (member->state != MEMBER_LOST)
+		return;
+	if (!member->was_up) /* else it has the cause with which its pipe ended */
+		member->cause = cause_make(ERROR_NOCONNECTION);
+	member_arm(member);
 }
 
 void admission_undo(struct member *member)

@@ -138,9 +138,11 @@ void member_expired(struct member *member)
 	}
 	/*
 	 * A process may live on after its pipe ended, stopped or busy. Only the supervisor knows. If the
-	 * supervisor is away now, its successor will say it.
+	 * supervisor is away now, its successor will say it. The end of a supervisor itself is said by
+	 * nobody, but there is one supervisor.
 	 */
-	if (member_is_supervised(member) && !member->left && !member->exited && member->broker->supervised) {
+	if (member_is_supervised(member) && !member->left && !member->exited && member->broker->supervised &&
+		!(member->is_spawner && member->broker->spawner)) {
 		member_disarm(member);
 		if (!member_is_in_doubt(member))
 			registry_back(member);

@@ -614,6 +614,46 @@ static void test_a_busy_client_with_a_door_is_late_and_not_down(void **state)
 	assert_int_equal(client_expect_group_down(a, NULL), client);
 }
 
+static void test_a_supervisor_that_never_came_up_ends_when_there_is_another(void **state)
+{
+	struct token token = world_token(&w, 1, "$spawner");
+	struct client *first = world_hello(&w, "$spawner", &token), *second, *a;
+	uint64_t id;
+
+	a = world_supervised(&w, 17, "a");
+	id = client_ask(a, "announce", pack(&w, "a3a0a0a1u", UINT64_C(1)));
+	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
+	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
+	second = world_supervised(&w, 16, "$spawner");
+	client_tell(second, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(17), UINT64_C(17)));
+	client_break_for(first, -ETIMEDOUT);
+	client_expect_nothing(a);
+	world_advance(&w, 1000 * MS);
+	assert_int_equal(client_expect_group_down(a, NULL), 1);
+	assert_int_equal(broker_stats(w.broker).groups, 2);
+}
+
+static void test_who_dies_between_hello_and_its_link_is_down_with_a_cause(void **state)
+{
+	const uint64_t client = UINT64_C(0x8000000100000005);
+	struct token resume = world_token(&w, client, "client");
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a"), *dying;
+	struct actor_cause cause;
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(17), UINT64_C(17)));
+	id = client_ask(a, "announce", pack(&w, "a3a0a0a1u", client));
+	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
+	dying = world_hello(&w, "client", &resume);
+	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
+	world_advance(&w, 1000 * MS);
+	client_break_for(dying, -ETIMEDOUT);
+	client_expect_nothing(a);
+	world_advance(&w, 1000 * MS);
+	assert_int_equal(client_expect_group_down(a, &cause), client);
+	assert_string_equal(cause.reason, "noconnection");
+}
+
 /* The supervisor does not list clients. The kernel says whose doors are open. */
 static void test_a_client_of_an_earlier_broker_is_awaited(void **state)
 {
@@ -808,6 +848,8 @@ int main(void)
 		W(test_a_demonitor_does_not_overtake_the_monitor_that_waits),
 		W(test_a_busy_group_is_late_and_not_down),
 		W(test_a_busy_client_with_a_door_is_late_and_not_down),
+		W(test_a_supervisor_that_never_came_up_ends_when_there_is_another),
+		W(test_who_dies_between_hello_and_its_link_is_down_with_a_cause),
 		W(test_a_client_of_an_earlier_broker_is_awaited),
 		W(test_a_client_of_an_earlier_broker_that_dies_holds_nobody_up_for_long),
 		W(test_a_client_that_dies_before_it_was_back_is_down),
