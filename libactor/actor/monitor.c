@@ -160,8 +160,8 @@ int watcher_add(actor_group *group, actor_ref target, actor_ref who, uint64_t id
 	struct actor *watched = actor_find(group, target.serial);
 	struct watcher *watcher;
 
-	if (!watched || watched->status == ACTOR_ENDING)
-		return -ESRCH;
+	if (!watched)
+		return -ESRCH; /* one that is ending has watchers until it has given its names back */
 	watcher = calloc(1, sizeof(*watcher));
 	if (!watcher)
 		return -ENOMEM;

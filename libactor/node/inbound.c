@@ -233,6 +233,9 @@ static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 	actor_ref ref;
 
 	to = frame_target(group, frame, &ref);
+	/* one that is ending tells its watchers when it is over */
+	if (!to && ref.group == group->id && ref.node == group->node)
+		to = actor_find(group, ref.serial);
 	if (!frame->to.name.s && ref.serial == 0 && ref.group == group->id && ref.node == group->node)
 		/*
 		 * A monitor of the whole group. The watcher's runtime, or the broker, sees this link end and

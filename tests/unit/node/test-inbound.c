@@ -460,6 +460,47 @@ static void test_down_counts_only_from_the_group_that_is_watched(void **state)
 	story(story_down);
 }
 
+static void lingerer_terminate(actor *self, const struct actor_cause *cause)
+{
+	(void)actor_sleep(self, 20);
+}
+
+static const struct actor_behavior lingerer = {.name = "lingerer", .terminate = lingerer_terminate};
+
+/* Its names and memberships are given back before it is over, so nobody may hear of its end earlier. */
+static void story_ending(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *asked = peer_of(group, ASKED, "asked");
+	actor_ref target, me;
+	struct wire_dest to;
+	struct wire_frame down;
+	size_t used;
+
+	assert_int_equal(actor_spawn(self, &lingerer, NULL, &target), 0);
+	assert_int_equal(actor_spawn(self, &watcher, NULL, &me), 0);
+	assert_int_equal(actor_stop(self, target, "enough"), 0);
+	assert_int_equal(actor_sleep(self, 1), 0); /* it is in its terminate */
+	to = (struct wire_dest){.ref = target};
+	buf_reset(&group->discard, 0);
+	wire_put_monitor(&frame, &to, ref_of(ASKED, 1), 5);
+	assert_false(says(asked));
+	assert_int_equal(group->discard.size_bytes, 0); /* what is written to a peer without a pipe */
+	assert_int_equal(actor_cast(self, actor_to(me), "monitor", "r", target), 0);
+	expect_downs(self, 0);
+	assert_int_equal(actor_sleep(self, 40), 0);
+	expect_downs(self, 1);
+	assert_string_equal(down_reason, "enough");
+	assert_int_equal(wire_parse(group->discard.data, group->discard.size_bytes, &down, &used), 1);
+	assert_int_equal(down.type, WIRE_DOWN);
+	assert_int_equal(down.id, 5);
+}
+
+static void test_monitor_of_an_actor_that_is_ending_waits_for_its_end(void **state)
+{
+	story(story_ending);
+}
+
 static void story_true_cause(actor *self)
 {
 	actor_group *group = actor_group_of(self);
@@ -712,6 +753,7 @@ int main(void)
 		cmocka_unit_test(test_asked_group_answers_for_an_actor_that_is_gone),
 		cmocka_unit_test(test_call_says_who_waits_for_its_answer_and_not_who_was_answered),
 		cmocka_unit_test(test_down_counts_only_from_the_group_that_is_watched),
+		cmocka_unit_test(test_monitor_of_an_actor_that_is_ending_waits_for_its_end),
 		cmocka_unit_test(test_end_of_a_group_has_the_cause_that_the_broker_told),
 		cmocka_unit_test(test_end_of_a_process_is_the_spawners_to_tell),
 		cmocka_unit_test(test_end_of_a_process_waits_for_the_end_of_its_link),
