@@ -194,7 +194,7 @@ void admission_undo(struct member *member)
 	if (member->pipe)
 		broker_pipe_close(member->pipe);
 	/* It makes its directory when it has the answer, then dials: it may have been killed in between. */
-	if (!member_is_supervised(member) && !member->single && !member->was_up)
+	if (!member_is_supervised(member) && !member->was_up)
 		member->broker->ops.group_gone(member->broker->arg, member->group);
 	undo(member);
 }
@@ -246,6 +246,8 @@ void admission_hello(
 	member->pipe = pipe;
 	member->state = MEMBER_JOINING;
 	member_disarm(member);
+	if (member->single && !member_is_supervised(member))
+		broker->ops.client_note(broker->arg, member->group, pid);
 	answer.restarted = !a.newcomer && !member->was_up;
 	if (answer.restarted && !member->is_spawner)
 		window_await(member);

@@ -51,7 +51,9 @@ struct broker_ops {
 	size_t (*pipe_backlog)(void *arg, void *handle);
 	/* from then on: broker_pipe_drained() once, when there is no backlog */
 	void (*pipe_notify_drained)(void *arg, void *handle);
-	/* of a client without a pipe to the broker: does the kernel say that its door is open? */
+	/* a client with a single link is admitted: that it is @pid is to be known to the next broker */
+	void (*client_note)(void *arg, uint64_t group, pid_t pid);
+	/* of a client without a pipe to the broker: does the kernel say that it lives? */
 	bool (*group_lives)(void *arg, uint64_t group);
 	/* a client ended: what it left in its directory may go */
 	void (*group_gone)(void *arg, uint64_t group);
@@ -64,8 +66,8 @@ int broker_new(struct broker **ret, const struct broker_options *options, const 
 struct broker *broker_free(struct broker *broker); /* closes every pipe; says nothing to anybody */
 
 /*
- * At the start, of each client whose door is open, says the kernel: an earlier broker admitted it, and nobody
- * else lists it. It is awaited like a group in the supervisor's list.
+ * At the start, of each client that lives, says the kernel: an earlier broker admitted it, and nobody else
+ * lists it. It is awaited like a group in the supervisor's list.
  */
 void broker_client_lives(struct broker *broker, uint64_t group, int64_t now_ns);
 /* @uid, @pid: the kernel's word; @pid 0: unknown. The hello is answered before this returns. */

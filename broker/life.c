@@ -183,7 +183,7 @@ void member_end(struct member *member, const struct actor_cause *cause)
 	routes_end(member, cause, &notice);
 	introductions_end(member, &notice);
 	buf_deinit(&notice);
-	if (!member_is_supervised(member) && !member->single)
+	if (!member_is_supervised(member))
 		/* what a supervised group leaves in its directory is the supervisor's to remove */
 		broker->ops.group_gone(broker->arg, member->group);
 	member_tell_spawner_gone(broker, member->group);

@@ -26,8 +26,8 @@ void members_free_forgotten(struct broker *broker);
 void member_expired(struct member *member); /* its grace is over */
 /*
  * The recovery window is no longer open. A member that has not come is late if the supervisor listed it as
- * speaking, if it was listed and announced by another group, or if the kernel says that its door is open.
- * What is for a late member waits. A listed member of which nothing else is known stays absent. Any other is
- * over.
+ * speaking, if it was listed and announced by another group, or if it is a client and the kernel says that it
+ * lives. What is for a late member waits. A listed member of which nothing else is known stays absent. Any
+ * other is over.
  */
 void members_give_up_absent(struct broker *broker);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "broker/aftermath.h"
+#include "broker/clients.h"
 #include "broker/core.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/variables.h"
@@ -102,30 +103,19 @@ static void op_hello_answer(void *arg, uint64_t hello_id, const void *data, size
 	server_answer(program->server, hello_id, data, size_bytes);
 }
 
+static void op_client_note(void *arg, uint64_t group, pid_t pid)
+{
+	client_note(((struct program *)arg)->runtime_dir, group, pid);
+}
+
 static bool op_group_lives(void *arg, uint64_t group)
 {
-	struct program *program = arg;
-	char path[PATH_MAX];
-
-	return snprintf(path, sizeof(path), "%s/g/%" PRIu64 "/door.ipc", program->runtime_dir, group) <
-		       (int)sizeof(path) &&
-	       door_is_open(path);
+	return client_lives(((struct program *)arg)->runtime_dir, group);
 }
 
 static void op_group_gone(void *arg, uint64_t group)
 {
-	struct program *program = arg;
-	char path[PATH_MAX], name[24];
-	int dir_fd;
-
-	if (snprintf(path, sizeof(path), "%s/g", program->runtime_dir) >= (int)sizeof(path))
-		return;
-	dir_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0)
-		return;
-	snprintf(name, sizeof(name), "%" PRIu64, group);
-	(void)runtime_dir_remove(dir_fd, name); /* what is not a socket stays, and was not ours */
-	close(dir_fd);
+	client_remove(((struct program *)arg)->runtime_dir, group);
 }
 
 static void op_log(void *arg, enum log_level level, const char *line)
@@ -140,6 +130,7 @@ static const struct broker_ops ops = {
 	.pipe_flush = op_link_flush,
 	.pipe_backlog = op_link_backlog,
 	.pipe_notify_drained = op_link_notify_drained,
+	.client_note = op_client_note,
 	.group_lives = op_group_lives,
 	.group_gone = op_group_gone,
 	.hello_answer = op_hello_answer,
@@ -406,28 +397,12 @@ static size_t raise_file_limit(void)
 		       : GROUPS_MIN;
 }
 
-/* Runs until a signal ends the broker, or the keeper is gone. */
-/* Tells the core of the clients of an earlier broker: whose directory is in g/, and who listens there. */
-static void find_clients(struct program *program)
+static void found_client(void *arg, uint64_t group)
 {
-	char path[PATH_MAX];
-	struct dirent *entry;
-	uint64_t group;
-	DIR *dir;
-
-	if (snprintf(path, sizeof(path), "%s/g", program->runtime_dir) >= (int)sizeof(path))
-		return;
-	dir = opendir(path);
-	if (!dir)
-		return; /* no group ever made it */
-	while ((entry = readdir(dir))) {
-		if (parse_u64(entry->d_name, &group) == 0 && group_is_of_broker(group) &&
-			op_group_lives(program, group))
-			broker_client_lives(program->broker, group, clock_now_ns());
-	}
-	closedir(dir);
+	broker_client_lives(((struct program *)arg)->broker, group, clock_now_ns());
 }
 
+/* Runs until a signal ends the broker, or the keeper is gone. */
 static int serve(struct program *program, const struct broker_options *options)
 {
 	char path[PATH_MAX];
@@ -443,7 +418,7 @@ static int serve(struct program *program, const struct broker_options *options)
 		r = transport_new(&program->transport);
 	if (r < 0)
 		return fail("cannot start in", options->runtime_dir, r);
-	find_clients(program);
+	clients_each(options->runtime_dir, found_client, program); /* those of an earlier broker */
 	r = server_listen(program->transport, path, NULL, &program->server);
 	if (r < 0)
 		return fail("cannot listen on", path, r);

@@ -185,6 +185,7 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 	pg_loads_init(group);
 	list_init(&group->behaviors);
 	list_init(&group->uplink.requests); /* before anything may fail: the end gives them up */
+	list_init(&group->uplink.waiting);
 	r = loop_init(&group->loop, stack_bytes, &group_hooks);
 	if (r == 0 && mode != ACTOR_JOIN_NONE) {
 		r = transport_new(&group->transport);

@@ -49,6 +49,7 @@ struct uplink {
 	int64_t started_ns;
 	int64_t lost_ns;      /* since when it is not there */
 	struct list requests; /* struct broker_request: unanswered; asked again when a link comes up */
+	struct list waiting;  /* struct task.blocked_link: senders that wait for the daemon to be back */
 };
 
 /* ---- the group ---- */

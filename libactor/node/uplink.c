@@ -63,6 +63,7 @@ static void uplink_end(actor_group *group)
 	group->uplink.gone = true;
 	group->stop_begun = true;
 	requests_give_up(group); /* nobody answers them any more */
+	tasks_wake(&group->loop, &group->uplink.waiting, -ENOTCONN);
 	actors_stop_all(group, ERROR_NOCONNECTION);
 }
 
@@ -225,6 +226,7 @@ void uplink_link_up(actor_group *group)
 	actor_msg *msg;
 
 	uplink->state = UPLINK_UP;
+	tasks_wake(&group->loop, &uplink->waiting, 0);
 	uplink->last_error = 0;
 	uplink->backoff_ms = 0;
 	uplink->ever_up = true;
@@ -356,6 +358,7 @@ void uplink_stop(actor_group *group)
 	uplink->state = UPLINK_NONE;
 	uplink->request = request_free(uplink->request);
 	requests_give_up(group);
+	tasks_wake(&group->loop, &uplink->waiting, -ENOTCONN);
 	taps_drop(group);
 	timer_deinit(&group->loop, &uplink->timer);
 }

@@ -175,9 +175,33 @@ static struct list *sender_queue(struct peer *at, actor_ref to)
 	return &at->paused_senders;
 }
 
+static bool uplink_is_there(const actor_group *group)
+{
+	return group->uplink.peer && group->uplink.peer->state == PEER_LINKED;
+}
+
+int uplink_wait(actor_group *group, struct task *sender, int64_t deadline_ns)
+{
+	int timed_out = deadline_ns == SEND_BLOCK_MAX ? -ENOTCONN : -ETIMEDOUT, r;
+
+	while (!uplink_is_there(group)) {
+		if (group->uplink.state == UPLINK_NONE)
+			return -ENOTCONN;
+		if (!sender || group->loop.current != sender)
+			return -EAGAIN;
+		if (deadline_ns == SEND_BLOCK_MAX)
+			deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
+		list_append(&group->uplink.waiting, &sender->blocked_link);
+		r = task_park(&group->loop, sender, deadline_ns);
+		if (r < 0)
+			return r == -ETIMEDOUT ? timed_out : r;
+	}
+	return 0;
+}
+
 int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct task *sender, int64_t deadline_ns)
 {
-	struct peer *peer = *peerp;
+	struct peer *peer = *peerp, *at;
 	actor_group *group = peer->group;
 	int timed_out = deadline_ns == SEND_BLOCK_MAX ? -EBUSY : -ETIMEDOUT;
 	bool is_uplink = peer->is_uplink;
@@ -186,9 +210,18 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct task *sender, i
 	int r = 0;
 
 	for (;;) {
-		struct peer *at =
-			peer->state == PEER_ROUTED && group->uplink.peer ? group->uplink.peer : peer;
-
+		if (is_uplink || peer->state == PEER_ROUTED) {
+			/* what is written while the daemon is away goes nowhere */
+			if (!uplink_is_there(group)) {
+				r = uplink_wait(group, sender, deadline_ns);
+				if (r < 0)
+					return r;
+				goto look_again;
+			}
+			at = group->uplink.peer;
+		} else {
+			at = peer;
+		}
 		if (at->unyielded_bytes >= YIELD_AT_BYTES && sender && group->loop.current == sender) {
 			at->unyielded_bytes = 0;
 			r = task_park(&group->loop, sender, 0);
@@ -196,8 +229,10 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct task *sender, i
 				r = 0;
 		} else {
 			queue = sender_queue(at, to);
-			if (!queue)
+			if (!queue) {
+				*peerp = is_uplink ? at : peer;
 				return 0;
+			}
 			if (!sender || group->loop.current != sender)
 				return -EAGAIN;
 			if (deadline_ns == SEND_BLOCK_MAX)
@@ -207,13 +242,15 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct task *sender, i
 		}
 		if (r < 0 && r != -ESRCH)
 			return r == -ETIMEDOUT ? timed_out : r;
+look_again:
+		if (is_uplink)
+			continue;
 		/* The link may have ended meanwhile. Whether it was that or a death, the broker knows. */
 		peer = peer_find(group, id);
-		if (!peer && !is_uplink)
+		if (!peer)
 			peer = peer_route(group, id, true);
 		if (!peer)
 			return -ESRCH;
-		*peerp = peer;
 	}
 }
 

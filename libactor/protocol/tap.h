@@ -32,6 +32,6 @@ void tap_put(struct buf *b, const struct tap *tap);
 bool tap_wants(const struct tap *tap, const struct wire_frame *frame, actor_ref to);
 /* False: not now; it is counted. A tap that was idle gets a tenth of a second's copies at once. */
 bool tap_take(struct tap *tap, int64_t now_ns);
-/* Writes the arguments of `tapped`. @to: whom the frame goes to, or ACTOR_NOBODY if only its name is known. */
+/* Writes the arguments of `tapped`. @to: whom the frame is for, or ACTOR_NOBODY if only a name is known. */
 void tap_put_copy(struct buf *b, struct tap *tap, const struct wire_frame *frame, actor_ref to, bool direct,
 	int64_t now_ns);

@@ -9,6 +9,8 @@
 #include "libactor/util/log.h"
 #include "spawner/supervisor/args.h"
 
+#define OWNER_AGAIN_MS 100 /* before an owner is looked for again */
+
 /*
  * The runtime, timers and descriptors of this group speak to the actor by casts. Anybody can send a cast that
  * looks like one of theirs.
@@ -237,7 +239,10 @@ int on_watch_owner(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* An owner ended. If only the way to it is lost while its process lives, it is looked for again. */
+/*
+ * An owner ended, or only the way to it: a broker that died took the monitor with it. Then the owner is
+ * looked for again, and the next broker says which it was.
+ */
 int on_owner_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
 {
 	struct supervisor *supervisor = supervisor_of(self);
@@ -251,9 +256,9 @@ int on_owner_down(actor *self, uint64_t monitor, actor_ref who, const struct act
 			continue;
 		hash_remove(&supervisor->owners_by_monitor, &watch->by_monitor);
 		watch->monitor = 0;
-		if (!strcmp(cause->reason, ERROR_NOCONNECTION) &&
-			node_child_by_group(supervisor->node, who.group))
-			actor_send_after(self, 1000, "watch_owner", NULL, "Ur", watch->number, watch->owner);
+		if (!strcmp(cause->reason, ERROR_NOCONNECTION))
+			actor_send_after(
+				self, OWNER_AGAIN_MS, "watch_owner", NULL, "Ur", watch->number, watch->owner);
 		else
 			node_owner_gone(supervisor->node, watch->number, supervisor_now_ns());
 		supervisor_need_turn(supervisor);

@@ -412,6 +412,12 @@ static pid_t server_start_supervised(uint64_t group, const char *name)
 	return pid;
 }
 
+static void end_server(pid_t pid)
+{
+	kill(pid, SIGTERM);
+	reap(pid);
+}
+
 static actor_client *client_new(enum actor_join_mode mode)
 {
 	struct actor_group_options options = {.name = "test", .runtime_dir = dir, .mode = mode};
@@ -704,6 +710,25 @@ static void test_monitor_of_a_group_with_one_link_ends_with_the_broker(void **st
 	broker_start();
 	actor_client_free(single);
 	actor_client_free(watcher);
+}
+
+static void test_a_client_with_one_link_goes_on_after_the_broker_was_killed(void **state)
+{
+	actor_client *client = client_new(ACTOR_JOIN_BROKER);
+	pid_t server = server_start("echo");
+	actor_ref to = find(client, "echo");
+	int r;
+
+	expect_echo(client, to, "before");
+	broker_kill();
+	broker_start();
+	/* of the first, the old broker may have been the way */
+	r = actor_client_call(client, actor_to(to), "echo", LONG_MS, NULL, "s", "lost");
+	assert_true(r == 0 || r == -ECONNRESET);
+	expect_echo(client, to, "after");
+	assert_int_equal(actor_client_cast(client, actor_named("echo"), "tick", ""), 0);
+	actor_client_free(client);
+	end_server(server);
 }
 
 static void expect_monitor_of_the_whole_group(enum actor_join_mode mode)
@@ -1134,12 +1159,6 @@ static pid_t continue_after(pid_t pid, int ms)
 	return child;
 }
 
-static void end_server(pid_t pid)
-{
-	kill(pid, SIGTERM);
-	reap(pid);
-}
-
 static void test_a_stranger_waits_for_a_busy_group(void **state)
 {
 	actor_client *finder = client_new(ACTOR_JOIN_BROKER), *stranger;
@@ -1530,6 +1549,8 @@ int main(int argc, char **argv)
 			test_monitor_through_the_broker_hears_of_a_killed_group, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_monitor_of_a_group_with_one_link_ends_with_the_broker, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_client_with_one_link_goes_on_after_the_broker_was_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_whole_group_is_watched_over_its_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_a_whole_group_is_watched_through_the_broker, setup, teardown),

@@ -95,6 +95,11 @@ static void hand_hello_answer(void *arg, uint64_t hello_id, const void *data, si
 	w->answer_resume.size_bytes = w->answer.resume_bytes;
 }
 
+static void hand_client_note(void *arg, uint64_t group, pid_t pid)
+{
+	((struct world *)arg)->noted = group;
+}
+
 static bool hand_group_lives(void *arg, uint64_t group)
 {
 	return ((struct world *)arg)->lives == group;
@@ -122,6 +127,7 @@ static const struct broker_ops hands = {
 	hand_link_flush,
 	hand_link_backlog,
 	hand_link_notify_drained,
+	hand_client_note,
 	hand_group_lives,
 	hand_group_gone,
 	hand_hello_answer,

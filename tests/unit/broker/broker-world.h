@@ -59,6 +59,7 @@ struct world {
 	struct token answer_resume;
 	size_t n_open;  /* handles */
 	uint64_t gone;  /* the last whose directory may go */
+	uint64_t noted; /* the last whose process is to be known to the next broker */
 	uint64_t lives; /* the client whose door is open */
 	char log[1024]; /* the last line of level warning or worse */
 	size_t n_logged;

@@ -644,6 +644,7 @@ static void test_a_group_with_a_single_link_is_not_introduced(void **state)
 	broker_hello(w.broker, 1, WORLD_UID, 9, out.data, out.size_bytes, w.now_ns);
 	buf_deinit(&out);
 	w.listening->group = w.answer.group;
+	assert_int_equal(w.noted, w.answer.group); /* it has no door by which the next broker could know it */
 	client_up(w.listening);
 	client_expect_error(a, ask(a, w.listening), "single");
 	client_expect_error(w.listening, ask(w.listening, a), "single");
