@@ -142,6 +142,7 @@ void requests_take_up(actor_group *group, struct list *aside)
 
 struct ask_wait {
 	struct actor *self;
+	void (*answered)(struct broker_request *request, const actor_msg *reply); /* may be NULL */
 	bool done;
 	bool abandoned;
 	int error;
@@ -157,6 +158,8 @@ static void ask_done(struct broker_request *request, int error, actor_msg *reply
 	wait->done = true;
 	wait->error = error;
 	if (reply && error == 0) {
+		if (wait->answered)
+			wait->answered(request, reply);
 		if (msg_new_received(
 			    &wait->reply, reply->sender, wire_cstr(""), reply->body, reply->body_bytes) < 0)
 			wait->error = -ENOMEM;
@@ -183,7 +186,14 @@ static bool ask_is_done(void *arg)
 int broker_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
 	int64_t timeout_ms, actor_msg **ret_msg)
 {
-	struct ask_wait wait = {.self = self};
+	return broker_ask_wait_with(group, self, method, take_args, timeout_ms, NULL, ret_msg);
+}
+
+int broker_ask_wait_with(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
+	int64_t timeout_ms, void (*answered)(struct broker_request *request, const actor_msg *reply),
+	actor_msg **ret_msg)
+{
+	struct ask_wait wait = {.self = self, .answered = answered};
 	struct broker_request *request;
 	int r;
 

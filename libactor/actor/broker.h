@@ -44,6 +44,13 @@ void broker_tell_surely(actor_group *group, const char *method, const char *form
  */
 int broker_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
 	int64_t timeout_ms, actor_msg **ret_msg);
+/*
+ * The same. @answered is called with an answer that is no error when it comes, before anything that the
+ * broker says later is read. The waiting actor runs only after that.
+ */
+int broker_ask_wait_with(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
+	int64_t timeout_ms, void (*answered)(struct broker_request *request, const actor_msg *reply),
+	actor_msg **ret_msg);
 void requests_give_up(actor_group *group); /* ends all with -ENOTCONN: nobody will answer them */
 /*
  * Moves all unanswered requests to @ret. requests_take_up() moves them back and sends those not sent on this

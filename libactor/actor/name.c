@@ -26,7 +26,8 @@
 #define RELEASE_WAIT_MS 1000
 #define WAIT_MAX_MS     (24 * 3600 * 1000) /* as the broker has it */
 
-static void name_refreshed(struct broker_request *request, int error, actor_msg *reply)
+/* What the broker answered to a `whereis` is kept at once: a change may come right behind it. */
+static void name_answered(struct broker_request *request, const actor_msg *reply)
 {
 	struct mp_reader args = mp_reader(request->args.data, request->args.size_bytes);
 	const char *name;
@@ -34,11 +35,18 @@ static void name_refreshed(struct broker_request *request, int error, actor_msg 
 	actor_ref ref;
 	uint32_t n;
 
-	if (error || mp_read_array(&args, &n) < 0 || mp_read_str(&args, &name, &length) < 0)
+	if (request->group->mode != ACTOR_JOIN_DIRECT || mp_read_array(&args, &n) < 0 ||
+		mp_read_str(&args, &name, &length) < 0)
 		return;
 	if (actor_msg_unpack(reply, "r", &ref) < 0)
 		ref = ACTOR_NOBODY;
 	name_changed(request->group, wire_str(name, length), ref);
+}
+
+static void name_refreshed(struct broker_request *request, int error, actor_msg *reply)
+{
+	if (!error)
+		name_answered(request, reply);
 }
 
 static void name_refresh(const char *name, void *arg)
@@ -67,18 +75,16 @@ static bool name_known(actor_group *group, const char *name, actor_ref *ret)
 }
 
 /* @args: of `whereis`. -ESRCH: nobody has the name. */
-static int name_ask(actor_group *group, struct actor *self, const char *name, struct buf *args,
-	int64_t timeout_ms, actor_ref *ret)
+static int name_ask(
+	actor_group *group, struct actor *self, struct buf *args, int64_t timeout_ms, actor_ref *ret)
 {
 	actor_msg *reply = NULL;
 	int r;
 
-	r = broker_ask_wait(group, self, "whereis", args, timeout_ms, &reply);
+	r = broker_ask_wait_with(group, self, "whereis", args, timeout_ms, name_answered, &reply);
 	if (r == 0 && actor_msg_unpack(reply, "r", ret) < 0)
 		r = -ESRCH;
 	actor_msg_free(reply);
-	if (r == 0 && group->mode == ACTOR_JOIN_DIRECT)
-		name_store(group, wire_cstr(name), *ret);
 	return r;
 }
 
@@ -91,7 +97,7 @@ int name_resolve(actor_group *group, struct actor *self, const char *name, int64
 		return 0;
 	r = body_pack(&args, BODY_ARGS, "s", name);
 	if (r == 0)
-		r = name_ask(group, self, name, &args, timeout_ms, ret);
+		r = name_ask(group, self, &args, timeout_ms, ret);
 	buf_deinit(&args);
 	return r;
 }
@@ -108,7 +114,7 @@ int name_resolve_wait(
 		timeout_ms = WAIT_MAX_MS;
 	r = body_pack(&args, BODY_ARGS, "sI", name, (uint64_t)timeout_ms);
 	if (r == 0)
-		r = name_ask(group, self, name, &args, timeout_ms, ret);
+		r = name_ask(group, self, &args, timeout_ms, ret);
 	buf_deinit(&args);
 	return r == -ESRCH ? -ETIMEDOUT : r;
 }

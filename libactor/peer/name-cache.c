@@ -63,7 +63,7 @@ static struct cached_name *name_find(actor_group *group, struct wire_str name)
 	return NULL;
 }
 
-void name_store(actor_group *group, struct wire_str name, actor_ref ref)
+static void name_store(actor_group *group, struct wire_str name, actor_ref ref)
 {
 	struct cached_name *cached = name_find(group, name);
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/broker.h"
 #include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/monitor.h"
@@ -599,6 +600,53 @@ static void test_name_of_an_actor_leads_nowhere_once_its_down_is_here(void **sta
 	story(story_name_of_the_dead);
 }
 
+static int finder_find(actor *self, const actor_msg *msg)
+{
+	actor_ref ref;
+
+	asker_result = actor_whereis(self, "n", &ref);
+	return 0;
+}
+
+static const struct actor_method finder_methods[] = {{.name = "find", .on_cast = finder_find}, {0}};
+static const struct actor_behavior finder = {.name = "finder", .methods = finder_methods};
+
+/* The broker's answer, and its word that the name is free again, in one message: the finder runs later. */
+static void story_found_and_lost(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *broker = peer_of(group, BROKER, "$broker");
+	actor_ref me, service = ref_of(BROKER, 1), own = ref_of(group->id, 0), ref;
+	struct broker_request *request;
+	struct buf body = BUF_INIT;
+
+	group->mode = ACTOR_JOIN_DIRECT;
+	group->uplink.state = UPLINK_UP;
+	group->uplink.announced = true;
+	group->uplink.service = service;
+	asker_result = 1;
+	assert_int_equal(actor_spawn(self, &finder, NULL, &me), 0);
+	assert_int_equal(actor_cast(self, actor_to(me), "find", ""), 0);
+	assert_int_equal(actor_sleep(self, 1), 0);
+	request = container_of(group->uplink.requests.next, struct broker_request, link);
+	assert_string_equal(request->method, "whereis");
+	mp_put_ref(&body, ref_of(ASKED, 1));
+	wire_put_reply(&frame, own, service, request->call.id, body.data, body.size_bytes);
+	buf_deinit(&body);
+	put_cast(own, ref_of(BROKER, 0), "name", "sn", "n");
+	assert_false(says(broker));
+	assert_int_equal(actor_sleep(self, 1), 0);
+	assert_int_equal(asker_result, 0); /* what was true when it asked */
+	assert_false(name_cached(group, "n", &ref));
+	group->mode = ACTOR_JOIN_NONE;
+	group->uplink.state = UPLINK_NONE;
+}
+
+static void test_name_that_is_free_again_when_its_finder_runs_is_not_kept(void **state)
+{
+	story(story_found_and_lost);
+}
+
 /* ---- pauses ---- */
 
 static void story_pauses(actor *self)
@@ -758,6 +806,7 @@ int main(void)
 		cmocka_unit_test(test_end_of_a_process_is_the_spawners_to_tell),
 		cmocka_unit_test(test_end_of_a_process_waits_for_the_end_of_its_link),
 		cmocka_unit_test(test_name_of_an_actor_leads_nowhere_once_its_down_is_here),
+		cmocka_unit_test(test_name_that_is_free_again_when_its_finder_runs_is_not_kept),
 		cmocka_unit_test(test_group_pauses_its_own_actors_and_no_others),
 		cmocka_unit_test(test_sender_is_paused_once_and_cut_when_it_does_not_listen),
 		cmocka_unit_test(test_no_way_to_a_group_is_enotconn),
