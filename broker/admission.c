@@ -176,7 +176,7 @@ static struct member *find_or_make(struct admission *a)
 static void undo(struct member *member)
 {
 	if (!member->was_up && !member->listed && list_is_empty(&member->pairs) &&
-		list_is_empty(&member->owed)) {
+		list_is_empty(&member->owed) && !member_is_client_alive(member)) {
 		member_forget(member);
 		return;
 	}
@@ -193,8 +193,12 @@ void admission_undo(struct member *member)
 {
 	if (member->pipe)
 		broker_pipe_close(member->pipe);
-	/* It makes its directory when it has the answer, then dials: it may have been killed in between. */
-	if (!member_is_supervised(member) && !member->was_up)
+	/*
+	 * It makes its directory when it has the answer, then dials: it may have been killed in between, or
+	 * was only stopped and comes back.
+	 */
+	if (!member_is_supervised(member) && !member->was_up &&
+		!member_is_client_alive(member))
 		member->broker->ops.group_gone(member->broker->arg, member->group);
 	undo(member);
 }

@@ -686,6 +686,32 @@ static void test_a_client_of_an_earlier_broker_is_awaited(void **state)
 	client_expect_error(a, client_ask(a, "introduce", pack(&w, "a1u", dead)), "noproc");
 }
 
+static void test_a_client_that_is_stopped_between_hello_and_its_link_keeps_its_names(void **state)
+{
+	const uint64_t client = UINT64_C(0x8000000100000005);
+	struct token resume = world_token(&w, client, "client");
+	struct client *s, *a, *late;
+	uint64_t id;
+
+	broker_client_lives(w.broker, client, w.now_ns);
+	w.lives = client;
+	s = world_supervised(&w, 1, "$spawner");
+	a = world_supervised(&w, 17, "a");
+	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
+	client_tell(s, "groups", pack(&w, "a3a1ua0a1u", UINT64_C(17), UINT64_C(17)));
+	late = world_hello(&w, "client", &resume);
+	world_advance(&w, 2000 * MS);
+	client_break_for(late, -ETIMEDOUT);
+	assert_int_equal(w.gone, 0); /* its door is there, and it stands behind it */
+	id = client_ask(a, "whereis", pack(&w, "a1s", "of the client"));
+	world_advance(&w, 1000 * MS);
+	client_expect_nothing(a);
+	late = world_connect(&w, "client", &resume);
+	assert_int_equal(late->group, client);
+	announce(late, "of the client");
+	assert_true(actor_ref_equal(client_expect_ref(a, id), client_ref(late, 1)));
+}
+
 static void test_a_client_of_an_earlier_broker_that_dies_holds_nobody_up_for_long(void **state)
 {
 	struct client *s, *a;
@@ -851,6 +877,7 @@ int main(void)
 		W(test_a_supervisor_that_never_came_up_ends_when_there_is_another),
 		W(test_who_dies_between_hello_and_its_link_is_down_with_a_cause),
 		W(test_a_client_of_an_earlier_broker_is_awaited),
+		W(test_a_client_that_is_stopped_between_hello_and_its_link_keeps_its_names),
 		W(test_a_client_of_an_earlier_broker_that_dies_holds_nobody_up_for_long),
 		W(test_a_client_that_dies_before_it_was_back_is_down),
 		W(test_nobody_waits_for_programs_that_speak_no_protocol),
