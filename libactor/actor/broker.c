@@ -127,6 +127,16 @@ void requests_put_aside(actor_group *group, struct list *ret)
 	list_splice(ret, &group->uplink.requests);
 }
 
+void requests_forget(struct list *aside, const char *method)
+{
+	list_for_each_safe(it, aside) {
+		struct broker_request *request = container_of(it, struct broker_request, link);
+
+		if (!strcmp(request->method, method))
+			request_finish(request, -ECANCELED, NULL);
+	}
+}
+
 void requests_take_up(actor_group *group, struct list *aside)
 {
 	while (!list_is_empty(aside)) {

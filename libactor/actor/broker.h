@@ -57,4 +57,5 @@ void requests_give_up(actor_group *group); /* ends all with -ENOTCONN: nobody wi
  * link.
  */
 void requests_put_aside(actor_group *group, struct list *ret);
+void requests_forget(struct list *aside, const char *method); /* ends those with -ECANCELED */
 void requests_take_up(actor_group *group, struct list *aside);

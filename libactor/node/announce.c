@@ -118,6 +118,9 @@ void announce_group(actor_group *group)
 
 	/* requests that wait are older than the announcement, but must go after it */
 	requests_put_aside(group, &pending);
+	/* What an earlier broker did not answer says what was then, and an announcement replaces another. */
+	requests_forget(&pending, "announce");
+	requests_forget(&pending, "announced");
 	(void)broker_ask(group, "announce", &args, CALL_TIMEOUT_DEFAULT_MS, announce_answered, NULL);
 	buf_deinit(&args);
 	(void)broker_ask(group, "announced", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);

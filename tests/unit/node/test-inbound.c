@@ -20,6 +20,7 @@
 #include "libactor/actor/monitor.h"
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
+#include "libactor/node/announce.h"
 #include "libactor/node/gone.h"
 #include "libactor/node/inbound.h"
 #include "libactor/node/link.h"
@@ -611,6 +612,37 @@ static int finder_find(actor *self, const actor_msg *msg)
 static const struct actor_method finder_methods[] = {{.name = "find", .on_cast = finder_find}, {0}};
 static const struct actor_behavior finder = {.name = "finder", .methods = finder_methods};
 
+static unsigned requests_of(const actor_group *group, const char *method)
+{
+	unsigned n = 0;
+
+	list_for_each(it, &group->uplink.requests)
+		n += !strcmp(container_of(it, struct broker_request, link)->method, method);
+	return n;
+}
+
+/* A broker that dies before it has answered: what it was told is old by the time of the next one. */
+static void story_announced_again(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+
+	(void)peer_of(group, BROKER, "$broker");
+	group->mode = ACTOR_JOIN_DIRECT;
+	group->uplink.state = UPLINK_UP;
+	group->uplink.service = ref_of(BROKER, 1);
+	announce_group(group);
+	announce_group(group);
+	assert_int_equal(requests_of(group, "announce"), 1);
+	assert_int_equal(requests_of(group, "announced"), 1);
+	group->mode = ACTOR_JOIN_NONE;
+	group->uplink.state = UPLINK_NONE;
+}
+
+static void test_what_one_broker_was_told_is_not_said_again_to_the_next(void **state)
+{
+	story(story_announced_again);
+}
+
 /* The broker's answer, and its word that the name is free again, in one message: the finder runs later. */
 static void story_found_and_lost(actor *self)
 {
@@ -807,6 +839,7 @@ int main(void)
 		cmocka_unit_test(test_end_of_a_process_waits_for_the_end_of_its_link),
 		cmocka_unit_test(test_name_of_an_actor_leads_nowhere_once_its_down_is_here),
 		cmocka_unit_test(test_name_that_is_free_again_when_its_finder_runs_is_not_kept),
+		cmocka_unit_test(test_what_one_broker_was_told_is_not_said_again_to_the_next),
 		cmocka_unit_test(test_group_pauses_its_own_actors_and_no_others),
 		cmocka_unit_test(test_sender_is_paused_once_and_cut_when_it_does_not_listen),
 		cmocka_unit_test(test_no_way_to_a_group_is_enotconn),
