@@ -32,20 +32,24 @@ static void name_answered(struct broker_request *request, const actor_msg *reply
 	struct mp_reader args = mp_reader(request->args.data, request->args.size_bytes);
 	const char *name;
 	size_t length;
-	actor_ref ref;
+	actor_ref ref = ACTOR_NOBODY;
 	uint32_t n;
 
 	if (request->group->mode != ACTOR_JOIN_DIRECT || mp_read_array(&args, &n) < 0 ||
 		mp_read_str(&args, &name, &length) < 0)
 		return;
-	if (actor_msg_unpack(reply, "r", &ref) < 0)
+	if (!reply || actor_msg_unpack(reply, "r", &ref) < 0)
 		ref = ACTOR_NOBODY;
 	name_changed(request->group, wire_str(name, length), ref);
 }
 
+/*
+ * A new broker answers when all who live have come, which may take longer than we wait. It does not tell us
+ * of changes of that name until then, so the name is forgotten, and asked for when it is wanted.
+ */
 static void name_refreshed(struct broker_request *request, int error, actor_msg *reply)
 {
-	if (!error)
+	if (!error || error == -ETIMEDOUT)
 		name_answered(request, reply);
 }
 

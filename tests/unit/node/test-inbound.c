@@ -18,6 +18,7 @@
 #include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/monitor.h"
+#include "libactor/actor/name.h"
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
 #include "libactor/node/announce.h"
@@ -612,6 +613,31 @@ static int finder_find(actor *self, const actor_msg *msg)
 static const struct actor_method finder_methods[] = {{.name = "find", .on_cast = finder_find}, {0}};
 static const struct actor_behavior finder = {.name = "finder", .methods = finder_methods};
 
+/* A new broker keeps a question until all who live have come, which may take longer than we wait. */
+static void story_not_refreshed(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct broker_request *request;
+	actor_ref ref;
+
+	group->mode = ACTOR_JOIN_DIRECT;
+	group->uplink.state = UPLINK_WAITING;
+	name_changed(group, wire_cstr("n"), ref_of(ASKED, 1));
+	names_refresh(group);
+	request = container_of(group->uplink.requests.next, struct broker_request, link);
+	request->done(request, -ENOTCONN, NULL); /* while there is no broker, what is known is used */
+	assert_true(name_cached(group, "n", &ref));
+	request->done(request, -ETIMEDOUT, NULL);
+	assert_false(name_cached(group, "n", &ref));
+	group->mode = ACTOR_JOIN_NONE;
+	group->uplink.state = UPLINK_NONE;
+}
+
+static void test_name_of_which_a_new_broker_says_nothing_is_asked_for_anew(void **state)
+{
+	story(story_not_refreshed);
+}
+
 static unsigned requests_of(const actor_group *group, const char *method)
 {
 	unsigned n = 0;
@@ -840,6 +866,7 @@ int main(void)
 		cmocka_unit_test(test_name_of_an_actor_leads_nowhere_once_its_down_is_here),
 		cmocka_unit_test(test_name_that_is_free_again_when_its_finder_runs_is_not_kept),
 		cmocka_unit_test(test_what_one_broker_was_told_is_not_said_again_to_the_next),
+		cmocka_unit_test(test_name_of_which_a_new_broker_says_nothing_is_asked_for_anew),
 		cmocka_unit_test(test_group_pauses_its_own_actors_and_no_others),
 		cmocka_unit_test(test_sender_is_paused_once_and_cut_when_it_does_not_listen),
 		cmocka_unit_test(test_no_way_to_a_group_is_enotconn),
