@@ -18,57 +18,42 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/slots.h"
 
-static struct pg_monitor *monitor_new(struct actor *self, struct wire_str scope, struct wire_str name)
+struct pg_monitor *pg_monitor_new(struct actor *self, struct wire_str scope, struct wire_str name)
 {
-	struct pg_monitor *monitor = calloc(1, sizeof(*monitor) + scope.len + name.len);
+	actor_group *group = self->group;
+	struct pg_monitor *monitor = calloc(1, sizeof(*monitor));
 
-	if (!monitor || !actor_pg_of(self) ||
-		slots_take(&self->group->pg_monitor_ids, monitor, &monitor->id) < 0) {
+	if (!monitor || !actor_pg_of(self) || slots_take(&group->pg_monitor_ids, monitor, &monitor->id) < 0) {
+		free(monitor);
+		return NULL;
+	}
+	if (pg_watched_add(group, monitor, scope, name) < 0) {
+		slots_give(&group->pg_monitor_ids, monitor->id);
 		free(monitor);
 		return NULL;
 	}
 	monitor->watcher = self;
-	if (scope.s) {
-		memcpy(monitor->text, scope.s, scope.len);
-		monitor->scope = wire_str(monitor->text, scope.len);
-	}
-	if (name.s) {
-		memcpy(monitor->text + scope.len, name.s, name.len);
-		monitor->name = wire_str(monitor->text + scope.len, name.len);
-	}
 	list_append(&self->pg->monitors, &monitor->by_watcher);
-	list_append(&self->group->pg_monitors, &monitor->by_group);
 	return monitor;
-}
-
-static bool is_watched_too(const struct pg_monitor *monitor)
-{
-	list_for_each(it, &monitor->watcher->group->pg_monitors) {
-		const struct pg_monitor *other = container_of(it, struct pg_monitor, by_group);
-
-		if (other != monitor && !other->name.s && !other->scope.s == !monitor->scope.s &&
-			(!other->scope.s || wire_str_equal(other->scope, monitor->scope)))
-			return true;
-	}
-	return false;
 }
 
 static void monitor_end(struct pg_monitor **at)
 {
 	struct pg_monitor *monitor = *at;
 	actor_group *group = monitor->watcher->group;
-	bool last_of_scope = !monitor->name.s && !is_watched_too(monitor);
+	struct pg_watched *watched = monitor->watched;
+	bool last_of_scope = !watched->name.s && watched->monitors.next == watched->monitors.prev;
 
 	if (last_of_scope && group->uplink.state == UPLINK_UP && !group->closing) {
 		struct buf args = BUF_INIT;
 
-		pg_put_which(&args, monitor->scope, monitor->name);
+		pg_put_which(&args, watched->scope, watched->name);
 		(void)broker_ask(group, "pg_unwatch", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
 		buf_deinit(&args);
 	}
 	slots_give(&group->pg_monitor_ids, monitor->id);
 	list_remove(&monitor->by_watcher);
-	list_remove(&monitor->by_group);
+	pg_watched_remove(group, monitor);
 	free(monitor);
 	*at = NULL;
 	if (last_of_scope)
@@ -87,20 +72,50 @@ void actor_pg_end(struct actor *self)
 	self->pg = NULL;
 }
 
+/* Calls @fn for each copy that @monitor covers. */
+struct covered_walk {
+	const struct pg_watched *watched;
+	void (*fn)(const struct pg_copy *copy, void *arg);
+	void *arg;
+};
+
+static void walk_copy(struct hash_node *node, void *arg)
+{
+	const struct pg_copy *copy = container_of(node, struct pg_copy, node);
+	const struct covered_walk *walk = arg;
+
+	if (!walk->watched->scope.s || wire_str_equal(walk->watched->scope, copy->scope))
+		walk->fn(copy, walk->arg);
+}
+
+static void each_covered(
+	const struct pg_monitor *monitor, void (*fn)(const struct pg_copy *copy, void *arg), void *arg)
+{
+	struct covered_walk walk = {monitor->watched, fn, arg};
+	actor_group *group = monitor->watcher->group;
+
+	if (!walk.watched->name.s) {
+		hash_each(&group->pg_copies, walk_copy, &walk);
+	} else {
+		const struct pg_copy *copy = pg_copy_find(group, walk.watched->scope, walk.watched->name);
+
+		if (copy)
+			fn(copy, arg);
+	}
+}
+
 struct snapshot {
-	const struct pg_monitor *monitor;
 	struct buf pgs;
 	uint32_t n;
 };
 
-static void put_copy(struct hash_node *node, void *arg)
+static void put_copy(const struct pg_copy *copy, void *arg)
 {
-	const struct pg_copy *copy = container_of(node, struct pg_copy, node);
 	struct snapshot *snapshot = arg;
 	const struct roll_member *member;
 	uint32_t at = 0;
 
-	if (!pg_monitor_covers(snapshot->monitor, copy->scope, copy->name) || !copy->roll.n_members)
+	if (!copy->roll.n_members)
 		return;
 	snapshot->n++;
 	mp_put_array(&snapshot->pgs, 3);
@@ -113,11 +128,11 @@ static void put_copy(struct hash_node *node, void *arg)
 
 static int snapshot_make(const struct pg_monitor *monitor, actor_msg **ret)
 {
-	struct snapshot snapshot = {.monitor = monitor};
+	struct snapshot snapshot = {0};
 	struct buf body = BUF_INIT;
 	int r;
 
-	hash_each(&monitor->watcher->group->pg_copies, put_copy, &snapshot);
+	each_covered(monitor, put_copy, &snapshot);
 	mp_put_array(&body, snapshot.n);
 	mp_put_raw(&body, snapshot.pgs.data, snapshot.pgs.size_bytes);
 	r = buf_error(&snapshot.pgs) < 0 || buf_error(&body) < 0
@@ -129,15 +144,12 @@ static int snapshot_make(const struct pg_monitor *monitor, actor_msg **ret)
 }
 
 /* Tells the monitor of each member that is there already, as a join. */
-static void tell_copy(struct hash_node *node, void *arg)
+static void tell_copy(const struct pg_copy *copy, void *arg)
 {
-	const struct pg_copy *copy = container_of(node, struct pg_copy, node);
 	const struct pg_monitor *monitor = arg;
 	const struct roll_member *member;
 	uint32_t at = 0;
 
-	if (!pg_monitor_covers(monitor, copy->scope, copy->name))
-		return;
 	while ((member = roll_next(&copy->roll, &at)))
 		pg_monitor_tell(monitor, copy->scope, copy->name, member, true);
 }
@@ -164,7 +176,7 @@ int actor_pg_monitor(
 	/*
 	 * made before the broker is asked: else, if the last other monitor ends meanwhile, the watch ends too
 	 */
-	monitor = monitor_new(self, of_scope, of_name);
+	monitor = pg_monitor_new(self, of_scope, of_name);
 	if (!monitor)
 		return -ENOMEM;
 	r = of_name.s ? pg_know(self->group, self, scope, name, CALL_TIMEOUT_DEFAULT_MS, &copy)
@@ -180,7 +192,7 @@ int actor_pg_monitor(
 		return r;
 	}
 	if (!ret_snapshot)
-		hash_each(&self->group->pg_copies, tell_copy, monitor);
+		each_covered(monitor, tell_copy, monitor);
 	*ret_monitor = monitor->id;
 	return 0;
 }

@@ -1,28 +1,113 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/actor/pg-tell.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/mailbox.h"
+#include "libactor/actor/pg.h"
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/util/buf.h"
 
-bool pg_monitor_covers(const struct pg_monitor *monitor, struct wire_str scope, struct wire_str name)
+/* ---- what is monitored ---- */
+
+/* No name is empty, so no process group has the hash of "all" by more than chance. */
+static uint64_t watched_hash(const actor_group *group, struct wire_str scope, struct wire_str name)
 {
-	return (!monitor->scope.s || wire_str_equal(monitor->scope, scope)) &&
-	       (!monitor->name.s || wire_str_equal(monitor->name, name));
+	return pg_hash(&group->pg_watched, scope.s ? scope : wire_cstr(""), name.s ? name : wire_cstr(""));
+}
+
+static bool is_same(struct wire_str a, struct wire_str b)
+{
+	return !a.s || !b.s ? !a.s && !b.s : wire_str_equal(a, b);
+}
+
+struct pg_watched *pg_watched_find(const actor_group *group, struct wire_str scope, struct wire_str name)
+{
+	struct hash_node *node = hash_first(&group->pg_watched, watched_hash(group, scope, name));
+
+	for (; node; node = hash_next(node)) {
+		struct pg_watched *watched = container_of(node, struct pg_watched, node);
+
+		if (is_same(watched->scope, scope) && is_same(watched->name, name))
+			return watched;
+	}
+	return NULL;
+}
+
+static struct pg_watched *watched_make(actor_group *group, struct wire_str scope, struct wire_str name)
+{
+	struct pg_watched *watched = pg_watched_find(group, scope, name);
+
+	if (watched)
+		return watched;
+	watched = calloc(1, sizeof(*watched) + scope.len + name.len);
+	if (!watched ||
+		hash_insert(&group->pg_watched, &watched->node, watched_hash(group, scope, name)) < 0) {
+		free(watched);
+		return NULL;
+	}
+	list_init(&watched->monitors);
+	if (scope.s) {
+		memcpy(watched->text, scope.s, scope.len);
+		watched->scope = wire_str(watched->text, scope.len);
+	}
+	if (name.s) {
+		memcpy(watched->text + scope.len, name.s, name.len);
+		watched->name = wire_str(watched->text + scope.len, name.len);
+	}
+	return watched;
+}
+
+int pg_watched_add(
+	actor_group *group, struct pg_monitor *monitor, struct wire_str scope, struct wire_str name)
+{
+	monitor->watched = watched_make(group, scope, name);
+	if (!monitor->watched)
+		return -ENOMEM;
+	list_append(&monitor->watched->monitors, &monitor->by_watched);
+	return 0;
+}
+
+void pg_watched_remove(actor_group *group, struct pg_monitor *monitor)
+{
+	struct pg_watched *watched = monitor->watched;
+
+	list_remove(&monitor->by_watched);
+	monitor->watched = NULL;
+	if (!list_is_empty(&watched->monitors))
+		return;
+	hash_remove(&group->pg_watched, &watched->node);
+	free(watched);
+}
+
+/* Those that cover the process group: it, its scope, all. NULL where nobody monitors. */
+static void watched_find_all(
+	const actor_group *group, struct wire_str scope, struct wire_str name, struct pg_watched *ret[3])
+{
+	struct wire_str all = wire_str(NULL, 0);
+
+	ret[0] = ret[1] = ret[2] = NULL;
+	if (!group->pg_watched.n_items)
+		return;
+	ret[0] = pg_watched_find(group, scope, name);
+	ret[1] = pg_watched_find(group, scope, all);
+	ret[2] = pg_watched_find(group, all, all);
 }
 
 bool pg_is_covered(const actor_group *group, struct wire_str scope, struct wire_str name)
 {
-	list_for_each(it, &group->pg_monitors)
-		if (pg_monitor_covers(container_of(it, struct pg_monitor, by_group), scope, name))
-			return true;
-	return false;
+	struct pg_watched *watched[3];
+
+	watched_find_all(group, scope, name, watched);
+	return watched[0] || watched[1] || watched[2];
 }
+
+/* ---- telling ---- */
 
 /* As actor_pg_handle() reads it: [joined, scope, name, [ref, id, metadata]]. */
 static void put_event(struct buf *b, struct wire_str scope, struct wire_str name,
@@ -56,11 +141,18 @@ void pg_monitor_tell(const struct pg_monitor *monitor, struct wire_str scope, st
 void pg_tell(actor_group *group, struct wire_str scope, struct wire_str name,
 	const struct roll_member *member, bool joined)
 {
-	list_for_each(it, &group->pg_monitors) {
-		const struct pg_monitor *monitor = container_of(it, struct pg_monitor, by_group);
+	struct pg_watched *watched[3];
 
-		if (monitor->asked && pg_monitor_covers(monitor, scope, name))
-			pg_monitor_tell(monitor, scope, name, member, joined);
+	watched_find_all(group, scope, name, watched);
+	for (int i = 0; i < 3; i++) {
+		if (!watched[i])
+			continue;
+		list_for_each(it, &watched[i]->monitors) {
+			const struct pg_monitor *monitor = container_of(it, struct pg_monitor, by_watched);
+
+			if (monitor->asked)
+				pg_monitor_tell(monitor, scope, name, member, joined);
+		}
 	}
 }
 

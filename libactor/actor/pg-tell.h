@@ -8,22 +8,40 @@
 #include "actor/actor.h"
 #include "libactor/protocol/roll.h"
 #include "libactor/protocol/wire.h"
+#include "libactor/util/hash.h"
 #include "libactor/util/list.h"
 
 struct actor;
+
+/*
+ * What actors of ours monitor: one process group, all of a scope, or all. A change finds its monitors by the
+ * three of these that cover it, so monitors of other process groups cost it nothing.
+ */
+struct pg_watched {
+	struct hash_node node;       /* group->pg_watched */
+	struct list monitors;        /* struct pg_monitor.by_watched */
+	struct wire_str scope, name; /* in text; scope.s NULL: all, name.s NULL: all of the scope */
+	char text[];
+};
 
 /* One of our actors monitors process groups. */
 struct pg_monitor {
 	uint64_t id;
 	struct actor *watcher;
 	bool asked; /* the broker has answered; before, the monitor is told nothing, but keeps copies alive */
-	struct list by_watcher;      /* actor_pg.monitors */
-	struct list by_group;        /* group->pg_monitors */
-	struct wire_str scope, name; /* in text; scope.s NULL: all, name.s NULL: all of the scope */
-	char text[];
+	struct list by_watcher; /* actor_pg.monitors */
+	struct list by_watched;
+	struct pg_watched *watched;
 };
 
-bool pg_monitor_covers(const struct pg_monitor *monitor, struct wire_str scope, struct wire_str name);
+/* NULL: no actor of ours monitors just that. */
+struct pg_watched *pg_watched_find(const actor_group *group, struct wire_str scope, struct wire_str name);
+/* Puts @monitor to the others of the same. 0 or -ENOMEM. */
+int pg_watched_add(
+	actor_group *group, struct pg_monitor *monitor, struct wire_str scope, struct wire_str name);
+/* Takes @monitor out; what nobody monitors any more is freed. */
+void pg_watched_remove(actor_group *group, struct pg_monitor *monitor);
+
 /* Does a monitor of any actor of ours cover that process group? */
 bool pg_is_covered(const actor_group *group, struct wire_str scope, struct wire_str name);
 void pg_monitor_tell(const struct pg_monitor *monitor, struct wire_str scope, struct wire_str name,

@@ -28,7 +28,7 @@ void pg_copies_init(actor_group *group)
 	hash_init(&group->pg_copies);
 	hash_init(&group->pg_processes);
 	hash_init(&group->pg_members);
-	list_init(&group->pg_monitors);
+	hash_init(&group->pg_watched);
 }
 
 int pg_check_names(const char **scope, const char *name)
@@ -53,11 +53,6 @@ struct actor_pg *actor_pg_of(struct actor *self)
 }
 
 /* ---- copies ---- */
-
-uint64_t pg_hash(const struct hash *table, struct wire_str scope, struct wire_str name)
-{
-	return hash_of_bytes(table, scope.s, scope.len) * 31 + hash_of_bytes(table, name.s, name.len);
-}
 
 struct pg_copy *pg_copy_find(actor_group *group, struct wire_str scope, struct wire_str name)
 {
@@ -240,6 +235,7 @@ void pg_copies_deinit(actor_group *group)
 	hash_deinit(&group->pg_copies);
 	hash_deinit(&group->pg_processes);
 	hash_deinit(&group->pg_members);
+	hash_deinit(&group->pg_watched);
 	slots_deinit(&group->pg_monitor_ids);
 }
 
@@ -469,17 +465,20 @@ static void copy_refresh(struct hash_node *node, void *arg)
 	buf_deinit(&args);
 }
 
+static void watched_refresh(struct hash_node *node, void *arg)
+{
+	const struct pg_watched *watched = container_of(node, struct pg_watched, node);
+	struct buf args = BUF_INIT;
+
+	if (watched->name.s)
+		return; /* copy_refresh() asks for it */
+	pg_put_which(&args, watched->scope, watched->name);
+	(void)broker_ask(arg, "pg_watch", &args, ACTOR_FOREVER, scope_refreshed, NULL);
+	buf_deinit(&args);
+}
+
 void pgs_refresh(actor_group *group)
 {
 	hash_each(&group->pg_copies, copy_refresh, NULL);
-	list_for_each(it, &group->pg_monitors) {
-		const struct pg_monitor *monitor = container_of(it, struct pg_monitor, by_group);
-		struct buf args = BUF_INIT;
-
-		if (monitor->name.s)
-			continue; /* copy_refresh() asks for it */
-		pg_put_which(&args, monitor->scope, monitor->name);
-		(void)broker_ask(group, "pg_watch", &args, ACTOR_FOREVER, scope_refreshed, NULL);
-		buf_deinit(&args);
-	}
+	hash_each(&group->pg_watched, watched_refresh, group);
 }

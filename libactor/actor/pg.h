@@ -54,7 +54,10 @@ void pg_copies_deinit(actor_group *group);
 /* *scope NULL: it is set to the default. -EINVAL: one of the two is not a valid name. */
 int pg_check_names(const char **scope, const char *name);
 /* The hash of a process group in @table. */
-uint64_t pg_hash(const struct hash *table, struct wire_str scope, struct wire_str name);
+static inline uint64_t pg_hash(const struct hash *table, struct wire_str scope, struct wire_str name)
+{
+	return hash_of_bytes(table, scope.s, scope.len) * 31 + hash_of_bytes(table, name.s, name.len);
+}
 
 /* Makes self->pg if there is none. NULL: out of memory. */
 struct actor_pg *actor_pg_of(struct actor *self);

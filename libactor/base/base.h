@@ -88,7 +88,7 @@ struct actor_group {
 	struct hash pg_copies;    /* pg.c: struct pg_copy by scope and name */
 	struct hash pg_processes; /* struct pg_process by group id */
 	struct hash pg_members;   /* struct copy_member by ref */
-	struct list pg_monitors;  /* struct pg_monitor.by_group */
+	struct hash pg_watched;   /* struct pg_watched (pg-tell.h) */
 	struct slots pg_monitor_ids;
 	struct hash pg_loads; /* struct pg_load by ref (pg-pick.c) */
 	uint64_t n_picked;

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whom a change of a process group is told to, and what finding them costs. Work is counted, not timed: this
+ * program is linked so that each memcmp() of the library, as in comparing two names, is counted.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/pg-monitor.h"
+#include "libactor/actor/pg-tell.h"
+#include "libactor/actor/pg.h"
+#include "libactor/base/base.h"
+#include "libactor/protocol/mp.h"
+#include "libactor/protocol/roll.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/util/buf.h"
+#include "tests/fact.h"
+
+#define OTHERS_MAX 6400
+
+int __wrap_memcmp(const void *a, const void *b, size_t n);
+int __real_memcmp(const void *a, const void *b, size_t n);
+
+static size_t n_compared;
+
+int __wrap_memcmp(const void *a, const void *b, size_t n)
+{
+	n_compared++;
+	return __real_memcmp(a, b, n);
+}
+
+static void (*the_story)(actor *self);
+static char heard[256];
+static uint64_t ids[4]; /* of monitors, which are called 0, 1 … in what was heard */
+
+static int on_pg(actor *self, uint64_t monitor, const struct actor_pg_event *event)
+{
+	size_t used = strlen(heard);
+
+	for (int i = 0; i < 4; i++)
+		if (ids[i] == monitor)
+			snprintf(heard + used, sizeof(heard) - used, "%d%c%s/%s ", i,
+				event->joined ? '+' : '-', event->scope, event->group);
+	return 0;
+}
+
+static int run(actor *self, const actor_msg *msg)
+{
+	the_story(self);
+	return 0;
+}
+
+static int end(actor *self, const actor_msg *msg)
+{
+	actor_group_stop(actor_group_of(self));
+	return 0;
+}
+
+static int init(actor *self, const void *arg)
+{
+	return actor_cast(self, actor_to(actor_self(self)), "run", "");
+}
+
+static const struct actor_method methods[] = {
+	{.name = "run", .on_cast = run}, {.name = "end", .on_cast = end}, {0}};
+static const struct actor_behavior watcher = {
+	.name = "watcher", .methods = methods, .init = init, .on_pg = on_pg, .mailbox_max_messages = 100};
+
+/* @fn runs in an actor; what it is told comes after it. Then all ends. */
+static void story(void (*fn)(actor *self))
+{
+	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
+	actor_group *group;
+
+	the_story = fn;
+	heard[0] = 0;
+	assert_int_equal(actor_group_new(&group, &options), 0);
+	assert_int_equal(actor_group_spawn(group, &watcher, NULL, NULL, NULL), 0);
+	assert_int_equal(actor_group_run(group), 0);
+	actor_group_free(group);
+}
+
+static void end_later(actor *self)
+{
+	assert_int_equal(actor_cast(self, actor_to(actor_self(self)), "end", ""), 0);
+}
+
+static uint64_t monitor(actor *self, const char *scope, const char *name)
+{
+	struct wire_str nothing = wire_str(NULL, 0);
+	struct pg_monitor *made =
+		pg_monitor_new(self, scope ? wire_cstr(scope) : nothing, name ? wire_cstr(name) : nothing);
+
+	assert_non_null(made);
+	made->asked = true;
+	return made->id;
+}
+
+/* The broker says that an actor of another process joined, or left. */
+static void tell(actor *self, const char *kind, const char *scope, const char *name, uint64_t id)
+{
+	struct roll_entry entry = {.ref = {77, 5, 1}, .id = id};
+	struct buf args = BUF_INIT;
+	struct mp_reader r;
+
+	mp_put_cstr(&args, kind);
+	mp_put_cstr(&args, scope);
+	mp_put_cstr(&args, name);
+	mp_put_array(&args, 1);
+	roll_put_entry(&args, &entry);
+	assert_int_equal(buf_error(&args), 0);
+	r = mp_reader(args.data, args.size_bytes);
+	pgs_told(self->group, &r, 4);
+	buf_deinit(&args);
+}
+
+/* ---- facts ---- */
+
+static void each_is_told_once(actor *self)
+{
+	ids[0] = monitor(self, "pg", "a");
+	ids[1] = monitor(self, "pg", NULL);
+	ids[2] = monitor(self, NULL, NULL);
+	ids[3] = monitor(self, "pg", "b");
+	tell(self, "join", "pg", "a", 1);
+	tell(self, "join", "other", "a", 2);
+	tell(self, "leave", "pg", "a", 1);
+	end_later(self);
+}
+
+static void test_a_change_is_told_to_who_monitors_it_its_scope_or_all(void **state)
+{
+	story(each_is_told_once);
+	assert_string_equal(heard, "0+pg/a 1+pg/a 2+pg/a 2+other/a 0-pg/a 1-pg/a 2-pg/a ");
+}
+
+static void the_ended_is_told_nothing(actor *self)
+{
+	ids[0] = monitor(self, "pg", "a");
+	ids[1] = monitor(self, "pg", "a");
+	assert_true(actor_pg_demonitor(self, ids[0]));
+	tell(self, "join", "pg", "a", 1);
+	assert_true(actor_pg_demonitor(self, ids[1]));
+	assert_null(pg_watched_find(self->group, wire_cstr("pg"), wire_cstr("a")));
+	end_later(self);
+}
+
+static void test_a_monitor_that_ended_is_told_nothing(void **state)
+{
+	story(the_ended_is_told_nothing);
+	assert_string_equal(heard, ""); /* the other one too: no event comes after its end */
+}
+
+static void monitor_others(actor *self, int from, int to)
+{
+	char name[32];
+
+	for (int i = from; i < to; i++) {
+		snprintf(name, sizeof(name), "group-%04d", i);
+		(void)monitor(self, "pg", name);
+	}
+}
+
+static size_t compared_by_a_change(actor *self)
+{
+	n_compared = 0;
+	tell(self, "join", "pg", "group-0000", 1);
+	tell(self, "leave", "pg", "group-0000", 1);
+	return n_compared;
+}
+
+static void others_cost_nothing(actor *self)
+{
+	size_t few, many;
+
+	ids[0] = monitor(self, "pg", "group-0000");
+	(void)compared_by_a_change(self); /* makes the copy */
+	monitor_others(self, 1, 11);
+	few = compared_by_a_change(self);
+	monitor_others(self, 11, OTHERS_MAX);
+	many = compared_by_a_change(self);
+	assert_true(few > 0); /* it is counted at all */
+	assert_int_equal(many, few);
+	end_later(self);
+}
+
+static void test_monitors_of_other_process_groups_cost_a_change_nothing(void **state)
+{
+	story(others_cost_nothing);
+	assert_string_equal(heard, "0+pg/group-0000 0-pg/group-0000 0+pg/group-0000 0-pg/group-0000 "
+				   "0+pg/group-0000 0-pg/group-0000 ");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_change_is_told_to_who_monitors_it_its_scope_or_all),
+		cmocka_unit_test(test_a_monitor_that_ended_is_told_nothing),
+		cmocka_unit_test(test_monitors_of_other_process_groups_cost_a_change_nothing),
+	};
+
+	return run_facts(tests);
+}
