@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the runtime itself asks of the broker: introductions, names, process groups. Each request is
- * idempotent, so one that was not answered when the link was lost is sent again on the next link.
+ * idempotent, so one that was not answered when the link was lost is sent again on the next link, unless that
+ * would be too late (enum ask_again).
  */
 #include "libactor/actor/broker.h"
 
@@ -54,7 +55,7 @@ static void request_answered(struct call *call, int error, actor_msg *reply)
 	struct broker_request *request = container_of(call, struct broker_request, call);
 
 	request->in_flight = false;
-	if (error == -ECONNRESET)
+	if (error == -ECONNRESET && request->again != ASK_ONCE)
 		return; /* the link was lost: sent again on the next */
 	request_finish(request, error, reply);
 	actor_msg_free(reply);
@@ -152,7 +153,7 @@ void requests_take_up(actor_group *group, struct list *aside)
 
 struct ask_wait {
 	struct actor *self;
-	void (*answered)(struct broker_request *request, const actor_msg *reply); /* may be NULL */
+	ask_answered *answered; /* may be NULL */
 	bool done;
 	bool abandoned;
 	int error;
@@ -193,15 +194,19 @@ static bool ask_is_done(void *arg)
 	return ((struct ask_wait *)arg)->done;
 }
 
-int broker_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
-	int64_t timeout_ms, actor_msg **ret_msg)
+/* The request goes on; nobody hears its answer. */
+static void ask_abandon(struct broker_request *request)
 {
-	return broker_ask_wait_with(group, self, method, take_args, timeout_ms, NULL, ret_msg);
+	request->arg = NULL;
+	if (request->again != ASK_WHILE_AWAITED)
+		return;
+	request->again = ASK_ONCE;
+	if (!request->in_flight)
+		request_finish(request, -ECONNRESET, NULL);
 }
 
-int broker_ask_wait_with(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
-	int64_t timeout_ms, void (*answered)(struct broker_request *request, const actor_msg *reply),
-	actor_msg **ret_msg)
+static int ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
+	int64_t timeout_ms, enum ask_again again, ask_answered *answered, actor_msg **ret_msg)
 {
 	struct ask_wait wait = {.self = self, .answered = answered};
 	struct broker_request *request;
@@ -215,18 +220,20 @@ int broker_ask_wait_with(actor_group *group, struct actor *self, const char *met
 	if (r < 0)
 		return r;
 	request = container_of(group->uplink.requests.prev, struct broker_request, link);
+	if (!wait.done)
+		request->again = again;
 	if (self) {
 		while (!wait.done) {
 			r = actor_park(self, NEVER_NS);
 			if (r < 0 && !wait.done) {
-				request->arg = NULL; /* the request goes on; nobody hears its answer */
+				ask_abandon(request);
 				return r;
 			}
 		}
 	} else {
 		r = loop_pump(&group->loop, ask_is_done, &wait, NEVER_NS);
 		if (!wait.done) {
-			request->arg = NULL;
+			ask_abandon(request);
 			return r;
 		}
 	}
@@ -235,4 +242,22 @@ int broker_ask_wait_with(actor_group *group, struct actor *self, const char *met
 	else
 		actor_msg_free(wait.reply);
 	return wait.error;
+}
+
+int broker_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
+	int64_t timeout_ms, actor_msg **ret_msg)
+{
+	return ask_wait(group, self, method, take_args, timeout_ms, ASK_AGAIN, NULL, ret_msg);
+}
+
+int broker_ask_wait_with(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
+	int64_t timeout_ms, ask_answered *answered, actor_msg **ret_msg)
+{
+	return ask_wait(group, self, method, take_args, timeout_ms, ASK_AGAIN, answered, ret_msg);
+}
+
+int broker_ask_wait_as(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
+	int64_t timeout_ms, enum ask_again again, actor_msg **ret_msg)
+{
+	return ask_wait(group, self, method, take_args, timeout_ms, again, NULL, ret_msg);
 }

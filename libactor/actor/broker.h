@@ -12,12 +12,20 @@
 
 struct actor;
 
-/* What the runtime itself asks of the broker. It is idempotent, so it is asked again after a lost link. */
+/* What becomes of a request whose link is lost before the answer. */
+enum ask_again {
+	ASK_AGAIN,         /* it is sent on the next link */
+	ASK_WHILE_AWAITED, /* likewise, unless whoever waited for it has given up: then it ends */
+	ASK_ONCE,          /* it ends with -ECONNRESET: the announcement on the next link says as much */
+};
+
+/* What the runtime itself asks of the broker. It is idempotent, so it can be asked again. */
 struct broker_request {
 	struct list link;
 	actor_group *group;
 	struct call call;
 	bool in_flight;
+	enum ask_again again;
 	struct timer timer;
 	struct buf args;
 	char method[24];
@@ -48,9 +56,12 @@ int broker_ask_wait(actor_group *group, struct actor *self, const char *method, 
  * The same. @answered is called with an answer that is no error when it comes, before anything that the
  * broker says later is read. The waiting actor runs only after that.
  */
+typedef void ask_answered(struct broker_request *request, const actor_msg *reply);
 int broker_ask_wait_with(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
-	int64_t timeout_ms, void (*answered)(struct broker_request *request, const actor_msg *reply),
-	actor_msg **ret_msg);
+	int64_t timeout_ms, ask_answered *answered, actor_msg **ret_msg);
+/* The same, for what is not simply asked again. */
+int broker_ask_wait_as(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
+	int64_t timeout_ms, enum ask_again again, actor_msg **ret_msg);
 void requests_give_up(actor_group *group); /* ends all with -ENOTCONN: nobody will answer them */
 /*
  * Moves all unanswered requests to @ret. requests_take_up() moves them back and sends those not sent on this

@@ -307,14 +307,17 @@ static int membership_join(
 	put_entry(&args, self->ref, membership);
 	r = buf_error(&membership->meta);
 	if (r == 0)
-		r = broker_ask_wait(group, group->loop.in_loop ? self : NULL, "pg_join", &args,
-			CALL_TIMEOUT_DEFAULT_MS, NULL);
+		r = broker_ask_wait_as(group, group->loop.in_loop ? self : NULL, "pg_join", &args,
+			CALL_TIMEOUT_DEFAULT_MS, ASK_WHILE_AWAITED, NULL);
 	buf_deinit(&args);
 	if (r == 0)
 		return actor_find(group, serial) ? 0 : -ESRCH;
-	if (!is_refusal(r))
-		leave_surely(group, scope, name, id);
 	self = actor_find(group, serial); /* outside a handler it may have ended meanwhile */
+	if (!is_refusal(r)) {
+		leave_surely(group, scope, name, id);
+		if (self && self->pg)
+			self->pg->unsure = true;
+	}
 	membership = self ? membership_find(group, self, wire_cstr(scope), wire_cstr(name), id, &seat) : NULL;
 	if (membership)
 		membership_end(group, seat, &membership);
@@ -413,19 +416,34 @@ void memberships_discard(struct actor *self)
 	}
 }
 
+/*
+ * Whoever hears of the end must not hear of a join after it. So if the broker may still have a join to
+ * handle, its answer is waited for however long it takes, until the link is lost: what it had not read then,
+ * it never reads.
+ */
 void memberships_release(struct actor *self)
 {
 	actor_group *group = self->group;
-	struct buf args = BUF_INIT;
+	bool unsure = self->pg && self->pg->unsure;
+	int r;
 
-	if (!self->pg || list_is_empty(&self->pg->seats))
+	if (!self->pg || (list_is_empty(&self->pg->seats) && !unsure))
 		return;
 	memberships_discard(self);
 	pgs_forget_ref(group, self->ref); /* our own copy may have it */
-	if (group->uplink.state == UPLINK_UP && !group->closing &&
-		body_pack(&args, BODY_ARGS, "r", self->ref) == 0)
-		(void)broker_ask_wait(group, self, "pg_leave_all", &args, RELEASE_WAIT_MS, NULL);
-	buf_deinit(&args);
+	do {
+		struct buf args = BUF_INIT;
+
+		/* what is not announced yet never is */
+		if (group->uplink.state != UPLINK_UP || !group->uplink.announced || group->closing)
+			return;
+		self->task.cancelled = false;
+		r = body_pack(&args, BODY_ARGS, "r", self->ref);
+		if (r == 0)
+			r = broker_ask_wait_as(group, self, "pg_leave_all", &args,
+				unsure ? ACTOR_FOREVER : RELEASE_WAIT_MS, ASK_ONCE, NULL);
+		buf_deinit(&args);
+	} while (unsure && r == -ECANCELED); /* a kill does not make it shorter */
 }
 
 /* ---- what a broker is told ---- */

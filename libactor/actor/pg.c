@@ -7,6 +7,7 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/broker.h"
+#include "libactor/actor/pg-gone.h"
 #include "libactor/actor/pg-tell.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/timer.h"
@@ -29,6 +30,7 @@ void pg_copies_init(actor_group *group)
 	hash_init(&group->pg_processes);
 	hash_init(&group->pg_members);
 	hash_init(&group->pg_watched);
+	pg_gone_init(group);
 }
 
 int pg_check_names(const char **scope, const char *name)
@@ -43,7 +45,7 @@ int pg_check_names(const char **scope, const char *name)
 struct actor_pg *actor_pg_of(struct actor *self)
 {
 	if (!self->pg) {
-		self->pg = malloc(sizeof(*self->pg));
+		self->pg = calloc(1, sizeof(*self->pg));
 		if (self->pg) {
 			list_init(&self->pg->seats);
 			list_init(&self->pg->monitors);
@@ -236,6 +238,7 @@ void pg_copies_deinit(actor_group *group)
 	hash_deinit(&group->pg_processes);
 	hash_deinit(&group->pg_members);
 	hash_deinit(&group->pg_watched);
+	pg_gone_deinit(group);
 	slots_deinit(&group->pg_monitor_ids);
 }
 
@@ -268,8 +271,10 @@ static void copy_replace(struct pg_copy *copy, struct mp_reader *entries, uint32
 	uint32_t at = 0;
 
 	roll_init(&said, sizeof(struct roll_member));
-	for (struct mp_reader look = *entries; n && roll_read(&look, &entry) == 0; n--)
-		(void)roll_join(&said, &entry, NULL);
+	for (struct mp_reader look = *entries; n && roll_read(&look, &entry) == 0; n--) {
+		if (!pg_is_gone(copy->group, entry.ref))
+			(void)roll_join(&said, &entry, NULL);
+	}
 	while ((member = roll_next(&copy->roll, &at))) {
 		if (!roll_find(&said, member->ref.group, member->id))
 			copy_end(copy, member);
@@ -309,7 +314,7 @@ void pgs_told(actor_group *group, struct mp_reader *args, uint32_t n)
 		copy_replace(copy, args, n_entries);
 	} else if (mp_str_is(kind.s, kind.len, "join")) {
 		while (n_entries-- && roll_read(args, &entry) == 0) {
-			if (copy_join(copy, &entry, &member) == 0)
+			if (!pg_is_gone(group, entry.ref) && copy_join(copy, &entry, &member) == 0)
 				pg_tell(copy->group, copy->scope, copy->name, member, true);
 		}
 	} else if (mp_str_is(kind.s, kind.len, "leave")) {
@@ -387,6 +392,7 @@ int pg_watch_wait(actor_group *group, struct actor *self, struct wire_str scope,
 	struct buf args = BUF_INIT;
 	int r;
 
+	group->pg_asked = true;
 	pg_put_which(&args, scope, name);
 	r = broker_ask_wait(group, self, "pg_watch", &args, timeout_ms, NULL);
 	buf_deinit(&args);

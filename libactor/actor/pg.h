@@ -23,6 +23,7 @@ struct mp_reader;
 struct actor_pg {
 	struct list seats;    /* struct own_seat.by_actor (membership.c) */
 	struct list monitors; /* struct pg_monitor.by_watcher (pg-tell.h) */
+	bool unsure;          /* it gave up a join that the broker may hear of yet */
 };
 
 struct pg_copy {

@@ -90,6 +90,9 @@ struct actor_group {
 	struct hash pg_members;   /* struct copy_member by ref */
 	struct hash pg_watched;   /* struct pg_watched (pg-tell.h) */
 	struct slots pg_monitor_ids;
+	bool pg_asked;       /* to be told of process groups, at some time */
+	struct hash pg_gone; /* struct gone by ref (pg-gone.c) */
+	struct list pg_gone_new, pg_gone_asked;
 	struct hash pg_loads; /* struct pg_load by ref (pg-pick.c) */
 	uint64_t n_picked;
 	struct list behaviors;            /* struct behavior_copy.link (behavior.c) */

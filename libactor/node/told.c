@@ -5,7 +5,10 @@
  */
 #include "libactor/node/told.h"
 
+#include <string.h>
+
 #include "libactor/actor/monitor.h"
+#include "libactor/actor/pg-gone.h"
 #include "libactor/actor/pg.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
@@ -19,6 +22,7 @@
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/list.h"
@@ -79,6 +83,8 @@ void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const
 	} else {
 		names_forget_ref(group, who);
 		pgs_forget_ref(group, who);
+		if (strcmp(cause->reason, ERROR_NOCONNECTION))
+			pg_gone_add(group, who);
 	}
 	monitor_fire(group, monitor, cause);
 }

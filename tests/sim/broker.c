@@ -63,6 +63,11 @@ static void op_notify_drained(void *arg, void *handle)
 	pipe_notify_drained(handle);
 }
 
+/* Clients with a single link own nothing here that would have to wait for them. */
+static void op_client_note(void *arg, uint64_t group, pid_t pid)
+{
+}
+
 static bool op_group_lives(void *arg, uint64_t group)
 {
 	char path[128];
@@ -97,6 +102,7 @@ static const struct broker_ops ops = {
 	.pipe_flush = op_flush,
 	.pipe_backlog = op_backlog,
 	.pipe_notify_drained = op_notify_drained,
+	.client_note = op_client_note,
 	.group_lives = op_group_lives,
 	.group_gone = op_group_gone,
 	.hello_answer = op_hello_answer,

@@ -236,6 +236,34 @@ static int on_groups(actor *self, const actor_msg *msg, actor_from *from)
 	return r;
 }
 
+/* One more actor of this process, member of nothing. */
+static int on_lone(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_ref ref;
+	int r = actor_spawn(self, &extra_behavior, NULL, &ref);
+
+	return r < 0 ? actor_reply(from, "i", r) : actor_reply(from, "r", ref);
+}
+
+static int on_join_quietly(actor *self, const actor_msg *msg)
+{
+	const char *group;
+
+	if (actor_msg_unpack(msg, "s", &group) < 0)
+		return -EINVAL;
+	(void)actor_pg_join(self, NULL, group);
+	return 0;
+}
+
+static int on_kill(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_ref who;
+
+	if (actor_msg_unpack(msg, "r", &who) < 0)
+		return -EINVAL;
+	return actor_reply(from, "i", actor_kill(self, who));
+}
+
 /* n more actors of this process, members of that group; the last of them. */
 static int on_extra(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -433,16 +461,23 @@ static int on_watch(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const char *group;
 	actor_ref who;
+	int r;
 
 	if (actor_msg_unpack(msg, "rs", &who, &group) < 0)
 		return -EINVAL;
 	snprintf(watched, sizeof(watched), "%s", group);
-	return actor_reply(from, "i", actor_monitor(self, who, NULL));
+	r = actor_monitor(self, who, NULL);
+	if (r == 0)
+		r = actor_call(self, actor_to(who), "who", LONG_MS, NULL, ""); /* now it is watched */
+	return actor_reply(from, "i", r);
 }
 
 static int on_down(actor *self, uint64_t id, actor_ref who, const struct actor_cause *cause)
 {
+	size_t used = strlen(events);
+
 	members_at_down = actor_pg_members(self, NULL, watched, NULL, 0);
+	snprintf(events + used, sizeof(events) - used, "DOWN ");
 	return 0;
 }
 
@@ -495,6 +530,9 @@ static const struct actor_method member_methods[] = {
 	{.name = "leave", .on_call = on_leave},
 	{.name = "members", .on_call = on_members},
 	{.name = "extra", .on_call = on_extra},
+	{.name = "lone", .on_call = on_lone},
+	{.name = "join_quietly", .on_cast = on_join_quietly},
+	{.name = "kill", .on_call = on_kill},
 	{.name = "groups", .on_call = on_groups},
 	{.name = "cast_all", .on_call = on_cast_all},
 	{.name = "cast_one", .on_call = on_cast_one},
@@ -857,6 +895,76 @@ static void test_members_of_a_killed_process_are_gone_before_its_down(void **sta
 		if (n >= 0)
 			assert_int_equal(n, 1);
 	}
+}
+
+/*
+ * m0 has an actor that m1 watches. It joins "late" while the broker stands, waits for the answer, and is
+ * killed.
+ */
+static void kill_one_that_joins(void)
+{
+	actor_msg *reply;
+	actor_ref lone;
+	int status;
+
+	member_start(0);
+	member_start(1);
+	reply = ask_reply(actor_to(refs[0]), "lone", "");
+	assert_int_equal(actor_msg_unpack(reply, "r", &lone), 0);
+	actor_msg_free(reply);
+	actor_msg_free(ask_reply(actor_to(refs[1]), "monitor", "ss", "pg", "late"));
+	assert_int_equal(ask_int(1, "watch", "rs", lone, "late"), 0);
+	kill(broker_pid, SIGSTOP);
+	assert_int_equal(waitpid(broker_pid, &status, WUNTRACED), broker_pid);
+	assert_int_equal(actor_client_cast(client, actor_to(lone), "join_quietly", "s", "late"), 0);
+	actor_msg_free(ask_reply(actor_to(refs[0]), "who", "")); /* it has asked, and waits */
+	assert_int_equal(ask_int(0, "kill", "r", lone), 0);
+	actor_msg_free(ask_reply(actor_to(refs[0]), "who", "")); /* its turn has come */
+}
+
+/* What m1 hears, until it has heard DOWN. */
+static void await_down(char text[4096])
+{
+	for (int tries = 0; tries < LONG_MS && !strstr(text, "DOWN"); tries++) {
+		events_of(1, text);
+		usleep(1000);
+	}
+	assert_non_null(strstr(text, "DOWN"));
+}
+
+/* And what it hears until the broker has handled whatever the two had said. */
+static void hear_the_rest(char text[4096])
+{
+	actor_msg_free(ask_reply(actor_to(refs[0]), "groups", "s", "pg"));
+	actor_msg_free(ask_reply(actor_to(refs[1]), "groups", "s", "pg"));
+	events_of(1, text);
+}
+
+static void test_who_is_killed_while_it_joins_is_no_member_after_its_down(void **state)
+{
+	char text[4096] = "";
+
+	kill_one_that_joins();
+	events_of(1, text);
+	assert_string_equal(text, ""); /* the broker may yet tell of the join, so the end is not told */
+	kill(broker_pid, SIGCONT);
+	await_down(text);
+	hear_the_rest(text);
+	assert_string_equal(strstr(text, "DOWN"), "DOWN ");
+	assert_int_equal(members_of(1, "late").n, 0);
+}
+
+static void test_who_is_killed_while_it_joins_does_not_wait_for_a_dead_broker(void **state)
+{
+	char text[4096] = "";
+
+	kill_one_that_joins();
+	reap(broker_pid, SIGKILL);
+	await_down(text);
+	broker_start();
+	hear_the_rest(text);
+	assert_string_equal(text, "DOWN ");
+	assert_int_equal(members_of(1, "late").n, 0);
 }
 
 static void test_a_cast_to_all_comes_to_each_once(void **state)
@@ -1268,6 +1376,8 @@ int main(int argc, char **argv)
 		fact(test_looking_again_asks_nobody),
 		fact(test_an_ended_member_is_gone_before_its_down),
 		fact(test_members_of_a_killed_process_are_gone_before_its_down),
+		fact(test_who_is_killed_while_it_joins_is_no_member_after_its_down),
+		fact(test_who_is_killed_while_it_joins_does_not_wait_for_a_dead_broker),
 		fact(test_a_cast_to_all_comes_to_each_once),
 		fact(test_a_cast_to_all_waits_for_a_busy_member_and_loses_nothing),
 		fact(test_messages_to_one_of_them_go_round),

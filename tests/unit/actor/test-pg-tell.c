@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/broker.h"
+#include "libactor/actor/pg-gone.h"
 #include "libactor/actor/pg-monitor.h"
 #include "libactor/actor/pg-tell.h"
 #include "libactor/actor/pg.h"
@@ -103,10 +105,12 @@ static uint64_t monitor(actor *self, const char *scope, const char *name)
 	return made->id;
 }
 
+static const actor_ref other = {77, 5, 1};
+
 /* The broker says that an actor of another process joined, or left. */
 static void tell(actor *self, const char *kind, const char *scope, const char *name, uint64_t id)
 {
-	struct roll_entry entry = {.ref = {77, 5, 1}, .id = id};
+	struct roll_entry entry = {.ref = other, .id = id};
 	struct buf args = BUF_INIT;
 	struct mp_reader r;
 
@@ -198,11 +202,40 @@ static void test_monitors_of_other_process_groups_cost_a_change_nothing(void **s
 				   "0+pg/group-0000 0-pg/group-0000 ");
 }
 
+/* The end of the other actor came by its own link, and the broker's link still brings what was before. */
+static void end_is_told_first(actor *self)
+{
+	actor_group *group = self->group;
+
+	ids[0] = monitor(self, "pg", "a");
+	group->pg_asked = true;
+	group->mode = ACTOR_JOIN_DIRECT;
+	group->uplink.state = UPLINK_WAITING; /* what is asked of the broker waits */
+	pg_gone_add(group, other);
+	tell(self, "join", "pg", "a", 1);
+	tell(self, "is", "pg", "a", 1);
+	tell(self, "leave", "pg", "a", 1);
+	assert_true(pg_is_gone(group, other));
+	assert_false(list_is_empty(&group->uplink.requests));
+	requests_give_up(group); /* as an answer: the broker says nothing old after it */
+	assert_false(pg_is_gone(group, other));
+	group->uplink.state = UPLINK_NONE;
+	group->mode = ACTOR_JOIN_NONE;
+	end_later(self);
+}
+
+static void test_a_join_that_is_read_after_the_end_was_told_is_not_believed(void **state)
+{
+	story(end_is_told_first);
+	assert_string_equal(heard, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_change_is_told_to_who_monitors_it_its_scope_or_all),
 		cmocka_unit_test(test_a_monitor_that_ended_is_told_nothing),
+		cmocka_unit_test(test_a_join_that_is_read_after_the_end_was_told_is_not_believed),
 		cmocka_unit_test(test_monitors_of_other_process_groups_cost_a_change_nothing),
 	};
 
