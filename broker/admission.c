@@ -197,8 +197,7 @@ void admission_undo(struct member *member)
 	 * It makes its directory when it has the answer, then dials: it may have been killed in between, or
 	 * was only stopped and comes back.
 	 */
-	if (!member_is_supervised(member) && !member->was_up &&
-		!member_is_client_alive(member))
+	if (!member_is_supervised(member) && !member->was_up && !member_is_client_alive(member))
 		member->broker->ops.group_gone(member->broker->arg, member->group);
 	undo(member);
 }

@@ -259,6 +259,7 @@ void broker_tick(struct broker *broker, int64_t now_ns)
 		broker_pipe_close(pipe);
 	}
 	settle(broker);
+	pauses_tick(broker);
 	waits_tick(broker);
 	routes_tick(broker); /* last: a call that waited may have gone on when its deadline was past */
 }
@@ -268,6 +269,8 @@ int64_t broker_deadline_ns(const struct broker *broker)
 	int64_t deadline_ns = routes_deadline_ns(broker), other_ns;
 
 	other_ns = waits_deadline_ns(broker);
+	deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
+	other_ns = pauses_deadline_ns(broker);
 	deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
 	if (!list_is_empty(&broker->timers)) {
 		other_ns = container_of(broker->timers.next, struct member, timer)->deadline_ns;

@@ -34,6 +34,7 @@ void pauses_init(struct pauses *pauses)
 {
 	hash_init(&pauses->by_sender);
 	hash_init(&pauses->by_ref);
+	list_init(&pauses->congested);
 }
 
 /* ---- who was told ---- */
@@ -184,6 +185,8 @@ static bool pauses_is_congested(struct member *target)
 
 	if (!target->congested && member_unread_bytes(target) > PAUSES_CONGESTED_BYTES) {
 		target->congested = true;
+		target->congested_ns = broker->now_ns;
+		list_append(&broker->pauses.congested, &target->congested_link);
 		broker->ops.pipe_notify_drained(broker->arg, target->pipe->handle);
 	}
 	return target->congested;
@@ -250,7 +253,37 @@ void pauses_written(struct member *target, const struct buf *out)
 void pauses_drained(struct member *target)
 {
 	target->congested = false;
+	list_remove(&target->congested_link);
 	pauses_end(&target->slowed);
+}
+
+/* NULL: nobody is congested whom the log has not named. */
+static struct member *pauses_first_congested(const struct broker *broker)
+{
+	const struct list *list = &broker->pauses.congested;
+
+	return list_is_empty(list) ? NULL : container_of(list->next, struct member, congested_link);
+}
+
+void pauses_tick(struct broker *broker)
+{
+	struct member *member;
+	char who[MEMBER_WHO_MAX];
+
+	while ((member = pauses_first_congested(broker)) &&
+		member->congested_ns + PAUSES_STALLED_NS <= broker->now_ns) {
+		list_remove(&member->congested_link);
+		broker_complain(broker, member->pid, member->uid,
+			"%s does not read: %zu bytes wait for it, and so does who sends to it",
+			member_who(member, who), member_unread_bytes(member));
+	}
+}
+
+int64_t pauses_deadline_ns(const struct broker *broker)
+{
+	const struct member *member = pauses_first_congested(broker);
+
+	return member ? member->congested_ns + PAUSES_STALLED_NS : INT64_MAX;
 }
 
 void pauses_forget(struct member *member)

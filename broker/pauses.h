@@ -3,11 +3,12 @@
  * Backpressure through the broker. A group that says `pause r` gets no more casts and calls for r: they are
  * held here, charged to the groups that sent them, and those are told `pause r` too. If a group does not read
  * its pipe fast enough (it is congested), its senders are told to pause as well. Nothing is held then: what
- * its senders had in flight is added to its backlog.
+ * its senders had in flight is added to its backlog. One that stays congested is named in the log.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "libactor/protocol/wire.h"
 #include "libactor/util/hash.h"
@@ -17,6 +18,7 @@ struct broker;
 struct member;
 
 #define PAUSES_CONGESTED_BYTES     (1u << 20) /* of backlog: senders are told to pause */
+#define PAUSES_STALLED_NS          2000000000 /* congested for so long: the log says who it is */
 #define PAUSES_IN_FLIGHT_MAX_BYTES (4u << 20) /* from one sender after its pause: more is refused */
 
 /* for one target, since all that is held is written to it at once when it resumes */
@@ -25,6 +27,7 @@ struct member;
 struct pauses {
 	struct hash by_sender; /* struct pause */
 	struct hash by_ref;    /* struct hold */
+	struct list congested; /* members that the log has not named yet: the longest first */
 };
 
 void pauses_init(struct pauses *pauses);
@@ -43,3 +46,5 @@ struct buf *pauses_admit(
 void pauses_written(struct member *target, const struct buf *out);
 void pauses_drained(struct member *target); /* its backlog is gone: its senders may go on */
 void pauses_forget(struct member *member);  /* all about it, as a sender and as a target */
+void pauses_tick(struct broker *broker);
+int64_t pauses_deadline_ns(const struct broker *broker);

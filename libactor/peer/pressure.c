@@ -199,6 +199,18 @@ int uplink_wait(actor_group *group, struct task *sender, int64_t deadline_ns)
 	return 0;
 }
 
+/* A message was given up because the peer took no more. Who that is, nobody else could say. */
+static void complain_of(actor_group *group, uint64_t id)
+{
+	const struct peer *peer = peer_find(group, id);
+	size_t backlog_bytes = peer && peer->pipe ? pipe_backlog_bytes(peer->pipe) : 0;
+
+	if (backlog_bytes > BACKLOG_MAX_BYTES)
+		group_complain(group, id,
+			"group %llu '%s' does not read: %zu bytes wait for it, and a message was not sent",
+			(unsigned long long)id, peer->name, backlog_bytes);
+}
+
 int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct task *sender, int64_t deadline_ns)
 {
 	struct peer *peer = *peerp, *at;
@@ -240,6 +252,8 @@ int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct task *sender, i
 			list_append(queue, &sender->blocked_link);
 			r = task_park(&group->loop, sender, deadline_ns);
 		}
+		if (r == -ETIMEDOUT)
+			complain_of(group, id);
 		if (r < 0 && r != -ESRCH)
 			return r == -ETIMEDOUT ? timed_out : r;
 look_again:

@@ -203,6 +203,50 @@ static void test_a_receiver_that_never_reads_is_cut_by_name(void **state)
 	buf_deinit(&args);
 }
 
+static void test_who_does_not_read_for_two_seconds_is_named_once(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+	struct buf args = BUF_INIT;
+	struct wire_frame frame;
+	char *data = big(&args, 300000);
+
+	for (size_t times = 1; times <= 2; times++) {
+		for (int i = 0; i < 8; i++)
+			client_cast(a, &to, "m", &args);
+		world_advance(&w, 1900 * MS);
+		assert_int_equal(w.n_logged, times - 1); /* it may only be slow */
+		world_advance(&w, 200 * MS);
+		assert_int_equal(w.n_logged, times);
+		assert_non_null(strstr(w.log, "'b'"));
+		assert_non_null(strstr(w.log, "does not read: 2"));
+		world_advance(&w, 20000 * MS);
+		assert_int_equal(w.n_logged, times);
+		while (client_next(b, &frame))
+			continue;
+	}
+	assert_false(b->closed);
+	free(data);
+	buf_deinit(&args);
+}
+
+static void test_who_reads_late_but_in_time_is_not_named(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+	struct buf args = BUF_INIT;
+	struct wire_frame frame;
+	char *data = big(&args, 300000);
+
+	for (int i = 0; i < 8; i++)
+		client_cast(a, &to, "m", &args);
+	world_advance(&w, 1900 * MS);
+	while (client_next(b, &frame))
+		continue;
+	world_advance(&w, 20000 * MS);
+	assert_int_equal(w.n_logged, 0);
+	free(data);
+	buf_deinit(&args);
+}
+
 static void test_what_waits_for_a_lost_group_is_limited(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *d = world_supervised(&w, 17, "d");
@@ -346,6 +390,8 @@ int main(void)
 		T(test_links_are_limited),
 		T(test_a_sender_is_told_to_pause_when_the_receiver_does_not_read),
 		T(test_who_does_not_pause_is_refused_and_nobody_is_cut),
+		T(test_who_does_not_read_for_two_seconds_is_named_once),
+		T(test_who_reads_late_but_in_time_is_not_named),
 		T(test_a_receiver_that_never_reads_is_cut_by_name),
 		T(test_goodbyes_nobody_reads_are_limited),
 		T(test_a_limit_that_is_reached_again_is_said_again),
