@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stalled-reader [SECONDS [RECEIVERS]]: one process sends 10,000 messages a second to 100 others, and one of
+ * those is stopped for SECONDS (60). Once by the broker, with clients that have one link, and once by direct
+ * links. ACTOR_BROKER: the program.
+ *
+ * What must hold: the p99 of the way to the others is at most 1.5 times that of before, nobody is cut, each
+ * message comes once, also to the one that stood still, when it goes on; the broker's memory grows by no more
+ * than what a group may leave unread; and the broker's log, or the sender's, names the one that stands still.
+ * Ends with status 1 when it does not. With less than 30 s it is a test of this program: the p99, which
+ * depends on who else is on the machine, is not asserted then.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "actor/actor.h"
+
+#define RATE          10000 /* messages a second, to all together */
+#define RECEIVERS_MAX 200
+#define PAYLOAD_BYTES 1024
+#define SAMPLES_MAX   (1u << 18)
+#define LONG_MS       120000
+#define P99_TIMES     1.5
+#define UNREAD_BYTES  (16 << 20) /* docs/protocol.md: frames a group does not read */
+#define FULL_SECONDS  30
+#define NS_PER_SECOND INT64_C(1000000000)
+
+static const char *self_program;
+static char dir[] = "/tmp/actor-stalled-XXXXXX", log_path[64];
+static pid_t broker_pid, sender_pid, receiver_pids[RECEIVERS_MAX];
+static actor_ref receivers[RECEIVERS_MAX], sender;
+static int n_receivers = 100, n_broken;
+static actor_client *client;
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * NS_PER_SECOND + t.tv_nsec;
+}
+
+/* ---- a receiver ---- */
+
+static uint32_t samples_us[SAMPLES_MAX];
+static uint32_t n_samples;
+static int64_t n_received;
+
+static int receiver_put(actor *self, const actor_msg *msg)
+{
+	const void *data;
+	size_t size;
+	int64_t sent_ns;
+
+	if (actor_msg_unpack(msg, "Iy#", &sent_ns, &data, &size) < 0 || size != PAYLOAD_BYTES)
+		return -EINVAL;
+	n_received++;
+	if (n_samples < SAMPLES_MAX)
+		samples_us[n_samples++] = (uint32_t)((now_ns() - sent_ns) / 1000);
+	return 0;
+}
+
+/* → [received so far, the ways since it was asked last, µs] */
+static int receiver_take(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int r = actor_reply(
+		from, "[Iy#]", n_received, (const void *)samples_us, n_samples * sizeof(samples_us[0]));
+
+	n_samples = 0;
+	return r;
+}
+
+static const struct actor_method receiver_methods[] = {
+	{.name = "put", .on_cast = receiver_put}, {.name = "take", .on_call = receiver_take}, {0}};
+static const struct actor_behavior receiver = {.name = "receiver", .methods = receiver_methods};
+
+/* ---- the sender: an actor for each receiver, so who has to wait waits alone ---- */
+
+struct lane {
+	int64_t n_sent;
+	int64_t next_ns, every_ns;
+	actor_ref to;
+};
+
+static bool sending;
+static struct lane *lanes[RECEIVERS_MAX];
+static int n_lanes;
+
+static int lane_run(actor *self, const actor_msg *msg)
+{
+	static char payload[PAYLOAD_BYTES];
+	struct lane *lane = actor_state(self);
+	int index, r = 0;
+
+	if (actor_msg_unpack(msg, "riI", &lane->to, &index, &lane->every_ns) < 0)
+		return -EINVAL;
+	lanes[index] = lane;
+	lane->next_ns = now_ns() + lane->every_ns * index / n_lanes;
+	while (sending && r == 0) {
+		int64_t wait_ns = lane->next_ns - now_ns();
+
+		if (wait_ns > 0) {
+			r = actor_sleep(self, (wait_ns + 999999) / 1000000);
+			continue;
+		}
+		r = actor_cast(self, actor_to(lane->to), "put", "Iy#", now_ns(), payload, sizeof(payload));
+		if (r == -EBUSY || r == -EAGAIN) {
+			r = 0; /* it had to wait too long: nothing was sent */
+			continue;
+		}
+		lane->n_sent += r == 0;
+		lane->next_ns += lane->every_ns;
+		/* who had to wait does not make up for it */
+		if (lane->next_ns < now_ns() - NS_PER_SECOND / 10)
+			lane->next_ns = now_ns();
+	}
+	if (r < 0)
+		fprintf(stderr, "stalled-reader: lane %d: %s\n", index, actor_strerror(r));
+	return r;
+}
+
+static const struct actor_method lane_methods[] = {{.name = "run", .on_cast = lane_run}, {0}};
+static const struct actor_behavior lane_behavior = {
+	.name = "lane", .methods = lane_methods, .state_size = sizeof(struct lane)};
+
+/* [receivers, ns between two messages to one] then one "to" for each */
+static int sender_begin(actor *self, const actor_msg *msg, actor_from *from)
+{
+	if (actor_msg_unpack(msg, "i", &n_lanes) < 0)
+		return -EINVAL;
+	sending = true;
+	return actor_reply(from, "i", 0);
+}
+
+static int sender_to(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int64_t every_ns;
+	actor_ref to, lane;
+	int index, r;
+
+	if (actor_msg_unpack(msg, "riI", &to, &index, &every_ns) < 0)
+		return -EINVAL;
+	r = actor_spawn(self, &lane_behavior, NULL, &lane);
+	if (r == 0)
+		r = actor_cast(self, actor_to(lane), "run", "riI", to, index, every_ns);
+	return actor_reply(from, "i", r);
+}
+
+static int sender_end(actor *self, const actor_msg *msg, actor_from *from)
+{
+	sending = false;
+	return actor_reply(from, "i", 0);
+}
+
+/* [lane] → how many it sent */
+static int sender_sent(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int index;
+
+	if (actor_msg_unpack(msg, "i", &index) < 0 || index < 0 || index >= n_lanes)
+		return -EINVAL;
+	return actor_reply(from, "I", lanes[index] ? lanes[index]->n_sent : 0);
+}
+
+static const struct actor_method sender_methods[] = {{.name = "begin", .on_call = sender_begin},
+	{.name = "to", .on_call = sender_to}, {.name = "end", .on_call = sender_end},
+	{.name = "sent", .on_call = sender_sent}, {0}};
+static const struct actor_behavior sender_behavior = {.name = "sender", .methods = sender_methods};
+
+static void role_log(const char *line, void *arg)
+{
+	fprintf(stderr, "%s: %s\n", (const char *)arg, line);
+}
+
+static int role_main(const char *role, const char *name, bool is_single)
+{
+	struct actor_group_options options = {.name = name,
+		.mode = is_single ? ACTOR_JOIN_BROKER : ACTOR_JOIN_DIRECT,
+		.log = role_log,
+		.log_arg = (void *)name};
+	actor_group *group;
+	int r = actor_group_new(&group, &options);
+
+	if (r == 0)
+		r = actor_group_spawn(
+			group, !strcmp(role, "sender") ? &sender_behavior : &receiver, NULL, name, NULL);
+	if (r == 0)
+		r = actor_group_run(group);
+	if (r < 0)
+		fprintf(stderr, "stalled-reader: %s: %s\n", name, actor_strerror(r));
+	return r < 0;
+}
+
+/* ---- from outside ---- */
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static void end_process(pid_t *pid)
+{
+	if (*pid) {
+		kill(*pid, SIGKILL);
+		waitpid(*pid, NULL, 0);
+	}
+	*pid = 0;
+}
+
+static void clean_up(void)
+{
+	for (int i = 0; i < RECEIVERS_MAX; i++)
+		end_process(&receiver_pids[i]);
+	end_process(&sender_pid);
+	end_process(&broker_pid);
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+__attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "stalled-reader: ");
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "\n");
+	clean_up();
+	exit(1);
+}
+
+static pid_t start(const char *const *argv)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int fd = open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (fd >= 0)
+			dup2(fd, STDERR_FILENO);
+		execv(argv[0], (char *const *)argv);
+		_exit(127);
+	}
+	if (pid < 0)
+		fail("fork: %s", strerror(errno));
+	return pid;
+}
+
+static void find(const char *name, actor_ref *ret)
+{
+	int r = actor_client_whereis_wait(client, name, LONG_MS, ret);
+
+	if (r < 0)
+		fail("%s: %s", name, actor_strerror(r));
+}
+
+static void start_all(bool is_single)
+{
+	const char *mode = is_single ? "--single" : "--direct";
+	struct actor_group_options options = {
+		.name = "control", .runtime_dir = dir, .mode = ACTOR_JOIN_BROKER};
+	char name[32];
+	int r;
+
+	snprintf(log_path, sizeof(log_path), "%s.log", dir);
+	(void)truncate(log_path, 0);
+	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id",
+		"77", "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", "1", NULL});
+	do
+		r = actor_client_new(&client, &options);
+	while (r == -ENOTCONN && waitpid(broker_pid, NULL, WNOHANG) == 0);
+	if (r < 0)
+		fail("client: %s", actor_strerror(r));
+	for (int i = 0; i < n_receivers; i++) {
+		snprintf(name, sizeof(name), i ? "receiver-%d" : "victim", i);
+		receiver_pids[i] = start((const char *const[]){self_program, mode, "receiver", name, NULL});
+		find(name, &receivers[i]);
+	}
+	sender_pid = start((const char *const[]){self_program, mode, "sender", "sender", NULL});
+	find("sender", &sender);
+}
+
+static int64_t ask_number(actor_ref whom, const char *method, int argument)
+{
+	actor_msg *reply = NULL;
+	int64_t n = -1;
+	int r = actor_client_call(client, actor_to(whom), method, LONG_MS, &reply, "i", argument);
+
+	if (r == 0)
+		r = actor_msg_unpack(reply, "I", &n);
+	if (r < 0)
+		fail("%s: %s", method, actor_strerror(r));
+	actor_msg_free(reply);
+	return n;
+}
+
+static void send_begin(void)
+{
+	actor_msg *reply = NULL;
+
+	(void)ask_number(sender, "begin", n_receivers);
+	for (int i = 0; i < n_receivers; i++) {
+		int r = actor_client_call(client, actor_to(sender), "to", LONG_MS, &reply, "riI",
+			receivers[i], i, NS_PER_SECOND / RATE * n_receivers);
+
+		if (r < 0)
+			fail("to: %s", actor_strerror(r));
+		reply = actor_msg_free(reply);
+	}
+}
+
+/* Adds the ways of one receiver to @all; how many messages it has received. */
+static int64_t take(int i, uint32_t *all, size_t *n, size_t max)
+{
+	actor_msg *reply = NULL;
+	const void *data;
+	int64_t received;
+	size_t size;
+	int r = actor_client_call(client, actor_to(receivers[i]), "take", LONG_MS, &reply, "");
+
+	if (r == 0)
+		r = actor_msg_unpack(reply, "[Iy#]", &received, &data, &size);
+	if (r < 0)
+		fail("receiver %d: %s", i, actor_strerror(r));
+	size /= sizeof(*all);
+	if (all && *n + size <= max) {
+		memcpy(all + *n, data, size * sizeof(*all));
+		*n += size;
+	}
+	actor_msg_free(reply);
+	return received;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* What was sent to all but the victim since this was asked last: their p99. Adds @ret_n to what it counts. */
+static uint32_t take_p99_us(int64_t *ret_n, uint32_t *ret_longest_us)
+{
+	static uint32_t all[1u << 20];
+	size_t n = 0;
+
+	for (int i = 1; i < n_receivers; i++)
+		(void)take(i, all, &n, sizeof(all) / sizeof(all[0]));
+	if (!n)
+		fail("nothing came");
+	qsort(all, n, sizeof(all[0]), compare);
+	*ret_n += (int64_t)n;
+	*ret_longest_us = all[n - 1] > *ret_longest_us ? all[n - 1] : *ret_longest_us;
+	return all[n * 99 / 100];
+}
+
+static int64_t broker_bytes(void)
+{
+	char path[64], line[256];
+	int64_t n = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)broker_pid);
+	f = fopen(path, "r");
+	while (f && n < 0 && fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "VmRSS:", 6))
+			n = strtoll(line + 6, NULL, 10) * 1024;
+	}
+	if (f)
+		fclose(f);
+	if (n < 0)
+		fail("the broker is gone");
+	return n;
+}
+
+/*
+ * Second by second: the median of their p99, so that what disturbs the machine for some of them does not
+ * count, and the highest of the broker's memory.
+ */
+static double phase(const char *when, int64_t seconds, int64_t *ret_most)
+{
+	uint32_t p99s_us[1000], longest_us = 0;
+	int64_t n = 0;
+	int n_seconds = 0;
+
+	*ret_most = 0;
+	(void)take_p99_us(&n, &longest_us);
+	n = longest_us = 0;
+	while (n_seconds < seconds && n_seconds < 1000) {
+		int64_t end_ns = now_ns() + NS_PER_SECOND;
+
+		while (now_ns() < end_ns) {
+			int64_t bytes = broker_bytes();
+
+			*ret_most = bytes > *ret_most ? bytes : *ret_most;
+			usleep(50000);
+		}
+		p99s_us[n_seconds++] = take_p99_us(&n, &longest_us);
+	}
+	qsort(p99s_us, (size_t)n_seconds, sizeof(p99s_us[0]), compare);
+	printf("%s: %" PRId64 " messages to the others, p99 %u µs (%u to %u, of a second), longest %u µs\n",
+		when, n, p99s_us[n_seconds / 2], p99s_us[0], p99s_us[n_seconds - 1], longest_us);
+	return p99s_us[n_seconds / 2];
+}
+
+static void expect(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void expect(bool holds, const char *format, ...)
+{
+	va_list args;
+
+	printf("%s: ", holds ? "holds " : "BROKEN");
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+	n_broken += !holds;
+}
+
+static bool log_has(const char *a, const char *b)
+{
+	char line[1024];
+	FILE *f = fopen(log_path, "r");
+	bool has = false;
+
+	while (f && fgets(line, sizeof(line), f))
+		has = has || (strstr(line, a) && strstr(line, b));
+	if (f)
+		fclose(f);
+	return has;
+}
+
+/* Everything that was sent has come, to each. */
+static bool all_has_come(void)
+{
+	int64_t end_ns = now_ns() + LONG_MS * INT64_C(1000000), lacking;
+
+	(void)ask_number(sender, "end", 0);
+	do {
+		lacking = 0;
+		for (int i = 0; i < n_receivers; i++)
+			lacking += take(i, NULL, NULL, 0) != ask_number(sender, "sent", i);
+		usleep(10000);
+	} while (lacking && now_ns() < end_ns);
+	return !lacking;
+}
+
+static void run(bool is_single, int64_t seconds)
+{
+	int64_t base, most, after, sent;
+	double before_us, during_us;
+	int n_gone = 0;
+
+	printf("== %s, %d receivers, %d messages/s of %d B, one stands still for %" PRId64 " s\n",
+		is_single ? "by the broker" : "by direct links", n_receivers, RATE, PAYLOAD_BYTES, seconds);
+	start_all(is_single);
+	send_begin();
+	(void)phase("at first", 1, &base); /* links are made */
+	before_us = phase("before", (seconds + 1) / 2, &base);
+	kill(receiver_pids[0], SIGSTOP);
+	during_us = phase("during", seconds, &most);
+	sent = ask_number(sender, "sent", 0);
+	kill(receiver_pids[0], SIGCONT);
+	(void)phase("after", 1, &after);
+	if (seconds >= FULL_SECONDS)
+		expect(during_us <= P99_TIMES * before_us,
+			"p99 of the others %.2f times that of before, at most %.2f", during_us / before_us,
+			P99_TIMES);
+	expect(most - base <= UNREAD_BYTES, "the broker grew by %.2f MiB, at most %d",
+		(double)(most - base) / 1048576, UNREAD_BYTES >> 20);
+	expect(all_has_come(),
+		"all that was sent has come once, to each; %" PRId64 " to the one that stood still", sent);
+	if (seconds >= FULL_SECONDS)
+		expect(log_has("does not read", "victim"), "the log names who does not read");
+	expect(!log_has("group", "lost") && !log_has("cut", "link"), "nobody was cut");
+	for (int i = 0; i < n_receivers; i++)
+		n_gone += waitpid(receiver_pids[i], NULL, WNOHANG) != 0;
+	expect(!n_gone, "%d receivers have ended", n_gone);
+	client = actor_client_free(client);
+	clean_up();
+}
+
+int main(int argc, char **argv)
+{
+	int64_t seconds = argc > 1 ? atoll(argv[1]) : 60;
+
+	self_program = argv[0];
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 4 && (!strcmp(argv[1], "--single") || !strcmp(argv[1], "--direct")))
+		return role_main(argv[2], argv[3], !strcmp(argv[1], "--single"));
+	n_receivers = argc > 2 ? atoi(argv[2]) : n_receivers;
+	if (argc > 3 || seconds < 1 || n_receivers < 2 || n_receivers > RECEIVERS_MAX ||
+		!getenv("ACTOR_BROKER")) {
+		fprintf(stderr,
+			"usage: stalled-reader [SECONDS [RECEIVERS]], with ACTOR_BROKER in the environment\n");
+		return 2;
+	}
+	for (int i = 0; i < 2; i++) {
+		strcpy(dir, "/tmp/actor-stalled-XXXXXX");
+		if (!mkdtemp(dir))
+			fail("directory: %s", strerror(errno));
+		setenv("ACTOR_RUNTIME_DIR", dir, 1);
+		run(i == 0, seconds);
+		fputs("\n", stdout);
+		if (getenv("KEEP"))
+			printf("log: %s\n", log_path);
+		else
+			unlink(log_path);
+	}
+	return n_broken > 0;
+}
