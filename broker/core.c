@@ -351,6 +351,7 @@ struct broker *broker_free(struct broker *broker)
 		member->doomed = true;
 		waits_forget(member);
 		registry_unwatch(member);
+		name_watches_end(member);
 		registry_release(member);
 		pgs_unwatch_all(member);
 		pgs_release(member);

@@ -172,6 +172,7 @@ void member_end(struct member *member, const struct actor_cause *cause)
 	pgs_release(member);
 	waits_leave(member); /* before what it watches goes: frames may wait there */
 	registry_unwatch(member);
+	name_watches_end(member);
 	pgs_unwatch_all(member);
 	taps_forget(member);
 	pauses_forget(member);

@@ -44,6 +44,7 @@ struct member *member_new(struct broker *broker, uint64_t group)
 	member->group = group;
 	list_init(&member->names);
 	list_init(&member->watches);
+	list_init(&member->name_watches);
 	list_init(&member->shares);
 	list_init(&member->pg_watches);
 	list_init(&member->asked);

@@ -62,6 +62,7 @@ struct member {
 
 	struct list names;          /* struct name: owned */
 	struct list watches;        /* struct watch */
+	struct list name_watches;   /* struct name_watch */
 	struct list shares;         /* struct share: of process groups */
 	struct list pg_watches;     /* struct pg_watch */
 	struct list asked;          /* struct route: by it */

@@ -11,10 +11,12 @@
 #include "libactor/protocol/mp.h"
 
 struct scope {
-	struct hash_node node; /* pgs.scopes */
-	struct list pgs;       /* struct pg.in_scope */
-	struct list watches;   /* struct pg_watch.by_target */
-	size_t n_pgs;          /* that have members */
+	struct hash_node node;     /* pgs.scopes */
+	struct list pgs;           /* struct pg.in_scope */
+	struct list watches;       /* struct pg_watch.by_target */
+	struct order in_order;     /* process groups that have members */
+	size_t n_pgs;              /* of those */
+	struct order_node by_name; /* pgs.scopes_in_order, if there are any */
 	uint8_t len;
 	char text[];
 };
@@ -23,9 +25,10 @@ struct pg {
 	struct hash_node node; /* pgs.table */
 	struct scope *scope;
 	struct list in_scope;
-	struct roll roll;    /* of struct membership */
-	struct list shares;  /* struct share.by_pg */
-	struct list watches; /* struct pg_watch.by_target */
+	struct order_node by_name; /* scope->in_order, if it has members */
+	struct roll roll;          /* of struct membership */
+	struct list shares;        /* struct share.by_pg */
+	struct list watches;       /* struct pg_watch.by_target */
 	uint8_t len;
 	char text[];
 };
@@ -249,6 +252,25 @@ static void pg_tell(
 
 /* ---- members ---- */
 
+/* It has its first member. */
+static void pg_begin(struct pgs *pgs, struct pg *pg)
+{
+	struct scope *scope = pg->scope;
+
+	order_insert(&scope->in_order, &pg->by_name, wire_str(pg->text, pg->len), pg->node.hash);
+	if (scope->n_pgs++ == 0)
+		order_insert(&pgs->scopes_in_order, &scope->by_name, wire_str(scope->text, scope->len),
+			scope->node.hash);
+}
+
+/* It has no member any more. */
+static void pg_end(struct pgs *pgs, struct pg *pg)
+{
+	order_remove(&pg->scope->in_order, &pg->by_name);
+	if (--pg->scope->n_pgs == 0)
+		order_remove(&pgs->scopes_in_order, &pg->scope->by_name);
+}
+
 static uint64_t joiner_hash(const struct pgs *pgs, actor_ref ref)
 {
 	uint64_t key[2] = {ref.group, ref.serial};
@@ -366,7 +388,7 @@ static void membership_end(struct pgs *pgs, struct membership **at, struct buf *
 	roll_leave(&pg->roll, &in_roll);
 	*at = NULL;
 	if (!pg->roll.n_members)
-		pg->scope->n_pgs--;
+		pg_end(pgs, pg);
 	share_settle(pgs, &share);
 	joiner_settle(pgs, &joiner);
 }
@@ -392,7 +414,8 @@ static int membership_new(struct pgs *pgs, struct pg *pg, struct member *member,
 	membership->epoch = member->pg_epoch;
 	list_append(&share->memberships, &membership->by_share);
 	list_append(&joiner->memberships, &membership->by_joiner);
-	pg->scope->n_pgs += pg->roll.n_members == 1;
+	if (pg->roll.n_members == 1)
+		pg_begin(pgs, pg);
 	pgs->n_memberships++;
 	*ret = membership;
 	return 0;
@@ -722,58 +745,46 @@ void pgs_put_members(const struct broker *broker, const struct pg_which *which, 
 		roll_put_all(b, &pg->roll);
 }
 
-void pgs_put_groups(const struct broker *broker, struct wire_str text, size_t max, struct buf *b)
+static uint64_t count_of_pg(const struct order_node *node)
 {
-	const struct scope *scope = scope_find(&broker->pgs, text);
-	size_t n = scope ? scope->n_pgs : 0;
+	return container_of(node, struct pg, by_name)->roll.n_members;
+}
 
-	n = n < max ? n : max;
-	mp_put_array(b, (uint32_t)n);
-	if (!scope)
-		return;
-	list_for_each(it, &scope->pgs) {
-		const struct pg *pg = container_of(it, struct pg, in_scope);
+static uint64_t count_of_scope(const struct order_node *node)
+{
+	return container_of(node, struct scope, by_name)->n_pgs;
+}
 
-		if (!pg->roll.n_members)
-			continue;
-		if (n-- == 0)
-			break;
-		mp_put_array(b, 2);
-		mp_put_str(b, pg->text, pg->len);
-		mp_put_uint(b, pg->roll.n_members);
+static void put_counts(const struct order *order, struct wire_str after, size_t max,
+	uint64_t (*count)(const struct order_node *node), struct buf *b)
+{
+	const struct order_node *node = order_first(order, wire_str("", 0), after);
+	struct buf entries = BUF_INIT;
+	struct wire_str last = after;
+	uint32_t n = 0;
+
+	for (; node && n < max; node = order_next(node), n++) {
+		last = order_text(node);
+		mp_put_array(&entries, 2);
+		mp_put_str(&entries, last.s, last.len);
+		mp_put_uint(&entries, count(node));
 	}
+	order_put_list(b, &entries, n, max && node ? last : wire_str(NULL, 0));
+	buf_deinit(&entries);
 }
 
-struct scopes_walk {
-	struct buf entries;
-	uint32_t n;
-	size_t max;
-};
-
-static void put_scope(struct hash_node *node, void *arg)
+void pgs_put_groups(
+	const struct broker *broker, struct wire_str text, struct wire_str after, size_t max, struct buf *b)
 {
-	const struct scope *scope = container_of(node, struct scope, node);
-	struct scopes_walk *walk = arg;
+	static const struct order none;
+	const struct scope *scope = scope_find(&broker->pgs, text);
 
-	if (!scope->n_pgs || walk->n >= walk->max)
-		return;
-	mp_put_array(&walk->entries, 2);
-	mp_put_str(&walk->entries, scope->text, scope->len);
-	mp_put_uint(&walk->entries, scope->n_pgs);
-	walk->n++;
+	put_counts(scope ? &scope->in_order : &none, after, max, count_of_pg, b);
 }
 
-void pgs_put_scopes(const struct broker *broker, size_t max, struct buf *b)
+void pgs_put_scopes(const struct broker *broker, struct wire_str after, size_t max, struct buf *b)
 {
-	struct scopes_walk walk = {.max = max};
-
-	/* The walk changes nothing. */
-	hash_each((struct hash *)&broker->pgs.scopes, put_scope, &walk);
-	mp_put_array(b, walk.n);
-	mp_put_raw(b, walk.entries.data, walk.entries.size_bytes);
-	if (walk.entries.failed)
-		b->failed = true;
-	buf_deinit(&walk.entries);
+	put_counts(&broker->pgs.scopes_in_order, after, max, count_of_scope, b);
 }
 
 bool pgs_pick(struct broker *broker, const struct pg_which *which, enum roll_how how, struct wire_str key,

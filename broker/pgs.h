@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "actor/actor.h"
+#include "broker/order.h"
 #include "libactor/protocol/roll.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
@@ -32,10 +33,11 @@ struct member;
 
 struct pgs {
 	struct hash scopes;
-	struct hash table;   /* struct pg, by scope and name */
-	struct hash joiners; /* actors that are members of something, by ref */
-	struct hash shares;  /* by process group and process */
-	struct hash watches; /* by what is watched, and process */
+	struct order scopes_in_order; /* that have process groups with members */
+	struct hash table;            /* struct pg, by scope and name */
+	struct hash joiners;          /* actors that are members of something, by ref */
+	struct hash shares;           /* by process group and process */
+	struct hash watches;          /* by what is watched, and process */
 	struct list watches_of_all;
 	size_t n_memberships;
 	uint64_t random;
@@ -78,11 +80,13 @@ void pgs_unwatch_all(struct member *member);
 /* Appends an array of entries in the order of joining. */
 void pgs_put_members(const struct broker *broker, const struct pg_which *which, struct buf *b);
 /*
- * Appends an array of [name, number of memberships]: the process groups of @scope with members, at most @max.
+ * Appends an array of [name, number of memberships], in order: the process groups of @scope with members, at
+ * most @max that come after @after. If it was cut there, one element more: the name after which to go on.
  */
-void pgs_put_groups(const struct broker *broker, struct wire_str scope, size_t max, struct buf *b);
-/* Appends an array of [scope, number of its process groups that have members], at most @max. */
-void pgs_put_scopes(const struct broker *broker, size_t max, struct buf *b);
+void pgs_put_groups(
+	const struct broker *broker, struct wire_str scope, struct wire_str after, size_t max, struct buf *b);
+/* The same of [scope, number of its process groups that have members]. */
+void pgs_put_scopes(const struct broker *broker, struct wire_str after, size_t max, struct buf *b);
 /* False: there is no member. */
 bool pgs_pick(struct broker *broker, const struct pg_which *which, enum roll_how how, struct wire_str key,
 	actor_ref *ret);

@@ -12,6 +12,7 @@ static const struct {
 } kinds[QUOTA_N] = {
 	[QUOTA_NAMES] = {"names", (1u << 20) + 4096},
 	[QUOTA_WATCHES] = {"watched names and process groups", 1u << 18},
+	[QUOTA_PATTERNS] = {"watches of names by a pattern", 64},
 	[QUOTA_CALLS] = {"open calls through the broker", 1u << 16},
 	[QUOTA_MONITORS] = {"monitors through the broker", 1u << 16},
 	[QUOTA_PAIRS] = {"links and monitored groups", 1u << 14},

@@ -10,6 +10,7 @@ struct member;
 enum quota_kind {
 	QUOTA_NAMES,       /* registered */
 	QUOTA_WATCHES,     /* names it looked up and process groups it watches: it is told about them */
+	QUOTA_PATTERNS,    /* watches of names by a pattern */
 	QUOTA_CALLS,       /* routed and not answered */
 	QUOTA_MONITORS,    /* routed and not fired */
 	QUOTA_PAIRS,       /* introductions, pipes and groups it monitors */

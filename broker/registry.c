@@ -10,6 +10,8 @@
 #include "broker/state.h"
 #include "libactor/protocol/mp.h"
 
+#define LOOK_MAX_STEPS (1u << 20) /* for one answer: some milliseconds, if it fits little */
+
 struct watch {
 	struct hash_node node; /* registry.watches */
 	struct list by_name;
@@ -24,100 +26,7 @@ void registry_init(struct registry *registry)
 	hash_init(&registry->table);
 	hash_init(&registry->watches);
 	list_init(&registry->awaited);
-}
-
-/* ---- order: a treap whose priorities are the seeded hashes, so nobody outside can choose its shape ---- */
-
-static int name_compare(const struct name *name, const char *text, size_t len)
-{
-	int c = memcmp(name->text, text, name->len < len ? name->len : len);
-
-	return c ? c : (name->len > len) - (name->len < len);
-}
-
-static void order_replace_child(
-	struct registry *registry, struct name *parent, struct name *old, struct name *new)
-{
-	if (!parent)
-		registry->root = new;
-	else if (parent->left == old)
-		parent->left = new;
-	else
-		parent->right = new;
-	if (new)
-		new->parent = parent;
-}
-
-/* @child takes its parent's place. */
-static void order_rotate_up(struct registry *registry, struct name *child)
-{
-	struct name *parent = child->parent;
-	struct name *moved;
-
-	order_replace_child(registry, parent->parent, parent, child);
-	if (parent->left == child) {
-		moved = child->right;
-		child->right = parent;
-		parent->left = moved;
-	} else {
-		moved = child->left;
-		child->left = parent;
-		parent->right = moved;
-	}
-	if (moved)
-		moved->parent = parent;
-	parent->parent = child;
-}
-
-static void order_insert(struct registry *registry, struct name *name)
-{
-	struct name *parent = NULL;
-	struct name **at = &registry->root;
-
-	while (*at) {
-		parent = *at;
-		at = name_compare(parent, name->text, name->len) > 0 ? &parent->left : &parent->right;
-	}
-	*at = name;
-	name->parent = parent;
-	name->left = name->right = NULL;
-	while (name->parent && name->parent->node.hash < name->node.hash)
-		order_rotate_up(registry, name);
-}
-
-static void order_remove(struct registry *registry, struct name *name)
-{
-	while (name->left && name->right)
-		order_rotate_up(
-			registry, name->left->node.hash > name->right->node.hash ? name->left : name->right);
-	order_replace_child(registry, name->parent, name, name->left ? name->left : name->right);
-}
-
-static struct name *order_at_least(const struct registry *registry, const char *text, size_t len)
-{
-	struct name *best = NULL;
-
-	for (struct name *at = registry->root; at;) {
-		if (name_compare(at, text, len) >= 0) {
-			best = at;
-			at = at->left;
-		} else {
-			at = at->right;
-		}
-	}
-	return best;
-}
-
-static struct name *order_next(struct name *name)
-{
-	if (name->right) {
-		for (name = name->right; name->left;)
-			name = name->left;
-		return name;
-	}
-	while (name->parent && name->parent->right == name)
-		name = name->parent;
-	return name->parent;
+	name_watches_init(&registry->by_pattern);
 }
 
 /* ---- the table ---- */
@@ -130,7 +39,7 @@ static struct name *name_find(const struct registry *registry, struct wire_str t
 	for (; node; node = hash_next(node)) {
 		struct name *name = container_of(node, struct name, node);
 
-		if (name_compare(name, text.s, text.len) == 0)
+		if (name->len == text.len && !memcmp(name->text, text.s, text.len))
 			return name;
 	}
 	return NULL;
@@ -166,28 +75,31 @@ static void name_settle(struct registry *registry, struct name *name)
 	free(name);
 }
 
-static void name_tell(struct broker *broker, struct name *name)
+/* The name leads elsewhere now than to @was. */
+static void name_tell(struct broker *broker, const struct name *name, actor_ref was)
 {
 	struct buf *body;
 
-	if (list_is_empty(&name->watches))
-		return;
-	body = broker_body(broker);
-	mp_put_array(body, 2);
-	mp_put_str(body, name->text, name->len);
-	if (actor_ref_is_nobody(name->ref))
-		mp_put_nil(body);
-	else
-		mp_put_ref(body, name->ref);
-	list_for_each(it, &name->watches)
-		member_cast(container_of(it, struct watch, by_name)->member, "name", body);
+	if (!list_is_empty(&name->watches)) {
+		body = broker_body(broker);
+		mp_put_array(body, 2);
+		mp_put_str(body, name->text, name->len);
+		if (actor_ref_is_nobody(name->ref))
+			mp_put_nil(body);
+		else
+			mp_put_ref(body, name->ref);
+		list_for_each(it, &name->watches)
+			member_cast(container_of(it, struct watch, by_name)->member, "name", body);
+	}
+	name_watches_tell(broker, wire_str(name->text, name->len), name->ref, was);
 }
 
 static void name_give_back(struct broker *broker, struct name *name)
 {
 	struct registry *registry = &broker->registry;
+	actor_ref was = name->ref;
 
-	order_remove(registry, name);
+	order_remove(&registry->order, &name->in_order);
 	registry->n_registered--;
 	list_remove(&name->owned);
 	if (name->owner)
@@ -195,8 +107,49 @@ static void name_give_back(struct broker *broker, struct name *name)
 	name->owner = NULL;
 	name->ref = ACTOR_NOBODY;
 	waits_release(broker, &name->look_ups);
-	name_tell(broker, name);
+	name_tell(broker, name, was);
 	name_settle(registry, name);
+}
+
+/* The name is @member's from now on. If it was not before, the caller has charged it. */
+static void name_give(struct broker *broker, struct name *name, struct member *member, actor_ref ref)
+{
+	struct registry *registry = &broker->registry;
+	actor_ref was = name->ref;
+
+	if (actor_ref_is_nobody(was)) {
+		order_insert(
+			&registry->order, &name->in_order, wire_str(name->text, name->len), name->node.hash);
+		registry->n_registered++;
+		list_remove(&name->awaited);
+	} else if (name->owner) {
+		if (name->owner != member)
+			quota_give(name->owner, QUOTA_NAMES, 1);
+		list_remove(&name->owned);
+	}
+	name->ref = ref;
+	name->owner = member;
+	if (member)
+		list_append(&member->names, &name->owned);
+	waits_release(broker, &name->look_ups);
+	name_tell(broker, name, was);
+}
+
+/*
+ * Is @holder an earlier life of the program that @member is? A supervised program that crashed may be back,
+ * and ask for its name, before the broker hears of its end. The supervisor gave both a token with the same
+ * name, and starts the later id only after the earlier one is over.
+ */
+static bool is_predecessor(const struct member *holder, const struct member *member)
+{
+	return holder && member && member_is_supervised(holder) && member_is_supervised(member) &&
+	       holder->group < member->group && !strcmp(holder->name, member->name);
+}
+
+static bool name_can_be_given(const struct name *name, const struct member *member, actor_ref ref)
+{
+	return !name || actor_ref_is_nobody(name->ref) || actor_ref_equal(name->ref, ref) ||
+	       is_predecessor(name->owner, member);
 }
 
 int registry_register(struct broker *broker, struct member *member, struct wire_str text, actor_ref ref,
@@ -205,12 +158,12 @@ int registry_register(struct broker *broker, struct member *member, struct wire_
 	struct registry *registry = &broker->registry;
 	struct name *name = name_find(registry, text);
 
-	if (name && !actor_ref_is_nobody(name->ref)) {
-		if (actor_ref_equal(name->ref, ref))
-			return 0;
+	if (!name_can_be_given(name, member, ref)) {
 		*ret_holder = name->ref;
 		return -EEXIST;
 	}
+	if (name && actor_ref_equal(name->ref, ref))
+		return 0;
 	if (member && !quota_take(member, QUOTA_NAMES, 1))
 		return -EDQUOT;
 	if (!name)
@@ -220,15 +173,78 @@ int registry_register(struct broker *broker, struct member *member, struct wire_
 			quota_give(member, QUOTA_NAMES, 1);
 		return -ENOMEM;
 	}
-	name->ref = ref;
-	name->owner = member;
-	if (member)
-		list_append(&member->names, &name->owned);
-	order_insert(registry, name);
-	registry->n_registered++;
-	list_remove(&name->awaited);
-	waits_release(broker, &name->look_ups);
-	name_tell(broker, name);
+	name_give(broker, name, member, ref);
+	return 0;
+}
+
+/* Finds or makes the names of all entries, and charges those that are new to @member. */
+static int entries_prepare(
+	struct member *member, struct registry_entry *entries, uint32_t n, size_t *ret_n_charged)
+{
+	struct registry *registry = &member->broker->registry;
+	size_t n_new = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		n_new += !entries[i].name || !actor_ref_equal(entries[i].name->ref, entries[i].ref);
+	if (!quota_take(member, QUOTA_NAMES, n_new))
+		return -EDQUOT;
+	*ret_n_charged = n_new;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!entries[i].name)
+			entries[i].name = name_new(registry, entries[i].text);
+		if (!entries[i].name)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int registry_register_all(struct member *member, struct registry_entry *entries, uint32_t n,
+	const struct registry_entry **ret_refused)
+{
+	struct broker *broker = member->broker;
+	struct registry *registry = &broker->registry;
+	size_t n_charged = 0;
+	int r;
+
+	for (uint32_t i = 0; i < n; i++) {
+		entries[i].name = name_find(registry, entries[i].text);
+		if (!name_can_be_given(entries[i].name, member, entries[i].ref)) {
+			entries[i].holder = entries[i].name->ref;
+			*ret_refused = &entries[i];
+			return -EEXIST;
+		}
+	}
+	r = entries_prepare(member, entries, n, &n_charged);
+	if (r == 0) {
+		/* From here on nothing can fail, so nobody is told of a name that is taken back. */
+		for (uint32_t i = 0; i < n; i++) {
+			if (!actor_ref_equal(entries[i].name->ref, entries[i].ref))
+				name_give(broker, entries[i].name, member, entries[i].ref);
+		}
+		return 0;
+	}
+	quota_give(member, QUOTA_NAMES, n_charged);
+	for (uint32_t i = 0; i < n; i++) {
+		if (entries[i].name)
+			name_settle(registry, entries[i].name);
+	}
+	return r;
+}
+
+int registry_replace(
+	struct member *member, struct wire_str text, actor_ref from, actor_ref to, actor_ref *ret_holder)
+{
+	struct name *name = name_find(&member->broker->registry, text);
+
+	if (!name || actor_ref_is_nobody(name->ref))
+		return -ESRCH;
+	if (name->owner == member && actor_ref_equal(name->ref, to))
+		return 0;
+	if (name->owner != member || !actor_ref_equal(name->ref, from)) {
+		*ret_holder = name->ref;
+		return -EEXIST;
+	}
+	name_give(member->broker, name, member, to);
 	return 0;
 }
 
@@ -305,22 +321,34 @@ void registry_back(struct member *member)
 		waits_release(member->broker, &container_of(it, struct name, owned)->look_ups);
 }
 
-void registry_list(const struct broker *broker, struct wire_str prefix, size_t max, struct buf *b)
+static bool begins_with(const struct order_node *node, struct wire_str text)
 {
-	struct name *first = order_at_least(&broker->registry, prefix.s, prefix.len);
-	struct name *name = first;
+	return node->len >= text.len && !memcmp(node->text, text.s, text.len);
+}
+
+void registry_list(const struct broker *broker, const struct pattern *pattern, struct wire_str after,
+	size_t max, struct buf *b)
+{
+	struct wire_str literal = pattern->literal;
+	struct order_node *node = order_first(&broker->registry.order, literal, after);
+	struct buf names = BUF_INIT;
+	struct wire_str last = after;
+	size_t steps = 0;
 	uint32_t n = 0;
 
-	for (; name && n < max; name = order_next(name), n++) {
-		if (name->len < prefix.len || memcmp(name->text, prefix.s, prefix.len))
+	for (; node && begins_with(node, literal); node = order_next(node)) {
+		if (n >= max || steps > LOOK_MAX_STEPS)
 			break;
+		last = order_text(node);
+		if (!pattern_fits(pattern, last, &steps))
+			continue;
+		mp_put_array(&names, 2);
+		mp_put_str(&names, last.s, last.len);
+		mp_put_ref(&names, container_of(node, struct name, in_order)->ref);
+		n++;
 	}
-	mp_put_array(b, n);
-	for (name = first; n; name = order_next(name), n--) {
-		mp_put_array(b, 2);
-		mp_put_str(b, name->text, name->len);
-		mp_put_ref(b, name->ref);
-	}
+	order_put_list(b, &names, n, max && node && begins_with(node, literal) ? last : wire_str(NULL, 0));
+	buf_deinit(&names);
 }
 
 void registry_release(struct member *member)
@@ -404,4 +432,5 @@ void registry_deinit(struct registry *registry)
 	}
 	hash_deinit(&registry->table);
 	hash_deinit(&registry->watches);
+	name_watches_deinit(&registry->by_pattern);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The registry: which name leads to which ref, and which groups are told when that changes. A seeded hash
- * finds a name; a treap keeps the names in order.
+ * finds a name; a treap (order.h) keeps the names in order.
  */
 #pragma once
 
 #include "actor/actor.h"
+#include "broker/name-watches.h"
+#include "broker/order.h"
+#include "libactor/protocol/pattern.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/hash.h"
@@ -22,7 +25,7 @@ struct name {
 	struct list watches;
 	struct list look_ups; /* waits.h: until it is known whether the owner lives, or who the owner is */
 	struct list awaited;  /* registry.awaited: nobody has announced it yet */
-	struct name *left, *right, *parent; /* the treap: names with a ref; the priority is the hash */
+	struct order_node in_order; /* registry.order: names with a ref */
 	uint8_t len;
 	char text[];
 };
@@ -30,8 +33,9 @@ struct name {
 struct registry {
 	struct hash table;
 	struct hash watches; /* by name and member */
-	struct name *root;
+	struct order order;
 	struct list awaited; /* during the recovery: names that are looked up, and may yet be announced */
+	struct name_watches by_pattern;
 	size_t n_registered;
 };
 
@@ -39,11 +43,31 @@ void registry_init(struct registry *registry);
 void registry_deinit(struct registry *registry);
 
 /*
- * 0 (also when @text leads to @ref already), -EEXIST (then *ret_holder is set), -EDQUOT, -ENOMEM. @member
- * NULL: the broker itself.
+ * 0 (also when @text leads to @ref already), -EEXIST (then *ret_holder is set), -EDQUOT, -ENOMEM. What an
+ * earlier life of the same program holds is taken over. @member NULL: the broker itself.
  */
 int registry_register(struct broker *broker, struct member *member, struct wire_str text, actor_ref ref,
 	actor_ref *ret_holder);
+
+struct registry_entry {
+	struct wire_str text;
+	actor_ref ref;
+	actor_ref holder;  /* of the refused one */
+	struct name *name; /* for the registry */
+};
+
+/*
+ * Registers all @n, no two of which have the same text, or none. As registry_register(); -EEXIST sets
+ * *ret_refused.
+ */
+int registry_register_all(struct member *member, struct registry_entry *entries, uint32_t n,
+	const struct registry_entry **ret_refused);
+/*
+ * @text, which leads to @from, leads to @to from now on: two actors of @member. Nobody finds it free in
+ * between. 0 (also when it leads to @to already), -ESRCH (nobody has it), -EEXIST (then *ret_holder is set).
+ */
+int registry_replace(
+	struct member *member, struct wire_str text, actor_ref from, actor_ref to, actor_ref *ret_holder);
 void registry_unregister(struct broker *broker, struct member *member, struct wire_str text, actor_ref ref);
 /* False: nobody is called so. */
 bool registry_find(const struct broker *broker, struct wire_str text, actor_ref *ret);
@@ -69,8 +93,13 @@ int registry_wait_for_owner(
 /* The recovery is over: look-ups of names that nobody announced are handled. */
 void registry_recovered(struct broker *broker);
 void registry_back(struct member *member); /* it counts as living: look-ups of its names are handled */
-/* Writes an array of [name, ref], at most @max, in order. */
-void registry_list(const struct broker *broker, struct wire_str prefix, size_t max, struct buf *b);
+/*
+ * Writes an array of [name, ref] in order: at most @max that fit @pattern and come after @after. If it was
+ * cut there, one element more: the name after which to go on. An answer is also cut where looking on would
+ * take too long.
+ */
+void registry_list(const struct broker *broker, const struct pattern *pattern, struct wire_str after,
+	size_t max, struct buf *b);
 
 void registry_release(struct member *member); /* its names; watchers are told */
 void registry_unwatch(struct member *member); /* its watches */

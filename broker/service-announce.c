@@ -62,13 +62,18 @@ static int announce_groups(struct member *member, struct mp_reader *args, bool m
 /* True: @member has the name. */
 static bool announce_name(struct member *member, struct wire_str name, actor_ref ref)
 {
-	actor_ref holder;
+	actor_ref holder = ACTOR_NOBODY;
+	int r;
 
 	if (ref.node != member->broker->node || ref.group != member->group || !ref.serial)
 		return false;
 	if (name.s[0] == '$' && !member->is_spawner)
 		return false;
-	return service_take_name(member, name, ref, &holder) == 0;
+	r = registry_register(member->broker, member, name, ref, &holder);
+	/* Which of its actors has a name is the group's to say: a replace() may be on its way. */
+	if (r == -EEXIST && holder.group == member->group)
+		r = registry_replace(member, name, holder, ref, &holder);
+	return r == 0;
 }
 
 /* @lost NULL: only checks the format. */

@@ -34,3 +34,16 @@ int service_read_door(struct mp_reader *args, struct wire_str *ret)
 		return -EPROTO;
 	return 0;
 }
+
+int service_read_part(struct mp_reader *args, uint32_t n, size_t *ret_max, struct wire_str *ret_after)
+{
+	uint64_t max = SERVICE_LIST_DEFAULT;
+
+	*ret_after = wire_str("", 0);
+	if ((n > 0 && mp_read_nil(args) < 0 && mp_read_uint(args, &max) < 0) ||
+		(n > 1 && mp_read_nil(args) < 0 && mp_read_str(args, &ret_after->s, &ret_after->len) < 0) ||
+		ret_after->len > WIRE_NAME_MAX_BYTES)
+		return -EPROTO;
+	*ret_max = max < SERVICE_LIST_MAX ? (size_t)max : SERVICE_LIST_MAX;
+	return 0;
+}

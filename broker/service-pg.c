@@ -14,9 +14,6 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
-#define LIST_DEFAULT 1000
-#define LIST_MAX     16384
-
 /* ---- arguments ---- */
 
 static int read_which(struct mp_reader *args, struct pg_which *ret)
@@ -213,43 +210,34 @@ int method_pg_members(
 	return 0;
 }
 
-static int read_max(struct mp_reader *args, uint32_t n, size_t *ret)
-{
-	uint64_t max = LIST_DEFAULT;
-
-	if (n && mp_read_nil(args) < 0 && mp_read_uint(args, &max) < 0)
-		return -EPROTO;
-	*ret = max < LIST_MAX ? (size_t)max : LIST_MAX;
-	return 0;
-}
-
 int method_pg_groups(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
-	struct wire_str scope;
+	struct wire_str scope, after;
 	struct buf *result;
 	size_t max;
 
-	if (n < 1 || service_read_name(args, &scope) < 0 || read_max(args, n - 1, &max) < 0)
+	if (n < 1 || service_read_name(args, &scope) < 0 || service_read_part(args, n - 1, &max, &after) < 0)
 		return -EPROTO;
 	if (wait_for_members(member, call))
 		return 0;
 	result = broker_body(member->broker);
-	pgs_put_groups(member->broker, scope, max, result);
+	pgs_put_groups(member->broker, scope, after, max, result);
 	answer_result(member, call, result);
 	return 0;
 }
 
 int method_pg_scopes(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
+	struct wire_str after;
 	struct buf *result;
 	size_t max;
 
-	if (read_max(args, n, &max) < 0)
+	if (service_read_part(args, n, &max, &after) < 0)
 		return -EPROTO;
 	if (wait_for_members(member, call))
 		return 0;
 	result = broker_body(member->broker);
-	pgs_put_scopes(member->broker, max, result);
+	pgs_put_scopes(member->broker, after, max, result);
 	answer_result(member, call, result);
 	return 0;
 }

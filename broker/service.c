@@ -56,9 +56,14 @@ static const struct method {
 	bool spawner; /* for the supervisor alone */
 } methods[] = {
 	{"register", method_register},
+	{"register_all", method_register_all},
+	{"replace", method_replace},
 	{"unregister", method_unregister},
+	{"unregister_all", method_unregister_all},
 	{"whereis", method_whereis},
 	{"names", method_names},
+	{"names_watch", method_names_watch},
+	{"names_unwatch", method_names_unwatch},
 	{"introduce", method_introduce},
 	{"admit", method_admit},
 	{"announce", method_announce},

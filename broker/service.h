@@ -19,21 +19,35 @@ bool service_frame_of_ended(struct broker *broker, const struct wire_frame *fram
 
 int service_read_name(struct mp_reader *args, struct wire_str *ret);
 int service_read_door(struct mp_reader *args, struct wire_str *ret); /* nil, or an absolute path */
+#define SERVICE_LIST_DEFAULT 1000
+#define SERVICE_LIST_MAX     16384 /* entries in one answer, or one request: under 5 MiB */
+/*
+ * [max, after] of a list that is told in parts, both optional: @n of them are there. *ret_after is "" if it is
+ * not.
+ */
+int service_read_part(struct mp_reader *args, uint32_t n, size_t *ret_max, struct wire_str *ret_after);
 /* @call is handled again when the recovery is over; it is refused if it cannot wait. */
 void service_wait_for_window(struct member *member, const struct wire_frame *call);
 
-/* service-names.c: as registry_register(), but takes the name from an earlier life of the same program. */
-int service_take_name(struct member *member, struct wire_str name, actor_ref ref, actor_ref *ret_holder);
 /* service-announce.c */
 void service_tell_ready(struct member *member); /* tells the supervisor that @member is ready */
 
 /* Each returns 0 if it has answered or will, -EPROTO if the arguments are not what it takes. */
 /* service-names.c */
 int method_register(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_register_all(
+	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_replace(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int method_unregister(
+	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_unregister_all(
 	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int method_whereis(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int method_names(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_names_watch(
+	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_names_unwatch(
+	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 /* service-links.c */
 int method_introduce(
 	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);

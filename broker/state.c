@@ -102,7 +102,8 @@ struct broker_stats broker_stats(const struct broker *broker)
 
 	stats.groups = broker->members.n_items;
 	stats.names = broker->registry.n_registered;
-	stats.watches = broker->registry.watches.n_items + broker->pgs.watches.n_items;
+	stats.watches = broker->registry.watches.n_items + broker->registry.by_pattern.by_literal.n_items +
+			broker->pgs.watches.n_items;
 	stats.memberships = broker->pgs.n_memberships;
 	stats.calls = broker->routes.n_calls;
 	stats.monitors = broker->routes.n_monitors;

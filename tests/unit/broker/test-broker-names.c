@@ -144,6 +144,8 @@ static void test_the_supervisor_may_have_a_name_of_the_node(void **state)
 		WORLD_BROKER);
 }
 
+static char cut[256]; /* after which name the list goes on; "": it is whole */
+
 static uint32_t list(struct client *c, const struct buf *args, char *ret_first, char *ret_last)
 {
 	uint64_t id = client_ask(c, "names", args);
@@ -154,12 +156,18 @@ static uint32_t list(struct client *c, const struct buf *args, char *ret_first, 
 
 	assert_int_equal(frame.id, id);
 	assert_int_equal(mp_read_array(&r, &n), 0);
+	cut[0] = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		char name[256];
 		const char *s;
 		size_t len;
 		actor_ref ref;
 
+		if (i == n - 1 && mp_peek(&r) == MP_STR) {
+			assert_int_equal(mp_read_str(&r, &s, &len), 0);
+			snprintf(cut, sizeof(cut), "%.*s", (int)len, s);
+			return i;
+		}
 		assert_int_equal(mp_read_array(&r, &two), 0);
 		assert_int_equal(two, 2);
 		assert_int_equal(mp_read_str(&r, &s, &len), 0);
@@ -189,11 +197,214 @@ static void test_names_lists_by_prefix_in_order(void **state)
 	assert_int_equal(list(a, pack(&w, "a1s", "ab"), first, last), 3);
 	assert_string_equal(first, "ab");
 	assert_string_equal(last, "ab\xc3\xa9");
+	assert_string_equal(cut, "");
 	assert_int_equal(list(a, pack(&w, "a2su", "ab", UINT64_C(2)), first, last), 2);
 	assert_string_equal(last, "abc");
 	assert_int_equal(list(a, pack(&w, "a1s", "zz"), first, last), 0);
 	assert_int_equal(list(a, pack(&w, "a2nu", UINT64_C(0)), first, last), 0);
 	client_expect_error(a, client_ask(a, "names", pack(&w, "a1u", UINT64_C(1))), "bad_args");
+}
+
+static void test_a_list_that_is_cut_says_where_it_goes_on(void **state)
+{
+	struct client *a = world_newcomer(&w, "a");
+	char first[256] = "", last[256] = "", name[8];
+	int n = 0, n_parts = 0;
+
+	for (uint64_t i = 0; i < 10; i++) {
+		snprintf(name, sizeof(name), "n%d", (int)i);
+		client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", name, client_ref(a, i + 1))));
+	}
+	do {
+		n += (int)list(a, pack(&w, "a3sus", "n", UINT64_C(4), cut), first, last);
+		n_parts++;
+	} while (cut[0]);
+	assert_int_equal(n, 10);
+	assert_int_equal(n_parts, 3);
+	assert_string_equal(last, "n9");
+	/* as many as there are: the end is known, and nothing is missing */
+	assert_int_equal(list(a, pack(&w, "a2su", "n", UINT64_C(10)), first, last), 10);
+	assert_string_equal(cut, "");
+	/* the name after which to go on may be gone, lie before the prefix or behind it */
+	client_expect_nil(a, client_ask(a, "unregister", pack(&w, "a2sr", "n4", client_ref(a, 5))));
+	assert_int_equal(list(a, pack(&w, "a3sus", "n", UINT64_C(2), "n4"), first, last), 2);
+	assert_string_equal(first, "n5");
+	assert_int_equal(list(a, pack(&w, "a3sus", "n", UINT64_C(2), "a"), first, last), 2);
+	assert_string_equal(first, "n0");
+	assert_int_equal(list(a, pack(&w, "a3sus", "n", UINT64_C(2), "o"), first, last), 0);
+	assert_string_equal(cut, "");
+}
+
+static void test_names_lists_by_pattern(void **state)
+{
+	static const char *const names[] = {"app.1", "app.2", "app.10", "ape", "web.1", "app*"};
+	struct client *a = world_newcomer(&w, "a");
+	char first[256] = "", last[256] = "";
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		client_expect_nil(
+			a, client_ask(a, "register", pack(&w, "a2sr", names[i], client_ref(a, i + 1))));
+	assert_int_equal(list(a, pack(&w, "a1s", "app.*"), first, last), 3);
+	assert_int_equal(list(a, pack(&w, "a1s", "app.?"), first, last), 2);
+	assert_string_equal(last, "app.2");
+	assert_int_equal(list(a, pack(&w, "a1s", "*.1"), first, last), 2);
+	assert_string_equal(last, "web.1");
+	assert_int_equal(list(a, pack(&w, "a1s", "*.[!1]"), first, last), 1);
+	assert_int_equal(list(a, pack(&w, "a1s", "app\\*"), first, last), 1);
+	assert_string_equal(first, "app*");
+	assert_int_equal(list(a, pack(&w, "a1s", "\\ape"), first, last), 1);
+	/* cut, and gone on with */
+	assert_int_equal(list(a, pack(&w, "a2su", "*.1", UINT64_C(1)), first, last), 1);
+	assert_string_equal(last, "app.1");
+	assert_int_equal(list(a, pack(&w, "a3sus", "*.1", UINT64_C(5), cut), first, last), 1);
+	assert_string_equal(last, "web.1");
+	assert_string_equal(cut, "");
+	client_expect_error(a, client_ask(a, "names", pack(&w, "a1s", "[a")), "bad_args");
+	client_expect_error(a, client_ask(a, "names", pack(&w, "a1s", "a\\")), "bad_args");
+}
+
+/* A pattern that fits nothing, of names that nearly fit it, costs some milliseconds a call and no more. */
+static void test_a_costly_pattern_is_looked_for_in_parts(void **state)
+{
+	struct client *a = world_newcomer(&w, "a");
+	char first[256] = "", last[256] = "", name[256], pattern[201];
+	uint32_t n = 0;
+	int n_parts = 0;
+
+	memset(name, 'a', sizeof(name));
+	name[255] = 0;
+	for (uint64_t i = 0; i < 500; i++) {
+		snprintf(name + 250, 6, "%05d", (int)i);
+		client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", name, client_ref(a, 1))));
+	}
+	memset(pattern, 'a', sizeof(pattern) - 1);
+	pattern[0] = '*';
+	strcpy(pattern + 110, "b*");
+	do {
+		n += list(a, pack(&w, "a3sus", pattern, UINT64_C(1000), cut), first, last);
+		n_parts++;
+		assert_true(n_parts < 500);
+	} while (cut[0]);
+	assert_int_equal(n, 0);
+	assert_true(n_parts > 3);
+}
+
+/* ---- many at once, and from one to another ---- */
+
+static void test_names_that_are_registered_together_take_one_answer(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
+	struct buf args = BUF_INIT;
+	char name[8];
+
+	mp_put_array(&args, 1);
+	mp_put_array(&args, 100);
+	for (uint64_t i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "n%d", (int)i);
+		mp_put_array(&args, 2);
+		mp_put_cstr(&args, name);
+		mp_put_ref(&args, client_ref(a, i + 1));
+	}
+	client_expect_nil(a, client_ask(a, "register_all", &args));
+	client_expect_nothing(a);
+	assert_int_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n41"))).serial, 42);
+	assert_int_equal(broker_stats(w.broker).names, 101);
+	client_expect_nil(a, client_ask(a, "register_all", &args));   /* said twice */
+	client_expect_nil(b, client_ask(b, "unregister_all", &args)); /* not b's to give back */
+	assert_int_equal(broker_stats(w.broker).names, 101);
+	client_expect_nil(a, client_ask(a, "unregister_all", &args));
+	assert_int_equal(broker_stats(w.broker).names, 1);
+	buf_deinit(&args);
+}
+
+static void test_of_names_that_are_registered_together_all_are_or_none(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
+	char text[ACTOR_REF_TEXT_MAX + 8], holder[ACTOR_REF_TEXT_MAX];
+	struct wire_frame frame;
+
+	client_expect_nil(b, client_ask(b, "register", pack(&w, "a2sr", "taken", client_ref(b, 1))));
+	client_expect_nil(b, client_ask(b, "whereis", pack(&w, "a1s", "free")));
+	client_ask(a, "register_all",
+		pack(&w, "a1a2a2sra2sr", "free", client_ref(a, 1), "taken", client_ref(a, 2)));
+	frame = client_expect(a, WIRE_ERROR);
+	assert_true(str_is(frame.method, "in_use"));
+	snprintf(text, sizeof(text), "%s taken", actor_ref_format(client_ref(b, 1), holder));
+	assert_true(str_is(frame.text, text));
+	client_expect_nothing(b); /* nobody was told of a name that was taken back */
+	client_expect_nil(b, client_ask(b, "whereis", pack(&w, "a1s", "free")));
+	client_expect_error(a,
+		client_ask(a, "register_all",
+			pack(&w, "a1a2a2sra2sr", "twice", client_ref(a, 1), "twice", client_ref(a, 2))),
+		"bad_args");
+	client_expect_error(a,
+		client_ask(a, "register_all",
+			pack(&w, "a1a2a2sra2sr", "x", client_ref(a, 1), "$x", client_ref(a, 1))),
+		"permission");
+	client_expect_error(a,
+		client_ask(a, "register_all",
+			pack(&w, "a1a2a2sra2sr", "x", client_ref(a, 1), "y", client_ref(b, 1))),
+		"bad_args");
+	assert_int_equal(broker_stats(w.broker).names, 2);
+	client_expect_nil(a, client_ask(a, "register_all", pack(&w, "a1a0")));
+}
+
+static void test_a_name_is_replaced_without_a_moment_in_which_nobody_has_it(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n")));
+	client_expect_nil(
+		a, client_ask(a, "replace", pack(&w, "a3srr", "n", client_ref(a, 1), client_ref(a, 2))));
+	expect_name(b, "n", client_ref(a, 2)); /* once, and never nobody */
+	client_expect_nothing(b);
+	client_expect_nil(
+		a, client_ask(a, "replace", pack(&w, "a3srr", "n", client_ref(a, 1), client_ref(a, 2))));
+	client_expect_nothing(b); /* said twice */
+	client_expect_nil(a, client_ask(a, "unregister", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	assert_int_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n"))).serial, 2);
+	client_break(a);
+	expect_name(b, "n", ACTOR_NOBODY);
+	assert_int_equal(broker_stats(w.broker).names, 1);
+}
+
+static void test_only_its_group_replaces_a_name_and_only_from_who_has_it(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_expect_error(b,
+		client_ask(b, "replace", pack(&w, "a3srr", "n", client_ref(a, 1), client_ref(b, 1))),
+		"in_use");
+	client_expect_error(a,
+		client_ask(a, "replace", pack(&w, "a3srr", "n", client_ref(a, 1), client_ref(b, 1))),
+		"bad_args");
+	client_expect_error(a,
+		client_ask(a, "replace", pack(&w, "a3srr", "n", client_ref(a, 3), client_ref(a, 2))),
+		"in_use");
+	client_expect_error(a,
+		client_ask(a, "replace", pack(&w, "a3srr", "x", client_ref(a, 1), client_ref(a, 2))),
+		"noproc");
+	assert_int_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n"))).serial, 1);
+}
+
+/* A link that was lost with a replace on it: the announcement says what came of it. */
+static void test_a_group_says_which_of_its_actors_has_a_name(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "a"), *b = world_newcomer(&w, "b");
+	struct token token = world_token(&w, 17, "a");
+	struct wire_frame frame;
+
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
+	client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n")));
+	client_break(a);
+	a = world_connect(&w, "a", &token);
+	client_ask(a, "announce", pack(&w, "a3a1a2sra0a0", "n", client_ref(a, 2)));
+	frame = client_expect(a, WIRE_REPLY);
+	assert_int_equal(frame.body[0], 0x90); /* it has lost none */
+	expect_name(b, "n", client_ref(a, 2));
+	client_expect_nothing(b);
 }
 
 static void test_a_look_up_may_wait_until_somebody_has_the_name(void **state)
@@ -581,6 +792,21 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_the_supervisor_may_have_a_name_of_the_node, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_lists_by_prefix_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_list_that_is_cut_says_where_it_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names_lists_by_pattern, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_costly_pattern_is_looked_for_in_parts, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_names_that_are_registered_together_take_one_answer, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_of_names_that_are_registered_together_all_are_or_none, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_name_is_replaced_without_a_moment_in_which_nobody_has_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_only_its_group_replaces_a_name_and_only_from_who_has_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_group_says_which_of_its_actors_has_a_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_a_look_up_may_wait_until_somebody_has_the_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -111,17 +111,32 @@ static void expect_reply(struct client *c)
 	client_expect(c, WIRE_REPLY);
 }
 
+static char cut[256]; /* after which name the list goes on; "": it is whole */
+
 static uint32_t n_listed(struct client *c, const char *method, const struct buf *args)
 {
 	struct wire_frame frame;
 	struct mp_reader r;
-	uint32_t n;
+	uint32_t n, n_entries = 0;
+	const char *s;
+	size_t len;
 
 	client_ask(c, method, args);
 	frame = client_expect(c, WIRE_REPLY);
 	r = mp_reader(frame.body, frame.body_bytes);
 	assert_int_equal(mp_read_array(&r, &n), 0);
-	return n;
+	cut[0] = 0;
+	while (n--) {
+		if (mp_peek(&r) == MP_STR) {
+			assert_int_equal(mp_read_str(&r, &s, &len), 0);
+			snprintf(cut, sizeof(cut), "%.*s", (int)len, s);
+			assert_int_equal(n, 0);
+		} else {
+			assert_int_equal(mp_skip(&r), 0);
+			n_entries++;
+		}
+	}
+	return n_entries;
 }
 
 static void expect_nothing_is_left(void)
@@ -147,7 +162,14 @@ static void test_pg_join_leave_which(void **state)
 	expect_members(b, "pg", "g", "1 7");
 	expect_members(b, "other", "g", "2");
 	assert_int_equal(n_listed(b, "pg_groups", pack(&w, "a1s", "pg")), 2);
+	assert_string_equal(cut, "");
 	assert_int_equal(n_listed(b, "pg_groups", pack(&w, "a2su", "pg", UINT64_C(1))), 1);
+	assert_int_equal(n_listed(b, "pg_groups", pack(&w, "a3sus", "pg", UINT64_C(1), cut)), 1);
+	assert_string_equal(cut, "");
+	assert_int_equal(n_listed(b, "pg_scopes", pack(&w, "a1u", UINT64_C(1))), 1);
+	assert_string_not_equal(cut, "");
+	assert_int_equal(n_listed(b, "pg_scopes", pack(&w, "a2us", UINT64_C(1), cut)), 1);
+	assert_string_equal(cut, "");
 	assert_int_equal(n_listed(b, "pg_scopes", pack(&w, "a0")), 2);
 	leave(a, "pg", "g", 1);
 	expect_members(b, "pg", "g", "7");
