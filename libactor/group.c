@@ -15,6 +15,7 @@
 #include "libactor/actor/behavior.h"
 #include "libactor/actor/fd.h"
 #include "libactor/actor/membership.h"
+#include "libactor/actor/name-watch.h"
 #include "libactor/actor/name.h"
 #include "libactor/actor/pg-pick.h"
 #include "libactor/actor/pg.h"
@@ -180,6 +181,8 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 	list_init(&group->dirty);
 	list_init(&group->flushes);
 	names_init(group);
+	own_names_init(group);
+	name_watches_init(group);
 	memberships_init(group);
 	pg_copies_init(group);
 	pg_loads_init(group);
@@ -506,6 +509,8 @@ actor_group *actor_group_free(actor_group *group)
 	group->transport = transport_free(group->transport);
 	loop_deinit(&group->loop);
 	names_deinit(group);
+	own_names_deinit(group);
+	name_watches_deinit(group);
 	pg_copies_deinit(group);
 	pg_loads_deinit(group);
 	memberships_deinit(group);

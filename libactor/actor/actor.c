@@ -20,6 +20,7 @@
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/membership.h"
 #include "libactor/actor/monitor.h"
+#include "libactor/actor/name-watch.h"
 #include "libactor/actor/name.h"
 #include "libactor/actor/pg-monitor.h"
 #include "libactor/actor/pg-tell.h"
@@ -200,6 +201,7 @@ static void actor_end(struct actor *self, bool terminate)
 	names_release(self);
 	memberships_release(self);
 	actor_pg_end(self);
+	name_watches_end(self);
 	watchers_fire(self, &cause);
 	actor_drop_messages(self, cause.reason); /* those that came while it waited for the broker */
 	actor_free(self);
@@ -207,8 +209,6 @@ static void actor_end(struct actor *self, bool terminate)
 
 void actor_discard(struct actor *self)
 {
-	struct list *node;
-
 	self->status = ACTOR_ENDING;
 	mailbox_release(self);
 	actor_drop_messages(self, "shutdown");
@@ -217,10 +217,10 @@ void actor_discard(struct actor *self)
 	fd_watches_end(self);
 	while (!list_is_empty(&self->monitors))
 		monitor_remove(self->group, container_of(self->monitors.next, struct monitor, watcher_link));
-	while ((node = list_pop(&self->names)))
-		free(container_of(node, struct own_name, link));
+	names_discard(self);
 	memberships_discard(self);
 	actor_pg_end(self);
+	name_watches_end(self);
 	while (!list_is_empty(&self->watchers))
 		watcher_free(container_of(self->watchers.next, struct watcher, target_link));
 	list_remove(&self->task.blocked_link);
@@ -343,6 +343,10 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 	case MSG_PG:
 		self->method = "on_pg";
 		r = actor_pg_handle(self, msg);
+		break;
+	case MSG_NAME:
+		self->method = "on_name";
+		r = actor_name_handle(self, msg);
 		break;
 	case MSG_REPLY:
 		break; /* never queued */

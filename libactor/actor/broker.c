@@ -18,6 +18,7 @@
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
+#include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
@@ -108,6 +109,16 @@ int broker_ask(actor_group *group, const char *method, struct buf *take_args, in
 	if (group->uplink.state == UPLINK_UP && group->uplink.announced)
 		request_start(request);
 	return 0;
+}
+
+void requests_drop(actor_group *group, const void *arg)
+{
+	list_for_each(it, &group->uplink.requests) {
+		struct broker_request *request = container_of(it, struct broker_request, link);
+
+		if (request->arg == arg)
+			request->arg = NULL;
+	}
 }
 
 void broker_tell_surely(actor_group *group, const char *method, const char *format, ...)
@@ -260,4 +271,73 @@ int broker_ask_wait_as(actor_group *group, struct actor *self, const char *metho
 	int64_t timeout_ms, enum ask_again again, actor_msg **ret_msg)
 {
 	return ask_wait(group, self, method, take_args, timeout_ms, again, NULL, ret_msg);
+}
+
+/* ---- lists that are told in parts ---- */
+
+#define LIST_PART_MAX 16384 /* the most that the broker tells at once */
+
+struct list_walk {
+	struct buf entries;
+	uint32_t n;
+	char after[WIRE_NAME_MAX_BYTES + 1]; /* where the next part begins; "": all has been told */
+};
+
+static int list_add_part(struct list_walk *walk, const actor_msg *reply)
+{
+	struct mp_reader r = mp_reader(reply->body, reply->body_bytes);
+	struct wire_str cut = wire_str("", 0);
+	char after[sizeof(walk->after)];
+	const uint8_t *raw;
+	size_t raw_bytes;
+	uint32_t n;
+
+	if (mp_read_array(&r, &n) < 0)
+		return -EPROTO;
+	for (; n && mp_peek(&r) == MP_ARRAY; n--) {
+		if (mp_read_raw(&r, &raw, &raw_bytes) < 0)
+			return -EPROTO;
+		mp_put_raw(&walk->entries, raw, raw_bytes);
+		walk->n++;
+	}
+	if (n && (n > 1 || mp_read_str(&r, &cut.s, &cut.len) < 0 || !wire_name_is_valid(cut.s, cut.len)))
+		return -EPROTO;
+	snprintf(after, sizeof(after), "%.*s", (int)cut.len, cut.s);
+	/* Each part ends behind the one before, so there is an end. */
+	if (n && strcmp(walk->after, after) >= 0)
+		return -EPROTO;
+	strcpy(walk->after, after);
+	return buf_error(&walk->entries);
+}
+
+int broker_list_wait(actor_group *group, struct actor *self, const char *method, const struct buf *head,
+	uint32_t n_head, int64_t timeout_ms, actor_msg **ret)
+{
+	struct list_walk walk = {.entries = BUF_INIT};
+	struct buf body = BUF_INIT;
+	int r;
+
+	do {
+		struct buf args = BUF_INIT;
+		actor_msg *reply = NULL;
+
+		mp_put_array(&args, n_head + 2);
+		mp_put_raw(&args, head->data, head->size_bytes);
+		mp_put_uint(&args, LIST_PART_MAX);
+		mp_put_cstr(&args, walk.after);
+		r = broker_ask_wait(group, self, method, &args, timeout_ms, &reply);
+		buf_deinit(&args);
+		if (r == 0)
+			r = list_add_part(&walk, reply);
+		actor_msg_free(reply);
+	} while (r == 0 && walk.after[0]);
+	mp_put_array(&body, walk.n);
+	mp_put_raw(&body, walk.entries.data, walk.entries.size_bytes);
+	if (r == 0)
+		r = buf_error(&body);
+	if (r == 0)
+		r = msg_new_received(ret, ACTOR_NOBODY, wire_cstr(""), body.data, body.size_bytes);
+	buf_deinit(&walk.entries);
+	buf_deinit(&body);
+	return r;
 }

@@ -62,6 +62,14 @@ int broker_ask_wait_with(actor_group *group, struct actor *self, const char *met
 /* The same, for what is not simply asked again. */
 int broker_ask_wait_as(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
 	int64_t timeout_ms, enum ask_again again, actor_msg **ret_msg);
+/*
+ * A list that the broker tells in parts: asks for all of them. @head: the @n_head arguments of @method before
+ * max and after. *ret: one array. 0 or as broker_ask_wait(); -EPROTO: the parts do not go on.
+ */
+int broker_list_wait(actor_group *group, struct actor *self, const char *method, const struct buf *head,
+	uint32_t n_head, int64_t timeout_ms, actor_msg **ret);
+/* Of unanswered requests with this @arg: their answers are dropped. */
+void requests_drop(actor_group *group, const void *arg);
 void requests_give_up(actor_group *group); /* ends all with -ENOTCONN: nobody will answer them */
 /*
  * Moves all unanswered requests to @ret. requests_take_up() moves them back and sends those not sent on this

@@ -4,8 +4,8 @@
  * senders instead. A local sender is parked until the mailbox has room. A peer group is told to pause, and it
  * parks its actors that send to this mailbox. The broker, which forwards for many, is not told: what is more
  * than a full mailbox takes from it is dropped or refused (OVERFLOW_MAX_BYTES in node/inbound.c). The limits
- * do not hold back DOWNs, timers, file descriptor events and changes of process groups: these are pushed into
- * a full mailbox too.
+ * do not hold back DOWNs, timers, file descriptor events and changes of process groups and names: these are
+ * pushed into a full mailbox too.
  */
 #include "libactor/actor/mailbox.h"
 

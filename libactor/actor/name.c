@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names: registering those of our own actors, and looking up others. The broker decides which name leads to
- * which actor; what it said is kept in peer/name-cache.c.
+ * Looking up names. The broker decides which name leads to which actor; what it said is kept in
+ * peer/name-cache.c. Names of our own actors: own-names.c.
  */
 #include "libactor/actor/name.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
@@ -18,13 +17,11 @@
 #include "libactor/peer/name-cache.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
+#include "libactor/protocol/pattern.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
-#include "libactor/util/list.h"
-#include "libactor/util/slots.h"
 
-#define RELEASE_WAIT_MS 1000
-#define WAIT_MAX_MS     (24 * 3600 * 1000) /* as the broker has it */
+#define WAIT_MAX_MS (24 * 3600 * 1000) /* as the broker has it */
 
 /* What the broker answered to a `whereis` is kept at once: a change may come right behind it. */
 static void name_answered(struct broker_request *request, const actor_msg *reply)
@@ -138,123 +135,19 @@ int actor_whereis_wait(actor *self, const char *name, int64_t timeout_ms, actor_
 		timeout_ms == ACTOR_TIMEOUT_DEFAULT ? CALL_TIMEOUT_DEFAULT_MS : timeout_ms, ret);
 }
 
-/* ---- our own ---- */
-
-static struct own_name *own_name_find(const struct actor *self, const char *name)
+int actor_names(actor *self, const char *pattern, actor_msg **ret)
 {
-	list_for_each(it, &self->names) {
-		struct own_name *own = container_of(it, struct own_name, link);
-
-		if (!strcmp(own->name, name))
-			return own;
-	}
-	return NULL;
-}
-
-int name_register(actor_group *group, struct actor *self, const char *name)
-{
-	size_t length = name ? strlen(name) : 0;
-	struct buf args = BUF_INIT;
-	struct own_name *own;
-	actor_ref ref = self->ref;
+	struct pattern parsed;
+	struct buf head = BUF_INIT;
 	int r;
 
-	if (!wire_name_is_valid(name ? name : "", length))
+	if (!ret)
 		return -EINVAL;
-	if (own_name_find(self, name))
-		return 0;
-	own = calloc(1, sizeof(*own) + length + 1);
-	if (!own)
-		return -ENOMEM;
-	own->length = (uint32_t)length;
-	memcpy(own->name, name, length + 1);
-	r = body_pack(&args, BODY_ARGS, "sr", name, ref);
-	if (r == 0)
-		r = broker_ask_wait(group, group->loop.in_loop ? self : NULL, "register", &args,
-			CALL_TIMEOUT_DEFAULT_MS, NULL);
-	buf_deinit(&args);
-	args = (struct buf)BUF_INIT;
-	self = actor_find(group, ref.serial); /* outside a handler it may have ended meanwhile */
-	if (r == 0 && !self)
-		r = -ESRCH;
-	if (r < 0) {
-		/* unless the broker refused it, it may have registered the name, or may do so later */
-		if (r != -EEXIST && r != -EINVAL && r != -EPERM) {
-			if (body_pack(&args, BODY_ARGS, "sr", name, ref) == 0)
-				(void)broker_ask(
-					group, "unregister", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
-			buf_deinit(&args);
-		}
-		free(own);
-		return r;
-	}
-	list_append(&self->names, &own->link);
-	return 0;
-}
-
-int actor_register(actor *self, const char *name)
-{
-	if (!actor_is_current(self))
+	*ret = NULL;
+	if (pattern_parse(wire_cstr(pattern ? pattern : ""), &parsed) < 0)
 		return -EINVAL;
-	return name_register(self->group, self, name);
-}
-
-static int name_unregister(struct actor *self, const char *name, int64_t timeout_ms)
-{
-	struct buf args = BUF_INIT;
-	int r;
-
-	r = body_pack(&args, BODY_ARGS, "sr", name, self->ref);
-	if (r == 0)
-		r = broker_ask_wait(self->group, self, "unregister", &args, timeout_ms, NULL);
-	buf_deinit(&args);
+	mp_put_str(&head, parsed.text.s, parsed.text.len);
+	r = broker_list_wait(self->group, self, "names", &head, 1, CALL_TIMEOUT_DEFAULT_MS, ret);
+	buf_deinit(&head);
 	return r;
-}
-
-int actor_unregister(actor *self, const char *name)
-{
-	struct own_name *own;
-
-	if (!actor_is_current(self) || !name)
-		return -EINVAL;
-	own = own_name_find(self, name);
-	if (!own)
-		return -ESRCH;
-	list_remove(&own->link);
-	free(own);
-	return name_unregister(self, name, CALL_TIMEOUT_DEFAULT_MS);
-}
-
-void names_lost(actor_group *group, struct wire_str name)
-{
-	struct actor *self;
-	uint32_t at = 0;
-
-	while ((self = slots_walk(&group->actors, &at)))
-		list_for_each_safe(it, &self->names) {
-			struct own_name *own = container_of(it, struct own_name, link);
-
-			if (own->length == name.len && !memcmp(own->name, name.s, name.len)) {
-				list_remove(&own->link);
-				free(own);
-			}
-		}
-}
-
-void names_release(struct actor *self)
-{
-	struct list *node;
-
-	if (!list_is_empty(&self->names))
-		names_forget_ref(self->group, self->ref); /* the cache has it if we looked it up */
-	while ((node = list_pop(&self->names))) {
-		struct own_name *own = container_of(node, struct own_name, link);
-
-		/*
-		 * While the broker is away nothing is asked of it. The name is not announced to the next one.
-		 */
-		if (self->group->uplink.state == UPLINK_UP && !self->group->closing)
-			(void)name_unregister(self, own->name, RELEASE_WAIT_MS);
-		free(own);
-	}
 }

@@ -6,29 +6,38 @@
 
 #include "actor/actor.h"
 #include "libactor/protocol/wire.h"
+#include "libactor/util/hash.h"
 #include "libactor/util/list.h"
 
 struct actor;
 
 struct own_name {
-	struct list link;
+	struct hash_node node; /* group->own_names */
+	struct list link;      /* owner->names */
+	struct actor *owner;
 	uint32_t length;
 	char name[];
 };
 
+/* own-names.c */
+void own_names_init(actor_group *group);
+void own_names_deinit(actor_group *group);
 /*
  * Frees all names of @self, an actor that is ending. If the link to the broker is up and the group is not
- * closing, each name is unregistered at the broker too, and the broker's answer is waited for.
+ * closing, they are unregistered at the broker too, and the broker's answer is waited for.
  */
 void names_release(struct actor *self);
+void names_discard(struct actor *self); /* the same without a word: the group is being freed */
+/* @name was registered for an actor of @group. The broker says that @name has another owner now. */
+void names_lost(actor_group *group, struct wire_str name);
 int name_register(actor_group *group, struct actor *self, const char *name);
-/* Asks the broker unless the ref is cached. The wait parks @self, or pumps the loop if @self is NULL. */
+/*
+ * name.c. Asks the broker unless the ref is cached. The wait parks @self, or pumps the loop if @self is NULL.
+ */
 int name_resolve(
 	actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, actor_ref *ret);
 /* The same, and waits until somebody has the name. @timeout_ms: what is more than a day is a day. */
 int name_resolve_wait(
 	actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, actor_ref *ret);
-/* @name was registered for an actor of @group. The broker says that @name has another owner now. */
-void names_lost(actor_group *group, struct wire_str name);
 /* After the link to the broker was made again: looks up every cached name again. */
 void names_refresh(actor_group *group);

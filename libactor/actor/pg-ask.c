@@ -14,8 +14,6 @@
 #include "libactor/protocol/roll.h"
 #include "libactor/util/buf.h"
 
-#define LIST_MAX 16384 /* as the broker has it */
-
 /* A group whose link is to the supervisor is told of no changes, so it asks each time. */
 static int members_ask(actor_group *group, struct actor *self, const char *scope, const char *name,
 	int64_t timeout_ms, struct roll *ret)
@@ -152,28 +150,26 @@ int pg_actors(actor_group *group, struct actor *self, const char *scope, const c
 	return 0;
 }
 
-static int list_ask(actor *self, const char *method, const char *scope, actor_msg **ret)
-{
-	struct buf args = BUF_INIT;
-	int r;
-
-	*ret = NULL;
-	r = scope ? body_pack(&args, BODY_ARGS, "si", scope, LIST_MAX)
-		  : body_pack(&args, BODY_ARGS, "i", LIST_MAX);
-	if (r == 0)
-		r = broker_ask_wait(self->group, self, method, &args, CALL_TIMEOUT_DEFAULT_MS, ret);
-	buf_deinit(&args);
-	return r;
-}
-
 int actor_pg_groups(actor *self, const char *scope, actor_msg **ret)
 {
+	struct buf head = BUF_INIT;
+	int r;
+
 	if (!ret || pg_check_names(&scope, "x") < 0)
 		return -EINVAL;
-	return list_ask(self, "pg_groups", scope, ret);
+	*ret = NULL;
+	mp_put_cstr(&head, scope);
+	r = broker_list_wait(self->group, self, "pg_groups", &head, 1, CALL_TIMEOUT_DEFAULT_MS, ret);
+	buf_deinit(&head);
+	return r;
 }
 
 int actor_pg_scopes(actor *self, actor_msg **ret)
 {
-	return ret ? list_ask(self, "pg_scopes", NULL, ret) : -EINVAL;
+	struct buf head = BUF_INIT;
+
+	if (!ret)
+		return -EINVAL;
+	*ret = NULL;
+	return broker_list_wait(self->group, self, "pg_scopes", &head, 0, CALL_TIMEOUT_DEFAULT_MS, ret);
 }

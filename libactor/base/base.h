@@ -83,6 +83,10 @@ struct actor_group {
 	struct slots monitors;
 	struct slots send_timers;
 	struct slots fd_watches;
+	struct hash own_names;    /* own-names.c: struct own_name by name */
+	struct list name_moves;   /* struct name_move.link */
+	struct list name_watches; /* name-watch.c: struct name_watch.by_group */
+	struct slots name_watch_ids;
 	struct hash own_pgs, own_seats; /* membership.c: what ours are members of */
 	uint64_t last_membership;
 	struct hash pg_copies;    /* pg.c: struct pg_copy by scope and name */

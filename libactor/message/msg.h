@@ -18,14 +18,14 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 
-enum msg_kind { MSG_CAST, MSG_CALL, MSG_REPLY, MSG_DOWN, MSG_PG };
+enum msg_kind { MSG_CAST, MSG_CALL, MSG_REPLY, MSG_DOWN, MSG_PG, MSG_NAME };
 
 struct actor_msg {
 	/* queue: owned by the runtime */
 	struct list link;
 	enum msg_kind kind;
 	uint32_t charge_bytes; /* what it counts for in a mailbox */
-	uint64_t id;           /* of a call, of a monitor (of an actor, of process groups) */
+	uint64_t id;           /* of a call, of a monitor (of an actor, of process groups), a watch */
 	int64_t deadline_us;   /* of a call */
 	uint64_t way;          /* of a call: the way it came by (peer_way()) */
 	/* of a call that was made while another was handled (wire_waits_read); in this allocation */

@@ -8,6 +8,7 @@
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/broker.h"
 #include "libactor/actor/membership.h"
+#include "libactor/actor/name-watch.h"
 #include "libactor/actor/name.h"
 #include "libactor/actor/pg.h"
 #include "libactor/base/base.h"
@@ -128,6 +129,7 @@ void announce_group(actor_group *group)
 	if (group->uplink.n_connects > 1) {
 		names_refresh(group);
 		pgs_refresh(group);
+		name_watches_refresh(group);
 		peers_ask_again(group);
 	}
 	if (group->told_ready)

@@ -9,6 +9,7 @@
 
 #include "libactor/actor/monitor.h"
 #include "libactor/actor/pg-gone.h"
+#include "libactor/actor/name-watch.h"
 #include "libactor/actor/pg.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
@@ -197,6 +198,7 @@ enum told told(struct peer *peer, const struct wire_frame *frame)
 		{"pg", pgs_told},
 		{"tap", told_tap},
 		{"untap", told_untap},
+		{"watched", name_watches_told},
 	};
 	struct mp_reader r = mp_reader(frame->body, frame->body_bytes);
 	uint32_t n;

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names of our own actors: taken, alone or many at once, given from one actor to another, and given back.
+ * What stands here is announced to each new broker.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/broker.h"
+#include "libactor/actor/name.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/peer/name-cache.h"
+#include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/list.h"
+#include "libactor/util/slots.h"
+
+#define RELEASE_WAIT_MS 1000
+#define MANY_MAX        16384 /* as the broker has it */
+
+/* A replace that the broker has not answered yet. Our table has the name at @to already. */
+struct name_move {
+	struct list link; /* group->name_moves */
+	actor_ref from, to;
+	struct actor *waiter; /* NULL: nobody waits any more */
+	bool done;
+	int r;
+	char name[];
+};
+
+/* ---- the table ---- */
+
+void own_names_init(actor_group *group)
+{
+	hash_init(&group->own_names);
+	list_init(&group->name_moves);
+}
+
+void own_names_deinit(actor_group *group)
+{
+	hash_deinit(&group->own_names);
+}
+
+static struct own_name *own_find(actor_group *group, struct wire_str name)
+{
+	uint64_t hash = hash_of_bytes(&group->own_names, name.s, name.len);
+
+	for (struct hash_node *node = hash_first(&group->own_names, hash); node; node = hash_next(node)) {
+		struct own_name *own = container_of(node, struct own_name, node);
+
+		if (own->length == name.len && !memcmp(own->name, name.s, name.len))
+			return own;
+	}
+	return NULL;
+}
+
+static void own_free(struct own_name *own)
+{
+	hash_remove(&own->owner->group->own_names, &own->node);
+	list_remove(&own->link);
+	free(own);
+}
+
+/* The broker says that @owner has the name. */
+static int own_add(struct actor *owner, struct wire_str name)
+{
+	struct hash *table = &owner->group->own_names;
+	struct own_name *own = own_find(owner->group, name);
+
+	if (own)
+		return 0; /* it was registered before */
+	own = calloc(1, sizeof(*own) + name.len + 1);
+	if (!own || hash_insert(table, &own->node, hash_of_bytes(table, name.s, name.len)) < 0) {
+		free(own);
+		return -ENOMEM;
+	}
+	own->owner = owner;
+	own->length = (uint32_t)name.len;
+	memcpy(own->name, name.s, name.len);
+	list_append(&owner->names, &own->link);
+	return 0;
+}
+
+static void own_move(struct own_name *own, struct actor *to)
+{
+	list_remove(&own->link);
+	own->owner = to;
+	list_append(&to->names, &own->link);
+}
+
+/* NULL: it has ended, or its names are being given back. */
+static struct actor *owner_find(actor_group *group, actor_ref ref)
+{
+	struct actor *self =
+		ref.node == group->node && ref.group == group->id ? actor_find(group, ref.serial) : NULL;
+
+	return self && self->status != ACTOR_ENDING ? self : NULL;
+}
+
+void names_lost(actor_group *group, struct wire_str name)
+{
+	struct own_name *own = own_find(group, name);
+
+	if (own)
+		own_free(own);
+}
+
+/* ---- taking ---- */
+
+static void unregister_later(actor_group *group, const char *name, actor_ref ref)
+{
+	struct buf args = BUF_INIT;
+
+	if (body_pack(&args, BODY_ARGS, "sr", name, ref) == 0)
+		(void)broker_ask(group, "unregister", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
+	buf_deinit(&args);
+}
+
+static void put_pair(struct buf *b, const char *name, size_t length, actor_ref ref)
+{
+	mp_put_array(b, 2);
+	mp_put_str(b, name, length);
+	mp_put_ref(b, ref);
+}
+
+static actor_ref who_of(actor_ref self, const struct actor_name *name)
+{
+	return actor_ref_is_nobody(name->who) ? self : name->who;
+}
+
+/* The arguments of register_all, and of unregister_all. */
+static void put_pairs(struct buf *b, actor_ref self, const struct actor_name *names, size_t n)
+{
+	mp_put_array(b, 1);
+	mp_put_array(b, (uint32_t)n);
+	for (size_t i = 0; i < n; i++)
+		put_pair(b, names[i].name, strlen(names[i].name), who_of(self, &names[i]));
+}
+
+static int names_check(actor_group *group, const struct actor *self, const struct actor_name *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!names[i].name || !wire_name_is_valid(names[i].name, strlen(names[i].name)))
+			return -EINVAL;
+		if (!actor_ref_is_nobody(names[i].who) && !actor_ref_equal(names[i].who, self->ref) &&
+			!owner_find(group, names[i].who))
+			return -ESRCH;
+	}
+	return n <= MANY_MAX ? 0 : -EMSGSIZE;
+}
+
+/* The broker has registered them all. 0, or -ESRCH: @self has ended meanwhile. */
+static int names_take(actor_group *group, actor_ref self, const struct actor_name *names, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		actor_ref who = who_of(self, &names[i]);
+		bool is_self = actor_ref_equal(who, self);
+		/* In its terminate the one that asks may have names still; they are given back after it. */
+		struct actor *owner = is_self && group->loop.in_loop ? actor_find(group, who.serial)
+								     : owner_find(group, who);
+		int one = owner ? own_add(owner, wire_cstr(names[i].name)) : -ESRCH;
+
+		/* One that has ended: as if it had ended just after this. */
+		if (one < 0)
+			unregister_later(group, names[i].name, who);
+		if (one == -ENOMEM || is_self)
+			r = one < 0 ? one : r;
+	}
+	return r;
+}
+
+/* @many: in one request. Waits: parks @self, or pumps outside a handler. */
+static int names_register(
+	actor_group *group, struct actor *self, const struct actor_name *names, size_t n, bool many)
+{
+	struct buf args = BUF_INIT;
+	actor_ref ref = self->ref;
+	int r = names_check(group, self, names, n);
+
+	if (r < 0 || !n)
+		return r;
+	if (many)
+		put_pairs(&args, ref, names, n);
+	else
+		r = body_pack(&args, BODY_ARGS, "sr", names[0].name, ref);
+	if (r == 0)
+		r = broker_ask_wait(group, group->loop.in_loop ? self : NULL,
+			many ? "register_all" : "register", &args, CALL_TIMEOUT_DEFAULT_MS, NULL);
+	buf_deinit(&args);
+	if (r == 0)
+		return names_take(group, ref, names, n);
+	/* unless the broker refused it, it may have registered the names, or may do so later */
+	if (r == -EEXIST || r == -EINVAL || r == -EPERM || r == -EMSGSIZE)
+		return r;
+	args = (struct buf)BUF_INIT;
+	if (many)
+		put_pairs(&args, ref, names, n);
+	else if (body_pack(&args, BODY_ARGS, "sr", names[0].name, ref) < 0)
+		return r;
+	(void)broker_ask(
+		group, many ? "unregister_all" : "unregister", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
+	buf_deinit(&args);
+	return r;
+}
+
+int name_register(actor_group *group, struct actor *self, const char *name)
+{
+	return names_register(group, self, &(struct actor_name){.name = name}, 1, false);
+}
+
+int actor_register(actor *self, const char *name)
+{
+	if (!actor_is_current(self))
+		return -EINVAL;
+	return name_register(self->group, self, name);
+}
+
+int actor_register_all(actor *self, const struct actor_name *names, size_t n)
+{
+	if (!actor_is_current(self) || (n && !names))
+		return -EINVAL;
+	return names_register(self->group, self, names, n, true);
+}
+
+/* ---- from one to another ---- */
+
+/* It is not known what the broker did: the name is to lead to @from again, or to nobody if that has ended. */
+static void move_undo(actor_group *group, const struct name_move *move)
+{
+	struct own_name *own = own_find(group, wire_cstr(move->name));
+	struct actor *from = owner_find(group, move->from);
+	struct buf args = BUF_INIT;
+
+	if (own && !actor_ref_equal(own->owner->ref, move->to))
+		return; /* it has been given on meanwhile */
+	if (own && from) {
+		own_move(own, from);
+		if (body_pack(&args, BODY_ARGS, "srr", move->name, move->to, move->from) == 0)
+			(void)broker_ask(group, "replace", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
+		buf_deinit(&args);
+		return;
+	}
+	if (own)
+		own_free(own);
+	unregister_later(group, move->name, move->to);
+	unregister_later(group, move->name, move->from);
+}
+
+static void move_answered(struct broker_request *request, int error, actor_msg *reply)
+{
+	struct name_move *move = request->arg;
+	bool refused = error == -ESRCH ||
+		       (error == -EREMOTEIO && reply && reply->error && !strcmp(reply->error, ERROR_IN_USE));
+
+	list_remove(&move->link);
+	if (refused)
+		names_lost(request->group, wire_cstr(move->name));
+	else if (error)
+		move_undo(request->group, move);
+	move->r = refused ? -ESRCH : error;
+	move->done = true;
+	if (move->waiter)
+		actor_wake(move->waiter, 0);
+	else
+		free(move);
+}
+
+static int move_new(struct own_name *own, struct actor *waiter, actor_ref to, struct name_move **ret)
+{
+	actor_group *group = waiter->group;
+	struct name_move *move = calloc(1, sizeof(*move) + own->length + 1);
+	struct buf args = BUF_INIT;
+	int r;
+
+	if (!move)
+		return -ENOMEM;
+	move->from = own->owner->ref;
+	move->to = to;
+	move->waiter = waiter;
+	memcpy(move->name, own->name, own->length);
+	r = body_pack(&args, BODY_ARGS, "srr", own->name, move->from, to);
+	list_append(&group->name_moves, &move->link);
+	if (r == 0)
+		r = broker_ask(group, "replace", &args, CALL_TIMEOUT_DEFAULT_MS, move_answered, move);
+	buf_deinit(&args);
+	if (r < 0) {
+		list_remove(&move->link);
+		free(move);
+		return r;
+	}
+	*ret = move;
+	return 0;
+}
+
+int actor_name_replace(actor *self, const char *name, actor_ref who)
+{
+	struct own_name *own;
+	struct actor *to;
+	struct name_move *move;
+	int r;
+
+	if (!actor_is_current(self) || !name)
+		return -EINVAL;
+	own = own_find(self->group, wire_cstr(name));
+	to = owner_find(self->group, who);
+	if (!own || !to)
+		return -ESRCH;
+	if (own->owner == to)
+		return 0;
+	r = move_new(own, self, who, &move);
+	if (r < 0)
+		return r;
+	/* From here on the name is announced for, and given back by, the new owner. */
+	own = own_find(self->group, wire_cstr(name));
+	if (!move->done && own)
+		own_move(own, to);
+	while (!move->done) {
+		r = actor_park(self, NEVER_NS);
+		if (r < 0 && !move->done) {
+			move->waiter = NULL; /* the request goes on; move_answered() frees it */
+			return r;
+		}
+	}
+	r = move->r;
+	free(move);
+	return r;
+}
+
+/* ---- giving back ---- */
+
+static int name_unregister(struct actor *self, const char *name, int64_t timeout_ms)
+{
+	struct buf args = BUF_INIT;
+	int r;
+
+	r = body_pack(&args, BODY_ARGS, "sr", name, self->ref);
+	if (r == 0)
+		r = broker_ask_wait(self->group, self, "unregister", &args, timeout_ms, NULL);
+	buf_deinit(&args);
+	return r;
+}
+
+int actor_unregister(actor *self, const char *name)
+{
+	struct own_name *own;
+
+	if (!actor_is_current(self) || !name)
+		return -EINVAL;
+	own = own_find(self->group, wire_cstr(name));
+	if (!own || own->owner != self)
+		return -ESRCH;
+	own_free(own);
+	return name_unregister(self, name, CALL_TIMEOUT_DEFAULT_MS);
+}
+
+/* Frees the first names of @self, at most MANY_MAX. @args: the arguments of unregister_all, of these. */
+static void names_take_out(struct actor *self, struct buf *args)
+{
+	struct buf pairs = BUF_INIT;
+	uint32_t n = 0;
+
+	while (n < MANY_MAX && !list_is_empty(&self->names)) {
+		struct own_name *own = container_of(self->names.next, struct own_name, link);
+
+		put_pair(&pairs, own->name, own->length, self->ref);
+		own_free(own);
+		n++;
+	}
+	mp_put_array(args, 1);
+	mp_put_array(args, n);
+	mp_put_raw(args, pairs.data, pairs.size_bytes);
+	if (pairs.failed)
+		args->failed = true;
+	buf_deinit(&pairs);
+}
+
+/*
+ * While a name that @self gave away is on its way, the broker may still tell others that @self has it. A
+ * request that goes behind all of these is answered after them.
+ */
+static void moves_await(struct actor *self)
+{
+	list_for_each(it, &self->group->name_moves) {
+		const struct name_move *move = container_of(it, struct name_move, link);
+
+		if (actor_ref_equal(move->from, self->ref)) {
+			(void)name_unregister(self, move->name, RELEASE_WAIT_MS);
+			return;
+		}
+	}
+}
+
+void names_release(struct actor *self)
+{
+	actor_group *group = self->group;
+
+	if (!list_is_empty(&self->names))
+		names_forget_ref(group, self->ref); /* the cache has it if we looked it up */
+	/* While the broker is away nothing is asked of it. The names are not announced to the next one. */
+	if (group->uplink.state == UPLINK_UP && !group->closing)
+		moves_await(self);
+	while (!list_is_empty(&self->names)) {
+		struct buf args = BUF_INIT;
+
+		names_take_out(self, &args);
+		if (group->uplink.state == UPLINK_UP && !group->closing)
+			(void)broker_ask_wait(group, self, "unregister_all", &args, RELEASE_WAIT_MS, NULL);
+		buf_deinit(&args);
+	}
+}
+
+void names_discard(struct actor *self)
+{
+	list_for_each(it, &self->group->name_moves) {
+		struct name_move *move = container_of(it, struct name_move, link);
+
+		if (move->waiter == self)
+			move->waiter = NULL;
+	}
+	list_for_each_safe(it, &self->names)
+		own_free(container_of(it, struct own_name, link));
+}

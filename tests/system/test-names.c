@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names over real processes beside a real broker: many at once, replaced, listed, watched. ACTOR_BROKER: the
+ * program. This program is also the members: `test-names member NAME`, which do what their methods say and
+ * answer with what came of it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "actor/actor.h"
+#include "tests/fact.h"
+
+#define LONG_MS   20000 /* nothing takes that long; then the test fails */
+#define NAMES_MAX 8
+#define MANY_MAX  20000
+
+static const char *self_program;
+static char dir[64];
+static pid_t broker_pid;
+static int broker_start_number;
+
+/* ---- the members ---- */
+
+static int64_t events_n;
+static char events[4096];
+static uint64_t watch;
+static const struct actor_behavior extra_behavior;
+
+static int on_who(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return actor_reply(from, "r", actor_self(self));
+}
+
+static int on_take(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *name;
+
+	if (actor_msg_unpack(msg, "s", &name) < 0)
+		return -EINVAL;
+	return actor_reply(from, "i", actor_register(self, name));
+}
+
+static int on_give_back(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *name;
+
+	if (actor_msg_unpack(msg, "s", &name) < 0)
+		return -EINVAL;
+	return actor_reply(from, "i", actor_unregister(self, name));
+}
+
+/* How many frames the broker has had. */
+static int64_t frames(actor *self)
+{
+	actor_msg *reply = NULL;
+	int64_t n = -1;
+
+	if (actor_call(self, actor_named("$broker"), "stats", LONG_MS, &reply, "") == 0)
+		(void)actor_msg_unpack(reply, "{s:I}", "frames", &n);
+	actor_msg_free(reply);
+	return n;
+}
+
+/* @n names NAME.0, NAME.1 … at once: what came of it, and how many frames the broker had for it. */
+static int on_take_many(actor *self, const actor_msg *msg, actor_from *from)
+{
+	static char text[MANY_MAX][32];
+	static struct actor_name names[MANY_MAX];
+	const char *name;
+	actor_ref who;
+	int64_t before;
+	int n, r;
+
+	if (actor_msg_unpack(msg, "sir", &name, &n, &who) < 0 || n > MANY_MAX)
+		return -EINVAL;
+	for (int i = 0; i < n; i++) {
+		snprintf(text[i], sizeof(text[i]), "%.16s.%d", name, i);
+		names[i] = (struct actor_name){text[i], who};
+	}
+	before = frames(self);
+	r = actor_register_all(self, names, (size_t)n);
+	return actor_reply(from, "[iI]", r, frames(self) - before - 1);
+}
+
+static int on_take_twice(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const struct actor_name twice[] = {{.name = "twice"}, {.name = "twice"}};
+
+	return actor_reply(from, "i", actor_register_all(self, twice, 2));
+}
+
+static int on_replace(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *name;
+	actor_ref who;
+
+	if (actor_msg_unpack(msg, "sr", &name, &who) < 0)
+		return -EINVAL;
+	return actor_reply(from, "i", actor_name_replace(self, name, who));
+}
+
+static int on_extra(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_ref ref;
+	int r = actor_spawn(self, &extra_behavior, NULL, &ref);
+
+	return r < 0 ? actor_reply(from, "i", r) : actor_reply(from, "r", ref);
+}
+
+/* Ends as soon as it has asked for the name to be another's. */
+static int on_replace_and_end(actor *self, const actor_msg *msg)
+{
+	const char *name;
+	actor_ref who;
+
+	if (actor_msg_unpack(msg, "sr", &name, &who) < 0)
+		return -EINVAL;
+	(void)actor_kill(self, actor_self(self));
+	(void)actor_name_replace(self, name, who);
+	return 0;
+}
+
+/* [what came of it, names in the list, the first, the last] */
+static int on_list(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_msg *names = NULL;
+	const char *pattern;
+	size_t size_bytes = 0;
+	const void *body = NULL;
+	int r;
+
+	if (actor_msg_unpack(msg, "s", &pattern) < 0)
+		return -EINVAL;
+	r = actor_names(self, pattern, &names);
+	if (r == 0)
+		body = actor_msg_body(names, &size_bytes);
+	r = r < 0 ? actor_reply(from, "i", r) : actor_reply(from, "m", body, size_bytes);
+	actor_msg_free(names);
+	return r;
+}
+
+static int on_watch(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_msg *snapshot = NULL;
+	const char *pattern;
+	size_t size_bytes = 0;
+	const void *body = NULL;
+	bool whole;
+	int r;
+
+	if (actor_msg_unpack(msg, "sb", &pattern, &whole) < 0)
+		return -EINVAL;
+	r = actor_names_watch(self, pattern, &watch, whole ? &snapshot : NULL);
+	if (snapshot)
+		body = actor_msg_body(snapshot, &size_bytes);
+	r = body ? actor_reply(from, "m", body, size_bytes) : actor_reply(from, "i", r);
+	actor_msg_free(snapshot);
+	return r;
+}
+
+static int on_unwatch(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return actor_reply(from, "b", actor_names_unwatch(self, watch));
+}
+
+static int on_name(actor *self, uint64_t of, const struct actor_name_event *event)
+{
+	size_t length = strlen(events);
+
+	if (of != watch && watch)
+		return -EPROTO;
+	events_n++;
+	snprintf(events + length, sizeof(events) - length, "%c%s %llx.%llx ", "+-=?"[event->change & 3],
+		event -> name, (unsigned long long)event -> who.serial,
+		(unsigned long long)event->was.serial);
+	return 0;
+}
+
+static int on_events(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int r = actor_reply(from, "[Is]", events_n, events);
+
+	events_n = 0;
+	events[0] = 0;
+	return r;
+}
+
+static const struct actor_method member_methods[] = {
+	{.name = "who", .on_call = on_who},
+	{.name = "take", .on_call = on_take},
+	{.name = "give_back", .on_call = on_give_back},
+	{.name = "take_many", .on_call = on_take_many},
+	{.name = "take_twice", .on_call = on_take_twice},
+	{.name = "replace", .on_call = on_replace},
+	{.name = "replace_and_end", .on_cast = on_replace_and_end},
+	{.name = "extra", .on_call = on_extra},
+	{.name = "list", .on_call = on_list},
+	{.name = "watch", .on_call = on_watch},
+	{.name = "unwatch", .on_call = on_unwatch},
+	{.name = "events", .on_call = on_events},
+	{0},
+};
+
+static const struct actor_behavior member_behavior = {
+	.name = "member", .methods = member_methods, .on_name = on_name};
+static const struct actor_behavior extra_behavior = {
+	.name = "extra", .methods = member_methods, .on_name = on_name};
+
+/* ---- processes ---- */
+
+static pid_t start(const char *const *argv)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execv(argv[0], (char *const *)argv);
+		_exit(127);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+static void reap(pid_t pid, int signo)
+{
+	int status;
+
+	kill(pid, signo);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+static actor_client *client_new(enum actor_join_mode mode)
+{
+	struct actor_group_options options = {.name = "test", .runtime_dir = dir, .mode = mode};
+	actor_client *client = NULL;
+	int64_t tries = 0;
+	int r;
+
+	/* the broker may be starting still: its socket is the event we wait for */
+	while ((r = actor_client_new(&client, &options)) == -ENOTCONN && tries++ < LONG_MS)
+		usleep(1000);
+	assert_int_equal(r, 0);
+	return client;
+}
+
+static void broker_start(void)
+{
+	char group[16];
+
+	snprintf(group, sizeof(group), "%d", ++broker_start_number);
+	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id",
+		"77", "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", group, NULL});
+	actor_client_free(client_new(ACTOR_JOIN_BROKER)); /* it answers */
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static actor_client *client;
+static pid_t pids[NAMES_MAX];
+static actor_ref refs[NAMES_MAX];
+
+/* "m0", "m1" …: the number is what the facts call it. */
+static void member_start(int i)
+{
+	actor_msg *reply = NULL;
+	char name[16];
+
+	snprintf(name, sizeof(name), "m%d", i);
+	pids[i] = start((const char *const[]){self_program, "member", name, NULL});
+	assert_int_equal(actor_client_call(client, actor_named_wait(name), "who", LONG_MS, &reply, ""), 0);
+	assert_int_equal(actor_msg_unpack(reply, "r", &refs[i]), 0);
+	actor_msg_free(reply);
+}
+
+static void member_end(int i, int signo)
+{
+	reap(pids[i], signo);
+	pids[i] = 0;
+}
+
+static int setup(void **state)
+{
+	strcpy(dir, "/tmp/actor-test-names-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	setenv("ACTOR_RUNTIME_DIR", dir, 1);
+	broker_start();
+	client = client_new(ACTOR_JOIN_DIRECT);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	pid_t pid;
+
+	client = actor_client_free(client); /* first, or each that ends waits for it to say `bye` */
+	for (int i = 0; i < NAMES_MAX; i++) {
+		if (pids[i])
+			member_end(i, SIGTERM);
+	}
+	reap(broker_pid, SIGKILL);
+	pid = waitpid(-1, NULL, WNOHANG);
+	if (pid != -1 || errno != ECHILD)
+		return -1;
+	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- asking them ---- */
+
+/* The reply of a call that is answered. */
+#define ask_reply(to, method, ...)                                                                           \
+	({                                                                                                   \
+		actor_msg *reply_ = NULL;                                                                    \
+		assert_int_equal(actor_client_call(client, to, method, LONG_MS, &reply_, __VA_ARGS__), 0);   \
+		reply_;                                                                                      \
+	})
+
+/* An int as answer. */
+#define ask_int(i, method, ...)                                                                              \
+	({                                                                                                   \
+		actor_msg *answer_ = ask_reply(actor_to(refs[i]), method, __VA_ARGS__);                      \
+		int int_ = -EPROTO;                                                                          \
+		assert_int_equal(actor_msg_unpack(answer_, "i", &int_), 0);                                  \
+		actor_msg_free(answer_);                                                                     \
+		int_;                                                                                        \
+	})
+
+static actor_ref extra_of(int i)
+{
+	actor_msg *reply = ask_reply(actor_to(refs[i]), "extra", "");
+	actor_ref ref = ACTOR_NOBODY;
+
+	assert_int_equal(actor_msg_unpack(reply, "r", &ref), 0);
+	actor_msg_free(reply);
+	return ref;
+}
+
+static int take_many(int i, const char *name, int n, actor_ref who, int64_t *ret_n_frames)
+{
+	actor_msg *reply = ask_reply(actor_to(refs[i]), "take_many", "sir", name, n, who);
+	int64_t n_frames;
+	int r = -EPROTO;
+
+	assert_int_equal(actor_msg_unpack(reply, "[iI]", &r, &n_frames), 0);
+	if (ret_n_frames)
+		*ret_n_frames = n_frames;
+	actor_msg_free(reply);
+	return r;
+}
+
+/* "name name …" of "[[name, ref] …]", or how many there are if that is too long. */
+static const char *names_text(const actor_msg *reply)
+{
+	static char text[4096];
+	size_t size_bytes, length = 0, n = 0;
+	const uint8_t *body = actor_msg_body(reply, &size_bytes);
+	const char *name[4] = {0};
+	actor_ref ref[4];
+
+	if (actor_msg_unpack(reply, "[[sr]?[sr]?[sr]?[sr]?]", &name[0], &ref[0], &name[1], &ref[1], &name[2],
+		    &ref[2], &name[3], &ref[3]) == 0) {
+		text[0] = 0;
+		for (; n < 4 && name[n]; n++)
+			length += (size_t)snprintf(
+				text + length, sizeof(text) - length, "%s%s", n ? " " : "", name[n]);
+		return text;
+	}
+	assert_true(size_bytes > 3);
+	n = body[0] == 0xdc     ? (size_t)(body[1] << 8 | body[2])
+	    : body[0] == 0xdd   ? (size_t)body[1] << 24 | (size_t)(body[2] << 16 | body[3] << 8 | body[4])
+	    : body[0] >> 4 == 9 ? body[0] & 15u
+				: 0;
+	snprintf(text, sizeof(text), "%zu", n);
+	return text;
+}
+
+static void expect_list(int i, const char *pattern, const char *names)
+{
+	actor_msg *reply = ask_reply(actor_to(refs[i]), "list", "s", pattern);
+
+	assert_string_equal(names_text(reply), names);
+	actor_msg_free(reply);
+}
+
+static void expect_watch(int i, const char *pattern, const char *names)
+{
+	actor_msg *reply = ask_reply(actor_to(refs[i]), "watch", "sb", pattern, true);
+
+	assert_string_equal(names_text(reply), names);
+	actor_msg_free(reply);
+}
+
+/* Reads until @n events have come; what is too much is seen by the next who reads. */
+static void expect_events(int i, int64_t n, char text[4096])
+{
+	int64_t got = 0;
+
+	text[0] = 0;
+	for (int tries = 0; tries < LONG_MS && got < n; tries++) {
+		actor_msg *reply = ask_reply(actor_to(refs[i]), "events", "");
+		const char *s;
+		int64_t one;
+
+		assert_int_equal(actor_msg_unpack(reply, "[Is]", &one, &s), 0);
+		strncat(text, s, 4095 - strlen(text));
+		got += one;
+		actor_msg_free(reply);
+		usleep(1000);
+	}
+	assert_int_equal(got, n);
+}
+
+/* Nothing more has come, or is on its way: one more change is the next that is told. */
+static void expect_no_more_events(int i, int other)
+{
+	char text[4096];
+
+	assert_int_equal(ask_int(other, "take", "s", "app.mark"), 0);
+	expect_events(i, 1, text);
+	assert_memory_equal(text, "+app.mark ", 10);
+	assert_int_equal(ask_int(other, "give_back", "s", "app.mark"), 0);
+	expect_events(i, 1, text);
+}
+
+static actor_ref where(const char *name)
+{
+	actor_ref ref = ACTOR_NOBODY;
+	int r = actor_client_whereis(client, name, &ref);
+
+	assert_true(r == 0 || r == -ESRCH);
+	return ref;
+}
+
+/* ---- tests ---- */
+
+static void test_a_hundred_names_cost_one_round_trip(void **state)
+{
+	int64_t n_frames;
+
+	member_start(0);
+	member_start(1);
+	assert_int_equal(take_many(0, "app", 100, ACTOR_NOBODY, &n_frames), 0);
+	assert_int_equal(n_frames, 1);
+	expect_list(1, "app.", "100");
+	assert_true(actor_ref_equal(where("app.99"), refs[0]));
+	assert_int_equal(take_many(0, "app", 0, ACTOR_NOBODY, &n_frames), 0);
+	assert_int_equal(n_frames, 0);
+	/* they are announced again like others */
+	reap(broker_pid, SIGKILL);
+	broker_start();
+	expect_list(1, "app.", "100");
+	member_end(0, SIGKILL);
+	assert_int_equal(ask_int(1, "take", "s", "app.7"), 0);
+}
+
+static void test_of_many_names_all_are_taken_or_none(void **state)
+{
+	actor_ref extra;
+
+	member_start(0);
+	member_start(1);
+	assert_int_equal(ask_int(1, "take", "s", "app.7"), 0);
+	assert_int_equal(take_many(0, "app", 10, ACTOR_NOBODY, NULL), -EEXIST);
+	expect_list(0, "app", "app.7");
+	assert_int_equal(ask_int(0, "take_twice", ""), -EINVAL);
+	assert_int_equal(take_many(0, "app", 16385, ACTOR_NOBODY, NULL), -EMSGSIZE);
+	assert_int_equal(take_many(0, "$app", 1, ACTOR_NOBODY, NULL), -EPERM);
+	assert_int_equal(take_many(0, "x", 2, refs[1], NULL), -ESRCH); /* none of this group */
+	extra = extra_of(0);
+	assert_int_equal(take_many(0, "x", 3, extra, NULL), 0);
+	assert_true(actor_ref_equal(where("x.2"), extra));
+	/* all are given back when it ends, before anybody hears of the end */
+	actor_msg_free(ask_reply(actor_to(refs[0]), "who", ""));
+	{
+		uint64_t monitor, gone;
+		actor_ref who;
+		struct actor_cause cause;
+		actor_msg *msg;
+
+		assert_int_equal(actor_client_monitor(client, extra, &monitor), 0);
+		assert_int_equal(
+			actor_client_cast(client, actor_to(extra), "replace_and_end", "sr", "x.2", refs[0]),
+			0);
+		assert_int_equal(actor_client_receive(client, LONG_MS, &msg, &gone, &who, &cause), 0);
+		assert_int_equal(gone, monitor);
+	}
+	assert_true(actor_ref_is_nobody(where("x.0")));
+	assert_true(actor_ref_equal(where("x.2"), refs[0])); /* it was on its way to another */
+	expect_list(1, "x", "x.2");
+}
+
+static void test_a_name_is_replaced_in_one_step(void **state)
+{
+	actor_ref extra;
+	char text[4096], expected[128];
+
+	member_start(0);
+	member_start(1);
+	assert_int_equal(ask_int(0, "take", "s", "app"), 0);
+	extra = extra_of(0);
+	expect_watch(1, "app", "app");
+	assert_true(actor_ref_equal(where("app"), refs[0]));
+	assert_int_equal(ask_int(0, "replace", "sr", "app", extra), 0);
+	assert_true(actor_ref_equal(where("app"), extra));
+	expect_events(1, 1, text);
+	snprintf(expected, sizeof(expected), "=app %llx.%llx ", (unsigned long long)extra.serial,
+		(unsigned long long)refs[0].serial);
+	assert_string_equal(text, expected);
+	/* refused: nothing has changed */
+	assert_int_equal(ask_int(0, "replace", "sr", "app", refs[1]), -ESRCH);
+	assert_int_equal(ask_int(1, "replace", "sr", "app", refs[1]), -ESRCH);
+	assert_int_equal(ask_int(0, "replace", "sr", "none", extra), -ESRCH);
+	/* it is announced for the new owner, and ends with that */
+	reap(broker_pid, SIGKILL);
+	broker_start();
+	assert_true(actor_ref_equal(where("app"), extra));
+	assert_int_equal(
+		actor_client_cast(client, actor_to(extra), "replace_and_end", "sr", "none", extra), 0);
+	expect_events(1, 1, text);
+	assert_memory_equal(text, "-app ", 5);
+	expect_no_more_events(1, 0);
+}
+
+static void test_names_are_listed_to_the_last(void **state)
+{
+	member_start(0);
+	member_start(1);
+	assert_int_equal(take_many(0, "a", 16000, ACTOR_NOBODY, NULL), 0);
+	assert_int_equal(take_many(0, "b", 16000, ACTOR_NOBODY, NULL), 0);
+	expect_list(1, "", "32003"); /* with $broker, m0 and m1 */
+	expect_list(1, "*.1599[89]", "a.15998 a.15999 b.15998 b.15999");
+	assert_int_equal(ask_int(1, "list", "s", "[a"), -EINVAL);
+	expect_watch(1, "*.*", "32000");
+	assert_int_equal(ask_int(1, "watch", "sb", "[a", true), -EINVAL);
+}
+
+static void test_who_watches_is_told_of_each_change_once(void **state)
+{
+	char text[4096];
+
+	member_start(0);
+	member_start(1);
+	assert_int_equal(ask_int(1, "take", "s", "app.1"), 0);
+	expect_watch(0, "app.*", "app.1");
+	assert_int_equal(ask_int(1, "take", "s", "app.2"), 0);
+	assert_int_equal(ask_int(1, "take", "s", "web"), 0);
+	assert_int_equal(ask_int(1, "give_back", "s", "app.1"), 0);
+	expect_events(0, 2, text);
+	assert_string_equal(text, "+app.2 1.0 -app.1 1.0 ");
+	expect_no_more_events(0, 1);
+	/* the owner is killed */
+	member_end(1, SIGKILL);
+	expect_events(0, 1, text);
+	assert_string_equal(text, "-app.2 1.0 ");
+	actor_msg_free(ask_reply(actor_to(refs[0]), "unwatch", ""));
+	member_start(2);
+	assert_int_equal(ask_int(2, "take", "s", "app.3"), 0);
+	actor_msg_free(ask_reply(actor_to(refs[0]), "unwatch", ""));
+	expect_events(0, 0, text);
+}
+
+static void test_without_a_snapshot_what_is_there_comes_as_events(void **state)
+{
+	char text[4096];
+
+	member_start(0);
+	member_start(1);
+	assert_int_equal(take_many(1, "app", 3, ACTOR_NOBODY, NULL), 0);
+	assert_int_equal(ask_int(0, "watch", "sb", "app.", false), 0);
+	expect_events(0, 3, text);
+	assert_string_equal(text, "+app.0 1.0 +app.1 1.0 +app.2 1.0 ");
+	expect_no_more_events(0, 1);
+}
+
+static void test_watches_outlive_the_broker_and_only_changes_are_told(void **state)
+{
+	actor_ref extra;
+	char text[4096];
+
+	for (int i = 0; i < 4; i++)
+		member_start(i);
+	assert_int_equal(ask_int(1, "take", "s", "app.1"), 0);
+	assert_int_equal(ask_int(2, "take", "s", "app.2"), 0);
+	assert_int_equal(ask_int(3, "take", "s", "app.3"), 0);
+	extra = extra_of(1);
+	expect_watch(0, "app.", "app.1 app.2 app.3");
+	reap(broker_pid, SIGKILL);
+	member_end(2, SIGKILL); /* while nobody is there to tell it */
+	broker_start();
+	expect_events(0, 1, text);
+	assert_memory_equal(text, "-app.2 ", 7);
+	expect_no_more_events(0, 3);
+	assert_int_equal(ask_int(1, "replace", "sr", "app.1", extra), 0);
+	expect_events(0, 1, text);
+	assert_memory_equal(text, "=app.1 ", 7);
+}
+
+static void test_the_watches_of_a_stopped_watcher_are_over(void **state)
+{
+	actor_msg *reply;
+	int64_t n = -1;
+
+	member_start(0);
+	refs[7] = extra_of(0);
+	expect_watch(7, "app", "");
+	assert_int_equal(
+		actor_client_cast(client, actor_to(refs[7]), "replace_and_end", "sr", "none", refs[7]), 0);
+	for (int tries = 0; tries < LONG_MS && n; tries++) {
+		reply = ask_reply(actor_named("$broker"), "stats", "");
+		assert_int_equal(actor_msg_unpack(reply, "{s:I}", "watches", &n), 0);
+		actor_msg_free(reply);
+		n -= 1; /* the client looked up m0 */
+		usleep(1000);
+	}
+	assert_int_equal(n, 0);
+	/* a watch is refused beyond the limit, and those before go on */
+	for (int i = 0; i < 64; i++)
+		expect_watch(0, "app", "");
+	assert_int_equal(ask_int(0, "watch", "sb", "app", true), -EDQUOT);
+}
+
+#define fact(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		fact(test_a_hundred_names_cost_one_round_trip),
+		fact(test_of_many_names_all_are_taken_or_none),
+		fact(test_a_name_is_replaced_in_one_step),
+		fact(test_names_are_listed_to_the_last),
+		fact(test_who_watches_is_told_of_each_change_once),
+		fact(test_without_a_snapshot_what_is_there_comes_as_events),
+		fact(test_watches_outlive_the_broker_and_only_changes_are_told),
+		fact(test_the_watches_of_a_stopped_watcher_are_over),
+	};
+
+	self_program = argv[0];
+	if (argc == 3 && !strcmp(argv[1], "member"))
+		return actor_main(&member_behavior, NULL, argv[2]);
+	return run_facts(tests);
+}
