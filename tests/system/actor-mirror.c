@@ -10,6 +10,8 @@
 
 #include "actor/actor.h"
 
+#define CROWD_MAX 1200 /* more than the broker tells at once unless it is asked for more */
+
 struct mirror {
 	int64_t n_casts;
 };
@@ -77,6 +79,36 @@ static int mirror_enlist(actor *self, const actor_msg *msg, actor_from *from)
 	return r ? actor_reply_error(from, "mirror.refused", "%s", actor_strerror(r)) : actor_reply(from, "");
 }
 
+/* Names and process groups "crowd.0", "crowd.1" …, of the scope "crowd". */
+static int crowd_init(actor *self, const void *arg)
+{
+	static char text[CROWD_MAX][16];
+	static struct actor_name names[CROWD_MAX];
+	int r = 0;
+
+	for (size_t i = 0; i < CROWD_MAX; i++) {
+		snprintf(text[i], sizeof(text[i]), "crowd.%04zu", i);
+		names[i] = (struct actor_name){.name = text[i]};
+	}
+	for (size_t i = 0; i < CROWD_MAX && r == 0; i++)
+		r = actor_pg_join(self, "crowd", text[i]);
+	return r ? r : actor_register_all(self, names, CROWD_MAX);
+}
+
+static const struct actor_behavior crowd = {.name = "crowd", .init = crowd_init};
+
+/* [begins]: the crowd comes, or goes */
+static int mirror_crowd(actor *self, const actor_msg *msg, actor_from *from)
+{
+	static actor_ref who;
+	bool begins;
+	int r = actor_msg_unpack(msg, "b", &begins);
+
+	if (!r)
+		r = begins ? actor_spawn(self, &crowd, NULL, &who) : actor_stop(self, who, NULL);
+	return r ? actor_reply_error(from, "mirror.refused", "%s", actor_strerror(r)) : actor_reply(from, "");
+}
+
 static int mirror_die(actor *self, const actor_msg *msg, actor_from *from)
 {
 	kill(getpid(), SIGKILL);
@@ -91,6 +123,7 @@ static const struct actor_method mirror_methods[] = {
 	{.name = "sleep", .on_call = mirror_sleep},
 	{.name = "silence", .on_call = mirror_silence},
 	{.name = "enlist", .on_call = mirror_enlist},
+	{.name = "crowd", .on_call = mirror_crowd},
 	{.name = "die", .on_call = mirror_die},
 	{0},
 };

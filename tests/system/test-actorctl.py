@@ -1302,6 +1302,46 @@ def pg_watch_goes_on_over_a_restart_of_the_broker():
 
 
 @fact
+def names_are_listed_by_a_pattern():
+    assert [n["name"] for n in ctl_json("names", "*.glass")] == ["looking.glass", "twin.glass"]
+    assert [n["name"] for n in ctl_json("names", "t[a-z]in?glass")] == ["twin.glass"]
+    assert [n["name"] for n in ctl_json("names", "\\twin.glass")] == ["twin.glass"]
+    assert ctl_json("names", "\\twin.glas") == []
+    fails("names", "[a", rc=2, says="cannot be a name or a pattern of names")
+
+
+@fact
+def lists_are_shown_to_the_last():
+    ctl("call", "looking.glass", "crowd", "true")
+    crowd = [f"crowd.{i:04}" for i in range(1200)]
+    assert [n["name"] for n in ctl_json("names", "crowd")] == crowd
+    assert [g["group"] for g in ctl_json("pg", "ls", "crowd")] == crowd
+    assert ctl_json("pg", "members", "-s", "crowd", crowd[0])[0]["names"] == crowd
+    assert "twin.glass" in [n["name"] for n in ctl_json("names")]
+    ctl("call", "looking.glass", "crowd", "false")
+    until(lambda: ctl_json("names", "crowd") == [], "its end")
+
+
+@fact
+def names_watch_tells_what_is_there_then_every_change():
+    twin, looking = ref_of("twin.glass")["$ref"], ref_of("looking.glass")["$ref"]
+    watch, lines = Watch("names", "-w", "*.glass"), Watch("--json", "names", "-w", "twin")
+    assert watch.lines(2) == [f"is\tlooking.glass\t{looking}", f"is\ttwin.glass\t{twin}"]
+    assert json.loads(lines.lines(1)[0]) == {"event": "is", "name": "twin.glass", "ref": {"$ref": twin}}
+    pid = ctl_json("status")["broker"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: (b := ctl_json("status")["broker"])["pid"] not in (None, pid) and b, "another broker")
+    until(lambda: subprocess.run([ACTORCTL, "whereis", "twin.glass"], env=ENV, capture_output=True).returncode == 0, "its name again")
+    os.kill(child("twin")["pid"], signal.SIGKILL)
+    gone, came = watch.lines(2)
+    assert gone == f"unregistered\ttwin.glass\t{twin}" and came.startswith("registered\ttwin.glass\t<"), "only what has changed"
+    gone, came = map(json.loads, lines.lines(2))
+    assert gone == {"event": "unregistered", "name": "twin.glass", "ref": {"$ref": twin}}
+    assert came == {"event": "registered", "name": "twin.glass", "ref": ref_of("twin.glass")}
+    assert watch.end(signal.SIGINT) == (0, b"", b"") and lines.end(signal.SIGTERM) == (0, b"", b"")
+
+
+@fact
 def pg_watch_ends_when_nobody_reads_any_more():
     watch = Watch("pg", "watch")
     watch.lines(1)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* whereis, names: the broker's registry */
+/* whereis: which actor has a name */
 #include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "libactor/protocol/names.h"
 #include "tools/commands/commands.h"
@@ -10,7 +10,6 @@
 #include "tools/view/message.h"
 #include "tools/view/output.h"
 #include "tools/view/session.h"
-#include "tools/view/table.h"
 #include "tools/view/wait.h"
 
 /* 0: it does not wait. */
@@ -85,82 +84,4 @@ const struct command command_whereis = {
 	.args_min = 1,
 	.args_max = 1,
 	.run = whereis_run,
-};
-
-static const struct table_column names_columns[] = {{"NAME"}, {"REF"}, {NULL}};
-
-/* [[name, ref], …] → [{"name":, "ref":}, …] */
-static json_t *names_public(const json_t *pairs)
-{
-	json_t *shown = json_array();
-	const json_t *pair;
-	size_t i;
-
-	json_array_foreach(pairs, i, pair)
-		json_array_append_new(shown,
-			json_pack("{sOsO}", "name", json_array_get(pair, 0), "ref", json_array_get(pair, 1)));
-	return shown;
-}
-
-static int names_print_table(struct ctl *ctl, const json_t *names)
-{
-	struct table *table = table_new(ctl, names_columns);
-	const json_t *entry;
-	size_t i;
-
-	if (!table)
-		return ctl_fail_errno(ctl, ENOMEM, NULL, "cannot list the names");
-	json_array_foreach(names, i, entry) {
-		const char *name = json_string_value(json_object_get(entry, "name"));
-		const char *ref = json_ref_text(json_object_get(entry, "ref"));
-		const char *cells[] = {name ? name : "?", ref ? ref : "?"};
-
-		table_add(table, cells);
-	}
-	table_print(table);
-	table_free(table);
-	return CTL_OK;
-}
-
-static int names_run(struct ctl *ctl, const struct args *args)
-{
-	const actor_dest broker = actor_named(NAME_BROKER);
-	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS);
-	json_t *pairs = NULL, *names, *request = json_array();
-	struct session_error error;
-	struct session *session;
-	int r, status = 0;
-
-	if (args->n_values && *args->values[0])
-		status = session_check_name(ctl, args->values[0]);
-	if (!status)
-		status = session_open(ctl, ACTOR_JOIN_BROKER, &session);
-	if (status) {
-		json_decref(request);
-		return status;
-	}
-	if (args->n_values)
-		json_array_append_new(request, json_string(args->values[0]));
-	r = session_ask(session, &broker, "names", request, timeout_ms, &pairs, &error);
-	session_close(session);
-	if (r)
-		return message_fail(ctl, "ask", NAME_BROKER, "names", r, &error, timeout_ms);
-	names = names_public(pairs);
-	json_decref(pairs);
-	if (ctl->json)
-		output_json(ctl, names);
-	else
-		status = names_print_table(ctl, names);
-	json_decref(names);
-	return status;
-}
-
-const struct command command_names = {
-	.name = "names",
-	.synopsis = "[PREFIX]",
-	.summary = "list the registered names of actors",
-	.examples = "  actorctl names\n"
-		    "  actorctl names app.\n",
-	.args_max = 1,
-	.run = names_run,
 };

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pg watch: who is in a process group, and who comes and goes */
-#include <errno.h>
 #include <string.h>
 
-#include "libactor/protocol/names.h"
 #include "tools/commands/commands.h"
 #include "tools/lib/json.h"
-#include "tools/view/live.h"
-#include "tools/view/message.h"
 #include "tools/view/output.h"
 #include "tools/view/pg.h"
-#include "tools/view/wait.h"
+#include "tools/view/watching.h"
 
 struct watch {
-	struct ctl *ctl;
+	struct watching base;
 	struct pg_name pg; /* its names are NULL for all scopes, or all groups */
-	bool watching;     /* the members that were there have been shown */
-	int r;             /* why it cannot */
 };
 
 struct watcher {
@@ -27,12 +21,12 @@ struct watcher {
 static void watch_tell(const struct watch *watch, const char *event, const char *scope, const char *group,
 	actor_ref ref, json_t *id, json_t *take_metadata)
 {
-	const char *gap = watch->ctl->stdout_is_tty ? "  " : "\t";
+	const char *gap = watching_gap(&watch->base);
 	json_t *metadata = take_metadata ? take_metadata : json_null();
 	char text[ACTOR_REF_TEXT_MAX], *shown;
 
 	actor_ref_format(ref, text);
-	if (watch->ctl->json) {
+	if (watch->base.ctl->json) {
 		json_t *line = json_pack("{sssssss{ss}sOsO}", "event", event, "scope", scope, "group", group,
 			"ref", "$ref", text, "id", id, "metadata", metadata);
 
@@ -40,7 +34,7 @@ static void watch_tell(const struct watch *watch, const char *event, const char 
 		json_decref(line);
 	} else {
 		shown = output_json_text(metadata);
-		printf(watch->ctl->stdout_is_tty ? "%-5s%s" : "%s%s", event, gap);
+		printf(watch->base.ctl->stdout_is_tty ? "%-5s%s" : "%s%s", event, gap);
 		output_text(scope);
 		fputs(gap, stdout);
 		output_text(group);
@@ -88,11 +82,11 @@ static int watcher_begin(actor *self, const actor_msg *msg)
 	json_t *groups;
 
 	(void)msg;
-	watch->r = actor_pg_monitor(self, watch->pg.scope ? watch->pg.scope : "",
+	watch->base.r = actor_pg_monitor(self, watch->pg.scope ? watch->pg.scope : "",
 		watch->pg.group ? watch->pg.group : "", &monitor, &snapshot);
-	if (watch->r)
+	if (watch->base.r)
 		return actor_stop(self, actor_self(self), NULL);
-	watch->watching = true;
+	watch->base.begun = true;
 	body = actor_msg_body(snapshot, &size_bytes);
 	groups = json_body_read(body, size_bytes);
 	watch_tell_snapshot(watch, groups);
@@ -128,33 +122,14 @@ static const struct actor_behavior watcher_behavior = {
 
 static int watch_run(struct ctl *ctl, const struct args *args)
 {
-	struct watch watch = {.ctl = ctl}, *arg = &watch;
-	struct wait_signals signals;
-	actor_group *group;
-	int r, status;
+	struct watch watch = {.base = {.ctl = ctl}}, *arg = &watch;
+	int status = pg_of_args(ctl, args, &watch.pg);
 
-	status = pg_of_args(ctl, args, &watch.pg);
 	if (!args->n_values && !args_has(args, "scope"))
 		watch.pg.scope = NULL;
-	if (!status)
-		status = session_join(ctl, ACTOR_JOIN_BROKER, &group);
-	if (status)
-		return status;
-	wait_signals_begin(&signals);
-	r = actor_group_spawn(group, &watcher_behavior, &arg, NULL, NULL);
-	if (r)
-		status = ctl_fail_errno(ctl, -r, NULL, "cannot watch");
-	else if (live_run(group, &signals))
-		status = CTL_OK;
-	else if (watch.watching)
-		status = ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", "watch the new one",
-			"the node has ended, and another one has its place");
-	else
-		status = message_fail(ctl, "watch", watch.pg.group ? watch.pg.group : "process groups", "",
-			watch.r ? watch.r : -ENOTCONN, NULL, CTL_TIMEOUT_DEFAULT_MS);
-	actor_group_free(group);
-	wait_signals_end(&signals);
-	return status;
+	return status ? status
+		      : watching_run(&watch.base, &watcher_behavior, &arg,
+				watch.pg.group ? watch.pg.group : "process groups");
 }
 
 static const struct option_spec watch_options[] = {

@@ -7,6 +7,7 @@
 #include "libactor/protocol/names.h"
 #include "tools/commands/commands.h"
 #include "tools/lib/json.h"
+#include "tools/view/listing.h"
 #include "tools/view/message.h"
 #include "tools/view/output.h"
 #include "tools/view/pg.h"
@@ -22,31 +23,6 @@ static const char *text_of(const json_t *row, const char *key)
 
 /* ---- ls ---- */
 
-static int row_compare(const void *a, const void *b)
-{
-	const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
-	int r = strcmp(text_of(x, "scope"), text_of(y, "scope"));
-
-	return r ? r : strcmp(text_of(x, "group"), text_of(y, "group"));
-}
-
-/* The broker tells them in no order. NULL: no memory. */
-static json_t *rows_sorted(json_t *take_rows)
-{
-	size_t n = json_array_size(take_rows);
-	json_t **rows = calloc(n ? n : 1, sizeof(*rows)), *sorted = rows ? json_array() : NULL;
-
-	for (size_t i = 0; rows && i < n; i++)
-		rows[i] = json_array_get(take_rows, i);
-	if (rows)
-		qsort(rows, n, sizeof(*rows), row_compare);
-	for (size_t i = 0; rows && i < n; i++)
-		json_array_append(sorted, rows[i]);
-	free(rows);
-	json_decref(take_rows);
-	return sorted;
-}
-
 static int ls_scope(struct ctl *ctl, struct session *session, const char *scope, json_t *rows)
 {
 	json_t *groups = NULL;
@@ -54,7 +30,7 @@ static int ls_scope(struct ctl *ctl, struct session *session, const char *scope,
 	int status;
 	size_t i;
 
-	status = pg_ask(ctl, session, "pg_groups", json_pack("[s]", scope), &groups);
+	status = listing_ask(ctl, session, "pg_groups", json_pack("[s]", scope), &groups);
 	json_array_foreach(groups, i, group)
 		json_array_append_new(
 			rows, json_pack("{sssOsO}", "scope", scope, "group", json_array_get(group, 0),
@@ -70,7 +46,7 @@ static int ls_all(struct ctl *ctl, struct session *session, json_t *rows)
 	int status;
 	size_t i;
 
-	status = pg_ask(ctl, session, "pg_scopes", json_array(), &scopes);
+	status = listing_ask(ctl, session, "pg_scopes", json_array(), &scopes);
 	json_array_foreach(scopes, i, scope)
 		if (!status && json_is_string(json_array_get(scope, 0)))
 			status = ls_scope(ctl, session, json_string_value(json_array_get(scope, 0)), rows);
@@ -114,7 +90,6 @@ static int ls_run(struct ctl *ctl, const struct args *args)
 	rows = json_array();
 	status = scope ? ls_scope(ctl, session, scope, rows) : ls_all(ctl, session, rows);
 	session_close(session);
-	rows = rows_sorted(rows);
 	if (!status && ctl->json)
 		output_json(ctl, rows);
 	else if (!status)
@@ -162,7 +137,7 @@ static int members_add_names(struct ctl *ctl, struct session *session, const jso
 	int status;
 	size_t i;
 
-	status = pg_ask(ctl, session, "names", json_array(), &pairs);
+	status = listing_ask(ctl, session, "names", json_pack("[s]", ""), &pairs);
 	if (status)
 		return status;
 	by_ref = names_by_ref(pairs);
