@@ -182,7 +182,7 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 	list_init(&group->flushes);
 	names_init(group);
 	own_names_init(group);
-	name_watches_init(group);
+	name_watchers_init(group);
 	memberships_init(group);
 	pg_copies_init(group);
 	pg_loads_init(group);
@@ -510,7 +510,7 @@ actor_group *actor_group_free(actor_group *group)
 	loop_deinit(&group->loop);
 	names_deinit(group);
 	own_names_deinit(group);
-	name_watches_deinit(group);
+	name_watchers_deinit(group);
 	pg_copies_deinit(group);
 	pg_loads_deinit(group);
 	memberships_deinit(group);

@@ -201,7 +201,7 @@ static void actor_end(struct actor *self, bool terminate)
 	names_release(self);
 	memberships_release(self);
 	actor_pg_end(self);
-	name_watches_end(self);
+	name_watchers_end(self);
 	watchers_fire(self, &cause);
 	actor_drop_messages(self, cause.reason); /* those that came while it waited for the broker */
 	actor_free(self);
@@ -220,7 +220,7 @@ void actor_discard(struct actor *self)
 	names_discard(self);
 	memberships_discard(self);
 	actor_pg_end(self);
-	name_watches_end(self);
+	name_watchers_end(self);
 	while (!list_is_empty(&self->watchers))
 		watcher_free(container_of(self->watchers.next, struct watcher, target_link));
 	list_remove(&self->task.blocked_link);

@@ -48,12 +48,12 @@ struct name_watch {
 	char pattern[];
 };
 
-void name_watches_init(actor_group *group)
+void name_watchers_init(actor_group *group)
 {
 	list_init(&group->name_watches);
 }
 
-void name_watches_deinit(actor_group *group)
+void name_watchers_deinit(actor_group *group)
 {
 	slots_deinit(&group->name_watch_ids);
 }
@@ -331,7 +331,7 @@ static void watch_end(struct name_watch **at)
 	*at = NULL;
 }
 
-void name_watches_end(struct actor *self)
+void name_watchers_end(struct actor *self)
 {
 	list_for_each_safe(it, &self->group->name_watches) {
 		struct name_watch *watch = container_of(it, struct name_watch, by_group);

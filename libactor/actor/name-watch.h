@@ -12,9 +12,9 @@
 struct actor;
 struct mp_reader;
 
-void name_watches_init(actor_group *group);
-void name_watches_deinit(actor_group *group);
-void name_watches_end(struct actor *self); /* the watches of an actor that ends */
+void name_watchers_init(actor_group *group);
+void name_watchers_deinit(actor_group *group);
+void name_watchers_end(struct actor *self); /* the watches of an actor that ends */
 /* The broker cast `watched` with these arguments. */
 void name_watches_told(actor_group *group, struct mp_reader *args, uint32_t n);
 /* The link to the broker was made again: every watch is asked for again. */
