@@ -41,17 +41,16 @@ int send_ready(actor_group *group, struct actor *self, const struct wire_dest *t
 		return mailbox_wait_room(group, to->ref.serial, self, deadline_ns, &target);
 	if (!to->name.s && (to->ref.node != group->node || !to->ref.group))
 		return -ESRCH;
-	if (to->name.s || group->mode != ACTOR_JOIN_DIRECT) {
+	peer = to->name.s ? group->uplink.peer : peer_route(group, to->ref.group, true);
+	if (!peer && (to->name.s || group->mode != ACTOR_JOIN_DIRECT)) {
 		int r = uplink_wait(group, self ? &self->task : NULL, deadline_ns);
 
 		if (r < 0)
 			return r;
 		peer = group->uplink.peer;
-	} else {
-		peer = peer_route(group, to->ref.group, true);
-		if (!peer)
-			return send_no_route(group, to);
 	}
+	if (!peer)
+		return send_no_route(group, to);
 	return peer_wait_unpaused(&peer, to->ref, self ? &self->task : NULL, deadline_ns);
 }
 
