@@ -10,6 +10,7 @@
 #include "broker/life.h"
 #include "broker/member.h"
 #include "broker/service.h"
+#include "broker/stalls.h"
 #include "broker/state.h"
 #include "libactor/protocol/names.h"
 
@@ -172,6 +173,8 @@ void broker_pipe_data(
 	size_t offset = 0;
 
 	broker->now_ns = now_ns;
+	if (member)
+		member->count.bytes_in += size_bytes;
 	while (member && !member->doomed && offset < size_bytes) {
 		struct wire_frame frame;
 		size_t used;
@@ -183,6 +186,7 @@ void broker_pipe_data(
 			break;
 		}
 		offset += used;
+		member->count.frames_in++;
 		if (r == 0)
 			continue;
 		if (frame.type == WIRE_BYE) {
@@ -258,6 +262,7 @@ void broker_tick(struct broker *broker, int64_t now_ns)
 			break;
 		broker_pipe_close(pipe);
 	}
+	stalls_tick(broker);
 	settle(broker);
 	pauses_tick(broker);
 	waits_tick(broker);
@@ -271,6 +276,8 @@ int64_t broker_deadline_ns(const struct broker *broker)
 	other_ns = waits_deadline_ns(broker);
 	deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
 	other_ns = pauses_deadline_ns(broker);
+	deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
+	other_ns = stalls_deadline_ns(broker);
 	deadline_ns = other_ns < deadline_ns ? other_ns : deadline_ns;
 	if (!list_is_empty(&broker->timers)) {
 		other_ns = container_of(broker->timers.next, struct member, timer)->deadline_ns;
@@ -290,7 +297,7 @@ void broker_flush(struct broker *broker)
 	struct list *it;
 
 	while ((it = list_pop(&broker->dirty)))
-		broker->ops.pipe_flush(broker->arg, container_of(it, struct broker_pipe, dirty)->handle);
+		broker_pipe_flush(container_of(it, struct broker_pipe, dirty));
 }
 
 /* ---- the whole ---- */
@@ -308,6 +315,7 @@ int broker_new(struct broker **ret, const struct broker_options *options, const 
 		.uid = options->uid,
 		.self = {options->node, options->group, BROKER_SERVICE_SERIAL},
 		.limits = options->limits,
+		.stall_ns = (options->stall_ms ? options->stall_ms : BROKER_STALL_MS) * 1000000,
 		.ops = *ops,
 		.arg = arg,
 		.now_ns = now_ns};

@@ -22,6 +22,8 @@
 struct broker;
 struct broker_pipe; /* one connection, as the core sees it; the shell hands it back with each event */
 
+#define BROKER_STALL_MS 30000
+
 struct broker_options {
 	uint64_t node;
 	uint64_t group; /* the broker's own id: new with each of its starts */
@@ -30,6 +32,8 @@ struct broker_options {
 	uid_t uid;               /* whom to admit, beside root */
 	/* how long to wait for the supervisor, and then for its groups; 0: not at all */
 	int64_t window_ms;
+	/* how long the pipe of a congested group may take nothing; 0: BROKER_STALL_MS */
+	int64_t stall_ms;
 	struct quota_limits limits; /* fields of 0: the default */
 };
 
@@ -86,5 +90,6 @@ void broker_flush(struct broker *broker); /* after a batch of events: sends what
 struct broker_stats {
 	uint64_t groups, names, memberships, watches, calls, monitors, pairs, waiting; /* now */
 	uint64_t hellos, refused, frames, routed, dropped, cut, ended;                 /* since the start */
+	uint64_t refused_calls, over_quota, stalls;                                    /* likewise */
 };
 struct broker_stats broker_stats(const struct broker *broker);

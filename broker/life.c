@@ -25,8 +25,7 @@ void member_forget(struct member *member)
 		broker->spawner = NULL;
 	member_disarm(member);
 	list_remove(&member->doomed_node);
-	buf_deinit(&member->parked);
-	member->parked = (struct buf)BUF_INIT;
+	member_forget_parked(member);
 	member->doomed = true; /* nothing is written to it from here on */
 	hash_remove(&broker->members, &member->node);
 	list_append(&broker->forgotten, &member->doomed_node);
@@ -60,11 +59,7 @@ void member_up(struct member *member)
 	routes_relink(member);
 	registry_back(member);
 	member->was_up = true;
-	if (member->parked.size_bytes) {
-		member_append(member, &member->parked);
-		buf_deinit(&member->parked);
-		member->parked = (struct buf)BUF_INIT;
-	}
+	pauses_up(member);
 	member_tell_spawner(member);
 	introductions_came(member);
 	taps_came(member);
@@ -95,6 +90,8 @@ void member_lost(struct member *member, const char *why)
 	if (member->left)
 		window_came(member); /* one that did not say bye may still announce itself */
 	pauses_forget(member);
+	member_forget_parked(member); /* as what the pipe had */
+	member->top_bytes = 0;
 	member->state = MEMBER_LOST;
 	member->epoch++;
 	member_arm(member);

@@ -35,6 +35,7 @@
 
 #define JOIN_TIMEOUT_MS 2000
 #define WINDOW_MS       1000
+#define STALL_MAX_MS    86400000 /* a day */
 #define EVENTS_PER_TURN 256 /* after so many events the core's frames are sent and its deadlines looked at */
 #define FILES_OWN       24  /* descriptors that are no group's and no guest's */
 #define GROUPS_MIN      8
@@ -223,6 +224,7 @@ static void run(struct program *program)
 
 static const char usage[] =
 	"usage: actor-broker [--runtime-dir DIR] [--node-id N --key-hex HEX --group N] [--window-ms N]\n"
+	"                    [--stall-timeout-ms N]\n"
 	"\n"
 	"Names, introductions and routing for one node. Started by the node's supervisor, which gives it the node's\n"
 	"identity on a file descriptor (ACTOR_NODE_FD); the options are for running it by hand.\n";
@@ -286,6 +288,7 @@ static int parse_options(int argc, char **argv, struct broker_options *options, 
 		{"key-hex", required_argument, NULL, 'k'},
 		{"group", required_argument, NULL, 'g'},
 		{"window-ms", required_argument, NULL, 'w'},
+		{"stall-timeout-ms", required_argument, NULL, 's'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -315,6 +318,12 @@ static int parse_options(int argc, char **argv, struct broker_options *options, 
 			if (r == 0 && n > 3600000)
 				r = -ERANGE;
 			options->window_ms = (int64_t)n;
+			break;
+		case 's':
+			r = parse_u64(optarg, &n);
+			if (r == 0 && (n < 1 || n > STALL_MAX_MS))
+				r = -ERANGE;
+			options->stall_ms = (int64_t)n;
 			break;
 		case 'h':
 			fputs(usage, stdout);

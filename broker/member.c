@@ -110,6 +110,15 @@ struct broker_pipe *broker_pipe_new(struct member *member)
 	return pipe;
 }
 
+void broker_pipe_flush(struct broker_pipe *pipe)
+{
+	struct broker *broker = pipe->broker;
+
+	if (pipe->member)
+		pipe->member->count.bytes_out += broker->ops.pipe_out(broker->arg, pipe->handle)->size_bytes;
+	broker->ops.pipe_flush(broker->arg, pipe->handle);
+}
+
 void broker_pipe_close(struct broker_pipe *pipe)
 {
 	struct broker *broker = pipe->broker;
@@ -148,23 +157,34 @@ void broker_pipe_farewell(struct broker_pipe *pipe, const char *reason)
 
 /* ---- writing to it ---- */
 
+/* Frames go to its pipe at once; else they are parked. */
+static bool is_open(const struct member *member)
+{
+	return member->state == MEMBER_UP && !member->congested;
+}
+
+static struct buf *out_of_pipe(struct broker_pipe *pipe, size_t size_bytes)
+{
+	struct broker *broker = pipe->broker;
+	struct buf *out;
+
+	if (!list_is_linked(&pipe->dirty))
+		list_append(&broker->dirty, &pipe->dirty);
+	out = broker->ops.pipe_out(broker->arg, pipe->handle);
+	if (out->size_bytes && out->size_bytes + size_bytes > MESSAGE_BYTES)
+		broker_pipe_flush(pipe);
+	return out;
+}
+
 struct buf *member_out_for(struct member *member, size_t size_bytes)
 {
 	struct broker *broker = member->broker;
-	struct buf *out;
 
 	if (member->doomed) {
 		buf_reset(&broker->sink, 1u << 20);
 		return &broker->sink;
 	}
-	if (member->state != MEMBER_UP)
-		return &member->parked;
-	if (!list_is_linked(&member->pipe->dirty))
-		list_append(&broker->dirty, &member->pipe->dirty);
-	out = broker->ops.pipe_out(broker->arg, member->pipe->handle);
-	if (out->size_bytes && out->size_bytes + size_bytes > MESSAGE_BYTES)
-		broker->ops.pipe_flush(broker->arg, member->pipe->handle);
-	return out;
+	return is_open(member) ? out_of_pipe(member->pipe, size_bytes) : &member->parked;
 }
 
 void member_append(struct member *member, const struct buf *frames)
@@ -185,9 +205,57 @@ size_t member_unread_bytes(const struct member *member)
 {
 	struct broker *broker = member->broker;
 
+	size_t parked = member->parked.size_bytes - member->parked_taken_bytes;
+
 	if (member->state != MEMBER_UP)
-		return member->parked.size_bytes;
-	return broker->ops.pipe_backlog(broker->arg, member->pipe->handle);
+		return parked;
+	return parked + broker->ops.pipe_backlog(broker->arg, member->pipe->handle);
+}
+
+/* Room that was taken is given back when it is half of the buffer: each byte is moved once or twice. */
+static void parked_shrink(struct member *member)
+{
+	struct buf *parked = &member->parked;
+
+	if (member->parked_taken_bytes < parked->size_bytes / 2)
+		return;
+	parked->size_bytes -= member->parked_taken_bytes;
+	memmove(parked->data, parked->data + member->parked_taken_bytes, parked->size_bytes);
+	member->parked_taken_bytes = 0;
+}
+
+void member_forget_parked(struct member *member)
+{
+	buf_deinit(&member->parked);
+	member->parked = (struct buf)BUF_INIT;
+	member->parked_taken_bytes = 0;
+}
+
+bool member_unpark(struct member *member, size_t max_bytes)
+{
+	struct broker *broker = member->broker;
+	const struct buf *parked = &member->parked;
+	struct wire_frame frame;
+	size_t used;
+
+	while (member->parked_taken_bytes < parked->size_bytes && !member->doomed) {
+		const uint8_t *at = parked->data + member->parked_taken_bytes;
+		struct buf *out;
+
+		if (broker->ops.pipe_backlog(broker->arg, member->pipe->handle) > max_bytes) {
+			parked_shrink(member);
+			return false;
+		}
+		if (wire_parse(at, parked->size_bytes - member->parked_taken_bytes, &frame, &used) < 0)
+			break; /* cannot happen: the broker parsed or wrote these frames */
+		out = out_of_pipe(member->pipe, used);
+		buf_append(out, at, used);
+		member->parked_taken_bytes += used;
+		if (buf_error(out) < 0)
+			member_doom(member, false, "out of memory for what is written to it");
+	}
+	member_forget_parked(member);
+	return true;
 }
 
 void member_written(struct member *member)
@@ -198,16 +266,17 @@ void member_written(struct member *member)
 
 	if (member->doomed)
 		return;
-	out = member->state == MEMBER_UP ? broker->ops.pipe_out(broker->arg, member->pipe->handle)
-					 : &member->parked;
+	member->count.frames_out++;
+	out = is_open(member) ? broker->ops.pipe_out(broker->arg, member->pipe->handle) : &member->parked;
 	if (buf_error(out) < 0) {
 		member_doom(member, false, "out of memory for what is written to it");
 		return;
 	}
 	unread = member_unread_bytes(member);
 	if (unread > broker->limits.unread_bytes)
-		member_doom(member, false, "it does not read: %zu bytes wait for it (limit %zu)", unread,
-			broker->limits.unread_bytes);
+		member_doom(member, false,
+			"it does not read: unread bytes %zu, limit %zu, top sender group %" PRIu64, unread,
+			broker->limits.unread_bytes, member->top_sender);
 }
 
 static void cast_to(struct member *member, uint64_t serial, const char *method, const struct buf *body)

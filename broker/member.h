@@ -18,6 +18,16 @@ enum member_state {
 	MEMBER_LOST, /* it is without a pipe and may come back: what is for it waits */
 };
 
+/* What came and went since the group is known here. */
+struct member_count {
+	uint64_t frames_in, bytes_in, frames_out, bytes_out;
+	uint64_t dropped; /* casts for it, because it did not keep up */
+	uint64_t refused; /* calls and monitors for it, likewise */
+	uint64_t over;    /* requests of its own beyond its quota */
+	uint64_t stalls;
+	uint64_t answers, answers_us; /* calls that it answered, and how long they took in all */
+};
+
 #define MEMBER_WHO_MAX        340
 #define MEMBER_DOOR_MAX_BYTES 4095u
 
@@ -46,16 +56,33 @@ struct member {
 	bool left;   /* said bye: cause is what it said */
 	bool exited; /* reported by the supervisor: cause is the truth */
 	bool doomed;
-	bool farewell;  /* doomed, and is told why */
-	bool congested; /* so much waits for it unread that its senders are told to pause */
+	bool farewell; /* doomed, and is told why */
+	/* so much waits for it unread that its senders are told to pause, and what comes is parked */
+	bool congested;
+	/* congested, and its pipe took nothing for the stall time-out: casts and calls to it are refused */
+	bool stalled;
 	struct actor_cause cause;
 	char doom[200];
 	struct list doomed_node;
 	struct broker_pipe *pipe; /* JOINING and UP */
 	struct list timer;
 	int64_t deadline_ns;
-	struct buf parked; /* frames for it while there is no pipe */
-	size_t held_bytes; /* of frames in its holds */
+	struct buf parked;          /* frames for it while there is no pipe, or the pipe is congested */
+	size_t parked_taken_bytes;  /* of parked, from its beginning, that the pipe has by now */
+	size_t jam_bytes;           /* of what others had parked since it is congested, as charged */
+	size_t held_bytes;          /* of frames in its holds, and jam_bytes */
+	size_t n_held;              /* frames in its holds */
+	struct list jammed;         /* pauses.congested */
+	int64_t stall_ns;           /* when it is looked at whether its pipe took anything */
+	int64_t jammed_since_ns;    /* since then its pipe took nothing, as far as is known */
+	size_t stall_backlog_bytes; /* of its pipe, at the last look */
+	/*
+	 * Who sent most of the bytes since nothing waited for it: a majority vote, which costs no table. 0:
+	 * nobody.
+	 */
+	uint64_t top_sender;
+	size_t top_bytes; /* by which the top sender is ahead */
+	struct member_count count;
 	uint32_t epoch;    /* counts the pipes that it lost */
 	uint32_t pg_epoch; /* counts the times that it says all its memberships */
 	uint64_t mark;     /* broker.mark of the last walk that told it */
@@ -72,7 +99,7 @@ struct member {
 	struct list pauses;         /* struct pause: refs of others it was told not to send to */
 	struct list holds;          /* struct hold: refs of its own that take nothing now */
 	struct list slowed;         /* struct pause: senders that were told because it is congested */
-	struct list congested_link; /* pauses.congested */
+	struct list unnamed_link;   /* pauses.unnamed */
 	int64_t congested_ns;       /* since when */
 	size_t n_waits_routed;
 	struct quota quota;
@@ -123,7 +150,13 @@ void member_written(struct member *member);
 void member_cast(struct member *member, const char *method, const struct buf *body);
 /* The same to its first actor: a daemon's. */
 void member_cast_service(struct member *member, const char *method, const struct buf *body);
+/* What is written for it and not taken by the kernel, parked frames included. */
 size_t member_unread_bytes(const struct member *member);
+/*
+ * Gives parked frames to its pipe until more than @max_bytes wait there. True: none is parked any more.
+ */
+bool member_unpark(struct member *member, size_t max_bytes);
+void member_forget_parked(struct member *member);
 
 /*
  * Its pipe is cut when the current event has been handled. The first reason counts. @farewell: it is told
@@ -141,6 +174,7 @@ void member_arm(struct member *member); /* one grace from now: member_expired() 
 void member_disarm(struct member *member);
 
 struct broker_pipe *broker_pipe_new(struct member *member);
+void broker_pipe_flush(struct broker_pipe *pipe);
 void broker_pipe_close(struct broker_pipe *pipe); /* closes and frees; its member has no pipe then */
 /* Writes a bye and takes @pipe from its member. It stays open for one grace, so that the bye can be read. */
 void broker_pipe_farewell(struct broker_pipe *pipe, const char *reason);

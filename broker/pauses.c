@@ -2,6 +2,7 @@
 #include "broker/pauses.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "broker/member.h"
 #include "broker/state.h"
@@ -15,7 +16,8 @@ struct hold {
 	struct member *target;
 	actor_ref ref;
 	struct buf frames;
-	size_t size_bytes;  /* of them, as charged */
+	size_t size_bytes; /* of them, as charged */
+	size_t n_frames;
 	struct list pauses; /* struct pause: who was told */
 };
 
@@ -27,7 +29,7 @@ struct pause {
 	struct member *sender;
 	struct hold *hold; /* NULL: the target is congested */
 	actor_ref ref;
-	size_t size_bytes; /* what the sender sent since */
+	size_t size_bytes; /* what the sender sent since, which is charged to it */
 };
 
 void pauses_init(struct pauses *pauses)
@@ -35,6 +37,7 @@ void pauses_init(struct pauses *pauses)
 	hash_init(&pauses->by_sender);
 	hash_init(&pauses->by_ref);
 	list_init(&pauses->congested);
+	list_init(&pauses->unnamed);
 }
 
 /* ---- who was told ---- */
@@ -85,7 +88,7 @@ static void pause_free(struct pause *pause)
 	hash_remove(&pause->sender->broker->pauses.by_sender, &pause->node);
 	list_remove(&pause->by_sender);
 	list_remove(&pause->by_cause);
-	quota_give(pause->sender, QUOTA_WAITING, RECORD_BYTES + (pause->hold ? pause->size_bytes : 0));
+	quota_give(pause->sender, QUOTA_WAITING, RECORD_BYTES + pause->size_bytes);
 	free(pause);
 }
 
@@ -128,6 +131,7 @@ static void hold_free(struct hold *hold)
 	list_remove(&hold->by_target);
 	quota_give(hold->target, QUOTA_WAITING, RECORD_BYTES);
 	hold->target->held_bytes -= hold->size_bytes;
+	hold->target->n_held -= hold->n_frames;
 	buf_deinit(&hold->frames);
 	free(hold);
 }
@@ -156,6 +160,108 @@ void pauses_pause(struct member *target, actor_ref ref)
 	list_append(&target->holds, &hold->by_target);
 }
 
+static void hold_written(const struct hold *hold)
+{
+	if (buf_error(&hold->frames) < 0)
+		member_doom(hold->target, false, "out of memory for what is held for it");
+}
+
+/* ---- a pipe that does not take what is written ---- */
+
+/* From now on frames are parked: the pipe has its megabyte, and says when that is gone. */
+static void congest(struct member *target)
+{
+	struct broker *broker = target->broker;
+
+	target->congested = true;
+	target->jammed_since_ns = target->congested_ns = broker->now_ns;
+	list_append(&broker->pauses.unnamed, &target->unnamed_link);
+	broker->ops.pipe_notify_drained(broker->arg, target->pipe->handle);
+	pauses_await_pipe(target);
+}
+
+static void decongest(struct member *target)
+{
+	target->congested = target->stalled = false;
+	list_remove(&target->jammed);
+	list_remove(&target->unnamed_link);
+	target->held_bytes -= target->jam_bytes;
+	target->jam_bytes = 0;
+	pauses_end(&target->slowed);
+}
+
+/* The pipe has room. What is parked is written as far as the room goes, and then its senders may go on. */
+static void go_on(struct member *target)
+{
+	struct broker *broker = target->broker;
+
+	if (member_unpark(target, PAUSES_CONGESTED_BYTES)) {
+		decongest(target);
+		return;
+	}
+	broker->ops.pipe_notify_drained(broker->arg, target->pipe->handle);
+	pauses_await_pipe(target);
+}
+
+void pauses_await_pipe(struct member *target)
+{
+	struct broker *broker = target->broker;
+
+	list_remove(&target->jammed);
+	list_append(&broker->pauses.congested, &target->jammed);
+	target->stall_ns = broker->now_ns + broker->stall_ns;
+	target->stall_backlog_bytes = broker->ops.pipe_backlog(broker->arg, target->pipe->handle);
+}
+
+/*
+ * Writes the frames of @hold, which end to be held. More than the pipe should have at once are parked: then
+ * they still count as held.
+ */
+static void resume_frames(struct member *target, struct hold *hold)
+{
+	bool goes_on = !target->congested && hold->frames.size_bytes > PAUSES_CONGESTED_BYTES;
+
+	if (target->doomed || target->state != MEMBER_UP)
+		return;
+	if (goes_on)
+		congest(target);
+	if (target->congested) {
+		target->jam_bytes += hold->size_bytes;
+		hold->size_bytes = 0;
+	}
+	member_append(target, &hold->frames);
+	if (goes_on && !target->doomed)
+		go_on(target);
+}
+
+/*
+ * Takes out of @frames those that @drops takes. It may write to @target meanwhile (who calls itself is
+ * answered): that comes behind.
+ */
+static void frames_shed(struct member *target, struct buf *frames, size_t *taken_bytes,
+	bool (*drops)(struct member *target, const struct wire_frame *frame, void *arg), void *arg)
+{
+	struct buf old = *frames;
+	size_t offset = *taken_bytes, kept = 0, used;
+	struct wire_frame frame;
+
+	*frames = (struct buf)BUF_INIT;
+	*taken_bytes = 0;
+	while (offset < old.size_bytes &&
+		wire_parse(old.data + offset, old.size_bytes - offset, &frame, &used) >= 0) {
+		if (!drops(target, &frame, arg)) {
+			memmove(old.data + kept, old.data + offset, used);
+			kept += used;
+		}
+		offset += used;
+	}
+	old.size_bytes = kept;
+	buf_append(&old, frames->data, frames->size_bytes);
+	old.failed = old.failed || frames->failed;
+	buf_deinit(frames);
+	*frames = old;
+}
+
 void pauses_resume(struct member *target, actor_ref ref)
 {
 	struct pauses *pauses = &target->broker->pauses;
@@ -168,28 +274,70 @@ void pauses_resume(struct member *target, actor_ref ref)
 	if (all) {
 		buf_append(&all->frames, hold->frames.data, hold->frames.size_bytes);
 		all->size_bytes += hold->size_bytes;
-		hold->size_bytes = 0;
-		pauses_written(target, &all->frames);
+		all->n_frames += hold->n_frames;
+		hold->size_bytes = hold->n_frames = 0;
+		hold_written(all);
 	} else {
-		member_append(target, &hold->frames);
+		resume_frames(target, hold);
 	}
 	pauses_end(&hold->pauses);
 	hold_free(hold);
 }
 
+void pauses_shed(struct member *target,
+	bool (*drops)(struct member *target, const struct wire_frame *frame, void *arg), void *arg)
+{
+	frames_shed(target, &target->parked, &target->parked_taken_bytes, drops, arg);
+	target->held_bytes -= target->jam_bytes;
+	target->jam_bytes = 0;
+	pauses_end(&target->slowed);
+	list_for_each(it, &target->holds) {
+		struct hold *hold = container_of(it, struct hold, by_target);
+		size_t taken = 0;
+
+		frames_shed(target, &hold->frames, &taken, drops, arg);
+		target->held_bytes -= hold->size_bytes;
+		target->n_held -= hold->n_frames;
+		hold->size_bytes = hold->n_frames = 0;
+		pauses_end(&hold->pauses);
+	}
+}
+
+size_t pauses_n_paused(const struct member *target)
+{
+	size_t n = 0;
+
+	list_for_each(it, &target->holds)
+		n++;
+	return n;
+}
+
 /* ---- the way of a frame ---- */
 
+/* True: what comes for @target is parked, and its senders are told to pause. */
 static bool pauses_is_congested(struct member *target)
 {
-	struct broker *broker = target->broker;
+	size_t unread = target->congested ? 1 : member_unread_bytes(target);
 
-	if (!target->congested && member_unread_bytes(target) > PAUSES_CONGESTED_BYTES) {
-		target->congested = true;
-		target->congested_ns = broker->now_ns;
-		list_append(&broker->pauses.congested, &target->congested_link);
-		broker->ops.pipe_notify_drained(broker->arg, target->pipe->handle);
-	}
+	if (!unread && !target->held_bytes)
+		target->top_bytes = 0; /* nothing waits for it: the vote begins anew */
+	else if (!target->congested && unread > PAUSES_CONGESTED_BYTES)
+		congest(target);
 	return target->congested;
+}
+
+/* One vote for each byte: whoever sent more than half of what waits is ahead at the end. */
+static void vote(struct member *target, const struct member *sender, size_t size_bytes)
+{
+	if (!target->top_bytes || target->top_sender == sender->group) {
+		target->top_sender = sender->group;
+		target->top_bytes += size_bytes;
+	} else if (target->top_bytes >= size_bytes) {
+		target->top_bytes -= size_bytes;
+	} else {
+		target->top_sender = sender->group;
+		target->top_bytes = size_bytes - target->top_bytes;
+	}
 }
 
 struct buf *pauses_admit(
@@ -198,18 +346,23 @@ struct buf *pauses_admit(
 	struct pauses *pauses = &sender->broker->pauses;
 	struct hold *hold = NULL;
 	struct pause *pause;
+	bool jammed;
 
 	if (target->doomed)
 		return member_out(target);
-	if (target->state != MEMBER_UP)
-		return target->parked.size_bytes + size_bytes > PAUSES_HELD_MAX_BYTES ? NULL
-										      : member_out(target);
+	if (target->stalled && holdable)
+		return NULL;
+	if (target->state != MEMBER_UP || target->stalled)
+		return member_unread_bytes(target) + size_bytes > PAUSES_HELD_MAX_BYTES ? NULL
+											: member_out(target);
+	jammed = pauses_is_congested(target);
+	vote(target, sender, size_bytes);
 	if (holdable && !list_is_empty(&target->holds)) {
 		hold = hold_find(pauses, target, ref);
 		if (!hold)
 			hold = hold_find(pauses, target, ACTOR_NOBODY);
 	}
-	if (!hold && !pauses_is_congested(target))
+	if (!hold && !jammed)
 		return member_out_for(target, size_bytes);
 
 	pause = pause_find(pauses, sender, ref);
@@ -217,22 +370,25 @@ struct buf *pauses_admit(
 		pause = pause_new(sender, ref);
 	if (!pause || pause->size_bytes + size_bytes > PAUSES_IN_FLIGHT_MAX_BYTES)
 		goto refused;
-	if (hold && (target->held_bytes + size_bytes > PAUSES_HELD_MAX_BYTES ||
-			    !quota_take(sender, QUOTA_WAITING, size_bytes)))
+	if (target->held_bytes + size_bytes > PAUSES_HELD_MAX_BYTES ||
+		!quota_take(sender, QUOTA_WAITING, size_bytes))
 		goto refused;
 	if (hold != pause->hold || !list_is_linked(&pause->by_cause)) {
-		if (pause->hold)
-			quota_give(sender, QUOTA_WAITING, pause->size_bytes);
+		quota_give(sender, QUOTA_WAITING, pause->size_bytes);
 		pause->size_bytes = 0;
 		pause->hold = hold;
 		list_remove(&pause->by_cause);
 		list_append(hold ? &hold->pauses : &target->slowed, &pause->by_cause);
 	}
 	pause->size_bytes += size_bytes;
-	if (!hold)
-		return member_out_for(target, size_bytes);
 	target->held_bytes += size_bytes;
+	if (!hold) {
+		target->jam_bytes += size_bytes;
+		return member_out_for(target, size_bytes);
+	}
 	hold->size_bytes += size_bytes;
+	hold->n_frames++;
+	target->n_held++;
 	return &hold->frames;
 refused:
 	if (pause && !list_is_linked(&pause->by_cause)) {
@@ -246,23 +402,42 @@ void pauses_written(struct member *target, const struct buf *out)
 {
 	if (buf_error(out) < 0)
 		member_doom(target, false, "out of memory for what is written to it");
-	else
+	else if (out == member_out(target)) /* else it is held, and counts when it is written */
 		member_written(target);
 }
 
 void pauses_drained(struct member *target)
 {
-	target->congested = false;
-	list_remove(&target->congested_link);
-	pauses_end(&target->slowed);
+	if (!target->congested)
+		return;
+	pauses_pipe_took(target);
+	go_on(target);
+}
+
+void pauses_pipe_took(struct member *target)
+{
+	char who[MEMBER_WHO_MAX];
+
+	if (target->stalled)
+		broker_log(target->broker, LOG_INFO, "%s reads again", member_who(target, who));
+	target->stalled = false;
+	target->jammed_since_ns = target->broker->now_ns;
+}
+
+void pauses_up(struct member *member)
+{
+	if (!member->parked.size_bytes)
+		return;
+	congest(member);
+	go_on(member);
 }
 
 /* NULL: nobody is congested whom the log has not named. */
-static struct member *pauses_first_congested(const struct broker *broker)
+static struct member *pauses_first_unnamed(const struct broker *broker)
 {
-	const struct list *list = &broker->pauses.congested;
+	const struct list *list = &broker->pauses.unnamed;
 
-	return list_is_empty(list) ? NULL : container_of(list->next, struct member, congested_link);
+	return list_is_empty(list) ? NULL : container_of(list->next, struct member, unnamed_link);
 }
 
 void pauses_tick(struct broker *broker)
@@ -270,9 +445,9 @@ void pauses_tick(struct broker *broker)
 	struct member *member;
 	char who[MEMBER_WHO_MAX];
 
-	while ((member = pauses_first_congested(broker)) &&
+	while ((member = pauses_first_unnamed(broker)) &&
 		member->congested_ns + PAUSES_STALLED_NS <= broker->now_ns) {
-		list_remove(&member->congested_link);
+		list_remove(&member->unnamed_link);
 		broker_complain(broker, member->pid, member->uid,
 			"%s does not read: %zu bytes wait for it, and so does who sends to it",
 			member_who(member, who), member_unread_bytes(member));
@@ -281,7 +456,7 @@ void pauses_tick(struct broker *broker)
 
 int64_t pauses_deadline_ns(const struct broker *broker)
 {
-	const struct member *member = pauses_first_congested(broker);
+	const struct member *member = pauses_first_unnamed(broker);
 
 	return member ? member->congested_ns + PAUSES_STALLED_NS : INT64_MAX;
 }
@@ -296,7 +471,7 @@ void pauses_forget(struct member *member)
 		pauses_end(&hold->pauses);
 		hold_free(hold);
 	}
-	pauses_drained(member);
+	decongest(member);
 }
 
 void pauses_deinit(struct pauses *pauses)

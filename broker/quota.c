@@ -43,6 +43,8 @@ bool quota_take(struct member *member, enum quota_kind kind, size_t n)
 		quota->used[kind] += n;
 		return true;
 	}
+	member->count.over++;
+	member->broker->count.over_quota++;
 	if (!quota->told[kind]) {
 		quota->told[kind] = true;
 		broker_complain(member->broker, member->pid, member->uid,

@@ -23,6 +23,7 @@ struct route {
 	struct list by_asker;
 	struct list by_target;
 	struct heap_node deadline; /* routes.deadlines */
+	int64_t asked_ns;
 };
 
 void routes_init(struct routes *routes)
@@ -96,7 +97,8 @@ static struct route *route_open(
 		.from = frame->from,
 		.to = to,
 		.id = frame->id,
-		.epoch = target->epoch};
+		.epoch = target->epoch,
+		.asked_ns = broker->now_ns};
 	has_deadline = !monitor && frame->deadline_us;
 	if (has_deadline && heap_reserve(&routes->deadlines, routes->deadlines.n + 1) < 0)
 		goto fail;
@@ -156,6 +158,20 @@ static void refuse(struct member *sender, const struct wire_frame *frame, actor_
 	default:
 		sender->broker->count.dropped++;
 	}
+}
+
+/* The same, because @target does not keep up. */
+static void refuse_for(
+	struct member *target, struct member *sender, const struct wire_frame *frame, actor_ref to)
+{
+	if (frame->type == WIRE_CALL || frame->type == WIRE_MONITOR) {
+		target->count.refused++;
+		target->broker->count.refused_calls++;
+	} else {
+		target->count.dropped++;
+	}
+	refuse(sender, frame, to, ERROR_OVERLOADED,
+		target->stalled ? "the target does not read" : "the target does not keep up");
 }
 
 /* ---- frames on the way to their target ---- */
@@ -261,9 +277,28 @@ static bool forward(struct broker *broker, struct member *sender, const struct w
 	if (!deliver(sender, target, frame, to)) {
 		if (route)
 			route_close(route);
-		refuse(sender, frame, to, ERROR_OVERLOADED, "the target does not keep up");
+		refuse_for(target, sender, frame, to);
 	}
 	return true;
+}
+
+void routes_shed(struct member *target, const struct wire_frame *frame)
+{
+	struct route *route;
+
+	if (frame->type != WIRE_CALL) {
+		target->count.dropped++;
+		target->broker->count.dropped++;
+		return;
+	}
+	target->count.refused++;
+	route = route_find(&target->broker->routes, frame->from.group, frame->id, false);
+	if (!route || route->target != target)
+		return; /* its deadline is past, or its caller has ended */
+	target->broker->count.refused_calls++;
+	answer_error(route->asker, route->from, route->to, route->id, ERROR_OVERLOADED,
+		"the target does not read");
+	route_close(route);
 }
 
 void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame)
@@ -304,6 +339,16 @@ static bool answers(const struct member *sender, const struct wire_frame *frame,
 	return frame->from.serial == route->to.serial || frame->from.serial == 0;
 }
 
+static void note_latency(const struct route *route, struct member *callee)
+{
+	struct broker *broker = callee->broker;
+	uint64_t us = (uint64_t)(broker->now_ns - route->asked_ns) / 1000;
+
+	latency_note(&broker->latency, us);
+	callee->count.answers++;
+	callee->count.answers_us += us;
+}
+
 static void answer(struct broker *broker, struct member *sender, const struct wire_frame *frame)
 {
 	bool monitor = frame->type == WIRE_DOWN;
@@ -333,6 +378,8 @@ static void answer(struct broker *broker, struct member *sender, const struct wi
 		broker->count.dropped++;
 		return;
 	}
+	if (route && !monitor)
+		note_latency(route, sender);
 	if (route)
 		route_close(route);
 	buf_append(member_out_for(asker, frame->raw_bytes), frame->raw, frame->raw_bytes);

@@ -31,6 +31,10 @@ bool routes_frame(struct broker *broker, struct member *member, const struct wir
 /* A frame that waited and needs no answer; its sender has ended meanwhile. */
 void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame);
 /*
+ * @frame, a cast or a call on its way to @target, will not get there: the caller is answered `overloaded`.
+ */
+void routes_shed(struct member *target, const struct wire_frame *frame);
+/*
  * @member has a new pipe. Calls that went over an old one are answered `noconnection`; monitors are set
  * again.
  */

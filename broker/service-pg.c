@@ -323,6 +323,7 @@ static void cast_to_process(struct member *process, void *arg)
 
 	if (!out) {
 		broadcast->broker->count.dropped++;
+		process->count.dropped++;
 		return;
 	}
 	wire_put_cast(out, &to, cast->from, cast->method, cast->body, cast->body_bytes);

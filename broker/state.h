@@ -7,6 +7,7 @@
 #include "actor/actor.h"
 #include "broker/core.h"
 #include "broker/introductions.h"
+#include "broker/latency.h"
 #include "broker/pauses.h"
 #include "broker/pgs.h"
 #include "broker/registry.h"
@@ -41,6 +42,7 @@ struct broker {
 	actor_ref self;
 	char *runtime_dir;
 	struct quota_limits limits;
+	int64_t stall_ns;
 	struct broker_ops ops;
 	void *arg;
 	int64_t now_ns;
@@ -76,6 +78,7 @@ struct broker {
 	struct buf body; /* of the frame being made */
 	struct buf sink; /* what is written for those who cannot get it any more */
 	struct broker_stats count;
+	struct latency latency; /* of routed calls that were answered */
 };
 
 void broker_log(struct broker *broker, enum log_level level, const char *format, ...)

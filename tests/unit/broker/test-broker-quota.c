@@ -149,7 +149,7 @@ static void test_a_sender_is_told_to_pause_when_the_receiver_does_not_read(void 
 	frame = client_expect(a, WIRE_PAUSE);
 	assert_true(actor_ref_equal(frame.to.ref, client_ref(b, 1)));
 	client_expect_nothing(a);
-	while (client_next(b, &frame))
+	for (broker_flush(w.broker); client_next(b, &frame); broker_flush(w.broker))
 		n++;
 	assert_int_equal(n, 8);
 	assert_true(actor_ref_equal(client_expect(a, WIRE_RESUME).to.ref, client_ref(b, 1)));
@@ -182,23 +182,50 @@ static void test_who_does_not_pause_is_refused_and_nobody_is_cut(void **state)
 	buf_deinit(&args);
 }
 
-static void test_a_receiver_that_never_reads_is_cut_by_name(void **state)
+/* Senders are refused before that: only answers, which it asked for, can be so many. */
+static void test_who_asks_and_never_reads_the_answers_is_cut_by_name(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(c, 1));
+	struct buf body = BUF_INIT;
+	char *data = big(&body, 1000000);
+
+	for (int i = 0; i < 20 && !b->closed; i++) {
+		uint64_t id = client_call(b, &to, "m", NULL);
+
+		client_expect(c, WIRE_CALL);
+		wire_put_reply(&c->out, client_ref(b, 1), client_ref(c, 1), id, body.data, body.size_bytes);
+		client_send(c);
+	}
+	assert_true(b->closed);
+	assert_false(c->closed);
+	assert_non_null(strstr(w.log, "'b'"));
+	assert_non_null(strstr(w.log, "does not read"));
+	assert_non_null(strstr(w.log, "limit 16777216"));
+	assert_int_equal(broker_stats(w.broker).cut, 1);
+	free(data);
+	buf_deinit(&body);
+}
+
+static void test_senders_cannot_have_a_receiver_cut(void **state)
 {
 	struct wire_dest to = to_ref(client_ref(b, 1));
 	struct buf args = BUF_INIT;
 	char *data = big(&args, 1000000);
+	struct wire_frame frame;
+	int n = 0;
 
-	for (int s = 0; s < 5 && !b->closed; s++) {
+	for (int s = 0; s < 8; s++) {
 		struct client *sender = world_newcomer(&w, "sender");
 
-		for (int i = 0; i < 4; i++)
+		for (int i = 0; i < 6; i++)
 			client_cast(sender, &to, "m", &args);
 		assert_false(sender->closed);
 	}
-	assert_true(b->closed);
-	assert_non_null(strstr(w.log, "'b'"));
-	assert_non_null(strstr(w.log, "does not read"));
-	assert_int_equal(broker_stats(w.broker).cut, 1);
+	assert_false(b->closed);
+	assert_int_equal(broker_stats(w.broker).dropped, 48 - 10); /* 2 in the pipe, 8 MiB parked */
+	for (broker_flush(w.broker); client_next(b, &frame); broker_flush(w.broker))
+		n++;
+	assert_int_equal(n, 10);
 	free(data);
 	buf_deinit(&args);
 }
@@ -392,7 +419,8 @@ int main(void)
 		T(test_who_does_not_pause_is_refused_and_nobody_is_cut),
 		T(test_who_does_not_read_for_two_seconds_is_named_once),
 		T(test_who_reads_late_but_in_time_is_not_named),
-		T(test_a_receiver_that_never_reads_is_cut_by_name),
+		T(test_who_asks_and_never_reads_the_answers_is_cut_by_name),
+		T(test_senders_cannot_have_a_receiver_cut),
 		T(test_goodbyes_nobody_reads_are_limited),
 		T(test_a_limit_that_is_reached_again_is_said_again),
 		T(test_what_waits_for_a_lost_group_is_limited),
