@@ -303,15 +303,6 @@ void pauses_shed(struct member *target,
 	}
 }
 
-size_t pauses_n_paused(const struct member *target)
-{
-	size_t n = 0;
-
-	list_for_each(it, &target->holds)
-		n++;
-	return n;
-}
-
 /* ---- the way of a frame ---- */
 
 /* True: what comes for @target is parked, and its senders are told to pause. */

@@ -58,7 +58,6 @@ void pauses_await_pipe(struct member *target);
  */
 void pauses_shed(struct member *target,
 	bool (*drops)(struct member *target, const struct wire_frame *frame, void *arg), void *arg);
-size_t pauses_n_paused(const struct member *target); /* of its actors, or all of them as one */
-void pauses_forget(struct member *member);           /* all about it, as a sender and as a target */
+void pauses_forget(struct member *member); /* all about it, as a sender and as a target */
 void pauses_tick(struct broker *broker);
 int64_t pauses_deadline_ns(const struct broker *broker);

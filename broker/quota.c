@@ -7,19 +7,24 @@
 #include "broker/state.h"
 
 static const struct {
-	const char *what;
+	const char *word, *what;
 	size_t max;
 } kinds[QUOTA_N] = {
-	[QUOTA_NAMES] = {"names", (1u << 20) + 4096},
-	[QUOTA_WATCHES] = {"watched names and process groups", 1u << 18},
-	[QUOTA_PATTERNS] = {"watches of names by a pattern", 64},
-	[QUOTA_CALLS] = {"open calls through the broker", 1u << 16},
-	[QUOTA_MONITORS] = {"monitors through the broker", 1u << 16},
-	[QUOTA_PAIRS] = {"links and monitored groups", 1u << 14},
-	[QUOTA_MEMBERSHIPS] = {"memberships in process groups", 100000},
-	[QUOTA_META] = {"bytes of metadata of memberships", 4u << 20},
-	[QUOTA_WAITING] = {"bytes of waiting frames", 16u << 20},
+	[QUOTA_NAMES] = {"names", "names", (1u << 20) + 4096},
+	[QUOTA_WATCHES] = {"watches", "watched names and process groups", 1u << 18},
+	[QUOTA_PATTERNS] = {"patterns", "watches of names by a pattern", 64},
+	[QUOTA_CALLS] = {"calls", "open calls through the broker", 1u << 16},
+	[QUOTA_MONITORS] = {"monitors", "monitors through the broker", 1u << 16},
+	[QUOTA_PAIRS] = {"links", "links and monitored groups", 1u << 14},
+	[QUOTA_MEMBERSHIPS] = {"memberships", "memberships in process groups", 100000},
+	[QUOTA_META] = {"metadata_bytes", "bytes of metadata of memberships", 4u << 20},
+	[QUOTA_WAITING] = {"waiting_bytes", "bytes of waiting frames", 16u << 20},
 };
+
+const char *quota_word(enum quota_kind kind)
+{
+	return kinds[kind].word;
+}
 
 void quota_limits_default(struct quota_limits *limits)
 {

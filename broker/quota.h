@@ -35,6 +35,7 @@ struct quota {
 	bool told[QUOTA_N]; /* logged; again only after it went below half */
 };
 
+const char *quota_word(enum quota_kind kind);           /* as in the answer of `quota` */
 void quota_limits_default(struct quota_limits *limits); /* fills in fields that are 0 */
 /* False (and logged): over the limit. */
 bool quota_take(struct member *member, enum quota_kind kind, size_t n);

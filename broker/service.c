@@ -9,43 +9,6 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
-/* ---- statistics ---- */
-
-static int method_stats(
-	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
-{
-	struct broker_stats stats = broker_stats(member->broker);
-	const struct {
-		const char *name;
-		uint64_t value;
-	} entries[] = {
-		{"groups", stats.groups},
-		{"names", stats.names},
-		{"memberships", stats.memberships},
-		{"watches", stats.watches},
-		{"calls", stats.calls},
-		{"monitors", stats.monitors},
-		{"pairs", stats.pairs},
-		{"waiting", stats.waiting},
-		{"hellos", stats.hellos},
-		{"refused", stats.refused},
-		{"frames", stats.frames},
-		{"routed", stats.routed},
-		{"dropped", stats.dropped},
-		{"cut", stats.cut},
-		{"ended", stats.ended},
-	};
-	struct buf *result = broker_body(member->broker);
-
-	mp_put_map(result, sizeof(entries) / sizeof(entries[0]));
-	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
-		mp_put_cstr(result, entries[i].name);
-		mp_put_uint(result, entries[i].value);
-	}
-	answer_result(member, call, result);
-	return 0;
-}
-
 /* ---- the table ---- */
 
 static const struct method {
@@ -70,6 +33,8 @@ static const struct method {
 	{"announced", method_announced},
 	{"ready", method_ready},
 	{"stats", method_stats},
+	{"quota", method_quota},
+	{"metrics", method_metrics},
 	{"pg_join", method_pg_join},
 	{"pg_leave", method_pg_leave},
 	{"pg_leave_all", method_pg_leave_all},

@@ -89,6 +89,10 @@ int method_announce(struct member *member, const struct wire_frame *call, struct
 int method_announced(
 	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int method_ready(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+/* service-stats.c */
+int method_stats(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_quota(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
+int method_metrics(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 /* service-groups.c */
 int cast_group_down(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n);
 int cast_groups(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n);
