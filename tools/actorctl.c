@@ -36,6 +36,8 @@ static const struct command *const commands[] = {
 	&command_names,
 	&command_pg,
 	&command_monitor,
+	&command_quota,
+	&command_metrics,
 	&command_help,
 	&command_version,
 	&command_complete,

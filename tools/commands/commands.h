@@ -6,11 +6,14 @@
 
 extern const struct command command_up, command_down, command_status, command_ls, command_spawn, command_stop,
 	command_start, command_restart, command_kill, command_rm, command_logs, command_call, command_send,
-	command_describe, command_whereis, command_names, command_pg, command_help, command_version,
-	command_complete, command_monitor;
+	command_describe, command_whereis, command_names, command_pg, command_monitor, command_quota,
+	command_metrics, command_help, command_version, command_complete;
 
 /* subcommands of pg, in pg-message.c and pg-watch.c */
 extern const struct command command_pg_cast, command_pg_call, command_pg_watch;
+
+/* metrics-serve.c: answers HTTP at @address until it is interrupted. Returns the exit status. */
+int metrics_serve(struct ctl *ctl, const char *address, uint64_t max);
 
 /* help.c */
 int help_print(const struct ctl *ctl, FILE *to);

@@ -554,3 +554,12 @@ const char *json_ref_text(const json_t *value)
 		       ? json_string_value(json_object_get(value, "$ref"))
 		       : NULL;
 }
+
+uint64_t json_to_uint(const json_t *value)
+{
+	const char *text = json_string_value(json_object_get(value, "$uint"));
+
+	if (json_is_integer(value))
+		return json_integer_value(value) > 0 ? (uint64_t)json_integer_value(value) : 0;
+	return text ? strtoull(text, NULL, 10) : 0;
+}

@@ -21,6 +21,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "libactor/util/buf.h"
 
@@ -50,6 +51,9 @@ json_t *json_of_bytes(const char *data, size_t size_bytes);
  * The way back, of both forms: for the caller to free, NUL-terminated. NULL: neither form, or out of memory.
  */
 char *json_to_bytes(const json_t *value, size_t *ret_size_bytes);
+
+/* Of a number from 0 on, in either form. 0: neither. */
+uint64_t json_to_uint(const json_t *value);
 
 /* NULL unless @value is a ref; then its text, borrowed. */
 const char *json_ref_text(const json_t *value);

@@ -287,15 +287,19 @@ static void test_metrics_show_those_first_that_moved_most_and_how_many_there_are
 	char *data = big(&args, 1000);
 	struct mp_reader answer;
 
+	world_newcomer(&w, "quiet");
 	client_cast(a, &to, "m", &args);
+	client_cast(a, &to, "m", NULL);
+	client_expect(b, WIRE_CAST);
 	client_expect(b, WIRE_CAST);
 	answer = ask(c, "metrics", pack(&w, "a1u", UINT64_C(2)));
 	assert_int_equal(number(answer, "n"), 3);
 	assert_int_equal(count(at(answer, "groups")), 2);
+	assert_int_equal(number(nth(at(answer, "groups"), 0), "group"), a->group);
 	(void)group_of(answer, a);
-	(void)group_of(answer, b);
-	assert_int_equal(number(at(answer, "broker"), "groups"), 3);
-	assert_int_equal(number(at(answer, "broker"), "hellos"), 3);
+	(void)group_of(answer, b); /* c asks, and is left out */
+	assert_int_equal(number(at(answer, "broker"), "groups"), 4);
+	assert_int_equal(number(at(answer, "broker"), "hellos"), 4);
 	assert_int_equal(count(at(ask(c, "metrics", pack(&w, "a1u", UINT64_MAX)), "groups")), 3);
 	free(data);
 	buf_deinit(&args);
