@@ -69,8 +69,7 @@ struct member {
 	int64_t deadline_ns;
 	struct buf parked;          /* frames for it while there is no pipe, or the pipe is congested */
 	size_t parked_taken_bytes;  /* of parked, from its beginning, that the pipe has by now */
-	size_t jam_bytes;           /* of what others had parked since it is congested, as charged */
-	size_t held_bytes;          /* of frames in its holds, and jam_bytes */
+	size_t held_bytes;          /* of frames in its holds */
 	size_t n_held;              /* frames in its holds */
 	struct list jammed;         /* pauses.congested */
 	int64_t stall_ns;           /* when it is looked at whether its pipe took anything */

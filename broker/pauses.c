@@ -185,8 +185,6 @@ static void decongest(struct member *target)
 	target->congested = target->stalled = false;
 	list_remove(&target->jammed);
 	list_remove(&target->unnamed_link);
-	target->held_bytes -= target->jam_bytes;
-	target->jam_bytes = 0;
 	pauses_end(&target->slowed);
 }
 
@@ -213,10 +211,7 @@ void pauses_await_pipe(struct member *target)
 	target->stall_backlog_bytes = broker->ops.pipe_backlog(broker->arg, target->pipe->handle);
 }
 
-/*
- * Writes the frames of @hold, which end to be held. More than the pipe should have at once are parked: then
- * they still count as held.
- */
+/* Writes the frames of @hold, which end to be held. More than the pipe should have at once are parked. */
 static void resume_frames(struct member *target, struct hold *hold)
 {
 	bool goes_on = !target->congested && hold->frames.size_bytes > PAUSES_CONGESTED_BYTES;
@@ -225,10 +220,6 @@ static void resume_frames(struct member *target, struct hold *hold)
 		return;
 	if (goes_on)
 		congest(target);
-	if (target->congested) {
-		target->jam_bytes += hold->size_bytes;
-		hold->size_bytes = 0;
-	}
 	member_append(target, &hold->frames);
 	if (goes_on && !target->doomed)
 		go_on(target);
@@ -288,8 +279,6 @@ void pauses_shed(struct member *target,
 	bool (*drops)(struct member *target, const struct wire_frame *frame, void *arg), void *arg)
 {
 	frames_shed(target, &target->parked, &target->parked_taken_bytes, drops, arg);
-	target->held_bytes -= target->jam_bytes;
-	target->jam_bytes = 0;
 	pauses_end(&target->slowed);
 	list_for_each(it, &target->holds) {
 		struct hold *hold = container_of(it, struct hold, by_target);
@@ -306,15 +295,27 @@ void pauses_shed(struct member *target,
 /* ---- the way of a frame ---- */
 
 /* True: what comes for @target is parked, and its senders are told to pause. */
-static bool pauses_is_congested(struct member *target)
+static bool is_congested(struct member *target, size_t unread)
 {
-	size_t unread = target->congested ? 1 : member_unread_bytes(target);
-
 	if (!unread && !target->held_bytes)
 		target->top_bytes = 0; /* nothing waits for it: the vote begins anew */
 	else if (!target->congested && unread > PAUSES_CONGESTED_BYTES)
 		congest(target);
 	return target->congested;
+}
+
+/*
+ * May @size_bytes more wait for @target? Senders stop short of the limit at which its link is cut: the rest
+ * is for answers and the broker's own words, which nobody can refuse. One frame may be as large as a link
+ * takes.
+ */
+static bool fits(const struct member *target, size_t unread, size_t size_bytes)
+{
+	size_t max = target->broker->limits.unread_bytes;
+
+	if (target->congested || target->held_bytes)
+		max = max / 4 * 3;
+	return unread + target->held_bytes + size_bytes <= max;
 }
 
 /* One vote for each byte: whoever sent more than half of what waits is ahead at the end. */
@@ -337,6 +338,7 @@ struct buf *pauses_admit(
 	struct pauses *pauses = &sender->broker->pauses;
 	struct hold *hold = NULL;
 	struct pause *pause;
+	size_t unread;
 	bool jammed;
 
 	if (target->doomed)
@@ -346,7 +348,8 @@ struct buf *pauses_admit(
 	if (target->state != MEMBER_UP || target->stalled)
 		return member_unread_bytes(target) + size_bytes > PAUSES_HELD_MAX_BYTES ? NULL
 											: member_out(target);
-	jammed = pauses_is_congested(target);
+	unread = member_unread_bytes(target);
+	jammed = is_congested(target, unread);
 	vote(target, sender, size_bytes);
 	if (holdable && !list_is_empty(&target->holds)) {
 		hold = hold_find(pauses, target, ref);
@@ -354,15 +357,15 @@ struct buf *pauses_admit(
 			hold = hold_find(pauses, target, ACTOR_NOBODY);
 	}
 	if (!hold && !jammed)
-		return member_out_for(target, size_bytes);
+		return fits(target, unread, size_bytes) ? member_out_for(target, size_bytes) : NULL;
 
 	pause = pause_find(pauses, sender, ref);
 	if (!pause)
 		pause = pause_new(sender, ref);
 	if (!pause || pause->size_bytes + size_bytes > PAUSES_IN_FLIGHT_MAX_BYTES)
 		goto refused;
-	if (target->held_bytes + size_bytes > PAUSES_HELD_MAX_BYTES ||
-		!quota_take(sender, QUOTA_WAITING, size_bytes))
+	if ((hold && target->held_bytes + size_bytes > PAUSES_HELD_MAX_BYTES) ||
+		!fits(target, unread, size_bytes) || !quota_take(sender, QUOTA_WAITING, size_bytes))
 		goto refused;
 	if (hold != pause->hold || !list_is_linked(&pause->by_cause)) {
 		quota_give(sender, QUOTA_WAITING, pause->size_bytes);
@@ -372,11 +375,9 @@ struct buf *pauses_admit(
 		list_append(hold ? &hold->pauses : &target->slowed, &pause->by_cause);
 	}
 	pause->size_bytes += size_bytes;
-	target->held_bytes += size_bytes;
-	if (!hold) {
-		target->jam_bytes += size_bytes;
+	if (!hold)
 		return member_out_for(target, size_bytes);
-	}
+	target->held_bytes += size_bytes;
 	hold->size_bytes += size_bytes;
 	hold->n_frames++;
 	target->n_held++;

@@ -22,7 +22,7 @@ struct member;
 #define PAUSES_STALLED_NS          2000000000 /* congested for so long: the log says who it is */
 #define PAUSES_IN_FLIGHT_MAX_BYTES (4u << 20) /* from one sender after its pause: more is refused */
 
-/* for one target: paused actors and a congested pipe together */
+/* for one target, of paused actors */
 #define PAUSES_HELD_MAX_BYTES (8u << 20)
 
 struct pauses {

@@ -27,7 +27,7 @@ static bool drops(struct member *target, const struct wire_frame *frame, void *a
 static void stall(struct member *target)
 {
 	struct broker *broker = target->broker;
-	size_t used = member_unread_bytes(target) + target->held_bytes - target->jam_bytes;
+	size_t used = member_unread_bytes(target) + target->held_bytes;
 	const struct member *top = target->top_bytes ? member_find(broker, target->top_sender) : NULL;
 	char who[MEMBER_WHO_MAX], top_who[MEMBER_WHO_MAX] = "gone";
 	struct shed shed = {0};

@@ -157,7 +157,7 @@ def a_receiver_that_does_not_read_loses_what_waits_and_nothing_else():
     while quota_of("deaf")["stalled"]:  # it turns to its link: what its pipe had is there
         assert deaf.receive()[3] == "m"
         n += 1
-    assert 5 < n < 40, n
+    assert 1 <= n < 30, n  # the rest of the pipe is read below, and no more is there
     call = subprocess.Popen([actorctl, "call", "deaf", "answer"], env=node.env, stdout=subprocess.PIPE, text=True)
     while (frame := deaf.receive())[0] != 2:
         pass

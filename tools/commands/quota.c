@@ -266,8 +266,7 @@ const struct command command_quota = {
 		    "  actorctl quota --json | jq '.[] | select(.stalled)'\n",
 	.details =
 		"One line for each group, those first for which most bytes wait at the broker. UNREAD: bytes written for it that it has\n"
-		"not read; HELD: those of them, and others, that its senders were told to wait for; WAITING: bytes of its own frames that\n"
-		"wait at the broker. NAME is a registered name, the name of a group (all that have it), or the number of a group: then\n"
+		"not read; HELD: what others sent to its paused actors; WAITING: bytes of its own frames that wait at the broker. NAME is a registered name, the name of a group (all that have it), or the number of a group: then\n"
 		"a line for each kind, with its limit.\n",
 	.args_max = 1,
 	.run = quota_run,

@@ -110,8 +110,7 @@ static const struct family broker_families[] = {
 
 static const struct family group_families[] = {
 	{"unread_bytes", "actor_group_unread_bytes", OPENMETRICS_GAUGE, "Written for it and not read by it."},
-	{"held_bytes", "actor_group_held_bytes", OPENMETRICS_GAUGE,
-		"Sent to it and kept back, because it, or its actor, takes nothing now."},
+	{"held_bytes", "actor_group_held_bytes", OPENMETRICS_GAUGE, "Sent to its paused actors, and kept."},
 	{"held_frames", "actor_group_held_frames", OPENMETRICS_GAUGE, "Frames kept for its paused actors."},
 	{"paused", "actor_group_paused_actors", OPENMETRICS_GAUGE, "Its actors that take nothing now."},
 	{"congested", "actor_group_congested", OPENMETRICS_GAUGE, "1: its senders wait until it reads."},

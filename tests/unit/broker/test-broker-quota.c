@@ -222,10 +222,63 @@ static void test_senders_cannot_have_a_receiver_cut(void **state)
 		assert_false(sender->closed);
 	}
 	assert_false(b->closed);
-	assert_int_equal(broker_stats(w.broker).dropped, 48 - 10); /* 2 in the pipe, 8 MiB parked */
+	assert_int_equal(broker_stats(w.broker).dropped, 48 - 12); /* 12 MiB */
 	for (broker_flush(w.broker); client_next(b, &frame); broker_flush(w.broker))
 		n++;
-	assert_int_equal(n, 10);
+	assert_int_equal(n, 12);
+	free(data);
+	buf_deinit(&args);
+}
+
+static void test_one_frame_too_many_is_refused_and_does_not_cut(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+	struct buf args = BUF_INIT, small = BUF_INIT;
+	char *data = big(&args, 16000000), *little = big(&small, 900000);
+
+	client_cast(a, &to, "m", &args); /* alone it may be as large as that */
+	client_expect(b, WIRE_CAST);
+	client_cast(a, &to, "m", &small);
+	client_cast(a, &to, "m", &args);
+	assert_int_equal(broker_stats(w.broker).dropped, 1);
+	client_expect(b, WIRE_CAST);
+	client_cast(a, &to, "m", &args);
+	client_expect(b, WIRE_CAST);
+	client_expect_nothing(b);
+	assert_false(b->closed);
+	free(data);
+	free(little);
+	buf_deinit(&args);
+	buf_deinit(&small);
+}
+
+static void test_frames_of_a_resume_behind_a_congestion_cut_nobody(void **state)
+{
+	actor_ref paused = client_ref(b, 2);
+	struct wire_dest held = to_ref(paused), open = to_ref(client_ref(b, 1));
+	struct client *d = world_newcomer(&w, "d");
+	struct buf args = BUF_INIT;
+	char *data = big(&args, 1000000);
+	struct wire_frame frame;
+	int n = 0;
+
+	wire_put_pause(&b->out, &paused);
+	client_send(b);
+	for (int i = 0; i < 5; i++) {
+		client_cast(a, &held, "m", &args);
+		client_cast(c, &held, "m", &args);
+	}
+	for (int i = 0; i < 6; i++) {
+		client_cast(a, &open, "m", &args);
+		client_cast(d, &open, "m", &args);
+	}
+	wire_put_resume(&b->out, &paused);
+	client_send(b);
+	assert_false(b->closed);
+	for (broker_flush(w.broker); client_next(b, &frame); broker_flush(w.broker))
+		n++;
+	assert_int_equal(n, 12);
+	assert_int_equal(broker_stats(w.broker).dropped, 22 - 12);
 	free(data);
 	buf_deinit(&args);
 }
@@ -421,6 +474,8 @@ int main(void)
 		T(test_who_reads_late_but_in_time_is_not_named),
 		T(test_who_asks_and_never_reads_the_answers_is_cut_by_name),
 		T(test_senders_cannot_have_a_receiver_cut),
+		T(test_one_frame_too_many_is_refused_and_does_not_cut),
+		T(test_frames_of_a_resume_behind_a_congestion_cut_nobody),
 		T(test_goodbyes_nobody_reads_are_limited),
 		T(test_a_limit_that_is_reached_again_is_said_again),
 		T(test_what_waits_for_a_lost_group_is_limited),
