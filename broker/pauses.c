@@ -394,8 +394,8 @@ void pauses_written(struct member *target, const struct buf *out)
 {
 	if (buf_error(out) < 0)
 		member_doom(target, false, "out of memory for what is written to it");
-	else if (out == member_out(target)) /* else it is held, and counts when it is written */
-		member_written(target);
+	else if (list_is_empty(&target->holds) || out == member_out(target))
+		member_written(target); /* else it is held, and counts when it is written */
 }
 
 void pauses_drained(struct member *target)
