@@ -86,20 +86,20 @@ struct member {
 	uint32_t pg_epoch; /* counts the times that it says all its memberships */
 	uint64_t mark;     /* broker.mark of the last walk that told it */
 
-	struct list names;          /* struct name: owned */
-	struct list watches;        /* struct watch */
-	struct list name_watches;   /* struct name_watch */
-	struct list shares;         /* struct share: of process groups */
-	struct list pg_watches;     /* struct pg_watch */
-	struct list asked;          /* struct route: by it */
-	struct list owed;           /* struct route: to it */
-	struct list pairs;          /* struct pair_end */
-	struct list waits;          /* struct wait */
-	struct list pauses;         /* struct pause: refs of others it was told not to send to */
-	struct list holds;          /* struct hold: refs of its own that take nothing now */
-	struct list slowed;         /* struct pause: senders that were told because it is congested */
-	struct list unnamed_link;   /* pauses.unnamed */
-	int64_t congested_ns;       /* since when */
+	struct list names;        /* struct name: owned */
+	struct list watches;      /* struct watch */
+	struct list name_watches; /* struct name_watch */
+	struct list shares;       /* struct share: of process groups */
+	struct list pg_watches;   /* struct pg_watch */
+	struct list asked;        /* struct route: by it */
+	struct list owed;         /* struct route: to it */
+	struct list pairs;        /* struct pair_end */
+	struct list waits;        /* struct wait */
+	struct list pauses;       /* struct pause: refs of others it was told not to send to */
+	struct list holds;        /* struct hold: refs of its own that take nothing now */
+	struct list slowed;       /* struct pause: senders that were told because it is congested */
+	struct list unnamed_link; /* pauses.unnamed */
+	int64_t congested_ns;     /* since when */
 	size_t n_waits_routed;
 	struct quota quota;
 };
