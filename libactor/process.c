@@ -206,12 +206,12 @@ static int process_start(actor *self, const struct actor_process_spec *spec, str
 		r = spawner_error(r, reply);
 	}
 	actor_msg_free(reply);
-	monitor = monitor_id ? slots_get(&group->monitors, monitor_id) : NULL;
 	if (r < 0) {
-		if (monitor)
-			monitor_forget(group, monitor);
+		if (monitor_id)
+			actor_demonitor(self, monitor_id); /* its DOWN may be here already */
 		return r;
 	}
+	monitor = monitor_id ? slots_get(&group->monitors, monitor_id) : NULL;
 	process->monitor = monitor_id;
 	if (monitor)
 		monitor_settle(group, monitor, process->group);

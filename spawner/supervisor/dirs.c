@@ -3,15 +3,18 @@
  * The directories of groups, g/ID in the runtime directory: made before a group starts, removed after its
  * end.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 #include "libactor/util/log.h"
 #include "spawner/shared/runtime-dir.h"
 #include "spawner/supervisor/supervisor.h"
@@ -79,6 +82,39 @@ static void dir_remove(struct supervisor *supervisor, uint64_t group)
 	snprintf(name, sizeof(name), "%" PRIu64, group);
 	if (runtime_dir_remove(supervisor->groups_dir_fd, name) == -ENOTEMPTY)
 		log_info("%s/g/%s stays: it has something that is no socket", supervisor->runtime_dir, name);
+}
+
+/*
+ * A supervisor that was killed could not remove the directories of those that ended under it, nor its own. At
+ * the start, when the keeper has said who there is, what belongs to nobody goes.
+ */
+void supervisor_group_dirs_sweep(struct supervisor *supervisor)
+{
+	const struct child *broker = node_broker(supervisor->node);
+	struct dirent *entry;
+	uint64_t group;
+	char *end;
+	DIR *dir;
+	int fd;
+
+	groups_dir_look(supervisor);
+	fd = openat(supervisor->groups_dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(dir))) {
+		errno = 0;
+		group = strtoull(entry->d_name, &end, 10);
+		if (errno || *end || end == entry->d_name || group & (GROUP_CLIENT | GROUP_OF_SUPERVISOR) ||
+			group >= supervisor->group_id)
+			continue;
+		if (!node_child_by_group(supervisor->node, group) && !(broker && broker->group == group))
+			dir_remove(supervisor, group);
+	}
+	closedir(dir);
 }
 
 void supervisor_group_dirs_remove(struct supervisor *supervisor)

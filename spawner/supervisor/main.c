@@ -275,6 +275,7 @@ int main(int argc, char **argv)
 	if (hello.hello.flags & KEEPER_HELLO_STATE_ASIDE)
 		node_state_lost(supervisor.node, supervisor_now_ns());
 	supervisor_sync_with_keeper(&supervisor, &hello.hello);
+	supervisor_group_dirs_sweep(&supervisor);
 	r = run(&supervisor);
 	outputs_deinit(&supervisor.outputs);
 	buf_deinit(&supervisor.dirs_over);

@@ -90,6 +90,7 @@ extern const struct actor_behavior supervisor_behavior;
 /* dirs.c */
 void supervisor_group_dir_make(struct supervisor *supervisor, uint64_t group);
 void supervisor_group_dir_remove(struct supervisor *supervisor, uint64_t group); /* soon */
+void supervisor_group_dirs_sweep(struct supervisor *supervisor);                 /* those of nobody */
 void supervisor_group_dirs_remove(struct supervisor *supervisor);                /* those that are due */
 int supervisor_groups_dir_open(struct supervisor *supervisor);
 

@@ -659,7 +659,8 @@ static int watcher_fail(actor *self, const actor_msg *msg)
 {
 	static const char *const never[] = {"sleep", "1000", NULL}, *const short_lived[] = {"true", NULL},
 				 *const missing[] = {"/no/such", NULL};
-	struct actor_process_spec spec = {.name = "fails", .argv = missing, .restart = ACTOR_TEMPORARY};
+	struct actor_process_spec spec = {
+		.name = "fails", .argv = missing, .restart = ACTOR_TEMPORARY, .monitor = true};
 	struct actor_process process;
 
 	assert_int_equal(actor_process_start(self, &spec, &process), -ENOEXEC);
@@ -678,6 +679,11 @@ static int watcher_fail(actor *self, const actor_msg *msg)
 	assert_int_equal(actor_process_stop(self, "fails", PATIENCE_MS), 0);
 	assert_int_equal(actor_process_stop(self, "fails", PATIENCE_MS), -ESRCH);
 	watched.started = 0;
+	return actor_cast(self, actor_to(actor_self(self)), "failed", ""); /* behind any DOWN there is */
+}
+
+static int watcher_failed(actor *self, const actor_msg *msg)
+{
 	return actor_stop(self, actor_self(self), NULL);
 }
 
@@ -726,6 +732,7 @@ static void watcher_run(const char *method)
 {
 	static const struct actor_method methods[] = {{.name = "start", .on_cast = watcher_start},
 		{.name = "watch", .on_cast = watcher_watch}, {.name = "fail", .on_cast = watcher_fail},
+		{.name = "failed", .on_cast = watcher_failed},
 		{.name = "start_while_away", .on_cast = watcher_start_while_away}, {0}};
 	static const struct actor_behavior behavior = {
 		.name = "watcher", .methods = methods, .init = watcher_init, .on_down = watcher_down};
@@ -757,6 +764,7 @@ static void test_a_failed_start_or_stop_says_which(void **arg)
 {
 	watcher_run("fail");
 	assert_int_equal(watched.started, 0);
+	assert_int_equal(watched.n_downs, 0); /* of a start that failed nobody monitors anything */
 }
 
 static void test_a_process_is_started_and_watched_although_the_supervisor_is_away(void **arg)
