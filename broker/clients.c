@@ -55,6 +55,13 @@ static bool note_is_true(const char *name)
 	       process.start_ticks == start_ticks && !process_is_zombie(&process) && !process.exiting;
 }
 
+static bool client_is_at_door(const char *runtime_dir, uint64_t group)
+{
+	char path[PATH_MAX];
+
+	return client_path(path, runtime_dir, group, "/door.ipc") && door_is_open(path);
+}
+
 bool client_lives(const char *runtime_dir, uint64_t group)
 {
 	struct dirent *entry;
@@ -62,7 +69,7 @@ bool client_lives(const char *runtime_dir, uint64_t group)
 	bool lives = false;
 	DIR *dir;
 
-	if (client_path(path, runtime_dir, group, "/door.ipc") && door_is_open(path))
+	if (client_is_at_door(runtime_dir, group))
 		return true;
 	if (!client_path(path, runtime_dir, group, ""))
 		return false;
@@ -90,7 +97,7 @@ void client_remove(const char *runtime_dir, uint64_t group)
 	close(dir_fd);
 }
 
-void clients_each(const char *runtime_dir, void (*fn)(void *arg, uint64_t group), void *arg)
+void clients_each(const char *runtime_dir, void (*fn)(void *arg, uint64_t group, bool at_door), void *arg)
 {
 	char path[PATH_MAX], *end;
 	struct dirent *entry;
@@ -106,7 +113,7 @@ void clients_each(const char *runtime_dir, void (*fn)(void *arg, uint64_t group)
 		errno = 0;
 		group = strtoull(entry->d_name, &end, 10);
 		if (!errno && !*end && group_is_of_broker(group) && client_lives(runtime_dir, group))
-			fn(arg, group);
+			fn(arg, group, client_is_at_door(runtime_dir, group));
 	}
 	closedir(dir);
 }

@@ -17,5 +17,5 @@ void client_note(const char *runtime_dir, uint64_t group, pid_t pid);
 bool client_lives(const char *runtime_dir, uint64_t group);
 /* Removes its directory; what is not a socket stays, and was not ours. */
 void client_remove(const char *runtime_dir, uint64_t group);
-/* Calls @fn for each client that lives. */
-void clients_each(const char *runtime_dir, void (*fn)(void *arg, uint64_t group), void *arg);
+/* Calls @fn for each client that lives. @at_door: it listens; else only its process is known to live. */
+void clients_each(const char *runtime_dir, void (*fn)(void *arg, uint64_t group, bool at_door), void *arg);

@@ -138,7 +138,7 @@ static void settle(struct broker *broker)
 
 /* ---- events ---- */
 
-void broker_client_lives(struct broker *broker, uint64_t group, int64_t now_ns)
+void broker_client_lives(struct broker *broker, uint64_t group, bool at_door, int64_t now_ns)
 {
 	struct member *member;
 
@@ -146,7 +146,10 @@ void broker_client_lives(struct broker *broker, uint64_t group, int64_t now_ns)
 	if (!group_is_of_broker(group) || member_find(broker, group) || !window_is_open(&broker->window))
 		return;
 	member = member_new(broker, group); /* too many: those beyond are not awaited */
-	if (member)
+	if (!member)
+		return;
+	member->doorless = !at_door;
+	if (at_door)
 		window_await(member);
 }
 

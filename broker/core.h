@@ -71,9 +71,10 @@ struct broker *broker_free(struct broker *broker); /* closes every pipe; says no
 
 /*
  * At the start, of each client that lives, says the kernel: an earlier broker admitted it, and nobody else
- * lists it. It is awaited like a group in the supervisor's list.
+ * lists it. One that is @at_door is awaited like a group in the supervisor's list. Of another only the
+ * process is known, which may have come as somebody new: nobody waits for it, but it is not over either.
  */
-void broker_client_lives(struct broker *broker, uint64_t group, int64_t now_ns);
+void broker_client_lives(struct broker *broker, uint64_t group, bool at_door, int64_t now_ns);
 /* @uid, @pid: the kernel's word; @pid 0: unknown. The hello is answered before this returns. */
 void broker_hello(struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data,
 	size_t size_bytes, int64_t now_ns);

@@ -204,7 +204,8 @@ static void give_up_absent(struct hash_node *node, void *arg)
 		member->cause = cause;
 		member->state = MEMBER_LOST;
 		member_arm(member); /* nobody reports its end: it is looked at again */
-		window_await(member);
+		if (!member->doorless)
+			window_await(member);
 	} else if (introductions_is_monitored(member) || member->kept) {
 		member_end(member, &cause);
 	} else if (!member->listed) {

@@ -406,9 +406,9 @@ static size_t raise_file_limit(void)
 		       : GROUPS_MIN;
 }
 
-static void found_client(void *arg, uint64_t group)
+static void found_client(void *arg, uint64_t group, bool at_door)
 {
-	broker_client_lives(((struct program *)arg)->broker, group, clock_now_ns());
+	broker_client_lives(((struct program *)arg)->broker, group, at_door, clock_now_ns());
 }
 
 /* Runs until a signal ends the broker, or the keeper is gone. */

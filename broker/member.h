@@ -58,6 +58,7 @@ struct member {
 	bool doomed;
 	bool farewell; /* doomed, and is told why */
 	/* so much waits for it unread that its senders are told to pause, and what comes is parked */
+	bool doorless; /* a client of an earlier broker of which only the process is known to live */
 	bool congested;
 	/* congested, and its pipe took nothing for the stall time-out: casts and calls to it are refused */
 	bool stalled;

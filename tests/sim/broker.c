@@ -142,7 +142,7 @@ static void broker_finds(const char *path, void *arg)
 	uint64_t group;
 
 	if (sscanf(path + strlen(sim.dir), "/g/%" SCNu64 "/door.ipc", &group) == 1)
-		broker_client_lives(arg, group, clock_now_ns());
+		broker_client_lives(arg, group, true, clock_now_ns());
 }
 
 void broker_main(struct process *process)

@@ -663,8 +663,8 @@ static void test_a_client_of_an_earlier_broker_is_awaited(void **state)
 	struct client *s, *a, *late;
 	uint64_t introduced, found, free;
 
-	broker_client_lives(w.broker, client, w.now_ns);
-	broker_client_lives(w.broker, 18, w.now_ns); /* no client: the supervisor has the word on it */
+	broker_client_lives(w.broker, client, true, w.now_ns);
+	broker_client_lives(w.broker, 18, true, w.now_ns); /* no client: the supervisor has the word on it */
 	s = world_supervised(&w, 1, "$spawner");
 	a = world_supervised(&w, 17, "a");
 	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
@@ -693,7 +693,7 @@ static void test_a_client_that_is_stopped_between_hello_and_its_link_keeps_its_n
 	struct client *s, *a, *late;
 	uint64_t id;
 
-	broker_client_lives(w.broker, client, w.now_ns);
+	broker_client_lives(w.broker, client, true, w.now_ns);
 	w.lives = client;
 	s = world_supervised(&w, 1, "$spawner");
 	a = world_supervised(&w, 17, "a");
@@ -717,7 +717,7 @@ static void test_a_client_of_an_earlier_broker_that_dies_holds_nobody_up_for_lon
 	struct client *s, *a;
 	uint64_t id;
 
-	broker_client_lives(w.broker, UINT64_C(0x8000000100000005), w.now_ns);
+	broker_client_lives(w.broker, UINT64_C(0x8000000100000005), true, w.now_ns);
 	s = world_supervised(&w, 1, "$spawner");
 	a = world_supervised(&w, 17, "a");
 	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
