@@ -10,7 +10,8 @@
 
 #include "actor/actor.h"
 
-#define CROWD_MAX 1200 /* more than the broker tells at once unless it is asked for more */
+#define CROWD_GROUPS 1200  /* more than the broker tells at once unless it is asked for more */
+#define CROWD_NAMES  17000 /* more than it ever tells at once */
 
 struct mirror {
 	int64_t n_casts;
@@ -79,20 +80,22 @@ static int mirror_enlist(actor *self, const actor_msg *msg, actor_from *from)
 	return r ? actor_reply_error(from, "mirror.refused", "%s", actor_strerror(r)) : actor_reply(from, "");
 }
 
-/* Names and process groups "crowd.0", "crowd.1" …, of the scope "crowd". */
+/* Names, and process groups of the scope "crowd": "crowd.00000", "crowd.00001" … */
 static int crowd_init(actor *self, const void *arg)
 {
-	static char text[CROWD_MAX][16];
-	static struct actor_name names[CROWD_MAX];
+	static char text[CROWD_NAMES][16];
+	static struct actor_name names[CROWD_NAMES];
 	int r = 0;
 
-	for (size_t i = 0; i < CROWD_MAX; i++) {
-		snprintf(text[i], sizeof(text[i]), "crowd.%04zu", i);
+	for (size_t i = 0; i < CROWD_NAMES; i++) {
+		snprintf(text[i], sizeof(text[i]), "crowd.%05zu", i);
 		names[i] = (struct actor_name){.name = text[i]};
 	}
-	for (size_t i = 0; i < CROWD_MAX && r == 0; i++)
+	for (size_t i = 0; i < CROWD_GROUPS && r == 0; i++)
 		r = actor_pg_join(self, "crowd", text[i]);
-	return r ? r : actor_register_all(self, names, CROWD_MAX);
+	if (r == 0)
+		r = actor_register_all(self, names, CROWD_NAMES / 2);
+	return r ? r : actor_register_all(self, names + CROWD_NAMES / 2, CROWD_NAMES / 2);
 }
 
 static const struct actor_behavior crowd = {.name = "crowd", .init = crowd_init};

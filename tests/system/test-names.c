@@ -553,6 +553,46 @@ static void test_a_name_is_replaced_in_one_step(void **state)
 	expect_no_more_events(1, 0);
 }
 
+static void test_only_its_owner_gives_a_name_back(void **state)
+{
+	member_start(0);
+	assert_int_equal(ask_int(0, "take", "s", "app"), 0);
+	refs[7] = extra_of(0);
+	assert_int_equal(ask_int(7, "give_back", "s", "app"), -ESRCH);
+	assert_int_equal(ask_int(7, "take", "s", "app"), -EEXIST);
+	assert_int_equal(ask_int(0, "take", "s", "app"), 0); /* its own already: still one name */
+	assert_int_equal(ask_int(0, "give_back", "s", "app"), 0);
+	assert_int_equal(ask_int(0, "give_back", "s", "app"), -ESRCH);
+	assert_int_equal(ask_int(7, "take", "s", "app"), 0);
+}
+
+/* When the broker answers at last, the name is not registered for somebody who was told that it is not. */
+static void test_a_name_whose_registering_took_too_long_is_given_back(void **state)
+{
+	member_start(0);
+	kill(broker_pid, SIGSTOP);
+	assert_int_equal(ask_int(0, "take", "s", "app"), -ETIMEDOUT);
+	kill(broker_pid, SIGCONT);
+	expect_list(0, "app", ""); /* asked on the same link, behind both */
+	member_start(1);
+	assert_int_equal(ask_int(1, "take", "s", "app"), 0);
+}
+
+static void test_a_name_that_was_lost_is_nobodys_to_give_back(void **state)
+{
+	member_start(0);
+	member_start(1);
+	assert_int_equal(ask_int(0, "take", "s", "app"), 0);
+	kill(pids[0], SIGSTOP);
+	reap(broker_pid, SIGKILL);
+	broker_start();
+	assert_int_equal(ask_int(1, "take", "s", "app"), 0); /* waits for who is late, and no longer */
+	kill(pids[0], SIGCONT);
+	expect_list(0, "app", "app"); /* behind its announcement */
+	assert_int_equal(ask_int(0, "give_back", "s", "app"), -ESRCH);
+	assert_true(actor_ref_equal(where("app"), refs[1]));
+}
+
 static void test_names_are_listed_to_the_last(void **state)
 {
 	member_start(0);
@@ -659,6 +699,9 @@ int main(int argc, char **argv)
 		fact(test_a_hundred_names_cost_one_round_trip),
 		fact(test_of_many_names_all_are_taken_or_none),
 		fact(test_a_name_is_replaced_in_one_step),
+		fact(test_only_its_owner_gives_a_name_back),
+		fact(test_a_name_whose_registering_took_too_long_is_given_back),
+		fact(test_a_name_that_was_lost_is_nobodys_to_give_back),
 		fact(test_names_are_listed_to_the_last),
 		fact(test_who_watches_is_told_of_each_change_once),
 		fact(test_without_a_snapshot_what_is_there_comes_as_events),
