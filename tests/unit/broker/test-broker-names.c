@@ -215,6 +215,7 @@ static void test_a_list_that_is_cut_says_where_it_goes_on(void **state)
 		snprintf(name, sizeof(name), "n%d", (int)i);
 		client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", name, client_ref(a, i + 1))));
 	}
+	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "z", client_ref(a, 1))));
 	do {
 		n += (int)list(a, pack(&w, "a3sus", "n", UINT64_C(4), cut), first, last);
 		n_parts++;
