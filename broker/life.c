@@ -204,7 +204,9 @@ static void give_up_absent(struct hash_node *node, void *arg)
 		member->cause = cause;
 		member->state = MEMBER_LOST;
 		member_arm(member); /* nobody reports its end: it is looked at again */
-		if (!member->doorless)
+		if (member->doorless)
+			window_came(member); /* it may have been awaited for what the supervisor keeps */
+		else
 			window_await(member);
 	} else if (introductions_is_monitored(member) || member->kept) {
 		member_end(member, &cause);
