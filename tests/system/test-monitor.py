@@ -31,9 +31,8 @@ class Monitor:
 
     def end(self):
         self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=PATIENCE)
+        _, err = self.process.communicate(timeout=PATIENCE)
         assert self.process.returncode == 0, (self.process.returncode, err)
-        return [json.loads(line) for line in out.splitlines()], err
 
 
 def begun(*args):
