@@ -74,7 +74,7 @@ static struct route *route_open(
 {
 	struct broker *broker = asker->broker;
 	struct routes *routes = &broker->routes;
-	bool monitor = frame->type == WIRE_MONITOR;
+	bool monitor = frame->type != WIRE_CALL;
 	enum quota_kind kind = monitor ? QUOTA_MONITORS : QUOTA_CALLS;
 	struct route *route;
 	bool has_deadline;
@@ -141,6 +141,12 @@ static void answer_down(
 	member_written(asker);
 }
 
+/* A link is a monitor, and asks for one in the other direction. */
+static bool awaits_answer(const struct wire_frame *frame)
+{
+	return frame->type == WIRE_CALL || frame->type == WIRE_MONITOR || frame->type == WIRE_LINK;
+}
+
 /* The frame cannot be delivered: tells @sender if the frame needs an answer, else drops the frame. */
 static void refuse(struct member *sender, const struct wire_frame *frame, actor_ref to, const char *error,
 	const char *text)
@@ -152,6 +158,7 @@ static void refuse(struct member *sender, const struct wire_frame *frame, actor_
 		answer_error(sender, frame->from, to, frame->id, error, text);
 		break;
 	case WIRE_MONITOR:
+	case WIRE_LINK:
 		cause = cause_make(error);
 		answer_down(sender, frame->from, to, frame->id, &cause);
 		break;
@@ -164,7 +171,7 @@ static void refuse(struct member *sender, const struct wire_frame *frame, actor_
 static void refuse_for(
 	struct member *target, struct member *sender, const struct wire_frame *frame, actor_ref to)
 {
-	if (frame->type == WIRE_CALL || frame->type == WIRE_MONITOR) {
+	if (awaits_answer(frame)) {
 		target->count.refused++;
 		target->broker->count.refused_calls++;
 	} else {
@@ -264,7 +271,7 @@ static bool forward(struct broker *broker, struct member *sender, const struct w
 		refuse(sender, frame, to, ERROR_NOPROC, frame->to.name.s ? "no such name" : "no such group");
 		return true;
 	}
-	if (frame->type == WIRE_CALL || frame->type == WIRE_MONITOR) {
+	if (awaits_answer(frame)) {
 		route = route_open(sender, target, frame, to);
 		if (!route && !sender->doomed)
 			refuse(sender, frame, to, ERROR_OVERLOADED,
@@ -412,6 +419,9 @@ bool routes_frame(struct broker *broker, struct member *member, const struct wir
 	case WIRE_STOP:
 	case WIRE_KILL:
 	case WIRE_MONITOR:
+	case WIRE_LINK:
+	case WIRE_UNLINK:
+	case WIRE_EXIT:
 		return forward(broker, member, frame);
 	case WIRE_REPLY:
 	case WIRE_ERROR:

@@ -154,7 +154,8 @@ static bool wait_outlives_its_sender(const struct wait *wait)
 
 	if (!wait->routed || wire_parse(wait->bytes, wait->size_bytes, &frame, &used) != 1)
 		return false;
-	return frame.type == WIRE_CAST || frame.type == WIRE_STOP || frame.type == WIRE_KILL;
+	return frame.type == WIRE_CAST || frame.type == WIRE_STOP || frame.type == WIRE_KILL ||
+	       frame.type == WIRE_EXIT || frame.type == WIRE_UNLINK;
 }
 
 void waits_leave(struct member *member)

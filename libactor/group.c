@@ -13,6 +13,7 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/behavior.h"
+#include "libactor/actor/ending.h"
 #include "libactor/actor/fd.h"
 #include "libactor/actor/membership.h"
 #include "libactor/actor/name-watch.h"
@@ -176,6 +177,7 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 	group->peer_hooks = &group_peer_hooks;
 	hash_init(&group->peers);
 	hash_init(&group->pauses);
+	hash_init(&group->links);
 	list_init(&group->peers_over);
 	list_init(&group->knocks);
 	list_init(&group->dirty);
@@ -517,6 +519,7 @@ actor_group *actor_group_free(actor_group *group)
 	behaviors_free(group);
 	hash_deinit(&group->peers);
 	hash_deinit(&group->pauses);
+	hash_deinit(&group->links);
 	slots_deinit(&group->actors);
 	slots_deinit(&group->calls);
 	slots_deinit(&group->monitors);

@@ -39,9 +39,7 @@ static int monitor_process(struct actor *self, struct monitor *monitor)
 int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
 {
 	actor_group *group = self->group;
-	struct wire_dest to = {.ref = who};
 	struct monitor *monitor;
-	struct peer *peer;
 	uint64_t id;
 	int r;
 
@@ -54,32 +52,13 @@ int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
 	if (ret_monitor)
 		*ret_monitor = id;
 
-	if (who.node != group->node) {
-		monitor_fire_reason(group, monitor, ERROR_NOPROC);
-	} else if (who.group == group->id && who.serial) {
-		r = watcher_add(group, who, self->ref, id, NULL);
-		if (r == -ESRCH)
-			monitor_fire_reason(group, monitor, ERROR_NOPROC);
-		else if (r < 0)
-			monitor_forget(group, monitor);
-		return r == -ESRCH ? 0 : r;
-	} else if (who.group == group->id) {
+	if (who.node == group->node && who.group == group->id && !who.serial)
 		return 0; /* the own process: with its end nobody is left to be told */
-	} else if (monitor_is_of_process(who)) {
-		if (!actor_is_current(self)) {
-			monitor_forget(group, monitor);
-			return -EAGAIN;
-		}
-		return monitor_process(self, monitor);
-	} else {
-		peer = peer_route(group, who.group, true);
-		if (!peer) {
-			monitor_forget(group, monitor);
-			return send_no_route(group, &to);
-		}
-		wire_put_monitor(peer_out(peer), &to, self->ref, id);
-		list_append(&peer->monitors, &monitor->target_link);
-		peer_wrote(peer);
+	if (!monitor_is_of_process(who) || who.node != group->node)
+		return monitor_start(group, monitor);
+	if (!actor_is_current(self)) {
+		monitor_forget(group, monitor);
+		return -EAGAIN;
 	}
-	return 0;
+	return monitor_process(self, monitor);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/ending.h"
 #include "libactor/actor/post.h"
 #include "libactor/base/base.h"
 #include "libactor/peer/peer.h"

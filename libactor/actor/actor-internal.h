@@ -34,6 +34,7 @@ struct actor {
 
 	bool killed;
 	bool stopping;
+	bool traps_exits;
 	bool ended_self;      /* cause is set: it ends after the running handler */
 	bool told_wrong_kind; /* that a cast came for a method that is a call */
 	/* NULL: none so far; else one of those that actor.c shares, or memory of its own */
@@ -62,8 +63,6 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	struct actor **ret);
 void actor_run(struct loop *loop, struct task *task);     /* handles its messages; on the loop's stack */
 void actor_starved(struct loop *loop, struct task *task); /* kills it: there is no stack for it */
-void actor_request_stop(struct actor *self, const char *reason);
-void actor_request_kill(struct actor *self);
 void actor_discard(struct actor *self); /* frees it, runs none of its code: the group is being freed */
 void actors_stop_all(actor_group *group, const char *reason);
 

@@ -3,9 +3,9 @@
  * An actor's life: init, one message at a time, the end.
  *
  * The order of the end (OTP's, and the reason for each step): nothing is delivered any more → terminate →
- * queued and kept calls are answered → timers, monitors, descriptors are dropped → its names are free → it is
- * a member of nothing → those who monitor it are told. So whoever hears DOWN can take the name, and every
- * message the actor sent is before its DOWN on every link.
+ * queued and kept calls are answered → timers, monitors, descriptors are dropped → its names are free → it
+ * is a member of nothing → those who monitor it, or are linked to it, are told. So whoever hears DOWN can
+ * take the name, and every message the actor sent is before its DOWN on every link.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +16,9 @@
 #include "libactor/actor/answer.h"
 #include "libactor/actor/behavior.h"
 #include "libactor/actor/call.h"
+#include "libactor/actor/ending.h"
 #include "libactor/actor/fd.h"
+#include "libactor/actor/links.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/membership.h"
 #include "libactor/actor/monitor.h"
@@ -53,6 +55,7 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	self->group = group;
 	self->behavior = behavior;
 	self->internal = internal;
+	self->traps_exits = behavior->on_exit;
 	self->init_arg = arg;
 	if (behavior->state_size) {
 		self->state = calloc(1, behavior->state_size);
@@ -88,62 +91,11 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	return 0;
 }
 
-/*
- * Nearly all actors end with one of these causes, which need no memory. If there is no memory for another
- * cause, the actor ends with cause_unsaid.
- */
-static const struct actor_cause common_causes[] = {
-	{.reason = "normal"}, {.reason = "shutdown"}, {.reason = "killed"}, {.reason = ERROR_NOCONNECTION}};
-static const struct actor_cause cause_unsaid = {
-	.reason = "crash: ENOMEM", .text = "there was no memory for the reason"};
-
-static bool cause_is_common(const struct actor_cause *cause)
-{
-	return cause == &cause_unsaid ||
-	       (cause >= common_causes &&
-		       cause < common_causes + sizeof(common_causes) / sizeof(common_causes[0]));
-}
-
-static void actor_drop_cause(struct actor *self)
-{
-	if (!cause_is_common(self->cause))
-		free((struct actor_cause *)self->cause);
-	self->cause = NULL;
-}
-
-static void actor_keep_cause(struct actor *self, const struct actor_cause *cause)
-{
-	struct actor_cause *own = malloc(sizeof(*own));
-
-	actor_drop_cause(self);
-	self->cause = &cause_unsaid;
-	if (own) {
-		*own = *cause;
-		self->cause = own;
-	}
-}
-
-/* The first cause counts. */
-static void actor_set_cause(struct actor *self, const char *reason)
-{
-	struct actor_cause cause;
-
-	if (self->cause)
-		return;
-	for (size_t i = 0; i < sizeof(common_causes) / sizeof(common_causes[0]) && !self->cause; i++)
-		if (!strcmp(reason, common_causes[i].reason))
-			self->cause = &common_causes[i];
-	if (!self->cause) {
-		cause = cause_make(reason);
-		actor_keep_cause(self, &cause);
-	}
-}
-
 static void actor_free(struct actor *self)
 {
 	actor_group *group = self->group;
 
-	actor_drop_cause(self);
+	ending_drop_cause(self);
 	task_deinit(&group->loop, &self->task);
 	slots_give(&group->actors, self->ref.serial);
 	if (!self->internal)
@@ -182,7 +134,7 @@ static void actor_end(struct actor *self, bool terminate)
 	actor_group *group = self->group;
 	struct actor_cause cause;
 
-	actor_set_cause(self, "normal");
+	ending_set_cause(self, "normal");
 	cause = *self->cause; /* a copy, whatever comes while it waits below */
 	self->status = ACTOR_ENDING;
 	mailbox_release(self);
@@ -195,14 +147,19 @@ static void actor_end(struct actor *self, bool terminate)
 	froms_end(self, cause.reason);
 	send_timers_end(self);
 	fd_watches_end(self);
-	while (!list_is_empty(&self->monitors))
-		monitor_remove(group, container_of(self->monitors.next, struct monitor, watcher_link));
+	list_for_each_safe(it, &self->monitors) {
+		struct monitor *monitor = container_of(it, struct monitor, watcher_link);
+
+		if (!monitor->is_link) /* who is linked is told last */
+			monitor_remove(group, monitor);
+	}
 	self->task.cancelled = false;
 	names_release(self);
 	memberships_release(self);
 	actor_pg_end(self);
 	name_watchers_end(self);
 	watchers_fire(self, &cause);
+	links_end(self, &cause);
 	actor_drop_messages(self, cause.reason); /* those that came while it waited for the broker */
 	actor_free(self);
 }
@@ -241,7 +198,7 @@ static void actor_fail(struct actor *self, int error)
 	snprintf(cause.text, sizeof(cause.text), "%s: %s: %s",
 		self->behavior->name ? self->behavior->name : "actor", self->method ? self->method : "init",
 		strerror(-error));
-	actor_keep_cause(self, &cause);
+	ending_keep_cause(self, &cause);
 	self->ended_self = true;
 	if (!self->group->first_failure.reason[0])
 		self->group->first_failure = cause;
@@ -340,6 +297,11 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 		if (self->behavior->on_down)
 			r = self->behavior->on_down(self, msg->id, msg->sender, msg->cause);
 		break;
+	case MSG_EXIT:
+		self->method = "on_exit";
+		if (self->behavior->on_exit)
+			r = self->behavior->on_exit(self, msg->sender, msg->cause);
+		break;
 	case MSG_PG:
 		self->method = "on_pg";
 		r = actor_pg_handle(self, msg);
@@ -379,9 +341,10 @@ void actor_run(struct loop *loop, struct task *task)
 
 	if (self->status == ACTOR_STARTING) {
 		self->method = "init";
-		r = self->behavior->init && !self->killed ? self->behavior->init(self, self->init_arg) : 0;
+		r = self->behavior->init && !ending_is_due(self) ? self->behavior->init(self, self->init_arg)
+								 : 0;
 		self->init_arg = NULL;
-		if (self->killed && r >= 0)
+		if (ending_is_due(self) && r >= 0)
 			r = -ECANCELED;
 		if (r < 0) {
 			struct spawn_wait *wait = self->spawn_wait;
@@ -389,6 +352,8 @@ void actor_run(struct loop *loop, struct task *task)
 			/* its names are free before whoever spawned it hears of the failure */
 			self->spawn_wait = NULL;
 			actor_fail(self, r);
+			if (wait && wait->parent) /* which hears of it from actor_spawn(), and only there */
+				(void)link_drop_local(self, wait->parent);
 			actor_end(self, false);
 			spawn_wait_finish(wait, r);
 			return;
@@ -410,29 +375,6 @@ void actor_run(struct loop *loop, struct task *task)
 		return;
 	if (!list_is_empty(&self->mailbox.messages))
 		actor_make_runnable(self);
-}
-
-void actor_request_stop(struct actor *self, const char *reason)
-{
-	if (self->status == ACTOR_ENDING || self->killed || self->stopping)
-		return;
-	self->stopping = true;
-	actor_set_cause(self, reason && *reason ? reason : "normal");
-	actor_make_runnable(self);
-}
-
-void actor_request_kill(struct actor *self)
-{
-	if (self->killed)
-		return;
-	if (self->status != ACTOR_ENDING) {
-		self->killed = true;
-		actor_drop_cause(self);
-		actor_set_cause(self, "killed");
-	}
-	self->task.cancelled = true;
-	actor_wake(self, -ECANCELED);
-	actor_make_runnable(self);
 }
 
 void actor_starved(struct loop *loop, struct task *task)
@@ -476,11 +418,31 @@ bool actor_stopping(const actor *self)
 	return self->stopping || self->killed || self->status == ACTOR_ENDING;
 }
 
-int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes,
-	const void *arg, actor_ref *ret)
+enum spawn_how { SPAWN_ALONE, SPAWN_LINKED, SPAWN_MONITORED };
+
+/* Before the child runs, so that no end of it goes unseen. */
+static int spawn_tie(struct actor *self, struct actor *child, enum spawn_how how, uint64_t *ret_monitor)
+{
+	if (how == SPAWN_LINKED)
+		return link_make_local(self, child);
+	if (how == SPAWN_MONITORED) {
+		struct monitor *monitor;
+		int r = monitor_new(self, child->ref, &monitor);
+
+		if (r < 0)
+			return r;
+		*ret_monitor = monitor->id;
+		return monitor_start(self->group, monitor);
+	}
+	return 0;
+}
+
+static int spawn(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg,
+	enum spawn_how how, actor_ref *ret, uint64_t *ret_monitor)
 {
 	struct spawn_wait wait = {.parent = self};
 	struct actor *child;
+	uint64_t monitor = 0;
 	actor_ref ref;
 	int r;
 
@@ -493,6 +455,11 @@ int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t
 	if (r < 0)
 		return r;
 	ref = child->ref;
+	r = spawn_tie(self, child, how, &monitor);
+	if (r < 0) {
+		actor_request_kill(child);
+		return r;
+	}
 	child->spawn_wait = &wait;
 	while (!wait.done) {
 		r = actor_park(self, NEVER_NS);
@@ -500,7 +467,7 @@ int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t
 			break;
 		if (r < 0) {
 			/*
-			 * This actor is killed, or there is no stack to wait on. So nobody waits for the
+			 * This actor is to end, or there is no stack to wait on. So nobody waits for the
 			 * child any more.
 			 */
 			child = actor_find(self->group, ref.serial);
@@ -511,9 +478,32 @@ int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t
 			return r;
 		}
 	}
-	if (wait.result < 0)
+	if (wait.result < 0) {
+		if (monitor)
+			(void)actor_demonitor(self, monitor);
 		return wait.result;
+	}
 	if (ret)
 		*ret = ref;
+	if (ret_monitor)
+		*ret_monitor = monitor;
 	return 0;
+}
+
+int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes,
+	const void *arg, actor_ref *ret)
+{
+	return spawn(self, behavior, behavior_bytes, arg, SPAWN_ALONE, ret, NULL);
+}
+
+int actor_spawn_link_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes,
+	const void *arg, actor_ref *ret)
+{
+	return spawn(self, behavior, behavior_bytes, arg, SPAWN_LINKED, ret, NULL);
+}
+
+int actor_spawn_monitor_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes,
+	const void *arg, actor_ref *ret, uint64_t *ret_monitor)
+{
+	return spawn(self, behavior, behavior_bytes, arg, SPAWN_MONITORED, ret, ret_monitor);
 }

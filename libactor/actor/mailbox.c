@@ -70,17 +70,31 @@ static void mailbox_has_room(struct mailbox *mailbox)
 		pauses_end(&mailbox->paused);
 }
 
+static void mailbox_remove(struct actor *self, actor_msg *msg)
+{
+	list_remove(&msg->link);
+	mailbox_discharge(&self->mailbox, msg);
+	mailbox_has_room(&self->mailbox);
+	actor_msg_free(msg);
+}
+
 void mailbox_drop(struct actor *self, int kind, uint64_t id)
 {
 	list_for_each_safe(it, &self->mailbox.messages) {
 		actor_msg *msg = container_of(it, actor_msg, link);
 
-		if ((int)msg->kind != kind || msg->id != id)
-			continue;
-		list_remove(&msg->link);
-		mailbox_discharge(&self->mailbox, msg);
-		mailbox_has_room(&self->mailbox);
-		actor_msg_free(msg);
+		if ((int)msg->kind == kind && msg->id == id)
+			mailbox_remove(self, msg);
+	}
+}
+
+void mailbox_drop_exits(struct actor *self, actor_ref who)
+{
+	list_for_each_safe(it, &self->mailbox.messages) {
+		actor_msg *msg = container_of(it, actor_msg, link);
+
+		if (msg->kind == MSG_EXIT && msg->id && actor_ref_equal(msg->sender, who))
+			mailbox_remove(self, msg);
 	}
 }
 

@@ -24,6 +24,7 @@ bool mailbox_is_full(const struct mailbox *mailbox);
 void mailbox_push(struct actor *to, actor_msg *take); /* never refuses: limits are the sender's business */
 actor_msg *mailbox_pop(struct actor *self);           /* and wakes the next sender */
 void mailbox_drop(struct actor *self, int kind, uint64_t id); /* removes all messages of that kind and id */
+void mailbox_drop_exits(struct actor *self, actor_ref who);   /* those of links with @who */
 actor_msg *mailbox_take(struct actor *self);                  /* for an actor that ends: wakes no sender */
 /*
  * Parks @sender until the actor @serial has room; *ret is that actor then. 0, -ECANCELED, -ESRCH (it ended),

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/exits.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/post.h"
 #include "libactor/base/base.h"
@@ -28,6 +29,8 @@
 static void monitor_free(actor_group *group, struct monitor *monitor)
 {
 	slots_give(&group->monitors, monitor->id);
+	if (monitor->is_link)
+		hash_remove(&group->links, &monitor->pair);
 	list_remove(&monitor->watcher_link);
 	list_remove(&monitor->target_link);
 	free(monitor);
@@ -37,6 +40,11 @@ void monitor_fire(actor_group *group, struct monitor *monitor, const struct acto
 {
 	actor_msg *msg;
 
+	if (monitor->is_link) {
+		exit_received(monitor->watcher, monitor->who, cause, monitor->id);
+		monitor_free(group, monitor);
+		return;
+	}
 	if (monitor->watcher->status != ACTOR_ENDING &&
 		msg_new_received(&msg, monitor->who, wire_cstr("on_down"), NULL, 0) == 0) {
 		msg->kind = MSG_DOWN;
@@ -131,11 +139,44 @@ int monitor_new(struct actor *watcher, actor_ref who, struct monitor **ret)
 	return 0;
 }
 
+int monitor_start(actor_group *group, struct monitor *monitor)
+{
+	actor_ref who = monitor->who, from = monitor->watcher->ref;
+	struct wire_dest to = {.ref = who};
+	struct peer *peer;
+	int r;
+
+	if (who.node != group->node) {
+		monitor_fire_reason(group, monitor, ERROR_NOPROC);
+		return 0;
+	}
+	if (who.group == group->id) {
+		r = watcher_add(group, who, from, monitor->id, NULL);
+		if (r == -ESRCH)
+			monitor_fire_reason(group, monitor, ERROR_NOPROC);
+		else if (r < 0)
+			monitor_forget(group, monitor);
+		return r == -ESRCH ? 0 : r;
+	}
+	peer = peer_route(group, who.group, true);
+	if (!peer) {
+		monitor_forget(group, monitor);
+		return send_no_route(group, &to);
+	}
+	if (monitor->made_link)
+		wire_put_link(peer_out(peer), who, from, monitor->id);
+	else
+		wire_put_monitor(peer_out(peer), &to, from, monitor->id);
+	list_append(&peer->monitors, &monitor->target_link);
+	peer_wrote(peer);
+	return 0;
+}
+
 bool actor_demonitor(actor *self, uint64_t id)
 {
 	struct monitor *monitor = slots_get(&self->group->monitors, id);
 
-	if (monitor && monitor->watcher == self) {
+	if (monitor && monitor->watcher == self && !monitor->is_link) {
 		monitor_remove(self->group, monitor);
 		return true;
 	}
@@ -220,7 +261,15 @@ void watchers_fire(struct actor *target, const struct actor_cause *cause)
 			if (monitor)
 				monitor_fire(group, monitor, cause);
 		} else if (watcher->peer) {
-			watcher_tell_by(watcher->peer, watcher->who, target->ref, watcher->id, cause);
+			/*
+			 * The way the monitor came, but not ahead of messages that wait for the groups to be
+			 * introduced.
+			 */
+			struct peer *peer = peer_find(group, watcher->who.group);
+
+			if (!peer || peer->pipe)
+				peer = watcher->peer;
+			watcher_tell_by(peer, watcher->who, target->ref, watcher->id, cause);
 		}
 		watcher_free(watcher);
 	}

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "actor/actor.h"
+#include "libactor/util/hash.h"
 #include "libactor/util/list.h"
 
 struct actor;
@@ -18,6 +19,11 @@ struct monitor { /* ours: a local actor watches something */
 	struct list target_link;  /* remote target: peer.monitors */
 	bool cause_known;         /* of a process: its exit was told; DOWN waits for the end of its link */
 	struct actor_cause cause;
+
+	bool is_link;          /* half of one: it fires as an exit signal (exits.c) */
+	bool made_link;        /* the watcher made the link; its id is the monitor's */
+	uint64_t other_id;     /* of the link that the other end has made; 0: none that we know of */
+	struct hash_node pair; /* actor_group.links, by watcher and who */
 };
 
 struct watcher {       /* somebody watches a local actor */
@@ -57,6 +63,11 @@ void monitor_forget(actor_group *group, struct monitor *monitor);
 /* @monitor was made before its process had an id; @who is that process. */
 void monitor_settle(actor_group *group, struct monitor *monitor, actor_ref who);
 int monitor_new(struct actor *watcher, actor_ref who, struct monitor **ret);
+/*
+ * Starts to watch an actor (no process). @monitor may fire, and be freed, before this returns. A negative
+ * errno: it is freed, and has not fired.
+ */
+int monitor_start(actor_group *group, struct monitor *monitor);
 /*
  * May @peer report the end of @who: is it the group of @who, the broker, or, for a process, the supervisor?
  * True for an id that is not open, since that report does nothing.

@@ -81,6 +81,7 @@ struct actor_group {
 	size_t n_alive; /* not internal */
 	struct slots calls;
 	struct slots monitors;
+	struct hash links; /* links.c: struct monitor.pair of those that are links */
 	struct slots send_timers;
 	struct slots fd_watches;
 	struct hash own_names;    /* own-names.c: struct own_name by name */

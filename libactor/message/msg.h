@@ -18,7 +18,7 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 
-enum msg_kind { MSG_CAST, MSG_CALL, MSG_REPLY, MSG_DOWN, MSG_PG, MSG_NAME };
+enum msg_kind { MSG_CAST, MSG_CALL, MSG_REPLY, MSG_DOWN, MSG_EXIT, MSG_PG, MSG_NAME };
 
 struct actor_msg {
 	/* queue: owned by the runtime */
@@ -31,7 +31,7 @@ struct actor_msg {
 	/* of a call that was made while another was handled (wire_waits_read); in this allocation */
 	const uint8_t *waits;
 	size_t waits_bytes;
-	struct actor_cause *cause; /* of a down; owned */
+	struct actor_cause *cause; /* of a down and of an exit; owned */
 
 	/* content */
 	actor_ref sender;

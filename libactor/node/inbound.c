@@ -12,6 +12,9 @@
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
+#include "libactor/actor/ending.h"
+#include "libactor/actor/exits.h"
+#include "libactor/actor/links.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/membership.h"
 #include "libactor/actor/monitor.h"
@@ -246,9 +249,14 @@ static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 		peer_cut(peer, "it has too many monitors here");
 		return false;
 	}
-	if (to && watcher_add(group, to->ref, frame->from, frame->id, peer) == 0)
-		return true;
 	cause = cause_make(ERROR_NOPROC);
+	if (to && watcher_add(group, to->ref, frame->from, frame->id, peer) == 0) {
+		if (frame->type != WIRE_LINK || to->status == ACTOR_ENDING || group->is_service ||
+			link_received(to, frame->from, frame->id) == 0)
+			return true;
+		watcher_remove(group, to->ref, frame->from, frame->id);
+		cause = cause_make(ERROR_NOCONNECTION);
+	}
 	watcher_tell_by(peer, frame->from, ref, frame->id, &cause);
 	return true;
 }
@@ -266,6 +274,40 @@ static bool peer_still_linked(actor_group *group, uint64_t id)
 	return peer && peer->pipe;
 }
 
+/* No frame ends the service actor, on which all others depend: the command `down` ends a node. */
+static bool inbound_refuses_end(struct peer *peer, const struct wire_frame *frame)
+{
+	actor_group *group = peer->group;
+
+	if (!group->is_service)
+		return false;
+	if (!peer->refused_end)
+		group_complain(group, peer->is_client ? 0 : peer->id,
+			"group %llu (%s) asks by a frame that %s ends: refused",
+			(unsigned long long)frame->from.group, peer->name, group->name);
+	peer->refused_end = true;
+	return true;
+}
+
+/* False: the peer, or its link, is gone. */
+static bool inbound_exit(struct peer *peer, const struct wire_frame *frame)
+{
+	actor_group *group = peer->group;
+	struct actor_cause cause;
+	uint64_t id = peer->id;
+	struct actor *to;
+	actor_ref ref;
+
+	to = frame_target(group, frame, &ref);
+	if (!to || cause_parse(frame->body, frame->body_bytes, &cause) < 0)
+		return true;
+	if (frame->id)
+		link_exit_received(to, frame->from, frame->id, &cause);
+	else if (!inbound_refuses_end(peer, frame))
+		exit_received(to, frame->from, &cause, 0);
+	return peer_still_linked(group, id);
+}
+
 /* Somebody wants one of our actors to end. */
 static void inbound_end(struct peer *peer, const struct wire_frame *frame)
 {
@@ -275,20 +317,8 @@ static void inbound_end(struct peer *peer, const struct wire_frame *frame)
 	actor_ref ref;
 
 	to = frame_target(group, frame, &ref);
-	if (!to)
+	if (!to || inbound_refuses_end(peer, frame))
 		return;
-	if (group->is_service) {
-		/*
-		 * The command `down` ends a node. No frame ends the service actor, on which all others
-		 * depend.
-		 */
-		if (!peer->refused_end)
-			group_complain(group, peer->is_client ? 0 : peer->id,
-				"group %llu (%s) asks by a frame that %s ends: refused",
-				(unsigned long long)frame->from.group, peer->name, group->name);
-		peer->refused_end = true;
-		return;
-	}
 	snprintf(reason, sizeof(reason), "%.*s", (int)(frame->text.len < 63 ? frame->text.len : 63),
 		frame->text.s ? frame->text.s : "");
 	if (frame->type == WIRE_STOP)
@@ -323,6 +353,8 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 	actor_group *group = peer->group;
 	struct actor_cause cause;
 	uint64_t id = peer->id;
+	struct actor *to;
+	actor_ref ref;
 
 	if (peer->got_bye && !peer->is_uplink) {
 		peer_cut(peer, "it goes on after its bye");
@@ -348,7 +380,15 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 	case WIRE_KILL:
 		inbound_end(peer, frame);
 		break;
+	case WIRE_EXIT:
+		return inbound_exit(peer, frame);
+	case WIRE_UNLINK:
+		to = frame_target(group, frame, &ref);
+		if (to)
+			unlink_received(to, frame->from, frame->id);
+		break;
 	case WIRE_MONITOR:
+	case WIRE_LINK:
 		return inbound_monitor(peer, frame);
 	case WIRE_DEMONITOR:
 		if (frame->to.ref.group == group->id)

@@ -16,6 +16,9 @@ static const char *const kinds[WIRE_TYPE_N] = {
 	[WIRE_MONITOR] = "monitor",
 	[WIRE_DEMONITOR] = "demonitor",
 	[WIRE_DOWN] = "down",
+	[WIRE_EXIT] = "exit",
+	[WIRE_LINK] = "link",
+	[WIRE_UNLINK] = "unlink",
 };
 
 int tap_read(struct mp_reader *args, struct tap *ret)

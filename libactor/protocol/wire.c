@@ -62,6 +62,9 @@ static const uint8_t wire_fields[WIRE_TYPE_N][WIRE_FIELDS_MAX] = {
 	[WIRE_PONG] = {FIELD_ID},
 	[WIRE_BYE] = {FIELD_TEXT},
 	[WIRE_JOIN] = {FIELD_ID},
+	[WIRE_EXIT] = {FIELD_TO, FIELD_FROM_ME, FIELD_ID, FIELD_CAUSE},
+	[WIRE_LINK] = {FIELD_TO, FIELD_FROM_ME, FIELD_ID},
+	[WIRE_UNLINK] = {FIELD_TO, FIELD_FROM_ME, FIELD_ID},
 };
 
 static int wire_read_body(struct mp_reader *r, struct wire_frame *frame, enum wire_field field)
@@ -357,7 +360,7 @@ void wire_put_call_tail(struct buf *b, uint64_t id, int64_t deadline_us)
 		wire_commit(b, mp_encode_int(mp_encode_uint(p, id), deadline_us));
 }
 
-/* reply, error, monitor, demonitor, down begin alike: to, from, id. */
+/* reply, error, monitor, demonitor, down, exit, link, unlink begin alike: to, from, id. */
 static uint8_t *wire_start_id(struct buf *b, enum wire_type type, unsigned n_fields,
 	const struct wire_dest *to, actor_ref from, uint64_t id, size_t a_bytes, size_t b_bytes)
 {
@@ -425,23 +428,50 @@ void wire_put_monitor(struct buf *b, const struct wire_dest *to, actor_ref from,
 		wire_commit(b, p);
 }
 
-void wire_put_demonitor(struct buf *b, actor_ref to, actor_ref from, uint64_t id)
+static void wire_put_to_ref(struct buf *b, enum wire_type type, actor_ref to, actor_ref from, uint64_t id)
 {
 	struct wire_dest dest = {.ref = to};
-	uint8_t *p = wire_start_id(b, WIRE_DEMONITOR, 3, &dest, from, id, 0, 0);
+	uint8_t *p = wire_start_id(b, type, 3, &dest, from, id, 0, 0);
 
 	if (p)
 		wire_commit(b, p);
 }
 
-void wire_put_down(
-	struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *cause, size_t cause_bytes)
+void wire_put_demonitor(struct buf *b, actor_ref to, actor_ref from, uint64_t id)
+{
+	wire_put_to_ref(b, WIRE_DEMONITOR, to, from, id);
+}
+
+void wire_put_link(struct buf *b, actor_ref to, actor_ref from, uint64_t id)
+{
+	wire_put_to_ref(b, WIRE_LINK, to, from, id);
+}
+
+void wire_put_unlink(struct buf *b, actor_ref to, actor_ref from, uint64_t id)
+{
+	wire_put_to_ref(b, WIRE_UNLINK, to, from, id);
+}
+
+static void wire_put_end(struct buf *b, enum wire_type type, actor_ref to, actor_ref from, uint64_t id,
+	const void *cause, size_t cause_bytes)
 {
 	struct wire_dest dest = {.ref = to};
-	uint8_t *p = wire_start_id(b, WIRE_DOWN, 4, &dest, from, id, cause ? cause_bytes : 1, 0);
+	uint8_t *p = wire_start_id(b, type, 4, &dest, from, id, cause ? cause_bytes : 1, 0);
 
 	if (p)
 		wire_commit(b, wire_encode_body(p, cause, cause_bytes, 0x80));
+}
+
+void wire_put_down(
+	struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *cause, size_t cause_bytes)
+{
+	wire_put_end(b, WIRE_DOWN, to, from, id, cause, cause_bytes);
+}
+
+void wire_put_exit(
+	struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *cause, size_t cause_bytes)
+{
+	wire_put_end(b, WIRE_EXIT, to, from, id, cause, cause_bytes);
 }
 
 static void wire_put_flow(struct buf *b, enum wire_type type, const actor_ref *ref)

@@ -34,6 +34,9 @@ enum wire_type {
 	WIRE_PONG,
 	WIRE_BYE,
 	WIRE_JOIN,
+	WIRE_EXIT,
+	WIRE_LINK,
+	WIRE_UNLINK,
 	WIRE_TYPE_N
 };
 
@@ -80,7 +83,10 @@ struct wire_frame {
 	struct wire_str text;   /* error text; reason of stop and bye */
 	const uint8_t *body;    /* args, result or cause: one well-formed msgpack value */
 	size_t body_bytes;
-	/* call, reply, error, monitor, demonitor, down; n of ping and pong; group id of join */
+	/*
+	 * call, reply, error, monitor, demonitor, down, exit, link, unlink; n of ping and pong; group id of
+	 * join
+	 */
 	uint64_t id;
 	int64_t deadline_us;  /* call */
 	const uint8_t *waits; /* call: for wire_waits_read(), which understands it; NULL: none */
@@ -97,7 +103,8 @@ struct wire_frame {
  *
  * After 1 a caller may rely on this: `to` is a name only in cast, call, stop, kill, monitor. Names and
  * methods are wire_name_is_valid(). Args are an array, a cause is a map. The body is at most MP_DEPTH_MAX
- * deep. `from` is not ACTOR_NOBODY in call, monitor, demonitor. Text is any bytes.
+ * deep. `from` is not ACTOR_NOBODY in call, monitor, demonitor, exit,
+ * link, unlink. Text is any bytes.
  */
 int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size_t *ret_used);
 
@@ -132,6 +139,12 @@ void wire_put_monitor(struct buf *b, const struct wire_dest *to, actor_ref from,
 void wire_put_demonitor(struct buf *b, actor_ref to, actor_ref from, uint64_t id);
 void wire_put_down(
 	struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *cause, size_t cause_bytes);
+/* @id 0: it was sent; else of the link that ends with @from. */
+void wire_put_exit(
+	struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *cause, size_t cause_bytes);
+void wire_put_link(struct buf *b, actor_ref to, actor_ref from, uint64_t id);
+/* @id: of the link that @to has made, as far as @from knows of it; else 0. */
+void wire_put_unlink(struct buf *b, actor_ref to, actor_ref from, uint64_t id);
 void wire_put_pause(struct buf *b, const actor_ref *ref);
 void wire_put_resume(struct buf *b, const actor_ref *ref);
 void wire_put_ping(struct buf *b, uint64_t n);

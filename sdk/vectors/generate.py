@@ -159,6 +159,9 @@ FRAMES = {
     "pong": (13, "n"),
     "bye": (14, "reason"),
     "join": (15, "group"),
+    "exit": (16, "to from id cause"),
+    "link": (17, "to from id"),
+    "unlink": (18, "to from id"),
 }
 
 A = Ref(0x1f2e3d4c5b6a7988, 2, 1)
@@ -269,6 +272,11 @@ def frames_good():
     y_frames("down_signal", Frame("down", A, B, 9, {
         "reason": "signal", "kind": "signal", "code": 11, "signal": "SIGSEGV", "core": True, "text": "in counter.add"}))
     y_frames("down_process", Frame("down", A, Ref(1, 7, 0), 9, {"reason": "signal", "kind": "signal", "code": 9, "signal": "SIGKILL", "core": False}))
+    y_frames("exit_sent", Frame("exit", B, A, 0, {"reason": "odd"}))
+    y_frames("exit_of_a_link", Frame("exit", B, A, 9, {"reason": "crash: EIO", "text": "counter: add: Input/output error"}))
+    y_frames("link", Frame("link", B, A, 9))
+    y_frames("unlink", Frame("unlink", B, A, 0))
+    y_frames("unlink_known", Frame("unlink", B, A, BIG))
     y_frames("down_exec", Frame("down", A, B, 9, {"reason": "exec", "kind": "exec", "code": 2, "text": "No such file or directory: /x"}))
     y_frames("down_unknown_keys", Frame("down", A, B, 9, Pairs((5, 6), ("x", [1]), ("reason", "crash: -22"))))
     y_frames("pause_ref", Frame("pause", B))
@@ -284,7 +292,7 @@ def frames_good():
     y_frames("bye_extra_fields", Frame("bye", "", extra=(1, 2, 3)), canonical=False)
     y_frames("batch", Frame("cast", B, A, "add", [1]), Frame("cast", B, A, "add", [2]), Frame("call", B, A, "get", [], 2, 0),
              Frame("ping", 1))
-    y_frames("batch_with_unknown", Frame("ping", 1), Unknown(16), Unknown(31, A, [B]), Frame("ping", 2), canonical=False)
+    y_frames("batch_with_unknown", Frame("ping", 1), Unknown(19), Unknown(31, A, [B]), Frame("ping", 2), canonical=False)
     y_frames("unknown_type_with_anything", Unknown(BIG, {"a": [1, 2]}, Ext(9, b"q"), Raw(nest(64))), canonical=False)
     y_frames("unknown_type_zero", Unknown(0, "reserved"), canonical=False)
     # longer encodings than needed are fine
@@ -325,7 +333,7 @@ def frames_bad():
                 continue
             wrong = {"args": {}, "cause": [], "text": 5, "reason": b"bin", "method": 5, "name": None, "ref": "name"}.get(name, Ext(1, b"x" * 8))
             n_frames("%s_wrong_%s" % (kind, name), [number, *whole[:i], wrong, *whole[i + 1:]])
-    for kind in ("reply", "error", "demonitor", "down"):
+    for kind in ("reply", "error", "demonitor", "down", "exit", "link", "unlink"):
         number, names = FRAMES[kind]
         fields = {"from": B, "id": 1, "result": 1, "name": "x.y", "text": "", "cause": {"reason": "r"}}
         n_frames(kind + "_to_a_name", [number, "counter", *[fields[n] for n in names.split()[1:]]])
@@ -340,6 +348,9 @@ def frames_bad():
     n_frames("call_from_nobody", [2, B, NOBODY, "x", [], 1, 0])
     n_frames("monitor_from_nobody", [7, B, NOBODY, 1])
     n_frames("demonitor_from_nobody", [8, B, NOBODY, 1])
+    n_frames("exit_from_nobody", [16, B, NOBODY, 1, {"reason": "r"}])
+    n_frames("link_from_nobody", [17, B, NOBODY, 1])
+    n_frames("unlink_from_nobody", [18, B, NOBODY, 1])
     for what, bad in {
             "empty": "", "256_bytes": "n" * 256, "newline": "a\nb", "nul": "a\0b", "delete": "a\x7f", "escape": "\x1b[31m",
             "latin1": Raw(b"\xa3\xe4bc"), "overlong": Raw(b"\xa2\xc0\xaf"), "surrogate": Raw(b"\xa3\xed\xa0\x80"),

@@ -221,7 +221,8 @@ class Pipe:
 
 # ---- a group --------------------------------------------------------------------------------------
 
-CAST, CALL, REPLY, ERROR, STOP, KILL, MONITOR, DEMONITOR, DOWN, PAUSE, RESUME, PING, PONG, BYE, JOIN = range(1, 16)
+CAST, CALL, REPLY, ERROR, STOP, KILL, MONITOR, DEMONITOR, DOWN, PAUSE, RESUME, PING, PONG, BYE, JOIN, EXIT, LINK, UNLINK = \
+    range(1, 19)
 
 
 FRAME_FIELDS = {
@@ -240,6 +241,9 @@ FRAME_FIELDS = {
     "pong": ("n",),
     "bye": ("reason",),
     "join": ("group",),
+    "exit": ("to", "from", "id", "cause"),
+    "link": ("to", "from", "id"),
+    "unlink": ("to", "from", "id"),
 }
 
 
@@ -278,7 +282,7 @@ def check_frame(frame):
     to_may_be_a_name = kind in ("cast", "call", "stop", "kill", "monitor")
     checks = {
         "to": lambda v: isinstance(v, Ref) or to_may_be_a_name and is_name(v),
-        "from": lambda v: isinstance(v, Ref) and (v != NOBODY or kind not in ("call", "monitor", "demonitor")),
+        "from": lambda v: isinstance(v, Ref) and (v != NOBODY or kind not in ("call", "monitor", "demonitor", "exit", "link", "unlink")),
         "method": is_name, "name": is_name, "id": is_uint, "n": is_uint, "group": is_uint,
         "deadline_us": lambda v: type(v) is int and -1 << 63 <= v < 1 << 63,
         "args": lambda v: isinstance(v, list), "result": lambda v: True,
@@ -492,7 +496,7 @@ class Group:
         elif kind in (REPLY, ERROR):
             if fields[2] in self.answers:  # else it is late: nobody waits for it
                 self.answers[fields[2]] = [kind, *fields]
-        elif kind == MONITOR:
+        elif kind in (MONITOR, LINK):  # it links with nobody: it does not end by the end of others
             if fields[0][2] > 1:  # of our actor, or of all of us: our end is told by the broker
                 self.send(DOWN, fields[1], fields[0], fields[2], {"reason": "noproc"})
         elif kind == DOWN:
@@ -501,6 +505,10 @@ class Group:
         elif kind in (STOP, KILL):
             if fields[0] == self.actor:
                 self.stopped = fields[2] if kind == STOP else "killed"
+        elif kind == EXIT:
+            reason = known(fields[3])["reason"]
+            if fields[0] == self.actor and not fields[2] and reason != "normal":
+                self.stopped = "killed" if reason == "kill" else reason
         elif kind == PAUSE:
             self.paused.add(fields[0])
         elif kind == RESUME:

@@ -74,6 +74,15 @@ static void write_again(struct buf *b, const struct wire_frame *f)
 	case WIRE_JOIN:
 		wire_put_join(b, f->id);
 		break;
+	case WIRE_EXIT:
+		wire_put_exit(b, f->to.ref, f->from, f->id, f->body, f->body_bytes);
+		break;
+	case WIRE_LINK:
+		wire_put_link(b, f->to.ref, f->from, f->id);
+		break;
+	case WIRE_UNLINK:
+		wire_put_unlink(b, f->to.ref, f->from, f->id);
+		break;
 	case WIRE_TYPE_N:
 		abort();
 	}

@@ -377,6 +377,11 @@ struct actor_behavior {
 	int (*on_pg)(actor *self, uint64_t monitor, const struct actor_pg_event *event);
 	/* A name that it watches has changed (actor_names_watch). */
 	int (*on_name)(actor *self, uint64_t watch, const struct actor_name_event *event);
+	/*
+	 * An exit signal has come from @from, and does not end this actor: an actor that has on_exit traps
+	 * exits (see Links, and actor_trap_exit). Also of a clean end.
+	 */
+	int (*on_exit)(actor *self, actor_ref from, const struct actor_cause *cause);
 };
 
 ACTOR_EXPORT void *actor_state(actor *self);
@@ -398,6 +403,24 @@ static inline int actor_spawn(
 	actor *self, const struct actor_behavior *behavior, const void *arg, actor_ref *ret)
 {
 	return actor_spawn_sized(self, behavior, sizeof(*behavior), arg, ret);
+}
+/*
+ * The same, and linked with it (see Links), or monitored, from before its first step. If init fails, the
+ * function says so, and no signal or DOWN comes of it.
+ */
+ACTOR_EXPORT int actor_spawn_link_sized(actor *self, const struct actor_behavior *behavior,
+	size_t behavior_bytes, const void *arg, actor_ref *ret);
+static inline int actor_spawn_link(
+	actor *self, const struct actor_behavior *behavior, const void *arg, actor_ref *ret)
+{
+	return actor_spawn_link_sized(self, behavior, sizeof(*behavior), arg, ret);
+}
+ACTOR_EXPORT int actor_spawn_monitor_sized(actor *self, const struct actor_behavior *behavior,
+	size_t behavior_bytes, const void *arg, actor_ref *ret, uint64_t *ret_monitor);
+static inline int actor_spawn_monitor(actor *self, const struct actor_behavior *behavior, const void *arg,
+	actor_ref *ret, uint64_t *ret_monitor)
+{
+	return actor_spawn_monitor_sized(self, behavior, sizeof(*behavior), arg, ret, ret_monitor);
 }
 /*
  * Ends an actor: after the message it is handling, queued ones are dropped. reason NULL: "normal". Any actor,
@@ -615,6 +638,37 @@ ACTOR_EXPORT bool actor_pg_demonitor(actor *self, uint64_t monitor);
 ACTOR_EXPORT int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor);
 /* No on_down of it comes after this. True when it had not gone off. */
 ACTOR_EXPORT bool actor_demonitor(actor *self, uint64_t monitor);
+
+/*
+ * Links. Two actors that are linked end together: when one ends, the other gets an *exit signal* with the
+ * cause. There is one link at most between two; it goes both ways, whoever made it, over processes as well. A
+ * signal comes after the last message of who ended, when its names are free.
+ *
+ *   signal                            receiver                receiver that traps exits
+ *   a link ended: normal              nothing                 on_exit
+ *   a link ended: any other reason    ends with that reason   on_exit
+ *   actor_exit: normal, from another  nothing                 on_exit
+ *   actor_exit: kill                  is killed               is killed
+ *   actor_exit: any other reason      ends with that reason   on_exit
+ *
+ * To end here means: what the actor waits in ends with -ECANCELED, then terminate runs, so that what it holds
+ * is given back (Erlang runs none). The end is that of a failure for actor_main, unless the reason is
+ * shutdown. Who was killed ended with the reason killed, which can be trapped. A peer whose process is out of
+ * reach, or who is dead already: noconnection, noproc. Source: Erlang's link/1, exit/2.
+ *
+ * 0, also when they are linked already; -EINVAL (nobody, or a process: link with an actor of it), -ENOMEM,
+ * -ENOTCONN, -ECANCELED in terminate.
+ */
+ACTOR_EXPORT int actor_link(actor *self, actor_ref who);
+/* No exit signal of the link comes after this, also if it has ended already. True when they were linked. */
+ACTOR_EXPORT bool actor_unlink(actor *self, actor_ref who);
+/* Whether exit signals come to on_exit. Return: whether they did before, or -EINVAL: it has no on_exit. */
+ACTOR_EXPORT int actor_trap_exit(actor *self, bool trap);
+/*
+ * Sends an exit signal. @reason: NULL is "normal"; at most 63 bytes of it are told. 0; -ESRCH no such actor
+ * here; else as actor_link().
+ */
+ACTOR_EXPORT int actor_exit(actor *self, actor_ref who, const char *reason);
 
 /* A cast to itself later. Cancelled by the actor's end. */
 ACTOR_EXPORT int actor_send_after(

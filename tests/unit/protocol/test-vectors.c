@@ -258,11 +258,19 @@ static json_t *json_frame(const struct wire_frame *f)
 			"{ss so so}", "type", "kill", "to", json_dest(&f->to), "from", json_ref(f->from));
 	case WIRE_MONITOR:
 	case WIRE_DEMONITOR:
-		return json_pack("{ss so so so}", "type", f->type == WIRE_MONITOR ? "monitor" : "demonitor",
+	case WIRE_LINK:
+	case WIRE_UNLINK:
+		return json_pack("{ss so so so}", "type",
+			f->type == WIRE_MONITOR     ? "monitor"
+			: f->type == WIRE_DEMONITOR ? "demonitor"
+			: f->type == WIRE_LINK      ? "link"
+						    : "unlink",
 			"to", json_dest(&f->to), "from", json_ref(f->from), "id", json_uint(f->id));
 	case WIRE_DOWN:
-		return json_pack("{ss so so so so}", "type", "down", "to", json_ref(f->to.ref), "from",
-			json_ref(f->from), "id", json_uint(f->id), "cause", json_body(f));
+	case WIRE_EXIT:
+		return json_pack("{ss so so so so}", "type", f->type == WIRE_DOWN ? "down" : "exit", "to",
+			json_ref(f->to.ref), "from", json_ref(f->from), "id", json_uint(f->id), "cause",
+			json_body(f));
 	case WIRE_PAUSE:
 	case WIRE_RESUME:
 		return json_pack("{ss so}", "type", f->type == WIRE_PAUSE ? "pause" : "resume", "ref",
@@ -334,6 +342,15 @@ static void frame_write(struct buf *b, const struct wire_frame *f)
 		break;
 	case WIRE_JOIN:
 		wire_put_join(b, f->id);
+		break;
+	case WIRE_EXIT:
+		wire_put_exit(b, f->to.ref, f->from, f->id, f->body, f->body_bytes);
+		break;
+	case WIRE_LINK:
+		wire_put_link(b, f->to.ref, f->from, f->id);
+		break;
+	case WIRE_UNLINK:
+		wire_put_unlink(b, f->to.ref, f->from, f->id);
 		break;
 	case WIRE_TYPE_N:
 		break;

@@ -19,7 +19,7 @@ static const uint8_t body[] = {0x92, 0x01, 0xa1, 'x'};
 static const uint8_t cause[] = {0x81, 0xa6, 'r', 'e', 'a', 's', 'o', 'n', 0xa6, 'n', 'o', 'r', 'm', 'a', 'l'};
 
 /* One frame of each kind; @which 0..N_FRAMES-1. */
-#define N_FRAMES 21
+#define N_FRAMES 24
 
 static void put_frame(struct buf *out, int which)
 {
@@ -87,6 +87,15 @@ static void put_frame(struct buf *out, int which)
 	case 20:
 		wire_put_join(out, 300);
 		break;
+	case 21:
+		wire_put_exit(out, a, b, 300, cause, sizeof(cause));
+		break;
+	case 22:
+		wire_put_link(out, b, a, 300);
+		break;
+	case 23:
+		wire_put_unlink(out, b, a, 300);
+		break;
 	}
 }
 
@@ -128,7 +137,7 @@ static void test_every_writer_is_read_back(void **state)
 	static const enum wire_type types[N_FRAMES] = {WIRE_CAST, WIRE_CAST, WIRE_CALL, WIRE_CALL, WIRE_REPLY,
 		WIRE_REPLY, WIRE_ERROR, WIRE_STOP, WIRE_STOP, WIRE_KILL, WIRE_MONITOR, WIRE_MONITOR,
 		WIRE_DEMONITOR, WIRE_DOWN, WIRE_PAUSE, WIRE_RESUME, WIRE_PING, WIRE_PONG, WIRE_BYE, WIRE_KILL,
-		WIRE_JOIN};
+		WIRE_JOIN, WIRE_EXIT, WIRE_LINK, WIRE_UNLINK};
 
 	for (int i = 0; i < N_FRAMES; i++) {
 		size_t size;

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exit signals: of links that end, and sent by actor_exit(). */
+#include "libactor/actor/exits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/ending.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/actor/post.h"
+#include "libactor/base/base.h"
+#include "libactor/message/msg.h"
+#include "libactor/peer/peer.h"
+#include "libactor/protocol/cause.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/util/buf.h"
+
+static int exit_push(struct actor *to, actor_ref from, const struct actor_cause *cause, uint64_t link)
+{
+	actor_msg *msg;
+	int r = msg_new_received(&msg, from, wire_cstr("on_exit"), NULL, 0);
+
+	if (r < 0)
+		return r;
+	msg->kind = MSG_EXIT;
+	msg->id = link;
+	msg->cause = malloc(sizeof(*msg->cause));
+	if (!msg->cause) {
+		actor_msg_free(msg);
+		return -ENOMEM;
+	}
+	*msg->cause = *cause;
+	mailbox_push(to, msg);
+	return 0;
+}
+
+/* Erlang's table (otp.md 3.3). One that cannot be told for want of memory ends, as if it did not trap. */
+void exit_received(struct actor *to, actor_ref from, const struct actor_cause *cause, uint64_t link)
+{
+	if (to->status == ACTOR_ENDING || to->killed)
+		return;
+	if (!link && !strcmp(cause->reason, "kill"))
+		actor_request_kill(to);
+	else if (to->traps_exits && exit_push(to, from, cause, link) == 0)
+		return;
+	else if (strcmp(cause->reason, "normal") != 0 || actor_ref_equal(to->ref, from))
+		actor_request_exit(to, cause);
+}
+
+/* ---- public ---- */
+
+int actor_trap_exit(actor *self, bool trap)
+{
+	bool before = self->traps_exits;
+
+	if (trap && !self->behavior->on_exit)
+		return -EINVAL;
+	self->traps_exits = trap;
+	return before;
+}
+
+int actor_exit(actor *self, actor_ref who, const char *reason)
+{
+	actor_group *group = self->group;
+	struct actor_cause cause = cause_make(reason ? reason : "normal");
+	struct wire_dest to = {.ref = who};
+	struct buf body = BUF_INIT;
+	struct actor *target;
+	struct peer *peer;
+	int r;
+
+	if (!who.serial)
+		return -EINVAL;
+	if (who.node != group->node)
+		return -ESRCH;
+	if (who.group == group->id) {
+		target = actor_find(group, who.serial);
+		if (!target)
+			return -ESRCH;
+		exit_received(target, self->ref, &cause, 0);
+		return 0;
+	}
+	peer = peer_route(group, who.group, true);
+	if (!peer)
+		return send_no_route(group, &to);
+	cause_put(&body, &cause);
+	r = buf_error(&body);
+	if (r == 0) {
+		wire_put_exit(peer_out(peer), who, self->ref, 0, body.data, body.size_bytes);
+		peer_wrote(peer);
+	}
+	buf_deinit(&body);
+	return r;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "actor/actor.h"
+
+struct actor;
+
+/* @from, of another group, has made the link @id with @to. 0, or a negative errno: @to has no half of it. */
+int link_received(struct actor *to, actor_ref from, uint64_t id);
+/* @from has unlinked; @id is the link made by @to that it knew of, or 0. */
+void unlink_received(struct actor *to, actor_ref from, uint64_t id);
+/* @from ended; it had made the link @id. */
+void link_exit_received(struct actor *to, actor_ref from, uint64_t id, const struct actor_cause *cause);
+/* Makes both halves of a link within the group. 0, -ENOMEM. */
+int link_make_local(struct actor *self, struct actor *other);
+/* Takes both halves away, nobody is told. True: there was one. */
+bool link_drop_local(struct actor *self, struct actor *other);
+/* @self has ended: whoever it has made links with is told, and its halves go. Its watchers know already. */
+void links_end(struct actor *self, const struct actor_cause *cause);
