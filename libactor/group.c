@@ -29,6 +29,7 @@
 #include "libactor/node/gone.h"
 #include "libactor/node/inbound.h"
 #include "libactor/node/introduction.h"
+#include "libactor/node/knocks.h"
 #include "libactor/node/link.h"
 #include "libactor/node/uplink.h"
 #include "libactor/peer/name-cache.h"
@@ -151,6 +152,7 @@ static const struct peer_hooks group_peer_hooks = {
 	.wanted = peer_ask,
 	.timeout = peer_timeout,
 	.link_ends = inbound_link_ends,
+	.door_opens = knocks_take_all,
 };
 
 /*

@@ -120,7 +120,11 @@ static void ask_again(struct hash_node *node, void *arg)
 	if (peer->is_uplink || peer->is_client)
 		return;
 	if (peer->group->uplink.restarted) {
-		peer->expected = false; /* we ask the new broker about any group that knocks from now on */
+		/*
+		 * We ask the new broker about any group that knocks from now on. It does not know one that
+		 * has ended, but we do.
+		 */
+		peer->expected = peer->expected && peer->exit_told;
 		if (peer->state == PEER_INTRODUCING && !peer->asked && !peer->exit_told &&
 			!peer_is_wanted(peer)) {
 			peer_forget(peer);

@@ -18,9 +18,10 @@
  * the end of a link that was up, and the broker's word, end a peer.
  *
  * A group's death is decided once. The end of its link and the word of its exit are awaited together: a
- * second from the first of them, and longer only while the link has unread bytes. Then everything that hangs
- * on the peer (calls, monitors) ends with the same cause. All frames of the link were handled before, since
- * its end is read after them. From then on the id is unknown: a later send asks the broker.
+ * second from the first of them, and longer only while the link has unread bytes, or while the peer may wait
+ * at our door and nobody can be let in. Then everything that hangs on the peer (calls, monitors) ends with
+ * the same cause. All frames of the link were handled before, since its end is read after them. From then on
+ * the id is unknown: a later send asks the broker.
  */
 #include "libactor/node/link.h"
 
@@ -58,6 +59,20 @@ void peer_decide(struct peer *peer)
 	peer_forget(peer);
 }
 
+/*
+ * It has ended, and may have dialled our door and written before. While nobody can be let in, for want of a
+ * descriptor, what it wrote waits in the kernel, and its end with it. True as well if it has just come in.
+ */
+static bool peer_may_be_at_our_door(struct peer *peer)
+{
+	bool all;
+
+	if (!peer->exit_told || !peer->expected)
+		return false;
+	all = peer->group->peer_hooks->door_opens(peer->group);
+	return !peer->over && (!all || peer->pipe);
+}
+
 void peer_timeout(struct loop *loop, struct timer *timer)
 {
 	struct peer *peer = container_of(timer, struct peer, timer);
@@ -71,6 +86,13 @@ void peer_timeout(struct loop *loop, struct timer *timer)
 			deadline_after_ms(peer->group->loop.now_ns, DEATH_DECISION_MS));
 		return;
 	}
+	if (peer_may_be_at_our_door(peer)) {
+		timer_arm(&peer->group->loop, &peer->timer,
+			deadline_after_ms(peer->group->loop.now_ns, DEATH_DECISION_MS));
+		return;
+	}
+	if (peer->over)
+		return;
 	if (peer->state == PEER_LINKED && peer->got_bye && !peer->exit_told)
 		peer_link_down(peer, -ECONNRESET);
 	else if (peer->state != PEER_INTRODUCING || peer->exit_told)

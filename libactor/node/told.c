@@ -43,6 +43,9 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 	peer->cause = *cause;
 	/* before it ended it may have dialled our door and written: that is read first */
 	if (peer->state == PEER_INTRODUCING && peer->expected && !knocks_take_all(group)) {
+		group_complain(group, peer->id,
+			"group %llu (%s) has ended, and what it said may wait at our door, where nobody more can be let in (is the limit of open files reached?)",
+			(unsigned long long)peer->id, peer->name);
 		timer_arm(
 			&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
 		return;

@@ -75,6 +75,8 @@ struct peer_hooks {
 	void (*wanted)(struct peer *peer); /* it is new, and has no link: the broker is to be asked */
 	void (*timeout)(struct loop *loop, struct timer *timer); /* peer.timer */
 	void (*link_ends)(struct peer *peer); /* before its end is looked at: what it had said is handled */
+	/* before a death is decided: lets in who has come to our door. False: somebody may wait there yet */
+	bool (*door_opens)(actor_group *group);
 };
 
 struct peer *peer_find(actor_group *group, uint64_t group_id);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -87,6 +88,39 @@ static int sink_nap(actor *self, const actor_msg *msg)
 	return 0;
 }
 
+/* Takes every descriptor that this process may have, until that time is over. */
+static int hoard[64];
+static int n_hoard;
+
+static int sink_hoard(actor *self, const actor_msg *msg, actor_from *from)
+{
+	struct rlimit limit;
+	int ms;
+
+	if (actor_msg_unpack(msg, "i", &ms) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return -EINVAL;
+	limit.rlim_cur = 64;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return -errno;
+	while (n_hoard < 64 && (hoard[n_hoard] = dup(0)) >= 0)
+		n_hoard++;
+	if (n_hoard == 64 || errno != EMFILE)
+		return -EINVAL;
+	return actor_send_after(self, ms, "let_go", NULL, "") < 0 ? -EIO : actor_reply(from, "");
+}
+
+static int sink_let_go(actor *self, const actor_msg *msg)
+{
+	while (n_hoard > 0)
+		close(hoard[--n_hoard]);
+	return 0;
+}
+
+static int sink_has_let_go(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return actor_reply(from, "b", n_hoard == 0);
+}
+
 static int64_t parcels;
 
 static int sink_parcel(actor *self, const actor_msg *msg)
@@ -109,6 +143,9 @@ static int sink_big(actor *self, const actor_msg *msg, actor_from *from)
 
 static const struct actor_method sink_methods[] = {
 	{.name = "big", .on_call = sink_big},
+	{.name = "hoard", .on_call = sink_hoard},
+	{.name = "let_go", .on_cast = sink_let_go},
+	{.name = "has_let_go", .on_call = sink_has_let_go},
 	{.name = "nap", .on_cast = sink_nap},
 	{.name = "parcel", .on_cast = sink_parcel},
 	{.name = "parcels", .on_call = sink_parcels},
@@ -480,6 +517,70 @@ static void test_what_many_senders_left_arrives_although_the_receiver_is_slow(vo
 	actor_client_free(client);
 }
 
+/* longer than a bye is waited for, and the two halves of a death after that */
+#define HOARD_MS 3500
+
+static bool has_let_go(actor_client *client, actor_ref sink)
+{
+	actor_msg *reply;
+	bool has;
+
+	assert_int_equal(actor_client_call(client, actor_to(sink), "has_let_go", LONG_MS, &reply, ""), 0);
+	assert_int_equal(actor_msg_unpack(reply, "b", &has), 0);
+	actor_msg_free(reply);
+	return has;
+}
+
+/*
+ * Nobody can be let in, whoever has dialled. The ends of those who wrote and went are told meanwhile; what
+ * they wrote is not lost for that.
+ */
+static void test_casts_of_strangers_arrive_although_the_receiver_had_no_descriptor_left(void **state)
+{
+	actor_client *client = client_new(ACTOR_JOIN_BROKER), *stranger = client_new(ACTOR_JOIN_DIRECT);
+	actor_ref sink = find_sink(client);
+	int64_t n = 0, tries = 0;
+	actor_msg *reply;
+	pid_t source;
+
+	assert_int_equal(actor_client_call(client, actor_to(sink), "hoard", LONG_MS, NULL, "i", HOARD_MS), 0);
+	source = source_start("crash", "100", NULL); /* killed when its flush has returned 0 */
+	assert_true(WIFSIGNALED(reap(source)));
+	assert_int_equal(actor_client_cast(stranger, actor_to(sink), "parcel", ""), 0);
+	assert_int_equal(actor_client_flush(stranger, LONG_MS), 0);
+	actor_client_free(stranger);
+	assert_int_equal(n_said, 0);
+	assert_false(has_let_go(client, sink));
+	while (!has_let_go(client, sink))
+		usleep(1000);
+	expect_items(100);
+	do {
+		usleep(tries ? 1000 : 0);
+		assert_int_equal(
+			actor_client_call(client, actor_to(sink), "parcels", LONG_MS, &reply, ""), 0);
+		assert_int_equal(actor_msg_unpack(reply, "I", &n), 0);
+		actor_msg_free(reply);
+	} while (n < 1 && tries++ < 2000);
+	assert_int_equal(n, 1);
+	actor_client_free(client);
+}
+
+static void test_a_receiver_without_a_descriptor_is_late_not_dead(void **state)
+{
+	actor_client *client = client_new(ACTOR_JOIN_BROKER), *stranger = client_new(ACTOR_JOIN_DIRECT);
+	actor_ref sink = find_sink(stranger);
+	uint64_t monitor;
+
+	assert_int_equal(actor_client_call(client, actor_to(sink), "hoard", LONG_MS, NULL, "i", HOARD_MS), 0);
+	assert_int_equal(actor_client_monitor(stranger, sink, &monitor), 0);
+	assert_int_equal(actor_client_call(stranger, actor_to(sink), "got", 200, NULL, ""), -ETIMEDOUT);
+	assert_int_equal(actor_client_call(stranger, actor_to(sink), "got", LONG_MS, NULL, ""), 0);
+	assert_true(has_let_go(client, sink));
+	assert_int_equal(actor_client_receive(stranger, 0, NULL, NULL, NULL, NULL), -ETIMEDOUT); /* no DOWN */
+	actor_client_free(stranger);
+	actor_client_free(client);
+}
+
 /* ---- flushing ---- */
 
 static void test_flushed_casts_of_a_handler_that_is_killed_arrive(void **state)
@@ -653,6 +754,11 @@ int main(int argc, char **argv)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			test_what_many_senders_left_arrives_although_the_receiver_is_slow, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_of_strangers_arrive_although_the_receiver_had_no_descriptor_left, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_receiver_without_a_descriptor_is_late_not_dead, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_flushed_casts_of_a_handler_that_is_killed_arrive, setup, teardown),
 		cmocka_unit_test_setup_teardown(
