@@ -60,6 +60,11 @@ struct pair {
 	uint64_t id;  /* of the introduction, until both ends say that the pipe is gone; 0: none */
 	int listener; /* index of that end */
 	bool waits;   /* the dialer was not told yet where to dial, or could not get there */
+	/*
+	 * One of the two was told that the other has no place for a link with it. Both go by us from then on:
+	 * one that had a link while the other sends by us would take what waits there for lost.
+	 */
+	bool routed;
 };
 
 void introductions_init(struct introductions *introductions, uint64_t incarnation)
@@ -387,11 +392,38 @@ static void pair_settle_or_free(struct pair *pair)
 	}
 	if (begun)
 		pair_tell(pair);
-	else if (!wanted && !pair->end[0].monitors && !pair->end[1].monitors)
+	else if (!wanted && !pair->routed && !pair->end[0].monitors && !pair->end[1].monitors)
 		pair_free(introductions, pair);
 }
 
 /* ---- requests ---- */
+
+static bool pair_has_link(const struct pair *pair)
+{
+	const struct pair_end *end = pair->end;
+
+	return end[0].up || end[1].up || end[0].asks || end[1].asks;
+}
+
+/*
+ * Each link costs the supervisor a descriptor. Those of supervised groups it has reckoned with; clients have
+ * so many, and the others' frames go by us.
+ */
+static bool pair_is_routed(struct pair *pair, const struct member *a, const struct member *b)
+{
+	const struct member *spawner = a->is_spawner ? a : b, *client = a->is_spawner ? b : a;
+	size_t n = 0;
+
+	if (pair->routed || !spawner->is_spawner || member_is_supervised(client) || pair_has_link(pair))
+		return pair->routed;
+	list_for_each(it, &spawner->pairs) {
+		struct pair *other = pair_of_end(it);
+
+		n += !member_is_supervised(pair_other_end(other, spawner)->member) && pair_has_link(other);
+	}
+	pair->routed = n >= spawner->broker->limits.spawner_links;
+	return pair->routed;
+}
 
 void introductions_ask(struct member *asker, uint64_t group, const struct wire_frame *call)
 {
@@ -419,6 +451,11 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 		pair = pair_new(asker, other);
 	if (!pair) {
 		answer_refuse(asker, call, ERROR_OVERLOADED, "too many links of this group");
+		return;
+	}
+	if (pair_is_routed(pair, asker, other)) {
+		answer_refuse(asker, call, ERROR_SINGLE,
+			"the supervisor has no place for one more link: send to it by the broker");
 		return;
 	}
 	mine = pair_end_of(pair, asker);
@@ -502,6 +539,10 @@ void introductions_admit(
 		pair = pair_new(member, other);
 	if (!pair) {
 		answer_refuse(member, call, ERROR_OVERLOADED, "too many links of this group");
+		return;
+	}
+	if (pair_is_routed(pair, member, other)) {
+		answer_refuse(member, call, ERROR_NOPROC, "no place for one more link with the supervisor");
 		return;
 	}
 	mine = pair_end_of(pair, member);

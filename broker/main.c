@@ -25,7 +25,7 @@
 #include "broker/core.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/variables.h"
-#include "libactor/transport/guests.h"
+#include "libactor/transport/files.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/log.h"
@@ -36,10 +36,11 @@
 #define JOIN_TIMEOUT_MS 2000
 #define WINDOW_MS       1000
 #define STALL_MAX_MS    86400000 /* a day */
-#define EVENTS_PER_TURN 256 /* after so many events the core's frames are sent and its deadlines looked at */
-#define FILES_OWN       24  /* descriptors that are no group's and no guest's */
-#define GROUPS_MIN      8
-#define FILES_OF_GROUP  2 /* its pipe, and the directory of a long path */
+/* after so many events the core's frames are sent and its deadlines looked at */
+#define EVENTS_PER_TURN     256
+#define FILES_OWN           24 /* descriptors that are no group's and no guest's */
+#define GROUPS_MIN          8
+#define PIPE_NAME_MAX_BYTES (sizeof("/b/.ipc") + 2 * 20) /* two numbers */
 
 struct program {
 	struct transport *transport;
@@ -389,8 +390,9 @@ static int prepare_socket_dir(const char *runtime_dir)
 }
 
 /* How many groups the descriptors suffice for; who is over is refused before they run out. 0: any number. */
-static size_t raise_file_limit(void)
+static size_t raise_file_limit(const char *runtime_dir)
 {
+	const size_t files_of_group = pipe_files_max(strlen(runtime_dir) + PIPE_NAME_MAX_BYTES);
 	struct rlimit limit;
 	rlim_t reserve;
 
@@ -400,9 +402,10 @@ static size_t raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
 		return 0;
-	reserve = FILES_OWN + guests_max();
-	return limit.rlim_cur > reserve + GROUPS_MIN * FILES_OF_GROUP
-		       ? (limit.rlim_cur - reserve) / FILES_OF_GROUP
+	/* the guest that makes room goes after the next one has come; farewells are as many as guests */
+	reserve = FILES_OWN + guests_max() + 1 + guests_max();
+	return limit.rlim_cur > reserve + GROUPS_MIN * files_of_group
+		       ? (limit.rlim_cur - reserve) / files_of_group
 		       : GROUPS_MIN;
 }
 
@@ -449,7 +452,9 @@ int main(int argc, char **argv)
 	log_init("actor-broker", LOG_INFO);
 	if (parse_options(argc, argv, &options, &program.keeper_pid) < 0)
 		return EXIT_FAILURE;
-	max_groups = raise_file_limit();
+	max_groups = raise_file_limit(options.runtime_dir);
+	options.limits.farewells = guests_max();
+	options.limits.spawner_links = outsiders_max();
 	if (max_groups && max_groups < 65536)
 		options.limits.groups = max_groups;
 

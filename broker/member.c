@@ -12,8 +12,6 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
-/* pipes that stay open only for their goodbye to be read; no quota counts their descriptors */
-#define FAREWELLS_MAX 256
 #define MESSAGE_BYTES (256u << 10) /* frames that leave together */
 
 /* ---- the record ---- */
@@ -148,7 +146,7 @@ void broker_pipe_farewell(struct broker_pipe *pipe, const char *reason)
 	}
 	if (!list_is_linked(&pipe->dirty))
 		list_append(&broker->dirty, &pipe->dirty);
-	if (broker->n_farewells >= FAREWELLS_MAX)
+	if (broker->n_farewells >= broker->limits.farewells)
 		broker_pipe_close(container_of(broker->farewells.next, struct broker_pipe, timer));
 	pipe->deadline_ns = broker->now_ns + BROKER_GRACE_NS;
 	list_append(&broker->farewells, &pipe->timer);

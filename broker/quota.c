@@ -36,6 +36,10 @@ void quota_limits_default(struct quota_limits *limits)
 		limits->unread_bytes = 16u << 20;
 	if (!limits->groups)
 		limits->groups = 1u << 16;
+	if (!limits->spawner_links)
+		limits->spawner_links = 64;
+	if (!limits->farewells)
+		limits->farewells = 256;
 }
 
 bool quota_take(struct member *member, enum quota_kind kind, size_t n)

@@ -26,8 +26,10 @@ enum quota_kind {
 
 struct quota_limits {
 	size_t max[QUOTA_N];
-	size_t unread_bytes; /* frames written to a group that does not read: over it, the pipe is cut */
-	size_t groups;       /* of the whole broker */
+	size_t unread_bytes;  /* frames written to a group that does not read: over it, the pipe is cut */
+	size_t groups;        /* of the whole broker */
+	size_t spawner_links; /* of clients with the supervisor; more of them are routed */
+	size_t farewells;     /* pipes that stay open only for their goodbye to be read; the oldest goes */
 };
 
 struct quota {

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,14 +17,13 @@
 #include "libactor/protocol/hello.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
+#include "libactor/transport/files.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/hash.h"
 
 #define CLIENT_LINK_MS 2000 /* docs/protocol.md: how long a link waits for who said hello */
 #define CLIENTS_MAX    1000u
-/* at most one in four of our descriptors is a client's; the others are for our own work */
-#define CLIENTS_FILES_SHARE 4
 
 int rendezvous_start(actor_group *group)
 {
@@ -52,34 +50,42 @@ static void refuse(actor_group *group, uint64_t hello_id, const char *error, con
 	buf_deinit(&out);
 }
 
-static unsigned clients_max(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / CLIENTS_FILES_SHARE >= CLIENTS_MAX)
-		return CLIENTS_MAX;
-	return (unsigned)(limit.rlim_cur / CLIENTS_FILES_SHARE);
-}
-
+/* The descriptors of clients' links, of all and of one process. */
 struct census {
 	pid_t pid;
-	unsigned n;
+	size_t waiting_files; /* of a link that waits for its client */
+	size_t n_files, n_files_of_pid;
 };
 
 static void count(struct hash_node *node, void *arg)
 {
 	const struct peer *peer = container_of(node, struct peer, node);
 	struct census *census = arg;
+	size_t n_files;
 
-	census->n += peer->is_client && peer->expect.pid == census->pid;
+	if (!peer->is_client)
+		return;
+	n_files = peer->state == PEER_LINKING ? census->waiting_files : 1;
+	census->n_files += n_files;
+	if (peer->expect.pid == census->pid)
+		census->n_files_of_pid += n_files;
 }
 
-static unsigned clients_of(actor_group *group, pid_t pid)
+/* NULL: there is a place for one more of that process; else why not. */
+static const char *clients_are_too_many(actor_group *group, pid_t pid, size_t waiting_files)
 {
-	struct census census = {.pid = pid};
+	const size_t max = clients_files_max();
+	struct census census = {.pid = pid, .waiting_files = waiting_files};
 
+	if (group->n_clients >= CLIENTS_MAX)
+		return "too many clients";
+	if ((group->n_clients + 1) * waiting_files <= max / 2)
+		return NULL; /* however many of them wait, and of whichever process: nobody is counted */
 	hash_each(&group->peers, count, &census);
-	return census.n;
+	if (census.n_files + waiting_files > max)
+		return "too many clients";
+	/* one process has at most half of the places, so it cannot keep all others out */
+	return census.n_files_of_pid + waiting_files > max / 2 ? "too many links of this process" : NULL;
 }
 
 void rendezvous_hello(actor_group *group, const struct transport_event *event)
@@ -88,7 +94,7 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 		.version = WIRE_VERSION, .node = group->node, .self = group_ref(group, 1)};
 	struct buf out = BUF_INIT;
 	char path[4096], url[4200];
-	const unsigned max = clients_max();
+	const char *too_many;
 	struct hello hello;
 	struct peer *peer;
 	int r;
@@ -111,24 +117,17 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 		refuse(group, event->hello_id, "version", "this node speaks version 1");
 		return;
 	}
-	/* one process has at most half of the places, so it cannot keep all others out */
-	if (group->n_clients >= max / 2 && clients_of(group, event->peer.pid) >= max / 2) {
-		group_complain(group, (uint64_t)event->peer.pid,
-			"refused a hello of pid %d: it has %u links already", (int)event->peer.pid, max / 2);
-		refuse(group, event->hello_id, ERROR_OVERLOADED, "too many links of this process");
-		return;
-	}
-	if (group->n_clients >= max) {
-		group_complain(group, (uint64_t)event->peer.pid,
-			"refused a hello of pid %d: %u clients are connected", (int)event->peer.pid,
-			group->n_clients);
-		refuse(group, event->hello_id, ERROR_OVERLOADED, "too many clients");
+	r = group_path(group, path, sizeof(path), "g/%llu/c%u.ipc", (unsigned long long)group->id,
+		group->next_client + 1);
+	too_many = r == 0 ? clients_are_too_many(group, event->peer.pid, pipe_files_max(strlen(path))) : NULL;
+	if (too_many) {
+		group_complain(group, (uint64_t)event->peer.pid, "refused a hello of pid %d: %s, of %u",
+			(int)event->peer.pid, too_many, group->n_clients);
+		refuse(group, event->hello_id, ERROR_OVERLOADED, too_many);
 		return;
 	}
 	answer.group =
 		GROUP_CLIENT | GROUP_OF_SUPERVISOR | (group->id & 0x3fffffff) << 32 | ++group->next_client;
-	r = group_path(group, path, sizeof(path), "g/%llu/c%u.ipc", (unsigned long long)group->id,
-		group->next_client);
 	peer = r == 0 ? peer_new(group, answer.group, PEER_LINKING) : NULL;
 	if (peer) {
 		peer->is_client = true;

@@ -27,10 +27,10 @@
  * Backpressure: what the loop does not take stays with the kernel (nng: TRANSPORT_INBOUND_MAX_BYTES of it in
  * memory), and the sender's pipe_backlog_bytes() grows.
  *
- * Descriptors: a transport 3, a pipe 1 (while it waits for its peer up to 5), a door 1 and one per knock (at
- * most guests_max()), a server 2 and one per client (at most guests_max() + 1), a request 1; one more each
- * for a path over 107 bytes. nng: a transport 1 and the process 2, a pipe that dialled 1, one that listened
- * 2.
+ * Descriptors: a transport 3, a pipe 1 (while it waits for its peer 2), a door 1 and one per knock (at most
+ * guests_max()), a server 2 and one per client (at most guests_max() + 1), a request 1; one more for a path
+ * over 107 bytes, each, as long as something listens there. nng: a transport 1 and the process 2, a pipe that
+ * dialled 1, one that listened 2, and one more for each connection that has not greeted, without a bound.
  */
 #pragma once
 

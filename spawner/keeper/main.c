@@ -298,7 +298,7 @@ static int start_limits(struct keeper *keeper)
 	if (getrlimit(RLIMIT_NOFILE, &keeper->nofile) < 0 || keeper->nofile.rlim_max >= KEEPER_FILES_MIN)
 		return -1;
 	keeper_log(
-		"the limit of open files is %llu (ulimit -Hn): a node needs %d, and 2 for each process; raise it and try "
+		"the limit of open files is %llu (ulimit -Hn): a node needs %d, and 3 for each process; raise it and try "
 		"again",
 		(unsigned long long)keeper->nofile.rlim_max, KEEPER_FILES_MIN);
 	return 1;

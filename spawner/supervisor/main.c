@@ -27,7 +27,7 @@
 #include "libactor/node/service.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/variables.h"
-#include "libactor/transport/guests.h"
+#include "libactor/transport/files.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/log.h"
 #include "spawner/shared/marks.h"
@@ -35,9 +35,10 @@
 #include "spawner/shared/runtime-dir.h"
 #include "spawner/supervisor/supervisor.h"
 
-#define HELLO_TIMEOUT_MS  10000
-#define FILES_OWN         28  /* descriptors of our own, and of the broker's output */
-#define FILES_CONTROL_MAX 128 /* for clients and their links; a quarter of all, if that is less */
+#define HELLO_TIMEOUT_MS 10000
+#define FILES_OWN        28 /* descriptors of our own, and of the broker's output */
+#define FILES_LOG_SHARE  32 /* of all, one log each is kept open */
+#define FILES_OF_CHILD   3  /* its output, and a link if it speaks with us */
 
 static void state_load(struct supervisor *supervisor, int fd)
 {
@@ -197,8 +198,8 @@ static int run(struct supervisor *supervisor)
 }
 
 /*
- * How many children our descriptors allow: two for each child, after what we keep for ourselves and our
- * clients. The keeper needs two for each child as well, and keeps fewer for itself.
+ * How many children our descriptors allow, after what we keep for ourselves and our clients. The keeper needs
+ * two for each child, and keeps fewer for itself.
  */
 static void limit_processes(struct supervisor *supervisor, struct node_config *config)
 {
@@ -209,12 +210,13 @@ static void limit_processes(struct supervisor *supervisor, struct node_config *c
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > 1 << 20)
 		return;
 	files = limit.rlim_cur;
-	if (files / 16 < OUTPUT_OPEN_MAX)
-		supervisor->outputs.open_max = (unsigned)(files / 16);
-	reserve = files / 4 < FILES_CONTROL_MAX ? files / 4 : FILES_CONTROL_MAX;
-	reserve += FILES_OWN + guests_max() + OUTPUT_LOG_FDS * supervisor->outputs.open_max;
+	if (files / FILES_LOG_SHARE < OUTPUT_OPEN_MAX)
+		supervisor->outputs.open_max = (unsigned)(files / FILES_LOG_SHARE);
+	/* guests at the socket of clients, where one goes after the next one has come, and at the door */
+	reserve = FILES_OWN + guests_max() + 1 + guests_max() + clients_files_max() + outsiders_max() +
+		  OUTPUT_LOG_FDS * supervisor->outputs.open_max;
 	config->max_files = files;
-	config->max_processes = files > reserve + 2 ? (files - reserve) / 2 : 1;
+	config->max_processes = files > reserve + FILES_OF_CHILD ? (files - reserve) / FILES_OF_CHILD : 1;
 }
 
 int main(int argc, char **argv)

@@ -30,7 +30,7 @@
 #include "libactor/message/msg.h"
 #include "libactor/protocol/hello.h"
 #include "libactor/protocol/token.h"
-#include "libactor/transport/guests.h"
+#include "libactor/transport/files.h"
 #include "libactor/transport/transport.h"
 #include "tests/fact.h"
 

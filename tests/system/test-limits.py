@@ -1,5 +1,7 @@
 """A node under low limits of open files: it works, or says which limit is too low. Arguments: actorctl, counter, caller."""
 
+import collections
+import errno
 import glob
 import json
 import os
@@ -11,7 +13,7 @@ import subprocess
 import sys
 
 from node import Node, run_tests, until
-from rawpeer import Link
+from rawpeer import Link, connect, hello, pack, read_exactly, unpack_all
 
 actorctl, counter, caller = (os.path.abspath(p) for p in sys.argv[1:4])
 
@@ -84,9 +86,9 @@ def a_program_gets_the_limit_that_the_node_was_started_with():
     node.down()
 
 
-def dial(path, n):
+def dial(path, n, held=None):
     """So many connections that say nothing."""
-    held = []
+    held = [] if held is None else held
     for _ in range(n):
         held.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         held[-1].connect(path)
@@ -109,6 +111,110 @@ def who_connects_and_says_nothing_keeps_out_nobody():
                 connection.close()
         after = node.ctl_json("status")
         assert [daemons[d]["pid"] for d in ("broker", "supervisor")] == [after[d]["pid"] for d in ("broker", "supervisor")], limit
+        node.down()
+
+
+def occupy(node, told_fd):
+    """
+    Takes what an outsider gets: says hello over and over, dials each link it is given a few times, and every
+    socket that it finds, and is silent there.
+    """
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    held, told = collections.deque(), False
+    while True:
+        for place in glob.glob(f"{node.root}/node/*.ipc") + glob.glob(f"{node.root}/node/g/*/door.ipc"):
+            try:
+                dial(place, 20, held)
+            except OSError: # its backlog is full, or it has ended
+                pass
+        refusals = 0
+        for place in "spawner", "broker":
+            try:
+                answer, = unpack_all(hello(f"{node.root}/node/{place}.ipc",
+                                           pack({"v": [1, 1], "name": "outsider", "pid": os.getpid()})))
+            except (OSError, EOFError): # somebody else was let in instead
+                continue
+            refusals += "url" not in answer
+            try:
+                if "url" in answer:
+                    dial(answer["url"][len("ipc://"):], 6, held)
+            except OSError: # so late that the link is over
+                pass
+        while len(held) > min(hard - 200, 4000):
+            held.popleft().close()
+        if refusals == 2 and not told:
+            os.write(told_fd, b"full")
+            told = True
+
+
+class Outsiders:
+    """So many processes that occupy a node, from when each was refused more."""
+
+    def __init__(self, node, n):
+        self.pids = []
+        for _ in range(n):
+            r, w = os.pipe()
+            self.pids.append(os.fork())
+            if not self.pids[-1]:
+                try:
+                    occupy(node, w)
+                finally:
+                    os._exit(1)
+            os.close(w)
+            said = os.read(r, 4)
+            os.close(r)
+            assert said == b"full", said
+
+    def end(self):
+        for pid in self.pids:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def pids_of(node, program):
+    """As the kernel says it: the supervisor may have no place for who asks."""
+    def runs(pid):
+        try:
+            return os.path.samefile(f"/proc/{pid}/exe", program)
+        except OSError:
+            return False
+    return [pid for pid, _ in node.processes() if runs(pid)]
+
+
+def outsiders_who_take_all_they_get_take_nothing_that_the_node_needs():
+    for limit in 64, 128, 256, 1024:
+        node = LimitedNode(limit)
+        assert node.started.returncode == 0, (limit, node.started.stderr)
+        node.ctl("spawn", "--name", "counter", "--wait=ready", "--backoff", "0", "--", counter)
+        daemons = node.ctl_json("status")
+
+        def start_again():
+            pids = pids_of(node, counter)
+            os.kill(pids[0], signal.SIGKILL)
+            until(lambda: set(pids_of(node, counter)) - set(pids), f"{limit}: it is started again")
+
+        for n in 1, 2: # one process gets at most half of a daemon's places
+            outsiders = Outsiders(node, n)
+            try:
+                for i in range(5):
+                    start_again()
+                    p = node.ctl("--timeout", "5s", "ls", rc=None)
+                    assert p.returncode == 0 or (n > 1 and "has no place for another client" in p.stderr), (limit, n, p)
+                if n == 1:
+                    until(lambda: node.child("counter")["state"] == "ready", f"{limit}: it is ready again")
+                    node.ctl("spawn", "--name", "more", "--", "sleep", "1000")
+                    assert node.ctl("call", "counter", "add", "5").stdout.strip() == "5", limit
+            finally:
+                outsiders.end()
+        until(lambda: node.ctl("ls", rc=None).returncode == 0, "the places are free")
+        until(lambda: node.child("counter")["state"] == "ready", f"{limit}: it is ready again")
+        until(lambda: node.ctl("call", "counter", "add", "5", rc=None).stdout.strip() != "", "the broker's places are free")
+        after = node.ctl_json("status")
+        assert [daemons[d]["pid"] for d in ("broker", "supervisor")] == [after[d]["pid"] for d in ("broker", "supervisor")], limit
+        with open(f"{node.root}/logs/actor-spawner.log") as f:
+            said = f.read()
+        assert "Too many open files" not in said and "no descriptor is left" not in said and "no file descriptors" not in said, (limit, said[-3000:])
         node.down()
 
 
@@ -150,6 +256,56 @@ def groups_leave_places_for_clients():
         node.down()
 
 
+def sockets_of(pid):
+    n = 0
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            n += os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:")
+        except OSError: # closed meanwhile
+            pass
+    return n
+
+
+def strangers_who_speak_with_the_supervisor_take_few_of_its_descriptors():
+    """Each is answered: some by a link of their own, the others by the broker."""
+    for limit, n_links in (64, 1), (256, 4):
+        node = LimitedNode(limit)
+        supervisor = node.ctl_json("status")["supervisor"]["pid"]
+        before = sockets_of(supervisor)
+        callers = []
+        for _ in range(7): # of the 15 places at the broker half are for clients
+            callers.append(subprocess.Popen([caller, "$spawner"], env=node.env, stdout=subprocess.PIPE, text=True))
+            assert callers[-1].stdout.readline() == "calling\n", (limit, callers[-1].poll())
+        assert sockets_of(supervisor) <= before + n_links, (limit, before, sockets_of(supervisor))
+        node.ctl("spawn", "--name", "counter", "--wait=ready", "--", counter)
+        assert node.ctl_json("status")["supervisor"]["pid"] == supervisor
+        for p in callers:
+            p.send_signal(signal.SIGTERM)
+            said = json.loads(p.communicate()[0])
+            assert said["last_error"] == errno.EREMOTEIO, said # it has no `add`, and says so
+        node.down()
+
+
+def links_that_wait_are_counted_with_all_that_they_may_take():
+    """A listener and a connection that has not greeted, each. One process has half of 16."""
+    node = LimitedNode(128)
+    supervisor = node.ctl_json("status")["supervisor"]["pid"]
+    before = sockets_of(supervisor)
+    held = []
+    while True:
+        answer, = unpack_all(hello(f"{node.root}/node/spawner.ipc", pack({"v": [1, 1], "name": "raw", "pid": os.getpid()})))
+        if "url" not in answer:
+            break
+        held.append(connect(answer["url"][len("ipc://"):]))
+        assert read_exactly(held[-1], 8) # it is accepted
+    assert held
+    # it may not have seen yet that the last hellos hung up
+    assert sockets_of(supervisor) <= before + 8 + 2, (before, sockets_of(supervisor), len(held))
+    for connection in held:
+        connection.close()
+    node.down()
+
+
 def hold_links(path):
     """All that one process gets."""
     links = []
@@ -180,20 +336,20 @@ def who_finds_no_place_is_told_so():
     """Not "Resource temporarily unavailable"."""
     node = LimitedNode(128)
     holders = []
-    for _ in range(2): # one process gets half of the places
+    for i in range(3): # one process gets at most half of the places
         r, w = os.pipe()
         pid = os.fork()
         if not pid:
             try:
                 links = hold_links(f"{node.root}/node/spawner.ipc")
-                os.write(w, b"full" if links else b"none")
+                os.write(w, b"full" if links or i == 2 else b"none")
                 signal.pause()
             finally:
                 os._exit(1)
         os.close(w)
         holders.append((pid, r))
     try:
-        assert [os.read(r, 4) for _, r in holders] == [b"full"] * 2
+        assert b"none" not in [os.read(r, 4) for _, r in holders]
         p = node.ctl("--timeout", "1s", "ls", rc=None)
         assert p.returncode == 7 and "has no place for another client" in p.stderr and "actor-spawner.log" in p.stderr, p
     finally:
@@ -211,7 +367,10 @@ run_tests([under_a_low_limit_programs_are_started,
            a_full_node_says_so_answers_and_comes_back,
            a_program_gets_the_limit_that_the_node_was_started_with,
            who_connects_and_says_nothing_keeps_out_nobody,
+           outsiders_who_take_all_they_get_take_nothing_that_the_node_needs,
            who_says_nothing_at_a_small_group_keeps_out_nobody,
            groups_leave_places_for_clients,
+           strangers_who_speak_with_the_supervisor_take_few_of_its_descriptors,
+           links_that_wait_are_counted_with_all_that_they_may_take,
            one_process_that_holds_all_links_it_can_get_keeps_out_nobody,
            who_finds_no_place_is_told_so], last)

@@ -3,9 +3,13 @@
  * A pipe: one connection, ever.
  *
  * A listener accepts and asks the kernel who it is: the wrong ones are closed before a byte is read. The
- * right ones become candidates, a few at a time; the first to finish the greeting is the peer, and then the
- * listening socket, its file and the other candidates go. A dialer asks the kernel as well, before it says a
- * word.
+ * right one is the candidate. It is the peer when it has finished the greeting; then the listening socket and
+ * its file go. A dialer asks the kernel as well, before it says a word.
+ *
+ * There is one candidate, so that what waits for its peer costs two descriptors, whoever dials. The newest
+ * takes the place of one that has not greeted, after a last look at what that wrote: a connection that is
+ * silent locks nobody out. Only the expected process itself gets so far, so nobody else can replace its
+ * connections; where the kernel does not tell a pid, others of its user can, and it asks for another link.
  *
  * Who dials a door (pipe_join), or came by ours (pipe_adopt), is the peer at once: the kernel has said who it
  * is, and the door's backlog keeps what is written until the other reads.
@@ -23,9 +27,9 @@
 #include <unistd.h>
 
 #include "libactor/protocol/wire.h"
+#include "libactor/transport/files.h"
 #include "libactor/transport/native/internal.h"
 
-#define CANDIDATES_N      4
 #define BUFFER_KEEP_BYTES (64u << 10)
 
 struct connection {
@@ -44,8 +48,10 @@ struct pipe {
 	void *user;
 	bool refused; /* somebody else tried */
 	bool says_why;
-	struct connection candidates[CANDIDATES_N];
-	struct connection *connection; /* the peer's: one of the candidates */
+	/* another one dialled while the candidate has not greeted; the listener is not watched meanwhile */
+	bool crowded;
+	struct connection candidate;
+	struct connection *connection; /* the peer's: the candidate, once it has greeted */
 	struct buf out;
 	struct buf gathered; /* frames that wait until the pipe is up or what is before them is written */
 	bool up;
@@ -154,50 +160,45 @@ static void listener_close(struct pipe *pipe)
 	unlink(address_path(&pipe->address));
 }
 
-static struct connection *candidate_place(struct pipe *pipe)
+/* 1: the expected peer; 0: another one, or nobody; or negative errno. */
+static int pipe_accept(struct pipe *pipe, int *ret_fd, struct transport_peer *ret_peer)
 {
-	for (int i = 0; i < CANDIDATES_N; i++)
-		if (!pipe->candidates[i].used)
-			return &pipe->candidates[i];
-	return NULL;
+	int fd = accept4(pipe->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return guests_should_make_room(errno) ? -errno : 0;
+	if (transport_peer_of_fd(fd, ret_peer) < 0 || !transport_peer_is(ret_peer, &pipe->expect)) {
+		pipe->refused = true;
+		close(fd);
+		return 0;
+	}
+	*ret_fd = fd;
+	return 1;
 }
 
-/* One per call: more are told again. While all places are taken they wait in the kernel. */
+/* One per call: more are told again. The candidate's event may be among those at hand, so it stays yet. */
 static void listener_handle(struct io *io, uint32_t events)
 {
 	struct pipe *pipe = container_of(io, struct pipe, listener);
-	struct connection *place = candidate_place(pipe);
 	struct transport_peer peer;
-	int fd;
+	int fd = -1, r;
 
-	if (!place) {
+	if (pipe->candidate.used) {
 		transport_rewatch(pipe->source.transport, io, 0);
+		pipe->crowded = true;
+		source_ready(&pipe->source, false);
 		return;
 	}
-	fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-			pipe_end(pipe, -errno);
-		return;
-	}
-	if (transport_peer_of_fd(fd, &peer) < 0 || !transport_peer_is(&peer, &pipe->expect)) {
-		pipe->refused = true;
-		close(fd);
-		return;
-	}
-	connection_open(pipe, place, fd, &peer);
-}
-
-static void candidates_close(struct pipe *pipe, const struct connection *except)
-{
-	for (int i = 0; i < CANDIDATES_N; i++)
-		if (&pipe->candidates[i] != except)
-			connection_close(&pipe->candidates[i]);
+	r = pipe_accept(pipe, &fd, &peer);
+	if (r < 0)
+		pipe_end(pipe, r);
+	else if (r > 0)
+		connection_open(pipe, &pipe->candidate, fd, &peer);
 }
 
 static void pipe_close(struct pipe *pipe)
 {
-	candidates_close(pipe, NULL);
+	connection_close(&pipe->candidate);
 	pipe->connection = NULL;
 	listener_close(pipe);
 	address_deinit(&pipe->address);
@@ -264,6 +265,7 @@ int pipe_dial(struct transport *transport, const char *path, struct transport_pe
 	if (r < 0)
 		return r;
 	fd = address_connect(&pipe->address);
+	address_deinit(&pipe->address);
 	if (fd < 0) {
 		pipe_end(pipe, fd);
 	} else {
@@ -272,8 +274,8 @@ int pipe_dial(struct transport *transport, const char *path, struct transport_pe
 			close(fd);
 			pipe_end(pipe, r < 0 ? r : -EACCES);
 		} else {
-			connection_open(pipe, &pipe->candidates[0], fd, &peer);
-			if (!pipe->candidates[0].used)
+			connection_open(pipe, &pipe->candidate, fd, &peer);
+			if (!pipe->candidate.used)
 				pipe_end(pipe, -ENOMEM);
 			source_set_timeout(&pipe->source, timeout_ms);
 		}
@@ -285,7 +287,7 @@ int pipe_dial(struct transport *transport, const char *path, struct transport_pe
 /* The peer is known, and nobody else can come: what is written goes to the kernel. */
 static void pipe_be_up(struct pipe *pipe)
 {
-	pipe->connection = &pipe->candidates[0];
+	pipe->connection = &pipe->candidate;
 	pipe->up = true;
 }
 
@@ -299,7 +301,7 @@ int pipe_join(struct transport *transport, const char *path, struct transport_pe
 	r = pipe_dial(transport, path, expect, -1, user, ret);
 	if (r < 0 || (*ret)->ended)
 		return r;
-	stream = &(*ret)->candidates[0].stream;
+	stream = &(*ret)->candidate.stream;
 	r = stream_send(stream, &piece, 1);
 	if (r < 0 || stream->broken) {
 		/* broken: the listener made room for others before we spoke. It was never up */
@@ -329,7 +331,7 @@ int pipe_adopt(
 	pipe->listener = (struct io){-1, listener_handle};
 	pipe->address.dir_fd = -1;
 	pipe->user = user;
-	connection = &pipe->candidates[0];
+	connection = &pipe->candidate;
 	connection->pipe = pipe;
 	connection->peer = *peer;
 	connection->io = (struct io){fd, connection_handle};
@@ -380,7 +382,7 @@ bool pipe_is_up(const struct pipe *pipe)
 
 bool pipe_has_unread(const struct pipe *pipe)
 {
-	struct pollfd fds[CANDIDATES_N + 1];
+	struct pollfd fds[2];
 	nfds_t n = 0;
 
 	if (pipe->down_told)
@@ -389,9 +391,8 @@ bool pipe_has_unread(const struct pipe *pipe)
 		return true;
 	if (pipe->listener.fd >= 0)
 		fds[n++] = (struct pollfd){.fd = pipe->listener.fd, .events = POLLIN};
-	for (int i = 0; i < CANDIDATES_N; i++)
-		if (pipe->candidates[i].used)
-			fds[n++] = (struct pollfd){.fd = pipe->candidates[i].io.fd, .events = POLLIN};
+	if (pipe->candidate.used)
+		fds[n++] = (struct pollfd){.fd = pipe->candidate.io.fd, .events = POLLIN};
 	return poll(fds, n, 0) > 0;
 }
 
@@ -487,11 +488,13 @@ void pipe_notify_drained(struct pipe *pipe)
 	}
 }
 
-static void pipe_come_up(struct pipe *pipe, struct connection *connection)
+static void pipe_come_up(struct pipe *pipe)
 {
+	struct connection *connection = &pipe->candidate;
+
 	pipe->connection = connection;
-	candidates_close(pipe, connection);
 	listener_close(pipe);
+	address_deinit(&pipe->address);
 	source_set_timeout(&pipe->source, -1);
 	pipe->up = true;
 	pipe_send_gathered(pipe);
@@ -503,31 +506,42 @@ static void pipe_come_up(struct pipe *pipe, struct connection *connection)
 	}
 }
 
-/* True: one of them has finished its greeting. Those that fail are closed and make room. */
-static bool candidates_next(struct pipe *pipe)
+/* Somebody waits behind the candidate, which has just been looked at. */
+static void candidate_replace(struct pipe *pipe)
 {
-	bool closed = false;
+	struct transport_peer peer;
+	int fd = -1, r;
 
-	for (int i = 0; i < CANDIDATES_N; i++) {
-		struct connection *candidate = &pipe->candidates[i];
-		int r;
+	pipe->crowded = false;
+	r = pipe_accept(pipe, &fd, &peer);
+	if (r != 0)
+		connection_close(&pipe->candidate); /* r < 0: it gives its descriptor to the newer one */
+	if (r > 0)
+		connection_open(pipe, &pipe->candidate, fd, &peer);
+	transport_rewatch(pipe->source.transport, &pipe->listener, EPOLLIN);
+}
 
-		if (!candidate->used || !candidate->stream.readable)
-			continue;
+/* True: the candidate has finished its greeting. One that fails is closed and makes room. */
+static bool candidate_next(struct pipe *pipe)
+{
+	struct connection *candidate = &pipe->candidate;
+	int r = 0;
+
+	if (candidate->used && (candidate->stream.readable || pipe->crowded)) {
+		candidate->stream.readable = true;
 		r = stream_greet(&candidate->stream);
-		if (r > 0) {
-			pipe_come_up(pipe, candidate);
-			return true;
-		}
-		if (r < 0) {
-			connection_close(candidate);
-			closed = true;
-			if (pipe->listener.fd < 0)
-				pipe_end(pipe, r);
-		}
 	}
-	if (closed && pipe->listener.fd >= 0)
-		transport_rewatch(pipe->source.transport, &pipe->listener, EPOLLIN);
+	if (r > 0) {
+		pipe_come_up(pipe);
+		return true;
+	}
+	if (r < 0) {
+		connection_close(candidate);
+		if (pipe->listener.fd < 0)
+			pipe_end(pipe, r);
+	}
+	if (pipe->crowded)
+		candidate_replace(pipe);
 	return false;
 }
 
@@ -549,7 +563,7 @@ static int pipe_next_event(struct source *source, struct transport_event *ret)
 			source_ready(source, false);
 		return 1;
 	}
-	if (!pipe->connection && !pipe->ended && candidates_next(pipe)) {
+	if (!pipe->connection && !pipe->ended && candidate_next(pipe)) {
 		ret->type = TRANSPORT_PIPE_UP;
 		ret->peer = pipe->connection->peer;
 		source_ready(source, true);

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "libactor/transport/guests.h"
+#include "libactor/transport/files.h"
 #include "libactor/transport/native/internal.h"
 
 #define HELLO_MAX_BYTES (64u << 10)

@@ -28,7 +28,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "libactor/transport/guests.h"
+#include "libactor/transport/files.h"
 #include "libactor/transport/nng/internal.h"
 #include "libactor/util/clock.h"
 

@@ -319,6 +319,25 @@ static void test_bye_of_a_client_is_normal_and_at_once(void **state)
 	assert_true(a->closed);
 }
 
+/* Their pipes cost descriptors, which no place of a group covers. */
+static void test_who_does_not_read_its_goodbye_makes_room_for_the_next(void **state)
+{
+	const struct quota_limits limits = {.farewells = 2};
+	struct client *clients[3];
+	struct world few;
+
+	world_init(&few, 0, &limits);
+	for (int i = 0; i < 3; i++)
+		clients[i] = world_newcomer(&few, "c");
+	client_bye(clients[0]);
+	client_bye(clients[1]);
+	assert_false(clients[0]->closed || clients[1]->closed);
+	client_bye(clients[2]);
+	assert_true(clients[0]->closed);
+	assert_false(clients[1]->closed || clients[2]->closed);
+	world_deinit(&few);
+}
+
 static void test_a_client_without_bye_is_lost(void **state)
 {
 	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
@@ -857,6 +876,7 @@ int main(void)
 		T(test_last_frames_are_read_after_the_exit_was_reported),
 		T(test_a_link_that_outlives_its_process_is_waited_for_one_second),
 		T(test_bye_of_a_client_is_normal_and_at_once),
+		T(test_who_does_not_read_its_goodbye_makes_room_for_the_next),
 		T(test_a_client_without_bye_is_lost),
 		T(test_the_supervisor_hears_of_hello_and_ready),
 		T(test_the_supervisor_hears_of_the_ends_of_clients),

@@ -650,6 +650,94 @@ static void test_a_group_with_a_single_link_is_not_introduced(void **state)
 	client_expect_error(w.listening, ask(w.listening, a), "single");
 }
 
+/*
+ * A world in which a child and one client have a link with the supervisor. With children it has reckoned; for
+ * another client there is no place.
+ */
+static struct client *world_with_full_spawner(
+	struct world *full, struct client **ret_child, struct client **ret_first)
+{
+	const struct quota_limits limits = {.spawner_links = 1};
+	struct client *spawner;
+	struct token token;
+
+	world_init(full, 0, &limits);
+	token = world_token(full, 20, "$spawner");
+	spawner = world_connect(full, "$spawner", &token);
+	announce(spawner, NULL);
+	*ret_child = world_supervised(full, 21, "child");
+	client_expect_cast(spawner, "group_hello");
+	announce(*ret_child, NULL);
+	make_link(*ret_child, spawner);
+	*ret_first = world_newcomer(full, "first");
+	make_link(*ret_first, spawner);
+	return spawner;
+}
+
+static void test_a_client_for_which_the_supervisor_has_no_place_is_routed(void **state)
+{
+	struct world full;
+	struct client *child, *first, *client, *spawner = world_with_full_spawner(&full, &child, &first);
+	struct wire_dest to = to_ref(client_ref(spawner, 1));
+	struct wire_frame call;
+
+	client = world_newcomer(&full, "second");
+	client_expect_error(client, ask(client, spawner), "single");
+	client_call(client, &to, "list", pack(&full, "a0"));
+	call = client_expect(spawner, WIRE_CALL);
+	assert_true(actor_ref_equal(call.from, client_ref(client, 1)));
+	client_expect_error(spawner, ask(spawner, client), "single"); /* nor the other way */
+	client_expect_error(client, ask(client, spawner), "single");
+
+	make_link(client, child); /* with others it has links as ever */
+	world_deinit(&full);
+}
+
+/* It would get a link while the supervisor goes on by the broker, and take what is open for lost. */
+static void test_who_was_routed_to_the_supervisor_stays_routed(void **state)
+{
+	struct world full;
+	struct client *child, *first, *client, *spawner = world_with_full_spawner(&full, &child, &first);
+
+	client = world_newcomer(&full, "second");
+	client_expect_error(client, ask(client, spawner), "single");
+	client_bye(first);
+	client_expect_group_down(spawner, NULL);
+	client_expect_cast(spawner, "group_gone");
+	client_expect_error(client, ask(client, spawner), "single");
+	client_expect_error(spawner, ask(spawner, client), "single");
+	make_link(world_newcomer(&full, "third"), spawner);
+	world_deinit(&full);
+}
+
+static void test_a_link_with_the_supervisor_that_is_there_is_made_again(void **state)
+{
+	struct world full;
+	struct client *child, *first, *spawner = world_with_full_spawner(&full, &child, &first);
+
+	client_tell(first, "link_down", pack(&full, "a2uu", spawner->group, UINT64_C(0)));
+	client_tell(spawner, "link_down", pack(&full, "a2uu", first->group, UINT64_C(0)));
+	make_link(first, spawner);
+	world_deinit(&full);
+}
+
+/* The link was made at a broker that is gone, or says that it was. */
+static void test_who_knocks_at_a_full_supervisor_is_not_admitted(void **state)
+{
+	struct world full;
+	struct client *child, *first, *client, *spawner = world_with_full_spawner(&full, &child, &first);
+
+	client = world_newcomer(&full, "second");
+	client_expect_error(spawner,
+		client_ask(spawner, "admit",
+			pack(&full, "a3uuu", client->group, (uint64_t)client->uid, (uint64_t)client->pid)),
+		"noproc");
+	client_ask(spawner, "admit",
+		pack(&full, "a3uuu", first->group, (uint64_t)first->uid, (uint64_t)first->pid));
+	client_expect(spawner, WIRE_REPLY);
+	world_deinit(&full);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -688,6 +776,10 @@ int main(void)
 		T(test_the_directory_of_a_client_that_never_came_goes_too),
 		T(test_a_door_is_an_absolute_path),
 		T(test_a_group_with_a_single_link_is_not_introduced),
+		T(test_a_client_for_which_the_supervisor_has_no_place_is_routed),
+		T(test_who_was_routed_to_the_supervisor_stays_routed),
+		T(test_a_link_with_the_supervisor_that_is_there_is_made_again),
+		T(test_who_knocks_at_a_full_supervisor_is_not_admitted),
 	};
 
 	return run_facts(tests);

@@ -26,7 +26,7 @@
 
 #include <cmocka.h>
 
-#include "libactor/transport/guests.h"
+#include "libactor/transport/files.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
@@ -932,6 +932,94 @@ static void test_the_silent_make_room_at_a_server_when_descriptors_end(void **st
 	server_free(server);
 }
 
+/* Not over libnng, which accepts whoever comes and waits for each. */
+static void test_who_is_silent_at_a_link_costs_two_descriptors_and_locks_out_nobody(void **state)
+{
+	struct world *w = *state;
+	struct pipe *a, *b;
+	int fds[SILENT_N];
+	int before;
+
+	if (!is_native())
+		return;
+	before = count_fds();
+	assert_int_equal(pipe_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
+	dial_silently(w->path, fds);
+	expect_silence(w->a);
+	assert_int_equal(count_fds(), before + SILENT_N + (int)pipe_files_max(strlen(w->path)));
+
+	assert_int_equal(pipe_dial(w->b, w->path, myself(), PATIENCE_MS, NULL, &b), 0);
+	expect_event(w->a, TRANSPORT_PIPE_UP, NULL);
+	expect_event(w->b, TRANSPORT_PIPE_UP, NULL);
+	say(b, "sense");
+	expect_data(w->a, a, "sense");
+	assert_int_equal(count_fds(), before + SILENT_N + 2); /* one at each end */
+	hang_up(fds);
+	expect_silence(w->a);
+}
+
+/* The path's directory is held as long as somebody listens. */
+static void test_a_long_path_costs_a_descriptor_until_the_link_is_up(void **state)
+{
+	struct world *w = *state;
+	char dir[200], path[256];
+	struct pipe *a, *b;
+	int before;
+
+	if (!is_native())
+		return;
+	snprintf(dir, sizeof(dir), "%s/%0*d", w->dir, 120, 0);
+	snprintf(path, sizeof(path), "%s/s", dir);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	before = count_fds();
+	assert_int_equal(pipe_listen(w->a, path, myself(), PATIENCE_MS, NULL, &a), 0);
+	int dir_fd = open(dir, O_PATH | O_CLOEXEC), silent;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/s",
+		dir_fd); /* one that a socket's address has room for */
+	silent = raw_connect(path);
+	close(dir_fd);
+	snprintf(path, sizeof(path), "%s/s", dir);
+
+	expect_silence(w->a);
+	assert_int_equal(count_fds(), before + 1 + (int)pipe_files_max(strlen(path)));
+	assert_int_equal(pipe_dial(w->b, path, myself(), PATIENCE_MS, NULL, &b), 0);
+	expect_event(w->a, TRANSPORT_PIPE_UP, NULL);
+	expect_event(w->b, TRANSPORT_PIPE_UP, NULL);
+	assert_int_equal(count_fds(), before + 1 + 2);
+	close(silent);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static void test_a_wrong_process_does_not_take_the_place_of_one_that_has_not_greeted(void **state)
+{
+	struct world *w = *state;
+	struct pipe *a;
+	int fd, status;
+	char byte;
+	pid_t pid;
+
+	if (!is_native())
+		return;
+	assert_int_equal(pipe_listen(w->a, w->path, myself(), PATIENCE_MS, NULL, &a), 0);
+	fd = raw_connect(w->path);
+	expect_silence(w->a);
+	pid = fork();
+	if (pid == 0) {
+		int other = raw_connect(w->path);
+
+		_exit(read(other, &byte, 1) == 0 ? 0 : 1); /* it is closed without a word */
+	}
+	assert_true(pid > 0);
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		keep_events(w->a);
+	assert_int_equal(status, 0);
+	raw_write(fd, sp_pair, 8);
+	expect_event(w->a, TRANSPORT_PIPE_UP, NULL);
+	close(fd);
+	expect_down_for(w->a, a, -ECONNRESET);
+}
+
 static void test_a_living_server_is_not_replaced(void **state)
 {
 	struct world *w = *state;
@@ -1512,6 +1600,9 @@ int main(int argc, char **argv)
 		TEST(test_a_hundred_hellos_at_once_are_answered_each_with_its_own),
 		TEST(test_a_request_ends_with_its_reason),
 		TEST(test_the_silent_make_room_at_a_server_when_descriptors_end),
+		TEST(test_who_is_silent_at_a_link_costs_two_descriptors_and_locks_out_nobody),
+		TEST(test_a_long_path_costs_a_descriptor_until_the_link_is_up),
+		TEST(test_a_wrong_process_does_not_take_the_place_of_one_that_has_not_greeted),
 		TEST(test_a_living_server_is_not_replaced),
 		TEST(test_garbage_does_not_stop_a_server),
 		TEST(test_clients_that_come_and_go_do_no_harm),
