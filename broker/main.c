@@ -10,7 +10,6 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,15 +168,15 @@ static void handle(struct program *program, const struct transport_event *event)
 	}
 }
 
-static int turn_timeout_ms(const struct broker *broker)
+static int64_t turn_timeout_ns(const struct broker *broker)
 {
 	int64_t deadline_ns = broker_deadline_ns(broker);
-	int64_t left_ms;
+	int64_t left_ns;
 
 	if (deadline_ns == INT64_MAX)
 		return -1;
-	left_ms = (deadline_ns - clock_now_ns() + 999999) / 1000000;
-	return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+	left_ns = deadline_ns - clock_now_ns();
+	return left_ns < 0 ? 0 : left_ns;
 }
 
 /* The kernel tells the broker by KEEPER_DEATH_SIGNAL, which is SIGCONT: it also wakes a stopped broker. */
@@ -199,19 +198,15 @@ static bool take_signals(struct program *program)
 
 static void run(struct program *program)
 {
-	struct pollfd fds[2] = {
-		{.fd = transport_fd(program->transport), .events = POLLIN},
-		{.fd = program->signal_fd, .events = POLLIN},
-	};
-
 	for (;;) {
+		int r = transport_wait(program->transport, turn_timeout_ns(program->broker));
 		struct transport_event event;
 
-		if (poll(fds, 2, turn_timeout_ms(program->broker)) < 0 && errno != EINTR) {
-			log_error("poll failed: %s", strerror(errno));
+		if (r < 0 && r != -EINTR) {
+			log_error("cannot wait: %s", strerror(-r));
 			return;
 		}
-		if (fds[1].revents && take_signals(program))
+		if (r > 0 && take_signals(program))
 			return;
 		for (int i = 0; i < EVENTS_PER_TURN && transport_next(program->transport, &event) == 1; i++)
 			handle(program, &event);
@@ -434,6 +429,9 @@ static int serve(struct program *program, const struct broker_options *options)
 	r = server_listen(program->transport, path, NULL, &program->server);
 	if (r < 0)
 		return fail("cannot listen on", path, r);
+	r = transport_attend(program->transport, program->signal_fd);
+	if (r < 0)
+		return fail("cannot wait for", "signals", r);
 	log_info("ready on %s (node %" PRIx64 ", group %" PRIu64 ")", path, options->node, options->group);
 	if (!keeper_is_gone(program)) /* the keeper may have ended before its signal was blocked */
 		run(program);

@@ -5,8 +5,10 @@
  * sockets in one epoll set and no threads; `nng`, the library, whose name is known in transport*.c only.
  * transport/native/transport.c compares them.
  *
- * All functions belong to one thread, the loop's. Poll transport_fd(), then take events with transport_next()
- * until it returns 0: that is also what writes the rest of messages the kernel did not take at once.
+ * All functions belong to one thread, the loop's. Wait with transport_wait(), or poll transport_fd(), then
+ * take events with transport_next() until it returns 0: that is also what writes the rest of messages the
+ * kernel did not take at once. A wait is one system call; a poll is three: wait, see who it was, look for
+ * more.
  *
  *   pipe      one PAIR0 connection to exactly one peer, whose uid (and pid) the kernel vouches for
  *   door      a place where many may dial at any time: each connection that is admitted becomes a pipe
@@ -91,8 +93,22 @@ const char *transport_name(void); /* "nng 1.5.2" or "native" */
 int transport_new(struct transport **ret);
 /* Closes every pipe, server and request that is left. */
 struct transport *transport_free(struct transport *transport);
-int transport_fd(const struct transport *transport); /* level-triggered: readable while events wait */
-/* 1: *ret is filled; 0: nothing waits. */
+/* Level-triggered: readable while events wait, until transport_wait() is called. For sets of the caller's. */
+int transport_fd(struct transport *transport);
+/*
+ * A descriptor of the caller's, which ends a wait while it is readable. There is one; -1: none. The caller
+ * says -1 before it closes it.
+ */
+int transport_attend(struct transport *transport, int fd);
+/*
+ * Waits until there are events, the attended descriptor is readable, or @timeout_ns are over (negative: for
+ * ever; 0 only looks). 1: that descriptor is readable; 0: it is not; -EINTR: a signal was handled.
+ */
+int transport_wait(struct transport *transport, int64_t timeout_ns);
+/*
+ * 1: *ret is filled; 0: nothing waits. After transport_wait(), 0 is: nothing more of what it has seen. The
+ * next wait sees what came since, and what was not taken; so does who calls transport_fd() again.
+ */
 int transport_next(struct transport *transport, struct transport_event *ret);
 
 /* @path: a file name without "ipc://"; over 107 bytes it is reached through /proc/self/fd. The socket file

@@ -380,7 +380,7 @@ struct transport *transport_free(struct transport *transport)
 	return NULL;
 }
 
-int transport_fd(const struct transport *transport)
+int transport_fd(struct transport *transport)
 {
 	return transport->fd;
 }

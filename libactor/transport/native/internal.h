@@ -45,7 +45,9 @@ struct transport {
 	int timer_fd;
 	bool rung;
 	bool taking; /* inside transport_next() */
-	struct io bell, timer;
+	bool waits;  /* transport_wait() was called: it looks, also at the ready list, so nothing rings */
+	bool attended_ready;
+	struct io bell, timer, attended;
 	struct list ready, sources, timed;
 	struct stream_shared shared;
 };

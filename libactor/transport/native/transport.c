@@ -26,6 +26,9 @@
 #define EVENTS_MAX 64
 #define BACKLOG    4096
 
+#define WAIT_MAX_NS                                                                                          \
+	(3600 * INT64_C(1000000000)) /* in milliseconds it is an int; who waits longer waits again */
+
 const char *transport_name(void)
 {
 	return "native";
@@ -130,7 +133,7 @@ void source_deinit(struct source *source)
 
 static void transport_ring(struct transport *transport)
 {
-	if (transport->rung)
+	if (transport->rung || transport->waits)
 		return;
 	transport->rung = true;
 	if (eventfd_write(transport->bell_fd, 1) < 0)
@@ -214,6 +217,11 @@ static void bell_handle(struct io *io, uint32_t events)
 	transport->rung = false;
 }
 
+static void attended_handle(struct io *io, uint32_t events)
+{
+	container_of(io, struct transport, attended)->attended_ready = true;
+}
+
 static void timer_handle(struct io *io, uint32_t events)
 {
 	struct transport *transport = container_of(io, struct transport, timer);
@@ -235,8 +243,11 @@ static void timer_handle(struct io *io, uint32_t events)
 
 /* ---- the transport ---- */
 
-int transport_fd(const struct transport *transport)
+int transport_fd(struct transport *transport)
 {
+	transport->waits = false;
+	if (!list_is_empty(&transport->ready))
+		transport_ring(transport);
 	return transport->epoll_fd;
 }
 
@@ -256,30 +267,65 @@ static int ready_next(struct transport *transport, struct transport_event *ret)
 	return 0;
 }
 
-int transport_next(struct transport *transport, struct transport_event *ret)
+/* Waits so long, and puts into the ready list whoever has something. How many descriptors did, or -errno. */
+static int transport_look(struct transport *transport, int64_t timeout_ns)
 {
 	struct epoll_event events[EVENTS_MAX];
-	int n, r;
+	struct timespec timeout = {timeout_ns / 1000000000, timeout_ns % 1000000000};
+	int n;
+
+	if (timeout_ns == 0) {
+		n = epoll_wait(transport->epoll_fd, events, EVENTS_MAX, 0);
+	} else {
+		n = epoll_pwait2(
+			transport->epoll_fd, events, EVENTS_MAX, timeout_ns < 0 ? NULL : &timeout, NULL);
+		if (n < 0 && errno == ENOSYS) /* before Linux 5.11, and under valgrind */
+			n = epoll_wait(transport->epoll_fd, events, EVENTS_MAX,
+				timeout_ns < 0             ? -1
+				: timeout_ns > WAIT_MAX_NS ? (int)(WAIT_MAX_NS / 1000000)
+							   : (int)((timeout_ns + 999999) / 1000000));
+	}
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n; i++) {
+		struct io *io = events[i].data.ptr;
+
+		io->handle(io, events[i].events);
+	}
+	return n;
+}
+
+int transport_next(struct transport *transport, struct transport_event *ret)
+{
+	int r;
 
 	buf_deinit(&transport->shared.kept);
 	transport->taking = true;
-	for (;;) {
+	do
 		r = ready_next(transport, ret);
-		if (r > 0)
-			break;
-		n = epoll_wait(transport->epoll_fd, events, EVENTS_MAX, 0);
-		for (int i = 0; i < n; i++) {
-			struct io *io = events[i].data.ptr;
-
-			io->handle(io, events[i].events);
-		}
-		if (n <= 0)
-			break;
-	}
+	while (r == 0 && !transport->waits && transport_look(transport, 0) > 0);
 	transport->taking = false;
 	if (!list_is_empty(&transport->ready))
 		transport_ring(transport); /* the caller need not take them all now */
 	return r;
+}
+
+int transport_attend(struct transport *transport, int fd)
+{
+	if (transport->attended.fd >= 0)
+		transport_unwatch(transport, &transport->attended);
+	transport->attended = (struct io){fd, attended_handle};
+	return fd < 0 ? 0 : transport_watch(transport, &transport->attended, EPOLLIN);
+}
+
+int transport_wait(struct transport *transport, int64_t timeout_ns)
+{
+	int n;
+
+	transport->waits = true;
+	transport->attended_ready = false;
+	n = transport_look(transport, list_is_empty(&transport->ready) ? timeout_ns : 0);
+	return n < 0 ? n : transport->attended_ready;
 }
 
 int transport_new(struct transport **ret)
@@ -293,7 +339,7 @@ int transport_new(struct transport **ret)
 	list_init(&transport->ready);
 	list_init(&transport->sources);
 	list_init(&transport->timed);
-	transport->epoll_fd = transport->bell_fd = transport->timer_fd = -1;
+	transport->epoll_fd = transport->bell_fd = transport->timer_fd = transport->attended.fd = -1;
 	transport->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	transport->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	transport->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -39,6 +39,7 @@ struct transport {
 	struct list ready;
 	bool rung; /* event_fd is readable; true whenever ready is not empty */
 	int event_fd;
+	int attended_fd;     /* loop only */
 	struct list sources; /* loop only */
 	nng_msg *current;    /* what the last event's data points into; loop only */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,7 +181,7 @@ void transport_ring(struct transport *transport)
 		abort();
 }
 
-int transport_fd(const struct transport *transport)
+int transport_fd(struct transport *transport)
 {
 	return transport->event_fd;
 }
@@ -223,6 +224,25 @@ int transport_next(struct transport *transport, struct transport_event *ret)
 	return 0;
 }
 
+int transport_attend(struct transport *transport, int fd)
+{
+	transport->attended_fd = fd;
+	return 0;
+}
+
+int transport_wait(struct transport *transport, int64_t timeout_ns)
+{
+	struct pollfd fds[2] = {
+		{.fd = transport->event_fd, .events = POLLIN},
+		{.fd = transport->attended_fd, .events = POLLIN}, /* negative: poll passes over it */
+	};
+	struct timespec timeout = {timeout_ns / 1000000000, timeout_ns % 1000000000};
+
+	if (ppoll(fds, 2, timeout_ns < 0 ? NULL : &timeout, NULL) < 0)
+		return -errno;
+	return fds[1].revents != 0;
+}
+
 int transport_new(struct transport **ret)
 {
 	struct transport *transport;
@@ -240,6 +260,7 @@ int transport_new(struct transport **ret)
 		free(transport);
 		return r;
 	}
+	transport->attended_fd = -1;
 	pthread_mutex_init(&transport->lock, NULL);
 	list_init(&transport->ready);
 	list_init(&transport->sources);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -767,6 +768,99 @@ static void test_freeing_amid_traffic_is_safe(void **state)
 		assert_false(transport_next(w->a, &event));
 		assert_false(transport_next(w->b, &event));
 	}
+}
+
+/* ---- waiting ---- */
+
+/* Waits until @link has said @text; the other transport is not waited for. */
+static void await_data(struct transport *transport, struct pipe *link, const char *text)
+{
+	struct transport_event event;
+
+	do
+		assert_int_equal(transport_wait(transport, PATIENCE_MS * INT64_C(1000000)), 0);
+	while (!transport_next(transport, &event));
+	assert_int_equal(event.type, TRANSPORT_PIPE_DATA);
+	assert_ptr_equal(event.pipe, link);
+	assert_int_equal(event.size_bytes, strlen(text));
+	assert_memory_equal(event.data, text, strlen(text));
+}
+
+static void test_a_wait_ends_for_what_came_and_for_the_descriptor_that_is_attended(void **state)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), old = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct world *w = *state;
+	struct transport_event event;
+	struct pipe *a, *b;
+	eventfd_t count;
+
+	make_pair(w, &a, &b);
+	assert_int_equal(transport_attend(w->a, old), 0);
+	assert_int_equal(transport_attend(w->a, fd), 0); /* in place of the other */
+	assert_int_equal(transport_wait(w->a, 0), 0);
+	assert_int_equal(transport_wait(w->a, 1), 0);
+	assert_false(transport_next(w->a, &event));
+
+	say(b, "one");
+	await_data(w->a, a, "one");
+	eventfd_write(fd, 1);
+	assert_int_equal(transport_wait(w->a, -1), 1);
+	assert_int_equal(transport_wait(w->a, -1), 1); /* as long as it is readable */
+	assert_false(transport_next(w->a, &event));
+
+	eventfd_read(fd, &count);
+	assert_int_equal(transport_wait(w->a, 0), 0);
+	say(b, "two");
+	await_data(w->a, a, "two");
+	eventfd_write(fd, 1);
+	assert_int_equal(transport_attend(w->a, -1), 0);
+	assert_int_equal(transport_wait(w->a, 0), 0);
+	pipe_free(b);
+	do
+		assert_int_equal(transport_wait(w->a, -1), 0);
+	while (!transport_next(w->a, &event));
+	assert_int_equal(event.type, TRANSPORT_PIPE_DOWN);
+	close(fd);
+	close(old);
+}
+
+static void test_what_a_wait_has_seen_is_not_waited_for_again(void **state)
+{
+	struct world *w = *state;
+	struct transport_event event;
+	struct pipe *a[3], *b[3];
+	struct pollfd poll_fd;
+	unsigned seen = 0;
+
+	for (int i = 0; i < 3; i++)
+		make_pair(w, &a[i], &b[i]);
+	assert_int_equal(transport_wait(w->a, 0), 0);
+	assert_false(transport_next(w->a, &event));
+	for (int i = 0; i < 3; i++)
+		say(b[i], "x");
+	for (int i = 0; i < 2; i++) { /* one for each wait: nothing else comes that would end it */
+		do
+			assert_int_equal(transport_wait(w->a, -1), 0);
+		while (!transport_next(w->a, &event));
+		assert_int_equal(event.type, TRANSPORT_PIPE_DATA);
+		seen |= 1u << (event.pipe == a[0] ? 0 : event.pipe == a[1] ? 1 : 2);
+	}
+	/* who polls finds what is left, too */
+	poll_fd = (struct pollfd){.fd = transport_fd(w->a), .events = POLLIN};
+	assert_int_equal(poll(&poll_fd, 1, PATIENCE_MS), 1);
+	expect_event(w->a, TRANSPORT_PIPE_DATA, &event);
+	seen |= 1u << (event.pipe == a[0] ? 0 : event.pipe == a[1] ? 1 : 2);
+	assert_int_equal(seen, 7);
+	expect_silence(w->a);
+
+	/* an event that no descriptor tells of */
+	assert_int_equal(transport_wait(w->a, 0), 0);
+	assert_false(transport_next(w->a, &event));
+	pipe_notify_drained(a[0]);
+	do
+		assert_int_equal(transport_wait(w->a, -1), 0);
+	while (!transport_next(w->a, &event));
+	assert_int_equal(event.type, TRANSPORT_PIPE_DRAINED);
 }
 
 /* ---- hello ---- */
@@ -1597,6 +1691,8 @@ int main(int argc, char **argv)
 		TEST(test_garbage_costs_only_the_connection_it_came_on),
 		TEST(test_a_freed_link_says_nothing_more),
 		TEST(test_freeing_amid_traffic_is_safe),
+		TEST(test_a_wait_ends_for_what_came_and_for_the_descriptor_that_is_attended),
+		TEST(test_what_a_wait_has_seen_is_not_waited_for_again),
 		TEST(test_a_hundred_hellos_at_once_are_answered_each_with_its_own),
 		TEST(test_a_request_ends_with_its_reason),
 		TEST(test_the_silent_make_room_at_a_server_when_descriptors_end),
