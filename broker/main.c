@@ -171,15 +171,13 @@ static void handle(struct program *program, const struct transport_event *event)
 	}
 }
 
-static int64_t turn_timeout_ns(const struct broker *broker)
+static int64_t turn_timeout_ns(const struct broker *broker, int64_t now_ns)
 {
 	int64_t deadline_ns = broker_deadline_ns(broker);
-	int64_t left_ns;
 
 	if (deadline_ns == INT64_MAX)
 		return -1;
-	left_ns = deadline_ns - clock_now_ns();
-	return left_ns < 0 ? 0 : left_ns;
+	return deadline_ns < now_ns ? 0 : deadline_ns - now_ns;
 }
 
 /* The kernel tells the broker by KEEPER_DEATH_SIGNAL, which is SIGCONT: it also wakes a stopped broker. */
@@ -201,8 +199,10 @@ static bool take_signals(struct program *program)
 
 static void run(struct program *program)
 {
+	int64_t now_ns = clock_now_ns();
+
 	for (;;) {
-		int r = transport_wait(program->transport, turn_timeout_ns(program->broker));
+		int r = transport_wait(program->transport, turn_timeout_ns(program->broker, now_ns));
 		struct transport_event event;
 
 		if (r < 0 && r != -EINTR) {
@@ -213,8 +213,9 @@ static void run(struct program *program)
 			return;
 		for (int i = 0; i < EVENTS_PER_TURN && transport_next(program->transport, &event) == 1; i++)
 			handle(program, &event);
-		if (clock_now_ns() >= broker_deadline_ns(program->broker))
-			broker_tick(program->broker, clock_now_ns());
+		now_ns = clock_now_ns();
+		if (now_ns >= broker_deadline_ns(program->broker))
+			broker_tick(program->broker, now_ns);
 		broker_flush(program->broker);
 	}
 }

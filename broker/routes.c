@@ -11,6 +11,7 @@
 
 /* A frame addressed to a name may grow by this many bytes when the broker puts a ref in the name's place. */
 #define NAME_TO_REF_BYTES 32
+#define ROUTES_SPARE_MAX  256 /* closed ones that are kept for the next */
 
 struct route {
 	struct hash_node node; /* routes.open */
@@ -31,6 +32,7 @@ void routes_init(struct routes *routes)
 	*routes = (struct routes){0};
 	hash_init(&routes->open);
 	heap_init(&routes->deadlines);
+	list_init(&routes->spare);
 }
 
 /* ---- the entries ---- */
@@ -42,9 +44,10 @@ static uint64_t route_hash(const struct routes *routes, uint64_t group, uint64_t
 	return hash_of_bytes(&routes->open, key, sizeof(key));
 }
 
-static struct route *route_find(const struct routes *routes, uint64_t group, uint64_t id, bool monitor)
+static struct route *route_find_hashed(
+	const struct routes *routes, uint64_t hash, uint64_t group, uint64_t id, bool monitor)
 {
-	struct hash_node *node = hash_first(&routes->open, route_hash(routes, group, id, monitor));
+	struct hash_node *node = hash_first(&routes->open, hash);
 
 	for (; node; node = hash_next(node)) {
 		struct route *route = container_of(node, struct route, node);
@@ -53,6 +56,33 @@ static struct route *route_find(const struct routes *routes, uint64_t group, uin
 			return route;
 	}
 	return NULL;
+}
+
+static struct route *route_find(const struct routes *routes, uint64_t group, uint64_t id, bool monitor)
+{
+	return route_find_hashed(routes, route_hash(routes, group, id, monitor), group, id, monitor);
+}
+
+/* A call that is answered before the next is asked costs no memory. */
+static struct route *route_new(struct routes *routes)
+{
+	struct list *spare = list_pop(&routes->spare);
+
+	if (!spare)
+		return malloc(sizeof(struct route));
+	routes->n_spare--;
+	return container_of(spare, struct route, by_asker);
+}
+
+static void route_free(struct routes *routes, struct route *route)
+{
+	if (routes->n_spare >= ROUTES_SPARE_MAX) {
+		free(route);
+		return;
+	}
+	routes->n_spare++;
+	route->by_asker = (struct list){0};
+	list_prepend(&routes->spare, &route->by_asker);
 }
 
 static void route_close(struct route *route)
@@ -65,7 +95,7 @@ static void route_close(struct route *route)
 	heap_remove(&routes->deadlines, &route->deadline);
 	quota_give(route->asker, route->monitor ? QUOTA_MONITORS : QUOTA_CALLS, 1);
 	*(route->monitor ? &routes->n_monitors : &routes->n_calls) -= 1;
-	free(route);
+	route_free(routes, route);
 }
 
 /* NULL: no route was opened. Then the caller must refuse the frame, unless @asker is doomed. */
@@ -76,11 +106,12 @@ static struct route *route_open(
 	struct routes *routes = &broker->routes;
 	bool monitor = frame->type != WIRE_CALL;
 	enum quota_kind kind = monitor ? QUOTA_MONITORS : QUOTA_CALLS;
+	uint64_t hash = route_hash(routes, asker->group, frame->id, monitor);
 	struct route *route;
 	bool has_deadline;
 
 	routes_tick(broker);
-	route = route_find(routes, asker->group, frame->id, monitor);
+	route = route_find_hashed(routes, hash, asker->group, frame->id, monitor);
 	if (route) {
 		member_doom(
 			asker, true, "%s id %" PRIu64 " is in use", monitor ? "monitor" : "call", frame->id);
@@ -88,7 +119,7 @@ static struct route *route_open(
 	}
 	if (!quota_take(asker, kind, 1))
 		return NULL;
-	route = calloc(1, sizeof(*route));
+	route = route_new(routes);
 	if (!route)
 		goto fail;
 	*route = (struct route){.monitor = monitor,
@@ -102,8 +133,7 @@ static struct route *route_open(
 	has_deadline = !monitor && frame->deadline_us;
 	if (has_deadline && heap_reserve(&routes->deadlines, routes->deadlines.n + 1) < 0)
 		goto fail;
-	if (hash_insert(&routes->open, &route->node, route_hash(routes, asker->group, frame->id, monitor)) <
-		0)
+	if (hash_insert(&routes->open, &route->node, hash) < 0)
 		goto fail;
 	list_append(&asker->asked, &route->by_asker);
 	list_append(&target->owed, &route->by_target);
@@ -113,7 +143,8 @@ static struct route *route_open(
 	*(monitor ? &routes->n_monitors : &routes->n_calls) += 1;
 	return route;
 fail:
-	free(route);
+	if (route)
+		route_free(routes, route);
 	quota_give(asker, kind, 1);
 	return NULL;
 }
@@ -529,6 +560,10 @@ int64_t routes_deadline_ns(const struct broker *broker)
 
 void routes_deinit(struct routes *routes)
 {
+	struct list *spare;
+
+	while ((spare = list_pop(&routes->spare)))
+		free(container_of(spare, struct route, by_asker));
 	heap_deinit(&routes->deadlines);
 	hash_deinit(&routes->open);
 }

@@ -21,6 +21,8 @@ struct routes {
 	struct hash open;
 	struct heap deadlines; /* of calls that have one, in CLOCK_MONOTONIC us */
 	size_t n_calls, n_monitors;
+	struct list spare; /* closed routes, for the next ones */
+	size_t n_spare;
 };
 
 void routes_init(struct routes *routes);
