@@ -861,6 +861,10 @@ static void test_what_a_wait_has_seen_is_not_waited_for_again(void **state)
 		assert_int_equal(transport_wait(w->a, -1), 0);
 	while (!transport_next(w->a, &event));
 	assert_int_equal(event.type, TRANSPORT_PIPE_DRAINED);
+	poll_fd.fd = transport_fd(w->a);
+	pipe_notify_drained(a[1]);
+	assert_int_equal(poll(&poll_fd, 1, PATIENCE_MS), 1);
+	expect_event(w->a, TRANSPORT_PIPE_DRAINED, NULL);
 }
 
 /* ---- hello ---- */
