@@ -58,11 +58,10 @@ const char *address_path(const struct address *address)
 }
 
 /*
- * nng tells a non-blocking dialer nothing about a failed connect, and a blocking one waits up to 10 s for a
- * stopped peer. A trial connect with a stream socket would be accepted and, when it closes without a word,
- * make nng's listener pause for 100 ms. So the kernel is asked with a datagram socket: it looks the path up
- * the same way, with the same permissions, and says EPROTOTYPE when the socket there is alive, without its
- * owner noticing anything.
+ * nng does not tell a non-blocking dialer that its connect failed, and a blocking one waits up to 10 s for a
+ * stopped peer. A trial connect with a stream socket would be accepted; when it closes without a word, nng's
+ * listener pauses for 100 ms. So we connect a datagram socket. The kernel looks the path up the same way,
+ * with the same permissions, and says EPROTOTYPE if the socket there is alive. Its owner notices nothing.
  */
 int address_probe(const struct address *address)
 {

@@ -13,7 +13,7 @@ int address_init(struct address *address, const char *path);
 void address_deinit(struct address *address);
 const char *address_path(const struct address *address);
 /* 0: somebody listens there; else -ENOENT, -ECONNREFUSED (a socket file without a process), -EACCES …
- * Disturbs nobody. */
+ * The listener notices nothing. */
 int address_probe(const struct address *address);
 /* Removes a socket file nobody listens on. 0, or -EADDRINUSE when somebody does, -EEXIST when it is no
  * socket. */

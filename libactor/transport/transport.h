@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bytes between processes. On the wire everything is nng's: PAIR0, REQ0 and REP0 over its ipc transport, so
- * that nng in any language is a peer. Two implementations, chosen when building (-Dtransport=): `native`,
- * sockets in one epoll set and no threads; `nng`, the library, whose name is known in transport*.c only.
- * transport/native/transport.c compares them.
+ * that nng in any language is a peer. -Dtransport= chooses one of two implementations when building.
+ * `native` is sockets in one epoll set, without threads. `nng` is the library; only files in transport/nng/
+ * name it. transport/native/transport.c compares the two.
  *
  * All functions belong to one thread, the loop's. Wait with transport_wait(), or poll transport_fd(), then
  * take events with transport_next() until it returns 0: that is also what writes the rest of messages the
@@ -16,18 +16,18 @@
  *   server    REP0: the rendezvous of a daemon
  *   request   one REQ0 exchange: a client's hello
  *
- * A door's: door_listen → TRANSPORT_KNOCK … → door_free. It accepts whom the kernel gives our uid or root,
- * reads the first message of each, which says who it is, and no byte more, until door_admit() makes a pipe of
- * it or door_refuse() closes it. What the other wrote meanwhile lies in the kernel, also when the other has
- * ended since.
+ * A door's life: door_listen → TRANSPORT_KNOCK … → door_free. A door accepts processes of our uid or root, by
+ * the kernel's word. It reads the first message of each, which says who dialled, and no byte more until
+ * door_admit() makes a pipe of the connection or door_refuse() closes it. What the dialer writes meanwhile
+ * lies in the kernel, even if the dialer has ended since.
  *
  * A pipe's life: pipe_listen/pipe_dial → TRANSPORT_PIPE_UP (or _PIPE_DOWN: nobody came in time, wrong peer)
  * → _PIPE_DATA … → _PIPE_DOWN (exactly once, last) → pipe_free. pipe_free before _PIPE_DOWN is fine too: no
- * event of it comes afterwards. Who is not the expected peer is closed before a byte is read, and does not
- * use up the place.
+ * event of the pipe comes afterwards. A connection of anybody but the expected peer is closed before a byte
+ * is read, and the pipe goes on waiting for its peer.
  *
- * Backpressure: what the loop does not take stays with the kernel (nng: TRANSPORT_INBOUND_MAX_BYTES of it in
- * memory), and the sender's pipe_backlog_bytes() grows.
+ * Backpressure: bytes that the loop does not take stay with the kernel (nng: TRANSPORT_INBOUND_MAX_BYTES of
+ * them in memory), and the sender's pipe_backlog_bytes() grows.
  *
  * Descriptors: a transport 3, a pipe 1 (while it waits for its peer 2), a door 1 and one per knock (at most
  * guests_max()), a server 2 and one per client (at most guests_max() + 1), a request 1; one more for a path
@@ -62,14 +62,15 @@ struct transport_peer {
 enum transport_event_type {
 	TRANSPORT_PIPE_UP,      /* pipe, user, peer */
 	TRANSPORT_PIPE_DATA,    /* pipe, user, data: valid until the next transport_next() */
-	TRANSPORT_PIPE_DRAINED, /* pipe, user: all that was written is the kernel's: pipe_notify_drained() */
+	TRANSPORT_PIPE_DRAINED, /* pipe, user: the kernel has all that was written: pipe_notify_drained() */
 	/*
-	 * pipe, user, error: -ECONNRESET the peer went; -ETIMEDOUT, -EACCES (only others came), -ENOENT,
-	 * -ECONNREFUSED: it never was up; -EPROTO, -EMSGSIZE: for what it sent (nng says -ECONNRESET);
-	 * -EMSGSIZE, -ENOMEM: for what we wrote.
+	 * pipe, user, error. -ECONNRESET: the peer closed the connection or ended. -ETIMEDOUT, -EACCES (only
+	 * others came), -ENOENT, -ECONNREFUSED: the pipe never was up. -EPROTO, -EMSGSIZE: the peer sent no
+	 * message, or one too long (nng says -ECONNRESET). -EMSGSIZE, -ENOMEM: what we wrote cannot be sent.
 	 */
 	TRANSPORT_PIPE_DOWN,
-	/* door, user, knock_id, peer, data: the first message. door_admit() or door_refuse(), some time */
+	/* door, user, knock_id, peer, data: the first message. Answer it some time, by door_admit() or
+	 * door_refuse() */
 	TRANSPORT_KNOCK,
 	TRANSPORT_HELLO,  /* server, user, hello_id, data, peer: answer with server_answer() */
 	TRANSPORT_ANSWER, /* request, user, error; data when error is 0 */
@@ -111,75 +112,73 @@ int transport_wait(struct transport *transport, int64_t timeout_ns);
  */
 int transport_next(struct transport *transport, struct transport_event *ret);
 
-/* @path: a file name without "ipc://"; over 107 bytes it is reached through /proc/self/fd. The socket file
- * is removed once the peer is in. */
-/* Negative timeout_ms: none. A dialer finds its listener there at once or fails at once. */
+/*
+ * @path: a file name without "ipc://". One over 107 bytes is reached through /proc/self/fd. The listener
+ * removes the socket file once the peer is in. Negative timeout_ms: none. A dialer that finds no listener
+ * fails at once.
+ */
 int pipe_listen(struct transport *transport, const char *path, struct transport_peer expect,
 	int64_t timeout_ms, void *user, struct pipe **ret);
 int pipe_dial(struct transport *transport, const char *path, struct transport_peer expect, int64_t timeout_ms,
 	void *user, struct pipe **ret);
 /*
- * Dials a door and says @first there, one message of at most DOOR_FIRST_MAX_BYTES. PIPE_UP comes as soon as
- * the listener's process is known to be @expect (nng: has greeted): it need not be awake, what is written
- * waits for it in the kernel.
+ * Dials a door and sends @first there, one message of at most DOOR_FIRST_MAX_BYTES. PIPE_UP comes as soon as
+ * the kernel has said that the listener is @expect (nng: as soon as the listener has greeted). The listener
+ * may be busy: what is written waits for it in the kernel.
  */
 int pipe_join(struct transport *transport, const char *path, struct transport_peer expect, const void *first,
 	size_t first_bytes, void *user, struct pipe **ret);
 struct pipe *pipe_free(struct pipe *pipe);
 void pipe_set_user(struct pipe *pipe, void *user);
 bool pipe_is_up(const struct pipe *pipe);
-/* Something came (be it the end, or who dials) that has not been taken. Costs a system call. */
+/* Is there something to take: bytes, the end of the connection, a dialer? Costs a system call. */
 bool pipe_has_unread(const struct pipe *pipe);
 /* Append frames here, then pipe_flush(). What is flushed while a send is in flight leaves together in the
- * next message. Never blocks. May be used before the pipe is up: it waits there. */
+ * next message. Never blocks. Frames may be appended before the pipe is up: they wait. */
 struct buf *pipe_out(struct pipe *pipe);
 void pipe_flush(struct pipe *pipe);
-/* A frame is complete here: a message may be closed. A frame is never split: messages end only where
- * pipe_flush or pipe_mark was called. Call it at least each 16 MiB (WIRE_MESSAGE_MAX_BYTES): more in one
- * piece ends the pipe with -EMSGSIZE. */
+/* A frame ends here, so a message may end here. Messages end only where pipe_flush or pipe_mark was called,
+ * so no frame is split. Call it at least each 16 MiB (WIRE_MESSAGE_MAX_BYTES): more in one piece ends the
+ * pipe with -EMSGSIZE. */
 void pipe_mark(struct pipe *pipe);
 /* Written and not yet taken by the kernel, in bytes (an estimate from above). */
 size_t pipe_backlog_bytes(const struct pipe *pipe);
 /*
- * A daemon's end: when the pipe ends with -EPROTO or -EMSGSIZE for what came, the peer is sent a bye that
- * says why, and reads it before it sees the end. Best effort; nothing over nng, which has closed the pipe by
+ * For daemons. When the pipe ends with -EPROTO or -EMSGSIZE for what came, the peer is sent a bye that says
+ * why, and reads it before it sees the end. Best effort. Does nothing over nng, which has closed the pipe by
  * then.
  */
 void pipe_say_why(struct pipe *pipe);
-/* One TRANSPORT_PIPE_DRAINED when the backlog is empty (at once if it is): the kernel has it, and keeps it
- * for the peer even if we die. */
+/* Asks for one TRANSPORT_PIPE_DRAINED, which comes when the backlog is empty: the kernel has all of it, and
+ * keeps it for the peer even if we die. */
 void pipe_notify_drained(struct pipe *pipe);
 
-/*
- * A file of mode 0600, in place of whatever had that name. -EOPNOTSUPP: this build of the transport has none.
- */
+/* The socket file has mode 0600 and replaces whatever had that name. -EOPNOTSUPP: this build has no doors. */
 int door_listen(struct transport *transport, const char *path, void *user, struct door **ret);
-struct door *door_free(struct door *door); /* closes who was not admitted, removes the file */
-/* Is the file still ours? If not, makes it anew; who has dialled the old one still comes in. */
+struct door *door_free(struct door *door); /* closes all that are not admitted, removes the file */
+/* Makes the socket file anew if it is not ours any more. Dialers of the old one still come in. */
 int door_renew(struct door *door);
 /*
- * The next knock, now, as transport_next() would give it: 1; 0 when nobody is there (any more); -EBUSY:
- * somebody may wait and cannot come in yet (no place, no descriptor). For where the death of somebody is to
- * be decided: what it wrote is in the kernel then.
+ * Takes the next knock now. 1: *ret is as of transport_next(); 0: nobody is there; -EBUSY: somebody may wait
+ * and cannot come in yet (no place, no descriptor). To be called before the death of a group is decided: the
+ * group may have dialled, written and died, and what it wrote is still in the kernel.
  */
 int door_next(struct door *door, struct transport_event *ret);
-/* Its pipe is up, there is no PIPE_UP. Unknown ids: -ENOENT. */
+/* The pipe is up at once: no PIPE_UP comes. Unknown ids: -ENOENT. */
 int door_admit(struct door *door, uint64_t knock_id, void *user, struct pipe **ret);
 void door_refuse(struct door *door, uint64_t knock_id);
-/*
- * Does a living process listen at that door? The kernel's word, whatever else it is busy with. Over nng
- * always false: it has none.
- */
+/* Does a living process listen at that door? The kernel answers, even if the process is busy. Over nng always
+ * false: that build has no doors. */
 bool door_is_open(const char *path);
 
 /* Replaces a stale socket file; -EADDRINUSE when somebody listens there. */
 int server_listen(struct transport *transport, const char *path, void *user, struct server **ret);
 struct server *server_free(struct server *server);
-/* Every hello is answered exactly once, in any order; bytes are copied. Unknown ids are ignored. */
+/* Answer every hello exactly once, in any order. The bytes are copied. Unknown ids are ignored. */
 void server_answer(struct server *server, uint64_t hello_id, const void *data, size_t size_bytes);
 
-/* Sends @data to a server and waits for the answer: exactly one TRANSPORT_ANSWER (error -ETIMEDOUT,
- * -ECONNREFUSED, -ENOENT …), then request_free. */
+/* Sends @data to a server. Exactly one TRANSPORT_ANSWER follows (error -ETIMEDOUT, -ECONNREFUSED, -ENOENT …),
+ * then call request_free. */
 int request_send(struct transport *transport, const char *path, const void *data, size_t size_bytes,
 	int64_t timeout_ms, void *user, struct request **ret);
 struct request *request_free(struct request *request);

@@ -2,14 +2,14 @@
 /*
  * A door: a listening socket that stays. Its connections are knocks until they are admitted.
  *
- * A knock is read to the end of its first message and not a byte further, so that what follows it lies in the
- * kernel, where it costs us nothing and outlives whoever wrote it. Those that have not said their first
- * message are the silent ones: when places get scarce, the one that has been silent longest goes, after a
- * last look at what it wrote; those that wait for our answer never do. While all places are taken, more wait
- * in the kernel's backlog.
+ * A knock is read to the end of its first message and not a byte further. The bytes behind that lie in the
+ * kernel, where they cost us nothing and outlive whoever wrote them. A knock is silent until it has said its
+ * first message. When places get scarce, the knock that has been silent longest is closed, after a last look
+ * at what it wrote. A knock that waits for our answer is never closed to make room. While all places are
+ * taken, more dialers wait in the kernel's backlog.
  *
- * Nothing is accepted or read in a handler: they only note that something is to be had. So door_next() can be
- * called for what there is now, in the midst of any other event.
+ * The handlers accept and read nothing: they only note that there is something. So door_next() can be called
+ * in the midst of any other event, and takes what is there now.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ struct door {
 	struct address address;
 	char *path;
 	struct io listener;
-	/* whose file was removed or replaced: only who has dialled it already comes in; fd -1: none */
+	/* the listener before, whose file is gone: only its backlog still comes in. fd -1: none */
 	struct io old;
 	dev_t dev; /* of the socket's file, as it was made */
 	ino_t ino;
@@ -109,8 +109,8 @@ static void knock_handle(struct io *io, uint32_t events)
 }
 
 /*
- * How many bytes of it are wanted so far: the greeting and the head, then the message. 0: it does not speak
- * what we do.
+ * How many bytes the knock must have so far: the greeting and the head, then the message too. 0: the bytes
+ * are not our protocol.
  */
 static size_t knock_size(const struct knock *knock)
 {
@@ -127,7 +127,7 @@ static size_t knock_size(const struct knock *knock)
 	return begin_bytes + size_bytes;
 }
 
-/* 1: its first message is there; 0: not yet; negative: it is over. */
+/* 1: the first message is complete; 0: not yet; negative: the knock is over. */
 static int knock_read(struct knock *knock)
 {
 	size_t size_bytes;
@@ -161,7 +161,7 @@ static void old_handle(struct io *io, uint32_t events)
 	door_wake(container_of(io, struct door, old));
 }
 
-/* 1, 0: nobody is there, or negative: not now. */
+/* 1: *ret; 0: nobody is there; negative: nobody can be accepted now. */
 static int door_accept(struct door *door, int listener_fd, struct knock **ret)
 {
 	struct transport *transport = door->source.transport;
@@ -185,7 +185,7 @@ static int door_accept(struct door *door, int listener_fd, struct knock **ret)
 		close(fd);
 		return -ENOMEM;
 	}
-	/* A new socket has room for it. If the other has ended, what it wrote is read all the same. */
+	/* A new socket has room for the greeting. A dialer that has ended is still read: so ignore errors. */
 	stream_greeting(greeting, STREAM_PAIR0);
 	(void)!send(fd, greeting, sizeof(greeting), MSG_NOSIGNAL | MSG_DONTWAIT);
 	knock->door = door;
@@ -212,7 +212,7 @@ static void listener_close(struct door *door, struct io *listener)
 	listener->fd = -1;
 }
 
-/* No descriptor, no memory: it would be told at once again. */
+/* There is no descriptor or no memory: a watched listener would wake us at once again. */
 static void door_pause(struct door *door)
 {
 	door_watch(door, 0);
@@ -229,8 +229,8 @@ static void door_timeout(struct source *source)
 }
 
 /*
- * The one that has been silent longest goes: 0. 1, *ret: it has spoken, or is over, and was not heard yet.
- * -EBUSY: all wait for our answer.
+ * 0: the knock that has been silent longest was closed. 1: that knock, *ret, has spoken or ended since, so
+ * take it. -EBUSY: all knocks wait for our answer.
  */
 static int door_make_room(struct door *door, struct knock **ret)
 {
@@ -247,7 +247,7 @@ static int door_make_room(struct door *door, struct knock **ret)
 	return 0;
 }
 
-/* The next of the backlog, as door_accept(). */
+/* As door_accept(), of the old listener first. */
 static int door_accept_next(struct door *door, struct knock **ret)
 {
 	int r = 0;
@@ -261,8 +261,8 @@ static int door_accept_next(struct door *door, struct knock **ret)
 }
 
 /*
- * One that has something to read, or is new: 1. 0: nobody (for now); -EBUSY: somebody may wait, and cannot
- * come in now.
+ * 1: *ret is new or has something to read. 0: nobody is there. -EBUSY: somebody may wait and cannot come in
+ * now.
  */
 static int door_candidate(struct door *door, struct knock **ret)
 {
@@ -380,7 +380,7 @@ void door_refuse(struct door *door, uint64_t knock_id)
 
 /* ---- the place ---- */
 
-/* Whether the file at the door's path is the one that was made for it. */
+/* Is the file at the door's path the one that we made? */
 static bool door_is_in_place(const struct door *door)
 {
 	struct stat st;
@@ -422,7 +422,7 @@ int door_renew(struct door *door)
 	if (door_is_in_place(door))
 		return 0;
 	if (door->old.fd >= 0)
-		return -EBUSY; /* the one before is not empty yet */
+		return -EBUSY; /* the old listener's backlog is not empty yet */
 	transport_unwatch(door->source.transport, &door->listener);
 	r = door_open(door);
 	if (r < 0 && door->listener.fd != listener.fd)
@@ -495,5 +495,5 @@ bool door_is_open(const char *path)
 	address_deinit(&address);
 	if (fd >= 0)
 		close(fd);
-	return fd >= 0 || fd == -EAGAIN; /* EAGAIN: so many wait there that we cannot */
+	return fd >= 0 || fd == -EAGAIN; /* EAGAIN: the backlog is full */
 }

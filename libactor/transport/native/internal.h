@@ -3,10 +3,10 @@
  * What the files of the native transport share. Everything here runs on the loop's thread; there are no
  * others.
  *
- * A source is something that can have events: a pipe, a server, a request. Handlers of descriptors and the
- * timer only note what happened and put the source into the ready list; transport_next() takes one event from
- * the first ready source, which puts itself back if it has more. A source reads once per turn, so they take
- * turns; and freeing one frees its events with it.
+ * A source is something that can have events: a pipe, a door, a server, a request. The handlers of
+ * descriptors and of the timer only note what happened and put the source into the ready list.
+ * transport_next() takes one event from the first ready source, which puts itself back if it has more. So
+ * sources take turns, and freeing a source frees its events.
  */
 #pragma once
 
@@ -54,22 +54,22 @@ struct transport {
 
 void source_init(struct source *source, struct transport *transport, const struct source_ops *ops);
 void source_deinit(struct source *source);
-/* It has an event. @first: before the others, because its bytes lie in the shared buffer. */
+/* The source has an event. @first: it goes before the others, since its bytes lie in the shared buffer. */
 void source_ready(struct source *source, bool first);
-/* Negative: none. */
+/* Negative: no timeout. */
 void source_set_timeout(struct source *source, int64_t timeout_ms);
 
 int transport_watch(struct transport *transport, struct io *io, uint32_t events);
 void transport_rewatch(struct transport *transport, struct io *io, uint32_t events);
-/* Before its descriptor is closed. */
+/* To be called before the descriptor is closed. */
 void transport_unwatch(struct transport *transport, struct io *io);
 
-/* A pipe over a connection that has been greeted both ways; takes @fd, also when it fails. */
+/* Makes a pipe of a connection on which both sides have greeted. Takes @fd, even on failure. */
 int pipe_adopt(struct transport *transport, int fd, const struct transport_peer *peer, void *user,
 	struct pipe **ret);
 
-/* Non-blocking, close-on-exec sockets. The listener's file has that mode from the start; -EADDRINUSE when
- * there is one. */
+/* The sockets are non-blocking and close-on-exec. The listener's file has @mode from the start. -EADDRINUSE:
+ * the file is there already. */
 int address_listen(const struct address *address, unsigned mode);
 int address_connect(const struct address *address);
 int transport_peer_of_fd(int fd, struct transport_peer *ret);

@@ -11,12 +11,12 @@
  * silent locks nobody out. Only the expected process itself gets so far, so nobody else can replace its
  * connections; where the kernel does not tell a pid, others of its user can, and it asks for another link.
  *
- * Who dials a door (pipe_join), or came by ours (pipe_adopt), is the peer at once: the kernel has said who it
- * is, and the door's backlog keeps what is written until the other reads.
+ * A pipe to a door (pipe_join) or from ours (pipe_adopt) needs no greeting to be up: the kernel has said who
+ * the peer is, and keeps what is written until the peer reads.
  *
- * The kernel's buffers are the inbound queue: what the loop does not take stays there, and the sender is
- * held. Outbound, a message is written at once if the kernel takes it; what is flushed while something waits
- * gathers and becomes one message.
+ * In: the kernel's buffers are the queue. Bytes that the loop does not take stay there, and the sender waits.
+ * Out: a message is written at once if the kernel takes it. Frames that are flushed while a message waits are
+ * gathered, and become one message.
  */
 #include <errno.h>
 #include <poll.h>
@@ -239,7 +239,7 @@ int pipe_listen(struct transport *transport, const char *path, struct transport_
 	r = pipe_new(transport, path, expect, user, &pipe);
 	if (r < 0)
 		return r;
-	/* Who may in is decided above; the mode only has to let the expected peer through. */
+	/* listener_handle() decides who comes in; the mode only has to let the expected peer through. */
 	r = address_listen(&pipe->address, expect.uid == geteuid() ? 0600 : 0666);
 	if (r >= 0) {
 		pipe->listener.fd = r;
@@ -284,7 +284,7 @@ int pipe_dial(struct transport *transport, const char *path, struct transport_pe
 	return 0;
 }
 
-/* The peer is known, and nobody else can come: what is written goes to the kernel. */
+/* The peer is known, and nobody else can come: from now on frames are given to the kernel. */
 static void pipe_be_up(struct pipe *pipe)
 {
 	pipe->connection = &pipe->candidate;
@@ -304,7 +304,7 @@ int pipe_join(struct transport *transport, const char *path, struct transport_pe
 	stream = &(*ret)->candidate.stream;
 	r = stream_send(stream, &piece, 1);
 	if (r < 0 || stream->broken) {
-		/* broken: the listener made room for others before we spoke. It was never up */
+		/* broken: the listener closed us to make room for others. The pipe was never up. */
 		pipe_end(*ret, r < 0 ? -ENOMEM : -ECONNRESET);
 		return 0;
 	}
@@ -401,7 +401,7 @@ struct buf *pipe_out(struct pipe *pipe)
 	return &pipe->out;
 }
 
-/* Up, and nothing waits: at once. */
+/* The pipe is up and nothing waits, so the frames are written at once. */
 static void pipe_send(struct pipe *pipe)
 {
 	struct iovec piece = {pipe->out.data, pipe->out.size_bytes};
@@ -459,7 +459,7 @@ void pipe_say_why(struct pipe *pipe)
 	pipe->says_why = true;
 }
 
-/* What came cannot be read on. */
+/* Tells the peer why we end the pipe: the bytes that came cannot be read on. */
 static void pipe_bye(struct pipe *pipe, int error)
 {
 	struct buf bye = BUF_INIT;

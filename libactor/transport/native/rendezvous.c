@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two ends of hello, as nng's REP0 and REQ0 speak them: a request's body begins with a trace of 4-byte
- * words, the last of them with its highest bit set; the answer begins with the same trace.
+ * The two ends of hello, as nng's REP0 and REQ0 speak them. A request's body begins with a trace: words of
+ * four bytes, of which only the last has its highest bit set. The answer begins with the same trace.
  *
- * A client has one hello open at a time: until it is answered nothing more is read from it. When there are
- * too many connections (guests_max()), or no descriptors, the one that has been silent longest goes, after a
- * last look at what it wrote. So nobody can shut others out by connecting.
+ * A client has one hello open at a time: until that is answered nothing more is read from the client. When
+ * there are too many connections (guests_max()), or no descriptors, the client that has been silent longest
+ * is closed, after a last look at what it wrote. So nobody can shut others out by connecting.
  *
- * The name of the socket may be taken away (by a cleaner of /tmp), and the directory with it: then nobody can
- * reach us any more, though nothing else is wrong. So inotify watches for that, and the socket is made anew.
+ * A cleaner of /tmp may remove the socket's file, or its directory too. Then nobody can reach us, though
+ * nothing else is wrong. So inotify watches the file, and the socket is made anew.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -64,7 +64,7 @@ static struct server *server_of_source(struct source *source)
 
 static const struct source_ops server_source;
 
-/* How long the trace is; 0: none that is right. */
+/* The length of the trace; 0: @data does not begin with a trace. */
 static size_t trace_size(const uint8_t *data, size_t size_bytes)
 {
 	for (size_t n = 0; n + 4 <= size_bytes && n < TRACE_MAX_BYTES; n += 4)
@@ -106,7 +106,7 @@ static void client_handle(struct io *io, uint32_t events)
 	struct client *client = container_of(io, struct client, io);
 
 	if (events & (EPOLLHUP | EPOLLERR) && client->hello_id) {
-		client_free(client); /* it will not hear the answer */
+		client_free(client); /* nobody is left to hear the answer */
 		return;
 	}
 	if (events & EPOLLOUT) {
@@ -119,8 +119,8 @@ static void client_handle(struct io *io, uint32_t events)
 	}
 }
 
-/* One per call: more are told again. The oldest silent client is dropped by server_next(), not here: its
- * event may be among those at hand. */
+/* Accepts one per call: epoll says so again if there are more. server_next_event() drops the oldest silent
+ * client, not this function: an event of that client may be among those just fetched. */
 static void listener_handle(struct io *io, uint32_t events)
 {
 	struct server *server = container_of(io, struct server, listener);
@@ -131,7 +131,7 @@ static void listener_handle(struct io *io, uint32_t events)
 	fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
 		if (guests_should_make_room(errno)) {
-			transport_rewatch(transport, io, 0); /* it would tell us at once again */
+			transport_rewatch(transport, io, 0); /* else epoll would wake us at once again */
 			server->starved = true;
 			source_ready(&server->source, false);
 		}
@@ -178,7 +178,7 @@ static void server_watch(struct server *server)
 		IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
 }
 
-/* In place of the listener that may be there: the new one's descriptor is in the set before. */
+/* Listens. A listener from before is closed only when the new one is in the epoll set. */
 static int server_bind(struct server *server)
 {
 	struct io old = server->listener;
@@ -190,8 +190,8 @@ static int server_bind(struct server *server)
 	if (r < 0)
 		return r;
 	r = address_clear(&address);
-	/* 0600 because all clients have our uid now. Children of other users will need 0666 here: then the
-	 * directory's mode says who may try, and who somebody is the kernel says. */
+	/* 0600, since all clients have our uid. Children of other users will need 0666: the directory's mode
+	 * says then who may try, and the kernel says who a client is. */
 	if (r == 0)
 		r = address_listen(&address, 0600);
 	if (r >= 0) {
@@ -212,7 +212,7 @@ static int server_bind(struct server *server)
 		return r;
 	}
 	if (old.fd >= 0)
-		close(old.fd); /* leaves the set with it */
+		close(old.fd); /* which takes it out of the epoll set */
 	address_deinit(&server->address);
 	server->address = address;
 	server->dev = st.st_dev;
@@ -221,7 +221,7 @@ static int server_bind(struct server *server)
 	return 0;
 }
 
-/* Makes the socket anew if its name means something else, or nothing. */
+/* Makes the socket anew if its file is missing or is another one. */
 static void server_look(struct server *server)
 {
 	int r;
@@ -234,7 +234,7 @@ static void server_look(struct server *server)
 		}
 		return;
 	}
-	/* who has connected meanwhile is let in before the old one is closed */
+	/* Clients in the old listener's backlog are accepted before it is closed. */
 	for (unsigned n = 0, max = guests_max(); n < max && server->n_clients <= max; n++) {
 		unsigned before = server->n_clients;
 
@@ -244,7 +244,7 @@ static void server_look(struct server *server)
 	}
 	r = server_bind(server);
 	if (r < 0)
-		/* the directory is made anew by somebody else */
+		/* Whoever owns the directory makes it anew, so try again. */
 		source_set_timeout(&server->source, AGAIN_MS);
 }
 
@@ -329,7 +329,7 @@ struct server *server_free(struct server *server)
 	return NULL;
 }
 
-/* 1: a hello; 0: not now; negative: this client is over. */
+/* 1: *ret is a hello; 0: nothing yet; negative: the client is over. */
 static int client_next(struct client *client, struct transport_event *ret)
 {
 	struct server *server = client->server;
@@ -345,7 +345,7 @@ static int client_next(struct client *client, struct transport_event *ret)
 		return -EPROTO;
 	memcpy(client->trace, data, client->trace_bytes);
 
-	/* What it sends before our answer stays where it is. The data lies on in the shared buffer. */
+	/* Later bytes of the client wait until we have answered. @data stays valid in the shared buffer. */
 	r = stream_yield(&client->stream);
 	if (r < 0)
 		return r;
@@ -364,7 +364,7 @@ static int client_next(struct client *client, struct transport_event *ret)
 	return 1;
 }
 
-/* As client_next(), of the client that has been silent longest; if that has said nothing, it is over. */
+/* As client_next() of the client that has been silent longest, which is freed if it has said nothing. */
 static int server_make_room(struct server *server, struct transport_event *ret)
 {
 	struct client *client = container_of(server->clients.next, struct client, node);
@@ -394,7 +394,7 @@ static int server_next_event(struct source *source, struct transport_event *ret)
 			transport_rewatch(source->transport, &server->listener, EPOLLIN);
 		}
 	}
-	if (server->starved) { /* nobody here can make room */
+	if (server->starved) { /* no client can make room */
 		server->starved = false;
 		source_set_timeout(source, ACCEPT_PAUSE_MS);
 	}
@@ -441,7 +441,7 @@ void server_answer(struct server *server, uint64_t hello_id, const void *data, s
 	struct iovec pieces[2] = {{client->trace, client->trace_bytes}, {(void *)data, size_bytes}};
 
 	if (stream_send(&client->stream, pieces, 2) < 0) {
-		client_free(client); /* it sees the connection end */
+		client_free(client); /* the client sees its connection end */
 		return;
 	}
 	client->hello_id = 0;

@@ -37,7 +37,7 @@ void stream_greeting(uint8_t ret[STREAM_GREETING_BYTES], enum stream_protocol se
 	memcpy(ret, bytes, sizeof(bytes));
 }
 
-/* How long the first unit of the input is, head included; 0: cannot be seen yet. */
+/* *ret: the size of the greeting or message that @data begins with, its head included; 0: not known yet. */
 static int unit_size(const struct stream *stream, const uint8_t *data, size_t n, size_t *ret)
 {
 	size_t size_bytes;
@@ -107,7 +107,7 @@ static void stream_own(struct stream *stream, size_t n)
 	stream->end = stream->at + n;
 }
 
-/* Reads @missing bytes to the end of part, and what follows them to @at_byte of the shared buffer. */
+/* Reads @missing bytes to the end of part, and what follows them into the shared buffer, from @at_byte. */
 static int stream_read(struct stream *stream, size_t missing, size_t at_byte)
 {
 	struct buf *part = &stream->part;
@@ -141,8 +141,9 @@ static int stream_read(struct stream *stream, size_t missing, size_t at_byte)
 }
 
 /*
- * Unread bytes are first those in part, then those from at to end in the shared buffer. Small messages are
- * taken out of the shared buffer, to which part is brought back; a message too big for it grows in part.
+ * The unread bytes are those in part, then those from at to end in the shared buffer. A small message is
+ * taken out of the shared buffer; its beginning is copied there from part. A message too big for the shared
+ * buffer is completed in part.
  */
 static int stream_take(struct stream *stream, bool only_greet, const uint8_t **ret, size_t *ret_size_bytes)
 {
@@ -154,7 +155,7 @@ static int stream_take(struct stream *stream, bool only_greet, const uint8_t **r
 	if (stream->part_given)
 		part_clear(stream);
 	if (stream->shared->owner && stream->shared->owner != stream)
-		stream_yield(stream->shared->owner); /* a failure shows when it is asked */
+		stream_yield(stream->shared->owner); /* on failure the owner's part->failed is set */
 	for (;;) {
 		if (part->failed)
 			return -ENOMEM;
@@ -263,7 +264,7 @@ static int stream_queue(
 	return buf_error(&last->buf);
 }
 
-/* How much of @pieces the kernel took; fewer than all: it wants no more now. */
+/* Returns how many bytes of @pieces the kernel took. Fewer than all: the socket is full, or broken. */
 static size_t stream_write_pieces(struct stream *stream, struct iovec *pieces, int n)
 {
 	struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)n};
@@ -349,7 +350,7 @@ void stream_init(struct stream *stream, struct stream_shared *shared, int fd, en
 	stream_greeting(bytes, self);
 	*stream = (struct stream){.shared = shared, .fd = fd, .peer = peer, .max_bytes = max_bytes};
 	list_init(&stream->batches);
-	/* A new socket has room for eight bytes; if not, the peer is gone. */
+	/* A new socket has room for eight bytes. If this one has not, the peer has closed it. */
 	if (stream_write_pieces(stream, &greeting, 1) < STREAM_GREETING_BYTES)
 		stream_break(stream);
 }

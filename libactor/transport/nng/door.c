@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Doors: not over this library. A listening nng socket of PAIR0 takes one pipe at a time, and hands over
- * messages of a pipe before anybody can have said whose it is. Who is built with it dials the doors of others
- * (pipe_join), and listens anew for each pipe.
+ * There are no doors over this library. A listening PAIR0 socket of nng takes one pipe at a time, and hands
+ * over the pipe's messages before anybody can have said whose they are. A group of this build dials the doors
+ * of others (pipe_join), and listens anew for each pipe.
  */
 #include <errno.h>
 #include <stddef.h>

@@ -3,9 +3,9 @@
  * What the files of the nng transport share, and the only header that includes nng's.
  *
  * A source is something that can have events: a pipe, a server, a request. nng's threads change a source
- * under the transport's lock and put it into the ready list; the loop takes one event from the first ready
- * source and puts it back at the end if it has more. So sources take turns, and freeing one frees its events
- * with it.
+ * under the transport's lock and put it into the ready list. The loop takes one event from the first ready
+ * source and puts the source back at the end if it has more. So sources take turns, and freeing a source
+ * frees its events.
  */
 #pragma once
 
@@ -50,7 +50,7 @@ void source_deinit(struct source *source);
 bool source_ready(struct source *source);
 void transport_ring(struct transport *transport);
 
-/* Puts transport/nng/sp.c into the program, and says whether it found nng behind it. */
+/* Makes the linker take transport/nng/sp.c. -ENOSYS: nng's functions were not found behind ours. */
 int transport_stream_init(void);
 
 /* Every NNG_E* becomes a -errno here and nowhere else. 0 stays 0. */
@@ -60,5 +60,5 @@ nng_duration transport_duration(int64_t timeout_ms);
 /* Asks the kernel who is at the other end. */
 int transport_peer_of_pipe(nng_pipe pipe, struct transport_peer *ret);
 int transport_message(const void *data, size_t size_bytes, nng_msg **ret);
-/* Ends what the aio does, waits for its callback, frees it and a message left in it. NULL is fine. */
+/* Ends what @aio does, waits for its callback, frees @aio and a message left in it. NULL is fine. */
 void transport_aio_free(nng_aio *aio);

@@ -2,30 +2,30 @@
 /*
  * A pipe: one PAIR0 socket, one nng pipe, ever.
  *
- * Who may in: nng shows every new nng pipe to on_nng_pipe() before it reads a frame from it. The first whose
- * kernel credentials are the expected ones is admitted; all others are closed there. An admitted nng pipe
- * counts once it has started (or brought data): one that speaks another SP protocol gives the slot back.
- * nng's dialers dial again when their nng pipe is gone (at once, in half of the cases, however long the
- * reconnect time), so ours is closed in REM_POST; the socket is closed by the loop.
+ * Who comes in: nng shows every new nng pipe to on_nng_pipe() before it reads a frame from it. The first nng
+ * pipe with the expected kernel credentials is admitted; all others are closed there. An admitted nng pipe
+ * counts once it has started or brought data. One that speaks another SP protocol does neither, and the next
+ * may be admitted. nng's dialers dial again when their nng pipe ends (in half of the cases at once, whatever
+ * the reconnect time). So ours is closed in REM_POST; the loop closes the socket.
  *
  * Receiving: one aio is always armed, unless too much lies unread. A message is put into the inbox before the
- * aio is armed again, so their order holds although nng runs callbacks on several threads. When the nng pipe
- * ends, a callback with data may still be on its way: the loop stops the aio, which waits for it, and says
- * PIPE_DOWN after what then lies in the inbox.
+ * aio is armed again, so messages keep their order although nng runs callbacks on several threads. When the
+ * nng pipe ends, a callback with data may still be running. So the loop stops the aio, which waits for that
+ * callback, and says PIPE_DOWN only after the inbox is empty.
  *
- * Sending: an idle pipe sends from the loop's thread at once (no aio, no thread is woken for us). If nng is
- * not ready, the frames become the message of send_aio, and whatever is flushed until that is accepted
- * gathers in batches; the aio's callback sends the next one itself, so the loop is not needed for it.
+ * Sending: an idle pipe sends from the loop's thread at once, without an aio and without waking a thread. If
+ * nng is not ready, the frames become the message of send_aio. Frames that are flushed until nng accepts that
+ * message gather in batches. The aio's callback sends the next batch itself, without the loop.
  *
- * Drained: nng completes a send when its nng pipe has taken the message, which is when the kernel has taken
- * all earlier ones. So the question is asked with an empty message: once that is accepted, everything before
- * it is the kernel's. Empty messages carry no frames; we drop those we get. (NNG_OPT_SENDFD would tell
- * without one, but nng 1.5 leaks its descriptors.)
+ * Drained: nng completes a send when its nng pipe has taken the message, that is, when the kernel has taken
+ * all earlier ones. So we send an empty message: once nng accepts that, the kernel has everything before it.
+ * Empty messages carry no frames, and we drop those that come. (NNG_OPT_SENDFD would tell without one, but
+ * nng 1.5 leaks its descriptors.)
  *
- * Nothing of nng is called with the lock held, but for nng_recv_aio: when a nng pipe is taken away while its
- * last message is handed over, pair0 remembers a message of no nng pipe, and the next receive crashes on it
- * (1.5.2). REM_POST comes before that and wants the lock, so whoever sees under it that the pipe has not
- * ended may receive. From nng pipe callbacks only nng_pipe_get_* and nng_pipe_close are called, and
+ * No function of nng is called with the lock held, but for nng_recv_aio. When an nng pipe is removed while
+ * its last message is handed over, pair0 (1.5.2) keeps a message of no nng pipe, and the next receive crashes
+ * on that. REM_POST comes before the removal and takes the lock. So whoever holds the lock and sees that the
+ * pipe has not ended may receive. nng pipe callbacks call nng_pipe_get_* and nng_pipe_close only, and
  * nng_dialer_close in REM_POST, where nng 1.5 to 1.11 holds no lock.
  */
 #include <errno.h>
@@ -77,11 +77,11 @@ struct pipe {
 	bool down_told;
 
 	/* under the lock */
-	int their;    /* the admitted one's id, 0 = none */
-	bool started; /* … and it counts */
+	int their;    /* the id of the admitted nng pipe; 0: none */
+	bool started; /* the admitted nng pipe counts */
 	bool refused; /* somebody else tried */
 	bool ended;
-	int error; /* … why */
+	int error; /* why it has ended */
 	struct transport_peer peer;
 	struct inbox inbox;
 	size_t inbox_bytes;
@@ -207,7 +207,7 @@ static struct batch *batches_pop(struct pipe *pipe)
 	return batch;
 }
 
-/* Keeps one for reuse. */
+/* Frees @batch, or keeps it for reuse if none is kept. */
 static void batch_done(struct pipe *pipe, struct batch *batch)
 {
 	buf_reset(&batch->buf, 2 * TRANSPORT_BATCH_BYTES);
@@ -259,8 +259,8 @@ static void pipe_unlink(struct pipe *pipe)
 static void pipe_close(struct pipe *pipe)
 {
 	/*
-	 * What comes once nobody receives must have a place that nng_close() frees: pair0 forgets it
-	 * otherwise.
+	 * A message that comes when nobody receives any more must have a place in this buffer, which
+	 * nng_close() frees. Without a place pair0 leaks the message.
 	 */
 	if (pipe->has_socket)
 		nng_socket_set_int(pipe->socket, NNG_OPT_RECVBUF, CLOSE_BUFFER_N);
@@ -409,7 +409,7 @@ static void send_done(void *arg)
 	bool ring = false;
 
 	if (nng_aio_result(pipe->send_aio) != 0) {
-		/* Stopped or closed by the loop; the message goes with the aio. */
+		/* The loop has stopped or closed it. The message is freed with the aio. */
 		pipe_lock(pipe);
 		pipe->sending = false;
 		pipe_unlock(pipe);
@@ -510,7 +510,7 @@ int pipe_listen(struct transport *transport, const char *path, struct transport_
 	if (r < 0)
 		return r;
 
-	/* Who may in is decided by on_nng_pipe(); the mode only has to let the expected peer through. */
+	/* on_nng_pipe() decides who comes in; the mode only has to let the expected peer through. */
 	if ((r = nng_listener_create(&listener, pipe->socket, pipe->address.url)) != 0 ||
 		(r = nng_listener_set_int(
 			 listener, NNG_OPT_IPC_PERMISSIONS, expect.uid == geteuid() ? 0600 : 0666)) != 0 ||

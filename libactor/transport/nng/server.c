@@ -2,18 +2,19 @@
 /*
  * The rendezvous of a daemon: what an nng REP0 socket is on the wire, made of plain sockets and one thread.
  *
- * nng's own listener (1.5.2) does not stand the world a rendezvous lives in: a client that is gone before it
- * was greeted, which any `kill -9` can make, ends with EPIPE, which nng takes for its own close, and it never
- * accepts again; others make it pause for 100 ms; one that says nothing keeps its descriptor for ever.
+ * nng's own listener (1.5.2) is not fit for a rendezvous. A client killed before it was greeted makes the
+ * greeting fail with EPIPE; nng takes that for its own close, and never accepts again. Other failures make
+ * the listener pause for 100 ms. A client that says nothing keeps its descriptor for ever.
  *
- * Wire (SP over a Unix socket): both sides send 8 bytes, 0 'S' 'P' 0, protocol, 0 0. A message is the byte 1,
- * its length in 8 bytes, and the bytes: first the request's way back, words of 4 bytes of which the last has
- * the highest bit set; it is put before the answer as it came. Numbers are big-endian.
+ * Wire (SP over a Unix socket), numbers big-endian: both sides send 8 bytes, 0 'S' 'P' 0, protocol, 0 0. A
+ * message is the byte 1, its length in 8 bytes, and the body. A body begins with the request's way back:
+ * words of 4 bytes, of which only the last has its highest bit set. The answer's body begins with the same
+ * words.
  *
- * A connection has a slot. It reads one message, which then lies with the user; nothing more is read from it
- * until the answer is written, which is also when the next message may come. Whoever does not say a whole
- * message in time is closed; when all slots are taken (guests_max(), at most SLOTS_N), or there is no
- * descriptor, the one that has been silent for longest goes first.
+ * A connection has a slot. The slot reads one message, which then lies with the user. Nothing more is read
+ * from the connection until the answer is written. A connection that does not say a whole message in time is
+ * closed. When all slots are taken (guests_max(), at most SLOTS_N), or there is no descriptor, the one that
+ * has been silent longest is closed first.
  */
 #include <endian.h>
 #include <errno.h>
@@ -175,7 +176,8 @@ static int slot_read(struct slot *slot)
 	return r;
 }
 
-/* The most silent connection goes: its slot. NULL: all hellos lie with the user. */
+/* Closes the connection that has been silent longest and returns its slot. NULL: all hellos lie with the
+ * user. */
 static struct slot *slot_make_room(struct server *server)
 {
 	struct slot *oldest = NULL;
@@ -191,7 +193,7 @@ static struct slot *slot_make_room(struct server *server)
 	return oldest;
 }
 
-/* A free slot, at the cost of the most silent connection if need be; or NULL. */
+/* A free slot; if there is none, the slot of the connection that has been silent longest; or NULL. */
 static struct slot *slot_take(struct server *server)
 {
 	struct slot *free_slot = NULL;
@@ -223,7 +225,7 @@ static void server_accept(struct server *server)
 		slot = slot_make_room(server);
 		pthread_mutex_unlock(&server->source.transport->lock);
 		if (!slot)
-			usleep(10000); /* it stays readable; others must close something first */
+			usleep(10000); /* the listener stays readable until somebody closes a descriptor */
 		return;
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_bytes) < 0 ||
@@ -282,7 +284,7 @@ static int server_expire(struct server *server)
 			slot_close(slot);
 		if (slot->state == SLOT_FREE)
 			continue;
-		/* one that lies with the user will read again, with a deadline that is not known yet */
+		/* A slot that lies with the user will read again, with a deadline that is not known yet. */
 		deadline_ns = slot_is_reading(slot) ? slot->deadline_ns : now_ns + SILENCE_NS;
 		if (deadline_ns < next_ns)
 			next_ns = deadline_ns;
@@ -320,10 +322,8 @@ static int server_watch(struct server *server, int fd, uint32_t key)
 	return epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/*
- * 0600 because all clients have our uid now. Children of other users will need 0666 here: then the
- * directory's mode says who may try, and who somebody is the kernel says.
- */
+/* 0600, since all clients have our uid. Children of other users will need 0666: the directory's mode says
+ * then who may try, and the kernel says who a client is. */
 static int server_bind(struct server *server)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
@@ -427,7 +427,7 @@ static int server_next_event(struct source *source, struct transport_event *ret)
 		source_ready(source);
 	if (slot && transport_message(
 			    slot->body + slot->route_bytes, slot->have_bytes - slot->route_bytes, &msg) < 0) {
-		slot_close(slot); /* it will try again */
+		slot_close(slot); /* no memory; the client will try again */
 		slot = NULL;
 	}
 	if (slot) {
@@ -453,7 +453,8 @@ static void server_source_free(struct source *source)
 
 static const struct source_ops server_source = {server_next_event, server_source_free};
 
-/* There is room: nothing else was written but what its owner asked for. If not, that one does not read. */
+/* There is room for an answer in the socket, since all earlier ones were asked for. False: the client does
+ * not read. */
 static bool slot_answer(struct slot *slot, const void *data, size_t size_bytes)
 {
 	uint8_t head[HEAD_BYTES] = {1};

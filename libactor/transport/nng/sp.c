@@ -2,18 +2,18 @@
 /*
  * A mend for nng, 1.5.2 to at least 1.11.
  *
- * nng's ipc pipe reads a message in steps: nine bytes of header, then the body, and each step again when it
- * brought only a part; it writes in the same way. The callback of one step starts the next with
- * nng_stream_recv/_send on the same aio. When the pipe was closed between a step's end and its callback, that
- * aio is stopped and the call returns without doing anything: no callback will ever run, so the operation
- * above it, the socket's, never ends. nng's one reaper thread then waits for it for ever, and from there on
- * so does every nng_close() of the process. A pipe that ends while data streams through it is all it takes.
+ * nng's ipc pipe reads a message in steps: nine bytes of header, then the body. A step that brought only a
+ * part is repeated. Writing goes the same way. The callback of one step starts the next with
+ * nng_stream_recv/_send on the same aio. If the pipe was closed between a step's end and its callback, that
+ * aio is stopped and the call returns without doing anything. No callback will ever run, so the socket's
+ * operation above never ends. nng's one reaper thread then waits for it for ever, and so does every later
+ * nng_close() of the process. A pipe that ends while data streams through it is enough.
  *
- * The calls go through the dynamic linker, so ours come first. A call that was refused leaves the aio with
- * NNG_ECANCELED; we finish it then, and its callback sees an error as if the step had been cut short. That
- * result is not ambiguous: nng closes a pipe's aios, which gives NNG_ECLOSED, before it stops them, and
- * callers hold the pipe's lock, which the callback takes first. Only calls made by nng itself are touched:
- * for others nothing changes.
+ * The calls go through the dynamic linker, so ours come first. A refused call leaves the aio with
+ * NNG_ECANCELED. We finish the aio then, and its callback sees an error as if the step had been cut short.
+ * NNG_ECANCELED means nothing else here: nng closes a pipe's aios, which gives NNG_ECLOSED, before it stops
+ * them, and callers hold the pipe's lock, which the callback takes first. Only calls made by nng itself are
+ * changed.
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -210,7 +210,7 @@ int transport_next(struct transport *transport, struct transport_event *ret)
 		if (!transport->rung)
 			break;
 
-		/* Nobody rings while rung is set, so what comes in between is seen by looking again. */
+		/* Nobody rings while rung is set. So look again for sources that became ready meanwhile. */
 		pthread_mutex_unlock(&transport->lock);
 		eventfd_read(transport->event_fd, &count);
 		pthread_mutex_lock(&transport->lock);
@@ -218,7 +218,7 @@ int transport_next(struct transport *transport, struct transport_event *ret)
 			transport->rung = false;
 			break;
 		}
-		transport_ring(transport); /* rare; the caller may stop before the list is empty */
+		transport_ring(transport); /* rare: the caller may stop before the list is empty */
 	}
 	pthread_mutex_unlock(&transport->lock);
 	return 0;
