@@ -27,6 +27,7 @@
 #include "spawner/keeper/child.h"
 #include "spawner/keeper/keeper.h"
 #include "spawner/shared/client.h"
+#include "spawner/shared/inherited.h"
 #include "spawner/shared/marks.h"
 #include "spawner/shared/process-tree.h"
 
@@ -34,7 +35,7 @@
 
 /* ---- its life ---- */
 
-static char supervisor_env_text[10][RUNTIME_DIR_PATH_SIZE + 64];
+static char supervisor_env_text[INHERITED_N + 5][RUNTIME_DIR_PATH_SIZE + 64];
 
 static unsigned env_add(char **env, unsigned n, const char *name, const char *value)
 {
@@ -50,9 +51,8 @@ static void supervisor_run(struct keeper *keeper, int socket_fd) __attribute__((
 
 static void supervisor_run(struct keeper *keeper, int socket_fd)
 {
-	static const char *const inherited[] = {"HOME", "PATH", "USER", "LANG", ENV_LOG_LEVEL};
 	struct sweep_marker marker = {.node_id = keeper->node_id, .group_id = keeper->supervisor_group_id};
-	char name[] = "actor-supervisor", *argv[] = {name, NULL}, *env[11] = {NULL}, number[16];
+	char name[] = "actor-supervisor", *argv[] = {name, NULL}, *env[INHERITED_N + 6] = {NULL}, number[16];
 	int null, high_socket, high_lock;
 	const struct keeper_entry *entry;
 	unsigned i, n = 0, at = 0;
@@ -61,8 +61,8 @@ static void supervisor_run(struct keeper *keeper, int socket_fd)
 	sweep_marker_format(supervisor_env_text[n], &marker);
 	env[n] = supervisor_env_text[n];
 	n++;
-	for (i = 0; i < sizeof(inherited) / sizeof(inherited[0]); i++)
-		n = env_add(env, n, inherited[i], getenv(inherited[i]));
+	for (i = 0; i < INHERITED_N; i++)
+		n = env_add(env, n, inherited[i].name, getenv(inherited[i].name));
 	n = env_add(env, n, ENV_RUNTIME_DIR, keeper->dir);
 	n = env_add(env, n, ENV_LOG_DIR, keeper->log_dir);
 	n = env_add(env, n, ENV_BROKER, keeper->broker);

@@ -13,8 +13,7 @@
 
 #include "libactor/protocol/variables.h"
 #include "spawner/shared/client.h"
-
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#include "spawner/shared/inherited.h"
 
 struct environment {
 	const char **list;
@@ -44,11 +43,8 @@ static void environment_add(struct environment *env, const char *variable)
 int launch_seal(
 	const struct launch *launch, const struct child *child, int *ret_fd, char text[LAUNCH_TEXT_BYTES])
 {
-	static const char *const inherited[][2] = {
-		{"HOME", "/"}, {"PATH", DEFAULT_PATH}, {"USER", NULL}, {"LANG", NULL}, {ENV_LOG_LEVEL, NULL}};
-	enum { N_INHERITED = sizeof(inherited) / sizeof(inherited[0]) };
 	char hex[2 * TOKEN_MAX_BYTES + 1], token_variable[sizeof(hex) + 16];
-	char *base[N_INHERITED] = {0}, *dir_variable = NULL;
+	char *base[INHERITED_N] = {0}, *dir_variable = NULL;
 	struct environment env = {0};
 	struct keeper_spec spec = {0};
 	struct token token;
@@ -57,16 +53,16 @@ int launch_seal(
 
 	while (child->spec.env && child->spec.env[n_env])
 		n_env++;
-	env.list = calloc(n_env + N_INHERITED + 3, sizeof(char *));
+	env.list = calloc(n_env + INHERITED_N + 3, sizeof(char *));
 	err = token_make(&token, launch->key, child->group, child->name);
 	if (!env.list || asprintf(&dir_variable, ENV_RUNTIME_DIR "=%s", launch->runtime_dir) < 0)
 		err = -ENOMEM;
-	for (size_t i = 0; i < N_INHERITED && !err; i++) {
-		const char *value = getenv(inherited[i][0]);
+	for (size_t i = 0; i < INHERITED_N && !err; i++) {
+		const char *value = getenv(inherited[i].name);
 
 		if (!value)
-			value = inherited[i][1];
-		if (value && asprintf(&base[i], "%s=%s", inherited[i][0], value) < 0)
+			value = inherited[i].otherwise;
+		if (value && asprintf(&base[i], "%s=%s", inherited[i].name, value) < 0)
 			err = -ENOMEM;
 		else if (value)
 			environment_add(&env, base[i]);
@@ -90,7 +86,7 @@ int launch_seal(
 		snprintf(text, LAUNCH_TEXT_BYTES, "%.100s cannot be described to the keeper: %s",
 			child->spec.argv[0], strerror(-err));
 out:
-	for (size_t i = 0; i < N_INHERITED; i++)
+	for (size_t i = 0; i < INHERITED_N; i++)
 		free(base[i]);
 	free(dir_variable);
 	free(env.list);
@@ -108,7 +104,7 @@ static const char *child_path_variable(const struct child *child)
 	for (const char *const *env = child->spec.env; env && *env; env++)
 		if (!strncmp(*env, "PATH=", 5))
 			path = *env + 5;
-	return path ? path : DEFAULT_PATH;
+	return path ? path : INHERITED_PATH;
 }
 
 /*
