@@ -6,6 +6,7 @@ the same rooms. One fact for each program: no circle among its files. The graph 
 hides nothing."""
 
 import collections
+import glob
 import os
 import re
 import subprocess
@@ -75,7 +76,13 @@ def readme_complaints(root, room):
         return [f"{room}/README.md has no line '- **May include**: …' with another one after it"]
     said = set(re.findall(r"`([^`]+)`", said.group(1)))
     may = allowed(room) - {room}
-    long = [f"{room}/README.md has more than 15 lines"] if text.count("\n") > 15 else []
+    missing, folder = [], ""
+    tests = re.search(r"^- \*\*Tests\*\*:(.*?)(?=^- |\Z)", text, re.M | re.S)
+    for name in re.findall(r"`([^`]+)`", tests.group(1)) if tests else []:
+        folder = os.path.dirname(name) if name.startswith("tests/") and "." in name else name if "/" in name else folder
+        if not glob.glob(os.path.join(root, name if "/" in name else os.path.join(folder, name))):
+            missing.append(f"{room}/README.md: names {name}, which does not exist")
+    long = missing + [f"{room}/README.md has more than 15 lines"] if text.count("\n") > 15 else []
     return long + [f"{room}/README.md: says that it may include {to}; ARROWS does not" for to in sorted(said - may)] + [
         f"{room}/README.md: does not name {to}, which it may include" for to in sorted(may - said)]
 
@@ -200,7 +207,7 @@ def main():
     facts.append(("a header of words has words alone", more_than_words(root, VARIABLES)))
     facts.append(("a variable of the environment is named in one place", named_elsewhere(root, files)))
     for room in sorted(ARROWS):
-        facts.append((f"the README of {room} says what it may include", readme_complaints(root, room)))
+        facts.append((f"the README of {room} says what it may include and names tests that exist", readme_complaints(root, room)))
 
     # --- symbols ---
     found = objects(build)
