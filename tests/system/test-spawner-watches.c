@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who watches a process, and who owns one. */
+#include "tests/system/spawner-world.h"
+
+/* An actor that runs a process of its own and hears of its end. */
+static struct {
+	struct actor_process process;
+	struct actor_cause cause;
+	uint64_t monitor;
+	int n_downs, started;
+	pid_t supervisor;
+} watched;
+
+static int watcher_start(actor *self, const actor_msg *msg)
+{
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	struct actor_process_spec spec = {
+		.name = "mine", .argv = argv, .monitor = true, .restart = ACTOR_TEMPORARY};
+
+	watched.started = actor_process_start(self, &spec, &watched.process);
+	return actor_stop(self, actor_self(self), NULL);
+}
+
+static int watcher_watch(actor *self, const actor_msg *msg)
+{
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	struct actor_process_spec spec = {
+		.name = "mine", .argv = argv, .monitor = true, .restart = ACTOR_TEMPORARY};
+	uint64_t again;
+
+	watched.started = actor_process_start(self, &spec, &watched.process);
+	watched.monitor = watched.process.monitor;
+	if (watched.started < 0 || actor_monitor(self, watched.process.group, &again) < 0)
+		return -EINVAL;
+	return actor_call(self, actor_named("$spawner"), "kill", PATIENCE_MS, NULL, "si", "mine", SIGABRT);
+}
+
+/* Every way a start or a stop can fail has its errno. */
+static int watcher_fail(actor *self, const actor_msg *msg)
+{
+	static const char *const never[] = {"sleep", "1000", NULL}, *const short_lived[] = {"true", NULL},
+				 *const missing[] = {"/no/such", NULL};
+	struct actor_process_spec spec = {
+		.name = "fails", .argv = missing, .restart = ACTOR_TEMPORARY, .monitor = true};
+	struct actor_process process;
+
+	assert_int_equal(actor_process_start(self, &spec, &process), -ENOEXEC);
+	assert_non_null(strstr(process.error, "/no/such"));
+	spec.argv = short_lived;
+	spec.wait_ready = true;
+	spec.timeout_ms = PATIENCE_MS;
+	assert_int_equal(actor_process_start(self, &spec, &process), -ECONNRESET);
+	assert_non_null(strstr(process.error, "ended before it was ready"));
+	spec.argv = never;
+	spec.timeout_ms = 50;
+	assert_int_equal(actor_process_start(self, &spec, &process), -ETIMEDOUT);
+	assert_string_equal(process.error, "it is not ready after 50 ms");
+	spec.timeout_ms = PATIENCE_MS;
+	assert_int_equal(actor_process_start(self, &spec, &process), -EEXIST);
+	assert_int_equal(actor_process_stop(self, "fails", PATIENCE_MS), 0);
+	assert_int_equal(actor_process_stop(self, "fails", PATIENCE_MS), -ESRCH);
+	watched.started = 0;
+	return actor_cast(self, actor_to(actor_self(self)), "failed", ""); /* behind any DOWN there is */
+}
+
+static int watcher_failed(actor *self, const actor_msg *msg)
+{
+	return actor_stop(self, actor_self(self), NULL);
+}
+
+/* Kills the supervisor; its work is wanted before there is another. */
+static void watcher_take_supervisor_away(void)
+{
+	kill(watched.supervisor, SIGKILL);
+	await_dead(watched.supervisor);
+}
+
+static int watcher_start_while_away(actor *self, const actor_msg *msg)
+{
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	struct actor_process_spec spec = {.name = "mine",
+		.argv = argv,
+		.monitor = true,
+		.restart = ACTOR_TEMPORARY,
+		.timeout_ms = PATIENCE_MS};
+
+	watcher_take_supervisor_away();
+	watched.started = actor_process_start(self, &spec, &watched.process);
+	watched.supervisor = watched.started < 0 ? 0 : (pid_t)atoi((reconnect(), status("supervisor.pid")));
+	if (watched.started < 0)
+		return -EINVAL;
+	watcher_take_supervisor_away();
+	/* it lives: to be told that it is gone, or out of reach, would be false */
+	if (actor_monitor(self, watched.process.group, &watched.monitor) < 0)
+		return -EINVAL;
+	kill((pid_t)watched.process.pid, SIGABRT);
+	return 0;
+}
+
+static int watcher_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
+{
+	if (monitor == watched.monitor)
+		watched.cause = *cause;
+	return ++watched.n_downs == 2 ? actor_stop(self, actor_self(self), NULL) : 0;
+}
+
+static int watcher_init(actor *self, const void *arg)
+{
+	return actor_cast(self, actor_to(actor_self(self)), arg, "");
+}
+
+static void watcher_run(const char *method)
+{
+	static const struct actor_method methods[] = {{.name = "start", .on_cast = watcher_start},
+		{.name = "watch", .on_cast = watcher_watch}, {.name = "fail", .on_cast = watcher_fail},
+		{.name = "failed", .on_cast = watcher_failed},
+		{.name = "start_while_away", .on_cast = watcher_start_while_away}, {0}};
+	static const struct actor_behavior behavior = {
+		.name = "watcher", .methods = methods, .init = watcher_init, .on_down = watcher_down};
+	bool away = !strcmp(method, "start_while_away");
+	struct actor_group_options options = {
+		.runtime_dir = node.dir, .mode = away ? ACTOR_JOIN_DIRECT : ACTOR_JOIN_SPAWNER};
+	actor_group *group;
+	actor_ref ref;
+
+	memset(&watched, 0, sizeof(watched));
+	watched.supervisor = (pid_t)atoi(status("supervisor.pid"));
+	watched.started = -1;
+	assert_int_equal(actor_group_new(&group, &options), 0);
+	assert_int_equal(actor_group_spawn(group, &behavior, method, NULL, &ref), 0);
+	assert_int_equal(actor_group_run(group), 0);
+	actor_group_free(group);
+}
+
+static void test_each_monitor_goes_off_once_with_the_cause(void **arg)
+{
+	watcher_run("watch");
+	assert_int_equal(watched.started, 0);
+	assert_int_equal(watched.n_downs, 2);
+	assert_string_equal(watched.cause.reason, "signal");
+	assert_int_equal(watched.cause.code, SIGABRT);
+}
+
+static void test_a_failed_start_or_stop_says_which(void **arg)
+{
+	watcher_run("fail");
+	assert_int_equal(watched.started, 0);
+	assert_int_equal(watched.n_downs, 0); /* of a start that failed nobody monitors anything */
+}
+
+static void test_a_process_is_started_and_watched_although_the_supervisor_is_away(void **arg)
+{
+	watcher_run("start_while_away");
+	assert_int_equal(watched.started, 0);
+	assert_int_equal(watched.n_downs, 2);
+	assert_string_equal(watched.cause.reason, "signal");
+	assert_int_equal(watched.cause.code, SIGABRT);
+}
+
+static void test_an_owned_process_goes_with_its_owner(void **arg)
+{
+	watcher_run("start");
+	assert_int_equal(watched.started, 0);
+	await_field("mine", "state", "gone");
+	assert_false(alive((pid_t)watched.process.pid));
+}
+
+/* ---- actor programs: this program, run with --owner ---- */
+static int owner_init(actor *self, const void *arg)
+{
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	struct actor_process_spec spec = {.name = arg, .argv = argv};
+
+	return actor_process_start(self, &spec, NULL);
+}
+
+static const struct actor_method owner_methods[] = {{0}};
+
+static const struct actor_behavior owner_behavior = {
+	.name = "owner", .methods = owner_methods, .init = owner_init};
+
+/* This program, run with --watcher: says on stdout how what it runs has ended. */
+static int end_watcher_init(actor *self, const void *arg)
+{
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	struct actor_process_spec spec = {
+		.name = arg, .argv = argv, .monitor = true, .detached = true, .restart = ACTOR_TEMPORARY};
+
+	return actor_process_start(self, &spec, NULL);
+}
+
+static int end_watcher_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
+{
+	printf("down %s %d\n", cause->reason, cause->code);
+	fflush(stdout);
+	return 0;
+}
+
+static const struct actor_behavior end_watcher_behavior = {
+	.name = "watcher", .methods = owner_methods, .init = end_watcher_init, .on_down = end_watcher_down};
+
+static void test_a_monitor_goes_off_though_the_supervisor_died_meanwhile(void **arg)
+{
+	pid_t watched_pid, supervisor = (pid_t)atoi(status("supervisor.pid"));
+	uint64_t until_ms = now_ms() + PATIENCE_MS;
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (!node.with_broker)
+		skip();
+	self[n] = 0;
+	actor_msg_free(call("spawn", "[{s:s,s:s,s:s,s:[sss]}si]", "name", "watcher", "restart", "temporary",
+		"ready", "actor", "argv", self, "--watcher", "watched", "ready", 10000));
+	watched_pid = pid_of("watched");
+	kill(supervisor, SIGSTOP);
+	kill(watched_pid, SIGSEGV);
+	await_dead(watched_pid);
+	kill(supervisor, SIGKILL);
+	reconnect();
+	while (!strstr(log_of("watcher"), "down signal 11\n")) {
+		if (now_ms() > until_ms)
+			fail_msg("the watcher says: %s", log_of("watcher"));
+		nap(5);
+	}
+	actor_msg_free(call("stop", "[sb]", "watcher", 1));
+	assert_ptr_equal(strstr(log_of("watcher"), "down"), strstr(log_of("watcher"), "down signal 11\n"));
+	assert_null(strstr(strstr(log_of("watcher"), "down") + 1, "down"));
+}
+
+static void test_an_actor_program_is_ready_when_its_actors_are(void **arg)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (!node.with_broker)
+		skip();
+	self[n] = 0;
+	actor_msg_free(call("spawn", "[{s:s,s:s,s:s,s:[sss]}si]", "name", "owner", "restart", "temporary",
+		"ready", "actor", "argv", self, "--owner", "owned", "ready", 10000));
+	assert_string_equal(field("owner", "state"), "ready");
+	assert_string_equal(field("owned", "state"), "up");
+	actor_msg_free(call("kill", "[si]", "owner", SIGKILL));
+	await_field("owned", "state", "gone");
+}
+
+static void test_an_owner_outlives_supervisor_and_broker_with_what_it_owns(void **arg)
+{
+	pid_t owned, broker, by_hand;
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (!node.with_broker)
+		skip();
+	self[n] = 0;
+	actor_msg_free(call("spawn", "[{s:s,s:s,s:s,s:[sss]}si]", "name", "owner", "restart", "temporary",
+		"ready", "actor", "argv", self, "--owner", "owned", "ready", 10000));
+	by_hand = fork();
+	if (!by_hand) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setenv("ACTOR_RUNTIME_DIR", node.dir, 1);
+		execl(self, self, "--owner", "owned by hand", NULL);
+		_exit(99);
+	}
+	await_field("owned by hand", "state", "up");
+	owned = pid_of("owned");
+	broker = (pid_t)atoi(status("broker.pid"));
+	kill(broker, SIGKILL);
+	await_other("broker.pid", broker);
+	kill((pid_t)atoi(status("supervisor.pid")), SIGKILL);
+	reconnect();
+	nap(1500); /* what is lost would be decided within a second */
+	assert_int_equal(pid_of("owned"), owned);
+	assert_string_equal(field("owned by hand", "restarts"), "0");
+	assert_string_equal(field("owned by hand", "state"), "up");
+	kill(by_hand, SIGKILL);
+	waitpid(by_hand, NULL, 0);
+	await_field("owned by hand", "state", "gone");
+	assert_int_equal(pid_of("owned"), owned);
+	actor_msg_free(call("kill", "[si]", "owner", SIGKILL));
+	await_field("owned", "state", "gone");
+	await_dead(owned);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_each_monitor_goes_off_once_with_the_cause),
+		T(test_a_failed_start_or_stop_says_which),
+		T(test_a_process_is_started_and_watched_although_the_supervisor_is_away),
+		T(test_an_owned_process_goes_with_its_owner),
+		T(test_a_monitor_goes_off_though_the_supervisor_died_meanwhile),
+		T(test_an_actor_program_is_ready_when_its_actors_are),
+		T(test_an_owner_outlives_supervisor_and_broker_with_what_it_owns),
+	};
+
+	if (argc > 2 && !strcmp(argv[1], "--owner"))
+		return actor_main(&owner_behavior, argv[2], NULL);
+	if (argc > 2 && !strcmp(argv[1], "--watcher"))
+		return actor_main(&end_watcher_behavior, argv[2], NULL);
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return run_facts(tests);
+}
