@@ -11,27 +11,17 @@
 
 #include <cmocka.h>
 #include <errno.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "actor/actor.h"
 #include "tests/fact.h"
+#include "tests/system/members.h"
 
-#define LONG_MS   20000 /* nothing takes that long; then the test fails */
-#define NAMES_MAX 8
-#define MANY_MAX  20000
-
-static const char *self_program;
-static char dir[64];
-static pid_t broker_pid;
-static int broker_start_number;
+#define MANY_MAX 20000
 
 /* ---- the members ---- */
 
@@ -220,127 +210,7 @@ static const struct actor_behavior member_behavior = {
 static const struct actor_behavior extra_behavior = {
 	.name = "extra", .methods = member_methods, .on_name = on_name};
 
-/* ---- processes ---- */
-
-static pid_t start(const char *const *argv)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execv(argv[0], (char *const *)argv);
-		_exit(127);
-	}
-	assert_true(pid > 0);
-	return pid;
-}
-
-static void reap(pid_t pid, int signo)
-{
-	int status;
-
-	kill(pid, signo);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-}
-
-static actor_client *client_new(enum actor_join_mode mode)
-{
-	struct actor_group_options options = {.name = "test", .runtime_dir = dir, .mode = mode};
-	actor_client *client = NULL;
-	int64_t tries = 0;
-	int r;
-
-	/* the broker may be starting still: its socket is the event we wait for */
-	while ((r = actor_client_new(&client, &options)) == -ENOTCONN && tries++ < LONG_MS)
-		usleep(1000);
-	assert_int_equal(r, 0);
-	return client;
-}
-
-static void broker_start(void)
-{
-	char group[16];
-
-	snprintf(group, sizeof(group), "%d", ++broker_start_number);
-	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id",
-		"77", "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", group, NULL});
-	actor_client_free(client_new(ACTOR_JOIN_BROKER)); /* it answers */
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static actor_client *client;
-static pid_t pids[NAMES_MAX];
-static actor_ref refs[NAMES_MAX];
-
-/* "m0", "m1" …: the number is what the facts call it. */
-static void member_start(int i)
-{
-	actor_msg *reply = NULL;
-	char name[16];
-
-	snprintf(name, sizeof(name), "m%d", i);
-	pids[i] = start((const char *const[]){self_program, "member", name, NULL});
-	assert_int_equal(actor_client_call(client, actor_named_wait(name), "who", LONG_MS, &reply, ""), 0);
-	assert_int_equal(actor_msg_unpack(reply, "r", &refs[i]), 0);
-	actor_msg_free(reply);
-}
-
-static void member_end(int i, int signo)
-{
-	reap(pids[i], signo);
-	pids[i] = 0;
-}
-
-static int setup(void **state)
-{
-	strcpy(dir, "/tmp/actor-test-names-XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
-	setenv("ACTOR_RUNTIME_DIR", dir, 1);
-	broker_start();
-	client = client_new(ACTOR_JOIN_DIRECT);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	pid_t pid;
-
-	client = actor_client_free(client); /* first, or each that ends waits for it to say `bye` */
-	for (int i = 0; i < NAMES_MAX; i++) {
-		if (pids[i])
-			member_end(i, SIGTERM);
-	}
-	reap(broker_pid, SIGKILL);
-	pid = waitpid(-1, NULL, WNOHANG);
-	if (pid != -1 || errno != ECHILD)
-		return -1;
-	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 /* ---- asking them ---- */
-
-/* The reply of a call that is answered. */
-#define ask_reply(to, method, ...)                                                                           \
-	({                                                                                                   \
-		actor_msg *reply_ = NULL;                                                                    \
-		assert_int_equal(actor_client_call(client, to, method, LONG_MS, &reply_, __VA_ARGS__), 0);   \
-		reply_;                                                                                      \
-	})
-
-/* An int as answer. */
-#define ask_int(i, method, ...)                                                                              \
-	({                                                                                                   \
-		actor_msg *answer_ = ask_reply(actor_to(refs[i]), method, __VA_ARGS__);                      \
-		int int_ = -EPROTO;                                                                          \
-		assert_int_equal(actor_msg_unpack(answer_, "i", &int_), 0);                                  \
-		actor_msg_free(answer_);                                                                     \
-		int_;                                                                                        \
-	})
 
 static actor_ref extra_of(int i)
 {
@@ -691,7 +561,7 @@ static void test_the_watches_of_a_stopped_watcher_are_over(void **state)
 	assert_int_equal(ask_int(0, "watch", "sb", "app", true), -EDQUOT);
 }
 
-#define fact(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define fact(name) cmocka_unit_test_setup_teardown(name, members_setup, members_teardown)
 
 int main(int argc, char **argv)
 {
@@ -709,7 +579,6 @@ int main(int argc, char **argv)
 		fact(test_the_watches_of_a_stopped_watcher_are_over),
 	};
 
-	self_program = argv[0];
 	if (argc == 3 && !strcmp(argv[1], "member"))
 		return actor_main(&member_behavior, NULL, argv[2]);
 	return run_facts(tests);

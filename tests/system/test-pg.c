@@ -10,26 +10,16 @@
 
 #include <cmocka.h>
 #include <errno.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "actor/actor.h"
 #include "tests/fact.h"
-
-#define LONG_MS   20000 /* nothing takes that long; then the test fails */
-#define NAMES_MAX 8
-
-static const char *self_program;
-static char dir[64];
-static pid_t broker_pid;
-static int broker_start_number;
+#include "tests/system/members.h"
 
 /* ---- the members ---- */
 
@@ -199,15 +189,15 @@ static int on_leave(actor *self, const actor_msg *msg, actor_from *from)
 
 static int on_members(actor *self, const actor_msg *msg, actor_from *from)
 {
-	actor_ref refs[4] = {{0}};
+	actor_ref found[4] = {{0}};
 	const char *group;
 	int n, local;
 
 	if (actor_msg_unpack(msg, "s", &group) < 0)
 		return -EINVAL;
-	n = actor_pg_members(self, NULL, group, refs, 4);
+	n = actor_pg_members(self, NULL, group, found, 4);
 	local = actor_pg_local_members(self, NULL, group, NULL, 0);
-	return actor_reply(from, "[iirrrr]", n, local, refs[0], refs[1], refs[2], refs[3]);
+	return actor_reply(from, "[iirrrr]", n, local, found[0], found[1], found[2], found[3]);
 }
 
 /* [groups of the scope, scopes]: as the broker answers */
@@ -346,13 +336,13 @@ static int on_hold_one(actor *self, const actor_msg *msg)
 /* One actor of this process keeps one member busy; whom three calls by least load go to meanwhile. */
 static int on_least(actor *self, const actor_msg *msg, actor_from *from)
 {
-	actor_ref asker, refs[3] = {{0}};
+	actor_ref asker, found[3] = {{0}};
 	const char *group;
 	int r;
 
 	if (actor_msg_unpack(msg, "s", &group) < 0)
 		return -EINVAL;
-	r = actor_pg_members(self, NULL, group, refs, 3);
+	r = actor_pg_members(self, NULL, group, found, 3);
 	if (r >= 0)
 		r = actor_spawn(self, &extra_behavior, NULL, &asker);
 	if (r == 0)
@@ -364,10 +354,10 @@ static int on_least(actor *self, const actor_msg *msg, actor_from *from)
 
 		r = actor_call(self, actor_to_pg_least(NULL, group), "who", LONG_MS, &reply, "");
 		if (r == 0)
-			r = actor_msg_unpack(reply, "r", &refs[i]);
+			r = actor_msg_unpack(reply, "r", &found[i]);
 		actor_msg_free(reply);
 	}
-	return actor_reply(from, "[irrr]", r, refs[0], refs[1], refs[2]);
+	return actor_reply(from, "[irrr]", r, found[0], found[1], found[2]);
 }
 
 static int on_multicall(actor *self, const actor_msg *msg, actor_from *from)
@@ -569,127 +559,7 @@ static const struct actor_behavior extra_behavior = {.name = "extra",
 	.init = extra_init,
 	.on_pg = on_pg};
 
-/* ---- processes ---- */
-
-static pid_t start(const char *const *argv)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execv(argv[0], (char *const *)argv);
-		_exit(127);
-	}
-	assert_true(pid > 0);
-	return pid;
-}
-
-static void reap(pid_t pid, int signo)
-{
-	int status;
-
-	kill(pid, signo);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-}
-
-static actor_client *client_new(enum actor_join_mode mode)
-{
-	struct actor_group_options options = {.name = "test", .runtime_dir = dir, .mode = mode};
-	actor_client *client = NULL;
-	int64_t tries = 0;
-	int r;
-
-	/* the broker may be starting still: its socket is the event we wait for */
-	while ((r = actor_client_new(&client, &options)) == -ENOTCONN && tries++ < LONG_MS)
-		usleep(1000);
-	assert_int_equal(r, 0);
-	return client;
-}
-
-static void broker_start(void)
-{
-	char group[16];
-
-	snprintf(group, sizeof(group), "%d", ++broker_start_number);
-	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id",
-		"77", "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", group, NULL});
-	actor_client_free(client_new(ACTOR_JOIN_BROKER)); /* it answers */
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static actor_client *client;
-static pid_t pids[NAMES_MAX];
-static actor_ref refs[NAMES_MAX];
-
-/* "m0", "m1" …: the number is what the facts call it. */
-static void member_start(int i)
-{
-	actor_msg *reply = NULL;
-	char name[16];
-
-	snprintf(name, sizeof(name), "m%d", i);
-	pids[i] = start((const char *const[]){self_program, "member", name, NULL});
-	assert_int_equal(actor_client_call(client, actor_named_wait(name), "who", LONG_MS, &reply, ""), 0);
-	assert_int_equal(actor_msg_unpack(reply, "r", &refs[i]), 0);
-	actor_msg_free(reply);
-}
-
-static void member_end(int i, int signo)
-{
-	reap(pids[i], signo);
-	pids[i] = 0;
-}
-
-static int setup(void **state)
-{
-	strcpy(dir, "/tmp/actor-test-pg-XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
-	setenv("ACTOR_RUNTIME_DIR", dir, 1);
-	broker_start();
-	client = client_new(ACTOR_JOIN_DIRECT);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	pid_t pid;
-
-	client = actor_client_free(client); /* first, or each that ends waits for it to say `bye` */
-	for (int i = 0; i < NAMES_MAX; i++) {
-		if (pids[i])
-			member_end(i, SIGTERM);
-	}
-	reap(broker_pid, SIGKILL);
-	pid = waitpid(-1, NULL, WNOHANG);
-	if (pid != -1 || errno != ECHILD)
-		return -1;
-	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 /* ---- asking them ---- */
-
-/* The reply of a call that is answered. */
-#define ask_reply(to, method, ...)                                                                           \
-	({                                                                                                   \
-		actor_msg *reply_ = NULL;                                                                    \
-		assert_int_equal(actor_client_call(client, to, method, LONG_MS, &reply_, __VA_ARGS__), 0);   \
-		reply_;                                                                                      \
-	})
-
-/* An int as answer. */
-#define ask_int(i, method, ...)                                                                              \
-	({                                                                                                   \
-		actor_msg *answer_ = ask_reply(actor_to(refs[i]), method, __VA_ARGS__);                      \
-		int int_ = -EPROTO;                                                                          \
-		assert_int_equal(actor_msg_unpack(answer_, "i", &int_), 0);                                  \
-		actor_msg_free(answer_);                                                                     \
-		int_;                                                                                        \
-	})
 
 struct seen {
 	int n, n_local;
@@ -1365,7 +1235,7 @@ static void test_others_can_make_an_actor_join_and_leave(void **state)
 	actor_msg_free(reply);
 }
 
-#define fact(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define fact(name) cmocka_unit_test_setup_teardown(name, members_setup, members_teardown)
 
 int main(int argc, char **argv)
 {
@@ -1397,7 +1267,6 @@ int main(int argc, char **argv)
 		fact(test_others_can_make_an_actor_join_and_leave),
 	};
 
-	self_program = argv[0];
 	signal(SIGUSR1, release);
 	if (argc == 3 && !strcmp(argv[1], "member"))
 		return actor_main(&member_behavior, NULL, argv[2]);
