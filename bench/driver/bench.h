@@ -3,10 +3,10 @@
 #define BENCH_H
 
 /*
- * The driver the C systems share. It owns the clock, the processes, the counting and the printing; a system
- * owns only the moving of bytes, in the few functions of struct bench_ops, written as that system's own users
- * would write them. So no system can be measured by a kinder stop watch than another. What each workload
- * means is in docs/benchmarks.md.
+ * The driver that the C systems share. It owns the clock, the processes, the counting and the printing. A
+ * system owns only the moving of bytes, in the few functions of struct bench_ops, written as that system's
+ * own users would write them. So one stop watch measures all. docs/benchmarks.md says what each workload
+ * means.
  *
  * Every role is a process of its own, exec'd from the same program (`--role`), so that no library is used on
  * both sides of a fork and no page of the parent is counted as the child's.
@@ -67,8 +67,8 @@ struct bench_ops {
 	void (*caller_free)(void *caller);
 
 	/*
-	 * One way, fan-in, fan-out: `receive` hands what it gets to bench_sink_feed() until that says true.
-	 * `send` may block.
+	 * One way, fan-in, fan-out: `receive` hands each message to bench_sink_feed() until that returns
+	 * true. `send` may block.
 	 */
 	void (*receive)(const struct bench_env *env, unsigned index, struct bench_sink *sink);
 	void *(*sender_new)(const struct bench_env *env, unsigned index);
@@ -86,8 +86,8 @@ struct bench_ops {
 	} * extras;
 
 	/*
-	 * Starts (bench_daemon_exec) what all roles talk to; its CPU is counted, it is killed after. 0 or
-	 * -errno.
+	 * Starts the daemon that all roles talk to (bench_daemon_exec). Its CPU time is counted, and it is
+	 * killed afterwards. 0 or -errno.
 	 */
 	int (*daemon_start)(const struct bench_env *env);
 };
@@ -104,7 +104,7 @@ void bench_send_loop(const struct bench_env *env, unsigned index,
 /* All roles are up: gives go, measures, waits until everything has arrived, reports. */
 int bench_flow_measure(const struct bench_env *env);
 /*
- * For systems that drop what a slow reader leaves: waits until fewer than `window` of our messages are under
+ * For systems that drop messages of a slow reader: waits until fewer than `window` of our messages are under
  * way.
  */
 void bench_pace(const struct bench_env *env, uint64_t sent, uint64_t window);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages one way: one way, fan-in, fan-out are one thing with other numbers of senders and receivers.
+ * Messages one way. One way, fan-in and fan-out differ in the numbers of senders and receivers alone.
  *
  * Senders send as fast as the system lets them, from `go` on, for warm-up + window + a little. Each receiver
- * counts what arrives between go + warm-up and go + warm-up + window, by its own clock: a rate while the
- * pipeline is full, neither helped by what a buffer swallowed at the start nor hurt by the emptying at the
- * end. Then everything is drained, and what was received must be exactly what was sent, in order. Where
- * messages come in bursts so long that no such window can be cut, the receiver's whole run counts, the
- * emptying too.
+ * counts what arrives between go + warm-up and go + warm-up + window, by its own clock. That is the rate
+ * while the pipeline is full: neither the filling of buffers at the start nor their emptying at the end is in
+ * it. Then everything is drained, and what was received must be exactly what was sent, in order. If messages
+ * come in bursts so long that no such window can be cut, the receiver's whole run counts, the emptying too.
  */
 #include <errno.h>
 #include <inttypes.h>

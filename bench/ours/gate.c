@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whoever must wait for something to be complete calls the gate: it answers when the last of those it was set
- * for has passed. A handler waits for a call only, so this is how a user would wait too.
+ * An actor that must wait until something is complete calls the gate. The gate answers when the last one that
+ * it was set for has passed. A handler can wait for a call only, so a user would wait in this way too.
  */
 #include <errno.h>
 

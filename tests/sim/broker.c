@@ -63,7 +63,7 @@ static void op_notify_drained(void *arg, void *handle)
 	pipe_notify_drained(handle);
 }
 
-/* Clients with a single link own nothing here that would have to wait for them. */
+/* The simulation keeps no notes: a new broker waits for no name of a client with a single link. */
 static void op_client_note(void *arg, uint64_t group, pid_t pid)
 {
 }

@@ -3,7 +3,7 @@
  * The simulated kernel's sockets: their peer is known, each direction has a buffer of limited size, and the
  * end of a socket comes behind the last byte that was written to it.
  *
- * A message is the reader's as soon as it is written: who looks (pipe_has_unread, door_next) finds it. But
+ * A message is the reader's as soon as it is written: pipe_has_unread and door_next find it. But
  * transport_next() gives it only after a delay by chance, as if the reader were busy with other sockets.
  */
 #include "tests/sim/net.h"

@@ -8,7 +8,7 @@
 #include "libactor/transport/transport.h"
 #include "tests/sim/sim.h"
 
-/* It is the reader's as soon as it is written; the reader's transport_next() has it from due_ns on. */
+/* A message. It is the reader's as soon as it is written; transport_next() gives it from due_ns on. */
 struct packet {
 	struct list link;
 	int64_t due_ns;

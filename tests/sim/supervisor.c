@@ -82,7 +82,7 @@ static void put_exits(struct buf *out)
 	buf_deinit(&items);
 }
 
-/* @up: only those that speak the protocol for certain. Whose end is not seen yet counts as living. */
+/* @up: only groups that surely speak the protocol. A group whose end is not seen yet counts as living. */
 static void put_living(struct buf *out, bool up)
 {
 	struct buf items = BUF_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is true of actors, casts and monitors, known from the actors' own handlers and from who was
- * killed, and held against what libactor and the broker tell.
+ * What is true of actors, casts and monitors. It is known from the actors' own handlers and from the kills,
+ * and compared with what libactor and the broker tell.
  */
 #include <errno.h>
 #include <inttypes.h>

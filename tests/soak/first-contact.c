@@ -68,7 +68,7 @@ static int64_t now_ns(void)
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-/* ---- whom all meet ---- */
+/* ---- the target, which all meet ---- */
 
 static int target_echo(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -117,7 +117,7 @@ static bool find_target(actor_client *client, actor_ref *ret)
 	return r == 0;
 }
 
-/* Negative: it failed. */
+/* How long the call took. Negative: the call failed. */
 static int64_t call_ns(actor_client *client, actor_ref target, int64_t n)
 {
 	int64_t start_ns = now_ns(), answer = -1;
@@ -201,7 +201,8 @@ static void first_calls(int n)
 	printf("ok 1 - %d first calls, one after the other\n", n);
 }
 
-/* In a process of its own: ready, then at the signal the first call; its time, or -1, to the parent. */
+/* Runs in a process of its own. Says that it is ready, waits for the signal, makes its first call, and tells
+ * the parent how long that took, or -1. */
 static int meet(int i, int go_fd, int told_fd, int stay_fd)
 {
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
@@ -215,7 +216,7 @@ static int meet(int i, int go_fd, int told_fd, int stay_fd)
 		took_ns = call_ns(client, target, i);
 	if (write(told_fd, &took_ns, sizeof(took_ns)) < 0)
 		return 1;
-	if (read(stay_fd, &byte, 1) < 0) /* all stay until the last one was answered */
+	if (read(stay_fd, &byte, 1) < 0) /* all processes stay until the last one has its answer */
 		return 1;
 	actor_client_free(client);
 	return 0;
@@ -255,7 +256,7 @@ static void all_at_once(int n)
 			_exit(127);
 		}
 	}
-	close(tell[1]); /* should all of them end, we see it */
+	close(tell[1]); /* so that we see it if all children end */
 	for (int i = 0; i < n; i++)
 		n_failed += told(tell[0]) < 0;
 	if (n_failed)
@@ -299,7 +300,7 @@ int main(int argc, char **argv)
 		snprintf(dir, sizeof(dir), "%s", getenv("ACTOR_RUNTIME_DIR"));
 		return meet(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
 	}
-	setvbuf(stdout, NULL, _IONBF, 0); /* children have nothing of ours to say again */
+	setvbuf(stdout, NULL, _IONBF, 0); /* else a child would write our buffered lines again */
 	if (!broker || n_contacts < 1 || n_groups < 1 || n_groups > 10000) {
 		fprintf(stderr, "usage: ACTOR_BROKER=…/actor-broker first-contact [CONTACTS [GROUPS]]\n");
 		return 2;

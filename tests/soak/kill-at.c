@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kill-at PROGRAM [NAME:]N COMMAND [ARG]...: runs COMMAND, waits among all that descends from it for the
- * first process that becomes PROGRAM (by the last part of its name), and sends SIGKILL to that process as it
- * enters its N-th system call after that exec, all its threads counted. The call itself is not made. N 0:
- * only counts. N as NAME:N: only the calls are counted that send a signal to a process of the program NAME.
+ * kill-at PROGRAM [NAME:]N COMMAND [ARG]...: runs COMMAND and waits for the first of its descendants that
+ * becomes PROGRAM (by the last part of its name). That process gets SIGKILL as it enters its N-th system call
+ * after that exec, all its threads counted. The call itself is not made. N 0: only counts. NAME:N: counts
+ * only the calls that send a signal to a process of the program NAME.
  *
  * The last line on stdout says what happened, and the exit status is COMMAND's:
  *   killed pid PID at N: NAME-OF-THE-CALL
  *   ended after M                 it had fewer calls
  *   never started                 nothing became PROGRAM
  *
- * A PROGRAM that outlives COMMAND is waited for. SIGTERM is passed on to COMMAND. Everything else runs
- * untouched: a process is let go as soon as it is known to be another program, and with the kill all are let
- * go.
+ * If PROGRAM outlives COMMAND, kill-at waits for it. SIGTERM is passed on to COMMAND. All other processes run
+ * untouched: each is let go as soon as it is known to be another program, and all are let go with the kill.
  */
 #include <elf.h>
 #include <errno.h>
@@ -92,7 +91,7 @@ static void command_end(int status)
 	command_status = status;
 }
 
-/* Everybody who is stopped is let go; who runs is interrupted first and let go at its stop. */
+/* Lets go of all tracees that are stopped. Those that run are interrupted, and let go when they stop. */
 static void let_all_go(void)
 {
 	while (n_tracees > 0) {
@@ -213,7 +212,7 @@ int main(int argc, char **argv)
 	kill(command, SIGCONT);
 	tracee_of(command);
 
-	signal(SIGTERM, on_term); /* restarts what it interrupts */
+	signal(SIGTERM, on_term); /* calls that it interrupts are restarted */
 	while ((!command_ended || (victim > 0 && !killed)) && (tid = waitpid(-1, &status, __WALL)) > 0) {
 		struct tracee *tracee;
 		int event = status >> 16;
@@ -229,7 +228,7 @@ int main(int argc, char **argv)
 			continue;
 		}
 		if (killed) {
-			/* a latecomer: a child that was being made at that moment */
+			/* A latecomer: a child that was being made when the victim was killed. */
 			let_go(tid, signal_of_stop(status));
 			continue;
 		}
@@ -239,7 +238,7 @@ int main(int argc, char **argv)
 			if (!victim && is_of(tid, program)) {
 				victim = tid;
 				tracee->counted = true;
-				tracee->in_call = true; /* the way out of exec */
+				tracee->in_call = true; /* its next stop is the way out of exec */
 			} else if (victim && tid != command) {
 				let_go(tid, 0);
 				continue;

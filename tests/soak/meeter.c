@@ -2,15 +2,15 @@
 /*
  * meeter NAME LEDGER: an actor program that meets others, and writes down what came of it. For meetings.py.
  *
- * meet: a visitor is made for each meeting, an actor of its own. It watches the other, sends numbered notes,
- * asks how many arrived, and stays to hear of the other's end. Lines of the ledger, appended in one write
- * each, so that a killed process has said what it knew:
+ * meet: makes a visitor, an actor, for each meeting. The visitor watches its target, sends it numbered notes,
+ * asks how many arrived, and stays to hear of its end. Each line of the ledger is appended in one write, so a
+ * killed process has said what it knew. The lines:
  *   begin VISITOR TARGET                     a visitor is on its way: a `call` line will follow
  *   sent VISITOR TARGET COUNT ERROR          COUNT notes were accepted; ERROR: why not all
  *   call VISITOR TARGET ERROR NOTED SENT TOOK-MS TIMEOUT-MS
  *   down VISITOR TARGET REASON
- *   stale VISITOR TARGET NAME                after that the name still led to the dead
- *   hole VISITOR EXPECTED CAME               as the receiver of notes
+ *   stale VISITOR TARGET NAME                after `down` the name still led to the dead target
+ *   hole VISITOR EXPECTED CAME               said by the receiver of notes: one is missing
  */
 #include <actor/actor.h>
 #include <errno.h>

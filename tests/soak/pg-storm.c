@@ -3,11 +3,11 @@
  * pg-storm ROUNDS [SEED]: workers join, leave, name and call each other while the broker and workers are
  * killed. ACTOR_BROKER: the program.
  *
- * Each worker monitors everything, and keeps by the events alone who is a member of what: a join of one that
- * is there, or a leave of one that is not, is a violation. After each round, when it is calm, every worker's
- * account, its copies and the broker's roll must be the same within a second of the broker's recovery; else
- * that is a violation too. A worker also calls one neighbour over a direct link, all the time: such a call
- * must not notice the broker. Ends with a line of figures, and status 1 after a violation.
+ * Each worker monitors everything, and keeps an account of all memberships by the events alone. A join of a
+ * member, or a leave of somebody who is none, is a violation. After each round, when it is calm, every
+ * worker's account, its copies and the broker's roll must become the same within SETTLED_MS; else that is a
+ * violation too. Each worker also calls one neighbour over a direct link, all the time: the broker's death
+ * must not touch such a call. Ends with a line of figures, and with status 1 after a violation.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -29,8 +29,8 @@
 #define HELD_MAX 8192
 #define LONG_MS  20000
 /*
- * What must be the same is the same within this. There is no supervisor here that tells a new broker who
- * lives, so that waits a second for whoever might still announce itself; what is after that second counts.
+ * Within this time all accounts must be the same. A new broker waits a second of it for groups that may still
+ * announce themselves, since no supervisor is there to tell it who lives.
  */
 #define SETTLED_MS  2000
 #define BATCH       40
@@ -61,7 +61,7 @@ static uint32_t random_below(uint32_t n)
 	return (uint32_t)((random_state >> 32) * n >> 32);
 }
 
-/* The same for the same membership, whoever says so; sums of it do not depend on the order. */
+/* A number for a membership, the same in every process. Sums of these numbers do not depend on the order. */
 static uint64_t mix(const char *group, actor_ref ref, uint64_t id)
 {
 	uint64_t h = UINT64_C(1469598103934665603);
@@ -267,12 +267,12 @@ static void worker_start(int i)
 	char name[32];
 	int r;
 
-	/* a new one each time: what the client knows of the old one may not be over for it yet */
+	/* A new name each time: the client may still remember the dead worker by the old one. */
 	snprintf(name, sizeof(name), "w%d-%d", i, ++n_started);
 	worker_pids[i] = start((const char *const[]){self_program, "--worker", name, NULL});
 	do {
 		r = actor_client_whereis(client, name, &workers[i]);
-		/* the broker may be starting still; without a supervisor that is "no node" to a newcomer */
+		/* While the broker starts, the worker may find no node (there is no keeper here) and end. */
 		if (r == -ESRCH && waitpid(worker_pids[i], NULL, WNOHANG) == worker_pids[i])
 			worker_pids[i] = start((const char *const[]){self_program, "--worker", name, NULL});
 	} while (r == -ESRCH || r == -ENOTCONN || r == -ETIMEDOUT);
@@ -371,7 +371,7 @@ static void churn_all(void)
 	(void)actor_client_flush(client, LONG_MS);
 }
 
-/* All have handled their batch: an answer comes behind it. */
+/* Waits until all have handled their batch: a worker answers a call only after the batch before it. */
 static void churn_await(void)
 {
 	for (int i = 0; i < WORKERS; i++) {

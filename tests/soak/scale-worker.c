@@ -10,7 +10,7 @@
 #include "actor/actor.h"
 
 #define SAMPLES_MAX 20000
-#define BATCH       1000 /* of what is too short for the clock */
+#define BATCH       1000 /* operations that are too short for the clock are timed in batches */
 #define REFS_MAX    1000
 #define LONG_MS     60000
 
@@ -244,7 +244,7 @@ static int worker_members(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[iI]", n, scale_median(samples, 200));
 }
 
-/* [group, times] → [result, ns]: until all have been taken over by the links, not until they are handled */
+/* [group, times] → [result, ns], until the links have taken all casts; they may not be handled yet. */
 static int worker_cast_all(actor *self, const actor_msg *msg, actor_from *from)
 {
 	int64_t n, start_ns = scale_now_ns();

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * scale [NAMES]: what names and process groups cost, from 1,000 of them to 1,000,000. ACTOR_BROKER: the
- * program; it is run with nobody else, and the processes beside it are this program as well.
+ * broker's program. The processes beside the broker are this program again; nobody else speaks to it.
  *
- * Prints a table: at each size the broker's CPU time and the time that the asker waits for one register, one
- * look-up and one join, the broker's memory, and the end of a process with 10,000 names. Then ratios within
- * one run: a join to a round trip, a call by the broker to a direct one. With NAMES (a power of ten) it goes
- * no further than that, as a test of this program: no figure is asserted then. Else it ends with status 1
- * when a line that is promised does not hold.
+ * Prints a table. Each size has a row: the broker's CPU time and the asker's waiting time for one register,
+ * one look-up and one join; the broker's memory; and the end of a process with 10,000 names. Then come ratios
+ * within one run: a join to a round trip, a call by the broker to a direct one. Ends with status 1 if a
+ * figure is not as promised. With NAMES (a power of ten), the largest size, it is a test of this program, and
+ * no figure is asserted.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -34,12 +34,12 @@
 #define ROUNDS      31
 
 /*
- * What is promised, of the same run. An operation is flat for whoever waits for it. The broker's own part
- * grows a little: names are kept in order by a tree, and a million of them are in no cache.
+ * What is promised: ratios within one run. An operation takes the asker the same time at every size. The
+ * broker's own part grows a little: a tree keeps names in order, and a million of them fit into no cache.
  */
 #define FLAT_TIMES     1.5
 #define CPU_TIMES      3.0
-#define JOIN_TIMES     1.1 /* of a round trip: "no more than one", and what two medians differ by chance */
+#define JOIN_TIMES     1.1 /* of a round trip: no more than one, but two medians differ by chance */
 #define ROUTED_TIMES   2.0
 #define MEMBERS_MAX_NS 100
 #define CASTS          2000
@@ -184,8 +184,8 @@ struct row {
 };
 
 /*
- * What the asker waits for one, one after the other, and what the broker computes for one when many are under
- * way, so that it does not count how the processor sleeps and wakes.
+ * *ret_ns: how long the asker waits for one operation, one after the other. *ret_cpu_ns: the broker's CPU
+ * time for one while many are under way, so that the processor's sleeping and waking is not in it.
  */
 static void each(enum scale_what what, const char *prefix, int64_t from, int64_t to, int64_t *ret_ns,
 	int64_t *ret_cpu_ns)
@@ -198,7 +198,7 @@ static void each(enum scale_what what, const char *prefix, int64_t from, int64_t
 	*ret_cpu_ns = (broker_cpu_ns() - cpu_ns) / (to - middle);
 }
 
-/* Asked of the broker itself, not of what the client remembers. 1: somebody has it, 0: nobody. */
+/* Asks the broker itself, past the client's copy. 1: somebody has @name, 0: nobody. */
 static int is_taken(const char *name)
 {
 	actor_msg *reply = NULL;
@@ -212,8 +212,8 @@ static int is_taken(const char *name)
 }
 
 /*
- * A process with 10,000 names is killed: until the last of them is free, and what others, who ask the broker
- * something meanwhile, wait at most.
+ * Kills a process with 10,000 names. Measures how long it takes until the last name is free, and how long
+ * others that ask the broker meanwhile wait at most.
  */
 static void death(struct row *row)
 {
@@ -252,7 +252,7 @@ static void measure(struct row *row, int64_t before, int64_t bytes_before)
 	printf(" registered at %.0f k/s\n", (double)n * 1e6 / (double)ns);
 	snprintf(prefix, sizeof(prefix), "each-%" PRId64 "-", row->size);
 	each(SCALE_REGISTER, prefix, 0, EACH, &row->register_ns, &row->register_cpu_ns);
-	/* names that nobody has looked up yet, all over the registry by their hashes */
+	/* Names that nobody has looked up yet; their hashes spread them over the whole registry. */
 	each(SCALE_LOOK_UP, "n", row->size - (n < EACH ? n : EACH), row->size, &row->look_up_ns,
 		&row->look_up_cpu_ns);
 	each(SCALE_JOIN, prefix, 0, EACH, &row->join_ns, &row->join_cpu_ns);
@@ -297,7 +297,7 @@ static double times(int64_t a, int64_t b)
 	return (double)a / (double)(b ? b : 1);
 }
 
-/* In turns, so what slows one slows the other. */
+/* The two take turns, so a disturbance slows both alike. */
 static void joins_and_round_trips(void)
 {
 	int64_t joins[ROUNDS], trips[ROUNDS], registers[ROUNDS];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process of tests/soak/scale.c: it does what its methods say, and answers with what that took. */
+/* A process of tests/soak/scale.c: it does what its methods say, and answers with how long that took. */
 #pragma once
 
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * watcher GROUP: an actor program that watches a process until its end. For kill-steps.py. Lines on stdout:
- * "watching" when whoever reaps it has answered, "down REASON CODE" for each notice; it stays until TERM, to
+ * "watching" when the supervisor has answered, "down REASON CODE" for each notice. It stays until TERM, to
  * see one that is too many.
  */
 #include <actor/actor.h>
