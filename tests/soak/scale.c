@@ -10,19 +10,16 @@
  * no figure is asserted.
  */
 #include <errno.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "actor/actor.h"
+#include "outside.h"
 #include "scale.h"
 
 #define LONG_MS     600000
@@ -45,85 +42,20 @@
 #define CASTS          2000
 
 static const char *self_program;
-static char dir[] = "/tmp/actor-scale-XXXXXX";
-static pid_t broker_pid, worker_pids[WORKERS + 1];
+static pid_t worker_pids[WORKERS + 1];
 static actor_ref workers[WORKERS + 1]; /* the last one dies */
 static actor_client *direct, *single;
 static int n_broken;
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static void clean_up(void)
-{
-	for (int i = 0; i <= WORKERS; i++) {
-		if (worker_pids[i]) {
-			kill(worker_pids[i], SIGKILL);
-			waitpid(worker_pids[i], NULL, 0);
-		}
-	}
-	if (broker_pid) {
-		kill(broker_pid, SIGKILL);
-		waitpid(broker_pid, NULL, 0);
-	}
-	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-__attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *format, ...)
-{
-	va_list args;
-
-	fprintf(stderr, "scale: ");
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, "\n");
-	clean_up();
-	exit(1);
-}
-
-static pid_t start(const char *const *argv)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execv(argv[0], (char *const *)argv);
-		_exit(127);
-	}
-	if (pid < 0)
-		fail("fork: %s", strerror(errno));
-	return pid;
-}
-
-static actor_client *client_new(enum actor_join_mode mode)
-{
-	struct actor_group_options options = {.name = "scale", .runtime_dir = dir, .mode = mode};
-	actor_client *client = NULL;
-	int r;
-
-	do
-		r = actor_client_new(&client, &options);
-	while (r == -ENOTCONN && waitpid(broker_pid, NULL, WNOHANG) == 0);
-	if (r < 0)
-		fail("client: %s", actor_strerror(r));
-	return client;
-}
 
 static void worker_start(int i)
 {
 	static int n_started;
 	char name[32];
-	int r;
 
-	snprintf(name, sizeof(name), "worker-%d",
-		n_started++); /* what is kept of the dead one's is not asked */
-	worker_pids[i] = start((const char *const[]){self_program, "--worker", name, NULL});
-	r = actor_client_whereis_wait(direct, name, LONG_MS, &workers[i]);
-	if (r < 0)
-		fail("%s: %s", name, actor_strerror(r));
+	/* A new name each time: the client may still remember a dead worker by the old one. */
+	snprintf(name, sizeof(name), "worker-%d", n_started++);
+	worker_pids[i] = outside_start((const char *const[]){self_program, "--worker", name, NULL});
+	outside_find(direct, name, &workers[i]);
 }
 
 /* [what, number] as all workers answer. */
@@ -137,7 +69,7 @@ static void worker_start(int i)
 		if (r_ == 0)                                                                                 \
 			r_ = actor_msg_unpack(reply_, "[iI]", &what_, &n_);                                  \
 		if (r_ < 0 || what_ < 0)                                                                     \
-			fail("%s of worker %d: %s", method, i, actor_strerror(r_ < 0 ? r_ : what_));         \
+			outside_fail("%s of worker %d: %s", method, i, actor_strerror(r_ < 0 ? r_ : what_)); \
 		actor_msg_free(reply_);                                                                      \
 		*(ret_n) = n_;                                                                               \
 		what_;                                                                                       \
@@ -151,7 +83,7 @@ static int64_t proc_number(const char *file, const char *before)
 	int64_t n = -1;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)broker_pid, file);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)outside_broker, file);
 	f = fopen(path, "r");
 	while (f && n < 0 && fgets(line, sizeof(line), f)) {
 		if (!strncmp(line, before, strlen(before)))
@@ -160,7 +92,7 @@ static int64_t proc_number(const char *file, const char *before)
 	if (f)
 		fclose(f);
 	if (n < 0)
-		fail("%s: no %s", path, before);
+		outside_fail("%s: no %s", path, before);
 	return n;
 }
 
@@ -236,9 +168,8 @@ static void death(struct row *row)
 	row->freed_ns = scale_now_ns() - start_ns;
 	row->death_cpu_ns = broker_cpu_ns() - cpu_ns;
 	if (r < 0)
-		fail("a dead process's name: %s", actor_strerror(r));
-	waitpid(worker_pids[WORKERS], NULL, 0);
-	worker_pids[WORKERS] = 0;
+		outside_fail("a dead process's name: %s", actor_strerror(r));
+	outside_reap(worker_pids[WORKERS]);
 }
 
 static void measure(struct row *row, int64_t before, int64_t bytes_before)
@@ -328,7 +259,7 @@ static int64_t calls_ns(actor_client *client)
 		int r = actor_client_call(client, actor_to(workers[2]), "echo", LONG_MS, NULL, "");
 
 		if (r < 0)
-			fail("echo: %s", actor_strerror(r));
+			outside_fail("echo: %s", actor_strerror(r));
 		samples[i] = scale_now_ns() - start_ns;
 	}
 	return scale_median(samples, 200);
@@ -361,7 +292,7 @@ static void await_noted(int64_t n)
 		}
 	} while (sum < n && scale_now_ns() < end_ns);
 	if (sum != n)
-		fail("%" PRId64 " of %" PRId64 " casts came", sum, n);
+		outside_fail("%" PRId64 " of %" PRId64 " casts came", sum, n);
 }
 
 /* Memberships: in each of the process groups, as many actors of each worker. */
@@ -384,7 +315,7 @@ static void memberships(int64_t n_groups, int64_t n_actors)
 		int64_t max = i == 0 ? 0 : i == 1 ? 10 : n_actors * WORKERS;
 
 		if (ask(1, &refs_ns[i], "members", "sI", "g0", max < 1000 ? max : 1000) != n_actors * WORKERS)
-			fail("a process group has not all its members");
+			outside_fail("a process group has not all its members");
 		ask(1, &ns, "cast_all", "sI", "g0", INT64_C(0));
 	}
 	printf("members from the copy: the number %" PRId64 " ns, ten refs %" PRId64 " ns, all %" PRId64
@@ -421,10 +352,9 @@ static void run(int64_t names)
 	int64_t before = 0, bytes;
 	int n = 0;
 
-	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id",
-		"77", "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", "1", NULL});
-	direct = client_new(ACTOR_JOIN_DIRECT);
-	single = client_new(ACTOR_JOIN_BROKER);
+	outside_broker_start();
+	direct = outside_client(ACTOR_JOIN_DIRECT);
+	single = outside_client(ACTOR_JOIN_BROKER);
 	for (int i = 0; i < WORKERS; i++)
 		worker_start(i);
 	routed_and_direct();
@@ -454,10 +384,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: scale [NAMES], with ACTOR_BROKER in the environment\n");
 		return 2;
 	}
-	if (!mkdtemp(dir))
-		fail("directory: %s", strerror(errno));
-	setenv("ACTOR_RUNTIME_DIR", dir, 1);
+	outside_open("scale");
 	run(names);
-	clean_up();
+	outside_close();
 	return names == NAMES_MAX && n_broken;
 }

@@ -14,20 +14,18 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "actor/actor.h"
+#include "outside.h"
 
 #define RATE          10000 /* messages a second, to all together */
 #define RECEIVERS_MAX 200
@@ -40,8 +38,7 @@
 #define NS_PER_SECOND INT64_C(1000000000)
 
 static const char *self_program;
-static char dir[] = "/tmp/actor-stalled-XXXXXX", log_path[64];
-static pid_t broker_pid, sender_pid, receiver_pids[RECEIVERS_MAX];
+static pid_t receiver_pids[RECEIVERS_MAX];
 static actor_ref receivers[RECEIVERS_MAX], sender;
 static int n_receivers = 100, n_broken;
 static actor_client *client;
@@ -207,92 +204,21 @@ static int role_main(const char *role, const char *name, bool is_single)
 
 /* ---- from outside ---- */
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static void end_process(pid_t *pid)
-{
-	if (*pid) {
-		kill(*pid, SIGKILL);
-		waitpid(*pid, NULL, 0);
-	}
-	*pid = 0;
-}
-
-static void clean_up(void)
-{
-	for (int i = 0; i < RECEIVERS_MAX; i++)
-		end_process(&receiver_pids[i]);
-	end_process(&sender_pid);
-	end_process(&broker_pid);
-	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-__attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *format, ...)
-{
-	va_list args;
-
-	fprintf(stderr, "stalled-reader: ");
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, "\n");
-	clean_up();
-	exit(1);
-}
-
-static pid_t start(const char *const *argv)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		int fd = open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (fd >= 0)
-			dup2(fd, STDERR_FILENO);
-		execv(argv[0], (char *const *)argv);
-		_exit(127);
-	}
-	if (pid < 0)
-		fail("fork: %s", strerror(errno));
-	return pid;
-}
-
-static void find(const char *name, actor_ref *ret)
-{
-	int r = actor_client_whereis_wait(client, name, LONG_MS, ret);
-
-	if (r < 0)
-		fail("%s: %s", name, actor_strerror(r));
-}
-
 static void start_all(bool is_single)
 {
 	const char *mode = is_single ? "--single" : "--direct";
-	struct actor_group_options options = {
-		.name = "control", .runtime_dir = dir, .mode = ACTOR_JOIN_BROKER};
 	char name[32];
-	int r;
 
-	snprintf(log_path, sizeof(log_path), "%s.log", dir);
-	(void)truncate(log_path, 0);
-	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id",
-		"77", "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", "1", NULL});
-	do
-		r = actor_client_new(&client, &options);
-	while (r == -ENOTCONN && waitpid(broker_pid, NULL, WNOHANG) == 0);
-	if (r < 0)
-		fail("client: %s", actor_strerror(r));
+	outside_broker_start();
+	client = outside_client(ACTOR_JOIN_BROKER);
 	for (int i = 0; i < n_receivers; i++) {
 		snprintf(name, sizeof(name), i ? "receiver-%d" : "victim", i);
-		receiver_pids[i] = start((const char *const[]){self_program, mode, "receiver", name, NULL});
-		find(name, &receivers[i]);
+		receiver_pids[i] =
+			outside_start((const char *const[]){self_program, mode, "receiver", name, NULL});
+		outside_find(client, name, &receivers[i]);
 	}
-	sender_pid = start((const char *const[]){self_program, mode, "sender", "sender", NULL});
-	find("sender", &sender);
+	outside_start((const char *const[]){self_program, mode, "sender", "sender", NULL});
+	outside_find(client, "sender", &sender);
 }
 
 static int64_t ask_number(actor_ref whom, const char *method, int argument)
@@ -304,7 +230,7 @@ static int64_t ask_number(actor_ref whom, const char *method, int argument)
 	if (r == 0)
 		r = actor_msg_unpack(reply, "I", &n);
 	if (r < 0)
-		fail("%s: %s", method, actor_strerror(r));
+		outside_fail("%s: %s", method, actor_strerror(r));
 	actor_msg_free(reply);
 	return n;
 }
@@ -319,7 +245,7 @@ static void send_begin(void)
 			receivers[i], i, NS_PER_SECOND / RATE * n_receivers);
 
 		if (r < 0)
-			fail("to: %s", actor_strerror(r));
+			outside_fail("to: %s", actor_strerror(r));
 		reply = actor_msg_free(reply);
 	}
 }
@@ -336,7 +262,7 @@ static int64_t take(int i, uint32_t *all, size_t *n, size_t max)
 	if (r == 0)
 		r = actor_msg_unpack(reply, "[Iy#]", &received, &data, &size);
 	if (r < 0)
-		fail("receiver %d: %s", i, actor_strerror(r));
+		outside_fail("receiver %d: %s", i, actor_strerror(r));
 	size /= sizeof(*all);
 	if (all && *n + size <= max) {
 		memcpy(all + *n, data, size * sizeof(*all));
@@ -353,7 +279,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* What was sent to all but the victim since this was asked last: their p99. Adds @ret_n to what it counts. */
+/* The p99 of the messages to all but the victim since the last call; 0: none came. Counts them in *ret_n. */
 static uint32_t take_p99_us(int64_t *ret_n, uint32_t *ret_longest_us)
 {
 	static uint32_t all[1u << 20];
@@ -362,7 +288,7 @@ static uint32_t take_p99_us(int64_t *ret_n, uint32_t *ret_longest_us)
 	for (int i = 1; i < n_receivers; i++)
 		(void)take(i, all, &n, sizeof(all) / sizeof(all[0]));
 	if (!n)
-		fail("nothing came");
+		return 0;
 	qsort(all, n, sizeof(all[0]), compare);
 	*ret_n += (int64_t)n;
 	*ret_longest_us = all[n - 1] > *ret_longest_us ? all[n - 1] : *ret_longest_us;
@@ -375,7 +301,7 @@ static int64_t broker_bytes(void)
 	int64_t n = -1;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)broker_pid);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)outside_broker);
 	f = fopen(path, "r");
 	while (f && n < 0 && fgets(line, sizeof(line), f)) {
 		if (!strncmp(line, "VmRSS:", 6))
@@ -384,7 +310,7 @@ static int64_t broker_bytes(void)
 	if (f)
 		fclose(f);
 	if (n < 0)
-		fail("the broker is gone");
+		outside_fail("the broker is gone");
 	return n;
 }
 
@@ -399,10 +325,10 @@ static double phase(const char *when, int64_t seconds, int64_t *ret_most)
 	int n_seconds = 0;
 
 	*ret_most = 0;
-	(void)take_p99_us(&n, &longest_us);
+	(void)take_p99_us(&n, &longest_us); /* of the time before; links may still be under way */
 	n = longest_us = 0;
 	while (n_seconds < seconds && n_seconds < 1000) {
-		int64_t end_ns = now_ns() + NS_PER_SECOND;
+		int64_t end_ns = now_ns() + NS_PER_SECOND, n_before = n;
 
 		while (now_ns() < end_ns) {
 			int64_t bytes = broker_bytes();
@@ -411,6 +337,8 @@ static double phase(const char *when, int64_t seconds, int64_t *ret_most)
 			usleep(50000);
 		}
 		p99s_us[n_seconds++] = take_p99_us(&n, &longest_us);
+		if (n == n_before)
+			outside_fail("nothing came in a second");
 	}
 	qsort(p99s_us, (size_t)n_seconds, sizeof(p99s_us[0]), compare);
 	printf("%s: %" PRId64 " messages to the others, p99 %u µs (%u to %u, of a second), longest %u µs\n",
@@ -434,7 +362,7 @@ static void expect(bool holds, const char *format, ...)
 static bool log_has(const char *a, const char *b)
 {
 	char line[1024];
-	FILE *f = fopen(log_path, "r");
+	FILE *f = fopen(outside_log, "r");
 	bool has = false;
 
 	while (f && fgets(line, sizeof(line), f))
@@ -454,7 +382,7 @@ static int64_t dropped_for(const char *name)
 	if (r == 0)
 		r = actor_msg_unpack(reply, "{s:[{s:I}]}", "groups", "dropped", &n);
 	if (r < 0)
-		fail("quota of %s: %s", name, actor_strerror(r));
+		outside_fail("quota of %s: %s", name, actor_strerror(r));
 	actor_msg_free(reply);
 	return n;
 }
@@ -512,7 +440,7 @@ static void run(bool is_single, int64_t seconds)
 		n_gone += waitpid(receiver_pids[i], NULL, WNOHANG) != 0;
 	expect(!n_gone, "%d receivers have ended", n_gone);
 	client = actor_client_free(client);
-	clean_up();
+	outside_close();
 }
 
 int main(int argc, char **argv)
@@ -531,16 +459,15 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	for (int i = 0; i < 2; i++) {
-		strcpy(dir, "/tmp/actor-stalled-XXXXXX");
-		if (!mkdtemp(dir))
-			fail("directory: %s", strerror(errno));
-		setenv("ACTOR_RUNTIME_DIR", dir, 1);
+		snprintf(outside_log, sizeof(outside_log), "/tmp/actor-stalled-reader-%d-%d.log",
+			(int)getpid(), i);
+		outside_open("stalled-reader");
 		run(i == 0, seconds);
 		fputs("\n", stdout);
 		if (getenv("KEEP"))
-			printf("log: %s\n", log_path);
+			printf("log: %s\n", outside_log);
 		else
-			unlink(log_path);
+			unlink(outside_log);
 	}
 	return n_broken > 0;
 }
