@@ -524,6 +524,7 @@ actor_group *actor_group_free(actor_group *group)
 	hash_deinit(&group->links);
 	slots_deinit(&group->actors);
 	slots_deinit(&group->calls);
+	slots_deinit(&group->requests);
 	slots_deinit(&group->monitors);
 	slots_deinit(&group->send_timers);
 	slots_deinit(&group->fd_watches);

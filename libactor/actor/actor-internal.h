@@ -35,6 +35,7 @@ struct actor {
 	bool killed;
 	bool stopping;
 	bool traps_exits;
+	bool waits_for_requests;
 	bool ended_self;      /* cause is set: it ends after the running handler */
 	bool told_wrong_kind; /* that a cast came for a method that is a call */
 	/* NULL: none so far; else one of those that actor.c shares, or memory of its own */
@@ -43,6 +44,7 @@ struct actor {
 	struct list monitors;          /* struct monitor.watcher_link: what it watches */
 	struct list watchers;          /* struct watcher.target_link: who watches it */
 	struct list froms;             /* kept addresses, unanswered */
+	struct list requests;          /* struct call_request.by_owner */
 	struct list timers;            /* struct send_timer.link */
 	struct list names;             /* struct own_name.link */
 	struct list fds;               /* struct fd_watch.link */

@@ -26,6 +26,7 @@
 #include "libactor/actor/name.h"
 #include "libactor/actor/pg-monitor.h"
 #include "libactor/actor/pg-tell.h"
+#include "libactor/actor/call-request.h"
 #include "libactor/actor/timers.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
@@ -68,6 +69,7 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	list_init(&self->monitors);
 	list_init(&self->watchers);
 	list_init(&self->froms);
+	list_init(&self->requests);
 	list_init(&self->timers);
 	list_init(&self->names);
 	list_init(&self->fds);
@@ -145,6 +147,7 @@ static void actor_end(struct actor *self, bool terminate)
 	}
 	actor_drop_messages(self, cause.reason);
 	froms_end(self, cause.reason);
+	call_requests_end(self);
 	send_timers_end(self);
 	fd_watches_end(self);
 	list_for_each_safe(it, &self->monitors) {
@@ -170,6 +173,7 @@ void actor_discard(struct actor *self)
 	mailbox_release(self);
 	actor_drop_messages(self, "shutdown");
 	froms_end(self, "shutdown");
+	call_requests_end(self);
 	send_timers_end(self);
 	fd_watches_end(self);
 	while (!list_is_empty(&self->monitors))
@@ -310,8 +314,10 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 		self->method = "on_name";
 		r = actor_name_handle(self, msg);
 		break;
-	case MSG_REPLY:
-		break; /* never queued */
+	case MSG_REPLY: /* of a request; those of calls are not queued */
+		self->method = "on_reply";
+		r = call_request_handle(self, msg);
+		break;
 	}
 	if (r < 0)
 		actor_fail(self, r);

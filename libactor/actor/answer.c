@@ -21,6 +21,7 @@
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
+#include "libactor/util/clock.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
@@ -141,6 +142,7 @@ void from_init(struct actor_from *from, struct actor *callee, const actor_msg *m
 		.to = msg->sender,
 		.id = msg->id,
 		.way = msg->way,
+		.deadline_us = msg->deadline_us,
 		.msg = msg};
 }
 
@@ -295,4 +297,17 @@ actor_ref actor_from_ref(const actor_from *from)
 	int r = from_find(from, &found);
 
 	return r == 0 || r == -EALREADY ? found->to : ACTOR_NOBODY;
+}
+
+int64_t actor_from_time_left_ms(const actor_from *from)
+{
+	struct actor_from *found;
+	int64_t left_us;
+
+	if (from_find((actor_from *)from, &found) < 0)
+		return 0;
+	if (!found->deadline_us)
+		return ACTOR_FOREVER;
+	left_us = found->deadline_us - clock_now_us();
+	return left_us > 0 ? (left_us + 999) / 1000 : 0;
 }

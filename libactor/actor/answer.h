@@ -19,6 +19,7 @@ struct actor_from {
 	actor_ref to;
 	uint64_t id;
 	uint64_t way;         /* the way back: peer_way() */
+	int64_t deadline_us;  /* of the call; 0: none */
 	const actor_msg *msg; /* the call; NULL: a kept one */
 	bool answered;
 	uint64_t kept_id;

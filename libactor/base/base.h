@@ -80,6 +80,7 @@ struct actor_group {
 	struct slots actors;
 	size_t n_alive; /* not internal */
 	struct slots calls;
+	struct slots requests; /* call-request.h */
 	struct slots monitors;
 	struct hash links; /* links.c: struct monitor.pair of those that are links */
 	struct slots send_timers;
