@@ -22,18 +22,14 @@ static int monitor_process(struct actor *self, struct monitor *monitor)
 	r = spawner_ask(
 		self, "monitor", ACTOR_TIMEOUT_DEFAULT, NULL, "UrU", monitor->who.group, self->ref, id);
 	monitor = slots_get(&self->group->monitors, id);
-	if (r < 0 && monitor) {
-		if (r == -ECANCELED) {
-			monitor_forget(self->group, monitor);
-			return r;
-		}
-		/*
-		 * The spawner did not answer, so nobody knows whether the process lives. For a process that
-		 * is not there the spawner would have sent a DOWN.
-		 */
-		monitor_fire_reason(self->group, monitor, ERROR_NOCONNECTION);
-	}
-	return 0;
+	if (r >= 0 || !monitor)
+		return 0; /* it may have gone off before the answer */
+	/*
+	 * Nobody has said that the process has ended, so there is no DOWN. The spawner may have the question
+	 * still: what it answers finds no monitor.
+	 */
+	monitor_remove(self->group, monitor);
+	return r;
 }
 
 int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)

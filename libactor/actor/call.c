@@ -254,6 +254,8 @@ static int call_start_remote(struct call *call, struct actor *sender, const stru
 	peer = to->name.s ? group->uplink.peer : peer_route(group, to->ref.group, true);
 	if (!peer)
 		return send_no_route(group, to);
+	if (peer->exited)
+		return -ESRCH; /* its end is not decided yet, and nobody will answer */
 	waits.n = 0;
 	if (sender && sender->answering)
 		(void)waits_of(sender, &waits);

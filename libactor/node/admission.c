@@ -21,7 +21,10 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 
-/* Readies the peer for the link of introduction @intro_id: it has no link now. NULL: out of memory. */
+/*
+ * Readies the peer for the link of introduction @intro_id: it has no link now. NULL: its process has exited,
+ * or out of memory.
+ */
 static struct peer *peer_begin(actor_group *group, uint64_t intro_id, uint64_t group_id,
 	struct transport_peer expect, struct wire_str name)
 {
@@ -36,6 +39,8 @@ static struct peer *peer_begin(actor_group *group, uint64_t intro_id, uint64_t g
 		/* the broker counts the old link as gone, so one that still stands is stale */
 		if (peer->pipe)
 			peer_cut(peer, "introduced anew");
+		if (peer->exited)
+			return NULL; /* the broker does not know it yet; it says so when it does */
 		peer_decide(peer);
 		peer = NULL;
 	}
@@ -76,7 +81,8 @@ void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role,
 		peer = peer_begin(group, intro_id, group_id, expect, name);
 	if (!peer) {
 		broker_tell_surely(group, "introduce_failed", "Us", intro_id,
-			group->mode == ACTOR_JOIN_DIRECT ? "out of memory" : "one link only");
+			group->mode == ACTOR_JOIN_DIRECT ? "that process is gone, or out of memory"
+							 : "one link only");
 		return;
 	}
 	memcpy(text, path.s, path.len);
@@ -117,7 +123,7 @@ struct peer *peer_expect(actor_group *group, uint64_t intro_id, uint64_t group_i
 	return peer;
 }
 
-void peer_admit(struct peer *peer, uint64_t knock_id)
+void peer_admit(struct peer *peer, uint64_t knock_id, const struct transport_peer *from)
 {
 	actor_group *group = peer->group;
 	int r;
@@ -139,5 +145,5 @@ void peer_admit(struct peer *peer, uint64_t knock_id)
 	pipe_flush(peer->pipe);
 	peer->expected = false;
 	peer->state = PEER_LINKING;
-	peer_link_up(peer);
+	peer_link_up(peer, from->pid);
 }

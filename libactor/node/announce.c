@@ -39,7 +39,7 @@ static void announce_peer(struct hash_node *node, void *arg)
 		      (peer->state == PEER_LINKING && !peer->listens);
 
 	if (peer->is_uplink || peer->is_client ||
-		(list->monitored ? list_is_empty(&peer->monitors) : !linked))
+		(list->monitored ? list_is_empty(&peer->monitors) && !peer->exited : !linked))
 		return;
 	mp_put_uint(&list->items, peer->id);
 	list->n++;

@@ -35,6 +35,16 @@ void peer_fail_all(struct peer *peer, const struct actor_cause *cause, int call_
 	monitors_end_by_peer(peer, cause);
 }
 
+void peer_fail_exited(struct peer *peer)
+{
+	peer->exited = true;
+	names_forget_group(peer->group, peer->id);
+	pgs_forget_group(peer->group, peer->id);
+	peer_unpause_all(peer, -ESRCH);
+	watchers_forget_peer(peer);
+	calls_end_by_peer(peer, -ECONNRESET);
+}
+
 static void routed_lost(struct hash_node *node, void *arg)
 {
 	struct peer *peer = container_of(node, struct peer, node);

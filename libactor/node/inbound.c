@@ -571,7 +571,7 @@ void inbound_poll(actor_group *group)
 
 		switch (event.type) {
 		case TRANSPORT_PIPE_UP:
-			peer_link_up(peer);
+			peer_link_up(peer, event.peer.pid);
 			break;
 		case TRANSPORT_PIPE_DATA:
 			taken_bytes += event.size_bytes;

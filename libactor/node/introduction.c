@@ -58,6 +58,8 @@ static void peer_introduce_answered(struct broker_request *request, int error, a
 	if (!peer || !peer->asked)
 		return;
 	peer->asked = false;
+	if (peer->exited)
+		peer->unknown = error == -ESRCH; /* if it knows more, it says so right behind this */
 	if (error == 0 || peer->state != PEER_INTRODUCING)
 		return; /* the introduction is under way: a cast of the broker follows */
 	if (error == -ESRCH || !strcmp(name, ERROR_BAD_ARGS)) {
@@ -95,7 +97,8 @@ void peer_ask(struct peer *peer)
 	buf_deinit(&args);
 	if (r < 0) {
 		peer->asked = false;
-		peer_try_again(peer);
+		if (!peer->exited) /* else it is asked again anyhow */
+			peer_try_again(peer);
 	}
 }
 

@@ -61,11 +61,11 @@ static void knock_answered(struct broker_request *request, int error, actor_msg 
 	}
 	peer = error ? NULL : peer_expect(group, intro_id, knock->group_id, knock->from, name);
 	if (peer)
-		peer_admit(peer, knock->id);
+		peer_admit(peer, knock->id, &knock->from);
 	else
 		knock_refuse(group, knock->id, &knock->from,
 			error == -ESRCH ? "the group it says to be is gone"
-			: error == 0    ? "out of memory"
+			: error == 0    ? "it has exited, or out of memory"
 					: "the broker does not know it as the group it says to be");
 	free(knock);
 }
@@ -115,7 +115,7 @@ void knock_received(actor_group *group, const struct transport_event *event)
 		knock_refuse(group, event->knock_id, &event->peer,
 			"it says to be a group that is another process");
 	else
-		peer_admit(peer, event->knock_id);
+		peer_admit(peer, event->knock_id, &event->peer);
 }
 
 void knocks_expected(struct peer *peer)
@@ -129,7 +129,7 @@ void knocks_expected(struct peer *peer)
 			(knock->from.pid && peer->expect.pid && knock->from.pid != peer->expect.pid))
 			continue;
 		list_remove(&knock->link);
-		peer_admit(peer, knock->id);
+		peer_admit(peer, knock->id, &knock->from);
 		free(knock);
 		return;
 	}

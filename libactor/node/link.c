@@ -17,11 +17,22 @@
  * link. How long a message may wait is its sender's business (a call's time-out, a bounded `pending`). Only
  * the end of a link that was up, and the broker's word, end a peer.
  *
- * A group's death is decided once. The end of its link and the word of its exit are awaited together: a
- * second from the first of them, and longer only while the link has unread bytes, or while the peer may wait
- * at our door and nobody can be let in. Then everything that hangs on the peer (calls, monitors) ends with
- * the same cause. All frames of the link were handled before, since its end is read after them. From then on
- * the id is unknown: a later send asks the broker.
+ * A group's death is decided once: everything that still hangs on the peer ends with the same cause, and
+ * from then on the id is unknown: a later send asks the broker. All frames of the link were handled before,
+ * since its end is read after them. If it may wait at our door and nobody can be let in, that is waited for.
+ * No time-out decides. When the link has ended, the kernel is asked for the peer's process:
+ *
+ *   it has exited   its calls end at once, and what is sent to it is lost. Monitors wait for the broker,
+ *                   which has the cause from the supervisor, and says it when the names of the dead are free.
+ *                   That may be late (both may stand still). If it is late, the broker is asked, by
+ *                   `introduce`, whether it knows that group at all: one that began after the death may not.
+ *                   Only where it does not, or the node is gone, nobody has the cause: noconnection.
+ *   it lives        maybe it dies just now, so it is looked at again, for a second. Then only the link is
+ *                   lost: noconnection, which says just that.
+ *   not known       (no pid, no pidfd) the second is all there is: noconnection, too.
+ *
+ * The broker hears `link_down` only of a link that is lost. Until then it counts our end as up, and so it
+ * surely tells us if the other ends.
  */
 #include "libactor/node/link.h"
 
@@ -43,7 +54,13 @@
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
+#include "libactor/util/clock.h"
 #include "libactor/util/list.h"
+
+#define LINK_LOST_MS 1000 /* so long a process lives on after its link has ended: the link was lost */
+#define LOOK_MIN_MS  1
+#define LOOK_MAX_MS  50
+#define NODE_MS      1000 /* how often to look whether there is still somebody who will say how it ended */
 
 #define CLIENTS 0 /* for group_complain(): all clients of a service, since each comes with a new id */
 
@@ -73,6 +90,39 @@ static bool peer_may_be_at_our_door(struct peer *peer)
 	return !peer->over && (!all || peer->pipe);
 }
 
+/* Its link has ended, and nobody has said that it has. */
+static void peer_look(struct peer *peer)
+{
+	int64_t waited_ms = (clock_now_ns() - peer->ended_ns) / MS_NS, pause_ms;
+
+	if (transport_life(peer->pid, peer->pid_seen) == LIFE_OVER) {
+		peer_fail_exited(peer);
+		timer_arm(&peer->group->loop, &peer->timer, deadline_after_ms(clock_now_ns(), NODE_MS));
+	} else if (waited_ms >= LINK_LOST_MS) {
+		peer_tell_link_down(peer);
+		peer_decide(peer);
+	} else {
+		pause_ms = waited_ms < LOOK_MIN_MS   ? LOOK_MIN_MS
+			   : waited_ms < LOOK_MAX_MS ? waited_ms
+						     : LOOK_MAX_MS;
+		timer_arm(&peer->group->loop, &peer->timer, deadline_after_ms(clock_now_ns(), pause_ms));
+	}
+}
+
+/* True: it waits on. */
+static bool ended_timeout(struct peer *peer)
+{
+	if (!peer->exited) {
+		peer_look(peer);
+		return true;
+	}
+	if (peer->unknown || !uplink_may_tell(peer->group))
+		return false;
+	timer_arm(&peer->group->loop, &peer->timer, deadline_after_ms(clock_now_ns(), NODE_MS));
+	peer_ask(peer);
+	return true;
+}
+
 void peer_timeout(struct loop *loop, struct timer *timer)
 {
 	struct peer *peer = container_of(timer, struct peer, timer);
@@ -83,28 +133,32 @@ void peer_timeout(struct loop *loop, struct timer *timer)
 		 * socket that another process still holds open, so that it never ends.
 		 */
 		timer_arm(&peer->group->loop, &peer->timer,
-			deadline_after_ms(peer->group->loop.now_ns, DEATH_DECISION_MS));
+			deadline_after_ms(peer->group->loop.now_ns, LAST_WORDS_MS));
 		return;
 	}
 	if (peer_may_be_at_our_door(peer)) {
 		timer_arm(&peer->group->loop, &peer->timer,
-			deadline_after_ms(peer->group->loop.now_ns, DEATH_DECISION_MS));
+			deadline_after_ms(peer->group->loop.now_ns, LAST_WORDS_MS));
 		return;
 	}
 	if (peer->over)
 		return;
+	if (peer->state == PEER_ENDED && !peer->exit_told && ended_timeout(peer))
+		return;
 	if (peer->state == PEER_LINKED && peer->got_bye && !peer->exit_told)
 		peer_link_down(peer, -ECONNRESET);
 	else if (peer->state != PEER_INTRODUCING || peer->exit_told)
-		peer_decide(peer); /* of link's end and exit told only one came */
+		peer_decide(peer);
 	else if (peer_is_wanted(peer))
 		peer_ask(peer);
 	else
 		peer_forget(peer);
 }
 
-void peer_link_up(struct peer *peer)
+void peer_link_up(struct peer *peer, pid_t pid)
 {
+	peer->pid = pid;
+	peer->pid_seen = clock_boot_ns();
 	if (peer->is_uplink) {
 		peer->state = PEER_LINKED;
 		uplink_link_up(peer->group);
@@ -183,15 +237,16 @@ void peer_link_down(struct peer *peer, int error)
 		group_complain(group, peer->is_client ? CLIENTS : peer->id,
 			"link to group %llu (%s) ended: %s", (unsigned long long)peer->id, peer->name,
 			strerror(-error));
-	if (!peer->is_client)
-		peer_tell_link_down(peer);
 	if (!was_up || peer->exit_told || peer->is_client || group->closing) {
+		if (!peer->is_client)
+			peer_tell_link_down(peer);
 		peer_decide(peer);
 		return;
 	}
 	peer->state = PEER_ENDED;
+	peer->ended_ns = clock_now_ns();
 	peer_unpause_all(peer, -ESRCH);
-	timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
+	peer_look(peer);
 }
 
 void peer_cut(struct peer *peer, const char *why)

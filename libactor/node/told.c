@@ -47,14 +47,13 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 			"group %llu (%s) has ended, and what it said may wait at our door, where nobody more can be let in (is the limit of open files reached?)",
 			(unsigned long long)peer->id, peer->name);
 		timer_arm(
-			&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
+			&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, LAST_WORDS_MS));
 		return;
 	}
 	if ((peer->state == PEER_LINKED || peer->state == PEER_KNOCKING || peer->state == PEER_LINKING) &&
 		!peer->link_ended) {
 		/* the last it sent is still to be read */
-		timer_arm(
-			&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, DEATH_DECISION_MS));
+		timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, LAST_WORDS_MS));
 		return;
 	}
 	peer_decide(peer);

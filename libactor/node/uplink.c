@@ -324,6 +324,11 @@ static bool node_lives(const actor_group *group)
 	return *end == '\n' && pid > 0 && pid <= INT32_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
 }
 
+bool uplink_may_tell(const actor_group *group)
+{
+	return group->uplink.state == UPLINK_UP || (group->uplink.state != UPLINK_NONE && node_lives(group));
+}
+
 bool uplink_is_hopeless(const actor_group *group)
 {
 	const struct uplink *uplink = &group->uplink;

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "actor/actor.h"
 #include "libactor/loop/timer.h"
@@ -24,7 +25,7 @@ enum peer_state {
 	PEER_KNOCKING,
 	PEER_LINKED,
 	PEER_ROUTED, /* has one link only: the broker routes */
-	PEER_ENDED,  /* the link ended or the exit was told: waiting for the other, at most 1 s */
+	PEER_ENDED,  /* the link ended: whether that was a death, and which, is to be told (link.c) */
 };
 
 struct peer {
@@ -64,6 +65,11 @@ struct peer {
 	uint64_t unyielded_bytes; /* flushed since a sender last let the loop read */
 	bool draining;            /* a flush waits for the link's word that the kernel has everything */
 	bool link_ended, exit_told, said_bye, got_bye;
+	bool exited;      /* ENDED: its process has, says the kernel; how, is still to be told */
+	bool unknown;     /* and the broker, which was asked, knows no such group: nobody will tell */
+	pid_t pid;        /* the kernel's word at the link's beginning; 0: not known */
+	int64_t pid_seen; /* when that was, in ns of clock_boot_ns() */
+	int64_t ended_ns; /* when the link ended */
 	bool refused_end; /* it asked that our service actor ends: logged once */
 	struct actor_cause cause;
 	struct timer timer; /* INTRODUCING: the next try; later the decision about its death */

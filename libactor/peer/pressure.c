@@ -161,7 +161,7 @@ static struct list *sender_queue(struct peer *at, actor_ref to)
 
 	/* what is written now goes nowhere; when its end is decided, there is another way or none */
 	if (at->state == PEER_ENDED)
-		return &at->paused_senders;
+		return at->exited ? NULL : &at->paused_senders;
 	paused = list_is_empty(&at->paused_refs) ? NULL : peer_paused_ref(at, to);
 	if (paused)
 		return &paused->senders;

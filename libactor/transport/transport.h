@@ -59,6 +59,13 @@ struct transport_peer {
 	pid_t pid;
 };
 
+/* The process of a peer. */
+enum transport_life {
+	LIFE_UNKNOWN, /* it has no number here (another pid namespace), or the kernel cannot be asked */
+	LIFE_GOES_ON,
+	LIFE_OVER, /* it has exited: nothing comes from it any more, but what is in the kernel already */
+};
+
 enum transport_event_type {
 	TRANSPORT_PIPE_UP,      /* pipe, user, peer */
 	TRANSPORT_PIPE_DATA,    /* pipe, user, data: valid until the next transport_next() */
@@ -89,6 +96,12 @@ struct transport_event {
 	size_t size_bytes;
 	int error;
 };
+
+/*
+ * The kernel's word on the process that had the number @pid (of a transport_peer) at @seen_ns, a time of
+ * clock_boot_ns(). A process that dies closes its pipes a moment before it has exited.
+ */
+enum transport_life transport_life(pid_t pid, int64_t seen_ns);
 
 const char *transport_name(void); /* "nng 1.5.2" or "native" */
 int transport_new(struct transport **ret);

@@ -12,6 +12,15 @@ static inline int64_t clock_now_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/* As the kernel counts the starts of processes: goes on while the machine is suspended. */
+static inline int64_t clock_boot_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
 static inline int64_t clock_now_us(void)
 {
 	return clock_now_ns() / 1000;

@@ -151,6 +151,18 @@ struct pipe *pipe_free(struct pipe *pipe)
 	return NULL;
 }
 
+enum transport_life transport_life(pid_t pid, int64_t seen_ns)
+{
+	(void)seen_ns; /* no number is used twice */
+	list_for_each(it, &processes) {
+		const struct process *process = container_of(it, struct process, link);
+
+		if (process->pid == pid && process_lives(process))
+			return LIFE_GOES_ON;
+	}
+	return pid ? LIFE_OVER : LIFE_UNKNOWN;
+}
+
 void pipe_set_user(struct pipe *pipe, void *user)
 {
 	pipe->source.user = user;

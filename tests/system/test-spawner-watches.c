@@ -2,12 +2,14 @@
 /* Who watches a process, and who owns one. */
 #include "tests/system/spawner-world.h"
 
+#define STAND_STILL_MS 2500 /* longer than what was once taken for a death */
+
 /* An actor that runs a process of its own and hears of its end. */
 static struct {
 	struct actor_process process;
 	struct actor_cause cause;
 	uint64_t monitor;
-	int n_downs, started;
+	int n_downs, n_false, started, called, called_again;
 	pid_t supervisor;
 } watched;
 
@@ -97,6 +99,64 @@ static int watcher_start_while_away(actor *self, const actor_msg *msg)
 	return 0;
 }
 
+static const char *own_program(void)
+{
+	static char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	path[n < 0 ? 0 : n] = 0;
+	return path;
+}
+
+/* What it calls stops the supervisor and dies: nobody but the kernel can say that it has. */
+static int watcher_call_one_that_dies(actor *self, const actor_msg *msg)
+{
+	const char *const argv[] = {own_program(), "--callee", "callee", NULL};
+	struct actor_process_spec spec = {.name = "mine",
+		.argv = argv,
+		.restart = ACTOR_TEMPORARY,
+		.wait_ready = true,
+		.timeout_ms = PATIENCE_MS};
+
+	watched.started = actor_process_start(self, &spec, &watched.process);
+	if (watched.started < 0 || actor_monitor(self, watched.process.main, &watched.monitor) < 0)
+		return -EINVAL;
+	watched.called = actor_call(self, actor_to(watched.process.main), "stop_and_die", PATIENCE_MS, NULL,
+		"i", (int)watched.supervisor);
+	watched.called_again =
+		actor_call(self, actor_to(watched.process.main), "stop_and_die", PATIENCE_MS, NULL, "i", 0);
+	return actor_send_after(self, STAND_STILL_MS, "go_on", NULL, "");
+}
+
+static int watcher_go_on(actor *self, const actor_msg *msg)
+{
+	watched.n_false = watched.n_downs;
+	kill(watched.supervisor, SIGCONT);
+	if (watched.n_false)
+		return actor_stop(self, actor_self(self), NULL);
+	watched.n_downs = 1; /* one more is the last */
+	return 0;
+}
+
+/* The spawner stands still, so nobody says whether the process lives. It does. */
+static int watcher_watch_while_still(actor *self, const actor_msg *msg)
+{
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	struct actor_process_spec spec = {.name = "mine", .argv = argv, .restart = ACTOR_TEMPORARY};
+	uint64_t unheard = 0;
+
+	watched.started = actor_process_start(self, &spec, &watched.process);
+	kill(watched.supervisor, SIGSTOP);
+	watched.called = actor_monitor(self, watched.process.group, &unheard);
+	kill(watched.supervisor, SIGCONT);
+	if (watched.started < 0 || actor_monitor(self, watched.process.group, &watched.monitor) < 0)
+		return -EINVAL;
+	watched.called_again = actor_demonitor(self, unheard);
+	kill((pid_t)watched.process.pid, SIGABRT);
+	watched.n_downs = 1; /* one more is the last */
+	return 0;
+}
+
 static int watcher_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
 {
 	if (monitor == watched.monitor)
@@ -114,12 +174,15 @@ static void watcher_run(const char *method)
 	static const struct actor_method methods[] = {{.name = "start", .on_cast = watcher_start},
 		{.name = "watch", .on_cast = watcher_watch}, {.name = "fail", .on_cast = watcher_fail},
 		{.name = "failed", .on_cast = watcher_failed},
-		{.name = "start_while_away", .on_cast = watcher_start_while_away}, {0}};
+		{.name = "start_while_away", .on_cast = watcher_start_while_away},
+		{.name = "call_one_that_dies", .on_cast = watcher_call_one_that_dies},
+		{.name = "go_on", .on_cast = watcher_go_on},
+		{.name = "watch_while_still", .on_cast = watcher_watch_while_still}, {0}};
 	static const struct actor_behavior behavior = {
 		.name = "watcher", .methods = methods, .init = watcher_init, .on_down = watcher_down};
-	bool away = !strcmp(method, "start_while_away");
+	bool direct = !strcmp(method, "start_while_away") || !strcmp(method, "call_one_that_dies");
 	struct actor_group_options options = {
-		.runtime_dir = node.dir, .mode = away ? ACTOR_JOIN_DIRECT : ACTOR_JOIN_SPAWNER};
+		.runtime_dir = node.dir, .mode = direct ? ACTOR_JOIN_DIRECT : ACTOR_JOIN_SPAWNER};
 	actor_group *group;
 	actor_ref ref;
 
@@ -157,6 +220,32 @@ static void test_a_process_is_started_and_watched_although_the_supervisor_is_awa
 	assert_int_equal(watched.cause.code, SIGABRT);
 }
 
+/* Calls end by the kernel's word; how it ended, its monitors hear from who knows, however late that is. */
+static void test_a_death_is_told_as_it_was_though_the_supervisor_stands_still(void **arg)
+{
+	if (!node.with_broker)
+		skip();
+	watcher_run("call_one_that_dies");
+	assert_int_equal(watched.started, 0);
+	assert_int_equal(watched.called, -ECONNRESET);
+	assert_int_equal(watched.called_again, -ESRCH);
+	assert_int_equal(watched.n_false, 0);
+	assert_int_equal(watched.n_downs, 2);
+	assert_string_equal(watched.cause.reason, "signal");
+	assert_int_equal(watched.cause.code, SIGKILL);
+}
+
+static void test_no_time_out_reports_a_living_process_dead(void **arg)
+{
+	watcher_run("watch_while_still");
+	assert_int_equal(watched.started, 0);
+	assert_int_equal(watched.called, -ETIMEDOUT);
+	assert_false(watched.called_again);
+	assert_int_equal(watched.n_downs, 2);
+	assert_string_equal(watched.cause.reason, "signal");
+	assert_int_equal(watched.cause.code, SIGABRT);
+}
+
 static void test_an_owned_process_goes_with_its_owner(void **arg)
 {
 	watcher_run("start");
@@ -173,6 +262,22 @@ static int owner_init(actor *self, const void *arg)
 
 	return actor_process_start(self, &spec, NULL);
 }
+
+/* This program, run with --callee. */
+static int callee_stop_and_die(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int supervisor;
+
+	if (actor_msg_unpack(msg, "i", &supervisor) < 0 || supervisor <= 0)
+		return -EINVAL;
+	kill(supervisor, SIGSTOP);
+	kill(getpid(), SIGKILL);
+	return 0;
+}
+
+static const struct actor_method callee_methods[] = {
+	{.name = "stop_and_die", .on_call = callee_stop_and_die}, {0}};
+static const struct actor_behavior callee_behavior = {.name = "callee", .methods = callee_methods};
 
 static const struct actor_method owner_methods[] = {{0}};
 
@@ -287,6 +392,8 @@ int main(int argc, char **argv)
 		T(test_each_monitor_goes_off_once_with_the_cause),
 		T(test_a_failed_start_or_stop_says_which),
 		T(test_a_process_is_started_and_watched_although_the_supervisor_is_away),
+		T(test_a_death_is_told_as_it_was_though_the_supervisor_stands_still),
+		T(test_no_time_out_reports_a_living_process_dead),
 		T(test_an_owned_process_goes_with_its_owner),
 		T(test_a_monitor_goes_off_though_the_supervisor_died_meanwhile),
 		T(test_an_actor_program_is_ready_when_its_actors_are),
@@ -295,6 +402,8 @@ int main(int argc, char **argv)
 
 	if (argc > 2 && !strcmp(argv[1], "--owner"))
 		return actor_main(&owner_behavior, argv[2], NULL);
+	if (argc > 2 && !strcmp(argv[1], "--callee"))
+		return actor_main(&callee_behavior, argv[2], NULL);
 	if (argc > 2 && !strcmp(argv[1], "--watcher"))
 		return actor_main(&end_watcher_behavior, argv[2], NULL);
 	if (argc > 1)

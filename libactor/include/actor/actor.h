@@ -677,8 +677,10 @@ ACTOR_EXPORT int actor_pg_monitor(
 ACTOR_EXPORT bool actor_pg_demonitor(actor *self, uint64_t monitor);
 
 /*
- * One on_down, exactly once, also when @who is dead already (noproc) or out of reach (noconnection). serial
- * 0: the process of that group; a monitor of the own process never goes off.
+ * One on_down, exactly once, also when @who is dead already (noproc) or its link is lost (noconnection).
+ * serial 0: the process of that group; a monitor of the own process never goes off. 0, -EINVAL, -ENOMEM,
+ * -ENOTCONN; of a process also -ETIMEDOUT (the spawner has not answered for 5 s), -ENOTCONN (it was away for
+ * so long), -EREMOTEIO (it refused). When it is not 0, nothing is said about @who, and no on_down comes.
  */
 ACTOR_EXPORT int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor);
 /* No on_down of it comes after this. True when it had not gone off. */
