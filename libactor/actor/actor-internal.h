@@ -41,14 +41,15 @@ struct actor {
 	/* NULL: none so far; else one of those that actor.c shares, or memory of its own */
 	const struct actor_cause *cause;
 
-	struct list monitors;          /* struct monitor.watcher_link: what it watches */
-	struct list watchers;          /* struct watcher.target_link: who watches it */
-	struct list froms;             /* kept addresses, unanswered */
-	struct list requests;          /* struct call_request.by_owner */
-	struct list timers;            /* struct send_timer.link */
-	struct list names;             /* struct own_name.link */
-	struct list fds;               /* struct fd_watch.link */
-	struct actor_pg *pg;           /* NULL: it has nothing to do with process groups (pg.h) */
+	struct list monitors;  /* struct monitor.watcher_link: what it watches */
+	struct list watchers;  /* struct watcher.target_link: who watches it */
+	struct list froms;     /* kept addresses, unanswered */
+	struct list requests;  /* struct call_request.by_owner */
+	struct list timers;    /* struct send_timer.link */
+	struct list names;     /* struct own_name.link */
+	uint64_t names_unsure; /* the link (uplink.n_connects) on which one was asked for, maybe in vain */
+	struct list fds;       /* struct fd_watch.link */
+	struct actor_pg *pg;   /* NULL: it has nothing to do with process groups (pg.h) */
 	struct spawn_wait *spawn_wait; /* who waits for its init */
 	const void *init_arg;
 };

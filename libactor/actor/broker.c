@@ -216,8 +216,9 @@ static void ask_abandon(struct broker_request *request)
 		request_finish(request, -ECONNRESET, NULL);
 }
 
+/* @stubborn: a kill does not end the wait. */
 static int ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
-	int64_t timeout_ms, enum ask_again again, ask_answered *answered, actor_msg **ret_msg)
+	int64_t timeout_ms, enum ask_again again, bool stubborn, ask_answered *answered, actor_msg **ret_msg)
 {
 	struct ask_wait wait = {.self = self, .answered = answered};
 	struct broker_request *request;
@@ -235,8 +236,10 @@ static int ask_wait(actor_group *group, struct actor *self, const char *method, 
 		request->again = again;
 	if (self) {
 		while (!wait.done) {
+			if (stubborn)
+				self->task.cancelled = false;
 			r = actor_park(self, NEVER_NS);
-			if (r < 0 && !wait.done) {
+			if (r < 0 && !wait.done && !(stubborn && r == -ECANCELED)) {
 				ask_abandon(request);
 				return r;
 			}
@@ -258,19 +261,42 @@ static int ask_wait(actor_group *group, struct actor *self, const char *method, 
 int broker_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
 	int64_t timeout_ms, actor_msg **ret_msg)
 {
-	return ask_wait(group, self, method, take_args, timeout_ms, ASK_AGAIN, NULL, ret_msg);
+	return ask_wait(group, self, method, take_args, timeout_ms, ASK_AGAIN, false, NULL, ret_msg);
 }
 
 int broker_ask_wait_with(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
 	int64_t timeout_ms, ask_answered *answered, actor_msg **ret_msg)
 {
-	return ask_wait(group, self, method, take_args, timeout_ms, ASK_AGAIN, answered, ret_msg);
+	return ask_wait(group, self, method, take_args, timeout_ms, ASK_AGAIN, false, answered, ret_msg);
 }
 
 int broker_ask_wait_as(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
 	int64_t timeout_ms, enum ask_again again, actor_msg **ret_msg)
 {
-	return ask_wait(group, self, method, take_args, timeout_ms, again, NULL, ret_msg);
+	return ask_wait(group, self, method, take_args, timeout_ms, again, false, NULL, ret_msg);
+}
+
+#define NO_MEMORY_MS 20 /* before it is tried again */
+
+void broker_give_back(struct actor *self, const char *method, struct buf *take_args)
+{
+	actor_group *group = self->group;
+	uint64_t link = group->uplink.n_connects;
+	int r = 0;
+
+	/* What no broker was told, or only one that is gone, is not told to the next. */
+	while (group->uplink.state == UPLINK_UP && group->uplink.announced &&
+		group->uplink.n_connects == link && !group->closing) {
+		r = ask_wait(group, self, method, take_args, ACTOR_FOREVER, ASK_ONCE, true, NULL, NULL);
+		if (r != -ENOMEM)
+			return;
+		self->task.cancelled = false;
+		r = actor_park(self, deadline_after_ms(clock_now_ns(), NO_MEMORY_MS));
+		if (r < 0 && r != -ETIMEDOUT && r != -ECANCELED)
+			break; /* not even to wait */
+	}
+	if (r == -ENOMEM)
+		group_log(group, "out of memory: the broker was not told what an actor gave back");
 }
 
 /* ---- lists that are told in parts ---- */

@@ -63,6 +63,12 @@ int broker_ask_wait_with(actor_group *group, struct actor *self, const char *met
 int broker_ask_wait_as(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
 	int64_t timeout_ms, enum ask_again again, actor_msg **ret_msg);
 /*
+ * @self ends: tells the broker what it gives back, and waits for the answer, however long it takes and
+ * whoever kills @self meanwhile. Ends early with the link: the next broker hears of nothing that was given
+ * back, and what the present one had not read it never reads. @take_args is the caller's to free in any case.
+ */
+void broker_give_back(struct actor *self, const char *method, struct buf *take_args);
+/*
  * A list that the broker tells in parts: asks for all of them. @head: the @n_head arguments of @method before
  * max and after. *ret: one array. 0 or as broker_ask_wait(); -EPROTO: the parts do not go on.
  */

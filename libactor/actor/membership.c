@@ -17,8 +17,6 @@
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
 
-#define RELEASE_WAIT_MS 1000
-
 /* A process group that actors of ours are members of. */
 struct own_pg {
 	struct hash_node node; /* group->own_pgs */
@@ -417,33 +415,23 @@ void memberships_discard(struct actor *self)
 }
 
 /*
- * Whoever hears of the end must not hear of a join after it. So if the broker may still have a join to
- * handle, its answer is waited for however long it takes, until the link is lost: what it had not read then,
- * it never reads.
+ * Whoever hears of the end must find it a member of nothing, and must not hear of a join after it. So it
+ * waits for the broker, also if the broker may still have a join to handle that was given up.
  */
 void memberships_release(struct actor *self)
 {
 	actor_group *group = self->group;
 	bool unsure = self->pg && self->pg->unsure;
-	int r;
+	struct buf args = BUF_INIT;
 
 	if (!self->pg || (list_is_empty(&self->pg->seats) && !unsure))
 		return;
 	memberships_discard(self);
 	pgs_forget_ref(group, self->ref); /* our own copy may have it */
-	do {
-		struct buf args = BUF_INIT;
-
-		/* what is not announced yet never is */
-		if (group->uplink.state != UPLINK_UP || !group->uplink.announced || group->closing)
-			return;
-		self->task.cancelled = false;
-		r = body_pack(&args, BODY_ARGS, "r", self->ref);
-		if (r == 0)
-			r = broker_ask_wait_as(group, self, "pg_leave_all", &args,
-				unsure ? ACTOR_FOREVER : RELEASE_WAIT_MS, ASK_ONCE, NULL);
-		buf_deinit(&args);
-	} while (unsure && r == -ECANCELED); /* a kill does not make it shorter */
+	mp_put_array(&args, 1);
+	mp_put_ref(&args, self->ref);
+	broker_give_back(self, "pg_leave_all", &args);
+	buf_deinit(&args);
 }
 
 /* ---- what a broker is told ---- */

@@ -22,8 +22,7 @@
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
-#define RELEASE_WAIT_MS 1000
-#define MANY_MAX        16384 /* as the broker has it */
+#define MANY_MAX 16384 /* as the broker has it */
 
 /* A replace that the broker has not answered yet. Our table has the name at @to already. */
 struct name_move {
@@ -178,6 +177,23 @@ static int names_take(actor_group *group, actor_ref self, const struct actor_nam
 	return r;
 }
 
+/*
+ * From now on, and until it is known what came of it, the broker may give a name to them: if they end
+ * meanwhile, their ends wait for an answer behind it (names_release). An actor that asks for itself knows
+ * when it has the answer.
+ */
+static void names_are_unsure(
+	actor_group *group, struct actor *self, const struct actor_name *names, size_t n, bool unsure)
+{
+	for (size_t i = 0; i < n; i++) {
+		actor_ref who = who_of(self->ref, &names[i]);
+		struct actor *owner = actor_ref_equal(who, self->ref) ? self : actor_find(group, who.serial);
+
+		if (owner && (unsure || owner == self))
+			owner->names_unsure = unsure ? group->uplink.n_connects : 0;
+	}
+}
+
 /* @many: in one request. Waits: parks @self, or pumps outside a handler. */
 static int names_register(
 	actor_group *group, struct actor *self, const struct actor_name *names, size_t n, bool many)
@@ -188,16 +204,22 @@ static int names_register(
 
 	if (r < 0 || !n)
 		return r;
+	names_are_unsure(group, self, names, n, true);
 	if (many)
 		put_pairs(&args, ref, names, n);
 	else
 		r = body_pack(&args, BODY_ARGS, "sr", names[0].name, ref);
 	if (r == 0)
-		r = broker_ask_wait(group, group->loop.in_loop ? self : NULL,
-			many ? "register_all" : "register", &args, CALL_TIMEOUT_DEFAULT_MS, NULL);
+		r = broker_ask_wait_as(group, group->loop.in_loop ? self : NULL,
+			many ? "register_all" : "register", &args, CALL_TIMEOUT_DEFAULT_MS, ASK_WHILE_AWAITED,
+			NULL);
 	buf_deinit(&args);
-	if (r == 0)
+	self = group->loop.in_loop ? self : actor_find(group, ref.serial);
+	if (r == 0) {
+		if (self)
+			names_are_unsure(group, self, names, n, false);
 		return names_take(group, ref, names, n);
+	}
 	/* unless the broker refused it, it may have registered the names, or may do so later */
 	if (r == -EEXIST || r == -EINVAL || r == -EPERM || r == -EMSGSIZE)
 		return r;
@@ -243,6 +265,10 @@ static void move_undo(actor_group *group, const struct name_move *move)
 	if (own && !actor_ref_equal(own->owner->ref, move->to))
 		return; /* it has been given on meanwhile */
 	if (own && from) {
+		struct actor *to = owner_find(group, move->to);
+
+		if (to) /* it may have the name for a moment yet */
+			to->names_unsure = group->uplink.n_connects;
 		own_move(own, from);
 		if (body_pack(&args, BODY_ARGS, "srr", move->name, move->to, move->from) == 0)
 			(void)broker_ask(group, "replace", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
@@ -337,14 +363,14 @@ int actor_name_replace(actor *self, const char *name, actor_ref who)
 
 /* ---- giving back ---- */
 
-static int name_unregister(struct actor *self, const char *name, int64_t timeout_ms)
+static int name_unregister(struct actor *self, const char *name)
 {
 	struct buf args = BUF_INIT;
 	int r;
 
 	r = body_pack(&args, BODY_ARGS, "sr", name, self->ref);
 	if (r == 0)
-		r = broker_ask_wait(self->group, self, "unregister", &args, timeout_ms, NULL);
+		r = broker_ask_wait(self->group, self, "unregister", &args, CALL_TIMEOUT_DEFAULT_MS, NULL);
 	buf_deinit(&args);
 	return r;
 }
@@ -359,7 +385,7 @@ int actor_unregister(actor *self, const char *name)
 	if (!own || own->owner != self)
 		return -ESRCH;
 	own_free(own);
-	return name_unregister(self, name, CALL_TIMEOUT_DEFAULT_MS);
+	return name_unregister(self, name);
 }
 
 /* Frees the first names of @self, at most MANY_MAX. @args: the arguments of unregister_all, of these. */
@@ -384,37 +410,36 @@ static void names_take_out(struct actor *self, struct buf *args)
 }
 
 /*
- * While a name that @self gave away is on its way, the broker may still tell others that @self has it. A
- * request that goes behind all of these is answered after them.
+ * While a name that @self gave away is on its way, the broker may still tell others that @self has it; and a
+ * name that it asked for and did not get may yet be registered for it.
  */
-static void moves_await(struct actor *self)
+static bool names_are_on_their_way(const struct actor *self)
 {
-	list_for_each(it, &self->group->name_moves) {
-		const struct name_move *move = container_of(it, struct name_move, link);
-
-		if (actor_ref_equal(move->from, self->ref)) {
-			(void)name_unregister(self, move->name, RELEASE_WAIT_MS);
-			return;
-		}
-	}
+	if (self->names_unsure && self->names_unsure == self->group->uplink.n_connects)
+		return true;
+	list_for_each(it, &self->group->name_moves)
+		if (actor_ref_equal(container_of(it, struct name_move, link)->from, self->ref))
+			return true;
+	return false;
 }
 
+/*
+ * Whoever hears of the end must find the names free: so it waits for the broker. A request goes behind what
+ * is on its way, and is answered after that, also one that gives nothing back.
+ */
 void names_release(struct actor *self)
 {
-	actor_group *group = self->group;
+	bool asks = names_are_on_their_way(self);
 
 	if (!list_is_empty(&self->names))
-		names_forget_ref(group, self->ref); /* the cache has it if we looked it up */
-	/* While the broker is away nothing is asked of it. The names are not announced to the next one. */
-	if (group->uplink.state == UPLINK_UP && !group->closing)
-		moves_await(self);
-	while (!list_is_empty(&self->names)) {
+		names_forget_ref(self->group, self->ref); /* the cache has it if we looked it up */
+	while (asks || !list_is_empty(&self->names)) {
 		struct buf args = BUF_INIT;
 
 		names_take_out(self, &args);
-		if (group->uplink.state == UPLINK_UP && !group->closing)
-			(void)broker_ask_wait(group, self, "unregister_all", &args, RELEASE_WAIT_MS, NULL);
+		broker_give_back(self, "unregister_all", &args);
 		buf_deinit(&args);
+		asks = false;
 	}
 }
 

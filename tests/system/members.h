@@ -18,6 +18,7 @@
 #include "actor/actor.h"
 
 #define LONG_MS   20000 /* nothing takes that long; then the test fails */
+#define STILL_MS  1500  /* longer than what was once taken for an answer */
 #define NAMES_MAX 8
 
 extern actor_client *client; /* with direct links */

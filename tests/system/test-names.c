@@ -189,7 +189,23 @@ static int on_events(actor *self, const actor_msg *msg, actor_from *from)
 	return r;
 }
 
+static int on_leave(actor *self, const actor_msg *msg)
+{
+	return actor_stop(self, actor_self(self), "leaves");
+}
+
+static int on_kill(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_ref who;
+
+	if (actor_msg_unpack(msg, "r", &who) < 0)
+		return -EINVAL;
+	return actor_reply(from, "i", actor_kill(self, who));
+}
+
 static const struct actor_method member_methods[] = {
+	{.name = "leave", .on_cast = on_leave},
+	{.name = "kill", .on_call = on_kill},
 	{.name = "who", .on_call = on_who},
 	{.name = "take", .on_call = on_take},
 	{.name = "give_back", .on_call = on_give_back},
@@ -448,6 +464,66 @@ static void test_a_name_whose_registering_took_too_long_is_given_back(void **sta
 	assert_int_equal(ask_int(1, "take", "s", "app"), 0);
 }
 
+static void expect_down_of(actor_ref who)
+{
+	actor_ref ended;
+
+	assert_int_equal(actor_client_receive(client, LONG_MS, NULL, NULL, &ended, NULL), 0);
+	assert_true(actor_ref_equal(ended, who));
+}
+
+static void test_who_hears_of_an_end_finds_the_name_free_though_the_broker_stood_still(void **state)
+{
+	actor_ref nameless;
+
+	member_start(0);
+	nameless = extra_of(0);
+	refs[7] = extra_of(0);
+	assert_int_equal(ask_int(7, "take", "s", "app"), 0);
+	assert_int_equal(actor_client_monitor(client, refs[7], NULL), 0);
+	assert_int_equal(actor_client_monitor(client, nameless, NULL), 0);
+	kill(broker_pid, SIGSTOP);
+	assert_int_equal(actor_client_cast(client, actor_to(refs[7]), "leave", ""), 0);
+	assert_int_equal(actor_client_cast(client, actor_to(nameless), "leave", ""), 0);
+	expect_down_of(nameless); /* it waits for nobody */
+	assert_int_equal(ask_int(0, "kill", "r", refs[7]), 0);
+	assert_int_equal(actor_client_receive(client, STILL_MS, NULL, NULL, NULL, NULL), -ETIMEDOUT);
+	kill(broker_pid, SIGCONT);
+	expect_down_of(refs[7]);
+	assert_int_equal(ask_int(0, "take", "s", "app"), 0);
+	assert_true(actor_ref_equal(where("app"), refs[0]));
+}
+
+static void test_a_broker_that_dies_holds_up_no_end(void **state)
+{
+	member_start(0);
+	refs[7] = extra_of(0);
+	assert_int_equal(ask_int(7, "take", "s", "app"), 0);
+	assert_int_equal(actor_client_monitor(client, refs[7], NULL), 0);
+	kill(broker_pid, SIGSTOP);
+	assert_int_equal(actor_client_cast(client, actor_to(refs[7]), "leave", ""), 0);
+	assert_int_equal(ask_int(0, "kill", "r", refs[7]), 0); /* its turn has come: it waits */
+	reap(broker_pid, SIGKILL);
+	expect_down_of(refs[7]);
+	broker_start();
+	assert_int_equal(ask_int(0, "take", "s", "app"), 0);
+}
+
+/* What it asked for and gave up may yet be done: nobody finds a dead actor by that name. */
+static void test_a_name_that_was_given_up_is_nobodys_after_the_end(void **state)
+{
+	member_start(0);
+	refs[7] = extra_of(0);
+	assert_int_equal(actor_client_monitor(client, refs[7], NULL), 0);
+	kill(broker_pid, SIGSTOP);
+	assert_int_equal(ask_int(7, "take", "s", "app"), -ETIMEDOUT);
+	assert_int_equal(actor_client_cast(client, actor_to(refs[7]), "leave", ""), 0);
+	assert_int_equal(actor_client_receive(client, STILL_MS, NULL, NULL, NULL, NULL), -ETIMEDOUT);
+	kill(broker_pid, SIGCONT);
+	expect_down_of(refs[7]);
+	assert_true(actor_ref_is_nobody(where("app")));
+}
+
 static void test_a_name_that_was_lost_is_nobodys_to_give_back(void **state)
 {
 	member_start(0);
@@ -571,6 +647,9 @@ int main(int argc, char **argv)
 		fact(test_a_name_is_replaced_in_one_step),
 		fact(test_only_its_owner_gives_a_name_back),
 		fact(test_a_name_whose_registering_took_too_long_is_given_back),
+		fact(test_who_hears_of_an_end_finds_the_name_free_though_the_broker_stood_still),
+		fact(test_a_broker_that_dies_holds_up_no_end),
+		fact(test_a_name_that_was_given_up_is_nobodys_after_the_end),
 		fact(test_a_name_that_was_lost_is_nobodys_to_give_back),
 		fact(test_names_are_listed_to_the_last),
 		fact(test_who_watches_is_told_of_each_change_once),

@@ -746,6 +746,39 @@ static void test_an_ended_member_is_gone_before_its_down(void **state)
 	expect_members(2, "pool", 1); /* who monitors nobody is told by the broker */
 }
 
+static int64_t at_down_of(int i)
+{
+	actor_msg *reply = ask_reply(actor_to(refs[i]), "at_down", "");
+	int64_t n = -1;
+
+	assert_int_equal(actor_msg_unpack(reply, "I", &n), 0);
+	actor_msg_free(reply);
+	return n;
+}
+
+static void test_who_ends_is_a_member_of_nothing_though_the_broker_stood_still(void **state)
+{
+	actor_msg *reply;
+	actor_ref extra;
+	int64_t n;
+
+	member_start(0);
+	member_start(1);
+	reply = ask_reply(actor_to(refs[1]), "extra", "si", "pool", 1);
+	assert_int_equal(actor_msg_unpack(reply, "r", &extra), 0);
+	actor_msg_free(reply);
+	assert_int_equal(members_of(0, "pool").n, 1);
+	assert_int_equal(ask_int(0, "watch", "rs", extra, "pool"), 0);
+	kill(broker_pid, SIGSTOP);
+	assert_int_equal(actor_client_cast(client, actor_to(extra), "leave_us", ""), 0);
+	assert_int_equal(actor_client_receive(client, STILL_MS, NULL, NULL, NULL, NULL), -ETIMEDOUT);
+	assert_int_equal(at_down_of(0), -1);
+	kill(broker_pid, SIGCONT);
+	while ((n = at_down_of(0)) < 0)
+		usleep(1000);
+	assert_int_equal(n, 0);
+}
+
 static void test_members_of_a_killed_process_are_gone_before_its_down(void **state)
 {
 	actor_msg *reply;
@@ -1245,6 +1278,7 @@ int main(int argc, char **argv)
 		fact(test_bad_input_is_refused_and_nobody_is_hurt),
 		fact(test_looking_again_asks_nobody),
 		fact(test_an_ended_member_is_gone_before_its_down),
+		fact(test_who_ends_is_a_member_of_nothing_though_the_broker_stood_still),
 		fact(test_members_of_a_killed_process_are_gone_before_its_down),
 		fact(test_who_is_killed_while_it_joins_is_no_member_after_its_down),
 		fact(test_who_is_killed_while_it_joins_does_not_wait_for_a_dead_broker),
