@@ -176,7 +176,7 @@ static struct member *find_or_make(struct admission *a)
 static void undo(struct member *member)
 {
 	if (!member->was_up && !member->listed && list_is_empty(&member->pairs) &&
-		list_is_empty(&member->owed) && !member_is_client_alive(member)) {
+		list_is_empty(&member->owed) && !member_lives_by_kernel(member)) {
 		member_forget(member);
 		return;
 	}
@@ -197,7 +197,7 @@ void admission_undo(struct member *member)
 	 * It makes its directory when it has the answer, then dials: it may have been killed in between, or
 	 * was only stopped and comes back.
 	 */
-	if (!member_is_supervised(member) && !member->was_up && !member_is_client_alive(member))
+	if (!member_is_supervised(member) && !member->was_up && !member_lives_by_kernel(member))
 		member->broker->ops.group_gone(member->broker->arg, member->group);
 	undo(member);
 }

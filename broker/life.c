@@ -129,7 +129,7 @@ void member_expired(struct member *member)
 {
 	struct actor_cause cause = member->cause;
 
-	if (!member->left && !member->exited && member_is_client_alive(member)) {
+	if (!member->left && !member->exited && member_lives_by_kernel(member)) {
 		member_arm(member);
 		return;
 	}
@@ -200,7 +200,7 @@ static void give_up_absent(struct hash_node *node, void *arg)
 		member->cause = cause;
 		member->state = MEMBER_LOST;
 		window_await(member); /* for its names */
-	} else if (member_is_client_alive(member)) {
+	} else if (member_lives_by_kernel(member)) {
 		member->cause = cause;
 		member->state = MEMBER_LOST;
 		member_arm(member); /* nobody reports its end: it is looked at again */

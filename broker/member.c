@@ -353,9 +353,10 @@ bool member_is_in_doubt(const struct member *member)
 	       (list_is_linked(&member->timer) || !spawner || !spawner->has_listed);
 }
 
-bool member_is_client_alive(const struct member *member)
+bool member_lives_by_kernel(const struct member *member)
 {
 	struct broker *broker = member->broker;
 
-	return !member_is_supervised(member) && broker->ops.group_lives(broker->arg, member->group);
+	return !(member_is_supervised(member) && broker->supervised) &&
+	       broker->ops.group_lives(broker->arg, member->group);
 }

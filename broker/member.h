@@ -168,8 +168,11 @@ void member_doom(struct member *member, bool farewell, const char *format, ...)
 void member_tell_spawner(struct member *member); /* `group_hello` */
 /* Tells the supervisor that a client ended, which nobody but the broker knows. */
 void member_tell_spawner_gone(struct broker *broker, uint64_t group);
-/* True: it is a client, and the kernel says that it lives. */
-bool member_is_client_alive(const struct member *member);
+/*
+ * True: the kernel says that it lives, and nobody else would say that it does not: it is a client, or no
+ * supervisor has said yet who lives.
+ */
+bool member_lives_by_kernel(const struct member *member);
 void member_arm(struct member *member); /* one grace from now: member_expired() */
 void member_disarm(struct member *member);
 
