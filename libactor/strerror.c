@@ -23,7 +23,7 @@ const char *actor_strerror(int r)
 	case ECONNRESET:
 		return "the target ended before it answered";
 	case ENOTCONN:
-		return "no node is running, or it went away";
+		return "no node is running, it went away, or it no longer knows this process";
 	case ETIMEDOUT:
 		return "timed out";
 	case EREMOTEIO:

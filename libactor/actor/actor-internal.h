@@ -2,6 +2,7 @@
 /* An actor, as the library sees it. */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,6 +34,7 @@ struct actor {
 	struct actor_from *answering; /* the call that is being handled */
 
 	bool killed;
+	bool starved; /* to be killed: there was no memory for what it must be told (actor_starve) */
 	bool stopping;
 	bool traps_exits;
 	bool waits_for_requests;
@@ -75,6 +77,16 @@ static inline bool actor_is_current(const struct actor *self)
 }
 static inline void actor_make_runnable(struct actor *self)
 {
+	task_make_runnable(&self->group->loop, &self->task);
+}
+/* It cannot be told what it has to know. It is not to go on without: it is killed, at its next turn. */
+static inline void actor_starve(struct actor *self, const char *what)
+{
+	if (!self->starved)
+		group_log(self->group, "out of memory to tell an actor (%s) %s: killed",
+			self->behavior->name ? self->behavior->name : "?", what);
+	self->starved = self->task.cancelled = true;
+	task_wake(&self->group->loop, &self->task, -ECANCELED);
 	task_make_runnable(&self->group->loop, &self->task);
 }
 static inline int actor_park(struct actor *self, int64_t deadline_ns)

@@ -328,6 +328,8 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 /* True: @self has ended and is freed. */
 static bool actor_check_end(struct actor *self)
 {
+	if (self->starved)
+		actor_request_kill(self);
 	if (self->killed) {
 		actor_end(self, false);
 		return true;

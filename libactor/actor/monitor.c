@@ -33,31 +33,29 @@ static void monitor_free(actor_group *group, struct monitor *monitor)
 		hash_remove(&group->links, &monitor->pair);
 	list_remove(&monitor->watcher_link);
 	list_remove(&monitor->target_link);
+	actor_msg_free(monitor->down);
 	free(monitor);
 }
 
 void monitor_fire(actor_group *group, struct monitor *monitor, const struct actor_cause *cause)
 {
-	actor_msg *msg;
+	actor_msg *msg = monitor->down;
 
 	if (monitor->is_link) {
 		exit_received(monitor->watcher, monitor->who, cause, monitor->id);
 		monitor_free(group, monitor);
 		return;
 	}
-	if (monitor->watcher->status != ACTOR_ENDING &&
-		msg_new_received(&msg, monitor->who, wire_cstr("on_down"), NULL, 0) == 0) {
+	if (cause != msg->cause)
+		*msg->cause = *cause;
+	if (monitor->watcher->status != ACTOR_ENDING) {
+		monitor->down = NULL;
 		msg->kind = MSG_DOWN;
 		msg->id = monitor->id;
-		msg->cause = malloc(sizeof(*msg->cause));
-		if (msg->cause) {
-			*msg->cause = *cause;
-			mailbox_push(monitor->watcher, msg);
-		} else {
-			actor_msg_free(msg);
-		}
+		msg->sender = monitor->who;
+		mailbox_push(monitor->watcher, msg);
 	}
-	monitor_free(group, monitor); /* last: @cause may be monitor->cause */
+	monitor_free(group, monitor);
 }
 
 void monitor_forget(actor_group *group, struct monitor *monitor)
@@ -123,12 +121,18 @@ bool monitor_may_be_told(actor_group *group, uint64_t id, const struct peer *pee
 int monitor_new(struct actor *watcher, actor_ref who, struct monitor **ret)
 {
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
-	int r;
+	int r = -ENOMEM;
 
-	if (!monitor)
-		return -ENOMEM;
-	r = slots_take(&watcher->group->monitors, monitor, &monitor->id);
+	if (monitor)
+		r = msg_new_received(&monitor->down, who, wire_cstr("on_down"), NULL, 0);
+	if (r == 0) {
+		monitor->down->cause = calloc(1, sizeof(*monitor->down->cause));
+		r = monitor->down->cause ? slots_take(&watcher->group->monitors, monitor, &monitor->id)
+					 : -ENOMEM;
+	}
 	if (r < 0) {
+		if (monitor)
+			actor_msg_free(monitor->down);
 		free(monitor);
 		return r;
 	}
@@ -190,7 +194,7 @@ void monitors_end_by_peer(struct peer *peer, const struct actor_cause *cause)
 	while (!list_is_empty(&peer->monitors)) {
 		struct monitor *monitor = container_of(peer->monitors.next, struct monitor, target_link);
 
-		monitor_fire(peer->group, monitor, monitor->cause_known ? &monitor->cause : cause);
+		monitor_fire(peer->group, monitor, monitor->cause_known ? monitor->down->cause : cause);
 	}
 }
 
@@ -292,7 +296,10 @@ void watcher_tell_by(
 	cause_put(&body, cause);
 	if (buf_error(&body) == 0) {
 		wire_put_down(peer_out(peer), watcher, who, id, body.data, body.size_bytes);
-		peer_wrote(peer);
+	} else {
+		/* the link ends instead, so that the watcher is told that something was lost */
+		peer_out(peer)->failed = true;
 	}
+	peer_wrote(peer);
 	buf_deinit(&body);
 }

@@ -17,8 +17,8 @@ struct monitor { /* ours: a local actor watches something */
 	actor_ref who;
 	struct list watcher_link; /* actor.monitors */
 	struct list target_link;  /* remote target: peer.monitors */
-	bool cause_known;         /* of a process: its exit was told; DOWN waits for the end of its link */
-	struct actor_cause cause;
+	actor_msg *down;  /* what it will say, with room for a cause: told when memory is short, too */
+	bool cause_known; /* of a process: its exit was told; DOWN waits for the end of its link */
 
 	bool is_link;          /* half of one: it fires as an exit signal (exits.c) */
 	bool made_link;        /* the watcher made the link; its id is the monitor's */

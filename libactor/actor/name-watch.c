@@ -117,6 +117,8 @@ static void watch_tell(const struct name_watch *watch, enum actor_name_change ch
 		msg->kind = MSG_NAME;
 		msg->id = watch->id;
 		mailbox_push(watch->watcher, msg);
+	} else {
+		actor_starve(watch->watcher, "of a change of a name");
 	}
 	buf_deinit(&event);
 }

@@ -134,6 +134,8 @@ void pg_monitor_tell(const struct pg_monitor *monitor, struct wire_str scope, st
 		msg->kind = MSG_PG;
 		msg->id = monitor->id;
 		mailbox_push(monitor->watcher, msg);
+	} else {
+		actor_starve(monitor->watcher, "of a change of a process group");
 	}
 	buf_deinit(&event);
 }

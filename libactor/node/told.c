@@ -14,6 +14,7 @@
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
 #include "libactor/node/admission.h"
 #include "libactor/node/introduction.h"
 #include "libactor/node/knocks.h"
@@ -75,7 +76,7 @@ void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const
 		if (peer && !peer->is_uplink && peer->state != PEER_ROUTED) {
 			/* its last messages may still be on the link: the DOWN waits for the link's end */
 			monitor->cause_known = true;
-			monitor->cause = *cause;
+			*monitor->down->cause = *cause;
 			list_remove(&monitor->target_link);
 			list_append(&peer->monitors, &monitor->target_link);
 			peer_exit_told(group, who.group, cause);

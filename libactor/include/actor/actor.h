@@ -14,7 +14,7 @@
  *           -ENOMEM      out of memory
  *           -ESRCH       no such actor or name (noproc)
  *           -ECONNRESET  the target ended before it answered
- *           -ENOTCONN    no node is running, or it went away
+ *           -ENOTCONN    no node is running, it went away, or it no longer knows this process
  *           -ETIMEDOUT   the time is over; nothing is said about the target
  *           -EREMOTEIO   the target answered with a named error (actor_msg_error)
  *           -EDEADLK     a call to oneself or in a circle
@@ -616,10 +616,11 @@ ACTOR_EXPORT int actor_names(actor *self, const char *pattern, actor_msg **ret);
 /*
  * actor_names_watch() - on_name of this actor for each change of a name that fits, from now on
  *
- * @ret_snapshot: what is there now, as of actor_names(). NULL: it comes as events, registered, before all
- * others. Nothing is missed between it and the first event, and each event comes once. Also over a restart of
- * the broker: then what has really changed meanwhile is told. 0, -EINVAL, -EDQUOT (64 watches of one
- * process), -ENOTCONN, -ETIMEDOUT, -ENOMEM.
+ * @ret_snapshot: what is there now, as of actor_names(). NULL: it comes as events, registered, before
+ * all others. Nothing is missed between it and the first event, and each event comes once. Also over a
+ * restart of the broker: then what has really changed meanwhile is told. Without memory to tell it of a
+ * change, this actor is killed. 0, -EINVAL, -EDQUOT (64 watches of one process), -ENOTCONN, -ETIMEDOUT,
+ * -ENOMEM.
  */
 ACTOR_EXPORT int actor_names_watch(
 	actor *self, const char *pattern, uint64_t *ret_watch, actor_msg **ret_snapshot);
@@ -668,8 +669,9 @@ ACTOR_EXPORT int actor_pg_scopes(actor *self, actor_msg **ret);
  * @scope, @group: "" for all; so ("s", "") is all of a scope, ("", "") everything.
  * @ret_snapshot: what is there now, "[[scope, group, [[ref, id, metadata] …]] …]". NULL: it comes as events,
  * a join for each, before all others. Nothing is missed between it and the first event, and each event comes
- * once. Also over a restart of the broker: then what has really changed meanwhile is told. 0, -EINVAL,
- * -EDQUOT, -ENOTCONN, -ETIMEDOUT, -ENOMEM.
+ * once. Also over a restart of the broker: then
+ * what has really changed meanwhile is told. Without memory to tell it of a change, this actor is killed. 0,
+ * -EINVAL, -EDQUOT, -ENOTCONN, -ETIMEDOUT, -ENOMEM.
  */
 ACTOR_EXPORT int actor_pg_monitor(
 	actor *self, const char *scope, const char *group, uint64_t *ret_monitor, actor_msg **ret_snapshot);
@@ -790,7 +792,11 @@ ACTOR_EXPORT int actor_process_stop(actor *self, const char *name, int64_t timeo
 enum actor_join_mode {
 	ACTOR_JOIN_DIRECT, /* direct links to other groups, introduced by the broker */
 	ACTOR_JOIN_BROKER, /* one link, the broker routes: for short-lived tools */
-	/* one link, to the supervisor: node and process verbs, also while the broker is down */
+	/*
+	 * one link, to the supervisor: node and process verbs, also while the broker is down. The next
+	 * supervisor does not know the clients of one that died: their refs, monitors and owned processes are
+	 * gone with it, actor_group_run() and every request are -ENOTCONN, and a new group is to be made.
+	 */
 	ACTOR_JOIN_SPAWNER,
 	ACTOR_JOIN_NONE, /* no node: actors in this process only */
 };

@@ -197,6 +197,23 @@ static void test_a_supervised_group_that_does_not_come_back_is_down(void **state
 	assert_false(a->restarted);
 }
 
+/* No supervisor has said who lives: the kernel has. */
+static void test_a_supervised_group_that_is_late_lives_while_the_kernel_says_so(void **state)
+{
+	struct client *a = world_supervised(&w, 17, "worker"), *b = world_newcomer(&w, "b");
+	struct actor_cause cause;
+
+	watch(b, 17);
+	w.lives = 17;
+	client_break(a);
+	for (int i = 0; i < 10; i++)
+		world_advance(&w, 1001 * MS);
+	client_expect_nothing(b);
+	w.lives = 0;
+	world_advance(&w, 1001 * MS);
+	assert_int_equal(client_expect_group_down(b, &cause), 17);
+}
+
 static void test_a_group_that_lost_its_link_lives_until_the_supervisor_says_otherwise(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "worker"),
@@ -869,6 +886,7 @@ int main(void)
 		T(test_a_link_nobody_comes_to_leaves_nothing),
 		T(test_a_supervised_group_may_come_back_within_a_second),
 		T(test_a_supervised_group_that_does_not_come_back_is_down),
+		T(test_a_supervised_group_that_is_late_lives_while_the_kernel_says_so),
 		T(test_a_group_that_lost_its_link_lives_until_the_supervisor_says_otherwise),
 		T(test_who_is_in_no_list_any_more_is_down),
 		T(test_the_true_cause_is_told_when_it_comes_after_the_link_ended),
