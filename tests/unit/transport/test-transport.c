@@ -568,6 +568,29 @@ static void test_signals_are_not_for_the_threads_of_nng(void **state)
 	assert_true(checked > 0 || is_native());
 }
 
+/* The kernel's word on a process: also of one that nobody has reaped, and of one that has its number now. */
+static void test_whether_a_process_lives_is_the_kernels_word(void **state)
+{
+	pid_t pid = fork();
+	siginfo_t info;
+
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(transport_life(0, clock_boot_ns()), LIFE_UNKNOWN);
+	assert_int_equal(transport_life(pid, clock_boot_ns()), LIFE_GOES_ON);
+	assert_int_equal(transport_life(pid, 0), LIFE_OVER); /* whoever had that number then */
+	kill(pid, SIGSTOP);
+	assert_int_equal(transport_life(pid, clock_boot_ns()), LIFE_GOES_ON);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(transport_life(pid, clock_boot_ns()), LIFE_OVER);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(transport_life(pid, clock_boot_ns()), LIFE_OVER);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -591,6 +614,7 @@ int main(int argc, char **argv)
 		TEST(test_a_wait_ends_for_what_came_and_for_the_descriptor_that_is_attended),
 		TEST(test_what_a_wait_has_seen_is_not_waited_for_again),
 		TEST(test_signals_are_not_for_the_threads_of_nng),
+		cmocka_unit_test(test_whether_a_process_lives_is_the_kernels_word),
 	};
 
 	if (argc == 3)
