@@ -41,6 +41,7 @@ enum wire_field {
 	FIELD_DEADLINE,
 	FIELD_REF,  /* a ref or nil */
 	FIELD_MORE, /* a map of later additions; it may be missing, and a value that is no map is skipped */
+	FIELD_NAME, /* a name; it may be missing, and a value that is no name is skipped */
 };
 
 #define WIRE_FIELDS_MAX 8
@@ -56,7 +57,7 @@ static const uint8_t wire_fields[WIRE_TYPE_N][WIRE_FIELDS_MAX] = {
 	[WIRE_MONITOR] = {FIELD_DEST, FIELD_FROM_ME, FIELD_ID},
 	[WIRE_DEMONITOR] = {FIELD_TO, FIELD_FROM_ME, FIELD_ID},
 	[WIRE_DOWN] = {FIELD_TO, FIELD_FROM, FIELD_ID, FIELD_CAUSE},
-	[WIRE_PAUSE] = {FIELD_REF},
+	[WIRE_PAUSE] = {FIELD_REF, FIELD_NAME},
 	[WIRE_RESUME] = {FIELD_REF},
 	[WIRE_PING] = {FIELD_ID},
 	[WIRE_PONG] = {FIELD_ID},
@@ -171,6 +172,14 @@ static int wire_read_field(struct mp_reader *r, struct wire_frame *frame, enum w
 		return mp_read_ref(r, &frame->to.ref);
 	case FIELD_MORE:
 		return wire_read_more(r, frame);
+	case FIELD_NAME:
+		if (mp_peek(r) != MP_STR)
+			return mp_skip(r);
+		if (mp_read_str(r, &frame->method.s, &frame->method.len))
+			return -EPROTO;
+		if (!wire_name_is_valid(frame->method.s, frame->method.len))
+			frame->method = (struct wire_str){NULL, 0};
+		return 0;
 	case FIELD_END:
 		break;
 	}
@@ -193,7 +202,7 @@ int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size
 		ret->type = (enum wire_type)type;
 		fields = wire_fields[type];
 		for (; *fields != FIELD_END; fields++, n--) {
-			if (!n && *fields == FIELD_MORE)
+			if (!n && (*fields == FIELD_MORE || *fields == FIELD_NAME))
 				break;
 			if (!n || wire_read_field(&r, ret, (enum wire_field) * fields))
 				return -EPROTO;
@@ -491,6 +500,22 @@ static void wire_put_flow(struct buf *b, enum wire_type type, const actor_ref *r
 void wire_put_pause(struct buf *b, const actor_ref *ref)
 {
 	wire_put_flow(b, WIRE_PAUSE, ref);
+}
+
+void wire_put_pause_named(struct buf *b, actor_ref ref, struct wire_str name)
+{
+	uint8_t *p;
+
+	if (!name.s) {
+		wire_put_pause(b, &ref);
+		return;
+	}
+	p = buf_reserve(b, WIRE_HEAD_BYTES + MP_REF_BYTES + wire_str_bytes(name));
+	if (!p)
+		return;
+	p = wire_encode_head(p, WIRE_PAUSE, 2);
+	p = mp_encode_ref(p, ref);
+	wire_commit(b, wire_encode_str(p, name));
 }
 
 void wire_put_resume(struct buf *b, const actor_ref *ref)

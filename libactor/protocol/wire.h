@@ -79,7 +79,7 @@ struct wire_frame {
 	enum wire_type type;
 	struct wire_dest to;
 	actor_ref from;
-	struct wire_str method; /* cast, call; the error name in error */
+	struct wire_str method; /* cast, call; the error name in error; the name in pause, s NULL: none */
 	struct wire_str text;   /* error text; reason of stop and bye */
 	const uint8_t *body;    /* args, result or cause: one well-formed msgpack value */
 	size_t body_bytes;
@@ -146,6 +146,8 @@ void wire_put_link(struct buf *b, actor_ref to, actor_ref from, uint64_t id);
 /* @id: of the link that @to has made, as far as @from knows of it; else 0. */
 void wire_put_unlink(struct buf *b, actor_ref to, actor_ref from, uint64_t id);
 void wire_put_pause(struct buf *b, const actor_ref *ref);
+/* @name: by which the receiver calls the actor @ref; s NULL: none. */
+void wire_put_pause_named(struct buf *b, actor_ref ref, struct wire_str name);
 void wire_put_resume(struct buf *b, const actor_ref *ref);
 void wire_put_ping(struct buf *b, uint64_t n);
 void wire_put_pong(struct buf *b, uint64_t n);

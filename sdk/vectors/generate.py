@@ -171,17 +171,19 @@ BIG = (1 << 64) - 1
 
 
 class Frame:
-    """One frame: its bytes and its meaning. extra: fields after the last one listed; waits: of a call."""
+    """One frame: its bytes and its meaning. extra: fields after the last one listed; waits: of a call; name: of a pause."""
 
-    def __init__(self, kind, *fields, extra=(), waits=None):
+    def __init__(self, kind, *fields, extra=(), waits=None, name=None):
         number, names = FRAMES[kind]
         names = names.split()
         assert len(fields) == len(names), kind
-        self.data = pack([number, *fields, *([{"waits": waits}] if waits else []), *extra])
+        self.data = pack([number, *fields, *([{"waits": waits}] if waits else []), *([name] if name else []), *extra])
         self.means = {"type": kind}
         self.means.update((n, mean(f)) for n, f in zip(names, fields))
         if waits:
             self.means["waits"] = mean(waits)
+        if name:
+            self.means["name"] = name
 
 
 class Unknown:
@@ -281,6 +283,9 @@ def frames_good():
     y_frames("down_unknown_keys", Frame("down", A, B, 9, Pairs((5, 6), ("x", [1]), ("reason", "crash: -22"))))
     y_frames("pause_ref", Frame("pause", B))
     y_frames("pause_all", Frame("pause", None))
+    y_frames("pause_name", Frame("pause", B, name="counter"), Frame("pause", Ref(1, 7, 0)))
+    y_frames("pause_odd", Frame("pause", B, extra=("",)), Frame("pause", B, extra=("a\nb",)), Frame("pause", B, extra=(5, "x")),
+             Frame("pause", B, name="n" * 255, extra=("more",)), Frame("pause", None, extra=([],)), canonical=False)
     y_frames("resume_ref", Frame("resume", B))
     y_frames("resume_all", Frame("resume", None))
     y_frames("ping", Frame("ping", 0))

@@ -337,6 +337,7 @@ class Group:
         self.monitors = {}   # id of each open monitor → whom it watches
         self.downs = {}      # id of each monitor that has fired → cause
         self.paused = set()  # refs to which nothing may be sent now; None among them: nothing at all
+        self.paused_names = {}  # names by which we call them, and which
         self.inbox = []      # frames that came and wait to be handled
         self.n_ids = 0
         self.stopped = None
@@ -380,6 +381,7 @@ class Group:
         self.link.socket.close()
         self.link = None
         self.paused.clear()
+        self.paused_names.clear()
         self.inbox.clear()
         for call_id, answer in self.answers.items():
             if answer is None:
@@ -417,7 +419,7 @@ class Group:
 
     def send_when_not_paused(self, until, to, *frame):
         """Casts and calls are held back while their receiver is paused; all else goes at once."""
-        while None in self.paused or to in self.paused:
+        while None in self.paused or to in self.paused or to in self.paused_names:
             if time.monotonic() > until:
                 raise NamedError("overloaded", "the receiver takes nothing now")
             self.receive(until - time.monotonic())
@@ -511,8 +513,11 @@ class Group:
                 self.stopped = "killed" if reason == "kill" else reason
         elif kind == PAUSE:
             self.paused.add(fields[0])
+            if len(fields) > 1 and is_name(fields[1]):
+                self.paused_names[fields[1]] = fields[0]
         elif kind == RESUME:
             self.paused.discard(fields[0])
+            self.paused_names = {name: ref for name, ref in self.paused_names.items() if ref != fields[0]}
         elif kind == PING:
             self.send(PONG, fields[0])
         elif kind == BYE:

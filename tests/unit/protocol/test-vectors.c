@@ -273,8 +273,11 @@ static json_t *json_frame(const struct wire_frame *f)
 			json_body(f));
 	case WIRE_PAUSE:
 	case WIRE_RESUME:
-		return json_pack("{ss so}", "type", f->type == WIRE_PAUSE ? "pause" : "resume", "ref",
+		json = json_pack("{ss so}", "type", f->type == WIRE_PAUSE ? "pause" : "resume", "ref",
 			f->has_ref ? json_ref(f->to.ref) : json_null());
+		if (f->method.s)
+			json_object_set_new(json, "name", json_text(f->method));
+		return json;
 	case WIRE_PING:
 	case WIRE_PONG:
 		return json_pack(
@@ -326,7 +329,10 @@ static void frame_write(struct buf *b, const struct wire_frame *f)
 		wire_put_down(b, f->to.ref, f->from, f->id, f->body, f->body_bytes);
 		break;
 	case WIRE_PAUSE:
-		wire_put_pause(b, f->has_ref ? &f->to.ref : NULL);
+		if (f->has_ref)
+			wire_put_pause_named(b, f->to.ref, f->method);
+		else
+			wire_put_pause(b, NULL);
 		break;
 	case WIRE_RESUME:
 		wire_put_resume(b, f->has_ref ? &f->to.ref : NULL);
