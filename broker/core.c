@@ -120,6 +120,9 @@ static void handle_what_waited(struct broker *broker)
 			frame_of_ended(broker, &frame);
 		else if (!member->doomed)
 			handle_frame(broker, member, &frame);
+		/* not before: it goes on when it knows whom it still has to wait for */
+		if (member)
+			pauses_weigh(member);
 		wait_free(wait);
 	}
 }

@@ -19,6 +19,7 @@ void member_forget(struct member *member)
 	struct broker *broker = member->broker;
 
 	window_came(member);
+	pauses_forget(member);
 	if (member->pipe)
 		broker_pipe_close(member->pipe);
 	if (broker->spawner == member)

@@ -155,10 +155,9 @@ void broker_pipe_farewell(struct broker_pipe *pipe, const char *reason)
 
 /* ---- writing to it ---- */
 
-/* Frames go to its pipe at once; else they are parked. */
-static bool is_open(const struct member *member)
+bool member_parks(const struct member *member)
 {
-	return member->state == MEMBER_UP && !member->congested;
+	return member->state != MEMBER_UP || member->congested;
 }
 
 static struct buf *out_of_pipe(struct broker_pipe *pipe, size_t size_bytes)
@@ -182,7 +181,7 @@ struct buf *member_out_for(struct member *member, size_t size_bytes)
 		buf_reset(&broker->sink, 1u << 20);
 		return &broker->sink;
 	}
-	return is_open(member) ? out_of_pipe(member->pipe, size_bytes) : &member->parked;
+	return member_parks(member) ? &member->parked : out_of_pipe(member->pipe, size_bytes);
 }
 
 void member_append(struct member *member, const struct buf *frames)
@@ -210,6 +209,19 @@ size_t member_unread_bytes(const struct member *member)
 	return parked + broker->ops.pipe_backlog(broker->arg, member->pipe->handle);
 }
 
+/*
+ * What is not bounded by the quota of who sent it: answers that it asked for, and what the broker has to say.
+ * A congested pipe has a megabyte and a frame, which do not count.
+ */
+static size_t own_unread_bytes(const struct member *member)
+{
+	size_t parked = member->parked.size_bytes - member->parked_taken_bytes;
+
+	if (!member_parks(member))
+		return member_unread_bytes(member);
+	return parked > member->parked_sent_bytes ? parked - member->parked_sent_bytes : 0;
+}
+
 /* Room that was taken is given back when it is half of the buffer: each byte is moved once or twice. */
 static void parked_shrink(struct member *member)
 {
@@ -222,14 +234,45 @@ static void parked_shrink(struct member *member)
 	member->parked_taken_bytes = 0;
 }
 
+/* What is shifted leaves room before it for more, so that each byte is moved a few times at most. */
+void member_park_first(struct member *member, const struct buf *frames, size_t n_frames)
+{
+	struct buf *parked = &member->parked;
+	size_t at = member->parked_taken_bytes, left = parked->size_bytes - at;
+
+	if (at < frames->size_bytes) {
+		size_t room = frames->size_bytes + left / 2;
+
+		if (!buf_reserve(parked, room)) {
+			member_written(member);
+			return;
+		}
+		memmove(parked->data + at + room, parked->data + at, left);
+		parked->size_bytes += room;
+		at += room;
+	}
+	at -= frames->size_bytes;
+	memcpy(parked->data + at, frames->data, frames->size_bytes);
+	member->parked_taken_bytes = at;
+	member->count.frames_out += n_frames;
+}
+
 void member_forget_parked(struct member *member)
 {
 	buf_deinit(&member->parked);
 	member->parked = (struct buf)BUF_INIT;
 	member->parked_taken_bytes = 0;
+	member->parked_sent_bytes = 0;
 }
 
-bool member_unpark(struct member *member, size_t max_bytes)
+static bool is_of_others(const struct member *member, const struct wire_frame *frame)
+{
+	return (frame->type == WIRE_CAST || frame->type == WIRE_CALL) &&
+	       frame->from.group != member->broker->group;
+}
+
+bool member_unpark(struct member *member, size_t max_bytes,
+	bool (*holds)(struct member *member, const struct wire_frame *frame))
 {
 	struct broker *broker = member->broker;
 	const struct buf *parked = &member->parked;
@@ -246,9 +289,15 @@ bool member_unpark(struct member *member, size_t max_bytes)
 		}
 		if (wire_parse(at, parked->size_bytes - member->parked_taken_bytes, &frame, &used) < 0)
 			break; /* cannot happen: the broker parsed or wrote these frames */
+		member->parked_taken_bytes += used;
+		if (is_of_others(member, &frame)) {
+			member->parked_sent_bytes -=
+				used < member->parked_sent_bytes ? used : member->parked_sent_bytes;
+			if (holds(member, &frame))
+				continue;
+		}
 		out = out_of_pipe(member->pipe, used);
 		buf_append(out, at, used);
-		member->parked_taken_bytes += used;
 		if (buf_error(out) < 0)
 			member_doom(member, false, "out of memory for what is written to it");
 	}
@@ -265,12 +314,13 @@ void member_written(struct member *member)
 	if (member->doomed)
 		return;
 	member->count.frames_out++;
-	out = is_open(member) ? broker->ops.pipe_out(broker->arg, member->pipe->handle) : &member->parked;
+	out = member_parks(member) ? &member->parked
+				   : broker->ops.pipe_out(broker->arg, member->pipe->handle);
 	if (buf_error(out) < 0) {
 		member_doom(member, false, "out of memory for what is written to it");
 		return;
 	}
-	unread = member_unread_bytes(member);
+	unread = own_unread_bytes(member);
 	if (unread > broker->limits.unread_bytes)
 		member_doom(member, false,
 			"it does not read: unread bytes %zu, limit %zu, top sender group %" PRIu64, unread,

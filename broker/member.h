@@ -72,6 +72,10 @@ struct member {
 	size_t parked_taken_bytes;  /* of parked, from its beginning, that the pipe has by now */
 	size_t held_bytes;          /* of frames in its holds */
 	size_t n_held;              /* frames in its holds */
+	size_t parked_sent_bytes;   /* of parked: casts and calls of others */
+	size_t parked_left_bytes;   /* of those, from senders that have ended */
+	size_t admitted_at;         /* where in parked the next of them will be; SIZE_MAX: nowhere */
+	size_t held_left_bytes;     /* of held_bytes, likewise */
 	struct list jammed;         /* pauses.congested */
 	int64_t stall_ns;           /* when it is looked at whether its pipe took anything */
 	int64_t jammed_since_ns;    /* since then its pipe took nothing, as far as is known */
@@ -102,6 +106,9 @@ struct member {
 	struct list unnamed_link; /* pauses.unnamed */
 	int64_t congested_ns;     /* since when */
 	size_t n_waits_routed;
+	size_t waits_routed_bytes; /* of them */
+	size_t charged_bytes;      /* of its frames that wait for others: parked or held */
+	bool paused_all;           /* it was told to pause everything */
 	struct quota quota;
 };
 
@@ -143,6 +150,8 @@ static inline struct buf *member_out(struct member *member)
 {
 	return member_out_for(member, 0);
 }
+/* Parks @n_frames, which are to go before all that is parked. */
+void member_park_first(struct member *member, const struct buf *frames, size_t n_frames);
 /* Writes @frames, which were kept until now. */
 void member_append(struct member *member, const struct buf *frames);
 void member_written(struct member *member);
@@ -152,10 +161,13 @@ void member_cast(struct member *member, const char *method, const struct buf *bo
 void member_cast_service(struct member *member, const char *method, const struct buf *body);
 /* What is written for it and not taken by the kernel, parked frames included. */
 size_t member_unread_bytes(const struct member *member);
+bool member_parks(const struct member *member); /* what is written to it is parked */
 /*
- * Gives parked frames to its pipe until more than @max_bytes wait there. True: none is parked any more.
+ * Gives parked frames to its pipe until more than @max_bytes wait there; but the casts and calls of others
+ * that @holds takes. True: none is parked any more.
  */
-bool member_unpark(struct member *member, size_t max_bytes);
+bool member_unpark(struct member *member, size_t max_bytes,
+	bool (*holds)(struct member *member, const struct wire_frame *frame));
 void member_forget_parked(struct member *member);
 
 /*

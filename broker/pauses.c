@@ -17,6 +17,7 @@ struct hold {
 	actor_ref ref;
 	struct buf frames;
 	size_t size_bytes; /* of them, as charged */
+	size_t left_bytes; /* of them, of senders that have ended */
 	size_t n_frames;
 	struct list pauses; /* struct pause: who was told */
 };
@@ -27,9 +28,11 @@ struct pause {
 	struct list by_sender; /* member.pauses */
 	struct list by_cause;  /* hold.pauses, or member.slowed of the target */
 	struct member *sender;
-	struct hold *hold; /* NULL: the target is congested */
+	struct member *target;
+	struct hold *hold; /* NULL: the target is congested, or has no pipe */
 	actor_ref ref;
-	size_t size_bytes; /* what the sender sent since, which is charged to it */
+	uint64_t name_hash; /* of the name that the sender heard with it last; 0: of none */
+	size_t size_bytes;  /* what the sender sent since, which is charged to it */
 };
 
 void pauses_init(struct pauses *pauses)
@@ -62,7 +65,22 @@ static struct pause *pause_find(const struct pauses *pauses, const struct member
 	return NULL;
 }
 
-static struct pause *pause_new(struct member *sender, actor_ref ref)
+/* A sender that calls the actor by a name does not know which ref that is. */
+static void pause_tell(struct pause *pause, struct wire_str name)
+{
+	pause->name_hash = name.s ? hash_of_bytes(&pause->sender->broker->pauses.by_sender, name.s, name.len)
+				  : pause->name_hash;
+	wire_put_pause_named(member_out(pause->sender), pause->ref, name);
+	member_written(pause->sender);
+}
+
+static bool pause_is_told(const struct pause *pause, struct wire_str name)
+{
+	return !name.s ||
+	       pause->name_hash == hash_of_bytes(&pause->sender->broker->pauses.by_sender, name.s, name.len);
+}
+
+static struct pause *pause_new(struct member *sender, struct member *target, actor_ref ref)
 {
 	struct pauses *pauses = &sender->broker->pauses;
 	struct pause *pause;
@@ -76,19 +94,30 @@ static struct pause *pause_new(struct member *sender, actor_ref ref)
 		return NULL;
 	}
 	pause->sender = sender;
+	pause->target = target;
 	pause->ref = ref;
 	list_append(&sender->pauses, &pause->by_sender);
-	wire_put_pause(member_out(sender), &ref);
-	member_written(sender);
+	list_append(&target->slowed, &pause->by_cause);
 	return pause;
+}
+
+/* From now on it ends with @hold; NULL: with the congestion of its target. */
+static void pause_depend(struct pause *pause, struct hold *hold)
+{
+	list_remove(&pause->by_cause);
+	list_append(hold ? &hold->pauses : &pause->target->slowed, &pause->by_cause);
+	pause->hold = hold;
 }
 
 static void pause_free(struct pause *pause)
 {
-	hash_remove(&pause->sender->broker->pauses.by_sender, &pause->node);
+	struct member *sender = pause->sender;
+
+	hash_remove(&sender->broker->pauses.by_sender, &pause->node);
 	list_remove(&pause->by_sender);
 	list_remove(&pause->by_cause);
-	quota_give(pause->sender, QUOTA_WAITING, RECORD_BYTES + pause->size_bytes);
+	quota_give(sender, QUOTA_WAITING, RECORD_BYTES + pause->size_bytes);
+	sender->charged_bytes -= pause->size_bytes;
 	free(pause);
 }
 
@@ -96,10 +125,40 @@ static void pauses_end(struct list *pauses)
 {
 	list_for_each_safe(it, pauses) {
 		struct pause *pause = container_of(it, struct pause, by_cause);
+		struct member *sender = pause->sender;
 
-		wire_put_resume(member_out(pause->sender), &pause->ref);
-		member_written(pause->sender);
+		wire_put_resume(member_out(sender), &pause->ref);
+		member_written(sender);
 		pause_free(pause);
+		pauses_weigh(sender);
+	}
+}
+
+/* @sender ends, or is lost: what it sent waits on, and is charged to nobody. */
+static void pause_leave(struct pause *pause)
+{
+	if (pause->hold) {
+		pause->hold->left_bytes += pause->size_bytes;
+		pause->target->held_left_bytes += pause->size_bytes;
+	} else {
+		pause->target->parked_left_bytes += pause->size_bytes;
+	}
+	pause_free(pause);
+}
+
+void pauses_weigh(struct member *sender)
+{
+	size_t waits_bytes = sender->waits_routed_bytes, all_bytes = waits_bytes + sender->charged_bytes;
+
+	if (sender->paused_all ? waits_bytes <= PAUSES_RECOVERY_BYTES / 2 &&
+					 all_bytes <= PAUSES_WAITING_BYTES / 4 * 3
+			       : waits_bytes > PAUSES_RECOVERY_BYTES || all_bytes > PAUSES_WAITING_BYTES) {
+		sender->paused_all = !sender->paused_all;
+		if (sender->paused_all)
+			wire_put_pause(member_out(sender), NULL);
+		else
+			wire_put_resume(member_out(sender), NULL);
+		member_written(sender);
 	}
 }
 
@@ -125,15 +184,33 @@ static struct hold *hold_find(const struct pauses *pauses, const struct member *
 	return NULL;
 }
 
-static void hold_free(struct hold *hold)
+/* It holds nothing more; what it has is still to be freed. */
+static void hold_end(struct hold *hold)
 {
 	hash_remove(&hold->target->broker->pauses.by_ref, &hold->node);
 	list_remove(&hold->by_target);
+}
+
+static void hold_free(struct hold *hold)
+{
 	quota_give(hold->target, QUOTA_WAITING, RECORD_BYTES);
 	hold->target->held_bytes -= hold->size_bytes;
 	hold->target->n_held -= hold->n_frames;
+	hold->target->held_left_bytes -= hold->left_bytes;
 	buf_deinit(&hold->frames);
 	free(hold);
+}
+
+/* What holds back messages for @ref, or for all actors of @target; NULL: nothing does. */
+static struct hold *hold_for(const struct member *target, actor_ref ref)
+{
+	const struct pauses *pauses = &target->broker->pauses;
+	struct hold *hold;
+
+	if (list_is_empty(&target->holds))
+		return NULL;
+	hold = hold_find(pauses, target, ref);
+	return hold ? hold : hold_find(pauses, target, ACTOR_NOBODY);
 }
 
 void pauses_pause(struct member *target, actor_ref ref)
@@ -166,6 +243,31 @@ static void hold_written(const struct hold *hold)
 		member_doom(hold->target, false, "out of memory for what is held for it");
 }
 
+/* The buffer for one frame more. */
+static struct buf *hold_more(struct hold *hold, size_t size_bytes)
+{
+	struct member *target = hold->target;
+
+	target->held_bytes += size_bytes;
+	target->n_held++;
+	hold->size_bytes += size_bytes;
+	hold->n_frames++;
+	return &hold->frames;
+}
+
+/* All that @hold has is held by @to instead. */
+static void hold_hand_over(struct hold *hold, struct hold *to)
+{
+	buf_append(&to->frames, hold->frames.data, hold->frames.size_bytes);
+	to->size_bytes += hold->size_bytes;
+	to->n_frames += hold->n_frames;
+	to->left_bytes += hold->left_bytes;
+	hold->size_bytes = hold->n_frames = hold->left_bytes = 0;
+	list_for_each_safe(it, &hold->pauses)
+		pause_depend(container_of(it, struct pause, by_cause), to);
+	hold_written(to);
+}
+
 /* ---- a pipe that does not take what is written ---- */
 
 /* From now on frames are parked: the pipe has its megabyte, and says when that is gone. */
@@ -185,7 +287,30 @@ static void decongest(struct member *target)
 	target->congested = target->stalled = false;
 	list_remove(&target->jammed);
 	list_remove(&target->unnamed_link);
+	target->parked_left_bytes = 0;
 	pauses_end(&target->slowed);
+}
+
+/* A frame that was parked before its actor said `pause`: it is held, and so is the pause of its sender. */
+static bool holds_parked(struct member *target, const struct wire_frame *frame)
+{
+	struct hold *hold = hold_for(target, frame->to.ref);
+	struct member *sender;
+	struct pause *pause;
+
+	if (!hold)
+		return false;
+	buf_append(hold_more(hold, frame->raw_bytes), frame->raw, frame->raw_bytes);
+	hold_written(hold);
+	sender = member_find(target->broker, frame->from.group);
+	pause = sender ? pause_find(&target->broker->pauses, sender, frame->to.ref) : NULL;
+	if (pause && !pause->hold) {
+		pause_depend(pause, hold);
+	} else if (!pause) {
+		hold->left_bytes += frame->raw_bytes;
+		target->held_left_bytes += frame->raw_bytes;
+	}
+	return true;
 }
 
 /* The pipe has room. What is parked is written as far as the room goes, and then its senders may go on. */
@@ -193,7 +318,8 @@ static void go_on(struct member *target)
 {
 	struct broker *broker = target->broker;
 
-	if (member_unpark(target, PAUSES_CONGESTED_BYTES)) {
+	if (member_unpark(target, PAUSES_CONGESTED_BYTES, holds_parked) &&
+		broker->ops.pipe_backlog(broker->arg, target->pipe->handle) <= PAUSES_CONGESTED_BYTES) {
 		decongest(target);
 		return;
 	}
@@ -211,7 +337,10 @@ void pauses_await_pipe(struct member *target)
 	target->stall_backlog_bytes = broker->ops.pipe_backlog(broker->arg, target->pipe->handle);
 }
 
-/* Writes the frames of @hold, which end to be held. More than the pipe should have at once are parked. */
+/*
+ * Writes the frames of @hold, which end to be held. More than the pipe should have at once are parked: before
+ * what is parked already, of which some may be for the same actor, and came later.
+ */
 static void resume_frames(struct member *target, struct hold *hold)
 {
 	bool goes_on = !target->congested && hold->frames.size_bytes > PAUSES_CONGESTED_BYTES;
@@ -220,7 +349,12 @@ static void resume_frames(struct member *target, struct hold *hold)
 		return;
 	if (goes_on)
 		congest(target);
-	member_append(target, &hold->frames);
+	if (!target->congested) {
+		member_append(target, &hold->frames);
+		return;
+	}
+	target->parked_sent_bytes += hold->frames.size_bytes;
+	member_park_first(target, &hold->frames, hold->n_frames);
 	if (goes_on && !target->doomed)
 		go_on(target);
 }
@@ -253,6 +387,48 @@ static void frames_shed(struct member *target, struct buf *frames, size_t *taken
 	*frames = old;
 }
 
+/* Of what was held for all actors of a group: what is for one that takes nothing by itself. */
+struct part {
+	struct hold *hold;
+	struct buf frames;
+	size_t n_frames;
+};
+
+static bool part_takes(struct member *target, const struct wire_frame *frame, void *arg)
+{
+	struct part *part = arg;
+
+	if (!actor_ref_equal(frame->to.ref, part->hold->ref))
+		return false;
+	buf_append(&part->frames, frame->raw, frame->raw_bytes);
+	part->n_frames++;
+	return true;
+}
+
+/* It came before what is held for that actor, and goes before it. Nobody is charged for it any more. */
+static void hold_share_out(struct hold *all)
+{
+	struct member *target = all->target;
+
+	list_for_each(it, &target->holds) {
+		struct part part = {container_of(it, struct hold, by_target), BUF_INIT, 0};
+		size_t taken = 0, size_bytes;
+
+		frames_shed(target, &all->frames, &taken, part_takes, &part);
+		size_bytes = part.frames.size_bytes;
+		buf_append(&part.frames, part.hold->frames.data, part.hold->frames.size_bytes);
+		buf_deinit(&part.hold->frames);
+		part.hold->frames = part.frames;
+		part.hold->size_bytes += size_bytes;
+		part.hold->left_bytes += size_bytes;
+		part.hold->n_frames += part.n_frames;
+		target->held_bytes += size_bytes;
+		target->held_left_bytes += size_bytes;
+		target->n_held += part.n_frames;
+		hold_written(part.hold);
+	}
+}
+
 void pauses_resume(struct member *target, actor_ref ref)
 {
 	struct pauses *pauses = &target->broker->pauses;
@@ -262,14 +438,20 @@ void pauses_resume(struct member *target, actor_ref ref)
 	if (!hold)
 		return;
 	all = actor_ref_is_nobody(ref) ? NULL : hold_find(pauses, target, ACTOR_NOBODY);
+	hold_end(hold);
 	if (all) {
-		buf_append(&all->frames, hold->frames.data, hold->frames.size_bytes);
-		all->size_bytes += hold->size_bytes;
-		all->n_frames += hold->n_frames;
-		hold->size_bytes = hold->n_frames = 0;
-		hold_written(all);
+		hold_hand_over(hold, all);
 	} else {
+		if (actor_ref_is_nobody(ref))
+			hold_share_out(hold);
 		resume_frames(target, hold);
+		/* what is parked now is charged on, and its senders wait on */
+		list_for_each_safe(it, &hold->pauses) {
+			if (target->congested)
+				pause_depend(container_of(it, struct pause, by_cause), NULL);
+		}
+		if (target->congested)
+			target->parked_left_bytes += hold->left_bytes;
 	}
 	pauses_end(&hold->pauses);
 	hold_free(hold);
@@ -279,6 +461,7 @@ void pauses_shed(struct member *target,
 	bool (*drops)(struct member *target, const struct wire_frame *frame, void *arg), void *arg)
 {
 	frames_shed(target, &target->parked, &target->parked_taken_bytes, drops, arg);
+	target->parked_sent_bytes = target->parked_left_bytes = 0;
 	pauses_end(&target->slowed);
 	list_for_each(it, &target->holds) {
 		struct hold *hold = container_of(it, struct hold, by_target);
@@ -287,7 +470,8 @@ void pauses_shed(struct member *target,
 		frames_shed(target, &hold->frames, &taken, drops, arg);
 		target->held_bytes -= hold->size_bytes;
 		target->n_held -= hold->n_frames;
-		hold->size_bytes = hold->n_frames = 0;
+		target->held_left_bytes -= hold->left_bytes;
+		hold->size_bytes = hold->n_frames = hold->left_bytes = 0;
 		pauses_end(&hold->pauses);
 	}
 }
@@ -295,27 +479,15 @@ void pauses_shed(struct member *target,
 /* ---- the way of a frame ---- */
 
 /* True: what comes for @target is parked, and its senders are told to pause. */
-static bool is_congested(struct member *target, size_t unread)
+static bool is_jammed(struct member *target, size_t unread)
 {
 	if (!unread && !target->held_bytes)
 		target->top_bytes = 0; /* nothing waits for it: the vote begins anew */
-	else if (!target->congested && unread > PAUSES_CONGESTED_BYTES)
+	if (target->state != MEMBER_UP)
+		return unread > PAUSES_CONGESTED_BYTES;
+	if (!target->congested && unread > PAUSES_CONGESTED_BYTES)
 		congest(target);
 	return target->congested;
-}
-
-/*
- * May @size_bytes more wait for @target? Senders stop short of the limit at which its link is cut: the rest
- * is for answers and the broker's own words, which nobody can refuse. One frame may be as large as a link
- * takes.
- */
-static bool fits(const struct member *target, size_t unread, size_t size_bytes)
-{
-	size_t max = target->broker->limits.unread_bytes;
-
-	if (target->congested || target->held_bytes)
-		max = max / 4 * 3;
-	return unread + target->held_bytes + size_bytes <= max;
 }
 
 /* One vote for each byte: whoever sent more than half of what waits is ahead at the end. */
@@ -332,70 +504,96 @@ static void vote(struct member *target, const struct member *sender, size_t size
 	}
 }
 
-struct buf *pauses_admit(
-	struct member *sender, struct member *target, actor_ref ref, size_t size_bytes, bool holdable)
+/*
+ * A frame of @sender waits for @to->ref of @target. It is charged to @sender, who hears that it should pause,
+ * once, and once more if it goes on by a name that it did not hear. False: too much of @sender waits.
+ */
+static bool charge(struct member *sender, struct member *target, struct hold *hold,
+	const struct wire_dest *to, size_t size_bytes)
 {
-	struct pauses *pauses = &sender->broker->pauses;
-	struct hold *hold = NULL;
-	struct pause *pause;
+	struct pause *pause = pause_find(&sender->broker->pauses, sender, to->ref);
+	bool is_new = !pause;
+
+	if (is_new)
+		pause = pause_new(sender, target, to->ref);
+	if (!pause)
+		return false;
+	if (is_new || !pause_is_told(pause, to->name))
+		pause_tell(pause, to->name);
+	if (hold && pause->hold != hold) /* what is held outlasts a congestion */
+		pause_depend(pause, hold);
+	if (!quota_take(sender, QUOTA_WAITING, size_bytes))
+		return false;
+	pause->size_bytes += size_bytes;
+	sender->charged_bytes += size_bytes;
+	pauses_weigh(sender);
+	return true;
+}
+
+/* True, and said: too much waits for @target for which nobody can be charged. */
+static bool is_left_too_much(struct member *target)
+{
+	size_t left_bytes = target->parked_left_bytes + target->held_left_bytes;
+	char who[MEMBER_WHO_MAX];
+
+	if (left_bytes <= PAUSES_LEFT_MAX_BYTES)
+		return false;
+	broker_complain(target->broker, target->pid, target->uid,
+		"%s takes nothing: %zu bytes wait for it that groups have sent which have ended; what comes "
+		"for it now is refused",
+		member_who(target, who), left_bytes);
+	return true;
+}
+
+struct buf *pauses_admit(struct member *sender, struct member *target, const struct wire_dest *to,
+	size_t size_bytes, bool holdable)
+{
+	struct hold *hold;
 	size_t unread;
 	bool jammed;
 
 	if (target->doomed)
 		return member_out(target);
-	if (target->stalled && holdable)
-		return NULL;
-	if (target->state != MEMBER_UP || target->stalled)
-		return member_unread_bytes(target) + size_bytes > PAUSES_HELD_MAX_BYTES ? NULL
-											: member_out(target);
 	unread = member_unread_bytes(target);
-	jammed = is_congested(target, unread);
-	vote(target, sender, size_bytes);
-	if (holdable && !list_is_empty(&target->holds)) {
-		hold = hold_find(pauses, target, ref);
-		if (!hold)
-			hold = hold_find(pauses, target, ACTOR_NOBODY);
+	if (target->stalled)
+		return holdable || unread + size_bytes > PAUSES_STALLED_MAX_BYTES ? NULL : member_out(target);
+	jammed = is_jammed(target, unread);
+	if (sender)
+		vote(target, sender, size_bytes);
+	hold = holdable ? hold_for(target, to->ref) : NULL;
+	if ((hold || jammed) && sender &&
+		(is_left_too_much(target) || !charge(sender, target, hold, to, size_bytes)))
+		return NULL;
+	if (hold && !target->congested) {
+		hold->left_bytes += sender ? 0 : size_bytes;
+		target->held_left_bytes += sender ? 0 : size_bytes;
+		return hold_more(hold, size_bytes);
 	}
-	if (!hold && !jammed)
-		return fits(target, unread, size_bytes) ? member_out_for(target, size_bytes) : NULL;
-
-	pause = pause_find(pauses, sender, ref);
-	if (!pause)
-		pause = pause_new(sender, ref);
-	if (!pause || pause->size_bytes + size_bytes > PAUSES_IN_FLIGHT_MAX_BYTES)
-		goto refused;
-	if ((hold && target->held_bytes + size_bytes > PAUSES_HELD_MAX_BYTES) ||
-		!fits(target, unread, size_bytes) || !quota_take(sender, QUOTA_WAITING, size_bytes))
-		goto refused;
-	if (hold != pause->hold || !list_is_linked(&pause->by_cause)) {
-		quota_give(sender, QUOTA_WAITING, pause->size_bytes);
-		pause->size_bytes = 0;
-		pause->hold = hold;
-		list_remove(&pause->by_cause);
-		list_append(hold ? &hold->pauses : &target->slowed, &pause->by_cause);
-	}
-	pause->size_bytes += size_bytes;
-	if (!hold)
-		return member_out_for(target, size_bytes);
-	target->held_bytes += size_bytes;
-	hold->size_bytes += size_bytes;
-	hold->n_frames++;
-	target->n_held++;
-	return &hold->frames;
-refused:
-	if (pause && !list_is_linked(&pause->by_cause)) {
-		pause->hold = hold;
-		list_append(hold ? &hold->pauses : &target->slowed, &pause->by_cause);
-	}
-	return NULL;
+	/* If it is congested, earlier ones may be parked: this one comes behind, and is held after them. */
+	/* The pipe does not get more at once than this: what others send never has it cut. */
+	if (target->state == MEMBER_UP && !target->congested &&
+		unread + size_bytes > 2 * PAUSES_CONGESTED_BYTES)
+		congest(target);
+	if (!sender && member_parks(target))
+		target->parked_left_bytes += size_bytes;
+	target->admitted_at = holdable && member_parks(target) ? target->parked.size_bytes : SIZE_MAX;
+	return member_out_for(target, size_bytes);
 }
 
 void pauses_written(struct member *target, const struct buf *out)
 {
+	struct broker *broker = target->broker;
+
+	if (out == &target->parked && target->admitted_at < out->size_bytes)
+		target->parked_sent_bytes += out->size_bytes - target->admitted_at;
+	target->admitted_at = SIZE_MAX;
 	if (buf_error(out) < 0)
 		member_doom(target, false, "out of memory for what is written to it");
 	else if (list_is_empty(&target->holds) || out == member_out(target))
 		member_written(target); /* else it is held, and counts when it is written */
+	if (target->congested && !target->doomed &&
+		!broker->ops.pipe_backlog(broker->arg, target->pipe->handle))
+		go_on(target); /* the pipe was free, and one large frame was parked */
 }
 
 void pauses_drained(struct member *target)
@@ -456,11 +654,13 @@ int64_t pauses_deadline_ns(const struct broker *broker)
 void pauses_forget(struct member *member)
 {
 	list_for_each_safe(it, &member->pauses)
-		pause_free(container_of(it, struct pause, by_sender));
+		pause_leave(container_of(it, struct pause, by_sender));
+	member->paused_all = false;
 	list_for_each_safe(it, &member->holds) {
 		struct hold *hold = container_of(it, struct hold, by_target);
 
 		pauses_end(&hold->pauses);
+		hold_end(hold);
 		hold_free(hold);
 	}
 	decongest(member);

@@ -18,7 +18,7 @@ static const struct {
 	[QUOTA_PAIRS] = {"links", "links and monitored groups", 1u << 14},
 	[QUOTA_MEMBERSHIPS] = {"memberships", "memberships in process groups", 100000},
 	[QUOTA_META] = {"metadata_bytes", "bytes of metadata of memberships", 4u << 20},
-	[QUOTA_WAITING] = {"waiting_bytes", "bytes of waiting frames", 16u << 20},
+	[QUOTA_WAITING] = {"waiting_bytes", "bytes of waiting frames", 32u << 20},
 };
 
 const char *quota_word(enum quota_kind kind)

@@ -246,6 +246,11 @@ static bool is_group_monitor(enum wire_type type, actor_ref to)
 	return type == WIRE_MONITOR && to.serial == 0;
 }
 
+static bool is_message(const struct wire_frame *frame)
+{
+	return frame->type == WIRE_CAST || frame->type == WIRE_CALL;
+}
+
 static bool deliver(
 	struct member *sender, struct member *target, const struct wire_frame *frame, actor_ref to)
 {
@@ -255,8 +260,8 @@ static bool deliver(
 
 	if (size_bytes > WIRE_MESSAGE_MAX_BYTES)
 		return false;
-	out = pauses_admit(
-		sender, target, to, size_bytes, frame->type == WIRE_CAST || frame->type == WIRE_CALL);
+	out = pauses_admit(sender, target, &(struct wire_dest){.ref = to, .name = frame->to.name}, size_bytes,
+		is_message(frame));
 	if (!out)
 		return false;
 	if (by_name)
@@ -354,7 +359,13 @@ void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame
 	 * The frame is not held back, even if the target's actor has paused its senders. The sender has
 	 * ended, so no group could be charged for a held frame. Such frames are few.
 	 */
-	out = member_out_for(target, frame->raw_bytes + NAME_TO_REF_BYTES);
+	out = pauses_admit(NULL, target, &(struct wire_dest){.ref = to}, frame->raw_bytes + NAME_TO_REF_BYTES,
+		is_message(frame));
+	if (!out) {
+		target->count.dropped++;
+		broker->count.dropped++;
+		return;
+	}
 	if (frame->to.name.s)
 		wire_put_readdressed(out, frame, to);
 	else

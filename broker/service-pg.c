@@ -317,9 +317,7 @@ static void cast_to_process(struct member *process, void *arg)
 	const struct wire_frame *cast = broadcast->cast;
 	struct wire_dest to = {.ref = {broadcast->broker->node, process->group, 0}};
 	size_t size_bytes = cast->body_bytes + 128;
-	struct buf *out = broadcast->sender
-				  ? pauses_admit(broadcast->sender, process, to.ref, size_bytes, true)
-				  : member_out_for(process, size_bytes);
+	struct buf *out = pauses_admit(broadcast->sender, process, &to, size_bytes, true);
 
 	if (!out) {
 		broadcast->broker->count.dropped++;

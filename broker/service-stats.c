@@ -84,7 +84,6 @@ static void put_limits(struct buf *b, const struct broker *broker)
 	const struct quota_limits *limits = &broker->limits;
 	const struct entry others[] = {
 		{"unread_bytes", limits->unread_bytes},
-		{"held_bytes", PAUSES_HELD_MAX_BYTES},
 		{"congested_bytes", PAUSES_CONGESTED_BYTES},
 	};
 

@@ -17,6 +17,7 @@ struct wait {
 	struct list by_member; /* member.waits, or waits.left */
 	struct member *member; /* NULL: it has ended */
 	bool routed;
+	bool blocks;               /* it is not due: later ones of its sender must not overtake it */
 	struct heap_node deadline; /* waits.deadlines */
 	size_t size_bytes;
 	uint8_t bytes[];
@@ -41,12 +42,17 @@ int waits_add(struct member *member, struct list *queue, const struct wire_frame
 		quota_give(member, QUOTA_WAITING, sizeof(*wait) + frame->raw_bytes);
 		return -ENOMEM;
 	}
-	*wait = (struct wait){.member = member, .routed = routed, .size_bytes = frame->raw_bytes};
+	*wait = (struct wait){
+		.member = member, .routed = routed, .blocks = routed, .size_bytes = frame->raw_bytes};
 	memcpy(wait->bytes, frame->raw, frame->raw_bytes);
 	list_append(queue, &wait->by_queue);
 	list_append(&member->waits, &wait->by_member);
 	member->broker->waits.n++;
-	member->n_waits_routed += routed;
+	if (routed) {
+		member->n_waits_routed++;
+		member->waits_routed_bytes += frame->raw_bytes;
+		pauses_weigh(member);
+	}
 	return 0;
 }
 
@@ -67,12 +73,15 @@ int waits_add_until(
 
 static void wait_unlink(struct wait *wait)
 {
+	struct member *member = wait->member;
+
 	list_remove(&wait->by_queue);
 	list_remove(&wait->by_member);
-	heap_remove(&wait->member->broker->waits.deadlines, &wait->deadline);
-	wait->member->broker->waits.n--;
-	wait->member->n_waits_routed -= wait->routed;
-	quota_give(wait->member, QUOTA_WAITING, sizeof(*wait) + wait->size_bytes);
+	heap_remove(&member->broker->waits.deadlines, &wait->deadline);
+	member->broker->waits.n--;
+	quota_give(member, QUOTA_WAITING, sizeof(*wait) + wait->size_bytes);
+	member->n_waits_routed -= wait->blocks;
+	member->waits_routed_bytes -= wait->routed ? wait->size_bytes : 0;
 }
 
 static void left_unlink(struct waits *waits, struct wait *wait)
@@ -85,6 +94,14 @@ static void left_unlink(struct waits *waits, struct wait *wait)
 
 void waits_release(struct broker *broker, struct list *queue)
 {
+	/* what is due is handled before anything else comes, in order */
+	list_for_each(it, queue) {
+		struct wait *wait = container_of(it, struct wait, by_queue);
+
+		if (wait->member)
+			wait->member->n_waits_routed -= wait->blocks;
+		wait->blocks = false;
+	}
 	list_splice(&broker->waits.due, queue);
 }
 
@@ -174,7 +191,8 @@ void waits_leave(struct member *member)
 			continue;
 		}
 		quota_give(member, QUOTA_WAITING, size_bytes);
-		member->n_waits_routed--;
+		member->n_waits_routed -= wait->blocks;
+		member->waits_routed_bytes -= wait->size_bytes;
 		list_remove(&wait->by_member);
 		list_append(&waits->left, &wait->by_member);
 		waits->left_bytes += size_bytes;

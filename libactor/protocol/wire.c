@@ -177,7 +177,7 @@ static int wire_read_field(struct mp_reader *r, struct wire_frame *frame, enum w
 			return mp_skip(r);
 		if (mp_read_str(r, &frame->method.s, &frame->method.len))
 			return -EPROTO;
-		if (!wire_name_is_valid(frame->method.s, frame->method.len))
+		if (!frame->has_ref || !wire_name_is_valid(frame->method.s, frame->method.len))
 			frame->method = (struct wire_str){NULL, 0};
 		return 0;
 	case FIELD_END:

@@ -285,7 +285,8 @@ def frames_good():
     y_frames("pause_all", Frame("pause", None))
     y_frames("pause_name", Frame("pause", B, name="counter"), Frame("pause", Ref(1, 7, 0)))
     y_frames("pause_odd", Frame("pause", B, extra=("",)), Frame("pause", B, extra=("a\nb",)), Frame("pause", B, extra=(5, "x")),
-             Frame("pause", B, name="n" * 255, extra=("more",)), Frame("pause", None, extra=([],)), canonical=False)
+             Frame("pause", B, name="n" * 255, extra=("more",)), Frame("pause", None, extra=([],)),
+             Frame("pause", None, extra=("counter",)), canonical=False)
     y_frames("resume_ref", Frame("resume", B))
     y_frames("resume_all", Frame("resume", None))
     y_frames("ping", Frame("ping", 0))

@@ -57,7 +57,10 @@ static void write_again(struct buf *b, const struct wire_frame *f)
 		wire_put_down(b, f->to.ref, f->from, f->id, f->body, f->body_bytes);
 		break;
 	case WIRE_PAUSE:
-		wire_put_pause(b, ref);
+		if (ref)
+			wire_put_pause_named(b, *ref, f->method);
+		else
+			wire_put_pause(b, NULL);
 		break;
 	case WIRE_RESUME:
 		wire_put_resume(b, ref);
