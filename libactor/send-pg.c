@@ -96,6 +96,11 @@ static void look_at_process(struct hash_node *node, void *arg)
 	 * holds if there is no peer for it yet.
 	 */
 	peer = peer_find(busy->group, process->id);
+	if (peer && peer->state == PEER_ROUTED) { /* the broker says what it holds back */
+		if (is_busy(busy, (actor_ref){busy->group->node, process->id, 0}))
+			return;
+		peer = busy->group->uplink.peer;
+	}
 	while ((member = pg_process_next(process, &at))) {
 		if (is_busy(busy, member->ref) || !peer || !peer->n_paused_refs)
 			return;
@@ -110,12 +115,9 @@ int send_all_ready(actor_group *group, struct actor *self, const actor_dest *to,
 
 	if (r < 0)
 		return r;
-	if (group->mode != ACTOR_JOIN_DIRECT) {
-		struct wire_dest broker = broker_of(group);
-
+	if (group->mode != ACTOR_JOIN_DIRECT)
 		return group->mode == ACTOR_JOIN_NONE ? -ENOTCONN
-						      : send_ready(group, self, &broker, deadline_ns);
-	}
+						      : send_all_ready_by_broker(group, self, deadline_ns);
 	if (deadline_ns == SEND_BLOCK_MAX)
 		deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
 	for (;;) {

@@ -2,8 +2,7 @@
 /*
  * Bounded mailboxes. A mailbox itself accepts every message, even when it is full. The limits hold back the
  * senders instead. A local sender is parked until the mailbox has room. A peer group is told to pause, and it
- * parks its actors that send to this mailbox. The broker, which forwards for many, is not told: what is more
- * than a full mailbox takes from it is dropped or refused (OVERFLOW_MAX_BYTES in node/inbound.c). The limits
+ * parks its actors that send to this mailbox. The broker is told as well, and passes it on. The limits
  * do not hold back DOWNs, timers, file descriptor events and changes of process groups and names: these are
  * pushed into a full mailbox too.
  */

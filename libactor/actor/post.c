@@ -51,7 +51,21 @@ int send_ready(actor_group *group, struct actor *self, const struct wire_dest *t
 	}
 	if (!peer)
 		return send_no_route(group, to);
-	return peer_wait_unpaused(&peer, to->ref, self ? &self->task : NULL, deadline_ns);
+	return peer_wait_unpaused(&peer, to, self ? &self->task : NULL, deadline_ns);
+}
+
+int send_all_ready_by_broker(actor_group *group, struct actor *self, int64_t deadline_ns)
+{
+	const struct wire_dest all = {.ref = ACTOR_NOBODY};
+	struct task *sender = self ? &self->task : NULL;
+	struct peer *peer;
+	int r;
+
+	r = uplink_wait(group, sender, deadline_ns);
+	if (r < 0)
+		return r;
+	peer = group->uplink.peer;
+	return peer_wait_unpaused(&peer, &all, sender, deadline_ns);
 }
 
 int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,

@@ -17,6 +17,8 @@ struct actor;
  * -ENOTCONN, -ENOMEM.
  */
 int send_ready(actor_group *group, struct actor *self, const struct wire_dest *to, int64_t deadline_ns);
+/* The same for a cast that the broker is to pass on to all members of a process group. */
+int send_all_ready_by_broker(actor_group *group, struct actor *self, int64_t deadline_ns);
 /* The error to return when there is no peer for @to. */
 int send_no_route(const actor_group *group, const struct wire_dest *to);
 int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,

@@ -42,11 +42,11 @@
 #define BYTES_PER_TURN  (256u << 10)
 
 /*
- * Bytes that one peer sends to a mailbox after it was full: far more than can be in flight. A direct peer was
- * told to pause, so it loses its link beyond that. The broker forwards for many and is not told to pause;
- * beyond that, its casts are dropped and its calls refused.
+ * Bytes that one peer sends to a mailbox after it was full and it was told to pause: far more than can be in
+ * flight, of which one frame may be as large as a message. Beyond that a direct peer loses its link. The
+ * broker keeps its link, since it forwards for all; its casts are dropped and its calls refused.
  */
-#define OVERFLOW_MAX_BYTES (16u << 20)
+#define OVERFLOW_MAX_BYTES ((16u << 20) + WIRE_MESSAGE_MAX_BYTES)
 #define UNREAD_MAX_BYTES   (4u << 20)  /* that a peer has not read; beyond that its requests are put aside */
 #define ASIDE_MAX_BYTES    (32u << 20) /* put aside for one peer: two of the largest messages */
 #define WATCHERS_MAX       (1u << 18)  /* monitors of one peer group */
@@ -94,12 +94,15 @@ static bool inbound_hand(struct peer *peer, const struct wire_frame *frame, stru
 	actor_msg *msg;
 
 	if (mailbox_is_full(&to->mailbox) &&
-		pause_tell(&to->mailbox.paused, to->ref, peer, peer->takes_aside ? 0 : frame->raw_bytes) >
-			OVERFLOW_MAX_BYTES) {
+		pause_tell(&to->mailbox.paused, to->ref, peer, peer->takes_aside ? 0 : frame->raw_bytes,
+			!frame->to.ref.serial && !frame->to.name.s) > OVERFLOW_MAX_BYTES) {
 		if (!peer->is_uplink) {
 			peer_cut(peer, "it goes on sending to an actor whose mailbox is full");
 			return false;
 		}
+		group_complain(group, peer->id,
+			"the broker goes on sending to an actor whose mailbox is full: %s",
+			is_call ? "a call is refused" : "a cast is dropped");
 		if (is_call)
 			call_refuse(group, frame->from, peer_way(peer), to->ref, frame->id, ERROR_OVERLOADED,
 				"its mailbox is full");
@@ -342,7 +345,7 @@ static bool inbound_pressure(struct peer *peer, const struct wire_frame *frame)
 		peer_resume_received(peer, ref);
 		return true;
 	}
-	if (!peer_pause_received(peer, ref))
+	if (!peer_pause_received(peer, ref, frame->method))
 		peer_cut(peer, "it pauses too many actors");
 	return peer_still_linked(group, id);
 }

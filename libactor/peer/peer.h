@@ -60,6 +60,8 @@ struct peer {
 	struct list pauses;      /* struct pause.peer_link (pressure.c): told by us, the last first */
 	struct list paused_refs; /* struct paused_ref: told to us */
 	uint32_t n_paused_refs;
+	uint32_t n_paused_groups;   /* of them, with serial 0: what is for all members of a process group */
+	uint32_t n_pauses_of_all;   /* of pauses: such that hold that back too (the broker alone is told) */
 	struct list paused_senders; /* struct task.blocked_link: parked by "pause *" */
 	bool paused_all;
 	uint64_t unyielded_bytes; /* flushed since a sender last let the loop read */

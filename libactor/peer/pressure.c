@@ -2,12 +2,14 @@
 /*
  * Who sends too fast is held back, at both ends of a link. A receiver with a full mailbox tells the peer to
  * pause, once for each actor; a sender that was told so, or whose frames the kernel does not take, parks
- * until it may go on. The broker is never told: it forwards for many.
+ * until it may go on. The broker, which forwards for many, holds back what is for that actor and tells those
+ * who send it.
  */
 #include "libactor/peer/pressure.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
@@ -36,12 +38,20 @@ struct pause {                 /* we told @peer to hold back messages for @to, o
 	struct peer *peer;
 	actor_ref to;
 	uint64_t received_bytes; /* since then: what was in flight, or somebody who does not listen */
+	bool of_all;             /* what is for all members of a process group is held back, too */
 };
 
 struct paused_ref {
 	struct list link; /* peer.paused_refs */
 	actor_ref ref;
+	struct list names;   /* struct paused_name: by which we call it */
 	struct list senders; /* task.blocked_link */
+};
+
+struct paused_name {
+	struct list link;
+	size_t len;
+	char text[];
 };
 
 /* ---- told by us ---- */
@@ -72,25 +82,56 @@ static struct pause *pause_find(actor_ref to, struct peer *peer)
 	return NULL;
 }
 
+/* The broker hands one frame to a process for all its members: while one of them takes nothing, none. */
+static void pause_of_all(struct pause *pause)
+{
+	struct peer *peer = pause->peer;
+	actor_ref all = {pause->to.node, pause->to.group, 0};
+
+	pause->of_all = true;
+	if (peer->n_pauses_of_all++ == 0) {
+		wire_put_pause(peer_out(peer), &all);
+		peer_wrote(peer);
+	}
+}
+
+static void resume_of_all(struct pause *pause, bool tell)
+{
+	struct peer *peer = pause->peer;
+	actor_ref all = {pause->to.node, pause->to.group, 0};
+
+	if (--peer->n_pauses_of_all == 0 && tell) {
+		wire_put_resume(peer_out(peer), &all);
+		peer_wrote(peer);
+	}
+}
+
 static void pause_end(struct pause *pause, bool tell)
 {
-	if (tell && pause->peer->state == PEER_LINKED && !pause->peer->is_uplink) {
+	tell = tell && pause->peer->state == PEER_LINKED;
+	if (tell) {
 		wire_put_resume(peer_out(pause->peer), &pause->to);
 		peer_wrote(pause->peer);
 	}
+	if (pause->of_all)
+		resume_of_all(pause, tell);
 	hash_remove(&pause->peer->group->pauses, &pause->node);
 	list_remove(&pause->mailbox_link);
 	list_remove(&pause->peer_link);
 	free(pause);
 }
 
-uint64_t pause_tell(struct list *paused, actor_ref to, struct peer *peer, size_t received_bytes)
+uint64_t pause_tell(struct list *paused, actor_ref to, struct peer *peer, size_t received_bytes, bool of_all)
 {
 	struct hash *pauses = &peer->group->pauses;
 	struct pause *pause = pause_find(to, peer);
 
-	if (pause)
+	of_all = of_all && peer->is_uplink;
+	if (pause) {
+		if (of_all && !pause->of_all)
+			pause_of_all(pause);
 		return pause->received_bytes += received_bytes;
+	}
 	pause = calloc(1, sizeof(*pause));
 	if (!pause || hash_insert(pauses, &pause->node, pause_hash(pauses, to, peer)) < 0) {
 		free(pause);
@@ -101,10 +142,10 @@ uint64_t pause_tell(struct list *paused, actor_ref to, struct peer *peer, size_t
 	pause->received_bytes = received_bytes;
 	list_append(paused, &pause->mailbox_link);
 	list_prepend(&peer->pauses, &pause->peer_link);
-	if (!peer->is_uplink) { /* the broker forwards for many and is not held up for one */
-		wire_put_pause(peer_out(peer), &to);
-		peer_wrote(peer);
-	}
+	wire_put_pause(peer_out(peer), &to);
+	peer_wrote(peer);
+	if (of_all)
+		pause_of_all(pause);
 	return received_bytes;
 }
 
@@ -128,17 +169,24 @@ void peer_senders_go_on(struct peer *peer)
 		tasks_wake(&peer->group->loop, &peer->paused_senders, 0);
 }
 
+static void paused_ref_end(struct peer *peer, struct paused_ref *paused, int result)
+{
+	struct list *name;
+
+	tasks_wake(&peer->group->loop, &paused->senders, result);
+	while ((name = list_pop(&paused->names)))
+		free(container_of(name, struct paused_name, link));
+	list_remove(&paused->link);
+	peer->n_paused_refs--;
+	peer->n_paused_groups -= !paused->ref.serial;
+	free(paused);
+}
+
 void peer_unpause_all(struct peer *peer, int result)
 {
 	tasks_wake(&peer->group->loop, &peer->paused_senders, result);
-	while (!list_is_empty(&peer->paused_refs)) {
-		struct paused_ref *paused = container_of(peer->paused_refs.next, struct paused_ref, link);
-
-		tasks_wake(&peer->group->loop, &paused->senders, result);
-		list_remove(&paused->link);
-		free(paused);
-	}
-	peer->n_paused_refs = 0;
+	while (!list_is_empty(&peer->paused_refs))
+		paused_ref_end(peer, container_of(peer->paused_refs.next, struct paused_ref, link), result);
 	peer->paused_all = false;
 }
 
@@ -153,8 +201,37 @@ static struct paused_ref *peer_paused_ref(struct peer *peer, actor_ref ref)
 	return NULL;
 }
 
+static bool paused_ref_is_called(const struct paused_ref *paused, struct wire_str name)
+{
+	list_for_each(it, &paused->names) {
+		const struct paused_name *called = container_of(it, struct paused_name, link);
+
+		if (called->len == name.len && !memcmp(called->text, name.s, name.len))
+			return true;
+	}
+	return false;
+}
+
+/* What holds back messages for @to; NULL: nothing does. */
+static struct paused_ref *peer_paused(struct peer *peer, const struct wire_dest *to)
+{
+	bool to_all = !to->name.s && actor_ref_is_nobody(to->ref);
+
+	if (!to->name.s && !to_all)
+		return peer_paused_ref(peer, to->ref);
+	if (to_all && !peer->n_paused_groups)
+		return NULL;
+	list_for_each(it, &peer->paused_refs) {
+		struct paused_ref *paused = container_of(it, struct paused_ref, link);
+
+		if (to_all ? !paused->ref.serial : paused_ref_is_called(paused, to->name))
+			return paused;
+	}
+	return NULL;
+}
+
 /* Whom @sender has to wait for before it may send to @to by @at; NULL: nobody. */
-static struct list *sender_queue(struct peer *at, actor_ref to)
+static struct list *sender_queue(struct peer *at, const struct wire_dest *to)
 {
 	struct paused_ref *paused;
 	size_t backlog_bytes;
@@ -162,7 +239,7 @@ static struct list *sender_queue(struct peer *at, actor_ref to)
 	/* what is written now goes nowhere; when its end is decided, there is another way or none */
 	if (at->state == PEER_ENDED)
 		return at->exited ? NULL : &at->paused_senders;
-	paused = list_is_empty(&at->paused_refs) ? NULL : peer_paused_ref(at, to);
+	paused = list_is_empty(&at->paused_refs) ? NULL : peer_paused(at, to);
 	if (paused)
 		return &paused->senders;
 	if (at->paused_all)
@@ -211,7 +288,8 @@ static void complain_of(actor_group *group, uint64_t id)
 			(unsigned long long)id, peer->name, backlog_bytes);
 }
 
-int peer_wait_unpaused(struct peer **peerp, actor_ref to, struct task *sender, int64_t deadline_ns)
+int peer_wait_unpaused(
+	struct peer **peerp, const struct wire_dest *to, struct task *sender, int64_t deadline_ns)
 {
 	struct peer *peer = *peerp, *at;
 	actor_group *group = peer->group;
@@ -277,7 +355,22 @@ void peer_drained(struct peer *peer)
 	peer_senders_go_on(peer);
 }
 
-bool peer_pause_received(struct peer *peer, const actor_ref *ref)
+/* Without memory we go on sending by that name; the receiver's patience is bounded. */
+static void paused_ref_call(struct paused_ref *paused, struct wire_str name)
+{
+	struct paused_name *called;
+
+	if (!name.s || paused_ref_is_called(paused, name))
+		return;
+	called = malloc(sizeof(*called) + name.len);
+	if (!called)
+		return;
+	*called = (struct paused_name){.len = name.len};
+	memcpy(called->text, name.s, name.len);
+	list_append(&paused->names, &called->link);
+}
+
+bool peer_pause_received(struct peer *peer, const actor_ref *ref, struct wire_str name)
 {
 	struct paused_ref *paused;
 
@@ -285,17 +378,25 @@ bool peer_pause_received(struct peer *peer, const actor_ref *ref)
 		peer->paused_all = true;
 		return true;
 	}
-	if (peer_paused_ref(peer, *ref))
+	paused = peer_paused_ref(peer, *ref);
+	if (paused) {
+		if (peer->is_uplink)
+			paused_ref_call(paused, name);
 		return true;
+	}
 	if (!peer->is_uplink && peer->n_paused_refs >= PAUSED_REFS_MAX)
 		return false;
 	paused = calloc(1, sizeof(*paused));
 	if (!paused)
 		return true; /* we go on sending; the receiver's patience is bounded */
 	paused->ref = *ref;
+	list_init(&paused->names);
 	list_init(&paused->senders);
 	list_append(&peer->paused_refs, &paused->link);
 	peer->n_paused_refs++;
+	peer->n_paused_groups += !ref->serial;
+	if (peer->is_uplink)
+		paused_ref_call(paused, name);
 	return true;
 }
 
@@ -309,10 +410,6 @@ void peer_resume_received(struct peer *peer, const actor_ref *ref)
 		return;
 	}
 	paused = peer_paused_ref(peer, *ref);
-	if (!paused)
-		return;
-	tasks_wake(&peer->group->loop, &paused->senders, 0);
-	list_remove(&paused->link);
-	free(paused);
-	peer->n_paused_refs--;
+	if (paused)
+		paused_ref_end(peer, paused, 0);
 }

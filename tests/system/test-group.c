@@ -1140,6 +1140,81 @@ static void test_an_actor_that_is_busy_holds_back_all_who_send_to_it(void **stat
 	reap(b);
 }
 
+/* ---- by the broker to who takes nothing ---- */
+
+#define ROUTED_N 20000 /* kilobytes: more than any buffer on the way has place for */
+
+/* Casts what is accepted until the target takes nothing, then lets it go on, and casts the rest. */
+static void cast_until_refused_and_the_rest(actor_client *client, actor_dest to, pid_t target, int go_on)
+{
+	char kilobyte[1000] = "";
+	int n_refused = 0;
+
+	for (int i = 0; i < ROUTED_N;) {
+		int r = actor_client_cast(
+			client, to, "numbered", "iiy#", 0, i, (const void *)kilobyte, sizeof(kilobyte));
+
+		if (r == 0) {
+			i++;
+			continue;
+		}
+		assert_int_equal(r, -EBUSY);
+		assert_true(n_refused++ < 3);
+		kill(target, go_on);
+	}
+	assert_true(n_refused > 0); /* so its sender was told */
+}
+
+/* What returned 0 comes, to the last one; the numbers are looked at by who gets them. */
+static void test_casts_by_the_broker_to_a_stopped_group_are_refused_or_come(void **state)
+{
+	for (int by_name = 0; by_name < 2; by_name++) {
+		actor_client *client = client_new(ACTOR_JOIN_BROKER);
+		pid_t server = server_start("a");
+		actor_ref ref = find(client, "a");
+
+		kill(server, SIGSTOP);
+		cast_until_refused_and_the_rest(
+			client, by_name ? actor_named("a") : actor_to(ref), server, SIGCONT);
+		expect_number(client, ref, "ticks", ROUTED_N);
+		actor_client_free(client);
+		end_server(server);
+	}
+}
+
+static void test_casts_to_a_group_that_stands_still_at_a_recovery_come(void **state)
+{
+	pid_t server = server_start("a");
+	actor_client *client = client_new(ACTOR_JOIN_BROKER);
+	actor_ref ref = find(client, "a");
+
+	actor_client_free(client);
+	kill(server, SIGSTOP);
+	broker_kill();
+	broker_start();
+	client = client_new(ACTOR_JOIN_BROKER);
+	cast_until_refused_and_the_rest(client, actor_to(ref), server, SIGCONT);
+	expect_number(client, ref, "ticks", ROUTED_N);
+	actor_client_free(client);
+	end_server(server);
+}
+
+static void test_casts_by_the_broker_to_a_busy_actor_are_refused_or_come(void **state)
+{
+	for (int by_name = 0; by_name < 2; by_name++) {
+		actor_client *client = client_new(ACTOR_JOIN_BROKER);
+		pid_t server = server_start("a");
+		actor_ref ref = find(client, "a");
+
+		assert_int_equal(actor_client_cast(client, actor_to(ref), "hold", ""), 0);
+		cast_until_refused_and_the_rest(
+			client, by_name ? actor_named("a") : actor_to(ref), server, SIGUSR1);
+		expect_number(client, ref, "ticks", ROUTED_N);
+		actor_client_free(client);
+		end_server(server);
+	}
+}
+
 /* ---- first contact with who is busy ---- */
 
 #define BUSY_MS        2700 /* longer than any time-out that was once taken for a death */
@@ -1577,6 +1652,12 @@ int main(int argc, char **argv)
 			test_little_is_sent_to_a_group_that_does_not_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_an_actor_that_is_busy_holds_back_all_who_send_to_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_by_the_broker_to_a_stopped_group_are_refused_or_come, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_to_a_group_that_stands_still_at_a_recovery_come, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_casts_by_the_broker_to_a_busy_actor_are_refused_or_come, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_stranger_waits_for_a_busy_group, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_casts_of_a_stranger_to_a_busy_group_arrive_in_order, setup, teardown),

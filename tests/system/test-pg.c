@@ -482,6 +482,14 @@ static int on_leave_us(actor *self, const actor_msg *msg)
 }
 
 /* Computes: nothing of this process is served until SIGUSR1. */
+/* It alone: its process goes on. */
+static int on_wait_for_usr1(actor *self, const actor_msg *msg)
+{
+	while (!released)
+		actor_sleep(self, 1);
+	return 0;
+}
+
 static int on_compute(actor *self, const actor_msg *msg)
 {
 	sigset_t usr1, old;
@@ -539,6 +547,7 @@ static const struct actor_method member_methods[] = {
 	{.name = "at_down", .on_call = on_at_down},
 	{.name = "leave_us", .on_cast = on_leave_us},
 	{.name = "compute", .on_cast = on_compute},
+	{.name = "wait_for_usr1", .on_cast = on_wait_for_usr1},
 	{.name = "whereis_wait", .on_call = on_whereis_wait},
 	{0},
 };
@@ -917,6 +926,47 @@ static void test_a_cast_to_all_waits_for_a_busy_member_and_loses_nothing(void **
 	assert_int_equal(notes_of(1, NULL), notes_of(2, NULL));
 }
 
+/*
+ * From a client with one link, by the broker: one member is busy, and takes nothing while its process reads
+ * (how 0), or its whole process stands still (how 1).
+ */
+static void test_a_cast_to_all_by_the_broker_waits_for_a_busy_member_and_loses_nothing(void **state)
+{
+	char kilobyte[1000] = "";
+
+	for (int i = 0; i < 3; i++)
+		member_start(i);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(ask_int(i, "join", "ss", "pg", "pool"), 0);
+	actor_client_free(client);
+	client = client_new(ACTOR_JOIN_BROKER);
+	for (int how = 0; how < 2; how++) {
+		int64_t n_before = notes_of(2, NULL), n = 0;
+		int n_refused = 0;
+
+		if (how)
+			kill(pids[0], SIGSTOP);
+		else
+			assert_int_equal(
+				actor_client_cast(client, actor_to(refs[0]), "wait_for_usr1", ""), 0);
+		while (n < 40000) {
+			int r = actor_client_cast(client, actor_to_pg_all(NULL, "pool"), "note", "y#",
+				(const void *)kilobyte, sizeof(kilobyte));
+
+			if (r == 0) {
+				n++;
+				continue;
+			}
+			assert_int_equal(r, -EBUSY);
+			assert_true(n_refused++ < 3);
+			kill(pids[0], how ? SIGCONT : SIGUSR1);
+		}
+		assert_true(n_refused > 0);
+		for (int i = 0; i < 3; i++)
+			expect_notes(i, n_before + n, n_before + n);
+	}
+}
+
 static void test_messages_to_one_of_them_go_round(void **state)
 {
 	struct seen seen;
@@ -1284,6 +1334,7 @@ int main(int argc, char **argv)
 		fact(test_who_is_killed_while_it_joins_does_not_wait_for_a_dead_broker),
 		fact(test_a_cast_to_all_comes_to_each_once),
 		fact(test_a_cast_to_all_waits_for_a_busy_member_and_loses_nothing),
+		fact(test_a_cast_to_all_by_the_broker_waits_for_a_busy_member_and_loses_nothing),
 		fact(test_messages_to_one_of_them_go_round),
 		fact(test_the_least_busy_one_is_asked),
 		fact(test_a_call_to_a_member_that_has_ended_is_made_to_another),

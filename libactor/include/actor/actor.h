@@ -195,8 +195,8 @@ static inline actor_dest actor_to_pg_least(const char *scope, const char *group)
  * All members, each once, however often it joined; for casts. One message goes to each process, which hands
  * it out there. Nobody there is no error. -EBUSY, and nobody gets it, when one of them takes nothing for 5 s.
  * Order: among what one actor casts to all, not with what it sends to one of them. From a group with a single
- * link it goes by the broker, as all it sends; what a member with a full mailbox cannot take then is lost.
- * The arguments may be nested 63 deep.
+ * link it goes by the broker, as all it sends; then a member of another process group that takes nothing may
+ * be waited for, too. The arguments may be nested 63 deep.
  */
 static inline actor_dest actor_to_pg_all(const char *scope, const char *group)
 {
@@ -455,7 +455,8 @@ ACTOR_EXPORT int actor_kill(actor *self, actor_ref who);
  * not left is lost when this process crashes: a handler's last casts too, if the handler crashes before it
  * returns. See actor_flush(). An orderly end (actor_main, actor_group_free, actor_client_free) flushes first.
  * Between groups of which one has a single link (ACTOR_JOIN_BROKER) casts go by the broker, and those in its
- * hands are lost if it crashes. Shape: wire frame `cast` (docs/protocol.md §3). Source: gen_server:cast/2.
+ * hands are lost if it crashes, or if the target's process reads nothing for 30 s, which the broker's log
+ * says. Shape: wire frame `cast` (docs/protocol.md §3). Source: gen_server:cast/2.
  */
 ACTOR_EXPORT int actor_cast(actor *self, actor_dest to, const char *method, const char *format, ...);
 /* @take_args: an array of arguments; freed and set to NULL on 0. NULL: none. */

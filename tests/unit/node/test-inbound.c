@@ -35,7 +35,7 @@
 #include "tests/fact.h"
 
 #define ASKED          7u          /* the group that was asked, or is watched */
-#define HELD_MAX_BYTES (16u << 20) /* of frames for an actor that is paused, by docs/protocol.md */
+#define HELD_MAX_BYTES (32u << 20) /* of frames for an actor that is paused, by docs/protocol.md */
 #define THIRD          9u          /* one that has nothing to do with it */
 #define BROKER         2u
 #define SPAWNER        3u
