@@ -9,7 +9,10 @@
 #include "tests/sim/load.h"
 
 #define BODY_MAX 700
-#define REFS_MAX 256
+/* a burst: more than a pipe, or a bound on the way, has place for */
+#define BURST_MAX (100u << 10)
+#define BURST_N   240
+#define REFS_MAX  256
 
 const char *const load_names[NAMES_N] = {"ant", "bee", "cat", "dog", "elk", "fox"};
 const char *const load_pgs[PGS_N] = {"north", "east", "south", "west"};
@@ -18,17 +21,21 @@ const char *const load_pgs[PGS_N] = {"north", "east", "south", "west"};
 
 static void cast_some(actor *self)
 {
-	static const uint8_t body[BODY_MAX];
+	static const uint8_t body[BURST_MAX];
 	struct sim_actor *from = worker_of(self)->truth, *to = truth_pick();
-	unsigned n = sim_chance(8) ? 40 : 1 + sim_random(3);
+	unsigned n = sim_chance(8) ? 40 : 1 + sim_random(3), body_max = BODY_MAX;
 	actor_ref ref;
 
 	if (!to || !to->ref.serial)
 		return;
 	ref = to->ref;
+	if (sim_chance(30)) {
+		n = BURST_N;
+		body_max = BURST_MAX;
+	}
 	while (n--) {
 		int r = actor_cast(self, actor_to(ref), "count", "Uy#", truth_cast_next(from, ref),
-			(const void *)body, (size_t)sim_random(BODY_MAX));
+			(const void *)body, (size_t)sim_random(body_max));
 
 		STOP_IF_DEAD();
 		if (r < 0)
