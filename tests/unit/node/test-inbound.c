@@ -27,6 +27,7 @@
 #include "libactor/node/link.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
+#include "libactor/peer/pressure.h"
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/hello.h"
 #include "libactor/protocol/mp.h"
@@ -731,6 +732,51 @@ static void test_group_pauses_its_own_actors_and_no_others(void **state)
 	story(story_pauses);
 }
 
+/* Whether what is sent to @to by the broker waits. */
+static bool waits(actor_group *group, struct wire_dest to)
+{
+	struct peer *peer = group->uplink.peer;
+	int r = peer_wait_unpaused(&peer, &to, NULL, 0);
+
+	assert_true(r == 0 || r == -EAGAIN);
+	return r < 0;
+}
+
+static void story_pause_by_name(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *broker = peer_of(group, BROKER, "$broker");
+	struct wire_dest one = {.name = wire_cstr("one")}, two = {.name = wire_cstr("two")};
+	struct wire_dest by_ref = {.ref = ref_of(ASKED, 1)}, all = {.ref = ACTOR_NOBODY};
+	actor_ref process = ref_of(ASKED, 0);
+
+	wire_put_pause_named(&frame, by_ref.ref, one.name);
+	assert_false(says(broker));
+	assert_true(waits(group, one));
+	assert_false(waits(group, two));
+	wire_put_pause_named(&frame, by_ref.ref, two.name);
+	assert_false(says(broker));
+	assert_true(waits(group, one));
+	assert_true(waits(group, two));
+	assert_true(waits(group, by_ref));
+	assert_false(waits(group, all));
+	wire_put_pause(&frame, &process);
+	assert_false(says(broker));
+	assert_true(waits(group, all)); /* whose process it is the broker knows */
+	wire_put_resume(&frame, &by_ref.ref);
+	wire_put_resume(&frame, &process);
+	assert_false(says(broker));
+	assert_false(waits(group, one));
+	assert_false(waits(group, two));
+	assert_false(waits(group, all));
+	assert_int_equal(broker->n_paused_groups, 0);
+}
+
+static void test_pause_is_for_the_names_that_it_says_and_serial_0_for_casts_to_all(void **state)
+{
+	story(story_pause_by_name);
+}
+
 static void story_deaf_sender(actor *self)
 {
 	actor_group *group = actor_group_of(self);
@@ -868,6 +914,7 @@ int main(void)
 		cmocka_unit_test(test_what_one_broker_was_told_is_not_said_again_to_the_next),
 		cmocka_unit_test(test_name_of_which_a_new_broker_says_nothing_is_asked_for_anew),
 		cmocka_unit_test(test_group_pauses_its_own_actors_and_no_others),
+		cmocka_unit_test(test_pause_is_for_the_names_that_it_says_and_serial_0_for_casts_to_all),
 		cmocka_unit_test(test_sender_is_paused_once_and_cut_when_it_does_not_listen),
 		cmocka_unit_test(test_no_way_to_a_group_is_enotconn),
 		cmocka_unit_test(test_malformed_bytes_put_aside_cost_the_link_and_are_not_taken_up_for_ever),
