@@ -313,7 +313,7 @@ int loop_init(struct loop *loop, size_t stack_bytes, const struct loop_hooks *ho
 	loop->epoll_fd = loop->wake_fd = loop->timer_fd = -1;
 	list_init(&loop->runnable);
 	stack_pool_init(&loop->stacks, stack_size_bytes(stack_bytes));
-	heap_init(&loop->timers);
+	wheel_init(&loop->timers);
 	loop_now(loop);
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll_fd < 0)
@@ -337,5 +337,4 @@ void loop_deinit(struct loop *loop)
 	if (loop->timer_fd >= 0)
 		close(loop->timer_fd);
 	stack_pool_deinit(&loop->stacks);
-	heap_deinit(&loop->timers);
 }

@@ -13,8 +13,8 @@
 #include "libactor/loop/stack.h"
 #include "libactor/loop/timer.h"
 #include "libactor/util/clock.h"
-#include "libactor/util/heap.h"
 #include "libactor/util/list.h"
+#include "libactor/util/wheel.h"
 
 struct task {
 	struct list run_link;     /* loop.runnable */
@@ -58,7 +58,7 @@ struct loop {
 	void *until_arg;
 	int64_t until_ns;
 	int pump_result;
-	struct heap timers;
+	struct wheel timers;
 	size_t n_timers;
 };
 

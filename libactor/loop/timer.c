@@ -6,11 +6,6 @@
 
 int timer_init(struct loop *loop, struct timer *timer, void (*fire)(struct loop *loop, struct timer *timer))
 {
-	int r;
-
-	r = heap_reserve(&loop->timers, loop->n_timers + 1);
-	if (r < 0)
-		return r;
 	loop->n_timers++;
 	*timer = (struct timer){.fire = fire};
 	return 0;
@@ -20,7 +15,7 @@ void timer_deinit(struct loop *loop, struct timer *timer)
 {
 	if (!timer->fire)
 		return;
-	heap_remove(&loop->timers, &timer->node);
+	wheel_remove(&loop->timers, &timer->node);
 	timer->fire = NULL;
 	loop->n_timers--;
 }
@@ -28,29 +23,28 @@ void timer_deinit(struct loop *loop, struct timer *timer)
 void timer_arm(struct loop *loop, struct timer *timer, int64_t deadline_ns)
 {
 	if (deadline_ns == NEVER_NS)
-		heap_remove(&loop->timers, &timer->node);
+		wheel_remove(&loop->timers, &timer->node);
 	else
-		/* there is room */
-		(void)heap_insert(&loop->timers, &timer->node, deadline_ns < 0 ? 0 : (uint64_t)deadline_ns);
+		wheel_insert(&loop->timers, &timer->node, deadline_ns < 0 ? 0 : (uint64_t)deadline_ns);
 }
 
 void timer_disarm(struct loop *loop, struct timer *timer)
 {
-	heap_remove(&loop->timers, &timer->node);
+	wheel_remove(&loop->timers, &timer->node);
 }
 
-int64_t timers_next_ns(const struct loop *loop)
+int64_t timers_next_ns(struct loop *loop)
 {
-	uint64_t key = heap_first_key(&loop->timers);
+	uint64_t key = wheel_next(&loop->timers);
 
 	return key > INT64_MAX ? NEVER_NS : (int64_t)key;
 }
 
 void timers_fire(struct loop *loop)
 {
-	struct heap_node *node;
+	struct wheel_node *node;
 
-	while ((node = heap_take(&loop->timers, (uint64_t)loop->now_ns))) {
+	while ((node = wheel_take(&loop->timers, (uint64_t)loop->now_ns))) {
 		struct timer *timer = container_of(node, struct timer, node);
 
 		timer->fire(loop, timer);

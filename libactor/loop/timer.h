@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "libactor/util/heap.h"
+#include "libactor/util/wheel.h"
 
 #define NEVER_NS                INT64_MAX
 #define MS_NS                   INT64_C(1000000)
@@ -18,16 +19,26 @@
 struct loop;
 
 struct timer {
-	struct heap_node node;
+	struct wheel_node node;
 	void (*fire)(struct loop *loop, struct timer *timer);
 };
 
-/* Room for a timer is reserved with timer_init, so that arming cannot fail. */
+/* Nothing is allocated, for any number of timers. 0 */
 int timer_init(struct loop *loop, struct timer *timer, void (*fire)(struct loop *loop, struct timer *timer));
 void timer_deinit(struct loop *loop, struct timer *timer);
 void timer_arm(struct loop *loop, struct timer *timer, int64_t deadline_ns); /* NEVER_NS: disarms */
 void timer_disarm(struct loop *loop, struct timer *timer);
-int64_t timers_next_ns(const struct loop *loop);
+static inline bool timer_is_armed(const struct timer *timer)
+{
+	return wheel_contains(&timer->node);
+}
+/* @timer is armed */
+static inline int64_t timer_deadline_ns(const struct timer *timer)
+{
+	return (int64_t)timer->node.key;
+}
+/* When to call timers_fire(): at the first deadline or, if many are near it, a little earlier. */
+int64_t timers_next_ns(struct loop *loop);
 void timers_fire(struct loop *loop);
 /* now + ms without overflow; negative ms: never */
 int64_t deadline_after_ms(int64_t now_ns, int64_t ms);

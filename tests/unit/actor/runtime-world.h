@@ -29,7 +29,6 @@
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
 #include "libactor/transport/address.h"
-#include "libactor/util/heap.h"
 #include "libactor/util/list.h"
 #include "tests/fact.h"
 
