@@ -20,6 +20,7 @@
 #include "libactor/actor/name.h"
 #include "libactor/actor/pg-pick.h"
 #include "libactor/actor/pg.h"
+#include "libactor/actor/timers.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
@@ -184,6 +185,7 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 	list_init(&group->knocks);
 	list_init(&group->dirty);
 	list_init(&group->flushes);
+	alarms_init(group);
 	names_init(group);
 	own_names_init(group);
 	name_watchers_init(group);
@@ -526,7 +528,7 @@ actor_group *actor_group_free(actor_group *group)
 	slots_deinit(&group->calls);
 	slots_deinit(&group->requests);
 	slots_deinit(&group->monitors);
-	slots_deinit(&group->send_timers);
+	alarms_deinit(group);
 	slots_deinit(&group->fd_watches);
 	buf_deinit(&group->scratch);
 	buf_deinit(&group->discard);

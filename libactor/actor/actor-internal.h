@@ -47,7 +47,8 @@ struct actor {
 	struct list watchers;  /* struct watcher.target_link: who watches it */
 	struct list froms;     /* kept addresses, unanswered */
 	struct list requests;  /* struct call_request.by_owner */
-	struct list timers;    /* struct send_timer.link */
+	struct list timers;    /* struct alarm.link */
+	struct alarm *idle;    /* one of them; NULL: it may be idle for ever */
 	struct list names;     /* struct own_name.link */
 	uint64_t names_unsure; /* the link (uplink.n_connects) on which one was asked for, maybe in vain */
 	struct list fds;       /* struct fd_watch.link */

@@ -124,7 +124,7 @@ static void actor_drop_messages(struct actor *self, const char *reason)
 	while ((msg = mailbox_take(self))) {
 		if (msg->kind == MSG_CALL)
 			call_refuse(self->group, msg->sender, msg->way, self->ref, msg->id, "down", reason);
-		else if (msg->kind == MSG_CAST)
+		else if (msg->kind == MSG_CAST || msg->kind == MSG_TIMER || msg->kind == MSG_DUE)
 			self->group->stats.casts_dropped++;
 		actor_msg_free(msg);
 	}
@@ -148,7 +148,7 @@ static void actor_end(struct actor *self, bool terminate)
 	actor_drop_messages(self, cause.reason);
 	froms_end(self, cause.reason);
 	call_requests_end(self);
-	send_timers_end(self);
+	alarms_end(self);
 	fd_watches_end(self);
 	list_for_each_safe(it, &self->monitors) {
 		struct monitor *monitor = container_of(it, struct monitor, watcher_link);
@@ -174,7 +174,7 @@ void actor_discard(struct actor *self)
 	actor_drop_messages(self, "shutdown");
 	froms_end(self, "shutdown");
 	call_requests_end(self);
-	send_timers_end(self);
+	alarms_end(self);
 	fd_watches_end(self);
 	while (!list_is_empty(&self->monitors))
 		monitor_remove(self->group, container_of(self->monitors.next, struct monitor, watcher_link));
@@ -296,6 +296,13 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 		if (msg->id)
 			fd_watch_handled(self->group, msg->id);
 		break;
+	case MSG_TIMER:
+		alarm_taken(self->group, msg->id);
+		r = actor_handle_cast(self, msg);
+		break;
+	case MSG_DUE:
+		alarm_send(self, msg->id);
+		break;
 	case MSG_DOWN:
 		self->method = "on_down";
 		if (self->behavior->on_down)
@@ -375,13 +382,16 @@ void actor_run(struct loop *loop, struct task *task)
 		if (actor_check_end(self))
 			return;
 		msg = mailbox_pop(self);
-		if (!msg)
+		if (!msg) {
+			if (self->idle)
+				idle_begins(self);
 			return;
+		}
 		actor_handle(self, msg);
 	}
 	if (actor_check_end(self))
 		return;
-	if (!list_is_empty(&self->mailbox.messages))
+	if (!list_is_empty(&self->mailbox.messages) || self->idle)
 		actor_make_runnable(self);
 }
 

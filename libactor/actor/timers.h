@@ -1,6 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "actor/actor.h"
 
-void send_timers_end(struct actor *self);
+struct actor;
+
+/* What a timer for others does when it is due: @text is a method with the arguments @body, or a reason. */
+typedef void (*alarm_fn)(
+	struct actor *self, const actor_dest *to, const char *text, const void *body, size_t body_bytes);
+
+/* One to be made. */
+struct alarm_spec {
+	int64_t delay_ms;  /* until it is due for the first time */
+	int64_t period_ms; /* 0: once */
+	const actor_dest *to;
+	const char *text;
+	const void *body;
+	size_t body_bytes;
+	alarm_fn act;  /* called in the loop, at once; must not wait */
+	alarm_fn send; /* called in the turn of its actor; may wait */
+};
+
+/* All are copied. 0, -EINVAL, -ENOMEM */
+int alarm_new(struct actor *self, const struct alarm_spec *spec, uint64_t *ret_id);
+
+/* A message of a timer is about to be handled (MSG_TIMER). */
+void alarm_taken(actor_group *group, uint64_t id);
+/* A timer for others is due, and this is the turn of its actor (MSG_DUE). May wait. */
+void alarm_send(struct actor *self, uint64_t id);
+/* All that came has been handled; called only if self->idle is set. */
+void idle_begins(struct actor *self);
+
+void alarms_init(actor_group *group);
+void alarms_deinit(actor_group *group);
+void alarms_end(struct actor *self);

@@ -19,6 +19,7 @@
 #include "libactor/util/clock.h"
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
+#include "libactor/util/slab.h"
 #include "libactor/util/slots.h"
 #include "libactor/util/throttle.h"
 
@@ -83,7 +84,8 @@ struct actor_group {
 	struct slots requests; /* call-request.h */
 	struct slots monitors;
 	struct hash links; /* links.c: struct monitor.pair of those that are links */
-	struct slots send_timers;
+	struct slots send_timers; /* timers.c: struct alarm */
+	struct slab timer_cells;
 	struct slots fd_watches;
 	struct hash own_names;    /* own-names.c: struct own_name by name */
 	struct list name_moves;   /* struct name_move.link */

@@ -159,7 +159,9 @@ int actor_msg_vunpack(const actor_msg *msg, const char *format, va_list args)
 {
 	/* What is unpacked lives as long as the message: it does not change what the message says. */
 	void **arena = &((actor_msg *)msg)->arena;
-	enum body_kind kind = msg->kind == MSG_CAST || msg->kind == MSG_CALL ? BODY_ARGS : BODY_RESULT;
+	enum body_kind kind = msg->kind == MSG_CAST || msg->kind == MSG_CALL || msg->kind == MSG_TIMER
+				      ? BODY_ARGS
+				      : BODY_RESULT;
 
 	if (msg->error)
 		return -EREMOTEIO;

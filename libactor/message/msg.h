@@ -18,16 +18,26 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 
-enum msg_kind { MSG_CAST, MSG_CALL, MSG_REPLY, MSG_DOWN, MSG_EXIT, MSG_PG, MSG_NAME };
+enum msg_kind {
+	MSG_CAST,
+	MSG_CALL,
+	MSG_REPLY,
+	MSG_DOWN,
+	MSG_EXIT,
+	MSG_PG,
+	MSG_NAME,
+	MSG_TIMER, /* a cast of a timer: id is the timer's */
+	MSG_DUE,   /* a timer of this actor is due, and the actor is to send for it */
+};
 
 struct actor_msg {
 	/* queue: owned by the runtime */
 	struct list link;
 	enum msg_kind kind;
 	uint32_t charge_bytes; /* what it counts for in a mailbox */
-	uint64_t id;           /* of a call, of a monitor (of an actor, of process groups), a watch */
-	int64_t deadline_us;   /* of a call */
-	uint64_t way;          /* of a call: the way it came by (peer_way()) */
+	uint64_t id;         /* of a call, of a monitor (of an actor, of process groups), a watch, a timer */
+	int64_t deadline_us; /* of a call */
+	uint64_t way;        /* of a call: the way it came by (peer_way()) */
 	/* of a call that was made while another was handled (wire_waits_read); in this allocation */
 	const uint8_t *waits;
 	size_t waits_bytes;
