@@ -28,7 +28,8 @@ struct actor {
 	bool internal; /* does not keep the group running (a client's mailbox) */
 
 	struct mailbox mailbox;
-	const char *method; /* being handled; for crash reports */
+	uint32_t timers_queued; /* messages of the kind MSG_TIMER in it */
+	const char *method;     /* being handled; for crash reports */
 
 	struct call *waiting_call;    /* the call whose answer it waits for now */
 	struct actor_from *answering; /* the call that is being handled */

@@ -124,7 +124,7 @@ static void actor_drop_messages(struct actor *self, const char *reason)
 	while ((msg = mailbox_take(self))) {
 		if (msg->kind == MSG_CALL)
 			call_refuse(self->group, msg->sender, msg->way, self->ref, msg->id, "down", reason);
-		else if (msg->kind == MSG_CAST || msg->kind == MSG_TIMER || msg->kind == MSG_DUE)
+		else if (msg->kind == MSG_CAST || msg->kind >= MSG_TIMER)
 			self->group->stats.casts_dropped++;
 		actor_msg_free(msg);
 	}
@@ -297,6 +297,10 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 			fd_watch_handled(self->group, msg->id);
 		break;
 	case MSG_TIMER:
+		self->timers_queued--;
+		r = actor_handle_cast(self, msg);
+		break;
+	case MSG_TICK:
 		alarm_taken(self->group, msg->id);
 		r = actor_handle_cast(self, msg);
 		break;

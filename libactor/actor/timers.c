@@ -3,9 +3,10 @@
  * Timers of actors: casts to oneself and to others later, once or again and again, ends later, and idleness.
  *
  * A timer is one cell of the group's slab: 128 bytes with its method and small arguments. Only when it is due
- * a message is made of it. If there is no memory for that it stays due, and is tried again. A timer whose
- * message waits in its own actor's mailbox is still there: so cancelling takes the message back, and of an
- * interval there is never more than one message.
+ * a message is made of it, and the cell is given back while it is in the cache; if there is no memory for a
+ * message it stays due, and is tried again. What goes on (intervals, idleness), or is still to be sent, knows
+ * whether a message of it waits: so of an interval there is never more than one. Cancelling takes a message
+ * back that waits in its own actor's mailbox.
  */
 #include "libactor/actor/timers.h"
 
@@ -134,6 +135,7 @@ static int alarm_push(struct alarm *alarm, struct actor *to, enum msg_kind kind)
 	msg->kind = kind;
 	msg->id = alarm->id;
 	mailbox_push(to, msg);
+	to->timers_queued += kind == MSG_TIMER;
 	return 0;
 }
 
@@ -154,6 +156,7 @@ static void interval_goes_on(struct loop *loop, struct alarm *alarm)
 static void alarm_is_due(struct loop *loop, struct alarm *alarm)
 {
 	struct actor *to = alarm->self;
+	enum msg_kind kind;
 	int r;
 
 	if (alarm->what == ALARM_LOCAL) {
@@ -171,12 +174,13 @@ static void alarm_is_due(struct loop *loop, struct alarm *alarm)
 			return;
 		}
 	}
-	r = alarm_push(alarm, to, alarm->what == ALARM_SEND ? MSG_DUE : MSG_TIMER);
+	kind = alarm->what == ALARM_SEND ? MSG_DUE : alarm->period_ns ? MSG_TICK : MSG_TIMER;
+	r = alarm_push(alarm, to, kind);
 	if (r < 0 && alarm->period_ns)
 		alarm->n_merged++;
 	else if (r < 0)
 		timer_arm(loop, &alarm->timer, deadline_after_ms(loop->now_ns, NO_MEMORY_MS));
-	else if (alarm->what == ALARM_LOCAL && !alarm->period_ns)
+	else if (kind == MSG_TIMER)
 		alarm_free(alarm);
 	else
 		alarm->queued = true;
@@ -192,7 +196,7 @@ static void idle_is_due(struct loop *loop, struct alarm *alarm)
 		return;
 	if (loop->now_ns < alarm->idle_due_ns)
 		timer_arm(loop, &alarm->timer, alarm->idle_due_ns);
-	else if (alarm_push(alarm, self, MSG_TIMER) < 0)
+	else if (alarm_push(alarm, self, MSG_TICK) < 0)
 		timer_arm(loop, &alarm->timer, deadline_after_ms(loop->now_ns, NO_MEMORY_MS));
 }
 
@@ -220,11 +224,8 @@ void alarm_taken(actor_group *group, uint64_t id)
 {
 	struct alarm *alarm = slots_get(&group->send_timers, id);
 
-	if (!alarm || alarm->what == ALARM_IDLE)
-		return;
-	alarm->queued = false;
-	if (!alarm->period_ns)
-		alarm_free(alarm);
+	if (alarm)
+		alarm->queued = false;
 }
 
 void alarm_send(struct actor *self, uint64_t id)
@@ -419,7 +420,7 @@ int actor_idle_after(actor *self, int64_t idle_ms, const char *method)
 		self->idle = alarm; /* it begins when this handler has returned */
 	}
 	if (before) {
-		mailbox_drop(self, MSG_TIMER, before->id);
+		mailbox_drop(self, MSG_TICK, before->id);
 		alarm_free(before);
 	}
 	return 0;
@@ -432,13 +433,27 @@ static struct alarm *alarm_find(struct actor *self, uint64_t id)
 	return alarm && alarm->self == self && alarm->what != ALARM_IDLE ? alarm : NULL;
 }
 
+/* It was due, and what came of it waits to be handled. */
+static bool timer_is_queued(struct actor *self, uint64_t id)
+{
+	if (!self->timers_queued)
+		return false;
+	list_for_each(it, &self->mailbox.messages) {
+		const actor_msg *msg = container_of(it, actor_msg, link);
+
+		if (msg->kind == MSG_TIMER && msg->id == id && actor_ref_equal(msg->sender, self->ref))
+			return true;
+	}
+	return false;
+}
+
 int64_t actor_timer_left(actor *self, uint64_t id)
 {
 	struct alarm *alarm = alarm_find(self, id);
 
 	if (!alarm)
-		return -ESRCH;
-	if (!timer_is_armed(&alarm->timer)) /* its time is never, or its message waits to be handled */
+		return timer_is_queued(self, id) ? 0 : -ESRCH;
+	if (!timer_is_armed(&alarm->timer)) /* its time is never, or it waits to be sent */
 		return alarm->queued ? 0 : INT64_MAX;
 	return deadline_left_ms(timer_deadline_ns(&alarm->timer));
 }
@@ -448,11 +463,14 @@ int64_t actor_timer_cancel_left(actor *self, uint64_t id)
 	struct alarm *alarm = alarm_find(self, id);
 	int64_t left_ms = actor_timer_left(self, id);
 
-	if (!alarm)
-		return left_ms;
-	if (alarm->queued)
-		mailbox_drop(self, alarm->what == ALARM_SEND ? MSG_DUE : MSG_TIMER, id);
-	alarm_free(alarm);
+	if (alarm) {
+		if (alarm->queued)
+			mailbox_drop(self, alarm->what == ALARM_SEND ? MSG_DUE : MSG_TICK, id);
+		alarm_free(alarm);
+	} else if (left_ms == 0) {
+		mailbox_drop(self, MSG_TIMER, id);
+		self->timers_queued--;
+	}
 	return left_ms;
 }
 

@@ -28,7 +28,7 @@ struct alarm_spec {
 /* All are copied. 0, -EINVAL, -ENOMEM */
 int alarm_new(struct actor *self, const struct alarm_spec *spec, uint64_t *ret_id);
 
-/* A message of a timer is about to be handled (MSG_TIMER). */
+/* A message of a timer that goes on is about to be handled (MSG_TICK). */
 void alarm_taken(actor_group *group, uint64_t id);
 /* A timer for others is due, and this is the turn of its actor (MSG_DUE). May wait. */
 void alarm_send(struct actor *self, uint64_t id);

@@ -4,6 +4,12 @@
 #include "actor/actor.h"
 #include "libactor/loop/loop.h"
 
+/*
+ * Fired before tasks are run: what comes of more than that would be out of the cache before it is handled,
+ * and would need that much more memory at once.
+ */
+#define BATCH_TIMERS 256
+
 int timer_init(struct loop *loop, struct timer *timer, void (*fire)(struct loop *loop, struct timer *timer))
 {
 	loop->n_timers++;
@@ -44,7 +50,7 @@ void timers_fire(struct loop *loop)
 {
 	struct wheel_node *node;
 
-	while ((node = wheel_take(&loop->timers, (uint64_t)loop->now_ns))) {
+	for (int i = 0; i < BATCH_TIMERS && (node = wheel_take(&loop->timers, (uint64_t)loop->now_ns)); i++) {
 		struct timer *timer = container_of(node, struct timer, node);
 
 		timer->fire(loop, timer);

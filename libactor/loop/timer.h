@@ -39,6 +39,7 @@ static inline int64_t timer_deadline_ns(const struct timer *timer)
 }
 /* When to call timers_fire(): at the first deadline or, if many are near it, a little earlier. */
 int64_t timers_next_ns(struct loop *loop);
+/* Those that are due, or as many as are good for one turn; the others are due still. */
 void timers_fire(struct loop *loop);
 /* now + ms without overflow; negative ms: never */
 int64_t deadline_after_ms(int64_t now_ns, int64_t ms);

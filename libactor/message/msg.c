@@ -2,6 +2,7 @@
 #include "libactor/message/msg.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,13 +160,12 @@ int actor_msg_vunpack(const actor_msg *msg, const char *format, va_list args)
 {
 	/* What is unpacked lives as long as the message: it does not change what the message says. */
 	void **arena = &((actor_msg *)msg)->arena;
-	enum body_kind kind = msg->kind == MSG_CAST || msg->kind == MSG_CALL || msg->kind == MSG_TIMER
-				      ? BODY_ARGS
-				      : BODY_RESULT;
+	bool is_args = msg->kind == MSG_CAST || msg->kind == MSG_CALL || msg->kind >= MSG_TIMER;
 
 	if (msg->error)
 		return -EREMOTEIO;
-	return body_vunpack(msg->body, msg->body_bytes, kind, arena, format, args);
+	return body_vunpack(
+		msg->body, msg->body_bytes, is_args ? BODY_ARGS : BODY_RESULT, arena, format, args);
 }
 
 int actor_msg_unpack(const actor_msg *msg, const char *format, ...)

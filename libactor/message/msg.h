@@ -26,8 +26,10 @@ enum msg_kind {
 	MSG_EXIT,
 	MSG_PG,
 	MSG_NAME,
-	MSG_TIMER, /* a cast of a timer: id is the timer's */
-	MSG_DUE,   /* a timer of this actor is due, and the actor is to send for it */
+	/* of timers, whose id they have */
+	MSG_TIMER, /* a cast */
+	MSG_TICK,  /* a cast of one that goes on */
+	MSG_DUE,   /* one of this actor is due, and the actor is to send for it */
 };
 
 struct actor_msg {
