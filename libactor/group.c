@@ -15,13 +15,16 @@
 #include "libactor/actor/behavior.h"
 #include "libactor/actor/ending.h"
 #include "libactor/actor/fd.h"
+#include "libactor/actor/inlet.h"
 #include "libactor/actor/membership.h"
 #include "libactor/actor/name-watch.h"
 #include "libactor/actor/name.h"
+#include "libactor/actor/offload.h"
 #include "libactor/actor/pg-pick.h"
 #include "libactor/actor/pg.h"
 #include "libactor/actor/timers.h"
 #include "libactor/base/base.h"
+#include "libactor/loop/bell.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/node/announce.h"
@@ -116,8 +119,14 @@ static void group_poll(struct loop *loop)
 {
 	actor_group *group = group_of_loop(loop);
 
+	bool rang = group->bell && bell_rang(group->bell);
+
 	if (group->transport)
 		inbound_poll(group);
+	if (rang)
+		offloads_take(group);
+	if (rang || !list_is_empty(&group->inlets_held))
+		inlets_take(group, rang);
 }
 
 static void group_turn(struct loop *loop)
@@ -137,7 +146,14 @@ static void group_turn(struct loop *loop)
 
 static bool group_has_no_event(struct loop *loop)
 {
-	return inbound_is_idle(group_of_loop(loop));
+	actor_group *group = group_of_loop(loop);
+
+	/* who rang, or stopped the group, has woken the loop already, and does not do it twice */
+	if (group->bell && bell_is_ringing(group->bell))
+		return false;
+	if (atomic_load(&group->stop_requested) && !group->stop_begun)
+		return false;
+	return inbound_is_idle(group);
 }
 
 static const struct loop_hooks group_hooks = {
@@ -186,6 +202,8 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 	list_init(&group->dirty);
 	list_init(&group->flushes);
 	alarms_init(group);
+	list_init(&group->inlets);
+	list_init(&group->inlets_held);
 	names_init(group);
 	own_names_init(group);
 	name_watchers_init(group);
@@ -246,6 +264,7 @@ int actor_group_new_sized(actor_group **ret, const struct actor_group_options *g
 		return r;
 	snprintf(group->name, sizeof(group->name), "%s",
 		options->name ? options->name : program_invocation_short_name);
+	group->helpers_max = options->offload_threads_max;
 	group->log = options->log;
 	group->log_arg = options->log_arg;
 	if (group->mode == ACTOR_JOIN_NONE) {
@@ -507,6 +526,8 @@ actor_group *actor_group_free(actor_group *group)
 		while ((self = slots_walk(&group->actors, &at)))
 			actor_discard(self);
 	}
+	offloads_end(group, patience_ns);
+	group->bell = bell_free(group->bell);
 	uplink_stop(group);
 	hash_each(&group->peers, peer_close, NULL);
 	peers_free_over(group);

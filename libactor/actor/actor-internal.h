@@ -53,7 +53,8 @@ struct actor {
 	struct list names;     /* struct own_name.link */
 	uint64_t names_unsure; /* the link (uplink.n_connects) on which one was asked for, maybe in vain */
 	struct list fds;       /* struct fd_watch.link */
-	struct actor_pg *pg;   /* NULL: it has nothing to do with process groups (pg.h) */
+	struct actor_inlet *inlets;    /* by their next (inlet.c) */
+	struct actor_pg *pg;           /* NULL: it has nothing to do with process groups (pg.h) */
 	struct spawn_wait *spawn_wait; /* who waits for its init */
 	const void *init_arg;
 };

@@ -3,9 +3,9 @@
  * An actor's life: init, one message at a time, the end.
  *
  * The order of the end (OTP's, and the reason for each step): nothing is delivered any more → terminate →
- * queued and kept calls are answered → timers, monitors, descriptors are dropped → its names are free → it
- * is a member of nothing → those who monitor it, or are linked to it, are told. So whoever hears DOWN can
- * take the name, and every message the actor sent is before its DOWN on every link.
+ * queued and kept calls are answered → timers, inlets, descriptors, monitors are dropped → its names are
+ * free → it is a member of nothing → those who monitor it, or are linked to it, are told. So whoever hears
+ * DOWN can take the name, and every message the actor sent is before its DOWN on every link.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@
 #include "libactor/actor/call.h"
 #include "libactor/actor/ending.h"
 #include "libactor/actor/fd.h"
+#include "libactor/actor/inlet.h"
 #include "libactor/actor/links.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/membership.h"
@@ -149,6 +150,7 @@ static void actor_end(struct actor *self, bool terminate)
 	froms_end(self, cause.reason);
 	call_requests_end(self);
 	alarms_end(self);
+	inlets_end(self);
 	fd_watches_end(self);
 	list_for_each_safe(it, &self->monitors) {
 		struct monitor *monitor = container_of(it, struct monitor, watcher_link);
@@ -175,6 +177,7 @@ void actor_discard(struct actor *self)
 	froms_end(self, "shutdown");
 	call_requests_end(self);
 	alarms_end(self);
+	inlets_end(self);
 	fd_watches_end(self);
 	while (!list_is_empty(&self->monitors))
 		monitor_remove(self->group, container_of(self->monitors.next, struct monitor, watcher_link));

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inlets: how other threads and signal handlers cast to an actor.
+ *
+ * What is posted goes onto a stack that many push to and the loop alone empties, all of it at once. So no
+ * push meets a pop, and compare-and-swap is enough. What a signal handler posts is written into cells that
+ * were made with the inlet; their free list is popped by many, so its head has a count beside the index, and
+ * an old head is never taken for a new one. Nobody waits for anybody in all of this.
+ *
+ * The loop turns the stack over, and casts in that order as far as the mailbox has room; the rest is held.
+ * The bounds are counted where it is posted, so a producer that is too fast is told.
+ */
+#include "libactor/actor/inlet.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/actor/post.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/bell.h"
+#include "libactor/loop/loop.h"
+#include "libactor/message/msg.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/list.h"
+
+#define POSTS_MAX    4096u /* that wait, of one inlet */
+#define POSTS_BYTES  (1u << 20)
+#define CELLS        64u
+#define CELL_HEAD    3u /* an array of one, a bin, its length */
+#define BIN_8        0xc4
+#define ARRAY_OF_ONE 0x91
+
+_Static_assert(ATOMIC_POINTER_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
+	"a signal handler may post");
+
+struct posted {
+	struct posted *next;
+	uint32_t body_bytes;
+	uint8_t method_bytes; /* 0: the inlet's */
+	uint8_t cell;         /* its number; 0: memory of its own */
+	char data[];          /* method, NUL, body */
+};
+
+struct cell {
+	atomic_uint next_free;
+	/* a struct posted with its body */
+	_Alignas(struct posted) char room[sizeof(struct posted) + 1 + CELL_HEAD + ACTOR_POST_BYTES_MAX];
+};
+
+struct actor_inlet {
+	atomic_uint n_refs;
+	atomic_bool open; /* its actor lives */
+	struct bell *bell;
+	_Atomic(struct posted *) news; /* the newest first */
+	atomic_uint n_waiting;
+	atomic_size_t waiting_bytes;
+	_Atomic uint64_t free_cells; /* number of the first; above it, how often one was taken */
+	/* of the loop alone */
+	struct actor *self;
+	struct actor_inlet *next;    /* actor.inlets */
+	struct list link;            /* group.inlets */
+	struct list held_link;       /* group.inlets_held: there is something to cast, and no room */
+	struct posted *first, *last; /* in order */
+	struct cell cells[CELLS];
+	char method[];
+};
+
+static struct posted *cell_posted(struct cell *cell)
+{
+	return (struct posted *)cell->room;
+}
+
+static void cell_give(actor_inlet *inlet, unsigned number)
+{
+	uint64_t head = atomic_load(&inlet->free_cells);
+
+	do {
+		atomic_store_explicit(
+			&inlet->cells[number - 1].next_free, (unsigned)(uint32_t)head, memory_order_relaxed);
+	} while (!atomic_compare_exchange_weak(
+		&inlet->free_cells, &head, (head & ~(uint64_t)UINT32_MAX) | number));
+}
+
+static struct posted *cell_take(actor_inlet *inlet)
+{
+	uint64_t head = atomic_load(&inlet->free_cells);
+	unsigned number, next;
+	struct posted *posted;
+
+	do {
+		number = (unsigned)(uint32_t)head;
+		if (!number)
+			return NULL;
+		next = atomic_load_explicit(&inlet->cells[number - 1].next_free, memory_order_relaxed);
+	} while (!atomic_compare_exchange_weak(&inlet->free_cells, &head, ((head >> 32) + 1) << 32 | next));
+	posted = cell_posted(&inlet->cells[number - 1]);
+	posted->cell = (uint8_t)number;
+	return posted;
+}
+
+static void posted_free(actor_inlet *inlet, struct posted *posted)
+{
+	atomic_fetch_sub(&inlet->waiting_bytes, posted->body_bytes);
+	atomic_fetch_sub(&inlet->n_waiting, 1);
+	if (posted->cell)
+		cell_give(inlet, posted->cell);
+	else
+		free(posted);
+}
+
+static void inlet_push(actor_inlet *inlet, struct posted *posted)
+{
+	struct posted *newest = atomic_load(&inlet->news);
+
+	do
+		posted->next = newest;
+	while (!atomic_compare_exchange_weak(&inlet->news, &newest, posted));
+	bell_ring(inlet->bell);
+}
+
+/* From the stack to the end of what waits, in order. */
+static void inlet_take_news(actor_inlet *inlet)
+{
+	struct posted *newest = atomic_exchange(&inlet->news, NULL), *oldest = NULL, *last = newest;
+
+	while (newest) {
+		struct posted *next = newest->next;
+
+		newest->next = oldest;
+		oldest = newest;
+		newest = next;
+	}
+	if (!oldest)
+		return;
+	if (inlet->first)
+		inlet->last->next = oldest;
+	else
+		inlet->first = oldest;
+	inlet->last = last;
+}
+
+static struct posted *inlet_shift(actor_inlet *inlet)
+{
+	struct posted *first = inlet->first;
+
+	if (first)
+		inlet->first = first->next;
+	return first;
+}
+
+/* 0, -EAGAIN (there is no room), -ENOMEM */
+static int inlet_cast(actor_inlet *inlet, const struct posted *posted)
+{
+	const char *method = posted->method_bytes ? posted->data : inlet->method;
+	actor_group *group = inlet->self->group;
+	actor_msg *msg;
+	int r;
+
+	if (mailbox_is_full(&inlet->self->mailbox))
+		return -EAGAIN;
+	r = msg_new_received(&msg, group_ref(group, 0), wire_cstr(method),
+		posted->data + posted->method_bytes + 1, posted->body_bytes);
+	if (r < 0)
+		return r;
+	msg->kind = MSG_CAST;
+	mailbox_push(inlet->self, msg);
+	return 0;
+}
+
+static void inlet_deliver(actor_inlet *inlet)
+{
+	int r = 0;
+
+	inlet_take_news(inlet);
+	while (inlet->first) {
+		r = inlet_cast(inlet, inlet->first);
+		if (r < 0)
+			break;
+		posted_free(inlet, inlet_shift(inlet));
+	}
+	list_remove(&inlet->held_link);
+	if (inlet->first)
+		list_append(&inlet->self->group->inlets_held, &inlet->held_link);
+	if (r == -ENOMEM)
+		bell_ring(inlet->bell); /* or the loop would sleep, with nobody to wake it */
+}
+
+void inlets_take(actor_group *group, bool rang)
+{
+	if (rang) {
+		list_for_each(it, &group->inlets)
+			inlet_deliver(container_of(it, actor_inlet, link));
+	} else {
+		list_for_each_safe(it, &group->inlets_held)
+			inlet_deliver(container_of(it, actor_inlet, held_link));
+	}
+}
+
+static void inlet_drop_all(actor_inlet *inlet)
+{
+	struct posted *posted;
+
+	inlet_take_news(inlet);
+	while ((posted = inlet_shift(inlet))) {
+		if (inlet->self)
+			inlet->self->group->stats.casts_dropped++;
+		posted_free(inlet, posted);
+	}
+}
+
+void inlets_end(struct actor *self)
+{
+	while (self->inlets) {
+		actor_inlet *inlet = self->inlets;
+
+		self->inlets = inlet->next;
+		atomic_store(&inlet->open, false);
+		inlet_drop_all(inlet);
+		list_remove(&inlet->link);
+		list_remove(&inlet->held_link);
+		inlet->self = NULL;
+		actor_inlet_free(inlet);
+	}
+}
+
+/* ---- public ---- */
+
+int actor_inlet_new(actor *self, const char *method, actor_inlet **ret)
+{
+	actor_group *group = self->group;
+	actor_inlet *inlet;
+
+	if (post_check_method(method) < 0 || self->status == ACTOR_ENDING)
+		return -EINVAL;
+	if (!group->bell)
+		group->bell = bell_new(group->loop.wake_fd);
+	inlet = group->bell ? calloc(1, sizeof(*inlet) + strlen(method) + 1) : NULL;
+	if (!inlet)
+		return -ENOMEM;
+	strcpy(inlet->method, method);
+	for (unsigned number = CELLS; number; number--)
+		cell_give(inlet, number);
+	inlet->bell = bell_keep(group->bell);
+	inlet->self = self;
+	inlet->next = self->inlets;
+	self->inlets = inlet;
+	list_append(&group->inlets, &inlet->link);
+	atomic_store(&inlet->n_refs, 2); /* the actor's own, and the one that is returned */
+	atomic_store(&inlet->open, true);
+	*ret = inlet;
+	return 0;
+}
+
+actor_inlet *actor_inlet_keep(actor_inlet *inlet)
+{
+	atomic_fetch_add(&inlet->n_refs, 1);
+	return inlet;
+}
+
+actor_inlet *actor_inlet_free(actor_inlet *inlet)
+{
+	if (!inlet || atomic_fetch_sub(&inlet->n_refs, 1) > 1)
+		return NULL;
+	inlet_drop_all(inlet); /* what came while the actor ended */
+	bell_free(inlet->bell);
+	free(inlet);
+	return NULL;
+}
+
+/* Counts one post of so many bytes: 0, -ESRCH, -EBUSY. */
+static int inlet_enter(actor_inlet *inlet, size_t body_bytes)
+{
+	if (!atomic_load(&inlet->open))
+		return -ESRCH;
+	if (atomic_fetch_add(&inlet->n_waiting, 1) < POSTS_MAX) {
+		if (atomic_fetch_add(&inlet->waiting_bytes, body_bytes) < POSTS_BYTES)
+			return 0;
+		atomic_fetch_sub(&inlet->waiting_bytes, body_bytes);
+	}
+	atomic_fetch_sub(&inlet->n_waiting, 1);
+	return -EBUSY;
+}
+
+int actor_vpost(actor_inlet *inlet, const char *method, const char *format, va_list args)
+{
+	struct buf body = BUF_INIT;
+	size_t method_bytes = method ? strlen(method) : 0;
+	struct posted *posted;
+	int r;
+
+	if (post_check_method(method) < 0)
+		return -EINVAL;
+	r = body_vpack(&body, BODY_ARGS, format ? format : "", args);
+	if (r < 0)
+		goto out;
+	posted = malloc(sizeof(*posted) + method_bytes + 1 + body.size_bytes);
+	if (!posted) {
+		r = -ENOMEM;
+		goto out;
+	}
+	*posted = (struct posted){
+		.body_bytes = (uint32_t)body.size_bytes, .method_bytes = (uint8_t)method_bytes};
+	memcpy(posted->data, method, method_bytes + 1);
+	memcpy(posted->data + method_bytes + 1, body.data, body.size_bytes);
+	r = inlet_enter(inlet, body.size_bytes);
+	if (r == 0)
+		inlet_push(inlet, posted);
+	else
+		free(posted);
+out:
+	buf_deinit(&body);
+	return r;
+}
+
+int actor_post(actor_inlet *inlet, const char *method, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = actor_vpost(inlet, method, format, args);
+	va_end(args);
+	return r;
+}
+
+int actor_post_bytes(actor_inlet *inlet, const void *data, size_t size_bytes)
+{
+	struct posted *posted;
+	char *body;
+
+	if (size_bytes > ACTOR_POST_BYTES_MAX)
+		return -EMSGSIZE;
+	if (!atomic_load(&inlet->open))
+		return -ESRCH;
+	posted = cell_take(inlet);
+	if (!posted)
+		return -EBUSY;
+	posted->method_bytes = 0;
+	posted->body_bytes = (uint32_t)(CELL_HEAD + size_bytes);
+	/* the cells are the bound */
+	atomic_fetch_add(&inlet->n_waiting, 1);
+	atomic_fetch_add(&inlet->waiting_bytes, posted->body_bytes);
+	body = posted->data;
+	*body++ = 0;
+	*body++ = (char)ARRAY_OF_ONE;
+	*body++ = (char)BIN_8;
+	*body++ = (char)size_bytes;
+	if (size_bytes)
+		memcpy(body, data, size_bytes);
+	inlet_push(inlet, posted);
+	return 0;
+}
