@@ -4,9 +4,11 @@
 usage: test-examples.py ACTORCTL EXAMPLES-DIR SOURCE-DIR      (writes TAP)
 """
 
+import concurrent.futures
 import json
 import os
 import re
+import signal
 import sys
 
 from node import Node, run_tests, until
@@ -62,6 +64,55 @@ def test_readme_shows_the_first_actor_as_it_is():
     with open(f"{SOURCE}/README.md") as readme, open(f"{SOURCE}/examples/first.c") as first:
         code = re.findall(r"```c\n(.*?)```", readme.read(), re.S)  # but for the line of the licence
         assert first.read().split("\n", 1)[1] in code, "README.md does not show examples/first.c as it is"
+
+
+def test_session_ticks_and_merges_what_it_misses():
+    spawn("session")
+    ticks, merged = until(lambda: (t := call("session", "ticks"))[0] >= 2 and t, "two ticks")
+    call("session", "busy", 350)  # seven ticks; one of them waits
+    after = until(lambda: (t := call("session", "ticks"))[0] > ticks and t, "another tick")
+    assert after[1] >= merged + 5, (ticks, merged, after)
+
+
+def test_session_ends_at_its_limit_and_when_it_is_idle():
+    spawn("session", name="limited", restart="temporary", *("--name", "limited"))
+    assert call("limited", "limit", 600000) is None
+    assert 0 < call("limited", "limit", 1) <= 600000
+    until(lambda: node.ctl("whereis", "limited", rc=None).returncode != 0, "its end")
+    spawn("session", name="idle", restart="temporary", *("--name", "idle"))
+    assert call("idle", "idle", 20) is None
+    until(lambda: node.ctl("whereis", "idle", rc=None).returncode != 0, "its end")
+
+
+def test_lines_of_a_thread_and_signals_come_to_the_actor():
+    fifo = os.path.join(node.root, "fifo")
+    os.mkfifo(fifo)
+    child = spawn("lines", fifo, restart="temporary")
+    assert call("lines", "get") == [0, "", 0]
+    with open(fifo, "w") as writer:
+        writer.write("".join(f"line {i}\n" for i in range(20000)))
+        writer.flush()
+        until(lambda: call("lines", "get") == [20000, "line 19999", 0], "all lines, in order")
+        os.kill(child["pid"], signal.SIGUSR1)
+        until(lambda: call("lines", "get")[2] == 1, "the signal")
+    until(lambda: node.ctl("whereis", "lines", rc=None).returncode != 0, "its end")
+
+
+def test_checksum_answers_others_while_a_file_is_read():
+    spawn("checksum")
+    fifo, path = os.path.join(node.root, "slow"), os.path.join(node.root, "file")
+    os.mkfifo(fifo)
+    with open(path, "w") as file:
+        file.write("foobar")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        slow = pool.submit(call, "checksum", "of", fifo)  # until somebody writes
+        assert call("checksum", "of", path) == [6, "85944171f73967e8"]
+        assert call("checksum", "ping") == "pong"
+        assert not slow.done()
+        with open(fifo, "w") as writer:
+            writer.write("foobar")
+        assert slow.result() == [6, "85944171f73967e8"]
+    assert "No such file" in call("checksum", "of", path + "-not", rc=6)
 
 
 def ends_with(how, **cause):

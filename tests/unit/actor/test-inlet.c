@@ -15,13 +15,33 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
-#include "actor/actor.h"
+#include "libactor/actor/actor-internal.h"
 #include "tests/fact.h"
 
 #define THREADS 4
 #define POSTS   20000 /* of each thread */
+
+/* What another thread does just before the loop looks for events. */
+static void (*meanwhile)(void);
+
+int __real_epoll_pwait2(
+	int fd, struct epoll_event *events, int n, const struct timespec *timeout, const sigset_t *mask);
+int __wrap_epoll_pwait2(
+	int fd, struct epoll_event *events, int n, const struct timespec *timeout, const sigset_t *mask);
+
+int __wrap_epoll_pwait2(
+	int fd, struct epoll_event *events, int n, const struct timespec *timeout, const sigset_t *mask)
+{
+	void (*now)(void) = meanwhile;
+
+	meanwhile = NULL;
+	if (now)
+		now();
+	return __real_epoll_pwait2(fd, events, n, timeout, mask);
+}
 
 /* ---- the actor ---- */
 
@@ -29,7 +49,7 @@ static actor_inlet *inlet;
 static uint32_t mailbox_max;
 static int64_t n_got, n_wanted;
 static int64_t last_of[THREADS]; /* number of the last post of each thread */
-static bool out_of_order;
+static bool out_of_order, overfull;
 static int64_t handler_takes_ms;
 static char got_bytes[ACTOR_POST_BYTES_MAX];
 static size_t got_size;
@@ -43,6 +63,8 @@ static int on_number(actor *self, const actor_msg *msg)
 	if (i != last_of[thread] + 1)
 		out_of_order = true;
 	last_of[thread] = i;
+	if (mailbox_max && self->mailbox.n_messages >= mailbox_max)
+		overfull = true; /* this one is out of it already */
 	if (handler_takes_ms)
 		actor_sleep(self, handler_takes_ms);
 	if (++n_got == n_wanted)
@@ -91,7 +113,7 @@ static void begin(int64_t wanted)
 		.name = "taker", .methods = methods, .init = inlet_init, .mailbox_max_messages = mailbox_max};
 	n_got = 0;
 	n_wanted = wanted;
-	out_of_order = false;
+	out_of_order = overfull = false;
 	memset(last_of, 0, sizeof(last_of));
 	assert_int_equal(actor_group_new(&group, &options), 0);
 	assert_int_equal(actor_group_spawn(group, &behavior, NULL, NULL, NULL), 0);
@@ -159,6 +181,7 @@ static void test_who_posts_faster_than_it_is_handled_is_told_and_nothing_is_lost
 	threads_post(post_numbers);
 	assert_int_equal(n_got, THREADS * POSTS);
 	assert_false(out_of_order);
+	assert_false(overfull);
 	end();
 }
 
@@ -266,6 +289,40 @@ static void test_a_signal_handler_posts_whatever_it_interrupts(void **state)
 	end();
 }
 
+static void post_one(void)
+{
+	assert_int_equal(actor_post_bytes(inlet, "x", 1), 0);
+}
+
+static void stop_it(void)
+{
+	actor_group_stop(group);
+}
+
+/* Dispatches while the descriptor says that there is something. */
+static int dispatch_what_is_ready(void)
+{
+	struct pollfd ready = {.fd = actor_group_get_fd(group), .events = POLLIN};
+	int r;
+
+	do
+		r = actor_group_dispatch(group);
+	while (poll(&ready, 1, 0) > 0);
+	return r;
+}
+
+static void test_who_rings_while_an_embedded_group_looks_for_events_is_heard(void **state)
+{
+	begin(-1);
+	dispatch_what_is_ready();
+	meanwhile = post_one;
+	assert_int_equal(dispatch_what_is_ready(), 1);
+	assert_int_equal(n_got, 1);
+	meanwhile = stop_it;
+	assert_int_equal(dispatch_what_is_ready(), 0);
+	end();
+}
+
 /* ---- ends ---- */
 
 static atomic_bool may_end;
@@ -349,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_an_inlet_has_bounds),
 		cmocka_unit_test(test_misuse_of_an_inlet_is_refused),
 		cmocka_unit_test(test_a_signal_handler_posts_whatever_it_interrupts),
+		cmocka_unit_test(test_who_rings_while_an_embedded_group_looks_for_events_is_heard),
 		cmocka_unit_test(test_posting_to_a_group_that_ends_meanwhile_is_an_error_and_no_crash),
 		cmocka_unit_test(test_an_actor_may_have_several_and_is_reached_by_each),
 	};
