@@ -85,7 +85,7 @@ struct actor_group {
 	struct slots calls;
 	struct slots requests; /* call-request.h */
 	struct slots monitors;
-	struct hash links; /* links.c: struct monitor.pair of those that are links */
+	struct hash links;        /* links.c: struct monitor.pair of those that are links */
 	struct slots send_timers; /* timers.c: struct alarm */
 	struct slab timer_cells;
 	struct bell *bell;               /* for other threads; NULL: nobody has needed it */

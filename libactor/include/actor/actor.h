@@ -754,9 +754,9 @@ ACTOR_EXPORT int actor_send_interval_to(actor *self, int64_t period_ms, actor_de
 	uint64_t *ret_timer, const char *format, ...);
 ACTOR_EXPORT uint64_t actor_timer_merged(actor *self, uint64_t timer);
 /*
- * actor_stop() and actor_kill() of @who later: itself, or any actor anywhere. Also while this actor is parked
- * in a handler; so a limit for a whole handler is a kill of itself. @reason: at most 255 bytes; NULL:
- * "normal".
+ * actor_stop() (no exit signal) and actor_kill() of @who later: itself, or any actor anywhere. Also while
+ * this actor is parked in a handler; so a limit for a whole handler is a kill of itself. @reason: at most 255
+ * bytes; NULL: "normal".
  */
 ACTOR_EXPORT int actor_exit_after(
 	actor *self, actor_ref who, int64_t delay_ms, const char *reason, uint64_t *ret_timer);
@@ -779,7 +779,7 @@ ACTOR_EXPORT bool actor_timer_cancel(actor *self, uint64_t timer);
  * due: rounded up; 0 also if its cast waits to be handled. -ESRCH where the other says false.
  */
 ACTOR_EXPORT int64_t actor_timer_cancel_left(actor *self, uint64_t timer);
-/* How many are left; nothing is cancelled. */
+/* How many are left, INT64_MAX if it is never due; nothing is cancelled. */
 ACTOR_EXPORT int64_t actor_timer_left(actor *self, uint64_t timer);
 /* Parks this actor. 0, -ECANCELED (killed). */
 ACTOR_EXPORT int actor_sleep(actor *self, int64_t delay_ms);

@@ -43,6 +43,23 @@ int __wrap_epoll_pwait2(
 	return __real_epoll_pwait2(fd, events, n, timeout, mask);
 }
 
+static bool memory_fails;
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+	return memory_fails ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return memory_fails ? NULL : __real_calloc(n, size);
+}
+
 /* ---- the actor ---- */
 
 static actor_inlet *inlet;
@@ -233,6 +250,40 @@ static void test_misuse_of_an_inlet_is_refused(void **state)
 	end();
 }
 
+static int refused_init(actor *self, const void *arg)
+{
+	actor_inlet *none = NULL;
+	int r;
+
+	memory_fails = true;
+	r = actor_inlet_new(self, "bytes", &none);
+	memory_fails = false;
+	return r;
+}
+
+static void memory_is_back(void)
+{
+	memory_fails = false;
+}
+
+static void test_what_was_posted_waits_for_memory(void **state)
+{
+	static const struct actor_behavior refused = {.name = "refused", .init = refused_init};
+
+	begin(2);
+	assert_int_equal(actor_group_spawn(group, &refused, NULL, NULL, NULL), -ENOMEM);
+	memory_fails = true;
+	assert_int_equal(actor_post(inlet, "bytes", "y#", "x", (size_t)1), -ENOMEM);
+	memory_fails = false;
+	assert_int_equal(actor_post(inlet, "bytes", "y#", "x", (size_t)1), 0);
+	memory_fails = true;
+	assert_int_equal(actor_post_bytes(inlet, "x", 1), 0); /* it needs none */
+	meanwhile = memory_is_back;
+	assert_int_equal(actor_group_run(group), 0);
+	assert_int_equal(n_got, 2);
+	end();
+}
+
 /* ---- signals ---- */
 
 static atomic_int n_posted, n_full;
@@ -405,6 +456,7 @@ int main(void)
 		cmocka_unit_test(test_who_posts_faster_than_it_is_handled_is_told_and_nothing_is_lost),
 		cmocka_unit_test(test_an_inlet_has_bounds),
 		cmocka_unit_test(test_misuse_of_an_inlet_is_refused),
+		cmocka_unit_test(test_what_was_posted_waits_for_memory),
 		cmocka_unit_test(test_a_signal_handler_posts_whatever_it_interrupts),
 		cmocka_unit_test(test_who_rings_while_an_embedded_group_looks_for_events_is_heard),
 		cmocka_unit_test(test_posting_to_a_group_that_ends_meanwhile_is_an_error_and_no_crash),

@@ -44,6 +44,25 @@ static void group_says(const char *line, void *arg)
 	snprintf(group_said, sizeof(group_said), "%s", line);
 }
 
+static bool memory_fails, threads_fail;
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+int __real_pthread_create(
+	pthread_t *ret, const pthread_attr_t *attributes, void *(*fn)(void *arg), void *arg);
+int __wrap_pthread_create(
+	pthread_t *ret, const pthread_attr_t *attributes, void *(*fn)(void *arg), void *arg);
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return memory_fails ? NULL : __real_calloc(n, size);
+}
+
+int __wrap_pthread_create(pthread_t *ret, const pthread_attr_t *attributes, void *(*fn)(void *arg), void *arg)
+{
+	return threads_fail ? EAGAIN : __real_pthread_create(ret, attributes, fn, arg);
+}
+
 /* ---- actors that run a story ---- */
 
 typedef void (*story_fn)(actor *self);
@@ -263,6 +282,34 @@ static void test_a_time_out_ends_the_waiting_and_not_the_function(void **state)
 	story(tell_late);
 }
 
+static void tell_without_memory(actor *self)
+{
+	struct held held;
+
+	for (int without = 0; without < 2; without++) {
+		held = (struct held){.memory = strdup("x")};
+		memory_fails = without == 0;
+		threads_fail = without == 1;
+		assert_int_equal(actor_offload(self, hold, &held, sizeof(held), drop, ACTOR_FOREVER),
+			without ? -EAGAIN : -ENOMEM);
+		memory_fails = threads_fail = false;
+		assert_int_equal(atomic_load(&n_dropped), without + 1);
+	}
+	/* and then it is as if nothing had been */
+	sem_post(&gate);
+	held = (struct held){.memory = strdup("x")};
+	assert_int_equal(actor_offload(self, hold, &held, sizeof(held), drop, ACTOR_FOREVER), 0);
+	free(held.memory);
+	assert_int_equal(atomic_load(&n_begun), 1);
+	actor_group_stop(group);
+}
+
+static void test_without_memory_or_threads_the_data_is_dropped_and_an_error_says_so(void **state)
+{
+	reset();
+	story(tell_without_memory);
+}
+
 static void count_threads(void *data)
 {
 	*(int *)data = count("/proc/self/task");
@@ -405,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_only_the_actor_that_asked_waits_and_threads_are_bounded),
 		cmocka_unit_test(test_the_result_for_an_actor_that_was_killed_is_dropped),
 		cmocka_unit_test(test_a_time_out_ends_the_waiting_and_not_the_function),
+		cmocka_unit_test(test_without_memory_or_threads_the_data_is_dropped_and_an_error_says_so),
 		cmocka_unit_test(test_a_thread_that_is_idle_ends_and_another_is_started_later),
 		cmocka_unit_test(test_signals_are_for_the_programs_own_threads),
 		cmocka_unit_test(test_the_end_of_the_group_waits_for_a_function_that_runs),
