@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "libactor/actor/offload.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/bell.h"
 #include "libactor/loop/helpers.h"
@@ -402,6 +403,24 @@ static void test_the_end_of_the_group_waits_for_a_function_that_runs(void **stat
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
+static void test_the_log_says_that_functions_are_left_to_themselves(void **state)
+{
+	int threads = count("/proc/self/task");
+
+	reset();
+	begin(tell_end_meanwhile);
+	assert_int_equal(actor_group_run(group), 0);
+	offloads_end(group, 0); /* as the end of the group does, when its patience is over */
+	assert_string_equal(
+		group_said, "1 functions given to actor_offload() still run; they are left to themselves");
+	group = actor_group_free(group);
+	assert_int_equal(atomic_load(&n_dropped), 0);
+	sem_post(&gate);
+	while (count("/proc/self/task") > threads)
+		sched_yield();
+	assert_int_equal(atomic_load(&n_dropped), 1);
+}
+
 static void tell_abandoned(struct job *job)
 {
 	atomic_fetch_add(&n_dropped, 1);
@@ -456,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_a_thread_that_is_idle_ends_and_another_is_started_later),
 		cmocka_unit_test(test_signals_are_for_the_programs_own_threads),
 		cmocka_unit_test(test_the_end_of_the_group_waits_for_a_function_that_runs),
+		cmocka_unit_test(test_the_log_says_that_functions_are_left_to_themselves),
 		cmocka_unit_test(test_functions_that_outlive_the_end_are_left_to_themselves),
 	};
 
