@@ -29,14 +29,15 @@ void timer_deinit(struct loop *loop, struct timer *timer)
 void timer_arm(struct loop *loop, struct timer *timer, int64_t deadline_ns)
 {
 	if (deadline_ns == NEVER_NS)
-		wheel_remove(&loop->timers, &timer->node);
+		timer_disarm(loop, timer);
 	else
 		wheel_insert(&loop->timers, &timer->node, deadline_ns < 0 ? 0 : (uint64_t)deadline_ns);
 }
 
 void timer_disarm(struct loop *loop, struct timer *timer)
 {
-	wheel_remove(&loop->timers, &timer->node);
+	if (timer_is_armed(timer))
+		wheel_remove(&loop->timers, &timer->node);
 }
 
 int64_t timers_next_ns(struct loop *loop)

@@ -39,7 +39,8 @@ static void slot_is_empty(struct wheel *wheel, unsigned ring, unsigned slot)
 
 void wheel_insert(struct wheel *wheel, struct wheel_node *node, uint64_t key)
 {
-	wheel_remove(wheel, node);
+	if (wheel_contains(node))
+		wheel_remove(wheel, node);
 	node->key = key;
 	wheel_put(wheel, node);
 	if (wheel->next_is_known && key < wheel->next)
