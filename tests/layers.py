@@ -28,6 +28,7 @@ ARROWS = {
     "libactor/node": ["libactor/actor"],
     "libactor/place": [],
     "libactor": ["libactor/node", "libactor/place"],
+    "libactor/pool": ["libactor", "libactor/supervision"],
     "spawner/shared": ["libactor/place"],
     "spawner/keeper": ["spawner/shared"],
     "spawner/logs": ["spawner/shared", "libactor/protocol"],
@@ -41,6 +42,8 @@ ARROWS = {
 }
 # The two transports are one interface: what they define counts as the room that declares it.
 BEHIND = {"libactor/transport/native": "libactor/transport", "libactor/transport/nng": "libactor/transport"}
+
+PUBLIC = {"actor/actor.h", "actor/pool.h"}
 
 # A header of words alone, #defines of strings, is no room: any file may include it.
 VARIABLES = "libactor/protocol/variables.h"
@@ -192,7 +195,7 @@ def main():
         may = allowed(room)
         by_room[room] += []
         for inc in includes(root, path):
-            if inc in ("actor/actor.h", VARIABLES):
+            if inc in PUBLIC or inc == VARIABLES:
                 continue
             to = room_of(inc)
             if not os.path.exists(os.path.join(root, inc)):

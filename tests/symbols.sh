@@ -1,10 +1,10 @@
 #!/bin/sh
-# What libactor.so exports is exactly what libactor.sym lists, and all of it is declared in actor.h
+# What libactor.so exports is exactly what libactor.sym lists, and all of it is declared in a public header,
 # but for the two functions of nng's that it goes before (transport/nng/sp.c).
-# usage: symbols.sh LIBRARY SYMFILE HEADER        (--update as a fourth argument rewrites SYMFILE)
+# usage: symbols.sh LIBRARY SYMFILE HEADERS        (a folder; --update as a fourth argument rewrites SYMFILE)
 set -eu
 
-lib=$1 sym=$2 header=$3
+lib=$1 sym=$2 headers=$3
 have=$(mktemp)
 trap 'rm -f "$have"' EXIT
 nm -D --defined-only "$lib" | awk '$2 ~ /^[TDBRVW]$/ { sub(/@.*/, "", $3); print $3 }' | LC_ALL=C sort >"$have"
@@ -20,15 +20,15 @@ if ! grep -q '^nng_' "$have"; then # built with -Dtransport=native
 fi
 if ! diff -u "$listed" "$have"; then
 	echo "libactor.so does not export what $sym lists (-: missing, +: not listed)." >&2
-	echo "If that is meant: tests/symbols.sh $lib $sym $header --update" >&2
+	echo "If that is meant: tests/symbols.sh $lib $sym $headers --update" >&2
 	exit 1
 fi
 while read -r name; do
 	case $name in
 	nng_stream_recv | nng_stream_send) continue ;;
 	esac
-	if ! grep -Eq "^ACTOR_EXPORT .*[ *]$name\(" "$header"; then
-		echo "$name is exported but not declared ACTOR_EXPORT in $header" >&2
+	if ! grep -Eqr "^ACTOR_EXPORT .*[ *]$name\(" "$headers"; then
+		echo "$name is exported but not declared ACTOR_EXPORT in $headers" >&2
 		exit 1
 	fi
 done <"$have"

@@ -17,3 +17,7 @@
 #define ENV_BROKER  "ACTOR_BROKER"  /* in the supervisor: the broker's program */
 /* in the supervisor: pid of the broker at its start, in case the keeper dies before it reports that broker */
 #define ENV_DAEMON_PID "ACTOR_DAEMON_PID"
+
+/* a pool sets */
+#define ENV_POOL        "ACTOR_POOL"        /* in its workers: its ref */
+#define ENV_POOL_WORKER "ACTOR_POOL_WORKER" /* and their number */

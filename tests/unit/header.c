@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nothing is included before it, so it must stand alone. */
 #include <actor/actor.h>
+#include <actor/pool.h>
 
 int main(void)
 {

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A pool as its actors share it: the pool's own, and for each worker one that keeps it (starts, stops, kills)
+ * and one for each job that it may have at a time, which makes the call and is parked in it. All run in one
+ * thread, so what stands here is theirs alone between two waits. They know the pool by its id, and look it up
+ * anew after each wait: whoever of them ends first leaves nobody with a pointer.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "actor/actor.h"
+#include "actor/pool.h"
+#include "libactor/pool/core.h"
+#include "libactor/pool/options.h"
+
+/* A job and who asked for it: one allocation. */
+struct request {
+	struct job job;
+	actor_from *from; /* kept; NULL: nobody waits */
+	actor_ref who;
+	actor_msg *answer; /* the worker's */
+	const char *method;
+	const uint8_t *args;
+	size_t args_bytes;
+	char data[];
+};
+
+struct lane {
+	actor_ref who;
+	uint64_t monitor;
+	uint64_t job; /* 0: none */
+};
+
+/* What belongs to a worker here. */
+struct desk {
+	actor_ref keeper;
+	uint64_t keeper_monitor;
+	actor_ref worker; /* who gets the jobs; nobody: it is not up */
+	int64_t pid;      /* 0: no process */
+	struct lane *lanes;
+};
+
+struct pool {
+	uint64_t id;
+	const actor_group *group;
+	actor *self;
+	actor_ref ref;
+	struct options options;
+	struct core core;
+	struct desk **desks;
+	uint32_t n_desks;
+	int64_t tick_ns, next_scale_ns,
+		next_limit_ns; /* tick_ns: when the armed timer goes off, or NEVER_NS */
+	uint64_t tick;
+	actor_from *drained; /* who waits for the end of a drain */
+	bool ending, changed;
+};
+
+int pool_add(struct pool *pool); /* gives it its id */
+struct pool *pool_find(uint64_t id);
+/* Without a node the refs of two groups may be the same. */
+struct pool *pool_find_ref(const actor_group *group, actor_ref ref);
+void pool_remove(struct pool *pool);
+
+void pool_free(struct pool *pool);
+/* The pool was killed: its jobs are freed, its callers have been told by the runtime; so are its lanes. */
+void pool_abandon(struct pool *pool, actor *self);
+
+/* Carries out all that the core wants, as @self, whose turn it is. Does not wait. */
+void pool_pump(struct pool *pool, actor *self);
+/* A lane is back from its call. @reply: taken. */
+void pool_lane_back(struct pool *pool, actor *self, struct lane *lane, int r, actor_msg *reply);
+void pool_worker_up(struct pool *pool, actor *self, uint32_t worker, actor_ref who, int64_t pid);
+void pool_worker_down(struct pool *pool, actor *self, uint32_t worker, const struct actor_cause *cause);
+/* Takes @request, from now on or at once. */
+void pool_submit(struct pool *pool, actor *self, struct request *request, bool tell_id);
+void pool_tell(struct pool *pool, actor *self, enum actor_pool_event_kind kind, uint32_t worker);

@@ -1,0 +1,1105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a pool decides, fact by fact. */
+#include "pool-world.h"
+
+/* ---- who gets a job ---- */
+
+static void test_jobs_wait_until_a_worker_is_up(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	resize(w, 2);
+	wanted(w, "start 0, start 1");
+	submit_all(w, "abc");
+	wanted(w, "");
+	up(w, 1);
+	wanted(w, "run a@1");
+	up(w, 0);
+	wanted(w, "run b@0");
+	done(w, 'a');
+	wanted(w, "end a:done, run c@1");
+}
+
+static void test_a_pool_of_none_keeps_jobs_for_a_resize(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	resize(w, 0);
+	submit(w, 'a');
+	wanted(w, "");
+	resize(w, 1);
+	wanted(w, "start 0");
+	up(w, 0);
+	wanted(w, "run a@0");
+}
+
+static void test_the_idle_have_their_turn(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 3);
+	submit(w, 'a');
+	wanted(w, "run a@0");
+	done(w, 'a');
+	wanted(w, "end a:done");
+	submit_all(w, "bc");
+	wanted(w, "run b@1, run c@2");
+	submit(w, 'd');
+	wanted(w, "run d@0");
+}
+
+static void test_a_pipeline_fills_the_idle_first(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.pipeline = 2;
+	begin(w, settings);
+	up_all(w, 2);
+	submit_all(w, "abcde");
+	wanted(w, "run a@0, run b@1, run c@0, run d@1");
+	done(w, 'b');
+	wanted(w, "end b:done, run e@1");
+}
+
+static void test_priority_is_strict_and_fair_within(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit(w, 'z');
+	(void)wants(w);
+	submit_as(w, 'a', NULL, (struct job){.level = 4});
+	submit_as(w, 'b', NULL, (struct job){.level = 3});
+	submit_as(w, 'c', NULL, (struct job){.level = 1});
+	submit_as(w, 'd', NULL, (struct job){.level = 3});
+	done(w, 'z');
+	wanted(w, "end z:done, run c@0");
+	done(w, 'c');
+	wanted(w, "end c:done, run b@0");
+	done(w, 'b');
+	wanted(w, "end b:done, run d@0");
+	done(w, 'd');
+	wanted(w, "end d:done, run a@0");
+}
+
+static void test_a_key_has_one_worker(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+	uint32_t x, y;
+	char text[64];
+
+	settings.router = ACTOR_POOL_KEY;
+	begin(w, settings);
+	up_all(w, 4);
+	x = key_worker(key_hash("x", 1), 4);
+	submit_key(w, 'a', "x");
+	submit_key(w, 'b', "x");
+	snprintf(text, sizeof(text), "run a@%u", x);
+	wanted(w, text);
+	for (y = 0; y < 26 && key_worker(key_hash(&(char){(char)('a' + y)}, 1), 4) == x; y++)
+		;
+	submit_key(w, 'c', (char[]){(char)('a' + y), '\0'});
+	assert_non_null(strstr(wants(w), "run c@")); /* it does not wait behind another key's */
+	done(w, 'a');
+	snprintf(text, sizeof(text), "end a:done, run b@%u", x);
+	wanted(w, text);
+}
+
+static void test_a_key_with_work_stays_when_the_size_changes(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+	char key[2] = "a", text[64];
+
+	settings.router = ACTOR_POOL_KEY;
+	begin(w, settings);
+	up_all(w, 1);
+	/* one that would be another's if there were four */
+	while (key_worker(key_hash(key, 1), 4) == 0)
+		key[0]++;
+	submit_key(w, 'a', key);
+	submit_key(w, 'b', key);
+	wanted(w, "run a@0");
+	up_all(w, 4);
+	submit_key(w, 'c', key);
+	wanted(w, "");
+	done(w, 'a');
+	wanted(w, "end a:done, run b@0");
+	done(w, 'b');
+	wanted(w, "end b:done, run c@0");
+	done(w, 'c');
+	wanted(w, "end c:done");
+	submit_key(w, 'd', key);
+	snprintf(text, sizeof(text), "run d@%u", key_worker(key_hash(key, 1), 4));
+	wanted(w, text);
+}
+
+static void test_a_job_without_a_key_is_anybodys(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.router = ACTOR_POOL_KEY;
+	begin(w, settings);
+	up_all(w, 2);
+	submit_all(w, "abc");
+	wanted(w, "run a@0, run b@1");
+	done(w, 'b');
+	wanted(w, "end b:done, run c@1");
+}
+
+static void test_few_keys_move_when_one_worker_comes(void **state)
+{
+	uint32_t moved = 0, at[11] = {0};
+
+	for (uint32_t i = 0; i < 10000; i++) {
+		uint64_t hash = key_hash(&i, sizeof(i));
+		uint32_t before = key_worker(hash, 10), after = key_worker(hash, 11);
+
+		at[after]++;
+		moved += before != after;
+		assert_true(before == after || after == 10);
+	}
+	assert_in_range(moved, 700, 1100); /* 10,000 / 11 = 909 */
+	for (uint32_t i = 0; i < 11; i++)
+		assert_in_range(at[i], 700, 1100);
+}
+
+static void test_a_sticky_key_goes_where_it_is_now(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.router = ACTOR_POOL_STICKY;
+	begin(w, settings);
+	up_all(w, 2);
+	submit_key(w, 'a', "x");
+	submit_key(w, 'b', "x");
+	wanted(w, "run a@0"); /* although 1 is idle */
+	submit_key(w, 'c', "y");
+	wanted(w, "run c@1");
+	done(w, 'a');
+	wanted(w, "end a:done, run b@0");
+	done(w, 'b');
+	done(w, 'c');
+	wanted(w, "end b:done, end c:done");
+	submit_key(w, 'd', "x");
+	wanted(w, "run d@0"); /* who is idle for longest, now that nobody has x */
+}
+
+static void test_a_sticky_key_that_waited_follows_the_first_of_it(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.router = ACTOR_POOL_STICKY;
+	begin(w, settings);
+	resize(w, 2);
+	submit_key(w, 'a', "x");
+	submit_key(w, 'b', "x");
+	submit_key(w, 'c', "y");
+	(void)wants(w);
+	up(w, 0);
+	wanted(w, "run a@0");
+	up(w, 1);
+	wanted(w, "run c@1");
+	done(w, 'a');
+	wanted(w, "end a:done, run b@0");
+}
+
+static void test_round_robin_gives_each_in_its_turn(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.router = ACTOR_POOL_ROUND_ROBIN;
+	begin(w, settings);
+	up_all(w, 3);
+	submit_all(w, "abcd");
+	wanted(w, "run a@0, run b@1, run c@2");
+	done(w, 'b');
+	wanted(w, "end b:done"); /* d is 0's */
+	done(w, 'a');
+	wanted(w, "end a:done, run d@0");
+}
+
+static void test_round_robin_passes_over_who_is_down(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.router = ACTOR_POOL_ROUND_ROBIN;
+	begin(w, settings);
+	up_all(w, 2);
+	submit_all(w, "abcd");
+	wanted(w, "run a@0, run b@1");
+	down(w, 0);
+	broken(w, 'a');
+	wanted(w, "end a:crashed, start 0");
+	done(w, 'b');
+	wanted(w, "end b:done, run d@1");
+	done(w, 'd');
+	wanted(w, "end d:done, run c@1"); /* which had been 0's */
+}
+
+static uint32_t route_by_letter(const void *key, size_t key_bytes, uint32_t n, void *arg)
+{
+	char c = key_bytes ? *(const char *)key : '?';
+
+	*(uint32_t *)arg = n;
+	return c == '?' ? ACTOR_POOL_ROUTE_ANY : c == '!' ? ACTOR_POOL_ROUTE_REFUSE : (uint32_t)(c - '0');
+}
+
+static void test_a_route_of_ones_own(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+	uint32_t n = 0;
+
+	settings.router = ACTOR_POOL_CUSTOM;
+	settings.route = route_by_letter;
+	settings.arg = &n;
+	begin(w, settings);
+	up_all(w, 3);
+	submit_key(w, 'a', "2");
+	assert_int_equal(n, 3);
+	submit_key(w, 'b', "4");
+	submit_key(w, 'c', "?");
+	assert_int_equal(submit_as(w, 'd', "!", (struct job){0}), ACTOR_POOL_LIMITED);
+	wanted(w, "run a@2, run b@1, run c@0");
+}
+
+/* ---- refusing ---- */
+
+static void test_a_full_queue_refuses_the_newest(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.queue_max = 2;
+	begin(w, settings);
+	up_all(w, 1);
+	submit_all(w, "abc");
+	wanted(w, "run a@0");
+	assert_int_equal(submit_as(w, 'd', NULL, (struct job){0}), ACTOR_POOL_OVERLOADED);
+	assert_true(w->retry_ms > 0);
+	wanted(w, "");
+	done(w, 'a');
+	wanted(w, "end a:done, run b@0");
+	submit(w, 'd');
+}
+
+static void test_a_job_that_is_kept_displaces_one_that_is_not(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.queue_max = 2;
+	begin(w, settings);
+	up_all(w, 1);
+	submit_all(w, "abc");
+	(void)wants(w);
+	assert_int_equal(submit_as(w, 'd', NULL, (struct job){.keep = true}), 0);
+	wanted(w, "end c:discarded");
+	assert_int_equal(submit_as(w, 'e', NULL, (struct job){.keep = true}), 0);
+	wanted(w, "end b:discarded");
+	/* none is left that may go */
+	assert_int_equal(submit_as(w, 'f', NULL, (struct job){.keep = true}), ACTOR_POOL_OVERLOADED);
+}
+
+static void test_a_full_queue_discards_the_oldest_of_the_lowest(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.queue_max = 3;
+	settings.shed = ACTOR_POOL_SHED_OLDEST;
+	begin(w, settings);
+	up_all(w, 1);
+	submit(w, 'z');
+	submit_as(w, 'a', NULL, (struct job){.level = 3});
+	submit_as(w, 'b', NULL, (struct job){.level = 5});
+	submit_as(w, 'c', NULL, (struct job){.level = 5, .keep = true});
+	(void)wants(w);
+	submit_as(w, 'd', NULL, (struct job){.level = 4});
+	wanted(w, "end b:discarded");
+	submit_as(w, 'e', NULL, (struct job){.level = 4});
+	wanted(w, "end d:discarded");
+	assert_int_equal(submit_as(w, 'f', NULL, (struct job){.level = 6}), ACTOR_POOL_OVERLOADED);
+}
+
+static void test_the_queue_is_bounded_in_bytes(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.queue_max_bytes = 100;
+	begin(w, settings);
+	up_all(w, 1);
+	submit_as(w, 'a', NULL, (struct job){.bytes = 1000}); /* runs at once */
+	submit_as(w, 'b', NULL, (struct job){.bytes = 60});
+	assert_int_equal(submit_as(w, 'c', NULL, (struct job){.bytes = 60}), ACTOR_POOL_OVERLOADED);
+	submit_as(w, 'd', NULL, (struct job){.bytes = 40});
+	wanted(w, "run a@0");
+}
+
+static void test_without_a_queue_only_the_idle_count(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.queue_max = ACTOR_POOL_NONE;
+	begin(w, settings);
+	up_all(w, 1);
+	submit(w, 'a');
+	assert_int_equal(submit_as(w, 'b', NULL, (struct job){0}), ACTOR_POOL_OVERLOADED);
+	wanted(w, "run a@0");
+}
+
+static void test_bound_jobs_count_for_the_queue(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.router = ACTOR_POOL_KEY;
+	settings.queue_max = 1;
+	begin(w, settings);
+	up_all(w, 1);
+	submit_key(w, 'a', "x");
+	submit_key(w, 'b', "x");
+	assert_int_equal(submit_as(w, 'c', "x", (struct job){0}), ACTOR_POOL_OVERLOADED);
+}
+
+static void test_more_than_the_rate_are_refused_with_a_hint(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.rate_per_s = 10;
+	settings.rate_burst = 2;
+	begin(w, settings);
+	up_all(w, 4);
+	submit_all(w, "ab");
+	assert_int_equal(submit_as(w, 'c', NULL, (struct job){0}), ACTOR_POOL_LIMITED);
+	assert_int_equal(w->retry_ms, 100);
+	later(w, 99);
+	assert_int_equal(submit_as(w, 'c', NULL, (struct job){0}), ACTOR_POOL_LIMITED);
+	assert_int_equal(w->retry_ms, 1);
+	later(w, 1);
+	submit(w, 'c');
+	later(w, 10000); /* no more than the burst is saved up */
+	submit_all(w, "de");
+	assert_int_equal(submit_as(w, 'f', NULL, (struct job){0}), ACTOR_POOL_LIMITED);
+}
+
+static void test_the_hint_grows_with_the_queue(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+	int64_t short_ms;
+
+	settings.queue_max = 2;
+	begin(w, settings);
+	up_all(w, 1);
+	submit(w, 'a');
+	(void)wants(w);
+	w->now_ns += 1000 * MS; /* a job takes a second */
+	done(w, 'a');
+	(void)wants(w);
+	submit_all(w, "abc");
+	assert_int_equal(submit_as(w, 'd', NULL, (struct job){0}), ACTOR_POOL_OVERLOADED);
+	short_ms = w->retry_ms;
+	settings.queue_max = 10;
+	core_set(&w->core, &settings, w->now_ns);
+	submit_all(w, "defghijk");
+	assert_int_equal(submit_as(w, 'l', NULL, (struct job){0}), ACTOR_POOL_OVERLOADED);
+	assert_in_range(short_ms, 900, 1600);
+	assert_in_range(w->retry_ms, 4500, 6000);
+}
+
+static void test_a_job_expires_while_it_waits(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit(w, 'a');
+	submit_as(w, 'b', NULL, (struct job){.expires_ns = w->now_ns + 50 * MS});
+	submit_as(w, 'c', NULL, (struct job){.expires_ns = w->now_ns + 60 * MS});
+	(void)wants(w);
+	assert_int_equal(core_next_time(&w->core), w->now_ns + 50 * MS);
+	later(w, 50);
+	wanted(w, "end b:expired");
+	w->now_ns += 20 * MS; /* nobody looked at the clock; who comes free does */
+	done(w, 'a');
+	wanted(w, "end a:done, end c:expired");
+	assert_int_equal(submit_as(w, 'd', NULL, (struct job){.expires_ns = w->now_ns}), ACTOR_POOL_EXPIRED);
+}
+
+static void test_a_job_that_runs_does_not_expire(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit_as(w, 'a', NULL, (struct job){.expires_ns = w->now_ns + 50 * MS});
+	wanted(w, "run a@0");
+	later(w, 1000);
+	done(w, 'a');
+	wanted(w, "end a:done");
+}
+
+/* ---- workers that end ---- */
+
+static void test_the_job_of_a_worker_that_ended_is_reported(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit_all(w, "ab");
+	(void)wants(w);
+	broken(w, 'a');
+	wanted(w, ""); /* its cause is not known yet */
+	down(w, 0);
+	wanted(w, "end a:crashed, start 0"); /* at once: it had served */
+	assert_int_equal(w->core.workers[0]->cause.code, 11);
+	up(w, 0);
+	wanted(w, "run b@0");
+}
+
+static void test_cause_and_broken_job_come_in_any_order(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit(w, 'a');
+	(void)wants(w);
+	down(w, 0);
+	wanted(w, "");
+	broken(w, 'a');
+	wanted(w, "end a:crashed, start 0");
+}
+
+static void test_an_answer_that_was_on_its_way_counts(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit(w, 'a');
+	(void)wants(w);
+	down(w, 0);
+	done(w, 'a');
+	wanted(w, "end a:done, start 0");
+}
+
+static void test_a_job_is_given_again_so_many_times(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 2);
+	submit_as(w, 'a', NULL, (struct job){.retries = 2});
+	wanted(w, "run a@0");
+	down(w, 0);
+	broken(w, 'a');
+	wanted(w, "again a, start 0, run a@1");
+	down(w, 1);
+	broken(w, 'a');
+	up(w, 0);
+	wanted(w, "again a, start 1, run a@0");
+	assert_int_equal(letter_of(w, 'a')->job.attempts, 3);
+	down(w, 0);
+	broken(w, 'a');
+	assert_non_null(strstr(wants(w), "end a:crashed"));
+}
+
+static void test_a_job_for_ever_is_given_again_for_ever(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit_as(w, 'a', NULL, (struct job){.retries = ACTOR_POOL_RETRIES_MAX});
+	for (int i = 0; i < 20; i++) {
+		assert_non_null(strstr(wants(w), "run a@0"));
+		down(w, 0);
+		broken(w, 'a');
+		assert_non_null(strstr(wants(w), "again a"));
+		later(w, 1000);
+		(void)wants(w);
+		up(w, 0);
+	}
+	done(w, 'a');
+	wanted(w, "end a:done");
+}
+
+static void test_what_is_given_again_goes_first(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit_as(w, 'a', NULL, (struct job){.retries = 1});
+	submit_all(w, "bc");
+	(void)wants(w);
+	down(w, 0);
+	broken(w, 'a');
+	wanted(w, "again a, start 0");
+	up(w, 0);
+	wanted(w, "run a@0");
+}
+
+static void test_what_had_not_been_begun_does_not_count(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.pipeline = 3;
+	begin(w, settings);
+	up_all(w, 1);
+	submit_all(w, "abc");
+	wanted(w, "run a@0, run b@0, run c@0");
+	done(w, 'a');
+	down(w, 0);
+	broken(w, 'c');
+	broken(w, 'b');
+	wanted(w, "end a:done, end b:crashed, start 0"); /* b had begun, c stood behind it */
+	up(w, 0);
+	wanted(w, "run c@0");
+	assert_int_equal(letter_of(w, 'c')->job.attempts, 1);
+	assert_int_equal(w->core.stats.returned, 1);
+}
+
+static void test_what_never_came_to_the_worker_does_not_count(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit(w, 'a');
+	(void)wants(w);
+	core_broken(&w->core, &letter_of(w, 'a')->job, true, w->now_ns);
+	down(w, 0);
+	wanted(w, "start 0");
+	up(w, 0);
+	wanted(w, "run a@0");
+}
+
+static void test_a_job_that_nobody_carried_yet_is_given_again(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit(w, 'a');
+	down(w, 0); /* before its `run` was taken */
+	wanted(w, "start 0");
+	up(w, 0);
+	wanted(w, "run a@0");
+}
+
+static void test_jobs_of_a_key_keep_their_order_over_a_crash(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.router = ACTOR_POOL_KEY;
+	settings.pipeline = 2;
+	begin(w, settings);
+	up_all(w, 1);
+	for (char c = 'a'; c <= 'd'; c++)
+		submit_as(w, c, "x", (struct job){.retries = 1});
+	wanted(w, "run a@0, run b@0");
+	down(w, 0);
+	broken(w, 'a');
+	broken(w, 'b');
+	wanted(w, "again a, start 0");
+	up(w, 0);
+	wanted(w, "run a@0, run b@0");
+	done(w, 'a');
+	done(w, 'b');
+	wanted(w, "end a:done, end b:done, run c@0, run d@0");
+}
+
+static void test_a_worker_that_cannot_start_is_tried_ever_later(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	resize(w, 1);
+	wanted(w, "start 0");
+	for (int64_t ms = 100; ms <= 800; ms *= 2) {
+		down(w, 0);
+		wanted(w, "");
+		later(w, ms - 1);
+		wanted(w, "");
+		later(w, 1);
+		wanted(w, "start 0");
+	}
+	down(w, 0);
+	later(w, 800);
+	wanted(w, "start 0");
+}
+
+static void test_a_worker_that_has_done_a_job_is_started_again_at_once(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	for (int i = 0; i < 5; i++) {
+		submit_all(w, "ab");
+		(void)wants(w);
+		done(w, 'a');
+		wanted(w, "end a:done, run b@0");
+		down(w, 0);
+		broken(w, 'b');
+		wanted(w, "end b:crashed, start 0");
+		up(w, 0);
+	}
+}
+
+static void test_a_worker_that_dies_of_its_first_job_is_tried_ever_later(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	for (int64_t ms = 0; ms <= 800; ms = ms ? ms * 2 : 100) {
+		submit(w, 'a');
+		wanted(w, "run a@0");
+		down(w, 0);
+		broken(w, 'a');
+		wanted(w, ms ? "end a:crashed" : "end a:crashed, start 0");
+		if (ms) {
+			later(w, ms - 1);
+			wanted(w, "");
+			later(w, 1);
+			wanted(w, "start 0");
+		}
+		up(w, 0);
+	}
+}
+
+static void test_a_worker_that_says_nothing_and_does_not_end_is_killed(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit(w, 'a');
+	(void)wants(w);
+	broken(w, 'a'); /* its actor has ended, its process has not */
+	later(w, 1999);
+	wanted(w, "");
+	later(w, 1);
+	wanted(w, "kill 0");
+	later(w, 5000);
+	wanted(w, "kill 0");
+	down(w, 0);
+	wanted(w, "end a:crashed, start 0");
+}
+
+/* ---- stuck ---- */
+
+static void test_a_stuck_worker_is_killed(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit_as(w, 'a', NULL, (struct job){.limit_ns = 100 * MS});
+	(void)wants(w);
+	later(w, 99);
+	wanted(w, "");
+	later(w, 1);
+	wanted(w, "stuck 0, kill 0");
+	submit(w, 'b');
+	wanted(w, ""); /* it gets nothing more */
+	later(w, 5000);
+	wanted(w, "kill 0"); /* the spawner was away */
+	down(w, 0);
+	broken(w, 'a');
+	wanted(w, "end a:stuck, start 0");
+	assert_int_equal(w->core.stats.kills, 1);
+	up(w, 0);
+	wanted(w, "run b@0");
+}
+
+static void test_a_stuck_job_is_given_again_as_well(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit_as(w, 'a', NULL, (struct job){.limit_ns = 100 * MS, .retries = 1});
+	(void)wants(w);
+	later(w, 100);
+	wanted(w, "stuck 0, kill 0");
+	down(w, 0);
+	broken(w, 'a');
+	wanted(w, "again a, start 0");
+	up(w, 0);
+	wanted(w, "run a@0");
+	down(w, 0); /* by itself this time */
+	broken(w, 'a');
+	assert_non_null(strstr(wants(w), "end a:crashed"));
+}
+
+static void test_the_limit_counts_from_when_a_job_is_first(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.pipeline = 2;
+	begin(w, settings);
+	up_all(w, 1);
+	submit_as(w, 'a', NULL, (struct job){.limit_ns = 100 * MS});
+	submit_as(w, 'b', NULL, (struct job){.limit_ns = 100 * MS});
+	(void)wants(w);
+	later(w, 90);
+	done(w, 'a');
+	later(w, 90);
+	wanted(w, "end a:done");
+	later(w, 10);
+	wanted(w, "stuck 0, kill 0");
+}
+
+static void test_a_stuck_worker_may_be_spared(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.spare_stuck = true;
+	begin(w, settings);
+	up_all(w, 1);
+	submit_as(w, 'a', NULL, (struct job){.limit_ns = 100 * MS});
+	submit_as(w, 'b', NULL, (struct job){.limit_ns = 100 * MS});
+	(void)wants(w);
+	later(w, 100);
+	wanted(w, "stuck 0");
+	later(w, 1000);
+	wanted(w, ""); /* told once */
+	done(w, 'a');
+	wanted(w, "end a:done, run b@0");
+	later(w, 100);
+	wanted(w, "stuck 0");
+}
+
+static void test_a_stuck_worker_that_answers_at_last_has_done_its_job(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit_as(w, 'a', NULL, (struct job){.limit_ns = 100 * MS});
+	submit(w, 'b');
+	(void)wants(w);
+	later(w, 100);
+	wanted(w, "stuck 0, kill 0");
+	done(w, 'a');
+	wanted(w, "end a:done"); /* and b is not given to it: the kill is on its way */
+	down(w, 0);
+	wanted(w, "start 0");
+	up(w, 0);
+	wanted(w, "run b@0");
+}
+
+/* ---- size ---- */
+
+static void test_a_smaller_pool_stops_the_idle_and_lets_the_busy_finish(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 3);
+	submit_all(w, "ab");
+	(void)wants(w);
+	resize(w, 1);
+	wanted(w, "stop 2");
+	submit(w, 'c');
+	done(w, 'b');
+	wanted(w, "end b:done, stop 1");
+	down(w, 1);
+	down(w, 2);
+	wanted(w, "");
+	assert_int_equal(w->core.n_not_off, 1);
+	assert_int_equal(w->core.stats.deaths, 0);
+}
+
+static void test_a_pool_that_grows_again_keeps_who_was_leaving(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 2);
+	submit_all(w, "abc");
+	(void)wants(w);
+	resize(w, 1);
+	wanted(w, "");
+	resize(w, 2);
+	done(w, 'b');
+	wanted(w, "end b:done, run c@1");
+}
+
+static void test_one_that_was_stopping_is_started_again(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 2);
+	resize(w, 1);
+	wanted(w, "stop 1");
+	resize(w, 2);
+	wanted(w, "");
+	down(w, 1);
+	wanted(w, "start 1");
+}
+
+static void test_one_that_comes_up_too_late_is_stopped(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	resize(w, 2);
+	(void)wants(w);
+	resize(w, 1);
+	up(w, 1);
+	wanted(w, "stop 1");
+}
+
+static void test_jobs_of_a_worker_that_leaves_while_it_waits_find_another(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+	char key[2] = "a";
+
+	settings.router = ACTOR_POOL_KEY;
+	begin(w, settings);
+	while (key_worker(key_hash(key, 1), 2) != 1)
+		key[0]++;
+	up_all(w, 1);
+	resize(w, 2);
+	down(w, 1); /* it cannot be started */
+	submit_key(w, 'a', key);
+	wanted(w, "");
+	resize(w, 1);
+	wanted(w, "run a@0");
+}
+
+static void test_too_many_are_refused(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	assert_int_equal(core_resize(&w->core, ACTOR_POOL_WORKERS_MAX + 1, w->now_ns), -EINVAL);
+}
+
+/* ---- the end ---- */
+
+static void test_a_drain_does_what_is_there_and_takes_no_more(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 2);
+	submit_all(w, "abc");
+	(void)wants(w);
+	core_drain(&w->core, w->now_ns);
+	wanted(w, "");
+	assert_int_equal(submit_as(w, 'd', NULL, (struct job){0}), ACTOR_POOL_DRAINING);
+	done(w, 'a');
+	wanted(w, "end a:done, run c@0");
+	done(w, 'b');
+	wanted(w, "end b:done");
+	done(w, 'c');
+	wanted(w, "end c:done, stop 0, stop 1");
+	down(w, 0);
+	wanted(w, "");
+	down(w, 1);
+	wanted(w, "over");
+	wanted(w, "");
+}
+
+static void test_a_drain_gives_again_what_a_crash_broke(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit_as(w, 'a', NULL, (struct job){.retries = 1});
+	(void)wants(w);
+	core_drain(&w->core, w->now_ns);
+	down(w, 0);
+	broken(w, 'a');
+	wanted(w, "again a, start 0");
+	up(w, 0);
+	wanted(w, "run a@0");
+	done(w, 'a');
+	wanted(w, "end a:done, stop 0");
+}
+
+static void test_a_drain_of_an_idle_pool_ends_it(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	resize(w, 0);
+	core_drain(&w->core, w->now_ns);
+	wanted(w, "over");
+}
+
+static void test_a_drain_without_workers_does_not_wait_for_ever(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	resize(w, 0);
+	submit(w, 'a');
+	core_drain(&w->core, w->now_ns);
+	wanted(w, "end a:shutdown, over");
+}
+
+static void test_a_drain_keeps_its_workers(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit_all(w, "ab");
+	(void)wants(w);
+	core_drain(&w->core, w->now_ns);
+	resize(w, 0);
+	down(w, 0);
+	broken(w, 'a');
+	wanted(w, "end a:crashed, start 0");
+}
+
+static void test_a_stop_ends_all_jobs_bound_ones_too(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.router = ACTOR_POOL_KEY;
+	begin(w, settings);
+	up_all(w, 1);
+	submit_key(w, 'a', "x");
+	submit_key(w, 'b', "x");
+	submit(w, 'c');
+	(void)wants(w);
+	core_stop(&w->core, w->now_ns);
+	wanted(w, "end a:shutdown, end b:shutdown, end c:shutdown, stop 0");
+	assert_int_equal(submit_as(w, 'd', NULL, (struct job){0}), ACTOR_POOL_SHUTDOWN);
+	down(w, 0);
+	wanted(w, "over");
+}
+
+static void test_a_stop_does_not_wait_for_words_about_jobs(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit(w, 'a');
+	(void)wants(w);
+	down(w, 0);
+	wanted(w, "");
+	core_stop(&w->core, w->now_ns);
+	wanted(w, "end a:shutdown, over");
+}
+
+/* ---- numbers ---- */
+
+static void test_capacity_is_idle_workers_and_free_places(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+	struct actor_pool_stats stats;
+
+	settings.queue_max = 5;
+	begin(w, settings);
+	up_all(w, 2);
+	core_stats(&w->core, &stats);
+	assert_int_equal(stats.capacity, 7);
+	submit_all(w, "abc");
+	core_stats(&w->core, &stats);
+	assert_int_equal(stats.capacity, 4);
+	assert_int_equal(stats.workers_busy, 2);
+	assert_int_equal(stats.queued, 1);
+	assert_int_equal(stats.running, 2);
+	assert_int_equal(stats.jobs, 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FACT_OF_WORLD(test_jobs_wait_until_a_worker_is_up),
+		FACT_OF_WORLD(test_a_pool_of_none_keeps_jobs_for_a_resize),
+		FACT_OF_WORLD(test_the_idle_have_their_turn),
+		FACT_OF_WORLD(test_a_pipeline_fills_the_idle_first),
+		FACT_OF_WORLD(test_priority_is_strict_and_fair_within),
+		FACT_OF_WORLD(test_a_key_has_one_worker),
+		FACT_OF_WORLD(test_a_key_with_work_stays_when_the_size_changes),
+		FACT_OF_WORLD(test_a_job_without_a_key_is_anybodys),
+		cmocka_unit_test(test_few_keys_move_when_one_worker_comes),
+		FACT_OF_WORLD(test_a_sticky_key_goes_where_it_is_now),
+		FACT_OF_WORLD(test_a_sticky_key_that_waited_follows_the_first_of_it),
+		FACT_OF_WORLD(test_round_robin_gives_each_in_its_turn),
+		FACT_OF_WORLD(test_round_robin_passes_over_who_is_down),
+		FACT_OF_WORLD(test_a_route_of_ones_own),
+		FACT_OF_WORLD(test_a_full_queue_refuses_the_newest),
+		FACT_OF_WORLD(test_a_job_that_is_kept_displaces_one_that_is_not),
+		FACT_OF_WORLD(test_a_full_queue_discards_the_oldest_of_the_lowest),
+		FACT_OF_WORLD(test_the_queue_is_bounded_in_bytes),
+		FACT_OF_WORLD(test_without_a_queue_only_the_idle_count),
+		FACT_OF_WORLD(test_bound_jobs_count_for_the_queue),
+		FACT_OF_WORLD(test_more_than_the_rate_are_refused_with_a_hint),
+		FACT_OF_WORLD(test_the_hint_grows_with_the_queue),
+		FACT_OF_WORLD(test_a_job_expires_while_it_waits),
+		FACT_OF_WORLD(test_a_job_that_runs_does_not_expire),
+		FACT_OF_WORLD(test_the_job_of_a_worker_that_ended_is_reported),
+		FACT_OF_WORLD(test_cause_and_broken_job_come_in_any_order),
+		FACT_OF_WORLD(test_an_answer_that_was_on_its_way_counts),
+		FACT_OF_WORLD(test_a_job_is_given_again_so_many_times),
+		FACT_OF_WORLD(test_a_job_for_ever_is_given_again_for_ever),
+		FACT_OF_WORLD(test_what_is_given_again_goes_first),
+		FACT_OF_WORLD(test_what_had_not_been_begun_does_not_count),
+		FACT_OF_WORLD(test_what_never_came_to_the_worker_does_not_count),
+		FACT_OF_WORLD(test_a_job_that_nobody_carried_yet_is_given_again),
+		FACT_OF_WORLD(test_jobs_of_a_key_keep_their_order_over_a_crash),
+		FACT_OF_WORLD(test_a_worker_that_cannot_start_is_tried_ever_later),
+		FACT_OF_WORLD(test_a_worker_that_has_done_a_job_is_started_again_at_once),
+		FACT_OF_WORLD(test_a_worker_that_dies_of_its_first_job_is_tried_ever_later),
+		FACT_OF_WORLD(test_a_worker_that_says_nothing_and_does_not_end_is_killed),
+		FACT_OF_WORLD(test_a_stuck_worker_is_killed),
+		FACT_OF_WORLD(test_a_stuck_job_is_given_again_as_well),
+		FACT_OF_WORLD(test_the_limit_counts_from_when_a_job_is_first),
+		FACT_OF_WORLD(test_a_stuck_worker_may_be_spared),
+		FACT_OF_WORLD(test_a_stuck_worker_that_answers_at_last_has_done_its_job),
+		FACT_OF_WORLD(test_a_smaller_pool_stops_the_idle_and_lets_the_busy_finish),
+		FACT_OF_WORLD(test_a_pool_that_grows_again_keeps_who_was_leaving),
+		FACT_OF_WORLD(test_one_that_was_stopping_is_started_again),
+		FACT_OF_WORLD(test_one_that_comes_up_too_late_is_stopped),
+		FACT_OF_WORLD(test_jobs_of_a_worker_that_leaves_while_it_waits_find_another),
+		FACT_OF_WORLD(test_too_many_are_refused),
+		FACT_OF_WORLD(test_a_drain_does_what_is_there_and_takes_no_more),
+		FACT_OF_WORLD(test_a_drain_gives_again_what_a_crash_broke),
+		FACT_OF_WORLD(test_a_drain_of_an_idle_pool_ends_it),
+		FACT_OF_WORLD(test_a_drain_without_workers_does_not_wait_for_ever),
+		FACT_OF_WORLD(test_a_drain_keeps_its_workers),
+		FACT_OF_WORLD(test_a_stop_ends_all_jobs_bound_ones_too),
+		FACT_OF_WORLD(test_a_stop_does_not_wait_for_words_about_jobs),
+		FACT_OF_WORLD(test_capacity_is_idle_workers_and_free_places),
+	};
+
+	return run_facts(tests);
+}
