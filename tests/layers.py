@@ -29,6 +29,7 @@ ARROWS = {
     "libactor/place": [],
     "libactor": ["libactor/node", "libactor/place"],
     "libactor/pool": ["libactor", "libactor/supervision"],
+    "libactor/port": ["libactor"],
     "spawner/shared": ["libactor/place"],
     "spawner/keeper": ["spawner/shared"],
     "spawner/logs": ["spawner/shared", "libactor/protocol"],
@@ -43,7 +44,7 @@ ARROWS = {
 # The two transports are one interface: what they define counts as the room that declares it.
 BEHIND = {"libactor/transport/native": "libactor/transport", "libactor/transport/nng": "libactor/transport"}
 
-PUBLIC = {"actor/actor.h", "actor/pool.h"}
+PUBLIC = {"actor/actor.h", "actor/pool.h", "actor/port.h"}
 
 # A header of words alone, #defines of strings, is no room: any file may include it.
 VARIABLES = "libactor/protocol/variables.h"

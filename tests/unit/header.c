@@ -2,6 +2,7 @@
 /* Nothing is included before it, so it must stand alone. */
 #include <actor/actor.h>
 #include <actor/pool.h>
+#include <actor/port.h>
 
 int main(void)
 {

@@ -2,6 +2,7 @@
 // The public header is C++ as well, and what it declares is found in the library.
 #include <actor/actor.h>
 #include <actor/pool.h>
+#include <actor/port.h>
 
 int main()
 {
