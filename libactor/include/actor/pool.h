@@ -226,9 +226,9 @@ static inline int actor_pool_main(const struct actor_pool_options *options, cons
 }
 
 /*
- * New settings of a pool of this group, from its next turn on: all of @options count but name, program, behavior, router
- * and pipeline. So start from the options that it was made with. 0, -EINVAL, -ENOMEM, -ESRCH. Other groups
- * call `settings` (docs/protocol.md §9).
+ * New settings of a pool of this group, from its next turn on: all of @options count but name, program,
+ * behavior, router and pipeline. So start from the options that it was made with. 0, -EINVAL, -ENOMEM,
+ * -ESRCH. Other groups call `settings` (docs/protocol.md §9).
  */
 ACTOR_EXPORT int actor_pool_set_sized(
 	actor *self, actor_ref pool, const struct actor_pool_options *options, size_t options_bytes);

@@ -307,6 +307,27 @@ static void test_who_unsubscribes_gets_nothing_more(void **state)
 	assert_string_equal(got, "a1 a3 a3 a4 ");
 }
 
+static void stranger_story(actor *self)
+{
+	actor_port *port = port_of(self, (struct actor_port_options){0});
+	struct actor_port_subscription of = {.method = "item"};
+	actor_ref a = subscriber(self, port, 'a', (struct actor_port_subscription){0});
+	uint64_t id;
+
+	of.who = a;
+	assert_int_equal(actor_port_subscribe(self, actor_to(actor_port_ref(port)), &of, &id), 0);
+	assert_int_equal(
+		actor_port_unsubscribe(self, actor_to(actor_port_ref(port)), id), 0); /* who made it */
+	assert_int_equal(
+		actor_port_unsubscribe(self, actor_to(actor_port_ref(port)), 1), -ESRCH); /* not its own */
+	assert_int_equal(actor_port_publish(self, port, "i", 1), 1);
+}
+
+static void test_others_cannot_end_a_subscription(void **state)
+{
+	story(stranger_story);
+}
+
 static void death_story(actor *self)
 {
 	actor_port *port = port_of(self, (struct actor_port_options){0});
@@ -559,6 +580,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_published_comes_to_all_who_have_subscribed),
 		cmocka_unit_test(test_who_unsubscribes_gets_nothing_more),
+		cmocka_unit_test(test_others_cannot_end_a_subscription),
 		cmocka_unit_test(test_a_subscription_ends_with_its_subscriber),
 		cmocka_unit_test(test_a_slow_one_loses_the_oldest_and_is_told_while_others_get_all),
 		cmocka_unit_test(test_or_the_newest),
