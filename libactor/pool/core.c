@@ -113,9 +113,16 @@ static void worker_rest(struct core *core, struct worker *worker)
 static void job_bind(struct core *core, struct job *job, const struct worker *worker)
 {
 	enum actor_pool_router router = core->settings.router;
+	const struct key *key;
 
-	/* Without memory the key is where arithmetic says, or with whoever is idle. */
-	if (!job->bound && job->key_bytes && (router == ACTOR_POOL_KEY || router == ACTOR_POOL_STICKY))
+	if (job->bound || !job->key_bytes || (router != ACTOR_POOL_KEY && router != ACTOR_POOL_STICKY))
+		return;
+	/*
+	 * Without memory the key is where arithmetic says, or with whoever is idle. So it may be noted for
+	 * another worker by now: that note is kept alive by the jobs there alone.
+	 */
+	key = keys_find(&core->keys, job->key, job->key_bytes);
+	if (!key || key->worker == worker->number)
 		job->bound = keys_take(&core->keys, job->key, job->key_bytes, worker->number);
 }
 
@@ -332,6 +339,22 @@ static void queue_route_again(struct core *core, struct queue *queue, int64_t no
 		job_route_again(core, job, false, now_ns);
 	}
 	core_dispatch(core, now_ns);
+}
+
+/* @worker is off: what was bound to it finds its places anew, behind what it had had. */
+static void worker_clear(struct core *core, struct worker *worker, int64_t now_ns)
+{
+	struct queue_node *node;
+	struct job *job;
+
+	while ((node = queue_first(&worker->own))) {
+		job = job_of(node);
+		job_unqueue(core, job);
+		job_unbind(core, job);
+		job_queue(core, job, NULL, false);
+	}
+	if (core->settings.router != ACTOR_POOL_QUEUER)
+		queue_route_again(core, &core->shared, now_ns);
 }
 
 /* ---- the end of it all ---- */
@@ -557,9 +580,10 @@ static void worker_settle(struct core *core, struct worker *worker, int64_t now_
 	}
 	worker_after(core, worker, now_ns);
 	worker->stuck = worker->told_stuck = false;
-	if (worker->own.n &&
-		(worker->state == WORKER_OFF || core->settings.router == ACTOR_POOL_ROUND_ROBIN ||
-			core->settings.router == ACTOR_POOL_STICKY))
+	if (worker->state == WORKER_OFF)
+		worker_clear(core, worker, now_ns);
+	else if (worker->own.n && (core->settings.router == ACTOR_POOL_ROUND_ROBIN ||
+					  core->settings.router == ACTOR_POOL_STICKY))
 		queue_route_again(core, &worker->own, now_ns);
 	core_dispatch(core, now_ns);
 	core_check_over(core);
@@ -736,7 +760,7 @@ int core_resize(struct core *core, uint32_t size, int64_t now_ns)
 			}
 		} else if (worker->state == WORKER_WAITING) {
 			worker_off(core, worker);
-			queue_route_again(core, &worker->own, now_ns);
+			worker_clear(core, worker, now_ns);
 		} else if (worker->state != WORKER_OFF) {
 			worker->leaving = true;
 			worker_line_up(core, worker);

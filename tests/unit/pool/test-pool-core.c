@@ -630,6 +630,30 @@ static void test_jobs_of_a_key_keep_their_order_over_a_crash(void **state)
 	wanted(w, "end a:done, end b:done, run c@0, run d@0");
 }
 
+static void test_jobs_of_a_key_go_on_together_when_their_worker_leaves_by_a_crash(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+	char key[2] = "a";
+
+	settings.router = ACTOR_POOL_KEY;
+	begin(w, settings);
+	while (key_worker(key_hash(key, 1), 3) != 2 || key_worker(key_hash(key, 1), 2) != 1)
+		key[0]++;
+	up_all(w, 3);
+	for (char c = 'a'; c <= 'c'; c++)
+		submit_as(w, c, key, (struct job){.retries = 1});
+	wanted(w, "run a@2");
+	resize(w, 2);
+	down(w, 2);
+	broken(w, 'a');
+	wanted(w, "again a, run a@1"); /* although 0 is idle for longer */
+	done(w, 'a');
+	wanted(w, "end a:done, run b@1");
+	done(w, 'b');
+	wanted(w, "end b:done, run c@1");
+}
+
 static void test_a_worker_that_cannot_start_is_tried_ever_later(void **state)
 {
 	struct world *w = *state;
@@ -1076,6 +1100,7 @@ int main(void)
 		FACT_OF_WORLD(test_what_never_came_to_the_worker_does_not_count),
 		FACT_OF_WORLD(test_a_job_that_nobody_carried_yet_is_given_again),
 		FACT_OF_WORLD(test_jobs_of_a_key_keep_their_order_over_a_crash),
+		FACT_OF_WORLD(test_jobs_of_a_key_go_on_together_when_their_worker_leaves_by_a_crash),
 		FACT_OF_WORLD(test_a_worker_that_cannot_start_is_tried_ever_later),
 		FACT_OF_WORLD(test_a_worker_that_has_done_a_job_is_started_again_at_once),
 		FACT_OF_WORLD(test_a_worker_that_dies_of_its_first_job_is_tried_ever_later),

@@ -36,6 +36,42 @@ struct life {
 
 static uint64_t seed_of_life, step_of_life;
 
+/* test-pool-memory.c is this test with allocations that fail by chance. */
+#if defined(FAILING_ALLOCATIONS)
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+
+static uint64_t allocations = 1;
+static bool memory_is_short;
+
+static bool fails(void)
+{
+	allocations = allocations * UINT64_C(6364136223846793005) + 1;
+	return memory_is_short && (allocations >> 60) < 4;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+	return fails() ? NULL : __real_realloc(p, size);
+}
+#else
+static bool memory_is_short;
+#endif
+
 #define check(condition)                                                                                     \
 	do {                                                                                                 \
 		if (!(condition)) {                                                                          \
@@ -191,6 +227,13 @@ static void die(struct life *life, uint32_t n)
 	}
 }
 
+static void resize(struct life *life, uint32_t size)
+{
+	int r = core_resize(&life->core, size, life->now_ns);
+
+	check(r == 0 || (memory_is_short && r == -ENOMEM));
+}
+
 static void step(struct life *life)
 {
 	uint32_t n = chance(life, N_MAX);
@@ -239,7 +282,7 @@ static void step(struct life *life)
 		break;
 	default:
 		if (!life->ordered && chance(life, 4) == 0)
-			check(core_resize(&life->core, chance(life, N_MAX + 1), life->now_ns) == 0);
+			resize(life, chance(life, N_MAX + 1));
 		break;
 	}
 	act(life);
@@ -264,9 +307,15 @@ static void live(uint64_t seed)
 		.spare_stuck = chance(&life, 4) == 0,
 		.backoff = {.min_ms = 10, .max_ms = 100, .factor = 2, .jitter_pct = 20},
 	};
-	life.ordered = settings.router == ACTOR_POOL_KEY;
+#if defined(FAILING_ALLOCATIONS)
+	memory_is_short = true;
+	allocations = seed * 2 + 1;
+#endif
+	/* a key that could not be noted is where arithmetic says, and that moves with the size */
+	life.ordered = settings.router == ACTOR_POOL_KEY && !memory_is_short;
 	check(core_init(&life.core, &settings, seed, life.now_ns) == 0);
-	check(core_resize(&life.core, 1 + chance(&life, N_MAX), life.now_ns) == 0);
+	while (!life.core.size)
+		resize(&life, 1 + chance(&life, N_MAX));
 	act(&life);
 	for (step_of_life = 0; step_of_life < 400; step_of_life++)
 		step(&life);
