@@ -252,7 +252,8 @@ struct actor_pool_job {
 /*
  * actor_pool_call() - have a job done and wait for its result
  * @pool: any dest. @format: of the job's arguments. Else as actor_call(); the errors that the pool names are
- * above. Each actor that calls has one job under way; many jobs need many callers, or casts.
+ * above. An actor that calls waits, so it has one job under way. For many, make requests of the pool's `job`
+ * (actor_request(), docs/protocol.md §9).
  */
 ACTOR_EXPORT int actor_pool_call(actor *self, actor_dest pool, const struct actor_pool_job *job,
 	int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
