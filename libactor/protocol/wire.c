@@ -47,11 +47,11 @@ enum wire_field {
 #define WIRE_FIELDS_MAX 8
 
 static const uint8_t wire_fields[WIRE_TYPE_N][WIRE_FIELDS_MAX] = {
-	[WIRE_CAST] = {FIELD_DEST, FIELD_FROM, FIELD_METHOD, FIELD_ARGS},
+	[WIRE_CAST] = {FIELD_DEST, FIELD_FROM, FIELD_METHOD, FIELD_ARGS, FIELD_MORE},
 	[WIRE_CALL] = {FIELD_DEST, FIELD_FROM_ME, FIELD_METHOD, FIELD_ARGS, FIELD_ID, FIELD_DEADLINE,
 		FIELD_MORE},
-	[WIRE_REPLY] = {FIELD_TO, FIELD_FROM, FIELD_ID, FIELD_RESULT},
-	[WIRE_ERROR] = {FIELD_TO, FIELD_FROM, FIELD_ID, FIELD_METHOD, FIELD_TEXT},
+	[WIRE_REPLY] = {FIELD_TO, FIELD_FROM, FIELD_ID, FIELD_RESULT, FIELD_MORE},
+	[WIRE_ERROR] = {FIELD_TO, FIELD_FROM, FIELD_ID, FIELD_METHOD, FIELD_TEXT, FIELD_MORE},
 	[WIRE_STOP] = {FIELD_DEST, FIELD_FROM, FIELD_TEXT},
 	[WIRE_KILL] = {FIELD_DEST, FIELD_FROM},
 	[WIRE_MONITOR] = {FIELD_DEST, FIELD_FROM_ME, FIELD_ID},
@@ -96,6 +96,27 @@ int wire_waits_read(const uint8_t *data, size_t size_bytes, struct wire_waits *r
 	return r.at == r.end ? 0 : -EPROTO;
 }
 
+/* @ret is a trace without an id if the value has another form: a trace only shows, so it is ignored then. */
+static int wire_read_trace(struct mp_reader *r, struct wire_trace *ret)
+{
+	struct wire_trace trace;
+	struct mp_reader value;
+	const uint8_t *data;
+	size_t size_bytes;
+	uint32_t n;
+
+	*ret = (struct wire_trace){0};
+	if (mp_read_raw(r, &data, &size_bytes))
+		return -EPROTO;
+	value = mp_reader(data, size_bytes);
+	if (mp_read_array(&value, &n) || n < 3 || mp_read_uint(&value, &trace.id) ||
+		mp_read_uint(&value, &trace.span) || mp_read_uint(&value, &trace.parent) || !trace.id ||
+		!trace.span)
+		return 0;
+	*ret = trace;
+	return 0;
+}
+
 static int wire_read_more(struct mp_reader *r, struct wire_frame *frame)
 {
 	struct mp_reader whole = *r;
@@ -121,7 +142,12 @@ static int wire_read_more(struct mp_reader *r, struct wire_frame *frame)
 		}
 		if (mp_read_str(r, &key, &key_bytes))
 			return -EPROTO;
-		if (!mp_str_is(key, key_bytes, "waits")) {
+		if (mp_str_is(key, key_bytes, "trace")) {
+			if (wire_read_trace(r, &frame->trace))
+				return -EPROTO;
+			continue;
+		}
+		if (frame->type != WIRE_CALL || !mp_str_is(key, key_bytes, "waits")) {
 			if (mp_skip(r))
 				return -EPROTO;
 			continue;
@@ -294,19 +320,22 @@ static uint8_t *wire_start_message(struct buf *b, enum wire_type type, unsigned 
 	return wire_encode_str(p, method);
 }
 
-void wire_put_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
-	const void *body, size_t body_bytes)
+/* *more* of a frame; both may be NULL, and if they are, there is none. */
+static size_t wire_more_bytes(const struct wire_waits *waits, const struct wire_trace *trace)
 {
-	uint8_t *p = wire_start_message(b, WIRE_CAST, 4, to, from, method, body ? body_bytes : 1);
+	size_t n = MP_HEAD_MAX_BYTES;
 
-	if (p)
-		wire_commit(b, wire_encode_body(p, body, body_bytes, 0x90));
+	if (waits)
+		n += 2 * MP_HEAD_MAX_BYTES + sizeof("waits") + MP_INT_MAX_BYTES +
+		     waits->n * (MP_REF_BYTES + MP_INT_MAX_BYTES);
+	if (trace)
+		n += 2 * MP_HEAD_MAX_BYTES + sizeof("trace") + 3 * MP_INT_MAX_BYTES;
+	return waits || trace ? n : 0;
 }
 
-/* {"waits": [until_us, caller, id, caller, id …]} */
+/* "waits": [until_us, caller, id, caller, id …] */
 static uint8_t *wire_encode_waits(uint8_t *p, const struct wire_waits *waits)
 {
-	p = mp_encode_map(p, 1);
 	p = wire_encode_str(p, wire_cstr("waits"));
 	p = mp_encode_array(p, 1 + 2 * waits->n);
 	p = mp_encode_int(p, waits->until_us);
@@ -317,26 +346,68 @@ static uint8_t *wire_encode_waits(uint8_t *p, const struct wire_waits *waits)
 	return p;
 }
 
-void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
-	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us, const struct wire_waits *waits)
+/* {"waits": […], "trace": [id, span, parent]} */
+static uint8_t *wire_encode_more(uint8_t *p, const struct wire_waits *waits, const struct wire_trace *trace)
+{
+	if (!waits && !trace)
+		return p;
+	p = mp_encode_map(p, !!waits + !!trace);
+	if (waits)
+		p = wire_encode_waits(p, waits);
+	if (trace) {
+		p = wire_encode_str(p, wire_cstr("trace"));
+		p = mp_encode_array(p, 3);
+		p = mp_encode_uint(p, trace->id);
+		p = mp_encode_uint(p, trace->span);
+		p = mp_encode_uint(p, trace->parent);
+	}
+	return p;
+}
+
+void wire_put_traced_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
+	const void *body, size_t body_bytes, const struct wire_trace *trace)
+{
+	size_t more_bytes = wire_more_bytes(NULL, trace);
+	uint8_t *p;
+
+	if (__builtin_add_overflow(body ? body_bytes : 1, more_bytes, &more_bytes))
+		more_bytes = SIZE_MAX;
+	p = wire_start_message(b, WIRE_CAST, trace ? 5 : 4, to, from, method, more_bytes);
+	if (p)
+		wire_commit(b, wire_encode_more(wire_encode_body(p, body, body_bytes, 0x90), NULL, trace));
+}
+
+void wire_put_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
+	const void *body, size_t body_bytes)
+{
+	wire_put_traced_cast(b, to, from, method, body, body_bytes, NULL);
+}
+
+void wire_put_traced_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
+	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us, const struct wire_waits *waits,
+	const struct wire_trace *trace)
 {
 	size_t fixed_bytes = 2 * MP_INT_MAX_BYTES, more_bytes;
 	uint8_t *p;
 
 	if (waits && !waits->n)
 		waits = NULL;
-	if (waits)
-		fixed_bytes += 3 * MP_HEAD_MAX_BYTES + sizeof("waits") + MP_INT_MAX_BYTES +
-			       waits->n * (MP_REF_BYTES + MP_INT_MAX_BYTES);
+	fixed_bytes += wire_more_bytes(waits, trace);
 	if (__builtin_add_overflow(body ? body_bytes : 1, fixed_bytes, &more_bytes))
 		more_bytes = SIZE_MAX;
-	p = wire_start_message(b, WIRE_CALL, waits ? 7 : 6, to, from, method, more_bytes);
+	p = wire_start_message(b, WIRE_CALL, waits || trace ? 7 : 6, to, from, method, more_bytes);
 	if (!p)
 		return;
 	p = wire_encode_body(p, body, body_bytes, 0x90);
 	p = mp_encode_uint(p, id);
 	p = mp_encode_int(p, deadline_us);
-	wire_commit(b, waits ? wire_encode_waits(p, waits) : p);
+	wire_commit(b, wire_encode_more(p, waits, trace));
+}
+
+void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
+	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us, const struct wire_waits *waits)
+{
+	wire_put_traced_call(b, to, from, method, body, body_bytes, id, deadline_us, waits, NULL);
 }
 
 void wire_put_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
@@ -384,25 +455,40 @@ static uint8_t *wire_start_id(struct buf *b, enum wire_type type, unsigned n_fie
 	return mp_encode_uint(p, id);
 }
 
+void wire_put_traced_reply(struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *body,
+	size_t body_bytes, const struct wire_trace *trace)
+{
+	struct wire_dest dest = {.ref = to};
+	uint8_t *p = wire_start_id(b, WIRE_REPLY, trace ? 5 : 4, &dest, from, id, body ? body_bytes : 1,
+		wire_more_bytes(NULL, trace));
+
+	if (p)
+		wire_commit(b, wire_encode_more(wire_encode_body(p, body, body_bytes, 0xc0), NULL, trace));
+}
+
 void wire_put_reply(
 	struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *body, size_t body_bytes)
 {
-	struct wire_dest dest = {.ref = to};
-	uint8_t *p = wire_start_id(b, WIRE_REPLY, 4, &dest, from, id, body ? body_bytes : 1, 0);
+	wire_put_traced_reply(b, to, from, id, body, body_bytes, NULL);
+}
 
-	if (p)
-		wire_commit(b, wire_encode_body(p, body, body_bytes, 0xc0));
+void wire_put_traced_error(struct buf *b, actor_ref to, actor_ref from, uint64_t id, struct wire_str name,
+	struct wire_str text, const struct wire_trace *trace)
+{
+	struct wire_dest dest = {.ref = to};
+	uint8_t *p = wire_start_id(b, WIRE_ERROR, trace ? 6 : 5, &dest, from, id,
+		wire_str_bytes(name) + wire_more_bytes(NULL, trace), wire_str_bytes(text));
+
+	if (!p)
+		return;
+	p = wire_encode_str(wire_encode_str(p, name), text);
+	wire_commit(b, wire_encode_more(p, NULL, trace));
 }
 
 void wire_put_error(
 	struct buf *b, actor_ref to, actor_ref from, uint64_t id, struct wire_str name, struct wire_str text)
 {
-	struct wire_dest dest = {.ref = to};
-	uint8_t *p =
-		wire_start_id(b, WIRE_ERROR, 5, &dest, from, id, wire_str_bytes(name), wire_str_bytes(text));
-
-	if (p)
-		wire_commit(b, wire_encode_str(wire_encode_str(p, name), text));
+	wire_put_traced_error(b, to, from, id, name, text, NULL);
 }
 
 void wire_put_stop(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str reason)

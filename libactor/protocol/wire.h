@@ -75,6 +75,16 @@ struct wire_waits {
 	} calls[WIRE_WAITS_MAX];
 };
 
+/*
+ * The trace that a message belongs to (docs/protocol.md §3): what one message caused, in all processes. In an
+ * answer it is the trace of the call.
+ */
+struct wire_trace {
+	uint64_t id;     /* 0: the message belongs to no trace */
+	uint64_t span;   /* of this message */
+	uint64_t parent; /* of the message that the sender was handling; 0: the trace begins here */
+};
+
 struct wire_frame {
 	enum wire_type type;
 	struct wire_dest to;
@@ -91,8 +101,9 @@ struct wire_frame {
 	int64_t deadline_us;  /* call */
 	const uint8_t *waits; /* call: for wire_waits_read(), which understands it; NULL: none */
 	size_t waits_bytes;
-	bool has_ref;       /* pause, resume: to.ref is set (else the whole link) */
-	const uint8_t *raw; /* the frame itself */
+	struct wire_trace trace; /* cast, call, reply, error */
+	bool has_ref;            /* pause, resume: to.ref is set (else the whole link) */
+	const uint8_t *raw;      /* the frame itself */
 	size_t raw_bytes;
 	size_t rest_offset; /* in raw: where the fields after `to` begin; used to re-address a frame */
 };
@@ -120,6 +131,16 @@ void wire_put_call(struct buf *b, const struct wire_dest *to, actor_ref from, st
 void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
 	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us,
 	const struct wire_waits *waits);
+/* The same with the trace that they belong to. @trace NULL: as without it. */
+void wire_put_traced_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
+	const void *body, size_t body_bytes, const struct wire_trace *trace);
+void wire_put_traced_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
+	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us, const struct wire_waits *waits,
+	const struct wire_trace *trace);
+void wire_put_traced_reply(struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *body,
+	size_t body_bytes, const struct wire_trace *trace);
+void wire_put_traced_error(struct buf *b, actor_ref to, actor_ref from, uint64_t id, struct wire_str name,
+	struct wire_str text, const struct wire_trace *trace);
 /* Reads frame.waits. 0, or -EPROTO, which it never is for a frame that wire_parse() gave. */
 int wire_waits_read(const uint8_t *data, size_t size_bytes, struct wire_waits *ret);
 /*

@@ -171,19 +171,23 @@ BIG = (1 << 64) - 1
 
 
 class Frame:
-    """One frame: its bytes and its meaning. extra: fields after the last one listed; waits: of a call; name: of a pause."""
+    """One frame: its bytes and its meaning. extra: fields after the last one listed; waits: of a call; trace: of a message or
+    answer; name: of a pause."""
 
-    def __init__(self, kind, *fields, extra=(), waits=None, name=None):
+    def __init__(self, kind, *fields, extra=(), waits=None, trace=None, name=None):
         number, names = FRAMES[kind]
         names = names.split()
         assert len(fields) == len(names), kind
-        self.data = pack([number, *fields, *([{"waits": waits}] if waits else []), *([name] if name else []), *extra])
+        more = {key: value for key, value in (("waits", waits), ("trace", trace)) if value}
+        self.data = pack([number, *fields, *([more] if more else []), *([name] if name else []), *extra])
         self.means = {"type": kind}
         self.means.update((n, mean(f)) for n, f in zip(names, fields))
         if waits:
             self.means["waits"] = mean(waits)
         if name:
             self.means["name"] = name
+        if trace:
+            self.means["trace"] = mean(trace)
 
 
 class Unknown:
@@ -259,6 +263,21 @@ def frames_good():
     y_frames("error", Frame("error", A, B, 1, "counter.too_big", "5 is more than 4"))
     y_frames("error_empty_text", Frame("error", A, B, 1, "noproc", ""))
     y_frames("error_from_nobody", Frame("error", A, NOBODY, 1, "noproc", ""))
+    # traces
+    y_frames("cast_trace", Frame("cast", B, A, "add", [5], trace=[1, 2, 0]))
+    y_frames("cast_trace_big", Frame("cast", "counter", A, "add", [5], trace=[BIG, BIG - 1, BIG - 2]))
+    y_frames("call_trace", Frame("call", B, A, "get", [], 7, 5, trace=[1, 3, 2]))
+    y_frames("call_waits_trace", Frame("call", B, A, "get", [], 7, 5, waits=[5, Ref(1, 7, 2), 300], trace=[70000, 3, 2]))
+    y_frames("reply_trace", Frame("reply", A, B, 7, None, trace=[1, 3, 2]))
+    y_frames("error_trace", Frame("error", A, B, 7, "noproc", "", trace=[1, 3, 2]))
+    longer = Frame("cast", B, A, "add", [5], trace=[1, 2, 0, "later", {}])
+    longer.means["trace"] = [1, 2, 0]
+    y_frames("cast_trace_longer", longer, canonical=False)
+    # what is no trace is none
+    for what, odd in {"nil": None, "id_0": [0, 2, 0], "span_0": [1, 0, 0], "of_two": [1, 2], "str": ["1", 2, 0], "negative": [1, 2, -1],
+                      "map": {"id": 1}}.items():
+        y_frames("cast_trace_odd_" + what, Frame("cast", B, A, "add", [5], extra=({"trace": odd},)), canonical=False)
+    y_frames("cast_waits", Frame("cast", B, A, "add", [5], extra=({"waits": [5, A, 1]},)), canonical=False)
     y_frames("stop", Frame("stop", B, A, "normal"))
     y_frames("stop_name", Frame("stop", "counter", A, ""))
     y_frames("kill", Frame("kill", B, A))
@@ -393,6 +412,8 @@ def frames_bad():
     n_frames("depth_65_unknown", [77, Raw(nest(65))])
     n_frames("depth_65_call_waits", [2, B, A, "x", [], 1, 0, {"waits": Raw(nest(65))}])
     n_frames("call_more_cut", [2, B, A, "x", [], 1, 0, Raw(b"\x81\xa5waits")])
+    n_frames("depth_65_cast_trace", [1, B, A, "x", [], {"trace": Raw(nest(65))}])
+    n_frames("cast_more_cut", [1, B, A, "x", [], Raw(b"\x81\xa5trace")])
     n_frames("depth_65_extra_field", [12, 1, Raw(nest(65))])
     n_frames("depth_bomb", b"\x95\x01", B, A, "x", b"\x91" * 8192)
     n_frames("depth_bomb_frame", b"\x91" * 8192)

@@ -23,23 +23,24 @@ static bool inside(const struct wire_frame *f, const void *p, size_t size_bytes)
 static void write_again(struct buf *b, const struct wire_frame *f)
 {
 	const actor_ref *ref = f->has_ref ? &f->to.ref : NULL;
+	const struct wire_trace *trace = f->trace.id ? &f->trace : NULL;
 	struct wire_waits waits;
 
 	switch (f->type) {
 	case WIRE_CAST:
-		wire_put_cast(b, &f->to, f->from, f->method, f->body, f->body_bytes);
+		wire_put_traced_cast(b, &f->to, f->from, f->method, f->body, f->body_bytes, trace);
 		break;
 	case WIRE_CALL:
 		if (f->waits)
 			FUZZ_CHECK(wire_waits_read(f->waits, f->waits_bytes, &waits) == 0);
-		wire_put_nested_call(b, &f->to, f->from, f->method, f->body, f->body_bytes, f->id,
-			f->deadline_us, f->waits ? &waits : NULL);
+		wire_put_traced_call(b, &f->to, f->from, f->method, f->body, f->body_bytes, f->id,
+			f->deadline_us, f->waits ? &waits : NULL, trace);
 		break;
 	case WIRE_REPLY:
-		wire_put_reply(b, f->to.ref, f->from, f->id, f->body, f->body_bytes);
+		wire_put_traced_reply(b, f->to.ref, f->from, f->id, f->body, f->body_bytes, trace);
 		break;
 	case WIRE_ERROR:
-		wire_put_error(b, f->to.ref, f->from, f->id, f->method, f->text);
+		wire_put_traced_error(b, f->to.ref, f->from, f->id, f->method, f->text, trace);
 		break;
 	case WIRE_STOP:
 		wire_put_stop(b, &f->to, f->from, f->text);
@@ -105,6 +106,9 @@ static void frame_equal(const struct wire_frame *a, const struct wire_frame *b)
 	FUZZ_CHECK(str_equal(a->method, b->method) && str_equal(a->text, b->text) &&
 		   a->body_bytes == b->body_bytes);
 	FUZZ_CHECK(!a->body_bytes || !memcmp(a->body, b->body, a->body_bytes));
+	FUZZ_CHECK(a->trace.id == b->trace.id && a->trace.span == b->trace.span &&
+		   a->trace.parent == b->trace.parent);
+	FUZZ_CHECK(!a->trace.id || a->trace.span);
 	if (a->waits) {
 		struct wire_waits x, y;
 

@@ -228,7 +228,7 @@ static json_t *json_waits(const struct wire_frame *f)
 	return json;
 }
 
-static json_t *json_frame(const struct wire_frame *f)
+static json_t *json_fields(const struct wire_frame *f)
 {
 	json_t *json;
 
@@ -293,25 +293,37 @@ static json_t *json_frame(const struct wire_frame *f)
 	return NULL;
 }
 
+static json_t *json_frame(const struct wire_frame *f)
+{
+	json_t *json = json_fields(f);
+
+	if (f->trace.id)
+		json_object_set_new(json, "trace",
+			json_pack("[ooo]", json_uint(f->trace.id), json_uint(f->trace.span),
+				json_uint(f->trace.parent)));
+	return json;
+}
+
 static void frame_write(struct buf *b, const struct wire_frame *f)
 {
+	const struct wire_trace *trace = f->trace.id ? &f->trace : NULL;
 	struct wire_waits waits;
 
 	switch (f->type) {
 	case WIRE_CAST:
-		wire_put_cast(b, &f->to, f->from, f->method, f->body, f->body_bytes);
+		wire_put_traced_cast(b, &f->to, f->from, f->method, f->body, f->body_bytes, trace);
 		break;
 	case WIRE_CALL:
 		if (f->waits)
 			assert_int_equal(wire_waits_read(f->waits, f->waits_bytes, &waits), 0);
-		wire_put_nested_call(b, &f->to, f->from, f->method, f->body, f->body_bytes, f->id,
-			f->deadline_us, f->waits ? &waits : NULL);
+		wire_put_traced_call(b, &f->to, f->from, f->method, f->body, f->body_bytes, f->id,
+			f->deadline_us, f->waits ? &waits : NULL, trace);
 		break;
 	case WIRE_REPLY:
-		wire_put_reply(b, f->to.ref, f->from, f->id, f->body, f->body_bytes);
+		wire_put_traced_reply(b, f->to.ref, f->from, f->id, f->body, f->body_bytes, trace);
 		break;
 	case WIRE_ERROR:
-		wire_put_error(b, f->to.ref, f->from, f->id, f->method, f->text);
+		wire_put_traced_error(b, f->to.ref, f->from, f->id, f->method, f->text, trace);
 		break;
 	case WIRE_STOP:
 		wire_put_stop(b, &f->to, f->from, f->text);
