@@ -26,7 +26,7 @@
 #include "libactor/node/link.h"
 #include "libactor/node/rendezvous.h"
 #include "libactor/node/service.h"
-#include "libactor/node/taps.h"
+#include "libactor/actor/taps.h"
 #include "libactor/node/told.h"
 #include "libactor/node/uplink.h"
 #include "libactor/peer/peer.h"

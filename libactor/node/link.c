@@ -46,7 +46,7 @@
 #include "libactor/node/gone.h"
 #include "libactor/node/introduction.h"
 #include "libactor/node/service.h"
-#include "libactor/node/taps.h"
+#include "libactor/actor/taps.h"
 #include "libactor/node/uplink.h"
 #include "libactor/peer/peer.h"
 #include "libactor/peer/pressure.h"

@@ -19,7 +19,7 @@
 #include "libactor/node/introduction.h"
 #include "libactor/node/knocks.h"
 #include "libactor/node/link.h"
-#include "libactor/node/taps.h"
+#include "libactor/actor/taps.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/cause.h"
@@ -47,8 +47,7 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 		group_complain(group, peer->id,
 			"group %llu (%s) has ended, and what it said may wait at our door, where nobody more can be let in (is the limit of open files reached?)",
 			(unsigned long long)peer->id, peer->name);
-		timer_arm(
-			&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, LAST_WORDS_MS));
+		timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, LAST_WORDS_MS));
 		return;
 	}
 	if ((peer->state == PEER_LINKED || peer->state == PEER_KNOCKING || peer->state == PEER_LINKING) &&

@@ -27,7 +27,7 @@
 #include "libactor/message/msg.h"
 #include "libactor/node/announce.h"
 #include "libactor/node/door.h"
-#include "libactor/node/taps.h"
+#include "libactor/actor/taps.h"
 #include "libactor/node/gone.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "libactor/node/taps.h"
+#include "libactor/actor/taps.h"
 
 #include <stdlib.h>
 
