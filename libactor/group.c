@@ -201,6 +201,7 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 	list_init(&group->knocks);
 	list_init(&group->dirty);
 	list_init(&group->flushes);
+	list_init(&group->downs_held);
 	alarms_init(group);
 	list_init(&group->inlets);
 	list_init(&group->inlets_held);

@@ -19,6 +19,7 @@ struct monitor { /* ours: a local actor watches something */
 	struct list target_link;  /* remote target: peer.monitors */
 	actor_msg *down;  /* what it will say, with room for a cause: told when memory is short, too */
 	bool cause_known; /* of a process: its exit was told; DOWN waits for the end of its link */
+	uint64_t ping;    /* or for this pong of the broker (told.c), among actor_group.downs_held */
 
 	bool is_link;          /* half of one: it fires as an exit signal (exits.c) */
 	bool made_link;        /* the watcher made the link; its id is the monitor's */

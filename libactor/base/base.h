@@ -85,6 +85,7 @@ struct actor_group {
 	struct slots calls;
 	struct slots requests; /* call-request.h */
 	struct slots monitors;
+	struct list downs_held;   /* told.c: struct monitor.target_link */
 	struct hash links;        /* links.c: struct monitor.pair of those that are links */
 	struct slots send_timers; /* timers.c: struct alarm */
 	struct slab timer_cells;

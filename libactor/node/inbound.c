@@ -425,6 +425,8 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		break;
 	case WIRE_PONG:
 		handovers_pong(peer, frame->id);
+		if (peer->is_uplink)
+			downs_pong(group, frame->id);
 		break;
 	case WIRE_JOIN: /* was for the door */
 	case WIRE_TYPE_N:
@@ -454,9 +456,8 @@ static bool frame_is_an_answer(const struct wire_frame *frame)
 	case WIRE_ERROR:
 	case WIRE_PAUSE:
 	case WIRE_RESUME:
-	case WIRE_PONG:
 		return true;
-	default: /* DOWN too: it must stay behind the last message of the actor that ended */
+	default: /* DOWN too: it must stay behind the last message of the actor that ended; and PONG */
 		return false;
 	}
 }
@@ -539,6 +540,8 @@ void inbound_link_ends(struct peer *peer)
 {
 	if (peer->aside.size_bytes)
 		(void)inbound_aside(peer, true);
+	if (peer->is_uplink)
+		downs_pong(peer->group, UINT64_MAX);
 }
 
 void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes)

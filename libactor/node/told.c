@@ -59,6 +59,37 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 	peer_decide(peer);
 }
 
+/*
+ * The supervisor tells of the end of a process that we have no peer for. Before it ended it may have been
+ * told the way to us, dialled our door and written. Then the broker has told us as well to expect it, and
+ * that is read before the pong of a ping that is sent now. So the DOWN waits for the pong.
+ */
+static bool down_is_held(actor_group *group, struct monitor *monitor, const struct actor_cause *cause)
+{
+	struct peer *broker = group->uplink.peer;
+
+	if (monitor->ping || group->mode != ACTOR_JOIN_DIRECT || group->is_service || !broker ||
+		broker->state != PEER_LINKED)
+		return false;
+	monitor->ping = ++group->last_ping;
+	*monitor->down->cause = *cause;
+	list_remove(&monitor->target_link);
+	list_append(&group->downs_held, &monitor->target_link);
+	wire_put_ping(peer_out(broker), monitor->ping);
+	peer_wrote(broker);
+	return true;
+}
+
+void downs_pong(actor_group *group, uint64_t ping)
+{
+	list_for_each_safe(it, &group->downs_held) {
+		struct monitor *monitor = container_of(it, struct monitor, target_link);
+
+		if (monitor->ping <= ping)
+			monitor_down_received(group, monitor->id, monitor->who, monitor->down->cause);
+	}
+}
+
 void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const struct actor_cause *cause)
 {
 	struct monitor *monitor = slots_get(&group->monitors, id);
@@ -75,12 +106,15 @@ void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const
 		if (peer && !peer->is_uplink && peer->state != PEER_ROUTED) {
 			/* its last messages may still be on the link: the DOWN waits for the link's end */
 			monitor->cause_known = true;
-			*monitor->down->cause = *cause;
+			if (cause != monitor->down->cause)
+				*monitor->down->cause = *cause;
 			list_remove(&monitor->target_link);
 			list_append(&peer->monitors, &monitor->target_link);
 			peer_exit_told(group, who.group, cause);
 			return;
 		}
+		if (!peer && down_is_held(group, monitor, cause))
+			return;
 		names_forget_group(group, who.group);
 		pgs_forget_group(group, who.group);
 	} else {

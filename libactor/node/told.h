@@ -16,5 +16,7 @@ enum told {
 
 enum told told(struct peer *peer, const struct wire_frame *frame);
 void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_cause *cause);
+/* The broker's pong: DOWNs that waited for it go on. UINT64_MAX: no pong will come. */
+void downs_pong(actor_group *group, uint64_t ping);
 /* A down frame for monitor @id came. */
 void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const struct actor_cause *cause);

@@ -303,9 +303,10 @@ static void many_check(struct many *many)
 
 		if (due->certain && !due->came && was_member_throughout(due->who, many) &&
 			!truth_way_broke(due->who, NULL, many->epoch))
-			sim_fail("cast %" PRIu64 " to all of process group %u never came to <%" PRIx64
-				 ".%" PRIx64 ">",
-				many->id, many->pg, due->who->ref.group, due->who->ref.serial);
+			sim_fail("cast %" PRIu64 " of <%" PRIx64 ".%" PRIx64
+				 "> to all of process group %u never came to <%" PRIx64 ".%" PRIx64 ">",
+				many->id, many->from->ref.group, many->from->ref.serial, many->pg,
+				due->who->ref.group, due->who->ref.serial);
 	}
 }
 

@@ -581,6 +581,54 @@ static void test_end_of_a_process_waits_for_the_end_of_its_link(void **state)
 	story(story_last_messages);
 }
 
+static void broker_pongs(actor_group *group)
+{
+	wire_put_pong(&frame, group->last_ping);
+	assert_false(says(peer_of(group, BROKER, "$broker")));
+}
+
+/* The broker has told us to expect the dead, and that was under way when the supervisor told of its end. */
+static void story_first_words_of_the_dead(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *broker = peer_of(group, BROKER, "$broker");
+	actor_ref target = ref_of(ASKED, 0), me;
+	uint64_t id = watch(self, target, &me);
+	struct peer *ended;
+
+	group->mode = ACTOR_JOIN_DIRECT;
+	put_down(me, target, id, "signal");
+	assert_false(says(peer_of(group, SPAWNER, "$spawner")));
+	expect_downs(self, 0);
+	ended = peer_of(group, ASKED, "asked"); /* it was expected, and has come in */
+	broker_pongs(group);
+	expect_downs(self, 0);
+	peer_link_down(ended, -ECONNRESET);
+	expect_downs(self, 1);
+	assert_string_equal(down_reason, "signal");
+	/* one that was never met has nothing to say */
+	id = watch(self, target, &me);
+	put_down(me, target, id, "exit");
+	assert_false(says(peer_of(group, SPAWNER, "$spawner")));
+	expect_downs(self, 1);
+	broker_pongs(group);
+	expect_downs(self, 2);
+	assert_string_equal(down_reason, "exit");
+	/* a broker that is gone tells nobody to be expected */
+	id = watch(self, target, &me);
+	put_down(me, target, id, "exit");
+	assert_false(says(peer_of(group, SPAWNER, "$spawner")));
+	expect_downs(self, 2);
+	inbound_link_ends(broker);
+	expect_downs(self, 3);
+	group->mode = ACTOR_JOIN_NONE;
+}
+
+static void test_end_of_a_process_waits_for_whom_the_broker_told_us_to_expect(void **state)
+{
+	story(story_first_words_of_the_dead);
+}
+
 static void story_name_of_the_dead(actor *self)
 {
 	actor_group *group = actor_group_of(self);
@@ -909,6 +957,7 @@ int main(void)
 		cmocka_unit_test(test_end_of_a_group_has_the_cause_that_the_broker_told),
 		cmocka_unit_test(test_end_of_a_process_is_the_spawners_to_tell),
 		cmocka_unit_test(test_end_of_a_process_waits_for_the_end_of_its_link),
+		cmocka_unit_test(test_end_of_a_process_waits_for_whom_the_broker_told_us_to_expect),
 		cmocka_unit_test(test_name_of_an_actor_leads_nowhere_once_its_down_is_here),
 		cmocka_unit_test(test_name_that_is_free_again_when_its_finder_runs_is_not_kept),
 		cmocka_unit_test(test_what_one_broker_was_told_is_not_said_again_to_the_next),
