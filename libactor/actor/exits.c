@@ -17,36 +17,51 @@
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
 
-static int exit_push(struct actor *to, actor_ref from, const struct actor_cause *cause, uint64_t link)
+static int exit_new(actor_msg **ret)
 {
-	actor_msg *msg;
-	int r = msg_new_received(&msg, from, wire_cstr("on_exit"), NULL, 0);
+	int r = msg_new_received(ret, ACTOR_NOBODY, wire_cstr("on_exit"), NULL, 0);
 
 	if (r < 0)
 		return r;
-	msg->kind = MSG_EXIT;
-	msg->id = link;
-	msg->cause = malloc(sizeof(*msg->cause));
-	if (!msg->cause) {
-		actor_msg_free(msg);
+	(*ret)->cause = malloc(sizeof(*(*ret)->cause));
+	if (!(*ret)->cause) {
+		*ret = actor_msg_free(*ret);
 		return -ENOMEM;
 	}
-	*msg->cause = *cause;
-	mailbox_push(to, msg);
 	return 0;
 }
 
-/* Erlang's table (otp.md 3.3). One that cannot be told for want of memory ends, as if it did not trap. */
-void exit_received(struct actor *to, actor_ref from, const struct actor_cause *cause, uint64_t link)
+static void exit_push(
+	struct actor *to, actor_ref from, const struct actor_cause *cause, uint64_t link, actor_msg *msg)
 {
+	msg->kind = MSG_EXIT;
+	msg->id = link;
+	msg->sender = from;
+	if (msg->cause != cause)
+		*msg->cause = *cause;
+	mailbox_push(to, msg);
+}
+
+/*
+ * Erlang's table (otp.md 3.3). A signal that was sent, and cannot be told for want of memory, ends the
+ * actor as if it did not trap.
+ */
+void exit_received(struct actor *to, actor_ref from, const struct actor_cause *cause, uint64_t link,
+	actor_msg **take_msg)
+{
+	actor_msg *msg = NULL;
+
 	if (to->status == ACTOR_ENDING || to->killed)
 		return;
-	if (!link && !strcmp(cause->reason, "kill"))
+	if (!link && !strcmp(cause->reason, "kill")) {
 		actor_request_kill(to);
-	else if (to->traps_exits && exit_push(to, from, cause, link) == 0)
-		return;
-	else if (strcmp(cause->reason, "normal") != 0 || actor_ref_equal(to->ref, from))
+	} else if (to->traps_exits && (take_msg || exit_new(&msg) == 0)) {
+		exit_push(to, from, cause, link, take_msg ? *take_msg : msg);
+		if (take_msg)
+			*take_msg = NULL;
+	} else if (strcmp(cause->reason, "normal") != 0 || actor_ref_equal(to->ref, from)) {
 		actor_request_exit(to, cause);
+	}
 }
 
 /* ---- public ---- */
@@ -79,7 +94,7 @@ int actor_exit(actor *self, actor_ref who, const char *reason)
 		target = actor_find(group, who.serial);
 		if (!target)
 			return -ESRCH;
-		exit_received(target, self->ref, &cause, 0);
+		exit_received(target, self->ref, &cause, 0, NULL);
 		return 0;
 	}
 	peer = peer_route(group, who.group, true);

@@ -42,7 +42,7 @@ void monitor_fire(actor_group *group, struct monitor *monitor, const struct acto
 	actor_msg *msg = monitor->down;
 
 	if (monitor->is_link) {
-		exit_received(monitor->watcher, monitor->who, cause, monitor->id);
+		exit_received(monitor->watcher, monitor->who, cause, monitor->id, &monitor->down);
 		monitor_free(group, monitor);
 		return;
 	}

@@ -307,7 +307,7 @@ static bool inbound_exit(struct peer *peer, const struct wire_frame *frame)
 	if (frame->id)
 		link_exit_received(to, frame->from, frame->id, &cause);
 	else if (!inbound_refuses_end(peer, frame))
-		exit_received(to, frame->from, &cause, 0);
+		exit_received(to, frame->from, &cause, 0, NULL);
 	return peer_still_linked(group, id);
 }
 

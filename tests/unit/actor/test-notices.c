@@ -77,6 +77,13 @@ static int on_down(actor *self, uint64_t id, actor_ref who, const struct actor_c
 	return actor_stop(self, actor_self(self), NULL);
 }
 
+static int on_exit_signal(actor *self, actor_ref from, const struct actor_cause *cause)
+{
+	is_short = false;
+	heard_cause = *cause;
+	return actor_stop(self, actor_self(self), NULL);
+}
+
 static int on_pg(actor *self, uint64_t id, const struct actor_pg_event *event)
 {
 	n_events++;
@@ -85,8 +92,12 @@ static int on_pg(actor *self, uint64_t id, const struct actor_pg_event *event)
 
 static const struct actor_method methods[] = {
 	{.name = "run", .on_cast = run}, {.name = "end", .on_cast = end}, {0}};
-static const struct actor_behavior watcher = {
-	.name = "watcher", .methods = methods, .init = init, .on_down = on_down, .on_pg = on_pg};
+static const struct actor_behavior watcher = {.name = "watcher",
+	.methods = methods,
+	.init = init,
+	.on_down = on_down,
+	.on_pg = on_pg,
+	.on_exit = on_exit_signal};
 static const struct actor_behavior bystander = {.name = "bystander", .methods = methods};
 
 static void story(void (*fn)(actor *self))
@@ -96,6 +107,7 @@ static void story(void (*fn)(actor *self))
 
 	the_story = fn;
 	heard = 0;
+	heard_cause = (struct actor_cause){0};
 	n_events = 0;
 	assert_int_equal(actor_group_new(&group, &options), 0);
 	assert_int_equal(actor_group_spawn(group, &watcher, NULL, NULL, NULL), 0);
@@ -118,6 +130,22 @@ static void test_a_down_needs_no_memory(void **state)
 {
 	story(watch_one_that_ends);
 	assert_int_equal(heard, monitor);
+	assert_string_equal(heard_cause.reason, "shutdown");
+}
+
+static void link_with_one_that_ends(actor *self)
+{
+	actor_ref who;
+
+	assert_int_equal(actor_spawn(self, &bystander, NULL, &who), 0);
+	assert_int_equal(actor_link(self, who), 0);
+	assert_int_equal(actor_stop(self, who, "shutdown"), 0);
+	is_short = true;
+}
+
+static void test_the_end_of_a_link_needs_no_memory(void **state)
+{
+	story(link_with_one_that_ends);
 	assert_string_equal(heard_cause.reason, "shutdown");
 }
 
@@ -165,6 +193,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_down_needs_no_memory),
+		cmocka_unit_test(test_the_end_of_a_link_needs_no_memory),
 		cmocka_unit_test(test_a_down_of_elsewhere_needs_no_memory),
 		cmocka_unit_test(test_who_cannot_be_told_of_a_change_does_not_go_on),
 	};
