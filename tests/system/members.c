@@ -68,16 +68,21 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-void member_start(int i)
+void member_start_as(int i, const char *role)
 {
 	actor_msg *reply = NULL;
 	char name[16];
 
 	snprintf(name, sizeof(name), "m%d", i);
-	pids[i] = start((const char *const[]){"/proc/self/exe", "member", name, NULL});
+	pids[i] = start((const char *const[]){"/proc/self/exe", role, name, NULL});
 	assert_int_equal(actor_client_call(client, actor_named_wait(name), "who", LONG_MS, &reply, ""), 0);
 	assert_int_equal(actor_msg_unpack(reply, "r", &refs[i]), 0);
 	actor_msg_free(reply);
+}
+
+void member_start(int i)
+{
+	member_start_as(i, "member");
 }
 
 void member_end(int i, int signo)

@@ -32,6 +32,7 @@ int members_teardown(void **state);
 
 /* "m0", "m1" …: the number is what the facts call it. */
 void member_start(int i);
+void member_start_as(int i, const char *role); /* the program is run as `ROLE NAME` */
 void member_end(int i, int signo);
 void broker_start(void);
 actor_client *client_new(enum actor_join_mode mode);

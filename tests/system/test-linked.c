@@ -3,35 +3,17 @@
  * Links and exit signals over real processes beside a real broker, by direct links and by the broker.
  * ACTOR_BROKER: the program. This program is also the members: `test-linked direct|single NAME`.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/system/members.h"
 
-#include <cmocka.h>
 #include <errno.h>
-#include <ftw.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "actor/actor.h"
 #include "libactor/base/base.h"
 #include "tests/fact.h"
 
-#define LONG_MS     20000 /* nothing takes that long; then the test fails */
-#define MEMBERS_MAX 4
-#define ROUNDS_N    200
-
-static const char *self_program;
-static char dir[64];
-static pid_t broker_pid;
-static int broker_start_number;
+#define ROUNDS_N 200
 
 /* ---- the members ---- */
 
@@ -44,6 +26,11 @@ static void note(const char *what, const char *text)
 	size_t at = strlen(told);
 
 	snprintf(told + at, sizeof(told) - at, "%s:%s ", what, text);
+}
+
+static int on_who(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return actor_reply(from, "r", actor_self(self));
 }
 
 static int on_told(actor *self, const actor_msg *msg, actor_from *from)
@@ -204,14 +191,14 @@ static int on_exit_signal(actor *self, actor_ref from, const struct actor_cause 
 	return 0;
 }
 
-static const struct actor_method methods[] = {{.name = "told", .on_call = on_told},
-	{.name = "worker", .on_call = on_worker}, {.name = "link", .on_call = on_link},
-	{.name = "monitor", .on_call = on_monitor}, {.name = "unlink", .on_call = on_unlink},
-	{.name = "send_exit", .on_call = on_send_exit}, {.name = "sync", .on_call = on_sync},
-	{.name = "links", .on_call = on_links}, {.name = "crash", .on_call = on_crash},
-	{.name = "flap", .on_cast = on_flap}, {.name = "link_and_end", .on_cast = on_link_and_end},
-	{.name = "end_by", .on_cast = on_end_by}, {.name = "hello", .on_cast = on_hello},
-	{.name = "last_words", .on_cast = on_last_words}, {0}};
+static const struct actor_method methods[] = {{.name = "who", .on_call = on_who},
+	{.name = "told", .on_call = on_told}, {.name = "worker", .on_call = on_worker},
+	{.name = "link", .on_call = on_link}, {.name = "monitor", .on_call = on_monitor},
+	{.name = "unlink", .on_call = on_unlink}, {.name = "send_exit", .on_call = on_send_exit},
+	{.name = "sync", .on_call = on_sync}, {.name = "links", .on_call = on_links},
+	{.name = "crash", .on_call = on_crash}, {.name = "flap", .on_cast = on_flap},
+	{.name = "link_and_end", .on_cast = on_link_and_end}, {.name = "end_by", .on_cast = on_end_by},
+	{.name = "hello", .on_cast = on_hello}, {.name = "last_words", .on_cast = on_last_words}, {0}};
 static const struct actor_behavior plain = {.name = "plain", .methods = methods, .terminate = on_terminate};
 static const struct actor_behavior trapping = {.name = "trapping",
 	.methods = methods,
@@ -232,92 +219,6 @@ static int member_main(bool is_single, const char *name)
 		r = actor_group_run(group);
 	actor_group_free(group);
 	return r < 0;
-}
-
-/* ---- processes ---- */
-
-static actor_client *client;
-static pid_t pids[MEMBERS_MAX];
-static actor_ref members[MEMBERS_MAX];
-
-static pid_t start(const char *const *argv)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execv(argv[0], (char *const *)argv);
-		_exit(127);
-	}
-	assert_true(pid > 0);
-	return pid;
-}
-
-static void reap(pid_t *pid, int signo)
-{
-	int status;
-
-	kill(*pid, signo);
-	assert_int_equal(waitpid(*pid, &status, 0), *pid);
-	*pid = 0;
-}
-
-static void broker_start(void)
-{
-	struct actor_group_options options = {.name = "test", .runtime_dir = dir, .mode = ACTOR_JOIN_BROKER};
-	actor_client *first = NULL;
-	int64_t tries = 0;
-	char group[16];
-
-	snprintf(group, sizeof(group), "%d", ++broker_start_number);
-	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id",
-		"77", "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", group, NULL});
-	while (actor_client_new(&first, &options) == -ENOTCONN && tries++ < LONG_MS)
-		usleep(1000); /* its socket is the event */
-	assert_non_null(first);
-	actor_client_free(first);
-}
-
-static void member_start(int i, const char *mode)
-{
-	actor_msg *reply = NULL;
-	char name[16];
-
-	snprintf(name, sizeof(name), "m%d", i);
-	pids[i] = start((const char *const[]){self_program, mode, name, NULL});
-	assert_int_equal(actor_client_whereis_wait(client, name, LONG_MS, &members[i]), 0);
-	assert_int_equal(actor_client_call(client, actor_to(members[i]), "sync", LONG_MS, &reply, ""), 0);
-	actor_msg_free(reply);
-}
-
-static int setup(void **state)
-{
-	struct actor_group_options options = {.name = "test", .runtime_dir = dir};
-
-	strcpy(dir, "/tmp/actor-test-linked-XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
-	setenv("ACTOR_RUNTIME_DIR", dir, 1);
-	broker_start();
-	return actor_client_new(&client, &options);
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static int teardown(void **state)
-{
-	client = actor_client_free(client);
-	for (int i = 0; i < MEMBERS_MAX; i++) {
-		if (pids[i])
-			reap(&pids[i], SIGTERM);
-	}
-	reap(&broker_pid, SIGKILL);
-	if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD)
-		return -1;
-	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* ---- asking them ---- */
@@ -349,7 +250,7 @@ static actor_ref worker_of(int i, const char *kind)
 	actor_ref ref = ACTOR_NOBODY;
 
 	assert_int_equal(
-		actor_client_call(client, actor_to(members[i]), "worker", LONG_MS, &reply, "s", kind), 0);
+		actor_client_call(client, actor_to(refs[i]), "worker", LONG_MS, &reply, "s", kind), 0);
 	assert_int_equal(actor_msg_unpack(reply, "r", &ref), 0);
 	actor_msg_free(reply);
 	return ref;
@@ -378,7 +279,7 @@ static void take_told(int i, const char *want, char all[4096])
 		const char *text;
 
 		assert_int_equal(
-			actor_client_call(client, actor_to(members[i]), "told", LONG_MS, &reply, ""), 0);
+			actor_client_call(client, actor_to(refs[i]), "told", LONG_MS, &reply, ""), 0);
 		assert_int_equal(actor_msg_unpack(reply, "s", &text), 0);
 		strncat(all, text, 4095 - strlen(all));
 		if (!*text)
@@ -412,7 +313,7 @@ static void members_start(void **state, int n)
 	const char *mode = *state;
 
 	for (int i = 0; i < n; i++)
-		member_start(i, i == 1 ? mode : "direct");
+		member_start_as(i, i == 1 ? mode : "direct");
 }
 
 /* ---- facts ---- */
@@ -501,7 +402,7 @@ static void test_the_end_of_a_process_is_a_signal_to_all_linked_with_it(void **s
 	assert_int_equal(ask(t, "sync", "[]"), 0);
 	assert_int_equal(ask(a, "link", "[r]", u), 0);
 	assert_int_equal(ask(a, "link", "[r]", b), 0);
-	reap(&pids[1], SIGKILL);
+	member_end(1, SIGKILL);
 	expect_told_both(0, "exit:noconnection ", "end:noconnection ");
 	expect_told(2, "exit:noconnection ");
 	assert_int_equal(ask(t, "sync", "[]"), 0);
@@ -563,9 +464,9 @@ static void test_what_both_ends_said_last_holds(void **state)
 		expect_told(ends, "end:crash: EIO ");
 		assert_int_equal(ask(ends ? a : b, "sync", "[]"), 0);
 		if (i % 2)
-			assert_int_equal(ask(members[!ends], "send_exit", "[rs]", ends ? a : b, "normal"), 0);
+			assert_int_equal(ask(refs[!ends], "send_exit", "[rs]", ends ? a : b, "normal"), 0);
 		expect_told(!ends, i % 2 ? "exit:normal " : "exit:crash: EIO ");
-		assert_int_equal(ask(members[!ends], "send_exit", "[rs]", ends ? a : b, "kill"), 0);
+		assert_int_equal(ask(refs[!ends], "send_exit", "[rs]", ends ? a : b, "kill"), 0);
 	}
 }
 
@@ -580,12 +481,12 @@ static void test_both_ends_agree_whatever_crosses_under_way(void **state)
 		cast(i % 2 ? a : b, "flap", "rii", i % 2 ? b : a, n, n);
 		cast(i % 2 ? b : a, "flap", "rii", i % 2 ? a : b, n, n - 1);
 		settle(a, b);
-		n_links = ask(members[0], "links", "[]");
-		assert_int_equal(ask(members[1], "links", "[]"), n_links);
+		n_links = ask(refs[0], "links", "[]");
+		assert_int_equal(ask(refs[1], "links", "[]"), n_links);
 		(void)ask(a, "unlink", "[r]", b);
 		(void)ask(b, "unlink", "[r]", a);
-		assert_int_equal(ask(members[0], "send_exit", "[rs]", a, "kill"), 0);
-		assert_int_equal(ask(members[1], "send_exit", "[rs]", b, "kill"), 0);
+		assert_int_equal(ask(refs[0], "send_exit", "[rs]", a, "kill"), 0);
+		assert_int_equal(ask(refs[1], "send_exit", "[rs]", b, "kill"), 0);
 	}
 }
 
@@ -619,7 +520,7 @@ static void test_links_outlive_the_broker(void **state)
 	assert_int_equal(ask(a, "link", "[r]", b), 0);
 	assert_int_equal(ask(t, "link", "[r]", a), 0);
 	assert_int_equal(ask(b, "sync", "[]"), 0);
-	reap(&broker_pid, SIGKILL);
+	reap(broker_pid, SIGKILL);
 	broker_start();
 	cast(a, "end_by", "s", "odd");
 	await_end(b);
@@ -628,7 +529,7 @@ static void test_links_outlive_the_broker(void **state)
 
 #define fact_of(test, mode)                                                                                  \
 	{                                                                                                    \
-#test " (" mode ")", test, setup, teardown, (void *)(mode)                                   \
+#test " (" mode ")", test, members_setup, members_teardown, (void *)(mode)                   \
 	}
 #define fact(test) fact_of(test, "direct"), fact_of(test, "single")
 
@@ -648,7 +549,6 @@ int main(int argc, char **argv)
 		fact_of(test_links_outlive_the_broker, "direct"),
 	};
 
-	self_program = argv[0];
 	if (argc == 3)
 		return member_main(!strcmp(argv[1], "single"), argv[2]);
 	return run_facts(tests);

@@ -1,31 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Links and exit signals between actors of one group, without a node. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "actor/actor.h"
-#include "tests/fact.h"
-
-typedef void (*story_fn)(actor *self);
-
-static char story_log[4096];
-
-static void note(const char *format, ...)
-{
-	size_t at = strlen(story_log);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(story_log + at, sizeof(story_log) - at, format, args);
-	va_end(args);
-}
+#include "tests/unit/actor/runtime-world.h"
 
 static void expect(const char *want)
 {
@@ -236,37 +211,6 @@ static actor_ref spawn_by(actor *self, actor_ref parent, const char *how, int *r
 		assert_int_equal(actor_msg_unpack(reply, "[ir]", ret, &child), 0);
 	actor_msg_free(reply);
 	return r < 0 ? ACTOR_NOBODY : child;
-}
-
-static int driver_run(actor *self, const actor_msg *msg)
-{
-	uint64_t address;
-
-	assert_int_equal(actor_msg_unpack(msg, "U", &address), 0);
-	((story_fn)(uintptr_t)address)(self);
-	actor_group_stop(actor_group_of(self));
-	return 0;
-}
-
-static int driver_init(actor *self, const void *arg)
-{
-	return actor_cast(
-		self, actor_to(actor_self(self)), "run", "U", (uint64_t)(uintptr_t) * (const story_fn *)arg);
-}
-
-static void story(story_fn fn)
-{
-	static const struct actor_method driver_methods[] = {{.name = "run", .on_cast = driver_run}, {0}};
-	static const struct actor_behavior driver = {
-		.name = "driver", .methods = driver_methods, .init = driver_init};
-	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
-	actor_group *group;
-
-	story_log[0] = 0;
-	assert_int_equal(actor_group_new(&group, &options), 0);
-	assert_int_equal(actor_group_spawn(group, &driver, &fn, NULL, NULL), 0);
-	assert_int_equal(actor_group_run(group), 0);
-	actor_group_free(group);
 }
 
 /* ---- facts ---- */
