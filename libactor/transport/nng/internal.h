@@ -46,9 +46,8 @@ struct transport {
 
 void source_init(struct source *source, struct transport *transport, const struct source_ops *ops);
 void source_deinit(struct source *source);
-/* With the lock held: the source has an event. True: call transport_ring() once the lock is released. */
-bool source_ready(struct source *source);
-void transport_ring(struct transport *transport);
+/* With the lock held: the source has an event, and whoever waits is rung. */
+void source_ready(struct source *source);
 
 /* Makes the linker take transport/nng/sp.c. -ENOSYS: nng's functions were not found behind ours. */
 int transport_stream_init(void);

@@ -228,25 +228,21 @@ static void batches_clear(struct pipe *pipe)
 
 /* ---- the end ---- */
 
-/* Lock held; true: ring. The first reason stays. */
-static bool pipe_end(struct pipe *pipe, int error)
+/* Lock held. The first reason stays. */
+static void pipe_end(struct pipe *pipe, int error)
 {
 	if (pipe->ended)
-		return false;
+		return;
 	pipe->ended = true;
 	pipe->error = error;
-	return source_ready(&pipe->source);
+	source_ready(&pipe->source);
 }
 
 static void pipe_fail(struct pipe *pipe, int error)
 {
-	bool ring;
-
 	pipe_lock(pipe);
-	ring = pipe_end(pipe, error);
+	pipe_end(pipe, error);
 	pipe_unlock(pipe);
-	if (ring)
-		transport_ring(pipe->source.transport);
 }
 
 static void pipe_unlink(struct pipe *pipe)
@@ -287,7 +283,7 @@ static void on_nng_pipe(nng_pipe their, nng_pipe_ev event, void *arg)
 {
 	struct pipe *pipe = arg;
 	struct transport_peer peer;
-	bool known = false, refuse = false, ring = false;
+	bool known = false, refuse = false;
 
 	if (event == NNG_PIPE_EV_ADD_PRE)
 		known = transport_peer_of_pipe(their, &peer) == 0;
@@ -303,19 +299,19 @@ static void on_nng_pipe(nng_pipe their, nng_pipe_ev event, void *arg)
 		refuse = true;
 		pipe->refused = true;
 		if (!pipe->listens && !pipe->their)
-			ring = pipe_end(pipe, -EACCES);
+			pipe_end(pipe, -EACCES);
 		break;
 	case NNG_PIPE_EV_ADD_POST:
 		if (pipe->their == nng_pipe_id(their) && !pipe->started && !pipe->ended) {
 			pipe->started = true;
-			ring = source_ready(&pipe->source);
+			source_ready(&pipe->source);
 		}
 		break;
 	case NNG_PIPE_EV_REM_POST:
 		if (pipe->their != nng_pipe_id(their))
 			break;
 		if (pipe->started || !pipe->listens)
-			ring = pipe_end(pipe, -ECONNRESET);
+			pipe_end(pipe, -ECONNRESET);
 		else
 			pipe->their = 0;
 		break;
@@ -328,14 +324,12 @@ static void on_nng_pipe(nng_pipe their, nng_pipe_ev event, void *arg)
 		nng_pipe_close(their);
 	if (event == NNG_PIPE_EV_REM_POST && !pipe->listens)
 		nng_dialer_close(pipe->dialer);
-	if (ring)
-		transport_ring(pipe->source.transport);
 }
 
 static void receive_done(void *arg)
 {
 	struct pipe *pipe = arg;
-	bool ring = false, again = true;
+	bool again = true;
 	nng_msg *msg;
 
 	if (nng_aio_result(pipe->receive_aio) != 0)
@@ -351,11 +345,11 @@ static void receive_done(void *arg)
 			msg = NULL;
 			pipe->inbox_bytes += cost;
 			pipe->started = true;
-			ring = source_ready(&pipe->source);
+			source_ready(&pipe->source);
 			again = pipe->inbox_bytes <= TRANSPORT_INBOUND_MAX_BYTES;
 			pipe->paused = !again;
 		} else {
-			ring = pipe_end(pipe, -ENOMEM);
+			pipe_end(pipe, -ENOMEM);
 			again = false;
 		}
 	}
@@ -364,15 +358,12 @@ static void receive_done(void *arg)
 	pipe_unlock(pipe);
 
 	nng_msg_free(msg);
-	if (ring)
-		transport_ring(pipe->source.transport);
 }
 
 /* The batch becomes send_aio's message; pipe->sending is set. */
 static void send_batch(struct pipe *pipe, struct batch *batch)
 {
 	nng_msg *msg = NULL;
-	bool ring = false;
 	int r;
 
 	r = transport_message(batch->buf.data, batch->buf.size_bytes, &msg);
@@ -380,11 +371,9 @@ static void send_batch(struct pipe *pipe, struct batch *batch)
 	batch_done(pipe, batch);
 	if (r < 0) {
 		pipe->sending = false;
-		ring = pipe_end(pipe, r);
+		pipe_end(pipe, r);
 	}
 	pipe_unlock(pipe);
-	if (ring)
-		transport_ring(pipe->source.transport);
 	if (r < 0)
 		return;
 	nng_aio_set_msg(pipe->send_aio, msg);
@@ -406,7 +395,6 @@ static void send_done(void *arg)
 {
 	struct pipe *pipe = arg;
 	struct batch *batch = NULL;
-	bool ring = false;
 
 	if (nng_aio_result(pipe->send_aio) != 0) {
 		/* The loop has stopped or closed it. The message is freed with the aio. */
@@ -418,29 +406,24 @@ static void send_done(void *arg)
 	pipe_lock(pipe);
 	if (pipe->marking) {
 		pipe->drained = true;
-		ring = source_ready(&pipe->source);
+		source_ready(&pipe->source);
 	}
 	batch = send_next(pipe);
 	pipe_unlock(pipe);
 	if (batch)
 		send_batch(pipe, batch);
-	if (ring)
-		transport_ring(pipe->source.transport);
 }
 
 static void timer_done(void *arg)
 {
 	struct pipe *pipe = arg;
-	bool ring = false;
 
 	if (nng_aio_result(pipe->timer_aio) != 0)
 		return;
 	pipe_lock(pipe);
 	if (!pipe->started)
-		ring = pipe_end(pipe, pipe->refused ? -EACCES : -ETIMEDOUT);
+		pipe_end(pipe, pipe->refused ? -EACCES : -ETIMEDOUT);
 	pipe_unlock(pipe);
-	if (ring)
-		transport_ring(pipe->source.transport);
 }
 
 /* ---- on the loop ---- */

@@ -32,16 +32,12 @@ static const struct source_ops request_source;
 
 static void request_end(struct request *request, int error, nng_msg *answer)
 {
-	bool ring;
-
 	pthread_mutex_lock(&request->source.transport->lock);
 	request->done = true;
 	request->error = error;
 	request->answer = answer;
-	ring = source_ready(&request->source);
+	source_ready(&request->source);
 	pthread_mutex_unlock(&request->source.transport->lock);
-	if (ring)
-		transport_ring(request->source.transport);
 }
 
 static void request_step(void *arg)

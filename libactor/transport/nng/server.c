@@ -252,7 +252,6 @@ static void server_accept(struct server *server)
 static void server_read(struct server *server, uint32_t i)
 {
 	struct slot *slot = &server->slots[i];
-	bool ring = false;
 	int r;
 
 	pthread_mutex_lock(&server->source.transport->lock);
@@ -261,14 +260,12 @@ static void server_read(struct server *server, uint32_t i)
 		if (r == 1) {
 			slot->state = SLOT_WAITING;
 			list_append(&server->hellos, &slot->node);
-			ring = source_ready(&server->source);
+			source_ready(&server->source);
 		} else if (r != -EAGAIN || slot_arm(server, slot, EPOLL_CTL_MOD) < 0) {
 			slot_close(slot);
 		}
 	}
 	pthread_mutex_unlock(&server->source.transport->lock);
-	if (ring)
-		transport_ring(server->source.transport);
 }
 
 /* Closes those whose time is up. Returns how long until the next one's is, for epoll_wait. */

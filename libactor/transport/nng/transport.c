@@ -162,23 +162,27 @@ void source_deinit(struct source *source)
 	list_remove(&source->all);
 }
 
-bool source_ready(struct source *source)
-{
-	struct transport *transport = source->transport;
-	bool ring;
-
-	if (!list_is_linked(&source->ready))
-		list_append(&transport->ready, &source->ready);
-	ring = !transport->rung;
-	transport->rung = true;
-	return ring;
-}
-
-void transport_ring(struct transport *transport)
+static void transport_ring(struct transport *transport)
 {
 	/* Cannot fail in a way that matters: the counter is 0 or 1. */
 	if (eventfd_write(transport->event_fd, 1) < 0)
 		abort();
+}
+
+/*
+ * Rings under the lock. After it, the ring of one who was late would be left behind by a transport_next()
+ * that had taken its event already: the descriptor would be readable, and nothing there, until the next
+ * event.
+ */
+void source_ready(struct source *source)
+{
+	struct transport *transport = source->transport;
+
+	if (!list_is_linked(&source->ready))
+		list_append(&transport->ready, &source->ready);
+	if (!transport->rung)
+		transport_ring(transport);
+	transport->rung = true;
 }
 
 int transport_fd(struct transport *transport)
