@@ -1140,6 +1140,11 @@ static void test_an_actor_that_is_busy_holds_back_all_who_send_to_it(void **stat
 	reap(b);
 }
 
+static bool has_doors(void)
+{
+	return !strcmp(transport_name(), "native");
+}
+
 /* ---- by the broker to who takes nothing ---- */
 
 #define ROUTED_N 20000 /* kilobytes: more than any buffer on the way has place for */
@@ -1184,10 +1189,15 @@ static void test_casts_by_the_broker_to_a_stopped_group_are_refused_or_come(void
 
 static void test_casts_to_a_group_that_stands_still_at_a_recovery_come(void **state)
 {
-	pid_t server = server_start("a");
-	actor_client *client = client_new(ACTOR_JOIN_BROKER);
-	actor_ref ref = find(client, "a");
+	actor_client *client;
+	pid_t server;
+	actor_ref ref;
 
+	if (!has_doors())
+		return; /* by which a new broker finds it, where no supervisor tells of it */
+	server = server_start("a");
+	client = client_new(ACTOR_JOIN_BROKER);
+	ref = find(client, "a");
 	actor_client_free(client);
 	kill(server, SIGSTOP);
 	broker_kill();
@@ -1281,11 +1291,11 @@ static void test_a_second_try_finds_a_busy_group_alive(void **state)
 
 	stranger = client_new(ACTOR_JOIN_DIRECT);
 	kill(server, SIGSTOP);
-	helper = continue_after(server, BUSY_MS);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(
 			actor_client_call(stranger, actor_to(to), "echo", 450, NULL, "s", "impatient"),
 			-ETIMEDOUT);
+	helper = continue_after(server, 100);
 	expect_echo(stranger, to, "patient");
 	reap(helper);
 	expect_echo(finder, to, "alive");
@@ -1378,11 +1388,6 @@ static void test_the_death_of_a_busy_group_is_told_to_a_stranger(void **state)
 }
 
 /* ---- doors ---- */
-
-static bool has_doors(void)
-{
-	return !strcmp(transport_name(), "native");
-}
 
 static void door_path(actor_ref ref, char path[200])
 {
