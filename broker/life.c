@@ -5,6 +5,8 @@
  */
 #include "broker/life.h"
 
+#include <assert.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +41,7 @@ void members_free_forgotten(struct broker *broker)
 	while ((it = list_pop(&broker->forgotten))) {
 		struct member *member = container_of(it, struct member, doomed_node);
 
+		assert(quota_is_unused(&member->quota)); /* or others' shares would stay smaller for ever */
 		free(member->door);
 		free(member);
 	}

@@ -149,10 +149,12 @@ static void pause_leave(struct pause *pause)
 void pauses_weigh(struct member *sender)
 {
 	size_t waits_bytes = sender->waits_routed_bytes, all_bytes = waits_bytes + sender->charged_bytes;
+	size_t limit_bytes = quota_limit(sender, QUOTA_WAITING);
 
-	if (sender->paused_all ? waits_bytes <= PAUSES_RECOVERY_BYTES / 2 &&
-					 all_bytes <= PAUSES_WAITING_BYTES / 4 * 3
-			       : waits_bytes > PAUSES_RECOVERY_BYTES || all_bytes > PAUSES_WAITING_BYTES) {
+	if (limit_bytes > PAUSES_WAITING_BYTES)
+		limit_bytes = PAUSES_WAITING_BYTES;
+	if (sender->paused_all ? waits_bytes <= PAUSES_RECOVERY_BYTES / 2 && all_bytes <= limit_bytes / 4 * 3
+			       : waits_bytes > PAUSES_RECOVERY_BYTES || all_bytes > limit_bytes) {
 		sender->paused_all = !sender->paused_all;
 		if (sender->paused_all)
 			wire_put_pause(member_out(sender), NULL);

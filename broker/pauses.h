@@ -26,7 +26,8 @@ struct member;
 #define PAUSES_STALLED_NS      2000000000 /* congested for so long: the log says who it is */
 /* of one sender, of which so much waits for the recovery: everything it sends would wait there */
 #define PAUSES_RECOVERY_BYTES (1u << 20)
-#define PAUSES_WAITING_BYTES  (8u << 20) /* of one sender, for the recovery and for whomever else */
+/* of one sender, for the recovery and for whomever else; less when many have as much (quota.h) */
+#define PAUSES_WAITING_BYTES (8u << 20)
 
 /* for one target, of senders that have ended: nobody is charged for it, and more is refused */
 #define PAUSES_LEFT_MAX_BYTES (16u << 20)

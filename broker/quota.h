@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a group makes the broker remember is charged to that group, and only that group can run out of it. */
+/*
+ * What a group makes the broker remember is charged to that group, and only that group can run out of it.
+ *
+ * Each kind has two bounds. One is of every group, whatever others have. The other keeps all groups together
+ * within what the broker can hold, and is shared: a group has @own for itself, unconditionally; what it has
+ * beyond comes from a pool, of which it may take one part in n + 1 of what the others leave, where n groups
+ * take from it. So the first gets a half, nobody can take the last of it, and a thousand groups that have a
+ * little each make nobody's share smaller. The rule is dbus-broker's, whose users have nothing for themselves
+ * and are few.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +34,9 @@ enum quota_kind {
 };
 
 struct quota_limits {
-	size_t max[QUOTA_N];
+	size_t max[QUOTA_N];  /* of each group */
+	size_t own[QUOTA_N];  /* of each group, not shared */
+	size_t pool[QUOTA_N]; /* of all groups together, beyond what each has for itself */
 	size_t unread_bytes;  /* frames written to a group that does not read: over it, the pipe is cut */
 	size_t groups;        /* of the whole broker */
 	size_t spawner_links; /* of clients with the supervisor; more of them are routed */
@@ -34,11 +45,30 @@ struct quota_limits {
 
 struct quota {
 	size_t used[QUOTA_N];
-	bool told[QUOTA_N]; /* logged; again only after it went below half */
+	/* logged; again only after it has given back half of what it had */
+	bool told[QUOTA_N];
+	size_t told_at[QUOTA_N];
+};
+
+/* Of one kind: what groups have beyond their own. */
+struct quota_pool {
+	size_t used;
+	size_t n_users;
 };
 
 const char *quota_word(enum quota_kind kind);           /* as in the answer of `quota` */
 void quota_limits_default(struct quota_limits *limits); /* fills in fields that are 0 */
-/* False (and logged): over the limit. */
+/*
+ * How much of a pool of @pool one may have in all beside @n_others who have @others of it.
+ */
+size_t quota_share(size_t pool, size_t others, size_t n_others);
+/* How much @member may have now, with what it has. */
+size_t quota_limit(const struct member *member, enum quota_kind kind);
+/*
+ * False (and logged): over the limit. Waiting bytes have no share here, since a cast that has returned 0 is
+ * not refused: it is pauses_weigh() that looks at the share. Nor has what a group says again after a restart
+ * of the broker: it was granted once.
+ */
 bool quota_take(struct member *member, enum quota_kind kind, size_t n);
+bool quota_is_unused(const struct quota *quota);
 void quota_give(struct member *member, enum quota_kind kind, size_t n);

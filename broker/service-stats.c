@@ -93,6 +93,23 @@ static void put_limits(struct buf *b, const struct broker *broker)
 	put_entries(b, others, N_OF(others));
 }
 
+static void put_pools(struct buf *b, const struct broker *broker)
+{
+	mp_put_map(b, QUOTA_N);
+	for (int i = 0; i < QUOTA_N; i++) {
+		const struct entry entries[] = {
+			{"own", broker->limits.own[i]},
+			{"size", broker->limits.pool[i]},
+			{"used", broker->pools[i].used},
+			{"groups", broker->pools[i].n_users},
+		};
+
+		mp_put_cstr(b, quota_word(i));
+		mp_put_map(b, N_OF(entries));
+		put_entries(b, entries, N_OF(entries));
+	}
+}
+
 /* ---- a group ---- */
 
 static const char *state_word(enum member_state state)
@@ -157,7 +174,7 @@ static void put_group(struct buf *b, const struct member *member)
 		{"answers_us", count->answers_us},
 	};
 
-	mp_put_map(b, N_OF(entries) + 7);
+	mp_put_map(b, N_OF(entries) + 8);
 	put_entries(b, entries, N_OF(entries));
 	mp_put_cstr(b, "name");
 	mp_put_cstr(b, member->name);
@@ -174,6 +191,10 @@ static void put_group(struct buf *b, const struct member *member)
 	mp_put_map(b, QUOTA_N);
 	for (int i = 0; i < QUOTA_N; i++)
 		put_entries(b, &(struct entry){quota_word(i), member->quota.used[i]}, 1);
+	mp_put_cstr(b, "may");
+	mp_put_map(b, QUOTA_N);
+	for (int i = 0; i < QUOTA_N; i++)
+		put_entries(b, &(struct entry){quota_word(i), quota_limit(member, i)}, 1);
 }
 
 /* ---- many of them ---- */
@@ -228,6 +249,8 @@ static void put_choices(struct buf *b, const struct broker *broker, const struct
 	mp_put_uint(b, choices->n);
 	mp_put_cstr(b, "limits");
 	put_limits(b, broker);
+	mp_put_cstr(b, "pools");
+	put_pools(b, broker);
 	mp_put_cstr(b, "groups");
 	mp_put_array(b, (uint32_t)n);
 	for (size_t i = 0; i < n; i++)
@@ -281,7 +304,7 @@ int method_metrics(struct member *member, const struct wire_frame *call, struct 
 		return 0;
 	}
 	result = broker_body(broker);
-	mp_put_map(result, 5);
+	mp_put_map(result, 6);
 	put_choices(result, broker, &choices, max);
 	mp_put_cstr(result, "broker");
 	put_stats(result, broker);
@@ -306,7 +329,7 @@ static void answer_quota(
 {
 	struct buf *result = broker_body(member->broker);
 
-	mp_put_map(result, 3);
+	mp_put_map(result, 4);
 	put_choices(result, member->broker, choices, max);
 	answer_result(member, call, result);
 }

@@ -10,6 +10,7 @@
 #include "broker/latency.h"
 #include "broker/pauses.h"
 #include "broker/pgs.h"
+#include "broker/quota.h"
 #include "broker/registry.h"
 #include "broker/routes.h"
 #include "broker/taps.h"
@@ -42,6 +43,7 @@ struct broker {
 	actor_ref self;
 	char *runtime_dir;
 	struct quota_limits limits;
+	struct quota_pool pools[QUOTA_N];
 	int64_t stall_ns;
 	struct broker_ops ops;
 	void *arg;

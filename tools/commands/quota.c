@@ -32,7 +32,7 @@ static json_t *id_public(const json_t *id)
 	return json_string(number_text(id, text));
 }
 
-/* {kind: {"used": n, "limit": n}} of what has a limit. */
+/* {kind: {"used": n, "limit": n}} of what has a limit. What it may have now can be less than what any may. */
 static json_t *limits_public(const json_t *group, const json_t *limits)
 {
 	json_t *shown = json_object(), *limit;
@@ -40,11 +40,13 @@ static json_t *limits_public(const json_t *group, const json_t *limits)
 
 	json_object_foreach((json_t *)limits, kind, limit) {
 		const json_t *used = json_object_get(json_object_get(group, "used"), kind);
+		const json_t *may = json_object_get(json_object_get(group, "may"), kind);
 
 		if (!used)
 			used = json_object_get(group, kind);
 		if (used)
-			json_object_set_new(shown, kind, json_pack("{sOsO}", "used", used, "limit", limit));
+			json_object_set_new(
+				shown, kind, json_pack("{sOsO}", "used", used, "limit", may ? may : limit));
 	}
 	return shown;
 }

@@ -214,6 +214,30 @@ static void put_quotas(struct buf *b, const json_t *groups, const json_t *limits
 	}
 }
 
+/* What groups take together, beyond what each has for itself. */
+static void put_pools(struct buf *b, const json_t *pools)
+{
+	static const struct {
+		const char *key, *family, *help;
+	} families[] = {
+		{"used", "actor_quota_pool_used", "What groups have together beyond what is each one's own."},
+		{"size", "actor_quota_pool_size", "How large that may be."},
+		{"groups", "actor_quota_pool_groups", "How many groups share it."},
+	};
+	json_t *pool;
+	const char *kind;
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		openmetrics_family(b, families[i].family, OPENMETRICS_GAUGE, families[i].help);
+		json_object_foreach((json_t *)pools, kind, pool) {
+			struct openmetrics_label label = {"kind", kind};
+
+			openmetrics_sample(b, families[i].family, "", &label, 1,
+				json_to_uint(json_object_get(pool, families[i].key)));
+		}
+	}
+}
+
 static void put_left_out(struct buf *b, const char *family, const char *help, uint64_t n, uint64_t n_shown)
 {
 	openmetrics_family(b, family, OPENMETRICS_GAUGE, help);
@@ -231,6 +255,7 @@ static void put_broker(struct buf *b, const json_t *broker)
 		json_to_uint(json_object_get(broker, "n")), json_array_size(groups));
 	put_groups(b, groups);
 	put_quotas(b, groups, json_object_get(broker, "limits"));
+	put_pools(b, json_object_get(broker, "pools"));
 }
 
 /* ---- the supervisor ---- */

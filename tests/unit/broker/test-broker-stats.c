@@ -152,7 +152,13 @@ static void test_quota_says_what_each_group_has_and_may_have(void **state)
 	assert_false(truth(group, "late"));
 	assert_int_equal(number(at(group, "used"), "names"), 2);
 	assert_int_equal(number(at(group, "used"), "calls"), 1);
+	assert_int_equal(number(at(group, "may"), "names"), 3);
+	assert_int_equal(number(at(group, "may"), "calls"), 1 << 16);
 	assert_int_equal(number(at(group_of(answer, b), "used"), "calls"), 0);
+	assert_int_equal(number(at(at(answer, "pools"), "calls"), "own"), 1024);
+	assert_int_equal(number(at(at(answer, "pools"), "calls"), "size"), 1 << 18);
+	assert_int_equal(number(at(at(answer, "pools"), "calls"), "used"), 0);
+	assert_int_equal(number(at(at(answer, "pools"), "calls"), "groups"), 0);
 }
 
 static void test_quota_of_one_goes_by_id_by_registered_name_or_by_the_groups_own(void **state)

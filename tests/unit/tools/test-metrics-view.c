@@ -14,7 +14,9 @@
 #include "tools/view/metrics.h"
 
 #define BROKER                                                                                               \
-	"{\"n\": 7, \"limits\": {\"names\": 3}, \"broker\": {\"groups\": 2, \"hellos\": 9},"                 \
+	"{\"n\": 7, \"limits\": {\"names\": 3}, "                                                            \
+	"\"pools\": {\"names\": {\"own\": 1, \"size\": 9, \"used\": 4, \"groups\": 2}},"                     \
+	"\"broker\": {\"groups\": 2, \"hellos\": 9},"                                                        \
 	"\"latency\": {\"bounds_us\": [50, 100], \"counts\": [1, 2, 3], \"sum_us\": 1500000},"               \
 	"\"groups\": [{\"group\": {\"$uint\": \"9223372045444710402\"}, \"name\": \"a \\\"quoted\\\" one\"," \
 	"\"bytes_in\": 100, \"stalled\": true, \"congested\": false, \"answers_us\": 2500000,"               \
@@ -77,6 +79,9 @@ static void test_each_number_has_its_line(void **state)
 		"actor_group_answer_seconds_total{group=\"9223372045444710402\",name=\"a \\\"quoted\\\" one\"} 2.5",
 		"actor_group_quota_used{group=\"9223372045444710402\",name=\"a \\\"quoted\\\" one\",kind=\"names\"} 2",
 		"actor_group_quota_limit{kind=\"names\"} 3",
+		"actor_quota_pool_used{kind=\"names\"} 4",
+		"actor_quota_pool_size{kind=\"names\"} 9",
+		"actor_quota_pool_groups{kind=\"names\"} 2",
 		"actor_daemon_uptime_seconds{daemon=\"keeper\"} 1.5",
 		"actor_daemon_restarts_total{daemon=\"broker\"} 4",
 		"actor_children{state=\"up\"} 5",
@@ -152,7 +157,7 @@ static void test_an_answer_of_another_shape_is_no_crash(void **state)
 		"{}",
 		"[]",
 		"{\"groups\": 5, \"broker\": [], \"latency\": {\"bounds_us\": [1], \"counts\": [1]}}",
-		"{\"groups\": [5, {\"used\": 7}], \"limits\": 3, \"latency\": {\"bounds_us\": 1}}",
+		"{\"groups\": [5, {\"used\": 7}], \"limits\": 3, \"pools\": {\"names\": 3}, \"latency\": {\"bounds_us\": 1}}",
 	};
 
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
