@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/system/node-world.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+char node_dir[64];
+pid_t broker_pid;
+static int broker_start_number;
+
+pid_t process_start(const char *const *argv)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execv(argv[0], (char *const *)argv);
+		_exit(127);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+void reap(pid_t pid, int signo)
+{
+	int status;
+
+	kill(pid, signo);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+actor_client *client_new(enum actor_join_mode mode)
+{
+	struct actor_group_options options = {.name = "test", .runtime_dir = node_dir, .mode = mode};
+	actor_client *made = NULL;
+	int64_t tries = 0;
+	int r;
+
+	/* the broker may be starting still: its socket is the event we wait for */
+	while ((r = actor_client_new(&made, &options)) == -ENOTCONN && tries++ < LONG_MS)
+		usleep(1000);
+	assert_int_equal(r, 0);
+	return made;
+}
+
+void broker_start(void)
+{
+	char group[16];
+
+	snprintf(group, sizeof(group), "%d", ++broker_start_number);
+	broker_pid = process_start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", node_dir,
+		"--node-id", "77", "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", group, NULL});
+	actor_client_free(client_new(ACTOR_JOIN_BROKER)); /* it answers */
+}
+
+void broker_kill(void)
+{
+	reap(broker_pid, SIGKILL);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+int node_setup(void **state)
+{
+	snprintf(node_dir, sizeof(node_dir), "/tmp/actor-%s-XXXXXX", program_invocation_short_name);
+	if (!mkdtemp(node_dir))
+		return -1;
+	setenv("ACTOR_RUNTIME_DIR", node_dir, 1);
+	broker_start();
+	return 0;
+}
+
+int node_teardown(void **state)
+{
+	pid_t pid;
+
+	/* nobody may be left but the broker */
+	kill(broker_pid, SIGKILL);
+	waitpid(broker_pid, NULL, 0);
+	pid = waitpid(-1, NULL, WNOHANG);
+	if (pid != -1 || errno != ECHILD)
+		return -1;
+	return nftw(node_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A directory with a real broker, and processes beside it. The fact starts and ends them; who is left over
+ * fails it. ACTOR_BROKER: the broker's program.
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "actor/actor.h"
+
+#define LONG_MS 20000 /* nothing takes that long; then the test fails */
+
+extern char node_dir[64];
+extern pid_t broker_pid;
+
+int node_setup(void **state);
+int node_teardown(void **state);
+
+/* argv[0] is the program's path. It ends with us. */
+pid_t process_start(const char *const *argv);
+/* Signals the process (0: does not) and waits until it has ended. */
+void reap(pid_t pid, int signo);
+
+/* Each has the next group id. Waits until it answers. */
+void broker_start(void);
+void broker_kill(void);
+actor_client *client_new(enum actor_join_mode mode);
