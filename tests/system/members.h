@@ -8,6 +8,8 @@
 
 #include "tests/system/node-world.h"
 
+#include <errno.h>
+
 #define STILL_MS  1500 /* longer than what was once taken for an answer */
 #define NAMES_MAX 8
 
