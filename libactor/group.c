@@ -432,7 +432,7 @@ static void bye_say(struct hash_node *node, void *arg)
 	struct peer *peer = container_of(node, struct peer, node);
 	const struct farewell *farewell = arg;
 
-	if (peer->is_uplink != farewell->uplink ||
+	if ((peer->kind == PEER_UPLINK) != farewell->uplink ||
 		(peer->state != PEER_LINKED && peer->state != PEER_KNOCKING) || peer->said_bye || !peer->pipe)
 		return;
 	wire_put_bye(peer_out(peer), wire_cstr("normal"));
@@ -480,7 +480,7 @@ static void peer_close(struct hash_node *node, void *arg)
 	struct peer *peer = container_of(node, struct peer, node);
 	struct actor_cause cause = cause_make(ERROR_NOCONNECTION);
 
-	if (peer->is_uplink)
+	if (peer->kind == PEER_UPLINK)
 		peer->group->uplink.peer = NULL;
 	peer_fail_all(peer, &cause, -ECONNRESET);
 	peer_forget(peer);

@@ -70,21 +70,6 @@ void calls_end_by_peer(struct peer *peer, int error)
 		call_finish(container_of(peer->calls.next, struct call, peer_link), error, NULL);
 }
 
-bool call_may_be_answered(actor_group *group, uint64_t id, const struct peer *peer, actor_ref from)
-{
-	const struct call *call = slots_get(&group->calls, id);
-
-	if (!call)
-		return true;
-	if (actor_ref_is_nobody(call->callee))
-		return peer->is_uplink;
-	if (call->callee.group == group->id || (!peer->is_uplink && peer->id != call->callee.group))
-		return false;
-	/* serial 0 of its group, or ACTOR_NOBODY, answers for an actor that is gone */
-	return actor_ref_is_nobody(from) || actor_ref_equal(from, call->callee) ||
-	       actor_ref_equal(from, (actor_ref){call->callee.node, call->callee.group, 0});
-}
-
 void call_answered(actor_group *group, uint64_t id, actor_msg *take_reply)
 {
 	struct call *call = slots_get(&group->calls, id);

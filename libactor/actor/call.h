@@ -42,8 +42,6 @@ bool call_closes_circle(struct actor *to, const struct wire_frame *frame);
 void calls_end_by_peer(struct peer *peer, int error); /* @peer is gone */
 /* An answer came and cannot be used (out of memory): the call ends with @error. */
 void call_fail(actor_group *group, uint64_t id, int error);
-/* May @peer answer this call? True for an id that is not open: that reply is late, and does nothing. */
-bool call_may_be_answered(actor_group *group, uint64_t id, const struct peer *peer, actor_ref from);
 /* Ends the call with this answer. An unknown id: the reply is late, and is freed. */
 void call_answered(actor_group *group, uint64_t id, actor_msg *take_reply);
 int call_error_number(const char *error_name);

@@ -109,15 +109,6 @@ void monitor_remove(actor_group *group, struct monitor *monitor)
 	monitor_free(group, monitor);
 }
 
-bool monitor_may_be_told(actor_group *group, uint64_t id, const struct peer *peer, actor_ref who)
-{
-	const struct monitor *monitor = slots_get(&group->monitors, id);
-
-	if (!monitor || peer->is_uplink || (monitor->who.serial == 0 && peer_is_spawner(peer)))
-		return true;
-	return monitor->who.serial && monitor->who.group == peer->id && actor_ref_equal(monitor->who, who);
-}
-
 int monitor_new(struct actor *watcher, actor_ref who, struct monitor **ret)
 {
 	struct monitor *monitor = calloc(1, sizeof(*monitor));

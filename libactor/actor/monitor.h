@@ -69,8 +69,3 @@ int monitor_new(struct actor *watcher, actor_ref who, struct monitor **ret);
  * errno: it is freed, and has not fired.
  */
 int monitor_start(actor_group *group, struct monitor *monitor);
-/*
- * May @peer report the end of @who: is it the group of @who, the broker, or, for a process, the supervisor?
- * True for an id that is not open, since that report does nothing.
- */
-bool monitor_may_be_told(actor_group *group, uint64_t id, const struct peer *peer, actor_ref who);

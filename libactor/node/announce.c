@@ -38,7 +38,7 @@ static void announce_peer(struct hash_node *node, void *arg)
 	bool linked = peer->state == PEER_LINKED || peer->state == PEER_KNOCKING ||
 		      (peer->state == PEER_LINKING && !peer->listens);
 
-	if (peer->is_uplink || peer->is_client ||
+	if (peer->kind != PEER_GROUP ||
 		(list->monitored ? list_is_empty(&peer->monitors) && !peer->exited : !linked))
 		return;
 	mp_put_uint(&list->items, peer->id);

@@ -68,7 +68,7 @@ static void peer_drain(struct peer *peer)
 static void flush_add_id(struct flush *flush, const struct peer *peer)
 {
 	flush->ids[flush->n++] = peer->id;
-	if (peer->is_uplink)
+	if (peer->kind == PEER_UPLINK)
 		flush->uplink_id = peer->id;
 }
 
@@ -139,7 +139,7 @@ static bool flush_is_done(void *arg)
 			return false;
 		}
 		if (id == flush->uplink_id &&
-			(!peer || !peer->is_uplink || group->uplink.n_connects != flush->n_connects))
+			(!peer || peer->kind != PEER_UPLINK || group->uplink.n_connects != flush->n_connects))
 			flush_lost(flush, NULL, "the link to it ended");
 		else if (peer && peer->state == PEER_INTRODUCING && group->uplink.gone)
 			flush_lost(flush, peer, "the node is gone, and nobody introduces the two");

@@ -26,7 +26,7 @@ void peer_fail_all(struct peer *peer, const struct actor_cause *cause, int call_
 	actor_group *group = peer->group;
 
 	names_forget_group(group, peer->id);
-	if (!peer->is_uplink)
+	if (peer->kind != PEER_UPLINK)
 		pgs_forget_group(group, peer->id);
 	peer_unpause_all(peer, -ESRCH);
 	pauses_forget_peer(peer);
@@ -72,7 +72,7 @@ void peer_forget(struct peer *peer)
 	peer->over = true;
 	peer->state = PEER_ENDED;
 	handovers_fail(peer);
-	if (peer->is_client) {
+	if (peer->kind == PEER_CLIENT) {
 		group->n_clients--;
 		service_client_gone(group, peer->id);
 	}

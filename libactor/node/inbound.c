@@ -24,6 +24,7 @@
 #include "libactor/message/msg.h"
 #include "libactor/node/knocks.h"
 #include "libactor/node/link.h"
+#include "libactor/node/may-say.h"
 #include "libactor/node/rendezvous.h"
 #include "libactor/node/service.h"
 #include "libactor/actor/taps.h"
@@ -53,12 +54,15 @@
 
 /*
  * @peer said what only somebody else may say. A direct link is cut. The link to the broker is not, since the
- * broker forwards for all: the frame is dropped.
+ * broker forwards for all: the frame is dropped. False: the link is gone.
  */
-static void inbound_lie(struct peer *peer, const char *what)
+static bool inbound_lie(struct peer *peer, const struct wire_frame *frame, const char *what)
 {
-	if (!peer->is_uplink)
+	if (frame->type == WIRE_CAST)
+		peer->group->stats.casts_dropped++;
+	if (peer->kind != PEER_UPLINK)
 		peer_cut(peer, what);
+	return peer->kind == PEER_UPLINK;
 }
 
 /* ---- frames ---- */
@@ -96,7 +100,7 @@ static bool inbound_hand(struct peer *peer, const struct wire_frame *frame, stru
 	if (mailbox_is_full(&to->mailbox) &&
 		pause_tell(&to->mailbox.paused, to->ref, peer, peer->takes_aside ? 0 : frame->raw_bytes,
 			!frame->to.ref.serial && !frame->to.name.s) > OVERFLOW_MAX_BYTES) {
-		if (!peer->is_uplink) {
+		if (peer->kind != PEER_UPLINK) {
 			peer_cut(peer, "it goes on sending to an actor whose mailbox is full");
 			return false;
 		}
@@ -171,20 +175,12 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 			inbound_pg_cast(peer, frame);
 			return;
 		}
-		switch (told(peer, frame)) {
-		case TOLD:
+		if (told(group, frame))
 			return;
-		case TOLD_LIE:
-			group->stats.casts_dropped++;
-			inbound_lie(peer, "it speaks as if it were the broker");
-			return;
-		case TOLD_NOT:
-			break;
-		}
 		/*
 		 * The broker addresses some casts for $spawner to its group. They are for the service actor.
 		 */
-		if (!group->is_service || !peer->is_uplink) {
+		if (!group->is_service || peer->kind != PEER_UPLINK) {
 			group->stats.casts_dropped++;
 			return;
 		}
@@ -208,26 +204,19 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 	(void)inbound_hand(peer, frame, to);
 }
 
-/* False: @peer may not give this answer, and the link is gone. */
-static bool inbound_answer(struct peer *peer, const struct wire_frame *frame)
+static void inbound_answer(actor_group *group, const struct wire_frame *frame)
 {
 	actor_msg *reply;
-	int r;
+	int r = frame->type == WIRE_ERROR ? msg_new_error(&reply, frame->from, frame->method, frame->text)
+					  : msg_new_received(&reply, frame->from, wire_cstr(""), frame->body,
+						    frame->body_bytes);
 
-	if (!call_may_be_answered(peer->group, frame->id, peer, frame->from)) {
-		inbound_lie(peer, "it answers a call that was made to somebody else");
-		return peer->is_uplink;
-	}
-	r = frame->type == WIRE_ERROR
-		    ? msg_new_error(&reply, frame->from, frame->method, frame->text)
-		    : msg_new_received(&reply, frame->from, wire_cstr(""), frame->body, frame->body_bytes);
 	if (r < 0) {
-		call_fail(peer->group, frame->id, r);
-		return true;
+		call_fail(group, frame->id, r);
+		return;
 	}
 	reply->kind = MSG_REPLY;
-	call_answered(peer->group, frame->id, reply);
-	return true;
+	call_answered(group, frame->id, reply);
 }
 
 /* False: it asked for too many, and the link is gone. */
@@ -248,7 +237,7 @@ static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 		 * tells the watcher.
 		 */
 		return true;
-	if (to && !peer->is_uplink && peer->n_watchers >= WATCHERS_MAX) {
+	if (to && peer->kind != PEER_UPLINK && peer->n_watchers >= WATCHERS_MAX) {
 		peer_cut(peer, "it has too many monitors here");
 		return false;
 	}
@@ -262,12 +251,6 @@ static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 	}
 	watcher_tell_by(peer, frame->from, ref, frame->id, &cause);
 	return true;
-}
-
-/* Is @ref an actor of the group at the other end (the broker speaks for those it routes to)? */
-static bool inbound_is_own(const struct peer *peer, actor_ref ref)
-{
-	return peer->is_uplink || (ref.group == peer->id && ref.node == peer->group->node);
 }
 
 static bool peer_still_linked(actor_group *group, uint64_t id)
@@ -285,7 +268,7 @@ static bool inbound_refuses_end(struct peer *peer, const struct wire_frame *fram
 	if (!group->is_service)
 		return false;
 	if (!peer->refused_end)
-		group_complain(group, peer->is_client ? 0 : peer->id,
+		group_complain(group, peer->kind == PEER_CLIENT ? 0 : peer->id,
 			"group %llu (%s) asks by a frame that %s ends: refused",
 			(unsigned long long)frame->from.group, peer->name, group->name);
 	peer->refused_end = true;
@@ -337,10 +320,6 @@ static bool inbound_pressure(struct peer *peer, const struct wire_frame *frame)
 	actor_group *group = peer->group;
 	uint64_t id = peer->id;
 
-	if (ref && !inbound_is_own(peer, *ref)) {
-		peer_cut(peer, "it pauses or resumes an actor of another group");
-		return false;
-	}
 	if (frame->type == WIRE_RESUME) {
 		peer_resume_received(peer, ref);
 		return true;
@@ -358,18 +337,11 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 	uint64_t id = peer->id;
 	struct actor *to;
 	actor_ref ref;
+	const char *lie = peer_may_not_say(peer, frame);
 
-	if (peer->got_bye && !peer->is_uplink) {
-		peer_cut(peer, "it goes on after its bye");
-		return false;
-	}
-	if (!peer->is_uplink && !actor_ref_is_nobody(frame->from) &&
-		(frame->from.group != peer->id || frame->from.node != group->node) &&
-		!(frame->type == WIRE_DOWN && frame->from.serial == 0 && peer_is_spawner(peer))) {
-		peer_cut(peer, "a frame that pretends to be from another group");
-		return false;
-	}
-	if (group->taps && !peer->is_uplink)
+	if (lie)
+		return inbound_lie(peer, frame, lie);
+	if (group->taps && peer->kind != PEER_UPLINK)
 		taps_copy(group, frame);
 	switch (frame->type) {
 	case WIRE_CAST:
@@ -378,7 +350,8 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		return peer_still_linked(group, id);
 	case WIRE_REPLY:
 	case WIRE_ERROR:
-		return inbound_answer(peer, frame);
+		inbound_answer(group, frame);
+		break;
 	case WIRE_STOP:
 	case WIRE_KILL:
 		inbound_end(peer, frame);
@@ -398,10 +371,6 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 			watcher_remove(group, frame->to.ref, frame->from, frame->id);
 		break;
 	case WIRE_DOWN:
-		if (!monitor_may_be_told(group, frame->id, peer, frame->from)) {
-			peer_cut(peer, "it reports the end of somebody else");
-			return false;
-		}
 		if (cause_parse(frame->body, frame->body_bytes, &cause) < 0)
 			break;
 		monitor_down_received(group, frame->id, frame->from, &cause);
@@ -420,12 +389,13 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 			peer_wrote(peer);
 			peer->said_bye = true;
 		}
-		if (!peer->is_uplink) /* it should end the link now; if it does not, the link is cut */
+		if (peer->kind !=
+			PEER_UPLINK) /* it should end the link now; if it does not, the link is cut */
 			timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, BYE_MS));
 		break;
 	case WIRE_PONG:
 		handovers_pong(peer, frame->id);
-		if (peer->is_uplink)
+		if (peer->kind == PEER_UPLINK)
 			downs_pong(group, frame->id);
 		break;
 	case WIRE_JOIN: /* was for the door */
@@ -540,7 +510,7 @@ void inbound_link_ends(struct peer *peer)
 {
 	if (peer->aside.size_bytes)
 		(void)inbound_aside(peer, true);
-	if (peer->is_uplink)
+	if (peer->kind == PEER_UPLINK)
 		downs_pong(peer->group, UINT64_MAX);
 }
 

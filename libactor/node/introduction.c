@@ -120,7 +120,7 @@ static void ask_again(struct hash_node *node, void *arg)
 {
 	struct peer *peer = container_of(node, struct peer, node);
 
-	if (peer->is_uplink || peer->is_client)
+	if (peer->kind != PEER_GROUP)
 		return;
 	if (peer->group->uplink.restarted) {
 		/*

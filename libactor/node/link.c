@@ -159,7 +159,7 @@ void peer_link_up(struct peer *peer, pid_t pid)
 {
 	peer->pid = pid;
 	peer->pid_seen = clock_boot_ns();
-	if (peer->is_uplink) {
+	if (peer->kind == PEER_UPLINK) {
 		peer->state = PEER_LINKED;
 		uplink_link_up(peer->group);
 	} else if (peer->state == PEER_LINKING && peer->joins) {
@@ -167,7 +167,8 @@ void peer_link_up(struct peer *peer, pid_t pid)
 	} else if (peer->state == PEER_LINKING) {
 		peer->state = PEER_LINKED;
 		peer->n_tries = 0;
-		if (peer->listens && !peer->is_client && peer->told_at != peer->group->uplink.n_connects)
+		if (peer->listens && peer->kind != PEER_CLIENT &&
+			peer->told_at != peer->group->uplink.n_connects)
 			peer_tell_linked(peer);
 		peer_move_pending(peer, peer);
 	}
@@ -213,12 +214,12 @@ void peer_link_down(struct peer *peer, int error)
 	peer->pipe = pipe_free(peer->pipe);
 	list_remove(&peer->dirty_link);
 	handovers_fail(peer);
-	if (peer->is_uplink) {
+	if (peer->kind == PEER_UPLINK) {
 		taps_drop(group);
 		uplink_link_down(group, error);
 		return;
 	}
-	if (!was_up && !peer->is_client && !peer->exit_told && !group->closing) {
+	if (!was_up && peer->kind != PEER_CLIENT && !peer->exit_told && !group->closing) {
 		/* it never came up: the broker knows whether the other lives */
 		if (knocked)
 			group_complain(group, peer->id,
@@ -234,11 +235,11 @@ void peer_link_down(struct peer *peer, int error)
 	}
 	peer->link_ended = true;
 	if (error != -ECONNRESET && was_up && !peer->got_bye)
-		group_complain(group, peer->is_client ? CLIENTS : peer->id,
+		group_complain(group, peer->kind == PEER_CLIENT ? CLIENTS : peer->id,
 			"link to group %llu (%s) ended: %s", (unsigned long long)peer->id, peer->name,
 			strerror(-error));
-	if (!was_up || peer->exit_told || peer->is_client || group->closing) {
-		if (!peer->is_client)
+	if (!was_up || peer->exit_told || peer->kind == PEER_CLIENT || group->closing) {
+		if (peer->kind != PEER_CLIENT)
 			peer_tell_link_down(peer);
 		peer_decide(peer);
 		return;
@@ -256,13 +257,14 @@ void peer_cut(struct peer *peer, const char *why)
 	if (peer->over)
 		return;
 	group->stats.links_cut++;
-	group_complain(group, peer->is_client ? CLIENTS : peer->id, "cut the link to group %llu (%s): %s",
-		(unsigned long long)peer->id, peer->name, why);
-	if (peer->is_client && peer->pipe && !peer->said_bye) { /* we are the daemon here, which says why */
+	group_complain(group, peer->kind == PEER_CLIENT ? CLIENTS : peer->id,
+		"cut the link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, why);
+	if (peer->kind == PEER_CLIENT && peer->pipe &&
+		!peer->said_bye) { /* we are the daemon here, which says why */
 		wire_put_bye(peer_out(peer), wire_cstr(why));
 		pipe_flush(peer->pipe);
 	}
-	if (peer->is_uplink) {
+	if (peer->kind == PEER_UPLINK) {
 		peer_link_down(peer, -EPROTO);
 		return;
 	}

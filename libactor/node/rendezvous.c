@@ -63,7 +63,7 @@ static void count(struct hash_node *node, void *arg)
 	struct census *census = arg;
 	size_t n_files;
 
-	if (!peer->is_client)
+	if (peer->kind != PEER_CLIENT)
 		return;
 	n_files = peer->state == PEER_LINKING ? census->waiting_files : 1;
 	census->n_files += n_files;
@@ -130,7 +130,7 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 		GROUP_CLIENT | GROUP_OF_SUPERVISOR | (group->id & 0x3fffffff) << 32 | ++group->next_client;
 	peer = r == 0 ? peer_new(group, answer.group, PEER_LINKING) : NULL;
 	if (peer) {
-		peer->is_client = true;
+		peer->kind = PEER_CLIENT;
 		peer->expect = event->peer;
 		group->n_clients++;
 		snprintf(peer->name, sizeof(peer->name), "%.*s",

@@ -82,7 +82,7 @@ void service_hand_over(actor *self, uint64_t to, uint64_t number)
 	actor_group *group = self->group;
 	struct peer *peer = to ? peer_find(group, to) : group->uplink.peer;
 	struct handover *handover;
-	bool routed = to && peer && (peer->state == PEER_ROUTED || peer->is_uplink);
+	bool routed = to && peer && (peer->state == PEER_ROUTED || peer->kind == PEER_UPLINK);
 
 	if (routed)
 		peer = group->uplink.peer;
@@ -98,7 +98,7 @@ void service_hand_over(actor *self, uint64_t to, uint64_t number)
 	handover->number = number;
 	handover->routed = routed;
 	list_append(&peer->handovers, &handover->link);
-	if (peer->is_uplink)
+	if (peer->kind == PEER_UPLINK)
 		handover_ping(peer, handover);
 	else if (peer->pipe)
 		pipe_notify_drained(peer->pipe);
@@ -106,13 +106,14 @@ void service_hand_over(actor *self, uint64_t to, uint64_t number)
 
 void handovers_linked(struct peer *peer)
 {
-	if (!peer->is_uplink && peer->pipe && !list_is_empty(&peer->handovers))
+	if (peer->kind != PEER_UPLINK && peer->pipe && !list_is_empty(&peer->handovers))
 		pipe_notify_drained(peer->pipe);
 }
 
 void handovers_drained(struct peer *peer)
 {
-	if (peer->is_uplink || !peer->pipe || peer->state == PEER_KNOCKING || list_is_empty(&peer->handovers))
+	if (peer->kind == PEER_UPLINK || !peer->pipe || peer->state == PEER_KNOCKING ||
+		list_is_empty(&peer->handovers))
 		return;                       /* a peer that has not let us in may need all of it again */
 	if (pipe_backlog_bytes(peer->pipe)) { /* more has been written since */
 		pipe_notify_drained(peer->pipe);

@@ -38,7 +38,7 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 
 	names_forget_group(group, group_id);
 	pgs_forget_group(group, group_id);
-	if (!peer || peer->is_uplink || peer->exit_told)
+	if (!peer || peer->kind == PEER_UPLINK || peer->exit_told)
 		return;
 	peer->exit_told = true;
 	peer->cause = *cause;
@@ -103,7 +103,7 @@ void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const
 		return;
 	if (who.serial == 0) {
 		peer = peer_find(group, who.group);
-		if (peer && !peer->is_uplink && peer->state != PEER_ROUTED) {
+		if (peer && peer->kind != PEER_UPLINK && peer->state != PEER_ROUTED) {
 			/* its last messages may still be on the link: the DOWN waits for the link's end */
 			monitor->cause_known = true;
 			if (cause != monitor->down->cause)
@@ -219,35 +219,43 @@ static void told_name(actor_group *group, struct mp_reader *r, uint32_t n)
 	name_changed(group, name, ref);
 }
 
-enum told told(struct peer *peer, const struct wire_frame *frame)
+static const struct told {
+	const char *method;
+	void (*fn)(actor_group *group, struct mp_reader *r, uint32_t n);
+} words[] = {
+	{"introduce", told_introduce},
+	{"expect", told_expect},
+	{"door", told_door},
+	{"introduce_failed", told_introduce_failed},
+	{"group_down", told_group_down},
+	{"name", told_name},
+	{"pg", pgs_told},
+	{"tap", told_tap},
+	{"untap", told_untap},
+	{"watched", name_watches_told},
+};
+
+static const struct told *told_find(struct wire_str method)
 {
-	static const struct {
-		const char *method;
-		void (*fn)(actor_group *group, struct mp_reader *r, uint32_t n);
-	} table[] = {
-		{"introduce", told_introduce},
-		{"expect", told_expect},
-		{"door", told_door},
-		{"introduce_failed", told_introduce_failed},
-		{"group_down", told_group_down},
-		{"name", told_name},
-		{"pg", pgs_told},
-		{"tap", told_tap},
-		{"untap", told_untap},
-		{"watched", name_watches_told},
-	};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (mp_str_is(method.s, method.len, words[i].method))
+			return &words[i];
+	}
+	return NULL;
+}
+
+bool told_knows(struct wire_str method)
+{
+	return told_find(method) != NULL;
+}
+
+bool told(actor_group *group, const struct wire_frame *frame)
+{
 	struct mp_reader r = mp_reader(frame->body, frame->body_bytes);
+	const struct told *word = told_find(frame->method);
 	uint32_t n;
 
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		if (!mp_str_is(frame->method.s, frame->method.len, table[i].method))
-			continue;
-		/* the broker forwards casts of others on this link, but `from` is theirs then */
-		if (!peer->is_uplink || frame->from.group != peer->id)
-			return TOLD_LIE;
-		if (mp_read_array(&r, &n) == 0)
-			table[i].fn(peer->group, &r, n);
-		return TOLD;
-	}
-	return TOLD_NOT;
+	if (word && mp_read_array(&r, &n) == 0)
+		word->fn(group, &r, n);
+	return word != NULL;
 }

@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "actor/actor.h"
 #include "libactor/protocol/wire.h"
 
-struct peer;
-
-enum told {
-	TOLD,     /* it was for the runtime */
-	TOLD_NOT, /* it is none of these */
-	TOLD_LIE, /* only the broker says such things, and it was not the broker */
-};
-
-enum told told(struct peer *peer, const struct wire_frame *frame);
+/* Is that a method by which the broker tells the runtime something? */
+bool told_knows(struct wire_str method);
+/* A cast to the runtime itself. False: it is none of these. */
+bool told(actor_group *group, const struct wire_frame *frame);
 void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_cause *cause);
 /* The broker's pong: DOWNs that waited for it go on. UINT64_MAX: no pong will come. */
 void downs_pong(actor_group *group, uint64_t ping);

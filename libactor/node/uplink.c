@@ -195,7 +195,7 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 	uplink->peer = peer_new(group, answer.self.group, PEER_LINKING);
 	if (!uplink->peer)
 		return -ENOMEM;
-	uplink->peer->is_uplink = true;
+	uplink->peer->kind = PEER_UPLINK;
 	snprintf(uplink->peer->name, sizeof(uplink->peer->name), "%s",
 		group->mode == ACTOR_JOIN_SPAWNER ? NAME_SPAWNER : NAME_BROKER);
 	snprintf(path, sizeof(path), "%.*s", (int)answer.url.len - 6, answer.url.s + 6);

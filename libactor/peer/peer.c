@@ -83,7 +83,7 @@ void peers_free_over(actor_group *group)
 
 uint64_t peer_way(const struct peer *peer)
 {
-	return peer->is_uplink ? peer->group->uplink.n_connects : 0;
+	return peer->kind == PEER_UPLINK ? peer->group->uplink.n_connects : 0;
 }
 
 struct peer *peer_back(actor_group *group, uint64_t group_id, uint64_t way)
@@ -118,7 +118,7 @@ struct buf *peer_out(struct peer *peer)
 			return peer_out(peer->group->uplink.peer);
 		break;
 	case PEER_LINKING:
-		if (!peer->is_uplink && !peer->is_client)
+		if (peer->kind == PEER_GROUP)
 			return &peer->pending;
 		/* fall through */
 	case PEER_LINKED:
@@ -145,7 +145,7 @@ bool peer_keeps(const struct peer *peer)
 	case PEER_KNOCKING:
 		return true;
 	case PEER_LINKING:
-		return !peer->is_uplink && !peer->is_client;
+		return peer->kind == PEER_GROUP;
 	default:
 		return false;
 	}

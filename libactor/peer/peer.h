@@ -28,16 +28,22 @@ enum peer_state {
 	PEER_ENDED,  /* the link ended: whether that was a death, and which, is to be told (link.c) */
 };
 
+/* What it may say: node/may-say.c. */
+enum peer_kind {
+	PEER_GROUP,  /* another group, which the broker introduced */
+	PEER_UPLINK, /* the daemon this group said hello to: the broker, or $spawner */
+	PEER_CLIENT, /* came by our own rendezvous: we are that daemon */
+};
+
 struct peer {
 	struct hash_node node; /* group->peers, by id */
 	actor_group *group;
 	uint64_t id;
 	enum peer_state state;
-	bool is_uplink; /* the daemon this group said hello to */
-	bool is_client; /* came by our own rendezvous */
-	bool over;      /* forgotten: nothing of it is left but this memory, until the turn has ended */
-	bool asked;     /* an `introduce` of it is unanswered */
-	bool expected;  /* at our door, by the broker's word: `expect` says whom the kernel must have seen */
+	enum peer_kind kind;
+	bool over;     /* forgotten: nothing of it is left but this memory, until the turn has ended */
+	bool asked;    /* an `introduce` of it is unanswered */
+	bool expected; /* at our door, by the broker's word: `expect` says whom the kernel must have seen */
 	struct transport_peer expect;
 	uint64_t told_at;      /* uplink.n_connects when the broker told us of the link */
 	bool listens;          /* at our end, rather than dials */

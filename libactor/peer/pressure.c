@@ -126,7 +126,7 @@ uint64_t pause_tell(struct list *paused, actor_ref to, struct peer *peer, size_t
 	struct hash *pauses = &peer->group->pauses;
 	struct pause *pause = pause_find(to, peer);
 
-	of_all = of_all && peer->is_uplink;
+	of_all = of_all && peer->kind == PEER_UPLINK;
 	if (pause) {
 		if (of_all && !pause->of_all)
 			pause_of_all(pause);
@@ -294,7 +294,7 @@ int peer_wait_unpaused(
 	struct peer *peer = *peerp, *at;
 	actor_group *group = peer->group;
 	int timed_out = deadline_ns == SEND_BLOCK_MAX ? -EBUSY : -ETIMEDOUT;
-	bool is_uplink = peer->is_uplink;
+	bool is_uplink = peer->kind == PEER_UPLINK;
 	uint64_t id = peer->id;
 	struct list *queue;
 	int r = 0;
@@ -380,11 +380,11 @@ bool peer_pause_received(struct peer *peer, const actor_ref *ref, struct wire_st
 	}
 	paused = peer_paused_ref(peer, *ref);
 	if (paused) {
-		if (peer->is_uplink)
+		if (peer->kind == PEER_UPLINK)
 			paused_ref_call(paused, name);
 		return true;
 	}
-	if (!peer->is_uplink && peer->n_paused_refs >= PAUSED_REFS_MAX)
+	if (peer->kind != PEER_UPLINK && peer->n_paused_refs >= PAUSED_REFS_MAX)
 		return false;
 	paused = calloc(1, sizeof(*paused));
 	if (!paused)
@@ -395,7 +395,7 @@ bool peer_pause_received(struct peer *peer, const actor_ref *ref, struct wire_st
 	list_append(&peer->paused_refs, &paused->link);
 	peer->n_paused_refs++;
 	peer->n_paused_groups += !ref->serial;
-	if (peer->is_uplink)
+	if (peer->kind == PEER_UPLINK)
 		paused_ref_call(paused, name);
 	return true;
 }

@@ -155,7 +155,7 @@ static struct peer *peer_of(actor_group *group, uint64_t id, const char *name)
 		assert_non_null(peer);
 		strcpy(peer->name, name);
 		if (id == BROKER) {
-			peer->is_uplink = true;
+			peer->kind = PEER_UPLINK;
 			group->uplink.peer = peer;
 		}
 	}
