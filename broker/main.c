@@ -23,7 +23,7 @@
 
 #include "broker/aftermath.h"
 #include "broker/clients.h"
-#include "broker/core.h"
+#include "broker/hands.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/variables.h"
 #include "libactor/transport/files.h"
@@ -34,20 +34,14 @@
 #include "spawner/shared/protocol.h"
 #include "spawner/shared/runtime-dir.h"
 
-#define JOIN_TIMEOUT_MS 2000
-#define WINDOW_MS       1000
-#define STALL_MAX_MS    86400000 /* a day */
-/* after so many events the core's frames are sent and its deadlines looked at */
-#define EVENTS_PER_TURN     256
-#define FILES_OWN           24 /* descriptors that are no group's and no guest's */
+#define STALL_MAX_MS        86400000 /* a day */
+#define FILES_OWN           24       /* descriptors that are no group's and no guest's */
 #define GROUPS_MIN          8
 #define SLICE_NS            4000000                      /* the kernel's own is at most 3 ms */
 #define PIPE_NAME_MAX_BYTES (sizeof("/b/.ipc") + 2 * 20) /* two numbers */
 
 struct program {
-	struct transport *transport;
-	struct server *server;
-	struct broker *broker;
+	struct hands hands;
 	const char *runtime_dir;
 	int signal_fd;
 	pid_t keeper_pid; /* our parent; 0: run by hand */
@@ -57,54 +51,21 @@ static int prepare_socket_dir(const char *runtime_dir);
 
 /* ---- the core's operations ---- */
 
-static int op_link_listen(
+static int op_pipe_listen(
 	void *arg, struct broker_pipe *pipe, const char *path, uid_t uid, pid_t pid, void **ret_handle)
 {
 	struct program *program = arg;
-	struct transport_peer expect = {.uid = uid, .pid = pid};
 	struct pipe *handle;
-	int r = pipe_listen(program->transport, path, expect, JOIN_TIMEOUT_MS, pipe, &handle);
+	int r = hands_pipe_listen(&program->hands, pipe, path, uid, pid, &handle);
 
 	/* somebody removed the directory */
 	if (r == -ENOENT && prepare_socket_dir(program->runtime_dir) == 0)
-		r = pipe_listen(program->transport, path, expect, JOIN_TIMEOUT_MS, pipe, &handle);
+		r = hands_pipe_listen(&program->hands, pipe, path, uid, pid, &handle);
 	if (r == 0) {
 		pipe_say_why(handle);
 		*ret_handle = handle;
 	}
 	return r;
-}
-
-static void op_link_close(void *arg, void *handle)
-{
-	pipe_free(handle);
-}
-
-static struct buf *op_link_out(void *arg, void *handle)
-{
-	return pipe_out(handle);
-}
-
-static void op_link_flush(void *arg, void *handle)
-{
-	pipe_flush(handle);
-}
-
-static size_t op_link_backlog(void *arg, void *handle)
-{
-	return pipe_backlog_bytes(handle);
-}
-
-static void op_link_notify_drained(void *arg, void *handle)
-{
-	pipe_notify_drained(handle);
-}
-
-static void op_hello_answer(void *arg, uint64_t hello_id, const void *data, size_t size_bytes)
-{
-	struct program *program = arg;
-
-	server_answer(program->server, hello_id, data, size_bytes);
 }
 
 static void op_client_note(void *arg, uint64_t group, pid_t pid)
@@ -128,48 +89,15 @@ static void op_log(void *arg, enum log_level level, const char *line)
 }
 
 static const struct broker_ops ops = {
-	.pipe_listen = op_link_listen,
-	.pipe_close = op_link_close,
-	.pipe_out = op_link_out,
-	.pipe_flush = op_link_flush,
-	.pipe_backlog = op_link_backlog,
-	.pipe_notify_drained = op_link_notify_drained,
+	HANDS_OPS,
+	.pipe_listen = op_pipe_listen,
 	.client_note = op_client_note,
 	.group_lives = op_group_lives,
 	.group_gone = op_group_gone,
-	.hello_answer = op_hello_answer,
 	.log = op_log,
 };
 
 /* ---- the loop ---- */
-
-static void handle(struct program *program, const struct transport_event *event)
-{
-	struct broker *broker = program->broker;
-	int64_t now_ns = clock_now_ns();
-
-	switch (event->type) {
-	case TRANSPORT_HELLO:
-		broker_hello(broker, event->hello_id, event->peer.uid, event->peer.pid, event->data,
-			event->size_bytes, now_ns);
-		break;
-	case TRANSPORT_PIPE_UP:
-		broker_pipe_up(broker, event->user, now_ns);
-		break;
-	case TRANSPORT_PIPE_DATA:
-		broker_pipe_data(broker, event->user, event->data, event->size_bytes, now_ns);
-		break;
-	case TRANSPORT_PIPE_DRAINED:
-		broker_pipe_drained(broker, event->user, now_ns);
-		break;
-	case TRANSPORT_PIPE_DOWN:
-		broker_pipe_down(broker, event->user, event->error, now_ns);
-		break;
-	case TRANSPORT_ANSWER:
-	case TRANSPORT_KNOCK: /* the broker has no door: groups say hello instead */
-		break;
-	}
-}
 
 static int64_t turn_timeout_ns(const struct broker *broker, int64_t now_ns)
 {
@@ -199,10 +127,11 @@ static bool take_signals(struct program *program)
 
 static void run(struct program *program)
 {
+	struct hands *hands = &program->hands;
 	int64_t now_ns = clock_now_ns();
 
 	for (;;) {
-		int r = transport_wait(program->transport, turn_timeout_ns(program->broker, now_ns));
+		int r = transport_wait(hands->transport, turn_timeout_ns(hands->broker, now_ns));
 		struct transport_event event;
 
 		if (r < 0 && r != -EINTR) {
@@ -211,12 +140,9 @@ static void run(struct program *program)
 		}
 		if (r > 0 && take_signals(program))
 			return;
-		for (int i = 0; i < EVENTS_PER_TURN && transport_next(program->transport, &event) == 1; i++)
-			handle(program, &event);
-		now_ns = clock_now_ns();
-		if (now_ns >= broker_deadline_ns(program->broker))
-			broker_tick(program->broker, now_ns);
-		broker_flush(program->broker);
+		for (int i = 0; i < EVENTS_PER_TURN && transport_next(hands->transport, &event) == 1; i++)
+			hands_event(hands, &event);
+		now_ns = hands_end_turn(hands);
 	}
 }
 
@@ -410,7 +336,7 @@ static size_t raise_file_limit(const char *runtime_dir)
 
 static void found_client(void *arg, uint64_t group, bool at_door)
 {
-	broker_client_lives(((struct program *)arg)->broker, group, at_door, clock_now_ns());
+	broker_client_lives(((struct program *)arg)->hands.broker, group, at_door, clock_now_ns());
 }
 
 /* What the kernel's first version of sched_setattr() takes. */
@@ -451,16 +377,16 @@ static int serve(struct program *program, const struct broker_options *options)
 		return fail("cannot prepare the socket directory in", options->runtime_dir, r);
 	if (snprintf(path, sizeof(path), "%s/broker.ipc", options->runtime_dir) >= (int)sizeof(path))
 		return fail("cannot listen in", options->runtime_dir, ENAMETOOLONG);
-	r = broker_new(&program->broker, options, &ops, program, clock_now_ns());
+	r = broker_new(&program->hands.broker, options, &ops, program, clock_now_ns());
 	if (r == 0)
-		r = transport_new(&program->transport);
+		r = transport_new(&program->hands.transport);
 	if (r < 0)
 		return fail("cannot start in", options->runtime_dir, r);
 	clients_each(options->runtime_dir, found_client, program); /* those of an earlier broker */
-	r = server_listen(program->transport, path, NULL, &program->server);
+	r = server_listen(program->hands.transport, path, NULL, &program->hands.server);
 	if (r < 0)
 		return fail("cannot listen on", path, r);
-	r = transport_attend(program->transport, program->signal_fd);
+	r = transport_attend(program->hands.transport, program->signal_fd);
 	if (r < 0)
 		return fail("cannot wait for", "signals", r);
 	log_info("ready on %s (node %" PRIx64 ", group %" PRIu64 ")", path, options->node, options->group);
@@ -510,8 +436,8 @@ int main(int argc, char **argv)
 		aftermath_run(options.runtime_dir, options.node);
 		_exit(EXIT_SUCCESS);
 	}
-	broker_free(program.broker);
-	transport_free(program.transport);
+	broker_free(program.hands.broker);
+	transport_free(program.hands.transport);
 	close(program.signal_fd);
 	return status;
 }

@@ -1,66 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The broker: its core in a shell like broker/main.c. */
+/* The broker: its core and its hands in a shell like broker/main.c. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/hands.h"
 #include "broker/member.h"
 #include "broker/state.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/clock.h"
 #include "tests/sim/sim.h"
 
-#define JOIN_TIMEOUT_MS 2000
-#define WINDOW_MS       1000
-#define EVENTS_PER_TURN 256
-
 struct process *broker_process;
 uint64_t broker_epoch;
 int64_t broker_died_ns;
 
 struct shell {
+	struct hands hands;
 	struct process *process;
-	struct transport *transport;
-	struct server *server;
-	struct broker *broker;
 };
 static struct shell *shell; /* of the living one */
 
 static int op_listen(void *arg, struct broker_pipe *pipe, const char *path, uid_t uid, pid_t pid, void **ret)
 {
-	struct transport_peer expect = {.uid = uid, .pid = pid};
 	struct pipe *handle;
-	int r = pipe_listen(((struct shell *)arg)->transport, path, expect, JOIN_TIMEOUT_MS, pipe, &handle);
+	int r = hands_pipe_listen(arg, pipe, path, uid, pid, &handle);
 
 	if (r == 0)
 		*ret = handle;
 	return r;
-}
-
-static void op_close(void *arg, void *handle)
-{
-	pipe_free(handle);
-}
-
-static struct buf *op_out(void *arg, void *handle)
-{
-	return pipe_out(handle);
-}
-
-static void op_flush(void *arg, void *handle)
-{
-	pipe_flush(handle);
-}
-
-static size_t op_backlog(void *arg, void *handle)
-{
-	return pipe_backlog_bytes(handle);
-}
-
-static void op_notify_drained(void *arg, void *handle)
-{
-	pipe_notify_drained(handle);
 }
 
 /* The simulation keeps no notes: a new broker waits for no name of a client with a single link. */
@@ -84,11 +53,6 @@ static void op_group_gone(void *arg, uint64_t group)
 	net_remove_dead(path);
 }
 
-static void op_hello_answer(void *arg, uint64_t hello_id, const void *data, size_t size_bytes)
-{
-	server_answer(((struct shell *)arg)->server, hello_id, data, size_bytes);
-}
-
 static void op_log(void *arg, enum log_level level, const char *line)
 {
 	if (level <= LOG_WARNING && !process_is_dead())
@@ -96,45 +60,13 @@ static void op_log(void *arg, enum log_level level, const char *line)
 }
 
 static const struct broker_ops ops = {
+	HANDS_OPS,
 	.pipe_listen = op_listen,
-	.pipe_close = op_close,
-	.pipe_out = op_out,
-	.pipe_flush = op_flush,
-	.pipe_backlog = op_backlog,
-	.pipe_notify_drained = op_notify_drained,
 	.client_note = op_client_note,
 	.group_lives = op_group_lives,
 	.group_gone = op_group_gone,
-	.hello_answer = op_hello_answer,
 	.log = op_log,
 };
-
-static void broker_event(struct broker *broker, const struct transport_event *event)
-{
-	int64_t now_ns = clock_now_ns();
-
-	switch (event->type) {
-	case TRANSPORT_HELLO:
-		broker_hello(broker, event->hello_id, event->peer.uid, event->peer.pid, event->data,
-			event->size_bytes, now_ns);
-		break;
-	case TRANSPORT_PIPE_UP:
-		broker_pipe_up(broker, event->user, now_ns);
-		break;
-	case TRANSPORT_PIPE_DATA:
-		broker_pipe_data(broker, event->user, event->data, event->size_bytes, now_ns);
-		break;
-	case TRANSPORT_PIPE_DRAINED:
-		broker_pipe_drained(broker, event->user, now_ns);
-		break;
-	case TRANSPORT_PIPE_DOWN:
-		broker_pipe_down(broker, event->user, event->error, now_ns);
-		break;
-	case TRANSPORT_ANSWER:
-	case TRANSPORT_KNOCK:
-		break;
-	}
-}
 
 /* A door's file, at which somebody listens. */
 static void broker_finds(const char *path, void *arg)
@@ -160,35 +92,33 @@ void broker_main(struct process *process)
 	snprintf(path, sizeof(path), "%s/b/", sim.dir);
 	net_remove_dead(path);
 	snprintf(path, sizeof(path), "%s/broker.ipc", sim.dir);
-	if (transport_new(&own.transport) < 0 ||
-		broker_new(&own.broker, &options, &ops, &own, clock_now_ns()) < 0)
+	if (transport_new(&own.hands.transport) < 0 ||
+		broker_new(&own.hands.broker, &options, &ops, &own, clock_now_ns()) < 0)
 		sim_fail("the broker cannot be made");
-	net_each_door(broker_finds, own.broker);
-	if (server_listen(own.transport, path, NULL, &own.server) == 0) {
+	net_each_door(broker_finds, own.hands.broker);
+	if (server_listen(own.hands.transport, path, NULL, &own.hands.server) == 0) {
 		shell = &own;
 		process->up = true;
 	}
 	while (!process->dead) {
-		process_wait(broker_deadline_ns(own.broker));
-		for (int i = 0;
-			i < EVENTS_PER_TURN && !process->dead && transport_next(own.transport, &event) == 1;
+		process_wait(broker_deadline_ns(own.hands.broker));
+		for (int i = 0; i < EVENTS_PER_TURN && !process->dead &&
+				transport_next(own.hands.transport, &event) == 1;
 			i++)
-			broker_event(own.broker, &event);
-		if (clock_now_ns() >= broker_deadline_ns(own.broker))
-			broker_tick(own.broker, clock_now_ns());
-		broker_flush(own.broker);
+			hands_event(&own.hands, &event);
+		(void)hands_end_turn(&own.hands);
 	}
 	if (shell == &own)
 		shell = NULL;
-	broker_free(own.broker);
-	transport_free(own.transport);
+	broker_free(own.hands.broker);
+	transport_free(own.hands.transport);
 }
 
 bool broker_books(struct broker_stats *ret)
 {
 	if (!shell || shell->process->dead)
 		return false;
-	*ret = broker_stats(shell->broker);
+	*ret = broker_stats(shell->hands.broker);
 	return true;
 }
 
@@ -202,5 +132,5 @@ static void say_member(struct hash_node *node, void *arg)
 
 void broker_say_members(void)
 {
-	hash_each(&shell->broker->members, say_member, NULL);
+	hash_each(&shell->hands.broker->members, say_member, NULL);
 }
