@@ -1,39 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/actor/runtime-world.h"
-char story_log[4096];
-bool driver_stays; /* after its story, until it is cast `end` */
+
 uint64_t last_down_monitor;
 struct actor_cause last_cause;
 actor_from *held;
-
-void note(const char *format, ...)
-{
-	size_t at = strlen(story_log);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(story_log + at, sizeof(story_log) - at, format, args);
-	va_end(args);
-}
-
-static int driver_run(actor *self, const actor_msg *msg)
-{
-	story_fn fn;
-	uint64_t address;
-
-	assert_int_equal(actor_msg_unpack(msg, "U", &address), 0);
-	fn = (story_fn)(uintptr_t)address;
-	fn(self);
-	if (!driver_stays)
-		actor_group_stop(actor_group_of(self));
-	return 0;
-}
-
-static int driver_end(actor *self, const actor_msg *msg)
-{
-	actor_group_stop(actor_group_of(self));
-	return 0;
-}
 
 static int driver_note(actor *self, const actor_msg *msg)
 {
@@ -50,16 +20,9 @@ static int driver_down(actor *self, uint64_t monitor, actor_ref who, const struc
 	return 0;
 }
 
-static int driver_init(actor *self, const void *arg)
-{
-	return actor_cast(
-		self, actor_to(actor_self(self)), "run", "U", (uint64_t)(uintptr_t) * (const story_fn *)arg);
-}
-
 const struct actor_method driver_methods[] = {
-	{.name = "run", .on_cast = driver_run},
+	DRIVER_METHODS,
 	{.name = "note", .on_cast = driver_note},
-	{.name = "end", .on_cast = driver_end},
 	{0},
 };
 
@@ -73,15 +36,8 @@ static const struct actor_behavior driver_behavior = {
 
 void story(story_fn fn)
 {
-	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
-	actor_group *group;
-
-	story_log[0] = 0;
 	last_down_monitor = 0;
-	assert_int_equal(actor_group_new(&group, &options), 0);
-	assert_int_equal(actor_group_spawn(group, &driver_behavior, &fn, NULL, NULL), 0);
-	assert_int_equal(actor_group_run(group), 0);
-	actor_group_free(group);
+	story_of(&driver_behavior, fn);
 }
 
 /* ---- a cast of characters ---- */

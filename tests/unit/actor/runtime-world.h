@@ -31,19 +31,15 @@
 #include "libactor/transport/address.h"
 #include "libactor/util/list.h"
 #include "tests/fact.h"
-
-typedef void (*story_fn)(actor *self);
+#include "tests/unit/story.h"
 
 struct driver {
 	char log[1024]; /* what happened, a word each */
 };
-extern char story_log[4096];
-extern bool driver_stays; /* after its story, until it is cast `end` */
 extern uint64_t last_down_monitor;
 extern struct actor_cause last_cause;
 extern actor_from *held;
 
-void note(const char *format, ...);
 extern const struct actor_method driver_methods[];
 
 void story(story_fn fn);

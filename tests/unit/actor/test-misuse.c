@@ -34,32 +34,15 @@
 #include "libactor/message/msg.h"
 #include "libactor/transport/address.h"
 #include "tests/fact.h"
-
-typedef void (*story_fn)(actor *self);
+#include "tests/unit/story.h"
 
 static int64_t n_ended, n_woken, last_error;
 static actor_from *kept;
-
-static int driver_run(actor *self, const actor_msg *msg)
-{
-	uint64_t address;
-
-	assert_int_equal(actor_msg_unpack(msg, "U", &address), 0);
-	((story_fn)(uintptr_t)address)(self);
-	actor_group_stop(actor_group_of(self));
-	return 0;
-}
 
 static int driver_tick(actor *self, const actor_msg *msg)
 {
 	n_woken++;
 	return 0;
-}
-
-static int driver_init(actor *self, const void *arg)
-{
-	return actor_cast(
-		self, actor_to(actor_self(self)), "run", "U", (uint64_t)(uintptr_t) * (const story_fn *)arg);
 }
 
 static int driver_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
@@ -68,7 +51,7 @@ static int driver_down(actor *self, uint64_t monitor, actor_ref who, const struc
 }
 
 static const struct actor_method driver_methods[] = {
-	{.name = "run", .on_cast = driver_run},
+	DRIVER_METHODS,
 	{.name = "tick", .on_cast = driver_tick},
 	{0},
 };
@@ -82,14 +65,8 @@ static const struct actor_behavior driver = {
 
 static void story(story_fn fn)
 {
-	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
-	actor_group *group;
-
 	n_ended = n_woken = last_error = 0;
-	assert_int_equal(actor_group_new(&group, &options), 0);
-	assert_int_equal(actor_group_spawn(group, &driver, &fn, NULL, NULL), 0);
-	assert_int_equal(actor_group_run(group), 0);
-	actor_group_free(group);
+	story_of(&driver, fn);
 }
 
 /* ---- an actor that ends itself, and others, everywhere ---- */

@@ -24,6 +24,7 @@
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
 #include "tests/fact.h"
+#include "tests/unit/story.h"
 
 #define OTHERS_MAX 6400
 
@@ -38,7 +39,6 @@ int __wrap_memcmp(const void *a, const void *b, size_t n)
 	return __real_memcmp(a, b, n);
 }
 
-static void (*the_story)(actor *self);
 static char heard[256];
 static uint64_t ids[4]; /* of monitors, which are called 0, 1 … in what was heard */
 
@@ -53,40 +53,19 @@ static int on_pg(actor *self, uint64_t monitor, const struct actor_pg_event *eve
 	return 0;
 }
 
-static int run(actor *self, const actor_msg *msg)
-{
-	the_story(self);
-	return 0;
-}
-
-static int end(actor *self, const actor_msg *msg)
-{
-	actor_group_stop(actor_group_of(self));
-	return 0;
-}
-
-static int init(actor *self, const void *arg)
-{
-	return actor_cast(self, actor_to(actor_self(self)), "run", "");
-}
-
-static const struct actor_method methods[] = {
-	{.name = "run", .on_cast = run}, {.name = "end", .on_cast = end}, {0}};
-static const struct actor_behavior watcher = {
-	.name = "watcher", .methods = methods, .init = init, .on_pg = on_pg, .mailbox_max_messages = 100};
+static const struct actor_method methods[] = {DRIVER_METHODS, {0}};
+static const struct actor_behavior watcher = {.name = "watcher",
+	.methods = methods,
+	.init = driver_init,
+	.on_pg = on_pg,
+	.mailbox_max_messages = 100};
 
 /* @fn runs in an actor; what it is told comes after it. Then all ends. */
-static void story(void (*fn)(actor *self))
+static void story(story_fn fn)
 {
-	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
-	actor_group *group;
-
-	the_story = fn;
 	heard[0] = 0;
-	assert_int_equal(actor_group_new(&group, &options), 0);
-	assert_int_equal(actor_group_spawn(group, &watcher, NULL, NULL, NULL), 0);
-	assert_int_equal(actor_group_run(group), 0);
-	actor_group_free(group);
+	story_stays = true;
+	story_of(&watcher, fn);
 }
 
 static void end_later(actor *self)

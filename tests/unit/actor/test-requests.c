@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests between actors of one group, without a node: calls whose callers do not wait in them. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,23 +7,11 @@
 #include "actor/actor.h"
 #include "libactor/base/base.h"
 #include "tests/fact.h"
+#include "tests/unit/story.h"
 
-typedef void (*story_fn)(actor *self);
-
-static char story_log[4096];
 static actor_from *held[8];
 static int n_held;
 static uint64_t noted;
-
-static void note(const char *format, ...)
-{
-	size_t at = strlen(story_log);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(story_log + at, sizeof(story_log) - at, format, args);
-	va_end(args);
-}
 
 static void expect(const char *want)
 {
@@ -81,21 +63,6 @@ static const struct actor_behavior server = {.name = "server", .methods = server
 
 /* ---- the story ---- */
 
-static int driver_run(actor *self, const actor_msg *msg)
-{
-	uint64_t address;
-
-	assert_int_equal(actor_msg_unpack(msg, "U", &address), 0);
-	((story_fn)(uintptr_t)address)(self);
-	return 0;
-}
-
-static int driver_end(actor *self, const actor_msg *msg)
-{
-	actor_group_stop(actor_group_of(self));
-	return 0;
-}
-
 static int driver_note(actor *self, const actor_msg *msg)
 {
 	int n;
@@ -119,14 +86,8 @@ static int driver_reply(actor *self, uint64_t request, const struct actor_answer
 	return 0;
 }
 
-static int driver_init(actor *self, const void *arg)
-{
-	return actor_cast(
-		self, actor_to(actor_self(self)), "run", "U", (uint64_t)(uintptr_t) * (const story_fn *)arg);
-}
-
-static const struct actor_method driver_methods[] = {{.name = "run", .on_cast = driver_run},
-	{.name = "end", .on_cast = driver_end}, {.name = "note", .on_cast = driver_note}, {0}};
+static const struct actor_method driver_methods[] = {
+	DRIVER_METHODS, {.name = "note", .on_cast = driver_note}, {0}};
 static const struct actor_behavior waiting = {
 	.name = "waiting", .methods = driver_methods, .init = driver_init};
 static const struct actor_behavior told = {
@@ -134,15 +95,12 @@ static const struct actor_behavior told = {
 
 static void story(const struct actor_behavior *behavior, story_fn fn)
 {
-	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
 	actor_group *group;
 
-	story_log[0] = 0;
 	n_held = 0;
 	noted = 0;
-	assert_int_equal(actor_group_new(&group, &options), 0);
-	assert_int_equal(actor_group_spawn(group, behavior, &fn, NULL, NULL), 0);
-	assert_int_equal(actor_group_run(group), 0);
+	story_stays = true; /* requests may be open when it is told */
+	group = story_group(behavior, fn);
 	assert_int_equal(group->calls.n_items, 0);
 	assert_int_equal(group->requests.n_items, 0);
 	actor_group_free(group);

@@ -142,9 +142,9 @@ static void test_down_arrives_after_last_message(void **state)
 
 static void test_demonitor_takes_back_a_queued_down(void **state)
 {
-	driver_stays = true;
+	story_stays = true;
 	story(story_down_order);
-	driver_stays = false;
+	story_stays = false;
 	assert_string_equal(story_log, "terminate:shutdown last after ");
 }
 
@@ -185,9 +185,9 @@ static void story_own_process(actor *self)
 
 static void test_monitor_of_the_own_process_never_goes_off(void **state)
 {
-	driver_stays = true;
+	story_stays = true;
 	story(story_own_process);
-	driver_stays = false;
+	story_stays = false;
 	assert_string_equal(story_log, "nothing came ");
 }
 

@@ -34,6 +34,7 @@
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
 #include "tests/fact.h"
+#include "tests/unit/story.h"
 
 #define ASKED          7u          /* the group that was asked, or is watched */
 #define HELD_MAX_BYTES (32u << 20) /* of frames for an actor that is paused, by docs/protocol.md */
@@ -42,7 +43,6 @@
 #define SPAWNER        3u
 #define NEWCOMER       (UINT64_C(1) << 63 | 0x21) /* any client */
 
-static void (*the_story)(actor *self);
 static int asker_result;
 static int64_t asker_number;
 static uint64_t monitor_of_self;
@@ -68,18 +68,6 @@ static int asker_ask(actor *self, const actor_msg *msg)
 static int asker_keep(actor *self, const actor_msg *msg, actor_from *from)
 {
 	return actor_from_keep(from) ? 0 : -ENOMEM;
-}
-
-static int driver_run(actor *self, const actor_msg *msg)
-{
-	the_story(self);
-	actor_group_stop(actor_group_of(self));
-	return 0;
-}
-
-static int driver_init(actor *self, const void *arg)
-{
-	return actor_cast(self, actor_to(actor_self(self)), "run", "");
 }
 
 static int driver_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
@@ -125,21 +113,14 @@ static const struct actor_method watcher_methods[] = {
 };
 static const struct actor_behavior watcher = {
 	.name = "watcher", .methods = watcher_methods, .on_down = watcher_down};
-static const struct actor_method driver_methods[] = {{.name = "run", .on_cast = driver_run}, {0}};
+static const struct actor_method driver_methods[] = {DRIVER_METHODS, {0}};
 static const struct actor_behavior driver = {
 	.name = "driver", .methods = driver_methods, .init = driver_init, .on_down = driver_down};
 
-static void story(void (*fn)(actor *self))
+static void story(story_fn fn)
 {
-	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
-	actor_group *group;
-
-	the_story = fn;
 	n_downs = 0;
-	assert_int_equal(actor_group_new(&group, &options), 0);
-	assert_int_equal(actor_group_spawn(group, &driver, NULL, NULL, NULL), 0);
-	assert_int_equal(actor_group_run(group), 0);
-	actor_group_free(group);
+	story_of(&driver, fn);
 }
 
 /* ---- peers and what they say ---- */

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A pool whose workers are actors of its own group, by its public functions, without a node. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include <actor/actor.h>
 #include <actor/pool.h>
-#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,55 +9,14 @@
 #include <string.h>
 
 #include "tests/fact.h"
+#include "tests/unit/story.h"
 
-typedef void (*story_fn)(actor *self);
-
-static char told[8192];
 static uint64_t last_down;
 static char last_reason[64];
 
-static void note(const char *format, ...)
-{
-	size_t at = strlen(told);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(told + at, sizeof(told) - at, format, args);
-	va_end(args);
-}
-
-/* ---- the driver: a story is straight-line code in its handler ---- */
-
-static int driver_run(actor *self, const actor_msg *msg)
-{
-	uint64_t address;
-
-	assert_int_equal(actor_msg_unpack(msg, "U", &address), 0);
-	((story_fn)(uintptr_t)address)(self);
-	actor_group_stop(actor_group_of(self));
-	return 0;
-}
-
-static int driver_init(actor *self, const void *arg)
-{
-	return actor_cast(
-		self, actor_to(actor_self(self)), "run", "U", (uint64_t)(uintptr_t) * (const story_fn *)arg);
-}
-
-static const struct actor_method driver_methods[] = {{.name = "run", .on_cast = driver_run}, {0}};
-static const struct actor_behavior driver_behavior = {
-	.name = "driver", .methods = driver_methods, .init = driver_init};
-
 static void story(story_fn fn)
 {
-	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
-	actor_group *group;
-
-	told[0] = '\0';
-	assert_int_equal(actor_group_new(&group, &options), 0);
-	assert_int_equal(actor_group_spawn(group, &driver_behavior, &fn, NULL, NULL), 0);
-	assert_int_equal(actor_group_run(group), 0);
-	actor_group_free(group);
+	story_of(&story_driver, fn);
 }
 
 /* Waits for an actor's end in a handler: somebody who watches it answers then. */
@@ -315,7 +268,7 @@ static void job_story(actor *self)
 static void test_the_answer_of_a_worker_goes_to_who_asked(void **state)
 {
 	story(job_story);
-	assert_non_null(strstr(told, "double:done double:done nothing:done "));
+	assert_non_null(strstr(story_log, "double:done double:done nothing:done "));
 }
 
 static void crash_story(actor *self)
@@ -336,9 +289,9 @@ static void crash_story(actor *self)
 static void test_a_job_is_given_again_and_then_reported_with_the_cause(void **state)
 {
 	story(crash_story);
-	assert_non_null(strstr(told, "crash down:crash: EIO again:1 "));
-	assert_non_null(strstr(told, "crash down:crash: EIO again:2 "));
-	assert_non_null(strstr(told, "crash:crashed=crash: EIO "));
+	assert_non_null(strstr(story_log, "crash down:crash: EIO again:1 "));
+	assert_non_null(strstr(story_log, "crash down:crash: EIO again:2 "));
+	assert_non_null(strstr(story_log, "crash:crashed=crash: EIO "));
 }
 
 static void stuck_story(actor *self)
@@ -359,7 +312,7 @@ static void stuck_story(actor *self)
 static void test_a_stuck_worker_is_killed_and_replaced(void **state)
 {
 	story(stuck_story);
-	assert_non_null(strstr(told, "stay stuck:stay down:killed stay:stuck=killed "));
+	assert_non_null(strstr(story_log, "stay stuck:stay down:killed stay:stuck=killed "));
 }
 
 static void full_story(actor *self)
@@ -397,8 +350,8 @@ static void full_story(actor *self)
 static void test_a_full_pool_says_so_and_when_to_ask_again(void **state)
 {
 	story(full_story);
-	assert_non_null(strstr(told, "a=ok "));
-	assert_non_null(strstr(told, "b=ok "));
+	assert_non_null(strstr(story_log, "a=ok "));
+	assert_non_null(strstr(story_log, "b=ok "));
 }
 
 static void expire_story(actor *self)
@@ -453,10 +406,10 @@ static void drain_story(actor *self)
 static void test_a_drained_pool_does_what_it_has_and_ends(void **state)
 {
 	story(drain_story);
-	assert_non_null(strstr(told, "draining who:draining "));
-	assert_non_null(strstr(told, "down:shutdown "));
-	assert_non_null(strstr(told, "stopped "));
-	assert_non_null(strstr(told, "end:normal "));
+	assert_non_null(strstr(story_log, "draining who:draining "));
+	assert_non_null(strstr(story_log, "down:shutdown "));
+	assert_non_null(strstr(story_log, "stopped "));
+	assert_non_null(strstr(story_log, "end:normal "));
 }
 
 static void stop_story(actor *self)
@@ -474,11 +427,11 @@ static void stop_story(actor *self)
 static void test_a_stopped_pool_ends_its_jobs_with_a_word(void **state)
 {
 	story(stop_story);
-	assert_non_null(strstr(told, "hold:shutdown "));
-	assert_non_null(strstr(told, "who:shutdown "));
-	assert_non_null(strstr(told, "end:enough "));
-	assert_non_null(strstr(told, "a=shutdown "));
-	assert_non_null(strstr(told, "b=shutdown "));
+	assert_non_null(strstr(story_log, "hold:shutdown "));
+	assert_non_null(strstr(story_log, "who:shutdown "));
+	assert_non_null(strstr(story_log, "end:enough "));
+	assert_non_null(strstr(story_log, "a=shutdown "));
+	assert_non_null(strstr(story_log, "b=shutdown "));
 }
 
 static void kill_story(actor *self)
@@ -502,8 +455,8 @@ static void kill_story(actor *self)
 static void test_the_workers_of_a_killed_pool_end(void **state)
 {
 	story(kill_story);
-	assert_non_null(strstr(told, "end:")); /* it may be gone already */
-	assert_non_null(strstr(told, "a="));
+	assert_non_null(strstr(story_log, "end:")); /* it may be gone already */
+	assert_non_null(strstr(story_log, "a="));
 }
 
 static void parts_story(actor *self)

@@ -1,65 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A port and its subscribers in one group, by its public functions, without a node. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include <actor/actor.h>
 #include <actor/port.h>
-#include <cmocka.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/fact.h"
+#include "tests/unit/story.h"
 
-typedef void (*story_fn)(actor *self);
-
-static char got[8192]; /* what subscribers were told */
 static actor_from *asleep;
-
-static void note(const char *format, ...)
-{
-	size_t at = strlen(got);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(got + at, sizeof(got) - at, format, args);
-	va_end(args);
-}
-
-static int driver_run(actor *self, const actor_msg *msg)
-{
-	uint64_t address;
-
-	assert_int_equal(actor_msg_unpack(msg, "U", &address), 0);
-	((story_fn)(uintptr_t)address)(self);
-	actor_group_stop(actor_group_of(self));
-	return 0;
-}
-
-static int driver_init(actor *self, const void *arg)
-{
-	return actor_cast(
-		self, actor_to(actor_self(self)), "run", "U", (uint64_t)(uintptr_t) * (const story_fn *)arg);
-}
-
-static const struct actor_method driver_methods[] = {{.name = "run", .on_cast = driver_run}, {0}};
-static const struct actor_behavior driver_behavior = {
-	.name = "driver", .methods = driver_methods, .init = driver_init};
 
 static void story(story_fn fn)
 {
-	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
-	actor_group *group;
-
-	got[0] = '\0';
-	assert_int_equal(actor_group_new(&group, &options), 0);
-	assert_int_equal(actor_group_spawn(group, &driver_behavior, &fn, NULL, NULL), 0);
-	assert_int_equal(actor_group_run(group), 0);
-	actor_group_free(group);
+	story_of(&story_driver, fn);
 }
 
 /* ---- a subscriber: notes what comes; sleeps when told to ---- */
@@ -274,11 +229,11 @@ static void all_story(actor *self)
 static void test_what_is_published_comes_to_all_who_have_subscribed(void **state)
 {
 	story(all_story);
-	assert_null(strstr(got, "0"));
-	assert_non_null(strstr(got, "a1 "));
-	assert_non_null(strstr(got, "a2 "));
-	assert_non_null(strstr(got, "b2 "));
-	assert_null(strstr(got, "b1 "));
+	assert_null(strstr(story_log, "0"));
+	assert_non_null(strstr(story_log, "a1 "));
+	assert_non_null(strstr(story_log, "a2 "));
+	assert_non_null(strstr(story_log, "b2 "));
+	assert_null(strstr(story_log, "b1 "));
 }
 
 static void unsubscribe_story(actor *self)
@@ -304,7 +259,7 @@ static void unsubscribe_story(actor *self)
 static void test_who_unsubscribes_gets_nothing_more(void **state)
 {
 	story(unsubscribe_story);
-	assert_string_equal(got, "a1 a3 a3 a4 ");
+	assert_string_equal(story_log, "a1 a3 a3 a4 ");
 }
 
 static void stranger_story(actor *self)
@@ -368,7 +323,7 @@ static void test_a_slow_one_loses_the_oldest_and_is_told_while_others_get_all(vo
 	char of_a[256] = "", of_b[256] = "", *word;
 
 	story(lag_story);
-	for (word = strtok(got, " "); word; word = strtok(NULL, " ")) {
+	for (word = strtok(story_log, " "); word; word = strtok(NULL, " ")) {
 		strcat(word[0] == 'a' ? of_a : of_b, word + 1);
 		strcat(word[0] == 'a' ? of_a : of_b, " ");
 	}
@@ -396,7 +351,7 @@ static void newest_story(actor *self)
 static void test_or_the_newest(void **state)
 {
 	story(newest_story);
-	assert_string_equal(got, "a1 a2 a3 a4 a5 a-5 a11 ");
+	assert_string_equal(story_log, "a1 a2 a3 a4 a5 a-5 a11 ");
 }
 
 static void end_story(actor *self)
@@ -419,7 +374,7 @@ static void end_story(actor *self)
 static void test_or_its_subscription_ends_and_it_is_told(void **state)
 {
 	story(end_story);
-	assert_string_equal(got, "a1 a2 a3 a4 a-1! ");
+	assert_string_equal(story_log, "a1 a2 a3 a4 a-1! ");
 }
 
 /* A publisher beside the story, which waits. */
@@ -449,9 +404,9 @@ static void block_story(actor *self)
 	fall_asleep(self, a);
 	assert_int_equal(actor_cast(self, actor_to(publisher), "go", ""), 0);
 	turns(self);
-	assert_null(strstr(got, "p5")); /* it waits */
+	assert_null(strstr(story_log, "p5")); /* it waits */
 	wake();
-	while (!strstr(got, "a10 "))
+	while (!strstr(story_log, "a10 "))
 		turns(self);
 	assert_int_equal(stat_of(self, port, "lost"), 0);
 }
@@ -461,7 +416,7 @@ static void test_or_the_publisher_waits_and_nothing_is_lost(void **state)
 	int i = 1;
 
 	story(block_story);
-	for (char *at = got; (at = strchr(at, 'a')); at++)
+	for (char *at = story_log; (at = strchr(at, 'a')); at++)
 		assert_int_equal(atoi(at + 1), i++);
 	assert_int_equal(i, 11);
 }
@@ -493,7 +448,7 @@ static void convert_story(actor *self)
 static void test_a_converter_filters_and_maps(void **state)
 {
 	story(convert_story);
-	assert_string_equal(got, "a20 a40 ");
+	assert_string_equal(story_log, "a20 a40 ");
 }
 
 static void filter_story(actor *self)
@@ -516,7 +471,7 @@ static void filter_story(actor *self)
 static void test_a_filter_that_travels_does_so_too(void **state)
 {
 	story(filter_story);
-	assert_string_equal(got, "a1 a3 ");
+	assert_string_equal(story_log, "a1 a3 ");
 }
 
 static void ends_story(actor *self)
@@ -550,7 +505,7 @@ static void ends_story(actor *self)
 static void test_a_port_ends_and_its_handle_does_no_harm(void **state)
 {
 	story(ends_story);
-	assert_string_equal(got, "a1 ");
+	assert_string_equal(story_log, "a1 ");
 }
 
 static void limits_story(actor *self)
