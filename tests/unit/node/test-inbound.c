@@ -905,6 +905,48 @@ static void test_words_of_the_broker_count_only_from_the_broker(void **state)
 	story(story_told);
 }
 
+static void story_senders(actor *self)
+{
+	actor_ref me = actor_self(self), far = ref_of(THIRD, 1);
+	actor_group *group = actor_group_of(self);
+	struct peer *broker = peer_of(group, BROKER, "$broker");
+
+	put_cast(me, far, "x", "");
+	assert_false(says(peer_of(group, THIRD, "third")));
+	put_cast(me, ref_of(ASKED, 1), "x", "");
+	assert_true(says(peer_of(group, THIRD, "third")));
+	far.node++;
+	put_cast(me, far, "x", "");
+	assert_true(says(peer_of(group, THIRD, "third")));
+	put_cast(me, ref_of(ASKED, 1), "x", "");
+	assert_false(says(broker));
+}
+
+static void test_group_speaks_for_itself_and_the_broker_for_all(void **state)
+{
+	story(story_senders);
+}
+
+static void story_bye(actor *self)
+{
+	actor_ref me = actor_self(self), far = ref_of(THIRD, 1);
+	actor_group *group = actor_group_of(self);
+
+	for (int i = 0; i < 2; i++) {
+		struct peer *peer = i ? peer_of(group, BROKER, "$broker") : peer_of(group, THIRD, "third");
+
+		wire_put_bye(&frame, wire_cstr("normal"));
+		assert_false(says(peer));
+		put_cast(me, far, "x", "");
+		assert_int_equal(says(peer), i == 0);
+	}
+}
+
+static void test_nothing_but_what_the_broker_forwards_comes_after_a_bye(void **state)
+{
+	story(story_bye);
+}
+
 /* ---- and to whom there is no way ---- */
 
 static void story_no_way(actor *self)
@@ -949,6 +991,8 @@ int main(void)
 		cmocka_unit_test(test_no_way_to_a_group_is_enotconn),
 		cmocka_unit_test(test_malformed_bytes_put_aside_cost_the_link_and_are_not_taken_up_for_ever),
 		cmocka_unit_test(test_words_of_the_broker_count_only_from_the_broker),
+		cmocka_unit_test(test_group_speaks_for_itself_and_the_broker_for_all),
+		cmocka_unit_test(test_nothing_but_what_the_broker_forwards_comes_after_a_bye),
 	};
 
 	return run_facts(tests);
