@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who may say what: an answer, a DOWN, a pause, a word of the broker counts from whom it is for to say.
+ * Anybody else loses his link by it, and nothing else happens.
+ */
+#include "tests/unit/node/inbound-world.h"
+
+#include "libactor/actor/broker.h"
+#include "libactor/actor/name.h"
+#include "libactor/peer/name-cache.h"
+#include "libactor/peer/pressure.h"
+#include "libactor/protocol/wire.h"
+#include "tests/fact.h"
+
+static void story_answers(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *asked = peer_of(group, ASKED, "asked"), *broker = peer_of(group, BROKER, "$broker");
+	actor_ref callee = ref_of(ASKED, 1), me;
+	uint64_t id = ask(self, callee, &me);
+
+	/* guesses: only the one that hits costs something, and it hits nothing */
+	for (uint64_t guess = 0; guess < 2000; guess++) {
+		put_reply(me, ref_of(THIRD, 1), guess, 666);
+		assert_int_equal(says(peer_of(group, THIRD, "third")), guess == id);
+	}
+	wire_put_error(&frame, me, ref_of(THIRD, 1), id, wire_cstr("noproc"), wire_cstr(""));
+	assert_true(says(peer_of(group, THIRD, "third")));
+	/* in nobody's name, and in the name of who was asked */
+	put_reply(me, ACTOR_NOBODY, id, 666);
+	assert_true(says(peer_of(group, THIRD, "third")));
+	put_reply(me, callee, id, 666);
+	assert_true(says(peer_of(group, THIRD, "third")));
+	/* another's answer that the broker forwarded: the broker's link is everybody's */
+	put_reply(me, ref_of(THIRD, 1), id, 666);
+	assert_false(says(broker));
+	assert_int_equal(actor_sleep(self, 1), 0);
+	assert_int_equal(asker_result, 1);
+
+	put_reply(me, callee, id, 5);
+	assert_false(says(asked));
+	assert_int_equal(actor_sleep(self, 1), 0);
+	assert_int_equal(asker_result, 0);
+	assert_int_equal(asker_number, 5);
+	/* a late or doubled answer is no lie */
+	put_reply(me, callee, id, 6);
+	assert_false(says(asked));
+	assert_false(asked->link_ended);
+}
+
+static void test_answer_counts_only_from_the_group_that_was_asked(void **state)
+{
+	story(story_answers);
+}
+
+static void story_other_actor(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *asked = peer_of(group, ASKED, "asked");
+	actor_ref callee = ref_of(ASKED, 1), me;
+	uint64_t id = ask(self, callee, &me);
+
+	put_reply(me, ref_of(ASKED, 2), id, 666);
+	assert_true(says(asked));
+	assert_int_equal(actor_sleep(self, 1), 0);
+	assert_int_not_equal(asker_number, 666);
+}
+
+static void test_answer_counts_only_from_the_actor_that_was_asked(void **state)
+{
+	story(story_other_actor);
+}
+
+static void story_local_call(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	actor_ref keeper, me;
+	uint64_t id;
+
+	assert_int_equal(actor_spawn(self, &asker, NULL, &keeper), 0);
+	id = ask(self, keeper, &me);
+	put_reply(me, keeper, id, 666);
+	assert_true(says(peer_of(group, THIRD, "third")));
+	put_reply(me, keeper, id, 666);
+	assert_false(says(peer_of(group, BROKER, "$broker")));
+	assert_int_equal(actor_sleep(self, 1), 0);
+	assert_int_not_equal(asker_number, 666);
+}
+
+static void test_call_within_the_group_is_answered_by_no_peer(void **state)
+{
+	story(story_local_call);
+}
+
+static void story_of_the_gone(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	actor_ref callee = ref_of(ASKED, 1), me;
+	uint64_t id;
+
+	(void)peer_of(group, ASKED, "asked");
+	for (int i = 0; i < 2; i++) {
+		id = ask(self, callee, &me);
+		put_reply(me, i ? ref_of(ASKED, 0) : ACTOR_NOBODY, id, 5);
+		assert_false(says(peer_of(group, ASKED, "asked")));
+		assert_int_equal(actor_sleep(self, 1), 0);
+		assert_int_equal(asker_number, 5);
+	}
+}
+
+static void test_asked_group_answers_for_an_actor_that_is_gone(void **state)
+{
+	story(story_of_the_gone);
+}
+
+static void story_by_broker(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *broker = peer_of(group, BROKER, "$broker");
+	actor_ref callee = ref_of(ASKED, 1), me;
+	uint64_t id;
+
+	(void)peer_of(group, ASKED, "asked");
+	id = ask(self, callee, &me);
+	put_reply(me, callee, id, 5);
+	assert_false(says(broker));
+	assert_int_equal(actor_sleep(self, 1), 0);
+	assert_int_equal(asker_number, 5);
+}
+
+static void test_answer_that_the_broker_brings_counts(void **state)
+{
+	story(story_by_broker);
+}
+
+static void story_down(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *asked = peer_of(group, ASKED, "asked");
+	actor_ref target = ref_of(ASKED, 1), me;
+	uint64_t id = watch(self, target, &me);
+
+	put_down(me, ref_of(THIRD, 1), id, "lie");
+	assert_true(says(peer_of(group, THIRD, "third")));
+	put_down(me, ACTOR_NOBODY, id, "lie");
+	assert_true(says(peer_of(group, THIRD, "third")));
+	put_down(me, target, id, "lie");
+	assert_true(says(peer_of(group, THIRD, "third")));
+	put_down(me, ref_of(THIRD, 1), id, "lie");
+	assert_false(says(peer_of(group, BROKER, "$broker")));
+	expect_downs(self, 0);
+	put_down(me, target, id, "truth");
+	assert_false(says(asked));
+	expect_downs(self, 1);
+	assert_string_equal(down_reason, "truth");
+	put_down(me, target, id, "truth"); /* a doubled one is no lie */
+	assert_false(says(asked));
+	expect_downs(self, 1);
+}
+
+static void test_down_counts_only_from_the_group_that_is_watched(void **state)
+{
+	story(story_down);
+}
+
+static void story_process_down(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	actor_ref target = ref_of(ASKED, 0), me;
+	uint64_t id = watch(self, target, &me);
+
+	put_down(me, target, id, "lie");
+	assert_true(says(peer_of(group, THIRD, "third")));
+	/* a client that calls itself the spawner */
+	put_down(me, target, id, "lie");
+	assert_true(says(peer_of(group, NEWCOMER, "$spawner")));
+	expect_downs(self, 0);
+	put_down(me, target, id, "truth");
+	assert_false(says(peer_of(group, SPAWNER, "$spawner")));
+	expect_downs(self, 1);
+	assert_string_equal(down_reason, "truth");
+}
+
+static void test_end_of_a_process_is_the_spawners_to_tell(void **state)
+{
+	story(story_process_down);
+}
+
+static void story_pauses(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	actor_ref foreign = ref_of(ASKED, 1), own = ref_of(THIRD, 1);
+
+	wire_put_pause(&frame, &foreign);
+	assert_true(says(peer_of(group, THIRD, "third")));
+	wire_put_resume(&frame, &foreign);
+	assert_true(says(peer_of(group, THIRD, "third")));
+	wire_put_pause(&frame, &own);
+	assert_false(says(peer_of(group, THIRD, "third")));
+	assert_int_equal(peer_find(group, THIRD)->n_paused_refs, 1);
+	wire_put_resume(&frame, &own);
+	assert_false(says(peer_of(group, THIRD, "third")));
+	assert_int_equal(peer_find(group, THIRD)->n_paused_refs, 0);
+	wire_put_pause(&frame, &foreign); /* the broker speaks for those it routes to */
+	assert_false(says(peer_of(group, BROKER, "$broker")));
+}
+
+static void test_group_pauses_its_own_actors_and_no_others(void **state)
+{
+	story(story_pauses);
+}
+
+static void story_told(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *broker = peer_of(group, BROKER, "$broker");
+	actor_ref me = ref_of(1, 0), liar = ref_of(THIRD, 1), self_of_broker = ref_of(BROKER, 0), found;
+
+	(void)peer_of(group, ASKED, "asked");
+	put_cast(me, self_of_broker, "name", "sr", "store", ref_of(ASKED, 1));
+	assert_false(says(broker));
+	assert_true(name_cached(group, "store", &found));
+
+	put_cast(me, liar, "name", "sr", "store", liar);
+	assert_true(says(peer_of(group, THIRD, "third")));
+	put_cast(me, ACTOR_NOBODY, "name", "sr", "store", liar);
+	assert_true(says(peer_of(group, THIRD, "third")));
+	/* sent through the broker in one's own name, as anybody may send a cast to anybody */
+	put_cast(me, liar, "name", "sr", "store", liar);
+	assert_false(says(broker));
+	put_cast(me, ACTOR_NOBODY, "name", "sn", "store");
+	assert_false(says(broker));
+	assert_true(name_cached(group, "store", &found));
+	assert_true(actor_ref_equal(found, ref_of(ASKED, 1)));
+
+	put_cast(me, liar, "group_down", "U{s:s}", (uint64_t)ASKED, "reason", "lie");
+	assert_false(says(broker));
+	put_cast(me, liar, "group_down", "U{s:s}", (uint64_t)ASKED, "reason", "lie");
+	assert_true(says(peer_of(group, THIRD, "third")));
+	assert_false(peer_find(group, ASKED)->exit_told);
+	put_cast(me, self_of_broker, "group_down", "U{s:s}", (uint64_t)ASKED, "reason", "normal");
+	assert_false(says(broker));
+	assert_true(peer_find(group, ASKED)->exit_told);
+	/* what is none of the broker's words is just a cast to a group, and those go nowhere */
+	put_cast(me, liar, "hello", "");
+	assert_false(says(peer_of(group, THIRD, "third")));
+}
+
+static void test_words_of_the_broker_count_only_from_the_broker(void **state)
+{
+	story(story_told);
+}
+
+static void story_senders(actor *self)
+{
+	actor_ref me = actor_self(self), far = ref_of(THIRD, 1);
+	actor_group *group = actor_group_of(self);
+	struct peer *broker = peer_of(group, BROKER, "$broker");
+
+	put_cast(me, far, "x", "");
+	assert_false(says(peer_of(group, THIRD, "third")));
+	put_cast(me, ref_of(ASKED, 1), "x", "");
+	assert_true(says(peer_of(group, THIRD, "third")));
+	far.node++;
+	put_cast(me, far, "x", "");
+	assert_true(says(peer_of(group, THIRD, "third")));
+	put_cast(me, ref_of(ASKED, 1), "x", "");
+	assert_false(says(broker));
+}
+
+static void test_group_speaks_for_itself_and_the_broker_for_all(void **state)
+{
+	story(story_senders);
+}
+
+static void story_bye(actor *self)
+{
+	actor_ref me = actor_self(self), far = ref_of(THIRD, 1);
+	actor_group *group = actor_group_of(self);
+
+	for (int i = 0; i < 2; i++) {
+		struct peer *peer = i ? peer_of(group, BROKER, "$broker") : peer_of(group, THIRD, "third");
+
+		wire_put_bye(&frame, wire_cstr("normal"));
+		assert_false(says(peer));
+		put_cast(me, far, "x", "");
+		assert_int_equal(says(peer), i == 0);
+	}
+}
+
+static void test_nothing_but_what_the_broker_forwards_comes_after_a_bye(void **state)
+{
+	story(story_bye);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_answer_counts_only_from_the_group_that_was_asked),
+		cmocka_unit_test(test_answer_counts_only_from_the_actor_that_was_asked),
+		cmocka_unit_test(test_call_within_the_group_is_answered_by_no_peer),
+		cmocka_unit_test(test_answer_that_the_broker_brings_counts),
+		cmocka_unit_test(test_asked_group_answers_for_an_actor_that_is_gone),
+		cmocka_unit_test(test_down_counts_only_from_the_group_that_is_watched),
+		cmocka_unit_test(test_end_of_a_process_is_the_spawners_to_tell),
+		cmocka_unit_test(test_group_pauses_its_own_actors_and_no_others),
+		cmocka_unit_test(test_words_of_the_broker_count_only_from_the_broker),
+		cmocka_unit_test(test_group_speaks_for_itself_and_the_broker_for_all),
+		cmocka_unit_test(test_nothing_but_what_the_broker_forwards_comes_after_a_bye),
+	};
+
+	return run_facts(tests);
+}
