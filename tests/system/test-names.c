@@ -203,7 +203,48 @@ static int on_kill(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", actor_kill(self, who));
 }
 
+static int counted, misplaced;
+
+static int on_count(actor *self, const actor_msg *msg)
+{
+	int i;
+
+	if (actor_msg_unpack(msg, "i", &i) < 0)
+		return -EINVAL;
+	misplaced += i != counted++;
+	return 0;
+}
+
+static int on_counted(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return actor_reply(from, "[ii]", counted, misplaced);
+}
+
+/* Counts for @to from 0 to @n - 1, by its ref and by its names in turn; the last one nobody has. */
+static int on_count_for(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *first, *second;
+	actor_ref to;
+	int n, r = 0;
+
+	if (actor_msg_unpack(msg, "rssi", &to, &first, &second, &n) < 0)
+		return -EINVAL;
+	for (int i = 0; i < n && r == 0; i++) {
+		actor_dest dest = i % 3 == 0   ? actor_to(to)
+				  : i % 3 == 1 ? actor_named(first)
+					       : actor_named_wait(second);
+
+		r = actor_cast(self, dest, "count", "i", i);
+		if (r == 0)
+			r = actor_cast(self, actor_named("nobodys"), "count", "i", i);
+	}
+	return actor_reply(from, "i", r);
+}
+
 static const struct actor_method member_methods[] = {
+	{.name = "count", .on_cast = on_count},
+	{.name = "counted", .on_call = on_counted},
+	{.name = "count_for", .on_call = on_count_for},
 	{.name = "leave", .on_cast = on_leave},
 	{.name = "kill", .on_call = on_kill},
 	{.name = "who", .on_call = on_who},
@@ -637,6 +678,24 @@ static void test_the_watches_of_a_stopped_watcher_are_over(void **state)
 	assert_int_equal(ask_int(0, "watch", "sb", "app", true), -EDQUOT);
 }
 
+static void test_casts_by_ref_and_by_names_come_in_the_order_sent(void **state)
+{
+	actor_msg *reply;
+	int n, wrong;
+
+	member_start(0);
+	member_start(1);
+	assert_int_equal(ask_int(1, "take", "s", "other"), 0);
+	assert_int_equal(ask_int(0, "count_for", "rssi", refs[1], "m1", "other", 300), 0);
+	do {
+		reply = ask_reply(actor_to(refs[1]), "counted", "");
+		assert_int_equal(actor_msg_unpack(reply, "[ii]", &n, &wrong), 0);
+		actor_msg_free(reply);
+		assert_int_equal(wrong, 0);
+	} while (n < 300);
+	assert_int_equal(n, 300);
+}
+
 #define fact(name) cmocka_unit_test_setup_teardown(name, members_setup, members_teardown)
 
 int main(int argc, char **argv)
@@ -651,6 +710,7 @@ int main(int argc, char **argv)
 		fact(test_a_broker_that_dies_holds_up_no_end),
 		fact(test_a_name_that_was_given_up_is_nobodys_after_the_end),
 		fact(test_a_name_that_was_lost_is_nobodys_to_give_back),
+		fact(test_casts_by_ref_and_by_names_come_in_the_order_sent),
 		fact(test_names_are_listed_to_the_last),
 		fact(test_who_watches_is_told_of_each_change_once),
 		fact(test_without_a_snapshot_what_is_there_comes_as_events),

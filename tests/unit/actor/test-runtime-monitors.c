@@ -191,10 +191,32 @@ static void test_monitor_of_the_own_process_never_goes_off(void **state)
 	assert_string_equal(story_log, "nothing came ");
 }
 
+static void story_several(actor *self)
+{
+	actor_ref watcher = worker(self), target = worker(self);
+	int64_t total;
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+			actor_call(self, actor_to(watcher), "watch", ACTOR_FOREVER, NULL, "r", target), 0);
+	assert_int_equal(actor_stop(self, target, "over"), 0);
+	while (actor_find(actor_group_of(self), target.serial))
+		actor_sleep(self, 1);
+	assert_int_equal(call_i(self, watcher, "add", &total), 0);
+	assert_int_equal(call_i(self, watcher, "add", &total), 0);
+	assert_string_equal(story_log, "terminate:over down:over down:over down:over ");
+}
+
+static void test_each_of_several_monitors_goes_off_once(void **state)
+{
+	story(story_several);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_monitor_fires_once_with_the_cause_and_noproc_when_dead),
+		cmocka_unit_test(test_each_of_several_monitors_goes_off_once),
 		cmocka_unit_test(test_down_arrives_after_last_message),
 		cmocka_unit_test(test_demonitor_takes_back_a_queued_down),
 		cmocka_unit_test(test_demonitor_of_a_monitor_of_another_does_nothing),
