@@ -623,6 +623,47 @@ static void test_200000_timers_fire_once_each_at_their_time_unless_cancelled(voi
 	actor_group_free(group);
 }
 
+/* ---- what waits without a timer ---- */
+
+static actor_ref busy_one(actor *self)
+{
+	actor_ref busy = spawn(self, NULL);
+
+	note_takes_ms = 100000;
+	assert_int_equal(actor_cast(self, actor_to(busy), "note", "s", "busy"), 0);
+	assert_int_equal(actor_sleep(self, 1), 0); /* it is in its handler */
+	return busy;
+}
+
+static void tell_default_call(actor *self)
+{
+	actor_ref busy = busy_one(self);
+
+	note("call:%d", actor_call(self, actor_to(busy), "x", ACTOR_TIMEOUT_DEFAULT, NULL, "") == -ETIMEDOUT);
+	note("call:%d", actor_call(self, actor_to(busy), "x", 7, NULL, "") == -ETIMEDOUT);
+}
+
+static void test_a_call_waits_five_seconds_unless_it_says_otherwise(void **state)
+{
+	story(tell_default_call, 20000);
+	assert_string_equal(heard, "busy@0 call:1@5001 call:1@5008");
+}
+
+static void tell_default_mailbox(actor *self)
+{
+	actor_ref busy = busy_one(self);
+
+	for (int i = 0; i < 4096; i++)
+		assert_int_equal(actor_cast(self, actor_to(busy), "x", ""), 0);
+	note("cast:%d", actor_cast(self, actor_to(busy), "x", "") == -EBUSY);
+}
+
+static void test_a_mailbox_holds_4096_messages_and_who_sends_more_waits_five_seconds(void **state)
+{
+	story(tell_default_mailbox, 20000);
+	assert_string_equal(heard, "busy@0 cast:1@5001");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -643,6 +684,8 @@ int main(void)
 		cmocka_unit_test(test_one_that_waits_in_a_handler_is_not_idle_and_idleness_can_be_given_up),
 		cmocka_unit_test(test_idleness_that_is_set_again_is_the_new_one),
 		cmocka_unit_test(test_a_turn_full_of_messages_is_followed_by_idleness),
+		cmocka_unit_test(test_a_call_waits_five_seconds_unless_it_says_otherwise),
+		cmocka_unit_test(test_a_mailbox_holds_4096_messages_and_who_sends_more_waits_five_seconds),
 		cmocka_unit_test(test_200000_timers_fire_once_each_at_their_time_unless_cancelled),
 	};
 
