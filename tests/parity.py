@@ -51,7 +51,7 @@ SECTIONS = {
         ("Tests with numbers", "P7.3.", "1-27"),
     ],
 }
-NOT_YET = [title for name in ("peers.md",) for title, *_ in SECTIONS[name]]  # sections still to be written
+NOT_YET = []  # titles of sections that are still to be written
 STATES = ["works", "partly", "later", "declined"]
 ISSUES = range(7, 14)
 BEGIN, END = "<!-- counts: tests/parity.py --write-counts -->", "<!-- end of counts -->"
@@ -104,7 +104,7 @@ class Facts:
     def __init__(self, root):
         self.root = root
         self.texts = {}
-        self.meson = self.text("meson.build")
+        self.meson = self.text("meson.build") + self.text("fuzz/meson.build")
 
     def text(self, path):
         if path not in self.texts:
@@ -120,8 +120,10 @@ class Facts:
         if text is None:
             return f"there is no tests/{path}"
         program = re.match(r"(?:test-)?(.*)\.\w+$", os.path.basename(path)).group(1)
-        if path not in self.meson and not re.search(rf"'{re.escape(program)}': ", self.meson):
+        if f"{os.path.basename(path)}'" not in self.meson and not re.search(rf"'{re.escape(program)}': ", self.meson):
             return f"meson runs no tests/{path}"
+        if fact == "program":  # all of it: it has no facts by name
+            return None
         definition = rf"^def {fact}\(" if path.endswith(".py") else rf"^(?:static )?void {fact}\("
         if not re.search(definition, text, re.M):
             return f"tests/{path} has no {fact}"
@@ -223,7 +225,7 @@ def ran(tables, build):
             good.add(re.sub(r"^\d+ - ", "", case.get("name").split(" / ")[-1]).replace(" ", "_"))
     named = {f for sections in tables.values() for section in sections.values() for row in section for f in row.facts}
     for path, fact in sorted(named):
-        if fact not in good:
+        if fact != "program" and fact not in good:
             print(f"{path}: {fact}")
             bad += 1
     print(f"{len(named)} facts are named, {bad} of them did not run well")

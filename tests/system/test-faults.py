@@ -29,6 +29,19 @@ time.sleep(1000)
 """
 
 
+# a program that says so when another one of it runs
+SINGLE = """
+import fcntl, sys, time
+lock = open(sys.argv[1], "w")
+try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except OSError:
+    open(sys.argv[1] + ".two", "w").close()
+open(sys.argv[1] + ".ran", "a").write("x")
+time.sleep(1000)
+"""
+
+
 class Load:
     """A caller in a loop; at the end no call may have failed and the served group must be the same process."""
 
@@ -62,6 +75,39 @@ def status():
 def kill_and_time(pid):
     os.kill(pid, signal.SIGKILL)
     return time.monotonic()
+
+
+def many_restarts_at_once_never_run_two():
+    path = node.root + "/single"
+    node.ctl("spawn", "--name", "single", "--", sys.executable, "-c", SINGLE, path)
+    until(lambda: os.path.exists(path + ".ran"), "it runs")
+    before = node.child("single")["pid"]
+    restarts = [subprocess.Popen([actorctl, "restart", "single"], env=node.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(20)]
+    for restart in restarts:
+        out, _ = restart.communicate(timeout=120)
+        assert restart.returncode == 0, out
+    child = node.child("single")
+    assert child["state"] == "up" and child["pid"] != before and alive(child["pid"]) and not alive(before), child
+    assert os.path.getsize(path + ".ran") >= 1 and not os.path.exists(path + ".two")
+    node.ctl("stop", "single")
+    assert not os.path.exists(path + ".two")
+
+
+def one_that_does_not_stop_holds_up_nobody_else():
+    node.ctl("spawn", "--name", "deaf", "--stop-timeout", "1h", "--", "/bin/sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done")
+    node.ctl("spawn", "--name", "quick", "--", "sleep", "1000")
+    until(lambda: "deaf" in node.ctl("logs", "deaf").stdout, "it ignores TERM")
+    stop = subprocess.Popen([actorctl, "stop", "deaf"], env=node.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    until(lambda: node.child("deaf")["state"] == "stopping", "it is asked to stop")
+    pids = {node.child("quick")["pid"]}
+    for n in range(2, 12):
+        node.ctl("restart", "quick")
+        pids.add(node.child("quick")["pid"])
+        assert len(pids) == n
+    assert node.child("deaf")["state"] == "stopping" and stop.poll() is None
+    node.ctl("kill", "-s", "KILL", "deaf")
+    assert stop.wait(120) == 0
+    node.ctl("stop", "quick")
 
 
 def calls_are_served_while_another_group_is_killed():
@@ -238,7 +284,9 @@ def a_client_that_comes_when_the_node_is_gone_is_told_so_at_once():
     assert client.returncode == 1 and "not connected" in client.stderr, client
 
 
-run_tests([a_job_runs_once_although_the_supervisor_dies,
+run_tests([many_restarts_at_once_never_run_two,
+           one_that_does_not_stop_holds_up_nobody_else,
+           a_job_runs_once_although_the_supervisor_dies,
            kills_from_outside_cost_no_state_and_five_faults_do_and_that_is_said,
            calls_are_served_while_another_group_is_killed,
            calls_are_served_while_the_broker_is_killed,
