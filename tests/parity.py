@@ -7,9 +7,11 @@ own id. This looks whether each id stands there once; whether what is said to wo
 runs; whether what does not says when or why; and whether the counts in docs/parity.md are those of the tables.
 
   parity.py ROOT --write-counts    writes the counts
-  parity.py ROOT --sample SEED     picks one of every twenty rows that work: whose fact must see a fault that breaks what the row says
+  parity.py ROOT --sample SEED     picks one of every twenty rows that work. Each is to have a fault in tests/mutants that breaks what
+                                   it says and is seen by a fact that it names; `# row: ID` stands over such a fault
   parity.py ROOT --ran BUILD       are there named facts that the last `meson test` in BUILD did not run, or that failed?"""
 
+import glob
 import os
 import random
 import re
@@ -191,6 +193,8 @@ def check(root, tables, bad_lines):
                 strays.append(f"{name}, {title}")
     yield "each section has its ids, in order", strays
     yield "each row says what its state asks for", [f"{row.id}: {why}" for row in rows for why in [wrong_in(row, facts)] if why]
+    works = {row.id for row in working(tables)}
+    yield "faults are planted for rows that work", sorted(set(faults(root)) - works)
     with open(os.path.join(root, "docs", "parity.md")) as f:
         text = f.read()
     stands = text.partition(BEGIN)[2].partition(END)[0].strip()
@@ -210,11 +214,24 @@ def working(tables):
     return [row for sections in tables.values() for section in sections.values() for row in section if row.state == "works"]
 
 
-def sample(tables, seed):
-    rows, chance = working(tables), random.Random(seed)
+def faults(root):
+    """id of a row → the faults that break it"""
+    found = {}
+    for path in sorted(glob.glob(os.path.join(root, "tests", "mutants", "*.mut"))):
+        with open(path) as f:
+            for ids, fault in re.findall(r"^# row: (.*)\n== (.*)$", f.read(), re.M):
+                for one in ids.split():
+                    found.setdefault(one, []).append(f"{os.path.basename(path)}: {fault}")
+    return found
+
+
+def sample(root, tables, seed):
+    rows, chance, planted = working(tables), random.Random(seed), faults(root)
     for first in range(0, len(rows), 20):
         row = chance.choice(rows[first:first + 20])
-        print(f"{row.id}\t{row.there}\t{row.by}")
+        print(f"{row.id}: {row.there}\n  {row.by}")
+        for fault in planted.get(row.id, ["NO FAULT"]):
+            print(f"  {fault}")
 
 
 def ran(tables, build):
@@ -238,7 +255,7 @@ def main():
     if sys.argv[2:] == ["--write-counts"]:
         return write_counts(root, tables)
     if sys.argv[2:3] == ["--sample"]:
-        return sample(tables, int(sys.argv[3]))
+        return sample(root, tables, int(sys.argv[3]))
     if sys.argv[2:3] == ["--ran"]:
         return ran(tables, sys.argv[3])
     facts = list(check(root, tables, bad_lines))
