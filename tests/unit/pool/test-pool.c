@@ -69,6 +69,8 @@ struct worker {
 static int worker_init(actor *self, const void *arg)
 {
 	((struct worker *)actor_state(self))->number = starts++;
+	if (arg)
+		note("arg:%d ", *(const int *)arg);
 	return 0;
 }
 
@@ -269,6 +271,58 @@ static void test_the_answer_of_a_worker_goes_to_who_asked(void **state)
 {
 	story(job_story);
 	assert_non_null(strstr(story_log, "double:done double:done nothing:done "));
+}
+
+static const void *number_of(uint32_t worker, void *arg)
+{
+	return (const int *)arg + worker;
+}
+
+static void arg_story(actor *self)
+{
+	static int numbers[] = {30, 31};
+	struct actor_pool_options options = of_workers(2);
+	actor_ref pool;
+	actor_msg *reply;
+
+	options.worker_arg = number_of;
+	options.arg = numbers;
+	pool = pool_of(self, options);
+	until(self, pool, "workers_up", 2);
+	assert_non_null(strstr(told, "arg:30 "));
+	assert_non_null(strstr(told, "arg:31 "));
+	told[0] = '\0';
+	numbers[0] = numbers[1] = 40;
+	assert_int_equal(job(self, pool, "crash", &reply), -EREMOTEIO);
+	actor_msg_free(reply);
+	until(self, pool, "starts", 3);
+	until(self, pool, "workers_up", 2);
+	assert_non_null(strstr(told, "arg:40 "));
+}
+
+static void test_a_worker_gets_its_argument_anew_at_each_start(void **state)
+{
+	story(arg_story);
+}
+
+static void cast_story(actor *self)
+{
+	actor_ref pool = pool_of(self, of_workers(1));
+
+	assert_int_equal(
+		actor_pool_cast(self, actor_to(pool), &(struct actor_pool_job){.method = "double"}, "i", 21),
+		0);
+	assert_int_equal(
+		actor_pool_cast(self, actor_to(pool), &(struct actor_pool_job){.method = "crash"}, ""), 0);
+	until(self, pool, "done", 1);
+	until(self, pool, "crashed", 1);
+}
+
+static void test_the_end_of_a_job_that_was_cast_is_told_to_the_pool(void **state)
+{
+	story(cast_story);
+	assert_non_null(strstr(told, "double:done "));
+	assert_non_null(strstr(told, "crash:crashed=crash: EIO "));
 }
 
 static void crash_story(actor *self)
@@ -636,6 +690,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_answer_of_a_worker_goes_to_who_asked),
+		cmocka_unit_test(test_a_worker_gets_its_argument_anew_at_each_start),
+		cmocka_unit_test(test_the_end_of_a_job_that_was_cast_is_told_to_the_pool),
 		cmocka_unit_test(test_a_job_is_given_again_and_then_reported_with_the_cause),
 		cmocka_unit_test(test_a_stuck_worker_is_killed_and_replaced),
 		cmocka_unit_test(test_a_full_pool_says_so_and_when_to_ask_again),
