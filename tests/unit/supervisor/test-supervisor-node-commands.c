@@ -88,6 +88,31 @@ static void test_start_brings_a_stopped_one_back(void **arg)
 	assert_string_equal(turn(f), "reply2(up)");
 }
 
+static void test_start_ends_a_backoff_and_its_series(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	for (uint64_t group = 100; group < 104;
+		group++) { /* the first at once, then after 100, 200, 400 ms */
+		runs(f, group);
+		turn(f);
+		ends(f, group, CLD_KILLED, SIGSEGV);
+		turn(f);
+		if (group > 100 && group < 103)
+			advance(f, group == 101 ? 120 : 240);
+		turn(f);
+	}
+	assert_string_equal(state_of(f, "a"), "backoff");
+	assert_in_range(atoi(field(f, "a", "next_start_ms")), 320, 480);
+	node_child_start(f->node, "a", false, FROM(2), f->now_ns);
+	assert_non_null(strstr(turn(f), "spawn(a,104)"));
+	runs(f, 104);
+	turn(f);
+	ends(f, 104, CLD_KILLED, SIGSEGV);
+	assert_non_null(strstr(turn(f), "spawn(a,105)")); /* at once: the series has begun anew */
+}
+
 static void test_kill_9_goes_to_the_tree_other_signals_to_the_leader(void **arg)
 {
 	struct fixture *f = *arg;
@@ -260,6 +285,7 @@ int main(void)
 		T(test_restart_is_a_new_incarnation_that_costs_no_backoff),
 		T(test_start_and_restart_are_answered_when_it_is_ready),
 		T(test_start_brings_a_stopped_one_back),
+		T(test_start_ends_a_backoff_and_its_series),
 		T(test_kill_9_goes_to_the_tree_other_signals_to_the_leader),
 		T(test_what_is_not_there_is_noproc),
 		T(test_rm_wants_it_down_or_force),
