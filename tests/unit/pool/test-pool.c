@@ -289,15 +289,15 @@ static void arg_story(actor *self)
 	options.arg = numbers;
 	pool = pool_of(self, options);
 	until(self, pool, "workers_up", 2);
-	assert_non_null(strstr(told, "arg:30 "));
-	assert_non_null(strstr(told, "arg:31 "));
-	told[0] = '\0';
+	assert_non_null(strstr(story_log, "arg:30 "));
+	assert_non_null(strstr(story_log, "arg:31 "));
+	story_log[0] = '\0';
 	numbers[0] = numbers[1] = 40;
 	assert_int_equal(job(self, pool, "crash", &reply), -EREMOTEIO);
 	actor_msg_free(reply);
 	until(self, pool, "starts", 3);
 	until(self, pool, "workers_up", 2);
-	assert_non_null(strstr(told, "arg:40 "));
+	assert_non_null(strstr(story_log, "arg:40 "));
 }
 
 static void test_a_worker_gets_its_argument_anew_at_each_start(void **state)
@@ -321,8 +321,8 @@ static void cast_story(actor *self)
 static void test_the_end_of_a_job_that_was_cast_is_told_to_the_pool(void **state)
 {
 	story(cast_story);
-	assert_non_null(strstr(told, "double:done "));
-	assert_non_null(strstr(told, "crash:crashed=crash: EIO "));
+	assert_non_null(strstr(story_log, "double:done "));
+	assert_non_null(strstr(story_log, "crash:crashed=crash: EIO "));
 }
 
 static void crash_story(actor *self)
