@@ -324,7 +324,8 @@ static void cast_to_process(struct member *process, void *arg)
 		process->count.dropped++;
 		return;
 	}
-	wire_put_cast(out, &to, cast->from, cast->method, cast->body, cast->body_bytes);
+	wire_put_traced_cast(
+		out, &to, cast->from, cast->method, cast->body, cast->body_bytes, wire_trace_of(cast));
 	pauses_written(process, out);
 	broadcast->broker->count.routed++;
 }

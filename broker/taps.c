@@ -25,16 +25,18 @@ void taps_init(struct taps *taps)
 
 /* ---- what the groups are told ---- */
 
-static bool sees_direct_frames(const struct member *member)
+/* Of a trace, a group also shows what it sends, and what stays within it. */
+static bool has_to_show(const struct member *member, const struct broker_tap *tap)
 {
-	return member->state == MEMBER_UP && !member->single && !member->doomed;
+	return member->state == MEMBER_UP && (!member->single || tap->spec.trace) && !member->doomed &&
+	       member != tap->owner;
 }
 
 static void tell_tap(struct member *member, const struct broker_tap *tap)
 {
 	struct buf *body;
 
-	if (!sees_direct_frames(member) || member == tap->owner)
+	if (!has_to_show(member, tap))
 		return;
 	body = broker_body(member->broker);
 	mp_put_array(body, 3);
@@ -47,7 +49,7 @@ static void tell_untap(struct member *member, const struct broker_tap *tap)
 {
 	struct buf *body;
 
-	if (!sees_direct_frames(member) || member == tap->owner)
+	if (!has_to_show(member, tap))
 		return;
 	body = broker_body(member->broker);
 	mp_put_array(body, 1);
@@ -179,10 +181,12 @@ void taps_see(struct member *sender, const struct wire_frame *frame)
 		struct broker_tap *tap = container_of(it, struct broker_tap, node);
 		struct buf *body;
 
-		if (tap->owner == sender || !tap_wants(&tap->spec, frame, to) || !tap_may_write(tap))
+		/* who follows a trace has begun it */
+		if ((tap->owner == sender && !tap->spec.trace) || !tap_wants(&tap->spec, frame, to) ||
+			!tap_may_write(tap))
 			continue;
 		body = broker_body(broker);
-		tap_put_copy(body, &tap->spec, frame, to, false, broker->now_ns);
+		tap_put_copy(body, &tap->spec, frame, to, TAP_BROKER, broker->now_ns);
 		if (buf_error(body) == 0)
 			tap_write(tap, broker->self, body);
 	}

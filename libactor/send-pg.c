@@ -12,6 +12,8 @@
 #include "libactor/actor/membership.h"
 #include "libactor/actor/pg.h"
 #include "libactor/actor/post.h"
+#include "libactor/actor/taps.h"
+#include "libactor/actor/tracing.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
@@ -148,8 +150,23 @@ struct broadcast {
 	const uint8_t *args;
 	size_t args_bytes;
 	const struct buf *body; /* scope, name, method, args */
+	const struct wire_trace *trace;
 	int error;
 };
+
+/* @to: one that gets it, or its process. */
+static void broadcast_show(const struct broadcast *broadcast, enum tap_path path, actor_ref to)
+{
+	if (taps_look(broadcast->group, broadcast->trace))
+		taps_show(broadcast->group, path,
+			&(struct wire_frame){.type = WIRE_CAST,
+				.to.ref = to,
+				.from = broadcast->from,
+				.method = broadcast->method,
+				.body = broadcast->args,
+				.body_bytes = broadcast->args_bytes,
+				.trace = *broadcast->trace});
+}
 
 static void hand_to_own(struct actor *self, void *arg)
 {
@@ -159,14 +176,15 @@ static void hand_to_own(struct actor *self, void *arg)
 
 	if (self->status == ACTOR_ENDING)
 		return;
-	r = msg_new_received(
-		&msg, broadcast->from, broadcast->method, broadcast->args, broadcast->args_bytes);
+	r = msg_new_traced(&msg, broadcast->from, broadcast->method, broadcast->args, broadcast->args_bytes,
+		broadcast->trace);
 	if (r < 0) {
 		broadcast->error = r;
 		return;
 	}
 	msg->kind = MSG_CAST;
 	mailbox_push(self, msg);
+	broadcast_show(broadcast, TAP_LOCAL, self->ref);
 }
 
 static void send_to_process(struct hash_node *node, void *arg)
@@ -183,9 +201,10 @@ static void send_to_process(struct hash_node *node, void *arg)
 		broadcast->error = -ENOMEM;
 		return;
 	}
-	wire_put_cast(peer_out(peer), &to, broadcast->from, wire_cstr(METHOD_PG_CAST), broadcast->body->data,
-		broadcast->body->size_bytes);
+	wire_put_traced_cast(peer_out(peer), &to, broadcast->from, wire_cstr(METHOD_PG_CAST),
+		broadcast->body->data, broadcast->body->size_bytes, broadcast->trace);
 	peer_wrote(peer);
+	broadcast_show(broadcast, TAP_SENT, to.ref);
 }
 
 static int send_all(actor_group *group, struct actor *self, const actor_dest *to, const char *method,
@@ -200,6 +219,7 @@ static int send_all(actor_group *group, struct actor *self, const actor_dest *to
 	};
 	struct mp_reader r = mp_reader(args, args_bytes);
 	struct buf body = BUF_INIT;
+	struct wire_trace room;
 	struct pg_copy *copy;
 	struct own_pg *own;
 
@@ -221,6 +241,7 @@ static int send_all(actor_group *group, struct actor *self, const actor_dest *to
 		broadcast.error = send_cast(
 			group, self, &broker, wire_cstr(METHOD_PG_CAST), body.data, body.size_bytes);
 	} else if (broadcast.error == 0) {
+		broadcast.trace = trace_next(group, self ? self->trace : NULL, &room);
 		copy = pg_copy_find(group, wire_cstr(scope_of(to)), wire_cstr(to->name));
 		own = own_pg_of(group, to);
 		if (own)

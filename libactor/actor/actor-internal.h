@@ -18,29 +18,33 @@ enum actor_status {
 	ACTOR_ENDING, /* nothing is delivered any more */
 };
 
+struct wire_trace;
+
 struct actor {
 	struct task task; /* the loop runs it and parks it */
 	actor_group *group;
 	const struct actor_behavior *behavior;
 	void *state;
 	actor_ref ref;
-	enum actor_status status;
+	enum actor_status status : 8;
 	bool internal; /* does not keep the group running (a client's mailbox) */
-
-	struct mailbox mailbox;
-	uint32_t timers_queued; /* messages of the kind MSG_TIMER in it */
-	const char *method;     /* being handled; for crash reports */
-
-	struct call *waiting_call;    /* the call whose answer it waits for now */
-	struct actor_from *answering; /* the call that is being handled */
-
 	bool killed;
 	bool starved; /* to be killed: there was no memory for what it must be told (actor_starve) */
 	bool stopping;
 	bool traps_exits;
 	bool waits_for_requests;
-	bool ended_self;      /* cause is set: it ends after the running handler */
-	bool told_wrong_kind; /* that a cast came for a method that is a call */
+	bool ended_self;        /* cause is set: it ends after the running handler */
+	bool told_wrong_kind;   /* that a cast came for a method that is a call */
+	bool owns_trace;        /* tracing.c made it */
+	uint32_t timers_queued; /* messages of the kind MSG_TIMER in the mailbox */
+
+	struct mailbox mailbox;
+	const char *method;             /* being handled; for crash reports */
+	const struct wire_trace *trace; /* what is handled belongs to it; NULL: to none (tracing.h) */
+
+	struct call *waiting_call;    /* the call whose answer it waits for now */
+	struct actor_from *answering; /* the call that is being handled */
+
 	/* NULL: none so far; else one of those that actor.c shares, or memory of its own */
 	const struct actor_cause *cause;
 

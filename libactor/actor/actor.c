@@ -29,6 +29,7 @@
 #include "libactor/actor/pg-tell.h"
 #include "libactor/actor/call-request.h"
 #include "libactor/actor/timers.h"
+#include "libactor/actor/tracing.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/stack.h"
@@ -98,6 +99,8 @@ static void actor_free(struct actor *self)
 {
 	actor_group *group = self->group;
 
+	if (self->trace)
+		trace_drop(self);
 	ending_drop_cause(self);
 	task_deinit(&group->loop, &self->task);
 	slots_give(&group->actors, self->ref.serial);
@@ -123,10 +126,13 @@ static void actor_drop_messages(struct actor *self, const char *reason)
 	actor_msg *msg;
 
 	while ((msg = mailbox_take(self))) {
-		if (msg->kind == MSG_CALL)
-			call_refuse(self->group, msg->sender, msg->way, self->ref, msg->id, "down", reason);
-		else if (msg->kind == MSG_CAST || msg->kind >= MSG_TIMER)
+		if (msg->kind == MSG_CALL) {
+			struct answer_to to = {msg->sender, msg->id, msg->way, msg_trace(msg)};
+
+			call_refuse(self->group, &to, self->ref, "down", reason);
+		} else if (msg->kind == MSG_CAST || msg->kind >= MSG_TIMER) {
 			self->group->stats.casts_dropped++;
+		}
 		actor_msg_free(msg);
 	}
 }
@@ -290,6 +296,7 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 	int r = 0;
 
 	self->method = msg->method;
+	self->trace = msg_trace(msg);
 	switch (msg->kind) {
 	case MSG_CALL:
 		r = actor_handle_call(self, msg);
@@ -335,6 +342,8 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 	}
 	if (r < 0)
 		actor_fail(self, r);
+	if (self->trace)
+		trace_drop(self);
 	actor_msg_free(msg);
 	self->method = NULL;
 }
@@ -355,6 +364,25 @@ static bool actor_check_end(struct actor *self)
 	return false;
 }
 
+/* What it sends belongs to the trace of the handler that spawned it, which waits for it. */
+static int actor_call_init(struct actor *self)
+{
+	const struct actor *parent = self->spawn_wait ? self->spawn_wait->parent : NULL;
+	struct wire_trace trace;
+	int r;
+
+	if (!self->behavior->init || ending_is_due(self))
+		return 0;
+	if (parent && parent->trace) {
+		trace = *parent->trace;
+		self->trace = &trace;
+	}
+	r = self->behavior->init(self, self->init_arg);
+	if (self->trace)
+		trace_drop(self);
+	return r;
+}
+
 void actor_run(struct loop *loop, struct task *task)
 {
 	struct actor *self = container_of(task, struct actor, task);
@@ -363,8 +391,7 @@ void actor_run(struct loop *loop, struct task *task)
 
 	if (self->status == ACTOR_STARTING) {
 		self->method = "init";
-		r = self->behavior->init && !ending_is_due(self) ? self->behavior->init(self, self->init_arg)
-								 : 0;
+		r = actor_call_init(self);
 		self->init_arg = NULL;
 		if (ending_is_due(self) && r >= 0)
 			r = -ECANCELED;

@@ -14,6 +14,7 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/call.h"
+#include "libactor/actor/taps.h"
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
 #include "libactor/peer/peer.h"
@@ -27,42 +28,77 @@
 
 #define ANSWERS_MAX_BYTES (64u << 20) /* that one peer has not read; beyond that it gets errors instead */
 
-static void call_send_answer(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee,
-	uint64_t id, const char *error, const char *text, const void *result, size_t result_bytes)
+struct answer {
+	const char *error; /* NULL: it is the result */
+	const char *text;
+	const void *result;
+	size_t result_bytes;
+};
+
+/* An answer has the trace of its call. */
+static void answer_show(actor_group *group, enum tap_path path, const struct answer_to *to, actor_ref callee,
+	const struct answer *answer)
+{
+	struct wire_frame frame = {.type = answer->error ? WIRE_ERROR : WIRE_REPLY,
+		.to.ref = to->caller,
+		.from = callee,
+		.id = to->id,
+		.trace = *to->trace};
+
+	if (answer->error) {
+		frame.method = wire_cstr(answer->error);
+		frame.text = wire_cstr(answer->text);
+	} else {
+		frame.body = answer->result;
+		frame.body_bytes = answer->result_bytes;
+	}
+	taps_show(group, path, &frame);
+}
+
+static void call_send_answer(
+	actor_group *group, const struct answer_to *to, actor_ref callee, struct answer answer)
 {
 	struct peer *peer;
 	actor_msg *reply;
 	int r;
 
-	if (caller.group == group->id) {
-		r = error ? msg_new_error(&reply, callee, wire_cstr(error), wire_cstr(text))
-			  : msg_new_received(&reply, callee, wire_cstr(""), result, result_bytes);
+	if (to->caller.group == group->id) {
+		if (taps_look(group, to->trace))
+			answer_show(group, TAP_LOCAL, to, callee, &answer);
+		r = answer.error
+			    ? msg_new_error(&reply, callee, wire_cstr(answer.error), wire_cstr(answer.text))
+			    : msg_new_received(
+				      &reply, callee, wire_cstr(""), answer.result, answer.result_bytes);
 		if (r < 0) {
-			call_fail(group, id, r);
+			call_fail(group, to->id, r);
 			return;
 		}
 		reply->kind = MSG_REPLY;
-		call_answered(group, id, reply);
+		call_answered(group, to->id, reply);
 		return;
 	}
-	peer = peer_back(group, caller.group, way);
+	peer = peer_back(group, to->caller.group, to->way);
 	if (!peer)
 		return; /* the caller's group is gone, or knows that the link is */
-	if (!error && peer->pipe && pipe_backlog_bytes(peer->pipe) > ANSWERS_MAX_BYTES) {
-		error = ERROR_OVERLOADED;
-		text = "64 MiB of answers wait for the asking group, which does not read them";
+	if (!answer.error && peer->pipe && pipe_backlog_bytes(peer->pipe) > ANSWERS_MAX_BYTES) {
+		answer.error = ERROR_OVERLOADED;
+		answer.text = "64 MiB of answers wait for the asking group, which does not read them";
 	}
-	if (error)
-		wire_put_error(peer_out(peer), caller, callee, id, wire_cstr(error), wire_cstr(text));
+	if (answer.error)
+		wire_put_traced_error(peer_out(peer), to->caller, callee, to->id, wire_cstr(answer.error),
+			wire_cstr(answer.text), to->trace);
 	else
-		wire_put_reply(peer_out(peer), caller, callee, id, result, result_bytes);
+		wire_put_traced_reply(peer_out(peer), to->caller, callee, to->id, answer.result,
+			answer.result_bytes, to->trace);
 	peer_wrote(peer);
+	if (taps_look(group, to->trace))
+		answer_show(group, TAP_SENT, to, callee, &answer);
 }
 
-void call_refuse(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee, uint64_t id,
-	const char *error, const char *text)
+void call_refuse(
+	actor_group *group, const struct answer_to *to, actor_ref callee, const char *error, const char *text)
 {
-	call_send_answer(group, caller, way, callee, id, error, text ? text : "", NULL, 0);
+	call_send_answer(group, to, callee, (struct answer){.error = error, .text = text ? text : ""});
 }
 
 /*
@@ -143,7 +179,13 @@ void from_init(struct actor_from *from, struct actor *callee, const actor_msg *m
 		.id = msg->id,
 		.way = msg->way,
 		.deadline_us = msg->deadline_us,
-		.msg = msg};
+		.msg = msg,
+		.trace = msg_trace(msg)};
+}
+
+static struct answer_to answer_to_of(const struct actor_from *from)
+{
+	return (struct answer_to){from->to, from->id, from->way, from->trace};
 }
 
 static void from_answered(struct actor_from *from)
@@ -158,7 +200,9 @@ static void from_answered(struct actor_from *from)
 
 void from_refuse(struct actor_from *from, const char *error, const char *text)
 {
-	call_refuse(from->group, from->to, from->way, from->callee->ref, from->id, error, text);
+	struct answer_to to = answer_to_of(from);
+
+	call_refuse(from->group, &to, from->callee->ref, error, text);
 	from_answered(from);
 }
 
@@ -175,12 +219,13 @@ void froms_end(struct actor *callee, const char *reason)
  */
 static int from_reply(struct actor_from *from, int error, const void *body, size_t body_bytes)
 {
+	struct answer_to to = answer_to_of(from);
 	char text[128];
 
 	switch (error) {
 	case 0:
-		call_send_answer(from->group, from->to, from->way, from->callee->ref, from->id, NULL, NULL,
-			body, body_bytes);
+		call_send_answer(from->group, &to, from->callee->ref,
+			(struct answer){.result = body, .result_bytes = body_bytes});
 		from_answered(from);
 		return 0;
 	case -EMSGSIZE:
@@ -268,11 +313,15 @@ actor_from *actor_from_keep(actor_from *from)
 		return NULL;
 	if (from_is_kept(from))
 		return from;
-	kept = malloc(sizeof(*kept));
+	kept = malloc(sizeof(*kept) + (from->trace ? sizeof(*kept->own_trace) : 0));
 	if (!kept)
 		return NULL;
 	*kept = *from;
 	kept->msg = NULL;
+	if (from->trace) {
+		*kept->own_trace = *from->trace;
+		kept->trace = kept->own_trace;
+	}
 	if (kept_take(kept) < 0) {
 		free(kept);
 		return NULL;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "actor/actor.h"
+#include "libactor/protocol/wire.h"
 #include "libactor/util/list.h"
 
 struct actor;
@@ -18,18 +19,28 @@ struct actor_from {
 	struct actor *callee; /* the answer is in its name; its end answers what it kept */
 	actor_ref to;
 	uint64_t id;
-	uint64_t way;         /* the way back: peer_way() */
-	int64_t deadline_us;  /* of the call; 0: none */
-	const actor_msg *msg; /* the call; NULL: a kept one */
+	uint64_t way;                   /* the way back: peer_way() */
+	int64_t deadline_us;            /* of the call; 0: none */
+	const actor_msg *msg;           /* the call; NULL: a kept one */
+	const struct wire_trace *trace; /* of the call, in it or in own_trace; NULL: none */
 	bool answered;
 	uint64_t kept_id;
-	struct list link; /* kept ones: actor.froms */
+	struct list link;              /* kept ones: actor.froms */
+	struct wire_trace own_trace[]; /* one, if it is a kept one and the call had a trace */
 };
 
 void from_init(struct actor_from *from, struct actor *callee, const actor_msg *msg);
 void from_refuse(struct actor_from *from, const char *error, const char *text);
 void froms_end(struct actor *callee, const char *reason);
 
+/* A call, as far as its answer goes. */
+struct answer_to {
+	actor_ref caller;
+	uint64_t id;
+	uint64_t way;                   /* that it came by (peer_way()) */
+	const struct wire_trace *trace; /* NULL: none */
+};
+
 /* Answers a call with an error. */
-void call_refuse(actor_group *group, actor_ref caller, uint64_t way, actor_ref callee, uint64_t id,
-	const char *error, const char *text);
+void call_refuse(actor_group *group, const struct answer_to *to, actor_ref callee, const char *error,
+	const char *text);

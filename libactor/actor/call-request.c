@@ -14,6 +14,7 @@
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/pg-pick.h"
 #include "libactor/actor/post.h"
+#include "libactor/actor/tracing.h"
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
 #include "libactor/protocol/mp.h"
@@ -34,8 +35,8 @@ static int request_forward(struct call_request *request, const actor_msg *reply)
 	buf_append(&args, reply->body, reply->body_bytes);
 	r = buf_error(&args);
 	if (r == 0)
-		r = send_cast(group, request->owner, &to, wire_cstr(request->forward_method), args.data,
-			args.size_bytes);
+		r = send_caused_cast(group, request->owner, call_trace(&request->call), &to,
+			wire_cstr(request->forward_method), args.data, args.size_bytes);
 	buf_deinit(&args);
 	return r;
 }
@@ -116,14 +117,20 @@ int call_request_handle(struct actor *self, const actor_msg *token)
 {
 	struct call_request *request = slots_get(&self->group->requests, token->id);
 	struct actor_answer answer;
+	struct wire_trace trace;
 	int r;
 
 	if (!request || request->owner != self)
 		return 0;
 	answer = request->answer;
 	request->answer.msg = NULL;
+	trace = request->call.trace;
+	if (trace.id)
+		self->trace = &trace;
 	call_request_free(request);
 	r = self->behavior->on_reply(self, token->id, &answer);
+	if (self->trace)
+		trace_drop(self);
 	actor_msg_free(answer.msg);
 	return r;
 }

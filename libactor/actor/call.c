@@ -15,6 +15,8 @@
 #include "libactor/actor/answer.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/post.h"
+#include "libactor/actor/taps.h"
+#include "libactor/actor/tracing.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
@@ -207,11 +209,28 @@ static bool call_is_circle(const struct call *call, struct actor *to)
 	return waits_are_for(call->group, to, call->caller, &waits, via);
 }
 
+static void call_show(const struct call *call, enum tap_path path, const struct wire_dest *to, actor_ref from,
+	struct wire_str method, const void *args, size_t args_bytes)
+{
+	struct wire_frame frame = {.type = WIRE_CALL,
+		.to = *to,
+		.from = from,
+		.method = method,
+		.body = args,
+		.body_bytes = args_bytes,
+		.id = call->id,
+		.trace = call->trace};
+
+	taps_show(call->group, path, &frame);
+}
+
 static int call_start_local(struct call *call, struct actor *sender, struct wire_str method, const void *args,
 	size_t args_bytes, int64_t deadline_ns)
 {
 	actor_group *group = call->group;
 	struct actor *to = actor_find(group, call->callee.serial);
+	const struct wire_trace *trace = call_trace(call);
+	actor_ref from = sender ? sender->ref : group_ref(group, 0);
 	actor_msg *msg;
 	int r;
 
@@ -219,13 +238,16 @@ static int call_start_local(struct call *call, struct actor *sender, struct wire
 		return -ESRCH;
 	if (call->caller && call_is_circle(call, to))
 		return -EDEADLK;
-	r = msg_new_received(&msg, sender ? sender->ref : group_ref(group, 0), method, args, args_bytes);
+	r = msg_new_traced(&msg, from, method, args, args_bytes, trace);
 	if (r < 0)
 		return r;
 	msg->kind = MSG_CALL;
 	msg->id = call->id;
 	msg->deadline_us = deadline_ns == NEVER_NS ? 0 : deadline_ns / 1000;
 	mailbox_push(to, msg);
+	if (taps_look(group, trace))
+		call_show(
+			call, TAP_LOCAL, &(struct wire_dest){.ref = to->ref}, from, method, args, args_bytes);
 	return 0;
 }
 
@@ -233,6 +255,8 @@ static int call_start_remote(struct call *call, struct actor *sender, const stru
 	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns)
 {
 	actor_group *group = call->group;
+	const struct wire_trace *trace = call_trace(call);
+	actor_ref from = sender ? sender->ref : group_ref(group, 0);
 	struct wire_waits waits;
 	struct peer *peer;
 
@@ -244,10 +268,12 @@ static int call_start_remote(struct call *call, struct actor *sender, const stru
 	waits.n = 0;
 	if (sender && sender->answering)
 		(void)waits_of(sender, &waits);
-	wire_put_nested_call(peer_out(peer), to, sender ? sender->ref : group_ref(group, 0), method, args,
-		args_bytes, call->id, deadline_ns == NEVER_NS ? 0 : deadline_ns / 1000, &waits);
+	wire_put_traced_call(peer_out(peer), to, from, method, args, args_bytes, call->id,
+		deadline_ns == NEVER_NS ? 0 : deadline_ns / 1000, &waits, trace);
 	list_append(&peer->calls, &call->peer_link);
 	peer_wrote(peer);
+	if (taps_look(group, trace))
+		call_show(call, TAP_SENT, to, from, method, args, args_bytes);
 	return 0;
 }
 
@@ -261,6 +287,8 @@ int call_start(struct call *call, actor_group *group, struct actor *caller, cons
 	call->caller = caller;
 	call->callee = to->name.s ? ACTOR_NOBODY : to->ref;
 	call->peer_link = (struct list){0};
+	call->trace.id = 0;
+	(void)trace_next(group, caller ? caller->trace : NULL, &call->trace);
 	if (!to->name.s && to->ref.node != group->node)
 		return -ESRCH;
 	r = timer_init(&group->loop, &call->timer, call_timed_out);

@@ -21,13 +21,20 @@ struct call {
 	 * at the other end of the uplink may answer.
 	 */
 	actor_ref callee;
-	bool said_noproc;      /* the callee itself answered `noproc`, so it has handled the call */
-	struct list peer_link; /* struct peer.calls */
+	bool said_noproc;        /* the callee itself answered `noproc`, so it has handled the call */
+	struct wire_trace trace; /* that it belongs to; id 0: none */
+	struct list peer_link;   /* struct peer.calls */
 	struct timer timer;
 	/* Called exactly once. @reply is NULL unless @error is 0 or -EREMOTEIO; done() then frees it. */
 	void (*done)(struct call *call, int error, actor_msg *reply);
 	void *arg;
 };
+
+/* NULL: it belongs to none. */
+static inline const struct wire_trace *call_trace(const struct call *call)
+{
+	return call->trace.id ? &call->trace : NULL;
+}
 
 /*
  * Sends the call and does not wait. The caller has called send_ready() before it packed the arguments.

@@ -9,6 +9,8 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/mailbox.h"
+#include "libactor/actor/taps.h"
+#include "libactor/actor/tracing.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/message/msg.h"
@@ -68,32 +70,52 @@ int send_all_ready_by_broker(actor_group *group, struct actor *self, int64_t dea
 	return peer_wait_unpaused(&peer, &all, sender, deadline_ns);
 }
 
-int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,
-	const void *args, size_t args_bytes)
+int send_caused_cast(actor_group *group, struct actor *self, const struct wire_trace *cause,
+	const struct wire_dest *to, struct wire_str method, const void *args, size_t args_bytes)
 {
 	actor_ref from = self ? self->ref : group_ref(group, 0);
+	const struct wire_trace *trace;
+	bool local = dest_is_local(group, to);
+	struct wire_trace room;
 	struct actor *target;
 	struct peer *peer;
 	actor_msg *msg;
 	int r;
 
-	if (dest_is_local(group, to)) {
+	if (local) {
 		target = actor_find(group, to->ref.serial);
 		if (!target || target->status == ACTOR_ENDING) {
 			group->stats.casts_dropped++;
 			return 0;
 		}
-		r = msg_new_received(&msg, from, method, args, args_bytes);
+		trace = trace_next(group, cause, &room);
+		r = msg_new_traced(&msg, from, method, args, args_bytes, trace);
 		if (r < 0)
 			return r;
 		msg->kind = MSG_CAST;
 		mailbox_push(target, msg);
-		return 0;
+	} else {
+		peer = to->name.s ? group->uplink.peer : peer_route(group, to->ref.group, true);
+		if (!peer)
+			return send_no_route(group, to);
+		trace = trace_next(group, cause, &room);
+		wire_put_traced_cast(peer_out(peer), to, from, method, args, args_bytes, trace);
+		peer_wrote(peer);
 	}
-	peer = to->name.s ? group->uplink.peer : peer_route(group, to->ref.group, true);
-	if (!peer)
-		return send_no_route(group, to);
-	wire_put_cast(peer_out(peer), to, from, method, args, args_bytes);
-	peer_wrote(peer);
+	if (taps_look(group, trace))
+		taps_show(group, local ? TAP_LOCAL : TAP_SENT,
+			&(struct wire_frame){.type = WIRE_CAST,
+				.to = *to,
+				.from = from,
+				.method = method,
+				.body = args,
+				.body_bytes = args_bytes,
+				.trace = *trace});
 	return 0;
+}
+
+int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,
+	const void *args, size_t args_bytes)
+{
+	return send_caused_cast(group, self, self ? self->trace : NULL, to, method, args, args_bytes);
 }

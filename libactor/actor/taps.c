@@ -7,8 +7,8 @@
 #include "libactor/loop/loop.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/names.h"
-#include "libactor/protocol/tap.h"
 #include "libactor/transport/transport.h"
+#include "libactor/util/clock.h"
 
 #define BACKLOG_MAX_BYTES (256u << 10) /* to the broker: with more than that, frames are not copied */
 
@@ -62,26 +62,40 @@ static bool tap_may_write(struct tap *tap, const struct peer *uplink, int64_t no
 	return false;
 }
 
+static void tap_write(actor_group *group, struct tap *tap, enum tap_path path, const struct wire_frame *frame,
+	int64_t now_ns)
+{
+	const struct wire_dest to = {.ref = group->uplink.service};
+	struct peer *uplink = group->uplink.peer;
+	struct buf copy = BUF_INIT;
+
+	if (!tap_wants(tap, frame, frame->to.ref) || !tap_may_write(tap, uplink, now_ns))
+		return;
+	tap_put_copy(&copy, tap, frame, frame->to.ref, path, now_ns);
+	if (buf_error(&copy) == 0) {
+		wire_put_cast(peer_out(uplink), &to, group_ref(group, 0), wire_cstr(METHOD_TAPPED), copy.data,
+			copy.size_bytes);
+		peer_wrote(uplink);
+	}
+	buf_deinit(&copy);
+}
+
 void taps_copy(actor_group *group, const struct wire_frame *frame)
 {
-	struct peer *uplink = group->uplink.peer;
 	struct taps *taps = group->taps;
-	const struct wire_dest to = {.ref = group->uplink.service};
+	/* of a trace one looks at the times between processes, and our loop's may be older than a frame */
+	int64_t now_ns = frame->trace.id ? clock_now_ns() : group->loop.now_ns;
 
-	if (!uplink)
-		return;
-	for (unsigned i = 0; i < taps->n; i++) {
-		struct tap *tap = &taps->all[i];
-		struct buf copy = BUF_INIT;
+	for (unsigned i = 0; i < taps->n && group->uplink.peer; i++)
+		tap_write(group, &taps->all[i], TAP_DIRECT, frame, now_ns);
+}
 
-		if (!tap_wants(tap, frame, frame->to.ref) || !tap_may_write(tap, uplink, group->loop.now_ns))
-			continue;
-		tap_put_copy(&copy, tap, frame, frame->to.ref, true, group->loop.now_ns);
-		if (buf_error(&copy) == 0) {
-			wire_put_cast(peer_out(uplink), &to, group_ref(group, 0), wire_cstr(METHOD_TAPPED),
-				copy.data, copy.size_bytes);
-			peer_wrote(uplink);
-		}
-		buf_deinit(&copy);
-	}
+void taps_show(actor_group *group, enum tap_path path, const struct wire_frame *frame)
+{
+	struct taps *taps = group->taps;
+	int64_t now_ns = clock_now_ns();
+
+	for (unsigned i = 0; i < taps->n && group->uplink.peer; i++)
+		if (taps->all[i].trace)
+			tap_write(group, &taps->all[i], path, frame, now_ns);
 }

@@ -18,6 +18,8 @@
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/post.h"
+#include "libactor/actor/taps.h"
+#include "libactor/actor/tracing.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
@@ -54,8 +56,13 @@ struct alarm {
 	uint8_t text_bytes; /* without its NUL */
 	uint8_t what;
 	bool queued; /* its message is in a mailbox */
-	bool in_slab;
-	char content[]; /* struct alarm_far if it is for others; text, NUL, body, and what `to` points to */
+	bool in_slab : 1;
+	bool traced : 1;
+	/*
+	 * struct wire_trace if it is traced; struct alarm_far if it is for others; text, NUL, body, and what
+	 * `to` points to
+	 */
+	char content[];
 };
 
 struct alarm_far {
@@ -66,9 +73,15 @@ struct alarm_far {
 _Static_assert(offsetof(struct alarm, content) % _Alignof(struct alarm_far) == 0, "content begins with one");
 _Static_assert(sizeof(struct alarm) + 32 <= CELL_BYTES, "there is room for a method");
 
+/* Of the handler that made it; NULL: none. */
+static const struct wire_trace *alarm_trace(const struct alarm *alarm)
+{
+	return alarm->traced ? (const struct wire_trace *)alarm->content : NULL;
+}
+
 static struct alarm_far *alarm_far(struct alarm *alarm)
 {
-	return (struct alarm_far *)alarm->content;
+	return (struct alarm_far *)(alarm->content + (alarm->traced ? sizeof(struct wire_trace) : 0));
 }
 
 static bool alarm_is_far(const struct alarm *alarm)
@@ -78,7 +91,9 @@ static bool alarm_is_far(const struct alarm *alarm)
 
 static const char *alarm_text(const struct alarm *alarm)
 {
-	return alarm->content + (alarm_is_far(alarm) ? sizeof(struct alarm_far) : 0);
+	const char *text = (const char *)alarm_far((struct alarm *)alarm);
+
+	return text + (alarm_is_far(alarm) ? sizeof(struct alarm_far) : 0);
 }
 
 static const void *alarm_body(const struct alarm *alarm)
@@ -125,17 +140,31 @@ static int alarm_push(struct alarm *alarm, struct actor *to, enum msg_kind kind)
 {
 	/* what is to be sent to others is made a message when it is sent */
 	bool bare = kind == MSG_DUE || !alarm->body_bytes;
+	const struct wire_trace *trace = alarm_trace(alarm);
+	actor_group *group = alarm->self->group;
+	struct wire_trace room;
 	actor_msg *msg;
 	int r;
 
-	r = msg_new_received(&msg, alarm->self->ref, (struct wire_str){alarm_text(alarm), alarm->text_bytes},
-		bare ? NULL : alarm_body(alarm), bare ? 0 : alarm->body_bytes);
+	if (kind != MSG_DUE) /* else the cast that it sends is the new span */
+		trace = trace_next(group, trace, &room);
+	r = msg_new_traced(&msg, alarm->self->ref, (struct wire_str){alarm_text(alarm), alarm->text_bytes},
+		bare ? NULL : alarm_body(alarm), bare ? 0 : alarm->body_bytes, trace);
 	if (r < 0)
 		return r;
 	msg->kind = kind;
 	msg->id = alarm->id;
 	mailbox_push(to, msg);
 	to->timers_queued += kind == MSG_TIMER;
+	if (kind != MSG_DUE && taps_look(group, trace))
+		taps_show(group, TAP_LOCAL,
+			&(struct wire_frame){.type = WIRE_CAST,
+				.to.ref = to->ref,
+				.from = msg->sender,
+				.method = wire_cstr(msg->method),
+				.body = msg->body,
+				.body_bytes = msg->body_bytes,
+				.trace = *trace});
 	return 0;
 }
 
@@ -288,9 +317,11 @@ static int alarm_alloc(struct actor *self, enum alarm_what what, const struct al
 	struct alarm **ret)
 {
 	actor_group *group = self->group;
+	/* what goes on would do so for ever */
+	bool traced = self->trace && !spec->period_ms && what != ALARM_ACT && what != ALARM_IDLE;
 	size_t text_bytes = strlen(spec->text);
-	size_t size =
-		sizeof(struct alarm) + sizeof(struct alarm_far) + text_bytes + 1 + spec->body_bytes + room;
+	size_t size = sizeof(struct alarm) + (traced ? sizeof(*self->trace) : 0) + sizeof(struct alarm_far) +
+		      text_bytes + 1 + spec->body_bytes + room;
 	bool in_slab = size <= CELL_BYTES;
 	struct alarm *alarm = in_slab ? slab_take(&group->timer_cells) : malloc(size);
 	char *at;
@@ -302,7 +333,10 @@ static int alarm_alloc(struct actor *self, enum alarm_what what, const struct al
 		.what = (uint8_t)what,
 		.text_bytes = (uint8_t)text_bytes,
 		.body_bytes = (uint32_t)spec->body_bytes,
-		.in_slab = in_slab};
+		.in_slab = in_slab,
+		.traced = traced};
+	if (traced)
+		memcpy(alarm->content, self->trace, sizeof(*self->trace));
 	r = slots_take(&group->send_timers, alarm, &alarm->id);
 	if (r < 0) {
 		if (in_slab)

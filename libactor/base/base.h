@@ -110,6 +110,7 @@ struct actor_group {
 	struct list pg_gone_new, pg_gone_asked;
 	struct hash pg_loads; /* struct pg_load by ref (pg-pick.c) */
 	uint64_t n_picked;
+	uint64_t n_spans;                 /* tracing.c */
 	struct list behaviors;            /* struct behavior_copy.link (behavior.c) */
 	struct buf scratch;               /* a body being packed; never across a wait */
 	struct actor_cause first_failure; /* of a handler, for the program's last words */

@@ -11,6 +11,8 @@
 #include "libactor/util/arena.h"
 #include "libactor/util/utf8.h"
 
+_Static_assert(sizeof(actor_msg) % _Alignof(struct wire_trace) == 0, "a trace can stand behind it");
+
 static const uint8_t msg_no_args[] = {0x90};
 static const uint8_t msg_nil[] = {0xc0};
 
@@ -34,8 +36,9 @@ static int msg_alloc(actor_msg **ret, size_t a_bytes, size_t b_bytes, char **ret
 }
 
 static int msg_new(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body,
-	size_t body_bytes, const void *waits, size_t waits_bytes)
+	size_t body_bytes, const void *waits, size_t waits_bytes, const struct wire_trace *trace)
 {
+	size_t trace_bytes = trace ? sizeof(*trace) : 0;
 	actor_msg *msg;
 	char *room;
 	int e;
@@ -44,11 +47,16 @@ static int msg_new(actor_msg **ret, actor_ref sender, struct wire_str method, co
 		body = method.len ? msg_no_args : msg_nil;
 		body_bytes = 1;
 	}
-	e = msg_alloc(&msg, method.len + 1 + waits_bytes, body_bytes, &room);
+	e = msg_alloc(&msg, trace_bytes + method.len + 1 + waits_bytes, body_bytes, &room);
 	if (e)
 		return e;
 	msg->kind = method.len ? MSG_CAST : MSG_REPLY;
 	msg->sender = sender;
+	if (trace) {
+		memcpy(room, trace, sizeof(*trace));
+		msg->traced = true;
+		room += sizeof(*trace);
+	}
 	if (method.len)
 		memcpy(room, method.s, method.len);
 	room[method.len] = 0;
@@ -69,13 +77,19 @@ static int msg_new(actor_msg **ret, actor_ref sender, struct wire_str method, co
 int msg_new_received(
 	actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes)
 {
-	return msg_new(ret, sender, method, body, body_bytes, NULL, 0);
+	return msg_new(ret, sender, method, body, body_bytes, NULL, 0, NULL);
+}
+
+int msg_new_traced(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body,
+	size_t body_bytes, const struct wire_trace *trace)
+{
+	return msg_new(ret, sender, method, body, body_bytes, NULL, 0, trace);
 }
 
 int msg_new_of_frame(actor_msg **ret, const struct wire_frame *frame)
 {
 	int e = msg_new(ret, frame->from, frame->method, frame->body, frame->body_bytes, frame->waits,
-		frame->waits ? frame->waits_bytes : 0);
+		frame->waits ? frame->waits_bytes : 0, wire_trace_of(frame));
 
 	if (e)
 		return e;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,7 +36,8 @@ enum msg_kind {
 struct actor_msg {
 	/* queue: owned by the runtime */
 	struct list link;
-	enum msg_kind kind;
+	enum msg_kind kind : 8;
+	bool traced;           /* msg_trace() */
 	uint32_t charge_bytes; /* what it counts for in a mailbox */
 	uint64_t id;         /* of a call, of a monitor (of an actor, of process groups), a watch, a timer */
 	int64_t deadline_us; /* of a call */
@@ -66,9 +68,18 @@ struct actor_msg {
  */
 int msg_new_received(
 	actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes);
-/* The same, of a frame (cast or call). */
+/* The same, with the trace that it belongs to; @trace NULL: none. */
+int msg_new_traced(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body,
+	size_t body_bytes, const struct wire_trace *trace);
+/* The same, of a frame (cast or call), with its trace. */
 int msg_new_of_frame(actor_msg **ret, const struct wire_frame *frame);
 int msg_new_error(actor_msg **ret, actor_ref sender, struct wire_str name, struct wire_str text);
+
+/* The trace that it belongs to; NULL: none. In its allocation, behind the struct: most messages have none. */
+static inline const struct wire_trace *msg_trace(const actor_msg *msg)
+{
+	return msg->traced ? (const struct wire_trace *)(msg + 1) : NULL;
+}
 
 enum body_kind {
 	BODY_ARGS,   /* the values of the format become the elements of an array */

@@ -90,6 +90,14 @@ static struct actor *frame_target(actor_group *group, const struct wire_frame *f
 	return to && to->status != ACTOR_ENDING ? to : NULL;
 }
 
+static void inbound_refuse(struct peer *peer, const struct wire_frame *call, actor_ref callee,
+	const char *error, const char *text)
+{
+	struct answer_to to = {call->from, call->id, peer_way(peer), wire_trace_of(call)};
+
+	call_refuse(peer->group, &to, callee, error, text);
+}
+
 /* False: the link is gone. */
 static bool inbound_hand(struct peer *peer, const struct wire_frame *frame, struct actor *to)
 {
@@ -108,16 +116,14 @@ static bool inbound_hand(struct peer *peer, const struct wire_frame *frame, stru
 			"the broker goes on sending to an actor whose mailbox is full: %s",
 			is_call ? "a call is refused" : "a cast is dropped");
 		if (is_call)
-			call_refuse(group, frame->from, peer_way(peer), to->ref, frame->id, ERROR_OVERLOADED,
-				"its mailbox is full");
+			inbound_refuse(peer, frame, to->ref, ERROR_OVERLOADED, "its mailbox is full");
 		else
 			group->stats.casts_dropped++;
 		return true;
 	}
 	if (msg_new_of_frame(&msg, frame) < 0) {
 		if (is_call)
-			call_refuse(group, frame->from, peer_way(peer), to->ref, frame->id, ERROR_OVERLOADED,
-				"out of memory");
+			inbound_refuse(peer, frame, to->ref, ERROR_OVERLOADED, "out of memory");
 		return true;
 	}
 	msg->way = peer_way(peer);
@@ -190,15 +196,14 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 	}
 	if (!to) {
 		if (is_call)
-			call_refuse(group, frame->from, peer_way(peer), ref, frame->id,
+			inbound_refuse(peer, frame, ref,
 				ref.serial || frame->to.name.s ? ERROR_NOPROC : ERROR_NO_METHOD, "");
 		else
 			group->stats.casts_dropped++;
 		return;
 	}
 	if (is_call && to->waiting_call && call_closes_circle(to, frame)) {
-		call_refuse(group, frame->from, peer_way(peer), ref, frame->id, ERROR_DEADLOCK,
-			"it waits for an answer of who calls it");
+		inbound_refuse(peer, frame, ref, ERROR_DEADLOCK, "it waits for an answer of who calls it");
 		return;
 	}
 	(void)inbound_hand(peer, frame, to);

@@ -21,6 +21,13 @@ static const char *const kinds[WIRE_TYPE_N] = {
 	[WIRE_UNLINK] = "unlink",
 };
 
+static const char *const paths[] = {
+	[TAP_BROKER] = "broker",
+	[TAP_DIRECT] = "direct",
+	[TAP_SENT] = "sent",
+	[TAP_LOCAL] = "local",
+};
+
 int tap_read(struct mp_reader *args, struct tap *ret)
 {
 	struct wire_str key, method;
@@ -44,6 +51,8 @@ int tap_read(struct mp_reader *args, struct tap *ret)
 				return -EPROTO;
 			memcpy(ret->method, method.s, method.len);
 			ret->method_len = method.len;
+		} else if (mp_str_is(key.s, key.len, "trace")) {
+			r = mp_read_uint(args, &ret->trace) < 0 || !ret->trace ? -EPROTO : 0;
 		} else {
 			return -EPROTO;
 		}
@@ -60,7 +69,7 @@ void tap_put(struct buf *b, const struct tap *tap)
 {
 	bool has_from = !actor_ref_is_nobody(tap->from), has_to = !actor_ref_is_nobody(tap->to);
 
-	mp_put_map(b, (uint32_t)has_from + has_to + (tap->method_len != 0));
+	mp_put_map(b, (uint32_t)has_from + has_to + (tap->method_len != 0) + (tap->trace != 0));
 	if (has_from) {
 		mp_put_cstr(b, "from");
 		mp_put_ref(b, tap->from);
@@ -72,6 +81,10 @@ void tap_put(struct buf *b, const struct tap *tap)
 	if (tap->method_len) {
 		mp_put_cstr(b, "method");
 		mp_put_str(b, tap->method, tap->method_len);
+	}
+	if (tap->trace) {
+		mp_put_cstr(b, "trace");
+		mp_put_uint(b, tap->trace);
 	}
 	mp_put_uint(b, tap->rate);
 }
@@ -85,7 +98,7 @@ static bool ref_covers(actor_ref wanted, actor_ref ref)
 bool tap_wants(const struct tap *tap, const struct wire_frame *frame, actor_ref to)
 {
 	return frame->type < WIRE_TYPE_N && kinds[frame->type] && ref_covers(tap->from, frame->from) &&
-	       ref_covers(tap->to, to) &&
+	       ref_covers(tap->to, to) && (!tap->trace || tap->trace == frame->trace.id) &&
 	       (!tap->method_len || wire_str_equal(frame->method, wire_str(tap->method, tap->method_len)));
 }
 
@@ -102,14 +115,14 @@ bool tap_take(struct tap *tap, int64_t now_ns)
 	return true;
 }
 
-void tap_put_copy(struct buf *b, struct tap *tap, const struct wire_frame *frame, actor_ref to, bool direct,
-	int64_t now_ns)
+void tap_put_copy(struct buf *b, struct tap *tap, const struct wire_frame *frame, actor_ref to,
+	enum tap_path path, int64_t now_ns)
 {
 	mp_put_array(b, 2 + TAP_COPY_REST_N);
 	mp_put_uint(b, tap->id);
 	mp_put_uint(b, tap->n_missed);
 	mp_put_int(b, now_ns / 1000);
-	mp_put_cstr(b, direct ? "direct" : "broker");
+	mp_put_cstr(b, paths[path]);
 	mp_put_cstr(b, kinds[frame->type]);
 	mp_put_ref(b, frame->from);
 	if (actor_ref_is_nobody(to) && frame->to.name.s)
@@ -128,5 +141,13 @@ void tap_put_copy(struct buf *b, struct tap *tap, const struct wire_frame *frame
 		mp_put_bin(b, frame->body, frame->body_bytes);
 	else
 		mp_put_nil(b);
+	if (frame->trace.id) {
+		mp_put_array(b, 3);
+		mp_put_uint(b, frame->trace.id);
+		mp_put_uint(b, frame->trace.span);
+		mp_put_uint(b, frame->trace.parent);
+	} else {
+		mp_put_nil(b);
+	}
 	tap->n_missed = 0;
 }

@@ -12,20 +12,30 @@
 #define TAP_RATE_DEFAULT   1000u  /* copies a second */
 #define TAP_RATE_MAX       10000u /* of those who ask for more */
 #define TAP_BODY_MAX_BYTES 1024u  /* a longer body is not copied; its size is */
-#define TAP_COPY_REST_N    9u     /* arguments of `tapped` after the first two */
+#define TAP_COPY_REST_N    10u    /* arguments of `tapped` after the first two */
 #define TAPS_MAX           16u    /* at a time, of everybody together */
+
+/* Where a copy was made. */
+enum tap_path {
+	TAP_BROKER, /* on the way, by the broker */
+	TAP_DIRECT, /* where it came to from another process, directly */
+	/* of a tap of one trace also: */
+	TAP_SENT,  /* where it was sent to another process */
+	TAP_LOCAL, /* from one actor of a process to another one */
+};
 
 struct tap {
 	uint64_t id;
 	actor_ref from, to; /* ACTOR_NOBODY: of all, for all; serial 0: a whole group */
 	char method[WIRE_NAME_MAX_BYTES];
 	size_t method_len; /* 0: any */
+	uint64_t trace;    /* the id of one; 0: any, and none */
 	uint32_t rate;
 	int64_t due_ns;    /* the next copy is due then; see tap_take() */
 	uint64_t n_missed; /* frames that it wanted and did not get since the last copy */
 };
 
-/* Reads a filter {from: ref, to: ref, method: str}, all optional, and then a rate, or nil. */
+/* Reads a filter {from: ref, to: ref, method: str, trace: uint}, all optional, and then a rate, or nil. */
 int tap_read(struct mp_reader *args, struct tap *ret);
 /* Writes the same, as two values. */
 void tap_put(struct buf *b, const struct tap *tap);
@@ -33,5 +43,5 @@ bool tap_wants(const struct tap *tap, const struct wire_frame *frame, actor_ref 
 /* False: not now; it is counted. A tap that was idle gets a tenth of a second's copies at once. */
 bool tap_take(struct tap *tap, int64_t now_ns);
 /* Writes the arguments of `tapped`. @to: whom the frame is for, or ACTOR_NOBODY if only a name is known. */
-void tap_put_copy(struct buf *b, struct tap *tap, const struct wire_frame *frame, actor_ref to, bool direct,
-	int64_t now_ns);
+void tap_put_copy(struct buf *b, struct tap *tap, const struct wire_frame *frame, actor_ref to,
+	enum tap_path path, int64_t now_ns);

@@ -108,6 +108,12 @@ struct wire_frame {
 	size_t rest_offset; /* in raw: where the fields after `to` begin; used to re-address a frame */
 };
 
+/* NULL: it belongs to no trace. */
+static inline const struct wire_trace *wire_trace_of(const struct wire_frame *frame)
+{
+	return frame->trace.id ? &frame->trace : NULL;
+}
+
 /*
  * Reads the first frame of @data. 1: *ret is filled. 0: the frame is well-formed but of an unknown type; only
  * raw is set, skip it. -EPROTO: *ret means nothing. *ret_used is the size of the frame.

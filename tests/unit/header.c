@@ -3,6 +3,7 @@
 #include <actor/actor.h>
 #include <actor/pool.h>
 #include <actor/port.h>
+#include <actor/trace.h>
 
 int main(void)
 {

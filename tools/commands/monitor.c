@@ -11,8 +11,8 @@
 #include "libactor/protocol/tap.h"
 #include "libactor/util/clock.h"
 #include "tools/commands/commands.h"
-#include "tools/lib/json.h"
 #include "tools/view/child.h"
+#include "tools/view/copy.h"
 #include "tools/view/live.h"
 #include "tools/view/message.h"
 #include "tools/view/output.h"
@@ -34,75 +34,40 @@ struct monitor {
 	const char *failed;
 };
 
-/* What one `tapped` says. */
-struct copy {
-	uint64_t n_missed, id, body_bytes;
-	int64_t at_us;
-	struct wire_str path, kind, method, to_name, text;
-	actor_ref from, to;
-	const uint8_t *body; /* NULL: too large to be copied, or none */
-	size_t copied_bytes;
-};
-
 static struct monitor *monitor_of(actor *self)
 {
 	return *(struct monitor **)actor_state(self);
 }
 
-static int copy_read(const actor_msg *msg, struct copy *ret)
-{
-	size_t size_bytes;
-	const void *data = actor_msg_body(msg, &size_bytes);
-	struct mp_reader r = mp_reader(data, size_bytes);
-	uint64_t tap;
-	uint32_t n;
-
-	*ret = (struct copy){.to = ACTOR_NOBODY};
-	if (mp_read_array(&r, &n) < 0 || n != 2 + TAP_COPY_REST_N || mp_read_uint(&r, &tap) < 0 ||
-		mp_read_uint(&r, &ret->n_missed) < 0 || mp_read_int(&r, &ret->at_us) < 0 ||
-		mp_read_str(&r, &ret->path.s, &ret->path.len) < 0 ||
-		mp_read_str(&r, &ret->kind.s, &ret->kind.len) < 0 || mp_read_ref(&r, &ret->from) < 0)
-		return -EPROTO;
-	if (mp_read_ref(&r, &ret->to) < 0 && mp_read_str(&r, &ret->to_name.s, &ret->to_name.len) < 0)
-		return -EPROTO;
-	if (mp_read_nil(&r) < 0 && mp_read_str(&r, &ret->method.s, &ret->method.len) < 0)
-		return -EPROTO;
-	if (mp_read_uint(&r, &ret->id) < 0 || mp_read_uint(&r, &ret->body_bytes) < 0)
-		return -EPROTO;
-	if (mp_read_nil(&r) == 0 || mp_read_str(&r, &ret->text.s, &ret->text.len) == 0)
-		return 0;
-	return mp_read_bin(&r, &ret->body, &ret->copied_bytes);
-}
-
 /* ---- lines ---- */
 
-static json_t *json_of(struct wire_str s)
+static json_t *trace_json(const struct wire_trace *trace)
 {
-	return s.s ? json_stringn(s.s, s.len) : json_null();
-}
+	char id[COPY_ID_TEXT_MAX], span[COPY_ID_TEXT_MAX], parent[COPY_ID_TEXT_MAX];
 
-static json_t *body_of(const struct copy *copy)
-{
-	json_t *body = copy->body ? json_body_read(copy->body, copy->copied_bytes) : json_of(copy->text);
-
-	return body ? body : json_null();
+	if (!trace->id)
+		return json_null();
+	return json_pack("{ssssss*}", "id", copy_id_format(trace->id, id), "span",
+		copy_id_format(trace->span, span), "parent",
+		trace->parent ? copy_id_format(trace->parent, parent) : NULL);
 }
 
 static void show_json(const struct monitor *monitor, const struct copy *copy)
 {
 	char from[ACTOR_REF_TEXT_MAX], to[ACTOR_REF_TEXT_MAX];
 	json_t *line = json_pack("{sIsosos{ss}}", "time_us", (json_int_t)(copy->at_us + monitor->realtime_us),
-		"path", json_of(copy->path), "kind", json_of(copy->kind), "from", "$ref",
+		"path", copy_json_of(copy->path), "kind", copy_json_of(copy->kind), "from", "$ref",
 		actor_ref_format(copy->from, from));
 
 	json_object_set_new(line, "to",
-		copy->to_name.s ? json_of(copy->to_name)
+		copy->to_name.s ? copy_json_of(copy->to_name)
 				: json_pack("{ss}", "$ref", actor_ref_format(copy->to, to)));
-	json_object_set_new(line, "method", json_of(copy->method));
+	json_object_set_new(line, "method", copy_json_of(copy->method));
 	json_object_set_new(line, "id", json_integer((json_int_t)copy->id));
 	json_object_set_new(line, "size_bytes", json_integer((json_int_t)copy->body_bytes));
-	json_object_set_new(line, "body", body_of(copy));
+	json_object_set_new(line, "body", copy_body(copy));
 	json_object_set_new(line, "missed", json_integer((json_int_t)copy->n_missed));
+	json_object_set_new(line, "trace", trace_json(&copy->trace));
 	output_json_line(line);
 	json_decref(line);
 }
@@ -121,7 +86,7 @@ static void show_text(const struct monitor *monitor, const struct copy *copy)
 	int64_t at_us = copy->at_us + monitor->realtime_us;
 	time_t seconds = (time_t)(at_us / 1000000);
 	char from[ACTOR_REF_TEXT_MAX], to[ACTOR_REF_TEXT_MAX], clock[16], *shown;
-	json_t *body = body_of(copy);
+	json_t *body = copy_body(copy);
 	struct tm tm;
 
 	if (copy->n_missed)

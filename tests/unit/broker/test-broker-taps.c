@@ -32,6 +32,7 @@ struct copy {
 	actor_ref from, to;
 	const uint8_t *body;
 	size_t copied_bytes;
+	uint64_t trace[3]; /* 0: of none */
 };
 
 static struct copy copy_read(const struct wire_frame *frame)
@@ -57,6 +58,12 @@ static struct copy copy_read(const struct wire_frame *frame)
 	assert_int_equal(mp_read_uint(&r, &copy.body_bytes), 0);
 	if (mp_read_nil(&r) < 0 && mp_read_str(&r, &copy.text.s, &copy.text.len) < 0)
 		assert_int_equal(mp_read_bin(&r, &copy.body, &copy.copied_bytes), 0);
+	if (mp_read_nil(&r) < 0) {
+		assert_int_equal(mp_read_array(&r, &n), 0);
+		assert_int_equal(n, 3);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(mp_read_uint(&r, &copy.trace[i]), 0);
+	}
 	assert_ptr_equal(r.at, r.end);
 	return copy;
 }
@@ -292,20 +299,95 @@ static void test_what_a_group_has_seen_is_passed_on(void **state)
 
 	expect_tap(b, &r);
 	client_tell(b, "tapped",
-		pack(&w, "a11uuussrrsuun", tap, UINT64_C(3), UINT64_C(99), "direct", "cast", client_ref(a, 1),
-			client_ref(b, 7), "m", UINT64_C(0), UINT64_C(1)));
+		pack(&w, "a12uuussrrsuunn", tap, UINT64_C(3), UINT64_C(99), "direct", "cast",
+			client_ref(a, 1), client_ref(b, 7), "m", UINT64_C(0), UINT64_C(1)));
 	copy = expect_copy();
 	assert_true(str_is(copy.path, "direct") && str_is(copy.method, "m"));
 	assert_int_equal(copy.n_missed, 3);
 	assert_int_equal(copy.at_us, 99);
 	/* of a tap that has ended */
 	client_tell(b, "tapped",
-		pack(&w, "a11uuussrrsuun", tap + 1, UINT64_C(3), UINT64_C(99), "direct", "cast",
+		pack(&w, "a12uuussrrsuunn", tap + 1, UINT64_C(3), UINT64_C(99), "direct", "cast",
 			client_ref(a, 1), client_ref(b, 7), "m", UINT64_C(0), UINT64_C(1)));
 	client_expect_nothing(watcher);
 	assert_false(b->closed);
 	client_tell(b, "tapped", pack(&w, "a1u", tap));
 	client_expect(b, WIRE_BYE);
+}
+
+/* ---- of one trace ---- */
+
+static const struct wire_trace trace = {.id = 70, .span = 71, .parent = 72};
+
+static void say_traced(struct client *from, struct client *to, const struct wire_trace *which)
+{
+	struct wire_dest dest = {.ref = client_ref(to, 7)};
+
+	wire_put_traced_cast(&from->out, &dest, client_ref(from, 1), wire_cstr("m"), NULL, 0, which);
+	client_send(from);
+	client_expect(to, WIRE_CAST);
+}
+
+static uint64_t tap_trace(uint64_t id, bool direct)
+{
+	return expect_uint(
+		watcher, client_ask(watcher, "tap",
+				 pack(&w, "a4rm1sunb", client_ref(watcher, 5), "trace", id, (int)direct)));
+}
+
+static void test_a_tap_of_a_trace_is_shown_what_belongs_to_it_and_by_whom_it_was_caused(void **state)
+{
+	struct wire_trace another = {.id = 69, .span = 71, .parent = 72};
+	struct copy copy;
+
+	tap_trace(70, false);
+	say(a, b, "m");
+	say_traced(a, b, &another);
+	client_expect_nothing(watcher);
+	say_traced(a, b, &trace);
+	copy = expect_copy();
+	assert_true(str_is(copy.path, "broker"));
+	assert_memory_equal(copy.trace, &trace, sizeof(trace));
+	/* who follows it has begun it, as a rule */
+	say_traced(watcher, b, &trace);
+	assert_true(actor_ref_equal(expect_copy().from, client_ref(watcher, 1)));
+	client_expect_error(watcher,
+		client_ask(
+			watcher, "tap", pack(&w, "a3rm1sun", client_ref(watcher, 5), "trace", UINT64_C(0))),
+		"bad_args");
+}
+
+static struct client *single_link(void)
+{
+	struct hello hello = {
+		.version_min = 1, .version_max = 1, .name = wire_cstr("single"), .pid = 9, .single = true};
+	struct buf out = BUF_INIT;
+
+	hello_put(&out, &hello);
+	w.answered = false;
+	broker_hello(w.broker, 1, WORLD_UID, 9, out.data, out.size_bytes, w.now_ns);
+	buf_deinit(&out);
+	w.listening->group = w.answer.group;
+	client_up(w.listening);
+	return w.listening;
+}
+
+static void test_of_a_trace_groups_with_one_link_are_told_as_well(void **state)
+{
+	struct client *single = single_link();
+	struct mp_reader r;
+	struct tap spec;
+	uint64_t tap;
+
+	tap_all();
+	client_expect_nothing(single);
+	tap = tap_trace(70, true);
+	assert_int_equal(expect_tap(single, &r), tap);
+	assert_int_equal(tap_read(&r, &spec), 0);
+	assert_int_equal(spec.trace, 70);
+	client_expect_nothing(watcher);
+	client_ask(watcher, "untap", pack(&w, "a1u", tap));
+	assert_int_equal(expect_untap(single), tap);
 }
 
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -323,6 +405,8 @@ int main(void)
 		T(test_the_groups_are_told_what_to_copy_and_when_to_end),
 		T(test_a_tap_ends_with_its_watcher),
 		T(test_what_a_group_has_seen_is_passed_on),
+		T(test_a_tap_of_a_trace_is_shown_what_belongs_to_it_and_by_whom_it_was_caused),
+		T(test_of_a_trace_groups_with_one_link_are_told_as_well),
 	};
 
 	return run_facts(tests);

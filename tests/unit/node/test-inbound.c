@@ -444,6 +444,118 @@ static void test_malformed_bytes_put_aside_cost_the_link_and_are_not_taken_up_fo
 	story(story_bad_frame_aside);
 }
 
+/* ---- traces ---- */
+
+static actor_from *traced_from;
+
+/* Sends a cast and a call because of `go`, and answers that later. */
+static int spread_go(actor *self, const actor_msg *msg, actor_from *from)
+{
+	traced_from = actor_from_keep(from);
+	assert_int_equal(actor_cast(self, actor_to(ref_of(THIRD, 1)), "note", "i", 7), 0);
+	assert_int_equal(
+		actor_request(self, actor_to(ref_of(THIRD, 1)), "ask", ACTOR_FOREVER, NULL, "i", 7), 0);
+	return 0;
+}
+
+static int spread_answer(actor *self, const actor_msg *msg)
+{
+	return actor_reply(traced_from, "i", 5);
+}
+
+static const struct actor_method spread_methods[] = {
+	{.name = "go", .on_call = spread_go}, {.name = "answer", .on_cast = spread_answer}, {0}};
+static const struct actor_behavior spread = {.name = "spread", .methods = spread_methods};
+
+static const struct wire_trace go_trace = {.id = 70, .span = 71, .parent = 72};
+
+/* Takes the first frame that waits for @peer. */
+static struct wire_trace take_trace(struct peer *peer, enum wire_type type)
+{
+	struct buf rest = BUF_INIT;
+	struct wire_frame got;
+	size_t used;
+
+	assert_int_equal(wire_parse(peer->pending.data, peer->pending.size_bytes, &got, &used), 1);
+	assert_int_equal(got.type, type);
+	buf_append(&rest, peer->pending.data + used, peer->pending.size_bytes - used);
+	buf_deinit(&peer->pending);
+	peer->pending = rest;
+	return got.trace;
+}
+
+static void call_traced(struct peer *asked, actor_ref to, uint64_t id, const struct wire_trace *trace)
+{
+	struct wire_dest dest = {.ref = to};
+
+	wire_put_traced_call(&frame, &dest, ref_of(ASKED, 1), wire_cstr("go"), NULL, 0, id, 0, NULL, trace);
+	assert_false(says(asked));
+}
+
+static void story_trace(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *asked = peer_new(group, ASKED, PEER_INTRODUCING),
+		    *third = peer_new(group, THIRD, PEER_INTRODUCING);
+	struct wire_trace cast, call, answer;
+	actor_ref to;
+
+	assert_non_null(asked);
+	assert_non_null(third);
+	assert_int_equal(actor_spawn(self, &spread, NULL, &to), 0);
+	for (int traced = 1; traced >= 0; traced--) {
+		call_traced(asked, to, 55, traced ? &go_trace : NULL);
+		assert_int_equal(actor_cast(self, actor_to(to), "answer", ""), 0);
+		assert_int_equal(actor_sleep(self, 1), 0);
+		cast = take_trace(third, WIRE_CAST);
+		call = take_trace(third, WIRE_CALL);
+		answer = take_trace(asked, WIRE_REPLY);
+		if (!traced) {
+			assert_int_equal(cast.id | call.id | answer.id, 0);
+			continue;
+		}
+		assert_int_equal(cast.id, go_trace.id);
+		assert_int_equal(cast.parent, go_trace.span);
+		assert_int_equal(call.id, go_trace.id);
+		assert_int_equal(call.parent, go_trace.span);
+		assert_true(cast.span && call.span && cast.span != call.span);
+		/* although it was sent for a message without one */
+		assert_memory_equal(&answer, &go_trace, sizeof(answer));
+	}
+}
+
+static void test_a_trace_goes_on_to_others_and_an_answer_has_that_of_its_call(void **state)
+{
+	story(story_trace);
+}
+
+static void story_trace_refused(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *asked = peer_new(group, ASKED, PEER_INTRODUCING);
+	struct wire_trace answer;
+	actor_ref to;
+
+	assert_non_null(asked);
+	assert_int_equal(actor_spawn(self, &spread, NULL, &to), 0);
+	/* waits in a mailbox when its actor ends; then there is nobody */
+	call_traced(asked, to, 55, &go_trace);
+	assert_int_equal(actor_stop(self, to, NULL), 0);
+	assert_int_equal(actor_sleep(self, 1), 0);
+	answer = take_trace(asked, WIRE_ERROR);
+	assert_memory_equal(&answer, &go_trace, sizeof(answer));
+	call_traced(asked, to, 56, &go_trace);
+	answer = take_trace(asked, WIRE_ERROR);
+	assert_memory_equal(&answer, &go_trace, sizeof(answer));
+}
+
+static void test_a_refusal_has_the_trace_of_its_call(void **state)
+{
+	story(story_trace_refused);
+}
+
+/* ---- and to whom there is no way ---- */
+
 static void story_no_way(actor *self)
 {
 	actor_ref far = ref_of(ASKED, 1);
@@ -475,6 +587,8 @@ int main(void)
 		cmocka_unit_test(test_name_of_which_a_new_broker_says_nothing_is_asked_for_anew),
 		cmocka_unit_test(test_pause_is_for_the_names_that_it_says_and_serial_0_for_casts_to_all),
 		cmocka_unit_test(test_sender_is_paused_once_and_cut_when_it_does_not_listen),
+		cmocka_unit_test(test_a_trace_goes_on_to_others_and_an_answer_has_that_of_its_call),
+		cmocka_unit_test(test_a_refusal_has_the_trace_of_its_call),
 		cmocka_unit_test(test_no_way_to_a_group_is_enotconn),
 		cmocka_unit_test(test_malformed_bytes_put_aside_cost_the_link_and_are_not_taken_up_for_ever),
 	};
