@@ -36,6 +36,7 @@ static const struct command *const commands[] = {
 	&command_names,
 	&command_pg,
 	&command_monitor,
+	&command_trace,
 	&command_quota,
 	&command_metrics,
 	&command_help,

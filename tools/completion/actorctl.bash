@@ -88,7 +88,7 @@ _actorctl()
 		_actorctl_pg ;;
 	ls | status | stop | start | restart | kill | rm | logs)
 		_actorctl_names processes ;;
-	call | send | describe | whereis | names | quota)
+	call | send | trace | describe | whereis | names | quota)
 		_actorctl_names names ;;
 	spawn)
 		COMPREPLY=($(compgen -c -- "$cur") $(compgen -f -- "$cur")) ;;

@@ -197,8 +197,7 @@ static void session_copy_error(const actor_msg *reply, struct session_error *ret
 	snprintf(ret->text, sizeof(ret->text), "%s", text ? text : "");
 }
 
-/* Turns @r and @reply of a call into @ret or @ret_error. Takes @reply. */
-static int session_answer(int r, actor_msg *reply, json_t **ret, struct session_error *ret_error)
+int session_answer(int r, actor_msg *reply, json_t **ret, struct session_error *ret_error)
 {
 	const void *body;
 	size_t size_bytes;

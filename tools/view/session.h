@@ -36,6 +36,9 @@ struct session_error {
 	char text[512];
 };
 
+/* What @r and @reply of a call come to, as of session_call(). Takes @reply. */
+int session_answer(int r, actor_msg *reply, json_t **ret, struct session_error *ret_error);
+
 /* A body of @args, an array, taken. Out of memory: it has failed, as buf_error() says. */
 struct buf session_args(json_t *args);
 

@@ -652,6 +652,22 @@ static void test_a_cast_to_all_is_one_frame_for_each_process(void **state)
 	assert_true(str_is(client_expect(c, WIRE_BYE).text, "malformed arguments of cast pg_cast"));
 }
 
+static void test_a_cast_to_all_keeps_its_trace(void **state)
+{
+	struct client *a = world_newcomer(&w, "a"), *c = world_newcomer(&w, "c");
+	struct wire_trace trace = {.id = 70, .span = 71, .parent = 72}, got;
+	struct wire_dest broker = to_name("$broker");
+	const struct buf *args;
+
+	join(a, "pg", "g", 1, 1);
+	args = pack(&w, "a4sssa1s", "pg", "g", "hello", "you");
+	wire_put_traced_cast(&c->out, &broker, client_ref(c, 1), wire_cstr("pg_cast"), args->data,
+		args->size_bytes, &trace);
+	client_send(c);
+	got = client_expect(a, WIRE_CAST).trace;
+	assert_memory_equal(&got, &trace, sizeof(got));
+}
+
 static void test_pick_any_takes_turns(void **state)
 {
 	struct client *a = world_newcomer(&w, "a");
@@ -746,6 +762,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_scope_restart_everybody_is_back_before_anybody_is_told,
 			setup_with_window, teardown),
 		FACT_(test_a_cast_to_all_is_one_frame_for_each_process),
+		FACT_(test_a_cast_to_all_keeps_its_trace),
 		FACT_(test_pick_any_takes_turns),
 		FACT_(test_pick_random_finds_everybody),
 		FACT_(test_pick_by_key_moves_only_the_keys_of_who_leaves),
