@@ -277,14 +277,17 @@ static void story_bye(actor *self)
 {
 	actor_ref me = actor_self(self), far = ref_of(THIRD, 1);
 	actor_group *group = actor_group_of(self);
+	uint64_t n_dropped;
 
 	for (int i = 0; i < 2; i++) {
 		struct peer *peer = i ? peer_of(group, BROKER, "$broker") : peer_of(group, THIRD, "third");
 
 		wire_put_bye(&frame, wire_cstr("normal"));
 		assert_false(says(peer));
+		n_dropped = group->stats.casts_dropped;
 		put_cast(me, far, "x", "");
 		assert_int_equal(says(peer), i == 0);
+		assert_int_equal(group->stats.casts_dropped, n_dropped + (i == 0));
 	}
 }
 
