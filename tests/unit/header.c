@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nothing is included before it, so it must stand alone. */
+/* Nothing is included before FIRST, so that header must stand alone. */
+#include FIRST
 #include <actor/actor.h>
 #include <actor/pool.h>
 #include <actor/port.h>
