@@ -59,7 +59,8 @@ struct actor {
 	struct list fds;       /* struct fd_watch.link */
 	struct actor_inlet *inlets;    /* by their next (inlet.c) */
 	struct actor_pg *pg;           /* NULL: it has nothing to do with process groups (pg.h) */
-	struct spawn_wait *spawn_wait; /* who waits for its init */
+	struct spawn_wait *spawn_wait; /* who waits for its init, or for the end after it failed */
+	int init_result;
 	const void *init_arg;
 };
 

@@ -95,10 +95,21 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	return 0;
 }
 
+static void spawn_wait_finish(struct spawn_wait *wait, int result)
+{
+	if (!wait)
+		return;
+	wait->done = true;
+	wait->result = result;
+	if (wait->parent)
+		actor_wake(wait->parent, 0);
+}
+
 static void actor_free(struct actor *self)
 {
 	actor_group *group = self->group;
 
+	spawn_wait_finish(self->spawn_wait, self->init_result);
 	if (self->trace)
 		trace_drop(self);
 	ending_drop_cause(self);
@@ -108,16 +119,6 @@ static void actor_free(struct actor *self)
 		group->n_alive--;
 	free(self->state);
 	free(self);
-}
-
-static void spawn_wait_finish(struct spawn_wait *wait, int result)
-{
-	if (!wait)
-		return;
-	wait->done = true;
-	wait->result = result;
-	if (wait->parent)
-		actor_wake(wait->parent, 0);
 }
 
 /* Queued calls are answered `down`. */
@@ -178,6 +179,7 @@ static void actor_end(struct actor *self, bool terminate)
 void actor_discard(struct actor *self)
 {
 	self->status = ACTOR_ENDING;
+	self->spawn_wait = NULL;
 	mailbox_release(self);
 	actor_drop_messages(self, "shutdown");
 	froms_end(self, "shutdown");
@@ -396,15 +398,14 @@ void actor_run(struct loop *loop, struct task *task)
 		if (ending_is_due(self) && r >= 0)
 			r = -ECANCELED;
 		if (r < 0) {
-			struct spawn_wait *wait = self->spawn_wait;
+			struct actor *parent = self->spawn_wait ? self->spawn_wait->parent : NULL;
 
-			/* its names are free before whoever spawned it hears of the failure */
-			self->spawn_wait = NULL;
 			actor_fail(self, r);
-			if (wait && wait->parent) /* which hears of it from actor_spawn(), and only there */
-				(void)link_drop_local(self, wait->parent);
+			if (parent) /* which hears of it from actor_spawn(), and only there */
+				(void)link_drop_local(self, parent);
+			/* heard when its names are free, which may take long: who spawned it may be gone */
+			self->init_result = r;
 			actor_end(self, false);
-			spawn_wait_finish(wait, r);
 			return;
 		}
 		self->status = ACTOR_RUNNING;

@@ -111,6 +111,39 @@ static int on_extra(actor *self, const actor_msg *msg, actor_from *from)
 	return r < 0 ? actor_reply(from, "i", r) : actor_reply(from, "r", ref);
 }
 
+static bool fails_now, has_failed;
+
+static int failing_init(actor *self, const void *arg)
+{
+	int r = actor_register(self, "failing");
+
+	while (r == 0 && !fails_now)
+		r = actor_sleep(self, 1);
+	has_failed = true;
+	return r < 0 ? r : -EIO;
+}
+
+static const struct actor_behavior failing_behavior = {.name = "failing", .init = failing_init};
+
+/* Answers nobody: it is ended while it waits. */
+static int on_spawn_failing(actor *self, const actor_msg *msg)
+{
+	actor_ref ref;
+
+	fails_now = has_failed = false;
+	(void)actor_spawn(self, &failing_behavior, NULL, &ref);
+	return 0;
+}
+
+/* Answers when the init has returned, and the name is on its way back. */
+static int on_fail_now(actor *self, const actor_msg *msg, actor_from *from)
+{
+	fails_now = true;
+	while (!has_failed)
+		actor_sleep(self, 1);
+	return actor_reply(from, "i", 0);
+}
+
 /* Ends as soon as it has asked for the name to be another's. */
 static int on_replace_and_end(actor *self, const actor_msg *msg)
 {
@@ -253,6 +286,8 @@ static const struct actor_method member_methods[] = {
 	{.name = "take_many", .on_call = on_take_many},
 	{.name = "take_twice", .on_call = on_take_twice},
 	{.name = "replace", .on_call = on_replace},
+	{.name = "spawn_failing", .on_cast = on_spawn_failing},
+	{.name = "fail_now", .on_call = on_fail_now},
 	{.name = "replace_and_end", .on_cast = on_replace_and_end},
 	{.name = "extra", .on_call = on_extra},
 	{.name = "list", .on_call = on_list},
@@ -550,6 +585,29 @@ static void test_a_broker_that_dies_holds_up_no_end(void **state)
 	assert_int_equal(ask_int(0, "take", "s", "app"), 0);
 }
 
+/* Whoever waits for an init may be gone before the names of what failed are back. */
+static void test_who_spawned_may_end_before_what_failed_has_given_its_name_back(void **state)
+{
+	int tries = 0;
+
+	member_start(0);
+	refs[7] = extra_of(0);
+	assert_int_equal(actor_client_monitor(client, refs[7], NULL), 0);
+	assert_int_equal(actor_client_cast(client, actor_to(refs[7]), "spawn_failing", ""), 0);
+	while (actor_ref_is_nobody(where("failing")) && tries++ < LONG_MS)
+		usleep(1000);
+	kill(broker_pid, SIGSTOP);
+	assert_int_equal(ask_int(0, "fail_now", ""), 0);
+	assert_int_equal(ask_int(0, "kill", "r", refs[7]), 0);
+	expect_down_of(refs[7]);
+	refs[6] = extra_of(0); /* in the memory of the dead, if that is given away again */
+	kill(broker_pid, SIGCONT);
+	while (!actor_ref_is_nobody(where("failing")) && tries++ < LONG_MS)
+		usleep(1000);
+	assert_int_equal(ask_int(6, "take", "s", "failing"), 0);
+	assert_true(actor_ref_equal(where("failing"), refs[6]));
+}
+
 /* What it asked for and gave up may yet be done: nobody finds a dead actor by that name. */
 static void test_a_name_that_was_given_up_is_nobodys_after_the_end(void **state)
 {
@@ -708,6 +766,7 @@ int main(int argc, char **argv)
 		fact(test_a_name_whose_registering_took_too_long_is_given_back),
 		fact(test_who_hears_of_an_end_finds_the_name_free_though_the_broker_stood_still),
 		fact(test_a_broker_that_dies_holds_up_no_end),
+		fact(test_who_spawned_may_end_before_what_failed_has_given_its_name_back),
 		fact(test_a_name_that_was_given_up_is_nobodys_after_the_end),
 		fact(test_a_name_that_was_lost_is_nobodys_to_give_back),
 		fact(test_casts_by_ref_and_by_names_come_in_the_order_sent),
