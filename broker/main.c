@@ -31,6 +31,7 @@
 #include "libactor/util/clock.h"
 #include "libactor/util/log.h"
 #include "spawner/shared/node-info.h"
+#include "spawner/shared/node-log.h"
 #include "spawner/shared/protocol.h"
 #include "spawner/shared/runtime-dir.h"
 
@@ -405,6 +406,7 @@ int main(int argc, char **argv)
 	size_t max_groups;
 
 	log_init("actor-broker", LOG_INFO);
+	log_to(node_log_write);
 	if (parse_options(argc, argv, &options, &program.keeper_pid) < 0)
 		return EXIT_FAILURE;
 	max_groups = raise_file_limit(options.runtime_dir);

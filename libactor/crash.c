@@ -17,6 +17,7 @@
 #include "libactor/loop/loop.h"
 #include "libactor/loop/stack.h"
 #include "libactor/protocol/cause.h"
+#include "libactor/util/log.h"
 #include "libactor/util/symbol.h"
 
 #define FRAMES_MAX      48
@@ -90,7 +91,7 @@ static void line_add_symbol(struct line *line, const struct symbol *symbol)
 static void line_write(struct line *line)
 {
 	line_add_str(line, "\n");
-	(void)!write(STDERR_FILENO, line->text, line->length);
+	log_put(line->text, line->length);
 }
 
 /*

@@ -2,7 +2,9 @@
 #include "libactor/util/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 #include "libactor/protocol/variables.h"
 
 #define LOG_LINE_MAX_BYTES 2048
+#define PATIENCE_MS        100
 
 static const char *const log_level_names[] = {
 	[LOG_ERROR] = "error",
@@ -21,7 +24,7 @@ static const char *const log_level_names[] = {
 
 static char log_program[64];
 static enum log_level log_max = LOG_INFO;
-static void (*log_hook)(void);
+static void (*log_hook)(const char *line, size_t size) = log_put;
 
 void log_init(const char *program, enum log_level max)
 {
@@ -35,9 +38,20 @@ void log_init(const char *program, enum log_level max)
 	}
 }
 
-void log_before(void (*before)(void))
+void log_to(void (*put)(const char *line, size_t size))
 {
-	log_hook = before;
+	log_hook = put;
+}
+
+/* A pipe that can take anything takes a line, since that is shorter than a page. Nobody else writes to it. */
+void log_put(const char *line, size_t size)
+{
+	static bool is_stuck;
+	struct pollfd look = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	is_stuck = poll(&look, 1, is_stuck ? 0 : PATIENCE_MS) == 0;
+	if (!is_stuck)
+		(void)!write(STDERR_FILENO, line, size); /* when stderr is gone nobody can be told */
 }
 
 /*
@@ -71,8 +85,6 @@ void log_write(enum log_level level, const char *format, ...)
 			line[i] = '?';
 	}
 	line[size++] = '\n';
-	if (log_hook)
-		log_hook();
-	(void)!write(STDERR_FILENO, line, size); /* when stderr is gone nobody can be told */
+	log_hook(line, size);
 	errno = saved_errno;
 }

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "spawner/keeper/keeper.h"
 #include "spawner/shared/node-log.h"
@@ -29,6 +28,5 @@ void keeper_log(const char *format, ...)
 	n = n < 0 ? 0 : n + head > (int)sizeof(text) - 2 ? (int)sizeof(text) - 2 : n + head;
 	text[n++] = '\n';
 	node_log_look();
-	if (write(STDERR_FILENO, text, (size_t)n) < 0)
-		return; /* nobody to tell */
+	node_log_write(text, (size_t)n);
 }

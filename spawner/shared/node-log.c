@@ -3,13 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "spawner/shared/runtime-dir.h"
 
+#define PATIENCE_MS 100 /* for a reader who is only slow; once, until a line was taken again */
+
 static char log_path[RUNTIME_DIR_PATH_SIZE + 32]; /* empty: stderr is something else */
+static unsigned long n_lost;                      /* lines that nobody took since the last one that was */
+static bool is_cut;                               /* of the last one only a part was taken */
 
 static bool log_is_named(struct stat *ret_here)
 {
@@ -50,6 +56,57 @@ void node_log_look(void)
 	errno = saved_errno;
 }
 
+/*
+ * One write that does not wait; negative: nothing was taken. stderr is shared with the shell that started us,
+ * so it is not our business to make it non-blocking: the pipe or terminal is opened once more.
+ */
+static ssize_t put_at_once(const char *text, size_t size)
+{
+	struct pollfd look = {.fd = STDERR_FILENO, .events = POLLOUT};
+	struct stat here;
+	ssize_t n;
+	int fd;
+
+	if (fstat(STDERR_FILENO, &here) < 0)
+		return -1;
+	if (S_ISREG(here.st_mode))
+		return write(STDERR_FILENO, text, size);
+	if (S_ISSOCK(here.st_mode))
+		return send(STDERR_FILENO, text, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0) /* another user's, or no descriptor is left */
+		return poll(&look, 1, 0) == 1 ? write(STDERR_FILENO, text, size) : -1;
+	n = write(fd, text, size);
+	close(fd);
+	return n;
+}
+
+static bool put_line(const char *line, size_t size)
+{
+	ssize_t n = put_at_once(line, size);
+
+	is_cut = n >= 0 ? (size_t)n < size : is_cut;
+	return n >= 0 && !is_cut;
+}
+
+void node_log_write(const char *line, size_t size)
+{
+	struct pollfd look = {.fd = STDERR_FILENO, .events = POLLOUT};
+	char text[128];
+	int saved_errno = errno, n;
+
+	if (n_lost) {
+		n = snprintf(text, sizeof(text), "%s%s: %lu lines are missing here: nobody read them\n",
+			is_cut ? "\n" : "", program_invocation_short_name, n_lost);
+		n_lost = put_line(text, (size_t)n) ? 0 : n_lost + 1;
+		if (!n_lost && !put_line(line, size))
+			n_lost = 1;
+	} else if (!put_line(line, size)) {
+		n_lost = is_cut || poll(&look, 1, PATIENCE_MS) != 1 || !put_line(line, size);
+	}
+	errno = saved_errno;
+}
+
 void node_log_turn_over(void)
 {
 	char older[sizeof(log_path) + 2];
@@ -62,4 +119,10 @@ void node_log_turn_over(void)
 	}
 	node_log_look();
 	errno = saved_errno;
+}
+
+void node_log_put(const char *line, size_t size)
+{
+	node_log_turn_over();
+	node_log_write(line, size);
 }

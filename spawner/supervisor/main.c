@@ -227,10 +227,9 @@ int main(int argc, char **argv)
 	int state_fd, r;
 
 	log_init("actor-supervisor", LOG_INFO);
-	if (getenv(ENV_LOG_DIR)) {
+	log_to(node_log_put);
+	if (getenv(ENV_LOG_DIR))
 		node_log_init(getenv(ENV_LOG_DIR));
-		log_before(node_log_turn_over);
-	}
 	/* the keeper ends us, by STOP or by its own end; a pipe without reader is an error code */
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);

@@ -3,10 +3,13 @@ Arguments: actorctl, the counter example, caller."""
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
+import tty
 
 from node import Node, alive, run_tests, until
 
@@ -240,6 +243,72 @@ def kills_from_outside_cost_no_state_and_five_faults_do_and_that_is_said():
     until(lambda: len([d for d in os.listdir(f"{node.root}/node/g") if int(d) < 1 << 62]) == 2, "the directories of the dead are gone")
 
 
+def fill(fd):
+    """Until it takes no byte more. The other end of a description stays as it is."""
+    mine = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    for size in 4096, 1:
+        try:
+            while os.write(mine, b"x" * size):
+                pass
+        except BlockingIOError:
+            pass
+    os.close(mine)
+
+
+def a_log_that_nobody_reads_stops_nobody():
+    for kind in "pipe", "terminal":
+        own = Node(actorctl, f"unread-{kind}")
+        reader, writer = os.pipe() if kind == "pipe" else pty.openpty()
+        if kind == "terminal":
+            tty.setraw(writer)
+            termios.tcflow(writer, termios.TCOOFF)  # Ctrl-S
+        up = subprocess.Popen([actorctl, "up"], env=own.env, stdout=subprocess.DEVNULL, stderr=writer, start_new_session=True)
+        until(lambda: own.ctl("status", rc=None).returncode == 0, "the node is ready")
+        fill(writer)
+        own.ctl("spawn", "--name", "counter", "--wait=ready", "--", counter)
+        pid, keeper = own.child("counter")["pid"], own.ctl_json("status")["keeper"]["pid"]
+        for _ in range(3):
+            old = own.ctl_json("status")["supervisor"]["pid"]
+            os.kill(old, signal.SIGKILL)
+            until(lambda: (p := own.ctl("--json", "status", rc=None)).returncode == 0 and json.loads(p.stdout)["supervisor"]["pid"] != old,
+                  f"another supervisor, although its end cannot be told ({kind})")
+        assert own.child("counter")["pid"] == pid and own.ctl_json("status")["keeper"]["pid"] == keeper
+        if kind == "terminal":
+            termios.tcflow(writer, termios.TCOON)
+        os.set_blocking(reader, False)
+        said = b""
+
+        def heard():
+            nonlocal said
+            try:
+                said += os.read(reader, 1 << 20)
+            except BlockingIOError:
+                pass
+            return b"lines are missing here: nobody read them\n" in said
+
+        for _ in range(2):
+            own.ctl("status")
+            heard()
+        os.kill(own.ctl_json("status")["supervisor"]["pid"], signal.SIGKILL)
+        until(heard, f"how many lines are missing ({kind})")
+        until(lambda: own.ctl("down", rc=None).returncode == 0, "the end of the node")
+        assert up.wait(60) is not None
+        os.close(reader)
+        os.close(writer)
+        own.down()
+
+
+def a_crash_that_nobody_reads_is_an_end_all_the_same():
+    reader, writer = os.pipe()
+    fill(writer)
+    group = subprocess.Popen([counter, "--name", "unheard"], env=node.env, stderr=writer)
+    until(lambda: node.ctl("whereis", "unheard", rc=None).returncode == 0, "it is there")
+    group.send_signal(signal.SIGSEGV)
+    assert group.wait(60) == -signal.SIGSEGV
+    os.close(reader)
+    os.close(writer)
+
+
 def joining(name):
     """A client that has begun to look for the node, and waits."""
     process = subprocess.Popen([caller, name], env=node.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -289,6 +358,7 @@ run_tests([many_restarts_at_once_never_run_two,
            a_job_runs_once_although_the_supervisor_dies,
            kills_from_outside_cost_no_state_and_five_faults_do_and_that_is_said,
            calls_are_served_while_another_group_is_killed,
+           a_crash_that_nobody_reads_is_an_end_all_the_same,
            calls_are_served_while_the_broker_is_killed,
            a_client_that_comes_while_there_is_no_broker_waits_for_the_next,
            calls_are_served_while_the_supervisor_is_killed_and_exits_meanwhile_are_told,
@@ -296,4 +366,5 @@ run_tests([many_restarts_at_once_never_run_two,
            nothing_is_left_when_the_keeper_is_killed,
            a_client_that_comes_when_the_node_is_gone_is_told_so_at_once,
            nothing_is_left_when_keeper_and_supervisor_are_killed,
-           a_stale_directory_is_taken_over], node)
+           a_stale_directory_is_taken_over,
+           a_log_that_nobody_reads_stops_nobody], node)
