@@ -60,7 +60,6 @@ struct actor {
 	struct actor_inlet *inlets;    /* by their next (inlet.c) */
 	struct actor_pg *pg;           /* NULL: it has nothing to do with process groups (pg.h) */
 	struct spawn_wait *spawn_wait; /* who waits for its init, or for the end after it failed */
-	int init_result;
 	const void *init_arg;
 };
 

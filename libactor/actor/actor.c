@@ -95,12 +95,11 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	return 0;
 }
 
-static void spawn_wait_finish(struct spawn_wait *wait, int result)
+static void spawn_wait_finish(struct spawn_wait *wait)
 {
 	if (!wait)
 		return;
 	wait->done = true;
-	wait->result = result;
 	if (wait->parent)
 		actor_wake(wait->parent, 0);
 }
@@ -109,7 +108,7 @@ static void actor_free(struct actor *self)
 {
 	actor_group *group = self->group;
 
-	spawn_wait_finish(self->spawn_wait, self->init_result);
+	spawn_wait_finish(self->spawn_wait);
 	if (self->trace)
 		trace_drop(self);
 	ending_drop_cause(self);
@@ -404,13 +403,14 @@ void actor_run(struct loop *loop, struct task *task)
 			if (parent) /* which hears of it from actor_spawn(), and only there */
 				(void)link_drop_local(self, parent);
 			/* heard when its names are free, which may take long: who spawned it may be gone */
-			self->init_result = r;
+			if (self->spawn_wait)
+				self->spawn_wait->result = r;
 			actor_end(self, false);
 			return;
 		}
 		self->status = ACTOR_RUNNING;
 		self->method = NULL;
-		spawn_wait_finish(self->spawn_wait, 0);
+		spawn_wait_finish(self->spawn_wait);
 		self->spawn_wait = NULL;
 	}
 	for (int i = 0; i < BURST_MESSAGES; i++) {
