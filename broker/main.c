@@ -28,6 +28,7 @@
 #include "libactor/protocol/variables.h"
 #include "libactor/transport/files.h"
 #include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/log.h"
 #include "spawner/shared/node-info.h"
@@ -36,7 +37,8 @@
 #include "spawner/shared/runtime-dir.h"
 
 #define STALL_MAX_MS        86400000 /* a day */
-#define FILES_OWN           24       /* descriptors that are no group's and no guest's */
+#define LINES_MAX_BYTES     (64u << 10)
+#define FILES_OWN           24 /* descriptors that are no group's and no guest's */
 #define GROUPS_MIN          8
 #define SLICE_NS            4000000                      /* the kernel's own is at most 3 ms */
 #define PIPE_NAME_MAX_BYTES (sizeof("/b/.ipc") + 2 * 20) /* two numbers */
@@ -44,6 +46,7 @@
 struct program {
 	struct hands hands;
 	const char *runtime_dir;
+	struct buf lines; /* of the log, each with its 0: what they tell of goes out before them */
 	int signal_fd;
 	pid_t keeper_pid; /* our parent; 0: run by hand */
 };
@@ -84,8 +87,32 @@ static void op_group_gone(void *arg, uint64_t group)
 	client_remove(((struct program *)arg)->runtime_dir, group);
 }
 
+static void lines_write(struct program *program)
+{
+	const struct buf *lines = &program->lines;
+
+	for (size_t at = 0; at < lines->size_bytes; at += strlen((const char *)lines->data + at) + 1)
+		log_info("%s", (const char *)lines->data + at);
+	buf_reset(&program->lines, LINES_MAX_BYTES);
+}
+
+/*
+ * To write a line wakes the supervisor, and who waits for a frame would wait for that. So what is only told
+ * for the record is written when the frames have gone. What is wrong is written at once: a broker that
+ * crashes would not get there.
+ */
 static void op_log(void *arg, enum log_level level, const char *line)
 {
+	struct program *program = arg;
+	struct buf *lines = &program->lines;
+	size_t size_bytes = strlen(line) + 1;
+
+	if (level == LOG_INFO && lines->size_bytes + size_bytes <= LINES_MAX_BYTES &&
+		buf_reserve(lines, size_bytes)) {
+		buf_append(lines, line, size_bytes);
+		return;
+	}
+	lines_write(program);
 	log_write(level, "%s", line);
 }
 
@@ -144,6 +171,7 @@ static void run(struct program *program)
 		for (int i = 0; i < EVENTS_PER_TURN && transport_next(hands->transport, &event) == 1; i++)
 			hands_event(hands, &event);
 		now_ns = hands_end_turn(hands);
+		lines_write(program);
 	}
 }
 
@@ -430,6 +458,7 @@ int main(int argc, char **argv)
 	program.runtime_dir = options.runtime_dir;
 	if (!keeper_is_gone(&program)) /* without a keeper the directory may be the next node's by now */
 		status = serve(&program, &options);
+	lines_write(&program);
 	if (keeper_is_gone(&program)) {
 		/*
 		 * However serve() ended: the broker may be the last process of the node. It comes before
@@ -439,6 +468,7 @@ int main(int argc, char **argv)
 		_exit(EXIT_SUCCESS);
 	}
 	broker_free(program.hands.broker);
+	buf_deinit(&program.lines);
 	transport_free(program.hands.transport);
 	close(program.signal_fd);
 	return status;

@@ -17,6 +17,7 @@
 #include "libactor/node/service.h"
 #include "libactor/node/told.h"
 #include "libactor/node/uplink.h"
+#include "libactor/peer/peer.h"
 #include "libactor/place/node-dirs.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
@@ -140,4 +141,12 @@ int service_cast_broker(actor *self, const char *method, const char *format, ...
 	return r < 0 ? r
 		     : send_cast(group, self, &to, wire_cstr(method), group->scratch.data,
 			       group->scratch.size_bytes);
+}
+
+void service_flush_broker(actor *self)
+{
+	const struct peer *peer = self->group->uplink.peer;
+
+	if (peer && peer->pipe)
+		pipe_flush(peer->pipe);
 }

@@ -73,6 +73,9 @@ void service_hand_over(actor *self, uint64_t to, uint64_t number);
 /* Cast to the broker's service actor; dropped with -ENOTCONN when there is no link to it now. */
 int service_cast_broker(actor *self, const char *method, const char *format, ...);
 
+/* The kernel gets what was written to the broker until now, not only at the end of the turn. */
+void service_flush_broker(actor *self);
+
 /* ---- for the rooms of the library ---- */
 
 struct peer;

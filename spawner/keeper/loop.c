@@ -8,7 +8,8 @@
 
 #include "spawner/keeper/keeper.h"
 
-#define EVENTS_MAX 64
+#define EVENTS_MAX  64
+#define SIGNALS_MAX 8 /* read in one go */
 
 /*
  * A second signal kills everything at once. A queued signal never counts as the second: actorctl queues one
@@ -43,15 +44,18 @@ static void loop_reap(struct keeper *keeper, bool look)
 
 static void loop_signals(struct keeper *keeper)
 {
-	struct signalfd_siginfo info;
+	struct signalfd_siginfo infos[SIGNALS_MAX];
 	bool child = false;
+	ssize_t n;
 
-	while (read(keeper->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
-			child = true;
-		else
-			loop_terminate(keeper, &info);
-	}
+	do {
+		n = read(keeper->signal_fd, infos, sizeof(infos));
+		for (ssize_t i = 0; i < n / (ssize_t)sizeof(infos[0]); i++)
+			if (infos[i].ssi_signo == SIGCHLD)
+				child = true;
+			else
+				loop_terminate(keeper, &infos[i]);
+	} while (n == sizeof(infos)); /* else all of them were read; another one wakes us again */
 	if (child)
 		loop_reap(keeper, false);
 }

@@ -62,6 +62,7 @@ static struct children {
 	bool unknown; /* the group of one of them could not be found */
 	bool away; /* the same, of one whose memory is gone for now: it is ending, or in the midst of exec */
 	pid_t parent;
+	int fd; /* the kernel's list, held: to find it anew is dearer than to read it; 0 = not yet */
 } children;
 
 static void children_add(pid_t pid)
@@ -105,24 +106,33 @@ static bool children_visit(pid_t pid, void *data)
 	return true;
 }
 
+static bool children_open(const struct keeper *keeper)
+{
+	char path[64];
+
+	if (children.fd <= 0) {
+		snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)keeper->pid);
+		children.fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	return children.fd > 0;
+}
+
 /* All of them are read before the first is reaped: a list that shrinks while it is read would skip some. */
 static void children_read(const struct keeper *keeper)
 {
-	char path[64], text[16384];
+	char text[16384];
 	pid_t pid = 0;
+	off_t at = 0;
 	ssize_t n, i;
-	int fd;
 
 	children.n = 0;
 	children.more = false;
 	children.parent = keeper->pid;
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)keeper->pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
+	if (!children_open(keeper)) {
 		proc_each_process(children_visit, NULL);
 		return;
 	}
-	while ((n = read(fd, text, sizeof(text))) > 0)
+	for (; (n = pread(children.fd, text, sizeof(text), at)) > 0; at += n)
 		for (i = 0; i < n; i++) {
 			if (text[i] >= '0' && text[i] <= '9') {
 				pid = pid * 10 + (text[i] - '0');
@@ -131,7 +141,6 @@ static void children_read(const struct keeper *keeper)
 				pid = 0;
 			}
 		}
-	close(fd);
 }
 
 unsigned keeper_count_children(const struct keeper *keeper)
@@ -445,23 +454,27 @@ static void orphans_look(struct keeper *keeper)
 		keeper->rescan_ns = keeper_now_ns() + RESCAN_NS;
 }
 
-/* Marks a leader that is dead. */
-static void leader_look(struct keeper *keeper, struct keeper_entry *entry)
+/* Marks a leader as dead, by the kernel's word. */
+static void leader_died(struct keeper *keeper, struct keeper_entry *entry, const siginfo_t *info)
 {
-	siginfo_t info = {0};
-
-	if (entry->dying || !keeper_entry_has_process(entry) ||
-		waitid(P_PID, (id_t)entry->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid)
-		return;
 	keeper_exec_heard(keeper, entry);
 	entry->dying = true;
-	entry->code = info.si_code;
-	entry->status = info.si_status;
-	entry->flags = info.si_code == CLD_DUMPED ? KEEPER_SLOT_CORE : 0;
+	entry->code = info->si_code;
+	entry->status = info->si_status;
+	entry->flags = info->si_code == CLD_DUMPED ? KEEPER_SLOT_CORE : 0;
 	entry->exited_ns = keeper_now_ns();
 	keeper->n_dying++;
 	if (!entry->grace_ns)
 		grace_end(entry);
+}
+
+static void leader_look(struct keeper *keeper, struct keeper_entry *entry)
+{
+	siginfo_t info = {0};
+
+	if (!entry->dying && keeper_entry_has_process(entry) &&
+		waitid(P_PID, (id_t)entry->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid)
+		leader_died(keeper, entry, &info);
 }
 
 static uint64_t timeval_us(struct timeval t)
@@ -533,11 +546,10 @@ static void leaders_reap(struct keeper *keeper)
 /*
  * The first dead child in the kernel's list, or 0. It is not reaped, so the next call finds it again.
  */
-static pid_t zombie_peek(void)
+static pid_t zombie_peek(siginfo_t *ret_info)
 {
-	siginfo_t info = {0};
-
-	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ? 0 : info.si_pid;
+	ret_info->si_pid = 0;
+	return waitid(P_ALL, 0, ret_info, WEXITED | WNOHANG | WNOWAIT) < 0 ? 0 : ret_info->si_pid;
 }
 
 static void supervisor_look(struct keeper *keeper)
@@ -580,10 +592,11 @@ void keeper_reap(struct keeper *keeper, bool look)
 {
 	struct keeper_entry *entry;
 	bool first = true;
+	siginfo_t info;
 	pid_t pid;
 
 	keeper->rescan_ns = 0;
-	while ((pid = zombie_peek()) > 0) {
+	while ((pid = zombie_peek(&info)) > 0) {
 		unsigned at = 0;
 
 		if (pid == keeper->supervisor_pid) {
@@ -600,7 +613,7 @@ void keeper_reap(struct keeper *keeper, bool look)
 		look = false;
 		if (first && !keeper->n_dying) {
 			first = false;
-			leader_look(keeper, entry);
+			leader_died(keeper, entry, &info);
 			trees_end(keeper);
 			continue;
 		}

@@ -22,6 +22,7 @@ int outputs_init(struct outputs *outputs, const char *log_path)
 		log_warning("there are no logs until %s can be made: %s", log_path, strerror(-r));
 	hash_init(&outputs->by_group);
 	list_init(&outputs->open);
+	list_init(&outputs->ended);
 	outputs->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (outputs->epoll_fd < 0 || pipe2(outputs->scratch, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
@@ -64,14 +65,27 @@ static void output_free(struct outputs *outputs, struct output *output)
 	pipe_close(outputs, &output->fds[0]);
 	pipe_close(outputs, &output->fds[1]);
 	log_used(outputs, output, true);
+	list_remove(&output->ended_link);
 	hash_remove(&outputs->by_group, &output->node);
 	free(output);
+}
+
+void outputs_settle(struct outputs *outputs)
+{
+	while (!list_is_empty(&outputs->ended)) {
+		struct output *output = container_of(outputs->ended.next, struct output, ended_link);
+
+		logfile_ended(&output->log, output->group, output->forked_ns, output->end_kind,
+			output->end_code, output->end_number);
+		output_free(outputs, output);
+	}
 }
 
 void outputs_deinit(struct outputs *outputs)
 {
 	struct hash_node *node;
 
+	outputs_settle(outputs);
 	while ((node = hash_any(&outputs->by_group)))
 		output_free(outputs, container_of(node, struct output, node));
 	hash_deinit(&outputs->by_group);
@@ -98,9 +112,11 @@ struct output *output_find(const struct outputs *outputs, uint64_t group)
 
 int output_add(struct outputs *outputs, const struct output_life *life, const int fds[2])
 {
-	struct output *output = output_find(outputs, life->group);
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = life->group};
+	struct output *output;
 
+	outputs_settle(outputs); /* the log may be that of a life before */
+	output = output_find(outputs, life->group);
 	if (!output) {
 		output = calloc(1, sizeof(*output));
 		if (!output || hash_insert(&outputs->by_group, &output->node,
@@ -208,13 +224,15 @@ void output_end(struct outputs *outputs, uint64_t group, enum stamp_kind kind, i
 	struct output *output = output_find(outputs, group);
 
 	text[0] = 0;
-	if (!output)
+	if (!output || list_is_linked(&output->ended_link))
 		return;
 	pipe_read(outputs, output, 0, OUTPUT_LAST_BYTES, true);
 	pipe_read(outputs, output, 1, OUTPUT_LAST_BYTES, true);
-	logfile_ended(&output->log, group, output->forked_ns, kind, code, number);
 	tail_text(&output->tail, text, size_bytes);
-	output_free(outputs, output);
+	output->end_kind = kind;
+	output->end_code = code;
+	output->end_number = number;
+	list_append(&outputs->ended, &output->ended_link);
 }
 
 void outputs_turn(struct outputs *outputs, uint32_t *ret_keeper)

@@ -29,6 +29,7 @@ struct outputs {
 	struct log_dir dir;
 	struct hash by_group;
 	struct list open;          /* struct output: whose log is open, longest unused first */
+	struct list ended;         /* struct output: the log does not say yet that its life is over */
 	unsigned n_open, open_max; /* where descriptors are few: fewer */
 	/* called when @n_bytes of a group's output are lost because its log could not be written */
 	void (*lost)(uint64_t group, uint64_t n_bytes, void *arg);
@@ -37,12 +38,16 @@ struct outputs {
 
 struct output {
 	struct hash_node node;
-	struct list open_link;
+	struct list open_link, ended_link;
 	uint64_t group, forked_ns;
 	int fds[2]; /* stdout, stderr; -1: closed */
 	struct logfile log;
 	struct tail tail; /* of stderr */
 	bool complained;
+	/* its end, when ended_link is linked: as in a stamp */
+	enum stamp_kind end_kind;
+	int end_code;
+	int64_t end_number;
 };
 
 /* @log_path: the directory, borrowed. */
@@ -64,10 +69,16 @@ struct output *output_find(const struct outputs *outputs, uint64_t group);
 /* Reads what is there, at most @max_bytes of each pipe. */
 void output_read(struct outputs *outputs, struct output *output, size_t max_bytes);
 /*
- * Reads what is left in the pipes, puts the end of the life into the log (@kind, @code, @number: as in a
- * stamp), and frees the output. @text gets the last lines of stderr.
+ * Reads what is left in the pipes, and notes the end of the life (@kind, @code, @number: as in a stamp).
+ * @text gets the last lines of stderr. Who waits to hear of the end need not wait for its line in the log:
+ * that is outputs_settle()'s.
  */
 void output_end(struct outputs *outputs, uint64_t group, enum stamp_kind kind, int code, int64_t number,
 	char *text, size_t size_bytes);
+/*
+ * Puts the ends that were noted into their logs, and frees the outputs. Before the keeper is told that it may
+ * forget a life, or else nobody writes its end if we die now. A new life settles those before it by itself.
+ */
+void outputs_settle(struct outputs *outputs);
 /* One turn over what is readable. *ret_keeper: events of the keeper's socket, 0 none. */
 void outputs_turn(struct outputs *outputs, uint32_t *ret_keeper);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the node wants done, in two queues: early, before the state is written, and late, after it. */
+/*
+ * What the node wants done: early, before the state is written, and late, after it. Of what is late, the word
+ * of an end to the broker goes first: others wait for it.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +45,7 @@ struct node_action *node_early(struct node *node, enum node_action_kind kind)
 
 struct node_action *node_late(struct node *node, enum node_action_kind kind)
 {
-	return action_new(&node->late, kind);
+	return action_new(kind == NODE_GROUP_DOWN ? &node->ends : &node->late, kind);
 }
 
 static struct node_action *action_take(struct list *queue)
@@ -59,7 +62,7 @@ struct node_action *node_next_early(struct node *node)
 
 struct node_action *node_next_late(struct node *node)
 {
-	return action_take(&node->late);
+	return action_take(list_is_empty(&node->ends) ? &node->late : &node->ends);
 }
 
 struct node_action *node_action_free(struct node_action *action)

@@ -283,6 +283,7 @@ int node_new(struct node **ret, const struct node_config *config)
 	list_init(&node->idless);
 	list_init(&node->removed);
 	list_init(&node->early);
+	list_init(&node->ends);
 	list_init(&node->late);
 	list_init(&node->downers);
 	hash_init(&node->by_name);

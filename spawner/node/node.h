@@ -10,9 +10,9 @@
  *
  * Actions come in two kinds. *Early* ones may be done twice, and are done before the state is written: lines
  * for the log. *Late* ones rest on what was written: a spawn on the intent, an acknowledgement on the exit,
- * an answer on what it says, a notice on its row. The shell is the code around the node (spawner/supervisor).
- * Its turn is: events … → node_next_early() until none → write the state → take all of node_next_late(), then
- * do them → once more.
+ * an answer on what it says, a notice on its row. First of them come the ends that the broker is to be told
+ * of. The shell is the code around the node (spawner/supervisor). Its turn is: events … → node_next_early()
+ * until none → write the state → take all of node_next_late(), then do them → once more.
  *
  * A notice of an end (`down` to who watches, `group_down` to the broker) is state until the shell says that
  * it was handed over: the kernel has it for the watcher, the broker has passed it on. Until then it is told

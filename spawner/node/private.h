@@ -85,10 +85,10 @@ struct node {
 	struct recent_exit recent[NODE_RECENT_MAX];
 	size_t n_recent, next_recent;
 
-	struct heap timeouts; /* of waiters */
-	struct heap failures; /* of children */
-	struct list early, late;
-	struct list downers; /* struct waiter: who asked for `down` */
+	struct heap timeouts;          /* of waiters */
+	struct heap failures;          /* of children */
+	struct list early, ends, late; /* ends: NODE_GROUP_DOWN, the first of the late ones */
+	struct list downers;           /* struct waiter: who asked for `down` */
 	bool synced;
 	bool stopping;
 	bool stopped;

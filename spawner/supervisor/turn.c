@@ -276,6 +276,29 @@ static void timer_arm(struct supervisor *supervisor)
 		abort();
 }
 
+/*
+ * Whoever watches somebody that has ended hears of it from the broker. So its word leaves before the logs are
+ * written, before the keeper hears that it may forget the dead, and before the next life begins.
+ */
+static void ends_tell(struct supervisor *supervisor, struct list *late)
+{
+	bool told = false;
+
+	while (!list_is_empty(late)) {
+		struct node_action *action = container_of(late->next, struct node_action, link);
+
+		if (action->kind != NODE_GROUP_DOWN)
+			break;
+		list_remove(&action->link);
+		do_late(supervisor, action);
+		node_action_free(action);
+		told = true;
+	}
+	if (told)
+		service_flush_broker(supervisor->self);
+	outputs_settle(&supervisor->outputs);
+}
+
 void supervisor_turn(struct supervisor *supervisor)
 {
 	struct node_action *action;
@@ -295,6 +318,7 @@ void supervisor_turn(struct supervisor *supervisor)
 		while ((action = node_next_late(supervisor->node)))
 			list_append(&late, &action->link);
 		link = late.next;
+		ends_tell(supervisor, &late);
 		while (!list_is_empty(&late)) {
 			action = container_of(list_pop(&late), struct node_action, link);
 			do_late(supervisor, action);

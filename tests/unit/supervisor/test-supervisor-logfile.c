@@ -300,6 +300,37 @@ static void test_bytes_leave_the_pipe_as_they_come_into_the_file(void **arg)
 	close(ends[1]);
 }
 
+static void life_begins(struct outputs *outputs, uint64_t group, uint32_t number)
+{
+	struct output_life life = {
+		.group = group, .forked_ns = 1, .pid = 1, .number = number, .log_name = "child"};
+
+	assert_int_equal(output_add(outputs, &life, (const int[]){-1, -1}), 0);
+}
+
+/* Whoever is to hear of the end need not wait for its line, the next life does. */
+static void test_an_end_is_written_when_it_is_settled_and_before_the_next_life(void **arg)
+{
+	struct fixture *f = *arg;
+	struct outputs outputs = {.open_max = 1};
+	char text[16];
+
+	assert_int_equal(outputs_init(&outputs, f->path), 0);
+	life_begins(&outputs, 7, 1);
+	output_end(&outputs, 7, STAMP_ENDED, CLD_KILLED, SIGKILL, text, sizeof(text));
+	output_end(&outputs, 7, STAMP_ENDED, CLD_EXITED, 0, text, sizeof(text));
+	assert_int_equal(stamp_at(f, "child.times", 1).kind, 0);
+	life_begins(&outputs, 8, 2);
+	assert_int_equal(stamp_at(f, "child.times", 1).kind, STAMP_ENDED);
+	assert_int_equal(stamp_at(f, "child.times", 1).number, SIGKILL);
+	assert_int_equal(stamp_at(f, "child.times", 2).kind, STAMP_STARTED);
+	output_end(&outputs, 8, STAMP_ENDED, CLD_EXITED, 3, text, sizeof(text));
+	outputs_settle(&outputs);
+	assert_int_equal(stamp_at(f, "child.times", 3).number, 3);
+	assert_null(output_find(&outputs, 8));
+	outputs_deinit(&outputs);
+}
+
 /* A supervisor, as far as output goes: until it is killed, or the pipe has no writer and is empty. */
 static pid_t reader_start(struct fixture *f, int pipe_fd, int write_fd)
 {
@@ -509,6 +540,7 @@ int main(void)
 		T(test_a_life_begins_on_a_line_of_its_own),
 		T(test_the_next_supervisor_says_no_life_twice),
 		T(test_bytes_leave_the_pipe_as_they_come_into_the_file),
+		T(test_an_end_is_written_when_it_is_settled_and_before_the_next_life),
 		T(test_a_supervisor_killed_at_any_moment_loses_and_doubles_nothing),
 		T(test_a_renamed_file_is_followed_by_a_new_one),
 		T(test_a_removed_file_is_made_anew),

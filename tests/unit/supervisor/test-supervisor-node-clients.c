@@ -17,7 +17,7 @@ static void test_an_owned_child_goes_with_its_owner(void **arg)
 	node_owner_gone(f->node, 1, f->now_ns);
 	assert_string_equal(turn(f), "term(100,1000)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
-	assert_string_equal(turn(f), "ack(100) group_down(100) unowner(1)");
+	assert_string_equal(turn(f), "group_down(100) ack(100) unowner(1)");
 	assert_int_equal(node_count(f->node), 0);
 	node_owner_gone(f->node, 1, f->now_ns);
 	assert_string_equal(turn(f), "");
@@ -33,7 +33,7 @@ static void test_an_owned_child_that_cannot_be_run_is_given_up(void **arg)
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_UP, 0, f->now_ns);
 	turn(f);
 	fails(f, 100, ENOENT);
-	assert_string_equal(turn(f), "ack(100) group_down(100) error1(exec) unowner(1)");
+	assert_string_equal(turn(f), "group_down(100) ack(100) error1(exec) unowner(1)");
 	assert_int_equal(node_count(f->node), 0);
 	assert_true(node_next_deadline(f->node) == SUPERVISION_NEVER);
 }
@@ -54,10 +54,10 @@ static void test_each_monitor_goes_off_once(void **arg)
 	turn(f);
 	ends(f, 100, CLD_KILLED, SIGABRT);
 	assert_string_equal(
-		turn(f), "ack(100) group_down(100) down(100,5,signal) down(100,6,signal) spawn(a,101)");
+		turn(f), "group_down(100) ack(100) down(100,5,signal) down(100,6,signal) spawn(a,101)");
 	runs(f, 101);
 	ends(f, 101, CLD_KILLED, SIGABRT);
-	assert_string_equal(turn(f), "ack(101) group_down(101)");
+	assert_string_equal(turn(f), "group_down(101) ack(101)");
 }
 
 static void test_monitors_of_the_gone_go_off_at_once_with_what_is_known(void **arg)
@@ -87,7 +87,7 @@ static void test_the_monitors_of_a_dead_watcher_are_forgotten(void **arg)
 	ends(f, 101, CLD_EXITED, 0);
 	turn(f);
 	ends(f, 100, CLD_EXITED, 0);
-	assert_string_equal(turn(f), "ack(100) group_down(100) spawn(a,102)");
+	assert_string_equal(turn(f), "group_down(100) ack(100) spawn(a,102)");
 }
 
 /* ---- notices: told until they were handed over, whoever dies when ---- */
@@ -112,7 +112,7 @@ static void test_a_notice_that_was_not_handed_over_is_told_by_the_next_superviso
 	struct fixture *f = *arg;
 
 	watched_end(f);
-	assert_string_equal(turn(f), "ack(100) group_down(100) down(100,1,signal)");
+	assert_string_equal(turn(f), "group_down(100) ack(100) down(100,1,signal)");
 	for (int i = 0; i < 3; i++) {
 		restarted(f);
 		assert_string_equal(turn(f), "down(100,1,signal)");
@@ -252,7 +252,7 @@ static void test_what_a_caller_made_goes_with_it(void **arg)
 	node_stop(f->node, "a", false, NULL, f->now_ns);
 	ends(f, 100, CLD_KILLED, SIGTERM);
 	assert_string_equal(
-		turn(f), "term(100,1000) ack(100) group_down(100) down(100,2,shutdown) reply4(down)");
+		turn(f), "group_down(100) term(100,1000) ack(100) down(100,2,shutdown) reply4(down)");
 	node_notices_handed(f->node, CLIENT(78), f->last_notice);
 	assert_int_equal(n_groups_put(f, CLIENTS), 0);
 }
@@ -379,7 +379,7 @@ static void test_the_same_monitor_twice_is_one(void **arg)
 	node_monitor(f->node, 100, caller, 1, FROM(2));
 	turn(f);
 	ends(f, 100, CLD_EXITED, 3);
-	assert_string_equal(turn(f), "ack(100) group_down(100) down(100,1,exit)");
+	assert_string_equal(turn(f), "group_down(100) ack(100) down(100,1,exit)");
 }
 
 static void test_the_last_lines_are_in_the_cause(void **arg)

@@ -16,7 +16,7 @@ static void test_stop_is_term_then_after_the_grace_kill(void **arg)
 	advance(f, 1);
 	assert_string_equal(turn(f), "kill(100)");
 	ends(f, 100, CLD_KILLED, SIGKILL);
-	assert_string_equal(turn(f), "ack(100) group_down(100) reply2(down)");
+	assert_string_equal(turn(f), "group_down(100) ack(100) reply2(down)");
 }
 
 static void test_a_stopped_child_ended_by_term_says_shutdown(void **arg)
@@ -30,7 +30,7 @@ static void test_a_stopped_child_ended_by_term_says_shutdown(void **arg)
 	node_stop(f->node, "a", false, FROM(2), f->now_ns);
 	assert_string_equal(turn(f), "term(100,1000) reply2(stopping)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
-	assert_string_equal(turn(f), "ack(100) group_down(100) down(100,9,shutdown)");
+	assert_string_equal(turn(f), "group_down(100) ack(100) down(100,9,shutdown)");
 }
 
 static void test_restart_is_a_new_incarnation_that_costs_no_backoff(void **arg)
@@ -43,7 +43,7 @@ static void test_restart_is_a_new_incarnation_that_costs_no_backoff(void **arg)
 	node_restart(f->node, "a", true, FROM(2), f->now_ns);
 	assert_string_equal(turn(f), "term(100,1000)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
-	assert_string_equal(turn(f), "ack(100) group_down(100) spawn(a,101)");
+	assert_string_equal(turn(f), "group_down(100) ack(100) spawn(a,101)");
 	runs(f, 101);
 	assert_string_equal(turn(f), "reply2(up)");
 	assert_string_equal(field(f, "a", "restarts"), "0");
@@ -155,7 +155,7 @@ static void test_rm_wants_it_down_or_force(void **arg)
 	node_remove(f->node, "a", true, FROM(2), f->now_ns);
 	assert_string_equal(turn(f), "term(100,1000)");
 	ends(f, 100, CLD_EXITED, 0);
-	assert_string_equal(turn(f), "ack(100) group_down(100) reply3(down) reply2");
+	assert_string_equal(turn(f), "group_down(100) ack(100) reply3(down) reply2");
 	assert_int_equal(node_count(f->node), 0);
 }
 
@@ -191,9 +191,9 @@ static void test_down_stops_all_then_says_so(void **arg)
 	spawn(f, "c", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	assert_string_equal(turn(f), "error1(stopping)");
 	ends(f, 100, CLD_KILLED, SIGTERM);
-	assert_string_equal(turn(f), "ack(100) group_down(100)");
+	assert_string_equal(turn(f), "group_down(100) ack(100)");
 	ends(f, 101, CLD_KILLED, SIGTERM);
-	assert_string_equal(turn(f), "ack(101) group_down(101) reply2 stopped");
+	assert_string_equal(turn(f), "group_down(101) ack(101) reply2 stopped");
 }
 
 static void test_the_broker_is_unlisted_comes_back_for_ever_and_goes_last(void **arg)
@@ -223,7 +223,7 @@ static void test_the_broker_is_unlisted_comes_back_for_ever_and_goes_last(void *
 	node_down(f->node, FROM(2), f->now_ns);
 	assert_string_equal(turn(f), "term(121,1000)");
 	ends(f, 121, CLD_EXITED, 0);
-	assert_string_equal(turn(f), "ack(121) group_down(121) term(120,2000)");
+	assert_string_equal(turn(f), "group_down(121) ack(121) term(120,2000)");
 	ends(f, 120, CLD_EXITED, 0);
 	assert_string_equal(turn(f), "ack(120) reply2 stopped");
 }

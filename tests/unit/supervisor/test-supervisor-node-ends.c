@@ -10,16 +10,33 @@ static void test_the_first_restart_is_immediate_then_it_backs_off(void **arg)
 	runs(f, 100);
 	turn(f);
 	ends(f, 100, CLD_DUMPED, SIGSEGV);
-	assert_string_equal(turn(f), "ack(100) group_down(100) spawn(a,101)");
+	assert_string_equal(turn(f), "group_down(100) ack(100) spawn(a,101)");
 	runs(f, 101);
 	ends(f, 101, CLD_KILLED, SIGKILL);
-	assert_string_equal(turn(f), "ack(101) group_down(101)");
+	assert_string_equal(turn(f), "group_down(101) ack(101)");
 	assert_string_equal(state_of(f, "a"), "backoff");
 	assert_string_equal(field(f, "a", "pid"), "nil");
 	assert_in_range(atoi(field(f, "a", "next_start_ms")), 79, 120);
 	advance(f, 120);
 	assert_string_equal(turn(f), "spawn(a,102)");
 	assert_string_equal(field(f, "a", "restarts"), "2");
+}
+
+/* Who watches hears of it from the broker: nothing that can be done later is done before that. */
+static void test_the_broker_is_told_of_an_end_before_all_else(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	spawn(f, "b", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	runs(f, 101);
+	turn(f);
+	node_kill(f->node, "b", SIGUSR1, FROM(3), f->now_ns);
+	ends(f, 100, CLD_KILLED, SIGKILL);
+	ends(f, 101, CLD_KILLED, SIGKILL);
+	assert_string_equal(turn(f),
+		"group_down(100) group_down(101) signal(101,10) reply3 ack(100) spawn(a,102) ack(101) spawn(b,103)");
 }
 
 static void test_transient_comes_back_from_failure_only(void **arg)
@@ -55,7 +72,7 @@ static void test_an_exec_failure_is_told_and_retried_later(void **arg)
 	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_UP);
 	turn(f);
 	fails(f, 100, ENOENT);
-	assert_string_equal(turn(f), "ack(100) group_down(100) error1(exec)");
+	assert_string_equal(turn(f), "group_down(100) ack(100) error1(exec)");
 	assert_string_equal(state_of(f, "a"), "backoff");
 	assert_int_equal(node_child_by_name(f->node, "a")->last_exit.cause.kind, ACTOR_EXIT_EXEC);
 	assert_int_equal(node_child_by_name(f->node, "a")->last_exit.cause.code, ENOENT);
@@ -90,7 +107,7 @@ static void test_a_temporary_that_cannot_be_run_is_down(void **arg)
 
 	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_EXIT);
 	fails(f, 100, EACCES);
-	assert_string_equal(turn(f), "spawn(?,100) ack(100) group_down(100) error1(exec)");
+	assert_string_equal(turn(f), "group_down(100) spawn(?,100) ack(100) error1(exec)");
 	assert_string_equal(state_of(f, "a"), "down");
 }
 
@@ -109,6 +126,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_the_first_restart_is_immediate_then_it_backs_off),
+		T(test_the_broker_is_told_of_an_end_before_all_else),
 		T(test_transient_comes_back_from_failure_only),
 		T(test_status_125_asks_not_to_be_restarted),
 		T(test_an_exec_failure_is_told_and_retried_later),

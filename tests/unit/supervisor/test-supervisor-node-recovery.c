@@ -51,7 +51,7 @@ static void test_exits_meanwhile_have_their_true_status(void **arg)
 	die(f);
 	ends(f, 100, CLD_DUMPED, SIGSEGV);
 	node_synced(f->node, f->now_ns);
-	assert_string_equal(turn(f), "ack(100) group_down(100) down(100,3,signal)");
+	assert_string_equal(turn(f), "group_down(100) ack(100) down(100,3,signal)");
 	assert_true(node_child_by_name(f->node, "a")->last_exit.cause.core);
 }
 
@@ -105,7 +105,7 @@ static void test_a_stop_under_way_goes_on(void **arg)
 	ends(f, 101, CLD_EXITED, 0);
 	ends(f, 102, CLD_EXITED, 0);
 	assert_string_equal(turn(f),
-		"ack(100) group_down(100) ack(101) group_down(101) spawn(restart,5100) ack(102) group_down(102)");
+		"group_down(100) group_down(101) group_down(102) ack(100) ack(101) spawn(restart,5100) ack(102)");
 	assert_string_equal(state_of(f, "stop"), "down");
 	assert_string_equal(state_of(f, "rm"), "none");
 }
@@ -124,7 +124,7 @@ static void test_a_node_going_down_goes_on_going_down(void **arg)
 	assert_true(node_is_stopping(f->node));
 	turn(f);
 	ends(f, 100, CLD_EXITED, 0);
-	assert_string_equal(turn(f), "ack(100) group_down(100) stopped");
+	assert_string_equal(turn(f), "group_down(100) ack(100) stopped");
 }
 
 static void test_owners_and_monitors_outlive_the_supervisor(void **arg)
@@ -145,7 +145,7 @@ static void test_owners_and_monitors_outlive_the_supervisor(void **arg)
 	node_owner_gone(f->node, 1, f->now_ns);
 	ends(f, 100, CLD_KILLED, SIGTERM);
 	assert_string_equal(
-		turn(f), "term(100,1000) ack(100) group_down(100) down(100,8,shutdown) unowner(1)");
+		turn(f), "group_down(100) term(100,1000) ack(100) down(100,8,shutdown) unowner(1)");
 }
 
 static void test_without_a_state_processes_are_adopted(void **arg)
@@ -163,7 +163,7 @@ static void test_without_a_state_processes_are_adopted(void **arg)
 	node_restart(f->node, "web", false, FROM(2), f->now_ns);
 	assert_string_equal(turn(f), "error2(adopted)");
 	ends(f, 4, CLD_EXITED, 1);
-	assert_string_equal(turn(f), "ack(4) group_down(4)");
+	assert_string_equal(turn(f), "group_down(4) ack(4)");
 	assert_string_equal(state_of(f, "web"), "down");
 }
 

@@ -29,7 +29,7 @@ static void test_up_is_answered_even_if_it_is_over_in_the_same_report(void **arg
 	spawn(f, "a", ACTOR_TEMPORARY, NODE_WAIT_UP);
 	turn(f);
 	ends(f, 100, CLD_EXITED, 0);
-	assert_string_equal(turn(f), "ack(100) reply1(up) group_down(100)");
+	assert_string_equal(turn(f), "group_down(100) ack(100) reply1(up)");
 	assert_string_equal(state_of(f, "a"), "down");
 }
 
@@ -42,7 +42,7 @@ static void test_spawn_exit_answers_with_the_end(void **arg)
 	runs(f, 100);
 	assert_string_equal(turn(f), "");
 	ends(f, 100, CLD_EXITED, 7);
-	assert_string_equal(turn(f), "ack(100) group_down(100) reply1(down)");
+	assert_string_equal(turn(f), "group_down(100) ack(100) reply1(down)");
 	assert_int_equal(node_child_by_name(f->node, "a")->last_exit.cause.code, 7);
 }
 
@@ -65,7 +65,7 @@ static void test_a_job_that_is_asked_for_again_runs_once(void **arg)
 	node_synced(f->node, f->now_ns);
 	assert_null(strstr(turn(f), "spawn"));
 	ends(f, 100, CLD_EXITED, 7);
-	assert_string_equal(turn(f), "ack(100) group_down(100) reply2(down)");
+	assert_string_equal(turn(f), "group_down(100) ack(100) reply2(down)");
 	spec_make(&spec, "a", ACTOR_TEMPORARY); /* and after its end */
 	spec.cookie = 77;
 	node_spawn(f->node, &spec, caller, FROM(3), NODE_WAIT_EXIT, 0, f->now_ns);
