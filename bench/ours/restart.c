@@ -3,12 +3,12 @@
 
 #include "ours.h"
 
-/* The pid of who answers now by that name, or 0: it is away. */
+/* The pid of who answers by that name, and if nobody has it: of who has it next. 0: whoever had it ended. */
 static int64_t pid_by_name(actor *self, const char *name)
 {
 	actor_msg *reply = NULL;
 	int64_t pid = 0;
-	int r = actor_call(self, actor_named(name), "pid", 1000, &reply, "");
+	int r = actor_call(self, actor_named_wait(name), "pid", 1000, &reply, "");
 
 	if (!r && actor_msg_unpack(reply, "I", &pid))
 		pid = 0;
