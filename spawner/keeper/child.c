@@ -49,6 +49,19 @@ static void child_fail(const struct keeper_child *child, enum keeper_step step, 
 	_exit(127);
 }
 
+static sigset_t ignored; /* by the keeper: the only ones that a program would inherit */
+
+void keeper_child_note_ignored(void)
+{
+	struct sigaction action;
+	int signo;
+
+	sigemptyset(&ignored);
+	for (signo = 1; signo < NSIG; signo++)
+		if (sigaction(signo, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+			sigaddset(&ignored, signo);
+}
+
 void keeper_child_reset_signals(void)
 {
 	struct sigaction action = {.sa_handler = SIG_DFL};
@@ -56,7 +69,8 @@ void keeper_child_reset_signals(void)
 	int signo;
 
 	for (signo = 1; signo < NSIG; signo++)
-		sigaction(signo, &action, NULL);
+		if (sigismember(&ignored, signo) == 1)
+			sigaction(signo, &action, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

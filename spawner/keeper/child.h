@@ -30,5 +30,7 @@ struct keeper_child {
 
 void keeper_child_run(const struct keeper_child *child) __attribute__((noreturn));
 
-/* All signals to their defaults, none blocked. */
+/* To be called when the keeper has its own signals in order. From then on it ignores no other ones. */
+void keeper_child_note_ignored(void);
+/* All signals to their defaults, none blocked. exec sees to those that are handled. */
 void keeper_child_reset_signals(void);

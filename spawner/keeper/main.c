@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "spawner/keeper/child.h"
 #include "spawner/keeper/keeper.h"
 #include "spawner/shared/client.h"
 #include "spawner/shared/node-log.h"
@@ -347,6 +348,7 @@ static int start_node(struct keeper *keeper)
 	sigaction(SIGCHLD, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
+	keeper_child_note_ignored();
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGTERM);

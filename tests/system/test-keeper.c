@@ -45,6 +45,20 @@ static void test_exit_codes_and_signals_are_told_as_they_are(void **state)
 	assert_int_equal(child->slot.status, SIGKILL);
 }
 
+static void test_a_child_ignores_nothing_that_the_keeper_does(void **state)
+{
+	struct child *child;
+	char text[256];
+
+	signal(SIGUSR1, SIG_IGN); /* as nohup does: the keeper inherits it, and ignores SIGPIPE by itself */
+	node_start();
+	signal(SIGUSR1, SIG_DFL);
+	spawn_argv(1, (const char *const[]){"/bin/grep", "-E", "SigIgn|SigBlk", "/proc/self/status", NULL});
+	child = hear_final(1);
+	read_lines(child->fds[0], 0, text, sizeof(text));
+	assert_string_equal(text, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
 static void test_output_comes_through_pipes_and_stays_readable_after_the_exit(void **state)
 {
 	struct child *child;
@@ -271,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KEEPER_TEST(test_true_runs_and_exits_with_zero),
 		KEEPER_TEST(test_exit_codes_and_signals_are_told_as_they_are),
+		KEEPER_TEST(test_a_child_ignores_nothing_that_the_keeper_does),
 		KEEPER_TEST(test_output_comes_through_pipes_and_stays_readable_after_the_exit),
 		KEEPER_TEST(test_a_program_that_is_not_there_is_enoent),
 		KEEPER_TEST(test_a_file_that_may_not_be_run_is_eacces),
