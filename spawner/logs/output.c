@@ -81,6 +81,12 @@ void outputs_settle(struct outputs *outputs)
 	}
 }
 
+/* What epoll says of a pipe. Group ids of children are far below this. */
+static uint64_t pipe_tag(uint64_t group, int i)
+{
+	return group << 1 | (uint64_t)i;
+}
+
 void outputs_deinit(struct outputs *outputs)
 {
 	struct hash_node *node;
@@ -112,7 +118,6 @@ struct output *output_find(const struct outputs *outputs, uint64_t group)
 
 int output_add(struct outputs *outputs, const struct output_life *life, const int fds[2])
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u64 = life->group};
 	struct output *output;
 
 	outputs_settle(outputs); /* the log may be that of a life before */
@@ -138,6 +143,8 @@ int output_add(struct outputs *outputs, const struct output_life *life, const in
 		log_used(outputs, output, false);
 	}
 	for (int i = 0; i < 2; i++) {
+		struct epoll_event event = {.events = EPOLLIN, .data.u64 = pipe_tag(life->group, i)};
+
 		if (fds[i] < 0)
 			continue;
 		pipe_close(outputs, &output->fds[i]);
@@ -212,12 +219,6 @@ static void pipe_read(struct outputs *outputs, struct output *output, int i, siz
 	}
 }
 
-void output_read(struct outputs *outputs, struct output *output, size_t max_bytes)
-{
-	pipe_read(outputs, output, 0, max_bytes, false);
-	pipe_read(outputs, output, 1, max_bytes, false);
-}
-
 void output_end(struct outputs *outputs, uint64_t group, enum stamp_kind kind, int code, int64_t number,
 	char *text, size_t size_bytes)
 {
@@ -248,8 +249,12 @@ void outputs_turn(struct outputs *outputs, uint32_t *ret_keeper)
 			*ret_keeper = events[i].events;
 			continue;
 		}
-		output = output_find(outputs, events[i].data.u64);
-		if (output)
-			output_read(outputs, output, OUTPUT_TURN_BYTES);
+		output = output_find(outputs, events[i].data.u64 >> 1);
+		if (!output)
+			continue;
+		if (events[i].events == EPOLLHUP) /* it is empty, and nobody can write to it any more */
+			pipe_close(outputs, &output->fds[events[i].data.u64 & 1]);
+		else
+			pipe_read(outputs, output, events[i].data.u64 & 1, OUTPUT_TURN_BYTES, false);
 	}
 }

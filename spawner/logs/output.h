@@ -66,8 +66,6 @@ struct output_life {
 /* Takes the descriptors (-1: none). The first call for a life puts its beginning into the log. */
 int output_add(struct outputs *outputs, const struct output_life *life, const int fds[2]);
 struct output *output_find(const struct outputs *outputs, uint64_t group);
-/* Reads what is there, at most @max_bytes of each pipe. */
-void output_read(struct outputs *outputs, struct output *output, size_t max_bytes);
 /*
  * Reads what is left in the pipes, and notes the end of the life (@kind, @code, @number: as in a stamp).
  * @text gets the last lines of stderr. Who waits to hear of the end need not wait for its line in the log:

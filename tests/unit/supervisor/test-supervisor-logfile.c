@@ -331,6 +331,32 @@ static void test_an_end_is_written_when_it_is_settled_and_before_the_next_life(v
 	outputs_deinit(&outputs);
 }
 
+static void test_a_stream_goes_on_when_the_other_one_has_ended(void **arg)
+{
+	struct fixture *f = *arg;
+	struct output_life life = {.group = 7, .forked_ns = 1, .pid = 1, .number = 1, .log_name = "child"};
+	struct outputs outputs = {.open_max = 1};
+	int out[2], err[2];
+	uint32_t events;
+
+	assert_int_equal(outputs_init(&outputs, f->path), 0);
+	assert_int_equal(pipe2(out, O_NONBLOCK) + pipe2(err, O_NONBLOCK), 0);
+	assert_int_equal(output_add(&outputs, &life, (const int[]){dup(out[0]), dup(err[0])}), 0);
+	assert_int_equal(write(out[1], "last\n", 5), 5);
+	close(out[1]);
+	while (output_find(&outputs, 7)->fds[0] >= 0)
+		outputs_turn(&outputs, &events);
+	assert_int_equal(write(err[1], "more\n", 5), 5);
+	outputs_turn(&outputs, &events);
+	assert_string_equal(content(f, "child.log"), "last\nmore\n");
+	close(err[1]);
+	while (output_find(&outputs, 7)->fds[1] >= 0)
+		outputs_turn(&outputs, &events);
+	close(out[0]);
+	close(err[0]);
+	outputs_deinit(&outputs);
+}
+
 /* A supervisor, as far as output goes: until it is killed, or the pipe has no writer and is empty. */
 static pid_t reader_start(struct fixture *f, int pipe_fd, int write_fd)
 {
@@ -541,6 +567,7 @@ int main(void)
 		T(test_the_next_supervisor_says_no_life_twice),
 		T(test_bytes_leave_the_pipe_as_they_come_into_the_file),
 		T(test_an_end_is_written_when_it_is_settled_and_before_the_next_life),
+		T(test_a_stream_goes_on_when_the_other_one_has_ended),
 		T(test_a_supervisor_killed_at_any_moment_loses_and_doubles_nothing),
 		T(test_a_renamed_file_is_followed_by_a_new_one),
 		T(test_a_removed_file_is_made_anew),
