@@ -34,12 +34,11 @@ static bool announce_group(struct member *member, uint64_t group, bool has_link,
 
 static void tell_gone(struct member *member, uint64_t group)
 {
-	struct actor_cause cause = cause_make(ERROR_NOCONNECTION);
 	struct buf *body = broker_body(member->broker);
 
 	mp_put_array(body, 2);
 	mp_put_uint(body, group);
-	cause_put(body, &cause);
+	broker_put_cause_of(member->broker, group, body);
 	member_cast(member, "group_down", body);
 }
 

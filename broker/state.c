@@ -5,6 +5,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "libactor/protocol/cause.h"
+#include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 
 #define DEAD_MAX 65536 /* ids of ended groups that are remembered */
 
@@ -12,6 +17,8 @@ struct dead {
 	struct hash_node node; /* broker.dead */
 	struct list age;
 	uint64_t group;
+	size_t cause_bytes;
+	uint8_t cause[]; /* as on the wire: most have a few dozen bytes */
 };
 
 /* ---- graves ---- */
@@ -32,21 +39,36 @@ bool broker_is_buried(const struct broker *broker, uint64_t group)
 	return dead_find(broker, group);
 }
 
-void broker_bury(struct broker *broker, uint64_t group)
+static void dead_free(struct broker *broker, struct dead *dead)
 {
-	struct dead *dead;
+	hash_remove(&broker->dead, &dead->node);
+	list_remove(&dead->age);
+	free(dead);
+}
 
-	if (dead_find(broker, group))
-		return;
-	if (broker->dead.n_items < DEAD_MAX) {
-		dead = malloc(sizeof(*dead));
-	} else {
-		dead = container_of(list_pop(&broker->dead_by_age), struct dead, age);
-		hash_remove(&broker->dead, &dead->node);
+void broker_bury(struct broker *broker, uint64_t group, const struct actor_cause *cause)
+{
+	struct dead *dead = dead_find(broker, group);
+	struct buf body = BUF_INIT;
+
+	cause_put(&body, cause);
+	if (body.failed) {
+		buf_deinit(&body);
+		body = (struct buf)BUF_INIT;
 	}
+	if (dead) /* what is said later is known better: the supervisor has the exit status */
+		dead_free(broker, dead);
+	else if (broker->dead.n_items >= DEAD_MAX)
+		dead_free(broker, container_of(broker->dead_by_age.next, struct dead, age));
+	dead = malloc(sizeof(*dead) + body.size_bytes);
+	if (dead) {
+		*dead = (struct dead){.group = group, .cause_bytes = body.size_bytes};
+		if (body.size_bytes)
+			memcpy(dead->cause, body.data, body.size_bytes);
+	}
+	buf_deinit(&body);
 	if (!dead)
 		return;
-	*dead = (struct dead){.group = group};
 	if (hash_insert(&broker->dead, &dead->node, hash_of_u64(&broker->dead, group)) < 0) {
 		free(dead);
 		return;
@@ -54,14 +76,21 @@ void broker_bury(struct broker *broker, uint64_t group)
 	list_append(&broker->dead_by_age, &dead->age);
 }
 
+void broker_put_cause_of(const struct broker *broker, uint64_t group, struct buf *out)
+{
+	const struct dead *dead = dead_find(broker, group);
+	struct actor_cause unknown = cause_make(ERROR_NOCONNECTION);
+
+	if (dead && dead->cause_bytes)
+		mp_put_raw(out, dead->cause, dead->cause_bytes);
+	else
+		cause_put(out, &unknown);
+}
+
 void broker_forget_graves(struct broker *broker)
 {
-	struct list *it;
-
-	while ((it = list_pop(&broker->dead_by_age))) {
-		hash_remove(&broker->dead, &container_of(it, struct dead, age)->node);
-		free(container_of(it, struct dead, age));
-	}
+	while (!list_is_empty(&broker->dead_by_age))
+		dead_free(broker, container_of(broker->dead_by_age.next, struct dead, age));
 }
 
 /* ---- its log ---- */

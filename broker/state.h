@@ -91,9 +91,11 @@ void broker_log(struct broker *broker, enum log_level level, const char *format,
  */
 void broker_complain(struct broker *broker, pid_t pid, uid_t uid, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* Remembers that @group has ended. Of such ids the last 65536 are remembered. */
-void broker_bury(struct broker *broker, uint64_t group);
+/* Remembers that @group has ended, and why. Of such ids the last 65536 are remembered. */
+void broker_bury(struct broker *broker, uint64_t group, const struct actor_cause *cause);
 bool broker_is_buried(const struct broker *broker, uint64_t group);
+/* Appends why @group has ended; noconnection, if nobody has said that. */
+void broker_put_cause_of(const struct broker *broker, uint64_t group, struct buf *out);
 void broker_forget_graves(struct broker *broker);
 
 /* Starts a frame's body: the shared buffer, emptied. */

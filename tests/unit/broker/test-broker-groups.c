@@ -852,6 +852,26 @@ static void test_a_recent_exit_in_the_list_is_told(void **state)
 	assert_string_equal(cause.reason, "signal");
 }
 
+/* It died while there was no broker; who watches it says so only now. */
+static void test_who_announces_a_watch_after_the_exit_was_told_hears_the_true_cause(void **state)
+{
+	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a");
+	struct actor_cause cause;
+	uint64_t id;
+
+	client_tell(s, "groups", pack(&w, "a2a1ua1a2um1ss", UINT64_C(17), UINT64_C(18), "reason", "signal"));
+	id = client_ask(a, "announce", pack(&w, "a3a0a0a1u", UINT64_C(18)));
+	assert_int_equal(client_expect_group_down(a, &cause), 18);
+	assert_string_equal(cause.reason, "signal");
+	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
+	/* the last word counts */
+	tell_group_down(s, 18, "exit");
+	id = client_ask(a, "announce", pack(&w, "a3a0a0a1u", UINT64_C(18)));
+	assert_int_equal(client_expect_group_down(a, &cause), 18);
+	assert_string_equal(cause.reason, "exit");
+	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
+}
+
 static void test_the_process_of_a_silent_group_can_be_monitored(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_newcomer(&w, "a");
@@ -922,6 +942,7 @@ int main(void)
 		W(test_whom_nobody_announces_is_down_for_its_watchers),
 		T(test_a_resume_token_keeps_the_id_over_a_restart),
 		W(test_a_recent_exit_in_the_list_is_told),
+		W(test_who_announces_a_watch_after_the_exit_was_told_hears_the_true_cause),
 		W(test_the_process_of_a_silent_group_can_be_monitored),
 	};
 
