@@ -56,6 +56,14 @@ int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *t
 int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
 	int64_t deadline_ns, const actor_msg *args, bool *ret_sent, actor_msg **ret_msg);
 
+/*
+ * For who passes answers on, as a pool does. The reply of a named error is kept also if the name is one of the
+ * runtime's: who was asked may have it from somebody else. The result is the errno of the name even so.
+ * -ESRCH: the call came to nobody; -ENXIO: who was asked has answered `noproc`.
+ */
+int send_call_for_other(
+	actor *self, actor_ref to, const char *method, const actor_msg *args, actor_msg **ret_msg);
+
 /* Others run until then: parks @self, or pumps if it is NULL. 0, -ECANCELED, -EDEADLK. */
 int send_wait_until(actor_group *group, struct actor *self, int64_t until_ns);
 

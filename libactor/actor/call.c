@@ -85,7 +85,7 @@ void call_answered(actor_group *group, uint64_t id, actor_msg *take_reply)
 	error = take_reply->error ? call_error_number(take_reply->error) : 0;
 	call->said_noproc = error == -ESRCH && take_reply->text && *take_reply->text &&
 			    actor_ref_equal(take_reply->sender, call->callee);
-	if (error && error != -EREMOTEIO)
+	if (error && error != -EREMOTEIO && !call->keeps_errors)
 		take_reply = actor_msg_free(take_reply);
 	call_finish(call, error, take_reply);
 }
@@ -334,10 +334,11 @@ static bool call_wait_is_done(void *arg)
 	return ((struct call_wait *)arg)->done;
 }
 
-int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,
-	const void *args, size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg)
+static int wait_for_answer(actor_group *group, struct actor *self, const struct wire_dest *to,
+	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns, bool keeps_errors,
+	actor_msg **ret_msg)
 {
-	struct call_wait wait = {.call.done = call_wait_done};
+	struct call_wait wait = {.call.done = call_wait_done, .call.keeps_errors = keeps_errors};
 	int r;
 
 	if (ret_msg)
@@ -371,4 +372,16 @@ int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to
 	else
 		actor_msg_free(wait.reply);
 	return wait.call.said_noproc ? -ENXIO : wait.error;
+}
+
+int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,
+	const void *args, size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg)
+{
+	return wait_for_answer(group, self, to, method, args, args_bytes, deadline_ns, false, ret_msg);
+}
+
+int call_wait_keeping_errors(actor_group *group, struct actor *self, const struct wire_dest *to,
+	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg)
+{
+	return wait_for_answer(group, self, to, method, args, args_bytes, deadline_ns, true, ret_msg);
 }

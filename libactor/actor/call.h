@@ -22,10 +22,14 @@ struct call {
 	 */
 	actor_ref callee;
 	bool said_noproc;        /* the callee itself answered `noproc`, so it has handled the call */
+	bool keeps_errors;       /* done() gets the reply of every named error */
 	struct wire_trace trace; /* that it belongs to; id 0: none */
 	struct list peer_link;   /* struct peer.calls */
 	struct timer timer;
-	/* Called exactly once. @reply is NULL unless @error is 0 or -EREMOTEIO; done() then frees it. */
+	/*
+	 * Called exactly once. @reply is NULL unless @error is 0 or -EREMOTEIO (see keeps_errors); done()
+	 * then frees it.
+	 */
 	void (*done)(struct call *call, int error, actor_msg *reply);
 	void *arg;
 };
@@ -58,3 +62,7 @@ int call_error_number(const char *error_name);
  */
 int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,
 	const void *args, size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg);
+/* The same, and *ret_msg is set whenever there was a reply: also if the error's name is one of the runtime's. */
+int call_wait_keeping_errors(actor_group *group, struct actor *self, const struct wire_dest *to,
+	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns,
+	actor_msg **ret_msg);

@@ -8,11 +8,14 @@
 
 #include "libactor/message/msg.h"
 #include "libactor/pool/pool.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/variables.h"
+#include "libactor/send.h"
 
 #define SPAWNER_TIMEOUT_MS 5000
 #define STOP_SLACK_MS      5000
 #define SIGNAL_KILL        9
+#define LIVES_MS           1000 /* one that has not answered after that is busy: ends are told sooner */
 
 struct keeper {
 	struct worker_place place;
@@ -265,6 +268,28 @@ static bool is_fault_of_job(int r)
 	return r == -EINVAL || r == -EPROTO || r == -EMSGSIZE || r == -EDEADLK;
 }
 
+/* As its process says of an actor that has ended, and the broker of a process out of reach. */
+static bool says_that_it_ended(const actor_msg *reply)
+{
+	const char *name = actor_msg_error(reply);
+
+	return !strcmp(name, ERROR_DOWN) || !strcmp(name, ERROR_NOCONNECTION);
+}
+
+/*
+ * Is @reply the worker's own answer to the job? A worker may name an error as the runtime does: mostly it has
+ * it from somebody whom it asked. That is no reason to kill it, or to give the job to another one.
+ */
+static bool is_own_answer(actor *self, actor_ref who, int r, const actor_msg *reply)
+{
+	if (!reply || r == -ESRCH) /* the call came to nobody */
+		return false;
+	if (r == 0 || !says_that_it_ended(reply))
+		return true;
+	r = actor_call(self, actor_to(who), METHOD_DESCRIBE, LIVES_MS, NULL, "");
+	return r == 0 || r == -EREMOTEIO || r == -ETIMEDOUT;
+}
+
 static int lane_run(actor *self, const actor_msg *msg)
 {
 	struct worker_place *place = actor_state(self);
@@ -291,14 +316,16 @@ static int lane_run(actor *self, const actor_msg *msg)
 	if (r == 0)
 		r = actor_msg_write(args, (const char *)request->args, request->args_bytes);
 	if (r == 0)
-		r = actor_call_msg(self, actor_to(who), method, ACTOR_FOREVER, &args, &reply);
+		r = send_call_for_other(self, who, method, args, &reply);
 	actor_msg_free(args);
+	if (!is_own_answer(self, who, r, reply))
+		reply = actor_msg_free(reply);
 	pool = pool_find(place->pool);
 	if (!pool || r == -ECANCELED) {
 		actor_msg_free(reply); /* if it is this lane alone that was killed, the pool hears its DOWN */
 		return 0;
 	}
-	if (is_fault_of_job(r) &&
+	if (!reply && is_fault_of_job(r) &&
 		msg_new_error(&reply, who, wire_cstr("bad_args"), wire_cstr(actor_strerror(r))) < 0)
 		r = -ENOMEM;
 	pool_lane_back(pool, self, &pool->desks[place->worker]->lanes[place->lane], r, reply);

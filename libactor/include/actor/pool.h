@@ -8,7 +8,8 @@
  * made by the pool.
  *
  * Each job ends exactly once, and who called hears how: with the worker's result, with the worker's own named
- * error, or with one of these:
+ * error (whatever its name: a worker that says `noproc` of somebody whom it asked has done the job), or with
+ * one of these:
  *   overloaded  refused at the door: the queue is full, or more come than the rate lets in. The text begins
  *               with "retry_ms=N": when it is worth while to ask again (actor_pool_retry_ms)
  *   discarded   it was let in, and made room for another one (ACTOR_POOL_SHED_OLDEST)

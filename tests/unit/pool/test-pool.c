@@ -107,7 +107,17 @@ static int worker_crash(actor *self, const actor_msg *msg, actor_from *from)
 	return -EIO;
 }
 
+/* An error by the name that it is given. */
+static int worker_say(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *error;
+
+	assert_int_equal(actor_msg_unpack(msg, "s", &error), 0);
+	return actor_reply_error(from, error, "so the worker says");
+}
+
 static const struct actor_method worker_methods[] = {
+	{.name = "say", .on_call = worker_say},
 	{.name = "double", .on_call = worker_double},
 	{.name = "who", .on_call = worker_who},
 	{.name = "hold", .on_call = worker_hold},
@@ -603,6 +613,42 @@ static void test_callbacks_decide_the_size_and_the_limit(void **state)
 	story(scale_story);
 }
 
+static void own_errors_story(actor *self)
+{
+	static const struct {
+		const char *name;
+		int r; /* as of any call */
+	} errors[] = {{"worker.none", -EREMOTEIO}, {"noproc", -ESRCH}, {"down", -ECONNRESET},
+		{"noconnection", -ECONNRESET}, {"timeout", -ETIMEDOUT}, {"killed", -ECONNRESET},
+		{"deadlock", -EDEADLK}, {"overloaded", -EREMOTEIO}};
+	actor_ref pool = pool_of(self, of_workers(1));
+	size_t n = sizeof(errors) / sizeof(errors[0]);
+	actor_msg *reply;
+
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(actor_pool_call(self, actor_to(pool), &(struct actor_pool_job){.method = "say"},
+					 ACTOR_FOREVER, &reply, "s", errors[i].name),
+			errors[i].r);
+		if (reply) {
+			assert_string_equal(actor_msg_error(reply), errors[i].name);
+			assert_string_equal(actor_msg_error_text(reply), "so the worker says");
+		}
+		actor_msg_free(reply);
+	}
+	assert_int_equal(stat_of(self, pool, "done"), (int64_t)n);
+	assert_int_equal(stat_of(self, pool, "returned"), 0);
+	assert_int_equal(starts, 1);
+	/* and of one that has really ended it is no answer */
+	assert_int_equal(job(self, pool, "crash", &reply), -EREMOTEIO);
+	assert_string_equal(actor_msg_error(reply), "crashed");
+	actor_msg_free(reply);
+}
+
+static void test_an_error_that_a_worker_names_as_the_runtime_does_is_its_answer(void **state)
+{
+	story(own_errors_story);
+}
+
 static void nonsense_story(actor *self)
 {
 	struct actor_pool_options options = {0};
@@ -693,6 +739,7 @@ int main(void)
 		cmocka_unit_test(test_a_worker_gets_its_argument_anew_at_each_start),
 		cmocka_unit_test(test_the_end_of_a_job_that_was_cast_is_told_to_the_pool),
 		cmocka_unit_test(test_a_job_is_given_again_and_then_reported_with_the_cause),
+		cmocka_unit_test(test_an_error_that_a_worker_names_as_the_runtime_does_is_its_answer),
 		cmocka_unit_test(test_a_stuck_worker_is_killed_and_replaced),
 		cmocka_unit_test(test_a_full_pool_says_so_and_when_to_ask_again),
 		cmocka_unit_test(test_a_job_expires_with_its_time_to_live_or_its_caller),
