@@ -19,7 +19,7 @@
 
 #include "actor/actor.h"
 #include "actor/pool.h"
-#include "libactor/pool/bucket.h"
+#include "libactor/util/bucket.h"
 #include "libactor/pool/keys.h"
 #include "libactor/pool/queue.h"
 #include "libactor/supervision/backoff.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "libactor/pool/bucket.h"
+#include "libactor/util/bucket.h"
 
 #define NS_PER_S INT64_C(1000000000)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many jobs a second are let in: a bucket of tokens that fills by itself. No clock of its own. */
+/* How many a second are let in: a bucket of tokens that fills by itself. No clock of its own. */
 #pragma once
 
 #include <stdbool.h>
