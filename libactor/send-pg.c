@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/intake.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/membership.h"
 #include "libactor/actor/pg.h"
@@ -64,7 +65,7 @@ static void look_at_own(struct actor *self, void *arg)
 	struct busy *busy = arg;
 
 	if (busy->found || self == busy->sender || self->status == ACTOR_ENDING ||
-		!mailbox_is_full(&self->mailbox))
+		!mailbox_holds_back(&self->mailbox))
 		return;
 	busy->found = true;
 	busy->who = self->ref;
@@ -171,6 +172,7 @@ static void broadcast_show(const struct broadcast *broadcast, enum tap_path path
 static void hand_to_own(struct actor *self, void *arg)
 {
 	struct broadcast *broadcast = arg;
+	int64_t retry_ms;
 	actor_msg *msg;
 	int r;
 
@@ -183,7 +185,7 @@ static void hand_to_own(struct actor *self, void *arg)
 		return;
 	}
 	msg->kind = MSG_CAST;
-	mailbox_push(self, msg);
+	(void)mailbox_offer(self, msg, &retry_ms);
 	broadcast_show(broadcast, TAP_LOCAL, self->ref);
 }
 

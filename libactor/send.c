@@ -9,6 +9,7 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/call.h"
+#include "libactor/actor/dead-letters.h"
 #include "libactor/actor/name.h"
 #include "libactor/actor/pg-pick.h"
 #include "libactor/actor/pg.h"
@@ -144,6 +145,21 @@ int send_cast_result(const struct send *send, int r)
 	return 0;
 }
 
+/* A cast that found its target dead is a dead letter, if somebody observes them. */
+static void send_dead_vcast(
+	const struct send *send, int r, const char *method, const char *format, va_list args)
+{
+	struct buf *scratch = &send->group->scratch;
+
+	if (r != -ESRCH || !send->found || send->dest.name.s || !dead_letters_are_wanted(send->group) ||
+		post_check_method(method) < 0)
+		return;
+	buf_reset(scratch, 1 << 16);
+	if (body_vpack(scratch, BODY_ARGS, format ? format : "", args) == 0)
+		dead_letter_of_cast(send->group, send->dest.ref, send->self->ref, wire_cstr(method),
+			scratch->data, scratch->size_bytes);
+}
+
 /* ---- what actors, and the client, send with ---- */
 
 int send_vcast(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
@@ -183,10 +199,10 @@ int send_cast_msg(actor_group *group, struct actor *self, const struct wire_dest
 	return r;
 }
 
-int send_cast_msg_result(const struct send *send, int r, const char *method, actor_msg **take_args)
+static int send_cast_msg_result(const struct send *send, int r, const char *method, actor_msg **take_args)
 {
-	const uint8_t *body;
-	size_t body_bytes;
+	const uint8_t *body = NULL;
+	size_t body_bytes = 0;
 	int bad = post_check_method(method);
 
 	if (r != -ESRCH || send_cast_result(send, r) < 0)
@@ -194,6 +210,9 @@ int send_cast_msg_result(const struct send *send, int r, const char *method, act
 	/* nobody gets it, but its method and arguments are checked all the same */
 	if (bad == 0 && take_args && *take_args)
 		bad = msg_take_body(*take_args, BODY_ARGS, &body, &body_bytes);
+	if (bad == 0 && send->found && !send->dest.name.s)
+		dead_letter_of_cast(
+			send->group, send->dest.ref, send->self->ref, wire_cstr(method), body, body_bytes);
 	if (bad == 0 && take_args)
 		*take_args = actor_msg_free(*take_args);
 	return bad;
@@ -282,6 +301,9 @@ int actor_cast(actor *self, actor_dest to, const char *method, const char *forma
 		r = send_vcast(self->group, self, &send.dest, method, format, args);
 		va_end(args);
 	} while (send_again(&send, &r));
+	va_start(args, format);
+	send_dead_vcast(&send, r, method, format, args);
+	va_end(args);
 	return send_cast_result(&send, r);
 }
 

@@ -42,7 +42,6 @@ bool send_again(struct send *send, int *r);
  * is no error. -ESRCH stays if a process group has no member, or nobody got the awaited name.
  */
 int send_cast_result(const struct send *send, int r);
-int send_cast_msg_result(const struct send *send, int r, const char *method, actor_msg **take_args);
 
 int send_dest_of_name(
 	actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, struct wire_dest *ret);

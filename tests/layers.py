@@ -44,7 +44,7 @@ ARROWS = {
 # The two transports are one interface: what they define counts as the room that declares it.
 BEHIND = {"libactor/transport/native": "libactor/transport", "libactor/transport/nng": "libactor/transport"}
 
-PUBLIC = {"actor/actor.h", "actor/pool.h", "actor/port.h", "actor/trace.h"}
+PUBLIC = {"actor/actor.h", "actor/overload.h", "actor/pool.h", "actor/port.h", "actor/trace.h"}
 
 # A header of words alone, #defines of strings, is no room: any file may include it.
 VARIABLES = "libactor/protocol/variables.h"

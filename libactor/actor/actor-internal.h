@@ -42,8 +42,11 @@ struct actor {
 	const char *method;             /* being handled; for crash reports */
 	const struct wire_trace *trace; /* what is handled belongs to it; NULL: to none (tracing.h) */
 
-	struct call *waiting_call;    /* the call whose answer it waits for now */
-	struct actor_from *answering; /* the call that is being handled */
+	struct call *waiting_call; /* the call whose answer it waits for now */
+	union {
+		struct actor_from *answering; /* the call that is being handled */
+		const void *init_arg;         /* until its init */
+	};
 
 	/* NULL: none so far; else one of those that actor.c shares, or memory of its own */
 	const struct actor_cause *cause;
@@ -60,7 +63,6 @@ struct actor {
 	struct actor_inlet *inlets;    /* by their next (inlet.c) */
 	struct actor_pg *pg;           /* NULL: it has nothing to do with process groups (pg.h) */
 	struct spawn_wait *spawn_wait; /* who waits for its init, or for the end after it failed */
-	const void *init_arg;
 };
 
 struct spawn_wait {

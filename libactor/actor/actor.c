@@ -16,9 +16,11 @@
 #include "libactor/actor/answer.h"
 #include "libactor/actor/behavior.h"
 #include "libactor/actor/call.h"
+#include "libactor/actor/dead-letters.h"
 #include "libactor/actor/ending.h"
 #include "libactor/actor/fd.h"
 #include "libactor/actor/inlet.h"
+#include "libactor/actor/intake.h"
 #include "libactor/actor/links.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/membership.h"
@@ -116,11 +118,12 @@ static void actor_free(struct actor *self)
 	slots_give(&group->actors, self->ref.serial);
 	if (!self->internal)
 		group->n_alive--;
+	free(self->mailbox.intake);
 	free(self->state);
 	free(self);
 }
 
-/* Queued calls are answered `down`. */
+/* Queued calls are answered `down`. Casts and calls are dead letters; those of descriptors are nobody's. */
 static void actor_drop_messages(struct actor *self, const char *reason)
 {
 	actor_msg *msg;
@@ -133,7 +136,10 @@ static void actor_drop_messages(struct actor *self, const char *reason)
 		} else if (msg->kind == MSG_CAST || msg->kind >= MSG_TIMER) {
 			self->group->stats.casts_dropped++;
 		}
-		actor_msg_free(msg);
+		if (msg->kind == MSG_CALL || (msg->kind == MSG_CAST && !msg->id))
+			dead_letter_take(self->group, self->ref, ACTOR_LOST_ENDED, msg);
+		else
+			actor_msg_free(msg);
 	}
 }
 
@@ -157,6 +163,7 @@ static void actor_end(struct actor *self, bool terminate)
 	call_requests_end(self);
 	alarms_end(self);
 	inlets_end(self);
+	dead_letters_end(self);
 	fd_watches_end(self);
 	list_for_each_safe(it, &self->monitors) {
 		struct monitor *monitor = container_of(it, struct monitor, watcher_link);
@@ -185,6 +192,7 @@ void actor_discard(struct actor *self)
 	call_requests_end(self);
 	alarms_end(self);
 	inlets_end(self);
+	dead_letters_end(self);
 	fd_watches_end(self);
 	while (!list_is_empty(&self->monitors))
 		monitor_remove(self->group, container_of(self->monitors.next, struct monitor, watcher_link));
@@ -336,6 +344,14 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 		self->method = "on_name";
 		r = actor_name_handle(self, msg);
 		break;
+	case MSG_OVERLOAD:
+		self->method = "on_overload";
+		r = intake_handle(self);
+		break;
+	case MSG_LETTER:
+		self->method = "on_dead_letter";
+		r = dead_letters_handle(self);
+		break;
 	case MSG_REPLY: /* of a request; those of calls are not queued */
 		self->method = "on_reply";
 		r = call_request_handle(self, msg);
@@ -369,16 +385,18 @@ static bool actor_check_end(struct actor *self)
 static int actor_call_init(struct actor *self)
 {
 	const struct actor *parent = self->spawn_wait ? self->spawn_wait->parent : NULL;
+	const void *arg = self->init_arg;
 	struct wire_trace trace;
 	int r;
 
+	self->answering = NULL; /* in its place */
 	if (!self->behavior->init || ending_is_due(self))
 		return 0;
 	if (parent && parent->trace) {
 		trace = *parent->trace;
 		self->trace = &trace;
 	}
-	r = self->behavior->init(self, self->init_arg);
+	r = self->behavior->init(self, arg);
 	if (self->trace)
 		trace_drop(self);
 	return r;
@@ -393,7 +411,6 @@ void actor_run(struct loop *loop, struct task *task)
 	if (self->status == ACTOR_STARTING) {
 		self->method = "init";
 		r = actor_call_init(self);
-		self->init_arg = NULL;
 		if (ending_is_due(self) && r >= 0)
 			r = -ECANCELED;
 		if (r < 0) {
@@ -416,7 +433,7 @@ void actor_run(struct loop *loop, struct task *task)
 	for (int i = 0; i < BURST_MESSAGES; i++) {
 		if (actor_check_end(self))
 			return;
-		msg = mailbox_pop(self);
+		msg = self->mailbox.intake ? intake_pop(self) : mailbox_pop(self);
 		if (!msg) {
 			if (self->idle)
 				idle_begins(self);

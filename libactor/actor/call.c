@@ -13,6 +13,7 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/answer.h"
+#include "libactor/actor/intake.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/post.h"
 #include "libactor/actor/taps.h"
@@ -28,9 +29,29 @@
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
+/* Its target did not take it. */
+static void call_not_taken(struct call *call)
+{
+	char text[OVERLOAD_TEXT_MAX];
+	actor_msg *reply;
+	int r;
+
+	r = msg_new_error(&reply, call->callee, wire_cstr(ERROR_OVERLOADED),
+		wire_cstr(overload_text(text, call->why, call->retry_ms)));
+	if (r < 0)
+		call_finish(call, r, NULL);
+	else
+		call_finish(call, -EREMOTEIO, reply);
+}
+
 static void call_timed_out(struct loop *loop, struct timer *timer)
 {
-	call_finish(container_of(timer, struct call, timer), -ETIMEDOUT, NULL);
+	struct call *call = container_of(timer, struct call, timer);
+
+	if (call->why == ACTOR_LOST_NOT)
+		call_finish(call, -ETIMEDOUT, NULL);
+	else
+		call_not_taken(call);
 }
 
 static void call_forget(struct call *call)
@@ -244,7 +265,7 @@ static int call_start_local(struct call *call, struct actor *sender, struct wire
 	msg->kind = MSG_CALL;
 	msg->id = call->id;
 	msg->deadline_us = deadline_ns == NEVER_NS ? 0 : deadline_ns / 1000;
-	mailbox_push(to, msg);
+	call->why = mailbox_offer(to, msg, &call->retry_ms);
 	if (taps_look(group, trace))
 		call_show(
 			call, TAP_LOCAL, &(struct wire_dest){.ref = to->ref}, from, method, args, args_bytes);
@@ -287,6 +308,7 @@ int call_start(struct call *call, actor_group *group, struct actor *caller, cons
 	call->caller = caller;
 	call->callee = to->name.s ? ACTOR_NOBODY : to->ref;
 	call->peer_link = (struct list){0};
+	call->why = ACTOR_LOST_NOT;
 	call->trace.id = 0;
 	(void)trace_next(group, caller ? caller->trace : NULL, &call->trace);
 	if (!to->name.s && to->ref.node != group->node)
@@ -305,7 +327,8 @@ int call_start(struct call *call, actor_group *group, struct actor *caller, cons
 		call_forget(call);
 		return r;
 	}
-	timer_arm(&group->loop, &call->timer, deadline_ns);
+	/* not taken: it ends in the next turn, for whoever started it does not expect an end before */
+	timer_arm(&group->loop, &call->timer, call->why == ACTOR_LOST_NOT ? deadline_ns : 0);
 	return 0;
 }
 

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "actor/actor.h"
+#include "actor/overload.h"
 #include "libactor/loop/timer.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/list.h"
@@ -21,6 +21,8 @@ struct call {
 	 * at the other end of the uplink may answer.
 	 */
 	actor_ref callee;
+	enum actor_loss why;     /* a call in this group: its target did not take it */
+	int64_t retry_ms;        /* then: when to ask again */
 	bool said_noproc;        /* the callee itself answered `noproc`, so it has handled the call */
 	bool keeps_errors;       /* done() gets the reply of every named error */
 	struct wire_trace trace; /* that it belongs to; id 0: none */

@@ -6,6 +6,7 @@
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
+#include "libactor/actor/limits.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 #include "libactor/util/buf.h"
@@ -34,7 +35,7 @@ int actor_describe(const struct actor *self, struct actor_from *from)
 
 	while (methods && methods[n].name)
 		n++;
-	mp_put_map(&out, 3);
+	mp_put_map(&out, 4);
 	mp_put_cstr(&out, "behavior");
 	mp_put_cstr(&out, self->behavior->name);
 	mp_put_cstr(&out, "others"); /* it may take more than the table says */
@@ -43,6 +44,8 @@ int actor_describe(const struct actor *self, struct actor_from *from)
 	mp_put_array(&out, n);
 	for (uint32_t i = 0; i < n; i++)
 		method_put(&out, &methods[i]);
+	mp_put_cstr(&out, "mailbox");
+	limits_put(&out, self);
 	r = buf_error(&out);
 	r = r < 0 ? actor_reply_error(from, ERROR_OVERLOADED, "no memory")
 		  : actor_reply(from, "m", (const void *)out.data, out.size_bytes);

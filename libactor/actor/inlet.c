@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/intake.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/post.h"
 #include "libactor/base/base.h"
@@ -159,17 +160,18 @@ static int inlet_cast(actor_inlet *inlet, const struct posted *posted)
 {
 	const char *method = posted->method_bytes ? posted->data : inlet->method;
 	actor_group *group = inlet->self->group;
+	int64_t retry_ms;
 	actor_msg *msg;
 	int r;
 
-	if (mailbox_is_full(&inlet->self->mailbox))
+	if (mailbox_holds_back(&inlet->self->mailbox))
 		return -EAGAIN;
 	r = msg_new_received(&msg, group_ref(group, 0), wire_cstr(method),
 		posted->data + posted->method_bytes + 1, posted->body_bytes);
 	if (r < 0)
 		return r;
 	msg->kind = MSG_CAST;
-	mailbox_push(inlet->self, msg);
+	(void)mailbox_offer(inlet->self, msg, &retry_ms);
 	return 0;
 }
 

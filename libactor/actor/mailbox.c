@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bounded mailboxes. A mailbox itself accepts every message, even when it is full. The limits hold back the
- * senders instead. A local sender is parked until the mailbox has room. A peer group is told to pause, and it
- * parks its actors that send to this mailbox. The broker is told as well, and passes it on. The limits
- * do not hold back DOWNs, timers, file descriptor events and changes of process groups and names: these are
- * pushed into a full mailbox too.
+ * Bounded mailboxes. By default a mailbox itself accepts every message, even when it is full. The limits hold
+ * back the senders instead. A local sender is parked until the mailbox has room. A peer group is told to
+ * pause, and it parks its actors that send to this mailbox. The broker is told as well, and passes it on. The
+ * limits do not hold back DOWNs, timers, file descriptor events and changes of process groups and names:
+ * these are pushed into a full mailbox too. An actor that would rather lose messages has limits of its own
+ * (intake.c).
  */
 #include "libactor/actor/mailbox.h"
 
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/intake.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
@@ -23,13 +25,21 @@
 #define MAILBOX_DEFAULT_MESSAGES 4096u
 #define MAILBOX_DEFAULT_BYTES    (1u << 20)
 
+uint32_t mailbox_max_messages(const struct actor_behavior *behavior)
+{
+	return behavior->mailbox_max_messages ? behavior->mailbox_max_messages : MAILBOX_DEFAULT_MESSAGES;
+}
+
+uint32_t mailbox_max_bytes(const struct actor_behavior *behavior)
+{
+	return behavior->mailbox_max_bytes ? behavior->mailbox_max_bytes : MAILBOX_DEFAULT_BYTES;
+}
+
 void mailbox_init(struct mailbox *mailbox, const struct actor_behavior *behavior)
 {
 	*mailbox = (struct mailbox){
-		.max_messages = behavior->mailbox_max_messages ? behavior->mailbox_max_messages
-							       : MAILBOX_DEFAULT_MESSAGES,
-		.max_bytes =
-			behavior->mailbox_max_bytes ? behavior->mailbox_max_bytes : MAILBOX_DEFAULT_BYTES,
+		.max_messages = mailbox_max_messages(behavior),
+		.max_bytes = mailbox_max_bytes(behavior),
 	};
 	list_init(&mailbox->messages);
 	list_init(&mailbox->blocked);
@@ -39,6 +49,12 @@ void mailbox_init(struct mailbox *mailbox, const struct actor_behavior *behavior
 bool mailbox_is_full(const struct mailbox *mailbox)
 {
 	return mailbox->n_messages >= mailbox->max_messages || mailbox->n_bytes >= mailbox->max_bytes;
+}
+
+bool mailbox_holds_back(const struct mailbox *mailbox)
+{
+	return mailbox_is_full(mailbox) &&
+	       (!mailbox->intake || mailbox->intake->overload.limits.overflow == ACTOR_BLOCK);
 }
 
 void mailbox_push(struct actor *to, actor_msg *take)
@@ -55,6 +71,8 @@ void mailbox_push(struct actor *to, actor_msg *take)
 
 static void mailbox_discharge(struct mailbox *mailbox, const actor_msg *msg)
 {
+	if (mailbox->intake && mailbox->intake->oldest == &msg->link)
+		mailbox->intake->oldest = msg->link.next == &mailbox->messages ? NULL : msg->link.next;
 	mailbox->n_messages--;
 	mailbox->n_bytes -= msg->charge_bytes < mailbox->n_bytes ? msg->charge_bytes : mailbox->n_bytes;
 }
@@ -69,11 +87,16 @@ static void mailbox_has_room(struct mailbox *mailbox)
 		pauses_end(&mailbox->paused);
 }
 
+void mailbox_take_out(struct actor *self, actor_msg *msg)
+{
+	mailbox_discharge(&self->mailbox, msg);
+	list_remove(&msg->link);
+	mailbox_has_room(&self->mailbox);
+}
+
 static void mailbox_remove(struct actor *self, actor_msg *msg)
 {
-	list_remove(&msg->link);
-	mailbox_discharge(&self->mailbox, msg);
-	mailbox_has_room(&self->mailbox);
+	mailbox_take_out(self, msg);
 	actor_msg_free(msg);
 }
 
@@ -99,13 +122,14 @@ void mailbox_drop_exits(struct actor *self, actor_ref who)
 
 actor_msg *mailbox_take(struct actor *self)
 {
-	struct list *node = list_pop(&self->mailbox.messages);
+	struct list *messages = &self->mailbox.messages;
 	actor_msg *msg;
 
-	if (!node)
+	if (list_is_empty(messages))
 		return NULL;
-	msg = container_of(node, actor_msg, link);
+	msg = container_of(messages->next, actor_msg, link);
 	mailbox_discharge(&self->mailbox, msg);
+	list_remove(&msg->link);
 	return msg;
 }
 
@@ -129,7 +153,7 @@ int mailbox_wait_room(
 		to = actor_find(group, serial); /* it may have ended while we waited */
 		if (!to || to->status == ACTOR_ENDING)
 			return -ESRCH;
-		if (to == sender || !mailbox_is_full(&to->mailbox))
+		if (to == sender || !mailbox_holds_back(&to->mailbox))
 			break;
 		if (!sender || !actor_is_current(sender))
 			return -EAGAIN;
@@ -148,5 +172,14 @@ void mailbox_release(struct actor *self)
 {
 	while (!list_is_empty(&self->mailbox.blocked))
 		actor_wake(container_of(self->mailbox.blocked.next, struct actor, task.blocked_link), -ESRCH);
+	pauses_end(&self->mailbox.paused);
+}
+
+void mailbox_limits_changed(struct actor *self)
+{
+	if (mailbox_holds_back(&self->mailbox))
+		return;
+	while (!list_is_empty(&self->mailbox.blocked))
+		actor_wake(container_of(self->mailbox.blocked.next, struct actor, task.blocked_link), 0);
 	pauses_end(&self->mailbox.paused);
 }

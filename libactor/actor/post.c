@@ -8,6 +8,8 @@
 #include <errno.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/dead-letters.h"
+#include "libactor/actor/intake.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/taps.h"
 #include "libactor/actor/tracing.h"
@@ -79,6 +81,7 @@ int send_caused_cast(actor_group *group, struct actor *self, const struct wire_t
 	struct wire_trace room;
 	struct actor *target;
 	struct peer *peer;
+	int64_t retry_ms;
 	actor_msg *msg;
 	int r;
 
@@ -86,6 +89,7 @@ int send_caused_cast(actor_group *group, struct actor *self, const struct wire_t
 		target = actor_find(group, to->ref.serial);
 		if (!target || target->status == ACTOR_ENDING) {
 			group->stats.casts_dropped++;
+			dead_letter_of_cast(group, to->ref, from, method, args, args_bytes);
 			return 0;
 		}
 		trace = trace_next(group, cause, &room);
@@ -93,7 +97,9 @@ int send_caused_cast(actor_group *group, struct actor *self, const struct wire_t
 		if (r < 0)
 			return r;
 		msg->kind = MSG_CAST;
-		mailbox_push(target, msg);
+		r = loss_error(mailbox_offer(target, msg, &retry_ms));
+		if (r < 0)
+			return r;
 	} else {
 		peer = to->name.s ? group->uplink.peer : peer_route(group, to->ref.group, true);
 		if (!peer)

@@ -25,6 +25,7 @@
 
 struct actor;
 struct bell;
+struct dead_letters;
 struct helpers;
 struct peer;
 struct peer_hooks;
@@ -89,10 +90,11 @@ struct actor_group {
 	struct hash links;        /* links.c: struct monitor.pair of those that are links */
 	struct slots send_timers; /* timers.c: struct alarm */
 	struct slab timer_cells;
-	struct bell *bell;               /* for other threads; NULL: nobody has needed it */
-	struct list inlets, inlets_held; /* struct actor_inlet.link, held_link (inlet.c) */
-	struct helpers *helpers;         /* threads (offload.c); NULL: nobody has needed them */
-	size_t helpers_max;              /* 0: the default */
+	struct bell *bell;                 /* for other threads; NULL: nobody has needed it */
+	struct list inlets, inlets_held;   /* struct actor_inlet.link, held_link (inlet.c) */
+	struct helpers *helpers;           /* threads (offload.c); NULL: nobody has needed them */
+	size_t helpers_max;                /* 0: the default */
+	struct dead_letters *dead_letters; /* dead-letters.c; NULL: nobody observes them */
 	struct slots fd_watches;
 	struct hash own_names;    /* own-names.c: struct own_name by name */
 	struct list name_moves;   /* struct name_move.link */

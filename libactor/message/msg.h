@@ -27,6 +27,8 @@ enum msg_kind {
 	MSG_EXIT,
 	MSG_PG,
 	MSG_NAME,
+	MSG_OVERLOAD, /* some were lost (intake.c) */
+	MSG_LETTER,   /* dead letters wait (dead-letters.c) */
 	/* of timers, whose id they have */
 	MSG_TIMER, /* a cast */
 	MSG_TICK,  /* a cast of one that goes on */
@@ -51,7 +53,10 @@ struct actor_msg {
 	actor_ref sender;
 	const char *method; /* NUL-terminated, in this allocation; "" for a reply */
 	const char *error;  /* NULL, or the error name of a reply */
-	const char *text;
+	union {
+		const char *text; /* of a reply */
+		int64_t came_ns; /* of a cast or call that counts for its actor's limits; else 0 (intake.c) */
+	};
 	const uint8_t *body;
 	size_t body_bytes;
 

@@ -12,8 +12,10 @@
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
+#include "libactor/actor/dead-letters.h"
 #include "libactor/actor/ending.h"
 #include "libactor/actor/exits.h"
+#include "libactor/actor/intake.h"
 #include "libactor/actor/links.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/membership.h"
@@ -103,9 +105,13 @@ static bool inbound_hand(struct peer *peer, const struct wire_frame *frame, stru
 {
 	actor_group *group = peer->group;
 	bool is_call = frame->type == WIRE_CALL;
+	char text[OVERLOAD_TEXT_MAX];
+	enum actor_loss why;
+	int64_t retry_ms;
+	actor_ref ref = to->ref;
 	actor_msg *msg;
 
-	if (mailbox_is_full(&to->mailbox) &&
+	if (mailbox_holds_back(&to->mailbox) &&
 		pause_tell(&to->mailbox.paused, to->ref, peer, peer->takes_aside ? 0 : frame->raw_bytes,
 			!frame->to.ref.serial && !frame->to.name.s) > OVERFLOW_MAX_BYTES) {
 		if (peer->kind != PEER_UPLINK) {
@@ -127,7 +133,9 @@ static bool inbound_hand(struct peer *peer, const struct wire_frame *frame, stru
 		return true;
 	}
 	msg->way = peer_way(peer);
-	mailbox_push(to, msg);
+	why = mailbox_offer(to, msg, &retry_ms);
+	if (why != ACTOR_LOST_NOT && is_call)
+		inbound_refuse(peer, frame, ref, ERROR_OVERLOADED, overload_text(text, why, retry_ms));
 	return true;
 }
 
@@ -195,6 +203,7 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 			to = NULL;
 	}
 	if (!to) {
+		dead_letter_of_frame(group, ref, frame);
 		if (is_call)
 			inbound_refuse(peer, frame, ref,
 				ref.serial || frame->to.name.s ? ERROR_NOPROC : ERROR_NO_METHOD, "");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor/overload.h"
 #include "actor/pool.h"
 #include "libactor/message/msg.h"
 #include "libactor/protocol/mp.h"
@@ -130,11 +131,5 @@ int actor_pool_cast(actor *self, actor_dest pool, const struct actor_pool_job *j
 
 int64_t actor_pool_retry_ms(const actor_msg *reply)
 {
-	const char *error = reply ? actor_msg_error(reply) : NULL;
-	long long ms;
-
-	if (!error || strcmp(error, "overloaded") ||
-		sscanf(actor_msg_error_text(reply), "retry_ms=%lld", &ms) != 1)
-		return -1;
-	return ms < 0 ? -1 : ms;
+	return actor_msg_retry_ms(reply);
 }

@@ -2,6 +2,7 @@
 /* Nothing is included before FIRST, so that header must stand alone. */
 #include FIRST
 #include <actor/actor.h>
+#include <actor/overload.h>
 #include <actor/pool.h>
 #include <actor/port.h>
 #include <actor/trace.h>

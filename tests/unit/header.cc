@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // The public header is C++ as well, and what it declares is found in the library.
 #include <actor/actor.h>
+#include <actor/overload.h>
 #include <actor/pool.h>
 #include <actor/port.h>
 #include <actor/trace.h>

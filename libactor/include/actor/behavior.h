@@ -31,6 +31,9 @@ struct actor_pg_event {
 	size_t metadata_bytes;
 };
 
+struct actor_overload_stats; /* actor/overload.h */
+struct actor_dead_letter;
+
 enum actor_name_change {
 	ACTOR_NAME_REGISTERED,   /* nobody had it */
 	ACTOR_NAME_UNREGISTERED, /* nobody has it any more */
@@ -103,6 +106,14 @@ struct actor_behavior {
 	 * returns.
 	 */
 	int (*on_reply)(actor *self, uint64_t request, const struct actor_answer *answer);
+	/*
+	 * Messages for it were lost, as its limits say (actor/overload.h): @now since it was told last, @all
+	 * in all. In the order of its messages, and not again before it has come to this one.
+	 */
+	int (*on_overload)(
+		actor *self, const struct actor_overload_stats *now, const struct actor_overload_stats *all);
+	/* A message was lost, of any actor of this group (actor_dead_letters). */
+	int (*on_dead_letter)(actor *self, const struct actor_dead_letter *letter);
 };
 
 ACTOR_EXPORT void *actor_state(actor *self);
