@@ -98,6 +98,35 @@ def test_lines_of_a_thread_and_signals_come_to_the_actor():
     until(lambda: node.ctl("whereis", "lines", rc=None).returncode != 0, "its end")
 
 
+def burst(name, policy):
+    """500 readings at once: what was taken and refused, and then what was shown, the last of it, and what was lost."""
+    spawn("overload", "--name", name, policy, name=name)
+    taken, refused = call(name, "burst", 500)
+    shown = lambda: node.ctl("--json", "describe", name).stdout
+    until(lambda: (lambda m: m["handled"] + sum(m["lost"].values()) == m["received"])(json.loads(shown())["mailbox"]), "all of them")
+    until(lambda: call(name, "seen")[2] == sum(json.loads(shown())["mailbox"]["lost"].values()), "its being told of them")
+    return taken, refused, call(name, "seen")
+
+
+def test_overload_shows_what_is_new_where_the_oldest_are_dropped():
+    taken, refused, (shown, last, lost) = burst("new", "drop-oldest")
+    assert (taken, refused, shown, last, lost) == (500, 0, 10, 499, 490), (taken, refused, shown, last, lost)
+    text = node.ctl("describe", "new").stdout
+    assert "mailbox: drop_oldest" in text and "lost 490 (oldest 490)" in text, text
+    until(lambda: "reading 489 was lost" in node.ctl("logs", "new").stdout, "the letters")
+
+
+def test_overload_shows_what_was_first_where_the_newest_are_dropped():
+    taken, refused, (shown, last, lost) = burst("first-ones", "drop-newest")
+    assert (taken, refused, shown, last, lost) == (500, 0, 10, 9, 490), (taken, refused, shown, last, lost)
+
+
+def test_overload_says_that_it_refuses():
+    taken, refused, (shown, last, lost) = burst("refusing", "refuse")
+    assert (taken, refused, shown, last, lost) == (10, 490, 10, 9, 490), (taken, refused, shown, last, lost)
+    assert "usage" in node.run(f"{EXAMPLES}/overload", "block", rc=2).stderr
+
+
 def test_checksum_answers_others_while_a_file_is_read():
     spawn("checksum")
     fifo, path = os.path.join(node.root, "slow"), os.path.join(node.root, "file")

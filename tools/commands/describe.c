@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* describe: what an actor can be asked */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "libactor/protocol/names.h"
@@ -34,6 +35,34 @@ static const char *describe_kind(const json_t *method)
 	return call && cast ? "call, send" : call ? "call" : "send";
 }
 
+/* Of an actor that has limits of its own. What others say of theirs is taken as it is. */
+static void describe_mailbox(const json_t *mailbox)
+{
+	const json_t *lost = json_object_get(mailbox, "lost"), *value;
+	json_int_t n = 0;
+	const char *why, *between = " (";
+	void *at;
+
+	if (!json_is_object(lost))
+		return;
+	for (at = json_object_iter((json_t *)lost); at; at = json_object_iter_next((json_t *)lost, at))
+		n += json_integer_value(json_object_iter_value(at));
+	printf("\nmailbox: ");
+	output_text(describe_text(mailbox, "overflow"));
+	printf(", %lld of %lld messages wait; received %lld, handled %lld, lost %lld",
+		(long long)json_integer_value(json_object_get(mailbox, "messages")),
+		(long long)json_integer_value(json_object_get(mailbox, "max_messages")),
+		(long long)json_integer_value(json_object_get(mailbox, "received")),
+		(long long)json_integer_value(json_object_get(mailbox, "handled")), (long long)n);
+	json_object_foreach((json_t *)lost, why, value) {
+		printf("%s", between);
+		output_text(why);
+		printf(" %lld", (long long)json_integer_value(value));
+		between = ", ";
+	}
+	printf("%s\n", n ? ")" : "");
+}
+
 static int describe_print(struct ctl *ctl, const json_t *about)
 {
 	struct table *table = table_new(ctl, describe_columns);
@@ -55,6 +84,8 @@ static int describe_print(struct ctl *ctl, const json_t *about)
 	}
 	table_print(table);
 	table_free(table);
+	if (ctl->headings)
+		describe_mailbox(json_object_get(about, "mailbox"));
 	return CTL_OK;
 }
 
