@@ -95,7 +95,7 @@ void dead_letter_of_frame(actor_group *group, actor_ref to, const struct wire_fr
 {
 	actor_msg *msg;
 
-	if (!group->dead_letters || is_of_observer(group->dead_letters, to, frame->from))
+	if (!group->dead_letters)
 		return;
 	if (msg_new_of_frame(&msg, frame) < 0)
 		group->dead_letters->missed++;
@@ -108,7 +108,7 @@ void dead_letter_of_cast(actor_group *group, actor_ref to, actor_ref from, struc
 {
 	actor_msg *msg;
 
-	if (!group->dead_letters || is_of_observer(group->dead_letters, to, from))
+	if (!group->dead_letters)
 		return;
 	if (msg_new_received(&msg, from, method, args, args_bytes) < 0)
 		group->dead_letters->missed++;

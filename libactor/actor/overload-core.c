@@ -129,8 +129,7 @@ static bool codel_sheds(struct overload *o, int64_t wait_ns, int64_t now_ns)
 	int64_t interval_ns = o->limits.codel_interval_ms * NS_PER_MS;
 
 	if (now_ns >= o->interval_ends_ns) {
-		/* of an interval in which nothing left nothing is known */
-		o->stands = o->least_wait_ns > target_ns && now_ns - o->interval_ends_ns < interval_ns;
+		o->stands = o->least_wait_ns > target_ns;
 		o->interval_ends_ns = now_ns + interval_ns;
 		o->least_wait_ns = wait_ns;
 	} else if (wait_ns < o->least_wait_ns) {
@@ -147,6 +146,9 @@ enum actor_loss overload_leaves(
 	enum actor_loss why = OVERLOAD_TAKEN;
 
 	overload_unqueue(o, bytes);
+	if (!o->n_queued)
+		o->least_wait_ns =
+			0; /* what has been empty does not stand, however long the last one waited */
 	o->last_wait_ns = wait_ns;
 	o->last_left_ns = now_ns;
 	if (deadline_ns != OVERLOAD_NO_DEADLINE && now_ns > deadline_ns)

@@ -30,7 +30,7 @@ struct overload {
 	uint64_t queued_bytes;
 	/* CoDel */
 	int64_t interval_ends_ns;
-	int64_t least_wait_ns; /* of what has left in this interval */
+	int64_t least_wait_ns; /* of what has left in this interval; 0: it was empty in it */
 	bool stands;           /* all that left in the interval before had waited for more than the target */
 
 	int64_t last_wait_ns, last_left_ns; /* of what left last; 0: nothing has */

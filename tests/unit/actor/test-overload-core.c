@@ -276,6 +276,10 @@ static void test_codel_lets_a_burst_through(void **state)
 	come(40); /* 80 ms of work */
 	assert_int_equal(run(100, 2, 90), 0);
 	assert_int_equal(run(10, 2, 1000), 0);
+	for (int i = 0; i < 10; i++) { /* again and again, and it is empty in between */
+		come(30);
+		assert_int_equal(run(1000, 2, 150), 0);
+	}
 }
 
 static void test_codel_sheds_while_the_queue_stands(void **state)
@@ -302,9 +306,11 @@ static void test_codel_stops_when_the_queue_does_not_stand_any_more(void **state
 static void test_codel_forgets_over_a_pause(void **state)
 {
 	begin((struct actor_overload){.codel_target_ms = 5, .max_messages = 10000});
-	run(1, 2, 1000);
-	while (first < last)
+	come(100);
+	while (first < last) { /* all of them have waited for long */
+		now_ns += 10 * MS;
 		leaves();
+	}
 	now_ns += 10000 * MS;
 	come(20); /* a burst: nobody knows yet that the queue stands */
 	now_ns += 30 * MS;
