@@ -263,6 +263,7 @@ def frames_good():
     y_frames("error", Frame("error", A, B, 1, "counter.too_big", "5 is more than 4"))
     y_frames("error_empty_text", Frame("error", A, B, 1, "noproc", ""))
     y_frames("error_from_nobody", Frame("error", A, NOBODY, 1, "noproc", ""))
+    y_frames("error_overloaded", Frame("error", A, B, 1, "overloaded", "retry_ms=250; its mailbox is full"))
     # traces
     y_frames("cast_trace", Frame("cast", B, A, "add", [5], trace=[1, 2, 0]))
     y_frames("cast_trace_big", Frame("cast", "counter", A, "add", [5], trace=[BIG, BIG - 1, BIG - 2]))

@@ -362,6 +362,28 @@ static void test_a_request_that_is_not_taken_ends_once(void **state)
 	story(request_full_story);
 }
 
+static int64_t retry_ms_of(const char *error, const char *text)
+{
+	actor_msg *msg;
+	int64_t ms;
+
+	assert_int_equal(msg_new_error(&msg, ACTOR_NOBODY, wire_cstr(error), wire_cstr(text)), 0);
+	ms = actor_msg_retry_ms(msg);
+	actor_msg_free(msg);
+	return ms;
+}
+
+static void test_a_hint_is_read_where_there_is_one(void **state)
+{
+	assert_int_equal(retry_ms_of("overloaded", "retry_ms=250; its mailbox is full"), 250);
+	assert_int_equal(retry_ms_of("overloaded", "retry_ms=0"), 0);
+	assert_int_equal(retry_ms_of("overloaded", "retry_ms=-5; "), -1);
+	assert_int_equal(retry_ms_of("overloaded", "its mailbox is full"), -1);
+	assert_int_equal(retry_ms_of("overloaded", ""), -1);
+	assert_int_equal(retry_ms_of("busy", "retry_ms=250; "), -1);
+	assert_int_equal(actor_msg_retry_ms(NULL), -1);
+}
+
 static void describe_story(actor *self)
 {
 	actor_ref ref = bounded(self, (struct actor_overload){.overflow = ACTOR_REFUSE, .max_messages = 1});
@@ -793,6 +815,7 @@ int main(void)
 		cmocka_unit_test(test_a_call_that_is_not_taken_is_answered_with_a_hint),
 		cmocka_unit_test(test_a_call_that_makes_way_is_answered),
 		cmocka_unit_test(test_a_request_that_is_not_taken_ends_once),
+		cmocka_unit_test(test_a_hint_is_read_where_there_is_one),
 		cmocka_unit_test(test_a_full_actor_still_says_how_it_is),
 		cmocka_unit_test(test_what_waited_too_long_is_not_handled),
 		cmocka_unit_test(test_a_call_that_expired_is_counted),
