@@ -15,6 +15,7 @@
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/answer.h"
 #include "libactor/actor/behavior.h"
+#include "libactor/actor/broker.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/dead-letters.h"
 #include "libactor/actor/ending.h"
@@ -190,6 +191,7 @@ void actor_discard(struct actor *self)
 	actor_drop_messages(self, "shutdown");
 	froms_end(self, "shutdown");
 	call_requests_end(self);
+	asks_discard(self);
 	alarms_end(self);
 	inlets_end(self);
 	dead_letters_end(self);

@@ -216,6 +216,17 @@ static void ask_abandon(struct broker_request *request)
 		request_finish(request, -ECONNRESET, NULL);
 }
 
+void asks_discard(struct actor *self)
+{
+	list_for_each(it, &self->group->uplink.requests) {
+		struct broker_request *request = container_of(it, struct broker_request, link);
+
+		if (request->done == ask_done && request->arg &&
+			((struct ask_wait *)request->arg)->self == self)
+			request->arg = NULL;
+	}
+}
+
 /* @stubborn: a kill does not end the wait. */
 static int ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
 	int64_t timeout_ms, enum ask_again again, bool stubborn, ask_answered *answered, actor_msg **ret_msg)

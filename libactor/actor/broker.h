@@ -76,6 +76,7 @@ int broker_list_wait(actor_group *group, struct actor *self, const char *method,
 	uint32_t n_head, int64_t timeout_ms, actor_msg **ret);
 /* Of unanswered requests with this @arg: their answers are dropped. */
 void requests_drop(actor_group *group, const void *arg);
+void asks_discard(struct actor *self);     /* it is freed where it waits: nobody hears the answers */
 void requests_give_up(actor_group *group); /* ends all with -ENOTCONN: nobody will answer them */
 /*
  * Moves all unanswered requests to @ret. requests_take_up() moves them back and sends those not sent on this

@@ -608,6 +608,21 @@ static void test_who_spawned_may_end_before_what_failed_has_given_its_name_back(
 	assert_true(actor_ref_equal(where("failing"), refs[6]));
 }
 
+/* The broker stands still for longer than the end of a group has patience. */
+static void test_a_group_ends_though_its_actors_wait_for_the_broker(void **state)
+{
+	actor_group *group;
+
+	assert_int_equal(actor_group_new(&group, NULL), 0);
+	assert_int_equal(actor_group_spawn(group, &extra_behavior, NULL, "app", NULL), 0);
+	assert_int_equal(actor_group_spawn(group, &extra_behavior, NULL, "web", NULL), 0);
+	kill(broker_pid, SIGSTOP);
+	actor_group_free(group); /* ASan looks on */
+	kill(broker_pid, SIGCONT);
+	while (!actor_ref_is_nobody(where("app")) || !actor_ref_is_nobody(where("web")))
+		usleep(1000);
+}
+
 /* What it asked for and gave up may yet be done: nobody finds a dead actor by that name. */
 static void test_a_name_that_was_given_up_is_nobodys_after_the_end(void **state)
 {
@@ -767,6 +782,7 @@ int main(int argc, char **argv)
 		fact(test_who_hears_of_an_end_finds_the_name_free_though_the_broker_stood_still),
 		fact(test_a_broker_that_dies_holds_up_no_end),
 		fact(test_who_spawned_may_end_before_what_failed_has_given_its_name_back),
+		fact(test_a_group_ends_though_its_actors_wait_for_the_broker),
 		fact(test_a_name_that_was_given_up_is_nobodys_after_the_end),
 		fact(test_a_name_that_was_lost_is_nobodys_to_give_back),
 		fact(test_casts_by_ref_and_by_names_come_in_the_order_sent),
