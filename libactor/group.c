@@ -313,6 +313,15 @@ static void group_tell_ready(actor_group *group)
 		announce_ready(group);
 }
 
+/* All that were asked have ended. The next actor is of another run, which may be stopped as well. */
+static void group_stop_is_over(actor_group *group)
+{
+	if (!group->stop_begun || group->uplink.gone)
+		return;
+	group->stop_begun = false;
+	atomic_store(&group->stop_requested, false);
+}
+
 int actor_group_run(actor_group *group)
 {
 	int r;
@@ -321,7 +330,11 @@ int actor_group_run(actor_group *group)
 		return -EDEADLK;
 	group_tell_ready(group);
 	r = loop_pump(&group->loop, group_is_idle, group, NEVER_NS);
-	return r == 0 && group->uplink.gone ? -ENOTCONN : r;
+	if (r == 0 && group->uplink.gone)
+		return -ENOTCONN;
+	if (r == 0)
+		group_stop_is_over(group);
+	return r;
 }
 
 void actor_group_stop(actor_group *group)
@@ -346,6 +359,8 @@ int actor_group_dispatch(actor_group *group)
 		return -EDEADLK;
 	group_tell_ready(group);
 	loop_poll(&group->loop);
+	if (!group->n_alive)
+		group_stop_is_over(group);
 	return group->n_alive > INT_MAX ? INT_MAX : (int)group->n_alive;
 }
 
@@ -492,6 +507,7 @@ static void group_stop_actors(actor_group *group, int64_t patience_ns)
 	struct actor *self;
 	uint32_t at = 0;
 
+	group->stop_begun = true;
 	actors_stop_all(group, "shutdown");
 	if (loop_pump(&group->loop, group_is_idle, group,
 		    deadline_after_ms(clock_now_ns(), STOP_PATIENCE_MS)) == 0)

@@ -93,6 +93,8 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	self->ref = group_ref(group, serial);
 	if (!internal)
 		group->n_alive++;
+	if (group->stop_begun && !internal)
+		actor_request_stop(self, "shutdown"); /* or it would be the one that nobody asks */
 	actor_make_runnable(self);
 	*ret = self;
 	return 0;

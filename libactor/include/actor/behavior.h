@@ -126,8 +126,8 @@ ACTOR_EXPORT actor_group *actor_group_of(actor *self);
 ACTOR_EXPORT bool actor_stopping(const actor *self);
 
 /*
- * Starts an actor in this group and waits for its init (in a handler: parks). 0, what init returned, -ENOMEM.
- * @behavior lives as long as the group.
+ * Starts an actor in this group and waits for its init (in a handler: parks). 0; what init returned; -ENOMEM;
+ * -ECANCELED: it, or the calling actor, was ended meanwhile. @behavior lives as long as the group.
  */
 ACTOR_EXPORT int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes,
 	const void *arg, actor_ref *ret);

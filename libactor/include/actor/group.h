@@ -86,8 +86,8 @@ static inline int actor_group_spawn(actor_group *group, const struct actor_behav
  */
 ACTOR_EXPORT int actor_group_run(actor_group *group);
 /*
- * Asks every actor to stop; actor_group_run returns when they have. May be called from any thread and from a
- * signal handler.
+ * Asks every actor to stop, and those that are started until then, after their init; actor_group_run returns
+ * when they have. May be called from any thread and from a signal handler.
  */
 ACTOR_EXPORT void actor_group_stop(actor_group *group);
 /*

@@ -187,6 +187,77 @@ static void test_sender_that_waits_for_room_is_woken_by_the_end_of_its_target(vo
 	story(story_blocked);
 }
 
+/* ---- stopping ---- */
+
+/* Starts another one when it has been asked to stop, and one more at its end. */
+static int late_spawn(actor *self, const actor_msg *msg)
+{
+	actor_ref ref;
+
+	while (!actor_stopping(self))
+		actor_sleep(self, 1);
+	note("spawn:%d ", actor_spawn(self, &worker_behavior, NULL, &ref));
+	return 0;
+}
+
+static void late_terminate(actor *self, const struct actor_cause *cause)
+{
+	actor_ref ref;
+
+	note("and again:%d ", actor_spawn(self, &worker_behavior, NULL, &ref));
+}
+
+static const struct actor_method late_methods[] = {{.name = "spawn", .on_cast = late_spawn}, {0}};
+static const struct actor_behavior late_behavior = {
+	.name = "late", .methods = late_methods, .terminate = late_terminate};
+
+static void story_late(actor *self)
+{
+	actor_ref ref;
+
+	assert_int_equal(actor_spawn(self, &late_behavior, NULL, &ref), 0);
+	assert_int_equal(actor_cast(self, actor_to(ref), "spawn", ""), 0);
+	actor_sleep(self, 1);
+}
+
+static void test_who_is_started_while_the_group_is_stopped_is_stopped_too(void **state)
+{
+	story(story_late); /* and ends */
+	assert_string_equal(story_log, "terminate:shutdown spawn:0 terminate:shutdown and again:0 ");
+}
+
+static int stopper_init(actor *self, const void *arg)
+{
+	return actor_cast(self, actor_to(actor_self(self)), "stop", "");
+}
+
+static int stopper_stop(actor *self, const actor_msg *msg)
+{
+	note("stop ");
+	actor_group_stop(actor_group_of(self));
+	return 0;
+}
+
+static const struct actor_method stopper_methods[] = {{.name = "stop", .on_cast = stopper_stop}, {0}};
+static const struct actor_behavior stopper_behavior = {
+	.name = "stopper", .methods = stopper_methods, .init = stopper_init};
+
+static void test_a_group_that_was_stopped_may_run_and_be_stopped_again(void **state)
+{
+	struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
+	actor_group *group;
+
+	story_log[0] = 0;
+	assert_int_equal(actor_group_new(&group, &options), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(actor_group_spawn(group, &worker_behavior, NULL, NULL, NULL), 0);
+		assert_int_equal(actor_group_spawn(group, &stopper_behavior, NULL, NULL, NULL), 0);
+		assert_int_equal(actor_group_run(group), 0);
+	}
+	actor_group_free(group);
+	assert_string_equal(story_log, "stop terminate:shutdown stop terminate:shutdown ");
+}
+
 static int blocked_cast_once(actor *self, const actor_msg *msg)
 {
 	blocked_result = actor_cast(self, actor_to(blocked_at), "nothing", "");
@@ -492,6 +563,8 @@ int main(void)
 		cmocka_unit_test(test_call_to_a_full_mailbox_ends_with_its_own_time_out),
 		cmocka_unit_test(test_sender_that_waits_for_room_is_woken_by_the_end_of_its_target),
 		cmocka_unit_test(test_sender_that_waits_for_room_is_woken_by_a_demonitor),
+		cmocka_unit_test(test_who_is_started_while_the_group_is_stopped_is_stopped_too),
+		cmocka_unit_test(test_a_group_that_was_stopped_may_run_and_be_stopped_again),
 		cmocka_unit_test(test_readable_descriptor_is_cast_once_per_readiness),
 		cmocka_unit_test(
 			test_descriptor_of_a_busy_actor_waits_as_one_cast_and_is_let_go_of_at_its_end),
