@@ -100,6 +100,8 @@ static inline void actor_starve(struct actor *self, const char *what)
 }
 static inline int actor_park(struct actor *self, int64_t deadline_ns)
 {
+	if (self->group->room_of)
+		mailbox_pass_on(self->group);
 	return task_park(&self->group->loop, &self->task, deadline_ns);
 }
 static inline void actor_wake(struct actor *self, int result)

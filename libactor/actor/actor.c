@@ -161,6 +161,8 @@ static void actor_end(struct actor *self, bool terminate)
 		self->method = "terminate";
 		self->behavior->terminate(self, &cause);
 	}
+	if (self->group->room_of)
+		mailbox_pass_on(self->group);
 	actor_drop_messages(self, cause.reason);
 	froms_end(self, cause.reason);
 	call_requests_end(self);
@@ -365,6 +367,8 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 		actor_fail(self, r);
 	if (self->trace)
 		trace_drop(self);
+	if (self->group->room_of)
+		mailbox_pass_on(self->group);
 	actor_msg_free(msg);
 	self->method = NULL;
 }
@@ -431,6 +435,8 @@ void actor_run(struct loop *loop, struct task *task)
 		}
 		self->status = ACTOR_RUNNING;
 		self->method = NULL;
+		if (self->group->room_of)
+			mailbox_pass_on(self->group);
 		spawn_wait_finish(self->spawn_wait);
 		self->spawn_wait = NULL;
 	}

@@ -79,7 +79,10 @@ static void mailbox_discharge(struct mailbox *mailbox, const actor_msg *msg)
 
 static void mailbox_has_room(struct mailbox *mailbox)
 {
-	/* One message is gone, so one sender is woken. The message of that sender takes the free place. */
+	/*
+	 * One message is gone, so one sender is woken. The message of that sender takes the free place; if
+	 * none comes of it, mailbox_pass_on() wakes the next.
+	 */
 	if (!list_is_empty(&mailbox->blocked) && !mailbox_is_full(mailbox))
 		actor_wake(container_of(mailbox->blocked.next, struct actor, task.blocked_link), 0);
 	if (!list_is_empty(&mailbox->paused) && mailbox->n_messages <= mailbox->max_messages / 2 &&
@@ -146,6 +149,7 @@ int mailbox_wait_room(
 	actor_group *group, uint64_t serial, struct actor *sender, int64_t deadline_ns, struct actor **ret)
 {
 	int timed_out = deadline_ns == SEND_BLOCK_MAX ? -EBUSY : -ETIMEDOUT;
+	bool was_woken = false;
 	struct actor *to;
 	int r;
 
@@ -163,9 +167,21 @@ int mailbox_wait_room(
 		r = actor_park(sender, deadline_ns);
 		if (r < 0)
 			return r == -ETIMEDOUT ? timed_out : r;
+		was_woken = true;
 	}
+	if (was_woken)
+		group->room_of = serial;
 	*ret = to;
 	return 0;
+}
+
+void mailbox_pass_on(actor_group *group)
+{
+	struct actor *to = actor_find(group, group->room_of);
+
+	group->room_of = 0;
+	if (to && to->status != ACTOR_ENDING)
+		mailbox_has_room(&to->mailbox);
 }
 
 void mailbox_release(struct actor *self)

@@ -42,4 +42,10 @@ void mailbox_limits_changed(struct actor *self); /* senders look again whether t
  */
 int mailbox_wait_room(
 	actor_group *group, uint64_t serial, struct actor *sender, int64_t deadline_ns, struct actor **ret);
+/*
+ * The actor that runs was woken because a mailbox had room (group->room_of), and does something else now: if
+ * there is room still, the next one is woken. It may have sent nothing (its arguments are too large, it calls
+ * in a circle), or wait for others as well before it sends.
+ */
+void mailbox_pass_on(actor_group *group);
 void mailbox_release(struct actor *self); /* it ends: wakes all blocked senders, resumes all paused peers */

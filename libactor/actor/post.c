@@ -41,6 +41,8 @@ int send_ready(actor_group *group, struct actor *self, const struct wire_dest *t
 	struct actor *target;
 	struct peer *peer;
 
+	if (group->room_of) /* it was for another message */
+		mailbox_pass_on(group);
 	if (dest_is_local(group, to))
 		return mailbox_wait_room(group, to->ref.serial, self, deadline_ns, &target);
 	if (!to->name.s && (to->ref.node != group->node || !to->ref.group))

@@ -82,7 +82,8 @@ struct actor_group {
 
 	/* actor/ */
 	struct slots actors;
-	size_t n_alive; /* not internal */
+	size_t n_alive;   /* not internal */
+	uint64_t room_of; /* mailbox.c: for whose room the actor that runs was woken; 0: it was not */
 	struct slots calls;
 	struct slots requests; /* call-request.h */
 	struct slots monitors;

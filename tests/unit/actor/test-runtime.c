@@ -187,6 +187,77 @@ static void test_sender_that_waits_for_room_is_woken_by_the_end_of_its_target(vo
 	story(story_blocked);
 }
 
+/* ---- room that is not taken ---- */
+
+static int slim_hold(actor *self, const actor_msg *msg)
+{
+	return actor_sleep(self, 20);
+}
+
+static const struct actor_method slim_methods[] = {{.name = "hold", .on_cast = slim_hold}, {0}};
+static const struct actor_behavior slim_behavior = {
+	.name = "slim", .methods = slim_methods, .mailbox_max_messages = 1};
+
+/* Cannot send when its turn has come: [then stays in its handler]. */
+static int eager_send_too_much(actor *self, const actor_msg *msg)
+{
+	char *bytes = calloc(1, ACTOR_BODY_MAX_BYTES);
+	bool stays;
+
+	assert_non_null(bytes);
+	assert_int_equal(actor_msg_unpack(msg, "b", &stays), 0);
+	note("%s ", actor_cast(self, actor_to(blocked_at), "hold", "y#", bytes,
+			    (size_t)ACTOR_BODY_MAX_BYTES) == -EMSGSIZE
+			    ? "too much"
+			    : "?");
+	free(bytes);
+	return stays ? actor_sleep(self, 60000) : 0;
+}
+
+static int eager_send(actor *self, const actor_msg *msg)
+{
+	note("sent:%d ", actor_cast(self, actor_to(blocked_at), "hold", ""));
+	return 0;
+}
+
+static const struct actor_method eager_methods[] = {
+	{.name = "send_too_much", .on_cast = eager_send_too_much},
+	{.name = "send", .on_cast = eager_send},
+	{0},
+};
+static const struct actor_behavior eager_behavior = {.name = "eager", .methods = eager_methods};
+
+static void leave_room(actor *self, bool stays)
+{
+	actor_ref first, second;
+
+	assert_int_equal(actor_spawn(self, &slim_behavior, NULL, &blocked_at), 0);
+	assert_int_equal(actor_spawn(self, &eager_behavior, NULL, &first), 0);
+	assert_int_equal(actor_spawn(self, &eager_behavior, NULL, &second), 0);
+	assert_int_equal(actor_cast(self, actor_to(blocked_at), "hold", ""), 0);
+	actor_sleep(self, 1); /* it is in its handler */
+	assert_int_equal(actor_cast(self, actor_to(blocked_at), "hold", ""), 0);
+	assert_int_equal(actor_cast(self, actor_to(first), "send_too_much", "b", stays), 0);
+	assert_int_equal(actor_cast(self, actor_to(second), "send", ""), 0);
+	while (!strstr(story_log, "sent"))
+		actor_sleep(self, 1);
+	/* had nobody woken the second, it would be -EBUSY after its five seconds */
+	assert_string_equal(story_log, "too much sent:0 ");
+	story_log[0] = 0;
+	assert_int_equal(actor_kill(self, first), 0);
+}
+
+static void story_leave_room(actor *self)
+{
+	leave_room(self, false);
+	leave_room(self, true);
+}
+
+static void test_a_sender_that_sends_nothing_after_all_leaves_the_room_to_the_next(void **state)
+{
+	story(story_leave_room);
+}
+
 /* ---- stopping ---- */
 
 /* Starts another one when it has been asked to stop, and one more at its end. */
@@ -563,6 +634,7 @@ int main(void)
 		cmocka_unit_test(test_call_to_a_full_mailbox_ends_with_its_own_time_out),
 		cmocka_unit_test(test_sender_that_waits_for_room_is_woken_by_the_end_of_its_target),
 		cmocka_unit_test(test_sender_that_waits_for_room_is_woken_by_a_demonitor),
+		cmocka_unit_test(test_a_sender_that_sends_nothing_after_all_leaves_the_room_to_the_next),
 		cmocka_unit_test(test_who_is_started_while_the_group_is_stopped_is_stopped_too),
 		cmocka_unit_test(test_a_group_that_was_stopped_may_run_and_be_stopped_again),
 		cmocka_unit_test(test_readable_descriptor_is_cast_once_per_readiness),
