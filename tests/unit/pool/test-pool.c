@@ -626,8 +626,9 @@ static void own_errors_story(actor *self)
 	actor_msg *reply;
 
 	for (size_t i = 0; i < n; i++) {
-		assert_int_equal(actor_pool_call(self, actor_to(pool), &(struct actor_pool_job){.method = "say"},
-					 ACTOR_FOREVER, &reply, "s", errors[i].name),
+		assert_int_equal(
+			actor_pool_call(self, actor_to(pool), &(struct actor_pool_job){.method = "say"},
+				ACTOR_FOREVER, &reply, "s", errors[i].name),
 			errors[i].r);
 		if (reply) {
 			assert_string_equal(actor_msg_error(reply), errors[i].name);
