@@ -158,7 +158,8 @@ static struct member *find_or_make(struct admission *a)
 			refuse(a, ERROR_IN_USE, "a link for this token is open");
 			return NULL;
 		}
-		broker_pipe_close(member->pipe); /* it asks again: the first answer did not reach it */
+		/* the group says hello again: the first answer did not reach it */
+		broker_pipe_close(member->pipe);
 	}
 	if (!member && !a->newcomer && !supervised_fits(a)) {
 		refuse(a, ERROR_OVERLOADED,
@@ -184,7 +185,7 @@ static void undo(struct member *member)
 		member->was_up || !window_is_open(&member->broker->window) ? MEMBER_LOST : MEMBER_ABSENT;
 	if (member->state != MEMBER_LOST)
 		return;
-	if (!member->was_up) /* else it has the cause with which its pipe ended */
+	if (!member->was_up) /* else its cause is the one with which its pipe ended */
 		member->cause = cause_make(ERROR_NOCONNECTION);
 	member_arm(member);
 }
@@ -194,8 +195,9 @@ void admission_undo(struct member *member)
 	if (member->pipe)
 		broker_pipe_close(member->pipe);
 	/*
-	 * It makes its directory when it has the answer, then dials: it may have been killed in between, or
-	 * was only stopped and comes back.
+	 * A group makes its directory when it has the answer, and then dials. It may have been killed in
+	 * between, or it was only stopped and comes back. So its directory goes only if the kernel says that
+	 * it is dead.
 	 */
 	if (!member_is_supervised(member) && !member->was_up && !member_lives_by_kernel(member))
 		member->broker->ops.group_gone(member->broker->arg, member->group);

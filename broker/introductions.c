@@ -282,7 +282,7 @@ static void tell_dialer(struct pair *pair)
 
 	pair->waits = false;
 	dialer->up = true;
-	if (dialer->asks) /* it asked again before it was told where to dial */
+	if (dialer->asks) /* the dialer has asked again before it was told where to dial */
 		answer_nil(dialer->member, dialer->ask_from, dialer->ask_id);
 	dialer->asks = false;
 	if (!door)

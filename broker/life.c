@@ -41,7 +41,8 @@ void members_free_forgotten(struct broker *broker)
 	while ((it = list_pop(&broker->forgotten))) {
 		struct member *member = container_of(it, struct member, doomed_node);
 
-		assert(quota_is_unused(&member->quota)); /* or others' shares would stay smaller for ever */
+		/* what is still charged here would make the shares of others smaller for ever */
+		assert(quota_is_unused(&member->quota));
 		free(member->door);
 		free(member);
 	}
@@ -171,7 +172,7 @@ void member_end(struct member *member, const struct actor_cause *cause)
 
 	registry_release(member);
 	pgs_release(member);
-	waits_leave(member); /* before what it watches goes: frames may wait there */
+	waits_leave(member); /* before its watches go, since its frames may wait at what it watches */
 	registry_unwatch(member);
 	name_watches_end(member);
 	pgs_unwatch_all(member);

@@ -222,7 +222,10 @@ static size_t own_unread_bytes(const struct member *member)
 	return parked > member->parked_sent_bytes ? parked - member->parked_sent_bytes : 0;
 }
 
-/* Room that was taken is given back when it is half of the buffer: each byte is moved once or twice. */
+/*
+ * The room of frames that were taken is given back when it is half of the buffer. So each byte is moved once
+ * or twice.
+ */
 static void parked_shrink(struct member *member)
 {
 	struct buf *parked = &member->parked;
@@ -234,7 +237,10 @@ static void parked_shrink(struct member *member)
 	member->parked_taken_bytes = 0;
 }
 
-/* What is shifted leaves room before it for more, so that each byte is moved a few times at most. */
+/*
+ * Puts @frames before those that are parked. A buffer that has to be shifted gets room for more in front, so
+ * each byte is moved a few times at most.
+ */
 void member_park_first(struct member *member, const struct buf *frames, size_t n_frames)
 {
 	struct buf *parked = &member->parked;

@@ -57,7 +57,7 @@ struct member {
 	bool exited; /* reported by the supervisor: cause is the truth */
 	bool doomed;
 	bool farewell; /* doomed, and is told why */
-	/* so much waits for it unread that its senders are told to pause, and what comes is parked */
+	/* its pipe has so much unread that senders are told to pause, and what comes is parked */
 	bool doorless; /* a client of an earlier broker of which only the process is known to live */
 	bool congested;
 	/* congested, and its pipe took nothing for the stall time-out: casts and calls to it are refused */
@@ -77,7 +77,7 @@ struct member {
 	size_t admitted_at;         /* where in parked the next of them will be; SIZE_MAX: nowhere */
 	size_t held_left_bytes;     /* of held_bytes, likewise */
 	struct list jammed;         /* pauses.congested */
-	int64_t stall_ns;           /* when it is looked at whether its pipe took anything */
+	int64_t stall_ns;           /* when the broker looks next whether its pipe has taken anything */
 	int64_t jammed_since_ns;    /* since then its pipe took nothing, as far as is known */
 	size_t stall_backlog_bytes; /* of its pipe, at the last look */
 	/*

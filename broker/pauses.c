@@ -186,7 +186,7 @@ static struct hold *hold_find(const struct pauses *pauses, const struct member *
 	return NULL;
 }
 
-/* It holds nothing more; what it has is still to be freed. */
+/* From here on nothing more is held there. What is held already is the caller's to free. */
 static void hold_end(struct hold *hold)
 {
 	hash_remove(&hold->target->broker->pauses.by_ref, &hold->node);
@@ -407,7 +407,10 @@ static bool part_takes(struct member *target, const struct wire_frame *frame, vo
 	return true;
 }
 
-/* It came before what is held for that actor, and goes before it. Nobody is charged for it any more. */
+/*
+ * Gives what was held for all actors of the group to the holds of those that are still paused, in front of
+ * what they hold: it came earlier. Nobody is charged for it any more.
+ */
 static void hold_share_out(struct hold *all)
 {
 	struct member *target = all->target;
@@ -484,7 +487,8 @@ void pauses_shed(struct member *target,
 static bool is_jammed(struct member *target, size_t unread)
 {
 	if (!unread && !target->held_bytes)
-		target->top_bytes = 0; /* nothing waits for it: the vote begins anew */
+		/* nothing waits for the target: the vote for its top sender begins anew */
+		target->top_bytes = 0;
 	if (target->state != MEMBER_UP)
 		return unread > PAUSES_CONGESTED_BYTES;
 	if (!target->congested && unread > PAUSES_CONGESTED_BYTES)
@@ -571,7 +575,10 @@ struct buf *pauses_admit(struct member *sender, struct member *target, const str
 		target->held_left_bytes += sender ? 0 : size_bytes;
 		return hold_more(hold, size_bytes);
 	}
-	/* If it is congested, earlier ones may be parked: this one comes behind, and is held after them. */
+	/*
+	 * If the target is congested, earlier frames may be parked. This one comes behind them, and is held
+	 * after them.
+	 */
 	/* The pipe does not get more at once than this: what others send never has it cut. */
 	if (target->state == MEMBER_UP && !target->congested &&
 		unread + size_bytes > 2 * PAUSES_CONGESTED_BYTES)
@@ -592,7 +599,7 @@ void pauses_written(struct member *target, const struct buf *out)
 	if (buf_error(out) < 0)
 		member_doom(target, false, "out of memory for what is written to it");
 	else if (list_is_empty(&target->holds) || out == member_out(target))
-		member_written(target); /* else it is held, and counts when it is written */
+		member_written(target); /* else the frame is held, and counts when it is written */
 	if (target->congested && !target->doomed &&
 		!broker->ops.pipe_backlog(broker->arg, target->pipe->handle))
 		go_on(target); /* the pipe was free, and one large frame was parked */

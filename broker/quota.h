@@ -17,8 +17,9 @@
 struct member;
 
 enum quota_kind {
-	QUOTA_NAMES,       /* registered */
-	QUOTA_WATCHES,     /* names it looked up and process groups it watches: it is told about them */
+	QUOTA_NAMES, /* registered */
+	/* names that it looked up and process groups that it watches: it is told of their changes */
+	QUOTA_WATCHES,
 	QUOTA_PATTERNS,    /* watches of names by a pattern */
 	QUOTA_CALLS,       /* routed and not answered */
 	QUOTA_MONITORS,    /* routed and not fired */

@@ -23,7 +23,7 @@ static int monitor_process(struct actor *self, struct monitor *monitor)
 		self, "monitor", ACTOR_TIMEOUT_DEFAULT, NULL, "UrU", monitor->who.group, self->ref, id);
 	monitor = slots_get(&self->group->monitors, id);
 	if (r >= 0 || !monitor)
-		return 0; /* it may have gone off before the answer */
+		return 0; /* the monitor may have gone off before the answer came */
 	/*
 	 * Nobody has said that the process has ended, so there is no DOWN. The spawner may have the question
 	 * still: what it answers finds no monitor.

@@ -121,7 +121,10 @@ static int start_all(struct multicall *all)
 			if (until_ns > all->deadline_ns)
 				until_ns = all->deadline_ns;
 			r = target_start(all, &all->targets[i], until_ns);
-			/* It may have failed without any wait: this pause keeps the loop from spinning. */
+			/*
+			 * The attempt may have failed without any wait. This pause keeps the loop from
+			 * spinning.
+			 */
 			if (r == 0 && !all->targets[i].started)
 				r = send_wait_until(all->group, all->self, until_ns);
 		}

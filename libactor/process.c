@@ -186,7 +186,7 @@ static int process_start(actor *self, const struct actor_process_spec *spec, str
 		!actor_is_current(self))
 		return -EINVAL;
 	if (spec->monitor) {
-		/* before it can die: no window in which an end goes unseen */
+		/* The monitor is made before the process can die, so no end goes unseen. */
 		r = monitor_new(self, ACTOR_NOBODY, &monitor);
 		if (r < 0)
 			return r;

@@ -207,7 +207,7 @@ static int send_cast_msg_result(const struct send *send, int r, const char *meth
 
 	if (r != -ESRCH || send_cast_result(send, r) < 0)
 		return r;
-	/* nobody gets it, but its method and arguments are checked all the same */
+	/* Nobody gets this message, but its method and arguments are checked all the same. */
 	if (bad == 0 && take_args && *take_args)
 		bad = msg_take_body(*take_args, BODY_ARGS, &body, &body_bytes);
 	if (bad == 0 && send->found && !send->dest.name.s)

@@ -88,7 +88,10 @@ static inline void actor_make_runnable(struct actor *self)
 {
 	task_make_runnable(&self->group->loop, &self->task);
 }
-/* It cannot be told what it has to know. It is not to go on without: it is killed, at its next turn. */
+/*
+ * Kills the actor at its next turn: there is no memory to tell it what it has to know, and it must not go on
+ * without.
+ */
 static inline void actor_starve(struct actor *self, const char *what)
 {
 	if (!self->starved)

@@ -183,7 +183,7 @@ static void actor_end(struct actor *self, bool terminate)
 	name_watchers_end(self);
 	watchers_fire(self, &cause);
 	links_end(self, &cause);
-	actor_drop_messages(self, cause.reason); /* those that came while it waited for the broker */
+	actor_drop_messages(self, cause.reason); /* messages that came while this end waited for the broker */
 	actor_free(self);
 }
 
@@ -425,7 +425,7 @@ void actor_run(struct loop *loop, struct task *task)
 			struct actor *parent = self->spawn_wait ? self->spawn_wait->parent : NULL;
 
 			actor_fail(self, r);
-			if (parent) /* which hears of it from actor_spawn(), and only there */
+			if (parent) /* the parent hears of the failure from actor_spawn(), and only there */
 				(void)link_drop_local(self, parent);
 			/* heard when its names are free, which may take long: who spawned it may be gone */
 			if (self->spawn_wait)

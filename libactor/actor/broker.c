@@ -287,7 +287,7 @@ int broker_ask_wait_as(actor_group *group, struct actor *self, const char *metho
 	return ask_wait(group, self, method, take_args, timeout_ms, again, false, NULL, ret_msg);
 }
 
-#define NO_MEMORY_MS 20 /* before it is tried again */
+#define NO_MEMORY_MS 20 /* until a request that had no memory is tried again */
 
 void broker_give_back(struct actor *self, const char *method, struct buf *take_args)
 {

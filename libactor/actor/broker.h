@@ -14,9 +14,10 @@ struct actor;
 
 /* What becomes of a request whose link is lost before the answer. */
 enum ask_again {
-	ASK_AGAIN,         /* it is sent on the next link */
-	ASK_WHILE_AWAITED, /* likewise, unless whoever waited for it has given up: then it ends */
-	ASK_ONCE,          /* it ends with -ECONNRESET: the announcement on the next link says as much */
+	ASK_AGAIN,         /* the request is sent again on the next link */
+	ASK_WHILE_AWAITED, /* likewise, unless whoever waited has given up: then the request ends */
+	/* the request ends with -ECONNRESET: the announcement on the next link says as much */
+	ASK_ONCE,
 };
 
 /* What the runtime itself asks of the broker. It is idempotent, so it can be asked again. */

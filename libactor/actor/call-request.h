@@ -25,7 +25,7 @@ struct call_request {
 	actor_ref forward_to;
 };
 
-/* It is in the table, and no call is made yet. */
+/* Makes a request that is in the table, without a call yet. */
 int call_request_new(struct actor *owner, struct call_request **ret);
 /* Ends its call, if it is open; a queued token finds nothing. */
 void call_request_free(struct call_request *request);

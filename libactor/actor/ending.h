@@ -8,7 +8,7 @@
 
 /* The first cause counts. */
 void ending_set_cause(struct actor *self, const char *reason);
-/* In place of any that it has. */
+/* Sets the cause with which @self will end, in place of any that it has. */
 void ending_keep_cause(struct actor *self, const struct actor_cause *cause);
 void ending_drop_cause(struct actor *self);
 

@@ -175,7 +175,7 @@ bool actor_demonitor(actor *self, uint64_t id)
 		monitor_remove(self->group, monitor);
 		return true;
 	}
-	/* It has fired. Its DOWN may still be in the mailbox, and must not be handled after this. */
+	/* The monitor has fired. Its DOWN may still be in the mailbox, and must not be handled after this. */
 	mailbox_drop(self, MSG_DOWN, id);
 	return false;
 }

@@ -182,7 +182,7 @@ void name_watches_told(actor_group *group, struct mp_reader *args, uint32_t n)
 		return;
 	watch = slots_get(&group->name_watch_ids, id);
 	if (!watch)
-		return; /* that it has ended is on its way to the broker */
+		return; /* the watch has ended, and the broker has not read that yet */
 	if (mp_read_ref(args, &who) == 0) {
 		watch_is(watch, name, who);
 	} else {
@@ -248,7 +248,7 @@ static void watch_answered(struct broker_request *request, int error, actor_msg 
 	uint32_t n = 0, n_pair;
 
 	if (!watch)
-		return; /* it has ended, or asked again since */
+		return; /* the watch has ended, or has asked again since */
 	if (error == -EREMOTEIO && reply && reply->error && !strcmp(reply->error, ERROR_OVERLOADED))
 		error = -EDQUOT;
 	r = mp_reader(reply ? reply->body : NULL, reply ? reply->body_bytes : 0);
@@ -263,7 +263,7 @@ static void watch_answered(struct broker_request *request, int error, actor_msg 
 			watch_is(watch, name, who);
 	}
 	if (error == 0 && n) {
-		/* It was cut: what is left is the name after which to go on. */
+		/* The broker cut the list short. The last element is the name after which to go on. */
 		error = mp_read_str(&r, &name.s, &name.len) < 0 || !name.len ? -EPROTO
 									     : watch_ask(watch, name);
 		if (error == 0)
@@ -417,7 +417,7 @@ int actor_names_watch(actor *self, const char *pattern, uint64_t *ret_watch, act
 		pattern_parse(wire_cstr(pattern ? pattern : ""), &parsed) < 0)
 		return -EINVAL;
 	if (self->group->mode != ACTOR_JOIN_DIRECT && self->group->mode != ACTOR_JOIN_BROKER)
-		return -ENOTCONN; /* nobody would tell it anything */
+		return -ENOTCONN; /* without a broker nobody would tell the watch anything */
 	watch = watch_new(self, parsed.text);
 	if (!watch)
 		return -ENOMEM;

@@ -90,7 +90,9 @@ static int offloads_ready(actor_group *group)
 	return group->helpers ? 0 : -ENOMEM;
 }
 
-/* It has ended before the function has: who frees what is left of it is known here alone. */
+/*
+ * The actor has ended before its function. Whether loop or helper frees what is left is decided here alone.
+ */
 static void offload_give_up(actor_group *group, struct offload *offload)
 {
 	offload->is_wanted = false;

@@ -255,7 +255,10 @@ int actor_register_all(actor *self, const struct actor_name *names, size_t n)
 
 /* ---- from one to another ---- */
 
-/* It is not known what the broker did: the name is to lead to @from again, or to nobody if that has ended. */
+/*
+ * Nobody knows what the broker did. The name is made to lead to @from again, or to nobody if that actor has
+ * ended.
+ */
 static void move_undo(actor_group *group, const struct name_move *move)
 {
 	struct own_name *own = own_find(group, wire_cstr(move->name));
@@ -263,11 +266,11 @@ static void move_undo(actor_group *group, const struct name_move *move)
 	struct buf args = BUF_INIT;
 
 	if (own && !actor_ref_equal(own->owner->ref, move->to))
-		return; /* it has been given on meanwhile */
+		return; /* the name has been given to a third one meanwhile */
 	if (own && from) {
 		struct actor *to = owner_find(group, move->to);
 
-		if (to) /* it may have the name for a moment yet */
+		if (to) /* at the broker @to may have the name for a moment yet */
 			to->names_unsure = group->uplink.n_connects;
 		own_move(own, from);
 		if (body_pack(&args, BODY_ARGS, "srr", move->name, move->to, move->from) == 0)

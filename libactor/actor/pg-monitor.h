@@ -6,7 +6,10 @@
 struct actor;
 struct pg_monitor;
 
-/* Its monitor of a process group; @name.s NULL: of a scope, and @scope.s NULL: of all. NULL: no memory. */
+/*
+ * Makes a monitor of a process group for @self. @name.s NULL: of a whole scope; @scope.s NULL as well: of
+ * all. NULL: no memory.
+ */
 struct pg_monitor *pg_monitor_new(struct actor *self, struct wire_str scope, struct wire_str name);
 /* @self ends: ends its monitors of process groups and frees self->pg. Its memberships have ended already. */
 void actor_pg_end(struct actor *self);

@@ -285,7 +285,8 @@ static void copy_replace(struct pg_copy *copy, struct mp_reader *entries, uint32
 
 		entry = (struct roll_entry){member->ref, member->id, member->meta, member->meta_bytes};
 		if (there)
-			copy_leave(copy, &there); /* it joins again below, so the order is that of @entries */
+			/* each member joins again below, so the order is that of @entries */
+			copy_leave(copy, &there);
 		else
 			pg_tell(copy->group, copy->scope, copy->name, member, true);
 		(void)copy_join(copy, &entry, NULL);

@@ -21,7 +21,7 @@ int send_ready(actor_group *group, struct actor *self, const struct wire_dest *t
 int send_all_ready_by_broker(actor_group *group, struct actor *self, int64_t deadline_ns);
 /* The error to return when there is no peer for @to. */
 int send_no_route(const actor_group *group, const struct wire_dest *to);
-/* It belongs to the trace of what @self handles, if there is one. */
+/* The cast belongs to the trace of what @self handles, if there is one. */
 int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,
 	const void *args, size_t args_bytes);
 /* @cause: instead, of what it is sent for; NULL: of none. */

@@ -263,7 +263,7 @@ void alarm_send(struct actor *self, uint64_t id)
 
 	if (!alarm)
 		return;
-	/* while it waits nobody frees it: that is for the actor itself, which is here, and for its end */
+	/* While sending waits nobody frees the alarm: only the actor does, which is here, and its end. */
 	alarm->queued = false;
 	alarm_far(alarm)->fn(
 		self, &alarm_far(alarm)->to, alarm_text(alarm), alarm_body(alarm), alarm->body_bytes);
@@ -451,7 +451,7 @@ int actor_idle_after(actor *self, int64_t idle_ms, const char *method)
 			return r;
 		if (__builtin_mul_overflow(idle_ms, MS_NS, &alarm->period_ns))
 			alarm->period_ns = NEVER_NS;
-		self->idle = alarm; /* it begins when this handler has returned */
+		self->idle = alarm; /* the idle time begins when this handler has returned */
 	}
 	if (before) {
 		mailbox_drop(self, MSG_TICK, before->id);
@@ -467,7 +467,7 @@ static struct alarm *alarm_find(struct actor *self, uint64_t id)
 	return alarm && alarm->self == self && alarm->what != ALARM_IDLE ? alarm : NULL;
 }
 
-/* It was due, and what came of it waits to be handled. */
+/* True if the timer was due and its cast still waits in the mailbox. */
 static bool timer_is_queued(struct actor *self, uint64_t id)
 {
 	if (!self->timers_queued)

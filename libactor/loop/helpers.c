@@ -168,7 +168,7 @@ int helpers_add(struct helpers *helpers, struct job *job)
 	if (helpers->n_queued > helpers->n_idle && helpers->n_threads < helpers->threads_max)
 		r = helper_start(helpers);
 	if (r < 0 && helpers->n_threads)
-		r = 0; /* it waits for one of those */
+		r = 0; /* the job waits for one of those threads */
 	if (r < 0) {
 		list_remove(&job->link);
 		helpers->n_queued--;
@@ -193,7 +193,7 @@ bool helpers_take_back(struct helpers *helpers, struct job *job)
 	return mine;
 }
 
-/* It takes no time: they have nothing left to do but to return. */
+/* Joining takes no time: these threads have nothing left to do but to return. */
 static void helpers_join(struct list *ended)
 {
 	struct list *node;
@@ -254,7 +254,7 @@ size_t helpers_end(struct helpers *helpers, int64_t deadline_ns)
 	list_for_each(it, &helpers->threads)
 		pthread_detach(container_of(it, struct helper, link)->thread);
 	pthread_mutex_unlock(&helpers->lock);
-	/* those that are abandoned may have freed it by now */
+	/* threads that were abandoned may have freed @helpers by now */
 	jobs_drop(&unwanted);
 	helpers_join(&ended);
 	if (!abandoned)

@@ -18,7 +18,9 @@ struct helpers;
 struct job {
 	struct list link;
 	void (*run)(struct job *job); /* on a helper thread */
-	/* nobody takes it any more: frees it. On the loop's thread, or, after helpers_end(), on a helper */
+	/*
+	 * Frees a job that nobody takes any more: on the loop's thread, or, after helpers_end(), on a helper.
+	 */
 	void (*drop)(struct job *job);
 	bool started;
 };

@@ -161,7 +161,7 @@ static void loop_turn(struct loop *loop, unsigned *turns)
 		if (!task->stack) {
 			if (task->stack_bytes > loop->stack->size_bytes) {
 				loop_move(loop, task);
-				/* its code would run over the end of this one */
+				/* the task's code would run over the end of this stack */
 				loop->hooks->starved(loop, task);
 				task->stack_bytes = 0;
 			}

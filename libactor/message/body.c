@@ -16,7 +16,7 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/util/arena.h"
 
-/* So that functions can take a pointer to it: va_list itself may be an array. */
+/* A struct, so that functions can take a pointer to it: va_list itself may be an array. */
 struct body_values {
 	va_list list;
 };

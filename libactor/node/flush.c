@@ -36,7 +36,7 @@ struct flush {
 static bool peer_is_unsent(const struct peer *peer)
 {
 	if (peer->pending.size_bytes > peer->pending_at)
-		return true; /* its link is not there, or not up */
+		return true; /* the peer has no link, or one that is not up */
 	switch (peer->state) {
 	case PEER_INTRODUCING:
 		return false;

@@ -404,7 +404,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 			peer->said_bye = true;
 		}
 		if (peer->kind !=
-			PEER_UPLINK) /* it should end the link now; if it does not, the link is cut */
+			PEER_UPLINK) /* the peer should end the link now; if it does not, the link is cut */
 			timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, BYE_MS));
 		break;
 	case WIRE_PONG:
@@ -483,7 +483,8 @@ static size_t inbound_aside(struct peer *peer, bool all)
 	struct wire_frame frame;
 	bool linked = true;
 
-	peer->takes_aside = true;           /* if they come after a `pause`, that is not the peer's fault */
+	/* these frames may come after our `pause`: that is not the peer's fault */
+	peer->takes_aside = true;
 	peer->aside = (struct buf)BUF_INIT; /* if the link ends now, nothing is handled twice */
 	peer->aside_at = 0;
 	while (linked && at < aside.size_bytes &&
@@ -491,8 +492,8 @@ static size_t inbound_aside(struct peer *peer, bool all)
 		int r = wire_parse(aside.data + at, aside.size_bytes - at, &frame, &used);
 
 		/*
-		 * It was parsed before, so this is a bug of ours. If it were kept, it would be tried for
-		 * ever.
+		 * The frame was parsed before it was put aside, so this is a bug of ours. If the frame were
+		 * kept, it would be tried for ever.
 		 */
 		if (r < 0) {
 			if (!all)

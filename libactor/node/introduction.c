@@ -59,7 +59,8 @@ static void peer_introduce_answered(struct broker_request *request, int error, a
 		return;
 	peer->asked = false;
 	if (peer->exited)
-		peer->unknown = error == -ESRCH; /* if it knows more, it says so right behind this */
+		/* a broker that knows the group says how it ended right behind this answer */
+		peer->unknown = error == -ESRCH;
 	if (error == 0 || peer->state != PEER_INTRODUCING)
 		return; /* the introduction is under way: a cast of the broker follows */
 	if (error == -ESRCH || !strcmp(name, ERROR_BAD_ARGS)) {
@@ -97,7 +98,7 @@ void peer_ask(struct peer *peer)
 	buf_deinit(&args);
 	if (r < 0) {
 		peer->asked = false;
-		if (!peer->exited) /* else it is asked again anyhow */
+		if (!peer->exited) /* the broker is asked again about a process that has exited, anyhow */
 			peer_try_again(peer);
 	}
 }

@@ -51,7 +51,7 @@ static void knock_answered(struct broker_request *request, int error, actor_msg 
 	uint32_t n;
 
 	if (!knock)
-		return; /* it was let in meanwhile, or the door is closed */
+		return; /* the visitor was let in meanwhile, or the door is closed */
 	list_remove(&knock->link);
 	if (error == 0 && reply) {
 		r = mp_reader(reply->body, reply->body_bytes);
@@ -163,7 +163,7 @@ void door_asked(actor_group *group)
 		r = door_renew(group->door);
 	}
 	if (r < 0) {
-		/* it may come again and again, so it is not logged each time */
+		/* this failure may come again and again, so group_complain() does not log it each time */
 		group_complain(group, 0, "cannot listen at %s again: %s", path, strerror(-r));
 		mp_put_array(&args, 1);
 		mp_put_nil(&args); /* no door: the broker introduces us without one */

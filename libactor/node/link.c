@@ -77,8 +77,9 @@ void peer_decide(struct peer *peer)
 }
 
 /*
- * It has ended, and may have dialled our door and written before. While nobody can be let in, for want of a
- * descriptor, what it wrote waits in the kernel, and its end with it. True as well if it has just come in.
+ * True if a group that has ended may have left words at our door: it may have dialled and written before its
+ * end. While no descriptor is free to let anybody in, its words wait in the kernel, and the decision about
+ * its end waits too. Also true if it has come in just now.
  */
 static bool peer_may_be_at_our_door(struct peer *peer)
 {
@@ -90,7 +91,7 @@ static bool peer_may_be_at_our_door(struct peer *peer)
 	return !peer->over && (!all || peer->pipe);
 }
 
-/* Its link has ended, and nobody has said that it has. */
+/* The peer's link has ended, and nobody has said whether the group has. */
 static void peer_look(struct peer *peer)
 {
 	int64_t waited_ms = (clock_now_ns() - peer->ended_ns) / MS_NS, pause_ms;
@@ -220,7 +221,7 @@ void peer_link_down(struct peer *peer, int error)
 		return;
 	}
 	if (!was_up && peer->kind != PEER_CLIENT && !peer->exit_told && !group->closing) {
-		/* it never came up: the broker knows whether the other lives */
+		/* The link never came up. The broker knows whether the other group lives. */
 		if (knocked)
 			group_complain(group, peer->id,
 				"group %llu (%s) closed our connection before it let us in; asking again",

@@ -80,7 +80,7 @@ static const char *clients_are_too_many(actor_group *group, pid_t pid, size_t wa
 	if (group->n_clients >= CLIENTS_MAX)
 		return "too many clients";
 	if ((group->n_clients + 1) * waiting_files <= max / 2)
-		return NULL; /* however many of them wait, and of whichever process: nobody is counted */
+		return NULL; /* clients are not counted here, however many wait and from whichever process */
 	hash_each(&group->peers, count, &census);
 	if (census.n_files + waiting_files > max)
 		return "too many clients";

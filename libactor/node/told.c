@@ -42,7 +42,7 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 		return;
 	peer->exit_told = true;
 	peer->cause = *cause;
-	/* before it ended it may have dialled our door and written: that is read first */
+	/* Before its end the group may have dialled our door and written. That is read first. */
 	if (peer->state == PEER_INTRODUCING && peer->expected && !knocks_take_all(group)) {
 		group_complain(group, peer->id,
 			"group %llu (%s) has ended, and what it said may wait at our door, where nobody more can be let in (is the limit of open files reached?)",
@@ -104,7 +104,10 @@ void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const
 	if (who.serial == 0) {
 		peer = peer_find(group, who.group);
 		if (peer && peer->kind != PEER_UPLINK && peer->state != PEER_ROUTED) {
-			/* its last messages may still be on the link: the DOWN waits for the link's end */
+			/*
+			 * The last messages of that group may still be on its link. The DOWN waits for the
+			 * link's end.
+			 */
 			monitor->cause_known = true;
 			if (cause != monitor->down->cause)
 				*monitor->down->cause = *cause;
@@ -138,7 +141,10 @@ static void peer_introduction_failed(actor_group *group, uint64_t intro_id, uint
 		peer_tell_link_down(peer);
 		peer_try_again(peer);
 	} else if (peer->expected && peer->intro_id == intro_id) {
-		/* before it gave up it may have dialled our door and written: that is read first */
+		/*
+		 * Before it gave up, the other group may have dialled our door and written. That is read
+		 * first.
+		 */
 		(void)knocks_take_all(group);
 		peer = peer_find(group, group_id);
 		if (!peer || !peer->expected || peer->intro_id != intro_id)

@@ -152,8 +152,8 @@ bool peer_keeps(const struct peer *peer)
 }
 
 /*
- * The door's kernel gets it at once; we keep it until we are let in, since who is turned away has to say it
- * again.
+ * Writes new frames of `pending` to the pipe at once, and keeps them in `pending` until the door has let us
+ * in: if it turns us away, we have to say them again.
  */
 static void peer_copy_pending(struct peer *peer)
 {

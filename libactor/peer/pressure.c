@@ -28,7 +28,7 @@
  */
 #define BACKLOG_MAX_BYTES TRANSPORT_BATCH_BYTES
 #define PAUSED_REFS_MAX   4096u /* actors of one peer with full mailboxes at a time */
-/* and lets the loop read now and then, or it would never hear `pause` */
+/* After so many bytes a sender lets the loop read, or this group would never hear `pause`. */
 #define YIELD_AT_BYTES (256u << 10)
 
 struct pause {                 /* we told @peer to hold back messages for @to, one of our actors */
@@ -247,7 +247,7 @@ static struct list *sender_queue(struct peer *at, const struct wire_dest *to)
 	backlog_bytes = at->pipe && !peer_keeps(at) ? pipe_backlog_bytes(at->pipe) : at->pending.size_bytes;
 	if (backlog_bytes <= BACKLOG_MAX_BYTES)
 		return NULL;
-	if (at->pipe && !peer_keeps(at)) /* else they go on when it has let us in */
+	if (at->pipe && !peer_keeps(at)) /* a peer that has not let us in yet wakes them when it does */
 		pipe_notify_drained(at->pipe);
 	return &at->paused_senders;
 }

@@ -27,7 +27,7 @@ static void worker_arm(struct core *core, struct worker *worker, int64_t at_ns)
 		heap_remove(&core->timers, &worker->timer);
 }
 
-/* The next thing that has to be looked at while it is up. */
+/* Sets the worker's timer to the next moment at which something has to be looked at while it is up. */
 static void worker_watch(struct core *core, struct worker *worker)
 {
 	const struct job *first;
@@ -96,7 +96,7 @@ static bool worker_is_wanted(const struct core *core, const struct worker *worke
 	return worker->number < core->size && !core->stopping && !(core->draining && !core->jobs.n_items);
 }
 
-/* It leaves as soon as it has nothing to do. */
+/* A worker that is leaving is stopped as soon as it has nothing to do. */
 static void worker_rest(struct core *core, struct worker *worker)
 {
 	if (!worker->leaving || worker->state != WORKER_UP || worker->down || worker->n_running ||
@@ -162,7 +162,7 @@ static void job_unqueue(struct core *core, struct job *job)
 	core->queued_bytes -= job->bytes;
 }
 
-/* It is in no queue and with no worker. */
+/* Ends a job that is in no queue and with no worker. */
 static void job_over(struct core *core, struct job *job, enum actor_pool_end end, int64_t now_ns)
 {
 	job_unbind(core, job);
@@ -267,7 +267,7 @@ static void core_dispatch(struct core *core, int64_t now_ns)
 
 /* ---- routing ---- */
 
-/* Whose it is; NULL: whoever is idle first. */
+/* The worker that the job belongs to; NULL: whoever is idle first. */
 static struct worker *core_route(struct core *core, const struct job *job, bool *ret_refuse)
 {
 	const struct core_settings *settings = &core->settings;
@@ -528,7 +528,7 @@ static void job_failed(struct core *core, struct job *job, bool begun, int64_t n
 		job->attempts--;
 		core->stats.returned++;
 	}
-	job->keep = true; /* it was let in, and has had its turn */
+	job->keep = true; /* a job that was let in and has had its turn is not shed for another */
 	if (!stays)
 		job_unbind(core, job);
 	job_queue(core, job, stays ? worker : NULL, true);
@@ -545,7 +545,7 @@ static void worker_after(struct core *core, struct worker *worker, int64_t now_n
 		return;
 	}
 	worker->leaving = false;
-	if (worker->n_done_now) /* it is the job's fault, or bad luck: no crash loop */
+	if (worker->n_done_now) /* a worker that has done jobs in this life is in no crash loop */
 		backoff_reset(&worker->backoff);
 	core->random = core->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	delay_ns = backoff_next_ns(&worker->backoff, &core->settings.backoff, worker->up_since_ns != 0,
@@ -606,7 +606,8 @@ void core_worker_down(struct core *core, uint32_t number, const struct actor_cau
 	list_for_each(it, &worker->running) {
 		struct job *job = container_of(it, struct job, link);
 
-		if (job->state == JOB_GIVEN && !job->broken) { /* nobody has carried it there */
+		/* no lane has carried this job to the worker */
+		if (job->state == JOB_GIVEN && !job->broken) {
 			job->broken = job->not_begun = true;
 			worker->n_broken++;
 		}

@@ -157,7 +157,7 @@ enum actor_pool_end core_submit(struct core *core, struct job *job, int64_t now_
 struct job *core_job(const struct core *core, uint64_t id); /* NULL: it has ended */
 
 void core_worker_up(struct core *core, uint32_t number, int64_t now_ns);
-/* It ended, or could not be started. */
+/* The worker has ended, or could not be started. */
 void core_worker_down(struct core *core, uint32_t number, const struct actor_cause *cause, int64_t now_ns);
 /* The answer to a job that runs is there. */
 void core_done(struct core *core, struct job *job, int64_t now_ns);

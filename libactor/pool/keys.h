@@ -24,7 +24,10 @@ void keys_init(struct keys *keys);
 void keys_deinit(struct keys *keys); /* all keys were given back */
 /* NULL: none of its jobs is bound */
 struct key *keys_find(const struct keys *keys, const void *data, uint32_t bytes);
-/* One job more of it is bound; @worker counts if it is the first. NULL: no memory. */
+/*
+ * One more job of that key is bound. @worker is the key's from now on if this is its first job. NULL: no
+ * memory.
+ */
 struct key *keys_take(struct keys *keys, const void *data, uint32_t bytes, uint32_t worker);
 void keys_give(struct keys *keys, struct key *key);
 

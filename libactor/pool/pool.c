@@ -299,7 +299,7 @@ void pool_lane_back(struct pool *pool, actor *self, struct lane *lane, int r, ac
 
 	lane->job = 0;
 	if (!job) {
-		actor_msg_free(reply); /* it has ended meanwhile: the pool is being stopped */
+		actor_msg_free(reply); /* that actor has ended meanwhile: the pool is being stopped */
 		pool_pump(pool, self);
 		return;
 	}

@@ -346,7 +346,7 @@ static int service_on_down(actor *self, uint64_t monitor, actor_ref who, const s
 	for (uint32_t w = 0; w < pool->n_desks; w++) {
 		struct desk *desk = pool->desks[w];
 
-		if (monitor == desk->keeper_monitor) { /* and what it owned ends with it */
+		if (monitor == desk->keeper_monitor) { /* what the keeper owned ends with it */
 			if (!pool->ending && keeper_open(pool, self, w) < 0)
 				return -ENOMEM;
 			pool_worker_down(pool, self, w, cause);
@@ -369,7 +369,10 @@ static int service_on_down(actor *self, uint64_t monitor, actor_ref who, const s
 	return 0;
 }
 
-/* Nobody of them is left when this returns, and no process either, if the spawner is there. */
+/*
+ * Ends all workers. When this returns none of their actors is left, and no process either if the spawner is
+ * there.
+ */
 static void pool_dismiss(struct pool *pool, actor *self)
 {
 	int64_t timeout_ms = pool->options.given.stop_timeout_ms + STOP_SLACK_MS;

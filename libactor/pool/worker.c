@@ -116,7 +116,7 @@ static int keeper_start_process(actor *self, struct pool *pool, char *text, size
 	spec.env = env;
 	r = actor_process_start(self, &spec, &process);
 	free(env);
-	if (r == -ETIMEDOUT) /* it goes on, but not for us */
+	if (r == -ETIMEDOUT) /* the process goes on, but not for us */
 		(void)actor_process_stop(self, keeper->name, SPAWNER_TIMEOUT_MS);
 	if (r < 0) {
 		snprintf(text, text_size, "%s", process.error);
@@ -167,7 +167,7 @@ static int keeper_stop(actor *self, const actor_msg *msg)
 	r = actor_process_stop(self, keeper->name, timeout_ms + STOP_SLACK_MS);
 	if (r == -ECANCELED)
 		return 0;
-	/* if it is still there, its end is told later: by on_down, as that of one that ended by itself */
+	/* A process that is still there is told of by on_down later, like one that ended by itself. */
 	if ((r == 0 || r == -ESRCH) && keeper->alive) {
 		(void)actor_demonitor(self, keeper->monitor); /* its DOWN may be here already */
 		keeper_down(self, &(struct actor_cause){.reason = "shutdown"});
@@ -190,7 +190,7 @@ static int keeper_kill(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* One that did not end when it was asked to. */
+/* Kills a worker that did not end when it was asked to. */
 static int keeper_kill_if(actor *self, const actor_msg *msg)
 {
 	struct keeper *keeper = actor_state(self);
@@ -229,7 +229,9 @@ static int keeper_on_down(actor *self, uint64_t monitor, actor_ref who, const st
 	struct pool *pool;
 
 	if (monitor == keeper->pool_monitor) {
-		/* It was killed; else there is no pool by now. The process that this actor owns ends with it.
+		/*
+		 * If there still is a pool, its actor was killed. The process that this actor owns ends with
+		 * this actor.
 		 */
 		pool = place_pool(self);
 		if (pool)
@@ -322,7 +324,7 @@ static int lane_run(actor *self, const actor_msg *msg)
 		reply = actor_msg_free(reply);
 	pool = pool_find(place->pool);
 	if (!pool || r == -ECANCELED) {
-		actor_msg_free(reply); /* if it is this lane alone that was killed, the pool hears its DOWN */
+		actor_msg_free(reply); /* if this lane alone was killed, the pool hears its DOWN */
 		return 0;
 	}
 	if (!reply && is_fault_of_job(r) &&

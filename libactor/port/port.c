@@ -227,7 +227,7 @@ static int feeder_init(actor *self, const void *arg)
 	return port ? actor_monitor(self, port->ref, &feeder->hub_monitor) : -ESRCH;
 }
 
-/* Casts until it is taken. 0; negative: this actor, or the subscription, is over. */
+/* Casts until the message is taken. 0; negative: this actor, or the subscription, is over. */
 static int feeder_cast(actor *self, actor_ref who, const char *method, actor_msg **msg)
 {
 	struct feeder *feeder = actor_state(self);
@@ -241,8 +241,8 @@ static int feeder_cast(actor *self, actor_ref who, const char *method, actor_msg
 		if (!feeder_subscription(feeder, &port) || actor_stopping(self))
 			return -ESRCH;
 		/*
-		 * it stays full (-EBUSY), the node is away, or there is no memory: the queue is bounded, so
-		 * this can wait
+		 * The subscriber's mailbox stays full (-EBUSY), the node is away, or there is no memory. The
+		 * queue is bounded, so this can wait.
 		 */
 		r = r == -EBUSY ? 0 : actor_sleep(self, AGAIN_MS);
 		if (r < 0)
@@ -331,7 +331,7 @@ static int feeder_on_down(actor *self, uint64_t monitor, actor_ref who, const st
 	struct feeder *feeder = actor_state(self);
 	struct port *port = port_find(feeder->port);
 
-	if (port) /* it was killed, or it would have cleared away itself */
+	if (port) /* the hub was killed, or it would have cleared away itself */
 		port_free(port, self);
 	return actor_stop(self, actor_self(self), "shutdown");
 }
@@ -439,7 +439,8 @@ static const char *wish_read(const actor_msg *msg, const struct actor_port_optio
 	if (ret->filter_bytes > ACTOR_PORT_FILTER_MAX_BYTES)
 		return "a filter has at most 4,096 bytes";
 	/*
-	 * whom it does not concern is asked for nothing: an actor subscribes itself, or others of its group
+	 * An actor may subscribe itself, and others of its group. Nobody else is sent anything that it did
+	 * not ask for.
 	 */
 	if (ret->who.group != msg->sender.group || ret->who.node != msg->sender.node)
 		return "who is subscribed is of the caller's group";
@@ -752,7 +753,7 @@ static bool port_give(actor *self, struct subscription *subscription, struct ite
 		verdict = items_push(&subscription->items, item);
 		item_put(item);
 	}
-	/* its mailbox has this one message at most, so this does not wait */
+	/* the feeder's mailbox has this one message at most, so this does not wait */
 	if (!subscription->is_fed)
 		subscription->is_fed = actor_cast(self, actor_to(subscription->feeder), "go", "") == 0;
 	return verdict == ITEMS_TAKEN;
@@ -793,7 +794,7 @@ actor_port *actor_port_free(actor *self, actor_port *handle)
 	if (!port)
 		return NULL;
 	if (actor_call(self, actor_to(ref), "flush", CLOSE_MAX_MS, NULL, "") == -ESRCH) {
-		port = port_find(handle_id(handle)); /* it was killed before anybody had subscribed */
+		port = port_find(handle_id(handle)); /* the hub was killed before anybody had subscribed */
 		if (port)
 			port_free(port, self);
 		return NULL;

@@ -164,7 +164,7 @@ static const struct roll_member *pick_any(struct roll *roll)
 	return roll_next(roll, &roll->turn);
 }
 
-/* Takes a slot by chance until one has a member: at most two tries in the mean. */
+/* Takes a slot by chance until one has a member: at most two tries on average. */
 static const struct roll_member *pick_random(struct roll *roll, uint64_t random)
 {
 	for (;;) {
@@ -209,7 +209,7 @@ static const struct roll_member *pick_by_key(const struct roll *roll, struct wir
 	return best;
 }
 
-/* So that what a pick costs does not grow with who has left: at most half of the slots are holes then. */
+/* Keeps at least half of the slots filled, so that a pick does not cost more when many have left. */
 static void slots_prepare(struct roll *roll)
 {
 	if (roll->n_members <= roll->n_slots / 2)

@@ -212,7 +212,7 @@ static void child_unlink(struct supervision_child *child)
 	child->removed = true;
 }
 
-/* it is over; @child may be unlinked afterwards, but stays readable until its GONE is taken */
+/* @child is over. It may be unlinked afterwards, but stays readable until its GONE is taken. */
 static void child_settle(struct supervision_child *child, enum supervision_cause cause)
 {
 	bool remove = child->spec.restart == SUPERVISION_TEMPORARY && !child->supervision->config.keep_ended;
@@ -303,7 +303,7 @@ static bool child_in_stopping_range(const struct supervision_child *child)
 	return supervision->phase == PHASE_STOPPING && child->order >= supervision->from_order;
 }
 
-/* start it; in a group that is being restarted it has to wait for its turn */
+/* starts a child; in a group that is being restarted the child has to wait for its turn */
 static void child_request_start(struct supervision_child *child)
 {
 	const struct supervision *supervision = child->supervision;
@@ -478,7 +478,7 @@ static void supervision_advance(struct supervision *supervision)
 
 /* ---- the end of an instance ---- */
 
-/* its first start failed and the one who ordered it is told, instead of trying again */
+/* The first start of @child failed. Whoever ordered it is told, instead of another try. */
 static void child_refuse(struct supervision_child *child)
 {
 	struct supervision *supervision = child->supervision;
@@ -568,7 +568,7 @@ static void child_end(struct supervision_child *child, enum supervision_exit exi
 		child_settle(child, SUPERVISION_CAUSE_ENDED);
 		return;
 	} else if (child_in_stopping_range(child)) {
-		/* it was next to be stopped anyway */
+		/* this child was next to be stopped anyway */
 		if (exit == SUPERVISION_EXIT_FATAL)
 			child->wanted = false;
 		if (exit == SUPERVISION_EXIT_FATAL || child->spec.restart == SUPERVISION_TEMPORARY)
@@ -969,7 +969,7 @@ int supervision_child_restore(struct supervision_child *child, enum supervision_
 	child->n_restarts = n_restarts;
 	child->n_starts = state_is_live(state) ? n_restarts + 1 : n_restarts;
 	child->backoff = backoff;
-	child->ever_served = true; /* its earlier life is none of a first start's */
+	child->ever_served = true; /* from here on its start is no first start */
 	child->serves = state == SUPERVISION_READY || (state == SUPERVISION_UP && !child->spec.await_ready);
 	child->served_ns = since_ns;
 	if (state == SUPERVISION_BACKOFF)

@@ -113,7 +113,7 @@ static void hash_put(struct hash *h, struct hash_node *node)
 		hash_link(h, node);
 		return;
 	}
-	node->next = h->old[place]; /* it is moved with the others of its bucket */
+	node->next = h->old[place]; /* the node is moved with the others of its bucket */
 	h->old[place] = node;
 }
 

@@ -56,7 +56,7 @@ void wheel_remove(struct wheel *wheel, struct wheel_node *node)
 	if (node->key <= wheel->next)
 		wheel->next_is_known = false;
 	list_remove(&node->link);
-	if (list_is_empty(beside)) { /* it was the last one, so this is the head of its slot */
+	if (list_is_empty(beside)) { /* the node was the last one there, so this is the head of its slot */
 		size_t at = (size_t)(beside - &wheel->slots[0][0]);
 
 		slot_is_empty(wheel, (unsigned)(at / WHEEL_SLOTS), (unsigned)(at % WHEEL_SLOTS));
@@ -138,6 +138,6 @@ struct wheel_node *wheel_take(struct wheel *wheel, uint64_t now)
 			wheel_put(wheel, node_of(list_pop(&moving)));
 	}
 	if (!wheel->rings && now > wheel->base)
-		wheel->base = now; /* what comes next is near to it */
+		wheel->base = now; /* the next nodes are due soon after @now */
 	return NULL;
 }

@@ -140,7 +140,7 @@ void keeper_exec_heard(struct keeper *keeper, struct keeper_entry *entry)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	exec_fd_close(keeper, entry);
-	if (n == sizeof(failure)) { /* it is told when the child is reaped: a failure is final */
+	if (n == sizeof(failure)) { /* the failure is told when the child has been reaped: it is final then */
 		entry->step = failure.step;
 		entry->error = failure.error;
 	} else {

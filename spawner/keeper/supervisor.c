@@ -183,8 +183,8 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 	char how[64];
 
 	/*
-	 * What it had sent before it died still counts: a STOP, or the state of an upgrade, may be its last
-	 * words.
+	 * What the supervisor had sent before it died still counts: a STOP, or the state of an upgrade, may
+	 * be its last words.
 	 */
 	keeper->supervisor_pid = 0;
 	while (keeper_socket_receive(keeper))
@@ -361,8 +361,8 @@ bool keeper_socket_receive(struct keeper *keeper)
 		keeper_supervisor_kill(keeper);
 	} else if (keeper->supervisor_pid > 0 && !keeper->leave_ns) {
 		/*
-		 * It closed its socket: it is exiting, or it is broken. It is killed if it does not exit
-		 * soon.
+		 * The supervisor has closed its socket: it is exiting, or it is broken. If it does not exit
+		 * soon, it is killed.
 		 */
 		keeper->leave_ns = keeper_now_ns() + KEEPER_LEAVE_LIMIT_NS;
 	}
@@ -468,7 +468,7 @@ void keeper_socket_flush(struct keeper *keeper)
 
 	event.events = (keeper->reply_due ? 0 : EPOLLIN) | (r == -EAGAIN || !keeper->writable ? EPOLLOUT : 0);
 	if (r < 0 && r != -EAGAIN)
-		event.events = EPOLLIN; /* it hung up; its end will be read */
+		event.events = EPOLLIN; /* the supervisor hung up; the end of the socket will be read */
 	if (event.events != keeper->socket_events) {
 		keeper->socket_events = event.events;
 		epoll_ctl(keeper->epoll_fd, EPOLL_CTL_MOD, keeper->socket_fd, &event);

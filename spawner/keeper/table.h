@@ -105,7 +105,7 @@ static inline bool keeper_entry_has_process(const struct keeper_entry *entry)
 	return entry->pid > 0 && !keeper_entry_is_final(entry);
 }
 
-/* Something about it changed: it is to be told. */
+/* Something about @entry has changed, which the supervisor is to be told. */
 void keeper_table_touch(struct keeper_table *table, struct keeper_entry *entry);
 
 /* A new supervisor knows nothing. */
@@ -118,7 +118,7 @@ struct keeper_entry *keeper_table_untold(struct keeper_table *table);
 void keeper_entry_report(const struct keeper_entry *entry, union keeper_record *ret_record,
 	int fds[KEEPER_PIPES], size_t *ret_n_fds);
 
-/* It was sent as it is. */
+/* The supervisor has been sent @entry as it is now. */
 void keeper_table_told(struct keeper_table *table, struct keeper_entry *entry);
 
 /* The entry whose final stage this acknowledges: close its fds, then free it. NULL: nothing to do. */

@@ -407,7 +407,7 @@ static void orphan_look(struct keeper *keeper, pid_t pid)
 
 	if (orphan_is_reaped(pid, &killed)) {
 		if (killed && entry && entry->dying &&
-			!entry->grace_ns) /* it went with its leader's process group */
+			!entry->grace_ns) /* the orphan went with its leader's process group */
 			entry->flags |= KEEPER_SLOT_TREE_ENDED;
 		return;
 	}

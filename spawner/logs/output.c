@@ -182,7 +182,7 @@ static ssize_t pipe_peek(struct outputs *outputs, int fd, char *bytes, size_t si
 		if (part < 0 && errno == EINTR)
 			continue;
 		if (part <= 0)
-			abort(); /* it is not our scratch pipe any more */
+			abort(); /* somebody else has the descriptor of our scratch pipe */
 		got += part;
 	}
 	return got;

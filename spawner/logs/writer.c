@@ -237,7 +237,7 @@ static int logfile_open(struct logfile *log)
 	return 0;
 }
 
-/* Opens it if the name does not mean the file that we have. */
+/* Opens the log anew if its name does not mean the file that we have. */
 static int logfile_ready(struct logfile *log)
 {
 	struct stat st;

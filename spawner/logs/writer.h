@@ -35,8 +35,8 @@ struct log_dir {
 };
 
 /*
- * Makes it, with what is above it, as far as it is not there. 0, or negative errno and fd is -1; each use
- * tries again.
+ * Makes the directory, and those above it, where they are missing. 0, or negative errno and fd is -1; each
+ * use tries again.
  */
 int log_dir_open(struct log_dir *dir, const char *path);
 void log_dir_close(struct log_dir *dir);
@@ -92,7 +92,7 @@ int logfile_write(struct logfile *log, int pipe_fd, uint8_t stream, const void *
  * the file.
  */
 int logfile_started(struct logfile *log, uint64_t group, uint64_t forked_ns);
-/* Its end, after its last words; kind STAMP_ENDED or STAMP_FAILED. Said once. */
+/* Notes the end of a life, after its last words; kind STAMP_ENDED or STAMP_FAILED. Said once. */
 int logfile_ended(struct logfile *log, uint64_t group, uint64_t forked_ns, enum stamp_kind kind, int code,
 	int64_t number);
 
@@ -104,7 +104,7 @@ struct tail {
 
 void tail_add(struct tail *tail, const void *data, size_t size_bytes);
 /*
- * The last whole lines of it that fit, as plain text on one line, " | " between them. Empty if there were
- * none.
+ * The last whole lines of the tail that fit, as plain text on one line, " | " between them. Empty if there
+ * were none.
  */
 void tail_text(const struct tail *tail, char *ret, size_t size_bytes);

@@ -127,7 +127,7 @@ void node_spawn(struct node *node, struct child_spec *take_spec, actor_ref calle
 		node_child_forget(node, taken);
 	child = node_child_new(node, node->next_number, name, &spec, false);
 	if (node_child_engage(node, child) < 0)
-		abort(); /* what it refuses was refused by child_spec_parse() */
+		abort(); /* child_spec_parse() has refused all that the engine refuses */
 	if (child->spec.owned) {
 		struct node_action *action = node_late(node, NODE_OWNER_WATCH);
 
@@ -145,7 +145,7 @@ void node_spawn(struct node *node, struct child_spec *take_spec, actor_ref calle
 		return;
 	}
 	if (!node_waiter_new(node, child, from, wait, timeout_ms, 1, now_ns)) {
-		node_request_end(node, child, false); /* it was refused, so it may be asked for again */
+		node_request_end(node, child, false); /* the order was refused, so it may be given again */
 		node_child_forget(node, child);
 		return;
 	}

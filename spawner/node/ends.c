@@ -22,7 +22,7 @@
 /* the pause between tries to run a program that cannot be run, if it has no backoff */
 #define EXEC_FAILURE_NS 100000000ull
 
-/* All consequences of an end, except that the engine is told of it. */
+/* Does all that follows from an end, except telling the engine. */
 void node_record_end(struct node *node, struct child *child, const struct actor_cause *cause,
 	const struct keeper_rusage *rusage, uint64_t at_ns)
 {
@@ -129,7 +129,10 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 	left = exit == SUPERVISION_EXIT_NORMAL && !stopping && !child->daemon &&
 	       slot->flags & KEEPER_SLOT_TREE_ENDED;
 	if (left) {
-		/* the most common mistake of all with programs that were made to run without a supervisor */
+		/*
+		 * Programs that were made to run without a supervisor go into the background. People run into
+		 * this most often, so the log says it once.
+		 */
 		if (!child->last_exit.left)
 			node_log(node, "%s (pid %d) %s", child->name, slot->pid, LEFT_TEXT);
 		snprintf(cause.text, sizeof(cause.text), "%s", LEFT_TEXT);
@@ -141,7 +144,7 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 	child->last_exit.left = left;
 	supervision_child_exited(child->sup, now_ns, exit);
 	node_drain(node, now_ns);
-	node_client_gone(node, slot->group_id, now_ns); /* the dead wait for nothing */
+	node_client_gone(node, slot->group_id, now_ns); /* a group that has ended waits for no answer */
 }
 
 static struct child *adopt(struct node *node, const struct keeper_slot *slot, uint64_t now_ns)
@@ -185,8 +188,8 @@ void node_slot(struct node *node, const struct keeper_slot *slot, const char *te
 	struct child *child = node_child_by_group(node, slot->group_id);
 
 	/*
-	 * The keeper gets it when the end is written. It comes before the actions of a restart, which may
-	 * need the slot.
+	 * The keeper frees the slot at this acknowledgement. A late action: it goes out when the end is in
+	 * the state, and before the actions of a restart, which may need the slot.
 	 */
 	if (slot_is_final(slot)) {
 		struct node_action *ack = node_late(node, NODE_ACK);
@@ -212,7 +215,7 @@ void node_slot(struct node *node, const struct keeper_slot *slot, const char *te
 		if (child->ready_early)
 			supervision_child_ready(child->sup, now_ns);
 	}
-	node_drain(node, now_ns); /* who waits for `up` hears of it, even if it is over by now */
+	node_drain(node, now_ns); /* whoever waits for `up` is told, also if the child has ended by now */
 	if (slot->stage == KEEPER_FAILED) {
 		struct actor_cause cause = failed_cause(child, slot->step, slot->error, text);
 
@@ -269,8 +272,8 @@ void node_child_synced(struct node *node, struct child *child, uint64_t now_ns)
 		return;
 	if (!child->exec_ns) {
 		/*
-		 * the intent is written, but whether the keeper heard of it is not known: the same again does
-		 * no harm
+		 * The start is in the state, but the keeper may not have heard of it. A second order for the
+		 * same group does no harm.
 		 */
 		node_late(node, NODE_SPAWN)->group = child->group;
 	} else {
@@ -291,7 +294,7 @@ void node_client_gone(struct node *node, uint64_t group, uint64_t now_ns)
 		client = node_client_new(node, group);
 	if (list_is_linked(&client->gone_link))
 		return;
-	/* first: from here on it gets nothing, and nothing frees it */
+	/* First, so that from here on nothing is sent to the client and nothing frees it. */
 	list_append(&node->gone, &client->gone_link);
 	node->n_gone++;
 	list_remove(&client->again_link);

@@ -263,7 +263,10 @@ int node_new(struct node **ret, const struct node_config *config)
 	struct supervision_config engine = {
 		.strategy = SUPERVISION_ONE_FOR_ONE,
 		.intensity = SUPERVISION_UNLIMITED,
-		/* they do not know each other: the slowest one decides how long it takes */
+		/*
+		 * Children do not know each other and stop at once: the slowest one decides how long it
+		 * takes.
+		 */
 		.parallel_stop = true,
 		.retry_first_start = true,
 		.keep_ended = true,

@@ -135,7 +135,7 @@ void node_state_not_written(struct node *node);
 void node_slot(struct node *node, const struct keeper_slot *slot, const char *text, uint64_t now_ns);
 void node_reserved(struct node *node, uint64_t first_group, uint32_t n, uint64_t now_ns);
 void node_refused(struct node *node, uint64_t group, int error, uint64_t now_ns);
-/* The shell could not even ask for it. @error: a positive errno. */
+/* The shell could not even ask the keeper for the start. @error: a positive errno. */
 void node_launch_failed(struct node *node, uint64_t group, int error, const char *text, uint64_t now_ns);
 void node_group_hello(struct node *node, uint64_t group);
 void node_group_ready(struct node *node, uint64_t group, uint64_t now_ns);

@@ -137,7 +137,7 @@ __attribute__((format(printf, 2, 3))) void node_log(struct node *node, const cha
 /* ---- tables.c ---- */
 
 void node_recent_add(struct node *node, uint64_t group, const struct actor_cause *cause);
-/* It changed: write it down, look at its waiters. */
+/* @child has changed: its state is written, and whoever waits for it is looked at. */
 void node_touch(struct node *node, struct child *child);
 void node_set_group(struct node *node, struct child *child, uint64_t group);
 
@@ -145,7 +145,7 @@ void node_set_group(struct node *node, struct child *child, uint64_t group);
 
 /* NULL: it is gone, and gets nothing any more. */
 struct client *node_client_get(struct node *node, uint64_t group);
-/* After something of it was taken away: frees one that has nothing. */
+/* Frees a client that has nothing left. To be called after something of it was taken away. */
 void node_client_settle(struct node *node, struct client *client);
 void node_owner_set(struct node *node, struct child *child, actor_ref owner);
 struct client *node_client_find(const struct node *node, uint64_t group);
@@ -209,11 +209,11 @@ void node_waiters_drop(struct node *node, struct list *waiters);
 /* Into the tables, without an engine's handle; takes @name and @spec. */
 struct child *node_child_new(
 	struct node *node, uint64_t number, char *name, struct child_spec *take_spec, bool daemon);
-/* Gives it to its engine. 0, or what the engine says. */
+/* Gives @child to its engine. 0, or what the engine says. */
 int node_child_engage(struct node *node, struct child *child);
 /* One that was only loaded. */
 void node_child_unload(struct node *node, struct child *child);
-/* It must be down. Whoever still waits is answered. */
+/* Forgets @child, which must be down. Whoever still waits for it is answered. */
 void node_child_forget(struct node *node, struct child *child);
 void node_child_free(struct node *node, struct child *child);
 

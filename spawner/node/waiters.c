@@ -194,7 +194,7 @@ static void refuse_ended(struct node *node, struct waiter *waiter)
 	child->removing |= owned;
 }
 
-/* Answers if it has come; true when he is answered. */
+/* Answers if what @waiter waits for has come; true if it was answered. */
 static bool waiter_check(struct node *node, struct waiter *waiter, uint64_t now_ns)
 {
 	const struct child *child = waiter->child;

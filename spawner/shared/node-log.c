@@ -39,7 +39,7 @@ static void log_open(void)
 	int fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
 
 	if (fd < 0)
-		return; /* what we have takes it as well */
+		return; /* the file that we have takes the line as well */
 	if (fd != STDERR_FILENO) {
 		dup2(fd, STDERR_FILENO);
 		close(fd);

@@ -37,8 +37,8 @@ int runtime_dir_open(
 	char path[RUNTIME_DIR_PATH_SIZE], int *ret_dir_fd, bool *ret_made, char why[RUNTIME_DIR_WHY_SIZE]);
 
 /*
- * Before anything is done to it: 0 if a node made what is in it, or nothing is in it but names that a node
- * makes; -ENOTEMPTY and why. A node made it if its lock file is one that a node wrote.
+ * To be called before anything is done in the directory. 0 if it is a node's: a node wrote its lock file, or
+ * it has nothing but names that a node makes. Else -ENOTEMPTY, and @why.
  */
 int runtime_dir_check(int dir_fd, const char *path, char why[RUNTIME_DIR_WHY_SIZE]);
 

@@ -101,7 +101,7 @@ static bool sweep_visit(pid_t pid, void *data)
 		close(fd);
 		return true;
 	}
-	/* What descends from it may have no mark at all. */
+	/* Descendants of a marked process may have no mark at all. */
 	process_tree_clear(&sweep_tree);
 	process_tree_add_root(&sweep_tree, pid);
 	if (!scan->alone)

@@ -38,7 +38,7 @@ int supervisor_groups_dir_open(struct supervisor *supervisor)
 	return r;
 }
 
-/* Opens it anew if its name means something else by now, or nothing. */
+/* Opens the directory of the groups anew if its name means something else by now, or nothing. */
 static void groups_dir_look(struct supervisor *supervisor)
 {
 	char path[RUNTIME_DIR_PATH_SIZE + 4];

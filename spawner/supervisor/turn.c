@@ -153,7 +153,8 @@ void supervisor_handed_over(
 
 	if (!group) {
 		if (ok)
-			node_broker_told(supervisor->node, number); /* else: the next `groups` says it */
+			/* if the broker has not heard it, the next `groups` says it */
+			node_broker_told(supervisor->node, number);
 	} else if (ok && !early) {
 		node_notices_handed(supervisor->node, group, number);
 	} else {

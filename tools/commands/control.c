@@ -38,7 +38,7 @@ static const char *control_done(const struct control_run *run, const json_t *chi
 {
 	int64_t uptime_ms = json_integer_value(json_object_get(child, "uptime_ms"));
 
-	/* It has run for longer than we have been asking. */
+	/* True if the process has run for longer than we have been asking. */
 	if (!strcmp(run->control->verb, "start") && uptime_ms > clock_now_ms() - run->asked_ms)
 		return !strcmp(child_state(child), "ready") ? "already ready" : "already up";
 	if (!run->waits && !strcmp(child_state(child), "stopping"))

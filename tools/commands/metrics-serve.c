@@ -230,7 +230,8 @@ static void answer_metrics(struct serve *serve, struct visitor *visitor, bool he
 	}
 	buf_deinit(&body);
 	metrics_deinit(&metrics);
-	visitor->deadline_ms = clock_now_ms() + VISITOR_TIME_MS; /* it did not choose to wait for the node */
+	/* the time that the node took is not the visitor's */
+	visitor->deadline_ms = clock_now_ms() + VISITOR_TIME_MS;
 }
 
 static void visitor_answer(struct serve *serve, struct visitor *visitor)

@@ -369,7 +369,7 @@ static void spawn_tell(const struct spawn *spawn, const json_t *child)
 	putchar('\n');
 }
 
-/* It ended first, and is started again by its restart type. */
+/* The process ended before it was ready, and is started again by its restart type. */
 static int spawn_fail_ended(struct spawn *spawn, const struct session_error *error)
 {
 	char hint[2 * SESSION_NAME_MAX_BYTES + 64];

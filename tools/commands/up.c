@@ -81,7 +81,7 @@ static int up_make_dirs(char *path)
 	}
 }
 
-/* It is the log of a few lines a day. One predecessor is enough. */
+/* The node's log has a few lines a day, so one predecessor is enough. */
 static void up_rotate_log(const char *path)
 {
 	char older[NODE_PATH_SIZE + 40];
@@ -434,8 +434,8 @@ static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 	if (!r)
 		return 0;
 	/*
-	 * It may take its time, or hang, or be gone: the keeper knows what to do. A queued TERM asks once
-	 * more and never means "at once", as a second plain one does.
+	 * The supervisor may take its time, or hang, or be gone: the keeper knows what to do. A queued TERM
+	 * asks once more. It never means "at once", as a second plain TERM does.
 	 */
 	if (sigqueue(keeper, SIGTERM, (union sigval){0}) && errno != ESRCH)
 		return ctl_fail_errno(ctl, errno, "run actorctl as the user who started it",

@@ -131,7 +131,8 @@ static void listener_handle(struct io *io, uint32_t events)
 	fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
 		if (guests_should_make_room(errno)) {
-			transport_rewatch(transport, io, 0); /* else epoll would wake us at once again */
+			/* without this epoll would wake us again at once */
+			transport_rewatch(transport, io, 0);
 			server->starved = true;
 			source_ready(&server->source, false);
 		}
@@ -212,7 +213,7 @@ static int server_bind(struct server *server)
 		return r;
 	}
 	if (old.fd >= 0)
-		close(old.fd); /* which takes it out of the epoll set */
+		close(old.fd); /* closing takes the descriptor out of the epoll set */
 	address_deinit(&server->address);
 	server->address = address;
 	server->dev = st.st_dev;

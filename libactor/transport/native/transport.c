@@ -30,7 +30,7 @@
 #define BACKLOG    4096
 
 #define WAIT_MAX_NS                                                                                          \
-	(3600 * INT64_C(1000000000)) /* in milliseconds it is an int; who waits longer waits again */
+	(3600 * INT64_C(1000000000)) /* fits an int of milliseconds; whoever waits longer waits again */
 
 const char *transport_name(void)
 {

@@ -397,7 +397,7 @@ static void send_done(void *arg)
 	struct batch *batch = NULL;
 
 	if (nng_aio_result(pipe->send_aio) != 0) {
-		/* The loop has stopped or closed it. The message is freed with the aio. */
+		/* The loop has stopped or closed the pipe. The message is freed with the aio. */
 		pipe_lock(pipe);
 		pipe->sending = false;
 		pipe_unlock(pipe);
@@ -685,7 +685,7 @@ void pipe_notify_drained(struct pipe *pipe)
 	if (batch)
 		send_batch(pipe, batch);
 	else if (!mark)
-		pipe_fail(pipe, -ENOMEM); /* or it has ended already */
+		pipe_fail(pipe, -ENOMEM); /* does nothing if the pipe has ended already */
 }
 
 static bool pipe_has_more(const struct pipe *pipe)
