@@ -97,9 +97,9 @@ static void lines_write(struct program *program)
 }
 
 /*
- * To write a line wakes the supervisor, and who waits for a frame would wait for that. So what is only told
- * for the record is written when the frames have gone. What is wrong is written at once: a broker that
- * crashes would not get there.
+ * Writing a line wakes the supervisor, and whoever waits for a frame would wait for that too. So lines for
+ * the record are written when the frames have gone. Complaints are written at once, since a broker that
+ * crashes would not get to them.
  */
 static void op_log(void *arg, enum log_level level, const char *line)
 {
@@ -343,7 +343,10 @@ static int prepare_socket_dir(const char *runtime_dir)
 	return 0;
 }
 
-/* How many groups the descriptors suffice for; who is over is refused before they run out. 0: any number. */
+/*
+ * How many groups the descriptors suffice for; further ones are refused before descriptors run out. 0: any
+ * number.
+ */
 static size_t raise_file_limit(const char *runtime_dir)
 {
 	const size_t files_of_group = pipe_files_max(strlen(runtime_dir) + PIPE_NAME_MAX_BYTES);
@@ -356,7 +359,9 @@ static size_t raise_file_limit(const char *runtime_dir)
 	setrlimit(RLIMIT_NOFILE, &limit);
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
 		return 0;
-	/* the guest that makes room goes after the next one has come; farewells are as many as guests */
+	/*
+	 * a guest that makes room goes only when the next one has come; there are as many farewells as guests
+	 */
 	reserve = FILES_OWN + guests_max() + 1 + guests_max();
 	return limit.rlim_cur > reserve + GROUPS_MIN * files_of_group
 		       ? (limit.rlim_cur - reserve) / files_of_group
@@ -379,10 +384,10 @@ struct scheduling {
 };
 
 /*
- * Who writes to the broker mostly waits next. If the broker is woken on the same processor and takes it at
- * once, the writer has to run once more, only to go to sleep. The kernel lets whoever has had less than its
- * share go on when the woken one's slice is the longer; who computes has had more, and yields as before. It
- * changes no share, needs no right, and does nothing before Linux 6.12.
+ * A process that writes to the broker mostly waits next. If the woken broker takes the processor from it at
+ * once, the writer has to run once more, only to go to sleep. With a longer slice of the broker the kernel
+ * lets a writer that has had less than its share go on. A process that computes has had more, and yields as
+ * before. The slice changes no share, needs no right, and does nothing before Linux 6.12.
  */
 static void let_writers_go_on(void)
 {
@@ -461,8 +466,8 @@ int main(int argc, char **argv)
 	lines_write(&program);
 	if (keeper_is_gone(&program)) {
 		/*
-		 * However serve() ended: the broker may be the last process of the node. It comes before
-		 * freeing, which could fail.
+		 * However serve() ended, the broker may be the last process of the node. The aftermath comes
+		 * before freeing, which could fail.
 		 */
 		aftermath_run(options.runtime_dir, options.node);
 		_exit(EXIT_SUCCESS);

@@ -210,8 +210,8 @@ size_t member_unread_bytes(const struct member *member)
 }
 
 /*
- * What is not bounded by the quota of who sent it: answers that it asked for, and what the broker has to say.
- * A congested pipe has a megabyte and a frame, which do not count.
+ * The unread bytes that no sender's quota bounds: answers that the member asked for, and what the broker has
+ * to say. A congested pipe has a megabyte and a frame, which do not count.
  */
 static size_t own_unread_bytes(const struct member *member)
 {

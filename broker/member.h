@@ -43,7 +43,7 @@ struct member {
 	bool is_spawner;
 	bool single;     /* has this pipe only: is never introduced */
 	bool listed;     /* the supervisor said that it lives */
-	bool has_listed; /* the supervisor alone: it has sent its list of who lives */
+	bool has_listed; /* the supervisor alone: it has sent its list of the living */
 	/* the supervisor said that it speaks the protocol, so it will say hello */
 	bool speaks;
 	/* a client: the supervisor keeps what the client made, and must hear if the client is gone */

@@ -322,7 +322,8 @@ int method_names_watch(
 		service_read_part(args, n > 3 ? 1 : n - 2, &max, &after) < 0)
 		return -EPROTO;
 	if (window_holds_names(&member->broker->window)) {
-		service_wait_for_window(member, call); /* who lives has not said all its names yet */
+		/* some living group has not announced all its names yet */
+		service_wait_for_window(member, call);
 		return 0;
 	}
 	r = name_watch_begin(member, id, &pattern);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Methods for who looks after the node: what goes on, and who has how much of what is limited. They write
- * numbers, and whoever asks makes text of them. Nothing is counted for them but by increments on the way of a
- * frame: what takes a walk is walked when somebody asks.
+ * Methods for the people who look after the node: what goes on, and which group has how much of what is
+ * limited. They answer with numbers, of which the asker makes text. On the way of a frame only plain counters
+ * are incremented. A figure that needs a walk is made when somebody asks.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -291,7 +291,7 @@ int method_stats(struct member *member, const struct wire_frame *call, struct mp
 
 int method_metrics(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
-	/* who asks each minute, as a client of its own, would be another group each time */
+	/* a client that asks each minute would be another group each time */
 	struct choices choices = {.weight = weight_of_traffic, .except = member};
 	struct broker *broker = member->broker;
 	struct buf *result;

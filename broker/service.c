@@ -107,7 +107,9 @@ void service_frame(struct broker *broker, struct member *member, const struct wi
 			answer_refuse(member, frame, ERROR_NOPROC, "no such actor in the broker");
 		break;
 	case WIRE_MONITOR:
-		/* The broker's end is the end of this pipe: who monitors it sees that for itself. */
+		/*
+		 * The broker's end is the end of this pipe: whoever monitors the broker sees that for itself.
+		 */
 		if (!ours) {
 			struct buf *body = broker_body(broker);
 

@@ -181,7 +181,7 @@ void taps_see(struct member *sender, const struct wire_frame *frame)
 		struct broker_tap *tap = container_of(it, struct broker_tap, node);
 		struct buf *body;
 
-		/* who follows a trace has begun it */
+		/* whoever follows a trace has begun it */
 		if ((tap->owner == sender && !tap->spec.trace) || !tap_wants(&tap->spec, frame, to) ||
 			!tap_may_write(tap))
 			continue;

@@ -148,7 +148,7 @@ static bool group_has_no_event(struct loop *loop)
 {
 	actor_group *group = group_of_loop(loop);
 
-	/* who rang, or stopped the group, has woken the loop already, and does not do it twice */
+	/* whoever rang, or stopped the group, has woken the loop already, and does not wake it twice */
 	if (group->bell && bell_is_ringing(group->bell))
 		return false;
 	if (atomic_load(&group->stop_requested) && !group->stop_begun)

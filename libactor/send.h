@@ -56,9 +56,9 @@ int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest
 	int64_t deadline_ns, const actor_msg *args, bool *ret_sent, actor_msg **ret_msg);
 
 /*
- * For who passes answers on, as a pool does. The reply of a named error is kept also if the name is one of
- * the runtime's: who was asked may have it from somebody else. The result is the errno of the name even so.
- * -ESRCH: the call came to nobody; -ENXIO: who was asked has answered `noproc`.
+ * For an actor that passes answers on, as a pool does. The reply of a named error is kept also if the name is
+ * one of the runtime's, since the callee may have it from somebody else. The result is the errno of the name
+ * even so. -ESRCH: the call came to nobody; -ENXIO: the callee has answered `noproc`.
  */
 int send_call_for_other(
 	actor *self, actor_ref to, const char *method, const actor_msg *args, actor_msg **ret_msg);

@@ -173,7 +173,7 @@ static void actor_end(struct actor *self, bool terminate)
 	list_for_each_safe(it, &self->monitors) {
 		struct monitor *monitor = container_of(it, struct monitor, watcher_link);
 
-		if (!monitor->is_link) /* who is linked is told last */
+		if (!monitor->is_link) /* linked actors are told last */
 			monitor_remove(group, monitor);
 	}
 	self->task.cancelled = false;
@@ -427,7 +427,10 @@ void actor_run(struct loop *loop, struct task *task)
 			actor_fail(self, r);
 			if (parent) /* the parent hears of the failure from actor_spawn(), and only there */
 				(void)link_drop_local(self, parent);
-			/* heard when its names are free, which may take long: who spawned it may be gone */
+			/*
+			 * the failure is told when the names are free, which may take long: whoever spawned
+			 * may be gone then
+			 */
 			if (self->spawn_wait)
 				self->spawn_wait->result = r;
 			actor_end(self, false);

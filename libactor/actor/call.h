@@ -64,7 +64,9 @@ int call_error_number(const char *error_name);
  */
 int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,
 	const void *args, size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg);
-/* The same; *ret_msg is set whenever there was a reply, also if the error's name is one of the runtime's. */
+/*
+ * The same, and *ret_msg is set whenever there was a reply, also if the error's name is one of the runtime's.
+ */
 int call_wait_keeping_errors(actor_group *group, struct actor *self, const struct wire_dest *to,
 	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns,
 	actor_msg **ret_msg);

@@ -36,7 +36,7 @@ struct pg_monitor {
 
 /* NULL: no actor of ours monitors just that. */
 struct pg_watched *pg_watched_find(const actor_group *group, struct wire_str scope, struct wire_str name);
-/* Puts @monitor to the others of the same. 0 or -ENOMEM. */
+/* Puts @monitor beside the others that monitor the same. 0 or -ENOMEM. */
 int pg_watched_add(
 	actor_group *group, struct pg_monitor *monitor, struct wire_str scope, struct wire_str name);
 /* Takes @monitor out; what nobody monitors any more is freed. */

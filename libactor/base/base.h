@@ -153,8 +153,8 @@ struct actor_group {
 
 void group_log(actor_group *group, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /*
- * Of what a peer did. @who: a group id, a pid, or what else names it; who does it again and again is not
- * written of each time.
+ * Logs what a peer did. @who: a group id, a pid, or what else names the peer. What one peer does again and
+ * again is not written each time.
  */
 void group_complain(actor_group *group, uint64_t who, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

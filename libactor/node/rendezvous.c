@@ -22,7 +22,7 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/hash.h"
 
-#define CLIENT_LINK_MS 2000 /* docs/protocol.md: how long a link waits for who said hello */
+#define CLIENT_LINK_MS 2000 /* docs/protocol.md: how long a link waits for the group that said hello */
 #define CLIENTS_MAX    1000u
 
 int rendezvous_start(actor_group *group)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Other groups, and what is written to them. One path to each at a time, so that order holds: a link of its
- * own, the broker's, or, while there is none, `pending`. Who makes the link, and what its end means, is
- * decided above (node/), by group->peer_hooks.
+ * own, the broker's, or, while there is none, `pending`. Rooms above (node/) make the link and decide
+ * what its end means, by group->peer_hooks.
  *
  * Whoever holds a struct peer may find it over (`peer->over`), never freed: its memory stays until the turn
  * of the loop has ended.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who sends too fast is held back, at both ends of a link. A receiver with a full mailbox tells the peer to
- * pause, once for each actor; a sender that was told so, or whose frames the kernel does not take, parks
- * until it may go on. The broker, which forwards for many, holds back what is for that actor and tells those
- * who send it.
+ * A sender that is too fast is held back, at both ends of a link. A receiver with a full mailbox tells the
+ * peer to pause, once for each actor. A sender that was told so, or whose frames the kernel does not take,
+ * parks until it may go on. The broker, which forwards for many, holds back what is for the paused actor and
+ * tells its senders.
  */
 #include "libactor/peer/pressure.h"
 
@@ -230,7 +230,7 @@ static struct paused_ref *peer_paused(struct peer *peer, const struct wire_dest 
 	return NULL;
 }
 
-/* Whom @sender has to wait for before it may send to @to by @at; NULL: nobody. */
+/* The queue in which @sender has to wait before it may send to @to by @at; NULL: it may. */
 static struct list *sender_queue(struct peer *at, const struct wire_dest *to)
 {
 	struct paused_ref *paused;
@@ -276,7 +276,7 @@ int uplink_wait(actor_group *group, struct task *sender, int64_t deadline_ns)
 	return 0;
 }
 
-/* A message was given up because the peer took no more. Who that is, nobody else could say. */
+/* A message was given up because the peer took no more. Only here is known which peer that was. */
 static void complain_of(actor_group *group, uint64_t id)
 {
 	const struct peer *peer = peer_find(group, id);

@@ -404,7 +404,7 @@ static bool core_is_full(const struct core *core)
 	return core->n_queued > queue_max_of(core) || core->queued_bytes > core->settings.queue_max_bytes;
 }
 
-/* Who goes when @job has made it one too many. */
+/* Which job goes when @job has made them one too many. */
 static struct job *core_victim(const struct core *core, struct job *job)
 {
 	bool oldest = core->settings.shed == ACTOR_POOL_SHED_OLDEST;

@@ -32,7 +32,7 @@
 enum job_state { JOB_NEW, JOB_QUEUED, JOB_GIVEN, JOB_RUNNING, JOB_ENDED };
 
 struct job {
-	/* given by who submits it; zero for the rest */
+	/* given by whoever submits the job; the rest is zero then */
 	const void *key; /* lives as long as the job */
 	uint32_t key_bytes;
 	uint8_t level; /* of priority, 0 is the best */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may have a line written now. A bad peer can cause a hundred thousand lines a second. It must be
+ * Which peer may have a line written now. A bad peer can cause a hundred thousand lines a second: it must be
  * reported, but may not fill the disk. Each peer has a burst and then a slow rate, and so have all of them
  * together. Lines that were not written are counted. No clock, no allocation.
  */

@@ -258,7 +258,7 @@ static int start_lock(struct keeper *keeper)
 				"%s is still locked by the rest of a node that died; try again", keeper->dir);
 			return KEEPER_EXIT_RUNNING;
 		}
-		if (r == -ENOENT) { /* who was there before has removed the directory meanwhile */
+		if (r == -ENOENT) { /* the node that was there before has removed the directory meanwhile */
 			close(keeper->dir_fd);
 			r = start_dir(keeper);
 			if (r >= 0)

@@ -68,8 +68,8 @@ int output_add(struct outputs *outputs, const struct output_life *life, const in
 struct output *output_find(const struct outputs *outputs, uint64_t group);
 /*
  * Reads what is left in the pipes, and notes the end of the life (@kind, @code, @number: as in a stamp).
- * @text gets the last lines of stderr. Who waits to hear of the end need not wait for its line in the log:
- * that is outputs_settle()'s.
+ * @text gets the last lines of stderr. Nobody who waits to hear of the end has to wait for its line in the
+ * log: outputs_settle() writes that.
  */
 void output_end(struct outputs *outputs, uint64_t group, enum stamp_kind kind, int code, int64_t number,
 	char *text, size_t size_bytes);

@@ -45,8 +45,8 @@ struct client {
 };
 
 /*
- * A spawn that may be asked for again by its cookie. It outlives its child for a while: who asks again after
- * somebody took the name, or removed the child, must not start it a second time.
+ * A spawn that may be asked for again by its cookie. It outlives its child for a while: a caller that asks
+ * again after somebody took the name, or removed the child, must not start it a second time.
  */
 struct request {
 	struct hash_node by_cookie; /* node.requests */

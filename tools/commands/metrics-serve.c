@@ -285,7 +285,7 @@ static void visitor_write(struct visitor *visitor)
 	shutdown(visitor->fd, SHUT_WR);
 }
 
-/* A free place, or that of who is here longest. */
+/* A free place, or that of the visitor who is here longest. */
 static struct visitor *visitor_place(struct serve *serve)
 {
 	struct visitor *oldest = &serve->visitors[0];

@@ -322,7 +322,7 @@ static int show_json(struct tracer *tracer, const char *to)
 	return status;
 }
 
-/* Who answers for a callee that is not there does not know of the trace. */
+/* A group that answers for a callee that is not there does not know of the trace. */
 static void own_failure(struct tracer *tracer)
 {
 	const char *error = tracer->error.name;

@@ -109,7 +109,7 @@ int session_check_name(const struct ctl *ctl, const char *name);
  */
 int session_ask_spawner(struct session *session, const char *verb, const char *name, const char *method,
 	json_t *args, int64_t timeout_ms, json_t **ret);
-/* The telling part of it, for who asked with session_ask(). */
+/* The message of such a refusal alone, for a verb that asked with session_ask(). */
 int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *name, int r,
 	const struct session_error *error, int64_t timeout_ms);
 /* The same for one of many. */

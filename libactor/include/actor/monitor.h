@@ -36,8 +36,9 @@ ACTOR_EXPORT bool actor_demonitor(actor *self, uint64_t monitor);
  *
  * To end here means: what the actor waits in ends with -ECANCELED, then terminate runs, so that what it holds
  * is given back (Erlang runs none). The end is that of a failure for actor_main, unless the reason is
- * shutdown. Who was killed ended with the reason killed, which can be trapped. A peer whose process is out of
- * reach, or who is dead already: noconnection, noproc. Source: Erlang's link/1, exit/2.
+ * shutdown. An actor that was killed ended with the reason killed, which can be trapped. If the peer's
+ * process is out of reach, the reason is noconnection; if the peer is dead already, noproc. Source: Erlang's
+ * link/1, exit/2.
  *
  * 0, also when they are linked already; -EINVAL (nobody, or a process: link with an actor of it), -ENOMEM,
  * -ENOTCONN, -ECANCELED in terminate.

@@ -31,8 +31,8 @@ struct actor_name {
 ACTOR_EXPORT int actor_register_all(actor *self, const struct actor_name *names, size_t n);
 /*
  * A name that an actor of this group has leads to @who, another one of it, from now on. Whoever looks finds
- * one of the two at each moment, and who watches is told once. 0, -ESRCH no actor of this group has the name,
- * or @who is none; -ENOTCONN, -ETIMEDOUT: it is back with who had it. Source: gproc:give_away.
+ * one of the two at each moment, and whoever watches is told once. 0, -ESRCH no actor of this group has the
+ * name, or @who is none; -ENOTCONN, -ETIMEDOUT: it is back with who had it. Source: gproc:give_away.
  */
 ACTOR_EXPORT int actor_name_replace(actor *self, const char *name, actor_ref who);
 /* 0, -ESRCH when it is not its own. */

@@ -18,9 +18,9 @@ extern "C" {
  * ACTOR_PG_SCOPE). It is there while it has members. An actor may join several times and is then a member
  * several times; it leaves as often, the newest membership first. Memberships end with the actor, before its
  * monitors hear of that, and with its process. They outlive a crash of the broker: each group of actors
- * announces its own again, and who looks at a process group meanwhile sees it as it was. Who is a member is
- * asked of the broker once; from then on it keeps the answer current, and looking, sending and picking cost
- * no message. Source: Erlang's pg; metadata, events without gaps and casts to all are added.
+ * announces its own again, and whoever looks at a process group meanwhile sees it as it was. Who is a member
+ * is asked of the broker once; from then on it keeps the answer current, and looking, sending and picking
+ * cost no message. Source: Erlang's pg; metadata, events without gaps and casts to all are added.
  */
 #define ACTOR_PG_SCOPE "pg"
 

@@ -63,8 +63,8 @@ ACTOR_EXPORT actor_ref actor_port_ref(const actor_port *port);
  */
 ACTOR_EXPORT int actor_port_publish(actor *self, actor_port *port, const char *format, ...);
 /*
- * It was published what was published before this: still brought to the subscribers that take it, for 1 s.
- * NULL is fine; returns NULL. Who made the port may also just end: the port ends with it.
+ * Ends the port. What was published before is still brought to the subscribers that take it, for 1 s. NULL is
+ * fine; returns NULL. The actor that made the port may also just end: the port ends with it.
  */
 ACTOR_EXPORT actor_port *actor_port_free(actor *self, actor_port *port);
 

@@ -100,11 +100,11 @@ ACTOR_EXPORT int actor_call_and_forward(actor *self, actor_dest to, const char *
 /*
  * actor_multicall() - ask several at once, and wait for all
  *
- * @answers: room for @n, filled in the order of @to, each exactly once. The time-out is for all together: who
- * has not answered by then is -ETIMEDOUT, the others are not held up by it. Return: the number of replies (r
- * is 0), or -EINVAL, -ENOMEM, -ECANCELED: then no answer is set. actor_answers_clear() frees what came. That
- * two wait for each other in a circle is not seen here, unless it is a call to oneself: it ends with the
- * time-out. Source: gen_server:multi_call.
+ * @answers: room for @n, filled in the order of @to, each exactly once. The time-out is for all together: a
+ * target that has not answered by then is -ETIMEDOUT, and holds up no other one. Return: the number of
+ * replies (r is 0), or -EINVAL, -ENOMEM, -ECANCELED: then no answer is set. actor_answers_clear() frees what
+ * came. That two wait for each other in a circle is not seen here, unless it is a call to oneself: it ends
+ * with the time-out. Source: gen_server:multi_call.
  */
 ACTOR_EXPORT int actor_multicall(actor *self, const actor_dest *to, size_t n, const char *method,
 	int64_t timeout_ms, struct actor_answer *answers, const char *format, ...);
