@@ -466,9 +466,9 @@ def main():
                 failed[part].append(at)
                 print(f"# {part} killed at {at} ({said}): {problem}", flush=True)
     for i, part in enumerate(parts, 1):
+        print(f"{'not ok' if failed[part] or not tried[part] else 'ok'} {i} - what_must_hold_holds_wherever_the_{part}_is_killed", flush=True)
         if failed[part] or not tried[part]:
             print(f"# {part}: violations at {failed[part]}; again: --parts {part} --at N")
-        print(f"{'not ok' if failed[part] or not tried[part] else 'ok'} {i} - what_must_hold_holds_wherever_the_{part}_is_killed", flush=True)
     print(f"# {sum(tried.values())} points, {missed} of them after the last call, {sum(map(len, failed.values()))} violations, "
           f"{time.monotonic() - start:.0f} s")
     sys.exit(any(failed.values()) or not all(tried.values()))

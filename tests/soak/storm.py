@@ -197,13 +197,13 @@ def main():
     problems = [p for storm in storms for p in storm.problems]
     done = {kind: sum(storm.done.get(kind, 0) for storm in storms) for kind in todo}
     downs = sum(len(lines) for storm in storms for (kind, _), lines in storm.lines.items() if kind == "down")
-    for problem in problems:
-        print("# " + problem.replace("\n", "\n# "))
     print(f"# {done}, {downs} DOWNs, {time.monotonic() - start:.0f} s in all")
     for kind in sorted({kind for storm in storms for kind in storm.names_s}):
         s = sorted(s for storm in storms for s in storm.names_s.get(kind, []))
         print(f"# names back after a kill of {kind}: {s[len(s) // 2]:.3f} s (median), {s[len(s) * 99 // 100]:.3f} s (99 of 100), {s[-1]:.3f} s (longest of {len(s)})")
     print(f"{'not ok' if problems else 'ok'} 1 - nobody_is_lost_or_disturbed_in_a_storm_of_kills")
+    for problem in problems:
+        print("# " + problem.replace("\n", "\n# "))
     s = sorted(s for storm in storms for s in storm.answers_s)
     if s:
         print(f"# answers again after a kill of supervisor: {s[len(s) // 2]:.3f} s (median), {s[len(s) * 99 // 100]:.3f} s (99 of 100), {s[-1]:.3f} s (longest of {len(s)})")

@@ -111,8 +111,9 @@ def run_tests(tests, node):
             print(f"ok {i} - {title}", flush=True)
         except Exception:
             n_failed += 1
-            for line in traceback.format_exc().splitlines():
+            print(f"not ok {i} - {title}")
+            for line in traceback.format_exc().splitlines():  # behind it, where scripts/count-tests looks
                 print(f"# {line}")
             node.logs()
-            print(f"not ok {i} - {title}", flush=True)
+            sys.stdout.flush()
     sys.exit(1 if n_failed else 0)
