@@ -273,9 +273,7 @@ static void pg_end(struct pgs *pgs, struct pg *pg)
 
 static uint64_t joiner_hash(const struct pgs *pgs, actor_ref ref)
 {
-	uint64_t key[2] = {ref.group, ref.serial};
-
-	return hash_of_bytes(&pgs->joiners, key, sizeof(key));
+	return hash_of_pair(&pgs->joiners, ref.group, ref.serial);
 }
 
 static struct joiner *joiner_find(const struct pgs *pgs, actor_ref ref)
@@ -319,9 +317,7 @@ static void joiner_settle(struct pgs *pgs, struct joiner **at)
 
 static uint64_t share_hash(const struct pgs *pgs, const struct pg *pg, const struct member *member)
 {
-	const void *key[2] = {pg, member};
-
-	return hash_of_bytes(&pgs->shares, key, sizeof(key));
+	return hash_of_pair(&pgs->shares, (uintptr_t)pg, (uintptr_t)member);
 }
 
 static struct share *share_find(const struct pgs *pgs, const struct pg *pg, const struct member *member)
@@ -452,15 +448,13 @@ int pgs_join(struct member *member, const struct pg_which *which, struct mp_read
 	struct pgs *pgs = &member->broker->pgs;
 	struct pg *pg = pg_make(pgs, which);
 	struct buf joined = BUF_INIT, undone = BUF_INIT;
-	struct list *before;
 	uint32_t n_joined = 0;
-	struct share *share;
+	bool watched;
 	int r = 0;
 
 	if (!pg)
 		return -ENOMEM;
-	share = share_find(pgs, pg, member);
-	before = share ? share->memberships.prev : NULL; /* the memberships after it are new */
+	watched = pg_is_watched(member->broker, pg);
 	while (n-- && r == 0) {
 		struct membership *membership;
 		struct roll_entry entry;
@@ -472,20 +466,18 @@ int pgs_join(struct member *member, const struct pg_which *which, struct mp_read
 			continue;
 		}
 		r = join_one(pgs, pg, member, &entry, &membership);
-		if (r == 0) {
+		if (r == 0 && watched)
 			roll_put(&joined, &membership->in_roll);
-			n_joined++;
-		}
+		n_joined += r == 0;
 	}
 	if (r == 0) {
 		pg_tell(member->broker, pg, "join", n_joined, &joined);
 	} else {
-		while (n_joined--) {
-			struct membership *last;
+		while (n_joined--) { /* the last of its memberships are the new ones */
+			struct share *share = share_find(pgs, pg, member);
+			struct membership *last =
+				container_of(share->memberships.prev, struct membership, by_share);
 
-			share = share_find(pgs, pg, member);
-			last = container_of(share->memberships.prev, struct membership, by_share);
-			assert(&last->by_share != before);
 			membership_end(pgs, &last, &undone);
 		}
 	}
@@ -595,9 +587,7 @@ void pgs_release(struct member *member)
 
 static uint64_t watch_hash(const struct pgs *pgs, const void *target, const struct member *member)
 {
-	const void *key[2] = {target, member};
-
-	return hash_of_bytes(&pgs->watches, key, sizeof(key));
+	return hash_of_pair(&pgs->watches, (uintptr_t)target, (uintptr_t)member);
 }
 
 static const void *watch_target(const struct pgs *pgs, const struct pg *pg, const struct scope *scope)

@@ -96,7 +96,7 @@ int broker_ask(actor_group *group, const char *method, struct buf *take_args, in
 	request->group = group;
 	request->done = done;
 	request->arg = arg;
-	snprintf(request->method, sizeof(request->method), "%s", method);
+	memcpy(request->method, method, strnlen(method, sizeof(request->method) - 1));
 	r = timer_init(&group->loop, &request->timer, request_timed_out);
 	if (r < 0) {
 		free(request);
@@ -165,6 +165,7 @@ void requests_take_up(actor_group *group, struct list *aside)
 struct ask_wait {
 	struct actor *self;
 	ask_answered *answered; /* may be NULL */
+	bool wanted;            /* the reply itself, not just whether it came */
 	bool done;
 	bool abandoned;
 	int error;
@@ -182,8 +183,8 @@ static void ask_done(struct broker_request *request, int error, actor_msg *reply
 	if (reply && error == 0) {
 		if (wait->answered)
 			wait->answered(request, reply);
-		if (msg_new_received(
-			    &wait->reply, reply->sender, wire_cstr(""), reply->body, reply->body_bytes) < 0)
+		if (wait->wanted && msg_new_received(&wait->reply, reply->sender, wire_cstr(""), reply->body,
+					    reply->body_bytes) < 0)
 			wait->error = -ENOMEM;
 	} else if (reply && reply->error && !strcmp(reply->error, ERROR_IN_USE)) {
 		wait->error = -EEXIST;
@@ -231,7 +232,7 @@ void asks_discard(struct actor *self)
 static int ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
 	int64_t timeout_ms, enum ask_again again, bool stubborn, ask_answered *answered, actor_msg **ret_msg)
 {
-	struct ask_wait wait = {.self = self, .answered = answered};
+	struct ask_wait wait = {.self = self, .answered = answered, .wanted = ret_msg};
 	struct broker_request *request;
 	int r;
 
@@ -264,8 +265,6 @@ static int ask_wait(actor_group *group, struct actor *self, const char *method, 
 	}
 	if (ret_msg)
 		*ret_msg = wait.reply;
-	else
-		actor_msg_free(wait.reply);
 	return wait.error;
 }
 

@@ -100,9 +100,7 @@ static void own_pg_settle(actor_group *group, struct own_pg **at)
 
 static uint64_t seat_hash(const actor_group *group, const struct own_pg *pg, const struct actor *self)
 {
-	const void *key[2] = {pg, self};
-
-	return hash_of_bytes(&group->own_seats, key, sizeof(key));
+	return hash_of_pair(&group->own_seats, (uintptr_t)pg, (uintptr_t)self);
 }
 
 static struct own_seat *seat_find(actor_group *group, const struct own_pg *pg, const struct actor *self)

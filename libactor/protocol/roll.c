@@ -34,9 +34,7 @@ void roll_deinit(struct roll *roll)
 
 static uint64_t member_hash(const struct roll *roll, uint64_t group, uint64_t id)
 {
-	uint64_t key[2] = {group, id};
-
-	return hash_of_bytes(&roll->members, key, sizeof(key));
+	return hash_of_pair(&roll->members, group, id);
 }
 
 struct roll_member *roll_find(const struct roll *roll, uint64_t group, uint64_t id)

@@ -78,6 +78,11 @@ uint64_t hash_of_u64(const struct hash *h, uint64_t v)
 	return hash_fold(hash_fold(v ^ k0, k1 | 1) ^ k1, UINT64_C(0x9e3779b97f4a7c15));
 }
 
+uint64_t hash_of_pair(const struct hash *h, uint64_t a, uint64_t b)
+{
+	return hash_of_u64(h, hash_of_u64(h, a) ^ b);
+}
+
 uint64_t hash_of_bytes(const struct hash *h, const void *data, size_t len)
 {
 	return siphash64(data, len, h->key);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Intrusive seeded hash tables: by u64 and by bytes. Names come from peers, who could fill one bucket of an
- * unseeded table on purpose. Open chaining, grows by doubling. After that each insert moves a few buckets of
- * the old half as big table, so no insert moves all: a million items take some 60 ms. Only the first insert
- * can fail with -ENOMEM: a later growth that fails just leaves longer chains.
+ * Intrusive seeded hash tables: by u64, by two of them, and by bytes. Names come from peers, who could fill
+ * one bucket of an unseeded table on purpose. Open chaining, grows by doubling. After that each insert moves
+ * a few buckets of the old half as big table, so no insert moves all: a million items take some 60 ms. Only
+ * the first insert can fail with -ENOMEM: a later growth that fails just leaves longer chains.
  */
 #pragma once
 
@@ -30,6 +30,7 @@ void hash_init(struct hash *h);   /* seeds itself from the process's random seed
 void hash_deinit(struct hash *h); /* frees the buckets; the table must be empty (asserted) */
 
 uint64_t hash_of_u64(const struct hash *h, uint64_t v);
+uint64_t hash_of_pair(const struct hash *h, uint64_t a, uint64_t b); /* the order counts */
 uint64_t hash_of_bytes(const struct hash *h, const void *data, size_t len);
 /* 0, -ENOMEM; does not look for duplicates */
 int hash_insert(struct hash *h, struct hash_node *node, uint64_t hash);

@@ -170,7 +170,7 @@ static void test_same_hash_is_walked_to_the_end(void **state)
 
 static void test_counters_and_names_spread(void **state)
 {
-	unsigned buckets_u64[256] = {0}, buckets_name[256] = {0};
+	unsigned buckets_u64[256] = {0}, buckets_pair[256] = {0}, buckets_name[256] = {0};
 	struct hash h;
 
 	hash_init(&h);
@@ -179,13 +179,16 @@ static void test_counters_and_names_spread(void **state)
 		int len = snprintf(name, sizeof(name), "worker-%u", i);
 
 		buckets_u64[hash_of_u64(&h, i) & 255]++;
+		buckets_pair[hash_of_pair(&h, i % 160, i / 160) & 255]++;
 		buckets_name[hash_of_bytes(&h, name, (size_t)len) & 255]++;
 	}
 	/* 100 expected in each, 10 standard deviations away is no chance */
 	for (unsigned i = 0; i < 256; i++) {
 		assert_true(buckets_u64[i] > 20 && buckets_u64[i] < 200);
+		assert_true(buckets_pair[i] > 20 && buckets_pair[i] < 200);
 		assert_true(buckets_name[i] > 20 && buckets_name[i] < 200);
 	}
+	assert_int_not_equal(hash_of_pair(&h, 1, 2), hash_of_pair(&h, 2, 1));
 	hash_deinit(&h);
 }
 
