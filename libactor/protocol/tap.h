@@ -32,6 +32,7 @@ struct tap {
 	uint64_t trace;    /* the id of one; 0: any, and none */
 	uint32_t rate;
 	int64_t due_ns;    /* the next copy is due then; see tap_take() */
+	bool open;         /* no frame was left out since the last copy */
 	uint64_t n_missed; /* frames that it wanted and did not get since the last copy */
 };
 
@@ -40,7 +41,11 @@ int tap_read(struct mp_reader *args, struct tap *ret);
 /* Writes the same, as two values. */
 void tap_put(struct buf *b, const struct tap *tap);
 bool tap_wants(const struct tap *tap, const struct wire_frame *frame, actor_ref to);
-/* False: not now; it is counted. A tap that was idle gets a tenth of a second's copies at once. */
+/*
+ * False: not now; it is counted. A tap that was idle gets a tenth of a second's copies at once. One that gets
+ * more than its rate gets a hundredth of a second's in a row, and then none for as long: so what is shown
+ * belongs together, and those who carry the copies are woken a hundred times a second and not a thousand.
+ */
 bool tap_take(struct tap *tap, int64_t now_ns);
 /* Writes the arguments of `tapped`. @to: whom the frame is for, or ACTOR_NOBODY if only a name is known. */
 void tap_put_copy(struct buf *b, struct tap *tap, const struct wire_frame *frame, actor_ref to,

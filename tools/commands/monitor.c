@@ -20,6 +20,7 @@
 
 #define TAP_TIMEOUT_MS 5000
 #define RETRY_MS       100
+#define NOTE_MS        1000 /* between two notes of what was not shown */
 
 struct monitor {
 	struct ctl *ctl;
@@ -29,6 +30,8 @@ struct monitor {
 	uint64_t count; /* lines that are still to come; 0: for ever */
 	uint64_t rate;
 	int64_t realtime_us; /* to be added to a time of CLOCK_MONOTONIC */
+	uint64_t n_missed;   /* that were not told yet */
+	int64_t told_ms;     /* when they were told last */
 	bool tapped;         /* once: from then on it goes on over restarts of the broker */
 	int r;               /* why it cannot */
 	const char *failed;
@@ -89,9 +92,6 @@ static void show_text(const struct monitor *monitor, const struct copy *copy)
 	json_t *body = copy_body(copy);
 	struct tm tm;
 
-	if (copy->n_missed)
-		ctl_note(monitor->ctl, "%" PRIu64 " frames were not shown: more than %" PRIu64 " a second",
-			copy->n_missed, monitor->rate);
 	localtime_r(&seconds, &tm);
 	strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
 	printf("%s.%06d%s", clock, (int)(at_us % 1000000), gap);
@@ -114,6 +114,20 @@ static void show_text(const struct monitor *monitor, const struct copy *copy)
 	json_decref(body);
 }
 
+/* At full speed each copy comes after some that did not, so a note for each would be as much as the lines. */
+static void tell_missed(struct monitor *monitor, uint64_t n)
+{
+	int64_t now_ms = clock_now_ms();
+
+	monitor->n_missed += n;
+	if (!monitor->n_missed || now_ms - monitor->told_ms < NOTE_MS)
+		return;
+	ctl_note(monitor->ctl, "%" PRIu64 " frames were not shown: more than %" PRIu64 " a second",
+		monitor->n_missed, monitor->rate);
+	monitor->n_missed = 0;
+	monitor->told_ms = now_ms;
+}
+
 static int on_tapped(actor *self, const actor_msg *msg)
 {
 	struct monitor *monitor = monitor_of(self);
@@ -121,6 +135,7 @@ static int on_tapped(actor *self, const actor_msg *msg)
 
 	if (copy_read(msg, &copy) < 0)
 		return 0; /* any group may send us what it likes */
+	tell_missed(monitor, copy.n_missed);
 	if (monitor->ctl->json)
 		show_json(monitor, &copy);
 	else

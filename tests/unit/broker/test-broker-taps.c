@@ -192,9 +192,37 @@ static void test_what_is_more_than_the_rate_is_counted(void **state)
 		n_shown++;
 	}
 	assert_in_range(n_shown, 10, 11);
-	world_advance(&w, 10 * MS);
+	world_advance(&w, 20 * MS);
 	say(a, b, "m");
 	assert_int_equal(expect_copy().n_missed, 50 - n_shown);
+}
+
+static void test_at_full_speed_copies_come_in_rows(void **state)
+{
+	unsigned n_shown = 0, n_rows = 0, n_missed = 0;
+	struct wire_frame frame;
+	bool before = true, shown;
+
+	tap_routed(1000);
+	for (int i = 0; i < 110; i++) /* what an idle one gets at once */
+		say(a, b, "m");
+	while (client_next(watcher, &frame))
+		;
+	for (int i = 0; i < 2000; i++) {
+		world_advance(&w, MS / 10);
+		say(a, b, "m");
+		shown = client_next(watcher, &frame);
+		if (shown) {
+			n_missed += (unsigned)copy_read(&frame).n_missed;
+			n_shown++;
+		}
+		n_rows += shown && !before;
+		before = shown;
+	}
+	/* a fifth of a second */
+	assert_in_range(n_shown, 180, 210);
+	assert_in_range(n_rows, 15, 21);
+	assert_in_range(n_shown + n_missed, 1880, 2010);
 }
 
 static void test_a_watcher_that_does_not_read_misses_copies_and_is_not_cut(void **state)
@@ -400,6 +428,7 @@ int main(void)
 		T(test_a_filter_lets_through_what_it_names),
 		T(test_a_frame_for_a_name_is_shown_with_its_owner),
 		T(test_what_is_more_than_the_rate_is_counted),
+		T(test_at_full_speed_copies_come_in_rows),
 		T(test_a_watcher_that_does_not_read_misses_copies_and_is_not_cut),
 		T(test_one_asks_for_its_own_actors_only),
 		T(test_the_groups_are_told_what_to_copy_and_when_to_end),
