@@ -5,17 +5,38 @@
 
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
+#include "libactor/loop/timer.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/names.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/clock.h"
+#include "libactor/util/list.h"
 
 #define BACKLOG_MAX_BYTES (256u << 10) /* to the broker: with more than that, frames are not copied */
 
+#define MISSED_TOLD_MS 50 /* after the first that was left out, if no copy has said it by then */
+
 struct taps {
+	actor_group *group;
+	struct timer timer; /* armed when a frame was left out */
 	unsigned n;
 	struct tap all[TAPS_MAX];
 };
+
+static void taps_tell_missed(struct loop *loop, struct timer *timer);
+
+static struct taps *taps_new(actor_group *group)
+{
+	struct taps *taps = calloc(1, sizeof(*taps));
+
+	if (taps && timer_init(&group->loop, &taps->timer, taps_tell_missed) < 0) {
+		free(taps);
+		return NULL;
+	}
+	if (taps)
+		taps->group = group;
+	return taps;
+}
 
 void told_tap(actor_group *group, struct mp_reader *r, uint32_t n)
 {
@@ -26,7 +47,7 @@ void told_tap(actor_group *group, struct mp_reader *r, uint32_t n)
 		return;
 	tap.id = id;
 	if (!group->taps)
-		group->taps = calloc(1, sizeof(*group->taps));
+		group->taps = taps_new(group);
 	if (group->taps && group->taps->n < TAPS_MAX)
 		group->taps->all[group->taps->n++] = tap;
 }
@@ -50,6 +71,8 @@ void told_untap(actor_group *group, struct mp_reader *r, uint32_t n)
 
 void taps_drop(actor_group *group)
 {
+	if (group->taps)
+		timer_deinit(&group->loop, &group->taps->timer);
 	free(group->taps);
 	group->taps = NULL;
 }
@@ -62,22 +85,57 @@ static bool tap_may_write(struct tap *tap, const struct peer *uplink, int64_t no
 	return false;
 }
 
-static void tap_write(actor_group *group, struct tap *tap, enum tap_path path, const struct wire_frame *frame,
-	int64_t now_ns)
+/* Takes @copy. */
+static void tap_send(actor_group *group, struct buf *copy)
 {
 	const struct wire_dest to = {.ref = group->uplink.service};
 	struct peer *uplink = group->uplink.peer;
-	struct buf copy = BUF_INIT;
 
-	if (!tap_wants(tap, frame, frame->to.ref) || !tap_may_write(tap, uplink, now_ns))
-		return;
-	tap_put_copy(&copy, tap, frame, frame->to.ref, path, now_ns);
-	if (buf_error(&copy) == 0) {
-		wire_put_cast(peer_out(uplink), &to, group_ref(group, 0), wire_cstr(METHOD_TAPPED), copy.data,
-			copy.size_bytes);
+	if (buf_error(copy) == 0) {
+		wire_put_cast(peer_out(uplink), &to, group_ref(group, 0), wire_cstr(METHOD_TAPPED),
+			copy->data, copy->size_bytes);
 		peer_wrote(uplink);
 	}
-	buf_deinit(&copy);
+	buf_deinit(copy);
+}
+
+static void tap_write(actor_group *group, struct tap *tap, enum tap_path path, const struct wire_frame *frame,
+	int64_t now_ns)
+{
+	struct timer *timer = &group->taps->timer;
+	struct buf copy = BUF_INIT;
+
+	if (!tap_wants(tap, frame, frame->to.ref))
+		return;
+	if (tap_may_write(tap, group->uplink.peer, now_ns)) {
+		tap_put_copy(&copy, tap, frame, frame->to.ref, path, now_ns);
+		tap_send(group, &copy);
+	} else if (!timer_is_armed(timer)) {
+		timer_arm(&group->loop, timer, deadline_after_ms(now_ns, MISSED_TOLD_MS));
+	}
+}
+
+/* Else nobody would hear of those that were left out after the last copy. */
+static void taps_tell_missed(struct loop *loop, struct timer *timer)
+{
+	struct taps *taps = container_of(timer, struct taps, timer);
+	actor_group *group = taps->group;
+
+	for (unsigned i = 0; i < taps->n && group->uplink.peer; i++) {
+		struct tap *tap = &taps->all[i];
+		uint64_t n_missed = tap->n_missed;
+		struct buf copy = BUF_INIT;
+
+		if (!n_missed)
+			continue;
+		if (tap_may_write(tap, group->uplink.peer, loop->now_ns)) {
+			tap_put_missed(&copy, tap, loop->now_ns);
+			tap_send(group, &copy);
+		} else {
+			tap->n_missed = n_missed; /* this was no frame */
+			timer_arm(loop, timer, deadline_after_ms(loop->now_ns, MISSED_TOLD_MS));
+		}
+	}
 }
 
 void taps_copy(actor_group *group, const struct wire_frame *frame)

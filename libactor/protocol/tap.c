@@ -154,3 +154,21 @@ void tap_put_copy(struct buf *b, struct tap *tap, const struct wire_frame *frame
 	}
 	tap->n_missed = 0;
 }
+
+void tap_put_missed(struct buf *b, struct tap *tap, int64_t now_ns)
+{
+	mp_put_array(b, 2 + TAP_COPY_REST_N);
+	mp_put_uint(b, tap->id);
+	mp_put_uint(b, tap->n_missed);
+	mp_put_int(b, now_ns / 1000);
+	mp_put_cstr(b, paths[TAP_DIRECT]);
+	mp_put_cstr(b, TAP_MISSED);
+	mp_put_ref(b, ACTOR_NOBODY);
+	mp_put_ref(b, ACTOR_NOBODY);
+	mp_put_nil(b);
+	mp_put_uint(b, 0);
+	mp_put_uint(b, 0);
+	mp_put_nil(b);
+	mp_put_nil(b);
+	tap->n_missed = 0;
+}

@@ -9,11 +9,12 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
 
-#define TAP_RATE_DEFAULT   1000u  /* copies a second */
-#define TAP_RATE_MAX       10000u /* of those who ask for more */
-#define TAP_BODY_MAX_BYTES 1024u  /* a longer body is not copied; its size is */
-#define TAP_COPY_REST_N    10u    /* arguments of `tapped` after the first two */
-#define TAPS_MAX           16u    /* at a time, of everybody together */
+#define TAP_RATE_DEFAULT   1000u    /* copies a second */
+#define TAP_RATE_MAX       10000u   /* of those who ask for more */
+#define TAP_BODY_MAX_BYTES 1024u    /* a longer body is not copied; its size is */
+#define TAP_COPY_REST_N    10u      /* arguments of `tapped` after the first two */
+#define TAP_MISSED         "missed" /* the kind of a copy without a frame */
+#define TAPS_MAX           16u      /* at a time, of everybody together */
 
 /* Where a copy was made. */
 enum tap_path {
@@ -50,3 +51,5 @@ bool tap_take(struct tap *tap, int64_t now_ns);
 /* Writes the arguments of `tapped`. @to: whom the frame is for, or ACTOR_NOBODY if only a name is known. */
 void tap_put_copy(struct buf *b, struct tap *tap, const struct wire_frame *frame, actor_ref to,
 	enum tap_path path, int64_t now_ns);
+/* The same with no frame: it only says how many were left out, when none comes any more that could. */
+void tap_put_missed(struct buf *b, struct tap *tap, int64_t now_ns);

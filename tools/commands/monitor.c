@@ -136,6 +136,8 @@ static int on_tapped(actor *self, const actor_msg *msg)
 	if (copy_read(msg, &copy) < 0)
 		return 0; /* any group may send us what it likes */
 	tell_missed(monitor, copy.n_missed);
+	if (wire_str_equal(copy.kind, wire_cstr(TAP_MISSED)) && !monitor->ctl->json)
+		return 0;
 	if (monitor->ctl->json)
 		show_json(monitor, &copy);
 	else
