@@ -58,6 +58,7 @@ struct keeper {
 	uint64_t supervisor_group_id, supervisor_started_ns;
 	bool supervisor_ready;  /* it has said READY */
 	bool supervisor_killed; /* by us */
+	unsigned n_not_run;     /* tries in a row at which its program could not be run */
 	uint64_t restart_ns;    /* when to start the next one; 0 = not waiting */
 	uint64_t leave_ns;      /* it is expected to exit; at this time it is killed; 0 = not expected */
 	bool upgrading;         /* its next exit is meant */

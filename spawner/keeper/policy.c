@@ -38,8 +38,9 @@ enum keeper_verdict keeper_policy_death(
 		policy->aside = false;
 	}
 	policy->n_deaths++;
+	policy->served = policy->served || death->ready;
 	*ret_delay_ns = policy_next_delay(policy, death);
-	if (death->outside)
+	if (death->outside || (death->not_run && policy->served))
 		return KEEPER_RESTART;
 	policy->faults_ns[policy->n_faults++ % KEEPER_POLICY_DEATHS] = death->now_ns;
 	policy->n_counted++;

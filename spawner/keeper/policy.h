@@ -11,6 +11,10 @@
  * Five deaths by its own fault within 30 s: once more with its state set aside, for the state may be what
  * kills it. Five more like that: it is not the state, the node stops. A SIGKILL that the keeper did not send
  * says nothing about the state, and is not counted. A supervisor that lived for 30 s clears the record.
+ *
+ * If the program cannot be run (it is being replaced), neither does that, once a supervisor had served: the
+ * processes of the node do without one until it can be run again. At the start of a node somebody waits, so
+ * there it is counted like any other death.
  */
 #pragma once
 
@@ -37,6 +41,7 @@ struct keeper_policy {
 	unsigned n_counted;                       /* in the ring since it was last emptied */
 	unsigned n_quick;                         /* steps of the delay */
 	bool aside;                               /* state was set aside, and since then nobody lived long */
+	bool served;                              /* some supervisor has said READY */
 };
 
 struct keeper_death {
@@ -44,6 +49,7 @@ struct keeper_death {
 	uint64_t now_ns;
 	bool ready;   /* it had said that it serves */
 	bool outside; /* SIGKILL, and not ours */
+	bool not_run; /* its program could not be run: exit status 127 before it served */
 };
 
 enum keeper_verdict keeper_policy_death(

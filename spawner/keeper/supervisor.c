@@ -31,7 +31,8 @@
 #include "spawner/shared/marks.h"
 #include "spawner/shared/process-tree.h"
 
-#define READ_BATCH 64 /* requests per turn of the loop, so that exits are not starved by spawns */
+#define READ_BATCH         64  /* requests per turn of the loop, so that exits are not starved by spawns */
+#define SUPERVISOR_NOT_RUN 127 /* exit status: as of a shell, and of the loader that misses a library */
 
 /* ---- its life ---- */
 
@@ -45,6 +46,12 @@ static unsigned env_add(char **env, unsigned n, const char *name, const char *va
 		n++;
 	}
 	return n;
+}
+
+/* At the 1st, 2nd, 4th, 8th … time in a row: nobody turns the log over while there is no supervisor. */
+static bool not_run_is_said(unsigned n)
+{
+	return !(n & (n - 1));
 }
 
 static void supervisor_run(struct keeper *keeper, int socket_fd) __attribute__((noreturn));
@@ -86,9 +93,10 @@ static void supervisor_run(struct keeper *keeper, int socket_fd)
 		keeper_child_reset_signals();
 		prctl(PR_SET_PDEATHSIG, KEEPER_DEATH_SIGNAL);
 		execve(keeper->supervisor, argv, env);
-		keeper_log("%s cannot be started: %s", keeper->supervisor, strerror(errno));
+		if (not_run_is_said(keeper->n_not_run + 1))
+			keeper_log("%s cannot be started: %s", keeper->supervisor, strerror(errno));
 	}
-	_exit(127);
+	_exit(SUPERVISOR_NOT_RUN);
 }
 
 int keeper_supervisor_start(struct keeper *keeper)
@@ -208,6 +216,7 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 		.now_ns = now_ns,
 		.ready = keeper->supervisor_ready,
 		.outside = code == CLD_KILLED && status == SIGKILL && !keeper->supervisor_killed,
+		.not_run = code == CLD_EXITED && status == SUPERVISOR_NOT_RUN && !keeper->supervisor_ready,
 	};
 	verdict = keeper_policy_death(&keeper->policy, &death, &delay_ns);
 	if (verdict == KEEPER_GIVE_UP) {
@@ -225,6 +234,15 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 		keeper->state_fd = -1;
 	}
 	keeper->restart_ns = now_ns + delay_ns;
+	if (death.not_run && keeper->policy.served) {
+		keeper->n_not_run++;
+		if (not_run_is_said(keeper->n_not_run))
+			keeper_log(
+				"the supervisor cannot be run (%u times in a row now): processes go on without it, "
+				"and it is tried again and again",
+				keeper->n_not_run);
+		return;
+	}
 	keeper_log("the supervisor (pid %d) %s; it is started again %s%s", (int)pid, how,
 		delay_ns ? "after a pause" : "at once",
 		verdict == KEEPER_RESTART_ASIDE ? ", with its state set aside" : "");
@@ -256,6 +274,7 @@ static void request_program(struct keeper *keeper, const char *path)
 static void request_ready(struct keeper *keeper)
 {
 	keeper->supervisor_ready = true;
+	keeper->n_not_run = 0;
 	if (keeper->ready_fd < 0)
 		return;
 	if (write(keeper->ready_fd, "\n", 1) != 1)

@@ -4,6 +4,7 @@ Arguments: actorctl, the counter example, caller."""
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -309,6 +310,33 @@ def a_crash_that_nobody_reads_is_an_end_all_the_same():
     os.close(writer)
 
 
+def a_supervisor_whose_program_is_away_for_a_while_comes_back_with_its_state():
+    own = Node(actorctl, "away").up()
+    daemons = {daemon: os.readlink(f"/proc/{own.ctl_json('status')[daemon]['pid']}/exe") for daemon in ("keeper", "supervisor", "broker")}
+    own.ctl("down")
+    program = shutil.copy2(daemons["supervisor"], own.root)
+    with open(own.env["ACTOR_LOG_DIR"] + "/actor-spawner.log", "a") as log:
+        keeper = subprocess.Popen([daemons["keeper"], "--supervisor", program, "--broker", daemons["broker"]], env=own.env, stderr=log)
+    try:
+        until(lambda: own.ctl("status", rc=None).returncode == 0, "the node is ready")
+        own.ctl("spawn", "--name", "up", "--", "sleep", "1000")
+        own.ctl("spawn", "--name", "stopped", "--", "sleep", "1000")
+        own.ctl("stop", "stopped")
+        pid, old = own.child("up")["pid"], own.ctl_json("status")["supervisor"]["pid"]
+        os.rename(program, program + ".away")
+        os.kill(old, signal.SIGKILL)
+        until(lambda: "(8 times in a row now)" in open(log.name).read(), "it is tried again and again")
+        assert alive(pid) and keeper.poll() is None
+        os.rename(program + ".away", program)
+        until(lambda: own.ctl("status", rc=None).returncode == 0, "another supervisor")
+        assert own.ctl_json("status")["supervisor"]["state_lost_ms"] is None
+        assert own.child("up")["pid"] == pid and not own.child("up")["adopted"] and own.child("stopped")["outcome"] == "stopped"
+    finally:
+        keeper.terminate()
+        keeper.wait(60)
+        own.down()
+
+
 def joining(name):
     """A client that has begun to look for the node, and waits."""
     process = subprocess.Popen([caller, name], env=node.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -357,6 +385,7 @@ run_tests([many_restarts_at_once_never_run_two,
            one_that_does_not_stop_holds_up_nobody_else,
            a_job_runs_once_although_the_supervisor_dies,
            kills_from_outside_cost_no_state_and_five_faults_do_and_that_is_said,
+           a_supervisor_whose_program_is_away_for_a_while_comes_back_with_its_state,
            calls_are_served_while_another_group_is_killed,
            a_crash_that_nobody_reads_is_an_end_all_the_same,
            calls_are_served_while_the_broker_is_killed,

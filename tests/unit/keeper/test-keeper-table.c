@@ -280,7 +280,7 @@ static enum keeper_verdict die(struct keeper_policy *policy, uint64_t *now_ns, u
 
 static const struct keeper_death by_fault = {.ready = true}, at_start = {0},
 				 from_outside = {.ready = true, .outside = true},
-				 at_start_from_outside = {.outside = true};
+				 at_start_from_outside = {.outside = true}, not_run = {.not_run = true};
 
 static void test_one_that_dies_at_its_start_waits_ever_longer(void **state)
 {
@@ -371,6 +371,35 @@ static void test_a_kill_from_outside_never_sets_the_state_aside_and_never_ends_i
 	assert_int_equal(die(&policy, &now, MS, by_fault, &delay), KEEPER_RESTART_ASIDE);
 }
 
+static void test_a_program_that_cannot_be_run_is_no_fault_once_one_had_served(void **state)
+{
+	struct keeper_policy policy = {0};
+	uint64_t now = 1000 * S, delay;
+	unsigned i;
+
+	die(&policy, &now, 2 * S, from_outside, &delay);
+	for (i = 0; i < 1000; i++) {
+		assert_int_equal(die(&policy, &now, MS, not_run, &delay), KEEPER_RESTART);
+		assert_in_range(delay, 0, 5 * S);
+	}
+	assert_int_equal(delay, 5 * S);
+	/* nor is it one of five */
+	for (i = 1; i <= 4; i++)
+		assert_int_equal(die(&policy, &now, MS, by_fault, &delay), KEEPER_RESTART);
+	assert_int_equal(die(&policy, &now, MS, by_fault, &delay), KEEPER_RESTART_ASIDE);
+}
+
+static void test_a_node_whose_supervisor_cannot_be_run_at_its_start_ends(void **state)
+{
+	struct keeper_policy policy = {0};
+	uint64_t now = 1000 * S, delay;
+	unsigned i;
+
+	for (i = 1; i < 10; i++)
+		assert_int_not_equal(die(&policy, &now, MS, not_run, &delay), KEEPER_GIVE_UP);
+	assert_int_equal(die(&policy, &now, MS, not_run, &delay), KEEPER_GIVE_UP);
+}
+
 static void test_five_quick_deaths_set_the_state_aside_and_five_more_end_it(void **state)
 {
 	struct keeper_policy policy = {0};
@@ -435,6 +464,8 @@ int main(void)
 		cmocka_unit_test(test_one_that_lived_long_and_never_served_is_a_crash_loop),
 		cmocka_unit_test(test_one_killed_from_outside_while_it_served_waits_a_tenth_at_most),
 		cmocka_unit_test(test_a_kill_from_outside_never_sets_the_state_aside_and_never_ends_it),
+		cmocka_unit_test(test_a_program_that_cannot_be_run_is_no_fault_once_one_had_served),
+		cmocka_unit_test(test_a_node_whose_supervisor_cannot_be_run_at_its_start_ends),
 		cmocka_unit_test(test_five_quick_deaths_set_the_state_aside_and_five_more_end_it),
 		cmocka_unit_test(test_slow_deaths_never_end_it),
 		cmocka_unit_test(test_a_long_life_clears_the_record),
