@@ -198,7 +198,9 @@ static void child_limits(const struct keeper_child *child, const struct keeper_s
 {
 	uint32_t i;
 
-	if (!(child->spawn->flags & KEEPER_SPAWN_DAEMON) && setrlimit(RLIMIT_NOFILE, child->nofile) < 0)
+	if (!(child->spawn->flags & KEEPER_SPAWN_DAEMON) &&
+		(setrlimit(RLIMIT_NOFILE, child->nofile) < 0 ||
+			setrlimit(RLIMIT_FSIZE, child->file_size) < 0))
 		child_fail(child, KEEPER_STEP_RLIMIT, errno);
 	sweep_limit_set(marker);
 	for (i = 0; i < view->file->n_rlimits; i++) {

@@ -21,8 +21,8 @@ struct keeper_child {
 	uint64_t node_id;
 	const uint8_t *node_key; /* 16 bytes */
 	pid_t keeper_pid;
-	const struct rlimit *nofile; /* the limit from before the keeper raised its own */
-	int exec_fd;                 /* write end */
+	const struct rlimit *nofile, *file_size; /* the limits from before the keeper raised its own */
+	int exec_fd;                             /* write end */
 	int spec_fd;
 	int pipes[3]; /* write ends of stdout, stderr, notify; -1 = none */
 	const int *extra_fds;

@@ -46,7 +46,8 @@ struct keeper {
 	char dir[RUNTIME_DIR_PATH_SIZE];
 	char log_dir[RUNTIME_DIR_PATH_SIZE];
 	char supervisor[KEEPER_PATH_SIZE], broker[KEEPER_PATH_SIZE];
-	struct rlimit nofile; /* before it was raised */
+	/* as they were before they were raised for the daemons; programs get them back */
+	struct rlimit nofile, file_size;
 	uint64_t node_id, start_ns;
 	uint8_t node_key[16];
 	pid_t pid;

@@ -293,16 +293,35 @@ static int start_lock(struct keeper *keeper)
 	return -1;
 }
 
-/* -1: go on; else exit with this code. */
+/*
+ * The limits are meant for the programs, which get them back (child.c). A supervisor whose state does not fit
+ * into a file would lose what it knows with its life. -1: go on; else exit with this code.
+ */
 static int start_limits(struct keeper *keeper)
 {
-	if (getrlimit(RLIMIT_NOFILE, &keeper->nofile) < 0 || keeper->nofile.rlim_max >= KEEPER_FILES_MIN)
+	struct rlimit raised = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+
+	if (getrlimit(RLIMIT_NOFILE, &keeper->nofile) < 0 || getrlimit(RLIMIT_FSIZE, &keeper->file_size) < 0)
+		return 1;
+	if (keeper->nofile.rlim_max < KEEPER_FILES_MIN) {
+		keeper_log(
+			"the limit of open files is %llu (ulimit -Hn): a node needs %d, and 3 for each process; raise "
+			"it and try again",
+			(unsigned long long)keeper->nofile.rlim_max, KEEPER_FILES_MIN);
+		return 1;
+	}
+	if (setrlimit(RLIMIT_FSIZE, &raised) == 0) /* as root may */
 		return -1;
-	keeper_log(
-		"the limit of open files is %llu (ulimit -Hn): a node needs %d, and 3 for each process; raise it and try "
-		"again",
-		(unsigned long long)keeper->nofile.rlim_max, KEEPER_FILES_MIN);
-	return 1;
+	if (keeper->file_size.rlim_max < KEEPER_FILE_SIZE_MIN) {
+		keeper_log(
+			"the limit of the size of a file is %llu bytes (ulimit -Hf): a node needs %u; raise it and try "
+			"again",
+			(unsigned long long)keeper->file_size.rlim_max, KEEPER_FILE_SIZE_MIN);
+		return 1;
+	}
+	raised.rlim_cur = raised.rlim_max = keeper->file_size.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &raised);
+	return -1;
 }
 
 /* 0; negative errno; 1: the log says already why not. */
@@ -376,6 +395,7 @@ int main(int argc, char **argv)
 	keeper->stop_limit_ns = STOP_LIMIT_S * 1000000000ull;
 	keeper->hang_limit_ns = HANG_LIMIT_S * 1000000000ull;
 	start_stdio();
+	signal(SIGXFSZ, SIG_IGN); /* a line too much for the log is lost, and not the node */
 	r = start_options(keeper, argc, argv);
 	if (r >= 0)
 		return r;

@@ -87,6 +87,7 @@ void keeper_spawn(struct keeper *keeper, const struct keeper_spawn *spawn, const
 		.node_key = keeper->node_key,
 		.keeper_pid = keeper->pid,
 		.nofile = &keeper->nofile,
+		.file_size = &keeper->file_size,
 		.exec_fd = -1,
 		.spec_fd = fds[0],
 		.pipes = {-1, -1, -1},

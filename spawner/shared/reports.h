@@ -23,6 +23,8 @@
 #define KEEPER_RECORD_FDS_MAX (1 + KEEPER_EXTRA_FDS_MAX)
 #define KEEPER_HANG_LOOKS     3  /* in a row, within the limit of a hang */
 #define KEEPER_FILES_MIN      64 /* under a lower limit of open files there is no node */
+/* the same of the size of a file: the supervisor's state, and a log until it is turned over */
+#define KEEPER_FILE_SIZE_MIN (16u << 20)
 /* to supervisor and daemons: wakes one that is stopped, and harms nobody */
 #define KEEPER_DEATH_SIGNAL SIGCONT
 #define KEEPER_EXIT_RUNNING 9 /* exit code of actor-spawner: a node is already running here */

@@ -1,6 +1,7 @@
 """A node under low limits of open files: it works, or says which limit is too low. Arguments: actorctl, counter, caller."""
 
 import collections
+import ctypes
 import errno
 import glob
 import json
@@ -14,6 +15,8 @@ import sys
 
 from node import Node, run_tests, until
 from rawpeer import Link, connect, hello, pack, read_exactly, unpack_all
+
+PR_CAPBSET_DROP, CAP_SYS_RESOURCE = 24, 24
 
 actorctl, counter, caller = (os.path.abspath(p) for p in sys.argv[1:4])
 
@@ -83,6 +86,59 @@ def a_program_gets_the_limit_that_the_node_was_started_with():
     node = LimitedNode(200)
     node.ctl("spawn", "--name", "l", "--restart", "temporary", "--wait=exit", "--", "sh", "-c", "ulimit -Sn; ulimit -Hn")
     assert node.ctl("logs", "l").stdout.count("200\n") == 2, node.ctl("logs", "l").stdout
+    node.down()
+
+
+class SizeLimitedNode(Node):
+    """A node with a limit of the size of a file. @may_raise: it may raise a hard one, as root may."""
+
+    def __init__(self, soft, hard, may_raise=False):
+        super().__init__(actorctl, f"size{soft}")
+
+        def limit():
+            if not may_raise and may_raise_limits():
+                assert ctypes.CDLL(None, use_errno=True).prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE, 0, 0, 0) == 0
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+        self.started = subprocess.run([actorctl, "up", "-d"], env=self.env, capture_output=True, text=True, preexec_fn=limit)
+
+
+def may_raise_limits():
+    with open("/proc/self/status") as f:
+        return bool(int(next(line for line in f if line.startswith("CapEff:")).split()[1], 16) >> CAP_SYS_RESOURCE & 1)
+
+
+def a_limit_of_the_size_of_a_file_is_for_the_programs_alone():
+    unlimited = resource.RLIM_INFINITY
+    for soft, hard, may_raise in [(8192, unlimited, False), (8192, 16 << 20, False), (8192, 8192, True)]:
+        if may_raise and not may_raise_limits():
+            continue
+        node = SizeLimitedNode(soft, hard, may_raise)
+        assert node.started.returncode == 0, (soft, node.started.stderr)
+        for i in range(20):
+            node.ctl("spawn", "--name", f"c{i}", "--env", "SOME=" + "x" * 5000, "--", "sleep", "1000")
+        node.ctl("spawn", "--name", "l", "--restart", "temporary", "--wait=exit", "--", sys.executable, "-c",
+                 "import resource; print(resource.getrlimit(resource.RLIMIT_FSIZE))")
+        assert node.ctl("logs", "l").stdout == f"({soft}, {hard})\n", node.ctl("logs", "l").stdout
+        daemons = node.ctl_json("status")
+        os.kill(daemons["supervisor"]["pid"], signal.SIGKILL)
+        until(lambda: node.ctl("status", rc=None).returncode == 0 and
+              node.ctl_json("status")["supervisor"]["pid"] != daemons["supervisor"]["pid"], "another supervisor")
+        assert node.ctl_json("status")["supervisor"]["state_lost_ms"] is None
+        assert [c["adopted"] for c in node.ctl_json("ls")] == [False] * 21, node.ctl("ls").stdout
+        with open(f"{node.env['ACTOR_LOG_DIR']}/actor-spawner.log") as f:
+            assert "cannot be written" not in f.read()
+        node.down()
+
+
+def a_limit_of_the_size_of_a_file_that_is_too_low_is_named():
+    for hard in 8192, (16 << 20) - 1:
+        node = SizeLimitedNode(hard, hard)
+        assert node.started.returncode == 1, (hard, node.started)
+        assert "limit of the size of a file" in node.started.stderr and str(hard) in node.started.stderr, node.started.stderr
+        node.down()
+    node = SizeLimitedNode(0, 0)  # not even the line that says so can be written
+    assert node.started.returncode == 1 and "was ended by" not in node.started.stderr, node.started
     node.down()
 
 
@@ -376,6 +432,8 @@ run_tests([under_a_low_limit_programs_are_started,
            a_limit_that_is_too_low_for_anything_is_named,
            a_full_node_says_so_answers_and_comes_back,
            a_program_gets_the_limit_that_the_node_was_started_with,
+           a_limit_of_the_size_of_a_file_is_for_the_programs_alone,
+           a_limit_of_the_size_of_a_file_that_is_too_low_is_named,
            who_connects_and_says_nothing_keeps_out_nobody,
            outsiders_who_take_all_they_get_take_nothing_that_the_node_needs,
            who_says_nothing_at_a_small_group_keeps_out_nobody,
