@@ -110,7 +110,7 @@ uint64_t wheel_next(struct wheel *wheel)
 	return wheel->next;
 }
 
-struct wheel_node *wheel_take(struct wheel *wheel, uint64_t now)
+static struct wheel_node *take(struct wheel *wheel, uint64_t now)
 {
 	unsigned ring, slot;
 	uint64_t begins;
@@ -140,4 +140,14 @@ struct wheel_node *wheel_take(struct wheel *wheel, uint64_t now)
 	if (!wheel->rings && now > wheel->base)
 		wheel->base = now; /* the next nodes are due soon after @now */
 	return NULL;
+}
+
+struct wheel_node *wheel_take(struct wheel *wheel, uint64_t now)
+{
+	struct wheel_node *node = take(wheel, now);
+
+	/* the beginning of a slot is over, although all that made it so early may have been removed */
+	if (!node && wheel->next <= now)
+		wheel->next_is_known = false;
+	return node;
 }

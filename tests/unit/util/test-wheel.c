@@ -141,6 +141,26 @@ static int model_first(void)
 	return first;
 }
 
+/* Or whoever waits until then does not wait at all, again and again. */
+static void test_next_is_not_over_when_nothing_is_due(void **state)
+{
+	enum { MANY = 40 };
+	const uint64_t begins = UINT64_C(1) << 30;
+
+	for (int n_left = 0; n_left < MANY; n_left++) {
+		wheel_init(&wheel);
+		for (int i = 0; i < MANY; i++)
+			wheel_insert(&wheel, &nodes[i], begins + (UINT64_C(1) << 23) + (uint64_t)i);
+		assert_int_equal(wheel_next(&wheel), begins); /* so many are not looked at */
+		for (int i = n_left; i < MANY; i++)
+			wheel_remove(&wheel, &nodes[i]);
+		assert_null(wheel_take(&wheel, begins + 1));
+		assert_true(wheel_next(&wheel) > begins + 1);
+		for (int i = 0; i < n_left; i++)
+			wheel_remove(&wheel, &nodes[i]);
+	}
+}
+
 static void test_a_wheel_agrees_with_a_sorted_list_whatever_happens(void **state)
 {
 	uint64_t now = 0, n_put = 0, n_taken = 0;
@@ -170,6 +190,7 @@ static void test_a_wheel_agrees_with_a_sorted_list_whatever_happens(void **state
 				first = model_first();
 				if (first < 0 || model[first].key > now) {
 					assert_null(taken);
+					assert_true(wheel_next(&wheel) > now);
 					break;
 				}
 				assert_ptr_equal(taken, &nodes[first]);
@@ -202,6 +223,7 @@ int main(void)
 		cmocka_unit_test_setup(test_what_is_overdue_when_it_comes_is_due_at_once, setup),
 		cmocka_unit_test_setup(test_one_that_is_put_in_again_is_in_once_and_last, setup),
 		cmocka_unit_test_setup(test_next_follows_what_is_taken_out, setup),
+		cmocka_unit_test_setup(test_next_is_not_over_when_nothing_is_due, setup),
 		cmocka_unit_test_setup(test_a_wheel_agrees_with_a_sorted_list_whatever_happens, setup),
 	};
 
