@@ -94,8 +94,33 @@ static bool number_read(const char *text, unsigned long max, unsigned long *ret)
 	return *text >= '0' && *text <= '9' && !*end && !errno && *ret <= max;
 }
 
+/* Where all is; NULL: by default. -1: go on; else exit with this code. */
+static int start_places(struct keeper *keeper, const char *dir, const char *log_dir, const char *supervisor,
+	const char *broker)
+{
+	if (runtime_dir_resolve(dir, keeper->dir) < 0 ||
+		log_dir_resolve(log_dir, keeper->dir, keeper->log_dir) < 0) {
+		keeper_log("the path of the runtime or log directory is too long");
+		return 1;
+	}
+	if (supervisor ? !program_given(supervisor, "--supervisor", keeper->supervisor)
+		       : !program_find("actor-supervisor", "spawner", keeper->supervisor)) {
+		if (!supervisor)
+			keeper_log("actor-supervisor is found neither beside actor-spawner nor in "
+				   "../libexec/actor; "
+				   "name it with --supervisor");
+		return 1;
+	}
+	if (broker ? !program_given(broker, "--broker", keeper->broker)
+		   : !program_find("actor-broker", "broker", keeper->broker)) {
+		if (broker)
+			return 1;
+		keeper->broker[0] = 0; /* the supervisor will say so */
+	}
+	return -1;
+}
+
 /* -1: go on; else exit with this code. */
-/* NOLINTNEXTLINE(readability-function-size): one option after the other */
 static int start_options(struct keeper *keeper, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -179,26 +204,7 @@ static int start_options(struct keeper *keeper, int argc, char **argv)
 		keeper_log("%s is not understood; see --help", argv[optind]);
 		return 2;
 	}
-	if (runtime_dir_resolve(dir, keeper->dir) < 0 ||
-		log_dir_resolve(log_dir, keeper->dir, keeper->log_dir) < 0) {
-		keeper_log("the path of the runtime or log directory is too long");
-		return 1;
-	}
-	if (supervisor ? !program_given(supervisor, "--supervisor", keeper->supervisor)
-		       : !program_find("actor-supervisor", "spawner", keeper->supervisor)) {
-		if (!supervisor)
-			keeper_log("actor-supervisor is found neither beside actor-spawner nor in "
-				   "../libexec/actor; "
-				   "name it with --supervisor");
-		return 1;
-	}
-	if (broker ? !program_given(broker, "--broker", keeper->broker)
-		   : !program_find("actor-broker", "broker", keeper->broker)) {
-		if (broker)
-			return 1;
-		keeper->broker[0] = 0; /* the supervisor will say so */
-	}
-	return -1;
+	return start_places(keeper, dir, log_dir, supervisor, broker);
 }
 
 /* With 0, 1 or 2 closed, the first pipes would become some child's stdio. */
