@@ -21,12 +21,12 @@ struct name_watches {
 };
 
 void name_watches_init(struct name_watches *watches);
-void name_watches_deinit(struct name_watches *watches); /* there is none any more */
+void name_watches_deinit(struct name_watches *watches); /* no watch is left by then */
 
 /* A watch that @member has with that id is replaced. 0, -EDQUOT, -ENOMEM */
 int name_watch_begin(struct member *member, uint64_t id, const struct pattern *pattern);
 void name_watch_end(struct member *member, uint64_t id);
-void name_watches_end(struct member *member); /* all of it */
+void name_watches_end(struct member *member); /* all watches of @member */
 
 /* @name led to @was and leads to @ref now; either may be nobody. */
 void name_watches_tell(struct broker *broker, struct wire_str name, actor_ref ref, actor_ref was);

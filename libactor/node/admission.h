@@ -15,5 +15,5 @@ void peer_introduce(actor_group *group, uint64_t intro_id, struct wire_str role,
 /* The group @group_id will come to our door. NULL: out of memory, or this group has no direct links. */
 struct peer *peer_expect(actor_group *group, uint64_t intro_id, uint64_t group_id,
 	struct transport_peer expect, struct wire_str name);
-/* It came to our door, as @from: its link is up now. */
+/* @peer has come to our door, as @from: its link is up now. */
 void peer_admit(struct peer *peer, uint64_t knock_id, const struct transport_peer *from);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pool as its actors share it: the pool's own, and for each worker one that keeps it (starts, stops, kills)
- * and one for each job that it may have at a time, which makes the call and is parked in it. All run in one
- * thread, so what stands here is theirs alone between two waits. They know the pool by its id, and look it up
- * anew after each wait: whoever of them ends first leaves nobody with a pointer.
+ * A pool as its actors share it. They are the pool's own actor; for each worker a keeper, which starts, stops
+ * and kills it; and for each job that a worker may have at a time a lane, which makes the call and is parked
+ * in it. All run in one thread, so between two waits nobody else touches what stands here. They know the pool
+ * by its id, and look it up anew after each wait, so none of them is left with a pointer when the pool ends.
  */
 #pragma once
 
@@ -65,7 +65,10 @@ struct pool *pool_find_ref(const actor_group *group, actor_ref ref);
 void pool_remove(struct pool *pool);
 
 void pool_free(struct pool *pool);
-/* The pool was killed: its jobs are freed, its callers have been told by the runtime; so are its lanes. */
+/*
+ * After the pool's actor was killed: frees the pool and its jobs, and kills its lanes. The runtime has told
+ * the callers.
+ */
 void pool_abandon(struct pool *pool, actor *self);
 
 /* Carries out all that the core wants, as @self, whose turn it is. Does not wait. */
@@ -74,6 +77,9 @@ void pool_pump(struct pool *pool, actor *self);
 void pool_lane_back(struct pool *pool, actor *self, struct lane *lane, int r, actor_msg *reply);
 void pool_worker_up(struct pool *pool, actor *self, uint32_t worker, actor_ref who, int64_t pid);
 void pool_worker_down(struct pool *pool, actor *self, uint32_t worker, const struct actor_cause *cause);
-/* Takes @request, from now on or at once. */
+/*
+ * Submits @request, which is the pool's from now on; one that is refused is answered and freed at once.
+ * @tell_id: the answer to its caller is the job's id, and nobody waits for the job's end.
+ */
 void pool_submit(struct pool *pool, actor *self, struct request *request, bool tell_id);
 void pool_tell(struct pool *pool, actor *self, enum actor_pool_event_kind kind, uint32_t worker);

@@ -62,7 +62,7 @@ int node_child_engage(struct node *node, struct child *child)
 			.max_ms = DAEMON_BACKOFF_MAX_MS,
 			.factor = 2,
 			.jitter_pct = 20,
-			.reset_after_ms = 1000, /* one that had served is no crash loop */
+			.reset_after_ms = 1000, /* a child that had served for so long is in no crash loop */
 			.killed_max_ms = 100,
 		};
 	else if (s->backoff_max_ms)

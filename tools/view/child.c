@@ -31,7 +31,7 @@ int64_t child_pid(const json_t *child)
 	return json_integer_value(json_object_get(child, "pid"));
 }
 
-/* @key of @from, or @otherwise (taken). */
+/* Copies @key of @from; if @from has none, sets @otherwise (taken). */
 static int child_copy(json_t *to, const json_t *from, const char *key, json_t *otherwise)
 {
 	json_t *value = json_object_get(from, key);

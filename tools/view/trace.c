@@ -13,7 +13,7 @@
 #include "libactor/util/list.h"
 #include "tools/view/output.h"
 
-#define INDENT_MAX     40 /* levels; what is deeper stands there */
+#define INDENT_MAX     40 /* levels; what is deeper is printed at the last one */
 #define TEXT_MAX_BYTES 60 /* of arguments and results in a line */
 
 void trace_init(struct trace *trace, uint64_t id)
@@ -243,7 +243,7 @@ void trace_failed(struct trace *trace, actor_ref from, const char *error, const 
 const struct trace_group *trace_lost_in(const struct trace *trace, const struct trace_span *span)
 {
 	const struct trace_group *group = span->n_to == 1 ? group_find(trace, span->to[0].group) : NULL;
-	/* whether one that went by the broker was taken is not seen */
+	/* Of a cast that went by the broker nobody sees whether it was taken. */
 	bool is_open = span->is_call ? span->outcome == TRACE_OPEN : !span->got && !span->by_broker;
 
 	return group && group->ended && is_open ? group : NULL;
@@ -309,7 +309,7 @@ void trace_arrange(struct trace *trace)
 	for (size_t i = 0; i < trace->n_spans; i++)
 		if (!trace->spans[i]->reached && !trace->spans[i]->up)
 			n += span_walk(trace->spans[i], ordered + n);
-	/* whoever wrote these lies: each is the cause of the other */
+	/* Left are spans of which each claims to be the cause of the other: whoever wrote them has lied. */
 	for (size_t i = 0; i < trace->n_spans; i++)
 		if (!trace->spans[i]->reached) {
 			trace->spans[i]->first = NULL;
@@ -352,7 +352,7 @@ static void print_to(const struct trace_span *span, const json_t *names)
 		printf(" and %zu more", span->n_to - 1);
 }
 
-/* The first bytes of what may be long, whole characters of them. */
+/* Prints the first bytes of a value that may be long, and ends between characters. */
 static void print_value(const json_t *value)
 {
 	char *text = output_json_text(value);
@@ -430,7 +430,7 @@ static void span_print(const struct trace *trace, const struct trace_span *span,
 	putchar('\n');
 }
 
-/* Of answers to calls that were not seen no time of the call is known. */
+/* If only the answer of a call was seen, the time of the call is not known. */
 static int64_t trace_begin_us(const struct trace *trace)
 {
 	int64_t since_us = INT64_MAX;

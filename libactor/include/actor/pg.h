@@ -18,9 +18,9 @@ extern "C" {
  * ACTOR_PG_SCOPE). It is there while it has members. An actor may join several times and is then a member
  * several times; it leaves as often, the newest membership first. Memberships end with the actor, before its
  * monitors hear of that, and with its process. They outlive a crash of the broker: each group of actors
- * announces its own again, and whoever looks at a process group meanwhile sees it as it was. Who is a member
- * is asked of the broker once; from then on it keeps the answer current, and looking, sending and picking
- * cost no message. Source: Erlang's pg; metadata, events without gaps and casts to all are added.
+ * announces its own again, and whoever looks at a process group meanwhile sees it as it was. The broker is
+ * asked once who is a member. From then on it keeps the answer current, so looking, sending and picking cost
+ * no message. Source: Erlang's pg; metadata, events without gaps and casts to all are added.
  */
 #define ACTOR_PG_SCOPE "pg"
 
@@ -53,9 +53,9 @@ ACTOR_EXPORT int actor_pg_scopes(actor *self, actor_msg **ret);
  * @scope, @group: "" for all; so ("s", "") is all of a scope, ("", "") everything.
  * @ret_snapshot: what is there now, "[[scope, group, [[ref, id, metadata] …]] …]". NULL: it comes as events,
  * a join for each, before all others. Nothing is missed between it and the first event, and each event comes
- * once. Also over a restart of the broker: then
- * what has really changed meanwhile is told. Without memory to tell it of a change, this actor is killed. 0,
- * -EINVAL, -EDQUOT, -ENOTCONN, -ETIMEDOUT, -ENOMEM.
+ * once, also over a restart of the broker: then this actor is told what has really changed meanwhile. If
+ * there is no memory to tell it of a change, it is killed. 0, -EINVAL, -EDQUOT, -ENOTCONN, -ETIMEDOUT,
+ * -ENOMEM.
  */
 ACTOR_EXPORT int actor_pg_monitor(
 	actor *self, const char *scope, const char *group, uint64_t *ret_monitor, actor_msg **ret_snapshot);
