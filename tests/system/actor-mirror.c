@@ -46,6 +46,16 @@ static int mirror_refuse(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply_error(from, "mirror.refused", "it never does this");
 }
 
+/* As the runtime of an actor with limits says it. */
+static int mirror_overload(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *text;
+
+	if (actor_msg_unpack(msg, "s", &text) < 0)
+		return actor_reply_error(from, "bad_args", "a text, please");
+	return actor_reply_error(from, "overloaded", "%s", text);
+}
+
 static int mirror_sleep(actor *self, const actor_msg *msg, actor_from *from)
 {
 	int64_t ms;
@@ -123,6 +133,7 @@ static const struct actor_method mirror_methods[] = {
 	{.name = "count", .on_cast = mirror_count},
 	{.name = "counted", .on_call = mirror_counted},
 	{.name = "refuse", .on_call = mirror_refuse},
+	{.name = "overload", .on_call = mirror_overload},
 	{.name = "sleep", .on_call = mirror_sleep},
 	{.name = "silence", .on_call = mirror_silence},
 	{.name = "enlist", .on_call = mirror_enlist},

@@ -1085,6 +1085,15 @@ def describe_of_what_cannot_describe_itself_says_so():
 
 
 @fact
+def call_of_who_is_overloaded_says_when_to_try_again():
+    error = fails("call", "looking.glass", "overload", '"retry_ms=250; its mailbox is full"', rc=10,
+                  says=r"it takes no more for now \(its mailbox is full\); try again in 250 ms")
+    assert error["code"] == "overloaded" and "250" in error["hint"], error
+    fails("call", "looking.glass", "overload", '"no memory"', rc=10, says=r"no more for now \(no memory\); try again later")
+    fails("call", "looking.glass", "overload", '"retry_ms=-1; x"', rc=10, says=r"\(retry_ms=-1; x\); try again later")
+
+
+@fact
 def call_that_takes_too_long_exits_5():
     error = fails("call", "-t", "100ms", "looking.glass", "sleep", "1000", rc=5, says="no answer within 100ms; give it longer with --timeout")
     assert error["code"] == "timeout"

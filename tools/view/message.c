@@ -127,12 +127,29 @@ static const struct {
 	{ERROR_NOCONNECTION, CTL_FAILED, "its process ended before it answered", "see actorctl ls"},
 	{"down", CTL_FAILED, "it ended before it answered", "see actorctl ls"},
 	{"timeout", CTL_TIMEOUT, "no answer in time", "give it longer with --timeout"},
-	{ERROR_OVERLOADED, CTL_OVERLOADED, "its mailbox is full", "try again later"},
 	{ERROR_PERMISSION, CTL_PERMISSION, "not permitted", NULL},
 };
 
+/* It may say when it is worth while to ask again (docs/protocol.md §3). */
+static int message_fail_overloaded(const struct ctl *ctl, const char *what, const char *text)
+{
+	char hint[64] = "try again later";
+	long long ms;
+	int at = 0;
+
+	if (sscanf(text, "retry_ms=%lld; %n", &ms, &at) == 1 && at && ms >= 0)
+		snprintf(hint, sizeof(hint), "try again in %lld ms", ms);
+	else
+		at = 0;
+	return ctl_fail(ctl, CTL_OVERLOADED, ERROR_OVERLOADED, hint,
+		"cannot %s: it takes no more for now%s%s%s", what, text[at] ? " (" : "", text + at,
+		text[at] ? ")" : "");
+}
+
 static int message_fail_remote(const struct ctl *ctl, const char *what, const struct session_error *error)
 {
+	if (!strcmp(error->name, ERROR_OVERLOADED))
+		return message_fail_overloaded(ctl, what, error->text);
 	for (size_t i = 0; i < sizeof(runtime_errors) / sizeof(*runtime_errors); i++)
 		if (!strcmp(runtime_errors[i].name, error->name))
 			return ctl_fail(ctl, runtime_errors[i].status, error->name, runtime_errors[i].hint,
