@@ -219,6 +219,14 @@ class Pipe:
         return self.exactly(n)
 
 
+def trace_in(rest):
+    """[id, span, parent], of what stands behind the fields of a cast or call; another form is as none."""
+    trace = rest[0].get("trace") if rest and isinstance(rest[0], dict) else None
+    if not isinstance(trace, (list, tuple)) or len(trace) < 3 or not all(type(n) is int and n >= 0 for n in trace[:3]):
+        return None
+    return list(trace[:3]) if trace[0] and trace[1] else None
+
+
 # ---- a group --------------------------------------------------------------------------------------
 
 CAST, CALL, REPLY, ERROR, STOP, KILL, MONITOR, DEMONITOR, DOWN, PAUSE, RESUME, PING, PONG, BYE, JOIN, EXIT, LINK, UNLINK = \
@@ -338,6 +346,7 @@ class Group:
         self.downs = {}      # id of each monitor that has fired → cause
         self.paused = set()  # refs to which nothing may be sent now; None among them: nothing at all
         self.paused_names = {}  # names by which we call them, and which
+        self.trace = None  # of the message being handled
         self.inbox = []      # frames that came and wait to be handled
         self.n_ids = 0
         self.stopped = None
@@ -434,7 +443,7 @@ class Group:
         call_id, until, deadline_us = self.next_id(), time.monotonic() + timeout, now_us() + int(timeout * 1e6)
         self.answers[call_id] = None
         try:
-            self.send_when_not_paused(until, to, CALL, to, sender or self.actor, method, list(args), call_id, deadline_us)
+            self.send_when_not_paused(until, to, CALL, to, sender or self.actor, method, list(args), call_id, deadline_us, *self.more())
             while self.answers[call_id] is None:
                 if time.monotonic() > until:
                     raise NamedError("timeout", f"no answer within {timeout} s")
@@ -447,7 +456,14 @@ class Group:
         return fields[3]
 
     def cast(self, to, method, *args):
-        self.send_when_not_paused(time.monotonic() + 5, to, CAST, to, self.actor, method, list(args))
+        self.send_when_not_paused(time.monotonic() + 5, to, CAST, to, self.actor, method, list(args), *self.more())
+
+    def more(self):
+        """Behind the fields of a cast or call: the trace of what is being handled, carried on."""
+        if not self.trace:
+            return ()
+        span = int.from_bytes(os.urandom(8), "big") or 1
+        return ({"trace": [self.trace[0], span, self.trace[1]]},)
 
     def monitor(self, who):
         monitor_id = self.next_id()
@@ -492,9 +508,9 @@ class Group:
 
     def handle_frame(self, kind, *fields):
         if kind == CALL:
-            self.answer(*fields[:6])
+            self.answer(*fields[:6], trace_in(fields[6:]))
         elif kind == CAST:
-            self.handle_cast(*fields[:4])
+            self.handle_cast(*fields[:4], trace_in(fields[4:]))
         elif kind in (REPLY, ERROR):
             if fields[2] in self.answers:  # else it is late: nobody waits for it
                 self.answers[fields[2]] = [kind, *fields]
@@ -526,25 +542,35 @@ class Group:
             self.lost()
         # whatever else there is, now or in years, is skipped
 
-    def handle_cast(self, to, sender, method, args):
+    def handle_of(self, trace, method, args):
+        """What the handler sends belongs to the trace of what it handles; it may handle another message while it waits."""
+        before, self.trace = self.trace, trace
+        try:
+            return self.handle(method, args)
+        finally:
+            self.trace = before
+
+    def handle_cast(self, to, sender, method, args, trace):
         if to == self.actor and self.handle:
             try:
-                self.handle(method, args)
+                self.handle_of(trace, method, args)
             except NamedError:
                 pass  # nobody asked
 
-    def answer(self, to, sender, method, args, call_id, deadline_us):
+    def answer(self, to, sender, method, args, call_id, deadline_us, trace):
         if deadline_us and deadline_us < now_us():
             return  # nobody waits for it any more
         link = self.link
         try:
             if to != self.actor or not self.handle:
                 raise NamedError("noproc", "")
-            result = self.handle(method, args)
+            result = self.handle_of(trace, method, args)
         except NamedError as e:
             answer = (ERROR, sender, to, call_id, e.name, e.text)
         else:
             answer = (REPLY, sender, to, call_id, result)
+        if trace:
+            answer += ({"trace": trace},)  # that of its call, unchanged
         if self.link is link:  # an answer goes back by the link its call came by, or nowhere
             self.send(*answer)
 

@@ -20,7 +20,7 @@ from rawpeer import Link, PAIR0, REP0, Ref as RawRef, message, pack as raw_pack,
 EXAMPLES, SOURCE = os.path.abspath(sys.argv[2]), os.path.abspath(sys.argv[3])
 CLIENT, VECTORS = SOURCE + "/tests/conformance/client.py", SOURCE + "/sdk/vectors/"
 sys.path.insert(0, os.path.dirname(CLIENT))
-from client import FRAME_FIELDS, Malformed, Ref, frames, pack  # noqa: E402
+from client import FRAME_FIELDS, Malformed, Ref, frames, pack, trace_in  # noqa: E402
 
 node = Node(sys.argv[1], "client")
 
@@ -49,6 +49,9 @@ def test_every_frame_of_the_vectors_is_understood_and_written_alike():
                         assert value == means[field], (name, field)
                     elif isinstance(value, Ref):
                         assert means[field] == {"$ref": str(value)}, (name, field)
+                if means["type"] in ("cast", "call", "reply", "error"):
+                    trace = means.get("trace") and [int(n["$uint"]) if isinstance(n, dict) else n for n in means["trace"]]
+                    assert trace_in(frame[1 + len(FRAME_FIELDS[means["type"]]):]) == trace, name
             if meaning["canonical"]:
                 assert b"".join(map(pack, found)) == data, name
             n += 1
@@ -114,6 +117,19 @@ def test_it_is_an_actor_under_supervision():
     assert json.loads(node.ctl("call", "py", "echo", *map(json.dumps, values)).stdout) == values
     assert "client.failed: as asked" in node.ctl("call", "py", "fail", rc=6).stderr
     assert client("call", "py", "add", "2", "3").stdout == "5\n"
+
+
+def test_a_trace_goes_on_through_it():
+    traced = node.ctl_json("trace", "py", "ask", '"counter"', '"get"')
+    asked, asks = traced["messages"]
+    assert (asks["from"]["name"], asks["to"][0]["name"], asks["method"]) == ("py", "counter", "get"), asks
+    assert asks["parent"] == asked["span"] and asked["parent"] is None, traced
+    assert asked["answer"]["result"] == asks["answer"]["result"] == traced["result"], traced
+    told = node.ctl_json("trace", "py", "tell", '"counter"', "3")["messages"]
+    assert [(m["depth"], m["kind"]) for m in told] == [(0, "call")] + 3 * [(1, "cast")], told
+    assert len({m["span"] for m in told}) == 4, told
+    failed = json.loads(node.ctl("--json", "trace", "py", "fail", rc=6).stdout)["messages"][0]
+    assert failed["answer"]["error"] == "client.failed", failed
 
 
 def test_it_asks_while_it_is_asked():
