@@ -128,6 +128,18 @@ def a_process_that_is_killed_in_the_middle_is_named():
     until(lambda: node.child("c")["state"] == "ready" and node.child("c")["pid"] != before, "the next c")
 
 
+def a_call_that_nobody_took_is_shown_by_its_sender():
+    before = node.child("c")["pid"]
+    os.kill(before, signal.SIGSTOP)
+    tracing = subprocess.Popen([actorctl, "--json", "trace", "-t", "60s", "a", "go", "5"], env=node.env, text=True, stdout=subprocess.PIPE)
+    # when b waits for c it answers nothing
+    until(lambda: node.ctl("call", "-t", "200ms", "b", "which", rc=None).returncode == 5, "b's call")
+    os.kill(before, signal.SIGKILL)
+    said = consistent(json.loads(tracing.communicate(timeout=PATIENCE)[0]))
+    assert short(said) == GO[:5] and outcomes(said) == ["traced.lost", "traced.lost", "SIGKILL"], said
+    until(lambda: node.child("c")["state"] == "ready" and node.child("c")["pid"] != before, "the next c")
+
+
 def what_is_more_than_a_tap_shows_is_counted():
     said = trace("a", "many", "20000")
     assert said["missed"] > 0 and len(said["messages"]) < 20000, (said["missed"], len(said["messages"]))
@@ -184,6 +196,7 @@ run_tests([a_call_through_three_groups_is_a_tree,
            a_group_that_only_the_broker_reaches_carries_it_on,
            a_cast_can_be_followed_too,
            a_process_that_is_killed_in_the_middle_is_named,
+           a_call_that_nobody_took_is_shown_by_its_sender,
            what_is_more_than_a_tap_shows_is_counted,
            people_see_it_as_lines,
            a_message_of_no_trace_is_none,
