@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,14 @@
 #include "libactor/transport/transport.h"
 
 #define START_FIELD 22 /* of /proc/PID/stat, as proc(5) counts */
+
+/* Else /proc tells of processes of another pid namespace, which have the same numbers as those of ours. */
+static bool proc_is_ours(void)
+{
+	char text[16] = "";
+
+	return readlink("/proc/self", text, sizeof(text) - 1) > 0 && atoi(text) == (int)getpid();
+}
 
 /* When the process with that number began, in ns of CLOCK_BOOTTIME, rounded down; -1: not known. */
 static int64_t start_ns(pid_t pid)
@@ -58,7 +67,7 @@ enum transport_life transport_life(pid_t pid, int64_t seen_ns)
 	/* readable: it has exited, whether it was reaped or not */
 	life = poll(&poll_fd, 1, 0) == 1 ? LIFE_OVER : LIFE_GOES_ON;
 	/* numbers are used again: one that began after the link was up is another process */
-	if (life == LIFE_GOES_ON && start_ns(pid) > seen_ns)
+	if (life == LIFE_GOES_ON && proc_is_ours() && start_ns(pid) > seen_ns)
 		life = LIFE_OVER;
 	close(poll_fd.fd);
 	return life;

@@ -330,6 +330,25 @@ static int start_limits(struct keeper *keeper)
 	return -1;
 }
 
+/*
+ * In a pid namespace of our own with the /proc of another one we would look for marks at strangers, and kill
+ * whoever has their numbers here. -1: go on; else exit with this code.
+ */
+static int start_proc(void)
+{
+	char text[16] = "";
+
+	if (readlink("/proc/self", text, sizeof(text) - 1) < 0) {
+		keeper_log("/proc is needed and cannot be read: %s", strerror(errno));
+		return 1;
+	}
+	if (atoi(text) == (int)getpid())
+		return -1;
+	keeper_log("/proc shows the processes of another pid namespace than ours: mount it anew "
+		   "(unshare --mount-proc)");
+	return 1;
+}
+
 /* 0; negative errno; 1: the log says already why not. */
 static int start_node(struct keeper *keeper)
 {
@@ -406,6 +425,9 @@ int main(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	r = start_limits(keeper);
+	if (r >= 0)
+		return r;
+	r = start_proc();
 	if (r >= 0)
 		return r;
 	r = start_dir(keeper);

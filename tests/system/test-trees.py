@@ -284,7 +284,28 @@ def down_ends_a_node_whose_supervisor_hangs():
     hung.down()
 
 
-run_tests([a_program_behind_a_shell_ends_in_its_own_order,
+def a_node_that_sees_the_processes_of_others_in_proc_does_not_start():
+    other = tempfile.mkdtemp(prefix="test-proc-")
+    env = dict(node.env, ACTOR_RUNTIME_DIR=other + "/node", ACTOR_LOG_DIR=other + "/logs")
+
+    def run(*command):
+        return subprocess.run(["unshare", "--pid", "--fork", *command], env=env, capture_output=True, text=True, timeout=GONE_S)
+
+    try:
+        if run("true").returncode:
+            print("# no namespaces may be made here")
+            return
+        p = run(actorctl, "up")
+        assert p.returncode == 1 and "another pid namespace" in p.stderr, p
+        if run("--mount-proc", "true").returncode == 0:
+            p = run("--mount-proc", "sh", "-c", f"{actorctl} up -d && {actorctl} ls && {actorctl} down")
+            assert p.returncode == 0, p
+    finally:
+        shutil.rmtree(other)
+
+
+run_tests([a_node_that_sees_the_processes_of_others_in_proc_does_not_start,
+           a_program_behind_a_shell_ends_in_its_own_order,
            a_stopped_process_is_woken_to_hear_of_its_stop,
            strangers_are_gone_when_stop_returns,
            strangers_end_with_a_leader_that_is_killed,

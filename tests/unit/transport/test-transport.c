@@ -591,6 +591,26 @@ static void test_whether_a_process_lives_is_the_kernels_word(void **state)
 	assert_int_equal(transport_life(pid, clock_boot_ns()), LIFE_OVER);
 }
 
+static void test_proc_of_another_pid_namespace_says_nothing_of_a_process(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (unshare(CLONE_NEWPID) < 0)
+			_exit(2);
+		pid = fork();
+		if (pid == 0) /* number 1 here, and began after the other one in any case */
+			_exit(getpid() == 1 && transport_life(1, -1) == LIFE_GOES_ON ? 0 : 1);
+		_exit(waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 2)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -615,6 +635,7 @@ int main(int argc, char **argv)
 		TEST(test_what_a_wait_has_seen_is_not_waited_for_again),
 		TEST(test_signals_are_not_for_the_threads_of_nng),
 		cmocka_unit_test(test_whether_a_process_lives_is_the_kernels_word),
+		cmocka_unit_test(test_proc_of_another_pid_namespace_says_nothing_of_a_process),
 	};
 
 	if (argc == 3)
