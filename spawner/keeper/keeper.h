@@ -38,10 +38,11 @@ struct keeper {
 	enum keeper_phase phase;
 
 	int epoll_fd, signal_fd, dir_fd, lock_fd, ready_fd;
-	int log_dir_fd;    /* the claim of the log directory; negative = none */
-	int place_fd;      /* inotify: what happens to the directory; -1 = none */
-	uint64_t place_ns; /* look at it again then; 0 = no need */
-	bool place_said;   /* the log says already that the directory cannot be made anew */
+	int log_dir_fd;              /* the claim of the log directory; negative = none */
+	int place_fd;                /* inotify: what happens to the directory; -1 = none */
+	uint64_t place_ns;           /* look at it again then; 0 = no need */
+	bool place_said;             /* the log says already that the directory cannot be made anew */
+	bool claim_lost, claim_said; /* the same of the claim of the log directory */
 	bool dir_made;
 	char dir[RUNTIME_DIR_PATH_SIZE];
 	char log_dir[RUNTIME_DIR_PATH_SIZE];

@@ -7,6 +7,9 @@
  * groups are made anew by the supervisor and by the groups. What somebody else put there meanwhile is left
  * alone.
  *
+ * Somebody who tidies up logs may remove the log directory, or the file in it by which other nodes see whose
+ * it is. The keeper claims it anew, so that no second node mixes its lines with ours.
+ *
  * A new directory has a new lock, and the running supervisor holds only the old one. So if the keeper dies,
  * the next node does not wait until this supervisor has swept. The two do no harm to each other: a sweep
  * kills only what has the marks of its node, and a directory is left to the node whose id is in its lock
@@ -25,6 +28,7 @@
 
 #define PLACE_AGAIN_NS (1000000000ull)     /* between two tries */
 #define PLACE_LOOK_NS  (5 * 1000000000ull) /* between two looks, where inotify cannot be had */
+#define CLAIM_AGAIN_NS (200 * 1000000ull)  /* whoever removes a directory should come to the end of it */
 
 static bool place_watch(struct keeper *keeper)
 {
@@ -44,7 +48,9 @@ void keeper_place_watch(struct keeper *keeper)
 			close(keeper->place_fd);
 		keeper->place_fd = -1;
 		keeper->place_ns = keeper_now_ns() + PLACE_LOOK_NS;
+		return;
 	}
+	keeper_place_look(keeper); /* the log directory is watched as well from now on */
 }
 
 static bool same_file(int fd, int dir_fd, const char *name)
@@ -108,8 +114,39 @@ static int directory_again(struct keeper *keeper)
 	return 0;
 }
 
+/* When to look again at the log directory; 0 = it is ours. */
+static uint64_t claim_again(struct keeper *keeper)
+{
+	char path[RUNTIME_DIR_PATH_SIZE + 8], why[RUNTIME_DIR_WHY_SIZE];
+	bool lost;
+	int fd;
+
+	if (keeper->log_dir_fd < 0)
+		return 0;
+	snprintf(path, sizeof(path), "%s/.node", keeper->log_dir);
+	lost = keeper->claim_lost;
+	keeper->claim_lost = !same_file(keeper->log_dir_fd, AT_FDCWD, path);
+	if (keeper->claim_lost && lost) {
+		fd = log_dir_claim(keeper->log_dir, keeper->dir, why);
+		if (fd < 0) {
+			if (fd == -EBUSY && !keeper->claim_said)
+				keeper_log("our log directory was taken away: %s", why);
+			keeper->claim_said = true;
+			return keeper_now_ns() + PLACE_LOOK_NS;
+		}
+		close(keeper->log_dir_fd);
+		keeper->log_dir_fd = fd;
+		keeper->claim_lost = keeper->claim_said = false;
+	}
+	if (keeper->place_fd >= 0)
+		inotify_add_watch(keeper->place_fd, keeper->log_dir,
+			IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+	return keeper->claim_lost ? keeper_now_ns() + CLAIM_AGAIN_NS : 0;
+}
+
 void keeper_place_look(struct keeper *keeper)
 {
+	uint64_t claim_ns;
 	_Alignas(struct inotify_event) char events[4096];
 	int r = 0;
 
@@ -122,6 +159,9 @@ void keeper_place_look(struct keeper *keeper)
 		r = directory_again(keeper);
 	else if (faccessat(keeper->dir_fd, "lock", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		r = lock_again(keeper, keeper->dir_fd);
+	claim_ns = claim_again(keeper);
 	if (r < 0 || !place_watch(keeper))
 		keeper->place_ns = keeper_now_ns() + (keeper->place_fd < 0 ? PLACE_LOOK_NS : PLACE_AGAIN_NS);
+	if (claim_ns && (!keeper->place_ns || claim_ns < keeper->place_ns))
+		keeper->place_ns = claim_ns;
 }

@@ -363,6 +363,21 @@ def two_nodes_do_not_share_a_log_directory():
 
 
 @fact
+def a_log_directory_stays_the_nodes_whatever_is_removed_from_it():
+    logs, second = os.path.join(ROOT, "kept-logs"), os.path.join(ROOT, "second")
+    ctl("up", "-d", "--log-dir", logs)
+    try:
+        for take_away in (lambda: os.unlink(os.path.join(logs, ".node")), lambda: os.rename(logs, logs + ".old"), lambda: shutil.rmtree(logs)):
+            take_away()
+            until(lambda: os.path.exists(os.path.join(logs, ".node")), "the log directory is claimed again")
+            until(lambda: open(os.path.join(logs, ".node")).read().strip() == RUNTIME, "the claim says whose")
+            fails("--runtime-dir", second, "up", "-d", "--log-dir", logs, rc=1, says="is in use by the node in .*; give this node another one")
+    finally:
+        ctl("down")
+    assert not os.path.exists(second)
+
+
+@fact
 def the_log_of_the_node_turns_over_and_no_child_writes_to_it():
     second, logs = os.path.join(ROOT, "second"), os.path.join(ROOT, "second-logs")
     args = ["--runtime-dir", second]
