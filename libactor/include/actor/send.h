@@ -73,8 +73,10 @@ ACTOR_EXPORT int actor_call_msg(actor *self, actor_dest to, const char *method, 
  * answer, or why there is none, comes once: to whoever waits for it with actor_request_wait(), else to
  * on_reply of this actor, in the order of its messages. An actor without on_reply waits, or cancels: until
  * then the answer is kept. @timeout_ms is for all of it, as of a call; its end is an answer (-ETIMEDOUT) too.
- * A circle of requests is not seen. 0, *ret_request is its number, never used again; else as actor_call(),
- * and no answer comes. The actor's end forgets its requests. Source: gen_server:send_request/2.
+ * A circle of requests is not seen. It is made once: if a member of a process group, or who had the name, has
+ * ended before it came, the answer is -ESRCH, where a call is made to another. 0, *ret_request is its number,
+ * never used again; else as actor_call(), and no answer comes. The actor's end forgets its requests. Source:
+ * gen_server:send_request/2.
  */
 ACTOR_EXPORT int actor_request(actor *self, actor_dest to, const char *method, int64_t timeout_ms,
 	uint64_t *ret_request, const char *format, ...);
