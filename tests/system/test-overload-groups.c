@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "actor/overload.h"
+#include "libactor/actor/actor-internal.h"
 #include "tests/fact.h"
 
 #define N 20000 /* kilobytes: more than any buffer on the way has place for */
@@ -21,7 +22,7 @@ static volatile sig_atomic_t released;
 
 static void release(int signo)
 {
-	released = 1;
+	released++;
 }
 
 struct bounded {
@@ -41,6 +42,19 @@ static int bounded_hold(actor *self, const actor_msg *msg)
 {
 	is_held = true;
 	while (!released)
+		actor_sleep(self, 1);
+	return 0;
+}
+
+/* With SIGUSR1 it loses messages from now on, and is busy until the next one. */
+static int bounded_loosen(actor *self, const actor_msg *msg)
+{
+	is_held = true;
+	while (!released)
+		actor_sleep(self, 1);
+	if (actor_overload(self, &(struct actor_overload){.overflow = ACTOR_DROP_OLDEST}) < 0)
+		return -ENOMEM;
+	while (released < 2)
 		actor_sleep(self, 1);
 	return 0;
 }
@@ -96,8 +110,9 @@ static int bounded_end(actor *self, const actor_msg *msg)
 }
 
 static const struct actor_method bounded_methods[] = {{.name = "put", .on_cast = bounded_put},
-	{.name = "hold", .on_cast = bounded_hold}, {.name = "ask", .on_call = bounded_ask},
-	{.name = "end", .on_cast = bounded_end}, {.name = "$figures", .on_call = bounded_figures}, {0}};
+	{.name = "hold", .on_cast = bounded_hold}, {.name = "loosen", .on_cast = bounded_loosen},
+	{.name = "ask", .on_call = bounded_ask}, {.name = "end", .on_cast = bounded_end},
+	{.name = "$figures", .on_call = bounded_figures}, {0}};
 static const struct actor_behavior bounded_behavior = {.name = "bounded",
 	.state_size = sizeof(struct bounded),
 	.methods = bounded_methods,
@@ -134,6 +149,31 @@ static int boss_is_held(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "b", is_held);
 }
 
+/* Has a sender of another group been told to pause? */
+static int boss_is_pausing(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_ref ref;
+
+	if (actor_msg_unpack(msg, "r", &ref) < 0)
+		return -EINVAL;
+	return actor_reply(
+		from, "b", !list_is_empty(&actor_find(actor_group_of(self), ref.serial)->mailbox.paused));
+}
+
+/* [to, n, whom]: casts so many, and tells whom how it went */
+static int boss_flood(actor *self, const actor_msg *msg)
+{
+	static const char payload[1000];
+	actor_ref to, whom;
+	int n, r = 0;
+
+	if (actor_msg_unpack(msg, "rir", &to, &n, &whom) < 0)
+		return -EINVAL;
+	for (int64_t i = 0; i < n && r == 0; i++)
+		r = actor_cast(self, actor_to(to), "put", "Iy#", i, (const void *)payload, sizeof(payload));
+	return actor_cast(self, actor_to(whom), "flooded", "i", r);
+}
+
 /* [overflow, messages] → an actor with these limits */
 static int boss_bounded(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -155,6 +195,7 @@ static int boss_init(actor *self, const void *arg)
 }
 
 static const struct actor_method boss_methods[] = {{.name = "bounded", .on_call = boss_bounded},
+	{.name = "flood", .on_cast = boss_flood}, {.name = "is_pausing", .on_call = boss_is_pausing},
 	{.name = "is_held", .on_call = boss_is_held}, {.name = "letter", .on_call = boss_letter_seen}, {0}};
 static const struct actor_behavior boss_behavior = {
 	.name = "boss", .methods = boss_methods, .init = boss_init, .on_dead_letter = boss_letter};
@@ -198,11 +239,11 @@ static actor_ref bounded(enum actor_overflow overflow, uint32_t messages)
 	return ref;
 }
 
-static void hold(actor_ref ref)
+static void busy(actor_ref ref, const char *method)
 {
 	bool is_held_now = false;
 
-	assert_int_equal(actor_client_cast(client, actor_to(ref), "hold", ""), 0);
+	assert_int_equal(actor_client_cast(client, actor_to(ref), method, ""), 0);
 	for (int tries = 0; !is_held_now; tries++) {
 		actor_msg *reply = NULL;
 
@@ -212,6 +253,11 @@ static void hold(actor_ref ref)
 		assert_int_equal(actor_msg_unpack(reply, "b", &is_held_now), 0);
 		actor_msg_free(reply);
 	}
+}
+
+static void hold(actor_ref ref)
+{
+	busy(ref, "hold");
 }
 
 static void put(actor_ref ref, int n)
@@ -329,6 +375,45 @@ static void test_a_call_of_another_group_hears_when_to_ask_again(void **state)
 	}
 }
 
+/* The flooder is paused; that the actor loses messages now lets it go on, although nothing is handled. */
+static void test_senders_that_were_told_to_pause_go_on_when_messages_may_be_lost(void **state)
+{
+	pid_t flooder = process_start((const char *const[]){"/proc/self/exe", "server", "f", NULL});
+	bool is_pausing = false;
+	actor_msg *reply = NULL;
+	actor_client *told;
+	actor_ref ref, from;
+	int r;
+
+	begin(ACTOR_JOIN_DIRECT);
+	assert_int_equal(actor_client_whereis_wait(client, "f", LONG_MS, &from), 0);
+	ref = bounded(ACTOR_BLOCK, 10);
+	busy(ref, "loosen");
+	told = client_new(ACTOR_JOIN_DIRECT);
+	assert_int_equal(
+		actor_client_cast(client, actor_to(from), "flood", "rir", ref, N, actor_client_self(told)),
+		0);
+	for (int tries = 0; !is_pausing; tries++) {
+		assert_true(tries < LONG_MS);
+		assert_int_equal(
+			actor_client_call(client, actor_to(boss), "is_pausing", LONG_MS, &reply, "r", ref),
+			0);
+		assert_int_equal(actor_msg_unpack(reply, "b", &is_pausing), 0);
+		reply = actor_msg_free(reply);
+		usleep(1000);
+	}
+	kill(server, SIGUSR1);
+	assert_int_equal(actor_client_receive(told, LONG_MS, &reply, NULL, NULL, NULL), 0);
+	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
+	assert_int_equal(r, 0);
+	actor_msg_free(reply);
+	kill(server, SIGUSR1);
+	(void)figures_settle(ref, N + 1); /* with `loosen` */
+	actor_client_free(told);
+	end();
+	reap(flooder, SIGTERM);
+}
+
 static void wait_letter(int n, actor_ref to, enum actor_loss why, bool is_call, const char *method)
 {
 	const char *have_method;
@@ -391,6 +476,7 @@ int main(int argc, char **argv)
 		fact(test_the_first_are_kept_where_the_newest_go),
 		fact(test_a_refused_cast_of_another_group_is_counted),
 		fact(test_a_call_of_another_group_hears_when_to_ask_again),
+		fact(test_senders_that_were_told_to_pause_go_on_when_messages_may_be_lost),
 		fact(test_what_comes_for_one_that_is_over_is_a_dead_letter),
 	};
 
