@@ -173,14 +173,18 @@ static int from_find(const actor_from *from, struct actor_from **ret)
 
 void from_init(struct actor_from *from, struct actor *callee, const actor_msg *msg)
 {
-	*from = (struct actor_from){.group = callee->group,
-		.callee = callee,
-		.to = msg->sender,
-		.id = msg->id,
-		.way = msg->way,
-		.deadline_us = msg->deadline_us,
-		.msg = msg,
-		.trace = msg_trace(msg)};
+	/* field by field: to zero all of it first would be the dearest part of a call */
+	from->group = callee->group;
+	from->callee = callee;
+	from->to = msg->sender;
+	from->id = msg->id;
+	from->way = msg->way;
+	from->deadline_us = msg->deadline_us;
+	from->msg = msg;
+	from->trace = msg_trace(msg);
+	from->answered = false;
+	from->kept_id = 0;
+	from->link = (struct list){0};
 }
 
 static struct answer_to answer_to_of(const struct actor_from *from)

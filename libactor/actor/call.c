@@ -361,9 +361,16 @@ static int wait_for_answer(actor_group *group, struct actor *self, const struct 
 	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns, bool keeps_errors,
 	actor_msg **ret_msg)
 {
-	struct call_wait wait = {.call.done = call_wait_done, .call.keeps_errors = keeps_errors};
+	/* not zeroed: what is not set here call_start() sets */
+	struct call_wait wait;
 	int r;
 
+	wait.call.done = call_wait_done;
+	wait.call.keeps_errors = keeps_errors;
+	wait.call.said_noproc = false;
+	wait.done = false;
+	wait.error = 0;
+	wait.reply = NULL;
 	if (ret_msg)
 		*ret_msg = NULL;
 	if (self && !actor_is_current(self))

@@ -21,7 +21,7 @@ void taps_copy(actor_group *group, const struct wire_frame *frame);
 /* Is a message of @trace to be shown? */
 static inline bool taps_look(const actor_group *group, const struct wire_trace *trace)
 {
-	return trace && group->taps;
+	return __builtin_expect(trace && group->taps, 0);
 }
 /* What this process sends, or one of its actors to another one: for taps of its trace. After taps_look(). */
 void taps_show(actor_group *group, enum tap_path path, const struct wire_frame *frame);
