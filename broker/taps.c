@@ -148,11 +148,16 @@ void taps_forget(struct member *owner)
 
 /* ---- copies ---- */
 
+static bool tap_is_read(const struct broker_tap *tap)
+{
+	return tap->owner->state == MEMBER_UP && !tap->owner->doomed &&
+	       member_unread_bytes(tap->owner) < UNREAD_MAX_BYTES;
+}
+
 /* A tap must not keep anybody from reading, so its copies are the first that a slow reader misses. */
 static bool tap_may_write(struct broker_tap *tap)
 {
-	if (tap->owner->state == MEMBER_UP && !tap->owner->doomed &&
-		member_unread_bytes(tap->owner) < UNREAD_MAX_BYTES)
+	if (tap_is_read(tap))
 		return tap_take(&tap->spec, tap->owner->broker->now_ns);
 	tap->spec.n_missed++;
 	return false;
@@ -192,6 +197,17 @@ void taps_see(struct member *sender, const struct wire_frame *frame)
 	}
 }
 
+/* Only a number, so no rate holds it back: nothing may come later that could say it. */
+static bool says_only_missed(const uint8_t *rest, size_t rest_bytes)
+{
+	struct mp_reader r = mp_reader(rest, rest_bytes);
+	struct wire_str path, kind;
+	int64_t at_us;
+
+	return mp_read_int(&r, &at_us) == 0 && mp_read_str(&r, &path.s, &path.len) == 0 &&
+	       mp_read_str(&r, &kind.s, &kind.len) == 0 && mp_str_is(kind.s, kind.len, TAP_MISSED);
+}
+
 void taps_copied(
 	struct member *sender, uint64_t id, uint64_t n_missed, const uint8_t *rest, size_t rest_bytes)
 {
@@ -202,7 +218,8 @@ void taps_copied(
 		if (tap->spec.id != id)
 			continue;
 		tap->spec.n_missed += n_missed;
-		if (!tap->direct || !tap_may_write(tap))
+		if (!tap->direct ||
+			!(says_only_missed(rest, rest_bytes) ? tap_is_read(tap) : tap_may_write(tap)))
 			return;
 		body = broker_body(sender->broker);
 		mp_put_array(body, 2 + TAP_COPY_REST_N);

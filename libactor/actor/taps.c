@@ -115,26 +115,25 @@ static void tap_write(actor_group *group, struct tap *tap, enum tap_path path, c
 	}
 }
 
-/* Else nobody would hear of those that were left out after the last copy. */
+/* Else nobody would hear of those that were left out after the last copy. No rate holds that back. */
 static void taps_tell_missed(struct loop *loop, struct timer *timer)
 {
 	struct taps *taps = container_of(timer, struct taps, timer);
-	actor_group *group = taps->group;
+	struct peer *uplink = taps->group->uplink.peer;
 
-	for (unsigned i = 0; i < taps->n && group->uplink.peer; i++) {
-		struct tap *tap = &taps->all[i];
-		uint64_t n_missed = tap->n_missed;
+	if (!uplink || !uplink->pipe)
+		return;
+	if (pipe_backlog_bytes(uplink->pipe) >= BACKLOG_MAX_BYTES) {
+		timer_arm(loop, timer, deadline_after_ms(loop->now_ns, MISSED_TOLD_MS));
+		return;
+	}
+	for (unsigned i = 0; i < taps->n; i++) {
 		struct buf copy = BUF_INIT;
 
-		if (!n_missed)
+		if (!taps->all[i].n_missed)
 			continue;
-		if (tap_may_write(tap, group->uplink.peer, loop->now_ns)) {
-			tap_put_missed(&copy, tap, loop->now_ns);
-			tap_send(group, &copy);
-		} else {
-			tap->n_missed = n_missed; /* this was no frame */
-			timer_arm(loop, timer, deadline_after_ms(loop->now_ns, MISSED_TOLD_MS));
-		}
+		tap_put_missed(&copy, &taps->all[i], loop->now_ns);
+		tap_send(taps->group, &copy);
 	}
 }
 

@@ -5,7 +5,6 @@
 
 #define SECOND_NS  INT64_C(1000000000)
 #define BURST_PART 10 /* of a second */
-#define ROW_PART   100
 
 static const char *const kinds[WIRE_TYPE_N] = {
 	[WIRE_CAST] = "cast",
@@ -108,7 +107,7 @@ bool tap_take(struct tap *tap, int64_t now_ns)
 {
 	if (tap->due_ns < now_ns - SECOND_NS / BURST_PART)
 		tap->due_ns = now_ns - SECOND_NS / BURST_PART;
-	if (tap->due_ns > (tap->open ? now_ns : now_ns - SECOND_NS / ROW_PART)) {
+	if (tap->due_ns > (tap->open ? now_ns : now_ns - SECOND_NS / BURST_PART)) {
 		tap->open = false;
 		tap->n_missed++;
 		return false;

@@ -43,9 +43,9 @@ int tap_read(struct mp_reader *args, struct tap *ret);
 void tap_put(struct buf *b, const struct tap *tap);
 bool tap_wants(const struct tap *tap, const struct wire_frame *frame, actor_ref to);
 /*
- * False: not now; it is counted. A tap that was idle gets a tenth of a second's copies at once. One that gets
- * more than its rate gets a hundredth of a second's in a row, and then none for as long: so what is shown
- * belongs together, and those who carry the copies are woken a hundred times a second and not a thousand.
+ * False: not now; it is counted. A tap that was idle gets a tenth of a second's copies at once. One that
+ * would get more than its rate gets as many in a row, and then none until that many are due: so what is shown
+ * belongs together, and those who carry the copies are woken ten times a second and not a thousand.
  */
 bool tap_take(struct tap *tap, int64_t now_ns);
 /* Writes the arguments of `tapped`. @to: whom the frame is for, or ACTOR_NOBODY if only a name is known. */

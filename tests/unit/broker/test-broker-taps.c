@@ -192,7 +192,7 @@ static void test_what_is_more_than_the_rate_is_counted(void **state)
 		n_shown++;
 	}
 	assert_in_range(n_shown, 10, 11);
-	world_advance(&w, 20 * MS);
+	world_advance(&w, 110 * MS);
 	say(a, b, "m");
 	assert_int_equal(expect_copy().n_missed, 50 - n_shown);
 }
@@ -220,9 +220,9 @@ static void test_at_full_speed_copies_come_in_rows(void **state)
 		before = shown;
 	}
 	/* a fifth of a second */
-	assert_in_range(n_shown, 180, 210);
-	assert_in_range(n_rows, 15, 21);
-	assert_in_range(n_shown + n_missed, 1880, 2010);
+	assert_in_range(n_shown, 100, 230);
+	assert_in_range(n_rows, 1, 3);
+	assert_in_range(n_shown + n_missed, 900, 2120);
 }
 
 static void test_a_watcher_that_does_not_read_misses_copies_and_is_not_cut(void **state)
@@ -343,6 +343,28 @@ static void test_what_a_group_has_seen_is_passed_on(void **state)
 	client_expect(b, WIRE_BYE);
 }
 
+static void test_how_many_were_left_out_is_told_at_any_rate(void **state)
+{
+	uint64_t tap = tap_all();
+	struct wire_frame frame;
+	struct mp_reader r;
+	struct copy copy;
+
+	expect_tap(b, &r);
+	for (int i = 0; i < 50; i++)
+		client_tell(b, "tapped",
+			pack(&w, "a12uuussrrsuunn", tap, UINT64_C(0), UINT64_C(99), "direct", "cast",
+				client_ref(a, 1), client_ref(b, 7), "m", UINT64_C(0), UINT64_C(1)));
+	while (client_next(watcher, &frame))
+		;
+	client_tell(b, "tapped",
+		pack(&w, "a12uuussrrnuunn", tap, UINT64_C(5), UINT64_C(99), "direct", "missed", ACTOR_NOBODY,
+			ACTOR_NOBODY, UINT64_C(0), UINT64_C(0)));
+	copy = expect_copy();
+	assert_true(str_is(copy.kind, "missed"));
+	assert_in_range(copy.n_missed, 5 + 30, 5 + 50);
+}
+
 /* ---- of one trace ---- */
 
 static const struct wire_trace trace = {.id = 70, .span = 71, .parent = 72};
@@ -434,6 +456,7 @@ int main(void)
 		T(test_the_groups_are_told_what_to_copy_and_when_to_end),
 		T(test_a_tap_ends_with_its_watcher),
 		T(test_what_a_group_has_seen_is_passed_on),
+		T(test_how_many_were_left_out_is_told_at_any_rate),
 		T(test_a_tap_of_a_trace_is_shown_what_belongs_to_it_and_by_whom_it_was_caused),
 		T(test_of_a_trace_groups_with_one_link_are_told_as_well),
 	};
