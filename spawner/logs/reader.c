@@ -15,19 +15,34 @@
 #define PREDECESSORS_MAX 99
 #define BLOCK_BYTES      65536
 
+/* What the writer would not write to is no log: no link to another file, and no pipe, where we would wait. */
+static int file_open(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+}
+
 int log_reader_open(struct log_reader *log, const char *path)
 {
+	int fd;
+
 	*log = (struct log_reader)LOG_READER_INIT;
 	log->path = strdup(path);
 	if (!log->path)
 		return -ENOMEM;
-	log->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (log->fd < 0 && errno != ENOENT) {
-		int r = -errno;
-
+	fd = file_open(path);
+	if (fd < 0 && fd != -ENOENT) {
 		log_reader_close(log);
-		return r;
+		return fd;
 	}
+	log->fd = fd < 0 ? -1 : fd;
 	return 0;
 }
 
@@ -48,8 +63,7 @@ static int log_reader_open_predecessor(const struct log_reader *log, unsigned n)
 
 	if (asprintf(&path, "%s.%u", log->path, n) < 0)
 		return -ENOMEM;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	fd = fd < 0 ? -errno : fd;
+	fd = file_open(path);
 	free(path);
 	return fd;
 }
@@ -380,10 +394,10 @@ static bool log_reader_is_older(const struct stat *a, const struct stat *b)
  */
 static int log_reader_open_successor(const struct log_reader *log, const struct stat *ours)
 {
-	int newer = open(log->path, O_RDONLY | O_CLOEXEC);
+	int newer = file_open(log->path);
 
 	if (newer < 0)
-		return -errno;
+		return newer;
 	for (unsigned n = 1; n <= PREDECESSORS_MAX; n++) {
 		int fd = log_reader_open_predecessor(log, n);
 		struct stat st;
@@ -429,9 +443,7 @@ int log_reader_catch_up(struct log_reader *log, FILE *to)
 				return r ? r : -errno;
 			fd = log_reader_open_successor(log, &ours);
 		} else {
-			fd = open(log->path, O_RDONLY | O_CLOEXEC);
-			if (fd < 0)
-				fd = -errno;
+			fd = file_open(log->path);
 		}
 		if (fd < 0)
 			return fd == -ENOENT ? 0 : fd;

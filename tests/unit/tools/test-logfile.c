@@ -262,6 +262,27 @@ static void test_following_waits_for_a_file_that_is_not_there(void **state)
 	log_reader_close(&log);
 }
 
+static void test_what_is_no_file_is_no_log(void **state)
+{
+	struct log_reader log;
+	char other[96];
+
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(log_reader_open(&log, path), -EINVAL); /* and waits for nobody who writes there */
+	unlink(path);
+	snprintf(other, sizeof(other), "%s/x.times", dir);
+	append("a secret of somebody else\n");
+	assert_int_equal(rename(path, other), 0);
+	assert_int_equal(symlink(other, path), 0);
+	assert_int_equal(log_reader_open(&log, path), -ELOOP);
+	unlink(path);
+	unlink(other);
+	append("line 1\n");
+	snprintf(other, sizeof(other), "%s.1", path);
+	assert_int_equal(mkfifo(other, 0600), 0);
+	assert_tail(10, "line 1\n");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 #define T(n) "1970-01-01 00:00:00.00" #n " "
@@ -399,6 +420,7 @@ static void test_following_shows_stamps_as_they_come(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_what_is_no_file_is_no_log),
 		TEST(test_last_lines_are_counted_from_the_end),
 		TEST(test_missing_log_has_no_lines),
 		TEST(test_rotated_predecessors_are_read_as_needed),
