@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs a fuzz target over files and directories, without libFuzzer: the corpus as a test, under any compiler
- * and sanitizer.
+ * and sanitizer. Each input is run whole, and so are its beginnings and its single-byte changes. What comes
+ * behind --whole is only run as it is: a fuzzer has found it by changing others.
  */
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +14,7 @@
 #include "tests/fuzz/fuzz.h"
 
 static unsigned n_inputs;
+static bool only_whole;
 
 static int run_file(const char *path)
 {
@@ -31,8 +34,7 @@ static int run_file(const char *path)
 	fclose(f);
 	LLVMFuzzerTestOneInput(data, (size_t)size);
 	n_inputs++;
-	/* and each of its beginnings and single-byte changes */
-	for (long cut = 0; cut < size && size <= 4096; cut++) {
+	for (long cut = 0; cut < size && size <= 4096 && !only_whole; cut++) {
 		uint8_t *part = malloc(cut ? (size_t)cut : 1);
 
 		if (!part)
@@ -76,6 +78,10 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		struct stat st;
 
+		if (!strcmp(argv[i], "--whole")) {
+			only_whole = true;
+			continue;
+		}
 		if (stat(argv[i], &st)) {
 			fprintf(stderr, "cannot find %s: %s\n", argv[i], strerror(errno));
 			return 1;
