@@ -128,8 +128,12 @@ static bool inbound_hand(struct peer *peer, const struct wire_frame *frame, stru
 		return true;
 	}
 	if (msg_new_of_frame(&msg, frame) < 0) {
+		group_complain(group, peer->id, "out of memory for a message of %zu bytes: %s",
+			frame->raw_bytes, is_call ? "a call is refused" : "a cast is dropped");
 		if (is_call)
 			inbound_refuse(peer, frame, to->ref, ERROR_OVERLOADED, "out of memory");
+		else
+			group->stats.casts_dropped++;
 		return true;
 	}
 	msg->way = peer_way(peer);

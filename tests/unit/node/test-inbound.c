@@ -419,6 +419,35 @@ static void story_deaf_sender(actor *self)
 	assert_int_equal(group->pauses.n_items, 0);
 }
 
+static bool starved;
+
+int __wrap_msg_new_of_frame(actor_msg **ret, const struct wire_frame *frame_of);
+int __real_msg_new_of_frame(actor_msg **ret, const struct wire_frame *frame_of);
+
+int __wrap_msg_new_of_frame(actor_msg **ret, const struct wire_frame *frame_of)
+{
+	return starved ? -ENOMEM : __real_msg_new_of_frame(ret, frame_of);
+}
+
+static void story_starved(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *sender = peer_of(group, THIRD, "third");
+	actor_ref to;
+
+	assert_int_equal(actor_spawn(self, &asker, NULL, &to), 0);
+	starved = true;
+	put_cast(to, ref_of(THIRD, 1), "ask", "r", ref_of(ASKED, 1));
+	assert_false(says(sender));
+	starved = false;
+	assert_int_equal(group->stats.casts_dropped, 1);
+}
+
+static void test_a_cast_without_memory_is_counted_as_dropped_and_cuts_nobody(void **state)
+{
+	story(story_starved);
+}
+
 static void test_sender_is_paused_once_and_cut_when_it_does_not_listen(void **state)
 {
 	story(story_deaf_sender);
@@ -587,6 +616,7 @@ int main(void)
 		cmocka_unit_test(test_name_of_which_a_new_broker_says_nothing_is_asked_for_anew),
 		cmocka_unit_test(test_pause_is_for_the_names_that_it_says_and_serial_0_for_casts_to_all),
 		cmocka_unit_test(test_sender_is_paused_once_and_cut_when_it_does_not_listen),
+		cmocka_unit_test(test_a_cast_without_memory_is_counted_as_dropped_and_cuts_nobody),
 		cmocka_unit_test(test_a_trace_goes_on_to_others_and_an_answer_has_that_of_its_call),
 		cmocka_unit_test(test_a_refusal_has_the_trace_of_its_call),
 		cmocka_unit_test(test_no_way_to_a_group_is_enotconn),
