@@ -2,6 +2,7 @@
 #include "tests/system/group-world.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,6 +51,12 @@ void expect_echo(actor_client *client, actor_ref to, const char *text)
 	assert_int_equal(actor_msg_unpack(reply, "s", &s), 0);
 	assert_string_equal(s, text);
 	actor_msg_free(reply);
+}
+
+void server_stop(actor_client *client, actor_ref ref, pid_t server)
+{
+	expect_echo(client, ref, "are you there?");
+	kill(server, SIGSTOP);
 }
 
 void expect_down(actor_client *client, uint64_t monitor, const char *reason)

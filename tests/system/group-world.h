@@ -22,6 +22,11 @@ pid_t server_start_supervised(uint64_t group, const char *name);
 /* Waits until somebody has that name. */
 actor_ref find(actor_client *client, const char *name);
 /* @to lives, and answers @text. */
+/*
+ * @server stands still from here on. It has started: one that is stopped before it reads that it has its name
+ * gives up when it goes on.
+ */
+void server_stop(actor_client *client, actor_ref ref, pid_t server);
 void expect_echo(actor_client *client, actor_ref to, const char *text);
 /* The next that comes is the DOWN of that monitor. */
 void expect_down(actor_client *client, uint64_t monitor, const char *reason);

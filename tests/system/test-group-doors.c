@@ -63,7 +63,7 @@ static void test_what_was_sent_to_a_busy_group_survives_its_sender(void **state)
 
 	if (!has_doors())
 		goto out;
-	kill(b, SIGSTOP);
+	server_stop(client, ref_b, b);
 	assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 0, 100), 0);
 	expect_number(client, ref_a, "flooded", 100);
 	assert_int_equal(actor_client_call(client, actor_to(ref_a), "flush", LONG_MS, &reply, ""), 0);
@@ -90,7 +90,7 @@ static void test_a_broker_that_knows_nothing_of_who_came_is_asked(void **state)
 	actor_ref to = find(finder, "echo");
 	uint64_t monitor;
 
-	kill(server, SIGSTOP);
+	server_stop(finder, to, server);
 	assert_int_equal(actor_client_monitor(stranger, to, &monitor), 0);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(actor_client_cast(stranger, actor_to(to), "tick", ""), 0);
@@ -149,7 +149,7 @@ static void test_nobody_comes_in_as_somebody_else(void **state)
 		assert_int_equal(write(fd, "GET / HTTP/1.1\r\n\r\n", 18), 18);
 		expect_closed(fd);
 		/* with an introduction of the real one under way as well */
-		kill(b, SIGSTOP);
+		server_stop(client, ref_b, b);
 		assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 0, 10), 0);
 		expect_number(client, ref_a, "flooded", 10);
 		fd = dial_as(path, ref_a.group);

@@ -128,7 +128,7 @@ static void test_casts_by_the_broker_to_a_stopped_group_are_refused_or_come(void
 		pid_t server = server_start("a");
 		actor_ref ref = find(client, "a");
 
-		kill(server, SIGSTOP);
+		server_stop(client, ref, server);
 		cast_until_refused_and_the_rest(
 			client, by_name ? actor_named("a") : actor_to(ref), server, SIGCONT);
 		expect_number(client, ref, "ticks", ROUTED_N);
@@ -148,8 +148,8 @@ static void test_casts_to_a_group_that_stands_still_at_a_recovery_come(void **st
 	server = server_start("a");
 	client = client_new(ACTOR_JOIN_BROKER);
 	ref = find(client, "a");
+	server_stop(client, ref, server);
 	actor_client_free(client);
-	kill(server, SIGSTOP);
 	broker_kill();
 	broker_start();
 	client = client_new(ACTOR_JOIN_BROKER);
@@ -182,7 +182,7 @@ static void test_casts_to_a_hung_stranger_are_refused_beyond_the_bounds(void **s
 	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
 	int64_t n;
 
-	kill(b, SIGSTOP);
+	server_stop(client, ref_b, b);
 	assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 0, 100000), 0);
 	n = flooded_settles(client, ref_a, 1);
 	assert_in_range(n * 1000, 1, socket_bytes() + (1 << 20));

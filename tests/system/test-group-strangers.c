@@ -33,7 +33,7 @@ static void test_a_stranger_waits_for_a_busy_group(void **state)
 	uint64_t monitor;
 
 	stranger = client_new(ACTOR_JOIN_DIRECT);
-	kill(server, SIGSTOP);
+	server_stop(finder, to, server);
 	helper = continue_after(server, BUSY_MS);
 	assert_int_equal(actor_client_monitor(stranger, to, &monitor), 0);
 	for (int i = 0; i < 1000; i++)
@@ -53,7 +53,7 @@ static void test_casts_of_a_stranger_to_a_busy_group_arrive_in_order(void **stat
 	actor_client *client = client_new(ACTOR_JOIN_BROKER);
 	actor_ref ref_a = find(client, "a"), ref_b = find(client, "b");
 
-	kill(b, SIGSTOP);
+	server_stop(client, ref_b, b);
 	helper = continue_after(b, BUSY_MS);
 	assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 0, 4000), 0);
 	expect_number(client, ref_a, "flooded", 4000);
@@ -71,7 +71,7 @@ static void test_a_second_try_finds_a_busy_group_alive(void **state)
 	actor_ref to = find(finder, "busy");
 
 	stranger = client_new(ACTOR_JOIN_DIRECT);
-	kill(server, SIGSTOP);
+	server_stop(finder, to, server);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(
 			actor_client_call(stranger, actor_to(to), "echo", 450, NULL, "s", "impatient"),
@@ -134,7 +134,7 @@ static void test_the_death_of_a_busy_group_is_told_to_a_stranger(void **state)
 	actor_ref to = find(finder, "echo");
 	uint64_t monitor;
 
-	kill(server, SIGSTOP);
+	server_stop(finder, to, server);
 	assert_int_equal(actor_client_monitor(stranger, to, &monitor), 0);
 	assert_int_equal(actor_client_call(stranger, actor_to(to), "echo", 100, NULL, "s", "x"), -ETIMEDOUT);
 	reap(server, SIGKILL);
