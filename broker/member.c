@@ -246,6 +246,8 @@ void member_park_first(struct member *member, const struct buf *frames, size_t n
 	struct buf *parked = &member->parked;
 	size_t at = member->parked_taken_bytes, left = parked->size_bytes - at;
 
+	if (!frames->size_bytes)
+		return;
 	if (at < frames->size_bytes) {
 		size_t room = frames->size_bytes + left / 2;
 
