@@ -2,12 +2,12 @@
 /*
  * What a group makes the broker remember is charged to that group, and only that group can run out of it.
  *
- * Each kind has two bounds. One is of every group, whatever others have. The other keeps all groups together
- * within what the broker can hold, and is shared: a group has @own for itself, unconditionally; what it has
- * beyond comes from a pool, of which it may take one part in n + 1 of what the others leave, where n groups
- * take from it. So the first gets a half, nobody can take the last of it, and a thousand groups that have a
- * little each make nobody's share smaller. The rule is dbus-broker's, whose users have nothing for themselves
- * and are few.
+ * Each kind has two bounds. One is of every group, whatever others have. The other is of what all groups
+ * have together beyond their own, and is shared: a group has @own for itself, unconditionally; what it
+ * has beyond comes from a pool, of which it may take one part in n + 1 of what the others leave, where n
+ * groups take from it. So the first gets a half, nobody can take the last of it, and a thousand groups
+ * that have a little each make nobody's share smaller. The rule is dbus-broker's, whose users have
+ * nothing for themselves and are few.
  */
 #pragma once
 
