@@ -114,13 +114,15 @@ int send_all_ready(actor_group *group, struct actor *self, const actor_dest *to,
 {
 	const char *scope = to->to.by.scope;
 	struct pg_copy *copy;
-	int r = pg_check_names(&scope, to->name);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (group->mode != ACTOR_JOIN_DIRECT)
+	if (group->mode != ACTOR_JOIN_DIRECT) {
+		r = pg_check_names(&scope, to->name);
+		if (r < 0)
+			return r;
 		return group->mode == ACTOR_JOIN_NONE ? -ENOTCONN
 						      : send_all_ready_by_broker(group, self, deadline_ns);
+	}
 	if (deadline_ns == SEND_BLOCK_MAX)
 		deadline_ns = deadline_after_ms(clock_now_ns(), SEND_BLOCK_MAX_MS);
 	for (;;) {

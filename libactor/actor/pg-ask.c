@@ -63,18 +63,20 @@ static int members_get(actor_group *group, struct actor *self, const char *scope
 {
 	struct pg_copy *copy;
 	struct roll asked;
-	const struct roll *roll = &asked;
-	int r = pg_check_names(&scope, name);
+	const struct roll *roll = NULL;
+	int r;
 
-	if (r < 0)
-		return r;
-	roll_init(&asked, sizeof(struct roll_member));
 	if (group->mode == ACTOR_JOIN_DIRECT || group->mode == ACTOR_JOIN_BROKER) {
 		r = pg_know(group, self, scope, name, timeout_ms, &copy);
 		if (r == 0)
 			roll = &copy->roll;
 	} else {
+		r = pg_check_names(&scope, name);
+		if (r < 0)
+			return r;
+		roll_init(&asked, sizeof(struct roll_member));
 		r = members_ask(group, self, scope, name, timeout_ms, &asked);
+		roll = &asked;
 	}
 	if (r == 0 && ret_all) {
 		max = roll->n_members;
@@ -86,7 +88,8 @@ static int members_get(actor_group *group, struct actor *self, const char *scope
 		*ret_n = roll->n_members;
 		(void)refs_of(roll, refs, max);
 	}
-	roll_deinit(&asked);
+	if (roll == &asked)
+		roll_deinit(&asked);
 	return r;
 }
 

@@ -58,12 +58,16 @@ struct actor_pg *actor_pg_of(struct actor *self)
 
 struct pg_copy *pg_copy_find(actor_group *group, struct wire_str scope, struct wire_str name)
 {
-	struct hash_node *node = hash_first(&group->pg_copies, pg_hash(&group->pg_copies, scope, name));
+	char key[PG_KEY_MAX_BYTES];
+	size_t key_bytes = pg_key(scope, name, key);
+	struct hash_node *node =
+		hash_first(&group->pg_copies, hash_of_bytes(&group->pg_copies, key, key_bytes));
 
 	for (; node; node = hash_next(node)) {
 		struct pg_copy *copy = container_of(node, struct pg_copy, node);
 
-		if (wire_str_equal(copy->scope, scope) && wire_str_equal(copy->name, name))
+		if (copy->scope.len == scope.len && copy->name.len == name.len &&
+			memcmp(copy->text, key, key_bytes) == 0)
 			return copy;
 	}
 	return NULL;
@@ -403,11 +407,19 @@ int pg_watch_wait(actor_group *group, struct actor *self, struct wire_str scope,
 int pg_know(actor_group *group, struct actor *self, const char *scope, const char *name, int64_t timeout_ms,
 	struct pg_copy **ret)
 {
-	struct wire_str of_scope = wire_cstr(scope), of_name = wire_cstr(name);
-	struct pg_copy *copy = pg_copy_find(group, of_scope, of_name);
+	struct wire_str of_scope, of_name;
+	struct pg_copy *copy;
 	int r;
 
+	if (!name)
+		return -EINVAL;
+	of_scope = wire_cstr(scope ? scope : ACTOR_PG_SCOPE);
+	of_name = wire_cstr(name);
+	copy = pg_copy_find(group, of_scope, of_name);
 	if (!copy || !copy->known) {
+		r = pg_check_names(&scope, name);
+		if (r < 0)
+			return r;
 		r = pg_watch_wait(group, self, of_scope, of_name, timeout_ms);
 		if (r < 0)
 			return r;

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "actor/actor.h"
 #include "libactor/protocol/roll.h"
@@ -54,18 +55,34 @@ void pg_copies_deinit(actor_group *group);
 
 /* *scope NULL: it is set to the default. -EINVAL: one of the two is not a valid name. */
 int pg_check_names(const char **scope, const char *name);
-/* The hash of a process group in @table. */
+/*
+ * What a table finds a process group by: its scope, a NUL, its name. @ret has PG_KEY_MAX_BYTES. 0: one of the
+ * two is too long to be valid.
+ */
+#define PG_KEY_MAX_BYTES (2 * WIRE_NAME_MAX_BYTES + 1)
+static inline size_t pg_key(struct wire_str scope, struct wire_str name, char *ret)
+{
+	if (scope.len > WIRE_NAME_MAX_BYTES || name.len > WIRE_NAME_MAX_BYTES)
+		return 0;
+	memcpy(ret, scope.s, scope.len);
+	ret[scope.len] = 0;
+	memcpy(ret + scope.len + 1, name.s, name.len);
+	return scope.len + 1 + name.len;
+}
+
 static inline uint64_t pg_hash(const struct hash *table, struct wire_str scope, struct wire_str name)
 {
-	return hash_of_bytes(table, scope.s, scope.len) * 31 + hash_of_bytes(table, name.s, name.len);
+	char key[PG_KEY_MAX_BYTES];
+
+	return hash_of_bytes(table, key, pg_key(scope, name, key));
 }
 
 /* Makes self->pg if there is none. NULL: out of memory. */
 struct actor_pg *actor_pg_of(struct actor *self);
 
 /*
- * Finds the copy. The first time it asks the broker and waits: parks @self, or pumps if it is NULL. 0 or as
- * actor_call().
+ * Finds the copy. The first time it asks the broker and waits: parks @self, or pumps if it is NULL. @scope
+ * NULL: the default. 0, -EINVAL if one of the two is not a valid name, or as actor_call().
  */
 int pg_know(actor_group *group, struct actor *self, const char *scope, const char *name, int64_t timeout_ms,
 	struct pg_copy **ret);

@@ -141,17 +141,6 @@ void roll_leave(struct roll *roll, struct roll_member **at)
 
 /* ---- looking ---- */
 
-struct roll_member *roll_next(const struct roll *roll, uint32_t *at)
-{
-	while (*at < roll->n_slots) {
-		struct roll_member *member = roll->slots[(*at)++];
-
-		if (member)
-			return member;
-	}
-	return NULL;
-}
-
 static const struct roll_member *pick_any(struct roll *roll)
 {
 	const struct roll_member *member = roll_next(roll, &roll->turn);

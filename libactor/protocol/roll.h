@@ -70,7 +70,16 @@ int roll_join(struct roll *roll, const struct roll_entry *entry, struct roll_mem
 void roll_leave(struct roll *roll, struct roll_member **member);
 
 /* The next member; NULL: no more. *at is 0 at first. */
-struct roll_member *roll_next(const struct roll *roll, uint32_t *at);
+static inline struct roll_member *roll_next(const struct roll *roll, uint32_t *at)
+{
+	while (*at < roll->n_slots) {
+		struct roll_member *member = roll->slots[(*at)++];
+
+		if (member)
+			return member;
+	}
+	return NULL;
+}
 /* False: no members. @random: for ROLL_RANDOM alone. @key: for ROLL_KEY alone. */
 bool roll_pick(struct roll *roll, enum roll_how how, uint64_t random, struct wire_str key, actor_ref *ret);
 /* The one with the least load; equals in turn. Looks at each, unless one has 0. */
