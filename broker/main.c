@@ -31,21 +31,27 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/log.h"
+#include "libactor/util/processors.h"
+#include "libactor/util/spin.h"
 #include "spawner/shared/node-info.h"
 #include "spawner/shared/node-log.h"
 #include "spawner/shared/protocol.h"
 #include "spawner/shared/runtime-dir.h"
 
-#define STALL_MAX_MS        86400000 /* a day */
-#define LINES_MAX_BYTES     (64u << 10)
-#define FILES_OWN           24 /* descriptors that are no group's and no guest's */
-#define GROUPS_MIN          8
+#define STALL_MAX_MS    86400000 /* a day */
+#define LINES_MAX_BYTES (64u << 10)
+#define FILES_OWN       24 /* descriptors that are no group's and no guest's */
+#define GROUPS_MIN      8
+/* The answer to what the broker passed on comes within so much, if the one that answers had slept. */
+#define SPIN_NS             30000
+#define SPIN_MAX_US         1000
 #define PIPE_NAME_MAX_BYTES (sizeof("/b/.ipc") + 2 * 20) /* two numbers */
 
 struct program {
 	struct hands hands;
 	const char *runtime_dir;
 	struct buf lines; /* of the log, each with its 0: what they tell of goes out before them */
+	struct spin spin;
 	int signal_fd;
 	pid_t keeper_pid; /* our parent; 0: run by hand */
 };
@@ -152,14 +158,39 @@ static bool take_signals(struct program *program)
 	return end || keeper_is_gone(program);
 }
 
+/* As transport_wait(), but looks for a moment before it sleeps. *ret_came: *ret is the first event. */
+static int wait_for_events(
+	struct program *program, int64_t timeout_ns, struct transport_event *ret, bool *ret_came)
+{
+	struct transport *transport = program->hands.transport;
+	int64_t window_ns = timeout_ns ? spin_begin(&program->spin) : 0, until_ns;
+	int r = 0;
+
+	*ret_came = false;
+	if (window_ns) {
+		until_ns = clock_now_ns() + window_ns;
+		do {
+			r = transport_wait(transport, 0);
+			*ret_came = r == 0 && transport_next(transport, ret) == 1;
+		} while (r == 0 && !*ret_came && clock_now_ns() < until_ns);
+		spin_end(&program->spin, *ret_came);
+		if (r || *ret_came)
+			return r;
+	}
+	r = transport_wait(transport, timeout_ns);
+	*ret_came = r >= 0 && transport_next(transport, ret) == 1;
+	return r;
+}
+
 static void run(struct program *program)
 {
 	struct hands *hands = &program->hands;
 	int64_t now_ns = clock_now_ns();
 
 	for (;;) {
-		int r = transport_wait(hands->transport, turn_timeout_ns(hands->broker, now_ns));
 		struct transport_event event;
+		bool came;
+		int r = wait_for_events(program, turn_timeout_ns(hands->broker, now_ns), &event, &came);
 
 		if (r < 0 && r != -EINTR) {
 			log_error("cannot wait: %s", strerror(-r));
@@ -167,14 +198,37 @@ static void run(struct program *program)
 		}
 		if (r > 0 && take_signals(program))
 			return;
-		for (int i = 0; i < EVENTS_PER_TURN && transport_next(hands->transport, &event) == 1; i++)
+		for (int i = 1; came; i++) {
 			hands_event(hands, &event);
+			came = i < EVENTS_PER_TURN && transport_next(hands->transport, &event) == 1;
+		}
 		now_ns = hands_end_turn(hands);
 		lines_write(program);
 	}
 }
 
 /* ---- start ---- */
+
+/*
+ * Looking takes the processor from others where there is one alone, and the node's share of time where a
+ * cgroup counts it.
+ */
+static int64_t spin_window_ns(void)
+{
+	const char *text = getenv(ENV_SPIN_US);
+	unsigned long us;
+	char *end;
+
+	if (!text || !*text)
+		return processors_are_plenty() ? SPIN_NS : 0;
+	us = strtoul(text, &end, 10);
+	if (*end || *text < '0' || *text > '9' || us > SPIN_MAX_US) {
+		log_warning(ENV_SPIN_US "=%.32s is not a number of microseconds from 0 to %d; 0 is taken",
+			text, SPIN_MAX_US);
+		return 0;
+	}
+	return (int64_t)us * 1000;
+}
 
 static const char usage[] =
 	"usage: actor-broker [--runtime-dir DIR] [--node-id N --key-hex HEX --group N] [--window-ms N]\n"
@@ -461,6 +515,7 @@ int main(int argc, char **argv)
 		return fail("cannot wait for", "signals", errno);
 
 	let_writers_go_on();
+	program.spin.window_ns = spin_window_ns();
 	program.runtime_dir = options.runtime_dir;
 	if (!keeper_is_gone(&program)) /* without a keeper the directory may be the next node's by now */
 		status = serve(&program, &options);

@@ -9,6 +9,7 @@
 #define ENV_RUNTIME_DIR "ACTOR_RUNTIME_DIR" /* and the node, in its children */
 #define ENV_LOG_DIR     "ACTOR_LOG_DIR"     /* and the keeper, in the supervisor */
 #define ENV_LOG_LEVEL   "ACTOR_LOG_LEVEL"
+#define ENV_SPIN_US     "ACTOR_SPIN_US" /* for so long a daemon looks again before it sleeps */
 
 /* the node sets */
 #define ENV_GROUP   "ACTOR_GROUP"   /* in a child, "<node>.<group>": shared/marks.h */

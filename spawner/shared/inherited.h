@@ -20,5 +20,6 @@ static const struct {
 	{"USER", NULL},
 	{"LANG", NULL},
 	{ENV_LOG_LEVEL, NULL},
+	{ENV_SPIN_US, NULL},
 };
 #define INHERITED_N (sizeof(inherited) / sizeof(inherited[0]))

@@ -19,9 +19,9 @@ struct launch {
 };
 
 /*
- * The environment is HOME, PATH, USER, LANG and ACTOR_LOG_LEVEL as the supervisor has them, then the
- * variables of the spec, then ACTOR_RUNTIME_DIR and ACTOR_TOKEN of this incarnation. A later variable
- * replaces an earlier one of the same name. 0; negative errno and a line for people in @text.
+ * The environment is HOME, PATH, USER, LANG, ACTOR_LOG_LEVEL and ACTOR_SPIN_US as the supervisor has them,
+ * then the variables of the spec, then ACTOR_RUNTIME_DIR and ACTOR_TOKEN of this incarnation. A later
+ * variable replaces an earlier one of the same name. 0; negative errno and a line for people in @text.
  */
 int launch_seal(
 	const struct launch *launch, const struct child *child, int *ret_fd, char text[LAUNCH_TEXT_BYTES]);
