@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The actor of a port: it is asked for subscriptions, and answers those who wait. */
+#pragma once
+
+#include <stdint.h>
+
+#include "actor/port.h"
+
+struct hub_arg {
+	const struct actor_port_options *options;
+	actor_ref owner;
+	uint64_t id; /* out */
+};
+
+extern const struct actor_behavior hub_behavior; /* its argument: a struct hub_arg */
