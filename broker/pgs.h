@@ -10,6 +10,9 @@
  *
  *   scope ── pg ──┬── its roll (libactor/protocol/roll.h): the memberships, in order
  *                 └── share: of one process; the memberships of its actors hang on it
+ *
+ * pg.c has scopes and process groups, pg-members.c who joins and leaves, pg-watches.c who is told, pgs.c what
+ * is asked.
  */
 #pragma once
 
