@@ -9,6 +9,9 @@
  * What was sent before its sender could hear of the pause is never refused: a cast has returned 0 by then. So
  * the bounds are each sender's own (QUOTA_WAITING), not a target's: many senders have much in flight
  * together. A sender of which much waits, whatever for, is told to pause everything.
+ *
+ * pause.c has who was told, hold.c what is held, congestion.c pipes that do not take what is written,
+ * pauses.c the way of a frame.
  */
 #pragma once
 
