@@ -22,7 +22,7 @@ struct admission {
 	pid_t pid;
 	struct hello hello;
 	char name[WIRE_NAME_MAX_BYTES + 1];
-	uint64_t group; /* the one in its token, 0: none; later the one it is given */
+	uint64_t group; /* the id in its token, 0 without a token; later the id that it gets */
 	bool newcomer;
 };
 
@@ -93,10 +93,13 @@ static void count(struct hash_node *node, void *arg)
 	census->n_of_pid += member->pid == census->pid;
 }
 
-#define CLIENTS_SHARE 8 /* the part of the places that supervised groups leave to clients */
+#define CLIENTS_SHARE 8 /* supervised groups leave one place in so many to clients */
 #define CLIENTS_MIN   2
 
-/* Is there a place for one supervised group more? Whoever looks after the node must still get in. */
+/*
+ * Is there a place for one supervised group more? Some places stay free for clients, so that actorctl can
+ * still get in.
+ */
 static bool supervised_fits(const struct admission *a)
 {
 	const struct broker *broker = a->broker;
@@ -112,9 +115,10 @@ static bool supervised_fits(const struct admission *a)
 }
 
 /*
- * Is there a place for one client more? Clients have at most half of all places: the others are for
- * supervised groups, which end when they are refused. One process has at most a quarter, so that it cannot
- * keep all others out. While fewer than a quarter are taken, nobody is counted.
+ * Is there a place for one client more? Clients have at most half of all places. The others are for
+ * supervised groups, since a supervised group that is refused ends. The clients of one process have at most a
+ * quarter, so that one process cannot keep all others out. While fewer than a quarter of the places are
+ * taken, no count is needed.
  */
 static bool client_fits(const struct admission *a)
 {
@@ -134,7 +138,9 @@ static struct member *find_or_make(struct admission *a)
 	struct broker *broker = a->broker;
 	struct member *member = a->group ? member_find(broker, a->group) : NULL;
 
-	/* Others were told that this group is over. If its process lives on, it gets a new id. */
+	/*
+	 * Other groups were told that this group is over. If its process lives on, the process gets a new id.
+	 */
 	if (a->group && (broker_is_buried(broker, a->group) || (member && member->exited)))
 		a->group = 0;
 	a->newcomer = !a->group;
@@ -158,7 +164,7 @@ static struct member *find_or_make(struct admission *a)
 			refuse(a, ERROR_IN_USE, "a link for this token is open");
 			return NULL;
 		}
-		/* the group says hello again: the first answer did not reach it */
+		/* the group says hello again, since the first answer did not reach it */
 		broker_pipe_close(member->pipe);
 	}
 	if (!member && !a->newcomer && !supervised_fits(a)) {
@@ -173,7 +179,7 @@ static struct member *find_or_make(struct admission *a)
 	return member;
 }
 
-/* No pipe came of the hello: @member is as before, or forgotten if nothing knew it. */
+/* The hello led to no pipe. @member has its earlier state again, or is forgotten if nothing else needs it. */
 static void undo(struct member *member)
 {
 	if (!member->was_up && !member->listed && list_is_empty(&member->pairs) &&
@@ -185,7 +191,7 @@ static void undo(struct member *member)
 		member->was_up || !window_is_open(&member->broker->window) ? MEMBER_LOST : MEMBER_ABSENT;
 	if (member->state != MEMBER_LOST)
 		return;
-	if (!member->was_up) /* else its cause is the one with which its pipe ended */
+	if (!member->was_up) /* a member that was up has its cause since its pipe ended */
 		member->cause = cause_make(ERROR_NOCONNECTION);
 	member_arm(member);
 }
@@ -195,9 +201,9 @@ void admission_undo(struct member *member)
 	if (member->pipe)
 		broker_pipe_close(member->pipe);
 	/*
-	 * A group makes its directory when it has the answer, and then dials. It may have been killed in
-	 * between, or it was only stopped and comes back. So its directory goes only if the kernel says that
-	 * it is dead.
+	 * A group makes its directory when it has the answer, and then dials. In between it may have been
+	 * killed, or only stopped, and then it comes back. So its directory is removed only if the kernel
+	 * says that the group is dead.
 	 */
 	if (!member_is_supervised(member) && !member->was_up && !member_lives_by_kernel(member))
 		member->broker->ops.group_gone(member->broker->arg, member->group);

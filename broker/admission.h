@@ -11,6 +11,7 @@ struct member;
 void admission_hello(
 	struct broker *broker, uint64_t hello_id, uid_t uid, pid_t pid, const void *data, size_t size_bytes);
 /*
- * Nobody came to the pipe made for @member. @member is as before its hello, or forgotten if nothing knew it.
+ * @member did not come to the pipe that was made for it. It has the state from before its hello again, or is
+ * forgotten if nothing else needs it.
  */
 void admission_undo(struct member *member);

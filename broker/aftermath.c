@@ -12,11 +12,12 @@
 #include "spawner/shared/runtime-dir.h"
 #include "spawner/shared/sweep.h"
 
-#define SUPERVISOR_LIMIT_MS 10000 /* for the supervisor to end the node, us included: it needs far less */
+/* for the supervisor to end the node with this broker; the supervisor needs far less */
+#define SUPERVISOR_LIMIT_MS 10000
 #define SWEEP_LIMIT_MS      5000
 #define NAP_MS              20
 
-/* True: the broker has the lock, so nobody else ends this node. */
+/* True: the broker has the lock now. Whoever ends a node holds the lock, so nobody else ends this node. */
 static bool wait_for_lock(int dir_fd, struct runtime_dir_owner *ret_owner)
 {
 	int64_t until_ns = clock_now_ns() + SUPERVISOR_LIMIT_MS * INT64_C(1000000);

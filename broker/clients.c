@@ -35,10 +35,11 @@ void client_note(const char *runtime_dir, uint64_t group, pid_t pid)
 		return;
 	snprintf(rest, sizeof(rest), "/%d.%" PRIu64, (int)pid, process.start_ticks);
 	if (client_path(path, runtime_dir, group, rest))
-		(void)mknod(path, S_IFSOCK | 0600, 0); /* as all that lies here is a socket */
+		/* a socket, since client_remove() removes only sockets */
+		(void)mknod(path, S_IFSOCK | 0600, 0);
 }
 
-/* Whether @name says a process that lives: its pid and start. */
+/* Does @name, which is a pid and a start time, name a process that lives? */
 static bool note_is_true(const char *name)
 {
 	unsigned long long start_ticks;
@@ -108,7 +109,7 @@ void clients_each(const char *runtime_dir, void (*fn)(void *arg, uint64_t group,
 		return;
 	dir = opendir(path);
 	if (!dir)
-		return; /* no group ever made it */
+		return; /* no group has made it yet */
 	while ((entry = readdir(dir))) {
 		errno = 0;
 		group = strtoull(entry->d_name, &end, 10);

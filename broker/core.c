@@ -23,14 +23,14 @@ static bool from_is_own(
 	actor_ref from = frame->from;
 
 	if ((from.node == broker->node && from.group == member->group) || actor_ref_is_nobody(from))
-		return true; /* nobody: wire_parse() refuses that where an answer would have to go there */
-	/* The supervisor reports the ends of processes that cannot. */
+		return true; /* a frame from nobody needs no answer: wire_parse() refuses the others */
+	/* The supervisor reports the ends of processes, since they cannot do that themselves. */
 	return member->is_spawner && frame->type == WIRE_DOWN && from.node == broker->node && !from.serial;
 }
 
 /*
- * Handles one frame of @member: when it arrives, and once more after it had to wait. @member may be doomed
- * afterwards, but its memory is still there.
+ * Handles one frame of @member: when the frame arrives, and again after it had to wait. Afterwards @member
+ * may be doomed, but it is not yet freed.
  */
 static void handle_frame(struct broker *broker, struct member *member, const struct wire_frame *frame)
 {
@@ -43,7 +43,7 @@ static void handle_frame(struct broker *broker, struct member *member, const str
 		member_written(member);
 		return;
 	case WIRE_PONG:
-	case WIRE_JOIN: /* for doors */
+	case WIRE_JOIN: /* means something only at a door */
 		return;
 	case WIRE_PAUSE:
 	case WIRE_RESUME:
@@ -102,7 +102,7 @@ static void recovery_goes_on(struct broker *broker)
 		registry_recovered(broker);
 }
 
-/* A frame that needs no answer, whose sender has ended meanwhile. */
+/* Handles a frame that needs no answer and whose sender has ended while it waited. */
 static void frame_of_ended(struct broker *broker, const struct wire_frame *frame)
 {
 	if (!service_frame_of_ended(broker, frame))
@@ -120,7 +120,7 @@ static void handle_what_waited(struct broker *broker)
 			frame_of_ended(broker, &frame);
 		else if (!member->doomed)
 			handle_frame(broker, member, &frame);
-		/* not before: it goes on when it knows whom it still has to wait for */
+		/* only now, since the frame may have added to what the member waits for */
 		if (member)
 			pauses_weigh(member);
 		wait_free(wait);
@@ -148,7 +148,7 @@ void broker_client_lives(struct broker *broker, uint64_t group, bool at_door, in
 	broker->now_ns = now_ns;
 	if (!group_is_of_broker(group) || member_find(broker, group) || !window_is_open(&broker->window))
 		return;
-	member = member_new(broker, group); /* too many: those beyond are not awaited */
+	member = member_new(broker, group); /* clients beyond the limit are not awaited */
 	if (!member)
 		return;
 	member->doorless = !at_door;
@@ -196,7 +196,7 @@ void broker_pipe_data(
 		if (r == 0)
 			continue;
 		if (frame.type == WIRE_BYE) {
-			/* The rest of this message is not read: the member may be over. */
+			/* The rest of this message is not read, since the member may be over. */
 			member_leave(member, frame.text);
 			break;
 		}
@@ -272,7 +272,7 @@ void broker_tick(struct broker *broker, int64_t now_ns)
 	settle(broker);
 	pauses_tick(broker);
 	waits_tick(broker);
-	routes_tick(broker); /* last: a call that waited may have gone on when its deadline was past */
+	routes_tick(broker); /* last, since a call that waited may have been routed after its deadline */
 }
 
 int64_t broker_deadline_ns(const struct broker *broker)

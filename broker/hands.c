@@ -66,7 +66,7 @@ void hands_event(struct hands *hands, const struct transport_event *event)
 		broker_pipe_down(broker, event->user, event->error, now_ns);
 		break;
 	case TRANSPORT_ANSWER:
-	case TRANSPORT_KNOCK: /* the broker has no door: groups say hello instead */
+	case TRANSPORT_KNOCK: /* never comes: the broker has no door */
 		break;
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hands of the core: what it wants done and what it hears, over a transport. They are the program's
- * (main.c), and the simulation's. Whoever has them makes the rest of struct broker_ops.
+ * The hands of the core: those of its operations and events that need a transport. The program (main.c) and
+ * the simulation use them, and add the other fields of struct broker_ops themselves.
  */
 #pragma once
 
@@ -10,10 +10,10 @@
 
 #define JOIN_TIMEOUT_MS 2000
 #define WINDOW_MS       1000
-/* after so many events the core's frames are sent and its deadlines looked at */
+/* after so many events the core's frames are sent and its deadlines are checked */
 #define EVENTS_PER_TURN 256
 
-/* What broker_new() is given as @arg begins with it. */
+/* The @arg that is passed to broker_new() must begin with it. */
 struct hands {
 	struct transport *transport;
 	struct server *server;
@@ -30,7 +30,7 @@ struct hands {
 	.hello_answer = hands_hello_answer
 /* clang-format on */
 
-/* As broker_ops.pipe_listen, with a handle. */
+/* Does the work of broker_ops.pipe_listen, and returns a struct pipe as the handle. */
 int hands_pipe_listen(struct hands *hands, struct broker_pipe *pipe, const char *path, uid_t uid, pid_t pid,
 	struct pipe **ret);
 void hands_pipe_close(void *arg, void *handle);
@@ -42,5 +42,8 @@ void hands_hello_answer(void *arg, uint64_t hello_id, const void *data, size_t s
 
 /* Gives the core an event of the transport. */
 void hands_event(struct hands *hands, const struct transport_event *event);
-/* Ends a turn: the core's deadlines, and what it wrote. Returns the time by which it went. */
+/*
+ * Ends a turn: handles the core's deadlines and sends what the core wrote. Returns the time that was used for
+ * the deadlines.
+ */
 int64_t hands_end_turn(struct hands *hands);

@@ -6,11 +6,11 @@
  * pipes with the same group, and no frame of an old pipe comes after one of a new pipe.
  *
  * No time-out ends an introduction: a group that does not answer is busy, and the asker waits. An
- * introduction ends when one of the two says that it failed, or when one of the two ends.
+ * introduction ends when one of the two groups reports a failure, or when one of the two groups ends.
  *
- * A group that has a door is dialled there. It is told whom to expect, and at the same time the other is told
- * where to dial. Two groups without doors (or of different users) make a socket for each pipe: the listener
- * is told first, and the dialer when the listener listens.
+ * A group that has a door is dialled there. It is told which group to expect, and at the same time the other
+ * group is told where to dial. Two groups without doors (or of different users) make a socket for each pipe:
+ * the listener is told first, and the dialer after the listener has said that it listens.
  */
 #include "broker/introductions.h"
 
@@ -28,8 +28,8 @@
 #define PATH_BYTES 4352
 
 /*
- * An `admit` call that waits until the other group has said hello, so that the broker knows its process. Each
- * process that says that it is the other group has an entry of its own.
+ * An `admit` call that waits until the other group has said hello, since then the broker knows that group's
+ * process. Each process that claims to be the other group has an entry of its own.
  */
 struct admit {
 	struct list pipe; /* pair_end.admits */
@@ -44,8 +44,11 @@ struct pair_end {
 	struct pair *pair;
 	struct member *member;
 	bool up;
-	bool monitors; /* wants to hear of the other's end */
-	/* its `introduce` waits until the other is there and has no old pipe; the answer goes to ask_from */
+	bool monitors; /* must be told when the other group ends */
+	/*
+	 * its `introduce` call waits until the other group is there and has no old pipe; the answer goes to
+	 * ask_from
+	 */
 	bool asks;
 	actor_ref ask_from;
 	uint64_t ask_id;
@@ -57,12 +60,13 @@ struct pair {
 	struct hash_node open;  /* introductions.open, while id is not 0 */
 	struct pair_end end[2]; /* lower group id first */
 	struct member *charged;
-	uint64_t id;  /* of the introduction, until both ends say that the pipe is gone; 0: none */
-	int listener; /* index of that end */
-	bool waits;   /* the dialer was not told yet where to dial, or could not get there */
+	uint64_t id;  /* of the introduction, until both ends have said that the pipe is gone; 0: none */
+	int listener; /* index in end[] of the end that listens */
+	bool waits;   /* the dialer was not told yet where to dial, or could not connect there */
 	/*
-	 * One of the two was told that the other has no place for a link with it. Both go by us from then on:
-	 * one that had a link while the other sends by us would take what waits there for lost.
+	 * One of the two was told that the other has no place for a link with it. From then on both send
+	 * through the broker. Were there a link later, its end would count frames that still wait in the
+	 * broker as lost.
 	 */
 	bool routed;
 };
@@ -189,7 +193,7 @@ static struct pair *pair_find_open(const struct member *member, uint64_t id)
 
 /* ---- an introduction ---- */
 
-/* The door at which @dialer can dial @listener; NULL: there is none. */
+/* The door of @listener that @dialer may dial. NULL: there is none. */
 static const char *door_for(const struct pair_end *dialer, const struct pair_end *listener)
 {
 	const struct member *from = dialer->member, *to = listener->member;
@@ -249,15 +253,19 @@ static void pair_path(const struct pair *pair, char path[PATH_BYTES])
 }
 
 /*
- * Can this end be told to make a pipe? If not, a group that asks for one waits until this end can, or is
- * over. A group that is back must announce itself first, since that says where its door is.
+ * Can the broker tell this end to make a pipe? If not, a group that asks for a pipe waits until it can, or
+ * until this end is over. A group that is back after a restart of the broker must announce itself first,
+ * since the announcement says where its door is.
  */
 static bool end_is_there(const struct pair_end *end)
 {
 	return end->member->state == MEMBER_UP && !end->member->unannounced;
 }
 
-/* @end has asked, so it dials, unless only @end has a door. pair_tell() tells both. */
+/*
+ * Begins an introduction. @end has asked, so @end dials, unless only @end has a door. pair_tell() tells both
+ * ends.
+ */
 static bool pair_open(struct pair *pair, struct pair_end *end)
 {
 	struct introductions *introductions = &end->member->broker->introductions;
@@ -353,7 +361,10 @@ static void answer_admit(struct pair_end *mine, struct admit *admit)
 	mine->asks = false;
 }
 
-/* An end changed. Begins the pipe that waits for this, or frees the pair when nothing needs it. */
+/*
+ * To be called when an end of @pair has changed. Begins a pipe that waited for the change, or frees the pair
+ * if nothing needs it.
+ */
 static void pair_settle_or_free(struct pair *pair)
 {
 	struct introductions *introductions = &pair->charged->broker->introductions;
@@ -406,8 +417,9 @@ static bool pair_has_link(const struct pair *pair)
 }
 
 /*
- * Each link costs the supervisor a descriptor. Those of supervised groups it has reckoned with; clients have
- * so many, and the others' frames go by us.
+ * Must the two groups send through the broker? Each link costs the supervisor a descriptor. The supervisor
+ * has descriptors set aside for its groups, and for limits.spawner_links clients. The frames of further
+ * clients go through the broker.
  */
 static bool pair_is_routed(struct pair *pair, const struct member *a, const struct member *b)
 {
@@ -461,8 +473,8 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	mine = pair_end_of(pair, asker);
 
 	/*
-	 * Both asked, or @asker asked twice: it was already told to make the pipe, or will be. It cannot
-	 * mean an old pipe, since a group gives that up before it asks.
+	 * Both ends asked, or @asker asked twice: @asker was already told to make the pipe, or will be. An
+	 * old pipe cannot be meant, since a group gives its old pipe up before it asks.
 	 */
 	if (mine->up) {
 		answer_nil(asker, call->from, call->id);
@@ -474,8 +486,8 @@ void introductions_ask(struct member *asker, uint64_t group, const struct wire_f
 	mine->ask_from = call->from;
 	mine->ask_id = call->id;
 	/*
-	 * @asker gave its end up. The other sees that on the pipe, unless @asker never got in at its door:
-	 * then the other still expects @asker, and is told.
+	 * @asker gave its end up. The other end sees that on the pipe. But if @asker was never let in at the
+	 * door, the other end still expects @asker, and must be told.
 	 */
 	theirs = pair_other_end(pair, asker);
 	if (!pair->waits && theirs->up && pair->id && theirs == &pair->end[pair->listener] &&
@@ -548,7 +560,8 @@ void introductions_admit(
 	mine = pair_end_of(pair, member);
 	list_for_each_safe(it, &mine->admits) {
 		admit = container_of(it, struct admit, pipe);
-		if (pid && admit->uid == uid && admit->pid == pid) /* pid 0: may be any process */
+		/* pid 0: the process is not known, so it may be another one */
+		if (pid && admit->uid == uid && admit->pid == pid)
 			refuse_admit(mine, admit, ERROR_IN_USE, "the same process came again");
 	}
 	if (!quota_take(member, QUOTA_WAITING, sizeof(*admit))) {
@@ -567,15 +580,16 @@ void introductions_admit(
 }
 
 /*
- * The pipe is over at this end, or never came up. @text: why; NULL when the other sees for itself that the
- * pipe ended. Each end gives the pipe up and asks again if it still has something to send.
+ * The pipe is over at the end @mine, or never came up. @text says why; NULL: the other end sees by itself
+ * that the pipe ended. Each end gives the pipe up, and asks again if it still has something to send.
  */
 static void end_gives_up(struct pair_end *mine, struct pair_end *other, struct wire_str text)
 {
 	struct pair *pair = mine->pair;
 
 	mine->up = false;
-	if (!other->asks && (pair->waits || (other->up && text.s))) /* one that asks again gets a new pipe */
+	/* an end that asks again gets a new pipe anyway */
+	if (!other->asks && (pair->waits || (other->up && text.s)))
 		tell_failed(other->member, mine->member, pair->id, text);
 	pair_settle_or_free(pair);
 }
@@ -599,7 +613,7 @@ void introductions_failed(struct member *member, uint64_t id, struct wire_str te
 		end_gives_up(mine, other, text);
 		return;
 	}
-	/* the door's file may have been removed: the listener looks, and says where its door is now */
+	/* the file of the door may have been removed: the listener checks, and says where its door is now */
 	mine->up = false;
 	pair->waits = true;
 	cast_door(other->member);

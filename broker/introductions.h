@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which groups have a direct pipe, which get one now, and which group wants to hear of the end of which. */
+/* Which groups have a direct pipe, which groups get one now, and which groups monitor which others. */
 #pragma once
 
 #include <sys/types.h>
@@ -16,7 +16,9 @@ struct buf;
 struct introductions {
 	struct hash pairs; /* by both group ids */
 	struct hash open;  /* by introduction id */
-	/* the last id; the upper half is the broker's incarnation, so that no path is used twice */
+	/*
+	 * the last introduction id; its upper half is the broker's incarnation, so that no path is used twice
+	 */
 	uint64_t n;
 };
 
@@ -24,14 +26,17 @@ void introductions_init(struct introductions *introductions, uint64_t incarnatio
 void introductions_deinit(struct introductions *introductions);
 
 /*
- * Handles the `introduce` call of @asker. The answer comes at once, or when the other group is there and the
- * old pipe of the two is known to be over.
+ * Handles the `introduce` call of @asker. If the other group is not there yet, or their old pipe is not known
+ * to be over, the answer waits for that.
  */
 void introductions_ask(struct member *asker, uint64_t group, const struct wire_frame *call);
-/* @member can be told to make pipes now: introductions that waited for that begin. */
+/* From now on @member can be told to make pipes. Introductions that waited for that begin. */
 void introductions_came(struct member *member);
 void introductions_listening(struct member *listener, uint64_t id);
-/* @member said where its door is, or that it has none. Groups that could not dial it are told anew. */
+/*
+ * @member has said where its door is, or that it has none. Groups that could not dial @member are told again
+ * where to dial.
+ */
 void introductions_door(struct member *member);
 /*
  * Handles the `admit` call of @member: a process came to its door and says that it is @group. The answer
@@ -40,11 +45,20 @@ void introductions_door(struct member *member);
 void introductions_admit(
 	struct member *member, uint64_t group, uid_t uid, pid_t pid, const struct wire_frame *call);
 void introductions_failed(struct member *member, uint64_t id, struct wire_str text);
-/* @id: of the introduction that made the pipe; 0: any. */
+/* @member says that its pipe with @group is gone. @id: the introduction that made the pipe; 0: any. */
 void introductions_link_down(struct member *member, uint64_t group, uint64_t id);
-/* @member announced this after a restart. 0, or -EDQUOT (also when memory ran out) */
+/*
+ * After a restart of the broker @member announced a link with @other, a monitor of it, or both. 0, or -EDQUOT
+ * (also when memory ran out)
+ */
 int introductions_announce(struct member *member, struct member *other, bool has_link, bool monitors);
-/* Is there a group that monitors @member and has no pipe with it? With a pipe it would see the end itself. */
+/*
+ * Is there a group that monitors @member and has no pipe with it? A group with a pipe sees the end of @member
+ * itself.
+ */
 bool introductions_is_monitored(const struct member *member);
-/* @member ended: casts `group_down` (unless NULL) to all who are not yet marked, and forgets its pairs. */
+/*
+ * @member ended. Casts @group_down (unless NULL) to all groups of its pairs that are not marked yet, and
+ * forgets the pairs.
+ */
 void introductions_end(struct member *member, const struct buf *group_down);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a group comes, loses its pipe, and ends. Each part of the broker that keeps something about a group is
- * told here. At a group's end the names are told first.
+ * How a group comes, loses its pipe, and ends. From here each part of the broker that keeps something about a
+ * group is told. When a group ends, its names become free before anything else.
  */
 #include "broker/life.h"
 
@@ -41,7 +41,7 @@ void members_free_forgotten(struct broker *broker)
 	while ((it = list_pop(&broker->forgotten))) {
 		struct member *member = container_of(it, struct member, doomed_node);
 
-		/* what is still charged here would make the shares of others smaller for ever */
+		/* a charge that is left would make the shares of others smaller for ever */
 		assert(quota_is_unused(&member->quota));
 		free(member->door);
 		free(member);
@@ -57,7 +57,7 @@ void member_up(struct member *member)
 	member_disarm(member);
 	if (member->is_spawner) {
 		if (broker->spawner && broker->spawner != member)
-			/* there is one supervisor: the one who came last */
+			/* the supervisor that came last is the only one */
 			member_end(broker->spawner, &replaced);
 		broker->spawner = member;
 	}
@@ -85,7 +85,10 @@ void member_lost(struct member *member, const char *why)
 		cause = member->cause;
 	else
 		snprintf(cause.text, sizeof(cause.text), "link ended: %s", why);
-	/* nobody reports the supervisor's exit, and the next supervisor needs the name `$spawner` */
+	/*
+	 * a client ends at once; so does the supervisor, since nobody reports its exit and the next one needs
+	 * the name `$spawner`
+	 */
 	if (!member_is_supervised(member) || member->is_spawner) {
 		member_end(member, &cause);
 		return;
@@ -93,9 +96,9 @@ void member_lost(struct member *member, const char *why)
 	if (!member->left)
 		member->cause = cause;
 	if (member->left)
-		window_came(member); /* one that did not say bye may still announce itself */
+		window_came(member); /* a group that did not say bye may still announce itself */
 	pauses_forget(member);
-	member_forget_parked(member); /* as what the pipe had */
+	member_forget_parked(member); /* lost like the frames that the pipe still had */
 	member->top_bytes = 0;
 	member->state = MEMBER_LOST;
 	member->epoch++;
@@ -127,7 +130,7 @@ void member_exited(struct member *member, const struct actor_cause *cause)
 		return;
 	member->cause = copy;
 	member->exited = true;
-	member_arm(member); /* for one grace its last frames are still read */
+	member_arm(member); /* for one grace the last frames of the group are still read */
 }
 
 void member_expired(struct member *member)
@@ -139,9 +142,9 @@ void member_expired(struct member *member)
 		return;
 	}
 	/*
-	 * A process may live on after its pipe ended, stopped or busy. Only the supervisor knows. If the
-	 * supervisor is away now, its successor will say it. The end of a supervisor itself is said by
-	 * nobody, but there is one supervisor.
+	 * A process may live on after its pipe ended: it may be stopped or busy. Only the supervisor knows
+	 * whether it lives. If the supervisor is away now, the next supervisor will say it. Nobody reports
+	 * the end of a supervisor itself. So an old supervisor is over when another one is up.
 	 */
 	if (member_is_supervised(member) && !member->left && !member->exited && member->broker->supervised &&
 		!(member->is_spawner && member->broker->spawner)) {
@@ -172,7 +175,7 @@ void member_end(struct member *member, const struct actor_cause *cause)
 
 	registry_release(member);
 	pgs_release(member);
-	waits_leave(member); /* before its watches go, since its frames may wait at what it watches */
+	waits_leave(member); /* before its watches end, since its frames may wait at names that it watches */
 	registry_unwatch(member);
 	name_watches_end(member);
 	pgs_unwatch_all(member);
@@ -187,13 +190,13 @@ void member_end(struct member *member, const struct actor_cause *cause)
 	introductions_end(member, &notice);
 	buf_deinit(&notice);
 	if (!member_is_supervised(member))
-		/* what a supervised group leaves in its directory is the supervisor's to remove */
+		/* the directory of a supervised group is removed by the supervisor */
 		broker->ops.group_gone(broker->arg, member->group);
 	member_tell_spawner_gone(broker, member->group);
 	member_forget(member);
 }
 
-/* One member, as members_give_up_absent() has it. LOST: it is late. */
+/* Does for one member what members_give_up_absent() says. A late member is MEMBER_LOST from then on. */
 static void give_up_absent(struct hash_node *node, void *arg)
 {
 	struct member *member = container_of(node, struct member, node);
@@ -204,13 +207,14 @@ static void give_up_absent(struct hash_node *node, void *arg)
 	if (member->listed && (member->speaks || !list_is_empty(&member->pairs))) {
 		member->cause = cause;
 		member->state = MEMBER_LOST;
-		window_await(member); /* for its names */
+		window_await(member); /* requests about names wait for it */
 	} else if (member_lives_by_kernel(member)) {
 		member->cause = cause;
 		member->state = MEMBER_LOST;
-		member_arm(member); /* nobody reports its end: it is looked at again */
+		member_arm(member); /* nobody reports its end, so the broker looks again after each grace */
 		if (member->doorless)
-			window_came(member); /* it may have been awaited for what the supervisor keeps */
+			/* it may have been awaited, since the supervisor keeps something for it */
+			window_came(member);
 		else
 			window_await(member);
 	} else if (introductions_is_monitored(member) || member->kept) {

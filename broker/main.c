@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * actor-broker: the core (core.h) with sockets, a clock and signals. One thread gives the transport's events
- * to the core, whose operations are done at once. The program forks nothing and never ends because of what a
- * peer does.
+ * to the core and carries out the core's operations at once. The program forks nothing, and nothing that a
+ * peer does ends it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -40,9 +40,9 @@
 
 #define STALL_MAX_MS    86400000 /* a day */
 #define LINES_MAX_BYTES (64u << 10)
-#define FILES_OWN       24 /* descriptors that are no group's and no guest's */
+#define FILES_OWN       24 /* descriptors that belong to no group and no guest */
 #define GROUPS_MIN      8
-/* The answer to what the broker passed on comes within so much, if the one that answers had slept. */
+/* a group that slept answers a frame that the broker passed on within so much time */
 #define SPIN_NS             30000
 #define SPIN_MAX_US         1000
 #define PIPE_NAME_MAX_BYTES (sizeof("/b/.ipc") + 2 * 20) /* two numbers */
@@ -50,10 +50,10 @@
 struct program {
 	struct hands hands;
 	const char *runtime_dir;
-	struct buf lines; /* of the log, each with its 0: what they tell of goes out before them */
+	struct buf lines; /* lines for the log, each ending in a 0, until the frames of the turn are sent */
 	struct spin spin;
 	int signal_fd;
-	pid_t keeper_pid; /* our parent; 0: run by hand */
+	pid_t keeper_pid; /* the broker's parent; 0: the broker was started by hand */
 };
 
 static int prepare_socket_dir(const char *runtime_dir);
@@ -67,7 +67,7 @@ static int op_pipe_listen(
 	struct pipe *handle;
 	int r = hands_pipe_listen(&program->hands, pipe, path, uid, pid, &handle);
 
-	/* somebody removed the directory */
+	/* somebody has removed the directory */
 	if (r == -ENOENT && prepare_socket_dir(program->runtime_dir) == 0)
 		r = hands_pipe_listen(&program->hands, pipe, path, uid, pid, &handle);
 	if (r == 0) {
@@ -102,9 +102,9 @@ static void lines_write(struct program *program)
 }
 
 /*
- * Writing a line wakes the supervisor, and whoever waits for a frame would wait for that too. So lines for
- * the record are written when the frames have gone. Complaints are written at once, since a broker that
- * crashes would not get to them.
+ * Writing a line wakes the supervisor, which delays every frame that is not sent yet. So lines of level info
+ * are written after the frames. Warnings and errors are written at once, since they would be lost if the
+ * broker crashed first.
  */
 static void op_log(void *arg, enum log_level level, const char *line)
 {
@@ -141,13 +141,16 @@ static int64_t turn_timeout_ns(const struct broker *broker, int64_t now_ns)
 	return deadline_ns < now_ns ? 0 : deadline_ns - now_ns;
 }
 
-/* The kernel tells the broker by KEEPER_DEATH_SIGNAL, which is SIGCONT: it also wakes a stopped broker. */
+/*
+ * The kernel announces the keeper's end by KEEPER_DEATH_SIGNAL. That is SIGCONT, so it also wakes a stopped
+ * broker.
+ */
 static bool keeper_is_gone(const struct program *program)
 {
 	return program->keeper_pid && getppid() != program->keeper_pid;
 }
 
-/* True: the program ends. */
+/* True: the program is to end. */
 static bool take_signals(struct program *program)
 {
 	struct signalfd_siginfo info;
@@ -371,8 +374,8 @@ static int parse_options(int argc, char **argv, struct broker_options *options, 
 }
 
 /*
- * Makes the directory of the sockets at which groups get their pipes, and removes what an old broker left
- * there.
+ * Makes the directory of the sockets at which groups get their pipes. Removes the files that an old broker
+ * left there.
  */
 static int prepare_socket_dir(const char *runtime_dir)
 {
@@ -397,8 +400,8 @@ static int prepare_socket_dir(const char *runtime_dir)
 }
 
 /*
- * How many groups the descriptors suffice for; further ones are refused before descriptors run out. 0: any
- * number.
+ * Raises the limit of descriptors and returns for how many groups they suffice. The broker refuses further
+ * groups before the descriptors run out. 0: any number.
  */
 static size_t raise_file_limit(const char *runtime_dir)
 {
@@ -413,7 +416,8 @@ static size_t raise_file_limit(const char *runtime_dir)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
 		return 0;
 	/*
-	 * a guest that makes room goes only when the next one has come; there are as many farewells as guests
+	 * One guest more than guests_max(): an old guest is closed only after the new one was accepted. The
+	 * second guests_max() is for farewells, of which there may be as many as guests.
 	 */
 	reserve = FILES_OWN + guests_max() + 1 + guests_max();
 	return limit.rlim_cur > reserve + GROUPS_MIN * files_of_group
@@ -426,7 +430,7 @@ static void found_client(void *arg, uint64_t group, bool at_door)
 	broker_client_lives(((struct program *)arg)->hands.broker, group, at_door, clock_now_ns());
 }
 
-/* What the kernel's first version of sched_setattr() takes. */
+/* struct sched_attr of the kernel, in its first version. */
 struct scheduling {
 	uint32_t size_bytes;
 	uint32_t policy;
@@ -437,12 +441,13 @@ struct scheduling {
 };
 
 /*
- * A process that writes to the broker mostly waits next. If the woken broker takes the processor from it at
- * once, the writer has to run once more, only to go to sleep. With a longer slice of the broker the kernel
- * lets a writer that has had less than its share go on. A process that computes has had more, and yields. A
- * little longer is enough. With a slice three times as long the broker waits behind whoever computes, and the
- * notice of a death took up to twice as long beside builds. The slice changes no share, needs no right, and
- * does nothing before Linux 6.12, which tells no slice.
+ * Gives the broker a slightly longer time slice. A process that writes to the broker usually goes to sleep
+ * right after. If the woken broker takes the processor from that writer at once, the writer has to run once
+ * more, only to go to sleep. If the broker's slice is longer, the kernel lets a writer go on that has had
+ * less than its share. A process that computes has had more than its share, and yields to the broker. An
+ * eighth more is enough. With three times the slice the broker waited behind processes that compute: beside
+ * builds the notice of a death took up to twice as long. The slice changes no share and needs no privilege. A
+ * kernel before Linux 6.12 reports no slice, and then nothing is done.
  */
 static void let_writers_go_on(void)
 {
@@ -471,7 +476,8 @@ static int serve(struct program *program, const struct broker_options *options)
 		r = transport_new(&program->hands.transport);
 	if (r < 0)
 		return fail("cannot start in", options->runtime_dir, r);
-	clients_each(options->runtime_dir, found_client, program); /* those of an earlier broker */
+	/* clients that an earlier broker admitted */
+	clients_each(options->runtime_dir, found_client, program);
 	r = server_listen(program->hands.transport, path, NULL, &program->hands.server);
 	if (r < 0)
 		return fail("cannot listen on", path, r);
@@ -503,7 +509,10 @@ int main(int argc, char **argv)
 	if (max_groups && max_groups < 65536)
 		options.limits.groups = max_groups;
 
-	/* Before the transport starts threads (that of libnng does): they inherit the mask. */
+	/*
+	 * The signals are blocked before the transport starts threads (with libnng it does), since threads
+	 * inherit the mask.
+	 */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
@@ -517,13 +526,14 @@ int main(int argc, char **argv)
 	let_writers_go_on();
 	program.spin.window_ns = spin_window_ns();
 	program.runtime_dir = options.runtime_dir;
-	if (!keeper_is_gone(&program)) /* without a keeper the directory may be the next node's by now */
+	/* if the keeper is gone, the directory may belong to the next node by now */
+	if (!keeper_is_gone(&program))
 		status = serve(&program, &options);
 	lines_write(&program);
 	if (keeper_is_gone(&program)) {
 		/*
-		 * However serve() ended, the broker may be the last process of the node. The aftermath comes
-		 * before freeing, which could fail.
+		 * The broker may be the last process of the node, however serve() ended. The aftermath runs
+		 * before anything is freed, since a crash while freeing would prevent it.
 		 */
 		aftermath_run(options.runtime_dir, options.node);
 		_exit(EXIT_SUCCESS);

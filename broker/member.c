@@ -12,7 +12,7 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
-#define MESSAGE_BYTES (256u << 10) /* frames that leave together */
+#define MESSAGE_BYTES (256u << 10) /* frames are sent together up to this size */
 
 /* ---- the record ---- */
 
@@ -77,7 +77,8 @@ bool member_is_new(const struct member *member)
 {
 	const struct broker *broker = member->broker;
 
-	if (member_is_supervised(member)) /* whoever lived when the list was made is in the list */
+	/* every group that lived when the supervisor made its list is in the list */
+	if (member_is_supervised(member))
 		return broker->window.state != WINDOW_SUPERVISOR && !member->listed && !member->is_spawner;
 	return (member->group & GROUP_OF_SUPERVISOR) ||
 	       (member->group >> 32 & 0x3fffffff) == (broker->group & 0x3fffffff);
@@ -153,7 +154,7 @@ void broker_pipe_farewell(struct broker_pipe *pipe, const char *reason)
 	broker->n_farewells++;
 }
 
-/* ---- writing to it ---- */
+/* ---- writing to a member ---- */
 
 bool member_parks(const struct member *member)
 {
@@ -210,8 +211,8 @@ size_t member_unread_bytes(const struct member *member)
 }
 
 /*
- * The unread bytes that no sender's quota bounds: answers that the member asked for, and what the broker has
- * to say. A congested pipe has a megabyte and a frame, which do not count.
+ * The unread bytes that no sender's quota bounds: answers to the member, and frames of the broker itself. The
+ * pipe of a congested member holds a megabyte and a frame, which are not counted.
  */
 static size_t own_unread_bytes(const struct member *member)
 {
@@ -223,8 +224,8 @@ static size_t own_unread_bytes(const struct member *member)
 }
 
 /*
- * The room of frames that were taken is given back when it is half of the buffer. So each byte is moved once
- * or twice.
+ * Removes the frames that the pipe has taken, once they are half of the buffer. So each byte is moved once or
+ * twice.
  */
 static void parked_shrink(struct member *member)
 {
@@ -238,8 +239,8 @@ static void parked_shrink(struct member *member)
 }
 
 /*
- * Puts @frames before those that are parked. A buffer that has to be shifted gets room for more in front, so
- * each byte is moved a few times at most.
+ * Puts @frames before the parked frames. If the parked frames must be shifted, they are shifted further than
+ * needed, so that the next call finds room in front. So each byte is moved a few times at most.
  */
 void member_park_first(struct member *member, const struct buf *frames, size_t n_frames)
 {
@@ -370,7 +371,7 @@ void member_doom(struct member *member, bool farewell, const char *format, ...)
 	list_append(&member->broker->doomed, &member->doomed_node);
 }
 
-/* ---- what the supervisor hears of it ---- */
+/* ---- what the supervisor is told of a member ---- */
 
 void member_tell_spawner(struct member *member)
 {
@@ -399,7 +400,7 @@ void member_tell_spawner_gone(struct broker *broker, uint64_t group)
 	member_cast_service(broker->spawner, "group_gone", body);
 }
 
-/* ---- does it live? ---- */
+/* ---- does a member live? ---- */
 
 bool member_is_in_doubt(const struct member *member)
 {

@@ -31,7 +31,7 @@ void name_watches_deinit(struct name_watches *watches)
 
 static struct name_watch *watch_find(const struct member *member, uint64_t id)
 {
-	/* QUOTA_PATTERNS keeps it short. */
+	/* QUOTA_PATTERNS keeps the list short. */
 	list_for_each(it, &member->name_watches) {
 		struct name_watch *watch = container_of(it, struct name_watch, by_member);
 
@@ -112,8 +112,8 @@ static void watch_tell(const struct name_watch *watch, struct wire_str name, act
 	put_ref_or_nil(body, ref);
 	put_ref_or_nil(body, was);
 	/*
-	 * A watcher that missed one event would be wrong for ever, so it is cut: it says hello again and asks
-	 * for all.
+	 * A watcher that missed one event would be wrong for ever, so its pipe is cut. Then it says hello
+	 * again and asks for everything anew.
 	 */
 	if (buf_error(body) < 0)
 		member_doom(watch->member, false, "out of memory for what it watches");
@@ -135,7 +135,10 @@ void name_watches_tell(struct broker *broker, struct wire_str name, actor_ref re
 		for (; node; node = hash_next(node)) {
 			const struct name_watch *watch = container_of(node, struct name_watch, node);
 
-			/* One of another length has the same hash by chance alone; it has its own turn. */
+			/*
+			 * A watch whose literal has another length is here by a chance of hashes. It is found
+			 * with its own length.
+			 */
 			if (watch->pattern.literal.len == length &&
 				pattern_fits(&watch->pattern, name, &steps))
 				watch_tell(watch, name, ref, was);

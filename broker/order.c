@@ -74,7 +74,9 @@ void order_remove(struct order *order, struct order_node *node)
 
 struct order_node *order_first(const struct order *order, struct wire_str at_least, struct wire_str after)
 {
-	/* One of the two bounds says it all: a name that fits the greater one fits the other. */
+	/*
+	 * Only the greater bound must be checked, since a name that fits the greater one fits the other too.
+	 */
 	bool from_after = compare(after, at_least) >= 0;
 	struct wire_str bound = from_after ? after : at_least;
 	struct order_node *best = NULL;

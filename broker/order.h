@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names in order: a treap. Its priorities are seeded hashes, so nobody outside can choose its shape. A list
- * that is told in parts goes on after the last name, whatever came or went meanwhile.
+ * that is sent in parts goes on after the last name that was sent, whatever names came or went in between.
  */
 #pragma once
 
@@ -26,15 +26,18 @@ static inline struct wire_str order_text(const struct order_node *node)
 	return wire_str(node->text, node->len);
 }
 
-/* @text: not in @order, borrowed as long as @node is in it. @hash: seeded. */
+/* @text: not in @order yet; it must live as long as @node is in @order. @hash: seeded. */
 void order_insert(struct order *order, struct order_node *node, struct wire_str text, uint64_t hash);
 void order_remove(struct order *order, struct order_node *node);
-/* The first that comes after @after, and not before @at_least. "" is before all. NULL: there is none. */
+/*
+ * The first node whose text comes after @after and not before @at_least. "" comes before all texts. NULL:
+ * there is none.
+ */
 struct order_node *order_first(const struct order *order, struct wire_str at_least, struct wire_str after);
 struct order_node *order_next(const struct order_node *node);
 
 /*
- * Writes an array of the @n values in @items and, unless @cut is NULL, of that text: the name after which the
- * caller goes on.
+ * Writes an array of the @n values in @items. If @cut is not NULL, it is one more element: the name after
+ * which the next part goes on.
  */
 void order_put_list(struct buf *b, const struct buf *items, uint32_t n, struct wire_str cut);

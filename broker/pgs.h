@@ -5,7 +5,7 @@
  * a multiset).
  *
  * A process group exists while it has members or is watched, a scope while it has process groups or is
- * watched. A process can watch one process group, one scope or everything. It is told of each change once, in
+ * watched. A process can watch one process group, one scope or all scopes. It is told of each change once, in
  * order, by the cast `pg` (docs/protocol.md §4).
  *
  *   scope ── pg ──┬── its roll (libactor/protocol/roll.h): the memberships, in order
@@ -31,12 +31,13 @@
 struct broker;
 struct member;
 
-#define PG_META_MAX_BYTES    4096u      /* of one membership */
-#define PG_MEMBERS_MAX_BYTES (8u << 20) /* of one process group, as they are told: half a message */
+#define PG_META_MAX_BYTES 4096u /* most bytes of the metadata of one membership */
+/* most bytes of the entries of one process group, which is half a message */
+#define PG_MEMBERS_MAX_BYTES (8u << 20)
 
 struct pgs {
 	struct hash scopes;
-	struct order scopes_in_order; /* that have process groups with members */
+	struct order scopes_in_order; /* scopes that have process groups with members */
 	struct hash table;            /* struct pg, by scope and name */
 	struct hash joiners;          /* actors that are members of something, by ref */
 	struct hash shares;           /* by process group and process */
@@ -55,14 +56,14 @@ void pgs_init(struct pgs *pgs);
 void pgs_deinit(struct pgs *pgs);
 
 /*
- * Adds @n memberships of actors of @member, and tells watchers. @entries: as in the protocol; the caller has
- * checked them. A membership that is there already counts as joined. 0, -EDQUOT, -EFBIG (the members would
- * take more than PG_MEMBERS_MAX_BYTES), -ENOMEM. After an error none of them has joined.
+ * Adds @n memberships of actors of @member, and tells watchers. @entries are as in the protocol, and the
+ * caller has checked them. A membership that exists already counts as joined. 0, -EDQUOT, -EFBIG (the members
+ * would take more than PG_MEMBERS_MAX_BYTES), -ENOMEM. After an error none of them has joined.
  */
 int pgs_join(struct member *member, const struct pg_which *which, struct mp_reader entries, uint32_t n);
 /*
- * Ends the memberships of @member with these ids (@n uints, checked by the caller). Returns how many it
- * ended.
+ * Ends the memberships of @member with these ids (@n uints, checked by the caller). Returns how many
+ * memberships it ended.
  */
 uint32_t pgs_leave(struct member *member, const struct pg_which *which, struct mp_reader ids, uint32_t n);
 /* Ends all memberships of one actor of @member. */
@@ -73,26 +74,27 @@ void pgs_end_unsaid(struct member *member);
 void pgs_release(struct member *member);
 
 /*
- * From now on @member is told of changes. First it is told who is a member now, one cast `pg` of kind `is`
- * for each process group; so it is on every further call. 0, -EDQUOT, -ENOMEM
+ * From now on @member is told of changes. First it is told the members of now: one cast `pg` of kind `is` for
+ * each process group. Each further call tells the members of then again. 0, -EDQUOT, -ENOMEM
  */
 int pgs_watch(struct member *member, const struct pg_which *which);
 void pgs_unwatch(struct member *member, const struct pg_which *which);
 void pgs_unwatch_all(struct member *member);
 
-/* Appends an array of entries in the order of joining. */
+/* Appends an array of the entries of all members, in the order of joining. */
 void pgs_put_members(const struct broker *broker, const struct pg_which *which, struct buf *b);
 /*
- * Appends an array of [name, number of memberships], in order: the process groups of @scope with members, at
- * most @max that come after @after. If it was cut there, one element more: the name after which to go on.
+ * Appends an array of [name, number of memberships], in order: the process groups of @scope that have members
+ * and come after @after, at most @max. If there are more, one more element follows: the name after which the
+ * next part goes on.
  */
 void pgs_put_groups(
 	const struct broker *broker, struct wire_str scope, struct wire_str after, size_t max, struct buf *b);
-/* The same of [scope, number of its process groups that have members]. */
+/* Appends the like for scopes: an array of [scope, number of its process groups that have members]. */
 void pgs_put_scopes(const struct broker *broker, struct wire_str after, size_t max, struct buf *b);
-/* False: there is no member. */
+/* Picks one member. False: there is none. */
 bool pgs_pick(struct broker *broker, const struct pg_which *which, enum roll_how how, struct wire_str key,
 	actor_ref *ret);
-/* Calls @fn for each process that has members there. @fn does not change who is a member. */
+/* Calls @fn for each process that has members in the process group. @fn must not change the memberships. */
 void pgs_each_process(const struct broker *broker, const struct pg_which *which,
 	void (*fn)(struct member *process, void *arg), void *arg);

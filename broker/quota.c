@@ -51,7 +51,7 @@ size_t quota_share(size_t pool, size_t others, size_t n_others)
 	return others < pool ? (pool - others) / (n_others + 2) : 0;
 }
 
-/* What a group that has @used takes from the pool. */
+/* How much a group that has @used takes from the pool. */
 static size_t shared(const struct broker *broker, enum quota_kind kind, size_t used)
 {
 	size_t own = broker->limits.own[kind];

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a group makes the broker remember is charged to that group, and only that group can run out of it.
+ * Whatever the broker must remember because of a group is charged to that group. Only that group can run out
+ * of its quota.
  *
- * Each kind has two bounds. One is of every group, whatever others have. The other is of what all groups
- * have together beyond their own, and is shared: a group has @own for itself, unconditionally; what it
- * has beyond comes from a pool, of which it may take one part in n + 1 of what the others leave, where n
- * groups take from it. So the first gets a half, nobody can take the last of it, and a thousand groups
- * that have a little each make nobody's share smaller. The rule is dbus-broker's, whose users have
- * nothing for themselves and are few.
+ * Each kind of thing has two bounds. The first (max) holds for each group, whatever other groups have. The
+ * second is shared. A group has some of its own (own) in any case. All that it has beyond comes from a pool.
+ * If n groups take from the pool, a group may have one part in n + 1 of what the others leave. So the first
+ * group gets a half, nobody can take the last of the pool, and a thousand groups that stay within their own
+ * make nobody's share smaller. The rule for the pool is dbus-broker's. Its users are few, and have nothing of
+ * their own.
  */
 #pragma once
 
@@ -17,58 +18,60 @@
 struct member;
 
 enum quota_kind {
-	QUOTA_NAMES, /* registered */
-	/* names that it looked up and process groups that it watches: it is told of their changes */
+	QUOTA_NAMES, /* that it registered */
+	/* names that it looked up and process groups that it watches, of whose changes it is told */
 	QUOTA_WATCHES,
 	QUOTA_PATTERNS,    /* watches of names by a pattern */
-	QUOTA_CALLS,       /* routed and not answered */
-	QUOTA_MONITORS,    /* routed and not fired */
-	QUOTA_PAIRS,       /* introductions, pipes and groups it monitors */
-	QUOTA_MEMBERSHIPS, /* of its actors in process groups */
-	QUOTA_META,        /* bytes of the metadata of those */
+	QUOTA_CALLS,       /* its calls that are routed and not answered */
+	QUOTA_MONITORS,    /* its monitors that are routed and have not fired */
+	QUOTA_PAIRS,       /* its introductions, pipes and monitored groups */
+	QUOTA_MEMBERSHIPS, /* memberships of its actors in process groups */
+	QUOTA_META,        /* bytes of the metadata of its memberships */
 	/*
-	 * bytes: its frames that wait or are held in the broker, and what the broker notes of pauses and
-	 * admits
+	 * bytes of its frames that wait in the broker, and of the broker's records of its pauses and admits
 	 */
 	QUOTA_WAITING,
 	QUOTA_N
 };
 
 struct quota_limits {
-	size_t max[QUOTA_N];  /* of each group */
-	size_t own[QUOTA_N];  /* of each group, not shared */
-	size_t pool[QUOTA_N]; /* of all groups together, beyond what each has for itself */
-	size_t unread_bytes;  /* frames written to a group that does not read: over it, the pipe is cut */
-	size_t groups;        /* of the whole broker */
-	size_t spawner_links; /* of clients with the supervisor; more of them are routed */
-	size_t farewells;     /* pipes that stay open only for their goodbye to be read; the oldest goes */
+	size_t max[QUOTA_N];  /* that each group may have */
+	size_t own[QUOTA_N];  /* that each group has in any case */
+	size_t pool[QUOTA_N]; /* that all groups together may have beyond their own */
+	size_t unread_bytes;  /* the pipe of a group that leaves more unread is cut */
+	size_t groups;        /* that the whole broker takes */
+	/* clients that may have a link with the supervisor; frames of further clients are routed */
+	size_t spawner_links;
+	/* pipes that stay open only until their goodbye is read; beyond this the oldest is closed */
+	size_t farewells;
 };
 
 struct quota {
 	size_t used[QUOTA_N];
-	/* logged; again only after it has given back half of what it had */
+	/*
+	 * a refusal was logged; the next is logged only after the group has given back half of what it had
+	 * (told_at)
+	 */
 	bool told[QUOTA_N];
 	size_t told_at[QUOTA_N];
 };
 
-/* Of one kind: what groups have beyond their own. */
+/* What all groups together have of one kind beyond their own. */
 struct quota_pool {
 	size_t used;
 	size_t n_users;
 };
 
-const char *quota_word(enum quota_kind kind);           /* as in the answer of `quota` */
-void quota_limits_default(struct quota_limits *limits); /* fills in fields that are 0 */
-/*
- * How much of a pool of @pool one may have in all beside @n_others who have @others of it.
- */
+const char *quota_word(enum quota_kind kind);           /* the word for @kind in the answer of `quota` */
+void quota_limits_default(struct quota_limits *limits); /* replaces each 0 by the default */
+/* How much of a pool of @pool one group may have if @n_others other groups have @others of it. */
 size_t quota_share(size_t pool, size_t others, size_t n_others);
-/* How much @member may have now, with what it has. */
+/* How much @member may have in all now. */
 size_t quota_limit(const struct member *member, enum quota_kind kind);
 /*
- * False (and logged): over the limit. Waiting bytes have no share here, since a cast that has returned 0 is
- * not refused: it is pauses_weigh() that looks at the share. Nor has what a group says again after a restart
- * of the broker: it was granted once.
+ * Charges @n to @member. False, and a line in the log: @member would be over its limit. The share is not
+ * checked here in two cases. Waiting bytes: a cast that has returned 0 must not be refused, so pauses_weigh()
+ * checks the share. Announcements after a restart of the broker: the things were granted before.
  */
 bool quota_take(struct member *member, enum quota_kind kind, size_t n);
 bool quota_is_unused(const struct quota *quota);

@@ -10,7 +10,7 @@
 #include "broker/state.h"
 #include "libactor/protocol/mp.h"
 
-#define LOOK_MAX_STEPS (1u << 20) /* for one answer: some milliseconds, if it fits little */
+#define LOOK_MAX_STEPS (1u << 20) /* for one answer; some milliseconds if few names fit the pattern */
 
 struct watch {
 	struct hash_node node; /* registry.watches */
@@ -65,7 +65,7 @@ static struct name *name_new(struct registry *registry, struct wire_str text)
 	return name;
 }
 
-/* Frees it unless somebody holds, watches or awaits it. */
+/* Frees @name unless some group owns, watches or awaits it. */
 static void name_settle(struct registry *registry, struct name *name)
 {
 	if (!actor_ref_is_nobody(name->ref) || !list_is_empty(&name->watches) ||
@@ -75,7 +75,7 @@ static void name_settle(struct registry *registry, struct name *name)
 	free(name);
 }
 
-/* The name leads elsewhere now than to @was. */
+/* Tells watchers that @name no longer leads to @was. */
 static void name_tell(struct broker *broker, const struct name *name, actor_ref was)
 {
 	struct buf *body;
@@ -111,7 +111,7 @@ static void name_give_back(struct broker *broker, struct name *name)
 	name_settle(registry, name);
 }
 
-/* The name is @member's from now on. If it was not before, the caller has charged it. */
+/* From now on @member owns @name. If it did not before, the caller has charged it. */
 static void name_give(struct broker *broker, struct name *name, struct member *member, actor_ref ref)
 {
 	struct registry *registry = &broker->registry;
@@ -136,9 +136,9 @@ static void name_give(struct broker *broker, struct name *name, struct member *m
 }
 
 /*
- * Is @holder an earlier life of the program that @member is? A supervised program that crashed may be back,
- * and ask for its name, before the broker hears of its end. The supervisor gave both a token with the same
- * name, and starts the later id only after the earlier one is over.
+ * Is @holder an earlier life of the same supervised program as @member? A program that crashed may be back,
+ * and register its name, before the broker hears of the end of its earlier life. The supervisor gives the
+ * tokens of all lives the same name, and starts a life with a later id only after the earlier life is over.
  */
 static bool is_predecessor(const struct member *holder, const struct member *member)
 {
@@ -177,7 +177,7 @@ int registry_register(struct broker *broker, struct member *member, struct wire_
 	return 0;
 }
 
-/* Finds or makes the names of all entries, and charges those that are new to @member. */
+/* Finds or makes the names of all entries. Charges @member for those that it does not own yet. */
 static int entries_prepare(
 	struct member *member, struct registry_entry *entries, uint32_t n, size_t *ret_n_charged)
 {
@@ -216,7 +216,10 @@ int registry_register_all(struct member *member, struct registry_entry *entries,
 	}
 	r = entries_prepare(member, entries, n, &n_charged);
 	if (r == 0) {
-		/* From here on nothing can fail, so nobody is told of a name that is taken back. */
+		/*
+		 * From here on nothing can fail. So no watcher is told of a name that would have to be taken
+		 * back.
+		 */
 		for (uint32_t i = 0; i < n; i++) {
 			if (!actor_ref_equal(entries[i].name->ref, entries[i].ref))
 				name_give(broker, entries[i].name, member, entries[i].ref);
@@ -288,7 +291,10 @@ int registry_await(struct member *asker, const struct wire_frame *look_up, struc
 	if (!name)
 		return -ENOMEM;
 	r = waits_add(asker, &name->look_ups, look_up, false);
-	/* If the asker ends, its look-up is freed and the name stays: the recovery is short. */
+	/*
+	 * If the asker ends, its look-up is freed, but the name stays until the recovery is over. That is
+	 * soon.
+	 */
 	if (r == 0 && !list_is_linked(&name->awaited))
 		list_append(&registry->awaited, &name->awaited);
 	name_settle(registry, name);

@@ -19,13 +19,14 @@ struct member;
 
 struct name {
 	struct hash_node node;
-	struct member *owner; /* NULL: nobody, or the broker itself */
-	actor_ref ref;        /* nobody: only watched */
+	struct member *owner; /* NULL: no group owns it, or the broker itself does */
+	actor_ref ref;        /* nobody: the name is not registered, only watched or awaited */
 	struct list owned;    /* member.names */
 	struct list watches;
-	struct list look_ups; /* waits.h: until it is known whether the owner lives, or who the owner is */
-	struct list awaited;  /* registry.awaited: nobody has announced it yet */
-	struct order_node in_order; /* registry.order: names with a ref */
+	/* waits.h: these wait until it is known whether the owner lives, or who the owner is */
+	struct list look_ups;
+	struct list awaited;        /* registry.awaited, while no group has announced the name */
+	struct order_node in_order; /* registry.order, if the name has a ref */
 	uint8_t len;
 	char text[];
 };
@@ -34,7 +35,7 @@ struct registry {
 	struct hash table;
 	struct hash watches; /* by name and member */
 	struct order order;
-	struct list awaited; /* during the recovery: names that are looked up, and may yet be announced */
+	struct list awaited; /* during the recovery: names that were looked up and may still be announced */
 	struct name_watches by_pattern;
 	size_t n_registered;
 };
@@ -43,8 +44,8 @@ void registry_init(struct registry *registry);
 void registry_deinit(struct registry *registry);
 
 /*
- * 0 (also when @text leads to @ref already), -EEXIST (then *ret_holder is set), -EDQUOT, -ENOMEM. What an
- * earlier life of the same program holds is taken over. @member NULL: the broker itself.
+ * 0 (also when @text leads to @ref already), -EEXIST (then *ret_holder is set), -EDQUOT, -ENOMEM. A name that
+ * an earlier life of the same program holds is taken over. @member NULL: the broker itself registers.
  */
 int registry_register(struct broker *broker, struct member *member, struct wire_str text, actor_ref ref,
 	actor_ref *ret_holder);
@@ -52,36 +53,37 @@ int registry_register(struct broker *broker, struct member *member, struct wire_
 struct registry_entry {
 	struct wire_str text;
 	actor_ref ref;
-	actor_ref holder;  /* of the refused one */
-	struct name *name; /* for the registry */
+	actor_ref holder;  /* set if the entry is refused: the actor that holds the name */
+	struct name *name; /* for the registry's own use */
 };
 
 /*
- * Registers all @n, no two of which have the same text, or none. As registry_register(); -EEXIST sets
- * *ret_refused.
+ * Registers all @n entries, or none. No two entries have the same text. Returns the same as
+ * registry_register(); with -EEXIST *ret_refused is set.
  */
 int registry_register_all(struct member *member, struct registry_entry *entries, uint32_t n,
 	const struct registry_entry **ret_refused);
 /*
- * @text, which leads to @from, leads to @to from now on: two actors of @member. Nobody finds it free in
- * between. 0 (also when it leads to @to already), -ESRCH (nobody has it), -EEXIST (then *ret_holder is set).
+ * Moves the name @text from @from to @to, two actors of @member. In between the name is not free. 0 (also
+ * when it leads to @to already), -ESRCH (the name is free), -EEXIST (another actor has it; then *ret_holder
+ * is set).
  */
 int registry_replace(
 	struct member *member, struct wire_str text, actor_ref from, actor_ref to, actor_ref *ret_holder);
 void registry_unregister(struct broker *broker, struct member *member, struct wire_str text, actor_ref ref);
-/* False: nobody is called so. */
+/* False: no actor has the name @text. */
 bool registry_find(const struct broker *broker, struct wire_str text, actor_ref *ret);
 /* From now on @member is told when @text gets or loses an owner. 0, -EDQUOT, -ENOMEM */
 int registry_watch(struct broker *broker, struct member *member, struct wire_str text);
 /*
- * True: it is not known whether the owner of @text lives. The look-up waits until it is; *ret_error is what
- * waits_add() returned. False: it is known, or the name has no owner.
+ * True: the broker does not know whether the owner of @text lives. The look-up waits until the broker knows.
+ * *ret_error is what waits_add() returned. False: the broker knows, or the name has no owner.
  */
 bool registry_wait(
 	struct member *asker, const struct wire_frame *look_up, struct wire_str text, int *ret_error);
 /*
  * During the recovery, for a name without an owner: the look-up waits until a group announces the name, or
- * the recovery is over. 0, or as waits_add().
+ * the recovery is over. 0, or an error of waits_add().
  */
 int registry_await(struct member *asker, const struct wire_frame *look_up, struct wire_str text);
 /*

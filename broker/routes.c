@@ -11,7 +11,7 @@
 
 /* A frame addressed to a name may grow by this many bytes when the broker puts a ref in the name's place. */
 #define NAME_TO_REF_BYTES 32
-#define ROUTES_SPARE_MAX  256 /* closed ones that are kept for the next */
+#define ROUTES_SPARE_MAX  256 /* so many closed routes are kept for new ones */
 
 struct route {
 	struct hash_node node; /* routes.open */
@@ -20,7 +20,8 @@ struct route {
 	struct member *target;
 	actor_ref from, to;
 	uint64_t id;
-	uint32_t epoch; /* target->epoch when the frame was sent: which of the target's pipes it went over */
+	/* target->epoch when the frame was sent: it says over which of the target's pipes the frame went */
+	uint32_t epoch;
 	struct list by_asker;
 	struct list by_target;
 	struct heap_node deadline; /* routes.deadlines */
@@ -63,7 +64,7 @@ static struct route *route_find(const struct routes *routes, uint64_t group, uin
 	return route_find_hashed(routes, route_hash(routes, group, id, monitor), group, id, monitor);
 }
 
-/* A call that is answered before the next is asked costs no memory. */
+/* A group that makes one call at a time reuses the same route, without malloc. */
 static struct route *route_new(struct routes *routes)
 {
 	struct list *spare = list_pop(&routes->spare);
@@ -98,7 +99,10 @@ static void route_close(struct route *route)
 	route_free(routes, route);
 }
 
-/* NULL: no route was opened. Then the caller must refuse the frame, unless @asker is doomed. */
+/*
+ * Opens a route for @frame. NULL: no route was opened, and the caller must refuse the frame unless @asker is
+ * doomed.
+ */
 static struct route *route_open(
 	struct member *asker, struct member *target, const struct wire_frame *frame, actor_ref to)
 {
@@ -172,13 +176,16 @@ static void answer_down(
 	member_written(asker);
 }
 
-/* A link is a monitor, and asks for one in the other direction. */
+/*
+ * WIRE_LINK is a monitor too: the sender hears of the target's end. It also asks for a monitor in the other
+ * direction.
+ */
 static bool awaits_answer(const struct wire_frame *frame)
 {
 	return frame->type == WIRE_CALL || frame->type == WIRE_MONITOR || frame->type == WIRE_LINK;
 }
 
-/* The frame cannot be delivered: tells @sender if the frame needs an answer, else drops the frame. */
+/* The frame cannot be delivered. If it needs an answer, @sender is told; else the frame is dropped. */
 static void refuse(struct member *sender, const struct wire_frame *frame, actor_ref to, const char *error,
 	const char *text)
 {
@@ -198,7 +205,7 @@ static void refuse(struct member *sender, const struct wire_frame *frame, actor_
 	}
 }
 
-/* The same, because @target does not keep up. */
+/* Refuses the frame because @target does not keep up. */
 static void refuse_for(
 	struct member *target, struct member *sender, const struct wire_frame *frame, actor_ref to)
 {
@@ -215,8 +222,8 @@ static void refuse_for(
 /* ---- frames on the way to their target ---- */
 
 /*
- * True: the target exists. @ret is its ref and @ret_member its group; @ret_member is NULL if the target is
- * the broker itself. False: the broker knows no such target.
+ * Finds the target of @frame. True: there is one. *ret is its ref and *ret_member its group; *ret_member is
+ * NULL if the target is the broker itself. False: the broker knows no such target.
  */
 static bool resolve(
 	struct broker *broker, const struct wire_frame *frame, actor_ref *ret, struct member **ret_member)
@@ -237,9 +244,9 @@ static bool resolve(
 }
 
 /*
- * A monitor of a whole group. The broker keeps it and does not pass it on to the group, since the broker
- * itself learns of the group's end. The group may not speak the protocol, or not yet; the supervisor reports
- * the end of such a group.
+ * A monitor of a whole group is kept by the broker and not passed on to the group, since the broker itself
+ * learns of the group's end. The group may not speak the protocol, or may not have said hello yet; then the
+ * supervisor reports its end.
  */
 static bool is_group_monitor(enum wire_type type, actor_ref to)
 {
@@ -273,7 +280,10 @@ static bool deliver(
 	return true;
 }
 
-/* Could a target that the broker does not know turn up before the recovery window closes? */
+/*
+ * The broker does not know the target, or knows only that it exists. Could it come before the recovery window
+ * closes?
+ */
 static bool may_yet_come(const struct broker *broker, const struct wire_frame *frame, bool found,
 	actor_ref to, const struct member *target)
 {
@@ -337,7 +347,7 @@ void routes_shed(struct member *target, const struct wire_frame *frame)
 	target->count.refused++;
 	route = route_find(&target->broker->routes, frame->from.group, frame->id, false);
 	if (!route || route->target != target)
-		return; /* its deadline is past, or its caller has ended */
+		return; /* the call's deadline is past, or the caller has ended */
 	target->broker->count.refused_calls++;
 	answer_error(route->asker, route->from, route->to, route->id, ERROR_OVERLOADED,
 		"the target does not read");
@@ -355,10 +365,7 @@ void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame
 		broker->count.dropped++;
 		return;
 	}
-	/*
-	 * The frame is not held back, even if the target's actor has paused its senders. The sender has
-	 * ended, so no group could be charged for a held frame. Such frames are few.
-	 */
+	/* The sender has ended, so nobody is charged if the frame is parked or held. */
 	out = pauses_admit(NULL, target, &(struct wire_dest){.ref = to}, frame->raw_bytes + NAME_TO_REF_BYTES,
 		is_message(frame));
 	if (!out) {
@@ -377,8 +384,8 @@ void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame
 /* ---- answers on the way back ---- */
 
 /*
- * May @sender answer @route with @frame? The actor that was asked may. Its group may answer for an actor that
- * has ended. The supervisor may report the end of any process.
+ * May @sender answer @route with @frame? The actor that was asked may do so. Its group (serial 0) may answer
+ * for an actor that has ended. The supervisor may report the end of any process.
  */
 static bool answers(const struct member *sender, const struct wire_frame *frame, const struct route *route)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What groups say of themselves: all that they have, after a restart of the broker; and that they are ready.
+ * What groups say of themselves: after a restart of the broker, all that they have; at their start, that they
+ * are ready.
  */
 #include <errno.h>
 
@@ -69,13 +70,19 @@ static bool announce_name(struct member *member, struct wire_str name, actor_ref
 	if (name.s[0] == '$' && !member->is_spawner)
 		return false;
 	r = registry_register(member->broker, member, name, ref, &holder);
-	/* Which of its actors has a name is the group's to say: a replace() may be on its way. */
+	/*
+	 * The group decides which of its actors has the name, and may have moved the name since it last told
+	 * the broker.
+	 */
 	if (r == -EEXIST && holder.group == member->group)
 		r = registry_replace(member, name, holder, ref, &holder);
 	return r == 0;
 }
 
-/* @lost NULL: only checks the format. */
+/*
+ * Registers the announced names, and appends to @lost those that @member does not get. @lost NULL: only
+ * checks the format.
+ */
 static int announce_names(
 	struct member *member, struct mp_reader *args, struct buf *lost, uint32_t *ret_n_lost)
 {
@@ -114,7 +121,10 @@ int method_announce(struct member *member, const struct wire_frame *call, struct
 		return -EPROTO;
 	(void)member_set_door(member, door);
 	if (n_names && window_holds_names(&member->broker->window) && member_is_new(member)) {
-		/* Like a register, it waits: groups that had a name before the restart come first. */
+		/*
+		 * The announcement waits as a `register` would: groups that had names before the restart come
+		 * first.
+		 */
 		service_wait_for_window(member, call);
 		return 0;
 	}

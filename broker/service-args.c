@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the methods of several files have in common. */
+/* Reading of arguments that methods in several files share. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the supervisor reports: which groups live and which groups have ended. The supervisor has this from
- * the kernel, so the broker believes the supervisor.
+ * What the supervisor reports: which groups live and which groups have ended. The supervisor knows this from
+ * the kernel, so the broker believes it.
  */
 #include <errno.h>
 
@@ -34,7 +34,7 @@ static void group_exited(struct member *spawner, uint64_t group, const struct ac
 	if (member)
 		member_exited(member, cause);
 	else
-		broker_bury(broker, group, cause); /* for those who say yet that they watch it */
+		broker_bury(broker, group, cause); /* for groups that may still ask for a monitor of it */
 }
 
 int cast_group_down(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
@@ -83,9 +83,9 @@ static void unlist(struct hash_node *node, void *arg)
 }
 
 /*
- * Ends a group that the supervisor no longer knows. Such a group has no pipe and is not in the supervisor's
- * list. It is also older than the youngest group in that list: its id is smaller. @arg: the id of the
- * youngest group.
+ * Ends a group that the supervisor no longer knows. Such a group has no pipe, is not in the supervisor's
+ * list, and has a smaller id than the youngest group in the list. (A group with a greater id was started
+ * after the list was made.) @arg: the id of the youngest group.
  */
 static void end_unlisted(struct hash_node *node, void *arg)
 {
@@ -98,9 +98,9 @@ static void end_unlisted(struct hash_node *node, void *arg)
 }
 
 /*
- * The supervisor keeps something that the client @group made. If the client is gone, the broker tells the
- * supervisor. It does so at once if the client cannot come back. If the client may come back, the broker
- * first waits for it while the recovery window is open.
+ * The supervisor keeps something that the client @group made, and must be told when the client is gone. If
+ * the client cannot come back, the broker tells it at once. If the client may come back, the broker first
+ * waits for the client while the recovery window is open.
  */
 static void client_kept(struct member *spawner, uint64_t group)
 {
@@ -108,7 +108,7 @@ static void client_kept(struct member *spawner, uint64_t group)
 	struct member *member = member_find(broker, group);
 
 	if (!group_is_of_broker(group))
-		return; /* not one that a broker admitted */
+		return; /* no broker has admitted such a client */
 	if (!member && window_is_open(&broker->window) && !broker_is_buried(broker, group))
 		member = member_new(broker, group);
 	if (!member) {
@@ -125,7 +125,8 @@ static void replay(struct hash_node *node, void *arg)
 	struct member *member = container_of(node, struct member, node);
 
 	if (member->state == MEMBER_LOST && !member_is_in_doubt(member))
-		registry_back(member); /* the group lives: look-ups of its names need not wait for its pipe */
+		/* the group lives, so look-ups of its names need not wait for its pipe */
+		registry_back(member);
 	if (member->state != MEMBER_UP || member->doomed)
 		return;
 	member_tell_spawner(member);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Methods about pipes: who gets one with whom, and where. */
+/* Methods about pipes between two groups. */
 #include <errno.h>
 #include <string.h>
 
@@ -10,8 +10,8 @@
 #include "libactor/protocol/mp.h"
 
 /*
- * True if @group may still say hello after a restart of the broker: the recovery window is open, @group has
- * not said hello yet, and the broker does not know that @group has ended.
+ * True: @group may still say hello after a restart of the broker. The recovery window is open, @group has not
+ * said hello yet, and the broker has not heard of its end.
  */
 static bool may_still_come(const struct broker *broker, uint64_t group, const struct member *other)
 {
@@ -60,7 +60,7 @@ int cast_door(struct member *member, const struct wire_frame *cast, struct mp_re
 
 	if (n < 1 || service_read_door(args, &path) < 0)
 		return -EPROTO;
-	/* If memory runs out, the member has no door. Its pipes can be made without a door. */
+	/* If memory runs out, the member has no door. Its pipes can also be made without a door. */
 	(void)member_set_door(member, path);
 	introductions_door(member);
 	return 0;

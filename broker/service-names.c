@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Methods about names. Each returns 0 if it has answered or will, -EPROTO if the arguments are not what it
- * takes.
+ * Methods about names. Each returns 0 if it has answered or will answer, and -EPROTO if it does not take the
+ * arguments.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +17,10 @@
 
 #define WAIT_MAX_MS UINT64_C(86400000) /* one day */
 
-/* Why @member cannot have such a name. NULL: it can, if the name is free. */
+/*
+ * The error with which @member is refused the name @name for @ref. NULL: @member can have the name if it is
+ * free.
+ */
 static const char *name_refusal(const struct member *member, struct wire_str name, actor_ref ref)
 {
 	if (ref.node != member->broker->node || ref.group != member->group || !ref.serial)
@@ -32,7 +35,7 @@ static void refuse_name(struct member *member, const struct wire_frame *call, co
 						   : "a group can register only its own actors");
 }
 
-/* True: a group that lives and has not said so yet may have @name. So @call waits, or was refused. */
+/* True: a living group that has not announced itself yet may own @name. So @call waits, or was refused. */
 static bool wait_for_owner(struct member *member, const struct wire_frame *call, struct wire_str name)
 {
 	struct broker *broker = member->broker;
@@ -117,8 +120,8 @@ static int entry_compare(const void *a, const void *b)
 }
 
 /*
- * Reads an array of [name, ref] and sorts it: *ret is freed by the caller. 0; -EPROTO, also if a name comes
- * twice; -E2BIG: more than SERVICE_LIST_MAX; -ENOMEM.
+ * Reads an array of [name, ref] and sorts it. The caller frees *ret. 0; -EPROTO, also if a name comes twice;
+ * -E2BIG: more than SERVICE_LIST_MAX; -ENOMEM.
  */
 static int read_entries(struct mp_reader *args, struct registry_entry **ret, uint32_t *ret_n)
 {
@@ -199,7 +202,7 @@ int method_unregister_all(
 	} else if (r == -ENOMEM) {
 		answer_refuse(member, call, ERROR_OVERLOADED, "out of memory");
 	} else if (r == 0 && !list_is_empty(&member->waits) && window_holds_names(&member->broker->window)) {
-		service_wait_for_window(member, call); /* as of unregister */
+		service_wait_for_window(member, call); /* as method_unregister() does */
 	} else if (r == 0) {
 		for (uint32_t i = 0; i < n_entries; i++)
 			registry_unregister(member->broker, member, entries[i].text, entries[i].ref);
@@ -218,7 +221,8 @@ int method_unregister(
 	if (n < 2 || service_read_name(args, &name) < 0 || mp_read_ref(args, &ref) < 0)
 		return -EPROTO;
 	if (!list_is_empty(&member->waits) && window_holds_names(&member->broker->window)) {
-		service_wait_for_window(member, call); /* the register of this name may wait too */
+		/* the `register` of this name may wait, and must come first */
+		service_wait_for_window(member, call);
 		return 0;
 	}
 	registry_unregister(member->broker, member, name, ref);
@@ -245,7 +249,7 @@ int method_whereis(struct member *member, const struct wire_frame *call, struct 
 				"too much of this group waits for the broker's recovery");
 		return 0;
 	}
-	/* An answer given now might be the ref of a dead actor, of whose death the asker was told already. */
+	/* An answer now might be the ref of a dead actor whose end the asker has already been told. */
 	if (registry_wait(member, call, name, &r)) {
 		if (r < 0)
 			answer_refuse(member, call, ERROR_OVERLOADED,
@@ -276,7 +280,7 @@ int method_whereis(struct member *member, const struct wire_frame *call, struct 
 
 /* ---- by pattern ---- */
 
-/* What stands in @args, a str, or nil for all. */
+/* Reads a pattern from @args: a str, or nil for all names. */
 static int read_pattern(struct mp_reader *args, struct pattern *ret)
 {
 	struct wire_str text = wire_str("", 0);
@@ -322,7 +326,7 @@ int method_names_watch(
 		service_read_part(args, n > 3 ? 1 : n - 2, &max, &after) < 0)
 		return -EPROTO;
 	if (window_holds_names(&member->broker->window)) {
-		/* some living group has not announced all its names yet */
+		/* some living group may not have announced its names yet */
 		service_wait_for_window(member, call);
 		return 0;
 	}

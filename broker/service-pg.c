@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Methods about process groups. During the recovery nobody is told who is a member: whoever lives and has not
- * announced itself yet may be one.
+ * Methods about process groups. During the recovery nobody is told the members, since a living group that has
+ * not announced itself yet may have some.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,7 +22,7 @@ static int read_which(struct mp_reader *args, struct pg_which *ret)
 												   : 0;
 }
 
-/* nil, nil: all; a scope, nil: all of that scope */
+/* Reads [scope, name]. nil, nil: all process groups; scope, nil: all process groups of that scope. */
 static int read_which_or_all(struct mp_reader *args, struct pg_which *ret)
 {
 	*ret = (struct pg_which){{NULL, 0}, {NULL, 0}};
@@ -39,8 +39,8 @@ static bool is_own(const struct member *member, actor_ref ref)
 }
 
 /*
- * Reads an array of memberships; @ret is left at the first. 0; -EPROTO; -EACCES: one is for another group's
- * actor; -E2BIG: the metadata of one is too large.
+ * Checks an array of memberships. *ret is a reader at the first of them. 0; -EPROTO; -EACCES: one is for
+ * another group's actor; -E2BIG: the metadata of one is too large.
  */
 static int read_entries(
 	const struct member *member, struct mp_reader *args, struct mp_reader *ret, uint32_t *ret_n)
@@ -85,7 +85,7 @@ static void refuse_join(struct member *member, const struct wire_frame *call, in
 	}
 }
 
-/* True: members are not known during the recovery, so @call waits, or was refused. */
+/* True: during the recovery the members are not known, so @call waits, or was refused. */
 static bool wait_for_members(struct member *member, const struct wire_frame *call)
 {
 	if (!window_holds_names(&member->broker->window))
@@ -154,7 +154,7 @@ int method_pg_leave_all(
 	return 0;
 }
 
-/* One process group of those announced. @dry: only checks the format. */
+/* Takes the announced memberships in one process group. @dry: only checks the format. */
 static int announce_one(struct member *member, struct mp_reader *args, bool dry)
 {
 	struct mp_reader entries;
@@ -302,15 +302,15 @@ int method_pg_unwatch(
 	return 0;
 }
 
-/* ---- to all of them ---- */
+/* ---- to all members ---- */
 
 struct broadcast {
 	struct broker *broker;
-	struct member *sender; /* NULL: it has ended */
+	struct member *sender; /* NULL: the sender has ended */
 	const struct wire_frame *cast;
 };
 
-/* Writes one frame to @process, which hands it to its own members. */
+/* Writes one frame to @process, whose library delivers it to the members in @process. */
 static void cast_to_process(struct member *process, void *arg)
 {
 	const struct broadcast *broadcast = arg;

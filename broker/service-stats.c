@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Methods for the people who look after the node: what goes on, and which group has how much of what is
- * limited. They answer with numbers, of which the asker makes text. On the way of a frame only plain counters
- * are incremented. A figure that needs a walk is made when somebody asks.
+ * Methods for the people who look after the node: what happens in the broker, and how much of each limited
+ * thing a group has. The answers are numbers, which the asker turns into text. The path of a frame only
+ * increments counters. A figure that needs a walk over all groups is made when somebody asks.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #include "libactor/protocol/names.h"
 
 #define GROUPS_DEFAULT 1000
-#define GROUPS_MAX     4096 /* in one answer: under 4 MiB */
+#define GROUPS_MAX     4096 /* groups in one answer, which is then under 4 MiB */
 
 struct entry {
 	const char *key;
@@ -205,7 +205,7 @@ struct choice {
 };
 
 struct choices {
-	const char *name; /* of those that are chosen; NULL: all */
+	const char *name; /* groups with this name are chosen; NULL: all groups */
 	const struct member *except;
 	uint64_t (*weight)(const struct member *member);
 	struct choice *items;
@@ -231,7 +231,7 @@ static void choose(struct hash_node *node, void *arg)
 		choices->items[choices->n++] = (struct choice){member, choices->weight(member)};
 }
 
-/* The heaviest first; of equal ones the older. */
+/* The heaviest first; of equally heavy groups the older first. */
 static int compare(const void *a, const void *b)
 {
 	const struct choice *x = a, *y = b;
@@ -257,7 +257,7 @@ static void put_choices(struct buf *b, const struct broker *broker, const struct
 		put_group(b, choices->items[i].member);
 }
 
-/* For the caller to free: choices.items. 0 or -ENOMEM. */
+/* Fills and sorts choices.items, which the caller frees. 0 or -ENOMEM. */
 static int choose_all(struct broker *broker, struct choices *choices)
 {
 	choices->items = calloc(broker->members.n_items + 1, sizeof(*choices->items));
@@ -291,7 +291,7 @@ int method_stats(struct member *member, const struct wire_frame *call, struct mp
 
 int method_metrics(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n)
 {
-	/* a client that asks each minute would be another group each time */
+	/* not the asker: a client that asks each minute is a new group each time */
 	struct choices choices = {.weight = weight_of_traffic, .except = member};
 	struct broker *broker = member->broker;
 	struct buf *result;

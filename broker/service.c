@@ -15,8 +15,8 @@ static const struct method {
 	const char *name;
 	int (*run)(struct member *member, const struct wire_frame *frame, struct mp_reader *args,
 		uint32_t n_args);
-	bool cast;    /* a cast; malformed arguments end the pipe, since nobody can be told */
-	bool spawner; /* for the supervisor alone */
+	bool cast;    /* a cast; malformed arguments end the sender's pipe, since a cast has no answer */
+	bool spawner; /* only the supervisor may use it */
 } methods[] = {
 	{"register", method_register},
 	{"register_all", method_register_all},
@@ -108,7 +108,8 @@ void service_frame(struct broker *broker, struct member *member, const struct wi
 		break;
 	case WIRE_MONITOR:
 		/*
-		 * The broker's end is the end of this pipe: whoever monitors the broker sees that for itself.
+		 * Nothing to do for the broker itself: a group that monitors the broker sees the end of this
+		 * pipe when the broker ends.
 		 */
 		if (!ours) {
 			struct buf *body = broker_body(broker);

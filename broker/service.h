@@ -12,7 +12,7 @@ struct mp_reader;
 
 /* Handles a frame that is for the broker itself. */
 void service_frame(struct broker *broker, struct member *member, const struct wire_frame *frame);
-/* The same for a frame that waited and whose sender has ended. False: it is not for the broker. */
+/* The same for a frame whose sender has ended while it waited. False: the frame is not for the broker. */
 bool service_frame_of_ended(struct broker *broker, const struct wire_frame *frame);
 
 /* ---- for the files of methods: service-args.c ---- */
@@ -20,19 +20,19 @@ bool service_frame_of_ended(struct broker *broker, const struct wire_frame *fram
 int service_read_name(struct mp_reader *args, struct wire_str *ret);
 int service_read_door(struct mp_reader *args, struct wire_str *ret); /* nil, or an absolute path */
 #define SERVICE_LIST_DEFAULT 1000
-#define SERVICE_LIST_MAX     16384 /* entries in one answer, or one request: under 5 MiB */
+#define SERVICE_LIST_MAX     16384 /* entries in one answer or one request, which is then under 5 MiB */
 /*
- * [max, after] of a list that is told in parts, both optional: @n of them are there. *ret_after is "" if it is
- * not.
+ * Reads the arguments [max, after] of a list that is sent in parts. Both are optional: @n says how many are
+ * there. Without `after` *ret_after is "".
  */
 int service_read_part(struct mp_reader *args, uint32_t n, size_t *ret_max, struct wire_str *ret_after);
-/* @call is handled again when the recovery is over; it is refused if it cannot wait. */
+/* Keeps @call and handles it again when the recovery is over. If @call cannot be kept, it is refused. */
 void service_wait_for_window(struct member *member, const struct wire_frame *call);
 
 /* service-announce.c */
 void service_tell_ready(struct member *member); /* tells the supervisor that @member is ready */
 
-/* Each returns 0 if it has answered or will, -EPROTO if the arguments are not what it takes. */
+/* Each method returns 0 if it has answered or will answer, and -EPROTO if it does not take the arguments. */
 /* service-names.c */
 int method_register(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int method_register_all(
@@ -73,11 +73,11 @@ int method_pg_unwatch(
 	struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int method_pg_pick(struct member *member, const struct wire_frame *call, struct mp_reader *args, uint32_t n);
 int cast_pg_cast(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n);
-/* @sender NULL: it has ended. */
+/* @sender NULL: the sender has ended. */
 void service_pg_cast(struct broker *broker, struct member *sender, const struct wire_frame *cast);
 /*
- * Takes the memberships that @member announces, an array of [scope, name, array of entries]. Memberships that
- * are not among them end. @dry: only checks the format.
+ * Takes the memberships that @member announces: an array of [scope, name, array of entries]. Memberships of
+ * @member that are not announced end. @dry: only checks the format.
  */
 int service_pg_announce(struct member *member, struct mp_reader *args, bool dry);
 /* service-tap.c */

@@ -11,7 +11,10 @@ struct shed {
 	size_t n_casts, n_calls;
 };
 
-/* What others sent goes. What the broker has to say, answers, and what is no message, stays. */
+/*
+ * Drops the casts and calls of other groups. Frames of the broker, answers, and frames that are not messages
+ * stay.
+ */
 static bool drops(struct member *target, const struct wire_frame *frame, void *arg)
 {
 	struct shed *shed = arg;

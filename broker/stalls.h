@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A group whose pipe takes nothing, though more waits for it than should. After the stall time-out what
- * others have sent to it is dropped: calls are answered `overloaded`, casts are counted, and senders that
- * were paused go on; what they send from then on is refused at once. The group itself is not touched: its
- * link and its names stay, and answers to it and what the broker has to tell it wait on. Once its pipe takes
- * a byte it is a member like any other.
+ * A group is stalled if it is congested and its pipe has taken nothing during the stall time-out. Then the
+ * casts and calls that others have sent to it are dropped: calls are answered `overloaded`, and casts are
+ * counted. The senders that were paused go on, and what they send from then on is refused at once. The group
+ * itself keeps its link and its names. Answers to it and frames of the broker go on waiting. Once its pipe
+ * takes a byte, the group is no longer stalled.
  */
 #pragma once
 

@@ -11,14 +11,14 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
-#define DEAD_MAX 65536 /* ids of ended groups that are remembered */
+#define DEAD_MAX 65536 /* so many ids of ended groups are remembered */
 
 struct dead {
 	struct hash_node node; /* broker.dead */
 	struct list age;
 	uint64_t group;
 	size_t cause_bytes;
-	uint8_t cause[]; /* as on the wire: most have a few dozen bytes */
+	uint8_t cause[]; /* encoded as on the wire, since most causes need only a few dozen bytes there */
 };
 
 /* ---- graves ---- */
@@ -56,7 +56,7 @@ void broker_bury(struct broker *broker, uint64_t group, const struct actor_cause
 		buf_deinit(&body);
 		body = (struct buf)BUF_INIT;
 	}
-	if (dead) /* what is said later is known better: the supervisor has the exit status */
+	if (dead) /* the later report is the better one: the supervisor knows the exit status */
 		dead_free(broker, dead);
 	else if (broker->dead.n_items >= DEAD_MAX)
 		dead_free(broker, container_of(broker->dead_by_age.next, struct dead, age));
@@ -93,7 +93,7 @@ void broker_forget_graves(struct broker *broker)
 		dead_free(broker, container_of(broker->dead_by_age.next, struct dead, age));
 }
 
-/* ---- its log ---- */
+/* ---- the broker's log ---- */
 
 void broker_log(struct broker *broker, enum log_level level, const char *format, ...)
 {

@@ -20,7 +20,9 @@
 #include "libactor/util/list.h"
 #include "libactor/util/throttle.h"
 
-/* how long a pipe may take to come back, an exit to be reported, a goodbye to be read */
+/*
+ * how long the broker waits for a pipe to come back, for an exit to be reported, or for a goodbye to be read
+ */
 #define BROKER_GRACE_NS       1000000000
 #define BROKER_SERVICE_SERIAL 1
 
@@ -28,7 +30,8 @@ struct member;
 
 struct broker_pipe {
 	struct broker *broker;
-	struct member *member; /* NULL: its group has moved on; only a goodbye is on its way */
+	/* NULL: the pipe is no longer its group's, and stays open only for a goodbye */
+	struct member *member;
 	void *handle;
 	struct list dirty; /* broker.dirty */
 	struct list timer; /* broker.farewells */
@@ -50,9 +53,13 @@ struct broker {
 	int64_t now_ns;
 
 	struct hash members;    /* struct member by group id */
-	struct member *spawner; /* the supervisor's group, NULL when it is away */
-	bool supervised;        /* a supervisor has said who lives: only it reports ends of its groups */
-	struct hash dead;       /* ids of groups whose end others were told; such an id never counts again */
+	struct member *spawner; /* the supervisor's group; NULL while there is none */
+	/*
+	 * a supervisor has said which groups live, so only a supervisor reports the ends of supervised groups
+	 */
+	bool supervised;
+	/* struct dead: groups whose end was told to others; their ids are not used again */
+	struct hash dead;
 	struct list dead_by_age;
 	struct registry registry;
 	struct pgs pgs;
@@ -63,14 +70,14 @@ struct broker {
 	struct window window;
 	struct taps taps;
 
-	struct list doomed; /* members to be cut when the event at hand is over */
+	struct list doomed; /* members whose pipes are cut when the current event has been handled */
 	/*
-	 * Members that are over. They are freed when the current event has been handled, so that no caller
-	 * further up holds freed memory.
+	 * Members that are over. They are freed when the current event has been handled, so that no function
+	 * further up the stack holds a pointer to freed memory.
 	 */
 	struct list forgotten;
-	struct list timers;    /* members, one grace each: oldest first */
-	struct list farewells; /* pipes, likewise */
+	struct list timers;    /* members that wait for one grace, the oldest first */
+	struct list farewells; /* pipes that wait for one grace, the oldest first */
 	size_t n_farewells;
 	struct list dirty; /* pipes with unsent bytes */
 
@@ -78,23 +85,23 @@ struct broker {
 	uint64_t mark;               /* of the last walk over members */
 	struct throttle complaints;
 	struct buf body; /* of the frame being made */
-	struct buf sink; /* what is written for those who cannot get it any more */
+	struct buf sink; /* takes the frames for members that cannot get them any more */
 	struct broker_stats count;
-	struct latency latency; /* of routed calls that were answered */
+	struct latency latency; /* the times of routed calls that were answered */
 };
 
 void broker_log(struct broker *broker, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /*
- * Logs a warning about what a peer did. @pid and @uid are the kernel's word. A process that does it again and
- * again is not logged each time.
+ * Logs a warning about what a peer did. @pid and @uid are the kernel's word. If a process causes warnings
+ * again and again, some of them are not logged.
  */
 void broker_complain(struct broker *broker, pid_t pid, uid_t uid, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* Remembers that @group has ended, and why. Of such ids the last 65536 are remembered. */
+/* Remembers that @group has ended, and why. The last 65536 such ids are remembered. */
 void broker_bury(struct broker *broker, uint64_t group, const struct actor_cause *cause);
 bool broker_is_buried(const struct broker *broker, uint64_t group);
-/* Appends why @group has ended; noconnection, if nobody has said that. */
+/* Appends why @group has ended, or `noconnection` if no cause is known. */
 void broker_put_cause_of(const struct broker *broker, uint64_t group, struct buf *out);
 void broker_forget_graves(struct broker *broker);
 

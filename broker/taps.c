@@ -7,7 +7,7 @@
 #include "broker/member.h"
 #include "broker/state.h"
 
-#define UNREAD_MAX_BYTES (256u << 10) /* a watcher with more than that to read misses frames */
+#define UNREAD_MAX_BYTES (256u << 10) /* a watcher with more unread bytes misses copies */
 
 struct broker_tap {
 	struct list node; /* taps.all */
@@ -25,7 +25,11 @@ void taps_init(struct taps *taps)
 
 /* ---- what the groups are told ---- */
 
-/* Of a trace, a group also shows what it sends, and what stays within it. */
+/*
+ * Must @member be told of @tap? A single-link group receives only what the broker routes and copies itself.
+ * So it is told only of traces, since for a trace a group also shows what it sends and what stays within the
+ * group.
+ */
 static bool has_to_show(const struct member *member, const struct broker_tap *tap)
 {
 	return member->state == MEMBER_UP && (!member->single || tap->spec.trace) && !member->doomed &&
@@ -77,7 +81,7 @@ void taps_came(struct member *member)
 	}
 }
 
-/* ---- their lives ---- */
+/* ---- begin and end of a tap ---- */
 
 int taps_add(struct member *owner, actor_ref watcher, const struct tap *spec, bool direct, uint64_t *ret_id)
 {
@@ -154,7 +158,7 @@ static bool tap_is_read(const struct broker_tap *tap)
 	       member_unread_bytes(tap->owner) < UNREAD_MAX_BYTES;
 }
 
-/* A tap must not keep anybody from reading, so its copies are the first that a slow reader misses. */
+/* A tap must not slow anybody down, so the copies for a slow watcher are dropped first of all. */
 static bool tap_may_write(struct broker_tap *tap)
 {
 	if (tap_is_read(tap))
@@ -179,14 +183,17 @@ void taps_see(struct member *sender, const struct wire_frame *frame)
 
 	if (frame->type == WIRE_CAST && to.group == broker->group &&
 		mp_str_is(frame->method.s, frame->method.len, METHOD_TAPPED))
-		return; /* a copy */
+		return; /* the frame is itself a copy for a tap */
 	if (frame->to.name.s && !registry_find(broker, frame->to.name, &to))
 		to = ACTOR_NOBODY;
 	list_for_each(it, &broker->taps.all) {
 		struct broker_tap *tap = container_of(it, struct broker_tap, node);
 		struct buf *body;
 
-		/* whoever follows a trace has begun it */
+		/*
+		 * a group sees no copies of its own frames, except in a trace: the group that follows a trace
+		 * has also begun it
+		 */
 		if ((tap->owner == sender && !tap->spec.trace) || !tap_wants(&tap->spec, frame, to) ||
 			!tap_may_write(tap))
 			continue;
@@ -197,7 +204,10 @@ void taps_see(struct member *sender, const struct wire_frame *frame)
 	}
 }
 
-/* Only a number, so no rate holds it back: nothing may come later that could say it. */
+/*
+ * Does the cast carry only the number of missed frames? Then the rate does not apply to it, since maybe no
+ * later copy would carry the number.
+ */
 static bool says_only_missed(const uint8_t *rest, size_t rest_bytes)
 {
 	struct mp_reader r = mp_reader(rest, rest_bytes);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Taps: an actor of a group is shown copies of what others send, at most so many a second. What the broker
- * routes it copies itself. What goes directly from group to group the receiving groups copy: they are told of
- * the tap, and send what they see.
+ * Taps: an actor is sent copies of frames that others send, at most so many a second. The broker copies the
+ * frames that it routes. Frames that go directly from group to group are copied by the receiving groups,
+ * which are told of the tap.
  */
 #pragma once
 
@@ -21,20 +21,20 @@ struct taps {
 void taps_init(struct taps *taps);
 void taps_deinit(struct taps *taps);
 /*
- * @spec: what it wants. @direct: of the other groups too. 0; -EACCES: the watcher is of another group;
- * -EDQUOT: there are TAPS_MAX already; -ENOMEM.
+ * @spec: the wanted frames. @direct: also those that do not go through the broker. 0; -EACCES: the watcher is
+ * of another group; -EDQUOT: there are TAPS_MAX taps already; -ENOMEM.
  */
 int taps_add(struct member *owner, actor_ref watcher, const struct tap *spec, bool direct, uint64_t *ret_id);
 /* False: @owner has no such tap. */
 bool taps_remove(struct member *owner, uint64_t id);
-void taps_forget(struct member *owner); /* all of them: it has ended */
-/* @member is up: it is told of the taps that want direct frames. */
+void taps_forget(struct member *owner); /* removes all taps of @owner, which has ended */
+/* @member is up. It is told of the taps that want direct frames. */
 void taps_came(struct member *member);
-/* A frame of @sender has come, and was handled. */
+/* A frame of @sender was handled. Copies go to the taps that want it. */
 void taps_see(struct member *sender, const struct wire_frame *frame);
 /*
- * @sender has seen a direct frame and says so for the tap @id, after @n_missed others. @rest: the other
- * arguments of its `tapped`, TAP_COPY_REST_N values.
+ * @sender has sent a copy of a direct frame for the tap @id, and has missed @n_missed frames before. @rest:
+ * the other arguments of its cast `tapped`, TAP_COPY_REST_N values.
  */
 void taps_copied(
 	struct member *sender, uint64_t id, uint64_t n_missed, const uint8_t *rest, size_t rest_bytes);

@@ -15,9 +15,10 @@
 struct wait {
 	struct list by_queue;
 	struct list by_member; /* member.waits, or waits.left */
-	struct member *member; /* NULL: it has ended */
+	struct member *member; /* NULL: the sender has ended */
 	bool routed;
-	bool blocks;               /* it is not due: later ones of its sender must not overtake it */
+	/* it is routed and not due yet, so later frames of its sender must wait too */
+	bool blocks;
 	struct heap_node deadline; /* waits.deadlines */
 	size_t size_bytes;
 	uint8_t bytes[];
@@ -94,7 +95,7 @@ static void left_unlink(struct waits *waits, struct wait *wait)
 
 void waits_release(struct broker *broker, struct list *queue)
 {
-	/* what is due is handled before anything else comes, in order */
+	/* frames that are due no longer block: they are handled in order, before any new frame */
 	list_for_each(it, queue) {
 		struct wait *wait = container_of(it, struct wait, by_queue);
 
@@ -163,7 +164,7 @@ void waits_forget(struct member *member)
 	}
 }
 
-/* The sender counts the frame as sent, and no answer to it is awaited. */
+/* True for a frame that the sender counts as sent and to which it expects no answer. */
 static bool wait_outlives_its_sender(const struct wait *wait)
 {
 	struct wire_frame frame;

@@ -4,7 +4,7 @@
 #include "broker/member.h"
 #include "broker/state.h"
 
-#define LATE_LENGTHS 4 /* of the window, while names of late groups are waited for */
+#define LATE_LENGTHS 4 /* the wait for names of late groups is so many times the window's length */
 
 void window_init(struct window *window, int64_t length_ns, int64_t now_ns)
 {
@@ -72,7 +72,7 @@ void window_go_on(struct broker *broker)
 		window->deadline_ns = broker->now_ns + LATE_LENGTHS * window->length_ns;
 		return;
 	}
-	/* late, or nobody has said who lives */
+	/* the groups are late, or no supervisor has said which groups live */
 	broker_log(broker, window->n_awaited ? LOG_WARNING : LOG_DEBUG,
 		"recovery is over: %zu groups did not announce themselves, %zu requests waited",
 		window->n_awaited, broker->waits.n);
