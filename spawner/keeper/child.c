@@ -2,14 +2,15 @@
 /*
  * keeper-child: what runs between fork and exec
  *
- * The spec is mapped and checked here and not in the keeper: a bad one costs a child. No heap; the two arrays
- * that execve wants lie in an anonymous mapping.
+ * The spec is mapped and checked here and not in the keeper, so a bad spec costs only this child. The child
+ * uses no heap: the two arrays for execve lie in an anonymous mapping.
  *
- * The order matters. Descriptors are first moved up, above all numbers at which some are wanted. Everything
- * is marked close-on-exec in one go; only what is then dup2'ed to its place survives. The cgroup and the
- * limits need the privileges that the change of user gives up. PR_SET_PDEATHSIG comes after the change of
- * user, which would clear it. getppid() comes after PR_SET_PDEATHSIG, because the keeper may have died before
- * that. The directory comes last: it is entered with the user's rights.
+ * The order matters. Descriptors are first moved above all numbers that are wanted in the child. Then all
+ * descriptors are marked close-on-exec at once, and only those that are then dup2'ed to their places survive
+ * the exec. The cgroup and the limits need the privileges that the change of user gives up. PR_SET_PDEATHSIG
+ * comes after the change of user, which would clear it. getppid() comes after PR_SET_PDEATHSIG, because the
+ * keeper may have died before that. The working directory comes last, since it is entered with the user's
+ * rights.
  */
 #include "spawner/keeper/child.h"
 
@@ -49,7 +50,7 @@ static void child_fail(const struct keeper_child *child, enum keeper_step step, 
 	_exit(127);
 }
 
-static sigset_t ignored; /* by the keeper: the only ones that a program would inherit */
+static sigset_t ignored; /* signals that the keeper ignores: a program would inherit only these */
 
 void keeper_child_note_ignored(void)
 {
@@ -75,7 +76,10 @@ void keeper_child_reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Above all numbers that are wanted in this child, and no higher: the limit may be low. */
+/*
+ * The first number above all that are wanted in this child. It is not higher than needed, since the limit of
+ * descriptors may be low.
+ */
 static int fd_floor = 3;
 
 static bool fd_lift(int *fd)
@@ -91,7 +95,7 @@ static bool fd_lift(int *fd)
 	return true;
 }
 
-/* The sealed memfd that tells a daemon which node and group it is (node-info.h). */
+/* Makes the sealed memfd that tells a daemon its node and its group (node-info.h). */
 static int child_node_info(const struct keeper_child *child)
 {
 	struct keeper_node_info info = {.magic = KEEPER_NODE_INFO_MAGIC,
@@ -226,8 +230,8 @@ static void child_user(const struct keeper_child *child, const struct keeper_spe
 		    child->spawn->flags & KEEPER_SPAWN_DAEMON ? KEEPER_DEATH_SIGNAL : SIGKILL) < 0)
 		child_fail(child, KEEPER_STEP_SESSION, errno);
 	/*
-	 * A daemon goes on: it finds out by itself that the keeper is gone, and may be the only one left that
-	 * can end the node.
+	 * A daemon goes on. It finds out by itself that the keeper is gone, and it may be the last process
+	 * that can end the node.
 	 */
 	if (getppid() != child->keeper_pid && !(child->spawn->flags & KEEPER_SPAWN_DAEMON))
 		_exit(127);
@@ -240,7 +244,10 @@ static bool variable_is(const char *text, const char *name)
 	return !strncmp(text, name, length) && text[length] == '=';
 }
 
-/* As a shell does it: a file that may not be run is passed over, but remembered. */
+/*
+ * Searches PATH as a shell does: a file that may not be run is skipped, but if no other file is found, its
+ * EACCES is the error.
+ */
 static void child_exec(
 	const struct keeper_child *child, const char *program, char *const *argv, char *const *env)
 {

@@ -10,7 +10,7 @@
 
 #include "spawner/shared/protocol.h"
 
-/* What a failed child writes into the exec pipe; a successful exec closes it without a word. */
+/* What a failed child writes into the exec pipe. After a successful exec the pipe ends without data. */
 struct keeper_child_failure {
 	int32_t step;
 	int32_t error;
@@ -30,7 +30,13 @@ struct keeper_child {
 
 void keeper_child_run(const struct keeper_child *child) __attribute__((noreturn));
 
-/* To be called when the keeper has its own signals in order. From then on it ignores no other ones. */
+/*
+ * To be called when the keeper has set its own signal handlers. From then on the keeper ignores no further
+ * signals.
+ */
 void keeper_child_note_ignored(void);
-/* All signals to their defaults, none blocked. exec sees to those that are handled. */
+/*
+ * Sets ignored signals to their defaults and unblocks all signals. exec itself resets those that have
+ * handlers.
+ */
 void keeper_child_reset_signals(void);

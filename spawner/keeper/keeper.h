@@ -2,10 +2,10 @@
 /*
  * keeper: the parent of every process of a node
  *
- * One struct, in static memory, for the one node this program is. keeper/main.c starts it, keeper/loop.c is
- * its event loop, keeper/place.c sees to it that the node is found, keeper/spawn.c starts children,
- * keeper/tree.c ends them, keeper/stop.c ends the node, keeper/supervisor.c keeps the supervisor alive and
- * speaks with it.
+ * One struct, in static memory, for the one node of this program. keeper/main.c starts the node,
+ * keeper/loop.c is the event loop, keeper/place.c keeps the node's directory in place, keeper/spawn.c starts
+ * children, keeper/tree.c ends them, keeper/stop.c ends the node, keeper/supervisor.c keeps the supervisor
+ * alive and speaks with it.
  */
 #pragma once
 
@@ -19,17 +19,19 @@
 #include "spawner/shared/protocol.h"
 #include "spawner/shared/runtime-dir.h"
 
-/* after this an exit is reported although something of its tree is left */
+/* after this an exit is reported although a process of its tree is left */
 #define KEEPER_TREE_LIMIT_NS (5 * 1000000000ull)
-#define KEEPER_STOP_LIMIT_NS (10 * 1000000000ull) /* after this the keeper exits although something is left */
-/* descriptors no child may take: for a new supervisor, for /proc, for requests */
-#define KEEPER_FILES_RESERVE  24
-#define KEEPER_LEAVE_LIMIT_NS (5 * 1000000000ull) /* for a supervisor that said STOP or closed its socket */
+/* after this the keeper exits although processes are left */
+#define KEEPER_STOP_LIMIT_NS (10 * 1000000000ull)
+/* so many descriptors no child may take: they are for a new supervisor, for /proc, and for requests */
+#define KEEPER_FILES_RESERVE 24
+/* a supervisor that said STOP or closed its socket is killed after this */
+#define KEEPER_LEAVE_LIMIT_NS (5 * 1000000000ull)
 
 enum keeper_phase {
 	KEEPER_RUNS,
 	KEEPER_TERMINATES, /* the supervisor was asked for an orderly end */
-	KEEPER_STOPS,      /* everything is being killed; the last one out removes the directory */
+	KEEPER_STOPS,      /* everything is being killed; when all are gone, the directory is removed */
 };
 
 struct keeper {
@@ -38,60 +40,70 @@ struct keeper {
 	enum keeper_phase phase;
 
 	int epoll_fd, signal_fd, dir_fd, lock_fd, ready_fd;
-	int log_dir_fd;              /* the claim of the log directory; negative = none */
-	int place_fd;                /* inotify: what happens to the directory; -1 = none */
-	uint64_t place_ns;           /* look at it again then; 0 = no need */
-	bool place_said;             /* the log says already that the directory cannot be made anew */
-	bool claim_lost, claim_said; /* the same of the claim of the log directory */
+	int log_dir_fd;    /* the file that claims the log directory; negative = none */
+	int place_fd;      /* inotify watches the directories; -1 = there is no inotify */
+	uint64_t place_ns; /* when to look at the directories again; 0 = no need */
+	bool place_said;   /* the log already says that the directory cannot be made anew */
+	/* the claim of the log directory was taken away; the log already says that it cannot be made anew */
+	bool claim_lost, claim_said;
 	bool dir_made;
 	char dir[RUNTIME_DIR_PATH_SIZE];
 	char log_dir[RUNTIME_DIR_PATH_SIZE];
 	char supervisor[KEEPER_PATH_SIZE], broker[KEEPER_PATH_SIZE];
-	/* as they were before they were raised for the daemons; programs get them back */
+	/* the limits from before they were raised for the daemons; programs get these */
 	struct rlimit nofile, file_size;
 	uint64_t node_id, start_ns;
 	uint8_t node_key[16];
 	pid_t pid;
-	/* whoever becomes our child descends from a group: we are not pid 1, and began without children */
+	/*
+	 * every child of the keeper descends from a group: the keeper is not pid 1, and began without
+	 * children
+	 */
 	bool only_ours;
 
-	/* the supervisor that runs, or will */
+	/* the supervisor that runs now or is started next */
 	pid_t supervisor_pid; /* 0 = none */
 	uint64_t supervisor_group_id, supervisor_started_ns;
 	bool supervisor_ready;  /* it has said READY */
-	bool supervisor_killed; /* by us */
-	unsigned n_not_run;     /* tries in a row at which its program could not be run */
-	uint64_t restart_ns;    /* when to start the next one; 0 = not waiting */
-	uint64_t leave_ns;      /* it is expected to exit; at this time it is killed; 0 = not expected */
-	bool upgrading;         /* its next exit is meant */
+	bool supervisor_killed; /* the keeper killed it */
+	unsigned n_not_run;     /* starts in a row in which its program could not be run */
+	uint64_t restart_ns;    /* when to start the next supervisor; 0 = none is waited for */
+	/* the supervisor is about to exit, and is killed at this time; 0 = it is not about to exit */
+	uint64_t leave_ns;
+	bool upgrading;         /* its next exit is part of an upgrade, and no death */
 	uint64_t hang_limit_ns; /* how long the supervisor may leave pings unanswered */
-	/* the next ping, or look whether the one before was answered; 0 = nobody there */
+	/*
+	 * when to send the next ping or to look for the answer to the last one; 0 = there is nobody to ping
+	 */
 	uint64_t ping_ns;
-	unsigned n_silent;       /* looks in a row that found none */
-	bool supervisor_is_dead; /* it was reaped, and what follows from that is not done yet */
+	unsigned n_silent; /* looks in a row that found no answer */
+	/* the supervisor was reaped, and keeper_supervisor_died() must still be called */
+	bool supervisor_is_dead;
 	int dead_code, dead_status;
 	int last_code, last_status;
-	int state_fd;     /* the state memfd it entrusted us with; -1 = none */
-	bool state_aside; /* HELLO says so, until there is a new one */
+	int state_fd;     /* the memfd with the supervisor's state; -1 = none */
+	bool state_aside; /* the state was set aside: HELLO says so until there is a new state */
 
-	/* what is to be said, beside slots */
+	/* what must be sent to the supervisor, beside slots */
 	int socket_fd; /* -1 = none */
 	bool hello_due, synced_due, terminate_due, reply_due, ping_due, writable;
-	uint32_t socket_events; /* what epoll was told */
+	uint32_t socket_events; /* the events that epoll waits for */
 	union keeper_record reply;
 
-	/* the end */
-	int terminate_signo;    /* the plain signal that asked for it; 0 = none */
-	uint64_t stop_limit_ns; /* for an orderly end */
+	/* the end of the node */
+	int terminate_signo;    /* the first signal that was not queued and asked for the end; 0 = none */
+	uint64_t stop_limit_ns; /* how long an orderly end may take */
 	uint64_t deadline_ns;   /* of this phase; 0 = none */
-	uint64_t rescan_ns;     /* look at the children again then; 0 = no need */
-	unsigned n_dying;       /* leaders that are dead and held until their trees are gone */
-	unsigned n_left;        /* children that are no leaders, at the last look */
+	uint64_t rescan_ns;     /* when to look at the children again; 0 = no need */
+	unsigned n_dying;       /* leaders that are dead but not reaped until their trees are gone */
+	unsigned n_left;        /* children that were no leaders at the last look */
 	int exit_code;
 };
 
-/* What an epoll event is about: the kind, the slot, and the low bits of its group id against a slot reused
- * meanwhile. */
+/*
+ * What an epoll event is about: the kind, the slot, and the low bits of the group id. By these bits an event
+ * of an earlier user of the slot is recognized.
+ */
 enum keeper_source {
 	KEEPER_SOURCE_SIGNAL,
 	KEEPER_SOURCE_SOCKET,
@@ -107,23 +119,23 @@ static inline uint64_t keeper_source(enum keeper_source kind, unsigned slot, uin
 /* keeper/log.c */
 uint64_t keeper_now_ns(void);
 
-/* One line to stderr. */
+/* Writes one line to stderr. */
 void keeper_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* keeper/loop.c: until the node is over */
+/* keeper/loop.c: runs until the node is over */
 void keeper_run(struct keeper *keeper);
 
 /* keeper/stop.c */
-/* Everything is killed; when all is gone, the program ends with this code. */
+/* Kills everything. When all processes are gone, the program ends with @exit_code. */
 void keeper_stop(struct keeper *keeper, int exit_code);
 
-/* An orderly end begins: everything is killed if it is not over within stop_limit_ns. */
+/* Begins an orderly end. If it is not over within stop_limit_ns, everything is killed. */
 void keeper_terminate(struct keeper *keeper);
 
 /* keeper/place.c */
-/* From now on notices when the runtime directory or its lock file is taken away. */
+/* From now on the keeper notices when the runtime directory or its lock file is removed. */
 void keeper_place_watch(struct keeper *keeper);
-/* Looks, and makes anew what is not there. */
+/* Looks at the directories and their files, and makes anew those that are missing. */
 void keeper_place_look(struct keeper *keeper);
 
 /* keeper/spawn.c */
@@ -138,8 +150,8 @@ void keeper_entry_close(struct keeper *keeper, struct keeper_entry *entry);
  */
 void keeper_reap(struct keeper *keeper, bool look);
 /*
- * Kills the leader of a group and all that is known to be of the group. The rest is found when the leader is
- * dead.
+ * Kills the leader of a group and all processes that are known to be of the group. The others are found when
+ * the leader is dead.
  */
 void keeper_kill_tree(struct keeper *keeper, struct keeper_entry *entry);
 /* Kills the leaders of all groups and their process groups, at the end of the node. */

@@ -9,11 +9,11 @@
 #include "spawner/keeper/keeper.h"
 
 #define EVENTS_MAX  64
-#define SIGNALS_MAX 8 /* read in one go */
+#define SIGNALS_MAX 8 /* signals in one read() */
 
 /*
- * A second signal kills everything at once. A queued signal never counts as the second: actorctl queues one
- * when it does not know whether its first request was heard.
+ * A second signal kills everything at once. A signal that was sent by sigqueue() never counts as the second:
+ * actorctl sends one when it does not know whether its first request was received.
  */
 static void loop_terminate(struct keeper *keeper, const struct signalfd_siginfo *info)
 {
@@ -32,7 +32,7 @@ static void loop_terminate(struct keeper *keeper, const struct signalfd_siginfo 
 	keeper_terminate(keeper);
 }
 
-/* Reaps, then does what the death of the supervisor asks for, if it is among the dead. */
+/* Reaps dead children. If the supervisor is among them, its death is handled then. */
 static void loop_reap(struct keeper *keeper, bool look)
 {
 	keeper_reap(keeper, look);
@@ -55,7 +55,7 @@ static void loop_signals(struct keeper *keeper)
 				child = true;
 			else
 				loop_terminate(keeper, &infos[i]);
-	} while (n == sizeof(infos)); /* else all of them were read; another one wakes us again */
+	} while (n == sizeof(infos)); /* else all signals were read; a later one wakes the loop again */
 	if (child)
 		loop_reap(keeper, false);
 }
@@ -120,7 +120,9 @@ static void loop_timers(struct keeper *keeper)
 	}
 }
 
-/* The node stops, so no supervisor acknowledges ends any more: entries of dead processes are freed here. */
+/*
+ * The node stops, and no supervisor acknowledges ends any more. So entries of dead processes are freed here.
+ */
 static void loop_release(struct keeper *keeper)
 {
 	struct keeper_entry *entry;

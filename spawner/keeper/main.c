@@ -3,13 +3,14 @@
  * keeper: the parent of every process of a node
  *
  * Everything else of actor may crash and is started again; this program may not, so it is small: one thread,
- * one loop, no heap, libc only. It decides nothing. What runs, when and how often is the supervisor's; the
- * keeper starts what it is told to, holds what must outlive a supervisor (the table of processes, the read
- * ends of their pipes, the supervisor's state), and sees to it that nothing of the node outlives the node.
+ * one loop, no heap, libc only. It decides nothing: the supervisor decides what runs, when and how often. The
+ * keeper starts what it is told to start. It holds what must outlive a supervisor: the table of processes,
+ * the read ends of their pipes, the supervisor's state. And it sees to it that no process of the node
+ * outlives the node.
  *
- * If the keeper itself is killed: its children have PR_SET_PDEATHSIG, the supervisor reads EOF and sweeps the
- * rest; should that die too, the broker does; and should all three, the next node in this directory sweeps
- * before it starts.
+ * If the keeper itself is killed, its children end by PR_SET_PDEATHSIG. The supervisor reads EOF and kills
+ * the remaining processes of the node. If the supervisor dies too, the broker kills them. If all three die,
+ * the next node in this directory kills them before it starts.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +49,10 @@ static bool file_runs(const char *path)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-/* Beside this program; in an installed tree's libexec; in its own room of a build tree. */
+/*
+ * Searches beside this program, in the libexec directory of an installed tree, and in the program's own room
+ * of a build tree.
+ */
 static bool program_find(const char *name, const char *room, char ret_path[KEEPER_PATH_SIZE])
 {
 	static const char *const places[] = {"", "../libexec/actor/"};
@@ -94,7 +98,7 @@ static bool number_read(const char *text, unsigned long max, unsigned long *ret)
 	return *text >= '0' && *text <= '9' && !*end && !errno && *ret <= max;
 }
 
-/* Where all is; NULL: by default. -1: go on; else exit with this code. */
+/* Finds the directories and programs. NULL: the default. -1: go on; else exit with this code. */
 static int start_places(struct keeper *keeper, const char *dir, const char *log_dir, const char *supervisor,
 	const char *broker)
 {
@@ -115,7 +119,7 @@ static int start_places(struct keeper *keeper, const char *dir, const char *log_
 		   : !program_find("actor-broker", "broker", keeper->broker)) {
 		if (broker)
 			return 1;
-		keeper->broker[0] = 0; /* the supervisor will say so */
+		keeper->broker[0] = 0; /* the supervisor will report that there is no broker */
 	}
 	return -1;
 }
@@ -207,7 +211,10 @@ static int start_options(struct keeper *keeper, int argc, char **argv)
 	return start_places(keeper, dir, log_dir, supervisor, broker);
 }
 
-/* With 0, 1 or 2 closed, the first pipes would become some child's stdio. */
+/*
+ * If descriptor 0, 1 or 2 were closed, the first pipes would get these numbers and become the stdio of
+ * children.
+ */
 static void start_stdio(void)
 {
 	int fd;
@@ -242,8 +249,9 @@ static bool process_is_dead(pid_t pid)
 }
 
 /*
- * A directory whose keeper is dead but whose lock is held: its supervisor is sweeping. That takes moments,
- * and "already running" would be wrong.
+ * Locks the runtime directory. If its keeper is dead but its lock is held, the old supervisor is killing the
+ * processes of its node. That takes only moments, so this function waits instead of saying "already running".
+ * -1: go on; else exit with this code.
  */
 static int start_lock(struct keeper *keeper)
 {
@@ -264,7 +272,7 @@ static int start_lock(struct keeper *keeper)
 				"%s is still locked by the rest of a node that died; try again", keeper->dir);
 			return KEEPER_EXIT_RUNNING;
 		}
-		if (r == -ENOENT) { /* the node that was there before has removed the directory meanwhile */
+		if (r == -ENOENT) { /* the earlier node has removed the directory meanwhile */
 			close(keeper->dir_fd);
 			r = start_dir(keeper);
 			if (r >= 0)
@@ -300,8 +308,9 @@ static int start_lock(struct keeper *keeper)
 }
 
 /*
- * The limits are meant for the programs, which get them back (child.c). A supervisor whose state does not fit
- * into a file would lose what it knows with its life. -1: go on; else exit with this code.
+ * Notes the keeper's limits, which the programs get back (child.c), and raises the limit of a file's size.
+ * The supervisor's state is a file: if it does not fit, what it holds is lost with the supervisor. -1: go on;
+ * else exit with this code.
  */
 static int start_limits(struct keeper *keeper)
 {
@@ -316,7 +325,7 @@ static int start_limits(struct keeper *keeper)
 			(unsigned long long)keeper->nofile.rlim_max, KEEPER_FILES_MIN);
 		return 1;
 	}
-	if (setrlimit(RLIMIT_FSIZE, &raised) == 0) /* as root may */
+	if (setrlimit(RLIMIT_FSIZE, &raised) == 0) /* root may raise it */
 		return -1;
 	if (keeper->file_size.rlim_max < KEEPER_FILE_SIZE_MIN) {
 		keeper_log(
@@ -331,8 +340,9 @@ static int start_limits(struct keeper *keeper)
 }
 
 /*
- * In a pid namespace of our own with the /proc of another one we would look for marks at strangers, and kill
- * whoever has their numbers here. -1: go on; else exit with this code.
+ * Refuses to run if /proc is that of another pid namespace. There the keeper would find marks under the pids
+ * of the other namespace, and kill whatever processes have these pids here. -1: go on; else exit with this
+ * code.
  */
 static int start_proc(void)
 {
@@ -349,7 +359,7 @@ static int start_proc(void)
 	return 1;
 }
 
-/* 0; negative errno; 1: the log says already why not. */
+/* 0; negative errno; 1: the log already says why the node cannot start. */
 static int start_node(struct keeper *keeper)
 {
 	struct sigaction action = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
@@ -388,7 +398,7 @@ static int start_node(struct keeper *keeper)
 	raised = (struct rlimit){.rlim_cur = keeper->nofile.rlim_max, .rlim_max = keeper->nofile.rlim_max};
 	setrlimit(RLIMIT_NOFILE, &raised);
 
-	/* An inherited SIG_IGN of SIGCHLD would have the kernel reap behind our back. */
+	/* With an inherited SIG_IGN of SIGCHLD the kernel would reap children before the keeper can. */
 	sigaction(SIGCHLD, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
@@ -420,7 +430,8 @@ int main(int argc, char **argv)
 	keeper->stop_limit_ns = STOP_LIMIT_S * 1000000000ull;
 	keeper->hang_limit_ns = HANG_LIMIT_S * 1000000000ull;
 	start_stdio();
-	signal(SIGXFSZ, SIG_IGN); /* a line too much for the log is lost, and not the node */
+	/* a log line beyond the limit of a file's size is lost, but does not end the node */
+	signal(SIGXFSZ, SIG_IGN);
 	r = start_options(keeper, argc, argv);
 	if (r >= 0)
 		return r;

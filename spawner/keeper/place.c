@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keeper-place: the node can be found
+ * keeper-place: keeps the files by which the node is found
  *
- * Whoever looks for a node looks for its directory and the lock file in it, and a cleaner of /tmp may remove
- * both. The keeper makes both anew. Whoever listens on a socket makes that socket anew. The directories of
- * groups are made anew by the supervisor and by the groups. What somebody else put there meanwhile is left
- * alone.
+ * A node is found by its directory and the lock file in it. A cleaner of /tmp may remove both, and the keeper
+ * makes both anew. Each process that listens on a socket makes its socket anew. The supervisor and the groups
+ * make the directories of groups anew. If somebody else has put something in these places meanwhile, it is
+ * left alone.
  *
- * Somebody who tidies up logs may remove the log directory, or the file in it by which other nodes see whose
- * it is. The keeper claims it anew, so that no second node mixes its lines with ours.
+ * Somebody who tidies up logs may remove the log directory, or the file in it that says which node has the
+ * directory. The keeper claims the directory anew, so that no second node writes into the same logs.
  *
- * A new directory has a new lock, and the running supervisor holds only the old one. So if the keeper dies,
- * the next node does not wait until this supervisor has swept. The two do no harm to each other: a sweep
- * kills only what has the marks of its node, and a directory is left to the node whose id is in its lock
- * file.
+ * A new runtime directory has a new lock, and the running supervisor holds only the old one. So if the keeper
+ * dies, the next node does not wait until this supervisor has killed the processes of the old node. The two
+ * do each other no harm: a sweep kills only processes with the marks of its node, and a node gives up a
+ * directory whose lock file has the id of another node.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +27,9 @@
 #include "spawner/keeper/keeper.h"
 
 #define PLACE_AGAIN_NS (1000000000ull)     /* between two tries */
-#define PLACE_LOOK_NS  (5 * 1000000000ull) /* between two looks, where inotify cannot be had */
-#define CLAIM_AGAIN_NS (200 * 1000000ull)  /* whoever removes a directory should come to the end of it */
+#define PLACE_LOOK_NS  (5 * 1000000000ull) /* between two looks, if there is no inotify */
+/* long enough for somebody who removes a whole directory to finish */
+#define CLAIM_AGAIN_NS (200 * 1000000ull)
 
 static bool place_watch(struct keeper *keeper)
 {
@@ -50,7 +51,7 @@ void keeper_place_watch(struct keeper *keeper)
 		keeper->place_ns = keeper_now_ns() + PLACE_LOOK_NS;
 		return;
 	}
-	keeper_place_look(keeper); /* the log directory is watched as well from now on */
+	keeper_place_look(keeper); /* from now on the log directory is watched as well */
 }
 
 static bool same_file(int fd, int dir_fd, const char *name)
@@ -114,7 +115,10 @@ static int directory_again(struct keeper *keeper)
 	return 0;
 }
 
-/* When to look again at the log directory; 0 = it is ours. */
+/*
+ * Claims the log directory anew if its claim was removed. Returns when to look again; 0 = the claim is in
+ * place.
+ */
 static uint64_t claim_again(struct keeper *keeper)
 {
 	char path[RUNTIME_DIR_PATH_SIZE + 8], why[RUNTIME_DIR_WHY_SIZE];

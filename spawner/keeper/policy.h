@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keeper-policy: what to do when the supervisor died; arithmetic, no clock, no I/O
+ * keeper-policy: what to do after the supervisor died; arithmetic, no clock, no I/O
  *
- * A supervisor that had said READY and lived for a second is no crash loop: the next one starts at once. One
- * that died sooner is followed at once the first time, then after 0.1, 0.2 ... 5 s. But one that had said
- * READY and was killed from outside did nothing wrong, so its successor never waits longer than 0.1 s. If it
- * was killed from outside before READY, its successor waits for 1 s at most: the supervisor may be what takes
- * all memory.
+ * If the supervisor had said READY and lived for a second, there is no crash loop, and the next one starts at
+ * once. After earlier deaths the first successor starts at once, the later ones after 0.1, 0.2 ... 5 s. A
+ * supervisor that had said READY and was killed from outside did nothing wrong, so its successor waits 0.1 s
+ * at most. If it was killed from outside before READY, its successor waits 1 s at most, since the supervisor
+ * may be the process that takes all memory.
  *
- * Five deaths by its own fault within 30 s: once more with its state set aside, for the state may be what
- * kills it. Five more like that: it is not the state, the node stops. A SIGKILL that the keeper did not send
- * says nothing about the state, and is not counted. A supervisor that lived for 30 s clears the record.
+ * After five deaths by its own fault within 30 s the supervisor is started with its state set aside, since
+ * the state may be the reason. After five more such deaths the state was not the reason, and the node stops.
+ * A SIGKILL that the keeper did not send says nothing about the state, and is not counted. When a supervisor
+ * has lived for 30 s, the count begins anew.
  *
- * If the program cannot be run (it is being replaced), neither does that, once a supervisor had served: the
- * processes of the node do without one until it can be run again. At the start of a node somebody waits, so
- * there it is counted like any other death.
+ * A program that cannot be run, for instance because it is being replaced, is not counted either, if a
+ * supervisor has served before. Then the processes of the node run without a supervisor until its program can
+ * be run again. At the start of a node somebody waits for the node, so there it is counted like any other
+ * death.
  */
 #pragma once
 
@@ -35,21 +37,22 @@ enum keeper_verdict {
 };
 
 struct keeper_policy {
-	uint64_t faults_ns[KEEPER_POLICY_DEATHS]; /* the latest deaths by its own fault; ring */
-	uint64_t n_faults;                        /* all of them */
-	uint64_t n_deaths;                        /* and those from outside */
-	unsigned n_counted;                       /* in the ring since it was last emptied */
+	uint64_t faults_ns[KEEPER_POLICY_DEATHS]; /* times of the latest deaths by its own fault, a ring */
+	uint64_t n_faults;                        /* all deaths by its own fault */
+	uint64_t n_deaths;                        /* all deaths, those from outside included */
+	unsigned n_counted;                       /* deaths in the ring since the count began anew */
 	unsigned n_quick;                         /* steps of the delay */
-	bool aside;                               /* state was set aside, and since then nobody lived long */
-	bool served;                              /* some supervisor has said READY */
+	/* the state was set aside, and since then no supervisor has lived for 30 s */
+	bool aside;
+	bool served; /* some supervisor has said READY */
 };
 
 struct keeper_death {
 	uint64_t started_ns;
 	uint64_t now_ns;
-	bool ready;   /* it had said that it serves */
-	bool outside; /* SIGKILL, and not ours */
-	bool not_run; /* its program could not be run: exit status 127 before it served */
+	bool ready;   /* the supervisor had said READY */
+	bool outside; /* a SIGKILL that the keeper did not send */
+	bool not_run; /* its program could not be run: exit status 127 before READY */
 };
 
 enum keeper_verdict keeper_policy_death(

@@ -19,13 +19,16 @@ static void fd_close(int *fd)
 	*fd = -1;
 }
 
-/* Descriptors are numbered from the bottom, so a high number says that few are left. */
+/* New descriptors get the lowest free number, so a high number says that few are left. */
 static bool fds_run_out(const struct keeper *keeper, int fd)
 {
 	return (rlim_t)fd + KEEPER_FILES_RESERVE >= keeper->nofile.rlim_max;
 }
 
-/* Read ends are non-blocking for whoever gets them; the child's ends block as every program expects. */
+/*
+ * The read ends do not block, as the keeper and the supervisor need it. The child's ends block, as every
+ * program expects.
+ */
 static int pipe_make(int *ret_read, int *ret_write)
 {
 	int ends[2];
@@ -123,7 +126,9 @@ void keeper_spawn(struct keeper *keeper, const struct keeper_spawn *spawn, const
 
 static void exec_fd_close(struct keeper *keeper, struct keeper_entry *entry)
 {
-	/* A child between fork and close_range still has a copy: closing ours would not take it out of epoll.
+	/*
+	 * A child between fork and close_range still has a copy of the descriptor, so closing the keeper's
+	 * would not remove it from epoll.
 	 */
 	if (entry->exec_fd >= 0)
 		epoll_ctl(keeper->epoll_fd, EPOLL_CTL_DEL, entry->exec_fd, NULL);
@@ -141,7 +146,8 @@ void keeper_exec_heard(struct keeper *keeper, struct keeper_entry *entry)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	exec_fd_close(keeper, entry);
-	if (n == sizeof(failure)) { /* the failure is told when the child has been reaped: it is final then */
+	/* the failure is reported when the child has been reaped, since it is final only then */
+	if (n == sizeof(failure)) {
 		entry->step = failure.step;
 		entry->error = failure.error;
 	} else {

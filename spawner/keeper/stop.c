@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The node ends: in order, or at once. */
+/* The end of the node, orderly or at once. */
 #include <signal.h>
 
 #include "spawner/keeper/keeper.h"
@@ -12,7 +12,7 @@ void keeper_stop(struct keeper *keeper, int exit_code)
 	keeper->exit_code = exit_code;
 	keeper->deadline_ns = keeper_now_ns() + KEEPER_STOP_LIMIT_NS;
 	keeper->restart_ns = 0;
-	keeper->rescan_ns = keeper_now_ns(); /* the orphans */
+	keeper->rescan_ns = keeper_now_ns(); /* look for orphans */
 	keeper_kill_all(keeper);
 	if (keeper->supervisor_pid > 0 && !keeper->leave_ns)
 		kill(keeper->supervisor_pid, SIGKILL);
@@ -24,6 +24,6 @@ void keeper_terminate(struct keeper *keeper)
 		return;
 	keeper->phase = KEEPER_TERMINATES;
 	keeper->deadline_ns = keeper_now_ns() + keeper->stop_limit_ns;
-	if (keeper->restart_ns) /* somebody must see to an orderly end */
+	if (keeper->restart_ns) /* an orderly end needs a supervisor */
 		keeper->restart_ns = keeper_now_ns();
 }

@@ -2,13 +2,14 @@
 /*
  * keeper-supervisor: keeps the supervisor alive, and speaks with it
  *
- * Each incarnation gets a socketpair of its own, so nothing said to the one before can reach it. Requests are
- * read only while no reply waits to be sent; the supervisor always reads, so this ends.
+ * Each incarnation of the supervisor gets its own socketpair, so it cannot receive what was meant for the one
+ * before. Requests are read only while no reply waits to be sent. The supervisor always reads, so the wait
+ * ends.
  *
  * A supervisor that breaks the protocol is killed. This counts as a death by its own fault, and its successor
  * starts from the table. A supervisor that does not answer is killed too. It may be alive, but its end costs
- * next to nothing (its state is with us, its successor goes on), and while it hangs nobody controls the node.
- * What is counted is looks and not time: after a pause of the whole machine there is one look, not many.
+ * next to nothing: the keeper has its state, and its successor goes on. While it hangs, nobody controls the
+ * node. The keeper counts looks and not time: after a pause of the whole machine there is one look, not many.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,10 +32,11 @@
 #include "spawner/shared/marks.h"
 #include "spawner/shared/process-tree.h"
 
-#define READ_BATCH         64  /* requests per turn of the loop, so that exits are not starved by spawns */
-#define SUPERVISOR_NOT_RUN 127 /* exit status: as of a shell, and of the loader that misses a library */
+#define READ_BATCH 64 /* requests per turn of the loop, so that many spawns do not delay the exits */
+/* exit status of a shell that finds no program, and of a loader that misses a library */
+#define SUPERVISOR_NOT_RUN 127
 
-/* ---- its life ---- */
+/* ---- start and end of the supervisor ---- */
 
 static char supervisor_env_text[INHERITED_N + 5][RUNTIME_DIR_PATH_SIZE + 64];
 
@@ -48,7 +50,10 @@ static unsigned env_add(char **env, unsigned n, const char *name, const char *va
 	return n;
 }
 
-/* At the 1st, 2nd, 4th, 8th … time in a row: nobody turns the log over while there is no supervisor. */
+/*
+ * Is the n-th failed start in a row logged? Only the 1st, 2nd, 4th, 8th … are, since without a supervisor
+ * nobody turns the log over.
+ */
 static bool not_run_is_said(unsigned n)
 {
 	return !(n & (n - 1));
@@ -64,7 +69,7 @@ static void supervisor_run(struct keeper *keeper, int socket_fd)
 	const struct keeper_entry *entry;
 	unsigned i, n = 0, at = 0;
 
-	/* The marker first; it fits any text. */
+	/* The marker comes first; it fits into any of the texts. */
 	sweep_marker_format(supervisor_env_text[n], &marker);
 	env[n] = supervisor_env_text[n];
 	n++;
@@ -123,7 +128,7 @@ int keeper_supervisor_start(struct keeper *keeper)
 	keeper->socket_events = event.events = EPOLLIN;
 	if (epoll_ctl(keeper->epoll_fd, EPOLL_CTL_ADD, keeper->socket_fd, &event) < 0) {
 		r = -errno;
-		kill(pid, SIGKILL); /* reaped as an orphan */
+		kill(pid, SIGKILL); /* it will be reaped as an orphan */
 		close(keeper->socket_fd);
 		keeper->socket_fd = -1;
 		return r;
@@ -146,7 +151,7 @@ int keeper_supervisor_start(struct keeper *keeper)
 	return 0;
 }
 
-/* A death by this kill counts as the supervisor's own fault, not as a kill from outside. */
+/* A death by this kill counts as the supervisor's own fault and not as a kill from outside. */
 void keeper_supervisor_kill(struct keeper *keeper)
 {
 	keeper->supervisor_killed = true;
@@ -157,7 +162,7 @@ void keeper_supervisor_ping(struct keeper *keeper)
 {
 	keeper->ping_ns = keeper_now_ns() + keeper->hang_limit_ns / KEEPER_HANG_LOOKS;
 	if (keeper->supervisor_pid <= 0 || keeper->socket_fd < 0 || keeper->phase == KEEPER_STOPS) {
-		keeper->ping_ns = 0; /* its end is awaited, with a limit of its own */
+		keeper->ping_ns = 0; /* the supervisor is ending, and that has its own time limit */
 		return;
 	}
 	if (keeper->n_silent < KEEPER_HANG_LOOKS) {
@@ -166,7 +171,7 @@ void keeper_supervisor_ping(struct keeper *keeper)
 	}
 	keeper->n_silent = 0;
 	keeper->ping_due = false;
-	if (process_is_traced(keeper->supervisor_pid)) /* somebody looks into it with a debugger */
+	if (process_is_traced(keeper->supervisor_pid)) /* somebody debugs it */
 		return;
 	keeper_log("the supervisor (pid %d) does not answer for %llu s: it is killed, and started again",
 		(int)keeper->supervisor_pid, (unsigned long long)(keeper->hang_limit_ns / 1000000000ull));
@@ -191,8 +196,8 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 	char how[64];
 
 	/*
-	 * What the supervisor had sent before it died still counts: a STOP, or the state of an upgrade, may
-	 * be its last words.
+	 * What the supervisor sent before it died still counts: its last record may be a STOP, or the state
+	 * for an upgrade.
 	 */
 	keeper->supervisor_pid = 0;
 	while (keeper_socket_receive(keeper))
@@ -248,7 +253,7 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 		verdict == KEEPER_RESTART_ASIDE ? ", with its state set aside" : "");
 }
 
-/* ---- what it says ---- */
+/* ---- what the supervisor says ---- */
 
 static void request_ack(struct keeper *keeper, const struct keeper_ack *ack)
 {
@@ -291,7 +296,7 @@ static void request_stop(struct keeper *keeper, const struct keeper_stop *stop)
 	keeper_stop(keeper, stop->exit_code);
 }
 
-/* fds are ours; what is kept is set to -1. */
+/* @fds belong to the caller. Those that are kept here are set to -1. */
 static int request_dispatch(struct keeper *keeper, const union keeper_record *request, int *fds)
 {
 	struct keeper_entry *entry;
@@ -342,7 +347,7 @@ static int request_dispatch(struct keeper *keeper, const union keeper_record *re
 		keeper->n_silent = 0;
 		return 0;
 	default:
-		return -EPROTO; /* well-formed, but ours to say */
+		return -EPROTO; /* well-formed, but only the keeper may say it */
 	}
 }
 
@@ -375,7 +380,9 @@ bool keeper_socket_receive(struct keeper *keeper)
 	if (keeper->supervisor_pid > 0 && r < 0) {
 		keeper_log("the supervisor (pid %d) breaks the protocol, it is killed: %s",
 			(int)keeper->supervisor_pid, strerror(-r));
-		/* Before its socket is closed: EOF would tell it that we are dead, and it would end the node.
+		/*
+		 * It is killed before its socket is closed: at an EOF it would believe that the keeper is
+		 * dead, and end the node.
 		 */
 		keeper_supervisor_kill(keeper);
 	} else if (keeper->supervisor_pid > 0 && !keeper->leave_ns) {
@@ -389,7 +396,7 @@ bool keeper_socket_receive(struct keeper *keeper)
 	return false;
 }
 
-/* ---- what it is told ---- */
+/* ---- what the supervisor is told ---- */
 
 static void hello_fill(const struct keeper *keeper, union keeper_record *record, uint64_t first_group_id)
 {
@@ -414,7 +421,7 @@ static void hello_fill(const struct keeper *keeper, union keeper_record *record,
 	hello->hang_limit_ns = keeper->hang_limit_ns;
 }
 
-/* One record, the most urgent. 1 sent; 0 nothing to say; negative errno. */
+/* Sends one record, the most urgent one. 1: sent; 0: there is none to send; negative errno. */
 static int socket_say(struct keeper *keeper)
 {
 	union keeper_record record;
@@ -487,7 +494,7 @@ void keeper_socket_flush(struct keeper *keeper)
 
 	event.events = (keeper->reply_due ? 0 : EPOLLIN) | (r == -EAGAIN || !keeper->writable ? EPOLLOUT : 0);
 	if (r < 0 && r != -EAGAIN)
-		event.events = EPOLLIN; /* the supervisor hung up; the end of the socket will be read */
+		event.events = EPOLLIN; /* the supervisor has closed its end; the loop will read EOF */
 	if (event.events != keeper->socket_events) {
 		keeper->socket_events = event.events;
 		epoll_ctl(keeper->epoll_fd, EPOLL_CTL_MOD, keeper->socket_fd, &event);

@@ -20,7 +20,7 @@ static unsigned index_home(uint64_t key)
 	return (unsigned)(key * 0x9e3779b97f4a7c15ull >> (64 - KEEPER_INDEX_BITS));
 }
 
-/* The place that holds the key, or the empty one where it would be put. */
+/* The place that holds @key, or the empty place where @key would be put. */
 static unsigned index_place(const struct keeper_table *table, enum keeper_key by, uint64_t key)
 {
 	unsigned at = index_home(key);
@@ -37,8 +37,8 @@ static void index_add(struct keeper_table *table, enum keeper_key by, const stru
 }
 
 /*
- * Entries that collided with this one move back into the gap. So there are no tombstones that pile up over
- * months.
+ * Entries that stand behind the removed one because they collided with it move back into the gap. So no
+ * tombstones are needed, which would pile up over months.
  */
 static void index_remove(struct keeper_table *table, enum keeper_key by, const struct keeper_entry *entry)
 {
@@ -73,7 +73,7 @@ uint64_t keeper_table_reserve(struct keeper_table *table, unsigned n)
 {
 	uint64_t first = table->next_group_id, id;
 
-	/* The ring's places now belong to the new numbers. */
+	/* In the ring the new ids take the places of the oldest ones. */
 	for (id = first; id < first + n; id++)
 		table->used[id % KEEPER_GROUP_WINDOW / 64] &= ~(1ull << id % 64);
 	table->next_group_id += n;

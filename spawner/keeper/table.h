@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keeper-table: the truth about processes, and what the supervisor was told of it; no I/O
+ * keeper-table: what the keeper knows of its processes, and what the supervisor was told of it; no I/O
  *
- * A fixed array. `seq` counts changes over the whole table and stamps the changed slot, `told_seq` is what
- * this supervisor was told last; unequal means: to be told. That comparison is the whole of the
- * level-triggered protocol, there is no queue that could overflow or be lost with its reader.
+ * The table is a fixed array. Its `seq` counts the changes of the whole table, and each changed slot is
+ * stamped with it. `told_seq` of a slot is the stamp that this supervisor was told last. If the two differ,
+ * the slot must be told. This comparison is all that the level-triggered protocol needs. There is no queue
+ * that could overflow or be lost with its reader.
  *
- * Group ids come from one counter. Which of the latest KEEPER_GROUP_WINDOW were used is a bitmap, a ring over
- * the numbers; older ones are refused unseen. Ids a dead supervisor had reserved stay good, so that its
+ * Group ids come from one counter. A bitmap, used as a ring, says which of the latest KEEPER_GROUP_WINDOW ids
+ * were used. Older ids are always refused. Ids that a dead supervisor had reserved stay valid, so that its
  * successor can repeat a spawn that may or may not have been sent.
  */
 #pragma once
@@ -33,19 +34,23 @@ struct keeper_entry {
 	int error, step;
 	int code, status;
 	uint32_t flags, spawn_flags;
-	/* until then its tree is not killed when the leader has ended; 0 = at once */
+	/* when the leader has ended, its tree is not killed before this time; 0 = killed at once */
 	uint64_t grace_ns;
-	uint64_t killed_ns;      /* since then its tree is being killed */
-	bool dying;              /* leader is a zombie we hold; its tree ends, or is being killed */
+	uint64_t killed_ns; /* when the killing of its tree began */
+	/* the leader is a zombie that is not reaped yet; its tree ends by itself or is being killed */
+	bool dying;
 	bool busy;               /* the last scan found a living process of its tree */
-	bool fds_told;           /* this supervisor has them */
+	bool fds_told;           /* this supervisor has its descriptors */
 	int pipes[KEEPER_PIPES]; /* read ends; -1 = none */
-	int exec_fd;             /* read end of the exec pipe; -1 = heard */
+	int exec_fd;             /* read end of the exec pipe; -1 = the exec was heard of */
 	struct keeper_rusage rusage;
 	char name[KEEPER_NAME_SIZE];
 };
 
-/* Slots by a number: open addressing, twice as many places as slots, so never more than half full. */
+/*
+ * An index finds slots by a number. It uses open addressing and has twice as many places as there are slots,
+ * so it is never more than half full.
+ */
 enum keeper_key {
 	KEEPER_BY_COOKIE,
 	KEEPER_BY_GROUP,
@@ -62,21 +67,22 @@ struct keeper_table {
 	unsigned n_used;
 	unsigned high;   /* no entry at or above it is used */
 	unsigned lowest; /* no entry below it is free */
-	unsigned next;   /* where telling goes on: nobody waits for ever behind a busy slot */
+	unsigned next;   /* where telling goes on, so that no slot waits for ever behind a busy one */
 	uint64_t seq;
 	uint64_t next_group_id;
 	uint64_t used[KEEPER_GROUP_WINDOW / 64];
 };
 
-/* A table of zeroes becomes an empty one. */
+/* Makes an empty table of one that is all zeroes. */
 void keeper_table_init(struct keeper_table *table);
 
-/* n fresh group ids; returns the first. */
+/* Reserves @n fresh group ids and returns the first. */
 uint64_t keeper_table_reserve(struct keeper_table *table, unsigned n);
 
 /*
- * The slot for a spawn. 1: a new one, in stage FORKED, to be filled; 0: the cookie has one already, and it is
- * told again; -ENOSPC; -EINVAL the id was never reserved; -ESTALE it is used up, or too old to know.
+ * Finds the slot for a spawn. 1: a new slot in stage FORKED, which the caller fills; 0: the cookie has a slot
+ * already, which is told again; -ENOSPC: no slot is free; -EINVAL: the id was never reserved; -ESTALE: the id
+ * is used up, or too old to know.
  */
 int keeper_table_spawn(
 	struct keeper_table *table, const struct keeper_spawn *spawn, struct keeper_entry **ret_entry);
@@ -86,13 +92,13 @@ struct keeper_entry *keeper_table_by_group(struct keeper_table *table, uint64_t 
 struct keeper_entry *keeper_table_by_pid(struct keeper_table *table, pid_t pid);
 
 /*
- * The pid of a forked entry comes into the index, and leaves it when the process is reaped: after that the
- * number may be reused.
+ * Puts the pid of a forked entry into the index. keeper_table_reaped() removes it, since the number may be
+ * reused after the process was reaped.
  */
 void keeper_table_set_pid(struct keeper_table *table, struct keeper_entry *entry, pid_t pid);
 void keeper_table_reaped(struct keeper_table *table, struct keeper_entry *entry);
 
-/* The next used entry from *at on, which moves behind it; NULL at the end. */
+/* The next used entry from *at on; *at then points behind it. NULL at the end. */
 struct keeper_entry *keeper_table_each(struct keeper_table *table, unsigned *at);
 
 static inline bool keeper_entry_is_final(const struct keeper_entry *entry)
@@ -105,22 +111,24 @@ static inline bool keeper_entry_has_process(const struct keeper_entry *entry)
 	return entry->pid > 0 && !keeper_entry_is_final(entry);
 }
 
-/* Something about @entry has changed, which the supervisor is to be told. */
+/* @entry has changed, and the supervisor must be told. */
 void keeper_table_touch(struct keeper_table *table, struct keeper_entry *entry);
 
-/* A new supervisor knows nothing. */
+/* To be called for a new supervisor, which was told nothing yet. */
 void keeper_table_forget_told(struct keeper_table *table);
 
-/* The next entry that is to be told, or NULL. */
+/* The next entry that must be told, or NULL. */
 struct keeper_entry *keeper_table_untold(struct keeper_table *table);
 
-/* The record of an entry, and the fds to send with it. */
+/* Makes the record of an entry, with the fds to send along. */
 void keeper_entry_report(const struct keeper_entry *entry, union keeper_record *ret_record,
 	int fds[KEEPER_PIPES], size_t *ret_n_fds);
 
-/* The supervisor has been sent @entry as it is now. */
+/* The supervisor has been sent the present state of @entry. */
 void keeper_table_told(struct keeper_table *table, struct keeper_entry *entry);
 
-/* The entry whose final stage this acknowledges: close its fds, then free it. NULL: nothing to do. */
+/*
+ * The entry whose final stage is acknowledged. The caller closes its fds and frees it. NULL: nothing to do.
+ */
 struct keeper_entry *keeper_table_ack(struct keeper_table *table, uint64_t group_id, uint64_t seq);
 void keeper_table_free(struct keeper_table *table, struct keeper_entry *entry);

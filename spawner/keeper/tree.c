@@ -2,35 +2,37 @@
 /*
  * keeper-tree: how processes end
  *
- * The keeper is the subreaper of all its descendants: whoever loses his parent becomes its child, at the very
- * moment of the loss. So the rest of a dead leader's tree need not be searched for in all of /proc. It is
- * among the keeper's own children, which the kernel lists in one file; those that are no leaders are the
- * orphans, few or none. Killing one brings home its own children, and its death brings SIGCHLD and with it
- * the next look, until two looks in a row find nothing, or one finds no orphan of anybody.
+ * The keeper is the subreaper of all its descendants: a process that loses its parent becomes a child of the
+ * keeper at that moment. So the rest of a dead leader's tree need not be searched for in all of /proc. It is
+ * among the keeper's own children, which the kernel lists in one file. Those children that are no leaders are
+ * the orphans, few or none. When an orphan is killed, its own children become children of the keeper. Its
+ * death brings SIGCHLD, and with it the next look. This goes on until two looks in a row find no process of
+ * the tree, or one look finds no orphan at all.
  *
- * The group of an orphan is found by these, in this order: the mark in its limits (marks.h); the marker in
- * its environment; its session, if it is that of a leader we still hold; what was remembered of it when its
- * group was told to stop and it was still in the tree; and its age, for it can only be of a group that was
- * there when it began. A descendant of a member is a member, whatever marks it has lost: before a process is
- * killed, all its descendants are stopped and listed, and then they are killed with it.
+ * The group of an orphan is found by the first of these that says it: the mark in its limits (marks.h); the
+ * marker in its environment; its session, if that is the session of a leader which is not reaped yet; the
+ * record that was made of it when its group was told to stop and it was still in the tree. If none says it,
+ * its age helps: it can only be of a group that was there when it began. A descendant of a member is a member
+ * too, whatever marks it has lost. So before a process is killed, all its descendants are stopped and listed,
+ * and then they are killed with it.
  *
- * One look serves all leaders that are dead at the time, so a thousand deaths at once cost what one costs.
- * Leaders stay zombies until their tree is gone: their number, which is also the session's and the process
- * group's, cannot be reused under our hands. The rest is reaped silently.
+ * One look serves all leaders that are dead at the time, so a thousand deaths at once need no more looks than
+ * one. A leader stays a zombie until its tree is gone, so that its number, which is also that of the session
+ * and the process group, is not reused meanwhile. Orphans are reaped without a report.
  *
- * A leader that ends by itself takes its tree along at once. One that was asked to stop leaves the others
- * what is left of the grace: they were asked too.
+ * When a leader ends by itself, its tree is killed at once. When it was asked to stop, the rest of its tree,
+ * which was asked too, has what is left of the grace.
  *
- * A process shows no environment for a moment while it ends, between losing its memory and closing its files,
- * and in the midst of exec, between its old memory and its new one. Its arguments are missing then as well,
- * which tells it from a process that threw its environment away. A process in this state of which nothing
- * else is known is waited for, briefly: the report of an exit means that the whole tree is gone, its sockets
- * and locks free.
+ * A process has no environment to read for a moment while it ends, after it has lost its memory and before it
+ * has closed its files. The same holds in the midst of exec, between its old memory and its new one. Its
+ * arguments cannot be read then either, by which it differs from a process that has removed its own
+ * environment. Such a process is "away". If nothing else is known of it, the report of the exit waits for it
+ * briefly, since the report means that the whole tree is gone and its sockets and locks are free.
  *
- * An orphan of a group that has ended is killed at any look. If the group of an orphan could not be found,
- * one more look follows. An orphan whose group cannot be found at all has a session of its own, a fresh
- * environment, a fresh limit and no parent, and an older group lives. It is named in the log and ends with
- * the last such group, or with the node.
+ * Every look kills the orphans of groups that have ended. If the group of an orphan could not be found, one
+ * more look follows. The group is not found at all if the orphan has a session of its own, a fresh
+ * environment, a fresh limit and no parent, and a group that is older than the orphan lives. Such an orphan
+ * is named in the log and ends with the last older group, or with the node.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +51,7 @@
 #define RESCAN_NS      (50 * 1000000ull)
 #define AWAY_LIMIT_NS  (200 * 1000000ull)
 #define AWAY_RESCAN_NS (5 * 1000000ull)
-/* SIGCHLD tells of deaths; this is for ends that it does not tell of */
+/* deaths are noticed by SIGCHLD; this is for processes whose end brings none */
 #define GRACE_RESCAN_NS (1000 * 1000000ull)
 #define REMEMBERED_MAX  4096
 #define REPORTED_MAX    64
@@ -57,12 +59,16 @@
 static struct children {
 	pid_t pids[CHILDREN_MAX];
 	unsigned n;
-	bool more;    /* than fit */
-	bool orphans; /* one of them is no leader */
-	bool unknown; /* the group of one of them could not be found */
-	bool away; /* the same, of one whose memory is gone for now: it is ending, or in the midst of exec */
+	bool more;    /* there are more children than fit */
+	bool orphans; /* one of the children is no leader */
+	bool unknown; /* the group of one of the children could not be found */
+	bool away;    /* the same holds, and that child is away: it is ending, or in the midst of exec */
 	pid_t parent;
-	int fd; /* the kernel's list, held: to find it anew is dearer than to read it; 0 = not yet */
+	/*
+	 * the kernel's list of children, kept open since opening it costs more than reading it; 0 = not
+	 * opened yet
+	 */
+	int fd;
 } children;
 
 static void children_add(pid_t pid)
@@ -96,7 +102,7 @@ static bool process_is_away(pid_t pid)
 	return process_read(pid, "cmdline", text, sizeof(text)) == 0;
 }
 
-/* Without CONFIG_PROC_CHILDREN: everybody's parent is asked for. */
+/* For a kernel without CONFIG_PROC_CHILDREN: looks up the parent of every process. */
 static bool children_visit(pid_t pid, void *data)
 {
 	struct process_stat stat;
@@ -117,7 +123,10 @@ static bool children_open(const struct keeper *keeper)
 	return children.fd > 0;
 }
 
-/* All of them are read before the first is reaped: a list that shrinks while it is read would skip some. */
+/*
+ * Reads the whole list before the first child is reaped: from a list that shrinks while it is read, some
+ * children would be missing.
+ */
 static void children_read(const struct keeper *keeper)
 {
 	char text[16384];
@@ -158,9 +167,9 @@ static bool orphan_is_reaped(pid_t pid, bool *ret_killed)
 	return reaped;
 }
 
-/* ---- whose an orphan is ---- */
+/* ---- the group of an orphan ---- */
 
-/* Members of groups that were told to stop, if they are not in their leader's session. A ring. */
+/* The processes of groups that were told to stop, if they are not in their leader's session. A ring. */
 static struct remembered {
 	pid_t pid;
 	uint64_t start_ticks, group_id;
@@ -203,8 +212,8 @@ static uint64_t group_of_low(const struct keeper *keeper, uint32_t low)
 }
 
 /*
- * If no marker was found in a process that has its memory, the marker is read again: the process may have
- * finished its exec between the two looks.
+ * Reads the marker of an orphan. If there was none although the process has its memory, the marker is read
+ * once more, since the process may have finished an exec in between.
  */
 static bool orphan_marker(
 	const struct keeper *keeper, pid_t pid, struct sweep_marker *ret_marker, bool *ret_away)
@@ -217,7 +226,7 @@ static bool orphan_marker(
 	return found && ret_marker->node_id == keeper->node_id;
 }
 
-/* 0 = not known. */
+/* The group of an orphan; 0 = not known. */
 static uint64_t orphan_group(struct keeper *keeper, pid_t pid, bool *ret_away)
 {
 	struct keeper_entry *entry;
@@ -240,7 +249,7 @@ static bool entry_has_grace(const struct keeper_entry *entry)
 
 /* ---- the end of a tree ---- */
 
-static struct process_tree tree; /* what is to be signalled next */
+static struct process_tree tree; /* the processes that are signalled next */
 
 static void tree_kill(void)
 {
@@ -251,7 +260,7 @@ static void tree_kill(void)
 	process_tree_clear(&tree);
 }
 
-/* Puts the roots of a group into the tree: its leader, if that lives, and its orphans. */
+/* Puts the roots of a group into the tree: its leader, if the leader lives, and its orphans. */
 static void tree_of(struct keeper *keeper, const struct keeper_entry *entry)
 {
 	unsigned i;
@@ -271,7 +280,8 @@ static void tree_of(struct keeper *keeper, const struct keeper_entry *entry)
 }
 
 /*
- * The pid cannot be reused before we reap it. A child that has not called setsid() yet has no process group.
+ * Signals the leader's process group, or the leader alone if it has not called setsid() yet. The pid cannot
+ * be reused, since the leader is not reaped yet.
  */
 static void leader_signal(const struct keeper_entry *entry, int signo)
 {
@@ -279,7 +289,7 @@ static void leader_signal(const struct keeper_entry *entry, int signo)
 		kill(entry->pid, signo);
 }
 
-/* From now on every process of its tree is killed when it is seen. */
+/* From now on each look kills every process of the tree that it finds. */
 static void grace_end(struct keeper_entry *entry)
 {
 	entry->grace_ns = 0;
@@ -331,7 +341,7 @@ void keeper_signal(struct keeper *keeper, const struct keeper_signal *request)
 	process_tree_signal(&tree, request->signo, entry->pid);
 	if (request->flags & KEEPER_SIGNAL_STOP) {
 		remember(&tree, entry);
-		/* a stopped process hears it only when it goes on */
+		/* a stopped process receives the signal only when it goes on */
 		leader_signal(entry, SIGCONT);
 		process_tree_signal(&tree, SIGCONT, entry->pid);
 		if (!entry->dying)
@@ -366,9 +376,9 @@ static void orphan_report(pid_t pid)
 }
 
 /*
- * Nothing is known of the orphan but its age. Its group was there when it began: if such a group lives, the
- * orphan may be of that one and is left alone. If processes from outside of the node can become our children
- * (!only_ours), nothing follows from age.
+ * Decides about an orphan of which only the age is known. Its group was there when it began. If a group that
+ * old lives, the orphan may be of that group and is left alone. If processes from outside of the node can
+ * become children of the keeper (!only_ours), the age says nothing, and the orphan is left alone too.
  */
 static void orphan_guess(struct keeper *keeper, pid_t pid, bool away)
 {
@@ -407,7 +417,7 @@ static void orphan_look(struct keeper *keeper, pid_t pid)
 
 	if (orphan_is_reaped(pid, &killed)) {
 		if (killed && entry && entry->dying &&
-			!entry->grace_ns) /* the orphan went with its leader's process group */
+			!entry->grace_ns) /* the orphan was killed with its leader's process group */
 			entry->flags |= KEEPER_SLOT_TREE_ENDED;
 		return;
 	}
@@ -454,7 +464,7 @@ static void orphans_look(struct keeper *keeper)
 		keeper->rescan_ns = keeper_now_ns() + RESCAN_NS;
 }
 
-/* Marks a leader as dead, by the kernel's word. */
+/* Marks a leader as dead. @info is the kernel's report. */
 static void leader_died(struct keeper *keeper, struct keeper_entry *entry, const siginfo_t *info)
 {
 	keeper_exec_heard(keeper, entry);
@@ -544,7 +554,7 @@ static void leaders_reap(struct keeper *keeper)
 }
 
 /*
- * The first dead child in the kernel's list, or 0. It is not reaped, so the next call finds it again.
+ * The first dead child in the kernel's list, or 0. The child is not reaped, so the next call finds it again.
  */
 static pid_t zombie_peek(siginfo_t *ret_info)
 {
@@ -563,7 +573,7 @@ static void supervisor_look(struct keeper *keeper)
 	}
 }
 
-/* The trees of all leaders that are dying. */
+/* Ends the trees of all leaders that are dying. */
 static void trees_end(struct keeper *keeper)
 {
 	struct keeper_entry *entry;
@@ -574,8 +584,10 @@ static void trees_end(struct keeper *keeper)
 		if (entry_has_grace(entry) && keeper_now_ns() >= entry->grace_ns)
 			grace_end(entry);
 	}
-	/* No orphan, dead or alive, is in sight: there is nobody whose child could be hidden. One look will
-	 * do. */
+	/*
+	 * If the first look finds no orphan, dead or alive, no process is there whose children could be
+	 * hidden, and one look suffices.
+	 */
 	orphans_look(keeper);
 	if (children.orphans)
 		orphans_look(keeper);
@@ -585,8 +597,8 @@ static void trees_end(struct keeper *keeper)
 }
 
 /*
- * Mostly one leader has died, and the kernel names it. If another one is dead after that there may be many,
- * so all leaders are looked at. A later death brings another SIGCHLD.
+ * In most cases one leader has died, and the kernel names it. If another one is dead after that, there may be
+ * many, so all leaders are checked. A later death brings another SIGCHLD.
  */
 void keeper_reap(struct keeper *keeper, bool look)
 {

@@ -34,13 +34,13 @@ static void pipe_close(struct outputs *outputs, int *fd)
 {
 	if (*fd < 0)
 		return;
-	/* the keeper has it open: closing alone would not do */
+	/* the keeper has the pipe open too, so closing alone would not remove it from epoll */
 	epoll_ctl(outputs->epoll_fd, EPOLL_CTL_DEL, *fd, NULL);
 	close(*fd);
 	*fd = -1;
 }
 
-/* Called after each use, and at the end. */
+/* Keeps the list of open logs, by last use. Called after each use of a log, and at the end (@last). */
 static void log_used(struct outputs *outputs, struct output *output, bool last)
 {
 	if (list_is_linked(&output->open_link)) {
@@ -81,7 +81,7 @@ void outputs_settle(struct outputs *outputs)
 	}
 }
 
-/* What epoll says of a pipe. Group ids of children are far below this. */
+/* The tag of a pipe in epoll. Group ids of children are small enough to be shifted by one bit. */
 static uint64_t pipe_tag(uint64_t group, int i)
 {
 	return group << 1 | (uint64_t)i;
@@ -120,7 +120,7 @@ int output_add(struct outputs *outputs, const struct output_life *life, const in
 {
 	struct output *output;
 
-	outputs_settle(outputs); /* the log may be that of a life before */
+	outputs_settle(outputs); /* the log may be that of an earlier life, whose end must come first */
 	output = output_find(outputs, life->group);
 	if (!output) {
 		output = calloc(1, sizeof(*output));
@@ -157,8 +157,8 @@ int output_add(struct outputs *outputs, const struct output_life *life, const in
 }
 
 /*
- * Copies what is in the pipe and leaves it there. How much; 0: nobody can write to it any more; -EAGAIN:
- * nothing now.
+ * Copies the bytes in the pipe and leaves them there. The number of bytes; 0: the pipe is empty and has no
+ * writer any more; -EAGAIN: the pipe is empty now.
  */
 static ssize_t pipe_peek(struct outputs *outputs, int fd, char *bytes, size_t size_bytes)
 {
@@ -182,7 +182,7 @@ static ssize_t pipe_peek(struct outputs *outputs, int fd, char *bytes, size_t si
 		if (part < 0 && errno == EINTR)
 			continue;
 		if (part <= 0)
-			abort(); /* somebody else has the descriptor of our scratch pipe */
+			abort(); /* somebody else uses the descriptor of the scratch pipe */
 		got += part;
 	}
 	return got;
@@ -215,7 +215,7 @@ static void pipe_read(struct outputs *outputs, struct output *output, int i, siz
 		if (outputs->lost && output->log.n_lost_bytes > lost)
 			outputs->lost(output->group, output->log.n_lost_bytes - lost, outputs->arg);
 		if (!all && (size_t)n < sizeof(bytes))
-			return; /* level-triggered: if there is more, we hear of it */
+			return; /* epoll is level-triggered: if there is more, it reports the pipe again */
 	}
 }
 
@@ -252,7 +252,7 @@ void outputs_turn(struct outputs *outputs, uint32_t *ret_keeper)
 		output = output_find(outputs, events[i].data.u64 >> 1);
 		if (!output)
 			continue;
-		if (events[i].events == EPOLLHUP) /* it is empty, and nobody can write to it any more */
+		if (events[i].events == EPOLLHUP) /* the pipe is empty, and has no writer any more */
 			pipe_close(outputs, &output->fds[events[i].data.u64 & 1]);
 		else
 			pipe_read(outputs, output, events[i].data.u64 & 1, OUTPUT_TURN_BYTES, false);

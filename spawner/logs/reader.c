@@ -15,7 +15,10 @@
 #define PREDECESSORS_MAX 99
 #define BLOCK_BYTES      65536
 
-/* What the writer would not write to is no log: no link to another file, and no pipe, where we would wait. */
+/*
+ * Opens a log. As for the writer, a symlink or a file that is not regular is no log; a read from a pipe might
+ * wait.
+ */
 static int file_open(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -80,7 +83,7 @@ static bool stamp_is_of_lines(const struct stamp *stamp)
 	return stamp->kind == STAMP_LINES || stamp->kind == STAMP_CUT;
 }
 
-/* The stamps of the log with this inode, which may have been renamed to any number by now. */
+/* Opens the stamps of the log with this inode. By now the log may have been renamed to any number. */
 static int stamps_find(const struct log_reader *log, uint64_t ino)
 {
 	char *copy = strdup(log->path), *slash = copy ? strrchr(copy, '/') : NULL, name[256];
@@ -109,7 +112,7 @@ static int stamps_find(const struct log_reader *log, uint64_t ino)
 	return fd;
 }
 
-/* At the first record that is not before @offset of the file. */
+/* Goes to the first record whose offset in the log is not before @offset. */
 static void stamps_seek(struct log_reader_stamps *stamps, off_t offset)
 {
 	off_t low = 0, high;
@@ -205,12 +208,13 @@ static void stamps_advance(struct log_reader_stamps *stamps, off_t offset, FILE 
 			continue;
 		}
 		if (stamp.kind == STAMP_STARTED)
-			stamps->current.kind = 0; /* the lines of the new life may have no stamps */
+			/* the old stamp ends here, since the lines of the new life may have no stamps */
+			stamps->current.kind = 0;
 		put_event(stamps, &stamp, to);
 	}
 }
 
-/* How many of the next @size bytes, which are of one line, are of the same stream as the line so far. */
+/* How many of the next @size bytes are of the same stream as the line so far. All of them are of one line. */
 static size_t stamps_piece(struct log_reader_stamps *stamps, off_t offset, size_t size)
 {
 	struct stamp stamp;
@@ -260,7 +264,7 @@ static void put_stamped(
 	}
 }
 
-/* From *at to the end of the file as it is now. Advances *at. */
+/* Copies the file from *at to its present end. Advances *at. */
 static int log_reader_copy(struct log_reader *log, int fd, off_t *at, FILE *to)
 {
 	char *block = malloc(BLOCK_BYTES);
@@ -291,8 +295,8 @@ static int log_reader_copy(struct log_reader *log, int fd, off_t *at, FILE *to)
 /* ---- the lines ---- */
 
 /*
- * Goes back from the end by *n lines. *ret is where they begin, and *n becomes how many more are wanted from
- * the file before. A newline at the very end ends a line and begins none.
+ * Goes back by *n lines from the end of the file. *ret is where these lines begin. *n becomes the number of
+ * lines that the file lacks. A newline at the very end of the file ends a line and begins none.
  */
 static int log_reader_seek_back(int fd, uint64_t *n, off_t *ret)
 {
@@ -313,11 +317,12 @@ static int log_reader_seek_back(int fd, uint64_t *n, off_t *ret)
 		ssize_t got = pread(fd, block, want, at - (off_t)want);
 
 		if (got != (ssize_t)want) {
-			r = got < 0 ? -errno : 0; /* truncated meanwhile: begin at its new beginning */
+			/* the file was truncated meanwhile: begin at its beginning */
+			r = got < 0 ? -errno : 0;
 			break;
 		}
 		for (size_t i = want; i > 0; i--) {
-			off_t here = at - (off_t)want + (off_t)i; /* just behind this byte */
+			off_t here = at - (off_t)want + (off_t)i; /* the offset just behind this byte */
 
 			if (block[i - 1] != '\n')
 				continue;
@@ -331,7 +336,7 @@ static int log_reader_seek_back(int fd, uint64_t *n, off_t *ret)
 		at -= (off_t)want;
 	}
 	if (st.st_size > 0)
-		--*n; /* the file's first line, which no newline of this file announces */
+		--*n; /* the first line of the file, before which there is no newline */
 	*ret = 0;
 out:
 	free(block);
@@ -355,9 +360,9 @@ int log_reader_tail(struct log_reader *log, uint64_t n, FILE *to)
 	}
 	r = log_reader_seek_back(log->fd, &wanted, &begin);
 	/*
-	 * Predecessors are kept open from here on: a rotation while we print renames them and takes nothing
-	 * away. The writer rotates between lines, so each file begins with a whole line, or with the rest of
-	 * one that was too long for a file.
+	 * The predecessors are opened now and stay open, so that a rotation while lines are printed takes
+	 * nothing away. The writer rotates between lines, so each file begins with a whole line, or with the
+	 * rest of a line that was too long for a file.
 	 */
 	while (!r && wanted && n_older < PREDECESSORS_MAX) {
 		int fd = log_reader_open_predecessor(log, n_older + 1);
@@ -389,7 +394,7 @@ static bool log_reader_is_older(const struct stat *a, const struct stat *b)
 }
 
 /*
- * The file that came after ours: FILE, or a FILE.n when there were several rotations meanwhile. An fd or
+ * Opens the file that followed @ours: FILE, or FILE.n if there were several rotations meanwhile. An fd or
  * -errno.
  */
 static int log_reader_open_successor(const struct log_reader *log, const struct stat *ours)
@@ -425,7 +430,7 @@ int log_reader_catch_up(struct log_reader *log, FILE *to)
 			if (fstat(log->fd, &ours))
 				return -errno;
 			if (ours.st_size < log->offset) {
-				log->offset = 0; /* truncated: it starts over */
+				log->offset = 0; /* the file was truncated, and starts over */
 				stamps_open(log, log->fd, 0);
 			} else if (log->stamps.fd < 0) {
 				stamps_open(log, log->fd, log->offset);
@@ -434,10 +439,10 @@ int log_reader_catch_up(struct log_reader *log, FILE *to)
 			if (r)
 				return r;
 			if (stat(log->path, &named))
-				return errno == ENOENT ? 0 : -errno; /* between two renames */
+				return errno == ENOENT ? 0 : -errno; /* the writer is between two renames */
 			if (named.st_ino == ours.st_ino && named.st_dev == ours.st_dev)
 				return 0;
-			/* What came between the last read and the rename. */
+			/* The bytes that were written between the last read and the rename. */
 			r = log_reader_copy(log, log->fd, &log->offset, to);
 			if (r || fstat(log->fd, &ours))
 				return r ? r : -errno;

@@ -70,7 +70,7 @@ void log_dir_close(struct log_dir *dir)
 	dir->fd = -1;
 }
 
-/* True: the path means another directory now than it did. */
+/* Opens the directory again if its path now means another one. True: it does. */
 static bool log_dir_again(struct log_dir *dir)
 {
 	struct stat here, named;
@@ -85,7 +85,7 @@ static bool log_dir_again(struct log_dir *dir)
 	return dir->fd >= 0;
 }
 
-/* Now and then, so that a program that writes much pays nothing for it. True as above. */
+/* Does the same, but only once a second, so that it costs nothing for a program that writes much. */
 static bool log_dir_look(struct log_dir *dir)
 {
 	uint64_t now = now_ns(CLOCK_MONOTONIC);
@@ -133,7 +133,7 @@ static void stamps_begin(struct logfile *log)
 		stamps_close(log);
 }
 
-/* Without stamps a log is still a log: whatever fails here is no failure. */
+/* A log is of use without stamps too, so no error here is an error of the log. */
 static void stamps_open(struct logfile *log)
 {
 	struct stamp_header header;
@@ -161,7 +161,7 @@ static void stamps_open(struct logfile *log)
 		(pread(log->stamps_fd, &last, sizeof(last), (off_t)(log->stamps_bytes - sizeof(last))) !=
 				sizeof(last) ||
 			last.offset > log->size_bytes))
-		stamps_begin(log); /* the log was emptied since */
+		stamps_begin(log); /* the log has been emptied since */
 }
 
 static void stamp_put(struct logfile *log, struct stamp stamp)
@@ -212,7 +212,10 @@ static void logfile_look_at_end(struct logfile *log)
 		log->size_bytes && pread(log->fd, &last, 1, (off_t)log->size_bytes - 1) == 1 && last != '\n';
 }
 
-/* Opened without O_APPEND: splice refuses such a file. So we keep the offset ourselves. */
+/*
+ * The log is opened without O_APPEND, since splice refuses a file with O_APPEND. So the offset is kept in
+ * size_bytes.
+ */
 static int logfile_open(struct logfile *log)
 {
 	int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, r;
@@ -237,7 +240,7 @@ static int logfile_open(struct logfile *log)
 	return 0;
 }
 
-/* Opens the log anew if its name does not mean the file that we have. */
+/* Opens the log anew if its name does not mean the open file any more. */
 static int logfile_ready(struct logfile *log)
 {
 	struct stat st;
@@ -261,7 +264,8 @@ static int logfile_ready(struct logfile *log)
 }
 
 /*
- * The oldest goes, the others move up by one. A failure leaves a file too long, and no more harm than that.
+ * Removes the oldest file and renames the others, each to the next number. If this fails, the log only
+ * becomes longer than its limit.
  */
 static int logfile_rotate(struct logfile *log)
 {
@@ -282,7 +286,7 @@ static int logfile_rotate(struct logfile *log)
 	if (!log->max_old)
 		unlinkat(log->dir->fd, log->name, 0);
 	r = logfile_open(log);
-	/* the new header keeps which life was said already */
+	/* the new header keeps which life was noted already */
 	if (!r && had_header && stamps_header_read(log, &header)) {
 		header.group = before.group;
 		header.forked_ns = before.forked_ns;
@@ -293,7 +297,10 @@ static int logfile_rotate(struct logfile *log)
 	return r;
 }
 
-/* Moves bytes from the pipe to the end of the file, or writes them there. How many, or negative errno. */
+/*
+ * Moves bytes from the pipe to the end of the file, or writes @data there. The number of bytes, or negative
+ * errno.
+ */
 static ssize_t logfile_put(struct logfile *log, int *pipe_fd, const char *data, size_t size_bytes)
 {
 	off_t at = (off_t)log->size_bytes;
@@ -306,7 +313,7 @@ static ssize_t logfile_put(struct logfile *log, int *pipe_fd, const char *data, 
 		if (n < 0 && errno != EINVAL)
 			return -errno;
 		if (n < 0) {
-			/* no file of this file system can be spliced into */
+			/* this file system does not support splice */
 			char scratch[4096];
 
 			n = read(*pipe_fd, scratch,
@@ -344,7 +351,7 @@ static int logfile_end_line(struct logfile *log)
 	return n < 0 ? (int)n : 0;
 }
 
-/* How much of the data goes into this file. 0: the file, or the file of its stamps, is full. */
+/* How many bytes of @data go into this file. 0: the file, or the file of its stamps, is full. */
 static size_t logfile_part(const struct logfile *log, const char *data, size_t size_bytes)
 {
 	uint64_t room = log->size_bytes < log->max_bytes ? log->max_bytes - log->size_bytes : 0;
@@ -359,7 +366,7 @@ static size_t logfile_part(const struct logfile *log, const char *data, size_t s
 		return (size_t)(newline - data) + 1;
 	if (!log->in_line && log->size_bytes)
 		return 0;
-	/* there is no room, but the line that is begun may end in this file */
+	/* there is no room, but a line that has begun may end in this file */
 	room = log->size_bytes < log->max_bytes + log->max_line_bytes
 		       ? log->max_bytes + log->max_line_bytes - log->size_bytes
 		       : 0;
@@ -386,7 +393,10 @@ static void logfile_stamp(struct logfile *log, uint8_t stream, const char *data,
 		return;
 	}
 	if (log->in_line && log->stream == stream) {
-		/* a line has the time of its first byte; this is about those that begin in here */
+		/*
+		 * the open line keeps the time of its first byte; this stamp is about the lines that begin in
+		 * @data
+		 */
 		const char *newline = memchr(data, '\n', size_bytes);
 
 		if (!newline || newline == data + size_bytes - 1)
@@ -414,7 +424,7 @@ static int logfile_write_some(struct logfile *log, int *pipe_fd, uint8_t stream,
 			return r;
 		log->cut = cut;
 		part = logfile_part(log, data, size_bytes);
-		if (!part) /* the files could not be renamed: it grows */
+		if (!part) /* the files could not be renamed, so this file grows */
 			part = size_bytes;
 	}
 	logfile_stamp(log, stream, data, part);
@@ -469,8 +479,8 @@ int logfile_write(struct logfile *log, int pipe_fd, uint8_t stream, const void *
 /* ---- lives ---- */
 
 /*
- * A writer that is killed between record and header has written the record already: the next writer finds it
- * at the end and does not repeat it.
+ * Writes the record, then the header. If the writer is killed in between, the next writer finds the record at
+ * the end of the file and does not repeat it.
  */
 static void logfile_life(struct logfile *log, const struct stamp_header *header, struct stamp stamp)
 {
@@ -496,7 +506,7 @@ int logfile_started(struct logfile *log, uint64_t group, uint64_t forked_ns)
 	if (r)
 		return r;
 	if (!stamps_header_read(log, &header))
-		return 0; /* without the header nobody knows whether this life was said already */
+		return 0; /* without the header it is not known whether this life was noted already */
 	if (header.group != group || header.forked_ns != forked_ns) {
 		r = logfile_end_line(log);
 		header.group = group;
@@ -559,7 +569,7 @@ void tail_text(const struct tail *tail, char *ret, size_t size_bytes)
 	while (n && (text[n - 1] == '\n' || text[n - 1] == '\r' || text[n - 1] == ' '))
 		n--;
 	ret[0] = 0;
-	/* backwards, by lines, as long as they fit; a single one that does not is cut by the copy */
+	/* goes back by lines as long as they fit; if not even the last line fits, the copy cuts it */
 	start = n;
 	for (size_t end = n, total = 0;; end = start - 1) {
 		size_t line = end;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a child writes goes to NAME.log, which never grows beyond a bound. When it is full it becomes
- * NAME.log.1, NAME.log.1 becomes NAME.log.2, and so on; the oldest one is dropped. The bytes are kept as they
- * are. What is added is a newline where a line would run on into something else: before a new life, and where
- * a line is too long for a file. When each line was read, and which life wrote it, stands beside it in
- * NAME.times (stamp.h).
+ * The output of a child goes to NAME.log, which never grows beyond a bound. When it is full, it becomes
+ * NAME.log.1, NAME.log.1 becomes NAME.log.2, and so on; the oldest file is removed. The bytes are kept as
+ * they are. A newline is added where an open line would otherwise run on: before a new life, and where a line
+ * is too long for a file. NAME.times (stamp.h) says when each line was read, and which life wrote it.
  *
- * Files are turned over between lines, so each begins with a whole one: a file may grow by LOGFILE_LINE_BYTES
- * more to end its last line. A line that is not over by then is cut, and its rest is marked in the stamps.
+ * Files are turned over between lines, so each file begins with a whole line. To end its last line, a file
+ * may grow by LOGFILE_LINE_BYTES more. A line that does not end by then is cut, and its rest is marked in the
+ * stamps.
  *
- * Others may rename, remove or empty the files, or the directory: each write looks first whether the name
- * still means our file.
+ * Others may rename, remove or empty the files, or the directory. So each write first checks whether the name
+ * still means the open file.
  */
 #pragma once
 
@@ -35,44 +35,44 @@ struct log_dir {
 };
 
 /*
- * Makes the directory, and those above it, where they are missing. 0, or negative errno and fd is -1; each
- * use tries again.
+ * Makes the directory and those above it, if they are missing. 0; or negative errno, and then fd is -1 and
+ * each use tries again.
  */
 int log_dir_open(struct log_dir *dir, const char *path);
 void log_dir_close(struct log_dir *dir);
 
 struct logfile {
 	struct log_dir *dir; /* borrowed */
-	int fd, stamps_fd;   /* -1: not open; opened when needed */
+	int fd, stamps_fd;   /* -1: not open; they are opened when they are needed */
 	uint64_t ino, dev;
 	uint64_t size_bytes;
 	bool in_line;   /* its last byte is no newline */
-	uint8_t stream; /* that wrote last; 0: not known */
-	bool no_stamps; /* set by the owner after logfile_init(): only lives are stamped, not lines */
-	bool cut;       /* what comes next is the rest of a line that was cut */
+	uint8_t stream; /* the stream that wrote last; 0: not known */
+	bool no_stamps; /* set by the owner after logfile_init(): only lives get stamps, not lines */
+	bool cut;       /* the next bytes are the rest of a line that was cut */
 	uint64_t stamps_bytes;
-	struct stamp last; /* as it was written; kind 0: none since it was opened */
+	struct stamp last; /* the last stamp that was written; kind 0: none since the log was opened */
 	uint64_t max_bytes;
 	uint64_t max_line_bytes;
 	unsigned max_old;
-	uint64_t n_lost_bytes;   /* ever */
-	uint64_t n_untold_bytes; /* of these, not yet said in the stamps */
-	int32_t pid;             /* of the life */
+	uint64_t n_lost_bytes;   /* bytes that were ever lost */
+	uint64_t n_untold_bytes; /* lost bytes that the stamps do not say yet */
+	int32_t pid;             /* of the present life */
 	uint32_t life;
 	char name[LOGFILE_NAME_MAX];
 };
 
 /*
- * The file's name for a child's name: `/` and a leading dot must not mean anything to the file system, so
- * they are written as % and two hexadecimal digits. So are % itself and the first letter of LOGFILE_NODE,
- * which is the name of the node's own log. A name that is too long then is cut, and gets a hash of the whole
- * name so that it stays different from others.
+ * The name of the log file for the child's name @child. `/` and a leading dot would have a meaning for the
+ * file system, so they are written as % and two hexadecimal digits. % itself is written so too, and so is the
+ * first letter of a child called LOGFILE_NODE, since that is the name of the node's own log. A name that is
+ * then too long is cut, and gets a hash of the whole name, by which it differs from other names.
  */
 #define LOGFILE_NODE "actor-spawner"
 void logfile_name(const char *child, char ret[LOGFILE_NAME_MAX]);
 
 void logfile_init(struct logfile *log, struct log_dir *dir, const char *child);
-/* Closes the files. It may be used again. */
+/* Closes the files. @log may be used again. */
 void logfile_close(struct logfile *log);
 static inline bool logfile_is_open(const struct logfile *log)
 {
@@ -80,31 +80,33 @@ static inline bool logfile_is_open(const struct logfile *log)
 }
 
 /*
- * Writes what stream (1 stdout, 2 stderr) had, @size_bytes of @data. @pipe_fd -1, or the pipe whose next
- * bytes these are: they are taken out of the pipe in the same step of the kernel's that puts them into the
- * file, so that whoever is killed in between has neither lost nor doubled a byte. They are taken out in any
- * case. 0; negative errno: the rest was lost, and counted. The next write tries anew.
+ * Writes @data, which came from @stream (1 stdout, 2 stderr). If @pipe_fd is not -1, it is a pipe whose next
+ * bytes are @data. Then one system call takes the bytes out of the pipe and puts them into the file, so a
+ * writer that is killed neither loses nor doubles a byte. Also after an error the bytes are no longer in the
+ * pipe. 0; negative errno: the rest was lost, and counted. The next write tries anew.
  */
 int logfile_write(struct logfile *log, int pipe_fd, uint8_t stream, const void *data, size_t size_bytes);
 
 /*
- * A life begins: log->pid and log->life say which. The log says it once for each @group and @forked_ns. Makes
- * the file.
+ * A life begins: log->pid and log->life say which one. The beginning is noted once for each @group and
+ * @forked_ns. Makes the file.
  */
 int logfile_started(struct logfile *log, uint64_t group, uint64_t forked_ns);
-/* Notes the end of a life, after its last words; kind STAMP_ENDED or STAMP_FAILED. Said once. */
+/*
+ * Notes the end of a life, after its last output. @kind: STAMP_ENDED or STAMP_FAILED. The end is noted once.
+ */
 int logfile_ended(struct logfile *log, uint64_t group, uint64_t forked_ns, enum stamp_kind kind, int code,
 	int64_t number);
 
 /* The last bytes of a stream. */
 struct tail {
-	uint64_t n_bytes; /* ever */
+	uint64_t n_bytes; /* bytes that were ever added */
 	char bytes[LOGFILE_TAIL_BYTES];
 };
 
 void tail_add(struct tail *tail, const void *data, size_t size_bytes);
 /*
- * The last whole lines of the tail that fit, as plain text on one line, " | " between them. Empty if there
- * were none.
+ * Puts the last whole lines of the tail that fit into @ret, as plain text on one line, with " | " between
+ * them. Empty if there are none.
  */
 void tail_text(const struct tail *tail, char *ret, size_t size_bytes);

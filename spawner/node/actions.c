@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the node wants done: early, before the state is written, and late, after it. Of what is late, the word
- * of an end to the broker goes first: others wait for it.
+ * The actions that the node wants done: early ones before the state is written, late ones after that. Of the
+ * late ones, telling the broker of an end goes first, since others wait for that.
  */
 #include <stdarg.h>
 #include <stdio.h>

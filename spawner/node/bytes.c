@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The node ⇄ bytes. A chunk is a sequence of msgpack arrays, the rows, each [what, …]. Later rows replace
- * earlier ones, so a change is written as the whole new row of what changed. A child has two rows: what it
- * should be, written once, and what it is.
+ * Turns the node into bytes and bytes into a node. A chunk is a sequence of msgpack arrays, called rows, each
+ * of the form [what, …]. A later row replaces an earlier row about the same thing, so each change is written
+ * as a whole new row. A child has two rows: its spec, which is written once, and its present state.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static void put_spec(const struct child *child, struct buf *b)
 {
 	struct child_spec spec = child->spec;
 
-	spec.owned = spec.monitor = false; /* of the call, not of the child */
+	spec.owned = spec.monitor = false; /* these two belong to the spawn call and not to the child */
 	mp_put_array(b, 7);
 	mp_put_uint(b, ROW_SPEC);
 	mp_put_uint(b, child->number);
@@ -100,7 +100,7 @@ static void put_child(const struct child *child, struct buf *b)
 	mp_put_uint(b, child->n_ends);
 	mp_put_uint(b, child->n_exec_failures);
 	put_last_exit(&child->last_exit, b);
-	/* older states have the watches of the child here; now they are rows of their own */
+	/* in older states the watches of the child are here; now each is a row of its own */
 	mp_put_array(b, 0);
 	mp_put_bool(b, child->stopped);
 }
@@ -174,7 +174,7 @@ void node_state_put_changes(struct node *node, struct buf *b)
 			put_spec(child, b);
 		put_child(child, b);
 	}
-	/* removed watches go before new ones, endings before their notices */
+	/* rows of removed watches go before those of new ones, and endings before their notices */
 	list_for_each(link, &node->unwatched) {
 		const struct unwatched *unwatched = container_of(link, struct unwatched, link);
 
@@ -224,15 +224,15 @@ void node_state_put_all(struct node *node, struct buf *b)
 		put_child(child, b);
 	}
 	/*
-	 * Oldest first. node_state_put_changes() writes no such rows: loading ROW_REMOVED makes the cookie of
-	 * the child a spent one.
+	 * The oldest cookie first. node_state_put_changes() writes no such rows, since loading a ROW_REMOVED
+	 * also makes the cookie of the child a spent one.
 	 */
 	list_for_each(link, &node->spent) {
 		mp_put_array(b, 2);
 		mp_put_uint(b, ROW_SPENT);
 		mp_put_uint(b, container_of(link, struct request, spent_link)->cookie);
 	}
-	list_for_each(link, &node->owed) /* in this order */
+	list_for_each(link, &node->owed) /* the order of the list is kept */
 		put_ending(container_of(link, struct ending, owed_link), b);
 	hash_each(&node->endings, put_ending_unowed, b);
 	hash_each(&node->clients, put_client, b);
@@ -318,7 +318,7 @@ static int load_last_exit(struct mp_reader *r, struct last_exit *ret)
 	TRY(cause_parse(cause, cause_len, &e.cause));
 	for (size_t i = 0; i < 9; i++)
 		TRY(mp_read_uint(r, rusage[i]));
-	if (n == 13) /* older ones have 12 */
+	if (n == 13) /* rows of older states have 12 fields */
 		TRY(mp_read_bool(r, &e.left));
 	*ret = e;
 	return n == 12 || n == 13 ? 0 : -EPROTO;
@@ -336,7 +336,7 @@ static void load_watch(struct node *node, struct child *child, actor_ref watcher
 	watch->written = true;
 }
 
-/* The watches in the row of a child, as older states have them. */
+/* Reads the watches in the row of a child, where older states have them. */
 static int load_watches(struct node *node, struct child *child, struct mp_reader *r)
 {
 	uint32_t n;
@@ -353,7 +353,7 @@ static int load_watches(struct node *node, struct child *child, struct mp_reader
 	return n % 2 ? -EPROTO : 0;
 }
 
-/* @n_fields: older ones have 18. */
+/* @n_fields: rows of older states have 18. */
 static int load_child(struct node *node, struct mp_reader *r, uint32_t n_fields)
 {
 	struct child_saved *saved;
@@ -396,7 +396,7 @@ static int load_child(struct node *node, struct mp_reader *r, uint32_t n_fields)
 	return 0;
 }
 
-/* A row that names a watch: ROW_WATCH, ROW_UNWATCH, ROW_NOTICE. */
+/* Reads a row that names a watch: ROW_WATCH, ROW_UNWATCH or ROW_NOTICE. */
 static int load_watch_row(struct node *node, enum row what, struct mp_reader *r)
 {
 	uint64_t number = 0, id, group;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One supervised process: what it should be, what it is, how it ended last. Owned by a struct node. */
+/* One supervised process: its spec, its present state, and how it ended last. A struct node owns it. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,26 +19,26 @@ struct ending;
 struct request;
 
 /*
- * Somebody who is told by one `down` when a process ends. It is a watch as long as the process is there, then
- * a notice until the `down` has been handed over. All that time it is in the state of the node.
+ * An actor is to be told by one `down` when a process ends. This is a watch as long as the process lives, and
+ * then a notice until the `down` has been handed over. All that time it is in the state of the node.
  */
 struct watch {
-	struct hash_node by_id;   /* node.by_id: of watcher and id */
-	struct list child_link;   /* child.watches; a notice is in none */
-	struct list client_link;  /* client.watches; of a notice client.untold or client.told */
-	struct list changed_link; /* node.changed_watches: to be written down */
-	struct client *client;    /* who is charged for it */
+	struct hash_node by_id;   /* node.by_id, by watcher and id */
+	struct list child_link;   /* child.watches; not linked for a notice */
+	struct list client_link;  /* client.watches; for a notice client.untold or client.told */
+	struct list changed_link; /* node.changed_watches, until it is written */
+	struct client *client;    /* the client that is charged for it */
 	struct child *child;      /* NULL: a notice */
 	struct ending *ending;    /* NULL: a watch */
-	uint64_t number;          /* of a notice: they grow */
+	uint64_t number;          /* of a notice; later notices have greater numbers */
 	actor_ref watcher;
 	uint64_t id;
-	bool written; /* it stands in the state */
+	bool written; /* its row is in the state */
 };
 
 struct last_exit {
 	bool set;
-	/* it ended well and left processes behind, as a program does that goes into the background */
+	/* it ended well and left processes behind, as a program does when it goes into the background */
 	bool left;
 	uint64_t group; /* the incarnation that ended */
 	struct actor_cause cause;
@@ -46,7 +46,7 @@ struct last_exit {
 	int64_t at_us; /* CLOCK_MONOTONIC */
 };
 
-/* What the engine will know of the child. Kept here between loading and node_start(). */
+/* What node_start() gives the engine about the child. It is kept here after loading. */
 struct child_saved {
 	enum supervision_state state;
 	bool wanted;
@@ -58,28 +58,33 @@ struct child {
 	uint64_t number; /* never reused in a node */
 	char *name;
 	struct child_spec spec;
-	struct request *request; /* NULL: its spec has no cookie */
-	bool daemon;             /* the broker: not listed, not stoppable, last to go */
-	bool adopted;            /* its spec is lost: only name and process are known */
+	struct request *request; /* NULL: the spec has no cookie */
+	/* it is the broker, which is not listed, cannot be stopped by callers, and ends last */
+	bool daemon;
+	bool adopted; /* its spec is lost, and only its name and process are known */
 	struct supervision_child *sup;
 	struct child_saved saved;
 
-	/* of the incarnation that is or is about to be; 0: none, or still waiting for an id */
+	/*
+	 * the id of the incarnation that lives or is being started; 0: there is none, or it still waits for
+	 * an id
+	 */
 	uint64_t group;
-	int32_t pid; /* 0: none (yet) */
+	int32_t pid; /* 0: there is no process, or none yet */
 	uint64_t forked_ns, exec_ns;
-	bool said_hello;  /* to the broker: it speaks the protocol */
-	bool ready_early; /* it said ready before the keeper told that it runs */
-	bool told;        /* the keeper told us of this incarnation: it has a slot */
+	bool said_hello;  /* it has said hello to the broker, so it speaks the protocol */
+	bool ready_early; /* it said ready before the keeper reported that it runs */
+	bool told;        /* the keeper has reported this incarnation, which therefore has a slot */
 
-	actor_ref owner;        /* nobody: not owned */
+	actor_ref owner;        /* nobody: it has no owner */
 	struct list owner_link; /* client.owned */
-	bool removing;          /* forget it when it is down */
-	bool ended; /* down for good: it ended by itself, or was stopped and is temporary. Its name is free */
-	bool stopped;    /* down because somebody wanted it down */
-	uint64_t n_ends; /* of incarnations, failed starts included */
+	bool removing;          /* it is forgotten when it is down */
+	/* it is down for good, since it ended by itself, or was stopped and is temporary. Its name is free */
+	bool ended;
+	bool stopped;    /* it is down because somebody wanted that */
+	uint64_t n_ends; /* ends of incarnations, failed starts included */
 	uint64_t n_exec_failures;
-	/* of its output: the log could not be written; since this supervisor started */
+	/* bytes of its output that could not be written to the log since this supervisor started */
 	uint64_t n_lost_bytes;
 	struct last_exit last_exit;
 	struct list watches;
@@ -89,9 +94,9 @@ struct child {
 	struct list dirty_link;   /* node.dirty */
 	struct list touched_link; /* node.touched */
 	struct list ended_link;   /* node.ended, oldest first */
-	struct list idless_link;  /* node.idless: START came, no group id left */
+	struct list idless_link;  /* node.idless: it is to start, but no group id is left */
 	struct hash_node by_name, by_group, by_number;
-	/* node.failures: a start that failed and must not be told to the engine yet */
+	/* node.failures: its start failed, which the engine must not be told yet */
 	struct heap_node failure;
 	bool spec_dirty;
 };
@@ -99,17 +104,17 @@ struct child {
 /* "starting", "up", "ready", "stopping", "backoff", "down" */
 const char *child_state_name(const struct child *child);
 bool child_is_up(const struct child *child);    /* up or ready */
-bool child_is_ready(const struct child *child); /* ready, or up when that is all it will ever be */
+bool child_is_ready(const struct child *child); /* ready; or up, if it will never say ready */
 bool child_is_down(const struct child *child);
 /*
- * How it came to be down: "stopped" (somebody wanted that), "done" (it ended well), "failed"; NULL: it is not
+ * Why the child is down: "stopped" (somebody wanted that), "done" (it ended well), "failed". NULL: it is not
  * down.
  */
 const char *child_outcome(const struct child *child);
 
 /*
- * Appends the child map of docs/protocol.md §5. @log_path may be NULL. A long argv is cut to @argv_max_bytes:
- * lists of thousands must fit into one message.
+ * Appends the child map of docs/protocol.md §5. @log_path may be NULL. A long argv is cut to @argv_max_bytes,
+ * since a list of thousands of children must fit into one message.
  */
 void child_put_map(struct buf *b, const struct child *child, uint64_t node_id, const char *log_path,
 	uint64_t now_ns, size_t argv_max_bytes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A child comes into the tables, gets to its engine, and is forgotten. */
+/* How a child comes into the tables, is given to its engine, and is forgotten. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +62,8 @@ int node_child_engage(struct node *node, struct child *child)
 			.max_ms = DAEMON_BACKOFF_MAX_MS,
 			.factor = 2,
 			.jitter_pct = 20,
-			.reset_after_ms = 1000, /* a child that had served for so long is in no crash loop */
+			/* if a child served for so long before it ended, there is no crash loop */
+			.reset_after_ms = 1000,
 			.killed_max_ms = 100,
 		};
 	else if (s->backoff_max_ms)

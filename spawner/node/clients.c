@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Clients: groups that have asked for something. All that a client made is charged to it (struct client) and
- * goes with it, at a cost that is linear in what goes.
+ * is freed with it. The cost of that is linear in what is freed.
  */
 #include <stdlib.h>
 

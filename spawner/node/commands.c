@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What callers want. */
+/* The commands of callers. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "libactor/protocol/names.h"
 #include "spawner/node/private.h"
 
-/* Listed children only. */
+/* Finds a listed child, or refuses the caller. */
 static struct child *find(struct node *node, const char *name, void *from)
 {
 	struct child *child = node_child_by_name(node, name);
@@ -21,7 +21,8 @@ static struct child *find(struct node *node, const char *name, void *from)
 }
 
 /*
- * The program's base name, with .2, .3 … when that is taken. A character that no name can have becomes `_`.
+ * Makes a name for a child: the program's base name, with .2, .3 … if that name is taken. A character that is
+ * not allowed in names becomes `_`.
  */
 static char *make_name(const struct node *node, const char *program)
 {
@@ -43,8 +44,8 @@ static char *make_name(const struct node *node, const char *program)
 }
 
 /*
- * The answer to this request was lost with a supervisor. It is answered as if it were new, but nothing is
- * started.
+ * The request came before, and its answer was lost with an earlier supervisor. It is answered as if it were
+ * new, but nothing is started.
  */
 static void spawn_asked_again(struct node *node, struct child *child, actor_ref caller, void *from,
 	enum node_wait wait, uint64_t timeout_ms, uint64_t now_ns)
@@ -127,7 +128,7 @@ void node_spawn(struct node *node, struct child_spec *take_spec, actor_ref calle
 		node_child_forget(node, taken);
 	child = node_child_new(node, node->next_number, name, &spec, false);
 	if (node_child_engage(node, child) < 0)
-		abort(); /* child_spec_parse() has refused all that the engine refuses */
+		abort(); /* the engine refuses nothing that child_spec_parse() has let through */
 	if (child->spec.owned) {
 		struct node_action *action = node_late(node, NODE_OWNER_WATCH);
 
@@ -145,7 +146,8 @@ void node_spawn(struct node *node, struct child_spec *take_spec, actor_ref calle
 		return;
 	}
 	if (!node_waiter_new(node, child, from, wait, timeout_ms, 1, now_ns)) {
-		node_request_end(node, child, false); /* the order was refused, so it may be given again */
+		/* the request was refused, so its cookie may come again */
+		node_request_end(node, child, false);
 		node_child_forget(node, child);
 		return;
 	}
@@ -280,7 +282,7 @@ void node_wait(struct node *node, const char *name, enum node_wait wait, uint64_
 
 	if (!child)
 		return;
-	/* whoever waits for one that is down waits for the next start */
+	/* a caller that waits for a child that is down waits for its next start */
 	idle = child_is_down(child) && (wait == NODE_WAIT_UP || wait == NODE_WAIT_READY);
 	node_wait_for(node, child, from, wait, timeout_ms, child->sup->n_starts + idle, now_ns);
 }
@@ -303,7 +305,9 @@ void node_monitor(struct node *node, uint64_t group, actor_ref watcher, uint64_t
 	for (size_t i = 0; i < node->n_recent; i++)
 		if (node->recent[i].group == group)
 			cause = node->recent[i].cause;
-	/* The answer goes first: a caller that waits for it may ignore what comes before it. */
+	/*
+	 * The answer goes first: a caller that waits for the answer may ignore a `down` that comes before it.
+	 */
 	node_answer_nil(node, from);
 	node_notice_add(node, group, &cause, watcher, id);
 }
@@ -312,7 +316,7 @@ void node_demonitor(struct node *node, actor_ref watcher, uint64_t id, void *fro
 {
 	struct watch *watch = node_watch_find(node, watcher, id);
 	struct node_action *action;
-	/* of a notice nothing can be taken back, but it need not be told again */
+	/* a notice may be told already, so it does not count as found; but it need not be told again */
 	bool found = watch && watch->child;
 
 	if (watch)

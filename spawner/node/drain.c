@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the engines want is done, until they want nothing more; then whoever waited for it is answered. */
+/*
+ * Carries out what the engines want, until they want nothing more. Then the callers that waited for it are
+ * answered.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "spawner/node/private.h"
 
-#define GROUPS_LOW 256u /* reserve more when fewer are left */
+#define GROUPS_LOW 256u /* more group ids are reserved when fewer are left */
 
 void node_request_groups(struct node *node)
 {
@@ -15,7 +18,9 @@ void node_request_groups(struct node *node)
 	node_late(node, NODE_RESERVE)->number = KEEPER_RESERVE_MAX;
 }
 
-/* A new incarnation: its id is its cookie too. The intent is written before the keeper hears of it. */
+/*
+ * Starts a new incarnation. Its group id is also its cookie. The intent is written before the keeper is told.
+ */
 void node_start_instance(struct node *node, struct child *child)
 {
 	child->ended = child->stopped = false;
@@ -43,7 +48,7 @@ static void child_gone(
 	struct node *node, struct child *child, const struct supervision_action *action, uint64_t now_ns)
 {
 	if (!child_is_down(child))
-		return; /* a command was faster */
+		return; /* a command has started it again already */
 	child->stopped =
 		action->cause != SUPERVISION_CAUSE_ENDED && action->cause != SUPERVISION_CAUSE_START_FAILED;
 	node_settle(node, child, now_ns);
@@ -76,7 +81,10 @@ static void child_act(
 	case SUPERVISION_ACTION_STOP:
 	case SUPERVISION_ACTION_KILL:
 		if (!child->group) {
-			/* no process: it waits for an id, or its failed start is not told yet */
+			/*
+			 * there is no process: the child waits for an id, or the engine was not told of its
+			 * failed start yet
+			 */
 			list_remove(&child->idless_link);
 			heap_remove(&node->failures, &child->failure);
 			supervision_child_exited(child->sup, now_ns, SUPERVISION_EXIT_SHUTDOWN);
@@ -109,7 +117,7 @@ static void child_act(
 	}
 }
 
-/* True when that gave the engines something to do. */
+/* Settles the children that have changed. True: this gave the engines something to do. */
 static bool settle_touched(struct node *node, uint64_t now_ns)
 {
 	struct list *link;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ends: what the keeper's slots say, what each end means for its child, and what goes with a client that is
- * gone.
+ * Ends: what the keeper's slots say, what the end of a process means for its child, and what is freed with a
+ * client that is gone.
  */
 #include <assert.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 /* the pause between tries to run a program that cannot be run, if it has no backoff */
 #define EXEC_FAILURE_NS 100000000ull
 
-/* Does all that follows from an end, except telling the engine. */
+/* Does all that must be done after an end, except telling the engine. */
 void node_record_end(struct node *node, struct child *child, const struct actor_cause *cause,
 	const struct keeper_rusage *rusage, uint64_t at_ns)
 {
@@ -82,7 +82,7 @@ static const char *step_text(int step)
 	}
 }
 
-/* @text: what launch_explain() found out about the program, or NULL. */
+/* The cause of a failed start. @text: what launch_explain() says about the program, or NULL. */
 static struct actor_cause failed_cause(const struct child *child, int step, int error, const char *text)
 {
 	const char *program = child->spec.argv[0];
@@ -99,7 +99,7 @@ static struct actor_cause failed_cause(const struct child *child, int step, int 
 	return cause;
 }
 
-/* The kind of exit that the engine is told. */
+/* The kind of exit to tell the engine. */
 static enum supervision_exit exit_of_cause(const struct actor_cause *cause, bool daemon, bool stopping)
 {
 	bool signalled = cause->kind == ACTOR_EXIT_SIGNAL;
@@ -130,8 +130,8 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 	       slot->flags & KEEPER_SLOT_TREE_ENDED;
 	if (left) {
 		/*
-		 * Programs that were made to run without a supervisor go into the background. People run into
-		 * this most often, so the log says it once.
+		 * Programs that are made to run without a supervisor go into the background. This is the most
+		 * frequent mistake, so the log explains it, once per child.
 		 */
 		if (!child->last_exit.left)
 			node_log(node, "%s (pid %d) %s", child->name, slot->pid, LEFT_TEXT);
@@ -144,7 +144,8 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 	child->last_exit.left = left;
 	supervision_child_exited(child->sup, now_ns, exit);
 	node_drain(node, now_ns);
-	node_client_gone(node, slot->group_id, now_ns); /* a group that has ended waits for no answer */
+	/* a group that has ended cannot be answered any more */
+	node_client_gone(node, slot->group_id, now_ns);
 }
 
 static struct child *adopt(struct node *node, const struct keeper_slot *slot, uint64_t now_ns)
@@ -188,8 +189,8 @@ void node_slot(struct node *node, const struct keeper_slot *slot, const char *te
 	struct child *child = node_child_by_group(node, slot->group_id);
 
 	/*
-	 * The keeper frees the slot at this acknowledgement. A late action: it goes out when the end is in
-	 * the state, and before the actions of a restart, which may need the slot.
+	 * The keeper frees the slot when it gets this acknowledgement. It is a late action, so it is sent
+	 * when the end is in the state, and before the actions of a restart, which may need the slot.
 	 */
 	if (slot_is_final(slot)) {
 		struct node_action *ack = node_late(node, NODE_ACK);
@@ -215,7 +216,8 @@ void node_slot(struct node *node, const struct keeper_slot *slot, const char *te
 		if (child->ready_early)
 			supervision_child_ready(child->sup, now_ns);
 	}
-	node_drain(node, now_ns); /* whoever waits for `up` is told, also if the child has ended by now */
+	/* callers that wait for `up` are answered, even if the child has ended by now */
+	node_drain(node, now_ns);
 	if (slot->stage == KEEPER_FAILED) {
 		struct actor_cause cause = failed_cause(child, slot->step, slot->error, text);
 
@@ -272,7 +274,7 @@ void node_child_synced(struct node *node, struct child *child, uint64_t now_ns)
 		return;
 	if (!child->exec_ns) {
 		/*
-		 * The start is in the state, but the keeper may not have heard of it. A second order for the
+		 * The start is in the state, but the keeper may not have been told. A second SPAWN for the
 		 * same group does no harm.
 		 */
 		node_late(node, NODE_SPAWN)->group = child->group;
@@ -294,7 +296,7 @@ void node_client_gone(struct node *node, uint64_t group, uint64_t now_ns)
 		client = node_client_new(node, group);
 	if (list_is_linked(&client->gone_link))
 		return;
-	/* First, so that from here on nothing is sent to the client and nothing frees it. */
+	/* This comes first, so that from here on nothing is sent to the client and nothing else frees it. */
 	list_append(&node->gone, &client->gone_link);
 	node->n_gone++;
 	list_remove(&client->again_link);
@@ -328,7 +330,10 @@ static void client_start(struct hash_node *n, void *arg)
 		node_client_tell(arg, client);
 }
 
-/* Clients of our predecessor: their only link was with it, so they are gone. */
+/*
+ * Collects the clients that an earlier supervisor admitted. Their only link was to that supervisor, so they
+ * are gone.
+ */
 static void client_collect(struct hash_node *n, void *arg)
 {
 	struct client *client = container_of(n, struct client, by_group);

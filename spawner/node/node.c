@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The node: events, the beginning, timers, and what the broker is to know. */
+/* The node: its beginning, events, timers, and what the broker is told. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,8 +37,8 @@ void node_group_ready(struct node *node, uint64_t group, uint64_t now_ns)
 		return;
 	if (!child->exec_ns) {
 		/*
-		 * `ready` by way of the broker can come before the keeper says that the process runs. It is
-		 * kept until then: nobody is told of a process without a pid.
+		 * The `ready` comes through the broker, and can come before the keeper reports that the
+		 * process runs. It is kept until then, so that nobody is told of a process without a pid.
 		 */
 		child->ready_early = true;
 		return;
@@ -157,7 +157,7 @@ static void broker_start(struct node *node, uint64_t now_ns)
 		if (!node->broker->name || node_child_engage(node, node->broker) < 0)
 			abort();
 	} else if (strcmp(node->broker->spec.argv[0], node->config.broker)) {
-		/* the program was replaced: the next start runs the new one */
+		/* the broker's program has another path now: the next start uses that */
 		struct child_spec old = {.argv = node->broker->spec.argv};
 
 		node->broker->spec.argv = node_argv_of(node->config.broker);
@@ -195,7 +195,7 @@ static size_t recent_index(const struct node *node, size_t age)
 	return (node->next_recent + NODE_RECENT_MAX - 1 - age) % NODE_RECENT_MAX;
 }
 
-/* Does its process speak the protocol, so that a new broker should wait for it? */
+/* Does the child's process speak the protocol, so that a new broker should wait for it? */
 static bool child_speaks(const struct child *child)
 {
 	return child->group && (child->said_hello || child->spec.ready_actor);
@@ -209,7 +209,7 @@ void node_group_hello(struct node *node, uint64_t group)
 		child->said_hello = true;
 }
 
-/* One whose end only the broker knows. */
+/* True for a client whose end only the broker knows. */
 static bool is_broker_client(const struct hash_node *n)
 {
 	const struct client *client = container_of(n, struct client, by_group);
@@ -263,10 +263,7 @@ int node_new(struct node **ret, const struct node_config *config)
 	struct supervision_config engine = {
 		.strategy = SUPERVISION_ONE_FOR_ONE,
 		.intensity = SUPERVISION_UNLIMITED,
-		/*
-		 * Children do not know each other and stop at once: the slowest one decides how long it
-		 * takes.
-		 */
+		/* Children do not depend on each other, so all are stopped at the same time. */
 		.parallel_stop = true,
 		.retry_first_start = true,
 		.keep_ended = true,

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The processes of a node: what the keeper reports, what callers command and what the clock says goes in;
- * what to tell the keeper, the callers and the broker comes out. Pure: no sockets, no clock, no processes.
- * Times are CLOCK_MONOTONIC nanoseconds.
+ * The processes of a node, as a pure core without sockets, clock or processes. The shell passes in what the
+ * keeper reports, what callers command, and the time. The node gives out what to tell the keeper, the callers
+ * and the broker. Times are CLOCK_MONOTONIC nanoseconds.
  *
- * Two engines decide (supervision/engine.h): one for the children, all of them independent of each other, so
- * they are stopped at the same time; one for the broker, which goes last, because what stops may still want
- * to say something.
+ * Two engines decide (supervision/engine.h). One is for the children, which do not depend on each other and
+ * are all stopped at the same time. The other is for the broker, which is stopped last, because children that
+ * stop may still send something.
  *
- * Actions come in two kinds. *Early* ones may be done twice, and are done before the state is written: lines
- * for the log. *Late* ones rest on what was written: a spawn on the intent, an acknowledgement on the exit,
- * an answer on what it says, a notice on its row. First of them come the ends that the broker is to be told
- * of. The shell is the code around the node (spawner/supervisor). Its turn is: events … → node_next_early()
- * until none → write the state → take all of node_next_late(), then do them → once more.
+ * There are two kinds of actions. *Early* actions are lines for the log. They may be done twice, and are done
+ * before the state is written. *Late* actions need something that must be in the state first: a spawn its
+ * intent, an acknowledgement the exit, an answer what it says, a notice its row. The first of the late
+ * actions are the ends that the broker must be told. The shell is the code around the node
+ * (spawner/supervisor). In each turn it passes in events; does the actions of node_next_early() until there
+ * is none; writes the state; takes all actions of node_next_late() and does them; and repeats this while
+ * there are actions.
  *
- * A notice of an end (`down` to who watches, `group_down` to the broker) is state until the shell says that
- * it was handed over: the kernel has it for the watcher, the broker has passed it on. Until then it is told
- * again, by this supervisor or the next one; a `down` that comes twice finds no monitor. So at whatever
- * instruction the supervisor dies, nobody misses an end.
+ * The notice of an end is a `down` to a watcher or a `group_down` to the broker. It stays in the state until
+ * the shell says that it was handed over: the kernel has taken it for the watcher, or the broker has passed
+ * it on. Until then it is told again, by this supervisor or the next one. A `down` that comes a second time
+ * finds no monitor, and does no harm. So nobody misses an end, at whatever instruction the supervisor dies.
  *
- * Out of memory in the midst of a change is the end of the supervisor: it aborts, the keeper starts another
- * one, and that one goes on from the state. A request is refused instead, if the lack of memory shows before
- * anything was changed.
+ * If memory runs out in the midst of a change, the supervisor aborts. The keeper starts another one, which
+ * goes on from the state. If memory runs out before anything was changed, the request is refused instead.
  */
 #pragma once
 
@@ -34,16 +35,16 @@
 #include "libactor/protocol/child-spec.h"
 #include "spawner/shared/protocol.h"
 
-#define NODE_ENDED_MAX 1000 /* children that are down for good and still listed (child.ended) */
-/* exits that can still be asked for by group id, and that a broker can be owed */
+#define NODE_ENDED_MAX 1000 /* so many children that are down for good stay listed (child.ended) */
+/* so many exits can still be asked for by group id, and can be owed to the broker */
 #define NODE_RECENT_MAX 1024
-/* of all callers together, notices that are not handed over included */
+/* of all callers together, including notices that are not handed over */
 #define NODE_WATCHES_MAX        (1u << 20)
 #define NODE_WAITERS_MAX        (1u << 18)
-#define NODE_CLIENT_WATCHES_MAX 16384 /* of one group: four for each process that can be */
+#define NODE_CLIENT_WATCHES_MAX 16384 /* of one group: four for each possible process */
 #define NODE_CLIENT_WAITERS_MAX 4096
-#define NODE_GONE_MAX           1024 /* callers that are known to be gone */
-/* requests whose child was forgotten: a spawn with such a cookie is refused */
+#define NODE_GONE_MAX           1024 /* so many callers that are gone are remembered */
+/* so many cookies of forgotten children are remembered; a spawn with such a cookie is refused */
 #define NODE_SPENT_MAX 1024
 
 struct node;
@@ -51,28 +52,30 @@ struct node;
 struct node_config {
 	uint64_t node_id;
 	uint64_t seed;
-	const char *broker;   /* path of its program; NULL: run none */
-	size_t max_processes; /* that the daemons' descriptors suffice for; 0: no limit */
-	uint64_t max_files;   /* the limit it comes from, for messages */
-	uint64_t (*caller_group)(const void *from); /* whom a wait is charged to; NULL: nobody */
+	const char *broker;   /* path of the broker's program; NULL: there is no broker */
+	size_t max_processes; /* for so many processes the daemons' descriptors suffice; 0: no limit */
+	/* the limit of descriptors from which max_processes was computed, for messages */
+	uint64_t max_files;
+	/* the group that is charged for a wait; NULL: none is charged */
+	uint64_t (*caller_group)(const void *from);
 };
 
 enum node_action_kind {
 	/* early */
 	NODE_LOG, /* text */
 	/* late */
-	NODE_GROUP_DOWN,    /* group, cause, number: to the broker; then node_broker_told() */
-	NODE_TELL,          /* group: of a client with notices: node_next_notice() */
-	NODE_RESERVE,       /* number: of group ids */
-	NODE_SPAWN,         /* group: of node_child_by_group() */
-	NODE_TERM,          /* group, number: ms of grace: TERM to the whole tree */
-	NODE_SIGNAL,        /* group, signo: to its main process */
+	NODE_GROUP_DOWN,    /* tell the broker; uses group, cause, number; then node_broker_told() */
+	NODE_TELL,          /* send the notices of the client `group`: node_next_notice() */
+	NODE_RESERVE,       /* reserve `number` group ids */
+	NODE_SPAWN,         /* start the child node_child_by_group(group) */
+	NODE_TERM,          /* TERM to the whole tree of `group`; number: ms of grace */
+	NODE_SIGNAL,        /* signo to the main process of `group` */
 	NODE_KILL_TREE,     /* group */
-	NODE_ACK,           /* group, number: seq */
-	NODE_CLEAN,         /* group: its directory is of no use any more */
-	NODE_OWNER_WATCH,   /* number: of the child, watcher: the owner */
-	NODE_OWNER_UNWATCH, /* number */
-	NODE_REPLY,         /* from: error and text, or body: one value */
+	NODE_ACK,           /* acknowledge the end of `group`; number: seq */
+	NODE_CLEAN,         /* the directory of `group` is not needed any more */
+	NODE_OWNER_WATCH,   /* watch the owner; number: the child's, watcher: the owner */
+	NODE_OWNER_UNWATCH, /* number: the child's */
+	NODE_REPLY,         /* answer `from` with error and text, or with body, which is one value */
 	NODE_STOPPED,       /* everything is down */
 	_NODE_ACTION_N,
 };
@@ -101,49 +104,57 @@ enum node_wait {
 };
 
 int node_new(struct node **ret, const struct node_config *config);
-/* unanswered callers get no NODE_REPLY: the shell must free them */
+/* Callers that are not answered yet get no NODE_REPLY. The shell must free them. */
 struct node *node_free(struct node *node);
 
 /* ---- the beginning: load what was saved, start, hear the keeper's table, synced ---- */
 
-/* One chunk of the state. 0; -EPROTO: then node_forget() and try another one, or none. */
+/*
+ * Loads one chunk of the state. 0; -EPROTO: the caller calls node_forget() and tries another state, or none.
+ */
 int node_state_load(struct node *node, const void *data, size_t size_bytes);
 void node_forget(struct node *node);
-/* Gives the engines what was loaded. Then come the slots. */
+/* Gives the engines what was loaded. After this come the slots. */
 void node_start(struct node *node, uint64_t now_ns);
 /*
- * The table is complete: what has no slot never started, or its slot is gone. Starts the broker if there is
- * none.
+ * To be called when all slots have come. A child without a slot has never started, or its slot is gone.
+ * Starts the broker if there is none.
  */
 void node_synced(struct node *node, uint64_t now_ns);
 
 /* ---- the state: see state.h ---- */
 
 bool node_state_is_dirty(const struct node *node);
-/* _changes: what changed since the last call of either function. _all: the whole state. */
+/*
+ * node_state_put_changes() appends what has changed since the last call of either function,
+ * node_state_put_all() the whole state.
+ */
 void node_state_put_changes(struct node *node, struct buf *b);
 void node_state_put_all(struct node *node, struct buf *b);
-/* What was put could not be written: the caller must use node_state_put_all() the next time. */
+/*
+ * To be called when the appended bytes could not be written. The next time the caller must use
+ * node_state_put_all().
+ */
 void node_state_not_written(struct node *node);
 
 /* ---- events ---- */
 
 /*
- * @text: for the cause of an exit the last lines on stderr, of a failed exec what is wrong with the program;
- * may be NULL.
+ * @text goes into the cause. After an exit it is the last lines on stderr; after a failed exec it says what
+ * is wrong with the program. It may be NULL.
  */
 void node_slot(struct node *node, const struct keeper_slot *slot, const char *text, uint64_t now_ns);
 void node_reserved(struct node *node, uint64_t first_group, uint32_t n, uint64_t now_ns);
 void node_refused(struct node *node, uint64_t group, int error, uint64_t now_ns);
-/* The shell could not even ask the keeper for the start. @error: a positive errno. */
+/* The shell could not ask the keeper for the start. @error: a positive errno. */
 void node_launch_failed(struct node *node, uint64_t group, int error, const char *text, uint64_t now_ns);
 void node_group_hello(struct node *node, uint64_t group);
 void node_group_ready(struct node *node, uint64_t group, uint64_t now_ns);
 void node_owner_gone(struct node *node, uint64_t number, uint64_t now_ns);
-/* A group of callers has ended: everything it made goes. */
+/* A client has ended. Everything that it made is removed. */
 void node_client_gone(struct node *node, uint64_t group, uint64_t now_ns);
 void node_timer(struct node *node, uint64_t now_ns);
-uint64_t node_next_deadline(const struct node *node); /* SUPERVISION_NEVER */
+uint64_t node_next_deadline(const struct node *node); /* SUPERVISION_NEVER: there is none */
 
 /* ---- commands. Each is answered by exactly one NODE_REPLY to @from. timeout_ms 0: none ---- */
 
@@ -158,7 +169,7 @@ void node_wait(struct node *node, const char *name, enum node_wait wait, uint64_
 	uint64_t now_ns);
 void node_monitor(struct node *node, uint64_t group, actor_ref watcher, uint64_t id, void *from);
 void node_demonitor(struct node *node, actor_ref watcher, uint64_t id, void *from);
-/* Everything down, in order; @from may be NULL. */
+/* Stops everything in an orderly way. @from may be NULL. */
 void node_down(struct node *node, void *from, uint64_t now_ns);
 
 /* ---- notices ---- */
@@ -171,26 +182,27 @@ struct node_notice {
 };
 
 /*
- * The next notice for the group @client: one that was not given out yet, or was lost. In the order of their
- * numbers.
+ * Gives out the next notice for the group @client, in the order of the numbers. Each notice is given out
+ * once, and again after it was lost.
  */
 bool node_next_notice(struct node *node, uint64_t client, struct node_notice *ret);
-/* All notices up to @number are out of our hands: only the death of the watcher itself can lose them now. */
+/* All notices up to @number were handed over. Only the death of the watcher itself can lose them now. */
 void node_notices_handed(struct node *node, uint64_t client, uint64_t number);
-/* What was given out may be lost: node_tell_again() gives it out again. */
+/* The notices that were given out may be lost. After node_tell_again() they are given out again. */
 void node_notices_lost(struct node *node, uint64_t client);
 void node_tell_again(struct node *node);
 /*
- * The highest number that was given so far. If the broker must still hear of an end with this number or a
- * lower one, node_put_groups() has it.
+ * The highest number that an end has got so far. Ends up to this number that the broker must still be told
+ * are in node_put_groups().
  */
 uint64_t node_last_number(const struct node *node);
-/* The broker has heard of all NODE_GROUP_DOWN up to this number. */
+/* The broker was told all NODE_GROUP_DOWN up to @number. */
 void node_broker_told(struct node *node, uint64_t number);
 
 /* ---- actions ---- */
 
-struct node_action *node_next_early(struct node *node); /* NULL: none. Free each with node_action_free() */
+/* NULL: there is none. The caller frees each action with node_action_free(). */
+struct node_action *node_next_early(struct node *node);
 struct node_action *node_next_late(struct node *node);
 struct node_action *node_action_free(struct node_action *action);
 
@@ -199,29 +211,32 @@ struct node_action *node_action_free(struct node_action *action);
 struct child *node_child_by_name(const struct node *node, const char *name);
 struct child *node_child_by_group(const struct node *node, uint64_t group);
 struct child *node_child_by_number(const struct node *node, uint64_t number);
-struct child *node_broker(const struct node *node); /* NULL: none */
-/* The listed ones, oldest first; NULL ends. */
+struct child *node_broker(const struct node *node); /* NULL: there is none */
+/* These two walk over the listed children, oldest first. NULL is the end. */
 struct child *node_first(const struct node *node);
 struct child *node_after(const struct node *node, const struct child *child);
 size_t node_count(const struct node *node);
 /*
- * True: @n_more processes beside those that have a group id already would be too many. @text then says why,
- * and what to do about it.
+ * True: with @n_more processes beside those that have a group id already there would be too many. @text then
+ * says why, and what to do about it.
  */
 bool node_is_full(const struct node *node, size_t n_more, char *text, size_t size);
 bool node_is_stopping(const struct node *node);
-/* The state of a former supervisor could not be used: what was down is forgotten, what runs is adopted. */
+/*
+ * The state of an earlier supervisor could not be used. Children that were down are forgotten, and processes
+ * that run are adopted.
+ */
 void node_state_lost(struct node *node, uint64_t now_ns);
-/* When that was the last time; 0: never. */
+/* When node_state_lost() was called last; 0: never. */
 uint64_t node_state_lost_ns(const struct node *node);
 /*
- * An array of the four arguments of the `groups` cast: [ids of live groups], [[id, cause] of recent ends],
- * [ids of those live groups that speak the protocol], [ids of clients that a broker admitted].
+ * Appends an array of the four arguments of the cast `groups`: [ids of live groups], [[id, cause] of recent
+ * ends], [ids of those live groups that speak the protocol], [ids of clients that a broker admitted].
  */
 void node_put_groups(const struct node *node, struct buf *b);
-/* @log_path gives the path of a child's log, for node_put_child(). */
+/* Sets the function that gives the path of a child's log, for node_put_child(). */
 void node_set_log_path(
 	struct node *node, void (*log_path)(const char *name, char *ret, size_t size, void *arg), void *arg);
-/* Appends one child map; see child_put_map(). */
+/* Appends the map of one child; see child_put_map(). */
 void node_put_child(const struct node *node, struct buf *b, const struct child *child, uint64_t now_ns,
 	size_t argv_max_bytes);

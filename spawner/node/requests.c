@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Spawns that may be asked for again: by their cookies, for a while after their children. */
+/*
+ * Spawns that a caller may repeat: they are found by their cookies, and kept for a while after their children
+ * were forgotten.
+ */
 #include <stdlib.h>
 
 #include "spawner/node/private.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Children by name, group and number; what of them is to be written down and looked at. */
+/*
+ * The tables of children by name, group and number, and the lists of those that must be written or checked.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

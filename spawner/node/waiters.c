@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Callers who are answered when a child has got somewhere. */
+/* Callers that are answered when a child has reached a certain state. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,13 +82,13 @@ void node_waiters_of_gone(struct node *node, struct client *client)
 	while (!list_is_empty(&client->waiters)) {
 		struct waiter *waiter = container_of(client->waiters.next, struct waiter, client_link);
 
-		/* nobody hears this answer, but it frees the caller's address */
+		/* nobody receives this answer, but it frees the caller's address */
 		node_answer_refuse(node, waiter->from, "stopped", "the caller's group has ended");
 		node_waiter_free(node, waiter);
 	}
 }
 
-/* Whom a wait is charged to, in *ret (NULL: nobody). False: it was refused. */
+/* Finds the client that is charged for a wait: *ret (NULL: none). False: the wait was refused. */
 bool node_waiter_charge(struct node *node, void *from, struct client **ret)
 {
 	uint64_t group = node->config.caller_group ? node->config.caller_group(from) : 0;
@@ -166,8 +166,9 @@ static const char *ended_text(const struct child *child, char text[300])
 }
 
 /*
- * An owner who is told that the program could not be run owns nothing, so a child that never ran is removed.
- * A child without an owner is tried again: somebody may put the program right meanwhile.
+ * Answers a waiter whose child's program could not be run. An owner that is told so owns nothing, so a child
+ * that never ran is then removed. A child without an owner is started again later, since somebody may repair
+ * the program.
  */
 static void refuse_exec(struct node *node, struct waiter *waiter)
 {
@@ -179,8 +180,8 @@ static void refuse_exec(struct node *node, struct waiter *waiter)
 }
 
 /*
- * The same for a child that ended before it was up or ready, as its spawn wants it. To wait longer would tell
- * the caller less, and later.
+ * Answers a waiter whose child ended before it was up or ready. If the caller waited longer, it would learn
+ * less, and later.
  */
 static void refuse_ended(struct node *node, struct waiter *waiter)
 {
@@ -194,7 +195,7 @@ static void refuse_ended(struct node *node, struct waiter *waiter)
 	child->removing |= owned;
 }
 
-/* Answers if what @waiter waits for has come; true if it was answered. */
+/* Answers @waiter if its wait is over. True: it was answered. */
 static bool waiter_check(struct node *node, struct waiter *waiter, uint64_t now_ns)
 {
 	const struct child *child = waiter->child;
@@ -304,7 +305,7 @@ void node_wait_for(struct node *node, struct child *child, void *from, enum node
 
 	if (!from || !node_waiter_new(node, child, from, wait, timeout_ms, n_starts_min, now_ns))
 		return;
-	/* the others have nothing new to hear */
+	/* only the new waiter must be checked, since for the others nothing has changed */
 	waiter = container_of(child->waiters.prev, struct waiter, link);
 	if (waiter_check(node, waiter, now_ns))
 		node_waiter_free(node, waiter);

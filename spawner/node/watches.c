@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Watches, the notices that they become, and the endings that a watcher or the broker must still be told of.
+ * Watches, the notices that they become, and the endings that a watcher or the broker must still be told.
  * Notices and endings stay in the node's state until they have been handed over.
  */
 #include <errno.h>
@@ -37,7 +37,7 @@ static struct ending *ending_get(struct node *node, uint64_t group, const struct
 	return ending;
 }
 
-/* Frees @ending if nobody needs to be told of it any more. */
+/* Frees @ending if nobody must be told of it any more. */
 void node_ending_settle(struct node *node, struct ending *ending)
 {
 	if (ending->n_notices || list_is_linked(&ending->owed_link))
@@ -79,7 +79,10 @@ static void ending_owe(struct node *node, struct ending *ending)
 {
 	list_append(&node->owed, &ending->owed_link);
 	node->n_owed++;
-	/* A broker that missed more endings than this does not get the oldest causes: `noconnection`. */
+	/*
+	 * If the broker has missed more endings than this, it is not told the oldest ones. Then it says
+	 * `noconnection` as their cause.
+	 */
 	if (node->n_owed > NODE_RECENT_MAX)
 		ending_paid(node, container_of(node->owed.next, struct ending, owed_link));
 }
@@ -177,8 +180,8 @@ void node_watch_free(struct node *node, struct watch *watch)
 void node_client_tell(struct node *node, struct client *client)
 {
 	/*
-	 * The action moves behind the actions that led to the new notice, so that a client hears the answer
-	 * to its request before the notice.
+	 * The action is moved behind those that were added with the new notice, so that a client gets the
+	 * answer to its request before the notice.
 	 */
 	if (client->tell) {
 		list_remove(&client->tell->link);
@@ -210,7 +213,9 @@ void node_child_ended(struct node *node, struct child *child, const struct actor
 	if (!owed && list_is_empty(&child->watches))
 		return;
 	ending = ending_get(node, child->group, cause);
-	/* The broker is told before the watchers: it frees the names before anybody hears of the end. */
+	/*
+	 * The broker is told before the watchers, so that the names are free before anybody hears of the end.
+	 */
 	if (owed) {
 		struct node_action *action = node_late(node, NODE_GROUP_DOWN);
 
@@ -291,7 +296,10 @@ void node_notices_lost(struct node *node, uint64_t client_group)
 
 	if (!client || list_is_empty(&client->told))
 		return;
-	/* The told notices go before the untold ones, so that the list stays in the order of numbers. */
+	/*
+	 * The notices that were told go before the untold ones, so that the list stays in the order of the
+	 * numbers.
+	 */
 	list_splice(&client->told, &client->untold);
 	list_splice(&client->untold, &client->told);
 	if (!list_is_linked(&client->again_link))

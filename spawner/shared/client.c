@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keeper-client: records over the socket, and the spec memfd
+ * keeper-client: records on the socket, and the memfd with a spec
  *
- * Everything that comes from outside is checked here, once, in one table (records) and one function (spec),
- * so that neither end needs to look again.
+ * Everything that comes from outside is checked here once: records by one table, specs by one function. So
+ * neither end needs to check anything again.
  */
 #include "spawner/shared/client.h"
 
@@ -189,8 +189,8 @@ int keeper_recv(int fd, union keeper_record *ret_record, int fds[KEEPER_RECORD_F
 	int r;
 
 	/*
-	 * Whoever dies with something unread resets the connection. The kernel says so once, and before it
-	 * gives out what the dead one had sent; that is still to be read.
+	 * A process that dies with something unread resets the connection. The kernel reports the reset once,
+	 * before it gives out what the dead process had sent. Those records must still be read.
 	 */
 	do
 		n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
@@ -209,7 +209,7 @@ int keeper_recv(int fd, union keeper_record *ret_record, int fds[KEEPER_RECORD_F
 	}
 	if (!n && !n_fds)
 		return 0;
-	/* The kernel has closed what we had no descriptors for. */
+	/* Descriptors for which this process had no number left are closed by the kernel. */
 	r = message.msg_flags & MSG_CTRUNC  ? -EMFILE
 	    : message.msg_flags & MSG_TRUNC ? -EPROTO
 					    : keeper_record_check(ret_record, (size_t)n, n_fds);
@@ -225,8 +225,8 @@ int keeper_recv(int fd, union keeper_record *ret_record, int fds[KEEPER_RECORD_F
 /* ---- writing a spec ---- */
 
 /*
- * A spec is laid out in two passes of the same function: the first, without a destination, counts; the second
- * writes through a mapping. So sizes and offsets cannot disagree.
+ * The same function lays out a spec in two passes: the first pass has no destination and only counts, the
+ * second writes through a mapping. So sizes and offsets cannot disagree.
  */
 struct spec_writer {
 	char *base; /* NULL while counting */
@@ -248,7 +248,7 @@ static uint32_t spec_put_text(struct spec_writer *w, const char *text)
 	return spec_put(w, text, strlen(text) + 1, 1);
 }
 
-/* A table of n offsets, then the strings it points to. */
+/* Puts a table of n offsets, then the strings at these offsets. */
 static uint32_t spec_put_texts(struct spec_writer *w, const char *const *texts, size_t n)
 {
 	uint64_t table = (w->used_bytes + 3) & ~(uint64_t)3;
@@ -426,7 +426,9 @@ int keeper_spec_map(int fd, struct keeper_spec_view *ret_view)
 	void *base;
 	int seals, r;
 
-	/* Unsealed, the writer could change or truncate it (SIGBUS) after the check. */
+	/*
+	 * If the memfd were not sealed, the writer could change it after the check, or truncate it (SIGBUS).
+	 */
 	seals = fcntl(fd, F_GET_SEALS);
 	if (seals < 0 || (seals & SPEC_SEALS) != SPEC_SEALS)
 		return -EPERM;

@@ -13,7 +13,8 @@
 
 static const struct {
 	const char *name;
-	const char *otherwise; /* a child's value if the node has none; NULL: the child has none either */
+	/* the child's value if the node has none; NULL: then the child has none either */
+	const char *otherwise;
 } inherited[] = {
 	{"HOME", "/"},
 	{"PATH", INHERITED_PATH},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two marks of what descends from a node's child: see the header. */
+/* The two marks of the processes that descend from a node's child (marks.h). */
 #include "spawner/shared/marks.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #include "libactor/protocol/variables.h"
 
-/* bit 62, 38 bits of the node id, 24 of the group id */
+/* a limit is bit 62, 38 bits of the node id and 24 bits of the group id */
 #define LIMIT_SET        (1ull << 62)
 #define LIMIT_GROUP_BITS 24
 #define LIMIT_NODE_MASK  ((1ull << 38) - 1)
@@ -57,7 +57,11 @@ int sweep_environ_scan(int fd, struct sweep_marker *ret_marker)
 	static const char key[] = ENV_GROUP "=";
 	char buffer[4096], value[SWEEP_MARKER_SIZE];
 	size_t matched = 0,
-	       length = 0; /* of the key, of the value; matched > key length: not this variable */
+	       /*
+	        * bytes of the key and of the value so far; matched > length of the key: this variable is
+	        * another one
+	        */
+		length = 0;
 	ssize_t n, i;
 
 	for (;;) {
@@ -119,7 +123,9 @@ bool sweep_limit_set(const struct sweep_marker *marker)
 	return setrlimit(RLIMIT_RTTIME, &limit) == 0;
 }
 
-/* prlimit() is refused for a process of another user, but /proc/PID/limits can be read. */
+/*
+ * Reads the limit by prlimit(), or from /proc/PID/limits: prlimit() is refused for a process of another user.
+ */
 static uint64_t limit_read(pid_t pid)
 {
 	static const char name[] = "Max realtime timeout";
@@ -143,7 +149,7 @@ static uint64_t limit_read(pid_t pid)
 	if (!at)
 		return 0;
 	at += sizeof(name) - 1;
-	strtoull(at, &at, 10); /* soft; "unlimited" is no number */
+	strtoull(at, &at, 10); /* the soft limit; "unlimited" is read as 0 */
 	return strtoull(at, NULL, 10);
 }
 

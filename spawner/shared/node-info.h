@@ -13,6 +13,6 @@ struct keeper_node_info {
 	uint64_t node_id;
 	uint64_t group_id; /* the child's own */
 	uint8_t node_key[16];
-	int32_t keeper_pid; /* its parent, as long as that lives */
+	int32_t keeper_pid; /* the daemon's parent, as long as the keeper lives */
 	uint32_t reserved;
 };

@@ -11,11 +11,13 @@
 
 #include "spawner/shared/runtime-dir.h"
 
-#define PATIENCE_MS 100 /* for a reader who is only slow; once, until a line was taken again */
+/* how long to wait for a slow reader; there is no second wait before a line was taken again */
+#define PATIENCE_MS 100
 
-static char log_path[RUNTIME_DIR_PATH_SIZE + 32]; /* empty: stderr is something else */
-static unsigned long n_lost;                      /* lines that nobody took since the last one that was */
-static bool is_cut;                               /* of the last one only a part was taken */
+static char log_path[RUNTIME_DIR_PATH_SIZE + 32]; /* empty: stderr is not the log */
+/* lines that nobody took since the last line that was taken */
+static unsigned long n_lost;
+static bool is_cut; /* only a part of the last line was taken */
 
 static bool log_is_named(struct stat *ret_here)
 {
@@ -39,7 +41,7 @@ static void log_open(void)
 	int fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
 
 	if (fd < 0)
-		return; /* the file that we have takes the line as well */
+		return; /* then the line goes to the old file */
 	if (fd != STDERR_FILENO) {
 		dup2(fd, STDERR_FILENO);
 		close(fd);
@@ -57,8 +59,9 @@ void node_log_look(void)
 }
 
 /*
- * One write that does not wait; negative: nothing was taken. stderr is shared with the shell that started us,
- * so it is not our business to make it non-blocking: the pipe or terminal is opened once more.
+ * Writes once without waiting. Negative: nothing was taken. The shell that started this program shares the
+ * description of stderr, so it must not be made non-blocking. Instead the pipe or terminal is opened once
+ * more.
  */
 static ssize_t put_at_once(const char *text, size_t size)
 {
@@ -74,7 +77,7 @@ static ssize_t put_at_once(const char *text, size_t size)
 	if (S_ISSOCK(here.st_mode))
 		return send(STDERR_FILENO, text, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 	fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0) /* another user's, or no descriptor is left */
+	if (fd < 0) /* stderr belongs to another user, or no descriptor is left */
 		return poll(&look, 1, 0) == 1 ? write(STDERR_FILENO, text, size) : -1;
 	n = write(fd, text, size);
 	close(fd);

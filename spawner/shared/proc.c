@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What /proc says of processes. */
+/* Reads what /proc says of processes. */
 #include "spawner/shared/proc.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ bool process_stat_read(pid_t pid, struct process_stat *ret)
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	if (file_read(path, text, sizeof(text)) <= 0)
 		return false;
-	at = strrchr(text, ')'); /* the name in the parentheses may hold anything */
+	at = strrchr(text, ')'); /* the name in the parentheses may contain any characters */
 	if (!at || sscanf(at + 1, " %c %d %*d %d %*d %*d %lu", &ret->state, &parent, &session, &flags) != 4)
 		return false;
 	ret->parent = parent;

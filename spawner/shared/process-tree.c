@@ -13,7 +13,7 @@
 _Static_assert(1u << PROCESS_TREE_BITS == 2 * PROCESS_TREE_MAX, "never more than half full");
 
 #define INDEX_MASK ((1u << PROCESS_TREE_BITS) - 1)
-/* a tree that forks as fast as we list it: the rest is left to the next look */
+/* if a tree forks as fast as it is listed, the rest is left to the caller's next look */
 #define DESCEND_ROUNDS_MAX 100
 
 struct child_search {
@@ -39,7 +39,7 @@ static void numbers_read(int fd, const struct child_search *search)
 		}
 }
 
-/* A child belongs to the thread that forked it. */
+/* The kernel lists the children of each thread separately. */
 static bool thread_visit(pid_t tid, void *data)
 {
 	const struct child_search *search = data;
@@ -55,7 +55,7 @@ static bool thread_visit(pid_t tid, void *data)
 	return true;
 }
 
-/* Without CONFIG_PROC_CHILDREN: everybody's parent is asked for. */
+/* For a kernel without CONFIG_PROC_CHILDREN: looks up the parent of every process. */
 static bool process_visit(pid_t pid, void *data)
 {
 	const struct child_search *search = data;
@@ -123,7 +123,9 @@ static void child_visit(pid_t child, pid_t parent, void *data)
 	tree_add(data, child, parent);
 }
 
-/* Numbers are reused: a pidfd first, then the look whether it still is who was meant. */
+/*
+ * Numbers are reused. So a pidfd is opened first, and then it is checked that the process is still the same.
+ */
 static void member_signal(const struct process_tree_member *member, int signo)
 {
 	struct process_stat stat;
@@ -137,12 +139,12 @@ static void member_signal(const struct process_tree_member *member, int signo)
 	if (fd < 0 && errno == ESRCH)
 		return;
 	/*
-	 * The member may be our child by now, if we are its reaper. We do not fork here, so no new child of
-	 * ours can have its pid.
+	 * If this process is the reaper of the member, the member may be its child by now. This process does
+	 * not fork meanwhile, so none of its new children can have the same pid.
 	 */
 	if (process_stat_read(member->pid, &stat) &&
 		(stat.parent == member->parent || stat.parent == getpid())) {
-		if (fd < 0) /* out of descriptors: better the number than a survivor */
+		if (fd < 0) /* no descriptor is left: a signal by number is better than a survivor */
 			kill(member->pid, signo);
 		else
 			syscall(SYS_pidfd_send_signal, fd, signo, NULL, 0);
@@ -170,7 +172,10 @@ void process_tree_signal(const struct process_tree *tree, int signo, pid_t excep
 {
 	unsigned i;
 
-	/* Children first: a child whose parent ends gets another parent, and would not be recognized. */
+	/*
+	 * Children come first: if the parent ended first, the child would get another parent and not be
+	 * recognized.
+	 */
 	for (i = tree->n; i-- > 0;)
 		if (!except_pgid || getpgid(tree->members[i].pid) != except_pgid)
 			member_signal(&tree->members[i], signo);

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keeper-protocol: what keeper and supervisor say to each other
+ * keeper-protocol: the records between keeper and supervisor
  *
- * One SOCK_SEQPACKET socketpair, both ends on this machine and from this build, so the records are plain C
- * structs in host order. Every type has exactly one size, and exactly known numbers of file descriptors
- * (SCM_RIGHTS); whatever else arrives is a protocol error. The version is checked in every header, because an
- * upgrade can put a newer supervisor on an older keeper.
+ * They go over one SOCK_SEQPACKET socketpair. Both ends are on this machine and from the same source, so the
+ * records are plain C structs in host order. Every type has exactly one size and a known number of file
+ * descriptors (SCM_RIGHTS). Anything else is a protocol error. The version in every header is checked,
+ * because after an upgrade a newer supervisor may speak with an older keeper.
  *
- * Level-triggered. The keeper's table is the truth about processes, and the stream is only a view of it: a
- * slot is told when its `seq` is not the one this supervisor was told last. A new supervisor was told
- * nothing, so it hears HELLO, then the whole table, then SYNCED. Nothing queues in between: a slot that
- * changes three times before the socket is writable is told once, in its last stage. A slot is freed only by
- * an ACK of its final stage (EXITED or FAILED). Acknowledging earlier stages is allowed and means nothing.
+ * The protocol is level-triggered. The keeper's table is the truth about processes, and the stream is only a
+ * view of the table: a slot is told when its `seq` differs from the one that this supervisor was told last. A
+ * new supervisor was told nothing, so it gets HELLO, then the whole table, then SYNCED. There is no queue: a
+ * slot that changes three times before the socket is writable is told once, in its last stage. A slot is
+ * freed only by an ACK of its final stage (EXITED or FAILED). An ACK of an earlier stage is allowed and has
+ * no effect.
  *
- * Idempotent. A SPAWN with a cookie that has a slot starts nothing; the slot is told again. A group id starts
- * at most one process in the life of a node: ids come from the keeper's counter (HELLO hands out a block,
- * RESERVE asks for more), and the keeper remembers which of the latest 65,536 were used. So a supervisor that
- * finds an intent in its state sends the same SPAWN again, same cookie and same group id, and gets either the
- * slot or the process. If that process had lived, died and been acknowledged meanwhile, the id is used up and
- * the answer is REFUSED -ESTALE: never a second process under one id, whoever crashed when.
+ * A SPAWN is idempotent. If its cookie has a slot already, nothing is started, and the slot is told again. A
+ * group id starts at most one process in the life of a node: ids come from the keeper's counter (HELLO hands
+ * out a block, RESERVE asks for more), and the keeper remembers which of the latest 65,536 were used. So a
+ * supervisor that finds an intent in its state sends the same SPAWN again, with the same cookie and the same
+ * group id. Either the process has a slot already, or it is started now. If the process has lived, died and
+ * been acknowledged meanwhile, the id is used up and the answer is REFUSED -ESTALE. So there is never a
+ * second process with the same id, whichever process crashed at whatever time.
  *
  * Replies (RESERVED, REFUSED) are sent before the next request is read, so a supervisor must always read.
  */
@@ -30,33 +32,34 @@
 
 #include "spawner/shared/reports.h"
 
-/* What a child's stdout and stderr are. The read end of a PIPE is non-blocking and comes with the slot. */
+/* What the stdout or stderr of a child is. The read end of a PIPE is non-blocking and comes with the slot. */
 enum keeper_io {
 	KEEPER_IO_PIPE,
 	KEEPER_IO_NULL,
-	KEEPER_IO_INHERIT, /* the keeper's own */
-	KEEPER_IO_STDOUT,  /* stderr only: where stdout goes */
+	KEEPER_IO_INHERIT, /* the same as the keeper's */
+	KEEPER_IO_STDOUT,  /* for stderr only: the same as stdout */
 	_KEEPER_IO_N,
 };
 
 /*
- * fd 3 = struct keeper_node_info, ACTOR_NODE_FD=3; RLIMIT_NOFILE stays raised; it gets KEEPER_DEATH_SIGNAL,
- * not KILL, when the keeper dies, so that it can see to what is left
+ * the child is a daemon of the node: its fd 3 is a struct keeper_node_info (ACTOR_NODE_FD=3), and its
+ * RLIMIT_NOFILE stays raised. When the keeper dies, it gets KEEPER_DEATH_SIGNAL and not KILL, so that it can
+ * end the rest of the node
  */
 #define KEEPER_SPAWN_DAEMON 1u
-/* the child gets the write end of a pipe as fd notify_fd; its read end comes with the slot */
+/* the child gets the write end of a pipe as fd notify_fd; the read end comes with the slot */
 #define KEEPER_SPAWN_NOTIFY 2u
 #define _KEEPER_SPAWN_FLAGS 3u
 
 /*
- * The spec memfd (shared/client.h builds it) is mapped by the forked child, which checks it; a bad one is a
- * slot in stage FAILED, step SPEC. The marker ACTOR_GROUP=<node>.<group> is put into the environment by the
- * keeper.
+ * The memfd with the spec (built by shared/client.h) is mapped and checked by the forked child. A bad spec
+ * leads to a slot in stage FAILED, step SPEC. The keeper puts the marker ACTOR_GROUP=<node>.<group> into the
+ * environment.
  */
 struct keeper_spawn {
 	struct keeper_header header;
 	uint64_t cookie;   /* chosen by the supervisor, not 0 */
-	uint64_t group_id; /* reserved before */
+	uint64_t group_id; /* one that was reserved before */
 	uint32_t flags;
 	uint8_t stdout_io;
 	uint8_t stderr_io;
@@ -64,15 +67,15 @@ struct keeper_spawn {
 	uint8_t reserved;
 	int32_t notify_fd; /* with KEEPER_SPAWN_NOTIFY: 3..255 */
 	uint32_t reserved2;
-	char name[KEEPER_NAME_SIZE]; /* for people and for adoption without state; NUL-terminated */
+	/* for people, and for a supervisor that adopts the process without state; NUL-terminated */
+	char name[KEEPER_NAME_SIZE];
 };
 
-/* its process group and everything else that is of the group, else the leader alone */
+/* signal the leader's process group and all other processes of the group; without it, the leader alone */
 #define KEEPER_SIGNAL_TREE 1u
 /*
- * with TREE: the beginning of a stop. CONT follows the signal, and when the leader ends, the rest of its tree
- * has what is left of grace_ms, or until KILL_TREE, before it is killed. The exit is told when the whole tree
- * is gone.
+ * with TREE: the signal begins a stop, and is followed by CONT. When the leader ends, the rest of its tree is
+ * killed after what is left of grace_ms, or at a KILL_TREE. The exit is told when the whole tree is gone.
  */
 #define KEEPER_SIGNAL_STOP 2u
 
@@ -93,7 +96,7 @@ struct keeper_kill_tree {
 struct keeper_ack {
 	struct keeper_header header;
 	uint64_t group_id;
-	uint64_t seq; /* the one in the slot report; an older one is ignored */
+	uint64_t seq; /* the one in the slot's record; an ACK with an older one is ignored */
 };
 
 struct keeper_reserve {
@@ -117,9 +120,9 @@ struct keeper_ready {
 
 struct keeper_stop {
 	struct keeper_header header;
-	int32_t exit_code; /* of actor-spawner */
+	int32_t exit_code; /* the exit code of actor-spawner */
 	uint32_t reserved;
-	char reason[KEEPER_TEXT_SIZE]; /* printed if not empty; NUL-terminated */
+	char reason[KEEPER_TEXT_SIZE]; /* logged if not empty; NUL-terminated */
 };
 
 struct keeper_plain {

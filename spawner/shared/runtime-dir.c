@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * runtime-dir: where a node's sockets live, and who owns that place
+ * runtime-dir: the directory of a node's sockets, and which node owns it
  *
- * Only what a node makes is ever removed: sockets, and the directories they lie in, each by its name. A user
- * may name any directory, so everything else in it is somebody's data.
+ * Only things that a node makes are ever removed: sockets and their directories, each by its name. A user may
+ * choose any directory as runtime directory, so everything else in it may be somebody's data.
  *
- * The lock is on the directory itself, which a cleaner that removes files cannot take away (systemd-tmpfiles
- * even leaves a locked directory alone). The lock file says who has it and is locked too, for those who only
- * look. It is removed at a node's end like everything else, so a lock may be won on a file that is no longer
- * in the directory. Whoever locks looks whether the name still means the file, and starts over if not.
+ * The lock is on the directory itself, so a cleaner that removes files cannot take it away (systemd-tmpfiles
+ * even leaves a locked directory alone). The lock file says which node has the directory. The file is locked
+ * too, for programs that only look. It is removed at a node's end like everything else, so a process may get
+ * the lock of a file that is no longer in the directory. So after locking it is checked whether the name
+ * still means the locked file; if not, locking starts over.
  */
 #include "spawner/shared/runtime-dir.h"
 
@@ -25,7 +26,7 @@
 
 #include "libactor/protocol/variables.h"
 
-#define LOG_DIR_PATIENCE     50 /* times 10 ms */
+#define LOG_DIR_PATIENCE     50 /* tries, 10 ms apart */
 #define LOG_DIR_PATIENCE_OWN 500
 
 struct clear_dirent {
@@ -55,8 +56,9 @@ int log_dir_make(const char *path)
 }
 
 /*
- * A process that ends closes its descriptors one after the other, so a node that has let go of its runtime
- * directory may hold its log directory for a moment more. 0, -EBUSY, or another error.
+ * Locks the claim of a log directory. A process that ends closes its descriptors one after the other. So a
+ * node that has given up its runtime directory may hold its log directory for a moment more, and this
+ * function waits for it. 0, -EBUSY, or another error.
  */
 static int log_dir_lock(int fd, const char *runtime_dir, char owner[RUNTIME_DIR_WHY_SIZE])
 {
@@ -70,8 +72,8 @@ static int log_dir_lock(int fd, const char *runtime_dir, char owner[RUNTIME_DIR_
 		owner[n > 0 ? n : 0] = 0;
 		owner[strcspn(owner, "\n")] = 0;
 		/*
-		 * The log directory is held by a node in our runtime directory. We have locked that one, so
-		 * the node is ending: it gets more time.
+		 * If the holder has the same runtime directory, it is ending, since the caller has that
+		 * directory locked by now. Such a node gets more time.
 		 */
 		if (i >= (strcmp(owner, runtime_dir) ? LOG_DIR_PATIENCE : LOG_DIR_PATIENCE_OWN))
 			return -EBUSY;
@@ -104,7 +106,7 @@ int log_dir_claim(const char *path, const char *runtime_dir, char why[RUNTIME_DI
 	}
 	n = snprintf(owner, sizeof(owner), "%.400s\n", runtime_dir);
 	if (pwrite(fd, owner, (size_t)n, 0) != n || ftruncate(fd, n) < 0)
-		return fd; /* the disk is full: then only the lock says that somebody has it */
+		return fd; /* the disk may be full; then only the lock says that a node has the directory */
 	return fd;
 }
 
@@ -167,11 +169,11 @@ fail:
 	return r;
 }
 
-/* ---- what is in it ---- */
+/* ---- the entries of the directory ---- */
 
 typedef int entry_visit(int dir_fd, const char *name, mode_t mode, void *arg);
 
-/* Each entry but the lock file, until one is answered with non-zero, which is returned. */
+/* Visits each entry but the lock file. Stops when a visit returns non-zero, and returns that. */
 static int each_entry(int dir_fd, entry_visit *visit, void *arg)
 {
 	_Alignas(struct clear_dirent) char buffer[2048];
@@ -209,7 +211,7 @@ static bool name_is_number(const char *name)
 
 static bool entry_is_ours(const char *name, mode_t mode)
 {
-	/* with ~: bound, but not renamed to its final name yet */
+	/* a socket with ~ is bound, but not renamed to its final name yet */
 	static const char *const sockets[] = {"broker.ipc", "spawner.ipc", "broker.ipc~", "spawner.ipc~"};
 	size_t i;
 
@@ -243,7 +245,7 @@ static void owner_read(int lock_fd, struct runtime_dir_owner *ret_owner)
 		(struct runtime_dir_owner){.pid = pid, .node_id = node_id, .made = !strcmp(made, "made")};
 }
 
-/* A lock file that a node wrote: a pid, and 16 digits of a node id. */
+/* True: the lock file was written by a node, since it has a pid and 16 digits of a node id. */
 static bool lock_is_of_a_node(int dir_fd)
 {
 	char text[64];
@@ -266,7 +268,10 @@ static bool lock_is_of_a_node(int dir_fd)
 	       text[digits + 17] == '\n';
 }
 
-/* Nothing, or an empty file: a node died, or another starts, between making it and writing to it. */
+/*
+ * True: there is no lock file, or an empty one. It is empty if a node died, or another starts, between making
+ * it and writing to it.
+ */
 static bool lock_is_empty(int dir_fd)
 {
 	struct stat st;
@@ -377,7 +382,7 @@ static int remove_group(int dir_fd, const char *name, mode_t mode, void *arg)
 	return 0;
 }
 
-/* Visits what is in the directory, then removes it if it is empty. */
+/* Visits the entries of the directory @name, then removes the directory if it is empty. */
 static int remove_directory(int dir_fd, const char *name, entry_visit *visit)
 {
 	int fd, r, result = 0;

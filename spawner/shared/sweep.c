@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sweep: end every process that carries a node's marks
+ * sweep: ends every process that has a node's marks
  *
- * /proc/PID/environ is what the process was exec'd with, so fork and setsid do not shake the marker off. It
- * is read through a matcher that needs no more than one buffer, whatever the size of the environment and
- * wherever in it the marker is: a shell in between re-orders it.
+ * /proc/PID/environ is the environment with which the process was exec'd, so fork and setsid do not remove
+ * the marker. A matcher reads it through one buffer, whatever the size of the environment. The marker may
+ * stand anywhere, since a shell in between changes the order.
  *
- * Numbers are reused, so a kill goes through a pidfd, and the marker is read again after the pidfd was
- * opened. The same pidfds say when the killed are gone; only then is the next scan worth its price. Three
- * scans in a row (SWEEP_CLEAN_SCANS) must find none: a child that is forked during a scan can be missed by
- * it, and so can a process in the midst of exec.
+ * Numbers are reused, so a process is killed through a pidfd, and its marks are checked again after the pidfd
+ * was opened. The same pidfds say when the killed processes are gone. The next scan waits for that, since
+ * scans are expensive. Three scans in a row (SWEEP_CLEAN_SCANS) must find no process: a scan can miss a child
+ * that is forked meanwhile, or a process in the midst of exec.
  */
 #include "spawner/shared/sweep.h"
 
@@ -26,8 +26,8 @@
 #include "spawner/shared/marks.h"
 #include "spawner/shared/process-tree.h"
 
-#define SWEEP_WAIT_MAX    64 /* pidfds held open at a time */
-#define SWEEP_CLEAN_SCANS 3  /* that must find nobody, in a row, with this pause between them: */
+#define SWEEP_WAIT_MAX    64 /* at most so many pidfds are open at a time */
+#define SWEEP_CLEAN_SCANS 3  /* so many scans in a row must find nobody, with this pause between them: */
 #define SWEEP_SETTLE_MS   40
 
 struct sweep_scan {
@@ -36,16 +36,17 @@ struct sweep_scan {
 	size_t n_sessions;
 	const pid_t *except;
 	size_t n_except;
-	int n_hit;                   /* in this scan: they are waited for */
-	int n_killed;                /* without those that were on their way out */
-	bool alone;                  /* without what descends from it, so nobody is stopped first */
-	int waiting[SWEEP_WAIT_MAX]; /* pidfds of the killed */
+	int n_hit;    /* marked processes found in this scan, which are waited for */
+	int n_killed; /* killed processes, without those that were ending already */
+	/* kill only the process itself and not its descendants, so nobody is stopped first */
+	bool alone;
+	int waiting[SWEEP_WAIT_MAX]; /* pidfds of the killed processes */
 	size_t n_waiting;
 };
 
 static struct process_tree sweep_tree;
 
-/* The limit first: it is cheaper to read, and there at any time. */
+/* The limit is checked first: it is cheaper to read, and can be read at any time. */
 static bool sweep_is_marked(const struct sweep_scan *scan, pid_t pid)
 {
 	struct sweep_marker marker;
@@ -90,7 +91,7 @@ static bool sweep_visit(pid_t pid, void *data)
 		return true;
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0) {
-		if (errno != ESRCH) { /* out of fds: better the number than a survivor */
+		if (errno != ESRCH) { /* no descriptor is left: a kill by number is better than a survivor */
 			kill(pid, SIGKILL);
 			scan->n_hit++;
 			scan->n_killed++;
@@ -101,7 +102,7 @@ static bool sweep_visit(pid_t pid, void *data)
 		close(fd);
 		return true;
 	}
-	/* Descendants of a marked process may have no mark at all. */
+	/* The descendants are killed too, since they may have no mark. */
 	process_tree_clear(&sweep_tree);
 	process_tree_add_root(&sweep_tree, pid);
 	if (!scan->alone)
@@ -117,8 +118,8 @@ static bool sweep_visit(pid_t pid, void *data)
 }
 
 /*
- * No new process gets a number that is still the id of a session. So the session is the group's, unless a
- * process without our marks has the number.
+ * The kernel gives no new process a number that is still the id of a session. So a session is still the
+ * group's, unless a process without the node's marks has the number.
  */
 static void sweep_check_sessions(struct sweep_scan *scan)
 {
@@ -139,7 +140,10 @@ static int64_t sweep_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Until all of them are gone, or the time is up. Without a pidfd to wait on, a short nap. */
+/*
+ * Waits until all killed processes are gone, or the time is up. Without a pidfd to wait on, it sleeps
+ * briefly.
+ */
 static void sweep_wait(struct sweep_scan *scan, int64_t deadline_ms)
 {
 	bool napped = scan->n_waiting > 0;
@@ -182,7 +186,7 @@ int sweep_kill(uint64_t node_id, pid_t *sessions, size_t n_sessions, const pid_t
 		if (scan.n_hit)
 			sweep_wait(&scan, deadline_ms);
 		else
-			/* one in the middle of exec shows no environment: give it time to arrive */
+			/* a process in the midst of exec shows no environment, so give it time to finish */
 			poll(NULL, 0, SWEEP_SETTLE_MS);
 		if (sweep_now_ms() >= deadline_ms && scan.n_hit)
 			return -ETIMEDOUT;

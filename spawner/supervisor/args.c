@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Arguments of `$spawner`'s methods: an array, of which the last ones may be missing. */
+/* Reads the arguments of `$spawner`'s methods. They are an array, whose last elements may be missing. */
 #include "spawner/supervisor/args.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ struct args args_of(const actor_msg *msg)
 	return args;
 }
 
-/* A name, terminated; -EPROTO: it is none. */
+/* Reads a name and terminates it. -EPROTO: the argument is no name. */
 int args_name(struct args *args, char ret[256])
 {
 	const char *s;
@@ -63,7 +63,7 @@ int args_bool(struct args *args, bool fallback, bool *ret)
 	return mp_read_bool(&args->r, ret);
 }
 
-/* Milliseconds; missing, nil, negative: none (0). */
+/* Reads milliseconds. Missing, nil or negative: no timeout (0). */
 int args_timeout(struct args *args, uint64_t *ret)
 {
 	int64_t ms;
@@ -105,7 +105,7 @@ int bad_args(actor_from *from, const char *wanted)
 	return 0;
 }
 
-/* The caller's address, to be answered by a turn. NULL: it was refused. */
+/* Keeps the caller's address, so that a turn can answer. NULL: the caller was refused. */
 actor_from *keep(struct supervisor *supervisor, actor_from *from)
 {
 	actor_from *kept = actor_from_keep(from);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The methods of `$spawner`, for its table of methods, and how they read their arguments.
+ * The methods of `$spawner`, for its table of methods, and the functions by which they read their arguments.
  */
 #pragma once
 

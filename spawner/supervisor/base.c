@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The clock, and where logs are. */
+/* The clock, and the paths of logs. */
 #include <stdio.h>
 
 #include "libactor/protocol/names.h"

@@ -38,7 +38,7 @@ int supervisor_groups_dir_open(struct supervisor *supervisor)
 	return r;
 }
 
-/* Opens the directory of the groups anew if its name means something else by now, or nothing. */
+/* Opens the directory of the groups anew if its name means another directory by now, or none. */
 static void groups_dir_look(struct supervisor *supervisor)
 {
 	char path[RUNTIME_DIR_PATH_SIZE + 4];
@@ -61,9 +61,9 @@ void supervisor_group_dir_make(struct supervisor *supervisor, uint64_t group)
 }
 
 /*
- * The directory is not removed at once: whoever waits for the end of this group should hear of the end first,
- * and this message leaves when the turn of the loop is over. Without memory, or a timer, the directory goes
- * at once.
+ * The directory is not removed at once: those that wait for the end of this group should hear of it first,
+ * and that message leaves when the turn of the loop is over. If memory for this or a timer is missing, the
+ * directory is removed at once.
  */
 void supervisor_group_dir_remove(struct supervisor *supervisor, uint64_t group)
 {
@@ -85,8 +85,9 @@ static void dir_remove(struct supervisor *supervisor, uint64_t group)
 }
 
 /*
- * A supervisor that was killed could not remove the directories of those that ended under it, nor its own. At
- * the start, when the keeper has said who there is, what belongs to nobody goes.
+ * A supervisor that was killed could not remove its own directory, nor those of groups that had just ended.
+ * So at the start, when the keeper has reported all processes, the directories that belong to no group are
+ * removed.
  */
 void supervisor_group_dirs_sweep(struct supervisor *supervisor)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What comes to `$spawner` without being asked for: from the runtime, its own timers, and the broker. */
+/* The events of `$spawner`: casts of the runtime, of its own timers, and of the broker. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -9,11 +9,11 @@
 #include "libactor/util/log.h"
 #include "spawner/supervisor/args.h"
 
-#define OWNER_AGAIN_MS 100 /* before an owner is looked for again */
+#define OWNER_AGAIN_MS 100 /* pause before an owner is monitored again */
 
 /*
- * The runtime, timers and descriptors of this group speak to the actor by casts. Anybody can send a cast that
- * looks like one of theirs.
+ * The runtime, timers and descriptors of this group speak to the actor by casts. Any actor could send a cast
+ * that looks the same, so the sender's group is checked.
  */
 static bool is_from_within(actor *self, const actor_msg *msg)
 {
@@ -49,9 +49,10 @@ int on_timer(actor *self, const actor_msg *msg)
 }
 
 /*
- * Pings the broker as the keeper pings us: after three looks in a row without an answer it is killed. Direct
- * links of the groups go on meanwhile, and every group announces itself to the next broker. While we have no
- * link to the broker, a look counts as unanswered if the broker did not answer our last hello.
+ * Pings the broker as the keeper pings the supervisor. After three looks in a row without an answer the
+ * broker is killed. The direct links of the groups go on meanwhile, and every group announces itself to the
+ * next broker. While the supervisor has no link to the broker, a look counts as unanswered if the broker did
+ * not answer the last hello.
  */
 int on_broker_look(actor *self, const actor_msg *msg)
 {
@@ -107,7 +108,7 @@ int on_broker_up(actor *self, const actor_msg *msg)
 			service_cast_broker(self, "groups", "mmmm", (const void *)live, live_bytes,
 				(const void *)exits, exits_bytes, (const void *)speaking, speaking_bytes,
 				(const void *)clients, clients_bytes) == 0)
-			/* whatever a broker can be owed is among these */
+			/* this cast includes all ends that the broker is owed */
 			service_hand_over(self, 0, node_last_number(supervisor->node));
 	}
 	buf_deinit(&groups);
@@ -189,7 +190,7 @@ static bool is_from_broker(const struct supervisor *supervisor, const actor_msg 
 	return broker && actor_msg_sender(msg).group == broker->group;
 }
 
-/* A group that the broker admitted has ended. Only the broker knows of such an end. */
+/* The broker says that a client has ended. Only the broker knows of such an end. */
 int on_group_gone(actor *self, const actor_msg *msg)
 {
 	struct supervisor *supervisor = supervisor_of(self);
@@ -240,8 +241,8 @@ int on_watch_owner(actor *self, const actor_msg *msg)
 }
 
 /*
- * An owner ended, or only the way to it: a broker that died took the monitor with it. Then the owner is
- * looked for again, and the next broker says which it was.
+ * An owner has ended, or only the way to it: if the broker dies, monitors that went through it end too. Then
+ * the owner is monitored again, and the next broker knows whether the owner lives.
  */
 int on_owner_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
 {

@@ -9,7 +9,7 @@
 struct waiting {
 	struct list link;
 	int fd;
-	union keeper_record record; /* only as long as its header says */
+	union keeper_record record; /* allocated only as far as its header says */
 };
 
 void keeper_link_init(struct keeper_link *link, int fd)

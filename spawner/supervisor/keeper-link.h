@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The supervisor's end of the keeper's socket: what cannot be sent now waits, in order, with its descriptors.
+ * The supervisor's end of the keeper's socket. Records that cannot be sent now wait in order, with their
+ * descriptors.
  */
 #pragma once
 
@@ -17,8 +18,12 @@ struct keeper_link {
 
 void keeper_link_init(struct keeper_link *link, int fd);
 void keeper_link_deinit(struct keeper_link *link);
-/* @fd: -1 or one descriptor, taken. 0; -EPIPE: the keeper is gone; -ENOMEM. */
+/*
+ * Sends a record, or lets it wait. @fd: -1, or one descriptor, which is closed here. 0; -EPIPE: the keeper is
+ * gone; -ENOMEM.
+ */
 int keeper_link_send(struct keeper_link *link, const union keeper_record *record, int fd);
-/* Sends what waits. 0, -EPIPE. */
+/* Sends the records that wait. 0, -EPIPE. */
 int keeper_link_flush(struct keeper_link *link);
-bool keeper_link_is_waiting(const struct keeper_link *link); /* then call flush when the socket is writable */
+/* if true, the caller calls keeper_link_flush() when the socket is writable */
+bool keeper_link_is_waiting(const struct keeper_link *link);

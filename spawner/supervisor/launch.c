@@ -27,7 +27,7 @@ static size_t name_length(const char *variable)
 	return eq ? (size_t)(eq - variable) : strlen(variable);
 }
 
-/* Adds a variable, or replaces the one of the same name. */
+/* Adds a variable, or replaces the one with the same name. */
 static void environment_add(struct environment *env, const char *variable)
 {
 	size_t length = name_length(variable);
@@ -95,7 +95,7 @@ out:
 
 /* ---- a program that could not be run ---- */
 
-#define FIRST_LINE_BYTES 256u /* as much as the kernel looks at */
+#define FIRST_LINE_BYTES 256u /* the kernel looks at no more bytes */
 
 static const char *child_path_variable(const struct child *child)
 {
@@ -109,7 +109,7 @@ static const char *child_path_variable(const struct child *child)
 
 /*
  * Opens the program for reading if it is an executable regular file, and sets @path. -1: it is not, or it
- * cannot be read.
+ * cannot be opened.
  */
 static int program_open_at(const char *dir, size_t dir_length, const char *program, char path[PATH_MAX])
 {
@@ -146,7 +146,10 @@ static int program_open(const struct child *child, char path[PATH_MAX])
 	}
 }
 
-/* What the first line names, its control characters made visible; false: there is no such line. */
+/*
+ * The interpreter that a first line `#!…` names, with control characters made visible. False: there is no
+ * such line.
+ */
 static bool interpreter_of(
 	const char *line, size_t size_bytes, char ret[2 * FIRST_LINE_BYTES], bool *ret_carriage)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From what a child should be to what the keeper's forked child reads: arguments, environment, token, in a
+ * Turns a child's spec into what the keeper's forked child reads: arguments, environment and token in a
  * sealed memfd.
  */
 #pragma once
@@ -21,13 +21,14 @@ struct launch {
 /*
  * The environment is HOME, PATH, USER, LANG, ACTOR_LOG_LEVEL and ACTOR_SPIN_US as the supervisor has them,
  * then the variables of the spec, then ACTOR_RUNTIME_DIR and ACTOR_TOKEN of this incarnation. A later
- * variable replaces an earlier one of the same name. 0; negative errno and a line for people in @text.
+ * variable replaces an earlier one of the same name. 0; or negative errno, with a line for people in @text.
  */
 int launch_seal(
 	const struct launch *launch, const struct child *child, int *ret_fd, char text[LAUNCH_TEXT_BYTES]);
 
 /*
- * Why exec gave @error (a positive errno) although the file is there: its interpreter, its loader, its
- * format. True: one line in @text; false: there is no more to say than the errno does.
+ * Finds out why exec failed with @error (a positive errno) although the file exists: its interpreter, its
+ * loader or its format may be the reason. True: @text has one line about it. False: there is no more to say
+ * than @error does.
  */
 bool launch_explain(const struct child *child, int error, char text[LAUNCH_TEXT_BYTES]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The methods of `$spawner` that look: answered from what is known, at once. */
+/* The methods of `$spawner` that only look. They are answered at once. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -2,13 +2,15 @@
 /*
  * actor-supervisor: decides what runs
  *
- * A group like any other, with one actor, `$spawner`. It forks nothing and reaps nothing: it tells the
- * keeper, and hears of it. All that it must not forget lies in a memfd that the keeper holds, written before
- * anything is done that rests on it; so it may be killed at any moment, and the next one goes on.
+ * It is a group like any other, with one actor, `$spawner`. It forks nothing and reaps nothing: it asks the
+ * keeper to, and the keeper reports. All that it must not forget is in a memfd that the keeper holds. A
+ * decision is written there before anything is done that needs it. So the supervisor may be killed at any
+ * moment, and the next one goes on.
  *
- * The beginning: HELLO says who we are and brings the state of the one before; then the whole table of
- * processes, then SYNCED. Only then do callers get in. The end: the keeper's socket ends when the keeper
- * does, and then everything of this node goes, found by its marker, for nobody else is left to see to it.
+ * At the beginning the keeper sends HELLO, which has the supervisor's identity and the state of the one
+ * before; then the whole table of processes; then SYNCED. Only then are callers admitted. When the keeper
+ * dies, its socket ends. Then the supervisor kills all processes of this node, which it finds by their marks,
+ * since the keeper cannot do it any more.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,9 +38,9 @@
 #include "spawner/supervisor/supervisor.h"
 
 #define HELLO_TIMEOUT_MS 10000
-#define FILES_OWN        28 /* descriptors of our own, and of the broker's output */
-#define FILES_LOG_SHARE  32 /* of all, one log each is kept open */
-#define FILES_OF_CHILD   3  /* its output, and a link if it speaks with us */
+#define FILES_OWN        28 /* descriptors of the supervisor's own, and of the broker's output */
+#define FILES_LOG_SHARE  32 /* for so many descriptors one log is kept open */
+#define FILES_OF_CHILD   3  /* the child's output, and a link if it speaks with the supervisor */
 
 static void state_load(struct supervisor *supervisor, int fd)
 {
@@ -66,7 +68,7 @@ static void state_load(struct supervisor *supervisor, int fd)
 	node_state_lost(supervisor->node, supervisor_now_ns());
 }
 
-/* The keeper died before it could say hello. Which node that was is in our own marker. */
+/* The keeper died before it could send HELLO. The marker of this process says which node it was. */
 static void hello_missed(struct supervisor *supervisor)
 {
 	const char *value = getenv(ENV_GROUP);
@@ -185,7 +187,7 @@ static int run(struct supervisor *supervisor)
 	fcntl(supervisor->keeper.fd, F_SETFL, fcntl(supervisor->keeper.fd, F_GETFL) & ~O_NONBLOCK);
 	if (keeper_link_flush(&supervisor->keeper) == -EPIPE ||
 		keeper_link_send(&supervisor->keeper, &record, -1) == -EPIPE)
-		/* the keeper was gone before it heard of STOP, so processes may still be there */
+		/* the keeper was gone before it got STOP, so processes may still be there */
 		supervisor_end_of_node(supervisor);
 	while (keeper_link_is_waiting(&supervisor->keeper)) {
 		struct pollfd poll_fd = {.fd = supervisor->keeper.fd, .events = POLLOUT};
@@ -198,8 +200,8 @@ static int run(struct supervisor *supervisor)
 }
 
 /*
- * How many children our descriptors allow, after what we keep for ourselves and our clients. The keeper needs
- * two for each child, and keeps fewer for itself.
+ * Computes how many children the supervisor's descriptors allow, without those for itself and its clients.
+ * The keeper needs only two for each child, and fewer for itself.
  */
 static void limit_processes(struct supervisor *supervisor, struct node_config *config)
 {
@@ -212,7 +214,10 @@ static void limit_processes(struct supervisor *supervisor, struct node_config *c
 	files = limit.rlim_cur;
 	if (files / FILES_LOG_SHARE < OUTPUT_OPEN_MAX)
 		supervisor->outputs.open_max = (unsigned)(files / FILES_LOG_SHARE);
-	/* guests at the socket of clients, where one goes after the next one has come, and at the door */
+	/*
+	 * guests at the socket of clients, where an old one is closed after a new one has come, and guests at
+	 * the door
+	 */
 	reserve = FILES_OWN + guests_max() + 1 + guests_max() + clients_files_max() + outsiders_max() +
 		  OUTPUT_LOG_FDS * supervisor->outputs.open_max;
 	config->max_files = files;
@@ -230,12 +235,15 @@ int main(int argc, char **argv)
 	log_to(node_log_put);
 	if (getenv(ENV_LOG_DIR))
 		node_log_init(getenv(ENV_LOG_DIR));
-	/* the keeper ends us, by STOP or by its own end; a pipe without reader is an error code */
+	/*
+	 * the supervisor ends by STOP or with the keeper, and not by a signal; a pipe without reader gives an
+	 * error
+	 */
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a log beyond the limit of a file's size likewise */
+	signal(SIGXFSZ, SIG_IGN); /* a log beyond the limit of a file's size gives an error too */
 	receive_hello(&supervisor, &hello, &state_fd);
 	fcntl(KEEPER_SOCKET_FD, F_SETFD, FD_CLOEXEC);
 	fcntl(KEEPER_LOCK_FD, F_SETFD, FD_CLOEXEC);

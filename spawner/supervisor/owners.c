@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owners: actors whose end ends a child. The supervisor watches them as any actor watches another. */
+/* Owners: actors whose end also ends a child. The supervisor monitors them as any actor monitors another. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

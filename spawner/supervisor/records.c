@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the keeper says: slots of its table, and what comes between. */
+/* The records from the keeper: slots of its table, and the others. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "libactor/util/log.h"
 #include "spawner/supervisor/supervisor.h"
 
-/* records of the keeper that are taken in one go; the rest comes after the next turn */
+/* so many records are taken at once; the rest is taken after the next turn */
 #define TURN_RECORDS 256
 
 static void take_slot(
@@ -58,9 +58,7 @@ static void take_slot(
 	node_slot(supervisor->node, slot, text, supervisor_now_ns());
 }
 
-/*
- * Takes one record. 1; 0: none is there. Does not return if the keeper is gone. *ret_synced is set by SYNCED.
- */
+/* Takes one record. 1; 0: there is none. Does not return if the keeper is gone. SYNCED sets *ret_synced. */
 int supervisor_take_record(struct supervisor *supervisor, bool *ret_synced)
 {
 	int fds[KEEPER_RECORD_FDS_MAX], r;
@@ -74,7 +72,10 @@ int supervisor_take_record(struct supervisor *supervisor, bool *ret_synced)
 	if (r == 0)
 		supervisor_end_of_node(supervisor);
 	if (r == -EMFILE) {
-		/* limit_processes() keeps enough; the next one has all it is owed from the beginning */
+		/*
+		 * limit_processes() should have left enough; the next supervisor gets everything from the
+		 * beginning
+		 */
 		log_error("no descriptor is left for what the keeper hands over: starting again");
 		exit(1);
 	}
@@ -125,7 +126,7 @@ void supervisor_io(struct supervisor *supervisor)
 		supervisor_need_turn(supervisor);
 }
 
-/* Everything the keeper knows, before anybody else can ask. */
+/* Takes all that the keeper knows, before any caller can ask. */
 void supervisor_sync_with_keeper(struct supervisor *supervisor, const struct keeper_hello *hello)
 {
 	bool synced = false;

@@ -33,7 +33,7 @@ static int init(actor *self, const void *arg)
 	if (r < 0)
 		return r;
 	if (!node_broker(supervisor->node))
-		supervisor_tell_ready(supervisor); /* there will never be one */
+		supervisor_tell_ready(supervisor); /* this node has no broker to wait for */
 	supervisor_need_turn(supervisor);
 	return 0;
 }

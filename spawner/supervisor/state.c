@@ -13,7 +13,7 @@
 
 #define STATE_MAGIC      0x54535341u /* "ASST" */
 #define STATE_VERSION    1u
-#define STATE_HEAD_BYTES 4096u /* a page of its own, written once */
+#define STATE_HEAD_BYTES 4096u /* a page of its own, which is written once */
 #define CHUNK_MAGIC      0x4b4e4843u
 #define CHUNK_SNAPSHOT   1u
 
@@ -27,8 +27,8 @@ struct chunk {
 	uint32_t magic;
 	uint32_t flags;
 	uint64_t seq;
-	uint64_t size_bytes; /* of what follows, which is padded to a multiple of 8 */
-	uint64_t checksum;   /* of the fields above and what follows */
+	uint64_t size_bytes; /* of the data that follows, which is padded to a multiple of 8 */
+	uint64_t checksum;   /* of the fields above and the data */
 };
 
 static const uint8_t checksum_key[16] = "actor-supervisor";
@@ -51,7 +51,7 @@ static uint8_t *area_base(const struct state *state, unsigned area)
 	return state->base + STATE_HEAD_BYTES + area * state->area_bytes;
 }
 
-/* The chunk at @at if it is whole: its size with head and padding, else 0. */
+/* The size of the chunk at @at with its head and padding, if the chunk is whole; else 0. */
 static size_t chunk_check(const uint8_t *at, const uint8_t *end, struct chunk *ret)
 {
 	size_t room = (size_t)(end - at);
@@ -69,7 +69,7 @@ static size_t chunk_check(const uint8_t *at, const uint8_t *end, struct chunk *r
 }
 
 struct area_extent {
-	uint64_t first_seq, last_seq; /* 0: not even a snapshot */
+	uint64_t first_seq, last_seq; /* 0: the area has no whole snapshot */
 	size_t used_bytes;
 };
 
@@ -86,7 +86,7 @@ static struct area_extent area_scan(const struct state *state, unsigned area)
 		if (!size || !chunk.seq || first != ((chunk.flags & CHUNK_SNAPSHOT) != 0))
 			return extent;
 		if (!first && chunk.seq != extent.last_seq + 1)
-			return extent; /* left over from an older use of the area */
+			return extent; /* this chunk is left over from an earlier use of the area */
 		if (first)
 			extent.first_seq = chunk.seq;
 		extent.last_seq = chunk.seq;
@@ -145,7 +145,10 @@ bool state_read(struct state *state, unsigned n, struct state_reader *ret)
 
 	if (!extents[area].last_seq)
 		return false;
-	/* Commits go on counting from the newest number there is, even when its area was of no use. */
+	/*
+	 * Commits go on from the greatest number in both areas, even if the caller could not use the newer
+	 * area.
+	 */
 	state->seq = extents[newest].last_seq;
 	state->area = area;
 	state->used_bytes = 0;
@@ -175,7 +178,7 @@ bool state_fits(const struct state *state, size_t size_bytes)
 	       sizeof(struct chunk) + padded(size_bytes) <= state->area_bytes - state->used_bytes;
 }
 
-/* The head goes last: until it is there, what was written is no chunk. */
+/* Writes a chunk. Its head is written last: until then the bytes are no chunk. */
 __attribute__((nonnull(1))) static void chunk_write(
 	uint8_t *at, uint64_t seq, uint32_t flags, const void *data, size_t size_bytes)
 {
@@ -233,8 +236,8 @@ int state_snapshot(struct state *state, const void *data, size_t size_bytes)
 	if (size_bytes > STATE_AREA_MAX_BYTES / 4)
 		return -EFBIG;
 	/*
-	 * At least half of an area is for changes. So each snapshot follows at least as many bytes of
-	 * changes.
+	 * At least half of an area is for changes. So between two snapshots there are at least as many bytes
+	 * of changes as a snapshot has.
 	 */
 	while (area_bytes / 2 < sizeof(struct chunk) + padded(size_bytes)) {
 		area_bytes *= 2;

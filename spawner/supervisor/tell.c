@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the keeper is told, and the end of the node when the keeper is gone. */
+/* Records to the keeper, and the end of the node when the keeper is gone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,8 +15,8 @@
 #include "spawner/supervisor/supervisor.h"
 
 /*
- * The sessions of the leaders that were alive when the keeper was heard last. A process without a mark may be
- * in them.
+ * The sessions of the leaders that were alive at the keeper's last report. Processes without a mark may be in
+ * them.
  */
 static size_t sessions_of(const struct node *node, pid_t **ret)
 {
@@ -31,8 +31,8 @@ static size_t sessions_of(const struct node *node, pid_t **ret)
 }
 
 /*
- * The pid of the broker. If the keeper has not told us of one yet: of the broker that was there when we were
- * started.
+ * The pid of the broker. If the keeper has not reported a broker yet, this is the broker that ran when the
+ * supervisor was started.
  */
 static pid_t broker_pid(const struct supervisor *supervisor)
 {
@@ -45,8 +45,9 @@ static pid_t broker_pid(const struct supervisor *supervisor)
 }
 
 /*
- * The broker is killed last: if we are killed meanwhile, it does the rest of this. It waits for that until we
- * let go of the lock of the directory (broker/aftermath.c).
+ * Kills all processes of the node, the broker last: if the supervisor is killed meanwhile, the broker does
+ * the rest. The broker begins with that when the supervisor no longer holds the lock of the directory
+ * (broker/aftermath.c).
  */
 __attribute__((noreturn)) void supervisor_end_of_node(struct supervisor *supervisor)
 {
@@ -74,7 +75,7 @@ void supervisor_keeper_tell(struct supervisor *supervisor, const union keeper_re
 		supervisor_end_of_node(supervisor);
 	if (err) {
 		log_error("the keeper cannot be told: %s", strerror(-err));
-		abort(); /* the state has what was not done now: the next supervisor does it */
+		abort(); /* what could not be told is in the state, and the next supervisor tells it */
 	}
 }
 
@@ -91,7 +92,7 @@ void supervisor_tell_down(struct supervisor *supervisor)
 	supervisor_tell_plain(supervisor, KEEPER_DOWN);
 }
 
-/* Hear when it can be written to, if something waits. */
+/* If records wait, epoll reports when the socket is writable. */
 void supervisor_keeper_watch(struct supervisor *supervisor)
 {
 	uint32_t events = EPOLLIN | (keeper_link_is_waiting(&supervisor->keeper) ? EPOLLOUT : 0);

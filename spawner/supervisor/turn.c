@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A turn: the state is written, then everything that the node wants is done. */
+/* A turn: the state is written, then all that the node wants is done. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -145,15 +145,15 @@ void supervisor_handed_over(
 	struct supervisor *supervisor, uint64_t group, uint64_t number, bool ok, bool routed)
 {
 	/*
-	 * A broker that has just been started does not know all its groups yet: it may have dropped what it
-	 * was to pass on to them.
+	 * A broker that has just been started does not know all groups yet, so it may have dropped notices
+	 * that it should pass on.
 	 */
 	bool early = routed && supervisor_now_ns() - supervisor->broker_up_ns <
 				       SUPERVISOR_WINDOW_MS * UINT64_C(1000000);
 
 	if (!group) {
 		if (ok)
-			/* if the broker has not heard it, the next `groups` says it */
+			/* if it was not handed over, the next `groups` will tell the broker */
 			node_broker_told(supervisor->node, number);
 	} else if (ok && !early) {
 		node_notices_handed(supervisor->node, group, number);
@@ -253,7 +253,7 @@ static void state_write(struct supervisor *supervisor)
 		log_error(
 			"the state cannot be written: %s; processes started from now on may be adopted without it",
 			strerror(-r));
-		/* changes mean nothing behind a gap: the next write is a snapshot */
+		/* changes after a gap would be of no use, so the next write is a snapshot */
 		supervisor->state.used_bytes = 0;
 		node_state_not_written(supervisor->node);
 	}
@@ -278,8 +278,8 @@ static void timer_arm(struct supervisor *supervisor)
 }
 
 /*
- * Whoever watches somebody that has ended hears of it from the broker. So its word leaves before the logs are
- * written, before the keeper hears that it may forget the dead, and before the next life begins.
+ * Tells the broker of ends. Watchers hear of an end from the broker. So the broker is told before the logs
+ * are written, before the keeper is told that it may forget the dead, and before the next life begins.
  */
 static void ends_tell(struct supervisor *supervisor, struct list *late)
 {
@@ -307,9 +307,7 @@ void supervisor_turn(struct supervisor *supervisor)
 
 	supervisor->turn_is_due = false;
 	list_init(&late);
-	/*
-	 * a launch that fails at once leads to further actions: they rest on a state that is not written yet
-	 */
+	/* a launch that fails at once leads to further actions, for which the state must be written again */
 	do {
 		while ((action = node_next_early(supervisor->node))) {
 			log_info("%s", action->text);

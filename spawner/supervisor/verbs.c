@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The methods of `$spawner` that change something (docs/protocol.md §5). The node keeps the callers that
- * wait. The actor itself never waits.
+ * The methods of `$spawner` that change something (docs/protocol.md §5). Callers that wait are kept by the
+ * node. The actor itself never waits.
  */
 #include <errno.h>
 #include <signal.h>
@@ -164,7 +164,7 @@ int on_demonitor(actor *self, const actor_msg *msg, actor_from *from)
 	return 0;
 }
 
-/* A runtime takes its monitors back without waiting for an answer. */
+/* The runtime of a group ends its monitors by a cast, since it needs no answer. */
 int on_demonitor_cast(actor *self, const actor_msg *msg)
 {
 	struct supervisor *supervisor = supervisor_of(self);
