@@ -42,7 +42,7 @@
 #define LINES_MAX_BYTES (64u << 10)
 #define FILES_OWN       24 /* descriptors that belong to no group and no guest */
 #define GROUPS_MIN      8
-/* a group that slept answers a frame that the broker passed on within so much time */
+/* A group that has slept answers a frame of the broker within this time. */
 #define SPIN_NS             30000
 #define SPIN_MAX_US         1000
 #define PIPE_NAME_MAX_BYTES (sizeof("/b/.ipc") + 2 * 20) /* two numbers */
@@ -161,7 +161,10 @@ static bool take_signals(struct program *program)
 	return end || keeper_is_gone(program);
 }
 
-/* As transport_wait(), but looks for a moment before it sleeps. *ret_came: *ret is the first event. */
+/*
+ * Waits as transport_wait() does, but first looks for events for a moment (spin.h). *ret_came: *ret is the
+ * first event.
+ */
 static int wait_for_events(
 	struct program *program, int64_t timeout_ns, struct transport_event *ret, bool *ret_came)
 {
@@ -213,8 +216,8 @@ static void run(struct program *program)
 /* ---- start ---- */
 
 /*
- * Looking takes the processor from others where there is one alone, and the node's share of time where a
- * cgroup counts it.
+ * How long to look for events before sleeping. 0 where that would harm others: with a single processor they
+ * could not run meanwhile, and with a quota of a cgroup the looks would use up the node's time.
  */
 static int64_t spin_window_ns(void)
 {
