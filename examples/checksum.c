@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* checksum: reads files, which blocks, on helper threads. Each call has an actor of its own, which waits. */
+/*
+ * checksum: reads files on helper threads, since reading blocks. Each call gets its own actor, which waits
+ * for its thread.
+ */
 #include <actor/actor.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -8,12 +11,12 @@
 #include <string.h>
 
 struct reading {
-	char *path; /* whoever has the data frees it */
+	char *path; /* the present owner of the struct frees it */
 	uint64_t n_bytes, sum;
 	int error;
 };
 
-/* On a helper thread: it may block, and calls nothing of the library. */
+/* Runs on a helper thread. It may block, and must not call the library. */
 static void reading_read(void *data)
 {
 	struct reading *reading = data;

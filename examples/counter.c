@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* counter [--name NAME]: state, calls that answer, a cast that does not, and a timer. */
+/* counter [--name NAME]: an actor with state, calls, a cast and a timer. */
 #include <actor/actor.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +47,7 @@ static int counter_reset(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* A timer is a cast to oneself: it waits its turn like any other message. */
+/* A timer is a cast of the actor to itself, and waits in the mailbox like any other message. */
 static int counter_tick(actor *self, const actor_msg *msg)
 {
 	struct counter *counter = actor_state(self);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flaky [--name NAME]: dies in every way a program can, each the real thing
+ * flaky [--name NAME]: dies for real, in each of these ways
  *
  *   crash segv   writes through a bad pointer
  *   crash abort  calls abort()
- *   crash exit   calls exit(3), or with the code given
+ *   crash exit   calls exit(3), or exit() with the code given
  *   crash hang   loops for ever: the process lives on but answers nobody, until somebody kills it
  *   crash oom    uses memory until there is none. The program limits its own address space first
- *                (RLIMIT_AS), so that it runs out long before the machine does, and then, like most
- *                programs, does not look at what malloc returned.
+ *                (RLIMIT_AS), so that it runs out long before the machine does. Like most programs it does
+ *                not check what malloc returns.
  *
- * The caller of `crash` is answered by the runtime: its call ends with what became of the process.
+ * The caller of `crash` is answered by the runtime: its call ends with an error that says how the process
+ * ended.
  */
 #include <actor/actor.h>
 #include <stdio.h>
@@ -57,7 +58,7 @@ static void crash_oom(int code)
 	} *blocks = NULL, *block;
 
 	if (setrlimit(RLIMIT_AS, &limit) < 0)
-		return; /* not without a limit */
+		return; /* without the limit it is too dangerous */
 	for (;;) {
 		block = malloc(sizeof(*block));
 		block->next = blocks;

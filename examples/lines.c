@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lines FILE: a thread that blocks in read(2) and a signal handler, which both cast to the actor. */
+/* lines FILE: a thread that blocks in read(2) and a signal handler both cast to the actor. */
 #include <actor/actor.h>
 #include <errno.h>
 #include <pthread.h>
@@ -15,9 +15,9 @@ struct lines {
 	char last[256];
 };
 
-static actor_inlet *signal_inlet; /* a reference for the handler */
+static actor_inlet *signal_inlet; /* the signal handler's reference */
 
-/* Nothing here may wait or allocate, and actor_post_bytes() does not. */
+/* A signal handler may neither wait nor allocate. actor_post_bytes() does neither. */
 static void on_usr1(int signo)
 {
 	(void)actor_post_bytes(signal_inlet, &signo, sizeof(signo));
@@ -31,13 +31,13 @@ struct reader {
 static void *reader_main(void *arg)
 {
 	struct reader *reader = arg;
-	FILE *file = fopen(reader->path, "r"); /* a FIFO: waits for a writer */
+	FILE *file = fopen(reader->path, "r"); /* if FILE is a FIFO, this waits for a writer */
 	char line[256];
 	int r = 0;
 
 	while (r != -ESRCH && file && fgets(line, sizeof(line), file)) {
 		line[strcspn(line, "\n")] = 0;
-		/* the actor does not keep up: so the thread waits, and by the FIFO whoever writes */
+		/* if the actor does not keep up, the thread waits, and so does the writer of a FIFO */
 		while ((r = actor_post(reader->inlet, "line", "s", line)) == -EBUSY)
 			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
@@ -66,7 +66,8 @@ static int lines_init(actor *self, const void *arg)
 	sigaction(SIGUSR1, &action, NULL);
 	r = -pthread_create(&thread, NULL, reader_main, reader);
 	if (r == 0)
-		pthread_detach(thread); /* it may block for ever; the inlet outlives us if it must */
+		/* the thread may block for ever; its inlet stays valid after the actor's end */
+		pthread_detach(thread);
 	return r;
 }
 

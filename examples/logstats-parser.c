@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parser: takes batches of lines, answers with what it counted. And it has a bug, of the everyday kind:
- * parse_line() believes that every line looks like the lines it was tested with. A line without quotes, a
- * request field that is not "METHOD PATH PROTOCOL", a method that is no word, a status that is no status:
- * quote_end(), strchr(), method_table() and status_tally() answer NULL, and nobody looks.
+ * The parser takes batches of lines and answers with what it has counted. It has a bug of a common kind:
+ * parse_line() expects that every line looks like the lines with which it was tested. For a line without
+ * quotes, a request field that is not "METHOD PATH PROTOCOL", a method that is no word, or a status that is
+ * no status, one of quote_end(), strchr(), method_table() and status_tally() returns NULL, and parse_line()
+ * does not check that.
  *
- * Nothing here guards against it. The process dies, the node starts it again, and the collector sees to the
- * rest.
+ * The bug is not handled here. The process dies, the node starts it again, and the collector finds the line.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 struct parser {
 	actor_ref collector;
 	struct totals totals;
-	char *text; /* of the batch at hand, to be cut into strings */
+	char *text; /* the text of the present batch, which is cut into strings */
 	size_t text_bytes;
 };
 
@@ -29,7 +29,7 @@ static struct tally *status_tally(struct totals *totals, long status)
 	return &totals->status[status - STATUS_MIN];
 }
 
-/* A method is a token of HTTP: a word, at least one letter long. */
+/* A method is a token of HTTP: a word of at least one letter. */
 static struct table *method_table(struct totals *totals, const char *method)
 {
 	static const char token[] =
@@ -39,7 +39,7 @@ static struct table *method_table(struct totals *totals, const char *method)
 	return len && !method[len] ? &totals->methods : NULL;
 }
 
-/* Where a field ends that began with a quote: servers write a quote in it as \". */
+/* The end of a field that began with a quote. Servers write a quote inside a field as \". */
 static char *quote_end(char *field)
 {
 	for (field += strcspn(field, "\"\\"); *field == '\\'; field += strcspn(field, "\"\\"))
@@ -63,7 +63,7 @@ static int parse_line(struct totals *totals, char *line)
 
 	status = strchr(end + 1, ' ') + 1;
 	bytes = strchr(status, ' ') + 1;
-	one.bytes = strtoull(bytes, NULL, 10); /* "-" is none */
+	one.bytes = strtoull(bytes, NULL, 10); /* "-" means none, and is read as 0 */
 
 	tally = status_tally(totals, strtol(status, NULL, 10));
 	tally->requests += one.requests;
@@ -102,7 +102,7 @@ static int parse_text(struct parser *parser, const char *text, size_t size_bytes
 	return 0;
 }
 
-/* parse: batch, text. Answered with the cast parsed: batch, number of lines, and three tables. */
+/* parse(batch, text). The answer is the cast parsed(batch, number of lines, three tables). */
 static int parser_parse(actor *self, const actor_msg *msg)
 {
 	struct parser *parser = actor_state(self);
@@ -131,7 +131,7 @@ static int parser_parse(actor *self, const actor_msg *msg)
 	return r;
 }
 
-/* Whoever was started again has no memory of it: it only says that it is there. */
+/* A parser that was started again does not know that. It only says that it is ready. */
 static int parser_init(actor *self, const void *arg)
 {
 	struct parser *parser = actor_state(self);

@@ -10,7 +10,7 @@
 
 /* ---- JSON ---- */
 
-/* Length of the UTF-8 character at @s, 0 when it is none. */
+/* Length of the UTF-8 character at @s; 0: the bytes are no UTF-8. */
 static size_t utf8_length(const unsigned char *s, size_t size)
 {
 	unsigned char c = s[0];
@@ -21,8 +21,10 @@ static size_t utf8_length(const unsigned char *s, size_t size)
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||   /* too long, half a pair */
-		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f)) /* too long, too big */
+	/* not the shortest form; half of a surrogate pair */
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+		/* not the shortest form; too large */
+		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
 		return 0;
 	return n;
 }
@@ -120,7 +122,7 @@ int report_json(const struct result *result)
 static void table_row(const char *key, size_t key_len, struct tally tally)
 {
 	printf("  %12llu %16llu  ", (unsigned long long)tally.requests, (unsigned long long)tally.bytes);
-	for (size_t i = 0; i < key_len; i++) /* a log may hold what a terminal obeys */
+	for (size_t i = 0; i < key_len; i++) /* a log may have control sequences for the terminal */
 		putchar(key[i] >= 0x20 && key[i] < 0x7f ? key[i] : '?');
 	putchar('\n');
 }

@@ -5,7 +5,7 @@
 
 #include "logstats.h"
 
-/* FNV-1a; good enough for keys nobody chose to hurt us. */
+/* FNV-1a, which suffices if nobody chooses keys to make it slow. */
 static uint64_t key_hash(const char *key, size_t len)
 {
 	uint64_t hash = 0xcbf29ce484222325;
@@ -118,7 +118,8 @@ static void table_pack(const struct table *table, msgpack_packer *out)
 
 		if (!entry->key)
 			continue;
-		msgpack_pack_bin_with_body(out, entry->key, entry->key_len); /* a log may hold any bytes */
+		/* keys may have any bytes, since they come from the log */
+		msgpack_pack_bin_with_body(out, entry->key, entry->key_len);
 		tally_pack(entry->tally, out);
 	}
 }
@@ -146,7 +147,7 @@ static bool object_is_uint(const msgpack_object *object, uint64_t min, uint64_t 
 	       object->via.u64 <= max;
 }
 
-/* The rows of an array of three columns. */
+/* Finds the rows in an array that has three elements for each row. */
 static int rows_of(const msgpack_object *object, const msgpack_object **ret, uint32_t *ret_n)
 {
 	const msgpack_object_array *array = &object->via.array;
@@ -215,7 +216,7 @@ static int entry_compare(const void *a, const void *b)
 
 	if (x->tally.requests != y->tally.requests)
 		return x->tally.requests < y->tally.requests ? 1 : -1;
-	return strcmp(x->key, y->key); /* so that the order is the same each time */
+	return strcmp(x->key, y->key); /* so that equal counts always have the same order */
 }
 
 const struct entry **table_sorted(const struct table *table)

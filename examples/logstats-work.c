@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The file in batches, and how a line that kills is found
+ * Cuts the file into batches, and finds the lines that kill a parser
  *
- * Lines go out in batches of some 64 KiB, two to a parser, so that it never waits. When a parser dies, what
- * it had not answered is suspect, all of it: the answer it gave just before may have been lost on the way.
- * So
+ * Lines are sent in batches of some 64 KiB. Each parser has two batches, so that it never waits. When a
+ * parser dies, all batches that it has not answered are suspects, also the first one: its answer may have
+ * been lost on the way. So:
  *
- *   1. a suspect is tried again in about as many pieces as a piece has lines, and the piece that kills line
- *      by line: some 40 messages and two more crashes for 400 lines;
- *   2. a piece goes to a parser that has nothing else, and that gets nothing else until it answered;
- *   3. a parser that dies with one line as all it had was killed by that line: the line is set aside, by its
- *      number.
+ *   1. a suspect is tried again in about as many pieces as each piece has lines, and the piece that kills is
+ *      tried line by line: for 400 lines this needs some 40 messages and two more crashes;
+ *   2. a piece is sent to a parser that has nothing else, and that gets nothing else until it has answered;
+ *   3. if a parser dies that had only one line, that line has killed it: the number of the line is noted, and
+ *      the line is not tried again.
  *
- * Every batch is answered with one message and counted at that moment, or not at all: no line is lost or
- * counted twice. A parser ended from outside (kill -9, say) is not the line's fault: it is tried again,
- * three times at most.
+ * Every batch is answered with one message. It is counted when that message comes, and not otherwise, so no
+ * line is lost or counted twice. If a parser was ended from outside (for instance by kill -9), its lines are
+ * not to blame: they are tried again, three times at most.
  *
- * What is nearest to the beginning is tried first, so that a file of another kind is known soon: when more
- * than half of its first 1,000 lines kill.
+ * Suspects nearest to the beginning of the file are tried first, so that a file of another kind is recognized
+ * soon: more than half of its first 1,000 lines kill.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,9 +31,9 @@
 
 #define BATCH_BYTES    (64 << 10)
 #define LINE_BYTES_MAX (1 << 20)
-#define LINES_FEW      32 /* so many are tried line by line */
+#define LINES_FEW      32 /* a batch of so few lines is tried line by line */
 #define DEATHS_MAX     3
-#define SAMPLE_LINES   1000 /* the first ones, by which the file is judged */
+#define SAMPLE_LINES   1000 /* the first lines, by which the kind of the file is judged */
 
 /* ---- batches ---- */
 
@@ -108,7 +108,7 @@ static int work_fail(struct work *work, int error)
 	return -error;
 }
 
-/* Reads until @capacity or the end: the number of bytes now in @text. */
+/* Reads until @text has @capacity bytes or the file ends. Returns the number of bytes in @text. */
 static ssize_t work_fill(struct work *work, char *text, size_t size_bytes, size_t capacity)
 {
 	while (size_bytes < capacity) {
@@ -128,7 +128,7 @@ static ssize_t work_fill(struct work *work, char *text, size_t size_bytes, size_
 	return (ssize_t)size_bytes;
 }
 
-/* Whole lines only: what follows the last newline is kept for the next batch. */
+/* Leaves only whole lines in @text. The bytes after the last newline are kept for the next batch. */
 static int work_cut(struct work *work, char *text, size_t *size_bytes)
 {
 	const char *newline = memrchr(text, '\n', *size_bytes);
@@ -136,7 +136,7 @@ static int work_cut(struct work *work, char *text, size_t *size_bytes)
 
 	if (work->at_end) {
 		if (whole < *size_bytes)
-			text[(*size_bytes)++] = '\n'; /* the last line had none */
+			text[(*size_bytes)++] = '\n'; /* the last line of the file had no newline */
 		return 0;
 	}
 	if (!whole)
@@ -154,7 +154,7 @@ static int work_read(struct work *work, struct batch **ret)
 {
 	size_t capacity = BATCH_BYTES, size_bytes = work->rest_bytes;
 	struct batch *batch = NULL;
-	char *text = work->rest; /* in the hands of this function until a batch takes it */
+	char *text = work->rest; /* owned by this function until a batch takes it */
 	ssize_t n;
 	int r;
 
@@ -163,7 +163,7 @@ static int work_read(struct work *work, struct batch **ret)
 	while (capacity <= size_bytes)
 		capacity *= 2;
 	do {
-		char *bigger = realloc(text, capacity + 1); /* and a last newline */
+		char *bigger = realloc(text, capacity + 1); /* one byte more, for a last newline */
 
 		r = bigger ? 0 : work_fail(work, ENOMEM);
 		if (r < 0)
@@ -175,7 +175,7 @@ static int work_read(struct work *work, struct batch **ret)
 			goto out;
 		size_bytes = (size_t)n;
 		r = work_cut(work, text, &size_bytes);
-		capacity *= 2; /* a line longer than a batch */
+		capacity *= 2; /* if the line is longer than a batch */
 	} while (r == -EAGAIN && capacity <= LINE_BYTES_MAX);
 	if (r == -EAGAIN) {
 		snprintf(work->error, sizeof(work->error),
@@ -184,7 +184,7 @@ static int work_read(struct work *work, struct batch **ret)
 		r = -EFBIG;
 	}
 	if (r == 0 && !size_bytes)
-		r = -EAGAIN; /* the end */
+		r = -EAGAIN; /* the end of the file */
 	else if (r == 0 && !(batch = batch_new(0)))
 		r = work_fail(work, ENOMEM);
 	if (r < 0)
@@ -204,7 +204,7 @@ out:
 
 /* ---- suspects ---- */
 
-/* About the square root. */
+/* About the square root of the number of lines. */
 static uint32_t pieces_of(const struct batch *batch)
 {
 	uint32_t n = 1;
@@ -265,7 +265,10 @@ static int work_set_aside(struct work *work, struct batch *line)
 		return work_fail(work, ENOMEM);
 	work->bad_lines = more;
 	work->bad_lines[work->n_bad_lines++] = line->first_line;
-	/* The poison is out: what follows it is most likely as good as any other text. */
+	/*
+	 * The line that kills was found, so the lines after it are most likely good, and are tried in one
+	 * piece.
+	 */
 	for (struct batch *suspect = work->suspects; suspect; suspect = suspect->next)
 		if (suspect->first_line == line->first_line + 1)
 			suspect->n_pieces = 1;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * logstats FILE [--parsers N] [--json]: requests and bytes of a web access log, per status, per method, per
- * path
+ * logstats FILE [--parsers N] [--json]: counts the requests and bytes of a web access log, per status, per
+ * method, per path
  *
- * The collector is the one actor of this process. It has the node start N processes that run this same
- * program as parsers, and start each again at once when it dies. A parser says `ready`; the collector
- * watches it from then on, casts it batches of lines, and adds up what comes back. When it goes down, what
- * it had not answered is work again (how, is told in logstats-work.c) and the next `ready` is that of its
- * successor. The parsers are owned by the collector: when this process ends, in whatever way, the node stops
- * them.
+ * The collector is the only actor of this process. It has the node start N processes that run this same
+ * program as parsers. The node starts a parser again at once when it dies. A parser says `ready`. From then
+ * on the collector monitors it, casts batches of lines to it, and adds up the answers. When a parser goes
+ * down, the batches that it has not answered are work again (see logstats-work.c), and its successor says
+ * `ready`. The collector owns the parsers: when this process ends, in whatever way, the node stops them.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -23,13 +22,13 @@
 
 #define PARSERS_MAX 256
 #define TICK_MS     100
-#define STALL_MS    30000 /* no parser said anything for so long: give up */
+#define STALL_MS    30000 /* after so long without a word of any parser the collector gives up */
 
-struct parser { /* one life of a parser process */
+struct parser { /* one life of a parser's process */
 	struct parser *next;
 	actor_ref ref;
 	uint64_t monitor;
-	struct batch *has[WORK_IN_FLIGHT_MAX]; /* not answered yet, oldest first */
+	struct batch *has[WORK_IN_FLIGHT_MAX]; /* batches that it has not answered yet, oldest first */
 	unsigned n_has;
 };
 
@@ -104,7 +103,7 @@ static int run_finish(actor *self)
 
 /* ---- parsers come and go ---- */
 
-/* Gives every parser what it can take. Nobody waits: a batch is a cast. */
+/* Gives every parser as many batches as it can take. A batch is a cast, so nobody waits. */
 static int run_feed(actor *self)
 {
 	struct run *run = run_of(self);
@@ -118,7 +117,7 @@ static int run_feed(actor *self)
 			r = actor_cast(self, actor_to(parser->ref), "parse", "Uy#", batch->id, batch->text,
 				batch->size_bytes);
 			if (r < 0)
-				break; /* it is gone: on_down has the batch back */
+				break; /* the parser is gone, and on_down takes the batch back */
 		}
 		if (r < 0 && r != -EAGAIN && run->work.error[0])
 			return run_fail(self, run->work.error);
@@ -146,7 +145,7 @@ static int collector_ready(actor *self, const actor_msg *msg)
 	return run_feed(self);
 }
 
-/* By its own doing, or the line's; somebody's kill is neither. */
+/* True: the parser crashed by itself or because of a line. False: somebody ended it. */
 static bool cause_is_crash(const struct actor_cause *cause)
 {
 	if (cause->kind == ACTOR_EXIT_SIGNAL)
@@ -191,7 +190,7 @@ static struct batch *parser_answered(struct parser *parser, uint64_t id)
 	return NULL;
 }
 
-/* parsed: batch, number of lines, tables. Counted here and nowhere else, once. */
+/* parsed(batch, number of lines, tables). This is the only place that counts lines. */
 static int collector_parsed(actor *self, const actor_msg *msg)
 {
 	const struct msgpack_object *args = actor_msg_object(msg);
@@ -261,7 +260,10 @@ static int collector_init(actor *self, const void *arg)
 
 	*run = *(struct run *const *)arg;
 	r = actor_send_after(self, TICK_MS, "tick", NULL, "");
-	/* The parsers are started by a message of its own, for only an actor that exists can be answered. */
+	/*
+	 * The actor starts the parsers when it gets its own message: only an actor that exists can be
+	 * answered, and during init it does not exist yet.
+	 */
 	return r < 0 ? r : actor_cast(self, actor_to(actor_self(self)), "begin", "");
 }
 
@@ -309,11 +311,11 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{"parsers", required_argument, NULL, 'p'},
 		{"json", no_argument, NULL, 'j'},
-		{"parse-for", required_argument, NULL, 'P'}, /* how a parser is started */
+		{"parse-for", required_argument, NULL, 'P'}, /* the option with which parsers are started */
 		{0},
 	};
 	long n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	/* twice: while one is being started again there is another */
+	/* two for each processor: while one is being started again, the other works */
 	struct run run = {.n_parsers = n_cpus < 1 ? 2 : n_cpus > 8 ? 16 : (unsigned)n_cpus * 2}, *arg = &run;
 	char none[] = "", *end = none;
 	int c, r;
@@ -346,7 +348,7 @@ int main(int argc, char **argv)
 		work_sort_bad_lines(&run.work);
 		r = (run.json ? report_json : report_table)(&result) ? 1 : 0;
 	} else if (r == 0) {
-		r = run.failed ? 1 : 130; /* stopped before it was done */
+		r = run.failed ? 1 : 130; /* it was stopped before it was done */
 	}
 	run_deinit(&run);
 	return r;

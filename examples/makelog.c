@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * makelog LINES [BAD [SEED]] [--bad-lines FILE]: an access log to try things with, on stdout
+ * makelog LINES [BAD [SEED]] [--bad-lines FILE]: writes an access log for trials to stdout
  *
- * Combined Log Format, the same for the same arguments. BAD of the lines, spread over the whole, are
- * malformed in the ways that are seen in real logs; their numbers go to FILE, one a line.
+ * The log is in the Combined Log Format. The same arguments give the same log. BAD of the lines, spread over
+ * the whole log, are malformed in ways that occur in real logs. Their numbers are written to FILE, one on
+ * each line.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -14,7 +15,7 @@
 #include <time.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define BEGIN_SECONDS 1790000000 /* when the log begins */
+#define BEGIN_SECONDS 1790000000 /* the time of the first line */
 
 static uint64_t random_state;
 
@@ -32,7 +33,7 @@ static uint32_t random_below(uint32_t n)
 	return (uint32_t)((random_next() >> 32) * n >> 32);
 }
 
-/* The first of @n is chosen most often, the last hardly ever. */
+/* A random number below @n. Small numbers are much more frequent than large ones. */
 static uint32_t random_skewed(uint32_t n)
 {
 	uint64_t skewed = random_below(n);
@@ -141,13 +142,13 @@ static void put_good(uint64_t line)
 static void put_bad(uint64_t line)
 {
 	static const char *const requests[] = {
-		"\"-\" 408 0 \"-\" \"-\"",                 /* nothing came in time */
-		"\"GET /index.html\" 400 226 \"-\" \"-\"", /* two parts */
-		/* TLS to a port that speaks none */
+		"\"-\" 408 0 \"-\" \"-\"",                 /* no request came in time */
+		"\"GET /index.html\" 400 226 \"-\" \"-\"", /* a request of two parts */
+		/* TLS to a port without TLS */
 		"\"\\x16\\x03\\x01\\x02\\x00\\x01\" 400 226 \"-\" \"-\"",
 		"\"\" 400 0 \"-\" \"-\"",
-		"\"GET / HTTP/1.1\" - - \"-\" \"-\"", /* no status */
-		"\"GET / HTTP/1.1",                   /* the disk was full */
+		"\"GET / HTTP/1.1\" - - \"-\" \"-\"", /* there is no status */
+		"\"GET / HTTP/1.1",                   /* the disk was full, so the line ends early */
 		"",
 	};
 
@@ -198,7 +199,8 @@ int main(int argc, char **argv)
 		return fprintf(stderr, "makelog: more bad lines than lines, or too many lines\n"), 2;
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	for (uint64_t line = 1; line <= n_lines; line++) {
-		if (bad < n_bad && !next_bad) { /* one in each of BAD equal stretches */
+		/* the lines are divided into BAD equal parts, each with one malformed line */
+		if (bad < n_bad && !next_bad) {
 			uint64_t first = n_lines * bad / n_bad + 1, end = n_lines * (bad + 1) / n_bad + 1;
 
 			next_bad = first + random_below((uint32_t)(end - first));

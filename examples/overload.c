@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * overload [--name NAME] [refuse | drop-newest | drop-oldest]: readings come faster than they can be shown
- *   actorctl call display burst 500    500 readings at once: answers how many were taken and refused
+ *   actorctl call display burst 500    500 readings at once: answers how many were taken and how many refused
  *   actorctl call display seen         answers how many were shown, the last of them, how many were lost
  *   actorctl describe display          what became of all messages
  *
- * A display has room for 10 readings and shows one in 2 ms. What is too much is refused, or lost: with
- * drop-oldest it shows what is new, with drop-newest what was first. It hears how many were lost; another
- * actor sees each of them as a dead letter. Who calls a display that is full is told when to ask again.
+ * A display has room for 10 readings and shows one in 2 ms. Further readings are refused or lost: with
+ * drop-oldest the oldest are lost, with drop-newest the newest. The display is told how many were lost.
+ * Another actor gets each lost reading as a dead letter. A caller of a display that is full is told when to
+ * ask again.
  */
 #include <actor/actor.h>
 #include <actor/overload.h>
@@ -15,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- who sees what was lost ---- */
+/* ---- an actor that gets the dead letters ---- */
 
 static int undertaker_init(actor *self, const void *arg)
 {
@@ -69,7 +70,7 @@ static int display_seen(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[III]", display->shown, display->last, display->lost);
 }
 
-/* Its own casts wait in its mailbox as those of others do. */
+/* The casts of an actor to itself wait in its mailbox like those of others. */
 static int display_burst(actor *self, const actor_msg *msg, actor_from *from)
 {
 	int64_t n, n_taken = 0, n_refused = 0;
@@ -85,7 +86,7 @@ static int display_burst(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[II]", n_taken, n_refused);
 }
 
-/* Calls that are lost are counted, too. */
+/* Lost calls are counted too. */
 static int display_overload(
 	actor *self, const struct actor_overload_stats *now, const struct actor_overload_stats *all)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pingpong [--processes] [--seconds N]: how many calls a second?
+ * pingpong [--processes] [--seconds N]: measures how many calls a second two actors make
  *
- * Two actors that call back and forth, in one process; with --processes the partner lives in a second one,
- * which the node starts, watches and stops for us. The code that calls is the same.
+ * One actor calls the other again and again. Both live in one process. With --processes the partner lives in
+ * a second process, which the node starts, watches and stops. The code that calls is the same.
  */
 #include <actor/actor.h>
 #include <errno.h>
@@ -38,7 +38,7 @@ static const struct actor_method pong_methods[] = {
 
 static const struct actor_behavior pong = {.name = "pong", .methods = pong_methods};
 
-/* ---- the one that measures ---- */
+/* ---- the actor that measures ---- */
 
 static double now_seconds(void)
 {
@@ -112,7 +112,9 @@ static int ping_go(actor *self, const actor_msg *msg)
 	struct pingpong **pingpong = actor_state(self);
 
 	(*pingpong)->exit_status = ping_measure(self, *pingpong) < 0 ? 1 : 0;
-	/* ends the partner too: an actor with its group, a process with the actor that started it */
+	/*
+	 * this ends the partner too: an actor ends with its group, and an owned process ends with its owner
+	 */
 	actor_group_stop(actor_group_of(self));
 	return 0;
 }
@@ -137,7 +139,7 @@ static const struct actor_behavior ping = {
 	.init = ping_init,
 };
 
-/* Within one process no node is needed. */
+/* In a single process no node is needed. */
 static int main_alone(struct pingpong *const *pingpong)
 {
 	const struct actor_group_options options = {.mode = ACTOR_JOIN_NONE};
@@ -160,7 +162,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{"processes", no_argument, NULL, 'p'},
 		{"seconds", required_argument, NULL, 's'},
-		{"pong", no_argument, NULL, 'P'}, /* how the partner is started */
+		{"pong", no_argument, NULL, 'P'}, /* the option with which the partner is started */
 		{0},
 	};
 	struct pingpong pingpong = {.seconds = 2}, *arg = &pingpong;

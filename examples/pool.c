@@ -7,7 +7,8 @@
  *   actorctl call pool job null '"hang"' '[]'       a worker hangs, and is killed
  *   actorctl call pool stats
  *
- * The program is its own worker. A worker is an actor like any other, and knows nothing of the pool.
+ * The pool's processes run this same program as workers. A worker is an actor like any other, and knows
+ * nothing of the pool.
  */
 #include <actor/actor.h>
 #include <actor/pool.h>

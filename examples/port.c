@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * port [--name NAME]: publishes what it is told, and what it hears
+ * port [--name NAME]: publishes topics and numbers
  *   actorctl call publisher say '"weather"' 21      says something: a topic and a number
- * port listen PORT [TOPIC]: prints what is published there, of one topic or of all
+ * port listen PORT [TOPIC]: prints what is published at PORT, of one topic or of all
  *
- * The port's name is NAME.port (publisher.port). A publisher does not know who listens. A listener in another
- * process says which topic it wants, and only that comes to it.
+ * The port's name is NAME.port (publisher.port). A publisher does not know its listeners. A listener in
+ * another process says which topic it wants, and gets only that topic.
  */
 #include <actor/actor.h>
 #include <actor/port.h>
 #include <stdio.h>
 #include <string.h>
 
-/* ---- who publishes ---- */
+/* ---- the publisher ---- */
 
 struct publisher {
 	actor_port *port;
@@ -62,7 +62,7 @@ static const struct actor_behavior publisher = {
 	.terminate = publisher_terminate,
 };
 
-/* ---- who listens ---- */
+/* ---- the listener ---- */
 
 struct listener {
 	const char *port, *topic;

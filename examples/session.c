@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* session [--name NAME]: all kinds of timers. It ends when nobody has asked it anything for a while. */
+/* session [--name NAME]: an actor with all kinds of timers. It ends when no message has come for a while. */
 #include <actor/actor.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,9 +8,9 @@
 #define IDLE_MS 300000
 
 struct session {
-	uint64_t tick; /* the interval */
+	uint64_t tick; /* the timer of the interval */
 	uint64_t n_ticks;
-	uint64_t limit; /* 0: none */
+	uint64_t limit; /* the timer of the limit; 0: none */
 };
 
 static int session_init(actor *self, const void *arg)
@@ -27,7 +27,7 @@ static int session_tick(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* What it missed while it was busy was merged with others. */
+/* Answers the number of ticks, and how many ticks were merged with others while the actor was busy. */
 static int session_ticks(actor *self, const actor_msg *msg, actor_from *from)
 {
 	struct session *session = actor_state(self);
@@ -35,7 +35,7 @@ static int session_ticks(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[UU]", session->n_ticks, actor_timer_merged(self, session->tick));
 }
 
-/* Busy with something that takes so long; ticks wait, as any message. */
+/* The actor is busy for the given time. Its ticks wait like any message. */
 static int session_busy(actor *self, const actor_msg *msg, actor_from *from)
 {
 	int64_t ms;
@@ -45,7 +45,7 @@ static int session_busy(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "n");
 }
 
-/* A session that may last so long and no longer; answers what was left of the limit before. */
+/* Limits the session to the given time. Answers what was left of the limit before. */
 static int session_limit(actor *self, const actor_msg *msg, actor_from *from)
 {
 	struct session *session = actor_state(self);
@@ -59,7 +59,10 @@ static int session_limit(actor *self, const actor_msg *msg, actor_from *from)
 	return left_ms < 0 ? actor_reply(from, "n") : actor_reply(from, "I", left_ms);
 }
 
-/* From now on it ends when nothing comes for so long. Its own ticks would come, so they go. */
+/*
+ * From now on the session ends when no message comes for the given time. Its own ticks are messages, so they
+ * are stopped.
+ */
 static int session_idle(actor *self, const actor_msg *msg, actor_from *from)
 {
 	int64_t ms = IDLE_MS;

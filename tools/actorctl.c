@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * actorctl: the node, its processes and its actors from a shell. This file: the list of commands, the global
- * options, the way to one.
+ * actorctl: controls the node, its processes and its actors from a shell. This file has the list of commands
+ * and the global options, and finds the command that was typed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -88,7 +88,7 @@ static int ctl_apply(struct ctl *ctl, const struct args *args)
 	return 0;
 }
 
-/* Before anything was parsed: does the caller want its errors as JSON? */
+/* Looks for --json before anything is parsed, since errors of parsing must be JSON too. */
 static bool ctl_wants_json(int argc, char *const argv[])
 {
 	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
@@ -134,7 +134,7 @@ out:
 	return status;
 }
 
-/* Runs the command argv[0]. @family: NULL, or the command that argv[0] is a subcommand of. */
+/* Runs the command argv[0]. @family: the command of which argv[0] is a subcommand, or NULL. */
 static int ctl_run_command(struct ctl *ctl, const struct command *family, int argc, const char *const argv[])
 {
 	const struct command *command = ctl_command_find(family ? family->family : ctl->commands, argv[0]);
@@ -167,8 +167,8 @@ out:
 }
 
 /*
- * Sockets must not land on 0, 1 or 2. A closed stdout is opened for reading, so that writing to it still
- * fails and is told.
+ * Opens descriptors 0, 1 and 2 if they are closed, since no socket must get these numbers. stdout and stderr
+ * are opened only for reading, so that writing to them still fails and is reported.
  */
 static void ctl_open_std_fds(void)
 {

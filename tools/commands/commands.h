@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One per verb; each lives in the file of its family. */
+/* One for each verb. Each is defined in the file of its family. */
 #pragma once
 
 #include "tools/view/ctl.h"
@@ -12,11 +12,14 @@ extern const struct command command_up, command_down, command_status, command_ls
 /* subcommands of pg, in pg-message.c and pg-watch.c */
 extern const struct command command_pg_cast, command_pg_call, command_pg_watch;
 
-/* metrics-serve.c: answers HTTP at @address until it is interrupted. Returns the exit status. */
+/* metrics-serve.c: serves HTTP at @address until it is interrupted. Returns the exit status. */
 int metrics_serve(struct ctl *ctl, const char *address, uint64_t max);
 
 /* help.c */
 int help_print(const struct ctl *ctl, FILE *to);
 int help_print_command(const struct command *command, FILE *to);
-/* Fails, and names the nearest command. @family: NULL, or the command of which @word is no subcommand. */
+/*
+ * Fails with a message that names the nearest command. @family: the command of which @word is no subcommand,
+ * or NULL.
+ */
 int help_unknown_command(const struct ctl *ctl, const struct command *family, const char *word);

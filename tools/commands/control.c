@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stop, start, restart, kill, rm: one verb, any number of names */
+/* stop, start, restart, kill, rm: each takes any number of names */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,14 +13,15 @@
 #include "tools/view/output.h"
 #include "tools/view/session.h"
 
-/* What a verb asks for one name: the method's arguments, a new reference. */
+/* Makes the arguments of the method for one name. Returns a new reference. */
 typedef json_t *control_args(const struct args *args, const char *name);
 
 struct control {
-	const char *verb;    /* and method */
-	const char *done;    /* "stopped" */
-	const char *goal;    /* what is waited for; NULL: the answer comes at once */
-	const char *goes_on; /* said when we are interrupted: what goes on without us. NULL: nothing */
+	const char *verb; /* the verb, and the method of the supervisor */
+	const char *done; /* "stopped" */
+	const char *goal; /* for the note "waiting for NAME …"; NULL: the answer comes at once */
+	/* said when actorctl is interrupted: what goes on without it; NULL: nothing is said */
+	const char *goes_on;
 	control_args *make;
 };
 
@@ -30,15 +31,15 @@ struct control_run {
 	const struct control *control;
 	int64_t asked_ms;
 	bool waits;
-	json_t *list; /* with --json, of several names: what came of each */
-	int status;   /* of the first failure */
+	json_t *list; /* with --json and several names: the result for each name */
+	int status;   /* exit status of the first failure */
 };
 
 static const char *control_done(const struct control_run *run, const json_t *child)
 {
 	int64_t uptime_ms = json_integer_value(json_object_get(child, "uptime_ms"));
 
-	/* True if the process has run for longer than we have been asking. */
+	/* The process was already running when it was asked for. */
 	if (!strcmp(run->control->verb, "start") && uptime_ms > clock_now_ms() - run->asked_ms)
 		return !strcmp(child_state(child), "ready") ? "already ready" : "already up";
 	if (!run->waits && !strcmp(child_state(child), "stopping"))
@@ -57,7 +58,7 @@ static void control_tell(const struct control_run *run, const char *name, const 
 	putchar('\n');
 }
 
-/* With --json: the child, or null where there is none any more. */
+/* With --json: shows the child, or null if there is none any more. */
 static void control_show(const struct control_run *run, const json_t *child)
 {
 	json_t *shown = child_public(child, child_clock_offset_us());
@@ -71,7 +72,10 @@ static void control_show(const struct control_run *run, const json_t *child)
 	json_decref(shown);
 }
 
-/* One failure does not keep the others from being told; the first one gives the exit status. */
+/*
+ * Shows one answer. A failure does not stop the others from being shown. The first failure gives the exit
+ * status.
+ */
 static void control_answered(struct question *question, void *arg)
 {
 	struct control_run *run = arg;
@@ -86,7 +90,7 @@ static void control_answered(struct question *question, void *arg)
 		return;
 	}
 	if (run->status == CTL_UNREACHABLE && !run->list)
-		return; /* one sentence is enough for all of them */
+		return; /* if nobody answers, one message for all names suffices */
 	run->ctl->keep_error = run->list ? &error : NULL;
 	status = session_fail_answer(run->session, run->control->verb, question);
 	run->ctl->keep_error = NULL;
@@ -108,8 +112,8 @@ static int control_check_names(struct ctl *ctl, const struct args *args)
 }
 
 /*
- * All are asked at once, so that it takes as long as the slowest of them. What is said stands in the order of
- * the names.
+ * All names are asked at once, so the whole takes as long as the slowest. The results are shown in the order
+ * of the names.
  */
 static int control_run(struct ctl *ctl, const struct args *args, const struct control *control)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* describe: what an actor can be asked */
+/* describe: shows the methods of an actor */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +35,10 @@ static const char *describe_kind(const json_t *method)
 	return call && cast ? "call, send" : call ? "call" : "send";
 }
 
-/* Of an actor that has limits of its own. What others say of theirs is taken as it is. */
+/*
+ * Shows the mailbox of an actor that has limits. The answer comes from another process, so any of its fields
+ * may be missing or wrong.
+ */
 static void describe_mailbox(const json_t *mailbox)
 {
 	const json_t *lost = json_object_get(mailbox, "lost"), *value;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* help, version, and what the shell's completion asks */
+/* help, version, and the command for the shell's completion */
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,7 +148,7 @@ const struct command command_version = {
 
 /* ---- __complete ---- */
 
-#define COMPLETE_TIMEOUT_MS 200 /* longer, and the Tab key feels stuck */
+#define COMPLETE_TIMEOUT_MS 200 /* after more time a user would think that the Tab key does nothing */
 
 static void complete_options(const struct option_spec *options)
 {
@@ -157,8 +157,8 @@ static void complete_options(const struct option_spec *options)
 }
 
 /*
- * One name a line of what @method of @daemon answers. Silent whatever happens: the user is in the midst of
- * typing.
+ * Prints the names that @method of @daemon answers, one on each line. Prints no errors, since the user is in
+ * the midst of typing.
  */
 static void complete_live(const struct ctl *ctl, const char *daemon, const char *method, json_t *take_args)
 {
@@ -185,11 +185,12 @@ static void complete_live(const struct ctl *ctl, const char *daemon, const char 
 		}
 	}
 	json_decref(list);
-	fflush(stdout); /* whoever limits our time has the words already */
+	/* the words are out before the session is closed, since the caller may limit the time */
+	fflush(stdout);
 	session_close(session);
 }
 
-/* NULL: there is none, or nothing was said. */
+/* The command that @words name. NULL: there is none, or @n is 0. */
 static const struct command *complete_command(const struct ctl *ctl, const char *const words[], size_t n)
 {
 	const struct command *command = n ? ctl_command_find(ctl->commands, words[0]) : NULL;

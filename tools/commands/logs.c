@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * logs: what a process wrote. Sleeps between lines: inotify says when the file grows and when another takes
- * its place.
+ * logs: shows the output of a process. Between lines actorctl sleeps: inotify reports when the file grows and
+ * when another file takes its place.
  */
 #include <errno.h>
 #include <libgen.h>
@@ -19,7 +19,7 @@
 #include "tools/view/session.h"
 
 #define LOGS_LINES      100
-#define LOGS_RECHECK_MS 1000 /* for file systems without inotify */
+#define LOGS_RECHECK_MS 1000 /* how often to look at file systems without inotify */
 
 static int logs_find(struct ctl *ctl, const char *name, char **ret_path)
 {
@@ -43,8 +43,8 @@ static int logs_find(struct ctl *ctl, const char *name, char **ret_path)
 }
 
 /*
- * The file for its growth, its directory for the file that replaces it. A watch that stands already is only
- * confirmed.
+ * Watches the file, for its growth, and its directory, for a file that replaces it. Adding a watch that
+ * exists has no effect.
  */
 static void logs_watch(int inotify_fd, const char *path, bool stamped)
 {
@@ -53,7 +53,8 @@ static void logs_watch(int inotify_fd, const char *path, bool stamped)
 	inotify_add_watch(inotify_fd, path, IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF | IN_ATTRIB);
 	if (copy)
 		inotify_add_watch(inotify_fd, dirname(copy),
-			IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | (stamped ? IN_MODIFY : 0)); /* of the stamps */
+			/* stamps are written to another file of the directory */
+			IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | (stamped ? IN_MODIFY : 0));
 	free(copy);
 }
 
@@ -79,7 +80,7 @@ static int logs_follow(struct ctl *ctl, struct log_reader *log)
 		if (poll(fds, 3, LOGS_RECHECK_MS) < 0 && errno != EINTR)
 			break;
 		if (fds[0].revents || fds[2].revents)
-			break; /* asked to end, or nobody reads any more */
+			break; /* actorctl is to end, or nobody reads its output any more */
 		while (fds[1].revents && read(fds[1].fd, events, sizeof(events)) > 0)
 			;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ls, status: what runs, and how it is */
+/* ls, status: shows which processes there are, and their state */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -268,7 +268,7 @@ static void status_print_daemon(const json_t *node, const char *name)
 	putchar('\n');
 }
 
-/* What a supervisor that failed again and again cost. */
+/* Says what was lost with the state of a supervisor that failed again and again. */
 static void status_print_loss(const json_t *supervisor)
 {
 	const json_t *lost_ms = json_object_get(supervisor, "state_lost_ms");
@@ -321,7 +321,7 @@ static void status_print_node(const json_t *node)
 	puts(first ? "none" : "");
 }
 
-/* As it stands in refs; half of all ids are too big for a JSON number. */
+/* Shows the node's id as it stands in refs. Half of all ids are too big for a JSON number. */
 static void status_show_id(json_t *node)
 {
 	const json_t *id = json_object_get(node, "node"), *big = json_object_get(id, "$uint");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call, send: a message to an actor */
+/* call, send: sends a message to an actor */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -82,7 +82,10 @@ static int send_run(struct ctl *ctl, const struct args *args)
 		buf_deinit(&request);
 		return status;
 	}
-	/* A cast to nobody is no error on the wire; somebody who typed the name wants to know. */
+	/*
+	 * A cast to a name that no actor has is no error on the wire, but a person who typed the name must be
+	 * told.
+	 */
 	if (destination.name)
 		r = session_whereis(session, destination.name, timeout_ms, &ref, &error);
 	if (r) {
@@ -92,7 +95,7 @@ static int send_run(struct ctl *ctl, const struct args *args)
 			destination = actor_to(ref);
 		r = session_send(session, &destination, method, request);
 	}
-	session_close(session); /* says bye, and waits until the message is out */
+	session_close(session); /* says bye, and waits until the message is sent */
 	return r ? message_fail(ctl, "send", to, method, r, &error, timeout_ms) : CTL_OK;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * metrics --listen: a server of one page, on this machine only. One loop, and nobody who is slow is waited
- * for: each visitor has a few seconds, and the oldest makes room when all places are taken. The node is asked
- * at each request, so what is served is never older than the answer; a node that is not there is a 503.
+ * metrics --listen: serves one page, on this machine only. There is one loop, which does not wait for slow
+ * visitors: each visitor has a few seconds, and when all places are taken, the oldest visitor is closed. The
+ * node is asked at each request, so the page is never stale. If the node does not answer, the answer is a
+ * 503.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,8 +26,8 @@
 
 #define VISITORS_MAX    32
 #define VISITOR_TIME_MS 5000
-#define ASK_TIME_MS     2000 /* of each daemon */
-#define RETRY_MS        100  /* when there is no descriptor for a visitor */
+#define ASK_TIME_MS     2000 /* for each daemon */
+#define RETRY_MS        100  /* how long to wait when there is no descriptor for a visitor */
 
 struct visitor {
 	int fd; /* -1: the place is free */
@@ -35,21 +36,22 @@ struct visitor {
 	size_t in_bytes;
 	struct buf out; /* empty while the request is read */
 	size_t sent_bytes;
-	bool said; /* all of it; what the visitor still writes is thrown away until it goes */
+	bool said; /* the whole answer was sent; bytes of the visitor are thrown away until it closes */
 };
 
 struct serve {
 	struct ctl *ctl;
 	uint64_t max;
 	int fd;
-	struct sockaddr_un path; /* of a Unix socket that is ours to remove; sun_path empty: none */
+	/* the Unix socket that is removed at the end; sun_path empty: there is none */
+	struct sockaddr_un path;
 	dev_t dev;
 	ino_t ino;
-	int64_t retry_ms; /* nobody is let in before */
+	int64_t retry_ms; /* before this time no visitor is accepted */
 	struct visitor visitors[VISITORS_MAX];
 };
 
-/* ---- where ---- */
+/* ---- the address ---- */
 
 static int fail_address(const struct ctl *ctl, const char *address)
 {
@@ -125,7 +127,7 @@ union inet_address {
 	struct sockaddr_in6 v6;
 };
 
-/* 127.x.x.x:PORT or [::1]:PORT. False: it is neither. */
+/* Parses 127.x.x.x:PORT or [::1]:PORT. False: it is neither. */
 static bool parse_inet(const char *text, union inet_address *ret)
 {
 	const char *colon = strrchr(text, ':');
@@ -230,7 +232,7 @@ static void answer_metrics(struct serve *serve, struct visitor *visitor, bool he
 	}
 	buf_deinit(&body);
 	metrics_deinit(&metrics);
-	/* the time that the node took is not the visitor's */
+	/* the time that the node took does not count as the visitor's */
 	visitor->deadline_ms = clock_now_ms() + VISITOR_TIME_MS;
 }
 
@@ -280,12 +282,15 @@ static void visitor_write(struct visitor *visitor)
 	visitor->sent_bytes += n > 0 ? (size_t)n : 0;
 	if (visitor->sent_bytes < visitor->out.size_bytes)
 		return;
-	/* Closed at once, unread bytes of it would make the kernel throw the answer away. */
+	/*
+	 * If the socket were closed at once, unread bytes of the visitor would make the kernel throw the
+	 * answer away.
+	 */
 	visitor->said = true;
 	shutdown(visitor->fd, SHUT_WR);
 }
 
-/* A free place, or that of the visitor who is here longest. */
+/* A free place, or the place of the oldest visitor. */
 static struct visitor *visitor_place(struct serve *serve)
 {
 	struct visitor *oldest = &serve->visitors[0];
@@ -319,7 +324,7 @@ static void visitor_accept(struct serve *serve)
 
 /* ---- the loop ---- */
 
-/* Closes who has had its time. Returns when to look again. */
+/* Closes visitors whose time is over. Returns the time until the next check. */
 static int serve_timeout_ms(struct serve *serve)
 {
 	int64_t now_ms = clock_now_ms(), next_ms = INT64_MAX;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metrics: what the node counts, for Prometheus and others */
+/* metrics: shows the node's figures, for Prometheus and others */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 #include "tools/view/session.h"
 
 #define GROUPS_DEFAULT 500
-#define GROUPS_MAX     4096 /* as of the broker */
+#define GROUPS_MAX     4096 /* the broker's own limit */
 
 static int max_of_args(struct ctl *ctl, const struct args *args, uint64_t *ret)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* monitor: the frames that pass, as they pass */
+/* monitor: shows frames as they pass */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 
 #define TAP_TIMEOUT_MS 5000
 #define RETRY_MS       100
-#define NOTE_MS        1000 /* between two notes of what was not shown */
+#define NOTE_MS        1000 /* between two notes about frames that were not shown */
 
 struct monitor {
 	struct ctl *ctl;
@@ -30,10 +30,11 @@ struct monitor {
 	uint64_t count; /* lines that are still to come; 0: for ever */
 	uint64_t rate;
 	int64_t realtime_us; /* to be added to a time of CLOCK_MONOTONIC */
-	uint64_t n_missed;   /* that were not told yet */
-	int64_t told_ms;     /* when they were told last */
-	bool tapped;         /* once: from then on it goes on over restarts of the broker */
-	int r;               /* why it cannot */
+	uint64_t n_missed;   /* missed frames that no note has told yet */
+	int64_t told_ms;     /* when the last note was written */
+	/* the tap has been made once; from then on monitor survives restarts of the broker */
+	bool tapped;
+	int r; /* the error that ends the command */
 	const char *failed;
 };
 
@@ -114,7 +115,7 @@ static void show_text(const struct monitor *monitor, const struct copy *copy)
 	json_decref(body);
 }
 
-/* At full speed each copy comes after some that did not, so a note for each would be as much as the lines. */
+/* At full speed some frames are missed before each copy, so a note each time would double the lines. */
 static void tell_missed(struct monitor *monitor, uint64_t n)
 {
 	int64_t now_ms = clock_now_ms();
@@ -134,7 +135,7 @@ static int on_tapped(actor *self, const actor_msg *msg)
 	struct copy copy;
 
 	if (copy_read(msg, &copy) < 0)
-		return 0; /* any group may send us what it likes */
+		return 0; /* any group may send such a cast with any content */
 	tell_missed(monitor, copy.n_missed);
 	if (wire_str_equal(copy.kind, wire_cstr(TAP_MISSED)) && !monitor->ctl->json)
 		return 0;
@@ -157,7 +158,7 @@ static int find(actor *self, const actor_dest *dest, actor_ref *ret)
 	return 0;
 }
 
-/* What the broker is asked: [watcher, filter, rate, direct]. */
+/* Makes the request to the broker: [watcher, filter, rate, direct]. */
 static int tap_request(actor *self, struct monitor *monitor, actor_msg **ret)
 {
 	struct tap tap = {.from = ACTOR_NOBODY, .to = ACTOR_NOBODY, .rate = (uint32_t)monitor->rate};
@@ -222,7 +223,7 @@ static int on_begin(actor *self, const actor_msg *msg)
 	return r ? actor_stop(self, actor_self(self), NULL) : 0;
 }
 
-/* The tap ended with the broker. */
+/* The broker has ended, and the tap with it. */
 static int on_down(actor *self, uint64_t id, actor_ref who, const struct actor_cause *cause)
 {
 	(void)id;

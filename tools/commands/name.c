@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* whereis: which actor has a name */
+/* whereis: finds the actor that has a name */
 #include <errno.h>
 #include <stdio.h>
 
@@ -12,7 +12,7 @@
 #include "tools/view/session.h"
 #include "tools/view/wait.h"
 
-/* 0: it does not wait. */
+/* How long to wait for the name. *ret 0: not at all. */
 static int whereis_wait_ms(const struct ctl *ctl, const struct args *args, int64_t *ret)
 {
 	const char *wait = args_value(args, "wait");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* names: what the broker's registry has, and what changes in it */
+/* names: shows the broker's registry, and its changes */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,7 +78,7 @@ struct watch {
 	const char *pattern;
 };
 
-/* One line. @was: nobody unless it was replaced. */
+/* Writes one line. @was: the actor that had the name before, if it was replaced; else nobody. */
 static void watch_tell(
 	const struct watch *watch, const char *event, const char *name, actor_ref ref, actor_ref was)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg cast, pg call: a message to one member of a process group, or to all */
+/* pg cast, pg call: sends a message to one member of a process group, or to all */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@
 	"them: each in its turn,\n"                                                                          \
 	"or with --key the one that this key belongs to for as long as it is a member.\n"
 
-/* GROUP METHOD [JSON]... */
+/* Reads the arguments GROUP METHOD [JSON]... */
 static int read_args(struct ctl *ctl, const struct args *args, struct pg_name *pg, struct buf *ret)
 {
 	int status = pg_of_args(ctl, args, pg);
@@ -52,7 +52,9 @@ static int cast_run(struct ctl *ctl, const struct args *args)
 		buf_deinit(&request);
 		return status;
 	}
-	/* That nobody is there is no error of a cast to all; somebody who typed the name wants to know. */
+	/*
+	 * A cast to all members is no error if there are none, but a person who typed the name must be told.
+	 */
 	if (!to_one)
 		status = pg_members(ctl, session, &pg, &members);
 	json_decref(members);
@@ -63,7 +65,7 @@ static int cast_run(struct ctl *ctl, const struct args *args)
 	}
 	to = to_one ? one_of(&pg, key) : actor_to_pg_all(pg.scope, pg.group);
 	r = session_send(session, &to, method, request);
-	session_close(session); /* says bye, and waits until the message is out */
+	session_close(session); /* says bye, and waits until the message is sent */
 	if (r == -ESRCH)
 		return pg_fail_nobody(ctl, &pg);
 	return r ? message_fail(ctl, "cast to", pg.group, method, r, NULL, CTL_TIMEOUT_DEFAULT_MS) : CTL_OK;
@@ -123,7 +125,7 @@ static int call_one(struct ctl *ctl, const struct pg_name *pg, const char *key, 
 
 struct call_all {
 	struct ctl *ctl;
-	json_t *list; /* with --json: what came of each */
+	json_t *list; /* with --json: the result for each member */
 	bool failed;
 };
 
@@ -156,7 +158,7 @@ static void call_answered(struct question *question, void *arg)
 		json_array_append_new(all->list, shown);
 }
 
-/* One question for each actor, however often it joined. The names are those in @members. */
+/* Makes one question for each actor, however often it has joined. The questions use strings of @members. */
 static size_t make_questions(const json_t *members, struct question *questions)
 {
 	json_t *seen = json_object();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg watch: who is in a process group, and who comes and goes */
+/* pg watch: shows the members of a process group, and who joins and leaves */
 #include <string.h>
 
 #include "tools/commands/commands.h"
@@ -10,14 +10,14 @@
 
 struct watch {
 	struct watching base;
-	struct pg_name pg; /* its names are NULL for all scopes, or all groups */
+	struct pg_name pg; /* scope NULL: all scopes; group NULL: all groups */
 };
 
 struct watcher {
 	struct watch *watch;
 };
 
-/* One line. @take_metadata NULL: no memory, or malformed. */
+/* Writes one line. @take_metadata NULL: memory ran out, or the metadata was malformed. */
 static void watch_tell(const struct watch *watch, const char *event, const char *scope, const char *group,
 	actor_ref ref, json_t *id, json_t *take_metadata)
 {

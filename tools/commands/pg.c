@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pg ls, members, join, leave: process groups, and who is in them */
+/* pg ls, members, join, leave: shows process groups and their members, and changes them */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,7 +152,7 @@ static int members_add_names(struct ctl *ctl, struct session *session, const jso
 	return 0;
 }
 
-/* For the caller to free; NULL: no memory. */
+/* The names as one text, which the caller frees. NULL: out of memory. */
 static char *names_text(const json_t *names)
 {
 	size_t n = json_array_size(names), size = 2;
@@ -238,7 +238,9 @@ static const struct command command_pg_members = {
 
 /* ---- join, leave ---- */
 
-/* "make DEST join GROUP": @verb is the word for people, @method the method of the actor. */
+/*
+ * Asks the actor DEST to join or leave GROUP. @verb is the word for people, @method the method of the actor.
+ */
 static int let_run(struct ctl *ctl, const struct args *args, const char *verb, const char *method)
 {
 	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS);

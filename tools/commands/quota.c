@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* quota: what groups have of what the broker limits */
+/* quota: shows how much groups have of the things that the broker limits */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -24,7 +24,7 @@ static char *number_text(const json_t *value, char text[NUMBER_MAX])
 	return text;
 }
 
-/* Group ids are text: one of 64 bits is no number in many languages. */
+/* Group ids are shown as text, since many languages have no number of 64 bits for JSON. */
 static json_t *id_public(const json_t *id)
 {
 	char text[NUMBER_MAX];
@@ -32,7 +32,10 @@ static json_t *id_public(const json_t *id)
 	return json_string(number_text(id, text));
 }
 
-/* {kind: {"used": n, "limit": n}} of what has a limit. What it may have now can be less than what any may. */
+/*
+ * {kind: {"used": n, "limit": n}} for each kind. The limit is what this group may have now, which can be less
+ * than the limit of all groups.
+ */
 static json_t *limits_public(const json_t *group, const json_t *limits)
 {
 	json_t *shown = json_object(), *limit;
@@ -175,7 +178,7 @@ static const struct table_column kinds_columns[] = {
 	{NULL},
 };
 
-/* A line for each kind of each group. */
+/* Prints a line for each kind of each group. */
 static int kinds_print(struct ctl *ctl, const json_t *groups)
 {
 	struct table *table = table_new(ctl, kinds_columns);
@@ -204,7 +207,7 @@ static int kinds_print(struct ctl *ctl, const json_t *groups)
 
 /* ---- the command ---- */
 
-/* A number of 64 bits is a group's id, as logs have it. */
+/* The arguments of `quota`. A @name that is a number of 64 bits is a group's id, as it stands in logs. */
 static json_t *request_of(const char *name)
 {
 	if (!name)

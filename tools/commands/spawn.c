@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spawn: run a program under supervision */
+/* spawn: runs a program under supervision */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -21,20 +21,17 @@
 #include "tools/view/output.h"
 #include "tools/view/session.h"
 
-#define SPAWN_AGAIN_MAX 10    /* supervisors that die while they are asked */
-#define SPAWN_AGAIN_MS  10000 /* for the next one: the keeper pauses 5 s at most */
+#define SPAWN_AGAIN_MAX 10    /* so many supervisors may die while they are asked */
+#define SPAWN_AGAIN_MS  10000 /* how long to wait for the next one; the keeper pauses 5 s at most */
 #define SPAWN_PAUSE_MS  10
-#define SPAWN_SLACK_MS  2000 /* the supervisor's own timeout comes first, and says more */
+#define SPAWN_SLACK_MS  2000 /* this much longer than the supervisor's own timeout, whose message says more */
 #define SPAWN_NAMES_MAX 1000
-#define SPAWN_LOOK_MS   1000 /* whoever was interrupted wants to go */
+#define SPAWN_LOOK_MS   1000 /* a user who interrupts does not want to wait longer */
 
 struct spawn {
 	struct ctl *ctl;
 	struct session *session;
-	/*
-	 * The strings that it points to are those of the command line, or are kept in argv, env, program,
-	 * cwd, name.
-	 */
+	/* Its strings are those of the command line, or are kept in argv, env, program, cwd and name. */
 	struct child_spec spec;
 	const char **argv;
 	char **env;
@@ -84,7 +81,7 @@ static int spawn_spec_times(struct spawn *spawn, const struct args *args)
 	return 0;
 }
 
-/* Takes @variable, which may be NULL: out of memory. */
+/* Takes @variable. NULL means that memory ran out. */
 static int spawn_env_add(struct spawn *spawn, size_t n, char *variable)
 {
 	char **env = variable ? realloc(spawn->env, (n + 2) * sizeof(*env)) : NULL;
@@ -107,7 +104,7 @@ static char *spawn_variable(const char *name, const char *value)
 	return asprintf(&variable, "%s=%s", name, value) < 0 ? NULL : variable;
 }
 
-/* Names and values are any bytes but NUL. The last one of a name counts. */
+/* Names and values may have any bytes but NUL. If a name comes twice, the last value counts. */
 static int spawn_spec_env(struct spawn *spawn, const struct args *args)
 {
 	const char *variable, *name;
@@ -141,7 +138,7 @@ static int spawn_spec_argv(struct spawn *spawn, const struct args *args)
 		return ctl_fail_errno(spawn->ctl, ENOMEM, NULL, "cannot make its arguments");
 	memcpy(spawn->argv, args->values, args->n_values * sizeof(*spawn->argv));
 	spawn->spec.argv = spawn->argv;
-	/* The node has another current directory than this shell. */
+	/* The path is made absolute, since the node has another current directory than this shell. */
 	if (strchr(args->values[0], '/')) {
 		spawn->program = path_absolute(args->values[0]);
 		if (!spawn->program)
@@ -181,7 +178,7 @@ static int spawn_wait(struct spawn *spawn, const struct args *args)
 
 /* ---- asking ---- */
 
-/* As `ls` knows it now; NULL: it is not listed, or nobody answers. */
+/* The child as `ls` shows it now. NULL: it is not listed, or nobody answers. */
 static json_t *spawn_look(struct spawn *spawn, int64_t timeout_ms)
 {
 	const actor_dest spawner = actor_named(NAME_SPAWNER);
@@ -195,7 +192,7 @@ static json_t *spawn_look(struct spawn *spawn, int64_t timeout_ms)
 	return child;
 }
 
-/* What was asked for goes on without us: how, and how to end it. */
+/* Says that the process goes on without actorctl, and how to end it. */
 static void spawn_interrupted(void *arg)
 {
 	struct spawn *spawn = arg;
@@ -236,7 +233,10 @@ static int spawn_ask_once(struct spawn *spawn, json_t **ret, struct session_erro
 	return question.r;
 }
 
-/* To the next supervisor, as soon as there is one: between two the socket is missing, or nobody listens. */
+/*
+ * Opens a session with the next supervisor as soon as there is one. Until then the socket is missing, or
+ * nobody listens.
+ */
 static int spawn_reopen(struct spawn *spawn)
 {
 	int64_t deadline_ms = clock_now_ms() + SPAWN_AGAIN_MS;
@@ -253,8 +253,8 @@ static int spawn_reopen(struct spawn *spawn)
 }
 
 /*
- * A supervisor that died took the answer with it. Its successor is asked again: by the cookie it knows what
- * was started already.
+ * If a supervisor dies, its answer is lost, and its successor is asked again. By the cookie the successor
+ * knows whether the process was started already.
  */
 static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
 {
@@ -268,7 +268,7 @@ static int spawn_ask(struct spawn *spawn, json_t **ret, struct session_error *re
 	return r;
 }
 
-/* The first of base, base.2, base.3 … that nobody is listed under. */
+/* Finds the first of base, base.2, base.3 … that no listed child has. */
 static bool spawn_next_name(struct spawn *spawn, const char *base)
 {
 	const actor_dest spawner = actor_named(NAME_SPAWNER);
@@ -293,8 +293,9 @@ static bool spawn_next_name(struct spawn *spawn, const char *base)
 }
 
 /*
- * Names are made here and not by the supervisor: whoever is told that it could not be run must know which one
- * to take away again. Another actorctl may be quicker with the same name, so it is tried until it works.
+ * A missing name is made here and not by the supervisor: if the program cannot be run, actorctl must know
+ * which child to remove. Another actorctl may take the same name first, so further names are tried until one
+ * works.
  */
 static int spawn_ask_named(struct spawn *spawn, json_t **ret, struct session_error *ret_error)
 {
@@ -312,8 +313,8 @@ static int spawn_ask_named(struct spawn *spawn, json_t **ret, struct session_err
 }
 
 /*
- * The program could not be run. So its process is removed again, else the node would try again and again. Its
- * errno is looked up first, for the exit status. (With --wait=none this is never called.)
+ * The program could not be run. Its child is removed, else the node would try to run it again and again.
+ * Before that the errno is looked up, for the exit status. (With --wait=none this is never called.)
  */
 static int spawn_fail_exec(struct spawn *spawn, const struct session_error *error)
 {
@@ -460,7 +461,7 @@ static int spawn_run(struct ctl *ctl, const struct args *args)
 	if (!status)
 		status = spawn_wait(&spawn, args);
 	if (!status && getrandom(&cookie, sizeof(cookie), 0) == sizeof(cookie))
-		spawn.spec.cookie = cookie | 1; /* not 0, which is none */
+		spawn.spec.cookie = cookie | 1; /* never 0, which means no cookie */
 	if (!status)
 		status = spawn_go(&spawn);
 	for (char **variable = spawn.env; variable && *variable; variable++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trace: one message, and what it causes. An actor asks the broker for a tap of one trace, sends the message,
- * and takes the copies that come. When nothing comes any more, they are shown as a tree.
+ * trace: sends one message, and shows what it causes. An actor asks the broker for a tap of one trace, sends
+ * the message, and collects the copies that come. When no more copies come, they are shown as a tree.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -27,7 +27,7 @@
 #define BROKER_TIMEOUT_MS 5000
 #define QUIET_MS          500
 #define LOOK_MS           20
-#define NAMES_MAX         16384 /* more the broker never tells at once */
+#define NAMES_MAX         16384 /* the broker never tells more at once */
 #define GROUPS_MAX        4096
 
 struct tracer {
@@ -41,11 +41,11 @@ struct tracer {
 	struct trace trace;
 	json_t *names;
 	actor_ref self, broker;
-	bool broker_lost; /* what came after that was not copied */
+	bool broker_lost; /* the broker has ended; after that nothing was copied */
 	bool sent, done;
-	int64_t seen_ms;   /* when something came last */
-	const char *whole; /* it could not be followed, or sent: what */
-	int r;             /* of that, or of the call */
+	int64_t seen_ms;   /* when the last copy came */
+	const char *whole; /* the method of the broker that failed; NULL: none did */
+	int r;             /* the error of that method, or of the call */
 	json_t *result;
 	struct session_error error;
 };
@@ -55,9 +55,9 @@ static struct tracer *tracer_of(actor *self)
 	return *(struct tracer **)actor_state(self);
 }
 
-/* ---- what the broker is asked ---- */
+/* ---- requests to the broker ---- */
 
-/* A call to the broker. @take_args: its body, an array. */
+/* Calls the broker. @take_args: the body of the call, an array. */
 static int ask_broker(actor *self, const char *method, struct buf *take_args, actor_msg **ret_reply)
 {
 	actor_msg *request = NULL;
@@ -94,13 +94,13 @@ static int follow(actor *self, struct tracer *tracer)
 	return r ? r : actor_monitor(self, tracer->broker, NULL);
 }
 
-/* ---- who they are ---- */
+/* ---- names ---- */
 
 static void name_put(struct tracer *tracer, actor_ref who, const char *name)
 {
 	char text[ACTOR_REF_TEXT_MAX];
 
-	/* one that has several names: the first */
+	/* an actor with several names is shown with the first */
 	if (name && !json_object_get(tracer->names, actor_ref_format(who, text)))
 		json_object_set_new(tracer->names, text, json_string(name));
 }
@@ -120,7 +120,7 @@ static json_t *ask_list(actor *self, const char *method, uint64_t max)
 	return session_answer(r, reply, &answer, &error) ? NULL : answer;
 }
 
-/* Names are for people: what the broker does not tell now is shown as a ref. */
+/* Learns names, which are for people. An actor without a known name is shown as a ref. */
 static void learn_names(actor *self, struct tracer *tracer)
 {
 	json_t *names = ask_list(self, "names", NAMES_MAX), *groups = ask_list(self, "quota", GROUPS_MAX),
@@ -169,7 +169,10 @@ static int on_begin(actor *self, const actor_msg *msg)
 	actor_ref ref;
 
 	(void)msg;
-	/* A cast to nobody is no error on the wire; somebody who typed the name wants to know. */
+	/*
+	 * A cast to a name that no actor has is no error on the wire, but a person who typed the name must be
+	 * told.
+	 */
 	tracer->r = tracer->is_cast && tracer->to.name ? actor_whereis(self, tracer->to.name, &ref) : 0;
 	if (!tracer->r) {
 		tracer->whole = "tap";
@@ -177,7 +180,7 @@ static int on_begin(actor *self, const actor_msg *msg)
 	}
 	if (!tracer->r) {
 		tracer->whole = NULL;
-		learn_names(self, tracer); /* of those that do not outlive it */
+		learn_names(self, tracer); /* now, since an actor may end because of the message */
 		tracer->r = send_traced(self, tracer);
 	}
 	if (!tracer->r)
@@ -213,7 +216,7 @@ static int on_reply(actor *self, uint64_t request, const struct actor_answer *an
 	return 0;
 }
 
-/* ---- what is seen ---- */
+/* ---- copies ---- */
 
 static void meet(actor *self, struct tracer *tracer, actor_ref who)
 {
@@ -228,7 +231,7 @@ static int on_tapped(actor *self, const actor_msg *msg)
 	struct copy copy;
 
 	if (copy_read(msg, &copy) < 0)
-		return 0; /* any group may send us what it likes */
+		return 0; /* any group may send such a cast with any content */
 	tracer->seen_ms = clock_now_ms();
 	if (trace_add(&tracer->trace, &copy) < 0)
 		ctl_note(tracer->ctl, "out of memory for what is seen");
@@ -322,7 +325,10 @@ static int show_json(struct tracer *tracer, const char *to)
 	return status;
 }
 
-/* A group that answers for a callee that is not there does not know of the trace. */
+/*
+ * Notes the error of the call in the tree. If the callee is not there, its group answers, and that group does
+ * not know the trace.
+ */
 static void own_failure(struct tracer *tracer)
 {
 	const char *error = tracer->error.name;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * up, down: a node's beginning and end
+ * up, down: starts and ends a node
  *
- * `up` starts the keeper and stays its parent: Ctrl-C reaches both (the keeper ends the node in order), a
- * signal sent to actorctl alone is passed on, and should actorctl be killed the keeper gets TERM. With -d the
- * keeper has its own session and a log file, and actorctl leaves as soon as the node is ready. In both cases
- * a pipe says when that is: a newline, or its end when the start failed.
+ * `up` starts the keeper and stays its parent. Ctrl-C reaches both, and the keeper ends the node in an
+ * orderly way. A signal that is sent to actorctl alone is passed on. If actorctl is killed, the keeper gets
+ * TERM. With -d the keeper has its own session and a log file, and actorctl ends as soon as the node is
+ * ready. In both cases a pipe reports the start: a newline when the node is ready, or its end when the start
+ * failed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,8 +34,8 @@
 #include "tools/view/session.h"
 #include "tools/view/wait.h"
 
-#define UP_TIMEOUT_MS  30000 /* of -d, for a machine under load */
-#define DOWN_ASK_MS    1000  /* the request is sent by then; whether the node is down is seen by its lock */
+#define UP_TIMEOUT_MS  30000 /* with -d; long enough for a machine under load */
+#define DOWN_ASK_MS    1000  /* time for sending the request; the lock then shows whether the node is down */
 #define DOWN_POLL_MS   200
 #define ERROR_TAIL_MAX 2048
 #define LOG_BYTES_MAX  (10 << 20)
@@ -44,11 +45,12 @@ struct up {
 	bool detach;
 	char keeper[PATH_SIZE];
 	char dir[NODE_PATH_SIZE];
-	char *log_dir;                      /* --log-dir, absolute; NULL: the keeper's own rule */
-	char log_path[NODE_PATH_SIZE + 32]; /* -d only */
+	/* --log-dir, absolute; NULL: the keeper finds it by its own rule */
+	char *log_dir;
+	char log_path[NODE_PATH_SIZE + 32]; /* only with -d */
 	off_t log_start;
 	int log_fd;
-	int ready_fd; /* our end */
+	int ready_fd; /* actorctl's end of the pipe */
 	pid_t pid;
 };
 
@@ -65,7 +67,7 @@ static int up_fail_running(const struct up *up)
 		"a node is already running, pid %d, in %s", (int)pid, up->dir);
 }
 
-/* mkdir -p, for our own log file. */
+/* Does mkdir -p, for the log file. */
 static int up_make_dirs(char *path)
 {
 	for (char *slash = path + 1;; slash++) {
@@ -136,7 +138,7 @@ static void up_exec(const struct up *up, int ready_fd, const sigset_t *mask, pid
 		if (getppid() != parent)
 			_exit(CTL_FAILED);
 	}
-	/* Descriptors a shell or cron left open would live as long as the node. */
+	/* Descriptors that a shell or cron left open must not stay open as long as the node runs. */
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	fcntl(ready_fd, F_SETFD, 0);
 	signal(SIGPIPE, SIG_DFL);
@@ -169,7 +171,7 @@ static int up_start(struct up *up, const sigset_t *mask)
 	return 0;
 }
 
-/* What the keeper had to say, out of its log: the last line it wrote. */
+/* Reports a failed start, with the last line of the keeper's log. */
 static int up_fail_start(const struct up *up, int wait_status)
 {
 	char text[ERROR_TAIL_MAX + 1];
@@ -260,8 +262,8 @@ static int up_wait_detached(struct up *up)
 }
 
 /*
- * SIGCHLD ends it; everything else is the keeper's to act on. A key at the terminal (SI_KERNEL) has reached
- * the keeper already.
+ * Waits until the keeper ends (SIGCHLD). All other signals are passed on to the keeper, except those of a key
+ * at the terminal (SI_KERNEL), which have reached the keeper already.
  */
 static int up_wait_foreground(struct up *up, int signal_fd)
 {
@@ -300,12 +302,12 @@ static int up_wait_foreground(struct up *up, int signal_fd)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return CTL_OK;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == KEEPER_EXIT_RUNNING)
-		return CTL_CONFLICT; /* the keeper has told it */
+		return CTL_CONFLICT; /* the keeper has said so */
 	if (WIFSIGNALED(status))
 		return ctl_fail(up->ctl, CTL_FAILED, "ended", NULL,
 			"the node ended: actor-spawner was ended by %s", strsignal(WTERMSIG(status)));
 	if (!ready && !interrupted && !up->ctl->json)
-		return CTL_FAILED; /* the keeper has told why, on our stderr */
+		return CTL_FAILED; /* the keeper has said why, on the same stderr */
 	if (!ready && !interrupted)
 		return ctl_fail(up->ctl, CTL_FAILED, "start", NULL,
 			"the node did not start (actor-spawner: exit %d)", WEXITSTATUS(status));
@@ -392,7 +394,7 @@ const struct command command_up = {
 
 /* ---- down ---- */
 
-/* How many processes are not down yet; -1: nobody answers any more. */
+/* How many processes are not down yet. -1: nobody answers any more. */
 static int down_count(struct session *session)
 {
 	const actor_dest spawner = actor_named(NAME_SPAWNER);
@@ -411,9 +413,9 @@ static int down_count(struct session *session)
 }
 
 /*
- * The orderly way is to ask; a supervisor that does not answer is asked through the keeper. The session stays
- * open only if there was no answer, to count the processes that are left. After an answer it is closed: the
- * supervisor says good-bye when it ends, and would wait for our good-bye.
+ * Asks the supervisor for an orderly end, or, if it does not answer, the keeper. Without an answer the
+ * session stays open, to count the processes that are left. After an answer it is closed, since the
+ * supervisor says good-bye when it ends and would wait for the good-bye of actorctl.
  */
 static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 {
@@ -434,8 +436,8 @@ static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 	if (!r)
 		return 0;
 	/*
-	 * The supervisor may take its time, or hang, or be gone: the keeper knows what to do. A queued TERM
-	 * asks once more. It never means "at once", as a second plain TERM does.
+	 * The supervisor may be slow, or hang, or be gone. The keeper handles all three. A queued TERM only
+	 * repeats the request. It never means "at once", as a second plain TERM does.
 	 */
 	if (sigqueue(keeper, SIGTERM, (union sigval){0}) && errno != ESRCH)
 		return ctl_fail_errno(ctl, errno, "run actorctl as the user who started it",
@@ -443,7 +445,9 @@ static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 	return 0;
 }
 
-/* The keeper's end, then the lock's: the supervisor holds it until the last process is gone. */
+/*
+ * Waits for the keeper's end, then for the lock, which the supervisor holds until the last process is gone.
+ */
 static int down_wait(struct ctl *ctl, struct session **session, pid_t keeper, const char *dir,
 	const struct wait_signals *signals)
 {
@@ -481,7 +485,7 @@ static int down_wait(struct ctl *ctl, struct session **session, pid_t keeper, co
 				close(fds[0].fd);
 			fds[0].fd = -1;
 			fds[0].revents = 0;
-			poll(NULL, 0, 5); /* the lock follows at once */
+			poll(NULL, 0, 5); /* the lock is free soon after */
 		}
 	}
 	if (shown >= 0)
@@ -506,7 +510,11 @@ static int down_run(struct ctl *ctl, const struct args *args)
 		return session_fail_open(ctl, ACTOR_JOIN_SPAWNER, error);
 	r = session_try_open(ctl, ACTOR_JOIN_SPAWNER, keeper ? DOWN_ASK_MS : 1, &session);
 	if (r == -EPERM || r == -EACCES ||
-		r == -ENOTDIR) /* another user's, or open to others: the lock file may name anybody */
+		/*
+		 * the directory belongs to another user or is open to others, so its lock file may name any
+		 * process
+		 */
+		r == -ENOTDIR)
 		return session_fail_open(ctl, ACTOR_JOIN_SPAWNER, -r);
 	if (r)
 		session = NULL;

@@ -132,7 +132,7 @@ int args_parse(struct args *args, const struct option_spec *own, const struct op
 	int r;
 
 	for (int i = 0; i < argc; i++)
-		room += strlen(argv[i]) + 1; /* a cluster of letters is several options */
+		room += strlen(argv[i]) + 1; /* one argument like -abc has several options */
 	*args = (struct args)ARGS_INIT;
 	args->options = calloc(room, sizeof(*args->options));
 	args->values = calloc((size_t)argc + 1, sizeof(*args->values));

@@ -63,7 +63,7 @@ int base64_decode(const char *text, size_t len, uint8_t **ret_data, size_t *ret_
 			v = v << 6 | (uint32_t)digit;
 		}
 		if (v & (n_digits == 2 ? 0xffff : n_digits == 3 ? 0xff : 0))
-			goto invalid; /* bits that no encoder leaves behind */
+			goto invalid; /* an encoder leaves these bits 0 */
 		for (size_t k = 0; k + 1 < n_digits; k++)
 			data[n++] = (uint8_t)(v >> (16 - 8 * k));
 	}

@@ -13,7 +13,7 @@ static const struct {
 	int64_t ms;
 } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
 
-/* One "12.5s"; fractions finer than a millisecond are cut off. */
+/* Parses one part like "12.5s". Fractions of a millisecond are cut off. */
 static int duration_parse_part(const char **at, int64_t *ret_ms)
 {
 	const char *p = *at;
@@ -59,7 +59,7 @@ int duration_parse(const char *text, int64_t *ret_ms)
 	int r;
 
 	do {
-		/* "5" alone is seconds; "1m5" is a slip of the pen. */
+		/* "5" alone means seconds. "1m5" is refused as a mistake. */
 		bool bare_allowed = at == text;
 
 		r = duration_parse_part(&at, &part);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The length of the head with its empty line; 0: it is not complete. Lines may end without a CR. */
+/* The length of the head with its empty line. 0: the head is not complete. Lines may end without a CR. */
 static size_t head_bytes(const char *data, size_t size_bytes)
 {
 	for (size_t i = 0; i < size_bytes; i++) {
@@ -18,7 +18,10 @@ static size_t head_bytes(const char *data, size_t size_bytes)
 	return 0;
 }
 
-/* The word at *@at, up to a space or the end of the line. Its length; 0: there is none. */
+/*
+ * Finds the word at *@at, which ends at a space or at the end of the line. Returns its length; 0: there is
+ * none.
+ */
 static size_t word(const char **at, const char *end, const char **ret)
 {
 	size_t n = 0;

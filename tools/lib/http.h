@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* As much of HTTP/1.1 as it takes to be asked for one page. Pure. */
+/* As much of HTTP/1.1 as a server of one page needs. Pure. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,21 +9,22 @@
 #define HTTP_PATH_MAX_BYTES    256
 
 struct http_request {
-	bool head;                      /* HEAD: the answer has no body */
+	bool head;                      /* the method is HEAD: the answer has no body */
 	char path[HTTP_PATH_MAX_BYTES]; /* without the query */
 };
 
 /*
- * Of the first @size_bytes of a connection. 0: more must come. 200: @ret is a GET or HEAD. Else the status
- * to answer with: 400 no HTTP, 405 another method, 414 too long a path, 431 more than HTTP_REQUEST_MAX_BYTES,
- * 505 neither HTTP/1.0 nor 1.1.
+ * Parses the first @size_bytes of a connection. 0: more must come. 200: @ret is a GET or HEAD. Else the
+ * result is the status of the answer: 400: it is no HTTP; 405: another method; 414: the path is too long;
+ * 431: more than HTTP_REQUEST_MAX_BYTES; 505: neither HTTP/1.0 nor 1.1.
  */
 int http_request_parse(const char *data, size_t size_bytes, struct http_request *ret);
 
 #define HTTP_HEAD_MAX_BYTES 512
 
 /*
- * The head of an answer, after which the connection ends. @ret: of HTTP_HEAD_MAX_BYTES. Returns its length.
+ * Writes the head of an answer, which says that the connection ends after the answer. @ret has
+ * HTTP_HEAD_MAX_BYTES. Returns the length of the head.
  */
 size_t http_answer_head(char *ret, int status, const char *content_type, size_t body_bytes);
 const char *http_reason(int status);

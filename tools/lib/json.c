@@ -15,7 +15,7 @@
 
 static json_t *json_read_value(struct mp_reader *r);
 
-/* {"<form>": value}; takes value. */
+/* Makes {"<form>": value}. Takes @value. */
 static json_t *json_form(const char *form, json_t *value)
 {
 	json_t *object = value ? json_object() : NULL;
@@ -40,7 +40,7 @@ static json_t *json_base64(const void *data, size_t size_bytes)
 
 json_t *json_of_bytes(const char *data, size_t size_bytes)
 {
-	json_t *value = json_stringn(data, size_bytes); /* refuses what is not UTF-8 */
+	json_t *value = json_stringn(data, size_bytes); /* NULL if the bytes are not UTF-8 */
 
 	return value ? value : json_form("$str", json_base64(data, size_bytes));
 }
@@ -118,7 +118,7 @@ static json_t *json_read_ext(struct mp_reader *r)
 		return json_form("$ref", json_string(actor_ref_format(ref, text)));
 	if (mp_read_raw(r, &raw, &size_bytes))
 		return NULL;
-	/* fixext: type; ext 8, 16, 32: length, type */
+	/* the head of a fixext is its type; that of an ext 8, 16, 32 is length and type */
 	head = raw[0] == 0xc7 ? 3 : raw[0] == 0xc8 ? 4 : raw[0] == 0xc9 ? 6 : 2;
 	pair = json_array();
 	data = json_base64(raw + head, size_bytes - head);
@@ -175,8 +175,8 @@ static json_t *json_read_pairs(struct mp_reader *r)
 }
 
 /*
- * Whether a JSON object can hold it. Asked before anything is read: to read and to start over at an unfit key
- * would double the work at every level.
+ * Can a JSON object hold this map? This is checked before the map is read: if reading started over at a wrong
+ * key, the work would double at every level.
  */
 static bool json_map_is_object(struct mp_reader r)
 {
@@ -196,7 +196,7 @@ static bool json_map_is_object(struct mp_reader r)
 			json_object_getn(keys, key, len))
 			goto out;
 		if (json_object_setn_new(keys, key, len, json_true()) || mp_skip(&r))
-			goto out; /* not UTF-8 */
+			goto out; /* the key is not UTF-8 */
 	}
 	fits = true;
 out:
@@ -262,7 +262,7 @@ json_t *json_body_read(const void *data, size_t size_bytes)
 {
 	struct mp_reader r = mp_reader(data, size_bytes), whole = r;
 
-	/* Bounds the depth, and with it the recursion. */
+	/* This bounds the depth, and so the recursion. */
 	if (mp_skip(&whole) || whole.at != whole.end)
 		return NULL;
 	return json_read_value(&r);
@@ -291,7 +291,7 @@ static int json_write_form_ref(const json_t *value, struct buf *b)
 	return 0;
 }
 
-/* base64 of bin, str or ext */
+/* Writes a form whose value is the base64 of a bin, str or ext. */
 static int json_write_form_bytes(const json_t *value, struct buf *b, char what, int8_t ext_type)
 {
 	uint8_t *data;
@@ -509,7 +509,10 @@ int json_element_write(const json_t *value, struct buf *b, char error[JSON_ERROR
 
 /* ---- text ---- */
 
-/* A bare word is what people type first when they mean a string. */
+/*
+ * True: the text is a bare word. People often type one when they mean a string, so the error message explains
+ * it.
+ */
 static bool json_text_is_word(const char *text, size_t len)
 {
 	if (!len)

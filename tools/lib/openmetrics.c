@@ -14,7 +14,7 @@ static void put(struct buf *b, const char *text)
 	buf_append(b, text, strlen(text));
 }
 
-/* In a HELP line and in a label's value. */
+/* Writes text with the escapes for a HELP line and for a label's value. */
 static void put_escaped(struct buf *b, const char *text)
 {
 	size_t len = strlen(text), n;
@@ -34,7 +34,7 @@ static void put_escaped(struct buf *b, const char *text)
 	}
 }
 
-/* "1.5", "0.00005", "3": no digit that says nothing, so that a bound always is the same text. */
+/* Formats seconds without needless digits, as "1.5", "0.00005", "3". So a bound has always the same text. */
 static char *seconds_text(uint64_t us, char text[SECONDS_MAX])
 {
 	size_t end =

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Paths a user typed, and the node's own places. */
+/* Paths that a user typed, and the paths of the project's programs. */
 #pragma once
 
 #include <stddef.h>
@@ -8,11 +8,11 @@
 
 #define PATH_SIZE 4096
 
-/* Against the current directory; for the caller to free. NULL and errno. */
+/* Makes @path absolute, from the current directory. The caller frees the result. NULL: see errno. */
 char *path_absolute(const char *path);
 
 /*
- * A program of this project: beside actorctl, in the build tree (../@room/), where it was installed, in PATH.
- * 0 or -ENOENT.
+ * Finds a program of this project: beside actorctl, in the build tree (../@room/), in the installed tree, or
+ * in PATH. 0 or -ENOENT.
  */
 int path_find_program(const char *name, const char *room, char ret[PATH_SIZE]);

@@ -11,7 +11,7 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Optimal string alignment: Levenshtein's table with swaps of neighbours. */
+/* Computes the optimal string alignment: Levenshtein's table with swaps of neighbours. */
 size_t suggest_distance(const char *a, const char *b)
 {
 	size_t la = strlen(a), lb = strlen(b);
@@ -39,7 +39,7 @@ void suggest_offer(struct suggest *suggest, const char *typed, const char *candi
 	size_t len = strlen(typed);
 	size_t distance;
 
-	/* What was typed is the beginning of it: "stat" for status. */
+	/* The typed word is the beginning of @candidate, as "stat" is of "status". */
 	if (len >= 2 && !strncmp(typed, candidate, len))
 		distance = 1;
 	else

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * "did you mean …?": of the words offered, the one nearest to what was typed, if any is near enough to be
- * meant.
+ * For "did you mean …?": finds, among the offered words, the one that is nearest to the typed word, if any is
+ * near enough.
  */
 #pragma once
 
 #include <stddef.h>
 
 struct suggest {
-	const char *best; /* NULL: nothing is near */
+	const char *best; /* NULL: no word is near enough */
 	size_t distance;
 };
 
@@ -17,8 +17,8 @@ struct suggest {
 		0                                                                                            \
 	}
 
-/* Borrows @candidate. */
+/* @candidate must live as long as @suggest. */
 void suggest_offer(struct suggest *suggest, const char *typed, const char *candidate);
 
-/* Letters to insert, drop, replace or swap; words longer than 63 bytes are as far as can be. */
+/* How many letters to insert, drop, replace or swap. SIZE_MAX if a word is longer than 63 bytes. */
 size_t suggest_distance(const char *a, const char *b);

@@ -31,7 +31,7 @@ int64_t child_pid(const json_t *child)
 	return json_integer_value(json_object_get(child, "pid"));
 }
 
-/* Copies @key of @from; if @from has none, sets @otherwise (taken). */
+/* Copies @key from @from to @to. If @from does not have it, @otherwise is set. Takes @otherwise. */
 static int child_copy(json_t *to, const json_t *from, const char *key, json_t *otherwise)
 {
 	json_t *value = json_object_get(from, key);
@@ -61,7 +61,7 @@ int64_t child_clock_offset_us(void)
 	return (int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000 - clock_now_us();
 }
 
-/* RFC 3339, with microseconds, UTC. */
+/* A time in UTC as RFC 3339 has it, with microseconds. */
 static json_t *child_time(int64_t wall_us)
 {
 	time_t seconds = (time_t)(wall_us / 1000000);
@@ -121,7 +121,7 @@ json_t *child_public(const json_t *child, int64_t wall_offset_us)
 	return shown;
 }
 
-/* How it ended, without the time. */
+/* Says how the child ended, without the time. */
 static void child_end_text(const json_t *exit, char *text, size_t size)
 {
 	const char *kind = child_string(exit, "kind", "exit");
@@ -137,7 +137,7 @@ static void child_end_text(const json_t *exit, char *text, size_t size)
 	else
 		snprintf(text, size, "%s %lld%s", kind, (long long)code,
 			code == 127   ? " (command not found?)"
-			: code == 126 ? " (cannot be run?)" /* as shells say it */
+			: code == 126 ? " (cannot be run?)" /* as shells use these codes */
 			: json_is_true(json_object_get(exit, "left")) ? " (left processes behind)"
 								      : "");
 }
@@ -181,7 +181,7 @@ char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_
 	size_t n;
 
 	child_exit_text(child, now_us, text);
-	if (json_is_true(json_object_get(child, "adopted"))) { /* how it is to be restarted is not known */
+	if (json_is_true(json_object_get(child, "adopted"))) { /* its restart type is not known */
 		n = strcmp(text, "-") ? strlen(text) : 0;
 		snprintf(text + n, CHILD_TEXT_MAX - n, "%sadopted, is not restarted", n ? ", " : "");
 	}

@@ -9,7 +9,7 @@
 #include "libactor/protocol/tap.h"
 #include "tools/lib/json.h"
 
-/* nil: none */
+/* Reads a trace. nil: there is none, and *ret is not changed. */
 static int copy_read_trace(struct mp_reader *r, struct wire_trace *ret)
 {
 	uint32_t n;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Copies of frames, as a tap gets them (docs/protocol.md §4, *Taps*). */
+/* Copies of frames, which a tap gets (docs/protocol.md §4, *Taps*). */
 #pragma once
 
 #include <jansson.h>
@@ -8,23 +8,26 @@
 #include "actor/actor.h"
 #include "libactor/protocol/wire.h"
 
-/* What one `tapped` says. Borrowed from the message. */
+/* The contents of one `tapped`. They point into the message. */
 struct copy {
 	uint64_t n_missed, id, body_bytes;
 	int64_t at_us;
 	struct wire_str path, kind, method, to_name, text;
 	actor_ref from, to;
-	const uint8_t *body; /* NULL: too large to be copied, or none */
+	const uint8_t *body; /* NULL: the body was too large to be copied, or there is none */
 	size_t copied_bytes;
-	struct wire_trace trace; /* id 0: it belongs to none */
+	struct wire_trace trace; /* id 0: the frame belongs to no trace */
 };
 
-/* 0, -EPROTO: any group may send us what it likes. */
+/* 0; -EPROTO: the message is no `tapped`, since any group may send such a cast with any content. */
 int copy_read(const actor_msg *msg, struct copy *ret);
-/* Arguments, result or text; null if they were not copied. Never NULL but for want of memory. */
+/* The arguments, the result or the text; a JSON null if they were not copied. NULL: out of memory. */
 json_t *copy_body(const struct copy *copy);
-/* A string, or null if there is none. */
+/* A JSON string, or a JSON null if there is none. */
 json_t *copy_json_of(struct wire_str s);
-/* Ids of traces and spans have 64 bits, more than a number of JSON: 16 hexadecimal digits. */
+/*
+ * Ids of traces and spans have 64 bits, too many for a JSON number. So they are shown as 16 hexadecimal
+ * digits.
+ */
 #define COPY_ID_TEXT_MAX 17
 char *copy_id_format(uint64_t id, char text[COPY_ID_TEXT_MAX]);

@@ -37,7 +37,7 @@ const struct command *ctl_command_find(const struct command *const *commands, co
 
 /* ---- failing ---- */
 
-/* What came from elsewhere stays on its line, and is UTF-8. */
+/* Makes text from elsewhere fit for one line of UTF-8. */
 static void ctl_flatten(char *text)
 {
 	size_t left = strlen(text), n;
@@ -76,7 +76,7 @@ static int ctl_vfail(const struct ctl *ctl, enum ctl_exit status, const char *co
 		}
 	}
 	fflush(stdout);
-	/* A question mark ends its own sentence. */
+	/* After a question mark no semicolon is needed. */
 	fprintf(stderr, "actorctl: %s%s%s\n", message,
 		!hint                                 ? ""
 		: message[strlen(message) - 1] == '?' ? " "

@@ -6,7 +6,7 @@
 #include "libactor/protocol/names.h"
 #include "tools/view/message.h"
 
-#define PART_MAX 16384 /* the most that the broker tells at once */
+#define PART_MAX 16384 /* the broker tells no more at once */
 
 int listing_ask(
 	const struct ctl *ctl, struct session *session, const char *method, json_t *take_head, json_t **ret)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A command that shows what happens until it is ended: an actor writes lines, this drives its group. */
+/*
+ * For commands that show events until they are ended: an actor writes lines, and live_run() runs its group.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -7,5 +9,7 @@
 #include "actor/actor.h"
 #include "tools/view/wait.h"
 
-/* True: a signal ended it, or nobody reads stdout any more. False: the actors of @group have ended. */
+/*
+ * Runs @group. True: a signal came, or nobody reads stdout any more. False: the actors of @group have ended.
+ */
 bool live_run(actor_group *group, const struct wait_signals *signals);

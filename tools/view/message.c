@@ -11,7 +11,7 @@
 #include "tools/lib/duration.h"
 #include "tools/lib/json.h"
 
-#define MESSAGE_BYTES_MAX (16u << 20) /* one link carries no more at once */
+#define MESSAGE_BYTES_MAX (16u << 20) /* a link takes no larger message */
 
 int message_destination(const struct ctl *ctl, const char *text, actor_dest *ret)
 {
@@ -117,7 +117,7 @@ int message_args(const struct ctl *ctl, const char *const texts[], size_t n, str
 	return status;
 }
 
-/* Errors of the runtime, as opposed to what the actor itself answered. */
+/* Errors of the runtime. All other errors are answers of the actor itself. */
 static const struct {
 	const char *name;
 	enum ctl_exit status;
@@ -130,7 +130,9 @@ static const struct {
 	{ERROR_PERMISSION, CTL_PERMISSION, "not permitted", NULL},
 };
 
-/* It may say when it is worth while to ask again (docs/protocol.md §3). */
+/*
+ * Reports that the actor is overloaded. Its text may say after how long to ask again (docs/protocol.md §3).
+ */
 static int message_fail_overloaded(const struct ctl *ctl, const char *what, const char *text)
 {
 	char hint[64] = "try again later";

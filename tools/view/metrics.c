@@ -55,8 +55,8 @@ void metrics_deinit(struct metrics *metrics)
 /* ---- one number, one family ---- */
 
 struct family {
-	const char *key;  /* in the map that it comes from */
-	const char *name; /* behind "actor_" */
+	const char *key;  /* its key in the answer's map */
+	const char *name; /* its name as a metric */
 	enum openmetrics_type type;
 	const char *help;
 };
@@ -153,10 +153,10 @@ static void put_latency(struct buf *b, const json_t *latency)
 
 struct group_labels {
 	char id[24];
-	struct openmetrics_label labels[3]; /* the third is the caller's */
+	struct openmetrics_label labels[3]; /* the third is for the caller */
 };
 
-/* Of an id, a name may have come again and again: both together are one line. */
+/* Labels a line with id and name of a group, since the same name comes with many ids. */
 static void label_group(const json_t *group, struct group_labels *ret)
 {
 	const char *name = json_string_value(json_object_get(group, "name"));
@@ -214,7 +214,7 @@ static void put_quotas(struct buf *b, const json_t *groups, const json_t *limits
 	}
 }
 
-/* What groups take together, beyond what each has for itself. */
+/* Writes how much all groups together have beyond their own. */
 static void put_pools(struct buf *b, const json_t *pools)
 {
 	static const struct {

@@ -33,7 +33,10 @@ pid_t node_keeper_pid(const struct ctl *ctl, int *ret_errno)
 	if (fd < 0) {
 		error = errno == ENOENT || errno == ENOTDIR ? 0 : errno;
 	} else {
-		/* Shared and only for a blink: two that look at once do not see each other. */
+		/*
+		 * The lock is shared, so two programs that look at the same time do not take each other for a
+		 * node.
+		 */
 		if (flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK &&
 			read(fd, text, sizeof(text) - 1) > 0)
 			pid = (pid_t)strtol(text, NULL, 10);

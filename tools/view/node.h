@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The node as seen from its directory: works without any of its processes answering. */
+/* What the node's directory says of the node. No process of the node needs to answer for this. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,13 +9,13 @@
 
 #define NODE_PATH_SIZE 4096
 
-/* --runtime-dir, else the usual place. 0 or -ENAMETOOLONG. */
+/* The runtime directory: --runtime-dir, else the usual place. 0 or -ENAMETOOLONG. */
 int node_runtime_dir(const struct ctl *ctl, char ret[NODE_PATH_SIZE]);
 
-/* Somebody holds the directory's lock: a node is starting, running, or not wholly gone. */
+/* True: a process holds the directory's lock, so a node is starting, running, or ending. */
 bool node_is_running(const struct ctl *ctl);
 /*
- * The keeper's pid, out of the lock file; 0 when nobody holds the lock. *ret_errno, if not NULL: why it
- * cannot be told, or 0.
+ * The keeper's pid from the lock file. 0: nobody holds the lock, or the pid cannot be found out. *ret_errno,
+ * if not NULL: the error in the second case, else 0.
  */
 pid_t node_keeper_pid(const struct ctl *ctl, int *ret_errno);

@@ -11,8 +11,8 @@
 #include "libactor/util/utf8.h"
 
 /*
- * jansson writes every real with the same number of digits: 17 are always enough and 0.1 looks terrible with
- * them.
+ * How many digits the numbers in @value need. jansson writes all reals of a value with the same number of
+ * digits. 17 are always enough, but 0.1 should not be shown with 17 digits.
  */
 static unsigned output_digits(const json_t *value)
 {
@@ -79,7 +79,7 @@ static bool output_word_is_plain(const char *word, size_t size_bytes)
 	return size_bytes > 0;
 }
 
-/* Inside of $'…' */
+/* Writes the inner part of $'…'. */
 static void output_escaped(const char *word, size_t size_bytes)
 {
 	size_t n;

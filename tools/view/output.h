@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing to stdout so that a failure is noticed. */
+/* Writes to stdout, and notices failures. */
 #pragma once
 
 #include <jansson.h>
@@ -7,26 +7,27 @@
 #include "tools/view/ctl.h"
 
 /*
- * One value and a newline; on a terminal indented, else on one line. Numbers as short as they can be without
- * a loss.
+ * Writes one value and a newline: indented on a terminal, else on one line. Numbers are as short as possible
+ * without loss.
  */
 void output_json(const struct ctl *ctl, const json_t *value);
-/* The same, on one line wherever it goes. */
+/* The same, always on one line. */
 void output_json_line(const json_t *value);
 
-/* The same as text, for the caller to free. NULL: no memory, or no value. */
+/* The same as text, which the caller frees. NULL: memory ran out, or @value is NULL. */
 char *output_json_text(const json_t *value);
 
-/* Text of unknown origin, e.g. a name: control characters become '?'. */
+/* Writes text of unknown origin, for instance a name. Control characters become '?'. */
 void output_text(const char *text);
 
 /*
- * A word as one would type it in a shell: quoted when it has to be, bytes that are no text as $'\\xe9'.
+ * Writes a word as a user would type it in a shell: quoted if needed; bytes that are no text are written like
+ * $'\\xe9'.
  */
 void output_word(const char *word, size_t size_bytes);
 
 /*
- * Flushes. Returns @status, or CTL_FAILED when something could not be written. When the reader of a pipe went
- * away the program ends as if by SIGPIPE, like every other program in a pipe.
+ * Flushes stdout. Returns @status, or CTL_FAILED if something could not be written. If the reader of a pipe
+ * has gone, the program ends as if by SIGPIPE, like other programs in a pipe.
  */
 int output_finish(int status);

@@ -15,19 +15,25 @@
 #include "tools/view/node.h"
 #include "tools/view/wait.h"
 
-/* How many questions are under way at once. With thousands of them, the others wait for a free place. */
+/*
+ * So many questions are under way at the same time. If there are thousands, the others wait for a free place.
+ */
 #define SESSION_IN_FLIGHT_MAX 500
 #define SESSION_NAMES_SAID    8
-#define SESSION_WAIT_ONCE_MS  (INT64_C(3600) * 1000) /* the broker waits for a name for a day at most */
+/*
+ * one request for a name waits so long, and is then repeated; the broker lets a request wait for a day at
+ * most
+ */
+#define SESSION_WAIT_ONCE_MS (INT64_C(3600) * 1000)
 
 /*
- * A session of one question at a time has a client. A session with the supervisor, and one for many questions
- * to actors, has a group: each question is asked by an actor of its own.
+ * A session for one question at a time has a client. A session with the supervisor, or for many questions to
+ * actors, has a group, in which each question has its own actor.
  */
 struct session {
 	const struct ctl *ctl;
-	actor_client *client; /* NULL: group */
-	actor_group *group;   /* NULL: client */
+	actor_client *client; /* NULL: the session has a group */
+	actor_group *group;   /* NULL: the session has a client */
 	int group_fd;
 };
 
@@ -68,7 +74,9 @@ static int session_make(
 		return r;
 	}
 	if (session->group)
-		/* asked for before the first dispatch: the descriptor covers timers only from now on */
+		/*
+		 * before the first dispatch, since the descriptor covers only timers that are set after this
+		 */
 		session->group_fd = actor_group_get_fd(session->group);
 	*ret = session;
 	return 0;
@@ -107,7 +115,7 @@ int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int erro
 	case ETIMEDOUT:
 		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
 			"it is started again if it died: try again", "%s in %s does not answer", whom, dir);
-	case ENOBUFS: /* the daemon answers, and refuses another client */
+	case ENOBUFS: /* the daemon has answered that it takes no further client */
 		return ctl_fail(ctl, CTL_UNREACHABLE, ERROR_OVERLOADED,
 			"actor-spawner.log says why: too many clients, no descriptors, or no room in the runtime directory",
 			"%s in %s has no place for another client", whom, dir);
@@ -143,7 +151,7 @@ int session_join(const struct ctl *ctl, enum actor_join_mode mode, actor_group *
 
 	if (r)
 		return session_fail_open(ctl, mode, -r);
-	/* before the first dispatch: the descriptor covers timers only from now on */
+	/* before the first dispatch, since the descriptor covers only timers that are set after this */
 	(void)actor_group_get_fd(*ret);
 	return 0;
 }
@@ -163,7 +171,7 @@ struct buf session_args(json_t *args)
 	char error[JSON_ERROR_MAX];
 	struct buf b = BUF_INIT;
 
-	/* ours are flat, and have no `$` forms: it can only be memory */
+	/* the arguments are flat and have no `$` forms, so only memory can be the reason */
 	if (!args || json_body_write(args, &b, error))
 		b.failed = true;
 	json_decref(args);

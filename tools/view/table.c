@@ -99,10 +99,7 @@ int table_print(struct table *table)
 	if (!table->ctl->stdout_is_tty && table->ctl->color != CTL_COLOR_ALWAYS)
 		return table_print_tabs(table);
 	if (!scols_table_get_nlines(table->scols)) {
-		/*
-		 * libsmartcols prints nothing at all for no lines; an empty list still shows what it would
-		 * list.
-		 */
+		/* For an empty table libsmartcols prints nothing, so the headings are printed here. */
 		for (size_t i = 0; table->ctl->headings && i < table->n_columns; i++)
 			printf("%s%s", table->columns[i].heading, i + 1 < table->n_columns ? "  " : "\n");
 		return 0;

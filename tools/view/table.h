@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows and columns. On a terminal libsmartcols aligns and colours them and cuts the last column to the width;
- * into a pipe go the whole cells, separated by one tab each, as cut and awk like them.
+ * Prints tables. On a terminal libsmartcols aligns and colours the cells, and cuts columns with TABLE_CUT to
+ * the width. Into a pipe whole cells are written, with a tab between two cells, as cut and awk need it.
  */
 #pragma once
 
@@ -12,8 +12,8 @@
 struct table;
 
 enum table_column_flags {
-	TABLE_RIGHT = 1 /* numbers */,
-	TABLE_CUT = 2 /* gives way when the terminal is narrow */
+	TABLE_RIGHT = 1 /* aligned to the right, for numbers */,
+	TABLE_CUT = 2 /* is cut if the terminal is narrow */
 };
 
 struct table_column {
@@ -24,8 +24,11 @@ struct table_column {
 /* NULL: out of memory. */
 struct table *table_new(const struct ctl *ctl, const struct table_column *columns);
 struct table *table_free(struct table *table);
-/* One text for each column, copied. 0 or -ENOMEM. */
+/* Adds a row. @cells has one text for each column. The texts are copied. 0 or -ENOMEM. */
 int table_add(struct table *table, const char *const cells[]);
-/* Of a cell in the row added last: "green", "yellow", "red". Needs a terminal, or --color=always. */
+/*
+ * Colours a cell of the last row: "green", "yellow", "red". This has an effect only on a terminal, or with
+ * --color=always.
+ */
 void table_color(struct table *table, size_t column, const char *color);
 int table_print(struct table *table);

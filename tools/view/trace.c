@@ -13,8 +13,8 @@
 #include "libactor/util/list.h"
 #include "tools/view/output.h"
 
-#define INDENT_MAX     40 /* levels; what is deeper is printed at the last one */
-#define TEXT_MAX_BYTES 60 /* of arguments and results in a line */
+#define INDENT_MAX     40 /* levels of indentation; deeper spans are printed at the last level */
+#define TEXT_MAX_BYTES 60 /* of arguments or a result in a line */
 
 void trace_init(struct trace *trace, uint64_t id)
 {
@@ -51,7 +51,7 @@ void trace_deinit(struct trace *trace)
 	hash_deinit(&trace->groups);
 }
 
-/* ---- what is seen ---- */
+/* ---- copies ---- */
 
 static struct trace_span *span_find(const struct trace *trace, uint64_t id)
 {
@@ -72,7 +72,8 @@ static struct trace_span *span_new(struct trace *trace, const struct wire_trace 
 
 	if (trace->n_spans >= TRACE_SPANS_MAX)
 		return NULL;
-	if ((trace->n_spans & (trace->n_spans - 1)) == 0) { /* room for a power of two */
+	/* the room is doubled when the number of spans is a power of two */
+	if ((trace->n_spans & (trace->n_spans - 1)) == 0) {
 		size_t n = trace->n_spans ? 2 * trace->n_spans : 1;
 
 		spans = realloc(trace->spans, n * sizeof(*spans));
@@ -108,7 +109,7 @@ static int span_add_to(struct trace_span *span, actor_ref to)
 	return 0;
 }
 
-/* Words that any process may have written. */
+/* Keeps a text of a copy, if none is kept yet. */
 static int keep_text(char **io, struct wire_str s)
 {
 	if (!*io)
@@ -121,7 +122,10 @@ static bool is(struct wire_str s, const char *text)
 	return wire_str_equal(s, wire_cstr(text));
 }
 
-/* The sender knows best what it sent: the receiver of a cast to a process group sees another method. */
+/*
+ * Takes a copy of a message. The sender's copy is preferred, since the receiver of a cast to a process group
+ * sees another method.
+ */
 static int span_sent(struct trace_span *span, const struct copy *copy)
 {
 	bool direct = is(copy->path, "direct"), by_sender = is(copy->path, "sent") || is(copy->path, "local");
@@ -243,7 +247,7 @@ void trace_failed(struct trace *trace, actor_ref from, const char *error, const 
 const struct trace_group *trace_lost_in(const struct trace *trace, const struct trace_span *span)
 {
 	const struct trace_group *group = span->n_to == 1 ? group_find(trace, span->to[0].group) : NULL;
-	/* Of a cast that went by the broker nobody sees whether it was taken. */
+	/* For a cast through the broker there is no copy that shows its arrival. */
 	bool is_open = span->is_call ? span->outcome == TRACE_OPEN : !span->got && !span->by_broker;
 
 	return group && group->ended && is_open ? group : NULL;
@@ -261,7 +265,10 @@ static int span_compare(const void *one, const void *another)
 	return a->span < b->span ? -1 : a->span > b->span;
 }
 
-/* Appends @top and all below it to @ret, causes first. No recursion: a chain may be as long as it likes. */
+/*
+ * Appends @top and all spans below it to @ret, causes first. It does not recurse, since a chain may have any
+ * length.
+ */
 static size_t span_walk(struct trace_span *top, struct trace_span **ret)
 {
 	struct trace_span *at = top;
@@ -292,7 +299,7 @@ void trace_arrange(struct trace *trace)
 	if (trace->n_spans)
 		qsort(trace->spans, trace->n_spans, sizeof(*trace->spans), span_compare);
 	if (!ordered)
-		return; /* by time, without a tree */
+		return; /* without memory the spans stay in the order of time, without a tree */
 	for (size_t i = 0; i < trace->n_spans; i++) {
 		struct trace_span *span = trace->spans[i],
 				  *up = span->parent ? span_find(trace, span->parent) : NULL;
@@ -309,7 +316,10 @@ void trace_arrange(struct trace *trace)
 	for (size_t i = 0; i < trace->n_spans; i++)
 		if (!trace->spans[i]->reached && !trace->spans[i]->up)
 			n += span_walk(trace->spans[i], ordered + n);
-	/* Left are spans of which each claims to be the cause of the other: whoever wrote them has lied. */
+	/*
+	 * The remaining spans claim in a circle to be each other's cause, so some copy is wrong. The circle
+	 * is opened at one of them.
+	 */
 	for (size_t i = 0; i < trace->n_spans; i++)
 		if (!trace->spans[i]->reached) {
 			trace->spans[i]->first = NULL;
@@ -430,7 +440,7 @@ static void span_print(const struct trace *trace, const struct trace_span *span,
 	putchar('\n');
 }
 
-/* If only the answer of a call was seen, the time of the call is not known. */
+/* The earliest time in the trace. It may be the time of an answer, if the call itself was not seen. */
 static int64_t trace_begin_us(const struct trace *trace)
 {
 	int64_t since_us = INT64_MAX;

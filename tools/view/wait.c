@@ -58,7 +58,7 @@ bool wait_is_watched(const struct ctl *ctl)
 	return ctl->stderr_is_tty && !ctl->json;
 }
 
-/* ---- from an alarm ---- */
+/* ---- notes, written from an alarm ---- */
 
 static char note[600];
 static size_t note_bytes;

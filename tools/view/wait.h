@@ -1,34 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* While actorctl waits: signals that end it are heard, and a person is told what it waits for. */
+/*
+ * For the time while actorctl waits: signals that end it are caught, and a person is told what it waits for.
+ */
 #pragma once
 
 #include <signal.h>
 
 #include "tools/view/ctl.h"
 
-#define WAIT_QUIET_MS 1000 /* before that nobody wonders what goes on */
+#define WAIT_QUIET_MS 1000 /* shorter waits need no explanation */
 
-/* INT and TERM as something to poll for. */
+/* INT and TERM as a descriptor that can be polled. */
 struct wait_signals {
-	int fd; /* readable when one came; -1 when that cannot be had: they end the program as ever */
+	/*
+	 * readable when a signal has come; -1: there is no such descriptor, and the signals end the program
+	 * as usual
+	 */
+	int fd;
 	sigset_t before;
 };
 
 void wait_signals_begin(struct wait_signals *signals);
-/* The signal that came, or 0. */
+/* The signal that has come, or 0. */
 int wait_signals_take(const struct wait_signals *signals);
 void wait_signals_end(struct wait_signals *signals);
 /*
- * Ends the program by the signal itself, so that a loop in a shell ends too. The caller has said before what
- * goes on without us.
+ * Ends the program by the signal itself, so that a loop in a shell ends too. Before this the caller says what
+ * goes on without actorctl.
  */
 void wait_die(int signo) __attribute__((noreturn));
 
-/* Whether notes about waiting are wanted: on a terminal, and not with --json. */
+/* True: notes about waiting are wanted, since stderr is a terminal and there is no --json. */
 bool wait_is_watched(const struct ctl *ctl);
 /*
- * wait_note_later() - "waiting for …" on stderr after a second, unless wait_note_cancel() comes first
- * For waits that do not poll. One at a time.
+ * wait_note_later() - writes "waiting for …" to stderr after a second, unless wait_note_cancel() comes first
+ *
+ * This is for waits that do not poll. There is at most one such note at a time.
  */
 void wait_note_later(const struct ctl *ctl, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void wait_note_cancel(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `pg watch` and `names -w` share: an actor that shows what it is told, until somebody ends it. */
+/* What `pg watch` and `names -w` share: an actor that shows changes until the command is ended. */
 #pragma once
 
 #include "actor/actor.h"
@@ -7,18 +7,18 @@
 
 struct watching {
 	struct ctl *ctl;
-	bool begun; /* what was there has been shown */
-	int r;      /* why it cannot begin */
+	bool begun; /* the state at the start has been shown */
+	int r;      /* the error if it cannot begin */
 };
 
-/* What stands between the fields of a line: a tab, unless stdout is a terminal. */
+/* The separator of the fields of a line: a tab, unless stdout is a terminal. */
 const char *watching_gap(const struct watching *watching);
 /*
  * watching_run() - runs one actor until INT, TERM, or until nobody reads stdout any more
- * @arg: of its init
- * @what: whose changes cannot be shown, for people
+ * @arg: the argument of the actor's init
+ * @what: the thing whose changes cannot be shown, for people
  *
- * Return: the exit status, after a failure was told.
+ * Return: the exit status. A failure was reported.
  */
 int watching_run(
 	struct watching *watching, const struct actor_behavior *behavior, const void *arg, const char *what);
