@@ -4,12 +4,12 @@
 
 /*
  * The driver that the C systems share. It owns the clock, the processes, the counting and the printing. A
- * system owns only the moving of bytes, in the few functions of struct bench_ops, written as that system's
- * own users would write them. So one stop watch measures all. docs/benchmarks.md says what each workload
+ * system only moves bytes, in the few functions of struct bench_ops, which are written as the system's own
+ * users would write them. So the same clock measures all systems. docs/benchmarks.md says what each workload
  * means.
  *
- * Every role is a process of its own, exec'd from the same program (`--role`), so that no library is used on
- * both sides of a fork and no page of the parent is counted as the child's.
+ * Every role is a process of its own, which is exec'd from the same program (`--role`). So no library is used
+ * on both sides of a fork, and no page of the parent is counted as the child's.
  */
 
 #include <stdatomic.h>
@@ -23,29 +23,30 @@
 #define BENCH_SIZE_MIN        16
 #define BENCH_BOOT_TIMEOUT_MS 20000
 
-/* Shared by all processes of one run: flags to start and stop by, and the figures each side counted. */
+/* Memory that all processes of one run share: flags for start and end, and the counts of each side. */
 struct bench_slot {
 	_Atomic uint64_t n;         /* sender: sent; receiver: received and checked */
-	_Atomic uint64_t window_n;  /* receiver: those within the window */
-	_Atomic uint64_t window_ns; /* receiver: the window as it really was */
-	_Atomic uint64_t total_ns;  /* receiver: from go to its last message */
-	char pad[32];               /* one cache line each: the counters must not slow each other */
+	_Atomic uint64_t window_n;  /* receiver: messages within the window */
+	_Atomic uint64_t window_ns; /* receiver: the real length of the window */
+	_Atomic uint64_t total_ns;  /* receiver: the time from go to its last message */
+	/* each slot fills a cache line, so that counters do not slow each other */
+	char pad[32];
 };
 
 struct bench_shm {
 	_Atomic uint32_t ready;    /* roles that have come up */
 	_Atomic uint32_t done;     /* receivers that have seen every end mark */
-	_Atomic uint32_t sent_all; /* senders whose last send has returned, and is counted */
+	_Atomic uint32_t sent_all; /* senders whose last send has returned and is counted */
 	_Atomic uint64_t errors;   /* messages lost, repeated, out of order or of a wrong length */
-	_Atomic uint64_t go_ns;    /* 0, or when the senders may begin */
+	_Atomic uint64_t go_ns;    /* the time from which senders may send; 0: not yet */
 	struct bench_slot sender[BENCH_PEERS_MAX], receiver[BENCH_PEERS_MAX];
 };
 
 struct bench_env {
 	const char *workload;
 	const char *variant;
-	const char *dir;     /* empty directory of this run and size: sockets go here */
-	const char *out_dir; /* that of the whole run: samples go here */
+	const char *dir;     /* the directory of this run and size, for sockets; empty at first */
+	const char *out_dir; /* the directory of the whole run, for samples */
 	size_t size_bytes;
 	unsigned n_senders, n_receivers;
 	uint64_t warm_ns, window_ns;
@@ -58,8 +59,8 @@ struct bench_ops {
 	const char *name;
 
 	/*
-	 * Call: `serve` answers each request with its own bytes until killed; it calls bench_ready() when it
-	 * can be called.
+	 * For calls. `serve` answers each request with the bytes of the request until it is killed. It calls
+	 * bench_ready() when it can be called.
 	 */
 	void (*serve)(const struct bench_env *env);
 	void *(*caller_new)(const struct bench_env *env);
@@ -67,27 +68,29 @@ struct bench_ops {
 	void (*caller_free)(void *caller);
 
 	/*
-	 * One way, fan-in, fan-out: `receive` hands each message to bench_sink_feed() until that returns
-	 * true. `send` may block.
+	 * For one way, fan-in and fan-out. `receive` passes each message to bench_sink_feed() until that
+	 * returns true. `send` may block.
 	 */
 	void (*receive)(const struct bench_env *env, unsigned index, struct bench_sink *sink);
 	void *(*sender_new)(const struct bench_env *env, unsigned index);
 	int (*send)(void *sender, const void *data, size_t size_bytes);
 
-	/* Death: returns when this system's own notice of the end of the `serve` process has come. */
+	/*
+	 * For death. `watch` returns when the system's own notice of the end of the `serve` process has come.
+	 */
 	void *(*watcher_new)(const struct bench_env *env, pid_t pid);
 	int (*watch)(void *watcher);
 	void (*watcher_free)(void *watcher);
 
-	/* Workloads that only this system has; NULL-ended. */
+	/* Workloads that only this system has. A NULL ends the list. */
 	const struct bench_extra {
 		const char *workload;
 		int (*run)(const struct bench_env *env);
 	} * extras;
 
 	/*
-	 * Starts the daemon that all roles talk to (bench_daemon_exec). Its CPU time is counted, and it is
-	 * killed afterwards. 0 or -errno.
+	 * Starts the daemon with which all roles talk, by bench_daemon_exec(). Its CPU time is counted, and
+	 * it is killed at the end. 0 or -errno.
 	 */
 	int (*daemon_start)(const struct bench_env *env);
 };
@@ -98,14 +101,16 @@ int bench_main(int argc, char **argv, const struct bench_ops *ops);
 void bench_ready(const struct bench_env *env);
 struct bench_sink *bench_sink_new(const struct bench_env *env, unsigned index);
 bool bench_sink_feed(struct bench_sink *sink, const void *data, size_t size_bytes);
-/* Sends until the window is over, the last message marked; go must have been given. */
+/* Sends until the window is over, and marks the last message. To be called after go. */
 void bench_send_loop(const struct bench_env *env, unsigned index,
 	int (*send)(void *sender, const void *data, size_t size_bytes), void *sender);
-/* All roles are up: gives go, measures, waits until everything has arrived, reports. */
+/*
+ * To be called when all roles are up. Gives go, measures, waits until every message has arrived, and reports.
+ */
 int bench_flow_measure(const struct bench_env *env);
 /*
- * For systems that drop messages of a slow reader: waits until fewer than `window` of our messages are under
- * way.
+ * For systems that drop messages for a slow reader: waits until fewer than `window` of this sender's messages
+ * are under way.
  */
 void bench_pace(const struct bench_env *env, uint64_t sent, uint64_t window);
 void bench_path(const struct bench_env *env, char *ret_path, size_t size_bytes, const char *format, ...)
@@ -127,10 +132,10 @@ void bench_samples_init(struct bench_samples *s, size_t n_max);
 void bench_samples_deinit(struct bench_samples *s);
 void bench_samples_add(struct bench_samples *s, uint64_t ns);
 
-/* report.c: one JSON object a line */
+/* report.c: each prints one JSON object on a line */
 void bench_report_latency(
 	const struct bench_env *env, struct bench_samples *s, uint64_t sent, uint64_t received);
-/* `whole`: no window could be cut, all of the run is counted */
+/* `whole`: no window could be cut, so the whole run is counted */
 void bench_report_rate(const struct bench_env *env, double msgs_per_s, double cpu_s_per_mmsg, uint64_t n,
 	bool whole, uint64_t sent, uint64_t received, uint64_t errors);
 void bench_report_bytes(const struct bench_env *env, uint64_t bytes, uint64_t sent, uint64_t received);

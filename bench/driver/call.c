@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls, back to back or with both sides asleep before each. */
+/* Calls one after the other, or with both sides asleep before each. */
 #include <errno.h>
 #include <string.h>
 
@@ -41,7 +41,7 @@ int bench_call_run(const struct bench_env *env, const struct bench_ops *ops, boo
 
 		if (idle) {
 			next_ns += IDLE_PERIOD_NS;
-			if (next_ns < now_ns) /* a late wake-up is not made up for by two calls in a row */
+			if (next_ns < now_ns) /* after a late wake-up there are not two calls in a row */
 				next_ns = now_ns + IDLE_PERIOD_NS;
 			bench_sleep_until(next_ns);
 		}

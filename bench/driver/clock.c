@@ -13,7 +13,7 @@ uint64_t bench_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* CPU time of a whole process, every thread, to the nanosecond; also of one that is not our child. */
+/* CPU time of all threads of a process, in ns. The process need not be a child. */
 uint64_t bench_cpu_ns(pid_t pid)
 {
 	struct timespec ts;
@@ -33,7 +33,7 @@ void bench_sleep_until(uint64_t deadline_ns)
 		;
 }
 
-/* What would come back if the process ended: Private_Clean + Private_Dirty. */
+/* The memory that would become free if the process ended: Private_Clean + Private_Dirty. */
 int bench_private_bytes(pid_t pid, uint64_t *ret_bytes)
 {
 	uint64_t sum_kib = 0;

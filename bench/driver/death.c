@@ -6,7 +6,7 @@
 #include "bench.h"
 #include "internal.h"
 
-/* From the call of kill() to the return of the system's own notice. */
+/* Measures from the call of kill() to the return of the system's own notice. */
 int bench_death_run(const struct bench_env *env, const struct bench_ops *ops)
 {
 	uint64_t end_ns = bench_now_ns() + env->window_ns, n = 0;
@@ -21,13 +21,13 @@ int bench_death_run(const struct bench_env *env, const struct bench_ops *ops)
 
 		if (!watcher)
 			bench_die("death: cannot watch the server");
-		usleep(2000); /* both asleep */
+		usleep(2000); /* until both sides are asleep */
 		start_ns = bench_now_ns();
 		kill(pid, SIGKILL);
 		r = ops->watch(watcher);
 		if (r)
 			bench_die("death: no notice: %s", strerror(-r));
-		if (n) /* the first one is the warm-up */
+		if (n) /* the first sample is the warm-up */
 			bench_samples_add(&samples, bench_now_ns() - start_ns);
 		bench_kill(pid);
 		ops->watcher_free(watcher);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages one way. One way, fan-in and fan-out differ in the numbers of senders and receivers alone.
+ * Messages one way. One way, fan-in and fan-out differ only in the numbers of senders and receivers.
  *
- * Senders send as fast as the system lets them, from `go` on, for warm-up + window + a little. Each receiver
- * counts what arrives between go + warm-up and go + warm-up + window, by its own clock. That is the rate
- * while the pipeline is full: neither the filling of buffers at the start nor their emptying at the end is in
- * it. Then everything is drained, and what was received must be exactly what was sent, in order. If messages
- * come in bursts so long that no such window can be cut, the receiver's whole run counts, the emptying too.
+ * From `go` on senders send as fast as the system lets them, for warm-up + window + a little. Each receiver
+ * counts the messages that arrive between go + warm-up and go + warm-up + window, by its own clock. This is
+ * the rate while the pipeline is full. It includes neither the filling of buffers at the start nor their
+ * emptying at the end. Then everything is drained, and the received messages must be exactly those that were
+ * sent, in order. If messages come in bursts so long that no such window can be cut, the receiver's whole run
+ * counts, with the emptying.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,7 +24,7 @@
 
 struct header {
 	uint64_t seq;
-	uint64_t tag; /* sender, and TAG_END on its last message */
+	uint64_t tag; /* the sender; with TAG_END in its last message */
 };
 
 struct bench_sink {
@@ -64,7 +65,7 @@ bool bench_sink_feed(struct bench_sink *k, const void *data, size_t size_bytes)
 			return false;
 	}
 	k->expected[from] = h.seq + 1;
-	if (!k->n) { /* go is known by now: somebody sent */
+	if (!k->n) { /* go is known by now, since somebody has sent */
 		k->start_ns = atomic_load(&k->env->shm->go_ns) + k->env->warm_ns;
 		k->end_ns = k->start_ns + k->env->window_ns;
 	}
@@ -142,7 +143,7 @@ void bench_flow_send(const struct bench_env *env, const struct bench_ops *ops, u
 	while (!atomic_load(&env->shm->go_ns))
 		usleep(200);
 	bench_send_loop(env, index, ops->send, sender);
-	pause(); /* until killed: closing would drop what the library still holds */
+	pause(); /* waits to be killed: closing would drop messages that the library still holds */
 }
 
 void bench_pace(const struct bench_env *env, uint64_t sent, uint64_t window)
@@ -150,7 +151,7 @@ void bench_pace(const struct bench_env *env, uint64_t sent, uint64_t window)
 	for (unsigned i = 0; i < env->n_receivers; i++) {
 		unsigned spins = 0;
 
-		/* fan-in: the senders share what the one receiver has taken */
+		/* in fan-in the senders share the count of the one receiver */
 		while (sent * env->n_senders >
 			atomic_load_explicit(&env->shm->receiver[i].n, memory_order_relaxed) + window) {
 			if (++spins > 100)
@@ -174,7 +175,7 @@ int bench_flow_run(struct bench_env *env, const struct bench_ops *ops)
 {
 	for (unsigned i = 0; i < env->n_receivers; i++)
 		bench_role_start(env, "receive", i);
-	/* Receivers are ready when they can be sent to, so senders may come after them. */
+	/* Senders start when the receivers are ready, which means that they can be sent to. */
 	if (bench_wait_ready(env, env->n_receivers, BENCH_BOOT_TIMEOUT_MS))
 		bench_die("%s: a receiver did not come up", env->workload);
 	for (unsigned i = 0; i < env->n_senders; i++)
@@ -225,7 +226,10 @@ int bench_flow_measure(const struct bench_env *env)
 	}
 	sent = sum(shm->sender, env->n_senders) * env->n_receivers;
 	received = sum(shm->receiver, env->n_receivers);
-	/* CPU seconds a second by messages a second: the receiver's window is not to the nanosecond ours */
+	/*
+	 * CPU seconds a second are divided by messages a second, since the receiver's window is not exactly
+	 * the one in which CPU time was counted
+	 */
 	bench_report_rate(env, rate,
 		whole ? (double)cpu_ns * 1e-3 / (double)received : cpu_share * 1e6 / rate, window_n, whole,
 		sent, received, atomic_load(&shm->errors));

@@ -8,7 +8,7 @@ extern int bench_shm_fd;
 
 void bench_role_bind(pid_t parent);
 
-/* run.c: the side that orders and measures */
+/* run.c: the process that starts the roles and measures */
 int bench_run(struct bench_env *env, const struct bench_ops *ops);
 pid_t bench_serve_start(const struct bench_env *env);
 /* call.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The processes of one run: exec'd, counted, and gone when the run is. */
+/* The processes of one run: starts them, counts their CPU time, and ends them with the run. */
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
@@ -43,7 +43,7 @@ static void pid_add(pid_t pid)
 	pids[n_pids++] = pid;
 }
 
-/* `keep_fd` is moved to fd 3 of the new process; -1: none. */
+/* `keep_fd` becomes fd 3 of the new process. -1: there is none. */
 static pid_t start(const char *path, char *const argv[], int keep_fd)
 {
 	posix_spawn_file_actions_t actions;
@@ -79,7 +79,10 @@ pid_t bench_role_start(const struct bench_env *env, const char *role, unsigned i
 	return start("/proc/self/exe", argv, bench_shm_fd);
 }
 
-/* The kernel kills a role whose parent is gone: nothing outlives a run, not even one that was interrupted. */
+/*
+ * Makes the kernel kill this role when its parent is gone. So no process outlives a run, even if the run is
+ * interrupted.
+ */
 void bench_role_bind(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -105,7 +108,10 @@ void bench_kill(pid_t pid)
 	}
 }
 
-/* A daemon is asked first: what it leaves behind would burden the next system's run. */
+/*
+ * Ends the daemon. It gets time to end by itself: whatever a killed daemon leaves behind would disturb the
+ * next system's run.
+ */
 static void daemon_end(void)
 {
 	uint64_t deadline_ns = bench_now_ns() + 3000000000u;
@@ -128,7 +134,7 @@ void bench_kill_all(void)
 		bench_kill(pids[n_pids - 1]);
 }
 
-/* A role that ended by itself has said why; the run is over. */
+/* Ends the run if a role has ended by itself. That role has said why. */
 void bench_check_roles(void)
 {
 	siginfo_t info = {0};
@@ -137,7 +143,7 @@ void bench_check_roles(void)
 		bench_die("process %d of this run has ended (status %d)", (int)info.si_pid, info.si_status);
 }
 
-/* Of a process and of its children: a daemon may have some. */
+/* CPU time of a process and of its children, since a daemon may have children. */
 static uint64_t cpu_family_ns(pid_t pid)
 {
 	uint64_t sum = bench_cpu_ns(pid);

@@ -23,7 +23,7 @@ static uint32_t quantile(const struct bench_samples *s, double q)
 	return s->ns[rank ? rank - 1 : 0];
 }
 
-/* Beside the sockets, for whoever pools the tails of many runs. */
+/* Writes all samples into a file, since bench/compare pools the tails of many runs. */
 static void samples_write(const struct bench_env *env, const struct bench_samples *s)
 {
 	char path[4096];

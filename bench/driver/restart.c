@@ -5,8 +5,8 @@
 #include "internal.h"
 
 /*
- * From the call of kill() until a new process has answered a call. These systems supervise nothing: the
- * parent is ours, by hand.
+ * Measures from the call of kill() until a new process has answered a call. These systems have no
+ * supervision, so this process is the parent that starts the new one.
  */
 int bench_restart_run(const struct bench_env *env, const struct bench_ops *ops)
 {

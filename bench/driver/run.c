@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which workload is done by whom. */
+/* Finds the function that runs a workload. */
 #include <string.h>
 
 #include "bench.h"

@@ -4,9 +4,7 @@
 
 #include "bench.h"
 
-/*
- * Every sample is kept (no buckets, no interpolation); the memory is touched before the first one is taken.
- */
+/* Every sample is kept, without buckets or interpolation. The memory is touched before the first sample. */
 void bench_samples_init(struct bench_samples *s, size_t n_max)
 {
 	s->ns = malloc(n_max * sizeof(*s->ns));

@@ -1,8 +1,8 @@
 %% SPDX-License-Identifier: Apache-2.0
 %%
-%% Erlang/OTP, as its users write it: gen_servers, calls and casts; supervisor, pg, monitors. Variant `vm`: processes of one VM.
-%% Variant `nodes`: two VMs over distribution on loopback; no epmd is started, the port is given (-erl_epmd_port).
-%% A message is {Seq, Tag, Padding}; its size is 16 bytes and the padding, as in the C driver.
+%% Erlang/OTP with the usual parts: gen_server with calls and casts, supervisor, pg, monitors. Variant `vm`: processes of one VM.
+%% Variant `nodes`: two VMs with distribution over loopback. No epmd is started, since the port is given (-erl_epmd_port).
+%% A message is {Seq, Tag, Padding}. Its size is 16 bytes plus the padding, as in the C driver.
 -module(bench).
 -behaviour(gen_server).
 -export([main/0, serve/0, sink/3, start_peer/1]).
@@ -13,7 +13,7 @@
 main() ->
     [Variant, Workload | Options] = init:get_plain_arguments(),
     Args = options(Options, #{seconds => 1.0, peers => 1, sizes => [64], dir => "."}),
-    %% a heap of its own size, so that keeping samples is not what is measured
+    %% a heap that is large enough from the start, so that its growth by the samples is not measured
     {Pid, Ref} = spawn_opt(fun() -> run(list_to_atom(Variant), list_to_atom(Workload), Args) end,
                            [monitor, {min_heap_size, 4000000}]),
     receive
@@ -52,8 +52,8 @@ init({sink, Senders, Warm, Window, Every}) ->
 handle_call({echo, X}, _From, S) -> {reply, X, S};
 handle_call(result, From, {Kind, N, Look, S}) -> {noreply, done({Kind, N, Look, S#{waiter => From}})}.
 
-%% The sink's own work is to be as little as the C driver's: one sender is checked by a comparison, many by the process dictionary;
-%% all else is in a map that is touched only when it is time to look at the clock.
+%% The sink should do as little as that of the C driver. One sender is checked by a comparison, many by the process dictionary.
+%% All else is in a map that is used only when the clock is read.
 handle_cast({N, 0, _}, {sink, N, Look, S}) when N =/= Look -> {noreply, {sink, N + 1, Look, S}};
 handle_cast({Seq, Tag, _}, {sink, N, Look, #{errors := Bad} = S}) ->
     Bad1 = if Seq =:= N -> Bad; true -> Bad + 1 end,
@@ -88,13 +88,13 @@ sink_look(Kind, Tag, N, Look, #{every := Every, ended := Ended} = S0) ->
     done({Kind, N, Next, S1}).
 
 done({_, N, _, #{ended := E, senders := E, waiter := W, errors := Bad} = S} = State) ->
-    %% bursts so long that no window can be cut: the whole run counts
+    %% bursts were so long that no window can be cut, so the whole run counts
     Result = maps:get(result, S, {N, max(1, now_ns() - maps:get(first, S, now_ns()))}),
     gen_server:reply(W, {Result, N, Bad, not maps:is_key(result, S)}),
     State;
 done(State) -> State.
 
-%% On the other node.
+%% Runs on the other node.
 serve() ->
     {ok, _} = gen_server:start({local, echo}, ?MODULE, {echo, self()}, []),
     spawn(fun() -> timer:sleep(10000), nodes(connected) =/= [] orelse halt(1) end),
@@ -113,7 +113,7 @@ node_arguments(#{port := Port}) ->
     ["-noinput", "-pa", filename:dirname(code:which(?MODULE)), "-start_epmd", "false", "-erl_epmd_port", Port,
      "-kernel", "inet_dist_use_interface", "{127,0,0,1}", "-setcookie", atom_to_list(erlang:get_cookie())].
 
-%% Returns the node and its pid. It ends with us: its standard input is ours, and it watches our node.
+%% Returns the node and its pid. The node ends with this VM: it reads its standard input from here, and watches this node.
 node_start(Args) ->
     Code = "bench:serve(), ok.",
     Port = open_port({spawn_executable, os:find_executable("erl")},
@@ -203,7 +203,7 @@ run(vm, mem_actor, _A) ->
     report_bytes(mem_actor, max(1, (After - Before) div N));
 run(V, W, _) -> exit({no_such_workload, V, W}).
 
-%% Made by a process of their own, whose garbage goes with it.
+%% A process of their own makes them, so that its garbage is freed with it.
 idle_actors(N) ->
     {Pid, Ref} = spawn_monitor(fun() ->
         exit({made, [begin {ok, P} = gen_server:start(?MODULE, {echo, self()}, []), P end || _ <- lists:seq(1, N)]}) end),
@@ -234,7 +234,7 @@ timed_actor(Body, Feed) ->
     Feed(Pid),
     receive {'DOWN', Ref, _, _, _} -> now_ns() - T0 end.
 
-%% Per unit: the time of one repetition by the units in it.
+%% The time of one unit: that of one repetition divided by its number of units.
 repeated(Workload, A, Units, F) ->
     F(),
     End = now_ns() + window_ns(A),
@@ -247,12 +247,12 @@ repeat(F, Units, End, Acc) ->
         _ -> [Sample | Acc]
     end.
 
-%% Batches of 100: the clock is read once for each. The first of the two is the plain loop a user would write.
+%% Batches of 100, with one reading of the clock for each. The first of the two is the plain loop that a user would write.
 batches(Workload, A, F) ->
     batch(fun(N) -> loop(F, N, N + 100) end, now_ns() + warm_ns(A), 0, []),
     report_latency(Workload, 64, batch(fun(N) -> loop(F, N, N + 100) end, now_ns() + window_ns(A), 0, []), A).
 
-%% What each of a batch returned is tidied up after it, not timed.
+%% The results of a batch are cleaned up after it, which is not timed.
 batches(Workload, A, F, Tidy) ->
     Timed = fun(N) -> T0 = now_ns(), All = [F(I) || I <- lists:seq(N, N + 99)], T = now_ns() - T0, Tidy(All), T end,
     batch(Timed, now_ns() + warm_ns(A), 0, []),
@@ -357,7 +357,7 @@ wait_count(Count, N) ->
 
 %% ---- death and restart of a VM ----
 
-%% The helper kills and says when, by the clock that both read.
+%% The helper kills and writes the time, by a clock that both can read.
 killer(#{killer := Path}) -> open_port({spawn_executable, Path}, [{line, 64}, exit_status]).
 
 kill(Killer, Pid) -> port_command(Killer, [integer_to_list(Pid), "\n"]).
@@ -385,7 +385,7 @@ death_loop(A, Killer, End, Acc) ->
         false -> [Sample | Acc]
     end.
 
-%% A VM as a child of a supervisor: peer(3) is OTP's own way to own one.
+%% A VM as a child of a supervisor. peer(3) is OTP's own way to do this.
 start_peer(A) ->
     {ok, Pid, Node} = peer:start_link(#{name => server, host => "localhost", connection => standard_io, args => node_arguments(A) -- ["-noinput"]}),
     ok = peer:call(Pid, ?MODULE, serve, []),
@@ -420,7 +420,7 @@ restart_loop(Killer, Node, End, N, Acc) ->
         false -> [Sample | Acc]
     end.
 
-%% Until the *new* one answers.
+%% Waits until the *new* VM answers.
 ask_until(Node, Old) ->
     try gen_server:call({echo, Node}, {echo, {x, 1}}, 2000) of
         {x, 1} -> case catch list_to_integer(erpc:call(Node, os, getpid, [])) of
@@ -437,7 +437,7 @@ private_bytes(Pid) ->
     {match, Found} = re:run(Text, "Private_(?:Clean|Dirty): +(\\d+) kB", [global, {capture, [1], list}]),
     lists:sum([list_to_integer(N) || [N] <- Found]) * 1024.
 
-%% Every sample goes into DIR/samples too, as native 32-bit integers, for whoever pools the tails of many runs.
+%% Also writes every sample to DIR/samples, as native 32-bit integers, since bench/compare pools the tails of many runs.
 report_latency(Workload, Size, Samples, #{dir := Dir}) ->
     ok = file:write_file(filename:join(Dir, "samples"), [<<(min(round(S), 16#ffffffff)):32/native>> || S <- Samples]),
     Sorted = list_to_tuple(lists:sort(Samples)),

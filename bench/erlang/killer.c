@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads a pid, kills it, writes when: a VM has no kill() of its own, and forking a shell for it would be in
- * the figure.
+ * Reads a pid, kills that process, and writes the time. A VM has no kill() of its own, and the time of
+ * forking a shell would be in the figure.
  */
 #include <signal.h>
 #include <stdio.h>

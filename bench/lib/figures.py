@@ -1,31 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From rounds to figures: medians, ratios, pooled tails, and what moved between two runs. Numbers in, numbers out."""
+"""Makes figures of rounds: medians, ratios, pooled tails, and the ratios that moved between two runs. Its input and output are numbers."""
 
 import math
 import statistics
 
 from .workloads import KINDS
 
-LIMIT = 0.15                                            # a ratio that moves more between two runs is named
+LIMIT = 0.15                                            # a ratio that moves by more between two runs is named
 MAIN = {"latency": "p50", "rate": "msgs_per_s", "bytes": "bytes"}
 NEEDED = {"latency": ["p50", "p99", "p999"], "rate": ["msgs_per_s", "cpu_s_per_mmsg"], "bytes": ["bytes"]}
 QUANTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
 
 
 def quantiles(samples):
-    """By nearest rank: no interpolation between what was not seen."""
+    """By nearest rank, so each quantile is a sample."""
     ordered = sorted(samples)
     return {name: ordered[math.ceil(q * len(ordered)) - 1] for name, q in QUANTILES.items()}
 
 
 def tail(samples):
-    """p99 and p99.9 of the samples of all rounds together; None where no sample lies beyond it."""
+    """p99 and p99.9 of the samples of all rounds together. None if there is no sample beyond the quantile."""
     n = len(samples)
     return {"n": n, **{name: value if math.ceil(QUANTILES[name] * n) < n else None for name, value in quantiles(samples).items() if name != "p50"}}
 
 
 def cell(results, kind, tails=None):
-    """One figure of all rounds: the median of each number, the spread of the first, how much was counted in all."""
+    """One figure of all rounds: the median of each number, the spread of the main number, and how many samples or messages there were."""
     main = MAIN[kind]
     series = {x.get("round", i): x[main] for i, x in enumerate(results)}
     c = {"rounds": len(results), "n": sum(x["n"] for x in results), "value": statistics.median(series.values()),
@@ -46,38 +46,38 @@ def summarise(data):
 
 
 def ratios(a, b):
-    """`a` as a multiple of `b`, in each round that both have been through."""
+    """`a` as a multiple of `b`, for each round that has both."""
     if a is None or b is None:
         return []
     return [value / b["series"][r] for r, value in a["series"].items() if b["series"].get(r)]
 
 
 def middle(values):
-    """The geometric mean of the middle half: as deaf to strays as the median, and steadier where values fall into two heaps."""
+    """The geometric mean of the middle half. Outliers influence it as little as a median, and it is steadier where values fall into two heaps."""
     values = sorted(values)
     cut = len(values) // 4
     return math.exp(statistics.fmean(math.log(v) for v in values[cut:len(values) - cut]))
 
 
 def ratio(a, b):
-    """The middle of the rounds' ratios, so that what slowed a whole round cancels out; or None."""
+    """The middle of the rounds' ratios, or None. What slows a whole round cancels out in its ratio."""
     every = ratios(a, b)
     return middle(every) if every else None
 
 
 def marked(systems, what):
-    """The system that is the "floor", or "ours"; or None."""
+    """The id of the system that is marked "floor" or "ours", or None."""
     return next((s["id"] for s in systems if s[what]), None)
 
 
 def better_by(c, mine, kind):
-    """How many times better `c` is than ours, below 1 if it is worse; or None."""
+    """How many times better `c` is than ours, or None. It is below 1 if `c` is worse."""
     r = ratio(c, mine)
     return None if not r else r if kind == "rate" else 1 / r
 
 
 def losses(cells, systems):
-    """Where somebody beats ours: [(key, ours, {system id: how many times better it is})], the most beaten first."""
+    """Where another system beats ours: [(key, ours, {system id: how many times better it is})], the greatest loss first."""
     ours, found = marked(systems, "ours"), []
     for key, row in cells.items():
         if ours not in row:
@@ -90,7 +90,7 @@ def losses(cells, systems):
 
 
 def base_of(row, systems):
-    """What a row's ratios are to: the floor, else ours, else its first system."""
+    """The system to which a row's ratios are made: the floor, else ours, else the row's first system."""
     here = [s["id"] for s in systems if s["id"] in row]
     return next((sid for sid in (marked(systems, "floor"), marked(systems, "ours")) if sid in row), here[0])
 
@@ -103,15 +103,16 @@ def _quartiles(values):
 
 
 def why_moved(change, row_change, halves):
-    """Why a ratio moved: "base": most of its row did, and with it, so it is what they are measured against that moved; "noise": the middle halves
-    of the rounds overlap, so the rounds of one run differ by as much; else "shift"."""
+    """Why a ratio moved. "base": most ratios of its row moved by as much, so their base has moved. "noise": the middle halves of the rounds
+    overlap, so the rounds of one run differ by as much. "shift": neither."""
     if row_change and max(change / row_change, row_change / change) - 1 <= LIMIT:
         return "base"
     return "noise" if halves[0][0] <= halves[1][1] and halves[1][0] <= halves[0][1] else "shift"
 
 
 def compare(first, second):
-    """Two runs of the same: how many ratios there are, and each that moved by more than LIMIT, with the middle half of its rounds in both."""
+    """Compares two runs of the same workloads: how many ratios there are, and each ratio that moved by more than LIMIT, with the middle half of its
+    rounds in both runs."""
     a, b = summarise(first), summarise(second)
     moved, total = [], 0
     for key in a:

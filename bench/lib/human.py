@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures for eyes: three digits and a unit."""
+"""Figures for people: three digits and a unit."""
 
 
 def human_ns(ns):

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured on: told with the figures; and its processors kept from halting where a workload asks for that.
+"""The machine: its description, which is published with the figures, and a way to keep its processors from halting.
 
-An idle processor halts, and waking a halted virtual one takes longer than most of what is measured here. Linux's haltpoll governor
-polls before it halts, for a time that it learns from the last wake-ups, so a call back and forth either keeps both processors polling or lets
-both halt, and which of the two is chance: the raw socket's call takes 15 µs or 110 µs in runs of equal code. Workloads of continuous work
-are therefore measured while /dev/cpu_dma_latency asks for a wake-up latency of 0 (the kernel's PM QoS, as cyclictest uses it): idle
-processors poll. It costs the measured processes no time and moves none of them, and the kernel forgets it when the file is closed, however we end.
+An idle processor halts, and waking a halted virtual processor takes longer than most of what is measured here. Linux's haltpoll governor
+polls before it halts, for a time that it learns from the last wake-ups. So during calls back and forth either both processors keep polling or
+both halt, by chance: the raw socket's call takes 15 µs or 110 µs in runs of the same code. Therefore workloads of continuous work are
+measured while /dev/cpu_dma_latency asks for a wake-up latency of 0 (the kernel's PM QoS, which cyclictest also uses). Then idle processors
+poll. This costs the measured processes no time and moves none of them. The kernel ends it when the file is closed, however the program ends.
 """
 
 import os
@@ -24,7 +24,7 @@ def _first_line(path):
 
 
 class Awake:
-    """Processors poll instead of halting, from `with` to its end. Without permission nothing happens: ask cannot_wake() first."""
+    """Inside of `with` idle processors poll instead of halting. Without permission this has no effect: ask cannot_wake() first."""
 
     def __init__(self, wanted=True):
         self.wanted = wanted
@@ -43,7 +43,7 @@ class Awake:
 
 
 def cannot_wake():
-    """Why processors cannot be kept awake here, in words, or None."""
+    """Why processors cannot be kept from halting here, in words, or None."""
     if _first_line(DRIVER) in ("", "none"):
         return "this kernel has no cpuidle driver to ask"
     if not os.access(DEVICE, os.W_OK):
@@ -63,7 +63,7 @@ def facts():
 
 
 def times():
-    """(taken by the hypervisor for others, all), in ticks of all processors since the start."""
+    """(time that the hypervisor gave to others, all time), in ticks of all processors since the machine started."""
     ticks = [int(x) for x in _first_line("/proc/stat").split()[1:9]]
     return ticks[7], sum(ticks)
 

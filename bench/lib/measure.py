@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running: one program at a time, systems interleaved, every result checked before it counts."""
+"""Runs one program at a time. The systems are interleaved, and every result is checked before it counts."""
 
 import array
 import ctypes
@@ -20,16 +20,16 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 class Fault(Exception):
-    """What is wrong with a run, as a verb's end: "it …"."""
+    """What is wrong with a run, as the rest of a sentence that begins with "it"."""
 
 
 def adopt_orphans():
-    """Whoever a program leaves behind becomes our child and can be found: a session of its own is no way out."""
+    """Makes processes that a program leaves behind children of this process, so that they can be found even in a session of their own."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def run_one(system, workload, seconds):
-    """The results one program printed, checked, or (None, why). A latency has its samples with it, apart from what is kept of the round."""
+    """(the checked results that one program printed, ""), or (None, why). The result of a latency also has its samples."""
     directory = tempfile.mkdtemp(prefix="bench-")
     try:
         return _checked(system, workload, seconds, directory), ""
@@ -69,7 +69,7 @@ def _output(system, workload, seconds, directory):
             end_descendants(p)
         err.seek(0)
         said = [line.strip() for line in err if line.strip()]
-    if p.returncode != 0:                               # the first that calls itself the benchmark's knows the reason, what follows from it does not
+    if p.returncode != 0:                               # the first line that begins with "bench:" has the reason; later lines are consequences
         why = next((line for line in said if line.startswith("bench:")), said[-1] if said else "said nothing")
         raise Fault(f"ended with {p.returncode}: {why[:200]}")
     return out
@@ -83,7 +83,7 @@ def _descendants():
                 with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as f:
                     parents[int(entry)] = int(f.read().rpartition(")")[2].split()[1])
             except (OSError, ValueError, IndexError):
-                continue                                # gone meanwhile
+                continue                                # the process has ended meanwhile
     found, new = set(), {os.getpid()}
     while new:
         new = {pid for pid, parent in parents.items() if parent in new} - found
@@ -92,7 +92,8 @@ def _descendants():
 
 
 def end_descendants(reaped=None):
-    """Everything that came of us, until there is nothing: who is killed may have just had a child. `reaped` is a Popen whose own wait counts."""
+    """Kills all descendants until there are none: a process that is killed may have just made a child. `reaped`: a Popen, which is waited for by
+    its own wait()."""
     while True:
         left = _descendants() - ({reaped.pid} if reaped and reaped.returncode is not None else set())
         for pid in left:
@@ -106,13 +107,13 @@ def end_descendants(reaped=None):
             try:
                 os.waitpid(pid, 0)
             except ChildProcessError:
-                pass                                    # not ours yet, or gone
+                pass                                    # it is not a child of this process yet, or is gone
         if not left:
             return
 
 
 def _samples(path):
-    """Every sample of a latency, as 32-bit integers of the machine, in a file beside the sockets: too many to print. The quantiles are ours."""
+    """Reads every sample of a latency from a file beside the sockets, in 32-bit integers of the machine, and adds their quantiles."""
     samples = array.array("I")
     if not os.path.exists(path):
         raise Fault("wrote no samples")
@@ -128,7 +129,7 @@ def _numbers(r, *names):
 
 
 def check(results, workload):
-    """What is wrong with what a program printed, or None: a benchmark that loses messages or measures nothing is no benchmark."""
+    """What is wrong with the results that a program printed, or None. For instance, no message may be lost, and something must have been measured."""
     if not all(isinstance(r, dict) for r in results):
         return "printed no JSON object"
     sizes = [r.get("size") for r in results]
@@ -159,8 +160,9 @@ def _fault(r, workload):
 
 
 def run_rounds(systems, workloads, rounds, say, keep):
-    """What was measured: `cells` {key: {system id: [result of each round]}}, `tails` {key: {system id: tail of all rounds}}, `failures` and
-    `again` (run a second time, and then well) [(system, workload, why)]. `keep` is called with it after each round, for who is interrupted."""
+    """Returns what was measured: `cells` {key: {system id: [result of each round]}}, `tails` {key: {system id: tail of all rounds}}, `failures` and
+    `again` (runs that failed once and then succeeded) [(system, workload, why)]. `keep` is called with it after each round, so that an interrupted
+    run keeps its complete rounds."""
     cells, pools, failures, again, hung = {}, {}, [], [], set()
     todo = [(s, w) for w in workloads for s in systems if s.has(w) and not s.missing]
     done, start = 0, time.monotonic()
@@ -181,7 +183,7 @@ def run_rounds(systems, workloads, rounds, say, keep):
             results, why = run_one(s, w, w.seconds)
             if results is None and "was not done" in why:
                 hung.add((s.id, w.id))
-            elif results is None:                       # once more, and it is told: a busy machine may miss one deadline
+            elif results is None:                       # one more try, which is reported: a busy machine may miss a deadline
                 first = why
                 results, why = run_one(s, w, w.seconds)
                 if results is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is the benchmark one? The checker refuses what it must, the document says what is measured, and every workload's counts add up."""
+"""Tests the benchmark: the checker refuses wrong results, the document describes the workloads, and every workload's counts add up."""
 
 import array
 import os
@@ -11,7 +11,7 @@ from .workloads import BY_ID, WORKLOADS
 
 
 def facts():
-    """(fact, holds): about the checker itself, the arithmetic, and the document."""
+    """[(fact, does it hold?)] about the checker, the arithmetic and the document."""
     good = {"n": 9, "p50": 1, "p99": 2, "p999": 3, "samples": [1] * 9, "msgs_per_s": 5.0, "cpu_s_per_mmsg": 1.0, "size": 64,
             "check": {"sent": 9, "received": 9, "errors": 0}}
     latency, rate, sizes = BY_ID["call_hot"], BY_ID["oneway"], BY_ID["oneway_sizes"]
@@ -61,7 +61,7 @@ def facts():
 
 
 def run(chosen, workloads, seconds):
-    """TAP: the facts, then one point for each workload of each system."""
+    """Prints TAP: the facts, then one point for each workload of each system."""
     points = [(s, w) for s in chosen for w in workloads if s.has(w)]
     told, failed = facts(), 0
     print(f"1..{len(told) + len(points)}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plots without a library: bars on a logarithmic axis, and lines over two of them."""
+"""Draws plots without a library: bars on a logarithmic axis, and lines over two logarithmic axes."""
 
 import math
 from html import escape
@@ -23,7 +23,7 @@ def _document(width, height, body):
 
 
 def bars(title, rows, human):
-    """rows: (name, value, low, high, is ours). Longer is not always better: the title says which."""
+    """rows: (name, value, low, high, is ours). The title must say whether more or less is better."""
     left, right, top, step = 170, 110, 46, 22
     width, height = 760, top + step * len(rows) + 30
     decades = _decades(min(r[2] for r in rows) * 0.99, max(r[3] for r in rows) * 1.01)
@@ -47,7 +47,7 @@ def bars(title, rows, human):
 
 
 def lines(title, x_label, series, human_x, human_y):
-    """series: [(name, [(x, y)], is ours)]; both axes logarithmic."""
+    """series: [(name, [(x, y)], is ours)]. Both axes are logarithmic."""
     left, right, top, bottom = 70, 180, 40, 46
     width, height = 850, 440
     points = [p for _, line, _ in series for p in line]
@@ -81,7 +81,7 @@ def lines(title, x_label, series, human_x, human_y):
 
 
 def _apart(ends, top, bottom, step=14):
-    """Where the names at the lines' ends stand: in their order, one under the other, none below the axis."""
+    """The heights of the names at the lines' ends: in the order of the ends, without overlaps, and none below the axis."""
     found, last = {}, top - step
     for y, name in sorted(ends):
         last = found[name] = max(y, last + step)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The systems: found by their directories, installed and built as far as this machine lets us."""
+"""Finds the systems by their directories, installs packages for them, and builds them, as far as this machine allows."""
 
 import glob
 import json
@@ -25,11 +25,11 @@ class System:
         self.manifest = manifest
         self.directory = directory
         self.run = [a.replace("{build}", build).replace("{dir}", directory).replace("{root}", ROOT) for a in entry["run"]]
-        self.missing = None                             # why it is not run here, in words
+        self.missing = None                             # why the system is not run here, in words
         self.version = "?"
 
     def has(self, workload):
-        """A workload is listed by the name the programs know it by, or by its own id where only some of a kind exist."""
+        """system.json lists a workload by the name that the programs use, or by its id if the system has only some workloads of that name."""
         return workload.program in self.workloads or workload.id in self.workloads
 
 
@@ -47,7 +47,7 @@ def load(build, say=print):
 
 
 def _sh(command, log, cwd=None, timeout=1800):
-    """True and '' or False and the last line it said."""
+    """Runs a command: (True, ''), or (False, the line of its output that says why)."""
     with open(log, "ab") as out:
         out.write(f"\n$ {command}\n".encode())
         out.flush()
@@ -77,7 +77,7 @@ def _apt_missing(packages):
 
 
 def install(systems, say, log):
-    """Debian packages of the chosen systems, in one go; what fails is said when the system does not build."""
+    """Installs the Debian packages of the chosen systems. If one is missing after that, building its system reports it."""
     wanted = sorted({p for s in systems for p in s.manifest.get("apt", [])})
     if not shutil.which("dpkg-query"):
         say("not a Debian system: nothing is installed, what is here is used")
@@ -91,7 +91,7 @@ def install(systems, say, log):
     say(f"installing {' '.join(missing)}")
     env = "DEBIAN_FRONTEND=noninteractive RUNLEVEL=1"
     _sh("apt-get update -qq", log)
-    for p in missing:                                   # one by one: one that cannot be had takes no other with it
+    for p in missing:                                   # one by one, so that a package that cannot be installed does not prevent others
         ok, why = _sh(f"{env} apt-get install -y -qq --no-install-recommends {shlex.quote(p)}", log)
         if not ok:
             say(f"  {p}: {why}")
@@ -118,7 +118,7 @@ def build_all(systems, build, say, log):
 
 
 def _placed(command, s, build):
-    """A command of system.json for the shell, its places filled in, whatever characters they hold."""
+    """A command of system.json for the shell. Its placeholders are replaced by quoted paths."""
     for name, value in (("{build}", build), ("{dir}", s.directory), ("{root}", ROOT)):
         command = command.replace(name, shlex.quote(value))
     return command

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured. What each one means is in docs/benchmarks.md; the self-test checks that every id is named there."""
+"""The workloads. docs/benchmarks.md says what each one means, and the self-test checks that every id is named there."""
 
 SIZES_ALL = [2 ** i for i in range(4, 21)]              # 16 B to 1 MiB
 SIZES_TABLE = [4 ** i for i in range(2, 11)]
 
 
 class Workload:
-    """`args` are given to a system's program; `seconds` of one run: short and many rather than long and few, for what disturbs them lasts longer
-    than they do; `quick`: part of --quick; `awake`: an idle processor polls while it runs (machine.py says why). Those that begin with
-    everybody asleep leave the processors as they are."""
+    """`args`: arguments for a system's program. `seconds`: the length of one run. Many short runs are better than few long ones, since disturbances
+    last longer than a run. `quick`: the workload is part of --quick. `awake`: idle processors poll while it runs (machine.py says why);
+    workloads that begin with all processes asleep let them halt."""
 
     def __init__(self, wid, title, kind, seconds, args=(), program=None, quick=True, awake=True):
         self.id = wid
@@ -16,13 +16,13 @@ class Workload:
         self.kind = kind                                # latency | rate | bytes
         self.seconds = seconds
         self.args = list(args)
-        self.program = program or wid                   # the name the programs know it by
+        self.program = program or wid                   # the name that the programs use
         self.quick = quick
         self.awake = awake
         self.sizes = [int(n) for n in self.args[1].split(",")] if "--size" in self.args else []
 
     def key(self, result):
-        """Where a result belongs: a sweep over sizes prints one line for each size."""
+        """The key of a result. A sweep over sizes prints one result for each size, so its keys have the size."""
         return f"{self.id}@{result['size']}" if self.sizes else self.id
 
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * NATS core over loopback TCP (the C client has no Unix sockets), one nats-server for the run. A call is a
- * request, one way is a publish, fan-out is many subscribers of one subject, death is the server's $SYS
- * event. Clients that wait for an answer send at once (SendAsap), or its flusher thread would add its own
- * time; the others are as they come.
+ * NATS core over loopback TCP, since the C client has no Unix sockets, with one nats-server for the run. A
+ * call is a request. One way is a publish. Fan-out is many subscribers of one subject. Death is the server's
+ * $SYS event. Clients that wait for an answer send at once (SendAsap), since otherwise the time of the
+ * client's flusher thread would be in the figure. The other clients have their default options.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include "../driver/bench.h"
 
 #define IN_FLIGHT_MAX   16384u
-#define IN_FLIGHT_BYTES (16u << 20) /* the server cuts a client off at 64 MiB */
+#define IN_FLIGHT_BYTES (16u << 20) /* the server disconnects a client at 64 MiB */
 #define MEMBERS         1000
 
 static void check(natsStatus s, const char *what)
@@ -28,7 +28,7 @@ static void check(natsStatus s, const char *what)
 		bench_die("nats: %s: %s", what, natsStatus_GetText(s));
 }
 
-/* A port that was free a moment ago; the server is told to take it. */
+/* Finds a free port, which the server is then told to use. */
 static int port_free(void)
 {
 	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -230,7 +230,7 @@ static void watcher_free(void *p)
 	natsConnection_Destroy(w->sys);
 	natsConnection_Destroy(w->nc);
 	free(w);
-	usleep(5000); /* our own end is an event too: not the next watcher's */
+	usleep(5000); /* closing this connection is an event too, which the next watcher must not see */
 }
 
 /* ---- groups: subscriptions to one subject ---- */
@@ -279,7 +279,7 @@ static int group_join(const struct bench_env *env)
 	return 0;
 }
 
-/* The members are in this process, the sender is another connection of it. */
+/* The members and the sender are two connections of this process. */
 static int group_cast(const struct bench_env *env)
 {
 	natsConnection *members = pooled_connection(env), *nc = connection_new(env, "a", true);

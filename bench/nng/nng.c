@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * nng over ipc. Variant "pair": PAIR0; fan-in is PUSH/PULL; fan-out is one PAIR0 for each receiver, for PUB0
- * drops what a slow receiver leaves. Variant "reqrep": REQ0/REP0. Default options everywhere, but REQ's
- * resending is off and RECVMAXSZ is raised for the sizes of 1 MiB (both change no figure of smaller ones).
+ * nng over ipc. Variant "pair": PAIR0; fan-in is PUSH/PULL; fan-out is one PAIR0 for each receiver, since
+ * PUB0 drops messages for a slow receiver. Variant "reqrep": REQ0/REP0. All options are the defaults with two
+ * exceptions: REQ does not resend, and RECVMAXSZ is raised for messages of 1 MiB. Neither changes a figure of
+ * smaller messages.
  */
 #include <errno.h>
 #include <nng/nng.h>
@@ -173,7 +174,7 @@ static void *watcher_new(const struct bench_env *env, pid_t pid)
 }
 
 /*
- * The notice is the pipe's end. nng sees it only while it is reading, so a receive is under way, as in any
+ * The notice is the end of the pipe. nng notices it only while it reads, so a receive is under way, as in any
  * program that waits for messages.
  */
 static int watch(void *p)

@@ -3,7 +3,7 @@
 
 #include "ours.h"
 
-/* kill() to on_down of a monitor of the actor that lived there. */
+/* Measures from kill() of a process to on_down of a monitor of its actor. */
 static int death_body(actor *self, struct director *d)
 {
 	struct actor_process process;
@@ -26,7 +26,7 @@ static int death_down(actor *self, struct director *d, actor_ref who)
 {
 	uint64_t now_ns = bench_now_ns();
 
-	if (d->received++) /* the first one is the warm-up */
+	if (d->received++) /* the first sample is the warm-up */
 		bench_samples_add(&d->samples, now_ns - d->start_ns);
 	d->again = now_ns < d->end_ns || d->received < 3;
 	return d->again ? actor_cast(self, actor_to(actor_self(self)), "go", "") : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One way, fan-in, fan-out: other processes send to each other, this one only starts them. */
+/* One way, fan-in, fan-out: other processes send to each other, and this one only starts them. */
 #include <string.h>
 
 #include "ours.h"
@@ -18,7 +18,7 @@ static int flow_body(actor *self, struct director *d)
 				"to");
 		ours_check(actor_cast(self, actor_to(senders[i].main), "go", ""), "go");
 	}
-	actor_sleep(self, 50); /* until the last cast has left this process */
+	actor_sleep(self, 50); /* so that the last cast has left this process */
 	return bench_flow_measure(d->env);
 }
 

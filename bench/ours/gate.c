@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An actor that must wait until something is complete calls the gate. The gate answers when the last one that
- * it was set for has passed. A handler can wait for a call only, so a user would wait in this way too.
+ * An actor that must wait until something is complete calls the gate. The gate is set to a number, and
+ * answers when as many have passed. A handler can wait only for a call, so a user would also wait in this
+ * way.
  */
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Within one group: call, cast, spawn. No node is needed. */
+/* Calls, casts and spawns within one group. No node is needed. */
 #include <string.h>
 #include <unistd.h>
 
@@ -58,7 +58,7 @@ int ours_local_call(const struct bench_env *env)
 	return ours_latency(env, call_body, ACTOR_JOIN_NONE);
 }
 
-/* ---- one way: the sink of the driver, but fed with two integers ---- */
+/* ---- one way: uses the driver's sink, with messages of two integers ---- */
 
 static int put_cast(actor *self, const actor_msg *msg)
 {
@@ -99,14 +99,15 @@ static int put_send(void *p, const void *data, size_t size_bytes)
 	return actor_cast(s->self, actor_to(s->to), "put", "UU", words[0], words[1]);
 }
 
-/* The whole process is measured, so its CPU over the run is that of the messages. */
+/* Sender and receiver are in this process, so the process's CPU time is that of the messages. */
 static int oneway_body(actor *self, struct director *d)
 {
 	struct bench_shm *shm = d->env->shm;
 	struct bench_sink *sink = bench_sink_new(d->env, 0);
 	struct local_sender sender = {.self = self};
 	bool whole;
-	uint64_t cpu_ns, sent, received, window_n, window_ns; /* a window, or all: see flow.c */
+	/* of the window, or of the whole run (see flow.c) */
+	uint64_t cpu_ns, sent, received, window_n, window_ns;
 
 	ours_gate_start(self);
 	ours_check(actor_spawn(self, &put, &sink, &sender.to), "spawn");

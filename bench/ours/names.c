@@ -8,7 +8,7 @@ static int lookup_body(actor *self, struct director *d)
 	struct actor_process process;
 	actor_ref found;
 
-	/* registers bench.echo */
+	/* this registers bench.echo */
 	ours_process_start(self, d->env, "echo", 0, NULL, ACTOR_TEMPORARY, &process);
 	for (uint64_t now_ns = 0; now_ns < d->end_ns;) {
 		uint64_t start_ns = bench_now_ns();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A private node, the director that works in it, and the other processes it asks the node for. */
+/* A private node, the director that works in it, and the processes that the director has the node start. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

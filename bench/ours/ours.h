@@ -7,8 +7,8 @@
 #include "../driver/bench.h"
 
 /*
- * A node of our own in the run's directory; a director actor in this process runs `body`, then all is
- * stopped.
+ * For a workload: a private node runs in the run's directory, and a director actor in this process runs
+ * `body`. Then all is stopped.
  */
 struct director {
 	int (*body)(actor *self, struct director *director);
@@ -17,27 +17,30 @@ struct director {
 	struct bench_samples samples;
 	uint64_t sent, received;
 	uint64_t start_ns, end_ns;
-	bool again; /* body has more to wait for: on_down goes on */
+	bool again; /* the director goes on after body, in on_down */
 	int result;
 };
 
 int ours_daemon_start(const struct bench_env *env);
 int ours_direct(const struct bench_env *env, struct director *director, enum actor_join_mode mode);
-/* The same for a body that fills d->samples and counts d->sent; d->end_ns is the window's end. Reports. */
+/*
+ * The same for a body that fills d->samples and counts d->sent. d->end_ns is the window's end. Prints the
+ * report.
+ */
 int ours_latency(const struct bench_env *env, int (*body)(actor *self, struct director *director),
 	enum actor_join_mode mode);
-/* Another group: this program again, in another role. Its first actor is `ret->main`. */
+/* Starts another group: this same program in another role. Its first actor is `ret->main`. */
 void ours_process_start(actor *self, const struct bench_env *env, const char *role, unsigned index,
 	const char *name, enum actor_restart restart, struct actor_process *ret);
 int ours_role_main(int argc, char **argv);
 void ours_check(int r, const char *what);
 
-/* An echo in another group has answered with what it was sent, or the benchmark dies. */
+/* Calls an echo in another group. If the answer differs from what was sent, the benchmark ends. */
 void ours_call_echo(actor *self, actor_ref to, uint64_t seq, size_t size_bytes);
 
 extern const struct actor_method ours_no_methods[];
 
-/* gate.c: one at a time in a process */
+/* gate.c: there is one gate at a time in a process */
 void ours_gate_start(actor *self);
 void ours_gate_set(uint64_t n);
 void ours_gate_pass(void);

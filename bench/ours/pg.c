@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Process groups: joining one, and casts to all of a thousand members in this process. */
+/* Process groups: joins one, and casts to all of a thousand members in this process. */
 #include "ours.h"
 
 #define MEMBERS 1000
@@ -14,7 +14,7 @@ static int member_put(actor *self, const actor_msg *msg)
 
 static const struct actor_method member_methods[] = {{.name = "put", .on_cast = member_put}, {0}};
 
-/* @arg: where to say how long it took */
+/* @arg: where to store how long the join took */
 static int member_init(actor *self, const void *arg)
 {
 	uint64_t start_ns = bench_now_ns();

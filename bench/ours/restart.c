@@ -3,7 +3,10 @@
 
 #include "ours.h"
 
-/* The pid of who answers by that name, and if nobody has it: of who has it next. 0: whoever had it ended. */
+/*
+ * The pid of the process whose actor has @name. If no actor has it, waits for the next one. 0: that process
+ * has ended.
+ */
 static int64_t pid_by_name(actor *self, const char *name)
 {
 	actor_msg *reply = NULL;

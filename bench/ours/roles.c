@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the other processes are: an echo, a sink, a sender; each a group with one actor. */
+/* The roles of the other processes: an echo, a sink and a sender. Each is a group with one actor. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -80,7 +80,7 @@ static int sender_send(void *p, const void *data, size_t size_bytes)
 	return r;
 }
 
-/* The receivers' refs, each as text, until there are as many as receivers. */
+/* Takes the ref of one receiver. This is called once for each receiver. */
 static int sender_to(actor *self, const actor_msg *msg, actor_from *from)
 {
 	struct sender *s = actor_state(self);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The work of ractor's own suite, in one group. */
+/* The workloads of ractor's own suite, in one group. */
 #include <string.h>
 
 #include "ours.h"
@@ -116,7 +116,7 @@ static uint64_t suite_create(actor *self)
 	for (int i = 0; i < 10000; i++)
 		ours_check(actor_spawn(self, &once, NULL, &ref), "spawn");
 	took_ns = bench_now_ns() - start_ns;
-	ours_gate_await(self); /* their ending is not timed */
+	ours_gate_await(self); /* the end of the actors is not timed */
 	return took_ns / 10000;
 }
 

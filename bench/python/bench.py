@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Python's multiprocessing: a Pipe between two processes, a Queue where many send to one. The start
-method is the default one of Linux, fork; for memory it is spawn, or the child would share its pages with us."""
+"""Python's multiprocessing: a Pipe between two processes, and a Queue if many send to one. The start
+method is fork, the default on Linux. For memory it is spawn, since a forked child shares pages with its parent."""
 
 import argparse
 import array
@@ -20,7 +20,7 @@ END = 1 << 63
 
 
 def cpu_ns(pid):
-    """CPU of a whole process, every thread: the clock id is made as clock_getcpuclockid() makes it."""
+    """CPU time of all threads of a process. The clock id is the one that clock_getcpuclockid() makes."""
     return time.clock_gettime_ns((~pid << 3) | 2)
 
 
@@ -34,7 +34,7 @@ def report(workload, size, unit, n, check, **figures):
 
 
 def report_latency(args, size, samples):
-    """Every sample goes into DIR/samples too, as native 32-bit integers, for whoever pools the tails of many runs."""
+    """Also writes every sample to DIR/samples, as native 32-bit integers, since bench/compare pools the tails of many runs."""
     with open(os.path.join(args.dir, "samples"), "wb") as f:
         array.array("I", samples).tofile(f)
     s, n = sorted(samples), len(samples)
@@ -112,7 +112,7 @@ def receive(source, senders, size, warm_ns, window_ns, result):
                 window = (n - start_n, now - start)
         if tag & END:
             ended += 1
-    # bursts so long that no window can be cut: the whole run counts
+    # bursts were so long that no window can be cut, so the whole run counts
     result.put((window or (n, max(1, time.monotonic_ns() - first)), n, errors, window is None))
 
 
@@ -233,7 +233,7 @@ def main():
         raise SystemExit(f"bench: python has no workload '{args.workload}'")
     run[args.workload]()
     sys.stdout.flush()
-    os._exit(0)                                         # what a queue's thread still holds is of no interest
+    os._exit(0)                                         # messages that the queue's thread still holds do not matter
 
 
 if __name__ == "__main__":

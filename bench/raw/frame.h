@@ -9,8 +9,8 @@
 #include "../driver/bench.h"
 
 /*
- * A message on a stream socket: 4 bytes of length, then the bytes. One write() a message: the floor does not
- * batch.
+ * A message on a stream socket: 4 bytes of length, then the bytes. Each message is one write(), since the
+ * floor does not batch.
  */
 struct raw_conn {
 	int fd;
@@ -22,8 +22,8 @@ int raw_listen(const char *path);
 int raw_connect(const char *path);
 int raw_send(int fd, const void *data, size_t size_bytes);
 /*
- * One read(); 0 at the end of the stream. Frames are then taken with raw_next(), and the rest moved by
- * raw_shift().
+ * Does one read(). 0: the end of the stream. Afterwards raw_next() gives the frames, and raw_shift() moves
+ * the rest to the front.
  */
 ssize_t raw_read(struct raw_conn *c);
 const char *raw_next(const struct raw_conn *c, size_t *at, size_t *ret_size_bytes);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The floor: a Unix stream socket and epoll, no library. For `restart` it is posix_spawn with nothing around
- * it.
- */
+/* The floor: a Unix stream socket and epoll, without a library. For `restart` it is plain posix_spawn. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -171,7 +168,7 @@ static int send_all(void *p, const void *data, size_t size_bytes)
 	return r;
 }
 
-/* The end of the stream is the notice. */
+/* The notice is the end of the stream. */
 static int watch(void *p)
 {
 	struct caller *caller = p;

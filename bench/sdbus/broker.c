@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A private dbus-broker. Its own launcher wants systemd; so we are its launcher: the broker is given one end
- * of a socket pair (--controller), and by D-Bus over the other end it is told one thing, AddListener, with a
- * listening socket and a policy that allows everything to everyone. Its quotas are per user and all roles are
- * one user, so they are raised.
+ * Starts a private dbus-broker. Its own launcher needs systemd, so this program is the launcher. The broker
+ * gets one end of a socket pair (--controller). Over the other end it gets one D-Bus call, AddListener, with
+ * a listening socket and a policy that allows everything to everyone. Its quotas are per user, and all roles
+ * have the same user, so the quotas are raised.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #define T_BATCH  "bta(btbs)a(btssssuutt)a(btssssuutt)"
 #define T_POLICY "a(u(" T_BATCH "))a(buu(" T_BATCH "))a(ss)bs"
 
-static sd_bus *controller; /* the broker ends with it */
+static sd_bus *controller; /* the broker ends when this is closed */
 
 static int allow_all(sd_bus_message *m)
 {

@@ -4,7 +4,7 @@
 
 #include "../driver/bench.h"
 
-/* Starts a dbus-broker of our own that listens at `path`. 0 or -errno. */
+/* Starts a private dbus-broker that listens at `path`. 0 or -errno. */
 int broker_start(const char *path);
 
 #endif

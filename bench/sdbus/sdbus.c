@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sd-bus over a private dbus-broker. A call is a method call with a byte array; one way is a method call that
- * wants no reply; fan-out is a signal that the receivers have a match for; death is NameOwnerChanged.
+ * sd-bus over a private dbus-broker. A call is a method call with a byte array. One way is a method call
+ * without a reply. Fan-out is a signal for which the receivers have a match. Death is NameOwnerChanged.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -189,7 +189,7 @@ static int send_one(void *p, const void *data, size_t size_bytes)
 	sd_bus_message_unref(m);
 	if (r < 0)
 		return r;
-	/* What the socket did not take stays in the library until it is called again. */
+	/* Without the flush the library keeps what the socket did not take until it is called again. */
 	check(sd_bus_flush(s->bus), "flush");
 	bench_pace(s->env, ++s->n, s->window);
 	return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ZeroMQ over ipc. Variant "pair": PAIR; fan-in is PUSH/PULL; fan-out is XPUB/SUB with ZMQ_XPUB_NODROP (a PUB
- * drops what a slow reader leaves, and would fail the count). Variant "reqrep": REQ/REP. One I/O thread,
- * high-water marks of 1,000: the defaults.
+ * ZeroMQ over ipc. Variant "pair": PAIR; fan-in is PUSH/PULL; fan-out is XPUB/SUB with ZMQ_XPUB_NODROP, since
+ * a PUB drops messages for a slow reader and the counts would differ. Variant "reqrep": REQ/REP. One I/O
+ * thread and high-water marks of 1,000 are the defaults.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -114,7 +114,7 @@ static void receive(const struct bench_env *env, unsigned index, struct bench_si
 	url(env, u, sizeof(u), "flow");
 	if (env->n_receivers > 1) {
 		check(zmq_setsockopt(s, ZMQ_SUBSCRIBE, "", 0), "subscribe");
-		check(zmq_connect(s, u), u); /* may come before the bind */
+		check(zmq_connect(s, u), u); /* the connect may come before the bind */
 	} else {
 		check(zmq_bind(s, u), u);
 	}
@@ -143,7 +143,7 @@ static void *sender_new(const struct bench_env *env, unsigned index)
 	check(zmq_setsockopt(s, ZMQ_XPUB_NODROP, &one, sizeof(one)), "nodrop");
 	check(zmq_setsockopt(s, ZMQ_XPUB_VERBOSE, &one, sizeof(one)), "verbose");
 	check(zmq_bind(s, u), u);
-	for (unsigned i = 0; i < env->n_receivers; i++) { /* each receiver's subscription */
+	for (unsigned i = 0; i < env->n_receivers; i++) { /* waits for each receiver's subscription */
 		char event[8];
 
 		check(zmq_recv(s, event, sizeof(event), 0), "subscription");

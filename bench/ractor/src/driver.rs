@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Clock, samples, reports: the same figures by the same rules as bench/driver does for C.
+//! Clock, samples and reports, by the same rules as bench/driver for C.
 #![allow(dead_code)]
 
 use std::time::{Duration, Instant};
@@ -44,7 +44,7 @@ pub fn die(why: &str) -> ! {
     std::process::exit(1)
 }
 
-/// CPU of a whole process, every thread.
+/// CPU time of all threads of a process.
 pub fn cpu_ns(pid: i32) -> u64 {
     unsafe {
         let mut clock: libc::clockid_t = 0;
@@ -65,7 +65,7 @@ pub fn private_bytes(pid: i32) -> u64 {
         * 1024
 }
 
-/// Every sample goes into DIR/samples too, as native u32, for whoever pools the tails of many runs.
+/// Also writes every sample to DIR/samples, as native u32, since bench/compare pools the tails of many runs.
 pub fn report_latency(a: &Args, size: usize, mut samples: Vec<u64>, received: u64) {
     if samples.is_empty() {
         die("not one sample was taken");
@@ -83,7 +83,7 @@ pub fn report_latency(a: &Args, size: usize, mut samples: Vec<u64>, received: u6
     );
 }
 
-/// What a rate's messages cost: of the window, or of the whole run where no window could be cut.
+/// The CPU time of a rate's messages: in the window, or in the whole run if no window could be cut.
 pub struct Cpu {
     pub at_go_ns: u64,
     pub share: f64, // CPU seconds a second, in the window
@@ -109,7 +109,7 @@ pub fn report_bytes(workload: &str, bytes: u64) {
     println!("{{\"workload\":\"{workload}\",\"unit\":\"bytes\",\"n\":1,\"bytes\":{bytes},\"check\":{{\"sent\":1,\"received\":1,\"errors\":0}}}}");
 }
 
-/// What a receiver of one-way messages counts: all of them, and those within a window that begins a warm-up after the first.
+/// The counts of a receiver of one-way messages: all messages, and those within a window that begins a warm-up after the first one.
 pub struct Sink {
     warm: Duration,
     window: Duration,
@@ -143,7 +143,7 @@ impl Sink {
         }
     }
 
-    /// True when every sender has sent its last.
+    /// True if every sender has sent its last message.
     pub fn feed(&mut self, seq: u64, tag: u64) -> bool {
         let from = (tag & 0xffff) as usize;
         if self.expected.get(from) != Some(&seq) {
@@ -160,7 +160,7 @@ impl Sink {
             self.ended += 1;
         }
         if self.complete() && self.result.is_none() {
-            // bursts so long that no window can be cut: the whole run counts
+            // bursts were so long that no window can be cut, so the whole run counts
             let first = self.first.unwrap_or_else(Instant::now);
             self.whole = true;
             self.result = Some((self.n, (first.elapsed().as_nanos() as u64).max(1)));
@@ -183,7 +183,7 @@ impl Sink {
     }
 }
 
-/// How long senders go on: the window is the receiver's, so they outlast it.
+/// How long senders go on. It is longer than the window, which is measured by the receiver.
 pub fn send_until(a: &Args) -> Instant {
     Instant::now() + a.warm() * 2 + a.window() + Duration::from_millis(50)
 }

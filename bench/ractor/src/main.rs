@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! ractor in one runtime: tokio's multi-thread runtime with its default number of workers, as ractor's own benchmarks have it.
+//! ractor in one runtime: tokio's multi-thread runtime with its default number of workers, which ractor's own benchmarks use.
 
 mod driver;
 
@@ -63,7 +63,7 @@ impl Actor for Idle {
 
 // ---- the actors of ractor's own suite ----
 
-/// Sends itself a message in its start, and stops at the n-th.
+/// Sends itself a message when it starts and at each message, and stops at the n-th.
 struct SelfSender(u64);
 
 impl Actor for SelfSender {
@@ -85,7 +85,7 @@ impl Actor for SelfSender {
     }
 }
 
-/// Counts to n and stops.
+/// Stops at the n-th message.
 struct Counter<M>(u64, std::marker::PhantomData<fn(M)>);
 
 impl<M: Send + 'static> Actor for Counter<M> {
@@ -143,7 +143,7 @@ async fn join(handles: Vec<JoinHandle<()>>) {
     }
 }
 
-/// `f` times itself, once a repetition; a sample is its time by `units`.
+/// `f` runs once in each repetition and returns its own time. A sample is this time divided by `units`.
 async fn repeated<F, Fut>(a: &Args, units: u64, mut f: F)
 where
     F: FnMut() -> Fut,
@@ -208,7 +208,7 @@ async fn run(a: Args) {
                         return n;
                     }
                     if n % 64 == 0 {
-                        tokio::task::yield_now().await; // as any task that lives with others
+                        tokio::task::yield_now().await; // as a task among others should
                     }
                 }
             });
@@ -349,7 +349,7 @@ async fn run(a: Args) {
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap_or_else(|e| die(&e.to_string()));
-    // In a task, as an actor would be; block_on's own thread is not one of the workers.
+    // This runs in a task, as an actor does, since block_on's own thread is not one of the workers.
     if runtime.block_on(async { tokio::spawn(run(args())).await }).is_err() {
         die("panicked");
     }

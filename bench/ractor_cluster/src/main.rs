@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! ractor_cluster: two processes, a node in each, joined over a Unix socket (its external transport). The server's actors are
-//! in process groups; the client finds them there as remote actors and calls and casts to them like to any other.
+//! ractor_cluster: two processes with a node in each, joined over a Unix socket (its external transport). The server's actors are
+//! in process groups. The client finds them there as remote actors, and calls them and casts to them like to local ones.
 
 #[path = "../../ractor/src/driver.rs"]
 mod driver;
@@ -22,7 +22,7 @@ enum Message {
     #[rpc]
     Echo(Vec<u8>, RpcReplyPort<Vec<u8>>),
     Put(Vec<u8>),
-    /// What a sink has counted, once every sender has ended: count and length of the window, all, errors.
+    /// The counts of a sink after every sender has ended: count and length of the window, all messages, errors.
     #[rpc]
     Result(RpcReplyPort<Vec<u64>>),
 }
@@ -88,7 +88,7 @@ async fn node(name: &str) -> ActorRef<NodeServerMessage> {
     Actor::spawn(None, server, ()).await.unwrap_or_else(|e| die(&format!("node: {e}"))).0
 }
 
-/// One counter for each sink, in memory both processes map: what the senders are paced by.
+/// One counter for each sink, in memory that both processes map. The senders are paced by these counters.
 fn counters(dir: &str) -> &'static [AtomicU64] {
     let path = format!("{dir}/counters");
     let file = std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap_or_else(|e| die(&e.to_string()));
@@ -107,7 +107,7 @@ async fn serve(a: Args) {
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     let listener = UnixListener::bind(format!("{}/node", a.dir)).unwrap_or_else(|e| die(&format!("bind: {e}")));
     let node = node("server").await;
-    // fan-in: one sink and many senders; fan-out: the other way round
+    // fan-in has one sink and many senders, fan-out one sender and many sinks
     let (senders, sinks) = if a.workload == "fanout" { (1, a.peers) } else { (a.peers, 1) };
     for i in 0..sinks {
         let state = ServerState { sink: Sink::new(&a, senders, a.sizes[0]), size: a.sizes[0], count: &counters(&a.dir)[i], waiter: None };
