@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The facts of a test program, all of them, or with FACT=TEXT in the environment those whose names contain
- *   TEXT: FACT=after_the_last build/tests/test-runtime
+ * Runs the facts of a test program. With FACT=TEXT in the environment only those facts run whose names
+ * contain TEXT, as in FACT=after_the_last build/tests/test-runtime.
  */
 #pragma once
 
@@ -36,7 +36,7 @@ static inline bool facts_choose(const struct CMUnitTest *tests, size_t n)
 }
 
 #define FACTS_N(tests) (sizeof(tests) / sizeof((tests)[0]))
-/* The exit status of main(). */
+/* Their value is the exit status of main(). */
 #define run_facts(tests) (facts_choose(tests, FACTS_N(tests)) ? cmocka_run_group_tests(tests, NULL, NULL) : 1)
 #define run_facts_of(name, tests)                                                                            \
 	(facts_choose(tests, FACTS_N(tests)) ? cmocka_run_group_tests_name(name, tests, NULL, NULL) : 1)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nothing is included before FIRST, so that header must stand alone. */
+/* FIRST is included before everything else, so that header must stand alone. */
 #include FIRST
 #include <actor/actor.h>
 #include <actor/overload.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// The public header is C++ as well, and what it declares is found in the library.
+// The public headers compile as C++, and the functions that they declare are found in the library.
 #include <actor/actor.h>
 #include <actor/overload.h>
 #include <actor/pool.h>
