@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Groups that do anything at any time: the input chooses what. See tests/unit/broker/broker-script.h. */
+/*
+ * Groups do anything at any time to a broker: the input chooses what. See tests/unit/broker/broker-script.h.
+ */
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/broker/broker-script.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever is sent to a rendezvous, or answered by one; and tokens. */
+/* The input is read as a hello, as an answer to one, and as a token. */
 #include <string.h>
 
 #include "libactor/protocol/hello.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A body read by formats. The first byte chooses the format, the rest is the body, which need not be
- * well-formed: no reader may rely on somebody having looked before. What a format wrote must be inside the
- * message or a copy of it.
+ * The input is a body that is read by a format. Its first byte chooses the format, the rest is the body. The
+ * body need not be well-formed: no reader may rely on an earlier check of it. A string that a format gives
+ * must lie inside the message or be a copy.
  */
 #include <errno.h>
 #include <string.h>
@@ -83,7 +83,7 @@ static void unpack(const actor_msg *msg, unsigned choice)
 		e = actor_msg_unpack(msg, "{s:i?,s:i?,s:i?}{s:U?}?*", "c", &i, "b", &i, "a", &i, "x", &u64);
 		break;
 	}
-	/* A format of several values is no format for a result. */
+	/* -EINVAL may only come from a result: it is one value, and most formats here are for several. */
 	FUZZ_CHECK(e == 0 || e == -EPROTO || e == -ERANGE || e == -ENOENT ||
 		   (e == -EINVAL && msg->kind == MSG_REPLY));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whatever comes over a link. Beyond not crashing: what was parsed lies inside the input, obeys the rules of
- * the protocol, and written again and parsed again is the same.
+ * The input is what comes over a link. The parser must not crash. Each frame that it takes lies inside the
+ * input and obeys the rules of the protocol; when the frame is written and parsed again, it is the same.
  */
 #include <string.h>
 

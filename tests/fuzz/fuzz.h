@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A fuzz target is one function; libFuzzer calls it (clang, -Dfuzz=true), or run-corpus.c once for each file
- * it is given.
+ * A fuzz target is one function. In a build with -Dfuzz=true (clang) libFuzzer calls it; otherwise
+ * run-corpus.c calls it for each file that it is given.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
-/* assert() that no build takes out */
+/* Like assert(), but NDEBUG does not take it out. */
 #define FUZZ_CHECK(x)                                                                                        \
 	do {                                                                                                 \
 		if (!(x))                                                                                    \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs a fuzz target over files and directories, without libFuzzer: the corpus as a test, under any compiler
- * and sanitizer. Each input is run whole, and so are its beginnings and its single-byte changes. What comes
- * behind --whole is only run as it is: a fuzzer has found it by changing others.
+ * Runs a fuzz target over files and directories without libFuzzer, so the corpus is a test under any compiler
+ * and sanitizer. Each input is run whole. Up to 4 KiB, its beginnings and its single-byte changes are run
+ * too. The files after --whole are run whole only: the fuzzer that found them has already tried their
+ * changes.
  */
 #include <dirent.h>
 #include <errno.h>
