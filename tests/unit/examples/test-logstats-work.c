@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How logstats finds the lines that kill, in a simulation: parsers that take batches, answer, lose answers,
- * crash on bad lines and are killed for nothing, in every order chance brings. Whatever happens, each good
- * line is counted once and each bad line is set aside.
+ * Simulates how logstats finds the lines that kill a parser. The parsers take batches, answer, lose answers,
+ * crash on bad lines and are killed without a reason, in an order of chance. In the end each good line is
+ * counted once and each bad line is set aside.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -22,7 +22,7 @@ struct sim {
 	struct work work;
 	struct batch *has[PARSERS][WORK_IN_FLIGHT_MAX];
 	unsigned n_has[PARSERS];
-	unsigned *counted; /* per line */
+	unsigned *counted; /* how often each line was counted */
 	uint64_t n_lines;
 	unsigned crashes;
 	unsigned kill_percent;
@@ -38,7 +38,7 @@ static unsigned chance(unsigned n)
 	return (random_state >> 16) % n;
 }
 
-/* A bad line begins with an x. */
+/* In @text a bad line begins with an x. */
 static void sim_init(struct sim *sim, const char *text, size_t size)
 {
 	int fd;
@@ -117,7 +117,7 @@ static void sim_step(struct sim *sim)
 		sim_answer(sim, p);
 		return;
 	}
-	/* the answers before the crash arrive, or do not */
+	/* Of the answers to the batches before the crash, the first ones arrive and the rest are lost. */
 	for (n_dead = first_bad; n_dead && chance(100) >= sim->lose_percent; n_dead--)
 		sim_answer(sim, p);
 	assert_int_equal(work_return(&sim->work, sim->has[p], sim->n_has[p], true), 0);
@@ -240,7 +240,7 @@ static void test_one_bad_line_costs_three_crashes_at_most(void **state)
 	free(text);
 }
 
-/* Until it is done, or known to be of another kind. */
+/* Runs @sim until its work is done, or until the file is known to be no access log. */
 static int sim_judge(struct sim *sim)
 {
 	int r = 0;
@@ -278,11 +278,11 @@ static void test_a_file_of_another_kind_is_known_by_its_first_lines(void **state
 	sim_init(&sim, text, LINES * LINE_BYTES);
 	assert_int_equal(sim_judge(&sim), -EBADMSG);
 	assert_non_null(strstr(sim.work.error, "is not an access log"));
-	/* one crash for each line of half the sample, and those on the way to them */
+	/* There is one crash for each line of half the sample, and one for each batch that was split. */
 	assert_in_range(sim.crashes, 501, 2 * 501);
 	sim_deinit(&sim);
 
-	/* half of the first 1,000 is not more than half, and what comes later does not count */
+	/* Half of the first 1,000 lines are bad, which is not more than half; later lines do not count. */
 	for (unsigned i = 0; i < LINES; i++)
 		memcpy(text + i * LINE_BYTES, i >= 2000 || (i < 1000 && i % 2) ? good : bad, LINE_BYTES);
 	sim_init(&sim, text, LINES * LINE_BYTES);
