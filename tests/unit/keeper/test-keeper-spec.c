@@ -46,7 +46,7 @@ static const struct keeper_spec spec_full = {.program = "/bin/prog",
 	.extra_fd_targets = {3, 255},
 	.n_extra_fds = 2};
 
-/* The bytes of a good spec, 8-aligned, to be spoilt. */
+/* The bytes of a good spec, aligned to 8, which the tests spoil. */
 static _Alignas(8) unsigned char bytes[4096];
 static size_t n_bytes;
 
@@ -103,7 +103,7 @@ static void test_a_spec_survives_the_journey(void **state)
 	assert_int_equal(view.file->n_extra_fds, 2);
 	assert_int_equal(view.file->extra_fd_targets[1], 255);
 	keeper_spec_unmap(&view);
-	keeper_spec_unmap(&view); /* twice is once */
+	keeper_spec_unmap(&view); /* the second time has no effect */
 }
 
 static void test_the_smallest_spec_has_defaults(void **state)
@@ -160,7 +160,7 @@ static void test_every_truncation_is_refused(void **state)
 	size_t n;
 
 	for (n = 0; n < n_bytes; n++) {
-		/* a fresh block of exactly that size: reading past it is seen by the sanitizer */
+		/* The block is of exactly that size, so ASan sees a read beyond it. */
 		unsigned char *copy = malloc(n + 1);
 
 		memcpy(copy, bytes, n);
@@ -192,7 +192,10 @@ static void test_every_header_field_out_of_range_is_refused(void **state)
 	static const uint32_t bad[] = {0xffffffffu, 0x7fffffffu, 0x80000000u};
 	size_t field, i;
 
-	/* Everything up to the offsets; uid and gid may be anything, umask and targets have ranges. */
+	/*
+	 * All fields before `uid` have bad values. uid and gid may be anything; umask and targets have other
+	 * ranges.
+	 */
 	for (field = 0; field < offsetof(struct keeper_spec_file, uid) / 4; field++)
 		for (i = 0; i < 3; i++) {
 			uint32_t *word = (uint32_t *)(void *)bytes + field, kept = *word;
@@ -227,28 +230,28 @@ static void test_each_table_and_text_is_checked(void **state)
 	} while (0)
 
 	SPOILT(argv_table[1], (uint32_t)n_bytes);
-	SPOILT(argv_table[3], 0); /* into the header */
+	SPOILT(argv_table[3], 0); /* points into the header */
 	SPOILT(env_table[0], 0xfffffff0u);
 	SPOILT(file()->argv_offset, file()->argv_offset + 1); /* not aligned */
 	SPOILT(file()->rlimits_offset, file()->rlimits_offset + 4);
 	SPOILT(file()->n_argv, 0);
 	SPOILT(file()->n_argv, (uint32_t)n_bytes);
-	SPOILT(file()->n_env, 0x40000000u);                     /* times four wraps in 32 bits */
-	SPOILT(file()->program_offset, (uint32_t)n_bytes - 1);  /* an empty one */
-	SPOILT(file()->cwd_offset, file()->program_offset + 1); /* not absolute */
+	SPOILT(file()->n_env, 0x40000000u);                     /* times 4 is 0 in 32 bits */
+	SPOILT(file()->program_offset, (uint32_t)n_bytes - 1);  /* the empty text */
+	SPOILT(file()->cwd_offset, file()->program_offset + 1); /* no absolute path */
 	SPOILT(file()->cgroup_offset, file()->program_offset + 1);
 	SPOILT(file()->umask, 01000);
 	SPOILT(file()->extra_fd_targets[0], 2);
 	SPOILT(file()->extra_fd_targets[0], 256);
-	SPOILT(file()->extra_fd_targets[0], 255); /* twice the same */
+	SPOILT(file()->extra_fd_targets[0], 255); /* the same target twice */
 	SPOILT(limits[0].resource, RLIM_NLIMITS);
-	SPOILT(limits[0].soft, 6);       /* over the hard one */
-	SPOILT(bytes[n_bytes - 1], 'x'); /* the last text would not end */
+	SPOILT(limits[0].soft, 6);       /* above the hard limit */
+	SPOILT(bytes[n_bytes - 1], 'x'); /* the last text has no end */
 	kept = file()->size_bytes;
 	SPOILT(file()->size_bytes, kept + 1);
 }
 
-/* Every bit flipped, one at a time: refused, or each text that is promised can be read. */
+/* Flips one bit at a time. The spec is refused, or each text that it promises can be read. */
 static void test_no_single_bit_makes_it_unsafe(void **state)
 {
 	struct keeper_spec_view view;
@@ -371,7 +374,7 @@ static void test_a_refused_record_leaks_no_fd(void **state)
 {
 	union {
 		struct cmsghdr header;
-		char bytes[CMSG_SPACE(2 * sizeof(int))]; /* zeroes: stdin, twice */
+		char bytes[CMSG_SPACE(2 * sizeof(int))]; /* the descriptors are zeroes: stdin, twice */
 	} control = {.header = {.cmsg_len = CMSG_LEN(2 * sizeof(int)),
 			     .cmsg_level = SOL_SOCKET,
 			     .cmsg_type = SCM_RIGHTS}};
@@ -385,7 +388,7 @@ static void test_a_refused_record_leaks_no_fd(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
 	before = dup(ends[0]);
 	close(before);
-	keeper_record_init(&record, KEEPER_ACK); /* an ack carries none */
+	keeper_record_init(&record, KEEPER_ACK); /* an ack carries no descriptors */
 	assert_int_equal(sendmsg(ends[0], &message, 0), sizeof(record.ack));
 	assert_int_equal(keeper_recv(ends[1], &got, fds, &n_fds), -EPROTO);
 	after = dup(ends[0]);
@@ -435,9 +438,9 @@ static void test_every_malformed_record_is_refused(void **state)
 
 	keeper_record_init(&record, KEEPER_SIGNAL);
 	record.signal.signo = 15;
-	record.signal.grace_ms = 1; /* without a stop */
+	record.signal.grace_ms = 1; /* a grace without a stop */
 	assert_int_equal(record_check(&record, 0), -EPROTO);
-	record.signal.flags = KEEPER_SIGNAL_STOP; /* of a leader alone */
+	record.signal.flags = KEEPER_SIGNAL_STOP; /* a stop of the leader alone */
 	assert_int_equal(record_check(&record, 0), -EPROTO);
 	record.signal.flags = KEEPER_SIGNAL_TREE | KEEPER_SIGNAL_STOP;
 	assert_int_equal(record_check(&record, 0), 0);
@@ -466,8 +469,8 @@ static void test_a_spawn_that_makes_no_sense_is_refused(void **state)
 	good.spawn.cookie = 1;
 	good.spawn.group_id = 1;
 	assert_int_equal(record_check(&good, 1), 0);
-	assert_int_equal(record_check(&good, 0), -EPROTO); /* no spec */
-	assert_int_equal(record_check(&good, 2), -EPROTO); /* one too many */
+	assert_int_equal(record_check(&good, 0), -EPROTO); /* without a spec */
+	assert_int_equal(record_check(&good, 2), -EPROTO); /* one descriptor too many */
 	record = good;
 	record.spawn.cookie = 0;
 	assert_int_equal(record_check(&record, 1), -EPROTO);
@@ -485,7 +488,7 @@ static void test_a_spawn_that_makes_no_sense_is_refused(void **state)
 	assert_int_equal(record_check(&record, 1), -EPROTO);
 	record = good;
 	record.spawn.flags = KEEPER_SPAWN_NOTIFY;
-	assert_int_equal(record_check(&record, 1), -EPROTO); /* fd 0 */
+	assert_int_equal(record_check(&record, 1), -EPROTO); /* notify_fd is 0 */
 	record.spawn.notify_fd = 3;
 	assert_int_equal(record_check(&record, 1), 0);
 	record = good;
@@ -533,7 +536,9 @@ static void test_a_marker_is_found_anywhere_in_an_environment(void **state)
 	size_t before;
 
 	for (before = 0; before < 9000; before += before < 4000 || before > 4200 ? 501 : 1) {
-		/* before it one long variable, so that the marker straddles the reader's buffers in every way
+		/*
+		 * Another variable of any length is before the marker, so that it straddles the reader's
+		 * buffers everywhere.
 		 */
 		memset(text, 'e', before);
 		if (before)
@@ -658,7 +663,7 @@ static void test_a_locked_runtime_directory_says_who_has_it(void **state)
 	assert_int_equal(got.pid, 77);
 	assert_int_equal(got.node_id, 0xabcdef);
 	assert_true(got.made);
-	assert_int_equal(unlinkat(runtime.dir_fd, "lock", 0), 0); /* by a cleaner */
+	assert_int_equal(unlinkat(runtime.dir_fd, "lock", 0), 0); /* as a cleaner of old files does */
 	assert_int_equal(runtime_dir_lock(again, &lock_fd, &got), -EBUSY);
 	assert_int_equal(got.pid, 0);
 	close(again);
@@ -674,7 +679,7 @@ static void test_a_node_leaves_nothing_of_its_own_in_its_directory(void **state)
 	runtime_own(&runtime, true);
 	socket_make(runtime.dir_fd, "broker.ipc");
 	socket_make(runtime.dir_fd, "spawner.ipc");
-	socket_make(runtime.dir_fd, "spawner.ipc~"); /* of one that died before it gave it its name */
+	socket_make(runtime.dir_fd, "spawner.ipc~"); /* left by a node that died before it renamed the file */
 	assert_int_equal(mkdirat(runtime.dir_fd, "b", 0711), 0);
 	socket_make(runtime.dir_fd, "b/2.1.ipc");
 	assert_int_equal(mkdirat(runtime.dir_fd, "g", 0700), 0);
@@ -695,7 +700,7 @@ static void test_a_directory_that_was_given_stays_at_the_end(void **state)
 
 	runtime_open(&runtime);
 	runtime_own(&runtime, false);
-	/* not that node's */
+	/* This node id is not the owner's. */
 	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path, 0xabcdee), -ESTALE);
 	assert_true(is_there(runtime.dir_fd, "lock"));
 	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path, 0xabcdef), 0);
@@ -741,7 +746,8 @@ static void test_what_no_node_made_is_never_removed(void **state)
 	}
 	assert_false(is_there(runtime.dir_fd, "g/4/5.1.ipc"));
 	assert_true(is_there(runtime.dir_fd, "broker.ipc"));
-	assert_true(is_there(runtime.dir_fd, "lock")); /* so that the next node may use it */
+	/* Stays, so that the next node may use the directory. */
+	assert_true(is_there(runtime.dir_fd, "lock"));
 	assert_int_equal(runtime_dir_check(runtime.dir_fd, runtime.path, runtime.why), 0);
 	snprintf(runtime.why, sizeof(runtime.why), "%s/secret", outside);
 	assert_int_equal(unlink(runtime.why), 0);
@@ -767,7 +773,7 @@ static void test_a_directory_with_what_no_node_made_is_refused(void **state)
 		{"lock", "77\n", -ENOTEMPTY},
 		{"lock", "77\n0000000000abcdef\n", 0}, /* as an older node wrote it */
 		{"lock", "77\n0000000000abcdef\nmade\n", 0},
-		{"lock", "", 0}, /* of one that is about to write to it */
+		{"lock", "", 0}, /* of a node that has not written to it yet */
 		{"broker.ipc", "mine", -ENOTEMPTY},
 	};
 	struct runtime runtime;
@@ -783,7 +789,10 @@ static void test_a_directory_with_what_no_node_made_is_refused(void **state)
 			assert_non_null(strstr(runtime.why, cases[i].name));
 		assert_int_equal(unlinkat(runtime.dir_fd, cases[i].name, 0), 0);
 	}
-	/* the lock file is gone, all else is ours: a cleaner removes files and leaves sockets */
+	/*
+	 * All that is left is the node's: a cleaner removed the lock file, as it removes files, and left the
+	 * sockets.
+	 */
 	socket_make(runtime.dir_fd, "broker.ipc");
 	assert_int_equal(mkdirat(runtime.dir_fd, "g", 0700), 0);
 	assert_int_equal(runtime_dir_check(runtime.dir_fd, runtime.path, runtime.why), 0);

@@ -63,8 +63,9 @@ static void test_a_cookie_gets_one_slot(void **state)
 	assert_null(keeper_table_untold(&table));
 	assert_int_equal(spawn(7, 1, &again), 0);
 	assert_ptr_equal(first, again);
-	assert_ptr_equal(keeper_table_untold(&table), first); /* it is told again */
-	assert_int_equal(spawn(7, 2, &again), 0);             /* whatever id comes with it */
+	assert_ptr_equal(keeper_table_untold(&table), first); /* the slot is told again */
+	/* The id that comes with the cookie does not matter. */
+	assert_int_equal(spawn(7, 2, &again), 0);
 	assert_int_equal(table.n_used, 1);
 }
 
@@ -100,7 +101,8 @@ static void test_an_id_out_of_the_window_is_stale(void **state)
 		keeper_table_reserve(&table, 1);
 	next = table.next_group_id;
 	assert_int_equal(spawn(1, next - KEEPER_GROUP_WINDOW - 1, &entry), -ESTALE);
-	assert_int_equal(spawn(2, next - KEEPER_GROUP_WINDOW, &entry), 1); /* reserved long ago, never used */
+	/* An id that was reserved long ago and never used. */
+	assert_int_equal(spawn(2, next - KEEPER_GROUP_WINDOW, &entry), 1);
 	assert_int_equal(spawn(3, next - 1, &entry), 1);
 }
 
@@ -123,9 +125,9 @@ static void test_a_full_table_refuses_and_recovers(void **state)
 	for (i = 1; i <= KEEPER_SLOTS; i++)
 		must_spawn(i, i);
 	assert_int_equal(spawn(9999, 4097, &entry), -ENOSPC);
-	assert_int_equal(spawn(17, 17, &entry), 0); /* known ones are still told */
+	assert_int_equal(spawn(17, 17, &entry), 0); /* a process that is in the table is still told */
 	keeper_table_free(&table, keeper_table_by_cookie(&table, 100));
-	assert_int_equal(spawn(9999, 4097, &entry), 1); /* the refusal did not use the id up */
+	assert_int_equal(spawn(9999, 4097, &entry), 1); /* the refusal did not use up the id */
 	assert_null(keeper_table_by_cookie(&table, 100));
 }
 
@@ -138,7 +140,7 @@ static void test_only_what_changed_is_told(void **state)
 	assert_null(keeper_table_untold(&table));
 	b->stage = KEEPER_RUNNING;
 	keeper_table_touch(&table, b);
-	finish(b); /* twice changed, once told */
+	finish(b); /* its second change: it is told once for both */
 	assert_ptr_equal(keeper_table_untold(&table), b);
 	keeper_table_told(&table, b);
 	assert_null(keeper_table_untold(&table));
@@ -177,7 +179,7 @@ static void test_a_new_supervisor_is_told_everything_with_fds(void **state)
 
 	finish(a);
 	keeper_entry_report(a, &record, fds, &n_fds);
-	assert_int_equal(n_fds, 0); /* it has them */
+	assert_int_equal(n_fds, 0); /* the supervisor has them already */
 	keeper_table_told(&table, a);
 
 	keeper_table_forget_told(&table);
@@ -193,10 +195,10 @@ static void test_a_slot_is_freed_only_by_an_ack_of_its_final_stage(void **state)
 	struct keeper_entry *entry = must_spawn(1, 1);
 	uint64_t before = entry->seq;
 
-	assert_null(keeper_table_ack(&table, 1, before)); /* not final */
+	assert_null(keeper_table_ack(&table, 1, before)); /* its stage is not final */
 	finish(entry);
-	assert_null(keeper_table_ack(&table, 1, before));     /* of an older stage */
-	assert_null(keeper_table_ack(&table, 2, entry->seq)); /* of another group */
+	assert_null(keeper_table_ack(&table, 1, before));     /* the ack is for an older stage */
+	assert_null(keeper_table_ack(&table, 2, entry->seq)); /* the ack is for another group */
 	assert_ptr_equal(keeper_table_ack(&table, 1, entry->seq), entry);
 }
 
@@ -212,7 +214,7 @@ static void test_a_failure_reports_its_step_and_an_exit_its_status(void **state)
 	entry->code = 1;
 	entry->status = 127;
 	keeper_entry_report(entry, &record, fds, &n_fds);
-	assert_int_equal(record.slot.error, 0); /* not before it is final */
+	assert_int_equal(record.slot.error, 0); /* the slot is not final yet */
 	entry->stage = KEEPER_FAILED;
 	keeper_entry_report(entry, &record, fds, &n_fds);
 	assert_int_equal(record.slot.error, ENOENT);
@@ -224,7 +226,7 @@ static void test_a_failure_reports_its_step_and_an_exit_its_status(void **state)
 	assert_int_equal(record.slot.status, 127);
 }
 
-/* The index against a plain model, through many lives. */
+/* Compares the index with a plain model through many lives. */
 static void test_look_ups_stay_right_through_a_long_life(void **state)
 {
 	static uint64_t cookies[KEEPER_SLOTS];
@@ -236,7 +238,7 @@ static void test_look_ups_stay_right_through_a_long_life(void **state)
 		if (n < 600 && (random >> 16 & 1 || !n)) {
 			uint64_t id = keeper_table_reserve(&table, 1);
 			struct keeper_entry *entry =
-				must_spawn(id * 4096, id); /* cookies that collide in low bits */
+				must_spawn(id * 4096, id); /* cookies that have the same low bits */
 
 			keeper_table_set_pid(&table, entry, (pid_t)(round % 32768 + 1));
 			cookies[n++] = id * 4096;
@@ -265,7 +267,7 @@ static void test_look_ups_stay_right_through_a_long_life(void **state)
 #define S  1000000000ull
 #define MS 1000000ull
 
-/* A death after @lived_ns, of a supervisor whose next starts as soon as the policy lets it. */
+/* A supervisor dies after @lived_ns; @now_ns becomes the time at which the policy starts the next one. */
 static enum keeper_verdict die(struct keeper_policy *policy, uint64_t *now_ns, uint64_t lived_ns,
 	struct keeper_death how, uint64_t *ret_delay_ns)
 {
@@ -287,7 +289,8 @@ static void test_one_that_dies_at_its_start_waits_ever_longer(void **state)
 	static const uint64_t expected_ms[] = {0, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000};
 	unsigned i, served;
 
-	for (served = 0; served < 2; served++) { /* for a moment */
+	/* 0: it dies at its start; 1: it has served, but for less than a second. */
+	for (served = 0; served < 2; served++) {
 		struct keeper_policy policy = {0};
 		uint64_t now = 1000 * S, delay;
 
@@ -321,7 +324,7 @@ static void test_one_that_had_served_for_a_second_is_followed_at_once(void **sta
 		die(&policy, &now, S, i % 2 ? from_outside : by_fault, &delay);
 		assert_int_equal(delay, 0);
 	}
-	/* and a crash loop before it is over */
+	/* One that had served also ends a crash loop that was before it. */
 	for (i = 0; i < 7; i++)
 		die(&policy, &now, MS, at_start, &delay);
 	die(&policy, &now, S, from_outside, &delay);
@@ -363,7 +366,7 @@ static void test_a_kill_from_outside_never_sets_the_state_aside_and_never_ends_i
 		assert_int_equal(die(&policy, &now, MS, i % 2 ? from_outside : at_start_from_outside, &delay),
 			KEEPER_RESTART);
 	assert_int_equal(policy.n_deaths, 100);
-	/* nor is it one of five */
+	/* Kills from outside do not count among the five quick deaths either. */
 	for (i = 1; i <= 4; i++) {
 		assert_int_equal(die(&policy, &now, MS, by_fault, &delay), KEEPER_RESTART);
 		assert_int_equal(die(&policy, &now, MS, from_outside, &delay), KEEPER_RESTART);
@@ -383,7 +386,7 @@ static void test_a_program_that_cannot_be_run_is_no_fault_once_one_had_served(vo
 		assert_in_range(delay, 0, 5 * S);
 	}
 	assert_int_equal(delay, 5 * S);
-	/* nor is it one of five */
+	/* Programs that could not be run do not count among the five quick deaths either. */
 	for (i = 1; i <= 4; i++)
 		assert_int_equal(die(&policy, &now, MS, by_fault, &delay), KEEPER_RESTART);
 	assert_int_equal(die(&policy, &now, MS, by_fault, &delay), KEEPER_RESTART_ASIDE);
@@ -435,7 +438,7 @@ static void test_a_long_life_clears_the_record(void **state)
 			assert_int_equal(die(&policy, &now, MS, at_start, &delay),
 				i == 5 - (round > 0) ? KEEPER_RESTART_ASIDE : KEEPER_RESTART);
 			if (round > 0 && i == 8)
-				break; /* the long life below was the first of five */
+				break; /* the long life below counts as the first of the next five deaths */
 		}
 		assert_int_equal(die(&policy, &now, 30 * S, by_fault, &delay), KEEPER_RESTART);
 		assert_int_equal(delay, 0);
