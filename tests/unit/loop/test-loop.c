@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop with tasks of our own: turns, parking and waking, timers, descriptors. No actor is near. */
+/*
+ * Tests the loop with tasks of this file's own, without actors: turns, parking and waking, timers,
+ * descriptors.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,11 +20,11 @@
 
 #define SOON_NS (20 * MS_NS)
 
-struct job { /* a task that does something, and says so */
+struct job { /* a task that does one thing and notes it in `story` */
 	struct task task;
 	void (*work)(struct job *job);
 	int64_t park_until_ns;
-	int result; /* of its wait */
+	int result; /* what its wait returned */
 	int n_runs;
 };
 
@@ -131,7 +134,7 @@ static void test_tasks_run_in_the_order_in_which_they_became_runnable(void **sta
 	job_init(&b, work_b);
 	task_make_runnable(&loop, &b.task);
 	task_make_runnable(&loop, &a.task);
-	task_make_runnable(&loop, &b.task); /* it is already */
+	task_make_runnable(&loop, &b.task); /* no effect: it is runnable already */
 	pump_until("ba");
 	assert_int_equal(b.n_runs, 1);
 	task_deinit(&loop, &a.task);
@@ -157,7 +160,7 @@ static void work_wake(struct job *job)
 {
 	note('w');
 	task_wake(&loop, &sleeper->task, 7);
-	task_wake(&loop, &sleeper->task, 8); /* once is enough */
+	task_wake(&loop, &sleeper->task, 8); /* no effect: the first wake counts */
 }
 
 static void test_a_wait_returns_what_the_first_wake_gave(void **state)
@@ -170,9 +173,9 @@ static void test_a_wait_returns_what_the_first_wake_gave(void **state)
 	sleeper = &waiter;
 	waiter.park_until_ns = NEVER_NS;
 	task_make_runnable(&loop, &waiter.task);
-	task_make_runnable(&loop, &other.task); /* the others go on while it waits */
+	task_make_runnable(&loop, &other.task); /* others run while the waiter is parked */
 	pump_until("(a");
-	task_make_runnable(&loop, &waiter.task); /* parked: this is no wake */
+	task_make_runnable(&loop, &waiter.task); /* making a parked task runnable does not wake it */
 	task_make_runnable(&loop, &waker.task);
 	pump_until("(aw)");
 	assert_int_equal(waiter.result, 7);
@@ -244,7 +247,7 @@ static void test_all_who_wait_in_a_list_are_woken(void **state)
 	task_deinit(&loop, &waker.task);
 }
 
-static size_t wide_bytes; /* of the stack that work_wide() runs on */
+static size_t wide_bytes; /* the size of the stack on which work_wide() ran */
 
 static void work_wide(struct job *job)
 {

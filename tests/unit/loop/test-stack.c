@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stacks: who asks for a size gets it, and one that was written over its end is never used again. */
+/* A stack is at least as large as was asked for. One that was written over its end is never used again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,12 +35,12 @@ static void test_stack_is_as_large_as_wanted(void **state)
 	assert_int_equal(stack_get(&pool, 2 * USUAL_BYTES, entry, NULL, &large), 0);
 	assert_true(large->size_bytes >= 2 * USUAL_BYTES);
 	stack_put(&pool, large);
-	/* the idle one is too small for this */
+	/* The idle stack is too small for this request. */
 	assert_int_equal(stack_get(&pool, 4 * USUAL_BYTES, entry, NULL, &larger), 0);
 	assert_true(larger->size_bytes >= 4 * USUAL_BYTES);
 	stack_put(&pool, larger);
 	assert_int_equal(pool.n_large, 2);
-	/* and who asks for less gets one that is idle */
+	/* A request for less gets one of the idle stacks. */
 	assert_int_equal(stack_get(&pool, 2 * USUAL_BYTES, entry, NULL, &large), 0);
 	assert_int_equal(pool.n_stacks, 3);
 	stack_put(&pool, large);
@@ -56,7 +56,7 @@ static void test_stack_that_was_written_over_ends_the_process(void **state)
 	pid_t pid;
 
 	stack_pool_init(&pool, USUAL_BYTES);
-	pool.n_stacks = STACK_GUARDED_MAX; /* so many have a guard page; this one has none */
+	pool.n_stacks = STACK_GUARDED_MAX; /* only that many stacks get a guard page, so this one gets none */
 	assert_int_equal(stack_get(&pool, 0, entry, NULL, &stack), 0);
 	assert_false(stack->guarded);
 	pid = fork();
@@ -71,7 +71,7 @@ static void test_stack_that_was_written_over_ends_the_process(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGABRT);
-	stack_put(&pool, stack); /* ours is whole */
+	stack_put(&pool, stack); /* the child wrote over its own copy only */
 	pool.n_stacks -= STACK_GUARDED_MAX;
 	stack_pool_deinit(&pool);
 }
