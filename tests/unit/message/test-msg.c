@@ -18,7 +18,7 @@
 
 static const actor_ref ref_a = {0x0123456789abcdef, 2, 3};
 
-/* A received message whose arguments are packed by a format. */
+/* Makes a received message whose arguments are packed by a format. */
 static actor_msg *message(const char *format, ...)
 {
 	struct buf b = BUF_INIT;
@@ -120,7 +120,7 @@ static void test_ready_made_value_must_be_one_whole_value(void **state)
 	assert_int_equal(body_pack(&b, BODY_ARGS, "m", NULL, (size_t)0), -EPROTO);
 	assert_int_equal(body_pack(&b, BODY_ARGS, "im", 1, "\xc1", (size_t)1), -EPROTO);
 	assert_int_equal(b.size_bytes, 0);
-	/* 64 levels are allowed; in an array of arguments there is room for 63. */
+	/* 64 levels are allowed. The array of arguments is one, so an argument may have 63. */
 	memset(deep, 0x91, sizeof(deep));
 	deep[MP_DEPTH_MAX - 1] = (char)0x90;
 	assert_int_equal(body_pack(&b, BODY_ARGS, "m", deep, sizeof(deep)), -EPROTO);
@@ -197,7 +197,10 @@ static void test_mismatch_is_eproto_and_writes_nothing(void **state)
 				assert_memory_equal(first, first_before, sizeof(first));
 				assert_memory_equal(second, second_before, sizeof(second));
 			}
-			/* bool as bool only, nil as nil only, bin as bin only, a foreign ext as nothing */
+			/*
+			 * A bool is read as bool only, nil as nil only, bin as bin only; a foreign ext by no
+			 * format.
+			 */
 			if ((v == 1) != (f == 1) && (v == 1 || f == 1))
 				assert_int_equal(e, -EPROTO);
 			if (v == 8 || (v == 7) != (f == 9))
@@ -233,7 +236,7 @@ static void test_numbers_that_do_not_fit_are_erange(void **state)
 	msg = message("I", (int64_t)INT_MIN - 1);
 	assert_int_equal(actor_msg_unpack(msg, "i", &i), -ERANGE);
 	actor_msg_free(msg);
-	/* A signed encoding of a number that is not negative is that number. */
+	/* A number that is not negative may come in a signed encoding. */
 	msg = BYTES("\x91\xd3\0\0\0\0\0\0\0\x07");
 	assert_int_equal(actor_msg_unpack(msg, "u", &u), 0);
 	assert_int_equal(u, 7);
@@ -279,11 +282,11 @@ static void test_map_keys_come_in_any_order_and_unknown_ones_are_skipped(void **
 	assert_int_equal(actor_msg_unpack(msg, "{s:i}", "absent", &none), -ENOENT);
 	assert_int_equal(actor_msg_unpack(msg, "{s:i?}", "absent", &none), 0);
 	assert_int_equal(none, 77);
-	/* The same key twice is found twice. */
+	/* A format may name the same key twice. */
 	assert_int_equal(actor_msg_unpack(msg, "{s:i,s:i}", "one", &one, "one", &two), 0);
 	assert_int_equal(two, 1);
 	actor_msg_free(msg);
-	/* keys that are no strings */
+	/* keys that are no strings are skipped */
 	msg = BYTES("\x92\x83\x01\x02\x91\x05\xa1k\xa1k\x03\x09");
 	assert_int_equal(actor_msg_unpack(msg, "{s:i}i", "k", &one, &two), 0);
 	assert_true(one == 3 && two == 9);
@@ -305,7 +308,7 @@ static void test_optional_values_pass_over_all_their_pointers(void **state)
 		0);
 	assert_true(last == 5 && after == 6 && untouched == 1 && len == 99);
 	assert_string_equal(s, "old");
-	/* what can hold a nil is given it */
+	/* A format that can hold a nil gets the nil, although the value is optional. */
 	assert_int_equal(actor_msg_unpack(msg, "{s:m?}*", "nothing", &raw, &len), 0);
 	assert_int_equal(len, 1);
 	actor_msg_free(msg);
@@ -384,7 +387,7 @@ static void test_malformed_body_is_refused_by_every_reader(void **state)
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
 		assert_int_equal(actor_msg_unpack(msg, formats[i], &s, &len), -EPROTO);
 	actor_msg_free(msg);
-	msg = BYTES("\x91\x01\x02"); /* a byte behind */
+	msg = BYTES("\x91\x01\x02"); /* one byte too many */
 	assert_int_equal(actor_msg_unpack(msg, "*"), -EPROTO);
 	actor_msg_free(msg);
 }
