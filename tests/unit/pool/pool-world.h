@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The core of a pool in virtual time. Jobs are letters; what the core wants done is compared as text: "start 0,
- * run a@1, end b:crashed". A worker is up as soon as up() says so; nothing happens by itself.
+ * The core of a pool in virtual time. Jobs are letters. The actions that the core wants are compared as text:
+ * "start 0, run a@1, end b:crashed". A worker is up when up() says so; nothing happens by itself.
  */
 #pragma once
 
@@ -64,7 +64,7 @@ static inline void begin(struct world *w, struct core_settings settings)
 	assert_int_equal(core_init(&w->core, &settings, 1, w->now_ns), 0);
 }
 
-/* All that is wanted now, as text. */
+/* Takes all actions that are wanted now, and returns them as text. */
 static inline const char *wants(struct world *w)
 {
 	static char text[4096];
@@ -109,7 +109,7 @@ static inline const char *wants(struct world *w)
 	return text;
 }
 
-/* @of: what is not zero in it counts. */
+/* Submits the job @c. The fields of @of that are zero get a usual value. */
 static inline enum actor_pool_end submit_as(struct world *w, char c, const char *key, struct job of)
 {
 	struct letter *letter = letter_of(w, c);

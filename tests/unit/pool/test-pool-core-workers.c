@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a pool decides of its workers, fact by fact: their ends, their number, the end of all. */
+/* What a pool decides of its workers, fact by fact: their ends, their number, the end of the pool. */
 #include "pool-world.h"
 
 /* ---- workers that end ---- */
@@ -13,9 +13,9 @@ static void test_the_job_of_a_worker_that_ended_is_reported(void **state)
 	submit_all(w, "ab");
 	(void)wants(w);
 	broken(w, 'a');
-	wanted(w, ""); /* its cause is not known yet */
+	wanted(w, ""); /* the cause of the worker's end is not known yet */
 	down(w, 0);
-	wanted(w, "end a:crashed, start 0"); /* at once: it had served */
+	wanted(w, "end a:crashed, start 0"); /* at once, because the worker had served */
 	assert_int_equal(w->core.workers[0]->cause.code, 11);
 	up(w, 0);
 	wanted(w, "run b@0");
@@ -148,7 +148,7 @@ static void test_a_job_that_nobody_carried_yet_is_given_again(void **state)
 	begin(w, plain());
 	up_all(w, 1);
 	submit(w, 'a');
-	down(w, 0); /* before its `run` was taken */
+	down(w, 0); /* before the action `run a@0` is taken */
 	wanted(w, "start 0");
 	up(w, 0);
 	wanted(w, "run a@0");
@@ -194,7 +194,7 @@ static void test_jobs_of_a_key_go_on_together_when_their_worker_leaves_by_a_cras
 	resize(w, 2);
 	down(w, 2);
 	broken(w, 'a');
-	wanted(w, "again a, run a@1"); /* although 0 is idle for longer */
+	wanted(w, "again a, run a@1"); /* worker 0 is idle for longer, but worker 1 has the key */
 	done(w, 'a');
 	wanted(w, "end a:done, run b@1");
 	done(w, 'b');
@@ -269,7 +269,7 @@ static void test_a_worker_that_says_nothing_and_does_not_end_is_killed(void **st
 	up_all(w, 1);
 	submit(w, 'a');
 	(void)wants(w);
-	broken(w, 'a'); /* its actor has ended, its process has not */
+	broken(w, 'a'); /* the worker's actor has ended, its process has not */
 	later(w, 1999);
 	wanted(w, "");
 	later(w, 1);
@@ -295,9 +295,9 @@ static void test_a_stuck_worker_is_killed(void **state)
 	later(w, 1);
 	wanted(w, "stuck 0, kill 0");
 	submit(w, 'b');
-	wanted(w, ""); /* it gets nothing more */
+	wanted(w, ""); /* a stuck worker gets nothing more */
 	later(w, 5000);
-	wanted(w, "kill 0"); /* the spawner was away */
+	wanted(w, "kill 0"); /* the kill is tried again: the spawner may have been away */
 	down(w, 0);
 	broken(w, 'a');
 	wanted(w, "end a:stuck, start 0");
@@ -321,7 +321,7 @@ static void test_a_stuck_job_is_given_again_as_well(void **state)
 	wanted(w, "again a, start 0");
 	up(w, 0);
 	wanted(w, "run a@0");
-	down(w, 0); /* by itself this time */
+	down(w, 0); /* this worker ends by itself */
 	broken(w, 'a');
 	assert_non_null(strstr(wants(w), "end a:crashed"));
 }
@@ -359,7 +359,7 @@ static void test_a_stuck_worker_may_be_spared(void **state)
 	later(w, 100);
 	wanted(w, "stuck 0");
 	later(w, 1000);
-	wanted(w, ""); /* told once */
+	wanted(w, ""); /* it is told once */
 	done(w, 'a');
 	wanted(w, "end a:done, run b@0");
 	later(w, 100);
@@ -378,7 +378,7 @@ static void test_a_stuck_worker_that_answers_at_last_has_done_its_job(void **sta
 	later(w, 100);
 	wanted(w, "stuck 0, kill 0");
 	done(w, 'a');
-	wanted(w, "end a:done"); /* and b is not given to it: the kill is on its way */
+	wanted(w, "end a:done"); /* b is not given to worker 0: its kill is on the way */
 	down(w, 0);
 	wanted(w, "start 0");
 	up(w, 0);
@@ -460,7 +460,7 @@ static void test_jobs_of_a_worker_that_leaves_while_it_waits_find_another(void *
 		key[0]++;
 	up_all(w, 1);
 	resize(w, 2);
-	down(w, 1); /* it cannot be started */
+	down(w, 1); /* worker 1 cannot be started */
 	submit_key(w, 'a', key);
 	wanted(w, "");
 	resize(w, 1);

@@ -105,7 +105,7 @@ static void test_a_key_has_one_worker(void **state)
 	for (y = 0; y < 26 && key_worker(key_hash(&(char){(char)('a' + y)}, 1), 4) == x; y++)
 		;
 	submit_key(w, 'c', (char[]){(char)('a' + y), '\0'});
-	assert_non_null(strstr(wants(w), "run c@")); /* it does not wait behind another key's */
+	assert_non_null(strstr(wants(w), "run c@")); /* c does not wait behind the jobs of another key */
 	done(w, 'a');
 	snprintf(text, sizeof(text), "end a:done, run b@%u", x);
 	wanted(w, text);
@@ -120,7 +120,9 @@ static void test_a_key_with_work_stays_when_the_size_changes(void **state)
 	settings.router = ACTOR_POOL_KEY;
 	begin(w, settings);
 	up_all(w, 1);
-	/* one that would be another's if there were four */
+	/*
+	 * The key's worker is 0 as long as there is one worker, and would be another one if there were four.
+	 */
 	while (key_worker(key_hash(key, 1), 4) == 0)
 		key[0]++;
 	submit_key(w, 'a', key);
@@ -181,7 +183,7 @@ static void test_a_sticky_key_goes_where_it_is_now(void **state)
 	up_all(w, 2);
 	submit_key(w, 'a', "x");
 	submit_key(w, 'b', "x");
-	wanted(w, "run a@0"); /* although 1 is idle */
+	wanted(w, "run a@0"); /* although worker 1 is idle */
 	submit_key(w, 'c', "y");
 	wanted(w, "run c@1");
 	done(w, 'a');
@@ -190,7 +192,7 @@ static void test_a_sticky_key_goes_where_it_is_now(void **state)
 	done(w, 'c');
 	wanted(w, "end b:done, end c:done");
 	submit_key(w, 'd', "x");
-	wanted(w, "run d@0"); /* who is idle for longest, now that nobody has x */
+	wanted(w, "run d@0"); /* nobody has x now, so it goes to the worker that is idle for longest */
 }
 
 static void test_a_sticky_key_that_waited_follows_the_first_of_it(void **state)
@@ -224,7 +226,7 @@ static void test_round_robin_gives_each_in_its_turn(void **state)
 	submit_all(w, "abcd");
 	wanted(w, "run a@0, run b@1, run c@2");
 	done(w, 'b');
-	wanted(w, "end b:done"); /* d is 0's */
+	wanted(w, "end b:done"); /* worker 1 gets nothing: d is worker 0's */
 	done(w, 'a');
 	wanted(w, "end a:done, run d@0");
 }
@@ -245,7 +247,7 @@ static void test_round_robin_passes_over_who_is_down(void **state)
 	done(w, 'b');
 	wanted(w, "end b:done, run d@1");
 	done(w, 'd');
-	wanted(w, "end d:done, run c@1"); /* which had been 0's */
+	wanted(w, "end d:done, run c@1"); /* c had been worker 0's */
 }
 
 static uint32_t route_by_letter(const void *key, size_t key_bytes, uint32_t n, void *arg)
@@ -309,7 +311,7 @@ static void test_a_job_that_is_kept_displaces_one_that_is_not(void **state)
 	wanted(w, "end c:discarded");
 	assert_int_equal(submit_as(w, 'e', NULL, (struct job){.keep = true}), 0);
 	wanted(w, "end b:discarded");
-	/* none is left that may go */
+	/* No job is left that may be discarded. */
 	assert_int_equal(submit_as(w, 'f', NULL, (struct job){.keep = true}), ACTOR_POOL_OVERLOADED);
 }
 
@@ -342,7 +344,7 @@ static void test_the_queue_is_bounded_in_bytes(void **state)
 	settings.queue_max_bytes = 100;
 	begin(w, settings);
 	up_all(w, 1);
-	submit_as(w, 'a', NULL, (struct job){.bytes = 1000}); /* runs at once */
+	submit_as(w, 'a', NULL, (struct job){.bytes = 1000}); /* runs at once, so the queue stays empty */
 	submit_as(w, 'b', NULL, (struct job){.bytes = 60});
 	assert_int_equal(submit_as(w, 'c', NULL, (struct job){.bytes = 60}), ACTOR_POOL_OVERLOADED);
 	submit_as(w, 'd', NULL, (struct job){.bytes = 40});
@@ -393,7 +395,7 @@ static void test_more_than_the_rate_are_refused_with_a_hint(void **state)
 	assert_int_equal(w->retry_ms, 1);
 	later(w, 1);
 	submit(w, 'c');
-	later(w, 10000); /* no more than the burst is saved up */
+	later(w, 10000); /* however long it is quiet, only the burst is saved up */
 	submit_all(w, "de");
 	assert_int_equal(submit_as(w, 'f', NULL, (struct job){0}), ACTOR_POOL_LIMITED);
 }
@@ -409,7 +411,7 @@ static void test_the_hint_grows_with_the_queue(void **state)
 	up_all(w, 1);
 	submit(w, 'a');
 	(void)wants(w);
-	w->now_ns += 1000 * MS; /* a job takes a second */
+	w->now_ns += 1000 * MS; /* the job takes a second */
 	done(w, 'a');
 	(void)wants(w);
 	submit_all(w, "abc");
@@ -436,7 +438,8 @@ static void test_a_job_expires_while_it_waits(void **state)
 	assert_int_equal(core_next_time(&w->core), w->now_ns + 50 * MS);
 	later(w, 50);
 	wanted(w, "end b:expired");
-	w->now_ns += 20 * MS; /* nobody looked at the clock; who comes free does */
+	/* The timer does not run: c is found expired when its turn comes. */
+	w->now_ns += 20 * MS;
 	done(w, 'a');
 	wanted(w, "end a:done, end c:expired");
 	assert_int_equal(submit_as(w, 'd', NULL, (struct job){.expires_ns = w->now_ns}), ACTOR_POOL_EXPIRED);

@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lives of test-pool-random.c, in which one of four allocations fails. */
+/* Runs the lives of test-pool-random.c with one of four allocations failing. */
 #define FAILING_ALLOCATIONS 1
 #include "test-pool-random.c"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The core of a pool against a world of chance, in virtual time. Whatever happens, in whatever order: each
- * job that was let in ends once; it runs at one worker at a time, and no more often than it may; no worker
- * has more than its pipeline; jobs of a key that stays with its worker are begun in order; the books are
- * right; and when no more come all are over. usage: test-pool-random [LIVES] [SEED]
+ * The core of a pool against a world of chance, in virtual time. These hold in any order of events: each job
+ * that was let in ends once; a job runs at one worker at a time, and no more often than it may; no worker has
+ * more than its pipeline; jobs of a key that stays with its worker begin in order; the counts are right; when
+ * no more jobs come, all end. usage: test-pool-random [LIVES] [SEED]
  */
 #include <errno.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ struct life {
 
 static uint64_t seed_of_life, step_of_life;
 
-/* test-pool-memory.c is this test with allocations that fail by chance. */
+/* test-pool-memory.c includes this file; its allocations fail by chance. */
 #if defined(FAILING_ALLOCATIONS)
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -148,7 +148,7 @@ static void act(struct life *life)
 	check(life->core.n_queued + life->core.n_running == life->n_in);
 }
 
-/* The first job of a worker in the order given, the @skip-th after it. */
+/* The job of worker @n that stands behind @skip others, the first one given to it being the first. */
 static struct thing *running_at(struct life *life, uint32_t n, uint32_t skip)
 {
 	struct worker *worker = life->core.workers[n];
@@ -185,7 +185,10 @@ static void submit(struct life *life)
 	life->n_in += thing->is_in;
 }
 
-/* A worker dies: its cause and the words about its jobs come in any order, some answers before. */
+/*
+ * Worker @n dies. It may have answered one job before. Its cause and the words about its jobs come in any
+ * order.
+ */
 static void die(struct life *life, uint32_t n)
 {
 	struct actor_cause cause = {.reason = "signal", .kind = ACTOR_EXIT_SIGNAL, .code = 9};
@@ -221,7 +224,7 @@ static void die(struct life *life, uint32_t n)
 			break;
 		}
 		thing->runs = false;
-		thing->begun += culprit; /* the first one was begun, those behind it were not */
+		thing->begun += culprit; /* only the first job had begun */
 		culprit = false;
 		core_broken(&life->core, &thing->job, false, life->now_ns);
 	}
@@ -311,7 +314,10 @@ static void live(uint64_t seed)
 	memory_is_short = true;
 	allocations = seed * 2 + 1;
 #endif
-	/* a key that could not be noted is where arithmetic says, and that moves with the size */
+	/*
+	 * Without memory to note the worker of a key, the core computes it from the size, so it moves with
+	 * the size.
+	 */
 	life.ordered = settings.router == ACTOR_POOL_KEY && !memory_is_short;
 	check(core_init(&life.core, &settings, seed, life.now_ns) == 0);
 	while (!life.core.size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pool whose workers are actors of its own group, by its public functions, without a node. */
+/* A pool whose workers are actors of its own group, used by its public functions, without a node. */
 #include <actor/actor.h>
 #include <actor/pool.h>
 #include <errno.h>
@@ -19,7 +19,7 @@ static void story(story_fn fn)
 	story_of(&story_driver, fn);
 }
 
-/* Waits for an actor's end in a handler: somebody who watches it answers then. */
+/* A watch answers its caller when the actor that it watches has ended. */
 struct watch {
 	actor_from *from;
 };
@@ -59,7 +59,7 @@ static const char *reason_of_end(actor *self, actor_ref who)
 /* ---- the worker ---- */
 
 static int starts;
-static actor_from *held[64]; /* jobs that are not answered before the story says so */
+static actor_from *held[64]; /* jobs that wait for the story to answer them */
 static int n_held;
 
 struct worker {
@@ -94,7 +94,7 @@ static int worker_hold(actor *self, const actor_msg *msg, actor_from *from)
 	return 0;
 }
 
-/* Stays in its handler: it can be killed, and cannot be stopped. */
+/* The worker stays in its handler: it can be killed, but not stopped. */
 static int worker_stay(actor *self, const actor_msg *msg, actor_from *from)
 {
 	note("stay ");
@@ -107,7 +107,7 @@ static int worker_crash(actor *self, const actor_msg *msg, actor_from *from)
 	return -EIO;
 }
 
-/* An error by the name that it is given. */
+/* Answers with the error whose name is the argument. */
 static int worker_say(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const char *error;
@@ -246,7 +246,7 @@ static uint64_t stat_of(actor *self, actor_ref pool, const char *name)
 	return n;
 }
 
-/* Until a number of the pool is what it is to be. Everybody has his turn in between. */
+/* Waits until the number @name of @pool is @wanted; all others get their turns meanwhile. */
 static void until(actor *self, actor_ref pool, const char *name, uint64_t wanted)
 {
 	while (stat_of(self, pool, name) != wanted)
@@ -347,7 +347,7 @@ static void crash_story(actor *self)
 	assert_string_equal(actor_msg_error(reply), "crashed");
 	assert_non_null(strstr(actor_msg_error_text(reply), "attempt 3): crash: EIO"));
 	actor_msg_free(reply);
-	assert_int_equal(job(self, pool, "who", NULL), 0); /* the next one is there */
+	assert_int_equal(job(self, pool, "who", NULL), 0); /* a new worker is there */
 }
 
 static void test_a_job_is_given_again_and_then_reported_with_the_cause(void **state)
@@ -400,7 +400,7 @@ static void full_story(actor *self)
 	until(self, pool, "queued", 0);
 	assert_int_equal(actor_pool_submit(self, actor_to(pool), &(struct actor_pool_job){.method = "who"},
 				 ACTOR_FOREVER, NULL, NULL, ""),
-		0); /* let in, and answered at once */
+		0); /* let in, and its caller is answered at once */
 	assert_int_equal(actor_pool_submit(self, actor_to(pool), &(struct actor_pool_job){.method = "who"},
 				 ACTOR_FOREVER, NULL, NULL, ""),
 		-EREMOTEIO);
@@ -433,7 +433,7 @@ static void expire_story(actor *self)
 		-EREMOTEIO);
 	assert_string_equal(actor_msg_error(reply), "expired");
 	actor_msg_free(reply);
-	/* whose caller has gone is not done either */
+	/* A job whose caller has gone is not done either. */
 	assert_int_equal(actor_pool_call(self, actor_to(pool), &(struct actor_pool_job){.method = "who"}, 10,
 				 NULL, ""),
 		-ETIMEDOUT);
@@ -510,8 +510,8 @@ static void kill_story(actor *self)
 	until(self, pool, "running", 1);
 	assert_int_equal(actor_kill(self, pool), 0);
 	/*
-	 * it runs none of its code; its workers end all the same, and nothing of it is left (the sanitizer
-	 * looks)
+	 * A killed pool runs no code. All the same its workers end, and nothing of it is left, which the
+	 * sanitizer checks.
 	 */
 	note("end:%s ", reason_of_end(self, worker));
 }
@@ -519,7 +519,8 @@ static void kill_story(actor *self)
 static void test_the_workers_of_a_killed_pool_end(void **state)
 {
 	story(kill_story);
-	assert_non_null(strstr(story_log, "end:")); /* it may be gone already */
+	/* The reason is open: the worker may have ended before it was watched. */
+	assert_non_null(strstr(story_log, "end:"));
 	assert_non_null(strstr(story_log, "a="));
 }
 
@@ -532,13 +533,14 @@ static void parts_story(actor *self)
 	assert_int_equal(actor_msg_unpack(reply, "r", &worker), 0);
 	actor_msg_free(reply);
 	for (uint64_t serial = 1; serial < 16;
-		serial++) { /* the keeper, the lane and the worker are among these */
+		/* The keeper, the lane and the worker are among these actors. */
+		serial++) {
 		actor_ref part = {worker.node, worker.group, serial};
 
 		if (!actor_ref_equal(part, pool) && !actor_ref_equal(part, actor_self(self)))
 			(void)actor_kill(self, part);
 	}
-	/* what was on its way through them may have been begun */
+	/* Those that were killed may have had this job already, so it may be given again. */
 	assert_int_equal(
 		actor_pool_call(self, actor_to(pool), &(struct actor_pool_job){.method = "who", .retries = 3},
 			ACTOR_FOREVER, NULL, ""),
@@ -617,7 +619,7 @@ static void own_errors_story(actor *self)
 {
 	static const struct {
 		const char *name;
-		int r; /* as of any call */
+		int r; /* what actor_pool_call() returns, as any call would */
 	} errors[] = {{"worker.none", -EREMOTEIO}, {"noproc", -ESRCH}, {"down", -ECONNRESET},
 		{"noconnection", -ECONNRESET}, {"timeout", -ETIMEDOUT}, {"killed", -ECONNRESET},
 		{"deadlock", -EDEADLK}, {"overloaded", -EREMOTEIO}};
@@ -639,7 +641,7 @@ static void own_errors_story(actor *self)
 	assert_int_equal(stat_of(self, pool, "done"), (int64_t)n);
 	assert_int_equal(stat_of(self, pool, "returned"), 0);
 	assert_int_equal(starts, 1);
-	/* and of one that has really ended it is no answer */
+	/* When the worker has really ended, that is no answer. */
 	assert_int_equal(job(self, pool, "crash", &reply), -EREMOTEIO);
 	assert_string_equal(actor_msg_error(reply), "crashed");
 	actor_msg_free(reply);
@@ -723,7 +725,7 @@ static int n_fds(void)
 	return n;
 }
 
-/* Of memory the sanitizer says that. */
+/* The sanitizer checks the same for memory. */
 static void test_no_descriptor_is_left_of_a_pool(void **state)
 {
 	int before = n_fds();
