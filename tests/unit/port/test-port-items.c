@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What waits for a subscriber, what it has lost, and what it wants. */
+/* The items that wait for a subscriber, the count of those that it has lost, and what it wants. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include "libactor/protocol/mp.h"
 #include "tests/fact.h"
 
-/* Items are letters. */
+/* An item is a letter. */
 static enum items_verdict push(struct items *items, char c)
 {
 	struct item *item = item_new(&c, 1);
@@ -31,7 +31,7 @@ static void push_all(struct items *items, const char *letters)
 		push(items, *letters);
 }
 
-/* What the subscriber gets: letters, and numbers of those that were lost. */
+/* What the subscriber gets: letters, and in parentheses how many were lost. */
 static const char *get_all(struct items *items)
 {
 	static char text[256];
@@ -82,7 +82,7 @@ static void test_the_newest_are_dropped_and_told_in_their_place(void **state)
 
 	assert_int_equal(items_init(&items, 2, 1000, ACTOR_PORT_DROP_NEWEST), 0);
 	push_all(&items, "abcd");
-	item_put(items_pop(&items)); /* a */
+	item_put(items_pop(&items)); /* takes "a" out */
 	push_all(&items, "ef");
 	assert_string_equal(get_all(&items), "b(2)e(1)");
 	items_deinit(&items);
@@ -125,7 +125,7 @@ static void test_items_are_shared_and_freed_with_the_last(void **state)
 	item_put(item);
 	items_deinit(&a);
 	assert_int_equal(b.ring[0].item->refs, 1);
-	items_deinit(&b); /* the sanitizer looks whether anything is left */
+	items_deinit(&b); /* ASan sees whether anything is left */
 }
 
 /* ---- filters ---- */
@@ -189,7 +189,8 @@ static void test_strings_are_compared_by_bytes(void **state)
 	assert_true(matches(FILTER("{s:[[iss]]}", "where", 0, "<", "abc"), ARGS("s", "ab")));
 	assert_true(matches(FILTER("{s:[[iss]]}", "where", 0, "prefix", "ab"), ARGS("s", "abc")));
 	assert_false(matches(FILTER("{s:[[iss]]}", "where", 0, "prefix", "abcd"), ARGS("s", "abc")));
-	assert_false(matches(FILTER("{s:[[iss]]}", "where", 0, "<", "5"), ARGS("i", 4))); /* no order */
+	/* A number and a string have no order. */
+	assert_false(matches(FILTER("{s:[[iss]]}", "where", 0, "<", "5"), ARGS("i", 4)));
 	assert_true(matches(FILTER("{s:[[iss]]}", "where", 0, "!=", "5"), ARGS("i", 5)));
 }
 
@@ -244,7 +245,7 @@ static void test_nonsense_is_refused(void **state)
 }
 
 /*
- * Bytes of chance: nothing is read outside of them (the sanitizer looks), and what passes the check can be
+ * Filters of random bytes: the sanitizer sees a read outside of them. A filter that passes the check can be
  * used.
  */
 static void test_a_filter_of_chance_does_no_harm(void **state)

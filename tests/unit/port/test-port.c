@@ -50,7 +50,7 @@ static int subscriber_lagged(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* Parked in a call that nobody answers before the story does. */
+/* Parks the subscriber in a call that is answered when the story says so. */
 static int subscriber_sleep(actor *self, const actor_msg *msg)
 {
 	actor_ref bed;
@@ -163,7 +163,7 @@ static uint64_t stat_of(actor *self, actor_port *port, const char *name)
 	return n;
 }
 
-/* All that was published has come to them and was handled. */
+/* Waits until all that was published has been handled by @who. */
 static void settle(actor *self, actor_port *port, actor_ref who)
 {
 	assert_int_equal(
@@ -202,7 +202,7 @@ static void wake(void)
 	asleep = NULL;
 }
 
-/* Until everybody has done what he can without the story: those who wait, wait. */
+/* Lets everybody do what is possible without the story; those who wait for it go on waiting. */
 static void turns(actor *self)
 {
 	for (int i = 0; i < 20; i++)
@@ -216,7 +216,7 @@ static void all_story(actor *self)
 	actor_port *port = port_of(self, (struct actor_port_options){0});
 	actor_ref a, b;
 
-	assert_int_equal(actor_port_publish(self, port, "i", 0), 0); /* nobody yet */
+	assert_int_equal(actor_port_publish(self, port, "i", 0), 0); /* there is no subscriber yet */
 	a = subscriber(self, port, 'a', (struct actor_port_subscription){0});
 	assert_int_equal(actor_port_publish(self, port, "i", 1), 1);
 	b = subscriber(self, port, 'b', (struct actor_port_subscription){0});
@@ -246,7 +246,7 @@ static void unsubscribe_story(actor *self)
 	assert_int_equal(answer_of(self, a, "off"), 0);
 	assert_int_equal(actor_port_publish(self, port, "i", 2), 0);
 	assert_int_equal(answer_of(self, a, "off"), -ESRCH);
-	/* twice is twice, and each is a subscription of its own */
+	/* Two subscriptions of one actor are two, and each item comes once for each. */
 	assert_int_equal(answer_of(self, a, "on"), 0);
 	assert_int_equal(answer_of(self, a, "on"), 0);
 	assert_int_equal(actor_port_publish(self, port, "i", 3), 2);
@@ -272,9 +272,11 @@ static void stranger_story(actor *self)
 	of.who = a;
 	assert_int_equal(actor_port_subscribe(self, actor_to(actor_port_ref(port)), &of, &id), 0);
 	assert_int_equal(
-		actor_port_unsubscribe(self, actor_to(actor_port_ref(port)), id), 0); /* who made it */
+		/* of the story itself */
+		actor_port_unsubscribe(self, actor_to(actor_port_ref(port)), id), 0);
 	assert_int_equal(
-		actor_port_unsubscribe(self, actor_to(actor_port_ref(port)), 1), -ESRCH); /* not its own */
+		/* of the subscriber */
+		actor_port_unsubscribe(self, actor_to(actor_port_ref(port)), 1), -ESRCH);
 	assert_int_equal(actor_port_publish(self, port, "i", 1), 1);
 }
 
@@ -317,7 +319,7 @@ static void lag_story(actor *self)
 	settle(self, port, b);
 }
 
-/* Two are in the mailbox, one in the feeder's hand, three in the queue. */
+/* Two items are in the mailbox, one is in the feeder's hand, three are in the queue. */
 static void test_a_slow_one_loses_the_oldest_and_is_told_while_others_get_all(void **state)
 {
 	char of_a[256] = "", of_b[256] = "", *word;
@@ -377,7 +379,7 @@ static void test_or_its_subscription_ends_and_it_is_told(void **state)
 	assert_string_equal(story_log, "a1 a2 a3 a4 a-1! ");
 }
 
-/* A publisher beside the story, which waits. */
+/* The publisher is an actor beside the story, because publishing makes it wait. */
 static actor_port *shared_port;
 
 static int publisher_go(actor *self, const actor_msg *msg)
@@ -404,7 +406,7 @@ static void block_story(actor *self)
 	fall_asleep(self, a);
 	assert_int_equal(actor_cast(self, actor_to(publisher), "go", ""), 0);
 	turns(self);
-	assert_null(strstr(story_log, "p5")); /* it waits */
+	assert_null(strstr(story_log, "p5")); /* the publisher waits */
 	wake();
 	while (!strstr(story_log, "a10 "))
 		turns(self);
@@ -423,7 +425,7 @@ static void test_or_the_publisher_waits_and_nothing_is_lost(void **state)
 
 static int convert_even(const void *args, size_t args_bytes, actor_msg *out, void *arg)
 {
-	const uint8_t *bytes = args; /* [n] with n below 128 */
+	const uint8_t *bytes = args; /* an array of one number below 128 */
 
 	assert_int_equal(args_bytes, 2);
 	++*(int *)arg;
@@ -490,7 +492,7 @@ static void ends_story(actor *self)
 	assert_null(actor_port_free(self, NULL));
 	assert_int_equal(answer_of(self, a, "off"), -ESRCH);
 	assert_int_equal(actor_call(self, actor_to(ref), "stats", ACTOR_FOREVER, NULL, ""), -ESRCH);
-	/* killed with a subscriber, and without one */
+	/* A port ends when it is killed, whether it has a subscriber or not. */
 	port = port_of(self, (struct actor_port_options){0});
 	subscriber(self, port, 'b', (struct actor_port_subscription){0});
 	assert_int_equal(actor_kill(self, actor_port_ref(port)), 0);
