@@ -36,7 +36,7 @@ static void assert_round_trip(const struct actor_cause *cause)
 	buf_deinit(&b);
 }
 
-/* What the kernel really says: a child that ends by @signo (0: exits with @code). */
+/* The cause of a real child: it ends by the signal @signo; @signo 0: it exits with @code. */
 static struct actor_cause cause_of_child(int signo, int code)
 {
 	siginfo_t info = {0};
@@ -120,7 +120,8 @@ static void test_reasons_are_cut_between_characters_and_made_plain(void **state)
 	for (int i = 0; i < 40; i++)
 		strcat(reason, "ß€");
 	cause = cause_make(reason);
-	assert_int_equal(strlen(cause.reason), 62); /* 12 × 5 and one more ß; the next € would not fit */
+	/* "ß€" is 5 bytes: 12 of them and one more ß fit, the next € would not. */
+	assert_int_equal(strlen(cause.reason), 62);
 	cause = cause_make("a\nb\x1b[0m\xff");
 	assert_string_equal(cause.reason, "a b?[0m?");
 	assert_round_trip(&cause);

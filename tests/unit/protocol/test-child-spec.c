@@ -158,7 +158,7 @@ static void test_arguments_may_be_as_long_together_as_the_kernel_takes(void **ar
 
 static void test_bad_specs_are_refused_by_the_key_that_is_wrong(void **arg)
 {
-	refused("argv", put_argv); /* twice */
+	refused("argv", put_argv); /* the key is there twice */
 	refused("name", put_true);
 	refused("name", put_dollar);
 	refused("name", put_nul);

@@ -74,8 +74,8 @@ static void test_answer_means_the_same_on_the_other_side(void **state)
 }
 
 /*
- * Refused when cut anywhere; not believed more than it says when one byte differs; nothing is written to *ret
- * when refused.
+ * Bytes that are cut anywhere are refused, and nothing is written to *ret then. Bytes of which one differs
+ * may be taken, but only with values that the protocol allows.
  */
 static void test_cut_and_corrupted_bytes_are_harmless(void **state)
 {

@@ -69,7 +69,7 @@ static void test_unsigned_beyond_int64_is_no_int(void **state)
 	buf_deinit(&b);
 }
 
-/* Every first byte there is, with much behind it: each reader takes only its own types. */
+/* Tries every first byte, with enough bytes after it: each reader takes its own types only. */
 static void test_each_first_byte_is_read_by_its_own_reader_only(void **state)
 {
 	uint8_t data[1 + 512] = {0};
@@ -303,7 +303,7 @@ static void test_utf8_is_what_unicode_says(void **state)
 		assert_false(utf8_is_valid(bad[i], strlen(bad[i])));
 		assert_false(utf8_is_plain(bad[i], strlen(bad[i])));
 	}
-	/* Every byte at every place of a text longer than a word. */
+	/* Tries every byte at every place of a text that is longer than a word. */
 	for (unsigned place = 0; place < 16; place++) {
 		for (unsigned c = 0; c < 256; c++) {
 			memset(text, '~', 16);

@@ -38,7 +38,7 @@ static void test_a_star_is_any_characters(void **state)
 	assert_true(fits("*b", "aab"));
 	assert_true(fits("a**b", "ab"));
 	assert_true(fits("*a*b*", "xaxbx"));
-	assert_true(fits("a*bc", "abbcbc")); /* the first bc is not the one */
+	assert_true(fits("a*bc", "abbcbc")); /* the first "b" must be skipped */
 	assert_false(fits("a*c", "acb"));
 	assert_false(fits("*b", "a"));
 	assert_false(fits("a*bc", "abcb"));
@@ -76,7 +76,7 @@ static void test_a_backslash_takes_the_meaning_away(void **state)
 	assert_true(fits("\\name", "name"));
 	assert_true(fits("a\\\\b", "a\\b"));
 	assert_false(fits("\\*", "a"));
-	assert_false(fits("\\name", "names")); /* no prefix any more: the whole name */
+	assert_false(fits("\\name", "names")); /* a backslash makes it an exact name, no prefix */
 }
 
 static void test_what_is_no_pattern_is_refused(void **state)
@@ -93,7 +93,7 @@ static void test_what_is_no_pattern_is_refused(void **state)
 	assert_int_equal(pattern_parse(wire_str(text, sizeof(text)), &pattern), -EINVAL);
 }
 
-/* Many stars are tried one after the other, not each with each. */
+/* Several stars are tried one after the other: their numbers of tries add up and do not multiply. */
 static void test_no_pattern_takes_longer_than_the_product_of_the_lengths(void **state)
 {
 	char text[PATTERN_MAX_BYTES], name[WIRE_NAME_MAX_BYTES];

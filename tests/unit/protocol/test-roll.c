@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The roll of a process group: order, memberships said twice, picking. */
+/* The roll of a process group: its order, memberships that are said twice, picking. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,7 +85,7 @@ static void test_a_membership_said_twice_counts_once(void **state)
 	assert_int_equal(roll_join(&roll, &entry, &again), -EEXIST);
 	assert_ptr_equal(first, again);
 	assert_int_equal(roll.n_members, 1);
-	entry.id = 2; /* the same actor once more */
+	entry.id = 2; /* another membership of the same actor */
 	assert_int_equal(roll_join(&roll, &entry, NULL), 0);
 	assert_int_equal(roll.n_members, 2);
 	assert_null(roll_find(&roll, ref_of(2).group, 1));
@@ -163,7 +163,7 @@ static void test_only_the_keys_of_who_left_move(void **state)
 			assert_true(actor_ref_equal(now, before[i]));
 		}
 	}
-	assert_in_range(n_moved, 5, 60); /* about a tenth */
+	assert_in_range(n_moved, 5, 60); /* about a tenth of the keys */
 }
 
 static void test_keys_do_not_depend_on_the_order_of_joining(void **state)
@@ -217,7 +217,7 @@ static void test_the_least_loaded_is_picked_and_equals_in_turn(void **state)
 	assert_int_equal(n_picked[1], 3);
 	assert_int_equal(n_picked[2], 0);
 	assert_int_equal(n_picked[3], 3);
-	/* nobody has less than nothing */
+	/* An actor without load ends the search: none can have less. */
 	memset(loads, 0, sizeof(loads));
 	n_looked = 0;
 	assert_true(roll_pick_least(&roll, load_of, &n_looked, &ref));
@@ -244,7 +244,7 @@ static void test_entries_are_read_as_they_were_written(void **state)
 	assert_int_equal(roll_read(&r, &entry), 0);
 	assert_int_equal(entry.id, 2);
 	assert_int_equal(entry.meta_bytes, 0);
-	/* cut off anywhere, it is refused */
+	/* Entries that are cut off anywhere are refused. */
 	for (size_t n = 0; n < b.size_bytes; n++) {
 		struct mp_reader cut = mp_reader(b.data, n);
 		int n_read = 0;

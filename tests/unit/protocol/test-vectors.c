@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every vector of sdk/vectors: y_ must parse, mean what its JSON says and, when canonical, be written the
- * same; n_ must be refused.
+ * Tests every vector of sdk/vectors. A y_ vector must parse and mean what its JSON says; a canonical one must
+ * also be written as the same bytes. An n_ vector must be refused.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ static const char *vectors_dir;
 
 struct vector {
 	char name[128]; /* without .msgpack */
-	uint8_t *data;  /* exactly as long as the file, so that the sanitizer sees a byte too far */
+	uint8_t *data;  /* exactly as large as the file, so ASan sees a read beyond it */
 	size_t size_bytes;
 };
 
@@ -191,7 +191,7 @@ static json_t *json_body(const struct wire_frame *frame)
 	struct buf b = BUF_INIT;
 	void *arena = NULL;
 
-	/* The same value by way of msgpack-c's objects. */
+	/* The value survives the way through msgpack-c's objects. */
 	assert_int_equal(object_read(&again, &arena, &object), 0);
 	assert_int_equal(object_put(&b, object, MP_DEPTH_MAX), 0);
 	again = mp_reader(b.data, b.size_bytes);
@@ -376,8 +376,8 @@ static void frame_write(struct buf *b, const struct wire_frame *f)
 }
 
 /*
- * Our own reading of a cause says the same as the map: it is written back as it came, unless there were keys
- * we do not know.
+ * cause_parse() and cause_put() lose nothing: the cause is written as it came, or is shorter if it had keys
+ * that cause_parse() does not know.
  */
 static void cause_matches(const struct wire_frame *frame)
 {

@@ -18,7 +18,7 @@ static const struct wire_dest to_ref = {.ref = {11, 3, 0x1234}}, to_name = {.nam
 static const uint8_t body[] = {0x92, 0x01, 0xa1, 'x'};
 static const uint8_t cause[] = {0x81, 0xa6, 'r', 'e', 'a', 's', 'o', 'n', 0xa6, 'n', 'o', 'r', 'm', 'a', 'l'};
 
-/* One frame of each kind; @which 0..N_FRAMES-1. */
+/* There is one frame of each kind; @which is 0..N_FRAMES-1. */
 #define N_FRAMES 24
 
 static void put_frame(struct buf *out, int which)
@@ -99,7 +99,7 @@ static void put_frame(struct buf *out, int which)
 	}
 }
 
-/* The frame in memory of exactly its size, so that the sanitizer sees a byte too far. */
+/* The frame in a block of exactly its size, so that ASan sees a read beyond it. */
 static uint8_t *frame_copy(int which, size_t *ret_size)
 {
 	struct buf out = BUF_INIT;
@@ -308,7 +308,7 @@ static void test_cause_is_a_map(void **state)
 		buf_deinit(&out);
 		out = (struct buf)BUF_INIT;
 	}
-	/* one that is not known is an empty map */
+	/* A cause that is not known is an empty map. */
 	wire_put_down(&out, a, b, 300, NULL, 0);
 	frame = parsed(out.data, out.size_bytes);
 	assert_int_equal(frame.body_bytes, 1);
