@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The supervision engine in virtual time. Children are called a, b, c ...; what the engine wants done is
- * compared as text: "start a, stop b:sibling, gone c:ended*" (after the colon the cause, a star for a handle
- * that is gone).
+ * The supervision engine in virtual time. Children are called a, b, c … The actions that the engine wants are
+ * compared as text, such as "start a, stop b:sibling, gone c:ended*": the cause is after the colon, and a
+ * star means that the handle is gone.
  */
 #pragma once
 
@@ -61,14 +61,14 @@ static inline void begin(struct world *w, struct supervision_config config)
 	assert_int_equal(supervision_new(&w->supervision, &config), 0);
 }
 
-/* OTP's shape: ordered, 2 restarts in 5 s */
+/* As in OTP: children start in order, 2 restarts are allowed in 5 s. */
 static inline struct supervision_config otp(enum supervision_strategy strategy)
 {
 	return (struct supervision_config){
 		.strategy = strategy, .intensity = 2, .period_ms = 5000, .start_in_order = true};
 }
 
-/* the node supervisor of `actorctl spawn` */
+/* As the node supervisor of `actorctl spawn` has it. */
 static inline struct supervision_config flat(void)
 {
 	return (struct supervision_config){
@@ -166,7 +166,7 @@ static inline void is_(struct world *w, char letter, enum supervision_state stat
 
 #define is(w, letter, state) is_(w, letter, SUPERVISION_##state, __FILE__, __LINE__)
 
-/* start everything that was added, each child up in turn */
+/* Starts every child that was added and reports each as up, until the supervisor is ready. */
 static inline void run(struct world *w)
 {
 	struct supervision_action action;

@@ -75,7 +75,7 @@ static void test_one_killed_while_it_served_waits_up_to_its_limit_and_nothing_gr
 	assert_int_equal(killed_ms(&backoff, &spec, true), 0);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(killed_ms(&backoff, &spec, true), 100);
-	/* one that fails makes it grow, and one that was killed before it served too */
+	/* A child that fails makes the wait grow, and so does one that was killed before it served. */
 	assert_int_equal(next_ms(&backoff, &spec, true, 5), 100);
 	assert_int_equal(killed_ms(&backoff, &spec, false), 200);
 	assert_int_equal(killed_ms(&backoff, &spec, true), 150);
@@ -220,7 +220,7 @@ static void test_an_impossible_intensity_is_refused(void **state)
 	assert_int_equal(intensity_window_init(&window, UINT32_MAX, S), -EINVAL);
 }
 
-/* the ring against OTP's list, in nanoseconds */
+/* Compares the ring, in nanoseconds, with a list of all restarts as OTP keeps it. */
 static void test_the_ring_agrees_with_a_list_of_all_restarts(void **state)
 {
 	enum { N = 3000 };

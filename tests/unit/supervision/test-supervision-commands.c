@@ -211,7 +211,7 @@ static void test_a_shutdown_takes_back_a_readiness_that_was_not_told(void **stat
 	add_all(w, "a", SUPERVISION_PERMANENT);
 	supervision_start(w->supervision, w->now_ns);
 	expect(w, "start a");
-	started(w, "a"); /* it is ready now, and nobody was told */
+	started(w, "a"); /* `ready` is wanted now, but was not taken */
 	supervision_shutdown(w->supervision, w->now_ns, false);
 	expect(w, "stop a:shutdown");
 	exited(w, 'a', SHUTDOWN);
@@ -239,7 +239,7 @@ static void test_a_start_by_command_begins_the_backoff_anew(void **state)
 	supervision_child_start(child(w, 'a'), w->now_ns);
 	expect(w, "gone a:command, start a, ready");
 	started(w, "a");
-	exited(w, 'a', CRASH); /* it served: its first failure costs no wait */
+	exited(w, 'a', CRASH); /* the child had served, so its first failure costs no wait */
 	expect(w, "start a");
 }
 
@@ -390,7 +390,7 @@ static void test_after_shutdown_began_nothing_can_be_added_or_started(void **sta
 	assert_int_equal(supervision_child_start(child(w, 'a'), w->now_ns), -ESHUTDOWN);
 	assert_int_equal(supervision_child_restart(child(w, 'a'), w->now_ns), -ESHUTDOWN);
 	expect(w, "stop b:shutdown");
-	exited(w, 'a', CRASH); /* by itself, before its turn */
+	exited(w, 'a', CRASH); /* it ends by itself, before its turn to be stopped */
 	expect(w, "gone a:ended");
 	assert_int_equal(supervision_child_stop(child(w, 'b'), w->now_ns), 1);
 	exited(w, 'b', SHUTDOWN);

@@ -23,7 +23,7 @@ static void test_one_that_was_removed_is_not_named_as_the_one_that_escalated(voi
 	config.intensity = 0;
 	begin_run(w, config, "ab", SUPERVISION_PERMANENT);
 	exited(w, 'a', CRASH);
-	assert_int_equal(supervision_child_remove(child(w, 'a')), 0); /* before anybody took an action */
+	assert_int_equal(supervision_child_remove(child(w, 'a')), 0); /* before any action was taken */
 	expect(w, "stop b:shutdown");
 	exited(w, 'b', SHUTDOWN);
 	expect(w, "gone b:shutdown, done:intensity");
@@ -39,7 +39,7 @@ static void test_s21_n_restarts_survive_and_one_more_stops_the_others_in_reverse
 		expect(w, "start b");
 		started(w, "b");
 	}
-	exited(w, 'a', CRASH); /* all children draw on the same units */
+	exited(w, 'a', CRASH); /* all children share one count of restarts */
 	expect(w, "escalate a, gone a:intensity, stop c:shutdown");
 	exited(w, 'c', SHUTDOWN);
 	expect(w, "gone c:shutdown, stop b:shutdown");
@@ -87,7 +87,7 @@ static void test_s22_a_permanent_supervisor_that_gave_up_costs_its_parent_one_un
 {
 	struct world *w = *state;
 
-	/* `a` stands for a nested supervisor: its DONE is reported as the exit `shutdown` */
+	/* `a` stands for a nested supervisor: when that is done, it exits with `shutdown`. */
 	begin_run(w, otp(SUPERVISION_ONE_FOR_ONE), "a", SUPERVISION_PERMANENT);
 	for (int i = 0; i < 2; i++) {
 		exited(w, 'a', SHUTDOWN);
@@ -152,7 +152,7 @@ static void test_s25_one_for_all_in_which_another_child_fails_stops_everything_a
 	expect(w, "start a");
 	started(w, "a");
 	expect(w, "start b");
-	start_failed(w, 'b'); /* the third unit */
+	start_failed(w, 'b'); /* the third restart that is counted */
 	expect(w, "escalate b, gone b:intensity, gone c:shutdown, stop a:shutdown");
 }
 
@@ -193,7 +193,7 @@ static void test_a_failure_outside_the_range_of_a_group_restart_widens_it(void *
 	expect(w, "start b");
 	started(w, "b");
 	expect(w, "start c");
-	exited(w, 'c', CRASH); /* third unit */
+	exited(w, 'c', CRASH); /* the third restart that is counted */
 	expect(w, "escalate c, gone c:intensity, gone d:shutdown, stop b:shutdown");
 }
 
@@ -211,8 +211,8 @@ static void test_an_earlier_child_that_fails_while_a_group_starts_takes_it_back(
 	started(w, "a");
 	expect(w, "start b");
 	exited(w, 'a', CRASH);
-	expect(w, "stop b:sibling"); /* START is out, started was not told yet */
-	started(w, "b");             /* and comes too late */
+	expect(w, "stop b:sibling"); /* its START was taken, but it is not reported as started yet */
+	started(w, "b");             /* the report comes too late */
 	expect(w, "");
 	exited(w, 'b', SHUTDOWN);
 	expect(w, "start a");
@@ -230,7 +230,7 @@ static void test_siblings_are_stopped_while_the_failed_one_waits_for_its_backoff
 	spec.backoff = (struct backoff_spec){.min_ms = 100, .max_ms = 1000, .factor = 2};
 	add(w, 'b', spec);
 	run(w);
-	exited(w, 'b', CRASH); /* had served: the first restart is immediate */
+	exited(w, 'b', CRASH); /* it had served, so its restart would be immediate */
 	expect(w, "stop a:sibling");
 	exited(w, 'a', SHUTDOWN);
 	expect(w, "start a");
@@ -348,11 +348,11 @@ static void test_s26_while_it_waits_for_its_backoff_it_can_be_stopped_started_an
 	expect(w, "start a");
 	start_failed(w, 'a');
 	is(w, 'a', BACKOFF);
-	assert_int_equal(supervision_child_start(child(w, 'a'), w->now_ns), 0); /* does not wait */
+	assert_int_equal(supervision_child_start(child(w, 'a'), w->now_ns), 0); /* at once */
 	expect(w, "start a");
 	start_failed(w, 'a');
 	is(w, 'a', BACKOFF);
-	assert_in_range(deadline_in_ms(w), 80, 120); /* a command begins a new series */
+	assert_in_range(deadline_in_ms(w), 80, 120); /* a start by command begins the backoff anew */
 	supervision_shutdown(w->supervision, w->now_ns, false);
 	expect(w, "gone a:shutdown, done:shutdown");
 }
@@ -376,7 +376,7 @@ static void test_unlimited_intensity_never_escalates_and_backoff_holds_the_loop(
 		supervision_timer(w->supervision, w->now_ns);
 		n++;
 	}
-	assert_in_range(n, 20, 40); /* ten minutes of a command that is not there */
+	assert_in_range(n, 20, 40); /* so often is a program tried in ten minutes that cannot start */
 	assert_int_equal(child(w, 'a')->n_restarts, n);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An earlier life; specs; memory and size. */
+/* What is left of an earlier life; specs; memory and size. */
 #include "tests/unit/supervision/supervision-world.h"
 
 static void test_restored_children_go_on_where_they_were_without_a_start(void **state)
@@ -124,7 +124,7 @@ static void test_free_with_actions_not_taken_loses_no_memory(void **state)
 	supervision_child_stop(child(w, 'b'), w->now_ns);
 }
 
-/* a pass that looked at all children at every event would take hours here */
+/* If each event had to look at all children, this test would take hours. */
 static void test_s64_a_hundred_thousand_children_start_restart_and_stop(void **state)
 {
 	enum { N = 100000 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the engine takes memory, and what if there is none. Linked with --wrap for calloc and realloc. */
+/*
+ * Where the engine allocates memory, and what happens when there is none. Linked with --wrap for calloc and
+ * realloc.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +16,7 @@
 #include "tests/fact.h"
 
 static unsigned n_allocations;
-static unsigned fail_at; /* 0 = never */
+static unsigned fail_at; /* 0: never */
 
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *ptr, size_t size);
@@ -69,7 +72,7 @@ static void test_any_allocation_that_fails_is_enomem_and_leaves_the_rest_as_it_w
 		if (r)
 			assert_int_equal(r, -ENOMEM);
 		if (supervision) {
-			/* what is there can still be run and ended */
+			/* Children that were added before can still be run and ended. */
 			assert_int_equal(supervision_start(supervision, 1), 0);
 			assert_int_equal(supervision_shutdown(supervision, 2, false), 0);
 			assert_true(supervision_is_done(supervision));
@@ -108,7 +111,8 @@ static void test_no_event_takes_memory(void **state)
 		else if (action.kind == SUPERVISION_ACTION_KILL)
 			supervision_child_exited(action.child, now_ns, SUPERVISION_EXIT_KILLED);
 	}
-	assert_true(supervision_is_done(supervision)); /* it escalated, by way of failures, stops and kills */
+	/* It has failed, stopped and killed children and given up, all without an allocation. */
+	assert_true(supervision_is_done(supervision));
 	assert_int_equal(n_allocations, 0);
 	supervision_free(supervision);
 }

@@ -16,10 +16,10 @@ static void test_s1_children_start_in_order_each_after_the_one_before_it_serves(
 	started(w, "a");
 	is(w, 'a', UP);
 	is(w, 'b', WAITING);
-	expect(w, ""); /* up is not ready */
+	expect(w, ""); /* `a` is up, but not ready */
 	ready(w, 'a');
 	expect(w, "start b");
-	started(w, "b"); /* has no readiness: up is enough */
+	started(w, "b"); /* `b` has no readiness, so up is enough */
 	expect(w, "start c");
 	assert_false(supervision_is_running(w->supervision));
 	started(w, "c");
@@ -67,7 +67,7 @@ static void test_s2_shutdown_stops_in_reverse_order_one_after_the_other(void **s
 	expect(w, "stop c:shutdown");
 	exited(w, 'c', SHUTDOWN);
 	expect(w, "gone c:shutdown, stop b:shutdown");
-	exited(w, 'b', CRASH); /* S33: another reason is no error */
+	exited(w, 'b', CRASH); /* S33: a child that is stopped may exit for any reason */
 	expect(w, "gone b:shutdown, stop a:shutdown");
 	exited(w, 'a', SHUTDOWN);
 	expect(w, "gone a:shutdown, done:shutdown");
@@ -146,7 +146,7 @@ static void test_a_failed_first_start_is_retried_with_backoff_where_the_supervis
 	pass_ms(w, 100);
 	expect(w, "start a");
 	started(w, "a");
-	expect(w, "start b"); /* order waits for it all the while */
+	expect(w, "start b"); /* `b` had to wait for `a` all the while */
 }
 
 static void test_s6_a_child_added_later_is_stopped_before_the_older_ones(void **state)

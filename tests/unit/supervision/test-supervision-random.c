@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random lives of random supervisors: whatever comes in whatever order, the promises hold. The model knows
- * only what a caller knows: which actions it took and what it reported. SUPERVISION_SEED=N runs one life.
+ * Random lives of random supervisors: events come in any order, and the promises must hold. The model knows
+ * only what a caller knows: which actions were taken and what was reported. SUPERVISION_SEED=N runs one life.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,10 +22,10 @@
 enum { N_LIVES = 2000, N_STEPS = 240, MAX_CHILDREN = 10 };
 
 struct model_child {
-	struct supervision_child *child; /* NULL: slot is free */
-	bool live;                       /* START was taken, no end was reported */
-	bool stop, kill;                 /* were asked for */
-	bool stopped_by_command;         /* and not started by command since */
+	struct supervision_child *child; /* NULL: the slot is free */
+	bool live;                       /* its START was taken, and no end was reported */
+	bool stop, kill;                 /* whether STOP and KILL were taken */
+	bool stopped_by_command;         /* a command stopped it, and none has started it since */
 	uint64_t stop_ns;
 };
 
@@ -54,7 +54,7 @@ static size_t model_live(const struct model *m)
 	return n;
 }
 
-/* one after the other, from the last to the first: when this one is asked, all that come after it are gone */
+/* Children are stopped one after the other, from the last to the first: all after this one must be gone. */
 static void check_reverse_order(const struct model *m, const struct supervision_action *action)
 {
 	const struct supervision_child *later;
@@ -260,7 +260,7 @@ static void step(struct model *m)
 		drain(m);
 }
 
-/* every child does what it is asked, and time passes: no hang, nothing half done */
+/* Children do all that they are asked to and time passes. In the end nothing may hang or be half done. */
 static void settle(struct model *m)
 {
 	bool moved = true;
@@ -294,7 +294,7 @@ static void settle(struct model *m)
 	}
 }
 
-/* true: it was still there to be shut down at the end */
+/* true: the supervisor was still there, and was shut down at the end */
 static bool live(uint64_t seed)
 {
 	struct model m = {.now_ns = 1000 * MS, .random = seed};
@@ -374,7 +374,8 @@ static void test_the_promises_hold_over_random_lives(void **state)
 		n_lasted += live(seed);
 	}
 	print_message("# %u of %d lasted\n", n_lasted, N_LIVES);
-	assert_in_range(n_lasted, N_LIVES / 3, N_LIVES); /* or it would not test much */
+	/* A life that ends early tests little. */
+	assert_in_range(n_lasted, N_LIVES / 3, N_LIVES);
 }
 
 int main(void)

@@ -66,7 +66,7 @@ static void test_one_that_ended_normally_before_it_was_ready_counts_by_its_resta
 	expect(w, "start a");
 	started(w, "a");
 	exited(w, 'a', NORMAL);
-	expect(w, "gone a:ended, start b"); /* the ones after it need not wait for one that is done */
+	expect(w, "gone a:ended, start b"); /* `a` is done, so `b` need not wait for it */
 }
 
 static void test_ready_implies_started(void **state)
@@ -96,7 +96,7 @@ static void test_stable_service_resets_the_backoff_of_a_child(void **state)
 	expect(w, "start a");
 	started(w, "a");
 	exited(w, 'a', CRASH);
-	expect(w, "start a, ready"); /* immediate: it had served */
+	expect(w, "start a, ready"); /* at once, because it had served */
 	started(w, "a");
 	exited(w, 'a', CRASH);
 	assert_int_equal(deadline_in_ms(w), 100);

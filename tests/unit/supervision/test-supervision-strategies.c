@@ -261,7 +261,7 @@ static void test_a_gone_action_tells_how_the_last_instance_ended(void **state)
 	assert_false(w->last_gone.killed);
 	supervision_child_stop(child(w, 'b'), w->now_ns);
 	pass_ms(w, 5000);
-	expect(w, "kill b:overstayed"); /* the STOP was overtaken */
+	expect(w, "kill b:overstayed"); /* the STOP was not taken, so only the KILL comes */
 	exited(w, 'b', KILLED);
 	expect(w, "gone b:command*");
 	assert_true(w->last_gone.killed);
