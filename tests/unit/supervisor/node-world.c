@@ -64,7 +64,7 @@ __attribute__((format(printf, 2, 3))) static void word(struct fixture *f, const 
 	va_end(ap);
 }
 
-/* The value of a key of a child map, as text. */
+/* The value of @key in the map of a child, as text. */
 static const char *value_of(const struct buf *body, const char *key)
 {
 	static char text[300];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The processes of a node, in virtual time, with a keeper that does what the test says. */
+/* The processes of a node in virtual time, with a keeper that does what the test says. */
 #pragma once
 
 #include <setjmp.h>
@@ -26,7 +26,7 @@
 
 static const actor_ref caller = {NODE_ID, CLIENT(77), 5};
 
-/* What came out, as words in order. */
+/* @words holds what the node did, as words in order. */
 struct fixture {
 	struct node *node;
 	uint64_t now_ns;
@@ -34,19 +34,19 @@ struct fixture {
 	uint64_t seq;
 	char words[WORDS_MAX];
 	uint64_t last_notice;
-	struct buf state[2]; /* the chunks of a state: snapshot and what followed, in one */
+	struct buf state[2]; /* the chunks of a state, one after the other: the snapshot and the changes */
 };
 
-extern int from_token[8]; /* addresses stand for callers */
+extern int from_token[8]; /* its addresses stand for callers */
 #define FROM(n) (&from_token[n])
 extern bool with_broker;
 extern size_t max_processes;   /* 0: no limit */
-extern uint64_t charged_group; /* of whoever waits; 0: nobody */
+extern uint64_t charged_group; /* the group whose wait is charged; 0: none */
 
 struct node *fresh_node(void);
 int setup(void **arg);
 int teardown(void **arg);
-/* One turn of the shell: early actions, the state, late actions. */
+/* Runs one turn of the shell: early actions, the state, late actions. */
 const char *turn(struct fixture *f);
 void spec_make(struct child_spec *spec, const char *name, enum actor_restart restart);
 void spawn(struct fixture *f, const char *name, enum actor_restart restart, enum node_wait wait);
@@ -57,7 +57,7 @@ void fails(struct fixture *f, uint64_t group, int error);
 void advance(struct fixture *f, uint64_t ms);
 const char *state_of(struct fixture *f, const char *name);
 const char *field(struct fixture *f, const char *name, const char *key);
-/* kill -9 of the supervisor: a new one reads what was written. */
+/* As kill -9 of the supervisor does it: a new one reads the state that was written. */
 void die(struct fixture *f);
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Logs: where they lie, how they turn over, what is remembered of the last lines. */
+/* Logs: where they lie, how they turn over, and what is remembered of the last lines. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -136,7 +136,7 @@ static void test_an_existing_file_is_appended_to(void **arg)
 	put(f, "new\n");
 	assert_string_equal(content(f, "child.log"), "oldnew\n");
 	put(f, "12345");
-	assert_string_equal(content(f, "child.log.1"), "oldnew\n"); /* its size counts */
+	assert_string_equal(content(f, "child.log.1"), "oldnew\n"); /* the bytes of "old" count in its size */
 	assert_string_equal(content(f, "child.log"), "12345");
 }
 
@@ -170,10 +170,10 @@ static void test_files_are_turned_over_between_lines(void **arg)
 {
 	struct fixture *f = *arg;
 
-	put(f, "one\ntwo\nthree\n"); /* 10 bytes end in the midst of "three" */
+	put(f, "one\ntwo\nthree\n"); /* the 10th byte is in the middle of "three" */
 	assert_string_equal(content(f, "child.log.1"), "one\ntwo\n");
 	assert_string_equal(content(f, "child.log"), "three\n");
-	put(f, "four"); /* a line in two writes: the file grows to end it */
+	put(f, "four"); /* a line in two writes: the file grows until the line ends */
 	put(f, "teen\nfive");
 	assert_string_equal(content(f, "child.log.1"), "three\nfourteen\n");
 	assert_string_equal(content(f, "child.log"), "five");
@@ -223,14 +223,14 @@ static void test_each_line_is_stamped_with_time_life_and_stream(void **arg)
 	assert_int_equal(stamp.pid, 77);
 	assert_int_equal(stamp.life, 3);
 	assert_true(stamp.time_us > 1000000000000000);
-	stamp = stamp_at(f, "child.times", 2); /* in the midst of a line, for it is the other stream */
+	stamp = stamp_at(f, "child.times", 2); /* the middle of a line, for the stream has changed */
 	assert_int_equal(stamp.offset, 2);
 	assert_int_equal(stamp.stream, 2);
 	f->log.life = 4;
 	assert_int_equal(logfile_write(&f->log, -1, 2, "f", 1), 0);
 	f->log.life = 5;
 	assert_int_equal(logfile_write(&f->log, -1, 2, "g\nh", 3), 0);
-	/* of the line that begins in there, not of the one that ends */
+	/* This stamp is of the line that begins in that write, not of the one that ends in it. */
 	stamp = stamp_at(f, "child.times", 4);
 	assert_int_equal(stamp.offset, 9);
 	assert_int_equal(stamp.life, 5);
@@ -287,7 +287,7 @@ static void test_bytes_leave_the_pipe_as_they_come_into_the_file(void **arg)
 	assert_string_equal(content(f, "child.log"), "three\n");
 	assert_int_equal(read(ends[0], rest, sizeof(rest)), 4);
 	assert_string_equal(rest, "more");
-	/* they leave it as well when they cannot be written: nobody must wait for a full disk */
+	/* The bytes leave the pipe also when they cannot be written: nobody must wait for a full disk. */
 	logfile_close(&f->log);
 	assert_int_equal(unlinkat(f->dir_fd, "child.log", 0), 0);
 	assert_int_equal(mkdirat(f->dir_fd, "child.log", 0700), 0);
@@ -308,7 +308,7 @@ static void life_begins(struct outputs *outputs, uint64_t group, uint32_t number
 	assert_int_equal(output_add(outputs, &life, (const int[]){-1, -1}), 0);
 }
 
-/* Whoever is to hear of the end need not wait for its line, the next life does. */
+/* The end can be told before its line is written. The next life must wait for that line. */
 static void test_an_end_is_written_when_it_is_settled_and_before_the_next_life(void **arg)
 {
 	struct fixture *f = *arg;
@@ -357,7 +357,9 @@ static void test_a_stream_goes_on_when_the_other_one_has_ended(void **arg)
 	outputs_deinit(&outputs);
 }
 
-/* A supervisor, as far as output goes: until it is killed, or the pipe has no writer and is empty. */
+/*
+ * Does what a supervisor does with output, until it is killed or until the pipe is empty and has no writer.
+ */
 static pid_t reader_start(struct fixture *f, int pipe_fd, int write_fd)
 {
 	struct output_life life = {.group = 7, .forked_ns = 1, .pid = 1, .number = 1, .log_name = "child"};
@@ -391,7 +393,7 @@ static void test_a_supervisor_killed_at_any_moment_loses_and_doubles_nothing(voi
 		pid_t pid = reader_start(f, ends[0], ends[1]);
 		unsigned n = (unsigned)rand_r(&seed) % 3000;
 
-		/* more than a pipe holds, so it is read while this is written */
+		/* The lines are more than a pipe holds, so the reader reads while they are written. */
 		for (unsigned i = 0; i < n; i++) {
 			int size = snprintf(line, sizeof(line), "line %u\n", written++);
 
@@ -423,7 +425,7 @@ static void test_a_renamed_file_is_followed_by_a_new_one(void **arg)
 	put(f, "b\n");
 	assert_string_equal(content(f, "child.log-old"), "a\n");
 	assert_string_equal(content(f, "child.log"), "b\n");
-	assert_int_equal(stamp_at(f, "child.times", 0).offset, 0); /* not those of the other file */
+	assert_int_equal(stamp_at(f, "child.times", 0).offset, 0); /* none of the old file's stamps */
 	assert_int_equal(stamp_at(f, "child.times", 1).kind, 0);
 }
 

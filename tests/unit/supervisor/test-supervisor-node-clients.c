@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owners, monitors and notices; what a caller made goes with it. */
+/* Owners, monitors and notices; what a caller has made ends with the caller. */
 #include "tests/unit/supervisor/node-world.h"
 
 /* ---- owners and monitors ---- */
@@ -125,7 +125,8 @@ static void test_a_notice_that_was_written_and_not_told_is_told_by_the_next_supe
 	struct fixture *f = *arg;
 
 	watched_end(f);
-	node_state_put_changes(f->node, &f->state[0]); /* and it dies before the first late action */
+	/* The supervisor dies before its first late action. */
+	node_state_put_changes(f->node, &f->state[0]);
 	restarted(f);
 	assert_string_equal(turn(f), "down(100,1,signal)");
 }
@@ -141,7 +142,8 @@ static void test_a_notice_that_was_handed_over_is_not_told_again(void **arg)
 	assert_string_equal(turn(f), "");
 	restarted(f);
 	assert_string_equal(turn(f), "");
-	node_notices_handed(f->node, caller.group, f->last_notice); /* of whom nothing is left: no matter */
+	/* No effect: no notice for that group is left. */
+	node_notices_handed(f->node, caller.group, f->last_notice);
 }
 
 static void test_a_notice_that_was_lost_on_the_way_is_told_again_before_later_ones(void **arg)
@@ -156,7 +158,7 @@ static void test_a_notice_that_was_lost_on_the_way_is_told_again_before_later_on
 	assert_string_equal(turn(f), "reply2 down(100,1,signal) down(4711,2,noproc)");
 	node_tell_again(f->node);
 	assert_string_equal(turn(f), "");
-	node_notices_handed(f->node, caller.group, f->last_notice - 1); /* the first one */
+	node_notices_handed(f->node, caller.group, f->last_notice - 1); /* only the first was handed over */
 	node_notices_lost(f->node, caller.group);
 	node_tell_again(f->node);
 	assert_string_equal(turn(f), "down(4711,2,noproc)");
@@ -205,9 +207,9 @@ static void test_the_broker_is_owed_an_end_until_it_has_heard_of_it(void **arg)
 	node_start(f->node, f->now_ns);
 	node_reserved(f->node, 100, 1024, f->now_ns);
 	node_synced(f->node, f->now_ns);
-	turn(f); /* the broker is group 100 */
+	turn(f); /* starts the broker as group 100 */
 	spec_make(&spec, "a", ACTOR_TEMPORARY);
-	spec.owned = true; /* so that it is forgotten at its end */
+	spec.owned = true; /* so it is forgotten at its end */
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
 	runs(f, 101);
 	node_owner_gone(f->node, node_child_by_name(f->node, "a")->number, f->now_ns);
@@ -302,7 +304,7 @@ static void test_what_comes_from_a_caller_after_its_end_makes_nothing(void **arg
 	node_wait(f->node, "a", NODE_WAIT_DOWN, 0, FROM(3), f->now_ns);
 	assert_string_equal(turn(f), "error2(overloaded) error3(stopped)");
 	assert_int_equal(n_groups_put(f, CLIENTS), 0);
-	for (uint64_t i = 0; i < 2 * NODE_GONE_MAX; i++) /* that is not kept for ever */
+	for (uint64_t i = 0; i < 2 * NODE_GONE_MAX; i++) /* the memory of a client's end is bounded */
 		node_client_gone(f->node, CLIENT(1000 + i), f->now_ns);
 	node_monitor(f->node, 100, caller, 1, FROM(2));
 	assert_string_equal(turn(f), "reply2");
@@ -331,7 +333,8 @@ static void test_a_watcher_that_ended_unseen_is_told_nothing(void **arg)
 
 	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	runs(f, 100);
-	node_monitor(f->node, 100, (actor_ref){NODE_ID, 99, 1}, 1, FROM(2)); /* of no group that is there */
+	/* The watcher's group does not exist. */
+	node_monitor(f->node, 100, (actor_ref){NODE_ID, 99, 1}, 1, FROM(2));
 	turn(f);
 	die(f);
 	runs(f, 100);

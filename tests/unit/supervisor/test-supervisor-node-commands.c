@@ -65,7 +65,7 @@ static void test_start_and_restart_are_answered_when_it_is_ready(void **arg)
 	turn(f);
 	runs(f, 101);
 	assert_string_equal(turn(f), "");
-	node_child_start(f->node, "a", true, FROM(3), f->now_ns); /* it runs, and is not ready */
+	node_child_start(f->node, "a", true, FROM(3), f->now_ns); /* it runs, but is not ready yet */
 	assert_string_equal(turn(f), "");
 	node_group_ready(f->node, 101, f->now_ns);
 	assert_string_equal(turn(f), "reply2(ready) reply3(ready)");
@@ -94,7 +94,7 @@ static void test_start_ends_a_backoff_and_its_series(void **arg)
 
 	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	for (uint64_t group = 100; group < 104;
-		group++) { /* the first at once, then after 100, 200, 400 ms */
+		group++) { /* the first start comes at once, the others after 100, 200 and 400 ms */
 		runs(f, group);
 		turn(f);
 		ends(f, group, CLD_KILLED, SIGSEGV);
@@ -110,7 +110,7 @@ static void test_start_ends_a_backoff_and_its_series(void **arg)
 	runs(f, 104);
 	turn(f);
 	ends(f, 104, CLD_KILLED, SIGSEGV);
-	assert_non_null(strstr(turn(f), "spawn(a,105)")); /* at once: the series has begun anew */
+	assert_non_null(strstr(turn(f), "spawn(a,105)")); /* at once: the command began the series anew */
 }
 
 static void test_kill_9_goes_to_the_tree_other_signals_to_the_leader(void **arg)
@@ -186,7 +186,7 @@ static void test_down_stops_all_then_says_so(void **arg)
 	runs(f, 101);
 	turn(f);
 	node_down(f->node, FROM(2), f->now_ns);
-	/* youngest first, none waits for another */
+	/* The youngest is stopped first, and none waits for another's end. */
 	assert_string_equal(turn(f), "term(101,1000) term(100,1000)");
 	spawn(f, "c", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	assert_string_equal(turn(f), "error1(stopping)");
@@ -228,7 +228,7 @@ static void test_the_broker_is_unlisted_comes_back_for_ever_and_goes_last(void *
 	assert_string_equal(turn(f), "ack(120) reply2 stopped");
 }
 
-/* The broker serves or not, and ends. How long until the next one is started? */
+/* Runs the broker and ends it; @ready: it serves first. Returns the wait until the next one is started. */
 static uint64_t broker_dies(
 	struct fixture *f, uint64_t group, bool ready, uint64_t lived_ms, int code, int status)
 {
@@ -261,18 +261,18 @@ static void test_a_broker_comes_back_at_once_unless_it_dies_before_it_serves(voi
 	node_reserved(f->node, 100, 1024, f->now_ns);
 	node_synced(f->node, f->now_ns);
 	turn(f);
-	for (group = 100; group < 120; group++) /* had served for a second, however it ended */
+	for (group = 100; group < 120; group++) /* each had served for a second; every other one is killed */
 		assert_int_equal(broker_dies(f, group, true, 1000, group % 2 ? CLD_KILLED : CLD_EXITED,
 					 group % 2 ? SIGSEGV : 1),
 			0);
-	for (; group < 140; group++) /* killed while it served */
+	for (; group < 140; group++) /* each is killed while it serves */
 		assert_true(broker_dies(f, group, true, 10, CLD_KILLED, SIGKILL) <= 120);
 	assert_int_equal(broker_dies(f, group++, true, 1000, CLD_KILLED, SIGKILL), 0);
-	for (; group < 150; group++) /* dies as soon as it serves */
+	for (; group < 150; group++) /* each dies as soon as it serves */
 		broker_dies(f, group, true, 10, CLD_KILLED, SIGSEGV);
 	assert_in_range(broker_dies(f, group++, true, 10, CLD_KILLED, SIGSEGV), 640, 970);
 	assert_int_equal(broker_dies(f, group++, true, 1000, CLD_KILLED, SIGKILL), 0);
-	for (; group < 160; group++) /* dies at its start */
+	for (; group < 160; group++) /* each dies at its start */
 		broker_dies(f, group, false, 5000, CLD_EXITED, 1);
 	assert_in_range(broker_dies(f, group, false, 5000, CLD_EXITED, 1), 640, 970);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ends, and what follows from them. */
+/* Ends of processes, and what follows from them. */
 #include "tests/unit/supervisor/node-world.h"
 
 static void test_the_first_restart_is_immediate_then_it_backs_off(void **arg)
@@ -22,7 +22,7 @@ static void test_the_first_restart_is_immediate_then_it_backs_off(void **arg)
 	assert_string_equal(field(f, "a", "restarts"), "2");
 }
 
-/* Who watches hears of it from the broker: nothing that can be done later is done before that. */
+/* Watchers hear of the end from the broker, so the broker is told before all that can be done later. */
 static void test_the_broker_is_told_of_an_end_before_all_else(void **arg)
 {
 	struct fixture *f = *arg;

@@ -11,7 +11,7 @@ static void test_a_successor_goes_on_where_it_was(void **arg)
 	spawn(f, "stopped", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	spawn(f, "ended", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	runs(f, 100);
-	ends(f, 100, CLD_KILLED, SIGSEGV); /* restarted as 104 */
+	ends(f, 100, CLD_KILLED, SIGSEGV); /* it is started again as 104 */
 	runs(f, 104);
 	fails(f, 101, ENOENT);
 	runs(f, 102);
@@ -33,7 +33,7 @@ static void test_a_successor_goes_on_where_it_was(void **arg)
 	assert_int_equal(node_child_by_name(f->node, "ended")->last_exit.cause.code, 9);
 	advance(f, 200);
 	assert_string_equal(turn(f), "spawn(backoff,5100)");
-	ends(f, 104, CLD_EXITED, 1); /* its second failure: no immediate restart */
+	ends(f, 104, CLD_EXITED, 1); /* its second failure, so it is not started again at once */
 	turn(f);
 	assert_string_equal(state_of(f, "up"), "backoff");
 	spawn(f, "ended", ACTOR_TEMPORARY, NODE_WAIT_NONE);
@@ -194,7 +194,7 @@ static void test_a_spoilt_state_is_refused_not_believed(void **arg)
 	runs(f, 100);
 	node_monitor(f->node, 100, caller, 8, FROM(2));
 	node_monitor(f->node, 100, caller, 9, FROM(2));
-	node_monitor(f->node, 4711, caller, 10, FROM(2)); /* a notice */
+	node_monitor(f->node, 4711, caller, 10, FROM(2)); /* makes a notice: there is no such group */
 	turn(f);
 	node_demonitor(f->node, caller, 9, NULL);
 	turn(f);
@@ -208,12 +208,12 @@ static void test_a_spoilt_state_is_refused_not_believed(void **arg)
 				node_forget(node);
 				assert_int_equal(node_count(node), 0);
 			}
-			node_start(node, f->now_ns); /* whatever it read, it can live with */
+			node_start(node, f->now_ns); /* whatever was read, the node can go on with it */
 			node_synced(node, f->now_ns);
 			node_free(node);
 		}
 		f->state[0].data[i] = was;
-		node = fresh_node(); /* cut short */
+		node = fresh_node(); /* now the state is cut short */
 		if (node_state_load(node, f->state[0].data, i) < 0)
 			node_forget(node);
 		node_free(node);

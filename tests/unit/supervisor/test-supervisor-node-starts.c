@@ -58,7 +58,7 @@ static void test_a_job_that_is_asked_for_again_runs_once(void **arg)
 	runs(f, 100);
 	turn(f);
 	die(f);
-	spec_make(&spec, "a", ACTOR_TEMPORARY); /* by somebody who got no answer */
+	spec_make(&spec, "a", ACTOR_TEMPORARY); /* asked again, by a caller who got no answer */
 	spec.cookie = 77;
 	node_spawn(f->node, &spec, caller, FROM(2), NODE_WAIT_EXIT, 0, f->now_ns);
 	runs(f, 100);
@@ -66,7 +66,7 @@ static void test_a_job_that_is_asked_for_again_runs_once(void **arg)
 	assert_null(strstr(turn(f), "spawn"));
 	ends(f, 100, CLD_EXITED, 7);
 	assert_string_equal(turn(f), "group_down(100) ack(100) reply2(down)");
-	spec_make(&spec, "a", ACTOR_TEMPORARY); /* and after its end */
+	spec_make(&spec, "a", ACTOR_TEMPORARY); /* asked again, after its end */
 	spec.cookie = 77;
 	node_spawn(f->node, &spec, caller, FROM(3), NODE_WAIT_EXIT, 0, f->now_ns);
 	assert_string_equal(turn(f), "reply3(down)");
@@ -85,7 +85,7 @@ static void spawn_by_request(struct fixture *f, const char *name, uint64_t cooki
 	node_spawn(f->node, &spec, caller, from, NODE_WAIT_EXIT, 0, f->now_ns);
 }
 
-/* Runs a job to its end. */
+/* Starts a job, and runs it to its end. */
 static void job_runs(struct fixture *f, const char *name, uint64_t cookie, void *from)
 {
 	uint64_t group;
@@ -149,13 +149,14 @@ static void test_what_was_refused_before_it_started_can_be_asked_for_again(void 
 	assert_non_null(strstr(turn(f), "spawn(a,"));
 }
 
-/* Room for those that are asked for again within a while, not for all there ever were. */
+/* Requests are remembered for those who may ask again within a while, not for all there ever were. */
 static void test_requests_of_the_forgotten_are_bounded(void **arg)
 {
 	struct fixture *f = *arg;
 
 	node_reserved(f->node, 10000, 2 * NODE_SPENT_MAX, f->now_ns);
-	for (uint64_t i = 1; i <= NODE_SPENT_MAX + 2; i++) /* each forgets the one before */
+	/* Each job takes the name of the one before, which is forgotten then. */
+	for (uint64_t i = 1; i <= NODE_SPENT_MAX + 2; i++)
 		job_runs(f, "a", i, FROM(1));
 	spawn_by_request(f, "a", 2, FROM(2));
 	assert_string_equal(turn(f), "error2(ended)");
@@ -204,12 +205,12 @@ static void test_an_end_before_it_was_ready_is_told_at_once(void **arg)
 	turn(f);
 	ends(f, 100, CLD_EXITED, 127);
 	assert_non_null(strstr(turn(f), "error1(ended)"));
-	assert_string_equal(state_of(f, "a"), "backoff"); /* nobody owns it: it goes on by its restart type */
+	assert_string_equal(state_of(f, "a"), "backoff"); /* it has no owner, so its restart type holds */
 	node_wait(f->node, "a", NODE_WAIT_READY, 5000, FROM(2), f->now_ns);
 	advance(f, 200);
 	assert_string_equal(turn(f), "spawn(a,101)");
 	ends(f, 101, CLD_EXITED, 127);
-	assert_null(strstr(turn(f), "2(")); /* who waits for it to get there goes on waiting */
+	assert_null(strstr(turn(f), "2(")); /* a wait for `ready` goes on over a failed start */
 }
 
 static void test_an_owned_one_that_ends_before_it_is_ready_is_given_up(void **arg)
@@ -242,7 +243,7 @@ static void test_how_it_came_to_be_down_is_told(void **arg)
 	ends(f, 102, CLD_KILLED, SIGTERM);
 	node_stop(f->node, "brief", false, FROM(1), f->now_ns);
 	ends(f, 103, CLD_KILLED, SIGTERM);
-	ends(f, 104, CLD_EXITED, 1); /* is started again at once, then not so soon */
+	ends(f, 104, CLD_EXITED, 1); /* it is started again at once; after its next end it waits */
 	ends(f, 105, CLD_EXITED, 1);
 	turn(f);
 	assert_string_equal(state_of(f, "fails"), "backoff");
@@ -275,7 +276,7 @@ static void test_one_that_goes_into_the_background_is_said_to(void **arg)
 		strstr(node_child_by_name(f->node, "a")->last_exit.cause.text, "run it in the foreground"));
 	assert_true(node_child_by_name(f->node, "a")->last_exit.left);
 	turn(f);
-	die(f); /* and the next supervisor knows it too */
+	die(f); /* the next supervisor knows it too */
 	runs(f, 101);
 	node_synced(f->node, f->now_ns);
 	turn(f);
@@ -456,7 +457,7 @@ static void test_starts_wait_for_group_ids(void **arg)
 	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_UP);
 	spawn(f, "b", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	assert_string_equal(turn(f), "reply1(starting)");
-	node_remove(node, "b", true, FROM(2), f->now_ns); /* and its start with it */
+	node_remove(node, "b", true, FROM(2), f->now_ns); /* its start is forgotten, too */
 	assert_string_equal(turn(f), "reply2");
 	node_reserved(node, 500, 1024, f->now_ns);
 	assert_string_equal(turn(f), "spawn(a,500)");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The supervisor's memory of itself: what is torn or spoilt is not believed, what is whole is. */
+/* The supervisor's memory of itself: a torn or spoilt chunk is not believed, a whole one is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 
 struct fixture {
 	struct state state;
-	int fd; /* as the keeper holds it */
+	int fd; /* the memfd that the keeper holds */
 };
 
 static int setup(void **arg)
@@ -58,7 +58,7 @@ static void append(struct fixture *f, const char *text)
 	state_append(&f->state, text, strlen(text));
 }
 
-/* What a new supervisor reads: the n-th best area, its chunks with a blank between them. */
+/* What a new supervisor reads in the n-th best area: its chunks, with blanks between them. */
 static const char *text_of(struct fixture *f, unsigned n)
 {
 	static char text[4096];
@@ -121,13 +121,13 @@ static void test_reading_goes_on_with_the_other_area_untouched(void **arg)
 	snapshot(f, "one");
 	append(f, "two");
 	assert_string_equal(text_of(f, 0), "one two");
-	assert_false(state_fits(&f->state, 1)); /* a successor begins with a snapshot */
+	assert_false(state_fits(&f->state, 1)); /* a successor must write a snapshot first */
 	snapshot(f, "three");
 	assert_string_equal(text_of(f, 0), "three");
 	assert_string_equal(text_of(f, 1), "one two");
 }
 
-/* Whatever the size of a chunk says, nothing beyond the area is looked at. */
+/* Whatever size a chunk claims, nothing beyond the area is read. */
 static void test_a_chunk_that_claims_more_than_there_is_is_ignored(void **arg)
 {
 	static const uint64_t claims[] = {
@@ -153,7 +153,7 @@ static void test_a_torn_last_chunk_is_ignored(void **arg)
 	append(f, "two");
 	used = f->state.used_bytes;
 	append(f, "three");
-	end = f->state.used_bytes - 3; /* of padding */
+	end = f->state.used_bytes - 3; /* without its 3 bytes of padding */
 	for (size_t i = used; i < end; i++) {
 		area(f, 0)[i] ^= 0x40;
 		assert_string_equal(text_of(f, 0), "one two");
@@ -196,7 +196,7 @@ static void test_left_overs_of_an_older_use_are_not_read(void **arg)
 	append(f, "bbbb");
 	append(f, "cccc");
 	snapshot(f, "dddd");
-	snapshot(f, "eeee"); /* as long as aaaa: bbbb lies right behind it, whole */
+	snapshot(f, "eeee"); /* as long as "aaaa", so the whole chunk "bbbb" lies right behind it */
 	assert_string_equal(text_of(f, 0), "eeee");
 }
 
@@ -207,10 +207,10 @@ static void test_a_memfd_of_something_else_is_refused(void **arg)
 	int fd[2];
 
 	snapshot(f, "one");
-	f->state.base[4]++; /* version */
+	f->state.base[4]++; /* spoils the version */
 	assert_string_equal(text_of(f, 0), "unreadable");
 	assert_int_equal(pipe(fd), 0);
-	assert_int_equal(state_open(&state, fd[0]), -EPROTO); /* and has closed it */
+	assert_int_equal(state_open(&state, fd[0]), -EPROTO); /* state_open() has closed it */
 	assert_int_equal(close(fd[0]), -1);
 	close(fd[1]);
 }
