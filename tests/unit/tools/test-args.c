@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* command lines taken apart, and the guess at what was meant */
+/* Command lines are taken apart; a wrong word gets a guess at what was meant. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* what people and programs see of a process */
+/* What people and programs see of a process. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,7 +52,7 @@ static void test_last_exit_reads_like_a_sentence(void **state)
 			"exit 3 3.0s ago, failed"},
 		{"{\"state\":\"backoff\",\"next_start_ms\":3200,\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"text\":\"left\",\"left\":true,\"at_us\":1}}",
 			"exit 0 (left processes behind), next try in 3.2s"},
-		/* last words after a good end are just that */
+		/* After a good end the last words are not shown as a reason. */
 		{"{\"state\":\"backoff\",\"next_start_ms\":3200,\"last_exit\":{\"kind\":\"exit\",\"code\":0,\"text\":\"bye\",\"at_us\":1}}",
 			"exit 0, next try in 3.2s"},
 		{"{\"state\":\"backoff\",\"next_start_ms\":100,\"last_exit\":{\"kind\":\"exec\",\"code\":2,\"at_us\":1}}",

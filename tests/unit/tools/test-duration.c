@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* durations: what people write, what they read */
+/* Durations as people write them and as they read them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

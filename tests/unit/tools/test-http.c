@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* requests for one page */
+/* Requests for one page. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@ static void test_a_request_is_incomplete_at_each_byte_before_its_empty_line(void
 	static const char text[] = "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n";
 
 	for (size_t n = 0; n < sizeof(text) - 1; n++) {
-		char *part = malloc(n + 1); /* of exactly that size: ASan sees a byte beyond */
+		char *part = malloc(n + 1); /* exactly that size, so ASan sees a read beyond it */
 
 		memcpy(part, text, n);
 		part = realloc(part, n ? n : 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON ⇄ msgpack: the same value both ways, whatever it is */
+/* JSON ⇄ msgpack: every value goes both ways. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,8 +19,8 @@
 static char error[JSON_ERROR_MAX];
 
 /*
- * Bytes → JSON text → value → bytes: the text is as expected, the bytes mean the same again (compared as
- * text).
+ * Reads @data as JSON, which must be the text @expected. The value is written as msgpack and read again, and
+ * must be the same text.
  */
 static void assert_body(const void *data, size_t size_bytes, const char *expected)
 {
@@ -118,7 +118,7 @@ static void test_what_json_has_not_gets_a_form(void **state)
 	ASSERT_BODY("\xc7\0\x05", "{\"$ext\":[5,\"\"]}");
 	ASSERT_BODY("\xc8\0\x01\x05\xaa", "{\"$ext\":[5,\"qg==\"]}");
 	ASSERT_BODY("\xc9\0\0\0\x01\x05\xaa", "{\"$ext\":[5,\"qg==\"]}");
-	ASSERT_BODY("\xd4\x01\xaa", "{\"$ext\":[1,\"qg==\"]}"); /* a ref has 24 bytes */
+	ASSERT_BODY("\xd4\x01\xaa", "{\"$ext\":[1,\"qg==\"]}"); /* no ref: a ref has 24 bytes */
 }
 
 static void test_maps_that_are_no_json_objects_get_a_form(void **state)
@@ -139,8 +139,8 @@ static void test_maps_that_are_no_json_objects_get_a_form(void **state)
 }
 
 /*
- * An unfit map in an unfit map in …: each level is looked at a fixed number of times, not twice as often as
- * the one above.
+ * Maps that do not fit JSON are nested as deep as is allowed. Each level must be read a fixed number of
+ * times; if each were read twice as often as the one above it, this test would not end.
  */
 static void test_deep_unfit_maps_take_no_time(void **state)
 {
@@ -265,7 +265,7 @@ static void test_broken_json_says_where_and_what_to_do(void **state)
 		assert_int_equal(
 			json_text_read(cases[i].text, strlen(cases[i].text), &value, error), -EINVAL);
 		assert_null(value);
-		if (i != 3) /* the wording for nothing at all is jansson's */
+		if (i != 3) /* for an empty text the wording is jansson's */
 			assert_string_equal(error, cases[i].error);
 	}
 }
@@ -294,8 +294,8 @@ static void test_base64_both_ways(void **state)
 }
 
 /*
- * Every truncation and every single changed byte of a body with everything in it: refused or read, never
- * worse.
+ * A body with a value of every kind is cut at every place, and each byte is changed. The reader refuses or
+ * reads it, and does nothing worse.
  */
 static void test_mutated_bodies_never_break_the_reader(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* the end of a log, and what comes after, through rotation */
+/* The end of a log, and following it through rotation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,7 +70,7 @@ static void rotate(void)
 	rename(path, to);
 }
 
-/* Stamps of the log as it is now, at 1970-01-01 00:00:00.0NN, NN from 1. */
+/* Stamps for the current log. Times are 1970-01-01 00:00:00.0NN, with NN from 1. */
 static void stamp(const char *times, const struct stamp *stamps, size_t n)
 {
 	struct stamp_header header = {
@@ -214,7 +214,7 @@ static void test_following_goes_through_rotation(void **state)
 	free(collect(log_reader_tail, &log, 10));
 	append("b\n");
 	rotate();
-	assert_caught_up(&log, "b\n"); /* no new file yet */
+	assert_caught_up(&log, "b\n"); /* the rotated file is read while no new one exists */
 	append("c\n");
 	assert_caught_up(&log, "c\n");
 	log_reader_close(&log);
@@ -268,7 +268,8 @@ static void test_what_is_no_file_is_no_log(void **state)
 	char other[96];
 
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(log_reader_open(&log, path), -EINVAL); /* and waits for nobody who writes there */
+	/* The reader must not wait for somebody who writes to the FIFO. */
+	assert_int_equal(log_reader_open(&log, path), -EINVAL);
 	unlink(path);
 	snprintf(other, sizeof(other), "%s/x.times", dir);
 	append("a secret of somebody else\n");
@@ -411,7 +412,7 @@ static void test_following_shows_stamps_as_they_come(void **state)
 	stamp("x.times", stamps, 2);
 	assert_caught_up(&log, "\n" T(2) "#1 --- ended: SIGKILL\n");
 	stamp("x.times", stamps, 4);
-	append("\nd\n"); /* the newline stands for the one that was shown */
+	append("\nd\n"); /* this newline was already shown when the life ended */
 	assert_caught_up(&log, T(3) "#2 --- started pid 8\n" T(4) "#2 | d\n");
 	log_reader_close(&log);
 }

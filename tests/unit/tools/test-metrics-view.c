@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* what the daemons count, as OpenMetrics */
+/* What the daemons count, as OpenMetrics. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@
 #define CHILDREN                                                                                             \
 	"[{\"name\": \"x\", \"restarts\": 6, \"pid\": 77}, {\"name\": \"y\", \"restarts\": 0, \"pid\": null}]"
 
-/* For the caller to free. */
+/* The caller frees the text. */
 static char *text_of(const char *broker, const char *node, const char *children, uint64_t max)
 {
 	struct metrics metrics = {0};
@@ -46,7 +46,7 @@ static char *text_of(const char *broker, const char *node, const char *children,
 	return (char *)text.data;
 }
 
-/* @line is one whole line of @text. */
+/* Asserts that @line is one whole line of @text. */
 static void assert_line(const char *text, const char *line)
 {
 	const char *at = text;

@@ -51,7 +51,8 @@ static void test_a_unit_is_said_where_the_name_ends_with_it(void **state)
 {
 	openmetrics_family(&b, "a_in_bytes", OPENMETRICS_COUNTER, "x");
 	openmetrics_family(&b, "a_wait_seconds", OPENMETRICS_GAUGE, "x");
-	openmetrics_family(&b, "a_kilobytes", OPENMETRICS_GAUGE, "x"); /* no unit of its own: no '_' */
+	/* Here "bytes" is no unit, because no '_' is before it. */
+	openmetrics_family(&b, "a_kilobytes", OPENMETRICS_GAUGE, "x");
 	openmetrics_family(&b, "bytes", OPENMETRICS_GAUGE, "x");
 	assert_text("# TYPE a_in_bytes counter\n# UNIT a_in_bytes bytes\n# HELP a_in_bytes x\n"
 		    "# TYPE a_wait_seconds gauge\n# UNIT a_wait_seconds seconds\n# HELP a_wait_seconds x\n"

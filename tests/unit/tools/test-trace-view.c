@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* what one message causes: copies of frames become a tree */
+/* What one message causes: copies of frames become a tree. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,7 +76,7 @@ static void see_answer(const char *path, int64_t at_us, uint64_t span, const cha
 	assert_int_equal(trace_add(&trace, &copy), 0);
 }
 
-/* "span@depth …" */
+/* @want: "span@depth …" */
 static void assert_tree(const char *want)
 {
 	char got[256] = "";
@@ -213,15 +213,15 @@ static void test_the_end_of_a_process_says_why_there_is_no_answer(void **state)
 
 	assert_true(trace_meet(&trace, ref_of(2, 1)));
 	assert_false(trace_meet(&trace, ref_of(2, 7)));
-	see_call("sent", 10, 1, 0, 1, 2); /* open */
-	see_call("sent", 11, 2, 0, 1, 2); /* answered before */
+	see_call("sent", 10, 1, 0, 1, 2); /* without an answer */
+	see_call("sent", 11, 2, 0, 1, 2); /* with an answer */
 	see_answer("direct", 12, 2, NULL);
 	see("sent", 13, 3, 0, 1, 2); /* not taken */
 	see("sent", 14, 4, 0, 1, 2); /* taken */
 	see("direct", 15, 4, 0, 1, 2);
-	see("sent", 16, 5, 0, 1, 2); /* by the broker: nobody knows */
+	see("sent", 16, 5, 0, 1, 2); /* it went by the broker: whether it was taken is not seen */
 	see("broker", 17, 5, 0, 1, 2);
-	see_call("sent", 18, 6, 0, 1, 3); /* another process */
+	see_call("sent", 18, 6, 0, 1, 3); /* to a process that does not end here */
 	for (int i = 0; i < 6; i++)
 		assert_null(trace_lost_in(&trace, trace.spans[i]));
 	trace_ended(&trace, 2, &killed);
