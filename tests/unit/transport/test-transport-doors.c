@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doors: who knocks, who is let in, who makes room. */
+/* Doors: who knocks, who is let in, who makes room for others. */
 #include "tests/unit/transport/transport-world.h"
 
 /* ---- doors ---- */
 
 /*
- * Before a write of a dialer the door comes to turn out whoever is silent at it (linked with --wrap=sendmsg).
+ * Before a dialer writes, this hook has the door turn out all who are silent at it. It is called by
+ * sendmsg(), which is linked with --wrap.
  */
 static struct sendmsg_hook {
-	struct door *door; /* NULL: nothing is to happen */
+	struct door *door; /* NULL: the hook does nothing */
 	const char *path;
-	int after; /* so many writes */
+	int after; /* the hook skips this many writes */
 } sendmsg_hook;
 
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
@@ -22,7 +23,7 @@ static void door_turn_out(struct door *door, const char *path)
 	struct transport_event event;
 	int fds[GUESTS_MAX];
 
-	assert_int_equal(door_next(door, &event), 0); /* it is in, and silent */
+	assert_int_equal(door_next(door, &event), 0); /* the dialer is in, and is silent */
 	for (int i = 0; i < GUESTS_MAX; i++)
 		fds[i] = raw_connect(path);
 	assert_int_equal(door_next(door, &event), 0);
@@ -43,7 +44,10 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 	return __real_sendmsg(fd, message, flags);
 }
 
-/* Only the native transport has them; nng's links can dial them (test-transport-nng.c). */
+/*
+ * Only the native transport has doors; nng's pipes can dial them (see test-transport-nng.c). NULL: it has
+ * none.
+ */
 static struct door *make_door(struct world *w)
 {
 	struct door *door = NULL;
@@ -78,7 +82,7 @@ static void test_who_dials_a_door_writes_before_it_is_let_in(void **state)
 	if (!door)
 		return;
 	knock(w, "it is me", &b);
-	assert_true(next_within(w->b, &event, PATIENCE_MS, NULL)); /* the other has not turned to it */
+	assert_true(next_within(w->b, &event, PATIENCE_MS, NULL)); /* @w->a has not looked at its door yet */
 	assert_int_equal(event.type, TRANSPORT_PIPE_UP);
 	assert_int_equal(event.peer.pid, getpid());
 	say(b, "one");
@@ -87,7 +91,7 @@ static void test_who_dials_a_door_writes_before_it_is_let_in(void **state)
 	assert_true(next_within(w->b, &event, PATIENCE_MS, NULL));
 	assert_int_equal(event.type, TRANSPORT_PIPE_DRAINED);
 	expect_knock(w, door, "it is me", &event);
-	expect_silence(w->a); /* not a byte more is read */
+	expect_silence(w->a); /* no further byte is read */
 	assert_int_equal(door_admit(door, event.knock_id, w, &a), 0);
 	assert_true(pipe_is_up(a));
 	say(a, "welcome");
@@ -170,7 +174,7 @@ static void test_garbage_at_a_door_costs_only_itself(void **state)
 	raw_write(fds[2], sp_pair, 8);
 	raw_write(fds[2], no_message, 9);
 	raw_write(fds[3], "GET / HTTP/1.1\r\n\r\n", 18);
-	raw_write(fds[4], sp_pair, 3); /* and is silent from then on */
+	raw_write(fds[4], sp_pair, 3); /* says nothing more */
 	for (int i = 0; i < 4; i++)
 		raw_wait_closed(w->a, fds[i]);
 	knock(w, "decent", &b);
@@ -223,7 +227,7 @@ static void test_the_silent_make_room_at_a_door_when_descriptors_end(void **stat
 	door_free(door);
 }
 
-/* Its words lie in the kernel, and the loop has not come to them. */
+/* Its words are in the kernel's buffer; the loop has not read them yet. */
 static void test_who_has_spoken_does_not_make_room_at_a_door(void **state)
 {
 	static const uint8_t first[9 + 7] = {1, 0, 0, 0, 0, 0, 0, 0, 7, 'i', 't', ' ', 'i', 's', ' ', 'I'};
@@ -251,8 +255,8 @@ static void test_who_has_spoken_does_not_make_room_at_a_door(void **state)
 }
 
 /*
- * The other made room for others between our connect() and our first word: the listener is not over, so we
- * never were in.
+ * The listener turned the dialer out between its connect() and its first word. The listener still lives, so
+ * the dialer's pipe was never up.
  */
 static void test_who_lost_its_place_at_a_door_before_it_spoke_was_never_up(void **state)
 {
@@ -263,10 +267,14 @@ static void test_who_lost_its_place_at_a_door_before_it_spoke_was_never_up(void 
 
 	if (!door)
 		return;
-	for (int i = 0; i < 2; i++) { /* before the greeting, and between it and the first message */
+	/*
+	 * First the door turns the dialer out before its greeting, then between its greeting and its first
+	 * message.
+	 */
+	for (int i = 0; i < 2; i++) {
 		sendmsg_hook = (struct sendmsg_hook){.door = door, .path = w->path, .after = i};
 		knock(w, "late", &b);
-		assert_null(sendmsg_hook.door); /* it was called */
+		assert_null(sendmsg_hook.door); /* the hook has run */
 		assert_true(next_within(w->b, &event, PATIENCE_MS, NULL));
 		assert_int_equal(event.type, TRANSPORT_PIPE_DOWN);
 		assert_ptr_equal(event.pipe, b);
@@ -291,7 +299,7 @@ static void test_who_waits_for_an_answer_at_a_door_never_makes_room(void **state
 		expect_knock(w, door, "patient", &event);
 	expect_silence(w->a);
 	assert_int_equal(door_next(door, &event), -EBUSY);
-	/* one goes in, one comes nearer */
+	/* Each one that is admitted leaves its place to one in the backlog. */
 	for (uint64_t id = 1; id <= GUESTS_MAX + 10; id++) {
 		assert_int_equal(door_admit(door, id, NULL, &a), 0);
 		pipe_free(a);
@@ -313,7 +321,7 @@ static void test_a_door_whose_file_was_removed_is_renewed_and_nobody_is_lost(voi
 
 	if (!door)
 		return;
-	assert_int_equal(door_renew(door), 0); /* it is there */
+	assert_int_equal(door_renew(door), 0); /* no effect: the file is there */
 	knock(w, "before", &first);
 	unlink(w->path);
 	assert_int_equal(pipe_join(w->b, w->path, myself(), "x", 1, NULL, &b), 0);
@@ -324,7 +332,7 @@ static void test_a_door_whose_file_was_removed_is_renewed_and_nobody_is_lost(voi
 	knock(w, "after", &second);
 	expect_knock(w, door, "before", &event);
 	expect_knock(w, door, "after", &event);
-	/* somebody else's place is not taken away at the end */
+	/* When the door ends, it leaves a file alone that somebody else has made. */
 	unlink(w->path);
 	close(raw_bind(w->path, true));
 	door_free(door);
@@ -347,7 +355,7 @@ static void test_what_waits_at_a_door_is_to_be_had_at_once(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(door_next(door, &event), 1);
 	assert_int_equal(door_next(door, &event), 0);
-	expect_silence(w->a); /* and is not told again */
+	expect_silence(w->a); /* none of them is told again */
 	for (int i = 0; i < 3; i++)
 		pipe_free(b[i]);
 	door_free(door);
@@ -371,6 +379,6 @@ int main(int argc, char **argv)
 
 	if (argc == 3)
 		return peer_main(argv[1], argv[2]);
-	limit_files(GUESTS_MAX * GUESTS_FILES_SHARE); /* as many guests as there can be */
+	limit_files(GUESTS_MAX * GUESTS_FILES_SHARE); /* the limit for as many guests as there can be */
 	return run_facts(tests);
 }

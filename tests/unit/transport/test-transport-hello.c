@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rendezvous: hellos, their answers, and who must make room. */
+/* The rendezvous: hellos, their answers, and who must make room for others. */
 #include "tests/unit/transport/transport-world.h"
 
 /* ---- hello ---- */
@@ -16,13 +16,13 @@ static void test_a_hundred_hellos_at_once_are_answered_each_with_its_own(void **
 	struct held held[100];
 	struct server *server;
 	unsigned n_held = 0, done = 0, seen[100] = {0};
-	const unsigned n = is_native() ? 100 : 30; /* nng 1.5.2 now and then leaves one of many unanswered */
+	const unsigned n = is_native() ? 100 : 30; /* nng 1.5.2 leaves a request unanswered now and then */
 
 	assert_int_equal(server_listen(w->a, w->path, w, &server), 0);
 	for (uint8_t i = 0; i < n; i++)
 		assert_int_equal(request_send(w->b, w->path, &i, 1, PATIENCE_MS, &seen[i], &requests[i]), 0);
 
-	/* 32 at least lie with us at the same time; they are answered last come first */
+	/* The server holds 32 hellos or more at a time, and answers the last one first. */
 	while (done < n) {
 		struct pollfd fds[2] = {
 			{.fd = transport_fd(w->a), .events = POLLIN},
@@ -44,7 +44,7 @@ static void test_a_hundred_hellos_at_once_are_answered_each_with_its_own(void **
 				uint8_t answer[2] = {h->text, 'a'};
 
 				server_answer(server, h->id, answer, 2);
-				server_answer(server, h->id, answer, 2); /* not known any more: ignored */
+				server_answer(server, h->id, answer, 2); /* no effect: it was answered */
 			}
 		}
 		while (transport_next(w->b, &event)) {
@@ -126,7 +126,7 @@ static void test_the_silent_make_room_at_a_server_when_descriptors_end(void **st
 	server_free(server);
 }
 
-/* Not over libnng, which accepts whoever comes and waits for each. */
+/* The build over libnng is left out: libnng accepts everybody and waits for each. */
 static void test_who_is_silent_at_a_link_costs_two_descriptors_and_locks_out_nobody(void **state)
 {
 	struct world *w = *state;
@@ -147,12 +147,12 @@ static void test_who_is_silent_at_a_link_costs_two_descriptors_and_locks_out_nob
 	expect_event(w->b, TRANSPORT_PIPE_UP, NULL);
 	say(b, "sense");
 	expect_data(w->a, a, "sense");
-	assert_int_equal(count_fds(), before + SILENT_N + 2); /* one at each end */
+	assert_int_equal(count_fds(), before + SILENT_N + 2); /* the two ends of the pipe */
 	hang_up(fds);
 	expect_silence(w->a);
 }
 
-/* The path's directory is held as long as somebody listens. */
+/* The listener holds the directory of the path open until its pipe is up. */
 static void test_a_long_path_costs_a_descriptor_until_the_link_is_up(void **state)
 {
 	struct world *w = *state;
@@ -170,7 +170,7 @@ static void test_a_long_path_costs_a_descriptor_until_the_link_is_up(void **stat
 	int dir_fd = open(dir, O_PATH | O_CLOEXEC), silent;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/s",
-		dir_fd); /* one that a socket's address has room for */
+		dir_fd); /* the same path, short enough for a socket's address */
 	silent = raw_connect(path);
 	close(dir_fd);
 	snprintf(path, sizeof(path), "%s/s", dir);
@@ -202,7 +202,7 @@ static void test_a_wrong_process_does_not_take_the_place_of_one_that_has_not_gre
 	if (pid == 0) {
 		int other = raw_connect(w->path);
 
-		_exit(read(other, &byte, 1) == 0 ? 0 : 1); /* it is closed without a word */
+		_exit(read(other, &byte, 1) == 0 ? 0 : 1); /* closed without a word */
 	}
 	assert_true(pid > 0);
 	while (waitpid(pid, &status, WNOHANG) == 0)
@@ -231,7 +231,8 @@ static void test_a_living_server_is_not_replaced(void **state)
 	server_free(server);
 	assert_int_equal(access(w->path, F_OK), -1);
 
-	fd = open(w->path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600); /* nor is a file that is no socket */
+	/* A file that is no socket is not replaced either. */
+	fd = open(w->path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	close(fd);
 	assert_int_equal(server_listen(w->a, w->path, NULL, &server), -EEXIST);
@@ -241,7 +242,7 @@ static void test_a_living_server_is_not_replaced(void **state)
 static void test_garbage_does_not_stop_a_server(void **state)
 {
 	struct world *w = *state;
-	uint8_t head[9] = {1, 0, 0, 0, 0, 0, 1, 0, 1}; /* 64 KiB + 1 */
+	uint8_t head[9] = {1, 0, 0, 0, 0, 0, 1, 0, 1}; /* a message of 64 KiB + 1 */
 	struct transport_event event;
 	struct server *server;
 	struct request *request;
@@ -277,7 +278,7 @@ static void test_clients_that_come_and_go_do_no_harm(void **state)
 	assert_int_equal(server_listen(w->a, w->path, NULL, &server), 0);
 	for (int i = 0; i < 300; i++)
 		close(raw_connect(w->path));
-	for (int i = 0; i < 300; i++) { /* more than there is room for */
+	for (int i = 0; i < 300; i++) { /* more than the server has places for */
 		silent[i] = raw_connect(w->path);
 		while (transport_next(w->a, &event))
 			fail();
@@ -311,7 +312,7 @@ static void test_a_server_reads_one_hello_of_a_client_at_a_time(void **state)
 	assert_int_equal(server_listen(w->a, w->path, NULL, &server), 0);
 	fd = raw_connect(w->path);
 	raw_write(fd, sp_req, 8);
-	/* two requests in one go, the second with a trace of two hops */
+	/* Two requests come at once, the second with a trace of two hops. */
 	raw_write(fd,
 		"\1\0\0\0\0\0\0\0\5\x80\0\0\7a"
 		"\1\0\0\0\0\0\0\0\11\0\0\0\3\x80\0\0\10b",
@@ -355,6 +356,6 @@ int main(int argc, char **argv)
 
 	if (argc == 3)
 		return peer_main(argv[1], argv[2]);
-	limit_files(GUESTS_MAX * GUESTS_FILES_SHARE); /* as many guests as there can be */
+	limit_files(GUESTS_MAX * GUESTS_FILES_SHARE); /* the limit for as many guests as there can be */
 	return run_facts(tests);
 }

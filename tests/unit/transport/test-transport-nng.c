@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The transport against nng itself: what another language's binding of nng sees when it talks to us. The nng
- * side blocks in nng's own threads, so one thread runs it while the test runs the transport.
+ * The transport against nng itself, as the binding of nng of another language sees it. The nng side blocks in
+ * nng's own threads, so a thread runs it while the test runs the transport.
  */
 #include <errno.h>
 #include <poll.h>
@@ -77,11 +77,13 @@ static void *pair_echo(void *arg)
 	while (nng_recvmsg(socket, &msg, 0) == 0)
 		if (nng_sendmsg(socket, msg, 0) != 0)
 			return (void *)"send";
-	return NULL; /* closed */
+	return NULL; /* the socket was closed */
 }
 
-/* Numbered frames, mostly alone, sometimes 70 KB of them at once; never so many under way that both sides
- * could block each other. */
+/*
+ * Sends numbered frames and checks that they come back, mostly one at a time, sometimes 70 KB at once. So few
+ * are under way that the two sides cannot block each other.
+ */
 static void echo_all(struct world *w, struct pipe *link)
 {
 	struct transport_event event;
@@ -150,7 +152,7 @@ static void *pair_join_and_echo(void *arg)
 	return pair_echo(arg);
 }
 
-/* What a binding has to do to come in by a door: dial it, and say its `join` first. */
+/* A binding comes in by a door as follows: it dials the door, and its first message is `join`. */
 static void test_a_pair_socket_that_dials_our_door(void **state)
 {
 	struct world *w = *state;
@@ -162,7 +164,7 @@ static void test_a_pair_socket_that_dials_our_door(void **state)
 	void *trouble;
 
 	if (door_listen(w->transport, w->path, NULL, &door) == -EOPNOTSUPP)
-		return; /* the build over the library has none */
+		return; /* the build over libnng has no doors */
 	assert_int_equal(nng_pair0_open(&socket), 0);
 	nng_socket_set_ms(socket, NNG_OPT_RECVTIMEO, PATIENCE_MS);
 	assert_int_equal(nng_dial(socket, w->url, NULL, NNG_FLAG_NONBLOCK), 0);
@@ -182,7 +184,7 @@ static void test_a_pair_socket_that_dials_our_door(void **state)
 	door_free(door);
 }
 
-/* Our half, against nng as the listener: it greets, and the first message is one of its own. */
+/* We join a listener that is an nng socket: it sends its greeting, and we get its first message. */
 static void test_we_join_a_pair_socket(void **state)
 {
 	struct world *w = *state;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pipes: how they come up, what they carry, whom they admit, how they end. And the process that has them.
+ * Pipes: how they come up, what they carry, whom they admit, how they end; and what a transport does to its
+ * process.
  */
 #include "tests/unit/transport/transport-world.h"
 
@@ -128,7 +129,7 @@ static void test_drained_says_that_the_kernel_has_everything(void **state)
 		pipe_mark(a);
 	}
 	pipe_notify_drained(a);
-	expect_silence(w->a); /* 10 MB do not fit anywhere: the receiver stops at 4 MiB */
+	expect_silence(w->a); /* there is no room for 10 MB: the receiver stops reading at 4 MiB */
 	while (received < n) {
 		expect_event(w->b, TRANSPORT_PIPE_DATA, &event);
 		received += event.size_bytes;
@@ -155,12 +156,15 @@ static void test_a_sender_is_held_while_nobody_reads(void **state)
 		pipe_flush(a);
 	}
 	backlog = pipe_backlog_bytes(a);
-	while (same < 100) { /* until it moves no more */
+	while (same < 100) { /* until the backlog stays the same */
 		poll(NULL, 0, 2);
 		same = pipe_backlog_bytes(a) == backlog ? same + 1 : 0;
 		backlog = pipe_backlog_bytes(a);
 	}
-	/* unread data, one message beyond it, one in nng's hands at each end, socket buffers */
+	/*
+	 * What left the backlog is unread data, one message more, one in nng's hands at each end, and socket
+	 * buffers.
+	 */
 	assert_true(total - backlog > 0);
 	assert_true(total - backlog <= TRANSPORT_INBOUND_MAX_BYTES + 4 * TRANSPORT_BATCH_BYTES + (1u << 20));
 
@@ -192,7 +196,7 @@ static void test_a_path_may_be_long(void **state)
 	pipe_free(a);
 	expect_down(w->b, b, -ECONNRESET);
 
-	/* a listener that nobody found cleans up as well */
+	/* A listener to which nobody came removes its file and directories, too. */
 	assert_int_equal(pipe_listen(w->a, w->path, myself(), -1, NULL, &a), 0);
 	assert_int_equal(access(w->path, F_OK), 0);
 	pipe_free(a);
@@ -224,7 +228,7 @@ static void test_dialling_where_nobody_listens_fails_at_once(void **state)
 
 	fd = raw_bind(w->path, true);
 	assert_int_equal(pipe_dial(w->b, w->path, myself(), 50, NULL, &b), 0);
-	expect_down(w->b, b, -ETIMEDOUT); /* somebody who never says a word */
+	expect_down(w->b, b, -ETIMEDOUT); /* the one at that path never says a word */
 	close(fd);
 
 	assert_int_equal(pipe_dial(w->b, w->path, myself(), -1, NULL, &b), 0);
@@ -243,7 +247,7 @@ static void test_a_peer_of_another_user_is_refused(void **state)
 	assert_int_equal(pipe_dial(w->b, w->path, myself(), 100, NULL, &b), 0);
 	say(b, "let me in");
 	expect_down_perhaps_after_up(w->b, b);
-	expect_down(w->a, a, -EACCES); /* and no data before it */
+	expect_down(w->a, a, -EACCES); /* no data came before it */
 	pipe_free(a);
 
 	assert_int_equal(pipe_listen(w->a, w->path, myself(), 200, NULL, &a), 0);
@@ -330,7 +334,7 @@ static void test_what_a_killed_peer_sent_arrives_before_down(void **state)
 static void test_a_message_too_big_ends_the_link(void **state)
 {
 	struct world *w = *state;
-	uint8_t head[9] = {1, 0, 0, 0, 0, 2, 0, 0, 0}; /* 32 MiB */
+	uint8_t head[9] = {1, 0, 0, 0, 0, 2, 0, 0, 0}; /* a message of 32 MiB */
 	struct pipe *a;
 	int fd;
 
@@ -439,7 +443,7 @@ static void test_freeing_amid_traffic_is_safe(void **state)
 
 /* ---- waiting ---- */
 
-/* Waits until @link has said @text; the other transport is not waited for. */
+/* Waits until @link has said @text, without running the other transport. */
 static void await_data(struct transport *transport, struct pipe *link, const char *text)
 {
 	struct transport_event event;
@@ -463,7 +467,7 @@ static void test_a_wait_ends_for_what_came_and_for_the_descriptor_that_is_attend
 
 	make_pair(w, &a, &b);
 	assert_int_equal(transport_attend(w->a, old), 0);
-	assert_int_equal(transport_attend(w->a, fd), 0); /* in place of the other */
+	assert_int_equal(transport_attend(w->a, fd), 0); /* takes the place of `old` */
 	assert_int_equal(transport_wait(w->a, 0), 0);
 	assert_int_equal(transport_wait(w->a, 1), 0);
 	assert_false(transport_next(w->a, &event));
@@ -472,7 +476,7 @@ static void test_a_wait_ends_for_what_came_and_for_the_descriptor_that_is_attend
 	await_data(w->a, a, "one");
 	eventfd_write(fd, 1);
 	assert_int_equal(transport_wait(w->a, -1), 1);
-	assert_int_equal(transport_wait(w->a, -1), 1); /* as long as it is readable */
+	assert_int_equal(transport_wait(w->a, -1), 1); /* again, because nobody has read it */
 	assert_false(transport_next(w->a, &event));
 
 	eventfd_read(fd, &count);
@@ -505,14 +509,15 @@ static void test_what_a_wait_has_seen_is_not_waited_for_again(void **state)
 	assert_false(transport_next(w->a, &event));
 	for (int i = 0; i < 3; i++)
 		say(b[i], "x");
-	for (int i = 0; i < 2; i++) { /* one for each wait: nothing else comes that would end it */
+	/* There is a round for each wait: no later event would end a wait that overlooks what is there. */
+	for (int i = 0; i < 2; i++) {
 		do
 			assert_int_equal(transport_wait(w->a, -1), 0);
 		while (!transport_next(w->a, &event));
 		assert_int_equal(event.type, TRANSPORT_PIPE_DATA);
 		seen |= 1u << (event.pipe == a[0] ? 0 : event.pipe == a[1] ? 1 : 2);
 	}
-	/* who polls finds what is left, too */
+	/* poll() finds what is left, too. */
 	poll_fd = (struct pollfd){.fd = transport_fd(w->a), .events = POLLIN};
 	assert_int_equal(poll(&poll_fd, 1, PATIENCE_MS), 1);
 	expect_event(w->a, TRANSPORT_PIPE_DATA, &event);
@@ -520,7 +525,7 @@ static void test_what_a_wait_has_seen_is_not_waited_for_again(void **state)
 	assert_int_equal(seen, 7);
 	expect_silence(w->a);
 
-	/* an event that no descriptor tells of */
+	/* No descriptor becomes ready for this event. */
 	assert_int_equal(transport_wait(w->a, 0), 0);
 	assert_false(transport_next(w->a, &event));
 	pipe_notify_drained(a[0]);
@@ -569,7 +574,10 @@ static void test_signals_are_not_for_the_threads_of_nng(void **state)
 	assert_true(checked > 0 || is_native());
 }
 
-/* The kernel's word on a process: also of one that nobody has reaped, and of one that has its number now. */
+/*
+ * The kernel says whether a process lives, also of one that is not reaped, and of another that got its
+ * number.
+ */
 static void test_whether_a_process_lives_is_the_kernels_word(void **state)
 {
 	pid_t pid = fork();
@@ -582,7 +590,7 @@ static void test_whether_a_process_lives_is_the_kernels_word(void **state)
 	assert_true(pid > 0);
 	assert_int_equal(transport_life(0, clock_boot_ns()), LIFE_UNKNOWN);
 	assert_int_equal(transport_life(pid, clock_boot_ns()), LIFE_GOES_ON);
-	assert_int_equal(transport_life(pid, 0), LIFE_OVER); /* whoever had that number then */
+	assert_int_equal(transport_life(pid, 0), LIFE_OVER); /* that earlier process is over */
 	kill(pid, SIGSTOP);
 	assert_int_equal(transport_life(pid, clock_boot_ns()), LIFE_GOES_ON);
 	kill(pid, SIGKILL);
@@ -601,7 +609,8 @@ static void test_proc_of_another_pid_namespace_says_nothing_of_a_process(void **
 		if (unshare(CLONE_NEWPID) < 0)
 			_exit(2);
 		pid = fork();
-		if (pid == 0) /* number 1 here, and began after the other one in any case */
+		/* This process is number 1 in its namespace, and began later than number 1 outside. */
+		if (pid == 0)
 			_exit(getpid() == 1 && transport_life(1, -1) == LIFE_GOES_ON ? 0 : 1);
 		_exit(waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 	}
@@ -641,6 +650,6 @@ int main(int argc, char **argv)
 
 	if (argc == 3)
 		return peer_main(argv[1], argv[2]);
-	limit_files(GUESTS_MAX * GUESTS_FILES_SHARE); /* as many guests as there can be */
+	limit_files(GUESTS_MAX * GUESTS_FILES_SHARE); /* the limit for as many guests as there can be */
 	return run_facts(tests);
 }

@@ -25,8 +25,10 @@ int count_fds(void)
 	return n - 3; /* ".", "..", and the directory itself */
 }
 
-/* Both ends are in our hands: while one is waited for, the other must run too, and what it says is kept
- * until it is asked. */
+/*
+ * This process runs both ends: while it waits for one, it runs the other too, and keeps the events of that
+ * one until they are asked for.
+ */
 struct kept {
 	struct list node;
 	struct transport *transport;
@@ -245,7 +247,9 @@ int world_setup(void **state)
 	struct world *w = calloc(1, sizeof(*w));
 	struct transport *warm;
 
-	/* nng keeps a few descriptors from its first use on. */
+	/*
+	 * nng opens a few descriptors at its first use and keeps them, so it is used before they are counted.
+	 */
 	assert_int_equal(transport_new(&warm), 0);
 	transport_free(warm);
 
@@ -272,13 +276,13 @@ int world_teardown(void **state)
 	while (kept_take(w->a, &event) || kept_take(w->b, &event))
 		;
 	/*
-	 * nng closes descriptors on a thread of its own, and 1.5.2 forgets those of a pipe that comes just
-	 * when its socket is closed.
+	 * nng closes descriptors in a thread of its own. nng 1.5.2 never closes those of a pipe that came
+	 * just when its socket was closed.
 	 */
 	while (count_fds() != w->fds && clock_now_ms() < deadline_ms)
 		poll(NULL, 0, 1);
 	assert_in_range(count_fds(), w->fds, w->fds + (is_native() ? 0 : 4));
-	assert_int_equal(rmdir(w->dir), 0); /* no socket file is left */
+	assert_int_equal(rmdir(w->dir), 0); /* it is empty: no socket file is left */
 	free(w);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The transport from outside: two transports in one process where that is enough, a second process (this
- * program again, see peer_main) where credentials and death matter, and plain Unix sockets for peers that
- * speak nonsense.
+ * The transport from outside. Two transports in one process serve where that is enough. Where credentials and
+ * death matter there is a second process: this program again, see peer_main(). Peers that speak nonsense are
+ * plain Unix sockets.
  */
 #pragma once
 
@@ -53,13 +53,13 @@ void keep_events(struct transport *transport);
 bool next_within(struct transport *transport, struct transport_event *ret, int64_t patience_ms,
 	struct transport *other);
 bool next_event(struct transport *transport, struct transport_event *ret);
-/* Reads until the other side closes; what it says meanwhile is kept. */
+/* Reads until the other side has closed @fd, and keeps the events of @transport that come meanwhile. */
 void raw_wait_closed(struct transport *transport, int fd);
 void expect_event(struct transport *transport, enum transport_event_type type, struct transport_event *ret);
 void expect_down(struct transport *transport, struct pipe *link, int error);
-/* nng does not tell why a connection ended. */
+/* @error is only looked at in the native transport: nng does not tell why a connection ended. */
 void expect_down_for(struct transport *transport, struct pipe *link, int error);
-/* nng may have shaken hands with a peer before it refuses it. */
+/* TRANSPORT_PIPE_UP may come first: nng may greet a peer before it refuses it. */
 void expect_down_perhaps_after_up(struct transport *transport, struct pipe *link);
 void expect_data(struct transport *transport, struct pipe *link, const char *text);
 void expect_silence(struct transport *transport);
@@ -75,12 +75,12 @@ int world_teardown(void **state);
 extern const uint8_t sp_pair[8];
 extern const uint8_t sp_req[8];
 
-/* Descriptors up to this number only; the old limit. */
+/* Allows descriptors with numbers below @files only. Returns the old limit. */
 rlim_t limit_files(rlim_t files);
 #define SILENT_N 40
 
 void dial_silently(const char *path, int fds[SILENT_N]);
-/* As many more as the whole process may open. Returns the old limit. */
+/* Lets the process open @n more descriptors. Returns the old limit. */
 rlim_t leave_files(unsigned n);
 void hang_up(int fds[SILENT_N]);
 int peer_main(const char *mode, const char *path);
