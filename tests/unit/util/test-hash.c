@@ -80,7 +80,10 @@ static void test_no_insert_moves_more_than_a_few_buckets(void **state)
 		if (h.old && h.n_buckets > 2048) {
 			n_growths += h.n_buckets != n_buckets;
 			assert_in_range(h.n_moved, n_moved, n_moved + 2);
-			/* in the old table, in the new one, and nowhere */
+			/*
+			 * Items are found in either table while the hash moves; a key that was not inserted
+			 * is in neither.
+			 */
 			assert_ptr_equal(find(&h, 0), &items[0]);
 			assert_ptr_equal(find(&h, i / 2), &items[i / 2]);
 			assert_ptr_equal(find(&h, i), &items[i]);
@@ -89,8 +92,12 @@ static void test_no_insert_moves_more_than_a_few_buckets(void **state)
 		}
 		n_buckets = h.n_buckets;
 	}
-	assert_int_equal(n_growths, 4); /* to 4, 8, 16 and 32 thousand */
-	while (h.old) { /* it is about to be moved: half of them is taken out, and the rest is there */
+	assert_int_equal(n_growths, 4); /* at 4, 8, 16 and 32 thousand buckets */
+	/*
+	 * The old table is still being moved: after half of the items are removed and inserted again, all are
+	 * found.
+	 */
+	while (h.old) {
 		for (unsigned i = 0; i < N; i += 2)
 			hash_remove(&h, &items[i].node);
 		for (unsigned i = 0; i < N; i += 2)
@@ -113,7 +120,7 @@ static void test_any_empties_the_table(void **state)
 
 	while ((node = hash_any(&h))) {
 		hash_remove(&h, node);
-		if (++n == N / 2) /* one more in between is not forgotten */
+		if (++n == N / 2) /* an item that is inserted meanwhile is not forgotten */
 			assert_int_equal(hash_insert(&h, node, hash_of_u64(&h, 1)), 0);
 	}
 	assert_int_equal(n, N + 1);
@@ -182,7 +189,10 @@ static void test_counters_and_names_spread(void **state)
 		buckets_pair[hash_of_pair(&h, i % 160, i / 160) & 255]++;
 		buckets_name[hash_of_bytes(&h, name, (size_t)len) & 255]++;
 	}
-	/* 100 expected in each, 10 standard deviations away is no chance */
+	/*
+	 * About 100 are expected in each. 20 and 200 are 8 and 10 standard deviations away, which is no
+	 * chance.
+	 */
 	for (unsigned i = 0; i < 256; i++) {
 		assert_true(buckets_u64[i] > 20 && buckets_u64[i] < 200);
 		assert_true(buckets_pair[i] > 20 && buckets_pair[i] < 200);

@@ -34,7 +34,7 @@ static void test_insert_without_reserved_room_is_enomem_and_leaves_the_node_out(
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(heap_insert(&heap, &nodes[i], 1), 0);
 	assert_int_equal(heap_insert(&heap, &nodes[8], 1), -ENOMEM);
-	assert_int_equal(heap_insert(&heap, &nodes[3], 2), 0); /* moving needs no room */
+	assert_int_equal(heap_insert(&heap, &nodes[3], 2), 0); /* a move needs no new room */
 	heap_deinit(&heap);
 }
 
@@ -97,11 +97,11 @@ static void test_take_leaves_what_is_not_due(void **state)
 	assert_true(heap_key(&heap, &a) == 10);
 	assert_ptr_equal(heap_take(&heap, 10), &a);
 	assert_false(heap_contains(&a));
-	heap_remove(&heap, &a); /* not in: no effect */
+	heap_remove(&heap, &a); /* no effect: it is not in the heap */
 	heap_deinit(&heap);
 }
 
-/* against a plain array: insert, move, remove and take at random */
+/* Inserts, moves, removes and takes at random, and compares with a plain array. */
 static void test_it_agrees_with_a_sorted_list_over_random_operations(void **state)
 {
 	enum { N = 300, STEPS = 200000 };

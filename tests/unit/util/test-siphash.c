@@ -11,7 +11,8 @@
 #include "tests/fact.h"
 
 /*
- * Key 00 01 … 0f, input 00 01 … as in the paper (its appendix has the 15-byte one) and its reference vectors.
+ * The key is 00 01 … 0f and the inputs are 00 01 …, as in the paper, whose appendix has the one of 15 bytes,
+ * and in its reference vectors.
  */
 static const struct {
 	size_t size_bytes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Structs that grow at their ends, between programs and libraries of different ages. */
+/* Programs and libraries of different ages exchange structs that have grown at their ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

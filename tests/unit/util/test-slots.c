@@ -59,7 +59,7 @@ static void test_an_id_that_never_was_finds_nothing(void **state)
 
 	assert_null(slots_get(&slots, 0));
 	assert_null(slots_get(&slots, 1));
-	for (int i = 0; i < 17; i++) /* more than the first allocation holds, less than the second */
+	for (int i = 0; i < 17; i++) /* more than the first allocation has room for, less than the second */
 		assert_int_equal(slots_take(&slots, &items[i], &id), 0);
 	for (uint64_t beyond = 18; beyond < 40; beyond++)
 		assert_null(slots_get(&slots, beyond));

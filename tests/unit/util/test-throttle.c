@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines about peers that lie. */
+/* The throttle limits the log lines about peers that lie. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +66,7 @@ static void test_a_crowd_has_a_rate_too_and_loses_no_count(void **state)
 		}
 	}
 	assert_int_equal(written, THROTTLE_ALL_BURST_N);
-	/* later, others have taken the places of all of them */
+	/* Later, others take all places in the table; what the table counted must not be lost with them. */
 	for (int i = 0; i < THROTTLE_PEERS_N * 2; i++) {
 		if (throttle_take(&throttle, 1000000 + (uint64_t)i, 1000 * S, &n_missed)) {
 			written++;

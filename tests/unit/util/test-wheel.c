@@ -49,7 +49,9 @@ static void test_equal_keys_come_out_in_the_order_they_went_in(void **state)
 	struct wheel_node *taken;
 	int next_odd = 1, next_even = 0;
 
-	/* two keys that lie far away in one slot of a high ring, and move down through all of them */
+	/*
+	 * There are two keys. Both lie far away, in one slot of a high ring, and move down through all rings.
+	 */
 	for (int i = 0; i < 100; i++)
 		wheel_insert(&wheel, &nodes[i], (UINT64_C(1) << 40) + (i & 1));
 	while ((taken = wheel_take(&wheel, UINT64_C(1) << 40))) {
@@ -101,7 +103,7 @@ static void test_next_follows_what_is_taken_out(void **state)
 	wheel_insert(&wheel, &b, 1 << 10);
 	assert_true(wheel_next(&wheel) == 1 << 10);
 	wheel_remove(&wheel, &b);
-	wheel_remove(&wheel, &b); /* it is out */
+	wheel_remove(&wheel, &b); /* no effect: it is not in the wheel any more */
 	assert_true(wheel_next(&wheel) == 1 << 20);
 	wheel_remove(&wheel, &a);
 	assert_true(wheel_next(&wheel) == UINT64_MAX);
@@ -128,7 +130,9 @@ static struct {
 	bool in;
 } model[NODES_N];
 
-/* The first one in the model, or -1: by the key, then by the order in which they went in. */
+/*
+ * The index of the first one in the model: the least key, of equal keys the one that went in first. -1: none.
+ */
 static int model_first(void)
 {
 	int first = -1;
@@ -141,7 +145,7 @@ static int model_first(void)
 	return first;
 }
 
-/* Or whoever waits until then does not wait at all, again and again. */
+/* If it were over, whoever waits until then would not wait at all, again and again. */
 static void test_next_is_not_over_when_nothing_is_due(void **state)
 {
 	enum { MANY = 40 };
@@ -151,7 +155,8 @@ static void test_next_is_not_over_when_nothing_is_due(void **state)
 		wheel_init(&wheel);
 		for (int i = 0; i < MANY; i++)
 			wheel_insert(&wheel, &nodes[i], begins + (UINT64_C(1) << 23) + (uint64_t)i);
-		assert_int_equal(wheel_next(&wheel), begins); /* so many are not looked at */
+		/* A slot with so many nodes is not searched: its beginning is the answer. */
+		assert_int_equal(wheel_next(&wheel), begins);
 		for (int i = n_left; i < MANY; i++)
 			wheel_remove(&wheel, &nodes[i]);
 		assert_null(wheel_take(&wheel, begins + 1));
@@ -172,7 +177,8 @@ static void test_a_wheel_agrees_with_a_sorted_list_whatever_happens(void **state
 
 		switch (chance(4)) {
 		case 0:
-		case 1: /* near and far, so that all rings are used, many in one slot and alone */
+		/* Keys near and far, so that all rings are used, and slots hold one node or many. */
+		case 1:
 			model[at].key = now + chance(UINT64_C(1) << chance(50));
 			model[at].order = n_put++;
 			model[at].in = true;
@@ -197,7 +203,10 @@ static void test_a_wheel_agrees_with_a_sorted_list_whatever_happens(void **state
 				model[first].in = false;
 				n_taken++;
 			}
-			/* what is due is taken before others come, so nothing overdue is put in order */
+			/*
+			 * All that is due is taken before nodes are inserted: the wheel does not put overdue
+			 * nodes in order.
+			 */
 			while ((first = model_first()) >= 0 && model[first].key <= now) {
 				assert_ptr_equal(wheel_take(&wheel, now), &nodes[first]);
 				model[first].in = false;
