@@ -56,7 +56,7 @@ static int watcher_watch(actor *self, const actor_msg *msg)
 	actor_ref who;
 
 	assert_int_equal(actor_msg_unpack(msg, "r", &who), 0);
-	/* of a process, as after the spawner has answered */
+	/* Makes the monitor of a process, as it is when the spawner has answered. */
 	assert_int_equal(monitor_new(self, who, &monitor), 0);
 	monitor_of_self = monitor->id;
 	return 0;
@@ -111,7 +111,7 @@ struct peer *peer_of(actor_group *group, uint64_t id, const char *name)
 
 struct buf frame;
 
-/* True: it cost the sender its link. */
+/* Gives what is in `frame` to the group, as said by @peer. True: that has cost @peer its link. */
 bool says(struct peer *peer)
 {
 	actor_group *group = peer->group;
@@ -161,7 +161,7 @@ void put_cast(actor_ref to, actor_ref from, const char *method, const char *form
 	buf_deinit(&body);
 }
 
-/* An asker that waits for @callee's answer; the id of its call. */
+/* Starts an asker that waits for @callee's answer. Returns the id of its call. */
 uint64_t ask(actor *self, actor_ref callee, actor_ref *ret_asker)
 {
 	actor_group *group = actor_group_of(self);

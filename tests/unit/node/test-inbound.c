@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What comes of frames that their sender may send: to callers, watchers, names, and to who is paused. */
+/* What frames do that their sender may send: to callers, watchers, names and paused senders. */
 #include "tests/unit/node/inbound-world.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include "libactor/protocol/wire.h"
 #include "tests/fact.h"
 
-#define HELD_MAX_BYTES (32u << 20) /* of frames for an actor that is paused, by docs/protocol.md */
+#define HELD_MAX_BYTES (32u << 20) /* of frames for one paused actor, as docs/protocol.md has it */
 
 static int relay_go(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -85,7 +85,7 @@ static void lingerer_terminate(actor *self, const struct actor_cause *cause)
 
 static const struct actor_behavior lingerer = {.name = "lingerer", .terminate = lingerer_terminate};
 
-/* Its names and memberships are given back before it is over, so nobody may hear of its end earlier. */
+/* An actor gives back its names and memberships before it is over, so nobody may hear of its end earlier. */
 static void story_ending(actor *self)
 {
 	actor_group *group = actor_group_of(self);
@@ -98,12 +98,13 @@ static void story_ending(actor *self)
 	assert_int_equal(actor_spawn(self, &lingerer, NULL, &target), 0);
 	assert_int_equal(actor_spawn(self, &watcher, NULL, &me), 0);
 	assert_int_equal(actor_stop(self, target, "enough"), 0);
-	assert_int_equal(actor_sleep(self, 1), 0); /* it is in its terminate */
+	assert_int_equal(actor_sleep(self, 1), 0); /* @target is in its terminate */
 	to = (struct wire_dest){.ref = target};
 	buf_reset(&group->discard, 0);
 	wire_put_monitor(&frame, &to, ref_of(ASKED, 1), 5);
 	assert_false(says(asked));
-	assert_int_equal(group->discard.size_bytes, 0); /* what is written to a peer without a pipe */
+	/* Nothing was written for the peer, which has no pipe. */
+	assert_int_equal(group->discard.size_bytes, 0);
 	assert_int_equal(actor_cast(self, actor_to(me), "monitor", "r", target), 0);
 	expect_downs(self, 0);
 	assert_int_equal(actor_sleep(self, 40), 0);
@@ -135,7 +136,8 @@ static void story_true_cause(actor *self)
 			peer_link_down(asked, -ECONNRESET);
 		else
 			broker_tells_the_end(group);
-		expect_downs(self, 0); /* one half of its death: the other is awaited */
+		/* Only half of its death is known: the end of its link or the broker's word is missing. */
+		expect_downs(self, 0);
 		assert_int_equal(asker_result, 1);
 		if (link_first)
 			broker_tells_the_end(group);
@@ -161,7 +163,7 @@ static void story_last_messages(actor *self)
 
 	put_down(me, target, id, "signal");
 	assert_false(says(peer_of(group, SPAWNER, "$spawner")));
-	expect_downs(self, 0); /* what it sent last may be on its link still */
+	expect_downs(self, 0); /* the last messages of the dead may still be on its link */
 	peer_link_down(ended, -ECONNRESET);
 	expect_downs(self, 1);
 	assert_string_equal(down_reason, "signal");
@@ -178,7 +180,7 @@ static void broker_pongs(actor_group *group)
 	assert_false(says(peer_of(group, BROKER, "$broker")));
 }
 
-/* The broker has told us to expect the dead, and that was under way when the supervisor told of its end. */
+/* The broker's word that we should expect the dead was on its way when the supervisor told of the end. */
 static void story_first_words_of_the_dead(actor *self)
 {
 	actor_group *group = actor_group_of(self);
@@ -191,13 +193,16 @@ static void story_first_words_of_the_dead(actor *self)
 	put_down(me, target, id, "signal");
 	assert_false(says(peer_of(group, SPAWNER, "$spawner")));
 	expect_downs(self, 0);
-	ended = peer_of(group, ASKED, "asked"); /* it was expected, and has come in */
+	ended = peer_of(group, ASKED, "asked"); /* the dead was expected, and has come in */
 	broker_pongs(group);
 	expect_downs(self, 0);
 	peer_link_down(ended, -ECONNRESET);
 	expect_downs(self, 1);
 	assert_string_equal(down_reason, "signal");
-	/* one that was never met has nothing to say */
+	/*
+	 * A process that was never a peer has left no messages, but the broker must have said so with its
+	 * pong.
+	 */
 	id = watch(self, target, &me);
 	put_down(me, target, id, "exit");
 	assert_false(says(peer_of(group, SPAWNER, "$spawner")));
@@ -205,7 +210,7 @@ static void story_first_words_of_the_dead(actor *self)
 	broker_pongs(group);
 	expect_downs(self, 2);
 	assert_string_equal(down_reason, "exit");
-	/* a broker that is gone tells nobody to be expected */
+	/* When the broker is gone, nothing it said is on its way any more. */
 	id = watch(self, target, &me);
 	put_down(me, target, id, "exit");
 	assert_false(says(peer_of(group, SPAWNER, "$spawner")));
@@ -231,7 +236,7 @@ static void story_name_of_the_dead(actor *self)
 	name_changed(group, wire_cstr("shop"), sibling);
 	put_down(me, dead, id, "crash");
 	assert_false(says(asked));
-	/* the broker's word that the name is free comes by another link, maybe later than this */
+	/* The broker will also say that the name is free, on another link and maybe later than this DOWN. */
 	assert_false(name_cached(group, "store", &found));
 	assert_true(name_cached(group, "shop", &found));
 	assert_true(actor_ref_equal(found, sibling));
@@ -253,7 +258,7 @@ static int finder_find(actor *self, const actor_msg *msg)
 static const struct actor_method finder_methods[] = {{.name = "find", .on_cast = finder_find}, {0}};
 static const struct actor_behavior finder = {.name = "finder", .methods = finder_methods};
 
-/* A new broker keeps a question until all who live have come, which may take longer than we wait. */
+/* A new broker answers when all groups that live have come, which may take longer than the request waits. */
 static void story_not_refreshed(actor *self)
 {
 	actor_group *group = actor_group_of(self);
@@ -265,7 +270,7 @@ static void story_not_refreshed(actor *self)
 	name_changed(group, wire_cstr("n"), ref_of(ASKED, 1));
 	names_refresh(group);
 	request = container_of(group->uplink.requests.next, struct broker_request, link);
-	request->done(request, -ENOTCONN, NULL); /* while there is no broker, what is known is used */
+	request->done(request, -ENOTCONN, NULL); /* without a broker the copy that is there is used */
 	assert_true(name_cached(group, "n", &ref));
 	request->done(request, -ETIMEDOUT, NULL);
 	assert_false(name_cached(group, "n", &ref));
@@ -287,7 +292,7 @@ static unsigned requests_of(const actor_group *group, const char *method)
 	return n;
 }
 
-/* A broker that dies before it has answered: what it was told is old by the time of the next one. */
+/* A broker dies before it has answered. What it was told is out of date for the next broker. */
 static void story_announced_again(actor *self)
 {
 	actor_group *group = actor_group_of(self);
@@ -309,7 +314,9 @@ static void test_what_one_broker_was_told_is_not_said_again_to_the_next(void **s
 	story(story_announced_again);
 }
 
-/* The broker's answer, and its word that the name is free again, in one message: the finder runs later. */
+/*
+ * The broker's answer and its word that the name is free again come in one message, before the finder runs.
+ */
 static void story_found_and_lost(actor *self)
 {
 	actor_group *group = actor_group_of(self);
@@ -334,7 +341,7 @@ static void story_found_and_lost(actor *self)
 	put_cast(own, ref_of(BROKER, 0), "name", "sn", "n");
 	assert_false(says(broker));
 	assert_int_equal(actor_sleep(self, 1), 0);
-	assert_int_equal(asker_result, 0); /* what was true when it asked */
+	assert_int_equal(asker_result, 0); /* the finder gets what was true when it asked */
 	assert_false(name_cached(group, "n", &ref));
 	group->mode = ACTOR_JOIN_NONE;
 	group->uplink.state = UPLINK_NONE;
@@ -345,7 +352,7 @@ static void test_name_that_is_free_again_when_its_finder_runs_is_not_kept(void *
 	story(story_found_and_lost);
 }
 
-/* Whether what is sent to @to by the broker waits. */
+/* Says whether a message to @to waits that would go by the broker. */
 static bool waits(actor_group *group, struct wire_dest to)
 {
 	struct peer *peer = group->uplink.peer;
@@ -375,7 +382,7 @@ static void story_pause_by_name(actor *self)
 	assert_false(waits(group, all));
 	wire_put_pause(&frame, &process);
 	assert_false(says(broker));
-	assert_true(waits(group, all)); /* whose process it is the broker knows */
+	assert_true(waits(group, all)); /* only the broker knows in which process the members are */
 	wire_put_resume(&frame, &by_ref.ref);
 	wire_put_resume(&frame, &process);
 	assert_false(says(broker));
@@ -404,14 +411,16 @@ static void story_deaf_sender(actor *self)
 	small = asker;
 	small.mailbox_max_messages = 1;
 	assert_int_equal(actor_spawn(self, &small, NULL, &to), 0);
-	assert_int_equal(actor_cast(self, actor_to(to), "ask", "r", ref_of(ASKED, 1)), 0); /* full */
+	/* The mailbox is full. */
+	assert_int_equal(actor_cast(self, actor_to(to), "ask", "r", ref_of(ASKED, 1)), 0);
 	do {
 		put_cast(to, ref_of(THIRD, 1), "ask", "s", text);
 		n_bytes += sizeof(text);
 		cut = says(sender);
-		assert_int_equal(group->pauses.n_items, 1); /* it is told once, however much comes */
+		/* The sender is told once, however much it sends. */
+		assert_int_equal(group->pauses.n_items, 1);
 	} while (!cut && n_bytes < 2 * HELD_MAX_BYTES);
-	/* one that does not listen costs no more memory than the limit: then its link is over */
+	/* A sender that does not listen costs memory up to the limit, and then its link. */
 	assert_true(cut);
 	assert_true(n_bytes > HELD_MAX_BYTES - sizeof(text));
 	assert_int_equal(actor_kill(self, to), 0);
@@ -453,7 +462,7 @@ static void test_sender_is_paused_once_and_cut_when_it_does_not_listen(void **st
 	story(story_deaf_sender);
 }
 
-/* Such bytes can only be there by a fault of our own; that costs one link, not the whole loop. */
+/* Such bytes can only be there by a fault of this library. That costs one link, and not the whole loop. */
 static void story_bad_frame_aside(actor *self)
 {
 	static const uint8_t bad[] = {0x91, 0xc1};
@@ -477,7 +486,7 @@ static void test_malformed_bytes_put_aside_cost_the_link_and_are_not_taken_up_fo
 
 static actor_from *traced_from;
 
-/* Sends a cast and a call because of `go`, and answers that later. */
+/* Sends a cast and a call because of `go`. The call `go` is answered later, by `answer`. */
 static int spread_go(actor *self, const actor_msg *msg, actor_from *from)
 {
 	traced_from = actor_from_keep(from);
@@ -498,7 +507,7 @@ static const struct actor_behavior spread = {.name = "spread", .methods = spread
 
 static const struct wire_trace go_trace = {.id = 70, .span = 71, .parent = 72};
 
-/* Takes the first frame that waits for @peer. */
+/* Takes the first frame out of those that wait for @peer. */
 static struct wire_trace take_trace(struct peer *peer, enum wire_type type)
 {
 	struct buf rest = BUF_INIT;
@@ -548,7 +557,10 @@ static void story_trace(actor *self)
 		assert_int_equal(call.id, go_trace.id);
 		assert_int_equal(call.parent, go_trace.span);
 		assert_true(cast.span && call.span && cast.span != call.span);
-		/* although it was sent for a message without one */
+		/*
+		 * The answer has the trace of its call, although it was sent while a message without one was
+		 * handled.
+		 */
 		assert_memory_equal(&answer, &go_trace, sizeof(answer));
 	}
 }
@@ -567,7 +579,7 @@ static void story_trace_refused(actor *self)
 
 	assert_non_null(asked);
 	assert_int_equal(actor_spawn(self, &spread, NULL, &to), 0);
-	/* waits in a mailbox when its actor ends; then there is nobody */
+	/* One call waits in the mailbox when its actor ends; the next one comes when the actor is gone. */
 	call_traced(asked, to, 55, &go_trace);
 	assert_int_equal(actor_stop(self, to, NULL), 0);
 	assert_int_equal(actor_sleep(self, 1), 0);

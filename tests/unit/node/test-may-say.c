@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may say what: an answer, a DOWN, a pause, a word of the broker counts from whom it is for to say.
- * Anybody else loses his link by it, and nothing else happens.
+ * Who may say what. An answer, a DOWN, a pause and a word of the broker count only from the peer that may say
+ * them. Any other peer that says one loses its link, and nothing else happens.
  */
 #include "tests/unit/node/inbound-world.h"
 
@@ -19,19 +19,25 @@ static void story_answers(actor *self)
 	actor_ref callee = ref_of(ASKED, 1), me;
 	uint64_t id = ask(self, callee, &me);
 
-	/* guesses: only the one that hits costs something, and it hits nothing */
+	/*
+	 * THIRD guesses the id of the call. Only the right guess costs it its link, and even that one answers
+	 * nothing.
+	 */
 	for (uint64_t guess = 0; guess < 2000; guess++) {
 		put_reply(me, ref_of(THIRD, 1), guess, 666);
 		assert_int_equal(says(peer_of(group, THIRD, "third")), guess == id);
 	}
 	wire_put_error(&frame, me, ref_of(THIRD, 1), id, wire_cstr("noproc"), wire_cstr(""));
 	assert_true(says(peer_of(group, THIRD, "third")));
-	/* in nobody's name, and in the name of who was asked */
+	/* THIRD answers in nobody's name, and in the name of the callee. */
 	put_reply(me, ACTOR_NOBODY, id, 666);
 	assert_true(says(peer_of(group, THIRD, "third")));
 	put_reply(me, callee, id, 666);
 	assert_true(says(peer_of(group, THIRD, "third")));
-	/* another's answer that the broker forwarded: the broker's link is everybody's */
+	/*
+	 * The broker forwarded THIRD's answer. It is ignored, but the broker keeps its link, because that
+	 * serves all.
+	 */
 	put_reply(me, ref_of(THIRD, 1), id, 666);
 	assert_false(says(broker));
 	assert_int_equal(actor_sleep(self, 1), 0);
@@ -42,7 +48,7 @@ static void story_answers(actor *self)
 	assert_int_equal(actor_sleep(self, 1), 0);
 	assert_int_equal(asker_result, 0);
 	assert_int_equal(asker_number, 5);
-	/* a late or doubled answer is no lie */
+	/* An answer that comes late or twice is no lie. */
 	put_reply(me, callee, id, 6);
 	assert_false(says(asked));
 	assert_false(asked->link_ended);
@@ -153,7 +159,7 @@ static void story_down(actor *self)
 	assert_false(says(asked));
 	expect_downs(self, 1);
 	assert_string_equal(down_reason, "truth");
-	put_down(me, target, id, "truth"); /* a doubled one is no lie */
+	put_down(me, target, id, "truth"); /* a DOWN that comes twice is no lie */
 	assert_false(says(asked));
 	expect_downs(self, 1);
 }
@@ -171,7 +177,7 @@ static void story_process_down(actor *self)
 
 	put_down(me, target, id, "lie");
 	assert_true(says(peer_of(group, THIRD, "third")));
-	/* a client that calls itself the spawner */
+	/* NEWCOMER is a client that calls itself the spawner. */
 	put_down(me, target, id, "lie");
 	assert_true(says(peer_of(group, NEWCOMER, "$spawner")));
 	expect_downs(self, 0);
@@ -201,7 +207,8 @@ static void story_pauses(actor *self)
 	wire_put_resume(&frame, &own);
 	assert_false(says(peer_of(group, THIRD, "third")));
 	assert_int_equal(peer_find(group, THIRD)->n_paused_refs, 0);
-	wire_put_pause(&frame, &foreign); /* the broker speaks for those it routes to */
+	/* The broker speaks for those to whom it routes. */
+	wire_put_pause(&frame, &foreign);
 	assert_false(says(peer_of(group, BROKER, "$broker")));
 }
 
@@ -225,7 +232,10 @@ static void story_told(actor *self)
 	assert_true(says(peer_of(group, THIRD, "third")));
 	put_cast(me, ACTOR_NOBODY, "name", "sr", "store", liar);
 	assert_true(says(peer_of(group, THIRD, "third")));
-	/* sent through the broker in one's own name, as anybody may send a cast to anybody */
+	/*
+	 * THIRD may send this cast by the broker, as anybody may send a cast to anybody. It is no word of the
+	 * broker.
+	 */
 	put_cast(me, liar, "name", "sr", "store", liar);
 	assert_false(says(broker));
 	put_cast(me, ACTOR_NOBODY, "name", "sn", "store");
@@ -241,7 +251,7 @@ static void story_told(actor *self)
 	put_cast(me, self_of_broker, "group_down", "U{s:s}", (uint64_t)ASKED, "reason", "normal");
 	assert_false(says(broker));
 	assert_true(peer_find(group, ASKED)->exit_told);
-	/* what is none of the broker's words is just a cast to a group, and those go nowhere */
+	/* A method that is no word of the broker's makes it a cast to a group, and those go nowhere. */
 	put_cast(me, liar, "hello", "");
 	assert_false(says(peer_of(group, THIRD, "third")));
 }
