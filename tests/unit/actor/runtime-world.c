@@ -116,7 +116,7 @@ static int worker_call_back(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", r);
 }
 
-/* Asks [0] to call back [1]; its answer is what came of that. */
+/* Asks [0] to call [1] back, and answers with what that call returned. */
 static int worker_call_through(actor *self, const actor_msg *msg, actor_from *from)
 {
 	actor_ref through, to;
@@ -231,7 +231,7 @@ static int worker_block(actor *self, const actor_msg *msg)
 	return actor_sleep(self, 30) == -ECANCELED ? 0 : 0;
 }
 
-/* An answer of as many bytes as the caller asks for, in the idiom of every example. */
+/* Answers with as many bytes as the caller asks for, in the way of all examples. */
 static int worker_give(actor *self, const actor_msg *msg, actor_from *from)
 {
 	char *bytes;
@@ -257,7 +257,9 @@ static int worker_give_msg(actor *self, const actor_msg *msg, actor_from *from)
 	bytes = calloc(1, (size_t)n);
 	assert_non_null(bytes);
 	assert_int_equal(actor_msg_new(&result), 0);
-	/* more than one value by hand, so that nothing is refused before it is an answer */
+	/*
+	 * The result is written by hand, value by value, so that its size is not checked before it is sent.
+	 */
 	assert_int_equal(actor_msg_write(result, "\xc6", 1), 0);
 	assert_int_equal(actor_msg_write(result,
 				 (char[]){(char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n}, 4),
@@ -269,7 +271,7 @@ static int worker_give_msg(actor *self, const actor_msg *msg, actor_from *from)
 	return r;
 }
 
-/* What it was given, deeper by two. */
+/* Answers with the argument in two more arrays. */
 static int worker_wrap(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const void *raw;

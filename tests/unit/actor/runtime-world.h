@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Actors of one group, without a node. Every test runs its story inside a "driver" actor: straight-line code
- * that may call and wait. `worker` is an actor with a method for whatever a story needs.
+ * Actors of one group, without a node. Each test runs its story in a "driver" actor, as straight-line code
+ * that may call and wait. A `worker` has a method for everything that a story needs.
  */
 #pragma once
 
@@ -34,7 +34,7 @@
 #include "tests/unit/story.h"
 
 struct driver {
-	char log[1024]; /* what happened, a word each */
+	char log[1024]; /* what happened: the notes, one after the other */
 };
 extern uint64_t last_down_monitor;
 extern struct actor_cause last_cause;

@@ -25,7 +25,7 @@ static int person_init(actor *self, const void *arg)
 	return 0;
 }
 
-/* It has read all that came before. */
+/* Its answer says that the actor has handled all that came before. */
 static int on_sync(actor *self, const actor_msg *msg, actor_from *from)
 {
 	return actor_reply(from, "");
@@ -150,7 +150,10 @@ static const struct actor_behavior failing = {
 static const struct actor_behavior starting = {
 	.name = "starting", .state_size = sizeof(struct person), .init = canceled_init};
 
-/* [how]: "link", "monitor", "link_failing", "monitor_failing", "link_starting" → what came of it, whom */
+/*
+ * [how] is "link", "monitor", "link_failing", "monitor_failing" or "link_starting". The answer is what the
+ * spawn returned, and the child.
+ */
 static int on_spawn(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const struct actor_behavior *behavior = &plain;
@@ -179,7 +182,7 @@ static actor_ref person(actor *self, const struct actor_behavior *behavior, cons
 	return ref;
 }
 
-/* The answer of a call that is an int or a bool; -ESRCH and the like when there is none. */
+/* The int or bool that is the answer of a call; without an answer what the call returned, as -ESRCH. */
 static int ask(actor *self, actor_ref who, const char *method, actor_ref what)
 {
 	actor_msg *reply = NULL;
@@ -194,7 +197,7 @@ static int ask(actor *self, actor_ref who, const char *method, actor_ref what)
 	return r < 0 ? r : answer;
 }
 
-/* Whether it lives, when all that was sent to it before has been handled. */
+/* Says whether @who lives after it has handled all that was sent to it before. */
 static bool lives(actor *self, actor_ref who)
 {
 	return actor_call(self, actor_to(who), "sync", 20000, NULL, "") == 0;
@@ -343,7 +346,7 @@ static void story_unlink(actor *self)
 		  t = person(self, &trapping, "t");
 
 	assert_int_equal(ask(self, a, "link", b), 0);
-	assert_int_equal(ask(self, b, "unlink", a), 1); /* who did not make it may, too */
+	assert_int_equal(ask(self, b, "unlink", a), 1); /* an actor that did not make the link may end it */
 	assert_int_equal(ask(self, b, "unlink", a), 0);
 	assert_int_equal(ask(self, a, "unlink", b), 0);
 	assert_int_equal(ask(self, t, "link", a), 0);
@@ -367,7 +370,7 @@ static int busy_init(actor *self, const void *arg)
 	while (actor_call(self, actor_to(child), "sync", 20000, NULL, "") != -ESRCH)
 		;
 	note("it waits; ");
-	assert_false(actor_unlink(self, child)); /* the link has ended */
+	assert_false(actor_unlink(self, child)); /* the link has ended already */
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What other threads and signal handlers cast into a group. To be run under ThreadSanitizer as well. */
+/* What other threads and signal handlers post to a group. To be run under ThreadSanitizer as well. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,9 +22,9 @@
 #include "tests/fact.h"
 
 #define THREADS 4
-#define POSTS   20000 /* of each thread */
+#define POSTS   20000 /* by each thread */
 
-/* What another thread does just before the loop looks for events. */
+/* The loop calls this just before it looks for events, in place of another thread. */
 static void (*meanwhile)(void);
 
 int __real_epoll_pwait2(
@@ -65,7 +65,7 @@ void *__wrap_calloc(size_t n, size_t size)
 static actor_inlet *inlet;
 static uint32_t mailbox_max;
 static int64_t n_got, n_wanted;
-static int64_t last_of[THREADS]; /* number of the last post of each thread */
+static int64_t last_of[THREADS]; /* the number of each thread's last post */
 static bool out_of_order, overfull;
 static int64_t handler_takes_ms;
 static char got_bytes[ACTOR_POST_BYTES_MAX];
@@ -81,7 +81,7 @@ static int on_number(actor *self, const actor_msg *msg)
 		out_of_order = true;
 	last_of[thread] = i;
 	if (mailbox_max && self->mailbox.n_messages >= mailbox_max)
-		overfull = true; /* this one is out of it already */
+		overfull = true; /* the message itself is out of the mailbox already */
 	if (handler_takes_ms)
 		actor_sleep(self, handler_takes_ms);
 	if (++n_got == n_wanted)
@@ -146,7 +146,7 @@ static void end(void)
 
 /* ---- threads ---- */
 
-static atomic_int n_busy; /* times that a thread was told to try again */
+static atomic_int n_busy; /* how often a thread was told to try again */
 
 static void *post_numbers(void *arg)
 {
@@ -209,7 +209,7 @@ static void test_an_inlet_has_bounds(void **state)
 	int n = 0, r;
 
 	begin(-1);
-	/* nobody runs: all wait */
+	/* The group does not run, so all posts wait. */
 	while ((r = actor_post(inlet, "number", "II", INT64_C(0), (int64_t)n + 1)) == 0)
 		n++;
 	assert_int_equal(r, -EBUSY);
@@ -222,7 +222,7 @@ static void test_an_inlet_has_bounds(void **state)
 	begin(-1);
 	for (n = 0; actor_post(inlet, "number", "y#", big, sizeof(big)) == 0; n++)
 		;
-	assert_int_equal(n, 4); /* the one with which it is full is the last */
+	assert_int_equal(n, 4); /* the one that fills the inlet is still taken */
 	end();
 
 	begin(-1);
@@ -277,7 +277,7 @@ static void test_what_was_posted_waits_for_memory(void **state)
 	memory_fails = false;
 	assert_int_equal(actor_post(inlet, "bytes", "y#", "x", (size_t)1), 0);
 	memory_fails = true;
-	assert_int_equal(actor_post_bytes(inlet, "x", 1), 0); /* it needs none */
+	assert_int_equal(actor_post_bytes(inlet, "x", 1), 0); /* actor_post_bytes() needs no memory */
 	meanwhile = memory_is_back;
 	assert_int_equal(actor_group_run(group), 0);
 	assert_int_equal(n_got, 2);
@@ -324,7 +324,10 @@ static void test_a_signal_handler_posts_whatever_it_interrupts(void **state)
 	sigemptyset(&action.sa_mask);
 	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
 	assert_int_equal(pthread_create(&thread, NULL, send_signals, NULL), 0);
-	/* its last post is behind all that was posted in signals before it, and one may come with it */
+	/*
+	 * The thread's own post is behind the posts of all signals but the last, whose handler may run beside
+	 * it.
+	 */
 	while (!last_of[0] || n_got <= atomic_load(&n_posted)) {
 		struct pollfd ready = {.fd = actor_group_get_fd(group), .events = POLLIN};
 
@@ -350,7 +353,7 @@ static void stop_it(void)
 	actor_group_stop(group);
 }
 
-/* Dispatches while the descriptor says that there is something. */
+/* Dispatches as long as the descriptor says that there is something to do. */
 static int dispatch_what_is_ready(void)
 {
 	struct pollfd ready = {.fd = actor_group_get_fd(group), .events = POLLIN};
@@ -389,7 +392,7 @@ static void *post_until_it_ends(void *arg)
 			    : actor_post_bytes(mine, "x", 1)) != -ESRCH)
 		if (r < 0 && r != -EBUSY)
 			abort();
-	/* a group that has ended is an error, time and again */
+	/* Posting to a group that has ended is an error each time. */
 	if (actor_post(mine, "number", "") != -ESRCH || actor_post_bytes(mine, "x", 1) != -ESRCH)
 		abort();
 	actor_inlet_free(mine);
@@ -403,7 +406,8 @@ static void test_posting_to_a_group_that_ends_meanwhile_is_an_error_and_no_crash
 	for (int round = 0; round < 50; round++) {
 		pthread_t threads[THREADS];
 
-		begin(round % 2 ? 100 : -1); /* its actor ends, or its group is freed around it */
+		/* In odd rounds the actor ends; in even ones the group is freed with it. */
+		begin(round % 2 ? 100 : -1);
 		atomic_store(&may_end, false);
 		for (int i = 0; i < THREADS; i++)
 			assert_int_equal(pthread_create(&threads[i], NULL, post_until_it_ends, NULL), 0);
@@ -415,7 +419,7 @@ static void test_posting_to_a_group_that_ends_meanwhile_is_an_error_and_no_crash
 		group = actor_group_free(group);
 		for (int i = 0; i < THREADS; i++)
 			assert_int_equal(pthread_join(threads[i], NULL), 0);
-		assert_int_equal(n_fds(), fds + 1); /* that of the inlet */
+		assert_int_equal(n_fds(), fds + 1); /* the inlet keeps one */
 		end();
 	}
 	assert_int_equal(n_fds(), fds);

@@ -56,7 +56,7 @@ static int subject_last_answer(actor *self, const actor_msg *msg, actor_from *fr
 	return -EIO;
 }
 
-/* Takes any text with it that it is called or cast by. */
+/* Notes each call and cast that has no method of its own, with the name and the size. */
 static int subject_other(actor *self, const actor_msg *msg, actor_from *from)
 {
 	size_t n;
@@ -97,7 +97,7 @@ static actor_ref subject(actor *self, const struct actor_behavior *behavior)
 	return ref;
 }
 
-/* It is cast `linger`, and is in that handler. */
+/* Casts `linger` to @who, and waits until @who is in that handler. */
 static void set_lingering(actor *self, actor_ref who)
 {
 	story_log[0] = 0;
@@ -253,7 +253,7 @@ static void story_other(actor *self)
 	actor_msg_free(reply);
 	assert_string_equal(story_log, "odd of 2 bytes is cast strange of 5 bytes is called ");
 
-	/* without on_other a cast is counted, and the actor goes on */
+	/* Without on_other such a cast is counted as dropped, and the actor goes on. */
 	before = group->stats.casts_dropped;
 	assert_int_equal(actor_cast(self, actor_to(closed), "odd", ""), 0);
 	assert_int_equal(actor_call(self, actor_to(closed), "who", ACTOR_FOREVER, NULL, ""), 0);

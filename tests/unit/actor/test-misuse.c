@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a program does wrong ends in an error, or in the end of what did it; never in the group's. Without a
- * node; ASan looks on.
+ * What a program does wrong ends in an error, or in the end of the actor that did it, and never in the end of
+ * the group. Without a node; ASan sees misuse of memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -77,7 +77,7 @@ enum way { BY_STOP, BY_KILL, BY_BOTH, WAYS_N };
 struct plan {
 	enum moment moment;
 	enum way way;
-	bool waits; /* after that, in everything */
+	bool waits; /* afterwards it calls everything that waits */
 };
 
 static void plan_do(actor *self, enum moment moment)
@@ -187,7 +187,7 @@ static void mortals(actor *self)
 		(void)actor_stop(self, who, NULL);
 		(void)actor_stop(self, who, NULL);
 		r = actor_call(self, actor_to(who), "call", 1000, NULL, "");
-		assert_true(r == -ESRCH || r == -ECONNRESET); /* dead, or not there yet */
+		assert_true(r == -ESRCH || r == -ECONNRESET); /* dead, or it was never alive */
 	}
 }
 
@@ -242,7 +242,7 @@ static int waiter_wait(actor *self, const actor_msg *msg)
 		break;
 	}
 	n_woken++;
-	/* and every further wait */
+	/* If it was killed, each further wait ends as well. */
 	assert_true(actor_sleep(self, 100000) == -ECANCELED || last_error != -ECANCELED);
 	return 0;
 }
@@ -302,7 +302,7 @@ static void test_a_group_is_freed_with_all_kinds_of_parked_actors(void **state)
 		actor_group_dispatch(group);
 		usleep(500);
 	}
-	actor_group_free(group); /* asks them to stop, then kills */
+	actor_group_free(group); /* asks the actors to stop, and then kills them */
 }
 
 /* ---- answers ---- */
@@ -320,7 +320,8 @@ static int twice_keep(actor *self, const actor_msg *msg, actor_from *from)
 {
 	kept = actor_from_keep(from);
 	assert_non_null(kept);
-	(void)actor_reply(from, "i", 5); /* it went with the kept one: refused, or the one answer */
+	/* Refused, or the only answer: `from` may have become invalid when it was kept. */
+	(void)actor_reply(from, "i", 5);
 	return 0;
 }
 
@@ -372,10 +373,7 @@ static void keep_past_the_end(actor *self)
 	(void)actor_call(self, actor_to(who), "keep", 5, NULL, "");
 	assert_int_equal(actor_kill(self, who), 0);
 	(void)actor_sleep(self, 2);
-	/*
-	 * the actor that kept it is gone; the address with it, or still to be freed: both are for the program
-	 * to know
-	 */
+	/* The actor that kept the address is gone. The program must know whether it frees the address. */
 }
 
 static void test_an_address_kept_by_an_actor_that_ended_leaks_nothing(void **state)
@@ -461,7 +459,7 @@ static void parked(actor *self)
 	free(who);
 }
 
-/* A group that cannot be made for want of descriptors says so, and its program goes on. */
+/* A group that cannot be made because descriptors are missing gives an error, and its program goes on. */
 static void test_a_group_without_descriptors_is_emfile(void **state)
 {
 	for (int i = 0; i < 16; i++) {
@@ -556,7 +554,7 @@ static void test_a_stack_overflow_is_a_sigsegv_and_nothing_else(void **state)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 #if defined(__SANITIZE_ADDRESS__)
-	/* reported, and ended with its exit status */
+	/* ASan may catch the signal, report it, and end the process with its own exit status. */
 	assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 1);
 #else
 	assert_true(WIFSIGNALED(status));
@@ -566,7 +564,7 @@ static void test_a_stack_overflow_is_a_sigsegv_and_nothing_else(void **state)
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
-/* What the last words of a program are whose only actor runs @fn, of a group as actor_main() sets it up. */
+/* The last words of a program whose only actor runs @fn, in a group set up as actor_main() does it. */
 static void last_words(story_fn fn, char *ret, size_t size, int signo)
 {
 	struct rlimit none = {0};
@@ -628,7 +626,7 @@ static int __attribute__((noinline)) big_frame(void)
 {
 	volatile char big[300 << 10];
 
-	big[0] = 1; /* below the guard's first page, and below the stack */
+	big[0] = 1; /* below the stack, and below the first page of its guard */
 	return big[0];
 }
 
@@ -661,7 +659,7 @@ static void test_a_crash_names_the_function_although_it_is_static(void **state)
 	last = last_line(text);
 	assert_non_null(strstr(last,
 		"crash: SIGSEGV at address 0x0 in actor <1.1.1> (driver), method 'run', in write_nowhere\n"));
-	/* and of all that led there: a line each, with what addr2line wants */
+	/* The report also has a line for each function on the way there, with what addr2line needs. */
 	assert_non_null(strstr(text, "  write_nowhere+0x"));
 	assert_non_null(strstr(text, "  driver_run+0x"));
 	assert_non_null(strstr(text, " (test-misuse+0x"));
@@ -683,7 +681,7 @@ static void test_an_abort_names_the_function_of_the_program(void **state)
 
 #endif
 
-/* Uses most of what it asked for, waits, and has it still. */
+/* Uses most of the stack that it asked for, waits, and checks that the contents have stayed. */
 static int roomy_use(actor *self, const actor_msg *msg, actor_from *from)
 {
 	size_t size_bytes = self->behavior->stack_size_bytes - (48u << 10);
@@ -760,7 +758,7 @@ static void test_a_group_gets_the_stacks_it_asks_for(void **state)
 	actor_group_free(group);
 	options.stack_size_bytes = SIZE_MAX;
 	assert_int_equal(actor_group_new(&group, &options), -EINVAL);
-	/* too little is as much as the runtime itself needs */
+	/* A size that is too small becomes the size that the runtime needs itself. */
 	options.stack_size_bytes = 1;
 	fn = answers;
 	assert_int_equal(actor_group_new(&group, &options), 0);
@@ -840,7 +838,7 @@ static void watch_a_pipe(void)
 	close(fds[1]);
 }
 
-/* A kernel before 5.11, as far as the loop can tell. */
+/* For the loop the kernel is now one before 5.11. */
 static void without_epoll_pwait2(void)
 {
 	struct sock_filter code[] = {

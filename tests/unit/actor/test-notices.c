@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was promised is told when memory is short, too, or whoever misses it does not go on as if nothing
- * were. This program is linked so that it can refuse all memory for a while.
+ * What was promised is told also when memory is short; or the actor that would miss it is ended, and does not
+ * go on as if nothing had happened. This program is linked so that it can refuse all memory for a while.
  */
 #include <setjmp.h>
 #include <stdarg.h>

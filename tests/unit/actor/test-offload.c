@@ -106,7 +106,7 @@ static void begin(story_fn fn)
 	assert_int_equal(actor_group_spawn(group, &first, (const void *)(uintptr_t)fn, NULL, NULL), 0);
 }
 
-/* Until the story stops the group; nothing is left of it. */
+/* Runs a group until the story stops it. No thread and no descriptor may be left. */
 static void story(story_fn fn)
 {
 	int fds = count("/proc/self/fd"), threads = count("/proc/self/task");
@@ -134,7 +134,7 @@ static void add(void *data)
 	sum->thread = pthread_self();
 }
 
-static sem_t gate; /* what waits, waits here */
+static sem_t gate; /* hold() waits here */
 static atomic_int n_begun, n_ended, n_dropped;
 
 static void reset(void)
@@ -146,7 +146,7 @@ static void reset(void)
 }
 
 struct held {
-	char *memory; /* who has the data frees it */
+	char *memory; /* whoever has the data in the end frees this */
 	int number;
 };
 
@@ -157,7 +157,7 @@ static void hold(void *data)
 	atomic_fetch_add(&n_begun, 1);
 	while (sem_wait(&gate) < 0)
 		;
-	held->memory[0] = 'y'; /* whatever has become of the actor */
+	held->memory[0] = 'y'; /* the data is still there, even if the actor is gone */
 	held->number++;
 	atomic_fetch_add(&n_ended, 1);
 }
@@ -209,7 +209,7 @@ static void tell_only_it_waits(actor *self)
 {
 	for (int i = 0; i < 8; i++)
 		another(self, tell_hold);
-	/* with 3 threads 3 have begun; this actor goes on all the while */
+	/* With 3 threads, 3 functions have begun. This actor goes on all the while. */
 	while (atomic_load(&n_begun) < 3)
 		actor_sleep(self, 1);
 	actor_sleep(self, 5);
@@ -238,7 +238,7 @@ static void tell_killed(actor *self)
 
 static void tell_kill(actor *self)
 {
-	/* one thread: the first runs, the second never does */
+	/* There is one thread: the first function runs, the second one never does. */
 	killed_refs[0] = another(self, tell_killed);
 	while (atomic_load(&n_begun) < 1)
 		actor_sleep(self, 1);
@@ -248,7 +248,7 @@ static void tell_kill(actor *self)
 	assert_int_equal(actor_kill(self, killed_refs[0]), 0);
 	while (atomic_load(&n_dropped) < 1)
 		actor_sleep(self, 1);
-	assert_int_equal(atomic_load(&n_ended), 0); /* that was the one that waited its turn */
+	assert_int_equal(atomic_load(&n_ended), 0); /* the dropped data is that of the second one */
 	sem_post(&gate);
 	while (atomic_load(&n_dropped) < 2)
 		actor_sleep(self, 1);
@@ -268,7 +268,10 @@ static void tell_late(actor *self)
 {
 	struct held held;
 
-	/* What has not begun by then is dropped at once: a busy machine needs longer to begin it. */
+	/*
+	 * A function that has not begun when the time is over is dropped. On a busy machine it begins later,
+	 * so the time grows.
+	 */
 	for (int timeout_ms = 5; !atomic_load(&n_begun); timeout_ms *= 2) {
 		atomic_store(&n_dropped, 0);
 		held = (struct held){.memory = strdup("x"), .number = 1};
@@ -302,7 +305,7 @@ static void tell_without_memory(actor *self)
 		memory_fails = threads_fail = false;
 		assert_int_equal(atomic_load(&n_dropped), without + 1);
 	}
-	/* and then it is as if nothing had been */
+	/* After these failures it works again. */
 	sem_post(&gate);
 	held = (struct held){.memory = strdup("x")};
 	assert_int_equal(actor_offload(self, hold, &held, sizeof(held), drop, ACTOR_FOREVER), 0);
@@ -359,7 +362,7 @@ static void tell_signals(actor *self)
 		actor_offload(self, block_signals_seen, &blocked, sizeof(blocked), NULL, ACTOR_FOREVER), 0);
 	assert_true(blocked);
 	pthread_sigmask(SIG_BLOCK, NULL, &set);
-	assert_false(sigismember(&set, SIGTERM)); /* of the program's own thread they are not */
+	assert_false(sigismember(&set, SIGTERM)); /* they are not blocked in the program's own thread */
 	actor_group_stop(group);
 }
 
@@ -372,7 +375,7 @@ static void *open_gate(void *arg)
 {
 	while (atomic_load(&n_begun) < 1)
 		sched_yield();
-	usleep(20000); /* so that the end of the group is likely to be waiting; either way it is right */
+	usleep(20000); /* by then the end of the group probably waits; the test also passes if it does not */
 	sem_post(&gate);
 	return NULL;
 }
@@ -416,7 +419,7 @@ static void test_the_log_says_that_functions_are_left_to_themselves(void **state
 	reset();
 	begin(tell_end_meanwhile);
 	assert_int_equal(actor_group_run(group), 0);
-	offloads_end(group, 0); /* as the end of the group does, when its patience is over */
+	offloads_end(group, 0); /* as the end of the group does it when it has waited long enough */
 	assert_string_equal(
 		group_said, "1 functions given to actor_offload() still run; they are left to themselves");
 	group = actor_group_free(group);
@@ -459,8 +462,8 @@ static void test_functions_that_outlive_the_end_are_left_to_themselves(void **st
 	}
 	while (atomic_load(&n_begun) < 2)
 		sched_yield();
-	assert_int_equal(helpers_end(helpers, 0), 2); /* its patience is over at once */
-	assert_int_equal(atomic_load(&n_dropped), 1); /* the third has not begun */
+	assert_int_equal(helpers_end(helpers, 0), 2); /* it does not wait for them */
+	assert_int_equal(atomic_load(&n_dropped), 1); /* the third one, which has not begun */
 	group = actor_group_free(group);
 	sem_post(&gate);
 	sem_post(&gate);
@@ -487,7 +490,10 @@ int main(void)
 
 	pthread_t thread;
 
-	/* ThreadSanitizer has a thread of its own from the first one on */
+	/*
+	 * ThreadSanitizer starts a thread of its own with the first one, so one is made before threads are
+	 * counted.
+	 */
 	atomic_store(&n_begun, 1);
 	if (pthread_create(&thread, NULL, open_gate, NULL) || pthread_join(thread, NULL))
 		return 1;

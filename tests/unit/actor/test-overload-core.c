@@ -14,13 +14,13 @@
 #include "tests/fact.h"
 
 #define MS     INT64_C(1000000)
-#define BYTES  100 /* of every message, where nothing else is said */
+#define BYTES  100 /* of a message for which a fact gives no size */
 #define QUEUED 64
 
 static struct overload o;
 static int64_t now_ns;
 static int64_t retry_ms;
-/* the queue, as intake.c keeps it: when each came */
+/* The queue as intake.c keeps it, with the time at which each message came. */
 static int64_t came[QUEUED * 1024];
 static uint32_t bytes_of[QUEUED * 1024];
 static uint32_t first, last;
@@ -47,7 +47,7 @@ static void take(uint32_t bytes)
 	came[last++] = now_ns;
 }
 
-/* One comes; what is in its way goes. */
+/* A message of @bytes comes. If it is taken, the oldest that are in its way are lost. */
 static enum actor_loss comes_with(uint32_t bytes)
 {
 	bool make_room;
@@ -91,7 +91,7 @@ static uint64_t lost_in_all(void)
 	return n;
 }
 
-/* What every moment has to fulfil. */
+/* This holds at any moment. */
 static void is_exact(void)
 {
 	assert_int_equal(o.received, o.handled + lost_in_all() + o.n_queued);
@@ -194,7 +194,7 @@ static void test_drop_oldest_takes_what_comes(void **state)
 static void test_bytes_fill_it_too(void **state)
 {
 	begin((struct actor_overload){.overflow = ACTOR_DROP_NEWEST, .max_bytes = 250});
-	assert_int_equal(come(9), 3); /* the one that goes over the limit is taken */
+	assert_int_equal(come(9), 3); /* the message that exceeds the limit is taken */
 	assert_int_equal(o.queued_bytes, 300);
 	assert_int_equal(leaves(), ACTOR_LOST_NOT);
 	assert_int_equal(o.queued_bytes, 200);
@@ -206,9 +206,10 @@ static void test_one_that_is_large_makes_way_with_all_before_it(void **state)
 {
 	begin((struct actor_overload){.overflow = ACTOR_DROP_OLDEST, .max_bytes = 500});
 	assert_int_equal(come(5), 5);
-	assert_int_equal(comes_with(10000), ACTOR_LOST_NOT); /* for which one place was enough */
+	/* Its own bytes do not count: one place is enough. */
+	assert_int_equal(comes_with(10000), ACTOR_LOST_NOT);
 	assert_int_equal(first, 1);
-	assert_int_equal(comes(), ACTOR_LOST_NOT); /* which is to fill no more than the limit */
+	assert_int_equal(comes(), ACTOR_LOST_NOT); /* now the large one must go, and so do all before it */
 	assert_int_equal(first, 6);
 	assert_int_equal(o.queued_bytes, BYTES);
 	is_exact();
@@ -245,7 +246,7 @@ static void test_a_call_whose_caller_is_gone_is_lost(void **state)
 	begin((struct actor_overload){.max_wait_ms = 1});
 	come(2);
 	now_ns += 5 * MS;
-	/* that it is late, too, is nobody's interest: there is nobody to answer */
+	/* The message is late, too, but is counted as expired, because nobody waits for its answer. */
 	assert_int_equal(overload_leaves(&o, BYTES, came[first++], now_ns - 1, now_ns), ACTOR_LOST_EXPIRED);
 	begin((struct actor_overload){.overflow = ACTOR_REFUSE});
 	come(1);
@@ -253,7 +254,7 @@ static void test_a_call_whose_caller_is_gone_is_lost(void **state)
 	is_exact();
 }
 
-/* One comes each @every_ms, one leaves each @each_ms; after @ms. Returns how many were lost by CoDel. */
+/* For @ms a message comes every @every_ms and handling one takes @each_ms. Returns how many CoDel dropped. */
 static uint64_t run(int64_t every_ms, int64_t each_ms, int64_t ms)
 {
 	uint64_t before = o.lost[ACTOR_LOST_CODEL];
@@ -273,10 +274,10 @@ static uint64_t run(int64_t every_ms, int64_t each_ms, int64_t ms)
 static void test_codel_lets_a_burst_through(void **state)
 {
 	begin((struct actor_overload){.codel_target_ms = 5, .max_messages = 1000});
-	come(40); /* 80 ms of work */
+	come(40); /* handling them takes 80 ms */
 	assert_int_equal(run(100, 2, 90), 0);
 	assert_int_equal(run(10, 2, 1000), 0);
-	for (int i = 0; i < 10; i++) { /* again and again, and it is empty in between */
+	for (int i = 0; i < 10; i++) { /* ten bursts; the queue is empty before each */
 		come(30);
 		assert_int_equal(run(1000, 2, 150), 0);
 	}
@@ -288,7 +289,7 @@ static void test_codel_sheds_while_the_queue_stands(void **state)
 
 	begin((struct actor_overload){.codel_target_ms = 5, .max_messages = 10000});
 	lost = run(1, 2, 3000);
-	/* half of 3,000 are too many; what is handled has waited for at most twice the target */
+	/* Half of the 3,000 are too many. The others are handled after at most about twice the target. */
 	assert_in_range(lost, 1200, 1500);
 	assert_true(o.n_queued < 20);
 	now_ns += MS;
@@ -299,7 +300,7 @@ static void test_codel_stops_when_the_queue_does_not_stand_any_more(void **state
 {
 	begin((struct actor_overload){.codel_target_ms = 5, .max_messages = 10000});
 	run(1, 2, 1000);
-	run(10, 2, 300); /* empties it, and an interval passes */
+	run(10, 2, 300); /* empties the queue, and more than an interval passes */
 	assert_int_equal(run(10, 2, 1000), 0);
 }
 
@@ -307,12 +308,12 @@ static void test_codel_forgets_over_a_pause(void **state)
 {
 	begin((struct actor_overload){.codel_target_ms = 5, .max_messages = 10000});
 	come(100);
-	while (first < last) { /* all of them have waited for long */
+	while (first < last) { /* each of them has waited for long */
 		now_ns += 10 * MS;
 		leaves();
 	}
 	now_ns += 10000 * MS;
-	come(20); /* a burst: nobody knows yet that the queue stands */
+	come(20); /* a burst: CoDel does not know yet whether the queue stands */
 	now_ns += 30 * MS;
 	assert_int_equal(leaves(), ACTOR_LOST_NOT);
 	assert_int_equal(leaves(), ACTOR_LOST_NOT);
@@ -367,12 +368,12 @@ static void test_the_hint_is_half_the_wait(void **state)
 {
 	begin((struct actor_overload){.overflow = ACTOR_REFUSE});
 	come(11);
-	assert_int_equal(retry_ms, 100); /* nothing has left: nothing is known */
+	assert_int_equal(retry_ms, 100); /* no message has left yet, so nothing is known */
 	now_ns += 50 * MS;
 	leaves();
 	come(2);
 	assert_int_equal(retry_ms, 25);
-	now_ns += 200 * MS; /* it has been at that one for longer */
+	now_ns += 200 * MS; /* the handler has been busy for longer than a message usually takes */
 	comes();
 	assert_int_equal(retry_ms, 100);
 	now_ns += 3600 * 1000 * MS;
@@ -389,7 +390,7 @@ static void test_the_hint_is_never_nothing(void **state)
 	assert_int_equal(retry_ms, 1);
 	while (first < last)
 		leaves();
-	now_ns += 1000 * MS; /* it is idle, so the time since the last one says nothing */
+	now_ns += 1000 * MS; /* the actor is idle, so the time since the last message says nothing */
 	assert_int_equal(overload_retry_ms(&o, now_ns), 1);
 }
 

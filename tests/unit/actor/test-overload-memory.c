@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Limits and dead letters where one allocation fails: the first, the second, the third … of a whole scenario.
- * Whatever is missing then, nothing crashes, nothing leaks, each call ends, and the counts are exact.
+ * Limits and dead letters when one allocation of a whole scenario fails: the first, the second, the third …
+ * Each time nothing crashes, nothing leaks, each call ends, and the counts are exact.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ void *__real_realloc(void *p, size_t size);
 static bool counting;
 static int n_allocations, fails_at;
 
-/* True: this one is refused. */
+/* True: this allocation is to fail. */
 static bool is_refused(void)
 {
 	return counting && ++n_allocations == fails_at;
@@ -139,7 +139,7 @@ static void scenario(actor *self)
 	for (int i = 0; i < PUTS; i++)
 		n_sent += actor_cast(self, actor_to(to), "put", "i", i) == 0;
 	n_asked += actor_request(self, actor_to(to), "ask", ACTOR_FOREVER, NULL, "") == 0;
-	for (int i = 0; i < 3; i++) /* before which the call has to make way */
+	for (int i = 0; i < 3; i++) /* the call must make room for these */
 		n_sent += actor_cast(self, actor_to(to), "put", "i", i) == 0;
 	do {
 		r = actor_request_wait(self, NULL, 0, ACTOR_FOREVER, NULL, &answer);
@@ -150,7 +150,8 @@ static void scenario(actor *self)
 	assert_int_equal(r, -ESRCH);
 	counting = false;
 	assert_int_equal(
-		actor_cast(self, actor_to(to), "put", "i", 0), 0); /* what was not told is told now */
+		/* What was not told for want of memory is told with this one. */
+		actor_cast(self, actor_to(to), "put", "i", 0), 0);
 	n_sent++;
 	assert_int_equal(actor_sleep(self, 1), 0);
 	assert_int_equal(actor_cast(self, actor_to(to), "$figures", ""), 0);
@@ -181,7 +182,7 @@ static void test_whatever_allocation_fails_the_counts_are_exact(void **state)
 		n = n_allocations > n ? n_allocations : n;
 		assert_int_equal(n_answered, n_asked);
 		if (!stats.received)
-			continue; /* its limits were not set */
+			continue; /* the limits could not be set */
 		assert_int_equal(stats.received, n_sent + n_asked);
 		assert_int_equal(stats.received, stats.handled + stats.lost[ACTOR_LOST_OLDEST]);
 		assert_int_equal(stats.handled, handled);

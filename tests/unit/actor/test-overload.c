@@ -11,10 +11,10 @@ static int set_result;
 static int64_t handled[64];
 static int n_handled;
 static int n_told;
-static bool is_held;  /* an actor is at `hold` */
-static bool released; /* and may go on */
+static bool is_held;  /* an actor is in `hold` */
+static bool released; /* that actor may go on */
 static bool holds_only;
-static int n_senders; /* that are held back when limits are set */
+static int n_senders; /* senders that are held back when limits are set */
 static struct actor_overload_stats told_now, told_all;
 
 static int bounded_init(actor *self, const void *arg)
@@ -37,7 +37,7 @@ static int bounded_get(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", n_handled);
 }
 
-/* Parks, so that all others come in before the next message. */
+/* Parks, so all other messages come in before the next one is handled. */
 static int bounded_sleep(actor *self, const actor_msg *msg)
 {
 	int ms;
@@ -46,7 +46,9 @@ static int bounded_sleep(actor *self, const actor_msg *msg)
 	return actor_sleep(self, ms);
 }
 
-/* Sets limits (unless holds_only) and stays at it, so that others come in before the next message. */
+/*
+ * Sets limits (unless holds_only) and stays in its handler, so others come in before the next one is handled.
+ */
 static int bounded_hold(actor *self, const actor_msg *msg)
 {
 	if (!holds_only)
@@ -57,7 +59,10 @@ static int bounded_hold(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* And stays at it until a sender that was held back has sent, for whom no room is made meanwhile. */
+/*
+ * Sets limits, and stays in its handler until the senders that were held back have sent. No room is made for
+ * them meanwhile: the limits must let them go on.
+ */
 static int bounded_set(actor *self, const actor_msg *msg)
 {
 	set_result = actor_overload(self, &limits);
@@ -123,7 +128,7 @@ static actor_ref bounded(actor *self, struct actor_overload set)
 	return ref;
 }
 
-/* Of them, how many gave 0. */
+/* Casts `put` @n times. Returns how many casts returned 0. */
 static int put(actor *self, actor_ref to, int from, int n)
 {
 	int taken = 0;
@@ -144,7 +149,7 @@ static void wait_until(actor *self, const bool *what)
 	assert_true(*what);
 }
 
-/* It takes nothing until `released`. */
+/* From now on @ref handles nothing until `released`. */
 static void hold(actor *self, actor_ref ref)
 {
 	released = is_held = false;
@@ -219,12 +224,12 @@ static void oldest_story(actor *self)
 	expect_handled("2 3 4 ");
 	stats_of(self, ref, &stats);
 	assert_int_equal(stats.lost[ACTOR_LOST_OLDEST], 2);
-	assert_int_equal(put(self, ref, 5, 2), 2); /* the mailbox was empty in between */
+	assert_int_equal(put(self, ref, 5, 2), 2); /* the mailbox was empty in between, so both fit */
 	wait_for(self, &n_handled, 5);
 	expect_handled("2 3 4 5 6 ");
 }
 
-/* Timers and what the runtime says stand among them, and are nobody's to drop. */
+/* Timers and notices of the runtime stand among the casts, and are never dropped. */
 static void oldest_between_story(actor *self)
 {
 	actor_ref ref =
@@ -312,7 +317,7 @@ static void call_full_story(actor *self)
 	}
 }
 
-/* A call that waited, and has to make way, is answered; so is a request, once. */
+/* A call that must make room is answered; a request that must make room is answered too, once. */
 static void call_oldest_story(actor *self)
 {
 	actor_ref ref =
@@ -394,7 +399,7 @@ static void describe_story(actor *self)
 	actor_msg *reply = NULL;
 
 	put(self, ref, 0, 3);
-	/* it would not be seen why it is full if it could not be asked while it is */
+	/* A full mailbox must still answer `$describe`, or nobody could see why it is full. */
 	assert_int_equal(actor_call(self, actor_to(ref), "$describe", 1000, &reply, ""), 0);
 	assert_int_equal(actor_msg_unpack(reply, "{s{ss sU sU sU sU s{sU}}}", "mailbox", "overflow",
 				 &overflow, "messages", &messages, "max_messages", &max, "received",
@@ -486,7 +491,7 @@ static void told_story(actor *self)
 		bounded(self, (struct actor_overload){.overflow = ACTOR_DROP_OLDEST, .max_messages = 2});
 
 	put(self, ref, 0, 5);
-	wait_for(self, &n_told, 1); /* one message of all three losses */
+	wait_for(self, &n_told, 1); /* one notice for all three losses */
 	assert_int_equal(told_now.lost[ACTOR_LOST_OLDEST], 3);
 	assert_int_equal(told_all.lost[ACTOR_LOST_OLDEST], 3);
 	put(self, ref, 5, 3);
@@ -513,7 +518,8 @@ static void logged_story(actor *self)
 	put(self, ref, 0, 5);
 	assert_non_null(strstr(log_text, "deaf"));
 	assert_non_null(strstr(log_text, "(oldest)"));
-	assert_ptr_equal(strchr(log_text, '\n'), log_text + strlen(log_text) - 1); /* one line of all */
+	/* One line for all losses. */
+	assert_ptr_equal(strchr(log_text, '\n'), log_text + strlen(log_text) - 1);
 }
 
 static void test_an_overflow_is_a_message(void **state)
@@ -530,7 +536,8 @@ static void test_an_overflow_is_said_in_the_log_once(void **state)
 
 static void blocked_sender(actor *self, actor_ref plain)
 {
-	for (int i = 0; i < 6; i++) /* the fifth and sixth wait for room, or for other limits */
+	/* The mailbox has room for four; the others wait for room or for other limits. */
+	for (int i = 0; i < 6; i++)
 		assert_int_equal(actor_cast(self, actor_to(plain), "put", "i", i), 0);
 }
 
@@ -559,7 +566,8 @@ static void live_story(actor *self)
 	holds_only = true;
 	hold(self, ref);
 	holds_only = false;
-	n_senders = 2; /* one of them goes on when `set` is taken out; the other one has to be told */
+	/* The first goes on when `set` leaves the mailbox; the other one only if the new limits wake it. */
+	n_senders = 2;
 	assert_int_equal(actor_cast(self, actor_to(ref), "set", ""), 0);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(actor_spawn(self, &sender_behavior, NULL, &senders[i]), 0);
@@ -575,7 +583,7 @@ static void live_story(actor *self)
 	assert_int_equal(set_result, 0);
 	for (int i = 0; i < 2000 && (stats_of(self, ref, &stats), stats.queued); i++)
 		assert_int_equal(actor_sleep(self, 1), 0);
-	assert_int_equal(stats.received, 12); /* with the three that waited when the limits came */
+	assert_int_equal(stats.received, 12); /* three of them were in the mailbox when the limits were set */
 	assert_int_equal(stats.handled, 4);
 	assert_int_equal(stats.lost[ACTOR_LOST_NEWEST], 8);
 	assert_int_equal(actor_cast(self, actor_to(ref), "unset", ""), 0);
@@ -583,7 +591,7 @@ static void live_story(actor *self)
 	stats_of(self, ref, &stats);
 	assert_int_equal(stats.overflow, ACTOR_BLOCK);
 	assert_int_equal(stats.max_messages, 4);
-	assert_int_equal(stats.received, 13); /* counters go on */
+	assert_int_equal(stats.received, 13); /* the counters go on */
 }
 
 static void lower_story(actor *self)
@@ -653,7 +661,8 @@ static int observer_letter(actor *self, const struct actor_dead_letter *letter)
 	if (n_letters < 20)
 		note("%s:%s%s:%lld ", words[letter->why], letter->is_call ? "call " : "",
 			actor_msg_method(letter->msg), (long long)n);
-	return actor_cast(self, actor_to(letter->to), "put", "i", 7); /* which is no letter again */
+	/* A dead letter's handler makes no dead letters. */
+	return actor_cast(self, actor_to(letter->to), "put", "i", 7);
 }
 
 static int observer_watch(actor *self, const actor_msg *msg, actor_from *from)
@@ -706,9 +715,9 @@ static void letters_story(actor *self)
 	wait_for(self, &n_letters, 2);
 	dead = bounded(self, (struct actor_overload){0});
 	assert_int_equal(actor_cast(self, actor_to(dead), "end", ""), 0);
-	put(self, dead, 5, 1); /* behind its end */
+	put(self, dead, 5, 1); /* waits behind the message that ends the actor */
 	wait_for(self, &n_letters, 3);
-	put(self, dead, 6, 1); /* after its end */
+	put(self, dead, 6, 1); /* is sent when the actor has ended */
 	wait_for(self, &n_letters, 4);
 	assert_string_equal(story_log, "newest:put:2 oldest:put:3 ended:put:5 nobody:put:6 ");
 }
@@ -737,7 +746,7 @@ static void letters_bound_story(actor *self)
 	observer(self);
 	assert_int_equal(actor_cast(self, actor_to(dead), "end", ""), 0);
 	assert_int_equal(actor_sleep(self, 1), 0);
-	for (int i = 0; i < 5000; i++) /* none of which waits for anybody */
+	for (int i = 0; i < 5000; i++) /* a cast to the dead does not wait */
 		assert_int_equal(actor_cast(self, actor_to(dead), "put", "i", i), 0);
 	wait_for(self, &n_letters, 1024);
 	assert_int_equal(actor_cast(self, actor_to(dead), "put", "i", 1), 0);
@@ -776,11 +785,12 @@ static void one_observer_story(actor *self)
 	assert_int_equal(n_letters, 0);
 	assert_int_equal(observe(self, second, "watch"), 0);
 	put(self, dead, 2, 3);
-	assert_int_equal(actor_cast(self, actor_to(second), "end", ""), 0); /* with letters that wait */
+	/* It ends while letters wait for it. */
+	assert_int_equal(actor_cast(self, actor_to(second), "end", ""), 0);
 	assert_int_equal(actor_sleep(self, 1), 0);
 	assert_int_equal(observe(self, first, "watch"), 0);
 	put(self, dead, 5, 2);
-	assert_int_equal(observe(self, first, "unwatch"), 0); /* it was at the first of them */
+	assert_int_equal(observe(self, first, "unwatch"), 0); /* it was handling the first of these two */
 	assert_int_equal(observe(self, first, "watch"), 0);
 	put(self, dead, 9, 1);
 	for (int i = 0; i < 2000 && !strstr(story_log, "nobody:put:9 "); i++)

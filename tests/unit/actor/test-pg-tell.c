@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whom a change of a process group is told to, and what finding them costs. Work is counted, not timed: this
- * program is linked so that each memcmp() of the library, as in comparing two names, is counted.
+ * Who is told of a change of a process group, and what finding them costs. The cost is counted, not timed:
+ * this program is linked so that each memcmp() of the library, as for comparing two names, is counted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,7 +40,7 @@ int __wrap_memcmp(const void *a, const void *b, size_t n)
 }
 
 static char heard[256];
-static uint64_t ids[4]; /* of monitors, which are called 0, 1 … in what was heard */
+static uint64_t ids[4]; /* `heard` has the place of a monitor here as its name: 0, 1 … */
 
 static int on_pg(actor *self, uint64_t monitor, const struct actor_pg_event *event)
 {
@@ -60,7 +60,10 @@ static const struct actor_behavior watcher = {.name = "watcher",
 	.on_pg = on_pg,
 	.mailbox_max_messages = 100};
 
-/* @fn runs in an actor; what it is told comes after it. Then all ends. */
+/*
+ * Runs @fn in an actor. What @fn causes is told to the actor after it. The group ends when @fn has cast
+ * `end`.
+ */
 static void story(story_fn fn)
 {
 	heard[0] = 0;
@@ -86,7 +89,7 @@ static uint64_t monitor(actor *self, const char *scope, const char *name)
 
 static const actor_ref other = {77, 5, 1};
 
-/* The broker says that an actor of another process joined, or left. */
+/* The broker says that an actor of another process has joined or left. */
 static void tell(actor *self, const char *kind, const char *scope, const char *name, uint64_t id)
 {
 	struct roll_entry entry = {.ref = other, .id = id};
@@ -138,7 +141,7 @@ static void the_ended_is_told_nothing(actor *self)
 static void test_a_monitor_that_ended_is_told_nothing(void **state)
 {
 	story(the_ended_is_told_nothing);
-	assert_string_equal(heard, ""); /* the other one too: no event comes after its end */
+	assert_string_equal(heard, ""); /* the event of monitor 1 was on its way when that ended */
 }
 
 static void monitor_others(actor *self, int from, int to)
@@ -164,12 +167,12 @@ static void others_cost_nothing(actor *self)
 	size_t few, many;
 
 	ids[0] = monitor(self, "pg", "group-0000");
-	(void)compared_by_a_change(self); /* makes the copy */
+	(void)compared_by_a_change(self); /* makes the group's copy of the members */
 	monitor_others(self, 1, 11);
 	few = compared_by_a_change(self);
 	monitor_others(self, 11, OTHERS_MAX);
 	many = compared_by_a_change(self);
-	assert_true(few > 0); /* it is counted at all */
+	assert_true(few > 0); /* otherwise nothing was counted */
 	assert_int_equal(many, few);
 	end_later(self);
 }
@@ -181,7 +184,9 @@ static void test_monitors_of_other_process_groups_cost_a_change_nothing(void **s
 				   "0+pg/group-0000 0-pg/group-0000 ");
 }
 
-/* The end of the other actor came by its own link, and the broker's link still brings what was before. */
+/*
+ * The end of the other actor came by its own link. The broker's link still brings what was before that end.
+ */
 static void end_is_told_first(actor *self)
 {
 	actor_group *group = self->group;
@@ -189,14 +194,15 @@ static void end_is_told_first(actor *self)
 	ids[0] = monitor(self, "pg", "a");
 	group->pg_asked = true;
 	group->mode = ACTOR_JOIN_DIRECT;
-	group->uplink.state = UPLINK_WAITING; /* what is asked of the broker waits */
+	group->uplink.state = UPLINK_WAITING; /* what the broker is asked waits */
 	pg_gone_add(group, other);
 	tell(self, "join", "pg", "a", 1);
 	tell(self, "is", "pg", "a", 1);
 	tell(self, "leave", "pg", "a", 1);
 	assert_true(pg_is_gone(group, other));
 	assert_false(list_is_empty(&group->uplink.requests));
-	requests_give_up(group); /* as an answer: the broker says nothing old after it */
+	/* Ends the question as an answer does: after it the broker says nothing old. */
+	requests_give_up(group);
 	assert_false(pg_is_gone(group, other));
 	group->uplink.state = UPLINK_NONE;
 	group->mode = ACTOR_JOIN_NONE;

@@ -36,7 +36,7 @@ static int on_hold(actor *self, const actor_msg *msg, actor_from *from)
 	return 0;
 }
 
-/* Answers what it holds, the last one first. */
+/* Answers the calls that it holds, the last one first. */
 static int on_let_go(actor *self, const actor_msg *msg)
 {
 	while (n_held > 0) {
@@ -99,7 +99,7 @@ static void story(const struct actor_behavior *behavior, story_fn fn)
 
 	n_held = 0;
 	noted = 0;
-	story_stays = true; /* requests may be open when it is told */
+	story_stays = true; /* requests may be open when the story is over */
 	group = story_group(behavior, fn);
 	assert_int_equal(group->calls.n_items, 0);
 	assert_int_equal(group->requests.n_items, 0);
@@ -147,7 +147,7 @@ static void story_any(actor *self)
 	assert_true(which == ids[1]);
 	assert_true(actor_ref_equal(answer.who, s));
 	assert_int_equal(number_of(&answer), 11);
-	/* the others go on, and a taken one is over */
+	/* The other requests go on; the one whose answer was taken is over. */
 	assert_int_equal(actor_request_wait(self, &ids[1], 1, ACTOR_FOREVER, NULL, &answer), -ESRCH);
 	assert_int_equal(actor_reply(held[2], "i", 12), 0);
 	assert_int_equal(actor_reply(held[0], "i", 10), 0);
@@ -196,11 +196,11 @@ static void story_told(actor *self)
 	assert_int_equal(actor_request(self, actor_to(s), "crash", 20000, &id, ""), 0);
 	note("asked; ");
 	while (!actor_request_cancel(self, 0) && actor_sleep(self, 1) == 0) {
-		/* the last one has been answered when the server is gone */
+		/* The last request has been answered when the server is gone. */
 		if (actor_call(self, actor_to(s), "add", 20000, NULL, "ii", 1, 1) == -ESRCH)
 			break;
 	}
-	actor_sleep(self, 2); /* past the time-out of "hold", if the crash did not end that */
+	actor_sleep(self, 2); /* longer than the time-out of "hold", in case the crash does not end that */
 	note("slept; ");
 	end(self);
 }
@@ -221,7 +221,9 @@ static void story_order(actor *self)
 	assert_int_equal(actor_request(self, actor_to(s), "add", 20000, &first, "ii", 1, 0), 0);
 	assert_int_equal(actor_request(self, actor_to(s), "add", 20000, &second, "ii", 2, 0), 0);
 	assert_int_equal(actor_call(self, actor_to(s), "add", 20000, NULL, "ii", 1, 1), 0);
-	/* both are answered and queued: one is taken, the other one is handled */
+	/*
+	 * Both are answered and wait in the mailbox: the first is taken from there, on_reply gets the second.
+	 */
 	assert_int_equal(actor_request_wait(self, &first, 1, ACTOR_FOREVER, NULL, &answer), 0);
 	assert_int_equal(number_of(&answer), 1);
 	assert_false(actor_request_cancel(self, first));
@@ -275,7 +277,7 @@ static void story_ends(actor *self)
 	assert_int_equal(actor_request(self, actor_to(s), "", 1, &id, ""), -EINVAL);
 	assert_int_equal(actor_request(self, actor_to_pg_all(NULL, "g"), "add", 1, &id, ""), -EINVAL);
 	assert_int_equal(actor_request_wait(self, &id, 1, 1, NULL, NULL), -EINVAL);
-	/* what is open at the end of the actor is forgotten */
+	/* A request that is open at the end of its actor is forgotten. */
 	assert_int_equal(actor_request(self, actor_to(s), "hold", ACTOR_FOREVER, &id, ""), 0);
 	end(self);
 }
@@ -297,7 +299,7 @@ static void story_forward(actor *self)
 	assert_int_equal(actor_call_and_forward(
 				 self, actor_to(s), "add", 20000, actor_self(self), "note", &id, "s", "x"),
 		0);
-	/* a failure is the answer */
+	/* A failure is not forwarded: it is the answer to the request. */
 	assert_int_equal(actor_request_wait(self, &id, 1, ACTOR_FOREVER, NULL, &answer), 0);
 	assert_int_equal(answer.r, -EREMOTEIO);
 	assert_string_equal(actor_msg_error(answer.msg), "bad_args");
@@ -333,7 +335,7 @@ static void story_left(actor *self)
 	assert_int_equal(actor_call(self, actor_to(s), "hold", 1, NULL, ""), -ETIMEDOUT);
 	assert_true(actor_from_time_left_ms(held[0]) == 0); /* its caller has given up */
 	actor_from_free(held[0]);
-	assert_true(actor_from_time_left_ms(held[0]) == 0); /* it is over */
+	assert_true(actor_from_time_left_ms(held[0]) == 0); /* the address was freed, so it is over */
 	end(self);
 }
 

@@ -85,13 +85,13 @@ static void story_too_big(actor *self)
 			0);
 		actor_msg_free(reply);
 	}
-	/* what the sender makes too big it hears itself, near or far */
+	/* A sender that makes a message too big gets the error itself, wherever the receiver is. */
 	assert_int_equal(actor_cast(self, actor_to(to), "add", "y#", big, sizeof(big)), -EMSGSIZE);
 	assert_int_equal(
 		actor_call(self, actor_to(to), "add", 1000, NULL, "y#", big, sizeof(big)), -EMSGSIZE);
 	assert_int_equal(actor_send_after(self, 0, "note", NULL, "y#", big, sizeof(big)), -EMSGSIZE);
 	assert_int_equal(call_i(self, to, "add", &total), 0);
-	assert_int_equal(total, 10); /* it is the same actor, with its state */
+	assert_int_equal(total, 10); /* the actor lives, with its state */
 }
 
 static void test_answer_that_is_too_big_is_a_named_error_and_the_actor_lives(void **state)
@@ -109,7 +109,7 @@ static void story_too_deep(actor *self)
 	int r;
 
 	memset(deep, 0x91, sizeof(deep) - 1);
-	deep[sizeof(deep) - 1] = 0xc0; /* 63 deep: as an argument just allowed */
+	deep[sizeof(deep) - 1] = 0xc0; /* nested 63 deep, as is just allowed in an argument */
 	for (int i = 0; i < 3; i++) {
 		r = actor_call(self, actor_to(to), ways[i], 1000, &reply, "m", deep, sizeof(deep));
 		expect_error(r, reply, "bad_result");
@@ -164,7 +164,7 @@ static void story_timeout(actor *self)
 	assert_int_equal(actor_call(self, actor_to(to), "slow", 1, NULL, ""), -ETIMEDOUT);
 	assert_int_equal(call_i(self, to, "add", &total), 0); /* the late reply went nowhere */
 	assert_int_equal(total, 5);
-	/* a request whose deadline has passed while it was queued is not executed */
+	/* A call whose deadline passes while it waits in the mailbox is not handled. */
 	assert_int_equal(actor_cast(self, actor_to(to), "block", ""), 0);
 	assert_int_equal(actor_call(self, actor_to(to), "add", 1, NULL, "i", 100), -ETIMEDOUT);
 	assert_int_equal(call_i(self, to, "add", &total), 0);
@@ -184,7 +184,7 @@ static void story_deferred(actor *self)
 
 	assert_int_equal(actor_send_after(self, 5, "note", NULL, "s", "timer"), 0);
 	assert_int_equal(actor_cast(self, actor_to(to), "block", ""), 0);
-	/* released by a cast that is queued behind the call */
+	/* Nobody answers the call that `hold` keeps, so it ends with its time-out. */
 	assert_int_equal(actor_spawn(self, &worker_behavior, NULL, NULL), 0);
 	actor_ref helper = worker(self);
 	(void)helper;
@@ -254,7 +254,7 @@ static void story_down_answers(actor *self)
 {
 	actor_ref to = worker(self), releaser;
 
-	/* a kept call whose callee ends is answered by its end */
+	/* A call that was kept is answered by the end of its callee. */
 	assert_int_equal(actor_spawn(self, &releaser_behavior, NULL, &releaser), 0);
 	held = NULL;
 	assert_int_equal(actor_cast(self, actor_to(to), "block", ""), 0);
@@ -274,8 +274,8 @@ static void story_kept_end(actor *self)
 		int64_t total;
 
 		/*
-		 * it must have kept the address by then, and be idle: the end of the actor is all that can
-		 * answer
+		 * When the ender acts, the actor has kept the address and is idle. So only the end of the
+		 * actor can answer.
 		 */
 		assert_int_equal(actor_spawn(self, &ender_behavior, NULL, &ender), 0);
 		held = NULL;
@@ -285,8 +285,8 @@ static void story_kept_end(actor *self)
 		assert_non_null(held);
 
 		/*
-		 * whoever holds it still is told that it is over, each time, and has no memory of the dead in
-		 * his hands
+		 * An address that is still held is over, which each use says. It keeps no memory of the dead
+		 * actor.
 		 */
 		assert_true(actor_ref_is_nobody(actor_from_ref(held)));
 		assert_int_equal(actor_reply(held, "i", 1), -ESRCH);
@@ -315,7 +315,7 @@ static void story_kept_twice(actor *self)
 	actor_msg_free(reply);
 	first = held;
 	assert_int_equal(actor_reply(first, "i", 1), -ESRCH);
-	/* the next one kept does not take its place */
+	/* The address that is kept next does not get the place of the first one. */
 	assert_int_equal(actor_call(self, actor_to(to), "hold", 1, NULL, ""), -ETIMEDOUT);
 	assert_ptr_not_equal(held, first);
 	assert_int_equal(actor_reply(first, "i", 1), -ESRCH);
@@ -342,7 +342,10 @@ static void story_circle(actor *self)
 	assert_int_equal(r, -EDEADLK);
 	actor_msg_free(reply);
 
-	/* us → to → second → us; and a circle of others is no concern of who calls into it */
+	/*
+	 * First `to` and `second` call each other in a circle, which is no error for the call into that
+	 * circle. Then the circle goes through this actor as well.
+	 */
 	for (int self_too = 0; self_too < 2; self_too++) {
 		actor_ref second = worker(self);
 
@@ -355,7 +358,7 @@ static void story_circle(actor *self)
 	}
 }
 
-/* Nobody handles a call here: each is busy with a cast, and its call waits in the mailbox of the next. */
+/* No call is handled here: each actor is busy with a cast, and its call waits in the mailbox of the next. */
 static void story_queued_circle(actor *self)
 {
 	actor_ref a = worker(self), b = worker(self), c = worker(self);
@@ -378,14 +381,14 @@ static void story_no_circle(actor *self)
 	actor_msg *reply;
 	int r;
 
-	/* it has answered before it calls back */
+	/* The callee answers before it calls back. */
 	assert_int_equal(actor_call(self, actor_to(asker), "call_back_through", 1000, &reply, "rs", to,
 				 "answer_first"),
 		0);
 	actor_msg_free(reply);
 	assert_int_equal(actor_call(self, actor_to(asker), "slow", 1000, NULL, ""), 0);
 	assert_non_null(strstr(story_log, "back:0 "));
-	/* the caller waits no longer */
+	/* The caller has given up before it is called back. */
 	story_log[0] = 0;
 	assert_int_equal(actor_call(self, actor_to(asker), "give_up", 1000, &reply, "r", to), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);

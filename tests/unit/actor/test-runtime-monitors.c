@@ -20,7 +20,7 @@ static void story_monitor(actor *self)
 	assert_string_equal(last_cause.reason, "crash: EIO");
 	assert_non_null(strstr(story_log, "terminate:crash: EIO"));
 
-	/* dead already: one DOWN, noproc */
+	/* A monitor of a dead actor gets one DOWN, with `noproc`. */
 	assert_int_equal(actor_call(self, actor_to(watcher), "watch", 1000, &reply, "r", target), 0);
 	assert_int_equal(actor_msg_unpack(reply, "U", &id), 0);
 	actor_msg_free(reply);
@@ -43,9 +43,11 @@ static void story_down_order(actor *self)
 	assert_int_equal(actor_cast(self, actor_to(target), "say", "rs", actor_self(self), "last"), 0);
 	assert_int_equal(actor_cast(self, actor_to(target), "stop_self", ""), 0);
 	assert_int_equal(actor_call(self, actor_to(target), "add", 1000, NULL, "i", 1), -ECONNRESET);
-	/* both are queued for us now, in order; the demonitor takes the DOWN away again */
+	/*
+	 * The last message and the DOWN wait in this mailbox, in order. actor_demonitor() takes the DOWN out.
+	 */
 	assert_false(actor_demonitor(self, id));
-	/* and had it not, it would come before this, and the group does not end before its driver */
+	/* A DOWN that was left there would come before `note`, and the group does not end before `end`. */
 	assert_int_equal(actor_cast(self, actor_to(actor_self(self)), "note", "s", "after"), 0);
 	assert_int_equal(actor_cast(self, actor_to(actor_self(self)), "end", ""), 0);
 }
@@ -62,7 +64,7 @@ static void story_first_reason(actor *self)
 	assert_int_equal(actor_call(self, actor_to(watcher), "slow", 1000, NULL, ""), 0);
 	assert_string_equal(last_cause.reason, "the first");
 	assert_non_null(strstr(story_log, "terminate:the first "));
-	/* but killed is killed, whatever it was asked before */
+	/* An actor that is killed has been killed, whatever reason to stop it was given before. */
 	target = worker(self);
 	assert_int_equal(actor_call(self, actor_to(watcher), "watch", 1000, &reply, "r", target), 0);
 	actor_msg_free(reply);

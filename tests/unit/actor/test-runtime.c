@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What waiting, timers, mailboxes and descriptors promise; and a group in somebody else's loop. */
+/* What waiting, timers, mailboxes and descriptors promise; and a group in a loop of the program. */
 #include "tests/unit/actor/runtime-world.h"
 
 /* ---- waiting ---- */
@@ -13,7 +13,7 @@ static void story_parking(actor *self)
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(call_i(self, quick, "add", &total), 0);
 	assert_int_equal(total, 500);
-	/* kill ends what it waits in, and every further wait */
+	/* A kill ends the wait that the actor is in, and each further one. */
 	assert_int_equal(actor_kill(self, slow), 0);
 	assert_int_equal(actor_call(self, actor_to(quick), "slow", 1000, &reply, ""), 0);
 	actor_msg_free(reply);
@@ -127,10 +127,10 @@ static void story_full(actor *self)
 	int64_t total = 0;
 
 	assert_int_equal(actor_cast(self, actor_to(to), "block", ""), 0);
-	for (int i = 0; i < 100; i++) /* 8 fit; the sender waits and loses nothing */
+	for (int i = 0; i < 100; i++) /* the mailbox has room for 8; the sender waits and loses nothing */
 		assert_int_equal(actor_cast(self, actor_to(to), "say", "rs", actor_self(self), "."), 0);
 	assert_int_equal(call_i(self, to, "add", &total), 0);
-	/* to itself an actor never blocks */
+	/* An actor never waits for room in its own mailbox. */
 	for (int i = 0; i < 5000; i++)
 		assert_int_equal(actor_cast(self, actor_to(actor_self(self)), "note", "s", ""), 0);
 }
@@ -146,7 +146,7 @@ static int blocked_result;
 
 static int blocked_fill(actor *self, const actor_msg *msg)
 {
-	for (int i = 0; i < 9; i++) { /* 8 fit */
+	for (int i = 0; i < 9; i++) { /* the mailbox has room for 8 */
 		blocked_result = actor_cast(self, actor_to(blocked_at), "add", "i", 1);
 		note("%d ", i);
 	}
@@ -164,18 +164,18 @@ static void story_blocked(actor *self)
 	blocked_at = worker(self);
 	blocked_result = 1;
 	assert_int_equal(actor_cast(self, actor_to(blocked_at), "sleep", ""), 0);
-	actor_sleep(self, 1); /* it sleeps in its handler, its mailbox is empty */
+	actor_sleep(self, 1); /* the target sleeps in its handler, and its mailbox is empty */
 	assert_int_equal(actor_spawn(self, &blocked_behavior, NULL, &sender), 0);
 	assert_int_equal(actor_cast(self, actor_to(sender), "fill", ""), 0);
 	while (!strstr(story_log, "7 "))
 		actor_sleep(self, 1);
 	assert_null(strstr(story_log, "8 "));
-	/* a target that never makes room does not hold it for ever */
+	/* The sender waits with a time-out, so a target that never makes room does not hold it for ever. */
 	assert_true(timer_is_armed(&actor_find(actor_group_of(self), sender.serial)->task.wake_timer));
 	assert_int_equal(actor_kill(self, blocked_at), 0);
 	/*
-	 * a cast to the dead is lost and no error; had nobody woken the sender, it would be -EBUSY after its
-	 * five seconds
+	 * A cast to the dead is lost, which is no error. A sender that nobody wakes would return -EBUSY after
+	 * five seconds.
 	 */
 	while (!strstr(story_log, "8 "))
 		actor_sleep(self, 1);
@@ -189,7 +189,7 @@ static void test_sender_that_waits_for_room_is_woken_by_the_end_of_its_target(vo
 
 /* ---- room that is not taken ---- */
 
-/* Until two wait for room. */
+/* Stays in its handler until two senders wait for room. */
 static int slim_hold(actor *self, const actor_msg *msg)
 {
 	const struct list *blocked = &self->mailbox.blocked;
@@ -209,7 +209,10 @@ static const struct actor_method slim_methods[] = {
 static const struct actor_behavior slim_behavior = {
 	.name = "slim", .methods = slim_methods, .mailbox_max_messages = 1};
 
-/* Cannot send when its turn has come, and stays in its handler or not. */
+/*
+ * Cannot send when it gets room, because its message is too big. @msg says whether it then stays in its
+ * handler.
+ */
 static int eager_send_too_much(actor *self, const actor_msg *msg)
 {
 	char *bytes = calloc(1, ACTOR_BODY_MAX_BYTES);
@@ -246,11 +249,11 @@ static void leave_room(actor *self, bool stays)
 	assert_int_equal(actor_spawn(self, &eager_behavior, NULL, &first), 0);
 	assert_int_equal(actor_spawn(self, &eager_behavior, NULL, &second), 0);
 	assert_int_equal(actor_cast(self, actor_to(blocked_at), "hold", ""), 0);
-	actor_sleep(self, 1); /* it is in its handler */
+	actor_sleep(self, 1); /* the target is in its handler */
 	assert_int_equal(actor_cast(self, actor_to(blocked_at), "nothing", ""), 0);
 	assert_int_equal(actor_cast(self, actor_to(first), "send_too_much", "b", stays), 0);
 	actor_sleep(self, 1);
-	/* had nobody woken the second, it would be -EBUSY after its five seconds */
+	/* A second sender that nobody wakes would return -EBUSY after five seconds. */
 	assert_int_equal(actor_call(self, actor_to(second), "send", ACTOR_FOREVER, &reply, ""), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	actor_msg_free(reply);
@@ -273,7 +276,7 @@ static void test_a_sender_that_sends_nothing_after_all_leaves_the_room_to_the_ne
 
 /* ---- stopping ---- */
 
-/* Starts another one when it has been asked to stop, and one more at its end. */
+/* Spawns an actor when it has been asked to stop, and another one at its end. */
 static int late_spawn(actor *self, const actor_msg *msg)
 {
 	actor_ref ref;
@@ -306,7 +309,7 @@ static void story_late(actor *self)
 
 static void test_who_is_started_while_the_group_is_stopped_is_stopped_too(void **state)
 {
-	story(story_late); /* and ends */
+	story(story_late); /* and the story ends, which stops the group */
 	assert_string_equal(story_log, "terminate:shutdown spawn:0 terminate:shutdown and again:0 ");
 }
 
@@ -367,10 +370,10 @@ static int narrow_go(actor *self, const actor_msg *msg)
 	assert_int_equal(actor_cast(self, actor_to(sender), "go", ""), 0);
 	while (list_is_empty(&actor_find(actor_group_of(self), blocked_at.serial)->mailbox.blocked))
 		actor_sleep(self, 1);
-	actor_demonitor(self, monitor); /* takes back the DOWN, the only message */
+	actor_demonitor(self, monitor); /* takes back the DOWN, which is the only message */
 	while (blocked_result == 1)
 		actor_sleep(self, 1);
-	assert_int_equal(blocked_result, 0); /* -EBUSY: nobody had woken it */
+	assert_int_equal(blocked_result, 0); /* -EBUSY would mean that nobody woke the sender */
 	return actor_stop(self, actor_self(self), "over");
 }
 
@@ -462,11 +465,12 @@ static void story_full_of_bytes(actor *self)
 	assert_int_equal(actor_spawn(self, &killer_behavior, NULL, &killer), 0);
 	assert_int_equal(actor_cast(self, actor_to(blocked_at), "sleep", ""), 0);
 	actor_sleep(self, 1);
-	assert_int_equal(actor_cast(self, actor_to(blocked_at), "note", "s", text), 0); /* there was room */
+	/* The mailbox had room, so the whole text goes in. */
+	assert_int_equal(actor_cast(self, actor_to(blocked_at), "note", "s", text), 0);
 	assert_int_equal(actor_cast(self, actor_to(killer), "go", ""), 0);
 	killed = false;
 	assert_int_equal(actor_cast(self, actor_to(blocked_at), "note", "s", "."), 0);
-	assert_true(killed); /* it waited until the other was gone: a cast to the dead is lost */
+	assert_true(killed); /* it waited until the target was killed; a cast to the dead is lost */
 }
 
 static void test_bytes_fill_a_mailbox_as_messages_do(void **state)
@@ -544,7 +548,7 @@ static void story_fd_of_the_busy(actor *self)
 	assert_int_equal(write(fds[1], "a", 1), 1);
 	while (!actor_find(group, to.serial)->mailbox.n_messages)
 		actor_sleep(self, 1);
-	for (int i = 0; i < 5; i++) /* it is readable in each of these turns */
+	for (int i = 0; i < 5; i++) /* the descriptor is readable in each of these turns */
 		actor_sleep(self, 1);
 	assert_int_equal(actor_find(group, to.serial)->mailbox.n_messages, 1);
 	assert_int_equal(actor_kill(self, to), 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Timers of actors in virtual time: the clock stands still while anybody runs, and goes on to the deadline
+ * Timers of actors in virtual time. The clock stands still while an actor runs, and goes on to the deadline
  * when the loop would sleep until then. So each time is known to the nanosecond, and nothing depends on the
  * machine.
  */
@@ -50,7 +50,7 @@ int __wrap_epoll_pwait2(
 
 	if (got)
 		return got;
-	assert_non_null(timeout); /* it would sleep for ever */
+	assert_non_null(timeout); /* otherwise the loop would sleep for ever */
 	now_ns += timeout->tv_sec * INT64_C(1000000000) + timeout->tv_nsec;
 	return 0;
 }
@@ -62,7 +62,7 @@ void *__wrap_malloc(size_t size)
 
 /* ---- the stories ---- */
 
-static char heard[4096]; /* what happened, with the millisecond since the start */
+static char heard[4096]; /* what happened, each note with its millisecond since the start */
 
 static void note(const char *format, ...)
 {
@@ -76,8 +76,8 @@ static void note(const char *format, ...)
 	snprintf(heard + at, sizeof(heard) - at, "@%lld ", (long long)((now_ns - START_NS) / MS_NS));
 }
 
-static int64_t note_takes_ms; /* a handler of `note` waits that long */
-static int64_t note_spins_ms; /* one does, and the loop with it */
+static int64_t note_takes_ms; /* the handler of `note` waits for so long */
+static int64_t note_spins_ms; /* the next handler of `note` makes the whole process late by so much */
 
 static int teller_note(actor *self, const actor_msg *msg)
 {
@@ -158,8 +158,8 @@ static void tell(actor *self, actor_ref who, void (*fn)(actor *self))
 }
 
 /*
- * Runs @fn in the init of an actor until @ms have gone by, and all that comes of it. What was heard is in
- * `heard`; nothing is left.
+ * Runs @fn in the init of an actor, and then the group until @ms have gone by. `heard` has what happened by
+ * then. Then the group is stopped, and no timer may be left.
  */
 static void story(void (*fn)(actor *self), int64_t ms)
 {
@@ -197,7 +197,7 @@ static void tell_cancel(actor *self)
 	assert_int_equal(actor_send_after(self, 200, "note", &timers[2], "s", "once"), 0);
 	assert_int_equal(actor_timer_left(self, timers[0]), 100);
 	now_ns += 30 * MS_NS + 1;
-	assert_int_equal(actor_timer_left(self, timers[0]), 70); /* rounded up */
+	assert_int_equal(actor_timer_left(self, timers[0]), 70); /* it is rounded up */
 	assert_int_equal(actor_timer_cancel_left(self, timers[0]), 70);
 	assert_int_equal(actor_timer_cancel_left(self, timers[0]), -ESRCH);
 	assert_int_equal(actor_timer_left(self, timers[0]), -ESRCH);
@@ -219,7 +219,8 @@ static void tell_cancel_queued(actor *self)
 	assert_int_equal(actor_send_after(self, 10, "note", &timers[1], "s", "b"), 0);
 	assert_int_equal(actor_send_interval(self, 10, "note", &timers[2], "s", "never"), 0);
 	assert_int_equal(actor_sleep(self, 15), 0);
-	assert_int_equal(actor_timer_left(self, timers[0]), 0); /* due, not handled */
+	/* It is due, but its message is not handled yet. */
+	assert_int_equal(actor_timer_left(self, timers[0]), 0);
 	assert_int_equal(actor_timer_cancel_left(self, timers[0]), 0);
 	assert_false(actor_timer_cancel(self, timers[0]));
 	assert_int_equal(actor_timer_cancel_left(self, timers[2]), 5);
@@ -234,8 +235,9 @@ static void test_cancel_takes_back_a_cast_that_waits_in_the_mailbox(void **state
 static int note_then_cancel(actor *self, const actor_msg *msg)
 {
 	note("fired");
-	assert_false(actor_timer_cancel(self, timers[0])); /* this is it */
-	assert_true(actor_timer_cancel(self, timers[1]));  /* an interval, from its own tick */
+	assert_false(actor_timer_cancel(self, timers[0])); /* this is the message of that timer */
+	/* An interval may be cancelled while its message is handled. */
+	assert_true(actor_timer_cancel(self, timers[1]));
 	return 0;
 }
 
@@ -256,7 +258,7 @@ static void tell_others_cancel(actor *self)
 	actor_ref ref;
 
 	others = spawn(self, tell_cancel_queued);
-	/* a timer is its actor's: another one has nothing to say about it */
+	/* A timer belongs to its actor. The end of another actor does not touch it. */
 	assert_int_equal(actor_send_after(self, 50, "note", &timers[3], "s", "mine"), 0);
 	ref = spawn(self, NULL);
 	assert_int_equal(actor_stop(self, ref, NULL), 0);
@@ -304,7 +306,7 @@ static void tell_misuse(actor *self)
 	assert_int_equal(actor_idle_after(self, 0, "idle"), -EINVAL);
 	assert_int_equal(actor_idle_after(self, 5, NULL), -EINVAL);
 	assert_int_equal(actor_idle_after(self, ACTOR_FOREVER, NULL), 0);
-	/* times that no clock reaches */
+	/* Times so large that no clock reaches them are allowed. */
 	assert_int_equal(actor_send_after(self, INT64_MAX, "note", &timers[0], "s", "x"), 0);
 	assert_true(actor_timer_left(self, timers[0]) == INT64_MAX);
 	assert_int_equal(actor_send_interval(self, INT64_MAX / 2, "note", NULL, "s", "x"), 0);
@@ -354,7 +356,7 @@ static void test_what_is_due_when_there_is_no_memory_comes_later(void **state)
 		actor_group_spawn(group, &teller, (const void *)(uintptr_t)tell_no_memory, NULL, NULL), 0);
 	assert_int_equal(loop_pump_until(&group->loop, START_NS + 5 * MS_NS), 0);
 	{
-		/* the stacks are there, the messages are not */
+		/* Memory for the stacks is there; memory for messages fails. */
 		malloc_fails = true;
 		assert_int_equal(loop_pump_until(&group->loop, START_NS + 12 * MS_NS), 0);
 		malloc_fails = false;
@@ -381,7 +383,7 @@ static void test_an_interval_does_not_drift(void **state)
 
 static void tell_slow(actor *self)
 {
-	/* those of 30 and 40 with that of 20, those of 60, 70 and 80 with that of 50 */
+	/* The ticks of 30 and 40 were merged with that of 20, those of 60, 70 and 80 with that of 50. */
 	assert_int_equal(actor_timer_merged(self, timers[0]), 5);
 	note("told");
 	note_takes_ms = 0;
@@ -399,7 +401,7 @@ static void tell_interval_slow(actor *self)
 static void test_ticks_that_a_slow_actor_misses_are_merged_and_the_grid_stays(void **state)
 {
 	story(tell_interval_slow, 105);
-	/* that of 20 comes at 45 and takes until 80 */
+	/* The tick of 20 is handled at 45, which takes until 80. */
 	assert_string_equal(heard, "t@10 t@45 told@80 t@80 t@90 t@100");
 }
 
@@ -429,11 +431,11 @@ static void tell_wait(actor *self)
 	assert_int_equal(actor_send_after_to(self, 10, actor_to(others), "note", NULL, "s", "once"), 0);
 	assert_int_equal(actor_send_interval_to(self, 20, actor_to(others), "note", &timers[0], "s", "t"), 0);
 	note_takes_ms = 1;
-	assert_int_equal(actor_sleep(self, 50), 0); /* its timers do not wait for it */
+	assert_int_equal(actor_sleep(self, 50), 0); /* its timers go on while it waits */
 	assert_int_equal(actor_timer_merged(self, timers[0]), 0);
 	assert_int_equal(actor_stop(self, others, "enough"), 0);
 	assert_int_equal(actor_sleep(self, 50), 0);
-	assert_int_equal(actor_timer_left(self, timers[0]), -ESRCH); /* it went with its target */
+	assert_int_equal(actor_timer_left(self, timers[0]), -ESRCH); /* an interval ends with its target */
 	note("done");
 }
 
@@ -548,7 +550,7 @@ static void test_one_that_waits_in_a_handler_is_not_idle_and_idleness_can_be_giv
 static void tell_idle_again(actor *self)
 {
 	assert_int_equal(actor_idle_after(self, 10, "idle"), 0);
-	assert_int_equal(actor_idle_after(self, 30, "idle"), 0); /* in place of the other */
+	assert_int_equal(actor_idle_after(self, 30, "idle"), 0); /* takes the place of the first one */
 }
 
 static void test_idleness_that_is_set_again_is_the_new_one(void **state)
@@ -563,7 +565,7 @@ static void tell_nothing(actor *self)
 
 static void tell_many_then_idle(actor *self)
 {
-	/* as many as an actor handles in a row: its turn ends with an empty mailbox */
+	/* An actor handles 32 messages in a turn, so this turn ends with an empty mailbox. */
 	assert_int_equal(actor_idle_after(self, 20, "idle"), 0);
 	for (int i = 0; i < 32; i++)
 		tell(self, actor_self(self), tell_nothing);
@@ -631,7 +633,7 @@ static actor_ref busy_one(actor *self)
 
 	note_takes_ms = 100000;
 	assert_int_equal(actor_cast(self, actor_to(busy), "note", "s", "busy"), 0);
-	assert_int_equal(actor_sleep(self, 1), 0); /* it is in its handler */
+	assert_int_equal(actor_sleep(self, 1), 0); /* it is in its handler now */
 	return busy;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Traces are carried on from handler to handler, within one group without a node. */
+/* Traces are carried on from handler to handler, in one group without a node. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,10 +19,10 @@
 
 typedef void (*story_fn)(actor *self);
 
-/* What a handler had to carry on; id 0: nothing. */
+/* The traces that handlers had to carry on; id 0: the handler had none. */
 static struct actor_trace heard[16], here;
 static unsigned n_heard;
-static story_fn on_heard; /* called by each `note` */
+static story_fn on_heard; /* each handler calls this */
 static bool over;
 
 static struct actor_trace trace_of(actor *self)
@@ -130,7 +130,7 @@ static void end(actor *self)
 
 static void end_when_all_is_heard(actor *self)
 {
-	tell(self, me(self), end); /* behind what is in its mailbox */
+	tell(self, me(self), end); /* comes after all that is in the mailbox */
 }
 
 static void story(story_fn fn)
@@ -230,7 +230,7 @@ static void story_without(actor *self)
 static void test_a_trace_ends_with_the_handler_that_began_it(void **state)
 {
 	story(story_without);
-	assert_in_range(n_heard, 2, 3); /* the timer may come after the end */
+	assert_in_range(n_heard, 2, 3); /* the timer may fire after the end */
 	for (unsigned i = 0; i < n_heard; i++)
 		assert_int_equal(heard[i].id, 0);
 }
@@ -269,9 +269,9 @@ static void story_requests(actor *self)
 	wait_for(self, 3);
 	assert_int_equal(heard[0].id, ID);
 	assert_int_equal(heard[0].parent, 0);
-	/* of the answer */
+	/* on_reply got an answer, with the trace of the call */
 	assert_memory_equal(&heard[1], &heard[0], sizeof(heard[0]));
-	/* of the time-out, which nobody has sent */
+	/* on_reply got the time-out, which nobody has sent, so it begins a span. */
 	assert_int_equal(heard[2].id, ID);
 	assert_int_equal(heard[2].parent, 0);
 	assert_true(heard[2].span && heard[2].span != heard[1].span);
@@ -320,7 +320,7 @@ static void set_timers_to(actor *self)
 
 	memset(text, 'x', sizeof(text));
 	assert_int_equal(actor_trace_start(self, ID), 0);
-	/* too long for a cell of the slab */
+	/* This message is too long for a cell of the slab of timers. */
 	assert_int_equal(
 		actor_send_after_to(self, 0, actor_to(hearer), "note", NULL, "b", text, sizeof(text)), 0);
 }
@@ -380,7 +380,7 @@ static void spawn_traced(actor *self)
 	mine = trace_of(self);
 	assert_int_equal(actor_spawn(self, &plain, init_notes, &child), 0);
 	assert_memory_equal(&here, &mine, sizeof(mine));
-	/* what comes to the child later has nothing to do with it */
+	/* The trace with which the child was spawned is not that of its later messages. */
 	assert_int_equal(actor_trace_set(self, NULL), 0);
 	assert_int_equal(actor_cast(self, actor_to(child), "note", ""), 0);
 }
@@ -438,7 +438,7 @@ static void story_kept(actor *self)
 	assert_int_equal(actor_cast(self, actor_to(hearer), "note", ""), 0);
 	wait_for(self, 1);
 	assert_caused(&heard[0], &kept);
-	/* by chance, and never 0 */
+	/* An id of 0 asks for a random one, which is never 0. */
 	assert_int_equal(actor_trace_start(self, 0), 0);
 	now = trace_of(self);
 	assert_int_equal(actor_trace_start(self, 0), 0);
