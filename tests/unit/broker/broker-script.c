@@ -12,7 +12,7 @@
 
 #define N_CLIENTS 12
 #define N_NAMES   10
-#define LIFE_IDS  UINT64_C(1000000) /* ids of a group that comes back go on */
+#define LIFE_IDS  UINT64_C(1000000) /* each life of a client has so many ids of its own */
 
 static uint32_t pick(struct script *s, uint32_t n)
 {
@@ -39,7 +39,7 @@ static void note_answer(struct script *s, const struct client *c, uint64_t id)
 	for (size_t i = 0; i < s->n_answered; i++)
 		assert_false(s->answered[i].group == c->group && s->answered[i].id == id);
 	if (s->n_answered == s->max_answered) {
-		/* only lately given answers are compared with */
+		/* Each answer is compared with the latest ones only. */
 		memmove(s->answered, s->answered + s->max_answered / 2,
 			s->max_answered / 2 * sizeof(*s->answered));
 		s->n_answered = s->max_answered / 2;
@@ -111,11 +111,11 @@ static void copy_apply(struct script *s, const struct client *c, const struct wi
 		assert_int_equal(roll_read(&r, &entry), 0);
 		if (str_is(kind, "leave")) {
 			member = roll_find(&copy->roll, entry.ref.group, entry.id);
-			assert_true(member || !copy->watched); /* no leave without its join */
+			assert_true(member || !copy->watched); /* a member leaves once, after its join */
 			if (member)
 				roll_leave(&copy->roll, &member);
 		} else if (roll_join(&copy->roll, &entry, NULL) < 0) {
-			assert_false(copy->watched); /* no join twice */
+			assert_false(copy->watched); /* a member joins once */
 		}
 	}
 }
@@ -134,7 +134,7 @@ static void copy_answered(struct script *s, const struct client *c, const struct
 	}
 }
 
-/* Whoever has read everything believes what is so. */
+/* A client that has read everything believes what is true. */
 static void check_copies(struct script *s)
 {
 	for (size_t i = 0; i < N_CLIENTS; i++) {
@@ -142,7 +142,7 @@ static void check_copies(struct script *s)
 
 		if (!c || !c->up || !c->pipe || !c->pipe->member || c->in_taken != c->in.size_bytes ||
 			c->unsent.size_bytes)
-			continue; /* it has not read all, or its goodbye is on its way */
+			continue; /* it has not read everything, or its goodbye is on its way */
 		for (size_t k = 0; k < SCRIPT_PGS; k++) {
 			struct pg_which which = {wire_cstr("scope"), wire_cstr(pg_names[k])};
 			struct script_copy *copy = &s->copies[i][k];
@@ -269,7 +269,7 @@ static const char *any_name(struct script *s)
 	return names[pick(s, N_NAMES)];
 }
 
-/* Of somebody's call or monitor, maybe. */
+/* An id that may be that of a call or monitor of some client. */
 static uint64_t any_id(struct script *s)
 {
 	return (1 + pick(s, (uint32_t)s->n_lives + 1)) * LIFE_IDS + pick(s, 64);
@@ -305,13 +305,13 @@ static void come(struct script *s, uint32_t i)
 	}
 	c = world_hello(s->world, "client", token);
 	if (!c)
-		return; /* in use by another of ours */
+		return; /* another client of the script uses the token */
 	s->tokens[i] = c->resume;
 	s->clients[i] = c;
 	copies_forget(s, i);
 	c->ids = ++s->n_lives * LIFE_IDS;
 	if (pick(s, 8) == 0) {
-		client_break(c); /* never comes */
+		client_break(c); /* this one never comes */
 		s->clients[i] = NULL;
 	} else {
 		client_up(c);
@@ -615,7 +615,8 @@ void script_finish(struct script *s)
 			client_break(c);
 	}
 	world_advance(s->world, 10000 * MS);
-	for (uint64_t group = 1; group < 64; group++) { /* those only the supervisor spoke of */
+	/* Left are the groups of which only the supervisor has spoken. */
+	for (uint64_t group = 1; group < 64; group++) {
 		struct member *member = member_find(broker, group);
 		struct actor_cause cause = cause_make("exit");
 

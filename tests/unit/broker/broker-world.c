@@ -407,7 +407,10 @@ bool client_next(struct client *c, struct wire_frame *ret)
 	if (c->notify && c->in_taken == c->in.size_bytes && c->pipe) {
 		c->notify = false;
 		broker_pipe_drained(c->world->broker, c->pipe, c->world->now_ns);
-		/* what came of that may have moved the bytes */
+		/*
+		 * The broker may have appended bytes in that call, and so moved them: the frame is read
+		 * again.
+		 */
 		assert_int_equal(wire_parse(c->in.data + at, c->in.size_bytes - at, ret, &used), 1);
 	}
 	return true;
@@ -472,7 +475,7 @@ struct mp_reader client_expect_cast(struct client *c, const char *method)
 
 	assert_true(str_is(frame.method, method));
 	assert_int_equal(frame.to.ref.group, c->group);
-	/* to the runtime itself, or to the supervisor's service actor */
+	/* The cast is to the runtime itself, or to the supervisor's service actor. */
 	assert_int_equal(frame.to.ref.serial, !strncmp(method, "group_", 6) && strcmp(method, "group_down"));
 	assert_int_equal(mp_read_array(&r, &n), 0);
 	return r;

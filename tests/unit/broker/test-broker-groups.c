@@ -105,7 +105,7 @@ static void test_one_link_for_a_token(void **state)
 
 	assert_null(world_hello_as(&w, "x", &token, WORLD_UID, 6));
 	assert_string_equal(w.error, "in_use");
-	/* the answer was lost: it asks again */
+	/* The same process may ask again: the answer may have been lost. */
 	assert_non_null(world_hello_as(&w, "x", &token, WORLD_UID, 5));
 	assert_true(a->closed);
 	client_up(w.listening);
@@ -135,7 +135,8 @@ static void test_a_link_nobody_comes_to_leaves_nothing(void **state)
 	assert_int_equal(broker_stats(w.broker).groups, 0);
 	client_break(world_hello(&w, "x", &token));
 	assert_int_equal(broker_stats(w.broker).groups, 0);
-	assert_int_equal(world_supervised(&w, 17, "worker")->group, 17); /* nobody was told it was gone */
+	/* Nobody was told that the group was gone. */
+	assert_int_equal(world_supervised(&w, 17, "worker")->group, 17);
 }
 
 /* ---- going ---- */
@@ -171,7 +172,7 @@ static void test_a_supervised_group_may_come_back_within_a_second(void **state)
 	world_advance(&w, 900 * MS);
 	a = world_supervised(&w, 17, "worker");
 	assert_false(a->restarted);
-	client_expect_error(b, before, "noconnection"); /* whether it got there cannot be known */
+	client_expect_error(b, before, "noconnection"); /* whether the call got there is not known */
 	assert_int_equal(client_expect(a, WIRE_MONITOR).id, 900);
 	assert_int_equal(client_expect(a, WIRE_CALL).id, during);
 	assert_true(
@@ -192,12 +193,12 @@ static void test_a_supervised_group_that_does_not_come_back_is_down(void **state
 	world_advance(&w, 2 * MS);
 	assert_int_equal(client_expect_group_down(b, &cause), 17);
 	assert_string_equal(cause.reason, "noconnection");
-	a = world_supervised(&w, 17, "worker"); /* it lives on: as somebody new */
+	a = world_supervised(&w, 17, "worker"); /* the group lives, and comes as a new one */
 	assert_true(a->group >> 63);
 	assert_false(a->restarted);
 }
 
-/* No supervisor has said who lives: the kernel has. */
+/* No supervisor has said who lives, but the kernel says that this group does. */
 static void test_a_supervised_group_that_is_late_lives_while_the_kernel_says_so(void **state)
 {
 	struct client *a = world_supervised(&w, 17, "worker"), *b = world_newcomer(&w, "b");
@@ -332,11 +333,14 @@ static void test_bye_of_a_client_is_normal_and_at_once(void **state)
 	assert_string_equal(cause.reason, "normal");
 	client_expect(a, WIRE_BYE);
 	assert_false(a->closed);
-	client_break(a); /* it has read the goodbye */
+	client_break(a); /* the client has read the goodbye */
 	assert_true(a->closed);
 }
 
-/* Their pipes cost descriptors, which no place of a group covers. */
+/*
+ * The pipe of a group that has said `bye` costs descriptors, and the group has no place any more that covers
+ * them.
+ */
 static void test_who_does_not_read_its_goodbye_makes_room_for_the_next(void **state)
 {
 	const struct quota_limits limits = {.farewells = 2};
@@ -377,7 +381,7 @@ static void test_the_supervisor_hears_of_hello_and_ready(void **state)
 	client_expect_nil(a, client_ask(a, "ready", pack(&w, "a0")));
 	s = world_supervised(&w, 1, "$spawner");
 	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
-	r = client_expect_cast(s, "group_hello"); /* what it missed */
+	r = client_expect_cast(s, "group_hello"); /* what the supervisor missed */
 	assert_int_equal(mp_read_uint(&r, &group), 0);
 	assert_int_equal(group, 17);
 	client_expect_cast(s, "group_ready");
@@ -409,14 +413,14 @@ static void test_the_supervisor_hears_of_the_ends_of_clients(void **state)
 
 	client_tell(s, "groups", pack(&w, "a4a1ua0a0a1u", UINT64_C(17), gone));
 	client_expect_cast(s, "group_hello"); /* as it came */
-	client_expect_cast(s, "group_hello"); /* and for the list */
+	client_expect_cast(s, "group_hello"); /* and again for the list */
 	client_expect_nothing(s);
 	client_break(a);
 	assert_int_equal(expect_group_gone(s), gone);
-	client_break(b); /* whose end the supervisor reports */
+	client_break(b); /* the supervisor itself reports this end */
 	world_advance(&w, 2000 * MS);
 	client_expect_nothing(s);
-	/* one of which it had heard too late */
+	/* In its list is a client of whose end it has not heard. */
 	client_tell(s, "groups", pack(&w, "a4a0a0a0a2uu", gone, UINT64_C(3) << 62 | 5));
 	assert_int_equal(expect_group_gone(s), gone);
 	client_expect_nothing(s);
@@ -470,7 +474,7 @@ static void test_a_link_that_ends_for_what_came_is_logged_by_name(void **state)
 	assert_true(a->closed);
 	assert_non_null(strstr(w.log, "'a'"));
 	assert_non_null(strstr(w.log, "more than 16 MiB"));
-	client_break(world_newcomer(&w, "b")); /* just went */
+	client_break(world_newcomer(&w, "b")); /* a client that just goes is not logged */
 	assert_int_equal(w.n_logged, 1);
 }
 
@@ -492,7 +496,10 @@ static void test_who_lies_without_end_fills_no_log(void **state)
 	w.answered = false;
 	broker_hello(w.broker, 1, WORLD_UID, 5, "x", 1, w.now_ns);
 	assert_non_null(strstr(w.log, "99990 more"));
-	/* another is still heard; last, because it may take the first one's place in the table */
+	/*
+	 * Another client's lie is still logged. This is checked last, as that may take the first one's place
+	 * in the table.
+	 */
 	w.answered = false;
 	broker_hello(w.broker, 1, WORLD_UID, 6, "x", 1, w.now_ns);
 	assert_int_equal(w.n_logged, 12);
@@ -543,13 +550,15 @@ static void test_registrations_wait_until_all_have_announced(void **state)
 	a = world_supervised(&w, 17, "a");
 	assert_true(a->restarted);
 	announce(a, "first");
-	known = client_ask(thief, "whereis", pack(&w, "a1s", "first")); /* answered at once */
+	/* This name is known already, so its look-up is answered at once. */
+	known = client_ask(thief, "whereis", pack(&w, "a1s", "first"));
 	assert_int_equal(client_expect_ref(thief, known).group, 17);
 	where = client_ask(thief, "whereis", pack(&w, "a1s", "n"));
 	client_expect_nothing(thief);
 	b = world_supervised(&w, 18, "b");
 	announce(b, "n");
-	assert_int_equal(client_expect_ref(thief, where).group, 18); /* as soon as it is announced */
+	/* The look-up is answered as soon as the name is announced. */
+	assert_int_equal(client_expect_ref(thief, where).group, 18);
 	client_expect_error(thief, id, "in_use");
 }
 
@@ -575,7 +584,7 @@ static void test_frames_for_who_has_not_come_back_wait_in_order(void **state)
 	client_cast(a, &ref, "two", NULL);
 	id = client_call(a, &name, "three", NULL);
 	b = world_supervised(&w, 17, "b");
-	client_cast(a, &ref, "four", NULL); /* it is there now, but must not overtake */
+	client_cast(a, &ref, "four", NULL); /* the group is there, but this must not overtake */
 	client_expect_nothing(b);
 	announce(b, "n");
 	assert_true(str_is(client_expect(b, WIRE_CAST).method, "one"));
@@ -618,7 +627,7 @@ static void test_a_busy_group_is_late_and_not_down(void **state)
 	client_expect_nothing(a);
 	client_cast(single, &to, "kept", NULL);
 	client_expect_nothing(single);
-	/* 19 speaks no protocol */
+	/* Group 19 does not speak the protocol. */
 	client_expect_error(single, client_call(single, &quiet, "x", NULL), "noproc");
 	late = world_supervised(&w, 18, "c");
 	assert_int_equal(late->group, 18);
@@ -690,7 +699,7 @@ static void test_who_dies_between_hello_and_its_link_is_down_with_a_cause(void *
 	assert_string_equal(cause.reason, "noconnection");
 }
 
-/* The supervisor does not list clients. The kernel says whose doors are open. */
+/* The supervisor does not list clients. By the kernel's word the doors of some are open. */
 static void test_a_client_of_an_earlier_broker_is_awaited(void **state)
 {
 	const uint64_t client = UINT64_C(0x8000000100000005), dead = UINT64_C(0x8000000100000006);
@@ -700,7 +709,8 @@ static void test_a_client_of_an_earlier_broker_is_awaited(void **state)
 	uint64_t introduced, found, free;
 
 	broker_client_lives(w.broker, client, true, w.now_ns);
-	broker_client_lives(w.broker, 18, true, w.now_ns); /* no client: the supervisor has the word on it */
+	/* This is no client: the supervisor says whether it lives. */
+	broker_client_lives(w.broker, 18, true, w.now_ns);
 	s = world_supervised(&w, 1, "$spawner");
 	a = world_supervised(&w, 17, "a");
 	client_expect_nil(a, client_ask(a, "announced", pack(&w, "a0")));
@@ -718,7 +728,7 @@ static void test_a_client_of_an_earlier_broker_is_awaited(void **state)
 	assert_true(actor_ref_equal(client_expect_ref(a, found), client_ref(late, 1)));
 	client_expect_nil(a, introduced);
 	client_expect_error(a, free, "in_use");
-	/* whose door was not open is still dead at once */
+	/* A client whose door was not open is dead, which is told at once. */
 	client_expect_error(a, client_ask(a, "introduce", pack(&w, "a1u", dead)), "noproc");
 }
 
@@ -738,7 +748,7 @@ static void test_a_client_that_is_stopped_between_hello_and_its_link_keeps_its_n
 	late = world_hello(&w, "client", &resume);
 	world_advance(&w, 2000 * MS);
 	client_break_for(late, -ETIMEDOUT);
-	assert_int_equal(w.gone, 0); /* its door is there, and it stands behind it */
+	assert_int_equal(w.gone, 0); /* its door is still open */
 	id = client_ask(a, "whereis", pack(&w, "a1s", "of the client"));
 	world_advance(&w, 1000 * MS);
 	client_expect_nothing(a);
@@ -804,8 +814,8 @@ static void test_whom_nobody_announces_is_down_for_its_watchers(void **state)
 
 	client_tell(s, "groups", pack(&w, "a2a2uua0", UINT64_C(17), UINT64_C(20)));
 	/*
-	 * monitors 18, which the supervisor does not know, and a client; has a pipe with 19 and monitors it:
-	 * that one it would see for itself
+	 * a monitors 18, which the supervisor does not know, and a client. It also monitors 19, with which it
+	 * has a pipe: the end of 19 it would see itself.
 	 */
 	id = client_ask(a, "announce",
 		pack(&w, "a3a0a1ua3uuu", UINT64_C(19), UINT64_C(18), UINT64_C(0x8000000100000005),
@@ -821,7 +831,7 @@ static void test_whom_nobody_announces_is_down_for_its_watchers(void **state)
 	}
 	client_expect_nothing(a);
 	late = world_connect(&w, "client", &resume);
-	assert_true(late->group != UINT64_C(0x8000000100000005)); /* it was said to be gone */
+	assert_true(late->group != UINT64_C(0x8000000100000005)); /* its old id was told to be gone */
 	assert_int_equal(world_supervised(&w, 19, "c")->group, 19);
 }
 
@@ -852,7 +862,10 @@ static void test_a_recent_exit_in_the_list_is_told(void **state)
 	assert_string_equal(cause.reason, "signal");
 }
 
-/* It died while there was no broker; who watches it says so only now. */
+/*
+ * The group died while there was no broker. Its watcher announces itself after the supervisor has told of the
+ * end.
+ */
 static void test_who_announces_a_watch_after_the_exit_was_told_hears_the_true_cause(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *a = world_supervised(&w, 17, "a");
@@ -864,7 +877,7 @@ static void test_who_announces_a_watch_after_the_exit_was_told_hears_the_true_ca
 	assert_int_equal(client_expect_group_down(a, &cause), 18);
 	assert_string_equal(cause.reason, "signal");
 	assert_int_equal(client_expect(a, WIRE_REPLY).id, id);
-	/* the last word counts */
+	/* If another cause is told later, that one counts. */
 	tell_group_down(s, 18, "exit");
 	id = client_ask(a, "announce", pack(&w, "a3a0a0a1u", UINT64_C(18)));
 	assert_int_equal(client_expect_group_down(a, &cause), 18);
@@ -884,7 +897,7 @@ static void test_the_process_of_a_silent_group_can_be_monitored(void **state)
 	wire_put_monitor(&a->out, &to, client_ref(a, 1), 5);
 	wire_put_monitor(&a->out, &one, client_ref(a, 1), 6);
 	client_send(a);
-	assert_int_equal(client_expect(a, WIRE_DOWN).id, 6); /* noproc: it has no actors */
+	assert_int_equal(client_expect(a, WIRE_DOWN).id, 6); /* noproc: the group has no actors */
 	tell_group_down(s, 17, "exit");
 	frame = client_expect(a, WIRE_DOWN);
 	assert_int_equal(frame.id, 5);

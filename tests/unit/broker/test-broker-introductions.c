@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two groups get a direct pipe: once, whoever asks. */
+/* Two groups get a direct pipe, and only one, whichever of them asks. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ struct introduction {
 	char path[512];
 };
 
-/* What a group says first, of itself: nothing but where its door is. */
+/* The first announcement of a group, which says only where its door is. */
 static void announce(struct client *c, const char *door)
 {
 	client_ask(c, "announce", door ? pack(&w, "a4a0a0a0s", door) : pack(&w, "a4a0a0a0n"));
@@ -65,7 +65,7 @@ static uint64_t ask(struct client *c, const struct client *other)
 	return client_ask(c, "introduce", pack(&w, "a1u", other->group));
 }
 
-/* @asker gets its pipe with @other. */
+/* Introduces @asker to @other, which listens. */
 static struct introduction make_link(struct client *asker, struct client *other)
 {
 	struct introduction in;
@@ -111,9 +111,9 @@ static void test_both_asking_at_once_get_one_link(void **state)
 	uint64_t again;
 
 	client_expect_nil(a, ask(a, b));
-	again = ask(a, b); /* is answered when there is something to tell */
+	again = ask(a, b); /* this is answered when there is something to tell */
 	client_expect_nothing(a);
-	ask(b, a); /* sent before it read what the broker sent */
+	ask(b, a); /* b asks before it has read its introduction */
 	in = expect_introduction(b);
 	client_expect_nil(b, b->ids);
 	client_tell(b, "listening", pack(&w, "a1u", in.id));
@@ -142,7 +142,7 @@ static void test_an_ask_of_an_end_that_has_the_link_crossed_what_it_was_told(voi
 	uint64_t id;
 
 	make_link(a, b);
-	world_advance(&w, 3000 * MS); /* b was busy when it was told, and asked before it read that */
+	world_advance(&w, 3000 * MS); /* b was busy when it was told, and asks before it has read that */
 	client_expect_nil(b, ask(b, a));
 	client_expect_nothing(a);
 	client_tell(b, "link_down", pack(&w, "a1u", a->group));
@@ -160,7 +160,7 @@ static void test_a_link_down_of_an_older_link_is_ignored(void **state)
 	client_tell(a, "link_down", pack(&w, "a2uu", b->group, old));
 	client_tell(b, "link_down", pack(&w, "a2uu", a->group, old));
 	make_link(a, b);
-	/* once more: the first answer was lost */
+	/* a repeats what it has said, as if the answer had been lost. */
 	client_tell(a, "link_down", pack(&w, "a2uu", b->group, old));
 	client_expect_nil(a, ask(a, b));
 	client_expect_nothing(a);
@@ -215,7 +215,7 @@ static void test_who_has_no_link_now_is_waited_for_until_it_is_over(void **state
 	client_expect_error(a, id, "noproc");
 }
 
-/* Which may be told before it has said where its door is. */
+/* Its announcement says where its door is, so the introduction waits for that. */
 static void test_who_has_not_announced_itself_yet_is_waited_for(void **state)
 {
 	struct client *c = world_supervised(&w, 18, "c");
@@ -232,8 +232,8 @@ static void test_who_has_not_announced_itself_yet_is_waited_for(void **state)
 }
 
 /*
- * `introduce_failed` of a dialer: its end has no pipe, and the listener gives up its own. Then whoever asks
- * gets a new one.
+ * The dialer says `introduce_failed`, so its end has no pipe, and the listener gives up its own. Then whoever
+ * asks gets a new pipe.
  */
 static void test_after_a_failing_dialer_the_pair_begins_anew(void **state)
 {
@@ -318,7 +318,7 @@ static void test_an_announced_link_counts(void **state)
 
 	frame = client_expect(b, WIRE_REPLY);
 	assert_int_equal(frame.id, id);
-	id = ask(a, b); /* its end broke already, the other has not seen that */
+	id = ask(a, b); /* a's end broke already, which b has not seen */
 	client_expect_nothing(a);
 	client_tell(b, "link_down", pack(&w, "a1u", a->group));
 	client_expect_nil(a, id);
@@ -378,7 +378,7 @@ static void test_a_door_is_dialled_at_once_and_told_whom_to_expect(void **state)
 static void test_who_has_no_door_dials_who_has_one(void **state)
 {
 	announce(b, DOOR_B);
-	client_expect_nil(b, ask(b, a)); /* b asks, a dials */
+	client_expect_nil(b, ask(b, a)); /* b asks, and a dials */
 	expect_expectation(b);
 	expect_join(a, DOOR_B);
 	client_expect_nothing(b);
@@ -390,7 +390,7 @@ static void test_of_two_with_doors_the_asker_dials(void **state)
 	announce(b, DOOR_B);
 	client_expect_nil(b, ask(b, a));
 	expect_join(b, DOOR_A);
-	ask(a, b); /* sent before it read what comes first */
+	ask(a, b); /* a asks before it has read what comes next */
 	expect_expectation(a);
 	client_expect_nil(a, a->ids);
 	client_expect_nothing(b);
@@ -402,7 +402,7 @@ static void test_a_door_of_another_user_is_not_dialled(void **state)
 	struct client *other = world_hello_as(&w, "other", &token, WORLD_UID + 1, 4711);
 
 	client_up(other);
-	announce(other, "/run/x/g/19/door.ipc"); /* of mode 0600 */
+	announce(other, "/run/x/g/19/door.ipc"); /* its mode is 0600 */
 	client_expect_nil(a, ask(a, other));
 	assert_true(expect_introduction(other).listen);
 }
@@ -418,7 +418,7 @@ static void test_a_door_that_cannot_be_reached_is_asked_for_anew(void **state)
 	expect_expectation(b);
 	client_tell(a, "introduce_failed", pack(&w, "a2us", in.id, "No such file or directory"));
 	client_expect_cast(b, "door");
-	id = ask(a, b); /* it will be told again */
+	id = ask(a, b); /* a will be told again where to dial */
 	client_expect_nothing(a);
 	client_tell(b, "door", pack(&w, "a1s", "/run/x/g/17/door.2.ipc"));
 	client_expect_nil(a, id);
@@ -427,7 +427,8 @@ static void test_a_door_that_cannot_be_reached_is_asked_for_anew(void **state)
 }
 
 /*
- * It believed to be up, and the listener never let it in: the listener cannot know that it waits for nobody.
+ * The dialer gave up a pipe that it believed to be up, and the listener never let it in. The listener cannot
+ * know by itself that nobody will come.
  */
 static void test_who_gave_up_at_a_door_and_asks_again_is_not_waited_for_there(void **state)
 {
@@ -440,14 +441,14 @@ static void test_who_gave_up_at_a_door_and_asks_again_is_not_waited_for_there(vo
 	in = expect_join(a, DOOR_B);
 	expect_expectation(b);
 	client_tell(a, "link_down", pack(&w, "a2uu", b->group, in.id));
-	client_expect_nothing(b); /* it may see the end itself */
+	client_expect_nothing(b); /* b may see the end itself */
 	ask(a, b);
 	r = client_expect_cast(b, "introduce_failed");
 	assert_int_equal(mp_read_uint(&r, &id), 0);
 	assert_int_equal(id, in.id);
 	assert_int_equal(mp_read_uint(&r, &group), 0);
 	assert_int_equal(group, a->group);
-	client_expect_nothing(a); /* not before both ends are over */
+	client_expect_nothing(a); /* not before the end of b is over, too */
 	client_tell(b, "link_down", pack(&w, "a2uu", a->group, in.id));
 	client_expect_nil(a, a->ids);
 	again = expect_join(a, DOOR_B);
@@ -456,7 +457,7 @@ static void test_who_gave_up_at_a_door_and_asks_again_is_not_waited_for_there(vo
 }
 
 /*
- * The listener was asked for its door, and gives the pipe up instead: it had been dialled after all, and that
+ * The listener is asked for its door, and gives up the pipe instead: it had been dialled after all, and that
  * pipe has ended.
  */
 static void test_who_asks_anew_while_the_door_is_looked_for_gets_an_introduction(void **state)
@@ -527,7 +528,8 @@ static void test_who_comes_before_it_is_expected_is_admitted_by_what_the_kernel_
 	in = expect_join(a, DOOR_B);
 	expect_expectation(b);
 	expect_admitted(b, ask_admit(b, a->group, WORLD_UID, (uint64_t)a->pid), in.id, "a");
-	expect_admitted(b, ask_admit(b, a->group, WORLD_UID, 0), in.id, "a"); /* another pid namespace */
+	/* The kernel gives pid 0 for a process of another pid namespace. */
+	expect_admitted(b, ask_admit(b, a->group, WORLD_UID, 0), in.id, "a");
 	client_expect_error(b, ask_admit(b, a->group, WORLD_UID, (uint64_t)a->pid + 1), "permission");
 	client_expect_error(b, ask_admit(b, a->group, WORLD_UID + 1, (uint64_t)a->pid), "permission");
 	client_expect_error(b, ask_admit(b, a->group + 7, WORLD_UID, 1), "noproc");
@@ -535,8 +537,8 @@ static void test_who_comes_before_it_is_expected_is_admitted_by_what_the_kernel_
 }
 
 /*
- * The broker is a new one: the dialer is linked and says so; the listener has not turned to its door yet, and
- * wants the pipe as well.
+ * The broker is new. The dialer says that it has the pipe. The listener has not looked at its door yet, and
+ * asks for a pipe as well.
  */
 static void test_an_admission_is_the_answer_to_what_the_listener_asked(void **state)
 {
@@ -549,7 +551,7 @@ static void test_an_admission_is_the_answer_to_what_the_listener_asked(void **st
 	client_expect_nothing(b);
 	expect_admitted(b, ask_admit(b, a->group, WORLD_UID, (uint64_t)a->pid), 0, "a");
 	client_expect_nil(b, id);
-	/* and both ends count now */
+	/* Now the broker knows of both ends, and a new pipe waits until both are down. */
 	client_tell(a, "link_down", pack(&w, "a2uu", b->group, UINT64_C(5)));
 	id = ask(a, b);
 	client_expect_nothing(a);
@@ -613,7 +615,7 @@ static void test_the_directory_of_a_client_goes_with_it(void **state)
 	assert_int_equal(w.gone, 0); /* its supervisor removes it */
 }
 
-/* It makes the directory when it has the answer to its hello; then it is killed. */
+/* A client makes its directory when it has the answer to its hello. This one is killed after that. */
 static void test_the_directory_of_a_client_that_never_came_goes_too(void **state)
 {
 	struct client *late = world_hello(&w, "late", NULL);
@@ -651,8 +653,8 @@ static void test_a_group_with_a_single_link_is_not_introduced(void **state)
 }
 
 /*
- * A world in which a child and one client have a link with the supervisor. With children it has reckoned; for
- * another client there is no place.
+ * Makes a world in which the supervisor has a link with a child and with one client. Every child has a place
+ * there; there is none for a second client.
  */
 static struct client *world_with_full_spawner(
 	struct world *full, struct client **ret_child, struct client **ret_first)
@@ -686,14 +688,18 @@ static void test_a_client_for_which_the_supervisor_has_no_place_is_routed(void *
 	client_call(client, &to, "list", pack(&full, "a0"));
 	call = client_expect(spawner, WIRE_CALL);
 	assert_true(actor_ref_equal(call.from, client_ref(client, 1)));
-	client_expect_error(spawner, ask(spawner, client), "single"); /* nor the other way */
+	/* Nor does the supervisor get a link with it. */
+	client_expect_error(spawner, ask(spawner, client), "single");
 	client_expect_error(client, ask(client, spawner), "single");
 
-	make_link(client, child); /* with others it has links as ever */
+	make_link(client, child); /* it gets links with others */
 	world_deinit(&full);
 }
 
-/* It would get a link while the supervisor goes on by the broker, and take what is open for lost. */
+/*
+ * Otherwise it would get a link while the supervisor still answers by the broker, and would take its open
+ * calls for lost.
+ */
 static void test_who_was_routed_to_the_supervisor_stays_routed(void **state)
 {
 	struct world full;
@@ -721,7 +727,7 @@ static void test_a_link_with_the_supervisor_that_is_there_is_made_again(void **s
 	world_deinit(&full);
 }
 
-/* The link was made at a broker that is gone, or says that it was. */
+/* A client knocks as if an earlier broker had made the link. */
 static void test_who_knocks_at_a_full_supervisor_is_not_admitted(void **state)
 {
 	struct world full;

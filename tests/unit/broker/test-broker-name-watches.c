@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watches of names by a pattern, through the eyes of groups. */
+/* Watches of names by a pattern, as groups see them. */
 #include <stdio.h>
 #include <string.h>
 
@@ -42,7 +42,10 @@ static uint64_t ask_watch(struct client *c, uint64_t id, const char *pattern)
 	return client_ask(c, "names_watch", pack(&w, pattern ? "a2us" : "a2un", id, pattern));
 }
 
-/* What a watch is answered with: the names, " " between them; behind a '>' after which to go on. */
+/*
+ * Expects the answer to a watch: the names, with blanks between them, and after a '>' the name after which
+ * the list goes on.
+ */
 static void expect_snapshot(struct client *c, uint64_t id, const char *names)
 {
 	struct wire_frame frame = client_expect(c, WIRE_REPLY);
@@ -109,7 +112,7 @@ static void test_a_watch_is_a_snapshot_and_then_each_change(void **state)
 	give_back(a, "app.2", 2);
 	expect_event(b, 7, "app.2", ACTOR_NOBODY, two);
 	give_back(a, "web", 1);
-	client_expect_nothing(b); /* no name that fits */
+	client_expect_nothing(b); /* "web" does not fit */
 	client_break(a);
 	expect_event(b, 7, "app.1", ACTOR_NOBODY, two);
 	client_expect_nothing(b);
@@ -134,13 +137,13 @@ static void test_patterns_are_found_by_what_they_begin_with(void **state)
 	static const char *const patterns[] = {
 		"*", "a*", "app*", "app.*", "app.1", "b*", "apq*", "?pp.1", "app.1x"};
 	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
-	static const uint64_t fit[] = {0, 7, 1, 2, 3, 4}; /* the shortest beginning first */
+	static const uint64_t fit[] = {0, 7, 1, 2, 3, 4}; /* those that fit, shortest beginning first */
 
 	take(a, "web", 1);
 	for (uint64_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
 		expect_snapshot(b, ask_watch(b, i, patterns[i]), i == 0 ? "$broker web" : "");
 	take(a, "app.1", 1);
-	/* two with the same beginning come in any order */
+	/* Two patterns with the same beginning are told in any order. */
 	for (size_t i = 0; i < 6; i++) {
 		struct mp_reader r = client_expect_cast(b, "watched");
 		uint64_t id;
@@ -170,11 +173,11 @@ static void test_an_ended_watch_is_told_nothing(void **state)
 	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
 
 	expect_snapshot(b, ask_watch(b, 1, "n*"), "");
-	expect_snapshot(b, ask_watch(b, 1, "n*"), ""); /* said twice: told once */
+	expect_snapshot(b, ask_watch(b, 1, "n*"), ""); /* the same watch again is one watch */
 	take(a, "n1", 1);
 	expect_event(b, 1, "n1", client_ref(a, 1), ACTOR_NOBODY);
 	client_expect_nothing(b);
-	expect_snapshot(b, ask_watch(b, 1, "m*"), ""); /* the same id, another pattern */
+	expect_snapshot(b, ask_watch(b, 1, "m*"), ""); /* the same id, with another pattern */
 	take(a, "n2", 1);
 	client_expect_nothing(b);
 	client_expect_nil(b, client_ask(b, "names_unwatch", pack(&w, "a1u", UINT64_C(1))));
@@ -192,7 +195,7 @@ static void test_watches_are_charged_to_who_watches_and_gone_with_it(void **stat
 		expect_snapshot(b, ask_watch(b, i, "n*"), "");
 	client_expect_error(b, ask_watch(b, 64, "n*"), "overloaded");
 	assert_non_null(strstr(w.log, "'b'"));
-	expect_snapshot(a, ask_watch(a, 64, "n*"), ""); /* nobody else is refused */
+	expect_snapshot(a, ask_watch(a, 64, "n*"), ""); /* others are not refused */
 	client_expect_nil(b, client_ask(b, "names_unwatch", pack(&w, "a1u", UINT64_C(5))));
 	expect_snapshot(b, ask_watch(b, 64, "n*"), "");
 	assert_int_equal(broker_stats(w.broker).watches, 65);
@@ -213,7 +216,7 @@ static void test_what_is_no_watch_is_refused(void **state)
 	assert_int_equal(broker_stats(w.broker).watches, 0);
 }
 
-/* The rest of a long snapshot is asked for with `names`; a change meanwhile is told in either case. */
+/* The rest of a long snapshot is asked for with `names`. A change meanwhile is told in either part. */
 static void test_a_long_snapshot_is_taken_in_parts(void **state)
 {
 	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");

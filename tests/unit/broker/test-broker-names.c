@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The registry through the eyes of groups. */
+/* The registry, as groups see it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -52,7 +52,7 @@ static void test_a_name_is_held_once(void **state)
 	assert_true(str_is(frame.method, "in_use"));
 	assert_true(str_is(frame.text, actor_ref_format(client_ref(a, 1), holder)));
 	client_expect_error(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 2))), "in_use");
-	/* said twice */
+	/* Registering the same again is no error. */
 	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
 }
 
@@ -89,7 +89,7 @@ static void test_who_looked_up_a_name_is_told_its_changes(void **state)
 		      *c = world_newcomer(&w, "c");
 
 	client_expect_nil(b, client_ask(b, "whereis", pack(&w, "a1s", "n")));
-	client_expect_nil(b, client_ask(b, "whereis", pack(&w, "a1s", "n"))); /* twice: told once */
+	client_expect_nil(b, client_ask(b, "whereis", pack(&w, "a1s", "n"))); /* asked twice, told once */
 	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
 	expect_name(b, "n", client_ref(a, 1));
 	client_expect_nil(a, client_ask(a, "unregister", pack(&w, "a2sr", "n", client_ref(a, 1))));
@@ -109,7 +109,7 @@ static void test_names_of_a_killed_group_are_free_at_once(void **state)
 	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
 	client_break(a);
 	client_expect_nil(b, client_ask(b, "register", pack(&w, "a2sr", "n", client_ref(b, 1))));
-	assert_int_equal(broker_stats(w.broker).names, 2); /* $broker is one */
+	assert_int_equal(broker_stats(w.broker).names, 2); /* "n" and "$broker" */
 }
 
 static void test_bad_names_and_foreign_refs_are_refused(void **state)
@@ -144,7 +144,7 @@ static void test_the_supervisor_may_have_a_name_of_the_node(void **state)
 		WORLD_BROKER);
 }
 
-static char cut[256]; /* after which name the list goes on; "": it is whole */
+static char cut[256]; /* the name after which the list goes on; "": it is complete */
 
 static uint32_t list(struct client *c, const struct buf *args, char *ret_first, char *ret_last)
 {
@@ -223,10 +223,12 @@ static void test_a_list_that_is_cut_says_where_it_goes_on(void **state)
 	assert_int_equal(n, 10);
 	assert_int_equal(n_parts, 3);
 	assert_string_equal(last, "n9");
-	/* as many as there are: the end is known, and nothing is missing */
+	/* The limit is exactly their number: the list is complete. */
 	assert_int_equal(list(a, pack(&w, "a2su", "n", UINT64_C(10)), first, last), 10);
 	assert_string_equal(cut, "");
-	/* the name after which to go on may be gone, lie before the prefix or behind it */
+	/*
+	 * The name after which the list goes on may be gone, or lie before or behind those with the prefix.
+	 */
 	client_expect_nil(a, client_ask(a, "unregister", pack(&w, "a2sr", "n4", client_ref(a, 5))));
 	assert_int_equal(list(a, pack(&w, "a3sus", "n", UINT64_C(2), "n4"), first, last), 2);
 	assert_string_equal(first, "n5");
@@ -254,7 +256,7 @@ static void test_names_lists_by_pattern(void **state)
 	assert_int_equal(list(a, pack(&w, "a1s", "app\\*"), first, last), 1);
 	assert_string_equal(first, "app*");
 	assert_int_equal(list(a, pack(&w, "a1s", "\\ape"), first, last), 1);
-	/* cut, and gone on with */
+	/* a list by pattern may be cut and gone on with, too */
 	assert_int_equal(list(a, pack(&w, "a2su", "*.1", UINT64_C(1)), first, last), 1);
 	assert_string_equal(last, "app.1");
 	assert_int_equal(list(a, pack(&w, "a3sus", "*.1", UINT64_C(5), cut), first, last), 1);
@@ -264,7 +266,7 @@ static void test_names_lists_by_pattern(void **state)
 	client_expect_error(a, client_ask(a, "names", pack(&w, "a1s", "a\\")), "bad_args");
 }
 
-/* A pattern that fits nothing, of names that nearly fit it, costs some milliseconds a call and no more. */
+/* The pattern fits no name, but nearly fits all of them. Each call costs at most some milliseconds. */
 static void test_a_costly_pattern_is_looked_for_in_parts(void **state)
 {
 	struct client *a = world_newcomer(&w, "a");
@@ -310,8 +312,8 @@ static void test_names_that_are_registered_together_take_one_answer(void **state
 	client_expect_nothing(a);
 	assert_int_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n41"))).serial, 42);
 	assert_int_equal(broker_stats(w.broker).names, 101);
-	client_expect_nil(a, client_ask(a, "register_all", &args));   /* said twice */
-	client_expect_nil(b, client_ask(b, "unregister_all", &args)); /* not b's to give back */
+	client_expect_nil(a, client_ask(a, "register_all", &args));   /* the same again */
+	client_expect_nil(b, client_ask(b, "unregister_all", &args)); /* they are not b's */
 	assert_int_equal(broker_stats(w.broker).names, 101);
 	client_expect_nil(a, client_ask(a, "unregister_all", &args));
 	assert_int_equal(broker_stats(w.broker).names, 1);
@@ -332,7 +334,7 @@ static void test_of_names_that_are_registered_together_all_are_or_none(void **st
 	assert_true(str_is(frame.method, "in_use"));
 	snprintf(text, sizeof(text), "%s taken", actor_ref_format(client_ref(b, 1), holder));
 	assert_true(str_is(frame.text, text));
-	client_expect_nothing(b); /* nobody was told of a name that was taken back */
+	client_expect_nothing(b); /* nobody was told of the name that was taken back */
 	client_expect_nil(b, client_ask(b, "whereis", pack(&w, "a1s", "free")));
 	client_expect_error(a,
 		client_ask(a, "register_all",
@@ -358,11 +360,11 @@ static void test_a_name_is_replaced_without_a_moment_in_which_nobody_has_it(void
 	client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n")));
 	client_expect_nil(
 		a, client_ask(a, "replace", pack(&w, "a3srr", "n", client_ref(a, 1), client_ref(a, 2))));
-	expect_name(b, "n", client_ref(a, 2)); /* once, and never nobody */
+	expect_name(b, "n", client_ref(a, 2)); /* told once, and never as nobody's */
 	client_expect_nothing(b);
 	client_expect_nil(
 		a, client_ask(a, "replace", pack(&w, "a3srr", "n", client_ref(a, 1), client_ref(a, 2))));
-	client_expect_nothing(b); /* said twice */
+	client_expect_nothing(b); /* the same again changes nothing */
 	client_expect_nil(a, client_ask(a, "unregister", pack(&w, "a2sr", "n", client_ref(a, 1))));
 	assert_int_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n"))).serial, 2);
 	client_break(a);
@@ -390,7 +392,7 @@ static void test_only_its_group_replaces_a_name_and_only_from_who_has_it(void **
 	assert_int_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n"))).serial, 1);
 }
 
-/* A link that was lost with a replace on it: the announcement says what came of it. */
+/* The link broke with a `replace` on its way. The announcement says what became of it. */
 static void test_a_group_says_which_of_its_actors_has_a_name(void **state)
 {
 	struct client *a = world_supervised(&w, 17, "a"), *b = world_newcomer(&w, "b");
@@ -403,7 +405,7 @@ static void test_a_group_says_which_of_its_actors_has_a_name(void **state)
 	a = world_connect(&w, "a", &token);
 	client_ask(a, "announce", pack(&w, "a3a1a2sra0a0", "n", client_ref(a, 2)));
 	frame = client_expect(a, WIRE_REPLY);
-	assert_int_equal(frame.body[0], 0x90); /* it has lost none */
+	assert_int_equal(frame.body[0], 0x90); /* it has lost no name */
 	expect_name(b, "n", client_ref(a, 2));
 	client_expect_nothing(b);
 }
@@ -423,13 +425,13 @@ static void test_a_look_up_may_wait_until_somebody_has_the_name(void **state)
 	client_expect_nil(c, of_c);
 	client_expect_nothing(b);
 	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
-	expect_name(b, "n", client_ref(a, 1)); /* who asked watches */
+	expect_name(b, "n", client_ref(a, 1)); /* who asks for a name also watches it */
 	assert_true(actor_ref_equal(client_expect_ref(b, of_b), client_ref(a, 1)));
 	expect_name(c, "n", client_ref(a, 1));
 	world_advance(&w, 10000 * MS);
 	client_expect_nothing(b);
 	client_expect_nothing(c);
-	/* there already: at once */
+	/* The name is there already, so the answer comes at once. */
 	assert_true(actor_ref_equal(
 		client_expect_ref(c, client_ask(c, "whereis", pack(&w, "a2su", "n", UINT64_C(9)))),
 		client_ref(a, 1)));
@@ -494,7 +496,7 @@ static void test_a_look_up_waits_until_it_is_known_whether_the_owner_lives(void 
 	client_break(a);
 	id = client_ask(b, "whereis", pack(&w, "a1s", "n"));
 	client_expect_nothing(b);
-	after = client_ask(b, "whereis", pack(&w, "a1s", "other")); /* holds up nothing else */
+	after = client_ask(b, "whereis", pack(&w, "a1s", "other")); /* no other look-up has to wait */
 	client_expect_nil(b, after);
 	world_advance(&w, 999 * MS);
 	client_expect_nothing(b);
@@ -502,7 +504,7 @@ static void test_a_look_up_waits_until_it_is_known_whether_the_owner_lives(void 
 	client_expect_nil(b, id);
 	a = world_newcomer(&w, "a");
 	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
-	expect_name(b, "n", client_ref(a, 1)); /* it watches, like after any look-up */
+	expect_name(b, "n", client_ref(a, 1)); /* a look-up watches the name, also this one */
 	assert_int_equal(broker_stats(w.broker).waiting, 0);
 }
 
@@ -591,7 +593,7 @@ static uint64_t announce(struct client *c, const char *name)
 	return client_ask(c, "announce", pack(&w, "a3a1a2sra0a0", name, client_ref(c, 1)));
 }
 
-/* What it could not get. */
+/* Expects the answer to an announcement: the name that the group could not get; NULL: none. */
 static void expect_lost(struct client *c, uint64_t id, const char *name)
 {
 	struct wire_frame frame = client_expect(c, WIRE_REPLY);
@@ -656,7 +658,7 @@ static void test_a_client_of_the_supervisor_takes_no_bystanders_name(void **stat
 	expect_lost(thief, id, "n");
 }
 
-/* 18 computes, and does not come before the window closes. */
+/* Group 18 is busy, and does not come before the window closes. */
 static void test_a_look_up_in_the_recovery_is_answered_when_the_owner_announces(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *asker = world_newcomer(&w, "asker"),
@@ -707,7 +709,7 @@ static void test_look_ups_of_one_that_left_during_the_recovery_leave_nothing(voi
 	assert_int_equal(w.broker->waits.n, 0);
 }
 
-/* 17 lives by the supervisor's word, and is stopped: any name that nobody has may be its own. */
+/* Group 17 is stopped, and lives by the supervisor's word. It may own any name that nobody else has. */
 static void test_names_of_one_that_lives_and_is_late_are_neither_unknown_nor_free(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *asker = world_newcomer(&w, "asker"),
@@ -744,7 +746,7 @@ static void test_one_that_stays_away_blocks_names_for_five_seconds_and_loses_wha
 	expect_lost(owner, announce(owner, "n"), "n");
 }
 
-/* It said hello, and was stopped before it could say what it owns. */
+/* The group said hello, and was stopped before it could say what it owns. */
 static void test_one_that_lost_its_link_before_it_announced_is_late_as_well(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *asker = world_newcomer(&w, "asker"), *owner;
@@ -758,7 +760,7 @@ static void test_one_that_lost_its_link_before_it_announced_is_late_as_well(void
 	world_advance(&w, 2000 * MS);
 	client_expect_nothing(asker);
 	client_tell(s, "group_down", pack(&w, "a2um1ss", UINT64_C(17), "reason", "signal"));
-	client_expect_nil(asker, id); /* its end, at once */
+	client_expect_nil(asker, id); /* at once when its end is told */
 }
 
 static void test_an_announcement_without_names_waits_for_nobody(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Process groups through the eyes of groups. Facts that are named after a case of Erlang's pg_SUITE say so;
- * where that needs a second node, a second group of actors takes its place.
+ * Process groups as groups of actors see them. A fact that is named after a case of Erlang's pg_SUITE says
+ * what that case says. Where the case needs a second node, there is a second group of actors.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +61,7 @@ static void watch(struct client *c, const char *scope, const char *name)
 
 /* ---- what they hear ---- */
 
-/* Reads an array of entries as "serial serial …" of whatever group. */
+/* Reads an array of entries as "serial serial …", whatever their groups are. */
 static const char *entries_text(struct mp_reader *r)
 {
 	static char text[4096];
@@ -111,7 +111,7 @@ static void expect_reply(struct client *c)
 	client_expect(c, WIRE_REPLY);
 }
 
-static char cut[256]; /* after which name the list goes on; "": it is whole */
+static char cut[256]; /* the name after which the list goes on; "": it is complete */
 
 static uint32_t n_listed(struct client *c, const char *method, const struct buf *args)
 {
@@ -156,7 +156,7 @@ static void test_pg_join_leave_which(void **state)
 	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
 
 	join(a, "pg", "g", 1, 1);
-	join(b, "pg", "g", 7, 1); /* ids are unique in a group of actors, no further */
+	join(b, "pg", "g", 7, 1); /* b may use the id as well: an id belongs to its group of actors */
 	join(a, "pg", "h", 1, 2);
 	join(a, "other", "g", 2, 3);
 	expect_members(b, "pg", "g", "1 7");
@@ -204,14 +204,14 @@ static void test_single_a_list_joins_in_order_and_may_repeat_an_actor(void **sta
 				     pack(&w, "a3ssa3a2rua2rua2ru", "pg", "g", client_ref(a, 2), UINT64_C(1),
 					     client_ref(a, 1), UINT64_C(2), client_ref(a, 2), UINT64_C(3))));
 	expect_members(a, "pg", "g", "2 1 2");
-	/* of a list with some that are members, those leave */
+	/* Of a list, those leave that are members. */
 	client_expect_nil(
 		a, client_ask(a, "pg_leave", pack(&w, "a3ssa2uu", "pg", "g", UINT64_C(9), UINT64_C(1))));
 	expect_members(a, "pg", "g", "1 2");
 	client_expect_nil(a, client_ask(a, "pg_leave_all", pack(&w, "a1r", client_ref(a, 2))));
 	expect_members(a, "pg", "g", "1");
 	client_expect_nil(a, client_ask(a, "pg_leave_all", pack(&w, "a1r", client_ref(a, 2))));
-	/* nobody, in an empty list */
+	/* An empty list is no error. */
 	client_expect_nil(a, client_ask(a, "pg_join", pack(&w, "a3ssa0", "pg", "none")));
 	client_expect_nil(a, client_ask(a, "pg_leave", pack(&w, "a3ssa0", "pg", "none")));
 	assert_int_equal(n_listed(a, "pg_groups", pack(&w, "a1s", "pg")), 1);
@@ -313,7 +313,7 @@ static void test_empty_group_by_remote_leave_has_no_residue(void **state)
 
 	for (uint64_t i = 1; i <= 9; i++)
 		join(i % 2 ? a : b, "pg", "g", i, i);
-	for (uint64_t i = 0; i < 5; i++) /* in another order than they came */
+	for (uint64_t i = 0; i < 5; i++) /* they leave in another order than they came */
 		leave(a, "pg", "g", 9 - 2 * i);
 	for (uint64_t i = 2; i <= 8; i += 2)
 		leave(b, "pg", "g", i);
@@ -434,7 +434,8 @@ static void test_monitor_self_joins_and_dies(void **state)
 	expect_event(a, "is", "pg", "g", "");
 	expect_reply(a);
 	ask_join(a, "pg", "g", 1, 1);
-	expect_event(a, "join", "pg", "g", "1"); /* before the answer: its copy is right when that comes */
+	/* The event comes before the answer, so a's copy is right when the answer comes. */
+	expect_event(a, "join", "pg", "g", "1");
 	expect_reply(a);
 	join(b, "pg", "g", 2, 2);
 	expect_event(a, "join", "pg", "g", "2");
@@ -494,7 +495,7 @@ static void test_metadata_goes_with_each_membership(void **state)
 		client_ask(a, "pg_join",
 			pack(&w, "a3ssa1a3rus", "pg", "g", client_ref(a, 1), UINT64_C(3), large)),
 		"too_big");
-	large[4096 - 3] = 0; /* a str of 16 bits length has 3 bytes before it */
+	large[4096 - 3] = 0; /* with the 3 bytes before it the str has 4096 bytes */
 	client_expect_nil(
 		a, client_ask(a, "pg_join",
 			   pack(&w, "a3ssa1a3rus", "pg", "g", client_ref(a, 1), UINT64_C(3), large)));
@@ -521,7 +522,7 @@ static void test_joins_over_the_quota_are_refused_and_nobody_joins(void **state)
 	assert_int_equal(n_listed(b, "pg_groups", pack(&w, "a1s", "pg")), 1);
 	join(a, "pg", "g", 1, 3);
 	client_expect_error(a, ask_join(a, "pg", "g", 1, 4), "overloaded");
-	join(b, "pg", "g", 9, 1); /* nobody else's matter */
+	join(b, "pg", "g", 9, 1); /* others are not refused */
 	leave(a, "pg", "g", 1);
 	join(a, "pg", "g", 2, 4);
 	expect_members(b, "pg", "g", "1 1 9 2");
@@ -583,7 +584,7 @@ static void test_an_announcement_is_all_of_ones_memberships(void **state)
 	expect_reply(a);
 	expect_members(b, "pg", "g", "2 4");
 	expect_members(b, "pg", "h", "");
-	/* one that knows nothing of process groups says nothing of them, and nothing changes */
+	/* An announcement that says nothing of process groups changes nothing about them. */
 	client_ask(a, "announce", pack(&w, "a3a0a0a0"));
 	expect_reply(a);
 	expect_members(b, "pg", "g", "2 4");
@@ -615,7 +616,7 @@ static void test_scope_restart_everybody_is_back_before_anybody_is_told(void **s
 	client_expect_cast(a, "pg_cast");
 	expect_event(b, "is", "pg", "g", "3");
 	expect_reply(b);
-	expect_reply(b); /* members */
+	expect_reply(b); /* the answer to `pg_members` */
 	assert_int_equal(client_expect(b, WIRE_REPLY).body_bytes, 27);
 	client_expect_nothing(b);
 	client_expect_nothing(a);

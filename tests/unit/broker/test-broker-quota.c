@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who asks for too much is refused, who does not read is cut; nobody else notices. */
+/* A group that asks for too much is refused, one that does not read is cut; no other group notices. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +51,7 @@ static void test_names_and_watches_are_limited(void **state)
 	client_expect_error(b, client_ask(b, "whereis", pack(&w, "a1s", "x")), "overloaded");
 	assert_int_equal(w.n_logged, 2);
 	client_expect_error(b, client_ask(b, "whereis", pack(&w, "a1s", "y")), "overloaded");
-	assert_int_equal(w.n_logged, 2); /* said once */
+	assert_int_equal(w.n_logged, 2); /* said only once */
 	client_expect_nil(c, client_ask(c, "register", pack(&w, "a2sr", "x", client_ref(c, 1))));
 	client_expect_nil(a, client_ask(a, "unregister", pack(&w, "a2sr", nth(0), client_ref(a, 1))));
 	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "z", client_ref(a, 1))));
@@ -155,7 +155,7 @@ static void test_a_sender_is_told_to_pause_when_the_receiver_does_not_read(void 
 	assert_true(actor_ref_equal(client_expect(a, WIRE_RESUME).to.ref, client_ref(b, 1)));
 	client_cast(a, &to, "m", NULL);
 	client_expect(b, WIRE_CAST);
-	client_expect_nothing(a); /* it is not told again to pause */
+	client_expect_nothing(a); /* it is not told to pause again */
 	free(data);
 	buf_deinit(&args);
 }
@@ -171,20 +171,23 @@ static void test_who_does_not_pause_is_refused_and_nobody_is_cut(void **state)
 		client_cast(a, &to, "m", &args);
 	id = client_call(a, &to, "m", &args);
 	assert_true(client_expect(a, WIRE_PAUSE).has_ref);
-	assert_false(client_expect(a, WIRE_PAUSE).has_ref); /* so much of it waits */
+	/* So many of a's bytes wait that a must pause altogether. */
+	assert_false(client_expect(a, WIRE_PAUSE).has_ref);
 	client_expect_error(a, id, "overloaded");
 	assert_false(a->closed);
 	assert_false(b->closed);
 	assert_true(b->in.size_bytes < 8000000);
-	client_cast(c, &to, "small", NULL); /* another sender's go on */
-	/* its pipe has two, and 33 are 32 MiB */
+	client_cast(c, &to, "small", NULL); /* another sender's frame is taken */
+	/* The pipe has two of the casts, and 33 of them are 32 MiB. */
 	assert_int_equal(broker_stats(w.broker).dropped, 15);
-	assert_int_equal(broker_stats(w.broker).calls, 0); /* what was refused is not open */
+	assert_int_equal(broker_stats(w.broker).calls, 0); /* a call that was refused is not open */
 	free(data);
 	buf_deinit(&args);
 }
 
-/* Senders are refused before that: only answers, which it asked for, can be so many. */
+/*
+ * What senders send is refused before this limit. Only answers, for which it has asked, can become so many.
+ */
 static void test_who_asks_and_never_reads_the_answers_is_cut_by_name(void **state)
 {
 	struct wire_dest to = to_ref(client_ref(c, 1));
@@ -224,7 +227,7 @@ static void test_senders_cannot_have_a_receiver_cut(void **state)
 		assert_false(sender->closed);
 	}
 	assert_false(b->closed);
-	assert_int_equal(broker_stats(w.broker).dropped, 0); /* each had heard of no pause */
+	assert_int_equal(broker_stats(w.broker).dropped, 0); /* so much of each sender may wait */
 	for (broker_flush(w.broker); client_next(b, &frame); broker_flush(w.broker))
 		n++;
 	assert_int_equal(n, 48);
@@ -232,7 +235,7 @@ static void test_senders_cannot_have_a_receiver_cut(void **state)
 	buf_deinit(&args);
 }
 
-/* What others send does not count for the limit at which a link is cut, in the pipe or parked. */
+/* What others have sent does not count for the limit at which a link is cut, in the pipe or parked. */
 static void test_answers_behind_what_others_sent_cut_nobody(void **state)
 {
 	struct wire_dest to = to_ref(client_ref(b, 1)), back = to_ref(client_ref(c, 1));
@@ -324,7 +327,7 @@ static void test_who_does_not_read_for_two_seconds_is_named_once(void **state)
 		for (int i = 0; i < 8; i++)
 			client_cast(a, &to, "m", &args);
 		world_advance(&w, 1900 * MS);
-		assert_int_equal(w.n_logged, times - 1); /* it may only be slow */
+		assert_int_equal(w.n_logged, times - 1); /* until then it may only be slow */
 		world_advance(&w, 200 * MS);
 		assert_int_equal(w.n_logged, times);
 		assert_non_null(strstr(w.log, "'b'"));
@@ -368,7 +371,8 @@ static void test_what_waits_for_a_lost_group_is_charged_to_the_sender(void **sta
 	client_break(d);
 	for (int i = 0; i < 40; i++)
 		client_cast(a, &to, "m", &args);
-	assert_int_equal(broker_stats(w.broker).dropped, 40 - 2 - 33); /* who does not pause */
+	/* The sender does not pause, so some of its casts are lost. */
+	assert_int_equal(broker_stats(w.broker).dropped, 40 - 2 - 33);
 	d = world_supervised(&w, 17, "d");
 	for (int i = 0; i < 2 + 33; i++)
 		client_expect(d, WIRE_CAST);
@@ -377,7 +381,7 @@ static void test_what_waits_for_a_lost_group_is_charged_to_the_sender(void **sta
 	buf_deinit(&args);
 }
 
-/* It hears that once, and may go on when all of it is read. */
+/* The sender is told once, and may go on when all that waited is read. */
 static void test_who_sends_to_a_lost_group_is_told_to_pause_and_loses_nothing(void **state)
 {
 	struct client *s = world_supervised(&w, 1, "$spawner"), *d = world_supervised(&w, 17, "d");
@@ -396,7 +400,7 @@ static void test_who_sends_to_a_lost_group_is_told_to_pause_and_loses_nothing(vo
 	client_expect_nothing(a);
 	client_cast(a, &to, "m", &args);
 	assert_true(actor_ref_equal(client_expect(a, WIRE_PAUSE).to.ref, to.ref));
-	client_cast(c, &to, "m", NULL); /* it may be one of many */
+	client_cast(c, &to, "m", NULL); /* c must pause at once: it may be one of many senders */
 	assert_true(actor_ref_equal(client_expect(c, WIRE_PAUSE).to.ref, to.ref));
 	client_cast(a, &to, "m", &args);
 	client_expect_nothing(a);
@@ -412,7 +416,7 @@ static void test_who_sends_to_a_lost_group_is_told_to_pause_and_loses_nothing(vo
 		client_cast(a, &to, "m", &args);
 	client_expect(a, WIRE_PAUSE);
 	client_tell(s, "group_down", pack(&w, "a2um1ss", UINT64_C(17), "reason", "normal"));
-	client_expect(a, WIRE_RESUME); /* nobody waits for the dead */
+	client_expect(a, WIRE_RESUME); /* nobody need wait for the dead */
 	free(data);
 	buf_deinit(&args);
 }
@@ -449,7 +453,7 @@ static void test_who_calls_an_actor_by_name_hears_of_the_pause_by_that_name(void
 		client_expect(b, WIRE_CAST);
 }
 
-/* What was parked for it before it could say `pause`. */
+/* These frames were parked for the actor before it could say `pause`. */
 static void test_parked_frames_of_an_actor_that_pauses_are_held(void **state)
 {
 	struct wire_dest to = to_ref(client_ref(b, 1)), other = to_ref(client_ref(b, 2));
@@ -463,12 +467,12 @@ static void test_parked_frames_of_an_actor_that_pauses_are_held(void **state)
 	client_expect(c, WIRE_PAUSE);
 	wire_put_pause(&b->out, &to.ref);
 	client_send(b);
-	for (int i = 0; i < 3; i++) /* its pipe had them */
+	for (int i = 0; i < 3; i++) /* these were in its pipe */
 		client_expect(b, WIRE_CAST);
 	assert_true(str_is(client_expect(b, WIRE_CAST).method, "other"));
 	client_expect_nothing(b);
 	client_expect(c, WIRE_RESUME);
-	client_expect_nothing(a); /* not yet: it is charged for what is held */
+	client_expect_nothing(a); /* what is held is still charged to a */
 	wire_put_resume(&b->out, &to.ref);
 	client_send(b);
 	for (int i = 0; i < 3; i++)
@@ -499,14 +503,17 @@ static void cast_numbers(const struct wire_dest *to, int from, int n, const stru
 	}
 }
 
-/* Parked before it paused, held since then, and parked again behind what came for others. */
+/*
+ * Some frames are parked before the actor pauses, some are held while it pauses, and some are parked behind
+ * frames for another actor.
+ */
 static void test_frames_keep_their_order_through_pauses_and_congestions(void **state)
 {
 	struct wire_dest to = to_ref(client_ref(b, 1)), other = to_ref(client_ref(b, 2));
 	struct buf args = BUF_INIT;
 	char *data = big(&args, 500000);
 
-	cast_numbers(&to, 0, 6, &args); /* three are parked */
+	cast_numbers(&to, 0, 6, &args); /* three go to the pipe, three are parked */
 	wire_put_pause(&b->out, &to.ref);
 	client_send(b);
 	cast_numbers(&to, 6, 8, &args);
@@ -514,7 +521,7 @@ static void test_frames_keep_their_order_through_pauses_and_congestions(void **s
 	client_expect_nothing(b);
 	for (int i = 0; i < 4; i++)
 		client_cast(c, &other, "other", &args);
-	cast_numbers(&to, 8, 10, &args); /* behind "other", and held when that is read */
+	cast_numbers(&to, 8, 10, &args); /* parked behind "other" */
 	wire_put_resume(&b->out, &to.ref);
 	client_send(b);
 	for (int i = 0; i < 3; i++)
@@ -553,7 +560,7 @@ static void test_a_resume_of_all_leaves_who_paused_by_itself_its_order(void **st
 	buf_deinit(&args);
 }
 
-/* What goes on to a congested group keeps its sender waiting. */
+/* A resumed actor's held frames go to its group, which is congested: the sender waits until they are read. */
 static void test_who_was_held_goes_on_when_its_frames_are_read(void **state)
 {
 	struct wire_dest to = to_ref(client_ref(b, 1));
@@ -605,7 +612,7 @@ static void test_of_senders_that_have_ended_16_mib_wait_and_what_is_refused_is_s
 	client_cast(a, &to, "m", NULL);
 	for (broker_flush(w.broker); client_next(b, &frame); broker_flush(w.broker))
 		n++;
-	assert_int_equal(n, 18); /* and it went on too early */
+	assert_int_equal(n, 18); /* a's last cast came too early, and was refused */
 	client_cast(a, &to, "m", NULL);
 	client_expect(b, WIRE_CAST);
 	free(data);
@@ -632,10 +639,10 @@ static void test_who_casts_into_a_recovery_is_told_to_pause_everything_and_loses
 	client_expect_nothing(sender);
 	client_cast(sender, &to, "m", &args);
 	assert_false(client_expect(sender, WIRE_PAUSE).has_ref);
-	for (int i = 0; i < 20; i++) /* much was in flight: more than an actor's senders once could have */
+	for (int i = 0; i < 20; i++) /* many were on their way before it was told to pause */
 		client_cast(sender, &to, "m", &args);
 	client_expect_nothing(sender);
-	world_advance(&r, 1000 * MS); /* it is stopped, and late: what is for it waits on */
+	world_advance(&r, 1000 * MS); /* the receiver is stopped, and late: its frames wait on */
 	assert_int_equal(broker_stats(r.broker).dropped, 0);
 	assert_true(client_expect(sender, WIRE_PAUSE).has_ref);
 	assert_false(client_expect(sender, WIRE_RESUME).has_ref);

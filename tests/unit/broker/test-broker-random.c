@@ -23,7 +23,7 @@ static uint32_t xorshift(void *arg, uint32_t n)
 
 static void test_the_books_are_in_order_whatever_groups_do(void **state)
 {
-	/* In every third life the limits are where groups run into them. */
+	/* In every third life the limits are so low that groups run into them. */
 	const struct quota_limits small = {
 		.max = {2, 2, 3, 2, 2, 4, 40, 4000}, .unread_bytes = 20000, .groups = 8};
 	uint64_t n_answers = 0;

@@ -255,7 +255,7 @@ static void test_a_monitor_of_a_whole_group_outlives_its_link_and_has_the_true_c
 	c = world_supervised(&w, 17, "c");
 	client_expect_nothing(c);
 	client_break(c);
-	monitor(a, ref, 10); /* it may come back still */
+	monitor(a, ref, 10); /* c may still come back */
 	client_expect_nothing(a);
 	client_tell(s, "group_down", pack(&w, "a2um1ss", UINT64_C(17), "reason", "signal"));
 	assert_string_equal(expect_down(a, ref, 9).reason, "signal");
@@ -380,7 +380,7 @@ static void test_malformed_bytes_end_only_that_link(void **state)
 		assert_non_null(memmem(frame.text.s, frame.text.len, "malformed", 9));
 		assert_non_null(strstr(w.log, "'rude'"));
 		assert_int_equal(w.n_logged, i + 1);
-		world_advance(&w, 1000 * MS); /* nobody reads the goodbye */
+		world_advance(&w, 1000 * MS); /* the client does not read the goodbye */
 		assert_true(c->closed);
 	}
 	client_expect_nil(a, client_ask(a, "ready", pack(&w, "a0")));
@@ -441,7 +441,7 @@ static void test_calls_that_nobody_answers_are_forgotten_at_their_deadline(void 
 	world_advance(&w, 2 * MS);
 	assert_int_equal(broker_stats(w.broker).calls, 2);
 	world_advance(&w, 1000000 * MS);
-	assert_int_equal(broker_stats(w.broker).calls, 2); /* until it is answered, or an end */
+	assert_int_equal(broker_stats(w.broker).calls, 2); /* they stay until they are answered, or an end */
 }
 
 static void test_a_call_whose_deadline_is_past_is_forgotten_at_once(void **state)
@@ -468,7 +468,7 @@ static void test_a_paused_actor_gets_nothing_until_it_resumes(void **state)
 	client_cast(a, &two, "other", NULL);
 	assert_true(str_is(client_expect(b, WIRE_CAST).method, "other"));
 	client_expect_nothing(b);
-	frame = client_expect(a, WIRE_PAUSE); /* once, and for that actor only */
+	frame = client_expect(a, WIRE_PAUSE); /* it is told once, and for that actor only */
 	assert_true(actor_ref_equal(frame.to.ref, ref));
 	client_expect_nothing(a);
 	wire_put_resume(&b->out, &ref);
@@ -546,8 +546,8 @@ static int setup_with_window(void **state)
 }
 
 /*
- * A tool that sends and ends, just after the broker was restarted: what it has sent waits for the receiver to
- * announce itself.
+ * A tool sends and ends just after the broker was restarted. What it has sent waits until the receiver has
+ * announced itself.
  */
 static void test_casts_that_wait_for_the_recovery_outlive_their_sender(void **state)
 {
@@ -561,7 +561,7 @@ static void test_casts_that_wait_for_the_recovery_outlive_their_sender(void **st
 		by_ref = to_ref((actor_ref){WORLD_NODE, 17, 1});
 		client_cast(tool, how ? &by_ref : &by_name, "one", pack(&w, "a0"));
 		client_cast(tool, how ? &by_ref : &by_name, "two", pack(&w, "a0"));
-		/* nobody is left for its answer */
+		/* Nobody is left who could get the answer to this call. */
 		(void)client_call(tool, how ? &by_ref : &by_name, "asked", pack(&w, "a0"));
 		if (how)
 			client_break(tool);
@@ -615,7 +615,7 @@ static void test_casts_that_wait_are_forgotten_with_the_broker(void **state)
 
 	client_cast(tool, &to, "one", pack(&w, "a0"));
 	client_bye(tool);
-	/* teardown: the leak checker looks */
+	/* The teardown frees the broker, and the sanitizer looks for leaks. */
 }
 
 int main(void)

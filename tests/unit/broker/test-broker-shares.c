@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all groups have together is bounded, and nobody can take the last of it. */
+/* What all groups have together is bounded, and no group can take the last of it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,10 @@ static char *big(struct buf *args, size_t size_bytes)
 	return data;
 }
 
-/* The rule as dbus-broker states it: n + 1 times all that it would have fits beside the others. */
+/*
+ * The rule of dbus-broker: of n groups one may have so much that n + 1 times this fits beside what the others
+ * have.
+ */
 static bool model_allows(size_t pool, size_t others, size_t n_others, size_t mine)
 {
 	return (unsigned __int128)mine * (n_others + 2) + others <= pool;
@@ -64,7 +67,7 @@ static void test_shares_at_the_edges_of_64_bits(void **state)
 	}
 }
 
-/* The world with a pool of 24 names, of which each group has 2 for itself. */
+/* Makes a world with a pool of 24 names, of which each group has 2 for itself. */
 static void shares_init(struct world *world)
 {
 	const struct quota_limits limits = {
@@ -73,7 +76,7 @@ static void shares_init(struct world *world)
 	world_init(world, 0, &limits);
 }
 
-/* How many more names it gets until it is refused. */
+/* Registers names for @client until it is refused. Returns how many it got. */
 static int register_all(struct world *world, struct client *client)
 {
 	static int n;
@@ -142,7 +145,7 @@ static void test_a_share_grows_again_when_another_group_ends(void **state)
 	world_deinit(&world);
 }
 
-/* In which order groups say again what they have must not decide whether they keep it. */
+/* A group keeps what it had, in whatever order groups announce themselves. */
 static void test_what_was_granted_is_granted_again_after_a_restart_of_the_broker(void **state)
 {
 	struct world world;
@@ -154,7 +157,7 @@ static void test_what_was_granted_is_granted_again_after_a_restart_of_the_broker
 		pack(&world, "a3a2uua0a2uu", UINT64_C(17), UINT64_C(18), UINT64_C(17), UINT64_C(18)));
 	first = world_supervised(&world, 17, "first");
 	second = world_supervised(&world, 18, "second");
-	/* each announces 14: together more than the rule gives anybody who asks */
+	/* Each announces 14 names. The rule would not grant so many to groups that ask. */
 	for (int g = 0; g < 2; g++) {
 		struct client *client = g ? second : first;
 		struct buf args = BUF_INIT;
@@ -207,7 +210,7 @@ static void test_many_senders_are_told_to_pause_earlier(void **state)
 			client_cast(senders[i], &to, "m", &args);
 		}
 	}
-	/* 4 of its megabytes wait, a half of what one alone may have */
+	/* 4 MB of each sender wait, which is half of what a single sender may have. */
 	while (client_next(senders[0], &frame))
 		told = told || (frame.type == WIRE_PAUSE && !frame.has_ref);
 	assert_true(told);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A group whose pipe takes nothing: what is sent to it is refused after the stall time-out, and it is neither
- * ended nor cut.
+ * A group's pipe takes nothing any more. After the stall time-out, what is sent to the group is refused; the
+ * group is neither ended nor cut.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Fills the pipe of b, which does not read: three frames go to the pipe, the others are parked. */
+/* Fills the pipe of b, which does not read. Three frames go to the pipe, the others are parked. */
 static void fill(int n)
 {
 	for (int i = 0; i < n; i++)
@@ -66,7 +66,7 @@ static void test_what_waits_is_dropped_after_the_stall_timeout_and_not_before(vo
 	assert_int_equal(broker_stats(w.broker).stalls, 1);
 	assert_int_equal(broker_stats(w.broker).dropped, 5);
 	assert_false(b->closed);
-	assert_int_equal(read_all(b), 3); /* what its pipe had */
+	assert_int_equal(read_all(b), 3); /* the ones in its pipe */
 }
 
 static void test_one_line_names_group_pid_slot_limit_used_and_top_sender(void **state)
@@ -75,9 +75,11 @@ static void test_one_line_names_group_pid_slot_limit_used_and_top_sender(void **
 
 	client_cast(c, &to, "m", NULL);
 	fill(8);
-	client_cast(c, &to, "m", NULL); /* the last one before the line is drawn is not the one to blame */
+	/* The top sender is not the one that sent last. */
+	client_cast(c, &to, "m", NULL);
 	world_advance(&w, 3 * STALL);
-	assert_int_equal(w.n_logged, 2); /* after 2 s, that it does not read; then this */
+	/* The first line says after 2 s that b does not read; the second one is of the stall. */
+	assert_int_equal(w.n_logged, 2);
 	snprintf(who, sizeof(who), "group %llu 'b' (pid %d)", (unsigned long long)b->group, (int)b->pid);
 	snprintf(top, sizeof(top), "top sender group %llu 'a' (pid %d)", (unsigned long long)a->group,
 		(int)a->pid);
@@ -113,10 +115,10 @@ static void test_senders_go_on_and_what_they_send_is_refused_at_once(void **stat
 	id = client_call(a, &to, "m", NULL);
 	client_expect_error(a, id, "overloaded");
 	client_cast(a, &to, "m", NULL);
-	client_expect_nothing(a); /* nobody is told to pause for what is not taken */
+	client_expect_nothing(a); /* nobody is told to pause for what is refused */
 	assert_int_equal(broker_stats(w.broker).dropped, 4);
 	client_cast(a, &(struct wire_dest){.ref = client_ref(c, 1)}, "m", NULL);
-	client_expect(c, WIRE_CAST); /* others hear as ever */
+	client_expect(c, WIRE_CAST); /* others get their frames */
 }
 
 static void test_who_reads_again_is_a_member_as_before(void **state)
@@ -127,7 +129,7 @@ static void test_who_reads_again_is_a_member_as_before(void **state)
 	fill(6);
 	world_advance(&w, 2 * STALL);
 	assert_int_equal(broker_stats(w.broker).stalls, 1);
-	assert_int_equal(read_all(a), 2); /* pause, resume: nobody says that b ended */
+	assert_int_equal(read_all(a), 2); /* `pause` and `resume`, but no word of an end of b */
 	id = client_ask(a, "whereis", pack(&w, "a1s", "name"));
 	assert_true(actor_ref_equal(client_expect_ref(a, id), client_ref(b, 1)));
 	assert_int_equal(read_all(b), 3);
@@ -162,7 +164,7 @@ static void test_a_part_that_is_read_ends_the_stall(void **state)
 
 	fill(6);
 	world_advance(&w, STALL);
-	assert_true(client_next(b, &frame)); /* two more wait in the pipe */
+	assert_true(client_next(b, &frame)); /* two more are in the pipe */
 	world_advance(&w, STALL);
 	client_cast(a, &to, "small", NULL);
 	assert_int_equal(broker_stats(w.broker).dropped, 3);
@@ -220,7 +222,7 @@ static void test_what_is_held_for_a_paused_actor_goes_too(void **state)
 	client_expect(c, WIRE_RESUME);
 	assert_int_equal(broker_stats(w.broker).dropped, 2);
 	assert_int_equal(read_all(b), 3);
-	client_cast(c, &other, "m", NULL); /* the actor is paused as before */
+	client_cast(c, &other, "m", NULL); /* the actor is still paused */
 	client_expect(c, WIRE_PAUSE);
 	client_expect_nothing(b);
 	wire_put_resume(&b->out, &paused);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `$broker` says of itself and of groups to who looks after the node: quota, metrics. */
+/* What `$broker` says of itself and of groups to those who look after the node: quota, metrics. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static struct mp_reader ask(struct client *client, const char *method, const str
 	return mp_reader(frame.body, frame.body_bytes);
 }
 
-/* The value of @key in the map at @r. */
+/* A reader that stands at the value of @key in the map at @r. */
 static struct mp_reader at(struct mp_reader r, const char *key)
 {
 	uint32_t n;
@@ -176,7 +176,7 @@ static void test_quota_of_one_goes_by_id_by_registered_name_or_by_the_groups_own
 	assert_int_equal(number(answer, "n"), 2);
 	(void)group_of(answer, b);
 	(void)group_of(answer, other);
-	/* a registered name goes before one that groups gave themselves */
+	/* A registered name comes before a name that a group gave itself. */
 	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "b", client_ref(a, 1))));
 	answer = ask(c, "quota", pack(&w, "a1s", "b"));
 	assert_int_equal(number(answer, "n"), 1);
@@ -206,7 +206,7 @@ static void test_quota_names_the_backlog_and_its_top_sender(void **state)
 	for (int i = 0; i < 5; i++)
 		client_cast(a, &to, "m", &args);
 	answer = ask(c, "quota", pack(&w, "a0"));
-	assert_int_equal(number(nth(at(answer, "groups"), 0), "group"), b->group); /* most waits for it */
+	assert_int_equal(number(nth(at(answer, "groups"), 0), "group"), b->group); /* the most waits for it */
 	group = group_of(answer, b);
 	assert_true(truth(group, "congested"));
 	assert_false(truth(group, "stalled"));
@@ -274,7 +274,7 @@ static void test_metrics_count_frames_and_bytes_each_once(void **state)
 	client_cast(a, &to, "m", NULL);
 	wire_put_pause(&b->out, &ref);
 	client_send(b);
-	client_cast(a, &to, "m", NULL); /* held, and then written */
+	client_cast(a, &to, "m", NULL); /* held first, and written later */
 	wire_put_resume(&b->out, &ref);
 	client_send(b);
 	client_expect(b, WIRE_CAST);
@@ -302,7 +302,7 @@ static void test_metrics_show_those_first_that_moved_most_and_how_many_there_are
 	assert_int_equal(count(at(answer, "groups")), 2);
 	assert_int_equal(number(nth(at(answer, "groups"), 0), "group"), a->group);
 	(void)group_of(answer, a);
-	(void)group_of(answer, b); /* c asks, and is left out */
+	(void)group_of(answer, b); /* c, which asks, is left out */
 	assert_int_equal(number(at(answer, "broker"), "groups"), 4);
 	assert_int_equal(number(at(answer, "broker"), "hellos"), 4);
 	assert_int_equal(count(at(ask(c, "metrics", pack(&w, "a1u", UINT64_MAX)), "groups")), 3);

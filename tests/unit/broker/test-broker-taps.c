@@ -32,7 +32,7 @@ struct copy {
 	actor_ref from, to;
 	const uint8_t *body;
 	size_t copied_bytes;
-	uint64_t trace[3]; /* 0: of none */
+	uint64_t trace[3]; /* 0: the frame has none */
 };
 
 static struct copy copy_read(const struct wire_frame *frame)
@@ -87,7 +87,7 @@ static uint64_t expect_uint(struct client *c, uint64_t id)
 	return value;
 }
 
-/* A tap of everything that is routed. */
+/* Starts a tap of all that is routed. Returns its id. */
 static uint64_t tap_routed(uint64_t rate)
 {
 	return expect_uint(
@@ -149,7 +149,7 @@ static void test_a_filter_lets_through_what_it_names(void **state)
 	actor_ref me = client_ref(watcher, 5);
 	uint64_t id;
 
-	/* another's frames, frames for another actor of that group, another method */
+	/* None of these fits: frames of b, frames for another actor of b, another method. */
 	client_ask(watcher, "tap", pack(&w, "a4rm1srnb", me, "from", client_ref(b, 0), 0));
 	client_expect(watcher, WIRE_REPLY);
 	say(a, b, "m");
@@ -184,7 +184,7 @@ static void test_what_is_more_than_the_rate_is_counted(void **state)
 	unsigned n_shown = 0;
 	struct wire_frame frame;
 
-	tap_routed(100); /* of which a tenth at once, and one more */
+	tap_routed(100); /* a tenth of them at once, and one more */
 	for (int i = 0; i < 50; i++)
 		say(a, b, "m");
 	while (client_next(watcher, &frame)) {
@@ -204,7 +204,7 @@ static void test_at_full_speed_copies_come_in_rows(void **state)
 	bool before = true, shown;
 
 	tap_routed(1000);
-	for (int i = 0; i < 110; i++) /* what an idle one gets at once */
+	for (int i = 0; i < 110; i++) /* so many come at once while the tap was idle */
 		say(a, b, "m");
 	while (client_next(watcher, &frame))
 		;
@@ -219,7 +219,7 @@ static void test_at_full_speed_copies_come_in_rows(void **state)
 		n_rows += shown && !before;
 		before = shown;
 	}
-	/* a fifth of a second */
+	/* A fifth of a second has passed. */
 	assert_in_range(n_shown, 100, 230);
 	assert_in_range(n_rows, 1, 3);
 	assert_in_range(n_shown + n_missed, 900, 2120);
@@ -257,7 +257,7 @@ static void test_one_asks_for_its_own_actors_only(void **state)
 		client_ask(watcher, "tap", pack(&w, "a4rm0nb", client_ref(watcher, 5), 0)), "overloaded");
 }
 
-/* The reader stands behind the id. */
+/* Expects to be told of a tap. Returns its id; @ret stands behind that. */
 static uint64_t expect_tap(struct client *c, struct mp_reader *ret)
 {
 	struct mp_reader r = client_expect_cast(c, "tap");
@@ -298,7 +298,7 @@ static void test_the_groups_are_told_what_to_copy_and_when_to_end(void **state)
 	assert_int_equal(expect_tap(b, &r), tap);
 	late = world_newcomer(&w, "late");
 	assert_int_equal(expect_tap(late, &r), tap);
-	client_expect_nothing(watcher); /* it does not see itself */
+	client_expect_nothing(watcher); /* the watcher's group is not told of it */
 
 	client_ask(watcher, "untap", pack(&w, "a1u", tap));
 	assert_int_equal(expect_untap(a), tap);
@@ -333,7 +333,7 @@ static void test_what_a_group_has_seen_is_passed_on(void **state)
 	assert_true(str_is(copy.path, "direct") && str_is(copy.method, "m"));
 	assert_int_equal(copy.n_missed, 3);
 	assert_int_equal(copy.at_us, 99);
-	/* of a tap that has ended */
+	/* There is no such tap. */
 	client_tell(b, "tapped",
 		pack(&w, "a12uuussrrsuunn", tap + 1, UINT64_C(3), UINT64_C(99), "direct", "cast",
 			client_ref(a, 1), client_ref(b, 7), "m", UINT64_C(0), UINT64_C(1)));
@@ -398,7 +398,7 @@ static void test_a_tap_of_a_trace_is_shown_what_belongs_to_it_and_by_whom_it_was
 	copy = expect_copy();
 	assert_true(str_is(copy.path, "broker"));
 	assert_memory_equal(copy.trace, &trace, sizeof(trace));
-	/* who follows it has begun it, as a rule */
+	/* The watcher is shown its own frames of the trace: usually it has begun it. */
 	say_traced(watcher, b, &trace);
 	assert_true(actor_ref_equal(expect_copy().from, client_ref(watcher, 1)));
 	client_expect_error(watcher,
