@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The broker: its core and its hands in a shell like broker/main.c. */
+/* The broker process: the broker's core and its hands in a shell like broker/main.c. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +20,7 @@ struct shell {
 	struct hands hands;
 	struct process *process;
 };
-static struct shell *shell; /* of the living one */
+static struct shell *shell; /* of the broker that lives */
 
 static int op_listen(void *arg, struct broker_pipe *pipe, const char *path, uid_t uid, pid_t pid, void **ret)
 {
@@ -32,7 +32,7 @@ static int op_listen(void *arg, struct broker_pipe *pipe, const char *path, uid_
 	return r;
 }
 
-/* The simulation keeps no notes: a new broker waits for no name of a client with a single link. */
+/* The simulation keeps no notes, so a new broker waits for the name of no client with a single link. */
 static void op_client_note(void *arg, uint64_t group, pid_t pid)
 {
 }
@@ -68,7 +68,7 @@ static const struct broker_ops ops = {
 	.log = op_log,
 };
 
-/* A door's file, at which somebody listens. */
+/* Somebody listens at @path. If it is the door of a group, the broker hears that this group lives. */
 static void broker_finds(const char *path, void *arg)
 {
 	uint64_t group;

@@ -5,7 +5,7 @@
 
 #include "tests/sim/load.h"
 
-#define ASKED_MAX 4 /* of a multicall */
+#define ASKED_MAX 4 /* of one multicall */
 
 static const int64_t timeouts_ms[] = {20, 100, 1000, 5000};
 
@@ -85,7 +85,7 @@ void call_many(actor *self)
 		return;
 	for (size_t i = 0; i < n; i++)
 		truth_call_begins(&calls[i]);
-	/* one body for all: who answers takes the first number and adds its own place */
+	/* All get one body. Each callee takes the first number and adds its own place to it. */
 	r = actor_multicall(self, to, n, "asked", timeout_ms, answers, "U", calls[0].id);
 	if (process_is_dead()) {
 		if (r >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the actors do: each has a timer, and does something by chance each time. What is asked of libactor and
- * what it says goes into the truth.
+ * What the actors do: each has a timer, and does something by chance each time. What they ask of libactor,
+ * and what libactor answers, is told to the truth.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 #include "tests/sim/load.h"
 
 #define BODY_MAX 700
-/* a burst: more than a pipe, or a bound on the way, has place for */
+/* A burst is more than a pipe, or a bound on the way, has room for. */
 #define BURST_MAX (100u << 10)
 #define BURST_N   240
 #define REFS_MAX  256
@@ -90,7 +90,8 @@ static void do_register(actor *self)
 	int r;
 
 	if (who->single)
-		return; /* a new broker does not wait for it, and may give its names away */
+		/* A new broker does not wait for a group with a single link, and may give its names away. */
+		return;
 	truth_registering(who, i);
 	r = actor_register(self, load_names[i]);
 	STOP_IF_DEAD();
@@ -333,7 +334,7 @@ static const struct actor_method worker_methods[] = {
 const struct actor_behavior worker_behavior = {
 	.name = "worker",
 	.state_size = sizeof(struct worker),
-	.mailbox_max_messages = 16, /* so senders are held back */
+	.mailbox_max_messages = 16, /* so few that senders are held back */
 	.methods = worker_methods,
 	.init = worker_init,
 	.terminate = terminate,

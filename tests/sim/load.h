@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What load.c, calls.c and group.c share: an actor of the load. */
+/* The actors of the load, as load.c, calls.c and group.c share them. */
 #pragma once
 
 #include "tests/sim/sim.h"
@@ -20,7 +20,7 @@ static inline struct worker *worker_of(actor *self)
 	return actor_state(self);
 }
 
-/* After whatever may wait: a ghost's handler says nothing any more. */
+/* Stands after each call that may wait: a ghost's handler says nothing any more. */
 #define STOP_IF_DEAD()                                                                                       \
 	do {                                                                                                 \
 		if (process_is_dead())                                                                       \

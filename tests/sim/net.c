@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The simulated kernel's sockets: their peer is known, each direction has a buffer of limited size, and the
- * end of a socket comes behind the last byte that was written to it.
+ * The simulated kernel's sockets. Each knows its peer, each direction has a buffer of limited size, and the
+ * end of a socket comes after the last byte that was written to it.
  *
- * A message is the reader's as soon as it is written: pipe_has_unread and door_next find it. But
- * transport_next() gives it only after a delay by chance, as if the reader were busy with other sockets.
+ * pipe_has_unread and door_next find a message as soon as it is written. transport_next() gives it only after
+ * a delay by chance, as if the reader were busy with other sockets.
  */
 #include "tests/sim/net.h"
 
@@ -53,7 +53,7 @@ void sock_send(struct sock *sock, const void *data, size_t size_bytes)
 	int64_t due_ns;
 
 	if (!to)
-		return; /* to the dead */
+		return; /* the peer is dead */
 	packet = malloc(sizeof(*packet) + size_bytes);
 	due_ns = sim.now_ns + delay_ns();
 	if (due_ns < to->last_due_ns)

@@ -8,7 +8,7 @@
 #include "libactor/transport/transport.h"
 #include "tests/sim/sim.h"
 
-/* A message. It is the reader's as soon as it is written; transport_next() gives it from due_ns on. */
+/* A message. Its reader may find it as soon as it is written; transport_next() gives it from due_ns on. */
 struct packet {
 	struct list link;
 	int64_t due_ns;
@@ -18,9 +18,9 @@ struct packet {
 
 /* One end of a connection. */
 struct sock {
-	struct list waiting;        /* in the backlog of a file, until it is accepted */
-	struct sock *other;         /* NULL: closed */
-	struct transport_peer peer; /* the kernel's word on the other */
+	struct list waiting;        /* in the backlog of a file, until the file's owner accepts it */
+	struct sock *other;         /* the other end; NULL: it is closed */
+	struct transport_peer peer; /* what the kernel says of the other end */
 	struct list unread;
 	size_t unread_bytes, room_bytes;
 	int64_t last_due_ns;
@@ -28,32 +28,32 @@ struct sock {
 
 enum file_kind { FILE_PIPE, FILE_DOOR, FILE_SERVER };
 
-/* A socket file: what listens there, and who waits to be let in. */
+/* A socket file: who listens there, and who waits to be accepted. */
 struct file {
 	struct list link;
 	enum file_kind kind;
-	struct process *owner; /* NULL: nobody listens any more */
+	struct process *owner; /* who listens; NULL: nobody does any more */
 	struct list backlog;
 	char path[];
 };
 
-int64_t sock_due_ns(const struct sock *sock); /* when it has something to read */
+int64_t sock_due_ns(const struct sock *sock); /* the time at which it has something to read */
 bool sock_has_room(const struct sock *sock);
 void sock_send(struct sock *sock, const void *data, size_t size_bytes);
-struct packet *sock_take(struct sock *sock); /* NULL: nothing is there */
+struct packet *sock_take(struct sock *sock); /* NULL: there is nothing */
 void sock_close(struct sock *sock);
 
 int file_listen(const char *path, enum file_kind kind, struct file **ret);
-/* 0 and our end of a new connection, whose other end waits there. */
+/* Connects to @path: 0, and this end of a new connection, whose other end waits in the backlog. */
 int file_connect(const char *path, enum file_kind kind, struct sock **ret);
 struct sock *file_first(const struct file *file);
 int64_t file_due_ns(const struct file *file);
-void file_leave(struct file *file); /* nobody listens there any more, and the file stays */
+void file_leave(struct file *file); /* nobody listens there any more; the file stays */
 void file_free(struct file *file);
 
 enum source_kind { SOURCE_PIPE, SOURCE_DOOR, SOURCE_SERVER, SOURCE_REQUEST };
 
-/* What can have events. */
+/* Events come from sources. */
 struct source {
 	struct list link;
 	enum source_kind kind;
@@ -63,15 +63,15 @@ struct source {
 };
 
 struct transport {
-	int fd; /* for the loop's set: nothing ever comes by it */
+	int fd; /* for the loop's set; no event ever comes by it */
 	struct list sources;
-	struct packet *kept; /* whose data was given out last */
+	struct packet *kept; /* the packet whose data was given out last */
 };
 
 void source_init(struct source *source, enum source_kind kind, struct transport *transport, void *user);
 struct pipe *pipe_adopt(struct transport *transport, struct sock *sock, void *user);
 
-/* Of doors, servers and requests. */
+/* These are for doors, servers and requests. */
 int64_t rendezvous_due_ns(const struct source *source);
 int rendezvous_next(struct source *source, struct transport_event *ret);
 void rendezvous_died(struct source *source);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Simulated processes. Each is a coroutine that runs a whole program on libactor, and stands where its loop
- * would sleep: epoll_pwait2() is ours, and so is the clock.
+ * Simulated processes. Each is a coroutine that runs a whole program on libactor. It is left where its loop
+ * would sleep, because epoll_pwait2() is replaced here, as is the clock.
  *
- * One that dies is a ghost from then on: what it does reaches nobody, and its time is its own and passes as
- * fast as it likes, so it can free what it has. Its actors' part in the story is over.
+ * A process that dies becomes a ghost. What a ghost does reaches nobody. It has a time of its own, which
+ * passes as fast as it likes, so that it can free what it has. The story of its actors is over.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -26,8 +26,8 @@
 #define STACK_BYTES  (512u << 10)
 #define TURN_MAX_US  60
 #define IDLE_NS      (10 * MS)
-#define GHOST_WAITS  100000 /* a ghost that waits so often will never be done */
-#define GHOST_NEVERS 100    /* for ever */
+#define GHOST_WAITS  100000 /* a ghost that waits more often than this will never end */
+#define GHOST_NEVERS 100    /* the same for waits without an end */
 
 struct list processes = {&processes, &processes};
 static struct process *current;
@@ -66,7 +66,8 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ret)
 	int64_t *now_ns = current_time();
 
 	(void)clock;
-	*now_ns += 200; /* whoever looks again and again sees it pass */
+	/* A program that looks at the clock again and again must see that time passes. */
+	*now_ns += 200;
 	ret->tv_sec = *now_ns / SECOND;
 	ret->tv_nsec = *now_ns % SECOND;
 	return 0;
@@ -100,7 +101,10 @@ pid_t __wrap_getpid(void)
 	return current ? current->pid : 1;
 }
 
-/* For the keys of hash tables: the order of their buckets is the same in each run. */
+/*
+ * Random bytes are for the keys of hash tables. They are constant, so that each run has the same order of
+ * buckets.
+ */
 ssize_t __wrap_getrandom(void *data, size_t size_bytes, unsigned flags)
 {
 	(void)flags;
@@ -108,7 +112,7 @@ ssize_t __wrap_getrandom(void *data, size_t size_bytes, unsigned flags)
 	return (ssize_t)size_bytes;
 }
 
-/* Sockets are in memory, and so need no directories. */
+/* Sockets are in memory, so they need no directories. */
 int __wrap_mkdir(const char *path, mode_t mode)
 {
 	(void)path, (void)mode;
@@ -134,7 +138,7 @@ static void switch_to(struct process *process)
 	swapcontext(&scheduler, &process->context);
 	current = NULL;
 #if defined(__SANITIZE_ADDRESS__)
-	/* it may stand on another stack now: one of libactor's */
+	/* The process may have been left on another stack: one of libactor's. */
 	__sanitizer_finish_switch_fiber(fake_stack, &process->stack_bottom, &process->stack_bytes);
 #endif
 }
@@ -165,7 +169,8 @@ static void process_entry(void)
 #endif
 	self->main(self);
 	self->over = true;
-	process_kill(self); /* an orderly end, if it was not dead: there is nothing left to lose */
+	/* Nothing is left to lose: the process has ended in order, or was dead before. */
+	process_kill(self);
 	switch_back(self, true);
 }
 
@@ -197,7 +202,7 @@ struct process *process_new(enum process_kind kind, uint64_t group, void (*main)
 
 /* ---- waiting ---- */
 
-/* A ghost waits for nothing: the time that it would sleep has passed. */
+/* A ghost's wait is over at once: the time for which it would sleep has passed. */
 static void ghost_wait(int64_t until_ns)
 {
 	if (++current->ghost_waits > GHOST_WAITS ||
@@ -262,7 +267,7 @@ void processes_clean(void)
 		struct process *process = container_of(it, struct process, link);
 
 		if (process->dead && !process->over) {
-			switch_to(process); /* to its end: nothing makes it wait */
+			switch_to(process); /* runs to its end, as no wait holds it */
 			if (!process->over)
 				sim_fail("%s was killed and waits on", process->name);
 		}
@@ -301,7 +306,7 @@ void processes_step(void)
 			next = process;
 	}
 	if (!next) {
-		/* nobody at all: somebody will be born */
+		/* No process has anything to do; one will be born. */
 		sim.now_ns =
 			(first_ns >= SIM_NEVER ? sim.now_ns + IDLE_NS : first_ns) + sim_random(20) * 1000;
 		return;

@@ -17,7 +17,7 @@ struct knock {
 struct door {
 	struct source source;
 	struct file *file;
-	struct list knocks; /* those that wait for an answer */
+	struct list knocks; /* those that wait to be admitted or refused */
 	uint64_t last_id;
 };
 
@@ -57,7 +57,10 @@ static struct request *request_of(struct source *source)
 	return container_of(source, struct request, source);
 }
 
-/* The next in the backlog that has said something; those that ended without a word go. */
+/*
+ * Takes the first in the backlog that has said something. Those before it ended without a word, and are
+ * closed.
+ */
 static struct sock *file_accept(struct file *file, struct packet **ret_first)
 {
 	struct sock *sock;
@@ -120,7 +123,7 @@ struct door *door_free(struct door *door)
 int door_renew(struct door *door)
 {
 	(void)door;
-	return 0; /* nobody takes the file away */
+	return 0; /* no effect: nobody removes files */
 }
 
 int door_next(struct door *door, struct transport_event *ret)

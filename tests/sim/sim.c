@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The run: its numbers, its events, and its end when something is wrong. */
+/* The run: its random numbers, its events, and its end when something is wrong. */
 #include "tests/sim/sim.h"
 
 #include <inttypes.h>
@@ -16,7 +16,7 @@ struct sim sim;
 static char kept[EVENTS_KEPT][EVENT_BYTES];
 static bool loud;
 
-/* The lock file says that the keeper lives: a broker that is away comes back. */
+/* The lock file says that the keeper lives, so the groups expect a broker that is away to come back. */
 static void dir_make(void)
 {
 	char path[96];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The supervisor's stand-in: a service group as the real one is. It tells the broker who lives and who has
- * ended, and those who watch a process of its end, some time after it was so. What it must not lose is kept
- * outside it, as the keeper keeps it for the real one.
+ * The supervisor's stand-in is a service group, as the real supervisor is. It tells the broker which groups
+ * live and which have ended, and it tells watchers of the ends of processes, each some time after it
+ * happened. What must not be lost is kept outside it, as the keeper does it for the real one.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "libactor/protocol/mp.h"
 #include "tests/sim/sim.h"
 
-/* Later than a second, and the broker takes a group without a link for one that lives. */
+/* After more than a second without a word the broker would take a group without a link for one that lives. */
 #define LATE_MS 600
 
 struct process *supervisor_process;
@@ -24,11 +24,11 @@ struct process *supervisor_process;
 struct exit_seen {
 	struct list link;
 	uint64_t group;
-	int64_t seen_ns; /* when the supervisor hears of it */
-	uint64_t told;   /* the number of what was told to the broker; 0: nothing yet */
+	int64_t seen_ns; /* when the supervisor hears of the end */
+	uint64_t told;   /* the number under which the broker was told; 0: it was not told yet */
 };
 
-/* Who wants to be told by the supervisor of the end of a process. */
+/* A watcher that the supervisor must tell of the end of the process of @group. */
 struct process_watch {
 	struct list link;
 	uint64_t group, id;
@@ -82,7 +82,7 @@ static void put_exits(struct buf *out)
 	buf_deinit(&items);
 }
 
-/* @up: only groups that surely speak the protocol. A group whose end is not seen yet counts as living. */
+/* @up: only groups that surely speak the protocol. A group whose end was not seen yet counts as living. */
 static void put_living(struct buf *out, bool up)
 {
 	struct buf items = BUF_INIT;
@@ -134,7 +134,7 @@ static int on_nothing(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* The supervisor believes that it lives. */
+/* Whether the supervisor believes that @group lives. */
 static bool group_seems_alive(uint64_t group)
 {
 	list_for_each(it, &exits) {
@@ -173,7 +173,8 @@ static void watches_handed_over(uint64_t to, uint64_t number, bool ok)
 
 		if (watch->watcher.group != to || watch->told != number)
 			continue;
-		watch->told = 0; /* to be told again, unless it has it, or has ended itself */
+		/* It is told again, unless the watcher has got it or has ended. */
+		watch->told = 0;
 		if (!ok && truth_actor(watch->watcher) && truth_actor(watch->watcher)->process)
 			continue;
 		list_remove(&watch->link);
@@ -214,7 +215,7 @@ static int on_demonitor(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* The broker has all that was told up to this number. */
+/* To the broker all was handed over that was told up to this number; to another group, that one notice. */
 static int on_handed_over(actor *self, const actor_msg *msg)
 {
 	uint64_t to, number;

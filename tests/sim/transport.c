@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* transport.h between simulated processes: pipes, and which event comes next, which is any that could. */
+/*
+ * transport.h between simulated processes: pipes, and the choice of the next event. Any that is due may come
+ * next.
+ */
 #include "libactor/transport/transport.h"
 
 #include <errno.h>
@@ -15,8 +18,8 @@ struct pipe {
 	struct source source;
 	struct transport_peer expect;
 	struct sock *sock;
-	struct file *file;  /* listening, until the peer is in */
-	struct list unsent; /* packets that the kernel had no room for */
+	struct file *file;  /* the file at which it listens, until its peer has come */
+	struct list unsent; /* packets for which the kernel had no room */
 	size_t unsent_bytes;
 	struct buf out;
 	bool refused, up, tell_up, drain_wanted, drained, ended, told;
@@ -111,7 +114,7 @@ int pipe_join(struct transport *transport, const char *path, struct transport_pe
 	if (!(*ret)->sock)
 		return 0;
 	if (!process_may())
-		return 0; /* it died between dialling and speaking */
+		return 0; /* it died after the dial, before its first word */
 	sock_send((*ret)->sock, first, first_bytes);
 	(*ret)->up = (*ret)->tell_up = true;
 	return 0;
@@ -153,7 +156,7 @@ struct pipe *pipe_free(struct pipe *pipe)
 
 enum transport_life transport_life(pid_t pid, int64_t seen_ns)
 {
-	(void)seen_ns; /* no number is used twice */
+	(void)seen_ns; /* a pid is never used twice */
 	list_for_each(it, &processes) {
 		const struct process *process = container_of(it, struct process, link);
 
@@ -186,7 +189,7 @@ struct buf *pipe_out(struct pipe *pipe)
 	return &pipe->out;
 }
 
-/* The kernel takes what it has room for. */
+/* Gives the kernel as much as it has room for. */
 static void pipe_pump(struct pipe *pipe)
 {
 	while (pipe->up && pipe->sock && !list_is_empty(&pipe->unsent) && sock_has_room(pipe->sock)) {
@@ -236,7 +239,7 @@ size_t pipe_backlog_bytes(const struct pipe *pipe)
 
 void pipe_say_why(struct pipe *pipe)
 {
-	(void)pipe; /* nobody sends what cannot be read */
+	(void)pipe; /* no process sends anything malformed */
 }
 
 void pipe_notify_drained(struct pipe *pipe)
@@ -265,7 +268,7 @@ static int64_t pipe_due_ns(const struct pipe *pipe)
 	return !pipe->up && pipe->source.deadline_ns < due_ns ? pipe->source.deadline_ns : due_ns;
 }
 
-/* A listener lets in whom it expects: true. */
+/* Lets in the peer that the listener expects. True: it has come. */
 static bool pipe_accept(struct pipe *pipe)
 {
 	struct sock *sock;
@@ -281,7 +284,7 @@ static bool pipe_accept(struct pipe *pipe)
 		file_free(pipe->file);
 		pipe->file = NULL;
 		if (process_may())
-			sock_send(sock, NULL, 0); /* the greeting: the dialer is up with it */
+			sock_send(sock, NULL, 0); /* the greeting, with which the dialer is up */
 		return true;
 	}
 	return false;
@@ -402,7 +405,7 @@ static int64_t source_due_ns(struct source *source)
 	return source->kind == SOURCE_PIPE ? pipe_due_ns(pipe_of(source)) : rendezvous_due_ns(source);
 }
 
-/* Any that has something, each with the same chance. */
+/* Picks a source that has something; each of them has the same chance. */
 static struct source *transport_pick(const struct transport *transport)
 {
 	struct source *picked = NULL;
@@ -417,7 +420,7 @@ static struct source *transport_pick(const struct transport *transport)
 	return picked;
 }
 
-/* SIM_WIRE=1: what each process takes, frame by frame. */
+/* With SIM_WIRE=1: writes what each process takes, frame by frame. */
 static void event_say(const struct transport_event *event)
 {
 	static const char *const types[] = {"up", "data", "drained", "down", "knock", "hello", "answer"};
@@ -447,7 +450,7 @@ int transport_next(struct transport *transport, struct transport_event *ret)
 	free(transport->kept);
 	transport->kept = NULL;
 	if (!process_is_dead() && sim_chance(8))
-		return 0; /* as if it came a little later */
+		return 0; /* as if the event came a little later */
 	while (r == 0 && (source = transport_pick(transport))) {
 		memset(ret, 0, sizeof(*ret));
 		r = source->kind == SOURCE_PIPE ? pipe_next(pipe_of(source), ret)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How calls may end: once, in time, and truly. */
+/* Calls end once, in time, and with a true answer. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -8,7 +8,8 @@
 #include "tests/sim/sim.h"
 
 #define TOLD_NS (4 * SECOND) /* so long after a death all who wait for the dead have heard of it */
-#define LATE_NS (1500 * MS)  /* after its time-out a call has ended, in a process that was not stopped */
+/* A process that was not stopped ends a call no later than this after its time-out. */
+#define LATE_NS (1500 * MS)
 
 struct handled {
 	struct hash_node node;
@@ -47,7 +48,7 @@ void truth_call_handled(uint64_t id)
 	(void)hash_insert(&handled, &entry->node, hash_of_u64(&handled, id));
 }
 
-/* Did the target's end, or a name that was free, give this call a reason to fail? */
+/* Whether the end of the target, or a name without an owner, may have made the call fail. */
 static bool call_may_fail(const struct sim_call *call)
 {
 	struct sim_actor *target = truth_actor(call->target);
@@ -69,7 +70,9 @@ static void call_check_answer(const struct sim_call *call, uint64_t answer, acto
 		sim_fail("call %" PRIu64 " was answered by somebody else", call->id);
 }
 
-/* The target's process died so long ago that its caller must have heard of it, and no broker was away. */
+/*
+ * Whether the target's process died so long ago that the caller must have heard of it, with no broker away.
+ */
 static bool call_should_have_failed(const struct sim_call *call)
 {
 	const struct sim_actor *target = truth_actor(call->target);
@@ -95,7 +98,7 @@ void truth_call_ended(const struct sim_call *call, int r, uint64_t answer, actor
 	case 0:
 		call_check_answer(call, answer, by);
 		break;
-	case -EREMOTEIO: /* a named error, of the one who handled it */
+	case -EREMOTEIO: /* an error that the callee named */
 		if (!handled_find(call->id) && call_may_fail(call) == false && !call->caller->single)
 			sim_fail("call %" PRIu64 " was answered with an error, and nobody handled it",
 				call->id);
@@ -124,7 +127,7 @@ void truth_call_ended(const struct sim_call *call, int r, uint64_t answer, actor
 		if (!call_may_fail(call))
 			sim_fail("call %" PRIu64 " ended with its target, which lives", call->id);
 		break;
-	case -ENOTCONN: /* the broker was away for all of the time-out */
+	case -ENOTCONN: /* the broker was away until the time-out */
 		if (late_ns < 0 && !call->caller->single)
 			sim_fail("call %" PRIu64 " ended with no node before its time-out", call->id);
 		break;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who holds which name. An actor holds one for certain from register()'s return until it gives the name back
- * or may end; around these it may hold it. Who asks may be told what was so a short while ago.
+ * Who holds which name. An actor holds a name for certain from the return of register() until it gives the
+ * name back or may end; shortly before and after that it may hold it. A look-up may give what was true a
+ * short while ago.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +10,7 @@
 
 #include "tests/sim/sim.h"
 
-#define LAG_NS (20 * SECOND) /* what is older than this nobody may be told any more */
+#define LAG_NS (20 * SECOND) /* no look-up may give what is older than this */
 
 enum hold_state { HOLD_ASKED, HOLD_CERTAIN, HOLD_GIVEN_BACK };
 
@@ -18,7 +19,7 @@ struct hold {
 	struct sim_actor *who;
 	actor_ref ref;
 	enum hold_state state;
-	int64_t since_ns, over_ns; /* over_ns: SIM_NEVER while it may hold it */
+	int64_t since_ns, over_ns; /* over_ns: SIM_NEVER while the actor may hold it */
 };
 static struct list names[NAMES_N];
 
@@ -77,7 +78,7 @@ void truth_registering(struct sim_actor *who, unsigned name)
 	struct hold *hold = hold_of(who, name);
 
 	if (hold)
-		return; /* its own already */
+		return; /* the actor has the name already */
 	hold = calloc(1, sizeof(*hold));
 	hold->who = who;
 	hold->ref = who->ref;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who is a member of which process group, what those who monitor them were told, and who must have got what
- * was cast to all members.
+ * Who is a member of which process group, what the monitors of process groups were told, and who must get
+ * what is cast to all members.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 #include "tests/sim/sim.h"
 
-#define SETTLED_NS (10 * SECOND) /* a member for so long is known as one to all */
+#define SETTLED_NS (10 * SECOND) /* one that has been a member for so long is known to all */
 
 /* ---- members ---- */
 
@@ -17,7 +17,7 @@ struct member {
 	struct list link;
 	struct sim_actor *who;
 	unsigned pg;
-	int64_t joined_ns, left_ns; /* left_ns: SIM_NEVER while it is one */
+	int64_t joined_ns, left_ns; /* left_ns: SIM_NEVER while it is a member */
 };
 static struct list members = {&members, &members};
 
@@ -198,7 +198,7 @@ static void pg_watch_check(struct pg_watch *watch)
 struct due {
 	struct list link;
 	struct sim_actor *who;
-	bool certain; /* it was a member for long when it was sent */
+	bool certain; /* it had long been a member when the cast was made, so it must get it */
 	bool came;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is true of actors, casts and monitors. It is known from the actors' own handlers and from the kills,
- * and compared with what libactor and the broker tell.
+ * What is true of actors, casts and monitors. The truth comes from the actors' own handlers and from the
+ * kills, and is compared with what libactor and the broker tell.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -92,15 +92,15 @@ int64_t truth_awake_ns(const struct sim_actor *who)
 
 /* ---- casts ---- */
 
-/* What one actor casts to another. */
+/* The casts of one actor to another. */
 struct pair {
 	struct hash_node node;
 	struct list link;
 	actor_ref from, to;
 	uint64_t sent, came;
-	uint64_t epoch; /* of the broker, at the first */
+	uint64_t epoch; /* the broker's, when the first was cast */
 	bool single;
-	bool risky; /* some went when the broker did not know all yet */
+	bool risky; /* some were cast before the broker knew all groups */
 };
 static struct hash pairs;
 static struct list pair_list = {&pair_list, &pair_list};
@@ -142,8 +142,8 @@ uint64_t truth_cast_next(struct sim_actor *from, actor_ref to)
 }
 
 /*
- * Whether the broker that lives has, or will have, what @from says now: then @from has a link to it. A new
- * broker knows of everybody who lives, but of those with a single link.
+ * Whether @from has a link with the broker that lives. Then that broker has, or will get, what @from sends
+ * now. A new broker knows all groups that live, except those with a single link.
  */
 static bool is_with_broker(const struct sim_actor *from)
 {
@@ -292,7 +292,8 @@ void truth_settle(void)
 
 		if (who->may_end && who->process && !who->process->ending && who->process->actors &&
 			who->ref.serial && actor_find(who->process->actors, who->ref.serial))
-			who->may_end = false; /* whoever asked for its end died first */
+			/* What was to end it died before it could. */
+			who->may_end = false;
 	}
 }
 
@@ -376,7 +377,7 @@ void truth_forget(void)
 	list_for_each_safe(it, &pair_list) {
 		struct pair *pair = container_of(it, struct pair, link);
 
-		pair->came = pair->sent; /* what was lost with a broker */
+		pair->came = pair->sent; /* the rest was lost with a broker */
 		pair->epoch = broker_epoch;
 		pair->risky = false;
 		if (truth_lives(truth_actor(pair->from)) && truth_lives(truth_actor(pair->to)))

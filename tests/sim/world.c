@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sim STEPS SEED: births, deaths and stops by chance, and from time to time quiet, in which everything that
- * is under way must come to its end and all must agree.
+ * sim STEPS SEED: births, deaths and stops by chance. From time to time there is quiet, in which everything
+ * that is under way must come to its end and all must agree.
  *
- * sim again STEPS SEED: that run twice, each in a process of its own, which must end with the same hash.
+ * sim again STEPS SEED: runs this twice, each time in a process of its own. Both must end with the same hash.
  *
- * SIM_LOUD=1: all events to stderr. SIM_WIRE=1: what each process takes, frame by frame, too.
+ * SIM_LOUD=1 writes all events to stderr, SIM_WIRE=1 also what each process takes, frame by frame.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@
 #define AUDIT_NS       (8 * SECOND)
 #define FUSE_MAX       12
 #define STOP_MAX_MS    2500
-#define AWAKE_NS       (4 * SECOND) /* between two stops: who is late by 5 s may lose its names */
+#define AWAKE_NS       (4 * SECOND) /* between two stops: a group that is away for 5 s may lose its names */
 #define DAEMON_AWAY_MS 300
 #define LINE_BYTES     512
 
@@ -39,7 +39,7 @@ static bool is_running(const struct process *process)
 	return is_group(process) && process->up && !process->ending;
 }
 
-/* Now, or at one of its next dealings with the kernel. */
+/* Kills @process now, or at one of its next operations of the kernel. */
 static void kill_some_time(struct process *process)
 {
 	if (!process)
@@ -87,7 +87,7 @@ static void group_end(void)
 	sim_event("%s is asked to end", process->name);
 }
 
-/* The daemons come back, also in the quiet. */
+/* Starts a daemon again some time after its death, in the quiet too. */
 static void daemons_come_back(void)
 {
 	if (!broker_process && !broker_back_ns)
@@ -104,7 +104,9 @@ static void daemons_come_back(void)
 	}
 }
 
-/* A step: what happens to it, in steps of so many thousands. Some seeds have a worse weather than others. */
+/*
+ * What may happen in a step, each thing once in so many steps. With some seeds more happens than with others.
+ */
 static void happen(void)
 {
 	uint32_t calm = 1 + sim.seed % 4;
@@ -206,7 +208,7 @@ static void run(uint64_t steps)
 		sim.n_quiets, sim.hash);
 }
 
-/* The last line of `sim STEPS SEED`. */
+/* Runs `sim STEPS SEED` as a process. @ret: its last line. */
 static bool run_apart(const char *steps, const char *seed, char ret[LINE_BYTES])
 {
 	char program[256] = "", command[512];
