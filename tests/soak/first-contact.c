@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long the first call to a stranger takes, and what many who meet one at once cost. With a broker of its
- * own (ACTOR_BROKER: the program); public API only, so that it measures older builds as well.
+ * Measures how long the first call to a stranger takes, and what it costs when many strangers meet one at
+ * once. It has a broker of its own (ACTOR_BROKER: the program), and uses the public API only, so that it can
+ * measure older builds as well.
  *
  * usage: first-contact [CONTACTS [GROUPS]]
  */
@@ -117,7 +118,7 @@ static bool find_target(actor_client *client, actor_ref *ret)
 	return r == 0;
 }
 
-/* How long the call took. Negative: the call failed. */
+/* How long the call takes. Negative: it failed. */
 static int64_t call_ns(actor_client *client, actor_ref target, int64_t n)
 {
 	int64_t start_ns = now_ns(), answer = -1;
@@ -172,7 +173,7 @@ static int fds_settle(pid_t pid, int wanted)
 	return fds_of(pid);
 }
 
-/* One after the other, each a group of its own. */
+/* @n strangers, each a group of its own, call one after the other. */
 static void first_calls(int n)
 {
 	int64_t *first = calloc((size_t)n, sizeof(*first)), *second = calloc((size_t)n, sizeof(*second));
@@ -201,8 +202,10 @@ static void first_calls(int n)
 	printf("ok 1 - %d first calls, one after the other\n", n);
 }
 
-/* Runs in a process of its own. Says that it is ready, waits for the signal, makes its first call, and tells
- * the parent how long that took, or -1. */
+/*
+ * Runs in a process of its own. It tells the parent that it is ready, waits for the signal, makes its first
+ * call, and tells the parent how long that took, or -1.
+ */
 static int meet(int i, int go_fd, int told_fd, int stay_fd)
 {
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
@@ -216,7 +219,7 @@ static int meet(int i, int go_fd, int told_fd, int stay_fd)
 		took_ns = call_ns(client, target, i);
 	if (write(told_fd, &took_ns, sizeof(took_ns)) < 0)
 		return 1;
-	if (read(stay_fd, &byte, 1) < 0) /* all processes stay until the last one has its answer */
+	if (read(stay_fd, &byte, 1) < 0) /* no process ends before the last one has its answer */
 		return 1;
 	actor_client_free(client);
 	return 0;
@@ -256,7 +259,8 @@ static void all_at_once(int n)
 			_exit(127);
 		}
 	}
-	close(tell[1]); /* so that we see it if all children end */
+	/* With this end closed, reading ends when all children have ended. */
+	close(tell[1]);
 	for (int i = 0; i < n; i++)
 		n_failed += told(tell[0]) < 0;
 	if (n_failed)
@@ -300,7 +304,8 @@ int main(int argc, char **argv)
 		snprintf(dir, sizeof(dir), "%s", getenv("ACTOR_RUNTIME_DIR"));
 		return meet(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
 	}
-	setvbuf(stdout, NULL, _IONBF, 0); /* else a child would write our buffered lines again */
+	/* A child would write again what is buffered here. */
+	setvbuf(stdout, NULL, _IONBF, 0);
 	if (!broker || n_contacts < 1 || n_groups < 1 || n_groups > 10000) {
 		fprintf(stderr, "usage: ACTOR_BROKER=…/actor-broker first-contact [CONTACTS [GROUPS]]\n");
 		return 2;

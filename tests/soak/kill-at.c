@@ -2,13 +2,13 @@
 /*
  * kill-at PROGRAM [NAME:]N COMMAND [ARG]...: runs COMMAND and waits for the first of its descendants that
  * becomes PROGRAM (by the last part of its name). That process gets SIGKILL as it enters its N-th system call
- * after that exec, all its threads counted. The call itself is not made. N 0: only counts. NAME:N: counts
- * only the calls that send a signal to a process of the program NAME.
+ * after that exec, counted over all its threads. The call itself is not made. N 0: the calls are only
+ * counted. NAME:N: only those calls count that send a signal to a process of the program NAME.
  *
  * The last line on stdout says what happened, and the exit status is COMMAND's:
- *   killed pid PID at N: NAME-OF-THE-CALL
- *   ended after M                 it had fewer calls
- *   never started                 nothing became PROGRAM
+ *   killed pid PID at N: call NUMBER
+ *   ended after M                 PROGRAM made fewer calls
+ *   never started                 no process became PROGRAM
  *
  * If PROGRAM outlives COMMAND, kill-at waits for it. SIGTERM is passed on to COMMAND. All other processes run
  * untouched: each is let go as soon as it is known to be another program, and all are let go with the kill.
@@ -35,15 +35,16 @@
 
 struct tracee {
 	pid_t tid;
-	bool counted; /* a thread of the victim */
-	bool in_call; /* its next stop is the way out of one */
+	bool counted; /* it is a thread of the victim */
+	bool in_call; /* it is in a system call, so its next stop is the way out of that */
 };
 
 static struct tracee tracees[TRACEES_MAX];
 static int n_tracees;
 static pid_t victim;
 static long n_calls, kill_at;
-static const char *program, *signalled; /* whose signals are counted; NULL: every call is */
+/* @signalled: only signals to this program are counted; NULL: all calls are. */
+static const char *program, *signalled;
 static pid_t command;
 static bool command_ended;
 static int command_status;
@@ -79,7 +80,7 @@ static void on_term(int signo)
 	kill(command, signo);
 }
 
-/* The signal that a stop holds back; 0: the stop is one of ours. */
+/* The signal that was to be delivered when the tracee stopped; 0: it stopped for ptrace only. */
 static int signal_of_stop(int status)
 {
 	return status >> 16 || WSTOPSIG(status) == (SIGTRAP | 0x80) ? 0 : WSTOPSIG(status);
@@ -91,7 +92,7 @@ static void command_end(int status)
 	command_status = status;
 }
 
-/* Lets go of all tracees that are stopped. Those that run are interrupted, and let go when they stop. */
+/* Lets go of all tracees. Those that run are interrupted first. */
 static void let_all_go(void)
 {
 	while (n_tracees > 0) {
@@ -125,7 +126,7 @@ static bool is_of(pid_t pid, const char *wanted)
 }
 
 struct call {
-	long number, first; /* argument */
+	long number, first; /* the call's number, and its first argument */
 };
 
 static struct call call_of(pid_t tid)
@@ -212,7 +213,7 @@ int main(int argc, char **argv)
 	kill(command, SIGCONT);
 	tracee_of(command);
 
-	signal(SIGTERM, on_term); /* calls that it interrupts are restarted */
+	signal(SIGTERM, on_term); /* SIGTERM restarts the calls that it interrupts */
 	while ((!command_ended || (victim > 0 && !killed)) && (tid = waitpid(-1, &status, __WALL)) > 0) {
 		struct tracee *tracee;
 		int event = status >> 16;
@@ -228,7 +229,7 @@ int main(int argc, char **argv)
 			continue;
 		}
 		if (killed) {
-			/* A latecomer: a child that was being made when the victim was killed. */
+			/* This child was being made when the victim was killed. */
 			let_go(tid, signal_of_stop(status));
 			continue;
 		}
@@ -255,7 +256,8 @@ int main(int argc, char **argv)
 			if (WSTOPSIG(status) == SIGTRAP)
 				go_on(tracee, 0);
 			else
-				ptrace(PTRACE_LISTEN, tid, NULL, NULL); /* a stop by job control stays one */
+				/* A process that job control has stopped must stay stopped. */
+				ptrace(PTRACE_LISTEN, tid, NULL, NULL);
 		} else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
 			tracee->in_call = !tracee->in_call;
 			if (tracee->counted && tracee->in_call && call_counts(tid) && ++n_calls == kill_at) {

@@ -2,15 +2,15 @@
 /*
  * meeter NAME LEDGER: an actor program that meets others, and writes down what came of it. For meetings.py.
  *
- * meet: makes a visitor, an actor, for each meeting. The visitor watches its target, sends it numbered notes,
- * asks how many arrived, and stays to hear of its end. Each line of the ledger is appended in one write, so a
- * killed process has said what it knew. The lines:
+ * `meet` makes a visitor, which is an actor, for each meeting. The visitor watches its target, sends it
+ * numbered notes, asks how many have arrived, and stays to hear of the target's end. Each line of the ledger
+ * is appended in one write, so a killed process has written all that it knew. The lines are:
  *   begin VISITOR TARGET                     a visitor is on its way: a `call` line will follow
- *   sent VISITOR TARGET COUNT ERROR          COUNT notes were accepted; ERROR: why not all
+ *   sent VISITOR TARGET COUNT ERROR          COUNT notes were accepted; ERROR says why not all
  *   call VISITOR TARGET ERROR NOTED SENT TOOK-MS TIMEOUT-MS
  *   down VISITOR TARGET REASON
  *   stale VISITOR TARGET NAME                after `down` the name still led to the dead target
- *   hole VISITOR EXPECTED CAME               said by the receiver of notes: one is missing
+ *   hole VISITOR EXPECTED CAME               the receiver says that notes are missing
  */
 #include <actor/actor.h>
 #include <errno.h>
@@ -22,14 +22,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define VISITORS_MAX 65536 /* whose notes are counted here */
+#define VISITORS_MAX 65536 /* so many visitors have their notes counted here */
 
 struct meeting {
 	actor_ref target;
 	int64_t n;
 	int64_t timeout_ms;
 	int64_t sent;
-	char name[256]; /* looked up when the other ended; may be empty */
+	char name[256]; /* looked up when the target has ended; may be empty */
 };
 
 static struct sender {
@@ -156,7 +156,7 @@ static int meeter_busy(actor *self, const actor_msg *msg)
 
 	if (actor_msg_unpack(msg, "i", &ms) < 0)
 		return -EINVAL;
-	usleep((useconds_t)ms * 1000); /* nobody in this process gets on meanwhile */
+	usleep((useconds_t)ms * 1000); /* the whole process does nothing else meanwhile */
 	return 0;
 }
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * overload [SECONDS [POLICY]...]: consumers that handle 1,000 messages a second, each beside a producer that
- * makes 10,000, for SECONDS (60), with each policy of actor/overload.h at once: block, refuse, newest,
- * oldest, late (a fixed age), codel, rate. Each policy has a process with three consumers: one has its
- * producer in its own group, one in another group by a direct link, one in another group with a single link,
- * by the broker. One message of 50 is a call. ACTOR_BROKER: the program.
+ * overload [SECONDS [POLICY]...]: consumers handle 1,000 messages a second, each from a producer that makes
+ * 10,000, for SECONDS (60). All policies of actor/overload.h are tried at once: block, refuse, newest,
+ * oldest, late (a fixed age), codel, rate. Each policy has a process with three consumers. The producer of
+ * one is in the same group, that of another in a group with a direct link, that of the third in a group with
+ * a single link, whose messages go by the broker. One message of 50 is a call. ACTOR_BROKER is the broker's
+ * program.
  *
- * What must hold, of each: what was sent is what was received (and refused, where the sender was told), and
- * that is what was handled and what was lost, each counted by itself at both ends; each call has one answer,
- * `overloaded` (with a hint) for each that was lost; on_overload has told of all that was lost, to the one;
- * and the memory of all these processes is flat. Ends with status 1 when it does not.
+ * For each consumer these must hold. What was sent is what was received, with what was refused where the
+ * sender was told. What was received is what was handled and what was lost. Both ends count for themselves.
+ * Each call has one answer, which is `overloaded` (with a hint) for each that was lost. on_overload has told
+ * of exactly what was lost. The memory of all these processes is flat. Ends with status 1 when one of these
+ * does not hold.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -24,15 +26,15 @@
 #include "actor/overload.h"
 #include "outside.h"
 
-#define EACH_MS       10 /* a consumer sleeps so long */
-#define AT_ONCE       10 /* after so many messages: 1,000 a second */
-#define TIMES         10 /* a producer is so much faster */
+#define EACH_MS       10 /* how long a consumer sleeps */
+#define AT_ONCE       10 /* how many messages it handles between two sleeps: 1,000 a second */
+#define TIMES         10 /* how much faster a producer is */
 #define CALL_EVERY    50
 #define PAYLOAD_BYTES 200
 #define LONG_MS       60000
-#define FLAT_BYTES    (1 << 20) /* between the highest and the lowest, after a quarter of the time */
+#define FLAT_BYTES    (1 << 20) /* the difference of highest and lowest, after a quarter of the time */
 #ifdef __SANITIZE_ADDRESS__
-#define IS_FLAT_CHECKED false /* it keeps what was freed */
+#define IS_FLAT_CHECKED false /* ASan keeps memory that was freed */
 #else
 #define IS_FLAT_CHECKED true
 #endif
@@ -84,8 +86,8 @@ static uint64_t all_lost(const struct actor_overload_stats *stats)
 static const struct policy *policy;
 
 struct consumer {
-	uint64_t casts, calls; /* handled */
-	uint64_t told;         /* lost, says on_overload */
+	uint64_t casts, calls; /* what was handled */
+	uint64_t told;         /* how much was lost, as on_overload has told */
 	unsigned n;
 };
 
@@ -127,7 +129,7 @@ static int consumer_overload(
 	return 0;
 }
 
-/* Casts its figures: a call could be lost as any other. */
+/* The figures are cast, because a call could be lost as any other. */
 static int consumer_figures(actor *self, const actor_msg *msg)
 {
 	const struct consumer *consumer = actor_state(self);
@@ -152,9 +154,9 @@ static const struct actor_behavior consumer_behavior = {.name = "consumer",
 
 struct producer {
 	bool runs;
-	uint64_t taken, busy;      /* casts: 0, -EBUSY */
+	uint64_t taken, busy;      /* casts that returned 0 and -EBUSY */
 	uint64_t asked;            /* calls that were made */
-	uint64_t done, overloaded; /* and their answers */
+	uint64_t done, overloaded; /* the answers to these calls */
 	uint64_t no_hint, others;
 };
 
@@ -188,7 +190,7 @@ static void producer_answer(struct producer *producer, struct actor_answer *answ
 	actor_msg_free(answer->msg);
 }
 
-/* Takes the answers that come in that time. -ESRCH: no call is open. */
+/* Takes the answers that come within @timeout_ms. -ESRCH: no call is open. */
 static int producer_answers(actor *self, struct producer *producer, int64_t timeout_ms)
 {
 	struct actor_answer answer;
@@ -224,7 +226,8 @@ static int producer_run(actor *self, const actor_msg *msg)
 		next_ns += each_ns;
 		if (r == 0 && now_ns() < next_ns)
 			r = producer_pause(self, producer);
-		else if (now_ns() > next_ns + 100 * 1000000) /* who had to wait does not make up for it */
+		/* A producer that had to wait does not make up for it. */
+		else if (now_ns() > next_ns + 100 * 1000000)
 			next_ns = now_ns();
 	}
 	while (r == 0 && producer_answers(self, producer, LONG_MS) != -ESRCH)
@@ -238,7 +241,7 @@ static const struct actor_behavior producer_behavior = {
 
 /* ---- the first actor of each process ---- */
 
-/* [to] of its own group or of another: starts a producer for it */
+/* [to] → result. Starts a producer for the consumer @to, which is of this group or of another. */
 static int boss_produce(actor *self, const actor_msg *msg, actor_from *from)
 {
 	actor_ref to, producer;
@@ -266,7 +269,7 @@ static int boss_produced(actor *self, const actor_msg *msg, actor_from *from)
 		p->others);
 }
 
-/* → a consumer */
+/* → [consumer]. Starts a consumer. */
 static int boss_consume(actor *self, const actor_msg *msg, actor_from *from)
 {
 	actor_ref consumer = ACTOR_NOBODY;
@@ -301,12 +304,12 @@ static int role_main(const char *name, const char *of, bool is_single)
 
 /* ---- from outside ---- */
 
-/* A policy and a way. */
+/* A consumer and its producer: one policy, one way. */
 struct run {
 	const struct policy *policy;
 	const char *way;
-	pid_t pid;          /* of the producer's process */
-	actor_ref producer; /* its first actor */
+	pid_t pid;          /* the producer's process */
+	actor_ref producer; /* the first actor of that process */
 	actor_ref consumer;
 	uint64_t taken, busy, asked, done, overloaded, no_hint, others;
 	uint64_t received, handled, lost, queued, casts, calls, told;
@@ -391,7 +394,10 @@ static void run_figures(struct run *run)
 	actor_msg_free(msg);
 }
 
-/* What its producer has got rid of. The same group says of a cast that it was refused, and has counted it. */
+/*
+ * What the producer has sent. In the same group a cast that was refused is counted as sent, because the
+ * consumer has counted it as received.
+ */
 static uint64_t run_sent(const struct run *run)
 {
 	bool counts_busy = !strcmp(run->way, "in") && strcmp(run->policy->name, "block") != 0;
@@ -413,7 +419,7 @@ static void run_check(struct run *run, int64_t seconds)
 	bool is_block = !strcmp(run->policy->name, "block");
 	bool is_flat = !IS_FLAT_CHECKED || run->most_bytes - run->least_bytes <= FLAT_BYTES;
 
-	/* it is no overload when nothing is too much */
+	/* An overload must have been one: with every policy but `block` some messages are lost. */
 	is_exact = is_exact && run->handled > 0 && (is_block ? !run->lost : run->lost > 0);
 	n_broken += !is_exact + !is_flat;
 	printf("%-7s %-6s sent %8" PRIu64 " (%6" PRIu64 "/s), refused %8" PRIu64 ", handled %7" PRIu64

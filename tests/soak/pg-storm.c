@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pg-storm ROUNDS [SEED]: workers join, leave, name and call each other while the broker and workers are
- * killed. ACTOR_BROKER: the program.
+ * killed. ACTOR_BROKER is the broker's program.
  *
- * Each worker monitors everything, and keeps an account of all memberships by the events alone. A join of a
- * member, or a leave of somebody who is none, is a violation. After each round, when it is calm, every
- * worker's account, its copies and the broker's roll must become the same within SETTLED_MS; else that is a
- * violation too. Each worker also calls one neighbour over a direct link, all the time: the broker's death
- * must not touch such a call. Ends with a line of figures, and with status 1 after a violation.
+ * Each worker monitors everything, and keeps an account of all memberships by the events alone. It is a
+ * violation when one joins that is a member, or leaves that is none. After each round, when all is calm,
+ * the accounts of all workers, their copies and the broker's roll must become the same within SETTLED_MS;
+ * otherwise that is a violation, too. Each worker also calls one neighbour over a direct link all the time,
+ * and the broker's death must not disturb these calls. Ends with a line of figures, and with status 1 after a
+ * violation.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -29,8 +30,8 @@
 #define HELD_MAX 8192
 #define LONG_MS  20000
 /*
- * Within this time all accounts must be the same. A new broker waits a second of it for groups that may still
- * announce themselves, since no supervisor is there to tell it who lives.
+ * Within this time all accounts must be the same. For a second of it a new broker waits for groups that may
+ * still announce themselves, since there is no supervisor to say which groups live.
  */
 #define SETTLED_MS  2000
 #define BATCH       40
@@ -61,7 +62,10 @@ static uint32_t random_below(uint32_t n)
 	return (uint32_t)((random_state >> 32) * n >> 32);
 }
 
-/* A number for a membership, the same in every process. Sums of these numbers do not depend on the order. */
+/*
+ * A number for a membership, which is the same in every process. A sum of such numbers does not depend on
+ * their order.
+ */
 static uint64_t mix(const char *group, actor_ref ref, uint64_t id)
 {
 	uint64_t h = UINT64_C(1469598103934665603);
@@ -77,14 +81,14 @@ static uint64_t mix(const char *group, actor_ref ref, uint64_t id)
 /* ---- a worker ---- */
 
 struct held {
-	uint64_t key; /* 0: free */
+	uint64_t key; /* 0: free; 1: free again */
 };
 
 static struct held held[HELD_MAX];
 static uint64_t n_held, sum_held, n_events, n_violations, n_refused, n_calls, n_calls_failed;
 static int n_joined[PGS];
 
-/* False: it was so already. */
+/* False: @key was there, or was not there, already. */
 static bool held_set(uint64_t key, bool there)
 {
 	struct held *empty = NULL;
@@ -95,7 +99,7 @@ static bool held_set(uint64_t key, bool there)
 		if (at->key == key) {
 			if (there)
 				return false;
-			at->key = 1; /* was there once */
+			at->key = 1; /* free again; the search must not stop here */
 			return true;
 		}
 		if (at->key == 1 && !empty)
@@ -142,7 +146,7 @@ static int worker_churn(actor *self, const actor_msg *msg)
 
 		if (n_joined[pg] && (n_joined[pg] > 5 || random_below(2))) {
 			r = actor_pg_leave(self, NULL, pg_name(pg, name));
-			n_joined[pg]--; /* also when the broker did not answer */
+			n_joined[pg]--; /* counted as left also when the broker did not answer */
 		} else {
 			r = actor_pg_join(self, NULL, pg_name(pg, name));
 			n_joined[pg] += r == 0;
@@ -180,7 +184,7 @@ static const struct actor_method poked_methods[] = {{.name = "poke", .on_call = 
 static const struct actor_behavior poked_behavior = {.name = "poked", .methods = poked_methods};
 static actor_ref poked;
 
-/* Another worker's poked actor: called over and over, until it ends. */
+/* Starts a caller that calls the `poked` actor of another worker over and over, until that ends. */
 static int worker_neighbour(actor *self, const actor_msg *msg)
 {
 	actor_ref caller;
@@ -267,12 +271,14 @@ static void worker_start(int i)
 	char name[32];
 	int r;
 
-	/* A new name each time: the client may still remember the dead worker by the old one. */
+	/* Each start has a new name: the client may still remember the dead worker by its old one. */
 	snprintf(name, sizeof(name), "w%d-%d", i, ++n_started);
 	worker_pids[i] = start((const char *const[]){self_program, "--worker", name, NULL});
 	do {
 		r = actor_client_whereis(client, name, &workers[i]);
-		/* While the broker starts, the worker may find no node (there is no keeper here) and end. */
+		/*
+		 * The broker may still be starting. Without a keeper the worker then finds no node, and ends.
+		 */
 		if (r == -ESRCH && waitpid(worker_pids[i], NULL, WNOHANG) == worker_pids[i])
 			worker_pids[i] = start((const char *const[]){self_program, "--worker", name, NULL});
 	} while (r == -ESRCH || r == -ENOTCONN || r == -ETIMEDOUT);
@@ -320,7 +326,7 @@ static int truth(uint64_t *ret_n)
 	return r;
 }
 
-/* Whether all say the same now. @complain: says who differs. */
+/* Whether the broker and all workers say the same. @complain: says which worker differs. */
 static bool is_settled(bool complain)
 {
 	struct state first, state;
@@ -371,7 +377,7 @@ static void churn_all(void)
 	(void)actor_client_flush(client, LONG_MS);
 }
 
-/* Waits until all have handled their batch: a worker answers a call only after the batch before it. */
+/* Waits until all workers have handled their batch: each answers a call only after that. */
 static void churn_await(void)
 {
 	for (int i = 0; i < WORKERS; i++) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A pool of processes under load, for pool-jobs.py.
- *   pool-jobs pool NAME WORKERS PIPELINE RETRIES STUCK_MS LOG    is the pool; its workers are this program
- *   pool-jobs worker LOG                                         does jobs, and notes each in LOG ("-": does not)
+ *   pool-jobs pool NAME WORKERS PIPELINE RETRIES STUCK_MS LOG    the pool; its workers are this program
+ *   pool-jobs worker LOG                                         does jobs, and notes each in LOG ("-": not)
  *   pool-jobs call NAME JOBS CALLERS SPIN_US OUTCOMES            has jobs done, and writes how each ended
- * A job is a number; its result is three times that and one. OUTCOMES gets a byte for each: the first letter
- * of the error, `.` when the result is right, `!` when it is not.
+ * A job is a number; its result is three times this number and one. OUTCOMES gets a byte for each job: `.`
+ * for the right result, `!` for a wrong one, the first letter of a named error, or `?` for another failure.
  */
 #include <actor/actor.h>
 #include <actor/pool.h>
@@ -39,7 +39,7 @@ static int worker_work(actor *self, const actor_msg *msg, actor_from *from)
 		return actor_reply_error(from, "bad_args", "work wants a number and microseconds");
 	for (until_us = now_us() + spin_us; spin_us && now_us() < until_us;)
 		;
-	/* one write of eight bytes to the end of a file: all of it or nothing is there */
+	/* A write of eight bytes to the end of a file is there as a whole or not at all. */
 	if (log_fd >= 0 && write(log_fd, &id, sizeof(id)) != (ssize_t)sizeof(id))
 		return -EIO;
 	return actor_reply(from, "U", id * 3 + 1);

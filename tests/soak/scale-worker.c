@@ -10,12 +10,12 @@
 #include "actor/actor.h"
 
 #define SAMPLES_MAX 20000
-#define BATCH       1000 /* operations that are too short for the clock are timed in batches */
+#define BATCH       1000 /* so many short operations are timed together */
 #define REFS_MAX    1000
 #define LONG_MS     60000
 
 static int64_t samples[SAMPLES_MAX];
-static uint64_t n_noted; /* casts to all members that came to this process's actors */
+static uint64_t n_noted; /* casts to all members that have come to actors of this process */
 
 int64_t scale_now_ns(void)
 {
@@ -61,7 +61,7 @@ static int do_one(actor *self, enum scale_what what, const char *prefix, int64_t
 	case SCALE_JOIN:
 		return actor_pg_join(self, NULL, prefix);
 	case SCALE_ROUND_TRIP:
-		/* the least that can be asked of the broker */
+		/* This is the cheapest question to the broker. */
 		r = actor_call(self, actor_named("$broker"), "pg_groups", LONG_MS, &reply, "si", "pg", 0);
 		actor_msg_free(reply);
 		return r;
@@ -141,7 +141,7 @@ static int fill_begin(actor_from *from)
 	return asker ? 0 : -ENOMEM;
 }
 
-/* [what, prefix, from, to] → [result, ns] */
+/* [what, prefix, from, to] → [result, ns]. All fillers do it at a time. */
 static int worker_many(actor *self, const actor_msg *msg, actor_from *from)
 {
 	int64_t first, last;
@@ -164,7 +164,7 @@ static int worker_many(actor *self, const actor_msg *msg, actor_from *from)
 	return r;
 }
 
-/* [actors, from, to]: so many actors join each of those process groups → [result, ns] */
+/* [actors, from, to] → [result, ns]. So many actors join each of the process groups. */
 static int worker_join_many(actor *self, const actor_msg *msg, actor_from *from)
 {
 	int64_t n, first, last;
@@ -204,7 +204,7 @@ static int worker_each(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[iI]", r, scale_median(samples, n));
 }
 
-/* [name]: looked up before → [result, ns] */
+/* [name] → [result, ns]. The name was looked up before. */
 static int worker_cached(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const char *name;
@@ -223,7 +223,7 @@ static int worker_cached(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[iI]", r, scale_median(samples, 200));
 }
 
-/* [group, max] → [members, ns], from the copy */
+/* [group, max] → [members, ns]. The members come from the copy. */
 static int worker_members(actor *self, const actor_msg *msg, actor_from *from)
 {
 	static actor_ref refs[REFS_MAX];
@@ -233,7 +233,7 @@ static int worker_members(actor *self, const actor_msg *msg, actor_from *from)
 
 	if (actor_msg_unpack(msg, "sI", &group, &max) < 0 || max < 0 || max > REFS_MAX)
 		return -EINVAL;
-	n = actor_pg_members(self, NULL, group, NULL, 0); /* asks the first time */
+	n = actor_pg_members(self, NULL, group, NULL, 0); /* the first time, this asks the broker */
 	for (int at = 0; at < 200 && n >= 0; at++) {
 		int64_t start_ns = scale_now_ns();
 
@@ -244,7 +244,10 @@ static int worker_members(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[iI]", n, scale_median(samples, 200));
 }
 
-/* [group, times] → [result, ns], until the links have taken all casts; they may not be handled yet. */
+/*
+ * [group, times] → [result, ns]. The time ends when the links have taken all casts, which may not be handled
+ * yet.
+ */
 static int worker_cast_all(actor *self, const actor_msg *msg, actor_from *from)
 {
 	int64_t n, start_ns = scale_now_ns();

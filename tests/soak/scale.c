@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scale [NAMES]: what names and process groups cost, from 1,000 of them to 1,000,000. ACTOR_BROKER: the
- * broker's program. The processes beside the broker are this program again; nobody else speaks to it.
+ * scale [NAMES]: what names and process groups cost, from 1,000 of them to 1,000,000. ACTOR_BROKER is the
+ * broker's program. The processes beside the broker are this program again, and nobody else speaks to the
+ * broker.
  *
- * Prints a table. Each size has a row: the broker's CPU time and the asker's waiting time for one register,
- * one look-up and one join; the broker's memory; and the end of a process with 10,000 names. Then come ratios
- * within one run: a join to a round trip, a call by the broker to a direct one. Ends with status 1 if a
- * figure is not as promised. With NAMES (a power of ten), the largest size, it is a test of this program, and
- * no figure is asserted.
+ * Prints a table. The row of each size has the broker's CPU time and the asker's waiting time for one
+ * register, one look-up and one join; the broker's memory; and the end of a process with 10,000 names. Then
+ * come ratios within one run: a join to a round trip, a call by the broker to a direct one. Ends with status
+ * 1 if a figure is not as promised. NAMES, a power of ten, is the largest size; with it this is a test of the
+ * program itself, and no figure is asserted.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,19 +32,19 @@
 #define ROUNDS      31
 
 /*
- * What is promised: ratios within one run. An operation takes the asker the same time at every size. The
+ * What is promised are ratios within one run. At every size an operation takes the asker the same time. The
  * broker's own part grows a little: a tree keeps names in order, and a million of them fit into no cache.
  */
 #define FLAT_TIMES     1.5
 #define CPU_TIMES      3.0
-#define JOIN_TIMES     1.1 /* of a round trip: no more than one, but two medians differ by chance */
+#define JOIN_TIMES     1.1 /* of a round trip: a join is just one, but two medians differ by chance */
 #define ROUTED_TIMES   2.0
 #define MEMBERS_MAX_NS 100
 #define CASTS          2000
 
 static const char *self_program;
 static pid_t worker_pids[WORKERS + 1];
-static actor_ref workers[WORKERS + 1]; /* the last one dies */
+static actor_ref workers[WORKERS + 1]; /* the last one is killed again and again */
 static actor_client *direct, *single;
 static int n_broken;
 
@@ -52,13 +53,16 @@ static void worker_start(int i)
 	static int n_started;
 	char name[32];
 
-	/* A new name each time: the client may still remember a dead worker by the old one. */
+	/* Each start has a new name: the client may still remember a dead worker by its old one. */
 	snprintf(name, sizeof(name), "worker-%d", n_started++);
 	worker_pids[i] = outside_start((const char *const[]){self_program, "--worker", name, NULL});
 	outside_find(direct, name, &workers[i]);
 }
 
-/* [what, number] as all workers answer. */
+/*
+ * Calls worker @i, which answers [result, number] as all methods do. Sets *@ret_n to the number; its value is
+ * the result.
+ */
 #define ask(i, ret_n, method, ...)                                                                           \
 	({                                                                                                   \
 		actor_msg *reply_ = NULL;                                                                    \
@@ -116,8 +120,9 @@ struct row {
 };
 
 /*
- * *ret_ns: how long the asker waits for one operation, one after the other. *ret_cpu_ns: the broker's CPU
- * time for one while many are under way, so that the processor's sleeping and waking is not in it.
+ * *ret_ns is how long the asker waits for an operation when they come one after the other. *ret_cpu_ns is the
+ * broker's CPU time for one while many are under way, so that the processor's sleeping and waking is not in
+ * it.
  */
 static void each(enum scale_what what, const char *prefix, int64_t from, int64_t to, int64_t *ret_ns,
 	int64_t *ret_cpu_ns)
@@ -130,7 +135,7 @@ static void each(enum scale_what what, const char *prefix, int64_t from, int64_t
 	*ret_cpu_ns = (broker_cpu_ns() - cpu_ns) / (to - middle);
 }
 
-/* Asks the broker itself, past the client's copy. 1: somebody has @name, 0: nobody. */
+/* Asks the broker itself, past the client's copy. 1: an actor has @name; 0: none has. */
 static int is_taken(const char *name)
 {
 	actor_msg *reply = NULL;
@@ -183,7 +188,7 @@ static void measure(struct row *row, int64_t before, int64_t bytes_before)
 	printf(" registered at %.0f k/s\n", (double)n * 1e6 / (double)ns);
 	snprintf(prefix, sizeof(prefix), "each-%" PRId64 "-", row->size);
 	each(SCALE_REGISTER, prefix, 0, EACH, &row->register_ns, &row->register_cpu_ns);
-	/* Names that nobody has looked up yet; their hashes spread them over the whole registry. */
+	/* Nobody has looked up these names yet. Their hashes spread them over the whole registry. */
 	each(SCALE_LOOK_UP, "n", row->size - (n < EACH ? n : EACH), row->size, &row->look_up_ns,
 		&row->look_up_cpu_ns);
 	each(SCALE_JOIN, prefix, 0, EACH, &row->join_ns, &row->join_cpu_ns);
@@ -228,7 +233,7 @@ static double times(int64_t a, int64_t b)
 	return (double)a / (double)(b ? b : 1);
 }
 
-/* The two take turns, so a disturbance slows both alike. */
+/* Round trips and joins take turns, so that a disturbance slows both alike. */
 static void joins_and_round_trips(void)
 {
 	int64_t joins[ROUNDS], trips[ROUNDS], registers[ROUNDS];
@@ -295,7 +300,7 @@ static void await_noted(int64_t n)
 		outside_fail("%" PRId64 " of %" PRId64 " casts came", sum, n);
 }
 
-/* Memberships: in each of the process groups, as many actors of each worker. */
+/* In each of @n_groups process groups there are @n_actors members of each worker. */
 static void memberships(int64_t n_groups, int64_t n_actors)
 {
 	int64_t n = n_groups * n_actors * WORKERS, ns, sum_ns = 0, bytes = broker_bytes();

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stalled-reader [SECONDS [RECEIVERS]]: one process sends 10,000 messages a second to 100 others, and one of
- * those is stopped for SECONDS (60). Once by the broker, with clients that have one link, and once by direct
- * links. ACTOR_BROKER: the program.
+ * those is stopped for SECONDS (60). First all goes by the broker, with clients that have a single link, and
+ * then by direct links. ACTOR_BROKER is the broker's program.
  *
- * What must hold: the p99 of the way to the others is at most 1.5 times that of before, nobody is cut, each
- * message comes once, also to the one that stood still, when it goes on; or the broker has counted it as
- * dropped, because a group has taken nothing for the stall time-out (docs/protocol.md, *Congestion*); the
- * broker's memory grows by no more than what a group may leave unread; and the broker's log, or the sender's,
- * names the one that stands still.
- * Ends with status 1 when it does not. With less than 30 s it is a test of this program: the p99, which
- * depends on who else is on the machine, is not asserted then.
+ * These must hold. The p99 of the way to the others is at most 1.5 times that of before. Nobody is cut. Each
+ * message comes once, also to the one that was stopped, when it goes on; or the broker has counted it as
+ * dropped, because a group has taken nothing for the stall time-out (docs/protocol.md, *Congestion*). The
+ * broker's memory grows by no more than what a group may leave unread. The log of the broker or of the sender
+ * names the one that is stopped. Ends with status 1 when one of these does not hold. With less than 30 s this
+ * is a test of the program itself: the p99, which depends on what else runs on the machine, is not asserted
+ * then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,13 +27,13 @@
 #include "actor/actor.h"
 #include "outside.h"
 
-#define RATE          10000 /* messages a second, to all together */
+#define RATE          10000 /* messages a second, to all receivers together */
 #define RECEIVERS_MAX 200
 #define PAYLOAD_BYTES 1024
 #define SAMPLES_MAX   (1u << 18)
 #define LONG_MS       120000
 #define P99_TIMES     1.5
-#define UNREAD_BYTES  (16 << 20) /* docs/protocol.md: frames a group does not read */
+#define UNREAD_BYTES  (16 << 20) /* docs/protocol.md: so many bytes may a group leave unread */
 #define FULL_SECONDS  30
 #define NS_PER_SECOND INT64_C(1000000000)
 
@@ -71,7 +71,7 @@ static int receiver_put(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* → [received so far, the ways since it was asked last, µs] */
+/* → [how many were received so far, their times on the way in µs since the last call] */
 static int receiver_take(actor *self, const actor_msg *msg, actor_from *from)
 {
 	int r = actor_reply(
@@ -116,12 +116,12 @@ static int lane_run(actor *self, const actor_msg *msg)
 		}
 		r = actor_cast(self, actor_to(lane->to), "put", "Iy#", now_ns(), payload, sizeof(payload));
 		if (r == -EBUSY || r == -EAGAIN) {
-			r = 0; /* it had to wait too long: nothing was sent */
+			r = 0; /* it had to wait too long, and nothing was sent */
 			continue;
 		}
 		lane->n_sent += r == 0;
 		lane->next_ns += lane->every_ns;
-		/* who had to wait does not make up for it */
+		/* A lane that had to wait does not make up for it. */
 		if (lane->next_ns < now_ns() - NS_PER_SECOND / 10)
 			lane->next_ns = now_ns();
 	}
@@ -134,7 +134,7 @@ static const struct actor_method lane_methods[] = {{.name = "run", .on_cast = la
 static const struct actor_behavior lane_behavior = {
 	.name = "lane", .methods = lane_methods, .state_size = sizeof(struct lane)};
 
-/* [receivers, ns between two messages to one] then one "to" for each */
+/* [receivers]. Then `to` is called for each receiver. */
 static int sender_begin(actor *self, const actor_msg *msg, actor_from *from)
 {
 	if (actor_msg_unpack(msg, "i", &n_lanes) < 0)
@@ -163,7 +163,7 @@ static int sender_end(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", 0);
 }
 
-/* [lane] → how many it sent */
+/* [lane] → how many messages it has sent */
 static int sender_sent(actor *self, const actor_msg *msg, actor_from *from)
 {
 	int index;
@@ -250,7 +250,7 @@ static void send_begin(void)
 	}
 }
 
-/* Adds the ways of one receiver to @all; how many messages it has received. */
+/* Adds the times of one receiver to @all. Returns how many messages it has received. */
 static int64_t take(int i, uint32_t *all, size_t *n, size_t max)
 {
 	actor_msg *reply = NULL;
@@ -279,7 +279,10 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The p99 of the messages to all but the victim since the last call; 0: none came. Counts them in *ret_n. */
+/*
+ * The p99 of the messages to all but the victim since the last call; 0: none came. Adds their number to
+ * *ret_n.
+ */
 static uint32_t take_p99_us(int64_t *ret_n, uint32_t *ret_longest_us)
 {
 	static uint32_t all[1u << 20];
@@ -315,8 +318,8 @@ static int64_t broker_bytes(void)
 }
 
 /*
- * Second by second: the median of their p99, so that what disturbs the machine for some of them does not
- * count, and the highest of the broker's memory.
+ * The median of the p99 of each second, so that a disturbance of the machine in some of them does not count.
+ * *ret_most is the broker's highest memory.
  */
 static double phase(const char *when, int64_t seconds, int64_t *ret_most)
 {
@@ -325,7 +328,8 @@ static double phase(const char *when, int64_t seconds, int64_t *ret_most)
 	int n_seconds = 0;
 
 	*ret_most = 0;
-	(void)take_p99_us(&n, &longest_us); /* of the time before; links may still be under way */
+	/* This drops what came before; links may still be under way. */
+	(void)take_p99_us(&n, &longest_us);
 	n = longest_us = 0;
 	while (n_seconds < seconds && n_seconds < 1000) {
 		int64_t end_ns = now_ns() + NS_PER_SECOND, n_before = n;
@@ -372,7 +376,7 @@ static bool log_has(const char *a, const char *b)
 	return has;
 }
 
-/* What the broker has dropped of what was sent to a group that took nothing for its stall time-out. */
+/* What the broker has dropped of what was sent to @name, because that took nothing for its stall time-out. */
 static int64_t dropped_for(const char *name)
 {
 	actor_msg *reply = NULL;
@@ -387,7 +391,7 @@ static int64_t dropped_for(const char *name)
 	return n;
 }
 
-/* Everything that was sent has come, to each, or is counted as dropped for the one that stood still. */
+/* Whether all that was sent has come, or is counted as dropped for the one that was stopped. */
 static bool all_has_come(int64_t *ret_dropped)
 {
 	int64_t end_ns = now_ns() + LONG_MS * INT64_C(1000000), lacking;
@@ -414,7 +418,7 @@ static void run(bool is_single, int64_t seconds)
 		is_single ? "by the broker" : "by direct links", n_receivers, RATE, PAYLOAD_BYTES, seconds);
 	start_all(is_single);
 	send_begin();
-	(void)phase("at first", 1, &base); /* links are made */
+	(void)phase("at first", 1, &base); /* the links are made meanwhile */
 	before_us = phase("before", (seconds + 1) / 2, &base);
 	kill(receiver_pids[0], SIGSTOP);
 	during_us = phase("during", seconds, &most);

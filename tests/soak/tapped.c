@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tapped ACTORCTL [ROUNDS [MS]]: what does it cost to be looked at? Messages as fast as they go from one
- * process to another, directly and by the broker, casts and calls; in turns of MS (200) each with and without
- * `actorctl monitor` beside them, ROUNDS (41) times, each second round the other way round. ACTOR_BROKER: the
- * program.
+ * tapped ACTORCTL [ROUNDS [MS]]: what does it cost to be looked at? One process sends another messages as
+ * fast as they go: directly and by the broker, casts and calls. Turns of MS (200) with `actorctl monitor`
+ * beside them alternate with turns without, ROUNDS (41) times; every second round has them the other way
+ * round. ACTOR_BROKER is the broker's program.
  *
- * What must hold: the median over the rounds of the rate with a monitor to that without is at least 0.9, for
- * each of the four. The same is said of messages for a second of CPU time of all who carry them (both
- * processes, and the broker), which depends less on who else is on the machine. Ends with status 1 when
- * neither holds. With fewer than 5 rounds it is a test of this program, and nothing is asserted.
+ * For each of these four, one of two medians over the rounds must be at least 0.9. One is that of the rate
+ * with a monitor to the rate without. The other is that of the messages for a second of CPU time of all who
+ * carry them (both processes, and the broker), which depends less on what else runs on the machine. Ends with
+ * status 1 when neither is. With fewer than 5 rounds this is a test of the program itself, and nothing is
+ * asserted.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -63,7 +64,7 @@ static int sink_ask(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "");
 }
 
-/* → [received so far, the time] */
+/* → [how many were received so far, the time] */
 static int sink_count(actor *self, const actor_msg *msg, actor_from *from)
 {
 	return actor_reply(from, "[II]", n_received, now_ns());
@@ -111,7 +112,7 @@ static int role_main(const char *name, bool is_single)
 
 /* ---- from outside ---- */
 
-/* Each has a name that nobody had before: whoever had one may be remembered. */
+/* Each start has a new name: whoever had an old one may be remembered. */
 static pid_t role_start(const char *role, bool is_single, actor_ref *ret)
 {
 	const char *mode = is_single ? "--single" : "--direct";
@@ -137,7 +138,7 @@ static void count(int64_t *ret_n, int64_t *ret_ns)
 	actor_msg_free(reply);
 }
 
-/* ns on a processor, of all who carry messages */
+/* The CPU time of all that carry messages. */
 static int64_t cpu_ns(void)
 {
 	pid_t pids[3] = {roles[0], roles[1], outside_broker};
@@ -156,7 +157,7 @@ static int64_t cpu_ns(void)
 	return sum;
 }
 
-/* Messages a second, by the receiver's own clock. */
+/* Measures for @ms, by the receiver's clock. */
 static struct rate rate(int64_t ms)
 {
 	int64_t n0, n1, t0, t1, cpu0, cpu1;
@@ -172,7 +173,7 @@ static struct rate rate(int64_t ms)
 		(double)(n1 - n0) / ((double)(cpu1 - cpu0) / NS_PER_SECOND)};
 }
 
-/* Returns when it has shown something. */
+/* Returns when the monitor has shown something. */
 static pid_t monitor_start(const char *path)
 {
 	char command[4096];
@@ -214,7 +215,7 @@ static double median(double *of, int n)
 	return n % 2 ? of[n / 2] : (of[n / 2 - 1] + of[n / 2]) / 2;
 }
 
-/* False: it costs too much. */
+/* False: being looked at costs too much. */
 static bool run(bool is_single, bool calls, int n_rounds, int64_t ms)
 {
 	static double rates[2][ROUNDS_MAX], by_time[ROUNDS_MAX], by_cpu[ROUNDS_MAX];
@@ -229,7 +230,7 @@ static bool run(bool is_single, bool calls, int n_rounds, int64_t ms)
 	r = actor_client_cast(client, actor_to(source), "send", "ri", sink, (int)calls);
 	if (r < 0)
 		outside_fail("send: %s", actor_strerror(r));
-	(void)rate(ms); /* links are made, buffers filled */
+	(void)rate(ms); /* meanwhile links are made and buffers filled */
 	for (int i = 0; i < n_rounds; i++) {
 		if (i % 2)
 			with = rate_with_monitor(ms);

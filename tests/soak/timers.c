@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * timers [N]: what a timer of an actor costs, with 1,000 of them pending up to 1,000,000, or with N alone.
- * CPU time of one actor_send_after, of one cancel (half of them, in another order than they were made) and of
- * one that fires, with its message, its way through the mailbox and its handler; memory of each. They are due
- * at times by chance, ten thousand in a millisecond, so that the sleeps between them are not measured. No
- * figure is asserted; that each comes exactly once is.
+ * Measured are the CPU time of one actor_send_after, of one cancel (of half of them, in another order than
+ * they were made) and of one that fires, with its message, its way through the mailbox and its handler; and
+ * the memory of each. They are due at times by chance, ten thousand in a millisecond, so that the sleeps
+ * between them are not measured. No figure is asserted, but each timer must come exactly once.
  */
 #include <inttypes.h>
 #include <malloc.h>
@@ -50,7 +50,7 @@ static uint64_t chance(void)
 
 static int worker_init(actor *self, const void *arg)
 {
-	/* long enough for all to be made and half of them cancelled before the first one is due */
+	/* Before the first timer is due, there is time to make all and to cancel half of them. */
 	int64_t first_ms = 50 + (int64_t)(n_timers / 1000) * 2;
 	size_t before = memory_bytes();
 	int64_t at_ns = cpu_now_ns();
@@ -62,7 +62,7 @@ static int worker_init(actor *self, const void *arg)
 	insert_ns = (double)(cpu_now_ns() - at_ns) / (double)n_timers;
 	bytes = (double)(memory_bytes() - before) / (double)n_timers;
 	at_ns = cpu_now_ns();
-	/* the factor has no divisor in common with any size, so each is met once */
+	/* The factor has no divisor in common with any size, so each timer is met once. */
 	for (size_t i = 0; i < n_timers / 2; i++)
 		if (!actor_timer_cancel(self, ids[i * 7919 % n_timers]))
 			return -1;
@@ -77,7 +77,7 @@ static int worker_fire(actor *self, const actor_msg *msg)
 	if (--n_left)
 		return 0;
 	fire_ns = (double)(cpu_now_ns() - began_ns) / (double)(n_timers - n_timers / 2);
-	/* one that came twice would come now */
+	/* A timer that comes twice would come before `end`. */
 	return actor_send_after(self, END_MS, "end", NULL, "");
 }
 

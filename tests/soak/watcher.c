@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * watcher GROUP: an actor program that watches a process until its end. For kill-steps.py. Lines on stdout:
- * "watching" when the supervisor has answered, "down REASON CODE" for each notice. It stays until TERM, to
- * see one that is too many.
+ * watcher GROUP: an actor program that watches a process until its end. For kill-steps.py. It writes lines to
+ * stdout: "watching" when the supervisor has answered, "down REASON CODE" for each notice. It stays until
+ * TERM, so that a second notice would be seen.
  */
 #include <actor/actor.h>
 #include <stdio.h>
