@@ -1,4 +1,4 @@
-"""A child that cannot be run, for SECONDS (default 60): what its retries cost the supervisor, and how promptly it answers meanwhile.
+"""What the retries of children that cannot be run cost the supervisor in SECONDS (default 60), and how promptly it answers meanwhile.
 Arguments: actorctl [SECONDS]. Prints figures; fails when the supervisor takes 2 % of a processor or more, or ls cannot answer."""
 
 import os
@@ -34,7 +34,7 @@ try:
         answers.append(time.monotonic() - at)
         time.sleep(1)
     took = time.monotonic() - start
-    # the questions are part of what it does; so is answering them
+    # The time that the daemons took to answer these questions is included.
     for name, pid in daemons.items():
         percent = (cpu_seconds(pid) - before[name]) / took * 100
         print(f"{name}: {percent:.2f} % of a processor over {took:.0f} s")

@@ -1,15 +1,18 @@
-"""Kill at every step: the same story of a node is told again and again, and each time one of its processes gets SIGKILL at another of its system
-calls: at its 1st, its 2nd, its 3rd … (kill-at.c). Whenever that is, what must hold holds.
+"""Kill at every step. The same story of a node is told again and again. Each time one of its processes gets SIGKILL at another of its system calls:
+at the first, the second, the third … (kill-at.c).
 
-The story: a node starts; a counter that nobody may disturb is called in a loop over a direct link; a second program is started, watched, called, cast to,
-killed, stopped, started; a job ends with 3; the node goes down.
+The story: a node starts. A counter that nobody may disturb is called in a loop over a direct link. A second program is started, watched, called, cast
+to, killed, stopped, started. A job ends with 3. The node goes down.
 
-What must hold: every request is answered, or its link ends; one process for each child; the counter keeps its process, its calls fail only when the node dies; who watches hears
-of each end with the true cause, an actor once: over a link with the supervisor, by the broker, as an actor program. The two last outlive the supervisor, and do not ask again; what was promised before the kill (a spawn, a stop) is so after it; exit statuses are told truly; after `down` nothing is left,
-and the directory can be used again.
+These must hold wherever the kill is. Every request is answered, or its link ends. There is one process for each child. The counter keeps its process,
+and calls to it fail only when the node dies. Three watchers hear of each end with its true cause: over a link with the supervisor, by the broker, and
+as an actor program, which hears of it exactly once. The last two outlive the supervisor and do not ask again. What was promised before the kill (a
+spawn, a stop) is so after it. Exit statuses are told truly. After `down` nothing is left, and the directory can be used again.
 
-usage: kill-steps.py ACTORCTL COUNTER CALLER KILL-AT WATCHER [--parts supervisor,broker,keeper,group] [--points N | --every N] [--seed N] [--seconds N] [--jobs N]
---points: so many of each part's steps, chosen by chance (default 12); --every: each N-th step, all of them; --seconds: begin no new one after that."""
+usage: kill-steps.py ACTORCTL COUNTER CALLER KILL-AT WATCHER [--parts supervisor,broker,keeper,group] [--points N | --every N] [--seed N] [--seconds
+N] [--jobs N]
+--points: so many steps of each part, chosen by chance (default 12). --every: each N-th step of each part. --seconds: no step is begun after that
+time."""
 
 import argparse
 import concurrent.futures
@@ -46,7 +49,7 @@ RETRY = ("shutdown", "down", "noconnection", "not_ready", "noproc")
 
 
 class NodeIsGone(Exception):
-    """The keeper was killed: the story is over, and only what is left matters."""
+    """The keeper was killed. The story is over, and only what is left matters."""
 
 
 def wait_for(condition, what):
@@ -96,7 +99,7 @@ class Story:
         return self.keeper.poll() is not None
 
     def processes(self):
-        """Living processes that carry this node's directory."""
+        """The living processes that carry this node's directory."""
         found = {}
         for pid in filter(str.isdigit, os.listdir("/proc")):
             text = b""
@@ -117,7 +120,7 @@ class Story:
     # ---- asking ----
 
     def link(self, door="spawner.ipc", **more):
-        """A link to supervisor or broker, as soon as there is one to be had."""
+        """A link to the supervisor or the broker, as soon as one can be had."""
         deadline = time.monotonic() + PATIENCE
         while True:
             self.gone()
@@ -128,8 +131,8 @@ class Story:
                 time.sleep(0.005)
 
     def ask(self, method, *args, may=()):
-        """What the supervisor answers; asked again when its link ended. An error named in @may counts as an answer, but only when the request may have
-        been carried out already, because it had to be asked again."""
+        """What the supervisor answers. Asks again when the link has ended. An error named in @may counts as an answer if the request had to be asked
+        again, because it may have been carried out before."""
         again = False
         while True:
             link = None
@@ -167,7 +170,8 @@ class Story:
     # ---- the story ----
 
     def watch(self, group):
-        """Watches a process until its end; returns its causes. Watched anew when the link that watched ended; a process that is gone by then is `noproc`."""
+        """Watches a process until its end, and returns its causes. Watches again when its link has ended; a process that is gone by then has the
+        cause `noproc`."""
         causes = []
         while not causes:
             link = self.link()
@@ -178,7 +182,7 @@ class Story:
                     frame = link.receive() if not causes else self.receive_what_is_there(link)
                     if frame is None:
                         break
-                    if frame[0] == DOWN and frame[3] == 77:  # of one that is gone it can come before the answer
+                    if frame[0] == DOWN and frame[3] == 77:  # if the process is gone, this can come before the answer
                         causes.append(frame[4])
                     elif frame[0] in (REPLY, ERROR):
                         assert frame[0] == REPLY, frame
@@ -190,7 +194,8 @@ class Story:
         return causes
 
     def watch_by_broker(self, group, watching):
-        """As a group that has its only link with the broker: its monitor must outlive a supervisor. Asks again only for what was not answered, or when the broker ended."""
+        """Watches as a group whose only link is with the broker: its monitor must outlive a supervisor. Asks again only if it got no answer, or if
+        the broker has ended."""
         while True:
             link, causes, answered = self.link("broker.ipc", features=["single"]), [], False
             try:
@@ -201,7 +206,7 @@ class Story:
                         time.sleep(0.005)
                         continue
                     link.send([2, frame[4], link.me, "monitor", [group, link.me, 78], 9, 0])
-                    while not causes:  # of one that is gone it can come before the answer
+                    while not causes:  # if the process is gone, the DOWN can come before the answer
                         frame = link.receive()
                         if frame[0] == DOWN and frame[3] == 78:
                             causes.append(frame[4])
@@ -225,7 +230,7 @@ class Story:
                 link.close()
 
     def watch_as_program(self, ref):
-        """An actor program hears of the end by whatever link it has. Returns a function that waits for the notices."""
+        """Starts an actor program, which hears of the end by whatever link it has. Returns a function that waits for its notices."""
         env = {**self.env, "LD_LIBRARY_PATH": os.path.join(build, "libactor")}
         while True:
             program = subprocess.Popen([watcher, "<{:x}.{:x}.0>".format(*ref[:2])], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -246,7 +251,7 @@ class Story:
             try:
                 wait_for(lambda: notices() or program.poll() is not None or self.ended(), "as a program: a watch is lost, its end is never told")
                 self.gone()
-                self.ask("status")  # the successor has told what it had to tell
+                self.ask("status")  # when it answers, the next supervisor has told all notices that it owed
                 return notices()
             finally:
                 program.kill()
@@ -257,7 +262,7 @@ class Story:
 
     @staticmethod
     def receive_what_is_there(link):
-        """Everything that was sent before now: the answer to a ping comes after it."""
+        """The next frame of all that was sent until now; None: there is none. The answer to a ping comes after them."""
         if not hasattr(link, "pinged"):
             link.pinged = True
             link.send([12, 5])
@@ -280,7 +285,7 @@ class Story:
         victim = self.until_state("victim", ("ready",))
         self.called("victim")
 
-        # one end, told once, with its cause
+        # The end is told once, with its cause.
         self.watching = threading.Event()
         pool = concurrent.futures.ThreadPoolExecutor(2)
         by_link = pool.submit(self.watch, victim["group"])
@@ -298,7 +303,7 @@ class Story:
         assert causes[0]["reason"] in ("signal", "noproc"), causes
         if causes[0]["reason"] == "signal":
             assert causes[0]["signal"] == "SIGKILL", causes
-        true = ("signal", "noproc") if self.part in ("group", "broker") else ("signal",)  # noproc: it ended before it was watched, or watched anew
+        true = ("signal", "noproc") if self.part in ("group", "broker") else ("signal",)  # noproc: it ended before it was watched, or was watched again
         for cause in by_broker.result(2 * PATIENCE):
             assert cause["reason"] in true and cause.get("signal") in ("SIGKILL", None), f"by the broker: {cause}"
         notices = as_program()
@@ -307,12 +312,12 @@ class Story:
         assert back["restarts"] >= 1 and back["last_exit"]["signal"] == "SIGKILL", back
         self.called("victim")
 
-        # a job's status
+        # The status of a job is told.
         self.spawn("none", name="job", argv=["/bin/sh", "-c", "exit 3"], restart="temporary")
         job = self.until_state("job", ("down",))
         assert (job["last_exit"]["kind"], job["last_exit"]["code"]) == ("exit", 3), job
 
-        # what was asked for stays so
+        # What was asked for stays so.
         self.ask("stop", "victim", True)
         assert self.child("victim")["state"] == "down"
         self.ask("status")
@@ -321,7 +326,7 @@ class Story:
         self.until_state("victim", ("ready",))
         self.called("victim")
 
-        # nobody was disturbed, and there is one process for each child
+        # Nobody was disturbed, and there is one process for each child.
         self.load.send_signal(signal.SIGTERM)
         result = self.load.stdout.readlines()[-1]
         assert '"failures": 0,' in result, result
@@ -340,7 +345,7 @@ class Story:
             return int(f.read().split()[0])
 
     def called(self, name):
-        """Somebody answers under that name: found by the broker, called through it."""
+        """Waits until an actor answers under that name, which the broker finds and through which it is called."""
         def answered():
             link = None
             try:
@@ -357,12 +362,12 @@ class Story:
         wait_for(answered, f"{name} answers")
 
     def end(self):
-        """Nothing is left, and the directory can be used again. Returns what is wrong."""
+        """Ends the node: nothing may be left, and the directory must be usable again. Returns what is wrong."""
         if self.watching_program and self.watching_program.poll() is None:
             self.watching_program.kill()
             self.watching_program.wait()
         if self.load and self.load.poll() is None:
-            self.load.send_signal(signal.SIGTERM)  # each of its calls ends, whoever else did
+            self.load.send_signal(signal.SIGTERM)  # each of its calls ends, whatever else was killed
             try:
                 self.load.wait(PATIENCE)
             except subprocess.TimeoutExpired:
@@ -397,7 +402,7 @@ class Story:
         return None
 
     def run(self):
-        """None, or what went wrong."""
+        """Tells the story. Returns None, or what went wrong."""
         problem = None
         self.start()
         try:
@@ -408,7 +413,7 @@ class Story:
         except Exception as e:
             problem = f"{type(e).__name__}: {e}"
         if problem and self.ended() and self.part == "keeper":
-            problem = None  # it broke on the end of the node
+            problem = None  # the node's end is what broke the story
         problem = self.end() or problem
         if problem:
             for at, _, files in os.walk(self.root + "/logs"):
@@ -422,7 +427,7 @@ class Story:
 
 
 def steps(part):
-    """How many system calls that part makes in the story."""
+    """How many system calls @part makes in the story."""
     story = Story(part, 0)
     problem = story.run()
     assert not problem, f"the undisturbed story: {problem}"
@@ -446,7 +451,7 @@ def main():
         print(f"# {part}: {n} system calls, {len(chosen)} of them tried", flush=True)
         points += [(part, at) for at in chosen]
     if options.every:
-        rng.shuffle(points)  # so that a run that is cut short has seen something of everything
+        rng.shuffle(points)  # so that a run that is cut short has tried steps of all parts
 
     failed, tried, missed = {part: [] for part in parts}, dict.fromkeys(parts, 0), 0
     def one(point):

@@ -1,5 +1,5 @@
-"""Kill races: kill -9 and SIGSTOP/SIGCONT of groups, broker and supervisor at random moments while others call, watch, spawn, stop and
-remove; then what must hold holds. The same seed does the same things in the same order (not at the same moment).
+"""Kill races: kill -9 and SIGSTOP/SIGCONT hit groups, broker and supervisor at random moments while others call, watch, spawn, stop and remove.
+Afterwards the promises must hold. The same seed does the same things in the same order (not at the same moments).
 usage: kills.py ACTORCTL COUNTER CALLER [--seconds N] [--seed N]"""
 
 import argparse
@@ -28,7 +28,7 @@ VICTIMS = ["v0", "v1", "v2", "v3"]
 over = threading.Event()
 problems = []
 deaths = []
-watched = []  # how many monitors, of each process whose end was waited for
+watched = []  # for each process whose end was waited for, how many monitors it had
 
 
 def fds(pid):
@@ -40,7 +40,7 @@ def status():
 
 
 def children_of(pid):
-    """pid -> state letter"""
+    """The children of @pid: pid → state letter"""
     found = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -54,7 +54,7 @@ def children_of(pid):
 
 
 class Worker(threading.Thread):
-    """Runs @turn with a random source of its own until it is over. Its exceptions are problems."""
+    """Runs @turn until the time is over, with a random source of its own. An exception of @turn is a problem."""
 
     def __init__(self, name, turn, seed):
         super().__init__(name=name)
@@ -79,17 +79,17 @@ def send_signal(pid, what):
 
 
 def children():
-    """What the supervisor lists, or nothing while it does not answer."""
+    """The children that the supervisor lists; none while it does not answer."""
     p = node.ctl("--json", "ls", rc=None)
     return {c["name"]: c for c in json.loads(p.stdout)} if p.returncode == 0 else {}
 
 
 def killer(rng):
-    """One blow at somebody."""
+    """Kills or stops one process."""
     kind = rng.choices(["group", "stop group", "broker", "stop broker", "supervisor", "stop supervisor"], [10, 4, 3, 2, 2, 1])[0]
     pid = None
     if kind == "supervisor":
-        # five deaths in 30 s, and the node goes on without its state, which is another test
+        # After a fifth death in 30 s the node goes on without its state, which is another test.
         deaths[:] = [t for t in deaths if time.monotonic() - t < 31]
         if len(deaths) == 4:
             kind = "group"
@@ -112,7 +112,7 @@ def killer(rng):
 
 
 def processes(rng):
-    """Spawns, stops, restarts, kills and removes; every end but success must be one of the named ones."""
+    """Spawns, stops, restarts, kills and removes. A verb succeeds or ends with one of the named errors."""
     name = rng.choice(["p0", "p1", "p2"])
     verb = rng.choice([["spawn", "--name", name, "--restart", rng.choice(["permanent", "transient", "temporary"]), "--backoff", "10ms:100ms",
                         "--", "/bin/sh", "-c", rng.choice(["exit 0", "exit 3", "sleep 0.05", "sleep 100", "kill -9 $$"])],
@@ -123,7 +123,7 @@ def processes(rng):
 
 
 def callers(rng):
-    """Calls that may fail, but end."""
+    """Makes calls, which may fail, but must end."""
     start = time.monotonic()
     p = node.ctl("call", rng.choice(VICTIMS), *rng.choice([["add", "1"], ["get"], ["nothing"]]), rc=None)
     took_s = time.monotonic() - start
@@ -131,7 +131,7 @@ def callers(rng):
 
 
 def watcher(rng):
-    """Through the supervisor: one `down` for each monitor of an incarnation, neither none nor two."""
+    """Watches through the supervisor: each monitor of a process gets one `down`, neither none nor two."""
     try:
         link = Link(SPAWNER)
         listed = link.call("ls", rng.choice(VICTIMS))
@@ -165,7 +165,7 @@ def watcher(rng):
     except (EOFError, ConnectionError):
         pass  # the supervisor was hit
     except TimeoutError:
-        # stopped or dead: then nobody waits for a `down` on this link any more
+        # The supervisor is stopped or dead, so nobody waits for a `down` on this link any more.
         assert not link_alive(link), f"downs {seen} of {n} monitors of {child['name']}, pid {child['pid']}"
     finally:
         link.close()
@@ -209,11 +209,11 @@ def everything_holds_after_a_storm():
     print(f"# {result}")
     assert not problems, problems
     assert watched
-    # the calls of a direct link do not fail, whoever else is hit, and who was not hit keeps its process
+    # Calls over the direct link must not fail, whoever else is hit, and its two ends must keep their processes.
     assert result["failures"] == 0, result
     assert node.child("counter")["pid"] == untouched and alive(untouched)
 
-    # they come back, and each name has one owner, in the only process there is of its child
+    # The victims must come back. Each name has one owner, and each child has only one process.
     for name in VICTIMS:
         until(lambda: children().get(name, {}).get("state") == "ready", f"{name} is ready: {children().get(name)}")
         until(lambda: node.ctl("call", name, "get", rc=None).returncode == 0, f"{name} answers")

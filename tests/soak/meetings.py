@@ -1,6 +1,6 @@
-"""Random first meetings: groups that start, meet for the first time, compute for up to 4 s, stop and die, while broker and supervisor are killed and stopped.
-What must hold: each call ends once and truly; no note that was accepted for a receiver that lives is lost, doubled or out of order; a DOWN comes for each that ended,
-and for nobody else. The same seed does the same in the same order (not at the same moment).
+"""Random first meetings: groups start, meet for the first time, compute for up to 4 s, stop and die, while broker and supervisor are killed and
+stopped. These must hold. Each call ends once and truly. No note that was accepted for a receiver that lives is lost, doubled or out of order. A
+DOWN comes for each group that ended, and for no other. The same seed does the same in the same order (not at the same moments).
 usage: meetings.py ACTORCTL MEETER [--seconds N] [--seed N]"""
 
 import argparse
@@ -44,7 +44,7 @@ def link_to(path, **more):
 
 
 class Voice:
-    """One link over which commands go; made anew when it ended, and what was said last is said again: hearing it twice is no harm."""
+    """A link for commands. When it has ended, a new one is made, and what was said last is said again: hearing it twice does no harm."""
 
     def __init__(self, path, **more):
         self.path, self.more, self.link = path, more, None
@@ -60,7 +60,7 @@ class Voice:
                 self.link = None
 
     def tell(self, to, method, *args):
-        """Whether it is certain that it went out."""
+        """Casts @method. True: it is certain that it was sent."""
         try:
             self.link = self.link or link_to(self.path, **self.more)
             self.link.cast(method, *args, to=to)
@@ -78,7 +78,7 @@ spawner, broker = Voice(SPAWNER), Voice(BROKER, features=["single"])
 
 
 def born(pid):
-    """With the pid a process for ever: numbers are used again. None: there is none, or it is dead."""
+    """The start time of @pid, which makes a process unique together with its pid: pids are used again. None: there is no such process, or it is dead."""
     try:
         with open(f"/proc/{pid}/stat") as f:
             fields = f.read().rsplit(")", 1)[1].split()
@@ -124,7 +124,7 @@ def signal_to(pid, what):
 
 
 def pause(pid):
-    """Stops a process for a while, beside everything else."""
+    """Stops a process for a while, without waiting for that."""
     signal_to(pid, signal.SIGSTOP)
     timer = threading.Timer(0.1 + 3.4 * rng.random(), signal_to, (pid, signal.SIGCONT))
     timer.start()
@@ -132,7 +132,7 @@ def pause(pid):
 
 
 def check(meeters):
-    """What is wrong."""
+    """What the ledgers say that must not be so."""
     problems, counts = [], {"meetings": 0, "calls": 0, "downs": 0, "notes": 0, "timeouts": 0}
     by_text = {m.text: m for m in meeters}
     for sender in meeters:
@@ -201,7 +201,7 @@ def those_who_meet_tell_the_truth():
         what = rng.choices(["meet", "busy", "stop", "kill", "kill broker", "pause broker", "kill supervisor", "pause supervisor", "pause one"],
                            [60, 12, 3, 5, 2, 3, 1, 2, 6])[0]
         if what == "kill supervisor":
-            deaths = [t for t in deaths if time.monotonic() - t < 31]  # a fifth sets its state aside, which is another test
+            deaths = [t for t in deaths if time.monotonic() - t < 31]  # after a fifth death its state is set aside, which is another test
             if len(deaths) == 3:
                 continue
             deaths.append(time.monotonic())
@@ -235,8 +235,8 @@ def those_who_meet_tell_the_truth():
         timer.join()
     print(f"# {done}")
 
-    # everything that was begun ends by itself: busy ones get through, calls end within their time, each death is heard of
-    unsettled = []  # why it was not, the last time
+    # All that was begun must end by itself: busy groups go on, calls end within their time, each death is heard of.
+    unsettled = []  # why it was not settled the last time
 
     def settled():
         unsettled.clear()
@@ -244,7 +244,7 @@ def those_who_meet_tell_the_truth():
         if silent:
             unsettled.append(f"no answer of {silent}")
             return False
-        for m in meeters: # each has made the visitors it was told to make: none is on its way unseen
+        for m in meeters: # each has answered, so it has made all the visitors that it was told to make
             if m.end == "stopped" and born(m.pid) == m.born:
                 unsettled.append(f"{m.name} (pid {m.pid}) was stopped and lives")
                 return False

@@ -1,7 +1,7 @@
-"""Jobs over a pool of processes whose workers are killed and hung at random: each job is done once, or reported with its cause. Then
-the throughput beside Python's ProcessPoolExecutor, in turns.
+"""A pool of processes does jobs, while workers are killed and hung at random: each job is done once, or reported with its cause. Then the throughput
+is measured in turns with that of Python's ProcessPoolExecutor.
 usage: pool-jobs.py ACTORCTL POOL-JOBS [--jobs N] [--workers N] [--callers N] [--spin US] [--every MS] [--seed N] [--throughput N]
---every: a worker is killed or stopped so often. --throughput: so many jobs without faults, three turns of each; 0: none."""
+--every: how often a worker is killed or stopped. --throughput: so many jobs without faults, three turns of each; 0: none."""
 
 import argparse
 import array
@@ -59,7 +59,7 @@ def run_jobs(name, jobs, callers, spin):
 
 
 def trouble(name, rng, over, done):
-    """Kills and stops workers until it is over."""
+    """Kills and stops workers until @over is set."""
     while not over.wait(options.every / 1000):
         there = [w["pid"] for w in workers(name) if w["pid"] and w["state"] == "up"]
         if not there:

@@ -1,6 +1,6 @@
-"""Connections that say nothing: thousands to the broker, the supervisor and a group's door at once. While they are there, each round a new client calls
-by the broker, the supervisor is asked for its table, and the broker is killed. What must hold: control answers within 100 ms, and a client that had a name
-is found again within a second of the kill, and after the silent ones are gone.
+"""Connections that say nothing: thousands to the broker, the supervisor and a group's door at once. While they are there, in each round a new client
+calls by the broker, the supervisor is asked for its table, and the broker is killed. These must hold. Control answers within 100 ms. A client that
+had a name is found again within a second of the kill, and also after the silent connections are gone.
 usage: silent.py ACTORCTL COUNTER [--connections N] [--rounds N] [--assert-times]"""
 
 import argparse
@@ -41,7 +41,7 @@ def expect(what, value, at_most):
 
 
 def silent(path, n):
-    """Connects n times and says nothing. Whoever is turned away comes no more; who is cut is not counted."""
+    """Makes @n connections that say nothing. One that is refused is not tried again, and one that is cut stays in the list."""
     sockets = []
     for _ in range(n):
         s = socket.socket(socket.AF_UNIX)
@@ -49,7 +49,7 @@ def silent(path, n):
         try:
             s.connect(path)
         except (BlockingIOError, ConnectionRefusedError, FileNotFoundError):
-            time.sleep(0.001)  # its backlog is full: it takes them in turns
+            time.sleep(0.001)  # the backlog is full; the listener takes them in turns
         sockets.append(s)
     return sockets
 
@@ -61,7 +61,7 @@ def ms_of(what):
 
 
 def control():
-    """A table of the supervisor, by a link that is there already: what counts is its answer, not how long a program takes to start."""
+    """Asks for the supervisor's table by a link that is there already: its answer is measured, not the start of a program."""
     assert supervisor.call("list") is not None
 
 
@@ -73,7 +73,7 @@ def newcomer():
 
 
 def recovery():
-    """From the kill of the broker until a newcomer is told where the counter is."""
+    """The milliseconds from the kill of the broker until a newcomer is told where the counter is."""
     os.kill(node.ctl_json("status")["broker"]["pid"], signal.SIGKILL)
     start = time.monotonic()
 

@@ -1,6 +1,7 @@
-"""A storm of kills: on several nodes at once kill -9 of groups, brokers, supervisors, and of two of them together, one after the other; after each the books are looked at.
-What must hold: one DOWN for each that ended and none for others, with the true cause where the supervisor lived to tell it; no name that leads to the dead after its DOWN; nobody else's process
-touched; everybody is back and answers by name; in the end no process is left.
+"""A storm of kills on several nodes at once: kill -9 of groups, brokers, supervisors, and of two of them together, one after the other. After each
+kill the ledger is checked. These must hold. There is one DOWN for each group that ended and none for others, with the true cause if the supervisor
+lived to tell it. No name leads to a dead actor after its DOWN. No other process is touched. All come back and answer by name. In the end no
+process is left.
 usage: storm.py ACTORCTL MEETER [--groups N] [--brokers N] [--supervisors N] [--pairs N] [--nodes N] [--seed N]"""
 
 import argparse
@@ -38,7 +39,7 @@ def kill(*pids):
 
 
 class Storm:
-    """One node, its victims, and a watcher that nobody hits."""
+    """One node, its victims, and a watcher that is never hit."""
 
     def __init__(self, n, todo, lock):
         self.node = Node(actorctl, f"storm{n}").up()
@@ -75,7 +76,7 @@ class Storm:
                 return False
             try:
                 link.cast(method, *args, to=to)
-                return link.call("ask", "x", to=to)[0] == REPLY  # behind the cast, on the same way
+                return link.call("ask", "x", to=to)[0] == REPLY  # the call comes behind the cast, by the same way
             except (OSError, EOFError):
                 return False
             finally:
@@ -83,7 +84,7 @@ class Storm:
         until(attempt, f"{method} is heard")
 
     def found(self, name):
-        """Where a name leads, for somebody who has just come."""
+        """Where the name leads for a client that has just come."""
         try:
             link = Link(self.node.root + "/node/broker.ipc", features=["single"])
         except (OSError, EOFError, AssertionError):
@@ -103,7 +104,7 @@ class Storm:
         return until(look, f"{name} is ready")
 
     def news(self):
-        """Lines of the watcher since the last look, by kind and target."""
+        """The lines of the watcher's ledger, by kind and target, with the new ones."""
         with open(self.ledger) as f:
             f.seek(self.read_to)
             for line in f:
@@ -147,7 +148,7 @@ class Storm:
             assert self.ready(name)["pid"] == child["pid"], f"{name} has another process after {what}"
 
     def look_at_the_books(self):
-        """What nobody was killed for must not have happened; nothing may have happened twice."""
+        """Each watcher has had one DOWN of each end. Nothing is stale or missing. The watcher and the supervisor's state are as before."""
         for (kind, target), lines in self.news().items():
             if kind == "down":
                 met = len(self.lines.get(("call", target), []))
@@ -173,7 +174,7 @@ class Storm:
                 self.blow(what)
                 self.look_at_the_books()
                 self.done[kind] = self.done.get(kind, 0) + 1
-            time.sleep(1.5)  # a second DOWN would come by now: the limit for the true cause is 1 s
+            time.sleep(1.5)  # a second DOWN would have come by now: the limit for the true cause is 1 s
             self.look_at_the_books()
         except Exception as e:
             self.problems.append(f"{self.node.root}: {type(e).__name__}: {e}")
