@@ -35,11 +35,11 @@ class Ref(tuple):
 
 
 class Pairs(list):
-    """A map with keys that a dict would mix up: [key, value] pairs."""
+    """A map with keys that a dict would mix up, as [key, value] pairs."""
 
 
 class Ext:
-    """An extension that means nothing to us."""
+    """An extension type that has no meaning here."""
 
     def __init__(self, kind, data):
         self.kind, self.data = kind, data
@@ -114,10 +114,10 @@ class Reader:
         return struct.unpack(form, self.take(struct.calcsize(form)))[0]
 
     def text(self, n):
-        return self.take(n).decode(errors="surrogateescape")  # str need not be UTF-8 where the protocol does not say so
+        return self.take(n).decode(errors="surrogateescape")  # where the protocol does not say so, a str need not be UTF-8
 
     def items(self, n, depth):
-        if depth == 0 or n > len(self.data) - self.at:  # each takes a byte at least
+        if depth == 0 or n > len(self.data) - self.at:  # each item takes at least a byte
             raise Malformed("too deep, or cut short")
         return [self.value(depth - 1) for _ in range(n)]
 
@@ -167,11 +167,11 @@ MESSAGE_MAX_BYTES = 16 << 20
 
 
 class Lost(Exception):
-    """The link, or the node, is gone."""
+    """The link or the node is gone."""
 
 
 class Interrupted(Exception):
-    """A signal came while we waited."""
+    """A signal came while a message was waited for."""
 
 
 class Pipe:
@@ -179,7 +179,7 @@ class Pipe:
         self.waits = False
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
-        directory = os.open(os.path.dirname(path), os.O_PATH)  # a path may be longer than the 107 bytes of an address
+        directory = os.open(os.path.dirname(path), os.O_PATH)  # so the path may be longer than the 107 bytes of an address
         try:
             self.socket.connect(f"/proc/self/fd/{directory}/{os.path.basename(path)}")
         finally:
@@ -203,7 +203,7 @@ class Pipe:
     def receive(self, timeout):
         """A message, or None when none begins in time."""
         self.socket.settimeout(timeout)
-        self.waits = True  # for a message to begin: here it may be interrupted
+        self.waits = True  # while it waits for a message to begin, it may be interrupted
         try:
             kind = self.socket.recv(1)
         except (TimeoutError, BlockingIOError):
@@ -220,7 +220,7 @@ class Pipe:
 
 
 def trace_in(rest):
-    """[id, span, parent], of what stands behind the fields of a cast or call; another form is as none."""
+    """[id, span, parent] from what stands behind the fields of a cast or call. None: there is no trace, or one of another form."""
     trace = rest[0].get("trace") if rest and isinstance(rest[0], dict) else None
     if not isinstance(trace, (list, tuple)) or len(trace) < 3 or not all(type(n) is int and n >= 0 for n in trace[:3]):
         return None
@@ -260,13 +260,13 @@ def is_uint(v, bits=64):
 
 
 def is_name(v):
-    """Of an actor, a method or an error."""
+    """Whether @v may be the name of an actor, a method or an error."""
     return isinstance(v, str) and 1 <= len(v.encode(errors="replace")) <= 255 and \
         all(c >= " " and c != "\x7f" and not "\ud800" <= c <= "\udfff" for c in v)
 
 
 def known(v):
-    """A map as a dict, without the keys that are no strings: they are nobody's yet."""
+    """A map as a dict. Keys that are no strings are left out: no use of them is known yet."""
     return v if isinstance(v, dict) else {k: x for k, x in v if isinstance(k, str)} if isinstance(v, Pairs) else {}
 
 
@@ -279,7 +279,7 @@ def is_cause(v):
 
 
 def check_frame(frame):
-    """Raises Malformed unless @frame is one, known or unknown."""
+    """Raises Malformed unless @frame is a frame, of a known or unknown kind."""
     if not isinstance(frame, list) or not frame or not is_uint(frame[0]):
         raise Malformed("no frame")
     if not 1 <= frame[0] <= len(FRAME_FIELDS):
@@ -303,7 +303,7 @@ def check_frame(frame):
 
 
 def frames(message):
-    """Each frame of a message."""
+    """Checks and gives each frame of a message."""
     reader = Reader(message)
     while reader.at < len(message):
         frame = reader.value()
@@ -339,19 +339,19 @@ class Group:
 
     def __init__(self, name, handle=None):
         self.name, self.handle = name, handle
-        self.names = []      # that our actor is registered under
+        self.names = []      # under which the actor is registered
         self.is_ready = False
-        self.answers = {}    # id of each open call → its answer, None before it is there
+        self.answers = {}    # id of each open call → its answer; None: not there yet
         self.monitors = {}   # id of each open monitor → whom it watches
         self.downs = {}      # id of each monitor that has fired → cause
-        self.paused = set()  # refs to which nothing may be sent now; None among them: nothing at all
-        self.paused_names = {}  # names by which we call them, and which
-        self.trace = None  # of the message being handled
-        self.inbox = []      # frames that came and wait to be handled
+        self.paused = set()  # refs to which nothing may be sent now; None among them: nothing may be sent at all
+        self.paused_names = {}  # name by which this client called a paused actor → its ref
+        self.trace = None  # that of the message which is being handled
+        self.inbox = []      # frames that have come and wait to be handled
         self.n_ids = 0
         self.stopped = None
         self.group = self.link = None
-        token = os.environ.pop("ACTOR_TOKEN", None)  # our children are not us
+        token = os.environ.pop("ACTOR_TOKEN", None)  # so that programs started from here are not taken for this one
         self.token = bytes.fromhex(token) if token else None
         self.connect()
 
@@ -386,7 +386,7 @@ class Group:
                 self.ask_broker("ready")
 
     def lost(self):
-        """What was open by that link ends with it; nothing is sent again."""
+        """All that was open by that link ends with it. Nothing is sent again."""
         self.link.socket.close()
         self.link = None
         self.paused.clear()
@@ -400,7 +400,7 @@ class Group:
         self.monitors.clear()
 
     def reconnect(self):
-        """The broker is back within a moment, or later: for ever, but for a word that is final."""
+        """Tries again until the broker is back, for ever, unless the broker gives an answer that is final."""
         pause_s = 0.01
         while self.stopped is None:
             try:
@@ -427,7 +427,7 @@ class Group:
             raise NamedError("noconnection", "the link to the broker was lost")
 
     def send_when_not_paused(self, until, to, *frame):
-        """Casts and calls are held back while their receiver is paused; all else goes at once."""
+        """Casts and calls are held back while their receiver is paused. All else goes at once."""
         while None in self.paused or to in self.paused or to in self.paused_names:
             if time.monotonic() > until:
                 raise NamedError("overloaded", "the receiver takes nothing now")
@@ -439,7 +439,7 @@ class Group:
         return self.n_ids
 
     def call(self, to, method, *args, timeout=5, sender=None):
-        """Sends a call, and handles what comes until its answer is there: requests, and answers to other calls too."""
+        """Sends a call, and handles all that comes until its answer is there: calls, and also answers to other calls."""
         call_id, until, deadline_us = self.next_id(), time.monotonic() + timeout, now_us() + int(timeout * 1e6)
         self.answers[call_id] = None
         try:
@@ -459,7 +459,7 @@ class Group:
         self.send_when_not_paused(time.monotonic() + 5, to, CAST, to, self.actor, method, list(args), *self.more())
 
     def more(self):
-        """Behind the fields of a cast or call: the trace of what is being handled, carried on."""
+        """What stands behind the fields of a cast or call: the trace of the message which is being handled."""
         if not self.trace:
             return ()
         span = int.from_bytes(os.urandom(8), "big") or 1
@@ -486,15 +486,15 @@ class Group:
 
     def receive(self, timeout):
         """
-        Handles the next frame, if one comes in time. One: what handles it may wait for the next itself, be it in the same message.
-        A link that ends meanwhile is a fact like any other.
+        Handles the next frame, if one comes in time. It is only one: a handler may call this itself, to wait for the next frame, which
+        may be in the same message. If the link ends meanwhile, that is handled like any other event.
         """
         if not self.link:
             raise NamedError("noconnection", "there is no link to the broker now")
         if not self.inbox:
             try:
                 self.inbox += frames(self.link.receive(max(timeout, 0.001)) or b"")
-            except Malformed as e:  # ends the link, not us
+            except Malformed as e:  # this ends the link, not the client
                 print("client.py: the link is ended: malformed message:", e, file=sys.stderr)
                 self.send(BYE, f"malformed message: {e}")
                 self.lost()
@@ -504,7 +504,7 @@ class Group:
             try:
                 self.handle_frame(*self.inbox.pop(0))
             except NamedError:
-                pass  # an answer that cannot be sent any more: nobody waits for it
+                pass  # an answer that cannot be sent any more, because its caller is gone
 
     def handle_frame(self, kind, *fields):
         if kind == CALL:
@@ -512,10 +512,10 @@ class Group:
         elif kind == CAST:
             self.handle_cast(*fields[:4], trace_in(fields[4:]))
         elif kind in (REPLY, ERROR):
-            if fields[2] in self.answers:  # else it is late: nobody waits for it
+            if fields[2] in self.answers:  # otherwise it is late, and nobody waits for it
                 self.answers[fields[2]] = [kind, *fields]
-        elif kind in (MONITOR, LINK):  # it links with nobody: it does not end by the end of others
-            if fields[0][2] > 1:  # of our actor, or of all of us: our end is told by the broker
+        elif kind in (MONITOR, LINK):  # a link is taken like a monitor: this client does not end by the end of others
+            if fields[0][2] > 1:  # the end of this actor or process is told by the broker
                 self.send(DOWN, fields[1], fields[0], fields[2], {"reason": "noproc"})
         elif kind == DOWN:
             if self.monitors.pop(fields[2], None):
@@ -540,10 +540,10 @@ class Group:
             print("client.py: the broker ends the link:", fields[0], file=sys.stderr)
             self.send(BYE, "")
             self.lost()
-        # whatever else there is, now or in years, is skipped
+        # All other frames, of now or of later versions, are skipped.
 
     def handle_of(self, trace, method, args):
-        """What the handler sends belongs to the trace of what it handles; it may handle another message while it waits."""
+        """What the handler sends belongs to the trace of the message that it handles. While it waits, it may handle another message."""
         before, self.trace = self.trace, trace
         try:
             return self.handle(method, args)
@@ -555,11 +555,11 @@ class Group:
             try:
                 self.handle_of(trace, method, args)
             except NamedError:
-                pass  # nobody asked
+                pass  # a cast has no answer
 
     def answer(self, to, sender, method, args, call_id, deadline_us, trace):
         if deadline_us and deadline_us < now_us():
-            return  # nobody waits for it any more
+            return  # the caller does not wait any more
         link = self.link
         try:
             if to != self.actor or not self.handle:
@@ -570,8 +570,8 @@ class Group:
         else:
             answer = (REPLY, sender, to, call_id, result)
         if trace:
-            answer += ({"trace": trace},)  # that of its call, unchanged
-        if self.link is link:  # an answer goes back by the link its call came by, or nowhere
+            answer += ({"trace": trace},)  # the trace of the call, unchanged
+        if self.link is link:  # an answer goes back by the link by which the call came, or nowhere
             self.send(*answer)
 
     # ---- a whole life
@@ -588,13 +588,13 @@ class Group:
             pass
 
     def terminate(self, *_):
-        """SIGTERM: an order to end in order."""
+        """SIGTERM is an order to end in order."""
         self.stopped = "shutdown"
         if self.link and self.link.waits:
             raise Interrupted
 
     def close(self):
-        """All that was sent arrives: bye is the last, and the other end says it, too. Nothing is said after it."""
+        """Says bye and waits for the bye of the other end, so that all that was sent has arrived. Nothing is said after it."""
         if not self.link:
             return
         try:
@@ -636,11 +636,11 @@ def command_call(to, method, *args):
 
 
 def command_serve(name, seconds="3600"):
-    wants = {"ask": [(Ref, str), str], "tell": [(Ref, str), int], "monitor": [(Ref, str)]}  # what they begin with
+    wants = {"ask": [(Ref, str), str], "tell": [(Ref, str), int], "monitor": [(Ref, str)]}  # the arguments with which each must begin
 
     def handle(method, args):
         kinds = wants.get(method, [])
-        if len(args) < len(kinds) or not all(map(isinstance, args, kinds)):  # nobody's arguments end this actor
+        if len(args) < len(kinds) or not all(map(isinstance, args, kinds)):  # wrong arguments must not end this actor
             raise NamedError("bad_args", method)
         if method == "echo":
             return args
@@ -650,9 +650,9 @@ def command_serve(name, seconds="3600"):
             return sum(args)
         if method == "fail":
             raise NamedError("client.failed", "as asked")
-        if method == "ask":  # a call within a call: what comes meanwhile is handled
+        if method == "ask":  # this calls while it handles a call: what comes meanwhile is handled
             return group.call(*args)
-        if method == "tell":  # DEST, N: casts that many
+        if method == "tell":  # [DEST, N]: casts N messages
             for i in range(args[1]):
                 group.cast(args[0], "told", i)
             return args[1]
