@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Writes the test vectors of docs/protocol.md into this directory.
 
-y_*.msgpack must parse and mean what y_*.json says; n_*.msgpack must be refused. README.md describes both.
-The encoder below is this script's own (standard library only), so that no implementation is tested against itself.
-Run without arguments to rewrite everything; with --check to compare with what is there.
-"""
+y_*.msgpack must parse and mean what y_*.json says; n_*.msgpack must be refused. README.md describes both. The encoder below is this script's own
+(standard library only), so that no implementation is tested against itself. Without arguments all is written anew; with --check it is compared with
+what is there."""
 import json
 import os
 import struct
@@ -30,7 +29,7 @@ class Ext:
 
 
 class Raw:
-    """Bytes as they are, and what they mean."""
+    """Bytes that are written as they are, and what they mean."""
 
     def __init__(self, data, means=None):
         self.data, self.means = data, means
@@ -171,8 +170,8 @@ BIG = (1 << 64) - 1
 
 
 class Frame:
-    """One frame: its bytes and its meaning. extra: fields after the last one listed; waits: of a call; trace: of a message or
-    answer; name: of a pause."""
+    """One frame: its bytes and its meaning. extra: fields after the last one listed. waits: that of a call. trace: that of a message or answer. name:
+    that of a pause."""
 
     def __init__(self, kind, *fields, extra=(), waits=None, trace=None, name=None):
         number, names = FRAMES[kind]
@@ -207,7 +206,7 @@ def n_frames(name, *parts):
 
 
 def nest(depth, inner=b"\x90"):
-    """Arrays in arrays: `depth` of them in all."""
+    """Arrays in arrays, `depth` of them in all."""
     return b"\x91" * (depth - 1) + inner
 
 
@@ -238,7 +237,7 @@ def frames_good():
     y_frames("cast_map_keys_of_any_type", Frame("cast", B, A, "m", [Pairs((1, "one"), (None, 2), ([1], {}), (A, B))]))
     y_frames("cast_args_64_deep", Frame("cast", B, A, "deep", nested(64)))
     y_frames("cast_extra_fields", Frame("cast", B, A, "add", [5], extra=({"trace": "t"}, [1, [2]], None)), canonical=False)
-    # process groups: joining, leaving, what a watcher is told, a cast to all members
+    # Process groups: joining, leaving, what a watcher is told, a cast to all members.
     y_frames("pg_join", Frame("call", Ref(1, 2, 1), Ref(1, 7, 0), "pg_join", ["pg", "workers", [[A, 1, None], [A, 2, {"zone": "a"}]]], 4, 0))
     y_frames("pg_leave", Frame("call", Ref(1, 2, 1), Ref(1, 7, 0), "pg_leave", ["pg", "workers", [2]], 5, 0))
     y_frames("pg_told", Frame("cast", Ref(1, 7, 0), Ref(1, 2, 1), "pg", ["is", "pg", "workers", [[A, 1, None]]]),
@@ -251,7 +250,7 @@ def frames_good():
     y_frames("call_extra_fields", Frame("call", B, A, "get", [], 1, 5, extra=({"trace": b"\x01"},)), canonical=False)
     y_frames("call_waits", Frame("call", B, A, "get", [], 7, 5, waits=[5, Ref(1, 7, 2), 300]))
     y_frames("call_waits_16", Frame("call", B, A, "get", [], 7, 0, waits=[0, *[x for i in range(16) for x in (Ref(1, i + 1, BIG), BIG)]]))
-    # a hint that is not understood is no hint
+    # A hint that is not understood counts as none.
     for what, odd in {"nil": None, "empty": [], "no_calls": [5], "id_missing": [5, A], "until_str": ["5", A, 1], "id_negative": [5, A, -1],
                       "no_ref": [5, "counter", 1], "17": [0, *[x for i in range(17) for x in (A, i)]]}.items():
         y_frames("call_waits_odd_" + what, Frame("call", B, A, "get", [], 7, 5, extra=({"waits": odd},)), canonical=False)
@@ -264,7 +263,7 @@ def frames_good():
     y_frames("error_empty_text", Frame("error", A, B, 1, "noproc", ""))
     y_frames("error_from_nobody", Frame("error", A, NOBODY, 1, "noproc", ""))
     y_frames("error_overloaded", Frame("error", A, B, 1, "overloaded", "retry_ms=250; its mailbox is full"))
-    # traces
+    # Traces.
     y_frames("cast_trace", Frame("cast", B, A, "add", [5], trace=[1, 2, 0]))
     y_frames("cast_trace_big", Frame("cast", "counter", A, "add", [5], trace=[BIG, BIG - 1, BIG - 2]))
     y_frames("call_trace", Frame("call", B, A, "get", [], 7, 5, trace=[1, 3, 2]))
@@ -274,7 +273,7 @@ def frames_good():
     longer = Frame("cast", B, A, "add", [5], trace=[1, 2, 0, "later", {}])
     longer.means["trace"] = [1, 2, 0]
     y_frames("cast_trace_longer", longer, canonical=False)
-    # what is no trace is none
+    # A trace of a wrong form counts as none.
     for what, odd in {"nil": None, "id_0": [0, 2, 0], "span_0": [1, 0, 0], "of_two": [1, 2], "str": ["1", 2, 0], "negative": [1, 2, -1],
                       "map": {"id": 1}}.items():
         y_frames("cast_trace_odd_" + what, Frame("cast", B, A, "add", [5], extra=({"trace": odd},)), canonical=False)
@@ -321,7 +320,7 @@ def frames_good():
     y_frames("batch_with_unknown", Frame("ping", 1), Unknown(19), Unknown(31, A, [B]), Frame("ping", 2), canonical=False)
     y_frames("unknown_type_with_anything", Unknown(BIG, {"a": [1, 2]}, Ext(9, b"q"), Raw(nest(64))), canonical=False)
     y_frames("unknown_type_zero", Unknown(0, "reserved"), canonical=False)
-    # longer encodings than needed are fine
+    # Encodings that are longer than needed are allowed.
     plain = Frame("ping", 7)
     plain.data = b"\xdd\x00\x00\x00\x02\xcf" + struct.pack(">Q", 12) + b"\xd3" + struct.pack(">q", 7)
     y_frames("longer_encodings", plain, canonical=False)
@@ -393,7 +392,7 @@ def frames_bad():
     n_frames("ref_as_bin", [1, ref24, A, "x", []])
     n_frames("ref_ext16", [1, Raw(b"\xc8\x00\x18\x01" + ref24), A, "x", []])
     n_frames("ref_array", [1, [1, 2, 3], A, "x", []])
-    # counts and lengths that nothing can keep
+    # Counts and lengths that are larger than the bytes that follow.
     for what, data in {
             "array32": b"\xdd\xff\xff\xff\xff", "array16": b"\xdc\xff\xff", "map32": b"\xdf\xff\xff\xff\xff", "map32_half": b"\xdf\x80\x00\x00\x00",
             "map16": b"\xde\xff\xff", "fixarray": b"\x9f", "fixmap": b"\x8f"}.items():
@@ -406,7 +405,7 @@ def frames_bad():
             "fixext16": b"\xd8\x01", "fixstr": b"\xbf", "uint64": b"\xcf\x00", "float64": b"\xcb\x00", "float32": b"\xca\x00"}.items():
         n_frames("huge_length_" + what, b"\x95\x01", B, A, "x", b"\x91" + data + b"\x01")
         n_frames("huge_length_unknown_" + what, b"\x92\x4d", data + b"\x01")
-    # depth
+    # Nesting that is too deep.
     n_frames("depth_65", [1, B, A, "x", Raw(nest(65))])
     n_frames("depth_65_map", [1, B, A, "x", [Raw(b"\x81\x01" * 64 + b"\x01")]])
     n_frames("depth_65_map_key", [1, B, A, "x", [Raw(b"\x81" * 64 + b"\x01" * 65)]])
