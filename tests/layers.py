@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""tests/layers.py SOURCE_ROOT BUILD_ROOT: a room is what it may touch.
+"""tests/layers.py SOURCE_ROOT BUILD_ROOT: each room touches only what it may.
 
-Three facts for each room: its include lines name only rooms that stand below it in ARROWS, its objects use only symbols of those rooms, and its README names
-the same rooms. One fact for each program: no circle among its files. The graph of files is the graph of symbols, read with nm from the objects, so a declaration in a faraway header
-hides nothing."""
+Three facts for each room: its include lines name only rooms that stand below it in ARROWS, its objects use only symbols of those rooms, and its
+README names the same rooms. One fact for each program: its files do not use each other in a circle. Which file uses which is read with nm from the
+symbols of the objects, so a declaration in a faraway header hides nothing."""
 
 import collections
 import glob
@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 
-# room → the rooms that it may touch, with all that those may touch. A room may always touch itself.
+# A room → the rooms that it may touch; it may also touch all that those may touch. A room may always touch itself.
 ARROWS = {
     "libactor/util": [],
     "libactor/protocol": ["libactor/util"],
@@ -41,17 +41,17 @@ ARROWS = {
     "tools/commands": ["tools/view", "spawner/logs"],
     "tools": ["tools/commands"],
 }
-# The two transports are one interface: what they define counts as the room that declares it.
+# The two transports have one interface: what they define counts as defined by the room that declares it.
 BEHIND = {"libactor/transport/native": "libactor/transport", "libactor/transport/nng": "libactor/transport"}
 
 PUBLIC = {"actor/actor.h", "actor/overload.h", "actor/pool.h", "actor/port.h", "actor/trace.h"}
 
-# A header of words alone, #defines of strings, is no room: any file may include it.
+# A header that has only words, as #defines of strings, belongs to no room: any file may include it.
 VARIABLES = "libactor/protocol/variables.h"
 
-# Known circles, to be opened: files that reach each other. A file that is in none any more must leave the list.
+# Known circles that are still to be opened: files that reach each other. A file that is in no circle any more must leave the list.
 KNOWN_CIRCLES = set()
-# Known arrows up: (file, room)
+# Known uses upwards: (file, room).
 KNOWN_ARROWS = set()
 
 PROGRAMS = ["libactor", "broker", "spawner/keeper", "spawner/supervisor", "tools"]
@@ -69,7 +69,7 @@ def allowed(room, seen=None):
 
 
 def readme_complaints(root, room):
-    """What the README of a room says wrongly of the rooms that it may include."""
+    """What the README of a room says wrongly about the rooms that it may include."""
     path = os.path.join(root, room, "README.md")
     if not os.path.exists(path):
         return [f"{room}/README.md is missing: what does the room own, what may it include, what must it not?"]
@@ -113,7 +113,7 @@ def more_than_words(root, path):
 
 
 def named_elsewhere(root, files):
-    """Whole strings, and formats that begin with one: in a sentence for people a name may stand."""
+    """Finds variables whose name is written as a whole string, or at the beginning of a format. Within a sentence for people a name may stand."""
     complaints = []
     for path in files:
         with open(os.path.join(root, path)) as f:
@@ -123,7 +123,7 @@ def named_elsewhere(root, files):
 
 
 def objects(build):
-    """source path → object path, of the private core (what tests compile again is theirs)"""
+    """Source path → object path, for what is built in the core's own folders. What the tests compile again is not among these."""
     found = {}
     for folder, _, names in os.walk(build):
         rel = os.path.relpath(folder, build)
@@ -148,7 +148,7 @@ def symbols(path):
 
 
 def circles(graph):
-    """Tarjan's: the sets of more than one file that reach each other."""
+    """Tarjan's algorithm: the sets of more than one file that reach each other."""
     index, low, stack, on, out, counter = {}, {}, [], set(), [], [0]
 
     def visit(v):
@@ -234,7 +234,7 @@ def main():
     for path, names in use.items():
         for name in names:
             own = owner.get(name, [])
-            if len(own) > 1:  # the same word in two programs: it is our own program's, or the library's
+            if len(own) > 1:  # two programs define the same word: its own program's counts, or else the library's
                 own = [p for p in own if tops(p) == tops(path)] or [p for p in own if p.startswith("libactor/")]
             for p in own:
                 if p != path:
@@ -255,7 +255,7 @@ def main():
     for room in sorted(by_room):
         facts.append((f"symbols of {room} are its own or from below", by_room[room]))
 
-    # Every program may be linked with the whole library: the fuzzers are.
+    # Any program may be linked with the whole library, as the fuzzers are.
     facts.append(("no function of the library has a namesake outside", sorted(
         f"{name}: {' and '.join(sorted(own))}" for name, own in owner.items()
         if {p.startswith("libactor/") for p in own} == {True, False})))

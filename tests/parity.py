@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""tests/parity.py SOURCE_ROOT: docs/parity.md says the truth about itself.
+"""
+tests/parity.py SOURCE_ROOT: docs/parity.md says the truth about itself.
 
 Each thing that ractor, OTP, its test suites and other supervisors have is a row of one of the tables in docs/parity/, under its
-own id. This looks whether each id stands there once; whether what is said to work names facts that exist, in programs that meson
-runs; whether what does not says when or why; and whether the counts in docs/parity.md are those of the tables.
+own id. This test checks that each id stands there once; that a row that works names facts that exist, in programs that meson
+runs; that a row that does not work says when or why; and that the counts in docs/parity.md are those of the tables.
 
   parity.py ROOT --write-counts    writes the counts
   parity.py ROOT --sample SEED     picks one of every twenty rows that work. Each is to have a fault in tests/mutants that breaks what
                                    it says and is seen by a fact that it names; `# row: ID` stands over such a fault
-  parity.py ROOT --ran BUILD       are there named facts that the last `meson test` in BUILD did not run, or that failed?"""
+  parity.py ROOT --ran BUILD       says which named facts the last `meson test` in BUILD did not run, and which failed
+"""
 
 import glob
 import hashlib
@@ -18,7 +20,7 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
-# What there is to stand beside: file → section → how its ids begin, and their numbers.
+# What there is to compare with: file → section → how its ids begin, and their numbers.
 SECTIONS = {
     "ractor.md": [
         ("Actors and their life", "R1.1.", "1-21"),
@@ -69,7 +71,7 @@ def ids_of(prefix, numbers):
 class Row:
     def __init__(self, cells):
         self.id, self.there, self.state, self.here, self.by = cells
-        # `file`: fact, fact; `file`: fact
+        # The cell has the form: `file`: fact, fact; `file`: fact
         self.facts = [(path, fact) for path, facts in re.findall(r"`([\w./-]+\.(?:c|py))`: ([\w, \n]+)", self.by)
                       for fact in re.findall(r"\w+", facts)]
 
@@ -79,7 +81,7 @@ def cells_of(line):
 
 
 def read_rows(root):
-    """file → section → rows, and what is no row"""
+    """file → section → rows; and the lines that are no rows"""
     tables, bad = {}, []
     for name in SECTIONS:
         tables[name] = {}
@@ -101,7 +103,7 @@ def read_rows(root):
 
 
 class Facts:
-    """Is there such a fact, and does meson run its program?"""
+    """Knows whether a fact exists, and whether meson runs its program."""
 
     def __init__(self, root):
         self.root = root
@@ -124,7 +126,7 @@ class Facts:
         program = re.match(r"(?:test-)?(.*)\.\w+$", os.path.basename(path)).group(1)
         if f"{os.path.basename(path)}'" not in self.meson and not re.search(rf"'{re.escape(program)}': ", self.meson):
             return f"meson runs no tests/{path}"
-        if fact == "program":  # all of it: it has no facts by name
+        if fact == "program":  # stands for all of a program that has no facts with names
             return None
         definition = rf"^def {fact}\(" if path.endswith(".py") else rf"^(?:static )?void {fact}\("
         if not re.search(definition, text, re.M):
@@ -227,7 +229,7 @@ def faults(root):
 
 def sample(root, tables, seed):
     planted = faults(root)
-    # By a hash of each id, so that a row that comes or goes changes one pick and not all.
+    # The order is by a hash of each id, so that a row that comes or goes changes one pick and not all.
     rows = sorted(working(tables), key=lambda row: hashlib.sha256(f"{seed} {row.id}".encode()).digest())
     for row in rows[:(len(rows) + 19) // 20]:
         print(f"{row.id}: {row.there}\n  {row.by}")
@@ -236,14 +238,14 @@ def sample(root, tables, seed):
 
 
 def ran(tables, build):
-    """Named facts that did not run, or failed, in the last `meson test` of @build, and again where it was run again. One that was
-    skipped was not possible there."""
+    """Says which named facts did not run, or failed, in the last `meson test` of @build and where it was run again. A fact that was skipped was not
+    possible there, and counts as run."""
     went_well, bad = {}, 0
     for base in ("testlog", "again"):
         path = os.path.join(build, "meson-logs", base + ".junit.xml")
         results = {}
         for case in ElementTree.parse(path).iter("testcase") if os.path.isfile(path) else ():
-            # "12 - test_something (variant)": well if all its variants went well
+            # A case is "12 - test_something (variant)". A fact went well if all its variants did.
             fact = re.sub(r"^\d+ - | \(.*\)$", "", case.get("name").split(" / ")[-1]).replace(" ", "_")
             well = case.find("failure") is None and case.find("error") is None
             results[fact] = results.get(fact, True) and well

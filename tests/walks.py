@@ -24,7 +24,7 @@ def walks(text):
 
 
 def defines(path, function):
-    """A definition begins in the first column; its parameters may go on in the next lines."""
+    """Whether @path defines @function. A definition begins in the first column; its parameters may go on in the next lines."""
     with open(path) as f:
         return re.search(rf"^\w[^;=\n]*\b{function}\([^;{{]*\)\s*\{{", f.read(), re.M) is not None
 
