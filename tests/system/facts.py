@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One fact of a test program: FACT=TEXT in the environment chooses those whose names contain TEXT, as in the programs in C (tests/fact.h)."""
+"""FACT=TEXT in the environment chooses the facts of a test program whose names contain TEXT, as it does for the programs in C (tests/fact.h)."""
 
 import os
 import sys

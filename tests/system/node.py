@@ -1,4 +1,4 @@
-"""A node of its own for a system test in Python, and the few lines of TAP such a test needs."""
+"""A node of its own for a system test in Python, and the few lines of TAP that such a test needs."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def alive(pid):
 
 
 def plain(text):
-    """Printable, whatever a log holds: test results end up in XML."""
+    """@text in printable characters, whatever a log holds: test results end up in XML."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
@@ -63,7 +63,7 @@ class Node:
         return self
 
     def processes(self):
-        """Living processes that carry the directory of this node in their environment or command line."""
+        """The living processes that carry the directory of this node in their environment or command line."""
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             text = b""
@@ -91,7 +91,7 @@ class Node:
         assert not left, f"still there after down: {left}"
 
     def logs(self):
-        """What the node's processes wrote, for a failed test."""
+        """Prints what the node's processes have logged, for a test that failed."""
         for at, _, files in os.walk(self.root + "/logs"):
             for name in sorted(f for f in files if ".times" not in f):
                 with open(os.path.join(at, name), errors="replace") as f:
@@ -100,7 +100,7 @@ class Node:
 
 
 def run_tests(tests, node):
-    """Runs each function of @tests, then ends @node, which is a test as well: nothing is left. Returns the exit status."""
+    """Runs each function of @tests and then ends @node, which is a test as well: nothing may be left. Exits with 1 if one failed."""
     tests = chosen(tests)
     n_failed = 0
     print(f"1..{len(tests) + 1}")
@@ -112,7 +112,7 @@ def run_tests(tests, node):
         except Exception:
             n_failed += 1
             print(f"not ok {i} - {title}")
-            for line in traceback.format_exc().splitlines():  # behind it, where scripts/count-tests looks
+            for line in traceback.format_exc().splitlines():  # behind the result, where scripts/count-tests looks for the reason
                 print(f"# {line}")
             node.logs()
             sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""A peer made of plain sockets: it can say what no library would let it say. SP framing, REQ0 hello, PAIR0 link, msgpack."""
+"""A peer made of plain sockets: it can say what no library would let it say. It has SP framing, a REQ0 hello, a PAIR0 link, and msgpack."""
 
 import os
 import random
@@ -141,7 +141,7 @@ def read_message(s):
 
 
 def ended(s, timeout=30):
-    """True when the other side ends the connection within @timeout seconds; what it says until then is thrown away."""
+    """Whether the other side ends the connection within @timeout seconds. What it says until then is thrown away."""
     s.settimeout(timeout)
     try:
         while s.recv(1 << 20):
@@ -166,10 +166,10 @@ def hello(path, body, timeout=30):
 
 
 class Link:
-    """A PAIR0 link to a daemon (path: its rendezvous) or over a socket that is connected already."""
+    """A PAIR0 link: to a daemon whose rendezvous is @path, or over a socket that is connected already."""
 
     def __init__(self, path=None, sock=None, first=(), **more):
-        self.queue, self.next_id, self.to_broker = [], 1, None # to_broker: closed with this link
+        self.queue, self.next_id, self.to_broker = [], 1, None # to_broker: the link to the broker, closed with this one
         if path:
             self.answer, = unpack_all(hello(path, pack({"v": [1, 1], "name": "raw", "pid": os.getpid(), **more})))
             assert "url" in self.answer, self.answer
@@ -179,7 +179,7 @@ class Link:
         self.socket = sock
         sock.settimeout(30)
         sock.sendall(sp_header(PAIR0))
-        if first: # before the other end has turned to us
+        if first: # before the other end has looked at its door
             self.send(*first)
         assert read_exactly(sock, 8) == sp_header(PAIR0)
 
@@ -191,7 +191,7 @@ class Link:
 
     def receive(self):
         while not self.queue:
-            self.queue = [frame for frame in unpack_all(read_message(self.socket)) if frame[0] != 15]  # join: we were let in
+            self.queue = [frame for frame in unpack_all(read_message(self.socket)) if frame[0] != 15]  # 15 is `join`, which says that we were let in
         return self.queue.pop(0)
 
     def call(self, method, *args, to=None):
@@ -207,12 +207,12 @@ class Link:
         self.send([1, to or self.service, self.me, method, list(args)])
 
     def introduce(self, group):
-        """A direct link with another group."""
+        """Makes a direct link with another group."""
         self.call("introduce", group)
         return self.introduced(group)
 
     def introduced(self, group=None):
-        """The direct link the broker says is to be made, with @group or whoever asked for it."""
+        """Makes the direct link that the broker has told of, with @group or else with whoever asked for it."""
         while True:
             frame = self.receive()
             if frame[0] == 1 and frame[3] == "introduce" and group in (None, frame[4][2]):

@@ -63,7 +63,7 @@ def ctl(*args, rc=0, **kw):
 
 
 def fails(*args, rc, says, **kw):
-    """One line on stderr, nothing on stdout; with --json the same as one object on stdout, nothing on stderr."""
+    """Asserts that actorctl fails with one line on stderr and nothing on stdout, and with --json with the same as one object on stdout."""
     r = ctl(*args, rc=rc, **kw)
     assert r.out == "", r
     assert r.err.startswith("actorctl: ") and r.err.count("\n") == 1 and r.err.endswith("\n"), r
@@ -86,7 +86,7 @@ def child(name):
 
 
 def logged(name):
-    """What is in the log by now; that it is not there yet may be said."""
+    """The log of @name as it is by now. It may not exist yet."""
     return subprocess.run([ACTORCTL, "logs", name], capture_output=True, text=True, timeout=PATIENCE, env=ENV).stdout
 
 
@@ -113,7 +113,7 @@ def alive(pid):
 
 
 def of_this_test():
-    """Processes that carry our directory in their command line or environment."""
+    """The processes that carry this test's directory in their command line or environment."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         if int(pid) == os.getpid():
@@ -132,8 +132,8 @@ def of_this_test():
 
 def on_terminal(*args, env=ENV, columns=100, meanwhile=None):
     """
-    The exit status of actorctl with stdout and stderr on a terminal, and its output. @meanwhile is called with what
-    there is of it until it returns something else than false.
+    The exit status of actorctl with stdout and stderr on a terminal, and its output. @meanwhile is called with the output
+    until now, at each new part, until it returns something else than False.
     """
     pid, fd = pty.fork()
     if pid == 0:
@@ -156,7 +156,7 @@ def on_terminal(*args, env=ENV, columns=100, meanwhile=None):
 
 
 def read_until(stream, what):
-    """From an unbuffered pipe, until the bytes came."""
+    """Reads an unbuffered pipe until @what has come."""
     text, deadline = b"", time.monotonic() + PATIENCE
     while what not in text:
         left = deadline - time.monotonic()
@@ -351,7 +351,7 @@ def two_nodes_do_not_share_a_log_directory():
         assert not os.path.exists(RUNTIME), error
     finally:
         ctl("--runtime-dir", second, "down")
-    # by default a node elsewhere than usual has its logs in a directory of its own
+    # By default a node in another place than usual has its logs in a directory of its own.
     env = {k: v for k, v in ENV.items() if not k.startswith("ACTOR_")}
     env.update(XDG_STATE_HOME=os.path.join(ROOT, "state"), XDG_RUNTIME_DIR=ROOT)
     for args, expected in ((["--runtime-dir", second], "actor/nodes/" + second[1:].replace("/", "-")), ([], "actor")):
@@ -383,7 +383,7 @@ def the_log_of_the_node_turns_over_and_no_child_writes_to_it():
     args = ["--runtime-dir", second]
     log = os.path.join(logs, "actor-spawner.log")
 
-    def complain():  # keeper and supervisor say that the one before died
+    def complain():  # then keeper and supervisor say that the one before died
         status = ctl_json(*args, "status")["supervisor"]
         os.kill(status["pid"], signal.SIGKILL)
         until(lambda: subprocess.run([ACTORCTL, *args, "status"], capture_output=True, env=ENV).returncode == 0
@@ -614,10 +614,10 @@ def a_program_that_ends_before_it_is_ready_is_told_with_how_it_ended():
 
 
 def spawn_stubborn(stop_timeout):
-    """One that does not end by TERM."""
+    """Spawns a process that does not end by TERM."""
     log = os.path.join(LOGS, "stubborn.log")
     if os.path.exists(log):
-        os.unlink(log)  # what an earlier one said
+        os.unlink(log)  # what an earlier one has said
     ctl("spawn", "--name", "stubborn", "--stop-timeout", stop_timeout, "--restart", "temporary", "--", "sh", "-c",
         "trap '' TERM; echo armed; while :; do sleep 0.05; done")
     until(lambda: "armed\n" in logged("stubborn"), "the trap is set")
@@ -634,13 +634,13 @@ def remove_by_force(name):
 
 
 def interrupted(*args, when, sig=signal.SIGINT, json=False):
-    """Ends actorctl by a signal once @when holds; what it said."""
+    """Ends actorctl by a signal as soon as @when holds. Returns what it said."""
     p = subprocess.Popen([ACTORCTL, *(["--json"] if json else []), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV,
                          cwd=ROOT)
     until(when, f"{args} is under way")
     p.send_signal(sig)
     out, err = p.communicate(timeout=PATIENCE)
-    assert p.returncode == -sig, (p.returncode, out, err)  # for a shell: 128 + sig
+    assert p.returncode == -sig, (p.returncode, out, err)  # a shell would call this 128 + sig
     return Result(p.returncode, out, err)
 
 
@@ -796,7 +796,7 @@ def start_of_what_runs_says_so():
 
 @fact
 def stop_of_many_asks_all_before_it_waits():
-    """Each ends only when it sees that all others were asked, too."""
+    """Each process ends only when it sees that all others were asked, too."""
     many = [f"m{i}" for i in range(5)]
     for name in many:
         ctl("spawn", "--name", name, "--stop-timeout", "1h", "--env", f"ROOT={ROOT}", "--env", f"ME={name}", "--", "sh", "-c",
@@ -876,13 +876,13 @@ def a_node_whose_sockets_and_lock_were_removed_is_reached_again():
     for what in ["spawner.ipc", "broker.ipc"], ["lock"], ["b"], ["g"], ["."]:
         for name in what:
             path = os.path.normpath(os.path.join(RUNTIME, name))
-            os.rename(path, taken)  # at once: they come back while a tree is being removed
+            os.rename(path, taken)  # in one step: the files come back while a tree is being removed
             shutil.rmtree(taken) if os.path.isdir(taken) else os.unlink(taken)
         until(reached, f"an answer after {what} was removed")
         until(lambda: os.path.exists(os.path.join(RUNTIME, "lock")), "the lock")
         assert {name: ctl_json("status")[name]["pid"] for name in before} == before and child("stays")["pid"] == pid
         fails("up", "-d", rc=9, says="already running, pid " + str(before["keeper"]))
-    # who comes later finds them, and they find each other
+    # A process that comes later finds the daemons, and they find it.
     ctl("spawn", "--name", "comes", "--wait=ready", "--", MIRROR, "comes.mirror")
     assert ctl("call", "comes.mirror", "counted").out == "0\n"
     ctl("rm", "-f", "comes")
@@ -921,7 +921,7 @@ def logs_says_when_and_in_which_life_a_line_was_written():
         assert lines[0].startswith("#1 --- started pid ") and set(lines[1:4]) == {"#1 | out", "#1 ! err", "#1 | last"}, text
         assert lines[4] == "#1 --- ended: SIGSEGV" and lines[5] == f"#2 --- started pid {child('lives')['pid']}", text
         assert set(lines[6:]) == {"#2 | out", "#2 ! err"} and len(lines) == 8, text
-    # into a pipe it is what was written, and each life begins on a line of its own
+    # Into a pipe goes what was written, and each life begins on a line of its own.
     text = ctl("logs", "lives").out
     assert text == on_terminal("logs", "--no-stamps", "lives")[1] and "last" in text and "---" not in text, text
     assert text.splitlines()[-2:] in (["out", "err"], ["err", "out"]), text
@@ -959,7 +959,7 @@ def what_could_not_be_logged_is_counted():
     fifo = os.path.join(ROOT, "lost.fifo")
     os.mkfifo(fifo)
     log = os.path.join(LOGS, "lost.log")
-    os.mkdir(log)  # nothing can be written there
+    os.mkdir(log)  # so nothing can be written there
     ctl("spawn", "--name", "lost", "--", "sh", "-c", "exec cat <>" + fifo)
     assert "log_lost_bytes" not in child("lost")
     with open(fifo, "w") as f:
@@ -987,7 +987,7 @@ def logs_follows_until_it_is_interrupted():
         f.write("second\n")
     read_until(p.stdout, b"second\n")
     log = child("tail")["log"]
-    os.rename(log, log + ".1")  # as a rotation does; a later line may go to either
+    os.rename(log, log + ".1")  # as a rotation does it; a later line may go to either file
     with open(log, "w") as f:
         f.write("rotated\n")
     read_until(p.stdout, b"rotated\n")
@@ -1327,7 +1327,7 @@ def pg_watch_goes_on_over_a_restart_of_the_broker():
 
 @fact
 def names_are_listed_by_a_pattern():
-    # the fact before killed the broker, and a list does not wait for what is still to be announced
+    # The fact before this one killed the broker, and `names` does not wait for names that are still to be announced.
     until(lambda: [n["name"] for n in ctl_json("names", "*.glass")] == ["looking.glass", "twin.glass"], "the names are announced")
     assert [n["name"] for n in ctl_json("names", "t[a-z]in?glass")] == ["twin.glass"]
     assert [n["name"] for n in ctl_json("names", "\\twin.glass")] == ["twin.glass"]
@@ -1468,7 +1468,7 @@ def other_users_are_refused():
 
 @fact
 def down_signals_nobody_whom_a_refused_directory_names():
-    """Whoever can write to the directory writes the lock file, and would have the caller's processes stopped."""
+    """Anybody who can write to the directory can write the lock file, and so could have processes of the caller stopped."""
     directory = os.path.join(ROOT, "not-ours")
     os.mkdir(directory, 0o777)
     os.chmod(directory, 0o777)
@@ -1506,7 +1506,7 @@ def an_interrupted_up_says_that_the_node_goes_on_starting():
     place = os.path.join(ROOT, "slow")
     os.mkdir(place)
     copy = shutil.copy(ACTORCTL, place)
-    script("slow/actor-spawner", f"#!/bin/sh\necho $$ >{place}/pid\nexec sleep 1000\n")  # one that does not get ready
+    script("slow/actor-spawner", f"#!/bin/sh\necho $$ >{place}/pid\nexec sleep 1000\n")  # it never gets ready
     p = subprocess.Popen([copy, "up", "-d"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV, cwd=ROOT)
     until(lambda: os.path.exists(place + "/pid") and os.path.getsize(place + "/pid"), "the start")
     with open(place + "/pid") as f:
@@ -1557,7 +1557,7 @@ def a_look_up_takes_the_time_it_is_given():
     ctl("up", "-d")
     ctl("spawn", "--name", "mirror", "--wait=ready", "--", MIRROR, "mirror")
     os.kill(child("mirror")["pid"], signal.SIGSTOP)
-    os.kill(ctl_json("status")["broker"]["pid"], signal.SIGKILL)  # the next one waits for its names
+    os.kill(ctl_json("status")["broker"]["pid"], signal.SIGKILL)  # the next broker waits for the names of the mirror
     fails("whereis", "-t", "300ms", "mirror", rc=5, says="no answer within 300ms")
     fails("send", "-t", "300ms", "mirror", "nothing", rc=5, says="no answer within 300ms")
     os.kill(child("mirror")["pid"], signal.SIGCONT)

@@ -144,7 +144,7 @@ def test_no_arguments_end_it():
 
 
 class Peer:
-    """A group of the test's own: its actor of serial 1 answers when the test says so."""
+    """A group of the test itself. Its actor of serial 1 answers when the test says so."""
 
     def __enter__(self):
         self.link = Link(node.root + "/node/broker.ipc", features=["single"])
@@ -168,7 +168,7 @@ def test_it_takes_each_answer_while_it_waits_for_another():
     with Peer() as peer:
         peer.ask(101, "ask", peer.actor, "first")
         first = peer.expect(2)
-        peer.ask(102, "ask", peer.actor, "second")  # a call within a call: the second has to be answered first
+        peer.ask(102, "ask", peer.actor, "second")  # py handles this call while it waits: the second has to be answered first
         second = peer.expect(2)
         for call, result in (first, "one"), (second, "two"):
             peer.link.send([3, call[2], call[1], call[5], result])
@@ -178,7 +178,7 @@ def test_it_takes_each_answer_while_it_waits_for_another():
 def test_it_holds_back_while_it_is_paused_and_answers_all_the_same():
     with Peer() as peer:
         peer.link.send([10, peer.actor])
-        peer.ask(100, "tell", peer.actor, 1)  # held by the broker, which tells py to pause
+        peer.ask(100, "tell", peer.actor, 1)  # the broker holds the cast, and tells py to pause
         assert peer.expect(3)[3:] == [100, 1]
         peer.ask(101, "tell", peer.actor, 2)
         peer.ask(102, "add", 1, 2)
@@ -200,7 +200,7 @@ def test_it_watches():
 def test_it_watches_a_whole_group():
     ref = Ref.parse(node.ctl("whereis", "counter").stdout.strip())
     monitor = int(node.ctl("call", "py", "monitor", json.dumps({"$ref": str(Ref((*ref[:2], 0)))})).stdout)
-    assert node.ctl("call", "py", "ask", '"counter"', '"get"').returncode == 0  # what it had to say of that came before
+    assert node.ctl("call", "py", "ask", '"counter"', '"get"').returncode == 0  # a DOWN would have come before this
     assert monitor not in dict(node.ctl_json("call", "py", "downs"))
     os.kill(node.child("counter")["pid"], signal.SIGKILL)
     until(lambda: [monitor, "signal"] in node.ctl_json("call", "py", "downs"), "the down of counter as a whole")
@@ -212,7 +212,7 @@ def test_over_a_direct_link_a_whole_group_is_watched_without_an_answer():
     link = Link(node.root + "/node/broker.ipc")
     direct = link.introduce(group)
     direct.send([7, RawRef((link.me[0], group, 0)), link.me, 99], [12, 1])
-    assert direct.receive()[0] == 13  # the pong: no down before it
+    assert direct.receive()[0] == 13  # only the pong: no DOWN came before it
     direct.close()
     link.close()
 
@@ -227,9 +227,9 @@ def test_answers_go_back_by_the_link_that_was_asked_by():
                 [7, RawRef((*flaky[:2], 99)), link.me, i + 2])
         got = [by.receive() for _ in range(2)]
         assert sorted((f[0], f[3]) for f in got) == [(4, i), (9, i + 2)], got
-    assert link.call("stats")[4]["calls"] == 0  # none is open at the broker
+    assert link.call("stats")[4]["calls"] == 0  # no call is open at the broker
     os.kill(node.child("flaky")["pid"], signal.SIGTERM)
-    for by, i in (link, 80), (direct, 90):  # the actor ends before its process, and says so itself
+    for by, i in (link, 80), (direct, 90):  # the actor ends before its process, and its group says so
         while (frame := by.receive())[0] != 9:
             pass
         assert frame[3] == i + 1, frame
@@ -287,11 +287,11 @@ def listen_at(path):
 
 
 def test_what_a_daemon_calls_a_client_counts_only_once_there_was_a_link():
-    """It dies between its answer to the hello and the link; its successor knows the client by another id, and the node by the same."""
+    """The daemon dies between its answer to the hello and the link. The next daemon calls the client by another id; the node is the same."""
     for daemon, arguments, method in ("broker", ["names"], "names"), ("spawner", ["ls"], "ls"):
         with tempfile.TemporaryDirectory(prefix="actor-hello-") as place:
             os.chmod(place, 0o700)
-            with open(f"{place}/lock", "w") as f:  # the keeper lives, so the daemon comes back
+            with open(f"{place}/lock", "w") as f:  # says that the keeper lives, so a client expects the daemon to come back
                 f.write(f"{os.getpid()}\n")
             tokens = []
 
@@ -340,7 +340,7 @@ def test_run_by_hand_it_is_a_group_like_any_other():
     try:
         assert p.stdout.readline().startswith("serving <")
         assert node.ctl("call", "hand", "add", "4").stdout == "4\n"
-        assert node.ctl("call", "hand", "quit").stdout == "null\n"  # said before bye: it arrives
+        assert node.ctl("call", "hand", "quit").stdout == "null\n"  # the answer is sent before bye, so it arrives
         assert p.wait(60) == 0
         until(lambda: node.ctl("whereis", "hand", rc=None).returncode == 4, "the name is free")
     finally:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""scripts/count-tests on what a real `meson test` leaves: facts are counted, and what failed is told with its reason.
+"""scripts/count-tests reads what a real `meson test` leaves: it counts facts, and says of each that failed why.
 
 usage: test-count-tests.py SOURCE-DIR      (writes TAP)
 """
@@ -37,7 +37,7 @@ os.kill(os.getpid(), 11)'''),
 
 
 def count(programs):
-    """Lines of count-tests and its exit status, over a run of these programs."""
+    """Runs these programs by meson, and then count-tests. Returns its lines and its exit status."""
     source = tempfile.mkdtemp(dir=ROOT)
     with open(source + "/meson.build", "w") as f:
         f.write("project('x')\npy = find_program('python3')\n")

@@ -62,14 +62,14 @@ def test_first_counts():
 
 def test_readme_shows_the_first_actor_as_it_is():
     with open(f"{SOURCE}/README.md") as readme, open(f"{SOURCE}/examples/first.c") as first:
-        code = re.findall(r"```c\n(.*?)```", readme.read(), re.S)  # but for the line of the licence
+        code = re.findall(r"```c\n(.*?)```", readme.read(), re.S)  # without the line of the licence
         assert first.read().split("\n", 1)[1] in code, "README.md does not show examples/first.c as it is"
 
 
 def test_session_ticks_and_merges_what_it_misses():
     spawn("session")
     ticks, merged = until(lambda: (t := call("session", "ticks"))[0] >= 2 and t, "two ticks")
-    call("session", "busy", 350)  # seven ticks; one of them waits
+    call("session", "busy", 350)  # that is seven ticks, of which one waits
     after = until(lambda: (t := call("session", "ticks"))[0] > ticks and t, "another tick")
     assert after[1] >= merged + 5, (ticks, merged, after)
 
@@ -99,7 +99,7 @@ def test_lines_of_a_thread_and_signals_come_to_the_actor():
 
 
 def burst(name, policy):
-    """500 readings at once: what was taken and refused, and then what was shown, the last of it, and what was lost."""
+    """Sends 500 readings at once. Returns how many were taken and refused, and then how many were shown, the last of them, and how many were lost."""
     spawn("overload", "--name", name, policy, name=name)
     taken, refused = call(name, "burst", 500)
     shown = lambda: node.ctl("--json", "describe", name).stdout
@@ -134,7 +134,7 @@ def test_checksum_answers_others_while_a_file_is_read():
     with open(path, "w") as file:
         file.write("foobar")
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        slow = pool.submit(call, "checksum", "of", fifo)  # until somebody writes
+        slow = pool.submit(call, "checksum", "of", fifo)  # waits until somebody writes
         assert call("checksum", "of", path) == [6, "85944171f73967e8"]
         assert call("checksum", "ping") == "pong"
         assert not slow.done()
@@ -145,7 +145,7 @@ def test_checksum_answers_others_while_a_file_is_read():
 
 
 def ends_with(how, **cause):
-    """A flaky that is asked to crash: the call fails, the node reports @cause, and it is back under its name."""
+    """A flaky process is asked to crash. Its call fails, the node reports @cause, and it is back under its name."""
     name = f"flaky-{how}"
     before = spawn("flaky", "--name", name, name=name)
     assert call(name, "ping") == "pong"

@@ -1,4 +1,4 @@
-"""The kill matrix: kill -9 of each part of a node while a group serves calls in a loop, and what must be true afterwards.
+"""The kill matrix: kill -9 of each part of a node while a group serves calls in a loop, and what must hold afterwards.
 Arguments: actorctl, the counter example, caller."""
 
 import json
@@ -17,7 +17,7 @@ from node import Node, alive, run_tests, until
 actorctl, counter, caller = (os.path.abspath(p) for p in sys.argv[1:4])
 node = Node(actorctl, "faults").up()
 
-# a program that leaves a double-forked grandchild in a session of its own
+# This program leaves a double-forked grandchild in a session of its own.
 DAEMON = """
 import os, sys, time
 r, w = os.pipe()
@@ -33,7 +33,7 @@ time.sleep(1000)
 """
 
 
-# a program that says so when another one of it runs
+# This program says so when another one of it runs.
 SINGLE = """
 import fcntl, sys, time
 lock = open(sys.argv[1], "w")
@@ -47,7 +47,7 @@ time.sleep(1000)
 
 
 class Load:
-    """A caller in a loop; at the end no call may have failed and the served group must be the same process."""
+    """A caller in a loop. In the end no call may have failed, and the group that served must be the same process."""
 
     def __enter__(self):
         self.pid = node.child("counter")["pid"]
@@ -121,7 +121,7 @@ def calls_are_served_while_another_group_is_killed():
         for restarts in range(1, 4):
             old = node.child("other")["pid"]
             kill_and_time(old)
-            # the first comes back at once, the others after their backoff
+            # After the first kill it comes back at once, after the others when its backoff is over.
             until(lambda: (c := node.child("other"))["state"] == "ready" and c["pid"] != old and c["restarts"] == restarts, "other is back")
         exit_ = node.child("other")["last_exit"]
         assert (exit_["kind"], exit_["signal"]) == ("signal", "SIGKILL"), exit_
@@ -147,7 +147,7 @@ def calls_are_served_while_the_supervisor_is_killed_and_exits_meanwhile_are_told
             name = f"exits{code}"
             node.ctl("spawn", "--name", name, "--restart", "temporary", "--", "sh", "-c", f"read x < {fifo}; exit {code}")
             old = status()["supervisor"]["pid"]
-            os.kill(old, signal.SIGSTOP)  # so that the exit surely falls into its absence
+            os.kill(old, signal.SIGSTOP)  # so that the exit is certain to fall into its absence
             with open(fifo, "w") as f:
                 f.write("go\n")
             since = kill_and_time(old)
@@ -169,7 +169,7 @@ def a_killed_group_takes_its_setsid_grandchildren_along():
 def keeper_killed(with_supervisor):
     pidfile = node.root + f"/grandchild-{with_supervisor}"
     if node.ctl("status", rc=None).returncode:
-        node.up()  # takes over what the last one left
+        node.up()  # this node takes over what the last one has left
     node.ctl("spawn", "--name", "plain", "--", "sleep", "1000")
     node.ctl("spawn", "--name", "again", "--wait=ready", "--", counter, "--name", "again")
     if not with_supervisor:
@@ -179,7 +179,7 @@ def keeper_killed(with_supervisor):
     assert len(node.processes()) >= 5
     since = time.monotonic()
     if with_supervisor:
-        os.kill(s["supervisor"]["pid"], signal.SIGSTOP)  # or it would see the end of the keeper first
+        os.kill(s["supervisor"]["pid"], signal.SIGSTOP)  # otherwise it would see the end of the keeper first
         os.kill(s["keeper"]["pid"], signal.SIGSTOP)
         os.kill(s["supervisor"]["pid"], signal.SIGKILL)
     os.kill(s["keeper"]["pid"], signal.SIGKILL)
@@ -213,7 +213,7 @@ def a_job_runs_once_although_the_supervisor_dies():
     until(lambda: (p := node.ctl("--json", "status", rc=None)).returncode == 0 and json.loads(p.stdout)["supervisor"]["pid"] != old, "another supervisor")
     open(mark + ".go", "w").close()
     out, err = job.communicate(timeout=60)
-    assert job.returncode == 23, (job.returncode, out, err)  # no status of actorctl itself
+    assert job.returncode == 23, (job.returncode, out, err)  # this is the job's status, no status of actorctl itself
     assert open(mark).read() == "x\n", "it ran once"
 
 
@@ -240,12 +240,12 @@ def kills_from_outside_cost_no_state_and_five_faults_do_and_that_is_said():
             assert "lost" in node.ctl("status").stdout and "adopted" in node.ctl("ls", "kept").stdout
     node.ctl("stop", "kept")
     node.ctl("rm", "kept")
-    # of the killed supervisors nothing is left: those of the broker and of this one are there, and clients'
+    # Left are the directories of the broker, of this supervisor and of clients, and none of the killed supervisors.
     until(lambda: len([d for d in os.listdir(f"{node.root}/node/g") if int(d) < 1 << 62]) == 2, "the directories of the dead are gone")
 
 
 def fill(fd):
-    """Until it takes no byte more. The other end of a description stays as it is."""
+    """Fills @fd until it takes no further byte. The flags of @fd do not change."""
     mine = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
     for size in 4096, 1:
         try:
@@ -262,7 +262,7 @@ def a_log_that_nobody_reads_stops_nobody():
         reader, writer = os.pipe() if kind == "pipe" else pty.openpty()
         if kind == "terminal":
             tty.setraw(writer)
-            termios.tcflow(writer, termios.TCOOFF)  # Ctrl-S
+            termios.tcflow(writer, termios.TCOOFF)  # as Ctrl-S does
         up = subprocess.Popen([actorctl, "up"], env=own.env, stdout=subprocess.DEVNULL, stderr=writer, start_new_session=True)
         until(lambda: own.ctl("status", rc=None).returncode == 0, "the node is ready")
         fill(writer)
@@ -302,7 +302,7 @@ def a_log_that_nobody_reads_stops_nobody():
 def a_crash_that_nobody_reads_is_an_end_all_the_same():
     reader, writer = os.pipe()
     fill(writer)
-    # a sanitizer's own report would wait for the reader
+    # The own report of a sanitizer would wait for the reader.
     env = {**node.env, "ASAN_OPTIONS": node.env.get("ASAN_OPTIONS", "") + ":handle_segv=0"}
     group = subprocess.Popen([counter, "--name", "unheard"], env=env, stderr=writer)
     try:
@@ -344,7 +344,7 @@ def a_supervisor_whose_program_is_away_for_a_while_comes_back_with_its_state():
 
 
 def joining(name):
-    """A client that has begun to look for the node, and waits."""
+    """Starts a client, and returns when it looks for the node and waits."""
     process = subprocess.Popen([caller, name], env=node.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def waits():
@@ -362,7 +362,7 @@ def joining(name):
 
 
 def a_client_that_comes_while_there_is_no_broker_waits_for_the_next():
-    """Whatever is left of the old one: a socket that nobody listens at, or none."""
+    """A socket may be left of the old broker, at which nobody listens, or none."""
     for swept in False, True:
         then = status()
         os.kill(then["supervisor"]["pid"], signal.SIGSTOP)

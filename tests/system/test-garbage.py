@@ -1,4 +1,4 @@
-"""What a node does with peers that lie: at most their own connection ends, with a reason in the log; nobody else notices.
+"""What a node does with peers that lie: at most it ends their own connection, with a reason in the log. Nobody else notices.
 Arguments: actorctl, the counter example, caller. GARBAGE_N scales the floods (default 1)."""
 
 import json
@@ -23,7 +23,7 @@ STATUS = node.ctl_json("status")
 PIDS = {part: STATUS[part]["pid"] for part in ("keeper", "supervisor", "broker")}
 PIDS.update({name: node.child(name)["pid"] for name in ("counter", "victim")})
 rng = random.Random(1)
-MORE_KIB = (96 if not os.environ.get("SANITIZED") else 1024) << 10  # the sanitizer keeps what was freed for a while
+MORE_KIB = (96 if not os.environ.get("SANITIZED") else 1024) << 10  # a sanitizer keeps what was freed for a while
 
 
 def fds(pid):
@@ -55,7 +55,7 @@ def logged():
 
 
 class Bystander:
-    """Calls counter in a loop; nobody's lies may make one fail. Afterwards the same processes live, idle, with their fds back."""
+    """Calls counter in a loop; no lie may make a call fail. Afterwards the same processes live, idle, with their fds back."""
 
     def __enter__(self):
         self.process = subprocess.Popen([caller, "counter"], env=node.env, stdout=subprocess.PIPE, text=True)
@@ -79,7 +79,7 @@ def unchanged():
     status = node.ctl_json("status")
     assert {part: status[part]["pid"] for part in ("keeper", "supervisor", "broker")} == {k: PIDS[k] for k in ("keeper", "supervisor", "broker")}
     for part, pid in PIDS.items():
-        # "more": what a process opens once and keeps
+        # A process may open two files once and keep them.
         until(lambda: fds(pid) <= FDS[part] + 2, f"fds of {part} back from {fds(pid)} to {FDS[part]}")
         assert rss_kib(pid) < RSS[part] + MORE_KIB, f"{part}: {RSS[part]} -> {rss_kib(pid)} KiB"
     before = {part: cpu_s(pid) for part, pid in PIDS.items()}
@@ -138,7 +138,7 @@ def bad_hellos_are_refused_in_words():
            pack(good)[:-1], b"\x81\xa1x" + depth(200), b"\x81\xa1x" + depth(60000), b"\x81\xa1x\xc6\xff\xff\xff\xff"]
     bad_tokens = [pack({**good, "token": b"junk"}), pack({**good, "token": b"\1" + rng.randbytes(40)})]
     with Bystander():
-        for path in BROKER, SPAWNER: # who speaks to the supervisor needs no token
+        for path in BROKER, SPAWNER: # a client of the supervisor needs no token
             for body in bad + (bad_tokens if path == BROKER else []):
                 answer, = unpack_all(hello(path, body))
                 assert "error" in answer and "url" not in answer, (body[:80], answer)
@@ -161,7 +161,7 @@ def silent_connections_do_no_harm():
     with Bystander():
         for path in BROKER, SPAWNER:
             silent = [connect(path) for _ in range(int(500 * max(scale, 1)))]
-            assert ended(silent[0]) # the oldest make room
+            assert ended(silent[0]) # the oldest must make room for others
             for s in silent:
                 s.close()
 
@@ -169,7 +169,7 @@ def silent_connections_do_no_harm():
 # ---- on a link ---------------------------------------------------------------------------------------------------
 
 def links():
-    """A fresh link with each kind of peer, for one lie each."""
+    """For each kind of peer a function that makes a fresh link with it, for one lie."""
     yield "broker", lambda: Link(BROKER)
     yield "supervisor", lambda: Link(SPAWNER)
     yield "group", direct
@@ -183,7 +183,7 @@ def direct():
 
 
 def lies(link):
-    """Each ends the link."""
+    """Lies of which each must end the link."""
     me, you = link.me, link.service
     foreign = Ref((me[0], you[1], 1))
     yield "garbage", rng.randbytes(1000)
@@ -265,7 +265,7 @@ def no_frame_ends_a_daemon():
             for to in link.service, Ref((*link.service[:2], 0)), name:
                 for _ in range(5):
                     link.send([6, to, link.me], [5, to, link.me, "enough"])
-            # by way of the broker too, and in the name of nobody
+            # The same is tried by the broker, and in the name of nobody.
             link.send([6, link.service, Ref((0, 0, 0))], [12, 9])
             while link.receive() != [13, 9]:
                 pass
@@ -304,7 +304,7 @@ def monitors_in_the_name_of_another_group_are_refused():
 
 
 def an_answer_of_a_third_group_hits_no_call_and_ends_its_link():
-    """A caller waits for the answer of one of us; another of us guesses the call's id, 2,000 times a lie."""
+    """A caller waits for the answer of one group of this test. Another group of this test guesses the call's id, 2,000 times for each lie."""
     asked = Link(BROKER)
     ref = Ref((asked.me[0], asked.me[1], 1))
     assert asked.call("register", "asked", ref)[0] == 3
@@ -322,10 +322,10 @@ def an_answer_of_a_third_group_hits_no_call_and_ends_its_link():
                 try:
                     third.send(*(lie(third.me, n) for n in guesses))
                 except OSError:
-                    pass # cut in the middle of it
+                    pass # the link was cut in the middle of it
                 assert third.ended()
                 third.close()
-            # by the broker: it knows that nothing was asked of the liar
+            # The broker knows that the liar was not asked.
             single = Link(BROKER, features=["single"])
             single.send(*([3, to, single.me, n, "lie"] for n in guesses), [12, 1])
             while single.receive() != [13, 1]:
@@ -335,9 +335,9 @@ def an_answer_of_a_third_group_hits_no_call_and_ends_its_link():
             assert link.receive() == [13, 5], "the caller has gone on: a lie was taken for the answer"
             assert process.poll() is None
             link.send([3, to, ref, call_id, 1])
-            assert process.stdout.readline() == "calling\n" # the first of its calls was answered
+            assert process.stdout.readline() == "calling\n" # the first call was answered
             process.send_signal(signal.SIGTERM)
-            frame = link.receive() # it is in its next call: answered, it ends (or it had not begun that)
+            frame = link.receive() # the caller ends when its next call is answered, unless it had not begun that
             if frame[0] == 2:
                 link.send([3, to, ref, frame[5], 1])
             result = json.loads(process.stdout.readlines()[-1])
@@ -349,7 +349,7 @@ def an_answer_of_a_third_group_hits_no_call_and_ends_its_link():
 
 
 def call_many(link, frames):
-    """Sends calls and takes their answers; returns how many were answered by a reply, and the names of errors."""
+    """Sends calls and takes their answers. Returns how many were answered by a reply, and the names of the errors."""
     n_replies, errors = 0, []
     frames = list(frames)
     for at in range(0, len(frames), 200):
@@ -389,7 +389,7 @@ def a_client_gets_what_one_may_have():
     n, errors = call_many(link, ([2, link.service, link.me, "monitor", [group, link.me, i], 10 + i, 0] for i in range(16384 + 5)))
     assert (n, errors) == (16384, ["overloaded"] * 5), (n, errors)
     n_waits = int(20000 * max(scale, 1))
-    for at in range(0, n_waits, 200): # the first ones wait, the others are refused at once
+    for at in range(0, n_waits, 200): # the first calls wait, the others are refused at once
         link.send(*([2, link.service, link.me, "wait", ["victim", "down", 0], 1000000 + at + i, 0] for i in range(200)))
     refused = 0
     while refused < n_waits - 4096:
@@ -478,7 +478,7 @@ def answers_that_nobody_reads_cost_their_caller_its_link_and_nobody_memory():
     with Bystander():
         for kind, make in links():
             if kind == "broker":
-                continue  # it has a quota of its own
+                continue  # the broker has a quota of its own
             link = make()
             link.socket.settimeout(60)
             ask = "ls" if kind == "supervisor" else "get"
@@ -502,7 +502,7 @@ def answers_that_nobody_reads_cost_their_caller_its_link_and_nobody_memory():
 def liars_at_a_door_are_closed_and_do_not_fill_the_log():
     door = f"{node.root}/node/g/{node.child('victim')['group']}/door.ipc"
     if not os.path.exists(door):
-        return  # over the nng library nobody has one
+        return  # in the build over libnng there are no doors
     before, n = logged().count("closed a connection"), 500
     with Bystander():
         for what, data in {"no frame": b"x", "no join": pack([12, 1]), "of nobody": pack([15, 12345])}.items():
@@ -525,7 +525,7 @@ def who_gave_up_before_it_was_let_in_can_begin_anew():
                 pass
             intro, role = frame[4][:2]
             assert role == "join", role
-            link.cast("link_down", to[1], intro) # and never went there
+            link.cast("link_down", to[1], intro) # it never went to the door
         there = link.introduce(to[1])
         assert there.call("get", to=to)[0] == 3
         there.close()
@@ -535,18 +535,19 @@ def who_gave_up_before_it_was_let_in_can_begin_anew():
 def a_caller_that_reads_late_gets_every_answer_in_order():
     with Bystander():
         link = direct()
-        n = 100000  # of which the answers are 7 MB and the calls 10: they fit neither the sockets nor what may be unread
+        n = 100000  # the answers are 7 MB and the calls 10 MB, which fit neither the sockets nor what may be unread
         for at in range(1, n, 1000):
             link.send(*([2, link.service, link.me, "get", [], i, 0] for i in range(at, at + 1000)))
         for i in range(1, n + 1):
             while (frame := link.receive())[0] in (10, 11):
-                pass  # what is on its way comes all the same
+                pass  # pause and resume
             assert frame[0] == 3 and frame[3] == i, (i, frame)
         link.close()
 
 
 def what_is_said_of_a_liar_is_bounded():
-    """Each peer has a burst of lines and then a slow rate, whatever it lies about, and wherever: the log of the one it lies to is not its own to fill."""
+    """Each peer has a burst of lines and then a slow rate, whatever it lies about and wherever: it must not be able to fill the log of the process to
+    which it lies."""
     victim = node.child("victim")
     door = f"{node.root}/node/g/{victim['group']}/door.ipc"
 
@@ -574,7 +575,8 @@ def what_is_said_of_a_liar_is_bounded():
 
 
 def who_is_turned_away_at_a_door_is_not_told_of_a_death_and_comes_again():
-    """A dialer writes before it is let in. Closed before that, it has met nobody's end: it asks again, and says again what it had said."""
+    """A dialer writes before it is let in. If the door is closed to it before that, it was told of no death: it asks again, and says again what it
+    had said."""
     place = f"{node.root}/node/raw"
     os.mkdir(place, 0o700)
     door = socket.socket(socket.AF_UNIX)
@@ -597,10 +599,10 @@ def who_is_turned_away_at_a_door_is_not_told_of_a_death_and_comes_again():
             assert dialer[0] == 15, dialer
             if times == 3:
                 break
-            if times:  # it has spoken
+            if times:  # the dialer has spoken
                 assert unpack_all(read_message(s))[0][3] == "add"
             s.close()
-            while (frame := link.receive())[3] != "introduce_failed":  # it gave the link up and asks again
+            while (frame := link.receive())[3] != "introduce_failed":  # the dialer gave the link up and asks again
                 assert frame[3] == "expect", frame
             link.cast("link_down", frame[4][1], frame[4][0])
         direct = Link.__new__(Link)
@@ -610,12 +612,12 @@ def who_is_turned_away_at_a_door_is_not_told_of_a_death_and_comes_again():
         assert call[0] == 2 and call[3] == "add", call
         direct.send([3, call[2], me, call[5], 1])
         assert p.stdout.readline() == "calling\n"
-        second = direct.receive()  # each came once
+        second = direct.receive()  # each call came once
         assert second[0] == 2 and second[5] != call[5], (call, second)
         p.send_signal(signal.SIGTERM)
         direct.send([3, second[2], me, second[5], 2])
         frame = direct.receive()
-        while frame[0] != 14:  # its bye
+        while frame[0] != 14:  # until its bye
             direct.send([3, frame[2], me, frame[5], 3])
             frame = direct.receive()
         direct.send([14, "normal"])

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What `meson install` leaves is enough: a program of somebody else is built with pkg-config, and with meson, and run.
+"""What `meson install` leaves is enough for a program of somebody else: it is built with pkg-config and with meson, and run.
 
 usage: test-install.py BUILD-DIR SOURCE-DIR [CC...]      (writes TAP)
 """
@@ -28,7 +28,7 @@ node.env.update(PKG_CONFIG_PATH=PC_DIR, PKG_CONFIG_SYSROOT_DIR=DESTDIR, LD_LIBRA
 
 
 def answers(program, name):
-    """Run by hand it joins the node, answers a call, and ends in order when asked to."""
+    """Run by hand, the program joins the node, answers a call, and ends in order when it is asked to."""
     p = subprocess.Popen([program, name], env=node.env)
     try:
         until(lambda: node.ctl("whereis", name, rc=None).returncode == 0 or p.poll() is not None, "the name")

@@ -1,4 +1,4 @@
-"""A node under low limits of open files: it works, or says which limit is too low. Arguments: actorctl, counter, caller."""
+"""A node under low limits of open files works, or says which limit is too low. Arguments: actorctl, counter, caller."""
 
 import collections
 import ctypes
@@ -28,7 +28,7 @@ class LimitedNode(Node):
                                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
 
     def fill(self):
-        """Spawns until it is refused. How many run, and what was said."""
+        """Spawns processes until one is refused. Returns how many run, and what was said."""
         for i in range(1000):
             p = self.ctl("spawn", "--name", f"c{i}", "--", "sleep", "1000", rc=None)
             if p.returncode:
@@ -90,7 +90,7 @@ def a_program_gets_the_limit_that_the_node_was_started_with():
 
 
 class SizeLimitedNode(Node):
-    """A node with a limit of the size of a file. @may_raise: it may raise a hard one, as root may."""
+    """A node with a limit of the size of a file. @may_raise: it may raise a hard limit, as root may."""
 
     def __init__(self, soft, hard, may_raise=False):
         super().__init__(actorctl, f"size{soft}")
@@ -137,13 +137,13 @@ def a_limit_of_the_size_of_a_file_that_is_too_low_is_named():
         assert node.started.returncode == 1, (hard, node.started)
         assert "limit of the size of a file" in node.started.stderr and str(hard) in node.started.stderr, node.started.stderr
         node.down()
-    node = SizeLimitedNode(0, 0)  # not even the line that says so can be written
+    node = SizeLimitedNode(0, 0)  # so not even the line that says so can be written
     assert node.started.returncode == 1 and "was ended by" not in node.started.stderr, node.started
     node.down()
 
 
 def dial(path, n, held=None):
-    """So many connections that say nothing."""
+    """Makes @n connections that say nothing."""
     held = [] if held is None else held
     for _ in range(n):
         held.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
@@ -172,8 +172,8 @@ def who_connects_and_says_nothing_keeps_out_nobody():
 
 def occupy(node, told_fd):
     """
-    Takes what an outsider gets: says hello over and over, dials each link it is given a few times, and every
-    socket that it finds, and is silent there.
+    Takes all that an outsider can get: it says hello over and over, dials each link that it is given and each socket that it
+    finds, several times each, and is silent there.
     """
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -182,20 +182,20 @@ def occupy(node, told_fd):
         for place in glob.glob(f"{node.root}/node/*.ipc") + glob.glob(f"{node.root}/node/g/*/door.ipc"):
             try:
                 dial(place, 20, held)
-            except OSError: # its backlog is full, or it has ended
+            except OSError: # the backlog is full, or the listener has ended
                 pass
         refusals = 0
         for place in "spawner", "broker":
             try:
                 answer, = unpack_all(hello(f"{node.root}/node/{place}.ipc",
                                            pack({"v": [1, 1], "name": "outsider", "pid": os.getpid()})))
-            except (OSError, EOFError): # somebody else was let in instead
+            except (OSError, EOFError): # another one was let in instead
                 continue
             refusals += "url" not in answer
             try:
                 if "url" in answer:
                     dial(answer["url"][len("ipc://"):], 6, held)
-            except OSError: # so late that the link is over
+            except OSError: # it is so late that the link is over
                 pass
         while len(held) > min(hard - 200, 4000):
             held.popleft().close()
@@ -205,7 +205,7 @@ def occupy(node, told_fd):
 
 
 class Outsiders:
-    """So many processes that occupy a node, from when each was refused more."""
+    """@n processes that occupy a node. Each has been refused more before this returns."""
 
     def __init__(self, node, n):
         self.pids = []
@@ -229,7 +229,7 @@ class Outsiders:
 
 
 def pids_of(node, program):
-    """As the kernel says it: the supervisor may have no place for who asks."""
+    """The pids as the kernel knows them: the supervisor may have no place for a client."""
     def runs(pid):
         try:
             return os.path.samefile(f"/proc/{pid}/exe", program)
@@ -259,7 +259,7 @@ def outsiders_who_take_all_they_get_take_nothing_that_the_node_needs():
             try:
                 for i in range(5):
                     start_again()
-                    # a newcomer may have been the longest silent of all who crowd there: then it comes again
+                    # Of all who crowd there, a newcomer may be silent the longest, and so be turned out: then it comes again.
                     until(lambda: answered(node.ctl("--timeout", "5s", "ls", rc=None), n), f"{limit}, {n}: ls is answered")
                 if n == 1:
                     until(lambda: node.child("counter")["state"] == "ready", f"{limit}: it is ready again")
@@ -327,13 +327,13 @@ def sockets_of(pid):
 
 
 def strangers_who_speak_with_the_supervisor_take_few_of_its_descriptors():
-    """Each is answered: some by a link of their own, the others by the broker."""
+    """Each stranger is answered: some over a link of their own, the others by the broker."""
     for limit, n_links in (64, 1), (256, 4):
         node = LimitedNode(limit)
         supervisor = node.ctl_json("status")["supervisor"]["pid"]
         before = sockets_of(supervisor)
         callers = []
-        for _ in range(7): # of the 15 places at the broker half are for clients
+        for _ in range(7): # half of the 15 places at the broker are for clients
             callers.append(subprocess.Popen([caller, "$spawner"], env=node.env, stdout=subprocess.PIPE, text=True))
             assert callers[-1].stdout.readline() == "calling\n", (limit, callers[-1].poll())
         assert sockets_of(supervisor) <= before + n_links, (limit, before, sockets_of(supervisor))
@@ -342,12 +342,12 @@ def strangers_who_speak_with_the_supervisor_take_few_of_its_descriptors():
         for p in callers:
             p.send_signal(signal.SIGTERM)
             said = json.loads(p.communicate()[0])
-            assert said["last_error"] == errno.EREMOTEIO, said # it has no `add`, and says so
+            assert said["last_error"] == errno.EREMOTEIO, said # the supervisor has no `add`, and says so
         node.down()
 
 
 def links_that_wait_are_counted_with_all_that_they_may_take():
-    """A listener and a connection that has not greeted, each. One process has half of 16."""
+    """Each link that waits counts for two: a listener, and a connection that has not greeted. One process has half of 16."""
     node = LimitedNode(128)
     supervisor = node.ctl_json("status")["supervisor"]["pid"]
     before = sockets_of(supervisor)
@@ -357,9 +357,9 @@ def links_that_wait_are_counted_with_all_that_they_may_take():
         if "url" not in answer:
             break
         held.append(connect(answer["url"][len("ipc://"):]))
-        assert read_exactly(held[-1], 8) # it is accepted
+        assert read_exactly(held[-1], 8) # the connection is accepted
     assert held
-    # it may not have seen yet that the last hellos hung up
+    # The supervisor may not have seen yet that the last hellos hung up.
     assert sockets_of(supervisor) <= before + 8 + 2, (before, sockets_of(supervisor), len(held))
     for connection in held:
         connection.close()
@@ -367,7 +367,7 @@ def links_that_wait_are_counted_with_all_that_they_may_take():
 
 
 def hold_links(path):
-    """All that one process gets."""
+    """All the links that one process gets."""
     links = []
     try:
         for _ in range(1000):
@@ -393,7 +393,7 @@ def one_process_that_holds_all_links_it_can_get_keeps_out_nobody():
 
 
 def who_finds_no_place_is_told_so():
-    """Not "Resource temporarily unavailable"."""
+    """The message is about places, and is not "Resource temporarily unavailable"."""
     node = LimitedNode(128)
     holders = []
 
@@ -402,7 +402,7 @@ def who_finds_no_place_is_told_so():
         pid = os.fork()
         if not pid:
             try:
-                links = hold_links(f"{node.root}/node/spawner.ipc")  # held while it is named
+                links = hold_links(f"{node.root}/node/spawner.ipc")  # the name keeps the links open
                 os.write(w, b"full")
                 signal.pause()
             finally:
@@ -414,7 +414,7 @@ def who_finds_no_place_is_told_so():
     try:
         for _ in range(3):  # one process gets at most half of the places
             hold()
-        # the place of a client that has just gone may come free behind them
+        # The place of a client that has just gone may come free after they have come.
         while (p := node.ctl("--timeout", "1s", "ls", rc=None)).returncode == 0 and len(holders) < 10:
             hold()
         assert p.returncode == 7 and "has no place for another client" in p.stderr and "actor-spawner.log" in p.stderr, p

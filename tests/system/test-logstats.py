@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""logstats against a count of our own: every good line once, every bad line set aside, whatever crashes on the way.
+"""logstats is compared with a count of this test: it counts every good line once and sets every bad line aside, whatever crashes on the way.
 
 usage: test-logstats.py ACTORCTL LOGSTATS MAKELOG      (writes TAP)
 """
@@ -18,7 +18,7 @@ node = Node(sys.argv[1], "logstats")
 
 
 def make_log(name, lines, bad, seed=1):
-    """The path of a log, and the numbers of its bad lines."""
+    """Makes a log. Returns its path, and the numbers of its bad lines."""
     path, numbers = f"{node.root}/{name}", f"{node.root}/{name}.bad"
     with open(path, "wb") as f:
         subprocess.run([MAKELOG, str(lines), str(bad), str(seed), "--bad-lines", numbers], stdout=f, check=True)
@@ -27,7 +27,7 @@ def make_log(name, lines, bad, seed=1):
 
 
 def count(path, bad):
-    """The same figures, by splitting on quotes and blanks, over the lines that are not in @bad."""
+    """Computes the same figures by splitting at quotes and blanks, over the lines that are not in @bad."""
     status, status_bytes, methods, paths, total = Counter(), Counter(), Counter(), Counter(), 0
     with open(path, errors="surrogateescape") as f:
         for n, line in enumerate(f, 1):
@@ -88,7 +88,7 @@ def test_bad_lines_side_by_side_at_the_first_and_at_the_last():
     for n in bad:
         lines[n - 1] = "this is no log line"
     with open(path, "w") as f:
-        f.write("\n".join(lines))  # and no newline at the end
+        f.write("\n".join(lines))  # there is no newline at the end
     check(path, bad, "--parsers", "2")
 
 
@@ -109,7 +109,7 @@ def parsers():
 def test_a_parser_killed_from_outside_costs_no_line():
     path, bad = make_log("killed.log", 20000, 0)
     fifo = node.root + "/fifo"
-    os.mkfifo(fifo)  # so that logstats cannot be done before its parser is killed
+    os.mkfifo(fifo)  # so logstats cannot be done before its parser is killed
     until(lambda: not parsers(), "the end of the parsers before")
     p = subprocess.Popen([LOGSTATS, fifo, "--json", "--parsers", "2"], env=node.env, stdout=subprocess.PIPE, text=True)
     try:
@@ -126,7 +126,7 @@ def test_a_parser_killed_from_outside_costs_no_line():
     got = json.loads(out)
     status, _, _, _, total = count(path, set())
     assert (got["lines"], got["bad_lines"], got["status"], got["bytes"]) == (20000, [], status, total), got
-    assert got["crashes"] <= 1, got  # none when it had not yet said that it is there
+    assert got["crashes"] <= 1, got  # none if the parser was killed before it had said that it is there
 
 
 def test_the_parsers_end_with_their_collector():

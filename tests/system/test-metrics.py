@@ -19,7 +19,7 @@ STALL_MS = 300
 
 
 class StallingNode(Node):
-    """Its broker waits STALL_MS for a receiver, and not half a minute."""
+    """A node whose broker waits STALL_MS for a receiver, and not half a minute."""
 
     def up(self):
         script = self.root + "/broker"
@@ -55,7 +55,7 @@ SUFFIXES = {"gauge": [""], "counter": ["_total"], "histogram": ["_bucket", "_cou
 
 
 def parse(text):
-    """{(sample, labels): value}; what is not of the format fails."""
+    """{(sample, labels): value}. Asserts that all of @text obeys the format."""
     assert text.endswith("# EOF\n"), text[-40:]
     families, samples, family = {}, {}, None
     for line in text[:-len("# EOF\n")].splitlines():
@@ -81,7 +81,7 @@ def metrics(*args):
 
 
 def of(samples, sample, /, **labels):
-    """The one sample that has these labels, and maybe others."""
+    """The value of the only sample that has these labels; it may have others, too."""
     found = [v for (n, have), v in samples.items() if n == sample and set(labels.items()) <= set(have)]
     assert len(found) == 1, (sample, labels, found)
     return found[0]
@@ -154,17 +154,17 @@ def a_receiver_that_does_not_read_loses_what_waits_and_nothing_else():
     assert of(after, "actor_groups_ended_total") >= of(before, "actor_groups_ended_total")
 
     n = 0
-    while quota_of("deaf")["stalled"]:  # it turns to its link: what its pipe had is there
+    while quota_of("deaf")["stalled"]:  # it reads what is in its pipe
         assert deaf.receive()[3] == "m"
         n += 1
-    assert 1 <= n < 30, n  # the rest of the pipe is read below, and no more is there
+    assert 1 <= n < 30, n  # the rest of the pipe is read below; nothing else waits
     call = subprocess.Popen([actorctl, "call", "deaf", "answer"], env=node.env, stdout=subprocess.PIPE, text=True)
     while (frame := deaf.receive())[0] != 2:
         pass
     deaf.send([3, frame[2], me, frame[5], "here"])
     assert call.communicate(timeout=PATIENCE)[0] == '"here"\n'
     assert "reads again" in node.broker_log()
-    assert loud.receive()[0] == 10 and loud.receive()[0] == 11  # it was told to pause, and to go on
+    assert loud.receive()[0] == 10 and loud.receive()[0] == 11  # the sender was told to pause, and to go on
     deaf.close()
     loud.close()
 
@@ -199,7 +199,7 @@ def metrics_of_a_restarted_child_say_so():
 def metrics_have_at_most_so_many_groups():
     samples = metrics("--max", "1")
     assert len([n for n, _ in samples if n == "actor_group_late"]) == 1
-    assert of(samples, "actor_groups_left_out") == of(samples, "actor_groups") - 2  # one, and the one that asks
+    assert of(samples, "actor_groups_left_out") == of(samples, "actor_groups") - 2  # all but one, and the one that asks
     for bad in "x", "-1", "4097", "1x", "":
         node.ctl("metrics", f"--max={bad}", rc=2)
     raw = node.ctl_json("metrics")
@@ -247,7 +247,7 @@ def http_serves_what_metrics_prints():
             assert int(answer.getheader("Content-Length")) == len(answer.text.encode())
             assert of(parse(answer.text), "actor_up", daemon="broker") == 1
             first = of(parse(answer.text), "actor_hellos_total")
-            assert of(parse(server.ask("GET", "/metrics").text), "actor_hellos_total") > first  # asked anew
+            assert of(parse(server.ask("GET", "/metrics").text), "actor_hellos_total") > first  # the figures are new at each request
             head = server.ask("HEAD", "/metrics")
             assert head.status == 200 and head.text == "" and int(head.getheader("Content-Length")) > 1000
 
@@ -266,11 +266,11 @@ def http_refuses_what_it_does_not_serve():
 
 def http_visitors_that_are_slow_or_leave_do_not_delay_others():
     with Server("127.0.0.1:0") as server:
-        slow = [server.raw(b"GET /metrics HTTP/1.1\r\nHo") for _ in range(100)]  # more than there are places
+        slow = [server.raw(b"GET /metrics HTTP/1.1\r\nHo") for _ in range(100)]  # more than there are places for
         assert server.ask("GET", "/metrics").status == 200
-        for _ in range(50):  # gone before it is answered
+        for _ in range(50):  # these leave before they are answered
             server.raw(b"GET /metrics HTTP/1.1\r\n\r\n").close()
-        asked = [server.raw(b"GET /metrics HTTP/1.1\r\n\r\n") for _ in range(10)]  # never reads
+        asked = [server.raw(b"GET /metrics HTTP/1.1\r\n\r\n") for _ in range(10)]  # these never read
         assert server.ask("GET", "/metrics").status == 200
         assert slow[0].recv(1) == b"", "the oldest made room"
         for s in slow + asked:
@@ -293,13 +293,13 @@ def http_over_a_unix_socket_is_for_its_owner_and_leaves_nothing():
         p = node.ctl("metrics", "--listen", "unix:" + path, rc=9)
         assert "somebody does already" in p.stderr, p.stderr
     assert not os.path.exists(path)
-    stale = socket.socket(socket.AF_UNIX)  # nobody listens there
+    stale = socket.socket(socket.AF_UNIX)  # nobody listens there any more
     stale.bind(path)
     stale.close()
     with Server("unix:" + path) as server:
         assert server.line.startswith("listening"), server.line
         os.unlink(path)
-        open(path, "w").close()  # somebody else's now
+        open(path, "w").close()  # now the path is somebody else's file
     assert os.path.exists(path)
     p = node.ctl("metrics", "--listen", "unix:" + path, rc=9)
     assert os.path.exists(path) and "no socket" in p.stderr, p.stderr

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""actorctl monitor: frames are shown as they pass. Arguments: actorctl, the counter example, caller."""
+"""actorctl monitor shows frames as they pass. Arguments: actorctl, the counter example, caller."""
 
 import json
 import os
@@ -36,7 +36,7 @@ class Monitor:
 
 
 def begun(*args):
-    """A monitor that has shown a call of ours."""
+    """Starts a monitor. Returns when it has shown a call of this test."""
     monitor = Monitor(*args)
     while not monitor.has_line():
         node.ctl("call", "counter", "get")

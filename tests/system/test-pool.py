@@ -1,5 +1,5 @@
-"""A pool of processes and a port between processes, as their users see them: workers that crash, hang and stand still; supervisor and
-broker killed meanwhile; a pool that is killed itself. Arguments: actorctl, the folder of the examples."""
+"""A pool of processes and a port between processes, as their users see them: workers crash, hang and stand still; supervisor and broker are killed
+meanwhile; a pool is killed itself. Arguments: actorctl, the folder of the examples."""
 
 import json
 import os
@@ -94,7 +94,7 @@ def test_a_pool_goes_on_while_supervisor_and_broker_are_killed():
     status = node.ctl_json("status")
     os.kill(status["supervisor"]["pid"], signal.SIGKILL)
     os.kill(status["broker"]["pid"], signal.SIGKILL)
-    # the worker has to be killed by a supervisor that is not there yet
+    # The worker must be killed by a supervisor, which is only just starting.
     assert "stuck" in until(lambda: (e := job("primes", "hang", rc=None, limit_ms=100)) and "stuck" in e and e, "the end of a stuck job")
     assert job("primes", "primes", 1, 100) == 25
 
@@ -170,7 +170,7 @@ def test_a_subscriber_that_stands_still_holds_up_nobody_and_hears_what_it_lost()
     listen("slow", "publisher.port")
     pid = node.child("slow")["pid"]
     os.kill(pid, signal.SIGSTOP)
-    big = "x" * 60000  # fills what the socket takes, what waits for the link and what the queue holds
+    big = "x" * 60000  # so large that a few fill the socket, what may wait for the link, and the queue
     until(lambda: call("publisher", "say", big, 1) == 2 and call("publisher.port", "stats")["lost"] > 0, "the first loss")
     call("publisher", "say", "weather", 99)
     until(lambda: any(line.endswith("weather 99") for line in log("calm")), "who listens hears all the same")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The shell session in README.md, run on a terminal in the order it is shown: it prints what is shown, but for numbers.
+"""The shell session in README.md is run on a terminal, in the order in which it is shown. It must print what is shown there, except for numbers.
 
 usage: test-readme.py ACTORCTL EXAMPLES-DIR SOURCE-DIR [--show]      (writes TAP; --show: prints the session as it is now)
 """
@@ -23,7 +23,7 @@ del node.env["ACTOR_RUNTIME_DIR"], node.env["ACTOR_LOG_DIR"]
 
 
 def session():
-    """[command, output] pairs of all console blocks."""
+    """The [command, output] pairs of all console blocks."""
     with open(SOURCE + "/README.md") as f:
         blocks = re.findall(r"```console\n(.*?)```", f.read(), re.S)
     pairs = []
@@ -56,7 +56,7 @@ def on_terminal(command):
 
 
 def shape(text):
-    """What stays the same from one run to the next."""
+    """What stays the same in @text from one run to the next."""
     text = re.sub(r"<[0-9a-f.]+>", "<REF>", text)
     text = re.sub(r"/\S+", "/PATH", text)
     text = re.sub(r"[\d.]+(ms|s)?( \d+m?s)?\b", "N", text)
@@ -73,7 +73,7 @@ def run_and_compare(command, shown):
         out = on_terminal(command)
         if shape(out) == shape(shown):
             return
-        # what has been killed may not be back yet
+        # A process that was killed may not be back yet.
         assert command == "actorctl ls" and time.monotonic() < deadline, f"$ {command}\n{out}\nbut README.md shows\n{shown}"
         time.sleep(0.1)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""actorctl trace: what one message causes is shown. Arguments: actorctl, traced, the counter example, caller."""
+"""actorctl trace shows what one message causes. Arguments: actorctl, traced, the counter example, caller."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def trace(*args, rc=0):
 
 
 def who(end):
-    """The name of an actor; its process's and a plus for one that has none."""
+    """The name of an actor; for one without a name, that of its process and a plus."""
     return end["name"] or f"{end['process']}+"
 
 
@@ -39,7 +39,7 @@ def outcomes(said):
 
 
 def consistent(said):
-    """Each message names the one above it, and comes after it."""
+    """Asserts that each message names the one above it, and comes after it."""
     above = []
     for m in said["messages"]:
         del above[m["depth"]:]
@@ -59,7 +59,7 @@ GO = [(0, "actorctl", "a", "go"),
 
 
 def a_call_through_three_groups_is_a_tree():
-    node.ctl("call", "a", "go", "1")  # they are introduced
+    node.ctl("call", "a", "go", "1")  # so the groups are introduced
     said = consistent(trace("a", "go", "5"))
     assert short(said) == GO, short(said)
     assert outcomes(said) == [8, 7, 6] and said["result"] == 8 and said["failure"] is None, said
@@ -111,7 +111,7 @@ def a_group_that_only_the_broker_reaches_carries_it_on():
     assert short(said)[0] == (0, "actorctl", "routed", "go") and short(said)[1][3] == "note", short(said)
     assert [(depth - 1, *rest) for depth, *rest in short(said)[2:]] == [(0, "routed", "a", "go"), *GO[1:]], short(said)
     assert outcomes(said) == [5, 4, 3, 2], said
-    assert short(consistent(trace("routed", "all")))[1][2] == "$broker"  # which passes it on
+    assert short(consistent(trace("routed", "all")))[1][2] == "$broker"  # the broker passes the message on
 
 
 def a_cast_can_be_followed_too():
@@ -132,7 +132,7 @@ def a_call_that_nobody_took_is_shown_by_its_sender():
     before = node.child("c")["pid"]
     os.kill(before, signal.SIGSTOP)
     tracing = subprocess.Popen([actorctl, "--json", "trace", "-t", "60s", "a", "go", "5"], env=node.env, text=True, stdout=subprocess.PIPE)
-    # when b waits for c it answers nothing
+    # While b waits for c, b answers nothing.
     until(lambda: node.ctl("call", "-t", "200ms", "b", "which", rc=None).returncode == 5, "b's call")
     os.kill(before, signal.SIGKILL)
     said = consistent(json.loads(tracing.communicate(timeout=PATIENCE)[0]))

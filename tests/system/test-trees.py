@@ -1,5 +1,6 @@
-"""Processes and what descends from them: what a stop reaches, what a death takes along, and what is left when those who see to it are
-killed or hang themselves. Arguments: actorctl, actor-spawner, kill-at. CYCLES and SEED: of the test that kills the daemons one after the other."""
+"""Processes and what descends from them: what a stop reaches, what a death takes along, and what is left when those who should end the rest are
+killed or hang themselves. Arguments: actorctl, actor-spawner, kill-at. CYCLES and SEED are for the test that kills the daemons one after the
+other."""
 
 import fcntl
 import os
@@ -20,17 +21,17 @@ node = Node(actorctl, "trees").up()
 CYCLES = int(os.environ.get("CYCLES", "12"))
 SEED = int(os.environ.get("SEED", str(random.randrange(1 << 30))))
 NODE_INFO_MAGIC, KEEPER_VERSION = 0x4e504141, 2  # spawner/shared/protocol.h
-GONE_S = 30  # far more than any of it takes
+GONE_S = 30  # far longer than any of this takes
 
 
 def said(name):
-    """The pid that a script wrote into a file of this name."""
+    """The pid that a script has written into the file @name."""
     path = f"{node.root}/{name}"
     return int(until(lambda: os.path.exists(path) and open(path).read().strip(), f"{name} says its pid"))
 
 
 def program(name, then="exec /bin/sleep 1000", first=":"):
-    """A command that does one thing, says its pid, then does another."""
+    """A command that does @first, writes its pid into the file @name, and then does @then."""
     path = f"{node.root}/{name}"
     with open(path + ".sh", "w") as f:
         f.write(f"{first}\necho $$ >{path}.tmp; mv {path}.tmp {path}\n{then}\n")
@@ -38,7 +39,7 @@ def program(name, then="exec /bin/sleep 1000", first=":"):
 
 
 def stranger(name):
-    """A session of its own, an empty environment, no parent; and a child."""
+    """A command that leaves a process in a session of its own, with an empty environment and without its parent, and a child of that."""
     return f"(env -i PATH=$PATH setsid sh -c '{program(name, '/bin/sleep 1000; :')} &') & "
 
 
@@ -92,7 +93,7 @@ def strangers_end_with_a_leader_that_is_killed():
 
 
 def what_hangs_on_a_stranger_ends_with_it():
-    """The child of one that is known, with nothing that says so itself."""
+    """Nothing about the child says to whom it belongs, but its parent is known."""
     spawn("nested", f"env -i PATH=$PATH setsid {program('s3', '/bin/sleep 1000; :')} & exec " + program("leader3"))
     pid = said("s3")
     child = int(until(lambda: open(f"/proc/{pid}/task/{pid}/children").read(), "its child").split()[0])
@@ -114,7 +115,7 @@ def nobody_is_left_when_the_keeper_is_killed():
 
 
 def a_node_starts_while_the_one_before_is_ended_by_its_supervisor():
-    """Whose keeper is a zombie as well, as long as this test does not reap it."""
+    """The keeper of the old node is a zombie meanwhile, because this test does not reap it."""
     dead = PatientNode()
     pids = []
     for i in range(3):
@@ -154,7 +155,7 @@ def nobody_is_left_when_supervisor_and_keeper_are_killed_one_after_the_other():
         try:
             os.kill(second, signal.SIGKILL)
         except ProcessLookupError:
-            pass  # it was done already
+            pass  # the first one's end has ended it already
         gone(*pids, broker, keeper)
         restart_node()
 
@@ -170,7 +171,8 @@ class PatientNode(Node):
 
 
 def nobody_is_left_at_whichever_signal_the_supervisor_is_killed_that_ends_the_node():
-    """Before its first signal to a shell, to a sleep, to the broker; before the second one … The broker is the last who can see to the rest."""
+    """The supervisor is killed before its first signal to a shell, to a sleep, to the broker; then before its second one, and so on. The broker must
+    be ended last, because it can still end the rest."""
     for program in "/bin/sh", "/bin/sleep", "actor-broker":
         name = os.path.basename(os.path.realpath(program))
         for at in range(1, 100):
@@ -190,12 +192,12 @@ def nobody_is_left_at_whichever_signal_the_supervisor_is_killed_that_ends_the_no
 
 
 def marked(node_id, program="/bin/sleep"):
-    """A process that carries a node's mark, and is nobody's."""
+    """Starts a process that carries a node's mark and has no parent in it."""
     return subprocess.Popen([program, "1000"], env={"ACTOR_GROUP": f"{node_id:016x}.7"}, start_new_session=True)
 
 
 def a_supervisor_that_never_heard_its_keeper_ends_the_broker_last():
-    """Should it be killed meanwhile, the broker must be able to go on."""
+    """If the supervisor is killed meanwhile, the broker must be able to go on."""
     node_id = random.randrange(1, 1 << 64)
     broker_program = f"{node.root}/actor-broker"
     shutil.copy(os.path.realpath("/bin/sleep"), broker_program)
@@ -210,7 +212,7 @@ def a_supervisor_that_never_heard_its_keeper_ends_the_broker_last():
         for fd, wanted in zip(high, (3, 4)):
             os.dup2(fd, wanted)
 
-    # by env: who kills it must not carry the mark
+    # The variables are set by env, because kill-at itself must not carry the mark.
     env = [f"ACTOR_GROUP={node_id:016x}.1", f"ACTOR_RUNTIME_DIR={place}", f"ACTOR_LOG_DIR={place}", f"ACTOR_DAEMON_PID={broker.pid}"]
     supervisor = subprocess.run([kill_at, "actor-supervisor", "actor-broker:1", "env", *env, f"{os.path.dirname(spawner)}/actor-supervisor"],
                                 preexec_fn=place_descriptors, close_fds=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=GONE_S)
@@ -229,7 +231,7 @@ def a_broker_that_starts_when_its_keeper_is_gone_ends_the_node_and_takes_no_plac
     for place in tempfile.mkdtemp(dir=node.root), f"{node.root}/nowhere":
         left = marked(node_id)
         info = os.memfd_create("node")
-        os.write(info, struct.pack("@IIQQ16siI", NODE_INFO_MAGIC, KEEPER_VERSION, node_id, 2, b"k" * 16, 1, 0))  # pid 1 is not its parent
+        os.write(info, struct.pack("@IIQQ16siI", NODE_INFO_MAGIC, KEEPER_VERSION, node_id, 2, b"k" * 16, 1, 0))  # it says that the keeper is pid 1, which is not the broker's parent
         broker = subprocess.run([f"{os.path.dirname(os.path.dirname(spawner))}/broker/actor-broker"], pass_fds=[info], capture_output=True, text=True,
                                 env={"ACTOR_NODE_FD": str(info), "ACTOR_RUNTIME_DIR": place}, timeout=GONE_S)
         os.close(info)
@@ -261,7 +263,7 @@ def a_broker_that_hangs_is_started_again():
     until(lambda: not alive(broker), "the end of the one that hangs")
     until(lambda: hung.ctl("names", rc=None).returncode == 0, "a new broker")
     assert hung.child("a")["pid"] == pid and alive(pid)
-    # and one that hangs before anybody has a link with it
+    # The same for a broker that hangs before anybody has a link with it.
     broker = hung.ctl_json("status")["broker"]["pid"]
     os.kill(broker, signal.SIGKILL)
     early = until(lambda: (p := hung.ctl_json("status")["broker"]["pid"]) not in (None, broker) and p, "another broker")
