@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An actor for the tests of tools: says back what it is told, refuses, takes its time, keeps silent, dies.
+ * An actor for the tests of tools: it says back what it is told, refuses, takes its time, keeps silent, dies.
  * usage: actor-mirror [NAME]
  */
 #include <signal.h>
@@ -10,8 +10,8 @@
 
 #include "actor/actor.h"
 
-#define CROWD_GROUPS 1200  /* more than the broker tells at once unless it is asked for more */
-#define CROWD_NAMES  17000 /* more than it ever tells at once */
+#define CROWD_GROUPS 1200  /* more than the broker tells at once if it is not asked for more */
+#define CROWD_NAMES  17000 /* more than the broker ever tells at once */
 
 struct mirror {
 	int64_t n_casts;
@@ -46,7 +46,7 @@ static int mirror_refuse(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply_error(from, "mirror.refused", "it never does this");
 }
 
-/* As the runtime of an actor with limits says it. */
+/* Refuses as the runtime of an actor with limits does. */
 static int mirror_overload(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const char *text;
@@ -71,7 +71,7 @@ static int mirror_silence(actor *self, const actor_msg *msg, actor_from *from)
 	return 0;
 }
 
-/* [group, metadata]: joins a process group with it */
+/* [group, metadata]: joins the process group with that metadata. */
 static int mirror_enlist(actor *self, const actor_msg *msg, actor_from *from)
 {
 	actor_msg *metadata = NULL;
@@ -90,7 +90,7 @@ static int mirror_enlist(actor *self, const actor_msg *msg, actor_from *from)
 	return r ? actor_reply_error(from, "mirror.refused", "%s", actor_strerror(r)) : actor_reply(from, "");
 }
 
-/* Names, and process groups of the scope "crowd": "crowd.00000", "crowd.00001" … */
+/* Takes names, and joins process groups of the scope "crowd": "crowd.00000", "crowd.00001" … */
 static int crowd_init(actor *self, const void *arg)
 {
 	static char text[CROWD_NAMES][16];
@@ -110,7 +110,7 @@ static int crowd_init(actor *self, const void *arg)
 
 static const struct actor_behavior crowd = {.name = "crowd", .init = crowd_init};
 
-/* [begins]: the crowd comes, or goes */
+/* [begins]: starts the crowd, or ends it. */
 static int mirror_crowd(actor *self, const actor_msg *msg, actor_from *from)
 {
 	static actor_ref who;

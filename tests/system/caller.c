@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * caller NAME [TIMEOUT_MS] Calls `add 1` on a named counter over a direct link, over and over, until TERM;
- * then says how it went, as JSON: {"calls": N, "failures": N, "last_error": errno, "longest_us": N}. The line
- * "calling" on stdout: the first call has been answered.
+ * caller NAME [TIMEOUT_MS]: calls `add 1` of a named counter over a direct link, over and over, until TERM.
+ * Then it says as JSON how that went: {"calls": N, "failures": N, "last_error": errno, "longest_us": N}. It
+ * writes "calling" to stdout when the first call has been answered.
  */
 #include <actor/actor.h>
 #include <signal.h>

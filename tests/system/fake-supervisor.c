@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fake-supervisor: hands the keeper's socket to the test, which then is the supervisor
+ * fake-supervisor hands the keeper's socket to the test, which then is the supervisor.
  *
- * All this program does itself is what only a process beside the keeper can: die, and see the keeper die.
+ * This program does only what a process beside the keeper must do itself: it dies, and it sees the keeper
+ * die.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -52,6 +53,7 @@ int main(void)
 		if (polls[0].revents & POLLHUP) /* the keeper is gone */
 			return sweep_kill(marker.node_id, NULL, 0, NULL, 0, 10000) < 0 ? 22 : 0;
 		if (polls[1].revents)
-			return read(fd, &code, 1) == 1 ? code : 23; /* exit with this, says the test */
+			/* The test has said with which status to exit. */
+			return read(fd, &code, 1) == 1 ? code : 23;
 	}
 }

@@ -36,7 +36,7 @@ static int server_ticks(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "I", ticks);
 }
 
-/* Sends n numbered casts to whom it is told, then dies without a word. */
+/* [to, n]: sends n numbered casts, and then dies without a word. */
 static int server_say_and_die(actor *self, const actor_msg *msg)
 {
 	actor_ref to;
@@ -47,7 +47,7 @@ static int server_say_and_die(actor *self, const actor_msg *msg)
 	for (int i = 0; i < n; i++)
 		if (actor_cast(self, actor_to(to), "say", "i", i) < 0)
 			return -EIO;
-	/* a moment for the bytes to leave: what nng holds dies with the process */
+	/* The bytes need a moment to leave: what nng still holds dies with the process. */
 	return actor_send_after(self, 200, "die", NULL, "");
 }
 
@@ -85,8 +85,8 @@ static int server_relay(actor *self, const actor_msg *msg, actor_from *from)
 }
 
 /*
- * A second actor of a server: casts numbered kilobytes, as fast as it may, while the server goes on
- * answering.
+ * The flooder is a second actor of a server. It casts numbered kilobytes as fast as it may, while the server
+ * goes on answering.
  */
 static int64_t flooded;
 static actor_ref flooder_ref;
@@ -109,8 +109,8 @@ static int flooder_flood(actor *self, const actor_msg *msg)
 }
 
 /*
- * round [name, name …]: calls the first of them for a round of the others; the answer is what the innermost
- * got. [] is a round, too: 0. With "!" in front of a name the caller is answered before.
+ * [name, names]: calls `round` of the actor @name with the other names. The answer is what the innermost call
+ * returned. Without a name it is 0. With a "!" before @name the caller is answered before that call.
  */
 static int server_round(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -149,7 +149,7 @@ static int server_last_round(actor *self, const actor_msg *msg, actor_from *from
 		      : actor_reply_error(from, "server.no_round", "there was none yet");
 }
 
-/* The same from a cast: nobody waits for it. */
+/* [name]: makes such a round from a cast, so nobody waits for it. */
 static int server_start_round(actor *self, const actor_msg *msg)
 {
 	actor_msg *reply = NULL;
@@ -166,8 +166,8 @@ static int server_start_round(actor *self, const actor_msg *msg)
 }
 
 /*
- * Takes two names, the second twice; gives one that it has not and then the second back, the second twice:
- * how these three went.
+ * Takes two names, the second of them twice. Then gives back a name that it has not, and the second name
+ * twice. The answer is what these three returned.
  */
 static int server_names(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -182,7 +182,7 @@ static int server_names(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[iii]", foreign, second, again);
 }
 
-/* Another actor of this group, of that name. */
+/* [name]: spawns another actor of this group that takes the name. */
 static int server_twin(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const char *name;
@@ -200,8 +200,8 @@ static int twin_init(actor *self, const void *arg)
 }
 
 /*
- * One that fails after it has taken a name: what its spawner is told, how many actors there are then, and is
- * the name free?
+ * An actor takes a name and then fails. The answer is what its spawner was told, how many actors there are
+ * then, and whether the name is free.
  */
 static int failing_init(actor *self, const void *arg)
 {
@@ -245,7 +245,9 @@ static int server_flood(actor *self, const actor_msg *msg)
 	return actor_cast(self, actor_to(flooder), "flood", "rii", to, from, n);
 }
 
-/* Casts `flooder_failed` to whom it is told when the flooder has ended: a cast of its was refused. */
+/*
+ * This actor gets the cast `flooder_failed` when the flooder has ended, which it does when a cast is refused.
+ */
 static actor_ref flooder_watcher;
 
 static int server_watch_flooder(actor *self, const actor_msg *msg)
@@ -287,7 +289,7 @@ static int server_numbered(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* Busy until SIGUSR1: no message can be handled meanwhile, so none can end it. */
+/* `hold` is busy until SIGUSR1: no message can be handled meanwhile, so none can end it. */
 static volatile sig_atomic_t released;
 
 static void release(int signo)

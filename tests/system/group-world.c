@@ -15,7 +15,7 @@ pid_t server_start(const char *name)
 	return process_start((const char *const[]){"/proc/self/exe", "server", name, NULL});
 }
 
-/* As the supervisor starts it: with an id of its own, that may come back. */
+/* Starts a group as the supervisor does: it has an id of its own, and keeps that when it comes back. */
 pid_t server_start_supervised(uint64_t group, const char *name)
 {
 	static const uint8_t key[TOKEN_KEY_BYTES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};

@@ -169,7 +169,7 @@ void supervisor_kill(void)
 
 void supervisor_fail(void)
 {
-	assert_int_equal(write(node.control_fd, "\1", 1), 1); /* exit 1 */
+	assert_int_equal(write(node.control_fd, "\1", 1), 1); /* says: exit with 1 */
 	supervisor_forget();
 }
 
@@ -274,7 +274,7 @@ static void hear_slot(const struct keeper_slot *slot, const int *fds)
 	child->n_reports++;
 	for (i = 0; i < 3; i++)
 		if (slot->fd_mask & 1u << i) {
-			assert_int_equal(child->fds[i], -1); /* once */
+			assert_int_equal(child->fds[i], -1); /* a descriptor is handed over only once */
 			child->fds[i] = fds[n++];
 		}
 	if (node.ack && is_final(child))

@@ -40,7 +40,8 @@ int members_setup(void **state)
 
 int members_teardown(void **state)
 {
-	client = actor_client_free(client); /* first, or each that ends waits for it to say `bye` */
+	/* The client is freed first: otherwise each member that ends would wait for its `bye`. */
+	client = actor_client_free(client);
 	for (int i = 0; i < NAMES_MAX; i++) {
 		if (pids[i])
 			member_end(i, SIGTERM);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A node (node-world.h), members beside its broker, and a client that asks them. A member is the test program
- * again, run as `member NAME`: an actor of that name, which does what its methods say and answers with what
- * came of it. So the program's main() must run that actor.
+ * again, run as `member NAME`: an actor of that name, which does what its methods say and answers with the
+ * result. So the program's main() must run that actor.
  */
 #pragma once
 
@@ -10,23 +10,23 @@
 
 #include <errno.h>
 
-#define STILL_MS  1500 /* longer than what was once taken for an answer */
+#define STILL_MS  1500 /* longer than any time-out that might be taken for an answer */
 #define NAMES_MAX 8
 
 extern actor_client *client; /* with direct links */
 extern pid_t pids[NAMES_MAX];
 extern actor_ref refs[NAMES_MAX];
 
-/* A directory, a broker and the client; all of them are gone afterwards, and so are the members. */
+/* Makes a directory, a broker and the client. Afterwards all of them are gone, and so are the members. */
 int members_setup(void **state);
 int members_teardown(void **state);
 
-/* "m0", "m1" …: the number is what the facts call it. */
+/* A member is called "m0", "m1" …: its number is what the facts use. */
 void member_start(int i);
-void member_start_as(int i, const char *role); /* the program is run as `ROLE NAME` */
+void member_start_as(int i, const char *role); /* runs the program as `ROLE NAME` */
 void member_end(int i, int signo);
 
-/* The reply of a call that is answered. */
+/* Calls a method that must answer. Its value is the reply. */
 #define ask_reply(to, method, ...)                                                                           \
 	({                                                                                                   \
 		actor_msg *reply_ = NULL;                                                                    \
@@ -34,7 +34,7 @@ void member_end(int i, int signo);
 		reply_;                                                                                      \
 	})
 
-/* An int as answer. */
+/* Calls a method of member @i that answers an int. Its value is that int. */
 #define ask_int(i, method, ...)                                                                              \
 	({                                                                                                   \
 		actor_msg *answer_ = ask_reply(actor_to(refs[i]), method, __VA_ARGS__);                      \

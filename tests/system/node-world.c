@@ -43,7 +43,7 @@ actor_client *client_new(enum actor_join_mode mode)
 	int64_t tries = 0;
 	int r;
 
-	/* the broker may be starting still: its socket is the event we wait for */
+	/* The broker may still be starting. Its socket is waited for. */
 	while ((r = actor_client_new(&made, &options)) == -ENOTCONN && tries++ < LONG_MS)
 		usleep(1000);
 	assert_int_equal(r, 0);
@@ -57,7 +57,7 @@ void broker_start(void)
 	snprintf(group, sizeof(group), "%d", ++broker_start_number);
 	broker_pid = process_start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", node_dir,
 		"--node-id", "77", "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", group, NULL});
-	actor_client_free(client_new(ACTOR_JOIN_BROKER)); /* it answers */
+	actor_client_free(client_new(ACTOR_JOIN_BROKER)); /* returns when the broker answers */
 }
 
 void broker_kill(void)
@@ -84,7 +84,7 @@ int node_teardown(void **state)
 {
 	pid_t pid;
 
-	/* nobody may be left but the broker */
+	/* No process but the broker may be left. */
 	kill(broker_pid, SIGKILL);
 	waitpid(broker_pid, NULL, 0);
 	pid = waitpid(-1, NULL, WNOHANG);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A directory with a real broker, and processes beside it. The fact starts and ends them; who is left over
- * fails it. ACTOR_BROKER: the broker's program.
+ * A directory with a real broker, and processes beside it. The fact starts and ends them, and fails if one is
+ * left over. ACTOR_BROKER is the broker's program.
  */
 #pragma once
 
@@ -17,7 +17,7 @@
 
 #include "actor/actor.h"
 
-#define LONG_MS 20000 /* nothing takes that long; then the test fails */
+#define LONG_MS 20000 /* nothing takes that long: the test fails then */
 
 extern char node_dir[64];
 extern pid_t broker_pid;
@@ -25,12 +25,12 @@ extern pid_t broker_pid;
 int node_setup(void **state);
 int node_teardown(void **state);
 
-/* argv[0] is the program's path. It ends with us. */
+/* argv[0] is the program's path. The process ends with this one. */
 pid_t process_start(const char *const *argv);
-/* Signals the process (0: does not) and waits until it has ended. */
+/* Sends the signal to the process (0: none) and waits until it has ended. */
 void reap(pid_t pid, int signo);
 
-/* Each has the next group id. Waits until it answers. */
+/* Starts the next broker, which has the next group id, and waits until it answers. */
 void broker_start(void);
 void broker_kill(void);
 actor_client *client_new(enum actor_join_mode mode);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The members of test-pg*: they do what their methods say and answer with what came of it. */
+/* The members of test-pg*: they do what their methods say, and answer with the result. */
 #include "tests/system/pg-world.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ struct extra {
 	int64_t notes;
 };
 
-static struct extra total; /* notes: of all actors of this process */
+static struct extra total; /* the notes of all actors of this process */
 static int64_t events_n;
 static char events[4096];
 static int64_t members_at_down = -1;
@@ -70,12 +70,12 @@ static int on_join_with(actor *self, const actor_msg *msg, actor_from *from)
 	if (r == 0)
 		r = actor_pg_join_msg(self, NULL, group, &metadata);
 	if ((r == 0) != !metadata)
-		r = -EPROTO; /* it was not taken, or taken and refused */
+		r = -EPROTO; /* not taken although it succeeded, or taken although it was refused */
 	actor_msg_free(metadata);
 	return actor_reply(from, "i", r);
 }
 
-/* With a str of that many bytes. */
+/* [size]: joins with a str of that many bytes as metadata. */
 static int on_join_fat(actor *self, const actor_msg *msg, actor_from *from)
 {
 	static char text[3u << 20];
@@ -94,7 +94,7 @@ static int on_join_fat(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", r);
 }
 
-/* It is here, and says that it is not. */
+/* The actor is there, and says that it is not. */
 static int on_deny(actor *self, const actor_msg *msg, actor_from *from)
 {
 	total.notes++;
@@ -119,7 +119,7 @@ static const struct actor_behavior slow_end_behavior = {.name = "slow_end",
 	.terminate = slow_end_terminate,
 	.mailbox_max_messages = 1};
 
-/* A cast to all while one of this process is ending, and has a full mailbox. */
+/* Casts to all while a member of this process is ending and has a full mailbox. */
 static int on_cast_while_ending(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const char *group;
@@ -134,13 +134,15 @@ static int on_cast_while_ending(actor *self, const actor_msg *msg, actor_from *f
 	if (r == 0)
 		r = actor_cast(self, actor_to(ending), "note", "");
 	for (int i = 0; i < 3 && r == 0; i++)
-		r = actor_sleep(self, 0); /* it is in terminate */
+		r = actor_sleep(self, 0); /* the member is in its terminate */
 	if (r == 0)
 		r = actor_cast(self, actor_to_pg_all(NULL, group), "note", "");
 	return actor_reply(from, "i", r);
 }
 
-/* Another actor of this process asks for events of a scope while this one ends the only monitor of it. */
+/*
+ * Another actor of this process asks for the events of a scope while this actor ends the only monitor of it.
+ */
 static int on_rival_monitors(actor *self, const actor_msg *msg, actor_from *from)
 {
 	uint64_t mine;
@@ -153,7 +155,7 @@ static int on_rival_monitors(actor *self, const actor_msg *msg, actor_from *from
 	if (r == 0)
 		r = actor_cast(self, actor_to(rival), "monitor_contested", "");
 	if (r == 0)
-		r = actor_sleep(self, 0); /* it has asked, and waits */
+		r = actor_sleep(self, 0); /* the other actor has asked, and waits */
 	if (r == 0)
 		(void)actor_pg_demonitor(self, mine);
 	return r < 0 ? actor_reply(from, "i", r) : actor_reply(from, "r", rival);
@@ -186,7 +188,7 @@ static int on_members(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[iirrrr]", n, local, found[0], found[1], found[2], found[3]);
 }
 
-/* [groups of the scope, scopes]: as the broker answers */
+/* [scope] → [groups of the scope, scopes], as the broker answers */
 static int on_groups(actor *self, const actor_msg *msg, actor_from *from)
 {
 	actor_msg *groups = NULL, *scopes = NULL;
@@ -212,7 +214,7 @@ static int on_groups(actor *self, const actor_msg *msg, actor_from *from)
 	return r;
 }
 
-/* One more actor of this process, member of nothing. */
+/* Spawns an actor of this process that is a member of nothing. */
 static int on_lone(actor *self, const actor_msg *msg, actor_from *from)
 {
 	actor_ref ref;
@@ -240,7 +242,7 @@ static int on_kill(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", actor_kill(self, who));
 }
 
-/* n more actors of this process, members of that group; the last of them. */
+/* [group, n]: spawns n actors of this process that join the group. The answer is the last of them. */
 static int on_extra(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const char *group;
@@ -267,7 +269,7 @@ static int on_cast_all(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", r);
 }
 
-/* What n casts to one of them come to. */
+/* [group, how, n]: casts n times to one member. The answer is the result. */
 static int on_cast_one(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const char *group, *how;
@@ -284,7 +286,7 @@ static int on_cast_one(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", r);
 }
 
-/* Calls `who` of one of them n times: how many calls were answered. */
+/* [group, n]: calls `who` of one member n times. The answer is how many calls were answered. */
 static int on_call_one(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const char *group;
@@ -301,7 +303,7 @@ static int on_call_one(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[ii]", n_answered, r);
 }
 
-/* Answers when this process was sent SIGUSR1. */
+/* Answers when this process gets SIGUSR1. */
 static int on_hold(actor *self, const actor_msg *msg, actor_from *from)
 {
 	((struct extra *)actor_state(self))->notes++;
@@ -319,7 +321,10 @@ static int on_hold_one(actor *self, const actor_msg *msg)
 	return actor_call(self, actor_to_pg_least(NULL, group), "hold", LONG_MS, NULL, "");
 }
 
-/* One actor of this process keeps one member busy; whom three calls by least load go to meanwhile. */
+/*
+ * An actor of this process keeps one member busy. The answer is to whom three calls by least load go
+ * meanwhile.
+ */
 static int on_least(actor *self, const actor_msg *msg, actor_from *from)
 {
 	actor_ref asker, found[3] = {{0}};
@@ -334,7 +339,7 @@ static int on_least(actor *self, const actor_msg *msg, actor_from *from)
 	if (r == 0)
 		r = actor_cast(self, actor_to(asker), "hold_one", "s", group);
 	if (r == 0)
-		r = actor_sleep(self, 0); /* its turn: from its call on it is open */
+		r = actor_sleep(self, 0); /* by then its call is open */
 	for (int i = 0; i < 3 && r == 0; i++) {
 		actor_msg *reply = NULL;
 
@@ -371,7 +376,7 @@ static int on_multicall(actor *self, const actor_msg *msg, actor_from *from)
 		answers[4].r, answers[5].r, n_nobody);
 }
 
-/* How many members there were, and replied. */
+/* The answer is how many members there were, and how many have replied. */
 static int on_multicall_all(actor *self, const actor_msg *msg, actor_from *from)
 {
 	struct actor_answer *answers;
@@ -444,7 +449,8 @@ static int on_watch(actor *self, const actor_msg *msg, actor_from *from)
 	snprintf(watched, sizeof(watched), "%s", group);
 	r = actor_monitor(self, who, NULL);
 	if (r == 0)
-		r = actor_call(self, actor_to(who), "who", LONG_MS, NULL, ""); /* now it is watched */
+		/* When the call is answered, @who is watched. */
+		r = actor_call(self, actor_to(who), "who", LONG_MS, NULL, "");
 	return actor_reply(from, "i", r);
 }
 
@@ -467,7 +473,7 @@ static int on_leave_us(actor *self, const actor_msg *msg)
 	return actor_stop(self, actor_self(self), "normal");
 }
 
-/* Waits for SIGUSR1, it alone: its process goes on. */
+/* Waits for SIGUSR1. The other actors of its process go on. */
 static int on_wait_for_usr1(actor *self, const actor_msg *msg)
 {
 	while (!released)
@@ -475,7 +481,7 @@ static int on_wait_for_usr1(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* Computes: nothing of this process is served until SIGUSR1. */
+/* Computes until SIGUSR1: its whole process does nothing else. */
 static int on_compute(actor *self, const actor_msg *msg)
 {
 	sigset_t usr1, old;

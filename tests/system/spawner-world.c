@@ -106,7 +106,7 @@ int teardown(void **arg)
 	node.client = actor_client_free(node.client);
 	if (node.keeper > 0) {
 		kill(node.keeper, SIGTERM);
-		kill(node.keeper, SIGTERM); /* at once */
+		kill(node.keeper, SIGTERM); /* the second TERM ends it at once */
 		waitpid(node.keeper, NULL, 0);
 	}
 	if (getenv("TEST_SPAWNER_KEEP"))
@@ -294,7 +294,7 @@ void reconnect(void)
 
 	node.client = actor_client_free(node.client);
 	while ((r = connect_client()) == -ENOTCONN && now_ms() < until_ms)
-		nap(2); /* the next one is about to listen */
+		nap(2); /* the next supervisor is about to listen */
 	assert_int_equal(r, 0);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A whole spawner as its callers see it: the real keeper, the real supervisor, real programs; the client
- * speaks over spawner.ipc. What a test waits for it waits for as an answer or an event; a timeout only turns
- * a hang into a failure.
+ * A whole spawner as its callers see it: the real keeper, the real supervisor, real programs. The client
+ * speaks over spawner.ipc. A test waits for an answer or an event; a timeout only turns a hang into a
+ * failure.
  */
 #pragma once
 
@@ -60,18 +60,18 @@ struct mp_reader body_of(const actor_msg *msg);
 const char *reply_field(actor_msg *take_reply, const char *path);
 const char *field(const char *name, const char *path);
 uint32_t count(void);
-/* Until it says so: what has no event to wait for. */
+/* Asks again until the field has that value. It is for what has no event. */
 void await_field(const char *name, const char *path, const char *value);
 void write_program(char path[128], const char *name, const char *text);
 pid_t pid_of(const char *name);
 const char *status(const char *path);
 void await_dead(pid_t pid);
-/* A new one of it: not this pid. */
+/* Waits until there is another process than @old there. Returns its pid. */
 pid_t await_other(const char *path, pid_t old);
 void reconnect(void);
 void shell(const char *name, const char *restart, const char *script, const char *wait);
 const char *log_of(const char *name);
-/* How many processes carry this node's marker; zombies do not. */
+/* How many processes carry this node's marker. A zombie carries none. */
 int n_marked(uint64_t node_id);
 int n_fds(pid_t pid);
 int n_zombies(pid_t parent);

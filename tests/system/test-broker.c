@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A real broker process, and clients made of transport, hello and wire alone. ACTOR_BROKER: the program. */
+/*
+ * A real broker process, and clients made of transport, hello and wire alone. ACTOR_BROKER is the broker's
+ * program.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
@@ -30,7 +33,7 @@
 
 #define NODE    UINT64_C(0x77)
 #define KEY_HEX "000102030405060708090a0b0c0d0e0f"
-#define LONG_MS 10000 /* nothing takes that long; then the test fails */
+#define LONG_MS 10000 /* nothing takes that long: the test fails then */
 
 static const char *broker_program;
 static char dir[64], broker_path[80];
@@ -39,7 +42,7 @@ static struct transport *transport;
 
 struct received {
 	struct list node;
-	struct wire_frame frame; /* pointers into bytes */
+	struct wire_frame frame; /* points into `bytes` */
 	uint8_t bytes[];
 };
 
@@ -78,7 +81,7 @@ static void broker_start(const char *group, const char *window_ms)
 		struct sockaddr_un address = {.sun_family = AF_UNIX};
 		int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
 
-		/* The wrong type of socket: learns that somebody is there, and is not seen by them. */
+		/* The wrong type of socket learns that somebody listens, and the listener does not see it. */
 		snprintf(address.sun_path, sizeof(address.sun_path), "%s", broker_path);
 		r = connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? errno : 0;
 		close(fd);
@@ -160,7 +163,7 @@ static void on_data(struct client *c, const struct transport_event *event)
 	}
 }
 
-/* Waits for one event at least. */
+/* Waits for at least one event. */
 static void turn(void)
 {
 	struct pollfd fd = {.fd = transport_fd(transport), .events = POLLIN};
@@ -267,7 +270,7 @@ static actor_ref ref_of(const struct client *c, uint64_t serial)
 	return (actor_ref){NODE, c->group, serial};
 }
 
-/* A call to $broker with [name] or [name, ref]. */
+/* Calls a method of $broker with [name] or [name, ref]. Returns the id of the call. */
 static uint64_t ask(struct client *c, const char *method, const char *name, const actor_ref *ref)
 {
 	struct wire_dest to = {.name = wire_cstr("$broker")};
@@ -292,7 +295,7 @@ static struct received *answer_of(struct client *c, uint64_t id)
 
 		if ((r->frame.type == WIRE_REPLY || r->frame.type == WIRE_ERROR) && r->frame.id == id)
 			return r;
-		free(r); /* casts of the broker */
+		free(r); /* a cast of the broker */
 	}
 }
 
@@ -353,7 +356,7 @@ static int teardown(void **state)
 		broker_pid = 0;
 	}
 	snprintf(sockets, sizeof(sockets), "%s/b", dir);
-	assert_int_equal(rmdir(sockets), 0); /* and it is empty */
+	assert_int_equal(rmdir(sockets), 0); /* it is empty */
 	unlink(broker_path);
 	assert_int_equal(rmdir(dir), 0);
 	return 0;
@@ -399,8 +402,8 @@ static void test_a_call_is_routed_and_answered(void **state)
 }
 
 /*
- * Another process that registers a name and is killed; only that end of a pipe which it holds says that it is
- * ready.
+ * Starts another process that registers a name, and is to be killed. It says that it is ready by its end of a
+ * pipe.
  */
 static pid_t fork_holder(const char *name)
 {
@@ -412,7 +415,7 @@ static pid_t fork_holder(const char *name)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		/* nng must not be used on both sides of a fork: a fresh program */
+		/* nng must not be used on both sides of a fork, so the child runs the program anew. */
 		char self[4096], fd[16];
 		ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
@@ -464,7 +467,7 @@ static void test_kill_9_frees_the_names(void **state)
 	assert_int_not_equal(expect_ref(a, ask(a, "whereis", "held", NULL)).group, a->group);
 	kill(holder, SIGKILL);
 	assert_int_equal(waitpid(holder, NULL, 0), holder);
-	r = client_next(a); /* the name has no owner now */
+	r = client_next(a); /* says that the name has no owner now */
 	assert_int_equal(r->frame.type, WIRE_CAST);
 	assert_true(mp_str_is(r->frame.method.s, r->frame.method.len, "name"));
 	free(r);
@@ -484,7 +487,7 @@ static void raw_garbage(const char *path)
 	memset(bytes, 0xee, sizeof(bytes));
 	send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
 	while (recv(fd, bytes, sizeof(bytes), 0) > 0)
-		; /* until it is closed */
+		; /* until the broker closes it */
 	close(fd);
 }
 
@@ -497,7 +500,7 @@ static void test_garbage_ends_only_its_own_connection(void **state)
 
 	raw_garbage(broker_path);
 
-	/* a request that is no hello */
+	/* A request that is no hello. */
 	mp_put_cstr(&b, "let me in");
 	rude->answered = false;
 	assert_int_equal(
@@ -507,7 +510,7 @@ static void test_garbage_ends_only_its_own_connection(void **state)
 	assert_string_equal(rude->refused, "bad_hello");
 	buf_deinit(&b);
 
-	/* a frame that is none */
+	/* Bytes that are no frame. */
 	buf_append(pipe_out(rude->link), "\xc1\xc1", 2);
 	pipe_flush(rude->link);
 	r = client_next(rude);
@@ -537,7 +540,8 @@ static void test_a_second_link_for_a_token_is_refused(void **state)
 {
 	struct client *a = client_connect("a", NULL), *b = client_new();
 
-	expect_nil(a, ask(a, "ready", NULL, NULL)); /* now the broker, too, has seen the link come up */
+	/* The answer shows that the broker, too, has seen the link come up. */
+	expect_nil(a, ask(a, "ready", NULL, NULL));
 	client_hello(b, "b", &a->resume);
 	assert_string_equal(b->refused, "in_use");
 	client_free(a);
@@ -559,7 +563,7 @@ static void test_a_resume_token_outlives_the_broker(void **state)
 	while (!a->down)
 		turn();
 	client_free(a);
-	broker_start("3", "200"); /* a window, but no supervisor */
+	broker_start("3", "200"); /* it has a recovery window, but no supervisor */
 
 	a = client_connect("a", &resume);
 	assert_int_equal(a->group, group);
@@ -580,7 +584,7 @@ static void test_a_resume_token_outlives_the_broker(void **state)
 	buf_deinit(&args);
 	r = answer_of(a, a->ids);
 	assert_int_equal(r->frame.type, WIRE_REPLY);
-	assert_int_equal(r->frame.body[0], 0x90); /* nothing was lost */
+	assert_int_equal(r->frame.body[0], 0x90); /* no name was lost */
 	free(r);
 	expect_nil(a, ask(a, "announced", NULL, NULL));
 	assert_true(actor_ref_equal(expect_ref(b, ask(b, "whereis", "n", NULL)), ref));
@@ -614,7 +618,7 @@ static void test_two_hundred_clients_leave_nothing_behind(void **state)
 	struct client *watcher = client_connect("watcher", NULL), *clients[200];
 	size_t fds;
 
-	/* Whatever nng opens once is open after the first client. */
+	/* nng keeps some files open from the first client on. */
 	client_free(client_connect("first", NULL));
 	while (count_groups(watcher) != 1)
 		;
@@ -628,8 +632,8 @@ static void test_two_hundred_clients_leave_nothing_behind(void **state)
 	while (count_groups(watcher) != 1)
 		;
 	for (int64_t end_ms = clock_now_ms() + LONG_MS; broker_fds() > fds && clock_now_ms() < end_ms;)
-		usleep(2000);             /* nng closes listeners in its own time */
-	assert_true(broker_fds() <= fds); /* less: the first one's hello was still open */
+		usleep(2000);             /* nng closes listeners a moment later */
+	assert_true(broker_fds() <= fds); /* it may be less: the hello of the first client was still open */
 	client_free(watcher);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sending side: what returned 0 arrives, although its sender ends in the next moment; answers nobody
- * reads are bounded. Real groups, a real broker. ACTOR_BROKER: the program. This program is also the other
- * groups: `test-flush sink`, `test-flush source HOW N`.
+ * The sending side: a cast that returned 0 arrives, although its sender ends in the next moment; answers that
+ * nobody reads are bounded. Groups and broker are real. ACTOR_BROKER is the broker's program. This program is
+ * also the other groups: `test-flush sink`, `test-flush source HOW N`.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* cmocka.h needs these */
+/* cmocka.h needs these: */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,12 +27,12 @@
 #include "actor/actor.h"
 #include "tests/fact.h"
 
-#define LONG_MS 30000 /* nothing takes that long; then the test fails */
+#define LONG_MS 30000 /* nothing takes that long: the test fails then */
 
 static const char *self_program;
 static char dir[64];
 static pid_t broker_pid, sink_pid;
-static char said[8][512]; /* by a group of this process, for an operator */
+static char said[8][512]; /* lines that a group of this process wrote for an operator */
 static int n_said;
 
 static void say(const char *line, void *arg)
@@ -66,7 +66,7 @@ static int sink_got(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[II]", items, items_wrong);
 }
 
-/* A handler that computes: nothing of this process is served until SIGUSR1. */
+/* A handler that computes until SIGUSR1: its whole process does nothing else. */
 static int sink_compute(actor *self, const actor_msg *msg)
 {
 	sigset_t usr1, old;
@@ -81,14 +81,14 @@ static int sink_compute(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* As sink_compute, for longer than anybody waits for the second half of a death. */
+/* Computes longer than anybody waits for the second half of a death. */
 static int sink_nap(actor *self, const actor_msg *msg)
 {
 	usleep(1300000);
 	return 0;
 }
 
-/* Takes every descriptor that this process may have, until that time is over. */
+/* `hoard` takes every descriptor that this process may have, and keeps them for that time. */
 static int hoard[64];
 static int n_hoard;
 
@@ -173,8 +173,8 @@ static int source_send(actor *self)
 }
 
 /*
- * Many actors ask for a megabyte each; then the process stops, and later says how often it was answered, and
- * refused as `overloaded`.
+ * Many actors ask for a megabyte each. Then the process stops. Later it says how many calls were answered,
+ * and how many were refused as `overloaded`.
  */
 static int64_t answered, refused;
 
@@ -211,7 +211,8 @@ static int source_ask(actor *self)
 	int r = actor_call(self, actor_named("sink"), "got", LONG_MS, NULL, "");
 
 	if (r == 0)
-		r = actor_cast(self, actor_named("sink"), "compute", ""); /* nothing is answered yet */
+		/* From now on nothing is answered. */
+		r = actor_cast(self, actor_named("sink"), "compute", "");
 	for (int64_t i = 0; r == 0 && i < source_n; i++) {
 		actor_ref asker;
 
@@ -240,7 +241,7 @@ static int source_init(actor *self, const void *arg)
 	}
 	if (!strcmp(source_how, "ask"))
 		return 0;
-	puts("sent"); /* lives on until TERM */
+	puts("sent"); /* it lives on until TERM */
 	fflush(stdout);
 	return 0;
 }
@@ -297,7 +298,7 @@ static actor_client *client_new(enum actor_join_mode mode)
 	int64_t tries = 0;
 	int r;
 
-	/* the broker may be starting still: its socket is the event we wait for */
+	/* The broker may still be starting. Its socket is waited for. */
 	while ((r = actor_client_new(&client, &options)) == -ENOTCONN && tries++ < LONG_MS)
 		usleep(1000);
 	assert_int_equal(r, 0);
@@ -321,7 +322,7 @@ static void cast_items(actor_client *client, actor_ref sink, int64_t from, int64
 		assert_int_equal(actor_client_cast(client, actor_to(sink), "item", "I", i), 0);
 }
 
-/* What came from senders of whom nobody is left: waits for all of it, and then it must be in order. */
+/* All senders have ended. Waits until all their casts have come, which must be in order. */
 static void expect_items(int64_t n)
 {
 	actor_client *client = client_new(ACTOR_JOIN_BROKER);
@@ -425,7 +426,8 @@ static void test_casts_before_sigterm_arrive_although_the_receiver_stood_still(v
 
 	kill(sink_pid, SIGSTOP);
 	source = source_start("live", "1000", &out);
-	assert_int_equal(read(out, line, sizeof(line)), 5); /* sent: they wait, since the two have not met */
+	/* The source says "sent": its casts wait, since it has not met the sink. */
+	assert_int_equal(read(out, line, sizeof(line)), 5);
 	close(out);
 	kill(source, SIGTERM);
 	kill(sink_pid, SIGCONT);
@@ -443,7 +445,7 @@ static void test_casts_arrive_although_the_broker_stood_still_when_the_client_wa
 	cast_items(client, sink, 0, 100);
 	waker = fork();
 	if (waker == 0) {
-		usleep(300000); /* while the client is being freed */
+		usleep(300000); /* by then the client is being freed */
 		kill(broker_pid, SIGCONT);
 		_exit(0);
 	}
@@ -454,15 +456,15 @@ static void test_casts_arrive_although_the_broker_stood_still_when_the_client_wa
 }
 
 /*
- * Its bye is answered by nobody, its link ends, the broker tells of its end: all that before the receiver has
- * read a byte.
+ * Nobody answers the sender's bye, its link ends, and the broker tells of its end: all that before the
+ * receiver has read a byte.
  */
 static void test_casts_arrive_although_the_receiver_computed_until_after_its_senders_end(void **state)
 {
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	actor_ref sink = find_sink(client);
 
-	/* they have met */
+	/* Now the two have met. */
 	assert_int_equal(actor_client_call(client, actor_to(sink), "got", LONG_MS, NULL, ""), 0);
 	assert_int_equal(actor_client_cast(client, actor_to(sink), "compute", ""), 0);
 	cast_items(client, sink, 0, 100);
@@ -473,8 +475,8 @@ static void test_casts_arrive_although_the_receiver_computed_until_after_its_sen
 }
 
 /*
- * The ends of many senders are told while the receiver has read little of what they left for it in the
- * kernel; and then it computes for more than the second that it gives the end of a link.
+ * The ends of many senders are told when the receiver has read little of what they have left in the kernel.
+ * Then it computes for longer than the second that it waits for the end of a link.
  */
 static void test_what_many_senders_left_arrives_although_the_receiver_is_slow(void **state)
 {
@@ -488,12 +490,12 @@ static void test_what_many_senders_left_arrives_although_the_receiver_is_slow(vo
 	for (int i = 0; i < SENDERS_N; i++) {
 		clients[i] = client_new(ACTOR_JOIN_DIRECT);
 		sink = find_sink(clients[i]);
-		/* they have met */
+		/* Now the two have met. */
 		assert_int_equal(actor_client_call(clients[i], actor_to(sink), "got", LONG_MS, NULL, ""), 0);
 	}
 	assert_int_equal(actor_client_cast(clients[0], actor_to(sink), "compute", ""), 0);
 	client = client_new(ACTOR_JOIN_BROKER);
-	/* so what the broker has to say is read first */
+	/* The broker's words are read first because of this cast. */
 	assert_int_equal(actor_client_cast(client, actor_to(sink), "nap", ""), 0);
 	assert_int_equal(actor_client_flush(client, LONG_MS), 0);
 	for (int i = 0; i < SENDERS_N; i++) {
@@ -517,7 +519,7 @@ static void test_what_many_senders_left_arrives_although_the_receiver_is_slow(vo
 	actor_client_free(client);
 }
 
-/* longer than a bye is waited for, and the two halves of a death after that */
+/* This is longer than a bye is waited for, and then the two halves of a death. */
 #define HOARD_MS 3500
 
 static bool has_let_go(actor_client *client, actor_ref sink)
@@ -532,8 +534,8 @@ static bool has_let_go(actor_client *client, actor_ref sink)
 }
 
 /*
- * Nobody can be let in, whoever has dialled. The ends of those who wrote and went are told meanwhile; what
- * they wrote is not lost for that.
+ * The receiver cannot let in anybody who dials. Meanwhile it is told that those who wrote have ended. What
+ * they wrote must not be lost.
  */
 static void test_casts_of_strangers_arrive_although_the_receiver_had_no_descriptor_left(void **state)
 {
@@ -544,7 +546,7 @@ static void test_casts_of_strangers_arrive_although_the_receiver_had_no_descript
 	pid_t source;
 
 	assert_int_equal(actor_client_call(client, actor_to(sink), "hoard", LONG_MS, NULL, "i", HOARD_MS), 0);
-	source = source_start("crash", "100", NULL); /* killed when its flush has returned 0 */
+	source = source_start("crash", "100", NULL); /* is killed when its flush has returned 0 */
 	assert_true(WIFSIGNALED(reap(source)));
 	assert_int_equal(actor_client_cast(stranger, actor_to(sink), "parcel", ""), 0);
 	assert_int_equal(actor_client_flush(stranger, LONG_MS), 0);
@@ -575,7 +577,8 @@ static void test_a_receiver_without_a_descriptor_is_late_not_dead(void **state)
 	assert_int_equal(actor_client_call(stranger, actor_to(sink), "got", 200, NULL, ""), -ETIMEDOUT);
 	assert_int_equal(actor_client_call(stranger, actor_to(sink), "got", LONG_MS, NULL, ""), 0);
 	assert_true(has_let_go(client, sink));
-	assert_int_equal(actor_client_receive(stranger, 0, NULL, NULL, NULL, NULL), -ETIMEDOUT); /* no DOWN */
+	/* There was no DOWN. */
+	assert_int_equal(actor_client_receive(stranger, 0, NULL, NULL, NULL, NULL), -ETIMEDOUT);
 	actor_client_free(stranger);
 	actor_client_free(client);
 }
@@ -597,7 +600,7 @@ static void test_flush_says_what_is_not_sent_and_the_casts_go_on_waiting(void **
 	char group[32];
 
 	snprintf(group, sizeof(group), "%llu", (unsigned long long)sink.group);
-	assert_int_equal(actor_client_flush(client, LONG_MS), 0); /* nothing is there */
+	assert_int_equal(actor_client_flush(client, LONG_MS), 0); /* there is nothing to send */
 	kill(broker_pid, SIGSTOP);
 	cast_items(client, sink, 0, 10);
 	assert_int_equal(actor_client_flush(client, 50), -ETIMEDOUT);
@@ -613,19 +616,19 @@ static void test_flush_says_what_is_not_sent_and_the_casts_go_on_waiting(void **
 	assert_int_equal(n_said, 1);
 }
 
-/* Stops the sink, and sends it items until its socket is full and some wait here; returns how many. */
+/* Stops the sink, and sends it items until its socket is full and some wait here. Returns how many. */
 static int64_t fill_the_socket(actor_client *client, actor_ref sink)
 {
 	char kilobyte[1000] = "";
 	int64_t n = 0;
 	int status;
 
-	/* they have met */
+	/* Now the two have met. */
 	assert_int_equal(actor_client_call(client, actor_to(sink), "got", LONG_MS, NULL, ""), 0);
 	kill(sink_pid, SIGSTOP);
 	assert_int_equal(waitpid(sink_pid, &status, WUNTRACED), sink_pid);
 	assert_true(WIFSTOPPED(status));
-	while (actor_client_flush(client, 100) == 0) /* waits only when something is left */
+	while (actor_client_flush(client, 100) == 0) /* this waits only when something is left */
 		assert_int_equal(actor_client_cast(client, actor_to(sink), "item", "Iy#", n++, kilobyte,
 					 sizeof(kilobyte)),
 			0);
@@ -640,7 +643,7 @@ static void test_a_receiver_that_does_not_read_is_told_of_and_gets_all_when_it_d
 
 	assert_int_equal(actor_client_flush(client, 20), -ETIMEDOUT);
 	assert_int_equal(n_said, 1);
-	assert_non_null(strstr(said[0], "test-flush")); /* the sink's program */
+	assert_non_null(strstr(said[0], "test-flush")); /* the name of the sink's program */
 	kill(sink_pid, SIGCONT);
 	assert_int_equal(actor_client_flush(client, LONG_MS), 0);
 	actor_client_free(client);
@@ -675,7 +678,7 @@ static void test_freeing_ends_although_the_broker_stands_still_and_says_what_is_
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	actor_ref sink = find_sink(client);
 
-	kill(broker_pid, SIGSTOP); /* nobody introduces the two */
+	kill(broker_pid, SIGSTOP); /* so nobody introduces the two */
 	cast_items(client, sink, 0, 10);
 	actor_client_free(client);
 	kill(broker_pid, SIGCONT);
@@ -683,7 +686,7 @@ static void test_freeing_ends_although_the_broker_stands_still_and_says_what_is_
 	assert_non_null(strstr(said[0], "bytes"));
 }
 
-/* It learns only from the broker that there will be no link: what waited goes by the broker. */
+/* Only the broker says that there will be no link. Then what waits goes by the broker. */
 static void test_casts_to_a_client_with_one_link_arrive_although_their_sender_is_freed_at_once(void **state)
 {
 	actor_client *single = client_new(ACTOR_JOIN_BROKER), *client = client_new(ACTOR_JOIN_DIRECT);
@@ -717,7 +720,7 @@ static void test_a_group_that_reads_no_answers_gets_errors_beyond_64_mib_of_them
 	assert_true(WIFSTOPPED(status));
 	kill(sink_pid, SIGUSR1);
 	client = client_new(ACTOR_JOIN_BROKER);
-	/* it has answered all that came before */
+	/* When this is answered, the sink has answered all that came before. */
 	assert_int_equal(actor_client_call(client, actor_to(find_sink(client)), "got", LONG_MS, NULL, ""), 0);
 	actor_client_free(client);
 	kill(source, SIGCONT);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The doors of groups: what lies in them, who comes in, and what removes them. */
+/* The doors of groups: what waits in them, who comes in, and what removes them. */
 #include "tests/system/group-world.h"
 
 #include <errno.h>
@@ -29,7 +29,7 @@ static int dial(const char *path)
 	return fd;
 }
 
-/* Dials the door, says to be group @id, and more that is meant to be read. */
+/* Dials the door and says to be group @id. More bytes follow, which must not be read. */
 static int dial_as(const char *path, uint64_t id)
 {
 	uint8_t bytes[8 + 9 + 11] = {
@@ -69,7 +69,7 @@ static void test_what_was_sent_to_a_busy_group_survives_its_sender(void **state)
 	assert_int_equal(actor_client_call(client, actor_to(ref_a), "flush", LONG_MS, &reply, ""), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	actor_msg_free(reply);
-	assert_int_equal(r, 0); /* though b has not turned to it */
+	assert_int_equal(r, 0); /* although b has not looked at its door */
 	reap(a, SIGKILL);
 	while (actor_client_call(client, actor_to(ref_a), "ticks", LONG_MS, NULL, "") != -ESRCH)
 		; /* and b was told of that death */
@@ -95,13 +95,13 @@ static void test_a_broker_that_knows_nothing_of_who_came_is_asked(void **state)
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(actor_client_cast(stranger, actor_to(to), "tick", ""), 0);
 	if (has_doors())
-		assert_int_equal(actor_client_flush(stranger, LONG_MS), 0); /* it lies in the door */
+		assert_int_equal(actor_client_flush(stranger, LONG_MS), 0); /* the casts wait in the door */
 	broker_kill();
 	broker_start();
 	kill(server, SIGCONT);
 	expect_number(stranger, to, "ticks", 100);
 	assert_int_equal(actor_client_receive(stranger, 0, NULL, NULL, NULL, NULL), -ETIMEDOUT);
-	/* the new broker counts the link: it tells of the end, with the reason */
+	/* The new broker knows of the link: it tells of the end, with the reason. */
 	reap(server, SIGTERM);
 	expect_down(stranger, monitor, "shutdown");
 	actor_client_free(stranger);
@@ -148,7 +148,7 @@ static void test_nobody_comes_in_as_somebody_else(void **state)
 		fd = dial(path);
 		assert_int_equal(write(fd, "GET / HTTP/1.1\r\n\r\n", 18), 18);
 		expect_closed(fd);
-		/* with an introduction of the real one under way as well */
+		/* The same while an introduction of the real group is under way. */
 		server_stop(client, ref_b, b);
 		assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 0, 10), 0);
 		expect_number(client, ref_a, "flooded", 10);

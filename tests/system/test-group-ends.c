@@ -21,7 +21,7 @@ static int fds_open(void)
 	return n;
 }
 
-/* nng closes behind our back: the number it comes to rest at. */
+/* nng closes descriptors in its own time, so this waits until their number stays the same. */
 static int idle_fds(void)
 {
 	int n = fds_open();
@@ -80,7 +80,7 @@ static void test_actor_that_stops_gives_its_reason_and_its_name_back(void **stat
 	assert_int_equal(actor_client_monitor(client, to, &monitor), 0);
 	assert_int_equal(actor_client_cast(client, actor_to(to), "leave", ""), 0);
 	expect_down(client, monitor, "had enough");
-	/* whoever hears DOWN may take the name */
+	/* Whoever gets the DOWN may take the name. */
 	assert_int_equal(actor_client_whereis(client, "echo", &ref), -ESRCH);
 	reap(server, 0);
 	actor_client_free(client);
@@ -107,7 +107,7 @@ static void test_monitor_of_a_group_with_one_link_ends_with_the_broker(void **st
 	uint64_t monitor;
 
 	assert_int_equal(actor_client_monitor(watcher, to, &monitor), 0);
-	assert_int_equal(actor_client_flush(watcher, LONG_MS), 0); /* the broker has it */
+	assert_int_equal(actor_client_flush(watcher, LONG_MS), 0); /* by then the broker has the monitor */
 	broker_kill();
 	expect_down(watcher, monitor, "noconnection");
 	broker_start();
@@ -125,7 +125,7 @@ static void expect_monitor_of_the_whole_group(enum actor_join_mode mode)
 
 	assert_int_equal(actor_client_monitor(client, whole, &monitor), 0);
 	expect_echo(client, to, "lives");
-	/* a DOWN would be here before the echo */
+	/* A DOWN would have come before the echo. */
 	assert_int_equal(actor_client_receive(client, 0, &msg, NULL, NULL, NULL), -ETIMEDOUT);
 	reap(server, SIGKILL);
 	expect_down(client, monitor, "noconnection");
@@ -179,7 +179,7 @@ static void test_no_descriptor_is_left_behind(void **state)
 		reap(server, SIGKILL);
 		actor_client_free(client);
 		if (round == 0) {
-			/* nng's own are there from its first use on */
+			/* nng opens descriptors of its own at its first use. */
 			actor_client_free(client_new(ACTOR_JOIN_DIRECT));
 			before = idle_fds();
 		}

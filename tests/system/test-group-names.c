@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of groups that are real processes: taken, given back, lost with their owner or with the broker. */
+/*
+ * Names of groups that are real processes: they are taken, given back, lost with their owner or with the
+ * broker.
+ */
 #include "tests/system/group-world.h"
 
 #include <errno.h>
@@ -30,7 +33,7 @@ static void test_client_waits_until_somebody_has_a_name(void **state)
 	actor_client_free(client);
 }
 
-/* The supervisor is away, so nobody reports the exits: watcher and broker each decide for themselves. */
+/* The supervisor is away, so nobody reports the exits: watcher and broker decide each for itself. */
 static void test_who_heard_of_a_death_does_not_find_the_dead_by_name(void **state)
 {
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
@@ -110,8 +113,8 @@ static void test_actor_gives_one_of_its_names_back_and_no_other(void **state)
 }
 
 /*
- * The spawner of an actor whose init failed may take its names at once: it hears of the failure when the
- * broker has them back.
+ * When a spawner hears that an init has failed, the broker has the names back that it had taken. So the
+ * spawner may take them at once.
  */
 static void test_failed_init_has_given_its_names_back_when_its_spawner_hears_of_it(void **state)
 {
@@ -148,7 +151,7 @@ static void test_names_resolve_again_after_the_broker_was_killed(void **state)
 		broker_start();
 		client = client_new(ACTOR_JOIN_BROKER);
 		again = find(client, "echo");
-		assert_true(actor_ref_equal(to, again)); /* the same group, the same id */
+		assert_true(actor_ref_equal(to, again)); /* the same group with the same id */
 		expect_echo(client, again, "after");
 		actor_client_free(client);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Groups that take nothing: who sends to them waits, is refused, and loses nothing. */
+/* Groups that take nothing: a sender to them waits, is refused, and loses nothing. */
 #include "tests/system/group-world.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 #include "tests/fact.h"
 
-/* How many messages a flooder has got rid of, once it gets rid of no more: at least `least`. */
+/* How many messages the flooder has sent when it cannot send more. They are at least @least. */
 static int64_t flooded_settles(actor_client *client, actor_ref to, int64_t least)
 {
 	int64_t n = 0, before = 0;
@@ -32,7 +32,7 @@ static void expect_flooder_failed(actor_client *client)
 	actor_msg_free(msg);
 }
 
-/* What the kernel keeps for a socket nobody reads. */
+/* How much the kernel keeps for a socket that nobody reads. */
 static int64_t socket_bytes(void)
 {
 	FILE *f = fopen("/proc/sys/net/core/wmem_default", "re");
@@ -44,9 +44,7 @@ static int64_t socket_bytes(void)
 	return n;
 }
 
-/*
- * What is under way when a receiver says `pause` comes all the same, from every sender: it has to be little.
- */
+/* What is under way when a receiver says `pause` still comes, from every sender, so it must be little. */
 static void test_little_is_sent_to_a_group_that_does_not_read(void **state)
 {
 	pid_t a = server_start("a"), b = server_start("b");
@@ -55,7 +53,7 @@ static void test_little_is_sent_to_a_group_that_does_not_read(void **state)
 	int64_t n;
 
 	assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 0, 1), 0);
-	expect_number(client, ref_b, "ticks", 1); /* they are linked */
+	expect_number(client, ref_b, "ticks", 1); /* now they have a link */
 	kill(b, SIGSTOP);
 	assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 1, 4000), 0);
 	n = flooded_settles(client, ref_a, 2);
@@ -69,7 +67,7 @@ static void test_little_is_sent_to_a_group_that_does_not_read(void **state)
 	reap(b, 0);
 }
 
-/* Each of its senders is told to pause, once, and to resume; nothing is lost and nothing overtaken. */
+/* Each sender is told once to pause, and to resume. No message is lost or overtaken. */
 static void test_an_actor_that_is_busy_holds_back_all_who_send_to_it(void **state)
 {
 	pid_t senders[FLOODERS_N], b = server_start("b");
@@ -97,9 +95,9 @@ static void test_an_actor_that_is_busy_holds_back_all_who_send_to_it(void **stat
 	reap(b, SIGKILL);
 }
 
-#define ROUTED_N 20000 /* kilobytes: more than any buffer on the way has place for */
+#define ROUTED_N 20000 /* kilobytes: more than all buffers on the way have room for */
 
-/* Casts what is accepted until the target takes nothing, then lets it go on, and casts the rest. */
+/* Casts until the target takes nothing more, then lets the target go on, and casts the rest. */
 static void cast_until_refused_and_the_rest(actor_client *client, actor_dest to, pid_t target, int go_on)
 {
 	char kilobyte[1000] = "";
@@ -117,10 +115,10 @@ static void cast_until_refused_and_the_rest(actor_client *client, actor_dest to,
 		assert_true(n_refused++ < 3);
 		kill(target, go_on);
 	}
-	assert_true(n_refused > 0); /* so its sender was told */
+	assert_true(n_refused > 0); /* so the sender was told to pause */
 }
 
-/* What returned 0 comes, to the last one; the numbers are looked at by who gets them. */
+/* Each cast that returned 0 comes. The receiver checks the numbers. */
 static void test_casts_by_the_broker_to_a_stopped_group_are_refused_or_come(void **state)
 {
 	for (int by_name = 0; by_name < 2; by_name++) {
@@ -144,7 +142,8 @@ static void test_casts_to_a_group_that_stands_still_at_a_recovery_come(void **st
 	actor_ref ref;
 
 	if (!has_doors())
-		return; /* by which a new broker finds it, where no supervisor tells of it */
+		/* Without doors and without a supervisor a new broker cannot find the group. */
+		return;
 	server = server_start("a");
 	client = client_new(ACTOR_JOIN_BROKER);
 	ref = find(client, "a");
@@ -192,7 +191,7 @@ static void test_casts_to_a_hung_stranger_are_refused_beyond_the_bounds(void **s
 	expect_flooder_failed(client);
 	assert_int_equal(ask_number(client, ref_a, "flooded"), n);
 	kill(b, SIGCONT);
-	expect_number(client, ref_b, "ticks", n); /* all that was taken, no more */
+	expect_number(client, ref_b, "ticks", n); /* all that was taken, and no more */
 	actor_client_free(client);
 	reap(b, SIGTERM);
 	reap(a, SIGTERM);

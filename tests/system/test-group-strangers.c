@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* First contact with a group that is busy or stopped: a stranger waits, and nobody takes it for dead. */
+/*
+ * First contact with a group that is busy or stopped: the stranger waits, and does not take the group for
+ * dead.
+ */
 #include "tests/system/group-world.h"
 
 #include <errno.h>
@@ -8,10 +11,10 @@
 
 #include "tests/fact.h"
 
-#define BUSY_MS        2700 /* longer than any time-out that was once taken for a death */
+#define BUSY_MS        2700 /* longer than any time-out that might be taken for a death */
 #define BROKER_BUSY_MS 5500
 
-/* Goes on after a while. A stopped process is to others what one is whose handler computes. */
+/* Lets @pid go on after a while. To others a stopped process is like one whose handler computes. */
 static pid_t continue_after(pid_t pid, int ms)
 {
 	pid_t child = fork();
@@ -39,7 +42,8 @@ static void test_a_stranger_waits_for_a_busy_group(void **state)
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(actor_client_cast(stranger, actor_to(to), "tick", ""), 0);
 	assert_int_equal(ask_number(stranger, to, "ticks"), 1000);
-	assert_int_equal(actor_client_receive(stranger, 0, NULL, NULL, NULL, NULL), -ETIMEDOUT); /* no DOWN */
+	/* There was no DOWN. */
+	assert_int_equal(actor_client_receive(stranger, 0, NULL, NULL, NULL, NULL), -ETIMEDOUT);
 	reap(helper, 0);
 	reap(server, SIGTERM);
 	expect_down(stranger, monitor, "shutdown");
@@ -57,7 +61,8 @@ static void test_casts_of_a_stranger_to_a_busy_group_arrive_in_order(void **stat
 	helper = continue_after(b, BUSY_MS);
 	assert_int_equal(actor_client_cast(client, actor_to(ref_a), "flood", "rii", ref_b, 0, 4000), 0);
 	expect_number(client, ref_a, "flooded", 4000);
-	expect_number(client, ref_b, "ticks", 4000); /* and b is there: a gap would have ended it */
+	/* The receiver still lives: a gap in the numbers would have ended it. */
+	expect_number(client, ref_b, "ticks", 4000);
 	reap(helper, 0);
 	actor_client_free(client);
 	reap(a, SIGTERM);
@@ -115,7 +120,7 @@ static void test_a_first_contact_survives_the_death_of_the_broker(void **state)
 	kill(server, SIGSTOP);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(actor_client_cast(stranger, actor_to(to), "tick", ""), 0);
-	/* its loop runs: it is being introduced */
+	/* The stranger's loop runs, so it is being introduced. */
 	assert_int_equal(actor_client_receive(stranger, 100, NULL, NULL, NULL, NULL), -ETIMEDOUT);
 	broker_kill();
 	broker_start();

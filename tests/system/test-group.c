@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Groups of one node, as real processes beside a real broker: calls by direct links and by the broker. */
+/* Groups of one node, as real processes beside a real broker: calls over direct links and by the broker. */
 #include "tests/system/group-world.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ static void test_call_between_groups_goes_over_a_direct_link(void **state)
 		actor_client_call(client, actor_to(to), "nonsense", LONG_MS, &reply, ""), -EREMOTEIO);
 	assert_string_equal(actor_msg_error(reply), "no_method");
 	actor_msg_free(reply);
-	/* the proof that it is direct: it needs no broker */
+	/* The call needs no broker, so it is direct. */
 	broker_kill();
 	expect_echo(client, to, "without a broker");
 	broker_start();
@@ -95,7 +95,7 @@ static void test_a_client_with_one_link_goes_on_after_the_broker_was_killed(void
 	expect_echo(client, to, "before");
 	broker_kill();
 	broker_start();
-	/* of the first, the old broker may have been the way */
+	/* The first call may have gone by the old broker. */
 	r = actor_client_call(client, actor_to(to), "echo", LONG_MS, NULL, "s", "lost");
 	assert_true(r == 0 || r == -ECONNRESET);
 	expect_echo(client, to, "after");
@@ -153,33 +153,33 @@ static void test_call_in_a_circle_over_processes_is_edeadlk(void **state)
 	assert_int_equal(r, 0);
 	actor_msg_free(reply);
 
-	/* no circle: the names end before it closes */
+	/* The first is no circle: the names end before it closes. */
 	assert_int_equal(round_of(client, ref_a, "b", "c"), 0);
 	assert_int_equal(round_of(client, ref_a, "b", "a"), -EDEADLK);
 	assert_int_equal(round_of(client, ref_a, "b", "c a"), -EDEADLK);
 	assert_int_equal(round_of(client, ref_a, "b", "c b"), -EDEADLK);
-	/* closed within the group, by way of another */
+	/* These close within the group, by way of another one. */
 	assert_int_equal(round_of(client, ref_a, "b", "a2 a"), -EDEADLK);
 	assert_int_equal(round_of(client, ref_a, "a2", "b a"), -EDEADLK);
 	assert_int_equal(round_of(client, ref_a, "a2", "b a2"), -EDEADLK);
 	assert_int_equal(round_of(client, ref_a, "b", "a2 c"), 0);
 
-	/* who was answered before waits no longer */
+	/* A caller that was answered before does not wait any more. */
 	assert_int_equal(round_of(client, ref_a, "b", "!a"), 0);
-	/* queued behind it */
+	/* This call waits behind that round. */
 	assert_int_equal(actor_client_call(client, actor_to(ref_b), "last_round", LONG_MS, &reply, ""), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	assert_int_equal(r, 0);
 	actor_msg_free(reply);
 
-	/* nor does anybody wait for who was answered, though his own caller waits still */
+	/* Nor does anybody wait for one that was answered, although its own caller still waits. */
 	assert_int_equal(round_of(client, find(client, "c"), "a", "b !c"), 0);
 	assert_int_equal(actor_client_call(client, actor_to(ref_b), "last_round", LONG_MS, &reply, ""), 0);
 	assert_int_equal(actor_msg_unpack(reply, "i", &r), 0);
 	assert_int_equal(r, 0);
 	actor_msg_free(reply);
 
-	/* and they go on as if nothing had been */
+	/* Afterwards all go on as before. */
 	expect_echo(client, ref_a, "a");
 	expect_echo(client, ref_b, "b");
 	actor_client_free(client);
@@ -206,7 +206,7 @@ static void test_two_that_call_each_other_at_once_do_not_wait_for_ever(void **st
 			actor_msg *reply;
 			int r;
 
-			/* queued behind it */
+			/* This call waits behind that round. */
 			assert_int_equal(actor_client_call(client, actor_to(refs[j]), "last_round", LONG_MS,
 						 &reply, ""),
 				0);

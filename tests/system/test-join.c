@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which node a group joins, and as whom. ACTOR_BROKER: the program. This program is also a supervised child:
- * `test-join child NAME`.
+ * Which node a group joins, and as whom. ACTOR_BROKER is the broker's program. This program is also a
+ * supervised child: `test-join child NAME`.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* cmocka.h needs these */
+/* cmocka.h needs these: */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,11 +29,11 @@
 #include "libactor/protocol/token.h"
 #include "tests/fact.h"
 
-#define LONG_MS 30000 /* nothing takes that long; then the test fails */
+#define LONG_MS 30000 /* nothing takes that long: the test fails then */
 
 static const char *self_program;
 static char dir[64];
-static char said[2048]; /* by a group of this process, for an operator */
+static char said[2048]; /* lines that a group of this process wrote for an operator */
 
 static void say(const char *line, void *arg)
 {
@@ -61,7 +61,7 @@ static int teardown(void **state)
 
 /* ---- where ---- */
 
-/* Somebody listens in the place of the broker. */
+/* Listens in the place of the broker. */
 static int listen_as_broker(void)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -180,7 +180,7 @@ static actor_ref ask_who(actor_client *client, const char *name)
 	return ref;
 }
 
-/* sh -c 'first & second & wait' as a child of the supervisor: both have its token. */
+/* As if the supervisor had run sh -c 'first & second & wait': both programs have the token of the child. */
 static void test_the_second_program_with_one_token_is_a_client_of_its_own(void **state)
 {
 	static const uint8_t key[TOKEN_KEY_BYTES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};

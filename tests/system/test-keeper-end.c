@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The end of the node, the directory that it leaves, and who may start the next one there. */
+/* The end of the node, the directory that it leaves, and who may start the next node there. */
 #include "tests/system/keeper-world.h"
 
 /* ---- the end of the node ---- */
@@ -19,7 +19,7 @@ static void test_keeper_killed_leaves_nobody(void **state)
 	kill(node.pid, SIGKILL);
 	expect_eof(out);
 	expect_eof(child_of(2)->fds[0]);
-	wait_readable(node.control_fd); /* the supervisor swept, and went */
+	wait_readable(node.control_fd); /* the supervisor has swept the rest, and has ended */
 	assert_int_equal(read(node.control_fd, text, 1), 0);
 	assert_int_equal(sweep_kill(node.hello.node_id, NULL, 0, NULL, 0, PATIENCE_MS), 0);
 }
@@ -52,7 +52,7 @@ static void test_a_stale_directory_is_swept_and_taken_over(void **state)
 	read_lines(out, 6, text, sizeof(text));
 	snprintf(path, sizeof(path), "%s/broker.ipc", node.dir);
 	assert_int_equal(mknod(path, S_IFSOCK | 0600, 0), 0);
-	kill(node.supervisor_pid, SIGSTOP); /* both die: nobody is left to sweep */
+	kill(node.supervisor_pid, SIGSTOP); /* both die, so nobody is left to sweep */
 	kill(node.pid, SIGKILL);
 	kill(node.supervisor_pid, SIGKILL);
 	keeper_wait();
@@ -78,7 +78,7 @@ static void test_a_second_start_is_refused(void **state)
 	node.pid = first;
 	snprintf(text, sizeof(text), "already running, pid %d", (int)first);
 	log_expect(text);
-	spawn_argv(1, (const char *const[]){"true", NULL}); /* and the first did not notice */
+	spawn_argv(1, (const char *const[]){"true", NULL}); /* the first node has not noticed it */
 	hear_final(1);
 }
 
@@ -108,7 +108,7 @@ static void test_somebodys_files_are_refused_and_stay(void **state)
 	log_expect("it has 'thesis'");
 	assert_int_equal(access(path, F_OK), 0);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(rmdir(node.dir), 0); /* nor was a lock made in it */
+	assert_int_equal(rmdir(node.dir), 0); /* nor was a lock file made in it */
 }
 
 static void test_a_file_that_came_later_outlives_the_node(void **state)
@@ -127,7 +127,7 @@ static void test_a_file_that_came_later_outlives_the_node(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 	assert_int_equal(access(lock, F_OK), 0);
 
-	node_start(); /* it is still a node's */
+	node_start(); /* the directory still counts as a node's */
 	assert_int_equal(access(path, F_OK), 0);
 	assert_int_equal(unlink(path), 0);
 }
@@ -158,14 +158,15 @@ static void test_term_asks_for_an_orderly_end(void **state)
 		hear();
 	assert_int_equal(node.terminate.signo, SIGTERM);
 	assert_true(node.terminate.limit_ms > 50000 && node.terminate.limit_ms <= 60000);
-	assert_int_equal(kill(child->slot.pid, 0), 0); /* that is the supervisor's to do */
+	/* The child lives: ending it is the supervisor's task. */
+	assert_int_equal(kill(child->slot.pid, 0), 0);
 	send_signal(1, SIGTERM, 0);
 	child = hear_final(1);
 	assert_int_equal(child->slot.status, SIGTERM);
 	send_stop(0);
 	assert_int_equal(write(node.control_fd, "\0", 1), 1);
 	assert_int_equal(keeper_wait(), 0);
-	assert_int_equal(access(node.dir, F_OK), -1); /* it had made it */
+	assert_int_equal(access(node.dir, F_OK), -1); /* the keeper removes the directory that it has made */
 }
 
 static void test_stop_kills_what_is_left(void **state)
@@ -186,7 +187,7 @@ static void test_stop_kills_what_is_left(void **state)
 	assert_int_equal(write(node.control_fd, "\0", 1), 1);
 	assert_int_equal(WEXITSTATUS(keeper_wait()), 3);
 	expect_eof(out);
-	expect_eof(child_of(2)->fds[0]); /* even one without marker and session */
+	expect_eof(child_of(2)->fds[0]); /* even the one that has no marker and no session */
 }
 
 static void test_a_second_term_kills_everything(void **state)
@@ -215,7 +216,8 @@ static void test_an_orderly_end_has_a_limit(void **state)
 	spawn_argv(1, (const char *const[]){"sleep", "1000", NULL});
 	child = hear_running(1);
 	kill(node.pid, SIGTERM);
-	assert_int_equal(WEXITSTATUS(keeper_wait()), 1); /* the supervisor does nothing about it */
+	/* The supervisor does nothing, so the limit ends it. */
+	assert_int_equal(WEXITSTATUS(keeper_wait()), 1);
 	expect_eof(child->fds[0]);
 	log_expect("no orderly end within 1 s");
 }
@@ -249,7 +251,7 @@ static void test_a_supervisor_that_does_not_answer_is_started_again(void **state
 	assert_int_equal(node.hello.n_deaths, 1);
 	assert_int_equal(node.hello.last_status, SIGKILL);
 	log_expect("does not answer");
-	assert_int_equal(hear_running(1)->slot.pid, pid); /* nobody else was hurt */
+	assert_int_equal(hear_running(1)->slot.pid, pid); /* the child was not touched */
 }
 
 static void test_the_limit_of_an_orderly_end_counts_from_the_supervisors_word(void **state)

@@ -19,10 +19,10 @@ static void test_a_spawn_is_idempotent_by_its_cookie(void **state)
 	while (child->n_reports == n_reports)
 		hear();
 	assert_int_equal(child->slot.pid, pid);
-	assert_int_equal(count_children(node.pid), 2); /* the supervisor and it */
+	assert_int_equal(count_children(node.pid), 2); /* the supervisor and the child */
 	send_kill_tree(1);
 	hear_final(1);
-	round_trip(); /* the slot is free now */
+	round_trip(); /* after this the slot is free */
 
 	spawn_with(1, node.next_group_id, &spec, (struct keeper_spawn){0});
 	while (!node.refused.error)
@@ -83,7 +83,7 @@ static void test_state_goes_to_the_next_supervisor(void **state)
 	send_record(&record, &fd, 1);
 	close(older);
 	close(fd);
-	supervisor_kill(); /* right behind it: what was sent before the death counts */
+	supervisor_kill(); /* directly after that: what was sent before the death counts */
 	supervisor_accept();
 	assert_true(node.hello.flags & KEEPER_HELLO_STATE);
 	assert_int_equal(pread(node.state_fd, text, 4, 0), 4);
@@ -105,11 +105,12 @@ static void test_after_five_quick_deaths_by_its_own_fault_the_state_is_set_aside
 		assert_int_equal(node.hello.n_deaths, i);
 	}
 	assert_int_equal(node.hello.flags, KEEPER_HELLO_STATE_ASIDE);
-	supervisor_kill(); /* before it has one of its own: its successor must know, too */
+	/* This supervisor dies before it has a state of its own; the next one must be told the same. */
+	supervisor_kill();
 	supervisor_accept();
 	assert_int_equal(node.hello.flags, KEEPER_HELLO_STATE_ASIDE);
 	keeper_record_init(&record, KEEPER_STATE);
-	send_record(&record, &fd, 1); /* a new one is kept again */
+	send_record(&record, &fd, 1); /* a new state is kept again */
 	close(fd);
 	supervisor_kill();
 	supervisor_accept();
@@ -145,7 +146,7 @@ static void test_an_upgrade_is_no_death(void **state)
 	strcpy(record.program.path, getenv("FAKE_SUPERVISOR"));
 	send_record(&record, NULL, 0);
 	round_trip();
-	assert_int_equal(write(node.control_fd, "\0", 1), 1); /* exit 0 */
+	assert_int_equal(write(node.control_fd, "\0", 1), 1); /* says: exit with 0 */
 	supervisor_forget();
 	supervisor_accept();
 	assert_int_equal(node.hello.n_deaths, 0);
@@ -162,8 +163,8 @@ static void test_the_next_supervisor_is_told_the_whole_table(void **state)
 	node.ack = false;
 	running_group = spawn_shell(1, "echo one; sleep 1000");
 	spawn_shell(2, "echo two; exit 3");
-	spawn_shell(3, "echo three; read x <\"$0\"; kill -USR1 $$"); /* $0 is sh: no file; dies while nobody
-									listens */
+	/* $0 is sh, which is no file: the child dies while no supervisor listens. */
+	spawn_shell(3, "echo three; read x <\"$0\"; kill -USR1 $$");
 	spawn_argv(4, (const char *const[]){"/nonexistent/program", NULL});
 	hear_running(1);
 	hear_final(2);
@@ -174,14 +175,14 @@ static void test_the_next_supervisor_is_told_the_whole_table(void **state)
 	supervisor_accept();
 	assert_int_equal(node.hello.n_slots, 4);
 	hear_synced();
-	assert_int_equal(node.n_children, 4); /* all of them before SYNCED */
+	assert_int_equal(node.n_children, 4); /* all came before SYNCED */
 	child = child_of(1);
 	assert_int_equal(child->slot.stage, KEEPER_RUNNING);
 	assert_int_equal(child->slot.pid, lasting);
 	assert_true(child->slot.group_id == running_group);
 	assert_string_equal(child->slot.name, "child-1");
 	read_lines(child->fds[0], 1, text, sizeof(text));
-	assert_string_equal(text, "one\n"); /* nobody had read it */
+	assert_string_equal(text, "one\n"); /* the old supervisor had not read it */
 	child = hear_final(2);
 	assert_int_equal(child->slot.status, 3);
 	read_lines(child->fds[0], 0, text, sizeof(text));

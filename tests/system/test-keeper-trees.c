@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Trees of processes: many, double forked, in the midst of exec, without a mark. All of a group end with it.
+ * Trees of processes: many, double-forked, in the middle of exec, without a mark. All processes of a group
+ * end with it.
  */
 #include "tests/system/keeper-world.h"
 
@@ -44,7 +45,7 @@ static void test_a_thousand_exits_at_once_are_all_told(void **state)
 		hear_running(1000 + i);
 	close(gate[0]);
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	close(gate[1]); /* now all of them read EOF and go */
+	close(gate[1]); /* all of them read EOF now, and end */
 	while (n_final < MANY) {
 		assert_int_equal(hear(), 1);
 		for (i = 0, n_final = 0; i < node.n_children; i++)
@@ -60,8 +61,8 @@ static void test_a_thousand_exits_at_once_are_all_told(void **state)
 		assert_int_equal(child->slot.status, i % 100);
 		fds_drop(child);
 	}
-	round_trip();                                  /* every ack was dealt with */
-	assert_int_equal(count_children(node.pid), 1); /* no zombie: the supervisor alone */
+	round_trip();                                  /* every ack was handled */
+	assert_int_equal(count_children(node.pid), 1); /* there is no zombie, only the supervisor */
 	assert_int_equal(count_fds(node.pid), before);
 }
 
@@ -79,11 +80,11 @@ static void test_double_forked_grandchildren_end_with_their_group(void **state)
 	read_lines(other->fds[0], 6, text, sizeof(text));
 	kill(child->slot.pid, SIGTERM);
 	child = hear_final(1);
-	assert_int_equal(child->slot.status, SIGTERM); /* the leader's own end, not that of the sweep */
+	assert_int_equal(child->slot.status, SIGTERM); /* that of the leader, not of the sweep */
 	assert_int_equal(child->slot.flags & KEEPER_SLOT_TREE_LEFT, 0);
-	expect_eof(child->fds[0]); /* at the report they are gone already */
+	expect_eof(child->fds[0]); /* when the end is told, all of them are gone */
 	assert_int_equal(kill(other->slot.pid, 0), 0);
-	assert_true(count_children(node.pid) >= 2 + 3); /* the other group's are untouched */
+	assert_true(count_children(node.pid) >= 2 + 3); /* those of the other group are untouched */
 	send_kill_tree(2);
 	other = hear_final(2);
 	expect_eof(other->fds[0]);
@@ -91,7 +92,10 @@ static void test_double_forked_grandchildren_end_with_their_group(void **state)
 	assert_int_equal(count_children(node.pid), 1);
 }
 
-/* It execs itself again and again, so it is mostly in the midst of that, where it shows no environment. */
+/*
+ * The grandchild execs itself again and again. So it is mostly in the middle of that, where it shows no
+ * environment.
+ */
 static void test_a_grandchild_in_the_midst_of_exec_ends_with_its_group(void **state)
 {
 	char path[80], script[256], text[64];
@@ -117,7 +121,7 @@ static void test_a_grandchild_in_the_midst_of_exec_ends_with_its_group(void **st
 		kill(child->slot.pid, SIGTERM);
 		child = hear_final(cookie);
 		end.fd = child->fds[0];
-		assert_int_equal(poll(&end, 1, 0), 1); /* at the report, not later */
+		assert_int_equal(poll(&end, 1, 0), 1); /* when the end is told, and not later */
 		assert_int_equal(end.revents, POLLHUP);
 		assert_int_equal(child->slot.flags & KEEPER_SLOT_TREE_LEFT, 0);
 	}
@@ -195,7 +199,7 @@ static void test_a_stop_leaves_the_tree_its_grace_when_the_leader_has_ended(void
 	send_stop_tree(1, PATIENCE_MS);
 	read_lines(child->fds[0], 1, text, sizeof(text));
 	assert_string_equal(text, "heard\n");
-	await_zombie(child->slot.pid); /* the leader is dead, and held */
+	await_zombie(child->slot.pid); /* the leader is dead, but not reaped yet */
 	round_trip();
 	assert_int_equal(child_of(1)->slot.stage, KEEPER_RUNNING);
 	fd = open(fifo, O_WRONLY | O_CLOEXEC);
@@ -205,7 +209,7 @@ static void test_a_stop_leaves_the_tree_its_grace_when_the_leader_has_ended(void
 	assert_string_equal(text, "clean\n");
 	child = hear_final(1);
 	assert_int_equal(child->slot.code, CLD_KILLED);
-	assert_int_equal(child->slot.status, SIGTERM); /* the leader's own */
+	assert_int_equal(child->slot.status, SIGTERM); /* that of the leader */
 	assert_int_equal(child->slot.flags & KEEPER_SLOT_TREE_LEFT, 0);
 	expect_eof(child->fds[0]);
 }
@@ -267,10 +271,13 @@ static void test_a_descendant_that_threw_away_its_environment_and_session_ends_w
 	expect_eof(child->fds[0]);
 	assert_int_equal(kill(older->slot.pid, 0), 0);
 	round_trip();
-	assert_int_equal(count_children(node.pid), 2); /* the supervisor and the older one's leader */
+	assert_int_equal(count_children(node.pid), 2); /* the supervisor and the leader of the older group */
 }
 
-/* Beside that, a limit of its own: nothing says whose it is. This program's --shed starts one. */
+/*
+ * This program, run with --shed, starts a process that also has a limit of its own, so nothing says whose it
+ * is.
+ */
 static const char *self_path(void)
 {
 	static char self[4096];
@@ -288,11 +295,12 @@ static int shed(bool stay)
 		if (fork() > 0)
 			return execl("/bin/sleep", "sleep", "1000", NULL);
 		if (fork() > 0)
-			_exit(0); /* at once: a sanitizer's look for leaks would start a process more */
+			/* This skips the sanitizer's look for leaks, which would start another process. */
+			_exit(0);
 	}
 	setrlimit(RLIMIT_RTTIME, &limit);
 	setsid();
-	/* "up" is said when the old environment is gone */
+	/* When "up" is said, the old environment is gone. */
 	return execle(
 		"/bin/sh", "sh", "-c", "echo up; while :; do /bin/sleep 1000; done", NULL, (char *[]){NULL});
 }
@@ -311,7 +319,8 @@ static void test_one_that_shed_everything_ends_with_the_last_group_it_can_be_of(
 	kill(child->slot.pid, SIGKILL);
 	hear_final(2);
 	log_expect("carries nothing that says of which group it is");
-	while (count_children(node.pid) != 3) /* it may be the first group's; who forked it is still ending */
+	/* The process may be of the first group. The one that forked it is still ending. */
+	while (count_children(node.pid) != 3)
 		round_trip();
 	send_kill_tree(1);
 	hear_final(1);

@@ -50,7 +50,8 @@ static void test_a_child_ignores_nothing_that_the_keeper_does(void **state)
 	struct child *child;
 	char text[256];
 
-	signal(SIGUSR1, SIG_IGN); /* as nohup does: the keeper inherits it, and ignores SIGPIPE by itself */
+	/* As nohup does it. The keeper inherits that, and ignores SIGPIPE itself. */
+	signal(SIGUSR1, SIG_IGN);
 	node_start();
 	signal(SIGUSR1, SIG_DFL);
 	spawn_argv(1, (const char *const[]){"/bin/grep", "-E", "SigIgn|SigBlk", "/proc/self/status", NULL});
@@ -68,7 +69,7 @@ static void test_output_comes_through_pipes_and_stays_readable_after_the_exit(vo
 	spawn_shell(1, "echo out; echo err >&2; read x && echo never");
 	child = hear_final(1);
 	read_lines(child->fds[0], 0, text, sizeof(text));
-	assert_string_equal(text, "out\n"); /* and stdin is empty */
+	assert_string_equal(text, "out\n"); /* stdin is empty */
 	read_lines(child->fds[1], 0, text, sizeof(text));
 	assert_string_equal(text, "err\n");
 }
@@ -159,7 +160,7 @@ static void test_a_child_is_set_up_as_its_spec_says(void **state)
 	spawn_with(1, node.next_group_id, &spec, (struct keeper_spawn){0});
 	child = hear_final(1);
 	read_lines(child->fds[0], 0, text, sizeof(text));
-	/* 0, 1, 2, and the one ls reads with */
+	/* The descriptors are 0, 1, 2, and the one with which ls reads. */
 	snprintf(expected, sizeof(expected), "/usr\n1\n0027\n0\n%llu\n%016llx.%llu\n4\nleader\n",
 		(unsigned long long)nofile.rlim_cur, (unsigned long long)node.hello.node_id,
 		(unsigned long long)node.next_group_id);
@@ -186,7 +187,8 @@ static void test_a_child_gets_its_user_and_still_dies_with_the_keeper(void **sta
 	child = hear_running(1);
 	read_lines(child->fds[0], 2, text, sizeof(text));
 	assert_string_equal(text, "65534\n65534 12345\n");
-	kill(node.supervisor_pid, SIGSTOP); /* so that it is the keeper's death, and no sweep */
+	/* The child must end by the keeper's death, and not by the supervisor's sweep. */
+	kill(node.supervisor_pid, SIGSTOP);
 	kill(node.pid, SIGKILL);
 	expect_eof(child->fds[0]);
 	kill(node.supervisor_pid, SIGKILL);
@@ -212,7 +214,7 @@ static void test_a_daemon_is_told_the_node_and_its_key(void **state)
 	assert_memory_equal(info.node_key, node.hello.node_key, 16);
 	read_lines(child->fds[1], 0, text, sizeof(text));
 	snprintf(expected, sizeof(expected), "%llu\n", (unsigned long long)nofile.rlim_max);
-	assert_string_equal(text, expected); /* and its limit stays raised */
+	assert_string_equal(text, expected); /* its limit stays raised */
 	assert_int_equal(child->slot.spawn_flags, KEEPER_SPAWN_DAEMON);
 }
 
@@ -257,7 +259,7 @@ static void test_signals_reach_the_leader_or_the_whole_tree(void **state)
 	char text[64];
 
 	node_start();
-	/* a grandchild in a session of its own that says what it got */
+	/* A grandchild in a session of its own says which signal it got. */
 	spawn_shell(1,
 		"trap 'echo leader' TERM;"
 		"setsid sh -c 'trap \"echo grandchild; exit\" TERM; echo up; while :; do sleep 0.01; done' &"
@@ -272,7 +274,7 @@ static void test_signals_reach_the_leader_or_the_whole_tree(void **state)
 	read_lines(child->fds[0], 2, text, sizeof(text));
 	assert_non_null(strstr(text, "leader\n"));
 	assert_non_null(strstr(text, "grandchild\n"));
-	send_signal(99, SIGTERM, 0); /* nobody */
+	send_signal(99, SIGTERM, 0); /* there is no such child */
 	send_kill_tree(99);
 	send_kill_tree(1);
 	child = hear_final(1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Timers whose time is for actors of other processes, beside a real broker. ACTOR_BROKER: the program. This
+ * Timers for actors of other processes, beside a real broker. ACTOR_BROKER is the broker's program. This
  * program is also the members: `test-later member NAME`.
  */
 #include <setjmp.h>
@@ -22,7 +22,7 @@
 #include "actor/actor.h"
 #include "tests/fact.h"
 
-#define LONG_MS 20000 /* nothing takes that long; then the test fails */
+#define LONG_MS 20000 /* nothing takes that long: the test fails then */
 #define SOON_MS 5
 
 static const char *self_program;
@@ -40,7 +40,7 @@ static int on_who(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "r", actor_self(self));
 }
 
-/* Tells @to "told" @text. */
+/* [to, text]: casts `told` with the text. */
 static int on_tell(actor *self, const actor_msg *msg)
 {
 	const char *text;
@@ -51,7 +51,10 @@ static int on_tell(actor *self, const actor_msg *msg)
 	return actor_cast(self, actor_to(to), "told", "s", text);
 }
 
-/* Has it told later by an actor of another process, by its ref and by its name, and by itself. */
+/*
+ * [to, other]: has @to told something later: by this actor, by an actor of another process by its ref, and by
+ * its name.
+ */
 static int on_later(actor *self, const actor_msg *msg, actor_from *from)
 {
 	actor_ref to, other;
@@ -165,7 +168,7 @@ static int setup(void **state)
 	setenv("ACTOR_RUNTIME_DIR", dir, 1);
 	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id",
 		"77", "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", "1", NULL});
-	/* the broker may be starting still: its socket is the event we wait for */
+	/* The broker may still be starting. Its socket is waited for. */
 	while ((r = actor_client_new(&client, &options)) == -ENOTCONN && tries++ < LONG_MS)
 		usleep(1000);
 	assert_int_equal(r, 0);
@@ -202,7 +205,7 @@ static int teardown(void **state)
 		actor_msg_free(reply_);                                                                      \
 	} while (0)
 
-/* The next cast is told @text. */
+/* Asserts that the next cast is `told` with @text. */
 static void expect_told(const char *text, actor_ref by)
 {
 	struct actor_cause cause;
@@ -248,7 +251,7 @@ static void test_an_interval_for_another_process_goes_on_until_it_is_cancelled(v
 		expect_told("tick", refs[0]);
 	ask("I", &left_ms, "cancel", "");
 	assert_in_range(left_ms, 0, SOON_MS);
-	/* what was sent before the answer is here; then no more */
+	/* What was sent before the answer has come by now; then nothing more may come. */
 	while (actor_client_receive(client, 0, &msg, &monitor, &who, &cause) == 0)
 		actor_msg_free(msg);
 	assert_int_equal(actor_client_receive(client, 4 * SOON_MS, &msg, &monitor, &who, &cause), -ETIMEDOUT);

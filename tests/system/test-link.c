@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Links that end while data streams through them. nng 1.5 to 1.11 lose an operation there (see
- * transport/nng/sp.c), after which every nng_close() of the process waits for ever: the alarm turns that into
- * a failure.
+ * Pipes that end while data streams through them. nng 1.5 to 1.11 loses an operation there (see
+ * transport/nng/sp.c). Then every nng_close() of the process waits for ever, which the alarm turns into a
+ * failure.
  */
 #include <dirent.h>
 #include <poll.h>
@@ -77,7 +77,7 @@ static void end_write(struct end *end, size_t size_bytes)
 	pipe_flush(end->link);
 }
 
-/* One link, written to from both ends, freed by end @first after it has read @enough_bytes. */
+/* Makes one pipe, into which both ends write. End @first frees it when it has read @enough_bytes. */
 static void link_round(struct end *ends, unsigned n, int first, size_t enough_bytes, size_t size_bytes)
 {
 	struct transport_peer self = {.uid = geteuid(), .pid = getpid()};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Links and exit signals over real processes beside a real broker, by direct links and by the broker.
- * ACTOR_BROKER: the program. This program is also the members: `test-linked direct|single NAME`.
+ * Links and exit signals over real processes beside a real broker, over direct links and by the broker.
+ * ACTOR_BROKER is the broker's program. This program is also the members: `test-linked direct|single NAME`.
  */
 #include "tests/system/members.h"
 
@@ -17,7 +17,7 @@
 
 /* ---- the members ---- */
 
-static char told[4096]; /* what came, a word each */
+static char told[4096]; /* what came, word by word */
 
 static const struct actor_behavior plain, trapping;
 
@@ -54,7 +54,7 @@ static int on_worker(actor *self, const actor_msg *msg, actor_from *from)
 	return r < 0 ? actor_reply_error(from, "test.spawn", "%d", r) : actor_reply(from, "r", worker);
 }
 
-/* The other process has handled what was sent to @who, and what it sent back is here. */
+/* Afterwards the other process has handled what was sent to @who, and what it sent back is here. */
 static void round_trip(actor *self, actor_ref who)
 {
 	(void)actor_call(self, actor_to(who), "sync", LONG_MS, NULL, "");
@@ -97,13 +97,13 @@ static int on_unlink(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", (int)was_linked);
 }
 
-/* How many halves of links this process has. */
+/* The answer is how many halves of links this process has. */
 static int on_links(actor *self, const actor_msg *msg, actor_from *from)
 {
 	return actor_reply(from, "i", (int)actor_group_of(self)->links.n_items);
 }
 
-/* [who, links, unlinks]: links and unlinks in turn, without a wait. */
+/* [who, links, unlinks]: links and unlinks in turn, without waiting. */
 static int on_flap(actor *self, const actor_msg *msg)
 {
 	actor_ref who;
@@ -162,7 +162,7 @@ static int on_hello(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* [who]: says hello twice, then ends. */
+/* [who]: casts `hello` twice, and then ends. */
 static int on_last_words(actor *self, const actor_msg *msg)
 {
 	actor_ref who;
@@ -256,7 +256,7 @@ static actor_ref worker_of(int i, const char *kind)
 	return ref;
 }
 
-/* Waits until it is over; a monitor says so. */
+/* Waits for the actor's end with a monitor. */
 static void await_end(actor_ref who)
 {
 	struct actor_cause cause;
@@ -270,7 +270,7 @@ static void await_end(actor_ref who)
 	assert_true(fired == monitor);
 }
 
-/* Waits until process @i has been told as much as @want is long. */
+/* Waits until process @i has been told at least as many characters as @want has. */
 static void take_told(int i, const char *want, char all[4096])
 {
 	all[0] = 0;
@@ -296,7 +296,7 @@ static void expect_told(int i, const char *want)
 	assert_string_equal(all, want);
 }
 
-/* Two things of two actors, in any order. */
+/* Expects two things of two actors, in any order. */
 static void expect_told_both(int i, const char *a, const char *b)
 {
 	char all[4096], want[256];
@@ -433,7 +433,9 @@ static void test_who_unlinked_lives_on(void **state)
 	expect_told(1, "");
 }
 
-/* Each has handled its own frames, and then what the other's process had sent before it answered. */
+/*
+ * Afterwards each actor has handled what it was sent before, and the answers to that have been handled, too.
+ */
 static void settle(actor_ref a, actor_ref b)
 {
 	for (int k = 0; k < 2; k++) {
@@ -446,7 +448,7 @@ static void settle(actor_ref a, actor_ref b)
 	}
 }
 
-/* Both link and unlink at once. If the last word of both is the same, it holds, whatever came between. */
+/* Both ends link and unlink at once. If both have said the same last, that holds, whatever came before. */
 static void test_what_both_ends_said_last_holds(void **state)
 {
 	members_start(state, 2);
@@ -470,7 +472,7 @@ static void test_what_both_ends_said_last_holds(void **state)
 	}
 }
 
-/* One ends with a link, the other with an unlink: which of the two holds is open, but it is one. */
+/* One end links last, and the other unlinks last. Either of the two may hold, but both must agree. */
 static void test_both_ends_agree_whatever_crosses_under_way(void **state)
 {
 	members_start(state, 2);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names over real processes beside a real broker: many at once, replaced, listed, watched. ACTOR_BROKER: the
- * program. This program is also the members: `test-names member NAME`, which do what their methods say and
- * answer with what came of it.
+ * Names over real processes beside a real broker: many at once, replaced, listed, watched. ACTOR_BROKER is
+ * the broker's program. This program is also the members: `test-names member NAME`, which do what their
+ * methods say and answer with the result.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,7 +53,7 @@ static int on_give_back(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", actor_unregister(self, name));
 }
 
-/* How many frames the broker has had. */
+/* How many frames the broker has received. */
 static int64_t frames(actor *self)
 {
 	actor_msg *reply = NULL;
@@ -65,7 +65,10 @@ static int64_t frames(actor *self)
 	return n;
 }
 
-/* @n names NAME.0, NAME.1 … at once: what came of it, and how many frames the broker had for it. */
+/*
+ * [name, n, who] → [result, frames]. Takes n names NAME.0, NAME.1 … at once; the broker has received so many
+ * frames for that.
+ */
 static int on_take_many(actor *self, const actor_msg *msg, actor_from *from)
 {
 	static char text[MANY_MAX][32];
@@ -125,7 +128,7 @@ static int failing_init(actor *self, const void *arg)
 
 static const struct actor_behavior failing_behavior = {.name = "failing", .init = failing_init};
 
-/* Answers nobody: it is ended while it waits. */
+/* This has no answer: the actor is ended while it waits. */
 static int on_spawn_failing(actor *self, const actor_msg *msg)
 {
 	actor_ref ref;
@@ -135,7 +138,7 @@ static int on_spawn_failing(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* Answers when the init has returned, and the name is on its way back. */
+/* Answers when the init has returned, and the name is about to be given back. */
 static int on_fail_now(actor *self, const actor_msg *msg, actor_from *from)
 {
 	fails_now = true;
@@ -144,7 +147,7 @@ static int on_fail_now(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", 0);
 }
 
-/* Ends as soon as it has asked for the name to be another's. */
+/* Ends as soon as it has asked that the name be another's. */
 static int on_replace_and_end(actor *self, const actor_msg *msg)
 {
 	const char *name;
@@ -157,7 +160,7 @@ static int on_replace_and_end(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* [what came of it, names in the list, the first, the last] */
+/* [pattern] → [result, how many names the list has, the first, the last] */
 static int on_list(actor *self, const actor_msg *msg, actor_from *from)
 {
 	actor_msg *names = NULL;
@@ -253,7 +256,10 @@ static int on_counted(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[ii]", counted, misplaced);
 }
 
-/* Counts for @to from 0 to @n - 1, by its ref and by its names in turn; the last one nobody has. */
+/*
+ * Casts the numbers from 0 to @n - 1 to @to, by its ref and by its two names in turn. Each number is also
+ * cast to a name that nobody has.
+ */
 static int on_count_for(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const char *first, *second;
@@ -327,7 +333,7 @@ static int take_many(int i, const char *name, int n, actor_ref who, int64_t *ret
 	return r;
 }
 
-/* "name name …" of "[[name, ref] …]", or how many there are if that is too long. */
+/* "name name …" of "[[name, ref] …]", or only how many there are if they are too many. */
 static const char *names_text(const actor_msg *reply)
 {
 	static char text[4096];
@@ -361,7 +367,7 @@ static void expect_list(int i, const char *pattern, const char *names)
 	actor_msg_free(reply);
 }
 
-/* Until they are all back at a new broker: a list waits for nobody. */
+/* Asks again until all names are back at a new broker: a list waits for nobody. */
 static void await_list(int i, const char *pattern, const char *names)
 {
 	for (int tries = 0; tries < LONG_MS; tries++) {
@@ -384,7 +390,7 @@ static void expect_watch(int i, const char *pattern, const char *names)
 	actor_msg_free(reply);
 }
 
-/* Reads until @n events have come; what is too much is seen by the next who reads. */
+/* Reads until @n events have come. An event too many is seen by the next read. */
 static void expect_events(int i, int64_t n, char text[4096])
 {
 	int64_t got = 0;
@@ -404,7 +410,7 @@ static void expect_events(int i, int64_t n, char text[4096])
 	assert_int_equal(got, n);
 }
 
-/* Nothing more has come, or is on its way: one more change is the next that is told. */
+/* Asserts that no more events have come or are on their way: the next one is that of one more change. */
 static void expect_no_more_events(int i, int other)
 {
 	char text[4096];
@@ -439,7 +445,7 @@ static void test_a_hundred_names_cost_one_round_trip(void **state)
 	assert_true(actor_ref_equal(where("app.99"), refs[0]));
 	assert_int_equal(take_many(0, "app", 0, ACTOR_NOBODY, &n_frames), 0);
 	assert_int_equal(n_frames, 0);
-	/* they are announced again like others */
+	/* A new broker is told of them as of other names. */
 	reap(broker_pid, SIGKILL);
 	broker_start();
 	await_list(1, "app.", "100");
@@ -459,11 +465,11 @@ static void test_of_many_names_all_are_taken_or_none(void **state)
 	assert_int_equal(ask_int(0, "take_twice", ""), -EINVAL);
 	assert_int_equal(take_many(0, "app", 16385, ACTOR_NOBODY, NULL), -EMSGSIZE);
 	assert_int_equal(take_many(0, "$app", 1, ACTOR_NOBODY, NULL), -EPERM);
-	assert_int_equal(take_many(0, "x", 2, refs[1], NULL), -ESRCH); /* none of this group */
+	assert_int_equal(take_many(0, "x", 2, refs[1], NULL), -ESRCH); /* refs[1] is no actor of this group */
 	extra = extra_of(0);
 	assert_int_equal(take_many(0, "x", 3, extra, NULL), 0);
 	assert_true(actor_ref_equal(where("x.2"), extra));
-	/* all are given back when it ends, before anybody hears of the end */
+	/* When the actor ends, all are given back before anybody hears of the end. */
 	actor_msg_free(ask_reply(actor_to(refs[0]), "who", ""));
 	{
 		uint64_t monitor, gone;
@@ -479,7 +485,7 @@ static void test_of_many_names_all_are_taken_or_none(void **state)
 		assert_int_equal(gone, monitor);
 	}
 	assert_true(actor_ref_is_nobody(where("x.0")));
-	assert_true(actor_ref_equal(where("x.2"), refs[0])); /* it was on its way to another */
+	assert_true(actor_ref_equal(where("x.2"), refs[0])); /* this one was on its way to another actor */
 	expect_list(1, "x", "x.2");
 }
 
@@ -500,11 +506,11 @@ static void test_a_name_is_replaced_in_one_step(void **state)
 	snprintf(expected, sizeof(expected), "=app %llx.%llx ", (unsigned long long)extra.serial,
 		(unsigned long long)refs[0].serial);
 	assert_string_equal(text, expected);
-	/* refused: nothing has changed */
+	/* A replacement that is refused changes nothing. */
 	assert_int_equal(ask_int(0, "replace", "sr", "app", refs[1]), -ESRCH);
 	assert_int_equal(ask_int(1, "replace", "sr", "app", refs[1]), -ESRCH);
 	assert_int_equal(ask_int(0, "replace", "sr", "none", extra), -ESRCH);
-	/* it is announced for the new owner, and ends with that */
+	/* A new broker is told of the new owner, and the name ends with that. */
 	reap(broker_pid, SIGKILL);
 	broker_start();
 	assert_true(actor_ref_equal(where("app"), extra));
@@ -522,20 +528,21 @@ static void test_only_its_owner_gives_a_name_back(void **state)
 	refs[7] = extra_of(0);
 	assert_int_equal(ask_int(7, "give_back", "s", "app"), -ESRCH);
 	assert_int_equal(ask_int(7, "take", "s", "app"), -EEXIST);
-	assert_int_equal(ask_int(0, "take", "s", "app"), 0); /* its own already: still one name */
+	/* Member 0 has the name already, and it stays one name. */
+	assert_int_equal(ask_int(0, "take", "s", "app"), 0);
 	assert_int_equal(ask_int(0, "give_back", "s", "app"), 0);
 	assert_int_equal(ask_int(0, "give_back", "s", "app"), -ESRCH);
 	assert_int_equal(ask_int(7, "take", "s", "app"), 0);
 }
 
-/* When the broker answers at last, the name is not registered for somebody who was told that it is not. */
+/* An actor was told that the name is not registered. When the broker answers at last, this must be true. */
 static void test_a_name_whose_registering_took_too_long_is_given_back(void **state)
 {
 	member_start(0);
 	kill(broker_pid, SIGSTOP);
 	assert_int_equal(ask_int(0, "take", "s", "app"), -ETIMEDOUT);
 	kill(broker_pid, SIGCONT);
-	expect_list(0, "app", ""); /* asked on the same link, behind both */
+	expect_list(0, "app", ""); /* asked over the same link, behind the other two */
 	member_start(1);
 	assert_int_equal(ask_int(1, "take", "s", "app"), 0);
 }
@@ -561,7 +568,7 @@ static void test_who_hears_of_an_end_finds_the_name_free_though_the_broker_stood
 	kill(broker_pid, SIGSTOP);
 	assert_int_equal(actor_client_cast(client, actor_to(refs[7]), "leave", ""), 0);
 	assert_int_equal(actor_client_cast(client, actor_to(nameless), "leave", ""), 0);
-	expect_down_of(nameless); /* it waits for nobody */
+	expect_down_of(nameless); /* this end waits for nobody */
 	assert_int_equal(ask_int(0, "kill", "r", refs[7]), 0);
 	assert_int_equal(actor_client_receive(client, STILL_MS, NULL, NULL, NULL, NULL), -ETIMEDOUT);
 	kill(broker_pid, SIGCONT);
@@ -578,14 +585,15 @@ static void test_a_broker_that_dies_holds_up_no_end(void **state)
 	assert_int_equal(actor_client_monitor(client, refs[7], NULL), 0);
 	kill(broker_pid, SIGSTOP);
 	assert_int_equal(actor_client_cast(client, actor_to(refs[7]), "leave", ""), 0);
-	assert_int_equal(ask_int(0, "kill", "r", refs[7]), 0); /* its turn has come: it waits */
+	/* The actor has run since its kill, and waits. */
+	assert_int_equal(ask_int(0, "kill", "r", refs[7]), 0);
 	reap(broker_pid, SIGKILL);
 	expect_down_of(refs[7]);
 	broker_start();
 	assert_int_equal(ask_int(0, "take", "s", "app"), 0);
 }
 
-/* Whoever waits for an init may be gone before the names of what failed are back. */
+/* An actor that waits for an init may be gone before the names of the failed one are given back. */
 static void test_who_spawned_may_end_before_what_failed_has_given_its_name_back(void **state)
 {
 	int tries = 0;
@@ -600,7 +608,7 @@ static void test_who_spawned_may_end_before_what_failed_has_given_its_name_back(
 	assert_int_equal(ask_int(0, "fail_now", ""), 0);
 	assert_int_equal(ask_int(0, "kill", "r", refs[7]), 0);
 	expect_down_of(refs[7]);
-	refs[6] = extra_of(0); /* in the memory of the dead, if that is given away again */
+	refs[6] = extra_of(0); /* in the memory of the dead actor, if that is used again */
 	kill(broker_pid, SIGCONT);
 	while (!actor_ref_is_nobody(where("failing")) && tries++ < LONG_MS)
 		usleep(1000);
@@ -608,7 +616,7 @@ static void test_who_spawned_may_end_before_what_failed_has_given_its_name_back(
 	assert_true(actor_ref_equal(where("failing"), refs[6]));
 }
 
-/* The broker stands still for longer than the end of a group has patience. */
+/* The broker stands still for longer than the end of a group waits. */
 static void test_a_group_ends_though_its_actors_wait_for_the_broker(void **state)
 {
 	actor_group *group;
@@ -617,13 +625,16 @@ static void test_a_group_ends_though_its_actors_wait_for_the_broker(void **state
 	assert_int_equal(actor_group_spawn(group, &extra_behavior, NULL, "app", NULL), 0);
 	assert_int_equal(actor_group_spawn(group, &extra_behavior, NULL, "web", NULL), 0);
 	kill(broker_pid, SIGSTOP);
-	actor_group_free(group); /* ASan looks on */
+	actor_group_free(group); /* ASan sees a use of freed memory */
 	kill(broker_pid, SIGCONT);
 	while (!actor_ref_is_nobody(where("app")) || !actor_ref_is_nobody(where("web")))
 		usleep(1000);
 }
 
-/* What it asked for and gave up may yet be done: nobody finds a dead actor by that name. */
+/*
+ * What the actor had asked for and given up may still be done. Then nobody may find the dead actor by that
+ * name.
+ */
 static void test_a_name_that_was_given_up_is_nobodys_after_the_end(void **state)
 {
 	member_start(0);
@@ -646,9 +657,10 @@ static void test_a_name_that_was_lost_is_nobodys_to_give_back(void **state)
 	kill(pids[0], SIGSTOP);
 	reap(broker_pid, SIGKILL);
 	broker_start();
-	assert_int_equal(ask_int(1, "take", "s", "app"), 0); /* waits for who is late, and no longer */
+	/* The broker waits for the group that is late, and then no longer. */
+	assert_int_equal(ask_int(1, "take", "s", "app"), 0);
 	kill(pids[0], SIGCONT);
-	expect_list(0, "app", "app"); /* behind its announcement */
+	expect_list(0, "app", "app"); /* asked behind its announcement */
 	assert_int_equal(ask_int(0, "give_back", "s", "app"), -ESRCH);
 	assert_true(actor_ref_equal(where("app"), refs[1]));
 }
@@ -680,7 +692,7 @@ static void test_who_watches_is_told_of_each_change_once(void **state)
 	expect_events(0, 2, text);
 	assert_string_equal(text, "+app.2 1.0 -app.1 1.0 ");
 	expect_no_more_events(0, 1);
-	/* the owner is killed */
+	/* The owner is killed. */
 	member_end(1, SIGKILL);
 	expect_events(0, 1, text);
 	assert_string_equal(text, "-app.2 1.0 ");
@@ -717,7 +729,7 @@ static void test_watches_outlive_the_broker_and_only_changes_are_told(void **sta
 	extra = extra_of(1);
 	expect_watch(0, "app.", "app.1 app.2 app.3");
 	reap(broker_pid, SIGKILL);
-	member_end(2, SIGKILL); /* while nobody is there to tell it */
+	member_end(2, SIGKILL); /* there is no broker that could tell it */
 	broker_start();
 	expect_events(0, 1, text);
 	assert_memory_equal(text, "-app.2 ", 7);
@@ -741,11 +753,11 @@ static void test_the_watches_of_a_stopped_watcher_are_over(void **state)
 		reply = ask_reply(actor_named("$broker"), "stats", "");
 		assert_int_equal(actor_msg_unpack(reply, "{s:I}", "watches", &n), 0);
 		actor_msg_free(reply);
-		n -= 1; /* the client looked up m0 */
+		n -= 1; /* one watch is the client's, which looked up m0 */
 		usleep(1000);
 	}
 	assert_int_equal(n, 0);
-	/* a watch is refused beyond the limit, and those before go on */
+	/* A watch beyond the limit is refused, and those before it go on. */
 	for (int i = 0; i < 64; i++)
 		expect_watch(0, "app", "");
 	assert_int_equal(ask_int(0, "watch", "sb", "app", true), -EDQUOT);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Actors with limits of their own, and who sends to them from other groups: by a direct link, and by the
- * broker. This program is also the other group: `server NAME`.
+ * Actors with limits of their own, and senders of other groups: over a direct link, and by the broker. This
+ * program is also the other group: `server NAME`.
  */
 #include "tests/system/node-world.h"
 
@@ -14,7 +14,7 @@
 #include "libactor/actor/actor-internal.h"
 #include "tests/fact.h"
 
-#define N 20000 /* kilobytes: more than any buffer on the way has place for */
+#define N 20000 /* kilobytes: more than all buffers on the way have room for */
 
 /* ---- the other group ---- */
 
@@ -27,7 +27,7 @@ static void release(int signo)
 
 struct bounded {
 	int64_t n_handled, first, last;
-	uint64_t told; /* lost, says on_overload */
+	uint64_t told; /* how many were lost, as on_overload has told */
 };
 
 static int bounded_init(actor *self, const void *arg)
@@ -37,7 +37,7 @@ static int bounded_init(actor *self, const void *arg)
 
 static bool is_held;
 
-/* Busy until SIGUSR1. */
+/* Is busy until SIGUSR1. */
 static int bounded_hold(actor *self, const actor_msg *msg)
 {
 	is_held = true;
@@ -46,7 +46,7 @@ static int bounded_hold(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* With SIGUSR1 it loses messages from now on, and is busy until the next one. */
+/* At SIGUSR1 the actor begins to lose messages, and is busy until the next SIGUSR1. */
 static int bounded_loosen(actor *self, const actor_msg *msg)
 {
 	is_held = true;
@@ -69,7 +69,7 @@ static int bounded_put(actor *self, const actor_msg *msg)
 	if (actor_msg_unpack(msg, "Iy#", &n, &data, &size) < 0)
 		return -EINVAL;
 	if (bounded->n_handled && n <= bounded->last)
-		return -EPROTO; /* never out of order */
+		return -EPROTO; /* a number out of order ends the test */
 	if (!bounded->n_handled++)
 		bounded->first = n;
 	bounded->last = n;
@@ -91,7 +91,7 @@ static int bounded_overload(
 	return 0;
 }
 
-/* Goes past its limits, as the methods of the runtime do. */
+/* This call passes the limits, as those of the runtime's own methods do. */
 static int bounded_figures(actor *self, const actor_msg *msg, actor_from *from)
 {
 	const struct bounded *bounded = actor_state(self);
@@ -149,7 +149,7 @@ static int boss_is_held(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "b", is_held);
 }
 
-/* Has a sender of another group been told to pause? */
+/* Whether a sender of another group was told to pause. */
 static int boss_is_pausing(actor *self, const actor_msg *msg, actor_from *from)
 {
 	actor_ref ref;
@@ -160,7 +160,7 @@ static int boss_is_pausing(actor *self, const actor_msg *msg, actor_from *from)
 		from, "b", !list_is_empty(&actor_find(actor_group_of(self), ref.serial)->mailbox.paused));
 }
 
-/* [to, n, whom]: casts so many, and tells whom how it went */
+/* [to, n, whom]: casts n times, and tells @whom the result. */
 static int boss_flood(actor *self, const actor_msg *msg)
 {
 	static const char payload[1000];
@@ -282,7 +282,7 @@ static struct figures figures_of(actor_ref ref)
 	return f;
 }
 
-/* Once all has come and was handled or lost. */
+/* Waits until @received messages have come and were handled or lost. */
 static struct figures figures_settle(actor_ref ref, uint64_t received)
 {
 	struct figures f = figures_of(ref);
@@ -296,7 +296,7 @@ static struct figures figures_settle(actor_ref ref, uint64_t received)
 	return f;
 }
 
-/* One that holds its senders back would take some 5,000 and then nothing: each cast would wait 5 s. */
+/* An actor that holds back its senders would take some 5,000 messages. Then each cast would wait for 5 s. */
 static void test_who_sends_to_an_actor_with_limits_is_not_held_back(void **state)
 {
 	for (size_t i = 0; i < 2; i++) {
@@ -308,7 +308,7 @@ static void test_who_sends_to_an_actor_with_limits_is_not_held_back(void **state
 		hold(ref);
 		put(ref, N);
 		kill(server, SIGUSR1);
-		f = figures_settle(ref, N + 1); /* with `hold` */
+		f = figures_settle(ref, N + 1); /* +1: `hold` */
 		assert_int_equal(f.n + (int64_t)f.oldest, N);
 		assert_int_equal(f.last, N - 1);
 		assert_int_equal(f.told, f.oldest);
@@ -375,7 +375,10 @@ static void test_a_call_of_another_group_hears_when_to_ask_again(void **state)
 	}
 }
 
-/* The flooder is paused; that the actor loses messages now lets it go on, although nothing is handled. */
+/*
+ * The flooder was told to pause. When the actor begins to lose messages, the flooder goes on, although
+ * nothing is handled.
+ */
 static void test_senders_that_were_told_to_pause_go_on_when_messages_may_be_lost(void **state)
 {
 	pid_t flooder = process_start((const char *const[]){"/proc/self/exe", "server", "f", NULL});
@@ -408,7 +411,7 @@ static void test_senders_that_were_told_to_pause_go_on_when_messages_may_be_lost
 	assert_int_equal(r, 0);
 	actor_msg_free(reply);
 	kill(server, SIGUSR1);
-	(void)figures_settle(ref, N + 1); /* with `loosen` */
+	(void)figures_settle(ref, N + 1); /* +1: `loosen` */
 	actor_client_free(told);
 	end();
 	reap(flooder, SIGTERM);

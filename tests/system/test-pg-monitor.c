@@ -48,7 +48,7 @@ static void test_who_monitors_is_told_of_each_change_once(void **state)
 	actor_msg_free(reply);
 	assert_int_equal(ask_int(1, "join_with", "ss", "pool", "metadata"), 0);
 	assert_int_equal(members_of(0, "another").n, 0);
-	assert_int_equal(ask_int(1, "join", "ss", "pg", "another"), 0); /* nobody monitors that */
+	assert_int_equal(ask_int(1, "join", "ss", "pg", "another"), 0); /* nobody monitors that group */
 	expect_members(0, "another", 1);
 	assert_int_equal(ask_int(1, "leave", "ss", "pg", "pool"), 0);
 	expect_events(0, 2, text);
@@ -93,7 +93,7 @@ static void test_memberships_outlive_the_broker_and_only_changes_are_told(void *
 		assert_int_equal(ask_int(i, "join", "ss", "pg", "pool"), 0);
 	actor_msg_free(ask_reply(actor_to(refs[0]), "monitor", "ss", "pg", "pool"));
 	reap(broker_pid, SIGKILL);
-	member_end(2, SIGKILL); /* while nobody is there to tell it */
+	member_end(2, SIGKILL); /* there is no broker that could tell it */
 	assert_in_range(members_of(0, "pool").n, 2, 3);
 	broker_start();
 	expect_members(0, "pool", 2);

@@ -22,7 +22,7 @@ static void test_a_cast_to_all_comes_to_each_once(void **state)
 	expect_notes(0, 10, 10);
 	expect_notes(1, 0, 30);
 	expect_notes(2, 10, 30);
-	/* and from a client, over one link and over its own */
+	/* The same from a client, by the broker and over its own links. */
 	assert_int_equal(
 		actor_client_cast(client, actor_to_pg_all(NULL, "pool"), "note", "y#", "", (size_t)0), 0);
 	expect_notes(1, 0, 33);
@@ -41,7 +41,10 @@ static void test_a_cast_to_all_waits_for_a_busy_member_and_loses_nothing(void **
 	assert_int_equal(ask_int(2, "join", "ss", "pg", "pool"), 0);
 	assert_int_equal(actor_client_cast(client, actor_to(refs[1]), "compute", ""), 0);
 	assert_int_equal(actor_client_flush(client, LONG_MS), 0);
-	/* more than it and the socket take: who casts is held up, and nobody gets it */
+	/*
+	 * These are more than the busy member and its socket take: the sender is held up, and nobody gets the
+	 * last one.
+	 */
 	assert_int_equal(ask_int(0, "cast_all", "sii", "pool", 100000, 1000), -EBUSY);
 	kill(pids[1], SIGUSR1);
 	for (int tries = 0; tries < LONG_MS; tries++) {
@@ -57,8 +60,8 @@ static void test_a_cast_to_all_waits_for_a_busy_member_and_loses_nothing(void **
 }
 
 /*
- * From a client with one link, by the broker: one member is busy, and takes nothing while its process reads
- * (how 0), or its whole process stands still (how 1).
+ * The client has a single link, so the casts go by the broker. With @how 0 one member is busy, and takes
+ * nothing while its process reads. With @how 1 its whole process stands still.
  */
 static void test_a_cast_to_all_by_the_broker_waits_for_a_busy_member_and_loses_nothing(void **state)
 {
@@ -113,8 +116,8 @@ static void test_messages_to_one_of_them_go_round(void **state)
 	assert_int_equal(ask_int(0, "cast_one", "ssi", "pool", "random", 100), 0);
 	for (int tries = 0; tries < LONG_MS && notes_of(1, NULL) + notes_of(2, NULL) < 110; tries++)
 		usleep(1000);
-	assert_in_range(notes_of(1, NULL), 6, 104); /* one in 2^99 is wrong */
-	/* a key goes to the same one, whoever sends */
+	assert_in_range(notes_of(1, NULL), 6, 104); /* by chance this fails once in 2^99 times */
+	/* A key goes to the same member, whoever sends it. */
 	first = notes_of(1, NULL);
 	assert_int_equal(ask_int(0, "cast_one", "ssi", "pool", "key", 10), 0);
 	assert_int_equal(ask_int(2, "cast_one", "ssi", "pool", "key", 10), 0);
@@ -156,8 +159,9 @@ static void test_a_call_to_a_member_that_has_ended_is_made_to_another(void **sta
 	reply = ask_reply(actor_to(refs[1]), "extra", "si", "pool", 1);
 	assert_int_equal(actor_msg_unpack(reply, "r", &extra), 0);
 	actor_msg_free(reply);
-	actor_msg_free(ask_reply(actor_to(refs[0]), "call_one", "si", "pool", 2)); /* they know each other */
-	kill(broker_pid, SIGSTOP); /* nobody is told of what happens now */
+	/* Now the groups know each other. */
+	actor_msg_free(ask_reply(actor_to(refs[0]), "call_one", "si", "pool", 2));
+	kill(broker_pid, SIGSTOP); /* nobody is told of what happens from now on */
 	assert_int_equal(actor_client_cast(client, actor_to(extra), "leave_us", ""), 0);
 	while (actor_client_call(client, actor_to(extra), "who", LONG_MS, NULL, "") == 0)
 		;
@@ -218,7 +222,7 @@ static void test_each_of_many_asked_is_a_reply_or_a_failure(void **state)
 	assert_int_equal(r[5], 0);
 	assert_int_equal(n_nobody, 1);
 	kill(pids[2], SIGUSR1);
-	/* all members, each once */
+	/* Each member is asked once. */
 	actor_msg_free(ask_reply(actor_to(refs[1]), "extra", "si", "pool", 5));
 	assert_int_equal(ask_int(2, "join", "ss", "pg", "pool"), 0);
 	assert_int_equal(ask_int(2, "join", "ss", "pg", "pool"), 0);
@@ -243,7 +247,7 @@ static void test_a_call_waits_for_a_name(void **state)
 	member_start(1); /* its first call waits for its name */
 	assert_int_equal(ask_int(0, "whereis_wait", "sI", "m1", (int64_t)LONG_MS), 0);
 	old = refs[1];
-	/* and for who is started again */
+	/* A call also waits for an actor that is started again. */
 	member_end(1, SIGKILL);
 	member_start(1);
 	assert_false(actor_ref_equal(old, refs[1]));

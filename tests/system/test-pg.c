@@ -68,7 +68,7 @@ static void test_bad_input_is_refused_and_nobody_is_hurt(void **state)
 	assert_int_equal(members_of(0, "fat").n_local, 0);
 	assert_int_equal(ask_int(0, "join_fat", "I", (int64_t)4000), 0);
 	expect_members(1, "fat", 1);
-	/* the last one dies now */
+	/* The last member dies now. */
 	assert_int_equal(ask_int(1, "join", "ss", "pg", "pool"), 0);
 	actor_msg_free(ask_reply(actor_to_pg(NULL, "pool"), "who", ""));
 	member_end(1, SIGKILL);
@@ -110,7 +110,7 @@ static void test_an_ended_member_is_gone_before_its_down(void **state)
 		if (n >= 0)
 			assert_int_equal(n, 1);
 	}
-	expect_members(2, "pool", 1); /* who monitors nobody is told by the broker */
+	expect_members(2, "pool", 1); /* m2 monitors nobody, so the broker tells it */
 }
 
 static int64_t at_down_of(int i)
@@ -168,8 +168,8 @@ static void test_members_of_a_killed_process_are_gone_before_its_down(void **sta
 }
 
 /*
- * m0 has an actor that m1 watches. It joins "late" while the broker stands, waits for the answer, and is
- * killed.
+ * m0 has an actor that m1 watches. It joins "late" while the broker stands still, waits for the answer, and
+ * is killed.
  */
 static void kill_one_that_joins(void)
 {
@@ -187,12 +187,12 @@ static void kill_one_that_joins(void)
 	kill(broker_pid, SIGSTOP);
 	assert_int_equal(waitpid(broker_pid, &status, WUNTRACED), broker_pid);
 	assert_int_equal(actor_client_cast(client, actor_to(lone), "join_quietly", "s", "late"), 0);
-	actor_msg_free(ask_reply(actor_to(refs[0]), "who", "")); /* it has asked, and waits */
+	actor_msg_free(ask_reply(actor_to(refs[0]), "who", "")); /* the actor has asked, and waits */
 	assert_int_equal(ask_int(0, "kill", "r", lone), 0);
-	actor_msg_free(ask_reply(actor_to(refs[0]), "who", "")); /* its turn has come */
+	actor_msg_free(ask_reply(actor_to(refs[0]), "who", "")); /* the actor has run since its kill */
 }
 
-/* What m1 hears, until it has heard DOWN. */
+/* Reads what m1 hears until it has heard DOWN. */
 static void await_down(char text[4096])
 {
 	for (int tries = 0; tries < LONG_MS && !strstr(text, "DOWN"); tries++) {
@@ -202,7 +202,7 @@ static void await_down(char text[4096])
 	assert_non_null(strstr(text, "DOWN"));
 }
 
-/* And what it hears until the broker has handled whatever the two had said. */
+/* Reads what m1 hears until the broker has handled all that the two have said. */
 static void hear_the_rest(char text[4096])
 {
 	actor_msg_free(ask_reply(actor_to(refs[0]), "groups", "s", "pg"));
@@ -216,7 +216,7 @@ static void test_who_is_killed_while_it_joins_is_no_member_after_its_down(void *
 
 	kill_one_that_joins();
 	events_of(1, text);
-	assert_string_equal(text, ""); /* the broker may yet tell of the join, so the end is not told */
+	assert_string_equal(text, ""); /* the broker may still tell of the join, so the end is not told yet */
 	kill(broker_pid, SIGCONT);
 	await_down(text);
 	hear_the_rest(text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Daemons that are killed, alone and together, and the end of the node. */
+/* Daemons are killed, alone and together; and the end of the node. */
 #include "tests/system/spawner-world.h"
 
 static void test_a_killed_supervisor_is_replaced_and_exits_meanwhile_are_told(void **arg)
@@ -15,7 +15,7 @@ static void test_a_killed_supervisor_is_replaced_and_exits_meanwhile_are_told(vo
 	stays = pid_of("stays");
 	ends = pid_of("ends");
 	crashes = pid_of("crashes");
-	kill(supervisor, SIGSTOP); /* it hears nothing any more, and then it is dead */
+	kill(supervisor, SIGSTOP); /* it hears nothing from now on, and is killed then */
 	kill(crashes, SIGSEGV);
 	kill(ends, SIGUSR1);
 	await_dead(crashes);
@@ -30,7 +30,7 @@ static void test_a_killed_supervisor_is_replaced_and_exits_meanwhile_are_told(vo
 	assert_string_equal(field("crashes", "last_exit.signal"), "SIGSEGV");
 	assert_string_equal(field("ends", "state"), "down");
 	assert_string_equal(field("ends", "last_exit.code"), "3");
-	assert_true(alive(stays)); /* no SIGPIPE */
+	assert_true(alive(stays)); /* it got no SIGPIPE */
 	shell("new", "temporary", "exit 0", "exit");
 }
 
@@ -57,8 +57,8 @@ static void test_a_supervisor_killed_over_and_over_loses_nothing(void **arg)
 }
 
 /*
- * Each child writes its name once. Whoever was told that it started finds it once, whoever was not, at most
- * once.
+ * Each child writes its name once. Whoever was told that a child has started finds its name once; the others
+ * find it at most once.
  */
 static void test_no_process_is_started_twice_whoever_dies_when(void **arg)
 {
@@ -77,7 +77,7 @@ static void test_no_process_is_started_twice_whoever_dies_when(void **arg)
 		snprintf(name, sizeof(name), "t%d", i);
 		snprintf(script, sizeof(script), "echo %d >> %s", i, path);
 		if (i % (N / KILLS) == 5 && n_kills < KILLS) {
-			/* somewhere in the midst of it */
+			/* The kill comes while the call is under way. */
 			pid_t killer = fork();
 
 			if (!killer) {
@@ -140,7 +140,7 @@ static void test_keeper_and_supervisor_killed_together_leave_no_child(void **arg
 		await_dead(broker);
 	assert_int_equal(n_marked(node_id), 0);
 	node.client = actor_client_free(node.client);
-	node_start(); /* what is left of the directory is taken over */
+	node_start(); /* takes over what is left of the directory */
 	assert_int_equal(count(), 0);
 }
 
@@ -161,7 +161,7 @@ static void test_each_new_supervisor_has_the_name(void **arg)
 		kill(pid, SIGKILL);
 		reconnect();
 		assert_int_not_equal(atoi(status("supervisor.pid")), pid);
-		for (;;) { /* through the broker, by name */
+		for (;;) { /* asks by name, through the broker */
 			int r = actor_client_call(
 				client, actor_named("$spawner"), "status", PATIENCE_MS, &reply, "");
 
@@ -198,7 +198,7 @@ static void test_nothing_is_left_when_the_keeper_is_killed(void **arg)
 		"setsid sh -c 'setsid sleep 1000 & sleep 1000' & setsid setsid sleep 1000 & exec sleep 1000",
 		"up");
 	shell("plain", "permanent", "exec sleep 1000", "up");
-	while (n_marked(node_id) < 7) /* 5 sleeps and a shell, the supervisor */
+	while (n_marked(node_id) < 7) /* 5 sleeps, a shell and the supervisor */
 		nap(2);
 	kill(node.keeper, SIGKILL);
 	waitpid(node.keeper, NULL, 0);
@@ -256,7 +256,8 @@ static void test_a_thousand_that_end_at_once_are_a_thousand_exits(void **arg)
 		actor_msg_free(call("spawn", "[{s:s,s:s,s:[s]}si]", "name", name, "restart", "temporary",
 			"argv", "true", "none", 0));
 	}
-	for (int i = 0; i < N - 1; i++) { /* `first` is the oldest of those that are listed: a thousand */
+	/* Of these 1,001 a thousand stay listed: the one that ended first is forgotten. */
+	for (int i = 0; i < N - 1; i++) {
 		snprintf(name, sizeof(name), "t%d", i + 1);
 		assert_string_equal(
 			reply_field(call("wait", "[ssi]", name, "down", PATIENCE_MS), "last_exit.code"), "0");
@@ -267,13 +268,13 @@ static void test_a_thousand_that_end_at_once_are_a_thousand_exits(void **arg)
 	assert_int_equal(n_zombies(node.keeper), 0);
 	assert_int_equal(n_zombies(supervisor), 0);
 	/*
-	 * the keeper lets go of a pipe some moments after the exit was told, here and when they were counted
-	 * before
+	 * The keeper closes a pipe some moments after the exit was told. When they were counted before, one
+	 * may still have been open.
 	 */
 	while (n_fds(node.keeper) > keeper_fds && now_ms() < then_ms + PATIENCE_MS)
 		poll(NULL, 0, 10);
 	assert_true(n_fds(node.keeper) <= keeper_fds);
-	/* less: it keeps only the logs open that were written to last */
+	/* They may be fewer: only the logs that were written to last stay open. */
 	assert_true(n_fds(supervisor) <= supervisor_fds);
 }
 

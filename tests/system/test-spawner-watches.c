@@ -2,9 +2,9 @@
 /* Who watches a process, and who owns one. */
 #include "tests/system/spawner-world.h"
 
-#define STAND_STILL_MS 2500 /* longer than what was once taken for a death */
+#define STAND_STILL_MS 2500 /* longer than any time-out that might be taken for a death */
 
-/* An actor that runs a process of its own and hears of its end. */
+/* An actor that runs a process of its own and hears of its end. This is what became of it. */
 static struct {
 	struct actor_process process;
 	struct actor_cause cause;
@@ -37,7 +37,7 @@ static int watcher_watch(actor *self, const actor_msg *msg)
 	return actor_call(self, actor_named("$spawner"), "kill", PATIENCE_MS, NULL, "si", "mine", SIGABRT);
 }
 
-/* Every way a start or a stop can fail has its errno. */
+/* Each way in which a start or a stop can fail has its errno. */
 static int watcher_fail(actor *self, const actor_msg *msg)
 {
 	static const char *const never[] = {"sleep", "1000", NULL}, *const short_lived[] = {"true", NULL},
@@ -62,7 +62,8 @@ static int watcher_fail(actor *self, const actor_msg *msg)
 	assert_int_equal(actor_process_stop(self, "fails", PATIENCE_MS), 0);
 	assert_int_equal(actor_process_stop(self, "fails", PATIENCE_MS), -ESRCH);
 	watched.started = 0;
-	return actor_cast(self, actor_to(actor_self(self)), "failed", ""); /* behind any DOWN there is */
+	/* The cast comes after any DOWN that there is. */
+	return actor_cast(self, actor_to(actor_self(self)), "failed", "");
 }
 
 static int watcher_failed(actor *self, const actor_msg *msg)
@@ -70,7 +71,7 @@ static int watcher_failed(actor *self, const actor_msg *msg)
 	return actor_stop(self, actor_self(self), NULL);
 }
 
-/* Kills the supervisor; its work is wanted before there is another. */
+/* Kills the supervisor, which is needed before there is another. */
 static void watcher_take_supervisor_away(void)
 {
 	kill(watched.supervisor, SIGKILL);
@@ -92,7 +93,7 @@ static int watcher_start_while_away(actor *self, const actor_msg *msg)
 	if (watched.started < 0)
 		return -EINVAL;
 	watcher_take_supervisor_away();
-	/* it lives: to be told that it is gone, or out of reach, would be false */
+	/* The process lives. It would be wrong to tell that it is gone or cannot be reached. */
 	if (actor_monitor(self, watched.process.group, &watched.monitor) < 0)
 		return -EINVAL;
 	kill((pid_t)watched.process.pid, SIGABRT);
@@ -108,7 +109,7 @@ static const char *own_program(void)
 	return path;
 }
 
-/* What it calls stops the supervisor and dies: nobody but the kernel can say that it has. */
+/* The callee stops the supervisor and dies, so that only the kernel can say that it has died. */
 static int watcher_call_one_that_dies(actor *self, const actor_msg *msg)
 {
 	const char *const argv[] = {own_program(), "--callee", "callee", NULL};
@@ -134,11 +135,11 @@ static int watcher_go_on(actor *self, const actor_msg *msg)
 	kill(watched.supervisor, SIGCONT);
 	if (watched.n_false)
 		return actor_stop(self, actor_self(self), NULL);
-	watched.n_downs = 1; /* one more is the last */
+	watched.n_downs = 1; /* the next one is the last */
 	return 0;
 }
 
-/* The spawner stands still, so nobody says whether the process lives. It does. */
+/* The spawner stands still, so nobody says whether the process lives. It does live. */
 static int watcher_watch_while_still(actor *self, const actor_msg *msg)
 {
 	static const char *const argv[] = {"sleep", "1000", NULL};
@@ -153,7 +154,7 @@ static int watcher_watch_while_still(actor *self, const actor_msg *msg)
 		return -EINVAL;
 	watched.called_again = actor_demonitor(self, unheard);
 	kill((pid_t)watched.process.pid, SIGABRT);
-	watched.n_downs = 1; /* one more is the last */
+	watched.n_downs = 1; /* the next one is the last */
 	return 0;
 }
 
@@ -208,7 +209,7 @@ static void test_a_failed_start_or_stop_says_which(void **arg)
 {
 	watcher_run("fail");
 	assert_int_equal(watched.started, 0);
-	assert_int_equal(watched.n_downs, 0); /* of a start that failed nobody monitors anything */
+	assert_int_equal(watched.n_downs, 0); /* nobody monitors anything of a start that failed */
 }
 
 static void test_a_process_is_started_and_watched_although_the_supervisor_is_away(void **arg)
@@ -220,7 +221,9 @@ static void test_a_process_is_started_and_watched_although_the_supervisor_is_awa
 	assert_int_equal(watched.cause.code, SIGABRT);
 }
 
-/* Calls end by the kernel's word; how it ended, its monitors hear from who knows, however late that is. */
+/*
+ * Calls end by the kernel's word. The monitors hear how it ended from the supervisor, however late that is.
+ */
 static void test_a_death_is_told_as_it_was_though_the_supervisor_stands_still(void **arg)
 {
 	if (!node.with_broker)
@@ -284,7 +287,7 @@ static const struct actor_method owner_methods[] = {{0}};
 static const struct actor_behavior owner_behavior = {
 	.name = "owner", .methods = owner_methods, .init = owner_init};
 
-/* This program, run with --watcher: says on stdout how what it runs has ended. */
+/* This program, run with --watcher: it says on stdout how the process that it runs has ended. */
 static int end_watcher_init(actor *self, const void *arg)
 {
 	static const char *const argv[] = {"sleep", "1000", NULL};
@@ -373,7 +376,7 @@ static void test_an_owner_outlives_supervisor_and_broker_with_what_it_owns(void 
 	await_other("broker.pid", broker);
 	kill((pid_t)atoi(status("supervisor.pid")), SIGKILL);
 	reconnect();
-	nap(1500); /* what is lost would be decided within a second */
+	nap(1500); /* a loss would be decided within a second */
 	assert_int_equal(pid_of("owned"), owned);
 	assert_string_equal(field("owned by hand", "restarts"), "0");
 	assert_string_equal(field("owned by hand", "state"), "up");

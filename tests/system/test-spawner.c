@@ -55,7 +55,7 @@ static void test_the_child_gets_what_its_spec_says(void **arg)
 	assert_non_null(strstr(log_of("a"), "|1 2|xx|"));
 	assert_non_null(strstr(log_of("a"), "|token|zero\n"));
 	assert_non_null(strstr(log_of("a"), "err\n"));
-	assert_non_null(strstr(log_of("a"), "\n4\n")); /* 0, 1, 2 and ls's own */
+	assert_non_null(strstr(log_of("a"), "\n4\n")); /* 0, 1, 2 and the one of ls */
 }
 
 static void test_exit_codes_and_last_words_are_kept(void **arg)
@@ -71,7 +71,7 @@ static void test_exit_codes_and_last_words_are_kept(void **arg)
 	shell("b", "temporary", "kill -SEGV $$", "exit");
 	assert_string_equal(field("b", "last_exit.kind"), "signal");
 	assert_string_equal(field("b", "last_exit.signal"), "SIGSEGV");
-	shell("a", "temporary", "exit 3", "exit"); /* its name was free */
+	shell("a", "temporary", "exit 3", "exit"); /* the name was free again */
 	assert_string_equal(field("a", "last_exit.code"), "3");
 	assert_int_equal(count(), 2);
 }
@@ -209,7 +209,7 @@ static void test_logs_hold_what_was_written_and_turn_over(void **arg)
 	shell("big", "temporary", "yes 0123456789abcdef | head -c 25000000", "exit");
 	snprintf(path, sizeof(path), "%s/big.log.2", node.logs);
 	assert_int_equal(stat(path, &st), 0);
-	/* it may grow a little to end its last line */
+	/* The file may grow a little, until its last line ends. */
 	assert_in_range(st.st_size, 10000000, (10 << 20) + (64 << 10));
 	snprintf(path, sizeof(path), "%s/big.log", node.logs);
 	assert_int_equal(stat(path, &st), 0);

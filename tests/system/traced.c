@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * traced NAME [NEXT] [--broker]: an actor that causes things, in its process, in that of NEXT, and later.
- * With --broker its process has one link only, to the broker.
+ * traced NAME [NEXT] [--broker]: an actor that causes things in its process, in that of NEXT, and later. With
+ * --broker its process has a single link, to the broker.
  */
 #include <actor/actor.h>
 #include <actor/trace.h>
@@ -46,7 +46,7 @@ static int note(actor *self, const char *what)
 	return actor_cast(self, actor_to(traced_of(self)->helper), "note", "s", what);
 }
 
-/* Asks the next one for the same, if there is one, and says what comes of it. */
+/* Asks the next actor for the same, if there is one, and answers with one more than that. */
 static int ask_next(actor *self, actor_from *from, const char *method, int n)
 {
 	actor_msg *reply = NULL;
@@ -149,7 +149,7 @@ static int traced_many(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "");
 }
 
-/* {id, span, parent} of this call; nil: none */
+/* → {id, span, parent} of this call; nil: it has no trace */
 static int traced_which(actor *self, const actor_msg *msg, actor_from *from)
 {
 	struct actor_trace trace;
