@@ -1,7 +1,7 @@
 #!/bin/sh
-# What libactor.so exports is exactly what libactor.sym lists, and all of it is declared in a public header,
-# but for the two functions of nng's that it goes before (transport/nng/sp.c).
-# usage: symbols.sh LIBRARY SYMFILE HEADERS        (a folder; --update as a fourth argument rewrites SYMFILE)
+# libactor.so exports exactly what libactor.sym lists. Each exported function is declared in a public header, except
+# two functions that have the names of nng's, so that they are called in place of nng's (transport/nng/sp.c).
+# usage: symbols.sh LIBRARY SYMFILE HEADERS [--update]        HEADERS is a folder; --update rewrites SYMFILE
 set -eu
 
 lib=$1 sym=$2 headers=$3
@@ -13,7 +13,7 @@ if [ "${4-}" = --update ]; then
 	cat "$have" >"$sym"
 fi
 listed=$sym
-if ! grep -q '^nng_' "$have"; then # built with -Dtransport=native
+if ! grep -q '^nng_' "$have"; then # the library was built with -Dtransport=native
 	listed=$have.listed
 	trap 'rm -f "$have" "$listed"' EXIT
 	grep -v '^nng_' "$sym" >"$listed"
