@@ -29,6 +29,7 @@ struct dead_letters;
 struct helpers;
 struct peer;
 struct peer_hooks;
+struct process_monitors;
 
 /* ---- the link to the daemon (node/uplink.c): what others ask of it ---- */
 
@@ -137,6 +138,7 @@ struct actor_group {
 	struct list knocks; /* struct knock.link (door.h) */
 	uint64_t n_knocks_asked;
 	struct list flushes; /* struct flush.link (flush.c): parked actors */
+	struct process_monitors *process_monitors;
 
 	/* service groups: service.c, node/service.c, node/rendezvous.c */
 	bool is_service;

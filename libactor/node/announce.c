@@ -16,6 +16,7 @@
 #include "libactor/message/msg.h"
 #include "libactor/node/door.h"
 #include "libactor/node/introduction.h"
+#include "libactor/node/process-monitors.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
@@ -131,6 +132,7 @@ void announce_group(actor_group *group)
 		pgs_refresh(group);
 		name_watches_refresh(group);
 		peers_ask_again(group);
+		process_monitors_say_again(group);
 	}
 	if (group->told_ready)
 		announce_ready(group);

@@ -29,6 +29,7 @@
 #include "libactor/node/door.h"
 #include "libactor/actor/taps.h"
 #include "libactor/node/gone.h"
+#include "libactor/node/process-monitors.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/cause.h"
@@ -289,7 +290,9 @@ void uplink_turn(actor_group *group)
 
 int uplink_init(actor_group *group)
 {
-	return timer_init(&group->loop, &group->uplink.timer, uplink_timer);
+	int r = timer_init(&group->loop, &group->uplink.timer, uplink_timer);
+
+	return r < 0 ? r : process_monitors_init(group);
 }
 
 void uplink_start(actor_group *group)
@@ -365,5 +368,6 @@ void uplink_stop(actor_group *group)
 	requests_give_up(group);
 	tasks_wake(&group->loop, &uplink->waiting, -ENOTCONN);
 	taps_drop(group);
+	process_monitors_deinit(group);
 	timer_deinit(&group->loop, &uplink->timer);
 }

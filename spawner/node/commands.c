@@ -291,7 +291,8 @@ void node_monitor(struct node *node, uint64_t group, actor_ref watcher, uint64_t
 {
 	struct child *child = node_child_by_group(node, group);
 	struct actor_cause cause = cause_make(ERROR_NOPROC);
-	const char *why = node_watch_refusal(node, watcher);
+	/* one that is said again is no one more */
+	const char *why = node_watch_find(node, watcher, id) ? NULL : node_watch_refusal(node, watcher);
 
 	if (why) {
 		node_answer_refuse(node, from, ERROR_OVERLOADED, "%s", why);

@@ -182,6 +182,17 @@ static void watches_handed_over(uint64_t to, uint64_t number, bool ok)
 	}
 }
 
+static bool is_watched(const struct process_watch *watch)
+{
+	list_for_each(it, &process_watches) {
+		const struct process_watch *other = container_of(it, struct process_watch, link);
+
+		if (other->id == watch->id && actor_ref_equal(other->watcher, watch->watcher))
+			return true;
+	}
+	return false;
+}
+
 static int on_monitor(actor *self, const actor_msg *msg, actor_from *from)
 {
 	struct process_watch *watch;
@@ -191,8 +202,12 @@ static int on_monitor(actor *self, const actor_msg *msg, actor_from *from)
 	watch = calloc(1, sizeof(*watch));
 	if (actor_msg_unpack(msg, "UrU", &watch->group, &watch->watcher, &watch->id) < 0)
 		sim_fail("a monitor that nobody wants");
-	list_append(&process_watches, &watch->link);
 	(void)actor_reply(from, "");
+	if (is_watched(watch)) { /* said again */
+		free(watch);
+		return 0;
+	}
+	list_append(&process_watches, &watch->link);
 	watches_tell(self);
 	return 0;
 }

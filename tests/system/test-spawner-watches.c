@@ -158,6 +158,91 @@ static int watcher_watch_while_still(actor *self, const actor_msg *msg)
 	return 0;
 }
 
+/* ---- what the broker has and has not passed on ---- */
+
+#define PIECE_BYTES (16u << 10)
+/* What passes a broker that is younger is told again in any case: it may not know all its groups yet. */
+#define BROKER_YOUNG_MS 2000
+#define PIECES          40 /* more than the kernel takes, less than anybody is paused for */
+
+/* How much the broker has for that group. */
+static int64_t unread_bytes(actor_client *client, uint64_t group)
+{
+	actor_msg *reply = NULL;
+	const char *key = "";
+	struct mp_reader r;
+	int64_t bytes;
+	size_t len = 0;
+	uint32_t n;
+
+	assert_int_equal(
+		actor_client_call(client, actor_named("$broker"), "quota", PATIENCE_MS, &reply, "U", group),
+		0);
+	r = body_of(reply);
+	assert_int_equal(mp_read_map(&r, &n), 0);
+	while (mp_read_str(&r, &key, &len) == 0 && !mp_str_is(key, len, "groups"))
+		assert_int_equal(mp_skip(&r), 0);
+	assert_int_equal(mp_read_array(&r, &n), 0);
+	assert_int_equal(n, 1);
+	bytes = atoi(look(r, "unread_bytes"));
+	actor_msg_free(reply);
+	return bytes;
+}
+
+/*
+ * The watcher has one link, and reads nothing while this runs: the DOWN comes to lie in the broker's own
+ * buffers. The supervisor has handed it over. Then the broker dies.
+ */
+static int watcher_lose_broker(actor *self, const actor_msg *msg)
+{
+	static const uint8_t piece[PIECE_BYTES];
+	struct actor_group_options options = {
+		.runtime_dir = node.dir, .mode = ACTOR_JOIN_BROKER, .connect_timeout_ms = PATIENCE_MS};
+	uint64_t group = actor_self(self).group;
+	pid_t broker = (pid_t)atoi(status("broker.pid"));
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	struct actor_process_spec spec = {
+		.name = "mine", .argv = argv, .monitor = true, .restart = ACTOR_TEMPORARY};
+	actor_client *other;
+	int64_t before;
+
+	while (atoi(status("broker.uptime_ms")) < BROKER_YOUNG_MS)
+		nap(10);
+	watched.started = actor_process_start(self, &spec, &watched.process);
+	watched.monitor = watched.process.monitor;
+	if (watched.started < 0)
+		return -EINVAL;
+	assert_int_equal(actor_client_new(&other, &options), 0);
+	for (int i = 0; i < PIECES; i++)
+		assert_int_equal(actor_client_cast(other, actor_to(actor_self(self)), "piece", "y#",
+					 (const void *)piece, sizeof(piece)),
+			0);
+	assert_int_equal(actor_client_flush(other, PATIENCE_MS), 0);
+	(void)unread_bytes(other, group); /* with the answer goes what the kernel takes */
+	before = unread_bytes(other, group);
+	assert_true(before > PIECE_BYTES);
+	kill((pid_t)watched.process.pid, SIGABRT);
+	while (unread_bytes(other, group) == before)
+		nap(1);
+	/*
+	 * Pings told the supervisor that the broker has it: each is answered before what is asked behind it.
+	 */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+			actor_client_call(other, actor_named("$spawner"), "status", PATIENCE_MS, NULL, ""),
+			0);
+	kill(broker, SIGKILL);
+	await_dead(broker);
+	actor_client_free(other);
+	watched.n_downs = 1; /* one more is the last */
+	return actor_send_after(self, PATIENCE_MS, "failed", NULL, "");
+}
+
+static int watcher_piece(actor *self, const actor_msg *msg)
+{
+	return 0;
+}
+
 static int watcher_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
 {
 	if (monitor == watched.monitor)
@@ -178,12 +263,17 @@ static void watcher_run(const char *method)
 		{.name = "start_while_away", .on_cast = watcher_start_while_away},
 		{.name = "call_one_that_dies", .on_cast = watcher_call_one_that_dies},
 		{.name = "go_on", .on_cast = watcher_go_on},
-		{.name = "watch_while_still", .on_cast = watcher_watch_while_still}, {0}};
+		{.name = "watch_while_still", .on_cast = watcher_watch_while_still},
+		{.name = "lose_broker", .on_cast = watcher_lose_broker},
+		{.name = "piece", .on_cast = watcher_piece}, {0}};
 	static const struct actor_behavior behavior = {
 		.name = "watcher", .methods = methods, .init = watcher_init, .on_down = watcher_down};
 	bool direct = !strcmp(method, "start_while_away") || !strcmp(method, "call_one_that_dies");
-	struct actor_group_options options = {
-		.runtime_dir = node.dir, .mode = direct ? ACTOR_JOIN_DIRECT : ACTOR_JOIN_SPAWNER};
+	bool single = !strcmp(method, "lose_broker");
+	struct actor_group_options options = {.runtime_dir = node.dir,
+		.mode = direct   ? ACTOR_JOIN_DIRECT
+			: single ? ACTOR_JOIN_BROKER
+				 : ACTOR_JOIN_SPAWNER};
 	actor_group *group;
 	actor_ref ref;
 
@@ -244,6 +334,17 @@ static void test_no_time_out_reports_a_living_process_dead(void **arg)
 	assert_int_equal(watched.started, 0);
 	assert_int_equal(watched.called, -ETIMEDOUT);
 	assert_false(watched.called_again);
+	assert_int_equal(watched.n_downs, 2);
+	assert_string_equal(watched.cause.reason, "signal");
+	assert_int_equal(watched.cause.code, SIGABRT);
+}
+
+static void test_a_death_that_a_dying_broker_had_to_tell_is_told(void **arg)
+{
+	if (!node.with_broker)
+		skip();
+	watcher_run("lose_broker");
+	assert_int_equal(watched.started, 0);
 	assert_int_equal(watched.n_downs, 2);
 	assert_string_equal(watched.cause.reason, "signal");
 	assert_int_equal(watched.cause.code, SIGABRT);
@@ -397,6 +498,7 @@ int main(int argc, char **argv)
 		T(test_a_process_is_started_and_watched_although_the_supervisor_is_away),
 		T(test_a_death_is_told_as_it_was_though_the_supervisor_stands_still),
 		T(test_no_time_out_reports_a_living_process_dead),
+		T(test_a_death_that_a_dying_broker_had_to_tell_is_told),
 		T(test_an_owned_process_goes_with_its_owner),
 		T(test_a_monitor_goes_off_though_the_supervisor_died_meanwhile),
 		T(test_an_actor_program_is_ready_when_its_actors_are),

@@ -6,17 +6,21 @@
 #include <string.h>
 
 #include "libactor/actor/broker.h"
+#include "libactor/actor/call.h"
 #include "libactor/actor/monitor.h"
 #include "libactor/actor/name.h"
 #include "libactor/message/msg.h"
 #include "libactor/node/announce.h"
 #include "libactor/node/inbound.h"
 #include "libactor/node/link.h"
+#include "libactor/node/process-monitors.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/pressure.h"
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/mp.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
+#include "libactor/util/slots.h"
 #include "tests/fact.h"
 
 #define HELD_MAX_BYTES (32u << 20) /* of frames for one paused actor, as docs/protocol.md has it */
@@ -312,6 +316,93 @@ static void story_announced_again(actor *self)
 static void test_what_one_broker_was_told_is_not_said_again_to_the_next(void **state)
 {
 	story(story_announced_again);
+}
+
+/* ---- monitors of processes, and a new broker ---- */
+
+/* The call that the group has open; NULL: none. */
+static struct call *open_call(const actor_group *group)
+{
+	uint32_t at = 0;
+
+	return slots_walk(&group->calls, &at);
+}
+
+static struct peer *begin_new_broker(actor_group *group)
+{
+	struct peer *broker = peer_of(group, BROKER, "$broker");
+
+	group->mode = ACTOR_JOIN_DIRECT;
+	group->uplink.state = UPLINK_UP;
+	group->uplink.announced = true;
+	process_monitors_say_again(group);
+	return broker;
+}
+
+static void no_broker(actor_group *group)
+{
+	group->mode = ACTOR_JOIN_NONE;
+	group->uplink.state = UPLINK_NONE;
+}
+
+/* Did the last frame have that in it? There is no link that it could have gone over. */
+static bool said_last(const actor_group *group, const char *method)
+{
+	return memmem(group->discard.data, group->discard.size_bytes, method, strlen(method));
+}
+
+static void story_said_again(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	actor_ref me, other, own = ref_of(group->id, 0);
+	uint64_t id = watch(self, ref_of(ASKED, 0), &me), second = watch(self, ref_of(THIRD, 0), &other);
+	struct peer *broker = begin_new_broker(group);
+
+	for (int i = 0; i < 2; i++) { /* the supervisor is away as well */
+		wire_put_error(&frame, own, ACTOR_NOBODY, open_call(group)->id, wire_cstr(ERROR_NOPROC),
+			wire_cstr(""));
+		assert_false(says(broker));
+		assert_null(open_call(group));
+		while (!open_call(group))
+			assert_int_equal(actor_sleep(self, 1), 0);
+	}
+	/* it answers, then says how the first has ended */
+	put_reply(own, ref_of(SPAWNER, 1), open_call(group)->id, 0);
+	put_down(me, ref_of(ASKED, 0), id, "signal");
+	assert_false(says(broker));
+	assert_false(said_last(group, "demonitor"));
+	/* the second is given up while it is said */
+	assert_non_null(open_call(group));
+	assert_int_equal(actor_kill(self, other), 0);
+	assert_int_equal(actor_sleep(self, 1), 0);
+	assert_null(slots_get(&group->monitors, second));
+	put_reply(own, ref_of(SPAWNER, 1), open_call(group)->id, 0);
+	assert_false(says(broker));
+	assert_true(said_last(group, "demonitor"));
+	assert_null(open_call(group));
+	no_broker(group);
+}
+
+static void test_monitor_of_a_process_is_said_again_until_the_supervisor_answers(void **state)
+{
+	story(story_said_again);
+}
+
+static void story_said_directly(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	actor_ref me;
+
+	(void)watch(self, ref_of(ASKED, 0), &me);
+	(void)peer_of(group, SPAWNER, "$spawner");
+	(void)begin_new_broker(group);
+	assert_null(open_call(group)); /* what the kernel has of that link does not die with the broker */
+	no_broker(group);
+}
+
+static void test_monitor_of_a_process_is_not_said_again_where_the_supervisor_has_a_link(void **state)
+{
+	story(story_said_directly);
 }
 
 /*
@@ -624,6 +715,8 @@ int main(void)
 		cmocka_unit_test(test_end_of_a_process_waits_for_whom_the_broker_told_us_to_expect),
 		cmocka_unit_test(test_name_of_an_actor_leads_nowhere_once_its_down_is_here),
 		cmocka_unit_test(test_name_that_is_free_again_when_its_finder_runs_is_not_kept),
+		cmocka_unit_test(test_monitor_of_a_process_is_said_again_until_the_supervisor_answers),
+		cmocka_unit_test(test_monitor_of_a_process_is_not_said_again_where_the_supervisor_has_a_link),
 		cmocka_unit_test(test_what_one_broker_was_told_is_not_said_again_to_the_next),
 		cmocka_unit_test(test_name_of_which_a_new_broker_says_nothing_is_asked_for_anew),
 		cmocka_unit_test(test_pause_is_for_the_names_that_it_says_and_serial_0_for_casts_to_all),
