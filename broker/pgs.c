@@ -63,12 +63,12 @@ static void put_counts(const struct order *order, struct wire_str after, size_t 
 }
 
 void pgs_put_groups(
-	const struct broker *broker, struct wire_str text, struct wire_str after, size_t max, struct buf *b)
+	const struct broker *broker, struct wire_str scope, struct wire_str after, size_t max, struct buf *b)
 {
 	static const struct order none;
-	const struct scope *scope = scope_find(&broker->pgs, text);
+	const struct scope *in = scope_find(&broker->pgs, scope);
 
-	put_counts(scope ? &scope->in_order : &none, after, max, count_of_pg, b);
+	put_counts(in ? &in->in_order : &none, after, max, count_of_pg, b);
 }
 
 void pgs_put_scopes(const struct broker *broker, struct wire_str after, size_t max, struct buf *b)

@@ -61,7 +61,7 @@ int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest
  * even so. -ESRCH: the call came to nobody; -ENXIO: the callee has answered `noproc`.
  */
 int send_call_for_other(
-	actor *self, actor_ref to, const char *method, const actor_msg *args, actor_msg **ret_msg);
+	actor *self, actor_ref ref, const char *method, const actor_msg *args, actor_msg **ret_msg);
 
 /* Others run until then: parks @self, or pumps if it is NULL. 0, -ECANCELED, -EDEADLK. */
 int send_wait_until(actor_group *group, struct actor *self, int64_t until_ns);

@@ -82,4 +82,4 @@ void pool_worker_down(struct pool *pool, actor *self, uint32_t worker, const str
  * @tell_id: the answer to its caller is the job's id, and nobody waits for the job's end.
  */
 void pool_submit(struct pool *pool, actor *self, struct request *request, bool tell_id);
-void pool_tell(struct pool *pool, actor *self, enum actor_pool_event_kind kind, uint32_t worker);
+void pool_tell(struct pool *pool, actor *self, enum actor_pool_event_kind kind, uint32_t number);

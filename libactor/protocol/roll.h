@@ -66,8 +66,8 @@ void roll_deinit(struct roll *roll); /* frees the members too */
 struct roll_member *roll_find(const struct roll *roll, uint64_t group, uint64_t id);
 /* 0; -EEXIST: it is there (*ret says where); -ENOMEM. @ret may be NULL. */
 int roll_join(struct roll *roll, const struct roll_entry *entry, struct roll_member **ret);
-/* Ends a membership, frees it, and sets *member to NULL. */
-void roll_leave(struct roll *roll, struct roll_member **member);
+/* Ends a membership, frees it, and sets *at to NULL. */
+void roll_leave(struct roll *roll, struct roll_member **at);
 
 /* The next member; NULL: no more. *at is 0 at first. */
 static inline struct roll_member *roll_next(const struct roll *roll, uint32_t *at)

@@ -145,9 +145,11 @@ static int compare(const void *a, const void *b)
 
 static void report(const char *what, int64_t *times, int n)
 {
+	int middle = n / 2, nearly_last = (int)((int64_t)n * 99 / 100);
+
 	qsort(times, (size_t)n, sizeof(*times), compare);
-	printf("# %s: median %.1f µs, 99th %.1f µs, longest %.1f µs (%d)\n", what, (double)times[n / 2] / 1e3,
-		(double)times[(int64_t)n * 99 / 100] / 1e3, (double)times[n - 1] / 1e3, n);
+	printf("# %s: median %.1f µs, 99th %.1f µs, longest %.1f µs (%d)\n", what,
+		(double)times[middle] / 1e3, (double)times[nearly_last] / 1e3, (double)times[n - 1] / 1e3, n);
 }
 
 static int fds_of(pid_t pid)

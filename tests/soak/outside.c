@@ -19,15 +19,15 @@
 
 pid_t outside_broker;
 char outside_log[96];
-static const char *name = "outside";
+static const char *program = "outside";
 static char dir[64];
 static pid_t started[STARTED_MAX];
 static int n_started;
 
-void outside_open(const char *of)
+void outside_open(const char *name)
 {
-	name = of;
-	snprintf(dir, sizeof(dir), "/tmp/actor-%s-XXXXXX", name);
+	program = name;
+	snprintf(dir, sizeof(dir), "/tmp/actor-%s-XXXXXX", program);
 	if (!mkdtemp(dir))
 		outside_fail("directory: %s", strerror(errno));
 	setenv("ACTOR_RUNTIME_DIR", dir, 1);
@@ -53,7 +53,7 @@ void outside_fail(const char *format, ...)
 {
 	va_list args;
 
-	fprintf(stderr, "%s: ", name);
+	fprintf(stderr, "%s: ", program);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
@@ -108,7 +108,7 @@ static bool broker_lives(void)
 
 actor_client *outside_client(enum actor_join_mode mode)
 {
-	struct actor_group_options options = {.name = name, .runtime_dir = dir, .mode = mode};
+	struct actor_group_options options = {.name = program, .runtime_dir = dir, .mode = mode};
 	actor_client *client = NULL;
 	int r;
 
@@ -120,10 +120,10 @@ actor_client *outside_client(enum actor_join_mode mode)
 	return client;
 }
 
-void outside_find(actor_client *client, const char *of, actor_ref *ret)
+void outside_find(actor_client *client, const char *name, actor_ref *ret)
 {
-	int r = actor_client_whereis_wait(client, of, LONG_MS, ret);
+	int r = actor_client_whereis_wait(client, name, LONG_MS, ret);
 
 	if (r < 0)
-		outside_fail("%s: %s", of, actor_strerror(r));
+		outside_fail("%s: %s", name, actor_strerror(r));
 }

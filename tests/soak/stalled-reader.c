@@ -325,7 +325,7 @@ static double phase(const char *when, int64_t seconds, int64_t *ret_most)
 {
 	uint32_t p99s_us[1000], longest_us = 0;
 	int64_t n = 0;
-	int n_seconds = 0;
+	int n_seconds = 0, middle;
 
 	*ret_most = 0;
 	/* This drops what came before; links may still be under way. */
@@ -345,9 +345,10 @@ static double phase(const char *when, int64_t seconds, int64_t *ret_most)
 			outside_fail("nothing came in a second");
 	}
 	qsort(p99s_us, (size_t)n_seconds, sizeof(p99s_us[0]), compare);
+	middle = n_seconds / 2;
 	printf("%s: %" PRId64 " messages to the others, p99 %u µs (%u to %u, of a second), longest %u µs\n",
-		when, n, p99s_us[n_seconds / 2], p99s_us[0], p99s_us[n_seconds - 1], longest_us);
-	return p99s_us[n_seconds / 2];
+		when, n, p99s_us[middle], p99s_us[0], p99s_us[n_seconds - 1], longest_us);
+	return p99s_us[middle];
 }
 
 static void expect(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -18,7 +18,7 @@
 #define END_MS 100
 
 static size_t n_timers;
-static size_t n_left;
+static size_t n_left, n_fired;
 static uint64_t *ids;
 static int64_t began_ns;
 static double insert_ns, cancel_ns, fire_ns, bytes;
@@ -54,6 +54,7 @@ static int worker_init(actor *self, const void *arg)
 	int64_t first_ms = 50 + (int64_t)(n_timers / 1000) * 2;
 	size_t before = memory_bytes();
 	int64_t at_ns = cpu_now_ns();
+	size_t n_cancelled = n_timers / 2;
 
 	for (size_t i = 0; i < n_timers; i++)
 		if (actor_send_after(self, first_ms + (int64_t)(chance() % (n_timers / 10000 + 1)), "fire",
@@ -63,11 +64,11 @@ static int worker_init(actor *self, const void *arg)
 	bytes = (double)(memory_bytes() - before) / (double)n_timers;
 	at_ns = cpu_now_ns();
 	/* The factor has no divisor in common with any size, so each timer is met once. */
-	for (size_t i = 0; i < n_timers / 2; i++)
+	for (size_t i = 0; i < n_cancelled; i++)
 		if (!actor_timer_cancel(self, ids[i * 7919 % n_timers]))
 			return -1;
-	cancel_ns = (double)(cpu_now_ns() - at_ns) / (double)(n_timers / 2);
-	n_left = n_timers - n_timers / 2;
+	cancel_ns = (double)(cpu_now_ns() - at_ns) / (double)n_cancelled;
+	n_left = n_fired = n_timers - n_cancelled;
 	began_ns = cpu_now_ns();
 	return 0;
 }
@@ -76,7 +77,7 @@ static int worker_fire(actor *self, const actor_msg *msg)
 {
 	if (--n_left)
 		return 0;
-	fire_ns = (double)(cpu_now_ns() - began_ns) / (double)(n_timers - n_timers / 2);
+	fire_ns = (double)(cpu_now_ns() - began_ns) / (double)n_fired;
 	/* A timer that comes twice would come before `end`. */
 	return actor_send_after(self, END_MS, "end", NULL, "");
 }

@@ -46,8 +46,8 @@ void node_start(void)
 	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
 	node.keeper = fork();
 	if (!node.keeper) {
-		int log = open("/dev/null", O_WRONLY);
 		char path[128];
+		int log;
 
 		snprintf(path, sizeof(path), "%s/daemons.log", node.root);
 		log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);

@@ -190,7 +190,7 @@ static actor_group *group;
 
 static void on_term(int signo)
 {
-	actor_group_stop(group);
+	actor_group_stop(group); /* NOLINT(bugprone-signal-handler): group.h allows it there */
 }
 
 int main(int argc, char **argv)

@@ -59,7 +59,7 @@ static json_t *trace_json(const struct wire_trace *trace)
 static void show_json(const struct monitor *monitor, const struct copy *copy)
 {
 	char from[ACTOR_REF_TEXT_MAX], to[ACTOR_REF_TEXT_MAX];
-	json_t *line = json_pack("{sIsosos{ss}}", "time_us", (json_int_t)(copy->at_us + monitor->realtime_us),
+	json_t *line = json_pack("{sIsosos{ss}}", "time_us", (json_int_t)copy->at_us + monitor->realtime_us,
 		"path", copy_json_of(copy->path), "kind", copy_json_of(copy->kind), "from", "$ref",
 		actor_ref_format(copy->from, from));
 

@@ -478,7 +478,7 @@ static json_t *answer_json(const struct trace_span *span, int64_t wall_offset_us
 	if (span->outcome == TRACE_OPEN)
 		return json_null();
 	shown = json_pack("{ssso}", "kind", span->outcome == TRACE_REPLY ? "reply" : "error", "time_us",
-		span->answered_us ? json_integer((json_int_t)(span->answered_us + wall_offset_us))
+		span->answered_us ? json_integer((json_int_t)span->answered_us + wall_offset_us)
 				  : json_null());
 	if (span->error)
 		json_object_set_new(shown, "error", json_string(span->error));
@@ -500,7 +500,7 @@ static json_t *span_json(
 	json_object_set_new(shown, "kind", json_string(span->is_call ? "call" : "cast"));
 	json_object_set_new(shown, "time_us",
 		span->at_us == INT64_MAX ? json_null()
-					 : json_integer((json_int_t)(span->at_us + wall_offset_us)));
+					 : json_integer((json_int_t)span->at_us + wall_offset_us));
 	json_object_set_new(shown, "from", who_json(names, span->from));
 	for (size_t i = 0; i < span->n_to; i++)
 		json_array_append_new(to, who_json(names, span->to[i]));

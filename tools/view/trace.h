@@ -66,7 +66,7 @@ int trace_add(struct trace *trace, const struct copy *copy);
  * out.
  */
 bool trace_meet(struct trace *trace, actor_ref who);
-void trace_ended(struct trace *trace, uint64_t group, const struct actor_cause *cause);
+void trace_ended(struct trace *trace, uint64_t id, const struct actor_cause *cause);
 
 /* The sender's own result: the first calls of @from, which have no answer yet, ended with this error. */
 void trace_failed(struct trace *trace, actor_ref from, const char *error, const char *text);

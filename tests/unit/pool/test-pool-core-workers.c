@@ -163,7 +163,7 @@ static void test_jobs_of_a_key_keep_their_order_over_a_crash(void **state)
 	settings.pipeline = 2;
 	begin(w, settings);
 	up_all(w, 1);
-	for (char c = 'a'; c <= 'd'; c++)
+	for (int c = 'a'; c <= 'd'; c++)
 		submit_as(w, c, "x", (struct job){.retries = 1});
 	wanted(w, "run a@0, run b@0");
 	down(w, 0);
@@ -188,7 +188,7 @@ static void test_jobs_of_a_key_go_on_together_when_their_worker_leaves_by_a_cras
 	while (key_worker(key_hash(key, 1), 3) != 2 || key_worker(key_hash(key, 1), 2) != 1)
 		key[0]++;
 	up_all(w, 3);
-	for (char c = 'a'; c <= 'c'; c++)
+	for (int c = 'a'; c <= 'c'; c++)
 		submit_as(w, c, key, (struct job){.retries = 1});
 	wanted(w, "run a@2");
 	resize(w, 2);
