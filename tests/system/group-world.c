@@ -31,17 +31,6 @@ pid_t server_start_supervised(uint64_t group, const char *name)
 	return pid;
 }
 
-actor_ref find(actor_client *client, const char *name)
-{
-	actor_ref ref = ACTOR_NOBODY;
-	int tries = 0;
-
-	while (actor_client_whereis(client, name, &ref) == -ESRCH && tries++ < LONG_MS)
-		usleep(1000);
-	assert_false(actor_ref_is_nobody(ref));
-	return ref;
-}
-
 void expect_echo(actor_client *client, actor_ref to, const char *text)
 {
 	actor_msg *reply;

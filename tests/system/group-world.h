@@ -20,8 +20,6 @@ pid_t server_start(const char *name);
 /* Starts a group as the supervisor does: it has an id of its own, and keeps that when it comes back. */
 pid_t server_start_supervised(uint64_t group, const char *name);
 
-/* Waits until an actor has that name. */
-actor_ref find(actor_client *client, const char *name);
 /*
  * Stops @server. Before that, it waits until the server runs: a group that is stopped before it has read that
  * it has its name gives up when it goes on.

@@ -13,19 +13,27 @@
 
 char node_dir[64];
 pid_t broker_pid;
+void (*client_log)(const char *line, void *arg);
 static int broker_start_number;
 
-pid_t process_start(const char *const *argv)
+pid_t process_start_to(const char *const *argv, int fd, int as)
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (fd >= 0)
+			dup2(fd, as);
 		execv(argv[0], (char *const *)argv);
 		_exit(127);
 	}
 	assert_true(pid > 0);
 	return pid;
+}
+
+pid_t process_start(const char *const *argv)
+{
+	return process_start_to(argv, -1, -1);
 }
 
 void reap(pid_t pid, int signo)
@@ -38,7 +46,8 @@ void reap(pid_t pid, int signo)
 
 actor_client *client_new(enum actor_join_mode mode)
 {
-	struct actor_group_options options = {.name = "test", .runtime_dir = node_dir, .mode = mode};
+	struct actor_group_options options = {
+		.name = "test", .runtime_dir = node_dir, .mode = mode, .log = client_log};
 	actor_client *made = NULL;
 	int64_t tries = 0;
 	int r;
@@ -48,6 +57,17 @@ actor_client *client_new(enum actor_join_mode mode)
 		usleep(1000);
 	assert_int_equal(r, 0);
 	return made;
+}
+
+actor_ref find(actor_client *client, const char *name)
+{
+	actor_ref ref = ACTOR_NOBODY;
+	int tries = 0;
+
+	while (actor_client_whereis(client, name, &ref) == -ESRCH && tries++ < LONG_MS)
+		usleep(1000);
+	assert_false(actor_ref_is_nobody(ref));
+	return ref;
 }
 
 void broker_start(void)
@@ -70,25 +90,36 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-int node_setup(void **state)
+int node_dir_setup(void **state)
 {
 	snprintf(node_dir, sizeof(node_dir), "/tmp/actor-%s-XXXXXX", program_invocation_short_name);
 	if (!mkdtemp(node_dir))
 		return -1;
 	setenv("ACTOR_RUNTIME_DIR", node_dir, 1);
+	return 0;
+}
+
+int node_setup(void **state)
+{
+	if (node_dir_setup(state) < 0)
+		return -1;
 	broker_start();
 	return 0;
 }
 
-int node_teardown(void **state)
+int node_dir_teardown(void **state)
 {
-	pid_t pid;
+	pid_t pid = waitpid(-1, NULL, WNOHANG);
 
-	/* No process but the broker may be left. */
-	kill(broker_pid, SIGKILL);
-	waitpid(broker_pid, NULL, 0);
-	pid = waitpid(-1, NULL, WNOHANG);
+	/* No process may be left. */
 	if (pid != -1 || errno != ECHILD)
 		return -1;
 	return nftw(node_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+int node_teardown(void **state)
+{
+	kill(broker_pid, SIGKILL);
+	waitpid(broker_pid, NULL, 0);
+	return node_dir_teardown(state);
 }

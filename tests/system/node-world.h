@@ -24,9 +24,14 @@ extern pid_t broker_pid;
 
 int node_setup(void **state);
 int node_teardown(void **state);
+/* The directory alone: no broker runs in it. */
+int node_dir_setup(void **state);
+int node_dir_teardown(void **state);
 
 /* argv[0] is the program's path. The process ends with this one. */
 pid_t process_start(const char *const *argv);
+/* Its descriptor @as is our @fd. */
+pid_t process_start_to(const char *const *argv, int fd, int as);
 /* Sends the signal to the process (0: none) and waits until it has ended. */
 void reap(pid_t pid, int signo);
 
@@ -34,3 +39,6 @@ void reap(pid_t pid, int signo);
 void broker_start(void);
 void broker_kill(void);
 actor_client *client_new(enum actor_join_mode mode);
+extern void (*client_log)(const char *line, void *arg); /* of those clients; NULL: stderr */
+/* Waits until an actor has that name. */
+actor_ref find(actor_client *client, const char *name);

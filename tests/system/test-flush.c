@@ -4,34 +4,20 @@
  * nobody reads are bounded. Groups and broker are real. ACTOR_BROKER is the broker's program. This program is
  * also the other groups: `test-flush sink`, `test-flush source HOW N`.
  */
+#include "tests/system/node-world.h"
+
 #include <errno.h>
-#include <ftw.h>
-#include <signal.h>
-#include <stdint.h>
+#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* cmocka.h needs these: */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-#include "actor/actor.h"
 #include "tests/fact.h"
 
-#define LONG_MS 30000 /* nothing takes that long: the test fails then */
-
-static const char *self_program;
-static char dir[64];
-static pid_t broker_pid, sink_pid;
+static const char *self_program; /* it is named to operators, so it is no /proc/self/exe */
+static pid_t sink_pid;
 static char said[8][512]; /* lines that a group of this process wrote for an operator */
 static int n_said;
 
@@ -252,33 +238,8 @@ static const struct actor_behavior source_behavior = {
 
 /* ---- processes ---- */
 
-static pid_t start(const char *const *argv, int *ret_stdout)
-{
-	int out[2];
-	pid_t pid;
-
-	if (ret_stdout)
-		assert_int_equal(pipe(out), 0);
-	pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (ret_stdout) {
-			dup2(out[1], 1);
-			close(out[0]);
-			close(out[1]);
-		}
-		execv(argv[0], (char *const *)argv);
-		_exit(127);
-	}
-	assert_true(pid > 0);
-	if (ret_stdout) {
-		close(out[1]);
-		*ret_stdout = out[0];
-	}
-	return pid;
-}
-
-static int reap(pid_t pid)
+/* Waits until it has ended by itself. */
+static int status_of(pid_t pid)
 {
 	int status;
 
@@ -288,32 +249,17 @@ static int reap(pid_t pid)
 
 static pid_t source_start(const char *how, const char *n, int *ret_stdout)
 {
-	return start((const char *const[]){self_program, "source", how, n, NULL}, ret_stdout);
-}
+	const char *const argv[] = {self_program, "source", how, n, NULL};
+	int out[2];
+	pid_t pid;
 
-static actor_client *client_new(enum actor_join_mode mode)
-{
-	struct actor_group_options options = {.name = "test", .runtime_dir = dir, .mode = mode, .log = say};
-	actor_client *client = NULL;
-	int64_t tries = 0;
-	int r;
-
-	/* The broker may still be starting. Its socket is waited for. */
-	while ((r = actor_client_new(&client, &options)) == -ENOTCONN && tries++ < LONG_MS)
-		usleep(1000);
-	assert_int_equal(r, 0);
-	return client;
-}
-
-static actor_ref find_sink(actor_client *client)
-{
-	actor_ref ref = ACTOR_NOBODY;
-	int tries = 0;
-
-	while (actor_client_whereis(client, "sink", &ref) == -ESRCH && tries++ < LONG_MS)
-		usleep(1000);
-	assert_false(actor_ref_is_nobody(ref));
-	return ref;
+	if (!ret_stdout)
+		return process_start(argv);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	pid = process_start_to(argv, out[1], 1);
+	close(out[1]);
+	*ret_stdout = out[0];
+	return pid;
 }
 
 static void cast_items(actor_client *client, actor_ref sink, int64_t from, int64_t n)
@@ -326,7 +272,7 @@ static void cast_items(actor_client *client, actor_ref sink, int64_t from, int64
 static void expect_items(int64_t n)
 {
 	actor_client *client = client_new(ACTOR_JOIN_BROKER);
-	actor_ref sink = find_sink(client);
+	actor_ref sink = find(client, "sink");
 	int64_t got = 0, wrong = 0, tries = 0;
 	actor_msg *reply;
 
@@ -341,43 +287,25 @@ static void expect_items(int64_t n)
 	actor_client_free(client);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
 static int setup(void **state)
 {
 	actor_client *client;
 
-	strcpy(dir, "/tmp/actor-test-flush-XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
-	setenv("ACTOR_RUNTIME_DIR", dir, 1);
 	n_said = 0;
-	broker_pid =
-		start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id", "77",
-			      "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", "1", NULL},
-			NULL);
+	client_log = say;
+	if (node_setup(state) < 0)
+		return -1;
 	client = client_new(ACTOR_JOIN_BROKER);
-	sink_pid = start((const char *const[]){self_program, "sink", NULL}, NULL);
-	(void)find_sink(client);
+	sink_pid = process_start((const char *const[]){self_program, "sink", NULL});
+	(void)find(client, "sink");
 	actor_client_free(client);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	pid_t pid;
-
-	kill(sink_pid, SIGKILL);
-	waitpid(sink_pid, NULL, 0);
-	kill(broker_pid, SIGKILL);
-	waitpid(broker_pid, NULL, 0);
-	pid = waitpid(-1, NULL, WNOHANG);
-	if (pid != -1 || errno != ECHILD)
-		return -1;
-	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	reap(sink_pid, SIGKILL);
+	return node_teardown(state);
 }
 
 /* ---- orderly ends ---- */
@@ -406,13 +334,13 @@ static void test_casts_of_a_client_with_one_link_arrive_although_it_is_freed_at_
 
 static void test_casts_of_a_program_that_stops_in_its_init_arrive(void **state)
 {
-	assert_int_equal(reap(source_start("stop", "10", NULL)), 0);
+	assert_int_equal(status_of(source_start("stop", "10", NULL)), 0);
 	expect_items(10);
 }
 
 static void test_casts_of_a_program_whose_init_fails_arrive(void **state)
 {
-	int status = reap(source_start("fail", "10", NULL));
+	int status = status_of(source_start("fail", "10", NULL));
 
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
 	expect_items(10);
@@ -431,14 +359,14 @@ static void test_casts_before_sigterm_arrive_although_the_receiver_stood_still(v
 	close(out);
 	kill(source, SIGTERM);
 	kill(sink_pid, SIGCONT);
-	assert_int_equal(reap(source), 0);
+	assert_int_equal(status_of(source), 0);
 	expect_items(1000);
 }
 
 static void test_casts_arrive_although_the_broker_stood_still_when_the_client_was_freed(void **state)
 {
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
-	actor_ref sink = find_sink(client);
+	actor_ref sink = find(client, "sink");
 	pid_t waker;
 
 	kill(broker_pid, SIGSTOP);
@@ -450,7 +378,7 @@ static void test_casts_arrive_although_the_broker_stood_still_when_the_client_wa
 		_exit(0);
 	}
 	actor_client_free(client);
-	reap(waker);
+	status_of(waker);
 	expect_items(100);
 	assert_int_equal(n_said, 0);
 }
@@ -462,7 +390,7 @@ static void test_casts_arrive_although_the_broker_stood_still_when_the_client_wa
 static void test_casts_arrive_although_the_receiver_computed_until_after_its_senders_end(void **state)
 {
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
-	actor_ref sink = find_sink(client);
+	actor_ref sink = find(client, "sink");
 
 	/* Now the two have met. */
 	assert_int_equal(actor_client_call(client, actor_to(sink), "got", LONG_MS, NULL, ""), 0);
@@ -489,7 +417,7 @@ static void test_what_many_senders_left_arrives_although_the_receiver_is_slow(vo
 
 	for (int i = 0; i < SENDERS_N; i++) {
 		clients[i] = client_new(ACTOR_JOIN_DIRECT);
-		sink = find_sink(clients[i]);
+		sink = find(clients[i], "sink");
 		/* Now the two have met. */
 		assert_int_equal(actor_client_call(clients[i], actor_to(sink), "got", LONG_MS, NULL, ""), 0);
 	}
@@ -540,14 +468,14 @@ static bool has_let_go(actor_client *client, actor_ref sink)
 static void test_casts_of_strangers_arrive_although_the_receiver_had_no_descriptor_left(void **state)
 {
 	actor_client *client = client_new(ACTOR_JOIN_BROKER), *stranger = client_new(ACTOR_JOIN_DIRECT);
-	actor_ref sink = find_sink(client);
+	actor_ref sink = find(client, "sink");
 	int64_t n = 0, tries = 0;
 	actor_msg *reply;
 	pid_t source;
 
 	assert_int_equal(actor_client_call(client, actor_to(sink), "hoard", LONG_MS, NULL, "i", HOARD_MS), 0);
 	source = source_start("crash", "100", NULL); /* is killed when its flush has returned 0 */
-	assert_true(WIFSIGNALED(reap(source)));
+	assert_true(WIFSIGNALED(status_of(source)));
 	assert_int_equal(actor_client_cast(stranger, actor_to(sink), "parcel", ""), 0);
 	assert_int_equal(actor_client_flush(stranger, LONG_MS), 0);
 	actor_client_free(stranger);
@@ -569,7 +497,7 @@ static void test_casts_of_strangers_arrive_although_the_receiver_had_no_descript
 static void test_a_receiver_without_a_descriptor_is_late_not_dead(void **state)
 {
 	actor_client *client = client_new(ACTOR_JOIN_BROKER), *stranger = client_new(ACTOR_JOIN_DIRECT);
-	actor_ref sink = find_sink(stranger);
+	actor_ref sink = find(stranger, "sink");
 	uint64_t monitor;
 
 	assert_int_equal(actor_client_call(client, actor_to(sink), "hoard", LONG_MS, NULL, "i", HOARD_MS), 0);
@@ -587,7 +515,7 @@ static void test_a_receiver_without_a_descriptor_is_late_not_dead(void **state)
 
 static void test_flushed_casts_of_a_handler_that_is_killed_arrive(void **state)
 {
-	int status = reap(source_start("crash", "5000", NULL));
+	int status = status_of(source_start("crash", "5000", NULL));
 
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	expect_items(5000);
@@ -596,7 +524,7 @@ static void test_flushed_casts_of_a_handler_that_is_killed_arrive(void **state)
 static void test_flush_says_what_is_not_sent_and_the_casts_go_on_waiting(void **state)
 {
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
-	actor_ref sink = find_sink(client);
+	actor_ref sink = find(client, "sink");
 	char group[32];
 
 	snprintf(group, sizeof(group), "%llu", (unsigned long long)sink.group);
@@ -639,7 +567,7 @@ static int64_t fill_the_socket(actor_client *client, actor_ref sink)
 static void test_a_receiver_that_does_not_read_is_told_of_and_gets_all_when_it_does(void **state)
 {
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
-	int64_t n = fill_the_socket(client, find_sink(client));
+	int64_t n = fill_the_socket(client, find(client, "sink"));
 
 	assert_int_equal(actor_client_flush(client, 20), -ETIMEDOUT);
 	assert_int_equal(n_said, 1);
@@ -653,7 +581,7 @@ static void test_a_receiver_that_does_not_read_is_told_of_and_gets_all_when_it_d
 static void test_what_was_for_the_dead_is_not_waited_for(void **state)
 {
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
-	actor_ref sink = find_sink(client);
+	actor_ref sink = find(client, "sink");
 
 	assert_int_equal(actor_client_call(client, actor_to(sink), "got", LONG_MS, NULL, ""), 0);
 	kill(sink_pid, SIGKILL);
@@ -667,7 +595,7 @@ static void test_freeing_ends_although_the_receiver_never_reads_and_says_what_is
 {
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 
-	(void)fill_the_socket(client, find_sink(client));
+	(void)fill_the_socket(client, find(client, "sink"));
 	actor_client_free(client);
 	assert_true(n_said > 0);
 	assert_non_null(strstr(said[n_said - 1], "bytes"));
@@ -676,7 +604,7 @@ static void test_freeing_ends_although_the_receiver_never_reads_and_says_what_is
 static void test_freeing_ends_although_the_broker_stands_still_and_says_what_is_lost(void **state)
 {
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
-	actor_ref sink = find_sink(client);
+	actor_ref sink = find(client, "sink");
 
 	kill(broker_pid, SIGSTOP); /* so nobody introduces the two */
 	cast_items(client, sink, 0, 10);
@@ -721,7 +649,8 @@ static void test_a_group_that_reads_no_answers_gets_errors_beyond_64_mib_of_them
 	kill(sink_pid, SIGUSR1);
 	client = client_new(ACTOR_JOIN_BROKER);
 	/* When this is answered, the sink has answered all that came before. */
-	assert_int_equal(actor_client_call(client, actor_to(find_sink(client)), "got", LONG_MS, NULL, ""), 0);
+	assert_int_equal(
+		actor_client_call(client, actor_to(find(client, "sink")), "got", LONG_MS, NULL, ""), 0);
 	actor_client_free(client);
 	kill(source, SIGCONT);
 	assert_true(read(out, line, sizeof(line) - 1) > 0);
@@ -730,7 +659,7 @@ static void test_a_group_that_reads_no_answers_gets_errors_beyond_64_mib_of_them
 	assert_in_range(ok, 64, 80);
 	close(out);
 	kill(source, SIGTERM);
-	assert_int_equal(reap(source), 0);
+	assert_int_equal(status_of(source), 0);
 }
 
 int main(int argc, char **argv)

@@ -3,31 +3,16 @@
  * Timers for actors of other processes, beside a real broker. ACTOR_BROKER is the broker's program. This
  * program is also the members: `test-later member NAME`.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/system/node-world.h"
 
-#include <cmocka.h>
 #include <errno.h>
-#include <ftw.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "actor/actor.h"
 #include "tests/fact.h"
 
-#define LONG_MS 20000 /* nothing takes that long: the test fails then */
 #define SOON_MS 5
 
-static const char *self_program;
-static char dir[64];
-static pid_t broker_pid, pids[2];
+static pid_t pids[2];
 static actor_ref refs[2];
 static actor_client *client;
 
@@ -124,27 +109,6 @@ static const struct actor_behavior member_behavior = {.name = "member", .methods
 
 /* ---- the node ---- */
 
-static pid_t start(const char *const *argv)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execv(argv[0], (char *const *)argv);
-		_exit(127);
-	}
-	assert_true(pid > 0);
-	return pid;
-}
-
-static void reap(pid_t pid, int signo)
-{
-	int status;
-
-	kill(pid, signo);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-}
-
 static actor_ref ask_ref(actor_dest to, const char *method)
 {
 	actor_ref ref = ACTOR_NOBODY;
@@ -158,32 +122,16 @@ static actor_ref ask_ref(actor_dest to, const char *method)
 
 static int setup(void **state)
 {
-	struct actor_group_options options = {.name = "test", .runtime_dir = dir};
-	int64_t tries = 0;
-	int r;
-
-	strcpy(dir, "/tmp/actor-test-later-XXXXXX");
-	if (!mkdtemp(dir))
+	if (node_setup(state) < 0)
 		return -1;
-	setenv("ACTOR_RUNTIME_DIR", dir, 1);
-	broker_pid = start((const char *const[]){getenv("ACTOR_BROKER"), "--runtime-dir", dir, "--node-id",
-		"77", "--key-hex", "000102030405060708090a0b0c0d0e0f", "--group", "1", NULL});
-	/* The broker may still be starting. Its socket is waited for. */
-	while ((r = actor_client_new(&client, &options)) == -ENOTCONN && tries++ < LONG_MS)
-		usleep(1000);
-	assert_int_equal(r, 0);
+	client = client_new(ACTOR_JOIN_DIRECT);
 	for (int i = 0; i < 2; i++) {
 		const char *name = i ? "m1" : "m0";
 
-		pids[i] = start((const char *const[]){self_program, "member", name, NULL});
+		pids[i] = process_start((const char *const[]){"/proc/self/exe", "member", name, NULL});
 		refs[i] = ask_ref(actor_named_wait(name), "who");
 	}
 	return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
 }
 
 static int teardown(void **state)
@@ -191,8 +139,7 @@ static int teardown(void **state)
 	client = actor_client_free(client);
 	for (int i = 0; i < 2; i++)
 		reap(pids[i], SIGTERM);
-	reap(broker_pid, SIGKILL);
-	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return node_teardown(state);
 }
 
 #define ask(ret_format, ret, method, ...)                                                                    \
@@ -288,7 +235,6 @@ int main(int argc, char **argv)
 		fact(test_an_actor_of_another_process_is_stopped_and_killed_later),
 	};
 
-	self_program = argv[0];
 	if (argc == 3 && !strcmp(argv[1], "member"))
 		return actor_main(&member_behavior, NULL, argv[2]);
 	return run_facts(tests);
