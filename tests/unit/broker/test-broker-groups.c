@@ -5,28 +5,7 @@
 #include <string.h>
 
 #include "libactor/protocol/cause.h"
-#include "tests/fact.h"
-#include "tests/unit/broker/broker-world.h"
-
-static struct world w;
-
-static int setup(void **state)
-{
-	world_init(&w, 0, NULL);
-	return 0;
-}
-
-static int setup_with_window(void **state)
-{
-	world_init(&w, 1000, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_deinit(&w);
-	return 0;
-}
+#include "tests/unit/broker/broker-fact.h"
 
 /* ---- coming in ---- */
 
@@ -907,8 +886,8 @@ static void test_the_process_of_a_silent_group_can_be_monitored(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-#define W(f) cmocka_unit_test_setup_teardown(f, setup_with_window, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
+#define W(f) cmocka_unit_test_setup_teardown(f, world_setup_with_window, world_teardown)
 		T(test_a_newcomer_gets_an_id_of_its_own),
 		T(test_a_token_gives_the_id_it_says),
 		T(test_bad_hellos_are_refused_by_name),

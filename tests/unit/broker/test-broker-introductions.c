@@ -5,10 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/fact.h"
-#include "tests/unit/broker/broker-world.h"
+#include "tests/unit/broker/broker-fact.h"
 
-static struct world w;
 static struct client *a, *b;
 
 struct introduction {
@@ -31,12 +29,6 @@ static int setup(void **state)
 	a = world_newcomer(&w, "a");
 	b = world_supervised(&w, 17, "b");
 	announce(b, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_deinit(&w);
 	return 0;
 }
 
@@ -747,7 +739,7 @@ static void test_who_knocks_at_a_full_supervisor_is_not_admitted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, world_teardown)
 		T(test_the_target_listens_and_then_the_asker_dials),
 		T(test_both_asking_at_once_get_one_link),
 		T(test_a_new_link_waits_until_both_ends_know_that_the_old_is_gone),

@@ -4,28 +4,7 @@
 #include <string.h>
 
 #include "broker/state.h"
-#include "tests/fact.h"
-#include "tests/unit/broker/broker-world.h"
-
-static struct world w;
-
-static int setup(void **state)
-{
-	world_init(&w, 0, NULL);
-	return 0;
-}
-
-static int setup_with_window(void **state)
-{
-	world_init(&w, 1000, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_deinit(&w);
-	return 0;
-}
+#include "tests/unit/broker/broker-fact.h"
 
 static void take(struct client *c, const char *name, uint64_t serial)
 {
@@ -266,7 +245,7 @@ static void test_after_a_restart_nobody_is_told_before_everybody_is_back(void **
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define FACT_(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define FACT_(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 		FACT_(test_a_watch_is_a_snapshot_and_then_each_change),
 		FACT_(test_a_plain_word_and_nothing_are_prefixes),
 		FACT_(test_patterns_are_found_by_what_they_begin_with),
@@ -277,7 +256,7 @@ int main(void)
 		FACT_(test_a_long_snapshot_is_taken_in_parts),
 		FACT_(test_a_successor_replaces_its_predecessor),
 		cmocka_unit_test_setup_teardown(test_after_a_restart_nobody_is_told_before_everybody_is_back,
-			setup_with_window, teardown),
+			world_setup_with_window, world_teardown),
 	};
 
 	return run_facts(tests);

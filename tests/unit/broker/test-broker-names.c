@@ -4,28 +4,7 @@
 #include <string.h>
 
 #include "broker/state.h"
-#include "tests/fact.h"
-#include "tests/unit/broker/broker-world.h"
-
-static struct world w;
-
-static int setup(void **state)
-{
-	world_init(&w, 0, NULL);
-	return 0;
-}
-
-static int setup_with_window(void **state)
-{
-	world_init(&w, 1000, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_deinit(&w);
-	return 0;
-}
+#include "tests/unit/broker/broker-fact.h"
 
 static void test_a_registered_name_is_found_by_all(void **state)
 {
@@ -784,76 +763,84 @@ static void test_announcing_a_name_of_the_dead_predecessor_takes_it_over(void **
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_a_registered_name_is_found_by_all, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_name_is_held_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unregister_frees_only_the_own_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			test_who_looked_up_a_name_is_told_its_changes, setup, teardown),
+			test_a_registered_name_is_found_by_all, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_a_name_is_held_once, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_names_of_a_killed_group_are_free_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bad_names_and_foreign_refs_are_refused, setup, teardown),
+			test_unregister_frees_only_the_own_name, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_the_supervisor_may_have_a_name_of_the_node, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_names_lists_by_prefix_in_order, setup, teardown),
+			test_who_looked_up_a_name_is_told_its_changes, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_a_list_that_is_cut_says_where_it_goes_on, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_names_lists_by_pattern, setup, teardown),
+			test_names_of_a_killed_group_are_free_at_once, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_a_costly_pattern_is_looked_for_in_parts, setup, teardown),
+			test_bad_names_and_foreign_refs_are_refused, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_names_that_are_registered_together_take_one_answer, setup, teardown),
+			test_the_supervisor_may_have_a_name_of_the_node, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_of_names_that_are_registered_together_all_are_or_none, setup, teardown),
+			test_names_lists_by_prefix_in_order, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_a_name_is_replaced_without_a_moment_in_which_nobody_has_it, setup, teardown),
+			test_a_list_that_is_cut_says_where_it_goes_on, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_names_lists_by_pattern, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_only_its_group_replaces_a_name_and_only_from_who_has_it, setup, teardown),
+			test_a_costly_pattern_is_looked_for_in_parts, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_a_group_says_which_of_its_actors_has_a_name, setup, teardown),
+			test_names_that_are_registered_together_take_one_answer, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_of_names_that_are_registered_together_all_are_or_none,
+			world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_a_look_up_may_wait_until_somebody_has_the_name, setup, teardown),
+			test_a_name_is_replaced_without_a_moment_in_which_nobody_has_it, world_setup,
+			world_teardown),
+		cmocka_unit_test_setup_teardown(test_only_its_group_replaces_a_name_and_only_from_who_has_it,
+			world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_who_waits_for_a_name_and_leaves_is_forgotten, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_hundred_thousand_names, setup, teardown),
+			test_a_group_says_which_of_its_actors_has_a_name, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_a_look_up_waits_until_it_is_known_whether_the_owner_lives, setup, teardown),
+			test_a_look_up_may_wait_until_somebody_has_the_name, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_a_look_up_finds_the_owner_that_came_back, setup, teardown),
+			test_who_waits_for_a_name_and_leaves_is_forgotten, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_a_hundred_thousand_names, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_a_look_up_finds_the_successor_of_a_dead_owner, setup, teardown),
+			test_a_look_up_waits_until_it_is_known_whether_the_owner_lives, world_setup,
+			world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_a_reported_exit_hides_the_name_before_its_link_ends, setup, teardown),
+			test_a_look_up_finds_the_owner_that_came_back, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_without_a_supervisor_nobody_knows_whether_the_owner_lives, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_who_looked_up_and_left_leaves_nothing, setup, teardown),
+			test_a_look_up_finds_the_successor_of_a_dead_owner, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_a_reported_exit_hides_the_name_before_its_link_ends,
+			world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_without_a_supervisor_nobody_knows_whether_the_owner_lives, world_setup,
+			world_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_who_looked_up_and_left_leaves_nothing, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_a_newcomer_takes_no_bystanders_name_by_announcing_it,
-			setup_with_window, teardown),
+			world_setup_with_window, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_a_process_started_after_the_list_takes_no_bystanders_name, setup_with_window,
-			teardown),
+			test_a_process_started_after_the_list_takes_no_bystanders_name,
+			world_setup_with_window, world_teardown),
 		cmocka_unit_test_setup_teardown(test_a_client_of_the_supervisor_takes_no_bystanders_name,
-			setup_with_window, teardown),
+			world_setup_with_window, world_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_a_look_up_in_the_recovery_is_answered_when_the_owner_announces,
-			setup_with_window, teardown),
+			world_setup_with_window, world_teardown),
 		cmocka_unit_test_setup_teardown(test_a_look_up_behind_its_askers_own_register_finds_that,
-			setup_with_window, teardown),
+			world_setup_with_window, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_look_ups_of_one_that_left_during_the_recovery_leave_nothing, setup_with_window,
-			teardown),
+			test_look_ups_of_one_that_left_during_the_recovery_leave_nothing,
+			world_setup_with_window, world_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_names_of_one_that_lives_and_is_late_are_neither_unknown_nor_free,
-			setup_with_window, teardown),
+			world_setup_with_window, world_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_one_that_stays_away_blocks_names_for_five_seconds_and_loses_what_was_taken,
-			setup_with_window, teardown),
+			world_setup_with_window, world_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_one_that_lost_its_link_before_it_announced_is_late_as_well, setup_with_window,
-			teardown),
-		cmocka_unit_test_setup_teardown(
-			test_an_announcement_without_names_waits_for_nobody, setup_with_window, teardown),
-		cmocka_unit_test_setup_teardown(
-			test_announcing_a_name_of_the_dead_predecessor_takes_it_over, setup, teardown),
+			test_one_that_lost_its_link_before_it_announced_is_late_as_well,
+			world_setup_with_window, world_teardown),
+		cmocka_unit_test_setup_teardown(test_an_announcement_without_names_waits_for_nobody,
+			world_setup_with_window, world_teardown),
+		cmocka_unit_test_setup_teardown(test_announcing_a_name_of_the_dead_predecessor_takes_it_over,
+			world_setup, world_teardown),
 	};
 
 	return run_facts(tests);

@@ -9,28 +9,7 @@
 
 #include "broker/state.h"
 #include "libactor/protocol/roll.h"
-#include "tests/fact.h"
-#include "tests/unit/broker/broker-world.h"
-
-static struct world w;
-
-static int setup(void **state)
-{
-	world_init(&w, 0, NULL);
-	return 0;
-}
-
-static int setup_with_window(void **state)
-{
-	world_init(&w, 1000, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_deinit(&w);
-	return 0;
-}
+#include "tests/unit/broker/broker-fact.h"
 
 /* ---- what groups say ---- */
 
@@ -738,7 +717,7 @@ static void test_pick_by_key_moves_only_the_keys_of_who_leaves(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define FACT_(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define FACT_(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 		FACT_(test_pg_join_leave_which),
 		FACT_(test_single_triple_join_needs_three_leaves),
 		FACT_(test_single_a_list_joins_in_order_and_may_repeat_an_actor),
@@ -761,7 +740,7 @@ int main(void)
 		FACT_(test_a_lost_group_is_a_member_until_it_has_ended),
 		FACT_(test_an_announcement_is_all_of_ones_memberships),
 		cmocka_unit_test_setup_teardown(test_scope_restart_everybody_is_back_before_anybody_is_told,
-			setup_with_window, teardown),
+			world_setup_with_window, world_teardown),
 		FACT_(test_a_cast_to_all_is_one_frame_for_each_process),
 		FACT_(test_a_cast_to_all_keeps_its_trace),
 		FACT_(test_pick_any_takes_turns),

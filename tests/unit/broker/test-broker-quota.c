@@ -4,10 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/fact.h"
-#include "tests/unit/broker/broker-world.h"
+#include "tests/unit/broker/broker-fact.h"
 
-static struct world w;
 static struct client *a, *b, *c;
 
 static int setup(void **state)
@@ -22,12 +20,6 @@ static int setup(void **state)
 	a = world_newcomer(&w, "a");
 	b = world_newcomer(&w, "b");
 	c = world_newcomer(&w, "c");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_deinit(&w);
 	return 0;
 }
 
@@ -774,7 +766,7 @@ static void test_one_process_leaves_places_to_other_clients(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, world_teardown)
 		T(test_names_and_watches_are_limited),
 		T(test_open_calls_and_monitors_are_limited),
 		T(test_calls_past_their_deadline_are_charged_to_nobody),

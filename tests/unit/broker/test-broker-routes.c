@@ -4,10 +4,8 @@
 #include <string.h>
 
 #include "libactor/protocol/cause.h"
-#include "tests/fact.h"
-#include "tests/unit/broker/broker-world.h"
+#include "tests/unit/broker/broker-fact.h"
 
-static struct world w;
 static struct client *a, *b;
 
 static int setup(void **state)
@@ -15,12 +13,6 @@ static int setup(void **state)
 	world_init(&w, 0, NULL);
 	a = world_newcomer(&w, "a");
 	b = world_newcomer(&w, "b");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_deinit(&w);
 	return 0;
 }
 
@@ -539,12 +531,6 @@ static void test_a_foreign_pause_ends_the_link(void **state)
 
 /* ---- casts of who has left ---- */
 
-static int setup_with_window(void **state)
-{
-	world_init(&w, 1000, NULL);
-	return 0;
-}
-
 /*
  * A tool sends and ends just after the broker was restarted. What it has sent waits until the receiver has
  * announced itself.
@@ -621,16 +607,16 @@ static void test_casts_that_wait_are_forgotten_with_the_broker(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, world_teardown)
 		T(test_a_call_by_ref_is_passed_on_unchanged_and_answered),
 		T(test_a_name_is_replaced_by_the_ref),
 		cmocka_unit_test_setup_teardown(test_casts_that_wait_for_the_recovery_outlive_their_sender,
-			setup_with_window, teardown),
+			world_setup_with_window, world_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_of_casts_whose_sender_has_left_16_mib_wait_and_what_is_lost_is_said,
-			setup_with_window, teardown),
-		cmocka_unit_test_setup_teardown(
-			test_casts_that_wait_are_forgotten_with_the_broker, setup_with_window, teardown),
+			world_setup_with_window, world_teardown),
+		cmocka_unit_test_setup_teardown(test_casts_that_wait_are_forgotten_with_the_broker,
+			world_setup_with_window, world_teardown),
 		T(test_an_answer_that_nobody_waits_for_goes_nowhere),
 		T(test_only_the_one_who_was_asked_can_answer),
 		T(test_who_answers_for_somebody_else_loses_its_link),

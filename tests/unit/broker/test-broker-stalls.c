@@ -7,12 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/fact.h"
-#include "tests/unit/broker/broker-world.h"
+#include "tests/unit/broker/broker-fact.h"
 
 #define STALL (BROKER_STALL_MS * MS)
 
-static struct world w;
 static struct client *a, *b, *c;
 static struct wire_dest to;
 static struct buf args = BUF_INIT;

@@ -5,10 +5,8 @@
 #include <string.h>
 
 #include "broker/latency.h"
-#include "tests/fact.h"
-#include "tests/unit/broker/broker-world.h"
+#include "tests/unit/broker/broker-fact.h"
 
-static struct world w;
 static struct client *a, *b, *c;
 static struct wire_dest to;
 
@@ -21,12 +19,6 @@ static int setup(void **state)
 	b = world_newcomer(&w, "b");
 	c = world_newcomer(&w, "c");
 	to = to_ref(client_ref(b, 1));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_deinit(&w);
 	return 0;
 }
 
@@ -372,7 +364,7 @@ static void test_what_is_beyond_a_limit_is_counted_for_who_asked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, world_teardown)
 		T(test_quota_says_what_each_group_has_and_may_have),
 		T(test_quota_of_one_goes_by_id_by_registered_name_or_by_the_groups_own),
 		T(test_quota_of_nobody_is_noproc_and_of_nonsense_bad_args),

@@ -3,10 +3,8 @@
 #include <string.h>
 
 #include "libactor/protocol/tap.h"
-#include "tests/fact.h"
-#include "tests/unit/broker/broker-world.h"
+#include "tests/unit/broker/broker-fact.h"
 
-static struct world w;
 static struct client *watcher, *a, *b;
 
 static int setup(void **state)
@@ -16,12 +14,6 @@ static int setup(void **state)
 	a = world_newcomer(&w, "a");
 	b = world_supervised(&w, 17, "b");
 	world_advance(&w, 1000 * MS);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_deinit(&w);
 	return 0;
 }
 
@@ -440,7 +432,7 @@ static void test_of_a_trace_groups_with_one_link_are_told_as_well(void **state)
 	assert_int_equal(expect_untap(single), tap);
 }
 
-#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, world_teardown)
 
 int main(void)
 {
