@@ -10,6 +10,7 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/arena.h"
+#include "tests/frame-write.h"
 #include "tests/fuzz/fuzz.h"
 
 static bool inside(const struct wire_frame *f, const void *p, size_t size_bytes)
@@ -18,78 +19,6 @@ static bool inside(const struct wire_frame *f, const void *p, size_t size_bytes)
 
 	return !at ||
 	       (at >= f->raw && size_bytes <= f->raw_bytes && at + size_bytes <= f->raw + f->raw_bytes);
-}
-
-static void write_again(struct buf *b, const struct wire_frame *f)
-{
-	const actor_ref *ref = f->has_ref ? &f->to.ref : NULL;
-	const struct wire_trace *trace = f->trace.id ? &f->trace : NULL;
-	struct wire_waits waits;
-
-	switch (f->type) {
-	case WIRE_CAST:
-		wire_put_traced_cast(b, &f->to, f->from, f->method, f->body, f->body_bytes, trace);
-		break;
-	case WIRE_CALL:
-		if (f->waits)
-			FUZZ_CHECK(wire_waits_read(f->waits, f->waits_bytes, &waits) == 0);
-		wire_put_traced_call(b, &f->to, f->from, f->method, f->body, f->body_bytes, f->id,
-			f->deadline_us, f->waits ? &waits : NULL, trace);
-		break;
-	case WIRE_REPLY:
-		wire_put_traced_reply(b, f->to.ref, f->from, f->id, f->body, f->body_bytes, trace);
-		break;
-	case WIRE_ERROR:
-		wire_put_traced_error(b, f->to.ref, f->from, f->id, f->method, f->text, trace);
-		break;
-	case WIRE_STOP:
-		wire_put_stop(b, &f->to, f->from, f->text);
-		break;
-	case WIRE_KILL:
-		wire_put_kill(b, &f->to, f->from);
-		break;
-	case WIRE_MONITOR:
-		wire_put_monitor(b, &f->to, f->from, f->id);
-		break;
-	case WIRE_DEMONITOR:
-		wire_put_demonitor(b, f->to.ref, f->from, f->id);
-		break;
-	case WIRE_DOWN:
-		wire_put_down(b, f->to.ref, f->from, f->id, f->body, f->body_bytes);
-		break;
-	case WIRE_PAUSE:
-		if (ref)
-			wire_put_pause_named(b, *ref, f->method);
-		else
-			wire_put_pause(b, NULL);
-		break;
-	case WIRE_RESUME:
-		wire_put_resume(b, ref);
-		break;
-	case WIRE_PING:
-		wire_put_ping(b, f->id);
-		break;
-	case WIRE_PONG:
-		wire_put_pong(b, f->id);
-		break;
-	case WIRE_BYE:
-		wire_put_bye(b, f->text);
-		break;
-	case WIRE_JOIN:
-		wire_put_join(b, f->id);
-		break;
-	case WIRE_EXIT:
-		wire_put_exit(b, f->to.ref, f->from, f->id, f->body, f->body_bytes);
-		break;
-	case WIRE_LINK:
-		wire_put_link(b, f->to.ref, f->from, f->id);
-		break;
-	case WIRE_UNLINK:
-		wire_put_unlink(b, f->to.ref, f->from, f->id);
-		break;
-	case WIRE_TYPE_N:
-		abort();
-	}
 }
 
 static bool str_equal(struct wire_str a, struct wire_str b)
@@ -146,7 +75,7 @@ static void frame_check(const struct wire_frame *f)
 		arena_free(arena);
 		buf_reset(&b, 1 << 16);
 	}
-	write_again(&b, f);
+	FUZZ_CHECK(frame_write(&b, f));
 	FUZZ_CHECK(wire_parse(b.data, b.size_bytes, &again, &used) == 1 && used == b.size_bytes);
 	frame_equal(f, &again);
 	if (f->type < WIRE_PAUSE) {
