@@ -203,7 +203,7 @@ static int on_monitor(actor *self, const actor_msg *msg, actor_from *from)
 	if (actor_msg_unpack(msg, "UrU", &watch->group, &watch->watcher, &watch->id) < 0)
 		sim_fail("a monitor that nobody wants");
 	(void)actor_reply(from, "");
-	if (is_watched(watch)) { /* said again */
+	if (is_watched(watch)) { /* the group repeats its monitor to the supervisor after a new link */
 		free(watch);
 		return 0;
 	}

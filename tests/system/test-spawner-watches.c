@@ -135,7 +135,7 @@ static int watcher_go_on(actor *self, const actor_msg *msg)
 	kill(watched.supervisor, SIGCONT);
 	if (watched.n_false)
 		return actor_stop(self, actor_self(self), NULL);
-	watched.n_downs = 1; /* the next one is the last */
+	watched.n_downs = 1; /* the story ends with the second DOWN, so one more is to come */
 	return 0;
 }
 
@@ -154,18 +154,22 @@ static int watcher_watch_while_still(actor *self, const actor_msg *msg)
 		return -EINVAL;
 	watched.called_again = actor_demonitor(self, unheard);
 	kill((pid_t)watched.process.pid, SIGABRT);
-	watched.n_downs = 1; /* the next one is the last */
+	watched.n_downs = 1; /* the story ends with the second DOWN, so one more is to come */
 	return 0;
 }
 
-/* ---- what the broker has and has not passed on ---- */
+/* ---- a DOWN that the broker has and has not passed on ---- */
 
 #define PIECE_BYTES (16u << 10)
-/* What passes a broker that is younger is told again in any case: it may not know all its groups yet. */
+/*
+ * The supervisor repeats what it told a broker that is younger than this, since such a broker may not know
+ * all its groups yet.
+ */
 #define BROKER_YOUNG_MS 2000
-#define PIECES          40 /* more than the kernel takes, less than anybody is paused for */
+/* Together more than the kernel takes, and less than makes the broker pause the sender. */
+#define PIECES 40
 
-/* How much the broker has for that group. */
+/* How many bytes the broker has for @group that the kernel has not taken. */
 static int64_t unread_bytes(actor_client *client, uint64_t group)
 {
 	actor_msg *reply = NULL;
@@ -190,8 +194,8 @@ static int64_t unread_bytes(actor_client *client, uint64_t group)
 }
 
 /*
- * The watcher has one link, and reads nothing while this runs: the DOWN comes to lie in the broker's own
- * buffers. The supervisor has handed it over. Then the broker dies.
+ * The watcher has one link, and reads nothing while this handler runs. So the DOWN, which the supervisor has
+ * handed over to the broker, stays in the broker's own buffers. Then the broker is killed.
  */
 static int watcher_lose_broker(actor *self, const actor_msg *msg)
 {
@@ -218,14 +222,17 @@ static int watcher_lose_broker(actor *self, const actor_msg *msg)
 					 (const void *)piece, sizeof(piece)),
 			0);
 	assert_int_equal(actor_client_flush(other, PATIENCE_MS), 0);
-	(void)unread_bytes(other, group); /* with the answer goes what the kernel takes */
+	/* With its answer the broker also gives the kernel what that takes. */
+	(void)unread_bytes(other, group);
 	before = unread_bytes(other, group);
 	assert_true(before > PIECE_BYTES);
 	kill((pid_t)watched.process.pid, SIGABRT);
 	while (unread_bytes(other, group) == before)
 		nap(1);
 	/*
-	 * Pings told the supervisor that the broker has it: each is answered before what is asked behind it.
+	 * The supervisor forgets the DOWN when the broker's pongs say that the broker has it. The broker
+	 * answers a ping before it passes on a call that comes later, so after these calls the pongs have
+	 * come.
 	 */
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(
@@ -234,7 +241,7 @@ static int watcher_lose_broker(actor *self, const actor_msg *msg)
 	kill(broker, SIGKILL);
 	await_dead(broker);
 	actor_client_free(other);
-	watched.n_downs = 1; /* one more is the last */
+	watched.n_downs = 1; /* the story ends with the second DOWN, so one more is to come */
 	return actor_send_after(self, PATIENCE_MS, "failed", NULL, "");
 }
 

@@ -320,7 +320,7 @@ static void test_what_one_broker_was_told_is_not_said_again_to_the_next(void **s
 
 /* ---- monitors of processes, and a new broker ---- */
 
-/* The call that the group has open; NULL: none. */
+/* The call of @group that is open; NULL: there is none. */
 static struct call *open_call(const actor_group *group)
 {
 	uint32_t at = 0;
@@ -345,7 +345,10 @@ static void no_broker(actor_group *group)
 	group->uplink.state = UPLINK_NONE;
 }
 
-/* Did the last frame have that in it? There is no link that it could have gone over. */
+/*
+ * Does the last frame that the group sent hold @method? There is no link, so the frame is in the buffer of
+ * discarded frames.
+ */
 static bool said_last(const actor_group *group, const char *method)
 {
 	return memmem(group->discard.data, group->discard.size_bytes, method, strlen(method));
@@ -358,7 +361,7 @@ static void story_said_again(actor *self)
 	uint64_t id = watch(self, ref_of(ASKED, 0), &me), second = watch(self, ref_of(THIRD, 0), &other);
 	struct peer *broker = begin_new_broker(group);
 
-	for (int i = 0; i < 2; i++) { /* the supervisor is away as well */
+	for (int i = 0; i < 2; i++) { /* the supervisor is away as well, and its name leads to nobody */
 		wire_put_error(&frame, own, ACTOR_NOBODY, open_call(group)->id, wire_cstr(ERROR_NOPROC),
 			wire_cstr(""));
 		assert_false(says(broker));
@@ -366,12 +369,12 @@ static void story_said_again(actor *self)
 		while (!open_call(group))
 			assert_int_equal(actor_sleep(self, 1), 0);
 	}
-	/* it answers, then says how the first has ended */
+	/* now the supervisor answers, and then tells how the first process has ended */
 	put_reply(own, ref_of(SPAWNER, 1), open_call(group)->id, 0);
 	put_down(me, ref_of(ASKED, 0), id, "signal");
 	assert_false(says(broker));
 	assert_false(said_last(group, "demonitor"));
-	/* the second is given up while it is said */
+	/* the watcher of the second process ends while its monitor is repeated */
 	assert_non_null(open_call(group));
 	assert_int_equal(actor_kill(self, other), 0);
 	assert_int_equal(actor_sleep(self, 1), 0);
@@ -396,7 +399,11 @@ static void story_said_directly(actor *self)
 	(void)watch(self, ref_of(ASKED, 0), &me);
 	(void)peer_of(group, SPAWNER, "$spawner");
 	(void)begin_new_broker(group);
-	assert_null(open_call(group)); /* what the kernel has of that link does not die with the broker */
+	/*
+	 * Nothing is repeated, since the supervisor's DOWN goes over a direct link and so does not die with
+	 * the broker.
+	 */
+	assert_null(open_call(group));
 	no_broker(group);
 }
 

@@ -356,7 +356,8 @@ static void test_a_caller_gets_as_much_as_one_may_have_and_others_get_theirs(voi
 		node_monitor(f->node, 100, (actor_ref){NODE_ID, caller.group, id % 10 + 1}, id, NULL);
 	node_monitor(f->node, 100, caller, 1 << 20, FROM(1));
 	node_monitor(f->node, 100, other, 1, FROM(2));
-	node_monitor(f->node, 100, (actor_ref){NODE_ID, caller.group, 2}, 1, FROM(3)); /* said again */
+	/* The same monitor, repeated. */
+	node_monitor(f->node, 100, (actor_ref){NODE_ID, caller.group, 2}, 1, FROM(3));
 	assert_string_equal(turn(f), "error1(overloaded) reply2 reply3");
 	node_demonitor(f->node, (actor_ref){NODE_ID, caller.group, 2}, 1, NULL);
 	node_monitor(f->node, 100, caller, 1 << 20, FROM(1));

@@ -535,7 +535,7 @@ static void test_what_a_wait_has_seen_is_not_waited_for_again(void **state)
 	assert_int_equal(event.type, TRANSPORT_PIPE_DRAINED);
 	poll_fd.fd = transport_fd(w->a);
 	pipe_notify_drained(a[1]);
-	/* at once: a timer of the transport's would end a longer poll */
+	/* the notice must be there at once, since a timer of the transport would end a longer poll, too */
 	assert_int_equal(poll(&poll_fd, 1, is_native() ? 0 : PATIENCE_MS), 1);
 	expect_event(w->a, TRANSPORT_PIPE_DRAINED, NULL);
 }
