@@ -11,7 +11,7 @@
 
 #define WINDOW_NS 30000
 
-/* How many waits sleep at once before the next one looks. */
+/* How many waits in a row sleep at once, before the next wait looks. */
 static int rests(struct spin *spin)
 {
 	int n = 0;
