@@ -2,56 +2,60 @@
 /*
  * actor — message passing between crash-isolated actors
  *
- * An actor is state, a mailbox and a behavior; it handles one message at a time. Actors live in a *group*:
- * one operating-system process, so a crash ends one group and nobody else. Groups of one node find each other
- * through its broker and then talk directly.
+ * An actor is state, a mailbox and a behavior; an actor handles one message at a time. Actors live in a
+ * *group*. A group is one operating-system process, so a crash ends one group and no other. The groups of one
+ * node find each other through the node's broker and then talk directly.
  *
- * This file has the rules for all of it. What there is stands in the parts that it includes; programs include
- * this one.
+ * This file has the rules that hold for the whole API. The parts that this file includes at its end declare
+ * the functions. A program includes this file, and besides it those of pool.h, port.h, overload.h and trace.h
+ * that it needs.
  *
- * Threads.  Everything here belongs to the thread that runs the group (actor_group_run), unless a function
- *           says otherwise. Handlers run there one at a time; no locks are needed in an actor. A handler may
- *           wait (actor_call): it alone is parked, others go on.
- * Errors.   0 or positive is success, a negative errno is failure:
+ * Threads.  Only the thread that runs the group (actor_group_run) may call a function of this API, unless
+ *           the function's comment says otherwise. Handlers run in that thread one at a time, so an actor
+ *           needs no locks. A handler may wait (actor_call): only its own actor is parked, others go on.
+ * Errors.   0 or a positive number is success, a negative errno is failure:
  *           -EINVAL      misuse
  *           -ENOMEM      out of memory
  *           -ESRCH       no such actor or name (noproc)
  *           -ECONNRESET  the target ended before it answered
- *           -ENOTCONN    no node is running, it went away, or it no longer knows this process
- *           -ETIMEDOUT   the time is over; nothing is said about the target
+ *           -ENOTCONN    no node is running, the node went away, or the node no longer knows this process
+ *           -ETIMEDOUT   the time is over; the target may be alive or not
  *           -EREMOTEIO   the target answered with a named error (actor_msg_error)
- *           -EDEADLK     a call to oneself or in a circle
+ *           -EDEADLK     an actor called itself, or the calls form a circle
  *           -ECANCELED   the calling actor was killed
  *           -EBUSY       the target's mailbox stayed full
- *           -EAGAIN      would have to wait, outside a handler
- *           -ENOBUFS     the daemon has no place for this group; its log says why
+ *           -EAGAIN      the function would have to wait, but was called outside a handler
+ *           -ENOBUFS     the daemon has no place for this group; the daemon's log says why
  *           -EEXIST      the name is taken
  *           -EMSGSIZE    too large
  *           -EPROTO      bad bytes
  *           -ERANGE      a number does not fit
- *           -EALREADY    answered twice
+ *           -EALREADY    the call was answered before
  *           -EPERM       not permitted
  *           -EDQUOT      the broker keeps no more for this group (a limit of names, memberships, watches)
- * Memory.   Strings and arrays passed in are borrowed for the call. What is returned through ret_msg is freed
- *           with actor_msg_free.
- * Names.    Of actors, methods and errors: 1 to 255 bytes of UTF-8 without control characters, else -EINVAL.
+ * Memory.   The library borrows strings and arrays that are passed in, for the time of the call. The caller
+ *           frees a message that a function returned through ret_msg, with actor_msg_free.
+ * Names.    Names of actors, methods and errors are 1 to 255 bytes of UTF-8 without control characters. Any
+ *           other name is -EINVAL.
  * Bytes.    Bodies are msgpack: the arguments of a message are an array, a result is one value
  *           (docs/protocol.md).
- * Limits.   A body: ACTOR_BODY_MAX_BYTES, nested at most 64 deep (the array of arguments counts). A mailbox:
- *           see struct actor_behavior. What is larger is refused where it is made: -EMSGSIZE to the sender,
- *           the error `too_big` to the caller when it is an answer. Answers that a group has not read: beyond
- *           4 MiB what it asks next waits, unhandled, until it has read them (32 MiB; then its link is ended,
- *           with a line in the log); beyond 64 MiB its calls are answered with the error `overloaded`.
- * Stacks.   Handlers run on stacks of 256 KiB (reserved; memory is what is touched), not on the thread's 8
- *           MiB. A behavior or a group may want more: stack_size_bytes. Running over the end is a SIGSEGV;
- *           under actor_main() stderr says "stack overflow", the actor, its method and the functions (of any
- *           program that was not stripped). From 16,000 stacks on they have no guard; what ran over the end
- *           of one of those ends in abort() later.
- * Structs.  A behavior, the options of a group, and what is said and heard of a process may grow by fields at
- *           their ends. Functions that take one are inline here and hand on its size as this header has it
- *           (…_sized), so a program that was built before a field came does not know it and need not. A
- *           library that is older than the header refuses a field that it does not know, if it is not zero:
- *           -E2BIG. Other languages call the _sized functions.
+ * Limits.   A body has at most ACTOR_BODY_MAX_BYTES and is nested at most 64 deep (the array of arguments
+ *           counts). For a mailbox see struct actor_behavior. A larger body is refused where it is made:
+ *           the sender gets -EMSGSIZE; if the body is an answer, the caller gets the error `too_big`. While a
+ *           group has over 4 MiB of answers unread, its further requests wait, unhandled. When 32 MiB of such
+ *           requests wait, its link is ended, with a line in the log. Beyond 64 MiB of unread answers its
+ *           calls are answered with the error `overloaded`.
+ * Stacks.   Handlers run on stacks of 256 KiB, not on the thread's 8 MiB. The 256 KiB are reserved; only the
+ *           touched pages cost memory. A behavior or a group may ask for more by stack_size_bytes. A handler
+ *           that runs over the end of its stack causes SIGSEGV. Under actor_main(), stderr then says "stack
+ *           overflow" with the actor, its method and the functions (of any program that was not stripped).
+ *           Stacks beyond the first 16,000 have no guard; if a handler ran over the end of such a stack,
+ *           abort() follows later.
+ * Structs.  A behavior, the options of a group, the spec of a process and its description may get new fields
+ *           at their ends. Functions that take such a struct are inline here and pass on the struct's size as
+ *           this header has it (…_sized). So a program that was built before a field came still works. A
+ *           library that is older than the header refuses with -E2BIG a field that it does not know, unless
+ *           the field is zero. Other languages call the _sized functions.
  */
 #ifndef ACTOR_ACTOR_H
 #define ACTOR_ACTOR_H
@@ -69,7 +73,7 @@
 #include <actor/monitor.h>  /* monitors, links, exits */
 #include <actor/timer.h>    /* timers, sleep */
 #include <actor/process.h>  /* programs that the node runs */
-#include <actor/group.h>    /* this process; actor_main() */
+#include <actor/group.h>    /* this process and its loop; actor_main() */
 #include <actor/outside.h>  /* descriptors, inlets, offload */
 #include <actor/client.h>   /* blocking, without actors */
 

@@ -14,19 +14,21 @@
 extern "C" {
 #endif
 
-/* What was answered, by whom: a reply (r is 0 or -EREMOTEIO, msg is set), or why there is none. */
+/*
+ * The answer of one target: a reply (r is 0 or -EREMOTEIO, and msg is set), or the reason why there is none.
+ */
 struct actor_answer {
-	actor_ref who; /* nobody: it was not found */
-	int r;         /* as of actor_call() */
+	actor_ref who; /* the target; nobody: it was not found */
+	int r;         /* a result as of actor_call() */
 	actor_msg *msg;
 };
 
 struct actor_pg_event {
-	bool joined; /* false: it left, or has ended */
+	bool joined; /* false: it left, or it ended */
 	const char *scope, *group;
 	actor_ref who;
-	uint64_t id; /* of the membership, unique for its process */
-	/* one msgpack value, nil if none was given; lives until the handler returns */
+	uint64_t id; /* the number of the membership, unique within its process */
+	/* One msgpack value, nil if none was given. It lives until the handler returns. */
 	const void *metadata;
 	size_t metadata_bytes;
 };
@@ -35,84 +37,90 @@ struct actor_overload_stats; /* actor/overload.h */
 struct actor_dead_letter;
 
 enum actor_name_change {
-	ACTOR_NAME_REGISTERED,   /* nobody had it */
-	ACTOR_NAME_UNREGISTERED, /* nobody has it any more */
-	ACTOR_NAME_REPLACED,     /* from one to another, without a moment in which nobody had it */
+	ACTOR_NAME_REGISTERED,   /* nobody had the name before */
+	ACTOR_NAME_UNREGISTERED, /* nobody has the name any more */
+	ACTOR_NAME_REPLACED,     /* the name went from one actor to another and was never free */
 };
 
 struct actor_name_event {
 	enum actor_name_change change;
 	const char *name; /* lives until the handler returns */
-	actor_ref who;    /* who has it now; unregistered: who had it */
-	actor_ref was;    /* replaced: who had it; else nobody */
+	actor_ref who;    /* the actor that has the name now; of `unregistered`: that had it */
+	actor_ref was;    /* of `replaced`: the actor that had the name; else nobody */
 };
 
 /*
- * Handlers return 0, or a negative errno: the actor then ends with the reason "crash: <errno>" and its
- * monitors hear it. So return what the actor cannot go on after, and no more: of a cast that failed (-EBUSY,
- * -EMSGSIZE …) that is seldom true. A call handler answers with actor_reply or actor_reply_error before it
- * returns, or keeps the address (actor_from_keep); otherwise the caller is told `no_reply`.
+ * A handler returns 0 or a negative errno. After a negative errno the actor ends with the reason "crash:
+ * <errno>", and its monitors hear of it. So a handler should return only the failures after which the actor
+ * cannot go on; a cast that failed (-EBUSY, -EMSGSIZE …) is seldom one of them. A call handler answers with
+ * actor_reply or actor_reply_error before it returns, or keeps the address (actor_from_keep). A caller
+ * without an answer gets the error `no_reply`.
  */
 struct actor_method {
 	const char *name;
 	int (*on_call)(actor *self, const actor_msg *msg, actor_from *from);
 	int (*on_cast)(actor *self, const actor_msg *msg);
-	const char *args; /* for people and tools: "n:int"; `actorctl describe` shows both */
+	const char *args; /* for people and tools, such as "n:int"; `actorctl describe` shows args and doc */
 	const char *doc;
 };
 
 struct actor_behavior {
-	const char *name; /* of the kind, for people */
-	/* zeroed memory each actor gets: actor_state(); freed after terminate */
-	size_t state_size;
-	const struct actor_method *methods; /* ends with an entry without a name */
+	const char *name; /* the name of this kind of actor, for people */
 	/*
-	 * The actor exists when this returns 0; a negative value makes the spawn fail with it. May call and
-	 * wait.
+	 * The size of the zeroed memory that each actor gets, see actor_state(). The memory is freed after
+	 * terminate.
+	 */
+	size_t state_size;
+	const struct actor_method *methods; /* the array ends with an entry without a name */
+	/*
+	 * The actor exists when init returns 0. A negative value makes the spawn fail with that value. init
+	 * may call and wait.
 	 */
 	int (*init)(actor *self, const void *arg);
 	/*
-	 * Last thing the actor does, on stop and on a handler's failure; not on kill. May call and wait. The
-	 * end of a group (TERM, actor_group_stop) stops all its actors at once: another one of them may have
-	 * ended already, so an actor saves what it must by itself, or calls other groups.
+	 * The last function of the actor, on a stop, an exit signal and a handler's failure, but not on a
+	 * kill. terminate may call and wait. The end of a group (TERM, actor_group_stop) stops all actors of
+	 * the group at once, so other actors of the group may have ended already. An actor therefore saves
+	 * its data by itself, or calls other groups.
 	 */
 	void (*terminate)(actor *self, const struct actor_cause *cause);
-	/* A monitor went off: exactly once each, after the last message of @who. */
+	/* A monitor went off. Each monitor goes off exactly once, after the last message of @who. */
 	int (*on_down)(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause);
 	/*
-	 * Messages no method fits; @from is NULL for a cast. Absent: calls get `no_method`, casts are counted
-	 * and dropped. A method that exists as the other kind is said: to a caller in the error's text, of a
-	 * cast in the group's log.
+	 * Gets the messages that fit no method; @from is NULL for a cast. Without on_other, calls get
+	 * `no_method`, and casts are counted and dropped. If the method exists for the other kind, the
+	 * runtime says so: to a caller in the error's text, of a cast in the group's log.
 	 */
 	int (*on_other)(actor *self, const actor_msg *msg, actor_from *from);
 	uint32_t mailbox_max_messages; /* 0: 4,096 */
 	uint32_t mailbox_max_bytes;    /* 0: 1 MiB */
 	/*
-	 * what its handlers have at least; 0: the group's (see Stacks in actor.h); at most
-	 * ACTOR_STACK_MAX_BYTES
+	 * The size of the stack that a handler has at least; 0: the group's (see Stacks in actor.h). At most
+	 * ACTOR_STACK_MAX_BYTES.
 	 */
 	size_t stack_size_bytes;
-	/* A process group that it monitors has changed (actor_pg_monitor). */
+	/* A process group that this actor monitors has changed (actor_pg_monitor). */
 	int (*on_pg)(actor *self, uint64_t monitor, const struct actor_pg_event *event);
-	/* A name that it watches has changed (actor_names_watch). */
+	/* A name that this actor watches has changed (actor_names_watch). */
 	int (*on_name)(actor *self, uint64_t watch, const struct actor_name_event *event);
 	/*
-	 * An exit signal has come from @from, and does not end this actor: an actor that has on_exit traps
-	 * exits (see Links in monitor.h, and actor_trap_exit). Also of a clean end.
+	 * An exit signal has come from @from and does not end this actor: an actor with on_exit traps exits
+	 * (see Links in monitor.h, and actor_trap_exit). Signals of clean ends come here, too.
 	 */
 	int (*on_exit)(actor *self, actor_ref from, const struct actor_cause *cause);
 	/*
-	 * A request has its answer, which nobody waited for (actor_request). @answer lives until it
-	 * returns.
+	 * A request has its answer, and the actor did not wait for that answer (actor_request). @answer lives
+	 * until the handler returns.
 	 */
 	int (*on_reply)(actor *self, uint64_t request, const struct actor_answer *answer);
 	/*
-	 * Messages for it were lost, as its limits say (actor/overload.h): @now since it was told last, @all
-	 * in all. In the order of its messages, and not again before it has come to this one.
+	 * The actor's limits have taken away messages for it (actor/overload.h): @now counts those since the
+	 * last on_overload, @all counts all. The event comes in the order of the actor's messages. While one
+	 * such event waits in the mailbox, no other one is added.
 	 */
 	int (*on_overload)(
 		actor *self, const struct actor_overload_stats *now, const struct actor_overload_stats *all);
-	/* A message was lost, of any actor of this group (actor_dead_letters). */
+	/* A message for any actor of this group was lost (actor_dead_letters). */
 	int (*on_dead_letter)(actor *self, const struct actor_dead_letter *letter);
 };
 
@@ -120,14 +128,16 @@ ACTOR_EXPORT void *actor_state(actor *self);
 ACTOR_EXPORT actor_ref actor_self(const actor *self);
 ACTOR_EXPORT actor_group *actor_group_of(actor *self);
 /*
- * True once this actor was asked to stop. A stop waits for the handler and ends nothing that it waits in (a
- * kill does, with -ECANCELED): those that run long, or try again, ask this.
+ * True once this actor was asked to stop. A stop waits until the handler returns; it does not end a wait
+ * inside the handler. (A kill does, with -ECANCELED.) So a handler that runs long, or tries again, should ask
+ * this.
  */
 ACTOR_EXPORT bool actor_stopping(const actor *self);
 
 /*
- * Starts an actor in this group and waits for its init (in a handler: parks). 0; what init returned; -ENOMEM;
- * -ECANCELED: it, or the calling actor, was ended meanwhile. @behavior lives as long as the group.
+ * Starts an actor in this group and waits for its init (a handler is parked meanwhile). Returns 0; the result
+ * of init; -ENOMEM; -ECANCELED when the new actor or the calling actor was ended meanwhile. @behavior must
+ * live as long as the group.
  */
 ACTOR_EXPORT int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes,
 	const void *arg, actor_ref *ret);
@@ -137,8 +147,8 @@ static inline int actor_spawn(
 	return actor_spawn_sized(self, behavior, sizeof(*behavior), arg, ret);
 }
 /*
- * The same, and linked with it (see Links in monitor.h), or monitored, from before its first step. If init
- * fails, the function says so, and no signal or DOWN comes of it.
+ * The same, but the new actor is linked with the caller (see Links in monitor.h), or monitored by it, before
+ * it takes its first step. If init fails, the function returns its result, and no signal or DOWN comes.
  */
 ACTOR_EXPORT int actor_spawn_link_sized(actor *self, const struct actor_behavior *behavior,
 	size_t behavior_bytes, const void *arg, actor_ref *ret);
@@ -155,11 +165,11 @@ static inline int actor_spawn_monitor(actor *self, const struct actor_behavior *
 	return actor_spawn_monitor_sized(self, behavior, sizeof(*behavior), arg, ret, ret_monitor);
 }
 /*
- * Ends an actor: after the message it is handling, queued ones are dropped. reason NULL: "normal". Any actor,
- * anywhere; itself too.
+ * Ends any actor, in any group, or the calling one. The message that the actor handles is finished, queued
+ * messages are dropped. @reason NULL: "normal".
  */
 ACTOR_EXPORT int actor_stop(actor *self, actor_ref who, const char *reason);
-/* At once, without terminate; what it waits in ends with -ECANCELED. */
+/* Ends an actor at once, without terminate. What the actor waits in ends with -ECANCELED. */
 ACTOR_EXPORT int actor_kill(actor *self, actor_ref who);
 
 #ifdef __cplusplus

@@ -12,24 +12,24 @@ extern "C" {
 
 enum actor_exit_kind {
 	ACTOR_EXIT_NONE,   /* an actor ended; its process may live on */
-	ACTOR_EXIT_STATUS, /* the process exited: code */
-	ACTOR_EXIT_SIGNAL, /* a signal ended it: code is its number */
-	ACTOR_EXIT_EXEC,   /* it never ran: code is the errno of exec */
+	ACTOR_EXIT_STATUS, /* the process exited; code is its status */
+	ACTOR_EXIT_SIGNAL, /* a signal ended the process; code is its number */
+	ACTOR_EXIT_EXEC,   /* the process never ran; code is the errno of exec */
 };
 
 /*
- * reason: normal, shutdown, killed, noproc, noconnection, exit (status ≠ 0), signal, exec, or what the actor
- * said.
+ * reason: normal, shutdown, killed, noproc, noconnection, exit (status ≠ 0), signal, exec, or a reason that
+ * the actor chose.
  */
 struct actor_cause {
 	char reason[64];
 	enum actor_exit_kind kind;
 	int code;
 	bool core;
-	char text[256]; /* more for people; may be empty */
+	char text[256]; /* more words for people; may be empty */
 };
 
-/* normal and shutdown are clean ends: a transient child is not restarted after them (OTP's table). */
+/* Normal and shutdown are clean ends: after them a transient child is not restarted (OTP's table). */
 ACTOR_EXPORT bool actor_cause_is_clean(const struct actor_cause *cause);
 
 #ifdef __cplusplus

@@ -14,12 +14,15 @@
 extern "C" {
 #endif
 
-/* Straight-line code without actors: each function waits until done. One thread. */
+/*
+ * A client is for straight-line code without actors: each function waits until it is done. One thread uses
+ * it.
+ */
 typedef struct actor_client actor_client;
 
 /*
- * Errors as of actor_group_new(). options NULL: defaults; ACTOR_TOKEN is never used. A single link (mode
- * ACTOR_JOIN_BROKER) is quicker to make.
+ * Errors are as of actor_group_new(). @options NULL: the defaults. A client never uses ACTOR_TOKEN. A client
+ * with a single link (mode ACTOR_JOIN_BROKER) connects faster.
  */
 ACTOR_EXPORT int actor_client_new_sized(
 	actor_client **ret, const struct actor_group_options *options, size_t options_bytes);
@@ -27,12 +30,12 @@ static inline int actor_client_new(actor_client **ret, const struct actor_group_
 {
 	return actor_client_new_sized(ret, options, sizeof(*options));
 }
-/* Flushes what was sent first: at most 5 s, see actor_group_free(). */
+/* Flushes first what was sent, for at most 5 s; see actor_group_free(). */
 ACTOR_EXPORT actor_client *actor_client_free(actor_client *client);
-/* Waits until what was sent has left the process: as actor_group_flush(). */
+/* Waits until what was sent has left the process, like actor_group_flush(). */
 ACTOR_EXPORT int actor_client_flush(actor_client *client, int64_t timeout_ms);
 ACTOR_EXPORT actor_ref actor_client_self(actor_client *client);
-/* As the functions of the same names of actors. */
+/* These functions do what the actors' functions of the same names do. */
 ACTOR_EXPORT int actor_client_call(actor_client *client, actor_dest to, const char *method,
 	int64_t timeout_ms, actor_msg **ret_msg, const char *format, ...);
 ACTOR_EXPORT int actor_client_call_msg(actor_client *client, actor_dest to, const char *method,
@@ -46,8 +49,8 @@ ACTOR_EXPORT int actor_client_whereis_wait(
 	actor_client *client, const char *name, int64_t timeout_ms, actor_ref *ret);
 ACTOR_EXPORT int actor_client_monitor(actor_client *client, actor_ref who, uint64_t *ret_monitor);
 /*
- * The next cast sent to this client: *ret_msg; or the next monitor gone off: *ret_msg is NULL and the rest is
- * set. -ETIMEDOUT.
+ * Waits for the next cast to this client or the next of its monitors that goes off. After a cast *ret_msg is
+ * set. After a monitor *ret_msg is NULL and the other results are set. Returns 0 or -ETIMEDOUT.
  */
 ACTOR_EXPORT int actor_client_receive(actor_client *client, int64_t timeout_ms, actor_msg **ret_msg,
 	uint64_t *ret_monitor, actor_ref *ret_who, struct actor_cause *ret_cause);

@@ -11,10 +11,10 @@ extern "C" {
 #endif
 
 /*
- * Where something is sent: an actor, whoever has a name at that moment, or members of a process group. Passed
- * by value; strings are borrowed for the call. Made by the functions below, not by hand. A name is looked up
- * each time (in a cache that the broker keeps current), so it follows an actor that was started again; a ref
- * means one life of one actor.
+ * Where something is sent: to an actor, to the owner of a name, or to members of a process group. The struct
+ * is passed by value, and its strings are borrowed for the call. The functions below make it; a program does
+ * not fill it in by hand. A name is looked up at each use (in a cache that the broker keeps current), so a
+ * name follows an actor that was started again. A ref means one life of one actor.
  */
 typedef struct actor_dest {
 	union {
@@ -25,13 +25,13 @@ typedef struct actor_dest {
 			uint64_t how; /* enum actor_dest_how */
 		} by;                 /* with a name */
 	} to;
-	const char *name; /* NULL: ref says where */
+	const char *name; /* NULL: to.ref is the destination */
 } actor_dest;
 
 enum actor_dest_how {
 	ACTOR_DEST_NAME,      /* a registered name */
-	ACTOR_DEST_NAME_WAIT, /* the same; waits until somebody has it */
-	ACTOR_DEST_PG_ANY,    /* a member of a process group, one after the other */
+	ACTOR_DEST_NAME_WAIT, /* a registered name; waits until an actor has it */
+	ACTOR_DEST_PG_ANY,    /* a member of a process group, each in turn */
 	ACTOR_DEST_PG_RANDOM,
 	ACTOR_DEST_PG_KEY,
 	ACTOR_DEST_PG_LEAST,
@@ -56,55 +56,58 @@ static inline actor_dest actor_to(actor_ref ref)
 	to.name = (const char *)0;
 	return to;
 }
-/* NULL is a name that is none: -EINVAL from whatever is sent there. */
+/* A NULL @name is no valid name: sending to it is -EINVAL. */
 static inline actor_dest actor_named(const char *name)
 {
 	return actor_dest_make(ACTOR_DEST_NAME, (const char *)0, name, (const char *)0);
 }
 /*
- * The same, and if nobody has the name (its owner is being started again): waits until somebody has. A call
- * for no longer than its time-out, then -ETIMEDOUT; a cast for 5 s, then -ESRCH.
+ * Like actor_named(), but if no actor has the name (its owner is being started again), the sender waits until
+ * an actor has it. A call waits no longer than its time-out and is then -ETIMEDOUT. A cast waits 5 s and is
+ * then -ESRCH.
  */
 static inline actor_dest actor_named_wait(const char *name)
 {
 	return actor_dest_make(ACTOR_DEST_NAME_WAIT, (const char *)0, name, (const char *)0);
 }
 /*
- * One member of a process group (see actor_pg_join; scope NULL: ACTOR_PG_SCOPE): each in its turn. -ESRCH
- * when there is none. A call to a member that turns out to have ended before the call came is made to
- * another.
+ * One member of a process group (see actor_pg_join; scope NULL: ACTOR_PG_SCOPE); the members take turns.
+ * -ESRCH when the process group has no member. If a call reaches a member that had ended before, the call is
+ * made to another member.
  */
 static inline actor_dest actor_to_pg(const char *scope, const char *group)
 {
 	return actor_dest_make(ACTOR_DEST_PG_ANY, scope, group, (const char *)0);
 }
-/* One by chance, each with the same chance. */
+/* One member by chance, each with the same chance. */
 static inline actor_dest actor_to_pg_random(const char *scope, const char *group)
 {
 	return actor_dest_make(ACTOR_DEST_PG_RANDOM, scope, group, (const char *)0);
 }
 /*
- * The one that a key belongs to (rendezvous hashing): the same for everybody who asks, and while it is a
- * member. When a member comes or goes only its own keys move.
+ * The member that a key belongs to (rendezvous hashing). It is the same member for all senders, as long as it
+ * is a member. When a member comes or goes, only the keys of that member move.
  */
 static inline actor_dest actor_to_pg_key(const char *scope, const char *group, const char *key)
 {
 	return actor_dest_make(ACTOR_DEST_PG_KEY, scope, group, key);
 }
 /*
- * The one to which this process has the fewest calls open that were made this way; equals in turn. From a
- * group with a single link: each in its turn.
+ * The member with the fewest open calls from this process that were made by actor_to_pg_least(). Members with
+ * equal numbers take turns. In a group with a single link all members take turns.
  */
 static inline actor_dest actor_to_pg_least(const char *scope, const char *group)
 {
 	return actor_dest_make(ACTOR_DEST_PG_LEAST, scope, group, (const char *)0);
 }
 /*
- * All members, each once, however often it joined; for casts. One message goes to each process, which hands
- * it out there. Nobody there is no error. -EBUSY, and nobody gets it, when one of them takes nothing for 5 s.
- * Order: among what one actor casts to all, not with what it sends to one of them. From a group with a single
- * link it goes by the broker, as all it sends; then a member of another process group that takes nothing may
- * be waited for, too. The arguments may be nested 63 deep.
+ * All members, for casts. A member gets the cast once, even if it joined several times. One message goes to
+ * each process, and that process hands the message to its members. A process group without members is no
+ * error. -EBUSY when one of the members takes nothing for 5 s; then no member gets the cast. Order is kept
+ * among the casts of one actor to all, but not between those casts and what the actor sends to a single
+ * member. In a group with a single link the cast goes through the broker, like all that such a group sends;
+ * the cast may then also wait for a member of another process group that takes nothing. The arguments may be
+ * nested 63 deep.
  */
 static inline actor_dest actor_to_pg_all(const char *scope, const char *group)
 {

@@ -14,52 +14,60 @@ extern "C" {
 #endif
 
 /*
- * A process group is a named set of actors anywhere on the node, in a scope (a name as well; NULL:
- * ACTOR_PG_SCOPE). It is there while it has members. An actor may join several times and is then a member
- * several times; it leaves as often, the newest membership first. Memberships end with the actor, before its
- * monitors hear of that, and with its process. They outlive a crash of the broker: each group of actors
- * announces its own again, and whoever looks at a process group meanwhile sees it as it was. The broker is
- * asked once who is a member. From then on it keeps the answer current, so looking, sending and picking cost
- * no message. Source: Erlang's pg; metadata, events without gaps and casts to all are added.
+ * A process group is a named set of actors anywhere on the node, in a scope. A scope is a name, too; NULL is
+ * ACTOR_PG_SCOPE. A process group exists while it has members. An actor that joins several times is a member
+ * several times; it has to leave as often, and each leave ends its newest membership. Memberships end with
+ * the actor, before its monitors hear of the end, and with its process. Memberships outlive a crash of the
+ * broker: each process announces its own again, and meanwhile others see the process group unchanged. The
+ * library asks the broker once who is a member. From then on the broker keeps the answer current, so looking,
+ * sending and picking cost no further question. Source: Erlang's pg; metadata, events without gaps and casts
+ * to all are added.
  */
 #define ACTOR_PG_SCOPE "pg"
 
 /*
- * 0; -EDQUOT at the limit (100,000 memberships, or 4 MiB of metadata, of one process); -EMSGSIZE
- * (metadata of more than 4,096 bytes, or members of more than 8 MiB in all); -EINVAL; -ENOTCONN,
- * -ETIMEDOUT: it is no member, though others may have seen it as one.
+ * Returns 0; -EDQUOT at the limit (one process may have 100,000 memberships and 4 MiB of metadata); -EMSGSIZE
+ * (metadata of more than 4,096 bytes, or members of more than 8 MiB in all); -EINVAL; -ENOTCONN or
+ * -ETIMEDOUT, and then the actor is no member, though others may have seen it as one for a moment.
  */
 ACTOR_EXPORT int actor_pg_join(actor *self, const char *scope, const char *group);
-/* @take_metadata: one value, told with the membership to whoever monitors; freed and set to NULL on 0. */
+/*
+ * @take_metadata: one value, which monitors of the process group get with the membership; freed and set to
+ * NULL when the function returns 0.
+ */
 ACTOR_EXPORT int actor_pg_join_msg(
 	actor *self, const char *scope, const char *group, actor_msg **take_metadata);
-/* 0; -ESRCH it is no member. */
+/* Returns 0, or -ESRCH when the actor is no member. */
 ACTOR_EXPORT int actor_pg_leave(actor *self, const char *scope, const char *group);
 /*
- * The memberships in the order of joining, at most @max of them into @refs. Return: how many there are, or a
- * negative errno; an unknown process group has 0.
+ * Writes the members in the order of joining into @refs, at most @max, an actor once for each membership.
+ * Returns how many memberships there are, or a negative errno. An unknown process group has 0.
  */
 ACTOR_EXPORT int actor_pg_members(
 	actor *self, const char *scope, const char *group, actor_ref *refs, size_t max);
-/* The same of those in this process alone. */
+/* The same, but only members in this process. */
 ACTOR_EXPORT int actor_pg_local_members(
 	actor *self, const char *scope, const char *group, actor_ref *refs, size_t max);
-/* "[[group, members] …]" of a scope, and "[[scope, groups] …]": what is there now, in order. */
+/*
+ * The present process groups of a scope, "[[group, members] …]", and the present scopes, "[[scope, groups]
+ * …]", both in order.
+ */
 ACTOR_EXPORT int actor_pg_groups(actor *self, const char *scope, actor_msg **ret);
 ACTOR_EXPORT int actor_pg_scopes(actor *self, actor_msg **ret);
 /*
- * actor_pg_monitor() - on_pg of this actor for each change from now on
+ * actor_pg_monitor() - from now on, call on_pg of this actor for each change
  *
- * @scope, @group: "" for all; so ("s", "") is all of a scope, ("", "") everything.
- * @ret_snapshot: what is there now, "[[scope, group, [[ref, id, metadata] …]] …]". NULL: it comes as events,
- * a join for each, before all others. Nothing is missed between it and the first event, and each event comes
- * once, also over a restart of the broker: then this actor is told what has really changed meanwhile. If
- * there is no memory to tell it of a change, it is killed. 0, -EINVAL, -EDQUOT, -ENOTCONN, -ETIMEDOUT,
- * -ENOMEM.
+ * @scope, @group: "" for all; so ("s", "") is all of a scope, ("", "") everything. @ret_snapshot: the present
+ * members, "[[scope, group, [[ref, id, metadata] …]] …]". NULL: the present members come as join events,
+ * before all other events.
+ *
+ * No change is missed between the snapshot and the first event, and each event comes once. This holds across
+ * a restart of the broker, too: the events afterwards are the real changes during the restart. If there is no
+ * memory for an event, this actor is killed. Returns 0; -EINVAL; -EDQUOT; -ENOTCONN; -ETIMEDOUT; -ENOMEM.
  */
 ACTOR_EXPORT int actor_pg_monitor(
 	actor *self, const char *scope, const char *group, uint64_t *ret_monitor, actor_msg **ret_snapshot);
-/* No on_pg of it comes after this. True when it was one of this actor. */
+/* After this no on_pg of the monitor comes. Returns true when the monitor was one of this actor. */
 ACTOR_EXPORT bool actor_pg_demonitor(actor *self, uint64_t monitor);
 
 #ifdef __cplusplus

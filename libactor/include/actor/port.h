@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * actor/port.h — an output port: what is published comes to all who have subscribed
+ * actor/port.h — an output port: every subscriber gets what is published
  *
- * A port belongs to a group; an actor of it publishes, and never knows to whom. Subscribers are actors of any
- * group, in any language: they call the port's ref or name (docs/protocol.md §10). Each subscription has a
- * queue of its own, so one that is slow holds up nobody else. What becomes of a full one is declared; what is
- * lost is counted, and told to the subscriber in its place among what it gets.
+ * A port belongs to a group. An actor of that group publishes, and does not know the subscribers. Subscribers
+ * are actors of any group, in any language: they call the port by its ref or name (docs/protocol.md §10).
+ * Each subscription has a queue of its own, so a slow subscriber delays no other one. A policy says what
+ * happens to a full queue. Lost items are counted, and the subscriber learns of the loss at its place among
+ * the items.
  *
- * Order: a subscriber gets what is published in order, from the answer to its subscription on, and after
- * `unsubscribe` was answered nothing more that is not on its way. A subscription ends with its subscriber,
- * and with the port.
+ * Order: from the answer to its subscription on, a subscriber gets what is published, in order. After
+ * `unsubscribe` was answered, it gets only what was already on its way. A subscription ends with its
+ * subscriber and with the port.
  *
  * Source: ractor's OutputPort. Added: other groups, bounds, the lag event, filters that travel,
  * unsubscribing.
@@ -27,68 +28,70 @@ extern "C" {
 
 typedef struct actor_port actor_port;
 
-/* What happens when a subscription has queue_max items that were not taken. */
+/* What happens when queue_max items of a subscription wait. */
 enum actor_port_policy {
-	ACTOR_PORT_DEFAULT,     /* of a subscription: the port's; of a port: DROP_OLDEST */
-	ACTOR_PORT_DROP_OLDEST, /* and the subscriber is told how many */
+	ACTOR_PORT_DEFAULT,     /* of a subscription: the port's policy; of a port: DROP_OLDEST */
+	ACTOR_PORT_DROP_OLDEST, /* the subscriber learns how many items were lost */
 	ACTOR_PORT_DROP_NEWEST,
-	ACTOR_PORT_END,   /* it is over; the subscriber is told so */
-	ACTOR_PORT_BLOCK, /* who publishes waits */
+	ACTOR_PORT_END,   /* the subscription ends, and the subscriber learns so */
+	ACTOR_PORT_BLOCK, /* the publisher waits */
 };
 
 struct actor_port_options {
-	const char *name;           /* registered, so that others find it; NULL: none */
+	const char *name;           /* registered, so that others find the port; NULL: no name */
 	uint32_t queue_max;         /* items; 0: 1,024; a subscription may ask for fewer */
 	uint32_t queue_max_bytes;   /* 0: 1 MiB */
 	uint32_t subscriptions_max; /* 0: 4,096 */
 	enum actor_port_policy policy;
-	bool no_block; /* refuses subscriptions that ask for BLOCK */
+	bool no_block; /* the port refuses subscriptions that ask for BLOCK */
 };
 
-/* 0, -EINVAL, -ENOMEM, or what actor_register() gives. */
+/* Returns 0; -EINVAL; -ENOMEM; or an error of actor_register(). */
 ACTOR_EXPORT int actor_port_new_sized(
 	actor *self, actor_port **ret, const struct actor_port_options *options, size_t options_bytes);
 static inline int actor_port_new(actor *self, actor_port **ret, const struct actor_port_options *options)
 {
 	return actor_port_new_sized(self, ret, options, sizeof(*options));
 }
-/* What subscribers call. */
+/* The ref that subscribers call. */
 ACTOR_EXPORT actor_ref actor_port_ref(const actor_port *port);
 /*
- * actor_port_publish() - to all whose filters let it through
- * The format makes an array of arguments, with which their method is cast. Waits only for subscriptions with
- * BLOCK, as long as @self is an actor in a handler, and for at most 5 s. Return: for how many subscriptions
- * it was taken; -EBUSY: one of BLOCK stayed full, and nobody gets it; -EINVAL, -EMSGSIZE, -EPROTO, -ENOMEM,
- * -ECANCELED; -ESRCH: the port has ended.
+ * actor_port_publish() - send an item to all subscribers whose filters let it through
+ *
+ * The format makes an array of arguments, with which each subscriber's method is cast. Waits only for
+ * subscriptions with BLOCK, only when @self is an actor in a handler, and at most 5 s. Returns the number of
+ * subscriptions that took the item; -EBUSY when a subscription with BLOCK stayed full, and then no subscriber
+ * gets the item; -EINVAL; -EMSGSIZE; -EPROTO; -ENOMEM; -ECANCELED; -ESRCH when the port has ended.
  */
 ACTOR_EXPORT int actor_port_publish(actor *self, actor_port *port, const char *format, ...);
 /*
- * Ends the port. What was published before is still brought to the subscribers that take it, for 1 s. NULL is
- * fine; returns NULL. The actor that made the port may also just end: the port ends with it.
+ * Ends the port. For 1 s the subscribers that take items still get what was published before. NULL is
+ * allowed. Returns NULL. The port also ends when the actor that made it ends.
  */
 ACTOR_EXPORT actor_port *actor_port_free(actor *self, actor_port *port);
 
 struct actor_port_subscription {
-	const char *method;     /* cast to the subscriber for each item */
-	const char *lag_method; /* cast [id, lost, all lost, ended:bool]; NULL: "lagged" */
+	const char *method;     /* is cast to the subscriber for each item */
+	const char *lag_method; /* is cast with [id, lost, all lost, ended:bool]; NULL: "lagged" */
 	actor_ref who;          /* nobody: the calling actor */
 	uint32_t queue_max;     /* 0: the port's */
 	enum actor_port_policy policy;
 	/*
-	 * What it wants, as one msgpack value (docs/protocol.md §10): a map of `where` (conditions that must
-	 * all hold) and `pick` (the parts that become its arguments). NULL: all
+	 * The filter, as one msgpack value (docs/protocol.md §10): a map of `where` (conditions that must all
+	 * hold) and `pick` (the parts that become the arguments). NULL: every item, with all its arguments
 	 */
 	const void *filter;
 	size_t filter_bytes;
 	/*
-	 * For ports of the own group: called when something is published, in the publisher's turn. Appends
-	 * one array of arguments to @out and returns 0; a positive value: not this one. NULL: none
+	 * Only for ports of the subscriber's own group: the library calls convert for each published item, in
+	 * the publisher's turn. It appends one array of arguments to @out and returns 0, or returns a
+	 * positive value to leave the item out. NULL: none
 	 */
 	int (*convert)(const void *args, size_t args_bytes, actor_msg *out, void *arg);
 	void *arg;
 };
 
-/* 0, -EINVAL; -EREMOTEIO (the port refuses: `bad_args`, `overloaded`); else as actor_call(). */
+/* Returns 0; -EINVAL; -EREMOTEIO when the port refuses (`bad_args`, `overloaded`); else as actor_call(). */
 ACTOR_EXPORT int actor_port_subscribe_sized(actor *self, actor_dest port,
 	const struct actor_port_subscription *subscription, size_t subscription_bytes, uint64_t *ret_id);
 static inline int actor_port_subscribe(
@@ -96,7 +99,7 @@ static inline int actor_port_subscribe(
 {
 	return actor_port_subscribe_sized(self, port, subscription, sizeof(*subscription), ret_id);
 }
-/* 0; -ESRCH: there is none of that id, of this actor. Else as actor_call(). */
+/* Returns 0; -ESRCH when this actor has no subscription @id; else as actor_call(). */
 ACTOR_EXPORT int actor_port_unsubscribe(actor *self, actor_dest port, uint64_t id);
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* actor/types.h — what all parts need: refs, handles, errors for people (a part of actor/actor.h) */
+/* actor/types.h — what all parts need: refs, handles, error texts for people (a part of actor/actor.h) */
 #ifndef ACTOR_TYPES_H
 #define ACTOR_TYPES_H
 
@@ -29,8 +29,8 @@ typedef struct actor_msg actor_msg;     /* a received message, a reply, or a bod
 typedef struct actor_from actor_from;   /* whom to answer */
 
 /*
- * An actor's address. Plain data: copy, compare, store, print, send. Never reused. All zero: nobody. serial
- * 0: the group itself.
+ * An actor's address. A ref is plain data: a program may copy, compare, store, print and send it. A ref is
+ * never reused for another actor. All zero means nobody. serial 0 means the group itself.
  */
 typedef struct actor_ref {
 	uint64_t node;
@@ -39,7 +39,7 @@ typedef struct actor_ref {
 } actor_ref;
 
 #define ACTOR_NOBODY       ((actor_ref){0, 0, 0})
-#define ACTOR_REF_TEXT_MAX 56 /* "<node.group.serial>" and its NUL */
+#define ACTOR_REF_TEXT_MAX 56 /* room for "<node.group.serial>" and its NUL */
 
 static inline bool actor_ref_equal(actor_ref a, actor_ref b)
 {
@@ -51,12 +51,12 @@ static inline bool actor_ref_is_nobody(actor_ref a)
 }
 /* Writes "<node.group.serial>" (lower-case hexadecimal) and returns @text. */
 ACTOR_EXPORT char *actor_ref_format(actor_ref ref, char text[ACTOR_REF_TEXT_MAX]);
-/* 0, or -EINVAL when @text is not exactly what actor_ref_format() writes. */
+/* Returns 0, or -EINVAL when @text is not exactly what actor_ref_format() writes. */
 ACTOR_EXPORT int actor_ref_parse(const char *text, actor_ref *ret);
 
 /*
- * What a result of this library means, for people: a sentence without a full stop; static. @r: as returned,
- * -EBUSY and EBUSY are the same.
+ * The meaning of a result of this library, for people: a static sentence without a full stop. @r: a result as
+ * returned; -EBUSY and EBUSY give the same text.
  */
 ACTOR_EXPORT const char *actor_strerror(int r);
 
