@@ -3,7 +3,7 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
-/* rounded up, so that never more than the rate get in */
+/* Rounded up, so that the rate is never exceeded. */
 static uint64_t token_ns(uint32_t rate_per_s)
 {
 	return ((uint64_t)NS_PER_S + rate_per_s - 1) / rate_per_s;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A growing byte buffer with a sticky failure flag: write everything, then ask once. */
+/*
+ * A growing byte buffer with a sticky failure flag: the caller writes everything and asks for the error once.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +12,7 @@ struct buf {
 	uint8_t *data; /* owned; NULL when capacity is 0 */
 	size_t size_bytes;
 	size_t capacity_bytes;
-	bool failed; /* an allocation failed; what was written since is incomplete */
+	bool failed; /* an allocation failed; the contents are incomplete since then */
 };
 
 #define BUF_INIT                                                                                             \
@@ -19,10 +21,15 @@ struct buf {
 	}
 
 void buf_deinit(struct buf *buf);
-/* Empties it and clears the failure; keeps the memory unless it holds more than @keep_bytes. */
+/*
+ * Empties the buffer and clears the failure flag. Keeps the memory, unless the capacity is above @keep_bytes.
+ */
 void buf_reset(struct buf *buf, size_t keep_bytes);
-uint8_t *buf_grow(struct buf *buf, size_t n); /* buf_reserve() when there is no room yet */
-/* Room for @n more bytes; NULL (and failed) when out of memory. Advance with buf->size_bytes += n. */
+uint8_t *buf_grow(struct buf *buf, size_t n); /* the slow path of buf_reserve() */
+/*
+ * Makes room for @n more bytes and returns where they begin; NULL (and failed) when out of memory. The caller
+ * writes the bytes and adds their number to buf->size_bytes.
+ */
 static inline uint8_t *buf_reserve(struct buf *buf, size_t n)
 {
 	if (!buf->failed && n <= buf->capacity_bytes - buf->size_bytes && buf->data)
@@ -30,5 +37,5 @@ static inline uint8_t *buf_reserve(struct buf *buf, size_t n)
 	return buf_grow(buf, n);
 }
 void buf_append(struct buf *buf, const void *data, size_t n);
-/* 0 or -ENOMEM */
+/* Returns 0 or -ENOMEM. */
 int buf_error(const struct buf *buf);

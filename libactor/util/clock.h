@@ -12,7 +12,7 @@ static inline int64_t clock_now_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-/* As the kernel counts the starts of processes: goes on while the machine is suspended. */
+/* The clock by which the kernel counts the starts of processes. It goes on while the machine is suspended. */
 static inline int64_t clock_boot_ns(void)
 {
 	struct timespec ts;

@@ -13,8 +13,9 @@
 #include "libactor/util/siphash.h"
 
 #define HASH_FIRST_BUCKETS 16
-#define HASH_AT_ONCE       1024 /* a table of up to so many buckets is moved at once */
-#define HASH_STEP          2    /* buckets: the old table is empty long before the next is needed */
+#define HASH_AT_ONCE       1024 /* a table of up to this many buckets is moved at once */
+/* buckets moved per insert; so the old array is empty long before the next growth */
+#define HASH_STEP 2
 
 static uint8_t hash_seed[16];
 static pthread_once_t hash_seed_once = PTHREAD_ONCE_INIT;
@@ -30,8 +31,8 @@ static void hash_seed_init(void)
 			done += (size_t)n;
 		} else if (errno != EINTR) {
 			/*
-			 * No getrandom (a strict seccomp filter): the kernel gave every program 16 random
-			 * bytes at exec.
+			 * A strict seccomp filter may forbid getrandom. The kernel gave every program 16
+			 * random bytes at exec.
 			 */
 			const void *at_random = (const void *)(uintptr_t)getauxval(AT_RANDOM);
 
@@ -66,8 +67,8 @@ static inline uint64_t hash_fold(uint64_t a, uint64_t b)
 }
 
 /*
- * Two keyed folded multiplications: ids are mostly counters, and a peer sees neither the key nor the order of
- * buckets.
+ * Two keyed folded multiplications. They suffice because ids are mostly counters, and a peer sees neither the
+ * key nor the order of the buckets.
  */
 uint64_t hash_of_u64(const struct hash *h, uint64_t v)
 {
@@ -99,7 +100,7 @@ static inline struct hash_node **hash_bucket(const struct hash *h, uint64_t hash
 	return &h->buckets[(size_t)hash & (h->n_buckets - 1)];
 }
 
-/* Into the new table. */
+/* Puts the node into the new array. */
 static void hash_link(struct hash *h, struct hash_node *node)
 {
 	size_t place = (size_t)node->hash & (h->n_buckets - 1);
@@ -141,7 +142,7 @@ static int hash_grow(struct hash *h)
 	size_t n = h->n_buckets ? h->n_buckets * 2 : HASH_FIRST_BUCKETS;
 	struct hash_node **buckets;
 
-	hash_move(h, SIZE_MAX); /* nothing is left to move, unless a growth failed before */
+	hash_move(h, SIZE_MAX); /* moves something only if a growth failed before */
 	buckets = calloc(n, sizeof(struct hash_node *));
 	if (!buckets)
 		return -ENOMEM;
@@ -201,7 +202,10 @@ struct hash_node *hash_next(const struct hash_node *node)
 
 struct hash_node *hash_any(const struct hash *h)
 {
-	/* Where items lie, and `first`, a hint about that, are not part of what the table holds. */
+	/*
+	 * `first` and the places of the items are no part of the table's contents, so a const table may
+	 * change them.
+	 */
 	struct hash *hint = (struct hash *)h;
 
 	if (!h->n_items)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Intrusive seeded hash tables: by u64, by two of them, and by bytes. Names come from peers, who could fill
- * one bucket of an unseeded table on purpose. Open chaining, grows by doubling. After that each insert moves
- * a few buckets of the old half as big table, so no insert moves all: a million items take some 60 ms. Only
- * the first insert can fail with -ENOMEM: a later growth that fails just leaves longer chains.
+ * Intrusive hash tables with a random seed. The keys are a u64, two of them, or bytes. Names come from peers,
+ * and a peer could fill one bucket of an unseeded table on purpose. Items of one bucket are a chain. A full
+ * table gets an array of buckets twice as big. After that each insert moves a few buckets of the old array,
+ * so no single insert has to move all items; for a million items that would take some 60 ms. Only the first
+ * insert can fail with -ENOMEM: when a later growth fails, the chains only get longer.
  */
 #pragma once
 
@@ -20,25 +21,26 @@ struct hash {
 	struct hash_node **buckets;
 	size_t n_buckets; /* 0 or a power of two */
 	size_t n_items;
-	size_t first;           /* buckets below this one are empty: emptying by hash_any() stays linear */
-	struct hash_node **old; /* NULL, or half as many: those from `n_moved` on still hold their items */
+	size_t first; /* all buckets below this one are empty, so emptying by hash_any() takes linear time */
+	/* NULL, or the old array, half as big: from index `n_moved` on it still holds its items */
+	struct hash_node **old;
 	size_t n_moved;
 	uint8_t key[16];
 };
 
-void hash_init(struct hash *h);   /* seeds itself from the process's random seed (getrandom once) */
+void hash_init(struct hash *h);   /* takes the process's random seed (one getrandom for all tables) */
 void hash_deinit(struct hash *h); /* frees the buckets; the table must be empty (asserted) */
 
 uint64_t hash_of_u64(const struct hash *h, uint64_t v);
-uint64_t hash_of_pair(const struct hash *h, uint64_t a, uint64_t b); /* the order counts */
+uint64_t hash_of_pair(const struct hash *h, uint64_t a, uint64_t b); /* the order of @a and @b counts */
 uint64_t hash_of_bytes(const struct hash *h, const void *data, size_t len);
-/* 0, -ENOMEM; does not look for duplicates */
+/* Returns 0 or -ENOMEM. Does not look for duplicates. */
 int hash_insert(struct hash *h, struct hash_node *node, uint64_t hash);
-void hash_remove(struct hash *h, struct hash_node *node); /* must be in it */
-/* First node with that hash, then the next: the caller compares keys. */
+void hash_remove(struct hash *h, struct hash_node *node); /* @node must be in the table */
+/* The first node with that hash. The caller compares keys and goes on with hash_next(). */
 struct hash_node *hash_first(const struct hash *h, uint64_t hash);
-struct hash_node *hash_next(const struct hash_node *node); /* same hash, or NULL */
-/* Any node, for emptying: hash_any() until NULL. */
+struct hash_node *hash_next(const struct hash_node *node); /* the next node with the same hash, or NULL */
+/* Any node, or NULL. A caller that empties the table removes what hash_any() returns until that is NULL. */
 struct hash_node *hash_any(const struct hash *h);
-/* Walk all; the node given to @fn may be removed and freed by it. */
+/* Calls @fn for every node. @fn may remove and free the node that it was given. */
 void hash_each(struct hash *h, void (*fn)(struct hash_node *node, void *arg), void *arg);

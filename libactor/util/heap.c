@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Places are 1-based: the children of i are 2i and 2i+1, and place 0 of a zeroed node says "not in". */
+/*
+ * Places are 1-based, so the children of i are 2i and 2i+1, and the place 0 of a zeroed node means "not in".
+ */
 
 static bool slot_before(const struct heap_slot *a, const struct heap_slot *b)
 {
@@ -98,7 +100,7 @@ void heap_remove(struct heap *heap, struct heap_node *node)
 	last = heap->slots[--heap->n];
 	if (last.node == node)
 		return;
-	/* the last one fills the hole; it came from another branch, so it may have to go either way */
+	/* The last slot fills the hole. It comes from another branch, so it may have to move up or down. */
 	if (place > 1 && slot_before(&last, &heap->slots[place / 2 - 1]))
 		heap_sift_up(heap, place, last);
 	else

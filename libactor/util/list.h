@@ -44,7 +44,7 @@ static inline void list_prepend(struct list *head, struct list *node)
 	list_insert_before(head->next, node);
 }
 
-/* Fine to call for a node in no list. */
+/* Does nothing for a node that is in no list. */
 static inline void list_remove(struct list *node)
 {
 	if (!node->next)
@@ -64,7 +64,7 @@ static inline struct list *list_pop(struct list *head)
 	return node;
 }
 
-/* Moves everything from @from to the end of @to. */
+/* Moves all nodes of @from to the end of @to. */
 static inline void list_splice(struct list *to, struct list *from)
 {
 	if (list_is_empty(from))

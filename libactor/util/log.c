@@ -43,7 +43,10 @@ void log_to(void (*put)(const char *line, size_t size))
 	log_hook = put;
 }
 
-/* A pipe that can take anything takes a line, since that is shorter than a page. Nobody else writes to it. */
+/*
+ * poll() says that a pipe is writable only when it has room for a page, and a line is shorter than a page. No
+ * other thread of this process writes there.
+ */
 void log_put(const char *line, size_t size)
 {
 	static bool is_stuck;
@@ -51,12 +54,12 @@ void log_put(const char *line, size_t size)
 
 	is_stuck = poll(&look, 1, is_stuck ? 0 : PATIENCE_MS) == 0;
 	if (!is_stuck)
-		(void)!write(STDERR_FILENO, line, size); /* when stderr is gone nobody can be told */
+		(void)!write(STDERR_FILENO, line, size); /* if stderr is gone, nobody can read about that */
 }
 
 /*
- * One write() per line, so that lines of several processes on one pipe do not mix. What peers said cannot
- * begin a new line.
+ * Writes each line with one write(), so that lines of several processes on one pipe do not mix. Control
+ * characters are replaced, so a text from a peer cannot begin a new line.
  */
 void log_write(enum log_level level, const char *format, ...)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One line per event on stderr, for daemons: "actor-broker: <level> text". The library itself never prints;
- * programs do.
+ * Log lines of the daemons: one line per event on stderr, "actor-broker: <level> text". Only programs log;
+ * the library itself never prints.
  */
 #pragma once
 
@@ -9,13 +9,14 @@
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
-/* ACTOR_LOG_LEVEL=error|warning|info|debug overrides */
+/* ACTOR_LOG_LEVEL=error|warning|info|debug overrides @max. */
 void log_init(const char *program, enum log_level max);
-/* From now on @put gets each line, with its newline. Otherwise it is written to stderr, by log_put(). */
+/* From now on @put gets each line, with its newline. Without a call of this, log_put() gets the lines. */
 void log_to(void (*put)(const char *line, size_t size));
 /*
- * Writes to stderr if that takes it within 0.1 s (at once, if the last one was not taken); else it is lost,
- * since all actors of a process would wait with it. May be called in a signal handler.
+ * Writes the line to stderr if stderr takes it within 0.1 s (at once, if stderr did not take the line
+ * before). Otherwise the line is lost: waiting would stop all actors of the process. May be called in a
+ * signal handler.
  */
 void log_put(const char *line, size_t size);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -48,7 +48,7 @@ static inline uint64_t sip_fold(const struct sip *s)
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
-/* Everything up to the finalization. @wide: the 128-bit variant starts from another v1. */
+/* Does everything up to the finalization. @wide: the 128-bit variant starts with another v1. */
 static inline struct sip sip_absorb(
 	const uint8_t *data, size_t size_bytes, const uint8_t key[16], uint64_t wide)
 {

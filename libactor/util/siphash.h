@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SipHash-2-4 (Aumasson, Bernstein 2012): 64 bit for hash tables keyed by what peers send, 128 bit for
+ * SipHash-2-4 (Aumasson, Bernstein 2012): 64 bits for hash tables whose keys come from peers, 128 bits for
  * tokens.
  */
 #pragma once

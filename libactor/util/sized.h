@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Structs that grow at their ends, handed over with the size that the giver knows (openat2(2) does it this
- * way). Fields that the giver did not know are zero; fields that we do not know must be.
+ * Structs that may get new fields at their ends. The giver passes the struct with the size that it knows, as
+ * openat2(2) does. Fields that the giver did not know count as zero. Fields that this library does not know
+ * have to be zero.
  */
 #pragma once
 
@@ -10,8 +11,8 @@
 #include <string.h>
 
 /*
- * Can @given be understood? 0; -EINVAL: it is shorter than its first version was; -E2BIG: it asks for what we
- * do not know.
+ * Checks whether this library understands @given. Returns 0; -EINVAL when @given is shorter than the first
+ * version of the struct; -E2BIG when a field that this library does not know is not zero.
  */
 static inline int sized_check(const void *given, size_t given_bytes, size_t first_bytes, size_t known_bytes)
 {
@@ -23,7 +24,7 @@ static inline int sized_check(const void *given, size_t given_bytes, size_t firs
 	return 0;
 }
 
-/* All of *ret is set. NULL: all zero. */
+/* Sets all of *ret. @given NULL: all of *ret is zero. */
 static inline int sized_read(
 	void *ret, size_t known_bytes, const void *given, size_t given_bytes, size_t first_bytes)
 {
@@ -40,8 +41,8 @@ static inline int sized_read(
 }
 
 /*
- * For a caller that knows fewer or more fields than we do. All @ret_bytes are set: fields that we do not know
- * are 0.
+ * Writes to a caller that may know fewer or more fields than this library. Sets all @ret_bytes: fields that
+ * this library does not know are 0.
  */
 static inline void sized_write(void *ret, size_t ret_bytes, const void *ours, size_t ours_bytes)
 {

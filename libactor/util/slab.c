@@ -13,10 +13,10 @@ struct cell {
 };
 
 struct block {
-	struct list link; /* slab.partial; unlinked: it is full */
+	struct list link; /* in slab.partial; unlinked: the block is full */
 	struct cell *free;
 	uint32_t n_taken;
-	uint32_t n_cut; /* cells that were ever taken: the rest of the block was never touched */
+	uint32_t n_cut; /* cells that were ever taken; the rest of the block was never touched */
 	alignas(max_align_t) char cells[];
 };
 

@@ -69,7 +69,7 @@ void slots_give(struct slots *slots, uint64_t id)
 	assert(entry);
 	entry->item = NULL;
 	slots->n_items--;
-	/* A slot whose generations are used up is retired: 4 billion uses cost 16 bytes. */
+	/* A slot whose generations are used up is never used again: 16 bytes are lost for 4 billion uses. */
 	if (++entry->generation == 0)
 		return;
 	entry->next_free = slots->first_free;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ids that are never used twice: a slot's index in the low 32 bits, how often the slot was taken in the high
- * 32. Looking one up is an array access and a comparison; a stale id finds nothing. The first id handed out
- * is 1.
+ * Ids that are never used twice. The low 32 bits of an id are the index of a slot plus 1, the high 32 bits
+ * say how often the slot was given back. A look-up is an array access and a comparison; a stale id finds
+ * nothing. The first id is 1.
  */
 #pragma once
 
@@ -13,20 +13,20 @@ struct slots {
 	struct slots_entry {
 		void *item; /* NULL: free */
 		uint32_t generation;
-		uint32_t next_free; /* index + 1; 0: last */
+		uint32_t next_free; /* index + 1 of the next free slot; 0: none */
 	} * entries;
 	uint32_t n_entries;
 	uint32_t max_entries;
-	uint32_t first_free; /* index + 1 */
+	uint32_t first_free; /* index + 1; 0: none */
 	size_t n_items;
 };
 
 void slots_deinit(struct slots *slots);
-int slots_take(struct slots *slots, void *item, uint64_t *ret_id); /* 0, -ENOMEM */
-void *slots_get(const struct slots *slots, uint64_t id);           /* NULL: gone, or never was */
+int slots_take(struct slots *slots, void *item, uint64_t *ret_id); /* 0 or -ENOMEM */
+void *slots_get(const struct slots *slots, uint64_t id); /* NULL: the item was given back, or never existed */
 void slots_give(struct slots *slots, uint64_t id);
 /*
- * The item at or after position *at (start with 0), which moves on; NULL at the end. Taking and giving
- * meanwhile is fine.
+ * Returns the item at or after position *at and moves *at on; NULL at the end. *at starts with 0. During a
+ * walk items may be taken and given back.
  */
 void *slots_walk(const struct slots *slots, uint32_t *at);

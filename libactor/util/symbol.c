@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct image { /* a whole file, mapped; whatever it says about itself is checked */
+struct image { /* a whole file, mapped; its contents are checked before use */
 	const uint8_t *data;
 	size_t size_bytes;
 };
@@ -33,7 +33,7 @@ static void symbol_copy(char *ret, size_t size, const char *s, size_t max)
 	ret[n] = 0;
 }
 
-/* The function of table @section that has @address. */
+/* Finds the function in table @section that contains @address. */
 static bool table_find(const struct image *image, const Elf64_Shdr *sections, unsigned n_sections,
 	const Elf64_Shdr *section, uint64_t address, struct symbol *ret)
 {
@@ -90,7 +90,10 @@ static bool is_program(const void *base)
 
 void symbol_find(const void *pc, bool is_return, struct symbol *ret)
 {
-	/* a call that never returns may be the last thing in its function */
+	/*
+	 * The call before a return address may be the last instruction of its function, if the called
+	 * function never returns. Then the return address is in the next function.
+	 */
 	uintptr_t address = (uintptr_t)pc - is_return;
 	struct image image;
 	const char *slash;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The name of the function at an address, read from the symbol table of the program or library it is in. For
- * crash reports. Handlers are static functions: the dynamic symbols (dladdr, backtrace_symbols) never have
- * them, the symbol table of the file has them unless it was stripped. No heap, and only system calls and
- * dladdr, which takes the loader's lock: it is for signal handlers.
+ * The name of the function at an address, for crash reports. It is read from the symbol table of the program
+ * or library that has the address. Handlers are static functions: the dynamic symbols (dladdr,
+ * backtrace_symbols) never have them, but the symbol table of the file does, unless the file was stripped.
+ * This code runs in signal handlers: it uses no heap, and calls only system calls and dladdr, which takes the
+ * loader's lock.
  */
 #pragma once
 
@@ -13,11 +14,11 @@
 
 struct symbol {
 	char name[128];        /* "": not known */
-	char file[128];        /* its base name; "": no object has the address */
-	uintptr_t offset;      /* in the function */
-	uintptr_t file_offset; /* in the object: what addr2line wants */
-	bool in_program;       /* not in a library */
+	char file[128];        /* the base name of the file; "": no object has the address */
+	uintptr_t offset;      /* of the address in the function */
+	uintptr_t file_offset; /* of the address in the object: addr2line needs it */
+	bool in_program;       /* false: in a library */
 };
 
-/* @pc: exactly there, or right behind the call when @is_return. */
+/* @pc: the address itself; with @is_return the address right behind a call. */
 void symbol_find(const void *pc, bool is_return, struct symbol *ret);

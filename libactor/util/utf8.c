@@ -23,13 +23,13 @@ size_t utf8_char_bytes(const char *s, size_t len)
 	if (n > len)
 		return 0;
 	if (u[0] == 0xe0)
-		low = 0xa0; /* overlong */
+		low = 0xa0; /* smaller tails are overlong forms */
 	else if (u[0] == 0xed)
-		high = 0x9f; /* surrogates */
+		high = 0x9f; /* larger tails are surrogates */
 	else if (u[0] == 0xf0)
-		low = 0x90; /* overlong */
+		low = 0x90; /* smaller tails are overlong forms */
 	else if (u[0] == 0xf4)
-		high = 0x8f; /* above U+10FFFF */
+		high = 0x8f; /* larger tails are above U+10FFFF */
 	if (u[1] < low || u[1] > high)
 		return 0;
 	for (size_t i = 2; i < n; i++) {
@@ -62,8 +62,8 @@ bool utf8_is_plain(const char *s, size_t len)
 	const uint64_t ones = UINT64_C(0x0101010101010101);
 
 	/*
-	 * Eight at a time: the top bit of a byte shows when it is not ASCII, is 0x7f (+ 1), or is below 0x20
-	 * (- 0x20).
+	 * Tests eight bytes at a time. The top bit of a byte is set when the byte is not ASCII, is 0x7f (+
+	 * 1), or is below 0x20 (- 0x20).
 	 */
 	while (len >= 8) {
 		uint64_t x;

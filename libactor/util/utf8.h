@@ -5,13 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes of the character that begins at @s (1..4), or 0 when none does. @len > 0. */
+/* Returns the number of bytes (1..4) of the character that begins at @s, or 0 when none does. @len > 0. */
 size_t utf8_char_bytes(const char *s, size_t len);
 bool utf8_is_valid(const char *s, size_t len);
-/* Valid and without control characters (below 0x20, 0x7f). */
+/* True when the text is valid and has no control characters (below 0x20, 0x7f). */
 bool utf8_is_plain(const char *s, size_t len);
 /*
- * Copies to @to (NUL-terminated, cut before a character that does not fit); what is not plain becomes '?',
- * white space ' '.
+ * Copies the text to @to, NUL-terminated, and cuts it before a character that does not fit. White space
+ * becomes ' ', other bytes that are not plain become '?'.
  */
 void utf8_copy_plain(char *to, size_t to_bytes, const char *s, size_t len);

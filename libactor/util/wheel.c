@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#define FEW 16 /* so many nodes of a slot are looked at rather than moved */
+#define FEW 16 /* a slot with up to this many nodes is searched; the nodes of a fuller one are moved */
 
 void wheel_init(struct wheel *wheel)
 {
@@ -56,14 +56,15 @@ void wheel_remove(struct wheel *wheel, struct wheel_node *node)
 	if (node->key <= wheel->next)
 		wheel->next_is_known = false;
 	list_remove(&node->link);
-	if (list_is_empty(beside)) { /* the node was the last one there, so this is the head of its slot */
+	/* If the node was the last one of its slot, `beside` is the head of the slot. */
+	if (list_is_empty(beside)) {
 		size_t at = (size_t)(beside - &wheel->slots[0][0]);
 
 		slot_is_empty(wheel, (unsigned)(at / WHEEL_SLOTS), (unsigned)(at % WHEEL_SLOTS));
 	}
 }
 
-/* The first slot that has a node, and the key that it begins with. False: there is none. */
+/* Finds the first slot that has a node, and the key with which the slot begins. False: there is no node. */
 static bool wheel_first_slot(const struct wheel *wheel, unsigned *ring, unsigned *slot, uint64_t *begins)
 {
 	unsigned shift;
@@ -79,7 +80,7 @@ static bool wheel_first_slot(const struct wheel *wheel, unsigned *ring, unsigned
 	return true;
 }
 
-/* The smallest key of a slot; @begins when there are more than a few. */
+/* Returns the smallest key of a slot, or @begins when the slot has more than a few nodes. */
 static uint64_t slot_min(const struct list *head, uint64_t begins)
 {
 	uint64_t min = UINT64_MAX;
@@ -146,7 +147,7 @@ struct wheel_node *wheel_take(struct wheel *wheel, uint64_t now)
 {
 	struct wheel_node *node = take(wheel, now);
 
-	/* the beginning of a slot is over, although all that made it so early may have been removed */
+	/* The beginning of a slot has passed. The nodes that made `next` so early may have been removed. */
 	if (!node && wheel->next <= now)
 		wheel->next_is_known = false;
 	return node;
