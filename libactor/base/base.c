@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a group says, and where it is. */
+/* Log lines of a group, and paths in its runtime directory. */
 #include "libactor/base/base.h"
 
 #include <errno.h>
@@ -58,7 +58,8 @@ int group_path(const actor_group *group, char *ret, size_t size, const char *for
 }
 
 /*
- * "<runtime dir>/g/<our id>/": supervised groups have theirs already, others make it when they first listen.
+ * The directory is "<runtime dir>/g/<our id>/". For a supervised group it exists already; other groups make
+ * it when they first listen.
  */
 void socket_make_directory(const char *socket_path)
 {

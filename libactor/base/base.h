@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The group: what its rooms share. Everything belongs to the loop's thread; the one exception is marked
- * atomic.
+ * The state of a group, shared by all rooms above. Only the loop's thread uses it, except for the one field
+ * that is marked atomic.
  */
 #pragma once
 
@@ -31,30 +31,31 @@ struct peer;
 struct peer_hooks;
 struct process_monitors;
 
-/* ---- the link to the daemon (node/uplink.c): what others ask of it ---- */
+/* ---- the link to the daemon (node/uplink.c): what other files need of it ---- */
 
 enum uplink_state { UPLINK_NONE, UPLINK_HELLO, UPLINK_LINKING, UPLINK_UP, UPLINK_WAITING };
 
 struct uplink {
 	enum uplink_state state;
 	struct request *request;
-	struct peer *peer; /* the daemon; set from hello's answer on */
-	actor_ref service; /* its service actor */
+	struct peer *peer; /* the peer of the daemon; set from hello's answer on */
+	actor_ref service; /* the daemon's service actor */
 	struct timer timer;
 	int64_t backoff_ms;
 	bool ever_up;
-	uint8_t resume[TOKEN_MAX_BYTES]; /* of the hello's answer: our token once the link is up */
+	uint8_t resume[TOKEN_MAX_BYTES]; /* from the answer to hello: our token once the link is up */
 	size_t resume_bytes;
-	bool gone;      /* for good: nobody knows us any more */
-	bool restarted; /* the broker is a new one: it knows only what it is told again */
+	bool gone;      /* ended for good: no daemon knows us any more */
+	bool restarted; /* the broker is a new one: it knows only what we tell it again */
 	bool announced;
 	uint64_t n_connects;
 	int last_error;
-	unsigned n_in_use; /* times that the first hello was refused since another has our token */
+	unsigned n_in_use; /* how often the first hello was refused because another process has our token */
 	int64_t started_ns;
-	int64_t lost_ns;      /* since when it is not there */
-	struct list requests; /* struct broker_request: unanswered; asked again when a link comes up */
-	struct list waiting;  /* struct task.blocked_link: senders that wait for the daemon to be back */
+	int64_t lost_ns; /* since when the link is lost */
+	struct list
+		requests;    /* struct broker_request: unanswered; each is asked again when a link comes up */
+	struct list waiting; /* struct task.blocked_link: senders that wait until the daemon is back */
 };
 
 /* ---- the group ---- */
@@ -83,41 +84,42 @@ struct actor_group {
 
 	/* actor/ */
 	struct slots actors;
-	size_t n_alive;   /* not internal */
-	uint64_t room_of; /* mailbox.c: for whose room the actor that runs was woken; 0: it was not */
+	size_t n_alive; /* without internal actors */
+	/* mailbox.c: serial of the actor whose mailbox got room, which woke the running actor; 0: none */
+	uint64_t room_of;
 	struct slots calls;
 	struct slots requests; /* call-request.h */
 	struct slots monitors;
 	struct list downs_held;   /* told.c: struct monitor.target_link */
-	struct hash links;        /* links.c: struct monitor.pair of those that are links */
+	struct hash links;        /* links.c: struct monitor.pair of the monitors that are links */
 	struct slots send_timers; /* timers.c: struct alarm */
 	struct slab timer_cells;
-	struct bell *bell;                 /* for other threads; NULL: nobody has needed it */
+	struct bell *bell;                 /* wakes the loop for other threads; NULL: not needed so far */
 	struct list inlets, inlets_held;   /* struct actor_inlet.link, held_link (inlet.c) */
-	struct helpers *helpers;           /* threads (offload.c); NULL: nobody has needed them */
+	struct helpers *helpers;           /* threads (offload.c); NULL: not needed so far */
 	size_t helpers_max;                /* 0: the default */
-	struct dead_letters *dead_letters; /* dead-letters.c; NULL: nobody observes them */
+	struct dead_letters *dead_letters; /* dead-letters.c; NULL: no actor observes them */
 	struct slots fd_watches;
 	struct hash own_names;    /* own-names.c: struct own_name by name */
 	struct list name_moves;   /* struct name_move.link */
 	struct list name_watches; /* name-watch.c: struct name_watch.by_group */
 	struct slots name_watch_ids;
-	struct hash own_pgs, own_seats; /* membership.c: what ours are members of */
+	struct hash own_pgs, own_seats; /* membership.c: the memberships of our actors */
 	uint64_t last_membership;
 	struct hash pg_copies;    /* pg.c: struct pg_copy by scope and name */
 	struct hash pg_processes; /* struct pg_process by group id */
 	struct hash pg_members;   /* struct copy_member by ref */
 	struct hash pg_watched;   /* struct pg_watched (pg-tell.h) */
 	struct slots pg_monitor_ids;
-	bool pg_asked;       /* to be told of process groups, at some time */
+	bool pg_asked;       /* the broker has been asked, at some time, to tell of process groups */
 	struct hash pg_gone; /* struct gone by ref (pg-gone.c) */
 	struct list pg_gone_new, pg_gone_asked;
 	struct hash pg_loads; /* struct pg_load by ref (pg-pick.c) */
 	uint64_t n_picked;
 	uint64_t n_spans;                 /* tracing.c */
 	struct list behaviors;            /* struct behavior_copy.link (behavior.c) */
-	struct buf scratch;               /* a body being packed; never across a wait */
-	struct actor_cause first_failure; /* of a handler, for the program's last words */
+	struct buf scratch;               /* a body that is being packed; never kept across a wait */
+	struct actor_cause first_failure; /* of a handler; the program reports it at its end */
 
 	/* peer/ */
 	struct transport *transport;
@@ -125,16 +127,16 @@ struct actor_group {
 	struct hash peers;
 	struct list peers_over; /* struct peer.over_link */
 	struct list dirty;      /* struct peer.dirty_link */
-	struct hash pauses;     /* struct pause.node (pressure.c): what we told peers to hold back */
+	struct hash pauses;     /* struct pause.node (pressure.c): the pauses that we told peers */
 	struct hash name_cache;
 	struct hash name_owners;
-	struct buf discard; /* frames to peers that are gone */
+	struct buf discard; /* takes the frames to peers that are gone */
 
 	/* node/ */
-	struct taps *taps; /* taps.c; NULL: nobody wants to be shown what comes to us */
+	struct taps *taps; /* taps.c; NULL: nobody wants to see our messages */
 	struct uplink uplink;
 	struct door *door;  /* NULL: none */
-	uint64_t door_id;   /* our id when it was made */
+	uint64_t door_id;   /* our id when the door was made */
 	struct list knocks; /* struct knock.link (door.h) */
 	uint64_t n_knocks_asked;
 	struct list flushes; /* struct flush.link (flush.c): parked actors */
@@ -155,12 +157,12 @@ struct actor_group {
 
 void group_log(actor_group *group, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /*
- * Logs what a peer did. @who: a group id, a pid, or what else names the peer. What one peer does again and
- * again is not written each time.
+ * Logs what a peer did. @who: a number that names the peer, such as a group id or a pid. Repeated lines about
+ * one peer are throttled.
  */
 void group_complain(actor_group *group, uint64_t who, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The directory of a socket of ours, and g/ above it, as far as they are not there. */
+/* Makes the directory of a socket of ours, and g/ above it, if they are missing. */
 void socket_make_directory(const char *socket_path);
 int group_path(const actor_group *group, char *ret, size_t size, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -168,7 +170,7 @@ static inline actor_ref group_ref(const actor_group *group, uint64_t serial)
 {
 	return (actor_ref){group->node, group->id, serial};
 }
-/* NULL: dead. */
+/* Returns NULL when the actor is dead. */
 static inline struct actor *actor_find(actor_group *group, uint64_t serial)
 {
 	return slots_get(&group->actors, serial);

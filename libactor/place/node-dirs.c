@@ -11,7 +11,7 @@
 
 #include "libactor/protocol/variables.h"
 
-#define NODE_NAME_MAX 200 /* of a directory in nodes/ */
+#define NODE_NAME_MAX 200 /* longest name of a directory in nodes/ */
 
 static int path_print(char path[RUNTIME_DIR_PATH_SIZE], const char *head, const char *tail)
 {
@@ -27,7 +27,7 @@ static const char *environment(const char *name)
 	return value && *value ? value : NULL;
 }
 
-/* Whether the session manager has made its directory for us: nothing in there is swept. */
+/* Whether the session manager has made this directory for us. Nothing in such a directory is swept. */
 static bool session_dir(const char *path)
 {
 	struct stat st;
@@ -56,7 +56,7 @@ int runtime_dir_resolve(const char *said, char ret_path[RUNTIME_DIR_PATH_SIZE])
 	return said ? path_print(ret_path, said, "") : runtime_dir_usual(ret_path);
 }
 
-/* The default place of logs, of all nodes of this user. */
+/* The default place for the logs of all nodes of this user. */
 static int log_dir_default(char ret_path[RUNTIME_DIR_PATH_SIZE])
 {
 	if (environment("XDG_STATE_HOME"))
@@ -81,7 +81,7 @@ int log_dir_resolve(const char *said, const char *runtime_dir, char ret_path[RUN
 		return r;
 	if (runtime_dir_usual(usual) == 0 && !strcmp(usual, runtime_dir))
 		return 0;
-	/* Two paths may get the same name (/a/b and /a-b): log_dir_claim() then refuses the second node. */
+	/* Two paths may give the same name (/a/b and /a-b). log_dir_claim() then refuses the second node. */
 	snprintf(name, sizeof(name), "/nodes/%s", runtime_dir + skip + (runtime_dir[skip] == '/'));
 	for (char *c = name + strlen("/nodes/"); *c; c++)
 		if (*c == '/')
