@@ -28,7 +28,7 @@ struct helpers {
 	struct list threads, ended;
 	size_t n_queued, n_threads, n_idle, n_running;
 	bool closing;
-	bool abandoned; /* the loop is gone: the last thread frees this */
+	bool abandoned; /* the loop is gone; the last thread frees this struct */
 };
 
 struct helpers *helpers_new(struct bell *bell, size_t threads_max)
@@ -67,7 +67,10 @@ static struct timespec timespec_of(int64_t ns)
 	return (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
 }
 
-/* Under the lock. NULL: it has been idle for long enough, or there will be nothing more. */
+/*
+ * Called under the lock. Returns NULL when the thread has been idle for long enough, or no more jobs will
+ * come.
+ */
 static struct job *helper_wait(struct helpers *helpers)
 {
 	struct timespec until = timespec_of(clock_now_ns() + IDLE_NS);
@@ -86,7 +89,7 @@ static struct job *helper_wait(struct helpers *helpers)
 	return container_of(node, struct job, link);
 }
 
-/* Under the lock, which is given up to run it. */
+/* Called under the lock. Releases the lock while the job runs. */
 static void helper_run(struct helpers *helpers, struct job *job)
 {
 	bool abandoned;
@@ -122,7 +125,7 @@ static void *helper_main(void *arg)
 	abandoned = helpers->abandoned;
 	list_remove(&self->link);
 	if (abandoned) {
-		free(self); /* detached: nobody joins it */
+		free(self); /* the thread is detached: no thread joins it */
 	} else {
 		list_append(&helpers->ended, &self->link);
 		pthread_cond_signal(&helpers->has_ended);
@@ -134,7 +137,7 @@ static void *helper_main(void *arg)
 	return NULL;
 }
 
-/* Under the lock. Signals are for the program's own threads. */
+/* Called under the lock. Signals are blocked in helpers, since they are for the program's own threads. */
 static int helper_start(struct helpers *helpers)
 {
 	struct helper *helper = malloc(sizeof(*helper));
@@ -168,7 +171,7 @@ int helpers_add(struct helpers *helpers, struct job *job)
 	if (helpers->n_queued > helpers->n_idle && helpers->n_threads < helpers->threads_max)
 		r = helper_start(helpers);
 	if (r < 0 && helpers->n_threads)
-		r = 0; /* the job waits for one of those threads */
+		r = 0; /* the job waits for one of the existing threads */
 	if (r < 0) {
 		list_remove(&job->link);
 		helpers->n_queued--;
@@ -193,7 +196,7 @@ bool helpers_take_back(struct helpers *helpers, struct job *job)
 	return mine;
 }
 
-/* Joining takes no time: these threads have nothing left to do but to return. */
+/* Joining takes no time, because these threads only have to return. */
 static void helpers_join(struct list *ended)
 {
 	struct list *node;
@@ -254,7 +257,7 @@ size_t helpers_end(struct helpers *helpers, int64_t deadline_ns)
 	list_for_each(it, &helpers->threads)
 		pthread_detach(container_of(it, struct helper, link)->thread);
 	pthread_mutex_unlock(&helpers->lock);
-	/* threads that were abandoned may have freed @helpers by now */
+	/* Abandoned threads may have freed @helpers by now. */
 	jobs_drop(&unwanted);
 	helpers_join(&ended);
 	if (!abandoned)

@@ -2,15 +2,15 @@
 /*
  * The loop, and waiting inside handlers.
  *
- * One turn: run some runnable tasks, take what the links brought, fire timers, flush what was written, sleep
- * if nothing is left to do. The loop keeps nothing on its stack between the steps. That is what makes parking
- * cheap. A handler that waits keeps the stack it is on, the loop's frames below it included, and the loop is
- * entered afresh on another stack. When the task is woken, the loop continues on the task's stack: the
- * handler returns into the loop frames that are below it. The stack that the loop was on until then is
- * abandoned and goes back to the pool.
+ * One turn runs some runnable tasks, takes what the links brought, fires timers, flushes what was written,
+ * and sleeps if nothing is left to do. The loop keeps nothing on its stack between these steps; this makes
+ * parking cheap. A handler that waits keeps the stack that it is on, with the loop's frames below it, and the
+ * loop is entered afresh on another stack. When the task is woken, the loop continues on the task's stack:
+ * the handler returns into the loop frames below it. The loop abandons the stack that it was on, and that
+ * stack goes back to the pool.
  *
- * A caller's stack never carries a handler: actor_group_run and actor_group_dispatch switch to a pool stack
- * and back.
+ * A handler never runs on a caller's stack: actor_group_run and actor_group_dispatch switch to a stack of the
+ * pool and back.
  */
 #include "libactor/loop/loop.h"
 
@@ -21,14 +21,15 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define BATCH_TASKS        64 /* tasks run before links and timers are looked at */
-#define POLL_EVERY_TURNS   16 /* a busy loop looks at its file descriptors this often */
-#define DISPATCH_TURNS_MAX 64 /* then actor_group_dispatch returns, however much there is to do */
+#define BATCH_TASKS      64 /* tasks that run before the loop looks at links and timers */
+#define POLL_EVERY_TURNS 16 /* turns after which a busy loop looks at its file descriptors */
+/* turns after which actor_group_dispatch returns, even if there is more to do */
+#define DISPATCH_TURNS_MAX 64
 
 void task_make_runnable(struct loop *loop, struct task *task)
 {
 	if (task->stack && !task->woken)
-		return; /* parked: only its wake makes it run */
+		return; /* a parked task runs only after its wake */
 	if (!list_is_linked(&task->run_link))
 		list_append(&loop->runnable, &task->run_link);
 }
@@ -68,7 +69,7 @@ void task_deinit(struct loop *loop, struct task *task)
 	timer_deinit(loop, &task->wake_timer);
 }
 
-/* Leaves the loop for the caller's stack. */
+/* Leaves the loop and goes on on the caller's stack. */
 static void loop_leave(struct loop *loop, int result)
 {
 	loop->pump_result = result;
@@ -88,7 +89,7 @@ static void loop_wait(struct loop *loop, int64_t until_ns)
 		timeout.tv_nsec = (until_ns - loop->now_ns) % 1000000000;
 	}
 	n = epoll_pwait2(loop->epoll_fd, events, 64, timeoutp, NULL);
-	if (n < 0 && errno == ENOSYS) /* before Linux 5.11, and under valgrind: to the millisecond */
+	if (n < 0 && errno == ENOSYS) /* before Linux 5.11, and under valgrind: wait to the millisecond */
 		n = epoll_wait(loop->epoll_fd, events, 64,
 			timeoutp ? (int)((timeout.tv_sec < 3600 ? timeout.tv_sec : 3600) * 1000 +
 					   (timeout.tv_nsec + 999999) / 1000000)
@@ -118,7 +119,10 @@ static void loop_arm_timerfd(struct loop *loop)
 	timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
-/* Returns to the program that embeds us. Our descriptor is then readable when there is something to do. */
+/*
+ * Returns to the program that embeds the loop. The loop's descriptor is then readable when there is something
+ * to do.
+ */
 static void loop_leave_poll(struct loop *loop)
 {
 	uint64_t one = 1;
@@ -134,8 +138,8 @@ static void loop_leave_poll(struct loop *loop)
 static void loop_entry(void *arg);
 
 /*
- * Enters the loop afresh on a stack that is large enough for @task, which comes next. Returns only when there
- * is none.
+ * Enters the loop afresh on a stack that is large enough for @task, which runs next. Returns only when there
+ * is no memory for such a stack.
  */
 static void loop_move(struct loop *loop, struct task *task)
 {
@@ -161,7 +165,7 @@ static void loop_turn(struct loop *loop, unsigned *turns)
 		if (!task->stack) {
 			if (task->stack_bytes > loop->stack->size_bytes) {
 				loop_move(loop, task);
-				/* the task's code would run over the end of this stack */
+				/* no memory: the task's code would run over the end of this stack */
 				loop->hooks->starved(loop, task);
 				task->stack_bytes = 0;
 			}
@@ -243,7 +247,10 @@ int task_park(struct loop *loop, struct task *task, int64_t deadline_ns)
 	loop->entered_from = &stack->context;
 	context_switch(&stack->context, &next->context, false);
 
-	/* woken: loop->stack and loop->current are ours again; the stack the loop was on is done with */
+	/*
+	 * The task was woken: loop->stack and loop->current belong to it again. The stack that the loop was
+	 * on is free.
+	 */
 	stack_put(&loop->stacks, loop->retiring);
 	loop->retiring = NULL;
 	return task->wake_result;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop, and waiting. It runs tasks: each runs in its turn, on the loop's own stack until it waits. By
- * hooks the owner of the loop says what a task is, where messages come from, and what is to be done once a
- * turn.
+ * The loop, and waiting. The loop runs tasks, each in its turn. A task runs on the loop's own stack until it
+ * waits. The owner of the loop says by hooks what a task does, where messages come from, and what is done
+ * once a turn.
  */
 #pragma once
 
@@ -18,9 +18,9 @@
 
 struct task {
 	struct list run_link;     /* loop.runnable */
-	struct list blocked_link; /* in a list of those who wait for room */
-	struct stack *stack;      /* kept while parked, else NULL */
-	size_t stack_bytes;       /* what it needs; 0: any stack will do */
+	struct list blocked_link; /* in a list of tasks that wait for room */
+	struct stack *stack;      /* the task's own stack while it is parked, else NULL */
+	size_t stack_bytes;       /* the size that the task needs; 0: any stack will do */
 	struct timer wake_timer;
 	int wake_result;
 	bool woken;
@@ -28,16 +28,16 @@ struct task {
 };
 
 struct loop_hooks {
-	void (*run)(struct loop *loop, struct task *task); /* its turn; it is not parked */
-	/* there is no memory for the stack it needs: run() comes next, on a smaller one */
+	void (*run)(struct loop *loop, struct task *task); /* the task's turn; the task is not parked */
+	/* There is no memory for the stack that the task needs: run() comes next, on a smaller stack. */
 	void (*starved)(struct loop *loop, struct task *task);
-	/* a descriptor that somebody put into epoll_fd */
+	/* A descriptor is ready that another file has put into epoll_fd. */
 	void (*ready)(struct loop *loop, void *tag, uint32_t events);
-	/* once a turn, after the tasks: takes what came */
+	/* Once a turn, after the tasks: takes what the links brought. */
 	void (*poll)(struct loop *loop);
-	/* once a turn, after the timers: sends what was written */
+	/* Once a turn, after the timers: sends what was written. */
 	void (*turn)(struct loop *loop);
-	bool (*is_idle)(struct loop *loop); /* nothing waits for poll() */
+	bool (*is_idle)(struct loop *loop); /* true: nothing waits for poll() */
 };
 
 struct loop {
@@ -52,8 +52,9 @@ struct loop {
 	struct stack_pool stacks;
 	struct context caller;
 	struct context *entered_from;
-	struct stack *stack;    /* we are on it; NULL: on the caller's */
-	struct stack *retiring; /* abandoned by the task just resumed */
+	struct stack *stack; /* the stack that is in use; NULL: the caller's */
+	/* the stack that the loop left for the stack of the task just resumed; it goes back to the pool */
+	struct stack *retiring;
 	bool (*until)(void *arg);
 	void *until_arg;
 	int64_t until_ns;
@@ -62,31 +63,34 @@ struct loop {
 	size_t n_timers;
 };
 
-/* On error loop_deinit() cleans up. */
+/* After an error, loop_deinit() cleans up. */
 int loop_init(struct loop *loop, size_t stack_bytes, const struct loop_hooks *hooks);
 void loop_deinit(struct loop *loop);
-/* What comes by @fd is taken by poll(). */
+/* When @fd is readable, the loop wakes, and the hook poll() takes what came. */
 int loop_add_polled(struct loop *loop, int fd);
-/* From outside: runs the loop until done(arg), or the deadline (-ETIMEDOUT). -EDEADLK inside a handler. */
+/*
+ * From outside: runs the loop until done(arg) is true (0), or until the deadline (-ETIMEDOUT). -EDEADLK
+ * inside a handler.
+ */
 int loop_pump(struct loop *loop, bool (*done)(void *arg), void *arg, int64_t deadline_ns);
-/* From outside: runs the loop until then. 0, -EDEADLK. */
+/* From outside: runs the loop until the given time. Returns 0 or -EDEADLK. */
 int loop_pump_until(struct loop *loop, int64_t until_ns);
-/* Handles what is there, without waiting. */
+/* Handles what is ready, without waiting. */
 void loop_poll(struct loop *loop);
 
 int task_init(struct loop *loop, struct task *task, size_t stack_bytes);
 void task_deinit(struct loop *loop, struct task *task);
 void task_make_runnable(struct loop *loop, struct task *task);
 /*
- * Parks the running task. Returns what task_wake() was given, -ETIMEDOUT at the deadline, -ECANCELED, -ENOMEM
- * (no stack).
+ * Parks the running task. Returns the result that task_wake() was given, -ETIMEDOUT at the deadline,
+ * -ECANCELED, or -ENOMEM (no stack).
  */
 int task_park(struct loop *loop, struct task *task, int64_t deadline_ns);
-/* no effect when it is not parked or woken already */
+/* Does nothing when the task is not parked or was woken already. */
 void task_wake(struct loop *loop, struct task *task, int result);
-void tasks_wake(struct loop *loop, struct list *blocked, int result); /* all of a list */
+void tasks_wake(struct loop *loop, struct list *blocked, int result); /* wakes all tasks of a list */
 
-/* Reads the clock into now_ns. now_ns is not refreshed while a handler runs. */
+/* Reads the clock into now_ns. While a handler runs, now_ns is not refreshed. */
 static inline int64_t loop_now(struct loop *loop)
 {
 	return loop->now_ns = clock_now_ns();

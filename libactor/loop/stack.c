@@ -25,10 +25,10 @@
 #define CANARY UINT64_C(0x5afe57ac6ca9a21e)
 
 /*
- * void context_jump(void **save_sp, void *sp): callee-saved registers and the floating-point control words
- * onto the stack, the stack pointer into *save_sp, then the same backwards from @sp. A fresh stack is laid
- * out as if it had jumped away just before context_enter, which moves entry and arg from callee-saved
- * registers to where the ABI wants them.
+ * void context_jump(void **save_sp, void *sp): pushes the callee-saved registers and the floating-point
+ * control words onto the stack and stores the stack pointer in *save_sp. Then it does the same backwards from
+ * @sp. A fresh stack is laid out as if it had jumped away just before context_enter. context_enter moves
+ * entry and arg from callee-saved registers to where the ABI wants them.
  */
 void context_jump(void **save_sp, void *sp);
 void context_enter(void);
@@ -188,8 +188,8 @@ static int stack_new(struct stack_pool *pool, size_t size_bytes, struct stack **
 		stack->low = (char *)stack->mapping + STACK_GUARD_BYTES;
 	} else {
 		/*
-		 * Without a guard page, neighbours merge into one mapping. stack_put() sees an overflow by
-		 * the canary.
+		 * Without guard pages the kernel merges neighbouring stacks into one mapping. The canary lets
+		 * stack_put() find an overflow.
 		 */
 		*(uint64_t *)stack->low = CANARY;
 	}
@@ -204,7 +204,7 @@ static int stack_new(struct stack_pool *pool, size_t size_bytes, struct stack **
 	return 0;
 }
 
-/* An idle one that is larger than the pool's and large enough, or NULL. */
+/* An idle stack that is larger than the pool's size and large enough, or NULL. */
 static struct stack *stack_get_large(struct stack_pool *pool, size_t size_bytes)
 {
 	list_for_each(it, &pool->large) {
@@ -232,7 +232,7 @@ int stack_get(
 		if (r < 0)
 			return r;
 	} else if (!list_is_empty(&pool->cached)) {
-		/* the one put back last: still warm */
+		/* the stack that was put back last is still in the caches */
 		stack = container_of(pool->cached.prev, struct stack, link);
 		list_remove(&stack->link);
 		pool->n_cached--;
@@ -242,7 +242,7 @@ int stack_get(
 			return r;
 	}
 #ifdef STACK_ASAN
-	/* frames that were abandoned here left their redzones */
+	/* Abandoned frames on this stack have left their redzones. */
 	__asan_unpoison_memory_region(stack->low, stack->size_bytes);
 #endif
 	stack->context.bottom = stack->low;
@@ -261,7 +261,8 @@ int stack_get(
 void stack_put(struct stack_pool *pool, struct stack *stack)
 {
 	if (!stack->guarded && *(uint64_t *)stack->low != CANARY) {
-		stack_overrun = true; /* by a handler: the memory below is not ours any more */
+		stack_overrun =
+			true; /* a handler has overwritten memory below this stack that belongs to others */
 		abort();
 	}
 	if (stack->size_bytes > pool->size_bytes) {

@@ -5,8 +5,8 @@
 #include "libactor/loop/loop.h"
 
 /*
- * Fired before tasks are run: what comes of more than that would be out of the cache before it is handled,
- * and would need that much more memory at once.
+ * The largest number of timers that fire before tasks run. The messages of more timers would need more memory
+ * at once, and would be out of the cache before they are handled.
  */
 #define BATCH_TIMERS 256
 
