@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bodies by format string, both ways.
+ * Packing and unpacking of bodies by format strings.
  *
- * A format is checked as a whole before anything is written or read, which also counts its values (an array's
- * head comes before its elements). After that the walkers below know that brackets match and letters exist.
- * Errors of the format are the program's and do not depend on data: -EINVAL, always. Errors of the data are
- * the sender's: -EPROTO, -ERANGE, -ENOENT.
+ * A format is checked as a whole before anything is written or read. The check also counts its values,
+ * because the head of an array comes before the elements. After the check, the functions below know that
+ * brackets match and letters exist. Errors of the format are the program's and do not depend on data: they
+ * are always -EINVAL. Errors of the data are the sender's: -EPROTO, -ERANGE, -ENOENT.
  */
 #include <errno.h>
 #include <limits.h>
@@ -16,7 +16,7 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/util/arena.h"
 
-/* A struct, so that functions can take a pointer to it: va_list itself may be an array. */
+/* A struct, so that functions can take a pointer to it: va_list itself may be an array type. */
 struct body_values {
 	va_list list;
 };
@@ -29,8 +29,8 @@ static const char *format_blank(const char *at)
 }
 
 /*
- * The number of values up to @end (']', '}' or the terminating 0), to which *@format is moved; -EINVAL.
- * @depth: arrays and maps around.
+ * Counts the values up to @end (']', '}' or the terminating 0) and moves *@format to @end. Returns -EINVAL
+ * for a bad format. @depth: the number of arrays and maps around.
  */
 static int format_check(const char **format, char end, bool packing, unsigned depth)
 {
@@ -100,7 +100,7 @@ static int format_check(const char **format, char end, bool packing, unsigned de
 	return n;
 }
 
-/* The same for a checked format, from the middle of it. */
+/* Counts the values of a checked format, from the middle of it. */
 static uint32_t format_count(const char *format, char end)
 {
 	return (uint32_t)format_check(&format, end, true, 0);
@@ -111,7 +111,10 @@ static uint32_t format_count(const char *format, char end)
 static int pack_values(
 	struct buf *b, struct body_values *values, const char **format, char end, unsigned depth);
 
-/* One ready-made value. It is checked, because a peer ends the link when it gets malformed bytes. */
+/*
+ * Packs one ready-made value. The value is checked, because a peer ends the link when it gets malformed
+ * bytes.
+ */
 static int pack_raw(struct buf *b, const void *data, size_t size_bytes, unsigned depth)
 {
 	struct mp_reader r = mp_reader(data, size_bytes);
@@ -295,8 +298,8 @@ struct unpack {
 static int unpack_value(struct unpack *u, const char **format, struct mp_reader *r);
 
 /*
- * Steps over one value of the format and takes its pointers from the arguments, when there is nothing to put
- * there.
+ * Skips one value of the format for which there is no data, and takes the value's pointers from the
+ * arguments.
  */
 static void unpack_pass_over(struct unpack *u, const char **format)
 {
@@ -385,7 +388,7 @@ static int unpack_string(struct unpack *u, struct mp_reader *r, const char **ret
 }
 
 /*
- * Of a value with a `?`: a nil means that it is missing, unless its letter (o, m, n) can take a nil itself.
+ * For a value with a `?`: a nil means that the value is missing, unless its letter (o, m, n) can take a nil.
  */
 static bool unpack_is_missing(const char *format, const struct mp_reader *r)
 {
@@ -393,8 +396,8 @@ static bool unpack_is_missing(const char *format, const struct mp_reader *r)
 }
 
 /*
- * A map read in the order of the format. The search goes on behind the last key found, so a map in that order
- * is read once.
+ * Reads a map in the order of the format. The search goes on behind the last key that was found, so a map in
+ * the order of the format is read once.
  */
 static int unpack_map(struct unpack *u, const char **format, struct mp_reader *r)
 {
@@ -459,7 +462,7 @@ static int unpack_map(struct unpack *u, const char **format, struct mp_reader *r
 	return 0;
 }
 
-/* @n values, against those of the format up to @end. */
+/* Reads @n values against the values of the format up to @end. */
 static int unpack_values(struct unpack *u, const char **format, char end, struct mp_reader *r, uint32_t n)
 {
 	for (;;) {

@@ -16,7 +16,7 @@ _Static_assert(sizeof(actor_msg) % _Alignof(struct wire_trace) == 0, "a trace ca
 static const uint8_t msg_no_args[] = {0x90};
 static const uint8_t msg_nil[] = {0xc0};
 
-/* @ret_room: @a_bytes + @b_bytes behind the struct. */
+/* @ret_room: has @a_bytes + @b_bytes behind the struct. */
 static int msg_alloc(actor_msg **ret, size_t a_bytes, size_t b_bytes, char **ret_room)
 {
 	size_t size;
@@ -129,7 +129,7 @@ int actor_msg_new(actor_msg **ret)
 	e = msg_alloc(ret, 0, 0, &room);
 	if (e)
 		return e;
-	(*ret)->kind = MSG_REPLY; /* read back as one value */
+	(*ret)->kind = MSG_REPLY; /* such a message is read back as one value */
 	return 0;
 }
 
@@ -172,7 +172,7 @@ const char *actor_msg_error_text(const actor_msg *msg)
 
 int actor_msg_vunpack(const actor_msg *msg, const char *format, va_list args)
 {
-	/* What is unpacked lives as long as the message: it does not change what the message says. */
+	/* Copies of what is unpacked live in the arena. They do not change the contents of the message. */
 	void **arena = &((actor_msg *)msg)->arena;
 	bool is_args = msg->kind == MSG_CAST || msg->kind == MSG_CALL || msg->kind >= MSG_TIMER;
 

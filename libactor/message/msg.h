@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A message as an actor gets it, and the msgpack body of one being written. msgpack-c is named in object.c
- * only.
+ * A message as an actor gets it, and the msgpack body of a message that is being written. Only object.c names
+ * msgpack-c.
  *
  * A received message is one allocation: this struct, the method or error name, the text, the body. The
- * runtime queues the same object (fields under "queue"), so a message costs one malloc from the link to the
- * handler.
+ * runtime queues the same object (the fields under "queue"), so a message costs one malloc from the link to
+ * the handler.
  */
 #pragma once
 
@@ -27,27 +27,27 @@ enum msg_kind {
 	MSG_EXIT,
 	MSG_PG,
 	MSG_NAME,
-	MSG_OVERLOAD, /* some were lost (intake.c) */
+	MSG_OVERLOAD, /* messages were lost (intake.c) */
 	MSG_LETTER,   /* dead letters wait (dead-letters.c) */
-	/* of timers, whose id they have */
+	/* Messages of timers; `id` is that of the timer: */
 	MSG_TIMER, /* a cast */
-	MSG_TICK,  /* a cast of one that goes on */
-	MSG_DUE,   /* one of this actor is due, and the actor is to send for it */
+	MSG_TICK,  /* a cast of an interval, which goes on */
+	MSG_DUE,   /* a timer of this actor is due, and the actor has to send its cast */
 };
 
 struct actor_msg {
 	/* queue: owned by the runtime */
 	struct list link;
 	enum msg_kind kind : 8;
-	bool traced;           /* msg_trace() */
-	uint32_t charge_bytes; /* what it counts for in a mailbox */
-	uint64_t id;         /* of a call, of a monitor (of an actor, of process groups), a watch, a timer */
-	int64_t deadline_us; /* of a call */
-	uint64_t way;        /* of a call: the way it came by (peer_way()) */
-	/* of a call that was made while another was handled (wire_waits_read); in this allocation */
+	bool traced;           /* has a msg_trace() */
+	uint32_t charge_bytes; /* the bytes for which the message counts in a mailbox */
+	uint64_t id;           /* of a call, a monitor (of an actor or of process groups), a watch, a timer */
+	int64_t deadline_us;   /* of a call */
+	uint64_t way;          /* of a call: the way by which it came (peer_way()) */
+	/* Of a call that was made while another call was handled (wire_waits_read); in this allocation. */
 	const uint8_t *waits;
 	size_t waits_bytes;
-	struct actor_cause *cause; /* of a down and of an exit; owned */
+	struct actor_cause *cause; /* of a DOWN and of an exit; owned */
 
 	/* content */
 	actor_ref sender;
@@ -55,32 +55,35 @@ struct actor_msg {
 	const char *error;  /* NULL, or the error name of a reply */
 	union {
 		const char *text; /* of a reply */
-		int64_t came_ns; /* of a cast or call that counts for its actor's limits; else 0 (intake.c) */
+		int64_t came_ns;  /* of a cast or call that counts for limits; else 0 (intake.c) */
 	};
 	const uint8_t *body;
 	size_t body_bytes;
 
-	/* made when asked for */
+	/* made on demand */
 	void *arena;        /* copies for `s`, msgpack-c's objects; freed with the message */
-	const void *object; /* the body as one, in the arena */
-	struct buf out;     /* a body being written; body points into it once packed */
+	const void *object; /* the body as an object, in the arena */
+	struct buf out;     /* a body that is being written; after packing, `body` points into it */
 };
 
 /*
- * One allocation, into which everything is copied. The name and the text of an error are made plain: one
- * line, UTF-8. @body NULL stands for an empty array, or for nil in a reply. A message without a method is a
- * reply (MSG_REPLY). One with a method is a cast until the caller sets its kind to MSG_CALL.
+ * Makes a message as one allocation and copies everything into it. @body NULL stands for an empty array, or
+ * for nil in a reply. A message without a method is a reply (MSG_REPLY). A message with a method is a cast
+ * until the caller sets its kind to MSG_CALL.
  */
 int msg_new_received(
 	actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes);
-/* The same, with the trace that it belongs to; @trace NULL: none. */
+/* The same, with the trace of the message; @trace NULL: none. */
 int msg_new_traced(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body,
 	size_t body_bytes, const struct wire_trace *trace);
-/* The same, of a frame (cast or call), with its trace. */
+/* The same from a frame (cast or call), with its trace. */
 int msg_new_of_frame(actor_msg **ret, const struct wire_frame *frame);
 int msg_new_error(actor_msg **ret, actor_ref sender, struct wire_str name, struct wire_str text);
 
-/* The trace that it belongs to; NULL: none. In its allocation, behind the struct: most messages have none. */
+/*
+ * The trace of the message, or NULL. A trace lies behind the struct, in its allocation, because most messages
+ * have none.
+ */
 static inline const struct wire_trace *msg_trace(const actor_msg *msg)
 {
 	return msg->traced ? (const struct wire_trace *)(msg + 1) : NULL;
@@ -88,22 +91,22 @@ static inline const struct wire_trace *msg_trace(const actor_msg *msg)
 
 enum body_kind {
 	BODY_ARGS,   /* the values of the format become the elements of an array */
-	BODY_RESULT, /* exactly one value; none is nil */
+	BODY_RESULT, /* exactly one value; a format without a value means nil */
 };
 
 /*
- * Appends one body to @b. 0, -EINVAL (bad format, or not one value for a result), -EPROTO (the data: an `m`
- * is not one well-formed value, an `o` or `m` is nested too deep), -EMSGSIZE (more than
- * ACTOR_BODY_MAX_BYTES), -ENOMEM. No allocation but @b's; on failure @b is as long as before.
+ * Appends one body to @b. Returns 0; -EINVAL (bad format, or not exactly one value for a result); -EPROTO (an
+ * `m` is not one well-formed value, an `o` or `m` is nested too deep); -EMSGSIZE (more than
+ * ACTOR_BODY_MAX_BYTES); -ENOMEM. Only @b allocates memory. After a failure @b has its former length.
  */
 int body_vpack(struct buf *b, enum body_kind kind, const char *format, va_list args);
 int body_pack(struct buf *b, enum body_kind kind, const char *format, ...);
-/* the values alone, any number of them */
+/* Appends the values alone, any number of them. */
 int body_vpack_bare(struct buf *b, const char *format, va_list args);
 
 /*
- * Reads a body by a format (actor_msg_unpack). @arena: where copies go, NULL at first (util/arena.h). Errors
- * as actor_msg_unpack(), and -EINVAL for a bad format, -ENOMEM.
+ * Reads a body by a format (actor_msg_unpack). @arena: receives copies; NULL at first (util/arena.h). Returns
+ * the errors of actor_msg_unpack(), -EINVAL for a bad format, and -ENOMEM.
  */
 int body_vunpack(const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format,
 	va_list args);
@@ -111,7 +114,8 @@ int body_unpack(
 	const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format, ...);
 
 /*
- * The finished body of a message written by hand: 0, -EINVAL when it is not exactly one value of that kind,
- * -EMSGSIZE, -ENOMEM when writing it had failed. Nothing written means no arguments, or nil.
+ * Returns the finished body of a message that was written by hand. 0; -EINVAL when the body is not exactly
+ * one value of that kind; -EMSGSIZE; -ENOMEM when writing had failed. A body that was never written means no
+ * arguments, or nil.
  */
 int msg_take_body(const actor_msg *msg, enum body_kind kind, const uint8_t **ret, size_t *ret_bytes);

@@ -109,7 +109,7 @@ static int object_decode_map(struct mp_reader *r, void **arena, msgpack_object *
 	return e;
 }
 
-/* Recursive, but only over values that mp_read_raw() has found to be no deeper than MP_DEPTH_MAX. */
+/* The recursion is bounded: mp_read_raw() has found that the value is no deeper than MP_DEPTH_MAX. */
 static int object_decode(struct mp_reader *r, void **arena, msgpack_object *ret)
 {
 	const uint8_t *data;
