@@ -119,7 +119,7 @@ struct actor_cause cause_from_exec_errno(int error, const char *path)
 
 	cause.kind = ACTOR_EXIT_EXEC;
 	cause.code = error;
-	/* What is wrong goes first: a long path may be cut. */
+	/* The error goes first, because a long path may be cut. */
 	snprintf(text, sizeof(text), "%s: %s", strerror_r(error, scratch, sizeof(scratch)), path);
 	utf8_copy_plain(cause.text, sizeof(cause.text), text, strlen(text));
 	return cause;
@@ -198,7 +198,7 @@ int cause_parse(const void *data, size_t size_bytes, struct actor_cause *ret)
 			if (mp_read_str(&r, &s, &len))
 				return -EPROTO;
 			utf8_copy_plain(cause.text, sizeof(cause.text), s, len);
-		} else if (mp_skip(&r)) { /* `signal` too: the number says it */
+		} else if (mp_skip(&r)) { /* also skips `signal`, because `code` has the number */
 			return -EPROTO;
 		}
 	}

@@ -32,7 +32,7 @@ int child_restart_parse(const char *s, size_t len, enum actor_restart *ret)
 	return -EINVAL;
 }
 
-/* Variables that tell a process its node and group: only the node sets them. */
+/* Variables that tell a process its node and its group. Only the node sets them. */
 static bool env_is_reserved(const char *variable, size_t len)
 {
 	static const char *const reserved[] = {ENV_GROUP, ENV_TOKEN, ENV_NODE_FD, ENV_RUNTIME_DIR};
@@ -69,7 +69,7 @@ __attribute__((format(printf, 2, 3))) static int wrong(char *text, const char *f
 	return -EINVAL;
 }
 
-/* A string without a NUL: it becomes a C string of another process. */
+/* Reads a string without a NUL, because it becomes a C string of another process. */
 static int read_string(struct mp_reader *r, const char *what, const char **ret, size_t *io_budget, char *text)
 {
 	const char *s;
@@ -333,8 +333,8 @@ static void put_bool(struct buf *b, const char *key, bool value)
 }
 
 /*
- * A value whose default may change with a version is always written. A value that is off is left out, which
- * every version reads as off.
+ * A value whose default may change with a version is always written. A value that is false or 0 is left out;
+ * every version reads its absence as false or 0.
  */
 void child_spec_put(struct buf *b, const struct child_spec *spec)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a child is: the `spec` map of docs/protocol.md §5 ⇄ a plain struct. Pure. libactor and actorctl write
- * the map to ask for a child. The supervisor reads it, and writes it again for its successor.
+ * The description of a child: the `spec` map of docs/protocol.md §5 ⇄ a plain struct. Pure. libactor and
+ * actorctl write the map to ask for a child. The supervisor reads the map, and writes it again for its
+ * successor.
  */
 #pragma once
 
@@ -18,29 +19,34 @@
 #define CHILD_SPEC_TIMEOUT_MAX_MS (24u * 3600 * 1000)
 #define CHILD_SPEC_TEXT_BYTES     256
 
-/* What a spec without these keys means. docs/protocol.md, actor.h and actorctl's help say the numbers too. */
+/*
+ * The values of a spec without these keys. docs/protocol.md, actor/process.h and actorctl's help repeat the
+ * numbers.
+ */
 #define CHILD_BACKOFF_MIN_DEFAULT_MS  100
 #define CHILD_BACKOFF_MAX_DEFAULT_MS  30000
 #define CHILD_STOP_TIMEOUT_DEFAULT_MS 10000
 
 struct child_spec {
-	const char *name;        /* NULL: to be made from argv[0] */
+	const char *name;        /* NULL: the name is made from argv[0] */
 	const char *const *argv; /* NULL-terminated, at least one */
 	const char *const *env;  /* "K=V", NULL-terminated; NULL: none */
 	const char *cwd;         /* absolute; NULL: "/" */
 	enum actor_restart restart;
-	uint64_t backoff_min_ms, backoff_max_ms; /* 0 0: restart at once */
+	uint64_t backoff_min_ms, backoff_max_ms; /* both 0: restart at once */
 	uint64_t stop_timeout_ms;
 	uint64_t ready_timeout_ms; /* 0: none */
 	bool ready_actor;          /* ready when its group says so; false: ready when exec() has succeeded */
-	bool no_stamps;  /* do not note when each line of its log came; when lives begin and end is noted */
-	uint64_t cookie; /* of the request: asked again with it, the child is the same; 0: none */
+	/* true: no stamps of the log's lines; beginnings and ends of lives are noted all the same */
+	bool no_stamps;
+	/* of the request: a repeated request with the same cookie means the same child; 0: none */
+	uint64_t cookie;
 	bool owned;
 	bool monitor;
 	uint64_t monitor_id;
 };
 
-/* The defaults, without a program: where a writer of a spec begins. */
+/* The defaults without a program. A writer of a spec begins with them. */
 #define CHILD_SPEC_DEFAULT                                                                                   \
 	((struct child_spec){                                                                                \
 		.restart = ACTOR_PERMANENT,                                                                  \
@@ -51,19 +57,21 @@ struct child_spec {
 
 /*
  * Reads one map from @r. Every time is at most CHILD_SPEC_TIMEOUT_MAX_MS. The strings of @ret are copies,
- * freed by child_spec_deinit(). 0; -EINVAL, with one line for people in @text; -ENOMEM.
+ * which child_spec_deinit() frees. Returns 0; -EINVAL, with one line for people in @text; -ENOMEM.
  */
 int child_spec_parse(struct mp_reader *r, struct child_spec *ret, char text[CHILD_SPEC_TEXT_BYTES]);
-/* Only of what child_spec_parse() made. */
+/* Only for a spec that child_spec_parse() made. */
 void child_spec_deinit(struct child_spec *spec);
 
-/* Writes the map; child_spec_parse() reads the same spec from it. Each string of env must be NAME=VALUE. */
+/*
+ * Writes the map; child_spec_parse() would read the same spec from it. Each string of env must be NAME=VALUE.
+ */
 void child_spec_put(struct buf *b, const struct child_spec *spec);
 
-/* Whether it is "NAME=VALUE". */
+/* Whether @variable has the form "NAME=VALUE". */
 bool child_variable_is_valid(const char *variable);
 
-/* "permanent", "transient", "temporary"; "?" out of range */
+/* Returns "permanent", "transient" or "temporary"; "?" for an invalid value. */
 const char *child_restart_name(enum actor_restart restart);
-/* The way back. 0, or -EINVAL: no such word. */
+/* Returns 0, or -EINVAL when there is no such word. */
 int child_restart_parse(const char *s, size_t len, enum actor_restart *ret);

@@ -61,7 +61,7 @@ void hello_answer_put(struct buf *b, const struct hello_answer *answer)
 	mp_put_bool(b, answer->restarted);
 }
 
-/* ---- parsing: a map; each known key comes at most once, in any order; unknown keys are skipped ---- */
+/* ---- parsing: each known key comes at most once, in any order; unknown keys are skipped ---- */
 
 struct hello_keys {
 	const char *const *names;
@@ -71,7 +71,7 @@ struct hello_keys {
 
 #define HELLO_KEY_OTHER (-1)
 
-/* The next key: its index, HELLO_KEY_OTHER (skipped with its value), or -EPROTO. */
+/* Reads the next key. Returns its index, HELLO_KEY_OTHER (the key and its value were skipped), or -EPROTO. */
 static int hello_next_key(struct mp_reader *r, struct hello_keys *keys)
 {
 	const char *s;
@@ -154,7 +154,10 @@ int hello_parse(const void *data, size_t size_bytes, struct hello *ret)
 			break;
 		case HELLO_NAME:
 			e = mp_read_str(&r, &hello.name.s, &hello.name.len);
-			/* Goes to logs and listings. It may be empty: not every program knows its name. */
+			/*
+			 * The name appears in logs and listings. It may be empty, because not every program
+			 * knows its name.
+			 */
 			if (!e && (hello.name.len > WIRE_NAME_MAX_BYTES ||
 					  !utf8_is_plain(hello.name.s, hello.name.len)))
 				e = -EPROTO;
@@ -207,7 +210,7 @@ static const char *const answer_key_names[ANSWER_KEY_N] = {
 	[ANSWER_RESTARTED] = "restarted",
 };
 
-/* It becomes a path, so it must be an ipc URL without a NUL. */
+/* The URL becomes a path, so it must be an ipc URL without a NUL. */
 static int answer_parse_url(struct mp_reader *r, struct wire_str *url)
 {
 	size_t prefix_len = strlen(HELLO_URL_PREFIX);

@@ -14,14 +14,14 @@ struct hello {
 	uint64_t pid;
 	const uint8_t *token; /* NULL: a newcomer */
 	size_t token_bytes;
-	bool single; /* feature "single": this group has one link only, the daemon routes for it */
+	bool single; /* feature "single": this group has one link only, and the daemon routes for it */
 };
 
 struct hello_answer {
-	struct wire_str error; /* set: refused, with text */
+	struct wire_str error; /* if set, the daemon has refused, with a text */
 	struct wire_str text;
 	uint64_t version;
-	struct wire_str url; /* with the ipc:// in front */
+	struct wire_str url; /* begins with ipc:// */
 	uint64_t node, group;
 	actor_ref self; /* of the daemon's service actor */
 	const uint8_t *resume;
@@ -30,6 +30,6 @@ struct hello_answer {
 };
 
 void hello_put(struct buf *b, const struct hello *hello);
-int hello_parse(const void *data, size_t size_bytes, struct hello *ret); /* 0, -EPROTO */
+int hello_parse(const void *data, size_t size_bytes, struct hello *ret); /* 0 or -EPROTO */
 void hello_answer_put(struct buf *b, const struct hello_answer *answer);
 int hello_answer_parse(const void *data, size_t size_bytes, struct hello_answer *ret);

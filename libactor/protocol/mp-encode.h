@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * msgpack written through a pointer into room that is known to be there: each function returns the place
- * behind what it wrote. mp_put_*() is made of these, and so are the frame headers, which reserve once and
- * then only store.
+ * Writing of msgpack through a pointer. The caller has made sure that there is room. Each function returns
+ * the place behind what it wrote. mp_put_*() and the frame headers consist of these functions; a frame header
+ * reserves its room once.
  */
 #pragma once
 

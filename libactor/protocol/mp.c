@@ -35,8 +35,9 @@ static inline uint64_t mp_load(const uint8_t *p, size_t width_bytes)
 }
 
 /*
- * What each first byte of 0xc0..0xdf announces. `fixed`: how many bytes always follow it. `width`: how many
- * of these, the first ones, are a length or a count. The type says what they count.
+ * The meaning of each first byte of 0xc0..0xdf. `fixed`: how many bytes always follow the first byte.
+ * `width`: how many of these bytes, from the first on, are a length or a count. The type says what is
+ * counted.
  */
 static const struct mp_shape {
 	uint8_t fixed;
@@ -94,7 +95,7 @@ enum mp_type mp_peek(const struct mp_reader *r)
 		return MP_STR;
 	if (c >= 0xe0)
 		return MP_INT;
-	/* A signed encoding of a number that is not negative is MP_UINT for whoever reads it. */
+	/* A reader may treat a signed encoding of a number that is not negative as MP_UINT. */
 	if (c >= 0xd0 && c <= 0xd3 && mp_left(r) >= 2 && !(r->at[1] & 0x80))
 		return MP_UINT;
 	return (enum mp_type)mp_shapes[c - 0xc0].type;
@@ -116,7 +117,7 @@ int mp_read_bool(struct mp_reader *r, bool *ret)
 	return 0;
 }
 
-/* Any integer: its 64 bits and whether they are those of a negative one. */
+/* Reads any integer: its 64 bits, and whether the number is negative. */
 static int mp_read_integer(struct mp_reader *r, uint64_t *ret, bool *ret_negative)
 {
 	const struct mp_shape *shape;
@@ -205,8 +206,8 @@ int mp_read_double(struct mp_reader *r, double *ret)
 }
 
 /*
- * Reads the length of a str or bin, or the count of an array or map. The caller must still check it against
- * the bytes left.
+ * Reads the length of a str or bin, or the count of an array or map. The caller must still compare it with
+ * the number of bytes left.
  */
 static int mp_read_head(struct mp_reader *r, enum mp_type type, uint32_t *ret)
 {
@@ -312,7 +313,7 @@ int mp_read_ext(struct mp_reader *r, int8_t *ret_type, const uint8_t **ret, size
 	shape = &mp_shapes[*r->at - 0xc0];
 	if (mp_left(r) < 1u + shape->fixed)
 		return -EPROTO;
-	if (!shape->width) { /* 1, 2, 4, 8 or 16 bytes: all of it is there */
+	if (!shape->width) { /* 1, 2, 4, 8 or 16 bytes, which are part of the fixed ones */
 		*ret_type = (int8_t)r->at[1];
 		*ret = r->at + 2;
 		*ret_len = shape->fixed - 1u;
@@ -332,7 +333,7 @@ int mp_read_ext(struct mp_reader *r, int8_t *ret_type, const uint8_t **ret, size
 
 int mp_skip_depth(struct mp_reader *r, unsigned depth_max)
 {
-	uint64_t left[MP_DEPTH_MAX]; /* values still to come in each open array or map */
+	uint64_t left[MP_DEPTH_MAX]; /* number of values that are still to come in each open array or map */
 	unsigned depth = 0;
 	const uint8_t *at = r->at, *end = r->end;
 
@@ -373,7 +374,9 @@ bytes:
 		goto value_done;
 
 container:
-		/* Each element takes at least one byte, so a count beyond that cannot come true. */
+		/*
+		 * Each element takes at least one byte, so a count above the number of bytes left is wrong.
+		 */
 		if (depth == depth_max || n > (size_t)(end - at))
 			return -EPROTO;
 		if (n) {
@@ -466,10 +469,11 @@ void mp_put_double(struct buf *b, double v)
 	MP_PUT(b, MP_INT_MAX_BYTES, mp_encode_u64(p, 0xcb, bits));
 }
 
-/* A length beyond what msgpack can express counts as a failed allocation. */
+/* A length that msgpack cannot express counts as a failed allocation. */
 static uint8_t *mp_reserve_bytes(struct buf *b, size_t len)
 {
-	size_t need = len <= UINT32_MAX ? len + MP_HEAD_MAX_BYTES + 1 : SIZE_MAX; /* + the type of an ext */
+	size_t need = len <= UINT32_MAX ? len + MP_HEAD_MAX_BYTES + 1
+					: SIZE_MAX; /* the last byte is the type of an ext */
 
 	return buf_reserve(b, need);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The part of msgpack that the wire itself is made of: a bounds-checked reader over borrowed bytes and a
- * writer into a struct buf. Reading allocates nothing and does not recurse. It is for headers, and for
- * skipping over values that are only passed on. Payloads that a program reads go through body.c and object.c.
+ * The part of msgpack that frames need: a bounds-checked reader over borrowed bytes, and a writer into a
+ * struct buf. The reader allocates nothing and does not recurse. It reads headers, and skips values that are
+ * only passed on. body.c and object.c read the payloads for programs.
  *
- * Every read returns 0 or -EPROTO (truncated, or not of that type) and leaves the reader where it was on
- * error. Pointers point into the input.
+ * Every read returns 0 or -EPROTO (truncated, or not of that type). After an error the reader has not moved.
+ * Pointers point into the input.
  */
 #pragma once
 
@@ -50,18 +50,21 @@ int mp_read_int(struct mp_reader *r, int64_t *ret);   /* any integer that fits *
 int mp_read_double(struct mp_reader *r, double *ret); /* float 32/64 or an integer */
 int mp_read_str(struct mp_reader *r, const char **ret, size_t *ret_len);
 int mp_read_bin(struct mp_reader *r, const uint8_t **ret, size_t *ret_len);
-/* n elements follow; -EPROTO if fewer than n bytes do */
+/* n elements follow. -EPROTO if fewer than n bytes follow. */
 int mp_read_array(struct mp_reader *r, uint32_t *ret_n);
 int mp_read_map(struct mp_reader *r, uint32_t *ret_n); /* n pairs follow; -EPROTO if fewer than 2n bytes do */
 int mp_read_ref(struct mp_reader *r, actor_ref *ret);  /* ext type 1, 24 bytes */
-int mp_read_ext(struct mp_reader *r, int8_t *ret_type, const uint8_t **ret, size_t *ret_len); /* any ext */
-/* One whole value, nested at most MP_DEPTH_MAX deep; -EPROTO otherwise. Not recursive. */
+int mp_read_ext(
+	struct mp_reader *r, int8_t *ret_type, const uint8_t **ret, size_t *ret_len); /* an ext of any type */
+/* Skips one whole value, nested at most MP_DEPTH_MAX deep; otherwise returns -EPROTO. Not recursive. */
 int mp_skip(struct mp_reader *r);
-/* as mp_skip(), at most @depth_max deep: a scalar is 0 deep, [] is 1; @depth_max ≤ MP_DEPTH_MAX */
+/*
+ * Skips a value that is at most @depth_max deep: a scalar is 0 deep, [] is 1 deep. @depth_max ≤ MP_DEPTH_MAX.
+ */
 int mp_skip_depth(struct mp_reader *r, unsigned depth_max);
-/* As mp_skip(), and says where the value is. */
+/* Skips a value, and sets *ret and *ret_len to its bytes. */
 int mp_read_raw(struct mp_reader *r, const uint8_t **ret, size_t *ret_len);
-/* Is it @literal? For the keys of a map. */
+/* Whether @s is @literal. For the keys of a map. */
 bool mp_str_is(const char *s, size_t len, const char *literal);
 
 void mp_put_nil(struct buf *b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The names of the protocol: errors, methods, the node's own actors; and what the two upper bits of a group
- * id mean. The names of environment variables are in variables.h.
+ * The names of the protocol: of errors, of methods, and of the node's own actors. Also the meaning of the two
+ * upper bits of a group id. The names of environment variables are in variables.h.
  */
 #pragma once
 
@@ -18,8 +18,8 @@
 #define METHOD_TAPPED   "tapped"  /* a copy of a frame, for a tap */
 
 #define ERROR_NOPROC       "noproc"       /* no such actor or name */
-#define ERROR_NOCONNECTION "noconnection" /* the way to it ended */
-#define ERROR_DOWN         "down"         /* it ended before it answered */
+#define ERROR_NOCONNECTION "noconnection" /* the link to the target ended */
+#define ERROR_DOWN         "down"         /* the target ended before it answered */
 #define ERROR_NO_METHOD    "no_method"
 #define ERROR_NO_REPLY     "no_reply"
 #define ERROR_BAD_ARGS     "bad_args"
@@ -30,22 +30,22 @@
 #define ERROR_OVERLOADED   "overloaded"
 #define ERROR_PERMISSION   "permission"
 #define ERROR_IN_USE       "in_use"
-#define ERROR_NOT_JOINED   "not_joined" /* of a leave: none of them is a member */
-#define ERROR_SINGLE       "single"     /* of an introduction: that group has one link only */
-#define ERROR_NO_NAME      "no_name"    /* the supervisor: no process has this name */
-#define ERROR_EXEC         "exec"       /* the supervisor: it could not be run */
-#define ERROR_ENDED        "ended"      /* the supervisor: it ended before it was up or ready */
+#define ERROR_NOT_JOINED   "not_joined" /* of a leave: the actor is no member */
+#define ERROR_SINGLE       "single"     /* of an introduction: the other group has one link only */
+#define ERROR_NO_NAME      "no_name"    /* of the supervisor: no process has this name */
+#define ERROR_EXEC         "exec"       /* of the supervisor: the program could not be run */
+#define ERROR_ENDED        "ended"      /* of the supervisor: the program ended before it was up or ready */
 
 /*
  * The negative errno that the API returns for an error of the runtime, or of the supervisor. 0: the error has
- * none of its own, so the API returns -EREMOTEIO.
+ * no errno of its own, so the API returns -EREMOTEIO.
  */
 int error_errno(const char *name);
 int error_errno_of_supervisor(const char *name);
 
 /*
  * Bit 63 of a group id: the group is a client, which a daemon admitted and the supervisor did not start. Bit
- * 62, of a client: that daemon is the supervisor.
+ * 62 of a client's id: the supervisor admitted the client.
  */
 #define GROUP_CLIENT        (UINT64_C(1) << 63)
 #define GROUP_OF_SUPERVISOR (UINT64_C(1) << 62)
@@ -54,12 +54,12 @@ static inline bool group_is_client(uint64_t group)
 {
 	return group & GROUP_CLIENT;
 }
-/* Its only link is with the supervisor. */
+/* The group's only link is with the supervisor. */
 static inline bool group_is_of_supervisor(uint64_t group)
 {
 	return (group & (GROUP_CLIENT | GROUP_OF_SUPERVISOR)) == (GROUP_CLIENT | GROUP_OF_SUPERVISOR);
 }
-/* A broker admitted it. */
+/* A broker admitted the group. */
 static inline bool group_is_of_broker(uint64_t group)
 {
 	return (group & (GROUP_CLIENT | GROUP_OF_SUPERVISOR)) == GROUP_CLIENT;

@@ -7,7 +7,7 @@
 
 #include "libactor/util/utf8.h"
 
-/* The character at *at, which moves behind it. What is read was checked: it is valid UTF-8. */
+/* Returns the character at *at and moves *at behind it. The text was checked before: it is valid UTF-8. */
 static uint32_t character(const char **at, const char *end)
 {
 	size_t n = utf8_char_bytes(*at, (size_t)(end - *at));
@@ -25,7 +25,7 @@ static bool is_escape(const char *at, const char *end)
 	return at < end && *at == '\\';
 }
 
-/* A character of a set, or with a \ before it. False: the pattern ends before it. */
+/* Reads a character of a set, which may have a \ before it. False: the pattern ends before the character. */
 static bool member(const char **at, const char *end, uint32_t *ret)
 {
 	if (is_escape(*at, end))
@@ -37,8 +37,8 @@ static bool member(const char **at, const char *end, uint32_t *ret)
 }
 
 /*
- * A set whose [ was read; *at moves behind its ]. 1: @c is in it, 0: it is not, -EINVAL: it has no end, no
- * members, or a range that runs backwards.
+ * Reads a set behind its [, and moves *at behind the ]. Returns 1 if @c is in the set, 0 if not. Returns
+ * -EINVAL when the set has no end, no members, or a range that runs backwards.
  */
 static int set_has(const char **at, const char *end, uint32_t c, size_t *steps)
 {
@@ -65,7 +65,10 @@ static int set_has(const char **at, const char *end, uint32_t c, size_t *steps)
 	return found != not ;
 }
 
-/* One part of the pattern that is no *: *at moves behind it. As set_has(). */
+/*
+ * Compares @c with one part of the pattern that is no *, and moves *at behind the part. Returns what
+ * set_has() returns.
+ */
 static int part_fits(const char **at, const char *end, uint32_t c, size_t *steps)
 {
 	uint32_t own;
@@ -106,14 +109,18 @@ bool pattern_fits(const struct pattern *pattern, struct wire_str name, size_t *s
 	size_t n = pattern->literal.len;
 	const char *p = pattern->text.s + n, *p_end = pattern->text.s + pattern->text.len;
 	const char *s = name.s + n, *s_end = name.s + name.len;
-	const char *star = NULL, *retry = NULL; /* behind the last *, and where what follows it was tried */
+	/* star: behind the last *. retry: where in the name the part after that * was last tried */
+	const char *star = NULL, *retry = NULL;
 
 	++*steps;
 	if (name.len < n || memcmp(name.s, pattern->literal.s, n))
 		return false;
 	if (pattern->prefix)
 		return true;
-	/* Only the last * is tried with more: if an earlier one with more fits, this one with more does. */
+	/*
+	 * Only the last * needs to take more characters: if the name fits with more for an earlier *, it also
+	 * fits with more for the last one.
+	 */
 	while (s < s_end || p < p_end) {
 		if (p < p_end && *p == '*') {
 			star = ++p;

@@ -12,7 +12,7 @@ char *actor_ref_format(actor_ref ref, char text[ACTOR_REF_TEXT_MAX])
 	return text;
 }
 
-/* Lower-case hexadecimal without leading zeros, at most 16 digits; NULL when it is something else. */
+/* Reads lower-case hexadecimal without leading zeros, at most 16 digits. Returns NULL for anything else. */
 static const char *ref_parse_number(const char *at, uint64_t *ret)
 {
 	const char *start = at;

@@ -52,7 +52,7 @@ struct roll_member *roll_find(const struct roll *roll, uint64_t group, uint64_t 
 
 /* ---- the order ---- */
 
-/* Takes the holes out; what is left keeps its order. */
+/* Removes the empty slots; the members keep their order. */
 static void slots_close_up(struct roll *roll)
 {
 	uint32_t n = 0;
@@ -151,7 +151,7 @@ static const struct roll_member *pick_any(struct roll *roll)
 	return roll_next(roll, &roll->turn);
 }
 
-/* Takes a slot by chance until one has a member: at most two tries on average. */
+/* Tries random slots until one has a member: two tries at most on average. */
 static const struct roll_member *pick_random(struct roll *roll, uint64_t random)
 {
 	for (;;) {
@@ -166,7 +166,7 @@ static const struct roll_member *pick_random(struct roll *roll, uint64_t random)
 
 static uint64_t key_weight(actor_ref ref, uint64_t key_hash)
 {
-	static const uint8_t seed[16] = {0}; /* fixed, so that everybody gets the same weights */
+	static const uint8_t seed[16] = {0}; /* fixed, so that all processes get the same weights */
 	uint64_t bytes[3] = {htole64(ref.group), htole64(ref.serial), htole64(key_hash)};
 
 	return siphash64(bytes, sizeof(bytes), seed);
@@ -196,7 +196,9 @@ static const struct roll_member *pick_by_key(const struct roll *roll, struct wir
 	return best;
 }
 
-/* Keeps at least half of the slots filled, so that a pick does not cost more when many have left. */
+/*
+ * Keeps at least half of the slots filled, so that a pick does not become slower when many members have left.
+ */
 static void slots_prepare(struct roll *roll)
 {
 	if (roll->n_members <= roll->n_slots / 2)

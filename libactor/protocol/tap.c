@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #define SECOND_NS  INT64_C(1000000000)
-#define BURST_PART 10 /* of a second */
+#define BURST_PART 10 /* the burst is the copies of 1/10 second */
 
 static const char *const kinds[WIRE_TYPE_N] = {
 	[WIRE_CAST] = "cast",
@@ -102,7 +102,7 @@ bool tap_wants(const struct tap *tap, const struct wire_frame *frame, actor_ref 
 	       (!tap->method_len || wire_str_equal(frame->method, wire_str(tap->method, tap->method_len)));
 }
 
-/* The generic cell rate algorithm: one time says it all. */
+/* The generic cell rate algorithm: a single time is its state. */
 bool tap_take(struct tap *tap, int64_t now_ns)
 {
 	if (tap->due_ns < now_ns - SECOND_NS / BURST_PART)

@@ -41,7 +41,7 @@ int token_check(const uint8_t *bytes, size_t size_bytes, const uint8_t key[TOKEN
 	if (size_bytes != TOKEN_HEAD_BYTES + len + TOKEN_MAC_BYTES)
 		return -EACCES;
 	siphash128(bytes, TOKEN_HEAD_BYTES + len, key, mac);
-	for (size_t i = 0; i < sizeof(mac); i++) /* takes the same time wherever they differ */
+	for (size_t i = 0; i < sizeof(mac); i++) /* the time does not depend on where they differ */
 		differs |= mac[i] ^ bytes[TOKEN_HEAD_BYTES + len + i];
 	if (differs || memchr(bytes + TOKEN_HEAD_BYTES, 0, len))
 		return -EACCES;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames are parsed where they lie: the result points into the input. After a successful parse, names,
- * methods and error names are what the protocol allows, the body is one well-formed value of the right type
- * and depth, and raw is exactly the frame. Whatever a peer sends, nothing is allocated, and the time is
- * linear in the bytes.
+ * Frames are parsed in place: the result points into the input. After a successful parse, names, methods and
+ * error names are valid, the body is one well-formed value of the right type and depth, and raw is exactly
+ * the frame. Whatever a peer sends, parsing allocates nothing and takes time linear in the bytes.
  */
 #include "libactor/protocol/wire.h"
 
@@ -31,7 +30,7 @@ enum wire_field {
 	FIELD_TO,      /* a ref */
 	FIELD_DEST,    /* a ref or a name */
 	FIELD_FROM,    /* a ref */
-	FIELD_FROM_ME, /* a ref, not nobody: an answer goes there */
+	FIELD_FROM_ME, /* a ref but not nobody, since an answer goes there */
 	FIELD_METHOD,  /* a method or an error name */
 	FIELD_ARGS,    /* an array */
 	FIELD_RESULT,  /* any value */
@@ -40,8 +39,8 @@ enum wire_field {
 	FIELD_ID,
 	FIELD_DEADLINE,
 	FIELD_REF,  /* a ref or nil */
-	FIELD_MORE, /* a map of later additions; it may be missing, and a value that is no map is skipped */
-	FIELD_NAME, /* a name; it may be missing, and a value that is no name is skipped */
+	FIELD_MORE, /* a map of later additions; it may be missing, and any other value is skipped */
+	FIELD_NAME, /* a name; it may be missing, and any other value is skipped */
 };
 
 #define WIRE_FIELDS_MAX 8
@@ -96,7 +95,7 @@ int wire_waits_read(const uint8_t *data, size_t size_bytes, struct wire_waits *r
 	return r.at == r.end ? 0 : -EPROTO;
 }
 
-/* @ret is a trace without an id if the value has another form: a trace only shows, so it is ignored then. */
+/* Reads a trace. A value of another form is ignored: @ret then has no id. A trace only informs people. */
 static int wire_read_trace(struct mp_reader *r, struct wire_trace *ret)
 {
 	struct wire_trace trace;
@@ -125,7 +124,7 @@ static int wire_read_more(struct mp_reader *r, struct wire_frame *frame)
 	size_t key_bytes;
 	uint32_t n;
 
-	/* checks the depth of the whole value; below, each value is read on its own */
+	/* This checks the depth of the whole value. Below, each value is read on its own. */
 	if (mp_skip(&whole))
 		return -EPROTO;
 	if (mp_peek(r) != MP_MAP) {
@@ -154,10 +153,7 @@ static int wire_read_more(struct mp_reader *r, struct wire_frame *frame)
 		}
 		if (mp_read_raw(r, &frame->waits, &frame->waits_bytes))
 			return -EPROTO;
-		/*
-		 * `waits` only helps to tell a circle from a long wait. So if it cannot be read, it is
-		 * ignored.
-		 */
+		/* `waits` only helps to tell a circle from a long wait, so an unreadable one is ignored. */
 		if (wire_waits_read(frame->waits, frame->waits_bytes, &waits) || !waits.n)
 			frame->waits = NULL;
 	}
@@ -249,7 +245,7 @@ int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size
 
 /* ---- writing ---- */
 
-#define WIRE_HEAD_BYTES 2 /* array of up to 15, type up to 127 */
+#define WIRE_HEAD_BYTES 2 /* an array of up to 15 elements, a type up to 127 */
 
 static inline uint8_t *wire_encode_head(uint8_t *p, enum wire_type type, unsigned n_fields)
 {
@@ -258,7 +254,7 @@ static inline uint8_t *wire_encode_head(uint8_t *p, enum wire_type type, unsigne
 	return p + WIRE_HEAD_BYTES;
 }
 
-/* A name is at most 255 bytes. This is not checked here: the receiver would refuse a longer one. */
+/* A name has at most 255 bytes. This is not checked here, because the receiver would refuse a longer one. */
 static inline size_t wire_str_bytes(struct wire_str s)
 {
 	return MP_HEAD_MAX_BYTES + s.len;
@@ -280,7 +276,7 @@ static inline uint8_t *wire_encode_dest(uint8_t *p, const struct wire_dest *to)
 }
 
 /*
- * One reservation per frame; strings and bodies that cannot fit in a message anyway count as a failed
+ * One reservation serves a whole frame. Strings and bodies that cannot fit into a message count as a failed
  * allocation.
  */
 static uint8_t *wire_reserve(struct buf *b, size_t fixed_bytes, size_t a_bytes, size_t b_bytes)
@@ -320,7 +316,7 @@ static uint8_t *wire_start_message(struct buf *b, enum wire_type type, unsigned 
 	return wire_encode_str(p, method);
 }
 
-/* *more* of a frame; both may be NULL, and if they are, there is none. */
+/* The bytes of the field *more* of a frame. Both pointers may be NULL; if both are, the field is left out. */
 static size_t wire_more_bytes(const struct wire_waits *waits, const struct wire_trace *trace)
 {
 	size_t n = MP_HEAD_MAX_BYTES;
@@ -440,7 +436,7 @@ void wire_put_call_tail(struct buf *b, uint64_t id, int64_t deadline_us)
 		wire_commit(b, mp_encode_int(mp_encode_uint(p, id), deadline_us));
 }
 
-/* reply, error, monitor, demonitor, down, exit, link, unlink begin alike: to, from, id. */
+/* These frames begin alike with to, from, id: reply, error, monitor, demonitor, down, exit, link, unlink. */
 static uint8_t *wire_start_id(struct buf *b, enum wire_type type, unsigned n_fields,
 	const struct wire_dest *to, actor_ref from, uint64_t id, size_t a_bytes, size_t b_bytes)
 {
@@ -648,7 +644,7 @@ void wire_put_readdressed(struct buf *b, const struct wire_frame *frame, actor_r
 	uint32_t n;
 	uint8_t *p;
 
-	if (mp_read_array(&r, &n) || mp_read_uint(&r, &type)) /* cannot happen: it was parsed before */
+	if (mp_read_array(&r, &n) || mp_read_uint(&r, &type)) /* cannot fail: the frame was parsed before */
 		return;
 	head_bytes = (size_t)(r.at - frame->raw);
 	p = wire_reserve(b, head_bytes + MP_REF_BYTES, rest_bytes, 0);

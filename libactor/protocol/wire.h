@@ -12,8 +12,8 @@
 
 #define WIRE_VERSION 1
 /*
- * The largest nng message, and so the largest frame. ACTOR_BODY_MAX_BYTES is less: it leaves room for the
- * other fields.
+ * The size of the largest nng message, and so of the largest frame. ACTOR_BODY_MAX_BYTES is less and leaves
+ * room for the other fields.
  */
 #define WIRE_MESSAGE_MAX_BYTES (16u << 20)
 #define WIRE_NAME_MAX_BYTES    255u
@@ -55,7 +55,7 @@ static inline bool wire_str_equal(struct wire_str a, struct wire_str b)
 	return a.len == b.len && !memcmp(a.s, b.s, a.len);
 }
 
-/* Whom a frame is for: a ref, or a name when name.s is set. */
+/* The receiver of a frame: a ref, or a name when name.s is set. */
 struct wire_dest {
 	actor_ref ref;
 	struct wire_str name;
@@ -63,9 +63,7 @@ struct wire_dest {
 
 #define WIRE_WAITS_MAX 16u
 
-/*
- * Comes with a call. The calls whose callers wait until that call is answered, the nearest first.
- */
+/* A field of a call: the calls whose callers wait until this call is answered, the nearest first. */
 struct wire_waits {
 	int64_t until_us; /* all of them wait at least until then (CLOCK_MONOTONIC); 0: for ever */
 	uint32_t n;
@@ -76,8 +74,8 @@ struct wire_waits {
 };
 
 /*
- * The trace that a message belongs to (docs/protocol.md §3): what one message caused, in all processes. In an
- * answer it is the trace of the call.
+ * The trace of a message (docs/protocol.md §3): all that one message caused, in all processes. An answer has
+ * the trace of its call.
  */
 struct wire_trace {
 	uint64_t id;     /* 0: the message belongs to no trace */
@@ -89,55 +87,57 @@ struct wire_frame {
 	enum wire_type type;
 	struct wire_dest to;
 	actor_ref from;
-	struct wire_str method; /* cast, call; the error name in error; the name in pause, s NULL: none */
-	struct wire_str text;   /* error text; reason of stop and bye */
-	const uint8_t *body;    /* args, result or cause: one well-formed msgpack value */
+	struct wire_str
+		method;       /* of cast and call; in error the error's name; in pause a name, s NULL: none */
+	struct wire_str text; /* of error; the reason of stop and bye */
+	const uint8_t *body;  /* arguments, result or cause: one well-formed msgpack value */
 	size_t body_bytes;
 	/*
-	 * call, reply, error, monitor, demonitor, down, exit, link, unlink; n of ping and pong; group id of
-	 * join
+	 * of call, reply, error, monitor, demonitor, down, exit, link, unlink; in ping and pong the number;
+	 * in join the group id
 	 */
 	uint64_t id;
-	int64_t deadline_us;  /* call */
-	const uint8_t *waits; /* call: for wire_waits_read(), which understands it; NULL: none */
+	int64_t deadline_us;  /* of call */
+	const uint8_t *waits; /* of call, to be read by wire_waits_read(); NULL: none */
 	size_t waits_bytes;
-	struct wire_trace trace; /* cast, call, reply, error */
-	bool has_ref;            /* pause, resume: to.ref is set (else the whole link) */
-	const uint8_t *raw;      /* the frame itself */
+	struct wire_trace trace; /* of cast, call, reply, error */
+	bool has_ref;       /* of pause, resume: to.ref is set (else the frame is about the whole link) */
+	const uint8_t *raw; /* the bytes of the frame itself */
 	size_t raw_bytes;
-	size_t rest_offset; /* in raw: where the fields after `to` begin; used to re-address a frame */
+	/* where in raw the fields after `to` begin; needed to give a frame another receiver */
+	size_t rest_offset;
 };
 
-/* NULL: it belongs to no trace. */
+/* Returns NULL when the frame belongs to no trace. */
 static inline const struct wire_trace *wire_trace_of(const struct wire_frame *frame)
 {
 	return frame->trace.id ? &frame->trace : NULL;
 }
 
 /*
- * Reads the first frame of @data. 1: *ret is filled. 0: the frame is well-formed but of an unknown type; only
- * raw is set, skip it. -EPROTO: *ret means nothing. *ret_used is the size of the frame.
+ * Reads the first frame of @data. *ret_used is the size of the frame. Returns 1, and *ret is filled; 0 when
+ * the frame is well-formed but of an unknown type: only raw is set, and the caller skips the frame; -EPROTO,
+ * and *ret means nothing.
  *
- * After 1 a caller may rely on this: `to` is a name only in cast, call, stop, kill, monitor. Names and
- * methods are wire_name_is_valid(). Args are an array, a cause is a map. The body is at most MP_DEPTH_MAX
- * deep. `from` is not ACTOR_NOBODY in call, monitor, demonitor, exit,
- * link, unlink. Text is any bytes.
+ * After 1 these facts hold. `to` is a name only in cast, call, stop, kill, monitor. Names and methods satisfy
+ * wire_name_is_valid(). Arguments are an array, a cause is a map. The body is at most MP_DEPTH_MAX deep.
+ * `from` is not ACTOR_NOBODY in call, monitor, demonitor, exit, link, unlink. Text is any bytes.
  */
 int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size_t *ret_used);
 
 /*
- * Writers append one frame; failures show in buf_error(). @body must be one well-formed value; NULL means an
- * empty array (cast, call) or nil (reply) or an empty map (down).
+ * These functions append one frame; buf_error() shows failures. @body must be one well-formed value. NULL
+ * means an empty array (cast, call), nil (reply) or an empty map (down).
  */
 void wire_put_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
 	const void *body, size_t body_bytes);
 void wire_put_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
 	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us);
-/* A call made while a call is being handled; @waits NULL or empty: as wire_put_call(). */
+/* Writes a call that is made while another call is handled. @waits NULL or empty: as wire_put_call(). */
 void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
 	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us,
 	const struct wire_waits *waits);
-/* The same with the trace that they belong to. @trace NULL: as without it. */
+/* These functions also write the trace of the message. @trace NULL: no trace. */
 void wire_put_traced_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
 	const void *body, size_t body_bytes, const struct wire_trace *trace);
 void wire_put_traced_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
@@ -147,11 +147,11 @@ void wire_put_traced_reply(struct buf *b, actor_ref to, actor_ref from, uint64_t
 	size_t body_bytes, const struct wire_trace *trace);
 void wire_put_traced_error(struct buf *b, actor_ref to, actor_ref from, uint64_t id, struct wire_str name,
 	struct wire_str text, const struct wire_trace *trace);
-/* Reads frame.waits. 0, or -EPROTO, which it never is for a frame that wire_parse() gave. */
+/* Reads frame.waits. Returns 0 or -EPROTO; never -EPROTO for a frame of wire_parse(). */
 int wire_waits_read(const uint8_t *data, size_t size_bytes, struct wire_waits *ret);
 /*
- * A cast or a call in pieces: the caller writes the args array straight into @b after the head, and for a
- * call the tail after that. If that fails, the caller sets b->size_bytes back.
+ * Functions to write a cast or a call in pieces: after the head the caller writes the array of arguments
+ * directly into @b, and after that, for a call, the tail. If this fails, the caller resets b->size_bytes.
  */
 void wire_put_cast_head(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method);
 void wire_put_call_head(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method);
@@ -166,14 +166,14 @@ void wire_put_monitor(struct buf *b, const struct wire_dest *to, actor_ref from,
 void wire_put_demonitor(struct buf *b, actor_ref to, actor_ref from, uint64_t id);
 void wire_put_down(
 	struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *cause, size_t cause_bytes);
-/* @id 0: it was sent; else of the link that ends with @from. */
+/* @id 0: actor_exit() sent the signal; else the id of the link that ended with @from. */
 void wire_put_exit(
 	struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *cause, size_t cause_bytes);
 void wire_put_link(struct buf *b, actor_ref to, actor_ref from, uint64_t id);
-/* @id: of the link that @to has made, as far as @from knows of it; else 0. */
+/* @id: of the link that @to has made, if @from knows it; else 0. */
 void wire_put_unlink(struct buf *b, actor_ref to, actor_ref from, uint64_t id);
 void wire_put_pause(struct buf *b, const actor_ref *ref);
-/* @name: by which the receiver calls the actor @ref; s NULL: none. */
+/* @name: the name by which the receiver calls the actor @ref; s NULL: none. */
 void wire_put_pause_named(struct buf *b, actor_ref ref, struct wire_str name);
 void wire_put_resume(struct buf *b, const actor_ref *ref);
 void wire_put_ping(struct buf *b, uint64_t n);
@@ -181,10 +181,10 @@ void wire_put_pong(struct buf *b, uint64_t n);
 void wire_put_bye(struct buf *b, struct wire_str reason);
 void wire_put_join(struct buf *b, uint64_t group);
 /*
- * Appends a copy of @frame, which has a `to`, addressed to @to. The broker does so with a frame sent to a
- * name.
+ * Appends a copy of @frame, which has a `to`, with @to as its receiver. The broker does this with a frame
+ * that was sent to a name.
  */
 void wire_put_readdressed(struct buf *b, const struct wire_frame *frame, actor_ref to);
 
-/* A name as the protocol allows it: 1..255 bytes, UTF-8, no control characters. */
+/* A name that the protocol allows: 1..255 bytes of UTF-8 without control characters. */
 bool wire_name_is_valid(const char *s, size_t len);
