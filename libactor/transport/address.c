@@ -58,10 +58,11 @@ const char *address_path(const struct address *address)
 }
 
 /*
- * nng does not tell a non-blocking dialer that its connect failed, and a blocking one waits up to 10 s for a
- * stopped peer. A trial connect with a stream socket would be accepted; when it closes without a word, nng's
- * listener pauses for 100 ms. So we connect a datagram socket. The kernel looks the path up the same way,
- * with the same permissions, and says EPROTOTYPE if the socket there is alive. Its owner notices nothing.
+ * nng does not tell a non-blocking dialer that its connect failed, and a blocking dialer waits up to 10 s for
+ * a stopped peer. A trial connect with a stream socket would be accepted; when such a connection closes
+ * without a word, nng's listener pauses for 100 ms. So this code connects a datagram socket. The kernel looks
+ * up the path in the same way, with the same permissions, and says EPROTOTYPE if the socket there is alive.
+ * The owner of that socket notices nothing.
  */
 int address_probe(const struct address *address)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether the process at the other end of a link lives: the kernel's word, both for native and for nng. */
+/* Whether the process at the other end of a link lives. The kernel knows. For both transports. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,9 +13,9 @@
 
 #include "libactor/transport/transport.h"
 
-#define START_FIELD 22 /* of /proc/PID/stat, as proc(5) counts */
+#define START_FIELD 22 /* in /proc/PID/stat, counted as in proc(5) */
 
-/* Else /proc tells of processes of another pid namespace, which have the same numbers as those of ours. */
+/* Whether /proc is that of our pid namespace. Another /proc has other processes under the same numbers. */
 static bool proc_is_ours(void)
 {
 	char text[16] = "";
@@ -23,7 +23,7 @@ static bool proc_is_ours(void)
 	return readlink("/proc/self", text, sizeof(text) - 1) > 0 && atoi(text) == (int)getpid();
 }
 
-/* When the process with that number began, in ns of CLOCK_BOOTTIME, rounded down; -1: not known. */
+/* The start of the process with that number, in ns of CLOCK_BOOTTIME, rounded down; -1: not known. */
 static int64_t start_ns(pid_t pid)
 {
 	char path[32], text[1024], *at;
@@ -42,7 +42,7 @@ static int64_t start_ns(pid_t pid)
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	text[n > 0 ? n : 0] = 0;
-	at = strrchr(text, ')'); /* the name before it may have anything */
+	at = strrchr(text, ')'); /* the name before the ')' may have any characters */
 	for (int field = 2; at && field < START_FIELD; field++)
 		at = strchr(at + 1, ' ');
 	if (at)
@@ -59,14 +59,14 @@ enum transport_life transport_life(pid_t pid, int64_t seen_ns)
 		return LIFE_UNKNOWN;
 	poll_fd.fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (poll_fd.fd < 0) {
-		/* EINVAL, ENOENT: the number is a mere thread's now, so that of the process was free */
+		/* EINVAL, ENOENT: the number now belongs to a mere thread, so the process has ended */
 		if (errno == ESRCH || errno == EINVAL || errno == ENOENT)
 			return LIFE_OVER;
 		return kill(pid, 0) < 0 && errno == ESRCH ? LIFE_OVER : LIFE_UNKNOWN;
 	}
-	/* readable: it has exited, whether it was reaped or not */
+	/* readable: the process has exited, whether it was reaped or not */
 	life = poll(&poll_fd, 1, 0) == 1 ? LIFE_OVER : LIFE_GOES_ON;
-	/* numbers are used again: one that began after the link was up is another process */
+	/* Numbers are used again. A process that began after the link was up is another one. */
 	if (life == LIFE_GOES_ON && proc_is_ours() && start_ns(pid) > seen_ns)
 		life = LIFE_OVER;
 	close(poll_fd.fd);

@@ -2,14 +2,14 @@
 /*
  * A door: a listening socket that stays. Its connections are knocks until they are admitted.
  *
- * A knock is read to the end of its first message and not a byte further. The bytes behind that lie in the
- * kernel, where they cost us nothing and outlive whoever wrote them. A knock is silent until it has said its
- * first message. When places get scarce, the knock that has been silent longest is closed, after a last look
- * at what it wrote. A knock that waits for our answer is never closed to make room. While all places are
- * taken, more dialers wait in the kernel's backlog.
+ * A knock is read to the end of its first message and no byte further. The bytes behind that stay in the
+ * kernel, where they cost us nothing and outlive their writer. A knock is silent until its first message is
+ * complete. When places get scarce, the knock that has been silent longest is closed, after a last look at
+ * what it wrote. A knock that waits for our answer is never closed to make room. While all places are taken,
+ * further dialers wait in the kernel's backlog.
  *
- * The handlers accept and read nothing: they only note that there is something. So door_next() can be called
- * in the midst of any other event, and takes what is there now.
+ * The handlers accept nothing and read nothing: they only note that there is something. So door_next() may be
+ * called during any other event, and takes what is there.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,11 +26,11 @@
 
 struct knock {
 	struct list node;  /* door->silent, or door->waiting */
-	struct list ready; /* door->ready: has something to read */
+	struct list ready; /* in door->ready while it has something to read */
 	struct io io;
 	struct door *door;
 	struct transport_peer peer;
-	uint64_t id; /* 0: silent */
+	uint64_t id; /* 0: the knock is silent */
 	size_t n_bytes;
 	uint8_t bytes[STREAM_GREETING_BYTES + STREAM_HEAD_BYTES + DOOR_FIRST_MAX_BYTES];
 };
@@ -40,15 +40,15 @@ struct door {
 	struct address address;
 	char *path;
 	struct io listener;
-	/* the listener before, whose file is gone: only its backlog still comes in. fd -1: none */
+	/* The former listener, whose file is gone: only its backlog still comes in. fd -1: none. */
 	struct io old;
-	dev_t dev; /* of the socket's file, as it was made */
+	dev_t dev; /* dev, ino: of the socket's file when it was made */
 	ino_t ino;
 	void *user;
 	struct list silent, waiting, ready; /* knocks; the longest silent first */
 	unsigned n_knocks;
 	uint64_t last_id;
-	bool acceptable; /* somebody may be in the backlog */
+	bool acceptable; /* a connection may be in the backlog */
 	bool full;
 };
 
@@ -74,7 +74,7 @@ static void door_wake(struct door *door)
 
 /* ---- knocks ---- */
 
-/* Returns its descriptor. */
+/* Frees the knock and returns its descriptor. */
 static int knock_take(struct knock *knock)
 {
 	struct door *door = knock->door;
@@ -109,8 +109,8 @@ static void knock_handle(struct io *io, uint32_t events)
 }
 
 /*
- * How many bytes the knock must have so far: the greeting and the head, then the message too. 0: the bytes
- * are not our protocol.
+ * The number of bytes that the knock must have so far: the greeting and the head, then the message, too. 0:
+ * the bytes are not of our protocol.
  */
 static size_t knock_size(const struct knock *knock)
 {
@@ -127,7 +127,7 @@ static size_t knock_size(const struct knock *knock)
 	return begin_bytes + size_bytes;
 }
 
-/* 1: the first message is complete; 0: not yet; negative: the knock is over. */
+/* Returns 1 when the first message is complete; 0 when not yet; a negative value when the knock is over. */
 static int knock_read(struct knock *knock)
 {
 	size_t size_bytes;
@@ -161,7 +161,7 @@ static void old_handle(struct io *io, uint32_t events)
 	door_wake(container_of(io, struct door, old));
 }
 
-/* 1: *ret; 0: nobody is there; negative: nobody can be accepted now. */
+/* Returns 1 and *ret; 0 when nobody is there; a negative value when nobody can be accepted now. */
 static int door_accept(struct door *door, int listener_fd, struct knock **ret)
 {
 	struct transport *transport = door->source.transport;
@@ -185,7 +185,10 @@ static int door_accept(struct door *door, int listener_fd, struct knock **ret)
 		close(fd);
 		return -ENOMEM;
 	}
-	/* A new socket has room for the greeting. A dialer that has ended is still read: so ignore errors. */
+	/*
+	 * A new socket has room for the greeting. Errors are ignored, because a dialer that has ended is
+	 * still read.
+	 */
 	stream_greeting(greeting, STREAM_PAIR0);
 	(void)!send(fd, greeting, sizeof(greeting), MSG_NOSIGNAL | MSG_DONTWAIT);
 	knock->door = door;
@@ -212,7 +215,7 @@ static void listener_close(struct door *door, struct io *listener)
 	listener->fd = -1;
 }
 
-/* There is no descriptor or no memory: a watched listener would wake us at once again. */
+/* There is no descriptor or no memory. A listener that is still watched would wake us again at once. */
 static void door_pause(struct door *door)
 {
 	door_watch(door, 0);
@@ -229,8 +232,8 @@ static void door_timeout(struct source *source)
 }
 
 /*
- * 0: the knock that has been silent longest was closed. 1: that knock, *ret, has spoken or ended since, so
- * take it. -EBUSY: all knocks wait for our answer.
+ * Returns 0 when the knock that has been silent longest was closed; 1 when that knock, now *ret, has said
+ * something or ended since, and the caller has to handle it; -EBUSY when all knocks wait for our answer.
  */
 static int door_make_room(struct door *door, struct knock **ret)
 {
@@ -247,7 +250,7 @@ static int door_make_room(struct door *door, struct knock **ret)
 	return 0;
 }
 
-/* As door_accept(), of the old listener first. */
+/* Does the same as door_accept(), first for the old listener. */
 static int door_accept_next(struct door *door, struct knock **ret)
 {
 	int r = 0;
@@ -261,8 +264,8 @@ static int door_accept_next(struct door *door, struct knock **ret)
 }
 
 /*
- * 1: *ret is new or has something to read. 0: nobody is there. -EBUSY: somebody may wait and cannot come in
- * now.
+ * Returns 1 when *ret is new or has something to read; 0 when nobody is there; -EBUSY when a connection may
+ * wait that cannot come in now.
  */
 static int door_candidate(struct door *door, struct knock **ret)
 {
@@ -279,7 +282,7 @@ static int door_candidate(struct door *door, struct knock **ret)
 			return 1;
 		if (r < 0) {
 			door->acceptable = false;
-			door->full = true; /* knock_take() goes on */
+			door->full = true; /* knock_take() clears it */
 			door_watch(door, 0);
 			return r;
 		}
@@ -380,7 +383,7 @@ void door_refuse(struct door *door, uint64_t knock_id)
 
 /* ---- the place ---- */
 
-/* Is the file at the door's path the one that we made? */
+/* Whether the file at the door's path is the one that we made. */
 static bool door_is_in_place(const struct door *door)
 {
 	struct stat st;

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pipe: one connection, ever.
+ * A pipe: a single connection.
  *
- * A listener accepts and asks the kernel who it is: the wrong ones are closed before a byte is read. The
- * right one is the candidate. It is the peer when it has finished the greeting; then the listening socket and
- * its file go. A dialer asks the kernel as well, before it says a word.
+ * A listening pipe accepts a connection and asks the kernel who the dialer is. The connection of a wrong
+ * process is closed before a byte is read. A connection of the right process is the candidate. The candidate
+ * becomes the peer's connection when the greeting is finished; then the listening socket and its file are
+ * removed. A dialing pipe also asks the kernel before it writes a byte.
  *
- * There is one candidate, so that what waits for its peer costs two descriptors, whoever dials. The newest
- * takes the place of one that has not greeted, after a last look at what that wrote: a connection that is
- * silent locks nobody out. Only the expected process itself gets so far, so nobody else can replace its
- * connections; where the kernel does not tell a pid, others of its user can, and it asks for another link.
+ * There is only one candidate, so a pipe that waits for its peer costs two descriptors, whoever dials. A new
+ * connection takes the place of a candidate that has not greeted, after a last look at what the candidate
+ * wrote. So a silent connection locks nobody out. Only the expected process comes so far, so no other process
+ * can replace its connections. Where the kernel does not tell a pid, other processes of its user can replace
+ * them; the expected process then asks for another link.
  *
- * A pipe to a door (pipe_join) or from ours (pipe_adopt) needs no greeting to be up: the kernel has said who
- * the peer is, and keeps what is written until the peer reads.
+ * A pipe to a door (pipe_join) and a pipe from our door (pipe_adopt) are up without a greeting: the kernel
+ * has said who the peer is, and keeps what is written until the peer reads.
  *
  * In: the kernel's buffers are the queue. Bytes that the loop does not take stay there, and the sender waits.
  * Out: a message is written at once if the kernel takes it. Frames that are flushed while a message waits are
- * gathered, and become one message.
+ * gathered and become one message.
  */
 #include <errno.h>
 #include <poll.h>
@@ -43,19 +45,23 @@ struct connection {
 struct pipe {
 	struct source source;
 	struct address address;
-	struct io listener; /* fd -1: not listening (any more) */
+	struct io listener; /* fd -1: does not listen (any more) */
 	struct transport_peer expect;
 	void *user;
-	bool refused; /* somebody else tried */
+	bool refused; /* another process tried */
 	bool says_why;
-	/* another one dialled while the candidate has not greeted; the listener is not watched meanwhile */
+	/*
+	 * Another connection waits while the candidate has not greeted; meanwhile the listener is not
+	 * watched.
+	 */
 	bool crowded;
 	struct connection candidate;
-	struct connection *connection; /* the peer's: the candidate, once it has greeted */
+	struct connection *connection; /* the peer's connection: the candidate, when it has greeted */
 	struct buf out;
-	struct buf gathered; /* frames that wait until the pipe is up or what is before them is written */
+	/* frames that wait until the pipe is up, or until the bytes before them are written */
+	struct buf gathered;
 	bool up;
-	bool tell_up; /* PIPE_UP is due, without a greeting */
+	bool tell_up; /* PIPE_UP is due without a greeting */
 	bool drain_wanted;
 	bool drained;
 	bool ended;
@@ -70,7 +76,7 @@ static struct pipe *pipe_of_source(struct source *source)
 
 static const struct source_ops pipe_source;
 
-/* The first reason stays. */
+/* Only the first error counts. */
 static void pipe_end(struct pipe *pipe, int error)
 {
 	if (pipe->ended)
@@ -160,7 +166,7 @@ static void listener_close(struct pipe *pipe)
 	unlink(address_path(&pipe->address));
 }
 
-/* 1: the expected peer; 0: another one, or nobody; or negative errno. */
+/* Returns 1 for the expected peer; 0 for another process or nobody; or a negative errno. */
 static int pipe_accept(struct pipe *pipe, int *ret_fd, struct transport_peer *ret_peer)
 {
 	int fd = accept4(pipe->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -176,7 +182,10 @@ static int pipe_accept(struct pipe *pipe, int *ret_fd, struct transport_peer *re
 	return 1;
 }
 
-/* One per call: more are told again. The candidate's event may be among those at hand, so it stays yet. */
+/*
+ * Accepts one connection per call; epoll reports further ones again. The candidate is not replaced here,
+ * because its event may be among those that were just fetched.
+ */
 static void listener_handle(struct io *io, uint32_t events)
 {
 	struct pipe *pipe = container_of(io, struct pipe, listener);
@@ -239,7 +248,7 @@ int pipe_listen(struct transport *transport, const char *path, struct transport_
 	r = pipe_new(transport, path, expect, user, &pipe);
 	if (r < 0)
 		return r;
-	/* listener_handle() decides who comes in; the mode only has to let the expected peer through. */
+	/* listener_handle() decides who comes in. The mode only has to let the expected peer through. */
 	r = address_listen(&pipe->address, expect.uid == geteuid() ? 0600 : 0666);
 	if (r >= 0) {
 		pipe->listener.fd = r;
@@ -284,7 +293,7 @@ int pipe_dial(struct transport *transport, const char *path, struct transport_pe
 	return 0;
 }
 
-/* The peer is known, and nobody else can come: from now on frames are given to the kernel. */
+/* The peer is known, and no other process can come. From now on frames go to the kernel. */
 static void pipe_be_up(struct pipe *pipe)
 {
 	pipe->connection = &pipe->candidate;
@@ -304,7 +313,9 @@ int pipe_join(struct transport *transport, const char *path, struct transport_pe
 	stream = &(*ret)->candidate.stream;
 	r = stream_send(stream, &piece, 1);
 	if (r < 0 || stream->broken) {
-		/* broken: the listener closed us to make room for others. The pipe was never up. */
+		/*
+		 * broken: the listener closed the connection to make room for others. The pipe was never up.
+		 */
 		pipe_end(*ret, r < 0 ? -ENOMEM : -ECONNRESET);
 		return 0;
 	}
@@ -401,7 +412,7 @@ struct buf *pipe_out(struct pipe *pipe)
 	return &pipe->out;
 }
 
-/* The pipe is up and nothing waits, so the frames are written at once. */
+/* Writes the frames at once: the pipe is up and nothing waits. */
 static void pipe_send(struct pipe *pipe)
 {
 	struct iovec piece = {pipe->out.data, pipe->out.size_bytes};
@@ -459,7 +470,7 @@ void pipe_say_why(struct pipe *pipe)
 	pipe->says_why = true;
 }
 
-/* Tells the peer why we end the pipe: the bytes that came cannot be read on. */
+/* Tells the peer why we end the pipe: what it sent cannot be read. */
 static void pipe_bye(struct pipe *pipe, int error)
 {
 	struct buf bye = BUF_INIT;
@@ -506,7 +517,7 @@ static void pipe_come_up(struct pipe *pipe)
 	}
 }
 
-/* Somebody waits behind the candidate, which has just been looked at. */
+/* Another connection waits. The candidate was just looked at, and can be replaced. */
 static void candidate_replace(struct pipe *pipe)
 {
 	struct transport_peer peer;
@@ -515,13 +526,14 @@ static void candidate_replace(struct pipe *pipe)
 	pipe->crowded = false;
 	r = pipe_accept(pipe, &fd, &peer);
 	if (r != 0)
-		connection_close(&pipe->candidate); /* r < 0: it gives its descriptor to the newer one */
+		/* r < 0: the candidate gives its descriptor to a newer connection */
+		connection_close(&pipe->candidate);
 	if (r > 0)
 		connection_open(pipe, &pipe->candidate, fd, &peer);
 	transport_rewatch(pipe->source.transport, &pipe->listener, EPOLLIN);
 }
 
-/* True: the candidate has finished its greeting. One that fails is closed and makes room. */
+/* Returns true when the candidate has finished its greeting. A candidate that fails is closed. */
 static bool candidate_next(struct pipe *pipe)
 {
 	struct connection *candidate = &pipe->candidate;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two ends of hello, as nng's REP0 and REQ0 speak them. A request's body begins with a trace: words of
- * four bytes, of which only the last has its highest bit set. The answer begins with the same trace.
+ * The two ends of hello, with the protocol of nng's REP0 and REQ0. A request's body begins with a trace:
+ * words of four bytes, of which only the last has its highest bit set. The answer begins with the same trace.
  *
- * A client has one hello open at a time: until that is answered nothing more is read from the client. When
- * there are too many connections (guests_max()), or no descriptors, the client that has been silent longest
- * is closed, after a last look at what it wrote. So nobody can shut others out by connecting.
+ * A client has only one open hello: until that is answered, nothing more is read from the client. When there
+ * are too many connections (guests_max()) or no descriptors, the client that has been silent longest is
+ * closed, after a last look at what it wrote. So nobody can lock others out by connecting.
  *
- * A cleaner of /tmp may remove the socket's file, or its directory too. Then nobody can reach us, though
+ * A cleaner of /tmp may remove the socket's file or its directory. Then no client can reach us, though
  * nothing else is wrong. So inotify watches the file, and the socket is made anew.
  */
 #include <errno.h>
@@ -24,19 +24,19 @@
 
 #define HELLO_MAX_BYTES (64u << 10)
 #define ACCEPT_PAUSE_MS 100
-#define AGAIN_MS        200  /* between two tries to make the socket anew */
-#define LOOK_MS         2000 /* between two looks at its name, where inotify cannot be had */
+#define AGAIN_MS        200  /* between two attempts to make the socket anew */
+#define LOOK_MS         2000 /* between two looks at the socket's name, when there is no inotify */
 #define TRACE_MAX_BYTES 32u  /* eight hops, as in nng */
 
 struct client {
-	/* in server->clients, longest silent first; in ->asking while its hello is open */
+	/* In server->clients, the longest silent first; while its hello is open, in ->asking. */
 	struct list node;
 	struct list active; /* in server->active: readable */
 	struct io io;
 	struct stream stream;
 	struct server *server;
 	struct transport_peer peer;
-	uint64_t hello_id; /* 0: none is open */
+	uint64_t hello_id; /* 0: no open hello */
 	uint8_t trace[TRACE_MAX_BYTES];
 	size_t trace_bytes;
 };
@@ -46,14 +46,14 @@ struct server {
 	char *path;
 	struct address address;
 	struct io listener;
-	struct io watch; /* inotify; fd -1: none could be had */
+	struct io watch; /* inotify; fd -1: there is none */
 	int watched;     /* the watch of the directory; -1: none */
 	dev_t dev;       /* of the socket's file */
 	ino_t ino;
 	void *user;
 	struct list clients, asking, active;
 	unsigned n_clients;
-	bool starved; /* somebody could not be accepted: no descriptor, no memory */
+	bool starved; /* a client could not be accepted: no descriptor, no memory */
 	uint64_t last_id;
 };
 
@@ -106,7 +106,7 @@ static void client_handle(struct io *io, uint32_t events)
 	struct client *client = container_of(io, struct client, io);
 
 	if (events & (EPOLLHUP | EPOLLERR) && client->hello_id) {
-		client_free(client); /* nobody is left to hear the answer */
+		client_free(client); /* no client is left to get the answer */
 		return;
 	}
 	if (events & EPOLLOUT) {
@@ -119,8 +119,11 @@ static void client_handle(struct io *io, uint32_t events)
 	}
 }
 
-/* Accepts one per call: epoll says so again if there are more. server_next_event() drops the oldest silent
- * client, not this function: an event of that client may be among those just fetched. */
+/*
+ * Accepts one connection per call; epoll reports further ones again. Not this function but
+ * server_next_event() closes the client that has been silent longest, because an event of that client may be
+ * among those just fetched.
+ */
 static void listener_handle(struct io *io, uint32_t events)
 {
 	struct server *server = container_of(io, struct server, listener);
@@ -131,7 +134,7 @@ static void listener_handle(struct io *io, uint32_t events)
 	fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
 		if (guests_should_make_room(errno)) {
-			/* without this epoll would wake us again at once */
+			/* otherwise epoll would wake us again at once */
 			transport_rewatch(transport, io, 0);
 			server->starved = true;
 			source_ready(&server->source, false);
@@ -179,7 +182,7 @@ static void server_watch(struct server *server)
 		IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
 }
 
-/* Listens. A listener from before is closed only when the new one is in the epoll set. */
+/* Listens. An older listener is closed only when the new one is in the epoll set. */
 static int server_bind(struct server *server)
 {
 	struct io old = server->listener;
@@ -191,8 +194,10 @@ static int server_bind(struct server *server)
 	if (r < 0)
 		return r;
 	r = address_clear(&address);
-	/* 0600, since all clients have our uid. Children of other users will need 0666: the directory's mode
-	 * says then who may try, and the kernel says who a client is. */
+	/*
+	 * 0600, because all clients have our uid. If there are children of other users some day, the mode has
+	 * to be 0666: then the directory's mode says who may try, and the kernel says who a client is.
+	 */
 	if (r == 0)
 		r = address_listen(&address, 0600);
 	if (r >= 0) {
@@ -213,7 +218,7 @@ static int server_bind(struct server *server)
 		return r;
 	}
 	if (old.fd >= 0)
-		close(old.fd); /* closing takes the descriptor out of the epoll set */
+		close(old.fd); /* close() also takes the descriptor out of the epoll set */
 	address_deinit(&server->address);
 	server->address = address;
 	server->dev = st.st_dev;
@@ -222,7 +227,7 @@ static int server_bind(struct server *server)
 	return 0;
 }
 
-/* Makes the socket anew if its file is missing or is another one. */
+/* Makes the socket anew if its file is missing or is another file. */
 static void server_look(struct server *server)
 {
 	int r;
@@ -245,7 +250,7 @@ static void server_look(struct server *server)
 	}
 	r = server_bind(server);
 	if (r < 0)
-		/* Whoever owns the directory makes it anew, so try again. */
+		/* The owner of the directory makes it anew, so try again later. */
 		source_set_timeout(&server->source, AGAIN_MS);
 }
 
@@ -330,7 +335,7 @@ struct server *server_free(struct server *server)
 	return NULL;
 }
 
-/* 1: *ret is a hello; 0: nothing yet; negative: the client is over. */
+/* Returns 1, and *ret is a hello; 0 when there is none yet; a negative value when the client is over. */
 static int client_next(struct client *client, struct transport_event *ret)
 {
 	struct server *server = client->server;
@@ -365,7 +370,10 @@ static int client_next(struct client *client, struct transport_event *ret)
 	return 1;
 }
 
-/* As client_next() of the client that has been silent longest, which is freed if it has said nothing. */
+/*
+ * Returns client_next() of the client that has been silent longest. If that client has sent no hello, it is
+ * freed.
+ */
 static int server_make_room(struct server *server, struct transport_event *ret)
 {
 	struct client *client = container_of(server->clients.next, struct client, node);
@@ -465,7 +473,8 @@ struct request {
 	int error;
 };
 
-static const uint8_t request_trace[4] = {0x80, 0, 0, 1}; /* one request per connection: any number will do */
+static const uint8_t request_trace[4] = {
+	0x80, 0, 0, 1}; /* a connection has one request, so any number is right */
 
 static struct request *request_of_source(struct source *source)
 {

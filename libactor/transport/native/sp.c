@@ -37,7 +37,10 @@ void stream_greeting(uint8_t ret[STREAM_GREETING_BYTES], enum stream_protocol se
 	memcpy(ret, bytes, sizeof(bytes));
 }
 
-/* *ret: the size of the greeting or message that @data begins with, its head included; 0: not known yet. */
+/*
+ * Sets *ret to the size of the greeting or message at the beginning of @data, with its head; 0: not known
+ * yet.
+ */
 static int unit_size(const struct stream *stream, const uint8_t *data, size_t n, size_t *ret)
 {
 	size_t size_bytes;
@@ -99,7 +102,7 @@ static void part_clear(struct stream *stream)
 	stream->part_given = false;
 }
 
-/* @n bytes are unread in the shared buffer, from its beginning. */
+/* From now on the stream owns the shared buffer, whose first @n bytes are unread. */
 static void stream_own(struct stream *stream, size_t n)
 {
 	stream->shared->owner = stream;
@@ -107,7 +110,10 @@ static void stream_own(struct stream *stream, size_t n)
 	stream->end = stream->at + n;
 }
 
-/* Reads @missing bytes to the end of part, and what follows them into the shared buffer, from @at_byte. */
+/*
+ * Reads @missing bytes to the end of part, and the bytes behind them into the shared buffer, from @at_byte
+ * on.
+ */
 static int stream_read(struct stream *stream, size_t missing, size_t at_byte)
 {
 	struct buf *part = &stream->part;
@@ -141,9 +147,9 @@ static int stream_read(struct stream *stream, size_t missing, size_t at_byte)
 }
 
 /*
- * The unread bytes are those in part, then those from at to end in the shared buffer. A small message is
- * taken out of the shared buffer; its beginning is copied there from part. A message too big for the shared
- * buffer is completed in part.
+ * The unread bytes are those in part, and behind them those from at to end in the shared buffer. A small
+ * message is taken out of the shared buffer; if its beginning is in part, that is copied there first. A
+ * message that is too big for the shared buffer is completed in part.
  */
 static int stream_take(struct stream *stream, bool only_greet, const uint8_t **ret, size_t *ret_size_bytes)
 {
@@ -155,7 +161,7 @@ static int stream_take(struct stream *stream, bool only_greet, const uint8_t **r
 	if (stream->part_given)
 		part_clear(stream);
 	if (stream->shared->owner && stream->shared->owner != stream)
-		stream_yield(stream->shared->owner); /* on failure the owner's part->failed is set */
+		stream_yield(stream->shared->owner); /* on failure the part->failed of that stream is set */
 	for (;;) {
 		if (part->failed)
 			return -ENOMEM;
@@ -264,7 +270,7 @@ static int stream_queue(
 	return buf_error(&last->buf);
 }
 
-/* Returns how many bytes of @pieces the kernel took. Fewer than all: the socket is full, or broken. */
+/* Returns how many bytes of @pieces the kernel took. If not all: the socket is full or broken. */
 static size_t stream_write_pieces(struct stream *stream, struct iovec *pieces, int n)
 {
 	struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)n};
@@ -350,7 +356,7 @@ void stream_init(struct stream *stream, struct stream_shared *shared, int fd, en
 	stream_greeting(bytes, self);
 	*stream = (struct stream){.shared = shared, .fd = fd, .peer = peer, .max_bytes = max_bytes};
 	list_init(&stream->batches);
-	/* A new socket has room for eight bytes. If this one has not, the peer has closed it. */
+	/* A new socket has room for eight bytes. If this one has no room, the peer has closed it. */
 	if (stream_write_pieces(stream, &greeting, 1) < STREAM_GREETING_BYTES)
 		stream_break(stream);
 }

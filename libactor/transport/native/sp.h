@@ -32,7 +32,7 @@ struct stream;
 struct stream_shared {
 	uint8_t *data;
 	struct stream *owner; /* the stream whose unread bytes are in data; NULL: none */
-	struct buf kept; /* the last big message of a stream that was freed: valid until the next event */
+	struct buf kept; /* the last big message of a freed stream: it stays valid until the next event */
 };
 
 int stream_shared_init(struct stream_shared *shared);
@@ -41,7 +41,7 @@ void stream_shared_deinit(struct stream_shared *shared);
 struct stream_batch {
 	struct list node; /* in stream->batches */
 	struct buf buf;   /* messages with their heads */
-	bool closed;      /* nothing is added: half written */
+	bool closed;      /* nothing more is added, because the kernel has taken a part */
 };
 
 struct stream {
@@ -49,47 +49,51 @@ struct stream {
 	int fd;
 	enum stream_protocol peer;
 	size_t max_bytes;
-	bool readable; /* the owner sets it when epoll says so; one read clears it */
+	bool readable; /* the owner sets it when epoll reports it; one read clears it */
 	bool greeted;  /* the peer's greeting was right */
 	bool broken;   /* a write failed: nothing more is written, but what the peer sent is still read */
 	const uint8_t *at, *end; /* unread bytes in shared */
 	struct buf part; /* unread bytes outside of shared, mostly an incomplete message with its head */
-	bool part_given; /* stream_next() gave the message in part; the next call clears part */
+	bool part_given; /* stream_next() returned a message that lies in part; the next call clears part */
 	struct list batches;
 	size_t batches_bytes;
-	size_t written_bytes; /* how much of the first batch has been written */
+	size_t written_bytes; /* how many bytes of the first batch were written */
 };
 
-/* Takes @fd and writes our greeting to it. */
+/* Takes over @fd and writes our greeting to it. */
 void stream_init(struct stream *stream, struct stream_shared *shared, int fd, enum stream_protocol self,
 	enum stream_protocol peer, size_t max_bytes);
 /* The same for a connection on which both sides have already sent and read the greeting. */
 void stream_init_greeted(struct stream *stream, struct stream_shared *shared, int fd,
 	enum stream_protocol peer, size_t max_bytes);
-/* The length of the body that follows @head. SIZE_MAX: @head is not the head of a message. */
+/* The length of the body behind @head. SIZE_MAX: @head is not the head of a message. */
 size_t stream_head_read(const uint8_t head[STREAM_HEAD_BYTES]);
 void stream_greeting(uint8_t ret[STREAM_GREETING_BYTES], enum stream_protocol self);
 void stream_deinit(struct stream *stream);
-/* 1: the peer's greeting has come and is right; 0: it has not come yet; negative: as of stream_next(). */
+/*
+ * Returns 1 when the peer's greeting has come and is right; 0 when it has not come yet; negative results are
+ * as of stream_next().
+ */
 int stream_greet(struct stream *stream);
 /*
- * 1: @ret is a message, which is valid until the next call or until another stream reads. 0: there is no
- * message for now. Negative: the connection is over (-ECONNRESET, -EPROTO, -EMSGSIZE, -ENOMEM); all complete
- * messages were given before. Reads the greeting too, if it has not been read, and sets ->greeted.
+ * Returns 1, and @ret is a message that is valid until the next call or until another stream reads; 0 when
+ * there is no message now; a negative value when the connection is over (-ECONNRESET, -EPROTO, -EMSGSIZE,
+ * -ENOMEM) and all complete messages were returned before. Also reads the greeting, if it was not read yet,
+ * and sets ->greeted.
  */
 int stream_next(struct stream *stream, const uint8_t **ret, size_t *ret_size_bytes);
-/* True: unread bytes are in shared, or stream_next() gave the message in part and the socket is readable. */
-bool stream_has_unread(const struct stream *stream);
 /*
- * Gives the shared buffer back, even if it holds unread bytes of @stream: they are copied to its part. 0 or
- * -ENOMEM.
+ * True when unread bytes are in shared, or when the message of the last stream_next() lies in part and the
+ * socket is readable.
  */
+bool stream_has_unread(const struct stream *stream);
+/* Gives the shared buffer back. Unread bytes of @stream are copied to its part. Returns 0 or -ENOMEM. */
 int stream_yield(struct stream *stream);
-/* Writes the batches that wait, as far as the kernel takes them. */
+/* Writes as much of the waiting batches as the kernel takes. */
 void stream_write(struct stream *stream);
 /*
- * Sends one message of @n pieces. It is written at once if no batch waits. What the kernel does not take
- * waits for stream_write(). 0 or -ENOMEM.
+ * Sends one message of @n pieces. If no batch waits, the message is written at once. The rest that the kernel
+ * does not take waits for stream_write(). Returns 0 or -ENOMEM.
  */
 int stream_send(struct stream *stream, const struct iovec *pieces, int n);
 bool stream_wants_to_write(const struct stream *stream);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * There are no doors over this library. A listening PAIR0 socket of nng takes one pipe at a time, and hands
- * over the pipe's messages before anybody can have said whose they are. A group of this build dials the doors
- * of others (pipe_join), and listens anew for each pipe.
+ * The nng transport has no doors. A listening PAIR0 socket of nng takes one pipe at a time, and hands over
+ * its messages before the user can say whose they are. A group of this build dials the doors of others
+ * (pipe_join), and listens anew for each pipe.
  */
 #include <errno.h>
 #include <stddef.h>

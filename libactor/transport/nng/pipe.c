@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pipe: one PAIR0 socket, one nng pipe, ever.
+ * A pipe: one PAIR0 socket with a single nng pipe.
  *
- * Who comes in: nng shows every new nng pipe to on_nng_pipe() before it reads a frame from it. The first nng
- * pipe with the expected kernel credentials is admitted; all others are closed there. An admitted nng pipe
- * counts once it has started or brought data. One that speaks another SP protocol does neither, and the next
- * may be admitted. nng's dialers dial again when their nng pipe ends (in half of the cases at once, whatever
- * the reconnect time). So ours is closed in REM_POST; the loop closes the socket.
+ * Admission: nng shows every new nng pipe to on_nng_pipe() before it reads a frame from it. The first nng
+ * pipe with the expected kernel credentials is admitted; on_nng_pipe() closes all others. An admitted nng
+ * pipe counts once it has started or brought data. An nng pipe with another SP protocol does neither, and
+ * then the next one may be admitted. nng's dialers dial again when their nng pipe ends (in half of the cases
+ * at once, whatever the reconnect time). So our dialer is closed in REM_POST; the loop closes the socket.
  *
  * Receiving: one aio is always armed, unless too much lies unread. A message is put into the inbox before the
  * aio is armed again, so messages keep their order although nng runs callbacks on several threads. When the
  * nng pipe ends, a callback with data may still be running. So the loop stops the aio, which waits for that
- * callback, and says PIPE_DOWN only after the inbox is empty.
+ * callback, and reports PIPE_DOWN only when the inbox is empty.
  *
- * Sending: an idle pipe sends from the loop's thread at once, without an aio and without waking a thread. If
+ * Sending: an idle pipe sends at once from the loop's thread, without an aio and without waking a thread. If
  * nng is not ready, the frames become the message of send_aio. Frames that are flushed until nng accepts that
- * message gather in batches. The aio's callback sends the next batch itself, without the loop.
+ * message gather in batches. The callback of the aio sends the next batch, without the loop.
  *
  * Drained: nng completes a send when its nng pipe has taken the message, that is, when the kernel has taken
- * all earlier ones. So we send an empty message: once nng accepts that, the kernel has everything before it.
- * Empty messages carry no frames, and we drop those that come. (NNG_OPT_SENDFD would tell without one, but
- * nng 1.5 leaks its descriptors.)
+ * all earlier ones. So we send an empty message: when nng accepts that, the kernel has everything before it.
+ * Empty messages carry no frames, and a receiver drops them. (NNG_OPT_SENDFD would tell the same without a
+ * message, but nng 1.5 leaks its descriptors.)
  *
- * No function of nng is called with the lock held, but for nng_recv_aio. When an nng pipe is removed while
- * its last message is handed over, pair0 (1.5.2) keeps a message of no nng pipe, and the next receive crashes
- * on that. REM_POST comes before the removal and takes the lock. So whoever holds the lock and sees that the
- * pipe has not ended may receive. nng pipe callbacks call nng_pipe_get_* and nng_pipe_close only, and
- * nng_dialer_close in REM_POST, where nng 1.5 to 1.11 holds no lock.
+ * With the lock held, only nng_recv_aio is called of nng. When an nng pipe is removed while its last message
+ * is handed over, pair0 (1.5.2) keeps a message of no nng pipe, and the next receive crashes on that.
+ * REM_POST comes before the removal and takes the lock. So a thread that holds the lock and sees that the
+ * pipe has not ended may receive. The callbacks of nng pipes call only nng_pipe_get_* and nng_pipe_close, and
+ * in REM_POST nng_dialer_close, where nng 1.5 to 1.11 holds no lock.
  */
 #include <errno.h>
 #include <limits.h>
@@ -40,7 +40,7 @@
 #include "libactor/transport/nng/internal.h"
 
 #define RECEIVE_MAX_BYTES      (WIRE_MESSAGE_MAX_BYTES + 4096u)
-#define MESSAGE_OVERHEAD_BYTES 256u /* what an unread message costs besides its bytes */
+#define MESSAGE_OVERHEAD_BYTES 256u /* the cost of an unread message in addition to its bytes */
 #define BUFFER_KEEP_BYTES      (64u << 10)
 #define CLOSE_BUFFER_N         64
 
@@ -61,7 +61,7 @@ struct pipe {
 	struct source source;
 	struct address address;
 	nng_socket socket;
-	nng_dialer dialer; /* unless it listens */
+	nng_dialer dialer; /* not set if the pipe listens */
 	nng_aio *receive_aio;
 	nng_aio *send_aio;
 	nng_aio *timer_aio;
@@ -72,14 +72,14 @@ struct pipe {
 	void *user;
 	struct buf out;
 	bool has_socket;
-	bool up; /* PIPE_UP was said, PIPE_DOWN was not */
+	bool up; /* PIPE_UP was reported, PIPE_DOWN was not */
 	bool up_told;
 	bool down_told;
 
 	/* under the lock */
 	int their;    /* the id of the admitted nng pipe; 0: none */
 	bool started; /* the admitted nng pipe counts */
-	bool refused; /* somebody else tried */
+	bool refused; /* another process tried */
 	bool ended;
 	int error; /* why it has ended */
 	struct transport_peer peer;
@@ -167,7 +167,7 @@ static struct batch *batch_new(struct pipe *pipe)
 	return batch;
 }
 
-/* Takes the frames out of pipe->out and leaves it empty. */
+/* Takes the frames out of pipe->out, which is empty afterwards. */
 static int batches_take_out(struct pipe *pipe)
 {
 	struct buf *out = &pipe->out;
@@ -207,7 +207,7 @@ static struct batch *batches_pop(struct pipe *pipe)
 	return batch;
 }
 
-/* Frees @batch, or keeps it for reuse if none is kept. */
+/* Frees @batch, or keeps it for reuse if none is kept yet. */
 static void batch_done(struct pipe *pipe, struct batch *batch)
 {
 	buf_reset(&batch->buf, 2 * TRANSPORT_BATCH_BYTES);
@@ -228,7 +228,7 @@ static void batches_clear(struct pipe *pipe)
 
 /* ---- the end ---- */
 
-/* Lock held. The first reason stays. */
+/* Called with the lock held. Only the first error counts. */
 static void pipe_end(struct pipe *pipe, int error)
 {
 	if (pipe->ended)
@@ -251,12 +251,12 @@ static void pipe_unlink(struct pipe *pipe)
 		unlink(address_path(&pipe->address));
 }
 
-/* Loop only. Afterwards no callback of this pipe runs or will. */
+/* Loop only. When this returns, no callback of this pipe runs or will run. */
 static void pipe_close(struct pipe *pipe)
 {
 	/*
-	 * A message that comes when nobody receives any more must have a place in this buffer, which
-	 * nng_close() frees. Without a place pair0 leaks the message.
+	 * A message that comes when nothing receives any more needs a place in this buffer, which nng_close()
+	 * frees. Without a place pair0 leaks the message.
 	 */
 	if (pipe->has_socket)
 		nng_socket_set_int(pipe->socket, NNG_OPT_RECVBUF, CLOSE_BUFFER_N);
@@ -360,7 +360,7 @@ static void receive_done(void *arg)
 	nng_msg_free(msg);
 }
 
-/* The batch becomes send_aio's message; pipe->sending is set. */
+/* Makes the batch the message of send_aio. pipe->sending is set already. */
 static void send_batch(struct pipe *pipe, struct batch *batch)
 {
 	nng_msg *msg = NULL;
@@ -380,7 +380,7 @@ static void send_batch(struct pipe *pipe, struct batch *batch)
 	nng_send_aio(pipe->socket, pipe->send_aio);
 }
 
-/* Lock held. The next batch to send, if any; sets or clears pipe->sending. */
+/* Called with the lock held. Returns the next batch to send, or NULL, and sets or clears pipe->sending. */
 static struct batch *send_next(struct pipe *pipe)
 {
 	struct batch *batch = pipe->ended ? NULL : batches_pop(pipe);
@@ -493,7 +493,7 @@ int pipe_listen(struct transport *transport, const char *path, struct transport_
 	if (r < 0)
 		return r;
 
-	/* on_nng_pipe() decides who comes in; the mode only has to let the expected peer through. */
+	/* on_nng_pipe() decides who comes in. The mode only has to let the expected peer through. */
 	if ((r = nng_listener_create(&listener, pipe->socket, pipe->address.url)) != 0 ||
 		(r = nng_listener_set_int(
 			 listener, NNG_OPT_IPC_PERMISSIONS, expect.uid == geteuid() ? 0600 : 0666)) != 0 ||
@@ -520,7 +520,7 @@ int pipe_dial(struct transport *transport, const char *path, struct transport_pe
 	if (r < 0) {
 		pipe_fail(pipe, r);
 	} else {
-		/* In two steps: on_nng_pipe() has to know the dialer. */
+		/* The dialer is made in two steps, because on_nng_pipe() has to know it. */
 		if ((r = nng_dialer_create(&pipe->dialer, pipe->socket, pipe->address.url)) != 0 ||
 			(r = nng_dialer_start(pipe->dialer, NNG_FLAG_NONBLOCK)) != 0) {
 			pipe_free(pipe);
@@ -723,7 +723,7 @@ static int pipe_next_event(struct source *source, struct transport_event *ret)
 		pipe->drained = false;
 	} else if (pipe->ended && pipe->has_socket) {
 		pipe_unlock(pipe);
-		pipe_close(pipe); /* may bring last data */
+		pipe_close(pipe); /* may bring the last data */
 		pipe_lock(pipe);
 		source_ready(source);
 		pipe_unlock(pipe);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client's end of hello: one REQ0 exchange. The daemon's is transport/nng/server.c. */
+/* The client's end of hello: one REQ0 exchange. The daemon's end is transport/nng/server.c. */
 #include <errno.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rendezvous of a daemon: what an nng REP0 socket is on the wire, made of plain sockets and one thread.
+ * The rendezvous of a daemon: the wire protocol of an nng REP0 socket, made of plain sockets and one thread.
  *
- * nng's own listener (1.5.2) is not fit for a rendezvous. A client killed before it was greeted makes the
- * greeting fail with EPIPE; nng takes that for its own close, and never accepts again. Other failures make
- * the listener pause for 100 ms. A client that says nothing keeps its descriptor for ever.
+ * nng's own listener (1.5.2) is not fit for a rendezvous. A client that is killed before it was greeted makes
+ * the greeting fail with EPIPE; nng takes that for its own close, and never accepts again. Other failures
+ * make the listener pause for 100 ms. A client that says nothing keeps its descriptor for ever.
  *
- * Wire (SP over a Unix socket), numbers big-endian: both sides send 8 bytes, 0 'S' 'P' 0, protocol, 0 0. A
- * message is the byte 1, its length in 8 bytes, and the body. A body begins with the request's way back:
- * words of 4 bytes, of which only the last has its highest bit set. The answer's body begins with the same
- * words.
+ * The wire protocol is SP over a Unix socket; numbers are big-endian. Both sides send 8 bytes: 0 'S' 'P' 0,
+ * protocol, 0 0. A message is the byte 1, its length in 8 bytes, and the body. A body begins with the
+ * request's way back: words of 4 bytes, of which only the last has its highest bit set. The answer's body
+ * begins with the same words.
  *
- * A connection has a slot. The slot reads one message, which then lies with the user. Nothing more is read
- * from the connection until the answer is written. A connection that does not say a whole message in time is
- * closed. When all slots are taken (guests_max(), at most SLOTS_N), or there is no descriptor, the one that
- * has been silent longest is closed first.
+ * A connection has a slot. The slot reads one message, and the user gets it. Until the answer is written,
+ * nothing more is read from the connection. A connection that does not send a whole message in time is
+ * closed. When all slots are taken (guests_max(), at most SLOTS_N), or there is no descriptor, the connection
+ * that has been silent longest is closed first.
  */
 #include <endian.h>
 #include <errno.h>
@@ -52,7 +52,7 @@ enum slot_state {
 	SLOT_HEAD,
 	SLOT_BODY,
 	SLOT_WAITING /* in server->hellos */,
-	SLOT_ASKED /* with the user */
+	SLOT_ASKED /* the user has the hello */
 };
 
 struct slot {
@@ -61,10 +61,10 @@ struct slot {
 	int fd;
 	struct transport_peer peer;
 	int64_t deadline_ns;
-	uint64_t id; /* of the hello the user has: sequence << SLOT_BITS | slot */
+	uint64_t id; /* of the hello that the user has: sequence << SLOT_BITS | slot */
 	uint8_t head[HEAD_BYTES];
 	uint8_t *body;
-	size_t have_bytes, want_bytes; /* of the state's part */
+	size_t have_bytes, want_bytes; /* of the part that the state reads */
 	size_t route_bytes;
 };
 
@@ -121,7 +121,9 @@ static int slot_arm(struct server *server, struct slot *slot, int operation)
 	return epoll_ctl(server->epoll_fd, operation, slot->fd, &event);
 }
 
-/* The part that was read. 0: go on reading; 1: a message is complete; -EPROTO. */
+/*
+ * Handles the part that was read. Returns 0 to go on reading; 1 when a message is complete; -EPROTO; -ENOMEM.
+ */
 static int slot_part(struct slot *slot)
 {
 	uint64_t size_bytes;
@@ -155,7 +157,7 @@ static int slot_part(struct slot *slot)
 	}
 }
 
-/* Reads what is there. As slot_part(), or -EAGAIN. */
+/* Reads the bytes that have come. Returns the result of slot_part(), -EAGAIN, or another error. */
 static int slot_read(struct slot *slot)
 {
 	int r = 0;
@@ -176,8 +178,10 @@ static int slot_read(struct slot *slot)
 	return r;
 }
 
-/* Closes the connection that has been silent longest and returns its slot. NULL: all hellos lie with the
- * user. */
+/*
+ * Closes the connection that has been silent longest and returns its slot. Returns NULL when the user has all
+ * hellos.
+ */
 static struct slot *slot_make_room(struct server *server)
 {
 	struct slot *oldest = NULL;
@@ -193,7 +197,7 @@ static struct slot *slot_make_room(struct server *server)
 	return oldest;
 }
 
-/* A free slot; if there is none, the slot of the connection that has been silent longest; or NULL. */
+/* Returns a free slot, else the slot of the connection that has been silent longest, else NULL. */
 static struct slot *slot_take(struct server *server)
 {
 	struct slot *free_slot = NULL;
@@ -225,7 +229,7 @@ static void server_accept(struct server *server)
 		slot = slot_make_room(server);
 		pthread_mutex_unlock(&server->source.transport->lock);
 		if (!slot)
-			usleep(10000); /* the listener stays readable until somebody closes a descriptor */
+			usleep(10000); /* the listener stays readable until a descriptor is closed */
 		return;
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_bytes) < 0 ||
@@ -268,7 +272,9 @@ static void server_read(struct server *server, uint32_t i)
 	pthread_mutex_unlock(&server->source.transport->lock);
 }
 
-/* Closes those whose time is up. Returns how long until the next one's is, for epoll_wait. */
+/*
+ * Closes the connections whose time is over. Returns the time until the next such deadline, for epoll_wait.
+ */
 static int server_expire(struct server *server)
 {
 	int64_t now_ns = clock_now_ns(), next_ns = INT64_MAX, deadline_ns;
@@ -281,7 +287,7 @@ static int server_expire(struct server *server)
 			slot_close(slot);
 		if (slot->state == SLOT_FREE)
 			continue;
-		/* A slot that lies with the user will read again, with a deadline that is not known yet. */
+		/* A slot whose hello the user has will read again, with a deadline that is not known yet. */
 		deadline_ns = slot_is_reading(slot) ? slot->deadline_ns : now_ns + SILENCE_NS;
 		if (deadline_ns < next_ns)
 			next_ns = deadline_ns;
@@ -319,8 +325,10 @@ static int server_watch(struct server *server, int fd, uint32_t key)
 	return epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/* 0600, since all clients have our uid. Children of other users will need 0666: the directory's mode says
- * then who may try, and the kernel says who a client is. */
+/*
+ * 0600, because all clients have our uid. If there are children of other users some day, the mode has to be
+ * 0666: then the directory's mode says who may try, and the kernel says who a client is.
+ */
 static int server_bind(struct server *server)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
@@ -450,8 +458,10 @@ static void server_source_free(struct source *source)
 
 static const struct source_ops server_source = {server_next_event, server_source_free};
 
-/* There is room for an answer in the socket, since all earlier ones were asked for. False: the client does
- * not read. */
+/*
+ * Returns false when the client does not read. Otherwise the socket has room, because the client has asked
+ * for all earlier answers and read them.
+ */
 static bool slot_answer(struct slot *slot, const void *data, size_t size_bytes)
 {
 	uint8_t head[HEAD_BYTES] = {1};

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A mend for nng, 1.5.2 to at least 1.11.
+ * A repair of nng, 1.5.2 to at least 1.11.
  *
  * nng's ipc pipe reads a message in steps: nine bytes of header, then the body. A step that brought only a
- * part is repeated. Writing goes the same way. The callback of one step starts the next with
+ * part is repeated. Writing works in the same way. The callback of one step starts the next one with
  * nng_stream_recv/_send on the same aio. If the pipe was closed between a step's end and its callback, that
- * aio is stopped and the call returns without doing anything. No callback will ever run, so the socket's
- * operation above never ends. nng's one reaper thread then waits for it for ever, and so does every later
- * nng_close() of the process. A pipe that ends while data streams through it is enough.
+ * aio is stopped, and the call returns without doing anything. No callback will ever run, so the operation on
+ * the socket never ends. nng has one reaper thread, which then waits for that operation for ever, and so does
+ * every later nng_close() of the process. To cause this, a pipe only has to end while data streams through
+ * it.
  *
- * The calls go through the dynamic linker, so ours come first. A refused call leaves the aio with
- * NNG_ECANCELED. We finish the aio then, and its callback sees an error as if the step had been cut short.
- * NNG_ECANCELED means nothing else here: nng closes a pipe's aios, which gives NNG_ECLOSED, before it stops
- * them, and callers hold the pipe's lock, which the callback takes first. Only calls made by nng itself are
- * changed.
+ * The calls go through the dynamic linker, so our functions replace nng's. A refused call leaves the aio with
+ * NNG_ECANCELED. Our function then finishes the aio, and its callback sees an error as if the step had been
+ * cut short. NNG_ECANCELED has no other cause here: nng closes a pipe's aios, which gives NNG_ECLOSED, before
+ * it stops them. The callers hold the pipe's lock, which the callback takes first. Only calls that nng itself
+ * makes are changed.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -38,7 +39,7 @@ static stream_function *next_function(stream_function **cache, const char *name)
 	return function;
 }
 
-/* Is the code at @address nng's? */
+/* Whether the code at @address belongs to nng. */
 static bool address_is_nngs(const void *address, stream_function *nngs)
 {
 	Dl_info caller, nng;

@@ -114,7 +114,10 @@ void transport_aio_free(nng_aio *aio)
 	nng_aio_free(aio);
 }
 
-/* nng's threads start with its first call and inherit the mask: signals are for the program's own threads. */
+/*
+ * nng's threads start with nng's first call and inherit its signal mask. Signals are for the program's own
+ * threads.
+ */
 static int nng_start(void)
 {
 	sigset_t all, old;
@@ -164,15 +167,14 @@ void source_deinit(struct source *source)
 
 static void transport_ring(struct transport *transport)
 {
-	/* Cannot fail in a way that matters: the counter is 0 or 1. */
+	/* Cannot fail: the counter is 0 or 1. */
 	if (eventfd_write(transport->event_fd, 1) < 0)
 		abort();
 }
 
 /*
- * Rings under the lock. After it, the ring of one who was late would be left behind by a transport_next()
- * that had taken its event already: the descriptor would be readable, and nothing there, until the next
- * event.
+ * Rings under the lock. Suppose a thread rang later, after transport_next() had already taken its event. The
+ * descriptor would then be readable without an event, until the next event.
  */
 void source_ready(struct source *source)
 {
@@ -214,7 +216,10 @@ int transport_next(struct transport *transport, struct transport_event *ret)
 		if (!transport->rung)
 			break;
 
-		/* Nobody rings while rung is set. So look again for sources that became ready meanwhile. */
+		/*
+		 * While rung is set, no thread rings. So this looks again for sources that became ready
+		 * meanwhile.
+		 */
 		pthread_mutex_unlock(&transport->lock);
 		eventfd_read(transport->event_fd, &count);
 		pthread_mutex_lock(&transport->lock);
@@ -238,7 +243,7 @@ int transport_wait(struct transport *transport, int64_t timeout_ns)
 {
 	struct pollfd fds[2] = {
 		{.fd = transport->event_fd, .events = POLLIN},
-		{.fd = transport->attended_fd, .events = POLLIN}, /* negative: poll passes over it */
+		{.fd = transport->attended_fd, .events = POLLIN}, /* poll ignores a negative descriptor */
 	};
 	struct timespec timeout = {timeout_ns / 1000000000, timeout_ns % 1000000000};
 
