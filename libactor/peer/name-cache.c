@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of others, as the broker last said. A look-up subscribes, so what is cached is kept current and later
- * sends by name cost a hash look-up. While the broker is away the cache is used as it is.
+ * Names of actors in other groups, as the broker last told them. A look-up subscribes to the name. So the
+ * broker keeps the cache current, and later sends by the name cost a hash look-up. While the broker is away
+ * the cache is used unchanged.
  */
 #include "libactor/peer/name-cache.h"
 
@@ -14,7 +15,10 @@
 
 struct cached_name {
 	struct hash_node node; /* group->name_cache, by name */
-	/* group->name_owners, by the owner's group: its death is not a walk over all names */
+	/*
+	 * In group->name_owners, by the owner's group, so that the death of a group does not walk over all
+	 * names.
+	 */
 	struct hash_node group_node;
 	actor_ref ref;
 	uint32_t length;
@@ -72,7 +76,7 @@ static void name_store(actor_group *group, struct wire_str name, actor_ref ref)
 	} else {
 		cached = malloc(sizeof(*cached) + name.len + 1);
 		if (!cached)
-			return; /* asked again next time */
+			return; /* the broker is asked again next time */
 		cached->length = (uint32_t)name.len;
 		memcpy(cached->name, name.s, name.len);
 		cached->name[name.len] = 0;

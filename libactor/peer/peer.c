@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Other groups, and what is written to them. One path to each at a time, so that order holds: a link of its
- * own, the broker's, or, while there is none, `pending`. Rooms above (node/) make the link and decide
- * what its end means, by group->peer_hooks.
+ * Other groups, and what is written to them. There is only one path to each group at a time, so that order
+ * holds: a link of its own, the link of the broker, or, while there is no link, `pending`. Rooms above
+ * (node/) make links and decide what the end of a link means, by group->peer_hooks.
  *
- * Whoever holds a struct peer may find it over (`peer->over`), never freed: its memory stays until the turn
- * of the loop has ended.
+ * A function that holds a struct peer may find it over (`peer->over`), but never freed: the memory stays
+ * until the turn of the loop has ended.
  */
 #include "libactor/peer/peer.h"
 
@@ -23,7 +23,7 @@
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
 
-#define FLUSH_AT_BYTES (64u << 10) /* a handler that writes and writes is sent from while it does */
+#define FLUSH_AT_BYTES (64u << 10) /* a handler that writes much has its bytes sent while it still runs */
 
 struct peer *peer_find(actor_group *group, uint64_t group_id)
 {
@@ -101,7 +101,7 @@ struct peer *peer_route(actor_group *group, uint64_t group_id, bool introduce)
 	if (peer)
 		return peer;
 	if (group->mode != ACTOR_JOIN_DIRECT || !introduce)
-		return group->uplink.peer; /* may be NULL: no way there */
+		return group->uplink.peer; /* NULL: there is no way to the group */
 	if (group->uplink.state == UPLINK_NONE)
 		return NULL; /* the node is gone */
 	peer = peer_new(group, group_id, PEER_INTRODUCING);
@@ -134,7 +134,7 @@ struct buf *peer_out(struct peer *peer)
 	case PEER_ENDED:
 		break;
 	}
-	buf_reset(&peer->group->discard, 1 << 16); /* to the dead */
+	buf_reset(&peer->group->discard, 1 << 16); /* the peer is dead: the frame is dropped */
 	return &peer->group->discard;
 }
 
@@ -153,7 +153,7 @@ bool peer_keeps(const struct peer *peer)
 
 /*
  * Writes new frames of `pending` to the pipe at once, and keeps them in `pending` until the door has let us
- * in: if it turns us away, we have to say them again.
+ * in. If the door turns us away, the frames have to be sent again.
  */
 static void peer_copy_pending(struct peer *peer)
 {
@@ -204,7 +204,7 @@ void peers_flush(actor_group *group)
 	}
 }
 
-/* What waited goes to @to, frame by frame: one message holds at most 16 MiB. */
+/* Moves waiting frames to @to one by one, because one message holds at most 16 MiB. */
 void peer_move_pending(struct peer *peer, struct peer *to)
 {
 	struct buf pending = peer->pending;
@@ -213,7 +213,8 @@ void peer_move_pending(struct peer *peer, struct peer *to)
 
 	peer->pending = (struct buf)BUF_INIT;
 	if (pending.failed)
-		peer_out(to)->failed = true; /* frames are missing: the link must not go on as if none were */
+		peer_out(to)->failed =
+			true; /* frames are missing, so the link must not go on as if it had all of them */
 	while (at < pending.size_bytes &&
 		wire_parse(pending.data + at, pending.size_bytes - at, &frame, &used) >= 0) {
 		buf_append(peer_out(to), pending.data + at, used);

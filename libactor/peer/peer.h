@@ -18,21 +18,24 @@
 struct loop;
 
 enum peer_state {
-	PEER_INTRODUCING, /* the broker was asked; frames wait in pending */
-	/* a link exists and is not up yet; frames wait in pending (the uplink's: in the link) */
+	PEER_INTRODUCING, /* the broker was asked for an introduction; frames wait in pending */
+	/* A link exists and is not up yet. Frames wait in pending; those for the uplink wait in the link. */
 	PEER_LINKING,
-	/* a link to its door, where it has not let us in yet: frames are written, and kept in pending */
+	/*
+	 * A link to the peer's door exists, and the peer has not let us in yet. Frames are written, and kept
+	 * in pending.
+	 */
 	PEER_KNOCKING,
 	PEER_LINKED,
-	PEER_ROUTED, /* has one link only: the broker routes */
-	PEER_ENDED,  /* the link ended: whether that was a death, and which, is to be told (link.c) */
+	PEER_ROUTED, /* the peer has one link only, so the broker routes its frames */
+	PEER_ENDED,  /* the link ended; the cause of that is still to be told (link.c) */
 };
 
-/* What it may say: node/may-say.c. */
+/* The kind decides what the peer may say, see node/may-say.c. */
 enum peer_kind {
 	PEER_GROUP,  /* another group, which the broker introduced */
-	PEER_UPLINK, /* the daemon this group said hello to: the broker, or $spawner */
-	PEER_CLIENT, /* came by our own rendezvous: we are that daemon */
+	PEER_UPLINK, /* the daemon to which this group said hello: the broker, or $spawner */
+	PEER_CLIENT, /* a client that came by our own rendezvous, so we are its daemon */
 };
 
 struct peer {
@@ -41,79 +44,90 @@ struct peer {
 	uint64_t id;
 	enum peer_state state;
 	enum peer_kind kind;
-	bool over;     /* forgotten: nothing of it is left but this memory, until the turn has ended */
-	bool asked;    /* an `introduce` of it is unanswered */
-	bool expected; /* at our door, by the broker's word: `expect` says whom the kernel must have seen */
+	bool over;  /* forgotten: only this memory is left, until the turn has ended */
+	bool asked; /* an `introduce` for it is unanswered */
+	/* the broker says that it will come to our door; `expect` is the process that has to come */
+	bool expected;
 	struct transport_peer expect;
 	uint64_t told_at;      /* uplink.n_connects when the broker told us of the link */
-	bool listens;          /* at our end, rather than dials */
-	bool joins;            /* dials a door: what it writes counts when the other has let us in */
+	bool listens;          /* our end of the link listens; false: it dials */
+	bool joins;            /* we dial a door: what we write counts only when the other has let us in */
 	uint32_t n_tries;      /* introductions that failed in a row */
-	uint64_t intro_id;     /* of the link, or of the try to have one */
+	uint64_t intro_id;     /* the number of the link, or of the attempt to have one */
 	struct list over_link; /* group->peers_over */
 	struct pipe *pipe;
-	struct buf pending;     /* frames, until the link is up; a peer with one link only needs none */
-	size_t pending_at;      /* KNOCKING: of them, what the link has */
-	struct buf aside;       /* frames it sent that wait until it has read its answers (inbound.c) */
-	size_t aside_at;        /* where they begin */
-	bool takes_aside;       /* they are being handled */
+	struct buf pending; /* frames that wait until the link is up; a peer with one link only needs none */
+	size_t pending_at;  /* KNOCKING: so many bytes of pending are written to the link */
+	struct buf aside;   /* frames of the peer that wait until it has read its answers (inbound.c) */
+	size_t aside_at;    /* the frames in aside begin here */
+	bool takes_aside;   /* the frames in aside are being handled */
 	struct list dirty_link; /* group->dirty: has frames to flush */
 	struct list calls;      /* struct call.peer_link */
 	struct list monitors;   /* struct monitor.target_link */
 	struct list watchers;   /* struct watcher.peer_link */
 	uint32_t n_watchers;
-	struct list handovers;   /* struct handover.link (service.c) */
-	struct list pauses;      /* struct pause.peer_link (pressure.c): told by us, the last first */
-	struct list paused_refs; /* struct paused_ref: told to us */
+	struct list handovers; /* struct handover.link (service.c) */
+	struct list pauses;    /* struct pause.peer_link (pressure.c): pauses that we told, the last first */
+	struct list paused_refs; /* struct paused_ref: pauses that the peer told us */
 	uint32_t n_paused_refs;
-	uint32_t n_paused_groups;   /* of them, with serial 0: what is for all members of a process group */
-	uint32_t n_pauses_of_all;   /* of pauses: such that hold that back too (the broker alone is told) */
+	/* those of them with serial 0, which concern casts to all members of a process group */
+	uint32_t n_paused_groups;
+	/* those of pauses that also hold back casts to all (told to the broker alone) */
+	uint32_t n_pauses_of_all;
 	struct list paused_senders; /* struct task.blocked_link: parked by "pause *" */
 	bool paused_all;
 	uint64_t unyielded_bytes; /* flushed since a sender last let the loop read */
-	bool draining;            /* a flush waits for the link's word that the kernel has everything */
+	bool draining;            /* a flush waits until the link says that the kernel has everything */
 	bool link_ended, exit_told, said_bye, got_bye;
-	bool exited;      /* ENDED: its process has, says the kernel; how, is still to be told */
-	bool unknown;     /* and the broker, which was asked, knows no such group: nobody will tell */
-	pid_t pid;        /* the kernel's word at the link's beginning; 0: not known */
-	int64_t pid_seen; /* when that was, in ns of clock_boot_ns() */
+	/* ENDED: the kernel says that the process has exited; how it exited is still to be told */
+	bool exited;
+	bool unknown;     /* also, the broker does not know such a group: nobody will tell how it exited */
+	pid_t pid;        /* from the kernel, at the beginning of the link; 0: not known */
+	int64_t pid_seen; /* the time of that, in ns of clock_boot_ns() */
 	int64_t ended_ns; /* when the link ended */
-	bool refused_end; /* it asked that our service actor ends: logged once */
+	bool refused_end; /* the peer asked that our service actor ends; logged once */
 	struct actor_cause cause;
-	struct timer timer; /* INTRODUCING: the next try; later the decision about its death */
+	struct timer timer; /* INTRODUCING: the next attempt; later the decision about the peer's death */
 	char name[256];
 };
 
-/* What the rooms above make of a peer; all of them in group->peer_hooks, set once. */
+/* Functions of the rooms above for peers. All of them are set once, in group->peer_hooks. */
 struct peer_hooks {
-	void (*wanted)(struct peer *peer); /* it is new, and has no link: the broker is to be asked */
-	void (*timeout)(struct loop *loop, struct timer *timer); /* peer.timer */
-	void (*link_ends)(struct peer *peer); /* before its end is looked at: what it had said is handled */
-	/* before a death is decided: lets in who has come to our door. False: somebody may wait there yet */
+	void (*wanted)(struct peer *peer); /* the peer is new and has no link: ask the broker */
+	void (*timeout)(struct loop *loop, struct timer *timer); /* peer.timer fired */
+	/* called before the end of the link is handled: handles what the peer had said */
+	void (*link_ends)(struct peer *peer);
+	/*
+	 * Called before a death is decided: lets in the groups that have come to our door. False: more may
+	 * wait there.
+	 */
 	bool (*door_opens)(actor_group *group);
 };
 
 struct peer *peer_find(actor_group *group, uint64_t group_id);
 /*
- * Anybody may call himself so; only of a supervised group (bit 63 of its id is clear) it is the name in the
- * token that admitted it.
+ * Any group may take this name. Only for a supervised group (bit 63 of its id is clear) the name is the one
+ * in the token that admitted the group.
  */
 bool peer_is_spawner(const struct peer *peer);
-/* Where frames for that group go; starts an introduction if need be. NULL: out of memory. */
+/*
+ * The peer to which frames for that group go. Starts an introduction if it is needed and @introduce is true.
+ * NULL: no way there, or out of memory.
+ */
 struct peer *peer_route(actor_group *group, uint64_t group_id, bool introduce);
 /*
- * Answers go back the way that was asked by: 0 the direct link with the asker's group, else the n-th link to
- * the broker.
+ * The way by which a question came. The answer goes back the same way. 0 is the direct link with the asking
+ * group; n is the n-th link to the broker.
  */
 uint64_t peer_way(const struct peer *peer);
-/* NULL: it has ended, and what would go there is dropped */
+/* NULL: that link has ended, and the answer is dropped. */
 struct peer *peer_back(actor_group *group, uint64_t group_id, uint64_t way);
-struct buf *peer_out(struct peer *peer); /* append one frame, then peer_wrote() */
+struct buf *peer_out(struct peer *peer); /* append one frame to it, then call peer_wrote() */
 void peer_wrote(struct peer *peer);
 void peers_flush(actor_group *group);
 struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state);
-/* What is written to it is kept in pending. */
+/* Whether frames for the peer are kept in pending. */
 bool peer_keeps(const struct peer *peer);
-void peer_move_pending(struct peer *peer, struct peer *to); /* frames that waited for a link */
-/* what was forgotten, where nobody holds one: between the turns of the loop */
+void peer_move_pending(struct peer *peer, struct peer *to); /* moves the frames that waited for a link */
+/* Frees the forgotten peers. Called between the turns of the loop, when no function holds a peer. */
 void peers_free_over(actor_group *group);

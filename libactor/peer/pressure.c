@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A sender that is too fast is held back, at both ends of a link. A receiver with a full mailbox tells the
- * peer to pause, once for each actor. A sender that was told so, or whose frames the kernel does not take,
- * parks until it may go on. The broker, which forwards for many, holds back what is for the paused actor and
- * tells its senders.
+ * peer to pause, once for each actor. A sender parks when its group was told to pause, or when the kernel
+ * does not take its frames. The broker forwards frames of many groups: it holds back those for the paused
+ * actor and tells their senders.
  */
 #include "libactor/peer/pressure.h"
 
@@ -22,29 +22,31 @@
 #include "libactor/util/list.h"
 
 /*
- * Written and not taken: like "pause *". One batch, so that the kernel finds the next one ready; more would
- * make nothing faster, and all of it still comes when the receiver has said `pause`, from each of its
- * senders.
+ * With more than this in the backlog, senders wait as after "pause *". The limit is one batch, so that the
+ * kernel finds the next batch ready. A larger backlog would make nothing faster; all of it would still reach
+ * a receiver that has said `pause`, from each of its senders.
  */
 #define BACKLOG_MAX_BYTES TRANSPORT_BATCH_BYTES
-#define PAUSED_REFS_MAX   4096u /* actors of one peer with full mailboxes at a time */
-/* After so many bytes a sender lets the loop read, or this group would never hear `pause`. */
+#define PAUSED_REFS_MAX   4096u /* the most actors of one peer that may be paused at a time */
+/* After so many bytes a sender lets the loop read. Otherwise this group would never read a `pause`. */
 #define YIELD_AT_BYTES (256u << 10)
 
-struct pause {                 /* we told @peer to hold back messages for @to, one of our actors */
-	struct hash_node node; /* group->pauses, by both: each message to a full mailbox looks its pause up */
+struct pause { /* we told @peer to hold back messages for @to, an actor of ours */
+	/* group->pauses, by actor and peer, because each message to a full mailbox looks for its pause */
+	struct hash_node node;
 	struct list mailbox_link; /* mailbox.paused */
 	struct list peer_link;
 	struct peer *peer;
 	actor_ref to;
-	uint64_t received_bytes; /* since then: what was in flight, or somebody who does not listen */
-	bool of_all;             /* what is for all members of a process group is held back, too */
+	/* sent since then: bytes that were in flight, or of a peer that ignores the pause */
+	uint64_t received_bytes;
+	bool of_all; /* casts to all members of a process group are held back, too */
 };
 
 struct paused_ref {
 	struct list link; /* peer.paused_refs */
 	actor_ref ref;
-	struct list names;   /* struct paused_name: by which we call it */
+	struct list names;   /* struct paused_name: the names by which we call it */
 	struct list senders; /* task.blocked_link */
 };
 
@@ -54,7 +56,7 @@ struct paused_name {
 	char text[];
 };
 
-/* ---- told by us ---- */
+/* ---- pauses that we told ---- */
 
 static uint64_t pause_hash(const struct hash *pauses, actor_ref to, const struct peer *peer)
 {
@@ -65,7 +67,7 @@ static struct pause *pause_find(actor_ref to, struct peer *peer)
 {
 	const struct hash *pauses = &peer->group->pauses;
 
-	/* most often the one it was told last: what comes from a peer comes in batches */
+	/* Mostly this is the pause that was told last, because messages of a peer come in batches. */
 	if (!list_is_empty(&peer->pauses)) {
 		struct pause *last = container_of(peer->pauses.next, struct pause, peer_link);
 
@@ -82,7 +84,10 @@ static struct pause *pause_find(actor_ref to, struct peer *peer)
 	return NULL;
 }
 
-/* The broker hands one frame to a process for all its members: while one of them takes nothing, none. */
+/*
+ * The broker hands one frame to a process for all its members. So while one member takes nothing, no member
+ * gets any.
+ */
 static void pause_of_all(struct pause *pause)
 {
 	struct peer *peer = pause->peer;
@@ -161,7 +166,7 @@ void pauses_end(struct list *paused)
 		pause_end(container_of(paused->next, struct pause, mailbox_link), true);
 }
 
-/* ---- told to us ---- */
+/* ---- pauses that we were told ---- */
 
 void peer_senders_go_on(struct peer *peer)
 {
@@ -212,7 +217,7 @@ static bool paused_ref_is_called(const struct paused_ref *paused, struct wire_st
 	return false;
 }
 
-/* What holds back messages for @to; NULL: nothing does. */
+/* The pause that holds back messages for @to; NULL: none. */
 static struct paused_ref *peer_paused(struct peer *peer, const struct wire_dest *to)
 {
 	bool to_all = !to->name.s && actor_ref_is_nobody(to->ref);
@@ -230,13 +235,13 @@ static struct paused_ref *peer_paused(struct peer *peer, const struct wire_dest 
 	return NULL;
 }
 
-/* The queue in which @sender has to wait before it may send to @to by @at; NULL: it may. */
+/* The queue in which @sender has to wait before it may send to @to through @at; NULL: it may send. */
 static struct list *sender_queue(struct peer *at, const struct wire_dest *to)
 {
 	struct paused_ref *paused;
 	size_t backlog_bytes;
 
-	/* what is written now goes nowhere; when its end is decided, there is another way or none */
+	/* What is written now is lost. When the cause of the end is decided, there is another way or none. */
 	if (at->state == PEER_ENDED)
 		return at->exited ? NULL : &at->paused_senders;
 	paused = list_is_empty(&at->paused_refs) ? NULL : peer_paused(at, to);
@@ -247,7 +252,8 @@ static struct list *sender_queue(struct peer *at, const struct wire_dest *to)
 	backlog_bytes = at->pipe && !peer_keeps(at) ? pipe_backlog_bytes(at->pipe) : at->pending.size_bytes;
 	if (backlog_bytes <= BACKLOG_MAX_BYTES)
 		return NULL;
-	if (at->pipe && !peer_keeps(at)) /* a peer that has not let us in yet wakes them when it does */
+	if (at->pipe &&
+		!peer_keeps(at)) /* a peer that has not let us in yet wakes the senders when it does */
 		pipe_notify_drained(at->pipe);
 	return &at->paused_senders;
 }
@@ -276,7 +282,10 @@ int uplink_wait(actor_group *group, struct task *sender, int64_t deadline_ns)
 	return 0;
 }
 
-/* A message was given up because the peer took no more. Only here is known which peer that was. */
+/*
+ * Logs that a message was given up because the peer took no more. Other places do not know which peer that
+ * was.
+ */
 static void complain_of(actor_group *group, uint64_t id)
 {
 	const struct peer *peer = peer_find(group, id);
@@ -301,7 +310,7 @@ int peer_wait_unpaused(
 
 	for (;;) {
 		if (is_uplink || peer->state == PEER_ROUTED) {
-			/* what is written while the daemon is away goes nowhere */
+			/* what is written while the daemon is away is lost */
 			if (!uplink_is_there(group)) {
 				r = uplink_wait(group, sender, deadline_ns);
 				if (r < 0)
@@ -337,7 +346,7 @@ int peer_wait_unpaused(
 look_again:
 		if (is_uplink)
 			continue;
-		/* The link may have ended meanwhile. Whether it was that or a death, the broker knows. */
+		/* The link may have ended meanwhile. The broker knows whether the group has ended, too. */
 		peer = peer_find(group, id);
 		if (!peer)
 			peer = peer_route(group, id, true);
@@ -349,13 +358,13 @@ look_again:
 void peer_drained(struct peer *peer)
 {
 	if (peer->draining && peer->pipe && pipe_backlog_bytes(peer->pipe) > 0)
-		pipe_notify_drained(peer->pipe); /* more was written since it was asked for */
+		pipe_notify_drained(peer->pipe); /* more was written since the question */
 	else
 		peer->draining = false;
 	peer_senders_go_on(peer);
 }
 
-/* Without memory we go on sending by that name; the receiver's patience is bounded. */
+/* Without memory we go on sending by that name. The receiver limits how much it accepts. */
 static void paused_ref_call(struct paused_ref *paused, struct wire_str name)
 {
 	struct paused_name *called;
@@ -388,7 +397,7 @@ bool peer_pause_received(struct peer *peer, const actor_ref *ref, struct wire_st
 		return false;
 	paused = calloc(1, sizeof(*paused));
 	if (!paused)
-		return true; /* we go on sending; the receiver's patience is bounded */
+		return true; /* we go on sending; the receiver limits how much it accepts */
 	paused->ref = *ref;
 	list_init(&paused->names);
 	list_init(&paused->senders);
