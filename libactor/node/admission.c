@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes a link with another group as the broker says: we listen, we dial, we join at the other's door, or the
- * other joins at our door.
+ * Makes a link with another group, in the way that the broker says: we listen, we dial, we join at the
+ * other's door, or the other joins at our door.
  */
 #include "libactor/node/admission.h"
 
@@ -22,8 +22,8 @@
 #include "libactor/util/list.h"
 
 /*
- * Readies the peer for the link of introduction @intro_id: it has no link now. NULL: its process has exited,
- * or out of memory.
+ * Prepares the peer for the link of introduction @intro_id. Afterwards the peer has no link. NULL: the peer's
+ * process has exited, or out of memory.
  */
 static struct peer *peer_begin(actor_group *group, uint64_t intro_id, uint64_t group_id,
 	struct transport_peer expect, struct wire_str name)
@@ -31,16 +31,17 @@ static struct peer *peer_begin(actor_group *group, uint64_t intro_id, uint64_t g
 	struct peer *peer = peer_find(group, group_id);
 
 	if (peer && (peer->state == PEER_LINKING || peer->state == PEER_KNOCKING)) {
-		peer->pipe = pipe_free(peer->pipe); /* of an introduction that the broker has given up */
+		peer->pipe = pipe_free(
+			peer->pipe); /* the pipe is of an introduction that the broker has given up */
 		list_remove(&peer->dirty_link);
 		peer->state = PEER_INTRODUCING;
 		peer->pending_at = 0;
 	} else if (peer && peer->state != PEER_INTRODUCING) {
-		/* the broker counts the old link as gone, so one that still stands is stale */
+		/* the broker counts the old link as gone, so a link that still stands is stale */
 		if (peer->pipe)
 			peer_cut(peer, "introduced anew");
 		if (peer->exited)
-			return NULL; /* the broker does not know it yet; it says so when it does */
+			return NULL; /* the broker does not know of the exit yet; it will say so */
 		peer_decide(peer);
 		peer = NULL;
 	}
@@ -138,8 +139,8 @@ void peer_admit(struct peer *peer, uint64_t knock_id, const struct transport_pee
 		return;
 	}
 	/*
-	 * The `join` goes out before anything of the other is read. A group whose link ends without a `join`
-	 * was turned away, and sends everything again.
+	 * The `join` goes out before any byte of the other is read. A group whose link ends without a `join`
+	 * knows that it was turned away, and sends everything again.
 	 */
 	wire_put_join(pipe_out(peer->pipe), group->id);
 	pipe_flush(peer->pipe);

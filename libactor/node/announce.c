@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a new broker must know of us: our names, whom we have links with, whom we watch, where our door is,
- * what we are members of.
+ * What a new broker must know of us: our names, our links, whom we watch, where our door is, and our
+ * memberships.
  */
 #include "libactor/node/announce.h"
 
@@ -118,9 +118,9 @@ void announce_group(actor_group *group)
 	buf_deinit(&linked.items);
 	buf_deinit(&monitored.items);
 
-	/* requests that wait are older than the announcement, but must go after it */
+	/* waiting requests are older than the announcement, but must go after it */
 	requests_put_aside(group, &pending);
-	/* What an earlier broker did not answer says what was then, and an announcement replaces another. */
+	/* An unanswered announcement to an earlier broker is out of date; the new one replaces it. */
 	requests_forget(&pending, "announce");
 	requests_forget(&pending, "announced");
 	(void)broker_ask(group, "announce", &args, CALL_TIMEOUT_DEFAULT_MS, announce_answered, NULL);

@@ -3,5 +3,5 @@
 
 #include "actor/actor.h"
 
-void announce_group(actor_group *group); /* the link has come up: tells the broker all it must know */
-void announce_ready(actor_group *group); /* tells the broker that we are ready; each new one again */
+void announce_group(actor_group *group); /* the link has come up: tells the broker all that it must know */
+void announce_ready(actor_group *group); /* tells the broker, and each new broker again, that we are ready */

@@ -52,7 +52,7 @@ void door_close_own(actor_group *group)
 	if (!group->door)
 		return;
 	door_drop(group);
-	/* a supervised group's directory is its supervisor's */
+	/* the directory of a supervised group belongs to its supervisor */
 	if (!group->supervised && door_own_path(group, path, sizeof(path)) == 0) {
 		*strrchr(path, '/') = 0;
 		(void)rmdir(path);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A flush waits until what was sent has left this process. Frames wait here while two groups are being
+ * A flush waits until what was sent has left this process. Frames stay here while two groups are being
  * introduced, and while the peer's socket is full. What the kernel has taken reaches a living peer even if
  * this process ends at once; the rest is lost with the process. So a process that ends in order flushes
  * first, and logs what is left.
  *
- * A flush lists, when it begins, the peers with unsent frames. Then it waits for one of them after the other.
+ * When a flush begins, it lists the peers with unsent frames. Then it waits for one of them after the other.
  */
 #include "libactor/node/flush.h"
 
@@ -23,12 +23,12 @@
 #include "libactor/util/list.h"
 
 struct flush {
-	struct list link; /* group->flushes: an actor is parked for it */
+	struct list link; /* in group->flushes while an actor is parked for it */
 	actor_group *group;
 	struct actor *self;
-	uint64_t *ids; /* of the peers that had something unsent; it waits for the last in the list */
+	uint64_t *ids; /* of the peers that had unsent frames; the flush waits for the last in the list */
 	size_t n, size;
-	uint64_t uplink_id;  /* 0: the daemon had taken everything */
+	uint64_t uplink_id;  /* 0: the daemon had taken everything at the beginning */
 	uint64_t n_connects; /* of the uplink, when the flush began */
 	int result;
 };
@@ -44,8 +44,8 @@ static bool peer_is_unsent(const struct peer *peer)
 	case PEER_KNOCKING:
 	case PEER_LINKED:
 		return peer->pipe && (peer->draining || pipe_backlog_bytes(peer->pipe) > 0);
-	case PEER_ROUTED: /* the uplink's */
-	case PEER_ENDED:  /* nobody is left to get it */
+	case PEER_ROUTED: /* the frames are in the uplink's pipe */
+	case PEER_ENDED:  /* no peer is left to get them */
 		break;
 	}
 	return false;
@@ -78,8 +78,8 @@ static void flush_add(struct hash_node *node, void *arg)
 	struct flush *flush = arg;
 
 	/*
-	 * A link without a backlog is asked too: the nng library may hold bytes that pipe_backlog_bytes()
-	 * does not count.
+	 * A link without a backlog is asked, too, because the nng library may hold bytes that
+	 * pipe_backlog_bytes() does not count.
 	 */
 	if (flush->n == flush->size || (peer->state != PEER_LINKED && !peer_is_unsent(peer)))
 		return;
@@ -124,7 +124,8 @@ static bool flush_is_done(void *arg)
 
 		if (peer && peer->state == PEER_ROUTED && peer->draining) {
 			/*
-			 * the other has one link only, so what waited for the introduction went to the daemon
+			 * The other group has one link only. So the frames that waited for the introduction
+			 * went to the daemon.
 			 */
 			peer->draining = false;
 			peer = group->uplink.peer;

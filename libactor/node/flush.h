@@ -3,4 +3,4 @@
 
 #include "actor/actor.h"
 
-void flushes_turn(actor_group *group); /* once a turn: wakes whose flush is done */
+void flushes_turn(actor_group *group); /* once a turn: wakes the actors whose flush is done */

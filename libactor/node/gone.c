@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A peer is gone: what hangs on it ends, and it is forgotten. */
+/* The end of a peer: all that hangs on it ends, and it is forgotten. */
 #include "libactor/node/gone.h"
 
 #include <errno.h>

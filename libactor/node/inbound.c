@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What comes from links: frames to mailboxes, answers to calls, DOWNs to monitors; what the broker tells the
- * runtime itself goes to told.c.
+ * What comes from links: frames go to mailboxes, answers to calls, DOWNs to monitors. What the broker tells
+ * the runtime itself goes to told.c.
  */
 #include "libactor/node/inbound.h"
 
@@ -45,18 +45,19 @@
 #define BYTES_PER_TURN  (256u << 10)
 
 /*
- * Bytes that one peer sends to a mailbox after it was full and it was told to pause: far more than can be in
- * flight, of which one frame may be as large as a message. Beyond that a direct peer loses its link. The
- * broker keeps its link, since it forwards for all; its casts are dropped and its calls refused.
+ * The number of bytes that one peer may send to a full mailbox after it was told to pause. It is far more
+ * than can be in flight, even though a single frame may be as large as a message. Beyond it a direct peer
+ * loses its link. The broker keeps its link, because it forwards for all; its casts are dropped and its calls
+ * refused.
  */
 #define OVERFLOW_MAX_BYTES ((16u << 20) + WIRE_MESSAGE_MAX_BYTES)
-#define UNREAD_MAX_BYTES   (4u << 20)  /* that a peer has not read; beyond that its requests are put aside */
-#define ASIDE_MAX_BYTES    (32u << 20) /* put aside for one peer: two of the largest messages */
+#define UNREAD_MAX_BYTES   (4u << 20)  /* unread by a peer; beyond this the peer's requests are put aside */
+#define ASIDE_MAX_BYTES    (32u << 20) /* put aside for one peer: as much as two of the largest messages */
 #define WATCHERS_MAX       (1u << 18)  /* monitors of one peer group */
 
 /*
- * @peer said what only somebody else may say. A direct link is cut. The link to the broker is not, since the
- * broker forwards for all: the frame is dropped. False: the link is gone.
+ * @peer said what only another peer may say. A direct link is cut. The link to the broker is not cut, because
+ * the broker forwards for all: the frame is dropped. False: the link is gone.
  */
 static bool inbound_lie(struct peer *peer, const struct wire_frame *frame, const char *what)
 {
@@ -69,7 +70,7 @@ static bool inbound_lie(struct peer *peer, const struct wire_frame *frame, const
 
 /* ---- frames ---- */
 
-/* The local actor a frame is for; NULL: dead, or not here. */
+/* The local actor that a frame is for. NULL: the actor is dead, or of another group. */
 static struct actor *frame_target(actor_group *group, const struct wire_frame *frame, actor_ref *ret)
 {
 	struct actor *to;
@@ -77,7 +78,10 @@ static struct actor *frame_target(actor_group *group, const struct wire_frame *f
 
 	*ret = frame->to.ref;
 	if (frame->to.name.s) {
-		/* only a service group is asked by name: its clients have no broker to resolve it */
+		/*
+		 * Only a service group gets frames with a name, because its clients have no broker that
+		 * resolves the name.
+		 */
 		serial = group->is_service && frame->to.name.len == strlen(group->name) &&
 					 !memcmp(frame->to.name.s, group->name, frame->to.name.len)
 				 ? 1
@@ -143,10 +147,10 @@ static bool inbound_hand(struct peer *peer, const struct wire_frame *frame, stru
 	return true;
 }
 
-/* A cast to all members of a process group, of which this process has some. */
+/* A cast to all members of a process group that this process has. */
 struct inbound_cast {
 	struct peer *peer;
-	struct wire_frame frame; /* as each of them gets it */
+	struct wire_frame frame; /* the frame as each member gets it */
 	bool over;
 };
 
@@ -237,7 +241,7 @@ static void inbound_answer(actor_group *group, const struct wire_frame *frame)
 	call_answered(group, frame->id, reply);
 }
 
-/* False: it asked for too many, and the link is gone. */
+/* Returns false when the peer asked for too many monitors, and the link is gone. */
 static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 {
 	actor_group *group = peer->group;
@@ -246,7 +250,7 @@ static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 	actor_ref ref;
 
 	to = frame_target(group, frame, &ref);
-	/* one that is ending tells its watchers when it is over */
+	/* an actor that is ending tells its watchers when it is over */
 	if (!to && ref.group == group->id && ref.node == group->node)
 		to = actor_find(group, ref.serial);
 	if (!frame->to.name.s && ref.serial == 0 && ref.group == group->id && ref.node == group->node)
@@ -278,7 +282,10 @@ static bool peer_still_linked(actor_group *group, uint64_t id)
 	return peer && peer->pipe;
 }
 
-/* No frame ends the service actor, on which all others depend: the command `down` ends a node. */
+/*
+ * No frame may end the service actor, because all other processes depend on it. A node ends by the command
+ * `down`.
+ */
 static bool inbound_refuses_end(struct peer *peer, const struct wire_frame *frame)
 {
 	actor_group *group = peer->group;
@@ -312,7 +319,7 @@ static bool inbound_exit(struct peer *peer, const struct wire_frame *frame)
 	return peer_still_linked(group, id);
 }
 
-/* Somebody wants one of our actors to end. */
+/* A peer asks that one of our actors ends. */
 static void inbound_end(struct peer *peer, const struct wire_frame *frame)
 {
 	actor_group *group = peer->group;
@@ -408,7 +415,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 			peer->said_bye = true;
 		}
 		if (peer->kind !=
-			PEER_UPLINK) /* the peer should end the link now; if it does not, the link is cut */
+			PEER_UPLINK) /* the peer should end the link now; if not, the timer cuts it */
 			timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, BYE_MS));
 		break;
 	case WIRE_PONG:
@@ -416,21 +423,21 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		if (peer->kind == PEER_UPLINK)
 			downs_pong(group, frame->id);
 		break;
-	case WIRE_JOIN: /* was for the door */
+	case WIRE_JOIN: /* only a door needs it */
 	case WIRE_TYPE_N:
 		break;
 	}
 	return true;
 }
 
-/* ---- put aside ---- */
+/* ---- frames put aside ---- */
 
 /*
- * Answers cannot be paused, so they pile up here for a peer that asks and does not read. While more than
- * UNREAD_MAX_BYTES wait for a peer, its requests are put aside, in order, and handled when it has read. Its
- * answers to us are handled in any case; else two groups with many answers for each other would wait for
- * ever. So a healthy peer is slowed down to its speed of reading. A peer that goes on asking and reads
- * nothing loses its link.
+ * Answers cannot be paused, so the answers to a peer that asks and does not read pile up here. While more
+ * than UNREAD_MAX_BYTES of them wait, the peer's requests are put aside, in order, and handled when the peer
+ * has read. The peer's answers to us are handled in any case; otherwise two groups with many answers for each
+ * other would wait for ever. So a healthy peer is slowed down to its speed of reading. A peer that goes on
+ * asking and reads nothing loses its link.
  */
 static bool peer_is_behind(const struct peer *peer)
 {
@@ -445,7 +452,8 @@ static bool frame_is_an_answer(const struct wire_frame *frame)
 	case WIRE_PAUSE:
 	case WIRE_RESUME:
 		return true;
-	default: /* DOWN too: it must stay behind the last message of the actor that ended; and PONG */
+	/* a DOWN must stay behind the last message of the ended actor; a PONG must keep its order, too */
+	default:
 		return false;
 	}
 }
@@ -477,8 +485,8 @@ static bool inbound_put_aside(struct peer *peer, const struct wire_frame *frame)
 }
 
 /*
- * Handles frames that were put aside: @all, or a share as long as the peer reads. Returns how many bytes. May
- * end the link.
+ * Handles frames that were put aside: all of them with @all, otherwise a share, as long as the peer reads.
+ * Returns the number of bytes. May end the link.
  */
 static size_t inbound_aside(struct peer *peer, bool all)
 {
@@ -487,17 +495,17 @@ static size_t inbound_aside(struct peer *peer, bool all)
 	struct wire_frame frame;
 	bool linked = true;
 
-	/* these frames may come after our `pause`: that is not the peer's fault */
+	/* These frames may come after our `pause`; that is not the peer's fault. */
 	peer->takes_aside = true;
-	peer->aside = (struct buf)BUF_INIT; /* if the link ends now, nothing is handled twice */
+	peer->aside = (struct buf)BUF_INIT; /* so nothing is handled twice if the link ends now */
 	peer->aside_at = 0;
 	while (linked && at < aside.size_bytes &&
 		(all || (at - from < BYTES_PER_TURN && !peer_is_behind(peer)))) {
 		int r = wire_parse(aside.data + at, aside.size_bytes - at, &frame, &used);
 
 		/*
-		 * The frame was parsed before it was put aside, so this is a bug of ours. If the frame were
-		 * kept, it would be tried for ever.
+		 * The frame was parsed before it was put aside, so this would be a bug of ours. The frame is
+		 * not kept, or it would be tried for ever.
 		 */
 		if (r < 0) {
 			if (!all)
@@ -558,7 +566,10 @@ void inbound_poll(actor_group *group)
 	struct transport_event event;
 	size_t taken_bytes = 0;
 
-	/* a share at a time: between shares the actors handle their messages, and `pause` is sent */
+	/*
+	 * Takes a share at a time: between shares the actors handle their messages, and a `pause` can be
+	 * sent.
+	 */
 	for (int i = 0; i < EVENTS_PER_TURN && taken_bytes < BYTES_PER_TURN &&
 			transport_next(group->transport, &event) > 0;
 		i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asks the broker to introduce us to a group. We ask again as long as anything here waits for a link with
- * that group, since a link that does not come up does not mean that the group has died. This file sets no
- * limit to the waiting: a call has its time-out, and `pending` is bounded.
+ * Asks the broker to introduce us to a group. As long as anything here waits for a link with that group, we
+ * ask again: a link that does not come up does not mean that the group has died. This file does not limit the
+ * wait: a call has its time-out, and `pending` is bounded.
  */
 #include "libactor/node/introduction.h"
 
@@ -31,7 +31,7 @@
 #define TRY_AGAIN_MIN_MS 10 /* the pause after the first failed introduction; it doubles each time */
 #define TRY_AGAIN_MAX_MS 500
 
-/* Does anything here wait for a link with @peer? */
+/* - */
 bool peer_is_wanted(const struct peer *peer)
 {
 	return peer->pending.size_bytes || peer->pending.failed || !list_is_empty(&peer->calls) ||
@@ -59,10 +59,10 @@ static void peer_introduce_answered(struct broker_request *request, int error, a
 		return;
 	peer->asked = false;
 	if (peer->exited)
-		/* a broker that knows the group says how it ended right behind this answer */
+		/* A broker that knows the group tells how it ended right after this answer. */
 		peer->unknown = error == -ESRCH;
 	if (error == 0 || peer->state != PEER_INTRODUCING)
-		return; /* the introduction is under way: a cast of the broker follows */
+		return; /* the introduction is under way; a cast of the broker follows */
 	if (error == -ESRCH || !strcmp(name, ERROR_BAD_ARGS)) {
 		peer_fail(peer, ERROR_NOPROC, -ESRCH);
 	} else if (error == -ENOTCONN) {
@@ -82,7 +82,7 @@ static void peer_introduce_answered(struct broker_request *request, int error, a
 	}
 }
 
-/* The question outlives a restart of the broker: it is put to the new broker again. */
+/* The question outlives a restart of the broker: the new broker is asked again. */
 void peer_ask(struct peer *peer)
 {
 	struct buf args = BUF_INIT;
@@ -98,12 +98,12 @@ void peer_ask(struct peer *peer)
 	buf_deinit(&args);
 	if (r < 0) {
 		peer->asked = false;
-		if (!peer->exited) /* the broker is asked again about a process that has exited, anyhow */
+		if (!peer->exited) /* ended_timeout() will ask again about a process that has exited */
 			peer_try_again(peer);
 	}
 }
 
-/* No link came of the introduction, but nobody said that the group has died. */
+/* The introduction led to no link, but the broker did not say that the group has died. */
 void peer_try_again(struct peer *peer)
 {
 	int64_t pause_ms = (int64_t)TRY_AGAIN_MIN_MS << (peer->n_tries < 6 ? peer->n_tries : 6);
@@ -125,8 +125,8 @@ static void ask_again(struct hash_node *node, void *arg)
 		return;
 	if (peer->group->uplink.restarted) {
 		/*
-		 * We ask the new broker about any group that knocks from now on. It does not know one that
-		 * has ended, but we do.
+		 * From now on we ask the new broker about any group that knocks. The new broker does not know
+		 * a group that has ended, but we do.
 		 */
 		peer->expected = peer->expected && peer->exit_told;
 		if (peer->state == PEER_INTRODUCING && !peer->asked && !peer->exit_told &&
@@ -135,7 +135,7 @@ static void ask_again(struct hash_node *node, void *arg)
 			return;
 		}
 	}
-	/* if we listen, we may wait for a dialer that the old broker never told to dial */
+	/* If we listen, we may be waiting for a dialer that the old broker never told to dial. */
 	if ((peer->state == PEER_INTRODUCING || (peer->state == PEER_LINKING && peer->listens)) &&
 		peer_is_wanted(peer))
 		peer_ask(peer);
@@ -151,7 +151,10 @@ void peer_tell_link_down(struct peer *peer)
 	broker_tell_surely(peer->group, "link_down", "UU", peer->id, peer->intro_id);
 }
 
-/* An earlier broker introduced us to @peer. Tells the present broker of that link, which then counts it. */
+/*
+ * An earlier broker introduced us to @peer. Tells the present broker of that link, so that it counts the
+ * link.
+ */
 void peer_tell_linked(struct peer *peer)
 {
 	broker_tell_surely(peer->group, "admit", "UUU", peer->id, (uint64_t)peer->expect.uid,

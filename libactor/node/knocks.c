@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Knocks: connections to our door (door.c). A group that was introduced to us dials the door, says who it is,
- * and writes. We let it in if the broker told us to expect it. If the broker did not (a new broker knows
- * nothing of an old introduction, or its word is still on the way), we ask the broker. The connection waits
- * meanwhile, unread.
+ * and writes. We let it in if the broker told us to expect it. Otherwise we ask the broker: a new broker
+ * knows nothing of an old introduction, or its `expect` is still on the way. Meanwhile the connection waits,
+ * unread.
  */
 #include "libactor/node/knocks.h"
 
@@ -51,7 +51,7 @@ static void knock_answered(struct broker_request *request, int error, actor_msg 
 	uint32_t n;
 
 	if (!knock)
-		return; /* the visitor was let in meanwhile, or the door is closed */
+		return; /* the dialer was let in meanwhile, or the door is closed */
 	list_remove(&knock->link);
 	if (error == 0 && reply) {
 		r = mp_reader(reply->body, reply->body_bytes);
@@ -148,7 +148,7 @@ bool knocks_take_all(actor_group *group)
 	return true;
 }
 
-/* Somebody could not reach our door: makes its file anew if that is gone. */
+/* A group could not reach our door: makes the socket's file anew if it is gone. */
 void door_asked(actor_group *group)
 {
 	struct buf args = BUF_INIT;
@@ -159,14 +159,15 @@ void door_asked(actor_group *group)
 		door_open_own(group);
 	if (group->door && door_own_path(group, path, sizeof(path)) == 0) {
 		socket_make_directory(path);
-		(void)knocks_take_all(group); /* empties the old listener, or door_renew() says -EBUSY */
+		(void)knocks_take_all(
+			group); /* empties the old listener, otherwise door_renew() returns -EBUSY */
 		r = door_renew(group->door);
 	}
 	if (r < 0) {
-		/* this failure may come again and again, so group_complain() does not log it each time */
+		/* group_complain() limits how often this line is logged */
 		group_complain(group, 0, "cannot listen at %s again: %s", path, strerror(-r));
 		mp_put_array(&args, 1);
-		mp_put_nil(&args); /* no door: the broker introduces us without one */
+		mp_put_nil(&args); /* no door: the broker then introduces groups without it */
 	} else {
 		mp_put_array(&args, 1);
 		door_put_path(group, &args);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Links with other groups. There is one path to each group at a time, so that order holds. States of a peer:
+ * Links with other groups. There is only one path to each group at a time, so that order holds. States of a
+ * peer:
  *
  *   introducing, linking    frames wait in order, in `pending`, until the link is up
- *   knocking                frames go to the door's link, and are kept until the other has let us in
+ *   knocking                frames go to the link with the door, and are kept until the other has let us in
  *   linked                  frames go to the link
  *   routed                  the other has one link only: frames go to the broker, which forwards them
  *   ended                   the link ended; nothing is sent until the death is decided
@@ -11,28 +12,30 @@
  *   introducing → linking → linked → ended → decided and forgotten
  *                 linking → knocking → linked
  *   introducing → routed
- *   linking, knocking → introducing: no link came of it
+ *   linking, knocking → introducing: there was no link
  *
  * A link that does not come up is no death: the broker is asked again, as long as anything waits for the
- * link. How long a message may wait is its sender's business (a call's time-out, a bounded `pending`). Only
- * the end of a link that was up, and the broker's word, end a peer.
+ * link. The sender decides how long a message may wait (a call has a time-out, `pending` is bounded). Only
+ * two things end a peer: the end of a link that was up, and the broker's word.
  *
- * A group's death is decided once: everything that still hangs on the peer ends with the same cause, and
- * from then on the id is unknown: a later send asks the broker. All frames of the link were handled before,
- * since its end is read after them. If it may wait at our door and nobody can be let in, that is waited for.
- * No time-out decides. When the link has ended, the kernel is asked for the peer's process:
+ * The death of a group is decided once. All that still hangs on the peer then ends with the same cause. From
+ * then on the id is unknown, so a later send asks the broker. All frames of the link were handled before,
+ * because the end of a link is read after its frames. If frames of the dead may wait at our door and no
+ * connection can be let in, the decision waits. No time-out decides. When the link has ended, the kernel is
+ * asked for the peer's process:
  *
- *   it has exited   its calls end at once, and what is sent to it is lost. Monitors wait for the broker,
- *                   which has the cause from the supervisor, and says it when the names of the dead are free.
- *                   That may be late (both may stand still). If it is late, the broker is asked, by
- *                   `introduce`, whether it knows that group at all: one that began after the death may not.
- *                   Only where it does not, or the node is gone, nobody has the cause: noconnection.
- *   it lives        maybe it dies just now, so it is looked at again, for a second. Then only the link is
- *                   lost: noconnection, which says just that.
- *   not known       (no pid, no pidfd) the second is all there is: noconnection, too.
+ *   the process has exited   Its calls end at once, and what is sent to it is lost. Monitors wait for the
+ *                            broker. The broker has the cause from the supervisor, and tells it when the
+ *                            names of the dead are free. That may be late, because both may stand still.
+ *                            Then the broker is asked, by `introduce`, whether it knows that group; a broker
+ *                            that began after the death may not. Only if it does not, or the node is gone,
+ *                            the cause is unknown: noconnection.
+ *   the process lives        Perhaps it is dying, so it is looked at again for a second. After that only the
+ *                            link is lost: noconnection, which says no more.
+ *   not known                (no pid, no pidfd) After that second: noconnection, too.
  *
- * The broker hears `link_down` only of a link that is lost. Until then it counts our end as up, and so it
- * surely tells us if the other ends.
+ * The broker gets `link_down` only for a link that is lost. Until then it counts our end as up, so it surely
+ * tells us when the other group ends.
  */
 #include "libactor/node/link.h"
 
@@ -57,14 +60,17 @@
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
 
-#define LINK_LOST_MS 1000 /* so long a process lives on after its link has ended: the link was lost */
+/* when a process lives on for this long after its link has ended, the link was lost */
+#define LINK_LOST_MS 1000
 #define LOOK_MIN_MS  1
 #define LOOK_MAX_MS  50
-#define NODE_MS      1000 /* how often to look whether there is still somebody who will say how it ended */
+/* the pause between two looks at whether a broker can still tell how the process exited */
+#define NODE_MS 1000
 
-#define CLIENTS 0 /* for group_complain(): all clients of a service, since each comes with a new id */
+/* number for group_complain(): stands for all clients of a service, because each client has a new id */
+#define CLIENTS 0
 
-/* The peer is over after this. */
+/* - */
 void peer_decide(struct peer *peer)
 {
 	struct actor_cause cause =
@@ -77,9 +83,9 @@ void peer_decide(struct peer *peer)
 }
 
 /*
- * True if a group that has ended may have left words at our door: it may have dialled and written before its
- * end. While no descriptor is free to let anybody in, its words wait in the kernel, and the decision about
- * its end waits too. Also true if it has come in just now.
+ * True if a group that has ended may have left messages at our door: it may have dialled and written before
+ * its end. While no descriptor is free to let a connection in, its messages wait in the kernel, and the
+ * decision about its end waits, too. Also true if the group was let in just now.
  */
 static bool peer_may_be_at_our_door(struct peer *peer)
 {
@@ -91,7 +97,7 @@ static bool peer_may_be_at_our_door(struct peer *peer)
 	return !peer->over && (!all || peer->pipe);
 }
 
-/* The peer's link has ended, and nobody has said whether the group has. */
+/* The peer's link has ended, and it is not known yet whether the group has. */
 static void peer_look(struct peer *peer)
 {
 	int64_t waited_ms = (clock_now_ns() - peer->ended_ns) / MS_NS, pause_ms;
@@ -110,7 +116,7 @@ static void peer_look(struct peer *peer)
 	}
 }
 
-/* True: it waits on. */
+/* Returns true when the decision still has to wait. */
 static bool ended_timeout(struct peer *peer)
 {
 	if (!peer->exited) {
@@ -130,8 +136,8 @@ void peer_timeout(struct loop *loop, struct timer *timer)
 
 	if (peer->exit_told && peer->pipe && pipe_has_unread(peer->pipe)) {
 		/*
-		 * What the peer left in the kernel is read first, however slow we are. The timer is for a
-		 * socket that another process still holds open, so that it never ends.
+		 * What the peer left in the kernel is read first, however slow we are. The timer is needed
+		 * when another process still holds the socket open, because such a link never ends.
 		 */
 		timer_arm(&peer->group->loop, &peer->timer,
 			deadline_after_ms(peer->group->loop.now_ns, LAST_WORDS_MS));
@@ -200,10 +206,7 @@ void peer_link_down(struct peer *peer, int error)
 {
 	actor_group *group = peer->group;
 	bool knocked = peer->state == PEER_KNOCKING, had_link = peer->pipe;
-	/*
-	 * a link that we knocked for counts as up if frames are missing in `pending`: it cannot be tried
-	 * again
-	 */
+	/* A link that knocked counts as up if frames are missing in `pending`: those cannot be sent again. */
 	bool was_up =
 		peer->state == PEER_LINKED || peer->state == PEER_ENDED || (knocked && peer->pending.failed);
 
@@ -211,7 +214,7 @@ void peer_link_down(struct peer *peer, int error)
 		return;
 	group->peer_hooks->link_ends(peer);
 	if (peer->over || (had_link && !peer->pipe))
-		return; /* handling its last frames ended the link */
+		return; /* handling the last frames ended the link */
 	peer->pipe = pipe_free(peer->pipe);
 	list_remove(&peer->dirty_link);
 	handovers_fail(peer);
@@ -226,7 +229,7 @@ void peer_link_down(struct peer *peer, int error)
 			group_complain(group, peer->id,
 				"group %llu (%s) closed our connection before it let us in; asking again",
 				(unsigned long long)peer->id, peer->name);
-		/* a new broker knows of this link, but not the old broker's introduction */
+		/* a new broker knows of this link, but not of the old broker's introduction */
 		if (peer->listens || knocked || peer->told_at != group->uplink.n_connects)
 			peer_tell_link_down(peer);
 		else
@@ -261,7 +264,7 @@ void peer_cut(struct peer *peer, const char *why)
 	group_complain(group, peer->kind == PEER_CLIENT ? CLIENTS : peer->id,
 		"cut the link to group %llu (%s): %s", (unsigned long long)peer->id, peer->name, why);
 	if (peer->kind == PEER_CLIENT && peer->pipe &&
-		!peer->said_bye) { /* we are the daemon here, which says why */
+		!peer->said_bye) { /* we are the client's daemon and say why */
 		wire_put_bye(peer_out(peer), wire_cstr(why));
 		pipe_flush(peer->pipe);
 	}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which peer may say which frame. A group may speak for its own actors only, and a client of ours for itself.
- * The broker (PEER_UPLINK) forwards what others say, so any actor may be behind its frames. What concerns a
- * call or a monitor of ours has one more rule: whoever was not asked may not answer.
+ * Which peer may say which frame. A group may speak only for its own actors, and a client only for itself.
+ * The broker (PEER_UPLINK) forwards frames of others, so any actor may have sent its frames. Frames about a
+ * call or a monitor of ours have one more rule: only the group that was asked may answer.
  *
- * Limits (too many monitors, too many pauses, a mailbox that is full) are no matter of rights: see inbound.c.
+ * Limits (too many monitors, too many pauses, a full mailbox) are no rights: see inbound.c.
  */
 #include "libactor/node/may-say.h"
 
@@ -16,27 +16,30 @@
 #include "libactor/protocol/wire.h"
 #include "libactor/util/slots.h"
 
-/* Is @ref an actor of the group at the other end? */
+/* Whether @ref is an actor of the group at the other end. */
 static bool speaks_for(const struct peer *peer, actor_ref ref)
 {
 	return peer->kind == PEER_UPLINK || (ref.group == peer->id && ref.node == peer->group->node);
 }
 
-/* Nobody speaks without a sender, and the supervisor tells of the end of any process. */
+/* A frame may come without a sender. The supervisor reports the end of any process. */
 static bool may_send_from(const struct peer *peer, const struct wire_frame *frame)
 {
 	return actor_ref_is_nobody(frame->from) || speaks_for(peer, frame->from) ||
 	       (frame->type == WIRE_DOWN && frame->from.serial == 0 && peer_is_spawner(peer));
 }
 
-/* Is that a word to the runtime itself, which only the broker may say? It also forwards casts of others. */
+/*
+ * Whether the frame is for the runtime itself, and only the broker may say it. The broker also forwards casts
+ * of others.
+ */
 static bool is_the_brokers_word(const actor_group *group, const struct wire_frame *frame)
 {
 	return !frame->to.name.s && frame->to.ref.serial == 0 && frame->to.ref.group == group->id &&
 	       told_knows(frame->method);
 }
 
-/* True for a call that is not open: that reply is late, and does nothing. */
+/* Also true for a call that is not open: such a reply is late, and does nothing. */
 static bool may_answer(const struct peer *peer, uint64_t id, actor_ref from)
 {
 	const struct call *call = slots_get(&peer->group->calls, id);
@@ -48,12 +51,12 @@ static bool may_answer(const struct peer *peer, uint64_t id, actor_ref from)
 	if (call->callee.group == peer->group->id ||
 		(peer->kind != PEER_UPLINK && peer->id != call->callee.group))
 		return false;
-	/* serial 0 of its group, or ACTOR_NOBODY, answers for an actor that is gone */
+	/* serial 0 of the callee's group, or ACTOR_NOBODY, answers for an actor that is gone */
 	return actor_ref_is_nobody(from) || actor_ref_equal(from, call->callee) ||
 	       actor_ref_equal(from, (actor_ref){call->callee.node, call->callee.group, 0});
 }
 
-/* True for a monitor that is not there: that report does nothing. */
+/* Also true for a monitor that does not exist: such a report does nothing. */
 static bool may_report_end(const struct peer *peer, uint64_t id, actor_ref who)
 {
 	const struct monitor *monitor = slots_get(&peer->group->monitors, id);

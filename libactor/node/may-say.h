@@ -4,5 +4,8 @@
 struct peer;
 struct wire_frame;
 
-/* NULL: @peer may say @frame. Else: what it claims without a right, for the log and for its last bye. */
+/*
+ * Returns NULL when @peer may say @frame. Otherwise returns what the peer has no right to say, for the log
+ * and its bye.
+ */
 const char *peer_may_not_say(const struct peer *peer, const struct wire_frame *frame);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A service group's own rendezvous: clients say hello here and get a link, as with the broker. Nothing is
- * routed for them.
+ * The rendezvous of a service group: clients say hello here and get a link, as they do at the broker. The
+ * service group routes nothing for them.
  */
 #include "libactor/node/rendezvous.h"
 
@@ -50,10 +50,10 @@ static void refuse(actor_group *group, uint64_t hello_id, const char *error, con
 	buf_deinit(&out);
 }
 
-/* The descriptors of clients' links, of all and of one process. */
+/* The number of descriptors of clients' links, for all clients and for one process. */
 struct census {
 	pid_t pid;
-	size_t waiting_files; /* of a link that waits for its client */
+	size_t waiting_files; /* per link that waits for its client */
 	size_t n_files, n_files_of_pid;
 };
 
@@ -71,7 +71,7 @@ static void count(struct hash_node *node, void *arg)
 		census->n_files_of_pid += n_files;
 }
 
-/* NULL: there is a place for one more of that process; else why not. */
+/* Returns NULL when there is a place for one more client of that process; else the reason why not. */
 static const char *clients_are_too_many(actor_group *group, pid_t pid, size_t waiting_files)
 {
 	const size_t max = clients_files_max();
@@ -80,11 +80,11 @@ static const char *clients_are_too_many(actor_group *group, pid_t pid, size_t wa
 	if (group->n_clients >= CLIENTS_MAX)
 		return "too many clients";
 	if ((group->n_clients + 1) * waiting_files <= max / 2)
-		return NULL; /* clients are not counted here, however many wait and from whichever process */
+		return NULL; /* with so few clients a count is not needed, wherever they come from */
 	hash_each(&group->peers, count, &census);
 	if (census.n_files + waiting_files > max)
 		return "too many clients";
-	/* one process has at most half of the places, so it cannot keep all others out */
+	/* One process gets at most half of the places, so it cannot keep all others out. */
 	return census.n_files_of_pid + waiting_files > max / 2 ? "too many links of this process" : NULL;
 }
 
@@ -136,7 +136,7 @@ void rendezvous_hello(actor_group *group, const struct transport_event *event)
 		snprintf(peer->name, sizeof(peer->name), "%.*s",
 			(int)(hello.name.len < 255 ? hello.name.len : 255), hello.name.s);
 		r = pipe_listen(group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->pipe);
-		if (r == -ENOENT) { /* somebody removed the directory */
+		if (r == -ENOENT) { /* the directory was removed */
 			socket_make_directory(path);
 			r = pipe_listen(
 				group->transport, path, event->peer, CLIENT_LINK_MS, peer, &peer->pipe);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What only a service group needs to know of its peers: when its death can lose nothing that it wrote (a
- * handover), and when a client of its own is gone.
+ * Two things about peers that only a service group needs to know: when its death can lose nothing of what it
+ * wrote (a handover), and when a client of its own is gone.
  *
- * When a direct link has no backlog, the kernel has all of it, and keeps it for the peer even if we die. The
- * broker gets a `ping`: when the `pong` comes, the broker has handled all that came before. But it flushes
- * its links only once a turn, in no order. So a second ping is sent after the first pong: its pong says that
- * this turn is over.
+ * When a direct link has no backlog, the kernel has everything, and keeps it for the peer even if we die. The
+ * broker gets a `ping`. Its `pong` says that it has handled all that came before. But the broker flushes its
+ * links only once a turn, in no order. So after the first pong a second ping is sent; its pong says that this
+ * turn is over.
  */
 #include "libactor/node/service.h"
 
@@ -26,8 +26,8 @@
 struct handover {
 	struct list link; /* peer.handovers */
 	uint64_t group, number;
-	uint64_t ping; /* the last one sent; 0: a direct link */
-	bool again;    /* its first pong has come */
+	uint64_t ping; /* the last ping that was sent; 0: a direct link */
+	bool again;    /* the first pong has come */
 	bool routed;
 };
 
@@ -114,8 +114,8 @@ void handovers_drained(struct peer *peer)
 {
 	if (peer->kind == PEER_UPLINK || !peer->pipe || peer->state == PEER_KNOCKING ||
 		list_is_empty(&peer->handovers))
-		return;                       /* a peer that has not let us in may need all of it again */
-	if (pipe_backlog_bytes(peer->pipe)) { /* more has been written since */
+		return;                       /* a peer that has not let us in may need everything again */
+	if (pipe_backlog_bytes(peer->pipe)) { /* more was written meanwhile */
 		pipe_notify_drained(peer->pipe);
 		return;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What others tell the runtime itself (serial 0): the broker tells of introductions, names and ends; down
+ * What others tell the runtime itself (serial 0). The broker tells of introductions, names and ends. `down`
  * frames tell of the end of what we monitor.
  */
 #include "libactor/node/told.h"
@@ -42,7 +42,7 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 		return;
 	peer->exit_told = true;
 	peer->cause = *cause;
-	/* Before its end the group may have dialled our door and written. That is read first. */
+	/* Before its end the group may have dialled our door and written. Those messages are read first. */
 	if (peer->state == PEER_INTRODUCING && peer->expected && !knocks_take_all(group)) {
 		group_complain(group, peer->id,
 			"group %llu (%s) has ended, and what it said may wait at our door, where nobody more can be let in (is the limit of open files reached?)",
@@ -52,7 +52,7 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 	}
 	if ((peer->state == PEER_LINKED || peer->state == PEER_KNOCKING || peer->state == PEER_LINKING) &&
 		!peer->link_ended) {
-		/* the last it sent is still to be read */
+		/* what the group sent last has still to be read */
 		timer_arm(&group->loop, &peer->timer, deadline_after_ms(group->loop.now_ns, LAST_WORDS_MS));
 		return;
 	}
@@ -60,9 +60,9 @@ void peer_exit_told(actor_group *group, uint64_t group_id, const struct actor_ca
 }
 
 /*
- * The supervisor tells of the end of a process that we have no peer for. Before it ended it may have been
- * told the way to us, dialled our door and written. Then the broker has told us as well to expect it, and
- * that is read before the pong of a ping that is sent now. So the DOWN waits for the pong.
+ * The supervisor tells of the end of a process for which we have no peer. Before its end the process may have
+ * been introduced to us, dialled our door and written. Then the broker has also told us to expect it, and we
+ * read that before the pong of a ping that we send now. So the DOWN waits for the pong.
  */
 static bool down_is_held(actor_group *group, struct monitor *monitor, const struct actor_cause *cause)
 {
@@ -97,7 +97,7 @@ void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const
 
 	if (!monitor)
 		return;
-	/* the end of a process may be told before its start has been answered */
+	/* the end of a process may be told before its start was answered */
 	monitor_settle(group, monitor, who);
 	if (!actor_ref_equal(monitor->who, who))
 		return;
@@ -142,8 +142,8 @@ static void peer_introduction_failed(actor_group *group, uint64_t intro_id, uint
 		peer_try_again(peer);
 	} else if (peer->expected && peer->intro_id == intro_id) {
 		/*
-		 * Before it gave up, the other group may have dialled our door and written. That is read
-		 * first.
+		 * Before the other group gave up, it may have dialled our door and written. Those messages
+		 * are read first.
 		 */
 		(void)knocks_take_all(group);
 		peer = peer_find(group, group_id);

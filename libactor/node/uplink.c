@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The link to the daemon this group said hello to: the broker, or for control tools the supervisor.
+ * The link to the daemon to which this group said hello: the broker, or for control tools the supervisor.
  *
- * It is made in the background, and made again whenever it is lost: hello → link → announce what a new broker
- * must know (announce.c) → `announced`. Open requests of the runtime itself are idempotent and are sent
- * again. Open calls of actors are not, and end with noconnection. Direct links to other groups go on
- * meanwhile.
+ * The link is made in the background, and again whenever it is lost: hello → link → announce what a new
+ * broker must know (announce.c) → `announced`. Open requests of the runtime itself are idempotent and are
+ * sent again. Open calls of actors are not idempotent and end with noconnection. Direct links to other groups
+ * go on meanwhile.
  */
 #include "libactor/node/uplink.h"
 
@@ -45,17 +45,17 @@
 #define HELLO_TIMEOUT_MS 2000
 #define LINK_TIMEOUT_MS  2000
 #define BACKOFF_MIN_MS   10
-#define BACKOFF_SOON_MS  40 /* the longest delay in the first SOON_MS: a broker is mostly back within 0.1 s */
+#define BACKOFF_SOON_MS  40 /* the longest pause in the first SOON_MS: a broker is mostly back within 0.1 s */
 #define BACKOFF_MAX_MS   500
 #define SOON_MS          2000
-#define IN_USE_MAX       3 /* one refusal may come of an old link whose end the broker has not seen yet */
-/* how long a socket without a listener is tried: the broker may be restarting, or the node may be gone */
+#define IN_USE_MAX       3 /* a refusal may be caused by an old link whose end the broker has not seen yet */
+/* How long to try a socket without a listener: the broker may be restarting, or the node may be gone. */
 #define REFUSED_PATIENCE_MS 1000
 
 static void uplink_hello(actor_group *group);
 
 /*
- * There is another node now, or the broker has given us up. For all others our refs are dead, so this group
+ * There is another node now, or the broker has given us up. All others take our refs for dead, so this group
  * ends.
  */
 static void uplink_end(actor_group *group)
@@ -63,7 +63,7 @@ static void uplink_end(actor_group *group)
 	group->uplink.state = UPLINK_NONE;
 	group->uplink.gone = true;
 	group->stop_begun = true;
-	requests_give_up(group); /* nobody answers them any more */
+	requests_give_up(group); /* no broker will answer them */
 	tasks_wake(&group->loop, &group->uplink.waiting, -ENOTCONN);
 	actors_stop_all(group, ERROR_NOCONNECTION);
 }
@@ -83,8 +83,8 @@ static void uplink_retry(actor_group *group, int error)
 	if (error == -EBUSY && !uplink->ever_up && group->token_bytes && !group->is_service &&
 		++uplink->n_in_use >= IN_USE_MAX) {
 		/*
-		 * A shell that is the supervised child may have started two of us, or one of us the other.
-		 * Both have its token then, and only one can be the child.
+		 * A shell that is the supervised child may have started two programs, or one of them may have
+		 * started the other. Both have its token then, and only one can be the child.
 		 */
 		group_log(group,
 			"another process is the supervised child already: this one joins as a client of its own, and is not restarted");
@@ -137,7 +137,7 @@ static void uplink_hello(actor_group *group)
 		uplink->state = UPLINK_HELLO;
 }
 
-/* The errno of a refusal: uplink_retry() and uplink_is_hopeless() decide by it whether to go on. */
+/* The errno of a refusal. By it uplink_retry() and uplink_is_hopeless() decide whether to go on. */
 static int uplink_refusal(const struct hello_answer *answer)
 {
 	if (mp_str_is(answer->error.s, answer->error.len, ERROR_PERMISSION) ||
@@ -176,7 +176,7 @@ static int uplink_accept(actor_group *group, const struct transport_event *event
 	if (answer.url.len < 7 || memcmp(answer.url.s, "ipc://", 6) || answer.url.len - 6 >= sizeof(path) ||
 		answer.resume_bytes > sizeof(group->token) || !answer.node || !answer.group)
 		return -EPROTO;
-	/* before we ever had a link the ids may change: a daemon that died since has told them to nobody */
+	/* Before we had a link the ids may change: no group learnt them from a daemon that has died since. */
 	if (uplink->ever_up &&
 		(group->node != answer.node || (group->id != answer.group && !group->is_service))) {
 		group_log(group,
@@ -279,7 +279,7 @@ void uplink_turn(actor_group *group)
 	if (group->uplink.state != UPLINK_UP || group->uplink.announced)
 		return;
 	if (group->is_service) {
-		/* the service actor speaks first to a new broker: it says who lives */
+		/* The service actor is the first to speak to a new broker: it tells which processes live. */
 		service = actor_find(group, 1);
 		if (!service || service->status == ACTOR_STARTING || service->task.stack ||
 			!list_is_empty(&service->mailbox.messages))
@@ -303,9 +303,9 @@ void uplink_start(actor_group *group)
 }
 
 /*
- * Does the keeper live, whose pid is in the lock file? Then the node lives, and a daemon that is away comes
- * back: its socket may be dead, or removed and not made anew yet. False also if that cannot be known: the
- * file belongs to another user, or the pid is of another namespace.
+ * Whether the keeper lives, whose pid is in the lock file. If it does, the node lives, and a daemon that is
+ * away comes back; its socket may be dead, or removed and not made anew yet. Also false when this cannot be
+ * known: the file belongs to another user, or the pid is of another namespace.
  */
 static bool node_lives(const actor_group *group)
 {
@@ -347,8 +347,8 @@ bool uplink_is_hopeless(const actor_group *group)
 	case -ENOENT:
 	case -ECONNREFUSED:
 		/*
-		 * A broker may be restarting. A supervised group waits for it in any case, others if the
-		 * keeper lives.
+		 * The broker may be restarting. A supervised group waits for it in any case, another group
+		 * only if the keeper lives.
 		 */
 		if (group->supervised || node_lives(group))
 			return false;
