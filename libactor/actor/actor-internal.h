@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An actor, as the library sees it. */
+/* An actor, in the form that the library uses. */
 #pragma once
 
 #include <errno.h>
@@ -15,58 +15,60 @@
 enum actor_status {
 	ACTOR_STARTING, /* in init */
 	ACTOR_RUNNING,
-	ACTOR_ENDING, /* nothing is delivered any more */
+	ACTOR_ENDING, /* no message is delivered any more */
 };
 
 struct wire_trace;
 
 struct actor {
-	struct task task; /* the loop runs it and parks it */
+	struct task task; /* by it the loop runs and parks the actor */
 	actor_group *group;
 	const struct actor_behavior *behavior;
 	void *state;
 	actor_ref ref;
 	enum actor_status status : 8;
-	bool internal; /* does not keep the group running (a client's mailbox) */
+	bool internal; /* does not keep the group running (the mailbox of a client) */
 	bool killed;
-	bool starved; /* to be killed: there was no memory for what it must be told (actor_starve) */
+	bool starved; /* will be killed: there was no memory for what it must be told (actor_starve) */
 	bool stopping;
 	bool traps_exits;
 	bool waits_for_requests;
-	bool ended_self;        /* cause is set: it ends after the running handler */
-	bool told_wrong_kind;   /* that a cast came for a method that is a call */
-	bool owns_trace;        /* tracing.c made it */
+	bool ended_self;        /* the cause is set, and the actor ends after the running handler */
+	bool told_wrong_kind;   /* the log has said that a cast came for a method that is a call */
+	bool owns_trace;        /* tracing.c allocated the trace */
 	uint32_t timers_queued; /* messages of the kind MSG_TIMER in the mailbox */
 
 	struct mailbox mailbox;
-	const char *method;             /* being handled; for crash reports */
-	const struct wire_trace *trace; /* what is handled belongs to it; NULL: to none (tracing.h) */
+	const char *method;             /* the method that is being handled; for crash reports */
+	const struct wire_trace *trace; /* the trace of the handled message; NULL: none (tracing.h) */
 
-	struct call *waiting_call; /* the call whose answer it waits for now */
+	struct call *waiting_call; /* the call whose answer the actor waits for */
 	union {
 		struct actor_from *answering; /* the call that is being handled */
-		const void *init_arg;         /* until its init */
+		const void *init_arg;         /* until init runs */
 	};
 
-	/* NULL: none so far; else one of those that actor.c shares, or memory of its own */
+	/* NULL: none so far. Otherwise one of the common causes of ending.c, or allocated memory. */
 	const struct actor_cause *cause;
 
-	struct list monitors;  /* struct monitor.watcher_link: what it watches */
-	struct list watchers;  /* struct watcher.target_link: who watches it */
-	struct list froms;     /* kept addresses, unanswered */
-	struct list requests;  /* struct call_request.by_owner */
-	struct list timers;    /* struct alarm.link */
-	struct alarm *idle;    /* one of them; NULL: it may be idle for ever */
-	struct list names;     /* struct own_name.link */
-	uint64_t names_unsure; /* the link (uplink.n_connects) on which one was asked for, maybe in vain */
-	struct list fds;       /* struct fd_watch.link */
-	struct actor_inlet *inlets;    /* by their next (inlet.c) */
-	struct actor_pg *pg;           /* NULL: it has nothing to do with process groups (pg.h) */
-	struct spawn_wait *spawn_wait; /* who waits for its init, or for the end after it failed */
+	struct list monitors; /* struct monitor.watcher_link: what this actor watches */
+	struct list watchers; /* struct watcher.target_link: the actors that watch this one */
+	struct list froms;    /* kept addresses, unanswered */
+	struct list requests; /* struct call_request.by_owner */
+	struct list timers;   /* struct alarm.link */
+	struct alarm *idle;   /* one of the timers; NULL: no idle time is set */
+	struct list names;    /* struct own_name.link */
+	/* uplink.n_connects of the link on which the actor asked for a name and may have got it unheard */
+	uint64_t names_unsure;
+	struct list fds;            /* struct fd_watch.link */
+	struct actor_inlet *inlets; /* linked by their next (inlet.c) */
+	struct actor_pg *pg; /* NULL: the actor has no memberships and monitors of process groups (pg.h) */
+	/* the spawner, which waits for init, or for the end after init failed */
+	struct spawn_wait *spawn_wait;
 };
 
 struct spawn_wait {
-	struct actor *parent; /* parked, or NULL: the group's caller waits */
+	struct actor *parent; /* the parked spawner; NULL: the program waits, outside of a handler */
 	bool done;
 	int result;
 };
@@ -75,9 +77,11 @@ struct spawn_wait {
 int actor_describe(const struct actor *self, struct actor_from *from); /* describe.c: answers `$describe` */
 int actor_new(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal,
 	struct actor **ret);
-void actor_run(struct loop *loop, struct task *task);     /* handles its messages; on the loop's stack */
-void actor_starved(struct loop *loop, struct task *task); /* kills it: there is no stack for it */
-void actor_discard(struct actor *self); /* frees it, runs none of its code: the group is being freed */
+void actor_run(struct loop *loop, struct task *task); /* handles its messages, on the loop's stack */
+void actor_starved(
+	struct loop *loop, struct task *task); /* kills the actor: there is no memory for its stack */
+void actor_discard(
+	struct actor *self); /* frees the actor and runs none of its code: the group is being freed */
 void actors_stop_all(actor_group *group, const char *reason);
 
 static inline bool actor_is_current(const struct actor *self)
@@ -89,7 +93,7 @@ static inline void actor_make_runnable(struct actor *self)
 	task_make_runnable(&self->group->loop, &self->task);
 }
 /*
- * Kills the actor at its next turn: there is no memory to tell it what it has to know, and it must not go on
+ * Kills the actor at its next turn. There is no memory to tell it what it has to know, and it must not go on
  * without.
  */
 static inline void actor_starve(struct actor *self, const char *what)

@@ -2,10 +2,10 @@
 /*
  * An actor's life: init, one message at a time, the end.
  *
- * The order of the end (OTP's, and the reason for each step): nothing is delivered any more → terminate →
- * queued and kept calls are answered → timers, inlets, descriptors, monitors are dropped → its names are
- * free → it is a member of nothing → those who monitor it, or are linked to it, are told. So whoever hears
- * DOWN can take the name, and every message the actor sent is before its DOWN on every link.
+ * The steps of the end (OTP's order): no message is delivered any more → terminate → queued and kept calls
+ * are answered → timers, inlets, descriptors, monitors are dropped → the names are free → the memberships end
+ * → monitors and links of others are told. So an actor that gets a DOWN can take the name, and every message
+ * that the ended actor sent is before its DOWN on every link.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -44,7 +44,7 @@
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
-#define BURST_MESSAGES 32 /* handled in a row before another actor's turn */
+#define BURST_MESSAGES 32 /* messages handled in a row before another actor's turn */
 
 int actor_new(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal,
 	struct actor **ret)
@@ -94,7 +94,7 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	if (!internal)
 		group->n_alive++;
 	if (group->stop_begun && !internal)
-		actor_request_stop(self, "shutdown"); /* or it would be the one that nobody asks */
+		actor_request_stop(self, "shutdown"); /* otherwise it would never be asked to stop */
 	actor_make_runnable(self);
 	*ret = self;
 	return 0;
@@ -126,7 +126,7 @@ static void actor_free(struct actor *self)
 	free(self);
 }
 
-/* Queued calls are answered `down`. Casts and calls are dead letters; those of descriptors are nobody's. */
+/* Answers queued calls `down`. Queued casts and calls are dead letters, except casts of descriptors. */
 static void actor_drop_messages(struct actor *self, const char *reason)
 {
 	actor_msg *msg;
@@ -146,14 +146,14 @@ static void actor_drop_messages(struct actor *self, const char *reason)
 	}
 }
 
-/* Runs as the actor, like a handler: it may park. Frees @self. */
+/* Runs in the actor's task, like a handler: it may park. Frees @self. */
 static void actor_end(struct actor *self, bool terminate)
 {
 	actor_group *group = self->group;
 	struct actor_cause cause;
 
 	ending_set_cause(self, "normal");
-	cause = *self->cause; /* a copy, whatever comes while it waits below */
+	cause = *self->cause; /* a copy, because another cause may come while this function waits below */
 	self->status = ACTOR_ENDING;
 	mailbox_release(self);
 	self->task.cancelled = false;
@@ -210,7 +210,7 @@ void actor_discard(struct actor *self)
 		watcher_free(container_of(self->watchers.next, struct watcher, target_link));
 	list_remove(&self->task.blocked_link);
 	if (self->task.stack)
-		/* what the frames on its stack hold is leaked: nothing can unwind them */
+		/* What the frames on its stack hold is leaked, because they cannot be unwound. */
 		stack_put(&self->group->loop.stacks, self->task.stack);
 	actor_free(self);
 }
@@ -241,7 +241,7 @@ static const struct actor_method *actor_method_find(const struct actor_behavior 
 	return NULL;
 }
 
-/* The commonest mistake is a call of a method that is a cast, so the text says that. */
+/* The most common mistake is a call of a method that is a cast, so the text says so. */
 static void actor_refuse_method(struct actor_from *from, const struct actor_method *method, const char *name)
 {
 	char text[320];
@@ -251,7 +251,7 @@ static void actor_refuse_method(struct actor_from *from, const struct actor_meth
 	from_refuse(from, ERROR_NO_METHOD, text);
 }
 
-/* A cast has no answer that could tell of the mistake, so the log does, once per actor. */
+/* A cast has no answer that could tell of the mistake. So the log does, once per actor. */
 static void actor_drop_cast(struct actor *self, const struct actor_method *method, const char *name)
 {
 	self->group->stats.casts_dropped++;
@@ -270,7 +270,7 @@ static int actor_handle_call(struct actor *self, actor_msg *msg)
 	int r = 0;
 
 	if (msg->deadline_us && clock_now_us() > msg->deadline_us) {
-		self->group->stats.calls_expired++; /* the caller has gone on long ago */
+		self->group->stats.calls_expired++; /* the caller has given up */
 		return 0;
 	}
 	from_init(&from, self, msg);
@@ -358,7 +358,7 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 		self->method = "on_dead_letter";
 		r = dead_letters_handle(self);
 		break;
-	case MSG_REPLY: /* of a request; those of calls are not queued */
+	case MSG_REPLY: /* of a request; replies of calls are not queued */
 		self->method = "on_reply";
 		r = call_request_handle(self, msg);
 		break;
@@ -389,7 +389,7 @@ static bool actor_check_end(struct actor *self)
 	return false;
 }
 
-/* What it sends belongs to the trace of the handler that spawned it, which waits for it. */
+/* What init sends belongs to the trace of the handler that spawned the actor, which waits for init. */
 static int actor_call_init(struct actor *self)
 {
 	const struct actor *parent = self->spawn_wait ? self->spawn_wait->parent : NULL;
@@ -425,11 +425,11 @@ void actor_run(struct loop *loop, struct task *task)
 			struct actor *parent = self->spawn_wait ? self->spawn_wait->parent : NULL;
 
 			actor_fail(self, r);
-			if (parent) /* the parent hears of the failure from actor_spawn(), and only there */
+			if (parent) /* actor_spawn() tells the parent of the failure; no signal does */
 				(void)link_drop_local(self, parent);
 			/*
-			 * the failure is told when the names are free, which may take long: whoever spawned
-			 * may be gone then
+			 * The result is set now, because actor_end() may wait long for the names, and the
+			 * parent may be gone then.
 			 */
 			if (self->spawn_wait)
 				self->spawn_wait->result = r;
@@ -503,7 +503,7 @@ bool actor_stopping(const actor *self)
 
 enum spawn_how { SPAWN_ALONE, SPAWN_LINKED, SPAWN_MONITORED };
 
-/* Before the child runs, so that no end of it goes unseen. */
+/* Called before the child runs, so that its end is never missed. */
 static int spawn_tie(struct actor *self, struct actor *child, enum spawn_how how, uint64_t *ret_monitor)
 {
 	if (how == SPAWN_LINKED)
@@ -550,8 +550,8 @@ static int spawn(actor *self, const struct actor_behavior *behavior, size_t beha
 			break;
 		if (r < 0) {
 			/*
-			 * This actor is to end, or there is no stack to wait on. So nobody waits for the
-			 * child any more.
+			 * This actor is to end, or there is no stack to wait on. So it no longer waits for
+			 * the child.
 			 */
 			child = actor_find(self->group, ref.serial);
 			if (child) {

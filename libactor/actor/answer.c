@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers to calls, the callee's end. The address that a handler answers to may be kept, and outlives the
- * handler.
+ * Answers to calls, at the callee's end. A handler may keep the address to which it answers; a kept address
+ * outlives the handler.
  */
 #include "libactor/actor/answer.h"
 
@@ -26,16 +26,16 @@
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
-#define ANSWERS_MAX_BYTES (64u << 20) /* that one peer has not read; beyond that it gets errors instead */
+#define ANSWERS_MAX_BYTES (64u << 20) /* unread by one peer; beyond this it gets errors in place of answers */
 
 struct answer {
-	const char *error; /* NULL: it is the result */
+	const char *error; /* NULL: the answer is a result */
 	const char *text;
 	const void *result;
 	size_t result_bytes;
 };
 
-/* An answer has the trace of its call. */
+/* Shows an answer to taps. An answer has the trace of its call. */
 static void answer_show(actor_group *group, enum tap_path path, const struct answer_to *to, actor_ref callee,
 	const struct answer *answer)
 {
@@ -79,7 +79,7 @@ static void call_send_answer(
 	}
 	peer = peer_back(group, to->caller.group, to->way);
 	if (!peer)
-		return; /* the caller's group is gone, or knows that the link is */
+		return; /* the caller's group is gone, or knows that the link is lost */
 	if (!answer.error && peer->pipe && pipe_backlog_bytes(peer->pipe) > ANSWERS_MAX_BYTES) {
 		answer.error = ERROR_OVERLOADED;
 		answer.text = "64 MiB of answers wait for the asking group, which does not read them";
@@ -102,10 +102,11 @@ void call_refuse(
 }
 
 /*
- * A kept address is a number in the type of a pointer. Bit 0 is set, as in no pointer to a struct actor_from;
- * the other bits are an id that is never used twice. So a kept address may outlive the actor that kept it,
- * and may be answered twice: its id is in no table then. The table is the process's, because a kept address
- * does not say of which group it is. Groups may run in several threads, so a lock guards the table.
+ * A kept address is a number in the type of a pointer. Bit 0 is set, which no pointer to a struct actor_from
+ * has. The other bits are an id that is never used twice. So a program may hold a kept address after its
+ * actor has ended, and may answer it twice: the id is then in no table. There is one table for the process,
+ * because a kept address does not tell its group. Groups may run in several threads, so a lock guards the
+ * table.
  */
 static struct {
 	pthread_mutex_t lock;
@@ -154,8 +155,8 @@ static void kept_give(struct actor_from *from)
 }
 
 /*
- * Finds the address of @from. 0, -EINVAL (@from is NULL), -EALREADY (answered), -ESRCH (a kept one that is
- * answered or freed, or whose actor ended).
+ * Finds the address of @from. Returns 0; -EINVAL when @from is NULL; -EALREADY when it was answered; -ESRCH
+ * when it is a kept one that was answered or freed, or whose actor has ended.
  */
 static int from_find(const actor_from *from, struct actor_from **ret)
 {
@@ -173,7 +174,10 @@ static int from_find(const actor_from *from, struct actor_from **ret)
 
 void from_init(struct actor_from *from, struct actor *callee, const actor_msg *msg)
 {
-	/* field by field: to zero all of it first would be the dearest part of a call */
+	/*
+	 * The fields are set one by one, because zeroing the struct first would be the most expensive part of
+	 * a call.
+	 */
 	from->group = callee->group;
 	from->callee = callee;
 	from->to = msg->sender;
@@ -195,7 +199,7 @@ static struct answer_to answer_to_of(const struct actor_from *from)
 static void from_answered(struct actor_from *from)
 {
 	from->answered = true;
-	if (list_is_linked(&from->link)) { /* a kept one: its memory is ours */
+	if (list_is_linked(&from->link)) { /* a kept address, whose memory is ours */
 		list_remove(&from->link);
 		kept_give(from);
 		free(from);
@@ -217,7 +221,7 @@ void froms_end(struct actor *callee, const char *reason)
 }
 
 /*
- * Sends the answer. If @error is the fault of the data, sends an error in its place and returns 0: a handler
+ * Sends the answer. If @error is a fault of the data, sends an error in its place and returns 0: a handler
  * that ends with `return actor_reply(...)` must not end its actor because a caller asked for too much. Only
  * misuse is returned.
  */
@@ -282,7 +286,7 @@ int actor_reply_msg(actor_from *to, actor_msg **take_result)
 	if (r < 0)
 		return r;
 	r = msg_take_body(*take_result, BODY_RESULT, &body, &body_bytes);
-	/* the program packed this body itself, so a bad one is a fault of the data */
+	/* The program packed this body itself, so a bad body is a fault of the data. */
 	r = from_reply(from, r == -EINVAL ? -EPROTO : r, body, body_bytes);
 	if (r == 0)
 		*take_result = actor_msg_free(*take_result);
@@ -304,7 +308,7 @@ int actor_reply_error(actor_from *to, const char *error, const char *text, ...)
 	va_start(args, text);
 	vsnprintf(line, sizeof(line), text ? text : "", args);
 	va_end(args);
-	/* a `noproc` without a text would say that the call came to nobody (docs/protocol.md §3) */
+	/* A `noproc` without a text would mean that the call reached no actor (docs/protocol.md §3). */
 	from_refuse(from, error, !line[0] && !strcmp(error, ERROR_NOPROC) ? "so the actor says" : line);
 	return 0;
 }

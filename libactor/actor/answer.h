@@ -11,33 +11,34 @@
 struct actor;
 
 /*
- * The address of a caller. In a handler the program has a pointer to it; of a kept one it has a number
- * (answer.c).
+ * The address of a caller. In a handler the program has a pointer to it; a kept address is a number for the
+ * program (answer.c).
  */
 struct actor_from {
 	actor_group *group;
-	struct actor *callee; /* the answer is in its name; its end answers what it kept */
+	/* the answer comes from this actor; when it ends, its kept addresses are answered */
+	struct actor *callee;
 	actor_ref to;
 	uint64_t id;
-	uint64_t way;                   /* the way back: peer_way() */
+	uint64_t way;                   /* how the call came, and the answer goes: peer_way() */
 	int64_t deadline_us;            /* of the call; 0: none */
-	const actor_msg *msg;           /* the call; NULL: a kept one */
-	const struct wire_trace *trace; /* of the call, in it or in own_trace; NULL: none */
+	const actor_msg *msg;           /* the call; NULL: a kept address */
+	const struct wire_trace *trace; /* of the call, in the call or in own_trace; NULL: none */
 	bool answered;
 	uint64_t kept_id;
-	struct list link;              /* kept ones: actor.froms */
-	struct wire_trace own_trace[]; /* one, if it is a kept one and the call had a trace */
+	struct list link;              /* of a kept address: in actor.froms */
+	struct wire_trace own_trace[]; /* one, if this is a kept address and the call had a trace */
 };
 
 void from_init(struct actor_from *from, struct actor *callee, const actor_msg *msg);
 void from_refuse(struct actor_from *from, const char *error, const char *text);
 void froms_end(struct actor *callee, const char *reason);
 
-/* A call, as far as its answer goes. */
+/* The part of a call that its answer needs. */
 struct answer_to {
 	actor_ref caller;
 	uint64_t id;
-	uint64_t way;                   /* that it came by (peer_way()) */
+	uint64_t way;                   /* the way by which the call came (peer_way()) */
 	const struct wire_trace *trace; /* NULL: none */
 };
 

@@ -8,7 +8,7 @@
 #include "libactor/util/list.h"
 #include "libactor/util/sized.h"
 
-#define FIRST_BYTES offsetof(struct actor_behavior, on_pg) /* as of 0.1 */
+#define FIRST_BYTES offsetof(struct actor_behavior, on_pg) /* the size in version 0.1 */
 
 struct behavior_copy {
 	struct list link; /* group->behaviors */

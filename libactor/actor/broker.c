@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the runtime itself asks of the broker: introductions, names, process groups. Each request is
- * idempotent, so one that was not answered when the link was lost is sent again on the next link, unless that
+ * Requests of the runtime itself to the broker: introductions, names, process groups. Each request is
+ * idempotent. So one that was not answered when the link was lost is sent again on the next link, unless that
  * would be too late (enum ask_again).
  */
 #include "libactor/actor/broker.h"
@@ -57,7 +57,7 @@ static void request_answered(struct call *call, int error, actor_msg *reply)
 
 	request->in_flight = false;
 	if (error == -ECONNRESET && request->again != ASK_ONCE)
-		return; /* the link was lost: sent again on the next */
+		return; /* the link was lost: the request is sent again on the next one */
 	request_finish(request, error, reply);
 	actor_msg_free(reply);
 }
@@ -165,7 +165,7 @@ void requests_take_up(actor_group *group, struct list *aside)
 struct ask_wait {
 	struct actor *self;
 	ask_answered *answered; /* may be NULL */
-	bool wanted;            /* the reply itself, not just whether it came */
+	bool wanted;            /* the waiter wants the reply itself, not only the result */
 	bool done;
 	bool abandoned;
 	int error;
@@ -206,7 +206,7 @@ static bool ask_is_done(void *arg)
 	return ((struct ask_wait *)arg)->done;
 }
 
-/* The request goes on; nobody hears its answer. */
+/* The request goes on, and its answer is dropped. */
 static void ask_abandon(struct broker_request *request)
 {
 	request->arg = NULL;
@@ -294,7 +294,9 @@ void broker_give_back(struct actor *self, const char *method, struct buf *take_a
 	uint64_t link = group->uplink.n_connects;
 	int r = 0;
 
-	/* What no broker was told, or only one that is gone, is not told to the next. */
+	/*
+	 * The next broker is not told of what was given back, because it does not know that the actor had it.
+	 */
 	while (group->uplink.state == UPLINK_UP && group->uplink.announced &&
 		group->uplink.n_connects == link && !group->closing) {
 		r = ask_wait(group, self, method, take_args, ACTOR_FOREVER, ASK_ONCE, true, NULL, NULL);
@@ -303,7 +305,7 @@ void broker_give_back(struct actor *self, const char *method, struct buf *take_a
 		self->task.cancelled = false;
 		r = actor_park(self, deadline_after_ms(clock_now_ns(), NO_MEMORY_MS));
 		if (r < 0 && r != -ETIMEDOUT && r != -ECANCELED)
-			break; /* not even to wait */
+			break; /* there is no memory even to wait */
 	}
 	if (r == -ENOMEM)
 		group_log(group, "out of memory: the broker was not told what an actor gave back");
@@ -316,7 +318,7 @@ void broker_give_back(struct actor *self, const char *method, struct buf *take_a
 struct list_walk {
 	struct buf entries;
 	uint32_t n;
-	char after[WIRE_NAME_MAX_BYTES + 1]; /* where the next part begins; "": all has been told */
+	char after[WIRE_NAME_MAX_BYTES + 1]; /* the next part begins behind this name; "": all was told */
 };
 
 static int list_add_part(struct list_walk *walk, const actor_msg *reply)
@@ -339,7 +341,7 @@ static int list_add_part(struct list_walk *walk, const actor_msg *reply)
 	if (n && (n > 1 || mp_read_str(&r, &cut.s, &cut.len) < 0 || !wire_name_is_valid(cut.s, cut.len)))
 		return -EPROTO;
 	snprintf(after, sizeof(after), "%.*s", (int)cut.len, cut.s);
-	/* Each part ends behind the one before, so there is an end. */
+	/* Each part must end behind the one before, so the loop ends. */
 	if (n && strcmp(walk->after, after) >= 0)
 		return -EPROTO;
 	strcpy(walk->after, after);

@@ -2,8 +2,8 @@
 /*
  * Requests: calls whose callers do not wait in them. The answer is kept in the request. If the caller has
  * on_reply, a token in its mailbox brings the answer there. If the caller waits for the request instead, it
- * takes the answer, and the token then finds no request. The token is made with the request, so no answer
- * needs memory to be told.
+ * takes the answer, and the token then finds no request. The token is made with the request, so telling of an
+ * answer needs no memory.
  */
 #include "libactor/actor/call-request.h"
 
@@ -23,7 +23,10 @@
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
-/* Casts the result, as the only argument. A failure, -EREMOTEIO too, is the caller's answer instead. */
+/*
+ * Casts the result as the only argument. Any failure, -EREMOTEIO included, becomes the caller's answer
+ * instead.
+ */
 static int request_forward(struct call_request *request, const actor_msg *reply)
 {
 	actor_group *group = request->owner->group;
@@ -143,7 +146,10 @@ void call_requests_end(struct actor *self)
 
 /* ---- public ---- */
 
-/* One of @ids that has its answer; without @ids one of all. *ret_n_open: how many of them are open. */
+/*
+ * Returns one of @ids that has its answer; without @ids, one of all requests. *ret_n_open: how many of them
+ * are open.
+ */
 static struct call_request *request_ready(
 	struct actor *self, const uint64_t *ids, size_t n, size_t *ret_n_open)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls, the caller's end (the callee's is answer.c). A call ends exactly once. Its answer, its deadline, the
- * target's end and the caller's end each take it out of the table. Whatever comes second finds no entry.
+ * Calls, at the caller's end (the callee's end is answer.c). A call ends exactly once. Its answer, its
+ * deadline, the end of the target and the end of the caller each remove it from the table. A second one of
+ * these finds no entry.
  */
 #include "libactor/actor/call.h"
 
@@ -29,7 +30,7 @@
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
-/* Its target did not take it. */
+/* The target did not take the call. */
 static void call_not_taken(struct call *call)
 {
 	char text[OVERLOAD_TEXT_MAX];
@@ -116,11 +117,11 @@ void call_answered(actor_group *group, uint64_t id, actor_msg *take_reply)
  *
  * An actor may make a call while it handles one. Then the caller of the handled call waits, and so do the
  * callers that wait for that caller. Their calls travel with the new call (`waits`, docs/protocol.md §3). The
- * callee checks whether it waits for one of them itself. If it does, no answer can ever come, and the caller
- * gets -EDEADLK at once. Only certain waits count: a caller whose deadline is past waits no longer.
+ * callee checks whether it waits for one of them itself. If so, no answer can ever come, and the caller gets
+ * -EDEADLK at once. Only certain waits count: a caller whose deadline is past waits no longer.
  */
 
-/* False: @caller waits no longer, or @waits is full. */
+/* Returns false when @caller waits no longer, or @waits is full. */
 static bool waits_add(struct wire_waits *waits, actor_ref caller, uint64_t id, int64_t until_us)
 {
 	if (waits->n == WIRE_WAITS_MAX || (until_us && until_us < clock_now_us()))
@@ -150,8 +151,8 @@ static bool waits_have_actor(const struct wire_waits *waits, actor_ref caller)
 }
 
 /*
- * Fills @waits with the calls whose callers wait until @self has answered the call it handles. Returns the
- * other group that the chain came from; 0: it began in this group.
+ * Fills @waits with the calls whose callers wait until @self has answered the call that it handles. Returns
+ * the other group from which the chain came; 0: it began in this group.
  */
 static uint64_t waits_of(struct actor *self, struct wire_waits *waits)
 {
@@ -182,9 +183,10 @@ static uint64_t waits_of(struct actor *self, struct wire_waits *waits)
 }
 
 /*
- * Does @to wait for @caller (one of our actors, or NULL) or for one of @waits, directly or through other
- * actors of ours? @via: the group that @waits came from. If the chain leads to an actor of @via, that actor
- * surely still waits: an answer of @via would have come before this call. Of a third group that is not known.
+ * Whether @to waits for @caller (one of our actors, or NULL) or for one of @waits, directly or through other
+ * actors of ours. @via: the group from which @waits came. If the chain leads to an actor of @via, that actor
+ * surely still waits: an answer of @via would have come before this call. Of an actor of a third group that
+ * is not known.
  */
 static bool waits_are_for(actor_group *group, struct actor *to, const struct actor *caller,
 	const struct wire_waits *waits, uint64_t via)
@@ -285,7 +287,7 @@ static int call_start_remote(struct call *call, struct actor *sender, const stru
 	if (!peer)
 		return send_no_route(group, to);
 	if (peer->exited)
-		return -ESRCH; /* its end is not decided yet, and nobody will answer */
+		return -ESRCH; /* the peer's end is not decided yet, and no answer will come */
 	waits.n = 0;
 	if (sender && sender->answering)
 		(void)waits_of(sender, &waits);
@@ -327,7 +329,10 @@ int call_start(struct call *call, actor_group *group, struct actor *caller, cons
 		call_forget(call);
 		return r;
 	}
-	/* not taken: it ends in the next turn, for whoever started it does not expect an end before */
+	/*
+	 * A call that was not taken ends in the next turn, because its caller does not expect an end before
+	 * this returns.
+	 */
 	timer_arm(&group->loop, &call->timer, call->why == ACTOR_LOST_NOT ? deadline_ns : 0);
 	return 0;
 }
@@ -347,7 +352,7 @@ static void call_wait_done(struct call *call, int error, actor_msg *reply)
 	wait->error = error;
 	wait->reply = reply;
 	if (call->caller) {
-		call->caller->waiting_call = NULL; /* now, not when it runs: that is later */
+		call->caller->waiting_call = NULL; /* now, because the caller runs only later */
 		actor_wake(call->caller, 0);
 	}
 }
@@ -361,7 +366,7 @@ static int wait_for_answer(actor_group *group, struct actor *self, const struct 
 	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns, bool keeps_errors,
 	actor_msg **ret_msg)
 {
-	/* not zeroed: what is not set here call_start() sets */
+	/* Not zeroed: call_start() sets the fields that are not set here. */
 	struct call_wait wait;
 	int r;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Letters wait here, not in the observer's mailbox: so their number is bounded by itself, and a message is
- * one without being copied. One token in the mailbox says that some wait; it brings one letter to the
- * observer, and the next token is queued behind what came meanwhile.
+ * Letters wait here and not in the observer's mailbox. So they have a limit of their own, and a message
+ * becomes a letter without being copied. One token in the mailbox says that letters wait. It brings one
+ * letter to the observer, and the next token is queued behind the messages that came meanwhile.
  */
 #include "libactor/actor/dead-letters.h"
 
@@ -51,7 +51,7 @@ static void observer_tell(struct dead_letters *dead)
 	mailbox_push(dead->observer, token);
 }
 
-/* Else the observer would be busy for ever with what it does itself. */
+/* Without this the observer would be busy for ever with letters of its own messages. */
 static bool is_of_observer(const struct dead_letters *dead, actor_ref to, actor_ref from)
 {
 	return actor_ref_equal(dead->observer->ref, to) || actor_ref_equal(dead->observer->ref, from);
@@ -124,7 +124,7 @@ int dead_letters_handle(struct actor *self)
 	int r;
 
 	if (!dead || dead->observer != self)
-		return 0; /* it observes no longer */
+		return 0; /* the actor no longer observes */
 	dead->told = false;
 	node = list_pop(&dead->letters);
 	if (!node)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages that nobody handles, for the one actor of a group that wants to see them. */
+/* Messages that no actor handles, for the one actor of a group that observes them. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,16 +10,16 @@
 
 struct actor;
 
-/* The message is lost: it goes to the observer, or is freed. @to: whom it was for. */
+/* The message is lost: it goes to the observer, or is freed. @to: its receiver. */
 void dead_letter_take(actor_group *group, actor_ref to, enum actor_loss why, actor_msg *take);
-/* The same of one that is no message yet. Without an observer nothing is made of it. */
+/* The same for a message without a struct yet. Without an observer no struct is made. */
 void dead_letter_of_frame(actor_group *group, actor_ref to, const struct wire_frame *frame);
 void dead_letter_of_cast(actor_group *group, actor_ref to, actor_ref from, struct wire_str method,
 	const void *args, size_t args_bytes);
-/* Whoever would have to make a message first asks this. */
+/* A caller that would have to make a message asks this first. */
 static inline bool dead_letters_are_wanted(const actor_group *group)
 {
 	return group->dead_letters;
 }
-int dead_letters_handle(struct actor *self); /* a MSG_LETTER: calls on_dead_letter */
-void dead_letters_end(struct actor *self);   /* it observes no longer, if it did */
+int dead_letters_handle(struct actor *self); /* handles a MSG_LETTER: calls on_dead_letter */
+void dead_letters_end(struct actor *self);   /* if the actor observes, it observes no longer */

@@ -38,7 +38,7 @@ int actor_describe(const struct actor *self, struct actor_from *from)
 	mp_put_map(&out, 4);
 	mp_put_cstr(&out, "behavior");
 	mp_put_cstr(&out, self->behavior->name);
-	mp_put_cstr(&out, "others"); /* it may take more than the table says */
+	mp_put_cstr(&out, "others"); /* true: it takes more methods than the table has */
 	mp_put_bool(&out, self->behavior->on_other != NULL);
 	mp_put_cstr(&out, "methods");
 	mp_put_array(&out, n);

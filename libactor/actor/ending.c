@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why an actor ends, and asking it to: by stop, kill or exit signal. The end itself is in actor.c. */
+/* The causes of ends, and requests to end: stop, kill, exit signal. The end itself is in actor.c. */
 #include "libactor/actor/ending.h"
 
 #include <errno.h>
@@ -47,7 +47,7 @@ void ending_keep_cause(struct actor *self, const struct actor_cause *cause)
 	}
 }
 
-/* The first cause counts. */
+/* Only the first cause counts. */
 void ending_set_cause(struct actor *self, const char *reason)
 {
 	struct actor_cause cause;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exit signals: of links that end, and sent by actor_exit(). */
+/* Exit signals, from links that end and from actor_exit(). */
 #include "libactor/actor/exits.h"
 
 #include <errno.h>
@@ -43,8 +43,8 @@ static void exit_push(
 }
 
 /*
- * Erlang's table (otp.md 3.3). A signal that was sent, and cannot be told for want of memory, ends the
- * actor as if it did not trap.
+ * Follows the table in actor/monitor.h. If there is no memory for the message of a signal of actor_exit(),
+ * the signal ends the actor as if the actor did not trap exits.
  */
 void exit_received(struct actor *to, actor_ref from, const struct actor_cause *cause, uint64_t link,
 	actor_msg **take_msg)

@@ -47,7 +47,8 @@ void fd_watch_ready(struct loop *loop, void *tag, uint32_t events)
 		msg_new_received(
 			&msg, watch->self->ref, wire_cstr(watch->method), body.data, body.size_bytes) < 0) {
 		buf_deinit(&body);
-		fd_watch_arm(watch, EPOLL_CTL_MOD); /* out of memory: it is still ready, so it comes again */
+		/* out of memory: the descriptor stays ready, so the event comes again */
+		fd_watch_arm(watch, EPOLL_CTL_MOD);
 		return;
 	}
 	buf_deinit(&body);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inlets: how other threads and signal handlers cast to an actor.
+ * Inlets: other threads and signal handlers cast to an actor.
  *
- * What is posted goes onto a stack that many push to and the loop alone empties, all of it at once. So no
- * push meets a pop, and compare-and-swap is enough. What a signal handler posts is written into cells that
- * were made with the inlet; their free list is popped by many, so its head has a count beside the index, and
- * an old head is never taken for a new one. Nobody waits for anybody in all of this.
+ * A post goes onto a stack. Many threads push to that stack, and only the loop empties it, all of it at once.
+ * So no push meets a pop, and compare-and-swap is enough. A post of a signal handler is written into a cell
+ * that was made with the inlet. Many threads pop the list of free cells. So the list's head has a count
+ * beside the index, and an old head is never taken for a new one. No thread ever waits for another.
  *
- * The loop turns the stack over, and casts in that order as far as the mailbox has room; the rest is held.
- * The bounds are counted where it is posted, so a producer that is too fast is told.
+ * The loop reverses the stack and casts in that order as far as the mailbox has room; the rest is held. The
+ * limits are counted when a thread posts, so a producer that is too fast gets an error.
  */
 #include "libactor/actor/inlet.h"
 
@@ -30,7 +30,7 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/list.h"
 
-#define POSTS_MAX    4096u /* that wait, of one inlet */
+#define POSTS_MAX    4096u /* of one inlet that may wait */
 #define POSTS_BYTES  (1u << 20)
 #define CELLS        64u
 #define CELL_HEAD    3u /* an array of one, a bin, its length */
@@ -43,30 +43,31 @@ _Static_assert(ATOMIC_POINTER_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2 && A
 struct posted {
 	struct posted *next;
 	uint32_t body_bytes;
-	uint8_t method_bytes; /* 0: the inlet's */
-	uint8_t cell;         /* its number; 0: memory of its own */
+	uint8_t method_bytes; /* 0: the method is the inlet's */
+	uint8_t cell;         /* the number of its cell; 0: it has allocated memory */
 	char data[];          /* method, NUL, body */
 };
 
 struct cell {
 	atomic_uint next_free;
-	/* a struct posted with its body */
+	/* a struct posted and its body */
 	_Alignas(struct posted) char room[sizeof(struct posted) + 1 + CELL_HEAD + ACTOR_POST_BYTES_MAX];
 };
 
 struct actor_inlet {
 	atomic_uint n_refs;
-	atomic_bool open; /* its actor lives */
+	atomic_bool open; /* the actor lives */
 	struct bell *bell;
 	_Atomic(struct posted *) news; /* the newest first */
 	atomic_uint n_waiting;
 	atomic_size_t waiting_bytes;
-	_Atomic uint64_t free_cells; /* number of the first; above it, how often one was taken */
-	/* of the loop alone */
+	/* the number of the first; in the upper half, how often a cell was taken */
+	_Atomic uint64_t free_cells;
+	/* only used by the loop: */
 	struct actor *self;
-	struct actor_inlet *next;    /* actor.inlets */
-	struct list link;            /* group.inlets */
-	struct list held_link;       /* group.inlets_held: there is something to cast, and no room */
+	struct actor_inlet *next; /* actor.inlets */
+	struct list link;         /* group.inlets */
+	struct list held_link; /* in group.inlets_held while it has something to cast and there is no room */
 	struct posted *first, *last; /* in order */
 	struct cell cells[CELLS];
 	char method[];
@@ -125,7 +126,7 @@ static void inlet_push(actor_inlet *inlet, struct posted *posted)
 	bell_ring(inlet->bell);
 }
 
-/* From the stack to the end of what waits, in order. */
+/* Moves the stack to the end of the waiting posts, in order. */
 static void inlet_take_news(actor_inlet *inlet)
 {
 	struct posted *newest = atomic_exchange(&inlet->news, NULL), *oldest = NULL, *last = newest;
@@ -155,7 +156,7 @@ static struct posted *inlet_shift(actor_inlet *inlet)
 	return first;
 }
 
-/* 0, -EAGAIN (there is no room), -ENOMEM */
+/* Returns 0, -EAGAIN when there is no room, or -ENOMEM. */
 static int inlet_cast(actor_inlet *inlet, const struct posted *posted)
 {
 	const char *method = posted->method_bytes ? posted->data : inlet->method;
@@ -190,7 +191,7 @@ static void inlet_deliver(actor_inlet *inlet)
 	if (inlet->first)
 		list_append(&inlet->self->group->inlets_held, &inlet->held_link);
 	if (r == -ENOMEM)
-		bell_ring(inlet->bell); /* or the loop would sleep, with nobody to wake it */
+		bell_ring(inlet->bell); /* otherwise the loop would sleep, and nothing would wake it */
 }
 
 void inlets_take(actor_group *group, bool rang)
@@ -253,7 +254,7 @@ int actor_inlet_new(actor *self, const char *method, actor_inlet **ret)
 	inlet->next = self->inlets;
 	self->inlets = inlet;
 	list_append(&group->inlets, &inlet->link);
-	atomic_store(&inlet->n_refs, 2); /* the actor's own, and the one that is returned */
+	atomic_store(&inlet->n_refs, 2); /* the actor's own, and the returned one */
 	atomic_store(&inlet->open, true);
 	*ret = inlet;
 	return 0;
@@ -269,13 +270,13 @@ actor_inlet *actor_inlet_free(actor_inlet *inlet)
 {
 	if (!inlet || atomic_fetch_sub(&inlet->n_refs, 1) > 1)
 		return NULL;
-	inlet_drop_all(inlet); /* what came while the actor ended */
+	inlet_drop_all(inlet); /* posts that came while the actor ended */
 	bell_free(inlet->bell);
 	free(inlet);
 	return NULL;
 }
 
-/* Counts one post of so many bytes: 0, -ESRCH, -EBUSY. */
+/* Counts one post of @body_bytes. Returns 0, -ESRCH or -EBUSY. */
 static int inlet_enter(actor_inlet *inlet, size_t body_bytes)
 {
 	if (!atomic_load(&inlet->open))
@@ -345,7 +346,7 @@ int actor_post_bytes(actor_inlet *inlet, const void *data, size_t size_bytes)
 		return -EBUSY;
 	posted->method_bytes = 0;
 	posted->body_bytes = (uint32_t)(CELL_HEAD + size_bytes);
-	/* the cells are the bound */
+	/* Only the number of cells limits these posts. */
 	atomic_fetch_add(&inlet->n_waiting, 1);
 	atomic_fetch_add(&inlet->waiting_bytes, posted->body_bytes);
 	body = posted->data;

@@ -5,6 +5,6 @@
 
 struct actor;
 
-/* Once a turn, in the loop: what was posted comes into mailboxes, as far as they have room. */
+/* Called once a turn in the loop: moves posts into mailboxes, as far as these have room. */
 void inlets_take(actor_group *group, bool rang);
 void inlets_end(struct actor *self);

@@ -11,9 +11,12 @@
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
 
-#define RUNTIME_CALLS_MAX 64u /* calls of `$` methods that a full mailbox takes */
+#define RUNTIME_CALLS_MAX 64u /* calls of `$` methods that a mailbox takes beyond its limit */
 
-/* Does it count for the limits, and may it be lost? A descriptor's cast must come back when it is handled. */
+/*
+ * Whether the limits count the message, and may lose it. A cast of a descriptor must not be lost, because the
+ * descriptor is watched again only when the cast was handled.
+ */
 static bool msg_counts(const actor_msg *msg)
 {
 	return (msg->kind == MSG_CALL || (msg->kind == MSG_CAST && !msg->id)) && msg->method[0] != '$';
@@ -24,7 +27,10 @@ static bool msg_is_counted(const actor_msg *msg)
 	return (msg->kind == MSG_CALL || msg->kind == MSG_CAST) && msg->came_ns;
 }
 
-/* The loop's clock stands still in a turn, which is good enough for a hint, and costs nothing. */
+/*
+ * Without a limit in time, the loop's clock is used. It stands still within a turn, which is good enough for
+ * a hint, and costs nothing.
+ */
 static int64_t intake_now(const struct actor *self)
 {
 	int64_t now_ns = overload_is_timed(&self->mailbox.intake->overload) ? clock_now_ns()
@@ -68,7 +74,7 @@ static void intake_lost(struct actor *to, actor_msg *take, enum actor_loss why, 
 	dead_letter_take(group, to->ref, why, take);
 }
 
-/* What had been taken, and is lost all the same. */
+/* Loses a message that had been taken. */
 static void intake_let_go(struct actor *to, actor_msg *take, enum actor_loss why, int64_t now_ns)
 {
 	struct intake *intake = to->mailbox.intake;
@@ -87,7 +93,7 @@ static void intake_lose_oldest(struct actor *to, int64_t now_ns)
 	actor_msg *msg;
 
 	while (!msg_is_counted(container_of(node, actor_msg, link)))
-		node = node->next; /* there is one: else the mailbox would not be full of such */
+		node = node->next; /* there is one, otherwise the limit would not be reached */
 	msg = container_of(node, actor_msg, link);
 	intake->oldest = node;
 	mailbox_take_out(to, msg);
@@ -155,7 +161,7 @@ actor_msg *intake_pop(struct actor *self)
 
 /* ---- limits, and being told ---- */
 
-/* What waits already counts from now on. */
+/* From now on the messages that wait already count. */
 static void intake_count(struct actor *self, int64_t now_ns)
 {
 	struct intake *intake = self->mailbox.intake;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a program sets and sees of the limits of an actor (actor/overload.h). */
+/* The public functions that set and read the limits of an actor (actor/overload.h). */
 #include "libactor/actor/limits.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "libactor/protocol/names.h"
 #include "libactor/util/sized.h"
 
-#define LIMITS_FIRST_BYTES sizeof(struct actor_overload) /* as of 0.1 */
+#define LIMITS_FIRST_BYTES sizeof(struct actor_overload) /* the size in version 0.1 */
 
 static void limits_refuse(struct actor *to, const actor_msg *call, const char *text)
 {

@@ -5,5 +5,5 @@
 
 struct actor;
 
-/* Appends what `$describe` says of its mailbox: a map (docs/protocol.md §3). */
+/* Appends the part of `$describe` about the actor's mailbox: a map (docs/protocol.md §3). */
 void limits_put(struct buf *out, const struct actor *self);

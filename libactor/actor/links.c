@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A link is two monitors, one in each direction, whose ends come as exit signals and not as DOWNs. So all
- * that holds for monitors holds for links: the end of a process, the broker's restart, the order behind the
- * last message. Whoever makes a link asks with one frame for both: its own monitor, and the other's monitor
- * of it. If it ends before the other's monitor has come, that monitor would find nobody and not know why;
- * so the maker's group also sends the cause itself (`exit` with the link's id).
+ * A link is two monitors, one in each direction, which fire as exit signals and not as DOWNs. So all that
+ * holds for monitors holds for links: the end of a process, the broker's restart, the order behind the last
+ * message. An actor that makes a link asks with one frame for both: for its own monitor, and for the other's
+ * monitor of itself. If it ends before the other's monitor has come, that monitor would find no actor and not
+ * know the cause. So the maker's group also sends the cause itself (`exit` with the link's id).
  *
- * Both ends may make a link at the same time, and one may unlink while the other's frame is under way. Each
- * half therefore knows which end has made it: an unlink says which link of the other it knew of, and one
- * that it did not know of stays. Erlang does it with an acknowledgement of each unlink; this needs none.
+ * Both ends may make a link at the same time, and one may unlink while the other's frame is under way. So
+ * each half knows which end has made it. An unlink names the other's link that it knew of, and a link that it
+ * did not know of stays. Erlang acknowledges each unlink instead.
  */
 #include "libactor/actor/links.h"
 
@@ -124,7 +124,7 @@ int link_make_local(struct actor *self, struct actor *other)
 	int r = link_start(self, other->ref, &id);
 
 	if (r < 0 || other->status == ACTOR_ENDING)
-		return r; /* one that is ending tells its watchers when it is over */
+		return r; /* an actor that is ending tells its watchers when it is over */
 	r = link_received(other, self->ref, id);
 	link = r < 0 ? slots_get(&self->group->monitors, id) : NULL;
 	if (link)

@@ -8,15 +8,21 @@
 
 struct actor;
 
-/* @from, of another group, has made the link @id with @to. 0, or a negative errno: @to has no half of it. */
+/*
+ * @from, of another group, has made the link @id with @to. Returns 0, or a negative errno: then @to has no
+ * half of it.
+ */
 int link_received(struct actor *to, actor_ref from, uint64_t id);
-/* @from has unlinked; @id is the link made by @to that it knew of, or 0. */
+/* @from has unlinked. @id is the link made by @to that @from knew, or 0. */
 void unlink_received(struct actor *to, actor_ref from, uint64_t id);
-/* @from ended; it had made the link @id. */
+/* @from has ended; it had made the link @id. */
 void link_exit_received(struct actor *to, actor_ref from, uint64_t id, const struct actor_cause *cause);
-/* Makes both halves of a link within the group. 0, -ENOMEM. */
+/* Makes both halves of a link within the group. Returns 0 or -ENOMEM. */
 int link_make_local(struct actor *self, struct actor *other);
-/* Takes both halves away, nobody is told. True: there was one. */
+/* Removes both halves without a signal. Returns true when there was a link. */
 bool link_drop_local(struct actor *self, struct actor *other);
-/* @self has ended: whoever it has made links with is told, and its halves go. Its watchers know already. */
+/*
+ * @self has ended: tells the actors with which it has made links, and removes its halves. Its watchers know
+ * already.
+ */
 void links_end(struct actor *self, const struct actor_cause *cause);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bounded mailboxes. By default a mailbox itself accepts every message, even when it is full. The limits hold
- * back the senders instead. A local sender is parked until the mailbox has room. A peer group is told to
- * pause, and it parks its actors that send to this mailbox. The broker is told as well, and passes it on. The
+ * Bounded mailboxes. By default a mailbox accepts every message, even when it is full. The limits hold back
+ * the senders instead. A local sender is parked until the mailbox has room. A peer group is told to pause,
+ * and parks its actors that send to this mailbox. The broker is told as well, and tells the senders. The
  * limits do not hold back DOWNs, timers, file descriptor events and changes of process groups and names:
- * these are pushed into a full mailbox too. An actor that would rather lose messages has limits of its own
+ * these come into a full mailbox, too. An actor that would rather lose messages sets limits of its own
  * (intake.c).
  */
 #include "libactor/actor/mailbox.h"
@@ -80,8 +80,8 @@ static void mailbox_discharge(struct mailbox *mailbox, const actor_msg *msg)
 static void mailbox_has_room(struct mailbox *mailbox)
 {
 	/*
-	 * One message is gone, so one sender is woken. The message of that sender takes the free place; if
-	 * none comes of it, mailbox_pass_on() wakes the next.
+	 * One message is gone, so one sender is woken. Its message takes the free place. If it sends none,
+	 * mailbox_pass_on() wakes the next sender.
 	 */
 	if (!list_is_empty(&mailbox->blocked) && !mailbox_is_full(mailbox))
 		actor_wake(container_of(mailbox->blocked.next, struct actor, task.blocked_link), 0);
@@ -154,7 +154,7 @@ int mailbox_wait_room(
 	int r;
 
 	for (;;) {
-		to = actor_find(group, serial); /* it may have ended while we waited */
+		to = actor_find(group, serial); /* the actor may have ended during the wait */
 		if (!to || to->status == ACTOR_ENDING)
 			return -ESRCH;
 		if (to == sender || !mailbox_holds_back(&to->mailbox))

@@ -17,7 +17,7 @@
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
 
-/* A process group that actors of ours are members of. */
+/* A process group of which actors of ours are members. */
 struct own_pg {
 	struct hash_node node; /* group->own_pgs */
 	struct list seats;     /* struct own_seat.by_pg */
@@ -262,7 +262,7 @@ static void put_leave(struct buf *b, const char *scope, const char *name, uint64
 	mp_put_uint(b, id);
 }
 
-/* The broker may have the membership although it did not say so: it must end there too. */
+/* The broker may have the membership although it did not say so. It must end there, too. */
 static void leave_surely(actor_group *group, const char *scope, const char *name, uint64_t id)
 {
 	struct buf args = BUF_INIT;
@@ -308,7 +308,7 @@ static int membership_join(
 	buf_deinit(&args);
 	if (r == 0)
 		return actor_find(group, serial) ? 0 : -ESRCH;
-	self = actor_find(group, serial); /* outside a handler it may have ended meanwhile */
+	self = actor_find(group, serial); /* outside a handler the actor may have ended meanwhile */
 	if (!is_refusal(r)) {
 		leave_surely(group, scope, name, id);
 		if (self && self->pg)
@@ -371,7 +371,7 @@ int actor_pg_leave(actor *self, const char *scope, const char *name)
 		membership_end(group, seat, &membership);
 	if (r < 0 && !is_refusal(r))
 		leave_surely(group, scope, name, id);
-	return r == -EREMOTEIO ? 0 : r; /* not_joined: a restarted broker had not heard of it */
+	return r == -EREMOTEIO ? 0 : r; /* not_joined: a restarted broker did not know the membership */
 }
 
 int membership_asked(struct actor *self, const actor_msg *msg, actor_from *from)
@@ -413,8 +413,8 @@ void memberships_discard(struct actor *self)
 }
 
 /*
- * Whoever hears of the end must find it a member of nothing, and must not hear of a join after it. So it
- * waits for the broker, also if the broker may still have a join to handle that was given up.
+ * When others hear of the end, the actor must be a member of nothing, and they must not hear of a join later.
+ * So the end waits for the broker, even if the broker may only have to handle a join that was given up.
  */
 void memberships_release(struct actor *self)
 {
@@ -425,7 +425,7 @@ void memberships_release(struct actor *self)
 	if (!self->pg || (list_is_empty(&self->pg->seats) && !unsure))
 		return;
 	memberships_discard(self);
-	pgs_forget_ref(group, self->ref); /* our own copy may have it */
+	pgs_forget_ref(group, self->ref); /* our own copy may have the actor */
 	mp_put_array(&args, 1);
 	mp_put_ref(&args, self->ref);
 	broker_give_back(self, "pg_leave_all", &args);

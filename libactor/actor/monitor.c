@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Monitors, from both ends. The watcher's half (struct monitor) is in the watcher's group, the target's half
- * (struct watcher) in the target's group. Both have the same id. A half that fires is freed, so each monitor
- * has one DOWN.
+ * Monitors, at both ends. The watcher's half (struct monitor) is in the watcher's group, the target's half
+ * (struct watcher) in the target's group. Both halves have the same id. A half that fires is freed, so each
+ * monitor has one DOWN.
  */
 #include "libactor/actor/monitor.h"
 
@@ -91,7 +91,7 @@ void monitor_remove(actor_group *group, struct monitor *monitor)
 	} else if (monitor_is_of_process(who)) {
 		struct wire_dest spawner = {0};
 
-		/* best effort: a DOWN that still comes finds no monitor */
+		/* Best effort: a DOWN that comes all the same finds no monitor. */
 		if (name_cached(group, NAME_SPAWNER, &spawner.ref)) {
 			buf_reset(&group->scratch, 1 << 16);
 			if (body_pack(&group->scratch, BODY_ARGS, "rU", monitor->watcher->ref, monitor->id) ==
@@ -175,7 +175,7 @@ bool actor_demonitor(actor *self, uint64_t id)
 		monitor_remove(self->group, monitor);
 		return true;
 	}
-	/* The monitor has fired. Its DOWN may still be in the mailbox, and must not be handled after this. */
+	/* The monitor has fired. Its DOWN may still be in the mailbox, and must not be handled any more. */
 	mailbox_drop(self, MSG_DOWN, id);
 	return false;
 }
@@ -197,7 +197,8 @@ int watcher_add(actor_group *group, actor_ref target, actor_ref who, uint64_t id
 	struct watcher *watcher;
 
 	if (!watched)
-		return -ESRCH; /* one that is ending has watchers until it has given its names back */
+		/* an actor that is ending keeps its watchers until it has given its names back */
+		return -ESRCH;
 	watcher = calloc(1, sizeof(*watcher));
 	if (!watcher)
 		return -ENOMEM;
@@ -257,8 +258,8 @@ void watchers_fire(struct actor *target, const struct actor_cause *cause)
 				monitor_fire(group, monitor, cause);
 		} else if (watcher->peer) {
 			/*
-			 * The way the monitor came, but not ahead of messages that wait for the groups to be
-			 * introduced.
+			 * The DOWN goes the way by which the monitor came, but not ahead of messages that
+			 * wait until the two groups are introduced.
 			 */
 			struct peer *peer = peer_find(group, watcher->who.group);
 
@@ -288,7 +289,7 @@ void watcher_tell_by(
 	if (buf_error(&body) == 0) {
 		wire_put_down(peer_out(peer), watcher, who, id, body.data, body.size_bytes);
 	} else {
-		/* the link ends instead, so that the watcher is told that something was lost */
+		/* The link ends instead, so that the watcher learns that something was lost. */
 		peer_out(peer)->failed = true;
 	}
 	peer_wrote(peer);

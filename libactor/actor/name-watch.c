@@ -22,14 +22,14 @@
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
-#define PART_MAX     16384 /* names in one answer; as the broker has it */
+#define PART_MAX     16384 /* names in one answer; the broker has the same limit */
 #define METHOD_WATCH "names_watch"
 
-/* A name that fits, and who has it as far as the watch was told. */
+/* A name that fits, and its owner as the watcher knows it. */
 struct watched_name {
 	struct hash_node node; /* watch->names */
 	actor_ref who;
-	uint64_t round; /* the last in which the broker said it */
+	uint64_t round; /* the last round in which the broker told it */
 	uint32_t length;
 	char name[];
 };
@@ -39,11 +39,11 @@ struct name_watch {
 	struct actor *watcher;
 	struct list by_group; /* group->name_watches */
 	struct hash names;
-	uint64_t round; /* counts how often the broker was asked for all */
-	bool whole;     /* the broker has said all in this round */
-	bool telling;   /* the watcher is told; before, the table is filled for its snapshot */
-	bool waiting;   /* the watcher is parked until it is whole */
-	int r;          /* why the broker does not tell it anything */
+	uint64_t round; /* how often the broker was asked for all names */
+	bool whole;     /* the broker has told all names in this round */
+	bool telling;   /* the watcher gets events; before, the table is filled for its snapshot */
+	bool waiting;   /* the watcher is parked until the table is whole */
+	int r;          /* the error for which the broker tells the watch nothing */
 	uint32_t length;
 	char pattern[];
 };
@@ -73,7 +73,7 @@ static struct watched_name *watched_find(const struct name_watch *watch, struct 
 	return NULL;
 }
 
-/* NULL: out of memory. */
+/* Returns NULL when out of memory. */
 static struct watched_name *watched_new(struct name_watch *watch, struct wire_str name)
 {
 	struct watched_name *watched = malloc(sizeof(*watched) + name.len);
@@ -98,7 +98,7 @@ static void watched_free(struct hash_node *node, void *arg)
 
 /* ---- telling ---- */
 
-/* As actor_name_handle() reads it: [change, name, who, was]. */
+/* Sends the event [change, name, who, was], which actor_name_handle() reads. */
 static void watch_tell(const struct name_watch *watch, enum actor_name_change change, struct wire_str name,
 	actor_ref who, actor_ref was)
 {
@@ -152,7 +152,7 @@ static void watch_lost(struct name_watch *watch, struct watched_name *watched)
 	watched_free(&watched->node, watch);
 }
 
-/* @name leads to @who now. What the table has already is no news. */
+/* @name leads to @who now. If the table says so already, there is no event. */
 static void watch_is(struct name_watch *watch, struct wire_str name, actor_ref who)
 {
 	struct watched_name *watched = watched_find(watch, name);
@@ -164,7 +164,7 @@ static void watch_is(struct name_watch *watch, struct wire_str name, actor_ref w
 		watch_tell(watch, ACTOR_NAME_REPLACED, name, who, watched->who);
 	}
 	if (!watched)
-		return; /* out of memory: its end will not be told */
+		return; /* out of memory: the end of the name will not be told */
 	watched->who = who;
 	watched->round = watch->round;
 }
@@ -196,7 +196,7 @@ void name_watches_told(actor_group *group, struct mp_reader *args, uint32_t n)
 
 static void watch_answered(struct broker_request *request, int error, actor_msg *reply);
 
-/* Asks for the names after @after; "": asks to be told, and for the first. */
+/* Asks for the names after @after. "": asks for events, and for the first names. */
 static int watch_ask(struct name_watch *watch, struct wire_str after)
 {
 	actor_group *group = watch->watcher->group;
@@ -225,7 +225,7 @@ static void lose_unsaid(struct hash_node *node, void *arg)
 		watch_lost(watch, watched);
 }
 
-/* All has been said, or nothing will be. */
+/* The broker has told everything, or will tell nothing. */
 static void watch_settle(struct name_watch *watch, int r)
 {
 	watch->whole = r == 0;
@@ -248,7 +248,7 @@ static void watch_answered(struct broker_request *request, int error, actor_msg 
 	uint32_t n = 0, n_pair;
 
 	if (!watch)
-		return; /* the watch has ended, or has asked again since */
+		return; /* the watch has ended, or has asked again */
 	if (error == -EREMOTEIO && reply && reply->error && !strcmp(reply->error, ERROR_OVERLOADED))
 		error = -EDQUOT;
 	r = mp_reader(reply ? reply->body : NULL, reply ? reply->body_bytes : 0);
@@ -286,7 +286,7 @@ void name_watches_refresh(actor_group *group)
 		struct name_watch *watch = container_of(it, struct name_watch, by_group);
 		bool asked = false;
 
-		/* One whose first question was not answered was asked again with the others. */
+		/* A watch whose first question was not answered was asked again with the other requests. */
 		list_for_each(open, &group->uplink.requests) {
 			const struct broker_request *request =
 				container_of(open, struct broker_request, link);
@@ -322,7 +322,7 @@ static void watch_end(struct name_watch **at)
 	actor_group *group = watch->watcher->group;
 
 	requests_drop(group, watch);
-	/* Whether or not the broker has it: what was asked before is asked before. */
+	/* Sent even if the broker may not have the watch: the broker handles our requests in order. */
 	if (!group->closing)
 		broker_tell_surely(group, "names_unwatch", "U", watch->id);
 	slots_give(&group->name_watch_ids, watch->id);
@@ -389,7 +389,7 @@ static int snapshot_make(struct name_watch *watch, actor_msg **ret)
 	return r;
 }
 
-/* Parks the watcher until the broker has said all. */
+/* Parks the watcher until the broker has told all names. */
 static int watch_wait(struct name_watch *watch)
 {
 	actor_group *group = watch->watcher->group;
@@ -417,7 +417,7 @@ int actor_names_watch(actor *self, const char *pattern, uint64_t *ret_watch, act
 		pattern_parse(wire_cstr(pattern ? pattern : ""), &parsed) < 0)
 		return -EINVAL;
 	if (self->group->mode != ACTOR_JOIN_DIRECT && self->group->mode != ACTOR_JOIN_BROKER)
-		return -ENOTCONN; /* without a broker nobody would tell the watch anything */
+		return -ENOTCONN; /* without a broker the watch would get no events */
 	watch = watch_new(self, parsed.text);
 	if (!watch)
 		return -ENOMEM;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looking up names. The broker decides which name leads to which actor; what it said is kept in
- * peer/name-cache.c. Names of our own actors: own-names.c.
+ * Looking up names. The broker decides which actor a name leads to. peer/name-cache.c keeps its answers;
+ * own-names.c has the names of our own actors.
  */
 #include "libactor/actor/name.h"
 
@@ -21,9 +21,9 @@
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
 
-#define WAIT_MAX_MS (24 * 3600 * 1000) /* as the broker has it */
+#define WAIT_MAX_MS (24 * 3600 * 1000) /* the broker has the same limit */
 
-/* What the broker answered to a `whereis` is kept at once: a change may come right behind it. */
+/* Keeps the broker's answer to a `whereis` at once, because a change may come right behind it. */
 static void name_answered(struct broker_request *request, const actor_msg *reply)
 {
 	struct mp_reader args = mp_reader(request->args.data, request->args.size_bytes);
@@ -41,8 +41,8 @@ static void name_answered(struct broker_request *request, const actor_msg *reply
 }
 
 /*
- * A new broker answers when all who live have come, which may take longer than we wait. It does not tell us
- * of changes of that name until then, so the name is forgotten, and asked for when it is wanted.
+ * A new broker answers when all living groups have come, which may take longer than our wait. Until then it
+ * does not tell us of changes of that name. So the name is forgotten, and looked up again when it is needed.
  */
 static void name_refreshed(struct broker_request *request, int error, actor_msg *reply)
 {
@@ -75,7 +75,7 @@ static bool name_known(actor_group *group, const char *name, actor_ref *ret)
 	return true;
 }
 
-/* @args: of `whereis`. -ESRCH: nobody has the name. */
+/* @args: of `whereis`. Returns -ESRCH when no actor has the name. */
 static int name_ask(
 	actor_group *group, struct actor *self, struct buf *args, int64_t timeout_ms, actor_ref *ret)
 {

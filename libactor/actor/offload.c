@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A function that blocks, on a helper thread; its actor alone waits. The function works on a copy of the
- * actor's data, which is copied back when the actor still waits for it. So an actor that is killed meanwhile
- * takes nothing away from under the function.
+ * Runs a function that blocks on a helper thread; only its actor waits. The function works on a copy of the
+ * actor's data. When it is done and the actor still waits, the copy is copied back. So the end of an actor
+ * takes no memory away from a running function.
  */
 #include "libactor/actor/offload.h"
 
@@ -79,7 +79,7 @@ void offloads_end(actor_group *group, int64_t deadline_ns)
 			n_left);
 }
 
-/* The threads are there, or can be. */
+/* Makes sure that threads can be started. */
 static int offloads_ready(actor_group *group)
 {
 	if (!group->bell)
@@ -91,7 +91,8 @@ static int offloads_ready(actor_group *group)
 }
 
 /*
- * The actor has ended before its function. Whether loop or helper frees what is left is decided here alone.
+ * The actor gives up before its function is done. This function alone decides whether the loop or a helper
+ * frees the job.
  */
 static void offload_give_up(actor_group *group, struct offload *offload)
 {

@@ -5,7 +5,7 @@
 
 #include "actor/actor.h"
 
-/* In the loop, when the bell rang: what is done is handed to those who wait. */
+/* Called in the loop when the bell rang: wakes the actors whose functions are done. */
 void offloads_take(actor_group *group);
-/* The group ends: waits until then for what runs. */
+/* The group ends: waits until @deadline_ns for functions that run. */
 void offloads_end(actor_group *group, int64_t deadline_ns);

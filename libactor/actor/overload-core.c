@@ -8,8 +8,9 @@
 #define CODEL_INTERVAL_MS 100 /* the paper's */
 #define RETRY_MIN_MS      1
 #define RETRY_MAX_MS      30000
-#define RETRY_UNKNOWN_MS  100 /* nothing has left it so far */
-#define TIMES_TARGET      2   /* what waited for longer is shed while the queue stands; the paper's */
+#define RETRY_UNKNOWN_MS  100 /* used while no message has left the mailbox */
+/* while the queue stands, messages that waited longer than this are shed; the paper's */
+#define TIMES_TARGET 2
 
 /* ---- limits ---- */
 
@@ -23,7 +24,7 @@ int overload_read(struct actor_overload *limits, uint32_t messages, uint32_t byt
 	if ((unsigned)limits->overflow > ACTOR_DROP_OLDEST || !is_time(limits->max_wait_ms) ||
 		!is_time(limits->codel_target_ms) || !is_time(limits->codel_interval_ms))
 		return -EINVAL;
-	/* a part without the whole is a slip: the limit that was meant would not be there */
+	/* A part without the whole is a mistake: the intended limit would not exist. */
 	if ((limits->rate_burst && !limits->rate_per_s) ||
 		(limits->codel_interval_ms && !limits->codel_target_ms))
 		return -EINVAL;
@@ -44,7 +45,7 @@ void overload_set(struct overload *o, const struct actor_overload *limits, int64
 		limits->rate_per_s != o->limits.rate_per_s || limits->rate_burst != o->limits.rate_burst;
 
 	o->limits = *limits;
-	if (rate_is_new) /* else whoever sets other limits again and again would never let anything in */
+	if (rate_is_new) /* otherwise repeated calls that set other limits would never let anything in */
 		bucket_init(&o->bucket, limits->rate_per_s, limits->rate_burst, limits->rate_burst, now_ns);
 	o->stands = false;
 	o->interval_ends_ns = now_ns;
@@ -79,7 +80,7 @@ enum actor_loss overload_comes(struct overload *o, int64_t now_ns, bool *ret_mak
 	if (!overload_is_full(o))
 		return OVERLOAD_TAKEN;
 	switch (o->limits.overflow) {
-	case ACTOR_BLOCK: /* senders are held back before; what was under way is taken */
+	case ACTOR_BLOCK: /* senders are held back earlier; what was under way is taken */
 		return OVERLOAD_TAKEN;
 	case ACTOR_DROP_OLDEST:
 		*ret_make_room = true;
@@ -122,7 +123,7 @@ void overload_oldest_lost(struct overload *o, uint32_t bytes)
 	o->lost[ACTOR_LOST_OLDEST]++;
 }
 
-/* True: the queue stands, and this one has waited for too long. */
+/* True: the queue stands, and this message has waited for too long. */
 static bool codel_sheds(struct overload *o, int64_t wait_ns, int64_t now_ns)
 {
 	int64_t target_ns = o->limits.codel_target_ms * NS_PER_MS;
@@ -148,7 +149,7 @@ enum actor_loss overload_leaves(
 	overload_unqueue(o, bytes);
 	if (!o->n_queued)
 		o->least_wait_ns =
-			0; /* what has been empty does not stand, however long the last one waited */
+			0; /* a queue that was empty does not stand, however long its last message waited */
 	o->last_wait_ns = wait_ns;
 	o->last_left_ns = now_ns;
 	if (deadline_ns != OVERLOAD_NO_DEADLINE && now_ns > deadline_ns)
@@ -172,7 +173,7 @@ int64_t overload_retry_ms(const struct overload *o, int64_t now_ns)
 
 	if (!o->last_left_ns)
 		return RETRY_UNKNOWN_MS;
-	/* one that has been at a message for longer is slower than the last wait says */
+	/* An actor that is busy with one message for longer is slower than the last wait says. */
 	if (o->n_queued && now_ns - o->last_left_ns > wait_ns)
 		wait_ns = now_ns - o->last_left_ns;
 	ms = wait_ns / 2 / NS_PER_MS;

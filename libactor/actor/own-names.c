@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of our own actors: taken, alone or many at once, given from one actor to another, and given back.
- * What stands here is announced to each new broker.
+ * The names of our own actors: registering one or many, moving one to another actor, and giving them back.
+ * The names here are announced to each new broker.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,13 +22,13 @@
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
-#define MANY_MAX 16384 /* as the broker has it */
+#define MANY_MAX 16384 /* the broker has the same limit */
 
-/* A replace that the broker has not answered yet. Our table has the name at @to already. */
+/* A replace that the broker has not answered yet. In our table @to has the name already. */
 struct name_move {
 	struct list link; /* group->name_moves */
 	actor_ref from, to;
-	struct actor *waiter; /* NULL: nobody waits any more */
+	struct actor *waiter; /* NULL: no actor waits any more */
 	bool done;
 	int r;
 	char name[];
@@ -94,7 +94,7 @@ static void own_move(struct own_name *own, struct actor *to)
 	list_append(&to->names, &own->link);
 }
 
-/* NULL: it has ended, or its names are being given back. */
+/* Returns NULL when the actor has ended, or its names are being given back. */
 static struct actor *owner_find(actor_group *group, actor_ref ref)
 {
 	struct actor *self =
@@ -134,7 +134,7 @@ static actor_ref who_of(actor_ref self, const struct actor_name *name)
 	return actor_ref_is_nobody(name->who) ? self : name->who;
 }
 
-/* The arguments of register_all, and of unregister_all. */
+/* Writes the arguments of register_all, and of unregister_all. */
 static void put_pairs(struct buf *b, actor_ref self, const struct actor_name *names, size_t n)
 {
 	mp_put_array(b, 1);
@@ -155,7 +155,7 @@ static int names_check(actor_group *group, const struct actor *self, const struc
 	return n <= MANY_MAX ? 0 : -EMSGSIZE;
 }
 
-/* The broker has registered them all. 0, or -ESRCH: @self has ended meanwhile. */
+/* The broker has registered all names. Returns 0, or -ESRCH when @self has ended meanwhile. */
 static int names_take(actor_group *group, actor_ref self, const struct actor_name *names, size_t n)
 {
 	int r = 0;
@@ -163,12 +163,12 @@ static int names_take(actor_group *group, actor_ref self, const struct actor_nam
 	for (size_t i = 0; i < n; i++) {
 		actor_ref who = who_of(self, &names[i]);
 		bool is_self = actor_ref_equal(who, self);
-		/* In its terminate the one that asks may have names still; they are given back after it. */
+		/* In its terminate the calling actor may still get names; they are given back after it. */
 		struct actor *owner = is_self && group->loop.in_loop ? actor_find(group, who.serial)
 								     : owner_find(group, who);
 		int one = owner ? own_add(owner, wire_cstr(names[i].name)) : -ESRCH;
 
-		/* One that has ended: as if it had ended just after this. */
+		/* The owner has ended. The name is given back as if the owner had ended just after this. */
 		if (one < 0)
 			unregister_later(group, names[i].name, who);
 		if (one == -ENOMEM || is_self)
@@ -178,8 +178,8 @@ static int names_take(actor_group *group, actor_ref self, const struct actor_nam
 }
 
 /*
- * From now on, and until it is known what came of it, the broker may give a name to them: if they end
- * meanwhile, their ends wait for an answer behind it (names_release). An actor that asks for itself knows
+ * From now on, and until the result is known, the broker may give a name to these actors. If one of them ends
+ * meanwhile, its end waits for an answer behind that (names_release). An actor that asks for itself knows
  * when it has the answer.
  */
 static void names_are_unsure(
@@ -194,7 +194,7 @@ static void names_are_unsure(
 	}
 }
 
-/* @many: in one request. Waits: parks @self, or pumps outside a handler. */
+/* @many: all in one request. Waits: parks @self, or pumps outside a handler. */
 static int names_register(
 	actor_group *group, struct actor *self, const struct actor_name *names, size_t n, bool many)
 {
@@ -220,7 +220,7 @@ static int names_register(
 			names_are_unsure(group, self, names, n, false);
 		return names_take(group, ref, names, n);
 	}
-	/* unless the broker refused it, it may have registered the names, or may do so later */
+	/* Unless the broker refused, it may have registered the names, or may do so later. */
 	if (r == -EEXIST || r == -EINVAL || r == -EPERM || r == -EMSGSIZE)
 		return r;
 	args = (struct buf)BUF_INIT;
@@ -256,7 +256,7 @@ int actor_register_all(actor *self, const struct actor_name *names, size_t n)
 /* ---- from one to another ---- */
 
 /*
- * Nobody knows what the broker did. The name is made to lead to @from again, or to nobody if that actor has
+ * The result at the broker is unknown. The name is made to lead to @from again, or to no actor if @from has
  * ended.
  */
 static void move_undo(actor_group *group, const struct name_move *move)
@@ -266,11 +266,11 @@ static void move_undo(actor_group *group, const struct name_move *move)
 	struct buf args = BUF_INIT;
 
 	if (own && !actor_ref_equal(own->owner->ref, move->to))
-		return; /* the name has been given to a third one meanwhile */
+		return; /* the name was given to a third actor meanwhile */
 	if (own && from) {
 		struct actor *to = owner_find(group, move->to);
 
-		if (to) /* at the broker @to may have the name for a moment yet */
+		if (to) /* at the broker @to may still have the name for a moment */
 			to->names_unsure = group->uplink.n_connects;
 		own_move(own, from);
 		if (body_pack(&args, BODY_ARGS, "srr", move->name, move->to, move->from) == 0)
@@ -348,7 +348,7 @@ int actor_name_replace(actor *self, const char *name, actor_ref who)
 	r = move_new(own, self, who, &move);
 	if (r < 0)
 		return r;
-	/* From here on the name is announced for, and given back by, the new owner. */
+	/* From here on the new owner announces the name and gives it back. */
 	own = own_find(self->group, wire_cstr(name));
 	if (!move->done && own)
 		own_move(own, to);
@@ -391,7 +391,7 @@ int actor_unregister(actor *self, const char *name)
 	return name_unregister(self, name);
 }
 
-/* Frees the first names of @self, at most MANY_MAX. @args: the arguments of unregister_all, of these. */
+/* Frees at most MANY_MAX names of @self. @args: gets the arguments of unregister_all for these names. */
 static void names_take_out(struct actor *self, struct buf *args)
 {
 	struct buf pairs = BUF_INIT;
@@ -413,8 +413,8 @@ static void names_take_out(struct actor *self, struct buf *args)
 }
 
 /*
- * While a name that @self gave away is on its way, the broker may still tell others that @self has it; and a
- * name that it asked for and did not get may yet be registered for it.
+ * While the move of a name that @self gave away is under way, the broker may still tell others that @self has
+ * it. A name that @self asked for and did not get may still be registered for it.
  */
 static bool names_are_on_their_way(const struct actor *self)
 {
@@ -427,15 +427,16 @@ static bool names_are_on_their_way(const struct actor *self)
 }
 
 /*
- * Whoever hears of the end must find the names free: so it waits for the broker. A request goes behind what
- * is on its way, and is answered after that, also one that gives nothing back.
+ * When others hear of the end, the names must be free. So the end waits for the broker. The request goes
+ * behind what is under way, and is answered after that. This holds even for a request that gives nothing
+ * back.
  */
 void names_release(struct actor *self)
 {
 	bool asks = names_are_on_their_way(self);
 
 	if (!list_is_empty(&self->names))
-		names_forget_ref(self->group, self->ref); /* the cache has it if we looked it up */
+		names_forget_ref(self->group, self->ref); /* the cache has the names if we looked them up */
 	while (asks || !list_is_empty(&self->names)) {
 		struct buf args = BUF_INIT;
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is a member, and what process groups there are: from a copy if there is one, else from the broker. */
+/*
+ * The members of a process group, and the existing process groups: from a copy if there is one, else from the
+ * broker.
+ */
 #include "libactor/actor/pg.h"
 
 #include <errno.h>
@@ -14,7 +17,7 @@
 #include "libactor/protocol/roll.h"
 #include "libactor/util/buf.h"
 
-/* A group whose link is to the supervisor is told of no changes, so it asks each time. */
+/* A group whose link is to the supervisor gets no changes, so it asks each time. */
 static int members_ask(actor_group *group, struct actor *self, const char *scope, const char *name,
 	int64_t timeout_ms, struct roll *ret)
 {
@@ -55,8 +58,8 @@ static size_t refs_of(const struct roll *roll, actor_ref *refs, size_t max)
 }
 
 /*
- * *ret_n: the number of members; at most @max are written to @refs. @ret_all: all, in memory for the caller
- * to free.
+ * *ret_n: the number of members; at most @max are written to @refs. @ret_all: all members, which the caller
+ * frees.
  */
 static int members_get(actor_group *group, struct actor *self, const char *scope, const char *name,
 	int64_t timeout_ms, actor_ref *refs, size_t max, actor_ref **ret_all, size_t *ret_n)

@@ -63,7 +63,10 @@ bool pg_is_gone(const actor_group *group, actor_ref ref)
 
 static void answered(struct broker_request *request, int error, actor_msg *reply);
 
-/* Asks for the least there is: only that it is answered counts. One question is under way at a time. */
+/*
+ * Asks for as little as possible, because only the fact of an answer counts. One question is under way at a
+ * time.
+ */
 static void ask(actor_group *group)
 {
 	struct buf args = BUF_INIT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Monitors of process groups: of one, of a scope, of all. */
+/* Monitors of one process group, of a scope, or of all. */
 #include "libactor/actor/pg-monitor.h"
 
 #include <errno.h>
@@ -143,7 +143,7 @@ static int snapshot_make(const struct pg_monitor *monitor, actor_msg **ret)
 	return r;
 }
 
-/* Tells the monitor of each member that is there already, as a join. */
+/* Tells the monitor of each present member, as a join. */
 static void tell_copy(const struct pg_copy *copy, void *arg)
 {
 	const struct pg_monitor *monitor = arg;
@@ -174,7 +174,8 @@ int actor_pg_monitor(
 	of_scope = *scope ? wire_cstr(scope) : wire_str(NULL, 0);
 	of_name = *name ? wire_cstr(name) : wire_str(NULL, 0);
 	/*
-	 * made before the broker is asked: else, if the last other monitor ends meanwhile, the watch ends too
+	 * Made before the broker is asked. Otherwise the watch would end if the last other monitor ended
+	 * meanwhile.
 	 */
 	monitor = pg_monitor_new(self, of_scope, of_name);
 	if (!monitor)

@@ -70,7 +70,7 @@ void pg_loads_deinit(actor_group *group)
 {
 	struct hash_node *node;
 
-	/* left from calls whose actors were discarded before the answer */
+	/* These are left from calls whose actors were discarded before the answer. */
 	while ((node = hash_any(&group->pg_loads))) {
 		hash_remove(&group->pg_loads, node);
 		free(container_of(node, struct pg_load, node));

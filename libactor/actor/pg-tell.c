@@ -15,7 +15,7 @@
 
 /* ---- what is monitored ---- */
 
-/* No name is empty, so no process group has the hash of "all" by more than chance. */
+/* No name is empty, so a process group has the hash of "all" only by chance. */
 static uint64_t watched_hash(const actor_group *group, struct wire_str scope, struct wire_str name)
 {
 	return pg_hash(&group->pg_watched, scope.s ? scope : wire_cstr(""), name.s ? name : wire_cstr(""));
@@ -85,7 +85,9 @@ void pg_watched_remove(actor_group *group, struct pg_monitor *monitor)
 	free(watched);
 }
 
-/* Those that cover the process group: it, its scope, all. NULL where nobody monitors. */
+/*
+ * Finds the entries that cover the process group: its own, its scope's, the one for all. NULL: not monitored.
+ */
 static void watched_find_all(
 	const actor_group *group, struct wire_str scope, struct wire_str name, struct pg_watched *ret[3])
 {
@@ -109,7 +111,7 @@ bool pg_is_covered(const actor_group *group, struct wire_str scope, struct wire_
 
 /* ---- telling ---- */
 
-/* As actor_pg_handle() reads it: [joined, scope, name, [ref, id, metadata]]. */
+/* Writes the event [joined, scope, name, [ref, id, metadata]], which actor_pg_handle() reads. */
 static void put_event(struct buf *b, struct wire_str scope, struct wire_str name,
 	const struct roll_member *member, bool joined)
 {

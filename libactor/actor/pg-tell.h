@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tells our actors that a member joined or left: a message of the kind MSG_PG in each monitoring mailbox. */
+/*
+ * Tells our actors that a member joined or left: each monitoring mailbox gets a message of the kind MSG_PG.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -14,8 +16,8 @@
 struct actor;
 
 /*
- * What actors of ours monitor: one process group, all of a scope, or all. A change finds its monitors by the
- * three of these that cover it, so monitors of other process groups cost it nothing.
+ * Something that actors of ours monitor: one process group, a scope, or all. A change is covered by three of
+ * these at most, so monitors of other process groups cost nothing.
  */
 struct pg_watched {
 	struct hash_node node;       /* group->pg_watched */
@@ -28,25 +30,26 @@ struct pg_watched {
 struct pg_monitor {
 	uint64_t id;
 	struct actor *watcher;
-	bool asked; /* the broker has answered; before, the monitor is told nothing, but keeps copies alive */
+	/* the broker has answered; before that the monitor gets nothing, but keeps copies alive */
+	bool asked;
 	struct list by_watcher; /* actor_pg.monitors */
 	struct list by_watched;
 	struct pg_watched *watched;
 };
 
-/* NULL: no actor of ours monitors just that. */
+/* Returns NULL when no actor of ours monitors exactly that. */
 struct pg_watched *pg_watched_find(const actor_group *group, struct wire_str scope, struct wire_str name);
-/* Puts @monitor beside the others that monitor the same. 0 or -ENOMEM. */
+/* Puts @monitor beside the others that monitor the same. Returns 0 or -ENOMEM. */
 int pg_watched_add(
 	actor_group *group, struct pg_monitor *monitor, struct wire_str scope, struct wire_str name);
-/* Takes @monitor out; what nobody monitors any more is freed. */
+/* Takes @monitor out, and frees what no actor monitors any more. */
 void pg_watched_remove(actor_group *group, struct pg_monitor *monitor);
 
-/* Does a monitor of any actor of ours cover that process group? */
+/* Whether a monitor of any actor of ours covers that process group. */
 bool pg_is_covered(const actor_group *group, struct wire_str scope, struct wire_str name);
 void pg_monitor_tell(const struct pg_monitor *monitor, struct wire_str scope, struct wire_str name,
 	const struct roll_member *member, bool joined);
-/* Tells whoever monitors that process group. */
+/* Tells all monitors that cover that process group. */
 void pg_tell(actor_group *group, struct wire_str scope, struct wire_str name,
 	const struct roll_member *member, bool joined);
-int actor_pg_handle(struct actor *self, const actor_msg *msg); /* a MSG_PG: calls on_pg */
+int actor_pg_handle(struct actor *self, const actor_msg *msg); /* handles a MSG_PG: calls on_pg */

@@ -264,8 +264,8 @@ void pgs_settle(actor_group *group)
 /* ---- what the broker tells ---- */
 
 /*
- * @entries are all members now. Monitors hear that members missing in @entries left, and that new ones
- * joined. So after a restart of the broker they hear only what really changed.
+ * @entries are all present members. Monitors are told that members missing in @entries left, and that new
+ * ones joined. So after a restart of the broker they get only the real changes.
  */
 static void copy_replace(struct pg_copy *copy, struct mp_reader *entries, uint32_t n)
 {
@@ -368,7 +368,8 @@ void pgs_forget_group(actor_group *group, uint64_t group_id)
 			struct copy_member *member =
 				container_of(process->members.next, struct copy_member, by_process);
 
-			last = member->by_process.next == &process->members; /* @process is freed with it */
+			last = member->by_process.next ==
+			       &process->members; /* @process is freed with its last member */
 			copy_end(copy, &member->in_roll);
 		}
 		copy_settle(&copy);
@@ -424,8 +425,8 @@ int pg_know(actor_group *group, struct actor *self, const char *scope, const cha
 		if (r < 0)
 			return r;
 		/*
-		 * The roll was told before the answer. The copy of an empty roll was freed then, so it may be
-		 * made here.
+		 * The roll was told before the answer. If it was empty, the copy was freed then, so this
+		 * makes it again.
 		 */
 		copy = copy_make(group, of_scope, of_name);
 		if (!copy)
@@ -437,8 +438,8 @@ int pg_know(actor_group *group, struct actor *self, const char *scope, const cha
 }
 
 /*
- * The scope (scope.s NULL: all) was asked for. A process group in it that was not told then has no members
- * now.
+ * The broker was asked for the scope (scope.s NULL: all). A process group in it that was not told has no
+ * members now.
  */
 struct unsaid {
 	struct wire_str scope;

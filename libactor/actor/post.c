@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One message to one actor: into its mailbox if it is ours, else as a frame to its group. send_ready() waits
- * until it may be sent, before its body is packed.
+ * Sends one message to one actor: into its mailbox if it is ours, otherwise as a frame to its group.
+ * send_ready() waits, before the body is packed, until the message may be sent.
  */
 #include "libactor/actor/post.h"
 
@@ -29,7 +29,7 @@ int send_no_route(const actor_group *group, const struct wire_dest *to)
 {
 	/*
 	 * A group with one link has no way while its daemon is away. Another group makes a peer, which fails
-	 * only for want of memory.
+	 * only when out of memory.
 	 */
 	return to->name.s || group->mode != ACTOR_JOIN_DIRECT || group->uplink.state == UPLINK_NONE
 		       ? -ENOTCONN
@@ -41,7 +41,7 @@ int send_ready(actor_group *group, struct actor *self, const struct wire_dest *t
 	struct actor *target;
 	struct peer *peer;
 
-	if (group->room_of) /* it was for another message */
+	if (group->room_of) /* the room was meant for another message */
 		mailbox_pass_on(group);
 	if (dest_is_local(group, to))
 		return mailbox_wait_room(group, to->ref.serial, self, deadline_ns, &target);

@@ -12,13 +12,13 @@
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
 
-#define BACKLOG_MAX_BYTES (256u << 10) /* to the broker: with more than that, frames are not copied */
+#define BACKLOG_MAX_BYTES (256u << 10) /* with more than this unsent to the broker, frames are not copied */
 
-#define MISSED_TOLD_MS 50 /* after the first that was left out, if no copy has said it by then */
+#define MISSED_TOLD_MS 50 /* after the first missed frame, if no copy has told of it by then */
 
 struct taps {
 	actor_group *group;
-	struct timer timer; /* armed when a frame was left out */
+	struct timer timer; /* armed when a frame was missed */
 	unsigned n;
 	struct tap all[TAPS_MAX];
 };
@@ -115,7 +115,10 @@ static void tap_write(actor_group *group, struct tap *tap, enum tap_path path, c
 	}
 }
 
-/* Else nobody would hear of those that were left out after the last copy. No rate holds that back. */
+/*
+ * Without this the frames that were missed after the last copy would never be reported. This message ignores
+ * the rate.
+ */
 static void taps_tell_missed(struct loop *loop, struct timer *timer)
 {
 	struct taps *taps = container_of(timer, struct taps, timer);
@@ -140,7 +143,10 @@ static void taps_tell_missed(struct loop *loop, struct timer *timer)
 void taps_copy(actor_group *group, const struct wire_frame *frame)
 {
 	struct taps *taps = group->taps;
-	/* of a trace one looks at the times between processes, and our loop's may be older than a frame */
+	/*
+	 * People look at the times of a trace between processes, and the time of our loop may be older than a
+	 * frame.
+	 */
 	int64_t now_ns = frame->trace.id ? clock_now_ns() : group->loop.now_ns;
 
 	for (unsigned i = 0; i < taps->n && group->uplink.peer; i++)

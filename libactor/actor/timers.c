@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Timers of actors: casts to oneself and to others later, once or again and again, ends later, and idleness.
+ * Timers of actors: casts to the actor itself and to others, once or at intervals; later ends; idle times.
  *
- * A timer is one cell of the group's slab: 128 bytes with its method and small arguments. Only when it is due
- * a message is made of it, and the cell is given back while it is in the cache; if there is no memory for a
- * message it stays due, and is tried again. What goes on (intervals, idleness), or is still to be sent, knows
- * whether a message of it waits: so of an interval there is never more than one. Cancelling takes a message
- * back that waits in its own actor's mailbox.
+ * A timer is one cell of the group's slab: 128 bytes with its method and small arguments. A message is made
+ * only when the timer is due, and the cell is given back while it is in the cache. If there is no memory for
+ * the message, the timer stays due and is tried again. A timer that goes on (an interval, an idle time), or
+ * whose cast is still to be sent, knows whether a message of it waits; so an interval never has more than one
+ * message. Cancelling also takes back a message that waits in the timer's own actor's mailbox.
  */
 #include "libactor/actor/timers.h"
 
@@ -32,12 +32,12 @@
 #include "libactor/util/slots.h"
 
 #define CELL_BYTES   128
-#define NO_MEMORY_MS 10 /* then what is due is tried again */
+#define NO_MEMORY_MS 10 /* after this time a due timer without memory is tried again */
 
 enum alarm_what {
 	ALARM_SELF,  /* a cast to its own actor */
-	ALARM_LOCAL, /* to another one of this group, by ref: there is nothing to wait for */
-	ALARM_SEND,  /* to anybody, by its actor */
+	ALARM_LOCAL, /* a cast to another actor of this group, by ref: nothing to wait for */
+	ALARM_SEND,  /* a cast to any destination, in the turn of the timer's actor */
 	ALARM_ACT,
 	ALARM_IDLE,
 };
@@ -47,10 +47,10 @@ struct alarm {
 	struct list link; /* actor.timers */
 	struct actor *self;
 	uint64_t id;
-	int64_t period_ns; /* 0: once; of ALARM_IDLE: how long */
+	int64_t period_ns; /* 0: once; for ALARM_IDLE: the idle time */
 	union {
-		uint64_t n_merged;   /* of an interval: ticks that were no message of their own */
-		int64_t idle_due_ns; /* of ALARM_IDLE; the timer may be armed for earlier */
+		uint64_t n_merged;   /* of an interval: number of ticks without a message of their own */
+		int64_t idle_due_ns; /* of ALARM_IDLE; the timer may be armed for an earlier time */
 	};
 	uint32_t body_bytes;
 	uint8_t text_bytes; /* without its NUL */
@@ -59,8 +59,8 @@ struct alarm {
 	bool in_slab : 1;
 	bool traced : 1;
 	/*
-	 * struct wire_trace if it is traced; struct alarm_far if it is for others; text, NUL, body, and what
-	 * `to` points to
+	 * struct wire_trace if it is traced; struct alarm_far if it is for others; text, NUL, body, and the
+	 * strings to which `to` points
 	 */
 	char content[];
 };
@@ -73,7 +73,7 @@ struct alarm_far {
 _Static_assert(offsetof(struct alarm, content) % _Alignof(struct alarm_far) == 0, "content begins with one");
 _Static_assert(sizeof(struct alarm) + 32 <= CELL_BYTES, "there is room for a method");
 
-/* Of the handler that made it; NULL: none. */
+/* The trace of the handler that made the timer; NULL: none. */
 static const struct wire_trace *alarm_trace(const struct alarm *alarm)
 {
 	return alarm->traced ? (const struct wire_trace *)alarm->content : NULL;
@@ -135,10 +135,10 @@ void alarms_end(struct actor *self)
 
 /* ---- being due ---- */
 
-/* One message of it into the mailbox of @to. 0, -ENOMEM */
+/* Puts one message of the timer into the mailbox of @to. Returns 0 or -ENOMEM. */
 static int alarm_push(struct alarm *alarm, struct actor *to, enum msg_kind kind)
 {
-	/* what is to be sent to others is made a message when it is sent */
+	/* the cast to others is made when it is sent */
 	bool bare = kind == MSG_DUE || !alarm->body_bytes;
 	const struct wire_trace *trace = alarm_trace(alarm);
 	actor_group *group = alarm->self->group;
@@ -146,7 +146,7 @@ static int alarm_push(struct alarm *alarm, struct actor *to, enum msg_kind kind)
 	actor_msg *msg;
 	int r;
 
-	if (kind != MSG_DUE) /* else the cast that it sends is the new span */
+	if (kind != MSG_DUE) /* otherwise the cast that is sent is the new span */
 		trace = trace_next(group, trace, &room);
 	r = msg_new_traced(&msg, alarm->self->ref, (struct wire_str){alarm_text(alarm), alarm->text_bytes},
 		bare ? NULL : alarm_body(alarm), bare ? 0 : alarm->body_bytes, trace);
@@ -168,7 +168,7 @@ static int alarm_push(struct alarm *alarm, struct actor *to, enum msg_kind kind)
 	return 0;
 }
 
-/* The grid is that of the start, however late the loop is. */
+/* The grid begins at the start, however late the loop is. */
 static void interval_goes_on(struct loop *loop, struct alarm *alarm)
 {
 	int64_t due_ns = timer_deadline_ns(&alarm->timer);
@@ -215,7 +215,10 @@ static void alarm_is_due(struct loop *loop, struct alarm *alarm)
 		alarm->queued = true;
 }
 
-/* Parked, or with something to do, it is not idle; when that is done it begins to be (idle_begins()). */
+/*
+ * An actor that is parked or has something to do is not idle. Its idle time begins when that is done
+ * (idle_begins()).
+ */
 static void idle_is_due(struct loop *loop, struct alarm *alarm)
 {
 	struct actor *self = alarm->self;
@@ -263,7 +266,10 @@ void alarm_send(struct actor *self, uint64_t id)
 
 	if (!alarm)
 		return;
-	/* While sending waits nobody frees the alarm: only the actor does, which is here, and its end. */
+	/*
+	 * While the cast waits, only the actor could free the alarm, in a handler or at its end, and it is
+	 * here.
+	 */
 	alarm->queued = false;
 	alarm_far(alarm)->fn(
 		self, &alarm_far(alarm)->to, alarm_text(alarm), alarm_body(alarm), alarm->body_bytes);
@@ -312,12 +318,12 @@ static enum alarm_what alarm_what(const struct actor *self, const struct alarm_s
 		       : ALARM_SEND;
 }
 
-/* Not armed yet. @room: for what `to` points to. */
+/* The timer is not armed yet. @room: bytes for the strings to which `to` points. */
 static int alarm_alloc(struct actor *self, enum alarm_what what, const struct alarm_spec *spec, size_t room,
 	struct alarm **ret)
 {
 	actor_group *group = self->group;
-	/* what goes on would do so for ever */
+	/* an interval would carry its trace on for ever */
 	bool traced = self->trace && !spec->period_ms && what != ALARM_ACT && what != ALARM_IDLE;
 	size_t text_bytes = strlen(spec->text);
 	size_t size = sizeof(struct alarm) + (traced ? sizeof(*self->trace) : 0) + sizeof(struct alarm_far) +
@@ -467,7 +473,7 @@ static struct alarm *alarm_find(struct actor *self, uint64_t id)
 	return alarm && alarm->self == self && alarm->what != ALARM_IDLE ? alarm : NULL;
 }
 
-/* True if the timer was due and its cast still waits in the mailbox. */
+/* True when the timer was due and its cast still waits in the mailbox. */
 static bool timer_is_queued(struct actor *self, uint64_t id)
 {
 	if (!self->timers_queued)
@@ -487,7 +493,7 @@ int64_t actor_timer_left(actor *self, uint64_t id)
 
 	if (!alarm)
 		return timer_is_queued(self, id) ? 0 : -ESRCH;
-	if (!timer_is_armed(&alarm->timer)) /* its time is never, or it waits to be sent */
+	if (!timer_is_armed(&alarm->timer)) /* the timer is never due, or its cast waits to be sent */
 		return alarm->queued ? 0 : INT64_MAX;
 	return deadline_left_ms(timer_deadline_ns(&alarm->timer));
 }

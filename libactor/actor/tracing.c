@@ -22,8 +22,8 @@ static uint64_t mix(uint64_t n)
 }
 
 /*
- * A group never uses a span twice, and two groups have the same one only by chance: that needs no randomness,
- * and no system call.
+ * A group never uses a span twice, and two groups have the same one only by chance. So neither randomness nor
+ * a system call is needed.
  */
 static uint64_t span_new(actor_group *group)
 {
@@ -38,7 +38,7 @@ static uint64_t span_new(actor_group *group)
 const struct wire_trace *trace_new_span(
 	actor_group *group, const struct wire_trace *cause, struct wire_trace *room)
 {
-	/* a cause without a span is the beginning, so this one has no parent */
+	/* a cause without a span is the beginning, so this span has no parent */
 	*room = (struct wire_trace){.id = cause->id, .span = span_new(group), .parent = cause->span};
 	return room;
 }
