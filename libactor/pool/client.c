@@ -40,7 +40,7 @@ static void put_options(struct buf *out, const struct actor_pool_job *job)
 	}
 }
 
-/* "[key, method, args, options]" */
+/* Packs "[key, method, args, options]". */
 static int job_pack(actor_msg **ret, const struct actor_pool_job *job, const char *format, va_list args)
 {
 	struct buf out = BUF_INIT;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #define NS_PER_MS INT64_C(1000000)
-/* a worker that does not answer any more and does not end either */
+/* how long to wait for a worker that neither answers nor ends */
 #define CAUSE_WAIT_NS     (2000 * NS_PER_MS)
 #define KILL_AGAIN_NS     (5000 * NS_PER_MS)
 #define RETRY_MIN_MS      10
@@ -22,12 +22,12 @@ static struct job *job_of(struct queue_node *node)
 
 static void worker_arm(struct core *core, struct worker *worker, int64_t at_ns)
 {
-	/* there is room: core_resize() reserved it */
+	/* cannot fail: core_resize() has reserved room */
 	if (at_ns == NEVER_NS || heap_insert(&core->timers, &worker->timer, (uint64_t)at_ns) < 0)
 		heap_remove(&core->timers, &worker->timer);
 }
 
-/* Sets the worker's timer to the next moment at which something has to be looked at while it is up. */
+/* Sets the worker's timer to the next time at which the core has to look at it while it is up. */
 static void worker_watch(struct core *core, struct worker *worker)
 {
 	const struct job *first;
@@ -43,7 +43,7 @@ static void worker_watch(struct core *core, struct worker *worker)
 	worker_arm(core, worker, at_ns);
 }
 
-/* ---- who takes more ---- */
+/* ---- which workers take more jobs ---- */
 
 static bool worker_takes(const struct core *core, const struct worker *worker)
 {
@@ -118,8 +118,9 @@ static void job_bind(struct core *core, struct job *job, const struct worker *wo
 	if (job->bound || !job->key_bytes || (router != ACTOR_POOL_KEY && router != ACTOR_POOL_STICKY))
 		return;
 	/*
-	 * Without memory the key is where arithmetic says, or with whoever is idle. So it may be noted for
-	 * another worker by now: that note is kept alive by the jobs there alone.
+	 * If memory ran out, the key was not noted, and an earlier job of it went by arithmetic or to an idle
+	 * worker. So the key may now be noted for another worker. Only the jobs at that worker keep that note
+	 * alive.
 	 */
 	key = keys_find(&core->keys, job->key, job->key_bytes);
 	if (!key || key->worker == worker->number)
@@ -148,7 +149,8 @@ static void job_queue(struct core *core, struct job *job, struct worker *worker,
 	if (!job->keep)
 		queue_append(&core->sheddable, &job->sheddable, job->level);
 	if (job->expires_ns != NEVER_NS)
-		(void)heap_insert(&core->expiries, &job->expiry, (uint64_t)job->expires_ns); /* reserved */
+		(void)heap_insert(&core->expiries, &job->expiry,
+			(uint64_t)job->expires_ns); /* cannot fail: room was reserved */
 	core->n_queued++;
 	core->queued_bytes += job->bytes;
 }
@@ -162,7 +164,7 @@ static void job_unqueue(struct core *core, struct job *job)
 	core->queued_bytes -= job->bytes;
 }
 
-/* Ends a job that is in no queue and with no worker. */
+/* Ends a job that no queue and no worker has. */
 static void job_over(struct core *core, struct job *job, enum actor_pool_end end, int64_t now_ns)
 {
 	job_unbind(core, job);
@@ -208,7 +210,10 @@ static void job_take_back(struct core *core, struct job *job)
 	core->n_running--;
 }
 
-/* The best job for @worker. One that waits in the shared queue may belong to another by now. */
+/*
+ * Returns the best job for @worker. A job that waits in the shared queue may meanwhile belong to another
+ * worker.
+ */
 static struct job *job_for(struct core *core, struct worker *worker)
 {
 	struct queue_node *own, *shared;
@@ -243,7 +248,7 @@ static void worker_feed(struct core *core, struct worker *worker, int64_t now_ns
 	worker_rest(core, worker);
 }
 
-/* One job each, the idle first. */
+/* Gives each worker one job, idle workers first. */
 static void core_dispatch(struct core *core, int64_t now_ns)
 {
 	struct worker *worker;
@@ -257,7 +262,7 @@ static void core_dispatch(struct core *core, int64_t now_ns)
 		worker = container_of(turn->next, struct worker, turn_link);
 		job = job_for(core, worker);
 		if (!job)
-			return; /* those that there were belong to others, who are busy */
+			return; /* the jobs that wait belong to others, who are busy */
 		job_give(core, job, worker, now_ns);
 		list_remove(&worker->turn_link);
 		worker->turn = NULL;
@@ -267,7 +272,7 @@ static void core_dispatch(struct core *core, int64_t now_ns)
 
 /* ---- routing ---- */
 
-/* The worker that the job belongs to; NULL: whoever is idle first. */
+/* Returns the worker to which the job belongs; NULL: the first idle one. */
 static struct worker *core_route(struct core *core, const struct job *job, bool *ret_refuse)
 {
 	const struct core_settings *settings = &core->settings;
@@ -299,7 +304,7 @@ static struct worker *core_route(struct core *core, const struct job *job, bool 
 				return core->workers[n];
 			}
 		}
-		break; /* none is up: whoever is first */
+		break; /* no worker is up: the first that comes up gets the job */
 	case ACTOR_POOL_CUSTOM:
 		n = settings->route ? settings->route(job->key, job->key_bytes, core->size, settings->arg)
 				    : ACTOR_POOL_ROUTE_ANY;
@@ -309,7 +314,7 @@ static struct worker *core_route(struct core *core, const struct job *job, bool 
 	return NULL;
 }
 
-/* Where a job goes that is let in already. */
+/* Finds a new place for a job that was let in already. */
 static void job_route_again(struct core *core, struct job *job, bool first, int64_t now_ns)
 {
 	bool refuse;
@@ -320,7 +325,7 @@ static void job_route_again(struct core *core, struct job *job, bool first, int6
 		worker_feed(core, worker, now_ns);
 }
 
-/* All of @queue find their places anew, in order. */
+/* Finds new places for all jobs of @queue, in order. */
 static void queue_route_again(struct core *core, struct queue *queue, int64_t now_ns)
 {
 	struct queue_node *node;
@@ -341,7 +346,7 @@ static void queue_route_again(struct core *core, struct queue *queue, int64_t no
 	core_dispatch(core, now_ns);
 }
 
-/* @worker is off: what was bound to it finds its places anew, behind what it had had. */
+/* @worker is off: the jobs that are bound to it find new places, behind the jobs that it had. */
 static void worker_clear(struct core *core, struct worker *worker, int64_t now_ns)
 {
 	struct queue_node *node;
@@ -357,7 +362,7 @@ static void worker_clear(struct core *core, struct worker *worker, int64_t now_n
 		queue_route_again(core, &core->shared, now_ns);
 }
 
-/* ---- the end of it all ---- */
+/* ---- the end of the pool ---- */
 
 static void core_leave_all(struct core *core)
 {
@@ -389,7 +394,7 @@ static int64_t retry_ms_of(const struct core *core)
 
 	if (!core->stats.service_us)
 		return RETRY_UNKNOWN_MS;
-	/* until half of what waits is done */
+	/* the time until half of the waiting jobs are done */
 	ms = core->n_queued * core->stats.service_us / workers / 2 / 1000;
 	return ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : (int64_t)ms;
 }
@@ -404,7 +409,7 @@ static bool core_is_full(const struct core *core)
 	return core->n_queued > queue_max_of(core) || core->queued_bytes > core->settings.queue_max_bytes;
 }
 
-/* Which job goes when @job has made them one too many. */
+/* Returns the job to drop when @job has made the waiting jobs one too many. */
 static struct job *core_victim(const struct core *core, struct job *job)
 {
 	bool oldest = core->settings.shed == ACTOR_POOL_SHED_OLDEST;
@@ -480,7 +485,7 @@ enum actor_pool_end core_submit(struct core *core, struct job *job, int64_t now_
 		}
 		job_end(core, victim, ACTOR_POOL_DISCARDED, now_ns);
 	}
-	return ACTOR_POOL_DONE; /* 0: it is let in */
+	return ACTOR_POOL_DONE; /* 0: the job is let in */
 }
 
 struct job *core_job(const struct core *core, uint64_t id)
@@ -506,7 +511,7 @@ void core_worker_up(struct core *core, uint32_t number, int64_t now_ns)
 	core_check_over(core);
 }
 
-/* What becomes of a job that no answer comes to. */
+/* Decides what happens to a job to which no answer comes. */
 static void job_failed(struct core *core, struct job *job, bool begun, int64_t now_ns)
 {
 	struct worker *worker = job->worker;
@@ -528,7 +533,7 @@ static void job_failed(struct core *core, struct job *job, bool begun, int64_t n
 		job->attempts--;
 		core->stats.returned++;
 	}
-	job->keep = true; /* a job that was let in and has had its turn is not shed for another */
+	job->keep = true; /* a job that was let in and had its turn is not shed for another one */
 	if (!stays)
 		job_unbind(core, job);
 	job_queue(core, job, stays ? worker : NULL, true);
@@ -558,7 +563,7 @@ static void worker_after(struct core *core, struct worker *worker, int64_t now_n
 	worker_arm(core, worker, now_ns + (int64_t)delay_ns);
 }
 
-/* All is known of its end. */
+/* Decides what happens to the jobs of an ended worker, when everything about its end is known. */
 static void worker_settle(struct core *core, struct worker *worker, int64_t now_ns)
 {
 	struct job *culprit = NULL;
@@ -572,7 +577,7 @@ static void worker_settle(struct core *core, struct worker *worker, int64_t now_
 			break;
 		culprit = NULL;
 	}
-	/* from the last one, so that they stand before all others in the order that they had */
+	/* Begins with the last job, so that the jobs stand before all others in their order. */
 	while (!list_is_empty(&worker->running)) {
 		struct job *job = container_of(worker->running.prev, struct job, link);
 
@@ -746,7 +751,7 @@ int core_resize(struct core *core, uint32_t size, int64_t now_ns)
 	if (r < 0)
 		return r;
 	if (core->draining || core->stopping)
-		return 0; /* those that are there do what is left */
+		return 0; /* the workers that there are do the remaining jobs */
 	core->size = size;
 	for (uint32_t i = 0; i < core->n_workers; i++) {
 		struct worker *worker = core->workers[i];
@@ -832,7 +837,9 @@ void core_stop(struct core *core, int64_t now_ns)
 			job_take_back(core, job);
 		job_end(core, job, ACTOR_POOL_SHUTDOWN, now_ns);
 	}
-	/* Some have ended already, and only waited for the words of the jobs that they had. */
+	/*
+	 * Some workers have ended already, and were only waiting for the answers to the jobs that they had.
+	 */
 	for (uint32_t i = 0; i < core->n_workers; i++)
 		worker_settle(core, core->workers[i], now_ns);
 	core_check_over(core);
@@ -844,10 +851,10 @@ void core_drain(struct core *core, int64_t now_ns)
 	if (core->size)
 		core_check_over(core);
 	else
-		core_stop(core, now_ns); /* nobody would ever do what waits */
+		core_stop(core, now_ns); /* no worker would ever do the waiting jobs */
 }
 
-/* ---- what is to be done ---- */
+/* ---- actions ---- */
 
 static bool core_next_command(struct core *core, struct core_action *ret)
 {

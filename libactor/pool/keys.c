@@ -59,7 +59,7 @@ void keys_give(struct keys *keys, struct key *key)
 	free(key);
 }
 
-/* FNV-1a, and a finalizer, for its high bits are weak */
+/* FNV-1a and a finalizer, because FNV's high bits are weak. */
 uint64_t key_hash(const void *data, uint32_t bytes)
 {
 	const uint8_t *p = data;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which worker a key belongs to: by arithmetic, and by where jobs of that key are now. */
+/* Finds the worker of a key: by arithmetic, and by where jobs of the key are now. */
 #pragma once
 
 #include <stddef.h>
@@ -11,7 +11,7 @@ struct keys {
 	struct hash table; /* of struct key */
 };
 
-/* A key of which some job is bound to a worker. */
+/* A key of which at least one job is bound to a worker. */
 struct key {
 	struct hash_node node;
 	uint32_t worker;
@@ -21,20 +21,20 @@ struct key {
 };
 
 void keys_init(struct keys *keys);
-void keys_deinit(struct keys *keys); /* all keys were given back */
-/* NULL: none of its jobs is bound */
+void keys_deinit(struct keys *keys); /* all keys must have been given back */
+/* Returns NULL when no job of the key is bound. */
 struct key *keys_find(const struct keys *keys, const void *data, uint32_t bytes);
 /*
- * One more job of that key is bound. @worker is the key's from now on if this is its first job. NULL: no
- * memory.
+ * One more job of the key is bound. If it is the first, the key belongs to @worker from now on. Returns NULL
+ * when out of memory.
  */
 struct key *keys_take(struct keys *keys, const void *data, uint32_t bytes, uint32_t worker);
 void keys_give(struct keys *keys, struct key *key);
 
-/* The same number for the same bytes in every process and every version. */
+/* Gives the same number for the same bytes in every process and every version. */
 uint64_t key_hash(const void *data, uint32_t bytes);
 /*
- * 0 … n-1; when n grows by one, one key of n moves, to the new one (jump consistent hashing, Lamping and
- * Veach 2014). @n > 0
+ * Returns 0 … n-1. When n grows by one, one in n keys moves, to the new worker (jump consistent hashing,
+ * Lamping and Veach 2014). @n > 0.
  */
 uint32_t key_worker(uint64_t hash, uint32_t n);

@@ -8,7 +8,7 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/util/sized.h"
 
-#define FIRST_BYTES              sizeof(struct actor_pool_options) /* as of 0.1 */
+#define FIRST_BYTES              sizeof(struct actor_pool_options) /* the size in version 0.1 */
 #define DEFAULT_QUEUE_MAX        16384u
 #define DEFAULT_QUEUE_MAX_BYTES  (UINT64_C(64) << 20)
 #define DEFAULT_BACKOFF_MIN_MS   100
@@ -56,7 +56,7 @@ static void options_default(struct actor_pool_options *o)
 	o->queue_limit_ms = o->queue_limit_ms ? o->queue_limit_ms : DEFAULT_QUEUE_LIMIT_MS;
 }
 
-/* A copy of @strv with @more free places. NULL: no memory. */
+/* A copy of @strv with @more free places. Returns NULL when out of memory. */
 static char **strv_copy(const char *const *strv, size_t more, size_t *ret_n)
 {
 	size_t n = 0;
@@ -105,7 +105,7 @@ int options_read(struct options *ret, const struct actor_pool_options *given, si
 	if (r == 0)
 		r = options_check(o);
 	if (r == 0 && (!(o->argv && o->argv[0])) == (!o->behavior))
-		r = -EINVAL; /* one of the two */
+		r = -EINVAL; /* exactly one of the two is needed */
 	if (r == 0 && o->behavior) {
 		r = o->behavior_bytes ? sized_read(&ret->behavior, sizeof(ret->behavior), o->behavior,
 						o->behavior_bytes, offsetof(struct actor_behavior, on_pg))
@@ -184,7 +184,8 @@ static int read_setting(struct mp_reader *r, const char *key, size_t n, struct a
 
 	if (mp_str_is(key, n, "workers"))
 		return read_u32(r, ACTOR_POOL_WORKERS_MAX, &o->workers);
-	if (mp_str_is(key, n, "queue_max")) { /* here 0 is none, for nothing else is left to say so */
+	if (mp_str_is(key, n,
+		    "queue_max")) { /* in this map 0 means none, because it has no other word for that */
 		e = read_u32(r, UINT32_MAX, &o->queue_max);
 		o->queue_max = e == 0 && !o->queue_max ? ACTOR_POOL_NONE : o->queue_max;
 		return e;

@@ -8,7 +8,7 @@
 
 #include "libactor/util/clock.h"
 
-/* Groups may run in several threads, so a lock guards the table, as that of kept addresses. */
+/* Groups may run in several threads, so a lock guards the table, as with kept addresses. */
 static struct {
 	pthread_mutex_t lock;
 	struct slots slots; /* of struct pool */
@@ -52,7 +52,7 @@ void pool_remove(struct pool *pool)
 	pthread_mutex_lock(&pools.lock);
 	slots_give(&pools.slots, pool->id);
 	if (!pools.slots.n_items)
-		slots_deinit(&pools.slots); /* nothing is left when the last one has gone */
+		slots_deinit(&pools.slots); /* frees all memory of the table when no pool is left */
 	pthread_mutex_unlock(&pools.lock);
 }
 
@@ -176,7 +176,7 @@ static void request_answer(struct request *request, const struct worker *worker)
 		body = actor_msg_body(answer, &size_bytes);
 		(void)actor_reply(from, "m", body, size_bytes);
 	}
-	actor_from_free(from); /* over already, unless that could not be said */
+	actor_from_free(from); /* does nothing if the answer was sent */
 }
 
 static void request_free(struct request *request)
@@ -192,7 +192,9 @@ static void keeper_command(struct pool *pool, actor *self, uint32_t worker, cons
 {
 	struct actor_cause cause = {.reason = "noproc", .text = "there is no memory to start it"};
 
-	/* to an actor of this group whose mailbox holds a few of these at most, so it neither waits nor fails
+	/*
+	 * Does not wait or fail: the keeper is an actor of this group, and its mailbox has only a few of
+	 * these messages.
 	 */
 	if (actor_cast(self, actor_to(pool->desks[worker]->keeper), command, "") < 0)
 		core_worker_down(&pool->core, worker, &cause, clock_now_ns());
@@ -226,7 +228,7 @@ static void pool_over(struct pool *pool, actor *self)
 		(void)actor_stop(self, pool->ref, "normal");
 }
 
-/* The timer is the pool's own, whoever's turn it is. */
+/* The timer belongs to the pool's own actor, whichever actor runs now. */
 static void pool_arm(struct pool *pool)
 {
 	int64_t at_ns = core_next_time(&pool->core), now_ns;
@@ -238,14 +240,14 @@ static void pool_arm(struct pool *pool)
 	if (pool->options.given.queue_limit && pool->next_limit_ns < at_ns)
 		at_ns = pool->next_limit_ns;
 	if (at_ns >= pool->tick_ns)
-		return; /* what is armed goes off before, and finds when it is to go off again */
+		return; /* the armed timer fires earlier, and is then set anew */
 	if (pool->tick_ns != NEVER_NS)
 		actor_timer_cancel(pool->self, pool->tick);
 	now_ns = clock_now_ns();
 	pool->tick_ns = at_ns;
 	if (actor_send_after(pool->self, at_ns > now_ns ? (at_ns - now_ns + 999999) / 1000000 : 0, "tick",
 		    &pool->tick, "") < 0)
-		pool->tick_ns = NEVER_NS; /* the next event tries again */
+		pool->tick_ns = NEVER_NS; /* out of memory: the next event tries again */
 }
 
 void pool_pump(struct pool *pool, actor *self)
@@ -299,7 +301,7 @@ void pool_lane_back(struct pool *pool, actor *self, struct lane *lane, int r, ac
 
 	lane->job = 0;
 	if (!job) {
-		actor_msg_free(reply); /* that actor has ended meanwhile: the pool is being stopped */
+		actor_msg_free(reply); /* the pool is being stopped: its actor has ended meanwhile */
 		pool_pump(pool, self);
 		return;
 	}
@@ -307,7 +309,10 @@ void pool_lane_back(struct pool *pool, actor *self, struct lane *lane, int r, ac
 		request_of(job)->answer = reply;
 		core_done(&pool->core, job, clock_now_ns());
 	} else {
-		/* -ESRCH: nobody has had it. After all else it may have been begun. */
+		/*
+		 * -ESRCH, -EBUSY, -ENOMEM: the worker has not had the job. After any other error it may have
+		 * begun the job.
+		 */
 		core_broken(&pool->core, job, r == -ESRCH || r == -EBUSY || r == -ENOMEM, clock_now_ns());
 	}
 	pool_pump(pool, self);

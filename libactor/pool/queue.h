@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs that wait: strictly by priority, first come first served within one. Intrusive, allocates nothing. */
+/*
+ * Waiting jobs: strictly by priority, and within a priority first come first served. Intrusive; allocates
+ * nothing.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -12,21 +15,21 @@
 struct queue {
 	struct list levels[QUEUE_LEVELS];
 	uint32_t n;
-	uint8_t not_empty; /* bit: the level has some */
+	uint8_t not_empty; /* a bit for each level that has a job */
 };
 
 struct queue_node {
 	struct list link;
-	struct queue *in; /* NULL: in none */
+	struct queue *in; /* NULL: in no queue */
 	uint8_t level;
 };
 
 void queue_init(struct queue *queue);
 void queue_append(struct queue *queue, struct queue_node *node, uint8_t level);
-/* Before all others of its priority: it has been out before. */
+/* Puts the node before all others of its priority, because it was taken out before. */
 void queue_prepend(struct queue *queue, struct queue_node *node, uint8_t level);
-void queue_remove(struct queue_node *node); /* no effect on one that is in none */
-/* The first of the best level; stays in. NULL: empty. */
+void queue_remove(struct queue_node *node); /* does nothing for a node that is in no queue */
+/* Returns the first node of the best level, which stays in. NULL: the queue is empty. */
 struct queue_node *queue_first(const struct queue *queue);
-/* The oldest, or the newest, of the worst level. */
+/* Returns the oldest, or the newest, node of the worst level. */
 struct queue_node *queue_worst(const struct queue *queue, bool oldest);

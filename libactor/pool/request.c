@@ -23,7 +23,7 @@ static int read_ms(struct mp_reader *r, int64_t *ret)
 	return mp_read_int(r, ret) < 0 || *ret < 0 || *ret > MS_MAX ? -EPROTO : 0;
 }
 
-/* Keys that it does not know are skipped: a newer caller may say more. */
+/* Unknown keys are skipped, because a newer caller may say more. */
 static int read_wanted(struct mp_reader *r, struct wanted *ret)
 {
 	const char *key;
@@ -91,7 +91,7 @@ int request_new(struct request **ret, const void *body, size_t body_bytes,
 	*ret_text = "an option of the job has a wrong value";
 	if (n == 4 && read_wanted(&r, &wanted) < 0)
 		return -EPROTO;
-	if (key_bytes == 1 && key[0] == 0xc0) /* nil: none */
+	if (key_bytes == 1 && key[0] == 0xc0) /* nil: no key */
 		key_bytes = 0;
 	request = malloc(sizeof(*request) + method_bytes + 1 + key_bytes + args_bytes);
 	if (!request)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pool's own actor: what it is asked, and its life. */
+/* The pool's own actor: its methods and its life. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static struct pool *pool_of(actor *self)
 
 /* ---- desks ---- */
 
-/* These spawn, and so wait for a moment: only the pool itself does it, in its own turn. */
+/* These functions spawn, so they wait for a moment. Only the pool's own actor calls them, in its own turn. */
 static int lane_open(struct pool *pool, actor *self, uint32_t worker, uint32_t i)
 {
 	struct worker_place place = {.pool = pool->id, .worker = worker, .lane = i};
@@ -110,7 +110,7 @@ static int service_job_of(actor *self, const actor_msg *msg, actor_from *from, b
 		return r == -ENOMEM ? actor_reply_error(from, "overloaded", "retry_ms=100; out of memory")
 				    : actor_reply_error(from, "bad_args", "%s", text);
 	if (r < 0)
-		return 0; /* of a cast that is no job nobody could be told */
+		return 0; /* a cast that is no job has no caller to be told */
 	request->who = actor_msg_sender(msg);
 	if (from) {
 		request->from = actor_from_keep(from);
@@ -330,13 +330,13 @@ static int service_tick(actor *self, const actor_msg *msg)
 		size = o->scale(&stats, o->arg);
 		pool->next_scale_ns = now_ns + o->scale_ms * NS_PER_MS;
 		if (size && size != stats.workers)
-			(void)pool_resize(pool, self, size); /* what fails is tried again the next time */
+			(void)pool_resize(pool, self, size); /* after a failure the next turn tries again */
 	}
 	pool_pump(pool, self);
 	return 0;
 }
 
-/* One of its own actors was ended by somebody else. */
+/* One of the pool's own actors was ended from outside. */
 static int service_on_down(actor *self, uint64_t monitor, actor_ref who, const struct actor_cause *cause)
 {
 	struct pool *pool = pool_of(self);
@@ -370,7 +370,7 @@ static int service_on_down(actor *self, uint64_t monitor, actor_ref who, const s
 }
 
 /*
- * Ends all workers. When this returns none of their actors is left, and no process either if the spawner is
+ * Ends all workers. When this returns, none of their actors is left, and no process either, if the spawner is
  * there.
  */
 static void pool_dismiss(struct pool *pool, actor *self)
@@ -433,7 +433,7 @@ static int pool_new(actor *self, const struct service_arg *arg, struct pool **re
 	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		seed = (uint64_t)now_ns;
 	r = core_init(&pool->core, &settings, seed, now_ns);
-	if (r == 0 && !pool->options.name) { /* of its own on the node */
+	if (r == 0 && !pool->options.name) { /* a name that no other pool of the node has */
 		snprintf(name, sizeof(name), "pool-%llx-%llx", (unsigned long long)pool->ref.group,
 			(unsigned long long)pool->ref.serial);
 		pool->options.name = strdup(name);
@@ -457,7 +457,8 @@ static int service_init(actor *self, const void *arg)
 	r = pool_new(self, arg, &service->pool);
 	if (r < 0)
 		return r;
-	r = desk_open(service->pool, self); /* one in any case: it clears away what a killed pool leaves */
+	r = desk_open(service->pool,
+		self); /* Opens one desk in any case: its keeper cleans up if the pool is killed. */
 	if (r == 0)
 		r = pool_resize(service->pool, self, service->pool->options.given.workers);
 	if (r < 0) {
@@ -541,7 +542,7 @@ int actor_pool_set_sized(
 	r = options_set(&pool->options, given, given_bytes);
 	if (r < 0)
 		return r;
-	/* The pool itself makes room for workers, in its turn. */
+	/* The pool's own actor makes room for workers, in its turn. */
 	pool->changed = true;
 	return actor_cast(self, actor_to(ref), "tick", "");
 }

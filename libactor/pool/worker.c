@@ -15,16 +15,17 @@
 #define SPAWNER_TIMEOUT_MS 5000
 #define STOP_SLACK_MS      5000
 #define SIGNAL_KILL        9
-#define LIVES_MS           1000 /* one that has not answered after that is busy: ends are told sooner */
+/* a worker that has not answered by then is busy; an ended one is known sooner */
+#define LIVES_MS 1000
 
 struct keeper {
 	struct worker_place place;
-	bool alive; /* it was started, and its end is still to come */
+	bool alive; /* the worker was started, and its end is still to come */
 	actor_ref who;
 	int64_t pid;
 	uint64_t monitor;
 	char name[256];
-	actor_from *waiting; /* for its end */
+	actor_from *waiting; /* the caller that waits for the worker's end */
 	uint64_t pool_monitor;
 };
 
@@ -81,7 +82,7 @@ static int keeper_start_actor(actor *self, struct pool *pool)
 	return r;
 }
 
-/* @pool is not touched once it waits. */
+/* After its first wait this does not touch @pool. */
 static int keeper_start_process(actor *self, struct pool *pool, char *text, size_t text_size)
 {
 	struct options *options = &pool->options;
@@ -116,7 +117,7 @@ static int keeper_start_process(actor *self, struct pool *pool, char *text, size
 	spec.env = env;
 	r = actor_process_start(self, &spec, &process);
 	free(env);
-	if (r == -ETIMEDOUT) /* the process goes on, but not for us */
+	if (r == -ETIMEDOUT) /* the process goes on, but this pool does not want it */
 		(void)actor_process_stop(self, keeper->name, SPAWNER_TIMEOUT_MS);
 	if (r < 0) {
 		snprintf(text, text_size, "%s", process.error);
@@ -167,15 +168,20 @@ static int keeper_stop(actor *self, const actor_msg *msg)
 	r = actor_process_stop(self, keeper->name, timeout_ms + STOP_SLACK_MS);
 	if (r == -ECANCELED)
 		return 0;
-	/* A process that is still there is told of by on_down later, like one that ended by itself. */
+	/*
+	 * If the process is still there, on_down reports its end later, as for a process that ended by
+	 * itself.
+	 */
 	if ((r == 0 || r == -ESRCH) && keeper->alive) {
-		(void)actor_demonitor(self, keeper->monitor); /* its DOWN may be here already */
+		(void)actor_demonitor(self, keeper->monitor); /* the DOWN may have come already */
 		keeper_down(self, &(struct actor_cause){.reason = "shutdown"});
 	}
 	return 0;
 }
 
-/* At once, and whatever it does. It is not up for the pool before its end is told. */
+/*
+ * Kills the worker at once, whatever it does. The pool does not use the worker again before its end is known.
+ */
 static int keeper_kill(actor *self, const actor_msg *msg)
 {
 	struct keeper *keeper = actor_state(self);
@@ -190,7 +196,7 @@ static int keeper_kill(actor *self, const actor_msg *msg)
 	return 0;
 }
 
-/* Kills a worker that did not end when it was asked to. */
+/* Kills a worker that did not end when it was asked to end. */
 static int keeper_kill_if(actor *self, const actor_msg *msg)
 {
 	struct keeper *keeper = actor_state(self);
@@ -230,7 +236,7 @@ static int keeper_on_down(actor *self, uint64_t monitor, actor_ref who, const st
 
 	if (monitor == keeper->pool_monitor) {
 		/*
-		 * If there still is a pool, its actor was killed. The process that this actor owns ends with
+		 * If the pool still exists, its actor was killed. A process that this actor owns ends with
 		 * this actor.
 		 */
 		pool = place_pool(self);
@@ -264,13 +270,16 @@ const struct actor_behavior keeper_behavior = {
 
 /* ---- the lane ---- */
 
-/* An answer that says what the pool has to say instead of the worker. */
+/* Errors with which the pool answers in place of the worker. */
 static bool is_fault_of_job(int r)
 {
 	return r == -EINVAL || r == -EPROTO || r == -EMSGSIZE || r == -EDEADLK;
 }
 
-/* As its process says of an actor that has ended, and the broker of a process out of reach. */
+/*
+ * True for the errors that the worker's process gives for an actor that has ended, and the broker for a
+ * process out of reach.
+ */
 static bool says_that_it_ended(const actor_msg *reply)
 {
 	const char *name = actor_msg_error(reply);
@@ -279,12 +288,13 @@ static bool says_that_it_ended(const actor_msg *reply)
 }
 
 /*
- * Is @reply the worker's own answer to the job? A worker may name an error as the runtime does: mostly it has
- * it from somebody whom it asked. That is no reason to kill it, or to give the job to another one.
+ * Whether @reply is the worker's own answer to the job. A worker may name an error as the runtime does;
+ * mostly the worker got that error from another actor that it called. That is no reason to kill the worker or
+ * to give the job to another one.
  */
 static bool is_own_answer(actor *self, actor_ref who, int r, const actor_msg *reply)
 {
-	if (!reply || r == -ESRCH) /* the call came to nobody */
+	if (!reply || r == -ESRCH) /* the call reached no actor */
 		return false;
 	if (r == 0 || !says_that_it_ended(reply))
 		return true;
@@ -310,7 +320,7 @@ static int lane_run(actor *self, const actor_msg *msg)
 		pool_lane_back(pool, self, &desk->lanes[place->lane], -ESRCH, NULL);
 		return 0;
 	}
-	/* The job may end while this waits, so all that is needed is copied. */
+	/* The job may end during the wait below, so everything that is needed is copied. */
 	request = container_of(job, struct request, job);
 	snprintf(method, sizeof(method), "%s", request->method);
 	who = desk->worker;
@@ -324,7 +334,7 @@ static int lane_run(actor *self, const actor_msg *msg)
 		reply = actor_msg_free(reply);
 	pool = pool_find(place->pool);
 	if (!pool || r == -ECANCELED) {
-		actor_msg_free(reply); /* if this lane alone was killed, the pool hears its DOWN */
+		actor_msg_free(reply); /* if only this lane was killed, the pool gets its DOWN */
 		return 0;
 	}
 	if (!reply && is_fault_of_job(r) &&
