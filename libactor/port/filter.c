@@ -18,7 +18,7 @@ static struct mp_reader value_reader(struct value value)
 	return mp_reader(value.data, value.bytes);
 }
 
-/* The value of @key in the filter's map; false: it has none. */
+/* The value of @key in the filter's map. False: the map does not have the key. */
 static bool filter_part(struct value filter, const char *key, struct mp_reader *ret)
 {
 	struct mp_reader r = value_reader(filter);
@@ -64,7 +64,7 @@ static bool step_into_map(struct mp_reader *r, const char *key, size_t key_bytes
 	if (mp_read_map(r, &n) < 0)
 		return false;
 	while (n--) {
-		/* keys of other types are no steps */
+		/* keys of other types are no steps of paths */
 		bool is_it = mp_peek(r) == MP_STR && mp_read_str(r, &s, &length) == 0
 				     ? length == key_bytes && !memcmp(s, key, length)
 				     : mp_skip(r) < 0;
@@ -123,7 +123,7 @@ static bool value_str(struct value value, const uint8_t **ret, size_t *ret_bytes
 	return true;
 }
 
-/* < 0, 0, > 0; false: they have no order. */
+/* *ret is < 0, 0 or > 0. False: the two values have no order. */
 static bool values_compare(struct value a, struct value b, int *ret)
 {
 	struct mp_reader ra = value_reader(a), rb = value_reader(b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a subscriber wants of what is published, as data that can travel: conditions and parts of an array of
- * arguments (docs/protocol.md §10). Pure; the bytes were checked once, by filter_check().
+ * A subscriber's filter, as data that can travel: conditions on an array of arguments, and parts of that
+ * array (docs/protocol.md §10). Pure. filter_check() has checked the bytes once.
  */
 #pragma once
 
@@ -11,11 +11,11 @@
 
 #include "libactor/util/buf.h"
 
-/* NULL, or why @filter is none. */
+/* Returns NULL, or the reason why @filter is invalid. */
 const char *filter_check(const void *filter, size_t filter_bytes);
 bool filter_matches(const void *filter, size_t filter_bytes, const void *args, size_t args_bytes);
-/* True: there is a `pick`. */
+/* Whether the filter has a `pick`. */
 bool filter_picks(const void *filter, size_t filter_bytes);
-/* Appends the array of the picked parts; what is not there is nil. */
+/* Appends the array of the picked parts; a part that is missing is nil. */
 void filter_pick(
 	struct buf *out, const void *filter, size_t filter_bytes, const void *args, size_t args_bytes);

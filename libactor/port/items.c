@@ -50,7 +50,7 @@ static struct items_entry *items_at(struct items *items, uint32_t i)
 	return &items->ring[(items->first + i) % items->max];
 }
 
-/* The first one goes: that is told before the one behind it. */
+/* Loses the first item. The loss is reported before the item behind it. */
 static void items_lose_first(struct items *items)
 {
 	uint64_t lost = items_at(items, 0)->lost_before + 1;

@@ -25,7 +25,10 @@
 #define OPTIONS_FIRST_BYTES       sizeof(struct actor_port_options)      /* as of 0.1 */
 #define SUBSCRIPTION_FIRST_BYTES  sizeof(struct actor_port_subscription) /* as of 0.1 */
 
-/* What a program holds is a number in the type of a pointer, so it may outlive the port. */
+/*
+ * A program's handle is a number in the type of a pointer, so the program may hold it longer than the port
+ * lives.
+ */
 static uint64_t handle_id(const actor_port *handle)
 {
 	return (uint64_t)(uintptr_t)handle;
@@ -60,7 +63,7 @@ actor_ref actor_port_ref(const actor_port *handle)
 	return port ? port->ref : ACTOR_NOBODY;
 }
 
-/* What @subscription gets of these arguments. 0, 1 (nothing), -ENOMEM. */
+/* Makes the item that @subscription gets for these arguments. Returns 0; 1 when it gets none; -ENOMEM. */
 static int subscription_item(const struct subscription *subscription, struct item *whole, struct item **ret)
 {
 	const uint8_t *body = whole->args;
@@ -107,14 +110,14 @@ static bool port_give(actor *self, struct subscription *subscription, struct ite
 
 	if (r == 1)
 		return false;
-	if (r < 0) { /* no memory: lost, and the subscriber hears of it */
+	if (r < 0) { /* out of memory: the item is lost, and the subscriber is told */
 		items_lose(&subscription->items);
 		verdict = ITEMS_LOST;
 	} else {
 		verdict = items_push(&subscription->items, item);
 		item_put(item);
 	}
-	/* the feeder's mailbox has this one message at most, so this does not wait */
+	/* Does not wait: the feeder's mailbox has at most this one message. */
 	if (!subscription->is_fed)
 		subscription->is_fed = actor_cast(self, actor_to(subscription->feeder), "go", "") == 0;
 	return verdict == ITEMS_TAKEN;
@@ -155,7 +158,7 @@ actor_port *actor_port_free(actor *self, actor_port *handle)
 	if (!port)
 		return NULL;
 	if (actor_call(self, actor_to(ref), "flush", CLOSE_MAX_MS, NULL, "") == -ESRCH) {
-		port = port_find(handle_id(handle)); /* the hub was killed before anybody had subscribed */
+		port = port_find(handle_id(handle)); /* the hub was killed, and no feeder has cleaned up */
 		if (port)
 			port_free(port, self);
 		return NULL;
