@@ -33,7 +33,7 @@ uint64_t backoff_base_ms(const struct backoff_spec *spec, uint32_t n)
 
 	if (spec->factor > 1 && spec->min_ms)
 		while (n-- && delay_ms < spec->max_ms)
-			delay_ms *= spec->factor; /* both below 2^32 */
+			delay_ms *= spec->factor; /* cannot overflow: both are below 2^32 */
 	return delay_ms < spec->max_ms ? delay_ms : spec->max_ms;
 }
 
@@ -96,6 +96,7 @@ bool intensity_window_add(struct intensity_window *window, uint64_t now_ns)
 		window->n++;
 	if (window->n < window->n_slots)
 		return true;
-	oldest_ns = window->times_ns[window->next]; /* of the last intensity+1, this one included */
+	oldest_ns = window->times_ns
+			    [window->next]; /* the oldest of the last intensity+1 times, this one included */
 	return now_ns > oldest_ns && now_ns - oldest_ns > window->period_ns;
 }

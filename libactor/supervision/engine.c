@@ -67,11 +67,11 @@
 #define PENDING(kind) (1u << SUPERVISION_ACTION_##kind)
 
 enum supervision_phase {
-	PHASE_NEW,      /* supervision_start() not yet called */
-	PHASE_STARTING, /* cursor goes forward and starts what is WAITING */
+	PHASE_NEW,      /* supervision_start() was not called yet */
+	PHASE_STARTING, /* the cursor goes forward and starts children that are WAITING */
 	PHASE_RUNNING,
-	PHASE_STOPPING, /* cursor goes backward down to from_order and stops; then STARTING */
-	PHASE_SHUTDOWN, /* cursor goes backward and stops; then DONE */
+	PHASE_STOPPING, /* the cursor goes backward down to from_order and stops children; then STARTING */
+	PHASE_SHUTDOWN, /* the cursor goes backward and stops children; then DONE */
 	PHASE_DONE,
 };
 
@@ -81,10 +81,10 @@ struct supervision {
 	struct supervision_config config;
 	enum supervision_phase phase;
 	struct supervision_list children; /* in start order */
-	struct supervision_list queue;    /* those with actions pending */
+	struct supervision_list queue;    /* children with pending actions */
 	struct supervision_child *cursor;
-	struct supervision_child *escalated; /* ESCALATE is pending for this one */
-	struct supervision_child *reaped;    /* its GONE was taken; freed at the next look */
+	struct supervision_child *escalated; /* ESCALATE is pending for this child */
+	struct supervision_child *reaped;    /* the GONE of this child was taken; freed at the next call */
 	struct heap deadlines;
 	struct intensity_window window; /* unused when unlimited */
 	uint64_t random;
@@ -113,7 +113,7 @@ static uint64_t supervision_random(struct supervision *supervision)
 	return z ^ (z >> 31);
 }
 
-/* time never goes back in here, whatever the caller read first */
+/* The time never goes back in here, whatever the callers pass. */
 static uint64_t supervision_tick(struct supervision *supervision, uint64_t now_ns)
 {
 	if (now_ns > supervision->now_ns)
@@ -132,7 +132,7 @@ static bool child_is_live(const struct supervision_child *child)
 	return state_is_live(child->state);
 }
 
-/* its START was queued and has not been taken yet, so there is no instance */
+/* The START was queued and not taken yet, so there is no instance. */
 static bool child_start_is_pending(const struct supervision_child *child)
 {
 	return child->pending & PENDING(START);
@@ -161,7 +161,7 @@ static void child_deadline_set(struct supervision_child *child, uint64_t now_ns,
 
 	if (__builtin_add_overflow(now_ns, delay_ns, &deadline_ns))
 		deadline_ns = UINT64_MAX - 1;
-	/* room for one deadline per child was made when the child was added */
+	/* cannot fail: room for one deadline was made when the child was added */
 	r = heap_insert(&child->supervision->deadlines, &child->deadline, deadline_ns);
 	assert(r == 0);
 	(void)r;
@@ -180,7 +180,7 @@ static void child_release_hold(struct supervision_child *child)
 	child->supervision->n_holding--;
 }
 
-/* every change of state goes through here; what belonged to the old state (deadline, hold) ends with it */
+/* Every change of state goes through here. What belonged to the old state (deadline, hold) ends with it. */
 static void child_set_state(struct supervision_child *child, enum supervision_state state)
 {
 	struct supervision *supervision = child->supervision;
@@ -212,7 +212,7 @@ static void child_unlink(struct supervision_child *child)
 	child->removed = true;
 }
 
-/* @child is over. It may be unlinked afterwards, but stays readable until its GONE is taken. */
+/* The child is over. It may be unlinked afterwards, but stays readable until its GONE is taken. */
 static void child_settle(struct supervision_child *child, enum supervision_cause cause)
 {
 	bool remove = child->spec.restart == SUPERVISION_TEMPORARY && !child->supervision->config.keep_ended;
@@ -239,7 +239,7 @@ static void child_do_start(struct supervision_child *child)
 	child_queue(child, PENDING(START));
 }
 
-/* take back a START that nobody has seen */
+/* Takes back a START that the caller has not seen. */
 static void child_cancel_start(struct supervision_child *child)
 {
 	child_unqueue(child, PENDING(START));
@@ -259,7 +259,7 @@ static void child_kill(struct supervision_child *child, enum supervision_cause c
 	child_queue(child, PENDING(KILL));
 }
 
-/* a live child that is not being stopped yet: stop it. One whose START was not taken is down at once. */
+/* Stops a live child that is not being stopped yet. A child whose START was not taken is down at once. */
 static void child_begin_stop(struct supervision_child *child, enum supervision_cause cause)
 {
 	assert(child_is_live(child) && child->state != SUPERVISION_STOPPING);
@@ -303,7 +303,7 @@ static bool child_in_stopping_range(const struct supervision_child *child)
 	return supervision->phase == PHASE_STOPPING && child->order >= supervision->from_order;
 }
 
-/* starts a child; in a group that is being restarted the child has to wait for its turn */
+/* Starts a child. In a group that is being restarted the child has to wait for its turn. */
 static void child_request_start(struct supervision_child *child)
 {
 	const struct supervision *supervision = child->supervision;
@@ -317,7 +317,7 @@ static void child_request_start(struct supervision_child *child)
 		child_do_start(child);
 }
 
-/* does the cursor of STARTING have to wait for this one? */
+/* Whether the cursor of STARTING has to wait for this child. */
 static bool child_is_unsettled(const struct supervision_child *child)
 {
 	switch (child->state) {
@@ -355,7 +355,7 @@ static void supervision_begin_shutdown(struct supervision *supervision, enum sup
 	supervision->phase = PHASE_SHUTDOWN;
 	supervision->ready_pending = false;
 	supervision->done_cause = cause;
-	/* what is only about to start ends here and now, however long the others take */
+	/* children that are only about to start end at once, however long the others take */
 	for (child = TAILQ_LAST(&supervision->children, supervision_list); child; child = prev) {
 		prev = TAILQ_PREV(child, supervision_list, link);
 		if (child->state == SUPERVISION_WAITING || child->state == SUPERVISION_BACKOFF)
@@ -367,12 +367,12 @@ static void supervision_begin_shutdown(struct supervision *supervision, enum sup
 	supervision->cursor = TAILQ_LAST(&supervision->children, supervision_list);
 }
 
-/* @child failed: restart it and what its strategy takes along, after @delay_ns */
+/* @child failed: restarts it, and the children that its strategy takes along, after @delay_ns. */
 static void supervision_begin_group_restart(
 	struct supervision *supervision, struct supervision_child *child, uint64_t delay_ns)
 {
 	struct supervision_child *sibling;
-	/* if a group restart is stopping children already, this child is before its range */
+	/* if a group restart is already stopping children, this child is before its range */
 	uint64_t from_order = child->order;
 
 	if (supervision->config.strategy == SUPERVISION_ONE_FOR_ALL)
@@ -401,7 +401,7 @@ static void supervision_begin_group_restart(
 	supervision->cursor = TAILQ_LAST(&supervision->children, supervision_list);
 }
 
-/* false: the cursor waits */
+/* Returns false when the cursor waits. */
 static bool supervision_walk_starting(struct supervision *supervision)
 {
 	while (supervision->cursor) {
@@ -455,7 +455,7 @@ static bool supervision_walk_shutdown(struct supervision *supervision)
 	return true;
 }
 
-/* do what the last event made possible; O(1) if that is nothing */
+/* Does what the last event made possible; O(1) if that is nothing. */
 static void supervision_advance(struct supervision *supervision)
 {
 	bool moved = true;
@@ -478,7 +478,7 @@ static void supervision_advance(struct supervision *supervision)
 
 /* ---- the end of an instance ---- */
 
-/* The first start of @child failed. Whoever ordered it is told, instead of another try. */
+/* The first start of @child failed. The failure is reported to the caller, and there is no other attempt. */
 static void child_refuse(struct supervision_child *child)
 {
 	struct supervision *supervision = child->supervision;
@@ -531,7 +531,10 @@ static void child_restart_by_policy(
 	}
 }
 
-/* an instance that was being stopped is gone; false: because it did not get ready, which is a failure */
+/*
+ * An instance that was being stopped has ended. False: it was stopped because it did not get ready, which is
+ * a failure.
+ */
 static bool child_end_stopping(struct supervision_child *child)
 {
 	if (child->supervision->phase == PHASE_SHUTDOWN || !child->wanted) {
@@ -712,7 +715,7 @@ void supervision_timer(struct supervision *supervision, uint64_t now_ns)
 	struct heap_node *node;
 
 	now_ns = supervision_tick(supervision, now_ns);
-	/* a child is due at most twice in a row (not ready, then shutdown_ms 0), so this ends */
+	/* A child is due at most twice in a row (not ready, then shutdown_ms 0), so this ends. */
 	while ((node = heap_take(&supervision->deadlines, now_ns)))
 		child_timeout(CONTAINER_OF(node, struct supervision_child, deadline));
 	supervision_advance(supervision);
@@ -725,7 +728,7 @@ uint64_t supervision_next_deadline(const struct supervision *supervision)
 
 static bool supervision_next_child_action(struct supervision *supervision, struct supervision_action *ret)
 {
-	/* a child that went down and is started again at once: in this order */
+	/* The order of actions for a child that went down and is started again at once. */
 	static const enum supervision_action_kind order[] = {
 		SUPERVISION_ACTION_GONE,
 		SUPERVISION_ACTION_START,
@@ -826,7 +829,7 @@ int supervision_child_add(struct supervision *supervision, const struct supervis
 	return 0;
 }
 
-/* a command wants it up, from now on and with a clean slate */
+/* A command wants the child up, from now on and with a new series of delays. */
 static void child_want_start(struct supervision_child *child)
 {
 	child->wanted = true;
@@ -969,7 +972,7 @@ int supervision_child_restore(struct supervision_child *child, enum supervision_
 	child->n_restarts = n_restarts;
 	child->n_starts = state_is_live(state) ? n_restarts + 1 : n_restarts;
 	child->backoff = backoff;
-	child->ever_served = true; /* from here on its start is no first start */
+	child->ever_served = true; /* from here on a start is no first start */
 	child->serves = state == SUPERVISION_READY || (state == SUPERVISION_UP && !child->spec.await_ready);
 	child->served_ns = since_ns;
 	if (state == SUPERVISION_BACKOFF)

@@ -4,16 +4,16 @@
 
 /*
  * The supervision engine: one `struct supervision` decides for one supervisor what happens to its children.
- * Events and the time go in, actions come out; what a child *is* (an actor, a process, a nested supervisor)
- * only the caller knows.
+ * Events and the time go in, actions come out. Only the caller knows what a child *is* (an actor, a process,
+ * a nested supervisor).
  *
- * How to use it: call an event function, then take actions with supervision_next_action() until there is
- * none, then arm one timer at supervision_next_deadline(). Every START is answered once, sooner or later,
- * with supervision_child_start_failed() or supervision_child_exited(), and in between with _started() and
- * _ready(). The semantics are told at the top of supervision/engine.c.
+ * How to use the engine: call an event function, take actions with supervision_next_action() until there is
+ * none, and arm one timer at supervision_next_deadline(). The caller answers every START once, sooner or
+ * later, with supervision_child_start_failed() or supervision_child_exited(), and in between with _started()
+ * and _ready(). The top of supervision/engine.c explains the semantics.
  *
- * All times are CLOCK_MONOTONIC nanoseconds. No locks: one thread.
- * Memory is taken by supervision_new() and supervision_child_add() alone.
+ * All times are CLOCK_MONOTONIC nanoseconds. There are no locks: one thread calls the engine. Only
+ * supervision_new() and supervision_child_add() allocate memory.
  */
 
 #include <stdbool.h>
@@ -37,20 +37,21 @@ struct supervision_config {
 	enum supervision_auto_shutdown auto_shutdown;
 	uint32_t intensity; /* restarts allowed in period_ms; OTP's default is 1 in 5 s */
 	uint32_t period_ms;
-	bool start_in_order;    /* the next child only after the one before it serves; else all at once */
-	bool parallel_stop;     /* all at once (simple_one_for_one), not one by one in reverse order */
-	bool retry_first_start; /* a failed first start is retried like any; false: refused (OTP) */
-	bool keep_ended;        /* an ended temporary child stays, DOWN; false: it goes (OTP) */
+	bool start_in_order; /* start a child only when the one before it serves; false: all at once */
+	/* stop all children at once (simple_one_for_one); false: one by one in reverse order */
+	bool parallel_stop;
+	bool retry_first_start; /* retry a failed first start like any other; false: refuse the child (OTP) */
+	bool keep_ended;        /* keep an ended temporary child, DOWN; false: remove it (OTP) */
 	uint64_t seed;          /* for jitter; any number */
 };
 
 struct supervision_child_spec {
 	const char *id; /* copied; NULL = "". The caller keeps ids unique and finds children by them */
-	uint64_t key;   /* for callers who name things by number */
+	uint64_t key;   /* for callers that name children by number */
 	void *data;     /* the caller's own */
 	enum supervision_restart restart;
-	bool significant;          /* not with permanent, not with auto_shutdown never */
-	bool await_ready;          /* it serves when ready; false: it serves as soon as it is up */
+	bool significant; /* not with permanent, not with auto_shutdown never */
+	bool await_ready; /* the child serves when it is ready; false: it serves as soon as it is up */
 	uint32_t ready_timeout_ms; /* from started to ready; 0 = none. Only with await_ready */
 	int32_t shutdown_ms;       /* >= 0, SUPERVISION_INFINITY, SUPERVISION_BRUTAL_KILL */
 	struct backoff_spec backoff;
@@ -58,28 +59,31 @@ struct supervision_child_spec {
 
 struct supervision;
 
-/* Read what is above the line at any time, write nothing. A handle is valid until the child is removed. */
+/*
+ * A caller may read the fields above the line at any time, and writes none. A handle is valid until the child
+ * is removed.
+ */
 struct supervision_child {
 	struct supervision *supervision;
 	struct supervision_child_spec spec;
 	enum supervision_state state;
 	bool wanted; /* the desired state: up? Only commands and the end of the child change it */
 	enum supervision_exit last_exit;
-	uint64_t state_ns;   /* when it got into this state */
-	uint64_t served_ns;  /* when it began to serve, if .serves */
-	bool serves;         /* this instance is, or was before it was told to stop, in service */
+	uint64_t state_ns;   /* when the child got into this state */
+	uint64_t served_ns;  /* when the child began to serve, if .serves */
+	bool serves;         /* this instance serves, or served until it was told to stop */
 	uint64_t n_starts;   /* START actions */
-	uint64_t n_restarts; /* of these, not by command */
+	uint64_t n_restarts; /* those of them that were no command */
 	struct backoff backoff;
 	/* --- private --- */
 	bool removed;
 	bool dynamic;
-	bool first; /* the start under way was ordered, it is no restart */
+	bool first; /* a command ordered the start that is under way: it is no restart */
 	bool ever_served;
 	bool holds;       /* its backoff holds a group restart */
 	bool killed;      /* KILL was issued for this instance */
-	bool gone_killed; /* the same, of the instance that GONE is about */
-	unsigned pending; /* actions not yet taken, a set */
+	bool gone_killed; /* KILL was issued for the instance that GONE is about */
+	unsigned pending; /* the set of actions that were not taken yet */
 	enum supervision_cause stop_cause;
 	enum supervision_cause kill_cause;
 	enum supervision_cause gone_cause;
@@ -91,13 +95,13 @@ struct supervision_child {
 };
 
 enum supervision_action_kind {
-	SUPERVISION_ACTION_START,    /* make an instance */
-	SUPERVISION_ACTION_STOP,     /* ask it to stop. May come before _started() was reported */
-	SUPERVISION_ACTION_KILL,     /* end it by force. The engine waits for _exited() without limit */
-	SUPERVISION_ACTION_GONE,     /* it is DOWN until a command (or a group restart) says otherwise */
+	SUPERVISION_ACTION_START, /* make an instance */
+	SUPERVISION_ACTION_STOP,  /* ask the instance to stop; may come before _started() was reported */
+	SUPERVISION_ACTION_KILL, /* end the instance by force; the engine waits for _exited() without limit */
+	SUPERVISION_ACTION_GONE, /* the child is DOWN until a command (or a group restart) starts it */
 	SUPERVISION_ACTION_READY,    /* supervision_start() is complete: every child serves or is gone */
-	SUPERVISION_ACTION_ESCALATE, /* .child failed once too often; all the others will be stopped now */
-	SUPERVISION_ACTION_DONE,     /* nothing runs, nothing more will come; for the parent: exit shutdown */
+	SUPERVISION_ACTION_ESCALATE, /* .child failed once too often; all others will be stopped now */
+	SUPERVISION_ACTION_DONE,     /* nothing runs, and no action follows; for the parent: exit shutdown */
 	_SUPERVISION_ACTION_N,
 };
 
@@ -106,87 +110,110 @@ struct supervision_action {
 	struct supervision_child *child; /* NULL for READY and DONE */
 	enum supervision_cause cause;    /* STOP, KILL, GONE, DONE */
 	int32_t shutdown_ms;             /* STOP: KILL comes after this long; SUPERVISION_INFINITY */
-	enum supervision_exit exit;      /* GONE: how its last instance ended */
-	bool killed;                     /* GONE: a KILL was needed, or was its way to be stopped */
+	enum supervision_exit exit;      /* GONE: how the last instance ended */
+	bool killed;                     /* GONE: a KILL was needed, or the child is always stopped by KILL */
 	bool removed;                    /* GONE: the handle dies with the next supervision_next_action() */
 };
 
 const char *supervision_action_name(enum supervision_action_kind kind);
 
-/* NULL if it makes sense, else one sentence for people that says why not */
+/* Returns NULL if the argument makes sense, else one sentence for people that says why not. */
 const char *supervision_config_check(const struct supervision_config *config);
 const char *supervision_child_spec_check(
 	const struct supervision_config *config, const struct supervision_child_spec *spec);
 
 /* ---- the supervisor ---- */
 
-/* 0, -EINVAL (ask supervision_config_check()), -ENOMEM */
+/* Returns 0; -EINVAL (supervision_config_check() says why); -ENOMEM. */
 int supervision_new(struct supervision **ret, const struct supervision_config *config);
 struct supervision *supervision_free(struct supervision *supervision);
 
-/* start the children that were added, in order; from now on children can be started one by one. -EALREADY */
+/*
+ * Starts the children that were added, in order. From now on children can be started one by one. Returns 0 or
+ * -EALREADY.
+ */
 int supervision_start(struct supervision *supervision, uint64_t now_ns);
 
 /*
- * Stop all children in reverse order, then DONE. @force: kill all of them at once; also to make an orderly
- * shutdown that is under way a forced one. -EALREADY after DONE.
+ * Stops all children in reverse order, then DONE. @force: kills all of them at once; also turns an orderly
+ * shutdown that is under way into a forced one. Returns -EALREADY after DONE.
  */
 int supervision_shutdown(struct supervision *supervision, uint64_t now_ns, bool force);
 
-/* the time is @now_ns. Needed when supervision_next_deadline() has come; harmless before */
+/*
+ * Tells the engine that the time is @now_ns. Needed when supervision_next_deadline() has come; harmless
+ * before.
+ */
 void supervision_timer(struct supervision *supervision, uint64_t now_ns);
 
-/* SUPERVISION_NEVER, or when supervision_timer() wants to be called */
+/* Returns when supervision_timer() has to be called, or SUPERVISION_NEVER. */
 uint64_t supervision_next_deadline(const struct supervision *supervision);
 
-/* false: there is nothing to do */
+/* Returns false when there is no action. */
 bool supervision_next_action(struct supervision *supervision, struct supervision_action *ret);
 
-/* ---- commands, per child; none waits for another. -ESRCH: it was removed, its GONE is not taken yet ---- */
+/*
+ * ---- commands, per child; none waits for another. -ESRCH: the child was removed, and its GONE was not taken
+ * yet ----
+ */
 
 /*
- * Append a child. Before supervision_start() it is wanted up and starts with the others; after it, it is down
- * until supervision_child_start(). 0, -EINVAL (ask supervision_child_spec_check()), -ENOMEM, -ESHUTDOWN.
+ * Appends a child. Before supervision_start() the child is wanted up and starts with the others. After it the
+ * child is down until supervision_child_start(). Returns 0; -EINVAL (supervision_child_spec_check() says
+ * why); -ENOMEM; -ESHUTDOWN.
  */
 int supervision_child_add(struct supervision *supervision, const struct supervision_child_spec *spec,
 	struct supervision_child **ret);
 
-/* 0; -EALREADY: runs, or is on its way. In backoff: starts now. -ESHUTDOWN */
+/*
+ * Starts a child. A child in backoff starts now. Returns 0; -EALREADY when it runs or is about to;
+ * -ESHUTDOWN.
+ */
 int supervision_child_start(struct supervision_child *child, uint64_t now_ns);
 
-/* 1: a GONE will come; 0: it is down already. Either way it stays down until a command says otherwise. */
+/*
+ * Stops a child. Returns 1 when a GONE will come; 0 when the child is down already. It stays down until a
+ * command starts it.
+ */
 int supervision_child_stop(struct supervision_child *child, uint64_t now_ns);
 
-/* stop, if it runs, then start; costs no intensity. 0, -ESHUTDOWN */
+/* Stops the child if it runs, then starts it; costs no intensity. Returns 0 or -ESHUTDOWN. */
 int supervision_child_restart(struct supervision_child *child, uint64_t now_ns);
 
-/* forget a child that is down; the handle is dead afterwards. 0, -EBUSY when it is not down */
+/*
+ * Forgets a child that is down; the handle is invalid afterwards. Returns 0; -EBUSY when the child is not
+ * down.
+ */
 int supervision_child_remove(struct supervision_child *child);
 
 /*
- * Tell a child that was just added what is known of it from an earlier life of this supervisor: @state DOWN,
- * STARTING, UP or READY (an instance is there; no START goes out), or BACKOFF until @deadline_ns. A WAITING
- * one is restored as BACKOFF that is due, a STOPPING one as UP and then stopped. So: supervision_start()
- * without children, then add and restore each. 0, -EINVAL.
+ * Tells the engine what is known, from an earlier life of this supervisor, of a child that was just added.
+ * @state: DOWN; STARTING, UP or READY (there is an instance, and no START goes out); or BACKOFF until
+ * @deadline_ns. A WAITING child is restored as BACKOFF that is due, a STOPPING one as UP and then stopped. So
+ * the caller calls supervision_start() without children, and then adds and restores each child. Returns 0 or
+ * -EINVAL.
  */
 int supervision_child_restore(struct supervision_child *child, enum supervision_state state, bool wanted,
 	uint64_t since_ns, uint64_t deadline_ns, uint64_t n_restarts, struct backoff backoff);
 
-/* ---- events, per child: what its instance did. -EINVAL: it has none, or that cannot be ---- */
+/*
+ * ---- events, per child: what its instance did. -EINVAL: there is no instance, or the event is impossible
+ * ----
+ */
 
 int supervision_child_started(struct supervision_child *child, uint64_t now_ns);
 int supervision_child_ready(struct supervision_child *child, uint64_t now_ns); /* implies started */
 int supervision_child_start_failed(struct supervision_child *child, uint64_t now_ns, bool permanent);
 int supervision_child_exited(struct supervision_child *child, uint64_t now_ns, enum supervision_exit exit);
 
-/* ---- looking; never waits, never changes anything ---- */
+/* ---- looking: these functions never wait and never change anything ---- */
 
 struct supervision_child *supervision_first_child(const struct supervision *supervision); /* oldest */
 struct supervision_child *supervision_last_child(const struct supervision *supervision);  /* newest */
 struct supervision_child *supervision_child_next(const struct supervision_child *child);
 struct supervision_child *supervision_child_prev(const struct supervision_child *child);
 
-/* when its state times out (BACKOFF: starts; UP: is stopped; STOPPING: is killed), or SUPERVISION_NEVER */
+/* When the state times out (BACKOFF: starts; UP: is stopped; STOPPING: is killed), or SUPERVISION_NEVER. */
 uint64_t supervision_child_deadline(const struct supervision_child *child);
 
 struct supervision_counts {
@@ -196,7 +223,7 @@ struct supervision_counts {
 
 struct supervision_counts supervision_count(const struct supervision *supervision);
 
-/* READY went out and no shutdown began */
+/* READY went out, and no shutdown has begun. */
 bool supervision_is_running(const struct supervision *supervision);
 bool supervision_is_done(const struct supervision *supervision);
 

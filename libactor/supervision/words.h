@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words of supervision: what its strategies, restart types, states, exits and causes are called. */
+/* The words of supervision: names of strategies, restart types, states, exits and causes. */
 #pragma once
 
 enum supervision_strategy {
@@ -24,9 +24,10 @@ enum supervision_restart {
 };
 
 enum supervision_exit {
-	SUPERVISION_EXIT_NONE,     /* has not ended yet */
-	SUPERVISION_EXIT_NORMAL,   /* exit status 0 */
-	SUPERVISION_EXIT_SHUTDOWN, /* in good order because it was told to; a supervisor that gave up */
+	SUPERVISION_EXIT_NONE,   /* the instance has not ended yet */
+	SUPERVISION_EXIT_NORMAL, /* exit status 0 */
+	/* ended in good order because it was told to; or a supervisor that gave up */
+	SUPERVISION_EXIT_SHUTDOWN,
 	SUPERVISION_EXIT_ABNORMAL, /* any other status, any signal but KILL, a failed start */
 	SUPERVISION_EXIT_KILLED,
 	SUPERVISION_EXIT_FATAL, /* asks not to be restarted (exit status 125, a start that can never work) */
@@ -34,7 +35,7 @@ enum supervision_exit {
 };
 
 enum supervision_state {
-	SUPERVISION_DOWN,     /* no instance, none on its way */
+	SUPERVISION_DOWN,     /* no instance, and no start is planned */
 	SUPERVISION_WAITING,  /* will start when its siblings have stopped, or the ones before it are ready */
 	SUPERVISION_BACKOFF,  /* will start when deadline_ns has come */
 	SUPERVISION_STARTING, /* START went out */
@@ -44,23 +45,26 @@ enum supervision_state {
 	_SUPERVISION_STATE_N,
 };
 
-/* why something happens: of STOP, KILL, GONE and DONE */
+/* Why something happens, for STOP, KILL, GONE and DONE. */
 enum supervision_cause {
 	SUPERVISION_CAUSE_NONE,
-	SUPERVISION_CAUSE_ENDED,        /* ended by itself, and its restart type says that this was it */
+	SUPERVISION_CAUSE_ENDED,        /* ended by itself, and its restart type allows no restart */
 	SUPERVISION_CAUSE_COMMAND,      /* supervision_child_stop() */
 	SUPERVISION_CAUSE_RESTART,      /* supervision_child_restart() */
 	SUPERVISION_CAUSE_SIBLING,      /* one_for_all, rest_for_one */
 	SUPERVISION_CAUSE_NOT_READY,    /* ready_timeout_ms has passed */
 	SUPERVISION_CAUSE_OVERSTAYED,   /* KILL: shutdown_ms has passed */
-	SUPERVISION_CAUSE_START_FAILED, /* GONE, DONE: the first start failed, or it can never work */
+	SUPERVISION_CAUSE_START_FAILED, /* GONE, DONE: the first start failed, or no start can ever work */
 	SUPERVISION_CAUSE_SHUTDOWN,     /* supervision_shutdown(), and children of any supervisor that ends */
 	SUPERVISION_CAUSE_INTENSITY,    /* GONE, DONE: too many restarts */
 	SUPERVISION_CAUSE_AUTO,         /* DONE: auto_shutdown */
 	_SUPERVISION_CAUSE_N,
 };
 
-/* words for people and files: "one_for_one", "any_significant", "backoff" ...; "?" out of range */
+/*
+ * The functions return words for people and files: "one_for_one", "any_significant", "backoff" ...; "?" for a
+ * value out of range.
+ */
 const char *supervision_strategy_name(enum supervision_strategy strategy);
 const char *supervision_auto_shutdown_name(enum supervision_auto_shutdown auto_shutdown);
 const char *supervision_state_name(enum supervision_state state);
