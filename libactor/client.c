@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The blocking client: a group whose only actor is a letter box, pumped from straight-line code. */
+/*
+ * The blocking client: a group whose only actor is a letter box. The program's straight-line code pumps its
+ * loop.
+ */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -22,7 +25,7 @@
 struct actor_client {
 	actor_group *group;
 	actor_ref self;
-	struct list received; /* actor_msg.link, in the order they came */
+	struct list received; /* actor_msg.link, in the order of arrival */
 };
 
 struct client_state {
@@ -37,7 +40,7 @@ static int client_init(actor *self, const void *arg)
 	return 0;
 }
 
-/* Keeps a copy: the runtime frees the message when the handler returns. */
+/* Keeps a copy, because the runtime frees the message when the handler returns. */
 static int client_other(actor *self, const actor_msg *msg, actor_from *from)
 {
 	struct client_state *state = actor_state(self);
@@ -89,7 +92,7 @@ int actor_client_new_sized(
 	r = group_read_options(&client_options, options, options_bytes);
 	if (r < 0)
 		return r;
-	client_options.ignore_token = true; /* a tool run by a supervised program is not that program */
+	client_options.ignore_token = true; /* a tool that a supervised program runs is not that program */
 	client = calloc(1, sizeof(*client));
 	if (!client)
 		return -ENOMEM;
@@ -139,15 +142,17 @@ static void client_poll(actor_client *client)
 }
 
 /*
- * A client has no handler that could be parked. The senders get `self` NULL, so they return -EAGAIN instead
- * of parking. The caller then runs the loop for a millisecond and tries again.
+ * A client has no handler that could be parked. The senders get NULL as `self`, so they return -EAGAIN
+ * instead of parking. Then the client runs the loop for a millisecond and tries again.
  */
 static void client_pump(actor_client *client)
 {
 	(void)loop_pump_until(&client->group->loop, clock_now_ns() + MS_NS);
 }
 
-/* Waits until @to may be sent to. At the deadline: -ETIMEDOUT for a call, -EBUSY for a cast. */
+/*
+ * Waits until a message may be sent to @to. At the deadline returns -ETIMEDOUT for a call, -EBUSY for a cast.
+ */
 static int client_ready(actor_client *client, const struct wire_dest *to, int64_t deadline_ns, bool is_call)
 {
 	int r;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The last words of a crashing group: which actor, which method, which function, and whether its stack was
- * too small. On stderr, which the supervisor keeps, so that the cause of a group's end says more than a
- * signal number. Then the signal does what it would have done: same wait status, same core.
+ * The last words of a crashing group: the actor, the method, the function, and whether the stack was too
+ * small. They go to stderr, which the supervisor keeps, so that the cause of a group's end says more than a
+ * signal number. Then the signal has its usual effect: the same wait status, the same core.
  */
 #include "libactor/crash.h"
 
@@ -21,11 +21,11 @@
 #include "libactor/util/symbol.h"
 
 #define FRAMES_MAX      48
-#define ALT_STACK_BYTES (64u << 10) /* a handler that ran over its stack has none left to report on */
+#define ALT_STACK_BYTES (64u << 10) /* a handler that ran over its stack has no stack left for the report */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 
-/* The sanitizer has its own last words. */
+/* The sanitizer writes its own report. */
 void crash_report_start(actor_group *group)
 {
 }
@@ -44,7 +44,7 @@ struct line {
 	size_t length;
 };
 
-/* No stdio in a signal handler. */
+/* A signal handler must not use stdio. */
 static void line_add_str(struct line *line, const char *s)
 {
 	size_t n = strnlen(s, 256);
@@ -95,8 +95,8 @@ static void line_write(struct line *line)
 }
 
 /*
- * One line a frame; @ret: the first function of the program itself, which is what its author knows, else the
- * first that has a name.
+ * Writes one line for each frame. @ret: the first function of the program itself, which the program's author
+ * knows; if there is none, the first function with a name.
  */
 static void frames_write(void *const *frames, int n, struct symbol *ret)
 {
@@ -107,7 +107,7 @@ static void frames_write(void *const *frames, int n, struct symbol *ret)
 	for (int i = 0; i < n; i++) {
 		struct line line = {0};
 
-		/* a function that called itself until the stack was full says nothing new each time */
+		/* a function that called itself until the stack was full is written twice at most */
 		n_same = i && frames[i] == frames[i - 1] ? n_same + 1 : 0;
 		if (n_same > 1)
 			continue;
@@ -134,8 +134,9 @@ struct frames {
 };
 
 /*
- * The compiler's own unwinder, linked into the library. backtrace() would load it as a library of its own: at
- * every start of a group, since a handler cannot. That took 100 µs of each start.
+ * The compiler's own unwinder is linked into the library. backtrace() would have to load it as a separate
+ * library at every start of a group, because a signal handler cannot load libraries. That took 100 µs of each
+ * start.
  */
 static _Unwind_Reason_Code frame_add(struct _Unwind_Context *context, void *arg)
 {
@@ -160,7 +161,7 @@ static void crash(int signo, siginfo_t *info, void *context)
 	struct frames frames = {.n = 0};
 
 	_Unwind_Backtrace(frame_add, &frames);
-	/* ours and the trampoline's come first */
+	/* The first two frames are this handler and the trampoline. */
 	frames_write(frames.at + 2, frames.n > 2 ? frames.n - 2 : 0, &where);
 	line_add_str(&line, "crash: ");
 	line_add_str(&line, cause_signal_name(signo, scratch));
@@ -194,11 +195,11 @@ static void crash(int signo, siginfo_t *info, void *context)
 		line_add_str(&line, ", in ");
 		line_add_str(&line, where.name);
 	}
-	/* last, because the last line is what the cause of the end quotes */
+	/* this line comes last, because the cause of the end quotes the last line */
 	line_write(&line);
 	/*
-	 * SA_RESETHAND: returning runs the faulting instruction again, now with the default action; a sent
-	 * signal is sent again
+	 * SA_RESETHAND is set. After the return the faulting instruction runs again, now with the default
+	 * action. A signal that was sent has to be sent again.
 	 */
 	if (info->si_code <= 0 || signo == SIGABRT)
 		raise(signo);

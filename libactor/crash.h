@@ -3,5 +3,6 @@
 
 #include "actor/actor.h"
 
-void crash_report_start(actor_group *group); /* for programs whose process is the group's own (actor_main) */
+void crash_report_start(
+	actor_group *group); /* for a program whose process belongs to the group alone (actor_main) */
 void crash_report_stop(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The group: what this process is to its node. Setting up, running, ending in order. */
+/* The group, as a part of its node: setting up, running, and ending in order. */
 #include "libactor/group.h"
 
 #include <errno.h>
@@ -52,22 +52,22 @@
 #include "libactor/util/sized.h"
 #include "libactor/util/slots.h"
 
-#define HEAP_KEEP_BYTES    (2u << 20) /* more than a turn's messages */
+#define HEAP_KEEP_BYTES    (2u << 20) /* more than the messages of one turn */
 #define CONNECT_TIMEOUT_MS 5000
 #define FLUSH_MS           5000
 #define STOP_PATIENCE_MS   5000
 /*
- * Flushing gets what stopping has left of this. With the byes an end then takes less than a child's stop
- * timeout (10 s), unless even killed actors take their time.
+ * Flushing gets the rest of this time after stopping. So an end with its byes takes less than the stop
+ * timeout of a child (10 s), unless even killed actors take long.
  */
 #define END_PATIENCE_MS 8000
 
 _Static_assert(sizeof(((actor_group *)NULL)->runtime_dir) == RUNTIME_DIR_PATH_SIZE, "has room for a path");
 
 /*
- * Whoever owns the runtime directory can read all that is said in it, and answer in the node's place. So it
- * must belong to us or to root. A supervised process accepts any owner: its supervisor may run it as another
- * user. The mode must be the one that the keeper demands of its own directory.
+ * The owner of the runtime directory can read all that is said there, and answer in the node's place. So the
+ * owner must be our user or root. A supervised process accepts any owner, because its supervisor may run it
+ * as another user. The mode must be one that the keeper demands of its own directory.
  */
 int group_check_runtime_dir(actor_group *group)
 {
@@ -108,7 +108,7 @@ static void group_read_token(actor_group *group)
 	group->supervised = true;
 }
 
-/* ---- what the loop does with us ---- */
+/* ---- hooks of the loop ---- */
 
 static actor_group *group_of_loop(struct loop *loop)
 {
@@ -148,7 +148,9 @@ static bool group_has_no_event(struct loop *loop)
 {
 	actor_group *group = group_of_loop(loop);
 
-	/* whoever rang, or stopped the group, has woken the loop already, and does not wake it twice */
+	/*
+	 * A thread that rang, or stopped the group, has already woken the loop, and does not wake it twice.
+	 */
 	if (group->bell && bell_is_ringing(group->bell))
 		return false;
 	if (atomic_load(&group->stop_requested) && !group->stop_begun)
@@ -212,7 +214,8 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 	pg_copies_init(group);
 	pg_loads_init(group);
 	list_init(&group->behaviors);
-	list_init(&group->uplink.requests); /* before anything may fail: the end gives them up */
+	list_init(&group->uplink
+			   .requests); /* before any step that may fail, because the end uses these lists */
 	list_init(&group->uplink.waiting);
 	r = loop_init(&group->loop, stack_bytes, &group_hooks);
 	if (r == 0 && mode != ACTOR_JOIN_NONE) {
@@ -237,7 +240,7 @@ static bool group_is_connected(void *arg)
 	return (group->uplink.state == UPLINK_UP && group->uplink.announced) || uplink_is_hopeless(group);
 }
 
-/* as of 0.1 */
+/* the size in version 0.1 */
 #define OPTIONS_FIRST_BYTES sizeof(struct actor_group_options)
 
 int group_read_options(
@@ -285,7 +288,7 @@ int actor_group_new_sized(actor_group **ret, const struct actor_group_options *g
 		return r;
 	}
 	if (!options->ignore_token && group->mode == ACTOR_JOIN_DIRECT)
-		unsetenv(ENV_TOKEN); /* our children are not us */
+		unsetenv(ENV_TOKEN); /* child processes must not use our token */
 	uplink_start(group);
 	(void)loop_pump(&group->loop, group_is_connected, group,
 		deadline_after_ms(clock_now_ns(), group->connect_timeout_ms));
@@ -313,7 +316,10 @@ static void group_tell_ready(actor_group *group)
 		announce_ready(group);
 }
 
-/* All that were asked have ended. The next actor is of another run, which may be stopped as well. */
+/*
+ * All actors that were asked to stop have ended. The next actor belongs to another run, which may be stopped
+ * as well.
+ */
 static void group_stop_is_over(actor_group *group)
 {
 	if (!group->stop_begun || group->uplink.gone)
@@ -438,7 +444,7 @@ int actor_group_spawn_sized(actor_group *group, const struct actor_behavior *beh
 
 struct farewell {
 	actor_group *group;
-	bool uplink; /* the daemon's turn */
+	bool uplink; /* the byes to the daemon; false: those to peers */
 	bool wanting;
 };
 
@@ -474,8 +480,8 @@ static bool bye_is_over(void *arg)
 }
 
 /*
- * The broker tells everybody of our end when it has our bye. So the peers get their byes first, and have read
- * what we sent when the broker gets its own.
+ * When the broker gets our bye, it tells all others of our end. So the peers get their byes first, and have
+ * read what we sent when the broker gets its own.
  */
 static void group_say_bye(actor_group *group)
 {
@@ -501,7 +507,7 @@ static void peer_close(struct hash_node *node, void *arg)
 	peer_forget(peer);
 }
 
-/* @patience_ns: until then those that were killed may run to their end. */
+/* @patience_ns: how long killed actors may take to end. */
 static void group_stop_actors(actor_group *group, int64_t patience_ns)
 {
 	struct actor *self;
@@ -524,7 +530,7 @@ actor_group *actor_group_free(actor_group *group)
 	if (!group)
 		return NULL;
 	if (group->loop.in_loop)
-		return NULL; /* called from a handler: a bug of the program, but no reason to crash */
+		return NULL; /* called in a handler: a bug of the program, but no reason to crash */
 	patience_ns = deadline_after_ms(clock_now_ns(), END_PATIENCE_MS);
 	if (group->n_alive)
 		group_stop_actors(group, patience_ns);
@@ -539,7 +545,7 @@ actor_group *actor_group_free(actor_group *group)
 		struct actor *self;
 		uint32_t at = 0;
 
-		/* internal actors, and those that did not end in time */
+		/* internal actors, and actors that did not end in time */
 		while ((self = slots_walk(&group->actors, &at)))
 			actor_discard(self);
 	}

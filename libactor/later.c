@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Timers whose time is for others: a cast to anybody, and the end of an actor anywhere. */
+/* Timers that do something to other actors: a cast to any destination, and the end of any actor. */
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
 
-/* In the turn of @self, so this may wait as any cast. What is not sent has nobody to hear of it. */
+/* Runs in the turn of @self, so it may wait as any cast. If the cast fails, no caller can be told. */
 static void later_cast(
 	struct actor *self, const actor_dest *to, const char *method, const void *body, size_t body_bytes)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watching: an actor here, one in another group, or a process. */
+/* Starting monitors: of an actor in this or another group, or of a process. */
 #include <errno.h>
 
 #include "libactor/actor/actor-internal.h"
@@ -13,7 +13,7 @@
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
-/* The spawner watches processes for us. */
+/* Lets the spawner watch the process. */
 static int monitor_process(struct actor *self, struct monitor *monitor)
 {
 	uint64_t id = monitor->id;
@@ -23,10 +23,10 @@ static int monitor_process(struct actor *self, struct monitor *monitor)
 		self, "monitor", ACTOR_TIMEOUT_DEFAULT, NULL, "UrU", monitor->who.group, self->ref, id);
 	monitor = slots_get(&self->group->monitors, id);
 	if (r >= 0 || !monitor)
-		return 0; /* the monitor may have gone off before the answer came */
+		return 0; /* the monitor may have fired before the answer came */
 	/*
-	 * Nobody has said that the process has ended, so there is no DOWN. The spawner may have the question
-	 * still: what it answers finds no monitor.
+	 * It is not known whether the process has ended, so there is no DOWN. The spawner may still handle
+	 * the question; its report then finds no monitor.
 	 */
 	monitor_remove(self->group, monitor);
 	return r;
@@ -49,7 +49,7 @@ int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
 		*ret_monitor = id;
 
 	if (who.node == group->node && who.group == group->id && !who.serial)
-		return 0; /* the own process: with its end nobody is left to be told */
+		return 0; /* the actor's own process: when it ends, no actor is left to be told */
 	if (!monitor_is_of_process(who) || who.node != group->node)
 		return monitor_start(group, monitor);
 	if (!actor_is_current(self)) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One question to many at once. Every target gets exactly one answer: what it replied, or why it did not.
+ * One question to many targets at once. Every target gets exactly one answer: its reply, or the reason why
+ * there is none.
  *
- * Targets that can be asked without waiting are asked first. Then each of the others is waited for in turn,
- * WHILE_MS at a time, until all are asked or the time is up. So a target that is stuck delays the others only
- * a little.
+ * First the targets that can be asked without waiting are asked. Then the sender waits for each of the others
+ * in turn, WHILE_MS at a time, until all were asked or the time is over. So a target that is stuck delays the
+ * others only a little.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -44,7 +45,7 @@ struct multicall {
 	int64_t deadline_ns;
 	struct target *targets;
 	size_t n, n_started, n_open;
-	bool waiting; /* for answers, and for nothing else */
+	bool waiting; /* all targets were asked, and only answers are awaited */
 };
 
 static void target_end(struct target *target, int error, actor_msg *take_reply)
@@ -72,7 +73,7 @@ static bool may_come_yet(const struct multicall *all, int r)
 	return waits && clock_now_ns() < all->deadline_ns;
 }
 
-/* -ECANCELED: the caller was killed. */
+/* Returns -ECANCELED when the caller was killed. */
 static int target_start(struct multicall *all, struct target *target, int64_t patience_ns)
 {
 	struct send send = {all->group, all->self, target->to, patience_ns};
@@ -148,7 +149,7 @@ static int wait_for_all(struct multicall *all)
 	return all->n_open ? r : 0;
 }
 
-/* @all: with a body and a method. */
+/* @all: has a body and a method. */
 static int multicall(struct multicall *all, const actor_dest *to, size_t n, struct actor_answer *answers)
 {
 	int n_replies = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Processes for actors: requests to `$spawner`, which runs, watches and restarts them (docs/protocol.md §5).
+ * Processes for actors: requests to `$spawner`, which runs, watches and restarts processes (docs/protocol.md
+ * §5).
  */
 #include "libactor/process.h"
 
@@ -28,11 +29,12 @@
 
 #define START_TIMEOUT_MS 5000
 #define SPAWNER_AGAIN_MS 20
-#define ANSWER_SLACK_MS  2000 /* the spawner answers `timeout` itself before the call does */
+/* so that the spawner's answer `timeout` comes before the call's own time-out */
+#define ANSWER_SLACK_MS 2000
 
 /*
- * Names a request to start something. A request that is repeated after the death of a supervisor has the same
- * cookie and starts nothing more.
+ * Makes a number for a request to start a process. A request that is repeated after the death of a supervisor
+ * has the same cookie, so it starts no second process.
  */
 static uint64_t cookie_new(void)
 {
@@ -85,7 +87,7 @@ static void child_read_str(struct mp_reader *r, char *ret, size_t size)
 		(void)mp_skip(r);
 }
 
-/* The child map of docs/protocol.md §5, as far as it interests us. */
+/* Reads the fields that are needed from the child map of docs/protocol.md §5. */
 static int child_parse(const actor_msg *reply, uint64_t node, struct actor_process *ret)
 {
 	struct mp_reader r = mp_reader(reply->body, reply->body_bytes);
@@ -115,7 +117,7 @@ static int child_parse(const actor_msg *reply, uint64_t node, struct actor_proce
 	return 0;
 }
 
-/* What the spawner's named errors are in this API; others stay -EREMOTEIO. */
+/* Turns the spawner's named errors into errnos of this API; other errors stay -EREMOTEIO. */
 static int spawner_error(int r, const actor_msg *reply)
 {
 	const char *name = r == -EREMOTEIO ? actor_msg_error(reply) : NULL;
@@ -154,10 +156,10 @@ int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, acto
 	}
 }
 
-/* as of 0.1 */
+/* the size in version 0.1 */
 #define SPEC_FIRST_BYTES sizeof(struct actor_process_spec)
 
-/* What went wrong, for people. @r: as the call had it. */
+/* Writes the reason for people. @r: the result of the call. */
 static void process_explain(struct actor_process *process, int r, const actor_msg *reply,
 	const struct actor_process_spec *spec, int64_t timeout_ms)
 {
@@ -186,7 +188,7 @@ static int process_start(actor *self, const struct actor_process_spec *spec, str
 		!actor_is_current(self))
 		return -EINVAL;
 	if (spec->monitor) {
-		/* The monitor is made before the process can die, so no end goes unseen. */
+		/* The monitor is made before the process can die, so its end is never missed. */
 		r = monitor_new(self, ACTOR_NOBODY, &monitor);
 		if (r < 0)
 			return r;
@@ -208,7 +210,7 @@ static int process_start(actor *self, const struct actor_process_spec *spec, str
 	actor_msg_free(reply);
 	if (r < 0) {
 		if (monitor_id)
-			actor_demonitor(self, monitor_id); /* its DOWN may be here already */
+			actor_demonitor(self, monitor_id); /* the DOWN may have come already */
 		return r;
 	}
 	monitor = monitor_id ? slots_get(&group->monitors, monitor_id) : NULL;
@@ -253,5 +255,5 @@ int actor_process_stop(actor *self, const char *name, int64_t timeout_ms)
 	r = spawner_ask(self, "rm", deadline_left_ms(deadline_ns), &reply, "sb", name, 0);
 	r = spawner_error(r, reply);
 	actor_msg_free(reply);
-	return r == -ESRCH ? 0 : r; /* an owned one is forgotten at its end */
+	return r == -ESRCH ? 0 : r; /* -ESRCH: an owned process is forgotten at its end */
 }

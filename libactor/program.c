@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* actor_main(): what a program with one first actor would write every time. */
+/* actor_main(): the main function of a program with one first actor. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making requests: the way of a call (send.c), without the wait for its answer. */
+/* Making requests. A request goes the way of a call (send.c), but does not wait for the answer. */
 #include "libactor/actor/call-request.h"
 
 #include <errno.h>
@@ -16,7 +16,8 @@
 #include "libactor/util/buf.h"
 
 /*
- * Packs its arguments when they can leave: what packs them may have run before, if another target is tried.
+ * The arguments of a request. They are packed when the request can be sent, and again for each further
+ * target.
  */
 struct request_args {
 	const char *format;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A cast to all members of a process group: one frame to each process, which hands it to its members. All are
- * waited for before the first frame is written, so after an error of the wait nobody has got it. After an
- * error of sending itself (-ENOMEM) some of them may have it.
+ * A cast to all members of a process group: one frame to each process, which hands the message to its
+ * members. The sender waits for all processes before it writes the first frame. So after an error of the wait
+ * no member has got the cast. After an error of the sending itself (-ENOMEM) some members may have got it.
  */
 #include <errno.h>
 #include <string.h>
@@ -51,7 +51,7 @@ static struct wire_dest broker_of(const actor_group *group)
 
 /* ---- waiting ---- */
 
-/* Somebody for whom one has to wait. */
+/* A member, or a process, for which the sender has to wait. */
 struct busy {
 	actor_group *group;
 	const struct actor *sender;
@@ -95,11 +95,11 @@ static void look_at_process(struct hash_node *node, void *arg)
 	if (busy->found || busy->error || process->id == busy->group->id)
 		return;
 	/*
-	 * If no single actor of this process is paused, the first member answers for all of them. The same
-	 * holds if there is no peer for it yet.
+	 * If no single actor of this process is paused, or if there is no peer for it yet, the first member
+	 * stands for all of them.
 	 */
 	peer = peer_find(busy->group, process->id);
-	if (peer && peer->state == PEER_ROUTED) { /* the broker says what it holds back */
+	if (peer && peer->state == PEER_ROUTED) { /* only the broker knows what it holds back */
 		if (is_busy(busy, (actor_ref){busy->group->node, process->id, 0}))
 			return;
 		peer = busy->group->uplink.peer;
@@ -157,7 +157,7 @@ struct broadcast {
 	int error;
 };
 
-/* @to: one that gets it, or its process. */
+/* @to: a member, or its process. */
 static void broadcast_show(const struct broadcast *broadcast, enum tap_path path, actor_ref to)
 {
 	if (taps_look(broadcast->group, broadcast->trace))

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sending: cast and call. First the right to send is waited for, then the body is packed, then it goes. */
+/*
+ * Sending of casts and calls. First a sender waits until it may send, then it packs the body, then it sends.
+ */
 #include "libactor/send.h"
 
 #include <errno.h>
@@ -61,8 +63,8 @@ int send_find(struct send *send)
 	}
 	timeout_ms = timeout_of(send->deadline_ns);
 	/*
-	 * The loop of a client does not run between its calls. What it has learnt may be out of date, and the
-	 * news may wait in the loop.
+	 * The loop of a client does not run between its calls. So what the client knows may be out of date,
+	 * and the news may wait in the loop.
 	 */
 	if (!send->self && send->to->to.by.how != ACTOR_DEST_NAME && !send->group->loop.in_loop)
 		loop_poll(&send->group->loop);
@@ -84,7 +86,7 @@ int send_find(struct send *send)
 		r = pg_pick(send->group, send->self, send->to, timeout_ms, &send->dest.ref);
 		break;
 	default:
-		r = -EINVAL; /* ACTOR_DEST_PG_ALL, where only one target makes sense */
+		r = -EINVAL; /* ACTOR_DEST_PG_ALL, where only one target is possible */
 	}
 	send->found = r == 0;
 	if (r == 0 && send->to->to.by.how == ACTOR_DEST_PG_LEAST)
@@ -100,7 +102,8 @@ int send_wait_until(actor_group *group, struct actor *self, int64_t until_ns)
 }
 
 /*
- * An actor that is ending still holds its name. When it gives the name up the broker is told, but we are not.
+ * An actor that is ending still has its name. The broker is told when it gives the name up; this group is not
+ * told.
  */
 static int wait_a_little(struct send *send)
 {
@@ -145,7 +148,7 @@ int send_cast_result(const struct send *send, int r)
 	return 0;
 }
 
-/* A cast that found its target dead is a dead letter, if somebody observes them. */
+/* A cast to a dead target is a dead letter, if an actor observes dead letters. */
 static void send_dead_vcast(
 	const struct send *send, int r, const char *method, const char *format, va_list args)
 {
@@ -160,7 +163,7 @@ static void send_dead_vcast(
 			scratch->data, scratch->size_bytes);
 }
 
-/* ---- what actors, and the client, send with ---- */
+/* ---- functions for actors and the client ---- */
 
 int send_vcast(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
 	const char *format, va_list args)
@@ -207,7 +210,7 @@ static int send_cast_msg_result(const struct send *send, int r, const char *meth
 
 	if (r != -ESRCH || send_cast_result(send, r) < 0)
 		return r;
-	/* Nobody gets this message, but its method and arguments are checked all the same. */
+	/* No actor gets this message, but its method and arguments are checked all the same. */
 	if (bad == 0 && take_args && *take_args)
 		bad = msg_take_body(*take_args, BODY_ARGS, &body, &body_bytes);
 	if (bad == 0 && send->found && !send->dest.name.s)

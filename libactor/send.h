@@ -21,11 +21,11 @@ struct actor;
  */
 struct send {
 	actor_group *group;
-	struct actor *self; /* who waits; NULL: by pumping */
+	struct actor *self; /* the actor that waits; NULL: the wait pumps the loop */
 	const actor_dest *to;
 	int64_t deadline_ns; /* or SEND_BLOCK_MAX */
 	bool is_cast;
-	/* set by send_find() */
+	/* Set by send_find(): */
 	struct wire_dest dest;
 	bool found;
 	unsigned n_tries;
@@ -33,13 +33,13 @@ struct send {
 
 int send_find(struct send *send);
 /*
- * True: find and send again. The target had ended before the message came (-ESRCH), and there may be another
- * one.
+ * True: the caller has to find and send again. The target had ended before the message came (-ESRCH), and
+ * there may be another one.
  */
 bool send_again(struct send *send, int *r);
 /*
- * Turns -ESRCH into 0 for a cast to a dead actor or to a name that nobody has: such a cast is lost, and that
- * is no error. -ESRCH stays if a process group has no member, or nobody got the awaited name.
+ * Turns -ESRCH into 0 for a cast to a dead actor or to a name that no actor has: such a cast is lost without
+ * an error. -ESRCH stays if a process group has no member, or no actor got the awaited name.
  */
 int send_cast_result(const struct send *send, int r);
 
@@ -51,27 +51,29 @@ int send_cast_msg(actor_group *group, struct actor *self, const struct wire_dest
 	actor_msg **take_args);
 int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
 	int64_t deadline_ns, actor_msg **ret_msg, const char *format, va_list args);
-/* *ret_sent: the arguments have left. */
+/* *ret_sent: the arguments have left, so the caller may free them. */
 int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
 	int64_t deadline_ns, const actor_msg *args, bool *ret_sent, actor_msg **ret_msg);
 
 /*
- * For an actor that passes answers on, as a pool does. The reply of a named error is kept also if the name is
- * one of the runtime's, since the callee may have it from somebody else. The result is the errno of the name
- * even so. -ESRCH: the call came to nobody; -ENXIO: the callee has answered `noproc`.
+ * A call for an actor that passes answers on, as a pool does. The reply of a named error is kept even if the
+ * name is one of the runtime's, because the callee may have the error from another actor. The result is still
+ * the errno of that name. -ESRCH: the call reached no actor. -ENXIO: the callee has answered `noproc`.
  */
 int send_call_for_other(
 	actor *self, actor_ref ref, const char *method, const actor_msg *args, actor_msg **ret_msg);
 
-/* Others run until then: parks @self, or pumps if it is NULL. 0, -ECANCELED, -EDEADLK. */
+/* Lets others run until then: parks @self, or pumps if @self is NULL. Returns 0, -ECANCELED or -EDEADLK. */
 int send_wait_until(actor_group *group, struct actor *self, int64_t until_ns);
 
 /* ---- to all members of a process group (send-pg.c) ---- */
 
 bool send_is_to_all(const actor_dest *to);
-/* As send_ready(), of every process that has members. After it, send at once. */
+/*
+ * The same as send_ready(), but for every process that has members. After this the caller must send at once.
+ */
 int send_all_ready(actor_group *group, struct actor *self, const actor_dest *to, int64_t deadline_ns);
-/* -EINVAL also when the arguments are nested more than 63 deep */
+/* Returns -EINVAL also when the arguments are nested more than 63 deep. */
 int send_all_vcast(actor_group *group, struct actor *self, const actor_dest *to, const char *method,
 	const char *format, va_list args);
 int send_all_cast_msg(actor_group *group, struct actor *self, const actor_dest *to, const char *method,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A service group: node/service.h's verbs. */
+/* A service group: the functions of node/service.h. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -84,7 +84,7 @@ int service_send_down(
 	else
 		/*
 		 * The watcher may have asked our predecessor, so we may have no link with it. A `down` that
-		 * goes by the broker is lost if the broker dies now, so a direct link is made. A client of
+		 * goes through the broker is lost if the broker dies now, so a direct link is made. A client of
 		 * the supervisor can have no other link.
 		 */
 		watcher_tell(group, watcher, who, id, cause, !group_is_of_supervisor(watcher.group));
@@ -96,7 +96,7 @@ static void broker_lives(struct broker_request *request, int error, actor_msg *r
 	struct actor *service = actor_find(request->group, 1);
 	actor_msg *msg;
 
-	if (error != 0 && error != -EREMOTEIO) /* an error is an answer too */
+	if (error != 0 && error != -EREMOTEIO) /* an error is an answer, too */
 		return;
 	if (service &&
 		msg_new_received(&msg, group_ref(request->group, 0), wire_cstr(request->arg), NULL, 0) == 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ending other actors: one of this group directly, any other by a frame to its group. */
+/* Ends other actors: an actor of this group directly, any other one by a frame to its group. */
 #include <errno.h>
 
 #include "libactor/actor/actor-internal.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words of actor.h for its errors. What it does not name has the system's. */
+/* The texts of actor.h for its errors. Other errors have the system's texts. */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
