@@ -1,9 +1,9 @@
-# For gdb, on a running group or on its core: gdb -x scripts/actors.gdb -p PID. x86-64, a build with debug symbols.
+# Commands for gdb, for a running group or its core: gdb -x scripts/actors.gdb -p PID. They need x86-64 and a build with debug symbols.
 #
-#   actors [GROUP]          every actor: serial, behavior, messages that wait, the method it is in, and whether it is parked
-#   parked SERIAL [GROUP]   where a parked actor waits, innermost first
+#   actors [GROUP]          shows every actor: serial, behavior, waiting messages, the method it is in, and whether it is parked
+#   parked SERIAL [GROUP]   shows where a parked actor waits, innermost frame first
 #
-# GROUP: an expression of type actor_group *; without it the group of actor_main(). Nothing in the process is changed.
+# GROUP is an expression of type actor_group *. Without it the group of actor_main() is shown. Nothing in the process is changed.
 
 define actors
   if $argc == 0
@@ -28,7 +28,8 @@ define actors
   end
 end
 
-# What context_jump() pushed (loop/stack.c): control words, r15 r14 r13 r12 rbx, rbp, and where it goes on. Every function keeps its frame pointer.
+# context_jump() (loop/stack.c) has pushed: control words, r15 r14 r13 r12 rbx, rbp, and the address where the actor goes on. Every function keeps
+# its frame pointer.
 define parked
   if $argc == 1
     set $actors_group = program_group

@@ -1,9 +1,9 @@
-# Sourced by the other scripts: need_packages PACKAGE... installs those of Debian's packages that are missing.
+# Other scripts source this file. need_packages PACKAGE... installs those of the Debian packages that are missing.
 
 PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config libnng-dev libmsgpack-dev libjansson-dev libsmartcols-dev"
 
 need_packages() {
-  command -v dpkg-query >/dev/null || return 0 # no Debian: meson will say what it does not find
+  command -v dpkg-query >/dev/null || return 0 # this is no Debian; meson will say what is missing
   missing=
   for package; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"

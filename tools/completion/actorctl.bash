@@ -1,4 +1,4 @@
-# bash completion for actorctl: words come from actorctl itself, names from the running node (at most 200 ms, else none)
+# bash completion for actorctl. Words come from actorctl itself. Names come from the running node, if it answers within 200 ms.
 
 _actorctl()
 {
@@ -95,7 +95,7 @@ _actorctl()
 	esac
 }
 
-# Names may hold anything but control characters: no word splitting, and quoted where the shell needs it.
+# Names may have any characters but control characters. So they are not split into words, and are quoted where the shell needs it.
 _actorctl_names()
 {
 	local name
@@ -105,7 +105,7 @@ _actorctl_names()
 	done < <(timeout 0.2 actorctl "${dir[@]}" __complete "$@" 2>/dev/null)
 }
 
-# Of the verb, the scope and the n arguments that were seen.
+# Completes pg, from its verb, its scope and the number n of arguments so far.
 _actorctl_pg()
 {
 	case $verb$n in
@@ -120,7 +120,7 @@ _actorctl_pg()
 	esac
 }
 
-# Everything behind `spawn --` is another command line.
+# Everything after `spawn --` is another command line.
 _actorctl_command()
 {
 	if declare -F _command_offset >/dev/null; then
