@@ -25,7 +25,10 @@ void congestion_end(struct member *target)
 	pauses_lift(&target->slowed);
 }
 
-/* A frame that was parked before its actor said `pause`: it is held, and so is the pause of its sender. */
+/*
+ * Called with a frame that leaves the parked ones. If its actor has said `pause` meanwhile, the frame is
+ * held, and the pause of its sender depends on the hold. True: the frame is held.
+ */
 static bool holds_parked(struct member *target, const struct wire_frame *frame)
 {
 	struct hold *hold = hold_for(target, frame->to.ref);
@@ -96,7 +99,7 @@ void pauses_up(struct member *member)
 	congestion_go_on(member);
 }
 
-/* NULL: nobody is congested whom the log has not named. */
+/* NULL: the log has named every congested member. */
 static struct member *pauses_first_unnamed(const struct broker *broker)
 {
 	const struct list *list = &broker->pauses.unnamed;

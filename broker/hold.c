@@ -131,7 +131,7 @@ void frames_shed(struct member *target, struct buf *frames, size_t *taken_bytes,
 	*frames = old;
 }
 
-/* Of what was held for all actors of a group: what is for one that takes nothing by itself. */
+/* Of the frames that were held for all actors of a group, those for one actor that is paused by itself. */
 struct part {
 	struct hold *hold;
 	struct buf frames;

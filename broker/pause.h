@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who was told to pause, and for which actor. */
+/* Which senders were told to pause, and for which actors. */
 #pragma once
 
 #include "broker/member.h"
 
-#define PAUSES_RECORD_BYTES 128 /* what a record is charged with */
+#define PAUSES_RECORD_BYTES 128 /* the charge for one record */
 
 struct hold;
 struct pauses;
@@ -18,19 +18,22 @@ struct pause {
 	struct member *target;
 	struct hold *hold; /* NULL: the target is congested, or has no pipe */
 	actor_ref ref;
-	uint64_t name_hash; /* of the name that the sender heard with it last; 0: of none */
-	size_t size_bytes;  /* what the sender sent since, which is charged to it */
+	uint64_t name_hash; /* of the name that the last `pause` to the sender gave; 0: it gave no name */
+	size_t size_bytes;  /* what the sender has sent since; the bytes are charged to the sender */
 };
 
 struct pause *pause_find(const struct pauses *pauses, const struct member *sender, actor_ref ref);
-/* NULL: no memory, or @sender has its limit. */
+/* NULL: memory ran out, or @sender is at its limit. */
 struct pause *pause_new(struct member *sender, struct member *target, actor_ref ref);
-/* A sender that calls the actor by a name does not know which ref that is. */
+/*
+ * Tells the sender to pause. The frame also has the name by which the sender calls the actor, since the
+ * sender does not know the ref of the name.
+ */
 void pause_say(struct pause *pause, struct wire_str name);
 bool pause_is_told(const struct pause *pause, struct wire_str name);
-/* From now on it ends with @hold; NULL: with the congestion of its target. */
+/* From now on @pause ends with @hold. NULL: it ends with the congestion of its target. */
 void pause_depend(struct pause *pause, struct hold *hold);
-/* @sender ends, or is lost: what it sent waits on, and is charged to nobody. */
+/* The sender has ended or is lost. Its frames wait on, and nobody is charged for them any more. */
 void pause_leave(struct pause *pause);
-/* Their senders may go on. */
+/* Ends these pauses: their senders are told to go on. */
 void pauses_lift(struct list *pauses);

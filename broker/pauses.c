@@ -21,8 +21,9 @@ void pauses_deinit(struct pauses *pauses)
 }
 
 /*
- * Writes the frames of @hold, which end to be held. More than the pipe should have at once are parked: before
- * what is parked already, of which some may be for the same actor, and came later.
+ * Writes the frames of @hold, which are no longer held. If they are more than the pipe should have at once,
+ * they are parked. Then they go before the frames that are parked already, since those may be for the same
+ * actor and came later.
  */
 static void resume_frames(struct member *target, struct hold *hold)
 {
@@ -58,7 +59,7 @@ void pauses_resume(struct member *target, actor_ref ref)
 		if (actor_ref_is_nobody(ref))
 			hold_share_out(hold);
 		resume_frames(target, hold);
-		/* what is parked now is charged on, and its senders wait on */
+		/* frames that are now parked stay charged, and their senders go on waiting */
 		list_for_each_safe(it, &hold->pauses) {
 			if (target->congested)
 				pause_depend(container_of(it, struct pause, by_cause), NULL);
@@ -91,7 +92,7 @@ void pauses_shed(struct member *target,
 
 /* ---- the way of a frame ---- */
 
-/* True: what comes for @target is parked, and its senders are told to pause. */
+/* True: frames for @target are parked, and their senders are told to pause. */
 static bool is_jammed(struct member *target, size_t unread)
 {
 	if (!unread && !target->held_bytes)
@@ -104,7 +105,7 @@ static bool is_jammed(struct member *target, size_t unread)
 	return target->congested;
 }
 
-/* One vote for each byte: whoever sent more than half of what waits is ahead at the end. */
+/* Each byte is one vote. A sender of more than half of the bytes is ahead at the end. */
 static void vote(struct member *target, const struct member *sender, size_t size_bytes)
 {
 	if (!target->top_bytes || target->top_sender == sender->group) {
@@ -119,8 +120,8 @@ static void vote(struct member *target, const struct member *sender, size_t size
 }
 
 /*
- * A frame of @sender waits for @to->ref of @target. It is charged to @sender, who hears that it should pause,
- * once, and once more if it goes on by a name that it did not hear. False: too much of @sender waits.
+ * A frame of @sender waits for @to->ref of @target, and is charged to @sender. @sender is told to pause once,
+ * and again when it uses another name for the actor than it was told. False: too much of @sender waits.
  */
 static bool charge(struct member *sender, struct member *target, struct hold *hold,
 	const struct wire_dest *to, size_t size_bytes)
@@ -134,7 +135,7 @@ static bool charge(struct member *sender, struct member *target, struct hold *ho
 		return false;
 	if (is_new || !pause_is_told(pause, to->name))
 		pause_say(pause, to->name);
-	if (hold && pause->hold != hold) /* what is held outlasts a congestion */
+	if (hold && pause->hold != hold) /* the frame is held, which may outlast the congestion */
 		pause_depend(pause, hold);
 	if (!quota_take(sender, QUOTA_WAITING, size_bytes))
 		return false;
@@ -144,7 +145,7 @@ static bool charge(struct member *sender, struct member *target, struct hold *ho
 	return true;
 }
 
-/* True, and said: too much waits for @target for which nobody can be charged. */
+/* True: too much waits for @target that is charged to nobody. A line in the log says so. */
 static bool is_left_too_much(struct member *target)
 {
 	size_t left_bytes = target->parked_left_bytes + target->held_left_bytes;
@@ -184,10 +185,12 @@ struct buf *pauses_admit(struct member *sender, struct member *target, const str
 		return hold_more(hold, size_bytes);
 	}
 	/*
-	 * If the target is congested, earlier frames may be parked. This one comes behind them, and is held
-	 * after them.
+	 * If the target is congested, earlier frames may be parked. This frame is parked after them, and goes
+	 * to its hold later, as they do.
 	 */
-	/* The pipe does not get more at once than this: what others send never has it cut. */
+	/*
+	 * The pipe never gets more than this at once, so frames of others are never the reason why it is cut.
+	 */
 	if (target->state == MEMBER_UP && !target->congested &&
 		unread + size_bytes > 2 * PAUSES_CONGESTED_BYTES)
 		congestion_begin(target);
@@ -207,7 +210,7 @@ void pauses_written(struct member *target, const struct buf *out)
 	if (buf_error(out) < 0)
 		member_doom(target, false, "out of memory for what is written to it");
 	else if (list_is_empty(&target->holds) || out == member_out(target))
-		member_written(target); /* else the frame is held, and counts when it is written */
+		member_written(target); /* else the frame is held, and is counted when it is written */
 	if (target->congested && !target->doomed &&
 		!broker->ops.pipe_backlog(broker->arg, target->pipe->handle))
 		congestion_go_on(target); /* the pipe was free, and one large frame was parked */

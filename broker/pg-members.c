@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is a member of what: joining and leaving process groups. */
+/* Members of process groups: joining and leaving. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -121,7 +121,7 @@ static void share_settle(struct pgs *pgs, struct share **at)
 	*at = NULL;
 }
 
-/* Ends and frees *at. What is told of it is appended to @entries. */
+/* Ends and frees *at. Its entry in the notice to watchers is appended to @entries. */
 static void membership_end(struct pgs *pgs, struct membership **at, struct buf *entries)
 {
 	struct membership *membership = *at;
@@ -228,7 +228,7 @@ int pgs_join(struct member *member, const struct pg_which *which, struct mp_read
 	if (r == 0) {
 		pg_tell_watchers(member->broker, pg, "join", n_joined, &joined);
 	} else {
-		while (n_joined--) { /* the last of its memberships are the new ones */
+		while (n_joined--) { /* the new memberships are the last ones of the share */
 			struct share *share = share_find(pgs, pg, member);
 			struct membership *last =
 				container_of(share->memberships.prev, struct membership, by_share);
@@ -273,7 +273,7 @@ void pgs_leave_all(struct member *member, actor_ref ref)
 	struct pgs *pgs = &member->broker->pgs;
 	struct joiner *joiner;
 
-	/* Each round ends memberships that follow each other in the list and are of one process group. */
+	/* Each round ends neighbours in the list that are memberships of one process group. */
 	while ((joiner = joiner_find(pgs, ref))) {
 		struct list *it = joiner->memberships.next;
 		struct pg *pg = container_of(it, struct membership, by_joiner)->share->pg;
@@ -311,7 +311,7 @@ static void share_end_older(struct pgs *pgs, struct share **at, uint32_t epoch)
 		struct membership *membership = container_of(it, struct membership, by_share);
 
 		it = it->next;
-		last = it == &share->memberships; /* looked at before the share may go */
+		last = it == &share->memberships; /* read now, since the share may be freed below */
 		if (membership->epoch == epoch)
 			continue;
 		membership_end(pgs, &membership, &left);
@@ -334,7 +334,7 @@ void pgs_end_unsaid(struct member *member)
 
 void pgs_release(struct member *member)
 {
-	member->pg_epoch++; /* so all its memberships are older */
+	member->pg_epoch++; /* so that all its memberships count as older */
 	pgs_end_unsaid(member);
 }
 

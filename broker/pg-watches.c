@@ -12,7 +12,7 @@ struct pg_watch {
 	struct hash_node node; /* pgs.watches */
 	struct member *member;
 	struct pg *pg;       /* one process group */
-	struct scope *scope; /* or all of a scope; neither: all */
+	struct scope *scope; /* or all process groups of a scope; both NULL: all of all scopes */
 	struct list by_target;
 	struct list by_member; /* member.pg_watches */
 };
@@ -37,8 +37,8 @@ static void tell_list(struct broker *broker, struct list *watches, const struct 
 			continue;
 		member->mark = broker->mark;
 		/*
-		 * A watcher that missed one event would be wrong for ever. So it is cut: it says hello again
-		 * and hears all.
+		 * A watcher that missed one event would be wrong for ever. So its pipe is cut. Then it says
+		 * hello again and is told everything anew.
 		 */
 		if (buf_error(body) < 0)
 			member_doom(member, false, "out of memory for what it watches");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One scope and one process group, as the files of pgs.h share them. */
+/* Scopes, process groups and memberships: the structs that the files of pgs.h share. */
 #pragma once
 
 #include "broker/pgs.h"
@@ -8,9 +8,9 @@ struct scope {
 	struct hash_node node;     /* pgs.scopes */
 	struct list pgs;           /* struct pg.in_scope */
 	struct list watches;       /* struct pg_watch.by_target */
-	struct order in_order;     /* process groups that have members */
-	size_t n_pgs;              /* of those */
-	struct order_node by_name; /* pgs.scopes_in_order, if there are any */
+	struct order in_order;     /* the process groups that have members */
+	size_t n_pgs;              /* how many process groups have members */
+	struct order_node by_name; /* pgs.scopes_in_order, if n_pgs is not 0 */
 	uint8_t len;
 	char text[];
 };
@@ -48,7 +48,7 @@ struct pg *pg_find_in(const struct pgs *pgs, const struct scope *scope, struct w
 struct pg *pg_make(struct pgs *pgs, const struct pg_which *which);
 /* Frees *at unless it has members or is watched. */
 void pg_settle(struct pgs *pgs, struct pg **at);
-/* It has its first member. */
+/* To be called when @pg gets its first member. */
 void pg_begin(struct pgs *pgs, struct pg *pg);
-/* It has no member any more. */
+/* To be called when @pg has lost its last member. */
 void pg_end(struct pgs *pgs, struct pg *pg);

@@ -37,7 +37,7 @@ struct member;
 
 struct pgs {
 	struct hash scopes;
-	struct order scopes_in_order; /* scopes that have process groups with members */
+	struct order scopes_in_order; /* scopes scopes that have process groups with members */
 	struct hash table;            /* struct pg, by scope and name */
 	struct hash joiners;          /* actors that are members of something, by ref */
 	struct hash shares;           /* by process group and process */
