@@ -83,9 +83,9 @@ int service_send_down(
 		monitor_down_received(group, id, who, cause);
 	else
 		/*
-		 * The watcher may have asked our predecessor, so we may have no link with it. A `down` that
-		 * goes through the broker is lost if the broker dies now, so a direct link is made. A client of
-		 * the supervisor can have no other link.
+		 * The watcher may have asked our predecessor, so we may have no link with it. A `down`
+		 * that goes through the broker is lost if the broker dies now, so a direct link is made.
+		 * A client of the supervisor can have no other link.
 		 */
 		watcher_tell(group, watcher, who, id, cause, !group_is_of_supervisor(watcher.group));
 	return 0;

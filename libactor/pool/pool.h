@@ -52,8 +52,7 @@ struct pool {
 	struct core core;
 	struct desk **desks;
 	uint32_t n_desks;
-	int64_t tick_ns, next_scale_ns,
-		next_limit_ns; /* tick_ns: when the armed timer fires, or NEVER_NS */
+	int64_t tick_ns, next_scale_ns, next_limit_ns; /* tick_ns: when the armed timer fires, or NEVER_NS */
 	uint64_t tick;
 	actor_from *drained; /* the caller that waits for the end of a drain */
 	bool ending, changed;
