@@ -34,6 +34,10 @@ void answer_result(struct member *member, const struct wire_frame *call, const s
 		answer_refuse(member, call, ERROR_OVERLOADED, "out of memory");
 		return;
 	}
+	if (!member_takes_answer(member, result->size_bytes)) {
+		answer_refuse(member, call, ERROR_OVERLOADED, MEMBER_READS_NOT);
+		return;
+	}
 	wire_put_reply(member_out(member), call->from, member->broker->self, call->id, result->data,
 		result->size_bytes);
 	member_written(member);

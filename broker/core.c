@@ -210,8 +210,10 @@ void broker_pipe_data(
 void broker_pipe_drained(struct broker *broker, struct broker_pipe *pipe, int64_t now_ns)
 {
 	broker->now_ns = now_ns;
-	if (pipe->member)
+	if (pipe->member) {
 		pauses_drained(pipe->member);
+		member_drained(pipe->member);
+	}
 	settle(broker);
 }
 

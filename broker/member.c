@@ -13,6 +13,8 @@
 #include "libactor/protocol/names.h"
 
 #define MESSAGE_BYTES (256u << 10) /* frames are sent together up to this size */
+/* what others send of casts and calls is parked when a pipe has so much */
+#define OF_OTHERS_MAX_BYTES (2 * PAUSES_CONGESTED_BYTES + WIRE_MESSAGE_MAX_BYTES)
 
 /* ---- the record ---- */
 
@@ -218,9 +220,82 @@ static size_t own_unread_bytes(const struct member *member)
 {
 	size_t parked = member->parked.size_bytes - member->parked_taken_bytes;
 
+	size_t backlog, own;
+
 	if (!member_parks(member))
 		return member_unread_bytes(member);
-	return parked > member->parked_sent_bytes ? parked - member->parked_sent_bytes : 0;
+	own = parked > member->parked_sent_bytes ? parked - member->parked_sent_bytes : 0;
+	if (member->state != MEMBER_UP)
+		return own;
+	backlog = member->broker->ops.pipe_backlog(member->broker->arg, member->pipe->handle);
+	return backlog > OF_OTHERS_MAX_BYTES ? own + backlog - OF_OTHERS_MAX_BYTES : own;
+}
+
+/* ---- answers that it does not read yet ---- */
+
+/* What @granted_bytes takes from what all share. */
+static size_t shared(const struct broker *broker, size_t granted_bytes)
+{
+	return granted_bytes > broker->limits.unread_bytes ? granted_bytes - broker->limits.unread_bytes : 0;
+}
+
+static void grant(struct member *member, size_t bytes)
+{
+	struct broker *broker = member->broker;
+	struct quota_pool *pool = &broker->unread_answers;
+	size_t before = shared(broker, member->granted_bytes), after = shared(broker, bytes);
+
+	pool->used += after - before;
+	pool->n_users += (size_t)(after > 0) - (size_t)(before > 0);
+	member->granted_bytes = after ? bytes : 0;
+}
+
+static size_t answers_limit(const struct member *member)
+{
+	const struct broker *broker = member->broker;
+	const struct quota_limits *limits = &broker->limits;
+	const struct quota_pool *pool = &broker->unread_answers;
+	size_t mine = shared(broker, member->granted_bytes);
+	size_t share = quota_share(limits->answers_pool, pool->used - mine, pool->n_users - (mine > 0));
+
+	return share < limits->answers_bytes - limits->unread_bytes ? limits->unread_bytes + share
+								    : limits->answers_bytes;
+}
+
+bool member_takes_answer(struct member *member, size_t size_bytes)
+{
+	struct broker *broker = member->broker;
+	size_t unread = own_unread_bytes(member) + size_bytes, limit;
+	bool first = !member->granted_bytes;
+	char who[MEMBER_WHO_MAX];
+
+	if (member->doomed || unread <= broker->limits.unread_bytes)
+		return true;
+	limit = answers_limit(member);
+	if (unread > limit) {
+		member->count.over++;
+		broker->count.over_quota++;
+		if (!member->told_unread)
+			broker_complain(broker, member->pid, member->uid,
+				"%s does not read its answers: unread bytes %zu, limit %zu; what it asks "
+				"beyond is refused",
+				member_who(member, who), unread - size_bytes, limit);
+		member->told_unread = true;
+		return false;
+	}
+	grant(member, unread);
+	if (first && member->state == MEMBER_UP)
+		broker->ops.pipe_notify_drained(broker->arg, member->pipe->handle);
+	return true;
+}
+
+void member_drained(struct member *member)
+{
+	member->told_unread = false;
+	if (member->granted_bytes)
+		grant(member, own_unread_bytes(member));
+	if (member->granted_bytes && member->state == MEMBER_UP)
+		member->broker->ops.pipe_notify_drained(member->broker->arg, member->pipe->handle);
 }
 
 /*
@@ -272,6 +347,7 @@ void member_forget_parked(struct member *member)
 	member->parked = (struct buf)BUF_INIT;
 	member->parked_taken_bytes = 0;
 	member->parked_sent_bytes = 0;
+	grant(member, 0); /* its pipe is gone, or has a megabyte at most */
 }
 
 static bool is_of_others(const struct member *member, const struct wire_frame *frame)
@@ -318,7 +394,7 @@ void member_written(struct member *member)
 {
 	struct broker *broker = member->broker;
 	const struct buf *out;
-	size_t unread;
+	size_t unread, limit;
 
 	if (member->doomed)
 		return;
@@ -330,10 +406,12 @@ void member_written(struct member *member)
 		return;
 	}
 	unread = own_unread_bytes(member);
-	if (unread > broker->limits.unread_bytes)
+	limit = broker->limits.unread_bytes;
+	limit += member->granted_bytes > limit ? member->granted_bytes : limit;
+	if (unread > limit)
 		member_doom(member, false,
 			"it does not read: unread bytes %zu, limit %zu, top sender group %" PRIu64, unread,
-			broker->limits.unread_bytes, member->top_sender);
+			limit, member->top_sender);
 }
 
 static void cast_to(struct member *member, uint64_t serial, const char *method, const struct buf *body)

@@ -87,6 +87,9 @@ struct member {
 	size_t n_held;             /* number of frames in its holds */
 	size_t parked_sent_bytes;  /* bytes of parked that are casts and calls of others */
 	size_t parked_left_bytes;  /* bytes of parked from senders that have ended */
+	/* how much it may have unread, since it asked for so much; 0: what every group may */
+	size_t granted_bytes;
+	bool told_unread; /* the log has said that it is refused answers, since its pipe was last drained */
 	/* where in parked the admitted cast or call begins; SIZE_MAX: none is admitted */
 	size_t admitted_at;
 	size_t held_left_bytes;     /* bytes of held_bytes from senders that have ended */
@@ -169,6 +172,14 @@ void member_park_first(struct member *member, const struct buf *frames, size_t n
 /* Writes @frames, which the caller had kept. */
 void member_append(struct member *member, const struct buf *frames);
 void member_written(struct member *member);
+/*
+ * May @member have an answer of @size_bytes, with what it has unread? False: it is to get the error
+ * `overloaded` in its place, which is short. The answer to a call is always let in by one or the other.
+ */
+bool member_takes_answer(struct member *member, size_t size_bytes);
+#define MEMBER_READS_NOT "too many bytes of answers wait for the asking group, which does not read them"
+/* Its pipe has taken all: what it was granted is the others' again. */
+void member_drained(struct member *member);
 /* Writes a cast of $broker to the group itself. @body is one array. */
 void member_cast(struct member *member, const char *method, const struct buf *body);
 /* Writes a cast of $broker to the first actor of the group, which is a daemon's service. */

@@ -8,6 +8,8 @@
 #include "broker/state.h"
 #include "libactor/protocol/mp.h"
 
+#define EVENT_MAX_BYTES 128u /* of a cast `pg`, beside its names and entries */
+
 struct pg_watch {
 	struct hash_node node; /* pgs.watches */
 	struct member *member;
@@ -137,6 +139,27 @@ static void tell_what_is_in_node(struct hash_node *node, void *arg)
 	tell_what_is_in(arg, container_of(node, struct scope, node));
 }
 
+/* ---- how much that is, at most ---- */
+
+static size_t bytes_of_pg(const struct pg *pg)
+{
+	return pg->roll.n_members ? pg->roll.size_bytes + pg->len + pg->scope->len + EVENT_MAX_BYTES : 0;
+}
+
+static size_t bytes_of_scope(const struct scope *scope)
+{
+	size_t bytes = 0;
+
+	list_for_each(it, &scope->pgs)
+		bytes += bytes_of_pg(container_of(it, struct pg, in_scope));
+	return bytes;
+}
+
+static void add_bytes_of_scope(struct hash_node *node, void *arg)
+{
+	*(size_t *)arg += bytes_of_scope(container_of(node, struct scope, node));
+}
+
 static int watch_new(struct member *member, struct pg *pg, struct scope *scope)
 {
 	struct pgs *pgs = &member->broker->pgs;
@@ -166,6 +189,7 @@ int pgs_watch(struct member *member, const struct pg_which *which)
 	struct pgs *pgs = &member->broker->pgs;
 	struct scope *scope = NULL;
 	struct pg *pg = NULL;
+	size_t bytes = 0;
 	int r;
 
 	if (which->name.s)
@@ -181,6 +205,16 @@ int pgs_watch(struct member *member, const struct pg_which *which)
 		else if (scope)
 			scope_settle(pgs, &scope);
 		return r;
+	}
+	if (pg)
+		bytes = bytes_of_pg(pg);
+	else if (scope)
+		bytes = bytes_of_scope(scope);
+	else
+		hash_each(&pgs->scopes, add_bytes_of_scope, &bytes);
+	if (!member_takes_answer(member, bytes)) {
+		pgs_unwatch(member, which);
+		return -EFBIG;
 	}
 	if (pg)
 		tell_what_is(member, pg);

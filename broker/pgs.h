@@ -75,7 +75,8 @@ void pgs_release(struct member *member);
 
 /*
  * From now on @member is told of changes. First it is told the members of now: one cast `pg` of kind `is` for
- * each process group. Each further call tells the members of then again. 0, -EDQUOT, -ENOMEM
+ * each process group. Each further call tells the members of then again. 0, -EDQUOT, -ENOMEM,
+ * -EFBIG: more than @member may have unread
  */
 int pgs_watch(struct member *member, const struct pg_which *which);
 void pgs_unwatch(struct member *member, const struct pg_which *which);

@@ -38,17 +38,16 @@ void quota_limits_default(struct quota_limits *limits)
 	}
 	if (!limits->unread_bytes)
 		limits->unread_bytes = 16u << 20;
+	if (!limits->answers_bytes)
+		limits->answers_bytes = 4 * limits->unread_bytes;
+	if (!limits->answers_pool)
+		limits->answers_pool = 16 * limits->unread_bytes;
 	if (!limits->groups)
 		limits->groups = 1u << 16;
 	if (!limits->spawner_links)
 		limits->spawner_links = 64;
 	if (!limits->farewells)
 		limits->farewells = 256;
-}
-
-size_t quota_share(size_t pool, size_t others, size_t n_others)
-{
-	return others < pool ? (pool - others) / (n_others + 2) : 0;
 }
 
 /* How much a group that has @used takes from the pool. */

@@ -38,8 +38,15 @@ struct quota_limits {
 	size_t max[QUOTA_N];  /* that each group may have */
 	size_t own[QUOTA_N];  /* that each group has in any case */
 	size_t pool[QUOTA_N]; /* that all groups together may have beyond their own */
-	size_t unread_bytes;  /* the pipe of a group that leaves more unread is cut */
-	size_t groups;        /* that the whole broker takes */
+	/*
+	 * Frames written to a group that does not read. Each may have unread_bytes of answers, and up to
+	 * answers_bytes as long as answers_pool has room; an answer beyond is an error. Over unread_bytes of
+	 * anything else the pipe is cut.
+	 */
+	size_t unread_bytes;
+	size_t answers_bytes;
+	size_t answers_pool;
+	size_t groups; /* that the whole broker takes */
 	/* clients that may have a link with the supervisor; frames of further clients are routed */
 	size_t spawner_links;
 	/* pipes that stay open only until their goodbye is read; beyond this the oldest is closed */
@@ -65,7 +72,10 @@ struct quota_pool {
 const char *quota_word(enum quota_kind kind);           /* the word for @kind in the answer of `quota` */
 void quota_limits_default(struct quota_limits *limits); /* replaces each 0 by the default */
 /* How much of a pool of @pool one group may have if @n_others other groups have @others of it. */
-size_t quota_share(size_t pool, size_t others, size_t n_others);
+static inline size_t quota_share(size_t pool, size_t others, size_t n_others)
+{
+	return others < pool ? (pool - others) / (n_others + 2) : 0;
+}
 /* How much @member may have in all now. */
 size_t quota_limit(const struct member *member, enum quota_kind kind);
 /*

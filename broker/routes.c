@@ -438,6 +438,11 @@ static void answer(struct broker *broker, struct member *sender, const struct wi
 		note_latency(route, sender);
 	if (route)
 		route_close(route);
+	if (!monitor && !member_takes_answer(asker, frame->raw_bytes)) {
+		answer_error(
+			asker, frame->to.ref, frame->from, frame->id, ERROR_OVERLOADED, MEMBER_READS_NOT);
+		return;
+	}
 	buf_append(member_out_for(asker, frame->raw_bytes), frame->raw, frame->raw_bytes);
 	member_written(asker);
 	broker->count.routed++;

@@ -284,7 +284,9 @@ int method_pg_watch(struct member *member, const struct wire_frame *call, struct
 	r = pgs_watch(member, &which);
 	if (r < 0)
 		answer_refuse(member, call, ERROR_OVERLOADED,
-			r == -EDQUOT ? "too many watched names and process groups" : "out of memory");
+			r == -EDQUOT  ? "too many watched names and process groups"
+			: r == -EFBIG ? MEMBER_READS_NOT
+				      : "out of memory");
 	else
 		answer_done(member, call);
 	return 0;

@@ -47,6 +47,7 @@ struct broker {
 	char *runtime_dir;
 	struct quota_limits limits;
 	struct quota_pool pools[QUOTA_N];
+	struct quota_pool unread_answers; /* limits.answers_pool */
 	int64_t stall_ns;
 	struct broker_ops ops;
 	void *arg;

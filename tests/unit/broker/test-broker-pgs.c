@@ -481,6 +481,60 @@ static void test_metadata_goes_with_each_membership(void **state)
 	free(large);
 }
 
+/* @n processes with 900 members each in process groups of their own: 3.6 MB of metadata each. */
+static void join_much(int n)
+{
+	char large[4000], name[16];
+
+	memset(large, 'x', sizeof(large));
+	large[sizeof(large) - 1] = 0;
+	for (int i = 0; i < n; i++) {
+		struct client *c = world_newcomer(&w, "much");
+
+		snprintf(name, sizeof(name), "g%d", i);
+		for (uint64_t id = 1; id <= 900; id++)
+			client_expect_nil(
+				c, client_ask(c, "pg_join",
+					   pack(&w, "a3ssa1a3rus", "pg", name, client_ref(c, 1), id, large)));
+	}
+}
+
+/* It is told of all at once, and cannot have read it before. */
+static void test_a_watcher_of_much_is_told_of_all_of_it_and_not_cut(void **state)
+{
+	struct client *a = world_newcomer(&w, "a");
+	struct wire_frame frame;
+	int n = 0;
+
+	join_much(6);
+	watch(a, NULL, NULL);
+	assert_false(a->closed);
+	for (broker_flush(w.broker); client_next(a, &frame) && frame.type == WIRE_CAST; n++)
+		broker_flush(w.broker);
+	assert_int_equal(n, 6);
+	assert_int_equal(frame.type, WIRE_REPLY);
+}
+
+static void test_a_watcher_of_more_than_may_lie_unread_is_refused_and_not_cut(void **state)
+{
+	struct quota_limits limits = {.unread_bytes = 1u << 20}; /* and 4 MiB of answers */
+	struct client *a, *b;
+
+	world_deinit(&w);
+	world_init(&w, 0, &limits);
+	join_much(2);
+	a = world_newcomer(&w, "a");
+	b = world_newcomer(&w, "b");
+	client_expect_error(a, client_ask(a, "pg_watch", pack(&w, "a2nn")), "overloaded");
+	client_expect_error(a, client_ask(a, "pg_watch", pack(&w, "a2sn", "pg")), "overloaded");
+	join(b, "pg", "g", 1, 1);
+	client_expect_nothing(a); /* it does not watch */
+	client_ask(a, "pg_watch", pack(&w, "a2ss", "pg", "g0"));
+	client_expect(a, WIRE_CAST);
+	client_expect(a, WIRE_REPLY);
+	assert_false(a->closed);
+}
+
 static void test_joins_over_the_quota_are_refused_and_nobody_joins(void **state)
 {
 	struct quota_limits limits = {.max[QUOTA_MEMBERSHIPS] = 3, .max[QUOTA_META] = 100};
@@ -735,6 +789,8 @@ int main(void)
 		FACT_(test_monitor_self_joins_and_dies),
 		FACT_(test_initial_a_watch_asked_again_tells_what_is_again),
 		FACT_(test_metadata_goes_with_each_membership),
+		FACT_(test_a_watcher_of_much_is_told_of_all_of_it_and_not_cut),
+		FACT_(test_a_watcher_of_more_than_may_lie_unread_is_refused_and_not_cut),
 		FACT_(test_joins_over_the_quota_are_refused_and_nobody_joins),
 		FACT_(test_memberships_are_gone_before_anyone_hears_of_the_death),
 		FACT_(test_a_lost_group_is_a_member_until_it_has_ended),

@@ -177,27 +177,157 @@ static void test_who_does_not_pause_is_refused_and_nobody_is_cut(void **state)
 	buf_deinit(&args);
 }
 
-/*
- * What senders send is refused before this limit. Only answers, for which it has asked, can become so many.
- */
-static void test_who_asks_and_never_reads_the_answers_is_cut_by_name(void **state)
+/* A sixteenth of all limits of unread bytes: 1 MiB of anything, 4 of answers, 16 in the pool. */
+static void limit_unread(void)
+{
+	struct quota_limits limits = {.unread_bytes = 1u << 20};
+
+	world_deinit(&w);
+	world_init(&w, 0, &limits);
+	a = world_newcomer(&w, "a");
+	b = world_newcomer(&w, "b");
+	c = world_newcomer(&w, "c");
+}
+
+/* @n calls of @asker are answered with @body each; it has read nothing of it. */
+static void answer_calls(struct client *asker, int n, const struct buf *body)
 {
 	struct wire_dest to = to_ref(client_ref(c, 1));
-	struct buf body = BUF_INIT;
-	char *data = big(&body, 1000000);
 
-	for (int i = 0; i < 20 && !b->closed; i++) {
-		uint64_t id = client_call(b, &to, "m", NULL);
+	for (int i = 0; i < n && !asker->closed; i++) {
+		uint64_t id = client_call(asker, &to, "m", NULL);
 
 		client_expect(c, WIRE_CALL);
-		wire_put_reply(&c->out, client_ref(b, 1), client_ref(c, 1), id, body.data, body.size_bytes);
+		wire_put_reply(
+			&c->out, client_ref(asker, 1), client_ref(c, 1), id, body->data, body->size_bytes);
 		client_send(c);
 	}
+}
+
+/* How many replies and how many errors `overloaded` @client reads. */
+static void read_answers(struct client *client, int *n_replies, int *n_errors)
+{
+	struct wire_frame frame;
+
+	*n_replies = *n_errors = 0;
+	for (broker_flush(w.broker); client_next(client, &frame); broker_flush(w.broker)) {
+		if (frame.type == WIRE_REPLY)
+			++*n_replies;
+		else if (frame.type == WIRE_ERROR && str_is(frame.method, "overloaded"))
+			++*n_errors;
+		else
+			fail_msg("a frame of type %d", frame.type);
+	}
+}
+
+/* Who has asked for much at once is no other than who asks for it bit by bit. */
+static void test_who_is_slow_to_read_what_it_asked_for_is_not_cut(void **state)
+{
+	struct buf body = BUF_INIT;
+	char *data = big(&body, 15000000);
+	int n_replies, n_errors;
+
+	for (int times = 0; times < 2; times++) {
+		answer_calls(b, 4, &body);
+		assert_false(b->closed);
+		read_answers(b, &n_replies, &n_errors);
+		assert_int_equal(n_replies, 4);
+		assert_int_equal(n_errors, 0);
+	}
+	free(data);
+	buf_deinit(&body);
+}
+
+static void test_answers_beyond_what_may_lie_unread_are_errors(void **state)
+{
+	struct buf body = BUF_INIT;
+	char *data = big(&body, 62500);
+	int n_replies, n_errors;
+
+	limit_unread();
+	answer_calls(b, 100, &body);
+	assert_false(b->closed);
+	assert_non_null(strstr(w.log, "'b'"));
+	assert_int_equal(w.n_logged, 1); /* said once */
+	read_answers(b, &n_replies, &n_errors);
+	assert_int_equal(n_replies, 67); /* 4 MiB */
+	assert_int_equal(n_errors, 33);
+	answer_calls(b, 67, &body);
+	read_answers(b, &n_replies, &n_errors);
+	assert_int_equal(n_replies, 67);
+	assert_int_equal(broker_stats(w.broker).over_quota, 33);
+	free(data);
+	buf_deinit(&body);
+}
+
+/* The same of what the broker answers itself. */
+static void test_answers_of_the_broker_beyond_that_are_errors(void **state)
+{
+	struct quota_limits limits = {.unread_bytes = 100000};
+	int n_replies, n_errors;
+	char name[256];
+
+	world_deinit(&w);
+	world_init(&w, 0, &limits);
+	a = world_newcomer(&w, "a");
+	b = world_newcomer(&w, "b");
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "%0200d", i);
+		client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", name, client_ref(a, 1))));
+	}
+	for (int i = 0; i < 30; i++)
+		client_ask(b, "names", pack(&w, "a0"));
+	assert_false(b->closed);
+	read_answers(b, &n_replies, &n_errors);
+	assert_in_range(n_replies, 15, 20); /* 400,000 bytes; each has some 23,000 */
+	assert_int_equal(n_replies + n_errors, 30);
+}
+
+/* Of what lies unread beyond each group's own, all have a pool: who comes later gets less of it. */
+static void test_unread_answers_are_shared_by_all_who_do_not_read(void **state)
+{
+	struct buf body = BUF_INIT;
+	char *data = big(&body, 62500);
+	int n_replies, n_errors, n_all = 0;
+	struct client *late[8];
+
+	limit_unread();
+	for (int i = 0; i < 8; i++) {
+		late[i] = world_newcomer(&w, "late");
+		answer_calls(late[i], 70, &body);
+		assert_false(late[i]->closed);
+	}
+	for (int i = 0; i < 8; i++) {
+		read_answers(late[i], &n_replies, &n_errors);
+		assert_in_range(n_replies, 16, 67);
+		n_all += n_replies;
+	}
+	assert_true(n_all < 8 * 16 + 269); /* 16 MiB */
+	answer_calls(b, 67, &body);
+	read_answers(b, &n_replies, &n_errors);
+	assert_int_equal(n_replies, 67); /* those have read: their parts are given back */
+	answer_calls(b, 67, &body);
+	client_break(b);
+	answer_calls(a, 67, &body);
+	read_answers(a, &n_replies, &n_errors);
+	assert_int_equal(n_replies, 67); /* so is that of who has lost its link */
+	free(data);
+	buf_deinit(&body);
+}
+
+static void test_who_asks_and_never_reads_the_answers_is_cut_by_name(void **state)
+{
+	struct buf body = BUF_INIT;
+	char *data = big(&body, 62500);
+
+	limit_unread();
+	answer_calls(b, 100, &body);
+	assert_false(b->closed); /* it has 4 MiB, and errors */
+	answer_calls(b, 20000, &body);
 	assert_true(b->closed);
 	assert_false(c->closed);
 	assert_non_null(strstr(w.log, "'b'"));
-	assert_non_null(strstr(w.log, "does not read"));
-	assert_non_null(strstr(w.log, "limit 16777216"));
+	assert_non_null(strstr(w.log, "it does not read"));
 	assert_int_equal(broker_stats(w.broker).cut, 1);
 	free(data);
 	buf_deinit(&body);
@@ -775,6 +905,10 @@ int main(void)
 		T(test_who_does_not_pause_is_refused_and_nobody_is_cut),
 		T(test_who_does_not_read_for_two_seconds_is_named_once),
 		T(test_who_reads_late_but_in_time_is_not_named),
+		T(test_who_is_slow_to_read_what_it_asked_for_is_not_cut),
+		T(test_answers_beyond_what_may_lie_unread_are_errors),
+		T(test_answers_of_the_broker_beyond_that_are_errors),
+		T(test_unread_answers_are_shared_by_all_who_do_not_read),
 		T(test_who_asks_and_never_reads_the_answers_is_cut_by_name),
 		T(test_senders_cannot_have_a_receiver_cut),
 		T(test_a_frame_as_large_as_a_message_waits_and_does_not_cut),
