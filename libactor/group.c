@@ -101,6 +101,7 @@ static void group_read_token(actor_group *group)
 	const char *hex = getenv(ENV_TOKEN);
 	struct token token;
 
+	group->is_worker = getenv(ENV_POOL_WORKER);
 	if (!hex || token_from_hex(&token, hex) < 0)
 		return;
 	memcpy(group->token, token.bytes, token.size_bytes);

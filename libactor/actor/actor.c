@@ -38,6 +38,7 @@
 #include "libactor/loop/stack.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
+#include "libactor/peer/peer.h"
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/names.h"
 #include "libactor/util/clock.h"
@@ -273,6 +274,12 @@ static int actor_handle_call(struct actor *self, actor_msg *msg)
 		self->group->stats.calls_expired++; /* the caller has given up */
 		return 0;
 	}
+	/*
+	 * The next job may be this process's last. What it answered before leaves first, or the pool would
+	 * take the jobs that are done for those that have killed it.
+	 */
+	if (self->group->is_worker)
+		peers_flush(self->group);
 	from_init(&from, self, msg);
 	self->answering = &from;
 	if (method && method->on_call)

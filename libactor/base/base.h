@@ -72,6 +72,7 @@ struct actor_group {
 	uint8_t token[TOKEN_MAX_BYTES];
 	size_t token_bytes;
 	bool supervised;
+	bool is_worker; /* of a pool: ENV_POOL_WORKER */
 	bool told_ready;
 	bool closing;
 	struct throttle complaints;

@@ -7,6 +7,7 @@ import signal
 import sys
 
 from node import Node, alive, run_tests, until
+from rawpeer import Link, Ref
 
 EXAMPLES = os.path.abspath(sys.argv[2])
 SANITIZED = os.environ.get("SANITIZED")  # a sanitizer turns signals into an exit status
@@ -97,6 +98,22 @@ def test_a_pool_goes_on_while_supervisor_and_broker_are_killed():
     # The worker must be killed by a supervisor, which is only just starting.
     assert "stuck" in until(lambda: (e := job("primes", "hang", rc=None, limit_ms=100)) and "stuck" in e and e, "the end of a stuck job")
     assert job("primes", "primes", 1, 100) == 25
+
+
+def test_the_answer_to_a_job_leaves_before_the_next_one_begins():
+    # else who dies of a job takes along what it had done before, and a pool with a pipeline thinks that it died of that
+    start("pipeline", 1)
+    for _ in range(5):
+        until(lambda: stats("pipeline")["workers_up"] == 1, "a worker")
+        pid = workers("pipeline")[0]["pid"]
+        ref = Ref(int(x, 16) for x in workers("pipeline")[0]["ref"]["$ref"].strip("<>").split("."))
+        link = Link(f"{node.root}/node/broker.ipc")
+        direct = link.introduce(ref[1])
+        direct.send(*([2, ref, link.me, method, [], i, 0] for i, method in enumerate(("pid", "pid", "crash"), 1)))
+        assert [direct.receive()[3:] for _ in range(2)] == [[1, pid], [2, pid]]
+        assert direct.ended()
+        direct.close()
+        link.close()
 
 
 def test_crashes_leave_nothing_behind():

@@ -171,6 +171,9 @@ struct actor_pool_options {
 	 * How many jobs one worker has at a time; 0: 1. From 2 on a worker need not wait for its next job.
 	 * Such a worker has to answer each job before it begins the next one. An actor that keeps no address
 	 * does so anyway.
+	 * A worker that is a process gives each answer to the kernel before it begins the next job. So a job
+	 * that ends the process does not take along answers to earlier jobs. Of an answer that fills the
+	 * socket (some 200 kB) the kernel has only a part by then.
 	 */
 	uint32_t pipeline;
 
