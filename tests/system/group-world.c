@@ -80,6 +80,24 @@ void expect_number(actor_client *client, actor_ref to, const char *method, int64
 	}
 }
 
+struct contact contact_begin(void)
+{
+	struct contact contact = {.finder = client_new(ACTOR_JOIN_DIRECT),
+		.stranger = client_new(ACTOR_JOIN_DIRECT),
+		.server = server_start("echo")};
+
+	contact.to = find(contact.finder, "echo");
+	return contact;
+}
+
+void contact_end(struct contact *contact)
+{
+	actor_client_free(contact->stranger);
+	actor_client_free(contact->finder);
+	if (contact->server)
+		reap(contact->server, SIGTERM);
+}
+
 bool has_doors(void)
 {
 	return !strcmp(transport_name(), "native");

@@ -34,6 +34,17 @@ int64_t ask_number(actor_client *client, actor_ref to, const char *method);
 /* Asks again until the answer is @number. */
 void expect_number(actor_client *client, actor_ref to, const char *method, int64_t number);
 
+/* A group called "echo", a client that looked it up, and one that has not met it yet. */
+struct contact {
+	actor_client *finder, *stranger;
+	pid_t server;
+	actor_ref to;
+};
+
+struct contact contact_begin(void);
+/* The server, unless it has ended, ends with TERM. */
+void contact_end(struct contact *contact);
+
 /* Whether groups of this build have doors. */
 bool has_doors(void);
 

@@ -85,27 +85,26 @@ out:
 
 static void test_a_broker_that_knows_nothing_of_who_came_is_asked(void **state)
 {
-	actor_client *finder = client_new(ACTOR_JOIN_DIRECT), *stranger = client_new(ACTOR_JOIN_DIRECT);
-	pid_t server = server_start("echo");
-	actor_ref to = find(finder, "echo");
+	struct contact it = contact_begin();
 	uint64_t monitor;
 
-	server_stop(finder, to, server);
-	assert_int_equal(actor_client_monitor(stranger, to, &monitor), 0);
+	server_stop(it.finder, it.to, it.server);
+	assert_int_equal(actor_client_monitor(it.stranger, it.to, &monitor), 0);
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(actor_client_cast(stranger, actor_to(to), "tick", ""), 0);
+		assert_int_equal(actor_client_cast(it.stranger, actor_to(it.to), "tick", ""), 0);
 	if (has_doors())
-		assert_int_equal(actor_client_flush(stranger, LONG_MS), 0); /* the casts wait in the door */
+		assert_int_equal(
+			actor_client_flush(it.stranger, LONG_MS), 0); /* the casts wait in the door */
 	broker_kill();
 	broker_start();
-	kill(server, SIGCONT);
-	expect_number(stranger, to, "ticks", 100);
-	assert_int_equal(actor_client_receive(stranger, 0, NULL, NULL, NULL, NULL), -ETIMEDOUT);
+	kill(it.server, SIGCONT);
+	expect_number(it.stranger, it.to, "ticks", 100);
+	assert_int_equal(actor_client_receive(it.stranger, 0, NULL, NULL, NULL, NULL), -ETIMEDOUT);
 	/* The new broker knows of the link: it tells of the end, with the reason. */
-	reap(server, SIGTERM);
-	expect_down(stranger, monitor, "shutdown");
-	actor_client_free(stranger);
-	actor_client_free(finder);
+	reap(it.server, SIGTERM);
+	it.server = 0;
+	expect_down(it.stranger, monitor, "shutdown");
+	contact_end(&it);
 }
 
 static void test_a_door_that_was_removed_is_made_anew(void **state)

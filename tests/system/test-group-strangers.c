@@ -92,61 +92,55 @@ static void test_a_second_try_finds_a_busy_group_alive(void **state)
 
 static void test_casts_of_a_first_contact_survive_a_stopped_broker(void **state)
 {
-	actor_client *finder = client_new(ACTOR_JOIN_DIRECT), *stranger = client_new(ACTOR_JOIN_DIRECT);
-	pid_t server = server_start("echo"), helper;
-	actor_ref to = find(finder, "echo");
+	struct contact it = contact_begin();
+	pid_t helper;
 
-	expect_echo(finder, to, "hello");
+	expect_echo(it.finder, it.to, "hello");
 	kill(broker_pid, SIGSTOP);
 	helper = continue_after(broker_pid, BROKER_BUSY_MS);
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(actor_client_cast(stranger, actor_to(to), "tick", ""), 0);
-	assert_int_equal(ask_number(stranger, to, "ticks"), 100);
+		assert_int_equal(actor_client_cast(it.stranger, actor_to(it.to), "tick", ""), 0);
+	assert_int_equal(ask_number(it.stranger, it.to, "ticks"), 100);
 	reap(helper, 0);
-	actor_client_free(stranger);
-	actor_client_free(finder);
-	reap(server, SIGTERM);
+	contact_end(&it);
 }
 
 static void test_a_first_contact_survives_the_death_of_the_broker(void **state)
 {
-	actor_client *finder = client_new(ACTOR_JOIN_DIRECT), *stranger = client_new(ACTOR_JOIN_DIRECT);
-	pid_t server = server_start("echo"), helper;
-	actor_ref to = find(finder, "echo");
+	struct contact it = contact_begin();
+	pid_t helper;
 
-	expect_echo(finder, to, "hello");
+	expect_echo(it.finder, it.to, "hello");
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(actor_client_cast(finder, actor_to(to), "tick", ""), 0);
-	kill(server, SIGSTOP);
+		assert_int_equal(actor_client_cast(it.finder, actor_to(it.to), "tick", ""), 0);
+	kill(it.server, SIGSTOP);
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(actor_client_cast(stranger, actor_to(to), "tick", ""), 0);
+		assert_int_equal(actor_client_cast(it.stranger, actor_to(it.to), "tick", ""), 0);
 	/* The stranger's loop runs, so it is being introduced. */
-	assert_int_equal(actor_client_receive(stranger, 100, NULL, NULL, NULL, NULL), -ETIMEDOUT);
+	assert_int_equal(actor_client_receive(it.stranger, 100, NULL, NULL, NULL, NULL), -ETIMEDOUT);
 	broker_kill();
 	broker_start();
-	helper = continue_after(server, 0);
-	expect_number(stranger, to, "ticks", 200);
+	helper = continue_after(it.server, 0);
+	expect_number(it.stranger, it.to, "ticks", 200);
 	reap(helper, 0);
-	actor_client_free(stranger);
-	actor_client_free(finder);
-	reap(server, SIGTERM);
+	contact_end(&it);
 }
 
 static void test_the_death_of_a_busy_group_is_told_to_a_stranger(void **state)
 {
-	actor_client *finder = client_new(ACTOR_JOIN_DIRECT), *stranger = client_new(ACTOR_JOIN_DIRECT);
-	pid_t server = server_start("echo");
-	actor_ref to = find(finder, "echo");
+	struct contact it = contact_begin();
 	uint64_t monitor;
 
-	server_stop(finder, to, server);
-	assert_int_equal(actor_client_monitor(stranger, to, &monitor), 0);
-	assert_int_equal(actor_client_call(stranger, actor_to(to), "echo", 100, NULL, "s", "x"), -ETIMEDOUT);
-	reap(server, SIGKILL);
-	expect_down(stranger, monitor, "noconnection");
-	assert_int_equal(actor_client_call(stranger, actor_to(to), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
-	actor_client_free(stranger);
-	actor_client_free(finder);
+	server_stop(it.finder, it.to, it.server);
+	assert_int_equal(actor_client_monitor(it.stranger, it.to, &monitor), 0);
+	assert_int_equal(
+		actor_client_call(it.stranger, actor_to(it.to), "echo", 100, NULL, "s", "x"), -ETIMEDOUT);
+	reap(it.server, SIGKILL);
+	it.server = 0;
+	expect_down(it.stranger, monitor, "noconnection");
+	assert_int_equal(
+		actor_client_call(it.stranger, actor_to(it.to), "echo", LONG_MS, NULL, "s", "x"), -ESRCH);
+	contact_end(&it);
 }
 
 int main(int argc, char **argv)
