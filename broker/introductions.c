@@ -202,7 +202,7 @@ static const char *door_for(const struct pair_end *dialer, const struct pair_end
 }
 
 /* Asks @member where its door is. */
-static void cast_door(struct member *member)
+static void ask_door(struct member *member)
 {
 	struct buf *body = broker_body(member->broker);
 
@@ -616,7 +616,7 @@ void introductions_failed(struct member *member, uint64_t id, struct wire_str te
 	/* the file of the door may have been removed: the listener checks, and says where its door is now */
 	mine->up = false;
 	pair->waits = true;
-	cast_door(other->member);
+	ask_door(other->member);
 }
 
 void introductions_link_down(struct member *member, uint64_t group, uint64_t id)

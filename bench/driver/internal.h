@@ -6,11 +6,12 @@
 
 extern int bench_shm_fd;
 
+/* proc.c */
 void bench_role_bind(pid_t parent);
+pid_t bench_serve_start(const struct bench_env *env);
 
 /* run.c: the process that starts the roles and measures */
 int bench_run(struct bench_env *env, const struct bench_ops *ops);
-pid_t bench_serve_start(const struct bench_env *env);
 /* call.c */
 int bench_call_once(const struct bench_env *env, const struct bench_ops *ops, void *caller, uint64_t seq);
 int bench_call_run(const struct bench_env *env, const struct bench_ops *ops, bool idle);

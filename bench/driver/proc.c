@@ -182,6 +182,16 @@ int bench_wait_ready(const struct bench_env *env, uint32_t n, uint64_t timeout_m
 	return 0;
 }
 
+pid_t bench_serve_start(const struct bench_env *env)
+{
+	uint32_t ready = atomic_load(&env->shm->ready);
+	pid_t pid = bench_role_start(env, "serve", 0);
+
+	if (bench_wait_ready(env, ready + 1, BENCH_BOOT_TIMEOUT_MS))
+		bench_die("%s: the server did not come up", env->workload);
+	return pid;
+}
+
 void bench_ready(const struct bench_env *env)
 {
 	atomic_fetch_add(&env->shm->ready, 1);

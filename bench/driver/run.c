@@ -5,16 +5,6 @@
 #include "bench.h"
 #include "internal.h"
 
-pid_t bench_serve_start(const struct bench_env *env)
-{
-	uint32_t ready = atomic_load(&env->shm->ready);
-	pid_t pid = bench_role_start(env, "serve", 0);
-
-	if (bench_wait_ready(env, ready + 1, BENCH_BOOT_TIMEOUT_MS))
-		bench_die("%s: the server did not come up", env->workload);
-	return pid;
-}
-
 int bench_run(struct bench_env *env, const struct bench_ops *ops)
 {
 	const char *w = env->workload;
