@@ -27,7 +27,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
-from node import PATIENCE, alive, plain  # noqa: E402
+from node import PATIENCE, alive, plain, until  # noqa: E402
 from rawpeer import Link, Ref  # noqa: E402
 
 options = argparse.ArgumentParser()
@@ -53,13 +53,7 @@ class NodeIsGone(Exception):
 
 
 def wait_for(condition, what):
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.005)
-    raise AssertionError(f"never happened: {what}")
+    return until(condition, what, 0.005)
 
 
 class Story:

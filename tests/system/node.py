@@ -27,13 +27,13 @@ def plain(text):
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
-def until(condition, what):
+def until(condition, what, pause_s=0.02):
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         value = condition()
         if value:
             return value
-        time.sleep(0.02)
+        time.sleep(pause_s)
     raise AssertionError(f"never happened: {what}")
 
 

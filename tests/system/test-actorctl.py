@@ -23,7 +23,7 @@ import time
 import traceback
 
 from facts import chosen
-from node import plain
+from node import alive, plain, until
 
 ACTORCTL = os.path.abspath(sys.argv[1])
 MIRROR = os.path.abspath(sys.argv[2])
@@ -92,24 +92,6 @@ def logged(name):
 
 def names():
     return [c["name"] for c in ctl_json("ls")]
-
-
-def until(condition, what):
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"never happened: {what}")
-
-
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def of_this_test():
