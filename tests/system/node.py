@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,29 @@ def until(condition, what, pause_s=0.02):
             return value
         time.sleep(pause_s)
     raise AssertionError(f"never happened: {what}")
+
+
+class Calls:
+    """The program @caller calls counter in a loop as long as the block runs, and no call may fail. What else must hold then is @after's to say."""
+
+    def __init__(self, node, caller, after):
+        self.node, self.caller, self.after = node, caller, after
+
+    def __enter__(self):
+        self.process = subprocess.Popen([self.caller, "counter"], env=self.node.env, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "calling\n"
+        return self
+
+    def __exit__(self, kind, *_):
+        self.process.send_signal(signal.SIGTERM)
+        out = self.process.stdout.readlines()
+        assert self.process.wait(30) == 0
+        if kind:
+            return
+        result = json.loads(out[-1])
+        print(f"# {result}")
+        assert result["calls"] > 0 and result["failures"] == 0, result
+        self.after()
 
 
 class Node:

@@ -12,7 +12,7 @@ import termios
 import time
 import tty
 
-from node import Node, alive, run_tests, until
+from node import Calls, Node, alive, run_tests, until
 
 actorctl, counter, caller = (os.path.abspath(p) for p in sys.argv[1:4])
 node = Node(actorctl, "faults").up()
@@ -46,25 +46,14 @@ time.sleep(1000)
 """
 
 
-class Load:
-    """A caller in a loop. In the end no call may have failed, and the group that served must be the same process."""
+def under_load():
+    """A caller in a loop. In the end the group that served must be the same process."""
+    pid = node.child("counter")["pid"]
 
-    def __enter__(self):
-        self.pid = node.child("counter")["pid"]
-        self.process = subprocess.Popen([caller, "counter"], env=node.env, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout.readline() == "calling\n"
-        return self
+    def after():
+        assert node.child("counter")["pid"] == pid and alive(pid)
 
-    def __exit__(self, kind, *_):
-        self.process.send_signal(signal.SIGTERM)
-        out = self.process.stdout.readlines()
-        assert self.process.wait(30) == 0
-        if kind:
-            return
-        result = json.loads(out[-1])
-        print(f"# {result}")
-        assert result["calls"] > 0 and result["failures"] == 0, result
-        assert node.child("counter")["pid"] == self.pid and alive(self.pid)
+    return Calls(node, caller, after)
 
 
 def names_resolve(since):
@@ -117,7 +106,7 @@ def one_that_does_not_stop_holds_up_nobody_else():
 def calls_are_served_while_another_group_is_killed():
     node.ctl("spawn", "--name", "counter", "--wait=ready", "--", counter)
     node.ctl("spawn", "--name", "other", "--wait=ready", "--", counter, "--name", "other")
-    with Load():
+    with under_load():
         for restarts in range(1, 4):
             old = node.child("other")["pid"]
             kill_and_time(old)
@@ -129,7 +118,7 @@ def calls_are_served_while_another_group_is_killed():
 
 
 def calls_are_served_while_the_broker_is_killed():
-    with Load():
+    with under_load():
         for _ in range(3):
             old = status()["broker"]["pid"]
             since = kill_and_time(old)
@@ -140,7 +129,7 @@ def calls_are_served_while_the_broker_is_killed():
 
 
 def calls_are_served_while_the_supervisor_is_killed_and_exits_meanwhile_are_told():
-    with Load():
+    with under_load():
         for code in range(3, 6):
             fifo = f"{node.root}/fifo{code}"
             os.mkfifo(fifo)

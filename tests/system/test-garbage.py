@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from node import Node, alive, run_tests, until
+from node import Calls, Node, alive, run_tests, until
 from rawpeer import Link, Ref, connect, depth, ended, hello, message, pack, read_exactly, read_message, sp_header, unpack_all, PAIR0, REQ0
 
 actorctl, counter, caller = (os.path.abspath(p) for p in sys.argv[1:4])
@@ -54,25 +54,14 @@ def logged():
     return text
 
 
-class Bystander:
+def bystander():
     """Calls counter in a loop; no lie may make a call fail. Afterwards the same processes live, idle, with their fds back."""
-
-    def __enter__(self):
-        self.process = subprocess.Popen([caller, "counter"], env=node.env, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout.readline() == "calling\n"
-        return self
-
-    def __exit__(self, kind, *_):
-        self.process.send_signal(signal.SIGTERM)
-        out = self.process.stdout.readlines()
-        assert self.process.wait(30) == 0
-        if kind:
-            return
-        result = json.loads(out[-1])
-        assert result["calls"] > 0 and result["failures"] == 0, result
+    def after():
         for part, pid in PIDS.items():
             assert alive(pid), f"{part} is gone"
         unchanged()
+
+    return Calls(node, caller, after)
 
 
 def unchanged():
@@ -101,7 +90,7 @@ def expect_end(path, data, what):
 # ---- before there is a link --------------------------------------------------------------------------------------
 
 def bytes_that_are_no_sp_end_the_connection():
-    with Bystander():
+    with bystander():
         for path in BROKER, SPAWNER:
             for what, data in {"text": b"GET / HTTP/1.1\r\n\r\n", "zeros": b"\0" * 100, "random": rng.randbytes(5000),
                                "pair": sp_header(PAIR0) + message(b"x"), "version": b"\0SP\1\0\x30\0\0",
@@ -110,7 +99,7 @@ def bytes_that_are_no_sp_end_the_connection():
 
 
 def connections_that_say_half_or_nothing_can_be_dropped():
-    with Bystander():
+    with bystander():
         for path in BROKER, SPAWNER:
             for data in b"", b"\0S", sp_header(REQ0), sp_header(REQ0) + b"\1\0\0", sp_header(REQ0) + message(b"abc"), \
                     sp_header(REQ0) + b"\1" + b"\0" * 6 + b"\1\0" + b"half":
@@ -121,7 +110,7 @@ def connections_that_say_half_or_nothing_can_be_dropped():
 
 
 def messages_that_are_too_long_end_the_connection():
-    with Bystander():
+    with bystander():
         for path in BROKER, SPAWNER:
             for n in (65 << 10, 17 << 20, 1 << 40, (1 << 64) - 1):
                 expect_end(path, sp_header(REQ0) + b"\1" + n.to_bytes(8, "big") + b"x" * 1000, n)
@@ -137,7 +126,7 @@ def bad_hellos_are_refused_in_words():
            pack({**good, "token": "text"}), pack({**good, "features": 7}), pack({**good, "features": [7]}), pack(good) + b"x",
            pack(good)[:-1], b"\x81\xa1x" + depth(200), b"\x81\xa1x" + depth(60000), b"\x81\xa1x\xc6\xff\xff\xff\xff"]
     bad_tokens = [pack({**good, "token": b"junk"}), pack({**good, "token": b"\1" + rng.randbytes(40)})]
-    with Bystander():
+    with bystander():
         for path in BROKER, SPAWNER: # a client of the supervisor needs no token
             for body in bad + (bad_tokens if path == BROKER else []):
                 answer, = unpack_all(hello(path, body))
@@ -151,14 +140,14 @@ def bad_hellos_are_refused_in_words():
 def hellos_that_never_take_up_their_link_are_forgotten():
     n = int(300 * scale)
     body = pack({"v": [1, 1], "name": "raw", "pid": os.getpid()})
-    with Bystander():
+    with bystander():
         for path in BROKER, SPAWNER:
             for _ in range(n):
                 hello(path, body)
 
 
 def silent_connections_do_no_harm():
-    with Bystander():
+    with bystander():
         for path in BROKER, SPAWNER:
             silent = [connect(path) for _ in range(int(500 * max(scale, 1)))]
             assert ended(silent[0]) # the oldest must make room for others
@@ -207,7 +196,7 @@ def lies(link):
 
 
 def lies_end_the_link_they_came_on_and_no_other():
-    with Bystander():
+    with bystander():
         for kind, make in links():
             link = make()
             cases = [what for what, _ in lies(link)]
@@ -239,7 +228,7 @@ def a_daemon_says_why_it_ends_a_link():
 
 
 def answers_nobody_asked_for_go_nowhere():
-    with Bystander():
+    with bystander():
         for kind, make in links():
             link = make()
             me, you = link.me, link.service
@@ -259,7 +248,7 @@ def answers_nobody_asked_for_go_nowhere():
 
 
 def no_frame_ends_a_daemon():
-    with Bystander():
+    with bystander():
         for path, name in (SPAWNER, "$spawner"), (BROKER, "$broker"):
             link = Link(path)
             for to in link.service, Ref((*link.service[:2], 0)), name:
@@ -282,7 +271,7 @@ def no_frame_ends_a_daemon():
 
 
 def casts_that_only_the_daemon_itself_may_send_do_nothing():
-    with Bystander():
+    with bystander():
         link = Link(SPAWNER)
         for serial in 1, 0:
             to = Ref((*link.service[:2], serial))
@@ -308,7 +297,7 @@ def an_answer_of_a_third_group_hits_no_call_and_ends_its_link():
     asked = Link(BROKER)
     ref = Ref((asked.me[0], asked.me[1], 1))
     assert asked.call("register", "asked", ref)[0] == 3
-    with Bystander(), subprocess.Popen([caller, "asked", "60000"], env=node.env, stdout=subprocess.PIPE, text=True) as process:
+    with bystander(), subprocess.Popen([caller, "asked", "60000"], env=node.env, stdout=subprocess.PIPE, text=True) as process:
         try:
             link = asked.introduced()
             _, _, to, _, _, call_id, _ = link.receive()[:7]
@@ -368,7 +357,7 @@ def call_many(link, frames):
 
 def monitors_go_with_the_client_that_made_them():
     group = node.child("victim")["group"]
-    with Bystander():
+    with bystander():
         for kind in "supervisor", "broker", "single":
             for _ in range(int(70 * max(scale, 1)) // (1 if kind == "supervisor" else 7)):
                 link = Link(SPAWNER) if kind == "supervisor" else Link(BROKER, **({"features": ["single"]} if kind == "single" else {}))
@@ -406,7 +395,7 @@ def a_client_gets_what_one_may_have():
 
 def floods_cost_only_the_flooder():
     n = int(20000 * scale)
-    with Bystander():
+    with bystander():
         for kind, make in links():
             link = make()
             me, you = link.me, link.service
@@ -447,7 +436,7 @@ def drain(link):
 def a_receiver_that_stopped_reading_is_cut_or_held_and_nobody_else():
     node.ctl("spawn", "--name", "stalled", "--wait=ready", "--", counter, "--name", "stalled")
     pid = node.child("stalled")["pid"]
-    with Bystander():
+    with bystander():
         links = []
         for single in (False, True):
             link = Link(BROKER, **({"features": ["single"]} if single else {}))
@@ -475,7 +464,7 @@ def a_receiver_that_stopped_reading_is_cut_or_held_and_nobody_else():
 
 
 def answers_that_nobody_reads_cost_their_caller_its_link_and_nobody_memory():
-    with Bystander():
+    with bystander():
         for kind, make in links():
             if kind == "broker":
                 continue  # the broker has a quota of its own
@@ -504,7 +493,7 @@ def liars_at_a_door_are_closed_and_do_not_fill_the_log():
     if not os.path.exists(door):
         return  # in the build over libnng there are no doors
     before, n = logged().count("closed a connection"), 500
-    with Bystander():
+    with bystander():
         for what, data in {"no frame": b"x", "no join": pack([12, 1]), "of nobody": pack([15, 12345])}.items():
             for _ in range(n):
                 expect_end(door, sp_header(PAIR0) + message(data), what)
@@ -516,7 +505,7 @@ def who_gave_up_before_it_was_let_in_can_begin_anew():
     victim = node.child("victim")
     if not os.path.exists(f"{node.root}/node/g/{victim['group']}/door.ipc"):
         return
-    with Bystander():
+    with bystander():
         link = Link(BROKER)
         to = link.call("whereis", "victim")[4]
         for _ in range(3):
@@ -533,7 +522,7 @@ def who_gave_up_before_it_was_let_in_can_begin_anew():
 
 
 def a_caller_that_reads_late_gets_every_answer_in_order():
-    with Bystander():
+    with bystander():
         link = direct()
         n = 100000  # the answers are 7 MB and the calls 10 MB, which fit neither the sockets nor what may be unread
         for at in range(1, n, 1000):
@@ -566,7 +555,7 @@ def what_is_said_of_a_liar_is_bounded():
             link.cast("introduce_failed", frame[4][0], "it is a lie")
         link.close()
 
-    with Bystander():
+    with bystander():
         for liar, line in (knocks, "closed a connection of pid"), (failures, "it is a lie"):
             before = logged().count(line)
             liar(int(3000 * max(scale, 1)))
