@@ -12,7 +12,7 @@
 #include "spawner/shared/runtime-dir.h"
 #include "spawner/shared/sweep.h"
 
-/* for the supervisor to end the node with this broker; the supervisor needs far less */
+/* time for the supervisor to end the node with this broker; it needs far less */
 #define SUPERVISOR_LIMIT_MS 10000
 #define SWEEP_LIMIT_MS      5000
 #define NAP_MS              20

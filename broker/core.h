@@ -96,6 +96,6 @@ void broker_flush(struct broker *broker);
 struct broker_stats {
 	uint64_t groups, names, memberships, watches, calls, monitors, pairs, waiting; /* now */
 	uint64_t hellos, refused, frames, routed, dropped, cut, ended;                 /* since the start */
-	uint64_t refused_calls, over_quota, stalls;                                    /* likewise */
+	uint64_t refused_calls, over_quota, stalls;                                    /* since the start */
 };
 struct broker_stats broker_stats(const struct broker *broker);

@@ -13,8 +13,8 @@ struct hold {
 	struct member *target;
 	actor_ref ref;
 	struct buf frames;
-	size_t size_bytes; /* of the frames, as charged */
-	size_t left_bytes; /* of the frames whose senders have ended */
+	size_t size_bytes; /* bytes of the frames, as charged */
+	size_t left_bytes; /* bytes of the frames whose senders have ended */
 	size_t n_frames;
 	struct list pauses; /* struct pause: the senders that were told to pause */
 };

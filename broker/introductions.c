@@ -60,7 +60,8 @@ struct pair {
 	struct hash_node open;  /* introductions.open, while id is not 0 */
 	struct pair_end end[2]; /* lower group id first */
 	struct member *charged;
-	uint64_t id;  /* of the introduction, until both ends have said that the pipe is gone; 0: none */
+	/* id of the introduction, until both ends have said that the pipe is gone; 0: there is none */
+	uint64_t id;
 	int listener; /* index in end[] of the end that listens */
 	bool waits;   /* the dialer was not told yet where to dial, or could not connect there */
 	/*

@@ -14,8 +14,8 @@ struct member;
 struct buf;
 
 struct introductions {
-	struct hash pairs; /* by both group ids */
-	struct hash open;  /* by introduction id */
+	struct hash pairs; /* struct pair, by both group ids */
+	struct hash open;  /* struct pair, by introduction id */
 	/*
 	 * the last introduction id; its upper half is the broker's incarnation, so that no path is used twice
 	 */

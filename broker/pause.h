@@ -18,8 +18,8 @@ struct pause {
 	struct member *target;
 	struct hold *hold; /* NULL: the target is congested, or has no pipe */
 	actor_ref ref;
-	uint64_t name_hash; /* of the name that the last `pause` to the sender gave; 0: it gave no name */
-	size_t size_bytes;  /* what the sender has sent since; the bytes are charged to the sender */
+	uint64_t name_hash; /* hash of the name in the last `pause` to the sender; 0: it had no name */
+	size_t size_bytes;  /* bytes that the sender has sent since, and that are charged to it */
 };
 
 struct pause *pause_find(const struct pauses *pauses, const struct member *sender, actor_ref ref);

@@ -40,8 +40,8 @@ struct pgs {
 	struct order scopes_in_order; /* scopes scopes that have process groups with members */
 	struct hash table;            /* struct pg, by scope and name */
 	struct hash joiners;          /* actors that are members of something, by ref */
-	struct hash shares;           /* by process group and process */
-	struct hash watches;          /* by what is watched, and process */
+	struct hash shares;           /* struct share, by process group and process */
+	struct hash watches;          /* struct pg_watch, by the watched thing and the process */
 	struct list watches_of_all;
 	size_t n_memberships;
 	uint64_t random;

@@ -33,7 +33,7 @@ struct name {
 
 struct registry {
 	struct hash table;
-	struct hash watches; /* by name and member */
+	struct hash watches; /* struct watch, by name and member */
 	struct order order;
 	struct list awaited; /* during the recovery: names that were looked up and may still be announced */
 	struct name_watches by_pattern;

@@ -19,7 +19,7 @@ struct actor_cause;
 
 struct routes {
 	struct hash open;
-	struct heap deadlines; /* of calls that have one, in CLOCK_MONOTONIC us */
+	struct heap deadlines; /* deadlines of the calls that have one, in CLOCK_MONOTONIC us */
 	size_t n_calls, n_monitors;
 	struct list spare; /* closed routes, for the next ones */
 	size_t n_spare;

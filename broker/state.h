@@ -82,10 +82,10 @@ struct broker {
 	size_t n_farewells;
 	struct list dirty; /* pipes with unsent bytes */
 
-	uint64_t n_clients, n_pipes; /* for ids and paths */
-	uint64_t mark;               /* of the last walk over members */
+	uint64_t n_clients, n_pipes; /* counters from which ids and paths are made */
+	uint64_t mark;               /* the number of the last walk over members */
 	struct throttle complaints;
-	struct buf body; /* of the frame being made */
+	struct buf body; /* body of the frame that is being made */
 	struct buf sink; /* takes the frames for members that cannot get them any more */
 	struct broker_stats count;
 	struct latency latency; /* the times of routed calls that were answered */

@@ -21,7 +21,7 @@ struct waits {
 	struct list due;       /* their wait is over; they are handled after the current event */
 	size_t n;              /* number of frames in all queues */
 	struct list left;      /* struct wait.by_member: frames of senders that have ended */
-	struct heap deadlines; /* of the frames that have one, in ns */
+	struct heap deadlines; /* deadlines of the frames that have one, in ns */
 	size_t left_bytes;
 };
 

@@ -84,7 +84,7 @@ struct work {
 	int fd;
 	const char *path;
 	bool at_end;
-	char error[512];                 /* why reading ended early */
+	char error[512];                 /* says why reading ended early */
 	uint64_t n_lines;                /* read so far */
 	uint64_t size_bytes, read_bytes; /* size_bytes: of the file; 0: unknown */
 	uint64_t last_id;

@@ -106,7 +106,7 @@ static int oneway_body(actor *self, struct director *d)
 	struct bench_sink *sink = bench_sink_new(d->env, 0);
 	struct local_sender sender = {.self = self};
 	bool whole;
-	/* of the window, or of the whole run (see flow.c) */
+	/* the counts of the window, or of the whole run (see flow.c) */
 	uint64_t cpu_ns, sent, received, window_n, window_ns;
 
 	ours_gate_start(self);

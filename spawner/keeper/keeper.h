@@ -93,7 +93,7 @@ struct keeper {
 	/* the end of the node */
 	int terminate_signo;    /* the first signal that was not queued and asked for the end; 0 = none */
 	uint64_t stop_limit_ns; /* how long an orderly end may take */
-	uint64_t deadline_ns;   /* of this phase; 0 = none */
+	uint64_t deadline_ns;   /* when this phase must be over; 0 = there is no limit */
 	uint64_t rescan_ns;     /* when to look at the children again; 0 = no need */
 	unsigned n_dying;       /* leaders that are dead but not reaped until their trees are gone */
 	unsigned n_left;        /* children that were no leaders at the last look */

@@ -62,7 +62,11 @@ static struct children {
 	bool more;    /* there are more children than fit */
 	bool orphans; /* one of the children is no leader */
 	bool unknown; /* the group of one of the children could not be found */
-	bool away;    /* the same holds, and that child is away: it is ending, or in the midst of exec */
+	/*
+	 * the group of a child could not be found, and the child is away: it is ending, or in the midst of
+	 * exec
+	 */
+	bool away;
 	pid_t parent;
 	/*
 	 * the kernel's list of children, kept open since opening it costs more than reading it; 0 = not

@@ -43,7 +43,7 @@ struct output {
 	uint64_t group, forked_ns;
 	int fds[2]; /* stdout, stderr; -1: closed */
 	struct logfile log;
-	struct tail tail; /* of stderr */
+	struct tail tail; /* the last bytes of stderr */
 	bool complained;
 	/* the end of its life, as in a stamp; valid while ended_link is linked */
 	enum stamp_kind end_kind;

@@ -31,13 +31,13 @@ enum stamp_kind {
 };
 
 struct stamp {
-	uint64_t offset; /* in the log */
+	uint64_t offset; /* offset in the log */
 	int64_t time_us; /* CLOCK_REALTIME */
 	int64_t number;
 	int32_t pid;
 	uint32_t life;  /* which of the child's lives this is, from 1; 0 = unknown */
 	uint8_t kind;   /* enum stamp_kind */
-	uint8_t stream; /* of LINES and CUT: 1 stdout, 2 stderr */
+	uint8_t stream; /* for LINES and CUT: 1 stdout, 2 stderr */
 	uint8_t code;
 	uint8_t reserved[5];
 };
@@ -46,7 +46,7 @@ struct stamp_header {
 	char magic[8];
 	uint32_t version;
 	uint32_t record_bytes; /* sizeof(struct stamp) */
-	uint64_t ino;          /* of the log */
+	uint64_t ino;          /* inode of the log */
 	/* the last life that was noted in a record, so that it is noted only once */
 	uint64_t group, forked_ns;
 	uint64_t ended; /* 1: the end of that life was noted too */

@@ -57,7 +57,7 @@ struct logfile {
 	unsigned max_old;
 	uint64_t n_lost_bytes;   /* bytes that were ever lost */
 	uint64_t n_untold_bytes; /* lost bytes that the stamps do not say yet */
-	int32_t pid;             /* of the present life */
+	int32_t pid;             /* pid of the present life */
 	uint32_t life;
 	char name[LOGFILE_NAME_MAX];
 };

@@ -30,7 +30,7 @@ struct watch {
 	struct client *client;    /* the client that is charged for it */
 	struct child *child;      /* NULL: a notice */
 	struct ending *ending;    /* NULL: a watch */
-	uint64_t number;          /* of a notice; later notices have greater numbers */
+	uint64_t number;          /* number of a notice; later notices have greater numbers */
 	actor_ref watcher;
 	uint64_t id;
 	bool written; /* its row is in the state */

@@ -38,10 +38,10 @@
 #define NODE_ENDED_MAX 1000 /* so many children that are down for good stay listed (child.ended) */
 /* so many exits can still be asked for by group id, and can be owed to the broker */
 #define NODE_RECENT_MAX 1024
-/* of all callers together, including notices that are not handed over */
+/* watches and waiters of all callers together; notices that are not handed over count as watches */
 #define NODE_WATCHES_MAX        (1u << 20)
 #define NODE_WAITERS_MAX        (1u << 18)
-#define NODE_CLIENT_WATCHES_MAX 16384 /* of one group: four for each possible process */
+#define NODE_CLIENT_WATCHES_MAX 16384 /* watches of one group: four for each possible process */
 #define NODE_CLIENT_WAITERS_MAX 4096
 #define NODE_GONE_MAX           1024 /* so many callers that are gone are remembered */
 /* so many cookies of forgotten children are remembered; a spawn with such a cookie is refused */

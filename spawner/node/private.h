@@ -89,8 +89,8 @@ struct node {
 	struct recent_exit recent[NODE_RECENT_MAX];
 	size_t n_recent, next_recent;
 
-	struct heap timeouts;          /* of waiters */
-	struct heap failures;          /* of children */
+	struct heap timeouts;          /* struct waiter.timeout */
+	struct heap failures;          /* struct child.failure */
 	struct list early, ends, late; /* ends: actions NODE_GROUP_DOWN, which come before the late ones */
 	struct list downers;           /* struct waiter: callers of `down` */
 	bool synced;

@@ -47,7 +47,7 @@ int runtime_dir_open(
 int runtime_dir_check(int dir_fd, const char *path, char why[RUNTIME_DIR_WHY_SIZE]);
 
 struct runtime_dir_owner {
-	int pid;          /* of the keeper that has or had the directory; 0 = unknown */
+	int pid;          /* pid of the keeper that has or had the directory; 0 = unknown */
 	uint64_t node_id; /* 0 = unknown */
 	bool made;        /* a node made the directory, so a node's end removes it */
 };

@@ -27,8 +27,8 @@ struct chunk {
 	uint32_t magic;
 	uint32_t flags;
 	uint64_t seq;
-	uint64_t size_bytes; /* of the data that follows, which is padded to a multiple of 8 */
-	uint64_t checksum;   /* of the fields above and the data */
+	uint64_t size_bytes; /* bytes of the data that follows, which is padded to a multiple of 8 */
+	uint64_t checksum;   /* checksum of the fields above and the data */
 };
 
 static const uint8_t checksum_key[16] = "actor-supervisor";

@@ -28,7 +28,7 @@ struct state {
 	int fd;            /* -1: there is none yet */
 	uint64_t seq;      /* sequence number of the newest chunk */
 	unsigned area;     /* the area of the newest chunk */
-	size_t used_bytes; /* of that area; 0: the next commit must be a snapshot */
+	size_t used_bytes; /* used bytes of that area; 0: the next commit must be a snapshot */
 };
 
 #define STATE_INIT                                                                                           \

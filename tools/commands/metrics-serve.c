@@ -26,7 +26,7 @@
 
 #define VISITORS_MAX    32
 #define VISITOR_TIME_MS 5000
-#define ASK_TIME_MS     2000 /* for each daemon */
+#define ASK_TIME_MS     2000 /* how long each daemon is asked */
 #define RETRY_MS        100  /* how long to wait when there is no descriptor for a visitor */
 
 struct visitor {

@@ -14,7 +14,7 @@
 #include "tools/view/output.h"
 
 #define INDENT_MAX     40 /* levels of indentation; deeper spans are printed at the last level */
-#define TEXT_MAX_BYTES 60 /* of arguments or a result in a line */
+#define TEXT_MAX_BYTES 60 /* bytes of arguments or a result that are shown in a line */
 
 void trace_init(struct trace *trace, uint64_t id)
 {
