@@ -25,7 +25,10 @@ static int feeder_init(actor *self, const void *arg)
 	return port ? actor_monitor(self, port->ref, &feeder->hub_monitor) : -ESRCH;
 }
 
-/* Casts until the message is taken. 0; negative: this actor, or the subscription, is over. */
+/*
+ * Casts until the message is taken. Returns 0, or a negative value when this actor or the subscription is
+ * over.
+ */
 static int feeder_cast(actor *self, actor_ref who, const char *method, actor_msg **msg)
 {
 	struct feeder *feeder = actor_state(self);
@@ -39,8 +42,8 @@ static int feeder_cast(actor *self, actor_ref who, const char *method, actor_msg
 		if (!feeder_subscription(feeder, &port) || actor_stopping(self))
 			return -ESRCH;
 		/*
-		 * The subscriber's mailbox stays full (-EBUSY), the node is away, or there is no memory. The
-		 * queue is bounded, so this can wait.
+		 * The subscriber's mailbox stays full (-EBUSY), the node is away, or there is no memory. This
+		 * may wait, because the queue is bounded.
 		 */
 		r = r == -EBUSY ? 0 : actor_sleep(self, AGAIN_MS);
 		if (r < 0)
@@ -66,7 +69,7 @@ static int feeder_tell_lost(actor *self, struct subscription *subscription, uint
 	return r;
 }
 
-/* There was no memory for an item that is out of the queue already. */
+/* There was no memory for an item that has already left the queue. */
 static int feeder_lost(struct feeder *feeder)
 {
 	struct port *port;
@@ -129,7 +132,7 @@ static int feeder_on_down(actor *self, uint64_t monitor, actor_ref who, const st
 	struct feeder *feeder = actor_state(self);
 	struct port *port = port_find(feeder->port);
 
-	if (port) /* the hub was killed, or it would have cleared away itself */
+	if (port) /* the hub was killed; otherwise it would have cleaned up itself */
 		port_free(port, self);
 	return actor_stop(self, actor_self(self), "shutdown");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The actor of one subscription: it casts what waits there to the subscriber, and may have to wait for it.
+ * The actor of one subscription: it casts the waiting items to the subscriber, and may have to wait for it.
  * Its method `go` says that there is something to do.
  */
 #pragma once

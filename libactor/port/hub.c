@@ -24,7 +24,7 @@ static void subscription_hook(
 	struct port *port, struct subscription *subscription, const struct wish *wish, actor_ref by)
 {
 	if (!wish->hook || by.group != port->ref.group)
-		return; /* an address means something in this process only */
+		return; /* an address is valid only within this process */
 	list_for_each(it, &port->hooks) {
 		struct hook *hook = container_of(it, struct hook, link);
 
@@ -69,7 +69,7 @@ static int subscription_new(
 		return r;
 	}
 	list_append(&port->subscriptions, &subscription->link);
-	subscription->is_fed = true; /* nobody kicks it before its feeder is there */
+	subscription->is_fed = true; /* the feeder does not exist yet, so a publisher must not wake it */
 	arg.subscription = subscription->id;
 	r = items_init(
 		&subscription->items, (uint32_t)wish->queue_max, port->options.queue_max_bytes, wish->policy);
@@ -78,7 +78,7 @@ static int subscription_new(
 		r = actor_spawn(self, &feeder_behavior, &arg, &subscription->feeder);
 	if (r == 0)
 		r = actor_monitor(self, wish->who, &subscription->monitor);
-	if (r == 0) /* for what was published meanwhile */
+	if (r == 0) /* for items that were published meanwhile */
 		r = actor_cast(self, actor_to(subscription->feeder), "go", "");
 	if (r < 0) {
 		subscription_end(port, self, subscription);
@@ -142,13 +142,13 @@ static int hub_stats(actor *self, const actor_msg *msg, actor_from *from)
 		queued, "queued_bytes", bytes, "lost", lost);
 }
 
-/* Answered when a publisher may go on. */
+/* Answers when a publisher may go on. */
 static int hub_room(actor *self, const actor_msg *msg, actor_from *from)
 {
 	return port_wait(hub_port(self), from, false);
 }
 
-/* Answered when all that was published is on its way. */
+/* Answers when all that was published is on its way. */
 static int hub_flush(actor *self, const actor_msg *msg, actor_from *from)
 {
 	return port_wait(hub_port(self), from, true);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The actor of a port: it is asked for subscriptions, and answers those who wait. */
+/* The actor of a port: it takes subscriptions, and answers publishers that wait. */
 #pragma once
 
 #include <stdint.h>
@@ -9,7 +9,7 @@
 struct hub_arg {
 	const struct actor_port_options *options;
 	actor_ref owner;
-	uint64_t id; /* out */
+	uint64_t id; /* set by hub_init() */
 };
 
 extern const struct actor_behavior hub_behavior; /* its argument: a struct hub_arg */

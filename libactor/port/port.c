@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A port: its own actor (the hub), which is asked for subscriptions, and for each of those one that casts to
- * the subscriber and may have to wait for it (the feeder). Publishing is a function of the publisher's turn.
+ * A port has its own actor, the hub, which takes subscriptions. Each subscription has a feeder: an actor that
+ * casts to the subscriber and may have to wait for it. Publishing is a function that runs in the publisher's
+ * turn.
  */
 #include "actor/port.h"
 
@@ -22,8 +23,8 @@
 #define QUEUE_MAX_MAX             (1u << 24)
 #define BLOCK_MAX_MS              5000
 #define CLOSE_MAX_MS              1000
-#define OPTIONS_FIRST_BYTES       sizeof(struct actor_port_options)      /* as of 0.1 */
-#define SUBSCRIPTION_FIRST_BYTES  sizeof(struct actor_port_subscription) /* as of 0.1 */
+#define OPTIONS_FIRST_BYTES       sizeof(struct actor_port_options)      /* the size in version 0.1 */
+#define SUBSCRIPTION_FIRST_BYTES  sizeof(struct actor_port_subscription) /* the size in version 0.1 */
 
 /*
  * A program's handle is a number in the type of a pointer, so the program may hold it longer than the port

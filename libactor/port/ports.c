@@ -6,11 +6,11 @@
 
 struct waiter {
 	struct list link;
-	bool for_all; /* until all have been fed; else until there is room */
+	bool for_all; /* waits until all were fed; false: until there is room */
 	actor_from *from;
 };
 
-/* Groups may run in several threads, so a lock guards the table, as that of kept addresses. */
+/* Groups may run in several threads, so a lock guards the table, as with kept addresses. */
 static struct {
 	pthread_mutex_t lock;
 	struct slots slots; /* of struct port */
@@ -49,7 +49,7 @@ int port_enter(struct port *port)
 	return r;
 }
 
-/* ---- who waits ---- */
+/* ---- waiting publishers ---- */
 
 bool port_has_room(struct port *port)
 {

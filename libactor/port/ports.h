@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ports of this process, and what each has: its subscriptions, and who waits. All of a port is one
- * thread's; its actors and whoever publishes know it by its id and look it up anew after each wait.
+ * The ports of this process. A port has subscriptions and waiting publishers. Only one thread uses a port.
+ * The port's actors and the publishers know it by its id and look it up after each wait.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
-/* A converter that is being subscribed by an actor of this group; on its stack. */
+/* A converter that an actor of this group is subscribing; it lies on that actor's stack. */
 struct hook {
 	struct list link; /* port.hooks */
 	int (*convert)(const void *args, size_t args_bytes, actor_msg *out, void *arg);
@@ -27,7 +27,7 @@ struct subscription {
 	actor_ref who, by;
 	uint64_t monitor;
 	actor_ref feeder;
-	bool is_fed; /* the feeder has something to do, and knows it */
+	bool is_fed; /* the feeder has something to do, and knows so */
 	struct items items;
 	char method[256], lag_method[256];
 	void *filter;
@@ -44,25 +44,25 @@ struct port {
 	struct actor_port_options options;
 	struct slots ids; /* of struct subscription */
 	struct list subscriptions;
-	uint32_t n_blocking; /* subscriptions of BLOCK */
+	uint32_t n_blocking; /* number of subscriptions with BLOCK */
 	struct list waiters;
 	struct list hooks;
 	uint64_t owner_monitor;
 };
 
-/* NULL: it is over. */
+/* Returns NULL when the port is over. */
 struct port *port_find(uint64_t id);
-/* Without a node the refs of two groups may be the same. */
+/* @group is needed because without a node two groups may have the same refs. */
 struct port *port_find_ref(const actor_group *group, actor_ref ref);
-int port_enter(struct port *port); /* from now on it is found by port->id */
+int port_enter(struct port *port); /* from now on port_find() finds it by port->id */
 
 bool port_has_room(struct port *port);
-/* Those whose turn has come are answered. */
+/* Answers the publishers that may go on. */
 void port_wake(struct port *port);
-/* @from is answered when there is room, or, @for_all, when all that waits has been fed. */
+/* Answers @from when there is room, or, with @for_all, when all waiting items were fed. */
 int port_wait(struct port *port, actor_from *from, bool for_all);
 
 void subscription_free(struct port *port, struct subscription *subscription);
-/* @self is not its feeder. Nothing that has not left is sent after this. */
+/* @self is not the feeder of the subscription. Items that have not left are not sent after this. */
 void subscription_end(struct port *port, actor *self, struct subscription *subscription);
 void port_free(struct port *port, actor *self);

@@ -79,8 +79,8 @@ const char *wish_read(const actor_msg *msg, const struct actor_port_options *opt
 	if (ret->filter_bytes > ACTOR_PORT_FILTER_MAX_BYTES)
 		return "a filter has at most 4,096 bytes";
 	/*
-	 * An actor may subscribe itself, and others of its group. Nobody else is sent anything that it did
-	 * not ask for.
+	 * An actor may subscribe itself and others of its group. So no group gets items that it did not ask
+	 * for.
 	 */
 	if (ret->who.group != msg->sender.group || ret->who.node != msg->sender.node)
 		return "who is subscribed is of the caller's group";

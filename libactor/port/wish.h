@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a subscriber asks of a port: the arguments of `subscribe` (docs/protocol.md §10), read and written. */
+/* The wish of a subscriber: the arguments of `subscribe` (docs/protocol.md §10), read and written. */
 #pragma once
 
 #include <stddef.h>
@@ -21,6 +21,6 @@ struct wish {
 	uint64_t hook;
 };
 
-/* NULL, or what is wrong with it. */
+/* Returns NULL, or what is wrong with the subscription. */
 const char *wish_read(const actor_msg *msg, const struct actor_port_options *options, struct wish *ret);
 void wish_put(struct buf *out, const struct actor_port_subscription *s, const struct hook *hook);
