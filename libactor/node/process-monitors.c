@@ -17,15 +17,15 @@
 #include "libactor/util/clock.h"
 #include "libactor/util/slots.h"
 
-/* The supervisor may be away as well: it is asked again after this, doubled each time. */
+/* The supervisor may be away as well. It is asked again after this pause, which doubles each time. */
 #define AGAIN_MIN_MS 20
 #define AGAIN_MAX_MS 1000
 
-/* One monitor is said at a time: a new broker has enough to do. */
+/* Only one monitor is told at a time, because a new broker has much to do. */
 struct process_monitors {
 	actor_group *group;
 	uint32_t at; /* in group->monitors */
-	uint64_t id; /* of the monitor that is being said */
+	uint64_t id; /* of the monitor that is being told */
 	actor_ref watcher;
 	bool in_flight;
 	struct call call;
@@ -55,7 +55,7 @@ static void say_next(struct process_monitors *said)
 	}
 }
 
-/* It was given up while it was being said, and the supervisor may have heard of that first. */
+/* The monitor was given up while it was told, and the supervisor may have heard the `demonitor` first. */
 static void take_back(struct process_monitors *said)
 {
 	const struct wire_dest spawner = {.name = wire_cstr(NAME_SPAWNER)};
@@ -121,7 +121,7 @@ static void say_timer(struct loop *loop, struct timer *timer)
 	struct process_monitors *said = container_of(timer, struct process_monitors, timer);
 	const struct uplink *uplink = &said->group->uplink;
 
-	if (uplink->state == UPLINK_UP && uplink->announced) /* else the next link begins anew */
+	if (uplink->state == UPLINK_UP && uplink->announced) /* otherwise the next link begins anew */
 		say(said);
 }
 

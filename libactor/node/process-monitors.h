@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The supervisor keeps the monitors of processes, so they outlive the broker. But the broker brings the
- * notice of an end to a group that has no direct link with the supervisor. A notice that lay in the broker's
- * buffers dies with the broker, and the supervisor had handed it over. So such a group says its monitors
- * again after each new link. The supervisor takes one that it has for the same one, and answers one of a
- * process that has ended by the DOWN.
+ * The supervisor keeps the monitors of processes, so they outlive the broker. But if a group has no direct
+ * link with the supervisor, the broker brings it the notice of an end. A notice that the supervisor has
+ * handed over, and that lies in the broker's buffers, dies with the broker. So such a group tells the
+ * supervisor its monitors again after each new link. A monitor that the supervisor already has is not
+ * doubled. For a process that has ended the supervisor sends the DOWN.
  */
 #pragma once
 
@@ -12,5 +12,8 @@
 
 int process_monitors_init(actor_group *group);
 void process_monitors_deinit(actor_group *group);
-/* There is a new link to the broker. Goes on until the supervisor has answered each, or the link ends. */
+/*
+ * There is a new link to the broker: tells the monitors, one by one, until the supervisor has answered for
+ * each or the link ends.
+ */
 void process_monitors_say_again(actor_group *group);

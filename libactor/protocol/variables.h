@@ -9,7 +9,7 @@
 #define ENV_RUNTIME_DIR "ACTOR_RUNTIME_DIR" /* the node also sets it, in its children */
 #define ENV_LOG_DIR     "ACTOR_LOG_DIR"     /* the keeper also sets it, in the supervisor */
 #define ENV_LOG_LEVEL   "ACTOR_LOG_LEVEL"
-#define ENV_SPIN_US     "ACTOR_SPIN_US" /* for so long a daemon looks again before it sleeps */
+#define ENV_SPIN_US     "ACTOR_SPIN_US" /* how long a daemon looks again before it sleeps */
 
 /* Variables that the node sets: */
 #define ENV_GROUP   "ACTOR_GROUP"   /* in a child, "<node>.<group>": shared/marks.h */

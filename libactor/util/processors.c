@@ -15,7 +15,7 @@ static bool is_limited(const char *mount, const char *cgroup)
 		return false;
 	file = fopen(path, "re");
 	if (!file)
-		return false; /* the root has none */
+		return false; /* the root cgroup has no such file */
 	if (fscanf(file, "%15s", quota) != 1)
 		quota[0] = 0;
 	fclose(file);
@@ -31,7 +31,7 @@ bool processors_have_quota(const char *self, const char *mount)
 	if (!file)
 		return false;
 	while (!found && fgets(line, sizeof(line), file))
-		found = !strncmp(line, "0::/", 4); /* version 2 has one line, that of hierarchy 0 */
+		found = !strncmp(line, "0::/", 4); /* version 2 has one line, with the hierarchy number 0 */
 	fclose(file);
 	if (!found)
 		return false;
@@ -50,7 +50,7 @@ bool processors_are_plenty(void)
 {
 	cpu_set_t set;
 
-	/* A machine with more processors than the set has room for is refused with EINVAL. */
+	/* On a machine with more processors than the set has room for, the call fails with EINVAL. */
 	if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) < 2)
 		return false;
 	return !processors_have_quota("/proc/self/cgroup", "/sys/fs/cgroup");

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether it pays to look again for a moment before sleeping. Waking a sleeping process costs more than many
- * of the waits last: the answer to what was just sent is often there before the processor has gone to rest.
- * But a look that finds nothing is a processor's time wasted, and nobody can tell before.
+ * Decides whether a waiter looks again for a moment before it sleeps. To wake a sleeping process costs more
+ * than many waits last: the answer to what was just sent has often come before the processor has gone to
+ * sleep. But a look that finds nothing wastes a processor's time, and this cannot be known before.
  *
- * So each wait begins with looks for at most the window. A window in which nothing came is followed by one
+ * So each wait begins with looks, for at most the window. A window in which nothing came is followed by one
  * wait without looks, then by three, seven, … 63. A window in which something came is followed by another
- * one. What is wasted is less than the window for each thing that came, and a 64th of that where nothing ever
- * comes in time: also where what we wait for needs the very processor that we keep.
+ * window. So the waste is less than the window for each thing that came. Where nothing ever comes in time,
+ * the waste is a 64th of that; this includes the case that what the waiter waits for needs the very processor
+ * that the waiter keeps.
  *
- * No clock, no processors: the caller knows both.
+ * This code reads no clock and knows no processors: the caller knows both.
  */
 #pragma once
 
@@ -24,7 +25,7 @@ struct spin {
 	uint32_t rests_left; /* and how many of them are still to come */
 };
 
-/* A wait begins. For how long its looks may go on; 0: it sleeps at once. */
+/* A wait begins. Returns how long its looks may go on; 0: sleep at once. */
 static inline int64_t spin_begin(struct spin *spin)
 {
 	if (!spin->rests_left)
@@ -33,7 +34,7 @@ static inline int64_t spin_begin(struct spin *spin)
 	return 0;
 }
 
-/* The looks of this wait are over: had something come? */
+/* The looks of this wait are over. @came: something had come. */
 static inline void spin_end(struct spin *spin, bool came)
 {
 	spin->rests = came ? 0 : spin->rests < SPIN_RESTS_MAX ? 2 * spin->rests + 1 : SPIN_RESTS_MAX;
