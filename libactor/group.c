@@ -177,8 +177,9 @@ static const struct peer_hooks group_peer_hooks = {
 
 /*
  * A turn of the loop takes a batch of messages and frees them all. glibc gives the top of the heap back to
- * the kernel from 128 KiB on, so each turn would ask for the same memory again, with its page faults. It
- * raises that limit to twice the size of the largest block that was mapped on its own and is freed.
+ * the kernel from 128 KiB on, so each turn would ask for the same memory again, with its page faults. When a
+ * block is freed that was mapped on its own, glibc raises that limit to twice the size of the block. So this
+ * function frees such a block.
  */
 static void heap_keep_a_batch(void)
 {

@@ -11,8 +11,9 @@
 struct actor;
 
 /*
- * One message on its way to where @to says. In ACTOR_JOIN_DIRECT a name becomes a ref; in the other modes it
- * stays a name, and the daemon at the other end of the only link gets it. Used as
+ * One message on its way to the destination @to. In ACTOR_JOIN_DIRECT a name becomes a ref; in the other
+ * modes it stays a name, and the daemon at the other end of the only link gets it. The functions are used in
+ * this way:
  *	do {
  *		r = send_find(&send);
  *		if (r == 0)

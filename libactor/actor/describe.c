@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an actor can be asked, for people and tools: its behavior's table, as the result of the call
- * `$describe` (docs/protocol.md §3).
+ * Answers the call `$describe` (docs/protocol.md §3) with the table of the actor's behavior, for people and
+ * tools.
  */
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/answer.h"

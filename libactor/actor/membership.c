@@ -136,7 +136,7 @@ static struct own_seat *seat_make(actor_group *group, struct own_pg *pg, struct 
 	return seat;
 }
 
-/* Ends the membership, and frees its seat with the last one. */
+/* Ends the membership. If it was the last one of its seat, frees the seat. */
 static void membership_end(actor_group *group, struct own_seat *seat, struct own_membership **at)
 {
 	struct own_pg *pg = seat->pg;

@@ -16,7 +16,7 @@ struct monitor { /* our half of a monitor: a local actor watches something */
 	struct actor *watcher;
 	actor_ref who;
 	struct list watcher_link; /* actor.monitors */
-	struct list target_link;  /* remote target: peer.monitors */
+	struct list target_link;  /* in peer.monitors, if the target is in another group */
 	/* the DOWN, with room for a cause; made in advance, because memory may be short later */
 	actor_msg *down;
 	bool cause_known; /* of a process: its exit was told, and the DOWN waits for the end of its link */

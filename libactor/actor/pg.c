@@ -491,7 +491,7 @@ static void watched_refresh(struct hash_node *node, void *arg)
 	struct buf args = BUF_INIT;
 
 	if (watched->name.s)
-		return; /* copy_refresh() asks for it */
+		return; /* copy_refresh() asks for this process group */
 	pg_put_which(&args, watched->scope, watched->name);
 	(void)broker_ask(arg, "pg_watch", &args, ACTOR_FOREVER, scope_refreshed, NULL);
 	buf_deinit(&args);

@@ -185,7 +185,7 @@ void peer_link_up(struct peer *peer, pid_t pid)
 	if (peer->state == PEER_KNOCKING)
 		return; /* peer_let_in() goes on */
 	handovers_linked(peer);
-	/* senders that waited because `pending` was full: no event of the link would wake them */
+	/* Senders may wait because `pending` was full. No event of the link would wake them. */
 	peer_senders_go_on(peer);
 }
 

@@ -26,7 +26,7 @@ struct service_options {
 	 */
 	const char *broker_up_method;
 	const char *broker_down_method;
-	/* Cast to the first actor when a client of our own rendezvous is gone. Args: its group id. */
+	/* Cast to the first actor when a client of our own rendezvous is gone. Argument: its group id. */
 	const char *client_gone_method;
 	/*
 	 * Cast to the first actor once for each service_hand_over(). Arguments: group id, number, ok (bool),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs for a pool, from C. */
+/* C functions that give jobs to a pool. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

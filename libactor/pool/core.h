@@ -125,8 +125,8 @@ struct core {
 enum core_action_kind {
 	CORE_NONE,
 	CORE_START, /* worker */
-	CORE_STOP,  /* worker: in order, with a grace */
-	CORE_KILL,  /* worker: at once */
+	CORE_STOP,  /* worker: stop it in order, with a grace */
+	CORE_KILL,  /* worker: kill it at once */
 	CORE_STUCK, /* worker, job: to be reported */
 	CORE_RUN,   /* worker, job */
 	CORE_RETRY, /* job: report that it is given again */

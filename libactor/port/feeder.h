@@ -14,4 +14,4 @@ struct feeder {
 	uint64_t hub_monitor;
 };
 
-extern const struct actor_behavior feeder_behavior; /* its argument: a struct feeder */
+extern const struct actor_behavior feeder_behavior; /* the argument of its init is a struct feeder */

@@ -12,4 +12,4 @@ struct hub_arg {
 	uint64_t id; /* set by hub_init() */
 };
 
-extern const struct actor_behavior hub_behavior; /* its argument: a struct hub_arg */
+extern const struct actor_behavior hub_behavior; /* the argument of its init is a struct hub_arg */

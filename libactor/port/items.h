@@ -39,7 +39,8 @@ int items_init(struct items *items, uint32_t max, uint64_t bytes_max, enum actor
 void items_deinit(struct items *items);
 bool items_is_full(const struct items *items);
 /* Loses an item that never came here; the loss is behind all items that did. */
-void items_lose(struct items *items); /* one that never came here, behind all that did */
+void items_lose(struct items *items);
+/* Takes a reference if the item is taken. With BLOCK the publisher must have waited before. */
 enum items_verdict items_push(struct items *items, struct item *item);
 /* Returns the number of losses that are to be reported before the next item. 0: none. */
 uint64_t items_take_lost(struct items *items);

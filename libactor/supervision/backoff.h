@@ -48,15 +48,16 @@ const char *backoff_spec_check(const struct backoff_spec *spec);
 /* The n-th (from 0) delay of a series without jitter; `explain` prints it. */
 uint64_t backoff_base_ms(const struct backoff_spec *spec, uint32_t n);
 
-/**
+/*
  * backoff_next_ns() - a child failed: how long until its next start?
- * @backoff:    the series; is moved on
- * @served:     it had got as far as serving (ready, or up for one that has no readiness)
- * @killed:     its end was a SIGKILL, which says nothing about itself
- * @served_ns:  for how long
+ * @backoff:    the series, which moves on
+ * @served:     the child had begun to serve (it was ready, or up if it has no readiness)
+ * @killed:     its end was a SIGKILL, which says nothing about the child itself
+ * @served_ns:  how long it had served
  * @random:     64 random bits for the jitter
  *
- * The first failure of one that had served is answered with 0: it may well have been a single bad message.
+ * After the first failure of a child that had served, returns 0: the cause may have been a single bad
+ * message.
  */
 uint64_t backoff_next_ns(struct backoff *backoff, const struct backoff_spec *spec, bool served, bool killed,
 	uint64_t served_ns, uint64_t random);

@@ -22,32 +22,32 @@
  * costs one per attempt. Commands cost nothing.
  *
  * The group. one_for_all and rest_for_one restart the tail of the list that begins at order `from`. Three
- * phases walk it with one cursor: STOPPING goes backward, one child at a time; when it is through, and no
- * child that failed still waits for its backoff (`n_holding`), STARTING goes forward. The first start of the
- * whole supervisor is STARTING too. SHUTDOWN, the third phase, walks backward as STOPPING does, and nothing
- * is started after it. A cursor that stands at a child waits for it: every event looks at that one child
- * only, so a pass over n children costs O(n) altogether, and one_for_one, outside the first start and the
- * shutdown, never walks at all. "All at once" (parallel_stop, !start_in_order) first does the step to every
- * child and then lets the cursor walk the same way, waiting for each.
+ * phases walk it with one cursor: STOPPING goes backward, one child at a time. When STOPPING has reached the
+ * end of the tail, and no failed child waits for its backoff any more (`n_holding`), STARTING goes forward.
+ * The first start of the whole supervisor is STARTING too. SHUTDOWN, the third phase, walks backward as
+ * STOPPING does, and nothing is started after it. A cursor that stands at a child waits for it: every event
+ * looks at that one child only. So a pass over n children costs O(n) altogether. one_for_one walks only in
+ * the first start and in the shutdown. "All at once" (parallel_stop, !start_in_order) first does the step to
+ * every child and then lets the cursor walk the same way, waiting for each.
  *
  * Where it differs from OTP, and why:
  * - Starts are asynchronous. What OTP calls a successful start is here "it serves": ready, or up for one
  *   without readiness. An exit before that, or a ready_timeout, is a failed start. Queries and commands never
  *   wait.
  * - Backoff between restarts; with backoff off a failed start is retried at once, one unit per attempt, as in
- *   OTP. While the failed child of a group waits, its siblings are already stopped: what they depend on is
- *   not there. The failed start of child j in a group restart stops the others again at once, too (OTP: only
- *   at the retry).
+ *   OTP. While the failed child of a group waits, its siblings are already stopped, because what they depend
+ *   on is missing. The failed start of child j in a group restart stops the others again at once, too (OTP:
+ *   only at the retry).
  * - one_for_all and rest_for_one do not start again what was stopped by command (OTP does): a stop by hand
  *   holds until a start by hand. Transient children that ended well are started again with their group, as in
  *   OTP.
- * - A sibling that fails while a group restart is still stopping it costs nothing more; one outside the range
- *   (rest_for_one) widens it and costs its unit.
+ * - A sibling that fails while a group restart is still stopping it costs nothing more. A failing sibling
+ *   outside the range (rest_for_one) widens the range and costs a unit.
  * - The restart window is exact to the nanosecond (OTP counts whole seconds).
- * - `restart` works on a running child. `start` on a child in backoff starts it now (OTP: {error,
- *   restarting}).
+ * - `restart` works on a running child. `start` starts a child in backoff at once (OTP: {error, restarting}).
  * - retry_first_start, keep_ended and the fatal exit, for people's services, which OTP does not have.
- * - Ids are not looked at: the caller, who has to find a child by name or pid anyway, keeps them unique.
+ * - The engine does not compare ids. The caller has to find a child by name or pid anyway, so it keeps the
+ *   ids unique.
  *
  * Actions. Each child has a set of actions not yet taken and is in the queue once while that set is not
  * empty, so the queue needs no memory and is bounded by the number of children. Actions that were overtaken

@@ -60,7 +60,7 @@ ACTOR_EXPORT const struct msgpack_object *actor_msg_object(const actor_msg *msg)
 /* The name of the error that this reply carries, or NULL; and the text of that error, for people. */
 ACTOR_EXPORT const char *actor_msg_error(const actor_msg *msg);
 ACTOR_EXPORT const char *actor_msg_error_text(const actor_msg *msg);
-ACTOR_EXPORT actor_msg *actor_msg_free(actor_msg *msg); /* NULL is fine; returns NULL */
+ACTOR_EXPORT actor_msg *actor_msg_free(actor_msg *msg); /* NULL is allowed; returns NULL */
 
 /*
  * A body written by hand, for the functions that end in _msg: with a format, or through msgpack-c's packer

@@ -26,7 +26,7 @@ extern "C" {
 typedef struct actor_group actor_group; /* this process: its actors, its loop, its links */
 typedef struct actor actor;             /* an actor, seen from its own handlers */
 typedef struct actor_msg actor_msg;     /* a received message, a reply, or a body being written */
-typedef struct actor_from actor_from;   /* whom to answer */
+typedef struct actor_from actor_from;   /* the address of a caller, for its answer */
 
 /*
  * An actor's address. A ref is plain data: a program may copy, compare, store, print and send it. A ref is
