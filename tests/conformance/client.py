@@ -114,7 +114,7 @@ class Reader:
         return struct.unpack(form, self.take(struct.calcsize(form)))[0]
 
     def text(self, n):
-        return self.take(n).decode(errors="surrogateescape")  # where the protocol does not say so, a str need not be UTF-8
+        return self.take(n).decode(errors="surrogateescape")  # a str need not be UTF-8, except where the protocol says so
 
     def items(self, n, depth):
         if depth == 0 or n > len(self.data) - self.at:  # each item takes at least a byte
@@ -203,7 +203,7 @@ class Pipe:
     def receive(self, timeout):
         """A message, or None when none begins in time."""
         self.socket.settimeout(timeout)
-        self.waits = True  # while it waits for a message to begin, it may be interrupted
+        self.waits = True  # a wait for the beginning of a message may be interrupted
         try:
             kind = self.socket.recv(1)
         except (TimeoutError, BlockingIOError):
@@ -346,7 +346,7 @@ class Group:
         self.downs = {}      # id of each monitor that has fired → cause
         self.paused = set()  # refs to which nothing may be sent now; None among them: nothing may be sent at all
         self.paused_names = {}  # name by which this client called a paused actor → its ref
-        self.trace = None  # that of the message which is being handled
+        self.trace = None  # the trace of the message that is being handled
         self.inbox = []      # frames that have come and wait to be handled
         self.n_ids = 0
         self.stopped = None

@@ -20,7 +20,7 @@ struct shell {
 	struct hands hands;
 	struct process *process;
 };
-static struct shell *shell; /* of the broker that lives */
+static struct shell *shell; /* the shell of the broker that lives */
 
 static int op_listen(void *arg, struct broker_pipe *pipe, const char *path, uid_t uid, pid_t pid, void **ret)
 {

@@ -5,7 +5,7 @@
 
 #include "tests/sim/load.h"
 
-#define ASKED_MAX 4 /* of one multicall */
+#define ASKED_MAX 4 /* how many actors one multicall asks at most */
 
 static const int64_t timeouts_ms[] = {20, 100, 1000, 5000};
 

@@ -32,7 +32,7 @@ enum file_kind { FILE_PIPE, FILE_DOOR, FILE_SERVER };
 struct file {
 	struct list link;
 	enum file_kind kind;
-	struct process *owner; /* who listens; NULL: nobody does any more */
+	struct process *owner; /* the process that listens; NULL: none does any more */
 	struct list backlog;
 	char path[];
 };
@@ -48,7 +48,7 @@ int file_listen(const char *path, enum file_kind kind, struct file **ret);
 int file_connect(const char *path, enum file_kind kind, struct sock **ret);
 struct sock *file_first(const struct file *file);
 int64_t file_due_ns(const struct file *file);
-void file_leave(struct file *file); /* nobody listens there any more; the file stays */
+void file_leave(struct file *file); /* the owner no longer listens at @file, which stays */
 void file_free(struct file *file);
 
 enum source_kind { SOURCE_PIPE, SOURCE_DOOR, SOURCE_SERVER, SOURCE_REQUEST };

@@ -17,7 +17,7 @@ struct knock {
 struct door {
 	struct source source;
 	struct file *file;
-	struct list knocks; /* those that wait to be admitted or refused */
+	struct list knocks; /* peers that wait to be admitted or refused */
 	uint64_t last_id;
 };
 

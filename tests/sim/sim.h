@@ -70,15 +70,15 @@ struct process {
 	uint64_t group; /* 0: not known yet */
 	char name[32];
 	actor_group *actors; /* NULL: it has none yet, or is the broker */
-	bool up;             /* it has joined the node */
-	bool ending;         /* it is ending in order */
+	bool up;             /* the process has joined the node */
+	bool ending;         /* the process is ending in order */
 	bool dead;           /* whatever it does now reaches nobody */
 	bool over;           /* its coroutine has returned */
-	int fuse;            /* it dies after so many operations of the kernel; 0: it does not */
+	int fuse;            /* the process dies after so many operations of the kernel; 0: never */
 	int64_t born_ns, died_ns;
 	int64_t stopped_until_ns;
 	int64_t last_stopped_ns; /* when its last stop ended */
-	int64_t wake_ns;         /* it waits until then, or until something comes */
+	int64_t wake_ns;         /* the process waits until then, or until something comes */
 	int64_t ghost_ns;        /* when dead: the time of its own in which it frees what it has */
 	unsigned ghost_waits;
 	struct transport *transport;
@@ -150,8 +150,8 @@ struct sim_actor {
 	actor_ref ref;           /* serial 0: the process */
 	struct process *process; /* NULL: it is gone */
 	bool single;             /* its process has one link only */
-	bool may_end;            /* something was done that may end it, or it has ended */
-	bool killed;             /* it was killed with its process, so what it had not sent is lost */
+	bool may_end;            /* something was done that may end the actor, or the actor has ended */
+	bool killed;             /* the actor was killed with its process, so what it had not sent is lost */
 	int64_t may_end_ns;
 	int64_t awake_ns; /* when the last stop of its process ended */
 	uint64_t audits;

@@ -114,7 +114,7 @@ int pipe_join(struct transport *transport, const char *path, struct transport_pe
 	if (!(*ret)->sock)
 		return 0;
 	if (!process_may())
-		return 0; /* it died after the dial, before its first word */
+		return 0; /* the process died after the dial, before its first word */
 	sock_send((*ret)->sock, first, first_bytes);
 	(*ret)->up = (*ret)->tell_up = true;
 	return 0;
@@ -450,7 +450,7 @@ int transport_next(struct transport *transport, struct transport_event *ret)
 	free(transport->kept);
 	transport->kept = NULL;
 	if (!process_is_dead() && sim_chance(8))
-		return 0; /* as if the event came a little later */
+		return 0; /* the event seems to come a little later */
 	while (r == 0 && (source = transport_pick(transport))) {
 		memset(ret, 0, sizeof(*ret));
 		r = source->kind == SOURCE_PIPE ? pipe_next(pipe_of(source), ret)

@@ -9,7 +9,7 @@
 
 #include "tests/sim/sim.h"
 
-#define SETTLED_NS (10 * SECOND) /* one that has been a member for so long is known to all */
+#define SETTLED_NS (10 * SECOND) /* an actor that has been a member for so long is known to all */
 
 /* ---- members ---- */
 
@@ -198,7 +198,8 @@ static void pg_watch_check(struct pg_watch *watch)
 struct due {
 	struct list link;
 	struct sim_actor *who;
-	bool certain; /* it had long been a member when the cast was made, so it must get it */
+	/* The actor had long been a member when the cast was made, so the cast must come to it. */
+	bool certain;
 	bool came;
 };
 

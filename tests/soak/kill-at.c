@@ -35,8 +35,8 @@
 
 struct tracee {
 	pid_t tid;
-	bool counted; /* it is a thread of the victim */
-	bool in_call; /* it is in a system call, so its next stop is the way out of that */
+	bool counted; /* the thread is one of the victim's */
+	bool in_call; /* the thread is in a system call, so its next stop is the way out of that call */
 };
 
 static struct tracee tracees[TRACEES_MAX];

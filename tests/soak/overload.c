@@ -86,7 +86,7 @@ static uint64_t all_lost(const struct actor_overload_stats *stats)
 static const struct policy *policy;
 
 struct consumer {
-	uint64_t casts, calls; /* what was handled */
+	uint64_t casts, calls; /* how many were handled */
 	uint64_t told;         /* how much was lost, as on_overload has told */
 	unsigned n;
 };

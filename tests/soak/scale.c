@@ -37,7 +37,7 @@
  */
 #define FLAT_TIMES     1.5
 #define CPU_TIMES      3.0
-#define JOIN_TIMES     1.1 /* of a round trip: a join is just one, but two medians differ by chance */
+#define JOIN_TIMES     1.1 /* in round trips: a join is one round trip, but two medians differ by chance */
 #define ROUTED_TIMES   2.0
 #define MEMBERS_MAX_NS 100
 #define CASTS          2000

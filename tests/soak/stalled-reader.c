@@ -116,7 +116,7 @@ static int lane_run(actor *self, const actor_msg *msg)
 		}
 		r = actor_cast(self, actor_to(lane->to), "put", "Iy#", now_ns(), payload, sizeof(payload));
 		if (r == -EBUSY || r == -EAGAIN) {
-			r = 0; /* it had to wait too long, and nothing was sent */
+			r = 0; /* the cast had to wait too long, and was not sent */
 			continue;
 		}
 		lane->n_sent += r == 0;

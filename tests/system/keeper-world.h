@@ -41,7 +41,7 @@
 #define CHILDREN_MAX 1200
 
 struct child {
-	struct keeper_slot slot; /* as it was told last */
+	struct keeper_slot slot; /* the last report of the child */
 	unsigned n_reports;
 	int fds[3]; /* -1: not received */
 };

@@ -13,7 +13,7 @@
 #define STILL_MS  1500 /* longer than any time-out that might be taken for an answer */
 #define NAMES_MAX 8
 
-extern actor_client *client; /* with direct links */
+extern actor_client *client; /* the client with direct links */
 extern pid_t pids[NAMES_MAX];
 extern actor_ref refs[NAMES_MAX];
 

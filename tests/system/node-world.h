@@ -17,7 +17,7 @@
 
 #include "actor/actor.h"
 
-#define LONG_MS 20000 /* nothing takes that long: the test fails then */
+#define LONG_MS 20000 /* nothing takes that long, so a wait of that length fails the test */
 
 extern char node_dir[64];
 extern pid_t broker_pid;

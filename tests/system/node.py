@@ -136,7 +136,7 @@ def run_tests(tests, node):
         except Exception:
             n_failed += 1
             print(f"not ok {i} - {title}")
-            for line in traceback.format_exc().splitlines():  # behind the result, where scripts/count-tests looks for the reason
+            for line in traceback.format_exc().splitlines():  # the reason is written behind the result, where scripts/count-tests looks for it
                 print(f"# {line}")
             node.logs()
             sys.stdout.flush()

@@ -70,7 +70,11 @@ static int on_join_with(actor *self, const actor_msg *msg, actor_from *from)
 	if (r == 0)
 		r = actor_pg_join_msg(self, NULL, group, &metadata);
 	if ((r == 0) != !metadata)
-		r = -EPROTO; /* not taken although it succeeded, or taken although it was refused */
+		/*
+		 * The metadata was not taken although the join succeeded, or was taken although it was
+		 * refused.
+		 */
+		r = -EPROTO;
 	actor_msg_free(metadata);
 	return actor_reply(from, "i", r);
 }
@@ -339,7 +343,7 @@ static int on_least(actor *self, const actor_msg *msg, actor_from *from)
 	if (r == 0)
 		r = actor_cast(self, actor_to(asker), "hold_one", "s", group);
 	if (r == 0)
-		r = actor_sleep(self, 0); /* by then its call is open */
+		r = actor_sleep(self, 0); /* after this the asker's call is open */
 	for (int i = 0; i < 3 && r == 0; i++) {
 		actor_msg *reply = NULL;
 

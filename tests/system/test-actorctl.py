@@ -599,7 +599,7 @@ def spawn_stubborn(stop_timeout):
     """Spawns a process that does not end by TERM."""
     log = os.path.join(LOGS, "stubborn.log")
     if os.path.exists(log):
-        os.unlink(log)  # what an earlier one has said
+        os.unlink(log)  # the log of an earlier process with this name is no longer wanted
     ctl("spawn", "--name", "stubborn", "--stop-timeout", stop_timeout, "--restart", "temporary", "--", "sh", "-c",
         "trap '' TERM; echo armed; while :; do sleep 0.05; done")
     until(lambda: "armed\n" in logged("stubborn"), "the trap is set")
@@ -969,7 +969,7 @@ def logs_follows_until_it_is_interrupted():
         f.write("second\n")
     read_until(p.stdout, b"second\n")
     log = child("tail")["log"]
-    os.rename(log, log + ".1")  # as a rotation does it; a later line may go to either file
+    os.rename(log, log + ".1")  # a rotation of logs does this, too; a later line may go to either file
     with open(log, "w") as f:
         f.write("rotated\n")
     read_until(p.stdout, b"rotated\n")
@@ -1488,7 +1488,7 @@ def an_interrupted_up_says_that_the_node_goes_on_starting():
     place = os.path.join(ROOT, "slow")
     os.mkdir(place)
     copy = shutil.copy(ACTORCTL, place)
-    script("slow/actor-spawner", f"#!/bin/sh\necho $$ >{place}/pid\nexec sleep 1000\n")  # it never gets ready
+    script("slow/actor-spawner", f"#!/bin/sh\necho $$ >{place}/pid\nexec sleep 1000\n")  # this spawner never gets ready
     p = subprocess.Popen([copy, "up", "-d"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV, cwd=ROOT)
     until(lambda: os.path.exists(place + "/pid") and os.path.getsize(place + "/pid"), "the start")
     with open(place + "/pid") as f:

@@ -33,7 +33,7 @@
 
 #define NODE    UINT64_C(0x77)
 #define KEY_HEX "000102030405060708090a0b0c0d0e0f"
-#define LONG_MS 10000 /* nothing takes that long: the test fails then */
+#define LONG_MS 10000 /* nothing takes that long, so a wait of that length fails the test */
 
 static const char *broker_program;
 static char dir[64], broker_path[80];
@@ -356,7 +356,7 @@ static int teardown(void **state)
 		broker_pid = 0;
 	}
 	snprintf(sockets, sizeof(sockets), "%s/b", dir);
-	assert_int_equal(rmdir(sockets), 0); /* it is empty */
+	assert_int_equal(rmdir(sockets), 0); /* the folder of the sockets is empty */
 	unlink(broker_path);
 	assert_int_equal(rmdir(dir), 0);
 	return 0;
@@ -487,7 +487,7 @@ static void raw_garbage(const char *path)
 	memset(bytes, 0xee, sizeof(bytes));
 	send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
 	while (recv(fd, bytes, sizeof(bytes), 0) > 0)
-		; /* until the broker closes it */
+		; /* reads until the broker closes the connection */
 	close(fd);
 }
 
@@ -563,7 +563,7 @@ static void test_a_resume_token_outlives_the_broker(void **state)
 	while (!a->down)
 		turn();
 	client_free(a);
-	broker_start("3", "200"); /* it has a recovery window, but no supervisor */
+	broker_start("3", "200"); /* this broker has a recovery window, but no supervisor */
 
 	a = client_connect("a", &resume);
 	assert_int_equal(a->group, group);
@@ -632,8 +632,9 @@ static void test_two_hundred_clients_leave_nothing_behind(void **state)
 	while (count_groups(watcher) != 1)
 		;
 	for (int64_t end_ms = clock_now_ms() + LONG_MS; broker_fds() > fds && clock_now_ms() < end_ms;)
-		usleep(2000);             /* nng closes listeners a moment later */
-	assert_true(broker_fds() <= fds); /* it may be less: the hello of the first client was still open */
+		usleep(2000); /* nng closes listeners a moment later */
+	/* There may be fewer, since the hello of the first client was still open. */
+	assert_true(broker_fds() <= fds);
 	client_free(watcher);
 }
 

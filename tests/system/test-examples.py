@@ -62,7 +62,7 @@ def test_first_counts():
 
 def test_readme_shows_the_first_actor_as_it_is():
     with open(f"{SOURCE}/README.md") as readme, open(f"{SOURCE}/examples/first.c") as first:
-        code = re.findall(r"```c\n(.*?)```", readme.read(), re.S)  # without the line of the licence
+        code = re.findall(r"```c\n(.*?)```", readme.read(), re.S)  # README.md shows the program without the line of the licence
         assert first.read().split("\n", 1)[1] in code, "README.md does not show examples/first.c as it is"
 
 

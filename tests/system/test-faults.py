@@ -251,7 +251,7 @@ def a_log_that_nobody_reads_stops_nobody():
         reader, writer = os.pipe() if kind == "pipe" else pty.openpty()
         if kind == "terminal":
             tty.setraw(writer)
-            termios.tcflow(writer, termios.TCOOFF)  # as Ctrl-S does
+            termios.tcflow(writer, termios.TCOOFF)  # Ctrl-S does this, too
         up = subprocess.Popen([actorctl, "up"], env=own.env, stdout=subprocess.DEVNULL, stderr=writer, start_new_session=True)
         until(lambda: own.ctl("status", rc=None).returncode == 0, "the node is ready")
         fill(writer)

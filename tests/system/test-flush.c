@@ -227,7 +227,7 @@ static int source_init(actor *self, const void *arg)
 	}
 	if (!strcmp(source_how, "ask"))
 		return 0;
-	puts("sent"); /* it lives on until TERM */
+	puts("sent"); /* the source lives on until TERM */
 	fflush(stdout);
 	return 0;
 }

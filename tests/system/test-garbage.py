@@ -514,7 +514,7 @@ def who_gave_up_before_it_was_let_in_can_begin_anew():
                 pass
             intro, role = frame[4][:2]
             assert role == "join", role
-            link.cast("link_down", to[1], intro) # it never went to the door
+            link.cast("link_down", to[1], intro) # the dialer never went to the door
         there = link.introduce(to[1])
         assert there.call("get", to=to)[0] == 3
         there.close()
@@ -606,7 +606,7 @@ def who_is_turned_away_at_a_door_is_not_told_of_a_death_and_comes_again():
         p.send_signal(signal.SIGTERM)
         direct.send([3, second[2], me, second[5], 2])
         frame = direct.receive()
-        while frame[0] != 14:  # until its bye
+        while frame[0] != 14:  # 14 is a bye
             direct.send([3, frame[2], me, frame[5], 3])
             frame = direct.receive()
         direct.send([14, "normal"])

@@ -80,11 +80,11 @@ static void test_double_forked_grandchildren_end_with_their_group(void **state)
 	read_lines(other->fds[0], 6, text, sizeof(text));
 	kill(child->slot.pid, SIGTERM);
 	child = hear_final(1);
-	assert_int_equal(child->slot.status, SIGTERM); /* that of the leader, not of the sweep */
+	assert_int_equal(child->slot.status, SIGTERM); /* the status of the leader's end, not of the sweep */
 	assert_int_equal(child->slot.flags & KEEPER_SLOT_TREE_LEFT, 0);
 	expect_eof(child->fds[0]); /* when the end is told, all of them are gone */
 	assert_int_equal(kill(other->slot.pid, 0), 0);
-	assert_true(count_children(node.pid) >= 2 + 3); /* those of the other group are untouched */
+	assert_true(count_children(node.pid) >= 2 + 3); /* the processes of the other group are untouched */
 	send_kill_tree(2);
 	other = hear_final(2);
 	expect_eof(other->fds[0]);
@@ -209,7 +209,7 @@ static void test_a_stop_leaves_the_tree_its_grace_when_the_leader_has_ended(void
 	assert_string_equal(text, "clean\n");
 	child = hear_final(1);
 	assert_int_equal(child->slot.code, CLD_KILLED);
-	assert_int_equal(child->slot.status, SIGTERM); /* that of the leader */
+	assert_int_equal(child->slot.status, SIGTERM); /* the status of the leader's end */
 	assert_int_equal(child->slot.flags & KEEPER_SLOT_TREE_LEFT, 0);
 	expect_eof(child->fds[0]);
 }

@@ -195,7 +195,7 @@ def occupy(node, told_fd):
             try:
                 if "url" in answer:
                     dial(answer["url"][len("ipc://"):], 6, held)
-            except OSError: # it is so late that the link is over
+            except OSError: # this client is so late that its link is over
                 pass
         while len(held) > min(hard - 200, 4000):
             held.popleft().close()

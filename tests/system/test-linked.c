@@ -17,7 +17,7 @@
 
 /* ---- the members ---- */
 
-static char told[4096]; /* what came, word by word */
+static char told[4096]; /* a word for each message that came */
 
 static const struct actor_behavior plain, trapping;
 

@@ -154,7 +154,7 @@ def a_receiver_that_does_not_read_loses_what_waits_and_nothing_else():
     assert of(after, "actor_groups_ended_total") >= of(before, "actor_groups_ended_total")
 
     n = 0
-    while quota_of("deaf")["stalled"]:  # it reads what is in its pipe
+    while quota_of("deaf")["stalled"]:  # the deaf receiver reads what is in its pipe
         assert deaf.receive()[3] == "m"
         n += 1
     assert 1 <= n < 30, n  # the rest of the pipe is read below; nothing else waits
@@ -268,9 +268,9 @@ def http_visitors_that_are_slow_or_leave_do_not_delay_others():
     with Server("127.0.0.1:0") as server:
         slow = [server.raw(b"GET /metrics HTTP/1.1\r\nHo") for _ in range(100)]  # more than there are places for
         assert server.ask("GET", "/metrics").status == 200
-        for _ in range(50):  # these leave before they are answered
+        for _ in range(50):  # these clients leave before they are answered
             server.raw(b"GET /metrics HTTP/1.1\r\n\r\n").close()
-        asked = [server.raw(b"GET /metrics HTTP/1.1\r\n\r\n") for _ in range(10)]  # these never read
+        asked = [server.raw(b"GET /metrics HTTP/1.1\r\n\r\n") for _ in range(10)]  # these clients never read
         assert server.ask("GET", "/metrics").status == 200
         assert slow[0].recv(1) == b"", "the oldest made room"
         for s in slow + asked:

@@ -485,7 +485,8 @@ static void test_of_many_names_all_are_taken_or_none(void **state)
 		assert_int_equal(gone, monitor);
 	}
 	assert_true(actor_ref_is_nobody(where("x.0")));
-	assert_true(actor_ref_equal(where("x.2"), refs[0])); /* this one was on its way to another actor */
+	/* The name x.2 was on its way to another actor. */
+	assert_true(actor_ref_equal(where("x.2"), refs[0]));
 	expect_list(1, "x", "x.2");
 }
 
@@ -671,7 +672,7 @@ static void test_names_are_listed_to_the_last(void **state)
 	member_start(1);
 	assert_int_equal(take_many(0, "a", 16000, ACTOR_NOBODY, NULL), 0);
 	assert_int_equal(take_many(0, "b", 16000, ACTOR_NOBODY, NULL), 0);
-	expect_list(1, "", "32003"); /* with $broker, m0 and m1 */
+	expect_list(1, "", "32003"); /* the list also has $broker, m0 and m1 */
 	expect_list(1, "*.1599[89]", "a.15998 a.15999 b.15998 b.15999");
 	assert_int_equal(ask_int(1, "list", "s", "[a"), -EINVAL);
 	expect_watch(1, "*.*", "32000");

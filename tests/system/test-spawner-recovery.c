@@ -15,7 +15,7 @@ static void test_a_killed_supervisor_is_replaced_and_exits_meanwhile_are_told(vo
 	stays = pid_of("stays");
 	ends = pid_of("ends");
 	crashes = pid_of("crashes");
-	kill(supervisor, SIGSTOP); /* it hears nothing from now on, and is killed then */
+	kill(supervisor, SIGSTOP); /* the supervisor hears nothing from now on, and is killed later */
 	kill(crashes, SIGSEGV);
 	kill(ends, SIGUSR1);
 	await_dead(crashes);
@@ -30,7 +30,7 @@ static void test_a_killed_supervisor_is_replaced_and_exits_meanwhile_are_told(vo
 	assert_string_equal(field("crashes", "last_exit.signal"), "SIGSEGV");
 	assert_string_equal(field("ends", "state"), "down");
 	assert_string_equal(field("ends", "last_exit.code"), "3");
-	assert_true(alive(stays)); /* it got no SIGPIPE */
+	assert_true(alive(stays)); /* the process got no SIGPIPE */
 	shell("new", "temporary", "exit 0", "exit");
 }
 

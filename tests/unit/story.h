@@ -17,7 +17,7 @@
 
 typedef void (*story_fn)(actor *self);
 
-extern char story_log[8192]; /* what happened: the notes, one after the other */
+extern char story_log[8192]; /* the notes of what happened, one after the other */
 extern bool story_stays;     /* the group runs on after its story, until the driver gets the cast `end` */
 
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -34,7 +34,7 @@
 #include "tests/unit/story.h"
 
 struct driver {
-	char log[1024]; /* what happened: the notes, one after the other */
+	char log[1024]; /* the notes of what happened, one after the other */
 };
 extern uint64_t last_down_monitor;
 extern struct actor_cause last_cause;

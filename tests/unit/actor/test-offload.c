@@ -362,7 +362,7 @@ static void tell_signals(actor *self)
 		actor_offload(self, block_signals_seen, &blocked, sizeof(blocked), NULL, ACTOR_FOREVER), 0);
 	assert_true(blocked);
 	pthread_sigmask(SIG_BLOCK, NULL, &set);
-	assert_false(sigismember(&set, SIGTERM)); /* they are not blocked in the program's own thread */
+	assert_false(sigismember(&set, SIGTERM)); /* signals are not blocked in the program's own thread */
 	actor_group_stop(group);
 }
 
@@ -419,7 +419,7 @@ static void test_the_log_says_that_functions_are_left_to_themselves(void **state
 	reset();
 	begin(tell_end_meanwhile);
 	assert_int_equal(actor_group_run(group), 0);
-	offloads_end(group, 0); /* as the end of the group does it when it has waited long enough */
+	offloads_end(group, 0); /* the end of a group does this when it has waited long enough */
 	assert_string_equal(
 		group_said, "1 functions given to actor_offload() still run; they are left to themselves");
 	group = actor_group_free(group);
@@ -462,7 +462,7 @@ static void test_functions_that_outlive_the_end_are_left_to_themselves(void **st
 	}
 	while (atomic_load(&n_begun) < 2)
 		sched_yield();
-	assert_int_equal(helpers_end(helpers, 0), 2); /* it does not wait for them */
+	assert_int_equal(helpers_end(helpers, 0), 2); /* helpers_end() does not wait for the two that run */
 	assert_int_equal(atomic_load(&n_dropped), 1); /* the third one, which has not begun */
 	group = actor_group_free(group);
 	sem_post(&gate);

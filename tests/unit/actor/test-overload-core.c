@@ -14,7 +14,7 @@
 #include "tests/fact.h"
 
 #define MS     INT64_C(1000000)
-#define BYTES  100 /* of a message for which a fact gives no size */
+#define BYTES  100 /* the size of a message for which a fact gives no size */
 #define QUEUED 64
 
 static struct overload o;

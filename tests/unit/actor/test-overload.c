@@ -12,7 +12,7 @@ static int64_t handled[64];
 static int n_handled;
 static int n_told;
 static bool is_held;  /* an actor is in `hold` */
-static bool released; /* that actor may go on */
+static bool released; /* the actor in `hold` may go on */
 static bool holds_only;
 static int n_senders; /* senders that are held back when limits are set */
 static struct actor_overload_stats told_now, told_all;
@@ -790,7 +790,8 @@ static void one_observer_story(actor *self)
 	assert_int_equal(actor_sleep(self, 1), 0);
 	assert_int_equal(observe(self, first, "watch"), 0);
 	put(self, dead, 5, 2);
-	assert_int_equal(observe(self, first, "unwatch"), 0); /* it was handling the first of these two */
+	/* The observer was handling the first of these two letters. */
+	assert_int_equal(observe(self, first, "unwatch"), 0);
 	assert_int_equal(observe(self, first, "watch"), 0);
 	put(self, dead, 9, 1);
 	for (int i = 0; i < 2000 && !strstr(story_log, "nobody:put:9 "); i++)

@@ -194,7 +194,7 @@ static void end_is_told_first(actor *self)
 	ids[0] = monitor(self, "pg", "a");
 	group->pg_asked = true;
 	group->mode = ACTOR_JOIN_DIRECT;
-	group->uplink.state = UPLINK_WAITING; /* what the broker is asked waits */
+	group->uplink.state = UPLINK_WAITING; /* requests to the broker wait */
 	pg_gone_add(group, other);
 	tell(self, "join", "pg", "a", 1);
 	tell(self, "is", "pg", "a", 1);

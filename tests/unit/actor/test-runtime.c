@@ -470,7 +470,7 @@ static void story_full_of_bytes(actor *self)
 	assert_int_equal(actor_cast(self, actor_to(killer), "go", ""), 0);
 	killed = false;
 	assert_int_equal(actor_cast(self, actor_to(blocked_at), "note", "s", "."), 0);
-	assert_true(killed); /* it waited until the target was killed; a cast to the dead is lost */
+	assert_true(killed); /* the cast waited until the target was killed; a cast to the dead is lost */
 }
 
 static void test_bytes_fill_a_mailbox_as_messages_do(void **state)

@@ -197,7 +197,7 @@ static void tell_cancel(actor *self)
 	assert_int_equal(actor_send_after(self, 200, "note", &timers[2], "s", "once"), 0);
 	assert_int_equal(actor_timer_left(self, timers[0]), 100);
 	now_ns += 30 * MS_NS + 1;
-	assert_int_equal(actor_timer_left(self, timers[0]), 70); /* it is rounded up */
+	assert_int_equal(actor_timer_left(self, timers[0]), 70); /* the time that is left is rounded up */
 	assert_int_equal(actor_timer_cancel_left(self, timers[0]), 70);
 	assert_int_equal(actor_timer_cancel_left(self, timers[0]), -ESRCH);
 	assert_int_equal(actor_timer_left(self, timers[0]), -ESRCH);
@@ -633,7 +633,7 @@ static actor_ref busy_one(actor *self)
 
 	note_takes_ms = 100000;
 	assert_int_equal(actor_cast(self, actor_to(busy), "note", "s", "busy"), 0);
-	assert_int_equal(actor_sleep(self, 1), 0); /* it is in its handler now */
+	assert_int_equal(actor_sleep(self, 1), 0); /* the busy actor is in its handler now */
 	return busy;
 }
 

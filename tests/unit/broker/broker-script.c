@@ -142,7 +142,7 @@ static void check_copies(struct script *s)
 
 		if (!c || !c->up || !c->pipe || !c->pipe->member || c->in_taken != c->in.size_bytes ||
 			c->unsent.size_bytes)
-			continue; /* it has not read everything, or its goodbye is on its way */
+			continue; /* the client has not read everything, or its goodbye is on its way */
 		for (size_t k = 0; k < SCRIPT_PGS; k++) {
 			struct pg_which which = {wire_cstr("scope"), wire_cstr(pg_names[k])};
 			struct script_copy *copy = &s->copies[i][k];
@@ -311,7 +311,7 @@ static void come(struct script *s, uint32_t i)
 	copies_forget(s, i);
 	c->ids = ++s->n_lives * LIFE_IDS;
 	if (pick(s, 8) == 0) {
-		client_break(c); /* this one never comes */
+		client_break(c); /* this client never comes back */
 		s->clients[i] = NULL;
 	} else {
 		client_up(c);

@@ -23,7 +23,7 @@ struct script {
 	void *arg;
 	struct world *world;
 	struct client *clients[12];
-	struct token tokens[12]; /* of clients that were there before */
+	struct token tokens[12]; /* the tokens of clients that were there before */
 	uint64_t supervised[12]; /* group ids; 0: a newcomer */
 	struct script_copy copies[12][SCRIPT_PGS];
 	struct client *spawner;

@@ -52,7 +52,7 @@ struct world {
 	uint8_t key[TOKEN_KEY_BYTES];
 	struct list clients;
 	struct client *listening; /* the one that was made by the last hello */
-	int listen_error;         /* what pipe_listen answers */
+	int listen_error;         /* what pipe_listen() returns */
 	bool answered;
 	char error[64], url[512];
 	struct hello_answer answer; /* its strings and tokens must not be used */

@@ -360,7 +360,7 @@ static void test_the_supervisor_hears_of_hello_and_ready(void **state)
 	client_expect_nil(a, client_ask(a, "ready", pack(&w, "a0")));
 	s = world_supervised(&w, 1, "$spawner");
 	client_tell(s, "groups", pack(&w, "a2a1ua0", UINT64_C(17)));
-	r = client_expect_cast(s, "group_hello"); /* what the supervisor missed */
+	r = client_expect_cast(s, "group_hello"); /* the hello that the supervisor had missed */
 	assert_int_equal(mp_read_uint(&r, &group), 0);
 	assert_int_equal(group, 17);
 	client_expect_cast(s, "group_ready");
@@ -391,8 +391,8 @@ static void test_the_supervisor_hears_of_the_ends_of_clients(void **state)
 	uint64_t gone = a->group;
 
 	client_tell(s, "groups", pack(&w, "a4a1ua0a0a1u", UINT64_C(17), gone));
-	client_expect_cast(s, "group_hello"); /* as it came */
-	client_expect_cast(s, "group_hello"); /* and again for the list */
+	client_expect_cast(s, "group_hello"); /* the first is told when the group comes */
+	client_expect_cast(s, "group_hello"); /* the second is told because of the list */
 	client_expect_nothing(s);
 	client_break(a);
 	assert_int_equal(expect_group_gone(s), gone);

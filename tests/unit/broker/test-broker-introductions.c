@@ -440,7 +440,7 @@ static void test_who_gave_up_at_a_door_and_asks_again_is_not_waited_for_there(vo
 	assert_int_equal(id, in.id);
 	assert_int_equal(mp_read_uint(&r, &group), 0);
 	assert_int_equal(group, a->group);
-	client_expect_nothing(a); /* not before the end of b is over, too */
+	client_expect_nothing(a); /* `a` is not answered before b's end of the link is over, too */
 	client_tell(b, "link_down", pack(&w, "a2uu", a->group, in.id));
 	client_expect_nil(a, a->ids);
 	again = expect_join(a, DOOR_B);
@@ -638,7 +638,8 @@ static void test_a_group_with_a_single_link_is_not_introduced(void **state)
 	broker_hello(w.broker, 1, WORLD_UID, 9, out.data, out.size_bytes, w.now_ns);
 	buf_deinit(&out);
 	w.listening->group = w.answer.group;
-	assert_int_equal(w.noted, w.answer.group); /* it has no door by which the next broker could know it */
+	/* This client has no door by which the next broker could know it. */
+	assert_int_equal(w.noted, w.answer.group);
 	client_up(w.listening);
 	client_expect_error(a, ask(a, w.listening), "single");
 	client_expect_error(w.listening, ask(w.listening, a), "single");
@@ -684,7 +685,7 @@ static void test_a_client_for_which_the_supervisor_has_no_place_is_routed(void *
 	client_expect_error(spawner, ask(spawner, client), "single");
 	client_expect_error(client, ask(client, spawner), "single");
 
-	make_link(client, child); /* it gets links with others */
+	make_link(client, child); /* the client gets links with others */
 	world_deinit(&full);
 }
 

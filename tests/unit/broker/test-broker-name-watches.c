@@ -116,7 +116,8 @@ static void test_patterns_are_found_by_what_they_begin_with(void **state)
 	static const char *const patterns[] = {
 		"*", "a*", "app*", "app.*", "app.1", "b*", "apq*", "?pp.1", "app.1x"};
 	struct client *a = world_newcomer(&w, "a"), *b = world_newcomer(&w, "b");
-	static const uint64_t fit[] = {0, 7, 1, 2, 3, 4}; /* those that fit, shortest beginning first */
+	/* The patterns that fit, shortest beginning first. */
+	static const uint64_t fit[] = {0, 7, 1, 2, 3, 4};
 
 	take(a, "web", 1);
 	for (uint64_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)

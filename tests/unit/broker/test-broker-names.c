@@ -291,8 +291,9 @@ static void test_names_that_are_registered_together_take_one_answer(void **state
 	client_expect_nothing(a);
 	assert_int_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n41"))).serial, 42);
 	assert_int_equal(broker_stats(w.broker).names, 101);
-	client_expect_nil(a, client_ask(a, "register_all", &args));   /* the same again */
-	client_expect_nil(b, client_ask(b, "unregister_all", &args)); /* they are not b's */
+	client_expect_nil(a, client_ask(a, "register_all", &args)); /* the same again */
+	/* The names are not b's, so they stay. */
+	client_expect_nil(b, client_ask(b, "unregister_all", &args));
 	assert_int_equal(broker_stats(w.broker).names, 101);
 	client_expect_nil(a, client_ask(a, "unregister_all", &args));
 	assert_int_equal(broker_stats(w.broker).names, 1);
@@ -384,7 +385,7 @@ static void test_a_group_says_which_of_its_actors_has_a_name(void **state)
 	a = world_connect(&w, "a", &token);
 	client_ask(a, "announce", pack(&w, "a3a1a2sra0a0", "n", client_ref(a, 2)));
 	frame = client_expect(a, WIRE_REPLY);
-	assert_int_equal(frame.body[0], 0x90); /* it has lost no name */
+	assert_int_equal(frame.body[0], 0x90); /* `a` has lost no name */
 	expect_name(b, "n", client_ref(a, 2));
 	client_expect_nothing(b);
 }
@@ -404,7 +405,7 @@ static void test_a_look_up_may_wait_until_somebody_has_the_name(void **state)
 	client_expect_nil(c, of_c);
 	client_expect_nothing(b);
 	client_expect_nil(a, client_ask(a, "register", pack(&w, "a2sr", "n", client_ref(a, 1))));
-	expect_name(b, "n", client_ref(a, 1)); /* who asks for a name also watches it */
+	expect_name(b, "n", client_ref(a, 1)); /* a group that asks for a name also watches that name */
 	assert_true(actor_ref_equal(client_expect_ref(b, of_b), client_ref(a, 1)));
 	expect_name(c, "n", client_ref(a, 1));
 	world_advance(&w, 10000 * MS);

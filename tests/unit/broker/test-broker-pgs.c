@@ -292,7 +292,7 @@ static void test_empty_group_by_remote_leave_has_no_residue(void **state)
 
 	for (uint64_t i = 1; i <= 9; i++)
 		join(i % 2 ? a : b, "pg", "g", i, i);
-	for (uint64_t i = 0; i < 5; i++) /* they leave in another order than they came */
+	for (uint64_t i = 0; i < 5; i++) /* the members leave in another order than they came */
 		leave(a, "pg", "g", 9 - 2 * i);
 	for (uint64_t i = 2; i <= 8; i += 2)
 		leave(b, "pg", "g", i);

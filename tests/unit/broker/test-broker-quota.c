@@ -147,7 +147,7 @@ static void test_a_sender_is_told_to_pause_when_the_receiver_does_not_read(void 
 	assert_true(actor_ref_equal(client_expect(a, WIRE_RESUME).to.ref, client_ref(b, 1)));
 	client_cast(a, &to, "m", NULL);
 	client_expect(b, WIRE_CAST);
-	client_expect_nothing(a); /* it is not told to pause again */
+	client_expect_nothing(a); /* `a` is not told to pause again */
 	free(data);
 	buf_deinit(&args);
 }
@@ -449,7 +449,7 @@ static void test_who_does_not_read_for_two_seconds_is_named_once(void **state)
 		for (int i = 0; i < 8; i++)
 			client_cast(a, &to, "m", &args);
 		world_advance(&w, 1900 * MS);
-		assert_int_equal(w.n_logged, times - 1); /* until then it may only be slow */
+		assert_int_equal(w.n_logged, times - 1); /* until then the group may only be slow */
 		world_advance(&w, 200 * MS);
 		assert_int_equal(w.n_logged, times);
 		assert_non_null(strstr(w.log, "'b'"));
@@ -538,7 +538,7 @@ static void test_who_sends_to_a_lost_group_is_told_to_pause_and_loses_nothing(vo
 		client_cast(a, &to, "m", &args);
 	client_expect(a, WIRE_PAUSE);
 	client_tell(s, "group_down", pack(&w, "a2um1ss", UINT64_C(17), "reason", "normal"));
-	client_expect(a, WIRE_RESUME); /* nobody need wait for the dead */
+	client_expect(a, WIRE_RESUME); /* a sender need not wait for a group that has ended */
 	free(data);
 	buf_deinit(&args);
 }
@@ -589,7 +589,7 @@ static void test_parked_frames_of_an_actor_that_pauses_are_held(void **state)
 	client_expect(c, WIRE_PAUSE);
 	wire_put_pause(&b->out, &to.ref);
 	client_send(b);
-	for (int i = 0; i < 3; i++) /* these were in its pipe */
+	for (int i = 0; i < 3; i++) /* these three casts were in its pipe */
 		client_expect(b, WIRE_CAST);
 	assert_true(str_is(client_expect(b, WIRE_CAST).method, "other"));
 	client_expect_nothing(b);

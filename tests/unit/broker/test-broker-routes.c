@@ -433,7 +433,8 @@ static void test_calls_that_nobody_answers_are_forgotten_at_their_deadline(void 
 	world_advance(&w, 2 * MS);
 	assert_int_equal(broker_stats(w.broker).calls, 2);
 	world_advance(&w, 1000000 * MS);
-	assert_int_equal(broker_stats(w.broker).calls, 2); /* they stay until they are answered, or an end */
+	/* The calls stay open until they are answered, or a group ends. */
+	assert_int_equal(broker_stats(w.broker).calls, 2);
 }
 
 static void test_a_call_whose_deadline_is_past_is_forgotten_at_once(void **state)
@@ -460,7 +461,7 @@ static void test_a_paused_actor_gets_nothing_until_it_resumes(void **state)
 	client_cast(a, &two, "other", NULL);
 	assert_true(str_is(client_expect(b, WIRE_CAST).method, "other"));
 	client_expect_nothing(b);
-	frame = client_expect(a, WIRE_PAUSE); /* it is told once, and for that actor only */
+	frame = client_expect(a, WIRE_PAUSE); /* `a` is told to pause once, and for that actor only */
 	assert_true(actor_ref_equal(frame.to.ref, ref));
 	client_expect_nothing(a);
 	wire_put_resume(&b->out, &ref);

@@ -232,7 +232,7 @@ static void test_each_table_and_text_is_checked(void **state)
 	SPOILT(argv_table[1], (uint32_t)n_bytes);
 	SPOILT(argv_table[3], 0); /* points into the header */
 	SPOILT(env_table[0], 0xfffffff0u);
-	SPOILT(file()->argv_offset, file()->argv_offset + 1); /* not aligned */
+	SPOILT(file()->argv_offset, file()->argv_offset + 1); /* the offset is not aligned */
 	SPOILT(file()->rlimits_offset, file()->rlimits_offset + 4);
 	SPOILT(file()->n_argv, 0);
 	SPOILT(file()->n_argv, (uint32_t)n_bytes);
@@ -469,8 +469,8 @@ static void test_a_spawn_that_makes_no_sense_is_refused(void **state)
 	good.spawn.cookie = 1;
 	good.spawn.group_id = 1;
 	assert_int_equal(record_check(&good, 1), 0);
-	assert_int_equal(record_check(&good, 0), -EPROTO); /* without a spec */
-	assert_int_equal(record_check(&good, 2), -EPROTO); /* one descriptor too many */
+	assert_int_equal(record_check(&good, 0), -EPROTO); /* the descriptor of the spec is missing */
+	assert_int_equal(record_check(&good, 2), -EPROTO); /* there is one descriptor too many */
 	record = good;
 	record.spawn.cookie = 0;
 	assert_int_equal(record_check(&record, 1), -EPROTO);
@@ -663,7 +663,7 @@ static void test_a_locked_runtime_directory_says_who_has_it(void **state)
 	assert_int_equal(got.pid, 77);
 	assert_int_equal(got.node_id, 0xabcdef);
 	assert_true(got.made);
-	assert_int_equal(unlinkat(runtime.dir_fd, "lock", 0), 0); /* as a cleaner of old files does */
+	assert_int_equal(unlinkat(runtime.dir_fd, "lock", 0), 0); /* a cleaner of old files does this */
 	assert_int_equal(runtime_dir_lock(again, &lock_fd, &got), -EBUSY);
 	assert_int_equal(got.pid, 0);
 	close(again);
@@ -771,9 +771,9 @@ static void test_a_directory_with_what_no_node_made_is_refused(void **state)
 		{"notes", "mine", -ENOTEMPTY},
 		{"lock", "mine", -ENOTEMPTY},
 		{"lock", "77\n", -ENOTEMPTY},
-		{"lock", "77\n0000000000abcdef\n", 0}, /* as an older node wrote it */
+		{"lock", "77\n0000000000abcdef\n", 0}, /* an older node wrote such a file */
 		{"lock", "77\n0000000000abcdef\nmade\n", 0},
-		{"lock", "", 0}, /* of a node that has not written to it yet */
+		{"lock", "", 0}, /* the node has not written to the file yet */
 		{"broker.ipc", "mine", -ENOTEMPTY},
 	};
 	struct runtime runtime;

@@ -23,7 +23,7 @@
 #include "libactor/util/slots.h"
 #include "tests/fact.h"
 
-#define HELD_MAX_BYTES (32u << 20) /* of frames for one paused actor, as docs/protocol.md has it */
+#define HELD_MAX_BYTES (32u << 20) /* how much may come for one paused actor, as docs/protocol.md says */
 
 static int relay_go(actor *self, const actor_msg *msg, actor_from *from)
 {

@@ -359,7 +359,7 @@ static void test_a_stuck_worker_may_be_spared(void **state)
 	later(w, 100);
 	wanted(w, "stuck 0");
 	later(w, 1000);
-	wanted(w, ""); /* it is told once */
+	wanted(w, ""); /* the stuck worker is told once */
 	done(w, 'a');
 	wanted(w, "end a:done, run b@0");
 	later(w, 100);

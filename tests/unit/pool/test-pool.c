@@ -619,7 +619,7 @@ static void own_errors_story(actor *self)
 {
 	static const struct {
 		const char *name;
-		int r; /* what actor_pool_call() returns, as any call would */
+		int r; /* what actor_pool_call() returns, and any call returns too */
 	} errors[] = {{"worker.none", -EREMOTEIO}, {"noproc", -ESRCH}, {"down", -ECONNRESET},
 		{"noconnection", -ECONNRESET}, {"timeout", -ETIMEDOUT}, {"killed", -ECONNRESET},
 		{"deadlock", -EDEADLK}, {"overloaded", -EREMOTEIO}};

@@ -272,10 +272,10 @@ static void stranger_story(actor *self)
 	of.who = a;
 	assert_int_equal(actor_port_subscribe(self, actor_to(actor_port_ref(port)), &of, &id), 0);
 	assert_int_equal(
-		/* of the story itself */
+		/* this subscription is the story's own */
 		actor_port_unsubscribe(self, actor_to(actor_port_ref(port)), id), 0);
 	assert_int_equal(
-		/* of the subscriber */
+		/* this subscription is the subscriber's */
 		actor_port_unsubscribe(self, actor_to(actor_port_ref(port)), 1), -ESRCH);
 	assert_int_equal(actor_port_publish(self, port, "i", 1), 1);
 }

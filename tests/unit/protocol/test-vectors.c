@@ -28,7 +28,7 @@
 static const char *vectors_dir;
 
 struct vector {
-	char name[128]; /* without .msgpack */
+	char name[128]; /* the name of the file without .msgpack */
 	uint8_t *data;  /* exactly as large as the file, so ASan sees a read beyond it */
 	size_t size_bytes;
 };

@@ -390,7 +390,7 @@ static void test_after_shutdown_began_nothing_can_be_added_or_started(void **sta
 	assert_int_equal(supervision_child_start(child(w, 'a'), w->now_ns), -ESHUTDOWN);
 	assert_int_equal(supervision_child_restart(child(w, 'a'), w->now_ns), -ESHUTDOWN);
 	expect(w, "stop b:shutdown");
-	exited(w, 'a', CRASH); /* it ends by itself, before its turn to be stopped */
+	exited(w, 'a', CRASH); /* `a` ends by itself, before its turn to be stopped */
 	expect(w, "gone a:ended");
 	assert_int_equal(supervision_child_stop(child(w, 'b'), w->now_ns), 1);
 	exited(w, 'b', SHUTDOWN);

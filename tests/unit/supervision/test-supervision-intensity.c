@@ -230,7 +230,7 @@ static void test_siblings_are_stopped_while_the_failed_one_waits_for_its_backoff
 	spec.backoff = (struct backoff_spec){.min_ms = 100, .max_ms = 1000, .factor = 2};
 	add(w, 'b', spec);
 	run(w);
-	exited(w, 'b', CRASH); /* it had served, so its restart would be immediate */
+	exited(w, 'b', CRASH); /* `b` had served, so its restart would be immediate */
 	expect(w, "stop a:sibling");
 	exited(w, 'a', SHUTDOWN);
 	expect(w, "start a");

@@ -65,7 +65,7 @@ static void test_start_and_restart_are_answered_when_it_is_ready(void **arg)
 	turn(f);
 	runs(f, 101);
 	assert_string_equal(turn(f), "");
-	node_child_start(f->node, "a", true, FROM(3), f->now_ns); /* it runs, but is not ready yet */
+	node_child_start(f->node, "a", true, FROM(3), f->now_ns); /* the process runs, but is not ready yet */
 	assert_string_equal(turn(f), "");
 	node_group_ready(f->node, 101, f->now_ns);
 	assert_string_equal(turn(f), "reply2(ready) reply3(ready)");

@@ -11,7 +11,7 @@ static void test_a_successor_goes_on_where_it_was(void **arg)
 	spawn(f, "stopped", ACTOR_PERMANENT, NODE_WAIT_NONE);
 	spawn(f, "ended", ACTOR_TEMPORARY, NODE_WAIT_NONE);
 	runs(f, 100);
-	ends(f, 100, CLD_KILLED, SIGSEGV); /* it is started again as 104 */
+	ends(f, 100, CLD_KILLED, SIGSEGV); /* the child is started again as group 104 */
 	runs(f, 104);
 	fails(f, 101, ENOENT);
 	runs(f, 102);

@@ -205,7 +205,8 @@ static void test_an_end_before_it_was_ready_is_told_at_once(void **arg)
 	turn(f);
 	ends(f, 100, CLD_EXITED, 127);
 	assert_non_null(strstr(turn(f), "error1(ended)"));
-	assert_string_equal(state_of(f, "a"), "backoff"); /* it has no owner, so its restart type holds */
+	/* The child has no owner, so its restart type holds. */
+	assert_string_equal(state_of(f, "a"), "backoff");
 	node_wait(f->node, "a", NODE_WAIT_READY, 5000, FROM(2), f->now_ns);
 	advance(f, 200);
 	assert_string_equal(turn(f), "spawn(a,101)");
@@ -243,11 +244,11 @@ static void test_how_it_came_to_be_down_is_told(void **arg)
 	ends(f, 102, CLD_KILLED, SIGTERM);
 	node_stop(f->node, "brief", false, FROM(1), f->now_ns);
 	ends(f, 103, CLD_KILLED, SIGTERM);
-	ends(f, 104, CLD_EXITED, 1); /* it is started again at once; after its next end it waits */
+	ends(f, 104, CLD_EXITED, 1); /* the child is started again at once; after its next end it waits */
 	ends(f, 105, CLD_EXITED, 1);
 	turn(f);
 	assert_string_equal(state_of(f, "fails"), "backoff");
-	node_stop(f->node, "fails", false, FROM(1), f->now_ns); /* while it waits for its next start */
+	node_stop(f->node, "fails", false, FROM(1), f->now_ns); /* the child waits for its next start */
 	turn(f);
 	for (int i = 0; i < 2; i++) {
 		assert_string_equal(field(f, "done", "outcome"), "done");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The supervisor's memory of itself: a torn or spoilt chunk is not believed, a whole one is. */
+/* The state that a supervisor leaves to the next one: a torn or spoilt chunk is not read, a whole one is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,7 +153,7 @@ static void test_a_torn_last_chunk_is_ignored(void **arg)
 	append(f, "two");
 	used = f->state.used_bytes;
 	append(f, "three");
-	end = f->state.used_bytes - 3; /* without its 3 bytes of padding */
+	end = f->state.used_bytes - 3; /* the end of the chunk without its 3 bytes of padding */
 	for (size_t i = used; i < end; i++) {
 		area(f, 0)[i] ^= 0x40;
 		assert_string_equal(text_of(f, 0), "one two");
@@ -196,7 +196,8 @@ static void test_left_overs_of_an_older_use_are_not_read(void **arg)
 	append(f, "bbbb");
 	append(f, "cccc");
 	snapshot(f, "dddd");
-	snapshot(f, "eeee"); /* as long as "aaaa", so the whole chunk "bbbb" lies right behind it */
+	/* This chunk is as long as "aaaa", so the whole chunk "bbbb" lies right behind it. */
+	snapshot(f, "eeee");
 	assert_string_equal(text_of(f, 0), "eeee");
 }
 

@@ -213,13 +213,14 @@ static void test_the_end_of_a_process_says_why_there_is_no_answer(void **state)
 
 	assert_true(trace_meet(&trace, ref_of(2, 1)));
 	assert_false(trace_meet(&trace, ref_of(2, 7)));
-	see_call("sent", 10, 1, 0, 1, 2); /* without an answer */
-	see_call("sent", 11, 2, 0, 1, 2); /* with an answer */
+	see_call("sent", 10, 1, 0, 1, 2); /* this call has no answer */
+	see_call("sent", 11, 2, 0, 1, 2); /* this call has an answer */
 	see_answer("direct", 12, 2, NULL);
-	see("sent", 13, 3, 0, 1, 2); /* not taken */
-	see("sent", 14, 4, 0, 1, 2); /* taken */
+	see("sent", 13, 3, 0, 1, 2); /* no copy says that this message was taken */
+	see("sent", 14, 4, 0, 1, 2); /* the next copy says that this message was taken */
 	see("direct", 15, 4, 0, 1, 2);
-	see("sent", 16, 5, 0, 1, 2); /* it went by the broker: whether it was taken is not seen */
+	/* This message went by the broker, so it is not seen whether it was taken. */
+	see("sent", 16, 5, 0, 1, 2);
 	see("broker", 17, 5, 0, 1, 2);
 	see_call("sent", 18, 6, 0, 1, 3); /* to a process that does not end here */
 	for (int i = 0; i < 6; i++)

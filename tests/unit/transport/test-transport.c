@@ -156,7 +156,7 @@ static void test_a_sender_is_held_while_nobody_reads(void **state)
 		pipe_flush(a);
 	}
 	backlog = pipe_backlog_bytes(a);
-	while (same < 100) { /* until the backlog stays the same */
+	while (same < 100) { /* this goes on until the backlog stays the same */
 		poll(NULL, 0, 2);
 		same = pipe_backlog_bytes(a) == backlog ? same + 1 : 0;
 		backlog = pipe_backlog_bytes(a);
@@ -590,7 +590,7 @@ static void test_whether_a_process_lives_is_the_kernels_word(void **state)
 	assert_true(pid > 0);
 	assert_int_equal(transport_life(0, clock_boot_ns()), LIFE_UNKNOWN);
 	assert_int_equal(transport_life(pid, clock_boot_ns()), LIFE_GOES_ON);
-	assert_int_equal(transport_life(pid, 0), LIFE_OVER); /* that earlier process is over */
+	assert_int_equal(transport_life(pid, 0), LIFE_OVER); /* an earlier process of that pid is over */
 	kill(pid, SIGSTOP);
 	assert_int_equal(transport_life(pid, clock_boot_ns()), LIFE_GOES_ON);
 	kill(pid, SIGKILL);
