@@ -179,7 +179,7 @@ class Pipe:
         self.waits = False
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
-        directory = os.open(os.path.dirname(path), os.O_PATH)  # so the path may be longer than the 107 bytes of an address
+        directory = os.open(os.path.dirname(path), os.O_PATH)  # by this folder a path may be longer than the 107 bytes of an address
         try:
             self.socket.connect(f"/proc/self/fd/{directory}/{os.path.basename(path)}")
         finally:
@@ -351,7 +351,7 @@ class Group:
         self.n_ids = 0
         self.stopped = None
         self.group = self.link = None
-        token = os.environ.pop("ACTOR_TOKEN", None)  # so that programs started from here are not taken for this one
+        token = os.environ.pop("ACTOR_TOKEN", None)  # programs that are started from here must not be taken for this one
         self.token = bytes.fromhex(token) if token else None
         self.connect()
 

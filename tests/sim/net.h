@@ -18,7 +18,8 @@ struct packet {
 
 /* One end of a connection. */
 struct sock {
-	struct list waiting;        /* in the backlog of a file, until the file's owner accepts it */
+	/* In the backlog of a file, until the file's owner accepts the connection. */
+	struct list waiting;
 	struct sock *other;         /* the other end; NULL: it is closed */
 	struct transport_peer peer; /* what the kernel says of the other end */
 	struct list unread;
@@ -63,7 +64,7 @@ struct source {
 };
 
 struct transport {
-	int fd; /* for the loop's set; no event ever comes by it */
+	int fd; /* the loop watches this descriptor; no event ever comes by it */
 	struct list sources;
 	struct packet *kept; /* the packet whose data was given out last */
 };

@@ -27,7 +27,7 @@
 #define TURN_MAX_US  60
 #define IDLE_NS      (10 * MS)
 #define GHOST_WAITS  100000 /* a ghost that waits more often than this will never end */
-#define GHOST_NEVERS 100    /* the same for waits without an end */
+#define GHOST_NEVERS 100    /* a ghost that waits without a deadline more often than this will never end */
 
 struct list processes = {&processes, &processes};
 static struct process *current;

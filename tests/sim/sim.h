@@ -28,7 +28,7 @@
 #define MS           INT64_C(1000000)
 #define SECOND       INT64_C(1000000000)
 #define SIM_BEGIN_NS (1000 * SECOND)
-#define BACK_NS      (10 * SECOND) /* so long after a broker's death all groups that live are back */
+#define BACK_NS      (10 * SECOND) /* this long after a broker's death all groups that live are back */
 #define SIM_NEVER    (INT64_MAX / 2)
 
 /* ---- the run ---- */
@@ -85,7 +85,7 @@ struct process {
 	void (*main)(struct process *process);
 	void *stack;
 	ucontext_t context;
-	const void *stack_bottom; /* for ASan: the stack on which it was left */
+	const void *stack_bottom; /* the stack on which the coroutine was left; ASan must be told it */
 	size_t stack_bytes;
 	void *fake_stack;
 };
@@ -127,7 +127,7 @@ void broker_main(struct process *process);
 void supervisor_main(struct process *process);
 /* @process has died. The supervisor hears of it after a while. */
 void supervisor_exit_seen(struct process *process);
-void supervisor_forget(void); /* at the end of the run: frees what the keeper kept */
+void supervisor_forget(void); /* frees what the keeper kept, at the end of the run */
 struct broker_stats;
 bool broker_books(struct broker_stats *ret); /* the counts of the broker that lives; false: there is none */
 void broker_say_members(void);               /* writes all members, before the run fails */

@@ -7,7 +7,8 @@
 #include "libactor/util/hash.h"
 #include "tests/sim/sim.h"
 
-#define TOLD_NS (4 * SECOND) /* so long after a death all who wait for the dead have heard of it */
+/* This long after a death all actors that wait for the dead one have heard of its end. */
+#define TOLD_NS (4 * SECOND)
 /* A process that was not stopped ends a call no later than this after its time-out. */
 #define LATE_NS (1500 * MS)
 

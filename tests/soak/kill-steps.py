@@ -445,7 +445,7 @@ def main():
         print(f"# {part}: {n} system calls, {len(chosen)} of them tried", flush=True)
         points += [(part, at) for at in chosen]
     if options.every:
-        rng.shuffle(points)  # so that a run that is cut short has tried steps of all parts
+        rng.shuffle(points)  # a run that is cut short should have tried steps of all parts
 
     failed, tried, missed = {part: [] for part in parts}, dict.fromkeys(parts, 0), 0
     def one(point):

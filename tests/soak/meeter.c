@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define VISITORS_MAX 65536 /* so many visitors have their notes counted here */
+#define VISITORS_MAX 65536 /* the notes of at most so many visitors are counted */
 
 struct meeting {
 	actor_ref target;

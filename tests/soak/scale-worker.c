@@ -10,7 +10,7 @@
 #include "actor/actor.h"
 
 #define SAMPLES_MAX 20000
-#define BATCH       1000 /* so many short operations are timed together */
+#define BATCH       1000 /* this many short operations are timed together */
 #define REFS_MAX    1000
 #define LONG_MS     60000
 

@@ -37,7 +37,7 @@
 #include "spawner/shared/sweep.h"
 #include "tests/fact.h"
 
-#define PATIENCE_MS  30000 /* only turns a hang into a failure */
+#define PATIENCE_MS  30000 /* this limit only turns a hang into a failure */
 #define CHILDREN_MAX 1200
 
 struct child {

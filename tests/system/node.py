@@ -12,7 +12,7 @@ import traceback
 
 from facts import chosen
 
-PATIENCE = int(os.environ.get("PATIENCE", "120"))  # only turns a hang into a failure
+PATIENCE = int(os.environ.get("PATIENCE", "120"))  # this limit only turns a hang into a failure
 
 
 def alive(pid):

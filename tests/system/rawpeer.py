@@ -179,7 +179,7 @@ class Link:
         self.socket = sock
         sock.settimeout(30)
         sock.sendall(sp_header(PAIR0))
-        if first: # before the other end has looked at its door
+        if first: # the first frames are sent before the other end has looked at its door
             self.send(*first)
         assert read_exactly(sock, 8) == sp_header(PAIR0)
 

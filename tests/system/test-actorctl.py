@@ -28,7 +28,7 @@ from node import alive, plain, until
 ACTORCTL = os.path.abspath(sys.argv[1])
 MIRROR = os.path.abspath(sys.argv[2])
 COMPLETION = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/completion/actorctl.bash")
-PATIENCE = 60 if os.environ.get("SLOW_TESTS") else 20  # only turns a hang into a failure
+PATIENCE = 60 if os.environ.get("SLOW_TESTS") else 20  # this limit only turns a hang into a failure
 
 ROOT = tempfile.mkdtemp(prefix="test-actorctl-")
 RUNTIME = os.path.join(ROOT, "node")
@@ -858,7 +858,7 @@ def a_node_whose_sockets_and_lock_were_removed_is_reached_again():
     for what in ["spawner.ipc", "broker.ipc"], ["lock"], ["b"], ["g"], ["."]:
         for name in what:
             path = os.path.normpath(os.path.join(RUNTIME, name))
-            os.rename(path, taken)  # in one step: the files come back while a tree is being removed
+            os.rename(path, taken)  # a rename takes the files away in one step; they would come back while a tree is being removed
             shutil.rmtree(taken) if os.path.isdir(taken) else os.unlink(taken)
         until(reached, f"an answer after {what} was removed")
         until(lambda: os.path.exists(os.path.join(RUNTIME, "lock")), "the lock")
@@ -941,7 +941,7 @@ def what_could_not_be_logged_is_counted():
     fifo = os.path.join(ROOT, "lost.fifo")
     os.mkfifo(fifo)
     log = os.path.join(LOGS, "lost.log")
-    os.mkdir(log)  # so nothing can be written there
+    os.mkdir(log)  # a folder in the place of the log: nothing can be written to it
     ctl("spawn", "--name", "lost", "--", "sh", "-c", "exec cat <>" + fifo)
     assert "log_lost_bytes" not in child("lost")
     with open(fifo, "w") as f:

@@ -212,7 +212,7 @@ def test_over_a_direct_link_a_whole_group_is_watched_without_an_answer():
     link = Link(node.root + "/node/broker.ipc")
     direct = link.introduce(group)
     direct.send([7, RawRef((link.me[0], group, 0)), link.me, 99], [12, 1])
-    assert direct.receive()[0] == 13  # only the pong: no DOWN came before it
+    assert direct.receive()[0] == 13  # the first frame is the pong: no DOWN came before it
     direct.close()
     link.close()
 

@@ -136,7 +136,7 @@ def calls_are_served_while_the_supervisor_is_killed_and_exits_meanwhile_are_told
             name = f"exits{code}"
             node.ctl("spawn", "--name", name, "--restart", "temporary", "--", "sh", "-c", f"read x < {fifo}; exit {code}")
             old = status()["supervisor"]["pid"]
-            os.kill(old, signal.SIGSTOP)  # so that the exit is certain to fall into its absence
+            os.kill(old, signal.SIGSTOP)  # the exit is now certain to come while the supervisor is away
             with open(fifo, "w") as f:
                 f.write("go\n")
             since = kill_and_time(old)

@@ -606,7 +606,7 @@ static void test_freeing_ends_although_the_broker_stands_still_and_says_what_is_
 	actor_client *client = client_new(ACTOR_JOIN_DIRECT);
 	actor_ref sink = find(client, "sink");
 
-	kill(broker_pid, SIGSTOP); /* so nobody introduces the two */
+	kill(broker_pid, SIGSTOP); /* now nobody introduces the two groups */
 	cast_items(client, sink, 0, 10);
 	actor_client_free(client);
 	kill(broker_pid, SIGCONT);

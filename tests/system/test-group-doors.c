@@ -72,7 +72,7 @@ static void test_what_was_sent_to_a_busy_group_survives_its_sender(void **state)
 	assert_int_equal(r, 0); /* although b has not looked at its door */
 	reap(a, SIGKILL);
 	while (actor_client_call(client, actor_to(ref_a), "ticks", LONG_MS, NULL, "") != -ESRCH)
-		; /* and b was told of that death */
+		; /* an answer of -ESRCH says that b was told of the death of a, too */
 	kill(b, SIGCONT);
 	expect_number(client, ref_b, "ticks", 100);
 	a = server_start("a");

@@ -151,7 +151,7 @@ static void test_names_resolve_again_after_the_broker_was_killed(void **state)
 		broker_start();
 		client = client_new(ACTOR_JOIN_BROKER);
 		again = find(client, "echo");
-		assert_true(actor_ref_equal(to, again)); /* the same group with the same id */
+		assert_true(actor_ref_equal(to, again)); /* the group is the same and has the same id */
 		expect_echo(client, again, "after");
 		actor_client_free(client);
 	}

@@ -115,7 +115,7 @@ static void cast_until_refused_and_the_rest(actor_client *client, actor_dest to,
 		assert_true(n_refused++ < 3);
 		kill(target, go_on);
 	}
-	assert_true(n_refused > 0); /* so the sender was told to pause */
+	assert_true(n_refused > 0); /* a refused cast shows that the sender was told to pause */
 }
 
 /* Each cast that returned 0 comes. The receiver checks the numbers. */
@@ -191,7 +191,7 @@ static void test_casts_to_a_hung_stranger_are_refused_beyond_the_bounds(void **s
 	expect_flooder_failed(client);
 	assert_int_equal(ask_number(client, ref_a, "flooded"), n);
 	kill(b, SIGCONT);
-	expect_number(client, ref_b, "ticks", n); /* all that was taken, and no more */
+	expect_number(client, ref_b, "ticks", n); /* all that was taken has come, and no more */
 	actor_client_free(client);
 	reap(b, SIGTERM);
 	reap(a, SIGTERM);

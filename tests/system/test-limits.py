@@ -137,7 +137,7 @@ def a_limit_of_the_size_of_a_file_that_is_too_low_is_named():
         assert node.started.returncode == 1, (hard, node.started)
         assert "limit of the size of a file" in node.started.stderr and str(hard) in node.started.stderr, node.started.stderr
         node.down()
-    node = SizeLimitedNode(0, 0)  # so not even the line that says so can be written
+    node = SizeLimitedNode(0, 0)  # with this limit not even the line that tells of the limit can be written
     assert node.started.returncode == 1 and "was ended by" not in node.started.stderr, node.started
     node.down()
 

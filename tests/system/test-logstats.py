@@ -109,7 +109,7 @@ def parsers():
 def test_a_parser_killed_from_outside_costs_no_line():
     path, bad = make_log("killed.log", 20000, 0)
     fifo = node.root + "/fifo"
-    os.mkfifo(fifo)  # so logstats cannot be done before its parser is killed
+    os.mkfifo(fifo)  # a pipe without a writer: logstats cannot be done before its parser is killed
     until(lambda: not parsers(), "the end of the parsers before")
     p = subprocess.Popen([LOGSTATS, fifo, "--json", "--parsers", "2"], env=node.env, stdout=subprocess.PIPE, text=True)
     try:

@@ -199,7 +199,7 @@ def metrics_of_a_restarted_child_say_so():
 def metrics_have_at_most_so_many_groups():
     samples = metrics("--max", "1")
     assert len([n for n, _ in samples if n == "actor_group_late"]) == 1
-    assert of(samples, "actor_groups_left_out") == of(samples, "actor_groups") - 2  # all but one, and the one that asks
+    assert of(samples, "actor_groups_left_out") == of(samples, "actor_groups") - 2  # all groups are left out but the one that is shown and the one that asks
     for bad in "x", "-1", "4097", "1x", "":
         node.ctl("metrics", f"--max={bad}", rc=2)
     raw = node.ctl_json("metrics")
@@ -266,7 +266,7 @@ def http_refuses_what_it_does_not_serve():
 
 def http_visitors_that_are_slow_or_leave_do_not_delay_others():
     with Server("127.0.0.1:0") as server:
-        slow = [server.raw(b"GET /metrics HTTP/1.1\r\nHo") for _ in range(100)]  # more than there are places for
+        slow = [server.raw(b"GET /metrics HTTP/1.1\r\nHo") for _ in range(100)]  # more clients than there are places for
         assert server.ask("GET", "/metrics").status == 200
         for _ in range(50):  # these clients leave before they are answered
             server.raw(b"GET /metrics HTTP/1.1\r\n\r\n").close()

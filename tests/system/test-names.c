@@ -609,7 +609,7 @@ static void test_who_spawned_may_end_before_what_failed_has_given_its_name_back(
 	assert_int_equal(ask_int(0, "fail_now", ""), 0);
 	assert_int_equal(ask_int(0, "kill", "r", refs[7]), 0);
 	expect_down_of(refs[7]);
-	refs[6] = extra_of(0); /* in the memory of the dead actor, if that is used again */
+	refs[6] = extra_of(0); /* the new actor may be in the memory of the dead one */
 	kill(broker_pid, SIGCONT);
 	while (!actor_ref_is_nobody(where("failing")) && tries++ < LONG_MS)
 		usleep(1000);

@@ -187,7 +187,7 @@ def test_a_subscriber_that_stands_still_holds_up_nobody_and_hears_what_it_lost()
     listen("slow", "publisher.port")
     pid = node.child("slow")["pid"]
     os.kill(pid, signal.SIGSTOP)
-    big = "x" * 60000  # so large that a few fill the socket, what may wait for the link, and the queue
+    big = "x" * 60000  # a few of these fill the socket, what may wait for the link, and the queue
     until(lambda: call("publisher", "say", big, 1) == 2 and call("publisher.port", "stats")["lost"] > 0, "the first loss")
     call("publisher", "say", "weather", 99)
     until(lambda: any(line.endswith("weather 99") for line in log("calm")), "who listens hears all the same")

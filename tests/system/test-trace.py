@@ -59,7 +59,7 @@ GO = [(0, "actorctl", "a", "go"),
 
 
 def a_call_through_three_groups_is_a_tree():
-    node.ctl("call", "a", "go", "1")  # so the groups are introduced
+    node.ctl("call", "a", "go", "1")  # this call makes the groups be introduced
     said = consistent(trace("a", "go", "5"))
     assert short(said) == GO, short(said)
     assert outcomes(said) == [8, 7, 6] and said["result"] == 8 and said["failure"] is None, said

@@ -22,7 +22,7 @@
 #include "tests/fact.h"
 
 #define THREADS 4
-#define POSTS   20000 /* by each thread */
+#define POSTS   20000 /* how many posts each thread makes */
 
 /* The loop calls this just before it looks for events, in place of another thread. */
 static void (*meanwhile)(void);

@@ -368,7 +368,7 @@ static void test_the_hint_is_half_the_wait(void **state)
 {
 	begin((struct actor_overload){.overflow = ACTOR_REFUSE});
 	come(11);
-	assert_int_equal(retry_ms, 100); /* no message has left yet, so nothing is known */
+	assert_int_equal(retry_ms, 100); /* no message has left yet, so the pace of the actor is not known */
 	now_ns += 50 * MS;
 	leaves();
 	come(2);

@@ -309,7 +309,7 @@ static void story_late(actor *self)
 
 static void test_who_is_started_while_the_group_is_stopped_is_stopped_too(void **state)
 {
-	story(story_late); /* and the story ends, which stops the group */
+	story(story_late); /* the end of the story stops the group */
 	assert_string_equal(story_log, "terminate:shutdown spawn:0 terminate:shutdown and again:0 ");
 }
 

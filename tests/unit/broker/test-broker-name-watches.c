@@ -157,7 +157,8 @@ static void test_an_ended_watch_is_told_nothing(void **state)
 	take(a, "n1", 1);
 	expect_event(b, 1, "n1", client_ref(a, 1), ACTOR_NOBODY);
 	client_expect_nothing(b);
-	expect_snapshot(b, ask_watch(b, 1, "m*"), ""); /* the same id, with another pattern */
+	/* The same id with another pattern replaces the watch. */
+	expect_snapshot(b, ask_watch(b, 1, "m*"), "");
 	take(a, "n2", 1);
 	client_expect_nothing(b);
 	client_expect_nil(b, client_ask(b, "names_unwatch", pack(&w, "a1u", UINT64_C(1))));

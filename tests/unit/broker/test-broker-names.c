@@ -291,7 +291,7 @@ static void test_names_that_are_registered_together_take_one_answer(void **state
 	client_expect_nothing(a);
 	assert_int_equal(client_expect_ref(b, client_ask(b, "whereis", pack(&w, "a1s", "n41"))).serial, 42);
 	assert_int_equal(broker_stats(w.broker).names, 101);
-	client_expect_nil(a, client_ask(a, "register_all", &args)); /* the same again */
+	client_expect_nil(a, client_ask(a, "register_all", &args)); /* the same names are registered again */
 	/* The names are not b's, so they stay. */
 	client_expect_nil(b, client_ask(b, "unregister_all", &args));
 	assert_int_equal(broker_stats(w.broker).names, 101);
@@ -740,7 +740,7 @@ static void test_one_that_lost_its_link_before_it_announced_is_late_as_well(void
 	world_advance(&w, 2000 * MS);
 	client_expect_nothing(asker);
 	client_tell(s, "group_down", pack(&w, "a2um1ss", UINT64_C(17), "reason", "signal"));
-	client_expect_nil(asker, id); /* at once when its end is told */
+	client_expect_nil(asker, id); /* the answer comes at once when the owner's end is told */
 }
 
 static void test_an_announcement_without_names_waits_for_nobody(void **state)

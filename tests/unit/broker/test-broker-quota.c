@@ -349,7 +349,7 @@ static void test_senders_cannot_have_a_receiver_cut(void **state)
 		assert_false(sender->closed);
 	}
 	assert_false(b->closed);
-	assert_int_equal(broker_stats(w.broker).dropped, 0); /* so much of each sender may wait */
+	assert_int_equal(broker_stats(w.broker).dropped, 0); /* that much of each sender may wait */
 	for (broker_flush(w.broker); client_next(b, &frame); broker_flush(w.broker))
 		n++;
 	assert_int_equal(n, 48);

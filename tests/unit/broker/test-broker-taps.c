@@ -196,7 +196,8 @@ static void test_at_full_speed_copies_come_in_rows(void **state)
 	bool before = true, shown;
 
 	tap_routed(1000);
-	for (int i = 0; i < 110; i++) /* so many come at once while the tap was idle */
+	/* An idle tap copies a hundred frames at once; these casts use that up. */
+	for (int i = 0; i < 110; i++)
 		say(a, b, "m");
 	while (client_next(watcher, &frame))
 		;

@@ -238,12 +238,12 @@ static void test_each_table_and_text_is_checked(void **state)
 	SPOILT(file()->n_argv, (uint32_t)n_bytes);
 	SPOILT(file()->n_env, 0x40000000u);                     /* times 4 is 0 in 32 bits */
 	SPOILT(file()->program_offset, (uint32_t)n_bytes - 1);  /* the empty text */
-	SPOILT(file()->cwd_offset, file()->program_offset + 1); /* no absolute path */
+	SPOILT(file()->cwd_offset, file()->program_offset + 1); /* the path is not absolute */
 	SPOILT(file()->cgroup_offset, file()->program_offset + 1);
 	SPOILT(file()->umask, 01000);
 	SPOILT(file()->extra_fd_targets[0], 2);
 	SPOILT(file()->extra_fd_targets[0], 256);
-	SPOILT(file()->extra_fd_targets[0], 255); /* the same target twice */
+	SPOILT(file()->extra_fd_targets[0], 255); /* two descriptors have the same target */
 	SPOILT(limits[0].resource, RLIM_NLIMITS);
 	SPOILT(limits[0].soft, 6);       /* above the hard limit */
 	SPOILT(bytes[n_bytes - 1], 'x'); /* the last text has no end */

@@ -15,7 +15,7 @@ static void test_the_job_of_a_worker_that_ended_is_reported(void **state)
 	broken(w, 'a');
 	wanted(w, ""); /* the cause of the worker's end is not known yet */
 	down(w, 0);
-	wanted(w, "end a:crashed, start 0"); /* at once, because the worker had served */
+	wanted(w, "end a:crashed, start 0"); /* the worker is started at once, because it had served */
 	assert_int_equal(w->core.workers[0]->cause.code, 11);
 	up(w, 0);
 	wanted(w, "run b@0");
@@ -148,7 +148,7 @@ static void test_a_job_that_nobody_carried_yet_is_given_again(void **state)
 	begin(w, plain());
 	up_all(w, 1);
 	submit(w, 'a');
-	down(w, 0); /* before the action `run a@0` is taken */
+	down(w, 0); /* the worker ends before the action `run a@0` is taken */
 	wanted(w, "start 0");
 	up(w, 0);
 	wanted(w, "run a@0");

@@ -23,7 +23,8 @@ static void test_one_that_was_removed_is_not_named_as_the_one_that_escalated(voi
 	config.intensity = 0;
 	begin_run(w, config, "ab", SUPERVISION_PERMANENT);
 	exited(w, 'a', CRASH);
-	assert_int_equal(supervision_child_remove(child(w, 'a')), 0); /* before any action was taken */
+	/* The child is removed before any action was taken. */
+	assert_int_equal(supervision_child_remove(child(w, 'a')), 0);
 	expect(w, "stop b:shutdown");
 	exited(w, 'b', SHUTDOWN);
 	expect(w, "gone b:shutdown, done:intensity");
@@ -348,7 +349,8 @@ static void test_s26_while_it_waits_for_its_backoff_it_can_be_stopped_started_an
 	expect(w, "start a");
 	start_failed(w, 'a');
 	is(w, 'a', BACKOFF);
-	assert_int_equal(supervision_child_start(child(w, 'a'), w->now_ns), 0); /* at once */
+	/* A start by command does not wait for the backoff. */
+	assert_int_equal(supervision_child_start(child(w, 'a'), w->now_ns), 0);
 	expect(w, "start a");
 	start_failed(w, 'a');
 	is(w, 'a', BACKOFF);

@@ -96,7 +96,7 @@ static void test_stable_service_resets_the_backoff_of_a_child(void **state)
 	expect(w, "start a");
 	started(w, "a");
 	exited(w, 'a', CRASH);
-	expect(w, "start a, ready"); /* at once, because it had served */
+	expect(w, "start a, ready"); /* the child is started at once, because it had served */
 	started(w, "a");
 	exited(w, 'a', CRASH);
 	assert_int_equal(deadline_in_ms(w), 100);

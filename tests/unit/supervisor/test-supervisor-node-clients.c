@@ -209,7 +209,7 @@ static void test_the_broker_is_owed_an_end_until_it_has_heard_of_it(void **arg)
 	node_synced(f->node, f->now_ns);
 	turn(f); /* starts the broker as group 100 */
 	spec_make(&spec, "a", ACTOR_TEMPORARY);
-	spec.owned = true; /* so it is forgotten at its end */
+	spec.owned = true; /* an owned process is forgotten at its end */
 	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
 	runs(f, 101);
 	node_owner_gone(f->node, node_child_by_name(f->node, "a")->number, f->now_ns);

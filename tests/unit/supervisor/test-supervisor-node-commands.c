@@ -110,7 +110,8 @@ static void test_start_ends_a_backoff_and_its_series(void **arg)
 	runs(f, 104);
 	turn(f);
 	ends(f, 104, CLD_KILLED, SIGSEGV);
-	assert_non_null(strstr(turn(f), "spawn(a,105)")); /* at once: the command began the series anew */
+	/* The child starts at once, because the command began the series of delays anew. */
+	assert_non_null(strstr(turn(f), "spawn(a,105)"));
 }
 
 static void test_kill_9_goes_to_the_tree_other_signals_to_the_leader(void **arg)

@@ -222,7 +222,7 @@ static void test_the_end_of_a_process_says_why_there_is_no_answer(void **state)
 	/* This message went by the broker, so it is not seen whether it was taken. */
 	see("sent", 16, 5, 0, 1, 2);
 	see("broker", 17, 5, 0, 1, 2);
-	see_call("sent", 18, 6, 0, 1, 3); /* to a process that does not end here */
+	see_call("sent", 18, 6, 0, 1, 3); /* this call goes to a process that does not end here */
 	for (int i = 0; i < 6; i++)
 		assert_null(trace_lost_in(&trace, trace.spans[i]));
 	trace_ended(&trace, 2, &killed);
