@@ -5,7 +5,10 @@
 
 #include "libactor/protocol/wire.h"
 
-/* Writes the frame that was parsed once more. False: what its caller waits for cannot be read. */
+/*
+ * Writes @f, a frame that was parsed, to @b. False: the `waits` of @f, which says who waits for the call,
+ * cannot be read.
+ */
 static inline bool frame_write(struct buf *b, const struct wire_frame *f)
 {
 	const actor_ref *ref = f->has_ref ? &f->to.ref : NULL;

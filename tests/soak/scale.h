@@ -9,6 +9,6 @@
 enum scale_what { SCALE_REGISTER, SCALE_LOOK_UP, SCALE_JOIN, SCALE_ROUND_TRIP };
 
 int64_t scale_now_ns(void);
-/* The median. Sorts @of. */
+/* Returns the median of @of, and sorts @of. */
 int64_t scale_median(int64_t *of, int64_t n);
 int scale_worker_main(const char *name);

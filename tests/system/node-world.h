@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A directory with a real broker, and processes beside it. The fact starts and ends them, and fails if one is
- * left over. ACTOR_BROKER is the broker's program.
+ * A directory with a real broker, and processes beside it. The fact starts and ends these processes, and
+ * fails if a process is left over. ACTOR_BROKER is the broker's program.
  */
 #pragma once
 
@@ -24,13 +24,13 @@ extern pid_t broker_pid;
 
 int node_setup(void **state);
 int node_teardown(void **state);
-/* The directory alone: no broker runs in it. */
+/* The same without a broker: there is only the directory. */
 int node_dir_setup(void **state);
 int node_dir_teardown(void **state);
 
-/* argv[0] is the program's path. The process ends with this one. */
+/* argv[0] is the program's path. The new process is killed when this process ends. */
 pid_t process_start(const char *const *argv);
-/* Its descriptor @as is our @fd. */
+/* As process_start(). Descriptor @as of the new process is our @fd. */
 pid_t process_start_to(const char *const *argv, int fd, int as);
 /* Sends the signal to the process (0: none) and waits until it has ended. */
 void reap(pid_t pid, int signo);
@@ -39,6 +39,7 @@ void reap(pid_t pid, int signo);
 void broker_start(void);
 void broker_kill(void);
 actor_client *client_new(enum actor_join_mode mode);
-extern void (*client_log)(const char *line, void *arg); /* of those clients; NULL: stderr */
-/* Waits until an actor has that name. */
+/* The log of the clients that client_new() makes; NULL: stderr. */
+extern void (*client_log)(const char *line, void *arg);
+/* Waits until an actor has @name. */
 actor_ref find(actor_client *client, const char *name);

@@ -16,7 +16,7 @@
 
 #include "tests/fact.h"
 
-static const char *self_program; /* it is named to operators, so it is no /proc/self/exe */
+static const char *self_program; /* messages to operators have this path, so /proc/self/exe would not do */
 static pid_t sink_pid;
 static char said[8][512]; /* lines that a group of this process wrote for an operator */
 static int n_said;
@@ -238,7 +238,7 @@ static const struct actor_behavior source_behavior = {
 
 /* ---- processes ---- */
 
-/* Waits until it has ended by itself. */
+/* Waits until the process has ended by itself. */
 static int status_of(pid_t pid)
 {
 	int status;

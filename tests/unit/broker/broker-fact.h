@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For programs of facts: each fact has a world of its own, w. */
+/* For test programs of the broker: each fact has a world of its own, which is `w`. */
 #pragma once
 
 #include "tests/fact.h"
