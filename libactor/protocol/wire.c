@@ -30,7 +30,7 @@ enum wire_field {
 	FIELD_TO,      /* a ref */
 	FIELD_DEST,    /* a ref or a name */
 	FIELD_FROM,    /* a ref */
-	FIELD_FROM_ME, /* a ref but not nobody, since an answer goes there */
+	FIELD_FROM_ME, /* a ref, and not nobody, because an answer goes there */
 	FIELD_METHOD,  /* a method or an error name */
 	FIELD_ARGS,    /* an array */
 	FIELD_RESULT,  /* any value */

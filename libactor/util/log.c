@@ -44,8 +44,8 @@ void log_to(void (*put)(const char *line, size_t size))
 }
 
 /*
- * poll() says that a pipe is writable only when it has room for a page, and a line is shorter than a page. No
- * other thread of this process writes there.
+ * poll() says that a pipe is writable only when it has room for a page, and a line is shorter than a page. A
+ * supervised process has a pipe of its own, so no other process fills it between poll() and write().
  */
 void log_put(const char *line, size_t size)
 {
