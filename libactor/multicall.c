@@ -14,6 +14,7 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/call.h"
+#include "libactor/actor/pg-pick.h"
 #include "libactor/actor/pg.h"
 #include "libactor/actor/post.h"
 #include "libactor/base/base.h"
@@ -33,8 +34,10 @@ struct target {
 	struct call call;
 	struct multicall *of;
 	struct actor_answer *answer;
-	const actor_dest *to;
+	struct send send;
 	bool started, answered;
+	bool tried;            /* a call came to nobody: another target is sought */
+	bool counts_for_least; /* pg_call_begin() was called for answer->who */
 };
 
 struct multicall {
@@ -48,10 +51,18 @@ struct multicall {
 	bool waiting; /* all targets were asked, and only answers are awaited */
 };
 
+static void target_uncount(struct target *target)
+{
+	if (target->counts_for_least)
+		pg_call_end(target->of->group, target->answer->who);
+	target->counts_for_least = false;
+}
+
 static void target_end(struct target *target, int error, actor_msg *take_reply)
 {
 	struct multicall *all = target->of;
 
+	target_uncount(target);
 	target->answered = true;
 	target->answer->r = error;
 	target->answer->msg = take_reply;
@@ -60,9 +71,26 @@ static void target_end(struct target *target, int error, actor_msg *take_reply)
 		actor_wake(all->self, 0);
 }
 
+/* A process group, or an awaited name, may have another one: as send_again() has it. */
+static bool has_others(const actor_dest *to)
+{
+	return to->name && to->to.by.how != ACTOR_DEST_NAME;
+}
+
 static void target_answered(struct call *call, int error, actor_msg *reply)
 {
-	target_end(container_of(call, struct target, call), error, reply);
+	struct target *target = container_of(call, struct target, call);
+	struct multicall *all = target->of;
+
+	if (error != -ESRCH || call->said_noproc || !has_others(target->send.to)) {
+		target_end(target, error, reply);
+		return;
+	}
+	target->tried = true;
+	target->started = false;
+	all->n_started--;
+	if (all->self && all->waiting)
+		actor_wake(all->self, 0);
 }
 
 static bool may_come_yet(const struct multicall *all, int r)
@@ -76,24 +104,32 @@ static bool may_come_yet(const struct multicall *all, int r)
 /* Returns -ECANCELED when the caller was killed. */
 static int target_start(struct multicall *all, struct target *target, int64_t patience_ns)
 {
-	struct send send = {all->group, all->self, target->to, patience_ns};
-	int r = 0;
+	struct send *send = &target->send;
+	bool tried = target->tried;
+	int r = tried ? -ESRCH : 0;
 
-	do {
-		r = send_find(&send);
+	send->deadline_ns = patience_ns;
+	target->tried = false;
+	target->counts_for_least = false; /* send_again() takes it off */
+	while (!tried || send_again(send, &r)) {
+		tried = true;
+		r = send_find(send);
 		if (r == 0)
-			r = send_ready(all->group, patience_ns ? all->self : NULL, &send.dest, patience_ns);
-	} while (send_again(&send, &r));
+			r = send_ready(all->group, patience_ns ? all->self : NULL, &send->dest, patience_ns);
+		if (r == 0)
+			break;
+	}
 	if (r == -ECANCELED)
 		return r;
 	if (r < 0 && may_come_yet(all, r))
 		return 0;
 	target->started = true;
 	all->n_started++;
-	if (send.found)
-		target->answer->who = send.dest.ref;
+	if (send->found)
+		target->answer->who = send->dest.ref;
+	target->counts_for_least = r == 0 && send->to->name && send->to->to.by.how == ACTOR_DEST_PG_LEAST;
 	if (r == 0)
-		r = call_start(&target->call, all->group, all->self, &send.dest, all->method, all->body.data,
+		r = call_start(&target->call, all->group, all->self, &send->dest, all->method, all->body.data,
 			all->body.size_bytes, all->deadline_ns);
 	if (r < 0)
 		target_end(target, r == -EAGAIN || r == -EBUSY ? -ETIMEDOUT : r, NULL);
@@ -105,14 +141,21 @@ static bool is_known(const struct multicall *all, const actor_dest *to)
 	return !to->name || (all->group->mode != ACTOR_JOIN_DIRECT && to->to.by.how == ACTOR_DEST_NAME);
 }
 
-static int start_all(struct multicall *all)
+static int start_known(struct multicall *all)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < all->n && r == 0; i++) {
-		if (is_known(all, all->targets[i].to))
+		if (is_known(all, all->targets[i].send.to))
 			r = target_start(all, &all->targets[i], 0);
 	}
+	return r;
+}
+
+static int start_others(struct multicall *all)
+{
+	int r = 0;
+
 	while (r == 0 && all->n_started < all->n) {
 		for (size_t i = 0; i < all->n && r == 0; i++) {
 			int64_t until_ns = deadline_after_ms(clock_now_ns(), WHILE_MS);
@@ -135,17 +178,25 @@ static int start_all(struct multicall *all)
 
 static bool is_done(void *arg)
 {
-	return !((struct multicall *)arg)->n_open;
+	const struct multicall *all = arg;
+
+	return !all->n_open || all->n_started < all->n;
 }
 
 static int wait_for_all(struct multicall *all)
 {
 	int r = 0;
 
-	all->waiting = true;
-	while (r == 0 && all->n_open)
-		r = all->self ? actor_park(all->self, NEVER_NS)
-			      : loop_pump(&all->group->loop, is_done, all, NEVER_NS);
+	while (r == 0 && all->n_open) {
+		r = start_others(all);
+		if (r < 0)
+			break;
+		all->waiting = true;
+		while (r == 0 && !is_done(all))
+			r = all->self ? actor_park(all->self, NEVER_NS)
+				      : loop_pump(&all->group->loop, is_done, all, NEVER_NS);
+		all->waiting = false;
+	}
 	return all->n_open ? r : 0;
 }
 
@@ -163,15 +214,16 @@ static int multicall(struct multicall *all, const actor_dest *to, size_t n, stru
 	for (size_t i = 0; i < n; i++) {
 		all->targets[i].of = all;
 		all->targets[i].answer = &answers[i];
-		all->targets[i].to = &to[i];
+		all->targets[i].send = (struct send){all->group, all->self, &to[i]};
 		all->targets[i].call.done = target_answered;
 	}
-	r = start_all(all);
+	r = start_known(all);
 	if (r == 0)
 		r = wait_for_all(all);
 	for (size_t i = 0; i < n; i++) {
 		if (all->targets[i].started && !all->targets[i].answered)
 			call_cancel(&all->targets[i].call);
+		target_uncount(&all->targets[i]);
 		n_replies += answers[i].r == 0;
 	}
 	free(all->targets);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/ending.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/pg-pick.h"
 #include "libactor/actor/post.h"
@@ -47,9 +48,19 @@ static int request_forward(struct call_request *request, const actor_msg *reply)
 static void request_done(struct call *call, int error, actor_msg *take_reply)
 {
 	struct call_request *request = container_of(call, struct call_request, call);
+
+	if (error == -ESRCH && !call->said_noproc && request->again &&
+		request->owner->status != ACTOR_ENDING && request->again->seek(request, &error))
+		return;
+	call_request_end(request, error, take_reply);
+}
+
+void call_request_end(struct call_request *request, int error, actor_msg *take_reply)
+{
 	struct actor *owner = request->owner;
 
 	request->done = true;
+	request->seeker = 0;
 	if (request->counts_for_least)
 		pg_call_end(owner->group, request->answer.who);
 	request->counts_for_least = false;
@@ -102,16 +113,37 @@ int call_request_new(struct actor *owner, struct call_request **ret)
 	return 0;
 }
 
+/* Who seeks another target may be parked with our words: what they are in goes with that actor. */
+static bool leave_to_seeker(struct call_request *request)
+{
+	struct actor *seeker = actor_find(request->owner->group, request->seeker);
+
+	if (!request->seeker || !seeker)
+		return false;
+	request->owner = seeker;
+	request->seeker = 0;
+	request->done = true;
+	list_append(&seeker->requests, &request->by_owner);
+	actor_request_kill(seeker);
+	return true;
+}
+
 void call_request_free(struct call_request *request)
 {
-	if (!request->done)
+	if (!request->done && !request->seeker)
 		call_cancel(&request->call);
 	if (request->counts_for_least)
 		pg_call_end(request->owner->group, request->answer.who);
-	slots_give(&request->owner->group->requests, request->id);
+	request->counts_for_least = false;
+	if (request->id)
+		slots_give(&request->owner->group->requests, request->id);
+	request->id = 0;
 	list_remove(&request->by_owner);
-	actor_msg_free(request->answer.msg);
-	actor_msg_free(request->token);
+	request->answer.msg = actor_msg_free(request->answer.msg);
+	request->token = actor_msg_free(request->token);
+	if (leave_to_seeker(request))
+		return;
+	free(request->again);
 	free(request->forward_method);
 	free(request);
 }

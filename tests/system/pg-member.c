@@ -290,16 +290,37 @@ static int on_cast_one(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", r);
 }
 
-/* [group, n]: calls `who` of one member n times. The answer is how many calls were answered. */
+/* Calls `who` of one of them n times: how many calls were answered. */
+/* Each way to ask one of them. */
+static int ask_one(actor *self, const char *how, const char *group)
+{
+	actor_dest to = strstr(how, "least") ? actor_to_pg_least(NULL, group) : actor_to_pg(NULL, group);
+	const char *method = strstr(how, "deny") ? "deny" : "who";
+	struct actor_answer answer = {.r = -EPROTO};
+	int r;
+
+	if (!strcmp(how, "call"))
+		return actor_call(self, to, method, LONG_MS, NULL, "");
+	if (strncmp(how, "request", 7)) {
+		r = actor_multicall(self, &to, 1, method, LONG_MS, &answer, "");
+	} else {
+		r = actor_request(self, to, method, LONG_MS, NULL, "");
+		if (r == 0)
+			r = actor_request_wait(self, NULL, 0, ACTOR_FOREVER, NULL, &answer);
+	}
+	actor_msg_free(answer.msg);
+	return r < 0 ? r : answer.r;
+}
+
 static int on_call_one(actor *self, const actor_msg *msg, actor_from *from)
 {
-	const char *group;
+	const char *group, *how;
 	int n, n_answered = 0, r = 0;
 
-	if (actor_msg_unpack(msg, "si", &group, &n) < 0)
+	if (actor_msg_unpack(msg, "sis", &group, &n, &how) < 0)
 		return -EINVAL;
 	for (int i = 0; i < n; i++) {
-		int one = actor_call(self, actor_to_pg(NULL, group), "who", LONG_MS, NULL, "");
+		int one = ask_one(self, how, group);
 
 		n_answered += one == 0;
 		r = one < 0 ? one : r;
@@ -307,7 +328,43 @@ static int on_call_one(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[ii]", n_answered, r);
 }
 
-/* Answers when this process gets SIGUSR1. */
+static int on_take_name(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *name;
+
+	if (actor_msg_unpack(msg, "s", &name) < 0)
+		return -EINVAL;
+	return actor_reply(from, "i", actor_register(self, name));
+}
+
+static int on_ask_named(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *name;
+
+	if (actor_msg_unpack(msg, "s", &name) < 0)
+		return -EINVAL;
+	return actor_reply(from, "i", actor_call(self, actor_named_wait(name), "who", LONG_MS, NULL, ""));
+}
+
+/* Asks who had the name and has ended, and when that is known gives it up: another one was awaited. */
+static int on_give_up(actor *self, const actor_msg *msg, actor_from *from)
+{
+	const char *name;
+	actor_ref beside;
+	uint64_t id;
+	int r;
+
+	if (actor_msg_unpack(msg, "sr", &name, &beside) < 0)
+		return -EINVAL;
+	r = actor_request(self, actor_named_wait(name), "who", ACTOR_FOREVER, &id, "");
+	if (r == 0)
+		r = actor_call(self, actor_to(beside), "who", LONG_MS, NULL, "");
+	if (r == 0)
+		r = actor_sleep(self, 0);
+	return actor_reply(from, "[ib]", r, r == 0 && actor_request_cancel(self, id));
+}
+
+/* Answers when this process was sent SIGUSR1. */
 static int on_hold(actor *self, const actor_msg *msg, actor_from *from)
 {
 	((struct extra *)actor_state(self))->notes++;
@@ -531,6 +588,9 @@ static const struct actor_method member_methods[] = {
 	{.name = "cast_all", .on_call = on_cast_all},
 	{.name = "cast_one", .on_call = on_cast_one},
 	{.name = "call_one", .on_call = on_call_one},
+	{.name = "take_name", .on_call = on_take_name},
+	{.name = "ask_named", .on_call = on_ask_named},
+	{.name = "give_up", .on_call = on_give_up},
 	{.name = "hold", .on_call = on_hold},
 	{.name = "hold_one", .on_cast = on_hold_one},
 	{.name = "least", .on_call = on_least},

@@ -147,7 +147,18 @@ static void test_the_least_busy_one_is_asked(void **state)
 	kill(pids[2], SIGUSR1);
 }
 
-static void test_a_call_to_a_member_that_has_ended_is_made_to_another(void **state)
+static actor_ref extra_in(int member, const char *group)
+{
+	actor_msg *reply = ask_reply(actor_to(refs[member]), "extra", "si", group, 1);
+	actor_ref extra;
+
+	assert_int_equal(actor_msg_unpack(reply, "r", &extra), 0);
+	actor_msg_free(reply);
+	return extra;
+}
+
+/* Member 0 takes an actor for a member that has ended: nobody is told while the broker stands still. */
+static void expect_another_is_asked(const char *how)
 {
 	int n_answered, r;
 	actor_msg *reply;
@@ -156,16 +167,14 @@ static void test_a_call_to_a_member_that_has_ended_is_made_to_another(void **sta
 	member_start(0);
 	member_start(1);
 	assert_int_equal(ask_int(1, "join", "ss", "pg", "pool"), 0);
-	reply = ask_reply(actor_to(refs[1]), "extra", "si", "pool", 1);
-	assert_int_equal(actor_msg_unpack(reply, "r", &extra), 0);
-	actor_msg_free(reply);
-	/* Now the groups know each other. */
-	actor_msg_free(ask_reply(actor_to(refs[0]), "call_one", "si", "pool", 2));
-	kill(broker_pid, SIGSTOP); /* nobody is told of what happens from now on */
+	extra = extra_in(1, "pool");
+	/* they know each other */
+	actor_msg_free(ask_reply(actor_to(refs[0]), "call_one", "sis", "pool", 2, "call"));
+	kill(broker_pid, SIGSTOP);
 	assert_int_equal(actor_client_cast(client, actor_to(extra), "leave_us", ""), 0);
 	while (actor_client_call(client, actor_to(extra), "who", LONG_MS, NULL, "") == 0)
 		;
-	reply = ask_reply(actor_to(refs[0]), "call_one", "si", "pool", 10);
+	reply = ask_reply(actor_to(refs[0]), "call_one", "sis", "pool", 10, how);
 	assert_int_equal(actor_msg_unpack(reply, "[ii]", &n_answered, &r), 0);
 	actor_msg_free(reply);
 	kill(broker_pid, SIGCONT);
@@ -173,20 +182,82 @@ static void test_a_call_to_a_member_that_has_ended_is_made_to_another(void **sta
 	assert_int_equal(r, 0);
 }
 
-static void test_a_member_that_denies_itself_is_asked_once(void **state)
+static void test_a_call_to_a_member_that_has_ended_is_made_to_another(void **state)
 {
-	int64_t one, other;
+	expect_another_is_asked("call");
+}
+
+static void test_a_request_to_a_member_that_has_ended_is_made_to_another(void **state)
+{
+	expect_another_is_asked("request");
+}
+
+static void test_a_request_by_load_to_a_member_that_has_ended_is_made_to_another(void **state)
+{
+	expect_another_is_asked("request by least load");
+}
+
+static void test_one_of_many_calls_to_a_member_that_has_ended_is_made_to_another(void **state)
+{
+	expect_another_is_asked("multicall");
+}
+
+static void test_one_of_many_calls_by_load_to_a_member_that_has_ended_is_made_to_another(void **state)
+{
+	expect_another_is_asked("multicall by least load");
+}
+
+static void test_a_request_is_given_up_while_another_target_is_awaited(void **state)
+{
+	actor_msg *reply;
+	actor_ref extra;
+	bool was_open;
+	int r;
 
 	member_start(0);
 	member_start(1);
+	extra = extra_in(1, "pool");
+	actor_msg_free(ask_reply(actor_to(extra), "take_name", "s", "first"));
+	actor_msg_free(ask_reply(actor_to(refs[0]), "call_one", "sis", "pool", 2, "call"));
+	assert_int_equal(ask_int(0, "ask_named", "s", "first"), 0);
+	kill(broker_pid, SIGSTOP);
+	assert_int_equal(actor_client_cast(client, actor_to(extra), "leave_us", ""), 0);
+	while (actor_client_call(client, actor_to(extra), "who", LONG_MS, NULL, "") == 0)
+		;
+	reply = ask_reply(actor_to(refs[0]), "give_up", "sr", "first", refs[1]);
+	assert_int_equal(actor_msg_unpack(reply, "[ib]", &r, &was_open), 0);
+	actor_msg_free(reply);
+	kill(broker_pid, SIGCONT);
+	assert_int_equal(r, 0);
+	assert_true(was_open);
+	assert_int_equal(ask_int(0, "join", "ss", "pg", "pool"), 0); /* it goes on */
+}
+
+static void test_a_member_that_denies_itself_is_asked_once(void **state)
+{
+	int64_t one, other;
+	int n_answered, r;
+	actor_msg *reply;
+
+	for (int i = 0; i < 3; i++)
+		member_start(i);
 	assert_int_equal(ask_int(0, "join", "ss", "pg", "pool"), 0);
 	assert_int_equal(ask_int(1, "join", "ss", "pg", "pool"), 0);
 	assert_int_equal(
 		actor_client_call(client, actor_to_pg(NULL, "pool"), "deny", LONG_MS, NULL, ""), -ESRCH);
-	(void)notes_of(0, &one);
-	(void)notes_of(1, &other);
-	assert_int_equal(one + other, 1);
-	assert_int_equal(members_of(0, "pool").n, 2);
+	for (int n = 1; n <= 3; n++) {
+		(void)notes_of(0, &one);
+		(void)notes_of(1, &other);
+		assert_int_equal(one + other, n);
+		assert_int_equal(members_of(0, "pool").n, 2);
+		if (n == 3)
+			break;
+		reply = ask_reply(actor_to(refs[2]), "call_one", "sis", "pool", 1,
+			n == 1 ? "request, deny" : "multicall, deny");
+		assert_int_equal(actor_msg_unpack(reply, "[ii]", &n_answered, &r), 0);
+		actor_msg_free(reply);
+		assert_int_equal(r, -ESRCH);
+	}
 }
 
 static void test_a_cast_to_all_passes_by_who_is_ending(void **state)
@@ -300,6 +371,11 @@ int main(int argc, char **argv)
 		fact(test_messages_to_one_of_them_go_round),
 		fact(test_the_least_busy_one_is_asked),
 		fact(test_a_call_to_a_member_that_has_ended_is_made_to_another),
+		fact(test_a_request_to_a_member_that_has_ended_is_made_to_another),
+		fact(test_a_request_by_load_to_a_member_that_has_ended_is_made_to_another),
+		fact(test_one_of_many_calls_to_a_member_that_has_ended_is_made_to_another),
+		fact(test_one_of_many_calls_by_load_to_a_member_that_has_ended_is_made_to_another),
+		fact(test_a_request_is_given_up_while_another_target_is_awaited),
 		fact(test_a_member_that_denies_itself_is_asked_once),
 		fact(test_a_cast_to_all_passes_by_who_is_ending),
 		fact(test_each_of_many_asked_is_a_reply_or_a_failure),

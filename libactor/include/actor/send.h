@@ -92,9 +92,7 @@ ACTOR_EXPORT int actor_call_msg(actor *self, actor_dest to, const char *method, 
  * cancels the request. @timeout_ms: covers everything, as in a call. When the time is over, the answer is
  * -ETIMEDOUT.
  *
- * The runtime does not find circles of requests. A request is sent to one actor only: if that actor has ended
- * before the request came, the answer is -ESRCH. (A call to a process group, or by actor_named_wait(), would
- * then be made to another actor.) When an actor ends, its requests are forgotten.
+ * The runtime does not find circles of requests. When an actor ends, its requests are forgotten.
  *
  * Returns 0, and *ret_request is the request's number, which is never used again. Any other result is as of
  * actor_call(), and then no answer comes. Source: gen_server:send_request/2.

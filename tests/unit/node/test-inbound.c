@@ -599,13 +599,30 @@ static int spread_answer(actor *self, const actor_msg *msg)
 	return actor_reply(traced_from, "i", 5);
 }
 
-static const struct actor_method spread_methods[] = {
-	{.name = "go", .on_call = spread_go}, {.name = "answer", .on_cast = spread_answer}, {0}};
+static int spread_seek(actor *self, const actor_msg *msg)
+{
+	return actor_request(self, actor_named_wait("n"), "ask", ACTOR_FOREVER, NULL, "");
+}
+
+static bool busy_is_over;
+
+static int spread_be_busy(actor *self, const actor_msg *msg, actor_from *from)
+{
+	while (!busy_is_over)
+		assert_int_equal(actor_sleep(self, 1), 0);
+	return actor_reply(from, "");
+}
+
+static const struct actor_method spread_methods[] = {{.name = "go", .on_call = spread_go},
+	{.name = "answer", .on_cast = spread_answer}, {.name = "seek", .on_cast = spread_seek},
+	{.name = "be_busy", .on_call = spread_be_busy}, {0}};
 static const struct actor_behavior spread = {.name = "spread", .methods = spread_methods};
 
 static const struct wire_trace go_trace = {.id = 70, .span = 71, .parent = 72};
 
-/* Takes the first frame out of those that wait for @peer. */
+static bool says_who_waits; /* the frame that was taken */
+
+/* Takes the first frame that waits for @peer. */
 static struct wire_trace take_trace(struct peer *peer, enum wire_type type)
 {
 	struct buf rest = BUF_INIT;
@@ -614,6 +631,7 @@ static struct wire_trace take_trace(struct peer *peer, enum wire_type type)
 
 	assert_int_equal(wire_parse(peer->pending.data, peer->pending.size_bytes, &got, &used), 1);
 	assert_int_equal(got.type, type);
+	says_who_waits = got.waits;
 	buf_append(&rest, peer->pending.data + used, peer->pending.size_bytes - used);
 	buf_deinit(&peer->pending);
 	peer->pending = rest;
@@ -626,6 +644,60 @@ static void call_traced(struct peer *asked, actor_ref to, uint64_t id, const str
 
 	wire_put_traced_call(&frame, &dest, ref_of(ASKED, 1), wire_cstr("go"), NULL, 0, id, 0, NULL, trace);
 	assert_false(says(asked));
+}
+
+/* The request of one message comes to nobody while its owner handles another one, which is a call. */
+static void story_request_again(actor *self)
+{
+	const struct wire_trace other_trace = {.id = 80, .span = 81, .parent = 82};
+	actor_group *group = actor_group_of(self);
+	struct peer *broker = peer_of(group, BROKER, "$broker"),
+		    *asked = peer_new(group, ASKED, PEER_INTRODUCING),
+		    *third = peer_new(group, THIRD, PEER_INTRODUCING);
+	struct broker_request *request;
+	struct wire_trace first, again;
+	struct buf body = BUF_INIT;
+	struct wire_dest dest;
+	actor_ref to;
+
+	group->mode = ACTOR_JOIN_DIRECT;
+	group->uplink.state = UPLINK_UP;
+	group->uplink.announced = true;
+	group->uplink.service = ref_of(BROKER, 1);
+	busy_is_over = false;
+	assert_int_equal(actor_spawn(self, &spread, NULL, &to), 0);
+	dest = (struct wire_dest){.ref = to};
+	name_changed(group, wire_cstr("n"), ref_of(ASKED, 1));
+	wire_put_traced_cast(&frame, &dest, ref_of(ASKED, 1), wire_cstr("seek"), NULL, 0, &go_trace);
+	assert_false(says(asked));
+	assert_int_equal(actor_sleep(self, 1), 0);
+	first = take_trace(asked, WIRE_CALL);
+	wire_put_error(
+		&frame, to, ACTOR_NOBODY, open_call(group)->id, wire_cstr(ERROR_NOPROC), wire_cstr(""));
+	wire_put_traced_call(
+		&frame, &dest, ref_of(ASKED, 1), wire_cstr("be_busy"), NULL, 0, 9, 0, NULL, &other_trace);
+	assert_false(says(asked));
+	assert_int_equal(actor_sleep(self, 1), 0);
+	request = container_of(group->uplink.requests.prev, struct broker_request, link);
+	assert_string_equal(request->method, "whereis");
+	mp_put_ref(&body, ref_of(THIRD, 1));
+	wire_put_reply(&frame, ref_of(group->id, 0), group->uplink.service, request->call.id, body.data,
+		body.size_bytes);
+	buf_deinit(&body);
+	assert_false(says(broker));
+	assert_int_equal(actor_sleep(self, 1), 0);
+	again = take_trace(third, WIRE_CALL);
+	assert_false(says_who_waits);
+	assert_int_equal(again.id, go_trace.id);
+	assert_int_equal(again.parent, go_trace.span);
+	assert_int_not_equal(again.span, first.span);
+	busy_is_over = true;
+	no_broker(group);
+}
+
+static void test_a_request_made_again_is_caused_by_what_caused_it(void **state)
+{
+	story(story_request_again);
 }
 
 static void story_trace(actor *self)
@@ -731,6 +803,7 @@ int main(void)
 		cmocka_unit_test(test_a_cast_without_memory_is_counted_as_dropped_and_cuts_nobody),
 		cmocka_unit_test(test_a_trace_goes_on_to_others_and_an_answer_has_that_of_its_call),
 		cmocka_unit_test(test_a_refusal_has_the_trace_of_its_call),
+		cmocka_unit_test(test_a_request_made_again_is_caused_by_what_caused_it),
 		cmocka_unit_test(test_no_way_to_a_group_is_enotconn),
 		cmocka_unit_test(test_malformed_bytes_put_aside_cost_the_link_and_are_not_taken_up_for_ever),
 	};
