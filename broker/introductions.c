@@ -535,6 +535,27 @@ void introductions_door(struct member *member)
 	}
 }
 
+/*
+ * @group has ended, and may have dialled before. The broker that told @member to expect it has died with that
+ * word unread, so what @group wrote is still at @member's door.
+ */
+static bool admit_the_dead(
+	struct member *member, uint64_t group, uid_t uid, pid_t pid, const struct wire_frame *call)
+{
+	struct wire_str name;
+	struct buf *body;
+
+	if (!broker_knew(member->broker, group, uid, pid, &name))
+		return false;
+	body = broker_body(member->broker);
+	mp_put_array(body, 2);
+	mp_put_uint(body, 0);
+	mp_put_str(body, name.s, name.len);
+	answer_result(member, call, body);
+	member_tell_end_of(member, group);
+	return true;
+}
+
 void introductions_admit(
 	struct member *member, uint64_t group, uid_t uid, pid_t pid, const struct wire_frame *call)
 {
@@ -543,7 +564,9 @@ void introductions_admit(
 	struct admit *admit;
 	struct pair *pair;
 
-	if (!other || other == member || other->left || other->single) {
+	if (!other && admit_the_dead(member, group, uid, pid, call))
+		return;
+	if (!other || other == member || other->single) {
 		answer_refuse(member, call, ERROR_NOPROC, "no such group, or one with a single link");
 		return;
 	}

@@ -430,6 +430,16 @@ void member_cast(struct member *member, const char *method, const struct buf *bo
 	cast_to(member, 0, method, body);
 }
 
+void member_tell_end_of(struct member *member, uint64_t group)
+{
+	struct buf *body = broker_body(member->broker);
+
+	mp_put_array(body, 2);
+	mp_put_uint(body, group);
+	broker_put_cause_of(member->broker, group, body);
+	member_cast(member, "group_down", body);
+}
+
 void member_cast_service(struct member *member, const char *method, const struct buf *body)
 {
 	cast_to(member, 1, method, body);

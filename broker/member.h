@@ -182,7 +182,8 @@ bool member_takes_answer(struct member *member, size_t size_bytes);
 void member_drained(struct member *member);
 /* Writes a cast of $broker to the group itself. @body is one array. */
 void member_cast(struct member *member, const char *method, const struct buf *body);
-/* Writes a cast of $broker to the first actor of the group, which is a daemon's service. */
+void member_tell_end_of(struct member *member, uint64_t group); /* `group_down` of one that has ended */
+/* The same to its first actor: a daemon's. */
 void member_cast_service(struct member *member, const char *method, const struct buf *body);
 /* The bytes written for @member that the kernel has not taken, parked frames included. */
 size_t member_unread_bytes(const struct member *member);

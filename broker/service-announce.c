@@ -33,16 +33,6 @@ static bool announce_group(struct member *member, uint64_t group, bool has_link,
 	return true;
 }
 
-static void tell_gone(struct member *member, uint64_t group)
-{
-	struct buf *body = broker_body(member->broker);
-
-	mp_put_array(body, 2);
-	mp_put_uint(body, group);
-	broker_put_cause_of(member->broker, group, body);
-	member_cast(member, "group_down", body);
-}
-
 static int announce_groups(struct member *member, struct mp_reader *args, bool monitors, bool dry)
 {
 	uint64_t group;
@@ -54,7 +44,7 @@ static int announce_groups(struct member *member, struct mp_reader *args, bool m
 		if (mp_read_uint(args, &group) < 0)
 			return -EPROTO;
 		if (!dry && !announce_group(member, group, !monitors, monitors) && monitors)
-			tell_gone(member, group);
+			member_tell_end_of(member, group);
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/member.h"
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
@@ -17,8 +18,11 @@ struct dead {
 	struct hash_node node; /* broker.dead */
 	struct list age;
 	uint64_t group;
-	size_t cause_bytes;
-	uint8_t cause[]; /* encoded as on the wire, since most causes need only a few dozen bytes there */
+	uid_t uid; /* who it was by the kernel's word, if it had a pipe to this broker */
+	pid_t pid;
+	bool is_known;
+	size_t cause_bytes, name_bytes;
+	uint8_t bytes[]; /* its cause as on the wire, most have a few dozen bytes; then its name */
 };
 
 /* ---- graves ---- */
@@ -46,27 +50,56 @@ static void dead_free(struct broker *broker, struct dead *dead)
 	free(dead);
 }
 
-void broker_bury(struct broker *broker, uint64_t group, const struct actor_cause *cause)
+static void dead_know(struct dead *dead, uid_t uid, pid_t pid, const char *name)
 {
-	struct dead *dead = dead_find(broker, group);
+	dead->uid = uid;
+	dead->pid = pid;
+	dead->is_known = true;
+	memcpy(dead->bytes + dead->cause_bytes, name, dead->name_bytes);
+}
+
+bool broker_knew(const struct broker *broker, uint64_t group, uid_t uid, pid_t pid, struct wire_str *ret_name)
+{
+	const struct dead *dead = dead_find(broker, group);
+
+	if (!dead || !dead->is_known || dead->uid != uid || (dead->pid && pid && dead->pid != pid))
+		return false;
+	*ret_name = wire_str((const char *)dead->bytes + dead->cause_bytes, dead->name_bytes);
+	return true;
+}
+
+void broker_bury(
+	struct broker *broker, uint64_t group, const struct actor_cause *cause, const struct member *member)
+{
+	struct dead *old = dead_find(broker, group), *dead;
 	struct buf body = BUF_INIT;
+	size_t name_bytes = 0;
 
 	cause_put(&body, cause);
 	if (body.failed) {
 		buf_deinit(&body);
 		body = (struct buf)BUF_INIT;
 	}
-	if (dead) /* the later report is the better one: the supervisor knows the exit status */
-		dead_free(broker, dead);
-	else if (broker->dead.n_items >= DEAD_MAX)
-		dead_free(broker, container_of(broker->dead_by_age.next, struct dead, age));
-	dead = malloc(sizeof(*dead) + body.size_bytes);
+	if (member && member->was_up)
+		name_bytes = strlen(member->name);
+	else if (old)
+		name_bytes = old->name_bytes;
+	dead = malloc(sizeof(*dead) + body.size_bytes + name_bytes);
 	if (dead) {
-		*dead = (struct dead){.group = group, .cause_bytes = body.size_bytes};
+		*dead = (struct dead){
+			.group = group, .cause_bytes = body.size_bytes, .name_bytes = name_bytes};
 		if (body.size_bytes)
-			memcpy(dead->cause, body.data, body.size_bytes);
+			memcpy(dead->bytes, body.data, body.size_bytes);
+		if (member && member->was_up)
+			dead_know(dead, member->uid, member->pid, member->name);
+		else if (old && old->is_known)
+			dead_know(dead, old->uid, old->pid, (const char *)old->bytes + old->cause_bytes);
 	}
 	buf_deinit(&body);
+	if (old) /* what is said later is known better: the supervisor has the exit status */
+		dead_free(broker, old);
+	else if (broker->dead.n_items >= DEAD_MAX)
+		dead_free(broker, container_of(broker->dead_by_age.next, struct dead, age));
 	if (!dead)
 		return;
 	if (hash_insert(&broker->dead, &dead->node, hash_of_u64(&broker->dead, group)) < 0) {
@@ -82,7 +115,7 @@ void broker_put_cause_of(const struct broker *broker, uint64_t group, struct buf
 	struct actor_cause unknown = cause_make(ERROR_NOCONNECTION);
 
 	if (dead && dead->cause_bytes)
-		mp_put_raw(out, dead->cause, dead->cause_bytes);
+		mp_put_raw(out, dead->bytes, dead->cause_bytes);
 	else
 		cause_put(out, &unknown);
 }

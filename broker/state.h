@@ -99,8 +99,15 @@ void broker_log(struct broker *broker, enum log_level level, const char *format,
  */
 void broker_complain(struct broker *broker, pid_t pid, uid_t uid, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* Remembers that @group has ended, and why. The last 65536 such ids are remembered. */
-void broker_bury(struct broker *broker, uint64_t group, const struct actor_cause *cause);
+/*
+ * Remembers that @group has ended, and why, and who it was. Of such ids the last 65536 are remembered.
+ * @member: NULL if the broker does not know it.
+ */
+void broker_bury(
+	struct broker *broker, uint64_t group, const struct actor_cause *cause, const struct member *member);
+/* Was @group, which has ended, that process? What it left at a door is its own then. pid 0: may be any. */
+bool broker_knew(
+	const struct broker *broker, uint64_t group, uid_t uid, pid_t pid, struct wire_str *ret_name);
 bool broker_is_buried(const struct broker *broker, uint64_t group);
 /* Appends why @group has ended, or `noconnection` if no cause is known. */
 void broker_put_cause_of(const struct broker *broker, uint64_t group, struct buf *out);

@@ -581,6 +581,32 @@ static void test_who_only_says_to_be_the_other_takes_no_place_from_it(void **sta
 	client_expect_error(b, of_liar, "permission");
 }
 
+/*
+ * It dialled, wrote and ended; the broker that told of it has died. What it left at the door is let in, and
+ * then its end is told. While it has said bye and its exit is not reported, too.
+ */
+static void test_who_has_ended_is_admitted_by_what_the_kernel_said(void **state)
+{
+	struct token token = world_token(&w, 20, "$spawner"),
+		     short_lived = world_token(&w, 21, "short-lived");
+	struct client *spawner = world_connect(&w, "$spawner", &token),
+		      *dead = world_connect(&w, "short-lived", &short_lived);
+	uint64_t group = dead->group, pid = (uint64_t)dead->pid;
+
+	client_tell(spawner, "groups", pack(&w, "a2a1ua0", group));
+	client_bye(dead);
+	expect_admitted(b, ask_admit(b, group, WORLD_UID, pid), 0, "short-lived");
+	client_tell(spawner, "group_down", pack(&w, "a2um1ss", group, "reason", "signal"));
+	client_expect_cast(b, "group_down");
+	for (int told_again = 0; told_again < 2; told_again++) {
+		expect_admitted(b, ask_admit(b, group, WORLD_UID, pid), 0, "short-lived");
+		client_expect_cast(b, "group_down");
+		client_expect_error(b, ask_admit(b, group, WORLD_UID, pid + 1), "noproc");
+		client_expect_error(b, ask_admit(b, group, WORLD_UID + 1, pid), "noproc");
+		client_tell(spawner, "group_down", pack(&w, "a2um1ss", group, "reason", "exit"));
+	}
+}
+
 static void test_an_admission_that_waits_ends_with_the_other(void **state)
 {
 	struct token token = world_token(&w, 20, "$spawner");
@@ -770,6 +796,7 @@ int main(void)
 		T(test_who_comes_before_it_is_expected_is_admitted_by_what_the_kernel_says),
 		T(test_an_admission_is_the_answer_to_what_the_listener_asked),
 		T(test_an_admission_waits_until_it_is_known_who_the_other_is),
+		T(test_who_has_ended_is_admitted_by_what_the_kernel_said),
 		T(test_an_admission_that_waits_ends_with_the_other),
 		T(test_the_directory_of_a_client_goes_with_it),
 		T(test_the_directory_of_a_client_that_never_came_goes_too),
