@@ -125,21 +125,19 @@ static struct pair *pair_of_end(struct list *by_member)
 	return container_of(by_member, struct pair_end, by_member)->pair;
 }
 
-static struct pair *pair_new(struct member *member, struct member *other)
+/* @payer: one of the two, which is charged with it by now. NULL: out of memory, and it is not charged. */
+static struct pair *pair_new_of(struct member *payer, struct member *member, struct member *other)
 {
 	struct introductions *introductions = &member->broker->introductions;
-	struct pair *pair;
+	struct pair *pair = calloc(1, sizeof(*pair));
 
-	if (!quota_take(member, QUOTA_PAIRS, 1))
-		return NULL;
-	pair = calloc(1, sizeof(*pair));
 	if (!pair || hash_insert(&introductions->pairs, &pair->node,
 			     pair_hash(introductions, member->group, other->group)) < 0) {
 		free(pair);
-		quota_give(member, QUOTA_PAIRS, 1);
+		quota_give(payer, QUOTA_PAIRS, 1);
 		return NULL;
 	}
-	pair->charged = member;
+	pair->charged = payer;
 	pair->end[0].member = member->group < other->group ? member : other;
 	pair->end[1].member = member->group < other->group ? other : member;
 	for (int i = 0; i < 2; i++) {
@@ -148,6 +146,25 @@ static struct pair *pair_new(struct member *member, struct member *other)
 		list_append(&pair->end[i].member->pairs, &pair->end[i].by_member);
 	}
 	return pair;
+}
+
+static struct pair *pair_new(struct member *member, struct member *other)
+{
+	return quota_take(member, QUOTA_PAIRS, 1) ? pair_new_of(member, member, other) : NULL;
+}
+
+/*
+ * An earlier broker had granted this pair to one of the two, and which of them is not known any more. So the
+ * other pays if @member is at its limit, and no limit takes the pair away. There are no more of them than
+ * there are groups.
+ */
+static struct pair *pair_new_granted(struct member *member, struct member *other)
+{
+	bool other_pays = !quota_has_room(member, QUOTA_PAIRS, 1) && quota_has_room(other, QUOTA_PAIRS, 1);
+	struct member *payer = other_pays ? other : member;
+
+	quota_take_granted(payer, QUOTA_PAIRS, 1);
+	return pair_new_of(payer, member, other);
 }
 
 static void pair_close(struct introductions *introductions, struct pair *pair)
@@ -659,9 +676,9 @@ int introductions_announce(struct member *member, struct member *other, bool has
 	struct pair *pair = pair_find(member, other);
 
 	if (!pair)
-		pair = pair_new(member, other);
+		pair = member->unannounced ? pair_new_granted(member, other) : pair_new(member, other);
 	if (!pair)
-		return -EDQUOT;
+		return member->unannounced ? -ENOMEM : -EDQUOT;
 	pair_end_of(pair, member)->up |= has_link;
 	pair_end_of(pair, member)->monitors |= monitors;
 	return 0;

@@ -134,6 +134,16 @@ bool quota_take(struct member *member, enum quota_kind kind, size_t n)
 	return true;
 }
 
+void quota_take_granted(struct member *member, enum quota_kind kind, size_t n)
+{
+	quota_set(member, kind, member->quota.used[kind] + n);
+}
+
+bool quota_has_room(const struct member *member, enum quota_kind kind, size_t n)
+{
+	return !is_over(member, kind, n);
+}
+
 void quota_give(struct member *member, enum quota_kind kind, size_t n)
 {
 	struct quota *quota = &member->quota;

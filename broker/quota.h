@@ -84,5 +84,8 @@ size_t quota_limit(const struct member *member, enum quota_kind kind);
  * checks the share. Announcements after a restart of the broker: the things were granted before.
  */
 bool quota_take(struct member *member, enum quota_kind kind, size_t n);
+/* Without a limit: what an earlier broker had granted. */
+void quota_take_granted(struct member *member, enum quota_kind kind, size_t n);
+bool quota_has_room(const struct member *member, enum quota_kind kind, size_t n);
 bool quota_is_unused(const struct quota *quota);
 void quota_give(struct member *member, enum quota_kind kind, size_t n);

@@ -13,11 +13,15 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
-/* Notes that @member has a link with @group, or monitors it. False: there is no such group. */
+/*
+ * Notes that @member has a link with @group, or monitors it. False: there is no such group, or @member
+ * announces more than it may have, and no earlier broker granted that.
+ */
 static bool announce_group(struct member *member, uint64_t group, bool has_link, bool monitors)
 {
 	struct broker *broker = member->broker;
 	struct member *other = member_find(broker, group);
+	int r;
 
 	if (group == member->group || group == broker->group || !group)
 		return true;
@@ -25,11 +29,15 @@ static bool announce_group(struct member *member, uint64_t group, bool has_link,
 		other = member_new(broker, group);
 	if (!other)
 		return false;
-	if (introductions_announce(member, other, has_link, monitors) < 0) {
-		if (other->state == MEMBER_ABSENT && !other->listed && list_is_empty(&other->pairs))
-			member_forget(other);
+	r = introductions_announce(member, other, has_link, monitors);
+	if (r == 0)
+		return true;
+	if (other->state == MEMBER_ABSENT && !other->listed && list_is_empty(&other->pairs))
+		member_forget(other);
+	if (r != -ENOMEM)
 		return false;
-	}
+	member_doom(
+		member, false, "out of memory for what it announces"); /* it comes back, and says it again */
 	return true;
 }
 

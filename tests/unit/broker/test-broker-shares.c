@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/member.h"
 #include "broker/quota.h"
+#include "broker/state.h"
 #include "tests/fact.h"
 #include "tests/unit/broker/broker-world.h"
 
@@ -106,6 +108,53 @@ static void test_a_pool_is_shared_and_nobody_takes_the_last_of_it(void **state)
 	assert_non_null(strstr(world.log, "share of 4 names"));
 	assert_non_null(strstr(world.log, "3 groups have more than 2"));
 	assert_int_equal(register_all(&world, first), 0);
+	world_deinit(&world);
+}
+
+/*
+ * Most of its links were made by others, and charged to them. To the next broker it says all of them, and may
+ * be the first who does.
+ */
+static void test_links_that_were_granted_are_kept_whoever_announces_them_first(void **state)
+{
+	enum { N = 6, OWN = 2 };
+	struct quota_limits limits = {.max[QUOTA_PAIRS] = OWN, .own[QUOTA_PAIRS] = OWN};
+	struct world world;
+	struct client *s, *server, *others[N];
+	struct buf args = BUF_INIT;
+
+	world_init(&world, 1000, &limits);
+	s = world_supervised(&world, 1, "$spawner");
+	mp_put_array(&args, 2);
+	mp_put_array(&args, N + 1);
+	for (uint64_t i = 0; i <= N; i++)
+		mp_put_uint(&args, 20 + i);
+	mp_put_array(&args, 0);
+	client_tell(s, "groups", &args);
+	buf_reset(&args, 0);
+	server = world_supervised(&world, 20, "server");
+	mp_put_array(&args, 3);
+	mp_put_array(&args, 0);
+	for (int list = 0; list < 2; list++) { /* it has links with all of them, and watches them */
+		mp_put_array(&args, N);
+		for (uint64_t i = 1; i <= N; i++)
+			mp_put_uint(&args, 20 + i);
+	}
+	client_ask(server, "announce", &args);
+	client_expect(server, WIRE_REPLY);
+	client_expect_nil(server, client_ask(server, "announced", pack(&world, "a0")));
+	client_expect_nothing(server); /* none of them has ended */
+	for (int i = 0; i < N; i++) {
+		others[i] = world_supervised(&world, 21 + (uint64_t)i, nth(i));
+		client_expect_nil(others[i], client_ask(others[i], "announced", pack(&world, "a0")));
+	}
+	client_tell(s, "group_down", pack(&world, "a2um1ss", (uint64_t)20 + N, "reason", "signal"));
+	world_advance(&world, 1100 * MS);
+	client_expect_cast(server, "group_down");
+	/* it is charged with what it may have, and those at the other end with the rest */
+	assert_int_equal(member_find(world.broker, 20)->quota.used[QUOTA_PAIRS], OWN);
+	assert_int_equal(member_find(world.broker, 21 + OWN)->quota.used[QUOTA_PAIRS], 1);
+	buf_deinit(&args);
 	world_deinit(&world);
 }
 
@@ -236,6 +285,7 @@ int main(void)
 		cmocka_unit_test(test_groups_that_have_little_make_no_share_smaller),
 		cmocka_unit_test(test_a_share_grows_again_when_another_group_ends),
 		cmocka_unit_test(test_what_was_granted_is_granted_again_after_a_restart_of_the_broker),
+		cmocka_unit_test(test_links_that_were_granted_are_kept_whoever_announces_them_first),
 		cmocka_unit_test(test_many_senders_are_told_to_pause_earlier),
 	};
 
