@@ -172,6 +172,16 @@ void broker_pipe_up(struct broker *broker, struct broker_pipe *pipe, int64_t now
 	settle(broker);
 }
 
+/* To those who have a tap. */
+static void show(struct broker *broker, struct member *member, const struct wire_frame *frame)
+{
+	actor_ref to = frame->to.ref;
+
+	if (frame->to.name.s && !registry_find(broker, frame->to.name, &to))
+		to = ACTOR_NOBODY;
+	taps_see(member, frame, to);
+}
+
 void broker_pipe_data(
 	struct broker *broker, struct broker_pipe *pipe, const void *data, size_t size_bytes, int64_t now_ns)
 {
@@ -202,7 +212,7 @@ void broker_pipe_data(
 		}
 		handle_frame(broker, member, &frame);
 		if (broker->taps.n && !member->doomed)
-			taps_see(member, &frame);
+			show(broker, member, &frame);
 	}
 	settle(broker);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/answer.h"
 #include "broker/member.h"
 #include "broker/state.h"
 #include "libactor/protocol/names.h"
@@ -20,8 +21,8 @@ struct route {
 	struct member *target;
 	actor_ref from, to;
 	uint64_t id;
-	/* target->epoch when the frame was sent: it says over which of the target's pipes the frame went */
-	uint32_t epoch;
+	struct wire_trace trace; /* of a call */
+	uint32_t epoch; /* target->epoch when the frame was sent: which of the target's pipes it went over */
 	struct list by_asker;
 	struct list by_target;
 	struct heap_node deadline; /* routes.deadlines */
@@ -132,6 +133,7 @@ static struct route *route_open(
 		.from = frame->from,
 		.to = to,
 		.id = frame->id,
+		.trace = frame->trace,
 		.epoch = target->epoch,
 		.asked_ns = broker->now_ns};
 	has_deadline = !monitor && frame->deadline_us;
@@ -155,11 +157,18 @@ fail:
 
 /* ---- answers that the broker gives in place of a target that cannot answer ---- */
 
-static void answer_error(
-	struct member *asker, actor_ref to, actor_ref from, uint64_t id, const char *name, const char *text)
+static void answer_error(struct member *asker, actor_ref to, actor_ref from, uint64_t id,
+	const struct wire_trace *trace, const char *name, const char *text)
 {
-	wire_put_error(member_out(asker), to, from, id, wire_cstr(name), wire_cstr(text));
-	member_written(asker);
+	const struct wire_frame error = {.type = WIRE_ERROR,
+		.to.ref = to,
+		.from = from,
+		.id = id,
+		.method = wire_cstr(name),
+		.text = wire_cstr(text),
+		.trace = *trace};
+
+	answer_put(asker, &error);
 }
 
 static void answer_down(
@@ -193,7 +202,7 @@ static void refuse(struct member *sender, const struct wire_frame *frame, actor_
 
 	switch (frame->type) {
 	case WIRE_CALL:
-		answer_error(sender, frame->from, to, frame->id, error, text);
+		answer_error(sender, frame->from, to, frame->id, &frame->trace, error, text);
 		break;
 	case WIRE_MONITOR:
 	case WIRE_LINK:
@@ -349,7 +358,7 @@ void routes_shed(struct member *target, const struct wire_frame *frame)
 	if (!route || route->target != target)
 		return; /* the call's deadline is past, or the caller has ended */
 	target->broker->count.refused_calls++;
-	answer_error(route->asker, route->from, route->to, route->id, ERROR_OVERLOADED,
+	answer_error(route->asker, route->from, route->to, route->id, &route->trace, ERROR_OVERLOADED,
 		"the target does not read");
 	route_close(route);
 }
@@ -508,8 +517,8 @@ void routes_relink(struct member *member)
 		if (route->epoch == member->epoch)
 			continue;
 		if (!route->monitor) {
-			answer_error(route->asker, route->from, route->to, route->id, ERROR_NOCONNECTION,
-				"the target's link to the broker broke meanwhile");
+			answer_error(route->asker, route->from, route->to, route->id, &route->trace,
+				ERROR_NOCONNECTION, "the target's link to the broker broke meanwhile");
 			route_close(route);
 			continue;
 		}
@@ -539,7 +548,7 @@ void routes_end(struct member *member, const struct actor_cause *cause, const st
 		if (route->monitor)
 			answer_down(route->asker, route->from, route->to, route->id, cause);
 		else
-			answer_error(route->asker, route->from, route->to, route->id,
+			answer_error(route->asker, route->from, route->to, route->id, &route->trace,
 				lost ? ERROR_NOCONNECTION : ERROR_DOWN, lost ? cause->text : cause->reason);
 	}
 	list_for_each_safe(it, &member->owed) {

@@ -176,16 +176,28 @@ static void tap_write(struct broker_tap *tap, actor_ref from, const struct buf *
 	member_written(tap->owner);
 }
 
-void taps_see(struct member *sender, const struct wire_frame *frame)
+void taps_answered(struct broker *broker, const struct wire_frame *frame)
+{
+	list_for_each(it, &broker->taps.all) {
+		struct broker_tap *tap = container_of(it, struct broker_tap, node);
+		struct buf copy = BUF_INIT;
+
+		if (!tap->spec.trace || !tap_wants(&tap->spec, frame, frame->to.ref) || !tap_may_write(tap))
+			continue;
+		tap_put_copy(&copy, &tap->spec, frame, frame->to.ref, TAP_BROKER, broker->now_ns);
+		if (buf_error(&copy) == 0)
+			tap_write(tap, broker->self, &copy);
+		buf_deinit(&copy);
+	}
+}
+
+void taps_see(struct member *sender, const struct wire_frame *frame, actor_ref to)
 {
 	struct broker *broker = sender->broker;
-	actor_ref to = frame->to.ref;
 
 	if (frame->type == WIRE_CAST && to.group == broker->group &&
 		mp_str_is(frame->method.s, frame->method.len, METHOD_TAPPED))
-		return; /* the frame is itself a copy for a tap */
-	if (frame->to.name.s && !registry_find(broker, frame->to.name, &to))
-		to = ACTOR_NOBODY;
+		return; /* a copy */
 	list_for_each(it, &broker->taps.all) {
 		struct broker_tap *tap = container_of(it, struct broker_tap, node);
 		struct buf *body;

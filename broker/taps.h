@@ -30,8 +30,10 @@ bool taps_remove(struct member *owner, uint64_t id);
 void taps_forget(struct member *owner); /* removes all taps of @owner, which has ended */
 /* @member is up. It is told of the taps that want direct frames. */
 void taps_came(struct member *member);
-/* A frame of @sender was handled. Copies go to the taps that want it. */
-void taps_see(struct member *sender, const struct wire_frame *frame);
+/* An answer that the broker makes itself: to whoever follows its trace. Its body may be the shared one. */
+void taps_answered(struct broker *broker, const struct wire_frame *frame);
+/* A frame of @sender has come, and was handled. @to: whom it is for; nobody: a name that nobody has. */
+void taps_see(struct member *sender, const struct wire_frame *frame, actor_ref to);
 /*
  * @sender has sent a copy of a direct frame for the tap @id, and has missed @n_missed frames before. @rest:
  * the other arguments of its cast `tapped`, TAP_COPY_REST_N values.

@@ -2,6 +2,7 @@
 /* Who asks for it is shown copies of what others send. */
 #include <string.h>
 
+#include "broker/state.h"
 #include "libactor/protocol/tap.h"
 #include "tests/unit/broker/broker-fact.h"
 
@@ -400,6 +401,62 @@ static void test_a_tap_of_a_trace_is_shown_what_belongs_to_it_and_by_whom_it_was
 		"bad_args");
 }
 
+/* The answer that @a gets, and the copy of it, beside that of the call: of the trace, and from @from. */
+static void expect_traced_answer(enum wire_type type, const char *kind, const char *name, actor_ref from)
+{
+	struct wire_frame answer = client_expect(a, type);
+	bool seen = false;
+
+	assert_memory_equal(&answer.trace, &trace, sizeof(trace));
+	for (int i = 0; i < 2; i++) {
+		struct copy copy = expect_copy();
+
+		assert_memory_equal(copy.trace, &trace, sizeof(trace));
+		if (!str_is(copy.kind, kind))
+			continue;
+		seen = true;
+		assert_true(str_is(copy.path, "broker"));
+		assert_true(!name || str_is(copy.method, name));
+		assert_true(actor_ref_equal(copy.from, from));
+		assert_true(actor_ref_equal(copy.to, client_ref(a, 1)));
+	}
+	assert_true(seen);
+	client_expect_nothing(watcher);
+}
+
+static void call_traced(struct wire_dest to, const char *method, const struct wire_trace *of)
+{
+	const uint8_t no_args = 0x90;
+
+	wire_put_traced_call(&a->out, &to, client_ref(a, 1), wire_cstr(method), &no_args, 1, 50, 0, NULL, of);
+	client_send(a);
+}
+
+static void test_an_answer_that_the_broker_makes_belongs_to_the_trace_of_its_call(void **state)
+{
+	const struct wire_dest broker = {.name = wire_cstr("$broker")},
+			       nobody = {.name = wire_cstr("nobody")};
+	const actor_ref self = w.broker->self;
+
+	tap_trace(70, false);
+	call_traced(broker, "names", &trace);
+	expect_traced_answer(WIRE_REPLY, "reply", NULL, self);
+	call_traced(broker, "announced", &trace);
+	expect_traced_answer(WIRE_REPLY, "reply", NULL, self);
+	call_traced(broker, "no such thing", &trace);
+	expect_traced_answer(WIRE_ERROR, "error", "no_method", self);
+	call_traced(nobody, "m", &trace);
+	expect_traced_answer(WIRE_ERROR, "error", "noproc", ACTOR_NOBODY);
+	call_traced(broker, "names", NULL);
+	assert_int_equal(client_expect(a, WIRE_REPLY).trace.id, 0);
+	client_expect_nothing(watcher);
+	/* in the place of a callee that has ended */
+	call_traced((struct wire_dest){.ref = client_ref(b, 7)}, "m", &trace);
+	client_bye(b);
+	world_advance(&w, 2000 * MS);
+	expect_traced_answer(WIRE_ERROR, "error", "down", client_ref(b, 7));
+}
+
 static struct client *single_link(void)
 {
 	struct hello hello = {
@@ -451,6 +508,7 @@ int main(void)
 		T(test_what_a_group_has_seen_is_passed_on),
 		T(test_how_many_were_left_out_is_told_at_any_rate),
 		T(test_a_tap_of_a_trace_is_shown_what_belongs_to_it_and_by_whom_it_was_caused),
+		T(test_an_answer_that_the_broker_makes_belongs_to_the_trace_of_its_call),
 		T(test_of_a_trace_groups_with_one_link_are_told_as_well),
 	};
 
