@@ -448,8 +448,8 @@ static void answer(struct broker *broker, struct member *sender, const struct wi
 	if (route)
 		route_close(route);
 	if (!monitor && !member_takes_answer(asker, frame->raw_bytes)) {
-		answer_error(
-			asker, frame->to.ref, frame->from, frame->id, ERROR_OVERLOADED, MEMBER_READS_NOT);
+		answer_error(asker, frame->to.ref, frame->from, frame->id, &frame->trace, ERROR_OVERLOADED,
+			MEMBER_READS_NOT);
 		return;
 	}
 	buf_append(member_out_for(asker, frame->raw_bytes), frame->raw, frame->raw_bytes);
