@@ -31,11 +31,15 @@ static bool wait_for_lock(int dir_fd, struct runtime_dir_owner *ret_owner)
 void aftermath_run(const char *runtime_dir, uint64_t node_id)
 {
 	int dir_fd = open(runtime_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+	struct sweep_denied denied = {0};
 	struct runtime_dir_owner owner;
 	bool locked = dir_fd >= 0 && wait_for_lock(dir_fd, &owner);
 
 	log_error("keeper and supervisor are gone: everything of this node is ended");
-	r = sweep_kill(node_id, NULL, 0, NULL, 0, SWEEP_LIMIT_MS);
+	r = sweep_kill(node_id, NULL, 0, NULL, 0, SWEEP_LIMIT_MS, &denied);
+	if (denied.n)
+		log_error("%u processes run as another user and go on, one is %d (uid %d)", denied.n,
+			(int)denied.pid, (int)denied.uid);
 	if (r < 0)
 		log_error("not all processes could be ended: %s", strerror(-r));
 	if (locked && owner.node_id == node_id)

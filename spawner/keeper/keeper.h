@@ -21,12 +21,15 @@
 
 /* after this an exit is reported although a process of its tree is left */
 #define KEEPER_TREE_LIMIT_NS (5 * 1000000000ull)
-/* after this the keeper exits although processes are left */
-#define KEEPER_STOP_LIMIT_NS (10 * 1000000000ull)
-/* so many descriptors no child may take: they are for a new supervisor, for /proc, and for requests */
-#define KEEPER_FILES_RESERVE 24
-/* a supervisor that said STOP or closed its socket is killed after this */
-#define KEEPER_LEAVE_LIMIT_NS (5 * 1000000000ull)
+/*
+ * What the kernel does not let us kill, since it runs as another user, has this long to end by itself, as
+ * sudo does when its command is dead; then it is told.
+ */
+#define KEEPER_DENIED_NS     (1000 * 1000000ull)
+#define KEEPER_STOP_LIMIT_NS (10 * 1000000000ull) /* after this the keeper exits although something is left */
+/* descriptors no child may take: for a new supervisor, for /proc, for requests */
+#define KEEPER_FILES_RESERVE  24
+#define KEEPER_LEAVE_LIMIT_NS (5 * 1000000000ull) /* for a supervisor that said STOP or closed its socket */
 
 enum keeper_phase {
 	KEEPER_RUNS,
@@ -97,6 +100,8 @@ struct keeper {
 	uint64_t rescan_ns;     /* when to look at the children again; 0 = no need */
 	unsigned n_dying;       /* leaders that are dead but not reaped until their trees are gone */
 	unsigned n_left;        /* children that were no leaders at the last look */
+	unsigned n_left_denied; /* how many of n_left cannot be killed; counted while the node stops */
+	bool denied_due;        /* an entry has a denied_ns */
 	int exit_code;
 };
 

@@ -135,20 +135,59 @@ static void loop_release(struct keeper *keeper)
 		}
 }
 
+/* Leaders that run as another user, so that they cannot be killed. */
+static unsigned loop_count_denied(struct keeper *keeper)
+{
+	struct keeper_entry *entry;
+	unsigned at = 0, n = 0;
+
+	while ((entry = keeper_table_each(&keeper->table, &at)))
+		n += keeper_entry_has_process(entry) && !entry->dying && entry->denied_pid == entry->pid;
+	return n;
+}
+
+static void loop_say_left(struct keeper *keeper)
+{
+	struct keeper_entry *entry;
+	unsigned at = 0;
+
+	while ((entry = keeper_table_each(&keeper->table, &at)))
+		if (entry->denied_pid > 0)
+			keeper_log("%s: %d runs as another user (uid %d); not stopped", entry->name,
+				(int)entry->denied_pid, (int)entry->denied_uid);
+	keeper_log("%u processes cannot be killed; the node is gone without them",
+		keeper->table.n_used + keeper->n_left);
+	if (!keeper->exit_code)
+		keeper->exit_code = 1;
+}
+
+/* What runs as another user, so that it cannot be killed, is waited for no longer than KEEPER_DENIED_NS. */
 static bool loop_is_over(struct keeper *keeper)
 {
+	unsigned n_denied;
+
 	if (keeper->phase != KEEPER_STOPS)
 		return false;
 	loop_release(keeper);
-	if (!keeper->table.n_used && !keeper->supervisor_pid) {
+	n_denied = loop_count_denied(keeper);
+	if (keeper->table.n_used == n_denied && !keeper->supervisor_pid) {
+		uint64_t given_up_ns = keeper->deadline_ns - KEEPER_STOP_LIMIT_NS + KEEPER_DENIED_NS;
+
 		loop_reap(keeper, true);
-		if (!keeper->n_left)
+		if (!keeper->n_left && !keeper->table.n_used)
 			return true;
+		if (n_denied + keeper->n_left_denied == keeper->table.n_used + keeper->n_left) {
+			if (keeper_now_ns() >= given_up_ns) {
+				loop_say_left(keeper);
+				return true;
+			}
+			if (!keeper->rescan_ns || keeper->rescan_ns > given_up_ns)
+				keeper->rescan_ns = given_up_ns;
+		}
 	}
 	if (keeper_now_ns() < keeper->deadline_ns)
 		return false;
-	keeper_log("%u processes cannot be killed; the node is gone without them",
-		keeper->table.n_used + keeper->n_left);
+	loop_say_left(keeper);
 	return true;
 }
 

@@ -257,6 +257,7 @@ static int start_lock(struct keeper *keeper)
 {
 	uint64_t until_ns = keeper_now_ns() + TAKEOVER_LIMIT_NS;
 	struct timespec nap = {.tv_nsec = 10 * 1000000};
+	struct sweep_denied denied = {0};
 	struct runtime_dir_owner owner;
 	int r;
 
@@ -286,7 +287,12 @@ static int start_lock(struct keeper *keeper)
 	}
 
 	if (owner.node_id) {
-		r = sweep_kill(owner.node_id, NULL, 0, NULL, 0, STALE_LIMIT_MS);
+		r = sweep_kill(owner.node_id, NULL, 0, NULL, 0, STALE_LIMIT_MS, &denied);
+		if (denied.n)
+			keeper_log(
+				"%u processes of the node that was in %s before run as another user and go on, one "
+				"is %d (uid %d)",
+				denied.n, keeper->dir, (int)denied.pid, (int)denied.uid);
 		if (r < 0) {
 			keeper_log("processes of the node that was in %s before cannot be removed: %s",
 				keeper->dir, strerror(-r));

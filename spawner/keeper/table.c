@@ -221,6 +221,10 @@ void keeper_entry_report(const struct keeper_entry *entry, union keeper_record *
 	slot->status = entry->stage == KEEPER_EXITED ? entry->status : 0;
 	slot->flags = keeper_entry_is_final(entry) ? entry->flags : 0;
 	slot->spawn_flags = entry->spawn_flags;
+	if (entry->denied_told || keeper_entry_is_final(entry)) {
+		slot->denied_pid = entry->denied_pid;
+		slot->denied_uid = entry->denied_uid;
+	}
 	slot->rusage = entry->rusage;
 	memcpy(slot->name, entry->name, sizeof(slot->name));
 	for (i = 0; i < KEEPER_PIPES && !entry->fds_told; i++)

@@ -255,12 +255,44 @@ static bool entry_has_grace(const struct keeper_entry *entry)
 
 static struct process_tree tree; /* the processes that are signalled next */
 
-static void tree_kill(void)
+static void denied_note(struct keeper_entry *entry, pid_t pid)
+{
+	entry->denied_pid = pid;
+	if (!process_uid_read(pid, &entry->denied_uid))
+		entry->denied_uid = (uid_t)-1;
+}
+
+/*
+ * Whom of the tree the kernel does not let us kill. Roots only: what hung on one that was killed is an orphan
+ * at the next look, so a root then.
+ */
+static void tree_denied(struct keeper *keeper)
+{
+	unsigned i;
+	bool away;
+
+	for (i = 0; i < tree.n; i++) {
+		pid_t pid = tree.members[i].pid;
+		struct keeper_entry *entry;
+
+		if (!tree.members[i].denied || tree.members[i].parent ||
+			keeper_table_by_pid(&keeper->table, pid))
+			continue;
+		entry = keeper_table_by_group(&keeper->table, orphan_group(keeper, pid, &away));
+		if (entry && entry->dying) {
+			entry->n_denied++;
+			denied_note(entry, pid);
+		}
+	}
+}
+
+static void tree_kill(struct keeper *keeper)
 {
 	if (!tree.n)
 		return;
 	process_tree_descend(&tree, true);
 	process_tree_signal(&tree, SIGKILL, 0);
+	tree_denied(keeper);
 	process_tree_clear(&tree);
 }
 
@@ -293,7 +325,47 @@ static void leader_signal(const struct keeper_entry *entry, int signo)
 		kill(entry->pid, signo);
 }
 
-/* From now on each look kills every process of the tree that it finds. */
+/*
+ * A leader that runs as another user than we do is not killed: neither by us nor by anybody who asks us. It
+ * may end all the same, so whoever waits is told after a moment.
+ */
+static void leader_kill(struct keeper *keeper, struct keeper_entry *entry)
+{
+	leader_signal(entry, SIGKILL);
+	if (kill(entry->pid, SIGKILL) == 0 || errno != EPERM)
+		return;
+	denied_note(entry, entry->pid);
+	entry->denied_told = false;
+	entry->denied_ns = keeper_now_ns() + KEEPER_DENIED_NS;
+	keeper->denied_due = true;
+	keeper->rescan_ns = keeper_now_ns();
+}
+
+/* Tells of the leaders that have lived on for long enough. */
+static void leaders_denied(struct keeper *keeper)
+{
+	struct keeper_entry *entry;
+	unsigned at = 0;
+
+	if (!keeper->denied_due)
+		return;
+	keeper->denied_due = false;
+	while ((entry = keeper_table_each(&keeper->table, &at))) {
+		if (!entry->denied_ns)
+			continue;
+		if (keeper_now_ns() < entry->denied_ns) {
+			keeper->denied_due = true;
+			if (!keeper->rescan_ns || keeper->rescan_ns > entry->denied_ns)
+				keeper->rescan_ns = entry->denied_ns;
+			continue;
+		}
+		entry->denied_ns = 0;
+		entry->denied_told = true;
+		keeper_table_touch(&keeper->table, entry);
+	}
+}
+
+/* From now on every process of its tree is killed when it is seen. */
 static void grace_end(struct keeper_entry *entry)
 {
 	entry->grace_ns = 0;
@@ -309,8 +381,7 @@ void keeper_kill_all(struct keeper *keeper)
 	while ((entry = keeper_table_each(&keeper->table, &at)))
 		if (keeper_entry_has_process(entry)) {
 			entry->grace_ns = 0;
-			kill(-entry->pid, SIGKILL);
-			kill(entry->pid, SIGKILL);
+			leader_kill(keeper, entry);
 		}
 }
 
@@ -325,8 +396,8 @@ void keeper_kill_tree(struct keeper *keeper, struct keeper_entry *entry)
 	}
 	entry->grace_ns = 0;
 	tree_of(keeper, entry);
-	tree_kill();
-	leader_signal(entry, SIGKILL);
+	tree_kill(keeper);
+	leader_kill(keeper, entry);
 }
 
 void keeper_signal(struct keeper *keeper, const struct keeper_signal *request)
@@ -408,7 +479,7 @@ static void orphan_guess(struct keeper *keeper, pid_t pid, bool away)
 	}
 	for (at = 0; (entry = keeper_table_each(&keeper->table, &at));)
 		if (entry->dying && entry->start_ticks <= stat.start_ticks)
-			entry->busy = true;
+			entry->n_busy++;
 	if (!grace)
 		process_tree_add_root(&tree, pid);
 }
@@ -427,7 +498,8 @@ static void orphan_look(struct keeper *keeper, pid_t pid)
 	}
 	keeper->n_left++;
 	if (keeper->phase == KEEPER_STOPS) {
-		kill(pid, SIGKILL);
+		if (kill(pid, SIGKILL) < 0 && errno == EPERM)
+			keeper->n_left_denied++;
 		return;
 	}
 	group_id = orphan_group(keeper, pid, &away);
@@ -437,7 +509,7 @@ static void orphan_look(struct keeper *keeper, pid_t pid)
 	}
 	entry = keeper_table_by_group(&keeper->table, group_id);
 	if (entry && entry->dying) {
-		entry->busy = true;
+		entry->n_busy++;
 		if (!entry->grace_ns)
 			entry->flags |= KEEPER_SLOT_TREE_ENDED;
 	}
@@ -454,6 +526,7 @@ static void orphans_look(struct keeper *keeper)
 	children.unknown = false;
 	children.away = false;
 	keeper->n_left = 0;
+	keeper->n_left_denied = 0;
 	process_tree_clear(&tree);
 	for (i = 0; i < children.n; i++) {
 		pid_t pid = children.pids[i];
@@ -463,7 +536,7 @@ static void orphans_look(struct keeper *keeper)
 			orphan_look(keeper, pid);
 		}
 	}
-	tree_kill();
+	tree_kill(keeper);
 	if (children.more)
 		keeper->rescan_ns = keeper_now_ns() + RESCAN_NS;
 }
@@ -477,6 +550,8 @@ static void leader_died(struct keeper *keeper, struct keeper_entry *entry, const
 	entry->status = info->si_status;
 	entry->flags = info->si_code == CLD_DUMPED ? KEEPER_SLOT_CORE : 0;
 	entry->exited_ns = keeper_now_ns();
+	entry->denied_pid = 0;
+	entry->denied_ns = 0;
 	keeper->n_dying++;
 	if (!entry->grace_ns)
 		grace_end(entry);
@@ -526,7 +601,8 @@ static void leaders_reap(struct keeper *keeper)
 	uint64_t now_ns = keeper_now_ns();
 
 	while ((entry = keeper_table_each(&keeper->table, &at))) {
-		bool left = entry->busy || children.more;
+		bool left = entry->n_busy || children.more;
+		bool denied = entry->n_busy && entry->n_busy == entry->n_denied && !children.more;
 		uint64_t rescan_ns = 0;
 
 		if (!entry->dying)
@@ -536,7 +612,8 @@ static void leaders_reap(struct keeper *keeper)
 		else if (entry->grace_ns && children.away && now_ns - entry->exited_ns < AWAY_LIMIT_NS)
 			rescan_ns = now_ns + AWAY_RESCAN_NS;
 		else if (!entry->grace_ns &&
-			 now_ns - entry->killed_ns < (left                   ? KEEPER_TREE_LIMIT_NS
+			 now_ns - entry->killed_ns < (denied                 ? KEEPER_DENIED_NS
+							     : left          ? KEEPER_TREE_LIMIT_NS
 							     : children.away ? AWAY_LIMIT_NS
 									     : 0))
 			rescan_ns = now_ns + (children.away ? AWAY_RESCAN_NS : RESCAN_NS);
@@ -549,10 +626,14 @@ static void leaders_reap(struct keeper *keeper)
 		}
 		if (left) {
 			entry->flags |= KEEPER_SLOT_TREE_LEFT;
-			keeper_log("group %llu (%s): something of its process tree cannot be killed, it is "
-				   "given up",
-				(unsigned long long)entry->group_id, entry->name);
+			if (!denied)
+				keeper_log(
+					"group %llu (%s): something of its process tree cannot be killed, it is "
+					"given up",
+					(unsigned long long)entry->group_id, entry->name);
 		}
+		if (!denied)
+			entry->denied_pid = 0;
 		leader_reap(keeper, entry);
 	}
 }
@@ -584,7 +665,8 @@ static void trees_end(struct keeper *keeper)
 	unsigned at = 0;
 
 	while ((entry = keeper_table_each(&keeper->table, &at))) {
-		entry->busy = false;
+		entry->n_busy = 0;
+		entry->n_denied = 0;
 		if (entry_has_grace(entry) && keeper_now_ns() >= entry->grace_ns)
 			grace_end(entry);
 	}
@@ -640,4 +722,5 @@ void keeper_reap(struct keeper *keeper, bool look)
 	}
 	if (look || keeper->phase == KEEPER_STOPS)
 		orphans_look(keeper);
+	leaders_denied(keeper);
 }

@@ -82,7 +82,7 @@ static void put_last_exit(const struct last_exit *e, struct buf *b)
 static void put_child(const struct child *child, struct buf *b)
 {
 	uint64_t deadline_ns = supervision_child_deadline(child->sup);
-	mp_put_array(b, 19);
+	mp_put_array(b, 21);
 	mp_put_uint(b, ROW_CHILD);
 	mp_put_uint(b, child->number);
 	mp_put_uint(b, child->group);
@@ -103,6 +103,8 @@ static void put_child(const struct child *child, struct buf *b)
 	/* in older states the watches of the child are here; now each is a row of its own */
 	mp_put_array(b, 0);
 	mp_put_bool(b, child->stopped);
+	mp_put_int(b, child->denied_pid);
+	mp_put_int(b, child->denied_uid);
 }
 
 static void put_watch(const struct watch *watch, struct buf *b)
@@ -359,7 +361,7 @@ static int load_child(struct node *node, struct mp_reader *r, uint32_t n_fields)
 	struct child_saved *saved;
 	struct child *child;
 	uint64_t number, group, state, forked_ns, exec_ns, backoff_step;
-	int64_t pid;
+	int64_t pid, denied_pid = 0, denied_uid = 0;
 
 	TRY(mp_read_uint(r, &number));
 	child = node_child_by_number(node, number);
@@ -384,6 +386,14 @@ static int load_child(struct node *node, struct mp_reader *r, uint32_t n_fields)
 	TRY(load_watches(node, child, r));
 	if (n_fields > 18)
 		TRY(mp_read_bool(r, &child->stopped));
+	if (n_fields > 19) {
+		TRY(mp_read_int(r, &denied_pid));
+		TRY(mp_read_int(r, &denied_uid));
+	}
+	if (denied_pid < 0 || denied_pid > INT32_MAX || denied_uid < INT32_MIN || denied_uid > INT32_MAX)
+		return -EPROTO;
+	child->denied_pid = (int32_t)denied_pid;
+	child->denied_uid = (int32_t)denied_uid;
 	if (state >= _SUPERVISION_STATE_N || pid < 0 || pid > INT32_MAX)
 		return -EPROTO;
 	saved->state = (enum supervision_state)state;
@@ -460,7 +470,7 @@ static int load_row(struct node *node, struct mp_reader *r)
 	case ROW_SPEC:
 		return n == 7 ? load_spec(node, r) : -EPROTO;
 	case ROW_CHILD:
-		return n == 18 || n == 19 ? load_child(node, r, n) : -EPROTO;
+		return n == 18 || n == 19 || n == 21 ? load_child(node, r, n) : -EPROTO;
 	case ROW_REMOVED:
 		if (n != 2)
 			return -EPROTO;

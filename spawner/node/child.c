@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/node/child.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "libactor/protocol/cause.h"
@@ -42,6 +43,11 @@ bool child_is_down(const struct child *child)
 	return child->sup->state == SUPERVISION_DOWN;
 }
 
+bool child_is_denied(const struct child *child)
+{
+	return child->sup->state == SUPERVISION_STOPPING && child->denied_pid;
+}
+
 const char *child_outcome(const struct child *child)
 {
 	if (!child_is_down(child))
@@ -49,6 +55,18 @@ const char *child_outcome(const struct child *child)
 	if (child->stopped || !child->last_exit.set)
 		return "stopped";
 	return actor_cause_is_clean(&child->last_exit.cause) ? "done" : "failed";
+}
+
+const char *child_denied_text(const struct child *child, char text[CHILD_DENIED_TEXT])
+{
+	char whom[40] = "another user";
+
+	if (child->denied_uid != -1)
+		snprintf(whom, sizeof(whom), "another user (uid %u)", (unsigned)child->denied_uid);
+	snprintf(text, CHILD_DENIED_TEXT, "%d runs as %s; not stopped: %s; only that user or root can end it",
+		child->denied_pid, whom,
+		child->group ? "the node may not signal it" : "the process that started it has ended");
+	return text;
 }
 
 static void put_rusage(struct buf *b, const struct keeper_rusage *u)
@@ -140,7 +158,7 @@ void child_put_map(struct buf *b, const struct child *child, uint64_t node_id, c
 	bool lives = child->group && child->pid;
 	bool runs = lives && child->exec_ns;
 
-	mp_put_map(b, child->n_lost_bytes ? 16 : 15);
+	mp_put_map(b, 15 + !!child->n_lost_bytes + !!child->denied_pid);
 	mp_put_cstr(b, "name");
 	mp_put_cstr(b, child->name);
 	mp_put_cstr(b, "state");
@@ -192,5 +210,13 @@ void child_put_map(struct buf *b, const struct child *child, uint64_t node_id, c
 	if (child->n_lost_bytes) {
 		mp_put_cstr(b, "log_lost_bytes");
 		mp_put_uint(b, child->n_lost_bytes);
+	}
+	if (child->denied_pid) {
+		mp_put_cstr(b, "denied");
+		mp_put_map(b, 2);
+		mp_put_cstr(b, "pid");
+		mp_put_int(b, child->denied_pid);
+		mp_put_cstr(b, "uid");
+		mp_put_int(b, child->denied_uid);
 	}
 }

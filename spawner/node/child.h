@@ -87,6 +87,12 @@ struct child {
 	/* bytes of its output that could not be written to the log since this supervisor started */
 	uint64_t n_lost_bytes;
 	struct last_exit last_exit;
+	/*
+	 * A process of the latest incarnation that runs as another user, so that the kernel does not let
+	 * us kill it: the main one, or when that has ended one that it has left behind. 0: none.
+	 */
+	int32_t denied_pid;
+	int32_t denied_uid; /* -1: not known */
 	struct list watches;
 	struct list waiters;
 
@@ -106,6 +112,8 @@ const char *child_state_name(const struct child *child);
 bool child_is_up(const struct child *child);    /* up or ready */
 bool child_is_ready(const struct child *child); /* ready; or up, if it will never say ready */
 bool child_is_down(const struct child *child);
+/* It was to be stopped, and lives on because the kernel does not let it be killed. */
+bool child_is_denied(const struct child *child);
 /*
  * Why the child is down: "stopped" (somebody wanted that), "done" (it ended well), "failed". NULL: it is not
  * down.
@@ -113,8 +121,14 @@ bool child_is_down(const struct child *child);
 const char *child_outcome(const struct child *child);
 
 /*
- * Appends the child map of docs/protocol.md §5. @log_path may be NULL. A long argv is cut to @argv_max_bytes,
- * since a list of thousands of children must fit into one message.
+ * "PID runs as another user (uid N); not stopped: …", of a child with a denied_pid; returns @text.
+ */
+#define CHILD_DENIED_TEXT 256
+const char *child_denied_text(const struct child *child, char text[CHILD_DENIED_TEXT]);
+
+/*
+ * Appends the child map of docs/protocol.md §5. @log_path may be NULL. A long argv is cut to @argv_max_bytes:
+ * lists of thousands must fit into one message.
  */
 void child_put_map(struct buf *b, const struct child *child, uint64_t node_id, const char *log_path,
 	uint64_t now_ns, size_t argv_max_bytes);

@@ -157,14 +157,25 @@ void node_spawn(struct node *node, struct child_spec *take_spec, actor_ref calle
 	node_drain(node, now_ns);
 }
 
+/* What could not be killed before may have become another user again. The keeper tells if not. */
+static void kill_again(struct node *node, struct child *child)
+{
+	if (!child_is_denied(child))
+		return;
+	child->denied_pid = 0;
+	node_late(node, NODE_KILL_TREE)->group = child->group;
+}
+
 void node_stop(struct node *node, const char *name, bool wait, void *from, uint64_t now_ns)
 {
 	struct child *child = find(node, name, from);
 
 	if (!child)
 		return;
-	if (wait && !node_waiter_new(node, child, from, NODE_WAIT_DOWN, 0, 0, now_ns))
+	if (wait && !node_waiter_new(node, child, from,
+			    child_is_down(child) ? NODE_WAIT_DOWN : NODE_WAIT_STOPPED, 0, 0, now_ns))
 		return;
+	kill_again(node, child);
 	if (!wait) {
 		uint64_t number = child->number;
 
@@ -225,6 +236,7 @@ void node_restart(struct node *node, const char *name, bool wait, void *from, ui
 	node_touch(node, child);
 	if (wait && !node_waiter_new(node, child, from, NODE_WAIT_READY, 0, child->sup->n_starts + 1, now_ns))
 		return;
+	kill_again(node, child);
 	supervision_child_restart(child->sup, now_ns);
 	node_drain(node, now_ns);
 	if (!wait)
@@ -271,6 +283,7 @@ void node_remove(struct node *node, const char *name, bool force, void *from, ui
 	if (!node_waiter_new(node, child, from, NODE_WAIT_GONE, 0, 0, now_ns))
 		return;
 	child->removing = true;
+	kill_again(node, child);
 	node_stop_child(node, child, now_ns);
 }
 
@@ -351,6 +364,9 @@ void node_down(struct node *node, void *from, uint64_t now_ns)
 		for (struct child *child = node_first(node); child; child = node_after(node, child))
 			node_touch(node, child);
 		supervision_shutdown(node->engine, now_ns, false);
+		for (struct child *child = node_first(node); child; child = node_after(node, child))
+			if (child_is_denied(child))
+				node_child_give_up(node, child, now_ns);
 	}
 	node_drain(node, now_ns);
 }

@@ -24,6 +24,7 @@ void node_request_groups(struct node *node)
 void node_start_instance(struct node *node, struct child *child)
 {
 	child->ended = child->stopped = false;
+	child->denied_pid = 0;
 	if (list_is_linked(&child->ended_link)) {
 		list_remove(&child->ended_link);
 		node->n_ended--;

@@ -137,7 +137,15 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 			node_log(node, "%s (pid %d) %s", child->name, slot->pid, LEFT_TEXT);
 		snprintf(cause.text, sizeof(cause.text), "%s", LEFT_TEXT);
 	}
-	if (slot->flags & KEEPER_SLOT_TREE_LEFT)
+	child->denied_pid = slot->denied_pid;
+	child->denied_uid = (int32_t)slot->denied_uid;
+	if (slot->denied_pid && node->stopping)
+		child_denied_text(child, node->left_text);
+	if (slot->denied_pid)
+		node_log(node,
+			"%s (pid %d) has left %d behind, which runs as another user (uid %d) and cannot be ended",
+			child->name, slot->pid, slot->denied_pid, (int)slot->denied_uid);
+	else if (slot->flags & KEEPER_SLOT_TREE_LEFT)
 		node_log(node, "%s (pid %d) left a process behind that the kernel does not let go of",
 			child->name, slot->pid);
 	node_record_end(node, child, &cause, &slot->rusage, slot->exited_ns);
@@ -184,6 +192,33 @@ static bool slot_is_final(const struct keeper_slot *slot)
 	return slot->stage == KEEPER_FAILED || slot->stage == KEEPER_EXITED;
 }
 
+/* The node goes down without it, or it would never be down. */
+void node_child_give_up(struct node *node, struct child *child, uint64_t now_ns)
+{
+	struct actor_cause cause = cause_make(ERROR_PERMISSION);
+
+	child_denied_text(child, cause.text);
+	memcpy(node->left_text, cause.text, sizeof(node->left_text));
+	node_record_end(node, child, &cause, NULL, now_ns);
+	supervision_child_exited(child->sup, now_ns, SUPERVISION_EXIT_KILLED);
+}
+
+/* The keeper was to kill it, and the kernel does not let it. */
+static void denied(struct node *node, struct child *child, const struct keeper_slot *slot, uint64_t now_ns)
+{
+	char text[CHILD_DENIED_TEXT];
+
+	if (child->sup->state != SUPERVISION_STOPPING)
+		return;
+	child->denied_pid = slot->denied_pid;
+	child->denied_uid = (int32_t)slot->denied_uid;
+	node_touch(node, child);
+	node_log(node, "%s: %s", child->name, child_denied_text(child, text));
+	if (node->stopping)
+		node_child_give_up(node, child, now_ns);
+	node_drain(node, now_ns);
+}
+
 void node_slot(struct node *node, const struct keeper_slot *slot, const char *text, uint64_t now_ns)
 {
 	struct child *child = node_child_by_group(node, slot->group_id);
@@ -224,6 +259,8 @@ void node_slot(struct node *node, const struct keeper_slot *slot, const char *te
 		start_failed(node, child, &cause, now_ns);
 	} else if (slot->stage == KEEPER_EXITED) {
 		exited(node, child, slot, text, now_ns);
+	} else if (slot->denied_pid) {
+		denied(node, child, slot, now_ns);
 	}
 }
 

@@ -100,6 +100,7 @@ enum node_wait {
 	NODE_WAIT_READY,
 	NODE_WAIT_EXIT,
 	NODE_WAIT_DOWN,
+	NODE_WAIT_STOPPED, /* down, and nothing of it is left */
 	NODE_WAIT_GONE
 };
 

@@ -95,6 +95,7 @@ struct node {
 	struct list downers;           /* struct waiter: callers of `down` */
 	bool synced;
 	bool stopping;
+	char left_text[CHILD_DENIED_TEXT]; /* why not all was stopped by this `down`; empty: all was */
 	bool stopped;
 
 	void (*log_path)(const char *name, char *ret, size_t size, void *arg);
@@ -240,5 +241,6 @@ void node_clients_start(struct node *node, uint64_t now_ns);
  */
 void node_clients_synced(struct node *node, uint64_t now_ns);
 void node_child_synced(struct node *node, struct child *child, uint64_t now_ns);
+void node_child_give_up(struct node *node, struct child *child, uint64_t now_ns);
 void node_record_end(struct node *node, struct child *child, const struct actor_cause *cause,
 	const struct keeper_rusage *rusage, uint64_t at_ns);

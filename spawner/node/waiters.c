@@ -195,7 +195,16 @@ static void refuse_ended(struct node *node, struct waiter *waiter)
 	child->removing |= owned;
 }
 
-/* Answers @waiter if its wait is over. True: it was answered. */
+/* The end that is waited for does not come by us. Whoever waited for it has to know why, and whom to ask. */
+static void refuse_denied(struct node *node, struct waiter *waiter)
+{
+	const struct child *child = waiter->child;
+	char text[CHILD_DENIED_TEXT];
+
+	node_answer_refuse(node, waiter->from, "not_stopped", "%s", child_denied_text(child, text));
+}
+
+/* Answers if what @waiter waits for has come; true if it was answered. */
 static bool waiter_check(struct node *node, struct waiter *waiter, uint64_t now_ns)
 {
 	const struct child *child = waiter->child;
@@ -203,6 +212,11 @@ static bool waiter_check(struct node *node, struct waiter *waiter, uint64_t now_
 	bool down = child_is_down(child);
 	bool exec_failed = child->n_exec_failures != waiter->n_exec_failures;
 
+	if (child_is_denied(child) && waiter->wait != NODE_WAIT_NONE && waiter->wait != NODE_WAIT_EXIT &&
+		waiter->wait != NODE_WAIT_DOWN) {
+		refuse_denied(node, waiter);
+		return true;
+	}
 	switch (waiter->wait) {
 	case NODE_WAIT_NONE:
 		node_answer_child(node, waiter->from, child, now_ns);
@@ -231,8 +245,13 @@ static bool waiter_check(struct node *node, struct waiter *waiter, uint64_t now_
 			return false;
 		return true;
 	case NODE_WAIT_DOWN:
+	case NODE_WAIT_STOPPED:
 		if (!down)
 			return false;
+		if (child->denied_pid && waiter->wait == NODE_WAIT_STOPPED) {
+			refuse_denied(node, waiter);
+			return true;
+		}
 		node_answer_child(node, waiter->from, child, now_ns);
 		return true;
 	case NODE_WAIT_GONE:
@@ -257,7 +276,9 @@ void node_waiters_end(struct node *node, struct child *child, uint64_t now_ns)
 	list_for_each_safe(link, &child->waiters) {
 		struct waiter *waiter = container_of(link, struct waiter, link);
 
-		if (waiter->wait == NODE_WAIT_GONE)
+		if (waiter->wait == NODE_WAIT_GONE && child->denied_pid)
+			refuse_denied(node, waiter);
+		else if (waiter->wait == NODE_WAIT_GONE)
 			node_answer_nil(node, waiter->from);
 		else
 			node_answer_refuse(
@@ -274,6 +295,7 @@ void node_waiters_expire(struct node *node, uint64_t now_ns)
 		[NODE_WAIT_READY] = "ready",
 		[NODE_WAIT_EXIT] = "at its end",
 		[NODE_WAIT_DOWN] = "down",
+		[NODE_WAIT_STOPPED] = "down",
 		[NODE_WAIT_GONE] = "gone",
 	};
 	struct heap_node *n;
@@ -293,7 +315,10 @@ void node_downers_answer(struct node *node)
 	while (!list_is_empty(&node->downers)) {
 		struct waiter *waiter = container_of(node->downers.next, struct waiter, link);
 
-		node_answer_nil(node, waiter->from);
+		if (node->left_text[0])
+			node_answer_refuse(node, waiter->from, "not_stopped", "%s", node->left_text);
+		else
+			node_answer_nil(node, waiter->from);
 		node_waiter_free(node, waiter);
 	}
 }

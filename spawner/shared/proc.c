@@ -51,6 +51,21 @@ bool process_stat_read(pid_t pid, struct process_stat *ret)
 	return true;
 }
 
+bool process_uid_read(pid_t pid, uid_t *ret)
+{
+	char path[48], text[2048], *at;
+	unsigned uid;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (file_read(path, text, sizeof(text)) <= 0)
+		return false;
+	at = strstr(text, "\nUid:");
+	if (!at || sscanf(at + 5, "%*u %u", &uid) != 1)
+		return false;
+	*ret = uid;
+	return true;
+}
+
 bool process_is_traced(pid_t pid)
 {
 	char path[48], text[2048], *at;

@@ -29,7 +29,10 @@ static inline bool process_is_zombie(const struct process_stat *stat)
 	return (stat->state == 'Z' || stat->state == 'X') && stat->n_threads <= 1;
 }
 
-/* True: somebody debugs the process. */
+/* As which user it runs (its effective uid). False: there is no such process, or /proc does not say. */
+bool process_uid_read(pid_t pid, uid_t *ret);
+
+/* Somebody looks into it with a debugger. */
 bool process_is_traced(pid_t pid);
 
 /*

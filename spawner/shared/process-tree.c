@@ -109,7 +109,7 @@ static void tree_add(struct process_tree *tree, pid_t pid, pid_t parent)
 		tree->more = true;
 		return;
 	}
-	tree->members[tree->n] = (struct process_tree_member){pid, parent};
+	tree->members[tree->n] = (struct process_tree_member){.pid = pid, .parent = parent};
 	tree->index[at] = (uint16_t)++tree->n;
 }
 
@@ -123,16 +123,15 @@ static void child_visit(pid_t child, pid_t parent, void *data)
 	tree_add(data, child, parent);
 }
 
-/*
- * Numbers are reused. So a pidfd is opened first, and then it is checked that the process is still the same.
- */
-static void member_signal(const struct process_tree_member *member, int signo)
+/* Numbers are reused: a pidfd first, then the look whether it still is who was meant. */
+static void member_signal(struct process_tree_member *member, int signo)
 {
 	struct process_stat stat;
+	long r = 0;
 	int fd;
 
 	if (!member->parent) {
-		kill(member->pid, signo);
+		member->denied = kill(member->pid, signo) < 0 && errno == EPERM;
 		return;
 	}
 	fd = (int)syscall(SYS_pidfd_open, member->pid, 0);
@@ -144,11 +143,12 @@ static void member_signal(const struct process_tree_member *member, int signo)
 	 */
 	if (process_stat_read(member->pid, &stat) &&
 		(stat.parent == member->parent || stat.parent == getpid())) {
-		if (fd < 0) /* no descriptor is left: a signal by number is better than a survivor */
-			kill(member->pid, signo);
+		if (fd < 0) /* out of descriptors: better the number than a survivor */
+			r = kill(member->pid, signo);
 		else
-			syscall(SYS_pidfd_send_signal, fd, signo, NULL, 0);
+			r = syscall(SYS_pidfd_send_signal, fd, signo, NULL, 0);
 	}
+	member->denied = r < 0 && errno == EPERM;
 	if (fd >= 0)
 		close(fd);
 }
@@ -168,7 +168,7 @@ void process_tree_descend(struct process_tree *tree, bool freeze)
 	} while (freeze && tree->n > n_before && ++rounds < DESCEND_ROUNDS_MAX);
 }
 
-void process_tree_signal(const struct process_tree *tree, int signo, pid_t except_pgid)
+void process_tree_signal(struct process_tree *tree, int signo, pid_t except_pgid)
 {
 	unsigned i;
 

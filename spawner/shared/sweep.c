@@ -36,11 +36,11 @@ struct sweep_scan {
 	size_t n_sessions;
 	const pid_t *except;
 	size_t n_except;
-	int n_hit;    /* marked processes found in this scan, which are waited for */
-	int n_killed; /* killed processes, without those that were ending already */
-	/* kill only the process itself and not its descendants, so nobody is stopped first */
-	bool alone;
-	int waiting[SWEEP_WAIT_MAX]; /* pidfds of the killed processes */
+	int n_hit;                   /* in this scan: they are waited for */
+	int n_killed;                /* without those that were on their way out */
+	struct sweep_denied denied;  /* in this scan */
+	bool alone;                  /* without what descends from it, so nobody is stopped first */
+	int waiting[SWEEP_WAIT_MAX]; /* pidfds of the killed */
 	size_t n_waiting;
 };
 
@@ -80,6 +80,14 @@ static bool sweep_is_excepted(const struct sweep_scan *scan, pid_t pid)
 	return pid == getpid();
 }
 
+static void sweep_note_denied(struct sweep_scan *scan, pid_t pid)
+{
+	scan->denied.n++;
+	scan->denied.pid = pid;
+	if (!process_uid_read(pid, &scan->denied.uid))
+		scan->denied.uid = (uid_t)-1;
+}
+
 static bool sweep_visit(pid_t pid, void *data)
 {
 	struct sweep_scan *scan = data;
@@ -91,8 +99,11 @@ static bool sweep_visit(pid_t pid, void *data)
 		return true;
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0) {
-		if (errno != ESRCH) { /* no descriptor is left: a kill by number is better than a survivor */
-			kill(pid, SIGKILL);
+		if (errno != ESRCH) { /* out of fds: better the number than a survivor */
+			if (kill(pid, SIGKILL) < 0 && errno == EPERM) {
+				sweep_note_denied(scan, pid);
+				return true;
+			}
 			scan->n_hit++;
 			scan->n_killed++;
 		}
@@ -108,6 +119,11 @@ static bool sweep_visit(pid_t pid, void *data)
 	if (!scan->alone)
 		process_tree_descend(&sweep_tree, true);
 	process_tree_signal(&sweep_tree, SIGKILL, 0);
+	if (sweep_tree.members[0].denied) {
+		sweep_note_denied(scan, pid);
+		close(fd);
+		return true;
+	}
 	scan->n_hit++;
 	scan->n_killed += !stat.exiting;
 	if (scan->n_waiting < SWEEP_WAIT_MAX)
@@ -162,7 +178,7 @@ static void sweep_wait(struct sweep_scan *scan, int64_t deadline_ms)
 }
 
 int sweep_kill(uint64_t node_id, pid_t *sessions, size_t n_sessions, const pid_t *except, size_t n_except,
-	unsigned timeout_ms)
+	unsigned timeout_ms, struct sweep_denied *ret_denied)
 {
 	struct sweep_scan scan = {.node_id = node_id,
 		.sessions = sessions,
@@ -175,7 +191,10 @@ int sweep_kill(uint64_t node_id, pid_t *sessions, size_t n_sessions, const pid_t
 	sweep_check_sessions(&scan);
 	for (;;) {
 		scan.n_hit = 0;
+		scan.denied = (struct sweep_denied){0};
 		r = proc_each_process(sweep_visit, &scan);
+		if (ret_denied)
+			*ret_denied = scan.denied;
 		if (r < 0) {
 			sweep_wait(&scan, 0);
 			return r;

@@ -53,10 +53,15 @@ __attribute__((noreturn)) void supervisor_end_of_node(struct supervisor *supervi
 {
 	pid_t *sessions, except = broker_pid(supervisor);
 	size_t n_sessions = sessions_of(supervisor->node, &sessions);
+	struct sweep_denied denied = {0};
 	int dir_fd, r;
 
 	log_error("the keeper is gone: everything of this node is ended");
-	r = sweep_kill(supervisor->node_id, sessions, n_sessions, &except, except > 0, SUPERVISOR_SWEEP_MS);
+	r = sweep_kill(
+		supervisor->node_id, sessions, n_sessions, &except, except > 0, SUPERVISOR_SWEEP_MS, &denied);
+	if (denied.n)
+		log_error("%u processes run as another user and go on, one is %d (uid %d)", denied.n,
+			(int)denied.pid, (int)denied.uid);
 	if (r >= 0 && except > 0)
 		r = sweep_kill_one(supervisor->node_id, except, SUPERVISOR_SWEEP_MS);
 	if (r < 0)

@@ -10,6 +10,7 @@
 
 #include "libactor/protocol/names.h"
 #include "libactor/util/log.h"
+#include "spawner/shared/proc.h"
 #include "spawner/supervisor/args.h"
 
 int on_spawn(actor *self, const actor_msg *msg, actor_from *from)
@@ -82,15 +83,32 @@ int on_rm(actor *self, const actor_msg *msg, actor_from *from)
 	return named(self, msg, from, node_remove, false, "name:str force:bool");
 }
 
+/* The keeper is the same user as we are. The number is held until its end is acknowledged. */
+static bool may_not_signal(const struct child *child)
+{
+	return child && child->group && child->pid > 0 && kill(child->pid, 0) < 0 && errno == EPERM;
+}
+
 int on_kill(actor *self, const actor_msg *msg, actor_from *from)
 {
 	struct supervisor *supervisor = supervisor_of(self);
 	struct args args = args_of(msg);
+	const struct child *child;
 	uint64_t signo;
 	char name[256];
 
 	if (args_name(&args, name) < 0 || args_uint(&args, &signo) < 0 || signo > 1024 || args.n)
 		return bad_args(from, "name:str signal:int");
+	child = node_child_by_name(supervisor->node, name);
+	if (may_not_signal(child)) {
+		uid_t uid = (uid_t)-1;
+
+		process_uid_read(child->pid, &uid);
+		actor_reply_error(from, ERROR_PERMISSION,
+			"%d runs as another user (uid %d); not signalled: only that user or root can",
+			child->pid, (int)uid);
+		return 0;
+	}
 	from = keep(supervisor, from);
 	if (from)
 		node_kill(supervisor->node, name, (int)signo, from, supervisor_now_ns());

@@ -51,7 +51,7 @@ int main(void)
 	for (;;) {
 		poll(polls, 2, -1);
 		if (polls[0].revents & POLLHUP) /* the keeper is gone */
-			return sweep_kill(marker.node_id, NULL, 0, NULL, 0, 10000) < 0 ? 22 : 0;
+			return sweep_kill(marker.node_id, NULL, 0, NULL, 0, 10000, NULL) < 0 ? 22 : 0;
 		if (polls[1].revents)
 			/* The test has said with which status to exit. */
 			return read(fd, &code, 1) == 1 ? code : 23;

@@ -111,7 +111,7 @@ int teardown(void **state)
 		waitpid(node.pid, NULL, 0);
 	}
 	if (node.hello.node_id)
-		sweep_kill(node.hello.node_id, NULL, 0, NULL, 0, 10000);
+		sweep_kill(node.hello.node_id, NULL, 0, NULL, 0, 10000, NULL);
 	supervisor_forget();
 	fd_drop(&node.listen_fd);
 	fd_drop(&node.ready_fd);

@@ -21,7 +21,7 @@ static void test_keeper_killed_leaves_nobody(void **state)
 	expect_eof(child_of(2)->fds[0]);
 	wait_readable(node.control_fd); /* the supervisor has swept the rest, and has ended */
 	assert_int_equal(read(node.control_fd, text, 1), 0);
-	assert_int_equal(sweep_kill(node.hello.node_id, NULL, 0, NULL, 0, PATIENCE_MS), 0);
+	assert_int_equal(sweep_kill(node.hello.node_id, NULL, 0, NULL, 0, PATIENCE_MS, NULL), 0);
 }
 
 static void test_a_keeper_that_is_killed_leaves_nobody_who_threw_away_his_environment(void **state)

@@ -2,6 +2,7 @@
 killed or hang themselves. Arguments: actorctl, actor-spawner, kill-at. CYCLES and SEED are for the test that kills the daemons one after the
 other."""
 
+import ctypes
 import fcntl
 import os
 import random
@@ -20,8 +21,8 @@ actorctl, spawner, kill_at = (os.path.abspath(p) for p in sys.argv[1:4])
 node = Node(actorctl, "trees").up()
 CYCLES = int(os.environ.get("CYCLES", "12"))
 SEED = int(os.environ.get("SEED", str(random.randrange(1 << 30))))
-NODE_INFO_MAGIC, KEEPER_VERSION = 0x4e504141, 2  # spawner/shared/protocol.h
-GONE_S = 30  # far longer than any of this takes
+NODE_INFO_MAGIC, KEEPER_VERSION = 0x4e504141, 3  # spawner/shared/protocol.h
+GONE_S = 30  # far more than any of it takes
 
 
 def said(name):
@@ -306,9 +307,131 @@ def a_node_that_sees_the_processes_of_others_in_proc_does_not_start():
         shutil.rmtree(other)
 
 
+PR_CAPBSET_DROP, CAP_KILL, OTHER_UID = 24, 5, 65534
+
+
+def other_user(then="exec /bin/sleep 1000"):
+    """A command as another user, as sudo or a setuid program would run it."""
+    return f"setpriv --reuid {OTHER_UID} --clear-groups sh -c '{then}'"
+
+
+class PowerlessNode(Node):
+    """One that may not signal the processes of other users: started by root without CAP_KILL, as in many containers. To processes that
+    have become another user it is what a node of a plain user is to what sudo runs."""
+
+    def __init__(self, name):
+        super().__init__(actorctl, name)
+        subprocess.run([actorctl, "up", "-d"], env=self.env, check=True, capture_output=True, timeout=GONE_S,
+                       preexec_fn=lambda: ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_KILL, 0, 0, 0))
+
+    def says(self, name, then):
+        """A command that says its pid in the file NAME, and may do so as any user."""
+        path = f"{self.root}/{name}"
+        open(path, "w").close()
+        os.chmod(path, 0o666)
+        os.chmod(self.root, 0o755)
+        return other_user(f"echo $$ >{path}; {then}")
+
+    def said(self, name):
+        return int(until(lambda: open(f"{self.root}/{name}").read().strip(), f"{name} says its pid"))
+
+
+def may_test_other_users():
+    if os.geteuid() == 0 and shutil.which("setpriv"):
+        return True
+    print("# not root, or no setpriv: not tested")
+    return False
+
+
+def is_not_stopped(p, pid):
+    assert p.returncode == 1, p
+    assert f"{pid} runs as another user (uid {OTHER_UID}); not stopped: " in p.stderr, p.stderr
+    assert alive(pid)
+
+
+def a_leader_of_another_user_is_not_said_to_be_stopped():
+    if not may_test_other_users():
+        return
+    powerless = PowerlessNode("foreign")
+    powerless.ctl("spawn", "--name", "web", "--stop-timeout", "50ms", "--", "sh", "-c", "exec " + powerless.says("web", "exec /bin/sleep 1000"))
+    pid = powerless.said("web")
+    for verb in ["stop"], ["stop"], ["restart"], ["rm", "-f"]:
+        is_not_stopped(powerless.ctl(*verb, "web", rc=None), pid)
+        web = powerless.child("web")
+        assert web["state"] == "stopping" and web["pid"] == pid and web["denied"] == {"pid": pid, "uid": OTHER_UID}, web
+    assert f"{pid} runs as another user (uid {OTHER_UID}), not stopped" in powerless.ctl("ls").stdout
+    assert f"{pid} runs as another user (uid {OTHER_UID})" in powerless.ctl("kill", "-s", "HUP", "web", rc=8).stderr
+    # a next supervisor hears it as well
+    supervisor = powerless.ctl_json("status")["supervisor"]["pid"]
+    os.kill(supervisor, signal.SIGKILL)
+    until(lambda: powerless.ctl_json("status")["supervisor"]["pid"] not in (None, supervisor), "a new supervisor")
+    is_not_stopped(powerless.ctl("rm", "-f", "web", rc=None), pid)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: powerless.ctl_json("ls") == [], "it is down, and removed as it was asked for")
+    powerless.down()
+
+
+def what_a_leader_left_as_another_user_is_not_said_to_be_stopped():
+    if not may_test_other_users():
+        return
+    powerless = PowerlessNode("foreigner")
+    powerless.ctl("spawn", "--name", "web", "--stop-timeout", "50ms", "--", "sh", "-c",
+                  powerless.says("left", "trap \"\" TERM; exec /bin/sleep 1000") + " & exec sleep 1000")
+    pid = powerless.said("left")
+    is_not_stopped(powerless.ctl("stop", "web", rc=None), pid)
+    web = powerless.child("web")
+    assert web["state"] == "down" and web["outcome"] == "stopped" and web["denied"] == {"pid": pid, "uid": OTHER_UID}, web
+    assert f"{pid} runs as another user (uid {OTHER_UID}), not stopped" in powerless.ctl("ls").stdout
+    powerless.ctl("start", "web")
+    assert "denied" not in powerless.child("web")
+    other = int(until(lambda: (p := open(f"{powerless.root}/left").read().strip()) != str(pid) and p, "the next one"))
+    is_not_stopped(powerless.ctl("rm", "-f", "web", rc=None), other)
+    assert powerless.ctl_json("ls") == []
+    for left in pid, other:
+        os.kill(left, signal.SIGKILL)
+    powerless.down()
+
+
+def a_node_goes_down_without_what_runs_as_another_user_and_says_so():
+    if not may_test_other_users():
+        return
+    powerless = PowerlessNode("foreigners")
+    powerless.ctl("spawn", "--name", "web", "--stop-timeout", "50ms", "--", "sh", "-c", "exec " + powerless.says("web", "exec /bin/sleep 1000"))
+    pid = powerless.said("web")
+    keeper = powerless.ctl_json("status")["keeper"]["pid"]
+    is_not_stopped(powerless.ctl("down", rc=None), pid)
+    assert not alive(keeper) and not os.path.exists(powerless.env["ACTOR_RUNTIME_DIR"] + "/lock")
+    assert f"{pid} runs as another user" in open(powerless.root + "/logs/actor-spawner.log").read()
+    os.kill(pid, signal.SIGKILL)
+    powerless.down()
+
+
+def a_node_starts_beside_what_a_node_before_left_as_another_user():
+    if not may_test_other_users():
+        return
+    powerless = PowerlessNode("survivor")
+    powerless.ctl("spawn", "--name", "web", "--", "sh", "-c", "exec " + powerless.says("web", "exec /bin/sleep 1000"))
+    pid = powerless.said("web")
+    daemons = powerless.ctl_json("status")
+    for daemon in "supervisor", "broker", "keeper":
+        os.kill(daemons[daemon]["pid"], signal.SIGSTOP)
+    for daemon in "supervisor", "broker", "keeper":
+        os.kill(daemons[daemon]["pid"], signal.SIGKILL)
+    until(lambda: not any(alive(daemons[d]["pid"]) for d in ("supervisor", "broker", "keeper")), "all three are dead")
+    subprocess.run([actorctl, "up", "-d"], env=powerless.env, check=True, capture_output=True, timeout=GONE_S,
+                   preexec_fn=lambda: ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_KILL, 0, 0, 0))
+    assert alive(pid)
+    os.kill(pid, signal.SIGKILL)
+    powerless.down()
+
+
 run_tests([a_node_that_sees_the_processes_of_others_in_proc_does_not_start,
            a_program_behind_a_shell_ends_in_its_own_order,
            a_stopped_process_is_woken_to_hear_of_its_stop,
+           a_leader_of_another_user_is_not_said_to_be_stopped,
+           what_a_leader_left_as_another_user_is_not_said_to_be_stopped,
+           a_node_goes_down_without_what_runs_as_another_user_and_says_so,
+           a_node_starts_beside_what_a_node_before_left_as_another_user,
            strangers_are_gone_when_stop_returns,
            strangers_end_with_a_leader_that_is_killed,
            what_hangs_on_a_stranger_ends_with_it,

@@ -420,7 +420,7 @@ static int down_count(struct session *session)
 static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 {
 	const actor_dest spawner = actor_named(NAME_SPAWNER);
-	struct session_error error;
+	struct session_error error = {.name = ""};
 	int64_t ask_ms = ctl_timeout_ms(ctl, DOWN_ASK_MS);
 	json_t *nothing = NULL;
 	int r = -ENOTCONN;
@@ -433,7 +433,7 @@ static int down_request(struct ctl *ctl, struct session **session, pid_t keeper)
 	json_decref(nothing);
 	if (r != -ETIMEDOUT)
 		*session = session_close(*session);
-	if (!r)
+	if (!r || !strcmp(error.name, "not_stopped"))
 		return 0;
 	/*
 	 * The supervisor may be slow, or hang, or be gone. The keeper handles all three. A queued TERM only
@@ -495,12 +495,33 @@ static int down_wait(struct ctl *ctl, struct session **session, pid_t keeper, co
 	return status;
 }
 
+/* What runs as another user could not be ended, and whoever takes the node down must know. */
+static int down_left(struct ctl *ctl, uint64_t id, const char *dir)
+{
+	char as[64] = "lives on", more[48] = "";
+	unsigned n;
+	pid_t pid;
+	uid_t uid;
+
+	n = node_count_processes(id, &pid, &uid);
+	if (!n)
+		return CTL_OK;
+	if (uid != (uid_t)-1 && uid != geteuid())
+		snprintf(as, sizeof(as), "runs as another user (uid %u)", (unsigned)uid);
+	if (n > 1)
+		snprintf(more, sizeof(more), ", and so do %u more", n - 1);
+	return ctl_fail(ctl, CTL_FAILED, "not_stopped", "end it as that user or as root",
+		"the node in %s is down, but %d %s; not stopped: the node could not end it%s", dir, (int)pid,
+		as, more);
+}
+
 static int down_run(struct ctl *ctl, const struct args *args)
 {
 	struct session *session = NULL;
 	struct wait_signals signals;
 	char dir[NODE_PATH_SIZE];
 	int status, error, r;
+	uint64_t id;
 	pid_t keeper;
 
 	if (node_runtime_dir(ctl, dir))
@@ -522,12 +543,16 @@ static int down_run(struct ctl *ctl, const struct args *args)
 		session_close(session);
 		return session_fail_open(ctl, ACTOR_JOIN_SPAWNER, ENOTCONN);
 	}
+	id = node_id(ctl);
 	wait_signals_begin(&signals);
 	status = down_request(ctl, &session, keeper);
 	if (!status)
 		status = down_wait(ctl, &session, keeper, dir, &signals);
 	wait_signals_end(&signals);
 	session_close(session);
+	if (status)
+		return status;
+	status = down_left(ctl, id, dir);
 	if (status)
 		return status;
 	if (ctl->json) {

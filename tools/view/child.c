@@ -176,12 +176,27 @@ static void child_exit_text(const json_t *child, int64_t now_us, char text[CHILD
 		snprintf(text, CHILD_TEXT_MAX, "%s%s%s", end, comma, outcome);
 }
 
+static void child_denied_text(const json_t *child, char text[CHILD_TEXT_MAX])
+{
+	const json_t *denied = json_object_get(child, "denied");
+	json_int_t uid = json_integer_value(json_object_get(denied, "uid"));
+	size_t n = strcmp(text, "-") ? strlen(text) : 0;
+	char as[32] = "";
+
+	if (uid >= 0)
+		snprintf(as, sizeof(as), " (uid %lld)", (long long)uid);
+	snprintf(text + n, CHILD_TEXT_MAX - n, "%s%lld runs as another user%s, not stopped", n ? "; " : "",
+		(long long)json_integer_value(json_object_get(denied, "pid")), as);
+}
+
 char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_TEXT_MAX])
 {
 	size_t n;
 
 	child_exit_text(child, now_us, text);
-	if (json_is_true(json_object_get(child, "adopted"))) { /* its restart type is not known */
+	if (json_is_object(json_object_get(child, "denied")))
+		child_denied_text(child, text);
+	if (json_is_true(json_object_get(child, "adopted"))) { /* how it is to be restarted is not known */
 		n = strcmp(text, "-") ? strlen(text) : 0;
 		snprintf(text + n, CHILD_TEXT_MAX - n, "%sadopted, is not restarted", n ? ", " : "");
 	}

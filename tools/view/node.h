@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "tools/view/ctl.h"
@@ -19,3 +20,9 @@ bool node_is_running(const struct ctl *ctl);
  * if not NULL: the error in the second case, else 0.
  */
 pid_t node_keeper_pid(const struct ctl *ctl, int *ret_errno);
+
+/* The id of the node, out of its lock file; 0: it cannot be told. */
+uint64_t node_id(const struct ctl *ctl);
+
+/* How many processes live that carry a mark of this node. *ret_pid and *ret_uid are of one of them. */
+unsigned node_count_processes(uint64_t id, pid_t *ret_pid, uid_t *ret_uid);

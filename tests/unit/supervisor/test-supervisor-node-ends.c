@@ -122,6 +122,108 @@ static void test_a_refused_spawn_is_a_failed_start(void **arg)
 	assert_string_equal(state_of(f, "a"), "backoff");
 }
 
+/* What the keeper says of group 100 when the kernel does not let it kill a process that runs as user 7. */
+static void denied(struct fixture *f, enum keeper_stage stage, int pid)
+{
+	struct keeper_slot slot = slot_of(f, 100, stage);
+
+	slot.denied_pid = pid;
+	slot.denied_uid = 7;
+	slot.flags = stage == KEEPER_EXITED ? KEEPER_SLOT_TREE_LEFT : 0;
+	node_slot(f->node, &slot, NULL, f->now_ns);
+}
+
+static void test_who_waits_for_the_end_of_what_may_not_be_killed_is_told(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	turn(f);
+	node_stop(f->node, "a", true, FROM(2), f->now_ns);
+	node_remove(f->node, "a", true, FROM(3), f->now_ns);
+	advance(f, 1000);
+	assert_string_equal(turn(f), "term(100,1000) kill(100)");
+	denied(f, KEEPER_RUNNING, 1100);
+	assert_string_equal(turn(f), "error2(not_stopped) error3(not_stopped)");
+	assert_string_equal(state_of(f, "a"), "stopping");
+	assert_int_equal(node_child_by_name(f->node, "a")->denied_pid, 1100);
+	/* it is tried again for each who asks; the keeper answers again */
+	node_restart(f->node, "a", true, FROM(4), f->now_ns);
+	assert_string_equal(turn(f), "error4(stopping)"); /* it is being removed */
+	node_stop(f->node, "a", true, FROM(4), f->now_ns);
+	assert_string_equal(turn(f), "kill(100)");
+	denied(f, KEEPER_RUNNING, 1100);
+	assert_string_equal(turn(f), "error4(not_stopped)");
+	node_wait(f->node, "a", NODE_WAIT_READY, 0, FROM(5), f->now_ns);
+	assert_string_equal(turn(f), "error5(not_stopped)");
+	/* whoever only looks goes on looking */
+	node_wait(f->node, "a", NODE_WAIT_DOWN, 0, FROM(5), f->now_ns);
+	assert_string_equal(turn(f), "");
+	ends(f, 100, CLD_EXITED, 0);
+	assert_string_equal(turn(f), "group_down(100) ack(100) reply5(down)");
+	assert_string_equal(state_of(f, "a"), "none");
+}
+
+static void test_a_restart_of_what_may_not_be_killed_comes_when_it_has_ended(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	node_restart(f->node, "a", true, FROM(2), f->now_ns);
+	advance(f, 1000);
+	turn(f);
+	denied(f, KEEPER_RUNNING, 1100);
+	assert_string_equal(turn(f), "error2(not_stopped)");
+	die(f); /* the next supervisor asks the process again, and hears the same */
+	denied(f, KEEPER_RUNNING, 1100);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	assert_int_equal(node_child_by_name(f->node, "a")->denied_pid, 1100);
+	assert_int_equal(node_child_by_name(f->node, "a")->denied_uid, 7);
+	ends(f, 100, CLD_EXITED, 0);
+	turn(f);
+	assert_string_equal(state_of(f, "a"), "starting");
+	assert_int_equal(node_child_by_name(f->node, "a")->denied_pid, 0);
+}
+
+static void test_what_was_left_behind_is_no_stop(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	turn(f);
+	node_stop(f->node, "a", true, FROM(2), f->now_ns);
+	turn(f);
+	denied(f, KEEPER_EXITED, 4711);
+	assert_string_equal(turn(f), "group_down(100) ack(100) error2(not_stopped)");
+	assert_string_equal(state_of(f, "a"), "down");
+	die(f);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	assert_int_equal(node_child_by_name(f->node, "a")->denied_pid, 4711);
+	node_stop(f->node, "a", true, FROM(2), f->now_ns); /* it is down, and there is nothing to stop */
+	assert_string_equal(turn(f), "reply2(down)");
+	node_child_start(f->node, "a", false, FROM(3), f->now_ns);
+	assert_int_equal(node_child_by_name(f->node, "a")->denied_pid, 0);
+}
+
+static void test_a_node_goes_down_without_what_may_not_be_killed(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	turn(f);
+	node_down(f->node, FROM(2), f->now_ns);
+	advance(f, 1000);
+	turn(f);
+	denied(f, KEEPER_RUNNING, 1100);
+	assert_string_equal(turn(f), "group_down(100) error2(not_stopped) stopped");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +235,10 @@ int main(void)
 		T(test_an_exec_failure_without_backoff_still_waits),
 		T(test_a_temporary_that_cannot_be_run_is_down),
 		T(test_a_refused_spawn_is_a_failed_start),
+		T(test_who_waits_for_the_end_of_what_may_not_be_killed_is_told),
+		T(test_a_restart_of_what_may_not_be_killed_comes_when_it_has_ended),
+		T(test_what_was_left_behind_is_no_stop),
+		T(test_a_node_goes_down_without_what_may_not_be_killed),
 	};
 
 	return run_facts_of("node, ends", tests);
