@@ -96,6 +96,12 @@ int group_check_runtime_dir(actor_group *group)
 	return 0;
 }
 
+/* By the broker's word alone one is a supervised child; the supervisor's rendezvous ignores a token. */
+static bool mode_has_token(enum actor_join_mode mode)
+{
+	return mode == ACTOR_JOIN_DIRECT || mode == ACTOR_JOIN_BROKER;
+}
+
 static void group_read_token(actor_group *group)
 {
 	const char *hex = getenv(ENV_TOKEN);
@@ -280,7 +286,7 @@ int actor_group_new_sized(actor_group **ret, const struct actor_group_options *g
 	}
 	group->connect_timeout_ms =
 		options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
-	if (!options->ignore_token && group->mode == ACTOR_JOIN_DIRECT)
+	if (!options->ignore_token && mode_has_token(group->mode))
 		group_read_token(group);
 	r = runtime_dir_resolve(options->runtime_dir, group->runtime_dir);
 	if (r == 0)
@@ -289,8 +295,8 @@ int actor_group_new_sized(actor_group **ret, const struct actor_group_options *g
 		actor_group_free(group);
 		return r;
 	}
-	if (!options->ignore_token && group->mode == ACTOR_JOIN_DIRECT)
-		unsetenv(ENV_TOKEN); /* child processes must not use our token */
+	if (!options->ignore_token && mode_has_token(group->mode))
+		unsetenv(ENV_TOKEN); /* our children are not us */
 	uplink_start(group);
 	(void)loop_pump(&group->loop, group_is_connected, group,
 		deadline_after_ms(clock_now_ns(), group->connect_timeout_ms));
@@ -314,7 +320,7 @@ static bool group_is_idle(void *arg)
 
 static void group_tell_ready(actor_group *group)
 {
-	if (!group->told_ready && group->mode == ACTOR_JOIN_DIRECT && !group->is_service)
+	if (!group->told_ready && mode_has_token(group->mode) && !group->is_service)
 		announce_ready(group);
 }
 

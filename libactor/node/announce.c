@@ -143,6 +143,6 @@ void announce_ready(actor_group *group)
 	struct buf args = BUF_INIT;
 
 	group->told_ready = true;
-	if (group->uplink.state == UPLINK_UP && group->uplink.announced && group->mode == ACTOR_JOIN_DIRECT)
+	if (group->uplink.state == UPLINK_UP && group->uplink.announced && group->mode != ACTOR_JOIN_SPAWNER)
 		(void)broker_ask(group, "ready", &args, CALL_TIMEOUT_DEFAULT_MS, NULL, NULL);
 }

@@ -3,9 +3,11 @@
  * An actor for the tests of tools: it says back what it is told, refuses, takes its time, keeps silent, dies.
  * usage: actor-mirror [NAME]
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "actor/actor.h"
@@ -145,7 +147,31 @@ static const struct actor_method mirror_methods[] = {
 static const struct actor_behavior mirror = {
 	.name = "mirror", .state_size = sizeof(struct mirror), .methods = mirror_methods};
 
+/* What the program of a group with one link does: actor_main() knows no other than direct. */
+static int single_main(const char *name)
+{
+	struct actor_group_options options = {.name = name, .mode = ACTOR_JOIN_BROKER};
+	actor_group *group;
+	int r;
+
+	r = actor_group_new(&group, &options);
+	if (r == 0)
+		r = actor_group_spawn(group, &mirror, NULL, name, NULL);
+	if (r == 0 && getenv("ACTOR_TOKEN")) /* for our children it would be wrong */
+		r = -EEXIST;
+	if (r == 0)
+		r = actor_group_run(group);
+	if (r < 0) {
+		fprintf(stderr, "mirror: %s\n", actor_strerror(r));
+		return 1;
+	}
+	actor_group_free(group);
+	return 0;
+}
+
 int main(int argc, char *argv[])
 {
+	if (argc > 2 && !strcmp(argv[1], "--single"))
+		return single_main(argv[2]);
 	return actor_main(&mirror, NULL, argc > 1 ? argv[1] : "mirror");
 }

@@ -1000,6 +1000,25 @@ def spawn_waits_until_an_actor_program_is_ready():
 
 
 @fact
+def a_supervised_program_with_one_link_is_the_child_that_is_listed():
+    r = ctl("spawn", "--name", "single", "--wait=ready", "-t", "20s", "--", MIRROR, "--single", "single.glass")
+    assert re.fullmatch(r"single: ready, pid \d+, actor <[0-9a-f]+\.[0-9a-f]+\.1>\n", r.out), r
+    ref = ctl("whereis", "single.glass").out.strip()
+    assert child("single")["ref"] == {"$ref": ref}
+    assert ctl("call", ref, "counted").out == "0\n"
+    broker = ctl_json("status")["broker"]["pid"]
+    os.kill(broker, signal.SIGKILL)
+    until(lambda: ctl_json("status")["broker"]["pid"] not in (None, broker), "a new broker")
+    assert ctl("whereis", "--wait=9s", "single.glass").out.strip() == ref
+    assert child("single")["state"] == "ready"
+    # a life that crashes has another ref, and is ready again
+    ctl("kill", "-s", "KILL", "single")
+    until(lambda: child("single")["state"] == "ready" and child("single")["ref"] != {"$ref": ref}, "the next life")
+    assert ctl("call", "single.glass", "counted").out == "0\n"
+    ctl("rm", "-f", "single")
+
+
+@fact
 def whereis_and_names_show_refs():
     ref = ctl("whereis", "looking.glass").out.strip()
     assert re.fullmatch(r"<[0-9a-f]+\.[0-9a-f]+\.1>", ref)
