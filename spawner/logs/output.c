@@ -60,8 +60,46 @@ static void log_used(struct outputs *outputs, struct output *output, bool last)
 	}
 }
 
+static struct output_debt *debt_find(struct outputs *outputs, const char *log_name)
+{
+	struct output_debt *free_one = NULL;
+
+	for (unsigned i = 0; i < OUTPUT_DEBTS; i++) {
+		struct output_debt *debt = &outputs->debts[i];
+
+		if (debt->n_bytes && !strcmp(debt->log_name, log_name))
+			return debt;
+		if (!debt->n_bytes)
+			free_one = debt;
+	}
+	return free_one;
+}
+
+/* A life has ended before its log could say what was lost: that of the next life will. */
+static void debt_leave(struct outputs *outputs, struct logfile *log)
+{
+	struct output_debt *debt = log->n_untold_bytes ? debt_find(outputs, log->name) : NULL;
+
+	if (!debt)
+		return;
+	memcpy(debt->log_name, log->name, sizeof(debt->log_name));
+	debt->n_bytes += log->n_untold_bytes;
+	log->n_untold_bytes = 0;
+}
+
+static void debt_take(struct outputs *outputs, struct logfile *log)
+{
+	struct output_debt *debt = debt_find(outputs, log->name);
+
+	if (!debt)
+		return;
+	log->n_untold_bytes = debt->n_bytes;
+	debt->n_bytes = 0;
+}
+
 static void output_free(struct outputs *outputs, struct output *output)
 {
+	debt_leave(outputs, &output->log);
 	pipe_close(outputs, &output->fds[0]);
 	pipe_close(outputs, &output->fds[1]);
 	log_used(outputs, output, true);
@@ -139,6 +177,7 @@ int output_add(struct outputs *outputs, const struct output_life *life, const in
 		output->log.no_stamps = life->no_stamps;
 		output->log.pid = life->pid;
 		output->log.life = life->number;
+		debt_take(outputs, &output->log);
 		logfile_started(&output->log, life->group, life->forked_ns);
 		log_used(outputs, output, false);
 	}

@@ -135,6 +135,8 @@ static void stamps_seek(struct log_reader_stamps *stamps, off_t offset)
 			high = middle;
 	}
 	stamps->at += low * (off_t)sizeof(stamp);
+	if (!low || !stamp_read(stamps->fd, stamps->at - (off_t)sizeof(stamp), &stamps->seen))
+		stamps->seen.kind = 0;
 	for (off_t at = stamps->at;
 		at > (off_t)sizeof(struct stamp_header) && !stamp_is_of_lines(&stamps->current);) {
 		at -= (off_t)sizeof(stamp);
@@ -203,6 +205,7 @@ static void stamps_advance(struct log_reader_stamps *stamps, off_t offset, FILE 
 	while (stamps->fd >= 0 && stamp_read(stamps->fd, stamps->at, &stamp) &&
 		(off_t)stamp.offset <= offset) {
 		stamps->at += (off_t)sizeof(stamp);
+		stamps->seen = stamp;
 		if (stamp_is_of_lines(&stamp)) {
 			stamps->current = stamp;
 			continue;
@@ -214,7 +217,31 @@ static void stamps_advance(struct log_reader_stamps *stamps, off_t offset, FILE 
 	}
 }
 
-/* How many of the next @size bytes are of the same stream as the line so far. All of them are of one line. */
+/*
+ * While a disk is full, what is lost is counted in the last record, which grows. It takes the place of one
+ * about lines that could not be written.
+ */
+static void stamps_look_again(struct log_reader_stamps *stamps, FILE *to)
+{
+	struct stamp stamp, more;
+
+	if (stamps->fd < 0 || !stamps->seen.kind ||
+		!stamp_read(stamps->fd, stamps->at - (off_t)sizeof(stamp), &stamp) ||
+		stamp.kind != STAMP_LOST)
+		return;
+	if (stamps->seen.kind != STAMP_LOST) {
+		stamps->at -= (off_t)sizeof(stamp);
+		stamps->seen.kind = 0;
+		return;
+	}
+	more = stamp;
+	more.number -= stamps->seen.number;
+	stamps->seen = stamp;
+	if (more.number > 0)
+		put_event(stamps, &more, to);
+}
+
+/* How many of the next @size bytes, which are of one line, are of the same stream as the line so far. */
 static size_t stamps_piece(struct log_reader_stamps *stamps, off_t offset, size_t size)
 {
 	struct stamp stamp;
@@ -224,6 +251,7 @@ static size_t stamps_piece(struct log_reader_stamps *stamps, off_t offset, size_
 		if (stamp.stream != stamps->current.stream)
 			return (off_t)stamp.offset > offset ? (size_t)((off_t)stamp.offset - offset) : 0;
 		stamps->at += (off_t)sizeof(stamp);
+		stamps->seen = stamp;
 	}
 	return size;
 }
@@ -273,6 +301,8 @@ static int log_reader_copy(struct log_reader *log, int fd, off_t *at, FILE *to)
 
 	if (!block)
 		return -ENOMEM;
+	if (log->stamped)
+		stamps_look_again(&log->stamps, to);
 	while ((n = pread(fd, block, BLOCK_BYTES, *at)) > 0) {
 		if (log->stamped)
 			put_stamped(&log->stamps, *at, block, (size_t)n, to);

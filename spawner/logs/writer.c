@@ -16,6 +16,7 @@
 #define NAME_ROOM     (LOGFILE_NAME_MAX - 1 - sizeof(".times.99") + 1)
 #define DIR_LOOK_NS   1000000000u
 #define STAMP_SAME_US 1000 /* one stamp for all lines of a millisecond */
+#define STAMPS_KEEP   4096 /* stamps are given room by this much at a time */
 
 void logfile_name(const char *child, char ret[LOGFILE_NAME_MAX])
 {
@@ -104,6 +105,7 @@ static void stamps_close(struct logfile *log)
 		close(log->stamps_fd);
 	log->stamps_fd = -1;
 	log->stamps_bytes = 0;
+	log->stamps_kept = 0;
 	log->last.kind = 0;
 }
 
@@ -133,7 +135,23 @@ static void stamps_begin(struct logfile *log)
 		stamps_close(log);
 }
 
-/* A log is of use without stamps too, so no error here is an error of the log. */
+/*
+ * The disk keeps room for two stamps more: how much is lost must be said just when the disk is full. Where a
+ * file system cannot do that, it is said when there is room again.
+ */
+static void stamps_keep_room(struct logfile *log)
+{
+	uint64_t end = log->stamps_bytes + 2 * sizeof(struct stamp);
+
+	if (end <= log->stamps_kept)
+		return;
+	end = (end + STAMPS_KEEP - 1) / STAMPS_KEEP * STAMPS_KEEP;
+	if (fallocate(log->stamps_fd, FALLOC_FL_KEEP_SIZE, (off_t)log->stamps_bytes,
+		    (off_t)(end - log->stamps_bytes)) == 0)
+		log->stamps_kept = end;
+}
+
+/* Without stamps a log is still a log: whatever fails here is no failure. */
 static void stamps_open(struct logfile *log)
 {
 	struct stamp_header header;
@@ -161,24 +179,76 @@ static void stamps_open(struct logfile *log)
 		(pread(log->stamps_fd, &last, sizeof(last), (off_t)(log->stamps_bytes - sizeof(last))) !=
 				sizeof(last) ||
 			last.offset > log->size_bytes))
-		stamps_begin(log); /* the log has been emptied since */
+		stamps_begin(log); /* the log was emptied since */
+	else if (last.kind == STAMP_LOST)
+		log->last = last;
+	if (log->stamps_fd >= 0)
+		stamps_keep_room(log);
 }
 
-static void stamp_put(struct logfile *log, struct stamp stamp)
+/* False: it could not be written. */
+static bool stamp_put(struct logfile *log, struct stamp stamp)
 {
-	if (log->stamps_fd < 0 || (log->no_stamps && (stamp.kind == STAMP_LINES || stamp.kind == STAMP_CUT)))
-		return;
+	bool of_lines = stamp.kind == STAMP_LINES || stamp.kind == STAMP_CUT;
+
+	if (log->stamps_fd < 0 || (log->no_stamps && of_lines))
+		return false;
+	if (stamp.kind != STAMP_LOST)
+		stamps_keep_room(log);
+	if (of_lines && log->stamps_kept && log->stamps_kept < log->stamps_bytes + 2 * sizeof(stamp))
+		return false; /* what is left is for ends, and for what is lost */
 	stamp.time_us = (int64_t)(now_ns(CLOCK_REALTIME) / 1000);
 	stamp.pid = log->pid;
 	stamp.life = log->life;
 	if (stamp.kind == STAMP_LINES && log->last.kind == STAMP_LINES && log->last.stream == stamp.stream &&
 		log->last.pid == stamp.pid && log->last.life == stamp.life &&
 		stamp.time_us - log->last.time_us < STAMP_SAME_US && stamp.time_us >= log->last.time_us)
-		return;
+		return true;
 	if (pwrite(log->stamps_fd, &stamp, sizeof(stamp), (off_t)log->stamps_bytes) != sizeof(stamp))
-		return;
+		return false;
 	log->stamps_bytes += sizeof(stamp);
 	log->last = stamp;
+	return true;
+}
+
+/* A stamp of lines that were not written is about nothing, and would keep the one before from growing. */
+static void stamp_take_back(struct logfile *log)
+{
+	const struct stamp *last = &log->last;
+
+	if ((last->kind != STAMP_LINES && last->kind != STAMP_CUT) || last->offset < log->size_bytes)
+		return;
+	log->stamps_bytes -= sizeof(log->last);
+	if (log->stamps_bytes <= sizeof(struct stamp_header) ||
+		pread(log->stamps_fd, &log->last, sizeof(log->last),
+			(off_t)(log->stamps_bytes - sizeof(log->last))) != sizeof(log->last) ||
+		log->last.kind != STAMP_LOST)
+		log->last.kind = 0;
+}
+
+/* Said at once, in one stamp that grows: a full disk has room for that one, and we may be killed any time. */
+static void stamp_lost(struct logfile *log)
+{
+	struct stamp stamp;
+
+	if (!log->n_untold_bytes || log->stamps_fd < 0)
+		return;
+	stamp_take_back(log);
+	stamp = log->last;
+	if (stamp.kind == STAMP_LOST && stamp.offset == log->size_bytes && stamp.pid == log->pid &&
+		stamp.life == log->life) {
+		stamp.number += (int64_t)log->n_untold_bytes;
+		if (pwrite(log->stamps_fd, &stamp, sizeof(stamp),
+			    (off_t)(log->stamps_bytes - sizeof(stamp))) != sizeof(stamp))
+			return;
+		log->last = stamp;
+		log->n_untold_bytes = 0;
+		return;
+	}
+	if (stamp_put(log, (struct stamp){.offset = log->size_bytes,
+				   .kind = STAMP_LOST,
+				   .number = (int64_t)log->n_untold_bytes}))
+		log->n_untold_bytes = 0;
 }
 
 /* ---- the file ---- */
@@ -260,6 +330,8 @@ static int logfile_ready(struct logfile *log)
 		if (emptied && log->stamps_fd >= 0)
 			stamps_begin(log);
 	}
+	if (log->stamps_fd < 0) /* the disk was full */
+		stamps_open(log);
 	return 0;
 }
 
@@ -380,12 +452,7 @@ static void logfile_stamp(struct logfile *log, uint8_t stream, const char *data,
 {
 	struct stamp stamp = {.offset = log->size_bytes, .kind = STAMP_LINES, .stream = stream};
 
-	if (log->n_untold_bytes) {
-		stamp_put(log, (struct stamp){.offset = log->size_bytes,
-				       .kind = STAMP_LOST,
-				       .number = (int64_t)log->n_untold_bytes});
-		log->n_untold_bytes = 0;
-	}
+	stamp_lost(log);
 	if (log->cut) {
 		stamp.kind = STAMP_CUT;
 		stamp_put(log, stamp);
@@ -467,6 +534,7 @@ int logfile_write(struct logfile *log, int pipe_fd, uint8_t stream, const void *
 		if (r) {
 			log->n_lost_bytes += size_bytes;
 			log->n_untold_bytes += size_bytes;
+			stamp_lost(log);
 			pipe_skip(pipe_fd, size_bytes);
 			return r;
 		}
@@ -505,6 +573,7 @@ int logfile_started(struct logfile *log, uint64_t group, uint64_t forked_ns)
 
 	if (r)
 		return r;
+	stamp_lost(log);
 	if (!stamps_header_read(log, &header))
 		return 0; /* without the header it is not known whether this life was noted already */
 	if (header.group != group || header.forked_ns != forked_ns) {
@@ -526,6 +595,7 @@ int logfile_ended(struct logfile *log, uint64_t group, uint64_t forked_ns, enum 
 
 	if (r)
 		return r;
+	stamp_lost(log);
 	if (!stamps_header_read(log, &header) ||
 		(header.group == group && header.forked_ns == forked_ns && header.ended))
 		return 0;

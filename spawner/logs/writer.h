@@ -51,7 +51,9 @@ struct logfile {
 	bool no_stamps; /* set by the owner after logfile_init(): only lives get stamps, not lines */
 	bool cut;       /* the next bytes are the rest of a line that was cut */
 	uint64_t stamps_bytes;
-	struct stamp last; /* the last stamp that was written; kind 0: none since the log was opened */
+	uint64_t stamps_kept; /* up to here the disk has room for stamps, even when it is full */
+	/* as it was written; kind 0: none since it was opened, but for a LOST one, which may still grow */
+	struct stamp last;
 	uint64_t max_bytes;
 	uint64_t max_line_bytes;
 	unsigned max_old;

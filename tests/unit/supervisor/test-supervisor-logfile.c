@@ -9,10 +9,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -331,6 +333,29 @@ static void test_an_end_is_written_when_it_is_settled_and_before_the_next_life(v
 	outputs_deinit(&outputs);
 }
 
+static void test_what_a_life_lost_whose_log_could_not_be_opened_is_told_by_the_next(void **arg)
+{
+	struct fixture *f = *arg;
+	struct output_life life = {.group = 7, .forked_ns = 1, .pid = 1, .number = 1, .log_name = "child"};
+	struct outputs outputs = {.open_max = 1};
+	char text[16];
+	int out[2];
+
+	assert_int_equal(mkdirat(f->dir_fd, "child.log", 0700), 0);
+	assert_int_equal(outputs_init(&outputs, f->path), 0);
+	assert_int_equal(pipe2(out, O_NONBLOCK), 0);
+	assert_int_equal(output_add(&outputs, &life, (const int[]){out[0], -1}), 0);
+	assert_int_equal(write(out[1], "lost\n", 5), 5);
+	close(out[1]);
+	output_end(&outputs, 7, STAMP_ENDED, CLD_EXITED, 0, text, sizeof(text));
+	outputs_settle(&outputs);
+	assert_int_equal(unlinkat(f->dir_fd, "child.log", AT_REMOVEDIR), 0);
+	life_begins(&outputs, 8, 2);
+	assert_int_equal(stamp_at(f, "child.times", 0).kind, STAMP_LOST);
+	assert_int_equal(stamp_at(f, "child.times", 0).number, 5);
+	outputs_deinit(&outputs);
+}
+
 static void test_a_stream_goes_on_when_the_other_one_has_ended(void **arg)
 {
 	struct fixture *f = *arg;
@@ -481,6 +506,125 @@ static void test_a_failed_write_is_counted_and_the_next_tries_again(void **arg)
 	assert_int_equal(stamp_at(f, "child.times", 0).number, 4);
 }
 
+/* ---- a full disk: a tmpfs of 64 KiB in a mount namespace of a process of its own ---- */
+
+#define FULL_SKIP 77
+
+static void full_fill(int dir_fd)
+{
+	static const char block[4096];
+	int fd = openat(dir_fd, "ballast", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	while (write(fd, block, sizeof(block)) > 0)
+		;
+	close(fd);
+}
+
+/* What the stamps say that was lost, over all of them. */
+static uint64_t full_said(int dir_fd, unsigned *ret_n)
+{
+	int fd = openat(dir_fd, "child.times", O_RDONLY | O_CLOEXEC);
+	off_t at = sizeof(struct stamp_header);
+	struct stamp stamp;
+	uint64_t sum = 0;
+
+	*ret_n = 0;
+	for (; pread(fd, &stamp, sizeof(stamp), at) == sizeof(stamp); at += sizeof(stamp))
+		if (stamp.kind == STAMP_LOST) {
+			sum += (uint64_t)stamp.number;
+			++*ret_n;
+		}
+	close(fd);
+	return sum;
+}
+
+/* The number of the line that is not true; 0: all is well. */
+static int full_run(const char *path)
+{
+	static char text[3000];
+	struct log_dir dir;
+	struct logfile log;
+	unsigned n;
+	uint64_t lost;
+
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\n';
+	if (log_dir_open(&dir, path) < 0)
+		return __LINE__;
+	logfile_init(&log, &dir, "child");
+	log.pid = 7;
+	log.life = 1;
+	if (logfile_started(&log, 5, 1) || logfile_write(&log, -1, 1, text, sizeof(text)))
+		return __LINE__;
+	full_fill(dir.fd);
+	for (int i = 0; i < 50; i++)
+		logfile_write(&log, -1, 1, text, sizeof(text));
+	lost = log.n_lost_bytes;
+	if (lost < 48 * sizeof(text) || full_said(dir.fd, &n) != lost || n > 2)
+		return __LINE__;
+	logfile_close(&log); /* and the supervisor is killed; so the next one counts on */
+	logfile_init(&log, &dir, "child");
+	log.pid = 7;
+	log.life = 1;
+	if (logfile_started(&log, 5, 1))
+		return __LINE__;
+	for (int i = 0; i < 50; i++)
+		logfile_write(&log, -1, 1, text, sizeof(text));
+	lost += log.n_lost_bytes;
+	if (full_said(dir.fd, &n) != lost || n > 2)
+		return __LINE__;
+	/* the life ends on the full disk, another one begins, and then there is room */
+	if (logfile_ended(&log, 5, 1, STAMP_ENDED, CLD_EXITED, 0))
+		return __LINE__;
+	unlinkat(dir.fd, "ballast", 0);
+	log.life = 2;
+	if (logfile_started(&log, 6, 2) || logfile_write(&log, -1, 1, text, sizeof(text)))
+		return __LINE__;
+	if (full_said(dir.fd, &n) != lost || n > 2)
+		return __LINE__;
+	/* stamps that could not be made come when they can, and then say what was lost */
+	logfile_close(&log);
+	unlinkat(dir.fd, "child.log", 0);
+	unlinkat(dir.fd, "child.times", 0);
+	full_fill(dir.fd);
+	lost = log.n_lost_bytes;
+	logfile_write(&log, -1, 1, text, sizeof(text));
+	lost = log.n_lost_bytes - lost;
+	unlinkat(dir.fd, "ballast", 0);
+	if (!lost || logfile_ended(&log, 6, 2, STAMP_ENDED, CLD_EXITED, 0))
+		return __LINE__;
+	if (full_said(dir.fd, &n) != lost || n != 1)
+		return __LINE__;
+	logfile_close(&log);
+	log_dir_close(&dir);
+	return 0;
+}
+
+static void test_what_a_full_disk_takes_is_said_in_the_stamps(void **arg)
+{
+	struct fixture *f = *arg;
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (unshare(CLONE_NEWNS | (geteuid() ? CLONE_NEWUSER : 0)) < 0 ||
+			mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+			mount("tmpfs", f->path, "tmpfs", 0, "size=64k") < 0)
+			_exit(FULL_SKIP);
+		status = full_run(f->path);
+		if (status)
+			fprintf(stderr, "line %d is not true\n", status);
+		_exit(status ? 1 : 0);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == FULL_SKIP)
+		print_message("# nothing may be mounted here: not tested\n");
+	else
+		assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_no_child_has_the_log_of_the_node(void **arg)
 {
 	char name[LOGFILE_NAME_MAX];
@@ -569,6 +713,7 @@ int main(void)
 		T(test_the_next_supervisor_says_no_life_twice),
 		T(test_bytes_leave_the_pipe_as_they_come_into_the_file),
 		T(test_an_end_is_written_when_it_is_settled_and_before_the_next_life),
+		T(test_what_a_life_lost_whose_log_could_not_be_opened_is_told_by_the_next),
 		T(test_a_stream_goes_on_when_the_other_one_has_ended),
 		T(test_a_supervisor_killed_at_any_moment_loses_and_doubles_nothing),
 		T(test_a_renamed_file_is_followed_by_a_new_one),
@@ -578,6 +723,7 @@ int main(void)
 		T(test_no_child_has_the_log_of_the_node),
 		T(test_the_stamps_lie_beside_their_log),
 		T(test_a_failed_write_is_counted_and_the_next_tries_again),
+		T(test_what_a_full_disk_takes_is_said_in_the_stamps),
 		T(test_a_symlink_is_not_followed),
 		T(test_the_tail_is_the_last_whole_lines_that_fit),
 		T(test_the_tail_of_much_is_its_end),

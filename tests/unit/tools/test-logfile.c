@@ -416,6 +416,34 @@ static void test_following_shows_stamps_as_they_come(void **state)
 	assert_caught_up(&log, T(3) "#2 --- started pid 8\n" T(4) "#2 | d\n");
 	log_reader_close(&log);
 }
+
+/* A writer whose disk is full takes back the stamp of lines it could not write, and counts in one record. */
+static void test_following_counts_on_what_is_lost(void **state)
+{
+	struct stamp stamps[] = {{.life = 1, .kind = STAMP_LINES, .stream = 1},
+		{.offset = 2, .life = 1, .kind = STAMP_LINES, .stream = 1},
+		{.offset = 2, .life = 1, .kind = STAMP_LINES, .stream = 1}};
+	struct log_reader log;
+	char *text;
+
+	append("a\n");
+	stamp("x.times", stamps, 2);
+	assert_int_equal(log_reader_open(&log, path), 0);
+	log.stamped = true;
+	text = collect(log_reader_tail, &log, 10);
+	assert_string_equal(text, T(1) "#1 | a\n");
+	free(text);
+	stamps[1] = (struct stamp){.offset = 2, .life = 1, .kind = STAMP_LOST, .number = 5};
+	stamp("x.times", stamps, 2);
+	assert_caught_up(&log, T(2) "#1 --- 5 bytes are lost: they could not be written here\n");
+	assert_caught_up(&log, "");
+	stamps[1].number = 12;
+	stamp("x.times", stamps, 3);
+	append("b\n");
+	assert_caught_up(
+		&log, T(2) "#1 --- 7 bytes are lost: they could not be written here\n" T(3) "#1 | b\n");
+	log_reader_close(&log);
+}
 #undef T
 
 int main(void)
@@ -439,6 +467,7 @@ int main(void)
 		TEST(test_stamps_of_another_file_are_not_shown),
 		TEST(test_stamps_turn_over_with_their_log),
 		TEST(test_following_shows_stamps_as_they_come),
+		TEST(test_following_counts_on_what_is_lost),
 	};
 
 	return run_facts_of("logfile", tests);
