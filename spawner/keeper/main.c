@@ -259,6 +259,7 @@ static int start_lock(struct keeper *keeper)
 	struct timespec nap = {.tv_nsec = 10 * 1000000};
 	struct sweep_denied denied = {0};
 	struct runtime_dir_owner owner;
+	char why[RUNTIME_DIR_WHY_SIZE];
 	int r;
 
 	while ((r = runtime_dir_lock(keeper->dir_fd, &keeper->lock_fd, &owner)) == -EBUSY || r == -ENOENT) {
@@ -282,7 +283,12 @@ static int start_lock(struct keeper *keeper)
 		nanosleep(&nap, NULL);
 	}
 	if (r < 0) {
-		keeper_log("%s/lock cannot be taken: %s", keeper->dir, strerror(-r));
+		runtime_dir_no_room(-r, keeper->dir, "--runtime-dir", why);
+		keeper_log("%s/lock cannot be taken: %s", keeper->dir, why);
+		return 1;
+	}
+	if (runtime_dir_room(keeper->dir_fd, keeper->dir, why) < 0) {
+		keeper_log("%s", why);
 		return 1;
 	}
 
@@ -429,6 +435,7 @@ static int start_node(struct keeper *keeper)
 int main(int argc, char **argv)
 {
 	struct keeper *keeper = &keeper_static;
+	char why[RUNTIME_DIR_WHY_SIZE];
 	int r;
 
 	keeper->epoll_fd = keeper->signal_fd = keeper->dir_fd = keeper->lock_fd = keeper->place_fd = -1;
@@ -451,11 +458,18 @@ int main(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	r = start_lock(keeper);
-	if (r >= 0)
+	if (r >= 0) {
+		if (keeper->dir_made) { /* then the lock is ours, and nobody else is in it */
+			unlinkat(keeper->dir_fd, "lock", 0);
+			rmdir(keeper->dir);
+		}
 		return r;
+	}
 	r = start_node(keeper);
-	if (r < 0)
-		keeper_log("the node cannot be started: %s", strerror(-r));
+	if (r < 0) {
+		runtime_dir_no_room(-r, keeper->dir, "--runtime-dir", why);
+		keeper_log("the node cannot be started: %s", why);
+	}
 	if (r)
 		keeper->exit_code = 1;
 	else

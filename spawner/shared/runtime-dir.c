@@ -19,6 +19,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -110,23 +112,97 @@ int log_dir_claim(const char *path, const char *runtime_dir, char why[RUNTIME_DI
 	return fd;
 }
 
+void runtime_dir_no_room(int error, const char *path, const char *how, char ret[RUNTIME_DIR_WHY_SIZE])
+{
+	char parent[RUNTIME_DIR_PATH_SIZE], *slash;
+	struct statvfs st;
+	bool files = false;
+
+	snprintf(ret, RUNTIME_DIR_WHY_SIZE, "%s", strerror(error));
+	if (error != ENOSPC && error != EDQUOT)
+		return;
+	snprintf(parent, sizeof(parent), "%s", path);
+	while (statvfs(parent, &st) < 0 && (slash = strrchr(parent, '/')) && slash > parent)
+		*slash = 0; /* it is not there: what is above it has the file system that is full */
+	if (error == ENOSPC && statvfs(parent, &st) == 0)
+		files = st.f_files && !st.f_favail;
+	snprintf(ret, RUNTIME_DIR_WHY_SIZE,
+		"%s; remove files from the file system of %.200s (see %s), or choose another place with %s",
+		error == EDQUOT ? "the disk quota of this user is used up"
+		: files         ? "no inode is left, so no file can be made"
+				: "no space is left on the device",
+		parent, files ? "df -i" : "df", how);
+}
+
+int runtime_dir_room(int dir_fd, const char *path, char why[RUNTIME_DIR_WHY_SIZE])
+{
+	struct statvfs st;
+	unsigned long long left;
+
+	if (fstatvfs(dir_fd, &st) < 0)
+		return 0;
+	left = st.f_favail;
+	if (st.f_files && left < RUNTIME_DIR_FILES_MIN) {
+		snprintf(why, RUNTIME_DIR_WHY_SIZE,
+			"runtime directory %.200s: a node needs room for %d files, and its file system has %llu inodes left; "
+			"remove files there (see df -i), or choose another place with --runtime-dir",
+			path, RUNTIME_DIR_FILES_MIN, left);
+		return -ENOSPC;
+	}
+	return 0;
+}
+
+/*
+ * Whoever makes the directory has its lock before others see it: it is made under another name, and renamed.
+ * A second node that starts at the same time would else be the owner of a directory of which nobody knows
+ * that a node made it, so that it would stay at its end. 1 made; 0 it is there; negative errno.
+ */
+static int runtime_dir_make(const char *path, int *ret_fd)
+{
+	char beside[RUNTIME_DIR_PATH_SIZE + 32];
+	int fd, r;
+
+	snprintf(beside, sizeof(beside), "%s.new-%d", path, (int)getpid());
+	if (mkdir(beside, 0700) < 0)
+		return errno == EEXIST && rmdir(beside) == 0 ? runtime_dir_make(path, ret_fd) : -errno;
+	fd = open(beside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+		syscall(SYS_renameat2, AT_FDCWD, beside, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
+		*ret_fd = fd;
+		return 1;
+	}
+	r = -errno;
+	if (fd >= 0)
+		close(fd);
+	rmdir(beside);
+	if (r == -EEXIST)
+		return 0;
+	if (r != -EINVAL && r != -ENOSYS)
+		return r;
+	return mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : -errno; /* a file system that cannot do that */
+}
+
 int runtime_dir_open(
 	char path[RUNTIME_DIR_PATH_SIZE], int *ret_dir_fd, bool *ret_made, char why[RUNTIME_DIR_WHY_SIZE])
 {
-	char link[48];
+	char link[48], text[RUNTIME_DIR_WHY_SIZE];
 	struct stat st;
-	bool made;
+	bool made = false;
 	ssize_t n;
-	int fd, r;
+	int fd = -1, r;
 
-	made = mkdir(path, 0700) == 0;
-	if (!made && errno != EEXIST) {
-		r = -errno;
-		snprintf(why, RUNTIME_DIR_WHY_SIZE, "runtime directory %.300s cannot be made: %s", path,
-			strerror(-r));
-		return r;
+	if (lstat(path, &st) < 0) {
+		r = errno == ENOENT ? runtime_dir_make(path, &fd) : -errno;
+		if (r < 0) {
+			runtime_dir_no_room(-r, path, "--runtime-dir", text);
+			snprintf(why, RUNTIME_DIR_WHY_SIZE, "runtime directory %.120s cannot be made: %.320s",
+				path, text);
+			return r;
+		}
+		made = r > 0;
 	}
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
 		r = -errno;
 		snprintf(why, RUNTIME_DIR_WHY_SIZE, "runtime directory %.300s is refused: %s", path,

@@ -33,9 +33,21 @@ int log_dir_make(const char *path);
  */
 int log_dir_claim(const char *path, const char *runtime_dir, char why[RUNTIME_DIR_WHY_SIZE]);
 
+/* A node's own: lock, two sockets, b/, g/ and what a group has there for a moment. */
+#define RUNTIME_DIR_FILES_MIN 8
+
 /*
- * Opens the directory, and makes it if it is missing. On failure @why is one line for people. @path comes
- * back absolute and without symlinks.
+ * What an errno of making @path means: for a full file system what is full, and what to do; @how: the option
+ * that names another place. @error is positive.
+ */
+void runtime_dir_no_room(int error, const char *path, const char *how, char ret[RUNTIME_DIR_WHY_SIZE]);
+
+/* Whether there is room for a node's files. 0, or -ENOSPC and @why. */
+int runtime_dir_room(int dir_fd, const char *path, char why[RUNTIME_DIR_WHY_SIZE]);
+
+/*
+ * Opens the directory, made if it is not there. On failure why is one line for people. The path comes back
+ * absolute and without symlinks. One that it has made is locked already.
  */
 int runtime_dir_open(
 	char path[RUNTIME_DIR_PATH_SIZE], int *ret_dir_fd, bool *ret_made, char why[RUNTIME_DIR_WHY_SIZE]);

@@ -307,6 +307,45 @@ def a_node_that_sees_the_processes_of_others_in_proc_does_not_start():
         shutil.rmtree(other)
 
 
+def up_says_what_is_full_and_leaves_nothing_behind():
+    place = tempfile.mkdtemp(prefix="test-full-")
+    env = dict(node.env, ACTOR_RUNTIME_DIR=place + "/full/node", ACTOR_LOG_DIR=place + "/logs")
+    os.mkdir(place + "/full")
+
+    def up(options, **more):
+        script = f"mount -t tmpfs -o {options} none {place}/full && {actorctl} up -d; s=$?; ls -A {place}/full; exit $s"
+        return subprocess.run(["unshare", "--mount", "sh", "-c", script], env=dict(env, **more), capture_output=True, text=True, timeout=GONE_S)
+
+    try:
+        if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+            print("# no mounts may be made here: not tested")
+            return
+        for n in range(1, 9):  # the root of the file system, the directory, the lock, and not enough of the others
+            p = up(f"nr_inodes={n}")
+            assert p.returncode == 1 and p.stdout == "", (n, p)
+            assert f"{place}/full" in p.stderr and "inode" in p.stderr and "df -i" in p.stderr and "--runtime-dir" in p.stderr, (n, p)
+        p = up("nr_inodes=2", ACTOR_RUNTIME_DIR=place + "/node", ACTOR_LOG_DIR=place + "/full/logs")
+        assert p.returncode == 1 and p.stdout == "logs\n", p
+        assert "/full/logs/actor-spawner.log: no inode is left" in p.stderr and "--log-dir" in p.stderr, p
+    finally:
+        shutil.rmtree(place)
+
+
+def nodes_that_start_at_once_leave_no_directory_behind():
+    place = tempfile.mkdtemp(prefix="test-race-")
+    env = dict(node.env, ACTOR_RUNTIME_DIR=place + "/node", ACTOR_LOG_DIR=place + "/logs")
+    try:
+        for _ in range(8):
+            ups = [subprocess.Popen([spawner], env=env, stderr=subprocess.DEVNULL) for _ in range(4)]
+            until(lambda: subprocess.run([actorctl, "status"], env=env, capture_output=True).returncode == 0, "one of them is the node")
+            until(lambda: sum(up.poll() is not None for up in ups) == 3, "the others have ended")
+            subprocess.run([actorctl, "down"], env=env, capture_output=True, check=True, timeout=GONE_S)
+            assert sorted(up.wait(GONE_S) for up in ups) == [0, 9, 9, 9]
+            assert os.listdir(place) == ["logs"], os.listdir(place)
+    finally:
+        shutil.rmtree(place)
+
+
 PR_CAPBSET_DROP, CAP_KILL, OTHER_UID = 24, 5, 65534
 
 
@@ -426,6 +465,8 @@ def a_node_starts_beside_what_a_node_before_left_as_another_user():
 
 
 run_tests([a_node_that_sees_the_processes_of_others_in_proc_does_not_start,
+           up_says_what_is_full_and_leaves_nothing_behind,
+           nodes_that_start_at_once_leave_no_directory_behind,
            a_program_behind_a_shell_ends_in_its_own_order,
            a_stopped_process_is_woken_to_hear_of_its_stop,
            a_leader_of_another_user_is_not_said_to_be_stopped,

@@ -95,6 +95,17 @@ static void up_rotate_log(const char *path)
 	rename(path, older);
 }
 
+static int up_fail_log(const struct up *up, int error, const char *what, const char *path)
+{
+	char why[RUNTIME_DIR_WHY_SIZE];
+
+	if (error != ENOSPC && error != EDQUOT)
+		return ctl_fail_errno(up->ctl, error, "choose another place with --log-dir or ACTOR_LOG_DIR",
+			"%s %s", what, path);
+	runtime_dir_no_room(error, path, "--log-dir or ACTOR_LOG_DIR", why);
+	return ctl_fail(up->ctl, CTL_FAILED, "no_room", NULL, "%s %s: %s", what, path, why);
+}
+
 static int up_open_log(struct up *up)
 {
 	char dir[RUNTIME_DIR_PATH_SIZE];
@@ -104,14 +115,12 @@ static int up_open_log(struct up *up)
 		return ctl_fail_errno(up->ctl, -r, NULL, "cannot use the log directory");
 	r = up_make_dirs(dir);
 	if (r)
-		return ctl_fail_errno(up->ctl, -r, "choose another place with --log-dir or ACTOR_LOG_DIR",
-			"cannot make the log directory %s", dir);
+		return up_fail_log(up, -r, "cannot make the log directory", dir);
 	snprintf(up->log_path, sizeof(up->log_path), "%s/actor-spawner.log", dir);
 	up_rotate_log(up->log_path);
 	up->log_fd = open(up->log_path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (up->log_fd < 0)
-		return ctl_fail_errno(up->ctl, errno, "choose another place with --log-dir or ACTOR_LOG_DIR",
-			"cannot write %s", up->log_path);
+		return up_fail_log(up, errno, "cannot write", up->log_path);
 	up->log_start = lseek(up->log_fd, 0, SEEK_END);
 	return 0;
 }
@@ -171,30 +180,43 @@ static int up_start(struct up *up, const sigset_t *mask)
 	return 0;
 }
 
-/* Reports a failed start, with the last line of the keeper's log. */
+/* The last line that keeper or supervisor wrote, out of their log; with @word the last one that has it. */
+static const char *up_last_line(const struct up *up, const char *word, char text[ERROR_TAIL_MAX + 1])
+{
+	off_t end, from;
+	char *line;
+	ssize_t n;
+
+	if (up->log_fd < 0)
+		return NULL;
+	end = lseek(up->log_fd, 0, SEEK_END);
+	from = end - up->log_start > ERROR_TAIL_MAX ? end - ERROR_TAIL_MAX : up->log_start;
+	n = pread(up->log_fd, text, ERROR_TAIL_MAX, from);
+	text[n > 0 ? n : 0] = '\0';
+	while (n > 0 && text[n - 1] == '\n')
+		text[--n] = '\0';
+	while (n > 0) {
+		line = strrchr(text, '\n');
+		if (!word || strstr(line ? line : text, word)) {
+			line = line ? line + 1 : text;
+			return strncmp(line, "actor-spawner: ", 15) ? line : line + 15;
+		}
+		if (!line)
+			break;
+		*line = '\0';
+	}
+	return NULL;
+}
+
 static int up_fail_start(const struct up *up, int wait_status)
 {
 	char text[ERROR_TAIL_MAX + 1];
-	const char *line = "it said nothing";
-	ssize_t n;
+	const char *line = up_last_line(up, NULL, text);
 
+	if (!line)
+		line = "it said nothing";
 	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == KEEPER_EXIT_RUNNING)
 		return up_fail_running(up);
-	if (up->log_fd >= 0) {
-		off_t end = lseek(up->log_fd, 0, SEEK_END);
-		off_t from = end - up->log_start > ERROR_TAIL_MAX ? end - ERROR_TAIL_MAX : up->log_start;
-
-		n = pread(up->log_fd, text, ERROR_TAIL_MAX, from);
-		text[n > 0 ? n : 0] = '\0';
-		while (n > 0 && text[n - 1] == '\n')
-			text[--n] = '\0';
-		if (n > 0) {
-			line = strrchr(text, '\n');
-			line = line ? line + 1 : text;
-			if (!strncmp(line, "actor-spawner: ", 15))
-				line += 15;
-		}
-	}
 	if (WIFSIGNALED(wait_status))
 		return ctl_fail(up->ctl, CTL_FAILED, "start", NULL,
 			"the node did not start: actor-spawner was ended by %s; see %s",
@@ -249,10 +271,15 @@ static int up_wait_detached(struct up *up)
 		wait_die(signo);
 	}
 	wait_signals_end(&signals);
-	if (n == 0)
+	if (n == 0) {
+		char text[ERROR_TAIL_MAX + 1];
+		const char *line = up_last_line(up, "<error>", text);
+
 		return ctl_fail(up->ctl, CTL_TIMEOUT, "timeout",
 			"it may still come up: see actorctl status, or stop it with: actorctl down",
-			"the node (pid %d) is not ready yet; log: %s", (int)up->pid, up->log_path);
+			"the node (pid %d) is not ready yet%s%s; log: %s", (int)up->pid, line ? ": " : "",
+			line ? line : "", up->log_path);
+	}
 	if (n < 0 || read(up->ready_fd, &byte, 1) != 1) {
 		waitpid(up->pid, &status, 0);
 		return up_fail_start(up, status);

@@ -806,6 +806,42 @@ static void test_a_directory_with_what_no_node_made_is_refused(void **state)
 	runtime_close(&runtime);
 }
 
+/* Two nodes that start at once: the second one must not own what the first one has made. */
+static void test_who_makes_a_runtime_directory_has_its_lock(void **state)
+{
+	char path[RUNTIME_DIR_PATH_SIZE], why[RUNTIME_DIR_WHY_SIZE];
+	struct runtime_dir_owner got;
+	struct runtime runtime;
+	int dir_fd, lock_fd;
+	bool made;
+
+	runtime_open(&runtime);
+	strcpy(path, runtime.path);
+	assert_int_equal(runtime_dir_open(path, &dir_fd, &made, why), 0);
+	assert_false(made);
+	assert_int_equal(runtime_dir_lock(dir_fd, &lock_fd, &got), -EBUSY);
+	runtime_own(&runtime, true);
+	assert_int_equal(runtime_dir_lock(dir_fd, &lock_fd, &got), -EBUSY);
+	assert_true(got.made);
+	close(dir_fd);
+	assert_int_equal(runtime_dir_leave(runtime.dir_fd, runtime.path, 0xabcdef), 0);
+	runtime_close(&runtime);
+}
+
+static void test_a_full_file_system_is_told_from_one_without_inodes(void **state)
+{
+	char why[RUNTIME_DIR_WHY_SIZE];
+
+	runtime_dir_no_room(EACCES, "/tmp/x", "--runtime-dir", why);
+	assert_string_equal(why, strerror(EACCES));
+	runtime_dir_no_room(ENOSPC, "/tmp/not/there", "--runtime-dir", why); /* it has inodes */
+	assert_string_equal(why,
+		"no space is left on the device; remove files from the file system of /tmp (see df), or choose another "
+		"place with --runtime-dir");
+	runtime_dir_no_room(EDQUOT, "/tmp/not/there", "--log-dir", why);
+	assert_non_null(strstr(why, "quota"));
+}
+
 static void test_a_runtime_directory_is_private_and_no_symlink(void **state)
 {
 	char root[] = "/tmp/test-runtime-XXXXXX", path[RUNTIME_DIR_PATH_SIZE], why[RUNTIME_DIR_WHY_SIZE];
@@ -852,6 +888,8 @@ int main(void)
 		cmocka_unit_test(test_a_directory_that_was_given_stays_at_the_end),
 		cmocka_unit_test(test_what_no_node_made_is_never_removed),
 		cmocka_unit_test(test_a_directory_with_what_no_node_made_is_refused),
+		cmocka_unit_test(test_who_makes_a_runtime_directory_has_its_lock),
+		cmocka_unit_test(test_a_full_file_system_is_told_from_one_without_inodes),
 		cmocka_unit_test(test_a_runtime_directory_is_private_and_no_symlink),
 	};
 
