@@ -68,12 +68,12 @@ struct keeper {
 	pid_t supervisor_pid; /* 0 = none */
 	uint64_t supervisor_group_id, supervisor_started_ns;
 	bool supervisor_ready;  /* it has said READY */
-	bool supervisor_killed; /* the keeper killed it */
-	unsigned n_not_run;     /* starts in a row in which its program could not be run */
-	uint64_t restart_ns;    /* when to start the next supervisor; 0 = none is waited for */
-	/* the supervisor is about to exit, and is killed at this time; 0 = it is not about to exit */
-	uint64_t leave_ns;
-	bool upgrading;         /* its next exit is part of an upgrade, and no death */
+	bool supervisor_killed; /* by us */
+	unsigned n_not_run;     /* tries in a row at which its program could not be run */
+	unsigned n_slow;        /* in a row that died by their own fault, after the state was set aside too */
+	uint64_t restart_ns;    /* when to start the next one; 0 = not waiting */
+	uint64_t leave_ns;      /* it is expected to exit; at this time it is killed; 0 = not expected */
+	bool upgrading;         /* its next exit is meant */
 	uint64_t hang_limit_ns; /* how long the supervisor may leave pings unanswered */
 	/*
 	 * when to send the next ping or to look for the answer to the last one; 0 = there is nobody to ping

@@ -36,12 +36,18 @@ enum keeper_verdict keeper_policy_death(
 		policy->n_counted = 0;
 		policy->n_quick = 0;
 		policy->aside = false;
+		policy->slow = false;
 	}
 	policy->n_deaths++;
 	policy->served = policy->served || death->ready;
 	*ret_delay_ns = policy_next_delay(policy, death);
 	if (death->outside || (death->not_run && policy->served))
 		return KEEPER_RESTART;
+	if (policy->slow) {
+		policy->n_faults++;
+		*ret_delay_ns = KEEPER_POLICY_MAX_NS;
+		return KEEPER_RESTART_SLOWLY;
+	}
 	policy->faults_ns[policy->n_faults++ % KEEPER_POLICY_DEATHS] = death->now_ns;
 	policy->n_counted++;
 	if (policy->n_counted < KEEPER_POLICY_DEATHS)
@@ -50,8 +56,13 @@ enum keeper_verdict keeper_policy_death(
 	if (death->now_ns - oldest_ns > KEEPER_POLICY_WINDOW_NS)
 		return KEEPER_RESTART;
 	policy->n_counted = 0;
-	if (policy->aside)
+	if (policy->aside && !policy->served)
 		return KEEPER_GIVE_UP;
+	if (policy->aside) {
+		policy->slow = true;
+		*ret_delay_ns = KEEPER_POLICY_MAX_NS;
+		return KEEPER_RESTART_SLOWLY;
+	}
 	policy->aside = true;
 	return KEEPER_RESTART_ASIDE;
 }

@@ -224,7 +224,8 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 		.not_run = code == CLD_EXITED && status == SUPERVISOR_NOT_RUN && !keeper->supervisor_ready,
 	};
 	verdict = keeper_policy_death(&keeper->policy, &death, &delay_ns);
-	if (verdict == KEEPER_GIVE_UP) {
+	if (verdict == KEEPER_GIVE_UP ||
+		(verdict == KEEPER_RESTART_SLOWLY && keeper->phase == KEEPER_TERMINATES)) {
 		keeper_log(
 			"the supervisor (pid %d) %s, the %lluth time by its own fault, and without its old state too; the "
 			"node stops",
@@ -248,6 +249,17 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 				keeper->n_not_run);
 		return;
 	}
+	if (verdict == KEEPER_RESTART_SLOWLY) {
+		keeper->n_slow++;
+		if (not_run_is_said(keeper->n_slow))
+			keeper_log(
+				"the supervisor (pid %d) %s, the %lluth time by its own fault, and without its old "
+				"state too: processes and broker go on without it, and it is tried again every %llu s",
+				(int)pid, how, (unsigned long long)keeper->policy.n_faults,
+				(unsigned long long)(KEEPER_POLICY_MAX_NS / 1000000000ull));
+		return;
+	}
+	keeper->n_slow = 0;
 	keeper_log("the supervisor (pid %d) %s; it is started again %s%s", (int)pid, how,
 		delay_ns ? "after a pause" : "at once",
 		verdict == KEEPER_RESTART_ASIDE ? ", with its state set aside" : "");

@@ -117,6 +117,25 @@ static void test_after_five_quick_deaths_by_its_own_fault_the_state_is_set_aside
 	assert_int_equal(node.hello.flags, KEEPER_HELLO_STATE);
 }
 
+static void test_ten_deaths_by_its_own_fault_end_no_node_that_has_served(void **state)
+{
+	union keeper_record record;
+	int i;
+
+	node_start();
+	spawn_shell(1, "exec sleep 1000");
+	hear_running(1);
+	keeper_record_init(&record, KEEPER_READY);
+	send_record(&record, NULL, 0);
+	for (i = 1; i <= 10; i++) { /* the last pause is 5 s */
+		supervisor_fail();
+		supervisor_accept();
+		assert_int_equal(node.hello.n_deaths, i);
+	}
+	assert_int_equal(node.hello.n_slots, 1);
+	assert_int_equal(hear_running(1)->slot.stage, KEEPER_RUNNING);
+}
+
 static void test_kills_from_outside_never_set_the_state_aside(void **state)
 {
 	union keeper_record record;
@@ -203,6 +222,7 @@ int main(void)
 		KEEPER_TEST(test_a_supervisor_that_breaks_the_protocol_is_replaced),
 		KEEPER_TEST(test_state_goes_to_the_next_supervisor),
 		KEEPER_TEST(test_after_five_quick_deaths_by_its_own_fault_the_state_is_set_aside),
+		KEEPER_TEST(test_ten_deaths_by_its_own_fault_end_no_node_that_has_served),
 		KEEPER_TEST(test_kills_from_outside_never_set_the_state_aside),
 		KEEPER_TEST(test_an_upgrade_is_no_death),
 		KEEPER_TEST(test_the_next_supervisor_is_told_the_whole_table),

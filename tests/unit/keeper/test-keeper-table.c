@@ -320,11 +320,12 @@ static void test_one_that_had_served_for_a_second_is_followed_at_once(void **sta
 	uint64_t now = 1000 * S, delay;
 	unsigned i;
 
-	for (i = 0; i < 100; i++) {
-		die(&policy, &now, S, i % 2 ? from_outside : by_fault, &delay);
+	for (i = 0; i < 100; i++) { /* if it is not always its own fault */
+		die(&policy, &now, S, i % 8 ? from_outside : by_fault, &delay);
 		assert_int_equal(delay, 0);
 	}
-	/* One that had served also ends a crash loop that was before it. */
+	/* and a crash loop before it is over */
+	policy = (struct keeper_policy){0};
 	for (i = 0; i < 7; i++)
 		die(&policy, &now, MS, at_start, &delay);
 	die(&policy, &now, S, from_outside, &delay);
@@ -403,17 +404,36 @@ static void test_a_node_whose_supervisor_cannot_be_run_at_its_start_ends(void **
 	assert_int_equal(die(&policy, &now, MS, not_run, &delay), KEEPER_GIVE_UP);
 }
 
-static void test_five_quick_deaths_set_the_state_aside_and_five_more_end_it(void **state)
+static void test_five_more_faults_end_no_node_that_has_served(void **state)
+{
+	struct keeper_policy policy = {0};
+	uint64_t now = 1000 * S, delay;
+	unsigned i;
+
+	for (i = 1; i <= 100; i++) {
+		assert_int_equal(die(&policy, &now, i % 3 ? MS : 2 * S, i % 2 ? by_fault : at_start, &delay),
+			i == 5   ? KEEPER_RESTART_ASIDE
+			: i < 10 ? KEEPER_RESTART
+				 : KEEPER_RESTART_SLOWLY);
+		if (i >= 10)
+			assert_int_equal(delay, 5 * S);
+	}
+	/* a kill from outside is not its fault, and after a long life all is as in the beginning */
+	assert_int_equal(die(&policy, &now, MS, from_outside, &delay), KEEPER_RESTART);
+	assert_int_equal(die(&policy, &now, 31 * S, by_fault, &delay), KEEPER_RESTART);
+	assert_int_equal(delay, 0);
+}
+
+static void test_five_quick_deaths_set_the_state_aside_and_five_more_end_a_node_that_is_not_up(void **state)
 {
 	struct keeper_policy policy = {0};
 	uint64_t now = 1000 * S, delay;
 	unsigned i;
 
 	for (i = 1; i <= 10; i++)
-		assert_int_equal(die(&policy, &now, MS, i % 2 ? at_start : by_fault, &delay),
-			i == 5    ? KEEPER_RESTART_ASIDE
-			: i == 10 ? KEEPER_GIVE_UP
-				  : KEEPER_RESTART);
+		assert_int_equal(die(&policy, &now, MS, at_start, &delay), i == 5    ? KEEPER_RESTART_ASIDE
+									   : i == 10 ? KEEPER_GIVE_UP
+										     : KEEPER_RESTART);
 	assert_int_equal(policy.n_deaths, 10);
 }
 
@@ -469,7 +489,9 @@ int main(void)
 		cmocka_unit_test(test_a_kill_from_outside_never_sets_the_state_aside_and_never_ends_it),
 		cmocka_unit_test(test_a_program_that_cannot_be_run_is_no_fault_once_one_had_served),
 		cmocka_unit_test(test_a_node_whose_supervisor_cannot_be_run_at_its_start_ends),
-		cmocka_unit_test(test_five_quick_deaths_set_the_state_aside_and_five_more_end_it),
+		cmocka_unit_test(test_five_more_faults_end_no_node_that_has_served),
+		cmocka_unit_test(
+			test_five_quick_deaths_set_the_state_aside_and_five_more_end_a_node_that_is_not_up),
 		cmocka_unit_test(test_slow_deaths_never_end_it),
 		cmocka_unit_test(test_a_long_life_clears_the_record),
 	};
