@@ -13,10 +13,15 @@
 
 #include "libactor/protocol/variables.h"
 
-/* a limit is bit 62, 38 bits of the node id and 24 bits of the group id */
+/*
+ * Bit 62, 38 bits of the node id, 24 of the group id. Of a node within a node bit 61 and 37 bits of the node
+ * id: less than any number with bit 62, so it is allowed as the soft limit below it.
+ */
 #define LIMIT_SET        (1ull << 62)
 #define LIMIT_GROUP_BITS 24
 #define LIMIT_NODE_MASK  ((1ull << 38) - 1)
+#define LIMIT_INNER_SET  (1ull << 61)
+#define LIMIT_INNER_MASK ((1ull << 37) - 1)
 
 void sweep_marker_format(char text[SWEEP_MARKER_SIZE], const struct sweep_marker *marker)
 {
@@ -112,51 +117,63 @@ static uint64_t limit_of(uint64_t node_id, uint64_t group_id)
 	return LIMIT_SET | (node_id & LIMIT_NODE_MASK) << LIMIT_GROUP_BITS | group_id % SWEEP_GROUP_LOW;
 }
 
+static uint64_t inner_limit_of(uint64_t node_id, uint64_t group_id)
+{
+	return LIMIT_INNER_SET | (node_id & LIMIT_INNER_MASK) << LIMIT_GROUP_BITS |
+	       group_id % SWEEP_GROUP_LOW;
+}
+
 bool sweep_limit_set(const struct sweep_marker *marker)
 {
 	struct rlimit limit;
 
-	if (sizeof(unsigned long) < 8 || getrlimit(RLIMIT_RTTIME, &limit) < 0 ||
-		limit.rlim_cur != RLIM_INFINITY || limit.rlim_max != RLIM_INFINITY)
+	if (sizeof(unsigned long) < 8 || getrlimit(RLIMIT_RTTIME, &limit) < 0)
 		return false;
-	limit.rlim_cur = limit.rlim_max = limit_of(marker->node_id, marker->group_id);
+	if (limit.rlim_cur == RLIM_INFINITY && limit.rlim_max == RLIM_INFINITY)
+		limit.rlim_cur = limit.rlim_max = limit_of(marker->node_id, marker->group_id);
+	else if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max >= LIMIT_SET)
+		limit.rlim_cur = inner_limit_of(marker->node_id, marker->group_id);
+	else
+		return false;
 	return setrlimit(RLIMIT_RTTIME, &limit) == 0;
 }
 
-/*
- * Reads the limit by prlimit(), or from /proc/PID/limits: prlimit() is refused for a process of another user.
- */
-static uint64_t limit_read(pid_t pid)
+/* prlimit() is refused for a process of another user, but /proc/PID/limits can be read. 0: none. */
+static struct rlimit limit_read(pid_t pid)
 {
 	static const char name[] = "Max realtime timeout";
-	struct rlimit limit;
+	struct rlimit limit, none = {0};
 	char path[48], text[4096], *at;
 	ssize_t n;
 	int fd;
 
 	if (prlimit(pid, RLIMIT_RTTIME, NULL, &limit) == 0)
-		return limit.rlim_max;
+		return limit;
 	if (errno != EPERM)
-		return 0;
+		return none;
 	snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
+		return none;
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	text[n > 0 ? n : 0] = 0;
 	at = strstr(text, name);
 	if (!at)
-		return 0;
+		return none;
 	at += sizeof(name) - 1;
-	strtoull(at, &at, 10); /* the soft limit; "unlimited" is read as 0 */
-	return strtoull(at, NULL, 10);
+	limit.rlim_cur = strtoull(at, &at, 10); /* "unlimited" is no number */
+	limit.rlim_max = strtoull(at, NULL, 10);
+	return limit;
 }
 
 bool sweep_limit_read(pid_t pid, uint64_t node_id, uint32_t *ret_group_low)
 {
-	uint64_t limit = limit_read(pid);
+	struct rlimit limit = limit_read(pid);
 
-	*ret_group_low = (uint32_t)(limit % SWEEP_GROUP_LOW);
-	return limit == limit_of(node_id, *ret_group_low);
+	*ret_group_low = (uint32_t)(limit.rlim_max % SWEEP_GROUP_LOW);
+	if (limit.rlim_max == limit_of(node_id, *ret_group_low))
+		return true;
+	*ret_group_low = (uint32_t)(limit.rlim_cur % SWEEP_GROUP_LOW);
+	return limit.rlim_max >= LIMIT_SET && limit.rlim_cur == inner_limit_of(node_id, *ret_group_low);
 }

@@ -346,6 +346,42 @@ def nodes_that_start_at_once_leave_no_directory_behind():
         shutil.rmtree(place)
 
 
+class InnerNode(Node):
+    """One that a child of another node has started."""
+
+    def __init__(self, outer):
+        super().__init__(actorctl, "inner")
+        self.outer = outer
+        node.ctl("spawn", "--name", outer, "--", "sh", "-c",
+                 f"ACTOR_RUNTIME_DIR={self.root}/node ACTOR_LOG_DIR={self.root}/logs {actorctl} up -d && exec sleep 1000")
+        until(lambda: self.ctl("status", rc=None).returncode == 0, "the inner node is up")
+
+
+def a_node_within_a_node_knows_its_own_by_a_mark():
+    inner, other = InnerNode("outer1"), InnerNode("outer2")
+    inner.ctl("spawn", "--name", "older", "--", "sleep", "1000")
+    inner.ctl("spawn", "--name", "family", "--", "sh", "-c", stranger("in1") + "exec sleep 1000")
+    inner.ctl("spawn", "--name", "stays", "--", "sh", "-c", stranger("in2") + "exec sleep 1000")
+    other.ctl("spawn", "--name", "beside", "--", "sh", "-c", stranger("in3") + "exec sleep 1000")
+    node.ctl("spawn", "--name", "outside", "--", "sh", "-c", stranger("out1") + "exec sleep 1000")
+    gone_one, lost, beside, outside = said("in1"), said("in2"), said("in3"), said("out1")
+    inner.ctl("stop", "family")
+    assert not alive(gone_one), "the stop of its group, while an older one lives"
+    assert all(alive(pid) for pid in (lost, beside, outside))
+    # whoever sees to the rest of the inner node finds all that is of it, and nobody else
+    os.kill(inner.ctl_json("status")["keeper"]["pid"], signal.SIGKILL)
+    gone(lost)
+    until(lambda: not os.path.exists(inner.root + "/node/lock"), "the end of the inner node")
+    assert alive(beside) and alive(outside)
+    assert node.child("outer1")["state"] == node.child("outer2")["state"] == "up"
+    # and all of an inner node descends from a child of the outer one
+    node.ctl("rm", "-f", "outer1", "outer2")
+    assert not alive(beside) and alive(outside)
+    node.ctl("rm", "-f", "outside")
+    for each in inner, other:
+        each.down()
+
+
 PR_CAPBSET_DROP, CAP_KILL, OTHER_UID = 24, 5, 65534
 
 
@@ -467,6 +503,7 @@ def a_node_starts_beside_what_a_node_before_left_as_another_user():
 run_tests([a_node_that_sees_the_processes_of_others_in_proc_does_not_start,
            up_says_what_is_full_and_leaves_nothing_behind,
            nodes_that_start_at_once_leave_no_directory_behind,
+           a_node_within_a_node_knows_its_own_by_a_mark,
            a_program_behind_a_shell_ends_in_its_own_order,
            a_stopped_process_is_woken_to_hear_of_its_stop,
            a_leader_of_another_user_is_not_said_to_be_stopped,
