@@ -296,7 +296,7 @@ int actor_group_new_sized(actor_group **ret, const struct actor_group_options *g
 		return r;
 	}
 	if (!options->ignore_token && mode_has_token(group->mode))
-		unsetenv(ENV_TOKEN); /* our children are not us */
+		unsetenv(ENV_TOKEN); /* child processes must not use our token */
 	uplink_start(group);
 	(void)loop_pump(&group->loop, group_is_connected, group,
 		deadline_after_ms(clock_now_ns(), group->connect_timeout_ms));

@@ -25,11 +25,13 @@
  * What the kernel does not let us kill, since it runs as another user, has this long to end by itself, as
  * sudo does when its command is dead; then it is told.
  */
-#define KEEPER_DENIED_NS     (1000 * 1000000ull)
-#define KEEPER_STOP_LIMIT_NS (10 * 1000000000ull) /* after this the keeper exits although something is left */
-/* descriptors no child may take: for a new supervisor, for /proc, for requests */
-#define KEEPER_FILES_RESERVE  24
-#define KEEPER_LEAVE_LIMIT_NS (5 * 1000000000ull) /* for a supervisor that said STOP or closed its socket */
+#define KEEPER_DENIED_NS (1000 * 1000000ull)
+/* after this the keeper exits although processes are left */
+#define KEEPER_STOP_LIMIT_NS (10 * 1000000000ull)
+/* so many descriptors no child may take: they are for a new supervisor, for /proc, and for requests */
+#define KEEPER_FILES_RESERVE 24
+/* a supervisor that said STOP or closed its socket is killed after this */
+#define KEEPER_LEAVE_LIMIT_NS (5 * 1000000000ull)
 
 enum keeper_phase {
 	KEEPER_RUNS,
@@ -68,12 +70,13 @@ struct keeper {
 	pid_t supervisor_pid; /* 0 = none */
 	uint64_t supervisor_group_id, supervisor_started_ns;
 	bool supervisor_ready;  /* it has said READY */
-	bool supervisor_killed; /* by us */
-	unsigned n_not_run;     /* tries in a row at which its program could not be run */
-	unsigned n_slow;        /* in a row that died by their own fault, after the state was set aside too */
-	uint64_t restart_ns;    /* when to start the next one; 0 = not waiting */
-	uint64_t leave_ns;      /* it is expected to exit; at this time it is killed; 0 = not expected */
-	bool upgrading;         /* its next exit is meant */
+	bool supervisor_killed; /* the keeper killed it */
+	unsigned n_not_run;     /* starts in a row in which its program could not be run */
+	unsigned n_slow; /* supervisors in a row that died by their own fault without their old state too */
+	uint64_t restart_ns; /* when to start the next supervisor; 0 = none is waited for */
+	/* the supervisor is about to exit, and is killed at this time; 0 = it is not about to exit */
+	uint64_t leave_ns;
+	bool upgrading;         /* its next exit is part of an upgrade, and no death */
 	uint64_t hang_limit_ns; /* how long the supervisor may leave pings unanswered */
 	/*
 	 * when to send the next ping or to look for the answer to the last one; 0 = there is nobody to ping

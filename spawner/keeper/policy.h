@@ -8,12 +8,12 @@
  * at most. If it was killed from outside before READY, its successor waits 1 s at most, since the supervisor
  * may be the process that takes all memory.
  *
- * Five deaths by its own fault within 30 s: once more with its state set aside, for the state may be what
- * kills it. Five more like that: it is not the state. At the start of a node, when none has served yet, the
- * node stops then, since somebody waits. Later there are processes that do their work, and a broker: they go
- * on without a supervisor, and one is tried every 5 s, for what kills it may pass (a full disk, no memory) or
- * be mended (another program). A SIGKILL that the keeper did not send says nothing about the state, and is
- * not counted. A supervisor that lived for 30 s clears the record.
+ * After five deaths by its own fault within 30 s the supervisor is started with its state set aside, since
+ * the state may be the reason. After five more such deaths the state was not the reason. A node in which no
+ * supervisor has served yet stops then, since somebody waits for its start. In another node processes and
+ * broker work without a supervisor: they go on, and one is started every 5 s, since what kills it may pass (a
+ * full disk, no memory) or be mended (another program). A SIGKILL that the keeper did not send says nothing
+ * about the state, and is not counted. When a supervisor has lived for 30 s, the count begins anew.
  *
  * A program that cannot be run, for instance because it is being replaced, is not counted either, if a
  * supervisor has served before. Then the processes of the node run without a supervisor until its program can
@@ -45,9 +45,10 @@ struct keeper_policy {
 	uint64_t n_deaths;                        /* all deaths, those from outside included */
 	unsigned n_counted;                       /* deaths in the ring since the count began anew */
 	unsigned n_quick;                         /* steps of the delay */
-	bool aside;                               /* state was set aside, and since then nobody lived long */
-	bool slow;                                /* nor did that help */
-	bool served;                              /* some supervisor has said READY */
+	/* the state was set aside, and since then no supervisor has lived for 30 s */
+	bool aside;
+	bool slow;   /* five deaths more: setting the state aside did not help */
+	bool served; /* some supervisor has said READY */
 };
 
 struct keeper_death {

@@ -36,15 +36,16 @@ struct keeper_entry {
 	uint32_t flags, spawn_flags;
 	/* when the leader has ended, its tree is not killed before this time; 0 = killed at once */
 	uint64_t grace_ns;
-	uint64_t killed_ns; /* since then its tree is being killed */
-	bool dying;         /* leader is a zombie we hold; its tree ends, or is being killed */
+	uint64_t killed_ns; /* when the killing of its tree began */
+	/* the leader is a zombie that is not reaped yet; its tree ends by itself or is being killed */
+	bool dying;
 	/* how many living processes of its tree the last scan found, and how many could not be killed */
 	unsigned n_busy, n_denied;
 	pid_t denied_pid;        /* the latest of these, or the leader; 0 = none */
 	uid_t denied_uid;        /* -1 = not known */
 	uint64_t denied_ns;      /* tell of a leader that cannot be killed then, if it lives; 0 = no need */
 	bool denied_told;        /* the supervisor may know */
-	bool fds_told;           /* this supervisor has them */
+	bool fds_told;           /* this supervisor has its descriptors */
 	int pipes[KEEPER_PIPES]; /* read ends; -1 = none */
 	int exec_fd;             /* read end of the exec pipe; -1 = the exec was heard of */
 	struct keeper_rusage rusage;

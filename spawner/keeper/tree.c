@@ -365,7 +365,7 @@ static void leaders_denied(struct keeper *keeper)
 	}
 }
 
-/* From now on every process of its tree is killed when it is seen. */
+/* From now on each look kills every process of the tree that it finds. */
 static void grace_end(struct keeper_entry *entry)
 {
 	entry->grace_ns = 0;

@@ -21,8 +21,8 @@
 #define OUTPUT_LAST_BYTES (4u << 20)  /* bytes of one pipe at its end, more than a pipe can hold */
 #define OUTPUT_KEEPER     UINT64_MAX  /* tag of the keeper's socket in the same epoll */
 
-#define OUTPUT_OPEN_MAX 64u /* logs kept open, at most: the others are opened for each write */
-#define OUTPUT_LOG_FDS  2   /* of one open log */
+#define OUTPUT_OPEN_MAX 64u /* so many logs are kept open; the others are opened for each write */
+#define OUTPUT_LOG_FDS  2   /* descriptors of one open log */
 #define OUTPUT_DEBTS    32  /* logs that could not even be opened, whose losses the next life tells */
 
 struct outputs {
@@ -30,9 +30,9 @@ struct outputs {
 	int scratch[2]; /* a pipe that is empty between two calls */
 	struct log_dir dir;
 	struct hash by_group;
-	struct list open;          /* struct output: whose log is open, longest unused first */
-	struct list ended;         /* struct output: the log does not say yet that its life is over */
-	unsigned n_open, open_max; /* where descriptors are few: fewer */
+	struct list open;          /* struct output: those whose log is open, the longest unused first */
+	struct list ended;         /* struct output: those whose log does not say yet that the life is over */
+	unsigned n_open, open_max; /* open_max is smaller if there are few descriptors */
 	struct output_debt {
 		char log_name[LOGFILE_NAME_MAX];
 		uint64_t n_bytes; /* lost, and not said in that log; 0: free */

@@ -241,7 +241,7 @@ static void stamps_look_again(struct log_reader_stamps *stamps, FILE *to)
 		put_event(stamps, &more, to);
 }
 
-/* How many of the next @size bytes, which are of one line, are of the same stream as the line so far. */
+/* How many of the next @size bytes are of the same stream as the line so far. All of them are of one line. */
 static size_t stamps_piece(struct log_reader_stamps *stamps, off_t offset, size_t size)
 {
 	struct stamp stamp;

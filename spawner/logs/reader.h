@@ -14,12 +14,16 @@
 
 /* The stamps of one file, which are shown before its lines, and how far they were read. */
 struct log_reader_stamps {
-	int fd;               /* -1: none are there */
-	off_t at;             /* of the next record */
-	struct stamp current; /* of the bytes that follow; kind 0: none */
-	struct stamp seen;    /* the record before `at`, as we have read it */
-	bool in_line;         /* what was shown last does not end with a newline */
-	bool newline_shown;   /* we ended the line; if the next byte is its newline, it is not shown again */
+	int fd;               /* -1: there are no stamps */
+	off_t at;             /* offset of the next record */
+	struct stamp current; /* the stamp of the bytes that follow; kind 0: they have none */
+	struct stamp seen;    /* the record before `at`, as it was read */
+	bool in_line;         /* the text that was shown last does not end with a newline */
+	/*
+	 * the reader has added a newline to an open line; if the next byte is that line's own newline, it is
+	 * not shown
+	 */
+	bool newline_shown;
 };
 
 /* A reader: the file that it has open, and how far it has read. */

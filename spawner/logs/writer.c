@@ -151,7 +151,7 @@ static void stamps_keep_room(struct logfile *log)
 		log->stamps_kept = end;
 }
 
-/* Without stamps a log is still a log: whatever fails here is no failure. */
+/* A log is of use without stamps too, so no error here is an error of the log. */
 static void stamps_open(struct logfile *log)
 {
 	struct stamp_header header;
@@ -179,7 +179,7 @@ static void stamps_open(struct logfile *log)
 		(pread(log->stamps_fd, &last, sizeof(last), (off_t)(log->stamps_bytes - sizeof(last))) !=
 				sizeof(last) ||
 			last.offset > log->size_bytes))
-		stamps_begin(log); /* the log was emptied since */
+		stamps_begin(log); /* the log has been emptied since */
 	else if (last.kind == STAMP_LOST)
 		log->last = last;
 	if (log->stamps_fd >= 0)

@@ -127,8 +127,8 @@ const char *child_outcome(const struct child *child);
 const char *child_denied_text(const struct child *child, char text[CHILD_DENIED_TEXT]);
 
 /*
- * Appends the child map of docs/protocol.md §5. @log_path may be NULL. A long argv is cut to @argv_max_bytes:
- * lists of thousands must fit into one message.
+ * Appends the child map of docs/protocol.md §5. @log_path may be NULL. A long argv is cut to @argv_max_bytes,
+ * since a list of thousands of children must fit into one message.
  */
 void child_put_map(struct buf *b, const struct child *child, uint64_t node_id, const char *log_path,
 	uint64_t now_ns, size_t argv_max_bytes);

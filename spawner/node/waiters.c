@@ -204,7 +204,7 @@ static void refuse_denied(struct node *node, struct waiter *waiter)
 	node_answer_refuse(node, waiter->from, "not_stopped", "%s", child_denied_text(child, text));
 }
 
-/* Answers if what @waiter waits for has come; true if it was answered. */
+/* Answers @waiter if its wait is over. True: it was answered. */
 static bool waiter_check(struct node *node, struct waiter *waiter, uint64_t now_ns)
 {
 	const struct child *child = waiter->child;

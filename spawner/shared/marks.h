@@ -40,12 +40,11 @@ int sweep_environ_scan(int fd, struct sweep_marker *ret_marker);
 int sweep_marker_read(pid_t pid, struct sweep_marker *ret_marker);
 
 /*
- * The second mark: the limit RLIMIT_RTTIME, which says for how many microseconds a real-time thread may run
- * without a pause. It is a number beyond all reach (more than 100,000 years), so it limits nobody, and its
- * digits are node and group. As a resource limit it is inherited by everything that descends from a child,
- * whatever happens to session and environment; it can be read while a process is in the midst of exec or
- * exit, and whoever it belongs to. Nothing sheds it but a program that sets this very limit, as a log-in
- * through PAM may.
+ * The second mark is the limit RLIMIT_RTTIME, which says for how many microseconds a real-time thread may run
+ * without a pause. The value is so large (more than 100,000 years) that it limits nobody, and its bits are
+ * node and group. Every descendant of a child inherits the limit, whatever happens to its session and
+ * environment. It can be read while a process is in the midst of exec or exit, and from processes of any
+ * user. Only a program that sets this very limit loses it, as a log-in through PAM may.
  *
  * What a node within a node starts is marked twice: the hard limit stays the outer node's, of whose child it
  * descends, and the soft limit is the inner node's. A third node in there takes the soft limit over, so what
@@ -53,8 +52,8 @@ int sweep_marker_read(pid_t pid, struct sweep_marker *ret_marker);
  */
 
 /*
- * Marks the calling process. False: it has such a limit that is no mark, or the machine's limits have no room
- * for it (32 bit).
+ * Gives the calling process the limit. False: the process has such a limit that is no node's mark, or limits
+ * have too few bits on this machine (32 bit).
  */
 bool sweep_limit_set(const struct sweep_marker *marker);
 

@@ -32,7 +32,7 @@ static inline bool process_is_zombie(const struct process_stat *stat)
 /* As which user it runs (its effective uid). False: there is no such process, or /proc does not say. */
 bool process_uid_read(pid_t pid, uid_t *ret);
 
-/* Somebody looks into it with a debugger. */
+/* True: somebody debugs the process. */
 bool process_is_traced(pid_t pid);
 
 /*

@@ -123,7 +123,9 @@ static void child_visit(pid_t child, pid_t parent, void *data)
 	tree_add(data, child, parent);
 }
 
-/* Numbers are reused: a pidfd first, then the look whether it still is who was meant. */
+/*
+ * Numbers are reused. So a pidfd is opened first, and then it is checked that the process is still the same.
+ */
 static void member_signal(struct process_tree_member *member, int signo)
 {
 	struct process_stat stat;
@@ -143,7 +145,7 @@ static void member_signal(struct process_tree_member *member, int signo)
 	 */
 	if (process_stat_read(member->pid, &stat) &&
 		(stat.parent == member->parent || stat.parent == getpid())) {
-		if (fd < 0) /* out of descriptors: better the number than a survivor */
+		if (fd < 0) /* no descriptor is left: a signal by number is better than a survivor */
 			r = kill(member->pid, signo);
 		else
 			r = syscall(SYS_pidfd_send_signal, fd, signo, NULL, 0);

@@ -22,7 +22,7 @@
 struct process_tree {
 	struct process_tree_member {
 		pid_t pid;
-		pid_t parent; /* 0: a root, whose number is held */
+		pid_t parent; /* 0: it is a root */
 		bool denied;  /* the kernel refused our signal: it runs as another user */
 	} members[PROCESS_TREE_MAX];
 	unsigned n;
@@ -48,7 +48,8 @@ void process_tree_add_root(struct process_tree *tree, pid_t pid);
 void process_tree_descend(struct process_tree *tree, bool freeze);
 
 /*
- * A signal to each member that still is the child of the parent it was found under, or ours by now; the
- * deepest first; not to those of process group except_pgid (0 = none). Notes who was `denied` it.
+ * Sends a signal to each member, the deepest first. A member must still be a child of the parent under which
+ * it was found, or by now of the calling process. Members of process group except_pgid (0 = none) get no
+ * signal. A member to which the kernel refuses the signal is noted as `denied`.
  */
 void process_tree_signal(struct process_tree *tree, int signo, pid_t except_pgid);

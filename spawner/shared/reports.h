@@ -8,7 +8,7 @@
 
 #define KEEPER_MAGIC       0x4b504141u /* "AAPK" in memory */
 #define KEEPER_VERSION     3
-#define KEEPER_SLOTS       4096 /* processes at a time */
+#define KEEPER_SLOTS       4096 /* at most so many processes at a time */
 #define KEEPER_RESERVE_MAX 1024 /* group ids in one RESERVE; HELLO carries as many */
 #define KEEPER_SOCKET_FD   3    /* number of the socket in the supervisor, at its start */
 /* in the supervisor: the locked runtime directory; the supervisor keeps it open to its end */
@@ -120,9 +120,9 @@ enum keeper_step {
 #define KEEPER_FD_STDERR 2u
 #define KEEPER_FD_NOTIFY 4u
 
-#define KEEPER_SLOT_CORE 1u /* core dumped */
-#define KEEPER_SLOT_TREE_LEFT                                                                                \
-	2u /* a process of its tree could not be killed: see denied_pid, or uninterruptible */
+#define KEEPER_SLOT_CORE 1u /* the process dumped core */
+/* a process of its tree could not be killed: see denied_pid, or it sleeps uninterruptibly */
+#define KEEPER_SLOT_TREE_LEFT  2u
 #define KEEPER_SLOT_TREE_ENDED 4u /* processes of its tree outlived its leader, and were killed */
 
 struct keeper_rusage {
@@ -148,9 +148,9 @@ struct keeper_slot {
 	int32_t code;                           /* EXITED: CLD_EXITED, CLD_KILLED or CLD_DUMPED */
 	int32_t status;                         /* EXITED: exit code or signal number */
 	uint32_t flags;                         /* KEEPER_SLOT_* */
-	uint32_t fd_mask; /* which fds come with this record: all there are, the first time a supervisor hears
-			     of the slot */
-	uint32_t spawn_flags; /* KEEPER_SPAWN_* as it was asked for */
+	/* which fds come with this record; the first record of a slot to a supervisor brings all */
+	uint32_t fd_mask;
+	uint32_t spawn_flags; /* KEEPER_SPAWN_* of the SPAWN */
 	/*
 	 * 0, or a process of the tree that runs as another user, so that the kernel refused to kill it: the
 	 * leader, as long as that runs; with EXITED and TREE_LEFT one that the leader has left behind

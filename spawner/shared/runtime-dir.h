@@ -46,8 +46,8 @@ void runtime_dir_no_room(int error, const char *path, const char *how, char ret[
 int runtime_dir_room(int dir_fd, const char *path, char why[RUNTIME_DIR_WHY_SIZE]);
 
 /*
- * Opens the directory, made if it is not there. On failure why is one line for people. The path comes back
- * absolute and without symlinks. One that it has made is locked already.
+ * Opens the directory, and makes it if it is missing. On failure @why is one line for people. @path comes
+ * back absolute and without symlinks. A directory that it has made is locked already.
  */
 int runtime_dir_open(
 	char path[RUNTIME_DIR_PATH_SIZE], int *ret_dir_fd, bool *ret_made, char why[RUNTIME_DIR_WHY_SIZE]);

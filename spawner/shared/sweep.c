@@ -36,11 +36,13 @@ struct sweep_scan {
 	size_t n_sessions;
 	const pid_t *except;
 	size_t n_except;
-	int n_hit;                   /* in this scan: they are waited for */
-	int n_killed;                /* without those that were on their way out */
-	struct sweep_denied denied;  /* in this scan */
-	bool alone;                  /* without what descends from it, so nobody is stopped first */
-	int waiting[SWEEP_WAIT_MAX]; /* pidfds of the killed */
+	int n_hit;    /* marked processes found in this scan, which are waited for */
+	int n_killed; /* killed processes, without those that were ending already */
+	/* processes that could not be killed in this scan */
+	struct sweep_denied denied;
+	/* kill only the process itself and not its descendants, so nobody is stopped first */
+	bool alone;
+	int waiting[SWEEP_WAIT_MAX]; /* pidfds of the killed processes */
 	size_t n_waiting;
 };
 
@@ -99,7 +101,7 @@ static bool sweep_visit(pid_t pid, void *data)
 		return true;
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0) {
-		if (errno != ESRCH) { /* out of fds: better the number than a survivor */
+		if (errno != ESRCH) { /* no descriptor is left: a kill by number is better than a survivor */
 			if (kill(pid, SIGKILL) < 0 && errno == EPERM) {
 				sweep_note_denied(scan, pid);
 				return true;

@@ -15,12 +15,13 @@ struct sweep_denied {
 };
 
 /*
- * Kills every process that has one of the two marks of this node, or is in one of the sessions, and all that
- * descends from it; never itself, nor one of except. sessions: numbers of leaders of groups that were alive a
- * moment ago; the numbers of those that are somebody else's now are overwritten with 0. Goes on until three
- * scans of /proc, 40 ms apart, find none. Number of kills sent; -ETIMEDOUT when some were still there after
- * timeout_ms; other negative errno if /proc cannot be read. What runs as another user and cannot be killed is
- * not waited for: *ret_denied has it, unless that is NULL.
+ * Kills every process that has one of the two marks of this node, or is in one of @sessions, and its
+ * descendants. It never kills the calling process, nor a process in @except. @sessions: numbers of the
+ * leaders of groups that were alive a moment ago; a number that belongs to another process now is overwritten
+ * with 0. Goes on until three scans of /proc, 40 ms apart, find no such process. Returns the number of killed
+ * processes; -ETIMEDOUT: some were still there after timeout_ms; another negative errno: /proc cannot be
+ * read. A process that runs as another user and cannot be killed is not waited for: *ret_denied says which,
+ * unless that is NULL.
  */
 int sweep_kill(uint64_t node_id, pid_t *sessions, size_t n_sessions, const pid_t *except, size_t n_except,
 	unsigned timeout_ms, struct sweep_denied *ret_denied);

@@ -22,7 +22,7 @@ node = Node(actorctl, "trees").up()
 CYCLES = int(os.environ.get("CYCLES", "12"))
 SEED = int(os.environ.get("SEED", str(random.randrange(1 << 30))))
 NODE_INFO_MAGIC, KEEPER_VERSION = 0x4e504141, 3  # spawner/shared/protocol.h
-GONE_S = 30  # far more than any of it takes
+GONE_S = 30  # far longer than any of this takes
 
 
 def said(name):

@@ -208,6 +208,7 @@ static const char *up_last_line(const struct up *up, const char *word, char text
 	return NULL;
 }
 
+/* Reports a failed start, with the last line of the keeper's log. */
 static int up_fail_start(const struct up *up, int wait_status)
 {
 	char text[ERROR_TAIL_MAX + 1];

@@ -196,7 +196,7 @@ char *child_last_exit_text(const json_t *child, int64_t now_us, char text[CHILD_
 	child_exit_text(child, now_us, text);
 	if (json_is_object(json_object_get(child, "denied")))
 		child_denied_text(child, text);
-	if (json_is_true(json_object_get(child, "adopted"))) { /* how it is to be restarted is not known */
+	if (json_is_true(json_object_get(child, "adopted"))) { /* its restart type is not known */
 		n = strcmp(text, "-") ? strlen(text) : 0;
 		snprintf(text + n, CHILD_TEXT_MAX - n, "%sadopted, is not restarted", n ? ", " : "");
 	}

@@ -36,8 +36,8 @@ struct actor_group_options {
 	enum actor_join_mode mode;
 	int64_t connect_timeout_ms; /* 0: 5,000 */
 	/*
-	 * do not use ACTOR_TOKEN: be a group of one's own although a supervised process started this one.
-	 * Else the first group of a process that joins direct or by the broker is the supervised child
+	 * Do not use ACTOR_TOKEN: this process becomes a group of its own, although a supervised process
+	 * started it. Else the first group of a process that joins direct or by the broker is the supervised child
 	 */
 	bool ignore_token;
 	/*

@@ -324,7 +324,7 @@ static void test_one_that_had_served_for_a_second_is_followed_at_once(void **sta
 		die(&policy, &now, S, i % 8 ? from_outside : by_fault, &delay);
 		assert_int_equal(delay, 0);
 	}
-	/* and a crash loop before it is over */
+	/* One that had served also ends a crash loop that was before it. */
 	policy = (struct keeper_policy){0};
 	for (i = 0; i < 7; i++)
 		die(&policy, &now, MS, at_start, &delay);
