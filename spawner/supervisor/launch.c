@@ -15,29 +15,71 @@
 #include "spawner/shared/client.h"
 #include "spawner/shared/inherited.h"
 
+struct variable {
+	const char *text;
+	size_t name_bytes, place;
+};
+
 struct environment {
-	const char **list;
+	struct variable *list;
 	size_t n;
 };
 
-static size_t name_length(const char *variable)
+static void environment_add(struct environment *env, const char *text)
 {
-	const char *eq = strchr(variable, '=');
-
-	return eq ? (size_t)(eq - variable) : strlen(variable);
+	env->list[env->n] = (struct variable){text, strcspn(text, "="), env->n};
+	env->n++;
 }
 
-/* Adds a variable, or replaces the one with the same name. */
-static void environment_add(struct environment *env, const char *variable)
+static int variable_compare_place(const void *a, const void *b)
 {
-	size_t length = name_length(variable);
+	const struct variable *one = a, *other = b;
 
-	for (size_t i = 0; i < env->n; i++)
-		if (name_length(env->list[i]) == length && !memcmp(env->list[i], variable, length)) {
-			env->list[i] = variable;
-			return;
-		}
-	env->list[env->n++] = variable;
+	return one->place < other->place ? -1 : one->place > other->place;
+}
+
+/* By name, those of one name as they came. */
+static int variable_compare_name(const void *a, const void *b)
+{
+	const struct variable *one = a, *other = b;
+	size_t n = one->name_bytes < other->name_bytes ? one->name_bytes : other->name_bytes;
+	int order = memcmp(one->text, other->text, n);
+
+	if (!order && one->name_bytes != other->name_bytes)
+		order = one->name_bytes < other->name_bytes ? -1 : 1;
+	return order ? order : variable_compare_place(a, b);
+}
+
+/*
+ * Leaves one variable of each name: the last, in the place of the first. By sorting, since a spec may have
+ * 69,000 variables, and nobody is served while we are at it.
+ */
+static void environment_settle(struct environment *env)
+{
+	size_t n = 0;
+
+	qsort(env->list, env->n, sizeof(*env->list), variable_compare_name);
+	for (size_t i = 0; i < env->n; i++) {
+		struct variable *variable = &env->list[i], *before = n ? &env->list[n - 1] : NULL;
+
+		if (before && before->name_bytes == variable->name_bytes &&
+			!memcmp(before->text, variable->text, variable->name_bytes))
+			before->text = variable->text;
+		else
+			env->list[n++] = *variable;
+	}
+	env->n = n;
+	qsort(env->list, n, sizeof(*env->list), variable_compare_place);
+}
+
+/* NULL: no memory. */
+static const char **environment_texts(const struct environment *env)
+{
+	const char **texts = calloc(env->n + 1, sizeof(*texts));
+
+	for (size_t i = 0; texts && i < env->n; i++)
+		texts[i] = env->list[i].text;
+	return texts;
 }
 
 int launch_seal(
@@ -46,6 +88,7 @@ int launch_seal(
 	char hex[2 * TOKEN_MAX_BYTES + 1], token_variable[sizeof(hex) + 16];
 	char *base[INHERITED_N] = {0}, *dir_variable = NULL;
 	struct environment env = {0};
+	const char **texts = NULL;
 	struct keeper_spec spec = {0};
 	struct token token;
 	size_t n_env = 0;
@@ -53,7 +96,7 @@ int launch_seal(
 
 	while (child->spec.env && child->spec.env[n_env])
 		n_env++;
-	env.list = calloc(n_env + INHERITED_N + 3, sizeof(char *));
+	env.list = calloc(n_env + INHERITED_N + 2, sizeof(*env.list));
 	err = token_make(&token, launch->key, child->group, child->name);
 	if (!env.list || asprintf(&dir_variable, ENV_RUNTIME_DIR "=%s", launch->runtime_dir) < 0)
 		err = -ENOMEM;
@@ -67,19 +110,24 @@ int launch_seal(
 		else if (value)
 			environment_add(&env, base[i]);
 	}
+	if (!err) {
+		for (size_t i = 0; i < n_env; i++)
+			environment_add(&env, child->spec.env[i]);
+		environment_add(&env, dir_variable);
+		token_to_hex(&token, hex);
+		snprintf(token_variable, sizeof(token_variable), ENV_TOKEN "=%s", hex);
+		environment_add(&env, token_variable);
+		environment_settle(&env);
+		texts = environment_texts(&env);
+		err = texts ? 0 : -ENOMEM;
+	}
 	if (err) {
 		snprintf(text, LAUNCH_TEXT_BYTES, "its environment cannot be made: %s", strerror(-err));
 		goto out;
 	}
-	for (size_t i = 0; i < n_env; i++)
-		environment_add(&env, child->spec.env[i]);
-	environment_add(&env, dir_variable);
-	token_to_hex(&token, hex);
-	snprintf(token_variable, sizeof(token_variable), ENV_TOKEN "=%s", hex);
-	environment_add(&env, token_variable);
 
 	spec.argv = child->spec.argv;
-	spec.env = env.list;
+	spec.env = texts;
 	spec.cwd = child->spec.cwd;
 	err = keeper_spec_seal(&spec, ret_fd);
 	if (err)
@@ -89,6 +137,7 @@ out:
 	for (size_t i = 0; i < INHERITED_N; i++)
 		free(base[i]);
 	free(dir_variable);
+	free(texts);
 	free(env.list);
 	return err;
 }
