@@ -72,6 +72,11 @@ int service_group_new(actor_group **ret, const struct service_options *options)
 	return 0;
 }
 
+void service_without_broker(actor *self)
+{
+	self->group->uplink.gone = true;
+}
+
 int service_send_down(
 	actor *self, actor_ref watcher, actor_ref who, uint64_t id, const struct actor_cause *cause)
 {

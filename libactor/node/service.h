@@ -80,7 +80,13 @@ int service_cast_broker(actor *self, const char *method, const char *format, ...
 /* Gives the kernel at once what was written to the broker, and not only at the end of the turn. */
 void service_flush_broker(actor *self);
 
-/* ---- for other rooms of the library ---- */
+/*
+ * The node stops, its broker has ended, and no other one comes: what waits for an introduction is given up,
+ * so that our own end need not wait for it.
+ */
+void service_without_broker(actor *self);
+
+/* ---- for the rooms of the library ---- */
 
 struct peer;
 

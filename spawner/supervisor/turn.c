@@ -207,6 +207,7 @@ static void do_late(struct supervisor *supervisor, const struct node_action *act
 		break;
 	case NODE_STOPPED:
 		supervisor->stopped = true;
+		service_without_broker(supervisor->self);
 		break;
 	case NODE_LOG:
 	case _NODE_ACTION_N:

@@ -186,6 +186,23 @@ def what_cannot_be_is_said():
     assert "is not JSON" in node.ctl("trace", "a", "go", "{", rc=2).stderr
 
 
+def a_node_ends_at_once_though_somebody_follows():
+    """The supervisor has word for the follower, who has no link with it, and the broker that would make one has ended."""
+    other = Node(actorctl, "trace-end").up()
+    try:
+        other.ctl("spawn", "--name", "counter", "--wait=ready", "--", counter)
+        follower = subprocess.Popen([actorctl, "trace", "--wait", "600s", "counter", "get"], env=other.env,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        until(lambda: any(g["name"] == "counter" and g["answers"] for g in other.ctl_json("metrics")["broker"]["groups"]), "an answer")
+        other.ctl("down")
+        follower.communicate(timeout=PATIENCE)
+        with open(other.root + "/logs/actor-spawner.log") as f:
+            said = f.read()
+        assert "not sent yet" not in said, said
+    finally:
+        other.down()
+
+
 run_tests([a_call_through_three_groups_is_a_tree,
            only_what_it_causes_is_shown,
            what_a_timer_sends_is_caused_by_who_set_it,
@@ -201,4 +218,5 @@ run_tests([a_call_through_three_groups_is_a_tree,
            people_see_it_as_lines,
            a_message_of_no_trace_is_none,
            monitor_says_the_trace,
-           what_cannot_be_is_said], node)
+           what_cannot_be_is_said,
+           a_node_ends_at_once_though_somebody_follows], node)
