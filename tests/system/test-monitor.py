@@ -106,9 +106,77 @@ def what_cannot_be_is_said():
     assert "is no ref" in node.ctl("monitor", "--from", "<x>", rc=2).stderr
 
 
+class Follower:
+    """A command that goes on until somebody ends it, of a node of its own."""
+
+    def __init__(self, other, *args):
+        self.args = args
+        self.process = subprocess.Popen([actorctl, *args], env=other.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def ends(self, says):
+        out, err = self.process.communicate(timeout=PATIENCE)
+        assert self.process.returncode == 7, (self.args, self.process.returncode, out, err)
+        assert says in err and err.count("\n") == 1, (self.args, out, err)
+
+
+def begun_in(other, followers):
+    """Each of those commands; the broker has what they asked for."""
+    for args in (["monitor"], ["names", "-w"], ["pg", "watch"], ["whereis", "--wait", "nobody"],
+                 ["trace", "--wait", "600s", "counter", "get"]):
+        followers.append(Follower(other, *args))
+    until(lambda: sum(g["name"] == "actorctl" and g["frames_in"] > 0 for g in other.ctl_json("metrics")["broker"]["groups"]) >= 5,
+          "all of them ask")
+
+
+def ended(followers):
+    for follower in followers:
+        follower.process.kill()
+        follower.process.communicate()
+
+
+def what_goes_on_ends_with_its_node():
+    other = Node(actorctl, "monitor-end").up()
+    followers = []
+    try:
+        other.ctl("spawn", "--name", "counter", "--wait=ready", "--", counter)
+        begun_in(other, followers)
+        other.ctl("down")
+        for follower in followers[:4]:
+            follower.ends("the node has ended")
+        # the answer was there before
+        assert followers[4].process.wait(PATIENCE) == 0
+    finally:
+        ended(followers)
+        other.down()
+
+
+def what_goes_on_ends_with_a_node_that_is_killed_and_replaced():
+    other = Node(actorctl, "monitor-next").up()
+    followers = []
+    try:
+        other.ctl("spawn", "--name", "counter", "--wait=ready", "--", counter)
+        begun_in(other, followers)
+        for follower in followers:
+            follower.process.send_signal(signal.SIGSTOP)  # it sees the end when the next node is there
+        keeper = other.ctl_json("status")["keeper"]["pid"]
+        os.kill(keeper, signal.SIGKILL)
+        until(lambda: other.run(actorctl, "up", "-d", rc=None).returncode == 0, "the next node")
+        for follower in followers:
+            follower.process.send_signal(signal.SIGCONT)
+        for follower in followers[:4]:
+            follower.ends("the node has ended, and another one has its place; watch the new one" if follower.args[0] != "whereis"
+                          else "the connection to the broker was lost; try again")
+        assert followers[4].process.wait(PATIENCE) == 0
+    finally:
+        ended(followers)
+        other.down()
+
+
 run_tests([what_goes_through_the_broker_is_shown,
            answers_and_errors_are_shown_with_what_they_say,
            what_goes_directly_is_shown_by_who_gets_it,
            it_ends_after_as_many_as_were_asked_for,
            it_goes_on_over_a_restart_of_the_broker,
-           what_cannot_be_is_said], node)
+           what_cannot_be_is_said,
+           what_goes_on_ends_with_its_node,
+           what_goes_on_ends_with_a_node_that_is_killed_and_replaced], node)

@@ -30,11 +30,11 @@ struct monitor {
 	uint64_t count; /* lines that are still to come; 0: for ever */
 	uint64_t rate;
 	int64_t realtime_us; /* to be added to a time of CLOCK_MONOTONIC */
-	uint64_t n_missed;   /* missed frames that no note has told yet */
-	int64_t told_ms;     /* when the last note was written */
-	/* the tap has been made once; from then on monitor survives restarts of the broker */
-	bool tapped;
-	int r; /* the error that ends the command */
+	uint64_t n_missed;   /* that were not told yet */
+	int64_t told_ms;     /* when they were told last */
+	bool shown;          /* as many as were asked for */
+	bool tapped;         /* once: from then on it goes on over restarts of the broker */
+	int r;               /* why it cannot */
 	const char *failed;
 };
 
@@ -143,8 +143,10 @@ static int on_tapped(actor *self, const actor_msg *msg)
 		show_json(monitor, &copy);
 	else
 		show_text(monitor, &copy);
-	if (monitor->count && !--monitor->count)
+	if (monitor->count && !--monitor->count) {
+		monitor->shown = true;
 		return actor_stop(self, actor_self(self), NULL);
+	}
 	return 0;
 }
 
@@ -215,9 +217,10 @@ static int on_begin(actor *self, const actor_msg *msg)
 	int r;
 
 	(void)msg;
-	do
-		r = tap_once(self, monitor);
-	while (r < 0 && monitor->tapped && actor_sleep(self, RETRY_MS) == 0);
+	r = tap_once(self, monitor);
+	/* by a timer: whoever sleeps in a handler cannot be stopped */
+	if (r < 0 && monitor->tapped && actor_send_after(self, RETRY_MS, "begin", NULL, "") == 0)
+		return 0;
 	monitor->r = r;
 	monitor->tapped = monitor->tapped || !r;
 	return r ? actor_stop(self, actor_self(self), NULL) : 0;
@@ -300,6 +303,7 @@ static int read_options(struct ctl *ctl, const struct args *args, struct monitor
 static int monitor_run(struct ctl *ctl, const struct args *args)
 {
 	struct monitor monitor = {.ctl = ctl, .rate = TAP_RATE_DEFAULT}, *arg = &monitor;
+	enum live_end end = LIVE_INTERRUPTED;
 	struct wait_signals signals;
 	actor_group *group;
 	int r, status;
@@ -314,7 +318,11 @@ static int monitor_run(struct ctl *ctl, const struct args *args)
 	r = actor_group_spawn(group, &behavior, &arg, NULL, NULL);
 	if (r)
 		status = ctl_fail_errno(ctl, -r, NULL, "cannot show frames");
-	else if (!live_run(group, &signals) && monitor.r)
+	else
+		end = live_run(ctl, group, &signals);
+	if (!r && (end == LIVE_NODE_ENDED || (end == LIVE_ACTORS_ENDED && monitor.tapped && !monitor.shown)))
+		status = live_fail_node(ctl);
+	else if (!r && end == LIVE_ACTORS_ENDED && monitor.r)
 		status = message_fail(ctl, monitor.failed ? "look up" : "ask",
 			monitor.failed ? monitor.failed : NAME_BROKER, monitor.failed ? "" : "tap", monitor.r,
 			NULL, TAP_TIMEOUT_MS);

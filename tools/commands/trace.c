@@ -261,7 +261,8 @@ static int on_look(actor *self, const actor_msg *msg)
 	(void)msg;
 	if (!tracer->done || (clock_now_ms() - tracer->seen_ms < tracer->quiet_ms && !tracer->broker_lost))
 		return 0;
-	learn_names(self, tracer);
+	if (!tracer->broker_lost)
+		learn_names(self, tracer);
 	return actor_stop(self, actor_self(self), NULL);
 }
 
@@ -355,7 +356,7 @@ static int show(struct tracer *tracer, const char *to)
 			"at least %" PRIu64 " messages are not shown: there were too many at once",
 			tracer->trace.n_missed);
 	if (tracer->broker_lost)
-		ctl_note(tracer->ctl, "the broker was restarted: what came after that is not shown");
+		ctl_note(tracer->ctl, "the broker ended: what came after that is not shown");
 	return tracer->r ? tracer_fail(tracer, to) : CTL_OK;
 }
 
@@ -383,6 +384,7 @@ static int trace_run(struct ctl *ctl, const struct args *args)
 			      .names = json_object()},
 		      *arg = &tracer;
 	struct wait_signals signals;
+	enum live_end end;
 	actor_group *group;
 	uint64_t id = 0;
 	int r, status;
@@ -397,9 +399,14 @@ static int trace_run(struct ctl *ctl, const struct args *args)
 	if (!status) {
 		wait_signals_begin(&signals);
 		r = actor_group_spawn(group, &behavior, &arg, NULL, NULL);
+		end = r ? LIVE_ACTORS_ENDED : live_run(ctl, group, &signals);
+		if (end == LIVE_NODE_ENDED) {
+			tracer.broker_lost = true;
+			tracer.r = tracer.done ? tracer.r : -ENOTCONN;
+		}
 		if (r)
 			status = ctl_fail_errno(ctl, -r, NULL, "cannot follow a message");
-		else if (!live_run(group, &signals) && !tracer.sent)
+		else if (end != LIVE_INTERRUPTED && !tracer.sent)
 			status = tracer_fail(&tracer, args->values[0]);
 		else
 			status = show(&tracer, args->values[0]);

@@ -7,9 +7,20 @@
 #include <stdbool.h>
 
 #include "actor/actor.h"
+#include "tools/view/ctl.h"
 #include "tools/view/wait.h"
 
+enum live_end {
+	LIVE_INTERRUPTED,  /* by a signal, or nobody reads stdout any more */
+	LIVE_ACTORS_ENDED, /* those of the group */
+	LIVE_NODE_ENDED,
+};
+
 /*
- * Runs @group. True: a signal came, or nobody reads stdout any more. False: the actors of @group have ended.
+ * What comes of the node is handled before its end is told. A node has ended when its keeper has: a broker
+ * alone comes back.
  */
-bool live_run(actor_group *group, const struct wait_signals *signals);
+enum live_end live_run(const struct ctl *ctl, actor_group *group, const struct wait_signals *signals);
+
+/* Tells that the node has ended, and returns the exit status. */
+int live_fail_node(const struct ctl *ctl);

@@ -10,6 +10,7 @@
 #include "libactor/protocol/names.h"
 #include "tools/lib/duration.h"
 #include "tools/lib/json.h"
+#include "tools/view/node.h"
 
 #define MESSAGE_BYTES_MAX (16u << 20) /* a link takes no larger message */
 
@@ -184,8 +185,11 @@ int message_fail(const struct ctl *ctl, const char *verb, const char *to, const 
 		return ctl_fail(ctl, CTL_FAILED, "down", "see actorctl ls",
 			"cannot %s: it ended before it answered", what);
 	case ENOTCONN:
+		if (!node_is_running(ctl))
+			return ctl_fail(ctl, CTL_UNREACHABLE, "no_node", "start one with: actorctl up -d",
+				"cannot %s: the node has ended", what);
 		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
-			"the broker is restarted at once: try again",
+			"try again: a broker that died is started again at once",
 			"cannot %s: the connection to the broker was lost", what);
 	case EBUSY:
 	case EAGAIN:

@@ -20,11 +20,7 @@
  */
 #define SESSION_IN_FLIGHT_MAX 500
 #define SESSION_NAMES_SAID    8
-/*
- * one request for a name waits so long, and is then repeated; the broker lets a request wait for a day at
- * most
- */
-#define SESSION_WAIT_ONCE_MS (INT64_C(3600) * 1000)
+#define SESSION_WAIT_ONCE_MS  2000 /* then we look whether the node is still there, and ask again */
 
 /*
  * A session for one question at a time has a client. A session with the supervisor, or for many questions to
@@ -117,7 +113,9 @@ int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int erro
 			"it is started again if it died: try again", "%s in %s does not answer", whom, dir);
 	case ENOBUFS: /* the daemon has answered that it takes no further client */
 		return ctl_fail(ctl, CTL_UNREACHABLE, ERROR_OVERLOADED,
-			"actor-spawner.log says why: too many clients, no descriptors, or no room in the runtime directory",
+			mode == ACTOR_JOIN_BROKER
+				? "actorctl logs '$broker' says why: too many clients, no descriptors, or no room in the runtime directory"
+				: "actor-spawner.log says why: too many clients, no descriptors, or no room in the runtime directory",
 			"%s in %s has no place for another client", whom, dir);
 	case EINVAL:
 	case ENAMETOOLONG:
@@ -429,6 +427,8 @@ int session_whereis_wait(struct session *session, const char *name, int64_t time
 		round_ms = timeout_ms < 0 || left_ms > SESSION_WAIT_ONCE_MS ? SESSION_WAIT_ONCE_MS : left_ms;
 		r = actor_client_whereis_wait(session->client, name, round_ms, ret);
 		left_ms -= round_ms;
+		if (r == -ETIMEDOUT && !node_is_running(session->ctl))
+			r = -ENOTCONN;
 	} while (r == -ETIMEDOUT && (timeout_ms < 0 || left_ms > 0));
 	return r;
 }
@@ -498,8 +498,11 @@ int session_fail_spawner(const struct ctl *ctl, const char *verb, const char *na
 	case ESRCH:
 	case ENOTCONN:
 	case ECONNRESET:
+		if (!node_is_running(ctl))
+			return ctl_fail(ctl, CTL_UNREACHABLE, "no_node", "start one with: actorctl up -d",
+				"cannot %s: the node has ended", what);
 		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
-			"the supervisor is restarted at once: try again",
+			"try again: a supervisor that died is started again at once",
 			"cannot %s: the connection to the supervisor was lost", what);
 	case EBUSY:
 	case EAGAIN:

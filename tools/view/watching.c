@@ -18,6 +18,7 @@ int watching_run(
 {
 	struct ctl *ctl = watching->ctl;
 	struct wait_signals signals;
+	enum live_end end;
 	actor_group *group;
 	int r, status = session_join(ctl, ACTOR_JOIN_BROKER, &group);
 
@@ -25,13 +26,13 @@ int watching_run(
 		return status;
 	wait_signals_begin(&signals);
 	r = actor_group_spawn(group, behavior, arg, NULL, NULL);
+	end = r ? LIVE_ACTORS_ENDED : live_run(ctl, group, &signals);
 	if (r)
 		status = ctl_fail_errno(ctl, -r, NULL, "cannot watch");
-	else if (live_run(group, &signals))
+	else if (end == LIVE_INTERRUPTED)
 		status = CTL_OK;
-	else if (watching->begun)
-		status = ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", "watch the new one",
-			"the node has ended, and another one has its place");
+	else if (end == LIVE_NODE_ENDED || watching->begun)
+		status = live_fail_node(ctl);
 	else
 		status = message_fail(ctl, "watch", what, "", watching->r ? watching->r : -ENOTCONN, NULL,
 			CTL_TIMEOUT_DEFAULT_MS);
