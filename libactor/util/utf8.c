@@ -52,9 +52,11 @@ bool utf8_is_valid(const char *s, size_t len)
 	return true;
 }
 
-static inline bool utf8_is_control(unsigned char c)
+bool utf8_char_is_control(const char *s)
 {
-	return c < 0x20 || c == 0x7f;
+	const unsigned char *u = (const unsigned char *)s;
+
+	return u[0] < 0x20 || u[0] == 0x7f || (u[0] == 0xc2 && u[1] < 0xa0);
 }
 
 bool utf8_is_plain(const char *s, size_t len)
@@ -77,7 +79,7 @@ bool utf8_is_plain(const char *s, size_t len)
 	while (len) {
 		size_t n = utf8_char_bytes(s, len);
 
-		if (!n || utf8_is_control((unsigned char)*s))
+		if (!n || utf8_char_is_control(s))
 			return false;
 		s += n;
 		len -= n;
@@ -88,20 +90,20 @@ bool utf8_is_plain(const char *s, size_t len)
 void utf8_copy_plain(char *to, size_t to_bytes, const char *s, size_t len)
 {
 	while (len) {
-		size_t n = utf8_char_bytes(s, len), step = n ? n : 1;
+		size_t n = utf8_char_bytes(s, len), written = 1;
 
-		if (step >= to_bytes)
+		if ((n ? n : 1) >= to_bytes)
 			break;
 		if (*s == '\n' || *s == '\t' || *s == '\r')
 			*to = ' ';
-		else if (!n || utf8_is_control((unsigned char)*s))
+		else if (!n || utf8_char_is_control(s))
 			*to = '?';
 		else
-			memcpy(to, s, n);
-		to += step;
-		to_bytes -= step;
-		s += step;
-		len -= step;
+			memcpy(to, s, written = n);
+		to += written;
+		to_bytes -= written;
+		s += n ? n : 1;
+		len -= n ? n : 1;
 	}
 	*to = 0;
 }

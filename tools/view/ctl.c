@@ -46,8 +46,8 @@ static void ctl_flatten(char *text)
 		n = utf8_char_bytes(text, left);
 		if (!n)
 			*text = '?';
-		else if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = ' ';
+		else if (utf8_char_is_control(text))
+			memset(text, ' ', n);
 		n += !n;
 	}
 }

@@ -67,8 +67,16 @@ char *output_json_text(const json_t *value)
 
 void output_text(const char *text)
 {
-	for (; *text; text++)
-		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+	size_t left = strlen(text), n;
+
+	for (; left; text += n, left -= n) {
+		n = utf8_char_bytes(text, left);
+		if (n && !utf8_char_is_control(text))
+			fwrite(text, 1, n, stdout);
+		else
+			putchar('?');
+		n += !n;
+	}
 }
 
 static bool output_word_is_plain(const char *word, size_t size_bytes)
@@ -86,8 +94,8 @@ static void output_escaped(const char *word, size_t size_bytes)
 
 	for (size_t i = 0; i < size_bytes; i += n) {
 		n = utf8_char_bytes(word + i, size_bytes - i);
-		if (!n || (unsigned char)word[i] < 0x20 || word[i] == 0x7f) {
-			n = 1;
+		if (!n || utf8_char_is_control(word + i)) {
+			n = 1; /* a second byte is none of a character by itself */
 			printf(word[i] == '\n'    ? "\\n"
 				: word[i] == '\r' ? "\\r"
 				: word[i] == '\t' ? "\\t"

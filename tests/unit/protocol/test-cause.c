@@ -125,6 +125,10 @@ static void test_reasons_are_cut_between_characters_and_made_plain(void **state)
 	cause = cause_make("a\nb\x1b[0m\xff");
 	assert_string_equal(cause.reason, "a b?[0m?");
 	assert_round_trip(&cause);
+	cause = cause_make("a\xc2\x9b"
+			   "31m\xc2\xa0");
+	assert_string_equal(cause.reason, "a?31m\xc2\xa0");
+	assert_round_trip(&cause);
 }
 
 static void test_signal_names_go_both_ways(void **state)

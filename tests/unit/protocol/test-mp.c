@@ -281,7 +281,7 @@ static void test_a_length_msgpack_cannot_say_fails_the_buffer(void **state)
 
 static void test_utf8_is_what_unicode_says(void **state)
 {
-	static const char *const good[] = {"", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
+	static const char *const good[] = {"", "a", "\xc2\xa0", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
 		"\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf",
 		"eight by eight and some ß"};
 	static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x61", "\xe0\x9f\xbf",
@@ -297,7 +297,13 @@ static void test_utf8_is_what_unicode_says(void **state)
 		assert_false(utf8_is_valid(bad[i], strlen(bad[i])));
 		assert_false(utf8_is_plain(bad[i], strlen(bad[i])));
 	}
-	/* Tries every byte at every place of a text that is longer than a word. */
+	/* The control characters beyond ASCII: a terminal obeys them. */
+	for (unsigned c = 0x80; c < 0xc0; c++) {
+		snprintf(text, sizeof(text), "eight by \xc2%c", (int)c);
+		assert_true(utf8_is_valid(text, strlen(text)));
+		assert_int_equal(utf8_is_plain(text, strlen(text)), c >= 0xa0);
+	}
+	/* Every byte at every place of a text longer than a word. */
 	for (unsigned place = 0; place < 16; place++) {
 		for (unsigned c = 0; c < 256; c++) {
 			memset(text, '~', 16);
