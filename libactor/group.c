@@ -88,7 +88,7 @@ int group_check_runtime_dir(actor_group *group)
 	}
 	if ((st.st_mode & 07777 & ~0011u) != 0700) {
 		group_log(group,
-			"runtime directory %s is refused: its mode is %04o; make it 0700 (chmod 700)",
+			"runtime directory %s is refused: its mode is %04o; make it 0700 (chmod 700), or choose another if others use it",
 			group->runtime_dir, (unsigned)(st.st_mode & 07777));
 		return -EPERM;
 	}

@@ -2,10 +2,10 @@
 /*
  * keeper-place: keeps the files by which the node is found
  *
- * A node is found by its directory and the lock file in it. A cleaner of /tmp may remove both, and the keeper
- * makes both anew. Each process that listens on a socket makes its socket anew. The supervisor and the groups
- * make the directories of groups anew. If somebody else has put something in these places meanwhile, it is
- * left alone.
+ * Whoever looks for a node looks for its directory and the lock file in it, and a cleaner of /tmp may remove
+ * both. The keeper makes both anew. Whoever listens on a socket makes that socket anew. The directories of
+ * groups are made anew by the supervisor and by the groups. What somebody else put there meanwhile is left
+ * alone. What was written into the lock file is written over. A directory above may be moved away as well.
  *
  * Somebody who tidies up logs may remove the log directory, or the file in it that says which node has the
  * directory. The keeper claims the directory anew, so that no second node writes into the same logs.
@@ -31,11 +31,28 @@
 /* long enough for somebody who removes a whole directory to finish */
 #define CLAIM_AGAIN_NS (200 * 1000000ull)
 
+/* A directory that is moved or removed takes with it what lies in it, and only that one is told of it. */
+static void place_watch_above(struct keeper *keeper, const char *path)
+{
+	char above[RUNTIME_DIR_PATH_SIZE];
+	char *slash;
+
+	snprintf(above, sizeof(above), "%s", path);
+	while ((slash = strrchr(above, '/')) && slash != above) {
+		*slash = 0;
+		inotify_add_watch(
+			keeper->place_fd, above, IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD);
+	}
+}
+
 static bool place_watch(struct keeper *keeper)
 {
-	return keeper->place_fd >= 0 &&
-	       inotify_add_watch(keeper->place_fd, keeper->dir,
-		       IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) >= 0;
+	if (keeper->place_fd < 0)
+		return false;
+	place_watch_above(keeper, keeper->dir);
+	return inotify_add_watch(keeper->place_fd, keeper->dir,
+		       IN_MODIFY | IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) >=
+	       0;
 }
 
 void keeper_place_watch(struct keeper *keeper)
@@ -62,6 +79,27 @@ static bool same_file(int fd, int dir_fd, const char *name)
 	       here.st_ino == named.st_ino && here.st_dev == named.st_dev;
 }
 
+static struct runtime_dir_owner owner_of(const struct keeper *keeper)
+{
+	return (struct runtime_dir_owner){
+		.pid = keeper->pid, .node_id = keeper->node_id, .made = keeper->dir_made};
+}
+
+/* Somebody has written into the file, or emptied it: then nobody finds the keeper. */
+static int lock_look(struct keeper *keeper)
+{
+	struct runtime_dir_owner owner = owner_of(keeper);
+	int r;
+
+	if (!same_file(keeper->lock_fd, keeper->dir_fd, "lock") ||
+		runtime_dir_is_owned(keeper->lock_fd, &owner))
+		return 0;
+	r = runtime_dir_own(keeper->lock_fd, &owner);
+	if (r == 0)
+		keeper_log("%s/lock was overwritten, it says again whose it is", keeper->dir);
+	return r;
+}
+
 static int lock_again(struct keeper *keeper, int dir_fd)
 {
 	struct runtime_dir_owner owner;
@@ -70,8 +108,7 @@ static int lock_again(struct keeper *keeper, int dir_fd)
 	r = runtime_dir_lock(dir_fd, &lock_fd, &owner);
 	if (r < 0)
 		return r;
-	owner = (struct runtime_dir_owner){
-		.pid = keeper->pid, .node_id = keeper->node_id, .made = keeper->dir_made};
+	owner = owner_of(keeper);
 	r = runtime_dir_own(lock_fd, &owner);
 	if (r < 0) {
 		close(lock_fd);
@@ -89,6 +126,11 @@ static int directory_again(struct keeper *keeper)
 	int fd, r;
 
 	memcpy(path, keeper->dir, sizeof(path));
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		mkdir(path, 0755); /* those above may have been taken away as well */
+		*slash = '/';
+	}
 	r = runtime_dir_open(path, &fd, &made, why);
 	if (r == 0) {
 		keeper->dir_made = keeper->dir_made || made;
@@ -142,9 +184,11 @@ static uint64_t claim_again(struct keeper *keeper)
 		keeper->log_dir_fd = fd;
 		keeper->claim_lost = keeper->claim_said = false;
 	}
-	if (keeper->place_fd >= 0)
+	if (keeper->place_fd >= 0) {
+		place_watch_above(keeper, keeper->log_dir);
 		inotify_add_watch(keeper->place_fd, keeper->log_dir,
-			IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+			IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD);
+	}
 	return keeper->claim_lost ? keeper_now_ns() + CLAIM_AGAIN_NS : 0;
 }
 
@@ -163,6 +207,8 @@ void keeper_place_look(struct keeper *keeper)
 		r = directory_again(keeper);
 	else if (faccessat(keeper->dir_fd, "lock", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		r = lock_again(keeper, keeper->dir_fd);
+	else
+		r = lock_look(keeper);
 	claim_ns = claim_again(keeper);
 	if (r < 0 || !place_watch(keeper))
 		keeper->place_ns = keeper_now_ns() + (keeper->place_fd < 0 ? PLACE_LOOK_NS : PLACE_AGAIN_NS);

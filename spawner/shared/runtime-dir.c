@@ -225,7 +225,7 @@ int runtime_dir_open(
 	if ((st.st_mode & 07777 & ~0011u) != 0700) {
 		r = -EPERM;
 		snprintf(why, RUNTIME_DIR_WHY_SIZE,
-			"runtime directory %.300s is refused: its mode is %04o; make it 0700 (chmod 700)",
+			"runtime directory %.300s is refused: its mode is %04o; make it 0700 (chmod 700), or choose another if others use it",
 			path, (unsigned)(st.st_mode & 07777));
 		goto fail;
 	}
@@ -418,13 +418,25 @@ int runtime_dir_lock(int dir_fd, int *ret_lock_fd, struct runtime_dir_owner *ret
 	return 0;
 }
 
+static int owner_format(char text[64], const struct runtime_dir_owner *owner)
+{
+	return snprintf(text, 64, "%d\n%016llx\n%s\n", owner->pid, (unsigned long long)owner->node_id,
+		owner->made ? "made" : "given");
+}
+
+bool runtime_dir_is_owned(int lock_fd, const struct runtime_dir_owner *owner)
+{
+	char text[64], found[64];
+	int n = owner_format(text, owner);
+
+	return pread(lock_fd, found, sizeof(found), 0) == n && !memcmp(found, text, (size_t)n);
+}
+
 int runtime_dir_own(int lock_fd, const struct runtime_dir_owner *owner)
 {
 	char text[64];
-	int n;
+	int n = owner_format(text, owner);
 
-	n = snprintf(text, sizeof(text), "%d\n%016llx\n%s\n", owner->pid, (unsigned long long)owner->node_id,
-		owner->made ? "made" : "given");
 	if (pwrite(lock_fd, text, (size_t)n, 0) != n || ftruncate(lock_fd, n) < 0)
 		return errno ? -errno : -EIO;
 	return 0;

@@ -74,6 +74,8 @@ int runtime_dir_lock(int dir_fd, int *ret_lock_fd, struct runtime_dir_owner *ret
 
 /* Writes the owner into the locked file: "pid\nnode id, 16 hex\nmade or given\n". */
 int runtime_dir_own(int lock_fd, const struct runtime_dir_owner *owner);
+/* False: somebody else has written into the file. */
+bool runtime_dir_is_owned(int lock_fd, const struct runtime_dir_owner *owner);
 
 /*
  * Removes the sockets in the directory @name in dir_fd, then @name. 0; -ENOTEMPTY: something else is in it,

@@ -871,6 +871,47 @@ def a_node_whose_sockets_and_lock_were_removed_is_reached_again():
     ctl("rm", "-f", "stays")
 
 
+@fact
+def a_node_whose_place_was_moved_or_written_over_is_reached_again():
+    above = os.path.join(ROOT, "above")
+    place = os.path.join(above, "node")
+    lock = os.path.join(place, "lock")
+    os.mkdir(above)
+    env = {**ENV, "ACTOR_RUNTIME_DIR": place, "ACTOR_LOG_DIR": os.path.join(ROOT, "above-logs")}
+
+    def asked(command):
+        return subprocess.run([ACTORCTL, command], capture_output=True, env=env, timeout=PATIENCE).returncode == 0
+
+    def keeper():
+        try:
+            with open(lock) as f:
+                return f.readline().strip()
+        except OSError:
+            return None
+
+    ctl("up", "-d", env=env)
+    pid = keeper()
+    try:
+        for what in "", "1", "99999999999999999999", "text\n" * 100:
+            with open(lock, "w") as f:
+                f.write(what)
+            until(lambda: keeper() == pid, f"the keeper after {what!r}")
+        os.rename(above, above + "-moved")  # whoever is asked first makes nothing: the node comes back by itself
+        until(lambda: keeper() == pid and asked("ls") and asked("names"), "an answer after a directory above was moved")
+        for other in (lambda: os.symlink(above + "-moved/node", place), lambda: os.mkdir(place)):
+            os.rename(place, place + "-away")
+            try:
+                other()
+            except FileExistsError:
+                pass  # it was faster
+            if os.path.islink(place):
+                os.unlink(place)
+            until(lambda: keeper() == pid and asked("ls") and asked("names"), "an answer after another thing was there")
+            shutil.rmtree(place + "-away")
+    finally:
+        until(lambda: asked("down") or not alive(int(pid)), "its end")
+
+
 # ---- status of one, logs ------------------------------------------------------------------------------------------------------------
 
 @fact

@@ -165,21 +165,48 @@ static bool server_is_named(const struct server *server)
 	return lstat(server->path, &st) == 0 && st.st_dev == server->dev && st.st_ino == server->ino;
 }
 
+/* False: the path is too long. */
+static bool server_dir(const struct server *server, char dir[4096])
+{
+	char *slash;
+
+	if (strlen(server->path) >= 4096)
+		return false;
+	strcpy(dir, server->path);
+	slash = strrchr(dir, '/');
+	if (!slash)
+		return false;
+	slash[slash == dir] = 0;
+	return true;
+}
+
 static void server_watch(struct server *server)
 {
 	char dir[4096], *slash;
 
-	if (server->watch.fd < 0 || strlen(server->path) >= sizeof(dir))
+	if (server->watch.fd < 0 || !server_dir(server, dir))
 		return;
-	strcpy(dir, server->path);
-	slash = strrchr(dir, '/');
-	if (!slash)
-		return;
-	slash[slash == dir] = 0;
 	if (server->watched >= 0)
 		inotify_rm_watch(server->watch.fd, server->watched);
 	server->watched = inotify_add_watch(server->watch.fd, dir,
-		IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+		IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR |
+			IN_DONT_FOLLOW);
+	/* a directory that is moved takes with it what lies in it, and only that one is told of it */
+	while ((slash = strrchr(dir, '/')) && slash != dir) {
+		*slash = 0;
+		inotify_add_watch(
+			server->watch.fd, dir, IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD);
+	}
+}
+
+/* What lies there now may be somebody else's, or a link to another place: nothing of ours goes into it. */
+static bool server_dir_is_ours(const struct server *server)
+{
+	char dir[4096];
+	struct stat st;
+
+	return server_dir(server, dir) && lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) &&
+	       st.st_uid == geteuid();
 }
 
 /* Listens. An older listener is closed only when the new one is in the epoll set. */
@@ -248,7 +275,7 @@ static void server_look(struct server *server)
 		if (server->n_clients == before)
 			break;
 	}
-	r = server_bind(server);
+	r = server_dir_is_ours(server) ? server_bind(server) : -ENOENT;
 	if (r < 0)
 		/* The owner of the directory makes it anew, so try again later. */
 		source_set_timeout(&server->source, AGAIN_MS);
