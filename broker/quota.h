@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whatever the broker must remember because of a group is charged to that group. Only that group can run out
- * of its quota.
+ * Whatever the broker must remember because of a group is charged to that group. So a group that asks for too
+ * much is refused, and what other groups have already is not touched.
  *
  * Each kind of thing has two bounds. The first (max) holds for each group, whatever other groups have. The
  * second is shared. A group has some of its own (own) in any case. All that it has beyond comes from a pool.
- * If n groups take from the pool, a group may have one part in n + 1 of what the others leave. So the first
- * group gets a half, nobody can take the last of the pool, and a thousand groups that stay within their own
- * make nobody's share smaller. The rule for the pool is dbus-broker's. Its users are few, and have nothing of
- * their own.
+ * If n groups, itself among them, take from the pool, a group may have one part in n + 1 of what the others
+ * leave. So the first group gets a half, nobody can take the last of the pool, and a thousand groups that
+ * stay within their own make nobody's share smaller. The rule for the pool is dbus-broker's, where a user has
+ * nothing of its own.
  */
 #pragma once
 
@@ -39,9 +39,10 @@ struct quota_limits {
 	size_t own[QUOTA_N];  /* that each group has in any case */
 	size_t pool[QUOTA_N]; /* that all groups together may have beyond their own */
 	/*
-	 * Frames written to a group that does not read. Each may have unread_bytes of answers, and up to
-	 * answers_bytes as long as answers_pool has room; an answer beyond is an error. Over unread_bytes of
-	 * anything else the pipe is cut.
+	 * How much may be written to a group and not be read by it. Of answers to its calls a group may have
+	 * unread_bytes in any case, and up to answers_bytes as long as answers_pool has room. In place of an
+	 * answer beyond that the caller gets an error. member_written() cuts the pipe of a group whose unread
+	 * frames in all are more than unread_bytes beyond that.
 	 */
 	size_t unread_bytes;
 	size_t answers_bytes;
@@ -79,7 +80,8 @@ static inline size_t quota_share(size_t pool, size_t others, size_t n_others)
 /* How much @member may have in all now. */
 size_t quota_limit(const struct member *member, enum quota_kind kind);
 /*
- * Charges @n to @member. False, and a line in the log: @member would be over its limit. The share is not
+ * Charges @n to @member. False: @member would be over its limit, and the log has a line about it (told). The
+ * share is not
  * checked here in two cases. Waiting bytes: a cast that has returned 0 must not be refused, so pauses_weigh()
  * checks the share. Announcements after a restart of the broker: the things were granted before.
  */

@@ -34,7 +34,8 @@ static void group_exited(struct member *spawner, uint64_t group, const struct ac
 	if (member)
 		member_exited(member, cause);
 	else
-		broker_bury(broker, group, cause, NULL); /* for those who say yet that they watch it */
+		broker_bury(
+			broker, group, cause, NULL); /* for groups that may still ask for a monitor of it */
 }
 
 int cast_group_down(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)

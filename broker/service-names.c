@@ -35,7 +35,10 @@ static void refuse_name(struct member *member, const struct wire_frame *call, co
 						   : "a group can register only its own actors");
 }
 
-/* True: a living group that has not announced itself yet may own @name. So @call waits, or was refused. */
+/*
+ * True: whether @name is free or who owns it is not known yet, since groups of an earlier broker may still
+ * announce themselves. @call then waits, or it has been refused because too much of @member waits already.
+ */
 static bool wait_for_owner(struct member *member, const struct wire_frame *call, struct wire_str name)
 {
 	struct broker *broker = member->broker;

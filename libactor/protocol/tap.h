@@ -46,10 +46,10 @@ int tap_read(struct mp_reader *args, struct tap *ret);
 void tap_put(struct buf *b, const struct tap *tap);
 bool tap_wants(const struct tap *tap, const struct wire_frame *frame, actor_ref to);
 /*
- * Whether the tap gets a copy now. If not, the frame is counted as missed. A tap that was idle gets a tenth
- * of a second's copies at once. When more frames come than the rate allows, the tap gets so many in a row,
- * and then none until so many are due again. So the copies that it gets belong together, and the processes on
- * the way of the copies wake ten times a second and not a thousand times.
+ * Whether the tap gets a copy now. If not, the frame is counted as missed. Copies come in bursts: a burst has
+ * as many copies as the rate allows in a tenth of a second. A tap that was idle gets a burst at once. After a
+ * burst the tap gets no copy until a whole burst is due again. So the copies in a burst are of frames that
+ * followed each other, and the processes that pass copies on wake ten times a second, not a thousand times.
  */
 bool tap_take(struct tap *tap, int64_t now_ns);
 /*

@@ -180,8 +180,9 @@ void node_watch_free(struct node *node, struct watch *watch)
 void node_client_tell(struct node *node, struct client *client)
 {
 	/*
-	 * The action is moved behind those that were added with the new notice, so that a client gets the
-	 * answer to its request before the notice.
+	 * The action that tells the client its notices is moved behind all other actions of this turn. If a
+	 * request of the client caused the new notice, the answer to that request is among them, and the
+	 * client gets the answer first.
 	 */
 	if (client->tell) {
 		list_remove(&client->tell->link);

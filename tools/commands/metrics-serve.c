@@ -60,7 +60,7 @@ static int fail_address(const struct ctl *ctl, const char *address)
 		"cannot listen at '%s': it is no address of this machine's own", address);
 }
 
-/* Removes the socket at @path if nobody listens there. 0, or the exit status. */
+/* Removes the socket at the path in @un if nobody listens there. 0, or the exit status. */
 static int make_room(const struct ctl *ctl, const struct sockaddr_un *un)
 {
 	struct stat st;

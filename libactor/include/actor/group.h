@@ -37,7 +37,8 @@ struct actor_group_options {
 	int64_t connect_timeout_ms; /* 0: 5,000 */
 	/*
 	 * Do not use ACTOR_TOKEN: this process becomes a group of its own, although a supervised process
-	 * started it. Else the first group of a process that joins direct or by the broker is the supervised child
+	 * started it. If this is false, the first group of a process that joins direct or by the broker is
+	 * the supervised child.
 	 */
 	bool ignore_token;
 	/*
