@@ -24,7 +24,6 @@ struct script {
 	struct world *world;
 	struct client *clients[12];
 	struct token tokens[12]; /* the tokens of clients that were there before */
-	uint64_t supervised[12]; /* ids of groups that the spawner started; 0: of a client */
 	struct script_copy copies[12][SCRIPT_PGS];
 	struct client *spawner;
 	uint64_t spawner_group;
