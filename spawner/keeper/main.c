@@ -31,6 +31,7 @@
 #include "spawner/keeper/child.h"
 #include "spawner/keeper/keeper.h"
 #include "spawner/shared/client.h"
+#include "spawner/shared/limits.h"
 #include "spawner/shared/node-log.h"
 #include "spawner/shared/process-tree.h"
 #include "spawner/shared/sweep.h"
@@ -327,7 +328,12 @@ static int start_lock(struct keeper *keeper)
 static int start_limits(struct keeper *keeper)
 {
 	struct rlimit raised = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+	char why[MEMORY_LIMIT_WHY_SIZE];
 
+	if (!memory_limits_suffice(why)) {
+		keeper_log("%s", why);
+		return 1;
+	}
 	if (getrlimit(RLIMIT_NOFILE, &keeper->nofile) < 0 || getrlimit(RLIMIT_FSIZE, &keeper->file_size) < 0)
 		return 1;
 	if (keeper->nofile.rlim_max < KEEPER_FILES_MIN) {

@@ -57,6 +57,26 @@ def a_limit_that_is_too_low_for_anything_is_named():
         node.down()
 
 
+def a_limit_of_memory_that_is_too_low_for_a_node_is_named():
+    """Under the lowest the kernel ends the keeper while it is executed, under others the supervisor finds no memory."""
+    n = 0
+    for what, letter, limit in [(resource.RLIMIT_DATA, "d", n) for n in (1000000, 2000000, 4000000)] + \
+            [(resource.RLIMIT_AS, "v", n) for n in (4000000, 5000000)] + [(resource.RLIMIT_STACK, "s", n) for n in (60000, 100000)]:
+        def low():
+            resource.setrlimit(what, (limit, limit))
+
+        def under(*args):
+            return subprocess.run([actorctl, *args], env=node.env, capture_output=True, text=True, preexec_fn=low, timeout=60)
+
+        node = Node(actorctl, "memory")
+        if under("--version").returncode == 0:  # else actorctl itself needs more, as a build with a sanitizer does
+            n += 1
+            for said in under("up", "-d").stderr, under("up").stderr:
+                assert f"is {limit} bytes (ulimit -{letter}): a node needs" in said, (letter, limit, said)
+        node.down()
+    print(f"# {n} limits")
+
+
 def a_full_node_says_so_answers_and_comes_back():
     node = LimitedNode(128)
     n, said = node.fill()
@@ -430,6 +450,7 @@ def who_finds_no_place_is_told_so():
 last = LimitedNode(1024)
 run_tests([under_a_low_limit_programs_are_started,
            a_limit_that_is_too_low_for_anything_is_named,
+           a_limit_of_memory_that_is_too_low_for_a_node_is_named,
            a_full_node_says_so_answers_and_comes_back,
            a_program_gets_the_limit_that_the_node_was_started_with,
            a_limit_of_the_size_of_a_file_is_for_the_programs_alone,

@@ -24,6 +24,7 @@
 
 #include "libactor/protocol/names.h"
 #include "libactor/util/clock.h"
+#include "spawner/shared/limits.h"
 #include "spawner/shared/protocol.h"
 #include "spawner/shared/runtime-dir.h"
 #include "tools/commands/commands.h"
@@ -208,6 +209,21 @@ static const char *up_last_line(const struct up *up, const char *word, char text
 	return NULL;
 }
 
+/*
+ * Reports that a signal ended the keeper. With too low a limit of memory the kernel ends it when it is
+ * executed, before it can say anything, so this is said here: actorctl has the same limits.
+ */
+static int up_fail_signal(const struct up *up, const char *what, const char *code, int signo)
+{
+	char why[MEMORY_LIMIT_WHY_SIZE];
+
+	if (!memory_limits_suffice(why))
+		return ctl_fail(up->ctl, CTL_FAILED, code, NULL, "%s: actor-spawner was ended by %s; %s",
+			what, strsignal(signo), why);
+	return ctl_fail(up->ctl, CTL_FAILED, code, NULL, "%s: actor-spawner was ended by %s%s%s", what,
+		strsignal(signo), up->detach ? "; see " : "", up->log_path);
+}
+
 /* Reports a failed start, with the last line of the keeper's log. */
 static int up_fail_start(const struct up *up, int wait_status)
 {
@@ -219,9 +235,7 @@ static int up_fail_start(const struct up *up, int wait_status)
 	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == KEEPER_EXIT_RUNNING)
 		return up_fail_running(up);
 	if (WIFSIGNALED(wait_status))
-		return ctl_fail(up->ctl, CTL_FAILED, "start", NULL,
-			"the node did not start: actor-spawner was ended by %s; see %s",
-			strsignal(WTERMSIG(wait_status)), up->log_path);
+		return up_fail_signal(up, "the node did not start", "start", WTERMSIG(wait_status));
 	return ctl_fail(up->ctl, CTL_FAILED, "start", NULL, "the node did not start: %s (log: %s)", line,
 		up->log_path);
 }
@@ -332,8 +346,8 @@ static int up_wait_foreground(struct up *up, int signal_fd)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == KEEPER_EXIT_RUNNING)
 		return CTL_CONFLICT; /* the keeper has said so */
 	if (WIFSIGNALED(status))
-		return ctl_fail(up->ctl, CTL_FAILED, "ended", NULL,
-			"the node ended: actor-spawner was ended by %s", strsignal(WTERMSIG(status)));
+		return up_fail_signal(up, ready ? "the node ended" : "the node did not start",
+			ready ? "ended" : "start", WTERMSIG(status));
 	if (!ready && !interrupted && !up->ctl->json)
 		return CTL_FAILED; /* the keeper has said why, on the same stderr */
 	if (!ready && !interrupted)
