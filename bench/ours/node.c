@@ -46,7 +46,7 @@ int ours_daemon_start(const struct bench_env *env)
 		return -errno;
 	bench_daemon_exec(argv, ready[1]);
 	close(ready[1]);
-	if (read(ready[0], &line, 1) != 1)
+	if (read(ready[0], &line, 1) != 1 || line != '\n')
 		return -ECHILD;
 	close(ready[0]);
 	return 0;

@@ -130,6 +130,9 @@ uint64_t keeper_now_ns(void);
 /* Writes one line to stderr. */
 void keeper_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Writes the last line of the log to @fd as well, without waiting. */
+void keeper_log_repeat(int fd);
+
 /* keeper/loop.c: runs until the node is over */
 void keeper_run(struct keeper *keeper);
 

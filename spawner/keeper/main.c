@@ -188,7 +188,8 @@ static int start_options(struct keeper *keeper, int argc, char **argv)
 			    "  --log-dir DIR       where logs go ($ACTOR_LOG_DIR)\n"
 			    "  --supervisor PATH   the supervisor to run\n"
 			    "  --broker PATH       the broker the supervisor is to run\n"
-			    "  --ready-fd N        gets one newline when the node is ready\n"
+			    "  --ready-fd N        gets one newline when the node is ready, or the line that says why "
+			    "it is not\n"
 			    "  --stop-limit S      seconds an orderly end may take, then everything is "
 			    "killed (60)\n"
 			    "  --hang-limit S      seconds the supervisor may be silent before it is started "
@@ -418,8 +419,6 @@ static int start_node(struct keeper *keeper)
 
 	/* With an inherited SIG_IGN of SIGCHLD the kernel would reap children before the keeper can. */
 	sigaction(SIGCHLD, &action, NULL);
-	action.sa_handler = SIG_IGN;
-	sigaction(SIGPIPE, &action, NULL);
 	keeper_child_note_ignored();
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
@@ -438,19 +437,12 @@ static int start_node(struct keeper *keeper)
 	return keeper_supervisor_start(keeper);
 }
 
-int main(int argc, char **argv)
+/* The whole life of a node. Returns the exit code. */
+static int keeper_live(struct keeper *keeper, int argc, char **argv)
 {
-	struct keeper *keeper = &keeper_static;
 	char why[RUNTIME_DIR_WHY_SIZE];
 	int r;
 
-	keeper->epoll_fd = keeper->signal_fd = keeper->dir_fd = keeper->lock_fd = keeper->place_fd = -1;
-	keeper->ready_fd = keeper->state_fd = keeper->socket_fd = -1;
-	keeper->stop_limit_ns = STOP_LIMIT_S * 1000000000ull;
-	keeper->hang_limit_ns = HANG_LIMIT_S * 1000000000ull;
-	start_stdio();
-	/* a log line beyond the limit of a file's size is lost, but does not end the node */
-	signal(SIGXFSZ, SIG_IGN);
 	r = start_options(keeper, argc, argv);
 	if (r >= 0)
 		return r;
@@ -483,4 +475,24 @@ int main(int argc, char **argv)
 	if (runtime_dir_leave(keeper->dir_fd, keeper->dir, keeper->node_id) == -ENOTEMPTY)
 		keeper_log("%s stays: it has something that no node made", keeper->dir);
 	return keeper->exit_code;
+}
+
+int main(int argc, char **argv)
+{
+	struct keeper *keeper = &keeper_static;
+	int exit_code;
+
+	keeper->epoll_fd = keeper->signal_fd = keeper->dir_fd = keeper->lock_fd = keeper->place_fd = -1;
+	keeper->ready_fd = keeper->state_fd = keeper->socket_fd = -1;
+	keeper->stop_limit_ns = STOP_LIMIT_S * 1000000000ull;
+	keeper->hang_limit_ns = HANG_LIMIT_S * 1000000000ull;
+	start_stdio();
+	/* a log line beyond the limit of a file's size is lost, but does not end the node */
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	exit_code = keeper_live(keeper, argc, argv);
+	/* The log may take nothing, as on a full disk. So whoever waits for the node is told directly. */
+	if (exit_code && keeper->ready_fd >= 0)
+		keeper_log_repeat(keeper->ready_fd);
+	return exit_code;
 }

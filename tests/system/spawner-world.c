@@ -61,6 +61,7 @@ void node_start(void)
 	poll_fd = (struct pollfd){.fd = ready[0], .events = POLLIN};
 	assert_int_equal(poll(&poll_fd, 1, PATIENCE_MS), 1);
 	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_int_equal(byte, '\n');
 	close(ready[0]);
 	assert_int_equal(connect_client(), 0);
 }

@@ -109,6 +109,23 @@ def a_program_gets_the_limit_that_the_node_was_started_with():
     node.down()
 
 
+def why_a_node_does_not_start_is_said_although_its_log_takes_nothing():
+    """The keeper hands its last line to `up` as well."""
+    for size in 0, 20:
+        node = Node(actorctl, "silent")
+
+        def limit():
+            if may_raise_limits():
+                assert ctypes.CDLL(None, use_errno=True).prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE, 0, 0, 0) == 0
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+        for args in ["up", "-d"], ["--json", "up", "-d"], ["--json", "up"]:
+            p = subprocess.run([actorctl, *args], env=node.env, capture_output=True, text=True, preexec_fn=limit)
+            said = json.loads(p.stdout)["error"]["message"] if "--json" in args else p.stderr
+            assert p.returncode == 1 and f"did not start: the limit of the size of a file is {size} bytes (ulimit -Hf): a node needs" in said, (args, p)
+        node.down()
+
+
 class SizeLimitedNode(Node):
     """A node with a limit of the size of a file. @may_raise: it may raise a hard limit, as root may."""
 
@@ -453,6 +470,7 @@ run_tests([under_a_low_limit_programs_are_started,
            a_limit_of_memory_that_is_too_low_for_a_node_is_named,
            a_full_node_says_so_answers_and_comes_back,
            a_program_gets_the_limit_that_the_node_was_started_with,
+           why_a_node_does_not_start_is_said_although_its_log_takes_nothing,
            a_limit_of_the_size_of_a_file_is_for_the_programs_alone,
            a_limit_of_the_size_of_a_file_that_is_too_low_is_named,
            who_connects_and_says_nothing_keeps_out_nobody,

@@ -5,8 +5,8 @@
  * `up` starts the keeper and stays its parent. Ctrl-C reaches both, and the keeper ends the node in an
  * orderly way. A signal that is sent to actorctl alone is passed on. If actorctl is killed, the keeper gets
  * TERM. With -d the keeper has its own session and a log file, and actorctl ends as soon as the node is
- * ready. In both cases a pipe reports the start: a newline when the node is ready, or its end when the start
- * failed.
+ * ready. In both cases a pipe reports the start: a newline when the node is ready; when the start failed, the
+ * last line of the keeper, or nothing if it could not even say that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -53,6 +53,7 @@ struct up {
 	int log_fd;
 	int ready_fd; /* actorctl's end of the pipe */
 	pid_t pid;
+	char said[ERROR_TAIL_MAX + 1]; /* why the node does not start, as the keeper said by the pipe */
 };
 
 /* ---- up ---- */
@@ -154,6 +155,7 @@ static void up_exec(const struct up *up, int ready_fd, const sigset_t *mask, pid
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execv(up->keeper, (char **)argv);
+	dprintf(ready_fd, "cannot run %s: %s\n", up->keeper, strerror(errno));
 	dprintf(2, "actor-spawner: cannot run %s: %s\n", up->keeper, strerror(errno));
 	_exit(127);
 }
@@ -181,6 +183,22 @@ static int up_start(struct up *up, const sigset_t *mask)
 	return 0;
 }
 
+/* Reads what the keeper says of its start. True: the node is ready. */
+static bool up_hear(struct up *up)
+{
+	ssize_t n = read(up->ready_fd, up->said, sizeof(up->said) - 1);
+	bool ready = n > 0 && up->said[0] == '\n';
+
+	up->said[n > 0 ? n : 0] = '\0';
+	up->said[strcspn(up->said, "\n")] = '\0';
+	return ready;
+}
+
+static const char *up_without_name(const char *line)
+{
+	return strncmp(line, "actor-spawner: ", 15) ? line : line + 15;
+}
+
 /* The last line that keeper or supervisor wrote, out of their log; with @word the last one that has it. */
 static const char *up_last_line(const struct up *up, const char *word, char text[ERROR_TAIL_MAX + 1])
 {
@@ -199,8 +217,7 @@ static const char *up_last_line(const struct up *up, const char *word, char text
 	while (n > 0) {
 		line = strrchr(text, '\n');
 		if (!word || strstr(line ? line : text, word)) {
-			line = line ? line + 1 : text;
-			return strncmp(line, "actor-spawner: ", 15) ? line : line + 15;
+			return up_without_name(line ? line + 1 : text);
 		}
 		if (!line)
 			break;
@@ -224,11 +241,11 @@ static int up_fail_signal(const struct up *up, const char *what, const char *cod
 		strsignal(signo), up->detach ? "; see " : "", up->log_path);
 }
 
-/* Reports a failed start, with the last line of the keeper's log. */
+/* Reports a failed start, with the keeper's last line: from the pipe, since the log may take nothing. */
 static int up_fail_start(const struct up *up, int wait_status)
 {
 	char text[ERROR_TAIL_MAX + 1];
-	const char *line = up_last_line(up, NULL, text);
+	const char *line = *up->said ? up_without_name(up->said) : up_last_line(up, NULL, text);
 
 	if (!line)
 		line = "it said nothing";
@@ -269,7 +286,6 @@ static int up_wait_detached(struct up *up)
 	struct wait_signals signals;
 	struct pollfd fds[2] = {{.fd = up->ready_fd, .events = POLLIN}, {.events = POLLIN}};
 	int status = 0, n, signo;
-	char byte;
 
 	wait_signals_begin(&signals);
 	fds[1].fd = signals.fd;
@@ -295,7 +311,7 @@ static int up_wait_detached(struct up *up)
 			"the node (pid %d) is not ready yet%s%s; log: %s", (int)up->pid, line ? ": " : "",
 			line ? line : "", up->log_path);
 	}
-	if (n < 0 || read(up->ready_fd, &byte, 1) != 1) {
+	if (n < 0 || !up_hear(up)) {
 		waitpid(up->pid, &status, 0);
 		return up_fail_start(up, status);
 	}
@@ -313,7 +329,6 @@ static int up_wait_foreground(struct up *up, int signal_fd)
 	struct signalfd_siginfo info;
 	bool interrupted = false, ready = false;
 	int status = 0;
-	char byte;
 
 	for (;;) {
 		if (poll(fds, 2, -1) < 0) {
@@ -323,7 +338,7 @@ static int up_wait_foreground(struct up *up, int signal_fd)
 				"cannot wait for the node");
 		}
 		if (fds[1].revents) {
-			ready = read(up->ready_fd, &byte, 1) == 1;
+			ready = up_hear(up);
 			if (ready)
 				up_tell(up);
 			fds[1].fd = -1;
@@ -350,6 +365,9 @@ static int up_wait_foreground(struct up *up, int signal_fd)
 			ready ? "ended" : "start", WTERMSIG(status));
 	if (!ready && !interrupted && !up->ctl->json)
 		return CTL_FAILED; /* the keeper has said why, on the same stderr */
+	if (!ready && !interrupted && *up->said)
+		return ctl_fail(up->ctl, CTL_FAILED, "start", NULL, "the node did not start: %s",
+			up_without_name(up->said));
 	if (!ready && !interrupted)
 		return ctl_fail(up->ctl, CTL_FAILED, "start", NULL,
 			"the node did not start (actor-spawner: exit %d)", WEXITSTATUS(status));
