@@ -1103,6 +1103,10 @@ def every_json_value_comes_back_as_it_went():
     r = ctl("call", "looking.glass", "echo", *values)
     assert json.loads(r.out) == [json.loads(v) for v in values], r
     assert "5.0" in r.out and "0.1," in r.out and r.out.count("\n") == 1, r
+    said = '"\\u009b31mred\\u007f\\u0080\\u009f\u00a0ä"'
+    for r in ctl("call", "looking.glass", "echo", said).out, on_terminal("call", "looking.glass", "echo", said)[1]:
+        assert said in r, r  # a terminal would take U+009B for the beginning of a sequence
+        assert json.loads(r) == ["\x9b31mred\x7f\x80\x9f\xa0ä"], r
     assert ctl("call", "looking.glass", "echo").out == "[]\n"
     with open(os.path.join(ROOT, "big.json"), "w") as f:
         json.dump(["x" * 1000] * 1000, f)

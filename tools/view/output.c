@@ -43,26 +43,61 @@ static unsigned output_digits(const json_t *value)
 	return most;
 }
 
+/*
+ * Writes a part of JSON. jansson escapes the control characters up to U+001F only. The others stand in
+ * strings alone and may be escaped there, wherever the output goes: it means the same, and may reach a
+ * terminal through a pager.
+ */
+static int output_json_part(const char *text, size_t size_bytes, void *arg)
+{
+	const char *end = text + size_bytes, *from = text;
+	FILE *to = arg;
+
+	for (size_t n; text < end; text += n) {
+		n = utf8_char_bytes(text, (size_t)(end - text));
+		n += !n;
+		if ((unsigned char)*text < 0x20 || !utf8_char_is_control(text))
+			continue; /* a newline here is the indentation's */
+		fwrite(from, 1, (size_t)(text - from), to);
+		fprintf(to, "\\u%04x", n == 1 ? (unsigned char)text[0] : (unsigned char)text[1]);
+		from = text + n;
+	}
+	fwrite(from, 1, (size_t)(end - from), to);
+	return 0; /* the caller looks at ferror() */
+}
+
+static void output_json_to(FILE *to, const json_t *value, size_t flags)
+{
+	flags |= JSON_ENCODE_ANY | JSON_REAL_PRECISION(output_digits(value));
+	json_dump_callback(value, output_json_part, to, flags);
+}
+
 void output_json(const struct ctl *ctl, const json_t *value)
 {
-	if (!ctl->stdout_is_tty) {
-		output_json_line(value);
-		return;
-	}
-	json_dumpf(
-		value, stdout, JSON_ENCODE_ANY | JSON_REAL_PRECISION(output_digits(value)) | JSON_INDENT(2));
+	output_json_to(stdout, value, ctl->stdout_is_tty ? JSON_INDENT(2) : 0);
 	putchar('\n');
 }
 
 void output_json_line(const json_t *value)
 {
-	json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_REAL_PRECISION(output_digits(value)));
+	output_json_to(stdout, value, 0);
 	putchar('\n');
 }
 
 char *output_json_text(const json_t *value)
 {
-	return json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(output_digits(value)));
+	size_t size_bytes;
+	char *text = NULL;
+	FILE *to;
+
+	to = value ? open_memstream(&text, &size_bytes) : NULL;
+	if (!to)
+		return NULL;
+	output_json_to(to, value, 0);
+	if (!fclose(to))
+		return text;
+	free(text);
+	return NULL;
 }
 
 void output_text(const char *text)

@@ -8,7 +8,7 @@
 
 /*
  * Writes one value and a newline: indented on a terminal, else on one line. Numbers are as short as possible
- * without loss.
+ * without loss. Control characters are escaped.
  */
 void output_json(const struct ctl *ctl, const json_t *value);
 /* The same, always on one line. */
