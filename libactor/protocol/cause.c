@@ -62,23 +62,50 @@ const char *cause_signal_name(int signo, char scratch[16])
 	return scratch;
 }
 
+/* Reads a number of digits alone, up to @max. -EINVAL: it is none. */
+static int cause_number(const char *text, int max)
+{
+	char *end;
+	long n;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno || *end || n > max)
+		return -EINVAL;
+	return (int)n;
+}
+
+/* RTMIN, RTMIN+n, RTMAX, RTMAX-n: real-time signals have no other names. */
+static int cause_real_time_number(const char *bare)
+{
+	bool from_max = strncasecmp(bare, "RTMAX", 5) == 0;
+	int n = 0;
+
+	if (!from_max && strncasecmp(bare, "RTMIN", 5) != 0)
+		return -EINVAL;
+	bare += 5;
+	if (*bare && *bare != (from_max ? '-' : '+'))
+		return -EINVAL;
+	if (*bare)
+		n = cause_number(bare + 1, SIGRTMAX - SIGRTMIN);
+	return n < 0 ? n : from_max ? SIGRTMAX - n : SIGRTMIN + n;
+}
+
 int cause_signal_number(const char *name)
 {
 	const char *bare = strncasecmp(name, "SIG", 3) == 0 ? name + 3 : name;
-	char *end;
-	long n;
+	int n;
 
 	for (int i = 1; i < CAUSE_SIGNAL_N; i++) {
 		if (cause_signal_names[i] && strcasecmp(bare, cause_signal_names[i] + 3) == 0)
 			return i;
 	}
-	if (*bare < '0' || *bare > '9')
-		return -EINVAL;
-	errno = 0;
-	n = strtol(bare, &end, 10);
-	if (errno || *end || n < 1 || n > CAUSE_SIGNAL_MAX)
-		return -EINVAL;
-	return (int)n;
+	n = cause_number(bare, CAUSE_SIGNAL_MAX);
+	if (n < 0)
+		return cause_real_time_number(bare);
+	return n ? n : -EINVAL;
 }
 
 bool actor_cause_is_clean(const struct actor_cause *cause)

@@ -21,5 +21,5 @@ void cause_put(struct buf *b, const struct actor_cause *cause);
 int cause_parse(const void *data, size_t size_bytes, struct actor_cause *ret);
 /* "SIGSEGV" for 11; "SIG42" for a number without a name. */
 const char *cause_signal_name(int signo, char scratch[16]);
-/* Returns 11 for "SIGSEGV", "SEGV" or "11"; -EINVAL for an unknown name. */
+/* Returns 11 for "SIGSEGV", "SEGV" or "11", also knows "RTMIN+1"; -EINVAL for an unknown name. */
 int cause_signal_number(const char *name);

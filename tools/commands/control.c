@@ -241,7 +241,7 @@ static int kill_run(struct ctl *ctl, const struct args *args)
 	const char *signal = args_value(args, "signal");
 
 	if (signal && cause_signal_number(signal) < 1)
-		return ctl_fail(ctl, CTL_USAGE, "usage", "write KILL, SIGUSR1 or 10, see kill -l",
+		return ctl_fail(ctl, CTL_USAGE, "usage", "write KILL, SIGUSR1, RTMIN+1 or 10, see kill -l",
 			"there is no signal '%s'", signal);
 	return control_run(ctl, args, &control);
 }

@@ -153,6 +153,25 @@ static void test_signal_names_go_both_ways(void **state)
 	assert_int_equal(cause_signal_number("NOPE"), -EINVAL);
 }
 
+static void test_real_time_signals_are_counted_from_either_end(void **state)
+{
+	static const char *const wrong[] = {"RTMIN-1", "RTMAX+1", "RTMIN+", "RTMAX-", "RTMIN+x", "RTMIN+1x",
+		"RTMIN+31", "RTMAX-31", "RTMIN++1", "RTMIN+ 1", "RTMIN+-1", "RTMIN+99999999999999999999",
+		"RTMIN1", "RT", "RTM", "RTMINX"};
+
+	assert_int_equal(cause_signal_number("RTMIN"), SIGRTMIN);
+	assert_int_equal(cause_signal_number("SIGRTMIN"), SIGRTMIN);
+	assert_int_equal(cause_signal_number("RTMIN+1"), SIGRTMIN + 1);
+	assert_int_equal(cause_signal_number("sigrtmin+15"), SIGRTMIN + 15);
+	assert_int_equal(cause_signal_number("RTMIN+0"), SIGRTMIN);
+	assert_int_equal(cause_signal_number("RTMIN+30"), SIGRTMAX);
+	assert_int_equal(cause_signal_number("RTMAX"), SIGRTMAX);
+	assert_int_equal(cause_signal_number("SIGRtMax-14"), SIGRTMAX - 14);
+	assert_int_equal(cause_signal_number("rtmax-30"), SIGRTMIN);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(cause_signal_number(wrong[i]), -EINVAL);
+}
+
 static void test_actor_reasons_travel_without_a_process(void **state)
 {
 	struct actor_cause cause = cause_make("noproc");
@@ -171,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_only_normal_and_shutdown_are_clean),
 		cmocka_unit_test(test_reasons_are_cut_between_characters_and_made_plain),
 		cmocka_unit_test(test_signal_names_go_both_ways),
+		cmocka_unit_test(test_real_time_signals_are_counted_from_either_end),
 		cmocka_unit_test(test_actor_reasons_travel_without_a_process),
 	};
 
