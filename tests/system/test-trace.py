@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 
 from node import PATIENCE, Node, run_tests, until
 
@@ -203,6 +204,33 @@ def a_node_ends_at_once_though_somebody_follows():
         other.down()
 
 
+def turns_of(pid):
+    """How often all threads of the process went to sleep."""
+    n = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status") as f:
+            n += int(next(line for line in f if line.startswith("voluntary_ctxt_switches")).split()[1])
+    return n
+
+
+def who_waits_for_more_of_a_trace_sleeps():
+    node.ctl("spawn", "--name", "slept", "--wait=ready", "--", counter, "--name", "slept")
+    follower = subprocess.Popen([actorctl, "trace", "--wait", "600s", "slept", "add", "5"], env=node.env,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def turns_of_a_second():
+        before = turns_of(follower.pid)
+        time.sleep(1)
+        return turns_of(follower.pid) - before
+
+    until(lambda: node.ctl("call", "slept", "get").stdout == "5\n", "the message has come")
+    until(lambda: turns_of_a_second() < 10, "a second with hardly a turn")
+    follower.send_signal(signal.SIGINT)
+    said = follower.communicate(timeout=PATIENCE)[0].decode()
+    assert "add" in said, said
+    node.ctl("rm", "-f", "slept")
+
+
 run_tests([a_call_through_three_groups_is_a_tree,
            only_what_it_causes_is_shown,
            what_a_timer_sends_is_caused_by_who_set_it,
@@ -212,6 +240,7 @@ run_tests([a_call_through_three_groups_is_a_tree,
            a_child_sends_in_its_init_because_it_was_spawned,
            a_group_that_only_the_broker_reaches_carries_it_on,
            a_cast_can_be_followed_too,
+           who_waits_for_more_of_a_trace_sleeps,
            a_process_that_is_killed_in_the_middle_is_named,
            a_call_that_nobody_took_is_shown_by_its_sender,
            what_is_more_than_a_tap_shows_is_counted,

@@ -26,7 +26,6 @@
 
 #define BROKER_TIMEOUT_MS 5000
 #define QUIET_MS          500
-#define LOOK_MS           20
 #define NAMES_MAX         16384 /* the broker never tells more at once */
 #define GROUPS_MAX        4096
 
@@ -143,6 +142,32 @@ static void learn_names(actor *self, struct tracer *tracer)
 	json_decref(groups);
 }
 
+/* ---- the end ---- */
+
+/*
+ * Ends the actor if nothing came for long enough since the message was done, else sets a timer for when that
+ * may be. There is one timer at most, and a copy does not touch it: it only makes the next look too early.
+ */
+static int look(actor *self, struct tracer *tracer)
+{
+	int64_t left_ms = tracer->seen_ms + tracer->quiet_ms - clock_now_ms();
+
+	if (!tracer->done)
+		return 0;                  /* the answer looks again */
+	(void)actor_trace_set(self, NULL); /* nothing of this is caused by the message */
+	if (left_ms > 0 && !tracer->broker_lost && actor_send_after(self, left_ms, "look", NULL, "") == 0)
+		return 0;
+	if (!tracer->broker_lost)
+		learn_names(self, tracer);
+	return actor_stop(self, actor_self(self), NULL);
+}
+
+static int on_look(actor *self, const actor_msg *msg)
+{
+	(void)msg;
+	return look(self, tracer_of(self));
+}
+
 /* ---- the message ---- */
 
 static int send_traced(actor *self, struct tracer *tracer)
@@ -183,15 +208,13 @@ static int on_begin(actor *self, const actor_msg *msg)
 		learn_names(self, tracer); /* now, since an actor may end because of the message */
 		tracer->r = send_traced(self, tracer);
 	}
-	if (!tracer->r)
-		tracer->r = actor_send_interval(self, LOOK_MS, "look", NULL, "");
 	if (tracer->r)
 		return actor_stop(self, actor_self(self), NULL);
 	tracer->self = actor_self(self);
 	tracer->sent = true;
 	tracer->done = tracer->is_cast;
 	tracer->seen_ms = clock_now_ms();
-	return 0;
+	return look(self, tracer);
 }
 
 static int on_reply(actor *self, uint64_t request, const struct actor_answer *answer)
@@ -213,7 +236,7 @@ static int on_reply(actor *self, uint64_t request, const struct actor_answer *an
 		snprintf(tracer->error.text, sizeof(tracer->error.text), "%s",
 			actor_msg_error_text(answer->msg));
 	}
-	return 0;
+	return look(self, tracer);
 }
 
 /* ---- copies ---- */
@@ -245,26 +268,15 @@ static int on_down(actor *self, uint64_t id, actor_ref who, const struct actor_c
 	struct tracer *tracer = tracer_of(self);
 
 	(void)id;
-	if (actor_ref_equal(who, tracer->broker))
+	if (actor_ref_equal(who, tracer->broker)) {
 		tracer->broker_lost = true;
-	else
-		trace_ended(&tracer->trace, who.group, cause);
+		return look(self, tracer);
+	}
+	trace_ended(&tracer->trace, who.group, cause);
 	return 0;
 }
 
-/* ---- the end ---- */
-
-static int on_look(actor *self, const actor_msg *msg)
-{
-	struct tracer *tracer = tracer_of(self);
-
-	(void)msg;
-	if (!tracer->done || (clock_now_ms() - tracer->seen_ms < tracer->quiet_ms && !tracer->broker_lost))
-		return 0;
-	if (!tracer->broker_lost)
-		learn_names(self, tracer);
-	return actor_stop(self, actor_self(self), NULL);
-}
+/* ---- begin ---- */
 
 static int init(actor *self, const void *arg)
 {
