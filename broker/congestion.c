@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/congestion.h"
 
+#include <string.h>
+
 #include "broker/hold.h"
 #include "broker/pause.h"
 #include "broker/state.h"
+#include "libactor/protocol/mp.h"
 
 void congestion_begin(struct member *target)
 {
@@ -26,10 +29,10 @@ void congestion_end(struct member *target)
 }
 
 /*
- * Called with a frame that leaves the parked ones. If its actor has said `pause` meanwhile, the frame is
- * held, and the pause of its sender depends on the hold. True: the frame is held.
+ * A frame leaves the parked ones. If its actor has said `pause` meanwhile, the frame is held, and the pause
+ * of its sender depends on the hold. True: the frame is held.
  */
-static bool holds_parked(struct member *target, const struct wire_frame *frame)
+static bool hold_parked(struct member *target, const struct wire_frame *frame)
 {
 	struct hold *hold = hold_for(target, frame->to.ref);
 	struct member *sender;
@@ -50,17 +53,112 @@ static bool holds_parked(struct member *target, const struct wire_frame *frame)
 	return true;
 }
 
+static bool is_group_down(const struct member *target, const struct wire_frame *frame)
+{
+	return frame->type == WIRE_CAST && frame->from.group == target->broker->group &&
+	       frame->method.len == strlen("group_down") &&
+	       !memcmp(frame->method.s, "group_down", frame->method.len);
+}
+
+/* False: @frame tells no end. */
+static bool read_end(const struct member *target, const struct wire_frame *frame, uint64_t *ret)
+{
+	struct mp_reader body = mp_reader(frame->body, frame->body_bytes);
+	uint32_t n;
+
+	*ret = frame->from.group;
+	if (frame->type == WIRE_DOWN || frame->type == WIRE_EXIT)
+		return true;
+	return is_group_down(target, frame) && mp_read_array(&body, &n) == 0 && mp_read_uint(&body, ret) == 0;
+}
+
+static enum parked_way way_of_parked(struct member *target, const struct wire_frame *frame, bool is_of_others)
+{
+	uint64_t group;
+
+	if (is_of_others)
+		return hold_parked(target, frame) ? PARKED_IS_HELD : PARKED_GOES;
+	if (target->n_held && read_end(target, frame, &group) &&
+		congestion_let_pass(target, frame->type == WIRE_CAST ? NULL : &frame->to.ref, group))
+		return PARKED_BEHIND_OTHERS;
+	return PARKED_GOES;
+}
+
 void congestion_go_on(struct member *target)
 {
 	struct broker *broker = target->broker;
 
-	if (member_unpark(target, PAUSES_CONGESTED_BYTES, holds_parked) &&
+	if (member_unpark(target, PAUSES_CONGESTED_BYTES, way_of_parked) &&
 		broker->ops.pipe_backlog(broker->arg, target->pipe->handle) <= PAUSES_CONGESTED_BYTES) {
 		congestion_end(target);
 		return;
 	}
 	broker->ops.pipe_notify_drained(broker->arg, target->pipe->handle);
 	pauses_await_pipe(target);
+}
+
+void congestion_write(struct member *target, const struct buf *frames, size_t n_frames, bool passes)
+{
+	bool goes_on = !target->congested && frames->size_bytes > PAUSES_CONGESTED_BYTES;
+
+	if (target->doomed || target->state != MEMBER_UP)
+		return;
+	if (goes_on)
+		congestion_begin(target);
+	if (!target->congested) {
+		member_append(target, frames);
+		return;
+	}
+	target->parked_sent_bytes += frames->size_bytes;
+	/* frames that pass must get there, so those that are parked before them pass, too */
+	if (passes || target->parked_passing_bytes)
+		target->parked_passing_bytes += frames->size_bytes;
+	member_park_first(target, frames, n_frames);
+	if (goes_on && !target->doomed)
+		congestion_go_on(target);
+}
+
+/* Does @hold have frames of @group? It may, if frames of senders that nobody knows any more are in it. */
+static bool may_have_of(const struct hold *hold, const actor_ref *to, uint64_t group)
+{
+	struct broker *broker = hold->target->broker;
+	const struct member *sender;
+	const struct pause *pause;
+
+	if (!hold->n_frames || hold->left_bytes)
+		return hold->n_frames;
+	sender = to ? member_find(broker, group) : NULL;
+	pause = sender ? pause_find(&broker->pauses, sender, *to) : NULL;
+	return pause && pause->hold == hold;
+}
+
+static bool let_pass(struct hold *hold, uint64_t group)
+{
+	struct buf frames = BUF_INIT;
+	size_t n_frames = hold_take_of(hold, group, &frames);
+
+	if (buf_error(&frames) < 0)
+		member_doom(hold->target, false, "out of memory for what is held for it");
+	else if (n_frames)
+		congestion_write(hold->target, &frames, n_frames, true);
+	hold_written(hold);
+	buf_deinit(&frames);
+	return n_frames;
+}
+
+bool congestion_let_pass(struct member *target, const actor_ref *to, uint64_t group)
+{
+	struct hold *hold = to ? hold_for(target, *to) : NULL;
+	bool did = false;
+
+	if (to)
+		return hold && may_have_of(hold, to, group) && let_pass(hold, group);
+	list_for_each(it, &target->holds) {
+		hold = container_of(it, struct hold, by_target);
+		if (may_have_of(hold, NULL, group) && let_pass(hold, group))
+			did = true;
+	}
+	return did;
 }
 
 void pauses_await_pipe(struct member *target)

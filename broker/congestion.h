@@ -5,6 +5,14 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libactor/protocol/wire.h"
+
+struct buf;
+struct hold;
 struct member;
 
 /*
@@ -18,3 +26,15 @@ void congestion_end(struct member *target);
  * on.
  */
 void congestion_go_on(struct member *target);
+/*
+ * Writes @frames, which were held for @target and come before all that is parked for it. If they are more
+ * than the pipe should have at once, they are parked in front. @passes: from there they go to the pipe
+ * although their actor is paused.
+ */
+void congestion_write(struct member *target, const struct buf *frames, size_t n_frames, bool passes);
+/*
+ * @target is told an end in @group, see pauses_end_is_told(). The messages of @group are held no longer,
+ * although the actors that get them are still paused. Who sent them goes on waiting, and stays charged.
+ * False: no message of @group was held there.
+ */
+bool congestion_let_pass(struct member *target, const actor_ref *to, uint64_t group);

@@ -171,3 +171,38 @@ void hold_share_out(struct hold *all)
 		hold_written(part.hold);
 	}
 }
+
+/* Of the frames that are held for an actor, those of one group. */
+struct share {
+	uint64_t group;
+	struct buf *frames;
+	size_t n_frames;
+};
+
+static bool share_takes(struct member *target, const struct wire_frame *frame, void *arg)
+{
+	struct share *share = arg;
+
+	(void)target;
+	if (frame->from.group != share->group)
+		return false;
+	buf_append(share->frames, frame->raw, frame->raw_bytes);
+	share->n_frames++;
+	return true;
+}
+
+size_t hold_take_of(struct hold *hold, uint64_t group, struct buf *ret)
+{
+	struct share share = {group, ret, 0};
+	struct member *target = hold->target;
+	size_t taken = 0, size_bytes;
+
+	frames_shed(target, &hold->frames, &taken, share_takes, &share);
+	hold->n_frames -= share.n_frames;
+	target->n_held -= share.n_frames;
+	/* a frame to a name was charged a few bytes more than it has, and the last one takes these along */
+	size_bytes = hold->n_frames ? ret->size_bytes : hold->size_bytes;
+	hold->size_bytes -= size_bytes;
+	target->held_bytes -= size_bytes;
+	return share.n_frames;
+}

@@ -40,6 +40,11 @@ void hold_hand_over(struct hold *hold, struct hold *to);
  */
 void hold_share_out(struct hold *all);
 /*
+ * Moves to @ret the frames of @group that @hold has, in their order, and returns how many they are. What they
+ * were charged to stays charged.
+ */
+size_t hold_take_of(struct hold *hold, uint64_t group, struct buf *ret);
+/*
  * Removes from @frames those that @drops takes. @drops may write to @target, which happens when an actor of
  * @target has called one of its own group and is answered. Such frames come after the old ones.
  */

@@ -569,6 +569,7 @@ static bool admit_the_dead(
 	mp_put_uint(body, 0);
 	mp_put_str(body, name.s, name.len);
 	answer_result(member, call, body);
+	pauses_end_is_told(member, NULL, group);
 	member_tell_end_of(member, group);
 	return true;
 }
@@ -714,6 +715,7 @@ void introductions_end(struct member *member, const struct buf *group_down)
 		refuse_admits(other, ERROR_NOPROC, "that group ended");
 		if (group_down && other->member->mark != member->mark) {
 			other->member->mark = member->mark;
+			pauses_end_is_told(other->member, NULL, member->group);
 			member_cast(other->member, "group_down", group_down);
 		}
 		pair_free(&broker->introductions, pair);

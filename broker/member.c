@@ -346,7 +346,7 @@ void member_forget_parked(struct member *member)
 	buf_deinit(&member->parked);
 	member->parked = (struct buf)BUF_INIT;
 	member->parked_taken_bytes = 0;
-	member->parked_sent_bytes = 0;
+	member->parked_sent_bytes = member->parked_passing_bytes = 0;
 	grant(member, 0); /* its pipe is gone, or has a megabyte at most */
 }
 
@@ -357,11 +357,13 @@ static bool is_of_others(const struct member *member, const struct wire_frame *f
 }
 
 bool member_unpark(struct member *member, size_t max_bytes,
-	bool (*holds)(struct member *member, const struct wire_frame *frame))
+	enum parked_way (*way)(struct member *member, const struct wire_frame *frame, bool is_of_others))
 {
 	struct broker *broker = member->broker;
 	const struct buf *parked = &member->parked;
+	enum parked_way goes;
 	struct wire_frame frame;
+	bool is_others;
 	size_t used;
 
 	while (member->parked_taken_bytes < parked->size_bytes && !member->doomed) {
@@ -374,13 +376,18 @@ bool member_unpark(struct member *member, size_t max_bytes,
 		}
 		if (wire_parse(at, parked->size_bytes - member->parked_taken_bytes, &frame, &used) < 0)
 			break; /* cannot happen: the broker parsed or wrote these frames */
+		is_others = is_of_others(member, &frame);
+		goes = member->parked_passing_bytes ? PARKED_GOES : way(member, &frame, is_others);
+		if (goes == PARKED_BEHIND_OTHERS)
+			continue; /* its bytes may have moved */
 		member->parked_taken_bytes += used;
-		if (is_of_others(member, &frame)) {
+		member->parked_passing_bytes -=
+			used < member->parked_passing_bytes ? used : member->parked_passing_bytes;
+		if (is_others)
 			member->parked_sent_bytes -=
 				used < member->parked_sent_bytes ? used : member->parked_sent_bytes;
-			if (holds(member, &frame))
-				continue;
-		}
+		if (goes == PARKED_IS_HELD)
+			continue;
 		out = out_of_pipe(member->pipe, used);
 		buf_append(out, at, used);
 		if (buf_error(out) < 0)

@@ -87,6 +87,8 @@ struct member {
 	size_t n_held;             /* number of frames in its holds */
 	size_t parked_sent_bytes;  /* bytes of parked that are casts and calls of others */
 	size_t parked_left_bytes;  /* bytes of parked from senders that have ended */
+	/* bytes at the beginning of parked, behind those taken, that are not held again for paused actors */
+	size_t parked_passing_bytes;
 	/* how much it may have unread, since it asked for so much; 0: what every group may */
 	size_t granted_bytes;
 	bool told_unread; /* the log has said that it is refused answers, since its pipe was last drained */
@@ -188,13 +190,17 @@ void member_cast_service(struct member *member, const char *method, const struct
 /* The bytes written for @member that the kernel has not taken, parked frames included. */
 size_t member_unread_bytes(const struct member *member);
 bool member_parks(const struct member *member); /* frames written to @member are parked */
+enum parked_way {
+	PARKED_GOES,         /* to the pipe */
+	PARKED_IS_HELD,      /* @way has taken it */
+	PARKED_BEHIND_OTHERS /* @way has parked other frames before it */
+};
 /*
- * Gives parked frames to the pipe of @member until more than @max_bytes wait there. Casts and calls of others
- * are offered to @holds first, and those that it takes do not go to the pipe. True: no frame is parked any
- * more.
+ * Gives parked frames to the pipe of @member until more than @max_bytes wait there. @way says for each what
+ * becomes of it. True: no frame is parked any more.
  */
 bool member_unpark(struct member *member, size_t max_bytes,
-	bool (*holds)(struct member *member, const struct wire_frame *frame));
+	enum parked_way (*way)(struct member *member, const struct wire_frame *frame, bool is_of_others));
 void member_forget_parked(struct member *member);
 
 /*

@@ -20,29 +20,6 @@ void pauses_deinit(struct pauses *pauses)
 	hash_deinit(&pauses->by_ref);
 }
 
-/*
- * Writes the frames of @hold, which are no longer held. If they are more than the pipe should have at once,
- * they are parked. Then they go before the frames that are parked already, since those may be for the same
- * actor and came later.
- */
-static void resume_frames(struct member *target, struct hold *hold)
-{
-	bool goes_on = !target->congested && hold->frames.size_bytes > PAUSES_CONGESTED_BYTES;
-
-	if (target->doomed || target->state != MEMBER_UP)
-		return;
-	if (goes_on)
-		congestion_begin(target);
-	if (!target->congested) {
-		member_append(target, &hold->frames);
-		return;
-	}
-	target->parked_sent_bytes += hold->frames.size_bytes;
-	member_park_first(target, &hold->frames, hold->n_frames);
-	if (goes_on && !target->doomed)
-		congestion_go_on(target);
-}
-
 void pauses_resume(struct member *target, actor_ref ref)
 {
 	struct pauses *pauses = &target->broker->pauses;
@@ -58,7 +35,7 @@ void pauses_resume(struct member *target, actor_ref ref)
 	} else {
 		if (actor_ref_is_nobody(ref))
 			hold_share_out(hold);
-		resume_frames(target, hold);
+		congestion_write(target, &hold->frames, hold->n_frames, false);
 		/* frames that are now parked stay charged, and their senders go on waiting */
 		list_for_each_safe(it, &hold->pauses) {
 			if (target->congested)
@@ -75,7 +52,7 @@ void pauses_shed(struct member *target,
 	bool (*drops)(struct member *target, const struct wire_frame *frame, void *arg), void *arg)
 {
 	frames_shed(target, &target->parked, &target->parked_taken_bytes, drops, arg);
-	target->parked_sent_bytes = target->parked_left_bytes = 0;
+	target->parked_sent_bytes = target->parked_left_bytes = target->parked_passing_bytes = 0;
 	pauses_lift(&target->slowed);
 	list_for_each(it, &target->holds) {
 		struct hold *hold = container_of(it, struct hold, by_target);
@@ -214,6 +191,13 @@ void pauses_written(struct member *target, const struct buf *out)
 	if (target->congested && !target->doomed &&
 		!broker->ops.pipe_backlog(broker->arg, target->pipe->handle))
 		congestion_go_on(target); /* the pipe was free, and one large frame was parked */
+}
+
+void pauses_end_is_told(struct member *target, const actor_ref *to, uint64_t group)
+{
+	/* if it is congested, what it is told is parked, and this is done when it leaves the parked frames */
+	if (target->n_held && !target->congested && !target->doomed && target->state == MEMBER_UP)
+		(void)congestion_let_pass(target, to, group);
 }
 
 void pauses_forget(struct member *member)

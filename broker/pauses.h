@@ -65,6 +65,12 @@ void pauses_resume(struct member *target, actor_ref ref);
 struct buf *pauses_admit(struct member *sender, struct member *target, const struct wire_dest *to,
 	size_t size_bytes, bool holdable);
 void pauses_written(struct member *target, const struct buf *out);
+/*
+ * To be called before @target is told an end. @to is NULL: it is the end of @group. Otherwise @to is told, by
+ * a `down` or an `exit`, that somebody in @group has ended. What @group had sent must come before that, so it
+ * is held no longer.
+ */
+void pauses_end_is_told(struct member *target, const actor_ref *to, uint64_t group);
 void pauses_drained(struct member *target);   /* the backlog of @target is gone; its senders may go on */
 void pauses_up(struct member *member);        /* @member has a pipe again; parked frames are written */
 void pauses_pipe_took(struct member *target); /* the pipe of @target took a part of its backlog */

@@ -181,6 +181,7 @@ static void answer_down(
 		member_doom(asker, false, "out of memory for what is written to it");
 		return;
 	}
+	pauses_end_is_told(asker, &to, from.group);
 	wire_put_down(member_out(asker), to, from, id, body->data, body->size_bytes);
 	member_written(asker);
 }
@@ -276,6 +277,8 @@ static bool deliver(
 
 	if (size_bytes > WIRE_MESSAGE_MAX_BYTES)
 		return false;
+	if (frame->type == WIRE_EXIT)
+		pauses_end_is_told(target, &to, sender->group);
 	out = pauses_admit(sender, target, &(struct wire_dest){.ref = to, .name = frame->to.name}, size_bytes,
 		is_message(frame));
 	if (!out)
@@ -452,6 +455,8 @@ static void answer(struct broker *broker, struct member *sender, const struct wi
 			MEMBER_READS_NOT);
 		return;
 	}
+	if (monitor)
+		pauses_end_is_told(asker, &frame->to.ref, frame->from.group);
 	buf_append(member_out_for(asker, frame->raw_bytes), frame->raw, frame->raw_bytes);
 	member_written(asker);
 	broker->count.routed++;
@@ -535,6 +540,7 @@ static void notify(struct member *other, const struct member *ended, const struc
 	if (other->mark == ended->mark)
 		return;
 	other->mark = ended->mark;
+	pauses_end_is_told(other, NULL, ended->group);
 	member_cast(other, "group_down", group_down);
 }
 

@@ -51,8 +51,10 @@ static int announce_groups(struct member *member, struct mp_reader *args, bool m
 	while (n--) {
 		if (mp_read_uint(args, &group) < 0)
 			return -EPROTO;
-		if (!dry && !announce_group(member, group, !monitors, monitors) && monitors)
+		if (!dry && !announce_group(member, group, !monitors, monitors) && monitors) {
+			pauses_end_is_told(member, NULL, group);
 			member_tell_end_of(member, group);
+		}
 	}
 	return 0;
 }

@@ -656,6 +656,66 @@ static void test_frames_keep_their_order_through_pauses_and_congestions(void **s
 	buf_deinit(&args);
 }
 
+/*
+ * Some frames are held, others are parked and would be held, and the end of their sender is parked behind
+ * them: it does not overtake any.
+ */
+static void test_an_end_that_is_parked_comes_after_what_its_sender_had_sent(void **state)
+{
+	actor_ref watcher = client_ref(b, 1);
+	struct wire_dest to = to_ref(watcher), other = to_ref(client_ref(b, 2)),
+			 who = to_ref(client_ref(a, 0));
+	struct actor_cause cause;
+	struct buf args = BUF_INIT;
+	char *data = big(&args, 500000);
+
+	wire_put_monitor(&b->out, &who, watcher, 1);
+	wire_put_pause(&b->out, &watcher);
+	client_send(b);
+	cast_numbers(&to, 0, 4, &args); /* held */
+	for (int i = 0; i < 4; i++)
+		client_cast(c, &other, "other", &args);
+	client_cast(c, &to, "stays", NULL); /* parked, and held later, with those behind it */
+	cast_numbers(&to, 4, 6, &args);
+	client_break(a);
+	for (int i = 0; i < 4; i++)
+		assert_true(str_is(client_expect(b, WIRE_CAST).method, "other"));
+	expect_numbers(b, 0, 6);
+	client_expect(b, WIRE_DOWN);
+	client_expect_group_down(b, &cause);
+	client_expect_nothing(b);
+	wire_put_resume(&b->out, &watcher);
+	client_send(b);
+	assert_true(str_is(client_expect(b, WIRE_CAST).method, "stays"));
+	client_expect_nothing(b);
+	assert_int_equal(broker_stats(w.broker).dropped, 0);
+	free(data);
+	buf_deinit(&args);
+}
+
+/* More is held than the pipe should have at once, so it is parked, and is not held once more. */
+static void test_an_end_comes_after_more_than_the_pipe_takes_at_once(void **state)
+{
+	actor_ref watcher = client_ref(b, 1);
+	struct wire_dest to = to_ref(watcher), who = to_ref(client_ref(a, 0));
+	struct actor_cause cause;
+	struct buf args = BUF_INIT;
+	char *data = big(&args, 500000);
+
+	wire_put_monitor(&b->out, &who, watcher, 1);
+	wire_put_pause(&b->out, &watcher);
+	client_send(b);
+	cast_numbers(&to, 0, 8, &args);
+	client_expect_nothing(b);
+	client_break(a);
+	expect_numbers(b, 0, 8);
+	client_expect(b, WIRE_DOWN);
+	client_expect_group_down(b, &cause);
+	client_expect_nothing(b);
+	free(data);
+	buf_deinit(&args);
+}
+
 static void test_a_resume_of_all_leaves_who_paused_by_itself_its_order(void **state)
 {
 	struct wire_dest to = to_ref(client_ref(b, 1)), other = to_ref(client_ref(b, 2));
@@ -921,6 +981,8 @@ int main(void)
 		T(test_who_calls_an_actor_by_name_hears_of_the_pause_by_that_name),
 		T(test_parked_frames_of_an_actor_that_pauses_are_held),
 		T(test_frames_keep_their_order_through_pauses_and_congestions),
+		T(test_an_end_that_is_parked_comes_after_what_its_sender_had_sent),
+		T(test_an_end_comes_after_more_than_the_pipe_takes_at_once),
 		T(test_a_resume_of_all_leaves_who_paused_by_itself_its_order),
 		T(test_who_was_held_goes_on_when_its_frames_are_read),
 		T(test_of_senders_that_have_ended_16_mib_wait_and_what_is_refused_is_said),

@@ -521,6 +521,89 @@ static void test_a_stop_reaches_an_actor_that_is_paused(void **state)
 	client_expect(b, WIRE_STOP);
 }
 
+/* `b` watches `a` or its actor, and has paused the actor that watches. */
+static void watch_and_pause(uint64_t serial, actor_ref watcher)
+{
+	struct wire_dest who = to_ref(client_ref(a, serial));
+
+	wire_put_monitor(&b->out, &who, watcher, 1);
+	wire_put_pause(&b->out, &watcher);
+	client_send(b);
+	if (serial)
+		client_expect(a, WIRE_MONITOR);
+}
+
+static void test_the_end_of_a_group_comes_after_what_was_held_of_it(void **state)
+{
+	actor_ref watcher = client_ref(b, 1), other = client_ref(b, 2);
+	struct wire_dest one = to_ref(watcher), two = to_ref(other);
+	struct client *stays = world_newcomer(&w, "stays");
+	struct actor_cause cause;
+
+	watch_and_pause(0, watcher);
+	wire_put_pause(&b->out, &other);
+	client_send(b);
+	client_cast(a, &one, "first", NULL);
+	client_cast(stays, &one, "stays", NULL);
+	client_cast(a, &two, "other", NULL);
+	client_cast(a, &one, "last", NULL);
+	client_expect_nothing(b);
+	client_break(a);
+	assert_true(str_is(client_expect(b, WIRE_CAST).method, "first"));
+	assert_true(str_is(client_expect(b, WIRE_CAST).method, "last"));
+	client_expect(b, WIRE_DOWN);
+	assert_true(str_is(client_expect(b, WIRE_CAST).method, "other"));
+	client_expect_group_down(b, &cause);
+	client_expect_nothing(b); /* who lives waits on */
+	wire_put_resume(&b->out, &watcher);
+	wire_put_resume(&b->out, &other);
+	client_send(b);
+	assert_true(str_is(client_expect(b, WIRE_CAST).method, "stays"));
+	client_expect_nothing(b);
+	assert_int_equal(broker_stats(w.broker).dropped, 0);
+}
+
+static void test_the_end_of_an_actor_comes_after_what_was_held_of_it(void **state)
+{
+	actor_ref watcher = client_ref(b, 1);
+	struct wire_dest to = to_ref(watcher);
+	struct actor_cause cause = cause_make("normal");
+	struct buf body = BUF_INIT;
+
+	watch_and_pause(1, watcher);
+	client_cast(a, &to, "last", NULL);
+	client_expect_nothing(b);
+	cause_put(&body, &cause);
+	wire_put_down(&a->out, watcher, client_ref(a, 1), 1, body.data, body.size_bytes);
+	client_send(a);
+	buf_deinit(&body);
+	assert_true(str_is(client_expect(b, WIRE_CAST).method, "last"));
+	client_expect(b, WIRE_DOWN);
+	client_cast(a, &to, "held", NULL); /* of another actor: the watcher is paused as before */
+	client_expect_nothing(b);
+	wire_put_resume(&b->out, &watcher);
+	client_send(b);
+	assert_true(str_is(client_expect(b, WIRE_CAST).method, "held"));
+}
+
+static void test_an_exit_comes_after_what_was_held_of_its_sender(void **state)
+{
+	actor_ref linked = client_ref(b, 1);
+	struct wire_dest to = to_ref(linked);
+	struct actor_cause cause = cause_make("normal");
+	struct buf body = BUF_INIT;
+
+	wire_put_pause(&b->out, &linked);
+	client_send(b);
+	client_cast(a, &to, "last", NULL);
+	cause_put(&body, &cause);
+	wire_put_exit(&a->out, linked, client_ref(a, 1), 1, body.data, body.size_bytes);
+	client_send(a);
+	buf_deinit(&body);
+	assert_true(str_is(client_expect(b, WIRE_CAST).method, "last"));
+	client_expect(b, WIRE_EXIT);
+}
+
 static void test_a_foreign_pause_ends_the_link(void **state)
 {
 	actor_ref ref = client_ref(b, 1);
@@ -647,6 +730,9 @@ int main(void)
 		T(test_a_paused_group_still_gets_answers),
 		T(test_what_a_paused_actor_had_waiting_does_not_overtake_the_pause_of_its_group),
 		T(test_a_stop_reaches_an_actor_that_is_paused),
+		T(test_the_end_of_a_group_comes_after_what_was_held_of_it),
+		T(test_the_end_of_an_actor_comes_after_what_was_held_of_it),
+		T(test_an_exit_comes_after_what_was_held_of_its_sender),
 		T(test_a_foreign_pause_ends_the_link),
 	};
 
