@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "spawner/logs/reader.h"
@@ -58,6 +59,22 @@ static void logs_watch(int inotify_fd, const char *path, bool stamped)
 	free(copy);
 }
 
+/* Reports that the log cannot be read. What somebody put in its place is no log, as for the writer. */
+static int logs_fail(const struct ctl *ctl, int error, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) || S_ISREG(st.st_mode))
+		return ctl_fail_errno(ctl, error, NULL, "cannot read %s", path);
+	return ctl_fail(ctl, CTL_FAILED, "no_log", "remove it, and the next line makes the log anew",
+		"cannot read %s: it is %s, not a log", path,
+		S_ISLNK(st.st_mode)    ? "a symlink"
+		: S_ISFIFO(st.st_mode) ? "a FIFO"
+		: S_ISDIR(st.st_mode)  ? "a directory"
+		: S_ISSOCK(st.st_mode) ? "a socket"
+				       : "a device");
+}
+
 static int logs_follow(struct ctl *ctl, struct log_reader *log)
 {
 	struct pollfd fds[3] = {{.events = POLLIN}, {.events = POLLIN}, {.fd = STDOUT_FILENO, .events = 0}};
@@ -86,7 +103,7 @@ static int logs_follow(struct ctl *ctl, struct log_reader *log)
 	}
 	close(fds[0].fd);
 	close(fds[1].fd);
-	return r ? ctl_fail_errno(ctl, -r, NULL, "cannot read %s", log->path) : CTL_OK;
+	return r ? logs_fail(ctl, -r, log->path) : CTL_OK;
 }
 
 static int logs_run(struct ctl *ctl, const struct args *args)
@@ -110,7 +127,7 @@ static int logs_run(struct ctl *ctl, const struct args *args)
 		return status;
 	r = log_reader_open(&log, path);
 	if (r) {
-		status = ctl_fail_errno(ctl, -r, NULL, "cannot read %s", path);
+		status = logs_fail(ctl, -r, path);
 	} else {
 		if (log.fd < 0 && !args_has(args, "follow"))
 			ctl_note(ctl, "there is no %s: it was removed, or could not be written", path);
@@ -118,7 +135,7 @@ static int logs_run(struct ctl *ctl, const struct args *args)
 			args_has(args, "stamps") || (!args_has(args, "no-stamps") && isatty(STDOUT_FILENO));
 		r = log_reader_tail(&log, n, stdout);
 		if (r && !ferror(stdout))
-			status = ctl_fail_errno(ctl, -r, NULL, "cannot read %s", path);
+			status = logs_fail(ctl, -r, path);
 		else if (!r && args_has(args, "follow"))
 			status = logs_follow(ctl, &log);
 		log_reader_close(&log);
