@@ -5,6 +5,7 @@ usage: test-actorctl.py ACTORCTL ACTOR-MIRROR      (writes TAP)
 """
 
 import base64
+import ctypes
 import fcntl
 import json
 import os
@@ -135,6 +136,13 @@ def on_terminal(*args, env=ENV, columns=100, meanwhile=None):
             meanwhile = None
     os.close(fd)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), text.decode().replace("\r\n", "\n")
+
+
+def exchange(one, other):
+    """Gives each of two files the name of the other, in one step."""
+    AT_FDCWD, RENAME_EXCHANGE = -100, 2
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.renameat2(AT_FDCWD, one.encode(), AT_FDCWD, other.encode(), RENAME_EXCHANGE) == 0, os.strerror(ctypes.get_errno())
 
 
 def read_until(stream, what):
@@ -872,6 +880,23 @@ def a_node_whose_sockets_and_lock_were_removed_is_reached_again():
 
 
 @fact
+def a_node_whose_lock_is_another_thing_is_not_taken_for_none():
+    pid = ctl_json("status")["keeper"]["pid"]
+    lock = os.path.join(RUNTIME, "lock")
+    for make, remove in (os.mkdir, os.rmdir), (os.mkfifo, os.unlink), (lambda path: os.symlink("/dev/null", path), os.unlink):
+        make(os.path.join(ROOT, "other"))
+        exchange(os.path.join(ROOT, "other"), lock)
+        os.unlink(os.path.join(ROOT, "other"))
+        for args, rc in ((["down"], 7), (["up", "-d"], 9), (["up"], 9)):
+            error = fails(*args, rc=rc, says=f"a node runs in {RUNTIME}, but {lock} is not its file, so its pid is not known; remove that")
+            assert error["code"] == "no_lock", error
+        ctl("ls")
+        remove(lock)
+        until(lambda: os.path.isfile(lock), "the lock")
+        assert ctl_json("status")["keeper"]["pid"] == pid
+
+
+@fact
 def a_node_whose_place_was_moved_or_written_over_is_reached_again():
     above = os.path.join(ROOT, "above")
     place = os.path.join(above, "node")
@@ -974,6 +999,23 @@ def a_log_that_was_moved_or_removed_is_made_anew():
     with open(log + "-old") as f:
         assert f.read() == "one\n"
     ctl("rm", "-f", "moved")
+
+
+@fact
+def what_is_in_the_place_of_a_log_is_named():
+    ctl("spawn", "--name", "placed", "--", "sh", "-c", "while :; do echo line; sleep 0.05; done")
+    log = child("placed")["log"]
+    until(lambda: logged("placed"), "the first line")
+    for what, make in [("a FIFO", os.mkfifo), ("a directory", os.mkdir), ("a symlink", lambda path: os.symlink("/dev/null", path))]:
+        make(log + "-new")
+        exchange(log + "-new", log)  # in one step, since the log would be made anew
+        os.unlink(log + "-new")
+        for args in ["logs"], ["logs", "-f"]:
+            error = fails(*args, "placed", rc=1, says=f"cannot read {log}: it is {what}, not a log; remove it, and the next line makes the log anew")
+            assert error["code"] == "no_log", error
+        os.rmdir(log) if what == "a directory" else os.unlink(log)
+        until(lambda: os.path.isfile(log) and logged("placed"), "a new log")
+    ctl("rm", "-f", "placed")
 
 
 @fact

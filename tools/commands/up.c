@@ -422,6 +422,8 @@ static int up_run(struct ctl *ctl, const struct args *args)
 			"actor-spawner is neither beside actorctl nor in PATH");
 	if (node_keeper_pid(ctl, NULL))
 		return up_fail_running(&up);
+	if (node_lock_is_hidden(ctl))
+		return session_fail_lock(ctl, CTL_CONFLICT);
 	up.log_dir = log_dir ? path_absolute(log_dir) : NULL;
 	status = log_dir && !up.log_dir
 			 ? ctl_fail_errno(ctl, errno, NULL, "cannot use the log directory %s", log_dir)

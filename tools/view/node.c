@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "spawner/shared/marks.h"
@@ -48,6 +49,27 @@ pid_t node_keeper_pid(const struct ctl *ctl, int *ret_errno)
 	if (ret_errno)
 		*ret_errno = error;
 	return pid > 0 ? pid : 0;
+}
+
+bool node_lock_is_hidden(const struct ctl *ctl)
+{
+	char path[NODE_PATH_SIZE + 8], dir[NODE_PATH_SIZE];
+	bool hidden = false;
+	struct stat st;
+	int fd;
+
+	if (node_runtime_dir(ctl, dir))
+		return false;
+	snprintf(path, sizeof(path), "%s/lock", dir);
+	if (lstat(path, &st) || S_ISREG(st.st_mode))
+		return false;
+	/* the keeper has a lock of the directory too */
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0) {
+		hidden = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+		close(fd);
+	}
+	return hidden;
 }
 
 bool node_is_running(const struct ctl *ctl)

@@ -20,6 +20,11 @@ bool node_is_running(const struct ctl *ctl);
  * if not NULL: the error in the second case, else 0.
  */
 pid_t node_keeper_pid(const struct ctl *ctl, int *ret_errno);
+/*
+ * A node runs, but node_keeper_pid() cannot find it: in the place of its lock file is a directory or another
+ * thing that no node makes.
+ */
+bool node_lock_is_hidden(const struct ctl *ctl);
 
 /* The id of the node, out of its lock file; 0: it cannot be told. */
 uint64_t node_id(const struct ctl *ctl);

@@ -84,6 +84,16 @@ int session_try_open(
 	return session_make(ctl, mode, mode == ACTOR_JOIN_SPAWNER, timeout_ms, ret);
 }
 
+int session_fail_lock(const struct ctl *ctl, enum ctl_exit status)
+{
+	char dir[NODE_PATH_SIZE];
+
+	if (node_runtime_dir(ctl, dir))
+		*dir = '\0';
+	return ctl_fail(ctl, status, "no_lock", "remove that, and the node makes its file anew",
+		"a node runs in %s, but %s/lock is not its file, so its pid is not known", dir, dir);
+}
+
 int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int error)
 {
 	const char *whom =
@@ -106,6 +116,8 @@ int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int erro
 			return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable",
 				"it is started again if it died: try again", "%s in %s does not answer", whom,
 				dir);
+		if (node_lock_is_hidden(ctl))
+			return session_fail_lock(ctl, CTL_UNREACHABLE);
 		return ctl_fail(ctl, CTL_UNREACHABLE, "no_node", "start one with: actorctl up -d",
 			"no node is running in %s", dir);
 	case ETIMEDOUT:
@@ -122,6 +134,8 @@ int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int erro
 		return ctl_fail(ctl, CTL_USAGE, "bad_path", NULL, "%s cannot be a runtime directory: %s", dir,
 			strerror(error));
 	default:
+		if (node_lock_is_hidden(ctl))
+			return session_fail_lock(ctl, CTL_UNREACHABLE);
 		return ctl_fail(ctl, CTL_UNREACHABLE, "unreachable", NULL, "cannot reach %s in %s: %s", whom,
 			dir, strerror(error));
 	}

@@ -29,6 +29,8 @@ struct session *session_close(struct session *session);
 
 /* Reports why a node cannot be reached. @error: positive errno. Returns the exit status. */
 int session_fail_open(const struct ctl *ctl, enum actor_join_mode mode, int error);
+/* Reports that the lock file of a node that runs is hidden (node_lock_is_hidden()). Returns @status. */
+int session_fail_lock(const struct ctl *ctl, enum ctl_exit status);
 
 /* The error that the other end answered; empty strings if it answered none. */
 struct session_error {
