@@ -268,22 +268,25 @@ static bool is_message(const struct wire_frame *frame)
 	return frame->type == WIRE_CAST || frame->type == WIRE_CALL;
 }
 
+/* As long as the frame may be on its way to the target: a name in it is replaced by a ref. */
+static size_t length_at_target(const struct wire_frame *frame)
+{
+	return frame->raw_bytes + (frame->to.name.s ? NAME_TO_REF_BYTES : 0);
+}
+
 static bool deliver(
 	struct member *sender, struct member *target, const struct wire_frame *frame, actor_ref to)
 {
-	bool by_name = frame->to.name.s;
-	size_t size_bytes = frame->raw_bytes + (by_name ? NAME_TO_REF_BYTES : 0);
+	size_t size_bytes = length_at_target(frame);
 	struct buf *out;
 
-	if (size_bytes > WIRE_MESSAGE_MAX_BYTES)
-		return false;
 	if (frame->type == WIRE_EXIT)
 		pauses_end_is_told(target, &to, sender->group);
 	out = pauses_admit(sender, target, &(struct wire_dest){.ref = to, .name = frame->to.name}, size_bytes,
 		is_message(frame));
 	if (!out)
 		return false;
-	if (by_name)
+	if (frame->to.name.s)
 		wire_put_readdressed(out, frame, to);
 	else
 		buf_append(out, frame->raw, frame->raw_bytes);
@@ -327,6 +330,11 @@ static bool forward(struct broker *broker, struct member *sender, const struct w
 	if (!found ||
 		(target->state == MEMBER_ABSENT && !(is_group_monitor(frame->type, to) && target->listed))) {
 		refuse(sender, frame, to, ERROR_NOPROC, frame->to.name.s ? "no such name" : "no such group");
+		return true;
+	}
+	if (length_at_target(frame) > WIRE_MESSAGE_MAX_BYTES) {
+		refuse(sender, frame, to, ERROR_TOO_BIG,
+			"it is longer than a message may be, with a ref in place of the name");
 		return true;
 	}
 	if (awaits_answer(frame)) {

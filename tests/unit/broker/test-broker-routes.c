@@ -80,6 +80,37 @@ static void test_a_name_is_replaced_by_the_ref(void **state)
 	client_expect(b, WIRE_KILL);
 }
 
+/* Writes a call to the name "n" with one argument of @n bytes. The length of the frame. */
+static size_t put_call_of(size_t n)
+{
+	struct wire_dest to = to_name("n");
+	uint8_t *bytes = calloc(1, n);
+	struct buf args = BUF_INIT;
+
+	buf_reset(&a->out, 4096);
+	mp_put_array(&args, 1);
+	mp_put_bin(&args, bytes, n);
+	wire_put_call(&a->out, &to, client_ref(a, 1), wire_cstr("ask"), args.data, args.size_bytes, 7, 0);
+	buf_deinit(&args);
+	free(bytes);
+	return a->out.size_bytes;
+}
+
+static void test_a_message_that_the_ref_makes_too_long_is_refused_as_too_big(void **state)
+{
+	size_t more = put_call_of(1u << 20) - (1u << 20);
+	struct wire_dest to = to_name("n");
+
+	client_expect_nil(b, client_ask(b, "register", pack(&w, "a2sr", "n", client_ref(b, 7))));
+	assert_int_equal(put_call_of(WIRE_MESSAGE_MAX_BYTES - more), WIRE_MESSAGE_MAX_BYTES);
+	client_send(a);
+	client_expect_error(a, 7, "too_big");
+	client_expect_nothing(b);
+	assert_int_equal(broker_stats(w.broker).calls, 0);
+	client_call(a, &to, "ask", NULL); /* its link goes on */
+	client_expect(b, WIRE_CALL);
+}
+
 static void test_an_answer_that_nobody_waits_for_goes_nowhere(void **state)
 {
 	uint64_t id = call_b("add");
@@ -701,6 +732,7 @@ int main(void)
 			world_setup_with_window, world_teardown),
 		cmocka_unit_test_setup_teardown(test_casts_that_wait_are_forgotten_with_the_broker,
 			world_setup_with_window, world_teardown),
+		T(test_a_message_that_the_ref_makes_too_long_is_refused_as_too_big),
 		T(test_an_answer_that_nobody_waits_for_goes_nowhere),
 		T(test_only_the_one_who_was_asked_can_answer),
 		T(test_who_answers_for_somebody_else_loses_its_link),
