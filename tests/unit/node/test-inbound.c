@@ -413,9 +413,10 @@ static void test_monitor_of_a_process_is_not_said_again_where_the_supervisor_has
 }
 
 /*
- * The broker's answer and its word that the name is free again come in one message, before the finder runs.
+ * The broker's answer comes before the finder runs. @free_again: the broker's word that the name is free
+ * again comes in the same message.
  */
-static void story_found_and_lost(actor *self)
+static void find_a_name(actor *self, bool free_again)
 {
 	actor_group *group = actor_group_of(self);
 	struct peer *broker = peer_of(group, BROKER, "$broker");
@@ -436,13 +437,31 @@ static void story_found_and_lost(actor *self)
 	mp_put_ref(&body, ref_of(ASKED, 1));
 	wire_put_reply(&frame, own, service, request->call.id, body.data, body.size_bytes);
 	buf_deinit(&body);
-	put_cast(own, ref_of(BROKER, 0), "name", "sn", "n");
+	if (free_again)
+		put_cast(own, ref_of(BROKER, 0), "name", "sn", "n");
 	assert_false(says(broker));
 	assert_int_equal(actor_sleep(self, 1), 0);
 	assert_int_equal(asker_result, 0); /* the finder gets what was true when it asked */
-	assert_false(name_cached(group, "n", &ref));
+	assert_int_equal(name_cached(group, "n", &ref), !free_again);
+	if (!free_again)
+		assert_true(actor_ref_equal(ref, ref_of(ASKED, 1)));
 	group->mode = ACTOR_JOIN_NONE;
 	group->uplink.state = UPLINK_NONE;
+}
+
+static void story_found_and_kept(actor *self)
+{
+	find_a_name(self, false);
+}
+
+static void test_name_that_the_broker_told_is_kept_and_not_asked_for_again(void **state)
+{
+	story(story_found_and_kept);
+}
+
+static void story_found_and_lost(actor *self)
+{
+	find_a_name(self, true);
 }
 
 static void test_name_that_is_free_again_when_its_finder_runs_is_not_kept(void **state)
@@ -793,6 +812,7 @@ int main(void)
 		cmocka_unit_test(test_end_of_a_process_waits_for_the_end_of_its_link),
 		cmocka_unit_test(test_end_of_a_process_waits_for_whom_the_broker_told_us_to_expect),
 		cmocka_unit_test(test_name_of_an_actor_leads_nowhere_once_its_down_is_here),
+		cmocka_unit_test(test_name_that_the_broker_told_is_kept_and_not_asked_for_again),
 		cmocka_unit_test(test_name_that_is_free_again_when_its_finder_runs_is_not_kept),
 		cmocka_unit_test(test_monitor_of_a_process_is_said_again_until_the_supervisor_answers),
 		cmocka_unit_test(test_monitor_of_a_process_is_not_said_again_where_the_supervisor_has_a_link),
