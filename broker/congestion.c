@@ -125,8 +125,10 @@ static bool may_have_of(const struct hold *hold, const actor_ref *to, uint64_t g
 	const struct member *sender;
 	const struct pause *pause;
 
-	if (!hold->n_frames || hold->left_bytes)
-		return hold->n_frames;
+	if (!hold->n_frames || hold->none_of == group)
+		return false;
+	if (hold->left_bytes)
+		return true;
 	sender = to ? member_find(broker, group) : NULL;
 	pause = sender ? pause_find(&broker->pauses, sender, *to) : NULL;
 	return pause && pause->hold == hold;

@@ -92,6 +92,7 @@ struct buf *hold_more(struct hold *hold, size_t size_bytes)
 	target->n_held++;
 	hold->size_bytes += size_bytes;
 	hold->n_frames++;
+	hold->none_of = 0;
 	return &hold->frames;
 }
 
@@ -101,6 +102,7 @@ void hold_hand_over(struct hold *hold, struct hold *to)
 	to->size_bytes += hold->size_bytes;
 	to->n_frames += hold->n_frames;
 	to->left_bytes += hold->left_bytes;
+	to->none_of = 0;
 	hold->size_bytes = hold->n_frames = hold->left_bytes = 0;
 	list_for_each_safe(it, &hold->pauses)
 		pause_depend(container_of(it, struct pause, by_cause), to);
@@ -165,6 +167,7 @@ void hold_share_out(struct hold *all)
 		part.hold->size_bytes += size_bytes;
 		part.hold->left_bytes += size_bytes;
 		part.hold->n_frames += part.n_frames;
+		part.hold->none_of = 0;
 		target->held_bytes += size_bytes;
 		target->held_left_bytes += size_bytes;
 		target->n_held += part.n_frames;
@@ -199,6 +202,7 @@ size_t hold_take_of(struct hold *hold, uint64_t group, struct buf *ret)
 
 	frames_shed(target, &hold->frames, &taken, share_takes, &share);
 	hold->n_frames -= share.n_frames;
+	hold->none_of = group;
 	target->n_held -= share.n_frames;
 	/* a frame to a name was charged a few bytes more than it has, and the last one takes these along */
 	size_bytes = hold->n_frames ? ret->size_bytes : hold->size_bytes;

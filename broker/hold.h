@@ -16,6 +16,11 @@ struct hold {
 	size_t size_bytes; /* bytes of the frames, as charged */
 	size_t left_bytes; /* bytes of the frames whose senders have ended */
 	size_t n_frames;
+	/*
+	 * The last look found no more frames of this group. So the ends of a thousand actors of one process
+	 * cost one look. 0: frames have come since then.
+	 */
+	uint64_t none_of;
 	struct list pauses; /* struct pause: the senders that were told to pause */
 };
 

@@ -617,22 +617,31 @@ static void test_the_end_of_an_actor_comes_after_what_was_held_of_it(void **stat
 	assert_true(str_is(client_expect(b, WIRE_CAST).method, "held"));
 }
 
-static void test_an_exit_comes_after_what_was_held_of_its_sender(void **state)
+static void test_each_exit_comes_after_what_was_held_of_its_sender(void **state)
 {
 	actor_ref linked = client_ref(b, 1);
 	struct wire_dest to = to_ref(linked);
+	struct client *stays = world_newcomer(&w, "stays");
 	struct actor_cause cause = cause_make("normal");
 	struct buf body = BUF_INIT;
 
 	wire_put_pause(&b->out, &linked);
 	client_send(b);
-	client_cast(a, &to, "last", NULL);
+	client_cast(stays, &to, "stays", NULL);
 	cause_put(&body, &cause);
-	wire_put_exit(&a->out, linked, client_ref(a, 1), 1, body.data, body.size_bytes);
-	client_send(a);
+	for (uint64_t i = 1; i <= 3;
+		i++) { /* of one actor of @a after the other; the last has sent nothing */
+		if (i < 3)
+			client_cast(a, &to, "last", NULL);
+		client_expect_nothing(b);
+		wire_put_exit(&a->out, linked, client_ref(a, i), i, body.data, body.size_bytes);
+		client_send(a);
+		if (i < 3)
+			assert_true(str_is(client_expect(b, WIRE_CAST).method, "last"));
+		client_expect(b, WIRE_EXIT);
+	}
 	buf_deinit(&body);
-	assert_true(str_is(client_expect(b, WIRE_CAST).method, "last"));
-	client_expect(b, WIRE_EXIT);
+	client_expect_nothing(b); /* what others have sent waits on */
 }
 
 static void test_a_foreign_pause_ends_the_link(void **state)
@@ -764,7 +773,7 @@ int main(void)
 		T(test_a_stop_reaches_an_actor_that_is_paused),
 		T(test_the_end_of_a_group_comes_after_what_was_held_of_it),
 		T(test_the_end_of_an_actor_comes_after_what_was_held_of_it),
-		T(test_an_exit_comes_after_what_was_held_of_its_sender),
+		T(test_each_exit_comes_after_what_was_held_of_its_sender),
 		T(test_a_foreign_pause_ends_the_link),
 	};
 
