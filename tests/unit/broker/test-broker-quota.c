@@ -656,6 +656,16 @@ static void test_frames_keep_their_order_through_pauses_and_congestions(void **s
 	buf_deinit(&args);
 }
 
+/* The actor @watcher of @b watches the group of @a, and takes no messages. */
+static void watch_and_pause(actor_ref watcher)
+{
+	struct wire_dest who = to_ref(client_ref(a, 0));
+
+	wire_put_monitor(&b->out, &who, watcher, 1);
+	wire_put_pause(&b->out, &watcher);
+	client_send(b);
+}
+
 /*
  * Some frames are held, others are parked and would be held, and the end of their sender is parked behind
  * them: it does not overtake any.
@@ -663,15 +673,12 @@ static void test_frames_keep_their_order_through_pauses_and_congestions(void **s
 static void test_an_end_that_is_parked_comes_after_what_its_sender_had_sent(void **state)
 {
 	actor_ref watcher = client_ref(b, 1);
-	struct wire_dest to = to_ref(watcher), other = to_ref(client_ref(b, 2)),
-			 who = to_ref(client_ref(a, 0));
+	struct wire_dest to = to_ref(watcher), other = to_ref(client_ref(b, 2));
 	struct actor_cause cause;
 	struct buf args = BUF_INIT;
 	char *data = big(&args, 500000);
 
-	wire_put_monitor(&b->out, &who, watcher, 1);
-	wire_put_pause(&b->out, &watcher);
-	client_send(b);
+	watch_and_pause(watcher);
 	cast_numbers(&to, 0, 4, &args); /* held */
 	for (int i = 0; i < 4; i++)
 		client_cast(c, &other, "other", &args);
@@ -697,14 +704,12 @@ static void test_an_end_that_is_parked_comes_after_what_its_sender_had_sent(void
 static void test_an_end_comes_after_more_than_the_pipe_takes_at_once(void **state)
 {
 	actor_ref watcher = client_ref(b, 1);
-	struct wire_dest to = to_ref(watcher), who = to_ref(client_ref(a, 0));
+	struct wire_dest to = to_ref(watcher);
 	struct actor_cause cause;
 	struct buf args = BUF_INIT;
 	char *data = big(&args, 500000);
 
-	wire_put_monitor(&b->out, &who, watcher, 1);
-	wire_put_pause(&b->out, &watcher);
-	client_send(b);
+	watch_and_pause(watcher);
 	cast_numbers(&to, 0, 8, &args);
 	client_expect_nothing(b);
 	client_break(a);
