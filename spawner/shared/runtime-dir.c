@@ -17,10 +17,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -162,9 +162,9 @@ static int runtime_dir_make(const char *path, int *ret_fd)
 	char beside[RUNTIME_DIR_PATH_SIZE + 32];
 	int fd, r;
 
-	snprintf(beside, sizeof(beside), "%s.new-%d", path, (int)getpid());
-	if (mkdir(beside, 0700) < 0)
-		return errno == EEXIST && rmdir(beside) == 0 ? runtime_dir_make(path, ret_fd) : -errno;
+	snprintf(beside, sizeof(beside), "%s.new-XXXXXX", path);
+	if (!mkdtemp(beside))
+		return -errno;
 	fd = open(beside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
 		syscall(SYS_renameat2, AT_FDCWD, beside, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
