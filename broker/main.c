@@ -178,6 +178,8 @@ static int wait_for_events(
 		do {
 			r = transport_wait(transport, 0);
 			*ret_came = r == 0 && transport_next(transport, ret) == 1;
+			if (!*ret_came)
+				sched_yield(); /* the kernel may have put the callee on this very processor */
 		} while (r == 0 && !*ret_came && clock_now_ns() < until_ns);
 		spin_end(&program->spin, *ret_came);
 		if (r || *ret_came)
