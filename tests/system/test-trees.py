@@ -229,10 +229,12 @@ def a_supervisor_that_never_heard_its_keeper_ends_the_broker_last():
 
 def a_broker_that_starts_when_its_keeper_is_gone_ends_the_node_and_takes_no_place():
     node_id = random.randrange(1, 1 << 64)
+    keeper = subprocess.Popen(["true"])
+    keeper.wait()
     for place in tempfile.mkdtemp(dir=node.root), f"{node.root}/nowhere":
         left = marked(node_id)
         info = os.memfd_create("node")
-        os.write(info, struct.pack("@IIQQ16siI", NODE_INFO_MAGIC, KEEPER_VERSION, node_id, 2, b"k" * 16, 1, 0))  # the node's record says that the keeper is pid 1, which is not the broker's parent
+        os.write(info, struct.pack("@IIQQ16siI", NODE_INFO_MAGIC, KEEPER_VERSION, node_id, 2, b"k" * 16, keeper.pid, 0))
         broker = subprocess.run([f"{os.path.dirname(os.path.dirname(spawner))}/broker/actor-broker"], pass_fds=[info], capture_output=True, text=True,
                                 env={"ACTOR_NODE_FD": str(info), "ACTOR_RUNTIME_DIR": place}, timeout=GONE_S)
         os.close(info)
