@@ -1050,6 +1050,24 @@ int supervision_child_exited(struct supervision_child *child, uint64_t now_ns, e
 	return 0;
 }
 
+int supervision_child_ignored(struct supervision_child *child, uint64_t now_ns)
+{
+	struct supervision *supervision = child->supervision;
+
+	if (!child_has_instance(child) || child->serves)
+		return -EINVAL;
+	supervision_tick(supervision, now_ns);
+	if (child->state == SUPERVISION_STOPPING || child_in_stopping_range(child)) {
+		child_end(child, SUPERVISION_EXIT_NORMAL, false);
+	} else {
+		child->last_exit = SUPERVISION_EXIT_NORMAL;
+		child->first = false;
+		child_settle(child, SUPERVISION_CAUSE_IGNORED);
+	}
+	supervision_advance(supervision);
+	return 0;
+}
+
 /* ---- looking ---- */
 
 struct supervision_child *supervision_first_child(const struct supervision *supervision)

@@ -205,6 +205,11 @@ int supervision_child_started(struct supervision_child *child, uint64_t now_ns);
 int supervision_child_ready(struct supervision_child *child, uint64_t now_ns); /* implies started */
 int supervision_child_start_failed(struct supervision_child *child, uint64_t now_ns, bool permanent);
 int supervision_child_exited(struct supervision_child *child, uint64_t now_ns, enum supervision_exit exit);
+/*
+ * The start was answered with *ignore*: there is no instance, and this is no failure. The child is down until
+ * a command, or a restart of its group, starts it. A temporary child is removed.
+ */
+int supervision_child_ignored(struct supervision_child *child, uint64_t now_ns);
 
 /* ---- looking: these functions never wait and never change anything ---- */
 

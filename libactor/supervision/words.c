@@ -67,6 +67,7 @@ const char *supervision_cause_name(enum supervision_cause cause)
 		[SUPERVISION_CAUSE_SHUTDOWN] = "shutdown",
 		[SUPERVISION_CAUSE_INTENSITY] = "intensity",
 		[SUPERVISION_CAUSE_AUTO] = "auto_shutdown",
+		[SUPERVISION_CAUSE_IGNORED] = "ignored",
 	};
 	return NAME_OF(names, cause);
 }

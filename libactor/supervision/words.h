@@ -58,6 +58,7 @@ enum supervision_cause {
 	SUPERVISION_CAUSE_SHUTDOWN,     /* supervision_shutdown(), and children of any supervisor that ends */
 	SUPERVISION_CAUSE_INTENSITY,    /* GONE, DONE: too many restarts */
 	SUPERVISION_CAUSE_AUTO,         /* DONE: auto_shutdown */
+	SUPERVISION_CAUSE_IGNORED,      /* GONE: its start said that it is not needed now */
 	_SUPERVISION_CAUSE_N,
 };
 

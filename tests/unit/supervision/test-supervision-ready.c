@@ -69,6 +69,30 @@ static void test_one_that_ended_normally_before_it_was_ready_counts_by_its_resta
 	expect(w, "gone a:ended, start b"); /* `a` is done, so `b` need not wait for it */
 }
 
+static void test_one_that_is_ignored_is_down_costs_nothing_and_starts_again_with_its_group(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, otp(SUPERVISION_ONE_FOR_ALL));
+	add_all(w, "ab", SUPERVISION_PERMANENT);
+	add(w, 't', spec_of(SUPERVISION_TEMPORARY));
+	supervision_start(w->supervision, w->now_ns);
+	expect(w, "start a");
+	assert_int_equal(supervision_child_ignored(w->child['a' - 'a'], w->now_ns), 0);
+	expect(w, "gone a:ignored, start b");
+	is(w, 'a', DOWN);
+	started(w, "b");
+	expect(w, "start t");
+	assert_int_equal(supervision_child_ignored(w->child['t' - 'a'], w->now_ns), 0);
+	expect(w, "gone t:ignored*, ready");
+	assert_int_equal(supervision_count(w->supervision).n_children, 2);
+	assert_int_equal(supervision_child_ignored(w->child['b' - 'a'], w->now_ns), -EINVAL);
+	exited(w, 'b', CRASH);
+	expect(w, "start a");
+	assert_int_equal(supervision_child_ignored(w->child['a' - 'a'], w->now_ns), 0);
+	expect(w, "gone a:ignored, start b");
+}
+
 static void test_ready_implies_started(void **state)
 {
 	struct world *w = *state;
@@ -261,6 +285,7 @@ int main(void)
 		T(test_one_that_is_not_ready_in_time_is_stopped_and_that_is_a_failure),
 		T(test_a_ready_that_comes_after_the_stop_changes_nothing),
 		T(test_one_that_ended_normally_before_it_was_ready_counts_by_its_restart_type),
+		T(test_one_that_is_ignored_is_down_costs_nothing_and_starts_again_with_its_group),
 		T(test_ready_implies_started),
 		T(test_stable_service_resets_the_backoff_of_a_child),
 		T(test_a_start_that_can_never_work_is_not_retried),
