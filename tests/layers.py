@@ -30,6 +30,7 @@ ARROWS = {
     "libactor": ["libactor/node", "libactor/place"],
     "libactor/pool": ["libactor", "libactor/supervision"],
     "libactor/port": ["libactor"],
+    "libactor/tree": ["libactor", "libactor/supervision"],
     "spawner/shared": ["libactor/place"],
     "spawner/keeper": ["spawner/shared"],
     "spawner/logs": ["spawner/shared", "libactor/protocol"],
@@ -44,7 +45,7 @@ ARROWS = {
 # The two transports have one interface: what they define counts as defined by the room that declares it.
 BEHIND = {"libactor/transport/native": "libactor/transport", "libactor/transport/nng": "libactor/transport"}
 
-PUBLIC = {"actor/actor.h", "actor/overload.h", "actor/pool.h", "actor/port.h", "actor/trace.h"}
+PUBLIC = {"actor/actor.h", "actor/overload.h", "actor/pool.h", "actor/port.h", "actor/supervisor.h", "actor/trace.h"}
 
 # A header that has only words, as #defines of strings, belongs to no room: any file may include it.
 VARIABLES = "libactor/protocol/variables.h"

@@ -36,6 +36,8 @@ struct actor {
 	bool ended_self;        /* the cause is set, and the actor ends after the running handler */
 	bool told_wrong_kind;   /* the log has said that a cast came for a method that is a call */
 	bool owns_trace;        /* tracing.c allocated the trace */
+	bool starts_later : 1;  /* init's return does not end the start: actor_start_ends() does */
+	bool ends_in_order : 1; /* terminate runs after a kill, too; for the library's own actors */
 	uint32_t timers_queued; /* messages of the kind MSG_TIMER in the mailbox */
 
 	struct mailbox mailbox;
@@ -63,15 +65,34 @@ struct actor {
 	struct list fds;            /* struct fd_watch.link */
 	struct actor_inlet *inlets; /* linked by their next (inlet.c) */
 	struct actor_pg *pg; /* NULL: the actor has no memberships and monitors of process groups (pg.h) */
-	/* the spawner, which waits for init, or for the end after init failed */
+	/*
+	 * The spawner, which waits for init, or for the end after init failed. A supervisor stays here until
+	 * the actor's end.
+	 */
 	struct spawn_wait *spawn_wait;
+};
+
+/*
+ * How a supervisor of this group follows a child. The functions are called in the child's turn and must not
+ * wait. ended() comes exactly once: when the names of @child are free, before monitors and links are told. It
+ * may free the struct spawn_wait.
+ */
+struct spawn_hooks {
+	void (*started)(struct spawn_wait *wait);
+	void (*ended)(struct spawn_wait *wait, struct actor *child, const struct actor_cause *cause);
 };
 
 struct spawn_wait {
 	struct actor *parent; /* the parked spawner; NULL: the program waits, outside of a handler */
 	bool done;
 	int result;
+	const struct spawn_hooks *hooks; /* NULL: nobody supervises the actor */
 };
+
+static inline bool actor_is_supervised(const struct actor *self)
+{
+	return self->spawn_wait && self->spawn_wait->hooks;
+}
 
 /* actor.c */
 int actor_describe(const struct actor *self, struct actor_from *from); /* describe.c: answers `$describe` */
@@ -82,7 +103,10 @@ void actor_starved(
 	struct loop *loop, struct task *task); /* kills the actor: there is no memory for its stack */
 void actor_discard(
 	struct actor *self); /* frees the actor and runs none of its code: the group is being freed */
+/* All but supervised actors, which their supervisors stop. */
 void actors_stop_all(actor_group *group, const char *reason);
+/* The start of an actor that starts_later is over. @r: negative if it failed; the actor then has to end. */
+void actor_start_ends(struct actor *self, int r);
 
 static inline bool actor_is_current(const struct actor *self)
 {

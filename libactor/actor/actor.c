@@ -110,6 +110,39 @@ static void spawn_wait_finish(struct spawn_wait *wait)
 		actor_wake(wait->parent, 0);
 }
 
+void actor_start_ends(struct actor *self, int r)
+{
+	struct spawn_wait *wait = self->spawn_wait;
+
+	if (!wait)
+		return;
+	if (r < 0) {
+		/*
+		 * The result is set now, because actor_end() may wait long for the names, and the parent may
+		 * be gone then. actor_spawn() tells the parent of the failure; no signal does.
+		 */
+		wait->result = r;
+		if (wait->parent)
+			(void)link_drop_local(self, wait->parent);
+	} else if (wait->hooks) {
+		wait->hooks->started(wait);
+	} else {
+		spawn_wait_finish(wait);
+		self->spawn_wait = NULL;
+	}
+}
+
+/* What a supervisor starts in place of the actor finds its names free. */
+static void actor_tell_supervisor(struct actor *self, const struct actor_cause *cause)
+{
+	struct spawn_wait *wait = self->spawn_wait;
+
+	if (!actor_is_supervised(self))
+		return;
+	self->spawn_wait = NULL;
+	wait->hooks->ended(wait, self, cause);
+}
+
 static void actor_free(struct actor *self)
 {
 	actor_group *group = self->group;
@@ -182,6 +215,7 @@ static void actor_end(struct actor *self, bool terminate)
 	memberships_release(self);
 	actor_pg_end(self);
 	name_watchers_end(self);
+	actor_tell_supervisor(self, &cause);
 	watchers_fire(self, &cause);
 	links_end(self, &cause);
 	actor_drop_messages(self, cause.reason); /* messages that came while this end waited for the broker */
@@ -192,6 +226,8 @@ void actor_discard(struct actor *self)
 {
 	self->status = ACTOR_ENDING;
 	self->spawn_wait = NULL;
+	if (self->ends_in_order)
+		self->group->forget(self);
 	mailbox_release(self);
 	actor_drop_messages(self, "shutdown");
 	froms_end(self, "shutdown");
@@ -229,7 +265,7 @@ static void actor_fail(struct actor *self, int error)
 		strerror(-error));
 	ending_keep_cause(self, &cause);
 	self->ended_self = true;
-	if (!self->group->first_failure.reason[0])
+	if (!self->group->first_failure.reason[0] && !actor_is_supervised(self))
 		self->group->first_failure = cause;
 }
 
@@ -386,7 +422,7 @@ static bool actor_check_end(struct actor *self)
 	if (self->starved)
 		actor_request_kill(self);
 	if (self->killed) {
-		actor_end(self, false);
+		actor_end(self, self->ends_in_order);
 		return true;
 	}
 	if (self->ended_self || self->stopping) {
@@ -429,26 +465,17 @@ void actor_run(struct loop *loop, struct task *task)
 		if (ending_is_due(self) && r >= 0)
 			r = -ECANCELED;
 		if (r < 0) {
-			struct actor *parent = self->spawn_wait ? self->spawn_wait->parent : NULL;
-
 			actor_fail(self, r);
-			if (parent) /* actor_spawn() tells the parent of the failure; no signal does */
-				(void)link_drop_local(self, parent);
-			/*
-			 * The result is set now, because actor_end() may wait long for the names, and the
-			 * parent may be gone then.
-			 */
-			if (self->spawn_wait)
-				self->spawn_wait->result = r;
-			actor_end(self, false);
+			actor_start_ends(self, r);
+			actor_end(self, self->ends_in_order);
 			return;
 		}
 		self->status = ACTOR_RUNNING;
 		self->method = NULL;
 		if (self->group->room_of)
 			mailbox_pass_on(self->group);
-		spawn_wait_finish(self->spawn_wait);
-		self->spawn_wait = NULL;
+		if (!self->starts_later)
+			actor_start_ends(self, 0);
 	}
 	for (int i = 0; i < BURST_MESSAGES; i++) {
 		if (actor_check_end(self))
@@ -482,7 +509,7 @@ void actors_stop_all(actor_group *group, const char *reason)
 	uint32_t at = 0;
 
 	while ((self = slots_walk(&group->actors, &at)))
-		if (!self->internal)
+		if (!self->internal && !actor_is_supervised(self))
 			actor_request_stop(self, reason);
 }
 

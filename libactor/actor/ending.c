@@ -96,7 +96,8 @@ void actor_request_exit(struct actor *self, const struct actor_cause *cause)
 	self->ended_self = true;
 	if (!self->cause)
 		ending_keep_cause(self, &own);
-	if (!self->group->first_failure.reason[0] && !actor_cause_is_clean(self->cause))
+	if (!self->group->first_failure.reason[0] && !actor_cause_is_clean(self->cause) &&
+		!actor_is_supervised(self))
 		self->group->first_failure = *self->cause;
 	self->task.cancelled = true;
 	actor_wake(self, -ECANCELED);

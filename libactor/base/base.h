@@ -85,7 +85,8 @@ struct actor_group {
 
 	/* actor/ */
 	struct slots actors;
-	size_t n_alive; /* without internal actors */
+	void (*forget)(struct actor *self); /* frees what an actor that ends_in_order holds */
+	size_t n_alive;                     /* without internal actors */
 	/* mailbox.c: serial of the actor whose mailbox got room, which woke the running actor; 0: none */
 	uint64_t room_of;
 	struct slots calls;
