@@ -205,8 +205,8 @@ static void child_stop(struct child *child, enum supervision_cause cause)
 		return;
 	child->late = cause == SUPERVISION_CAUSE_NOT_READY;
 	if (child->late && child->instance->status == ACTOR_STARTING)
-		actor_request_kill(
-			child->instance); /* a stop does not end a wait of init, and nothing is there to terminate */
+		/* A stop does not end a wait of init, and there is nothing to terminate yet. */
+		actor_request_kill(child->instance);
 	else
 		actor_request_stop(child->instance, "shutdown");
 }

@@ -73,6 +73,11 @@ static int kid_stop_me(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", actor_supervisor_stop_child(self, supervisor, kid->name, 1000));
 }
 
+int kid_seen(const void *state)
+{
+	return ((const struct kid *)state)->n_seen;
+}
+
 static const struct actor_method kid_methods[] = {
 	{.name = "crash", .on_cast = kid_crash},
 	{.name = "count", .on_call = kid_count},
@@ -225,6 +230,11 @@ actor_ref ear_of(actor *self)
 	if (actor_ref_is_nobody(ear))
 		assert_int_equal(actor_spawn(self, &ear_behavior, NULL, &ear), 0);
 	return ear;
+}
+
+void ear_forget(void)
+{
+	ear = ACTOR_NOBODY;
 }
 
 void watch(actor *self, actor_ref who)

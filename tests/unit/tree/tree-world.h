@@ -47,11 +47,13 @@ void expect(actor *self, const char *want);
 /* Waits until the child is in that state. */
 void expect_state(actor *self, actor_ref supervisor, const char *name, enum actor_child_state state);
 actor_ref child_ref(actor *self, actor_ref supervisor, const char *name);
+int kid_seen(const void *state); /* how many calls of `count` a kid has had */
 void crash(actor *self, actor_ref supervisor, const char *name);
 void end(actor *self, actor_ref supervisor, const char *name, const char *reason);
 /* Another actor, which notes "DOWN:reason" and "EXIT:reason" (it traps exits). */
 actor_ref ear_of(actor *self);
-void watch(actor *self, actor_ref who);                                                      /* by the ear */
+void ear_forget(void);                  /* it has ended: the next one is a new one */
+void watch(actor *self, actor_ref who); /* by the ear */
 int spawn_link(actor *self, const struct actor_supervisor_options *options, actor_ref *ret); /* by the ear */
 /* Stops the supervisor, waits for its end, and expects the notes @want before it. */
 void stop(actor *self, actor_ref supervisor, const char *want);
