@@ -144,6 +144,38 @@ def test_checksum_answers_others_while_a_file_is_read():
     assert "No such file" in call("checksum", "of", path + "-not", rc=6)
 
 
+def test_family_restarts_those_who_rely_on_who_failed():
+    spawn("family")
+    before = call("family", "ls")
+    assert (before["store"], before["reader"], before["helper"]) == (0, 0, 0)
+    assert call("family", "read") == 42
+    assert "family.no_child" in call("family", "crash", "uncle", rc=6)
+    call("family", "crash", "reader")  # and the helper after it, but not the store
+    until(lambda: call("family", "ls")["helper"] == 1, "the helper's restart")
+    after = call("family", "ls")
+    assert (after["store"], after["reader"]) == (0, 1) and after["pid"] != before["pid"]
+    until(lambda: not os.path.exists(f"/proc/{before['pid']}"), "the former helper's end")
+    assert call("family", "read") == 42
+    os.kill(after["pid"], signal.SIGKILL)
+    until(lambda: call("family", "ls")["helper"] == 2, "the helper's restart after a kill")
+    last = call("family", "ls")["pid"]
+    node.ctl("stop", "family")
+    assert not os.path.exists(f"/proc/{last}")
+    lines = node.ctl("logs", "family").stdout
+    for line in ["started store", "all have started", "ended reader: crash: EIO", "ended helper: shutdown",
+                 "restarted helper", "ended helper: signal", "all have ended"]:
+        assert line in lines, (line, lines)
+
+
+def test_family_gives_up_and_the_node_starts_it_again():
+    before = spawn("family", "--name", "others", name="others")
+    for _ in range(4):
+        call("others", "crash", "store")
+        until(lambda: node.ctl("call", "others", "read", rc=None).returncode == 0, "the store")
+    assert "too many restarts of store" in node.ctl("logs", "others").stdout
+    assert node.child("others")["pid"] != before["pid"]
+
+
 def ends_with(how, **cause):
     """A flaky process is asked to crash. Its call fails, the node reports @cause, and it is back under its name."""
     name = f"flaky-{how}"
