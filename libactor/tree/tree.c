@@ -252,8 +252,8 @@ static void child_gone(struct child *child, const struct supervision_action *act
 		keep_failure(supervisor, child, "");
 	waiters_answer_start(child, ignored ? 0 : result);
 	waiters_answer_stop(child);
-	if (ignored && !removed &&
-		!child->spec->name) /* nobody could ask for it: it is as if it had never come */
+	/* Nobody could ask for a child without a name: it is as if it had never come. */
+	if (ignored && !removed && !child->spec->name)
 		removed = supervision_child_remove(child->engine) == 0;
 	if (removed)
 		tree_child_free(child);
