@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The supervisor's actor: its life, and its methods for commands (docs/protocol.md §11). */
+/* The supervisor's actor: its life, and its methods for commands (docs/protocol.md, *Supervisors*). */
 #include <errno.h>
 #include <string.h>
 

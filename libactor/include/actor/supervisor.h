@@ -29,8 +29,8 @@
  * arguments of their own, and `parallel_stop` stops all at once. The restart window is exact. New: backoff,
  * start time-outs, events with the child's last state.
  *
- * Shape of the methods for other groups and languages: docs/protocol.md §11. Source: OTP's supervisor;
- * ractor's supervision events.
+ * Shape of the methods for other groups and languages: docs/protocol.md, *Supervisors*. Source: OTP's
+ * supervisor; ractor's supervision events.
  */
 #ifndef ACTOR_SUPERVISOR_H
 #define ACTOR_SUPERVISOR_H
