@@ -34,9 +34,9 @@ static int spawn(actor *self, actor_group *group, bool link, const struct actor_
 	} else {
 		if (link)
 			arg.parent = actor_self(self);
-		r = !self  ? actor_group_spawn(group, &supervisor_behavior, &arg, NULL, ret)
-		    : link ? actor_spawn_link(self, &supervisor_behavior, &arg, ret)
-			   : actor_spawn(self, &supervisor_behavior, &arg, ret);
+		r = !self  ? actor_group_spawn(group, &tree_behavior, &arg, NULL, ret)
+		    : link ? actor_spawn_link(self, &tree_behavior, &arg, ret)
+			   : actor_spawn(self, &tree_behavior, &arg, ret);
 		tree_spec_drop(arg.spec);
 	}
 	if (r < 0 && ret_failure) {

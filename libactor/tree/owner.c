@@ -118,7 +118,7 @@ static void owner_terminate(actor *self, const struct actor_cause *cause)
 		(void)owner_stop(self, true);
 }
 
-const struct actor_behavior owner_behavior = {
+const struct actor_behavior tree_owner_behavior = {
 	.name = "process owner",
 	.state_size = sizeof(struct owner),
 	.init = owner_init,

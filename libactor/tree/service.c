@@ -21,8 +21,7 @@ struct supervisor *supervisor_find(actor_group *group, actor_ref ref)
 {
 	bool ours = ref.node == group->node && ref.group == group->id;
 	struct actor *found = ours ? actor_find(group, ref.serial) : NULL;
-	struct supervisor *supervisor =
-		found && found->behavior == &supervisor_behavior ? found->state : NULL;
+	struct supervisor *supervisor = found && found->behavior == &tree_behavior ? found->state : NULL;
 
 	return supervisor && supervisor->engine ? supervisor : NULL;
 }
@@ -30,7 +29,7 @@ struct supervisor *supervisor_find(actor_group *group, actor_ref ref)
 /* The group is being freed, and the actor with it. */
 static void supervisor_forget(struct actor *self)
 {
-	if (self->behavior == &supervisor_behavior)
+	if (self->behavior == &tree_behavior)
 		tree_free(self->state);
 }
 
@@ -272,7 +271,7 @@ static const struct actor_method supervisor_methods[] = {
 	{0},
 };
 
-const struct actor_behavior supervisor_behavior = {
+const struct actor_behavior tree_behavior = {
 	.name = "supervisor",
 	.state_size = sizeof(struct supervisor),
 	.methods = supervisor_methods,

@@ -180,7 +180,7 @@ static void child_start(struct child *child)
 		behavior = child->supervisor->self->behavior;
 		arg = &child->arg;
 	} else if (child->spec->kind == CHILD_PROCESS) {
-		behavior = &owner_behavior;
+		behavior = &tree_owner_behavior;
 		arg = child;
 	}
 	child->wait = (struct spawn_wait){.hooks = &child_hooks};

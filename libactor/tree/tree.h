@@ -75,9 +75,9 @@ struct supervisor {
 	int failure_result;
 };
 
-extern const struct actor_behavior supervisor_behavior;
+extern const struct actor_behavior tree_behavior;
 /* A process as a child: an actor that owns it (process.c). Its init gets the struct child. */
-extern const struct actor_behavior owner_behavior;
+extern const struct actor_behavior tree_owner_behavior;
 
 /* The running supervisor @ref of this group, or NULL. */
 struct supervisor *supervisor_find(actor_group *group, actor_ref ref);

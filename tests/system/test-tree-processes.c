@@ -21,7 +21,7 @@ static void on_event(actor *supervisor, const struct actor_supervisor_event *eve
 static const char *const sleeper[] = {"/bin/sleep", "1000", NULL};
 static const char *const deaf[] = {
 	"/bin/sh", "-c", "trap '' TERM; while :; do sleep 1000 & wait; done", NULL};
-static const char *const never_again[] = {"/bin/sh", "-c", "exit 125", NULL};
+static const char *const never_again[] = {"/bin/sh", "-c", "sleep 0.2; exit 125", NULL};
 static const char *const missing[] = {"/nonexistent/program", NULL};
 
 static struct actor_child_spec process(const char *name, const struct actor_process_spec *spec)
@@ -133,6 +133,7 @@ static void story_failing(actor *self)
 	struct actor_supervisor_options options = {
 		.children = specs, .n_children = 2, .child_bytes = sizeof(specs[0]), .on_event = on_event};
 	struct actor_child_spec last = process("last", &asks_for_no_more);
+	struct actor_child_info info;
 	struct actor_cause failure;
 	actor_ref sup;
 
@@ -148,6 +149,8 @@ static void story_failing(actor *self)
 		assert_int_equal(actor_sleep(self, 1), 0);
 	assert_int_equal(seen.cause.code, 125);
 	await_state(self, sup, "last", ACTOR_CHILD_IS_DOWN);
+	assert_int_equal(actor_supervisor_child(self, sup, "last", &info), 0);
+	assert_int_equal(info.n_starts, 1);
 	/* the end of the group stops what is left */
 }
 

@@ -247,6 +247,7 @@ static void story_start_timeout(actor *self)
 	actor_ref sup;
 
 	specs[1].start_timeout_ms = 10;
+	specs[1].shutdown_ms = ACTOR_FOREVER; /* of a child that has started */
 	HABIT('b').init_waits = true;
 	assert_int_equal(actor_supervisor_spawn(self, &options, &sup, &failure), -ETIMEDOUT);
 	assert_string_equal(failure.reason, "timeout");
