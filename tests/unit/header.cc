@@ -4,6 +4,7 @@
 #include <actor/overload.h>
 #include <actor/pool.h>
 #include <actor/port.h>
+#include <actor/supervisor.h>
 #include <actor/trace.h>
 
 int main()

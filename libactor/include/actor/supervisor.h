@@ -36,6 +36,7 @@
 #define ACTOR_SUPERVISOR_H
 
 #include <actor/actor.h>
+#include <errno.h> /* ACTOR_IGNORE */
 
 #ifdef __cplusplus
 extern "C" {
