@@ -103,8 +103,10 @@ def test_a_pool_goes_on_while_supervisor_and_broker_are_killed():
 def test_the_answer_to_a_job_leaves_before_the_next_one_begins():
     # else who dies of a job takes along what it had done before, and a pool with a pipeline thinks that it died of that
     start("pipeline", 1)
+    pid = None
     for _ in range(5):
-        until(lambda: stats("pipeline")["workers_up"] == 1, "a worker")
+        # the pool may not have heard yet that the last worker is dead
+        until(lambda: [w["pid"] for w in workers("pipeline")] != [pid] and stats("pipeline")["workers_up"] == 1, "a worker")
         pid = workers("pipeline")[0]["pid"]
         ref = Ref(int(x, 16) for x in workers("pipeline")[0]["ref"]["$ref"].strip("<>").split("."))
         link = Link(f"{node.root}/node/broker.ipc")
