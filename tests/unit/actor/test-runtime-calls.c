@@ -183,8 +183,8 @@ static void story_deferred(actor *self)
 
 	held = NULL;
 	/*
-	 * Nobody answers the call that `hold` keeps, so it ends with its time-out. On a busy machine that time
-	 * may be over before the handler runs; then the handler does not run at all.
+	 * Nobody answers the call that `hold` keeps, so it ends with its time-out. On a busy machine that
+	 * time may be over before the handler runs; then the handler does not run at all.
 	 */
 	while (!held)
 		assert_int_equal(actor_call(self, actor_to(to), "hold", 50, NULL, ""), -ETIMEDOUT);
