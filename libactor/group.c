@@ -36,6 +36,7 @@
 #include "libactor/node/knocks.h"
 #include "libactor/node/link.h"
 #include "libactor/node/uplink.h"
+#include "libactor/peer/dead-groups.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
 #include "libactor/place/node-dirs.h"
@@ -216,6 +217,7 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 	list_init(&group->inlets);
 	list_init(&group->inlets_held);
 	names_init(group);
+	dead_groups_init(group);
 	own_names_init(group);
 	name_watchers_init(group);
 	memberships_init(group);
@@ -567,6 +569,7 @@ actor_group *actor_group_free(actor_group *group)
 	group->transport = transport_free(group->transport);
 	loop_deinit(&group->loop);
 	names_deinit(group);
+	dead_groups_deinit(group);
 	own_names_deinit(group);
 	name_watchers_deinit(group);
 	pg_copies_deinit(group);

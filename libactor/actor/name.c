@@ -14,14 +14,17 @@
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
+#include "libactor/peer/dead-groups.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/pattern.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
+#include "libactor/util/clock.h"
 
-#define WAIT_MAX_MS (24 * 3600 * 1000) /* the broker has the same limit */
+#define WAIT_MAX_MS   (24 * 3600 * 1000) /* the broker has the same limit */
+#define HEARD_SOON_MS 5                  /* the broker will hear of a death of which we have heard */
 
 /* Keeps the broker's answer to a `whereis` at once, because a change may come right behind it. */
 static void name_answered(struct broker_request *request, const actor_msg *reply)
@@ -75,7 +78,10 @@ static bool name_known(actor_group *group, const char *name, actor_ref *ret)
 	return true;
 }
 
-/* @args: of `whereis`. Returns -ESRCH when no actor has the name. */
+/*
+ * @args: of `whereis`. Returns -ESRCH when no actor has the name, and -ESTALE when the broker has not heard
+ * yet that the owner has ended, of which we know.
+ */
 static int name_ask(
 	actor_group *group, struct actor *self, struct buf *args, int64_t timeout_ms, actor_ref *ret)
 {
@@ -85,6 +91,8 @@ static int name_ask(
 	r = broker_ask_wait_with(group, self, "whereis", args, timeout_ms, name_answered, &reply);
 	if (r == 0 && actor_msg_unpack(reply, "r", ret) < 0)
 		r = -ESRCH;
+	else if (r == 0 && group_is_dead(group, ret->group))
+		r = -ESTALE;
 	actor_msg_free(reply);
 	return r;
 }
@@ -100,23 +108,42 @@ int name_resolve(actor_group *group, struct actor *self, const char *name, int64
 	if (r == 0)
 		r = name_ask(group, self, &args, timeout_ms, ret);
 	buf_deinit(&args);
+	return r == -ESTALE ? -ESRCH : r;
+}
+
+static int name_ask_wait(
+	actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, actor_ref *ret)
+{
+	struct buf args = BUF_INIT;
+	int r;
+
+	r = body_pack(&args, BODY_ARGS, "sI", name, (uint64_t)timeout_ms);
+	if (r == 0)
+		r = name_ask(group, self, &args, timeout_ms, ret);
+	buf_deinit(&args);
 	return r;
 }
 
 int name_resolve_wait(
 	actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, actor_ref *ret)
 {
-	struct buf args = BUF_INIT;
+	int64_t deadline_ns, again_ns;
 	int r;
 
 	if (name_known(group, name, ret))
 		return 0;
 	if (timeout_ms < 0 || timeout_ms > WAIT_MAX_MS)
 		timeout_ms = WAIT_MAX_MS;
-	r = body_pack(&args, BODY_ARGS, "sI", name, (uint64_t)timeout_ms);
-	if (r == 0)
-		r = name_ask(group, self, &args, timeout_ms, ret);
-	buf_deinit(&args);
+	deadline_ns = deadline_after_ms(clock_now_ns(), timeout_ms);
+	while ((r = name_ask_wait(group, self, name, timeout_ms, ret)) == -ESTALE) {
+		timeout_ms = deadline_left_ms(deadline_ns);
+		if (!timeout_ms)
+			return -ETIMEDOUT;
+		again_ns = deadline_after_ms(clock_now_ns(), HEARD_SOON_MS);
+		r = self ? actor_park(self, again_ns) : loop_pump_until(&group->loop, again_ns);
+		if (r < 0 && r != -ETIMEDOUT)
+			return r;
+	}
 	return r == -ESRCH ? -ETIMEDOUT : r;
 }
 

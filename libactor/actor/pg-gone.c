@@ -6,6 +6,7 @@
 #include "libactor/actor/broker.h"
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
+#include "libactor/peer/dead-groups.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/hash.h"
 #include "libactor/util/list.h"
@@ -53,6 +54,8 @@ bool pg_is_gone(const actor_group *group, actor_ref ref)
 {
 	struct hash_node *node;
 
+	if (group_is_dead(group, ref.group))
+		return true;
 	if (!group->pg_gone.n_items)
 		return false;
 	for (node = hash_first(&group->pg_gone, gone_hash(group, ref)); node; node = hash_next(node))

@@ -132,6 +132,8 @@ struct actor_group {
 	struct hash pauses;     /* struct pause.node (pressure.c): the pauses that we told peers */
 	struct hash name_cache;
 	struct hash name_owners;
+	struct hash dead_groups; /* dead-groups.c: struct dead_group by id */
+	struct list dead_by_age;
 	struct buf discard; /* takes the frames to peers that are gone */
 
 	/* node/ */

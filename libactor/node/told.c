@@ -20,6 +20,7 @@
 #include "libactor/node/knocks.h"
 #include "libactor/node/link.h"
 #include "libactor/actor/taps.h"
+#include "libactor/peer/dead-groups.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/cause.h"
@@ -102,6 +103,8 @@ void monitor_down_received(actor_group *group, uint64_t id, actor_ref who, const
 	if (!actor_ref_equal(monitor->who, who))
 		return;
 	if (who.serial == 0) {
+		if (monitor_is_of_process(who) && strcmp(cause->reason, ERROR_NOCONNECTION))
+			dead_groups_add(group, who.group);
 		peer = peer_find(group, who.group);
 		if (peer && peer->kind != PEER_UPLINK && peer->state != PEER_ROUTED) {
 			/*

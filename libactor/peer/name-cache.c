@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "libactor/base/base.h"
+#include "libactor/peer/dead-groups.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/hash.h"
 
@@ -108,7 +109,7 @@ void name_changed(actor_group *group, struct wire_str name, actor_ref ref)
 {
 	struct cached_name *cached;
 
-	if (!actor_ref_is_nobody(ref)) {
+	if (!actor_ref_is_nobody(ref) && !group_is_dead(group, ref.group)) {
 		name_store(group, name, ref);
 		return;
 	}

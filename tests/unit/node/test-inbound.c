@@ -469,6 +469,83 @@ static void test_name_that_is_free_again_when_its_finder_runs_is_not_kept(void *
 	story(story_found_and_lost);
 }
 
+static int seeker_seek(actor *self, const actor_msg *msg)
+{
+	actor_ref ref;
+
+	asker_result = actor_whereis_wait(self, "n", ACTOR_FOREVER, &ref);
+	assert_true(asker_result < 0 || actor_ref_equal(ref, ref_of(THIRD, 1)));
+	return 0;
+}
+
+static const struct actor_method seeker_methods[] = {{.name = "find", .on_cast = seeker_seek}, {0}};
+static const struct actor_behavior seeker = {.name = "seeker", .methods = seeker_methods};
+
+/* The broker answers the first `whereis` that waits. */
+static void broker_finds(actor_group *group, actor_ref owner)
+{
+	struct broker_request *request;
+	struct buf body = BUF_INIT;
+
+	assert_false(list_is_empty(&group->uplink.requests));
+	request = container_of(group->uplink.requests.next, struct broker_request, link);
+	assert_string_equal(request->method, "whereis");
+	mp_put_ref(&body, owner);
+	wire_put_reply(&frame, ref_of(group->id, 0), ref_of(BROKER, 1), request->call.id, body.data,
+		body.size_bytes);
+	buf_deinit(&body);
+	assert_false(says(peer_of(group, BROKER, "$broker")));
+}
+
+/* The supervisor tells of an end. The broker stands still, has not heard of it, and answers what was true. */
+static void story_broker_that_has_not_heard(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	actor_ref me, found, target = ref_of(ASKED, 0), watching;
+	uint64_t id = watch(self, target, &watching);
+
+	(void)peer_of(group, BROKER, "$broker");
+	group->mode = ACTOR_JOIN_DIRECT;
+	group->uplink.state = UPLINK_UP;
+	group->uplink.announced = true;
+	group->uplink.service = ref_of(BROKER, 1);
+	assert_int_equal(actor_spawn(self, &finder, NULL, &me), 0);
+	assert_int_equal(actor_cast(self, actor_to(me), "find", ""), 0);
+	assert_int_equal(actor_sleep(self, 1), 0);
+	put_down(watching, target, id, "signal");
+	assert_false(says(peer_of(group, SPAWNER, "$spawner")));
+	broker_pongs(group);
+	expect_downs(self, 1);
+	broker_finds(group, ref_of(ASKED, 1));
+	assert_int_equal(actor_sleep(self, 1), 0);
+	assert_int_equal(asker_result, -ESRCH);
+	assert_false(name_cached(group, "n", &found));
+	/* What the broker says of its own accord is as old. */
+	put_cast(ref_of(group->id, 0), ref_of(BROKER, 0), "name", "sr", "n", ref_of(ASKED, 1));
+	assert_false(says(peer_of(group, BROKER, "$broker")));
+	assert_false(name_cached(group, "n", &found));
+	/* Who waits for an owner of the name goes on waiting, and asks again. */
+	asker_result = 1;
+	assert_int_equal(actor_spawn(self, &seeker, NULL, &me), 0);
+	assert_int_equal(actor_cast(self, actor_to(me), "find", ""), 0);
+	assert_int_equal(actor_sleep(self, 1), 0);
+	broker_finds(group, ref_of(ASKED, 1));
+	assert_int_equal(actor_sleep(self, 1), 0);
+	assert_int_equal(asker_result, 1);
+	while (list_is_empty(&group->uplink.requests))
+		assert_int_equal(actor_sleep(self, 1), 0);
+	broker_finds(group, ref_of(THIRD, 1));
+	assert_int_equal(actor_sleep(self, 1), 0);
+	assert_int_equal(asker_result, 0);
+	group->mode = ACTOR_JOIN_NONE;
+	group->uplink.state = UPLINK_NONE;
+}
+
+static void test_who_heard_of_a_death_is_not_led_to_the_dead_by_a_broker_that_has_not(void **state)
+{
+	story(story_broker_that_has_not_heard);
+}
+
 /* Says whether a message to @to waits that would go by the broker. */
 static bool waits(actor_group *group, struct wire_dest to)
 {
@@ -814,6 +891,7 @@ int main(void)
 		cmocka_unit_test(test_name_of_an_actor_leads_nowhere_once_its_down_is_here),
 		cmocka_unit_test(test_name_that_the_broker_told_is_kept_and_not_asked_for_again),
 		cmocka_unit_test(test_name_that_is_free_again_when_its_finder_runs_is_not_kept),
+		cmocka_unit_test(test_who_heard_of_a_death_is_not_led_to_the_dead_by_a_broker_that_has_not),
 		cmocka_unit_test(test_monitor_of_a_process_is_said_again_until_the_supervisor_answers),
 		cmocka_unit_test(test_monitor_of_a_process_is_not_said_again_where_the_supervisor_has_a_link),
 		cmocka_unit_test(test_what_one_broker_was_told_is_not_said_again_to_the_next),
