@@ -351,10 +351,39 @@ static void refuse_admit(struct pair_end *mine, struct admit *admit, const char 
 	admit_free(mine, admit);
 }
 
-static void refuse_admits(struct pair_end *mine, const char *error, const char *text)
+/*
+ * @group has ended, and may have dialled before. The broker that told @member to expect it has died with that
+ * word unread, so what @group wrote is still at @member's door.
+ * The cast `group_down` must follow.
+ */
+static bool admit_the_dead(
+	struct member *member, uint64_t group, uid_t uid, pid_t pid, const struct wire_frame *call)
 {
-	list_for_each_safe(it, &mine->admits)
-		refuse_admit(mine, container_of(it, struct admit, pipe), error, text);
+	struct wire_str name;
+	struct buf *body;
+
+	if (!broker_knew(member->broker, group, uid, pid, &name))
+		return false;
+	body = broker_body(member->broker);
+	mp_put_array(body, 2);
+	mp_put_uint(body, 0);
+	mp_put_str(body, name.s, name.len);
+	answer_result(member, call, body);
+	return true;
+}
+
+/* @other, which is not at this end, has ended. */
+static void end_admits(struct pair_end *mine, const struct member *other)
+{
+	list_for_each_safe(it, &mine->admits) {
+		struct admit *admit = container_of(it, struct admit, pipe);
+		struct wire_frame call = {.type = WIRE_CALL, .from = admit->from, .id = admit->id};
+
+		if (admit_the_dead(mine->member, other->group, admit->uid, admit->pid, &call))
+			admit_free(mine, admit);
+		else
+			refuse_admit(mine, admit, ERROR_NOPROC, "that group ended");
+	}
 }
 
 static void answer_admit(struct pair_end *mine, struct admit *admit)
@@ -552,28 +581,6 @@ void introductions_door(struct member *member)
 	}
 }
 
-/*
- * @group has ended, and may have dialled before. The broker that told @member to expect it has died with that
- * word unread, so what @group wrote is still at @member's door.
- */
-static bool admit_the_dead(
-	struct member *member, uint64_t group, uid_t uid, pid_t pid, const struct wire_frame *call)
-{
-	struct wire_str name;
-	struct buf *body;
-
-	if (!broker_knew(member->broker, group, uid, pid, &name))
-		return false;
-	body = broker_body(member->broker);
-	mp_put_array(body, 2);
-	mp_put_uint(body, 0);
-	mp_put_str(body, name.s, name.len);
-	answer_result(member, call, body);
-	pauses_end_is_told(member, NULL, group);
-	member_tell_end_of(member, group);
-	return true;
-}
-
 void introductions_admit(
 	struct member *member, uint64_t group, uid_t uid, pid_t pid, const struct wire_frame *call)
 {
@@ -582,8 +589,11 @@ void introductions_admit(
 	struct admit *admit;
 	struct pair *pair;
 
-	if (!other && admit_the_dead(member, group, uid, pid, call))
+	if (!other && admit_the_dead(member, group, uid, pid, call)) {
+		pauses_end_is_told(member, NULL, group);
+		member_tell_end_of(member, group);
 		return;
+	}
 	if (!other || other == member || other->single) {
 		answer_refuse(member, call, ERROR_NOPROC, "no such group, or one with a single link");
 		return;
@@ -712,7 +722,7 @@ void introductions_end(struct member *member, const struct buf *group_down)
 
 			answer_refuse(other->member, &call, ERROR_NOPROC, "that group ended");
 		}
-		refuse_admits(other, ERROR_NOPROC, "that group ended");
+		end_admits(other, member);
 		if (group_down && other->member->mark != member->mark) {
 			other->member->mark = member->mark;
 			pauses_end_is_told(other->member, NULL, member->group);

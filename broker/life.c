@@ -171,7 +171,7 @@ void member_end(struct member *member, const struct actor_cause *cause)
 	broker_log(broker, member_is_supervised(member) ? LOG_INFO : LOG_DEBUG, "%s ended: %s%s%s",
 		member_who(member, who), cause->reason, cause->text[0] ? ": " : "", cause->text);
 	broker->count.ended++;
-	broker_bury(broker, member->group, cause, member);
+	broker_bury(broker, member, cause);
 
 	registry_release(member);
 	pgs_release(member);

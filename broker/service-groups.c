@@ -13,39 +13,56 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 
-static int read_exit(struct mp_reader *args, uint64_t *ret_group, struct actor_cause *ret)
+/* The end of a group, and which process it was, if the supervisor knows that. */
+struct group_exit {
+	uint64_t group;
+	struct actor_cause cause;
+	uint64_t pid; /* 0: not known */
+	struct wire_str name;
+};
+
+/* @n: how many items the report has. */
+static int read_exit(struct mp_reader *args, uint32_t n, struct group_exit *ret)
 {
 	const uint8_t *cause;
 	size_t size_bytes;
 
-	if (mp_read_uint(args, ret_group) < 0 || mp_read_raw(args, &cause, &size_bytes) < 0 ||
-		cause_parse(cause, size_bytes, ret) < 0)
+	*ret = (struct group_exit){0};
+	if (n < 2 || mp_read_uint(args, &ret->group) < 0 || mp_read_raw(args, &cause, &size_bytes) < 0 ||
+		cause_parse(cause, size_bytes, &ret->cause) < 0)
 		return -EPROTO;
+	if (n < 4)
+		return n == 2 ? 0 : -EPROTO;
+	if (mp_read_uint(args, &ret->pid) < 0 || ret->pid > INT32_MAX ||
+		mp_read_str(args, &ret->name.s, &ret->name.len) < 0)
+		return -EPROTO;
+	for (; n > 4; n--)
+		if (mp_skip(args) < 0)
+			return -EPROTO;
 	return 0;
 }
 
-static void group_exited(struct member *spawner, uint64_t group, const struct actor_cause *cause)
+static void group_exited(struct member *spawner, const struct group_exit *exit)
 {
 	struct broker *broker = spawner->broker;
-	struct member *member = member_find(broker, group);
+	struct member *member = member_find(broker, exit->group);
 
-	if (member == spawner || group == broker->group || group_is_client(group))
+	if (member == spawner || exit->group == broker->group || group_is_client(exit->group))
 		return;
+	/* for groups that may still ask for a monitor of it, or at whose doors it may have left something */
+	if (!member || !member->was_up)
+		broker_bury_process(broker, exit->group, &exit->cause, (pid_t)exit->pid, exit->name);
 	if (member)
-		member_exited(member, cause);
-	else
-		broker_bury(
-			broker, group, cause, NULL); /* for groups that may still ask for a monitor of it */
+		member_exited(member, &exit->cause);
 }
 
 int cast_group_down(struct member *member, const struct wire_frame *cast, struct mp_reader *args, uint32_t n)
 {
-	struct actor_cause cause;
-	uint64_t group;
+	struct group_exit exit;
 
-	if (n < 2 || read_exit(args, &group, &cause) < 0)
+	if (read_exit(args, n, &exit) < 0)
 		return -EPROTO;
-	group_exited(member, group, &cause);
+	group_exited(member, &exit);
 	return 0;
 }
 
@@ -139,9 +156,9 @@ int cast_groups(struct member *member, const struct wire_frame *cast, struct mp_
 {
 	struct broker *broker = member->broker;
 	struct mp_reader look = *args;
-	struct actor_cause cause;
+	struct group_exit exit;
 	uint64_t group, youngest = 0;
-	uint32_t n_live, n_exits, n_pair, n_speaking = 0, n_clients = 0;
+	uint32_t n_live, n_exits, n_items, n_speaking = 0, n_clients = 0;
 
 	if (n < 2 || mp_read_array(&look, &n_live) < 0)
 		return -EPROTO;
@@ -152,7 +169,7 @@ int cast_groups(struct member *member, const struct wire_frame *cast, struct mp_
 	if (mp_read_array(&look, &n_exits) < 0)
 		return -EPROTO;
 	for (uint32_t i = 0; i < n_exits; i++) {
-		if (mp_read_array(&look, &n_pair) < 0 || n_pair != 2 || read_exit(&look, &group, &cause) < 0)
+		if (mp_read_array(&look, &n_items) < 0 || read_exit(&look, n_items, &exit) < 0)
 			return -EPROTO;
 	}
 	if (n > 2 && mp_read_array(&look, &n_speaking) < 0)
@@ -180,9 +197,9 @@ int cast_groups(struct member *member, const struct wire_frame *cast, struct mp_
 	}
 	mp_read_array(args, &n_exits);
 	while (n_exits--) {
-		mp_read_array(args, &n_pair);
-		read_exit(args, &group, &cause);
-		group_exited(member, group, &cause);
+		mp_read_array(args, &n_items);
+		read_exit(args, n_items, &exit);
+		group_exited(member, &exit);
 	}
 	if (n > 2)
 		mp_read_array(args, &n_speaking);

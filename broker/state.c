@@ -18,7 +18,7 @@ struct dead {
 	struct hash_node node; /* broker.dead */
 	struct list age;
 	uint64_t group;
-	uid_t uid; /* who it was by the kernel's word, if it had a pipe to this broker */
+	uid_t uid; /* who it was by the kernel's word, or by that of the supervisor */
 	pid_t pid;
 	bool is_known;
 	size_t cause_bytes, name_bytes;
@@ -50,14 +50,6 @@ static void dead_free(struct broker *broker, struct dead *dead)
 	free(dead);
 }
 
-static void dead_know(struct dead *dead, uid_t uid, pid_t pid, const char *name)
-{
-	dead->uid = uid;
-	dead->pid = pid;
-	dead->is_known = true;
-	memcpy(dead->bytes + dead->cause_bytes, name, dead->name_bytes);
-}
-
 bool broker_knew(const struct broker *broker, uint64_t group, uid_t uid, pid_t pid, struct wire_str *ret_name)
 {
 	const struct dead *dead = dead_find(broker, group);
@@ -68,32 +60,39 @@ bool broker_knew(const struct broker *broker, uint64_t group, uid_t uid, pid_t p
 	return true;
 }
 
-void broker_bury(
-	struct broker *broker, uint64_t group, const struct actor_cause *cause, const struct member *member)
+/* What a grave says of who it was. */
+struct identity {
+	bool is_known;
+	uid_t uid;
+	pid_t pid;
+	struct wire_str name;
+};
+
+static void bury(struct broker *broker, uint64_t group, const struct actor_cause *cause, struct identity who)
 {
 	struct dead *old = dead_find(broker, group), *dead;
 	struct buf body = BUF_INIT;
-	size_t name_bytes = 0;
 
 	cause_put(&body, cause);
 	if (body.failed) {
 		buf_deinit(&body);
 		body = (struct buf)BUF_INIT;
 	}
-	if (member && member->was_up)
-		name_bytes = strlen(member->name);
-	else if (old)
-		name_bytes = old->name_bytes;
-	dead = malloc(sizeof(*dead) + body.size_bytes + name_bytes);
+	if (!who.is_known && old)
+		who = (struct identity){old->is_known, old->uid, old->pid,
+			wire_str((const char *)old->bytes + old->cause_bytes, old->name_bytes)};
+	dead = malloc(sizeof(*dead) + body.size_bytes + who.name.len);
 	if (dead) {
-		*dead = (struct dead){
-			.group = group, .cause_bytes = body.size_bytes, .name_bytes = name_bytes};
+		*dead = (struct dead){.group = group,
+			.uid = who.uid,
+			.pid = who.pid,
+			.is_known = who.is_known,
+			.cause_bytes = body.size_bytes,
+			.name_bytes = who.name.len};
 		if (body.size_bytes)
 			memcpy(dead->bytes, body.data, body.size_bytes);
-		if (member && member->was_up)
-			dead_know(dead, member->uid, member->pid, member->name);
-		else if (old && old->is_known)
-			dead_know(dead, old->uid, old->pid, (const char *)old->bytes + old->cause_bytes);
+		if (who.name.len)
+			memcpy(dead->bytes + dead->cause_bytes, who.name.s, who.name.len);
 	}
 	buf_deinit(&body);
 	if (old) /* what is said later is known better: the supervisor has the exit status */
@@ -107,6 +106,25 @@ void broker_bury(
 		return;
 	}
 	list_append(&broker->dead_by_age, &dead->age);
+}
+
+void broker_bury(struct broker *broker, const struct member *member, const struct actor_cause *cause)
+{
+	struct identity who = {0};
+
+	if (member->was_up)
+		who = (struct identity){true, member->uid, member->pid, wire_cstr(member->name)};
+	bury(broker, member->group, cause, who);
+}
+
+void broker_bury_process(struct broker *broker, uint64_t group, const struct actor_cause *cause, pid_t pid,
+	struct wire_str name)
+{
+	struct identity who = {0};
+
+	if (pid > 0)
+		who = (struct identity){true, broker->uid, pid, name};
+	bury(broker, group, cause, who);
 }
 
 void broker_put_cause_of(const struct broker *broker, uint64_t group, struct buf *out)

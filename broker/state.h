@@ -100,11 +100,15 @@ void broker_log(struct broker *broker, enum log_level level, const char *format,
 void broker_complain(struct broker *broker, pid_t pid, uid_t uid, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 /*
- * Remembers that @group has ended, and why, and who it was. Of such ids the last 65536 are remembered.
- * @member: NULL if the broker does not know it.
+ * Remembers that @member has ended, and why, and who it was. Of ended groups the last 65536 are remembered.
  */
-void broker_bury(
-	struct broker *broker, uint64_t group, const struct actor_cause *cause, const struct member *member);
+void broker_bury(struct broker *broker, const struct member *member, const struct actor_cause *cause);
+/*
+ * The same for @group, which has had no pipe to this broker. The supervisor, whose processes run as its own
+ * user, says that it was @pid (0: not known).
+ */
+void broker_bury_process(struct broker *broker, uint64_t group, const struct actor_cause *cause, pid_t pid,
+	struct wire_str name);
 /* Was @group, which has ended, that process? What it left at a door is its own then. pid 0: may be any. */
 bool broker_knew(
 	const struct broker *broker, uint64_t group, uid_t uid, pid_t pid, struct wire_str *ret_name);

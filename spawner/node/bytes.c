@@ -70,13 +70,14 @@ static void put_last_exit(const struct last_exit *e, struct buf *b)
 		mp_put_nil(b);
 		return;
 	}
-	mp_put_array(b, 13);
+	mp_put_array(b, 14);
 	mp_put_uint(b, e->group);
 	mp_put_int(b, e->at_us);
 	cause_put(b, &e->cause);
 	for (size_t i = 0; i < 9; i++)
 		mp_put_uint(b, rusage[i]);
 	mp_put_bool(b, e->left);
+	mp_put_int(b, e->pid);
 }
 
 static void put_child(const struct child *child, struct buf *b)
@@ -307,6 +308,7 @@ static int load_last_exit(struct mp_reader *r, struct last_exit *ret)
 		&e.rusage.nivcsw};
 	const uint8_t *cause;
 	size_t cause_len;
+	int64_t pid = 0;
 	uint32_t n;
 
 	if (mp_peek(r) == MP_NIL) {
@@ -320,10 +322,15 @@ static int load_last_exit(struct mp_reader *r, struct last_exit *ret)
 	TRY(cause_parse(cause, cause_len, &e.cause));
 	for (size_t i = 0; i < 9; i++)
 		TRY(mp_read_uint(r, rusage[i]));
-	if (n == 13) /* rows of older states have 12 fields */
+	if (n > 12) /* rows of older states have 12 or 13 fields */
 		TRY(mp_read_bool(r, &e.left));
+	if (n > 13)
+		TRY(mp_read_int(r, &pid));
+	if (n < 12 || n > 14 || pid < 0 || pid > INT32_MAX)
+		return -EPROTO;
+	e.pid = (int32_t)pid;
 	*ret = e;
-	return n == 12 || n == 13 ? 0 : -EPROTO;
+	return 0;
 }
 
 static void load_watch(struct node *node, struct child *child, actor_ref watcher, uint64_t id)

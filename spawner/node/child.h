@@ -41,6 +41,7 @@ struct last_exit {
 	/* it ended well and left processes behind, as a program does when it goes into the background */
 	bool left;
 	uint64_t group; /* the incarnation that ended */
+	int32_t pid;    /* of that; 0: it had no process, or an older state does not have it */
 	struct actor_cause cause;
 	struct keeper_rusage rusage;
 	int64_t at_us; /* CLOCK_MONOTONIC */

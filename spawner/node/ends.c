@@ -31,6 +31,7 @@ void node_record_end(struct node *node, struct child *child, const struct actor_
 	child->last_exit = (struct last_exit){
 		.set = true,
 		.group = group,
+		.pid = child->pid,
 		.cause = *cause,
 		.at_us = (int64_t)(at_ns / 1000),
 	};
@@ -38,7 +39,7 @@ void node_record_end(struct node *node, struct child *child, const struct actor_
 		child->last_exit.rusage = *rusage;
 	child->n_ends++;
 	child->n_exec_failures += cause->kind == ACTOR_EXIT_EXEC;
-	node_recent_add(node, group, cause);
+	node_recent_add(node, group, cause, child->pid, child->name);
 	node_child_ended(node, child, cause);
 	node_late(node, NODE_CLEAN)->group = group;
 	node_set_group(node, child, 0);
@@ -414,7 +415,7 @@ void node_clients_start(struct node *node, uint64_t now_ns)
 	list_for_each(it, &node->owed) {
 		const struct ending *ending = container_of(it, struct ending, owed_link);
 
-		node_recent_add(node, ending->group, &ending->cause);
+		node_recent_add(node, ending->group, &ending->cause, 0, NULL);
 	}
 	hash_each(&node->endings, ending_start, node);
 	list_init(&gone);

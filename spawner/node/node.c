@@ -119,7 +119,8 @@ static void child_restore(struct node *node, struct child *child, uint64_t now_n
 		action->watcher = child->owner;
 	}
 	if (child->last_exit.set)
-		node_recent_add(node, child->last_exit.group, &child->last_exit.cause);
+		node_recent_add(node, child->last_exit.group, &child->last_exit.cause, child->last_exit.pid,
+			child->name);
 	node_touch(node, child);
 }
 
@@ -245,9 +246,13 @@ void node_put_groups(const struct node *node, struct buf *b)
 	for (size_t age = 0; age < node->n_recent; age++) {
 		const struct recent_exit *e = &node->recent[recent_index(node, age)];
 
-		mp_put_array(b, 2);
+		mp_put_array(b, e->pid ? 4 : 2);
 		mp_put_uint(b, e->group);
 		cause_put(b, &e->cause);
+		if (e->pid) {
+			mp_put_int(b, e->pid);
+			mp_put_cstr(b, e->name);
+		}
 	}
 	mp_put_array(b, n_speaking);
 	for (struct child *child = node_first(node); child; child = node_after(node, child))

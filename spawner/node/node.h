@@ -64,7 +64,8 @@ enum node_action_kind {
 	/* early */
 	NODE_LOG, /* text */
 	/* late */
-	NODE_GROUP_DOWN,    /* tell the broker; uses group, cause, number; then node_broker_told() */
+	/* tell the broker; uses group, cause, pid, text (its name), number; then node_broker_told() */
+	NODE_GROUP_DOWN,
 	NODE_TELL,          /* send the notices of the client `group`: node_next_notice() */
 	NODE_RESERVE,       /* reserve `number` group ids */
 	NODE_SPAWN,         /* start the child node_child_by_group(group) */
@@ -85,6 +86,7 @@ struct node_action {
 	struct list link;
 	uint64_t group;
 	uint64_t number;
+	int32_t pid;
 	int signo;
 	actor_ref watcher;
 	struct actor_cause cause;
@@ -231,8 +233,9 @@ void node_state_lost(struct node *node, uint64_t now_ns);
 /* When node_state_lost() was called last; 0: never. */
 uint64_t node_state_lost_ns(const struct node *node);
 /*
- * Appends an array of the four arguments of the cast `groups`: [ids of live groups], [[id, cause] of recent
- * ends], [ids of those live groups that speak the protocol], [ids of clients that a broker admitted].
+ * Appends an array of the four arguments of the cast `groups`: [ids of live groups], [[id, cause] or [id,
+ * cause, pid, name] of recent ends], [ids of those live groups that speak the protocol], [ids of clients that
+ * a broker admitted].
  */
 void node_put_groups(const struct node *node, struct buf *b);
 /* Sets the function that gives the path of a child's log, for node_put_child(). */

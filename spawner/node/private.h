@@ -11,9 +11,15 @@
 #define DAEMON_BACKOFF_MIN_MS 100
 #define DAEMON_BACKOFF_MAX_MS 800
 
+/*
+ * How a group ended. With pid and name the broker can tell that a connection at the door of another group is
+ * of that process.
+ */
 struct recent_exit {
 	uint64_t group;
 	struct actor_cause cause;
+	int32_t pid; /* 0: not known, and @name is empty */
+	char name[CHILD_SPEC_NAME_MAX_BYTES + 1];
 };
 
 /* How a group ended. It is kept as long as somebody must be told. */
@@ -142,7 +148,9 @@ __attribute__((format(printf, 2, 3))) void node_log(struct node *node, const cha
 
 /* ---- tables.c ---- */
 
-void node_recent_add(struct node *node, uint64_t group, const struct actor_cause *cause);
+/* @pid 0: not known, and @name is not used. */
+void node_recent_add(
+	struct node *node, uint64_t group, const struct actor_cause *cause, int32_t pid, const char *name);
 /* @child has changed. Its row will be written, and its waiters will be checked. */
 void node_touch(struct node *node, struct child *child);
 void node_set_group(struct node *node, struct child *child, uint64_t group);

@@ -106,9 +106,14 @@ void node_set_group(struct node *node, struct child *child, uint64_t group)
 		abort();
 }
 
-void node_recent_add(struct node *node, uint64_t group, const struct actor_cause *cause)
+void node_recent_add(
+	struct node *node, uint64_t group, const struct actor_cause *cause, int32_t pid, const char *name)
 {
-	node->recent[node->next_recent] = (struct recent_exit){group, *cause};
+	struct recent_exit *recent = &node->recent[node->next_recent];
+
+	*recent = (struct recent_exit){.group = group, .cause = *cause, .pid = pid};
+	if (pid)
+		snprintf(recent->name, sizeof(recent->name), "%s", name);
 	node->next_recent = (node->next_recent + 1) % NODE_RECENT_MAX;
 	if (node->n_recent < NODE_RECENT_MAX)
 		node->n_recent++;

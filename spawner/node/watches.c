@@ -4,6 +4,7 @@
  * Notices and endings stay in the node's state until they have been handed over.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "spawner/node/private.h"
@@ -222,6 +223,8 @@ void node_child_ended(struct node *node, struct child *child, const struct actor
 
 		action->group = child->group;
 		action->cause = *cause;
+		action->pid = child->pid;
+		snprintf(action->text, sizeof(action->text), "%s", child->name);
 		action->number = ++node->next_notice;
 		if (node->config.broker) {
 			ending->owed = action->number;

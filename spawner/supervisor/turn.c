@@ -118,10 +118,17 @@ static void do_reply(const struct node_action *action)
 static void do_group_down(struct supervisor *supervisor, const struct node_action *action)
 {
 	struct buf cause = BUF_INIT;
+	int r;
 
 	cause_put(&cause, &action->cause);
-	if (!buf_error(&cause) && service_cast_broker(supervisor->self, "group_down", "Um", action->group,
-					  (const void *)cause.data, cause.size_bytes) == 0)
+	r = buf_error(&cause);
+	if (r == 0 && action->pid)
+		r = service_cast_broker(supervisor->self, "group_down", "Umis", action->group,
+			(const void *)cause.data, cause.size_bytes, action->pid, action->text);
+	else if (r == 0)
+		r = service_cast_broker(supervisor->self, "group_down", "Um", action->group,
+			(const void *)cause.data, cause.size_bytes);
+	if (r == 0)
 		service_hand_over(supervisor->self, 0, action->number);
 	buf_deinit(&cause);
 }

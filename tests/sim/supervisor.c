@@ -24,6 +24,8 @@ struct process *supervisor_process;
 struct exit_seen {
 	struct list link;
 	uint64_t group;
+	pid_t pid;
+	char name[32];
 	int64_t seen_ns; /* when the supervisor hears of the end */
 	uint64_t told;   /* the number under which the broker was told; 0: it was not told yet */
 };
@@ -47,6 +49,8 @@ void supervisor_exit_seen(struct process *process)
 		return;
 	seen = calloc(1, sizeof(*seen));
 	seen->group = process->group;
+	seen->pid = process->pid;
+	strcpy(seen->name, process->name);
 	seen->seen_ns = sim.now_ns + (int64_t)sim_random(sim_chance(8) ? LATE_MS : 60) * MS;
 	list_append(&exits, &seen->link);
 }
@@ -73,9 +77,11 @@ static void put_exits(struct buf *out)
 		if (seen->seen_ns > sim.now_ns)
 			continue;
 		seen->told = last_told;
-		mp_put_array(&items, 2);
+		mp_put_array(&items, 4);
 		mp_put_uint(&items, seen->group);
 		cause_put(&items, &killed);
+		mp_put_int(&items, seen->pid);
+		mp_put_cstr(&items, seen->name);
 		n++;
 	}
 	put_list(out, &items, n);
@@ -269,8 +275,8 @@ static int on_look(actor *self, const actor_msg *msg)
 		char path[128];
 
 		if (seen->told || seen->seen_ns > sim.now_ns ||
-			service_cast_broker(self, "group_down", "Um", seen->group, (const void *)cause.data,
-				cause.size_bytes) < 0)
+			service_cast_broker(self, "group_down", "Umis", seen->group, (const void *)cause.data,
+				cause.size_bytes, (int)seen->pid, seen->name) < 0)
 			continue;
 		sim_event("tells that group %llx has ended", (unsigned long long)seen->group);
 		seen->told = ++last_told;

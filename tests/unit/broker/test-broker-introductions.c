@@ -607,6 +607,48 @@ static void test_who_has_ended_is_admitted_by_what_the_kernel_said(void **state)
 	}
 }
 
+/*
+ * It dialled, wrote and ended; the broker that told of it has died, and this one began after its end. The
+ * supervisor knows which process it was.
+ */
+static void test_who_ended_before_this_broker_is_admitted_by_what_the_supervisor_said(void **state)
+{
+	struct token token = world_token(&w, 20, "$spawner");
+	struct client *spawner = world_connect(&w, "$spawner", &token);
+
+	client_tell(spawner, "groups",
+		pack(&w, "a2a0a3a4um1ssusa2um1ssa4um1ssus", UINT64_C(21), "reason", "signal", UINT64_C(77),
+			"early", UINT64_C(22), "reason", "exit", UINT64_C(23), "reason", "exec", UINT64_C(0),
+			"never-ran"));
+	expect_admitted(b, ask_admit(b, 21, WORLD_UID, 77), 0, "early");
+	client_expect_cast(b, "group_down");
+	client_expect_error(b, ask_admit(b, 21, WORLD_UID, 78), "noproc");
+	client_expect_error(b, ask_admit(b, 21, WORLD_UID + 1, 77), "noproc");
+	client_expect_error(b, ask_admit(b, 22, WORLD_UID, 77), "noproc");
+	client_expect_error(b, ask_admit(b, 23, WORLD_UID, 77), "noproc");
+	client_tell(spawner, "group_down",
+		pack(&w, "a4um1ssus", UINT64_C(24), "reason", "signal", UINT64_C(79), "later"));
+	expect_admitted(b, ask_admit(b, 24, WORLD_UID, 79), 0, "later");
+	client_expect_cast(b, "group_down");
+}
+
+static void test_an_admission_that_waits_is_answered_at_the_end_of_that_process(void **state)
+{
+	struct token token = world_token(&w, 20, "$spawner");
+	struct client *spawner = world_connect(&w, "$spawner", &token);
+	uint64_t of_it, of_liar;
+
+	client_tell(spawner, "groups", pack(&w, "a2a1ua0", UINT64_C(21)));
+	of_it = ask_admit(b, 21, WORLD_UID, 77);
+	of_liar = ask_admit(b, 21, WORLD_UID, 78);
+	client_expect_nothing(b);
+	client_tell(spawner, "group_down",
+		pack(&w, "a4um1ssus", UINT64_C(21), "reason", "signal", UINT64_C(77), "early"));
+	expect_admitted(b, of_it, 0, "early");
+	client_expect_error(b, of_liar, "noproc");
+	client_expect_cast(b, "group_down");
+}
+
 static void test_an_admission_that_waits_ends_with_the_other(void **state)
 {
 	struct token token = world_token(&w, 20, "$spawner");
@@ -797,6 +839,8 @@ int main(void)
 		T(test_an_admission_is_the_answer_to_what_the_listener_asked),
 		T(test_an_admission_waits_until_it_is_known_who_the_other_is),
 		T(test_who_has_ended_is_admitted_by_what_the_kernel_said),
+		T(test_who_ended_before_this_broker_is_admitted_by_what_the_supervisor_said),
+		T(test_an_admission_that_waits_is_answered_at_the_end_of_that_process),
 		T(test_an_admission_that_waits_ends_with_the_other),
 		T(test_the_directory_of_a_client_goes_with_it),
 		T(test_the_directory_of_a_client_that_never_came_goes_too),

@@ -227,6 +227,60 @@ static void test_the_broker_is_owed_an_end_until_it_has_heard_of_it(void **arg)
 	assert_int_equal(n_groups_put(f, EXITS), 0);
 }
 
+/* Finds the end of @group in what a broker is told first. Returns false if the end is not there. */
+static bool end_put(struct fixture *f, uint64_t group, int64_t *ret_pid, char name[256])
+{
+	struct buf b = BUF_INIT;
+	uint32_t n, n_ends, n_items;
+	const char *text;
+	size_t length;
+	struct mp_reader r;
+	bool found = false;
+	uint64_t id;
+
+	*ret_pid = 0;
+	name[0] = 0;
+	node_put_groups(f->node, &b);
+	r = mp_reader(b.data, b.size_bytes);
+	assert_int_equal(mp_read_array(&r, &n), 0);
+	assert_int_equal(mp_skip(&r), 0);
+	assert_int_equal(mp_read_array(&r, &n_ends), 0);
+	while (n_ends-- && !found) {
+		assert_int_equal(mp_read_array(&r, &n_items), 0);
+		assert_int_equal(mp_read_uint(&r, &id), 0);
+		assert_int_equal(mp_skip(&r), 0);
+		found = id == group;
+		if (n_items == 2)
+			continue;
+		assert_int_equal(n_items, 4);
+		assert_int_equal(mp_read_int(&r, ret_pid), 0);
+		assert_int_equal(mp_read_str(&r, &text, &length), 0);
+		snprintf(name, 256, "%.*s", (int)length, text);
+	}
+	buf_deinit(&b);
+	return found;
+}
+
+/* A broker that begins now has never seen these groups. */
+static void test_a_new_broker_is_told_which_process_a_group_was(void **arg)
+{
+	struct fixture *f = *arg;
+	char name[256];
+	int64_t pid;
+
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	runs(f, 100);
+	ends(f, 100, CLD_KILLED, SIGSEGV);
+	turn(f);
+	for (int i = 0; i < 2; i++) {
+		assert_true(end_put(f, 100, &pid, name));
+		assert_int_equal(pid, 1100);
+		assert_string_equal(name, "a");
+		restarted(f);
+		turn(f);
+	}
+}
+
 /* ---- what a caller made is charged to it and goes with it ---- */
 
 static void test_what_a_caller_made_goes_with_it(void **arg)
@@ -413,6 +467,7 @@ int main(void)
 		T(test_a_notice_that_was_lost_on_the_way_is_told_again_before_later_ones),
 		T(test_a_notice_that_was_taken_back_is_not_told_again),
 		T(test_the_broker_is_owed_an_end_until_it_has_heard_of_it),
+		T(test_a_new_broker_is_told_which_process_a_group_was),
 		T(test_what_a_caller_made_goes_with_it),
 		T(test_what_was_removed_is_not_its_owners_any_more),
 		T(test_notices_of_a_caller_that_is_gone_are_dropped),
