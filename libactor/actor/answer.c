@@ -17,16 +17,14 @@
 #include "libactor/actor/taps.h"
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
+#include "libactor/peer/answer-shares.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
-#include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
-
-#define ANSWERS_MAX_BYTES (64u << 20) /* unread by one peer; beyond this it gets errors in place of answers */
 
 struct answer {
 	const char *error; /* NULL: the answer is a result */
@@ -80,7 +78,7 @@ static void call_send_answer(
 	peer = peer_back(group, to->caller.group, to->way);
 	if (!peer)
 		return; /* the caller's group is gone, or knows that the link is lost */
-	if (!answer.error && peer->pipe && pipe_backlog_bytes(peer->pipe) > ANSWERS_MAX_BYTES) {
+	if (!answer.error && !answer_share_take(peer, to->caller.group, answer.result_bytes)) {
 		answer.error = ERROR_OVERLOADED;
 		answer.text = "64 MiB of answers wait for the asking group, which does not read them";
 	}

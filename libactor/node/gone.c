@@ -11,6 +11,7 @@
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/node/service.h"
+#include "libactor/peer/answer-shares.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/peer.h"
 #include "libactor/peer/pressure.h"
@@ -82,6 +83,7 @@ void peer_forget(struct peer *peer)
 	hash_remove(&group->peers, &peer->node);
 	buf_deinit(&peer->pending);
 	peer->pending = (struct buf)BUF_INIT;
+	peer->answer_shares = answer_shares_free(peer->answer_shares);
 	buf_deinit(&peer->aside);
 	peer->aside = (struct buf)BUF_INIT;
 	list_append(&group->peers_over, &peer->over_link);

@@ -15,6 +15,7 @@
 
 #define BYE_MS 1000
 
+struct answer_shares;
 struct loop;
 
 enum peer_state {
@@ -61,10 +62,11 @@ struct peer {
 	struct buf aside;   /* frames of the peer that wait until it has read its answers (inbound.c) */
 	size_t aside_at;    /* the frames in aside begin here */
 	bool takes_aside;   /* the frames in aside are being handled */
-	struct list dirty_link; /* group->dirty: has frames to flush */
-	struct list calls;      /* struct call.peer_link */
-	struct list monitors;   /* struct monitor.target_link */
-	struct list watchers;   /* struct watcher.peer_link */
+	struct answer_shares *answer_shares; /* of an uplink; NULL: little is unread */
+	struct list dirty_link;              /* group->dirty: has frames to flush */
+	struct list calls;                   /* struct call.peer_link */
+	struct list monitors;                /* struct monitor.target_link */
+	struct list watchers;                /* struct watcher.peer_link */
 	uint32_t n_watchers;
 	struct list handovers; /* struct handover.link (service.c) */
 	struct list pauses;    /* struct pause.peer_link (pressure.c): pauses that we told, the last first */

@@ -44,7 +44,8 @@
  *           the sender gets -EMSGSIZE; if the body is an answer, the caller gets the error `too_big`. While a
  *           group has over 4 MiB of answers unread, its further requests wait, unhandled. When 32 MiB of such
  *           requests wait, its link is ended, with a line in the log. Beyond 64 MiB of unread answers its
- *           calls are answered with the error `overloaded`.
+ *           calls are answered with the error `overloaded`. Where the broker routes for many groups, only
+ *           those that have more than their share of that are refused.
  * Stacks.   Handlers run on stacks of 256 KiB, not on the thread's 8 MiB. The 256 KiB are reserved; only the
  *           touched pages cost memory. A behavior or a group may ask for more by stack_size_bytes. A handler
  *           that runs over the end of its stack causes SIGSEGV. Under actor_main(), stderr then says "stack

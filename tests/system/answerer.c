@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * answerer NAME: an actor whose answers are as big as the caller wants. `big` [bytes] answers so many bytes;
+ * `handled` how often that was; `slow` [ms] takes so long.
+ */
+#include <actor/actor.h>
+#include <errno.h>
+#include <stdlib.h>
+
+static uint64_t n_handled;
+
+static int on_big(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int64_t size_bytes;
+	void *body;
+	int r;
+
+	if (actor_msg_unpack(msg, "I", &size_bytes) < 0 || size_bytes < 0)
+		return actor_reply_error(from, "bad_args", "how many bytes?");
+	body = calloc(1, (size_t)size_bytes + 1);
+	if (!body)
+		return -ENOMEM;
+	n_handled++;
+	r = actor_reply(from, "y#", (const void *)body, (size_t)size_bytes);
+	free(body);
+	return r;
+}
+
+static int on_handled(actor *self, const actor_msg *msg, actor_from *from)
+{
+	return actor_reply(from, "U", n_handled);
+}
+
+static int on_slow(actor *self, const actor_msg *msg)
+{
+	int64_t ms;
+
+	return actor_msg_unpack(msg, "I", &ms) < 0 ? 0 : actor_sleep(self, ms);
+}
+
+static const struct actor_method methods[] = {
+	{.name = "big", .on_call = on_big},
+	{.name = "handled", .on_call = on_handled},
+	{.name = "slow", .on_cast = on_slow},
+	{0},
+};
+static const struct actor_behavior behavior = {.name = "answerer", .methods = methods};
+
+int main(int argc, char **argv)
+{
+	return argc == 2 ? actor_main(&behavior, NULL, argv[1]) : 2;
+}
