@@ -45,10 +45,10 @@
 #define BYTES_PER_TURN  (256u << 10)
 
 /*
- * The number of bytes that one peer may send to a full mailbox after it was told to pause. It is far more
- * than can be in flight, even though a single frame may be as large as a message. Beyond it a direct peer
- * loses its link. The broker keeps its link, because it forwards for all; its casts are dropped and its calls
- * refused.
+ * The number of bytes that the broker may send to a full mailbox after it was told to pause. It is far more
+ * than can be in flight, even though a single frame may be as large as a message. The broker forwards for
+ * all, so beyond this its casts are dropped and its calls refused. What a direct peer sends is put aside
+ * earlier.
  */
 #define OVERFLOW_MAX_BYTES ((16u << 20) + WIRE_MESSAGE_MAX_BYTES)
 #define UNREAD_MAX_BYTES   (4u << 20)  /* unread by a peer; beyond this the peer's requests are put aside */
@@ -56,8 +56,8 @@
 #define WATCHERS_MAX       (1u << 18)  /* monitors of one peer group */
 
 /*
- * @peer said what only another peer may say. A direct link is cut. The link to the broker is not cut, because
- * the broker forwards for all: the frame is dropped. False: the link is gone.
+ * @peer said what only another peer may say. A direct link is cut. The link to the broker is not cut,
+ * because the broker forwards for all: the frame is dropped. False: the link is gone.
  */
 static bool inbound_lie(struct peer *peer, const struct wire_frame *frame, const char *what)
 {
@@ -116,12 +116,10 @@ static bool inbound_hand(struct peer *peer, const struct wire_frame *frame, stru
 	actor_msg *msg;
 
 	if (mailbox_holds_back(&to->mailbox) &&
-		pause_tell(&to->mailbox.paused, to->ref, peer, peer->takes_aside ? 0 : frame->raw_bytes,
-			!frame->to.ref.serial && !frame->to.name.s) > OVERFLOW_MAX_BYTES) {
-		if (peer->kind != PEER_UPLINK) {
-			peer_cut(peer, "it goes on sending to an actor whose mailbox is full");
-			return false;
-		}
+		pause_tell(&to->mailbox.paused, to->ref, peer,
+			peer->takes_aside && peer->kind == PEER_UPLINK ? 0 : frame->raw_bytes,
+			!frame->to.ref.serial && !frame->to.name.s) > OVERFLOW_MAX_BYTES &&
+		peer->kind == PEER_UPLINK) {
 		group_complain(group, peer->id,
 			"the broker goes on sending to an actor whose mailbox is full: %s",
 			is_call ? "a call is refused" : "a cast is dropped");
@@ -435,13 +433,25 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 /*
  * Answers cannot be paused, so the answers to a peer that asks and does not read pile up here. While more
  * than UNREAD_MAX_BYTES of them wait, the peer's requests are put aside, in order, and handled when the peer
- * has read. The peer's answers to us are handled in any case; otherwise two groups with many answers for each
- * other would wait for ever. So a healthy peer is slowed down to its speed of reading. A peer that goes on
- * asking and reads nothing loses its link.
+ * has read. The peer's answers to us are handled in any case; otherwise two groups with many answers for
+ * each other would wait for ever. So a healthy peer is slowed down to its speed of reading. A peer that goes
+ * on asking and reads nothing loses its link.
+ *
+ * The same is done with a peer that goes on sending to a full mailbox after its `pause`. If that filled the
+ * mailbox, all others would wait behind it. Its requests to other actors wait as well, because they are in
+ * one order.
  */
 static bool peer_is_behind(const struct peer *peer)
 {
-	return peer->aside.size_bytes || (peer->pipe && pipe_backlog_bytes(peer->pipe) > UNREAD_MAX_BYTES);
+	return peer->aside.size_bytes || peer->n_overruns ||
+	       (peer->pipe && pipe_backlog_bytes(peer->pipe) > UNREAD_MAX_BYTES);
+}
+
+/* Asks to be called when the frames put aside can be taken up. When a mailbox has room, pressure.c asks. */
+static void peer_wants_to_catch_up(struct peer *peer)
+{
+	if (!peer->n_overruns)
+		pipe_notify_drained(peer->pipe);
 }
 
 static bool frame_is_an_answer(const struct wire_frame *frame)
@@ -465,7 +475,7 @@ static bool inbound_put_aside(struct peer *peer, const struct wire_frame *frame)
 	char why[160] = "out of memory for what it asks";
 
 	if (!aside->size_bytes)
-		pipe_notify_drained(peer->pipe);
+		peer_wants_to_catch_up(peer);
 	if (peer->aside_at > ASIDE_MAX_BYTES) {
 		memmove(aside->data, aside->data + peer->aside_at, aside->size_bytes - peer->aside_at);
 		aside->size_bytes -= peer->aside_at;
@@ -474,7 +484,9 @@ static bool inbound_put_aside(struct peer *peer, const struct wire_frame *frame)
 	buf_append(aside, frame->raw, frame->raw_bytes);
 	if (!aside->failed && aside->size_bytes - peer->aside_at <= ASIDE_MAX_BYTES)
 		return true;
-	if (!aside->failed)
+	if (!aside->failed && peer->n_overruns)
+		snprintf(why, sizeof(why), "it goes on sending to an actor whose mailbox is full");
+	else if (!aside->failed)
 		snprintf(why, sizeof(why),
 			"it goes on asking and does not read its answers: %zu bytes wait for it",
 			pipe_backlog_bytes(peer->pipe));
@@ -521,7 +533,7 @@ static size_t inbound_aside(struct peer *peer, bool all)
 	if (linked && at < aside.size_bytes && !all) {
 		peer->aside = aside;
 		peer->aside_at = at;
-		pipe_notify_drained(peer->pipe);
+		peer_wants_to_catch_up(peer);
 	} else {
 		buf_deinit(&aside);
 	}
@@ -558,6 +570,7 @@ void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes)
 		if (r > 0 && !(behind && !frame_is_an_answer(&frame) ? inbound_put_aside(peer, &frame)
 								     : inbound_frame(peer, &frame)))
 			return;
+		behind = behind || peer->n_overruns;
 	}
 }
 

@@ -28,6 +28,12 @@
  */
 #define BACKLOG_MAX_BYTES TRANSPORT_BATCH_BYTES
 #define PAUSED_REFS_MAX   4096u /* the most actors of one peer that may be paused at a time */
+/*
+ * When so many bytes, and one frame of any size, have come for a full mailbox after its `pause`, the peer's
+ * further requests wait (inbound.c). So a peer that ignores `pause` makes others wait for little. This is
+ * more than what the kernel has of a peer that obeys.
+ */
+#define OVERRUN_BYTES (1u << 20)
 /* After so many bytes a sender lets the loop read. Otherwise this group would never read a `pause`. */
 #define YIELD_AT_BYTES (256u << 10)
 
@@ -40,7 +46,9 @@ struct pause { /* we told @peer to hold back messages for @to, an actor of ours 
 	actor_ref to;
 	/* sent since then: bytes that were in flight, or of a peer that ignores the pause */
 	uint64_t received_bytes;
-	bool of_all; /* casts to all members of a process group are held back, too */
+	size_t largest_bytes; /* the largest frame of those */
+	bool overrun;         /* counted in peer.n_overruns */
+	bool of_all;          /* casts to all members of a process group are held back, too */
 };
 
 struct paused_ref {
@@ -111,8 +119,24 @@ static void resume_of_all(struct pause *pause, bool tell)
 	}
 }
 
+static void pause_count(struct pause *pause, size_t received_bytes)
+{
+	struct peer *peer = pause->peer;
+
+	pause->received_bytes += received_bytes;
+	if (received_bytes > pause->largest_bytes)
+		pause->largest_bytes = received_bytes;
+	if (pause->overrun || peer->kind == PEER_UPLINK ||
+		pause->received_bytes - pause->largest_bytes <= OVERRUN_BYTES)
+		return;
+	pause->overrun = true;
+	peer->n_overruns++;
+}
+
 static void pause_end(struct pause *pause, bool tell)
 {
+	if (pause->overrun && --pause->peer->n_overruns == 0 && pause->peer->pipe)
+		pipe_notify_drained(pause->peer->pipe); /* its requests that wait are taken up */
 	tell = tell && pause->peer->state == PEER_LINKED;
 	if (tell) {
 		wire_put_resume(peer_out(pause->peer), &pause->to);
@@ -135,7 +159,8 @@ uint64_t pause_tell(struct list *paused, actor_ref to, struct peer *peer, size_t
 	if (pause) {
 		if (of_all && !pause->of_all)
 			pause_of_all(pause);
-		return pause->received_bytes += received_bytes;
+		pause_count(pause, received_bytes);
+		return pause->received_bytes;
 	}
 	pause = calloc(1, sizeof(*pause));
 	if (!pause || hash_insert(pauses, &pause->node, pause_hash(pauses, to, peer)) < 0) {
@@ -144,7 +169,7 @@ uint64_t pause_tell(struct list *paused, actor_ref to, struct peer *peer, size_t
 	}
 	pause->peer = peer;
 	pause->to = to;
-	pause->received_bytes = received_bytes;
+	pause_count(pause, received_bytes);
 	list_append(paused, &pause->mailbox_link);
 	list_prepend(&peer->pauses, &pause->peer_link);
 	wire_put_pause(peer_out(peer), &to);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * answerer NAME: an actor whose answers are as big as the caller wants. `big` [bytes] answers so many bytes;
- * `handled` how often that was; `slow` [ms] takes so long.
+ * `slow` [ms] takes so long; `note` does nothing; `handled` answers how many of `big` and `note` there were.
  */
 #include <actor/actor.h>
 #include <errno.h>
@@ -38,10 +38,17 @@ static int on_slow(actor *self, const actor_msg *msg)
 	return actor_msg_unpack(msg, "I", &ms) < 0 ? 0 : actor_sleep(self, ms);
 }
 
+static int on_note(actor *self, const actor_msg *msg)
+{
+	n_handled++;
+	return 0;
+}
+
 static const struct actor_method methods[] = {
 	{.name = "big", .on_call = on_big},
 	{.name = "handled", .on_call = on_handled},
 	{.name = "slow", .on_cast = on_slow},
+	{.name = "note", .on_cast = on_note},
 	{0},
 };
 static const struct actor_behavior behavior = {.name = "answerer", .methods = methods};

@@ -68,4 +68,44 @@ def who_asks_for_much_has_no_other_refused():
         link.close()
 
 
-run_tests([who_asks_for_much_has_no_other_refused], node)
+def who_ignores_pause_has_no_other_wait_behind_it():
+    """A direct peer sends 24 MiB to an actor that is busy. Of that little is handled before the next caller's call, and all of it in the end."""
+    deaf, other = direct("answerer"), direct("answerer")
+    to, note = deaf.service, pack([1, deaf.service, deaf.me, "note", []])
+    n = 24 * MIB // len(note)
+    before = other.call("handled")[4]
+    deaf.cast("slow", 1500, to=to)
+    deaf.socket.settimeout(60)
+    for _ in range(n // 1000):
+        deaf.send_bytes(note * 1000)
+    sent = n // 1000 * 1000
+    handled = other.call("handled")[4] - before
+    print(f"# {handled} of {sent} casts were handled before the call of another peer")
+    assert handled < sent / 5, (handled, sent)
+    until(lambda: other.call("handled")[4] - before == sent, "all that it has sent is handled")
+    for link in deaf, other:
+        link.close()
+
+
+def who_goes_on_sending_is_cut_for_a_reason_that_is_logged():
+    deaf, other = direct("answerer"), direct("answerer")
+    notes = pack([1, deaf.service, deaf.me, "note", ["x" * 1000]]) * 200
+    deaf.cast("slow", 3000, to=deaf.service)
+    deaf.socket.settimeout(60)
+    sent = 0
+    try:
+        while sent < 64 * MIB:
+            deaf.send_bytes(notes)
+            sent += len(notes)
+    except OSError:
+        pass
+    assert 32 * MIB < sent < 40 * MIB, sent
+    assert other.call("handled")[0] == 3
+    text = node.ctl("logs", "answerer").stdout
+    assert "it goes on sending to an actor whose mailbox is full" in text, text
+    for link in deaf, other:
+        link.close()
+
+
+run_tests([who_asks_for_much_has_no_other_refused, who_ignores_pause_has_no_other_wait_behind_it,
+           who_goes_on_sending_is_cut_for_a_reason_that_is_logged], node)

@@ -45,7 +45,9 @@
  *           group has over 4 MiB of answers unread, its further requests wait, unhandled. When 32 MiB of such
  *           requests wait, its link is ended, with a line in the log. Beyond 64 MiB of unread answers its
  *           calls are answered with the error `overloaded`. Where the broker routes for many groups, only
- *           those that have more than their share of that are refused.
+ *           those that have more than their share of that are refused. A group with a single link is not
+ *           slowed by the broker: its calls are handled at once, however much it has unread, and beyond
+ *           64 MiB they end with `overloaded`. A slow reader should ask for less at a time, or join directly.
  * Stacks.   Handlers run on stacks of 256 KiB, not on the thread's 8 MiB. The 256 KiB are reserved; only the
  *           touched pages cost memory. A behavior or a group may ask for more by stack_size_bytes. A handler
  *           that runs over the end of its stack causes SIGSEGV. Under actor_main(), stderr then says "stack

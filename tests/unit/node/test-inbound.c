@@ -8,6 +8,7 @@
 #include "libactor/actor/broker.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/monitor.h"
+#include "libactor/actor/actor-internal.h"
 #include "libactor/actor/name.h"
 #include "libactor/message/msg.h"
 #include "libactor/node/announce.h"
@@ -611,8 +612,10 @@ static void story_deaf_sender(actor *self)
 		put_cast(to, ref_of(THIRD, 1), "ask", "s", text);
 		n_bytes += sizeof(text);
 		cut = says(sender);
-		/* The sender is told once, however much it sends. */
+		/* The sender is told once, however much it sends. Others wait behind little of that. */
 		assert_int_equal(group->pauses.n_items, 1);
+		assert_in_range(
+			actor_find(group, to.serial)->mailbox.n_bytes, 1, (1 << 20) + 3 * sizeof(text));
 	} while (!cut && n_bytes < 2 * HELD_MAX_BYTES);
 	/* A sender that does not listen costs memory up to the limit, and then its link. */
 	assert_true(cut);
@@ -620,6 +623,7 @@ static void story_deaf_sender(actor *self)
 	assert_int_equal(actor_kill(self, to), 0);
 	assert_int_equal(actor_sleep(self, 1), 0);
 	assert_int_equal(group->pauses.n_items, 0);
+	assert_int_equal(sender->n_overruns, 0);
 }
 
 static bool starved;
