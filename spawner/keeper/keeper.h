@@ -26,6 +26,8 @@
  * sudo does when its command is dead; then it is told.
  */
 #define KEEPER_DENIED_NS (1000 * 1000000ull)
+/* so long after a signal that should end a process it is said who debugs it */
+#define KEEPER_HELD_NS (1000 * 1000000ull)
 /* after this the keeper exits although processes are left */
 #define KEEPER_STOP_LIMIT_NS (10 * 1000000000ull)
 /* so many descriptors no child may take: they are for a new supervisor, for /proc, and for requests */
@@ -104,7 +106,7 @@ struct keeper {
 	unsigned n_dying;       /* leaders that are dead but not reaped until their trees are gone */
 	unsigned n_left;        /* children that were no leaders at the last look */
 	unsigned n_left_denied; /* how many of n_left cannot be killed; counted while the node stops */
-	bool denied_due;        /* an entry has a denied_ns */
+	bool late_due;          /* an entry has a denied_ns or a held_ns */
 	int exit_code;
 };
 

@@ -45,6 +45,7 @@ struct keeper_entry {
 	uid_t denied_uid;        /* -1 = not known */
 	uint64_t denied_ns;      /* tell of a leader that cannot be killed then, if it lives; 0 = no need */
 	bool denied_told;        /* the supervisor may know */
+	uint64_t held_ns;        /* say who debugs the leader then, if it lives; 0 = no need */
 	bool fds_told;           /* this supervisor has its descriptors */
 	int pipes[KEEPER_PIPES]; /* read ends; -1 = none */
 	int exec_fd;             /* read end of the exec pipe; -1 = the exec was heard of */

@@ -317,12 +317,19 @@ static void tree_of(struct keeper *keeper, const struct keeper_entry *entry)
 
 /*
  * Signals the leader's process group, or the leader alone if it has not called setsid() yet. The pid cannot
- * be reused, since the leader is not reaped yet.
+ * be reused, since the leader is not reaped yet. If a signal that should end it does not, it may be in the
+ * hands of a debugger; leaders_late() looks.
  */
-static void leader_signal(const struct keeper_entry *entry, int signo)
+static void leader_signal(struct keeper *keeper, struct keeper_entry *entry, int signo)
 {
 	if (kill(-entry->pid, signo) < 0)
 		kill(entry->pid, signo);
+	if ((signo != SIGTERM && signo != SIGKILL) || entry->held_ns)
+		return;
+	entry->held_ns = keeper_now_ns() + KEEPER_HELD_NS;
+	keeper->late_due = true;
+	if (!keeper->rescan_ns || keeper->rescan_ns > entry->held_ns)
+		keeper->rescan_ns = entry->held_ns;
 }
 
 /*
@@ -331,37 +338,61 @@ static void leader_signal(const struct keeper_entry *entry, int signo)
  */
 static void leader_kill(struct keeper *keeper, struct keeper_entry *entry)
 {
-	leader_signal(entry, SIGKILL);
+	leader_signal(keeper, entry, SIGKILL);
 	if (kill(entry->pid, SIGKILL) == 0 || errno != EPERM)
 		return;
 	denied_note(entry, entry->pid);
 	entry->denied_told = false;
 	entry->denied_ns = keeper_now_ns() + KEEPER_DENIED_NS;
-	keeper->denied_due = true;
+	keeper->late_due = true;
 	keeper->rescan_ns = keeper_now_ns();
 }
 
+/* A debugger holds the leader, and SIGKILL ends it only when the debugger has heard of it. */
+static void leader_held(const struct keeper_entry *entry)
+{
+	pid_t tracer = entry->dying ? 0 : process_tracer(entry->pid);
+	char name[PROCESS_NAME_SIZE];
+
+	if (tracer <= 0)
+		return;
+	process_name_read(tracer, name);
+	keeper_log(
+		"%s does not end: %d is traced by %d (%s)", entry->name, (int)entry->pid, (int)tracer, name);
+}
+
+/* Whether a time of an entry is over. If not, the keeper looks again then. */
+static bool late_is_due(struct keeper *keeper, uint64_t due_ns)
+{
+	if (!due_ns)
+		return false;
+	if (keeper_now_ns() >= due_ns)
+		return true;
+	keeper->late_due = true;
+	if (!keeper->rescan_ns || keeper->rescan_ns > due_ns)
+		keeper->rescan_ns = due_ns;
+	return false;
+}
+
 /* Tells of the leaders that have lived on for long enough. */
-static void leaders_denied(struct keeper *keeper)
+static void leaders_late(struct keeper *keeper)
 {
 	struct keeper_entry *entry;
 	unsigned at = 0;
 
-	if (!keeper->denied_due)
+	if (!keeper->late_due)
 		return;
-	keeper->denied_due = false;
+	keeper->late_due = false;
 	while ((entry = keeper_table_each(&keeper->table, &at))) {
-		if (!entry->denied_ns)
-			continue;
-		if (keeper_now_ns() < entry->denied_ns) {
-			keeper->denied_due = true;
-			if (!keeper->rescan_ns || keeper->rescan_ns > entry->denied_ns)
-				keeper->rescan_ns = entry->denied_ns;
-			continue;
+		if (late_is_due(keeper, entry->held_ns)) {
+			entry->held_ns = 0;
+			leader_held(entry);
 		}
-		entry->denied_ns = 0;
-		entry->denied_told = true;
-		keeper_table_touch(&keeper->table, entry);
+		if (late_is_due(keeper, entry->denied_ns)) {
+			entry->denied_ns = 0;
+			entry->denied_told = true;
+			keeper_table_touch(&keeper->table, entry);
+		}
 	}
 }
 
@@ -412,12 +443,12 @@ void keeper_signal(struct keeper *keeper, const struct keeper_signal *request)
 	}
 	tree_of(keeper, entry);
 	process_tree_descend(&tree, false);
-	leader_signal(entry, request->signo);
+	leader_signal(keeper, entry, request->signo);
 	process_tree_signal(&tree, request->signo, entry->pid);
 	if (request->flags & KEEPER_SIGNAL_STOP) {
 		remember(&tree, entry);
 		/* a stopped process receives the signal only when it goes on */
-		leader_signal(entry, SIGCONT);
+		leader_signal(keeper, entry, SIGCONT);
 		process_tree_signal(&tree, SIGCONT, entry->pid);
 		if (!entry->dying)
 			entry->grace_ns = keeper_now_ns() + request->grace_ms * 1000000ull;
@@ -551,7 +582,7 @@ static void leader_died(struct keeper *keeper, struct keeper_entry *entry, const
 	entry->flags = info->si_code == CLD_DUMPED ? KEEPER_SLOT_CORE : 0;
 	entry->exited_ns = keeper_now_ns();
 	entry->denied_pid = 0;
-	entry->denied_ns = 0;
+	entry->denied_ns = entry->held_ns = 0;
 	keeper->n_dying++;
 	if (!entry->grace_ns)
 		grace_end(entry);
@@ -722,5 +753,5 @@ void keeper_reap(struct keeper *keeper, bool look)
 	}
 	if (look || keeper->phase == KEEPER_STOPS)
 		orphans_look(keeper);
-	leaders_denied(keeper);
+	leaders_late(keeper);
 }

@@ -66,15 +66,28 @@ bool process_uid_read(pid_t pid, uid_t *ret)
 	return true;
 }
 
-bool process_is_traced(pid_t pid)
+pid_t process_tracer(pid_t pid)
 {
 	char path[48], text[2048], *at;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	if (file_read(path, text, sizeof(text)) <= 0)
-		return false;
+		return 0;
 	at = strstr(text, "\nTracerPid:");
-	return at && strtol(at + 11, NULL, 10) > 0;
+	return at ? (pid_t)strtol(at + 11, NULL, 10) : 0;
+}
+
+void process_name_read(pid_t pid, char ret[PROCESS_NAME_SIZE])
+{
+	char path[48], *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	if (file_read(path, ret, PROCESS_NAME_SIZE) <= 0)
+		strcpy(ret, "?");
+	ret[strcspn(ret, "\n")] = 0;
+	for (at = ret; *at; at++)
+		if ((unsigned char)*at < 0x20 || (unsigned char)*at > 0x7e)
+			*at = '?';
 }
 
 struct sweep_dirent {

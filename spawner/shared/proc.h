@@ -32,8 +32,17 @@ static inline bool process_is_zombie(const struct process_stat *stat)
 /* As which user it runs (its effective uid). False: there is no such process, or /proc does not say. */
 bool process_uid_read(pid_t pid, uid_t *ret);
 
-/* True: somebody debugs the process. */
-bool process_is_traced(pid_t pid);
+/* Who debugs the process; 0: nobody, or it is not known. */
+pid_t process_tracer(pid_t pid);
+
+static inline bool process_is_traced(pid_t pid)
+{
+	return process_tracer(pid) > 0;
+}
+
+#define PROCESS_NAME_SIZE 64
+/* The name of a process as in ps, without characters that are not printable; "?": it is not known. */
+void process_name_read(pid_t pid, char ret[PROCESS_NAME_SIZE]);
 
 /*
  * Calls @visit for every entry of the directory @path that is a number, until @visit returns false. 0, or the

@@ -40,16 +40,33 @@ void keeper_start(const char *const *more)
 	node.ready_fd = ready[0];
 }
 
-void log_expect(const char *text)
+static bool log_has(const char *text, char content[4096])
 {
-	char content[4096];
 	int fd = open(node.log, O_RDONLY | O_CLOEXEC);
-	ssize_t n = read(fd, content, sizeof(content) - 1);
+	ssize_t n = read(fd, content, 4095);
 
 	close(fd);
 	content[n > 0 ? n : 0] = 0;
-	if (!strstr(content, text))
+	return strstr(content, text);
+}
+
+void log_expect(const char *text)
+{
+	char content[4096];
+
+	if (!log_has(text, content))
 		fail_msg("\"%s\" is not in the keeper's log: %s", text, content);
+}
+
+void log_await(const char *text)
+{
+	char content[4096];
+
+	for (int ms = 0; !log_has(text, content); ms += 5) {
+		if (ms >= PATIENCE_MS)
+			fail_msg("\"%s\" does not come into the keeper's log: %s", text, content);
+		usleep(5000);
+	}
 }
 
 void fds_drop(struct child *child)

@@ -68,6 +68,7 @@ extern struct node {
 void wait_readable(int fd);
 void keeper_start(const char *const *more);
 void log_expect(const char *text);
+void log_await(const char *text); /* the same, but waits until the text is there */
 void fds_drop(struct child *child);
 /* Forgets all that this supervisor knew. */
 void supervisor_forget(void);

@@ -5,6 +5,10 @@
  */
 #include "tests/system/keeper-world.h"
 
+#include <sys/ptrace.h>
+
+#include "spawner/shared/proc.h"
+
 /* ---- many ---- */
 #define MANY 1000
 
@@ -232,6 +236,27 @@ static void test_what_is_left_when_the_grace_is_over_is_killed(void **state)
 	assert_int_equal(count_children(node.pid), 1);
 }
 
+/* The kernel ends a process that is debugged only when its debugger has heard of it. */
+static void test_whoever_debugs_a_process_that_should_end_is_named(void **state)
+{
+	char text[128], name[PROCESS_NAME_SIZE];
+	struct child *child;
+	pid_t pid;
+
+	node_start();
+	spawn_shell(1, "exec sleep 1000");
+	pid = hear_running(1)->slot.pid;
+	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0)
+		skip(); /* this kernel lets only parents debug */
+	send_kill_tree(1);
+	process_name_read(getpid(), name);
+	snprintf(text, sizeof(text), "does not end: %d is traced by %d (%s)", (int)pid, (int)getpid(), name);
+	log_await(text);
+	assert_int_equal(waitpid(pid, NULL, __WALL), pid); /* now the debugger has heard of it */
+	child = hear_final(1);
+	assert_int_equal(child->slot.status, SIGKILL);
+}
+
 static void test_a_kill_ends_the_grace(void **state)
 {
 	struct child *child;
@@ -356,6 +381,7 @@ int main(int argc, char **argv)
 		KEEPER_TEST(test_an_orphan_that_ends_by_itself_is_reaped_silently),
 		KEEPER_TEST(test_a_stop_leaves_the_tree_its_grace_when_the_leader_has_ended),
 		KEEPER_TEST(test_what_is_left_when_the_grace_is_over_is_killed),
+		KEEPER_TEST(test_whoever_debugs_a_process_that_should_end_is_named),
 		KEEPER_TEST(test_a_kill_ends_the_grace),
 		KEEPER_TEST(
 			test_a_descendant_that_threw_away_its_environment_and_session_ends_with_its_group),
