@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "tools/commands/commands.h"
@@ -178,6 +179,17 @@ static void ctl_open_std_fds(void)
 			_exit(CTL_FAILED);
 }
 
+#define STACK_MIN_BYTES (64u << 10) /* commands need up to 48 KiB */
+
+/* On a smaller stack a command would end by SIGSEGV, which says nothing. */
+static bool ctl_has_stack(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_STACK, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
+	       limit.rlim_cur >= STACK_MIN_BYTES;
+}
+
 int main(int argc, char *argv[])
 {
 	struct ctl ctl = {.commands = commands, .timeout_ms = CTL_NO_TIMEOUT, .headings = true};
@@ -191,6 +203,11 @@ int main(int argc, char *argv[])
 	ctl.stdout_is_tty = isatty(STDOUT_FILENO);
 	ctl.stderr_is_tty = isatty(STDERR_FILENO);
 	ctl.json = ctl_wants_json(argc, argv);
+	if (!ctl_has_stack()) {
+		status = ctl_fail(&ctl, CTL_FAILED, "stack", "raise the limit: ulimit -s unlimited",
+			"the limit of the stack is below %u KiB", STACK_MIN_BYTES >> 10);
+		goto out;
+	}
 
 	if (args_parse(&args, NULL, ctl_global_options, ARGS_STOP_AT_FIRST, argc - 1,
 		    (const char *const *)argv + 1, error)) {

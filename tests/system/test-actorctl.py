@@ -11,6 +11,7 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import shlex
 import shutil
@@ -188,6 +189,14 @@ def script(name, text, mode=0o755):
 
 
 # ---- without a node ---------------------------------------------------------------------------------------------------------------
+
+@fact
+def a_stack_that_is_too_small_is_refused_and_no_crash():
+    def small():
+        resource.setrlimit(resource.RLIMIT_STACK, (32 << 10, resource.RLIM_INFINITY))
+    if not os.environ.get("SANITIZED"):
+        fails("ls", rc=1, says=r"the limit of the stack is below 64 KiB; raise the limit: ulimit -s", preexec_fn=small)
+
 
 @fact
 def without_a_node_every_verb_says_how_to_start_one():
