@@ -51,6 +51,18 @@ static int feeder_cast(actor *self, actor_ref who, const char *method, actor_msg
 	}
 }
 
+/* There was no memory. @n items that have already left the queue are reported as lost later. */
+static void feeder_lost(struct feeder *feeder, uint64_t n, bool was_counted)
+{
+	struct port *port;
+	struct subscription *subscription = feeder_subscription(feeder, &port);
+
+	if (!subscription)
+		return;
+	items_put_lost(&subscription->items, n);
+	subscription->items.lost_all += was_counted ? 0 : n;
+}
+
 static int feeder_tell_lost(actor *self, struct subscription *subscription, uint64_t lost, bool is_over)
 {
 	char method[256];
@@ -65,19 +77,33 @@ static int feeder_tell_lost(actor *self, struct subscription *subscription, uint
 			msg, "[UUUb]", subscription->id, lost, subscription->items.lost_all, is_over);
 	if (r == 0)
 		r = feeder_cast(self, who, method, &msg);
+	else
+		r = actor_sleep(self, AGAIN_MS) < 0 ? r : -EAGAIN;
+	if (r == -ENOMEM || r == -EAGAIN)
+		feeder_lost(actor_state(self), lost, true);
 	actor_msg_free(msg);
-	return r;
+	return r == -EAGAIN ? 0 : r;
 }
 
-/* There was no memory for an item that has already left the queue. */
-static int feeder_lost(struct feeder *feeder)
+/* Casts an item that has left the queue. If there is no memory for that, the item is lost. */
+static int feeder_pass(actor *self, const struct subscription *subscription, struct item *item)
 {
-	struct port *port;
-	struct subscription *subscription = feeder_subscription(feeder, &port);
+	char method[256];
+	actor_ref who = subscription->who;
+	actor_msg *msg = NULL;
+	int r;
 
-	if (!subscription)
-		return -ESRCH;
-	items_lose(&subscription->items);
+	snprintf(method, sizeof(method), "%s", subscription->method);
+	r = actor_msg_new(&msg);
+	if (r == 0)
+		r = actor_msg_write(msg, (const char *)item->args, item->bytes);
+	item_put(item);
+	if (r == 0)
+		r = feeder_cast(self, who, method, &msg);
+	actor_msg_free(msg);
+	if (r != -ENOMEM)
+		return r;
+	feeder_lost(actor_state(self), 1, false);
 	return 0;
 }
 
@@ -86,14 +112,15 @@ static int feeder_go(actor *self, const actor_msg *ignored)
 	struct feeder *feeder = actor_state(self);
 	struct subscription *subscription;
 	struct port *port;
-	actor_msg *msg;
 	struct item *item;
-	char method[256];
-	actor_ref who;
 	uint64_t lost;
 	int r = 0;
 
-	while (r == 0 && (subscription = feeder_subscription(feeder, &port))) {
+	while ((subscription = feeder_subscription(feeder, &port))) {
+		if (r == -ENOMEM)
+			subscription->is_fed = false; /* not even a wait was possible: publishing tells it */
+		if (r < 0)
+			return 0;
 		lost = items_take_lost(&subscription->items);
 		if (lost) {
 			r = feeder_tell_lost(
@@ -111,18 +138,7 @@ static int feeder_go(actor *self, const actor_msg *ignored)
 			return 0;
 		}
 		port_wake(port);
-		who = subscription->who;
-		snprintf(method, sizeof(method), "%s", subscription->method);
-		msg = NULL;
-		r = actor_msg_new(&msg);
-		if (r == 0)
-			r = actor_msg_write(msg, (const char *)item->args, item->bytes);
-		item_put(item);
-		if (r == 0)
-			r = feeder_cast(self, who, method, &msg);
-		else
-			r = feeder_lost(feeder);
-		actor_msg_free(msg);
+		r = feeder_pass(self, subscription, item);
 	}
 	return 0;
 }

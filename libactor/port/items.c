@@ -89,6 +89,11 @@ enum items_verdict items_push(struct items *items, struct item *item)
 	return ITEMS_TAKEN;
 }
 
+void items_put_lost(struct items *items, uint64_t lost)
+{
+	*(items->n ? &items_at(items, 0)->lost_before : &items->lost_last) += lost;
+}
+
 uint64_t items_take_lost(struct items *items)
 {
 	uint64_t *at = items->n ? &items_at(items, 0)->lost_before : &items->lost_last, lost = *at;

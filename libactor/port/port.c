@@ -103,6 +103,26 @@ static int subscription_item(const struct subscription *subscription, struct ite
 	return r;
 }
 
+/* Does not wait: the feeder's mailbox has at most this one message. False: there is no memory. */
+static bool port_feed(actor *self, struct subscription *subscription)
+{
+	if (!subscription->is_fed)
+		subscription->is_fed = actor_cast(self, actor_to(subscription->feeder), "go", "") == 0;
+	return subscription->is_fed;
+}
+
+/* Feeders that had no memory are told again that they have something to do. */
+static int port_feed_all(actor *self, struct port *port)
+{
+	list_for_each(it, &port->subscriptions) {
+		struct subscription *subscription = container_of(it, struct subscription, link);
+
+		if (subscription->items.n && !port_feed(self, subscription))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static bool port_give(actor *self, struct subscription *subscription, struct item *whole)
 {
 	struct item *item = NULL;
@@ -111,16 +131,14 @@ static bool port_give(actor *self, struct subscription *subscription, struct ite
 
 	if (r == 1)
 		return false;
-	if (r < 0) { /* out of memory: the item is lost, and the subscriber is told */
+	/* Out of memory: the item is lost, and the subscriber is told. */
+	if (!port_feed(self, subscription) || r < 0) {
 		items_lose(&subscription->items);
 		verdict = ITEMS_LOST;
 	} else {
 		verdict = items_push(&subscription->items, item);
-		item_put(item);
 	}
-	/* Does not wait: the feeder's mailbox has at most this one message. */
-	if (!subscription->is_fed)
-		subscription->is_fed = actor_cast(self, actor_to(subscription->feeder), "go", "") == 0;
+	item_put(item);
 	return verdict == ITEMS_TAKEN;
 }
 
@@ -139,11 +157,16 @@ int actor_port_publish(actor *self, actor_port *handle, const char *format, ...)
 	buf_deinit(&out);
 	if (!item)
 		return r < 0 ? r : -ENOMEM;
-	while ((port = port_find(handle_id(handle))) && !port_has_room(port) && r == 0)
-		r = actor_call(self, actor_to(port->ref), "room", BLOCK_MAX_MS, NULL, "");
+	while ((port = port_find(handle_id(handle))) && !port_has_room(port) && r == 0) {
+		r = port_feed_all(self, port);
+		if (r == 0)
+			r = actor_call(self, actor_to(port->ref), "room", BLOCK_MAX_MS, NULL, "");
+	}
 	if (r < 0 || !port) {
 		item_put(item);
-		return !port ? -ESRCH : r == -ETIMEDOUT ? -EBUSY : r;
+		if (!port)
+			return -ESRCH;
+		return r == -ETIMEDOUT ? -EBUSY : r == -EREMOTEIO ? -ENOMEM : r; /* the hub lacks memory */
 	}
 	list_for_each(it, &port->subscriptions)
 		n += port_give(self, container_of(it, struct subscription, link), item);
