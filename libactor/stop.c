@@ -15,6 +15,8 @@ static int actor_end_other(actor *self, actor_ref who, bool kill, const char *re
 	struct wire_dest to = {.ref = who};
 	struct actor *target;
 	struct peer *peer;
+	struct buf *out;
+	bool had_failed;
 
 	if (who.node != group->node)
 		return -ESRCH;
@@ -31,12 +33,14 @@ static int actor_end_other(actor *self, actor_ref who, bool kill, const char *re
 	peer = peer_route(group, who.group, true);
 	if (!peer)
 		return send_no_route(group, &to);
+	out = peer_out(peer);
+	had_failed = out->failed;
 	if (kill)
-		wire_put_kill(peer_out(peer), &to, self->ref);
+		wire_put_kill(out, &to, self->ref);
 	else
-		wire_put_stop(peer_out(peer), &to, self->ref, wire_cstr(reason));
+		wire_put_stop(out, &to, self->ref, wire_cstr(reason));
 	peer_wrote(peer);
-	return 0;
+	return buf_whole(out, had_failed);
 }
 
 int actor_stop(actor *self, actor_ref who, const char *reason)

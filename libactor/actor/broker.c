@@ -288,24 +288,37 @@ int broker_ask_wait_as(actor_group *group, struct actor *self, const char *metho
 
 #define NO_MEMORY_MS 20 /* until a request that had no memory is tried again */
 
-void broker_give_back(struct actor *self, const char *method, struct buf *take_args)
+bool broker_wait_for_memory(struct actor *self)
+{
+	int r;
+
+	if (self->group->closing)
+		return false;
+	self->task.cancelled = false;
+	r = actor_park(self, deadline_after_ms(clock_now_ns(), NO_MEMORY_MS));
+	return r >= 0 || r == -ETIMEDOUT || r == -ECANCELED;
+}
+
+void broker_give_back(struct actor *self, const char *method, const struct buf *args)
 {
 	actor_group *group = self->group;
 	uint64_t link = group->uplink.n_connects;
-	int r = 0;
+	int r = buf_error(args);
 
 	/*
 	 * The next broker is not told of what was given back, because it does not know that the actor had it.
 	 */
-	while (group->uplink.state == UPLINK_UP && group->uplink.announced &&
+	while (!args->failed && group->uplink.state == UPLINK_UP && group->uplink.announced &&
 		group->uplink.n_connects == link && !group->closing) {
-		r = ask_wait(group, self, method, take_args, ACTOR_FOREVER, ASK_ONCE, true, NULL, NULL);
+		struct buf copy = BUF_INIT; /* a try may take it and fail all the same */
+
+		buf_append(&copy, args->data, args->size_bytes);
+		r = ask_wait(group, self, method, &copy, ACTOR_FOREVER, ASK_ONCE, true, NULL, NULL);
+		buf_deinit(&copy);
 		if (r != -ENOMEM)
 			return;
-		self->task.cancelled = false;
-		r = actor_park(self, deadline_after_ms(clock_now_ns(), NO_MEMORY_MS));
-		if (r < 0 && r != -ETIMEDOUT && r != -ECANCELED)
-			break; /* there is no memory even to wait */
+		if (!broker_wait_for_memory(self))
+			break;
 	}
 	if (r == -ENOMEM)
 		group_log(group, "out of memory: the broker was not told what an actor gave back");
@@ -359,6 +372,7 @@ int broker_list_wait(actor_group *group, struct actor *self, const char *method,
 		struct buf args = BUF_INIT;
 		actor_msg *reply = NULL;
 
+		args.failed = head->failed;
 		mp_put_array(&args, n_head + 2);
 		mp_put_raw(&args, head->data, head->size_bytes);
 		mp_put_uint(&args, LIST_PART_MAX);

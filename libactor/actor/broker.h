@@ -67,9 +67,14 @@ int broker_ask_wait_as(actor_group *group, struct actor *self, const char *metho
 /*
  * @self ends: tells the broker what the actor gives back, and waits for the answer without a time limit, even
  * if @self is killed meanwhile. The wait ends early when the link ends: then the next broker is not told of
- * what was given back, and the present one will never read it. In any case the caller frees @take_args.
+ * what was given back, and the present one will never read it. @args: borrowed.
  */
-void broker_give_back(struct actor *self, const char *method, struct buf *take_args);
+void broker_give_back(struct actor *self, const char *method, const struct buf *args);
+/*
+ * @self ends and had no memory for the arguments: waits a moment. Returns false when the actor should not try
+ * again: the group ends, or there is not even memory to wait.
+ */
+bool broker_wait_for_memory(struct actor *self);
 /*
  * Asks for all parts of a list that the broker tells in parts. @head: the @n_head arguments of @method before
  * max and after. *ret: one array. Returns 0, the errors of broker_ask_wait(), or -EPROTO when a part does not

@@ -282,6 +282,9 @@ static int call_start_remote(struct call *call, struct actor *sender, const stru
 	actor_ref from = sender ? sender->ref : group_ref(group, 0);
 	struct wire_waits waits;
 	struct peer *peer;
+	struct buf *out;
+	bool had_failed;
+	int r;
 
 	peer = to->name.s ? group->uplink.peer : peer_route(group, to->ref.group, true);
 	if (!peer)
@@ -291,8 +294,13 @@ static int call_start_remote(struct call *call, struct actor *sender, const stru
 	waits.n = 0;
 	if (sender && sender->answering)
 		(void)waits_of(sender, &waits);
-	wire_put_traced_call(peer_out(peer), to, from, method, args, args_bytes, call->id,
+	out = peer_out(peer);
+	had_failed = out->failed;
+	wire_put_traced_call(out, to, from, method, args, args_bytes, call->id,
 		deadline_ns == NEVER_NS ? 0 : deadline_ns / 1000, &waits, trace);
+	r = buf_whole(out, had_failed);
+	if (r < 0)
+		return r;
 	list_append(&peer->calls, &call->peer_link);
 	peer_wrote(peer);
 	if (taps_look(group, trace))

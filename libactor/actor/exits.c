@@ -103,7 +103,11 @@ int actor_exit(actor *self, actor_ref who, const char *reason)
 	cause_put(&body, &cause);
 	r = buf_error(&body);
 	if (r == 0) {
-		wire_put_exit(peer_out(peer), who, self->ref, 0, body.data, body.size_bytes);
+		struct buf *out = peer_out(peer);
+		bool had_failed = out->failed;
+
+		wire_put_exit(out, who, self->ref, 0, body.data, body.size_bytes);
+		r = buf_whole(out, had_failed);
 		peer_wrote(peer);
 	}
 	buf_deinit(&body);

@@ -424,10 +424,13 @@ void memberships_release(struct actor *self)
 
 	if (!self->pg || (list_is_empty(&self->pg->seats) && !unsure))
 		return;
+	do {
+		buf_deinit(&args);
+		mp_put_array(&args, 1);
+		mp_put_ref(&args, self->ref);
+	} while (args.failed && broker_wait_for_memory(self));
 	memberships_discard(self);
 	pgs_forget_ref(group, self->ref); /* our own copy may have the actor */
-	mp_put_array(&args, 1);
-	mp_put_ref(&args, self->ref);
 	broker_give_back(self, "pg_leave_all", &args);
 	buf_deinit(&args);
 }

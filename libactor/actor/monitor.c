@@ -139,6 +139,8 @@ int monitor_start(actor_group *group, struct monitor *monitor)
 	actor_ref who = monitor->who, from = monitor->watcher->ref;
 	struct wire_dest to = {.ref = who};
 	struct peer *peer;
+	struct buf *out;
+	bool had_failed;
 	int r;
 
 	if (who.node != group->node) {
@@ -158,10 +160,17 @@ int monitor_start(actor_group *group, struct monitor *monitor)
 		monitor_forget(group, monitor);
 		return send_no_route(group, &to);
 	}
+	out = peer_out(peer);
+	had_failed = out->failed;
 	if (monitor->made_link)
-		wire_put_link(peer_out(peer), who, from, monitor->id);
+		wire_put_link(out, who, from, monitor->id);
 	else
-		wire_put_monitor(peer_out(peer), &to, from, monitor->id);
+		wire_put_monitor(out, &to, from, monitor->id);
+	r = buf_whole(out, had_failed);
+	if (r < 0) {
+		monitor_forget(group, monitor);
+		return r;
+	}
 	list_append(&peer->monitors, &monitor->target_link);
 	peer_wrote(peer);
 	return 0;

@@ -391,17 +391,21 @@ int actor_unregister(actor *self, const char *name)
 	return name_unregister(self, name);
 }
 
-/* Frees at most MANY_MAX names of @self. @args: gets the arguments of unregister_all for these names. */
-static void names_take_out(struct actor *self, struct buf *args)
+/*
+ * @args: gets the arguments of unregister_all for the first names of @self, at most MANY_MAX. Returns how
+ * many these are.
+ */
+static uint32_t names_put_first(const struct actor *self, struct buf *args)
 {
 	struct buf pairs = BUF_INIT;
 	uint32_t n = 0;
 
-	while (n < MANY_MAX && !list_is_empty(&self->names)) {
-		struct own_name *own = container_of(self->names.next, struct own_name, link);
+	list_for_each(it, &self->names) {
+		const struct own_name *own = container_of(it, struct own_name, link);
 
+		if (n == MANY_MAX)
+			break;
 		put_pair(&pairs, own->name, own->length, self->ref);
-		own_free(own);
 		n++;
 	}
 	mp_put_array(args, 1);
@@ -410,6 +414,23 @@ static void names_take_out(struct actor *self, struct buf *args)
 	if (pairs.failed)
 		args->failed = true;
 	buf_deinit(&pairs);
+	return n;
+}
+
+/*
+ * The same, and the names are not ours any more: a broker that comes while the actor waits is not told of
+ * them.
+ */
+static void names_take_out(struct actor *self, struct buf *args)
+{
+	uint32_t n;
+
+	do {
+		buf_deinit(args);
+		n = names_put_first(self, args);
+	} while (args->failed && broker_wait_for_memory(self));
+	for (; n > 0; n--)
+		own_free(container_of(self->names.next, struct own_name, link));
 }
 
 /*

@@ -83,6 +83,8 @@ int send_caused_cast(actor_group *group, struct actor *self, const struct wire_t
 	struct wire_trace room;
 	struct actor *target;
 	struct peer *peer;
+	struct buf *out;
+	bool had_failed;
 	int64_t retry_ms;
 	actor_msg *msg;
 	int r;
@@ -107,7 +109,12 @@ int send_caused_cast(actor_group *group, struct actor *self, const struct wire_t
 		if (!peer)
 			return send_no_route(group, to);
 		trace = trace_next(group, cause, &room);
-		wire_put_traced_cast(peer_out(peer), to, from, method, args, args_bytes, trace);
+		out = peer_out(peer);
+		had_failed = out->failed;
+		wire_put_traced_cast(out, to, from, method, args, args_bytes, trace);
+		r = buf_whole(out, had_failed);
+		if (r < 0)
+			return r;
 		peer_wrote(peer);
 	}
 	if (taps_look(group, trace))

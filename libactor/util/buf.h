@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,18 @@ static inline uint8_t *buf_reserve(struct buf *buf, size_t n)
 	if (!buf->failed && n <= buf->capacity_bytes - buf->size_bytes && buf->data)
 		return buf->data + buf->size_bytes;
 	return buf_grow(buf, n);
+}
+/*
+ * After a frame, which is written by one reservation or not at all. If there was no memory for it, the buffer
+ * is as it was before the frame, so the failure is taken back. @had_failed: before the frame; then bytes are
+ * missing, and the failure stays. Returns 0 or -ENOMEM.
+ */
+static inline int buf_whole(struct buf *buf, bool had_failed)
+{
+	if (!buf->failed)
+		return 0;
+	buf->failed = had_failed;
+	return -ENOMEM;
 }
 void buf_append(struct buf *buf, const void *data, size_t n);
 /* Returns 0 or -ENOMEM. */

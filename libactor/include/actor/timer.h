@@ -86,7 +86,10 @@ ACTOR_EXPORT bool actor_timer_cancel(actor *self, uint64_t timer);
 ACTOR_EXPORT int64_t actor_timer_cancel_left(actor *self, uint64_t timer);
 /* The same number without cancelling the timer; INT64_MAX when the timer is never due. */
 ACTOR_EXPORT int64_t actor_timer_left(actor *self, uint64_t timer);
-/* Parks this actor. Returns 0, or -ECANCELED when the actor was killed. */
+/*
+ * Parks this actor. Returns 0; -ECANCELED when the actor was killed; -ENOMEM when there is no memory for the
+ * stack that a wait needs.
+ */
 ACTOR_EXPORT int actor_sleep(actor *self, int64_t delay_ms);
 
 #ifdef __cplusplus
