@@ -12,6 +12,7 @@
 #include "libactor/protocol/wire.h"
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
+#include "libactor/watch.h"
 
 /* Lets the spawner watch the process. */
 static int monitor_process(struct actor *self, struct monitor *monitor)
@@ -32,7 +33,7 @@ static int monitor_process(struct actor *self, struct monitor *monitor)
 	return r;
 }
 
-int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
+int monitor_begin(actor *self, actor_ref who, struct monitor_wait *wait, uint64_t *ret_monitor)
 {
 	actor_group *group = self->group;
 	struct monitor *monitor;
@@ -45,6 +46,7 @@ int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
 	if (r < 0)
 		return r;
 	id = monitor->id;
+	monitor->wait = wait;
 	if (ret_monitor)
 		*ret_monitor = id;
 
@@ -57,4 +59,9 @@ int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
 		return -EAGAIN;
 	}
 	return monitor_process(self, monitor);
+}
+
+int actor_monitor(actor *self, actor_ref who, uint64_t *ret_monitor)
+{
+	return monitor_begin(self, who, NULL, ret_monitor);
 }

@@ -178,7 +178,7 @@ static void hand_to_own(struct actor *self, void *arg)
 	actor_msg *msg;
 	int r;
 
-	if (self->status == ACTOR_ENDING)
+	if (self->status == ACTOR_ENDING || self->draining)
 		return;
 	r = msg_new_traced(&msg, broadcast->from, broadcast->method, broadcast->args, broadcast->args_bytes,
 		broadcast->trace);

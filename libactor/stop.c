@@ -3,13 +3,17 @@
 #include <errno.h>
 
 #include "libactor/actor/actor-internal.h"
+#include "libactor/actor/drain.h"
 #include "libactor/actor/ending.h"
 #include "libactor/actor/post.h"
 #include "libactor/base/base.h"
 #include "libactor/peer/peer.h"
+#include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 
-static int actor_end_other(actor *self, actor_ref who, bool kill, const char *reason)
+enum end_how { END_STOP, END_KILL, END_DRAIN };
+
+static int actor_end_other(actor *self, actor_ref who, enum end_how how, const char *reason)
 {
 	actor_group *group = self->group;
 	struct wire_dest to = {.ref = who};
@@ -24,8 +28,10 @@ static int actor_end_other(actor *self, actor_ref who, bool kill, const char *re
 		target = actor_find(group, who.serial);
 		if (!target)
 			return -ESRCH;
-		if (kill)
+		if (how == END_KILL)
 			actor_request_kill(target);
+		else if (how == END_DRAIN)
+			actor_request_drain(target);
 		else
 			actor_request_stop(target, reason);
 		return 0;
@@ -35,8 +41,10 @@ static int actor_end_other(actor *self, actor_ref who, bool kill, const char *re
 		return send_no_route(group, &to);
 	out = peer_out(peer);
 	had_failed = out->failed;
-	if (kill)
+	if (how == END_KILL)
 		wire_put_kill(out, &to, self->ref);
+	else if (how == END_DRAIN)
+		wire_put_traced_cast(out, &to, self->ref, wire_cstr(METHOD_DRAIN), NULL, 0, NULL);
 	else
 		wire_put_stop(out, &to, self->ref, wire_cstr(reason));
 	peer_wrote(peer);
@@ -45,10 +53,15 @@ static int actor_end_other(actor *self, actor_ref who, bool kill, const char *re
 
 int actor_stop(actor *self, actor_ref who, const char *reason)
 {
-	return actor_end_other(self, who, false, reason ? reason : "normal");
+	return actor_end_other(self, who, END_STOP, reason ? reason : "normal");
 }
 
 int actor_kill(actor *self, actor_ref who)
 {
-	return actor_end_other(self, who, true, NULL);
+	return actor_end_other(self, who, END_KILL, NULL);
+}
+
+int actor_drain(actor *self, actor_ref who)
+{
+	return actor_end_other(self, who, END_DRAIN, NULL);
 }

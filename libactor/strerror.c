@@ -48,6 +48,8 @@ const char *actor_strerror(int r)
 		return "a number does not fit";
 	case EALREADY:
 		return "answered before";
+	case ESHUTDOWN:
+		return "the target works off what it has, and takes nothing new";
 	case EPERM:
 		return "not permitted";
 	case E2BIG:

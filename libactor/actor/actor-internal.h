@@ -20,6 +20,16 @@ enum actor_status {
 
 struct wire_trace;
 
+/*
+ * Who was spawned by whom. The numbers are slots (the lower halves of serials); 0: none. They are valid
+ * because an actor leaves its family before its slot is given back. Four pointers would be twice as large.
+ */
+struct family {
+	uint32_t parent;
+	uint32_t youngest;       /* child */
+	uint32_t older, younger; /* siblings */
+};
+
 struct actor {
 	struct task task; /* by it the loop runs and parks the actor */
 	actor_group *group;
@@ -27,18 +37,25 @@ struct actor {
 	void *state;
 	actor_ref ref;
 	enum actor_status status : 8;
-	bool internal; /* does not keep the group running (the mailbox of a client) */
-	bool killed;
-	bool starved; /* will be killed: there was no memory for what it must be told (actor_starve) */
-	bool stopping;
-	bool traps_exits;
-	bool waits_for_requests;
-	bool ended_self;        /* the cause is set, and the actor ends after the running handler */
-	bool told_wrong_kind;   /* the log has said that a cast came for a method that is a call */
-	bool owns_trace;        /* tracing.c allocated the trace */
-	bool starts_later : 1;  /* init's return does not end the start: actor_start_ends() does */
-	bool ends_in_order : 1; /* terminate runs after a kill, too; for the library's own actors */
-	uint32_t timers_queued; /* messages of the kind MSG_TIMER in the mailbox */
+	/* One bit each, so that an actor with a family still fits into 424 bytes. */
+	bool internal : 1; /* does not keep the group running (the mailbox of a client) */
+	bool killed : 1;
+	bool starved : 1; /* will be killed: there was no memory for what it must be told (actor_starve) */
+	bool stopping : 1;
+	bool traps_exits : 1;
+	bool waits_for_requests : 1;
+	bool ended_self : 1;      /* the cause is set, and the actor ends after the running handler */
+	bool told_wrong_kind : 1; /* the log has said that a cast came for a method that is a call */
+	bool owns_trace : 1;      /* tracing.c allocated the trace */
+	bool draining : 1;        /* takes no messages any more, and ends when it gets MSG_DRAINED */
+	bool owned : 1;           /* ends with its parent (family.c) */
+	bool awaits_child : 1;    /* is parked until a child has ended */
+	bool owns_arg : 1;        /* init_arg is a copy, which is freed after init */
+	bool post_start_due : 1;  /* post_start comes next */
+	bool starts_later : 1;    /* init's return does not end the start: actor_start_ends() does */
+	bool ends_in_order : 1;   /* terminate runs after a kill, too; for the library's own actors */
+	uint32_t timers_queued;   /* messages of the kind MSG_TIMER in the mailbox */
+	struct family family;
 
 	struct mailbox mailbox;
 	const char *method;             /* the method that is being handled; for crash reports */

@@ -3,9 +3,9 @@
  * An actor's life: init, one message at a time, the end.
  *
  * The steps of the end (OTP's order): no message is delivered any more → terminate → queued and kept calls
- * are answered → timers, inlets, descriptors, monitors are dropped → the names are free → the memberships end
- * → monitors and links of others are told. So an actor that gets a DOWN can take the name, and every message
- * that the ended actor sent is before its DOWN on every link.
+ * are answered → timers, inlets, descriptors, monitors are dropped → the children that it owns have ended →
+ * the names are free → the memberships end → monitors and links of others are told. So an actor that gets a
+ * DOWN can take the name, and every message that the ended actor sent is before its DOWN on every link.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +18,9 @@
 #include "libactor/actor/broker.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/dead-letters.h"
+#include "libactor/actor/drain.h"
 #include "libactor/actor/ending.h"
+#include "libactor/actor/family.h"
 #include "libactor/actor/fd.h"
 #include "libactor/actor/inlet.h"
 #include "libactor/actor/intake.h"
@@ -148,6 +150,9 @@ static void actor_free(struct actor *self)
 	actor_group *group = self->group;
 
 	spawn_wait_finish(self->spawn_wait);
+	family_leave(self);
+	if (self->owns_arg)
+		free((void *)self->init_arg);
 	if (self->trace)
 		trace_drop(self);
 	ending_drop_cause(self);
@@ -189,7 +194,7 @@ static void actor_end(struct actor *self, bool terminate)
 	ending_set_cause(self, "normal");
 	cause = *self->cause; /* a copy, because another cause may come while this function waits below */
 	self->status = ACTOR_ENDING;
-	mailbox_release(self);
+	mailbox_release(self, -ESRCH);
 	self->task.cancelled = false;
 	if (terminate && self->behavior->terminate) {
 		self->method = "terminate";
@@ -210,6 +215,7 @@ static void actor_end(struct actor *self, bool terminate)
 		if (!monitor->is_link) /* linked actors are told last */
 			monitor_remove(group, monitor);
 	}
+	family_end(self);
 	self->task.cancelled = false;
 	names_release(self);
 	memberships_release(self);
@@ -228,7 +234,7 @@ void actor_discard(struct actor *self)
 	self->spawn_wait = NULL;
 	if (self->ends_in_order)
 		self->group->forget(self);
-	mailbox_release(self);
+	mailbox_release(self, -ESRCH);
 	actor_drop_messages(self, "shutdown");
 	froms_end(self, "shutdown");
 	call_requests_end(self);
@@ -343,6 +349,10 @@ static int actor_handle_cast(struct actor *self, actor_msg *msg)
 
 	if (method && method->on_cast)
 		return method->on_cast(self, msg);
+	if (!strcmp(msg->method, METHOD_DRAIN)) {
+		actor_request_drain(self);
+		return 0;
+	}
 	if (self->behavior->on_other)
 		return self->behavior->on_other(self, msg, NULL);
 	actor_drop_cast(self, method, msg->method);
@@ -401,6 +411,9 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 		self->method = "on_dead_letter";
 		r = dead_letters_handle(self);
 		break;
+	case MSG_DRAINED:
+		actor_request_stop(self, "normal");
+		break;
 	case MSG_REPLY: /* of a request; replies of calls are not queued */
 		self->method = "on_reply";
 		r = call_request_handle(self, msg);
@@ -437,12 +450,16 @@ static int actor_call_init(struct actor *self)
 {
 	const struct actor *parent = self->spawn_wait ? self->spawn_wait->parent : NULL;
 	const void *arg = self->init_arg;
+	void *own = self->owns_arg ? (void *)arg : NULL;
 	struct wire_trace trace;
 	int r;
 
 	self->answering = NULL; /* in its place */
-	if (!self->behavior->init || ending_is_due(self))
+	self->owns_arg = false;
+	if (!self->behavior->init || ending_is_due(self)) {
+		free(own);
 		return 0;
+	}
 	if (parent && parent->trace) {
 		trace = *parent->trace;
 		self->trace = &trace;
@@ -450,7 +467,24 @@ static int actor_call_init(struct actor *self)
 	r = self->behavior->init(self, arg);
 	if (self->trace)
 		trace_drop(self);
+	free(own);
 	return r;
+}
+
+static void actor_post_start(struct actor *self)
+{
+	int r;
+
+	self->post_start_due = false;
+	if (ending_is_due(self) || self->stopping)
+		return;
+	self->method = "post_start";
+	r = self->behavior->post_start(self);
+	if (r < 0)
+		actor_fail(self, r);
+	if (self->group->room_of)
+		mailbox_pass_on(self->group);
+	self->method = NULL;
 }
 
 void actor_run(struct loop *loop, struct task *task)
@@ -476,7 +510,14 @@ void actor_run(struct loop *loop, struct task *task)
 			mailbox_pass_on(self->group);
 		if (!self->starts_later)
 			actor_start_ends(self, 0);
+		if (self->behavior->post_start) {
+			self->post_start_due = true;
+			actor_make_runnable(self);
+			return; /* the spawner is told first */
+		}
 	}
+	if (self->post_start_due)
+		actor_post_start(self);
 	for (int i = 0; i < BURST_MESSAGES; i++) {
 		if (actor_check_end(self))
 			return;
@@ -508,8 +549,10 @@ void actors_stop_all(actor_group *group, const char *reason)
 	struct actor *self;
 	uint32_t at = 0;
 
+	/* A parent stops the children that it owns, in order. */
 	while ((self = slots_walk(&group->actors, &at)))
-		if (!self->internal && !actor_is_supervised(self))
+		if (!self->internal && !actor_is_supervised(self) &&
+			(!self->owned || self->draining || !family_parent(self)))
 			actor_request_stop(self, reason);
 }
 
@@ -533,94 +576,4 @@ actor_group *actor_group_of(actor *self)
 bool actor_stopping(const actor *self)
 {
 	return self->stopping || self->killed || self->status == ACTOR_ENDING;
-}
-
-enum spawn_how { SPAWN_ALONE, SPAWN_LINKED, SPAWN_MONITORED };
-
-/* Called before the child runs, so that its end is never missed. */
-static int spawn_tie(struct actor *self, struct actor *child, enum spawn_how how, uint64_t *ret_monitor)
-{
-	if (how == SPAWN_LINKED)
-		return link_make_local(self, child);
-	if (how == SPAWN_MONITORED) {
-		struct monitor *monitor;
-		int r = monitor_new(self, child->ref, &monitor);
-
-		if (r < 0)
-			return r;
-		*ret_monitor = monitor->id;
-		return monitor_start(self->group, monitor);
-	}
-	return 0;
-}
-
-static int spawn(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes, const void *arg,
-	enum spawn_how how, actor_ref *ret, uint64_t *ret_monitor)
-{
-	struct spawn_wait wait = {.parent = self};
-	struct actor *child;
-	uint64_t monitor = 0;
-	actor_ref ref;
-	int r;
-
-	if (!self || !actor_is_current(self))
-		return -EINVAL;
-	r = behavior_known(self->group, &behavior, behavior_bytes);
-	if (r < 0)
-		return r;
-	r = actor_new(self->group, behavior, arg, false, &child);
-	if (r < 0)
-		return r;
-	ref = child->ref;
-	r = spawn_tie(self, child, how, &monitor);
-	if (r < 0) {
-		actor_request_kill(child);
-		return r;
-	}
-	child->spawn_wait = &wait;
-	while (!wait.done) {
-		r = actor_park(self, NEVER_NS);
-		if (wait.done)
-			break;
-		if (r < 0) {
-			/*
-			 * This actor is to end, or there is no stack to wait on. So it no longer waits for
-			 * the child.
-			 */
-			child = actor_find(self->group, ref.serial);
-			if (child) {
-				child->spawn_wait = NULL;
-				actor_request_kill(child);
-			}
-			return r;
-		}
-	}
-	if (wait.result < 0) {
-		if (monitor)
-			(void)actor_demonitor(self, monitor);
-		return wait.result;
-	}
-	if (ret)
-		*ret = ref;
-	if (ret_monitor)
-		*ret_monitor = monitor;
-	return 0;
-}
-
-int actor_spawn_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes,
-	const void *arg, actor_ref *ret)
-{
-	return spawn(self, behavior, behavior_bytes, arg, SPAWN_ALONE, ret, NULL);
-}
-
-int actor_spawn_link_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes,
-	const void *arg, actor_ref *ret)
-{
-	return spawn(self, behavior, behavior_bytes, arg, SPAWN_LINKED, ret, NULL);
-}
-
-int actor_spawn_monitor_sized(actor *self, const struct actor_behavior *behavior, size_t behavior_bytes,
-	const void *arg, actor_ref *ret, uint64_t *ret_monitor)
-{
-	return spawn(self, behavior, behavior_bytes, arg, SPAWN_MONITORED, ret, ret_monitor);
 }

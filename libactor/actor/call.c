@@ -259,6 +259,8 @@ static int call_start_local(struct call *call, struct actor *sender, struct wire
 
 	if (!to || to->status == ACTOR_ENDING)
 		return -ESRCH;
+	if (to->draining)
+		return -ESHUTDOWN;
 	if (call->caller && call_is_circle(call, to))
 		return -EDEADLK;
 	r = msg_new_traced(&msg, from, method, args, args_bytes, trace);

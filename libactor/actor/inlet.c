@@ -156,8 +156,8 @@ static struct posted *inlet_shift(actor_inlet *inlet)
 	return first;
 }
 
-/* Returns 0, -EAGAIN when there is no room, or -ENOMEM. */
-static int inlet_cast(actor_inlet *inlet, const struct posted *posted)
+/* Returns 0, -EAGAIN when there is no room, or -ENOMEM. @last: there is room in any case. */
+static int inlet_cast(actor_inlet *inlet, const struct posted *posted, bool last)
 {
 	const char *method = posted->method_bytes ? posted->data : inlet->method;
 	actor_group *group = inlet->self->group;
@@ -165,7 +165,7 @@ static int inlet_cast(actor_inlet *inlet, const struct posted *posted)
 	actor_msg *msg;
 	int r;
 
-	if (mailbox_holds_back(&inlet->self->mailbox))
+	if (!last && mailbox_holds_back(&inlet->self->mailbox))
 		return -EAGAIN;
 	r = msg_new_received(&msg, group_ref(group, 0), wire_cstr(method),
 		posted->data + posted->method_bytes + 1, posted->body_bytes);
@@ -176,13 +176,13 @@ static int inlet_cast(actor_inlet *inlet, const struct posted *posted)
 	return 0;
 }
 
-static void inlet_deliver(actor_inlet *inlet)
+static void inlet_deliver(actor_inlet *inlet, bool last)
 {
 	int r = 0;
 
 	inlet_take_news(inlet);
 	while (inlet->first) {
-		r = inlet_cast(inlet, inlet->first);
+		r = inlet_cast(inlet, inlet->first, last);
 		if (r < 0)
 			break;
 		posted_free(inlet, inlet_shift(inlet));
@@ -198,10 +198,10 @@ void inlets_take(actor_group *group, bool rang)
 {
 	if (rang) {
 		list_for_each(it, &group->inlets)
-			inlet_deliver(container_of(it, actor_inlet, link));
+			inlet_deliver(container_of(it, actor_inlet, link), false);
 	} else {
 		list_for_each_safe(it, &group->inlets_held)
-			inlet_deliver(container_of(it, actor_inlet, held_link));
+			inlet_deliver(container_of(it, actor_inlet, held_link), false);
 	}
 }
 
@@ -217,19 +217,33 @@ static void inlet_drop_all(actor_inlet *inlet)
 	}
 }
 
+static void inlet_close(actor_inlet *inlet)
+{
+	atomic_store(&inlet->open, false);
+}
+
 void inlets_end(struct actor *self)
 {
 	while (self->inlets) {
 		actor_inlet *inlet = self->inlets;
 
 		self->inlets = inlet->next;
-		atomic_store(&inlet->open, false);
+		inlet_close(inlet);
 		inlet_drop_all(inlet);
 		list_remove(&inlet->link);
 		list_remove(&inlet->held_link);
 		inlet->self = NULL;
 		actor_inlet_free(inlet);
 	}
+}
+
+void inlets_drain(struct actor *self)
+{
+	for (actor_inlet *inlet = self->inlets; inlet; inlet = inlet->next) {
+		inlet_close(inlet);
+		inlet_deliver(inlet, true);
+	}
+	inlets_end(self);
 }
 
 /* ---- public ---- */
@@ -239,7 +253,7 @@ int actor_inlet_new(actor *self, const char *method, actor_inlet **ret)
 	actor_group *group = self->group;
 	actor_inlet *inlet;
 
-	if (post_check_method(method) < 0 || self->status == ACTOR_ENDING)
+	if (post_check_method(method) < 0 || self->status == ACTOR_ENDING || self->draining)
 		return -EINVAL;
 	if (!group->bell)
 		group->bell = bell_new(group->loop.wake_fd);

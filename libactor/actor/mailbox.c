@@ -157,6 +157,8 @@ int mailbox_wait_room(
 		to = actor_find(group, serial); /* the actor may have ended during the wait */
 		if (!to || to->status == ACTOR_ENDING)
 			return -ESRCH;
+		if (to->draining)
+			return -ESHUTDOWN;
 		if (to == sender || !mailbox_holds_back(&to->mailbox))
 			break;
 		if (!sender || !actor_is_current(sender))
@@ -184,10 +186,10 @@ void mailbox_pass_on(actor_group *group)
 		mailbox_has_room(&to->mailbox);
 }
 
-void mailbox_release(struct actor *self)
+void mailbox_release(struct actor *self, int error)
 {
 	while (!list_is_empty(&self->mailbox.blocked))
-		actor_wake(container_of(self->mailbox.blocked.next, struct actor, task.blocked_link), -ESRCH);
+		actor_wake(container_of(self->mailbox.blocked.next, struct actor, task.blocked_link), error);
 	pauses_end(&self->mailbox.paused);
 }
 

@@ -50,5 +50,5 @@ int mailbox_wait_room(
  * too large, or its call closes a circle), or may have to wait for other targets, too.
  */
 void mailbox_pass_on(actor_group *group);
-void mailbox_release(
-	struct actor *self); /* the actor ends: wakes all blocked senders, resumes all paused peers */
+/* The actor takes nothing any more: wakes all blocked senders with @error, resumes all paused peers. */
+void mailbox_release(struct actor *self, int error);

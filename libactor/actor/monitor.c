@@ -46,6 +46,13 @@ void monitor_fire(actor_group *group, struct monitor *monitor, const struct acto
 		monitor_free(group, monitor);
 		return;
 	}
+	if (monitor->wait) {
+		monitor->wait->cause = *cause;
+		monitor->wait->done = true;
+		actor_wake(monitor->watcher, 0);
+		monitor_free(group, monitor);
+		return;
+	}
 	if (cause != msg->cause)
 		*msg->cause = *cause;
 	if (monitor->watcher->status != ACTOR_ENDING) {

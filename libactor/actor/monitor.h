@@ -11,6 +11,12 @@
 struct actor;
 struct peer;
 
+/* An actor that is parked until what it monitors has ended. */
+struct monitor_wait {
+	bool done;
+	struct actor_cause cause;
+};
+
 struct monitor { /* our half of a monitor: a local actor watches something */
 	uint64_t id;
 	struct actor *watcher;
@@ -19,6 +25,7 @@ struct monitor { /* our half of a monitor: a local actor watches something */
 	struct list target_link;  /* in peer.monitors, if the target is in another group */
 	/* the DOWN, with room for a cause; made in advance, because memory may be short later */
 	actor_msg *down;
+	struct monitor_wait *wait; /* not NULL: there is no DOWN, and the watcher is woken */
 	bool cause_known; /* of a process: its exit was told, and the DOWN waits for the end of its link */
 	uint64_t ping; /* or the DOWN waits for this pong of the broker (told.c), in actor_group.downs_held */
 

@@ -91,10 +91,10 @@ int send_caused_cast(actor_group *group, struct actor *self, const struct wire_t
 
 	if (local) {
 		target = actor_find(group, to->ref.serial);
-		if (!target || target->status == ACTOR_ENDING) {
+		if (!target || target->status == ACTOR_ENDING || target->draining) {
 			group->stats.casts_dropped++;
 			dead_letter_of_cast(group, to->ref, from, method, args, args_bytes);
-			return 0;
+			return target && target->draining ? -ESHUTDOWN : 0;
 		}
 		trace = trace_next(group, cause, &room);
 		r = msg_new_traced(&msg, from, method, args, args_bytes, trace);

@@ -190,7 +190,7 @@ static void alarm_is_due(struct loop *loop, struct alarm *alarm)
 
 	if (alarm->what == ALARM_LOCAL) {
 		to = actor_find(alarm->self->group, alarm_far(alarm)->to.to.ref.serial);
-		if (!to || to->status == ACTOR_ENDING) {
+		if (!to || to->status == ACTOR_ENDING || to->draining) {
 			alarm->self->group->stats.casts_dropped++;
 			alarm_free(alarm);
 			return;

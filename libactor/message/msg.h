@@ -29,6 +29,7 @@ enum msg_kind {
 	MSG_NAME,
 	MSG_OVERLOAD, /* messages were lost (intake.c) */
 	MSG_LETTER,   /* dead letters wait (dead-letters.c) */
+	MSG_DRAINED,  /* all messages before this one were handled (drain.c) */
 	/* Messages of timers; `id` is that of the timer: */
 	MSG_TIMER, /* a cast */
 	MSG_TICK,  /* a cast of an interval, which goes on */

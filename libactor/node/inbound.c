@@ -13,6 +13,7 @@
 #include "libactor/actor/answer.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/dead-letters.h"
+#include "libactor/actor/drain.h"
 #include "libactor/actor/ending.h"
 #include "libactor/actor/exits.h"
 #include "libactor/actor/intake.h"
@@ -156,7 +157,7 @@ static void inbound_cast_to(struct actor *to, void *arg)
 {
 	struct inbound_cast *cast = arg;
 
-	if (!cast->over && to->status != ACTOR_ENDING)
+	if (!cast->over && to->status != ACTOR_ENDING && !to->draining)
 		cast->over = !inbound_hand(cast->peer, &cast->frame, to);
 }
 
@@ -180,6 +181,38 @@ static void inbound_pg_cast(struct peer *peer, const struct wire_frame *frame)
 		own_pg_each(pg, inbound_cast_to, &cast);
 	else
 		peer->group->stats.casts_dropped++;
+}
+
+/*
+ * No frame may end the service actor, because all other processes depend on it. A node ends by the command
+ * `down`.
+ */
+static bool inbound_refuses_end(struct peer *peer, const struct wire_frame *frame)
+{
+	actor_group *group = peer->group;
+
+	if (!group->is_service)
+		return false;
+	if (!peer->refused_end)
+		group_complain(group, peer->kind == PEER_CLIENT ? 0 : peer->id,
+			"group %llu (%s) asks by a frame that %s ends: refused",
+			(unsigned long long)frame->from.group, peer->name, group->name);
+	peer->refused_end = true;
+	return true;
+}
+
+/*
+ * What is about the life of an actor, and so is handled also while the actor is busy. False: the message is
+ * for the actor's mailbox.
+ */
+static bool inbound_of_life(struct peer *peer, const struct wire_frame *frame, struct actor *to)
+{
+	if (frame->type == WIRE_CAST && mp_str_is(frame->method.s, frame->method.len, METHOD_DRAIN)) {
+		if (!inbound_refuses_end(peer, frame))
+			actor_request_drain(to);
+		return true;
+	}
+	return false;
 }
 
 static void inbound_message(struct peer *peer, const struct wire_frame *frame)
@@ -207,6 +240,16 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 		to = actor_find(group, 1);
 		if (to && to->status == ACTOR_ENDING)
 			to = NULL;
+	}
+	if (to && frame->method.s[0] == '$' && inbound_of_life(peer, frame, to))
+		return;
+	if (to && to->draining) {
+		dead_letter_of_frame(group, ref, frame);
+		if (is_call)
+			inbound_refuse(peer, frame, ref, ERROR_CLOSING, "");
+		else
+			group->stats.casts_dropped++;
+		return;
 	}
 	if (!to) {
 		dead_letter_of_frame(group, ref, frame);
@@ -278,24 +321,6 @@ static bool peer_still_linked(actor_group *group, uint64_t id)
 	struct peer *peer = peer_find(group, id);
 
 	return peer && peer->pipe;
-}
-
-/*
- * No frame may end the service actor, because all other processes depend on it. A node ends by the command
- * `down`.
- */
-static bool inbound_refuses_end(struct peer *peer, const struct wire_frame *frame)
-{
-	actor_group *group = peer->group;
-
-	if (!group->is_service)
-		return false;
-	if (!peer->refused_end)
-		group_complain(group, peer->kind == PEER_CLIENT ? 0 : peer->id,
-			"group %llu (%s) asks by a frame that %s ends: refused",
-			(unsigned long long)frame->from.group, peer->name, group->name);
-	peer->refused_end = true;
-	return true;
 }
 
 /* False: the peer, or its link, is gone. */

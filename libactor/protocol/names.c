@@ -18,6 +18,7 @@ static const struct error_name of_runtime[] = {
 	{"stopped", -ECONNRESET},
 	{ERROR_TIMEOUT, -ETIMEDOUT},
 	{ERROR_DEADLOCK, -EDEADLK},
+	{ERROR_CLOSING, -ESHUTDOWN},
 	{NULL, 0},
 };
 

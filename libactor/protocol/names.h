@@ -12,6 +12,9 @@
 #define NAME_SPAWNER "$spawner"
 
 #define METHOD_DESCRIBE "$describe"
+#define METHOD_DRAIN    "$drain"
+#define METHOD_STATUS   "$status"
+#define METHOD_SPAWN    "$spawn" /* to serial 0: of a behavior that the group has registered */
 #define METHOD_PG_JOIN  "$pg_join"
 #define METHOD_PG_LEAVE "$pg_leave"
 #define METHOD_PG_CAST  "pg_cast" /* to all members of a process group */
@@ -20,6 +23,7 @@
 #define ERROR_NOPROC       "noproc"       /* no such actor or name */
 #define ERROR_NOCONNECTION "noconnection" /* the link to the target ended */
 #define ERROR_DOWN         "down"         /* the target ended before it answered */
+#define ERROR_CLOSING      "closing"      /* the target works off its queue, and takes nothing new */
 #define ERROR_NO_METHOD    "no_method"
 #define ERROR_NO_REPLY     "no_reply"
 #define ERROR_BAD_ARGS     "bad_args"

@@ -25,6 +25,11 @@ void slots_deinit(struct slots *slots);
 int slots_take(struct slots *slots, void *item, uint64_t *ret_id); /* 0 or -ENOMEM */
 void *slots_get(const struct slots *slots, uint64_t id); /* NULL: the item was given back, or never existed */
 void slots_give(struct slots *slots, uint64_t id);
+/* The item whose id has these low 32 bits; they must be those of an item that was not given back. */
+static inline void *slots_at(const struct slots *slots, uint32_t low_bits)
+{
+	return slots->entries[low_bits - 1].item;
+}
 /*
  * Returns the item at or after position *at and moves *at on; NULL at the end. *at starts with 0. During a
  * walk items may be taken and given back.

@@ -32,6 +32,7 @@
  *           -ERANGE      a number does not fit
  *           -EALREADY    the call was answered before
  *           -EPERM       not permitted
+ *           -ESHUTDOWN   the target drains: it works off its queue, and takes nothing new (actor_drain)
  *           -EDQUOT      the broker keeps no more for this group (a limit of names, memberships, watches)
  * Memory.   The library borrows strings and arrays that are passed in, for the time of the call. The caller
  *           frees a message that a function returned through ret_msg, with actor_msg_free.
@@ -70,6 +71,7 @@
 #include <actor/dest.h>     /* where something is sent */
 #include <actor/message.h>  /* bodies and their formats */
 #include <actor/behavior.h> /* methods, callbacks; spawn, stop, kill */
+#include <actor/life.h>     /* other ways to spawn; drain, wait, children */
 #include <actor/send.h>     /* cast, call, request, reply, flush */
 #include <actor/name.h>     /* register, whereis, watch */
 #include <actor/pg.h>       /* process groups */

@@ -122,6 +122,17 @@ struct actor_behavior {
 		actor *self, const struct actor_overload_stats *now, const struct actor_overload_stats *all);
 	/* A message for any actor of this group was lost (actor_dead_letters). */
 	int (*on_dead_letter)(actor *self, const struct actor_dead_letter *letter);
+	/*
+	 * Called once, after init has succeeded and its spawner was told, and before the first message. It
+	 * may call and wait. A negative value ends the actor, as that of a handler does. It is not called
+	 * when the actor was asked to end meanwhile.
+	 */
+	int (*post_start)(actor *self);
+	/*
+	 * When the actor ends with its parent (actor_spawn_options.owned): how long it may take to stop,
+	 * until it is killed. 0: 5,000. ACTOR_FOREVER: as long as it takes.
+	 */
+	int64_t stop_timeout_ms;
 };
 
 ACTOR_EXPORT void *actor_state(actor *self);

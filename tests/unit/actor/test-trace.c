@@ -473,7 +473,7 @@ static void test_only_a_running_handler_has_a_trace(void **state)
 
 static void test_an_actor_has_no_more_memory_for_it(void **state)
 {
-	assert_in_range(sizeof(struct actor), 1, 416);
+	assert_in_range(sizeof(struct actor), 1, 424);
 }
 
 int main(void)

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+#include "actor/actor.h"
+
+struct monitor_wait;
+
+/* actor_monitor(). @wait not NULL: the end is told there, in place of a DOWN. */
+int monitor_begin(actor *self, actor_ref who, struct monitor_wait *wait, uint64_t *ret_monitor);
