@@ -2,7 +2,7 @@
 /*
  * Draining. A mark behind the messages that wait says where the work ends. Without a mark the actor would end
  * when its mailbox is empty, and that may never be, since the runtime's own messages (timers, DOWNs, answers)
- * still come. Messages of actor_continue() are put before all others, so they are before the mark, too.
+ * still come.
  */
 #include "libactor/actor/drain.h"
 

@@ -13,8 +13,6 @@
 
 #define METHOD_DESCRIBE "$describe"
 #define METHOD_DRAIN    "$drain"
-#define METHOD_STATUS   "$status"
-#define METHOD_SPAWN    "$spawn" /* to serial 0: of a behavior that the group has registered */
 #define METHOD_PG_JOIN  "$pg_join"
 #define METHOD_PG_LEAVE "$pg_leave"
 #define METHOD_PG_CAST  "pg_cast" /* to all members of a process group */

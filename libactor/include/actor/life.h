@@ -75,10 +75,10 @@ ACTOR_EXPORT int actor_wait(actor *self, actor_ref who, int64_t timeout_ms, stru
  * The actor takes no casts and calls any more, handles those that wait, and then ends: terminate runs, the
  * reason is normal. Until then a cast or call of its own group gets -ESHUTDOWN, a call from another group too
  * (the error `closing`), and a cast from another group is a dead letter. This holds for its own casts to
- * itself as well; actor_continue() still works. What comes after the drain from its timers, requests and
- * monitors is not handled. A stop or a kill ends it earlier. Calls that it keeps (actor_from_keep) are
- * answered `down` at its end, if it has not answered them. The actor keeps its names and memberships until
- * its end, so it may first leave its process groups. A second drain does nothing. Returns as actor_stop().
+ * itself as well. What comes after the drain from its timers, requests and monitors is not handled. A stop or
+ * a kill ends it earlier. Calls that it keeps (actor_from_keep) are answered `down` at its end, if it has not
+ * answered them. The actor keeps its names and memberships until its end, so it may first leave its process
+ * groups. A second drain does nothing. Returns as actor_stop().
  */
 ACTOR_EXPORT int actor_drain(actor *self, actor_ref who);
 /*
