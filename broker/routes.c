@@ -268,6 +268,14 @@ static bool is_message(const struct wire_frame *frame)
 	return frame->type == WIRE_CAST || frame->type == WIRE_CALL;
 }
 
+/* May the frame wait until its target takes messages again? The target's runtime answers `$sys_…` at once. */
+static bool is_holdable(const struct wire_frame *frame)
+{
+	bool is_sys = frame->type == WIRE_CALL && method_is_sys(frame->method.s, frame->method.len);
+
+	return is_message(frame) && !is_sys;
+}
+
 /* As long as the frame may be on its way to the target: a name in it is replaced by a ref. */
 static size_t length_at_target(const struct wire_frame *frame)
 {
@@ -283,7 +291,7 @@ static bool deliver(
 	if (frame->type == WIRE_EXIT)
 		pauses_end_is_told(target, &to, sender->group);
 	out = pauses_admit(sender, target, &(struct wire_dest){.ref = to, .name = frame->to.name}, size_bytes,
-		is_message(frame));
+		is_holdable(frame));
 	if (!out)
 		return false;
 	if (frame->to.name.s)
@@ -387,7 +395,7 @@ void routes_frame_of_ended(struct broker *broker, const struct wire_frame *frame
 	}
 	/* The sender has ended, so nobody is charged if the frame is parked or held. */
 	out = pauses_admit(NULL, target, &(struct wire_dest){.ref = to}, frame->raw_bytes + NAME_TO_REF_BYTES,
-		is_message(frame));
+		is_holdable(frame));
 	if (!out) {
 		target->count.dropped++;
 		broker->count.dropped++;

@@ -56,6 +56,14 @@ static int counter_tick(actor *self, const actor_msg *msg)
 	return actor_send_after(self, TICK_MS, "tick", NULL, "");
 }
 
+/* `actorctl inspect counter` shows this. */
+static int counter_status(actor *self, actor_msg *ret)
+{
+	const struct counter *counter = actor_state(self);
+
+	return actor_msg_pack(ret, "{s:I,s:U}", "total", counter->total, "ticks", counter->ticks);
+}
+
 static const struct actor_method counter_methods[] = {
 	{.name = "add", .on_call = counter_add, .args = "n:int", .doc = "adds n, answers the new total"},
 	{.name = "get", .on_call = counter_get, .doc = "answers the total"},
@@ -70,6 +78,7 @@ static const struct actor_behavior counter = {
 	.state_size = sizeof(struct counter),
 	.methods = counter_methods,
 	.init = counter_init,
+	.format_status = counter_status,
 };
 
 int main(int argc, char **argv)

@@ -152,14 +152,16 @@ static void client_pump(actor_client *client)
 
 /*
  * Waits until a message may be sent to @to. At the deadline returns -ETIMEDOUT for a call, -EBUSY for a cast.
+ * @called: the method of a call; NULL: a cast.
  */
-static int client_ready(actor_client *client, const struct wire_dest *to, int64_t deadline_ns, bool is_call)
+static int client_ready(
+	actor_client *client, const struct wire_dest *to, int64_t deadline_ns, const char *called)
 {
 	int r;
 
-	while ((r = send_ready(client->group, NULL, to, deadline_ns)) == -EAGAIN) {
+	while ((r = send_ready_to_call(client->group, NULL, to, called, deadline_ns)) == -EAGAIN) {
 		if (clock_now_ns() >= deadline_ns)
-			return is_call ? -ETIMEDOUT : -EBUSY;
+			return called ? -ETIMEDOUT : -EBUSY;
 		client_pump(client);
 	}
 	return r;
@@ -177,7 +179,7 @@ int actor_client_call(actor_client *client, actor_dest to, const char *method, i
 	do {
 		r = send_find(&send);
 		if (r == 0)
-			r = client_ready(client, &send.dest, send.deadline_ns, true);
+			r = client_ready(client, &send.dest, send.deadline_ns, method);
 		if (r == 0) {
 			va_start(args, format);
 			r = send_vcall(client->group, NULL, &send.dest, method, send.deadline_ns, ret_msg,
@@ -200,7 +202,7 @@ int actor_client_call_msg(actor_client *client, actor_dest to, const char *metho
 	do {
 		r = send_find(&send);
 		if (r == 0)
-			r = client_ready(client, &send.dest, send.deadline_ns, true);
+			r = client_ready(client, &send.dest, send.deadline_ns, method);
 		if (r == 0)
 			r = send_call_msg(client->group, NULL, &send.dest, method, send.deadline_ns,
 				take_args ? *take_args : NULL, &sent, ret_msg);
@@ -243,7 +245,7 @@ int actor_client_cast(actor_client *client, actor_dest to, const char *method, c
 	do {
 		r = send_find(&send);
 		if (r == 0)
-			r = client_ready(client, &send.dest, deadline_ns, false);
+			r = client_ready(client, &send.dest, deadline_ns, NULL);
 		if (r == 0) {
 			va_start(args, format);
 			r = send_vcast(client->group, self, &send.dest, method, format, args);
@@ -271,7 +273,7 @@ int actor_client_cast_msg(actor_client *client, actor_dest to, const char *metho
 	do {
 		r = send_find(&send);
 		if (r == 0)
-			r = client_ready(client, &send.dest, deadline_ns, false);
+			r = client_ready(client, &send.dest, deadline_ns, NULL);
 		if (r == 0)
 			r = send_cast_msg(client->group, self, &send.dest, method, take_args);
 	} while (send_again(&send, &r));

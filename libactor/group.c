@@ -22,6 +22,7 @@
 #include "libactor/actor/offload.h"
 #include "libactor/actor/pg-pick.h"
 #include "libactor/actor/pg.h"
+#include "libactor/actor/sys.h"
 #include "libactor/actor/timers.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/bell.h"
@@ -145,6 +146,8 @@ static void group_turn(struct loop *loop)
 		group->stop_begun = true;
 		actors_stop_all(group, "shutdown");
 	}
+	if (!list_is_empty(&group->sys_asked))
+		sys_turn(group);
 	uplink_turn(group);
 	peers_flush(group);
 	if (!list_is_empty(&group->flushes))
@@ -212,6 +215,8 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 	list_init(&group->knocks);
 	list_init(&group->dirty);
 	list_init(&group->flushes);
+	list_init(&group->sys_asked);
+	hash_init(&group->histories);
 	list_init(&group->downs_held);
 	alarms_init(group);
 	list_init(&group->inlets);
@@ -579,6 +584,8 @@ actor_group *actor_group_free(actor_group *group)
 	hash_deinit(&group->peers);
 	hash_deinit(&group->pauses);
 	hash_deinit(&group->links);
+	sys_end(group);
+	hash_deinit(&group->histories);
 	slots_deinit(&group->actors);
 	slots_deinit(&group->calls);
 	slots_deinit(&group->requests);

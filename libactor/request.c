@@ -191,7 +191,7 @@ static int request_start(
 	size_t body_bytes;
 	int r;
 
-	r = send_ready(send->group, send->self, &send->dest, send->deadline_ns);
+	r = send_ready_to_call(send->group, send->self, &send->dest, method, send->deadline_ns);
 	if (r == 0)
 		r = args_body(send->group, args, &body, &body_bytes);
 	if (r == 0)

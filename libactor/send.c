@@ -230,7 +230,7 @@ int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *t
 		*ret_msg = NULL;
 	r = post_check_method(method);
 	if (r == 0)
-		r = send_ready(group, self, to, deadline_ns);
+		r = send_ready_to_call(group, self, to, method, deadline_ns);
 	if (r < 0)
 		return r;
 	buf_reset(&group->scratch, 1 << 16);
@@ -254,7 +254,7 @@ int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest
 	if (r == 0 && args)
 		r = msg_take_body(args, BODY_ARGS, &body, &body_bytes);
 	if (r == 0)
-		r = send_ready(group, self, to, deadline_ns);
+		r = send_ready_to_call(group, self, to, method, deadline_ns);
 	if (r < 0)
 		return r;
 	*ret_sent = true;

@@ -46,6 +46,8 @@ struct actor {
 	bool waits_for_requests : 1;
 	bool ended_self : 1;      /* the cause is set, and the actor ends after the running handler */
 	bool told_wrong_kind : 1; /* the log has said that a cast came for a method that is a call */
+	bool suspended : 1;       /* begins no message until it is resumed (sys.c) */
+	bool has_history : 1;     /* its last messages are kept (history.c) */
 	bool owns_trace : 1;      /* tracing.c allocated the trace */
 	bool draining : 1;        /* takes no messages any more, and ends when it gets MSG_DRAINED */
 	bool owned : 1;           /* ends with its parent (family.c) */
@@ -58,6 +60,7 @@ struct actor {
 	struct family family;
 
 	struct mailbox mailbox;
+	uint64_t n_handled;             /* messages */
 	const char *method;             /* the method that is being handled; for crash reports */
 	const struct wire_trace *trace; /* the trace of the handled message; NULL: none (tracing.h) */
 

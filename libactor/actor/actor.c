@@ -22,6 +22,7 @@
 #include "libactor/actor/ending.h"
 #include "libactor/actor/family.h"
 #include "libactor/actor/fd.h"
+#include "libactor/actor/history.h"
 #include "libactor/actor/inlet.h"
 #include "libactor/actor/intake.h"
 #include "libactor/actor/links.h"
@@ -33,6 +34,7 @@
 #include "libactor/actor/pg-monitor.h"
 #include "libactor/actor/pg-tell.h"
 #include "libactor/actor/call-request.h"
+#include "libactor/actor/sys.h"
 #include "libactor/actor/timers.h"
 #include "libactor/actor/tracing.h"
 #include "libactor/base/base.h"
@@ -161,6 +163,8 @@ static void actor_free(struct actor *self)
 	if (!self->internal)
 		group->n_alive--;
 	free(self->mailbox.intake);
+	if (self->has_history)
+		history_drop(self);
 	free(self->state);
 	free(self);
 }
@@ -328,6 +332,8 @@ static int actor_handle_call(struct actor *self, actor_msg *msg)
 		r = method->on_call(self, msg, &from);
 	else if (!strcmp(msg->method, METHOD_DESCRIBE))
 		r = actor_describe(self, &from);
+	else if (!strcmp(msg->method, METHOD_SYS_STATE))
+		r = sys_state(self, &from);
 	else if (!strcmp(msg->method, METHOD_PG_JOIN) || !strcmp(msg->method, METHOD_PG_LEAVE))
 		r = membership_asked(self, msg, &from);
 	else if (self->behavior->on_other)
@@ -365,6 +371,9 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 
 	self->method = msg->method;
 	self->trace = msg_trace(msg);
+	self->n_handled++;
+	if (__builtin_expect(self->has_history, 0))
+		history_note(self, msg);
 	switch (msg->kind) {
 	case MSG_CALL:
 		r = actor_handle_call(self, msg);
@@ -520,6 +529,8 @@ void actor_run(struct loop *loop, struct task *task)
 		actor_post_start(self);
 	for (int i = 0; i < BURST_MESSAGES; i++) {
 		if (actor_check_end(self))
+			return;
+		if (self->suspended && !sys_comes_first(self))
 			return;
 		msg = self->mailbox.intake ? intake_pop(self) : mailbox_pop(self);
 		if (!msg) {

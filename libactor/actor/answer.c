@@ -93,6 +93,12 @@ static void call_send_answer(
 		answer_show(group, TAP_SENT, to, callee, &answer);
 }
 
+void call_answer(actor_group *group, const struct answer_to *to, actor_ref callee, const void *result,
+	size_t result_bytes)
+{
+	call_send_answer(group, to, callee, (struct answer){.result = result, .result_bytes = result_bytes});
+}
+
 void call_refuse(
 	actor_group *group, const struct answer_to *to, actor_ref callee, const char *error, const char *text)
 {

@@ -42,6 +42,9 @@ struct answer_to {
 	const struct wire_trace *trace; /* NULL: none */
 };
 
+/* Answers a call with a result, one well-formed value. */
+void call_answer(actor_group *group, const struct answer_to *to, actor_ref callee, const void *result,
+	size_t result_bytes);
 /* Answers a call with an error. */
 void call_refuse(actor_group *group, const struct answer_to *to, actor_ref callee, const char *error,
 	const char *text);

@@ -17,6 +17,7 @@
 #include "libactor/actor/intake.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/post.h"
+#include "libactor/actor/sys.h"
 #include "libactor/actor/taps.h"
 #include "libactor/actor/tracing.h"
 #include "libactor/base/base.h"
@@ -247,6 +248,30 @@ static void call_show(const struct call *call, enum tap_path path, const struct 
 	taps_show(call->group, path, &frame);
 }
 
+/* A request that the runtime answers for @to; NULL: for the group (sys.c). */
+static int call_start_sys(struct call *call, struct actor *to, actor_ref from, struct wire_str method,
+	const void *args, size_t args_bytes)
+{
+	const struct wire_trace *trace = call_trace(call);
+	uint64_t serial = call->callee.serial;
+	actor_msg *msg;
+	int r;
+
+	if (serial && (!to || to->status == ACTOR_ENDING))
+		return -ESRCH;
+	if (to && call->caller && sys_needs_turn(method) && call_is_circle(call, to))
+		return -EDEADLK;
+	r = msg_new_traced(&msg, from, method, args, args_bytes, trace);
+	if (r < 0)
+		return r;
+	msg->id = call->id;
+	sys_take(call->group, msg, serial);
+	if (taps_look(call->group, trace))
+		call_show(call, TAP_LOCAL, &(struct wire_dest){.ref = call->callee}, from, method, args,
+			args_bytes);
+	return 0;
+}
+
 static int call_start_local(struct call *call, struct actor *sender, struct wire_str method, const void *args,
 	size_t args_bytes, int64_t deadline_ns)
 {
@@ -257,6 +282,8 @@ static int call_start_local(struct call *call, struct actor *sender, struct wire
 	actor_msg *msg;
 	int r;
 
+	if (sys_is_request(method))
+		return call_start_sys(call, to, from, method, args, args_bytes);
 	if (!to || to->status == ACTOR_ENDING)
 		return -ESRCH;
 	if (to->draining)

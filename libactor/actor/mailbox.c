@@ -57,15 +57,26 @@ bool mailbox_holds_back(const struct mailbox *mailbox)
 	       (!mailbox->intake || mailbox->intake->overload.limits.overflow == ACTOR_BLOCK);
 }
 
+static void mailbox_charge(struct mailbox *mailbox, actor_msg *msg)
+{
+	msg->charge_bytes = (uint32_t)(sizeof(*msg) +
+				       (msg->body_bytes > UINT32_MAX / 4 ? UINT32_MAX / 4 : msg->body_bytes));
+	mailbox->n_messages++;
+	if (__builtin_add_overflow(mailbox->n_bytes, msg->charge_bytes, &mailbox->n_bytes))
+		mailbox->n_bytes = UINT32_MAX;
+}
+
 void mailbox_push(struct actor *to, actor_msg *take)
 {
-	take->charge_bytes =
-		(uint32_t)(sizeof(*take) +
-			   (take->body_bytes > UINT32_MAX / 4 ? UINT32_MAX / 4 : take->body_bytes));
-	to->mailbox.n_messages++;
-	if (__builtin_add_overflow(to->mailbox.n_bytes, take->charge_bytes, &to->mailbox.n_bytes))
-		to->mailbox.n_bytes = UINT32_MAX;
+	mailbox_charge(&to->mailbox, take);
 	list_append(&to->mailbox.messages, &take->link);
+	actor_make_runnable(to);
+}
+
+void mailbox_push_front(struct actor *to, actor_msg *take)
+{
+	mailbox_charge(&to->mailbox, take);
+	list_prepend(&to->mailbox.messages, &take->link);
 	actor_make_runnable(to);
 }
 

@@ -29,8 +29,9 @@ void mailbox_init(struct mailbox *mailbox, const struct actor_behavior *behavior
 bool mailbox_is_full(const struct mailbox *mailbox);
 /* True when the mailbox is full and makes its senders wait. */
 bool mailbox_holds_back(const struct mailbox *mailbox);
-void mailbox_push(struct actor *to, actor_msg *take); /* takes any message: senders check the limits */
-actor_msg *mailbox_pop(struct actor *self);           /* also wakes the next sender */
+void mailbox_push(struct actor *to, actor_msg *take);       /* takes any message: senders check the limits */
+void mailbox_push_front(struct actor *to, actor_msg *take); /* the next message to be handled */
+actor_msg *mailbox_pop(struct actor *self);                 /* also wakes the next sender */
 void mailbox_drop(struct actor *self, int kind, uint64_t id); /* removes all messages of that kind and id */
 void mailbox_drop_exits(struct actor *self, actor_ref who); /* removes the exit signals of links with @who */
 actor_msg *mailbox_take(struct actor *self);                /* for an actor that ends: wakes no sender */

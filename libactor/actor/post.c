@@ -11,6 +11,7 @@
 #include "libactor/actor/dead-letters.h"
 #include "libactor/actor/intake.h"
 #include "libactor/actor/mailbox.h"
+#include "libactor/actor/sys.h"
 #include "libactor/actor/taps.h"
 #include "libactor/actor/tracing.h"
 #include "libactor/base/base.h"
@@ -58,6 +59,17 @@ int send_ready(actor_group *group, struct actor *self, const struct wire_dest *t
 	if (!peer)
 		return send_no_route(group, to);
 	return peer_wait_unpaused(&peer, to, self ? &self->task : NULL, deadline_ns);
+}
+
+int send_ready_to_call(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
+	int64_t deadline_ns)
+{
+	/* its group may have said that the actor takes nothing, but that is about its mailbox */
+	const struct wire_dest its_group = {.ref = {to->ref.node, to->ref.group, 0}};
+
+	if (!method || !sys_is_request(wire_cstr(method)) || to->name.s)
+		return send_ready(group, self, to, deadline_ns);
+	return dest_is_local(group, to) ? 0 : send_ready(group, self, &its_group, deadline_ns);
 }
 
 int send_all_ready_by_broker(actor_group *group, struct actor *self, int64_t deadline_ns)

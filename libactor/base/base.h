@@ -91,6 +91,8 @@ struct actor_group {
 	uint64_t room_of;
 	struct slots calls;
 	struct slots requests; /* call-request.h */
+	struct list sys_asked; /* sys.h: actor_msg.link */
+	struct hash histories; /* struct history by the serial of its actor */
 	struct slots monitors;
 	struct list downs_held;   /* told.c: struct monitor.target_link */
 	struct hash links;        /* links.c: struct monitor.pair of the monitors that are links */

@@ -57,6 +57,7 @@ struct actor_msg {
 	union {
 		const char *text; /* of a reply */
 		int64_t came_ns;  /* of a cast or call that counts for limits; else 0 (intake.c) */
+		uint64_t to;      /* of a call that waits in group->sys_asked: the serial of its target */
 	};
 	const uint8_t *body;
 	size_t body_bytes;

@@ -21,6 +21,7 @@
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/membership.h"
 #include "libactor/actor/monitor.h"
+#include "libactor/actor/sys.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
@@ -215,6 +216,23 @@ static bool inbound_of_life(struct peer *peer, const struct wire_frame *frame, s
 	return false;
 }
 
+/* A request that the runtime answers for @to; NULL: for the group (sys.c). */
+static void inbound_sys(struct peer *peer, const struct wire_frame *frame, struct actor *to, actor_ref ref)
+{
+	actor_msg *msg;
+
+	if (to && to->waiting_call && sys_needs_turn(frame->method) && call_closes_circle(to, frame)) {
+		inbound_refuse(peer, frame, ref, ERROR_DEADLOCK, "it waits for an answer of who calls it");
+		return;
+	}
+	if (msg_new_of_frame(&msg, frame) < 0) {
+		inbound_refuse(peer, frame, ref, ERROR_OVERLOADED, "out of memory");
+		return;
+	}
+	msg->way = peer_way(peer);
+	sys_take(peer->group, msg, ref.serial);
+}
+
 static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 {
 	actor_group *group = peer->group;
@@ -223,6 +241,11 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 	actor_ref ref;
 
 	to = frame_target(group, frame, &ref);
+	if (is_call && sys_is_request(frame->method) &&
+		(to || (!frame->to.name.s && ref.serial == 0 && ref.group == group->id))) {
+		inbound_sys(peer, frame, to, ref);
+		return;
+	}
 	if (!to && !is_call && !frame->to.name.s && ref.serial == 0 && ref.group == group->id) {
 		if (mp_str_is(frame->method.s, frame->method.len, METHOD_PG_CAST)) {
 			inbound_pg_cast(peer, frame);

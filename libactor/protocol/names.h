@@ -6,17 +6,36 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define NAME_BROKER  "$broker"
 #define NAME_SPAWNER "$spawner"
 
 #define METHOD_DESCRIBE "$describe"
 #define METHOD_DRAIN    "$drain"
+/* What the runtime answers for every actor; sys.c. */
+#define METHOD_SYS         "$sys_" /* the beginning of their names */
+#define METHOD_SYS_ACTORS  "$sys_actors"
+#define METHOD_SYS_STATUS  "$sys_status"
+#define METHOD_SYS_SUSPEND "$sys_suspend"
+#define METHOD_SYS_RESUME  "$sys_resume"
+#define METHOD_SYS_STATE   "$sys_state"
+#define METHOD_SYS_KEEP    "$sys_keep"
+#define METHOD_SYS_LAST    "$sys_last"
+
 #define METHOD_PG_JOIN  "$pg_join"
 #define METHOD_PG_LEAVE "$pg_leave"
 #define METHOD_PG_CAST  "pg_cast" /* to all members of a process group */
 #define METHOD_TAPPED   "tapped"  /* a copy of a frame, for a tap */
+
+/* No pause and no full mailbox holds back calls of such methods. */
+static inline bool method_is_sys(const char *s, size_t length)
+{
+	return length > sizeof(METHOD_SYS) - 1 && s[0] == '$' &&
+	       !memcmp(s, METHOD_SYS, sizeof(METHOD_SYS) - 1);
+}
 
 #define ERROR_NOPROC       "noproc"       /* no such actor or name */
 #define ERROR_NOCONNECTION "noconnection" /* the link to the target ended */

@@ -262,6 +262,11 @@ def frames_good():
     y_frames("error", Frame("error", A, B, 1, "counter.too_big", "5 is more than 4"))
     y_frames("error_empty_text", Frame("error", A, B, 1, "noproc", ""))
     y_frames("error_from_nobody", Frame("error", A, NOBODY, 1, "noproc", ""))
+    y_frames("call_sys_actors", Frame("call", Ref(1, 2, 0), Ref(1, 7, 1), "$sys_actors", [100, 0], 6, 0))
+    y_frames("reply_sys_actors", Frame("reply", Ref(1, 7, 1), Ref(1, 2, 0), 6, [
+        {"ref": Ref(1, 2, 1), "behavior": "counter", "names": ["counter"], "status": "handling", "suspended": False, "method": "add",
+         "waits_in": "call", "waits_for": Ref(1, 3, 1), "messages": 2, "bytes": 340, "handled": 17, "memory": 800, "links": 1, "monitors": 0,
+         "watchers": 2}, 1]))
     y_frames("error_overloaded", Frame("error", A, B, 1, "overloaded", "retry_ms=250; its mailbox is full"))
     # Traces.
     y_frames("cast_trace", Frame("cast", B, A, "add", [5], trace=[1, 2, 0]))

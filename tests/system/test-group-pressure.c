@@ -197,6 +197,30 @@ static void test_casts_to_a_hung_stranger_are_refused_beyond_the_bounds(void **s
 	reap(a, SIGTERM);
 }
 
+/* Who has filled a suspended actor's mailbox, and was told to pause, can let the actor go on. */
+static void test_a_paused_sender_can_resume_a_suspended_actor(void **state)
+{
+	for (int mode = 0; mode < 2; mode++) {
+		actor_client *client = client_new(mode ? ACTOR_JOIN_BROKER : ACTOR_JOIN_DIRECT);
+		pid_t server = server_start("a");
+		actor_ref ref = find(client, "a");
+
+		assert_int_equal(
+			actor_client_call(client, actor_to(ref), "$sys_suspend", LONG_MS, NULL, ""), 0);
+		for (int i = 0; i < 4100; i++)
+			assert_int_equal(actor_client_cast(client, actor_to(ref), "tick", ""), 0);
+		for (int i = 0; i < 2;
+			i++) /* the first one hears of the pause, the second one waits for its end */
+			assert_int_equal(
+				actor_client_call(client, actor_to(ref), "ticks", 100, NULL, ""), -ETIMEDOUT);
+		assert_int_equal(
+			actor_client_call(client, actor_to(ref), "$sys_resume", LONG_MS, NULL, ""), 0);
+		expect_number(client, ref, "ticks", 4100);
+		actor_client_free(client);
+		reap(server, SIGTERM);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +230,7 @@ int main(int argc, char **argv)
 		fact(test_casts_to_a_group_that_stands_still_at_a_recovery_come),
 		fact(test_casts_by_the_broker_to_a_busy_actor_are_refused_or_come),
 		fact(test_casts_to_a_hung_stranger_are_refused_beyond_the_bounds),
+		fact(test_a_paused_sender_can_resume_a_suspended_actor),
 	};
 
 	if (is_server(argc, argv))

@@ -133,6 +133,13 @@ struct actor_behavior {
 	 * until it is killed. 0: 5,000. ACTOR_FOREVER: as long as it takes.
 	 */
 	int64_t stop_timeout_ms;
+	/*
+	 * Writes what people should see of the actor's state (`actorctl inspect`; actor/sys.h) into @ret, as
+	 * one value: actor_msg_pack(ret, "{s:I}", "total", total). It runs between two messages, also while
+	 * the actor is suspended, and must not change the actor. After a negative errno who asked gets the
+	 * error `bad_result`, and the actor goes on.
+	 */
+	int (*format_status)(actor *self, actor_msg *ret);
 };
 
 ACTOR_EXPORT void *actor_state(actor *self);

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers the requests `$sys_…`. Who may call an actor may ask them, as it may stop and kill the actor; only
+ * a daemon's service actor is not suspended, because all other processes depend on it.
+ */
+#include "libactor/actor/sys.h"
+
+#include <errno.h>
+
+#include "libactor/actor/answer.h"
+#include "libactor/actor/history.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/mailbox.h"
+#include "libactor/actor/monitor.h"
+#include "libactor/actor/name.h"
+#include "libactor/loop/timer.h"
+#include "libactor/protocol/mp.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/slots.h"
+
+#define ACTORS_DEFAULT  1000u
+#define ACTORS_MAX      4096u
+#define LIST_BYTES_MAX  (1u << 20) /* of one answer, which ends behind the actor that goes beyond this */
+#define NAMES_SHOWN_MAX 16u        /* of one actor */
+#define REFS_SHOWN_MAX  1000u      /* of one actor: links, monitors, watchers */
+#define STATES_WAIT_MAX 64u        /* `$sys_state` that a mailbox takes beyond its limit */
+
+/* ---- one actor as a map ---- */
+
+static bool in_handler(const struct actor *self)
+{
+	return self->task.stack || actor_is_current(self);
+}
+
+static const char *status_word(const struct actor *self)
+{
+	if (self->status == ACTOR_STARTING)
+		return "starting";
+	if (self->status == ACTOR_ENDING)
+		return "ending";
+	if (in_handler(self))
+		return "handling";
+	if (self->suspended)
+		return "suspended";
+	return self->mailbox.n_messages ? "runnable" : "idle";
+}
+
+/* In what the actor waits inside a handler. NULL: it does not. */
+static const char *wait_word(const struct actor *self)
+{
+	if (!self->task.stack || self->task.woken)
+		return NULL;
+	if (self->waiting_call)
+		return "call";
+	if (list_is_linked(&self->task.blocked_link))
+		return "room";
+	return timer_is_armed(&self->task.wake_timer) ? "time" : "other";
+}
+
+static uint64_t memory_bytes(const struct actor *self)
+{
+	const struct history *history = history_of(self);
+	uint64_t n = sizeof(*self) + self->behavior->state_size + self->mailbox.n_bytes;
+
+	if (history)
+		n += sizeof(*history) + history->max_entries * sizeof(history->entries[0]);
+	return n;
+}
+
+static void put_uint(struct buf *out, const char *key, uint64_t value)
+{
+	mp_put_cstr(out, key);
+	mp_put_uint(out, value);
+}
+
+static void put_str(struct buf *out, const char *key, const char *value)
+{
+	mp_put_cstr(out, key);
+	mp_put_cstr(out, value);
+}
+
+static void put_names(struct buf *out, const struct actor *self)
+{
+	uint32_t n = 0;
+
+	list_for_each(it, &self->names)
+		n += n < NAMES_SHOWN_MAX;
+	mp_put_cstr(out, "names");
+	mp_put_array(out, n);
+	list_for_each(it, &self->names) {
+		const struct own_name *name = container_of(it, struct own_name, link);
+
+		if (!n--)
+			break;
+		mp_put_str(out, name->name, name->length);
+	}
+}
+
+static void put_ties(struct buf *out, const struct actor *self)
+{
+	uint32_t n_links = 0, n_monitors = 0, n_watchers = 0;
+
+	list_for_each(it, &self->monitors) {
+		if (container_of(it, struct monitor, watcher_link)->is_link)
+			n_links++;
+		else
+			n_monitors++;
+	}
+	list_for_each(it, &self->watchers)
+		n_watchers++;
+	put_uint(out, "links", n_links);
+	put_uint(out, "monitors", n_monitors);
+	/* the half of a link that the other end has is a watcher here */
+	put_uint(out, "watchers", n_watchers > n_links ? n_watchers - n_links : 0);
+}
+
+#define STATUS_PAIRS 15
+
+static void put_status(struct buf *out, const struct actor *self)
+{
+	const struct call *call = self->waiting_call;
+
+	mp_put_cstr(out, "ref");
+	mp_put_ref(out, self->ref);
+	put_str(out, "behavior", self->behavior->name);
+	put_names(out, self);
+	put_str(out, "status", status_word(self));
+	mp_put_cstr(out, "suspended");
+	mp_put_bool(out, self->suspended);
+	put_str(out, "method", in_handler(self) ? self->method : NULL);
+	put_str(out, "waits_in", wait_word(self));
+	mp_put_cstr(out, "waits_for");
+	if (call && !actor_ref_is_nobody(call->callee))
+		mp_put_ref(out, call->callee);
+	else
+		mp_put_nil(out);
+	put_uint(out, "messages", self->mailbox.n_messages);
+	put_uint(out, "bytes", self->mailbox.n_bytes);
+	put_uint(out, "handled", self->n_handled);
+	put_uint(out, "memory", memory_bytes(self));
+	put_ties(out, self); /* three pairs */
+}
+
+/* ---- the requests ---- */
+
+/* The refs of what @self monitors or is linked with. */
+static void put_targets(struct buf *out, const char *key, const struct actor *self, bool links)
+{
+	uint32_t n = 0;
+
+	list_for_each(it, &self->monitors)
+		n += n < REFS_SHOWN_MAX && container_of(it, struct monitor, watcher_link)->is_link == links;
+	mp_put_cstr(out, key);
+	mp_put_array(out, n);
+	list_for_each(it, &self->monitors) {
+		const struct monitor *monitor = container_of(it, struct monitor, watcher_link);
+
+		if (monitor->is_link != links)
+			continue;
+		if (!n--)
+			break;
+		mp_put_ref(out, monitor->who);
+	}
+}
+
+/* A link is a monitor in both directions, and is shown as a link alone. */
+static bool is_linked_with(const struct actor *self, actor_ref who)
+{
+	uint32_t n = 0;
+
+	list_for_each(it, &self->monitors) {
+		const struct monitor *monitor = container_of(it, struct monitor, watcher_link);
+
+		if (n++ == REFS_SHOWN_MAX)
+			break;
+		if (monitor->is_link && actor_ref_equal(monitor->who, who))
+			return true;
+	}
+	return false;
+}
+
+static void put_watchers(struct buf *out, const struct actor *self)
+{
+	actor_ref shown[REFS_SHOWN_MAX];
+	uint32_t n = 0, n_seen = 0;
+
+	list_for_each(it, &self->watchers) {
+		const struct watcher *watcher = container_of(it, struct watcher, target_link);
+
+		if (n_seen++ == REFS_SHOWN_MAX)
+			break;
+		if (!is_linked_with(self, watcher->who))
+			shown[n++] = watcher->who;
+	}
+	mp_put_cstr(out, "watched_by");
+	mp_put_array(out, n);
+	for (uint32_t i = 0; i < n; i++)
+		mp_put_ref(out, shown[i]);
+}
+
+static void status_put(struct buf *out, const struct actor *self)
+{
+	const struct history *history = history_of(self);
+
+	mp_put_map(out, STATUS_PAIRS + 6);
+	put_status(out, self);
+	put_uint(out, "max_messages", self->mailbox.max_messages);
+	put_uint(out, "max_bytes", self->mailbox.max_bytes);
+	put_uint(out, "kept", history ? history->max_entries : 0);
+	put_targets(out, "linked_with", self, true);
+	put_targets(out, "monitoring", self, false);
+	put_watchers(out, self);
+}
+
+/*
+ * [max, after], both optional. The list is cut where an answer has enough bytes. Then it ends with a uint, to
+ * be given as @after.
+ */
+static int actors_put(struct buf *out, actor_group *group, const actor_msg *msg)
+{
+	struct mp_reader r = mp_reader(msg->body, msg->body_bytes);
+	struct buf actors = BUF_INIT;
+	uint64_t max = ACTORS_DEFAULT, after = 0;
+	uint32_t n = 0, n_args, at;
+	bool goes_on = false;
+	struct actor *self;
+
+	if (mp_read_array(&r, &n_args) < 0 || (n_args > 0 && mp_read_uint(&r, &max) < 0) ||
+		(n_args > 1 && mp_read_uint(&r, &after) < 0) || !max || after > UINT32_MAX)
+		return -EINVAL;
+	if (max > ACTORS_MAX)
+		max = ACTORS_MAX;
+	at = (uint32_t)after;
+	while ((self = slots_walk(&group->actors, &at))) {
+		if (self->internal)
+			continue;
+		if (n == max || actors.size_bytes > LIST_BYTES_MAX) {
+			goes_on = true;
+			break;
+		}
+		mp_put_map(&actors, STATUS_PAIRS);
+		put_status(&actors, self);
+		n++;
+		after = at;
+	}
+	mp_put_array(out, n + goes_on);
+	mp_put_raw(out, actors.data, actors.size_bytes);
+	if (goes_on)
+		mp_put_uint(out, after);
+	if (buf_error(&actors) < 0) {
+		buf_deinit(&actors);
+		return -ENOMEM;
+	}
+	buf_deinit(&actors);
+	return 0;
+}
+
+/* The answer is the method whose handler goes on until it returns, or nil: nothing runs any more. */
+static int suspend(struct buf *out, struct actor *self)
+{
+	if (self->group->is_service || self->internal)
+		return -EPERM;
+	self->suspended = true;
+	mp_put_cstr(out, in_handler(self) || self->status == ACTOR_STARTING ? self->method : NULL);
+	return 0;
+}
+
+static int resume(struct buf *out, struct actor *self)
+{
+	self->suspended = false;
+	actor_make_runnable(self);
+	mp_put_nil(out);
+	return 0;
+}
+
+static int keep(struct buf *out, struct actor *self, const actor_msg *msg)
+{
+	struct mp_reader r = mp_reader(msg->body, msg->body_bytes);
+	uint32_t n_args;
+	uint64_t n;
+
+	if (mp_read_array(&r, &n_args) < 0 || n_args < 1 || mp_read_uint(&r, &n) < 0)
+		return -EINVAL;
+	mp_put_nil(out);
+	return history_keep(self, n);
+}
+
+static int last(struct buf *out, const struct actor *self)
+{
+	const struct history *history = history_of(self);
+
+	if (history)
+		history_put(out, history);
+	else
+		mp_put_nil(out);
+	return 0;
+}
+
+static int answer_put(struct buf *out, actor_group *group, struct actor *self, const actor_msg *msg)
+{
+	if (!strcmp(msg->method, METHOD_SYS_ACTORS))
+		return actors_put(out, group, msg);
+	if (!self)
+		return -ENOSYS;
+	if (!strcmp(msg->method, METHOD_SYS_STATUS)) {
+		status_put(out, self);
+		return 0;
+	}
+	if (!strcmp(msg->method, METHOD_SYS_SUSPEND))
+		return suspend(out, self);
+	if (!strcmp(msg->method, METHOD_SYS_RESUME))
+		return resume(out, self);
+	if (!strcmp(msg->method, METHOD_SYS_KEEP))
+		return keep(out, self, msg);
+	return strcmp(msg->method, METHOD_SYS_LAST) ? -ENOSYS : last(out, self);
+}
+
+static const char *error_name(int r)
+{
+	switch (r) {
+	case -ENOSYS:
+		return ERROR_NO_METHOD;
+	case -EINVAL:
+		return ERROR_BAD_ARGS;
+	case -EPERM:
+		return ERROR_PERMISSION;
+	default:
+		return ERROR_OVERLOADED;
+	}
+}
+
+/* Takes @msg. Its target is @self; NULL: the group. */
+static void answer(actor_group *group, struct actor *self, actor_msg *msg)
+{
+	struct answer_to to = {msg->sender, msg->id, msg->way, msg_trace(msg)};
+	actor_ref callee = self ? self->ref : group_ref(group, 0);
+	struct buf out = BUF_INIT;
+	int r;
+
+	if (self && !strcmp(msg->method, METHOD_SYS_STATE)) {
+		if (self->mailbox.n_messages < self->mailbox.max_messages + STATES_WAIT_MAX) {
+			msg->to = 0;
+			mailbox_push_front(self, msg);
+			return;
+		}
+		r = -ENOBUFS;
+	} else {
+		r = answer_put(&out, group, self, msg);
+	}
+	if (r == 0)
+		r = buf_error(&out);
+	if (r == 0)
+		call_answer(group, &to, callee, out.data, out.size_bytes);
+	else
+		call_refuse(group, &to, callee, error_name(r), msg->method);
+	buf_deinit(&out);
+	actor_msg_free(msg);
+}
+
+void sys_turn(actor_group *group)
+{
+	struct list *node;
+
+	while ((node = list_pop(&group->sys_asked))) {
+		actor_msg *msg = container_of(node, actor_msg, link);
+		struct actor *self = msg->to ? actor_find(group, msg->to) : NULL;
+
+		if (msg->to && (!self || self->status == ACTOR_ENDING)) {
+			struct answer_to to = {msg->sender, msg->id, msg->way, msg_trace(msg)};
+
+			call_refuse(group, &to, group_ref(group, msg->to), ERROR_NOPROC, "");
+			actor_msg_free(msg);
+			continue;
+		}
+		answer(group, self, msg);
+	}
+}
+
+void sys_end(actor_group *group)
+{
+	struct list *node;
+
+	while ((node = list_pop(&group->sys_asked)))
+		actor_msg_free(container_of(node, actor_msg, link));
+}
+
+int sys_state(struct actor *self, struct actor_from *from)
+{
+	actor_msg *state;
+	int r;
+
+	if (!self->behavior->format_status)
+		return actor_reply_error(from, ERROR_NO_METHOD, "its behavior has no format_status");
+	r = actor_msg_new(&state);
+	if (r < 0)
+		return actor_reply_error(from, ERROR_OVERLOADED, "no memory");
+	r = self->behavior->format_status(self, state);
+	if (r < 0)
+		r = actor_reply_error(from, ERROR_BAD_RESULT, "format_status: %s", strerror(-r));
+	else
+		r = actor_reply_msg(from, &state);
+	actor_msg_free(state);
+	return r;
+}
