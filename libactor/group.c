@@ -217,6 +217,7 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 	list_init(&group->flushes);
 	list_init(&group->sys_asked);
 	hash_init(&group->histories);
+	hash_init(&group->stashes);
 	list_init(&group->downs_held);
 	alarms_init(group);
 	list_init(&group->inlets);
@@ -586,6 +587,7 @@ actor_group *actor_group_free(actor_group *group)
 	hash_deinit(&group->links);
 	sys_end(group);
 	hash_deinit(&group->histories);
+	hash_deinit(&group->stashes);
 	slots_deinit(&group->actors);
 	slots_deinit(&group->calls);
 	slots_deinit(&group->requests);

@@ -48,6 +48,8 @@ struct actor {
 	bool told_wrong_kind : 1; /* the log has said that a cast came for a method that is a call */
 	bool suspended : 1;       /* begins no message until it is resumed (sys.c) */
 	bool has_history : 1;     /* its last messages are kept (history.c) */
+	bool stashes : 1;         /* the handled message is put aside when its handler is over (stash.c) */
+	bool has_stash : 1;       /* messages are put aside */
 	bool owns_trace : 1;      /* tracing.c allocated the trace */
 	bool draining : 1;        /* takes no messages any more, and ends when it gets MSG_DRAINED */
 	bool owned : 1;           /* ends with its parent (family.c) */

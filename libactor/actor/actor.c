@@ -34,6 +34,7 @@
 #include "libactor/actor/pg-monitor.h"
 #include "libactor/actor/pg-tell.h"
 #include "libactor/actor/call-request.h"
+#include "libactor/actor/stash.h"
 #include "libactor/actor/sys.h"
 #include "libactor/actor/timers.h"
 #include "libactor/actor/tracing.h"
@@ -174,6 +175,8 @@ static void actor_drop_messages(struct actor *self, const char *reason)
 {
 	actor_msg *msg;
 
+	if (self->has_stash)
+		(void)actor_unstash_all(self);
 	while ((msg = mailbox_take(self))) {
 		if (msg->kind == MSG_CALL) {
 			struct answer_to to = {msg->sender, msg->id, msg->way, msg_trace(msg)};
@@ -434,7 +437,10 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 		trace_drop(self);
 	if (self->group->room_of)
 		mailbox_pass_on(self->group);
-	actor_msg_free(msg);
+	if (__builtin_expect(self->stashes, 0))
+		stash_take(self, msg);
+	else
+		actor_msg_free(msg);
 	self->method = NULL;
 }
 

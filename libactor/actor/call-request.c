@@ -163,7 +163,7 @@ int call_request_handle(struct actor *self, const actor_msg *token)
 	if (trace.id)
 		self->trace = &trace;
 	call_request_free(request);
-	r = self->behavior->on_reply(self, token->id, &answer);
+	r = self->behavior->on_reply ? self->behavior->on_reply(self, token->id, &answer) : 0;
 	if (self->trace)
 		trace_drop(self);
 	actor_msg_free(answer.msg);

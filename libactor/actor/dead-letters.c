@@ -134,7 +134,7 @@ int dead_letters_handle(struct actor *self)
 	dead->bytes -= letter->charge_bytes;
 	if (dead->n)
 		observer_tell(dead);
-	r = self->behavior->on_dead_letter(self, &letter->content);
+	r = self->behavior->on_dead_letter ? self->behavior->on_dead_letter(self, &letter->content) : 0;
 	letter_free(letter);
 	return r;
 }

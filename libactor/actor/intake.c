@@ -213,5 +213,5 @@ int intake_handle(struct actor *self)
 	overload_stats(&intake->overload, &all);
 	overload_stats_since(&all, &intake->told, &now);
 	intake->told = all;
-	return self->behavior->on_overload(self, &now, &all);
+	return self->behavior->on_overload ? self->behavior->on_overload(self, &now, &all) : 0;
 }

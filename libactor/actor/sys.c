@@ -13,6 +13,7 @@
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/monitor.h"
 #include "libactor/actor/name.h"
+#include "libactor/actor/stash.h"
 #include "libactor/loop/timer.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/util/buf.h"
@@ -42,7 +43,7 @@ static const char *status_word(const struct actor *self)
 		return "handling";
 	if (self->suspended)
 		return "suspended";
-	return self->mailbox.n_messages ? "runnable" : "idle";
+	return list_is_empty(&self->mailbox.messages) ? "idle" : "runnable";
 }
 
 /* In what the actor waits inside a handler. NULL: it does not. */
@@ -202,10 +203,11 @@ static void status_put(struct buf *out, const struct actor *self)
 {
 	const struct history *history = history_of(self);
 
-	mp_put_map(out, STATUS_PAIRS + 6);
+	mp_put_map(out, STATUS_PAIRS + 7);
 	put_status(out, self);
 	put_uint(out, "max_messages", self->mailbox.max_messages);
 	put_uint(out, "max_bytes", self->mailbox.max_bytes);
+	put_uint(out, "stashed", stash_count(self));
 	put_uint(out, "kept", history ? history->max_entries : 0);
 	put_targets(out, "linked_with", self, true);
 	put_targets(out, "monitoring", self, false);

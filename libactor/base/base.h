@@ -92,6 +92,7 @@ struct actor_group {
 	struct slots calls;
 	struct slots requests; /* call-request.h */
 	struct list sys_asked; /* sys.h: actor_msg.link */
+	struct hash stashes;   /* struct stash by the serial of its actor */
 	struct hash histories; /* struct history by the serial of its actor */
 	struct slots monitors;
 	struct list downs_held;   /* told.c: struct monitor.target_link */

@@ -77,6 +77,7 @@
 #include <actor/pg.h>       /* process groups */
 #include <actor/monitor.h>  /* monitors, links, exits */
 #include <actor/timer.h>    /* timers, sleep */
+#include <actor/stash.h>    /* messages for later, another behavior */
 #include <actor/process.h>  /* programs that the node runs */
 #include <actor/group.h>    /* this process and its loop; actor_main() */
 #include <actor/outside.h>  /* descriptors, inlets, offload */
