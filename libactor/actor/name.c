@@ -102,6 +102,8 @@ int name_resolve(actor_group *group, struct actor *self, const char *name, int64
 	struct buf args = BUF_INIT;
 	int r;
 
+	if (group->names_alone)
+		return own_name_resolve(group, name, ret);
 	if (name_known(group, name, ret))
 		return 0;
 	r = body_pack(&args, BODY_ARGS, "s", name);

@@ -30,6 +30,7 @@ void names_release(struct actor *self);
 void names_discard(struct actor *self); /* the same without telling the broker: the group is being freed */
 /* @name was registered for an actor of @group, and the broker says that it has another owner now. */
 void names_lost(actor_group *group, struct wire_str name);
+int own_name_resolve(actor_group *group, const char *name, actor_ref *ret); /* 0 or -ESRCH */
 int name_register(actor_group *group, struct actor *self, const char *name);
 /*
  * name.c. Asks the broker, unless the ref is cached. The wait parks @self, or pumps the loop if @self is

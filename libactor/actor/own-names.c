@@ -194,6 +194,14 @@ static void names_are_unsure(
 	}
 }
 
+static int names_register_alone(actor_group *group, actor_ref self, const struct actor_name *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (own_find(group, wire_cstr(names[i].name)))
+			return -EEXIST;
+	return names_take(group, self, names, n);
+}
+
 /* @many: all in one request. Waits: parks @self, or pumps outside a handler. */
 static int names_register(
 	actor_group *group, struct actor *self, const struct actor_name *names, size_t n, bool many)
@@ -204,6 +212,8 @@ static int names_register(
 
 	if (r < 0 || !n)
 		return r;
+	if (group->names_alone)
+		return names_register_alone(group, self->ref, names, n);
 	names_are_unsure(group, self, names, n, true);
 	if (many)
 		put_pairs(&args, ref, names, n);
@@ -388,7 +398,7 @@ int actor_unregister(actor *self, const char *name)
 	if (!own || own->owner != self)
 		return -ESRCH;
 	own_free(own);
-	return name_unregister(self, name);
+	return self->group->names_alone ? 0 : name_unregister(self, name);
 }
 
 /*
@@ -452,6 +462,16 @@ static bool names_are_on_their_way(const struct actor *self)
  * behind what is under way, and is answered after that. This holds even for a request that gives nothing
  * back.
  */
+int own_name_resolve(actor_group *group, const char *name, actor_ref *ret)
+{
+	const struct own_name *own = own_find(group, wire_cstr(name));
+
+	if (!own)
+		return -ESRCH;
+	*ret = own->owner->ref;
+	return 0;
+}
+
 void names_release(struct actor *self)
 {
 	bool asks = names_are_on_their_way(self);

@@ -75,6 +75,7 @@ struct actor_group {
 	bool is_worker; /* of a pool: ENV_POOL_WORKER */
 	bool told_ready;
 	bool closing;
+	bool names_alone; /* there is no broker, and names are those of this group (testkit.c) */
 	struct throttle complaints;
 	void (*log)(const char *line, void *arg);
 	void *log_arg;

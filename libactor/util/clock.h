@@ -4,9 +4,24 @@
 #include <stdint.h>
 #include <time.h>
 
+/*
+ * The time at which the clock of this process stands still; 0: it goes. Only tests of actors set it
+ * (testkit.c). It is a weak definition, because programs that link no room of libactor use this header, too.
+ */
+__attribute__((weak, visibility("hidden"))) int64_t clock_frozen_ns;
+
+static inline void clock_freeze(int64_t at_ns)
+{
+	__atomic_store_n(&clock_frozen_ns, at_ns, __ATOMIC_RELAXED);
+}
+
 static inline int64_t clock_now_ns(void)
 {
+	int64_t frozen_ns = __atomic_load_n(&clock_frozen_ns, __ATOMIC_RELAXED);
 	struct timespec ts;
+
+	if (__builtin_expect(frozen_ns != 0, 0))
+		return frozen_ns;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;

@@ -5,6 +5,7 @@
 #include <actor/pool.h>
 #include <actor/port.h>
 #include <actor/supervisor.h>
+#include <actor/test.h>
 #include <actor/trace.h>
 
 int main()
