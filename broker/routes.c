@@ -7,6 +7,7 @@
 
 #include "broker/answer.h"
 #include "broker/member.h"
+#include "broker/pauses.h"
 #include "broker/state.h"
 #include "libactor/protocol/names.h"
 
@@ -423,6 +424,15 @@ static bool answers(const struct member *sender, const struct wire_frame *frame,
 	return frame->from.serial == route->to.serial || frame->from.serial == 0;
 }
 
+static void doom_liar(struct member *sender, const struct wire_frame *frame, const struct route *route)
+{
+	char text[ACTOR_REF_TEXT_MAX];
+
+	member_doom(sender, true, "it answers %s %" PRIu64 " of group %" PRIu64 ", which was for %s",
+		frame->type == WIRE_DOWN ? "monitor" : "call", frame->id, route->asker->group,
+		actor_ref_format(route->to, text));
+}
+
 static void note_latency(const struct route *route, struct member *callee)
 {
 	struct broker *broker = callee->broker;
@@ -437,17 +447,13 @@ static void answer(struct broker *broker, struct member *sender, const struct wi
 {
 	bool monitor = frame->type == WIRE_DOWN;
 	struct route *route = route_find(&broker->routes, frame->to.ref.group, frame->id, monitor);
-	char text[ACTOR_REF_TEXT_MAX];
 	struct member *asker;
 
 	if (route && !answers(sender, frame, route)) {
 		if (sender->is_spawner && monitor) {
 			route = NULL;
 		} else {
-			member_doom(sender, true,
-				"it answers %s %" PRIu64 " of group %" PRIu64 ", which was for %s",
-				monitor ? "monitor" : "call", frame->id, route->asker->group,
-				actor_ref_format(route->to, text));
+			doom_liar(sender, frame, route);
 			return;
 		}
 	}
@@ -473,6 +479,72 @@ static void answer(struct broker *broker, struct member *sender, const struct wi
 	}
 	if (monitor)
 		pauses_end_is_told(asker, &frame->to.ref, frame->from.group);
+	buf_append(member_out_for(asker, frame->raw_bytes), frame->raw, frame->raw_bytes);
+	member_written(asker);
+	broker->count.routed++;
+}
+
+/*
+ * Tells the target of a call that its caller no longer waits, or that it takes more items.
+ */
+static void tell_target(const struct route *route, const struct wire_credit *credit)
+{
+	struct member *target = route->target;
+
+	if (route->epoch != target->epoch || target->state == MEMBER_ABSENT)
+		return; /* the call went over a pipe that has ended */
+	if (credit)
+		wire_put_credit(member_out(target), route->to, route->from, route->id, *credit);
+	else
+		wire_put_cancel(member_out(target), route->to, route->from, route->id);
+	member_written(target);
+}
+
+/* @frame is a `cancel` or a `credit` of @sender. */
+static void more_of_call(struct broker *broker, struct member *sender, const struct wire_frame *frame)
+{
+	struct route *route = route_find(&broker->routes, sender->group, frame->id, false);
+
+	if (!route)
+		return;
+	tell_target(route, frame->type == WIRE_CREDIT ? &frame->credit : NULL);
+	if (frame->type == WIRE_CANCEL)
+		route_close(route);
+}
+
+/* @sender sent an item for which nobody waits. */
+static void refuse_item(struct broker *broker, struct member *sender, const struct wire_frame *frame)
+{
+	broker->count.dropped++;
+	if (actor_ref_is_nobody(frame->from) ||
+		member_unread_bytes(sender) > PAUSES_CONGESTED_BYTES) /* it does not read what it is told */
+		return;
+	wire_put_cancel(member_out(sender), frame->from, frame->to.ref, frame->id);
+	member_written(sender);
+}
+
+/* An item is an answer after which the call goes on. */
+static void item(struct broker *broker, struct member *sender, const struct wire_frame *frame)
+{
+	struct route *route = route_find(&broker->routes, frame->to.ref.group, frame->id, false);
+	struct member *asker;
+
+	if (!route || route->asker->state == MEMBER_ABSENT) {
+		refuse_item(broker, sender, frame);
+		return;
+	}
+	if (!answers(sender, frame, route)) {
+		doom_liar(sender, frame, route);
+		return;
+	}
+	asker = route->asker;
+	if (!member_takes_answer(asker, frame->raw_bytes)) {
+		answer_error(asker, route->from, route->to, route->id, &route->trace, ERROR_OVERLOADED,
+			MEMBER_READS_NOT);
+		tell_target(route, NULL);
+		route_close(route);
+		return;
+	}
 	buf_append(member_out_for(asker, frame->raw_bytes), frame->raw, frame->raw_bytes);
 	member_written(asker);
 	broker->count.routed++;
@@ -512,6 +584,11 @@ bool routes_frame(struct broker *broker, struct member *member, const struct wir
 	case WIRE_DOWN:
 		answer(broker, member, frame);
 		break;
+	case WIRE_ITEM:
+		item(broker, member, frame);
+		break;
+	case WIRE_CANCEL:
+	case WIRE_CREDIT:
 	case WIRE_DEMONITOR:
 		if (member->n_waits_routed && window_holds_names(&broker->window)) {
 			if (window_wait(member, frame, true) < 0)
@@ -519,7 +596,10 @@ bool routes_frame(struct broker *broker, struct member *member, const struct wir
 					"too many of its frames wait for the broker's recovery");
 			break;
 		}
-		demonitor(broker, member, frame);
+		if (frame->type == WIRE_DEMONITOR)
+			demonitor(broker, member, frame);
+		else
+			more_of_call(broker, member, frame);
 		break;
 	default:
 		break;
@@ -584,6 +664,8 @@ void routes_end(struct member *member, const struct actor_cause *cause, const st
 
 		if (route->monitor)
 			notify(route->target, member, group_down);
+		else
+			tell_target(route, NULL);
 		route_close(route);
 	}
 }
@@ -601,8 +683,12 @@ void routes_tick(struct broker *broker)
 	struct heap *deadlines = &broker->routes.deadlines;
 	struct heap_node *node;
 
-	while ((node = heap_take(deadlines, (uint64_t)broker->now_ns / 1000)))
-		route_close(container_of(node, struct route, deadline));
+	while ((node = heap_take(deadlines, (uint64_t)broker->now_ns / 1000))) {
+		struct route *route = container_of(node, struct route, deadline);
+
+		tell_target(route, NULL);
+		route_close(route);
+	}
 }
 
 int64_t routes_deadline_ns(const struct broker *broker)

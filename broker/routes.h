@@ -48,6 +48,6 @@ void routes_relink(struct member *member);
  */
 void routes_end(struct member *member, const struct actor_cause *cause, const struct buf *group_down);
 void routes_forget(struct member *member); /* the same, but nobody is told */
-/* Forgets calls whose deadline is past. Their callers have given up by themselves. */
+/* Forgets calls whose deadline is past, and tells their targets. Their callers know it by themselves. */
 void routes_tick(struct broker *broker);
 int64_t routes_deadline_ns(const struct broker *broker);

@@ -11,6 +11,7 @@
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/name.h"
 #include "libactor/actor/post.h"
+#include "libactor/actor/inflow.h"
 #include "libactor/base/base.h"
 #include "libactor/group.h"
 #include "libactor/loop/loop.h"
@@ -336,4 +337,59 @@ int actor_client_receive(actor_client *client, int64_t timeout_ms, actor_msg **r
 	else
 		actor_msg_free(msg);
 	return 0;
+}
+
+/* ---- streams ---- */
+
+static int client_stream_ready(void *arg, const struct send *send)
+{
+	return client_ready(arg, &send->dest, send->deadline_ns, ""); /* any method that is no $sys_ request */
+}
+
+int actor_client_stream_open(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms,
+	struct actor_stream_window window, uint64_t *ret_stream, const char *format, ...)
+{
+	struct send send = {client->group, NULL, &to, deadline_of_timeout_ms(timeout_ms)};
+	struct stream_args args = {.format = format};
+	va_list list;
+	int r;
+
+	va_start(list, format);
+	args.list = &list;
+	r = stream_open(
+		client_actor(client), &send, method, window, &args, client_stream_ready, client, ret_stream);
+	va_end(list);
+	client_poll(client);
+	return r;
+}
+
+int actor_client_stream_open_msg(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms,
+	struct actor_stream_window window, actor_msg **take_args, uint64_t *ret_stream)
+{
+	struct send send = {client->group, NULL, &to, deadline_of_timeout_ms(timeout_ms)};
+	struct stream_args args = {.msg = take_args ? *take_args : NULL};
+	int r = stream_open(
+		client_actor(client), &send, method, window, &args, client_stream_ready, client, ret_stream);
+
+	if (r == 0 && take_args)
+		*take_args = actor_msg_free(*take_args);
+	client_poll(client);
+	return r;
+}
+
+int actor_client_stream_next(actor_client *client, uint64_t stream, int64_t timeout_ms, actor_msg **ret_msg)
+{
+	int r = ret_msg ? inflow_next(client_actor(client), stream, timeout_ms, ret_msg) : -EINVAL;
+
+	if (r != -EINVAL && r != -ESRCH)
+		client_poll(client); /* what was given as credit leaves */
+	return r;
+}
+
+bool actor_client_stream_cancel(actor_client *client, uint64_t stream)
+{
+	bool was_open = actor_stream_cancel(client_actor(client), stream);
+
+	client_poll(client);
+	return was_open;
 }

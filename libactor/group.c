@@ -22,6 +22,8 @@
 #include "libactor/actor/offload.h"
 #include "libactor/actor/pg-pick.h"
 #include "libactor/actor/pg.h"
+#include "libactor/actor/inflow.h"
+#include "libactor/actor/served.h"
 #include "libactor/actor/sys.h"
 #include "libactor/actor/timers.h"
 #include "libactor/base/base.h"
@@ -229,6 +231,8 @@ int group_new(actor_group **ret, enum actor_join_mode mode, size_t stack_bytes)
 	memberships_init(group);
 	pg_copies_init(group);
 	pg_loads_init(group);
+	served_init(group);
+	inflows_init(group);
 	list_init(&group->behaviors);
 	list_init(&group->uplink
 			   .requests); /* before any step that may fail, because the end uses these lists */
@@ -580,6 +584,8 @@ actor_group *actor_group_free(actor_group *group)
 	name_watchers_deinit(group);
 	pg_copies_deinit(group);
 	pg_loads_deinit(group);
+	served_deinit(group);
+	inflows_deinit(group);
 	memberships_deinit(group);
 	behaviors_free(group);
 	hash_deinit(&group->peers);

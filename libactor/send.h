@@ -67,6 +67,23 @@ int send_call_for_other(
 /* Lets others run until then: parks @self, or pumps if @self is NULL. Returns 0, -ECANCELED or -EDEADLK. */
 int send_wait_until(actor_group *group, struct actor *self, int64_t until_ns);
 
+/* ---- streams (stream.c) ---- */
+
+/* The arguments of a call that opens a stream: a format and its list, or a message, or nothing. */
+struct stream_args {
+	const char *format;
+	va_list *list;
+	const actor_msg *msg;
+};
+
+/*
+ * Opens a stream of @owner; send->self is NULL for a client. ready(): waits until the call may be sent to
+ * send->dest.
+ */
+int stream_open(struct actor *owner, struct send *send, const char *method, struct actor_stream_window window,
+	const struct stream_args *args, int (*ready)(void *arg, const struct send *send), void *arg,
+	uint64_t *ret);
+
 /* ---- to all members of a process group (send-pg.c) ---- */
 
 bool send_is_to_all(const actor_dest *to);

@@ -50,6 +50,10 @@ const char *actor_strerror(int r)
 		return "answered before";
 	case ESHUTDOWN:
 		return "the target works off what it has, and takes nothing new";
+	case EPIPE:
+		return "nobody takes the items of the stream any more";
+	case EOPNOTSUPP:
+		return "the caller takes no stream";
 	case EPERM:
 		return "not permitted";
 	case E2BIG:

@@ -20,13 +20,22 @@ static inline bool frame_write(struct buf *b, const struct wire_frame *f)
 		wire_put_traced_cast(b, &f->to, f->from, f->method, f->body, f->body_bytes, trace);
 		break;
 	case WIRE_CALL:
+		if (f->wants_stream) { /* such a call says nothing of who waits */
+			wire_put_stream_call(b, &f->to, f->from, f->method, f->body, f->body_bytes, f->id,
+				f->deadline_us, f->credit, trace);
+			break;
+		}
 		if (f->waits && wire_waits_read(f->waits, f->waits_bytes, &waits) < 0)
 			return false;
 		wire_put_traced_call(b, &f->to, f->from, f->method, f->body, f->body_bytes, f->id,
 			f->deadline_us, f->waits ? &waits : NULL, trace);
 		break;
 	case WIRE_REPLY:
-		wire_put_traced_reply(b, f->to.ref, f->from, f->id, f->body, f->body_bytes, trace);
+		if (f->n_items)
+			wire_put_stream_reply(
+				b, f->to.ref, f->from, f->id, f->body, f->body_bytes, f->n_items, trace);
+		else
+			wire_put_traced_reply(b, f->to.ref, f->from, f->id, f->body, f->body_bytes, trace);
 		break;
 	case WIRE_ERROR:
 		wire_put_traced_error(b, f->to.ref, f->from, f->id, f->method, f->text, trace);
@@ -75,6 +84,15 @@ static inline bool frame_write(struct buf *b, const struct wire_frame *f)
 		break;
 	case WIRE_UNLINK:
 		wire_put_unlink(b, f->to.ref, f->from, f->id);
+		break;
+	case WIRE_CANCEL:
+		wire_put_cancel(b, f->to.ref, f->from, f->id);
+		break;
+	case WIRE_ITEM:
+		wire_put_item(b, f->to.ref, f->from, f->id, f->body, f->body_bytes);
+		break;
+	case WIRE_CREDIT:
+		wire_put_credit(b, f->to.ref, f->from, f->id, f->credit);
 		break;
 	case WIRE_TYPE_N:
 		return false;

@@ -58,6 +58,8 @@ struct actor {
 	bool post_start_due : 1;  /* post_start comes next */
 	bool starts_later : 1;    /* init's return does not end the start: actor_start_ends() does */
 	bool ends_in_order : 1;   /* terminate runs after a kill, too; for the library's own actors */
+	bool has_inflows : 1;     /* it has opened streams (inflow.h) */
+	bool has_cancelled : 1;   /* calls in the mailbox may be cancelled (served.h) */
 	uint32_t timers_queued;   /* messages of the kind MSG_TIMER in the mailbox */
 	struct family family;
 

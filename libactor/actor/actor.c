@@ -17,6 +17,7 @@
 #include "libactor/actor/behavior.h"
 #include "libactor/actor/broker.h"
 #include "libactor/actor/call.h"
+#include "libactor/actor/cancel.h"
 #include "libactor/actor/dead-letters.h"
 #include "libactor/actor/drain.h"
 #include "libactor/actor/ending.h"
@@ -34,6 +35,8 @@
 #include "libactor/actor/pg-monitor.h"
 #include "libactor/actor/pg-tell.h"
 #include "libactor/actor/call-request.h"
+#include "libactor/actor/served.h"
+#include "libactor/actor/inflow.h"
 #include "libactor/actor/stash.h"
 #include "libactor/actor/sys.h"
 #include "libactor/actor/timers.h"
@@ -212,6 +215,8 @@ static void actor_end(struct actor *self, bool terminate)
 	actor_drop_messages(self, cause.reason);
 	froms_end(self, cause.reason);
 	call_requests_end(self);
+	if (self->has_inflows)
+		inflows_end(self);
 	alarms_end(self);
 	inlets_end(self);
 	dead_letters_end(self);
@@ -237,6 +242,9 @@ static void actor_end(struct actor *self, bool terminate)
 
 void actor_discard(struct actor *self)
 {
+	if (self->status == ACTOR_RUNNING && self->answering && !self->answering->answered)
+		served_end(
+			self->answering); /* it lies on the stack of the handler, which is given up below */
 	self->status = ACTOR_ENDING;
 	self->spawn_wait = NULL;
 	if (self->ends_in_order)
@@ -245,6 +253,8 @@ void actor_discard(struct actor *self)
 	actor_drop_messages(self, "shutdown");
 	froms_end(self, "shutdown");
 	call_requests_end(self);
+	if (self->has_inflows)
+		inflows_end(self);
 	asks_discard(self);
 	alarms_end(self);
 	inlets_end(self);
@@ -321,6 +331,10 @@ static int actor_handle_call(struct actor *self, actor_msg *msg)
 
 	if (msg->deadline_us && clock_now_us() > msg->deadline_us) {
 		self->group->stats.calls_expired++; /* the caller has given up */
+		return 0;
+	}
+	if (self->has_cancelled && served_was_cancelled(self, msg)) {
+		self->group->stats.calls_expired++; /* the caller has said so */
 		return 0;
 	}
 	/*
@@ -425,6 +439,15 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 		break;
 	case MSG_DRAINED:
 		actor_request_stop(self, "normal");
+		break;
+	case MSG_ITEM:
+		self->method = "on_item";
+		r = inflow_handle(self, msg);
+		break;
+	case MSG_CANCEL:
+	case MSG_CREDIT:
+		self->method = "on_cancel";
+		r = cancel_handle(self, msg);
 		break;
 	case MSG_REPLY: /* of a request; replies of calls are not queued */
 		self->method = "on_reply";
@@ -540,6 +563,7 @@ void actor_run(struct loop *loop, struct task *task)
 			return;
 		msg = self->mailbox.intake ? intake_pop(self) : mailbox_pop(self);
 		if (!msg) {
+			self->has_cancelled = false;
 			if (self->idle)
 				idle_begins(self);
 			return;

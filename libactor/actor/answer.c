@@ -85,6 +85,9 @@ static void call_send_answer(
 	if (answer.error)
 		wire_put_traced_error(peer_out(peer), to->caller, callee, to->id, wire_cstr(answer.error),
 			wire_cstr(answer.text), to->trace);
+	else if (to->n_items)
+		wire_put_stream_reply(peer_out(peer), to->caller, callee, to->id, answer.result,
+			answer.result_bytes, to->n_items, to->trace);
 	else
 		wire_put_traced_reply(peer_out(peer), to->caller, callee, to->id, answer.result,
 			answer.result_bytes, to->trace);
@@ -120,12 +123,12 @@ static struct {
 _Static_assert(sizeof(uintptr_t) == sizeof(uint64_t),
 	"a kept address is a number of 64 bits in a pointer's clothes");
 
-static bool from_is_kept(const actor_from *from)
+bool from_is_kept(const actor_from *from)
 {
 	return (uintptr_t)from & 1;
 }
 
-static actor_from *from_of_id(uint64_t id)
+actor_from *from_of_id(uint64_t id)
 {
 	return (actor_from *)(uintptr_t)((id & UINT64_C(0xffffffff00000000)) | (uint32_t)id << 1 | 1);
 }
@@ -158,11 +161,7 @@ static void kept_give(struct actor_from *from)
 	pthread_mutex_unlock(&kept_froms.lock);
 }
 
-/*
- * Finds the address of @from. Returns 0; -EINVAL when @from is NULL; -EALREADY when it was answered; -ESRCH
- * when it is a kept one that was answered or freed, or whose actor has ended.
- */
-static int from_find(const actor_from *from, struct actor_from **ret)
+int from_find(const actor_from *from, struct actor_from **ret)
 {
 	if (!from)
 		return -EINVAL;
@@ -193,16 +192,19 @@ void from_init(struct actor_from *from, struct actor *callee, const actor_msg *m
 	from->answered = false;
 	from->kept_id = 0;
 	from->link = (struct list){0};
+	served_call(from, msg_credit(msg));
 }
 
 static struct answer_to answer_to_of(const struct actor_from *from)
 {
-	return (struct answer_to){from->to, from->id, from->way, from->trace};
+	return (struct answer_to){from->to, from->id, from->way, from->trace,
+		from->served.is_stream ? from->served.sent.items : 0};
 }
 
 static void from_answered(struct actor_from *from)
 {
 	from->answered = true;
+	served_end(from);
 	if (list_is_linked(&from->link)) { /* a kept address, whose memory is ours */
 		list_remove(&from->link);
 		kept_give(from);
@@ -338,6 +340,7 @@ actor_from *actor_from_keep(actor_from *from)
 		free(kept);
 		return NULL;
 	}
+	served_move(from, kept);
 	from->answered = true;
 	list_append(&kept->callee->froms, &kept->link);
 	return from_of_id(kept->kept_id);

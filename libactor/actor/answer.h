@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "actor/actor.h"
+#include "libactor/actor/served.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/list.h"
 
@@ -26,10 +27,18 @@ struct actor_from {
 	const struct wire_trace *trace; /* of the call, in the call or in own_trace; NULL: none */
 	bool answered;
 	uint64_t kept_id;
+	struct served served;
 	struct list link;              /* of a kept address: in actor.froms */
 	struct wire_trace own_trace[]; /* one, if this is a kept address and the call had a trace */
 };
 
+/*
+ * Finds the address of @from. Returns 0; -EINVAL when @from is NULL; -EALREADY when it was answered; -ESRCH
+ * when it is a kept one that was answered or freed, or whose actor has ended.
+ */
+int from_find(const actor_from *from, struct actor_from **ret);
+bool from_is_kept(const actor_from *from);
+actor_from *from_of_id(uint64_t kept_id);
 void from_init(struct actor_from *from, struct actor *callee, const actor_msg *msg);
 void from_refuse(struct actor_from *from, const char *error, const char *text);
 void froms_end(struct actor *callee, const char *reason);
@@ -40,6 +49,7 @@ struct answer_to {
 	uint64_t id;
 	uint64_t way;                   /* the way by which the call came (peer_way()) */
 	const struct wire_trace *trace; /* NULL: none */
+	uint64_t n_items;               /* so many items were sent before the answer */
 };
 
 /* Answers a call with a result, one well-formed value. */

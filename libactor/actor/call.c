@@ -17,6 +17,7 @@
 #include "libactor/actor/intake.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/post.h"
+#include "libactor/actor/served.h"
 #include "libactor/actor/sys.h"
 #include "libactor/actor/taps.h"
 #include "libactor/actor/tracing.h"
@@ -51,7 +52,7 @@ static void call_timed_out(struct loop *loop, struct timer *timer)
 	struct call *call = container_of(timer, struct call, timer);
 
 	if (call->why == ACTOR_LOST_NOT)
-		call_finish(call, -ETIMEDOUT, NULL);
+		call_give_up(call, -ETIMEDOUT);
 	else
 		call_not_taken(call);
 }
@@ -63,9 +64,85 @@ static void call_forget(struct call *call)
 	timer_deinit(&call->group->loop, &call->timer);
 }
 
+static actor_ref call_from(const struct call *call)
+{
+	return call->caller ? call->caller->ref : group_ref(call->group, 0);
+}
+
+static bool call_is_local(const struct call *call)
+{
+	return call->callee.group == call->group->id && call->callee.node == call->group->node;
+}
+
+/* The way by which the call went. While the call is open, its link has not ended. */
+static struct peer *call_peer(const struct call *call)
+{
+	actor_group *group = call->group;
+	struct peer *peer = actor_ref_is_nobody(call->callee) ? group->uplink.peer
+							      : peer_route(group, call->callee.group, false);
+
+	return peer && !peer->exited ? peer : NULL;
+}
+
+static void call_tell_cancel(struct call *call)
+{
+	struct peer *peer;
+
+	if (call->why != ACTOR_LOST_NOT) /* the target did not take it */
+		return;
+	if (call_is_local(call)) {
+		served_cancel(
+			call->group, actor_find(call->group, call->callee.serial), call_from(call), call->id);
+		return;
+	}
+	peer = call_peer(call);
+	if (!peer)
+		return;
+	wire_put_cancel(peer_out(peer), call->callee, call_from(call), call->id);
+	peer_wrote(peer);
+}
+
+void call_give_credit(struct call *call, struct wire_credit credit)
+{
+	struct peer *peer;
+
+	call->stream->credit = credit;
+	if (call_is_local(call)) {
+		served_credit(call->group, call_from(call), call->id, credit);
+		return;
+	}
+	peer = call_peer(call);
+	if (!peer)
+		return;
+	wire_put_credit(peer_out(peer), call->callee, call_from(call), call->id, credit);
+	peer_wrote(peer);
+}
+
 void call_cancel(struct call *call)
 {
+	call_tell_cancel(call);
 	call_forget(call);
+}
+
+void call_give_up(struct call *call, int error)
+{
+	call_tell_cancel(call);
+	call_finish(call, error, NULL);
+}
+
+bool call_takes_item(const struct call *call)
+{
+	const struct call_stream *stream = call->stream;
+
+	return stream && stream->came.items < stream->credit.items &&
+	       stream->came.bytes < stream->credit.bytes;
+}
+
+void call_item(struct call *call, actor_msg *take_item)
+{
+	call->stream->came.items++;
+	call->stream->came.bytes += take_item->body_bytes;
+	call->stream->item(call, take_item);
 }
 
 void call_finish(struct call *call, int error, actor_msg *take_reply)
@@ -288,9 +365,10 @@ static int call_start_local(struct call *call, struct actor *sender, struct wire
 		return -ESRCH;
 	if (to->draining)
 		return -ESHUTDOWN;
-	if (call->caller && call_is_circle(call, to))
+	if (call->caller && !call->stream && call_is_circle(call, to))
 		return -EDEADLK;
-	r = msg_new_traced(&msg, from, method, args, args_bytes, trace);
+	r = msg_new_call(
+		&msg, from, method, args, args_bytes, trace, call->stream ? &call->stream->credit : NULL);
 	if (r < 0)
 		return r;
 	msg->kind = MSG_CALL;
@@ -308,6 +386,7 @@ static int call_start_remote(struct call *call, struct actor *sender, const stru
 {
 	actor_group *group = call->group;
 	const struct wire_trace *trace = call_trace(call);
+	int64_t deadline_us = deadline_ns == NEVER_NS ? 0 : deadline_ns / 1000;
 	actor_ref from = sender ? sender->ref : group_ref(group, 0);
 	struct wire_waits waits;
 	struct peer *peer;
@@ -320,13 +399,18 @@ static int call_start_remote(struct call *call, struct actor *sender, const stru
 		return send_no_route(group, to);
 	if (peer->exited)
 		return -ESRCH; /* the peer's end is not decided yet, and no answer will come */
-	waits.n = 0;
-	if (sender && sender->answering)
-		(void)waits_of(sender, &waits);
 	out = peer_out(peer);
 	had_failed = out->failed;
-	wire_put_traced_call(out, to, from, method, args, args_bytes, call->id,
-		deadline_ns == NEVER_NS ? 0 : deadline_ns / 1000, &waits, trace);
+	if (call->stream) {
+		wire_put_stream_call(out, to, from, method, args, args_bytes, call->id, deadline_us,
+			call->stream->credit, trace);
+	} else {
+		waits.n = 0;
+		if (sender && sender->answering)
+			(void)waits_of(sender, &waits);
+		wire_put_traced_call(
+			out, to, from, method, args, args_bytes, call->id, deadline_us, &waits, trace);
+	}
 	r = buf_whole(out, had_failed);
 	if (r < 0)
 		return r;
@@ -340,9 +424,17 @@ static int call_start_remote(struct call *call, struct actor *sender, const stru
 int call_start(struct call *call, actor_group *group, struct actor *caller, const struct wire_dest *to,
 	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns)
 {
+	return call_start_stream(call, NULL, group, caller, to, method, args, args_bytes, deadline_ns);
+}
+
+int call_start_stream(struct call *call, struct call_stream *stream, actor_group *group, struct actor *caller,
+	const struct wire_dest *to, struct wire_str method, const void *args, size_t args_bytes,
+	int64_t deadline_ns)
+{
 	bool local = !to->name.s && to->ref.group == group->id && to->ref.node == group->node;
 	int r;
 
+	call->stream = stream;
 	call->group = group;
 	call->caller = caller;
 	call->callee = to->name.s ? ACTOR_NOBODY : to->ref;

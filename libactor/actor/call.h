@@ -12,6 +12,15 @@
 struct actor;
 struct peer;
 
+struct call;
+
+/* What a call has that takes items (docs/protocol.md §3, Streams). */
+struct call_stream {
+	void (*item)(struct call *call, actor_msg *take_item);
+	struct wire_credit credit; /* as the callee was told */
+	struct wire_credit came;
+};
+
 struct call {
 	uint64_t id;
 	actor_group *group;
@@ -21,12 +30,13 @@ struct call {
 	 * name, so only the daemon at the other end of the uplink may answer.
 	 */
 	actor_ref callee;
-	enum actor_loss why;     /* for a call within this group: why the target did not take it */
-	int64_t retry_ms;        /* after that: when the caller should ask again */
-	bool said_noproc;        /* the callee itself answered `noproc`, so it has handled the call */
-	bool keeps_errors;       /* done() gets the reply of every named error */
-	struct wire_trace trace; /* the trace of the call; id 0: none */
-	struct list peer_link;   /* struct peer.calls */
+	enum actor_loss why;        /* for a call within this group: why the target did not take it */
+	int64_t retry_ms;           /* after that: when the caller should ask again */
+	bool said_noproc;           /* the callee itself answered `noproc`, so it has handled the call */
+	bool keeps_errors;          /* done() gets the reply of every named error */
+	struct call_stream *stream; /* NULL: it takes no items */
+	struct wire_trace trace;    /* the trace of the call; id 0: none */
+	struct list peer_link;      /* struct peer.calls */
 	struct timer timer;
 	/*
 	 * Called exactly once. @reply is NULL unless @error is 0 or -EREMOTEIO (see keeps_errors); done() has
@@ -48,7 +58,18 @@ static inline const struct wire_trace *call_trace(const struct call *call)
  */
 int call_start(struct call *call, actor_group *group, struct actor *caller, const struct wire_dest *to,
 	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns);
-void call_cancel(struct call *call); /* done() does not run; a late answer is dropped */
+/* As call_start(), for a call that takes items. @stream->credit is the first credit. */
+int call_start_stream(struct call *call, struct call_stream *stream, actor_group *group, struct actor *caller,
+	const struct wire_dest *to, struct wire_str method, const void *args, size_t args_bytes,
+	int64_t deadline_ns);
+/* The callee is told. done() does not run; a late answer is dropped. */
+void call_cancel(struct call *call);
+void call_give_up(struct call *call, int error); /* the callee is told, and the call ends with @error */
+void call_give_credit(struct call *call, struct wire_credit credit);
+/* An item came, which @call takes. */
+void call_item(struct call *call, actor_msg *take_item);
+/* Whether @call takes an item with its credit. */
+bool call_takes_item(const struct call *call);
 void call_finish(struct call *call, int error, actor_msg *take_reply);
 /*
  * Whether @to waits, directly or through other calls, for an actor that waits for this call. Such calls could

@@ -107,6 +107,14 @@ const char *history_kind(enum msg_kind kind)
 		return "overload";
 	case MSG_LETTER:
 		return "dead_letter";
+	case MSG_DRAINED:
+		return "drained";
+	case MSG_ITEM:
+		return "item";
+	case MSG_CANCEL:
+		return "cancel";
+	case MSG_CREDIT:
+		return "credit";
 	case MSG_TIMER:
 	case MSG_TICK:
 	case MSG_DUE:

@@ -36,9 +36,10 @@ static int msg_alloc(actor_msg **ret, size_t a_bytes, size_t b_bytes, char **ret
 }
 
 static int msg_new(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body,
-	size_t body_bytes, const void *waits, size_t waits_bytes, const struct wire_trace *trace)
+	size_t body_bytes, const void *waits, size_t waits_bytes, const struct wire_trace *trace,
+	const struct wire_credit *credit)
 {
-	size_t trace_bytes = trace ? sizeof(*trace) : 0;
+	size_t trace_bytes = (trace ? sizeof(*trace) : 0) + (credit ? sizeof(*credit) : 0);
 	actor_msg *msg;
 	char *room;
 	int e;
@@ -56,6 +57,11 @@ static int msg_new(actor_msg **ret, actor_ref sender, struct wire_str method, co
 		memcpy(room, trace, sizeof(*trace));
 		msg->traced = true;
 		room += sizeof(*trace);
+	}
+	if (credit) {
+		memcpy(room, credit, sizeof(*credit));
+		msg->wants_stream = true;
+		room += sizeof(*credit);
 	}
 	if (method.len)
 		memcpy(room, method.s, method.len);
@@ -77,19 +83,26 @@ static int msg_new(actor_msg **ret, actor_ref sender, struct wire_str method, co
 int msg_new_received(
 	actor_msg **ret, actor_ref sender, struct wire_str method, const void *body, size_t body_bytes)
 {
-	return msg_new(ret, sender, method, body, body_bytes, NULL, 0, NULL);
+	return msg_new(ret, sender, method, body, body_bytes, NULL, 0, NULL, NULL);
 }
 
 int msg_new_traced(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body,
 	size_t body_bytes, const struct wire_trace *trace)
 {
-	return msg_new(ret, sender, method, body, body_bytes, NULL, 0, trace);
+	return msg_new(ret, sender, method, body, body_bytes, NULL, 0, trace, NULL);
+}
+
+int msg_new_call(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body,
+	size_t body_bytes, const struct wire_trace *trace, const struct wire_credit *credit)
+{
+	return msg_new(ret, sender, method, body, body_bytes, NULL, 0, trace, credit);
 }
 
 int msg_new_of_frame(actor_msg **ret, const struct wire_frame *frame)
 {
 	int e = msg_new(ret, frame->from, frame->method, frame->body, frame->body_bytes, frame->waits,
-		frame->waits ? frame->waits_bytes : 0, wire_trace_of(frame));
+		frame->waits ? frame->waits_bytes : 0, wire_trace_of(frame),
+		frame->wants_stream ? &frame->credit : NULL);
 
 	if (e)
 		return e;

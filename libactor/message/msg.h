@@ -30,6 +30,9 @@ enum msg_kind {
 	MSG_OVERLOAD, /* messages were lost (intake.c) */
 	MSG_LETTER,   /* dead letters wait (dead-letters.c) */
 	MSG_DRAINED,  /* all messages before this one were handled (drain.c) */
+	MSG_ITEM,     /* of a stream, or its end (stream-in.c); `id` is that of the stream */
+	MSG_CANCEL,   /* a call was cancelled (cancel.c); `id` is that of its kept address */
+	MSG_CREDIT,   /* a stream may go on; likewise */
 	/* Messages of timers; `id` is that of the timer: */
 	MSG_TIMER, /* a cast */
 	MSG_TICK,  /* a cast of an interval, which goes on */
@@ -41,6 +44,7 @@ struct actor_msg {
 	struct list link;
 	enum msg_kind kind : 8;
 	bool traced;           /* has a msg_trace() */
+	bool wants_stream;     /* a call: has a msg_credit() */
 	uint32_t charge_bytes; /* the bytes for which the message counts in a mailbox */
 	uint64_t id;           /* of a call, a monitor (of an actor or of process groups), a watch, a timer */
 	int64_t deadline_us;   /* of a call */
@@ -78,6 +82,9 @@ int msg_new_received(
 /* The same, with the trace of the message; @trace NULL: none. */
 int msg_new_traced(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body,
 	size_t body_bytes, const struct wire_trace *trace);
+/* The same for a call that wants a stream; @credit NULL: for any other. */
+int msg_new_call(actor_msg **ret, actor_ref sender, struct wire_str method, const void *body,
+	size_t body_bytes, const struct wire_trace *trace, const struct wire_credit *credit);
 /* The same from a frame (cast or call), with its trace. */
 int msg_new_of_frame(actor_msg **ret, const struct wire_frame *frame);
 int msg_new_error(actor_msg **ret, actor_ref sender, struct wire_str name, struct wire_str text);
@@ -89,6 +96,16 @@ int msg_new_error(actor_msg **ret, actor_ref sender, struct wire_str name, struc
 static inline const struct wire_trace *msg_trace(const actor_msg *msg)
 {
 	return msg->traced ? (const struct wire_trace *)(msg + 1) : NULL;
+}
+
+/* The credit with which the call came, or NULL. It lies behind the trace. */
+static inline const struct wire_credit *msg_credit(const actor_msg *msg)
+{
+	const char *at = (const char *)(msg + 1);
+
+	return msg->wants_stream
+		       ? (const struct wire_credit *)(at + (msg->traced ? sizeof(struct wire_trace) : 0))
+		       : NULL;
 }
 
 enum body_kind {

@@ -7,6 +7,7 @@
 #include "libactor/actor/call.h"
 #include "libactor/actor/monitor.h"
 #include "libactor/actor/pg.h"
+#include "libactor/actor/served.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
@@ -32,6 +33,7 @@ void peer_fail_all(struct peer *peer, const struct actor_cause *cause, int call_
 	peer_unpause_all(peer, -ESRCH);
 	pauses_forget_peer(peer);
 	watchers_forget_peer(peer);
+	served_end_by_peer(peer);
 	calls_end_by_peer(peer, call_error);
 	monitors_end_by_peer(peer, cause);
 }
@@ -43,6 +45,7 @@ void peer_fail_exited(struct peer *peer)
 	pgs_forget_group(peer->group, peer->id);
 	peer_unpause_all(peer, -ESRCH);
 	watchers_forget_peer(peer);
+	served_end_by_peer(peer);
 	calls_end_by_peer(peer, -ECONNRESET);
 }
 

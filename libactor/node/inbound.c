@@ -5,6 +5,7 @@
  */
 #include "libactor/node/inbound.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/membership.h"
 #include "libactor/actor/monitor.h"
+#include "libactor/actor/served.h"
 #include "libactor/actor/sys.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/loop.h"
@@ -42,6 +44,7 @@
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
 #include "libactor/util/buf.h"
+#include "libactor/util/slots.h"
 
 #define EVENTS_PER_TURN 256
 #define BYTES_PER_TURN  (256u << 10)
@@ -290,12 +293,27 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 	(void)inbound_hand(peer, frame, to);
 }
 
+/* A stream of which items are missing, since a peer on the way does not know them, has failed. */
+static bool inbound_items_are_missing(const actor_group *group, const struct wire_frame *frame)
+{
+	const struct call *call = slots_get(&group->calls, frame->id);
+
+	return frame->type == WIRE_REPLY && call && call->stream &&
+	       call->stream->came.items != frame->n_items;
+}
+
 static void inbound_answer(actor_group *group, const struct wire_frame *frame)
 {
 	actor_msg *reply;
-	int r = frame->type == WIRE_ERROR ? msg_new_error(&reply, frame->from, frame->method, frame->text)
-					  : msg_new_received(&reply, frame->from, wire_cstr(""), frame->body,
-						    frame->body_bytes);
+	int r;
+
+	if (inbound_items_are_missing(group, frame)) {
+		call_fail(group, frame->id, -EPROTO);
+		return;
+	}
+	r = frame->type == WIRE_ERROR
+		    ? msg_new_error(&reply, frame->from, frame->method, frame->text)
+		    : msg_new_received(&reply, frame->from, wire_cstr(""), frame->body, frame->body_bytes);
 
 	if (r < 0) {
 		call_fail(group, frame->id, r);
@@ -303,6 +321,24 @@ static void inbound_answer(actor_group *group, const struct wire_frame *frame)
 	}
 	reply->kind = MSG_REPLY;
 	call_answered(group, frame->id, reply);
+}
+
+static bool peer_is_behind(const struct peer *peer);
+
+static void inbound_item(struct peer *peer, const struct wire_frame *frame)
+{
+	struct call *call = slots_get(&peer->group->calls, frame->id);
+	actor_msg *item;
+
+	if (call) {
+		if (msg_new_received(&item, frame->from, wire_cstr(""), frame->body, frame->body_bytes) < 0)
+			call_give_up(call, -ENOMEM);
+		else
+			call_item(call, item);
+	} else if (!actor_ref_is_nobody(frame->from) && !peer_is_behind(peer)) {
+		wire_put_cancel(peer_out(peer), frame->from, frame->to.ref, frame->id);
+		peer_wrote(peer);
+	}
 }
 
 /* Returns false when the peer asked for too many monitors, and the link is gone. */
@@ -469,6 +505,16 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		if (peer->kind == PEER_UPLINK)
 			downs_pong(group, frame->id);
 		break;
+	case WIRE_ITEM:
+		inbound_item(peer, frame);
+		break;
+	case WIRE_CANCEL:
+		to = frame_target(group, frame, &ref);
+		served_cancel(group, to, frame->from, frame->id);
+		break;
+	case WIRE_CREDIT:
+		served_credit(group, frame->from, frame->id, frame->credit);
+		break;
 	case WIRE_JOIN: /* only a door needs it */
 	case WIRE_TYPE_N:
 		break;
@@ -507,6 +553,7 @@ static bool frame_is_an_answer(const struct wire_frame *frame)
 	switch (frame->type) {
 	case WIRE_REPLY:
 	case WIRE_ERROR:
+	case WIRE_ITEM:
 	case WIRE_PAUSE:
 	case WIRE_RESUME:
 		return true;

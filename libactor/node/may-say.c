@@ -56,6 +56,14 @@ static bool may_answer(const struct peer *peer, uint64_t id, actor_ref from)
 	       actor_ref_equal(from, (actor_ref){call->callee.node, call->callee.group, 0});
 }
 
+/* Also true for a call that is not open: such an item is late. */
+static bool may_stream(const struct peer *peer, uint64_t id)
+{
+	const struct call *call = slots_get(&peer->group->calls, id);
+
+	return !call || call_takes_item(call);
+}
+
 /* Also true for a monitor that does not exist: such a report does nothing. */
 static bool may_report_end(const struct peer *peer, uint64_t id, actor_ref who)
 {
@@ -82,6 +90,12 @@ const char *peer_may_not_say(const struct peer *peer, const struct wire_frame *f
 	case WIRE_ERROR:
 		if (!may_answer(peer, frame->id, frame->from))
 			return "it answers a call that was made to somebody else";
+		break;
+	case WIRE_ITEM:
+		if (!may_answer(peer, frame->id, frame->from))
+			return "it sends items of a call that was made to somebody else";
+		if (!may_stream(peer, frame->id))
+			return "it sends an item that nobody asked for, or more than its credit";
 		break;
 	case WIRE_DOWN:
 		if (!may_report_end(peer, frame->id, frame->from))

@@ -53,6 +53,7 @@ struct peer *peer_new(actor_group *group, uint64_t id, enum peer_state state)
 	peer->id = id;
 	peer->state = state;
 	list_init(&peer->calls);
+	list_init(&peer->served);
 	list_init(&peer->monitors);
 	list_init(&peer->watchers);
 	list_init(&peer->handovers);

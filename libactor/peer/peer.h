@@ -67,6 +67,7 @@ struct peer {
 	struct answer_shares *answer_shares; /* of an uplink; NULL: little is unread */
 	struct list dirty_link;              /* group->dirty: has frames to flush */
 	struct list calls;                   /* struct call.peer_link */
+	struct list served;                  /* struct served.by_peer: its calls that are served here */
 	struct list monitors;                /* struct monitor.target_link */
 	struct list watchers;                /* struct watcher.peer_link */
 	uint32_t n_watchers;

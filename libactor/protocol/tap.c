@@ -19,6 +19,8 @@ static const char *const kinds[WIRE_TYPE_N] = {
 	[WIRE_EXIT] = "exit",
 	[WIRE_LINK] = "link",
 	[WIRE_UNLINK] = "unlink",
+	[WIRE_CANCEL] = "cancel",
+	[WIRE_ITEM] = "item",
 };
 
 static const char *const paths[] = {

@@ -40,6 +40,8 @@ enum wire_field {
 	FIELD_DEADLINE,
 	FIELD_REF,  /* a ref or nil */
 	FIELD_MORE, /* a map of later additions; it may be missing, and any other value is skipped */
+	FIELD_ITEMS,
+	FIELD_BYTES,
 	FIELD_NAME, /* a name; it may be missing, and any other value is skipped */
 };
 
@@ -65,6 +67,9 @@ static const uint8_t wire_fields[WIRE_TYPE_N][WIRE_FIELDS_MAX] = {
 	[WIRE_EXIT] = {FIELD_TO, FIELD_FROM_ME, FIELD_ID, FIELD_CAUSE},
 	[WIRE_LINK] = {FIELD_TO, FIELD_FROM_ME, FIELD_ID},
 	[WIRE_UNLINK] = {FIELD_TO, FIELD_FROM_ME, FIELD_ID},
+	[WIRE_CANCEL] = {FIELD_TO, FIELD_FROM_ME, FIELD_ID},
+	[WIRE_ITEM] = {FIELD_TO, FIELD_FROM, FIELD_ID, FIELD_RESULT},
+	[WIRE_CREDIT] = {FIELD_TO, FIELD_FROM_ME, FIELD_ID, FIELD_ITEMS, FIELD_BYTES},
 };
 
 static int wire_read_body(struct mp_reader *r, struct wire_frame *frame, enum wire_field field)
@@ -116,10 +121,55 @@ static int wire_read_trace(struct mp_reader *r, struct wire_trace *ret)
 	return 0;
 }
 
+/* Reads how many items the callee may send at first. A value of another form counts as none. */
+static int wire_read_stream(struct mp_reader *r, struct wire_frame *frame)
+{
+	struct wire_credit credit;
+	struct mp_reader value;
+	const uint8_t *data;
+	size_t size_bytes;
+	uint32_t n;
+
+	frame->wants_stream = false;
+	if (mp_read_raw(r, &data, &size_bytes))
+		return -EPROTO;
+	value = mp_reader(data, size_bytes);
+	if (mp_read_array(&value, &n) || n < 2 || mp_read_uint(&value, &credit.items) ||
+		mp_read_uint(&value, &credit.bytes))
+		return 0;
+	frame->credit = credit;
+	frame->wants_stream = true;
+	return 0;
+}
+
+static int wire_read_waits(struct mp_reader *r, struct wire_frame *frame)
+{
+	struct wire_waits waits;
+
+	if (mp_read_raw(r, &frame->waits, &frame->waits_bytes))
+		return -EPROTO;
+	/* `waits` only helps to tell a circle from a long wait, so an unreadable one is ignored. */
+	if (wire_waits_read(frame->waits, frame->waits_bytes, &waits) || !waits.n)
+		frame->waits = NULL;
+	return 0;
+}
+
+static int wire_read_key(struct mp_reader *r, struct wire_frame *frame, const char *key, size_t key_bytes)
+{
+	if (mp_str_is(key, key_bytes, "trace"))
+		return wire_read_trace(r, &frame->trace);
+	if (frame->type == WIRE_CALL && mp_str_is(key, key_bytes, "waits"))
+		return wire_read_waits(r, frame);
+	if (frame->type == WIRE_CALL && mp_str_is(key, key_bytes, "stream"))
+		return wire_read_stream(r, frame);
+	if (frame->type == WIRE_REPLY && mp_str_is(key, key_bytes, "items") && mp_peek(r) == MP_UINT)
+		return mp_read_uint(r, &frame->n_items);
+	return mp_skip(r);
+}
+
 static int wire_read_more(struct mp_reader *r, struct wire_frame *frame)
 {
 	struct mp_reader whole = *r;
-	struct wire_waits waits;
 	const char *key;
 	size_t key_bytes;
 	uint32_t n;
@@ -139,23 +189,8 @@ static int wire_read_more(struct mp_reader *r, struct wire_frame *frame)
 				return -EPROTO;
 			continue;
 		}
-		if (mp_read_str(r, &key, &key_bytes))
+		if (mp_read_str(r, &key, &key_bytes) || wire_read_key(r, frame, key, key_bytes))
 			return -EPROTO;
-		if (mp_str_is(key, key_bytes, "trace")) {
-			if (wire_read_trace(r, &frame->trace))
-				return -EPROTO;
-			continue;
-		}
-		if (frame->type != WIRE_CALL || !mp_str_is(key, key_bytes, "waits")) {
-			if (mp_skip(r))
-				return -EPROTO;
-			continue;
-		}
-		if (mp_read_raw(r, &frame->waits, &frame->waits_bytes))
-			return -EPROTO;
-		/* `waits` only helps to tell a circle from a long wait, so an unreadable one is ignored. */
-		if (wire_waits_read(frame->waits, frame->waits_bytes, &waits) || !waits.n)
-			frame->waits = NULL;
 	}
 	return 0;
 }
@@ -192,6 +227,10 @@ static int wire_read_field(struct mp_reader *r, struct wire_frame *frame, enum w
 			return 0;
 		frame->has_ref = true;
 		return mp_read_ref(r, &frame->to.ref);
+	case FIELD_ITEMS:
+		return mp_read_uint(r, &frame->credit.items);
+	case FIELD_BYTES:
+		return mp_read_uint(r, &frame->credit.bytes);
 	case FIELD_MORE:
 		return wire_read_more(r, frame);
 	case FIELD_NAME:
@@ -342,6 +381,16 @@ static uint8_t *wire_encode_waits(uint8_t *p, const struct wire_waits *waits)
 	return p;
 }
 
+/* "trace": [id, span, parent] */
+static uint8_t *wire_encode_trace(uint8_t *p, const struct wire_trace *trace)
+{
+	p = wire_encode_str(p, wire_cstr("trace"));
+	p = mp_encode_array(p, 3);
+	p = mp_encode_uint(p, trace->id);
+	p = mp_encode_uint(p, trace->span);
+	return mp_encode_uint(p, trace->parent);
+}
+
 /* {"waits": […], "trace": [id, span, parent]} */
 static uint8_t *wire_encode_more(uint8_t *p, const struct wire_waits *waits, const struct wire_trace *trace)
 {
@@ -350,14 +399,7 @@ static uint8_t *wire_encode_more(uint8_t *p, const struct wire_waits *waits, con
 	p = mp_encode_map(p, !!waits + !!trace);
 	if (waits)
 		p = wire_encode_waits(p, waits);
-	if (trace) {
-		p = wire_encode_str(p, wire_cstr("trace"));
-		p = mp_encode_array(p, 3);
-		p = mp_encode_uint(p, trace->id);
-		p = mp_encode_uint(p, trace->span);
-		p = mp_encode_uint(p, trace->parent);
-	}
-	return p;
+	return trace ? wire_encode_trace(p, trace) : p;
 }
 
 void wire_put_traced_cast(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
@@ -400,6 +442,30 @@ void wire_put_traced_call(struct buf *b, const struct wire_dest *to, actor_ref f
 	wire_commit(b, wire_encode_more(p, waits, trace));
 }
 
+void wire_put_stream_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
+	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us, struct wire_credit credit,
+	const struct wire_trace *trace)
+{
+	size_t fixed_bytes = 4 * MP_INT_MAX_BYTES + 2 * MP_HEAD_MAX_BYTES + sizeof("stream"), more_bytes;
+	uint8_t *p;
+
+	fixed_bytes += wire_more_bytes(NULL, trace) + MP_HEAD_MAX_BYTES;
+	if (__builtin_add_overflow(body ? body_bytes : 1, fixed_bytes, &more_bytes))
+		more_bytes = SIZE_MAX;
+	p = wire_start_message(b, WIRE_CALL, 7, to, from, method, more_bytes);
+	if (!p)
+		return;
+	p = wire_encode_body(p, body, body_bytes, 0x90);
+	p = mp_encode_uint(p, id);
+	p = mp_encode_int(p, deadline_us);
+	p = mp_encode_map(p, trace ? 2 : 1);
+	p = wire_encode_str(p, wire_cstr("stream"));
+	p = mp_encode_array(p, 2);
+	p = mp_encode_uint(p, credit.items);
+	p = mp_encode_uint(p, credit.bytes);
+	wire_commit(b, trace ? wire_encode_trace(p, trace) : p);
+}
+
 void wire_put_nested_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
 	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us, const struct wire_waits *waits)
 {
@@ -436,7 +502,10 @@ void wire_put_call_tail(struct buf *b, uint64_t id, int64_t deadline_us)
 		wire_commit(b, mp_encode_int(mp_encode_uint(p, id), deadline_us));
 }
 
-/* These frames begin alike with to, from, id: reply, error, monitor, demonitor, down, exit, link, unlink. */
+/*
+ * These frames begin alike with to, from, id: reply, error, monitor, demonitor, down, exit, link, unlink,
+ * cancel, item, credit.
+ */
 static uint8_t *wire_start_id(struct buf *b, enum wire_type type, unsigned n_fields,
 	const struct wire_dest *to, actor_ref from, uint64_t id, size_t a_bytes, size_t b_bytes)
 {
@@ -460,6 +529,22 @@ void wire_put_traced_reply(struct buf *b, actor_ref to, actor_ref from, uint64_t
 
 	if (p)
 		wire_commit(b, wire_encode_more(wire_encode_body(p, body, body_bytes, 0xc0), NULL, trace));
+}
+
+void wire_put_stream_reply(struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *body,
+	size_t body_bytes, uint64_t n_items, const struct wire_trace *trace)
+{
+	struct wire_dest dest = {.ref = to};
+	size_t more_bytes =
+		wire_more_bytes(NULL, trace) + 2 * MP_HEAD_MAX_BYTES + sizeof("items") + MP_INT_MAX_BYTES;
+	uint8_t *p = wire_start_id(b, WIRE_REPLY, 5, &dest, from, id, body ? body_bytes : 1, more_bytes);
+
+	if (!p)
+		return;
+	p = wire_encode_body(p, body, body_bytes, 0xc0);
+	p = mp_encode_map(p, trace ? 2 : 1);
+	p = mp_encode_uint(wire_encode_str(p, wire_cstr("items")), n_items);
+	wire_commit(b, trace ? wire_encode_trace(p, trace) : p);
 }
 
 void wire_put_reply(
@@ -541,6 +626,30 @@ void wire_put_link(struct buf *b, actor_ref to, actor_ref from, uint64_t id)
 void wire_put_unlink(struct buf *b, actor_ref to, actor_ref from, uint64_t id)
 {
 	wire_put_to_ref(b, WIRE_UNLINK, to, from, id);
+}
+
+void wire_put_cancel(struct buf *b, actor_ref to, actor_ref from, uint64_t id)
+{
+	wire_put_to_ref(b, WIRE_CANCEL, to, from, id);
+}
+
+void wire_put_item(
+	struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *value, size_t value_bytes)
+{
+	struct wire_dest dest = {.ref = to};
+	uint8_t *p = wire_start_id(b, WIRE_ITEM, 4, &dest, from, id, value ? value_bytes : 1, 0);
+
+	if (p)
+		wire_commit(b, wire_encode_body(p, value, value_bytes, 0xc0));
+}
+
+void wire_put_credit(struct buf *b, actor_ref to, actor_ref from, uint64_t id, struct wire_credit credit)
+{
+	struct wire_dest dest = {.ref = to};
+	uint8_t *p = wire_start_id(b, WIRE_CREDIT, 5, &dest, from, id, 2 * MP_INT_MAX_BYTES, 0);
+
+	if (p)
+		wire_commit(b, mp_encode_uint(mp_encode_uint(p, credit.items), credit.bytes));
 }
 
 static void wire_put_end(struct buf *b, enum wire_type type, actor_ref to, actor_ref from, uint64_t id,

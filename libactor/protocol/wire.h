@@ -37,6 +37,9 @@ enum wire_type {
 	WIRE_EXIT,
 	WIRE_LINK,
 	WIRE_UNLINK,
+	WIRE_CANCEL,
+	WIRE_ITEM,
+	WIRE_CREDIT,
 	WIRE_TYPE_N
 };
 
@@ -83,6 +86,12 @@ struct wire_trace {
 	uint64_t parent; /* of the message that the sender was handling; 0: the trace begins here */
 };
 
+/* How much a callee may send in a stream. Both numbers count from the beginning of the stream. */
+struct wire_credit {
+	uint64_t items;
+	uint64_t bytes; /* of values */
+};
+
 struct wire_frame {
 	enum wire_type type;
 	struct wire_dest to;
@@ -90,17 +99,20 @@ struct wire_frame {
 	struct wire_str
 		method;       /* of cast and call; in error the error's name; in pause a name, s NULL: none */
 	struct wire_str text; /* of error; the reason of stop and bye */
-	const uint8_t *body;  /* arguments, result or cause: one well-formed msgpack value */
+	const uint8_t *body;  /* arguments, result, value or cause: one well-formed msgpack value */
 	size_t body_bytes;
 	/*
-	 * of call, reply, error, monitor, demonitor, down, exit, link, unlink; in ping and pong the number;
-	 * in join the group id
+	 * of call, reply, error, monitor, demonitor, down, exit, link, unlink, cancel, item, credit; in ping
+	 * and pong the number; in join the group id
 	 */
 	uint64_t id;
 	int64_t deadline_us;  /* of call */
 	const uint8_t *waits; /* of call, to be read by wire_waits_read(); NULL: none */
 	size_t waits_bytes;
-	struct wire_trace trace; /* of cast, call, reply, error */
+	struct wire_trace trace;   /* of cast, call, reply, error */
+	struct wire_credit credit; /* of credit; of call, if it wants a stream */
+	uint64_t n_items;          /* of reply: so many items came before it */
+	bool wants_stream;         /* of call */
 	bool has_ref;       /* of pause, resume: to.ref is set (else the frame is about the whole link) */
 	const uint8_t *raw; /* the bytes of the frame itself */
 	size_t raw_bytes;
@@ -147,6 +159,13 @@ void wire_put_traced_reply(struct buf *b, actor_ref to, actor_ref from, uint64_t
 	size_t body_bytes, const struct wire_trace *trace);
 void wire_put_traced_error(struct buf *b, actor_ref to, actor_ref from, uint64_t id, struct wire_str name,
 	struct wire_str text, const struct wire_trace *trace);
+/* A call that wants a stream. */
+void wire_put_stream_call(struct buf *b, const struct wire_dest *to, actor_ref from, struct wire_str method,
+	const void *body, size_t body_bytes, uint64_t id, int64_t deadline_us, struct wire_credit credit,
+	const struct wire_trace *trace);
+/* The reply that ends a stream of @n_items. */
+void wire_put_stream_reply(struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *body,
+	size_t body_bytes, uint64_t n_items, const struct wire_trace *trace);
 /* Reads frame.waits. Returns 0 or -EPROTO; never -EPROTO for a frame of wire_parse(). */
 int wire_waits_read(const uint8_t *data, size_t size_bytes, struct wire_waits *ret);
 /*
@@ -172,6 +191,11 @@ void wire_put_exit(
 void wire_put_link(struct buf *b, actor_ref to, actor_ref from, uint64_t id);
 /* @id: of the link that @to has made, if @from knows it; else 0. */
 void wire_put_unlink(struct buf *b, actor_ref to, actor_ref from, uint64_t id);
+/* @to ACTOR_NOBODY: the call was made by a name, and the broker knows whom it has asked. */
+void wire_put_cancel(struct buf *b, actor_ref to, actor_ref from, uint64_t id);
+void wire_put_item(
+	struct buf *b, actor_ref to, actor_ref from, uint64_t id, const void *value, size_t value_bytes);
+void wire_put_credit(struct buf *b, actor_ref to, actor_ref from, uint64_t id, struct wire_credit credit);
 void wire_put_pause(struct buf *b, const actor_ref *ref);
 /* @name: the name by which the receiver calls the actor @ref; s NULL: none. */
 void wire_put_pause_named(struct buf *b, actor_ref ref, struct wire_str name);

@@ -161,6 +161,9 @@ FRAMES = {
     "exit": (16, "to from id cause"),
     "link": (17, "to from id"),
     "unlink": (18, "to from id"),
+    "cancel": (19, "to from id"),
+    "item": (20, "to from id value"),
+    "credit": (21, "to from id items bytes"),
 }
 
 A = Ref(0x1f2e3d4c5b6a7988, 2, 1)
@@ -171,18 +174,22 @@ BIG = (1 << 64) - 1
 
 class Frame:
     """One frame: its bytes and its meaning. extra: fields after the last one listed. waits: that of a call. trace: that of a message or answer. name:
-    that of a pause."""
+    that of a pause. stream: the first credit of a call. items: how many came before a reply."""
 
-    def __init__(self, kind, *fields, extra=(), waits=None, trace=None, name=None):
+    def __init__(self, kind, *fields, extra=(), waits=None, trace=None, name=None, stream=None, items=None):
         number, names = FRAMES[kind]
         names = names.split()
         assert len(fields) == len(names), kind
-        more = {key: value for key, value in (("waits", waits), ("trace", trace)) if value}
+        more = {key: value for key, value in (("waits", waits), ("stream", stream), ("items", items), ("trace", trace)) if value}
         self.data = pack([number, *fields, *([more] if more else []), *([name] if name else []), *extra])
         self.means = {"type": kind}
         self.means.update((n, mean(f)) for n, f in zip(names, fields))
         if waits:
             self.means["waits"] = mean(waits)
+        if stream:
+            self.means["stream"] = mean(stream)
+        if items:
+            self.means["items"] = mean(items)
         if name:
             self.means["name"] = name
         if trace:
@@ -303,6 +310,26 @@ def frames_good():
     y_frames("link", Frame("link", B, A, 9))
     y_frames("unlink", Frame("unlink", B, A, 0))
     y_frames("unlink_known", Frame("unlink", B, A, BIG))
+    # Streams and cancel.
+    y_frames("cancel", Frame("cancel", B, A, 7))
+    y_frames("cancel_to_nobody", Frame("cancel", NOBODY, A, BIG))
+    y_frames("item", Frame("item", A, B, 7, {"n": 3}), Frame("item", A, B, 7, None))
+    y_frames("credit", Frame("credit", B, A, 7, 128, 262144), Frame("credit", NOBODY, A, 7, BIG, BIG))
+    y_frames("call_stream", Frame("call", B, A, "list", [], 7, 0, stream=[64, 262144]))
+    y_frames("call_stream_no_credit", Frame("call", "counter", A, "list", [], 7, 5, stream=[0, 0]))
+    y_frames("call_stream_trace", Frame("call", B, A, "list", [], 7, 0, stream=[1, BIG], trace=[1, 3, 2]))
+    longer = Frame("call", B, A, "list", [], 7, 0, stream=[64, 262144, "later"])
+    longer.means["stream"] = [64, 262144]
+    y_frames("call_stream_longer", longer, canonical=False)
+    # A credit of a wrong form counts as none: the call wants no stream.
+    for what, odd in {"nil": None, "of_one": [5], "str": ["5", 1], "negative": [5, -1], "map": {"items": 1}, "true": True}.items():
+        y_frames("call_stream_odd_" + what, Frame("call", B, A, "list", [], 7, 0, extra=({"stream": odd},)), canonical=False)
+    y_frames("cast_stream", Frame("cast", B, A, "add", [5], extra=({"stream": [1, 1]},)), canonical=False)
+    y_frames("reply_items", Frame("reply", A, B, 7, None, items=70000))
+    y_frames("reply_items_trace", Frame("reply", A, B, 7, {}, items=1, trace=[1, 3, 2]))
+    y_frames("reply_items_odd", Frame("reply", A, B, 7, None, extra=({"items": "3"},)), Frame("reply", A, B, 7, None, extra=({"items": -3},)),
+             canonical=False)
+    y_frames("error_items", Frame("error", A, B, 7, "noproc", "", extra=({"items": 3},)), canonical=False)
     y_frames("down_exec", Frame("down", A, B, 9, {"reason": "exec", "kind": "exec", "code": 2, "text": "No such file or directory: /x"}))
     y_frames("down_unknown_keys", Frame("down", A, B, 9, Pairs((5, 6), ("x", [1]), ("reason", "crash: -22"))))
     y_frames("pause_ref", Frame("pause", B))
@@ -322,7 +349,7 @@ def frames_good():
     y_frames("bye_extra_fields", Frame("bye", "", extra=(1, 2, 3)), canonical=False)
     y_frames("batch", Frame("cast", B, A, "add", [1]), Frame("cast", B, A, "add", [2]), Frame("call", B, A, "get", [], 2, 0),
              Frame("ping", 1))
-    y_frames("batch_with_unknown", Frame("ping", 1), Unknown(19), Unknown(31, A, [B]), Frame("ping", 2), canonical=False)
+    y_frames("batch_with_unknown", Frame("ping", 1), Unknown(22), Unknown(31, A, [B]), Frame("ping", 2), canonical=False)
     y_frames("unknown_type_with_anything", Unknown(BIG, {"a": [1, 2]}, Ext(9, b"q"), Raw(nest(64))), canonical=False)
     y_frames("unknown_type_zero", Unknown(0, "reserved"), canonical=False)
     # Encodings that are longer than needed are allowed.
@@ -354,18 +381,19 @@ def frames_bad():
     n_frames("type_nil", [None])
     for kind, (number, names) in FRAMES.items():
         fields = {"to": A, "from": B, "method": "m", "args": [], "id": 1, "deadline_us": 0, "result": 1, "name": "x.y", "text": "",
-                  "reason": "r", "cause": {"reason": "r"}, "ref": A, "n": 1, "group": 7}
+                  "reason": "r", "cause": {"reason": "r"}, "ref": A, "n": 1, "group": 7, "value": 1, "items": 1, "bytes": 1}
         whole = [fields[n] for n in names.split()]
         n_frames(kind + "_field_missing", [number, *whole[:-1]])
         n_frames(kind + "_alone", [number])
         for i, name in enumerate(names.split()):
-            if name in ("result", "text", "reason") and kind in ("reply",):
+            if name in ("result", "text", "reason", "value") and kind in ("reply", "item"):
                 continue
             wrong = {"args": {}, "cause": [], "text": 5, "reason": b"bin", "method": 5, "name": None, "ref": "name"}.get(name, Ext(1, b"x" * 8))
             n_frames("%s_wrong_%s" % (kind, name), [number, *whole[:i], wrong, *whole[i + 1:]])
-    for kind in ("reply", "error", "demonitor", "down", "exit", "link", "unlink"):
+    for kind in ("reply", "error", "demonitor", "down", "exit", "link", "unlink", "cancel", "item", "credit"):
         number, names = FRAMES[kind]
-        fields = {"from": B, "id": 1, "result": 1, "name": "x.y", "text": "", "cause": {"reason": "r"}}
+        fields = {"from": B, "id": 1, "result": 1, "name": "x.y", "text": "", "cause": {"reason": "r"},
+                  "value": 1, "items": 1, "bytes": 1}
         n_frames(kind + "_to_a_name", [number, "counter", *[fields[n] for n in names.split()[1:]]])
     n_frames("cast_to_nil", [1, None, A, "x", []])
     n_frames("cast_to_bin", [1, b"counter", A, "x", []])
@@ -381,6 +409,10 @@ def frames_bad():
     n_frames("exit_from_nobody", [16, B, NOBODY, 1, {"reason": "r"}])
     n_frames("link_from_nobody", [17, B, NOBODY, 1])
     n_frames("unlink_from_nobody", [18, B, NOBODY, 1])
+    n_frames("cancel_from_nobody", [19, B, NOBODY, 1])
+    n_frames("credit_from_nobody", [21, B, NOBODY, 1, 1, 1])
+    n_frames("credit_items_negative", [21, B, A, 1, -1, 1])
+    n_frames("call_stream_reserved_byte", [2, B, A, "x", [], 1, 0, {"stream": Raw(b"\xc1")}])
     for what, bad in {
             "empty": "", "256_bytes": "n" * 256, "newline": "a\nb", "nul": "a\0b", "delete": "a\x7f", "escape": "\x1b[31m",
             "latin1": Raw(b"\xa3\xe4bc"), "overlong": Raw(b"\xa2\xc0\xaf"), "surrogate": Raw(b"\xa3\xed\xa0\x80"),

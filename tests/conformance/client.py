@@ -229,8 +229,8 @@ def trace_in(rest):
 
 # ---- a group --------------------------------------------------------------------------------------
 
-CAST, CALL, REPLY, ERROR, STOP, KILL, MONITOR, DEMONITOR, DOWN, PAUSE, RESUME, PING, PONG, BYE, JOIN, EXIT, LINK, UNLINK = \
-    range(1, 19)
+CAST, CALL, REPLY, ERROR, STOP, KILL, MONITOR, DEMONITOR, DOWN, PAUSE, RESUME, PING, PONG, BYE, JOIN, EXIT, LINK, UNLINK, \
+    CANCEL, ITEM, CREDIT = range(1, 22)
 
 
 FRAME_FIELDS = {
@@ -252,6 +252,9 @@ FRAME_FIELDS = {
     "exit": ("to", "from", "id", "cause"),
     "link": ("to", "from", "id"),
     "unlink": ("to", "from", "id"),
+    "cancel": ("to", "from", "id"),
+    "item": ("to", "from", "id", "value"),
+    "credit": ("to", "from", "id", "items", "bytes"),
 }
 
 
@@ -290,10 +293,10 @@ def check_frame(frame):
     to_may_be_a_name = kind in ("cast", "call", "stop", "kill", "monitor")
     checks = {
         "to": lambda v: isinstance(v, Ref) or to_may_be_a_name and is_name(v),
-        "from": lambda v: isinstance(v, Ref) and (v != NOBODY or kind not in ("call", "monitor", "demonitor", "exit", "link", "unlink")),
+        "from": lambda v: isinstance(v, Ref) and (v != NOBODY or kind not in ("call", "monitor", "demonitor", "exit", "link", "unlink", "cancel", "credit")),
         "method": is_name, "name": is_name, "id": is_uint, "n": is_uint, "group": is_uint,
         "deadline_us": lambda v: type(v) is int and -1 << 63 <= v < 1 << 63,
-        "args": lambda v: isinstance(v, list), "result": lambda v: True,
+        "args": lambda v: isinstance(v, list), "result": lambda v: True, "value": lambda v: True, "items": is_uint, "bytes": is_uint,
         "text": lambda v: isinstance(v, str), "reason": lambda v: isinstance(v, str),
         "ref": lambda v: v is None or isinstance(v, Ref), "cause": is_cause,
     }

@@ -33,6 +33,7 @@
  *           -EALREADY    the call was answered before
  *           -EPERM       not permitted
  *           -ESHUTDOWN   the target drains: it works off its queue, and takes nothing new (actor_drain)
+ *           -EPIPE       nobody takes the items of a stream any more
  *           -EDQUOT      the broker keeps no more for this group (a limit of names, memberships, watches)
  * Memory.   The library borrows strings and arrays that are passed in, for the time of the call. The caller
  *           frees a message that a function returned through ret_msg, with actor_msg_free.
@@ -82,5 +83,6 @@
 #include <actor/group.h>    /* this process and its loop; actor_main() */
 #include <actor/outside.h>  /* descriptors, inlets, offload */
 #include <actor/client.h>   /* blocking, without actors */
+#include <actor/stream.h>   /* many answers to one call; calls that were given up */
 
 #endif

@@ -111,8 +111,8 @@ ACTOR_EXPORT int actor_request_msg(actor *self, actor_dest to, const char *metho
 ACTOR_EXPORT int actor_request_wait(actor *self, const uint64_t *requests, size_t n, int64_t timeout_ms,
 	uint64_t *ret_request, struct actor_answer *ret);
 /*
- * After this no answer to @request comes. The target may still do what it was asked for. Returns true when
- * the request was open.
+ * After this no answer to @request comes. The target hears of it (actor_call_cancelled()), and may still do
+ * what it was asked for. Returns true when the request was open.
  */
 ACTOR_EXPORT bool actor_request_cancel(actor *self, uint64_t request);
 /*

@@ -196,6 +196,7 @@ static void test_an_answer_after_the_deadline_is_no_offence(void **state)
 	client_expect_nothing(a);
 	assert_false(b->closed);
 	client_expect(b, WIRE_CALL);
+	client_expect(b, WIRE_CANCEL);
 	client_expect_nothing(b);
 }
 

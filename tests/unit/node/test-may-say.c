@@ -5,11 +5,15 @@
  */
 #include "tests/unit/node/inbound-world.h"
 
+#include <errno.h>
+
 #include "libactor/actor/broker.h"
+#include "libactor/actor/inflow.h"
 #include "libactor/actor/name.h"
 #include "libactor/peer/name-cache.h"
 #include "libactor/peer/pressure.h"
 #include "libactor/protocol/wire.h"
+#include "libactor/util/slots.h"
 #include "tests/fact.h"
 
 static void story_answers(actor *self)
@@ -306,6 +310,86 @@ static void test_nothing_but_what_the_broker_forwards_comes_after_a_bye(void **s
 	story(story_bye);
 }
 
+/* A stream of `me` to ASKED, with a credit of two items. */
+static uint64_t stream_to(actor *self, actor_ref callee, uint64_t *ret_stream)
+{
+	struct inflow *stream;
+
+	assert_int_equal(actor_stream_open(self, actor_to(callee), "list", ACTOR_FOREVER,
+				 (struct actor_stream_window){.items = 2}, ret_stream, ""),
+		0);
+	stream = slots_get(&actor_group_of(self)->streams, *ret_stream);
+	return stream->call.id;
+}
+
+static void story_items(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *asked = peer_of(group, ASKED, "asked");
+	actor_ref callee = ref_of(ASKED, 1), me = actor_self(self);
+	uint64_t stream, id = stream_to(self, callee, &stream), call;
+	actor_msg *msg;
+
+	/* A group that was not asked sends an item, in its own name and in the callee's. */
+	wire_put_item(&frame, me, ref_of(THIRD, 1), id, NULL, 0);
+	assert_true(says(peer_of(group, THIRD, "third")));
+	wire_put_item(&frame, me, callee, id, NULL, 0);
+	assert_true(says(peer_of(group, THIRD, "third")));
+	/* The broker brings such an item: it is dropped. */
+	wire_put_item(&frame, me, ref_of(THIRD, 1), id, NULL, 0);
+	assert_false(says(peer_of(group, BROKER, "$broker")));
+	assert_int_equal(actor_stream_next(self, stream, 0, &msg), -EAGAIN);
+	/* An item for a call that is no stream. */
+	(void)peer_of(group, THIRD, "third");
+	call = ask(self, ref_of(THIRD, 1), &callee);
+	wire_put_item(&frame, callee, ref_of(THIRD, 1), call, NULL, 0);
+	assert_true(says(peer_of(group, THIRD, "third")));
+	assert_int_equal(actor_kill(self, callee), 0);
+	/* An item for a call that is not open is late, and no lie. */
+	wire_put_item(&frame, me, ref_of(THIRD, 1), 77777, NULL, 0);
+	assert_false(says(peer_of(group, THIRD, "third")));
+	/* Two items are within the credit, and the third is not. */
+	for (int i = 0; i < 3; i++) {
+		wire_put_item(&frame, me, ref_of(ASKED, 1), id, NULL, 0);
+		assert_int_equal(says(asked), i == 2);
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(actor_stream_next(self, stream, 0, &msg), 1);
+		actor_msg_free(msg);
+	}
+	assert_true(actor_stream_cancel(self, stream));
+}
+
+static void test_items_count_only_from_who_was_asked_and_within_the_credit(void **state)
+{
+	story(story_items);
+}
+
+static void story_lost_items(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct peer *asked = peer_of(group, ASKED, "asked");
+	actor_ref me = actor_self(self);
+	actor_msg *msg;
+
+	for (uint64_t n_sent = 1; n_sent <= 2; n_sent++) {
+		uint64_t stream, id = stream_to(self, ref_of(ASKED, 1), &stream);
+
+		wire_put_item(&frame, me, ref_of(ASKED, 1), id, NULL, 0);
+		wire_put_stream_reply(&frame, me, ref_of(ASKED, 1), id, NULL, 0, n_sent, NULL);
+		assert_false(says(asked));
+		assert_int_equal(actor_stream_next(self, stream, 0, &msg), 1);
+		actor_msg_free(msg);
+		assert_int_equal(actor_stream_next(self, stream, 0, &msg), n_sent == 1 ? 0 : -EPROTO);
+		actor_msg_free(msg);
+	}
+}
+
+static void test_stream_of_which_items_were_lost_on_the_way_has_failed(void **state)
+{
+	story(story_lost_items);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +403,8 @@ int main(void)
 		cmocka_unit_test(test_group_pauses_its_own_actors_and_no_others),
 		cmocka_unit_test(test_words_of_the_broker_count_only_from_the_broker),
 		cmocka_unit_test(test_group_speaks_for_itself_and_the_broker_for_all),
+		cmocka_unit_test(test_items_count_only_from_who_was_asked_and_within_the_credit),
+		cmocka_unit_test(test_stream_of_which_items_were_lost_on_the_way_has_failed),
 		cmocka_unit_test(test_nothing_but_what_the_broker_forwards_comes_after_a_bye),
 	};
 

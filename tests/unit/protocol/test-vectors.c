@@ -243,10 +243,16 @@ static json_t *json_fields(const struct wire_frame *f)
 			json_uint(f->id), "deadline_us", (json_int_t)f->deadline_us);
 		if (f->waits)
 			json_object_set_new(json, "waits", json_waits(f));
+		if (f->wants_stream)
+			json_object_set_new(json, "stream",
+				json_pack("[oo]", json_uint(f->credit.items), json_uint(f->credit.bytes)));
 		return json;
 	case WIRE_REPLY:
-		return json_pack("{ss so so so so}", "type", "reply", "to", json_ref(f->to.ref), "from",
+		json = json_pack("{ss so so so so}", "type", "reply", "to", json_ref(f->to.ref), "from",
 			json_ref(f->from), "id", json_uint(f->id), "result", json_body(f));
+		if (f->n_items)
+			json_object_set_new(json, "items", json_uint(f->n_items));
+		return json;
 	case WIRE_ERROR:
 		return json_pack("{ss so so so so so}", "type", "error", "to", json_ref(f->to.ref), "from",
 			json_ref(f->from), "id", json_uint(f->id), "name", json_text(f->method), "text",
@@ -287,6 +293,16 @@ static json_t *json_fields(const struct wire_frame *f)
 		return json_pack("{ss so}", "type", "bye", "reason", json_text(f->text));
 	case WIRE_JOIN:
 		return json_pack("{ss so}", "type", "join", "group", json_uint(f->id));
+	case WIRE_CANCEL:
+		return json_pack("{ss so so so}", "type", "cancel", "to", json_ref(f->to.ref), "from",
+			json_ref(f->from), "id", json_uint(f->id));
+	case WIRE_ITEM:
+		return json_pack("{ss so so so so}", "type", "item", "to", json_ref(f->to.ref), "from",
+			json_ref(f->from), "id", json_uint(f->id), "value", json_body(f));
+	case WIRE_CREDIT:
+		return json_pack("{ss so so so so so}", "type", "credit", "to", json_ref(f->to.ref), "from",
+			json_ref(f->from), "id", json_uint(f->id), "items", json_uint(f->credit.items),
+			"bytes", json_uint(f->credit.bytes));
 	case WIRE_TYPE_N:
 		break;
 	}

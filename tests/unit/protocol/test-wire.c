@@ -19,7 +19,7 @@ static const uint8_t body[] = {0x92, 0x01, 0xa1, 'x'};
 static const uint8_t cause[] = {0x81, 0xa6, 'r', 'e', 'a', 's', 'o', 'n', 0xa6, 'n', 'o', 'r', 'm', 'a', 'l'};
 
 /* There is one frame of each kind; @which is 0..N_FRAMES-1. */
-#define N_FRAMES 24
+#define N_FRAMES 29
 
 static void put_frame(struct buf *out, int which)
 {
@@ -96,6 +96,22 @@ static void put_frame(struct buf *out, int which)
 	case 23:
 		wire_put_unlink(out, b, a, 300);
 		break;
+	case 24:
+		wire_put_cancel(out, b, a, 300);
+		break;
+	case 25:
+		wire_put_item(out, a, b, 300, body, sizeof(body));
+		break;
+	case 26:
+		wire_put_credit(out, b, a, 300, (struct wire_credit){UINT64_MAX, 5});
+		break;
+	case 27:
+		wire_put_stream_call(out, &to_ref, a, wire_cstr("list"), body, sizeof(body), 7, 9,
+			(struct wire_credit){64, UINT64_MAX}, NULL);
+		break;
+	case 28:
+		wire_put_stream_reply(out, a, b, 7, body, sizeof(body), UINT64_MAX, NULL);
+		break;
 	}
 }
 
@@ -137,7 +153,8 @@ static void test_every_writer_is_read_back(void **state)
 	static const enum wire_type types[N_FRAMES] = {WIRE_CAST, WIRE_CAST, WIRE_CALL, WIRE_CALL, WIRE_REPLY,
 		WIRE_REPLY, WIRE_ERROR, WIRE_STOP, WIRE_STOP, WIRE_KILL, WIRE_MONITOR, WIRE_MONITOR,
 		WIRE_DEMONITOR, WIRE_DOWN, WIRE_PAUSE, WIRE_RESUME, WIRE_PING, WIRE_PONG, WIRE_BYE, WIRE_KILL,
-		WIRE_JOIN, WIRE_EXIT, WIRE_LINK, WIRE_UNLINK};
+		WIRE_JOIN, WIRE_EXIT, WIRE_LINK, WIRE_UNLINK, WIRE_CANCEL, WIRE_ITEM, WIRE_CREDIT, WIRE_CALL,
+		WIRE_REPLY};
 
 	for (int i = 0; i < N_FRAMES; i++) {
 		size_t size;
@@ -195,6 +212,25 @@ static void test_every_writer_is_read_back(void **state)
 			break;
 		case 18:
 			assert_true(str_is(f.text, "shutdown"));
+			break;
+		case 24:
+			assert_true(
+				actor_ref_equal(f.to.ref, b) && actor_ref_equal(f.from, a) && f.id == 300);
+			break;
+		case 25:
+			assert_true(
+				actor_ref_equal(f.to.ref, a) && actor_ref_equal(f.from, b) && f.id == 300);
+			assert_memory_equal(f.body, body, sizeof(body));
+			break;
+		case 26:
+			assert_true(f.id == 300 && f.credit.items == UINT64_MAX && f.credit.bytes == 5);
+			break;
+		case 27:
+			assert_true(f.id == 7 && f.deadline_us == 9 && f.wants_stream &&
+				    f.credit.items == 64 && f.credit.bytes == UINT64_MAX);
+			break;
+		case 28:
+			assert_true(f.id == 7 && f.n_items == UINT64_MAX);
 			break;
 		}
 		free(data);

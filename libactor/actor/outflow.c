@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Streams, at the callee's end: a call that is answered many times before its end. The end is the answer, so
+ * all that holds for answers holds for it (answer.c). Here is what comes before: items, as the caller's
+ * credit allows.
+ */
+#include <errno.h>
+#include <stdarg.h>
+
+#include "actor/actor.h"
+#include "libactor/actor/actor-internal.h"
+#include "libactor/actor/answer.h"
+#include "libactor/actor/call.h"
+#include "libactor/actor/served.h"
+#include "libactor/base/base.h"
+#include "libactor/loop/timer.h"
+#include "libactor/message/msg.h"
+#include "libactor/peer/peer.h"
+#include "libactor/protocol/names.h"
+#include "libactor/protocol/wire.h"
+#include "libactor/transport/transport.h"
+#include "libactor/util/buf.h"
+#include "libactor/util/clock.h"
+#include "libactor/util/slots.h"
+
+#define UNREAD_MAX_BYTES (64u << 20) /* as of answers (answer.c): unread by one peer */
+
+static int64_t sooner_ns(int64_t deadline_ns, int64_t deadline_us)
+{
+	int64_t other_ns =
+		deadline_us > 0 && deadline_us < INT64_MAX / 1000 ? deadline_us * 1000 + 1000 : NEVER_NS;
+
+	return deadline_ns < other_ns ? deadline_ns : other_ns;
+}
+
+/* Waits until an item may be sent. The wait may outlive the call, which is then looked for again. */
+static int outflow_ready(struct actor *self, actor_from *to, int64_t timeout_ms, struct actor_from **ret)
+{
+	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
+	struct actor_from *from;
+	int r, found;
+
+	for (;;) {
+		r = from_find(to, &from);
+		if (r < 0)
+			return r;
+		*ret = from;
+		if (!from->served.is_stream)
+			return -EOPNOTSUPP;
+		if (served_is_over(from))
+			return -EPIPE;
+		if (served_has_credit(from))
+			return 0;
+		if (!timeout_ms) {
+			from->served.wants_credit = true;
+			return -EAGAIN;
+		}
+		if (from->served.sender)
+			return -EBUSY;
+		if (clock_now_ns() >= deadline_ns)
+			return -ETIMEDOUT;
+		from->served.sender = self->ref.serial;
+		r = actor_park(self, sooner_ns(deadline_ns, from->deadline_us));
+		found = from_find(to, &from);
+		if (found == 0)
+			from->served.sender = 0;
+		if (r < 0 && r != -ETIMEDOUT)
+			return r;
+	}
+}
+
+static int outflow_put(struct actor_from *from, const void *value, size_t value_bytes)
+{
+	actor_group *group = from->group;
+	struct served *served = &from->served;
+	struct peer *peer;
+	struct call *call;
+	actor_msg *item;
+	int r;
+
+	if (from->to.group == group->id) {
+		call = slots_get(&group->calls, from->id);
+		if (!call || !call_takes_item(call))
+			return -EPIPE;
+		r = msg_new_received(&item, from->callee->ref, wire_cstr(""), value, value_bytes);
+		if (r < 0)
+			return r;
+		served->sent.items++;
+		served->sent.bytes += value_bytes;
+		call_item(call, item);
+		return 0;
+	}
+	peer = peer_back(group, from->to.group, from->way);
+	if (!peer)
+		return -EPIPE;
+	if (peer->pipe && pipe_backlog_bytes(peer->pipe) > UNREAD_MAX_BYTES) {
+		from_refuse(from, ERROR_OVERLOADED,
+			"64 MiB of answers wait for the asking group, which does not read them");
+		return -EPIPE;
+	}
+	served->sent.items++;
+	served->sent.bytes += value_bytes;
+	wire_put_item(peer_out(peer), from->to, from->callee->ref, from->id, value, value_bytes);
+	peer_wrote(peer);
+	return 0;
+}
+
+/* ---- public ---- */
+
+bool actor_from_wants_stream(const actor_from *from)
+{
+	struct actor_from *found;
+
+	return from_find(from, &found) == 0 && found->served.is_stream;
+}
+
+int actor_stream_send(actor *self, actor_from *to, int64_t timeout_ms, const char *format, ...)
+{
+	struct actor_from *from;
+	struct buf *scratch;
+	va_list args;
+	int r;
+
+	if (!format || !actor_is_current(self))
+		return -EINVAL;
+	r = outflow_ready(self, to, timeout_ms, &from);
+	if (r < 0)
+		return r;
+	scratch = &from->group->scratch;
+	buf_reset(scratch, 1 << 16);
+	va_start(args, format);
+	r = body_vpack(scratch, BODY_RESULT, format, args);
+	va_end(args);
+	return r < 0 ? r : outflow_put(from, scratch->data, scratch->size_bytes);
+}
+
+int actor_stream_send_msg(actor *self, actor_from *to, int64_t timeout_ms, actor_msg **take_value)
+{
+	struct actor_from *from;
+	const uint8_t *body;
+	size_t body_bytes;
+	int r;
+
+	if (!take_value || !*take_value || !actor_is_current(self))
+		return -EINVAL;
+	r = msg_take_body(*take_value, BODY_RESULT, &body, &body_bytes);
+	if (r == 0)
+		r = outflow_ready(self, to, timeout_ms, &from);
+	if (r == 0)
+		r = outflow_put(from, body, body_bytes);
+	if (r == 0)
+		*take_value = actor_msg_free(*take_value);
+	return r;
+}
