@@ -343,7 +343,8 @@ int actor_client_receive(actor_client *client, int64_t timeout_ms, actor_msg **r
 
 static int client_stream_ready(void *arg, const struct send *send)
 {
-	return client_ready(arg, &send->dest, send->deadline_ns, ""); /* any method that is no $sys_ request */
+	return client_ready(
+		arg, &send->dest, send->deadline_ns, ""); /* any method that is no $sys_ request */
 }
 
 int actor_client_stream_open(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms,
