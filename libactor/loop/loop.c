@@ -39,7 +39,7 @@ void task_wake(struct loop *loop, struct task *task, int result)
 	if (!task->stack || task->woken)
 		return;
 	task->woken = true;
-	task->wake_result = result;
+	task->wake_result = (int16_t)result;
 	timer_disarm(loop, &task->wake_timer);
 	list_remove(&task->blocked_link);
 	task_make_runnable(loop, task);
@@ -58,7 +58,7 @@ static void task_timed_out(struct loop *loop, struct timer *timer)
 
 int task_init(struct loop *loop, struct task *task, size_t stack_bytes)
 {
-	task->stack_bytes = stack_bytes;
+	task->stack_bytes = (uint32_t)stack_bytes; /* at most ACTOR_STACK_MAX_BYTES */
 	return timer_init(loop, &task->wake_timer, task_timed_out);
 }
 

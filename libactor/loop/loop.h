@@ -20,11 +20,11 @@ struct task {
 	struct list run_link;     /* loop.runnable */
 	struct list blocked_link; /* in a list of tasks that wait for room */
 	struct stack *stack;      /* the task's own stack while it is parked, else NULL */
-	size_t stack_bytes;       /* the size that the task needs; 0: any stack will do */
-	struct timer wake_timer;
-	int wake_result;
+	uint32_t stack_bytes;     /* the size that the task needs; 0: any stack will do */
+	int16_t wake_result;      /* 0 or a negative errno */
 	bool woken;
 	bool cancelled; /* every wait ends with -ECANCELED */
+	struct timer wake_timer;
 };
 
 struct loop_hooks {

@@ -226,6 +226,8 @@ int stack_get(
 	struct stack *stack;
 	int r;
 
+	if (size_bytes > STACK_MAX_BYTES)
+		return -ENOMEM;
 	if (large) {
 		stack = stack_get_large(pool, size_bytes);
 		r = stack ? 0 : stack_new(pool, size_bytes, &stack);

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "libactor/util/list.h"
 
@@ -72,9 +73,10 @@ extern bool stack_overrun;
 size_t stack_size_bytes(size_t wanted_bytes);
 void stack_pool_init(struct stack_pool *pool, size_t size_bytes);
 void stack_pool_deinit(struct stack_pool *pool); /* all stacks must have been put back */
+#define STACK_MAX_BYTES (UINT32_C(1) << 31)
 /*
  * Gets a stack of at least @size_bytes, and never less than the pool's size. The stack calls entry(arg) when
- * it is first switched to; entry must never return. Returns 0 or -ENOMEM.
+ * it is first switched to; entry must never return. Returns 0, or -ENOMEM: also above STACK_MAX_BYTES.
  */
 int stack_get(
 	struct stack_pool *pool, size_t size_bytes, void (*entry)(void *arg), void *arg, struct stack **ret);

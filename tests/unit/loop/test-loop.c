@@ -260,7 +260,7 @@ static void test_a_task_that_wants_a_larger_stack_runs_on_one(void **state)
 	struct job wide;
 
 	job_init(&wide, work_wide);
-	wide.task.stack_bytes = stack_size_bytes(512 << 10);
+	wide.task.stack_bytes = (uint32_t)stack_size_bytes(512 << 10);
 	task_make_runnable(&loop, &wide.task);
 	pump_until("s");
 	assert_true(wide_bytes >= wide.task.stack_bytes);
@@ -273,7 +273,7 @@ static void test_a_task_whose_stack_cannot_be_had_is_said_to_starve_before_it_ru
 	struct job wide;
 
 	job_init(&wide, work_a);
-	wide.task.stack_bytes = SIZE_MAX / 4;
+	wide.task.stack_bytes = STACK_MAX_BYTES + 1;
 	task_make_runnable(&loop, &wide.task);
 	pump_until("a");
 	assert_int_equal(n_starved, 1);
