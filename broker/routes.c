@@ -23,6 +23,9 @@ struct route {
 	actor_ref from, to;
 	uint64_t id;
 	struct wire_trace trace; /* of a call */
+	/* Of a stream: what the callee may send in all, and has sent. No `pause` holds items back. */
+	struct wire_credit credit, sent;
+	bool is_stream;
 	uint32_t epoch; /* target->epoch when the frame was sent: which of the target's pipes it went over */
 	struct list by_asker;
 	struct list by_target;
@@ -135,6 +138,8 @@ static struct route *route_open(
 		.to = to,
 		.id = frame->id,
 		.trace = frame->trace,
+		.credit = frame->credit,
+		.is_stream = !monitor && frame->wants_stream,
 		.epoch = target->epoch,
 		.asked_ns = broker->now_ns};
 	has_deadline = !monitor && frame->deadline_us;
@@ -507,6 +512,12 @@ static void more_of_call(struct broker *broker, struct member *sender, const str
 
 	if (!route)
 		return;
+	if (frame->type == WIRE_CREDIT) {
+		if (frame->credit.items > route->credit.items)
+			route->credit.items = frame->credit.items;
+		if (frame->credit.bytes > route->credit.bytes)
+			route->credit.bytes = frame->credit.bytes;
+	}
 	tell_target(route, frame->type == WIRE_CREDIT ? &frame->credit : NULL);
 	if (frame->type == WIRE_CANCEL)
 		route_close(route);
@@ -521,6 +532,13 @@ static void refuse_item(struct broker *broker, struct member *sender, const stru
 		return;
 	wire_put_cancel(member_out(sender), frame->from, frame->to.ref, frame->id);
 	member_written(sender);
+}
+
+/* The broker passes all credit on, so it knows all credit that the callee can know. */
+static bool route_takes_item(const struct route *route)
+{
+	return route->is_stream && route->sent.items < route->credit.items &&
+	       route->sent.bytes < route->credit.bytes;
 }
 
 /* An item is an answer after which the call goes on. */
@@ -538,6 +556,14 @@ static void item(struct broker *broker, struct member *sender, const struct wire
 		return;
 	}
 	asker = route->asker;
+	if (!route_takes_item(route)) {
+		member_doom(sender, true, "it sends an item of call %" PRIu64 " of group %" PRIu64 ", %s",
+			frame->id, asker->group,
+			route->is_stream ? "which is beyond its credit" : "which takes none");
+		return;
+	}
+	route->sent.items++;
+	route->sent.bytes += frame->body_bytes;
 	if (!member_takes_answer(asker, frame->raw_bytes)) {
 		answer_error(asker, route->from, route->to, route->id, &route->trace, ERROR_OVERLOADED,
 			MEMBER_READS_NOT);

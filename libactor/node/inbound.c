@@ -335,7 +335,8 @@ static void inbound_item(struct peer *peer, const struct wire_frame *frame)
 			call_give_up(call, -ENOMEM);
 		else
 			call_item(call, item);
-	} else if (!actor_ref_is_nobody(frame->from) && !peer_is_behind(peer)) {
+	} else if (!actor_ref_is_nobody(frame->from) && frame->to.ref.group == peer->group->id &&
+		   !peer_is_behind(peer)) { /* a `cancel` in another group's name would be a lie of ours */
 		wire_put_cancel(peer_out(peer), frame->from, frame->to.ref, frame->id);
 		peer_wrote(peer);
 	}

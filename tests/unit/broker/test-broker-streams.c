@@ -12,16 +12,21 @@ static int setup(void **state)
 	return 0;
 }
 
-static uint64_t stream_of_b(int64_t deadline_us)
+static uint64_t stream_with(struct wire_credit credit, int64_t deadline_us)
 {
 	struct wire_dest to = to_ref(client_ref(b, 1));
 	static uint64_t id = 1000;
 
-	wire_put_stream_call(&a->out, &to, client_ref(a, 1), wire_cstr("list"), NULL, 0, ++id, deadline_us,
-		(struct wire_credit){2, 100}, NULL);
+	wire_put_stream_call(
+		&a->out, &to, client_ref(a, 1), wire_cstr("list"), NULL, 0, ++id, deadline_us, credit, NULL);
 	client_send(a);
 	assert_true(client_expect(b, WIRE_CALL).wants_stream);
 	return id;
+}
+
+static uint64_t stream_of_b(int64_t deadline_us)
+{
+	return stream_with((struct wire_credit){2, 100}, deadline_us);
 }
 
 static void put_item(struct client *who, uint64_t serial, uint64_t id)
@@ -126,10 +131,66 @@ static void test_items_of_a_foreign_group_cost_it_its_link(void **state)
 	client_expect(b, WIRE_BYE);
 }
 
+static void give_credit(uint64_t id, uint64_t items, uint64_t bytes)
+{
+	wire_put_credit(&a->out, client_ref(b, 1), client_ref(a, 1), id, (struct wire_credit){items, bytes});
+	client_send(a);
+	client_expect(b, WIRE_CREDIT);
+}
+
+/* @id: takes one more byte, by its credit. */
+static void expect_the_next_to_be_beyond(uint64_t id)
+{
+	put_item(b, 1, id);
+	client_expect(a, WIRE_ITEM);
+	put_item(b, 1, id);
+	client_expect(b, WIRE_BYE);
+	/* a group of a newcomer ends with its link */
+	assert_int_equal(client_expect(a, WIRE_ERROR).id, id);
+	client_expect(a, WIRE_CAST); /* group_down */
+	assert_int_equal(broker_stats(w.broker).calls, 0);
+	b = world_newcomer(&w, "b");
+}
+
+static void test_items_beyond_the_credit_cost_their_sender_its_link(void **state)
+{
+	uint64_t id = stream_with((struct wire_credit){1, 100}, 0);
+
+	expect_the_next_to_be_beyond(id);
+	id = stream_with((struct wire_credit){100, 1}, 0);
+	expect_the_next_to_be_beyond(id);
+	/* Credit that falls counts as before, and each number counts by itself. */
+	id = stream_with((struct wire_credit){1, 1}, 0);
+	give_credit(id, 2, 0);
+	give_credit(id, 0, 2);
+	put_item(b, 1, id);
+	client_expect(a, WIRE_ITEM);
+	expect_the_next_to_be_beyond(id);
+	id = stream_with((struct wire_credit){0, 0}, 0);
+	give_credit(id, UINT64_MAX, UINT64_MAX);
+	give_credit(id, 1, 1);
+	for (int i = 0; i < 3; i++) {
+		put_item(b, 1, id);
+		client_expect(a, WIRE_ITEM);
+	}
+}
+
+static void test_items_of_a_call_that_is_no_stream_cost_their_sender_its_link(void **state)
+{
+	struct wire_dest to = to_ref(client_ref(b, 1));
+	uint64_t id = client_call(a, &to, "add", NULL);
+
+	client_expect(b, WIRE_CALL);
+	give_credit(id, 9, 9); /* which makes no stream of it */
+	put_item(b, 1, id);
+	client_expect(b, WIRE_BYE);
+	assert_int_equal(client_expect(a, WIRE_ERROR).id, id);
+}
+
 static void test_items_that_are_not_read_end_the_stream_and_cost_no_memory(void **state)
 {
 	static uint8_t value[1u << 20] = {0xc6, 0, 0x0f, 0xff, 0xfb}; /* a bin that fills it */
-	uint64_t id = stream_of_b(0);
+	uint64_t id = stream_with((struct wire_credit){UINT64_MAX, UINT64_MAX}, 0);
 	struct wire_frame frame;
 	size_t n = 0;
 
@@ -153,6 +214,8 @@ int main(void)
 		T(test_deadline_and_end_of_the_caller_cancel_what_it_asked),
 		T(test_end_of_the_producers_group_ends_its_streams_once),
 		T(test_items_of_a_foreign_group_cost_it_its_link),
+		T(test_items_beyond_the_credit_cost_their_sender_its_link),
+		T(test_items_of_a_call_that_is_no_stream_cost_their_sender_its_link),
 		T(test_items_that_are_not_read_end_the_stream_and_cost_no_memory),
 	};
 

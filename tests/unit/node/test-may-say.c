@@ -345,9 +345,16 @@ static void story_items(actor *self)
 	wire_put_item(&frame, callee, ref_of(THIRD, 1), call, NULL, 0);
 	assert_true(says(peer_of(group, THIRD, "third")));
 	assert_int_equal(actor_kill(self, callee), 0);
-	/* An item for a call that is not open is late, and no lie. */
-	wire_put_item(&frame, me, ref_of(THIRD, 1), 77777, NULL, 0);
-	assert_false(says(peer_of(group, THIRD, "third")));
+	/* An item for a call that is not open is late, and no lie. What it says is answered by its `to`. */
+	for (int i = 0; i < 3; i++) {
+		struct peer *third = peer_of(group, THIRD, "third");
+		size_t before = peer_out(third)->size_bytes;
+		actor_ref to[] = {me, ref_of(ASKED, 1), ACTOR_NOBODY};
+
+		wire_put_item(&frame, to[i], ref_of(THIRD, 1), 77777, NULL, 0);
+		assert_false(says(third));
+		assert_int_equal(peer_out(third)->size_bytes > before, i == 0);
+	}
 	/* Two items are within the credit, and the third is not. */
 	for (int i = 0; i < 3; i++) {
 		wire_put_item(&frame, me, ref_of(ASKED, 1), id, NULL, 0);
