@@ -21,6 +21,16 @@ struct history *history_of(const struct actor *self)
 	return node ? container_of(node, struct history, node) : NULL;
 }
 
+static size_t size_of(uint64_t n)
+{
+	return sizeof(struct history) + n * sizeof(struct history_entry);
+}
+
+size_t history_bytes(const struct history *history)
+{
+	return size_of(history->max_entries);
+}
+
 void history_drop(struct actor *self)
 {
 	struct history *history = history_of(self);
@@ -29,6 +39,7 @@ void history_drop(struct actor *self)
 	if (!history)
 		return;
 	hash_remove(&self->group->histories, &history->node);
+	self->group->histories_bytes -= history_bytes(history);
 	free(history);
 }
 
@@ -42,7 +53,9 @@ int history_keep(struct actor *self, uint64_t n)
 	history_drop(self);
 	if (!n)
 		return 0;
-	history = malloc(sizeof(*history) + n * sizeof(history->entries[0]));
+	if (self->group->histories_bytes + size_of(n) > HISTORIES_MAX_BYTES)
+		return -ENOMEM;
+	history = malloc(size_of(n));
 	if (!history)
 		return -ENOMEM;
 	*history = (struct history){.max_entries = (uint32_t)n, .serial = self->ref.serial};
@@ -50,6 +63,7 @@ int history_keep(struct actor *self, uint64_t n)
 		free(history);
 		return -ENOMEM;
 	}
+	self->group->histories_bytes += size_of(n);
 	self->has_history = true;
 	return 0;
 }

@@ -19,6 +19,8 @@ struct actor;
 #define HISTORY_MAX          1024u
 #define HISTORY_METHOD_BYTES 64u  /* a longer name is cut */
 #define HISTORY_BODY_BYTES   256u /* of a larger body only the size is kept */
+/* Of all actors of a group: whoever may call them may ask for it. */
+#define HISTORIES_MAX_BYTES (64u << 20)
 
 struct history_entry {
 	int64_t time_ns; /* CLOCK_MONOTONIC, at the beginning of the loop's turn */
@@ -39,8 +41,12 @@ struct history {
 	struct history_entry entries[];
 };
 
-/* From now on keeps the last @n messages; 0: none. What was kept is gone. 0, -EINVAL (n), -ENOMEM. */
+/*
+ * From now on keeps the last @n messages; 0: none. What was kept is gone. Returns 0, -EINVAL (n), or -ENOMEM:
+ * the group keeps as much as it may, or there is no memory.
+ */
 int history_keep(struct actor *self, uint64_t n);
+size_t history_bytes(const struct history *history);
 void history_drop(struct actor *self);
 struct history *history_of(const struct actor *self); /* NULL: none is kept */
 void history_note(struct actor *self, const actor_msg *msg);

@@ -64,7 +64,7 @@ static uint64_t memory_bytes(const struct actor *self)
 	uint64_t n = sizeof(*self) + self->behavior->state_size + self->mailbox.n_bytes;
 
 	if (history)
-		n += sizeof(*history) + history->max_entries * sizeof(history->entries[0]);
+		n += history_bytes(history);
 	return n;
 }
 

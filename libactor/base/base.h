@@ -95,9 +95,10 @@ struct actor_group {
 	struct list sys_asked; /* sys.h: actor_msg.link */
 	struct hash stashes;   /* struct stash by the serial of its actor */
 	struct hash histories; /* struct history by the serial of its actor */
-	struct slots streams;  /* struct inflow (inflow.h) */
-	struct hash inflows;   /* the same by the serial of their owner */
-	struct hash served;    /* struct actor_from (served.h) */
+	size_t histories_bytes;
+	struct slots streams; /* struct inflow (inflow.h) */
+	struct hash inflows;  /* the same by the serial of their owner */
+	struct hash served;   /* struct actor_from (served.h) */
 	struct served_early *served_early;
 	struct slots monitors;
 	struct list downs_held;   /* told.c: struct monitor.target_link */

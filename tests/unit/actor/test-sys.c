@@ -556,6 +556,44 @@ static void test_the_last_messages_are_kept_from_when_it_is_asked_for(void **sta
 	story(lasts);
 }
 
+/* Asks that 1,024 messages of @who are kept; true: they are. */
+static bool keeps_the_most(actor *self, actor_ref who)
+{
+	actor_msg *reply;
+	int r = actor_call(self, actor_to(who), "$sys_keep", 1000, &reply, "i", HISTORY_MAX);
+
+	if (r < 0)
+		assert_string_equal(actor_msg_error(reply), "overloaded");
+	actor_msg_free(reply);
+	return r == 0;
+}
+
+static void keeps_of_many(actor *self)
+{
+	actor_ref all[1000];
+	int n = 0;
+
+	while (n < 1000) {
+		all[n] = seen(self);
+		if (!keeps_the_most(self, all[n]))
+			break;
+		n++;
+	}
+	assert_in_range(n, 100, 200); /* 64 MiB in all */
+	/* Whose messages are forgotten, or who has ended, makes room; and who is refused keeps none. */
+	assert_int_equal(actor_call(self, actor_to(all[0]), "$sys_keep", 1000, NULL, "i", 0), 0);
+	assert_true(keeps_the_most(self, all[n]));
+	assert_false(keeps_the_most(self, all[0]));
+	assert_int_equal(actor_kill(self, all[1]), 0);
+	actor_sleep(self, 1);
+	assert_true(keeps_the_most(self, all[0]));
+	assert_true(keeps_the_most(self, all[0])); /* its own room is its own again */
+}
+static void test_what_all_actors_keep_is_bounded(void **state)
+{
+	story(keeps_of_many);
+}
+
 static void one_without_end(actor *self)
 {
 	char method[201];
@@ -670,6 +708,7 @@ int main(void)
 		cmocka_unit_test(test_stop_and_kill_end_a_suspended_actor),
 		cmocka_unit_test(test_the_state_is_what_format_status_shows_and_comes_before_the_queue),
 		cmocka_unit_test(test_the_last_messages_are_kept_from_when_it_is_asked_for),
+		cmocka_unit_test(test_what_all_actors_keep_is_bounded),
 		cmocka_unit_test(test_a_long_name_is_cut_between_characters_and_a_large_body_is_left_out),
 		cmocka_unit_test(test_bad_requests_and_requests_to_nobody_are_answered),
 		cmocka_unit_test(test_an_actor_that_ends_meanwhile_is_noproc),
