@@ -15,6 +15,7 @@
 #include "libactor/base/base.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
+#include "libactor/peer/answer-shares.h"
 #include "libactor/peer/peer.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
@@ -22,8 +23,6 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/slots.h"
-
-#define UNREAD_MAX_BYTES (64u << 20) /* as of answers (answer.c): unread by one peer */
 
 static int64_t sooner_ns(int64_t deadline_ns, int64_t deadline_us)
 {
@@ -93,7 +92,7 @@ static int outflow_put(struct actor_from *from, const void *value, size_t value_
 	peer = peer_back(group, from->to.group, from->way);
 	if (!peer)
 		return -EPIPE;
-	if (peer->pipe && pipe_backlog_bytes(peer->pipe) > UNREAD_MAX_BYTES) {
+	if (!answer_share_take(peer, from->to.group, value_bytes)) {
 		from_refuse(from, ERROR_OVERLOADED,
 			"64 MiB of answers wait for the asking group, which does not read them");
 		return -EPIPE;

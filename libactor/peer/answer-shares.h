@@ -19,8 +19,8 @@ struct peer;
 struct answer_shares;
 
 /*
- * Whether an answer of @size_bytes to the group @asker may be written to @peer's pipe. True: it is counted.
- * If memory is short, the limit is 64 MiB for all.
+ * Whether an answer, or an item of a stream, of @size_bytes to the group @asker may be written to @peer's
+ * pipe. True: it is counted. If memory is short, the limit is 64 MiB for all.
  */
 bool answer_share_take(struct peer *peer, uint64_t asker, size_t size_bytes);
 struct answer_shares *answer_shares_free(struct answer_shares *shares);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * answerer NAME: an actor whose answers are as big as the caller wants. `big` [bytes] answers so many bytes;
- * `slow` [ms] takes so long; `note` does nothing; `handled` answers how many of `big` and `note` there were.
+ * `slow` [ms] takes so long; `note` does nothing; `items` [n, bytes]
+ * answers with a stream of so many items; `handled` answers how many of `big`, `note` and `items` there were.
  */
 #include <actor/actor.h>
 #include <errno.h>
@@ -26,6 +27,25 @@ static int on_big(actor *self, const actor_msg *msg, actor_from *from)
 	return r;
 }
 
+static int on_items(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int64_t n, size_bytes;
+	void *body;
+	int r = 0;
+
+	if (actor_msg_unpack(msg, "II", &n, &size_bytes) < 0 || size_bytes < 0)
+		return actor_reply_error(from, "bad_args", "how many items of how many bytes?");
+	body = calloc(1, (size_t)size_bytes + 1);
+	if (!body)
+		return -ENOMEM;
+	while (n-- > 0 && r == 0)
+		r = actor_stream_send(
+			self, from, ACTOR_FOREVER, "y#", (const void *)body, (size_t)size_bytes);
+	free(body);
+	n_handled++;
+	return r < 0 ? 0 : actor_stream_end(from);
+}
+
 static int on_handled(actor *self, const actor_msg *msg, actor_from *from)
 {
 	return actor_reply(from, "U", n_handled);
@@ -46,6 +66,7 @@ static int on_note(actor *self, const actor_msg *msg)
 
 static const struct actor_method methods[] = {
 	{.name = "big", .on_call = on_big},
+	{.name = "items", .on_call = on_items},
 	{.name = "handled", .on_call = on_handled},
 	{.name = "slow", .on_cast = on_slow},
 	{.name = "note", .on_cast = on_note},

@@ -68,6 +68,32 @@ def who_asks_for_much_has_no_other_refused():
         link.close()
 
 
+def who_takes_a_large_stream_has_no_other_refused():
+    """The same with items: each group's part of what waits at the callee is its answers and its items."""
+    much, other, direct_link = single(), single(), direct("answerer")
+    to = much.call("whereis", "answerer")[4]
+    callee, broker = node.child("answerer")["pid"], node.ctl_json("status")["broker"]["pid"]
+    before = direct_link.call("handled")[4]
+    os.kill(callee, signal.SIGSTOP)
+    try:
+        no_bound = (1 << 64) - 1
+        much.send([2, to, much.me, "items", [200, MIB], 1, 0, {"stream": [no_bound, no_bound]}])
+        handled_by_broker(much)
+        other.send_bytes(b"".join(pack([2, to, other.me, "big", [MIB], i, 0]) for i in range(1, 4)))
+        handled_by_broker(other)
+        os.kill(broker, signal.SIGSTOP)
+        os.kill(callee, signal.SIGCONT)
+        until(lambda: direct_link.call("handled")[4] == before + 4, "all calls are handled")
+    finally:
+        os.kill(callee, signal.SIGCONT)
+        os.kill(broker, signal.SIGCONT)
+    results, errors = answers(much, 1)
+    assert (results, errors) == (0, ["overloaded"]), (results, errors)
+    assert answers(other, 3) == (3, []), "who asked for little has its answers"
+    for link in much, other, direct_link:
+        link.close()
+
+
 def who_ignores_pause_has_no_other_wait_behind_it():
     """A direct peer sends 24 MiB to an actor that is busy. Of that little is handled before the next caller's call, and all of it in the end."""
     deaf, other = direct("answerer"), direct("answerer")
@@ -107,5 +133,5 @@ def who_goes_on_sending_is_cut_for_a_reason_that_is_logged():
         link.close()
 
 
-run_tests([who_asks_for_much_has_no_other_refused, who_ignores_pause_has_no_other_wait_behind_it,
+run_tests([who_asks_for_much_has_no_other_refused, who_takes_a_large_stream_has_no_other_refused, who_ignores_pause_has_no_other_wait_behind_it,
            who_goes_on_sending_is_cut_for_a_reason_that_is_logged], node)
