@@ -204,18 +204,21 @@ static void test_a_paused_sender_can_resume_a_suspended_actor(void **state)
 		actor_client *client = client_new(mode ? ACTOR_JOIN_BROKER : ACTOR_JOIN_DIRECT);
 		pid_t server = server_start("a");
 		actor_ref ref = find(client, "a");
+		int n = 0, r = 0;
 
 		assert_int_equal(
 			actor_client_call(client, actor_to(ref), "$sys_suspend", LONG_MS, NULL, ""), 0);
-		for (int i = 0; i < 4100; i++)
-			assert_int_equal(actor_client_cast(client, actor_to(ref), "tick", ""), 0);
+		/* The last few are refused if the pause has come meanwhile. */
+		while (n < 4100 && (r = actor_client_cast(client, actor_to(ref), "tick", "")) == 0)
+			n++;
+		assert_true(n >= 4096 && (r == 0 || r == -EBUSY));
 		for (int i = 0; i < 2;
 			i++) /* the first one hears of the pause, the second one waits for its end */
 			assert_int_equal(
 				actor_client_call(client, actor_to(ref), "ticks", 100, NULL, ""), -ETIMEDOUT);
 		assert_int_equal(
 			actor_client_call(client, actor_to(ref), "$sys_resume", LONG_MS, NULL, ""), 0);
-		expect_number(client, ref, "ticks", 4100);
+		expect_number(client, ref, "ticks", n);
 		actor_client_free(client);
 		reap(server, SIGTERM);
 	}
