@@ -107,6 +107,8 @@ static void act(struct fixture *f, struct node_action *a)
 		break;
 	case NODE_GROUP_DOWN:
 		word(f, "group_down(%llu)", (unsigned long long)a->group);
+		f->down_pid = a->pid;
+		snprintf(f->down_name, sizeof(f->down_name), "%s", a->text);
 		break;
 	case NODE_SPAWN: {
 		struct child *child = node_child_by_group(f->node, a->group);

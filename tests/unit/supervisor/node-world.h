@@ -34,6 +34,8 @@ struct fixture {
 	uint64_t seq;
 	char words[WORDS_MAX];
 	uint64_t last_notice;
+	int32_t down_pid; /* of the last end that the broker was told, and what its name was */
+	char down_name[sizeof(((struct node_action *)0)->text)];
 	struct buf state[2]; /* the chunks of a state, one after the other: the snapshot and the changes */
 };
 

@@ -281,6 +281,16 @@ static void test_a_new_broker_is_told_which_process_a_group_was(void **arg)
 	}
 }
 
+static void test_the_broker_is_told_with_an_end_which_process_it_was(void **arg)
+{
+	struct fixture *f = *arg;
+
+	watched_end(f);
+	turn(f);
+	assert_int_equal(f->down_pid, 1100);
+	assert_string_equal(f->down_name, "a");
+}
+
 /* ---- what a caller made is charged to it and goes with it ---- */
 
 static void test_what_a_caller_made_goes_with_it(void **arg)
@@ -468,6 +478,7 @@ int main(void)
 		T(test_a_notice_that_was_taken_back_is_not_told_again),
 		T(test_the_broker_is_owed_an_end_until_it_has_heard_of_it),
 		T(test_a_new_broker_is_told_which_process_a_group_was),
+		T(test_the_broker_is_told_with_an_end_which_process_it_was),
 		T(test_what_a_caller_made_goes_with_it),
 		T(test_what_was_removed_is_not_its_owners_any_more),
 		T(test_notices_of_a_caller_that_is_gone_are_dropped),
