@@ -372,6 +372,8 @@ static void story_blocked(actor *self)
 	assert_int_equal(actor_drain(self, who), 0);
 	actor_sleep(self, 1);
 	expect_log("sender:-108 ");
+	/* Nobody waits from now on: there will be no room. */
+	assert_int_equal(actor_cast(self, actor_to(who), "none", ""), -ESHUTDOWN);
 	may_go = true;
 	assert_int_equal(actor_wait(self, who, ACTOR_FOREVER, NULL), 0);
 	story_log[0] = 0;
