@@ -583,11 +583,17 @@ static actor_ref parent(actor *self, const char *children)
 
 static void story_owned(actor *self)
 {
-	actor_ref who = parent(self, "abcf");
+	actor_ref who = parent(self, "abcf"), next;
 
 	assert_int_equal(actor_stop_and_wait(self, who, "bye", ACTOR_FOREVER, NULL), 0);
 	expect_log("terminate:bye c:shutdown c b:shutdown b a:shutdown a ");
-	/* The child that it did not own goes on, and is nobody's. */
+	/* The child that it did not own goes on, and is nobody's, not even of whoever gets a free slot. */
+	for (int i = 0; i < 4; i++) {
+		next = subject(self);
+		assert_int_equal(actor_children(actor_find(actor_group_of(self), next.serial), NULL, 0), 0);
+		assert_true(
+			actor_ref_is_nobody(actor_parent(actor_find(actor_group_of(self), born[3].serial))));
+	}
 	assert_int_equal(actor_call(self, actor_to(born[3]), "ask", ACTOR_FOREVER, NULL, "s", "here"), 0);
 	assert_true(actor_ref_is_nobody(actor_parent(actor_find(actor_group_of(self), born[3].serial))));
 	assert_int_equal(actor_stop_and_wait(self, born[3], NULL, ACTOR_FOREVER, NULL), 0);
