@@ -525,6 +525,15 @@ static void lasts(actor *self)
 	assert_true(was_nil);
 	actor_msg_free(reply);
 	assert_int_equal(actor_call(self, actor_to(a), "$sys_keep", 1000, NULL, "i", 3), 0);
+	/* Fewer than could be kept are in order, too. */
+	add(self, a, 0);
+	assert_int_equal(total_of(self, a), 0);
+	reply = sys(self, a, "$sys_last");
+	assert_int_equal(
+		actor_msg_unpack(reply, "[{s:s}{s:s}]", "method", &method[0], "method", &method[1]), 0);
+	assert_string_equal(method[0], "add");
+	assert_string_equal(method[1], "total");
+	actor_msg_free(reply);
 	for (int i = 0; i < 5; i++)
 		add(self, a, i);
 	assert_int_equal(total_of(self, a), 10);
