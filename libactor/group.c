@@ -420,6 +420,7 @@ int group_spawn(actor_group *group, const struct actor_behavior *behavior, const
 	r = actor_new(group, behavior, arg, internal, &self);
 	if (r < 0)
 		return r;
+	actor_joins_stop(self);
 	ref = self->ref;
 	self->spawn_wait = &wait;
 	r = loop_pump(&group->loop, group_spawn_is_done, &wait, NEVER_NS);

@@ -291,6 +291,7 @@ int actor_test_spawn_sized(actor_test *test, const struct actor_behavior *behavi
 		r = actor_new(test->group, behavior, arg, false, &self);
 	if (r < 0)
 		return r;
+	actor_joins_stop(self);
 	ref = self->ref;
 	self->spawn_wait = &wait;
 	r = run_until(test, &wait.done);

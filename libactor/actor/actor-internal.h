@@ -57,6 +57,7 @@ struct actor {
 	bool owns_arg : 1;        /* init_arg is a copy, which is freed after init */
 	bool post_start_due : 1;  /* post_start comes next */
 	bool starts_later : 1;    /* init's return does not end the start: actor_start_ends() does */
+	bool has_started : 1;     /* the start is over, and was good */
 	bool ends_in_order : 1;   /* terminate runs after a kill, too; for the library's own actors */
 	bool has_inflows : 1;     /* it has opened streams (inflow.h) */
 	bool has_cancelled : 1;   /* calls in the mailbox may be cancelled (served.h) */
@@ -122,6 +123,8 @@ static inline bool actor_is_supervised(const struct actor *self)
 int actor_describe(const struct actor *self, struct actor_from *from); /* describe.c: answers `$describe` */
 int actor_new(actor_group *group, const struct actor_behavior *behavior, const void *arg, bool internal,
 	struct actor **ret);
+/* Asks a new actor to stop if the group has asked all others already. */
+void actor_joins_stop(struct actor *self);
 void actor_run(struct loop *loop, struct task *task); /* handles its messages, on the loop's stack */
 void actor_starved(
 	struct loop *loop, struct task *task); /* kills the actor: there is no memory for its stack */

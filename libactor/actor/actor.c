@@ -102,11 +102,21 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	self->ref = group_ref(group, serial);
 	if (!internal)
 		group->n_alive++;
-	if (group->stop_begun && !internal)
-		actor_request_stop(self, "shutdown"); /* otherwise it would never be asked to stop */
 	actor_make_runnable(self);
 	*ret = self;
 	return 0;
+}
+
+/* Its supervisor stops it in the end of the group, or its parent, in order. */
+static bool actor_is_left_to_another(const struct actor *self)
+{
+	return actor_is_supervised(self) || (self->owned && !self->draining && family_parent(self));
+}
+
+void actor_joins_stop(struct actor *self)
+{
+	if (self->group->stop_begun && !self->internal && !actor_is_left_to_another(self))
+		actor_request_stop(self, "shutdown");
 }
 
 static void spawn_wait_finish(struct spawn_wait *wait)
@@ -118,7 +128,7 @@ static void spawn_wait_finish(struct spawn_wait *wait)
 		actor_wake(wait->parent, 0);
 }
 
-void actor_start_ends(struct actor *self, int r)
+static void actor_tell_spawner(struct actor *self, int r)
 {
 	struct spawn_wait *wait = self->spawn_wait;
 
@@ -138,6 +148,14 @@ void actor_start_ends(struct actor *self, int r)
 		spawn_wait_finish(wait);
 		self->spawn_wait = NULL;
 	}
+}
+
+void actor_start_ends(struct actor *self, int r)
+{
+	self->has_started = r >= 0;
+	actor_tell_spawner(self, r);
+	if (self->post_start_due)
+		actor_make_runnable(self);
 }
 
 /* What a supervisor starts in place of the actor finds its names free. */
@@ -204,6 +222,8 @@ static void actor_end(struct actor *self, bool terminate)
 	ending_set_cause(self, "normal");
 	cause = *self->cause; /* a copy, because another cause may come while this function waits below */
 	self->status = ACTOR_ENDING;
+	if (!self->has_started && self->spawn_wait && !self->spawn_wait->result)
+		actor_start_ends(self, -ECANCELED); /* init had not ended it */
 	mailbox_release(self, -ESRCH);
 	self->task.cancelled = false;
 	if (terminate && self->behavior->terminate) {
@@ -550,9 +570,14 @@ void actor_run(struct loop *loop, struct task *task)
 			actor_start_ends(self, 0);
 		if (self->behavior->post_start) {
 			self->post_start_due = true;
-			actor_make_runnable(self);
+			if (self->has_started)
+				actor_make_runnable(self);
 			return; /* the spawner is told first */
 		}
+	}
+	if (self->post_start_due && !self->has_started) {
+		(void)actor_check_end(self); /* messages wait for post_start, an end does not */
+		return;
 	}
 	if (self->post_start_due)
 		actor_post_start(self);
@@ -590,10 +615,8 @@ void actors_stop_all(actor_group *group, const char *reason)
 	struct actor *self;
 	uint32_t at = 0;
 
-	/* A parent stops the children that it owns, in order. */
 	while ((self = slots_walk(&group->actors, &at)))
-		if (!self->internal && !actor_is_supervised(self) &&
-			(!self->owned || self->draining || !family_parent(self)))
+		if (!self->internal && !actor_is_left_to_another(self))
 			actor_request_stop(self, reason);
 }
 

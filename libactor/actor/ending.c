@@ -74,10 +74,10 @@ void actor_request_stop(struct actor *self, const char *reason)
 
 void actor_request_kill(struct actor *self)
 {
-	if (self->killed)
+	if (self->killed && self->status != ACTOR_ENDING)
 		return;
+	self->killed = true; /* who ends already ends by its own cause, but kills the children that it owns */
 	if (self->status != ACTOR_ENDING) {
-		self->killed = true;
 		ending_drop_cause(self);
 		ending_set_cause(self, "killed");
 	}

@@ -107,6 +107,7 @@ static int spawn(actor *self, const struct actor_behavior *behavior, size_t beha
 	ref = child->ref;
 	family_born(self, child);
 	child->owned = options->owned;
+	actor_joins_stop(child);
 	r = spawn_keep_arg(child, options);
 	if (r == 0)
 		r = spawn_tie(self, child, options->link, ret_monitor ? &monitor : NULL);

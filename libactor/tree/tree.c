@@ -429,8 +429,6 @@ void tree_end(struct supervisor *supervisor, bool force)
 
 	if (!supervisor->engine)
 		return;
-	if (!supervisor->started && self->spawn_wait && !self->spawn_wait->result)
-		actor_start_ends(self, -ECANCELED);
 	supervisor->ending = true;
 	if (!supervisor->over) {
 		(void)supervision_shutdown(supervisor->engine, now(), force);

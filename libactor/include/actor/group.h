@@ -99,7 +99,8 @@ static inline int actor_group_spawn(actor_group *group, const struct actor_behav
  */
 ACTOR_EXPORT int actor_group_run(actor_group *group);
 /*
- * Asks every actor to stop; an actor that starts after this is asked after its init. actor_group_run returns
+ * Asks every actor to stop; an actor that starts after this is asked after its init. Supervised and owned
+ * actors are left to their supervisors and parents, also those that start after this. actor_group_run returns
  * when all have stopped. Any thread and any signal handler may call this.
  */
 ACTOR_EXPORT void actor_group_stop(actor_group *group);

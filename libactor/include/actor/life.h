@@ -29,9 +29,9 @@ struct actor_spawn_options {
 	 * fault), it first runs its own terminate, and then stops these children with the reason shutdown,
 	 * one after the other, the youngest first. Each may take the stop_timeout_ms of its behavior, and is
 	 * then killed. The parent's names are given back, and its end is told, when these children are over.
-	 * A kill of the parent kills these children in the same order. A child that drains (actor_drain) is
-	 * not stopped, and outlives its parent. The end of the group (TERM, actor_group_stop) leaves these
-	 * children to their parents. Source: OTP's shutdown of a supervisor.
+	 * A kill of the parent, also while it ends, kills these children in the same order. A child that
+	 * drains (actor_drain) is not stopped, and outlives its parent. The end of the group (TERM,
+	 * actor_group_stop) leaves these children to their parents. Source: OTP's shutdown of a supervisor.
 	 */
 	bool owned;
 	/*

@@ -566,10 +566,21 @@ static int parent_init(actor *self, const void *arg)
 	return 0;
 }
 
+static bool ends_late; /* a parent's terminate waits for a kill */
+
+static void parent_terminate(actor *self, const struct actor_cause *cause)
+{
+	subject_terminate(self, cause);
+	if (!ends_late)
+		return;
+	note("late ");
+	(void)actor_sleep(self, 60000);
+}
+
 static const struct actor_behavior parent_behavior = {.name = "parent",
 	.methods = subject_methods,
 	.init = parent_init,
-	.terminate = subject_terminate,
+	.terminate = parent_terminate,
 	.stop_timeout_ms = ACTOR_FOREVER};
 
 static actor_ref parent(actor *self, const char *children)
@@ -641,6 +652,29 @@ static void test_a_child_that_takes_too_long_is_killed_and_a_kill_takes_the_chil
 	life(story_owned_late);
 }
 
+/* The kill comes while the parent's own terminate waits. */
+static void story_owned_killed_early(actor *self)
+{
+	actor_ref who;
+
+	wanted = "aL";
+	who = parent(self, wanted);
+	may_go = false;
+	ends_late = true;
+	assert_int_equal(actor_stop(self, who, NULL), 0);
+	while (!strstr(story_log, "late "))
+		actor_sleep(self, 1);
+	assert_int_equal(actor_kill_and_wait(self, who, ACTOR_FOREVER, NULL), 0);
+	ends_late = false;
+	expect_log("terminate:normal late ");
+	may_go = true;
+}
+
+static void test_a_kill_in_the_parents_terminate_takes_its_children_along(void **state)
+{
+	life(story_owned_killed_early);
+}
+
 static void story_outlives(actor *self)
 {
 	actor_ref who = parent(self, "ab");
@@ -671,6 +705,25 @@ static void test_the_end_of_a_group_leaves_children_to_their_parents(void **stat
 	wanted = "abc";
 	life(story_group_end);
 	assert_string_equal(story_log, "terminate:shutdown c:shutdown c b:shutdown b a:shutdown a ");
+}
+
+static void story_born_late(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	actor_ref who;
+
+	actor_group_stop(group);
+	while (!group->stop_begun)
+		assert_int_equal(actor_sleep(self, 1), 0);
+	who = child(self, "a", true);
+	assert_int_equal(actor_call(self, actor_to(who), "ask", ACTOR_FOREVER, NULL, "s", "here"), 0);
+	note("end ");
+}
+
+static void test_an_owned_child_that_starts_in_the_end_of_its_group_is_its_parents(void **state)
+{
+	life(story_born_late);
+	assert_string_equal(story_log, "here end a:shutdown a ");
 }
 
 /* ---- starting ---- */
@@ -711,6 +764,69 @@ static void story_post_start(actor *self)
 static void test_post_start_comes_when_the_spawner_was_told_and_before_messages(void **state)
 {
 	life(story_post_start);
+}
+
+/* As a supervisor does, it has started later than its init returns. */
+static int later_init(actor *self, const void *arg)
+{
+	note("init ");
+	self->starts_later = true;
+	*(struct actor **)(uintptr_t)arg = self;
+	return 0;
+}
+
+static const struct actor_behavior later_behavior = {.name = "later",
+	.methods = subject_methods,
+	.init = later_init,
+	.post_start = starter_post_start,
+	.terminate = subject_terminate};
+
+/* Spawns the actor and is told, in an actor of its own, so that the story goes on meanwhile. */
+static int patron_init(actor *self, const void *arg)
+{
+	int r = actor_spawn(self, &later_behavior, arg, NULL);
+
+	note("told:%d ", r);
+	return r;
+}
+
+static const struct actor_behavior patron_behavior = {.name = "patron", .init = patron_init};
+
+static struct actor *started_later(actor *self)
+{
+	static struct actor *later;
+	struct actor_spawn_options options = {.arg = &later, .instant = true};
+
+	later = NULL;
+	assert_int_equal(actor_spawn_with(self, &patron_behavior, &options, NULL, NULL), 0);
+	while (!later)
+		assert_int_equal(actor_sleep(self, 1), 0);
+	cast_note(self, later->ref, "first");
+	assert_int_equal(actor_sleep(self, 2), 0);
+	expect_log("init "); /* no post_start, and no message */
+	return later;
+}
+
+static void story_post_start_later(actor *self)
+{
+	struct actor *later = started_later(self);
+
+	actor_start_ends(later, 0);
+	while (!strstr(story_log, "first"))
+		assert_int_equal(actor_sleep(self, 1), 0);
+	assert_int_equal(actor_stop_and_wait(self, later->ref, NULL, ACTOR_FOREVER, NULL), 0);
+	expect_log("told:0 post first terminate:normal ");
+
+	later = started_later(self); /* and it can be ended before */
+	assert_int_equal(actor_stop_and_wait(self, later->ref, NULL, ACTOR_FOREVER, NULL), 0);
+	while (!strstr(story_log, "told"))
+		assert_int_equal(actor_sleep(self, 1), 0);
+	expect_log("terminate:normal told:-125 ");
+}
+
+static void test_post_start_comes_when_a_start_that_init_has_not_ended_is_over(void **state)
+{
+	life(story_post_start_later);
 }
 
 static int failing_post_start(actor *self)
@@ -847,9 +963,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_a_parent_that_ends_stops_the_children_that_it_owns_in_order),
 		cmocka_unit_test(
 			test_a_child_that_takes_too_long_is_killed_and_a_kill_takes_the_children_along),
+		cmocka_unit_test(test_a_kill_in_the_parents_terminate_takes_its_children_along),
 		cmocka_unit_test(test_a_child_that_drains_outlives_its_parent),
 		cmocka_unit_test(test_the_end_of_a_group_leaves_children_to_their_parents),
+		cmocka_unit_test(test_an_owned_child_that_starts_in_the_end_of_its_group_is_its_parents),
 		cmocka_unit_test(test_post_start_comes_when_the_spawner_was_told_and_before_messages),
+		cmocka_unit_test(test_post_start_comes_when_a_start_that_init_has_not_ended_is_over),
 		cmocka_unit_test(test_an_error_of_post_start_ends_the_actor),
 		cmocka_unit_test(test_an_instant_spawn_gives_the_ref_at_once_and_a_failure_is_told_later),
 		cmocka_unit_test(test_messages_to_an_instant_actor_wait_for_its_init),

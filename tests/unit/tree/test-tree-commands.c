@@ -580,6 +580,41 @@ static void test_the_end_of_the_group_stops_children_in_order(void **state)
 	assert_string_equal(story_log, "-c:shutdown -b:shutdown -a:shutdown ");
 }
 
+static void waits_in_event(actor *supervisor, const struct actor_supervisor_event *event, void *arg)
+{
+	while (!go)
+		assert_int_equal(actor_sleep(supervisor, 1), 0);
+}
+
+/* The supervisor's turn to end has not come, so it goes on. */
+static void story_group_end_late(actor *self)
+{
+	actor_group *group = actor_group_of(self);
+	struct actor_child_spec specs[KIDS_MAX];
+	struct actor_supervisor_options options = family("ab", specs);
+	actor_ref sup;
+
+	options.on_event = waits_in_event;
+	sup = family_spawn(self, &options);
+	watch(self, sup);
+	expect(self, "+a +b ");
+	actor_group_stop(group);
+	while (!group->stop_begun)
+		assert_int_equal(actor_sleep(self, 1), 0);
+	crash(self, sup, "a");
+	expect(self, "-a:crash: EIO +a ");
+	assert_int_equal(actor_call(self, actor_to(child_ref(self, sup, "a")), "count", 1000, NULL, ""), 0);
+	assert_string_equal(story_log, "");
+	go = true;
+	expect(self, "-b:shutdown -a:shutdown ");
+	assert_string_equal(group->first_failure.reason, "");
+}
+
+static void test_a_child_that_starts_in_the_end_of_the_group_is_its_supervisors(void **state)
+{
+	tree_story(story_group_end_late);
+}
+
 static void story_clean(actor *self)
 {
 	struct actor_child_spec specs[KIDS_MAX];
@@ -665,6 +700,7 @@ int main(void)
 		T(test_s62_s60_the_end_of_its_parent_stops_a_supervisor_in_order),
 		T(test_a_linked_parent_hears_that_the_supervisor_gave_up),
 		T(test_the_end_of_the_group_stops_children_in_order),
+		T(test_a_child_that_starts_in_the_end_of_the_group_is_its_supervisors),
 		T(test_a_failure_that_a_supervisor_has_dealt_with_is_not_the_programs),
 		T(test_events_say_what_happened_with_the_last_state),
 	};
