@@ -65,10 +65,12 @@ static inline int actor_spawn_with(actor *self, const struct actor_behavior *beh
 /* ---- ends ---- */
 
 /*
- * Waits until an actor, or a process (serial 0), has ended; its names are free then. *ret_cause (may be NULL)
- * gets the cause: noproc when it had ended before, noconnection when its group is out of reach. A stop of the
- * caller does not end the wait; a kill or an exit signal does. Returns 0; -ETIMEDOUT; -ECANCELED; -EDEADLK
- * for the caller itself or its process; -EINVAL outside a handler; else as actor_monitor().
+ * Waits until an actor, or a process (serial 0), has ended; its names are free then, or the actor that its
+ * supervisor has started in its place has them. *ret_cause (may be NULL) gets the cause: noproc when it had
+ * ended before, noconnection when its group is out of reach. A stop of the caller does not end the wait; a
+ * kill or an exit signal does. So an actor that waits for the end of who owns or supervises it waits until
+ * it is killed. Returns 0; -ETIMEDOUT; -ECANCELED; -EDEADLK for the caller itself or its process; -EINVAL
+ * outside a handler; else as actor_monitor().
  */
 ACTOR_EXPORT int actor_wait(actor *self, actor_ref who, int64_t timeout_ms, struct actor_cause *ret_cause);
 /*
@@ -78,7 +80,9 @@ ACTOR_EXPORT int actor_wait(actor *self, actor_ref who, int64_t timeout_ms, stru
  * itself as well. What comes after the drain from its timers, requests and monitors is not handled. A stop or
  * a kill ends it earlier. Calls that it keeps (actor_from_keep) are answered `down` at its end, if it has not
  * answered them. The actor keeps its names and memberships until its end, so it may first leave its process
- * groups. A second drain does nothing. Returns as actor_stop().
+ * groups. A second drain does nothing. Messages that are still put aside (actor_stash) at the end are lost as
+ * at any end. A supervised actor that was drained has ended as normal: its supervisor starts a permanent one
+ * again. Returns as actor_stop().
  */
 ACTOR_EXPORT int actor_drain(actor *self, actor_ref who);
 /*
@@ -96,7 +100,8 @@ ACTOR_EXPORT int actor_drain_and_wait(
 
 /*
  * An actor's children are the living actors that it has spawned in its group, by any function. Those that
- * were not spawned as `owned` go on when their parent has ended, and then have no parent.
+ * were not spawned as `owned` go on when their parent has ended, and then have no parent. The children of a
+ * supervisor are no children in this sense, and have no parent: actor/supervisor.h lists and ends them.
  */
 /* The actor that spawned this one; nobody: the program or another group did, or it has ended. */
 ACTOR_EXPORT actor_ref actor_parent(const actor *self);

@@ -68,7 +68,7 @@ struct actor_supervisor_options;
 
 /* A child. A field that is 0 has its default. Exactly one of behavior, supervisor and process is set. */
 struct actor_child_spec {
-	const char *name; /* unique in its supervisor; NULL: the supervisor makes one ("#1", "#2" …) */
+	const char *name; /* unique in its supervisor; NULL: the supervisor makes one, "#" and a number */
 	/* an actor of this group; must live as long as the group */
 	const struct actor_behavior *behavior;
 	size_t behavior_bytes; /* sizeof(struct actor_behavior) */
