@@ -18,12 +18,15 @@
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
 #include "libactor/message/msg.h"
+#include "libactor/peer/peer.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
+
+#define NO_MEMORY_MS 20 /* until what had no memory is tried again */
 
 static void request_finish(struct broker_request *request, int error, actor_msg *reply)
 {
@@ -39,6 +42,8 @@ static void request_finish(struct broker_request *request, int error, actor_msg 
 
 void requests_give_up(actor_group *group)
 {
+	group->uplink.n_untold = 0;
+	timer_disarm(&group->loop, &group->uplink.untold_timer);
 	while (!list_is_empty(&group->uplink.requests))
 		request_finish(container_of(group->uplink.requests.next, struct broker_request, link),
 			-ENOTCONN, NULL);
@@ -62,6 +67,19 @@ static void request_answered(struct call *call, int error, actor_msg *reply)
 	actor_msg_free(reply);
 }
 
+static void untold_soon(actor_group *group)
+{
+	if (!timer_is_armed(&group->uplink.untold_timer))
+		timer_arm(&group->loop, &group->uplink.untold_timer,
+			deadline_after_ms(clock_now_ns(), NO_MEMORY_MS));
+}
+
+static void unsent(actor_group *group)
+{
+	group->uplink.unsent = true;
+	untold_soon(group);
+}
+
 static void request_start(struct broker_request *request)
 {
 	actor_group *group = request->group;
@@ -75,12 +93,14 @@ static void request_start(struct broker_request *request)
 		request->args.size_bytes, NEVER_NS);
 	if (r == 0)
 		request->in_flight = true;
+	else if (r == -ENOMEM && request->sure)
+		unsent(group);
 	else
 		request_finish(request, r, NULL);
 }
 
-int broker_ask(actor_group *group, const char *method, struct buf *take_args, int64_t timeout_ms,
-	void (*done)(struct broker_request *request, int error, actor_msg *reply), void *arg)
+static int ask(actor_group *group, const char *method, struct buf *take_args, int64_t timeout_ms,
+	void (*done)(struct broker_request *request, int error, actor_msg *reply), void *arg, bool sure)
 {
 	struct broker_request *request;
 	int r;
@@ -96,6 +116,7 @@ int broker_ask(actor_group *group, const char *method, struct buf *take_args, in
 	request->group = group;
 	request->done = done;
 	request->arg = arg;
+	request->sure = sure;
 	memcpy(request->method, method, strnlen(method, sizeof(request->method) - 1));
 	r = timer_init(&group->loop, &request->timer, request_timed_out);
 	if (r < 0) {
@@ -121,16 +142,110 @@ void requests_drop(actor_group *group, const void *arg)
 	}
 }
 
-void broker_tell_surely(actor_group *group, const char *method, const char *format, ...)
+/* ---- what the broker must know ---- */
+
+static int untold_tell(actor_group *group, const struct untold *words)
 {
 	struct buf body = BUF_INIT;
+	int r;
+
+	mp_put_array(&body, words->n_numbers + (words->text[0] != 0));
+	for (unsigned i = 0; i < words->n_numbers; i++)
+		mp_put_uint(&body, words->numbers[i]);
+	if (words->text[0])
+		mp_put_cstr(&body, words->text);
+	r = ask(group, words->method, &body, ACTOR_FOREVER, NULL, NULL, true);
+	buf_deinit(&body);
+	return r;
+}
+
+static void untold_keep(actor_group *group, const struct untold *words)
+{
+	struct uplink *uplink = &group->uplink;
+
+	if (uplink->n_untold < UNTOLD_MAX) {
+		uplink->untold[uplink->n_untold++] = *words;
+		untold_soon(group);
+		return;
+	}
+	/*
+	 * On the next link the broker knows only what is announced there, so nothing of this is missing then.
+	 * Without a link nothing needs to be cut.
+	 */
+	uplink->n_untold = 0;
+	if (uplink->state == UPLINK_UP) {
+		group_log(group, "out of memory: the link to the broker is made anew");
+		peer_out(uplink->peer)->failed = true;
+		peer_wrote(uplink->peer);
+	}
+}
+
+/* Tries all again for which there was no memory. Returns false if there still is none. */
+static bool untold_retry(actor_group *group)
+{
+	struct uplink *uplink = &group->uplink;
+	unsigned n = 0;
+
+	uplink->unsent = false;
+	list_for_each_safe(it, &uplink->requests) {
+		struct broker_request *request = container_of(it, struct broker_request, link);
+
+		/* without a link: all of them are sent after the next announcement */
+		if (request->sure && !request->in_flight && uplink->state == UPLINK_UP && uplink->announced &&
+			!uplink->unsent)
+			request_start(request);
+	}
+	while (!uplink->unsent && n < uplink->n_untold && untold_tell(group, &uplink->untold[n]) != -ENOMEM)
+		n++;
+	uplink->n_untold -= n;
+	memmove(uplink->untold, uplink->untold + n, uplink->n_untold * sizeof(uplink->untold[0]));
+	if (uplink->n_untold)
+		untold_soon(group);
+	return !uplink->n_untold && !uplink->unsent;
+}
+
+static void untold_timeout(struct loop *loop, struct timer *timer)
+{
+	(void)untold_retry(container_of(timer, struct actor_group, uplink.untold_timer));
+}
+
+int requests_init(actor_group *group)
+{
+	return timer_init(&group->loop, &group->uplink.untold_timer, untold_timeout);
+}
+
+void requests_deinit(actor_group *group)
+{
+	requests_give_up(group);
+	timer_deinit(&group->loop, &group->uplink.untold_timer);
+}
+
+int broker_ask(actor_group *group, const char *method, struct buf *take_args, int64_t timeout_ms,
+	void (*done)(struct broker_request *request, int error, actor_msg *reply), void *arg)
+{
+	/* The broker handles our requests in order, so what waits for memory goes first. */
+	if ((group->uplink.n_untold || group->uplink.unsent) && !untold_retry(group))
+		return -ENOMEM;
+	return ask(group, method, take_args, timeout_ms, done, arg, false);
+}
+
+void broker_tell_surely(actor_group *group, const char *method, const char *format, ...)
+{
+	struct untold words = {0};
 	va_list args;
 
+	snprintf(words.method, sizeof(words.method), "%s", method);
 	va_start(args, format);
-	if (body_vpack(&body, BODY_ARGS, format, args) == 0)
-		(void)broker_ask(group, method, &body, ACTOR_FOREVER, NULL, NULL);
+	while (*format == 'U' && words.n_numbers < 3) {
+		words.numbers[words.n_numbers++] = va_arg(args, uint64_t);
+		format++;
+	}
+	if (*format == 's')
+		snprintf(words.text, sizeof(words.text), "%s", va_arg(args, const char *));
 	va_end(args);
-	buf_deinit(&body);
+	/* in order: what is said now goes after what was kept */
+	if (group->uplink.n_untold || group->uplink.unsent || untold_tell(group, &words) == -ENOMEM)
+		untold_keep(group, &words);
 }
 
 void requests_put_aside(actor_group *group, struct list *ret)
@@ -285,8 +400,6 @@ int broker_ask_wait_as(actor_group *group, struct actor *self, const char *metho
 {
 	return ask_wait(group, self, method, take_args, timeout_ms, again, false, NULL, ret_msg);
 }
-
-#define NO_MEMORY_MS 20 /* until a request that had no memory is tried again */
 
 bool broker_wait_for_memory(struct actor *self)
 {

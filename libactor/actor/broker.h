@@ -27,6 +27,7 @@ struct broker_request {
 	struct call call;
 	bool in_flight;
 	enum ask_again again;
+	bool sure; /* of broker_tell_surely(): tried again when there was no memory to send it */
 	struct timer timer;
 	struct buf args;
 	char method[24];
@@ -39,12 +40,17 @@ struct broker_request {
 	void *arg;
 };
 
-/* @take_args: an array of arguments; it is taken if this succeeds. */
+/*
+ * @take_args: an array of arguments; it is taken if this succeeds. -ENOMEM also while something that must be
+ * told before waits for memory.
+ */
 int broker_ask(actor_group *group, const char *method, struct buf *take_args, int64_t timeout_ms,
 	void (*done)(struct broker_request *request, int error, actor_msg *reply), void *arg);
 /*
  * Tells the broker something that it must know even if it is away now. This is a call that is repeated until
- * it is answered, so the broker may hear it late, and twice.
+ * it is answered, so the broker may hear it late, and twice. If there is no memory for the call, the words
+ * are kept and tried again, and later requests wait behind them. If too many are kept, the link to the broker
+ * is cut, so that the broker forgets what it believes of us. @format: up to three `U`, then perhaps one `s`.
  */
 void broker_tell_surely(actor_group *group, const char *method, const char *format, ...);
 /*
@@ -84,7 +90,9 @@ int broker_list_wait(actor_group *group, struct actor *self, const char *method,
 	uint32_t n_head, int64_t timeout_ms, actor_msg **ret);
 /* The answers of unanswered requests with this @arg are dropped. */
 void requests_drop(actor_group *group, const void *arg);
-void asks_discard(struct actor *self);     /* the actor is freed while it waits, so the answers are dropped */
+void asks_discard(struct actor *self); /* the actor is freed while it waits, so the answers are dropped */
+int requests_init(actor_group *group);
+void requests_deinit(actor_group *group);  /* gives up as well */
 void requests_give_up(actor_group *group); /* ends all requests with -ENOTCONN: no broker will answer them */
 /*
  * Moves all unanswered requests to @ret. requests_take_up() moves them back, and sends those that were not

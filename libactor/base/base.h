@@ -35,6 +35,15 @@ struct process_monitors;
 
 enum uplink_state { UPLINK_NONE, UPLINK_HELLO, UPLINK_LINKING, UPLINK_UP, UPLINK_WAITING };
 
+/* What the broker must know, and has not been told yet for want of memory (actor/broker.c). */
+#define UNTOLD_MAX 8
+struct untold {
+	char method[24];
+	uint64_t numbers[3];
+	unsigned n_numbers;
+	char text[64]; /* the last argument; "": there is none */
+};
+
 struct uplink {
 	enum uplink_state state;
 	struct request *request;
@@ -56,6 +65,10 @@ struct uplink {
 	struct list
 		requests;    /* struct broker_request: unanswered; each is asked again when a link comes up */
 	struct list waiting; /* struct task.blocked_link: senders that wait until the daemon is back */
+	struct untold untold[UNTOLD_MAX]; /* in order */
+	unsigned n_untold;
+	bool unsent; /* there was no memory to send some that are in `requests` */
+	struct timer untold_timer;
 };
 
 /* ---- the group ---- */

@@ -292,6 +292,8 @@ int uplink_init(actor_group *group)
 {
 	int r = timer_init(&group->loop, &group->uplink.timer, uplink_timer);
 
+	if (r == 0)
+		r = requests_init(group);
 	return r < 0 ? r : process_monitors_init(group);
 }
 
@@ -365,7 +367,7 @@ void uplink_stop(actor_group *group)
 
 	uplink->state = UPLINK_NONE;
 	uplink->request = request_free(uplink->request);
-	requests_give_up(group);
+	requests_deinit(group);
 	tasks_wake(&group->loop, &uplink->waiting, -ENOTCONN);
 	taps_drop(group);
 	process_monitors_deinit(group);

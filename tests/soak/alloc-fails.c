@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * alloc-fails [SCENARIO [FIRST [N]]]: whole scenarios, in which the first allocation fails, then the second
- * one, the third one, until a scenario passes that none has disturbed. Then, in groups without a node, the
- * same with all allocations from that one on for a while. Each call either works or gives an error code.
- * Nothing crashes, hangs or leaks, and afterwards the group works as before. The end of the group is part of
- * every second run.
+ * one, the third one, until a scenario passes that none has disturbed. Then the same with all allocations
+ * from that one on for a while. Each call either works or gives an error code. Nothing crashes, hangs or
+ * leaks, and afterwards the group works as before. The end of the group is part of every second run.
  *
  * With ACTOR_BROKER scenarios in a node are run too. A broker and another group are then processes beside
  * this one, whose allocations do not fail.
@@ -243,9 +242,7 @@ static void play_list(const struct scenario *scenarios, const char *only, size_t
 			continue;
 		}
 		play_all(it, 1);
-		/* A node that hears of a failed first contact too late is not tried yet. */
-		if (it->mode == ACTOR_JOIN_NONE)
-			play_all(it, BURST);
+		play_all(it, BURST);
 	}
 }
 
