@@ -318,6 +318,7 @@ static int start_lock(struct keeper *keeper)
 		return 1;
 	}
 	fchmod(keeper->dir_fd, 0700);
+	runtime_dir_clear_beside(keeper->dir);
 	return -1;
 }
 

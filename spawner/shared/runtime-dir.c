@@ -31,6 +31,12 @@
 #define LOG_DIR_PATIENCE     50 /* tries, 10 ms apart */
 #define LOG_DIR_PATIENCE_OWN 500
 
+/* What is to become the runtime directory DIR has the name DIR.new- and six letters or digits. */
+#define BESIDE_INFIX  ".new-"
+#define BESIDE_RANDOM 6
+
+#define MAKE_TRIES 10
+
 struct clear_dirent {
 	uint64_t ino;
 	int64_t off;
@@ -157,12 +163,12 @@ int runtime_dir_room(int dir_fd, const char *path, char why[RUNTIME_DIR_WHY_SIZE
  * A second node that starts at the same time would else be the owner of a directory of which nobody knows
  * that a node made it, so that it would stay at its end. 1 made; 0 it is there; negative errno.
  */
-static int runtime_dir_make(const char *path, int *ret_fd)
+static int runtime_dir_try_make(const char *path, int *ret_fd)
 {
 	char beside[RUNTIME_DIR_PATH_SIZE + 32];
 	int fd, r;
 
-	snprintf(beside, sizeof(beside), "%s.new-XXXXXX", path);
+	snprintf(beside, sizeof(beside), "%s" BESIDE_INFIX "XXXXXX", path);
 	if (!mkdtemp(beside))
 		return -errno;
 	fd = open(beside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -174,12 +180,23 @@ static int runtime_dir_make(const char *path, int *ret_fd)
 	r = -errno;
 	if (fd >= 0)
 		close(fd);
-	rmdir(beside);
+	/* A node that has @path by now takes ours for a leftover: it holds the lock, or has removed it. */
+	if (rmdir(beside) < 0 && errno == ENOENT)
+		return -EAGAIN;
 	if (r == -EEXIST)
 		return 0;
 	if (r != -EINVAL && r != -ENOSYS)
 		return r;
 	return mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : -errno; /* a file system that cannot do that */
+}
+
+static int runtime_dir_make(const char *path, int *ret_fd)
+{
+	int r = -EAGAIN;
+
+	for (int i = 0; i < MAKE_TRIES && r == -EAGAIN; i++)
+		r = runtime_dir_try_make(path, ret_fd);
+	return r;
 }
 
 int runtime_dir_open(
@@ -247,10 +264,11 @@ fail:
 
 /* ---- the entries of the directory ---- */
 
+typedef int name_visit(int dir_fd, const char *name, void *arg);
 typedef int entry_visit(int dir_fd, const char *name, mode_t mode, void *arg);
 
-/* Visits each entry but the lock file. Stops when a visit returns non-zero, and returns that. */
-static int each_entry(int dir_fd, entry_visit *visit, void *arg)
+/* Visits each name in the directory. Stops when a visit returns non-zero, and returns that. */
+static int each_name(int dir_fd, name_visit *visit, void *arg)
 {
 	_Alignas(struct clear_dirent) char buffer[2048];
 	int r = 0;
@@ -261,23 +279,39 @@ static int each_entry(int dir_fd, entry_visit *visit, void *arg)
 	while ((n = syscall(SYS_getdents64, dir_fd, buffer, sizeof(buffer))) > 0) {
 		for (at = 0; at < n;) {
 			const struct clear_dirent *entry = (const struct clear_dirent *)(buffer + at);
-			const char *name = entry->name;
-			struct stat st;
 
 			at += entry->reclen;
-			if (!strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "lock"))
-				continue;
-			if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-				if (errno == ENOENT)
-					continue;
-				return -errno;
-			}
-			r = visit(dir_fd, name, st.st_mode, arg);
+			r = visit(dir_fd, entry->name, arg);
 			if (r)
 				return r;
 		}
 	}
 	return n < 0 ? -errno : 0;
+}
+
+struct entry_visitor {
+	entry_visit *visit;
+	void *arg;
+};
+
+static int visit_entry(int dir_fd, const char *name, void *arg)
+{
+	const struct entry_visitor *visitor = arg;
+	struct stat st;
+
+	if (!strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "lock"))
+		return 0;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return visitor->visit(dir_fd, name, st.st_mode, visitor->arg);
+}
+
+/* Visits each entry but the lock file. Stops when a visit returns non-zero, and returns that. */
+static int each_entry(int dir_fd, entry_visit *visit, void *arg)
+{
+	struct entry_visitor visitor = {visit, arg};
+
+	return each_name(dir_fd, visit_entry, &visitor);
 }
 
 static bool name_is_number(const char *name)
@@ -508,6 +542,50 @@ int runtime_dir_clear(int dir_fd)
 	r = each_entry(dir_fd, remove_top, &result);
 	first_error(&result, r);
 	return result;
+}
+
+/*
+ * Only the name is looked at first: what else is above the runtime directory may be a file system that does
+ * not answer. The lock tells a leftover from a directory that is about to be renamed.
+ */
+static int remove_beside(int above_fd, const char *name, void *arg)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	const char *beginning = arg;
+	size_t n = strlen(beginning);
+	struct stat st;
+	int fd;
+
+	if (strncmp(name, beginning, n) != 0 || strspn(name + n, letters) != BESIDE_RANDOM ||
+		name[n + BESIDE_RANDOM])
+		return 0;
+	fd = openat(above_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 07777) == 0700 &&
+		flock(fd, LOCK_EX | LOCK_NB) == 0)
+		unlinkat(above_fd, name, AT_REMOVEDIR); /* refused unless it is empty */
+	close(fd);
+	return 0;
+}
+
+void runtime_dir_clear_beside(const char *path)
+{
+	char above[RUNTIME_DIR_PATH_SIZE], beginning[RUNTIME_DIR_PATH_SIZE + sizeof(BESIDE_INFIX)];
+	char *name;
+	int fd;
+
+	snprintf(above, sizeof(above), "%s", path);
+	name = strrchr(above, '/');
+	if (!name)
+		return;
+	snprintf(beginning, sizeof(beginning), "%s" BESIDE_INFIX, name + 1);
+	name[name == above] = 0;
+	fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	each_name(fd, remove_beside, beginning);
+	close(fd);
 }
 
 int runtime_dir_leave(int dir_fd, const char *path, uint64_t node_id)

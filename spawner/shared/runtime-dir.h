@@ -87,6 +87,12 @@ int runtime_dir_remove(int dir_fd, const char *name);
 int runtime_dir_clear(int dir_fd);
 
 /*
+ * Removes the empty directories beside @path (absolute, without symlinks) that are left of nodes that were
+ * killed while they made it. The caller has the lock of @path. A failure is left to the next node.
+ */
+void runtime_dir_clear_beside(const char *path);
+
+/*
  * To be called at a node's end. Clears the directory and removes the lock file, and also the directory
  * (@path) if a node made it. -ENOTEMPTY: something else is in the directory; then the lock file stays and
  * says that nobody has the directory, so that the next node may use it. -ESTALE: the lock file says that

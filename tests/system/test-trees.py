@@ -337,7 +337,8 @@ def nodes_that_start_at_once_leave_no_directory_behind():
     place = tempfile.mkdtemp(prefix="test-race-")
     env = dict(node.env, ACTOR_RUNTIME_DIR=place + "/node", ACTOR_LOG_DIR=place + "/logs")
     try:
-        for _ in range(8):
+        for n in range(8):
+            os.mkdir(f"{place}/node.new-abcde{n}", 0o700)  # a node was killed here before it renamed this
             ups = [subprocess.Popen([spawner], env=env, stderr=subprocess.DEVNULL) for _ in range(4)]
             until(lambda: subprocess.run([actorctl, "status"], env=env, capture_output=True).returncode == 0, "one of them is the node")
             until(lambda: sum(up.poll() is not None for up in ups) == 3, "the others have ended")

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -828,6 +829,55 @@ static void test_who_makes_a_runtime_directory_has_its_lock(void **state)
 	runtime_close(&runtime);
 }
 
+/* A node that is killed between making its directory beside and renaming it leaves an empty one. */
+static void test_what_a_killed_node_left_beside_its_directory_is_removed(void **state)
+{
+	/* The last three have the form of our names: others may use one, one is about to be renamed. */
+	static const char *const stay[] = {"run.new-abc12", "run.new-abc1234", "run.new-ab-123",
+		"run.old-abc123", "other.new-abc123", "xrun.new-abc123", "run.new-public", "run.new-locked",
+		"run.new-filled"};
+	static const char *const go[] = {"run.new-abc123", "run.new-XyZ09a"};
+	char target[] = "/tmp/test-runtime-XXXXXX";
+	struct runtime runtime;
+	int root_fd, locked_fd;
+	size_t i;
+
+	runtime_open(&runtime);
+	root_fd = open(runtime.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(root_fd >= 0);
+	for (i = 0; i < sizeof(stay) / sizeof(stay[0]); i++)
+		assert_int_equal(mkdirat(root_fd, stay[i], 0700), 0);
+	for (i = 0; i < sizeof(go) / sizeof(go[0]); i++)
+		assert_int_equal(mkdirat(root_fd, go[i], 0700), 0);
+	assert_int_equal(fchmodat(root_fd, "run.new-public", 0755, 0), 0);
+	locked_fd = openat(root_fd, "run.new-locked", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(flock(locked_fd, LOCK_EX | LOCK_NB), 0);
+	file_make(root_fd, "run.new-filled/notes", "mine");
+	file_make(root_fd, "run.new-afile1", "");
+	assert_non_null(mkdtemp(target));
+	assert_int_equal(symlinkat(target, root_fd, "run.new-alink1"), 0);
+
+	runtime_dir_clear_beside(runtime.path);
+	for (i = 0; i < sizeof(go) / sizeof(go[0]); i++)
+		assert_false(is_there(root_fd, go[i]));
+	for (i = 0; i < sizeof(stay) / sizeof(stay[0]); i++)
+		assert_true(is_there(root_fd, stay[i]));
+	assert_true(is_there(root_fd, "run.new-afile1"));
+	assert_true(is_there(root_fd, "run.new-alink1"));
+	assert_true(is_there(AT_FDCWD, target));
+	close(locked_fd);
+
+	assert_int_equal(unlinkat(root_fd, "run.new-filled/notes", 0), 0);
+	assert_int_equal(unlinkat(root_fd, "run.new-afile1", 0), 0);
+	assert_int_equal(unlinkat(root_fd, "run.new-alink1", 0), 0);
+	assert_int_equal(rmdir(target), 0);
+	for (i = 0; i < sizeof(stay) / sizeof(stay[0]); i++)
+		assert_int_equal(unlinkat(root_fd, stay[i], AT_REMOVEDIR), 0);
+	assert_int_equal(rmdir(runtime.path), 0);
+	close(root_fd);
+	runtime_close(&runtime);
+}
+
 static void test_a_full_file_system_is_told_from_one_without_inodes(void **state)
 {
 	char why[RUNTIME_DIR_WHY_SIZE];
@@ -889,6 +939,7 @@ int main(void)
 		cmocka_unit_test(test_what_no_node_made_is_never_removed),
 		cmocka_unit_test(test_a_directory_with_what_no_node_made_is_refused),
 		cmocka_unit_test(test_who_makes_a_runtime_directory_has_its_lock),
+		cmocka_unit_test(test_what_a_killed_node_left_beside_its_directory_is_removed),
 		cmocka_unit_test(test_a_full_file_system_is_told_from_one_without_inodes),
 		cmocka_unit_test(test_a_runtime_directory_is_private_and_no_symlink),
 	};
