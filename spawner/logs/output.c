@@ -234,6 +234,7 @@ static void pipe_read(struct outputs *outputs, struct output *output, int i, siz
 	for (size_t got = 0; output->fds[i] >= 0 && got < max_bytes;) {
 		ssize_t n = pipe_peek(outputs, output->fds[i], bytes, sizeof(bytes));
 		uint64_t lost = output->log.n_lost_bytes;
+		char why[LOGFILE_WHY_SIZE];
 		int err;
 
 		if (n == -EAGAIN)
@@ -248,8 +249,8 @@ static void pipe_read(struct outputs *outputs, struct output *output, int i, siz
 		err = logfile_write(&output->log, output->fds[i], (uint8_t)(i + 1), bytes, (size_t)n);
 		log_used(outputs, output, false);
 		if (err && !output->complained)
-			log_warning("%s cannot be written, what comes is dropped: %s", output->log.name,
-				strerror(-err));
+			log_warning("%s cannot be written, and output is dropped until it can: %s",
+				output->log.name, logfile_why(&output->log, -err, why));
 		output->complained = err != 0;
 		if (outputs->lost && output->log.n_lost_bytes > lost)
 			outputs->lost(output->group, output->log.n_lost_bytes - lost, outputs->arg);

@@ -3,6 +3,16 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+const char *stamp_no_log(mode_t mode)
+{
+	return S_ISLNK(mode)    ? "a symlink"
+	       : S_ISFIFO(mode) ? "a FIFO"
+	       : S_ISDIR(mode)  ? "a directory"
+	       : S_ISSOCK(mode) ? "a socket"
+				: "a device";
+}
 
 bool stamp_header_is_right(const struct stamp_header *header, uint64_t ino)
 {

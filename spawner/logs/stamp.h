@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define STAMP_MAGIC   "actorlog"
 #define STAMP_VERSION 1u
@@ -52,6 +53,9 @@ struct stamp_header {
 	uint64_t ended; /* 1: the end of that life was noted too */
 	uint64_t reserved;
 };
+
+/* "a FIFO": what has the name of a log and is no regular file. */
+const char *stamp_no_log(mode_t mode);
 
 bool stamp_header_is_right(const struct stamp_header *header, uint64_t ino);
 

@@ -310,6 +310,16 @@ static int logfile_open(struct logfile *log)
 	return 0;
 }
 
+const char *logfile_why(const struct logfile *log, int error, char ret[LOGFILE_WHY_SIZE])
+{
+	struct stat st;
+
+	if (fstatat(log->dir->fd, log->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode))
+		return strerror(error);
+	snprintf(ret, LOGFILE_WHY_SIZE, "it is %s, not a log; remove it", stamp_no_log(st.st_mode));
+	return ret;
+}
+
 /* Opens the log anew if its name does not mean the open file any more. */
 static int logfile_ready(struct logfile *log)
 {

@@ -90,6 +90,13 @@ static inline bool logfile_is_open(const struct logfile *log)
 int logfile_write(struct logfile *log, int pipe_fd, uint8_t stream, const void *data, size_t size_bytes);
 
 /*
+ * Why a log cannot be written: what is in its place, if that is no file that could be a log, else what
+ * @error (positive) means. @ret is returned, or a constant.
+ */
+#define LOGFILE_WHY_SIZE 64
+const char *logfile_why(const struct logfile *log, int error, char ret[LOGFILE_WHY_SIZE]);
+
+/*
  * A life begins: log->pid and log->life say which one. The beginning is noted once for each @group and
  * @forked_ns. Makes the file.
  */

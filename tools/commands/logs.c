@@ -67,12 +67,7 @@ static int logs_fail(const struct ctl *ctl, int error, const char *path)
 	if (lstat(path, &st) || S_ISREG(st.st_mode))
 		return ctl_fail_errno(ctl, error, NULL, "cannot read %s", path);
 	return ctl_fail(ctl, CTL_FAILED, "no_log", "remove it, and the next line makes the log anew",
-		"cannot read %s: it is %s, not a log", path,
-		S_ISLNK(st.st_mode)    ? "a symlink"
-		: S_ISFIFO(st.st_mode) ? "a FIFO"
-		: S_ISDIR(st.st_mode)  ? "a directory"
-		: S_ISSOCK(st.st_mode) ? "a socket"
-				       : "a device");
+		"cannot read %s: it is %s, not a log", path, stamp_no_log(st.st_mode));
 }
 
 static int logs_follow(struct ctl *ctl, struct log_reader *log)

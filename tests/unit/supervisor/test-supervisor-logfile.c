@@ -302,6 +302,26 @@ static void test_bytes_leave_the_pipe_as_they_come_into_the_file(void **arg)
 	close(ends[1]);
 }
 
+static void test_what_is_in_the_place_of_a_log_is_named(void **arg)
+{
+	struct fixture *f = *arg;
+	char why[LOGFILE_WHY_SIZE];
+	int error;
+
+	assert_int_equal(mkfifoat(f->dir_fd, "child.log", 0600), 0);
+	error = logfile_write(&f->log, -1, 1, "lost", 4);
+	assert_true(error < 0);
+	assert_string_equal(logfile_why(&f->log, -error, why), "it is a FIFO, not a log; remove it");
+	assert_int_equal(unlinkat(f->dir_fd, "child.log", 0), 0);
+	assert_int_equal(symlinkat("elsewhere", f->dir_fd, "child.log"), 0);
+	error = logfile_write(&f->log, -1, 1, "lost", 4);
+	assert_true(error < 0);
+	assert_string_equal(logfile_why(&f->log, -error, why), "it is a symlink, not a log; remove it");
+	assert_int_equal(unlinkat(f->dir_fd, "child.log", 0), 0);
+	assert_int_equal(logfile_write(&f->log, -1, 1, "kept", 4), 0);
+	assert_string_equal(logfile_why(&f->log, ENOSPC, why), strerror(ENOSPC));
+}
+
 static void life_begins(struct outputs *outputs, uint64_t group, uint32_t number)
 {
 	struct output_life life = {
@@ -712,6 +732,7 @@ int main(void)
 		T(test_a_life_begins_on_a_line_of_its_own),
 		T(test_the_next_supervisor_says_no_life_twice),
 		T(test_bytes_leave_the_pipe_as_they_come_into_the_file),
+		T(test_what_is_in_the_place_of_a_log_is_named),
 		T(test_an_end_is_written_when_it_is_settled_and_before_the_next_life),
 		T(test_what_a_life_lost_whose_log_could_not_be_opened_is_told_by_the_next),
 		T(test_a_stream_goes_on_when_the_other_one_has_ended),
