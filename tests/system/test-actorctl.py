@@ -828,6 +828,27 @@ def waiting_for_more_than_a_second_says_what_for():
 
 
 @fact
+def who_waits_for_the_end_of_a_process_is_told_who_debugs_it():
+    PTRACE_SEIZE, PTRACE_DETACH = 0x4206, 17
+    ctl("spawn", "--name", "held", "--restart", "temporary", "--", "sleep", "1000")
+    pid = child("held")["pid"]
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    assert libc.ptrace(PTRACE_SEIZE, pid, None, None) == 0, os.strerror(ctypes.get_errno())
+
+    def let_go(text):
+        if not re.search(said, text.replace("\r", "")):
+            return False
+        os.waitpid(pid, 0)  # the kernel asks the debugger before the process gets its TERM
+        return libc.ptrace(PTRACE_DETACH, pid, None, signal.SIGTERM) == 0
+
+    said = rf"held does not end: {pid} is traced by {os.getpid()} \([^\n]+\)\n"
+    rc, text = on_terminal("stop", "held", meanwhile=let_go)
+    assert rc == 0 and re.fullmatch(r"waiting for held to end\n" + said + r"held: stopped\n", text), (rc, text)
+    ctl("rm", "held")
+
+
+@fact
 def one_unknown_name_does_not_keep_the_others_from_being_stopped():
     ctl("spawn", "--name", "a", "sleep", "1000")
     ctl("spawn", "--name", "b", "sleep", "1000")

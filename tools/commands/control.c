@@ -8,6 +8,7 @@
 #include "libactor/protocol/cause.h"
 #include "libactor/protocol/names.h"
 #include "libactor/util/clock.h"
+#include "spawner/shared/proc.h"
 #include "tools/commands/commands.h"
 #include "tools/view/child.h"
 #include "tools/view/output.h"
@@ -22,6 +23,7 @@ struct control {
 	const char *goal; /* for the note "waiting for NAME …"; NULL: the answer comes at once */
 	/* said when actorctl is interrupted: what goes on without it; NULL: nothing is said */
 	const char *goes_on;
+	bool ends; /* what is waited for is the end of a process */
 	control_args *make;
 };
 
@@ -102,6 +104,38 @@ static void control_answered(struct question *question, void *arg)
 		run->status = status;
 }
 
+#define CONTROL_LOOK_MS 1000
+
+/* Names who debugs a process that should end: until the debugger has heard of its end, it is not gone. */
+static void control_tell_tracers(const struct question *questions, size_t n, void *arg)
+{
+	const struct control_run *run = arg;
+	const actor_dest spawner = actor_named(NAME_SPAWNER);
+	char name[PROCESS_NAME_SIZE];
+	struct session_error error;
+	json_t *children = NULL;
+	const json_t *child;
+	pid_t pid, tracer;
+	size_t i, at;
+
+	if (session_ask(run->session, &spawner, "ls", json_array(), CONTROL_LOOK_MS, &children, &error))
+		return;
+	json_array_foreach(children, at, child) {
+		for (i = 0; i < n; i++)
+			if (!questions[i].answered && child_name(child) &&
+				!strcmp(questions[i].name, child_name(child)))
+				break;
+		pid = i < n ? (pid_t)child_pid(child) : 0;
+		tracer = pid > 0 ? process_tracer(pid) : 0;
+		if (tracer <= 0)
+			continue;
+		process_name_read(tracer, name);
+		ctl_note(run->ctl, "%s does not end: %d is traced by %d (%s)", questions[i].name, (int)pid,
+			(int)tracer, name);
+	}
+	json_decref(children);
+}
+
 static int control_check_names(struct ctl *ctl, const struct args *args)
 {
 	int status = 0;
@@ -120,7 +154,11 @@ static int control_run(struct ctl *ctl, const struct args *args, const struct co
 	struct control_run run = {
 		.ctl = ctl, .control = control, .waits = control->goal && !args_has(args, "no-wait")};
 	int64_t timeout_ms = ctl_timeout_ms(ctl, run.waits ? ACTOR_FOREVER : CTL_TIMEOUT_DEFAULT_MS);
-	struct vigil vigil = {control->goal, control->goes_on, control_answered, NULL, &run};
+	struct vigil vigil = {.goal = control->goal,
+		.goes_on = control->goes_on,
+		.late = control->ends ? control_tell_tracers : NULL,
+		.answered = control_answered,
+		.arg = &run};
 	struct question *questions;
 	int status;
 
@@ -168,7 +206,7 @@ static const struct option_spec wait_options[] = {
 static int stop_run(struct ctl *ctl, const struct args *args)
 {
 	static const struct control control = {"stop", "stopped", "to end",
-		"asked to end, and killed when its stop timeout is over", control_args_wait};
+		"asked to end, and killed when its stop timeout is over", true, control_args_wait};
 
 	return control_run(ctl, args, &control);
 }
@@ -191,7 +229,7 @@ const struct command command_stop = {
 static int start_run(struct ctl *ctl, const struct args *args)
 {
 	static const struct control control = {
-		"start", "started", "to start", "started without us", control_args_wait};
+		"start", "started", "to start", "started without us", false, control_args_wait};
 
 	return control_run(ctl, args, &control);
 }
@@ -210,7 +248,7 @@ const struct command command_start = {
 static int restart_run(struct ctl *ctl, const struct args *args)
 {
 	static const struct control control = {"restart", "restarted", "to end and start again",
-		"stopped and started again without us", control_args_wait};
+		"stopped and started again without us", true, control_args_wait};
 
 	return control_run(ctl, args, &control);
 }
@@ -237,7 +275,7 @@ static json_t *control_args_kill(const struct args *args, const char *name)
 
 static int kill_run(struct ctl *ctl, const struct args *args)
 {
-	static const struct control control = {"kill", "signalled", NULL, NULL, control_args_kill};
+	static const struct control control = {"kill", "signalled", NULL, NULL, false, control_args_kill};
 	const char *signal = args_value(args, "signal");
 
 	if (signal && cause_signal_number(signal) < 1)
@@ -277,7 +315,7 @@ static json_t *control_args_rm(const struct args *args, const char *name)
 static int rm_run(struct ctl *ctl, const struct args *args)
 {
 	static const struct control control = {
-		"rm", "removed", "to end", "asked to end, and removed without us", control_args_rm};
+		"rm", "removed", "to end", "asked to end, and removed without us", true, control_args_rm};
 
 	return control_run(ctl, args, &control);
 }

@@ -359,6 +359,10 @@ void session_ask_all(struct session *session, struct question *questions, size_t
 			session_names(questions, n, names);
 			ctl_note(session->ctl, "waiting for %s %s", names, vigil->goal);
 			quiet = true;
+			if (vigil->late) {
+				vigil->late(questions, n, vigil->arg);
+				continue;
+			}
 		}
 		poll((struct pollfd[]){{session->group_fd, POLLIN, 0}, {signals.fd, POLLIN, 0}}, 2,
 			quiet ? -1 : (int)(note_ms - clock_now_ms()) + 1);

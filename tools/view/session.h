@@ -79,6 +79,8 @@ struct vigil {
 	/* on a terminal after a second: "waiting for a, b <goal>"; NULL: nothing is written */
 	const char *goal;
 	const char *goes_on; /* after an interrupt: "a, b: <goes_on>"; NULL: nothing is written */
+	/* Called after that note, while questions are open. May be NULL. May ask, and answers may come. */
+	void (*late)(const struct question *questions, size_t n, void *arg);
 	/* Called for each question when this and all earlier questions are answered. May be NULL. */
 	void (*answered)(struct question *question, void *arg);
 	/* Called after an interrupt, in place of writing goes_on. May be NULL. */
