@@ -16,9 +16,10 @@
  * about the state, and is not counted. When a supervisor has lived for 30 s, the count begins anew.
  *
  * A program that cannot be run, for instance because it is being replaced, is not counted either, if a
- * supervisor has served before. Then the processes of the node run without a supervisor until its program can
- * be run again. At the start of a node somebody waits for the node, so there it is counted like any other
- * death.
+ * supervisor has served before. Nor is a supervisor whose socket cannot be made, for instance because the
+ * runtime directory is full or read-only: its state is not the reason. Then the processes of the node run
+ * without a supervisor until one can be run again. At the start of a node somebody waits for the node, so
+ * there it is counted like any other death.
  */
 #pragma once
 
@@ -56,7 +57,7 @@ struct keeper_death {
 	uint64_t now_ns;
 	bool ready;   /* the supervisor had said READY */
 	bool outside; /* a SIGKILL that the keeper did not send */
-	bool not_run; /* its program could not be run: exit status 127 before READY */
+	bool not_run; /* before READY: its program could not be run, or its service had no place */
 };
 
 enum keeper_verdict keeper_policy_death(

@@ -221,7 +221,9 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 		.now_ns = now_ns,
 		.ready = keeper->supervisor_ready,
 		.outside = code == CLD_KILLED && status == SIGKILL && !keeper->supervisor_killed,
-		.not_run = code == CLD_EXITED && status == SUPERVISOR_NOT_RUN && !keeper->supervisor_ready,
+		.not_run = code == CLD_EXITED &&
+			   (status == SUPERVISOR_NOT_RUN || status == SUPERVISOR_NO_PLACE) &&
+			   !keeper->supervisor_ready,
 	};
 	verdict = keeper_policy_death(&keeper->policy, &death, &delay_ns);
 	if (verdict == KEEPER_GIVE_UP ||
@@ -244,8 +246,10 @@ void keeper_supervisor_died(struct keeper *keeper, int code, int status)
 		keeper->n_not_run++;
 		if (not_run_is_said(keeper->n_not_run))
 			keeper_log(
-				"the supervisor cannot be run (%u times in a row now): processes go on without it, "
-				"and it is tried again and again",
+				"the supervisor %s (%u times in a row now): processes go on without it, and it is "
+				"tried again and again",
+				status == SUPERVISOR_NO_PLACE ? "has no place for its service"
+							      : "cannot be run",
 				keeper->n_not_run);
 		return;
 	}

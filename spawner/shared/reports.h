@@ -25,7 +25,8 @@
 #define KEEPER_FILE_SIZE_MIN (16u << 20)
 /* the signal to supervisor and daemons when the keeper dies: it wakes a stopped process and harms none */
 #define KEEPER_DEATH_SIGNAL SIGCONT
-#define KEEPER_EXIT_RUNNING 9 /* exit code of actor-spawner: a node is already running in this directory */
+#define SUPERVISOR_NO_PLACE 75 /* exit code of actor-supervisor: its socket cannot be made */
+#define KEEPER_EXIT_RUNNING 9  /* exit code of actor-spawner: a node is already running in this directory */
 
 enum keeper_type {
 	/* supervisor → keeper */

@@ -175,7 +175,7 @@ static int run(struct supervisor *supervisor)
 		r = actor_group_spawn(supervisor->group, &supervisor_behavior, &supervisor, NULL, &self);
 	if (r) {
 		log_error("the service cannot be started: %s", strerror(-r));
-		return 1;
+		return SUPERVISOR_NO_PLACE;
 	}
 	r = actor_group_run(supervisor->group);
 	actor_group_free(supervisor->group);

@@ -333,6 +333,34 @@ def up_says_what_is_full_and_leaves_nothing_behind():
         shutil.rmtree(place)
 
 
+def a_supervisor_without_a_place_for_its_socket_keeps_its_state():
+    place = tempfile.mkdtemp(prefix="test-ro-")
+    env = dict(node.env, ACTOR_RUNTIME_DIR=place + "/fs/node", ACTOR_LOG_DIR=place + "/logs")
+    os.mkdir(place + "/fs")
+    script = f"""
+        mount -t tmpfs none {place}/fs && {actorctl} up -d && {actorctl} spawn -n kept -- sleep 1000 || exit
+        first=$({actorctl} --json ls kept | grep -o '"pid": [0-9]*')
+        supervisor=$(pgrep -P $(head -1 {place}/fs/node/lock) actor-supervis)
+        mount --bind {place}/fs {place}/fs && mount -o remount,bind,ro {place}/fs && kill -KILL $supervisor || exit
+        n=0; until [ $(grep -c 'service cannot be started' {place}/logs/actor-spawner.log) -ge 6 ]; do sleep 0.1; n=$((n + 1)); [ $n -lt 300 ] || break; done
+        umount {place}/fs
+        n=0; until {actorctl} status >/dev/null; do sleep 0.1; n=$((n + 1)); [ $n -lt 300 ] || break; done
+        [ "$first" = "$({actorctl} --json ls kept | grep -o '"pid": [0-9]*')" ] && echo the same process
+        {actorctl} --json ls kept; {actorctl} down"""
+    try:
+        if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+            print("# no mounts may be made here: not tested")
+            return
+        p = subprocess.run(["unshare", "--mount", "sh", "-c", script], env=env, capture_output=True, text=True, timeout=120)
+        assert "the same process" in p.stdout and '"adopted": false' in p.stdout, p
+        with open(place + "/logs/actor-spawner.log") as f:
+            said = f.read()
+        assert "Read-only file system" in said and "set aside" not in said, said
+        assert "the supervisor has no place for its service (" in said, said
+    finally:
+        shutil.rmtree(place)
+
+
 def nodes_that_start_at_once_leave_no_directory_behind():
     place = tempfile.mkdtemp(prefix="test-race-")
     env = dict(node.env, ACTOR_RUNTIME_DIR=place + "/node", ACTOR_LOG_DIR=place + "/logs")
@@ -505,6 +533,7 @@ def a_node_starts_beside_what_a_node_before_left_as_another_user():
 
 run_tests([a_node_that_sees_the_processes_of_others_in_proc_does_not_start,
            up_says_what_is_full_and_leaves_nothing_behind,
+           a_supervisor_without_a_place_for_its_socket_keeps_its_state,
            nodes_that_start_at_once_leave_no_directory_behind,
            a_node_within_a_node_knows_its_own_by_a_mark,
            a_program_behind_a_shell_ends_in_its_own_order,
