@@ -212,11 +212,21 @@ static void from_answered(struct actor_from *from)
 	}
 }
 
+/*
+ * A callee that is told that the time of its stream is over may end it before the caller's timer does. The
+ * caller would take that for the end of a whole stream.
+ */
+static bool from_is_late_stream(const struct actor_from *from)
+{
+	return from->served.is_stream && from->deadline_us && clock_now_us() > from->deadline_us;
+}
+
 void from_refuse(struct actor_from *from, const char *error, const char *text)
 {
 	struct answer_to to = answer_to_of(from);
 
-	call_refuse(from->group, &to, from->callee->ref, error, text);
+	if (!from_is_late_stream(from))
+		call_refuse(from->group, &to, from->callee->ref, error, text);
 	from_answered(from);
 }
 
@@ -238,8 +248,9 @@ static int from_reply(struct actor_from *from, int error, const void *body, size
 
 	switch (error) {
 	case 0:
-		call_send_answer(from->group, &to, from->callee->ref,
-			(struct answer){.result = body, .result_bytes = body_bytes});
+		if (!from_is_late_stream(from))
+			call_send_answer(from->group, &to, from->callee->ref,
+				(struct answer){.result = body, .result_bytes = body_bytes});
 		from_answered(from);
 		return 0;
 	case -EMSGSIZE:
