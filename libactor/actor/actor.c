@@ -588,7 +588,7 @@ void actor_run(struct loop *loop, struct task *task)
 			return;
 		msg = self->mailbox.intake ? intake_pop(self) : mailbox_pop(self);
 		if (!msg) {
-			self->has_cancelled = false;
+			self->has_cancelled &= self->has_stash;
 			if (self->idle)
 				idle_begins(self);
 			return;

@@ -71,12 +71,13 @@ void served_call(struct actor_from *from, const struct wire_credit *credit)
 
 	served->listed = served->cancelled = false;
 	served->is_stream = credit;
+	served->sent.items = 0;
 	if (!credit)
 		return;
 	served->sender = 0;
 	served->wants_credit = false;
 	served->credit = *credit;
-	served->sent = (struct wire_credit){0};
+	served->sent.bytes = 0;
 	for (int i = 0; i < SERVED_EVENT_N; i++)
 		served->events[i].token = NULL;
 	served_list(from);
@@ -190,6 +191,20 @@ static void early_note(actor_group *group, uint64_t caller_group, uint64_t id)
 		hash_insert(&early->table, &entry->node, hash_of_pair(&early->table, caller_group, id)) == 0;
 }
 
+/* @id is open, and waits for @to to handle it. */
+static void served_note(struct actor *to, uint64_t caller_group, uint64_t id)
+{
+	to->has_cancelled = true;
+	early_note(to->group, caller_group, id);
+}
+
+void served_put_back(struct actor_from *from)
+{
+	served_unlist(from);
+	if (from->served.cancelled)
+		served_note(from->callee, from->to.group, from->id);
+}
+
 void served_cancel(actor_group *group, struct actor *to, actor_ref from, uint64_t id)
 {
 	struct actor_from *found = served_find(group, from, id);
@@ -199,9 +214,8 @@ void served_cancel(actor_group *group, struct actor *to, actor_ref from, uint64_
 		found = to->answering;
 	if (found) {
 		served_is_cancelled(found);
-	} else if (to && to->mailbox.n_messages) {
-		to->has_cancelled = true;
-		early_note(group, from.group, id);
+	} else if (to && (to->mailbox.n_messages || to->stashes)) {
+		served_note(to, from.group, id);
 	}
 }
 

@@ -52,7 +52,8 @@ void served_call(struct actor_from *from, const struct wire_credit *credit);
  */
 void served_list(struct actor_from *from);
 void served_move(struct actor_from *from, struct actor_from *to); /* @to is a copy of @from */
-void served_end(struct actor_from *from); /* it is answered: wakes who waits for credit */
+void served_put_back(struct actor_from *from); /* the call waits again, and what was heard is kept */
+void served_end(struct actor_from *from);      /* it is answered: wakes who waits for credit */
 /* Whether nobody waits for the answer of @from, as far as this group knows. */
 bool served_is_over(const struct actor_from *from);
 bool served_has_credit(const struct actor_from *from);

@@ -9,6 +9,7 @@
 #include "libactor/actor/answer.h"
 #include "libactor/actor/behavior.h"
 #include "libactor/actor/mailbox.h"
+#include "libactor/actor/served.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/stack.h"
 #include "libactor/message/msg.h"
@@ -85,7 +86,8 @@ int actor_stash(actor *self, const actor_msg *msg)
 		return -EINVAL;
 	if (self->stashes)
 		return 0;
-	if (msg->kind == MSG_CALL && (!self->answering || self->answering->answered))
+	if (msg->kind == MSG_CALL &&
+		(!self->answering || self->answering->answered || self->answering->served.sent.items))
 		return -EALREADY;
 	r = stash_make(self, &stash);
 	if (r < 0)
@@ -93,9 +95,11 @@ int actor_stash(actor *self, const actor_msg *msg)
 	if (stash->n_messages >= mailbox->max_messages / 2 ||
 		stash->n_bytes + (uint64_t)msg->charge_bytes > mailbox->max_bytes / 2)
 		return -EBUSY;
-	if (msg->kind == MSG_CALL)
-		self->answering->answered = true; /* whoever gets the message the next time answers */
 	self->stashes = true;
+	if (msg->kind == MSG_CALL) {
+		self->answering->answered = true; /* whoever gets the message the next time answers */
+		served_put_back(self->answering);
+	}
 	return 0;
 }
 

@@ -39,10 +39,11 @@ extern "C" {
  * The message counts for the mailbox as long as it is put aside, so that senders are held back as ever. At
  * most half of the mailbox (in messages, and in bytes) can be put aside, so that the actor can still get the
  * message for which it waits. A cast of a timer or of a descriptor becomes a plain cast: to cancel the timer
- * does not take it back. When the actor ends, calls that are put aside are answered `down`.
+ * does not take it back. When the actor ends, calls that are put aside are answered `down`. A call whose
+ * caller gives up meanwhile is not handled any more.
  *
  * Returns 0, also a second time; -EINVAL when @msg is not the message of the running handler; -EALREADY when
- * the call was answered, or its address kept; -EBUSY when no more can be put aside; -ENOMEM. After a failure
+ * the call was answered, or an item of its stream was sent, or its address kept; -EBUSY when no more can be put aside; -ENOMEM. After a failure
  * nothing has changed, and the handler goes on with the message.
  */
 ACTOR_EXPORT int actor_stash(actor *self, const actor_msg *msg);

@@ -118,7 +118,35 @@ static int on_sleep(actor *self, const actor_msg *msg)
 	return actor_sleep(self, 20);
 }
 
-static const struct actor_method producer_methods[] = {{.name = "count", .on_call = on_count},
+static bool is_open; /* the producer handles what it puts aside otherwise */
+
+/* [number, ms]: streams two items if the producer is open; puts the call aside otherwise, and waits then */
+static int on_later(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int n, wait_ms;
+
+	assert_int_equal(actor_msg_unpack(msg, "ii", &n, &wait_ms), 0);
+	if (!is_open) {
+		assert_int_equal(actor_stash(self, msg), 0);
+		assert_int_equal(actor_stash(self, msg), 0);
+		return wait_ms ? actor_sleep(self, wait_ms) : 0;
+	}
+	note("later %d; ", n);
+	assert_int_equal(actor_stream_send(self, from, ACTOR_FOREVER, "i", n), 0);
+	assert_int_equal(actor_stash(self, msg), -EALREADY); /* it would send its items twice */
+	assert_int_equal(actor_stream_send(self, from, ACTOR_FOREVER, "i", n + 1), 0);
+	return actor_stream_end(from);
+}
+
+static int on_open(actor *self, const actor_msg *msg)
+{
+	is_open = true;
+	actor_unstash_all(self);
+	return 0;
+}
+
+static const struct actor_method producer_methods[] = {{.name = "later", .on_call = on_later},
+	{.name = "open", .on_cast = on_open}, {.name = "count", .on_call = on_count},
 	{.name = "burst", .on_call = on_burst}, {.name = "fail", .on_call = on_fail},
 	{.name = "crash", .on_call = on_crash}, {.name = "plain", .on_call = on_plain},
 	{.name = "keep", .on_call = on_keep}, {.name = "slow", .on_call = on_slow},
@@ -156,6 +184,7 @@ static void run_story(story_fn fn, bool stays)
 	actor_group *group;
 
 	held = NULL;
+	is_open = false;
 	n_sent = last_sent = 0;
 	story_stays = stays;
 	group = story_group(&driver, fn);
@@ -570,6 +599,122 @@ static void test_group_that_ends_leaves_no_stream_behind(void **state)
 	story(story_left);
 }
 
+static uint64_t open_later(actor *self, actor_ref to, int n, int wait_ms)
+{
+	uint64_t id;
+
+	assert_int_equal(actor_stream_open(self, actor_to(to), "later", ACTOR_FOREVER,
+				 (struct actor_stream_window){.items = 1}, &id, "ii", n, wait_ms),
+		0);
+	return id;
+}
+
+static void expect_later(actor *self, uint64_t id, int n)
+{
+	int r;
+
+	assert_int_equal(next(self, id, &r), n);
+	assert_int_equal(next(self, id, &r), n + 1);
+	assert_int_equal(r, 1);
+	(void)next(self, id, &r);
+	assert_int_equal(r, 0);
+}
+
+/* The address of a call lies on the stack of its handler, which has returned when the call is put aside. */
+static void story_stashed(actor *self)
+{
+	actor_ref to = a_producer(self);
+	uint64_t ids[4];
+
+	for (int i = 0; i < 4; i++) {
+		ids[i] = open_later(self, to, 10 * i, i == 2 ? 10 : 0);
+		assert_int_equal(actor_sleep(self, 1), 0);
+	}
+	assert_int_equal(actor_group_of(self)->served.n_items, 0);
+	assert_true(actor_stream_cancel(self, ids[1]));
+	assert_true(actor_stream_cancel(self, ids[2])); /* its handler waits yet */
+	assert_int_equal(actor_sleep(self, 20), 0);
+	assert_int_equal(actor_cast(self, actor_to(to), "open", ""), 0);
+	expect_later(self, ids[0], 0);
+	expect_later(self, ids[3], 30);
+	expect("later 0; later 30; ");
+}
+
+static void test_streams_that_are_put_aside_are_handled_later_unless_cancelled(void **state)
+{
+	story(story_stashed);
+}
+
+static void story_stashed_and_gone(actor *self)
+{
+	actor_ref to = a_producer(self);
+	uint64_t id = open_later(self, to, 0, 0);
+	int r;
+
+	assert_int_equal(actor_sleep(self, 1), 0);
+	assert_int_equal(actor_stop(self, to, "enough"), 0);
+	(void)next(self, id, &r);
+	assert_int_equal(r, -ECONNRESET);
+	expect("");
+}
+
+static void test_stream_that_is_put_aside_ends_with_its_actor(void **state)
+{
+	story(story_stashed_and_gone);
+}
+
+static void story_suspended(actor *self)
+{
+	actor_ref to = a_producer(self);
+	uint64_t ids[2];
+
+	is_open = true;
+	assert_int_equal(actor_call(self, actor_to(to), "$sys_suspend", 1000, NULL, ""), 0);
+	for (int i = 0; i < 2; i++)
+		ids[i] = open_later(self, to, 10 * i, 0);
+	assert_int_equal(actor_sleep(self, 2), 0);
+	assert_true(actor_stream_cancel(self, ids[0]));
+	expect("");
+	assert_int_equal(actor_call(self, actor_to(to), "$sys_resume", 1000, NULL, ""), 0);
+	expect_later(self, ids[1], 10);
+	expect("later 10; ");
+}
+
+static void test_suspended_actor_streams_when_it_is_resumed_unless_cancelled(void **state)
+{
+	story(story_suspended);
+}
+
+static void story_draining(actor *self)
+{
+	actor_ref to = a_producer(self);
+	uint64_t ids[2], late;
+	actor_msg *msg;
+	int r;
+
+	is_open = true;
+	assert_int_equal(actor_cast(self, actor_to(to), "sleep", ""), 0);
+	for (int i = 0; i < 2; i++)
+		ids[i] = open_later(self, to, 10 * i, 0);
+	assert_int_equal(actor_sleep(self, 1), 0);
+	assert_int_equal(actor_drain(self, to), 0);
+	assert_int_equal(actor_sleep(self, 1), 0);
+	r = actor_stream_open(self, actor_to(to), "later", ACTOR_FOREVER, defaults, &late, "ii", 30, 0);
+	if (r == 0) {
+		r = actor_stream_next(self, late, ACTOR_FOREVER, &msg);
+		assert_null(msg);
+	}
+	assert_int_equal(r, -ESHUTDOWN);
+	assert_true(actor_stream_cancel(self, ids[0]));
+	expect_later(self, ids[1], 10);
+	expect("later 10; ");
+}
+
+static void test_draining_actor_works_off_its_streams_and_takes_no_more(void **state)
+{
+	story(story_draining);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -589,6 +734,10 @@ int main(void)
 		cmocka_unit_test(test_call_that_was_cancelled_in_the_mailbox_is_not_handled),
 		cmocka_unit_test(test_plain_call_takes_no_items_and_a_plain_answer_is_an_end),
 		cmocka_unit_test(test_group_that_ends_leaves_no_stream_behind),
+		cmocka_unit_test(test_streams_that_are_put_aside_are_handled_later_unless_cancelled),
+		cmocka_unit_test(test_stream_that_is_put_aside_ends_with_its_actor),
+		cmocka_unit_test(test_suspended_actor_streams_when_it_is_resumed_unless_cancelled),
+		cmocka_unit_test(test_draining_actor_works_off_its_streams_and_takes_no_more),
 	};
 
 	return run_facts(tests);
