@@ -130,7 +130,20 @@ static int mirror_die(actor *self, const actor_msg *msg, actor_from *from)
 	return 0;
 }
 
+/* [n]: streams the numbers below n, and ends with n; an odd n, with an error */
+static int mirror_numbers(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int n, r = actor_msg_unpack(msg, "i", &n);
+
+	for (int i = 0; !r && i < n; i++)
+		r = actor_stream_send(self, from, ACTOR_FOREVER, "{s:i}", "number", i);
+	if (r)
+		return actor_reply_error(from, "mirror.refused", "%s", actor_strerror(r));
+	return n % 2 ? actor_reply_error(from, "mirror.refused", "odd") : actor_reply(from, "i", n);
+}
+
 static const struct actor_method mirror_methods[] = {
+	{.name = "numbers", .on_call = mirror_numbers},
 	{.name = "echo", .on_call = mirror_echo},
 	{.name = "count", .on_cast = mirror_count},
 	{.name = "counted", .on_call = mirror_counted},

@@ -1187,6 +1187,16 @@ def every_json_value_comes_back_as_it_went():
 
 
 @fact
+def call_prints_a_stream_line_by_line():
+    lines = [json.dumps({"number": i}) for i in range(1000)]
+    assert ctl("call", "--stream", "looking.glass", "numbers", "1000").out.splitlines() == lines + ["1000"]
+    r = ctl("call", "--stream", "looking.glass", "numbers", "3", rc=6)
+    assert r.out.splitlines() == lines[:3] and "mirror.refused: odd" in r.err, r
+    assert ctl("call", "--stream", "looking.glass", "echo", "1").out == "[1]\n"
+    fails("call", "looking.glass", "numbers", "2", rc=6, says="mirror.refused")
+
+
+@fact
 def errors_of_the_called_actor_exit_6():
     error = fails("call", "looking.glass", "refuse", rc=6, says="it answered mirror.refused: it never does this")
     assert error["code"] == "mirror.refused"

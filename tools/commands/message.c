@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* call, send: sends a message to an actor */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tools/commands/commands.h"
@@ -16,9 +17,17 @@
 	"{\"$ref\": \"<1f.2.1>\"}, {\"$bin\": \"base64\"},\n"                                                \
 	"see actorctl(1).\n"
 
+static void call_item(const struct ctl *ctl, const json_t *value)
+{
+	wait_note_cancel();
+	output_json_line(value);
+	fflush(stdout);
+}
+
 static int call_run(struct ctl *ctl, const struct args *args)
 {
-	int64_t timeout_ms = ctl_timeout_ms(ctl, CTL_TIMEOUT_DEFAULT_MS);
+	bool is_stream = args_has(args, "stream");
+	int64_t timeout_ms = ctl_timeout_ms(ctl, is_stream ? ACTOR_FOREVER : CTL_TIMEOUT_DEFAULT_MS);
 	const char *to = args->values[0], *method = args->values[1];
 	actor_dest destination;
 	struct buf request = BUF_INIT;
@@ -37,24 +46,38 @@ static int call_run(struct ctl *ctl, const struct args *args)
 		return status;
 	}
 	wait_note_later(ctl, "waiting for %.64s to answer %.64s", to, method);
-	r = session_call(session, &destination, method, request, timeout_ms, &result, &error);
+	if (is_stream)
+		r = session_stream(
+			session, &destination, method, request, timeout_ms, call_item, &result, &error);
+	else
+		r = session_call(session, &destination, method, request, timeout_ms, &result, &error);
 	wait_note_cancel();
 	session_close(session);
 	if (r)
 		return message_fail(ctl, "call", to, method, r, &error, timeout_ms);
-	output_json(ctl, result);
+	if (!is_stream)
+		output_json(ctl, result);
+	else if (!json_is_null(result))
+		output_json_line(result);
 	json_decref(result);
 	return CTL_OK;
 }
 
+static const struct option_spec call_options[] = {
+	{0, "stream", OPTION_FLAG, NULL, "take a stream: a line for each item as it comes, until the end"},
+	{0},
+};
+
 const struct command command_call = {
 	.name = "call",
-	.synopsis = "DEST METHOD [JSON]...",
+	.options = call_options,
+	.synopsis = "[--stream] DEST METHOD [JSON]...",
 	.summary = "ask an actor, print its answer as JSON",
 	.examples = "  actorctl call counter add 5\n"
 		    "  actorctl call -t 100ms counter get\n"
 		    "  actorctl call store put '\"key\"' '{\"a\": [1, 2.5, null]}'\n"
-		    "  actorctl call '<1f.2.1>' get\n",
+		    "  actorctl call '<1f.2.1>' get\n"
+		    "  actorctl call --stream store list\n",
 	.details = MESSAGE_JSON_HELP "An error that the actor answers with ends actorctl with status 6.\n",
 	.args_flags = ARGS_NUMBERS,
 	.args_min = 2,

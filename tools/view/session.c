@@ -402,6 +402,35 @@ int session_call(struct session *session, const actor_dest *to, const char *meth
 	return session_answer(r, reply, ret, ret_error);
 }
 
+int session_stream(struct session *session, const actor_dest *to, const char *method, struct buf args,
+	int64_t timeout_ms, void (*item)(const struct ctl *ctl, const json_t *value), json_t **ret,
+	struct session_error *ret_error)
+{
+	const struct actor_stream_window defaults = {0};
+	actor_msg *msg = NULL, *came = NULL;
+	json_t *value = NULL;
+	uint64_t stream;
+	int r = session_pack(&args, &msg);
+
+	*ret_error = (struct session_error){0};
+	if (!r)
+		r = actor_client_stream_open_msg(
+			session->client, *to, method, timeout_ms, defaults, &msg, &stream);
+	actor_msg_free(msg);
+	if (r)
+		return r;
+	while ((r = actor_client_stream_next(session->client, stream, ACTOR_FOREVER, &came)) == 1) {
+		r = session_answer(0, came, &value, ret_error);
+		if (r) {
+			actor_client_stream_cancel(session->client, stream);
+			return r;
+		}
+		item(session->ctl, value);
+		json_decref(value);
+	}
+	return session_answer(r, came, ret, ret_error);
+}
+
 int session_ask(struct session *session, const actor_dest *to, const char *method, json_t *args,
 	int64_t timeout_ms, json_t **ret, struct session_error *ret_error)
 {
