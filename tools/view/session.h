@@ -54,8 +54,8 @@ struct buf session_args(json_t *args);
 int session_call(struct session *session, const actor_dest *to, const char *method, struct buf args,
 	int64_t timeout_ms, json_t **ret, struct session_error *ret_error);
 /*
- * The same for a stream: @item gets each item, which it does not free, and *ret is the value of the end. Not for
- * sessions of session_open_many().
+ * The same for a stream: @item gets each item, which it does not free, and *ret is the value of the end. Not
+ * for sessions of session_open_many().
  */
 int session_stream(struct session *session, const actor_dest *to, const char *method, struct buf args,
 	int64_t timeout_ms, void (*item)(const struct ctl *ctl, const json_t *value), json_t **ret,

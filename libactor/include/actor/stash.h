@@ -43,8 +43,8 @@ extern "C" {
  * caller gives up meanwhile is not handled any more.
  *
  * Returns 0, also a second time; -EINVAL when @msg is not the message of the running handler; -EALREADY when
- * the call was answered, or an item of its stream was sent, or its address kept; -EBUSY when no more can be put aside; -ENOMEM. After a failure
- * nothing has changed, and the handler goes on with the message.
+ * the call was answered, or an item of its stream was sent, or its address kept; -EBUSY when no more can be
+ * put aside; -ENOMEM. After a failure nothing has changed, and the handler goes on with the message.
  */
 ACTOR_EXPORT int actor_stash(actor *self, const actor_msg *msg);
 /*
