@@ -223,7 +223,7 @@ def unknown_command_is_answered_with_the_nearest():
 def wrong_usage_exits_2_before_any_node_is_asked():
     fails("ls", "--jsn", rc=2, says=r"unknown option '--jsn'; did you mean --json\?")
     fails("logs", rc=2, says="logs needs an argument")
-    fails("call", "x", rc=2, says="call needs more arguments: actorctl call [--stream] DEST METHOD")
+    fails("call", "x", rc=2, says="call needs more arguments: actorctl call \\[--stream\\] DEST METHOD")
     fails("whereis", "a", "b", rc=2, says="unexpected argument 'b'")
     fails("help", "ls", "x", rc=2, says="unexpected argument 'x'")
     fails("whereis", "--wait=soon", "x", rc=2, says="'soon' is no time to wait; write seconds")

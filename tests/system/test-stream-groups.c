@@ -618,17 +618,11 @@ static void test_items_beyond_the_credit_are_not_taken(void **state)
 
 	members_start(state);
 	id = open_stream("cheat", 1000, ITEMS_AHEAD);
-	if (is_single(state)) {
-		/* The link to the broker carries everybody's frames, so only these items are lost. */
-		assert_int_equal(take(id, ITEMS_AHEAD), 1);
-		assert_int_equal(ask_consumer("drop", "U", id), 1);
+	assert_true(take(id, MANY) < 0);
+	assert_int_equal(ask_consumer("next", ""), ITEMS_AHEAD);
+	/* In single mode the producer has lost its link to the broker, and may not be reached any more. */
+	if (!is_single(state))
 		await_told(1, "stopped:-32 ");
-		expect_whole();
-	} else {
-		assert_true(take(id, MANY) < 0);
-		assert_int_equal(ask_consumer("next", ""), ITEMS_AHEAD);
-		await_told(1, "stopped:-32 ");
-	}
 }
 
 #define fact_of(test, mode)                                                                                  \

@@ -348,12 +348,13 @@ static void story_items(actor *self)
 	/* An item for a call that is not open is late, and no lie. What it says is answered by its `to`. */
 	for (int i = 0; i < 3; i++) {
 		struct peer *third = peer_of(group, THIRD, "third");
-		size_t before = peer_out(third)->size_bytes;
+		const struct buf *out = peer_out(third);
+		size_t before = out->size_bytes;
 		actor_ref to[] = {me, ref_of(ASKED, 1), ACTOR_NOBODY};
 
 		wire_put_item(&frame, to[i], ref_of(THIRD, 1), 77777, NULL, 0);
 		assert_false(says(third));
-		assert_int_equal(peer_out(third)->size_bytes > before, i == 0);
+		assert_int_equal(out->size_bytes > before, i == 0);
 	}
 	/* Two items are within the credit, and the third is not. */
 	for (int i = 0; i < 3; i++) {
