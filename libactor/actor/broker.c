@@ -285,6 +285,7 @@ struct ask_wait {
 	bool abandoned;
 	int error;
 	actor_msg *reply;
+	struct buf *held; /* of the waiting frame; NULL: nothing */
 };
 
 static void ask_done(struct broker_request *request, int error, actor_msg *reply)
@@ -337,17 +338,25 @@ void asks_discard(struct actor *self)
 	list_for_each(it, &self->group->uplink.requests) {
 		struct broker_request *request = container_of(it, struct broker_request, link);
 
-		if (request->done == ask_done && request->arg &&
-			((struct ask_wait *)request->arg)->self == self)
-			request->arg = NULL;
+		struct ask_wait *wait = request->done == ask_done ? request->arg : NULL;
+
+		if (!wait || wait->self != self)
+			continue;
+		if (wait->held)
+			buf_deinit(wait->held); /* its frame is given up with the stack */
+		request->arg = NULL;
 	}
 }
 
-/* @stubborn: a kill does not end the wait. */
+/*
+ * @held: a kill does not end the wait, and the caller holds this meanwhile: it is freed when the group ends
+ * first. NULL: a kill ends the wait.
+ */
 static int ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
-	int64_t timeout_ms, enum ask_again again, bool stubborn, ask_answered *answered, actor_msg **ret_msg)
+	int64_t timeout_ms, enum ask_again again, struct buf *held, ask_answered *answered,
+	actor_msg **ret_msg)
 {
-	struct ask_wait wait = {.self = self, .answered = answered, .wanted = ret_msg};
+	struct ask_wait wait = {.self = self, .answered = answered, .wanted = ret_msg, .held = held};
 	struct broker_request *request;
 	int r;
 
@@ -363,10 +372,10 @@ static int ask_wait(actor_group *group, struct actor *self, const char *method, 
 		request->again = again;
 	if (self) {
 		while (!wait.done) {
-			if (stubborn)
+			if (held)
 				self->task.cancelled = false;
 			r = actor_park(self, NEVER_NS);
-			if (r < 0 && !wait.done && !(stubborn && r == -ECANCELED)) {
+			if (r < 0 && !wait.done && !(held && r == -ECANCELED)) {
 				ask_abandon(request);
 				return r;
 			}
@@ -386,19 +395,19 @@ static int ask_wait(actor_group *group, struct actor *self, const char *method, 
 int broker_ask_wait(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
 	int64_t timeout_ms, actor_msg **ret_msg)
 {
-	return ask_wait(group, self, method, take_args, timeout_ms, ASK_AGAIN, false, NULL, ret_msg);
+	return ask_wait(group, self, method, take_args, timeout_ms, ASK_AGAIN, NULL, NULL, ret_msg);
 }
 
 int broker_ask_wait_with(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
 	int64_t timeout_ms, ask_answered *answered, actor_msg **ret_msg)
 {
-	return ask_wait(group, self, method, take_args, timeout_ms, ASK_AGAIN, false, answered, ret_msg);
+	return ask_wait(group, self, method, take_args, timeout_ms, ASK_AGAIN, NULL, answered, ret_msg);
 }
 
 int broker_ask_wait_as(actor_group *group, struct actor *self, const char *method, struct buf *take_args,
 	int64_t timeout_ms, enum ask_again again, actor_msg **ret_msg)
 {
-	return ask_wait(group, self, method, take_args, timeout_ms, again, false, NULL, ret_msg);
+	return ask_wait(group, self, method, take_args, timeout_ms, again, NULL, NULL, ret_msg);
 }
 
 bool broker_wait_for_memory(struct actor *self)
@@ -412,7 +421,7 @@ bool broker_wait_for_memory(struct actor *self)
 	return r >= 0 || r == -ETIMEDOUT || r == -ECANCELED;
 }
 
-void broker_give_back(struct actor *self, const char *method, const struct buf *args)
+void broker_give_back(struct actor *self, const char *method, struct buf *args)
 {
 	actor_group *group = self->group;
 	uint64_t link = group->uplink.n_connects;
@@ -426,7 +435,7 @@ void broker_give_back(struct actor *self, const char *method, const struct buf *
 		struct buf copy = BUF_INIT; /* a try may take it and fail all the same */
 
 		buf_append(&copy, args->data, args->size_bytes);
-		r = ask_wait(group, self, method, &copy, ACTOR_FOREVER, ASK_ONCE, true, NULL, NULL);
+		r = ask_wait(group, self, method, &copy, ACTOR_FOREVER, ASK_ONCE, args, NULL, NULL);
 		buf_deinit(&copy);
 		if (r != -ENOMEM)
 			return;

@@ -73,9 +73,10 @@ int broker_ask_wait_as(actor_group *group, struct actor *self, const char *metho
 /*
  * @self ends: tells the broker what the actor gives back, and waits for the answer without a time limit, even
  * if @self is killed meanwhile. The wait ends early when the link ends: then the next broker is not told of
- * what was given back, and the present one will never read it. @args: borrowed.
+ * what was given back, and the present one will never read it. @args: borrowed, and freed only if the group
+ * ends meanwhile.
  */
-void broker_give_back(struct actor *self, const char *method, const struct buf *args);
+void broker_give_back(struct actor *self, const char *method, struct buf *args);
 /*
  * @self ends and had no memory for the arguments: waits a moment. Returns false when the actor should not try
  * again: the group ends, or there is not even memory to wait.
