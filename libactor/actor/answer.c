@@ -246,6 +246,8 @@ static int from_reply(struct actor_from *from, int error, const void *body, size
 	struct answer_to to = answer_to_of(from);
 	char text[128];
 
+	if (from->served.is_stream && from->served.starved)
+		error = -ENOMEM; /* it has fewer items than the callee meant to send */
 	switch (error) {
 	case 0:
 		if (!from_is_late_stream(from))

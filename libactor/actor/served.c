@@ -75,7 +75,7 @@ void served_call(struct actor_from *from, const struct wire_credit *credit)
 	if (!credit)
 		return;
 	served->sender = 0;
-	served->wants_credit = false;
+	served->wants_credit = served->starved = false;
 	served->credit = *credit;
 	served->sent.bytes = 0;
 	for (int i = 0; i < SERVED_EVENT_N; i++)
@@ -99,7 +99,7 @@ void served_list(struct actor_from *from)
 		return;
 	if (hash_insert(&group->served, &served->node,
 		    hash_of_pair(&group->served, from->to.group, from->id)) < 0) {
-		served->cancelled = served->is_stream;
+		served->cancelled = served->starved = served->is_stream;
 		return;
 	}
 	served->listed = true;

@@ -25,10 +25,12 @@ enum served_event { SERVED_CANCEL, SERVED_CREDIT, SERVED_EVENT_N };
 
 /* What struct actor_from has of it. */
 struct served {
-	bool listed;       /* in actor_group.served */
-	bool cancelled;    /* nobody waits for the answer any more */
-	bool is_stream;    /* the caller takes items */
+	bool listed;    /* in actor_group.served */
+	bool cancelled; /* nobody waits for the answer any more */
+	bool is_stream; /* the caller takes items */
+	/* of a stream: */
 	bool wants_credit; /* a sender that does not wait was told that there is none */
+	bool starved;      /* cancelled, since there was no memory for it; its caller waits for its end */
 	uint64_t sender;   /* serial of the actor that is parked until there is credit; 0: none */
 	struct wire_credit credit, sent;
 	struct hash_node node; /* actor_group.served */
@@ -48,7 +50,7 @@ void served_deinit(actor_group *group);
 void served_call(struct actor_from *from, const struct wire_credit *credit);
 /*
  * Puts the call into the table. If there is no memory, it is not found there: then nobody hears of a cancel,
- * and a stream is cancelled.
+ * and a stream is cancelled, and ends `overloaded`.
  */
 void served_list(struct actor_from *from);
 void served_move(struct actor_from *from, struct actor_from *to); /* @to is a copy of @from */

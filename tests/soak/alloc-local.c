@@ -65,10 +65,32 @@ static int server_wait(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "");
 }
 
-static const struct actor_method server_methods[] = {{.name = "echo", .on_call = server_echo},
-	{.name = "late", .on_call = server_late}, {.name = "answer", .on_cast = server_answer},
-	{.name = "note", .on_cast = server_note}, {.name = "lagged", .on_cast = server_note},
-	{.name = "fail", .on_cast = server_fail}, {.name = "wait", .on_call = server_wait}, {0}};
+/* Streams the numbers below N; of an odd argument by a kept address. */
+static int server_list(actor *self, const actor_msg *msg, actor_from *from)
+{
+	int n = 0, r = 0;
+
+	must(actor_msg_unpack(msg, "i", &n) == 0);
+	if (n % 2) {
+		actor_from *kept = actor_from_keep(from);
+
+		if (!kept)
+			return actor_reply_error(
+				from, "server.no_memory", "%s", "the address cannot be kept");
+		from = kept;
+	}
+	for (int i = 0; i < N && r == 0; i++)
+		r = actor_stream_send(self, from, ACTOR_FOREVER, "i", i);
+	if (r == -ENOMEM)
+		return actor_reply_error(from, "server.no_memory", "%s", "an item is missing");
+	return actor_stream_end(from); /* also of a stream that nobody takes any more */
+}
+
+static const struct actor_method server_methods[] = {{.name = "list", .on_call = server_list},
+	{.name = "echo", .on_call = server_echo}, {.name = "late", .on_call = server_late},
+	{.name = "answer", .on_cast = server_answer}, {.name = "note", .on_cast = server_note},
+	{.name = "lagged", .on_cast = server_note}, {.name = "fail", .on_cast = server_fail},
+	{.name = "wait", .on_call = server_wait}, {0}};
 const struct actor_behavior server = {.name = "server", .state_size = 64, .methods = server_methods};
 
 /* ---- messages ---- */
@@ -122,6 +144,32 @@ static void messages(actor *self)
 	may_also(-EDEADLK, actor_call(self, actor_to(actor_self(self)), "echo", ACTOR_FOREVER, NULL, ""));
 	for (int i = 0; i < N; i++)
 		may(actor_stop(self, who[i], "done"));
+}
+
+/* A stream that ends without an error has all its items. */
+static void streams(actor *self)
+{
+	actor_ref who;
+	actor_msg *item;
+	uint64_t id;
+
+	if (may(actor_spawn(self, &server, NULL, &who)) < 0)
+		return;
+	for (int i = 0; i < N; i++) {
+		struct actor_stream_window window = {.items = i / 2};
+		int n = 0, number, r;
+
+		if (may(actor_stream_open(self, actor_to(who), "list", ACTOR_FOREVER, window, &id, "i", i)) <
+			0)
+			continue;
+		while ((r = may(actor_stream_next(self, id, ACTOR_FOREVER, &item))) == 1) {
+			must(actor_msg_unpack(item, "i", &number) == 0 && number == n++);
+			item = actor_msg_free(item);
+		}
+		actor_msg_free(item);
+		must(r != 0 || n == N);
+	}
+	may(actor_stop(self, who, "done"));
 }
 
 /* ---- ends ---- */
@@ -364,6 +412,7 @@ static void limits_and_letters(actor *self)
 
 const struct scenario local_scenarios[] = {
 	{"messages", messages, ACTOR_JOIN_NONE},
+	{"streams", streams, ACTOR_JOIN_NONE},
 	{"ends", ends, ACTOR_JOIN_NONE},
 	{"timers", timers, ACTOR_JOIN_NONE},
 	{"outside", outside_of_the_loop, ACTOR_JOIN_NONE},
