@@ -2,6 +2,7 @@
 #include "tests/system/members.h"
 
 #include <stdio.h>
+#include <string.h>
 
 actor_client *client;
 pid_t pids[NAMES_MAX];
@@ -22,6 +23,21 @@ void member_start_as(int i, const char *role)
 void member_start(int i)
 {
 	member_start_as(i, "member");
+}
+
+int member_run(const struct actor_behavior *behavior, const char *role, const char *name)
+{
+	struct actor_group_options options = {
+		.name = name, .mode = strcmp(role, "single") ? ACTOR_JOIN_DIRECT : ACTOR_JOIN_BROKER};
+	actor_group *group;
+	int r = actor_group_new(&group, &options);
+
+	if (r == 0)
+		r = actor_group_spawn(group, behavior, NULL, name, NULL);
+	if (r == 0)
+		r = actor_group_run(group);
+	actor_group_free(group);
+	return r < 0;
 }
 
 void member_end(int i, int signo)

@@ -24,6 +24,11 @@ int members_teardown(void **state);
 /* A member is called "m0", "m1" …: its number is what the facts use. */
 void member_start(int i);
 void member_start_as(int i, const char *role); /* runs the program as `ROLE NAME` */
+/*
+ * What a program does that was run so: a group of the name @name, with an actor of that name. @role "single":
+ * its only link is to the broker. Returns the exit status of the program.
+ */
+int member_run(const struct actor_behavior *behavior, const char *role, const char *name);
 void member_end(int i, int signo);
 
 /* Calls a method that must answer. Its value is the reply. */

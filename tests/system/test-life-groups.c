@@ -122,21 +122,6 @@ static const struct actor_method methods[] = {{.name = "who", .on_call = on_who}
 	{.name = "call", .on_call = on_call}, {0}};
 static const struct actor_behavior member = {.name = "member", .methods = methods};
 
-static int member_main(bool is_single, const char *name)
-{
-	struct actor_group_options options = {
-		.name = name, .mode = is_single ? ACTOR_JOIN_BROKER : ACTOR_JOIN_DIRECT};
-	actor_group *group;
-	int r = actor_group_new(&group, &options);
-
-	if (r == 0)
-		r = actor_group_spawn(group, &member, NULL, name, NULL);
-	if (r == 0)
-		r = actor_group_run(group);
-	actor_group_free(group);
-	return r < 0;
-}
-
 /* ---- asking them ---- */
 
 static actor_ref worker_of(int i)
@@ -236,6 +221,6 @@ int main(int argc, char **argv)
 	};
 
 	if (argc == 3)
-		return member_main(!strcmp(argv[1], "single"), argv[2]);
+		return member_run(&member, argv[1], argv[2]);
 	return run_facts(tests);
 }

@@ -206,21 +206,6 @@ static const struct actor_behavior trapping = {.name = "trapping",
 	.on_down = on_down,
 	.on_exit = on_exit_signal};
 
-static int member_main(bool is_single, const char *name)
-{
-	struct actor_group_options options = {
-		.name = name, .mode = is_single ? ACTOR_JOIN_BROKER : ACTOR_JOIN_DIRECT};
-	actor_group *group;
-	int r = actor_group_new(&group, &options);
-
-	if (r == 0)
-		r = actor_group_spawn(group, &plain, NULL, name, NULL);
-	if (r == 0)
-		r = actor_group_run(group);
-	actor_group_free(group);
-	return r < 0;
-}
-
 /* ---- asking them ---- */
 
 static int ask(actor_ref who, const char *method, const char *format, ...)
@@ -552,6 +537,6 @@ int main(int argc, char **argv)
 	};
 
 	if (argc == 3)
-		return member_main(!strcmp(argv[1], "single"), argv[2]);
+		return member_run(&plain, argv[1], argv[2]);
 	return run_facts(tests);
 }
