@@ -17,6 +17,7 @@
 #include "libactor/message/msg.h"
 #include "libactor/peer/answer-shares.h"
 #include "libactor/peer/peer.h"
+#include "libactor/peer/pressure.h"
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/transport/transport.h"
@@ -32,11 +33,25 @@ static int64_t sooner_ns(int64_t deadline_ns, int64_t deadline_us)
 	return deadline_ns < other_ns ? deadline_ns : other_ns;
 }
 
-/* Waits until an item may be sent. The wait may outlive the call, which is then looked for again. */
+/* The link on which an item would have to wait; NULL: none. */
+static struct peer *full_link(const struct actor_from *from)
+{
+	struct peer *peer = NULL;
+
+	if (from->to.group != from->group->id)
+		peer = peer_back(from->group, from->to.group, from->way);
+	return peer && !peer_has_room(peer) ? peer : NULL;
+}
+
+/*
+ * Waits until an item may be sent: until there is credit, and until the link has room, since a caller may
+ * give more credit than a link should hold. The wait may outlive the call, which is then looked for again.
+ */
 static int outflow_ready(struct actor *self, actor_from *to, int64_t timeout_ms, struct actor_from **ret)
 {
-	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
+	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms), until_ns;
 	struct actor_from *from;
+	struct peer *full;
 	int r, found;
 
 	for (;;) {
@@ -48,7 +63,8 @@ static int outflow_ready(struct actor *self, actor_from *to, int64_t timeout_ms,
 			return -EOPNOTSUPP;
 		if (served_is_over(from))
 			return -EPIPE;
-		if (served_has_credit(from))
+		full = timeout_ms && served_has_credit(from) ? full_link(from) : NULL;
+		if (!full && served_has_credit(from))
 			return 0;
 		if (!timeout_ms) {
 			from->served.wants_credit = true;
@@ -59,11 +75,12 @@ static int outflow_ready(struct actor *self, actor_from *to, int64_t timeout_ms,
 		if (clock_now_ns() >= deadline_ns)
 			return -ETIMEDOUT;
 		from->served.sender = self->ref.serial;
-		r = actor_park(self, sooner_ns(deadline_ns, from->deadline_us));
+		until_ns = sooner_ns(deadline_ns, from->deadline_us);
+		r = full ? peer_wait_room(full, &self->task, until_ns) : actor_park(self, until_ns);
 		found = from_find(to, &from);
 		if (found == 0)
 			from->served.sender = 0;
-		if (r < 0 && r != -ETIMEDOUT)
+		if (r < 0 && r != -ETIMEDOUT && r != -ESRCH)
 			return r;
 	}
 }

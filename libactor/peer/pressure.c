@@ -260,11 +260,28 @@ static struct paused_ref *peer_paused(struct peer *peer, const struct wire_dest 
 	return NULL;
 }
 
+/* What waits at @at is more than it should be. */
+static bool peer_is_congested(const struct peer *at)
+{
+	size_t backlog_bytes =
+		at->pipe && !peer_keeps(at) ? pipe_backlog_bytes(at->pipe) : at->pending.size_bytes;
+
+	return backlog_bytes > BACKLOG_MAX_BYTES;
+}
+
+/* The queue of those who wait until @at is not congested any more. */
+static struct list *congestion_queue(struct peer *at)
+{
+	/* a peer that has not let us in yet wakes the senders when it does */
+	if (at->pipe && !peer_keeps(at))
+		pipe_notify_drained(at->pipe);
+	return &at->paused_senders;
+}
+
 /* The queue in which @sender has to wait before it may send to @to through @at; NULL: it may send. */
 static struct list *sender_queue(struct peer *at, const struct wire_dest *to)
 {
 	struct paused_ref *paused;
-	size_t backlog_bytes;
 
 	/* What is written now is lost. When the cause of the end is decided, there is another way or none. */
 	if (at->state == PEER_ENDED)
@@ -274,13 +291,7 @@ static struct list *sender_queue(struct peer *at, const struct wire_dest *to)
 		return &paused->senders;
 	if (at->paused_all)
 		return &at->paused_senders;
-	backlog_bytes = at->pipe && !peer_keeps(at) ? pipe_backlog_bytes(at->pipe) : at->pending.size_bytes;
-	if (backlog_bytes <= BACKLOG_MAX_BYTES)
-		return NULL;
-	if (at->pipe &&
-		!peer_keeps(at)) /* a peer that has not let us in yet wakes the senders when it does */
-		pipe_notify_drained(at->pipe);
-	return &at->paused_senders;
+	return peer_is_congested(at) ? congestion_queue(at) : NULL;
 }
 
 static bool uplink_is_there(const actor_group *group)
@@ -322,6 +333,39 @@ static void complain_of(actor_group *group, uint64_t id)
 			(unsigned long long)id, peer->name, backlog_bytes);
 }
 
+static int sender_yields(struct peer *at, struct task *sender)
+{
+	int r;
+
+	at->unyielded_bytes = 0;
+	r = task_park(&at->group->loop, sender, 0);
+	return r == -ETIMEDOUT ? 0 : r;
+}
+
+static struct peer *peer_of_link(struct peer *peer)
+{
+	struct peer *uplink = peer->group->uplink.peer;
+
+	return peer->state == PEER_ROUTED && uplink ? uplink : peer;
+}
+
+bool peer_has_room(struct peer *peer)
+{
+	const struct peer *at = peer_of_link(peer);
+
+	return at->paused_all || (at->unyielded_bytes < YIELD_AT_BYTES && !peer_is_congested(at));
+}
+
+int peer_wait_room(struct peer *peer, struct task *sender, int64_t deadline_ns)
+{
+	struct peer *at = peer_of_link(peer);
+
+	if (at->unyielded_bytes >= YIELD_AT_BYTES)
+		return sender_yields(at, sender);
+	list_append(congestion_queue(at), &sender->blocked_link);
+	return task_park(&at->group->loop, sender, deadline_ns);
+}
+
 int peer_wait_unpaused(
 	struct peer **peerp, const struct wire_dest *to, struct task *sender, int64_t deadline_ns)
 {
@@ -347,10 +391,7 @@ int peer_wait_unpaused(
 			at = peer;
 		}
 		if (at->unyielded_bytes >= YIELD_AT_BYTES && sender && group->loop.current == sender) {
-			at->unyielded_bytes = 0;
-			r = task_park(&group->loop, sender, 0);
-			if (r == -ETIMEDOUT)
-				r = 0;
+			r = sender_yields(at, sender);
 		} else {
 			queue = sender_queue(at, to);
 			if (!queue) {

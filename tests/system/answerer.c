@@ -38,9 +38,9 @@ static int on_items(actor *self, const actor_msg *msg, actor_from *from)
 	body = calloc(1, (size_t)size_bytes + 1);
 	if (!body)
 		return -ENOMEM;
+	/* A producer that does not wait is the one that can fill the link. */
 	while (n-- > 0 && r == 0)
-		r = actor_stream_send(
-			self, from, ACTOR_FOREVER, "y#", (const void *)body, (size_t)size_bytes);
+		r = actor_stream_send(self, from, 0, "y#", (const void *)body, (size_t)size_bytes);
 	free(body);
 	n_handled++;
 	return r < 0 ? 0 : actor_stream_end(from);

@@ -20,6 +20,7 @@
 #define FAT_BYTES   (16u << 10)
 #define FLAT_BYTES  (24 << 20) /* memory that does not grow with the stream */
 #define ITEMS_AHEAD 5
+#define UNBOUNDED   UINT32_MAX /* a window without an end, in bytes too */
 
 /* ---- the members ---- */
 
@@ -145,6 +146,7 @@ static int on_open(actor *self, const actor_msg *msg, actor_from *from)
 	const char *method;
 	int64_t timeout_ms;
 	uint64_t id = 0;
+	struct actor_stream_window window = {0};
 	uint32_t items;
 	actor_ref who;
 	int n;
@@ -152,8 +154,9 @@ static int on_open(actor *self, const actor_msg *msg, actor_from *from)
 	if (actor_msg_unpack(msg, "rsiuI", &who, &method, &n, &items, &timeout_ms) < 0)
 		return -EINVAL;
 	consumer->next = 0;
-	if (actor_stream_open(self, actor_to(who), method, timeout_ms,
-		    (struct actor_stream_window){.items = items}, &id, "i", n) < 0)
+	window.items = items;
+	window.bytes = items == UNBOUNDED ? UNBOUNDED : 0;
+	if (actor_stream_open(self, actor_to(who), method, timeout_ms, window, &id, "i", n) < 0)
 		return -EIO;
 	return actor_reply(from, "U", id);
 }
@@ -288,21 +291,6 @@ static const struct actor_method methods[] = {{.name = "who", .on_call = on_who}
 	{.name = "told", .on_call = on_told}, {.name = "sent", .on_call = on_sent},
 	{.name = "left", .on_call = on_left}, {.name = "kill", .on_call = on_kill}, {0}};
 static const struct actor_behavior member = {.name = "member", .methods = methods};
-
-static int member_main(bool is_single, const char *name)
-{
-	struct actor_group_options options = {
-		.name = name, .mode = is_single ? ACTOR_JOIN_BROKER : ACTOR_JOIN_DIRECT};
-	actor_group *group;
-	int r = actor_group_new(&group, &options);
-
-	if (r == 0)
-		r = actor_group_spawn(group, &member, NULL, name, NULL);
-	if (r == 0)
-		r = actor_group_run(group);
-	actor_group_free(group);
-	return r < 0;
-}
 
 /* ---- asking them ---- */
 
@@ -458,6 +446,19 @@ static void test_producer_is_held_and_nobodys_memory_grows(void **state)
 	assert_int_equal(take(id, MANY), 0); /* 94 MiB */
 	for (int i = 0; i < 3; i++)
 		assert_true(is_flat(all[i], before[i]));
+	assert_int_equal(ask_consumer("next", ""), 6000);
+	expect_whole();
+}
+
+static void test_a_window_without_an_end_holds_up_no_link_and_no_group(void **state)
+{
+	uint64_t id;
+
+	members_start(state);
+	id = open_stream("fat", 6000, UNBOUNDED);
+	/* Others of the producer's group have their turns meanwhile. */
+	assert_true(ask_int(1, "sent", "") < 6000);
+	assert_int_equal(take(id, MANY), 0); /* 94 MiB, of which a link takes 64 MiB at once */
 	assert_int_equal(ask_consumer("next", ""), 6000);
 	expect_whole();
 }
@@ -645,6 +646,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		fact(test_items_come_in_order_and_then_the_end_once),
 		fact(test_producer_is_held_and_nobodys_memory_grows),
+		fact(test_a_window_without_an_end_holds_up_no_link_and_no_group),
 		fact(test_bytes_hold_the_producer_too),
 		fact(test_end_of_the_producer_ends_the_stream_behind_its_items),
 		fact(test_death_of_the_producers_process_ends_the_stream_once),
@@ -657,6 +659,6 @@ int main(int argc, char **argv)
 	};
 
 	if (argc == 3)
-		return member_main(!strcmp(argv[1], "single"), argv[2]);
+		return member_run(&member, argv[1], argv[2]);
 	return run_facts(tests);
 }

@@ -94,8 +94,9 @@ ACTOR_EXPORT bool actor_from_wants_stream(const actor_from *from);
  * actor_stream_send() - send one item of a stream
  *
  * @from: of the handled call, or a kept one. @format makes exactly one value. @timeout_ms: how long to wait
- * for credit (only @self waits, it is parked); 0: does not wait. A handler that waits handles nothing else,
- * so an actor with several streams keeps their addresses and uses actor_stream_on_credit().
+ * for credit, and until the link has sent what it has (only @self waits, it is parked). 0: does not wait;
+ * if 64 MiB of answers then wait on the link, the stream ends `overloaded`. A handler that waits handles
+ * nothing else, so an actor with several streams keeps their addresses and uses actor_stream_on_credit().
  *
  * Returns 0: the item is on its way, in order, before what is sent next. -EAGAIN: no credit, with @timeout_ms
  * 0. -ETIMEDOUT: no credit came in time. -EPIPE: nobody takes items any more (the caller gave up, its time is
