@@ -11,8 +11,17 @@
  *   down VISITOR TARGET REASON
  *   stale VISITOR TARGET NAME                after `down` the name still led to the dead target
  *   hole VISITOR EXPECTED CAME               the receiver says that notes are missing
+ *
+ * `read` makes a reader, which is an actor, for each stream. The reader asks its target for numbers, in
+ * order, and may cancel before the end. At the target another actor tells the numbers, so that the first one
+ * is free. The lines are:
+ *   open READER TARGET                       a stream is asked for: a `read` line will follow
+ *   read READER TARGET ERROR CAME VALUE WANTED TOOK-MS TIMEOUT-MS   (VALUE ended it; -1: none did)
+ *   tell TELLER READER                       a teller has begun: a `told` line will follow
+ *   told TELLER READER ERROR
  */
 #include <actor/actor.h>
+#include <actor/stream.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -131,7 +140,138 @@ static const struct actor_behavior visitor = {
 	.on_down = visitor_down,
 };
 
+/* ---- the reader of a stream, and who tells it ---- */
+
+struct reading {
+	actor_ref target;
+	int64_t wanted;
+	int64_t timeout_ms;
+	int64_t cancel_after; /* so many items; negative: never */
+};
+
+static int reader_init(actor *self, const void *arg)
+{
+	*(struct reading *)actor_state(self) = *(const struct reading *)arg;
+	return actor_send_after(self, 0, "go", NULL, "");
+}
+
+static int reader_go(actor *self, const actor_msg *msg)
+{
+	const struct reading *reading = actor_state(self);
+	const struct actor_stream_window window = {.items = 16};
+	char me[ACTOR_REF_TEXT_MAX], target[ACTOR_REF_TEXT_MAX];
+	int64_t start_ms = now_ms(), came = 0, value = -1, n;
+	actor_msg *item = NULL;
+	uint64_t stream;
+	int r;
+
+	actor_ref_format(actor_self(self), me);
+	actor_ref_format(reading->target, target);
+	r = actor_stream_open(self, actor_to(reading->target), "count", reading->timeout_ms, window, &stream,
+		"sI", me, reading->wanted);
+	while (r == 0 && (r = actor_stream_next(self, stream, ACTOR_FOREVER, &item)) == 1) {
+		if (actor_msg_unpack(item, "I", &n) < 0 || n != came + 1)
+			ledger("hole %s %lld %lld\n", me, (long long)came + 1, (long long)n);
+		came++;
+		actor_msg_free(item);
+		item = NULL;
+		r = 0;
+		if (came == reading->cancel_after) {
+			actor_stream_cancel(self, stream);
+			r = -ECANCELED;
+		}
+	}
+	if (r == 0 && actor_msg_unpack(item, "I", &value) < 0)
+		value = -2;
+	actor_msg_free(item);
+	ledger("read %s %s %d %lld %lld %lld %lld %lld\n", me, target, r, (long long)came, (long long)value,
+		(long long)reading->wanted, (long long)(now_ms() - start_ms), (long long)reading->timeout_ms);
+	return actor_stop(self, actor_self(self), "normal");
+}
+
+static const struct actor_method reader_methods[] = {{.name = "go", .on_cast = reader_go}, {0}};
+
+static const struct actor_behavior reader = {
+	.name = "reader",
+	.state_size = sizeof(struct reading),
+	.methods = reader_methods,
+	.init = reader_init,
+};
+
+struct telling {
+	actor_from *from;
+	int64_t n;
+	char reader[ACTOR_REF_TEXT_MAX];
+};
+
+static int teller_init(actor *self, const void *arg)
+{
+	*(struct telling *)actor_state(self) = *(const struct telling *)arg;
+	return actor_send_after(self, 0, "go", NULL, "");
+}
+
+static int teller_go(actor *self, const actor_msg *msg)
+{
+	struct telling *telling = actor_state(self);
+	char me[ACTOR_REF_TEXT_MAX];
+	int r = 0;
+
+	for (int64_t i = 1; i <= telling->n && r == 0; i++)
+		r = actor_stream_send(self, telling->from, ACTOR_FOREVER, "I", i);
+	if (r == 0)
+		r = actor_reply(telling->from, "I", telling->n);
+	else
+		actor_from_free(telling->from);
+	ledger("told %s %s %d\n", actor_ref_format(actor_self(self), me), telling->reader, r);
+	return actor_stop(self, actor_self(self), "normal");
+}
+
+static const struct actor_method teller_methods[] = {{.name = "go", .on_cast = teller_go}, {0}};
+
+static const struct actor_behavior teller = {
+	.name = "teller",
+	.state_size = sizeof(struct telling),
+	.methods = teller_methods,
+	.init = teller_init,
+};
+
 /* ---- the first actor ---- */
+
+static int meeter_read(actor *self, const actor_msg *msg)
+{
+	char who[ACTOR_REF_TEXT_MAX], target[ACTOR_REF_TEXT_MAX];
+	struct reading reading;
+	actor_ref ref;
+	int r;
+
+	if (actor_msg_unpack(msg, "rIII", &reading.target, &reading.wanted, &reading.timeout_ms,
+		    &reading.cancel_after) < 0)
+		return -EINVAL;
+	r = actor_spawn(self, &reader, &reading, &ref);
+	if (r == 0)
+		ledger("open %s %s\n", actor_ref_format(ref, who), actor_ref_format(reading.target, target));
+	return r;
+}
+
+static int meeter_count(actor *self, const actor_msg *msg, actor_from *from)
+{
+	struct telling telling = {0};
+	char who[ACTOR_REF_TEXT_MAX];
+	const char *key;
+	actor_ref ref;
+	int r;
+
+	if (!actor_from_wants_stream(from) || actor_msg_unpack(msg, "sI", &key, &telling.n) < 0)
+		return actor_reply_error(from, "bad_args", "count wants a reader and a number, in a stream");
+	snprintf(telling.reader, sizeof(telling.reader), "%s", key);
+	telling.from = actor_from_keep(from);
+	if (!telling.from)
+		return -ENOMEM;
+	r = actor_spawn(self, &teller, &telling, &ref);
+	if (r == 0)
+		ledger("tell %s %s\n", actor_ref_format(ref, who), key);
+	return r;
+}
 
 static int meeter_meet(actor *self, const actor_msg *msg)
 {
@@ -189,6 +329,8 @@ static const struct actor_method methods[] = {
 	{.name = "busy", .on_cast = meeter_busy},
 	{.name = "note", .on_cast = meeter_note},
 	{.name = "ask", .on_call = meeter_ask},
+	{.name = "read", .on_cast = meeter_read},
+	{.name = "count", .on_call = meeter_count},
 	{0},
 };
 

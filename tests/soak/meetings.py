@@ -1,6 +1,7 @@
 """Random first meetings: groups start, meet for the first time, compute for up to 4 s, stop and die, while broker and supervisor are killed and
 stopped. These must hold. Each call ends once and truly. No note that was accepted for a receiver that lives is lost, doubled or out of order. A
-DOWN comes for each group that ended, and for no other. The same seed does the same in the same order (not at the same moments).
+DOWN comes for each group that ended, and for no other. Each stream ends once and truly, its items are in order and none is missing, and who tells
+them hears that nobody takes them. The same seed does the same in the same order (not at the same moments).
 usage: meetings.py ACTORCTL MEETER [--seconds N] [--seed N]"""
 
 import argparse
@@ -131,9 +132,25 @@ def pause(pid):
     return timer
 
 
+def check_stream(sender, target, lines, counts):
+    """What is wrong with the end of a stream that @sender read from @target."""
+    if "read" not in lines:
+        return [] if sender.end else [f"no end of the stream: {lines}"]
+    r, came, value, wanted, took_ms, timeout_ms = map(int, lines["read"][1:])
+    r = -r
+    counts["items"] += came
+    if r == 0:
+        return [] if came == value == wanted else [f"a whole stream has {came} of {wanted} items, and ended with {value}"]
+    if r == errno.ETIMEDOUT:
+        return [] if took_ms >= timeout_ms - 1 else [f"a stream timed out after {took_ms} of {timeout_ms} ms"]
+    if r == errno.ECANCELED or (r in (errno.ESRCH, errno.ECONNRESET) and target.end) or r == errno.EBUSY:
+        return []
+    return [f"a stream ended with {errno.errorcode.get(r, r)} after {came} of {wanted} items"]
+
+
 def check(meeters):
     """What the ledgers say that must not be so."""
-    problems, counts = [], {"meetings": 0, "calls": 0, "downs": 0, "notes": 0, "timeouts": 0}
+    problems, counts = [], {"meetings": 0, "calls": 0, "downs": 0, "notes": 0, "timeouts": 0, "streams": 0, "items": 0}
     by_text = {m.text: m for m in meeters}
     for sender in meeters:
         visitors = {}
@@ -146,10 +163,14 @@ def check(meeters):
                 problems.append(f"{sender.name}: {visitor}: two lines {kind}: {lines[kind]} and {rest}")
             lines[kind] = rest
         for visitor, lines in visitors.items():
-            if not lines:
+            if not lines or "tell" in lines:
                 continue
             target = by_text[next(iter(lines.values()))[0]]
             what = f"{sender.name} {visitor} -> {target.name} ({target.end or 'alive'})"
+            if "open" in lines:
+                counts["streams"] += 1
+                problems += [f"{what}: {p}" for p in check_stream(sender, target, lines, counts)]
+                continue
             counts["meetings"] += 1
             sent = None
             if "sent" in lines:
@@ -198,8 +219,8 @@ def those_who_meet_tell_the_truth():
     done = {}
     while time.monotonic() < end:
         living = [m for m in meeters if not m.end]
-        what = rng.choices(["meet", "busy", "stop", "kill", "kill broker", "pause broker", "kill supervisor", "pause supervisor", "pause one"],
-                           [60, 12, 3, 5, 2, 3, 1, 2, 6])[0]
+        what = rng.choices(["meet", "read", "busy", "stop", "kill", "kill broker", "pause broker", "kill supervisor", "pause supervisor", "pause one"],
+                           [50, 20, 12, 3, 5, 2, 3, 1, 2, 6])[0]
         if what == "kill supervisor":
             deaths = [t for t in deaths if time.monotonic() - t < 31]  # after a fifth death its state is set aside, which is another test
             if len(deaths) == 3:
@@ -210,6 +231,10 @@ def those_who_meet_tell_the_truth():
         if what == "meet":
             other = rng.choice([m for m in meeters[-20:] if m is not one])
             broker.tell(one.ref, "meet", other.ref, rng.choice([0, 1, 10, 1000, 20000]), rng.choice(TIMEOUTS_MS))
+        elif what == "read":
+            other = rng.choice([m for m in meeters[-20:] if m is not one])
+            wanted = rng.choice([0, 1, 100, 5000])
+            broker.tell(one.ref, "read", other.ref, wanted, rng.choice(TIMEOUTS_MS), rng.choice([-1, -1, -1, 1, max(1, wanted // 2)]))
         elif what == "busy":
             broker.tell(one.ref, "busy", rng.randrange(4000))
         elif what in ("stop", "kill"):
@@ -255,6 +280,11 @@ def those_who_meet_tell_the_truth():
                 if kind != "hole":
                     state.setdefault(visitor, {})[kind] = rest
             for lines in state.values():
+                if "tell" in lines or "open" in lines:
+                    if len(lines) == 1:
+                        unsettled.append(f"a stream at {m.name} has only {lines}")
+                        return False
+                    continue
                 target = next(t for t in meeters if t.text == next(iter(lines.values()))[0])
                 if "call" not in lines or (target.end and "down" not in lines):
                     unsettled.append(f"a visitor of {m.name} at {target.name} (group {target.text}, {target.end or 'lives'}) has only {lines}")
