@@ -303,15 +303,23 @@ static bool child_in_stopping_range(const struct supervision_child *child)
 	return supervision->phase == PHASE_STOPPING && child->order >= supervision->from_order;
 }
 
+/*
+ * Whether the cursor of STARTING has not reached this child yet. Between two events the cursor of STARTING
+ * stands at a child: supervision_advance() ends the phase when there is none left.
+ */
+static bool child_is_ahead(const struct supervision_child *child)
+{
+	const struct supervision *supervision = child->supervision;
+
+	assert(supervision->phase != PHASE_STARTING || supervision->cursor);
+	return supervision->phase == PHASE_STARTING && child->order > supervision->cursor->order;
+}
+
 /* Starts a child. In a group that is being restarted the child has to wait for its turn. */
 static void child_request_start(struct supervision_child *child)
 {
-	const struct supervision *supervision = child->supervision;
-	bool ahead = supervision->phase == PHASE_STARTING && supervision->cursor &&
-		     child->order > supervision->cursor->order;
-
 	if (child_in_stopping_range(child) ||
-		(ahead && supervision->config.strategy != SUPERVISION_ONE_FOR_ONE))
+		(child_is_ahead(child) && child->supervision->config.strategy != SUPERVISION_ONE_FOR_ONE))
 		child_set_state(child, SUPERVISION_WAITING);
 	else
 		child_do_start(child);
@@ -377,8 +385,7 @@ static void supervision_begin_group_restart(
 
 	if (supervision->config.strategy == SUPERVISION_ONE_FOR_ALL)
 		from_order = 0;
-	else if (supervision->phase == PHASE_STARTING && supervision->cursor &&
-		 supervision->cursor->order < from_order)
+	else if (child_is_ahead(child))
 		from_order = supervision->cursor->order;
 
 	supervision->phase = PHASE_STOPPING;
@@ -587,7 +594,8 @@ static void child_end(struct supervision_child *child, enum supervision_exit exi
 	if (exit == SUPERVISION_EXIT_FATAL)
 		restart = false;
 
-	if (child->first && !served && !supervision->config.retry_first_start && (failed || restart)) {
+	/* one that served once is not `first` any more */
+	if (child->first && !supervision->config.retry_first_start && (failed || restart)) {
 		child_refuse(child);
 	} else if (restart) {
 		child_restart_by_policy(child, exit, served, served_ns);
@@ -702,11 +710,8 @@ static void child_timeout(struct supervision_child *child)
 		if (child->supervision->phase != PHASE_SHUTDOWN)
 			child_begin_stop(child, SUPERVISION_CAUSE_NOT_READY);
 		break;
-	case SUPERVISION_STOPPING:
+	default: /* SUPERVISION_STOPPING: the other states have no deadline */
 		child_kill(child, SUPERVISION_CAUSE_OVERSTAYED);
-		break;
-	default:
-		assert(!"a deadline in a state that has none");
 	}
 }
 

@@ -155,6 +155,11 @@ static void test_the_largest_numbers_do_not_overflow(void **state)
 	assert_true(backoff_base_ms(&spec, UINT32_MAX) == UINT32_MAX);
 }
 
+static void test_a_delay_that_begins_with_0_stays_0(void **state)
+{
+	assert_int_equal(backoff_base_ms(&(struct backoff_spec){.max_ms = 1000, .factor = 2}, UINT32_MAX), 0);
+}
+
 static void test_senseless_specs_are_refused_with_a_reason(void **state)
 {
 	assert_null(backoff_spec_check(&BACKOFF_DEFAULT));
@@ -260,6 +265,7 @@ int main(void)
 		cmocka_unit_test(test_factor_1_is_a_constant_delay),
 		cmocka_unit_test(test_jitter_stays_within_its_percentage_and_reaches_both_ends),
 		cmocka_unit_test(test_the_largest_numbers_do_not_overflow),
+		cmocka_unit_test(test_a_delay_that_begins_with_0_stays_0),
 		cmocka_unit_test(test_senseless_specs_are_refused_with_a_reason),
 		cmocka_unit_test(test_intensity_0_allows_no_restart),
 		cmocka_unit_test(test_n_restarts_in_the_period_are_allowed_and_one_more_is_not),

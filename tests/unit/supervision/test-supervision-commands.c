@@ -377,6 +377,19 @@ static void test_a_child_stopped_before_the_first_start_is_left_out_of_it(void *
 	expect(w, "start a");
 }
 
+static void test_a_child_started_again_before_the_first_start_is_part_of_it(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, otp(SUPERVISION_ONE_FOR_ONE));
+	add_all(w, "ab", SUPERVISION_PERMANENT);
+	assert_int_equal(supervision_child_stop(child(w, 'a'), w->now_ns), 0);
+	assert_int_equal(supervision_child_start(child(w, 'a'), w->now_ns), 0);
+	expect(w, "");
+	supervision_start(w->supervision, w->now_ns);
+	expect(w, "start a");
+}
+
 static void test_after_shutdown_began_nothing_can_be_added_or_started(void **state)
 {
 	struct world *w = *state;
@@ -458,6 +471,7 @@ int main(void)
 		T(test_a_start_in_flight_can_be_stopped_and_may_still_fail),
 		T(test_events_without_an_instance_are_einval_and_change_nothing),
 		T(test_a_child_stopped_before_the_first_start_is_left_out_of_it),
+		T(test_a_child_started_again_before_the_first_start_is_part_of_it),
 		T(test_after_shutdown_began_nothing_can_be_added_or_started),
 		T(test_a_forced_shutdown_kills_everything_at_once),
 		T(test_shutdown_during_the_first_start_takes_back_what_has_not_started),

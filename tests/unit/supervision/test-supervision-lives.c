@@ -45,6 +45,107 @@ static void test_restored_children_go_on_where_they_were_without_a_start(void **
 	is(w, 'd', DOWN);
 }
 
+/* Gives a new child @spec and what an earlier life left of it. */
+static int restore(struct world *w, char letter, struct supervision_child_spec spec,
+	enum supervision_state state, bool wanted, uint64_t deadline_ns)
+{
+	add(w, letter, spec);
+	return supervision_child_restore(
+		child(w, letter), state, wanted, w->now_ns, deadline_ns, 0, (struct backoff){});
+}
+
+static void test_a_restored_child_that_is_not_ready_yet_has_the_time_that_is_left_for_it(void **state)
+{
+	struct world *w = *state;
+	struct supervision_child_spec spec = spec_of(SUPERVISION_PERMANENT);
+
+	begin(w, flat());
+	supervision_start(w->supervision, w->now_ns);
+	expect(w, "ready");
+	spec.await_ready = true;
+	assert_int_equal(restore(w, 'n', spec, SUPERVISION_UP, true, 0), 0);
+	assert_int_equal(supervision_child_deadline(child(w, 'n')), SUPERVISION_NEVER);
+	assert_false(child(w, 'n')->serves);
+	spec.ready_timeout_ms = 1000;
+	assert_int_equal(restore(w, 'u', spec, SUPERVISION_UP, true, 0), 0);
+	assert_int_equal(supervision_child_deadline(child(w, 'u')), w->now_ns + 1000 * MS);
+	assert_int_equal(restore(w, 'r', spec, SUPERVISION_READY, true, 0), 0);
+	assert_int_equal(supervision_child_deadline(child(w, 'r')), SUPERVISION_NEVER);
+	assert_true(child(w, 'r')->serves);
+	pass_ms(w, 1000);
+	expect(w, "stop u:not_ready");
+}
+
+static void test_a_restored_child_that_waits_for_its_backoff_starts_with_its_group(void **state)
+{
+	struct world *w = *state;
+	struct supervision_child_spec spec = spec_of(SUPERVISION_PERMANENT);
+
+	begin(w, otp(SUPERVISION_ONE_FOR_ALL));
+	supervision_start(w->supervision, w->now_ns);
+	expect(w, "ready");
+	assert_int_equal(restore(w, 'a', spec, SUPERVISION_UP, true, 0), 0);
+	assert_int_equal(restore(w, 'b', spec, SUPERVISION_BACKOFF, true, w->now_ns + 5000 * MS), 0);
+	exited(w, 'a', CRASH);
+	expect(w, "start a");
+	started(w, "a");
+	expect(w, "start b");
+	assert_int_equal(supervision_next_deadline(w->supervision), SUPERVISION_NEVER);
+}
+
+static void test_only_a_new_child_of_a_running_supervisor_is_restored_and_not_in_every_state(void **state)
+{
+	static const enum supervision_state states[] = {
+		SUPERVISION_WAITING, SUPERVISION_STOPPING, _SUPERVISION_STATE_N, -1};
+	struct world *w = *state;
+	struct supervision_child_spec spec = spec_of(SUPERVISION_PERMANENT), kept = spec;
+
+	begin(w, flat());
+	assert_int_equal(restore(w, 'a', spec, SUPERVISION_UP, true, 0), -EINVAL); /* there is no start yet */
+	supervision_start(w->supervision, w->now_ns);
+	expect(w, "start a");
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		assert_int_equal(restore(w, 'b', spec, states[i], true, 0), -EINVAL);
+	assert_int_equal(restore(w, 'b', spec, SUPERVISION_UP, false, 0), -EINVAL);
+	is(w, 'b', DOWN);
+	/* one that has run, one whose end was not taken yet, and one that is gone */
+	started(w, "a");
+	supervision_child_stop(child(w, 'a'), w->now_ns);
+	exited(w, 'a', NORMAL);
+	assert_int_equal(
+		supervision_child_restore(child(w, 'a'), SUPERVISION_UP, true, 0, 0, 0, (struct backoff){}),
+		-EINVAL);
+	expect(w, "gone a:command, ready");
+	assert_int_equal(
+		supervision_child_restore(child(w, 'a'), SUPERVISION_UP, true, 0, 0, 0, (struct backoff){}),
+		-EINVAL);
+	kept.restart = SUPERVISION_TEMPORARY;
+	assert_int_equal(restore(w, 't', kept, SUPERVISION_UP, true, 0), 0);
+	exited(w, 't', NORMAL);
+	assert_int_equal(
+		supervision_child_restore(child(w, 't'), SUPERVISION_UP, true, 0, 0, 0, (struct backoff){}),
+		-EINVAL);
+	expect(w, "gone t:ended*");
+	add(w, 'c', spec);
+	supervision_shutdown(w->supervision, w->now_ns, false);
+	assert_int_equal(
+		supervision_child_restore(child(w, 'c'), SUPERVISION_UP, true, 0, 0, 0, (struct backoff){}),
+		-EINVAL);
+}
+
+static void test_a_deadline_beyond_the_end_of_time_never_comes_and_is_no_overflow(void **state)
+{
+	struct world *w = *state;
+
+	w->now_ns = UINT64_MAX - 10;
+	begin_run(w, otp(SUPERVISION_ONE_FOR_ONE), "a", SUPERVISION_PERMANENT);
+	assert_int_equal(supervision_child_deadline(child(w, 'a')), SUPERVISION_NEVER);
+	supervision_child_stop(child(w, 'a'), w->now_ns);
+	assert_true(supervision_child_deadline(child(w, 'a')) == UINT64_MAX - 1);
+	supervision_timer(w->supervision, w->now_ns);
+	expect(w, "stop a:command");
+}
+
 static void test_time_that_seems_to_go_back_does_no_harm(void **state)
 {
 	struct world *w = *state;
@@ -110,6 +211,11 @@ static void test_every_word_has_a_name(void **state)
 		assert_string_not_equal(supervision_cause_name(i), "?");
 	for (int i = 0; i < _SUPERVISION_ACTION_N; i++)
 		assert_string_not_equal(supervision_action_name(i), "?");
+	assert_string_equal(supervision_strategy_name(_SUPERVISION_STRATEGY_N), "?");
+	assert_string_equal(supervision_auto_shutdown_name(_SUPERVISION_AUTO_N), "?");
+	assert_string_equal(supervision_exit_name(_SUPERVISION_EXIT_N), "?");
+	assert_string_equal(supervision_cause_name(_SUPERVISION_CAUSE_N), "?");
+	assert_string_equal(supervision_action_name(_SUPERVISION_ACTION_N), "?");
 	assert_string_equal(supervision_state_name(_SUPERVISION_STATE_N), "?");
 	assert_string_equal(supervision_state_name(-1), "?");
 }
@@ -195,6 +301,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_restored_children_go_on_where_they_were_without_a_start),
+		T(test_a_restored_child_that_is_not_ready_yet_has_the_time_that_is_left_for_it),
+		T(test_a_restored_child_that_waits_for_its_backoff_starts_with_its_group),
+		T(test_only_a_new_child_of_a_running_supervisor_is_restored_and_not_in_every_state),
+		T(test_a_deadline_beyond_the_end_of_time_never_comes_and_is_no_overflow),
 		T(test_time_that_seems_to_go_back_does_no_harm),
 		T(test_senseless_configs_and_specs_are_refused_with_a_reason),
 		T(test_every_word_has_a_name),

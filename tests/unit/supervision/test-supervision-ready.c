@@ -93,6 +93,60 @@ static void test_one_that_is_ignored_is_down_costs_nothing_and_starts_again_with
 	expect(w, "gone a:ignored, start b");
 }
 
+static void test_one_that_is_ignored_while_it_is_stopped_ends_as_that_stop_says(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, otp(SUPERVISION_ONE_FOR_ALL));
+	add_all(w, "ab", SUPERVISION_PERMANENT);
+	add_all(w, "c", SUPERVISION_PERMANENT);
+	assert_int_equal(supervision_child_ignored(child(w, 'a'), w->now_ns), -EINVAL); /* nothing runs */
+	run(w);
+	/* one that a command stops is down */
+	exited(w, 'a', CRASH);
+	expect(w, "stop c:sibling");
+	exited(w, 'c', SHUTDOWN);
+	expect(w, "stop b:sibling");
+	exited(w, 'b', SHUTDOWN);
+	expect(w, "start a");
+	supervision_child_stop(child(w, 'a'), w->now_ns);
+	expect(w, "stop a:command, start b");
+	assert_int_equal(supervision_child_ignored(child(w, 'a'), w->now_ns), 0);
+	expect(w, "gone a:command");
+	started(w, "b");
+	expect(w, "start c");
+	/* one that its group was about to stop starts again with the group */
+	exited(w, 'b', CRASH);
+	expect(w, "stop c:sibling");
+	assert_int_equal(supervision_child_ignored(child(w, 'c'), w->now_ns), 0);
+	expect(w, "start b");
+	started(w, "b");
+	expect(w, "start c");
+}
+
+static void test_one_that_is_ignored_before_its_group_has_stopped_it_starts_again_with_the_group(void **state)
+{
+	struct world *w = *state;
+	struct supervision_child_spec spec = spec_of(SUPERVISION_PERMANENT);
+
+	begin(w, otp(SUPERVISION_REST_FOR_ONE));
+	add_all(w, "a", SUPERVISION_PERMANENT);
+	run(w);
+	add(w, 'n', spec);
+	add(w, 'z', spec);
+	supervision_child_start(child(w, 'n'), w->now_ns);
+	supervision_child_start(child(w, 'z'), w->now_ns);
+	expect(w, "start n, start z");
+	exited(w, 'a', CRASH);
+	expect(w, "stop z:sibling"); /* and `n` comes after it */
+	assert_int_equal(supervision_child_ignored(child(w, 'n'), w->now_ns), 0);
+	is(w, 'n', WAITING);
+	exited(w, 'z', SHUTDOWN);
+	expect(w, "start a");
+	started(w, "a");
+	expect(w, "start n");
+}
+
 static void test_ready_implies_started(void **state)
 {
 	struct world *w = *state;
@@ -286,6 +340,8 @@ int main(void)
 		T(test_a_ready_that_comes_after_the_stop_changes_nothing),
 		T(test_one_that_ended_normally_before_it_was_ready_counts_by_its_restart_type),
 		T(test_one_that_is_ignored_is_down_costs_nothing_and_starts_again_with_its_group),
+		T(test_one_that_is_ignored_while_it_is_stopped_ends_as_that_stop_says),
+		T(test_one_that_is_ignored_before_its_group_has_stopped_it_starts_again_with_the_group),
 		T(test_ready_implies_started),
 		T(test_stable_service_resets_the_backoff_of_a_child),
 		T(test_a_start_that_can_never_work_is_not_retried),
