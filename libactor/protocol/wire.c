@@ -100,98 +100,94 @@ int wire_waits_read(const uint8_t *data, size_t size_bytes, struct wire_waits *r
 	return r.at == r.end ? 0 : -EPROTO;
 }
 
-/* Reads a trace. A value of another form is ignored: @ret then has no id. A trace only informs people. */
-static int wire_read_trace(struct mp_reader *r, struct wire_trace *ret)
+/*
+ * The values of FIELD_MORE. Each is read from a copy of the reader, since the value was checked before, and a
+ * value of another form is ignored.
+ */
+
+/* A trace only informs people. */
+static void wire_read_trace(struct mp_reader r, struct wire_trace *ret)
 {
 	struct wire_trace trace;
-	struct mp_reader value;
-	const uint8_t *data;
-	size_t size_bytes;
 	uint32_t n;
 
 	*ret = (struct wire_trace){0};
-	if (mp_read_raw(r, &data, &size_bytes))
-		return -EPROTO;
-	value = mp_reader(data, size_bytes);
-	if (mp_read_array(&value, &n) || n < 3 || mp_read_uint(&value, &trace.id) ||
-		mp_read_uint(&value, &trace.span) || mp_read_uint(&value, &trace.parent) || !trace.id ||
-		!trace.span)
-		return 0;
+	if (mp_read_array(&r, &n) || n < 3 || mp_read_uint(&r, &trace.id) || mp_read_uint(&r, &trace.span) ||
+		mp_read_uint(&r, &trace.parent) || !trace.id || !trace.span)
+		return;
 	*ret = trace;
-	return 0;
 }
 
-/* Reads how many items the callee may send at first. A value of another form counts as none. */
-static int wire_read_stream(struct mp_reader *r, struct wire_frame *frame)
+/* How many items the callee may send at first. */
+static void wire_read_stream(struct mp_reader r, struct wire_frame *frame)
 {
 	struct wire_credit credit;
-	struct mp_reader value;
-	const uint8_t *data;
-	size_t size_bytes;
 	uint32_t n;
 
 	frame->wants_stream = false;
-	if (mp_read_raw(r, &data, &size_bytes))
-		return -EPROTO;
-	value = mp_reader(data, size_bytes);
-	if (mp_read_array(&value, &n) || n < 2 || mp_read_uint(&value, &credit.items) ||
-		mp_read_uint(&value, &credit.bytes))
-		return 0;
+	if (mp_read_array(&r, &n) || n < 2 || mp_read_uint(&r, &credit.items) ||
+		mp_read_uint(&r, &credit.bytes))
+		return;
 	frame->credit = credit;
 	frame->wants_stream = true;
-	return 0;
 }
 
-static int wire_read_waits(struct mp_reader *r, struct wire_frame *frame)
+/* `waits` only helps to tell a circle from a long wait. */
+static void wire_read_waits(struct mp_reader r, struct wire_frame *frame)
 {
 	struct wire_waits waits;
 
-	if (mp_read_raw(r, &frame->waits, &frame->waits_bytes))
-		return -EPROTO;
-	/* `waits` only helps to tell a circle from a long wait, so an unreadable one is ignored. */
+	(void)mp_read_raw(&r, &frame->waits, &frame->waits_bytes);
 	if (wire_waits_read(frame->waits, frame->waits_bytes, &waits) || !waits.n)
 		frame->waits = NULL;
-	return 0;
 }
 
-static int wire_read_key(struct mp_reader *r, struct wire_frame *frame, const char *key, size_t key_bytes)
+static void wire_read_key(struct mp_reader r, struct wire_frame *frame, const char *key, size_t key_bytes)
 {
 	if (mp_str_is(key, key_bytes, "trace"))
-		return wire_read_trace(r, &frame->trace);
-	if (frame->type == WIRE_CALL && mp_str_is(key, key_bytes, "waits"))
-		return wire_read_waits(r, frame);
-	if (frame->type == WIRE_CALL && mp_str_is(key, key_bytes, "stream"))
-		return wire_read_stream(r, frame);
-	if (frame->type == WIRE_REPLY && mp_str_is(key, key_bytes, "items") && mp_peek(r) == MP_UINT)
-		return mp_read_uint(r, &frame->n_items);
-	return mp_skip(r);
+		wire_read_trace(r, &frame->trace);
+	else if (frame->type == WIRE_CALL && mp_str_is(key, key_bytes, "waits"))
+		wire_read_waits(r, frame);
+	else if (frame->type == WIRE_CALL && mp_str_is(key, key_bytes, "stream"))
+		wire_read_stream(r, frame);
+	else if (frame->type == WIRE_REPLY && mp_str_is(key, key_bytes, "items"))
+		(void)mp_read_uint(&r, &frame->n_items);
 }
 
 static int wire_read_more(struct mp_reader *r, struct wire_frame *frame)
 {
-	struct mp_reader whole = *r;
-	const char *key;
-	size_t key_bytes;
-	uint32_t n;
+	struct mp_reader at = *r;
+	const char *key = "";
+	size_t key_bytes = 0;
+	uint32_t n = 0;
 
-	/* This checks the depth of the whole value. Below, each value is read on its own. */
-	if (mp_skip(&whole))
+	/* This checks the depth of the whole value, and that nothing below can fail. */
+	if (mp_skip(r))
 		return -EPROTO;
-	if (mp_peek(r) != MP_MAP) {
-		*r = whole;
+	if (mp_peek(&at) != MP_MAP)
 		return 0;
-	}
-	if (mp_read_map(r, &n))
-		return -EPROTO;
+	(void)mp_read_map(&at, &n);
 	while (n--) {
-		if (mp_peek(r) != MP_STR) { /* no key of ours */
-			if (mp_skip(r) || mp_skip(r))
-				return -EPROTO;
-			continue;
+		if (mp_peek(&at) == MP_STR) {
+			(void)mp_read_str(&at, &key, &key_bytes);
+			wire_read_key(at, frame, key, key_bytes);
+		} else { /* no key of ours */
+			(void)mp_skip(&at);
 		}
-		if (mp_read_str(r, &key, &key_bytes) || wire_read_key(r, frame, key, key_bytes))
-			return -EPROTO;
+		(void)mp_skip(&at);
 	}
+	return 0;
+}
+
+/* The name in a `pause`. */
+static int wire_read_pause_name(struct mp_reader *r, struct wire_frame *frame)
+{
+	if (mp_peek(r) != MP_STR)
+		return mp_skip(r);
+	if (mp_read_str(r, &frame->method.s, &frame->method.len))
+		return -EPROTO;
+	if (!frame->has_ref || !wire_name_is_valid(frame->method.s, frame->method.len))
+		frame->method = (struct wire_str){NULL, 0};
 	return 0;
 }
 
@@ -233,18 +229,9 @@ static int wire_read_field(struct mp_reader *r, struct wire_frame *frame, enum w
 		return mp_read_uint(r, &frame->credit.bytes);
 	case FIELD_MORE:
 		return wire_read_more(r, frame);
-	case FIELD_NAME:
-		if (mp_peek(r) != MP_STR)
-			return mp_skip(r);
-		if (mp_read_str(r, &frame->method.s, &frame->method.len))
-			return -EPROTO;
-		if (!frame->has_ref || !wire_name_is_valid(frame->method.s, frame->method.len))
-			frame->method = (struct wire_str){NULL, 0};
-		return 0;
-	case FIELD_END:
-		break;
+	default: /* FIELD_NAME; FIELD_END is no field */
+		return wire_read_pause_name(r, frame);
 	}
-	return -EPROTO;
 }
 
 int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size_t *ret_used)
@@ -753,8 +740,8 @@ void wire_put_readdressed(struct buf *b, const struct wire_frame *frame, actor_r
 	uint32_t n;
 	uint8_t *p;
 
-	if (mp_read_array(&r, &n) || mp_read_uint(&r, &type)) /* cannot fail: the frame was parsed before */
-		return;
+	(void)mp_read_array(&r, &n); /* cannot fail: the frame was parsed before */
+	(void)mp_read_uint(&r, &type);
 	head_bytes = (size_t)(r.at - frame->raw);
 	p = wire_reserve(b, head_bytes + MP_REF_BYTES, rest_bytes, 0);
 	if (!p)

@@ -279,6 +279,53 @@ static void test_a_length_msgpack_cannot_say_fails_the_buffer(void **state)
 	buf_deinit(&b);
 }
 
+/* A buffer whose memory has failed. */
+static struct buf failed_buf(void)
+{
+	return (struct buf){.failed = true};
+}
+
+static void test_a_value_that_finds_no_memory_writes_nothing(void **state)
+{
+	struct buf b = failed_buf();
+
+	mp_put_nil(&b);
+	mp_put_bool(&b, true);
+	mp_put_uint(&b, 1);
+	mp_put_int(&b, -1);
+	mp_put_float(&b, 1);
+	mp_put_double(&b, 1);
+	mp_put_cstr(&b, "x");
+	mp_put_bin(&b, "x", 1);
+	mp_put_ext(&b, 5, "x", 1);
+	mp_put_array(&b, 1);
+	mp_put_map(&b, 1);
+	mp_put_ref(&b, ACTOR_NOBODY);
+	mp_put_raw(&b, "x", 1);
+	assert_null(b.data);
+	assert_int_equal(b.size_bytes, 0);
+	assert_int_equal(buf_error(&b), -ENOMEM);
+}
+
+static void test_no_reader_reads_at_the_end_or_half_of_a_number(void **state)
+{
+	static const uint8_t of_float[] = {0xca, 0, 0, 0}, of_double[] = {0xcb, 0, 0, 0, 0, 0, 0, 0};
+	const struct mp_reader ends[] = {mp_reader(of_float, 0), mp_reader(of_float, sizeof(of_float)),
+		mp_reader(of_double, sizeof(of_double))};
+	double f = 42;
+	bool v;
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		struct mp_reader r = ends[i];
+
+		assert_int_equal(mp_read_double(&r, &f), -EPROTO);
+		assert_int_equal(mp_read_nil(&r), -EPROTO);
+		assert_int_equal(mp_read_bool(&r, &v), -EPROTO);
+		assert_ptr_equal(r.at, ends[i].at);
+	}
+	assert_true(f == 42);
+}
+
 static void test_utf8_is_what_unicode_says(void **state)
 {
 	static const char *const good[] = {"", "a", "\xc2\xa0", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
@@ -326,6 +373,8 @@ int main(void)
 		cmocka_unit_test(test_strings_binaries_and_containers_round_trip_at_every_head_size),
 		cmocka_unit_test(test_refs_and_floats_round_trip),
 		cmocka_unit_test(test_a_length_msgpack_cannot_say_fails_the_buffer),
+		cmocka_unit_test(test_a_value_that_finds_no_memory_writes_nothing),
+		cmocka_unit_test(test_no_reader_reads_at_the_end_or_half_of_a_number),
 		cmocka_unit_test(test_utf8_is_what_unicode_says),
 	};
 

@@ -19,7 +19,7 @@ static const uint8_t body[] = {0x92, 0x01, 0xa1, 'x'};
 static const uint8_t cause[] = {0x81, 0xa6, 'r', 'e', 'a', 's', 'o', 'n', 0xa6, 'n', 'o', 'r', 'm', 'a', 'l'};
 
 /* There is one frame of each kind; @which is 0..N_FRAMES-1. */
-#define N_FRAMES 29
+#define N_FRAMES 31
 
 static void put_frame(struct buf *out, int which)
 {
@@ -112,6 +112,13 @@ static void put_frame(struct buf *out, int which)
 	case 28:
 		wire_put_stream_reply(out, a, b, 7, body, sizeof(body), UINT64_MAX, NULL);
 		break;
+	case 29:
+		wire_put_pause_named(out, b, wire_cstr("counter"));
+		break;
+	case 30:
+		wire_put_stream_call(
+			out, &to_name, a, wire_cstr("list"), NULL, 0, 7, 9, (struct wire_credit){1, 1}, NULL);
+		break;
 	}
 }
 
@@ -154,7 +161,7 @@ static void test_every_writer_is_read_back(void **state)
 		WIRE_REPLY, WIRE_ERROR, WIRE_STOP, WIRE_STOP, WIRE_KILL, WIRE_MONITOR, WIRE_MONITOR,
 		WIRE_DEMONITOR, WIRE_DOWN, WIRE_PAUSE, WIRE_RESUME, WIRE_PING, WIRE_PONG, WIRE_BYE, WIRE_KILL,
 		WIRE_JOIN, WIRE_EXIT, WIRE_LINK, WIRE_UNLINK, WIRE_CANCEL, WIRE_ITEM, WIRE_CREDIT, WIRE_CALL,
-		WIRE_REPLY};
+		WIRE_REPLY, WIRE_PAUSE, WIRE_CALL};
 
 	for (int i = 0; i < N_FRAMES; i++) {
 		size_t size;
@@ -162,7 +169,7 @@ static void test_every_writer_is_read_back(void **state)
 		struct wire_frame f = parsed(data, size);
 
 		assert_int_equal(f.type, types[i]);
-		if (i == 1 || i == 3 || i == 8 || i == 11 || i == 19)
+		if (i == 1 || i == 3 || i == 8 || i == 11 || i == 19 || i == 30)
 			assert_true(str_is(f.to.name, "counter"));
 		else
 			assert_null(f.to.name.s);
@@ -231,6 +238,12 @@ static void test_every_writer_is_read_back(void **state)
 			break;
 		case 28:
 			assert_true(f.id == 7 && f.n_items == UINT64_MAX);
+			break;
+		case 29:
+			assert_true(f.has_ref && actor_ref_equal(f.to.ref, b) && str_is(f.method, "counter"));
+			break;
+		case 30:
+			assert_true(f.wants_stream && f.credit.items == 1 && f.body_bytes == 1);
 			break;
 		}
 		free(data);
@@ -485,6 +498,134 @@ static void test_impossible_sizes_fail_the_buffer(void **state)
 	buf_deinit(&out);
 }
 
+static void test_a_size_that_overflows_with_the_trace_fails_the_buffer(void **state)
+{
+	static const struct wire_trace trace = {.id = 1, .span = 2, .parent = 3};
+	static const struct wire_credit credit = {.items = 1, .bytes = 1};
+	struct buf out = BUF_INIT;
+
+	wire_put_traced_cast(&out, &to_ref, a, wire_cstr("m"), body, SIZE_MAX, &trace);
+	assert_int_equal(buf_error(&out), -ENOMEM);
+	buf_reset(&out, 0);
+	wire_put_stream_call(&out, &to_ref, a, wire_cstr("m"), body, SIZE_MAX, 1, 1, credit, &trace);
+	assert_int_equal(buf_error(&out), -ENOMEM);
+	buf_reset(&out, 0);
+	wire_put_reply(&out, a, b, 7, body, SIZE_MAX - 40); /* overflows with the head */
+	assert_int_equal(buf_error(&out), -ENOMEM);
+	buf_reset(&out, 0);
+	wire_put_reply(&out, a, b, 7, body, (size_t)UINT32_MAX + 1); /* more than a frame can say */
+	assert_int_equal(buf_error(&out), -ENOMEM);
+	assert_int_equal(out.size_bytes, 0);
+	buf_deinit(&out);
+}
+
+static void test_a_frame_that_finds_no_memory_writes_nothing(void **state)
+{
+	struct buf out = {.failed = true}, in = BUF_INIT;
+	struct wire_frame frame;
+
+	for (int i = 0; i < N_FRAMES; i++)
+		put_frame(&out, i);
+	wire_put_cast_head(&out, &to_ref, a, wire_cstr("add"));
+	wire_put_call_head(&out, &to_ref, a, wire_cstr("add"));
+	wire_put_call_tail(&out, 300, 5);
+	wire_put_pause_named(&out, b, wire_cstr("counter"));
+	wire_put_cast(&in, &to_name, a, wire_cstr("add"), NULL, 0);
+	frame = parsed(in.data, in.size_bytes);
+	wire_put_readdressed(&out, &frame, b);
+	assert_null(out.data);
+	assert_int_equal(out.size_bytes, 0);
+	assert_int_equal(buf_error(&out), -ENOMEM);
+	buf_deinit(&in);
+}
+
+static void test_items_and_results_without_a_value_are_nil(void **state)
+{
+	struct buf out = BUF_INIT;
+	struct wire_frame frame;
+
+	wire_put_item(&out, a, b, 300, NULL, 0);
+	frame = parsed(out.data, out.size_bytes);
+	assert_int_equal(frame.type, WIRE_ITEM);
+	assert_int_equal(frame.body_bytes, 1);
+	assert_int_equal(frame.body[0], 0xc0);
+	buf_reset(&out, 4096);
+	wire_put_stream_reply(&out, a, b, 7, NULL, 0, 3, NULL);
+	frame = parsed(out.data, out.size_bytes);
+	assert_int_equal(frame.body[0], 0xc0);
+	assert_int_equal(frame.n_items, 3);
+	buf_deinit(&out);
+}
+
+/* A cast to bob whose last field is @more. */
+static int parse_cast_with(const void *more, size_t more_bytes, struct wire_frame *frame)
+{
+	static const uint8_t head[] = {0x96, 0x01, 0xa3, 'b', 'o', 'b'}, method_args[] = {0xa1, 'm', 0x90};
+	struct buf in = BUF_INIT;
+	uint8_t *copy;
+	size_t used;
+	int r;
+
+	buf_append(&in, head, sizeof(head));
+	mp_put_ref(&in, a);
+	buf_append(&in, method_args, sizeof(method_args));
+	buf_append(&in, more, more_bytes);
+	copy = malloc(in.size_bytes); /* of exactly that size, for ASan */
+	assert_non_null(copy);
+	memcpy(copy, in.data, in.size_bytes);
+	r = wire_parse(copy, in.size_bytes, frame, &used);
+	buf_deinit(&in);
+	free(copy);
+	return r;
+}
+
+static void test_a_trace_of_another_form_is_ignored_and_costs_no_frame(void **state)
+{
+	static const struct wire_str traces[] = {
+		{"\xc0", 1}, {"\x92\x01\x02", 3}, /* nil; two numbers */
+		{"\x93\xa1x\x02\x03", 5}, {"\x93\x01\xa1x\x03", 5}, {"\x93\x01\x02\xa1x", 5}, /* no numbers */
+		{"\x93\x00\x02\x03", 4}, {"\x93\x01\x00\x03", 4},                             /* 0 is no id */
+	};
+	struct wire_frame frame;
+	uint8_t more[32] = "\x81\xa5trace";
+
+	for (size_t i = 0; i < sizeof(traces) / sizeof(traces[0]); i++) {
+		memcpy(more + 7, traces[i].s, traces[i].len);
+		assert_int_equal(parse_cast_with(more, 7 + traces[i].len, &frame), 1);
+		assert_true(frame.trace.id == 0);
+	}
+	memcpy(more + 7, "\x93\x01\x02\x00", 4);
+	assert_int_equal(parse_cast_with(more, 11, &frame), 1);
+	assert_true(frame.trace.id == 1 && frame.trace.span == 2);
+}
+
+static void test_keys_that_are_no_text_are_skipped_with_their_values(void **state)
+{
+	static const uint8_t more[] = {
+		0x82, 0x07, 0x92, 0x01, 0x02, 0xa5, 't', 'r', 'a', 'c', 'e', 0x93, 0x01, 0x02, 0x03};
+	struct wire_frame frame;
+
+	assert_int_equal(parse_cast_with(more, sizeof(more), &frame), 1);
+	assert_true(frame.trace.id == 1);
+}
+
+static void test_waits_with_something_behind_them_are_none(void **state)
+{
+	static const uint8_t waits[] = {0x91, 0x05, 0xc0};
+	struct wire_waits ret;
+
+	assert_int_equal(wire_waits_read(waits, sizeof(waits) - 1, &ret), 0);
+	assert_int_equal(wire_waits_read(waits, sizeof(waits), &ret), -EPROTO);
+}
+
+static void test_texts_are_equal_by_length_and_bytes(void **state)
+{
+	assert_true(wire_str_equal(wire_cstr("ab"), wire_cstr("ab")));
+	assert_false(wire_str_equal(wire_cstr("ab"), wire_cstr("abc")));
+	assert_false(wire_str_equal(wire_cstr("ab"), wire_cstr("ac")));
+	assert_int_equal(wire_cstr(NULL).len, 0);
+}
+
 static void test_refs_are_printed_and_read(void **state)
 {
 	static const char *const bad[] = {"", "<", "<>", "<1.2>", "<1.2.3", "1.2.3", "<1.2.3>x", "<01.2.3>",
@@ -523,6 +664,13 @@ int main(void)
 		cmocka_unit_test(test_pieces_make_the_same_frame),
 		cmocka_unit_test(test_frame_over_16_mib_is_refused),
 		cmocka_unit_test(test_impossible_sizes_fail_the_buffer),
+		cmocka_unit_test(test_a_size_that_overflows_with_the_trace_fails_the_buffer),
+		cmocka_unit_test(test_a_frame_that_finds_no_memory_writes_nothing),
+		cmocka_unit_test(test_items_and_results_without_a_value_are_nil),
+		cmocka_unit_test(test_a_trace_of_another_form_is_ignored_and_costs_no_frame),
+		cmocka_unit_test(test_keys_that_are_no_text_are_skipped_with_their_values),
+		cmocka_unit_test(test_waits_with_something_behind_them_are_none),
+		cmocka_unit_test(test_texts_are_equal_by_length_and_bytes),
 		cmocka_unit_test(test_refs_are_printed_and_read),
 	};
 
