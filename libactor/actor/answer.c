@@ -6,7 +6,6 @@
 #include "libactor/actor/answer.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +23,7 @@
 #include "libactor/util/buf.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
-#include "libactor/util/slots.h"
+#include "libactor/util/shared-slots.h"
 
 struct answer {
 	const char *error; /* NULL: the answer is a result */
@@ -112,13 +111,9 @@ void call_refuse(
  * A kept address is a number in the type of a pointer. Bit 0 is set, which no pointer to a struct actor_from
  * has. The other bits are an id that is never used twice. So a program may hold a kept address after its
  * actor has ended, and may answer it twice: the id is then in no table. There is one table for the process,
- * because a kept address does not tell its group. Groups may run in several threads, so a lock guards the
- * table.
+ * because a kept address does not tell its group.
  */
-static struct {
-	pthread_mutex_t lock;
-	struct slots slots; /* of struct actor_from */
-} kept_froms = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct shared_slots kept_froms = SHARED_SLOTS_INIT; /* of struct actor_from */
 
 _Static_assert(sizeof(uintptr_t) == sizeof(uint64_t),
 	"a kept address is a number of 64 bits in a pointer's clothes");
@@ -142,23 +137,13 @@ static uint64_t from_id(const actor_from *kept)
 
 static int kept_take(struct actor_from *from)
 {
-	int r;
+	int r = shared_slots_take(&kept_froms, from, &from->kept_id);
 
-	pthread_mutex_lock(&kept_froms.lock);
-	r = slots_take(&kept_froms.slots, from, &from->kept_id);
 	if (r == 0 && (uint32_t)from->kept_id > INT32_MAX) { /* bit 0 takes one bit of the index */
-		slots_give(&kept_froms.slots, from->kept_id);
+		shared_slots_give(&kept_froms, from->kept_id);
 		r = -ENOMEM;
 	}
-	pthread_mutex_unlock(&kept_froms.lock);
 	return r;
-}
-
-static void kept_give(struct actor_from *from)
-{
-	pthread_mutex_lock(&kept_froms.lock);
-	slots_give(&kept_froms.slots, from->kept_id);
-	pthread_mutex_unlock(&kept_froms.lock);
 }
 
 int from_find(const actor_from *from, struct actor_from **ret)
@@ -169,9 +154,7 @@ int from_find(const actor_from *from, struct actor_from **ret)
 		*ret = (struct actor_from *)from;
 		return (*ret)->answered ? -EALREADY : 0;
 	}
-	pthread_mutex_lock(&kept_froms.lock);
-	*ret = slots_get(&kept_froms.slots, from_id(from));
-	pthread_mutex_unlock(&kept_froms.lock);
+	*ret = shared_slots_get(&kept_froms, from_id(from));
 	return *ret ? 0 : -ESRCH;
 }
 
@@ -207,7 +190,7 @@ static void from_answered(struct actor_from *from)
 	served_end(from);
 	if (list_is_linked(&from->link)) { /* a kept address, whose memory is ours */
 		list_remove(&from->link);
-		kept_give(from);
+		shared_slots_give(&kept_froms, from->kept_id);
 		free(from);
 	}
 }

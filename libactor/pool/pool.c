@@ -2,58 +2,45 @@
 #include "libactor/pool/pool.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "libactor/util/clock.h"
+#include "libactor/util/shared-slots.h"
 
-/* Groups may run in several threads, so a lock guards the table, as with kept addresses. */
-static struct {
-	pthread_mutex_t lock;
-	struct slots slots; /* of struct pool */
-} pools = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct shared_slots pools = SHARED_SLOTS_INIT; /* of struct pool */
 
 int pool_add(struct pool *pool)
 {
-	int r;
-
-	pthread_mutex_lock(&pools.lock);
-	r = slots_take(&pools.slots, pool, &pool->id);
-	pthread_mutex_unlock(&pools.lock);
-	return r;
+	return shared_slots_take(&pools, pool, &pool->id);
 }
 
 struct pool *pool_find(uint64_t id)
 {
-	struct pool *pool;
+	return shared_slots_get(&pools, id);
+}
 
-	pthread_mutex_lock(&pools.lock);
-	pool = slots_get(&pools.slots, id);
-	pthread_mutex_unlock(&pools.lock);
-	return pool;
+struct place {
+	const actor_group *group;
+	actor_ref ref;
+};
+
+static bool pool_is_at(const void *item, const void *arg)
+{
+	const struct pool *pool = item;
+	const struct place *place = arg;
+
+	return pool->group == place->group && actor_ref_equal(pool->ref, place->ref);
 }
 
 struct pool *pool_find_ref(const actor_group *group, actor_ref ref)
 {
-	struct pool *pool;
-	uint32_t at = 0;
-
-	pthread_mutex_lock(&pools.lock);
-	do
-		pool = slots_walk(&pools.slots, &at);
-	while (pool && (pool->group != group || !actor_ref_equal(pool->ref, ref)));
-	pthread_mutex_unlock(&pools.lock);
-	return pool;
+	return shared_slots_find(&pools, pool_is_at, &(struct place){group, ref});
 }
 
 void pool_remove(struct pool *pool)
 {
-	pthread_mutex_lock(&pools.lock);
-	slots_give(&pools.slots, pool->id);
-	if (!pools.slots.n_items)
-		slots_deinit(&pools.slots); /* frees all memory of the table when no pool is left */
-	pthread_mutex_unlock(&pools.lock);
+	shared_slots_give(&pools, pool->id);
 }
 
 static struct request *request_of(struct job *job)

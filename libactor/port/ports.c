@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libactor/port/ports.h"
 
-#include <pthread.h>
 #include <stdlib.h>
+
+#include "libactor/util/shared-slots.h"
 
 struct waiter {
 	struct list link;
@@ -10,43 +11,34 @@ struct waiter {
 	actor_from *from;
 };
 
-/* Groups may run in several threads, so a lock guards the table, as with kept addresses. */
-static struct {
-	pthread_mutex_t lock;
-	struct slots slots; /* of struct port */
-} ports = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct shared_slots ports = SHARED_SLOTS_INIT; /* of struct port */
 
 struct port *port_find(uint64_t id)
 {
-	struct port *port;
+	return shared_slots_get(&ports, id);
+}
 
-	pthread_mutex_lock(&ports.lock);
-	port = slots_get(&ports.slots, id);
-	pthread_mutex_unlock(&ports.lock);
-	return port;
+struct place {
+	const actor_group *group;
+	actor_ref ref;
+};
+
+static bool port_is_at(const void *item, const void *arg)
+{
+	const struct place *place = arg;
+	const struct port *port = item;
+
+	return port->group == place->group && actor_ref_equal(port->ref, place->ref);
 }
 
 struct port *port_find_ref(const actor_group *group, actor_ref ref)
 {
-	struct port *port;
-	uint32_t at = 0;
-
-	pthread_mutex_lock(&ports.lock);
-	do
-		port = slots_walk(&ports.slots, &at);
-	while (port && (port->group != group || !actor_ref_equal(port->ref, ref)));
-	pthread_mutex_unlock(&ports.lock);
-	return port;
+	return shared_slots_find(&ports, port_is_at, &(struct place){group, ref});
 }
 
 int port_enter(struct port *port)
 {
-	int r;
-
-	pthread_mutex_lock(&ports.lock);
-	r = slots_take(&ports.slots, port, &port->id);
-	pthread_mutex_unlock(&ports.lock);
-	return r;
+	return shared_slots_take(&ports, port, &port->id);
 }
 
 /* ---- waiting publishers ---- */
@@ -124,11 +116,7 @@ void port_free(struct port *port, actor *self)
 {
 	struct list *link;
 
-	pthread_mutex_lock(&ports.lock);
-	slots_give(&ports.slots, port->id);
-	if (!ports.slots.n_items)
-		slots_deinit(&ports.slots);
-	pthread_mutex_unlock(&ports.lock);
+	shared_slots_give(&ports, port->id);
 	while (!list_is_empty(&port->subscriptions))
 		subscription_end(
 			port, self, container_of(port->subscriptions.next, struct subscription, link));

@@ -510,6 +510,25 @@ static void test_a_port_ends_and_its_handle_does_no_harm(void **state)
 	assert_string_equal(story_log, "a1 ");
 }
 
+static void handle_story(actor *self)
+{
+	actor_port *first = port_of(self, (struct actor_port_options){0}), *next;
+
+	actor_port_free(self, first);
+	while (!actor_ref_is_nobody(actor_port_ref(first)))
+		turns(self);
+	next = port_of(self, (struct actor_port_options){0});
+	assert_ptr_not_equal(first, next);
+	assert_true(actor_ref_is_nobody(actor_port_ref(first)));
+	assert_int_equal(actor_port_publish(self, first, "i", 1), -ESRCH);
+	actor_port_free(self, next);
+}
+
+static void test_the_handle_of_a_port_that_has_ended_is_never_that_of_a_later_port(void **state)
+{
+	story(handle_story);
+}
+
 static void limits_story(actor *self)
 {
 	actor_port *port =
@@ -546,6 +565,7 @@ int main(void)
 		cmocka_unit_test(test_a_converter_filters_and_maps),
 		cmocka_unit_test(test_a_filter_that_travels_does_so_too),
 		cmocka_unit_test(test_a_port_ends_and_its_handle_does_no_harm),
+		cmocka_unit_test(test_the_handle_of_a_port_that_has_ended_is_never_that_of_a_later_port),
 		cmocka_unit_test(test_a_port_has_limits),
 	};
 
