@@ -341,17 +341,16 @@ int actor_client_receive(actor_client *client, int64_t timeout_ms, actor_msg **r
 
 /* ---- streams ---- */
 
-static int client_stream_ready(void *arg, const struct send *send)
+static int client_stream_ready(void *arg, const struct send *send, const char *method)
 {
-	return client_ready(
-		arg, &send->dest, send->deadline_ns, ""); /* any method that is no $sys_ request */
+	return client_ready(arg, &send->dest, send->deadline_ns, method);
 }
 
 int actor_client_stream_open(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms,
 	struct actor_stream_window window, uint64_t *ret_stream, const char *format, ...)
 {
 	struct send send = {client->group, NULL, &to, deadline_of_timeout_ms(timeout_ms)};
-	struct stream_args args = {.format = format};
+	struct send_args args = {.format = format};
 	va_list list;
 	int r;
 
@@ -368,7 +367,7 @@ int actor_client_stream_open_msg(actor_client *client, actor_dest to, const char
 	struct actor_stream_window window, actor_msg **take_args, uint64_t *ret_stream)
 {
 	struct send send = {client->group, NULL, &to, deadline_of_timeout_ms(timeout_ms)};
-	struct stream_args args = {.msg = take_args ? *take_args : NULL};
+	struct send_args args = {.msg = take_args ? *take_args : NULL};
 	int r = stream_open(
 		client_actor(client), &send, method, window, &args, client_stream_ready, client, ret_stream);
 

@@ -10,7 +10,6 @@
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
 #include "libactor/protocol/wire.h"
-#include "libactor/util/buf.h"
 
 /* Runs in the turn of @self, so it may wait as any cast. If the cast fails, no caller can be told. */
 static void later_cast(
@@ -43,19 +42,10 @@ static bool dest_is_sound(const actor_dest *to)
 static int later_new(
 	struct actor *self, struct alarm_spec *spec, uint64_t *ret_timer, const char *format, va_list args)
 {
-	struct buf *scratch = &self->group->scratch;
-	int r;
-
-	if (post_check_method(spec->text) < 0 || !dest_is_sound(spec->to))
+	if (!dest_is_sound(spec->to))
 		return -EINVAL;
-	buf_reset(scratch, 1 << 16);
-	r = body_vpack(scratch, BODY_ARGS, format ? format : "", args);
-	if (r < 0)
-		return r;
-	spec->body = scratch->data;
-	spec->body_bytes = scratch->size_bytes;
 	spec->send = later_cast;
-	return alarm_new(self, spec, ret_timer);
+	return alarm_new_cast(self, spec, ret_timer, format, args);
 }
 
 int actor_send_after_to(actor *self, int64_t delay_ms, actor_dest to, const char *method, uint64_t *ret_timer,

@@ -14,37 +14,7 @@
 #include "libactor/message/msg.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/send.h"
-#include "libactor/util/buf.h"
 #include "libactor/util/slots.h"
-
-/*
- * The arguments of a request. They are packed when the request can be sent, and again for each further
- * target.
- */
-struct request_args {
-	const char *format;
-	va_list *list;
-	const actor_msg *msg;
-};
-
-static int args_body(
-	actor_group *group, const struct request_args *args, const uint8_t **ret_body, size_t *ret_bytes)
-{
-	va_list list;
-	int r;
-
-	*ret_body = NULL;
-	*ret_bytes = 0;
-	if (!args->list)
-		return args->msg ? msg_take_body(args->msg, BODY_ARGS, ret_body, ret_bytes) : 0;
-	buf_reset(&group->scratch, 1 << 16);
-	va_copy(list, *args->list);
-	r = body_vpack(&group->scratch, BODY_ARGS, args->format ? args->format : "", list);
-	va_end(list);
-	*ret_body = group->scratch.data;
-	*ret_bytes = group->scratch.size_bytes;
-	return r;
-}
 
 /* The call itself; after send_ready(). */
 static int request_call(struct call_request *request, const struct send *send, const char *method,
@@ -185,7 +155,7 @@ static int request_keep(struct call_request *request, const struct send *send, c
 /* ---- the first ---- */
 
 static int request_start(
-	struct call_request *request, struct send *send, const char *method, const struct request_args *args)
+	struct call_request *request, struct send *send, const char *method, const struct send_args *args)
 {
 	const uint8_t *body;
 	size_t body_bytes;
@@ -193,14 +163,14 @@ static int request_start(
 
 	r = send_ready_to_call(send->group, send->self, &send->dest, method, send->deadline_ns);
 	if (r == 0)
-		r = args_body(send->group, args, &body, &body_bytes);
+		r = send_args_body(send->group, args, &body, &body_bytes);
 	if (r == 0)
 		r = request_keep(request, send, method, body, body_bytes);
 	return r < 0 ? r : request_call(request, send, method, body, body_bytes);
 }
 
 static int request_make(actor *self, const actor_dest *to, const char *method, int64_t timeout_ms,
-	actor_ref forward_to, const char *forward_method, const struct request_args *args, uint64_t *ret)
+	actor_ref forward_to, const char *forward_method, const struct send_args *args, uint64_t *ret)
 {
 	struct send send = {self->group, self, to, deadline_of_timeout_ms(timeout_ms)};
 	struct call_request *request;
@@ -241,7 +211,7 @@ static int request_make(actor *self, const actor_dest *to, const char *method, i
 int actor_request(actor *self, actor_dest to, const char *method, int64_t timeout_ms, uint64_t *ret_request,
 	const char *format, ...)
 {
-	struct request_args args = {.format = format};
+	struct send_args args = {.format = format};
 	va_list list;
 	int r;
 
@@ -255,7 +225,7 @@ int actor_request(actor *self, actor_dest to, const char *method, int64_t timeou
 int actor_request_msg(actor *self, actor_dest to, const char *method, int64_t timeout_ms,
 	actor_msg **take_args, uint64_t *ret_request)
 {
-	struct request_args args = {.msg = take_args ? *take_args : NULL};
+	struct send_args args = {.msg = take_args ? *take_args : NULL};
 	int r = request_make(self, &to, method, timeout_ms, ACTOR_NOBODY, NULL, &args, ret_request);
 
 	if (r == 0 && take_args)
@@ -266,7 +236,7 @@ int actor_request_msg(actor *self, actor_dest to, const char *method, int64_t ti
 int actor_call_and_forward(actor *self, actor_dest to, const char *method, int64_t timeout_ms,
 	actor_ref forward_to, const char *forward_method, uint64_t *ret_request, const char *format, ...)
 {
-	struct request_args args = {.format = format};
+	struct send_args args = {.format = format};
 	va_list list;
 	int r;
 

@@ -264,8 +264,7 @@ int send_all_vcast(actor_group *group, struct actor *self, const actor_dest *to,
 
 	if (r < 0)
 		return r;
-	buf_reset(&group->scratch, 1 << 16);
-	r = body_vpack(&group->scratch, BODY_ARGS, format ? format : "", args);
+	r = body_vpack_alone(&group->scratch, BODY_ARGS, format, args);
 	return r < 0 ? r : send_all(group, self, to, method, group->scratch.data, group->scratch.size_bytes);
 }
 

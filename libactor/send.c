@@ -157,13 +157,29 @@ static void send_dead_vcast(
 	if (r != -ESRCH || !send->found || send->dest.name.s || !dead_letters_are_wanted(send->group) ||
 		post_check_method(method) < 0)
 		return;
-	buf_reset(scratch, 1 << 16);
-	if (body_vpack(scratch, BODY_ARGS, format ? format : "", args) == 0)
+	if (body_vpack_alone(scratch, BODY_ARGS, format, args) == 0)
 		dead_letter_of_cast(send->group, send->dest.ref, send->self->ref, wire_cstr(method),
 			scratch->data, scratch->size_bytes);
 }
 
 /* ---- functions for actors and the client ---- */
+
+int send_args_body(actor_group *group, const struct send_args *args, const uint8_t **ret, size_t *ret_bytes)
+{
+	va_list list;
+	int r;
+
+	*ret = NULL;
+	*ret_bytes = 0;
+	if (!args->list)
+		return args->msg ? msg_take_body(args->msg, BODY_ARGS, ret, ret_bytes) : 0;
+	va_copy(list, *args->list);
+	r = body_vpack_alone(&group->scratch, BODY_ARGS, args->format, list);
+	va_end(list);
+	*ret = group->scratch.data;
+	*ret_bytes = group->scratch.size_bytes;
+	return r;
+}
 
 int send_vcast(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
 	const char *format, va_list args)
@@ -175,8 +191,7 @@ int send_vcast(actor_group *group, struct actor *self, const struct wire_dest *t
 		r = send_ready(group, self, to, SEND_BLOCK_MAX);
 	if (r < 0)
 		return r;
-	buf_reset(&group->scratch, 1 << 16);
-	r = body_vpack(&group->scratch, BODY_ARGS, format ? format : "", args);
+	r = body_vpack_alone(&group->scratch, BODY_ARGS, format, args);
 	return r < 0 ? r
 		     : send_cast(group, self, to, wire_cstr(method), group->scratch.data,
 			       group->scratch.size_bytes);
@@ -233,8 +248,7 @@ int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *t
 		r = send_ready_to_call(group, self, to, method, deadline_ns);
 	if (r < 0)
 		return r;
-	buf_reset(&group->scratch, 1 << 16);
-	r = body_vpack(&group->scratch, BODY_ARGS, format ? format : "", args);
+	r = body_vpack_alone(&group->scratch, BODY_ARGS, format, args);
 	if (r < 0)
 		return r;
 	return call_wait(group, self, to, wire_cstr(method), group->scratch.data, group->scratch.size_bytes,

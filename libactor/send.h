@@ -44,6 +44,19 @@ bool send_again(struct send *send, int *r);
  */
 int send_cast_result(const struct send *send, int r);
 
+/* The arguments of a call: a format and its list, or a message, or nothing. */
+struct send_args {
+	const char *format;
+	va_list *list;
+	const actor_msg *msg;
+};
+
+/*
+ * The body of @args, which may be in the group's scratch. It is packed when the call can be sent, and again
+ * for each further target.
+ */
+int send_args_body(actor_group *group, const struct send_args *args, const uint8_t **ret, size_t *ret_bytes);
+
 int send_dest_of_name(
 	actor_group *group, struct actor *self, const char *name, int64_t timeout_ms, struct wire_dest *ret);
 int send_vcast(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
@@ -69,20 +82,11 @@ int send_wait_until(actor_group *group, struct actor *self, int64_t until_ns);
 
 /* ---- streams (stream.c) ---- */
 
-/* The arguments of a call that opens a stream: a format and its list, or a message, or nothing. */
-struct stream_args {
-	const char *format;
-	va_list *list;
-	const actor_msg *msg;
-};
-
-/*
- * Opens a stream of @owner; send->self is NULL for a client. ready(): waits until the call may be sent to
- * send->dest.
- */
+/* Waits until the call of @method may be sent to send->dest. */
+typedef int (*stream_ready_fn)(void *arg, const struct send *send, const char *method);
+/* Opens a stream of @owner; send->self is NULL for a client. */
 int stream_open(struct actor *owner, struct send *send, const char *method, struct actor_stream_window window,
-	const struct stream_args *args, int (*ready)(void *arg, const struct send *send), void *arg,
-	uint64_t *ret);
+	const struct send_args *args, stream_ready_fn ready, void *arg, uint64_t *ret);
 
 /* ---- to all members of a process group (send-pg.c) ---- */
 

@@ -139,9 +139,8 @@ int service_cast_broker(actor *self, const char *method, const char *format, ...
 
 	if (group->uplink.state != UPLINK_UP)
 		return -ENOTCONN;
-	buf_reset(&group->scratch, 1 << 16);
 	va_start(args, format);
-	r = body_vpack(&group->scratch, BODY_ARGS, format, args);
+	r = body_vpack_alone(&group->scratch, BODY_ARGS, format, args);
 	va_end(args);
 	return r < 0 ? r
 		     : send_cast(group, self, &to, wire_cstr(method), group->scratch.data,

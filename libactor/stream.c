@@ -8,33 +8,11 @@
 #include "libactor/actor/post.h"
 #include "libactor/actor/inflow.h"
 #include "libactor/base/base.h"
-#include "libactor/message/msg.h"
 #include "libactor/protocol/wire.h"
 #include "libactor/send.h"
-#include "libactor/util/buf.h"
-
-static int args_body(
-	actor_group *group, const struct stream_args *args, const uint8_t **ret, size_t *ret_bytes)
-{
-	va_list list;
-	int r;
-
-	*ret = NULL;
-	*ret_bytes = 0;
-	if (!args->list)
-		return args->msg ? msg_take_body(args->msg, BODY_ARGS, ret, ret_bytes) : 0;
-	buf_reset(&group->scratch, 1 << 16);
-	va_copy(list, *args->list);
-	r = body_vpack(&group->scratch, BODY_ARGS, args->format ? args->format : "", list);
-	va_end(list);
-	*ret = group->scratch.data;
-	*ret_bytes = group->scratch.size_bytes;
-	return r;
-}
 
 int stream_open(struct actor *owner, struct send *send, const char *method, struct actor_stream_window window,
-	const struct stream_args *args, int (*ready)(void *arg, const struct send *send), void *arg,
-	uint64_t *ret)
+	const struct send_args *args, stream_ready_fn ready, void *arg, uint64_t *ret)
 {
 	struct inflow *stream;
 	const uint8_t *body;
@@ -54,9 +32,9 @@ int stream_open(struct actor *owner, struct send *send, const char *method, stru
 	do {
 		r = send_find(send);
 		if (r == 0)
-			r = ready(arg, send);
+			r = ready(arg, send, method);
 		if (r == 0)
-			r = args_body(send->group, args, &body, &body_bytes);
+			r = send_args_body(send->group, args, &body, &body_bytes);
 		if (r == 0)
 			r = inflow_start(
 				stream, &send->dest, wire_cstr(method), body, body_bytes, send->deadline_ns);
@@ -68,16 +46,16 @@ int stream_open(struct actor *owner, struct send *send, const char *method, stru
 	return r;
 }
 
-static int actor_ready(void *arg, const struct send *send)
+static int actor_ready(void *arg, const struct send *send, const char *method)
 {
-	return send_ready(send->group, send->self, &send->dest, send->deadline_ns);
+	return send_ready_to_call(send->group, send->self, &send->dest, method, send->deadline_ns);
 }
 
 int actor_stream_open(actor *self, actor_dest to, const char *method, int64_t timeout_ms,
 	struct actor_stream_window window, uint64_t *ret_stream, const char *format, ...)
 {
 	struct send send = {self->group, self, &to, deadline_of_timeout_ms(timeout_ms)};
-	struct stream_args args = {.format = format};
+	struct send_args args = {.format = format};
 	va_list list;
 	int r;
 

@@ -324,8 +324,7 @@ static int prepare(actor_test *test, struct send *send, const char *method, cons
 		r = send_find(send);
 	if (r < 0)
 		return r;
-	buf_reset(scratch, 1 << 16);
-	return body_vpack(scratch, BODY_ARGS, format ? format : "", args);
+	return body_vpack_alone(scratch, BODY_ARGS, format, args);
 }
 
 int actor_test_cast(actor_test *test, actor_dest to, const char *method, const char *format, ...)
@@ -498,11 +497,11 @@ int actor_test_expect(actor_test *test, const char *method, const char *format, 
 	if (event.kind > ACTOR_TEST_CALL || strcmp(event.method, method) != 0)
 		return other_came(test, method, &event);
 	va_start(args, format);
-	r = actor_msg_vunpack(event.msg, format ? format : "", args);
+	r = actor_msg_vunpack(event.msg, format, args);
 	va_end(args);
 	if (r < 0)
 		snprintf(test->why, sizeof(test->why), "%s came with other arguments than \"%s\": %s", method,
-			format ? format : "", actor_strerror(r));
+			format, actor_strerror(r));
 	return r;
 }
 

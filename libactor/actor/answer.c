@@ -268,9 +268,8 @@ int actor_reply(actor_from *to, const char *format, ...)
 	if (r < 0)
 		return r;
 	scratch = &from->group->scratch;
-	buf_reset(scratch, 1 << 16);
 	va_start(args, format);
-	r = body_vpack(scratch, BODY_RESULT, format, args);
+	r = body_vpack_alone(scratch, BODY_RESULT, format, args);
 	va_end(args);
 	return from_reply(from, r, scratch->data, scratch->size_bytes);
 }

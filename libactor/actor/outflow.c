@@ -143,9 +143,8 @@ int actor_stream_send(actor *self, actor_from *to, int64_t timeout_ms, const cha
 	if (r < 0)
 		return r;
 	scratch = &from->group->scratch;
-	buf_reset(scratch, 1 << 16);
 	va_start(args, format);
-	r = body_vpack(scratch, BODY_RESULT, format, args);
+	r = body_vpack_alone(scratch, BODY_RESULT, format, args);
 	va_end(args);
 	return r < 0 ? r : outflow_put(from, scratch->data, scratch->size_bytes);
 }

@@ -17,8 +17,10 @@ struct actor;
  * to park; -ESRCH; -ENOTCONN; -ENOMEM.
  */
 int send_ready(actor_group *group, struct actor *self, const struct wire_dest *to, int64_t deadline_ns);
-/* The same for a call, which does not wait for room if the runtime answers it (sys.c).
- * @method NULL: no call. */
+/*
+ * The same for a call of @method. A request that the runtime answers (sys.c) does not wait for room. @method
+ * NULL: no call.
+ */
 int send_ready_to_call(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
 	int64_t deadline_ns);
 /* The same for a cast that the broker passes on to all members of a process group. */

@@ -394,7 +394,7 @@ int alarm_new(struct actor *self, const struct alarm_spec *spec, uint64_t *ret_i
 	return 0;
 }
 
-static int alarm_new_self(
+int alarm_new_cast(
 	struct actor *self, struct alarm_spec *spec, uint64_t *ret_timer, const char *format, va_list args)
 {
 	struct buf *scratch = &self->group->scratch;
@@ -402,8 +402,7 @@ static int alarm_new_self(
 
 	if (post_check_method(spec->text) < 0)
 		return -EINVAL;
-	buf_reset(scratch, 1 << 16);
-	r = body_vpack(scratch, BODY_ARGS, format ? format : "", args);
+	r = body_vpack_alone(scratch, BODY_ARGS, format, args);
 	if (r < 0)
 		return r;
 	spec->body = scratch->data;
@@ -421,7 +420,7 @@ int actor_send_after(
 	int r;
 
 	va_start(args, format);
-	r = alarm_new_self(self, &spec, ret_timer, format, args);
+	r = alarm_new_cast(self, &spec, ret_timer, format, args);
 	va_end(args);
 	return r;
 }
@@ -436,7 +435,7 @@ int actor_send_interval(
 	if (period_ms <= 0)
 		return -EINVAL;
 	va_start(args, format);
-	r = alarm_new_self(self, &spec, ret_timer, format, args);
+	r = alarm_new_cast(self, &spec, ret_timer, format, args);
 	va_end(args);
 	return r;
 }

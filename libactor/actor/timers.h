@@ -27,6 +27,9 @@ struct alarm_spec {
 
 /* Copies everything. Returns 0, -EINVAL or -ENOMEM. */
 int alarm_new(struct actor *self, const struct alarm_spec *spec, uint64_t *ret_id);
+/* The same for a cast, whose method is spec->text: checks the method, and packs the arguments. */
+int alarm_new_cast(
+	struct actor *self, struct alarm_spec *spec, uint64_t *ret_id, const char *format, va_list args);
 
 /* A message of an interval or an idle timer (MSG_TICK) is about to be handled. */
 void alarm_taken(actor_group *group, uint64_t id);

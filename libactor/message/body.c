@@ -17,6 +17,8 @@
 #include "libactor/util/arena.h"
 
 /* A struct, so that functions can take a pointer to it: va_list itself may be an array type. */
+#define SCRATCH_KEPT_BYTES (1u << 16)
+
 struct body_values {
 	va_list list;
 };
@@ -270,6 +272,12 @@ int body_pack(struct buf *b, enum body_kind kind, const char *format, ...)
 	e = body_vpack(b, kind, format, args);
 	va_end(args);
 	return e;
+}
+
+int body_vpack_alone(struct buf *scratch, enum body_kind kind, const char *format, va_list args)
+{
+	buf_reset(scratch, SCRATCH_KEPT_BYTES);
+	return body_vpack(scratch, kind, format, args);
 }
 
 int body_vpack_bare(struct buf *b, const char *format, va_list args)

@@ -120,6 +120,11 @@ enum body_kind {
  */
 int body_vpack(struct buf *b, enum body_kind kind, const char *format, va_list args);
 int body_pack(struct buf *b, enum body_kind kind, const char *format, ...);
+/*
+ * Packs one body into @scratch, in place of what it has. A scratch that has grown large gives its memory back
+ * first.
+ */
+int body_vpack_alone(struct buf *scratch, enum body_kind kind, const char *format, va_list args);
 /* Appends the values alone, any number of them. */
 int body_vpack_bare(struct buf *b, const char *format, va_list args);
 
