@@ -3,33 +3,15 @@
 #include <errno.h>
 
 #include "libactor/actor/actor-internal.h"
-#include "libactor/actor/drain.h"
-#include "libactor/actor/ending.h"
 #include "libactor/actor/family.h"
 #include "libactor/actor/monitor.h"
 #include "libactor/base/base.h"
 #include "libactor/loop/timer.h"
+#include "libactor/stop.h"
 #include "libactor/util/slots.h"
 #include "libactor/watch.h"
 
-enum end_how { END_NOT, END_STOP, END_KILL, END_DRAIN };
-
 /* ---- one actor ---- */
-
-static int end_begin(actor *self, actor_ref who, enum end_how how, const char *reason)
-{
-	switch (how) {
-	case END_STOP:
-		return actor_stop(self, who, reason);
-	case END_KILL:
-		return actor_kill(self, who);
-	case END_DRAIN:
-		return actor_drain(self, who);
-	case END_NOT:
-		break;
-	}
-	return 0;
-}
 
 /* The monitor begins first, so that the true cause is heard. */
 static int end_and_wait(actor *self, actor_ref who, enum end_how how, const char *reason, int64_t timeout_ms,
@@ -48,7 +30,7 @@ static int end_and_wait(actor *self, actor_ref who, enum end_how how, const char
 		return -EDEADLK;
 	r = monitor_begin(self, who, &wait, &id);
 	if (r == 0 && !wait.done)
-		r = end_begin(self, who, how, reason);
+		r = end_other(self, who, how, reason);
 	while (r == 0 && !wait.done)
 		r = actor_park(self, deadline_ns);
 	monitor = wait.done || !id ? NULL : slots_get(&self->group->monitors, id);
@@ -84,22 +66,12 @@ int actor_drain_and_wait(actor *self, actor_ref who, int64_t timeout_ms, struct 
 
 /* ---- children ---- */
 
-static void child_end(struct actor *child, enum end_how how, const char *reason)
-{
-	if (how == END_STOP)
-		actor_request_stop(child, reason);
-	else if (how == END_KILL)
-		actor_request_kill(child);
-	else if (how == END_DRAIN)
-		actor_request_drain(child);
-}
-
 static size_t children_end(actor *self, enum end_how how, const char *reason)
 {
 	size_t n = 0;
 
 	for (struct actor *child = family_youngest(self); child; child = family_older(child)) {
-		child_end(child, how, reason);
+		end_request(child, how, reason);
 		n++;
 	}
 	return n;
@@ -114,7 +86,7 @@ static int children_end_and_wait(actor *self, enum end_how how, const char *reas
 	if (!self || !actor_is_current(self))
 		return -EINVAL;
 	while (r == 0 && (child = family_youngest(self))) {
-		child_end(child, how, reason);
+		end_request(child, how, reason);
 		r = family_wait(self, child->ref.serial, deadline_ns);
 	}
 	if (r < 0)

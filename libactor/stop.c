@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ends other actors: an actor of this group directly, any other one by a frame to its group. */
+#include "libactor/stop.h"
+
 #include <errno.h>
 
 #include "libactor/actor/actor-internal.h"
@@ -11,9 +13,42 @@
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/wire.h"
 
-enum end_how { END_STOP, END_KILL, END_DRAIN };
+void end_request(struct actor *target, enum end_how how, const char *reason)
+{
+	switch (how) {
+	case END_STOP:
+		actor_request_stop(target, reason);
+		break;
+	case END_KILL:
+		actor_request_kill(target);
+		break;
+	case END_DRAIN:
+		actor_request_drain(target);
+		break;
+	case END_NOT:
+		break;
+	}
+}
 
-static int actor_end_other(actor *self, actor_ref who, enum end_how how, const char *reason)
+static void put_end(
+	struct buf *out, const struct wire_dest *to, actor_ref from, enum end_how how, const char *reason)
+{
+	switch (how) {
+	case END_STOP:
+		wire_put_stop(out, to, from, wire_cstr(reason ? reason : "normal"));
+		break;
+	case END_KILL:
+		wire_put_kill(out, to, from);
+		break;
+	case END_DRAIN:
+		wire_put_traced_cast(out, to, from, wire_cstr(METHOD_DRAIN), NULL, 0, NULL);
+		break;
+	case END_NOT:
+		break;
+	}
+}
+
+int end_other(actor *self, actor_ref who, enum end_how how, const char *reason)
 {
 	actor_group *group = self->group;
 	struct wire_dest to = {.ref = who};
@@ -22,18 +57,15 @@ static int actor_end_other(actor *self, actor_ref who, enum end_how how, const c
 	struct buf *out;
 	bool had_failed;
 
+	if (how == END_NOT)
+		return 0;
 	if (who.node != group->node)
 		return -ESRCH;
 	if (who.group == group->id) {
 		target = actor_find(group, who.serial);
 		if (!target)
 			return -ESRCH;
-		if (how == END_KILL)
-			actor_request_kill(target);
-		else if (how == END_DRAIN)
-			actor_request_drain(target);
-		else
-			actor_request_stop(target, reason);
+		end_request(target, how, reason);
 		return 0;
 	}
 	peer = peer_route(group, who.group, true);
@@ -41,27 +73,22 @@ static int actor_end_other(actor *self, actor_ref who, enum end_how how, const c
 		return send_no_route(group, &to);
 	out = peer_out(peer);
 	had_failed = out->failed;
-	if (how == END_KILL)
-		wire_put_kill(out, &to, self->ref);
-	else if (how == END_DRAIN)
-		wire_put_traced_cast(out, &to, self->ref, wire_cstr(METHOD_DRAIN), NULL, 0, NULL);
-	else
-		wire_put_stop(out, &to, self->ref, wire_cstr(reason));
+	put_end(out, &to, self->ref, how, reason);
 	peer_wrote(peer);
 	return buf_whole(out, had_failed);
 }
 
 int actor_stop(actor *self, actor_ref who, const char *reason)
 {
-	return actor_end_other(self, who, END_STOP, reason ? reason : "normal");
+	return end_other(self, who, END_STOP, reason);
 }
 
 int actor_kill(actor *self, actor_ref who)
 {
-	return actor_end_other(self, who, END_KILL, NULL);
+	return end_other(self, who, END_KILL, NULL);
 }
 
 int actor_drain(actor *self, actor_ref who)
 {
-	return actor_end_other(self, who, END_DRAIN, NULL);
+	return end_other(self, who, END_DRAIN, NULL);
 }
