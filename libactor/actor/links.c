@@ -38,7 +38,7 @@ static uint64_t pair_hash(const actor_group *group, const struct actor *self, ac
 	return hash_of_bytes(&group->links, &pair, sizeof(pair));
 }
 
-static struct monitor *link_find(const struct actor *self, actor_ref who)
+struct monitor *link_find(const struct actor *self, actor_ref who)
 {
 	const struct hash *links = &self->group->links;
 	struct hash_node *node;

@@ -8,8 +8,9 @@
 #include <errno.h>
 
 #include "libactor/actor/answer.h"
-#include "libactor/actor/history.h"
 #include "libactor/actor/call.h"
+#include "libactor/actor/history.h"
+#include "libactor/actor/links.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/actor/monitor.h"
 #include "libactor/actor/name.h"
@@ -164,39 +165,29 @@ static void put_targets(struct buf *out, const char *key, const struct actor *se
 	}
 }
 
-/* A link is a monitor in both directions, and is shown as a link alone. */
-static bool is_linked_with(const struct actor *self, actor_ref who)
+/* The other half of a link is among the watchers of @self. It is shown as a link, and not as a watcher. */
+static bool is_shown(const struct actor *self, const struct watcher *watcher)
 {
-	uint32_t n = 0;
-
-	list_for_each(it, &self->monitors) {
-		const struct monitor *monitor = container_of(it, struct monitor, watcher_link);
-
-		if (n++ == REFS_SHOWN_MAX)
-			break;
-		if (monitor->is_link && actor_ref_equal(monitor->who, who))
-			return true;
-	}
-	return false;
+	return !link_find(self, watcher->who);
 }
 
 static void put_watchers(struct buf *out, const struct actor *self)
 {
-	actor_ref shown[REFS_SHOWN_MAX];
-	uint32_t n = 0, n_seen = 0;
+	uint32_t n = 0;
 
+	list_for_each(it, &self->watchers)
+		n += n < REFS_SHOWN_MAX && is_shown(self, container_of(it, struct watcher, target_link));
+	mp_put_cstr(out, "watched_by");
+	mp_put_array(out, n);
 	list_for_each(it, &self->watchers) {
 		const struct watcher *watcher = container_of(it, struct watcher, target_link);
 
-		if (n_seen++ == REFS_SHOWN_MAX)
+		if (!is_shown(self, watcher))
+			continue;
+		if (!n--)
 			break;
-		if (!is_linked_with(self, watcher->who))
-			shown[n++] = watcher->who;
+		mp_put_ref(out, watcher->who);
 	}
-	mp_put_cstr(out, "watched_by");
-	mp_put_array(out, n);
-	for (uint32_t i = 0; i < n; i++)
-		mp_put_ref(out, shown[i]);
 }
 
 static void status_put(struct buf *out, const struct actor *self)
